@@ -1,0 +1,130 @@
+// Package scenario turns a YAML file into one validated, immutable value that
+// describes a load run: whom to ask, how fast, what to expect and what makes
+// the run a pass. It knows no network and no clock.
+package scenario
+
+import "time"
+
+// Scenario is a whole scenario file, with every default filled in.
+type Scenario struct {
+	// Name is required and names the results folder: letters, digits, '.',
+	// '_' and '-', starting with a letter or digit.
+	Name        string
+	Description string
+	Target      Target
+	// Groups are the file's users. At least one.
+	Groups []Group
+	Load   Load
+	// Thresholds are in the order in which they are reported: those of the
+	// whole run first, then those of the groups in the order of Groups.
+	Thresholds []Threshold
+	// Levels moves rules of the contract to other levels, in the file's order.
+	Levels []LevelChange
+	// File is the path that the scenario was read from.
+	File string
+}
+
+// Target says where the requests go.
+type Target struct {
+	// AuthPath is the scheme and host that all paths start with, without a
+	// slash at the end, for example https://auth.pingone.eu. Empty where
+	// Simulator is set.
+	AuthPath string
+	// EnvID is the environment's ID. Required, except with Simulator, where a
+	// fixed one is the default.
+	EnvID string
+	// AccessToken is the bearer token. Required, except with Simulator.
+	AccessToken Secret
+	// OwnerAgreed says that the owner of the host agreed to the load. Without
+	// it only loopback hosts are allowed.
+	OwnerAgreed bool
+	// Timeout bounds one request from its send to the last byte of its
+	// answer. Default 10 s.
+	Timeout time.Duration
+	// Simulator, where set, replaces the host by the embedded simulator.
+	Simulator *Simulator
+}
+
+// Group is a set of users who are asked in turn and answer alike.
+type Group struct {
+	// Name is unique: letters, digits, '.', '_' and '-', starting with a
+	// letter or digit (it is a tag in latency logs).
+	Name string
+	// IDs are the users' IDs, at least one, none twice in the scenario.
+	IDs []string
+	// Weight is the group's share of the arrivals relative to the other
+	// groups. From 1 to 1,000,000; default 1.
+	Weight int
+	// Request holds members merged into the request's body: map[string]any,
+	// []any, string, bool, json.Number or nil. It has no member "user".
+	Request map[string]any
+	Expect  Expect
+}
+
+// User is one user of a group.
+type User struct {
+	ID string
+	// Group is the index of the user's group in Scenario.Groups.
+	Group int
+}
+
+// Expect says which answers a group's requests should get.
+type Expect struct {
+	// HTTPStatuses are the HTTP statuses that count as expected; default 201.
+	HTTPStatuses []int
+	// Statuses are the values of the body's status that count as expected.
+	// Empty means any documented one. Only with 201.
+	Statuses []string
+	// Errors are the values of an error body's code that count as expected.
+	// Empty means any.
+	Errors []string
+}
+
+// Load says when requests are sent.
+type Load struct {
+	Arrivals Arrivals
+	// Seed makes random schedules repeatable. Default 1.
+	Seed uint64
+	// Warmup is the time before the first stage in which requests are sent at
+	// the rate with which the first stage begins. They are reported apart and
+	// not judged. Default 0.
+	Warmup time.Duration
+	// Workers is the most requests in flight, from 1 to 100,000; default 64.
+	Workers int
+	// Drain is how long after the last stage requests may still be sent or
+	// answered. Default 10 s.
+	Drain time.Duration
+	// Stages follow one another. At least one, with a duration above 0.
+	Stages []Stage
+}
+
+// Arrivals is the arrival process.
+type Arrivals string
+
+const (
+	// Uniform arrivals are evenly spaced. The default.
+	Uniform Arrivals = "uniform"
+	// Poisson arrivals have independent, exponentially distributed gaps.
+	Poisson Arrivals = "poisson"
+)
+
+// Stage is a part of the load with a rate that is constant (From == To) or
+// changes linearly.
+type Stage struct {
+	From, To Rate
+	Duration time.Duration
+}
+
+// Rate is a number of requests a second, at least 0 and at most 1,000,000. 0
+// means none.
+type Rate float64
+
+// LevelChange moves a rule or a family of rules to another level.
+type LevelChange struct {
+	// Rule is a rule's name, or a family such as "links.*".
+	Rule string
+	// Level is "fail", "note" or "off".
+	Level string
+	// Pos is where the scenario says it.
+	Pos Pos
+}
