@@ -1,0 +1,354 @@
+package contract
+
+import (
+	"bytes"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// accept judges an answer by the accept path: right, wrong with s.wrong as the
+// fingerprint of what is wrong, or unsure.
+func (a *acceptor) accept(r *run, s *scan) verdict {
+	ex := r.ex
+	if ex.Cut || len(ex.Framing) > 0 {
+		return unsure
+	}
+	s.start(a, ex.Body)
+	s.secrets = s.secrets[:0]
+	if !a.noSecrets(r, s) {
+		return unsure
+	}
+	s.caring = r.contract.unnamed != nil
+	if !s.document(a.root) {
+		return unsure
+	}
+	if a.recognize != 0 && !s.recognized {
+		return unsure
+	}
+	for _, ru := range a.headers {
+		if !s.header(r, ru) {
+			return unsure
+		}
+	}
+	for _, f := range a.rules {
+		if !s.rule(r, f) {
+			return unsure
+		}
+	}
+	if s.faults > 0 {
+		return wrong
+	}
+	return right
+}
+
+// noSecrets says whether no secret is in the header or, as it stands, in the
+// body. Strings with escapes are looked at when they are read.
+func (a *acceptor) noSecrets(r *run, s *scan) bool {
+	for _, ru := range a.secrets {
+		secret, ok := r.fill(ru.text)
+		if !ok || len(secret) < shortestSecret {
+			continue
+		}
+		s.marks.add(ru)
+		for _, f := range r.ex.Header {
+			if strings.Contains(f.Value, secret) || strings.Contains(f.Name, secret) {
+				return false
+			}
+		}
+		if bytes.Contains(s.body, unsafeBytes(secret)) {
+			return false
+		}
+		s.secrets = append(s.secrets, secret)
+	}
+	return true
+}
+
+// header holds an answer against a rule about a header field.
+func (s *scan) header(r *run, ru *rule) bool {
+	value, count := r.ex.Header.Get(ru.header)
+	holds := true
+	switch ru.word {
+	case wordOnce:
+		holds = count <= 1
+	case wordMediaType:
+		if len(r.response.mediaTypes) == 0 {
+			return true
+		}
+		holds = count > 0 && (slices.Contains(r.response.mediaTypes, value) || isMediaType(value, r.response.mediaTypes))
+	case wordSecondsOrDate:
+		if count == 0 && !ru.required {
+			return true
+		}
+		holds = count > 0 && isSecondsOrDate(value)
+	default:
+		holds = strings.TrimSpace(value) != ""
+	}
+	s.marks.add(ru)
+	if !holds {
+		s.fault(5, uint64(ru.index))
+	}
+	return true
+}
+
+// rule holds an answer against one rule about its body. It returns false where
+// only the explain path can tell.
+func (s *scan) rule(r *run, f *fastRule) bool {
+	if f.when >= 0 && !slices.Contains(f.rule.when.values, s.text(f.when)) {
+		return true
+	}
+	for i, slot := range f.at {
+		at := s.first[slot]
+		if f.required {
+			s.marks.add(f.rule)
+			if at < 0 || s.captured[at].typ == typeNull {
+				s.fault(uint64(i), 7<<32|uint64(f.index))
+				continue
+			}
+		}
+		for ; at >= 0; at = s.captured[at].next {
+			switch s.assert(r, f, &s.captured[at]) {
+			case wrong:
+				s.fault(s.captured[at].place, 8<<32|uint64(f.index))
+			case unsure:
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// text is the string at a slot, or "".
+func (s *scan) text(slot int32) string {
+	if at := s.first[slot]; at >= 0 && s.captured[at].typ == typeString {
+		return s.captured[at].text
+	}
+	return ""
+}
+
+func (s *scan) assert(r *run, f *fastRule, c *capture) verdict {
+	switch f.word {
+	case wordNotNull:
+		s.marks.add(f.rule)
+		return verdictOf(c.typ != typeNull)
+	case wordMembers:
+		if c.typ == typeObject {
+			s.assertMembers(f, c)
+		}
+		return right
+	}
+	if c.typ != typeString {
+		return right
+	}
+	v, looked := s.assertString(r, f, c)
+	if looked {
+		s.marks.add(f.rule)
+		return v
+	}
+	return right
+}
+
+func verdictOf(holds bool) verdict {
+	if holds {
+		return right
+	}
+	return wrong
+}
+
+func (s *scan) assertMembers(f *fastRule, c *capture) {
+	row := ""
+	if f.rows >= 0 {
+		row = s.text(f.rows)
+	}
+	for _, m := range f.members {
+		if m.row != row {
+			continue
+		}
+		for i, slot := range m.slots {
+			s.marks.add(f.rule)
+			if s.first[slot] < 0 {
+				s.fault(c.place, 9<<32|uint64(f.index)<<8|uint64(i))
+			}
+		}
+	}
+}
+
+// assertString evaluates the words about strings as the explain path does.
+func (s *scan) assertString(r *run, f *fastRule, c *capture) (v verdict, looked bool) {
+	switch f.word {
+	case wordEquals:
+		return s.equals(r, f.text, c)
+	case wordURLPath:
+		return s.urlPath(r, f.text, c)
+	case wordURLOrigin:
+		return s.urlOrigin(r, f.text, c)
+	case wordIn:
+		return s.among(f.operand, c.text)
+	case wordLTE:
+		later := s.text(f.operand)
+		looked = isUTC(c.text) && isUTC(later)
+		return verdictOf(!looked || !isAfter(c.text, later)), looked
+	case wordKnown:
+		list := f.rule.list
+		if f.rule.rows.http {
+			list = f.listFor(r)
+		} else if f.rows >= 0 {
+			list = f.rule.rows.rows[s.text(f.rows)]
+		}
+		return verdictOf(slices.Contains(list, c.text)), list != nil
+	case wordPattern:
+		return verdictOf(f.pattern.MatchString(c.text)), true
+	case wordHoldsJSON:
+		return verdictOf(isJSON(c.text)), true
+	case wordMasked:
+		return verdictOf(isMasked(c.text, r.hidden(f.rule))), true
+	case wordUnique:
+		return verdictOf(!s.before(f.at, c)), true
+	}
+	return right, false
+}
+
+// before says whether the string of a capture stands at an earlier place of
+// the rule.
+func (s *scan) before(slots []int32, c *capture) bool {
+	for _, slot := range slots {
+		for at := s.first[slot]; at >= 0; at = s.captured[at].next {
+			if other := &s.captured[at]; other == c {
+				return false
+			} else if other.typ == typeString && other.text == c.text {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (s *scan) among(operand int32, text string) (v verdict, looked bool) {
+	v = wrong
+	for at := s.first[operand]; at >= 0; at = s.captured[at].next {
+		if other := &s.captured[at]; other.typ == typeString {
+			looked = true
+			if other.text == text {
+				v = right
+			}
+		}
+	}
+	if !looked {
+		v = right
+	}
+	return v, looked
+}
+
+// equals compares with a template without building its text.
+func (s *scan) equals(r *run, t fastTemplate, c *capture) (v verdict, looked bool) {
+	if !s.known(r, t, c) {
+		return right, false
+	}
+	rest, ok := c.text, true
+	for i := range t {
+		if rest, ok = strings.CutPrefix(rest, s.partText(r, &t[i])); !ok {
+			return wrong, true
+		}
+	}
+	return verdictOf(rest == ""), true
+}
+
+// known says whether all operands of a template are there, and none of them is
+// the very value under check.
+func (s *scan) known(r *run, t fastTemplate, c *capture) bool {
+	for i := range t {
+		switch p := &t[i]; {
+		case p.slot >= 0:
+			at := s.first[p.slot]
+			if at < 0 || s.captured[at].typ != typeString || s.captured[at].place == c.place {
+				return false
+			}
+		case p.fact >= 0:
+			if r.fact(p.fact) == "" && !p.optional {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (s *scan) partText(r *run, p *fastPart) string {
+	switch {
+	case p.slot >= 0:
+		return s.text(p.slot)
+	case p.fact >= 0:
+		return r.fact(p.fact)
+	}
+	return p.part.text
+}
+
+// urlPath takes URLs of plain characters apart itself; others are left to the
+// explain path.
+func (s *scan) urlPath(r *run, t fastTemplate, c *capture) (v verdict, looked bool) {
+	if !s.known(r, t, c) {
+		return right, false
+	}
+	_, path, ok := splitURL(c.text)
+	if !ok {
+		return unsure, true
+	}
+	for i := range t {
+		if path, ok = strings.CutPrefix(path, s.partText(r, &t[i])); !ok {
+			return wrong, true
+		}
+	}
+	return verdictOf(path == ""), true
+}
+
+// splitURL splits an absolute http URL of plain characters.
+func splitURL(text string) (origin, path string, ok bool) {
+	rest, ok := strings.CutPrefix(text, "https://")
+	if !ok {
+		if rest, ok = strings.CutPrefix(text, "http://"); !ok {
+			return "", "", false
+		}
+	}
+	end := 0
+	for end < len(rest) && plainHost[rest[end]] == 1 {
+		end++
+	}
+	if end == 0 || end == len(rest) || rest[end] != '/' || rest[0] == ':' {
+		return "", "", false
+	}
+	path = rest[end:]
+	for i := range len(path) {
+		if path[i] != '/' && plainHost[path[i]] == 0 || path[i] == ':' {
+			return "", "", false
+		}
+	}
+	colon := strings.IndexByte(rest[:end], ':')
+	if colon >= 0 && (colon+1 == end || strings.Trim(rest[colon+1:end], "0123456789") != "") {
+		return "", "", false
+	}
+	return text[:len(text)-len(path)], path, true
+}
+
+// plainHost has 1 for letters, digits, dots, hyphens and the port's colon.
+var plainHost = func() (t [256]byte) {
+	for _, b := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:") {
+		t[b] = 1
+	}
+	return t
+}()
+
+func (s *scan) urlOrigin(r *run, t fastTemplate, c *capture) (v verdict, looked bool) {
+	if !s.known(r, t, c) {
+		return right, false
+	}
+	if origin, _, ok := splitURL(c.text); ok && len(t) == 1 && origin == s.partText(r, &t[0]) {
+		return right, true
+	}
+	if _, err := url.Parse(c.text); err != nil {
+		return unsure, true
+	}
+	var want strings.Builder
+	for i := range t {
+		want.WriteString(s.partText(r, &t[i]))
+	}
+	return verdictOf(urlOrigin(c.text) == urlOrigin(want.String())), true
+}

@@ -1,0 +1,83 @@
+// Package contract compiles a contract document into a checker of answers. It
+// knows no service: every rule, member and value comes from the document.
+//
+// # Documents
+//
+// A document is OpenAPI 3.1 in YAML and describes exactly one operation. The
+// response that applies to an answer is found by its HTTP status: the exact
+// code, else the range (4XX), else default. All media types of a response share
+// one schema, a $ref to components/schemas. Schemas are JSON Schema 2020-12;
+// the keywords that are understood are those of [Compile], any other is an
+// error, for a keyword that is not looked at is a check that can't fail.
+//
+// A schema object may name the rule that its keywords stand for with x-rule;
+// type and required keep their own. Without it a keyword belongs to the rule
+// shape.KEYWORD. Where anyOf or oneOf fails, the rule is reported once at that
+// place, without the reasons of the branches.
+//
+// A response may say by x-recognized how the service's own bodies are known:
+//
+//	x-recognized: {members: [code, message], else: error.body}
+//
+// A body that is no JSON object with at least one of these members is not the
+// service's. It breaks the rule that else names, where there is one, and is not
+// looked at further.
+//
+// # Rules
+//
+// What a schema can't say stands in the list x-rules. A rule has these members:
+//
+//	rule, level, description, source   its name, its level (fail, note, off), its meaning, where it is said
+//	on: [201, 4XX]                     the HTTP statuses it holds for; without it all
+//	at: /a/*/b                         its place, or a list of places; * is any item or member
+//	header: NAME                       its place where that is a header field
+//	when: {/status: [A, B]}            only where that string is one of these
+//	required: true                     the place is there and not null
+//
+// and one word that says what holds for each value at its place:
+//
+//	equals: TEMPLATE          the string is that text
+//	urlPath: TEMPLATE         it is an absolute URL with that path
+//	urlOrigin: TEMPLATE       scheme, host and port of the URL are these
+//	in: POINTER               it is one of the strings at these places, where there are any
+//	lte: POINTER              it is a UTC time not after the one there
+//	known: LIST or TABLE      it is one of these strings
+//	members: LIST or TABLE    the object has these members
+//	pattern: REGEXP           it matches
+//	unique: true              no two places hold the same string
+//	masked: [TEMPLATE, …]     it is a masked e-mail address or phone number and doesn't show these
+//	holdsJSON: true           the string is a JSON text
+//	notNull: true             it is not null
+//	newInRun: true            no other answer of the run has the same string there
+//	newBody: true             (whole answer) no other answer of the run has the same body
+//	notAnothers: TEMPLATE     the string is that text, or at least not that of another request in flight
+//	inExchange: true          the UTC time lies between send and receipt, by the clock of the Date header
+//	once: true                (header) there is at most one such field
+//	mediaType: true           (header) it is one of the response's media types, in UTF-8
+//	secondsOrDate: true       (header) it is a number of seconds or an HTTP date
+//	nowhere: "{FACT}"         (whole answer) the fact is in no header field and not in the body
+//	hasResponse: true         (whole answer) the document has a response for the status
+//	namedOnly: true           (whole body) every member is one that a schema names
+//	text: WORD                (whole body) what the text must be: whole, noBOM, json, utf8, single, uniqueNames, object
+//	depth: N                  (whole body) at most N levels of nesting
+//	keyword: WORD             the rule for that schema keyword, in place of shape.WORD
+//	by: schema                an x-rule in a schema says it
+//	by: response              an x-recognized in a response says it
+//	by: transport             the transport finds it: [Exchange].Framing
+//	by: caller                the caller of this package evaluates it
+//
+// A table has a row for each value of per: the string at a pointer, or the HTTP
+// status (per: http). Where there is no row, the rule is not evaluated.
+//
+// A template is a text with {fact} for a value of the request, {fact?} for one
+// that may be empty, and {/a/b} for a string of the answer. A rule is not
+// evaluated where one of its facts or strings is not there.
+//
+// # No cascades
+//
+// One fault breaks one rule. A rule is not evaluated at a place that breaks
+// another rule of level fail already, nor where a value that it compares with
+// does. For this the schema comes before the rules, rules of level fail before
+// those of level note, and else the document's order counts. A body whose text
+// breaks a rule is not looked into.
+package contract

@@ -1,0 +1,256 @@
+package contract
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// evaluate looks at one rule of x-rules.
+func (r *run) evaluate(ru *rule) {
+	switch {
+	case ru.word == wordHasResponse:
+		r.mark(ru)
+		if r.response == nil {
+			r.violateAt(ru, "", "", "", ru.says(), "HTTP status "+strconv.Itoa(r.ex.Status))
+		}
+	case ru.word == wordNowhere:
+		r.nowhere(ru)
+	case ru.header != "":
+		r.headerRule(ru)
+	case r.readable && r.met(ru.when):
+		for _, at := range ru.at {
+			r.visit(ru, at, r.value)
+		}
+		if ru.word == wordUnique {
+			clear(r.strings)
+		}
+	}
+}
+
+func (r *run) met(c *condition) bool {
+	if c == nil {
+		return true
+	}
+	v, _ := c.at.find(r.value)
+	s, ok := v.(string)
+	return ok && slices.Contains(c.values, s)
+}
+
+// visit evaluates a rule at every value that a path leads to from v, and where
+// it demands one that is not there.
+func (r *run) visit(ru *rule, p path, v any) {
+	if len(p) == 0 {
+		r.assert(ru, v)
+		return
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		if p[0].any {
+			for _, name := range sortedNames(v) {
+				r.step(ru, p, token{name: name, index: -1}, v[name])
+			}
+		} else if child, has := v[p[0].name]; has {
+			r.step(ru, p, token{name: p[0].name, index: -1}, child)
+		} else if ru.required && len(p) == 1 {
+			r.trail = append(r.trail, token{name: p[0].name, index: -1})
+			r.missing(ru, "nothing")
+			r.trail = r.trail[:len(r.trail)-1]
+		}
+	case []any:
+		if p[0].any {
+			for i, item := range v {
+				r.step(ru, p, token{index: i}, item)
+			}
+		}
+	}
+}
+
+func (r *run) step(ru *rule, p path, tok token, v any) {
+	r.trail = append(r.trail, tok)
+	r.visit(ru, p[1:], v)
+	r.trail = r.trail[:len(r.trail)-1]
+}
+
+// missing reports a place that a rule demands. It breaks no second rule.
+func (r *run) missing(ru *rule, got string) {
+	if !r.isBad() {
+		r.violate(ru, ru.says(), got)
+	}
+}
+
+// assert evaluates a rule's word at the place that the trail leads to.
+func (r *run) assert(ru *rule, v any) {
+	if r.isBad() {
+		return
+	}
+	if ru.required {
+		r.mark(ru)
+		if v == nil {
+			r.violate(ru, ru.says(), "null")
+			return
+		}
+	}
+	switch ru.word {
+	case wordNotNull:
+		r.mark(ru)
+		if v == nil {
+			r.violate(ru, ru.says(), "null")
+		}
+	case wordMembers:
+		if object, ok := v.(map[string]any); ok {
+			r.assertMembers(ru, object)
+		}
+	default:
+		if s, ok := v.(string); ok {
+			r.assertString(ru, s)
+		}
+	}
+}
+
+func (r *run) assertMembers(ru *rule, object map[string]any) {
+	for _, name := range ru.listFor(r) {
+		r.mark(ru)
+		if _, has := object[name]; !has {
+			r.trail = append(r.trail, token{name: name, index: -1})
+			r.missing(ru, "nothing")
+			r.trail = r.trail[:len(r.trail)-1]
+		}
+	}
+}
+
+// listFor is the list of known or members that applies to the answer.
+func (ru *rule) listFor(r *run) []string {
+	switch {
+	case ru.rows.http:
+		return ru.rows.rows[strconv.Itoa(r.ex.Status)]
+	case ru.rows.at != nil:
+		v, _ := ru.rows.at.find(r.value)
+		s, _ := v.(string)
+		return ru.rows.rows[s]
+	}
+	return ru.list
+}
+
+// assertString evaluates the words about strings. A word that lacks an operand
+// is not evaluated.
+func (r *run) assertString(ru *rule, s string) {
+	want, ok := r.fill(ru.text)
+	if !ok {
+		return
+	}
+	holds, looked := r.judge(ru, s, want)
+	if !looked {
+		return
+	}
+	r.mark(ru)
+	if !holds {
+		r.violate(ru, r.wanted(ru, want), r.show(s, lastName(r.trail)))
+	}
+}
+
+// judge says whether a string is what a rule demands, where want is the rule's
+// template, and whether that could be judged at all.
+func (r *run) judge(ru *rule, s, want string) (holds, looked bool) {
+	switch ru.word {
+	case wordEquals:
+		return s == want, true
+	case wordURLPath:
+		path, absolute := urlPath(s)
+		return absolute && path == want, true
+	case wordURLOrigin:
+		return urlOrigin(s) == urlOrigin(want), true
+	case wordIn:
+		among := r.operands(ru.operand)
+		return slices.Contains(among, s), len(among) > 0
+	case wordLTE:
+		v, _ := ru.operand.find(r.value)
+		later, ok := v.(string)
+		ok = ok && isUTC(s) && isUTC(later) && (len(r.bad) == 0 || !r.bad[ru.operand.String()])
+		return ok && !isAfter(s, later), ok
+	case wordKnown:
+		list := ru.listFor(r)
+		return slices.Contains(list, s), list != nil
+	case wordPattern:
+		return ru.pattern.MatchString(s), true
+	case wordHoldsJSON:
+		return isJSON(s), true
+	case wordMasked:
+		return isMasked(s, r.hidden(ru)), true
+	case wordUnique:
+		first := !r.strings[s]
+		r.strings[s] = true
+		return first, true
+	}
+	return true, false
+}
+
+// wanted is what a rule demands of a string, for a report.
+func (r *run) wanted(ru *rule, want string) string {
+	switch ru.word {
+	case wordEquals:
+		return bound(r.quote(want))
+	case wordURLPath:
+		return bound(r.safe("an absolute URL with the path " + want))
+	case wordURLOrigin:
+		return bound(r.safe("a URL of " + want))
+	case wordKnown:
+		return bound("one of " + strings.Join(ru.listFor(r), ", "))
+	}
+	return ru.says()
+}
+
+// operands are the strings at the places of a path, or none where one of the
+// places breaks a rule: then nothing can be said about the others.
+func (r *run) operands(p path) []string {
+	c := collector{run: r}
+	c.collect(p, r.value, nil)
+	if c.spoilt {
+		return nil
+	}
+	return c.found
+}
+
+type collector struct {
+	run    *run
+	found  []string
+	spoilt bool
+}
+
+func (c *collector) collect(p path, v any, way trail) {
+	if len(p) == 0 {
+		if s, ok := v.(string); ok {
+			c.found = append(c.found, s)
+		}
+		c.spoilt = c.spoilt || len(c.run.bad) > 0 && c.run.bad[way.key()]
+		return
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		if !p[0].any {
+			if child, has := v[p[0].name]; has {
+				c.collect(p[1:], child, append(way, token{name: p[0].name, index: -1}))
+			}
+			return
+		}
+		for name, child := range v {
+			c.collect(p[1:], child, append(way, token{name: name, index: -1}))
+		}
+	case []any:
+		for i, item := range v {
+			if p[0].any {
+				c.collect(p[1:], item, append(way, token{index: i}))
+			}
+		}
+	}
+}
+
+// hidden are the texts that a masked value must not show.
+func (r *run) hidden(ru *rule) (texts []string) {
+	for _, t := range ru.hidden {
+		if s, ok := r.fill(t); ok && s != "" {
+			texts = append(texts, s)
+		}
+	}
+	return texts
+}

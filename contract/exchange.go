@@ -1,0 +1,97 @@
+package contract
+
+import (
+	"strings"
+	"time"
+)
+
+// Exchange is one request and the answer to it, as a transport captured it. A
+// transport fills everything but the last group, an operation's check fills
+// the rest. It is reused from request to request: nothing that outlives the
+// request may keep a slice of it.
+type Exchange struct {
+	// Facts are the request's values that rules refer to, in the order of
+	// [Contract.FactNames]. An empty string stands for a value the request
+	// does not have.
+	Facts []string
+
+	// Method, URL and Request are the request line and the body that were sent.
+	Method, URL string
+	Request     []byte
+
+	// Status is the HTTP status of the final answer.
+	Status int
+	// Header holds the answer's header fields as they came.
+	Header Header
+	// Body is the answer's body, at most as long as the transport's limit.
+	Body []byte
+	// Cut says that the body was longer than the limit and that the rest was
+	// not read.
+	Cut bool
+
+	// Sent and Received are when the request was sent and when the last byte of
+	// the answer was there, by the wall clock.
+	Sent, Received time.Time
+
+	// Framing holds what only a transport can see of an answer: a length that
+	// lies, framing that contradicts itself. Rule, Expected and Got are set; the
+	// level is the contract's.
+	Framing []Violation
+
+	// Label names the kind of the answer for statistics, for example
+	// "201 OTP_REQUIRED" or "404 NOT_FOUND". It is one of few values.
+	Label string
+	// AsExpected says that the answer is one the scenario expects for this
+	// user. It says nothing about violations.
+	AsExpected bool
+	// Evaluated says which rules were looked at, as [Contract.Check] leaves
+	// it: bit i%64 of word i/64 is rule i of [Contract.Rules]. A rule is
+	// evaluated when this answer could have broken it: its condition held and
+	// its place was there.
+	Evaluated []uint64
+
+	// Window, where set, is what the run's other answers are remembered in.
+	Window *Window
+	flight
+}
+
+// Reset makes the exchange ready for the next request; buffers are kept.
+func (ex *Exchange) Reset() {
+	ex.Status, ex.Cut, ex.Label, ex.AsExpected = 0, false, "", false
+	ex.Header, ex.Framing = ex.Header[:0], ex.Framing[:0]
+	ex.Body, ex.Evaluated = ex.Body[:0], ex.Evaluated[:0]
+}
+
+// Field is one header field.
+type Field struct{ Name, Value string }
+
+// Header is the header fields of an answer, in the order in which the
+// transport gives them. Names compare without regard to case.
+type Header []Field
+
+// Get returns the first value of the named field, and how many fields of that
+// name there are.
+func (h Header) Get(name string) (value string, count int) {
+	for _, f := range h {
+		if strings.EqualFold(f.Name, name) {
+			if count == 0 {
+				value = f.Value
+			}
+			count++
+		}
+	}
+	return value, count
+}
+
+// Failure says why a request has no whole answer. Transports return it from
+// Send.
+type Failure struct {
+	// Kind names the failure for statistics: "timeout", "connection refused",
+	// "connection reset", … It is one of few values.
+	Kind string
+	// Err is the cause. Its text holds no secret.
+	Err error
+}
+
+func (f *Failure) Error() string { return f.Kind + ": " + f.Err.Error() }
+func (f *Failure) Unwrap() error { return f.Err }

@@ -1,0 +1,98 @@
+package contract
+
+import (
+	"mime"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// headerRule evaluates a rule about a header field.
+func (r *run) headerRule(ru *rule) {
+	value, count := r.ex.Header.Get(ru.header)
+	if len(r.bad) > 0 && r.bad[headerKey(ru.header)] || ru.word == wordMediaType && (!r.ours || len(r.response.mediaTypes) == 0) {
+		return
+	}
+	holds := true
+	switch ru.word {
+	case wordOnce:
+		holds = count <= 1
+	case wordMediaType:
+		holds = count > 0 && isMediaType(value, r.response.mediaTypes)
+	case wordSecondsOrDate:
+		if count == 0 && !ru.required {
+			return
+		}
+		holds = count > 0 && isSecondsOrDate(value)
+	default:
+		holds = strings.TrimSpace(value) != ""
+	}
+	r.mark(ru)
+	if !holds {
+		r.violateAt(ru, headerKey(ru.header), ru.header, ru.header, r.wantedField(ru), r.shownField(ru, value, count))
+	}
+}
+
+func (r *run) wantedField(ru *rule) string {
+	if ru.word == wordMediaType {
+		return bound(strings.Join(r.response.mediaTypes, " or "))
+	}
+	return ru.says()
+}
+
+func (r *run) shownField(ru *rule, value string, count int) string {
+	switch {
+	case count == 0:
+		return "nothing"
+	case ru.word == wordOnce:
+		return strconv.Itoa(count) + " fields"
+	}
+	return bound(r.quote(value))
+}
+
+// headerKey is the key of a header field; no JSON pointer looks like it.
+func headerKey(name string) string { return "header " + name }
+
+// isMediaType says whether a Content-Type is one of the types, in UTF-8.
+func isMediaType(value string, types []string) bool {
+	name, params, err := mime.ParseMediaType(value)
+	if err != nil || !slices.Contains(types, name) {
+		return false
+	}
+	charset, has := params["charset"]
+	return !has || strings.EqualFold(charset, "utf-8")
+}
+
+var seconds = regexp.MustCompile(`^[0-9]{1,18}$`)
+
+func isSecondsOrDate(value string) bool {
+	_, err := http.ParseTime(value)
+	return err == nil || seconds.MatchString(value)
+}
+
+// shortestSecret is the fewest characters that tell a secret from a word that
+// an answer holds anyway.
+const shortestSecret = 8
+
+// nowhere looks for a secret in the whole answer.
+func (r *run) nowhere(ru *rule) {
+	secret, ok := r.fill(ru.text)
+	if !ok || len(secret) < shortestSecret {
+		return
+	}
+	r.mark(ru)
+	for _, f := range r.ex.Header {
+		if strings.Contains(f.Value, secret) || strings.Contains(f.Name, secret) {
+			name := "*"
+			if isIdentifier(f.Name) && !r.holdsSecret(f.Name) {
+				name = http.CanonicalHeaderKey(f.Name)
+			}
+			r.violateAt(ru, headerKey(f.Name), name, name, ru.says(), "the text in a header field")
+		}
+	}
+	if r.bodyHolds(secret) {
+		r.violateAt(ru, "", "", "", ru.says(), "the text in the body")
+	}
+}

@@ -1,0 +1,169 @@
+package contract
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// jsonType is a set of the types of JSON Schema.
+type jsonType uint8
+
+const (
+	typeNull jsonType = 1 << iota
+	typeBoolean
+	typeInteger
+	typeNumber
+	typeString
+	typeArray
+	typeObject
+
+	anyType = typeNull | typeBoolean | typeInteger | typeNumber | typeString | typeArray | typeObject
+)
+
+var typeNames = []struct {
+	name string
+	t    jsonType
+}{
+	{"null", typeNull}, {"boolean", typeBoolean}, {"integer", typeInteger}, {"number", typeNumber},
+	{"string", typeString}, {"array", typeArray}, {"object", typeObject},
+}
+
+// The keywords that look at a value are in assertions, with the types of the
+// values that they look at.
+var assertions = []struct {
+	name  string
+	types jsonType
+	check func(d *document, n *yaml.Node)
+}{
+	{"type", anyType, nil},
+	{"required", typeObject, (*document).checkTexts},
+	{"enum", anyType, (*document).checkList},
+	{"const", anyType, nil},
+	{"pattern", typeString, (*document).checkPattern},
+	{"format", typeString, (*document).checkFormat},
+	{"minLength", typeString, (*document).checkCount},
+	{"maxLength", typeString, (*document).checkCount},
+	{"minimum", typeNumber | typeInteger, (*document).checkNumber},
+	{"maximum", typeNumber | typeInteger, (*document).checkNumber},
+	{"exclusiveMinimum", typeNumber | typeInteger, (*document).checkNumber},
+	{"exclusiveMaximum", typeNumber | typeInteger, (*document).checkNumber},
+	{"minItems", typeArray, (*document).checkCount},
+	{"maxItems", typeArray, (*document).checkCount},
+	{"uniqueItems", typeArray, (*document).checkTrue},
+	{"minProperties", typeObject, (*document).checkCount},
+	{"maxProperties", typeObject, (*document).checkCount},
+	{"additionalProperties", typeObject, nil},
+	{"anyOf", anyType, nil},
+	{"oneOf", anyType, nil},
+}
+
+// structure are the other keywords that are followed, annotations those that
+// say nothing about values.
+var (
+	structure   = []string{"$ref", "properties", "items", "allOf", "x-rule"}
+	annotations = []string{"title", "description", "$comment", "deprecated", "readOnly", "writeOnly", "examples",
+		"example", "default", "externalDocs"}
+	formats = []string{"date-time", "date", "uuid", "uri", "email"}
+)
+
+// checkAnnotation demands the type that the meta-schema has for it.
+func (d *document) checkAnnotation(name string, n *yaml.Node) {
+	switch name {
+	case "title", "description", "$comment":
+		if n.ShortTag() != "!!str" {
+			d.fail(n, "%s must be a text: write one, in quotes if need be", name)
+		}
+	case "deprecated", "readOnly", "writeOnly":
+		if n.ShortTag() != "!!bool" {
+			d.fail(n, "%s must be true or false: write one", name)
+		}
+	case "examples":
+		if n.Kind != yaml.SequenceNode {
+			d.fail(n, "examples must be a list of values: write [a, b]")
+		}
+	}
+}
+
+func isAssertion(keyword string) bool {
+	for _, a := range assertions {
+		if a.name == keyword {
+			return true
+		}
+	}
+	return false
+}
+
+// keywords are the names of all keywords that a schema may hold.
+func keywords() []string {
+	names := slices.Concat(structure, annotations)
+	for _, a := range assertions {
+		names = append(names, a.name)
+	}
+	return names
+}
+
+func (d *document) types(n *yaml.Node) (set jsonType) {
+	for _, name := range d.texts(n, "type") {
+		known := false
+		for _, t := range typeNames {
+			if t.name == name {
+				set |= t.t
+				known = true
+			}
+		}
+		if !known {
+			d.fail(n, "unknown type %q: use null, boolean, integer, number, string, array or object", clip(name))
+		}
+	}
+	return set
+}
+
+func (d *document) checkTexts(n *yaml.Node) {
+	if n.Kind != yaml.SequenceNode {
+		d.fail(n, "required must be a list of names: write [a, b]")
+		return
+	}
+	d.texts(n, "required")
+}
+
+func (d *document) checkList(n *yaml.Node) {
+	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
+		d.fail(n, "enum must be a list of values: write [a, b]")
+	}
+}
+
+func (d *document) checkTrue(n *yaml.Node) { d.isTrue(n, "the keyword") }
+
+func (d *document) checkPattern(n *yaml.Node) { d.regexp(n) }
+
+// regexp compiles a pattern in the syntax that Go and ECMA-262 share.
+func (d *document) regexp(n *yaml.Node) *regexp.Regexp {
+	re, err := regexp.Compile(d.text(n, "pattern"))
+	if err != nil {
+		d.fail(n, "%v: mend the pattern (lookarounds and back references are not supported)", err)
+	}
+	return re
+}
+
+func (d *document) checkFormat(n *yaml.Node) {
+	if name := d.text(n, "format"); !slices.Contains(formats, name) {
+		d.fail(n, "format %q is not checked: use one of %s, or a pattern", clip(name), strings.Join(formats, ", "))
+	}
+}
+
+var countForm = regexp.MustCompile(`^(0|[1-9][0-9]{0,8})$`)
+
+func (d *document) checkCount(n *yaml.Node) {
+	if n.ShortTag() != "!!int" || !countForm.MatchString(n.Value) {
+		d.fail(n, "the keyword takes a count: write a whole number from 0")
+	}
+}
+
+func (d *document) checkNumber(n *yaml.Node) {
+	if tag := n.ShortTag(); tag != "!!int" && tag != "!!float" {
+		d.fail(n, "the keyword takes a number: write one")
+	}
+}

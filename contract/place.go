@@ -1,0 +1,98 @@
+package contract
+
+// place is everything that the document says about the values at one place of
+// an answer: a node of the tree that results when references, allOf and
+// branches are followed.
+type place struct {
+	members map[string]*place // by name
+	others  *place            // members without a name of their own; nil: not described
+	items   *place
+	checks  []placeCheck
+}
+
+// placeCheck says that a value of these types is looked at by a rule.
+type placeCheck struct {
+	rule  *rule
+	types jsonType
+}
+
+// merge adds what a schema says. What a branch finds is reported by its anyOf
+// or oneOf, so it counts for names but not as a check, and needs no rules.
+func (k *compiler) merge(p *place, s *schema, counts bool) {
+	if counts {
+		for i := range s.keywords {
+			w := &s.keywords[i]
+			if w.rule == nil {
+				w.rule = k.keywordRule(w.name)
+			}
+			k.carried[w.rule] = true
+			p.checks = append(p.checks, placeCheck{w.rule, s.looksAt(w)})
+		}
+	}
+	for name, child := range s.properties {
+		if p.members == nil {
+			p.members = map[string]*place{}
+		}
+		if p.members[name] == nil {
+			p.members[name] = &place{}
+		}
+		k.merge(p.members[name], child, counts)
+	}
+	p.others = k.mergeInto(p.others, s.others, counts)
+	p.items = k.mergeInto(p.items, s.items, counts)
+	for _, part := range s.same {
+		k.merge(p, part, counts)
+	}
+	for _, part := range s.branches {
+		k.merge(p, part, false)
+	}
+}
+
+func (k *compiler) mergeInto(p *place, s *schema, counts bool) *place {
+	if s == nil {
+		return p
+	}
+	if p == nil {
+		p = &place{}
+	}
+	k.merge(p, s, counts)
+	return p
+}
+
+// looksAt narrows a keyword's types to those that the schema's type lets pass.
+func (s *schema) looksAt(w *keyword) jsonType {
+	switch {
+	case w.name == "type" || s.types == 0:
+		return w.types
+	case s.types&typeNumber != 0:
+		return w.types & (s.types | typeInteger)
+	}
+	return w.types & s.types
+}
+
+// member is the place of a named member, or nil where it is not described.
+func (p *place) member(name string) *place {
+	if m := p.members[name]; m != nil {
+		return m
+	}
+	return p.others
+}
+
+// has says whether some answer could have a value there.
+func (p *place) has(at path) bool {
+	if p == nil {
+		return false
+	}
+	if len(at) == 0 {
+		return true
+	}
+	if !at[0].any {
+		return p.members[at[0].name].has(at[1:])
+	}
+	for _, m := range p.members {
+		if m.has(at[1:]) {
+			return true
+		}
+	}
+	return p.others.has(at[1:]) || p.items.has(at[1:])
+}

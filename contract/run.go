@@ -1,0 +1,286 @@
+package contract
+
+import (
+	"bytes"
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Bounds on what one answer reports, so that a hostile one costs no more than a
+// broken one. Places beyond them are still known to be broken.
+const (
+	maxViolations = 1000 // of one answer
+	maxPlaces     = 100  // of one rule at one pointer
+)
+
+// run is the check of one answer, and the memory that checks reuse.
+type run struct {
+	contract *Contract
+	ex       *Exchange
+	response *response // nil: none for this status
+	ours     bool      // the body is, or must be, the service's own
+	value    any       // the body, where its text breaks no rule
+	readable bool      // value is set
+
+	buffer  bytes.Buffer
+	decoder *jsontext.Decoder
+	text    text
+	trail   trail
+	scan    scan
+
+	out     []Violation
+	bad     map[string]bool // places that break a rule of level fail, by key
+	seen    map[placeRule]bool
+	groups  map[placeRule]int
+	strings map[string]bool // that a rule with unique has met
+}
+
+// placeRule is a rule at a place.
+type placeRule struct {
+	rule  int
+	place string
+}
+
+func newRun(c *Contract) *run {
+	return &run{
+		contract: c,
+		decoder:  jsontext.NewDecoder(&bytes.Buffer{}),
+		bad:      map[string]bool{},
+		seen:     map[placeRule]bool{},
+		groups:   map[placeRule]int{},
+		strings:  map[string]bool{},
+	}
+}
+
+// Check judges an answer and appends its violations to dst, sorted by pointer
+// and rule: all of them, up to 100 places of one rule at one pointer and 1,000
+// in all. It fills ex.Evaluated. Whatever the answer holds, Check does not
+// panic and takes time and memory in proportion to its length. It may be called
+// from many goroutines, for different exchanges.
+func (c *Contract) Check(ex *Exchange, dst []Violation) []Violation {
+	r := c.runs.Get().(*run)
+	defer r.release()
+	r.ex = ex
+	r.out = dst
+	r.judgeAnswer()
+	return r.out
+}
+
+// judgeAnswer takes the accept path where it decides.
+func (r *run) judgeAnswer() {
+	c := r.contract
+	before, decided := len(r.out), false
+	if a := c.acceptor(r.ex.Status); a != nil {
+		r.response = a.response
+		switch a.accept(r, &r.scan) {
+		case right:
+			r.ex.Evaluated = append(r.ex.Evaluated[:0], r.scan.marks[:c.words()]...)
+			decided = true
+		case wrong:
+			c.storms.violations(r)
+			decided = true
+		}
+	}
+	if !decided {
+		r.explain()
+	}
+	if len(c.overRun) > 0 {
+		r.runRules(decided)
+		sortViolations(r.out[before:])
+	}
+}
+
+// Explain judges an answer as [Contract.Check] does, by the explain path alone.
+// It is the oracle of the accept path, and looks at no rule over the run.
+func (c *Contract) Explain(ex *Exchange, dst []Violation) []Violation {
+	r := c.runs.Get().(*run)
+	defer r.release()
+	r.ex, r.out = ex, dst
+	return r.explain()
+}
+
+// Mark notes that the caller of this package held an answer against a rule.
+func (c *Contract) Mark(ex *Exchange, rule string) {
+	for _, ru := range c.rules {
+		if ru.Name == rule && ru.index/64 < len(ex.Evaluated) {
+			ex.Evaluated[ru.index/64] |= 1 << (ru.index % 64)
+		}
+	}
+}
+
+// words is the length of a set of rules in an exchange.
+func (c *Contract) words() int { return (len(c.rules) + 63) / 64 }
+
+// explain appends all violations, sorted, to those that were there before.
+func (r *run) explain() []Violation {
+	before, words := len(r.out), r.contract.words()
+	r.ex.Evaluated = slices.Grow(r.ex.Evaluated[:0], words)[:words]
+	clear(r.ex.Evaluated)
+	r.check()
+	sortViolations(r.out[before:])
+	return r.out
+}
+
+func sortViolations(all []Violation) {
+	slices.SortFunc(all, func(a, b Violation) int {
+		return cmp.Or(strings.Compare(a.Pointer, b.Pointer), strings.Compare(a.Rule, b.Rule), strings.Compare(a.At, b.At))
+	})
+}
+
+// release gives the memory back, without what belongs to the answer. What grew
+// for an unusual answer is not kept: clearing it would slow down every other.
+func (r *run) release() {
+	if len(r.bad) > maxPlaces || len(r.seen) > maxPlaces || cap(r.text.faults) > maxPlaces {
+		return
+	}
+	r.ex, r.response, r.value, r.out = nil, nil, nil, nil
+	r.scan.body = nil
+	r.ours, r.readable = false, false
+	clear(r.text.faults)
+	r.text = text{faults: r.text.faults[:0]}
+	clear(r.trail[:cap(r.trail)])
+	r.trail = r.trail[:0]
+	r.buffer = bytes.Buffer{}
+	clear(r.seen)
+	clear(r.bad)
+	clear(r.groups)
+	r.contract.runs.Put(r)
+}
+
+func (r *run) check() {
+	r.response = r.contract.responses.of(r.ex.Status)
+	r.framing()
+	if r.response != nil && r.response.schema != nil {
+		r.body()
+	} else {
+		r.ours = r.response != nil
+	}
+	if r.readable {
+		r.shape()
+		r.walk(r.response.root, r.value)
+	}
+	for _, ru := range r.contract.ordered {
+		if ru.holdsFor(r.ex.Status) {
+			r.evaluate(ru)
+		}
+	}
+	if r.readable {
+		r.unnamed()
+	}
+}
+
+func (ru *rule) holdsFor(status int) bool {
+	return len(ru.on) == 0 || slices.ContainsFunc(ru.on, func(s statuses) bool { return s.has(status) })
+}
+
+// framing takes over what the transport found.
+func (r *run) framing() {
+	for _, ru := range r.contract.transport {
+		r.mark(ru)
+		for _, v := range r.ex.Framing {
+			if v.Rule == ru.Name {
+				r.violateAt(ru, "", "", "", r.safe(v.Expected), r.safe(v.Got))
+			}
+		}
+	}
+}
+
+// body reads the body and decides whether it is the service's own, and whether
+// it can be looked into.
+func (r *run) body() {
+	r.read(r.ex.Body, r.ex.Cut)
+	if resp := r.response; !resp.recognizes(r.text.value) {
+		if resp.otherwise != nil && resp.otherwise.Level != Off {
+			r.violateAt(resp.otherwise, "", "", "", "an object with "+strings.Join(resp.recognize, " or "), r.bodyShown())
+		}
+		return
+	}
+	if ru := r.response.otherwise; ru != nil && ru.Level != Off {
+		r.mark(ru)
+	}
+	r.ours = true
+	r.readable = r.text.whole
+	for kind, ru := range r.contract.texts {
+		if ru != nil && (r.text.whole || textKind(kind) <= textNoBOM) {
+			r.mark(ru)
+		}
+	}
+	for _, f := range r.text.faults {
+		if ru := r.contract.texts[f.kind]; ru != nil {
+			pointer, at := r.shown(f.trail)
+			r.violateAt(ru, f.trail.key(), pointer, at, f.expected, f.got)
+			r.readable = false
+		}
+	}
+	r.value = r.text.value
+}
+
+// recognizes says whether a body is to be taken for the service's own.
+func (resp *response) recognizes(v any) bool {
+	if resp.recognize == nil {
+		return true
+	}
+	object, _ := v.(map[string]any)
+	return slices.ContainsFunc(resp.recognize, func(name string) bool { _, has := object[name]; return has })
+}
+
+func (r *run) bodyShown() string {
+	switch {
+	case r.text.whole:
+		return r.show(r.text.value, "")
+	case len(r.ex.Body) == 0:
+		return "an empty body"
+	}
+	return bound(r.quote(string(r.ex.Body)))
+}
+
+// mark notes that a rule was evaluated.
+func (r *run) mark(ru *rule) { r.ex.Evaluated[ru.index/64] |= 1 << (ru.index % 64) }
+
+// fact is a value of the request; "" for one it does not have.
+func (r *run) fact(slot int) string {
+	if slot < len(r.ex.Facts) {
+		return r.ex.Facts[slot]
+	}
+	return ""
+}
+
+// violate reports a violation at the place that the trail leads to.
+func (r *run) violate(ru *rule, expected, got string) {
+	pointer, at := r.shown(r.trail)
+	r.violateAt(ru, r.trail.key(), pointer, at, expected, got)
+}
+
+// violateAt reports a violation, unless the rule is off or has been reported at
+// this place.
+func (r *run) violateAt(ru *rule, key, pointer, at, expected, got string) {
+	if ru.Level == Off {
+		return
+	}
+	r.mark(ru)
+	if ru.Level == Fail {
+		r.bad[key] = true
+	}
+	if place := (placeRule{ru.index, key}); r.seen[place] {
+		return
+	} else if len(r.seen) < maxViolations {
+		r.seen[place] = true
+	}
+	group := placeRule{ru.index, pointer}
+	if r.groups[group] >= maxPlaces || len(r.seen) >= maxViolations {
+		return
+	}
+	r.groups[group]++
+	r.out = append(r.out, Violation{Rule: ru.Name, Level: ru.Level, Pointer: pointer, At: at, Expected: expected, Got: got})
+}
+
+// isBad says whether the place that the trail leads to breaks a rule of level
+// fail.
+func (r *run) isBad() bool { return len(r.bad) > 0 && r.bad[r.trail.key()] }
+
+// sortedNames are the names of an object's members, in order.
+func sortedNames(object map[string]any) []string { return slices.Sorted(maps.Keys(object)) }

@@ -1,0 +1,101 @@
+package contract
+
+import (
+	"net/http"
+	"time"
+)
+
+// runRules evaluates the rules over the whole run that an exchange belongs to.
+// They need single values only, which either path has at hand.
+func (r *run) runRules(decided bool) {
+	w := r.ex.Window
+	if w == nil || !decided && !r.readable {
+		return
+	}
+	again := false
+	for _, ru := range r.contract.overRun {
+		if !ru.holdsFor(r.ex.Status) {
+			continue
+		}
+		if ru.word == wordNewBody {
+			again = w.bodies.add(w.keyOf(r.ex.Body))
+			r.runRule(ru, nil, !again, "a body that no other answer of the run had", "the same bytes again")
+			continue
+		}
+		for _, at := range ru.at {
+			if s, ok := r.stringAt(at, decided); ok {
+				r.runString(w, ru, at, s, again)
+			}
+		}
+	}
+}
+
+func (r *run) runString(w *Window, ru *rule, at path, s string, again bool) {
+	switch ru.word {
+	case wordNewInRun:
+		if known := w.ids.add(w.idKey(s)); !again {
+			r.runRule(ru, at, !known, "a value that no other answer of the run had", r.quote(s))
+		}
+	case wordNotAnothers:
+		if mine, ok := r.fill(ru.text); ok {
+			r.runRule(ru, at, s == mine || !w.inFlight(s, r.ex), r.quote(mine), r.quote(s)+", which another request in flight asked for")
+		}
+	case wordInExchange:
+		if holds, looked := inExchange(s, r.ex); looked {
+			r.runRule(ru, at, holds, "a time between the send and the receipt", r.quote(s))
+		}
+	}
+}
+
+// runRule marks a rule and reports it where it is broken. It is not silenced by
+// other rules at the same place: it speaks of other answers.
+func (r *run) runRule(ru *rule, at path, holds bool, expected, got string) {
+	r.mark(ru)
+	if !holds {
+		pointer := at.String()
+		r.out = append(r.out, Violation{Rule: ru.Name, Level: ru.Level, Pointer: pointer, At: pointer, Expected: bound(expected), Got: bound(got)})
+	}
+}
+
+// stringAt returns the string at a place, from whichever path judged the answer.
+func (r *run) stringAt(at path, decided bool) (string, bool) {
+	if !decided {
+		v, _ := at.find(r.value)
+		s, ok := v.(string)
+		return s, ok
+	}
+	slot, known := r.scan.node.slots[at.String()]
+	if !known || r.scan.first[slot] < 0 {
+		return "", false
+	}
+	c := &r.scan.captured[r.scan.first[slot]]
+	return c.text, c.typ == typeString
+}
+
+// clockGrain is how exactly servers' clocks are told: the Date header has whole
+// seconds.
+const clockGrain = time.Second
+
+// inExchange says whether a UTC time lies between the send and the receipt of
+// an exchange, give or take the difference of the clocks that the Date header
+// shows.
+func inExchange(s string, ex *Exchange) (holds, looked bool) {
+	if ex.Sent.IsZero() || !isUTC(s) {
+		return true, false
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return true, false
+	}
+	if !t.Before(ex.Sent.Add(-clockGrain)) && !t.After(ex.Received.Add(clockGrain)) {
+		return true, true
+	}
+	date, _ := ex.Header.Get("Date")
+	told, err := http.ParseTime(date)
+	if err != nil {
+		return false, true
+	}
+	// The server wrote told (cut to a second) at some moment of the exchange.
+	least, most := told.Sub(ex.Received), told.Add(clockGrain).Sub(ex.Sent)
+	return !t.Before(ex.Sent.Add(least-clockGrain)) && !t.After(ex.Received.Add(most+clockGrain)), true
+}

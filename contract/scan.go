@@ -1,0 +1,491 @@
+package contract
+
+import (
+	"strings"
+	"unicode/utf8"
+	"unsafe"
+)
+
+// maxCaptured is how many values of an answer the accept path keeps, and
+// maxUnnamed how many members without a name of its own an object may have
+// before the accept path leaves the answer to the explain path.
+const (
+	maxCaptured = 256
+	maxUnnamed  = 24
+	maxScanned  = 64 // levels of nesting
+)
+
+// scan is one pass over a body. Its methods return false when they can't decide.
+type scan struct {
+	body       []byte
+	i          int
+	node       *acceptor
+	marks      ruleSet
+	captured   []capture
+	first      []int32 // by slot: index of its first capture, or -1
+	unescape   []byte  // texts of strings with escapes
+	secrets    []string
+	wrong      uint64 // fingerprint of the facts that are wrong
+	faults     int    // how many there are
+	recognized bool   // the root has a member by which bodies are known
+	caring     bool   // unnamed members are reported
+	quiet      bool   // within a branch: nothing is captured or marked
+	inner      *scan  // of branches
+}
+
+// capture is a value that rules look at.
+type capture struct {
+	slot  int32
+	next  int32 // the next capture of the slot, or -1
+	place uint64
+	text  string // of a string
+	typ   jsonType
+}
+
+func (s *scan) start(a *acceptor, body []byte) {
+	s.body, s.i, s.node = body, 0, a
+	s.marks = a.always
+	s.captured = s.captured[:0]
+	s.unescape = s.unescape[:0]
+	s.wrong, s.faults, s.quiet, s.recognized = 0, 0, false, false
+	if cap(s.first) < a.captures {
+		s.first = make([]int32, a.captures)
+	}
+	s.first = s.first[:a.captures]
+	for i := range s.first {
+		s.first[i] = -1
+	}
+}
+
+// fault notes a fact that is wrong: what, at which place. The order in which
+// facts are found does not matter.
+func (s *scan) fault(place, what uint64) {
+	s.wrong += mix(place ^ mix(what))
+	s.faults++
+}
+
+// document reads the whole body.
+func (s *scan) document(root *fastNode) bool {
+	s.space()
+	if !s.value(root, mix(1), 1) {
+		return false
+	}
+	s.space()
+	return s.i == len(s.body)
+}
+
+func (s *scan) space() {
+	for s.i < len(s.body) {
+		switch s.body[s.i] {
+		case ' ', '\n', '\t', '\r':
+			s.i++
+		default:
+			return
+		}
+	}
+}
+
+// value reads one value, which begins at the position.
+func (s *scan) value(n *fastNode, place uint64, depth int) bool {
+	if s.i >= len(s.body) || depth > maxScanned {
+		return false
+	}
+	began := s.i
+	var typ jsonType
+	var text string
+	ok := false
+	switch b := s.body[s.i]; {
+	case b == '"':
+		typ = typeString
+		text, ok = s.str()
+	case b == '{':
+		typ = typeObject
+		ok = s.object(n, place, depth)
+	case b == '[':
+		typ = typeArray
+		ok = s.array(n, place, depth)
+	case b == 't':
+		typ, ok = typeBoolean, s.literal("true")
+	case b == 'f':
+		typ, ok = typeBoolean, s.literal("false")
+	case b == 'n':
+		typ, ok = typeNull, s.literal("null")
+	default:
+		typ, ok = s.number()
+	}
+	if !ok || n == nil {
+		return ok
+	}
+	return s.judge(n, place, typ, text, s.body[began:s.i])
+}
+
+// judge holds a value against the schemas at its place.
+func (s *scan) judge(n *fastNode, place uint64, typ jsonType, text string, raw []byte) bool {
+	if !s.quiet {
+		s.marks.union(&n.marks[typ.index()])
+		for _, slot := range n.captures {
+			if !s.capture(slot, place, typ, text) {
+				return false
+			}
+		}
+	}
+	if n.types&typ == 0 {
+		if typ == typeNumber && n.types&typeInteger != 0 {
+			return false // 1.0 is an integer to a schema
+		}
+		s.fault(place, 2)
+		return true
+	}
+	if typ == typeString {
+		for i, test := range n.texts {
+			switch test(text) {
+			case wrong:
+				s.fault(place, 16+uint64(i))
+			case unsure:
+				return false
+			}
+		}
+	}
+	for i := range n.choices {
+		switch s.choose(&n.choices[i], raw) {
+		case wrong:
+			s.fault(place, 1024+uint64(i))
+		case unsure:
+			return false
+		}
+	}
+	return true
+}
+
+func (t jsonType) index() int {
+	i := 0
+	for t > 1 {
+		t >>= 1
+		i++
+	}
+	return i
+}
+
+// choose says whether a value fits one of the branches, and where that is
+// demanded only one.
+func (s *scan) choose(c *choice, raw []byte) verdict {
+	if s.inner == nil {
+		s.inner = &scan{quiet: true}
+	}
+	fit := 0
+	for _, branch := range c.branches {
+		in := s.inner
+		in.body, in.i, in.faults, in.unescape = raw, 0, 0, in.unescape[:0]
+		if !in.value(branch, 0, 1) {
+			return unsure
+		}
+		if in.faults == 0 {
+			fit++
+		}
+	}
+	return verdictOf(fit == 1 || fit > 1 && !c.one)
+}
+
+func (s *scan) capture(slot int32, place uint64, typ jsonType, text string) bool {
+	if len(s.captured) == maxCaptured {
+		return false
+	}
+	at := int32(len(s.captured))
+	s.captured = append(s.captured, capture{slot: slot, next: -1, place: place, text: text, typ: typ})
+	if s.first[slot] < 0 {
+		s.first[slot] = at
+		return true
+	}
+	last := s.first[slot]
+	for s.captured[last].next >= 0 {
+		last = s.captured[last].next
+	}
+	s.captured[last].next = at
+	return true
+}
+
+func (s *scan) literal(word string) bool {
+	if len(s.body)-s.i < len(word) || string(s.body[s.i:s.i+len(word)]) != word {
+		return false
+	}
+	s.i += len(word)
+	return true
+}
+
+// number reads a number (RFC 8259, section 6).
+func (s *scan) number() (jsonType, bool) {
+	typ := typeInteger
+	if s.peek() == '-' {
+		s.i++
+	}
+	if s.peek() == '0' {
+		s.i++
+	} else if !s.digits() {
+		return 0, false
+	}
+	if s.peek() == '.' {
+		s.i++
+		typ = typeNumber
+		if !s.digits() {
+			return 0, false
+		}
+	}
+	if b := s.peek(); b == 'e' || b == 'E' {
+		s.i++
+		typ = typeNumber
+		if b := s.peek(); b == '+' || b == '-' {
+			s.i++
+		}
+		if !s.digits() {
+			return 0, false
+		}
+	}
+	return typ, true
+}
+
+// peek is the next byte, or 0 at the end.
+func (s *scan) peek() byte {
+	if s.i < len(s.body) {
+		return s.body[s.i]
+	}
+	return 0
+}
+
+func (s *scan) digits() bool {
+	began := s.i
+	for s.i < len(s.body) && s.body[s.i]-'0' < 10 {
+		s.i++
+	}
+	return s.i > began
+}
+
+// plain has 1 for the bytes that stand for themselves in a string.
+var plain = func() (t [256]byte) {
+	for b := 0x20; b < 0x80; b++ {
+		t[b] = 1
+	}
+	t['"'], t['\\'] = 0, 0
+	return t
+}()
+
+// str reads a string and returns its text, which is valid until the scan starts
+// anew.
+func (s *scan) str() (string, bool) {
+	s.i++
+	body, i := s.body, s.i
+	for i < len(body) && plain[body[i]] == 1 {
+		i++
+	}
+	if i < len(body) && body[i] == '"' {
+		text := view(body[s.i:i])
+		s.i = i + 1
+		return text, true
+	}
+	return s.oddString()
+}
+
+// oddString reads a string with escapes or with characters beyond ASCII.
+func (s *scan) oddString() (string, bool) {
+	end, escaped := s.i, false
+	for {
+		if end >= len(s.body) || s.body[end] < 0x20 {
+			return "", false
+		}
+		if s.body[end] == '"' {
+			break
+		}
+		if s.body[end] == '\\' {
+			escaped = true
+			end++
+		}
+		end++
+	}
+	raw := s.body[s.i:min(end, len(s.body))]
+	s.i = end + 1
+	if !utf8.Valid(raw) {
+		return "", false
+	}
+	if !escaped {
+		return view(raw), true
+	}
+	began := len(s.unescape)
+	for i := 0; i < len(raw); i++ {
+		b := raw[i]
+		if b == '\\' {
+			i++
+			if b = simpleEscape[raw[i]]; b == 0 {
+				return "", false // \u, or no escape at all
+			}
+		}
+		s.unescape = append(s.unescape, b)
+	}
+	text := view(s.unescape[began:])
+	for _, secret := range s.secrets {
+		if strings.Contains(text, secret) {
+			return "", false
+		}
+	}
+	return text, true
+}
+
+var simpleEscape = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+// view shows bytes as a string without copying them. The bytes outlive the
+// check and do not change during it.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// unsafeBytes shows a string as bytes that nobody may change.
+func unsafeBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+// unnamed are the names of an object's members that no schema names.
+type unnamed struct {
+	names [maxUnnamed]string
+	n     int
+}
+
+// add says whether the name is new and there was room for it.
+func (u *unnamed) add(name string) bool {
+	for _, known := range u.names[:u.n] {
+		if known == name {
+			return false
+		}
+	}
+	if u.n == len(u.names) {
+		return false
+	}
+	u.names[u.n] = name
+	u.n++
+	return true
+}
+
+func (s *scan) object(n *fastNode, place uint64, depth int) bool {
+	s.i++
+	var seen uint64
+	var others unnamed
+	next := 0
+	s.space()
+	if s.peek() == '}' {
+		s.i++
+	} else {
+		for more := true; more; {
+			name, ok := s.name()
+			if !ok {
+				return false
+			}
+			var child *fastNode
+			childPlace := place
+			if n != nil {
+				child, childPlace, next, ok = s.member(n, place, name, next, &seen, &others)
+			} else {
+				ok = others.add(name)
+			}
+			if !ok || !s.value(child, childPlace, depth+1) {
+				return false
+			}
+			s.space()
+			switch s.peek() {
+			case ',':
+				s.i++
+				s.space()
+			case '}':
+				s.i++
+				more = false
+			default:
+				return false
+			}
+		}
+	}
+	if n != nil {
+		if depth == 1 && !s.quiet {
+			s.recognized = s.node.recognize&seen != 0
+		}
+		for missing := n.required &^ seen; missing != 0; missing &= missing - 1 {
+			s.fault(place, 4096+missing&-missing)
+		}
+	}
+	return true
+}
+
+// name reads a member's name and the colon.
+func (s *scan) name() (string, bool) {
+	if s.peek() != '"' {
+		return "", false
+	}
+	name, ok := s.str()
+	if !ok {
+		return "", false
+	}
+	s.space()
+	if s.peek() != ':' {
+		return "", false
+	}
+	s.i++
+	s.space()
+	return name, true
+}
+
+// member finds the node of a member. Members mostly come in one order, so the
+// search begins behind the last one.
+func (s *scan) member(n *fastNode, place uint64, name string, next int, seen *uint64, others *unnamed) (*fastNode, uint64, int, bool) {
+	for range n.members {
+		if next == len(n.members) {
+			next = 0
+		}
+		if n.members[next].name == name {
+			bit := uint64(1) << next
+			if *seen&bit != 0 {
+				return nil, 0, next, false
+			}
+			*seen |= bit
+			child := n.members[next].node
+			return child, place + child.id, next + 1, true
+		}
+		next++
+	}
+	if !others.add(name) {
+		return nil, 0, next, false
+	}
+	childPlace := mix(place + hash(name))
+	if s.caring && len(n.members) > 0 && !s.quiet {
+		s.fault(childPlace, 3)
+	}
+	return n.others, childPlace, next, true
+}
+
+// hash is FNV-1a.
+func hash(s string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * 1099511628211
+	}
+	return h
+}
+
+func (s *scan) array(n *fastNode, place uint64, depth int) bool {
+	s.i++
+	var items *fastNode
+	if n != nil {
+		items = n.items
+	}
+	s.space()
+	if s.peek() == ']' {
+		s.i++
+		return true
+	}
+	for index := uint64(0); ; index++ {
+		if !s.value(items, mix(place+index+0x51ed), depth+1) {
+			return false
+		}
+		s.space()
+		switch s.peek() {
+		case ',':
+			s.i++
+			s.space()
+		case ']':
+			s.i++
+			return true
+		default:
+			return false
+		}
+	}
+}

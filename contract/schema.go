@@ -1,0 +1,216 @@
+package contract
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// maxSchema is how many schema objects one response may apply, references
+// followed. It bounds the time that a check takes for each value.
+const maxSchema = 20_000
+
+// schemaPrefix is where references point to.
+const schemaPrefix = "#/components/schemas/"
+
+// schema is one schema object of the document.
+type schema struct {
+	pointer    string // its place in the document, as the schema library writes it
+	types      jsonType
+	keywords   []keyword
+	properties map[string]*schema
+	items      *schema
+	others     *schema   // additionalProperties
+	same       []*schema // $ref and allOf: they hold for the same value
+	branches   []*schema // anyOf and oneOf: one of them does
+	needs      []string  // required
+	size       int       // schema objects in it, references followed
+}
+
+// keyword is an assertion of a schema object.
+type keyword struct {
+	name  string
+	text  string // its value, as reports show it
+	types jsonType
+	rule  *rule // of an x-rule, else set where the schema is used
+}
+
+func (s *schema) keyword(name string) *keyword {
+	for i := range s.keywords {
+		if s.keywords[i].name == name {
+			return &s.keywords[i]
+		}
+	}
+	return nil
+}
+
+// schemaAt compiles the schema object n once. A schema that holds itself is
+// refused, so that every schema is a finite tree.
+func (k *compiler) schemaAt(n *yaml.Node, pointer string) *schema {
+	if s, known := k.schemas[pointer]; known {
+		if s == nil {
+			k.fail(n, "the schema %s holds itself: recursive answers are not supported, write its levels out", pointer)
+		}
+		return s
+	}
+	k.schemas[pointer] = nil
+	s := k.newSchema(n, pointer)
+	k.schemas[pointer] = s
+	return s
+}
+
+func (k *compiler) newSchema(n *yaml.Node, pointer string) *schema {
+	s := &schema{pointer: pointer, size: 1}
+	if n.Kind != yaml.MappingNode {
+		k.fail(n, "a schema must be a mapping: write {type: …}")
+		return s
+	}
+	own := k.namedRule(get(n, "x-rule"))
+	for key, value := range entries(n) {
+		k.schemaKeyword(s, key, value, own)
+	}
+	if own != nil && !s.carries(own) {
+		k.fail(get(n, "x-rule"), "no keyword here belongs to %s: type and required keep their own rules, add another or remove x-rule", own.Name)
+	}
+	if s.size > maxSchema {
+		k.fail(n, "more than %d schemas apply here, references followed: simplify the schema", maxSchema)
+		s.size = 1
+	}
+	return s
+}
+
+func (s *schema) carries(ru *rule) bool {
+	for _, w := range s.keywords {
+		if w.rule == ru {
+			return true
+		}
+	}
+	return false
+}
+
+func (k *compiler) schemaKeyword(s *schema, key, value *yaml.Node, own *rule) {
+	name := key.Value
+	if isAssertion(name) {
+		k.assertion(s, key, value, own)
+	}
+	at := s.pointer + "/" + encodeFragment(name)
+	switch name {
+	case "$ref":
+		s.hold(&s.same, k.reference(value))
+	case "allOf":
+		k.schemaList(s, &s.same, value, at)
+	case "anyOf", "oneOf":
+		k.schemaList(s, &s.branches, value, at)
+	case "items":
+		s.items = s.add(k.schemaAt(value, at))
+	case "additionalProperties":
+		if value.ShortTag() == "!!bool" {
+			break
+		}
+		s.others = s.add(k.schemaAt(value, at))
+	case "properties":
+		k.schemaProperties(s, value, at)
+	default:
+		k.checkAnnotation(name, value)
+		if names := keywords(); !isAssertion(name) && !slices.Contains(names, name) && !strings.HasPrefix(name, "x-") {
+			k.fail(key, "unknown schema keyword %q: %s", clip(name), suggestion(name, names))
+		}
+	}
+}
+
+func (k *compiler) assertion(s *schema, key, value *yaml.Node, own *rule) {
+	for _, a := range assertions {
+		if a.name != key.Value {
+			continue
+		}
+		if a.check != nil {
+			a.check(k.document, value)
+		}
+		if a.name == "additionalProperties" && value.Value != "false" {
+			return
+		}
+		w := keyword{name: a.name, text: k.flow(value), types: a.types, rule: own}
+		switch a.name {
+		case "type":
+			s.types = k.types(value)
+		case "required":
+			s.needs = k.texts(value, "required")
+		}
+		if a.name == "type" || a.name == "required" {
+			w.rule = nil // they keep their own
+		}
+		s.keywords = append(s.keywords, w)
+	}
+}
+
+// flow shows a keyword's value in one line.
+func (k *compiler) flow(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.ScalarNode:
+		return n.Value
+	case yaml.SequenceNode:
+		var items []string
+		for _, item := range n.Content {
+			items = append(items, k.flow(item))
+		}
+		return strings.Join(items, " or ")
+	}
+	return "…"
+}
+
+// reference compiles the schema that a $ref names.
+func (k *compiler) reference(n *yaml.Node) *schema {
+	ref := k.text(n, "$ref")
+	name, local := strings.CutPrefix(ref, schemaPrefix)
+	if !local || strings.ContainsAny(name, "/~%") {
+		k.fail(n, "$ref %q is not followed: put the schema under components/schemas and write %sNAME", clip(ref), schemaPrefix)
+		return nil
+	}
+	all := get(get(k.root, "components"), "schemas")
+	target := get(all, name)
+	if target == nil {
+		k.fail(n, "there is no schema %q: %s", clip(name), suggestion(name, keys(all)))
+		return nil
+	}
+	return k.schemaAt(target, schemaPrefix+encodeFragment(name))
+}
+
+func (k *compiler) schemaList(s *schema, to *[]*schema, n *yaml.Node, at string) {
+	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
+		k.fail(n, "the keyword takes a list of schemas: write one")
+		return
+	}
+	for i, item := range n.Content {
+		s.hold(to, k.schemaAt(item, fmt.Sprintf("%s/%d", at, i)))
+	}
+}
+
+func (k *compiler) schemaProperties(s *schema, n *yaml.Node, at string) {
+	if n.Kind != yaml.MappingNode {
+		k.fail(n, "properties must be a mapping from names to schemas: write one")
+		return
+	}
+	s.properties = map[string]*schema{}
+	for key, value := range entries(n) {
+		if child := s.add(k.schemaAt(value, at+"/"+encodeFragment(key.Value))); child != nil {
+			s.properties[key.Value] = child
+			k.contract.names[key.Value] = true
+		}
+	}
+}
+
+// add counts a schema that is part of s.
+func (s *schema) add(part *schema) *schema {
+	if part != nil {
+		s.size = min(s.size+part.size, maxSchema+1)
+	}
+	return part
+}
+
+func (s *schema) hold(to *[]*schema, part *schema) {
+	if s.add(part) != nil {
+		*to = append(*to, part)
+	}
+}

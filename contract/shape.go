@@ -1,0 +1,108 @@
+package contract
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+)
+
+// shape validates the body by its schema and reports what the library finds
+// under the document's rules.
+func (r *run) shape() {
+	var invalid *jsonschema.ValidationError
+	if errors.As(r.response.validator.Validate(r.value), &invalid) {
+		r.shapeError(invalid)
+		r.trail = r.trail[:0]
+	}
+}
+
+// shapeError descends to the keywords that failed. The causes of a failed anyOf
+// or oneOf are left out: which branch was meant can't be known.
+func (r *run) shapeError(e *jsonschema.ValidationError) {
+	s := r.contract.schemas[strings.TrimPrefix(e.SchemaURL, schemaBase)]
+	switch cause := e.ErrorKind.(type) {
+	case *kind.Schema, *kind.Group, *kind.Reference, *kind.AllOf:
+		for _, inner := range e.Causes {
+			r.shapeError(inner)
+		}
+	case *kind.Required:
+		r.shapeMembers(s, "required", e.InstanceLocation, cause.Missing)
+	case *kind.AdditionalProperties:
+		r.shapeMembers(s, "additionalProperties", e.InstanceLocation, cause.Properties)
+	default:
+		if path := cause.KeywordPath(); len(path) > 0 && s != nil {
+			if w := s.keyword(path[0]); w != nil && w.rule.Level != Off {
+				v := r.follow(e.InstanceLocation)
+				r.violate(w.rule, bound(r.expectedOf(w)), r.show(v, lastName(r.trail)))
+			}
+		}
+	}
+}
+
+// shapeMembers reports members that are missing or too many.
+func (r *run) shapeMembers(s *schema, name string, location, members []string) {
+	if s == nil {
+		return
+	}
+	w := s.keyword(name)
+	if w == nil || w.rule.Level == Off {
+		return
+	}
+	object, _ := r.follow(location).(map[string]any)
+	for _, member := range members {
+		v, has := object[member]
+		expected, got := "a required member", "nothing"
+		if has {
+			expected, got = "no further member", r.show(v, member)
+		}
+		r.trail = append(r.trail, token{name: member, index: -1})
+		r.violate(w.rule, expected, got)
+		r.trail = r.trail[:len(r.trail)-1]
+	}
+}
+
+// follow sets the trail to a location of the schema library and returns the
+// value there.
+func (r *run) follow(location []string) any {
+	v := r.value
+	r.trail = r.trail[:0]
+	for _, step := range location {
+		switch parent := v.(type) {
+		case map[string]any:
+			v = parent[step]
+			r.trail = append(r.trail, token{name: step, index: -1})
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || i < 0 || i >= len(parent) {
+				return nil
+			}
+			v = parent[i]
+			r.trail = append(r.trail, token{index: i})
+		}
+	}
+	return v
+}
+
+// expectedOf says what a keyword demands: an x-rule in the words of its
+// description, others as the schema has it.
+func (r *run) expectedOf(w *keyword) string {
+	switch {
+	case w.rule.word == wordSchema:
+		return w.rule.Description
+	case w.name == "type":
+		return w.text
+	}
+	return w.name + " " + w.text
+}
+
+func lastName(t trail) string {
+	for i := len(t) - 1; i >= 0; i-- {
+		if t[i].index < 0 {
+			return t[i].name
+		}
+	}
+	return ""
+}

@@ -1,0 +1,86 @@
+package contract
+
+import (
+	"slices"
+	"sync"
+)
+
+// When every answer is wrong, explaining each would slow the load down. Answers
+// in which exactly the same facts are wrong have the same violations, so only
+// the first of them and then a few are explained; all are counted. Each
+// explanation is held against the first one: should facts ever not tell the
+// violations, that kind is explained every time from then on.
+const (
+	explainFirst = 16   // answers of a kind that are all explained
+	explainEvery = 1000 // then one of so many
+	maxKinds     = 4096 // kinds that are known; further ones are all explained
+)
+
+// storms are the kinds of wrong answers.
+type storms struct {
+	mu    sync.Mutex
+	kinds map[kindKey]*stormKind
+}
+
+// kindKey is a kind of wrong answers: the wrong facts, and what the right ones
+// depend on.
+type kindKey struct {
+	wrong  uint64
+	marks  ruleSet
+	status int
+}
+
+type stormKind struct {
+	count      uint64
+	violations []Violation
+	evaluated  []uint64
+	mixed      bool // its answers have different violations
+}
+
+// violations appends those of an answer in which the scan found wrong facts.
+func (s *storms) violations(r *run) {
+	key := kindKey{r.scan.wrong, r.scan.marks, r.ex.Status}
+	s.mu.Lock()
+	kind := s.kinds[key]
+	if kind != nil {
+		kind.count++
+		if n := kind.count; !kind.mixed && n > explainFirst && n%explainEvery != 0 {
+			defer s.mu.Unlock()
+			r.ex.Evaluated = append(r.ex.Evaluated[:0], kind.evaluated...)
+			r.out = append(r.out, kind.violations...)
+			return
+		}
+	}
+	s.mu.Unlock()
+	before := len(r.out)
+	r.explain()
+	s.learn(key, r.out[before:], r.ex.Evaluated)
+}
+
+// learn keeps what an explanation found for the answers of its kind.
+func (s *storms) learn(key kindKey, found []Violation, evaluated []uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	kind := s.kinds[key]
+	if kind == nil {
+		if len(s.kinds) >= maxKinds {
+			return
+		}
+		if s.kinds == nil {
+			s.kinds = map[kindKey]*stormKind{}
+		}
+		kind = &stormKind{count: 1, violations: slices.Clone(found), evaluated: slices.Clone(evaluated)}
+		for i := range kind.violations {
+			kind.violations[i].Counted = true
+		}
+		s.kinds[key] = kind
+		return
+	}
+	if !slices.EqualFunc(kind.violations, found, sameViolation) || !slices.Equal(kind.evaluated, evaluated) {
+		kind.mixed = true
+	}
+}
+
+func sameViolation(a, b Violation) bool {
+	return a.Rule == b.Rule && a.At == b.At && a.Level == b.Level
+}

@@ -1,0 +1,108 @@
+package contract
+
+import (
+	"regexp"
+	"strings"
+)
+
+// template is a text with gaps.
+type template []part
+
+// part is a piece of a template: a place of the answer, a fact of the request,
+// or text as it stands.
+type part struct {
+	text     string
+	fact     int // slot; -1 for none
+	optional bool
+	place    path
+	key      string // of place
+}
+
+var factName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$`)
+
+// parseTemplate reads a template; slot gives a fact its number. Its error text
+// ends in a remedy.
+func parseTemplate(s string, slot func(name string) int) (t template, fault string) {
+	for s != "" {
+		text, rest, open := strings.Cut(s, "{")
+		if text != "" {
+			t = append(t, part{text: text, fact: -1})
+		}
+		if !open {
+			break
+		}
+		inner, after, closed := strings.Cut(rest, "}")
+		if !closed {
+			return nil, "a { has no }: close it"
+		}
+		p, fault := parseGap(inner, slot)
+		if fault != "" {
+			return nil, fault
+		}
+		t, s = append(t, p), after
+	}
+	return t, ""
+}
+
+func parseGap(inner string, slot func(name string) int) (part, string) {
+	if strings.HasPrefix(inner, "/") {
+		place, fault := parsePath(inner)
+		if fault == "" && place.wild() {
+			fault = "a template needs one value: name it without *"
+		}
+		return part{fact: -1, place: place, key: place.String()}, fault
+	}
+	name, optional := strings.CutSuffix(inner, "?")
+	if !factName.MatchString(name) {
+		return part{}, "{" + clip(inner) + "} is neither a fact nor a pointer: write {request.member} or {/member}"
+	}
+	return part{fact: slot(name), optional: optional}, ""
+}
+
+// facts are the slots that the template refers to.
+func (t template) facts() (slots []int) {
+	for _, p := range t {
+		if p.fact >= 0 {
+			slots = append(slots, p.fact)
+		}
+	}
+	return slots
+}
+
+// only returns the fact that is the whole template, or -1.
+func (t template) only() int {
+	if len(t) == 1 && len(t.facts()) == 1 {
+		return t[0].fact
+	}
+	return -1
+}
+
+// fill returns the template's text for an answer. It says false where a value
+// is not there, is no string, breaks a rule, or is the very place under check.
+func (r *run) fill(t template) (string, bool) {
+	if len(t) == 1 && t[0].place == nil {
+		return r.fillPart(&t[0])
+	}
+	var b strings.Builder
+	for i := range t {
+		text, ok := r.fillPart(&t[i])
+		if !ok {
+			return "", false
+		}
+		b.WriteString(text)
+	}
+	return b.String(), true
+}
+
+func (r *run) fillPart(p *part) (string, bool) {
+	switch {
+	case p.place != nil:
+		v, _ := p.place.find(r.value)
+		s, ok := v.(string)
+		return s, ok && !r.bad[p.key] && !r.trail.is(p.place)
+	case p.fact >= 0:
+		s := r.fact(p.fact)
+		return s, s != "" || p.optional
+	}
+	return p.text, true
+}

@@ -1,0 +1,189 @@
+package contract
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// deepest is how deep a body may nest where no rule says less. The recursion of
+// a check is bounded by it.
+const deepest = 1000
+
+// textKind is what a rule demands of a body's text.
+type textKind uint8
+
+// The first ones are those of textWords.
+const (
+	textWhole textKind = iota
+	textNoBOM
+	textJSON
+	textUTF8
+	textSingle
+	textNames
+	textObject
+	textDepth
+	textKinds
+)
+
+// textFault is a rule of the text that a body breaks.
+type textFault struct {
+	kind          textKind
+	trail         trail // of a member that is there twice
+	expected, got string
+}
+
+// text is what reading a body gives.
+type text struct {
+	value  any  // the first value; numbers as json.Number
+	whole  bool // value was read to its end
+	faults []textFault
+}
+
+var errTooDeep = errors.New("too deep")
+
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// read reads the body as far as possible: of a text that breaks one rule the
+// others can still be judged, except after a syntax error.
+func (r *run) read(body []byte, cut bool) {
+	t := &r.text
+	if cut {
+		t.fault(textWhole, "a body within the transport's limit", fmt.Sprintf("more than %d bytes", len(body)))
+		return
+	}
+	if rest, found := bytes.CutPrefix(body, byteOrderMark); found {
+		t.fault(textNoBOM, "the first byte of a JSON text", "a byte-order mark")
+		body = rest
+	}
+	r.buffer = *bytes.NewBuffer(body)
+	r.decoder.Reset(&r.buffer, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	value, err := r.readValue(1)
+	r.trail = r.trail[:0]
+	switch {
+	case errors.Is(err, errTooDeep):
+		t.fault(textDepth, fmt.Sprintf("at most %d levels", r.contract.maxDepth), "more levels")
+		return
+	case err != nil:
+		t.fault(textJSON, "a JSON text", r.brokenText(body, err))
+		return
+	}
+	t.value, t.whole = value, true
+	r.readRest(body)
+}
+
+// readRest judges what comes after the first value, and its encoding.
+func (r *run) readRest(body []byte) {
+	t := &r.text
+	end := int(r.decoder.InputOffset())
+	switch _, err := r.decoder.ReadValue(); {
+	case err == nil:
+		t.fault(textSingle, "one JSON value", "another one after it")
+	case !errors.Is(err, io.EOF):
+		t.fault(textJSON, "nothing after the value", r.brokenText(body, err))
+		t.value, t.whole = nil, false
+		return
+	}
+	first := body[:end]
+	if !utf8.Valid(body) || bytes.Contains(first, []byte(`\u`)) && !jsontext.Value(first).IsValid(jsontext.AllowDuplicateNames(true)) {
+		t.fault(textUTF8, "valid UTF-8, surrogates in pairs", "bytes or escapes that are no characters")
+		// Different broken names look alike once they are decoded.
+		t.faults = slices.DeleteFunc(t.faults, func(f textFault) bool {
+			return f.kind == textNames && strings.ContainsRune(f.trail[len(f.trail)-1].name, utf8.RuneError)
+		})
+	}
+	if _, ok := t.value.(map[string]any); !ok {
+		t.fault(textObject, "a JSON object", r.show(t.value, ""))
+	}
+}
+
+func (t *text) fault(kind textKind, expected, got string) {
+	t.faults = append(t.faults, textFault{kind: kind, expected: expected, got: got})
+}
+
+// readValue reads one value, depth levels deep.
+func (r *run) readValue(depth int) (any, error) {
+	tok, err := r.decoder.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	switch tok.Kind() {
+	case '{':
+		return r.readObject(depth)
+	case '[':
+		return r.readArray(depth)
+	case '"':
+		return tok.String(), nil
+	case '0':
+		return number(tok.String()), nil
+	case 't':
+		return true, nil
+	case 'f':
+		return false, nil
+	}
+	return nil, nil
+}
+
+func (r *run) readObject(depth int) (any, error) {
+	if depth > r.contract.maxDepth {
+		return nil, errTooDeep
+	}
+	object := make(map[string]any, 8)
+	for r.decoder.PeekKind() != '}' {
+		tok, err := r.decoder.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		name := tok.String()
+		r.trail = append(r.trail, token{name: name, index: -1})
+		if _, twice := object[name]; twice {
+			r.text.faults = append(r.text.faults, textFault{textNames, slices.Clone(r.trail), "no member name twice", "the name again"})
+		}
+		value, err := r.readValue(depth + 1)
+		if err != nil {
+			return nil, err
+		}
+		r.trail = r.trail[:len(r.trail)-1]
+		object[name] = value
+	}
+	_, err := r.decoder.ReadToken()
+	return object, err
+}
+
+func (r *run) readArray(depth int) (any, error) {
+	if depth > r.contract.maxDepth {
+		return nil, errTooDeep
+	}
+	list := []any{}
+	for r.decoder.PeekKind() != ']' {
+		r.trail = append(r.trail, token{index: len(list)})
+		value, err := r.readValue(depth + 1)
+		if err != nil {
+			return nil, err
+		}
+		r.trail = r.trail[:len(r.trail)-1]
+		list = append(list, value)
+	}
+	_, err := r.decoder.ReadToken()
+	return list, err
+}
+
+// brokenText describes a body that is no JSON. The library's message is left
+// out, for it repeats the text unmasked.
+func (r *run) brokenText(body []byte, err error) string {
+	if len(body) == 0 {
+		return "an empty body"
+	}
+	at := len(body)
+	var syntax *jsontext.SyntacticError
+	if errors.As(err, &syntax) {
+		at = int(syntax.ByteOffset)
+	}
+	return bound(fmt.Sprintf("%d bytes, broken after %d: %s", len(body), at, r.quote(string(body))))
+}
