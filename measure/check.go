@@ -1,0 +1,69 @@
+package measure
+
+import (
+	"errors"
+	"fmt"
+)
+
+// check finds figures that contradict one another, so that a damaged file is
+// an error and never a wrong number.
+func (m *Measurement) check() error {
+	if m.Schema != Schema {
+		return fmt.Errorf("its schema is %.60q, not %q", m.Schema, Schema)
+	}
+	for _, p := range []*Phase{&m.Main, &m.Warmup} {
+		if err := p.check(len(m.Groups)); err != nil {
+			return err
+		}
+	}
+	for _, s := range m.Seconds {
+		if s == nil || !sameCounts(s.Response, s.Service, s.Lateness) || s.Failed+s.Clean+s.Violating > s.Response.Count() {
+			return errors.New("a second's counts do not add up")
+		}
+	}
+	for _, v := range m.Violations {
+		if v == nil || v.InWarmup > v.Count {
+			return errors.New("a violation's counts do not add up")
+		}
+	}
+	return nil
+}
+
+func (p *Phase) check(groups int) error {
+	if len(p.Scheduled) != groups {
+		return fmt.Errorf("it has %d groups and schedules %d", groups, len(p.Scheduled))
+	}
+	sent := make([]uint64, groups)
+	for _, c := range p.Cells {
+		if c == nil || c.Group < 0 || c.Group >= groups || !sameCounts(c.Response, c.Service, c.Lateness) {
+			return errors.New("a cell's counts do not add up")
+		}
+		n := c.Response.Count()
+		if c.AsExpected > n || c.Violating > n || c.Clean > c.AsExpected || c.Clean+c.Violating > n ||
+			(c.Failed && (c.AsExpected > 0 || c.Violating > 0)) {
+			return fmt.Errorf("the counts of %.60q do not add up", c.Label)
+		}
+		sent[c.Group] += n
+	}
+	if p.Own == nil || p.Own.unmade() || p.Own.Count() != p.Sent() {
+		return errors.New("the count of lateness is not that of the requests sent")
+	}
+	for g, n := range sent {
+		if n > p.Scheduled[g] {
+			return fmt.Errorf("a group sent %d of %d scheduled requests", n, p.Scheduled[g])
+		}
+	}
+	return nil
+}
+
+func sameCounts(first *Histogram, others ...*Histogram) bool {
+	if first == nil || first.unmade() {
+		return false
+	}
+	for _, h := range others {
+		if h == nil || h.unmade() || h.Count() != first.Count() {
+			return false
+		}
+	}
+	return true
+}

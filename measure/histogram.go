@@ -1,0 +1,176 @@
+package measure
+
+import (
+	"fmt"
+	"math"
+	"math/big"
+	"math/bits"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// The one geometry of all histograms: nanoseconds with a resolution of 1 µs,
+// up to 1 h, 3 significant digits. Histograms of other geometries are never
+// merged, so no digit is lost silently.
+const (
+	lowest  = int64(time.Microsecond)
+	highest = int64(time.Hour)
+	digits  = 3
+)
+
+// Histogram counts durations. Beside the buckets of an HdrHistogram it keeps
+// the true minimum, maximum and sum, and it counts what lies above the range
+// instead of losing it. The zero value is not usable; see [NewHistogram] and
+// [NewSparse]. It is not safe for concurrent use.
+type Histogram struct {
+	// One of the two is set: dense is fast to record into, packed is small.
+	dense  *hdrhistogram.Histogram
+	packed *hdrhistogram.PackedHistogram
+
+	above    uint64 // values above the range, which have no bucket
+	min, max time.Duration
+	sumHi    uint64 // the sum in nanoseconds, 128 bits
+	sumLo    uint64
+}
+
+// NewHistogram returns an empty histogram of some 200 kB, fast to record into.
+func NewHistogram() *Histogram {
+	return &Histogram{dense: hdrhistogram.New(lowest, highest, digits)}
+}
+
+// NewSparse returns an empty histogram whose size grows with the number of
+// different values, for the many small ones of a time series.
+func NewSparse() *Histogram {
+	return &Histogram{packed: hdrhistogram.NewPacked(lowest, highest, digits)}
+}
+
+// Record counts d once. A negative duration counts as 0.
+func (h *Histogram) Record(d time.Duration) {
+	d = max(d, 0)
+	if h.Count() == 0 {
+		h.min = d
+	}
+	h.min, h.max = min(h.min, d), max(h.max, d)
+	h.addSum(0, uint64(d))
+	if !h.put(int64(d)) {
+		h.above++
+	}
+}
+
+func (h *Histogram) put(v int64) bool {
+	switch {
+	case v > highest:
+		return false
+	case h.packed != nil:
+		return h.packed.RecordValue(v) == nil
+	default:
+		return h.dense.RecordValue(v) == nil
+	}
+}
+
+func (h *Histogram) addSum(hi, lo uint64) {
+	var carry uint64
+	h.sumLo, carry = bits.Add64(h.sumLo, lo, 0)
+	h.sumHi += hi + carry
+}
+
+// Count returns how many durations were recorded, those above the range too.
+func (h *Histogram) Count() uint64 { return h.bucketed() + h.above }
+
+func (h *Histogram) bucketed() uint64 {
+	if h.packed != nil {
+		return uint64(h.packed.TotalCount())
+	}
+	return uint64(h.dense.TotalCount())
+}
+
+// Above returns how many durations were longer than the range of 1 h.
+func (h *Histogram) Above() uint64 { return h.above }
+
+// Min returns the shortest duration, exactly; 0 where there is none.
+func (h *Histogram) Min() time.Duration { return h.min }
+
+// Max returns the longest duration, exactly; 0 where there is none.
+func (h *Histogram) Max() time.Duration { return h.max }
+
+// Mean returns the mean of the durations; 0 where there is none.
+func (h *Histogram) Mean() time.Duration {
+	n := h.Count()
+	if n == 0 {
+		return 0
+	}
+	quotient, _ := bits.Div64(h.sumHi, h.sumLo, n)
+	return time.Duration(quotient)
+}
+
+// Percentile returns the duration that p percent of the recorded ones do not
+// exceed, to 3 significant digits; 0 where there is none. p is above 0 and at
+// most 100.
+func (h *Histogram) Percentile(p float64) time.Duration {
+	n := h.Count()
+	if n == 0 {
+		return 0
+	}
+	rank := uint64(math.Ceil(p / 100 * float64(n) * (1 - 1e-12)))
+	rank = min(max(rank, 1), n)
+	in := h.bucketed()
+	if rank > in || rank == n {
+		return h.max
+	}
+	// The library rounds (percentile × count) to the nearest rank.
+	percentile := float64(rank) / float64(in) * 100
+	var v int64
+	if h.packed != nil {
+		v = h.packed.ValueAtPercentile(percentile)
+	} else {
+		v = h.dense.ValueAtPercentile(percentile)
+	}
+	return min(max(time.Duration(v), h.min), h.max)
+}
+
+// Merge adds all that o counts to h, exactly.
+func (h *Histogram) Merge(o *Histogram) error {
+	if o.Count() == 0 {
+		return nil
+	}
+	if h.Count() == 0 {
+		h.min = o.min
+	}
+	if dropped := h.mergeBuckets(o); dropped != 0 {
+		return fmt.Errorf("merge histograms: %d values do not fit: they were recorded with another geometry", dropped)
+	}
+	h.min, h.max = min(h.min, o.min), max(h.max, o.max)
+	h.addSum(o.sumHi, o.sumLo)
+	h.above += o.above
+	return nil
+}
+
+func (h *Histogram) mergeBuckets(o *Histogram) (dropped int64) {
+	switch {
+	case h.packed != nil && o.packed != nil:
+		return h.packed.Merge(o.packed)
+	case h.packed != nil:
+		return h.packed.MergeFrom(o.dense)
+	case o.packed != nil:
+		return o.packed.MergeInto(h.dense)
+	default:
+		return h.dense.Merge(o.dense)
+	}
+}
+
+// Equal says whether both count the same.
+func (h *Histogram) Equal(o *Histogram) bool {
+	if h.above != o.above || h.min != o.min || h.max != o.max || h.sumHi != o.sumHi || h.sumLo != o.sumLo {
+		return false
+	}
+	a, errA := h.encodeBuckets()
+	b, errB := o.encodeBuckets()
+	return errA == nil && errB == nil && string(a) == string(b)
+}
+
+// sum returns the exact sum in nanoseconds.
+func (h *Histogram) sum() *big.Int {
+	s := new(big.Int).SetUint64(h.sumHi)
+	return s.Lsh(s, 64).Add(s, new(big.Int).SetUint64(h.sumLo))
+}

@@ -1,0 +1,104 @@
+package measure
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// histogramJSON is a histogram in a measurement file. Durations are in
+// nanoseconds; buckets are an HdrHistogram V2 compressed payload in base64,
+// which other HdrHistogram tools read.
+type histogramJSON struct {
+	Count   uint64 `json:"count"`
+	Above   uint64 `json:"above,omitempty"`
+	Min     int64  `json:"min_ns"`
+	Max     int64  `json:"max_ns"`
+	Sum     string `json:"sum_ns"`
+	Buckets string `json:"buckets,omitempty"`
+}
+
+// MarshalJSON writes the histogram with everything it counts.
+func (h *Histogram) MarshalJSON() ([]byte, error) {
+	j := histogramJSON{Count: h.Count(), Above: h.above, Min: int64(h.min), Max: int64(h.max), Sum: h.sum().String()}
+	if h.bucketed() > 0 {
+		buckets, err := h.encodeBuckets()
+		if err != nil {
+			return nil, fmt.Errorf("encode histogram: %w", err)
+		}
+		j.Buckets = string(buckets)
+	}
+	return json.Marshal(j)
+}
+
+func (h *Histogram) encodeBuckets() ([]byte, error) {
+	if h.packed != nil {
+		return h.packed.Encode()
+	}
+	return h.dense.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote. It refuses other geometries and
+// figures that contradict one another.
+func (h *Histogram) UnmarshalJSON(data []byte) error {
+	var j histogramJSON
+	if err := json.Unmarshal(data, &j); err != nil {
+		return err
+	}
+	read, err := j.histogram()
+	if err != nil {
+		return fmt.Errorf("read histogram: %w: the file is damaged or from another version", err)
+	}
+	*h = *read
+	return nil
+}
+
+func (j histogramJSON) histogram() (*Histogram, error) {
+	h := NewSparse()
+	if j.Buckets != "" {
+		packed, err := hdrhistogram.DecodePacked([]byte(j.Buckets))
+		if err != nil {
+			return nil, err
+		}
+		if packed.LowestTrackableValue() != lowest || packed.HighestTrackableValue() != highest || packed.SignificantFigures() != digits {
+			return nil, errors.New("another geometry")
+		}
+		// Merging into a histogram of ours leaves behind what a file may hold
+		// beside the counts.
+		if dropped := h.packed.Merge(packed); dropped != 0 {
+			return nil, fmt.Errorf("%d values do not fit", dropped)
+		}
+	}
+	sum, ok := new(big.Int).SetString(j.Sum, 10)
+	if !ok || sum.Sign() < 0 || sum.BitLen() > 128 {
+		return nil, fmt.Errorf("the sum %.40q is no count of nanoseconds", j.Sum)
+	}
+	h.above, h.min, h.max = j.Above, time.Duration(j.Min), time.Duration(j.Max)
+	h.sumLo = new(big.Int).And(sum, maxUint64).Uint64()
+	h.sumHi = new(big.Int).Rsh(sum, 64).Uint64()
+	return h, h.contradiction(j.Count)
+}
+
+var maxUint64 = new(big.Int).SetUint64(^uint64(0))
+
+func (h *Histogram) contradiction(count uint64) error {
+	n := h.bucketed() + h.above
+	switch {
+	case n < h.above || n != count:
+		return fmt.Errorf("it says %d values and holds %d", count, n)
+	case h.min < 0 || h.min > h.max:
+		return fmt.Errorf("minimum %v and maximum %v contradict each other", h.min, h.max)
+	case h.sumHi >= max(n, 1):
+		return errors.New("the sum is more than its values can add up to")
+	case n == 0 && (h.max != 0 || h.sumLo != 0):
+		return errors.New("it is empty and has a maximum or a sum")
+	}
+	return nil
+}
+
+// unmade says that the histogram was never made: the zero value.
+func (h *Histogram) unmade() bool { return h.dense == nil && h.packed == nil }

@@ -1,0 +1,304 @@
+package measure_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mfaload/measure"
+)
+
+func TestHistogramPercentiles(t *testing.T) {
+	for name, h := range map[string]*measure.Histogram{"dense": measure.NewHistogram(), "sparse": measure.NewSparse()} {
+		for i := 1; i <= 1000; i++ {
+			h.Record(time.Duration(i) * time.Millisecond)
+		}
+		for p, want := range map[float64]time.Duration{50: 500, 90: 900, 99: 990, 99.9: 999, 100: 1000, 0.1: 1} {
+			want *= time.Millisecond
+			if got := h.Percentile(p); got < want || got > want+want/1000+time.Microsecond {
+				t.Errorf("%s: p%g = %v, want %v to 3 digits", name, p, got, want)
+			}
+		}
+		if h.Min() != time.Millisecond || h.Max() != time.Second || h.Mean() != 500500*time.Microsecond {
+			t.Errorf("%s: min, max, mean = %v, %v, %v", name, h.Min(), h.Max(), h.Mean())
+		}
+	}
+}
+
+func TestHistogramKeepsWhatIsOutOfRange(t *testing.T) {
+	h := measure.NewHistogram()
+	h.Record(-time.Second)
+	h.Record(time.Second)
+	h.Record(2 * time.Hour)
+	h.Record(3 * time.Hour)
+	if h.Count() != 4 || h.Above() != 2 {
+		t.Errorf("count, above = %d, %d; want 4, 2", h.Count(), h.Above())
+	}
+	if h.Min() != 0 || h.Max() != 3*time.Hour || h.Percentile(75) != 3*time.Hour {
+		t.Errorf("min, max, p75 = %v, %v, %v", h.Min(), h.Max(), h.Percentile(75))
+	}
+	if p := h.Percentile(50); p < time.Second || p > time.Second+time.Millisecond {
+		t.Errorf("p50 = %v, want 1s", p)
+	}
+	if want := (5*time.Hour + time.Second) / 4; h.Mean() != want {
+		t.Errorf("mean = %v, want %v", h.Mean(), want)
+	}
+}
+
+func TestEmptyHistogramIsAllZero(t *testing.T) {
+	h := measure.NewHistogram()
+	if h.Percentile(50) != 0 || h.Min() != 0 || h.Max() != 0 || h.Mean() != 0 {
+		t.Error("an empty histogram has figures")
+	}
+}
+
+// random records n observations of a few groups, labels and seconds.
+func random(seed uint64, n int) []*measure.Observation {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	labels := []string{"201 OTP_REQUIRED", "404 NOT_FOUND", "429 REQUEST_LIMITED"}
+	var all []*measure.Observation
+	for i := range n {
+		intended := time.Duration(i) * 10 * time.Millisecond
+		late := time.Duration(rng.ExpFloat64() * 1e5)
+		o := &measure.Observation{
+			Group: rng.IntN(3), Warmup: i < n/10, Intended: intended, Sent: intended + late,
+			Done: intended + late + time.Duration(rng.ExpFloat64()*1e8), Own: late / 2,
+			Label: labels[rng.IntN(len(labels))], AsExpected: rng.IntN(4) > 0,
+		}
+		switch rng.IntN(10) {
+		case 0:
+			o.Failed, o.AsExpected, o.Label = true, false, "timeout"
+		case 1:
+			o.Violations = []measure.Violation{{Rule: "echo.user", Pointer: "/user/id", Fails: true, Got: fmt.Sprint(i)},
+				{Rule: "field.unknown", Pointer: "/new"}}
+			o.Example = func() measure.Example { return measure.Example{UserID: fmt.Sprint(i), At: intended} }
+		}
+		all = append(all, o)
+	}
+	return all
+}
+
+func record(t *testing.T, all []*measure.Observation) *measure.Measurement {
+	t.Helper()
+	r := measure.NewRecorder(3, []string{"echo.user", "field.unknown"})
+	for i, o := range all {
+		r.Record(i, o)
+	}
+	m, err := r.Measurement()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Groups = []string{"a", "b", "c"}
+	for _, o := range all {
+		if o.Warmup {
+			m.Warmup.Scheduled[o.Group]++
+		} else {
+			m.Main.Scheduled[o.Group]++
+		}
+	}
+	return m
+}
+
+func TestRecorderAddsUp(t *testing.T) {
+	all := random(1, 5000)
+	m := record(t, all)
+	var want, got struct{ main, warmup, failed, violating, expected, seconds int }
+	for _, o := range all {
+		if o.Warmup {
+			want.warmup++
+		} else {
+			want.main++
+		}
+		if o.Failed {
+			want.failed++
+		}
+		if o.AsExpected {
+			want.expected++
+		}
+		if len(o.Violations) > 0 {
+			want.violating++
+		}
+		want.seconds++
+	}
+	got.main, got.warmup = int(m.Main.Sent()), int(m.Warmup.Sent())
+	for _, c := range slices.Concat(m.Main.Cells, m.Warmup.Cells) {
+		if c.Failed {
+			got.failed += int(c.Response.Count())
+		}
+		got.expected += int(c.AsExpected)
+		got.violating += int(c.Violating)
+	}
+	for _, s := range m.Seconds {
+		got.seconds += int(s.Response.Count())
+	}
+	if got != want {
+		t.Errorf("recorded %+v, want %+v", got, want)
+	}
+	if len(m.Violations) != 2 || int(m.Violations[0].Count) != want.violating || !m.Violations[0].Fails {
+		t.Errorf("violations: %+v", m.Violations)
+	}
+}
+
+func TestRecorderIsSafeForManyWorkers(t *testing.T) {
+	all := random(2, 4000)
+	r := measure.NewRecorder(3, []string{"echo.user", "field.unknown"})
+	var wg sync.WaitGroup
+	for w := range 8 {
+		wg.Go(func() {
+			for i := w; i < len(all); i += 8 {
+				r.Record(w, all[i])
+				r.Progress()
+			}
+		})
+	}
+	wg.Wait()
+	m, err := r.Measurement()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(record(t, all).Main.Cells, m.Main.Cells, histograms); diff != "" {
+		t.Error(diff)
+	}
+	if p := r.Progress(); p.Sent != 4000 || p.Clean+p.Violating+p.Failed+p.Unexpected() != p.Sent {
+		t.Errorf("progress %+v", p)
+	}
+}
+
+var histograms = cmp.Comparer(func(a, b *measure.Histogram) bool { return a.Equal(b) })
+
+func TestMeasurementRoundTrips(t *testing.T) {
+	m := record(t, random(3, 3000))
+	data, err := m.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := measure.Decode(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(m, read, histograms); diff != "" {
+		t.Error(diff)
+	}
+	again, err := read.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(again) != string(data) {
+		t.Error("encoding what was read gives other bytes")
+	}
+}
+
+func TestRecorderBoundsWhatAnswersCanMakeItKeep(t *testing.T) {
+	r := measure.NewRecorder(1, []string{"echo.user", "field.unknown"})
+	for i := range 5000 {
+		r.Record(0, &measure.Observation{
+			Label:      fmt.Sprint("label ", i),
+			Violations: []measure.Violation{{Rule: "field.unknown", Pointer: fmt.Sprint("/", i), Fails: true}},
+		})
+	}
+	m, err := r.Measurement()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Main.Cells) > 25 || len(m.Violations) > 500 {
+		t.Errorf("kept %d labels and %d groups of violations", len(m.Main.Cells), len(m.Violations))
+	}
+	sum := m.UngroupedViolations
+	for _, g := range m.Violations {
+		sum += g.Count
+	}
+	if sum != 5000 || m.Main.Sent() != 5000 {
+		t.Errorf("counted %d violations and %d requests of 5000", sum, m.Main.Sent())
+	}
+}
+
+func TestDecodeRefusesWhatContradictsItself(t *testing.T) {
+	m := record(t, random(4, 200))
+	data, err := m.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bend := map[string]func(map[string]any){
+		"schema":            func(m map[string]any) { m["schema"] = "mfaload/measurement/v9" },
+		"a group less":      func(m map[string]any) { m["groups"] = []any{"a", "b"} },
+		"no histogram":      func(m map[string]any) { delete(cell(m), "service") },
+		"more than sent":    func(m map[string]any) { cell(m)["violating"] = 1e6 },
+		"count":             func(m map[string]any) { histogram(m)["count"] = 7e6 },
+		"minimum":           func(m map[string]any) { histogram(m)["min_ns"] = -1 },
+		"sum":               func(m map[string]any) { histogram(m)["sum_ns"] = "many" },
+		"buckets":           func(m map[string]any) { histogram(m)["buckets"] = "AAAA" },
+		"more than planned": func(m map[string]any) { m["main"].(map[string]any)["scheduled"] = []any{0, 0, 0} },
+	}
+	for name, change := range bend {
+		var tree map[string]any
+		if err := json.Unmarshal(data, &tree); err != nil {
+			t.Fatal(err)
+		}
+		change(tree)
+		bent, err := json.Marshal(tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := measure.Decode(bent); err == nil {
+			t.Errorf("%s: read without an error", name)
+		}
+	}
+}
+
+func cell(m map[string]any) map[string]any {
+	return m["main"].(map[string]any)["cells"].([]any)[0].(map[string]any)
+}
+
+func histogram(m map[string]any) map[string]any { return cell(m)["response"].(map[string]any) }
+
+func FuzzDecode(f *testing.F) {
+	for seed := range uint64(3) {
+		r := measure.NewRecorder(3, []string{"echo.user", "field.unknown"})
+		for i, o := range random(seed, int(seed)*10) {
+			r.Record(i, o)
+		}
+		m, err := r.Measurement()
+		if err != nil {
+			f.Fatal(err)
+		}
+		m.Groups = []string{"a", "b", "c"}
+		m.Main.Scheduled, m.Warmup.Scheduled = []uint64{99, 99, 99}, []uint64{99, 99, 99}
+		data, err := m.Encode()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := measure.Decode(data)
+		if err != nil {
+			return
+		}
+		again, err := m.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := measure.Decode(again)
+		if err != nil {
+			t.Fatalf("what was read and written is refused: %v", err)
+		}
+		if diff := cmp.Diff(m, read, histograms); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func BenchmarkRecord(b *testing.B) {
+	all := random(1, 10000)
+	r := measure.NewRecorder(3, []string{"echo.user", "field.unknown"})
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		r.Record(0, all[i%len(all)])
+	}
+}

@@ -1,0 +1,186 @@
+package measure
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Schema names the format of a measurement file.
+const Schema = "mfaload/measurement/v1"
+
+// Measurement is everything that a run measured. Measurements of the same
+// scenario merge exactly. It is written as JSON.
+type Measurement struct {
+	Schema   string    `json:"schema"`
+	Scenario string    `json:"scenario"`
+	Hash     string    `json:"scenario_hash"`
+	Version  string    `json:"version"`
+	Started  time.Time `json:"started"`
+	// Groups are the names of the groups, in the scenario's order.
+	Groups []string `json:"groups"`
+	// Interrupted says that the run was stopped before the end of its schedule.
+	Interrupted bool `json:"interrupted,omitempty"`
+
+	// Main is the judged part of the run, Warmup what came before it.
+	Main   Phase `json:"main"`
+	Warmup Phase `json:"warmup"`
+	// Seconds are the run second by second of intended time, the warm-up
+	// included, in order; seconds without a request are left out.
+	Seconds []*Second `json:"seconds"`
+	// Violations are grouped by rule, place and level, the warm-up's included.
+	Violations []*ViolationGroup `json:"violations"`
+	// UngroupedViolations counts the violations beyond the bounded number of
+	// groups. They fail a run like the others.
+	UngroupedViolations uint64 `json:"ungrouped_violations,omitempty"`
+
+	// Coverage says for every rule of the contract how many answers it was
+	// held against, the warm-up's included.
+	Coverage []RuleCount `json:"coverage"`
+
+	Generator Generator `json:"generator"`
+}
+
+// RuleCount counts the answers that a rule was held against.
+type RuleCount struct {
+	Rule      string `json:"rule"`
+	Evaluated uint64 `json:"evaluated"`
+}
+
+// Phase is a part of a run.
+type Phase struct {
+	// Start and Planned are when it begins, since the start of the run, and
+	// how long its schedule is (up to the interruption, where there was one).
+	Start   time.Duration `json:"start_ns"`
+	Planned time.Duration `json:"planned_ns"`
+	// LastSent is when its last request was sent, since the start of the run.
+	LastSent time.Duration `json:"last_sent_ns"`
+	// Scheduled counts the arrivals that were due, by group.
+	Scheduled []uint64 `json:"scheduled"`
+	// Own is the part of the lateness that mfaload caused itself.
+	Own *Histogram `json:"own_lateness"`
+	// Cells hold the requests that were sent, by group and label.
+	Cells []*Cell `json:"cells"`
+}
+
+// Cell counts the sent requests of one group that ended alike.
+type Cell struct {
+	Group  int    `json:"group"`
+	Label  string `json:"label"`
+	Failed bool   `json:"failed,omitempty"`
+
+	AsExpected uint64 `json:"as_expected"`
+	// Violating counts the answers with at least one failing violation.
+	Violating uint64 `json:"violating"`
+	// Clean counts the answers as expected that have no failing violation.
+	Clean uint64 `json:"clean"`
+
+	Response *Histogram `json:"response"`
+	Service  *Histogram `json:"service"`
+	Lateness *Histogram `json:"lateness"`
+}
+
+// Second is one second of a run by intended time.
+type Second struct {
+	Second    int64  `json:"second"`
+	Failed    uint64 `json:"failed"`
+	Clean     uint64 `json:"clean"`
+	Violating uint64 `json:"violating"`
+
+	Response *Histogram `json:"response"`
+	Service  *Histogram `json:"service"`
+	Lateness *Histogram `json:"lateness"`
+}
+
+// ViolationGroup counts the violations of one rule at one place.
+type ViolationGroup struct {
+	Rule     string `json:"rule"`
+	Pointer  string `json:"pointer"`
+	Fails    bool   `json:"fails"`
+	Count    uint64 `json:"count"`
+	InWarmup uint64 `json:"in_warmup,omitempty"`
+	// Expected, Got and Example are those of the first one seen.
+	Expected string  `json:"expected"`
+	Got      string  `json:"got"`
+	Example  Example `json:"example"`
+}
+
+// Generator is what mfaload measured of itself.
+type Generator struct {
+	// CPU is the processor time that the process used during the run.
+	CPU time.Duration `json:"cpu_ns"`
+	// Cores is how many processors it could use.
+	Cores int `json:"cores"`
+	// Elapsed is how long the run took, the draining included.
+	Elapsed time.Duration `json:"elapsed_ns"`
+	// PeakRSS is the largest resident memory of the process, in bytes; 0 where
+	// the system does not tell.
+	PeakRSS uint64 `json:"peak_rss_bytes"`
+	// MaxGCPause is the longest pause of the garbage collector in the run.
+	MaxGCPause time.Duration `json:"gc_pause_max_ns"`
+	// BusyWorkersMax is the most requests in flight at once, of Workers.
+	BusyWorkersMax int `json:"busy_workers_max"`
+	Workers        int `json:"workers"`
+	// AllBusy is how long arrivals were waiting because all workers were in
+	// flight.
+	AllBusy time.Duration `json:"all_busy_ns"`
+}
+
+// Sent returns how many requests of the phase were sent.
+func (p *Phase) Sent() (n uint64) {
+	for _, c := range p.Cells {
+		n += c.Response.Count()
+	}
+	return n
+}
+
+// cell returns the cell of a kind of end, made where it is new.
+func (p *Phase) cell(group int, label string, failed bool) *Cell {
+	for _, c := range p.Cells {
+		if c.Group == group && c.Label == label && c.Failed == failed {
+			return c
+		}
+	}
+	c := newCell(group, label, failed, NewSparse)
+	p.Cells = append(p.Cells, c)
+	return c
+}
+
+func newCell(group int, label string, failed bool, histogram func() *Histogram) *Cell {
+	return &Cell{Group: group, Label: label, Failed: failed,
+		Response: histogram(), Service: histogram(), Lateness: histogram()}
+}
+
+func (p *Phase) sort() {
+	slices.SortFunc(p.Cells, func(a, b *Cell) int {
+		return cmp.Or(a.Group-b.Group, cmp.Compare(a.Label, b.Label), boolOrder(a.Failed, b.Failed))
+	})
+}
+
+func boolOrder(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	default:
+		return 1
+	}
+}
+
+// Encode writes the measurement as JSON.
+func (m *Measurement) Encode() ([]byte, error) { return json.Marshal(m) }
+
+// Decode reads a measurement that Encode wrote.
+func Decode(data []byte) (*Measurement, error) {
+	var m Measurement
+	if err := json.Unmarshal(data, &m); err != nil {
+		return nil, fmt.Errorf("read measurement: %w", err)
+	}
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("read measurement: %w: the file is damaged or from another version", err)
+	}
+	return &m, nil
+}

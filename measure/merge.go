@@ -1,0 +1,106 @@
+package measure
+
+import (
+	"cmp"
+	"slices"
+)
+
+// merge adds what o observed to m. Nothing of o is kept: all is copied.
+func (m *Measurement) merge(o *Measurement) error {
+	if err := m.Main.merge(&o.Main); err != nil {
+		return err
+	}
+	if err := m.Warmup.merge(&o.Warmup); err != nil {
+		return err
+	}
+	if err := m.mergeSeconds(o.Seconds); err != nil {
+		return err
+	}
+	m.mergeViolations(o.Violations)
+	m.UngroupedViolations += o.UngroupedViolations
+	for i, c := range o.Coverage {
+		m.Coverage[i].Evaluated += c.Evaluated
+	}
+	return nil
+}
+
+func (p *Phase) merge(o *Phase) error {
+	p.LastSent = max(p.LastSent, o.LastSent)
+	if err := p.Own.Merge(o.Own); err != nil {
+		return err
+	}
+	for g, n := range o.Scheduled {
+		p.Scheduled[g] += n
+	}
+	for _, from := range o.Cells {
+		to := p.cell(from.Group, from.Label, from.Failed)
+		if err := mergeAll([]*Histogram{to.Response, to.Service, to.Lateness},
+			[]*Histogram{from.Response, from.Service, from.Lateness}); err != nil {
+			return err
+		}
+		to.AsExpected += from.AsExpected
+		to.Violating += from.Violating
+		to.Clean += from.Clean
+	}
+	p.sort()
+	return nil
+}
+
+func mergeAll(to, from []*Histogram) error {
+	for i := range to {
+		if err := to[i].Merge(from[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Measurement) mergeSeconds(from []*Second) error {
+	for _, f := range from {
+		i, found := slices.BinarySearchFunc(m.Seconds, f.Second, func(s *Second, n int64) int {
+			return cmp.Compare(s.Second, n)
+		})
+		if !found {
+			m.Seconds = slices.Insert(m.Seconds, i,
+				&Second{Second: f.Second, Response: NewSparse(), Service: NewSparse(), Lateness: NewSparse()})
+		}
+		to := m.Seconds[i]
+		if err := mergeAll([]*Histogram{to.Response, to.Service, to.Lateness},
+			[]*Histogram{f.Response, f.Service, f.Lateness}); err != nil {
+			return err
+		}
+		to.Failed += f.Failed
+		to.Clean += f.Clean
+		to.Violating += f.Violating
+	}
+	return nil
+}
+
+// mergeViolations keeps of two examples of a group the earlier one, so that
+// the order of merging does not show.
+func (m *Measurement) mergeViolations(from []*ViolationGroup) {
+	for _, f := range from {
+		i, found := slices.BinarySearchFunc(m.Violations, f, compareGroups)
+		if !found {
+			copied := *f
+			m.Violations = slices.Insert(m.Violations, i, &copied)
+			continue
+		}
+		to := m.Violations[i]
+		if compareExamples(f, to) < 0 {
+			to.Expected, to.Got, to.Example = f.Expected, f.Got, f.Example
+		}
+		to.Count += f.Count
+		to.InWarmup += f.InWarmup
+	}
+}
+
+// compareGroups puts what breaks conformance first.
+func compareGroups(a, b *ViolationGroup) int {
+	return cmp.Or(boolOrder(b.Fails, a.Fails), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Pointer, b.Pointer))
+}
+
+func compareExamples(a, b *ViolationGroup) int {
+	return cmp.Or(cmp.Compare(a.Example.At, b.Example.At), cmp.Compare(a.Example.UserID, b.Example.UserID),
+		cmp.Compare(a.Got, b.Got), cmp.Compare(a.Expected, b.Expected))
+}

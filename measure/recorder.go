@@ -1,0 +1,278 @@
+package measure
+
+import (
+	"math/bits"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Bounds on what answers can make a recorder keep. What lies beyond is counted
+// together.
+const (
+	maxLabels     = 24  // labels of a group and phase
+	denseLabels   = 4   // of them, those whose histograms are fast rather than small
+	maxViolations = 500 // groups of violations
+	otherLabel    = "other"
+)
+
+// Recorder sums up observations. It is safe for concurrent use; its memory
+// grows with the number of groups, labels and seconds, not with the number of
+// requests.
+type Recorder struct {
+	groups  int
+	rules   []string
+	stripes []stripe
+}
+
+// stripe is what some of the workers record into, so that they seldom wait
+// for one another.
+type stripe struct {
+	mu         sync.Mutex
+	phases     [2]stripePhase // main, warm-up
+	seconds    []*Second
+	violations map[violationKey]*ViolationGroup
+	ungrouped  uint64
+	evaluated  []uint64 // by rule
+	progress   Progress
+	_          [64]byte // keeps the locks of two stripes in two cache lines
+}
+
+// stripePhase keeps the cells of a phase by group, so that finding one is a
+// walk over a few labels.
+type stripePhase struct {
+	lastSent time.Duration
+	own      *Histogram
+	cells    [][]*Cell
+}
+
+type violationKey struct {
+	rule, pointer string
+	fails         bool
+}
+
+// Progress is how far a run has come.
+type Progress struct {
+	// Sent requests are Clean, Violating, Failed, or answers other than
+	// expected.
+	Sent, Clean, Violating, Failed uint64
+}
+
+// Unexpected counts the answers that conform but are not what the scenario
+// expects.
+func (p Progress) Unexpected() uint64 { return p.Sent - p.Clean - p.Violating - p.Failed }
+
+// NewRecorder returns a recorder for so many groups of users and a contract
+// with these rules.
+func NewRecorder(groups int, rules []string) *Recorder {
+	r := &Recorder{groups: groups, rules: rules, stripes: make([]stripe, min(runtime.GOMAXPROCS(0), 4))}
+	for i := range r.stripes {
+		s := &r.stripes[i]
+		s.violations = map[violationKey]*ViolationGroup{}
+		s.evaluated = make([]uint64, len(rules))
+		for p := range s.phases {
+			s.phases[p].cells, s.phases[p].own = make([][]*Cell, groups), NewHistogram()
+		}
+	}
+	return r
+}
+
+// Record adds one observation. Worker is any number that spreads the callers.
+func (r *Recorder) Record(worker int, o *Observation) {
+	s := &r.stripes[worker%len(r.stripes)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	violating := s.recordViolations(o)
+	s.recordCell(o, violating)
+	s.recordSecond(o, violating)
+	s.recordCoverage(o.Evaluated)
+	s.progress.add(o, violating)
+}
+
+func (s *stripe) recordCoverage(evaluated []uint64) {
+	for i, word := range evaluated {
+		for ; word != 0; word &= word - 1 {
+			if rule := i*64 + bits.TrailingZeros64(word); rule < len(s.evaluated) {
+				s.evaluated[rule]++
+			}
+		}
+	}
+}
+
+func (p *Progress) add(o *Observation, violating bool) {
+	p.Sent++
+	switch {
+	case o.Failed:
+		p.Failed++
+	case violating:
+		p.Violating++
+	case o.AsExpected:
+		p.Clean++
+	}
+}
+
+func (s *stripe) recordCell(o *Observation, violating bool) {
+	phase := &s.phases[0]
+	if o.Warmup {
+		phase = &s.phases[1]
+	}
+	phase.lastSent = max(phase.lastSent, o.Sent)
+	phase.own.Record(o.Own)
+	c := phase.cell(o)
+	c.Response.Record(o.Done - o.Intended)
+	c.Service.Record(o.Done - o.Sent)
+	c.Lateness.Record(o.Sent - o.Intended)
+	if o.AsExpected {
+		c.AsExpected++
+	}
+	if violating {
+		c.Violating++
+	}
+	if o.AsExpected && !violating {
+		c.Clean++
+	}
+}
+
+func (p *stripePhase) cell(o *Observation) *Cell {
+	cells := p.cells[o.Group]
+	for _, c := range cells {
+		if c.Label == o.Label && c.Failed == o.Failed {
+			return c
+		}
+	}
+	label := o.Label
+	if len(cells) >= maxLabels {
+		label = otherLabel
+		for _, c := range cells {
+			if c.Label == otherLabel && c.Failed == o.Failed {
+				return c
+			}
+		}
+	}
+	histogram := NewHistogram
+	if len(cells) >= denseLabels {
+		histogram = NewSparse
+	}
+	// A label may point into a buffer that is used again.
+	c := newCell(o.Group, strings.Clone(label), o.Failed, histogram)
+	p.cells[o.Group] = append(cells, c)
+	return c
+}
+
+func (s *stripe) recordSecond(o *Observation, violating bool) {
+	sec := s.second(int64(o.Intended / time.Second))
+	sec.Response.Record(o.Done - o.Intended)
+	sec.Service.Record(o.Done - o.Sent)
+	sec.Lateness.Record(o.Sent - o.Intended)
+	switch {
+	case o.Failed:
+		sec.Failed++
+	case violating:
+		sec.Violating++
+	case o.AsExpected:
+		sec.Clean++
+	}
+}
+
+// second returns the record of a second. Most requests belong to one of the
+// last seconds, so the search starts at the end.
+func (s *stripe) second(n int64) *Second {
+	i := len(s.seconds)
+	for i > 0 && s.seconds[i-1].Second > n {
+		i--
+	}
+	if i > 0 && s.seconds[i-1].Second == n {
+		return s.seconds[i-1]
+	}
+	sec := &Second{Second: n, Response: NewSparse(), Service: NewSparse(), Lateness: NewSparse()}
+	s.seconds = slices.Insert(s.seconds, i, sec)
+	return sec
+}
+
+// recordViolations says whether one of them breaks conformance.
+func (s *stripe) recordViolations(o *Observation) (violating bool) {
+	for i := range o.Violations {
+		v := &o.Violations[i]
+		violating = violating || v.Fails
+		key := violationKey{v.Rule, v.Pointer, v.Fails}
+		g := s.violations[key]
+		if g == nil {
+			if len(s.violations) >= maxViolations {
+				s.ungrouped++
+				continue
+			}
+			g = &ViolationGroup{Rule: v.Rule, Pointer: v.Pointer, Fails: v.Fails, Expected: v.Expected, Got: v.Got}
+			if o.Example != nil {
+				g.Example = o.Example()
+			}
+			s.violations[key] = g
+		}
+		g.Count++
+		if o.Warmup {
+			g.InWarmup++
+		}
+	}
+	return violating
+}
+
+// Progress returns how far the run has come.
+func (r *Recorder) Progress() (sum Progress) {
+	for i := range r.stripes {
+		s := &r.stripes[i]
+		s.mu.Lock()
+		p := s.progress
+		s.mu.Unlock()
+		sum.Sent += p.Sent
+		sum.Clean += p.Clean
+		sum.Violating += p.Violating
+		sum.Failed += p.Failed
+	}
+	return sum
+}
+
+// Measurement returns the sum of all observations so far. Its caller fills in
+// what observations do not tell: names, plan and generator.
+func (r *Recorder) Measurement() (*Measurement, error) {
+	m := r.newMeasurement()
+	for i := range r.stripes {
+		s := &r.stripes[i]
+		s.mu.Lock()
+		err := m.merge(r.show(s))
+		s.mu.Unlock()
+		if err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// show shows a stripe as a measurement without copying it.
+func (r *Recorder) show(s *stripe) *Measurement {
+	m := r.newMeasurement()
+	for i, p := range []*Phase{&m.Main, &m.Warmup} {
+		from := &s.phases[i]
+		p.Cells, p.LastSent, p.Own = slices.Concat(from.cells...), from.lastSent, from.own
+	}
+	m.Seconds, m.UngroupedViolations = s.seconds, s.ungrouped
+	for _, g := range s.violations {
+		m.Violations = append(m.Violations, g)
+	}
+	for i, n := range s.evaluated {
+		m.Coverage[i].Evaluated = n
+	}
+	return m
+}
+
+func (r *Recorder) newMeasurement() *Measurement {
+	m := &Measurement{
+		Schema: Schema,
+		Main:   Phase{Scheduled: make([]uint64, r.groups), Own: NewSparse()},
+		Warmup: Phase{Scheduled: make([]uint64, r.groups), Own: NewSparse()},
+	}
+	for _, name := range r.rules {
+		m.Coverage = append(m.Coverage, RuleCount{Rule: name})
+	}
+	return m
+}
