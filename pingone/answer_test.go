@@ -1,0 +1,227 @@
+package pingone_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"mfaload/contract"
+)
+
+const token = "c0ffee.Wd7-Qk2_mZpXr4tLh9.sVb8Ny"
+
+// answer is an exchange under construction.
+type answer struct {
+	status  int
+	header  contract.Header
+	body    []byte
+	cut     bool
+	framing []contract.Violation
+	facts   map[string]string
+}
+
+// edit changes an answer.
+type edit func(t testing.TB, a *answer)
+
+func example(t testing.TB, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "examples", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// The bases are answers without any violation.
+
+func email(t testing.TB) answer {
+	return answer{
+		status: 201,
+		header: contract.Header{{Name: "Content-Type", Value: "application/hal+json"}, {Name: "Correlation-Id", Value: "7bf9-11"}},
+		body:   example(t, "initialize-otp-email.json"),
+		facts: map[string]string{
+			"request.user.id":   "788d4931-6936-43f2-82ff-178f5762298a",
+			"request.policy.id": "9761c24a-208d-0499-1bf6-39905184a4e1",
+			"envID":             "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
+			"basePath":          "/abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
+			"origin":            "https://auth.pingone.com",
+			"token":             token,
+		},
+	}
+}
+
+func oneTime(t testing.TB) answer {
+	a := email(t)
+	a.body = example(t, "initialize-onetime-email.json")
+	a.facts["request.user.id"] = "991776fd-145b-499e-8237-2c62aef35b2c"
+	a.facts["origin"] = "https://auth.pingone.eu"
+	a.facts["request.selectedDevice.oneTime.email"] = "abel.magwitch@ping.com"
+	delete(a.facts, "request.policy.id")
+	return a
+}
+
+// oneTimePhone is oneTime with a phone, in the older form of the request.
+func oneTimePhone(t testing.TB) answer {
+	a := oneTime(t)
+	delete(a.facts, "request.selectedDevice.oneTime.email")
+	a.facts["request.selectedDevice.oneTime.phone"] = "+14135550150"
+	a.apply(t, set("/_embedded/devices", `[{"type":"SMS","phone":"+1******0150"}]`),
+		set("/selectedDevice", `{"oneTime":{"type":"SMS","phone":"+1******0150"}}`))
+	return a
+}
+
+func selection(t testing.TB) answer {
+	a := email(t)
+	a.apply(t, set("/status", `"DEVICE_SELECTION_REQUIRED"`), drop("/selectedDevice"), drop("/_links/otp.check"),
+		set("/_embedded/devices/1", `{"id":"0a0a0a0a-2b5b-4766-9628-95fc03f4ec9b","type":"TOTP","status":"ACTIVE"}`))
+	return a
+}
+
+func assertion(t testing.TB) answer {
+	a := email(t)
+	a.apply(t, set("/status", `"ASSERTION_REQUIRED"`), drop("/_links/otp.check"), drop("/_links/device.select"),
+		set("/_embedded/devices/0/type", `"FIDO2"`), drop("/_embedded/devices/0/email"),
+		set("/publicKeyCredentialRequestOptions", `"{\"challenge\":[1,2]}"`))
+	return a
+}
+
+func failed(t testing.TB) answer {
+	a := email(t)
+	a.apply(t, set("/status", `"FAILED"`), drop("/_links/otp.check"), drop("/_links/device.select"), drop("/selectedDevice"),
+		set("/_embedded/devices", `[]`), set("/error", `{"code":"NO_USABLE_DEVICES","message":"No usable devices"}`))
+	return a
+}
+
+func refusal(t testing.TB) answer {
+	a := email(t)
+	a.status = 400
+	a.header[0].Value = "application/json;charset=utf-8"
+	a.body = example(t, "error-400-invalid-data.json")
+	return a
+}
+
+// refused is a refusal with another status and code.
+func refused(status int, code string) func(testing.TB) answer {
+	return func(t testing.TB) answer {
+		a := refusal(t)
+		a.status = status
+		a.apply(t, set("/code", `"`+code+`"`))
+		return a
+	}
+}
+
+func (a *answer) apply(t testing.TB, edits ...edit) {
+	for _, e := range edits {
+		e(t, a)
+	}
+}
+
+// parts decodes the body, hands the object that holds the pointer's last step
+// over, and encodes it again.
+func (a *answer) parts(t testing.TB, pointer string, change func(parent map[string]any, name string)) {
+	t.Helper()
+	var root any
+	d := json.NewDecoder(bytes.NewReader(a.body))
+	d.UseNumber()
+	if err := d.Decode(&root); err != nil {
+		t.Fatal(err)
+	}
+	steps := strings.Split(pointer, "/")[1:]
+	v := root
+	for _, s := range steps[:len(steps)-1] {
+		if list, ok := v.([]any); ok {
+			v = list[int(s[0]-'0')]
+		} else {
+			v = v.(map[string]any)[s]
+		}
+	}
+	change(v.(map[string]any), steps[len(steps)-1])
+	var err error
+	if a.body, err = json.Marshal(root); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// set sets a member, or an item of a list, to a JSON value.
+func set(pointer, value string) edit {
+	return func(t testing.TB, a *answer) {
+		t.Helper()
+		parent, item, ok := cutItem(pointer)
+		a.parts(t, parent, func(object map[string]any, name string) {
+			if !ok {
+				object[name] = json.RawMessage(value)
+				return
+			}
+			list := object[name].([]any)
+			if item == len(list) {
+				list = append(list, nil)
+			}
+			list[item] = json.RawMessage(value)
+			object[name] = list
+		})
+	}
+}
+
+// cutItem splits an index off a pointer.
+func cutItem(pointer string) (parent string, item int, ok bool) {
+	i := strings.LastIndexByte(pointer, '/')
+	if last := pointer[i+1:]; len(last) == 1 && last[0] >= '0' && last[0] <= '9' {
+		return pointer[:i], int(last[0] - '0'), true
+	}
+	return pointer, 0, false
+}
+
+func drop(pointer string) edit {
+	return func(t testing.TB, a *answer) {
+		t.Helper()
+		a.parts(t, pointer, func(object map[string]any, name string) {
+			if _, has := object[name]; !has {
+				t.Fatalf("there is no %s", pointer)
+			}
+			delete(object, name)
+		})
+	}
+}
+
+// swap replaces every occurrence of a text in the body.
+func swap(old, new string) edit {
+	return func(t testing.TB, a *answer) {
+		t.Helper()
+		if !bytes.Contains(a.body, []byte(old)) {
+			t.Fatalf("the body does not hold %q", old)
+		}
+		a.body = bytes.ReplaceAll(a.body, []byte(old), []byte(new))
+	}
+}
+
+func body(text string) edit { return func(_ testing.TB, a *answer) { a.body = []byte(text) } }
+func before(text string) edit {
+	return func(_ testing.TB, a *answer) { a.body = []byte(text + string(a.body)) }
+}
+func after(text string) edit {
+	return func(_ testing.TB, a *answer) { a.body = append(a.body, text...) }
+}
+func status(n int) edit           { return func(_ testing.TB, a *answer) { a.status = n } }
+func cut(_ testing.TB, a *answer) { a.cut = true }
+
+func fact(name, value string) edit { return func(_ testing.TB, a *answer) { a.facts[name] = value } }
+
+// field replaces a header field by fields with the values, or removes it.
+func field(name string, values ...string) edit {
+	return func(_ testing.TB, a *answer) {
+		a.header = slices.DeleteFunc(a.header, func(f contract.Field) bool { return f.Name == name })
+		for _, v := range values {
+			a.header = append(a.header, contract.Field{Name: name, Value: v})
+		}
+	}
+}
+
+func framing(rule string) edit {
+	return func(_ testing.TB, a *answer) {
+		a.framing = append(a.framing, contract.Violation{Rule: rule, Expected: "one", Got: "another"})
+	}
+}

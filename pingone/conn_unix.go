@@ -1,0 +1,26 @@
+//go:build unix
+
+package pingone
+
+import (
+	"errors"
+	"io"
+
+	"golang.org/x/sys/unix"
+)
+
+// peek looks at what a socket has to read, without waiting or reading it.
+func peek(fd uintptr) error {
+	var one [1]byte
+	n, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	switch {
+	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
+		return nil
+	case err != nil:
+		return err
+	case n == 0:
+		return io.EOF
+	default:
+		return errUnasked
+	}
+}

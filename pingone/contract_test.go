@@ -1,0 +1,450 @@
+package pingone_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
+
+	"mfaload/contract"
+	"mfaload/pingone"
+)
+
+func compile(t testing.TB, levels ...contract.LevelChange) *contract.Contract {
+	t.Helper()
+	c, err := contract.Compile("contract.yaml", pingone.Document(), levels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// exchange is the answer as a transport would capture it.
+func (a *answer) exchange(c *contract.Contract) *contract.Exchange {
+	ex := &contract.Exchange{Status: a.status, Header: a.header, Body: a.body, Cut: a.cut, Framing: a.framing}
+	for _, name := range c.FactNames() {
+		ex.Facts = append(ex.Facts, a.facts[name])
+	}
+	return ex
+}
+
+// outline is the violations as "level rule pointer", each once.
+func outline(violations []contract.Violation) []string {
+	list := []string{}
+	for _, v := range violations {
+		list = append(list, fmt.Sprintf("%v %s %s", v.Level, v.Rule, v.Pointer))
+	}
+	return slices.Compact(list)
+}
+
+func (b *bend) answer(t testing.TB) answer {
+	t.Helper()
+	a := b.base(t)
+	a.apply(t, b.edits...)
+	return a
+}
+
+func TestSingleFaults(t *testing.T) {
+	c := compile(t)
+	table := bends()
+	if len(table) < 100 {
+		t.Errorf("the table has %d bends", len(table))
+	}
+	for _, b := range table {
+		t.Run(b.name, func(t *testing.T) {
+			a := b.answer(t)
+			if diff := cmp.Diff(b.want, outline(c.Check(a.exchange(c), nil))); diff != "" {
+				t.Errorf("violations (-want +got):\n%s\nof %s", diff, a.body)
+			}
+		})
+	}
+}
+
+// The bases conform, and so do these variants of them.
+func TestConforming(t *testing.T) {
+	c := compile(t)
+	for _, b := range conforming() {
+		t.Run(b.name, func(t *testing.T) {
+			a := b.answer(t)
+			if diff := cmp.Diff(b.want, outline(c.Check(a.exchange(c), nil))); diff != "" {
+				t.Errorf("violations (-want +got):\n%s\nof %s", diff, a.body)
+			}
+			for _, want := range b.want {
+				if strings.HasPrefix(want, "fail") {
+					t.Errorf("%s is no conforming variant", want)
+				}
+			}
+		})
+	}
+}
+
+// Several faults are all found, and nothing that only follows from them.
+func TestSeveralFaults(t *testing.T) {
+	c := compile(t)
+	for _, b := range severalFaults() {
+		t.Run(b.name, func(t *testing.T) {
+			a := b.answer(t)
+			if diff := cmp.Diff(b.want, outline(c.Check(a.exchange(c), nil))); diff != "" {
+				t.Errorf("violations (-want +got):\n%s\nof %s", diff, a.body)
+			}
+		})
+	}
+}
+
+// Each rule has a bend that breaks exactly it, and is evaluated by the answer
+// that breaks it and by one that does not.
+func TestEveryRuleHasABend(t *testing.T) {
+	c := compile(t)
+	rules := c.Rules()
+	index := map[string]int{}
+	for i, ru := range rules {
+		index[ru.Name] = i
+	}
+	broken, kept := map[string]bool{}, map[string]bool{}
+	for _, b := range slices.Concat(bends(), conforming()) {
+		a := b.answer(t)
+		ex := a.exchange(c)
+		found := map[string]bool{}
+		for _, v := range c.Check(ex, nil) {
+			found[v.Rule] = true
+		}
+		for name, i := range index {
+			switch evaluated := ex.Evaluated[i/64]>>(i%64)&1 == 1; {
+			case found[name] && !evaluated:
+				t.Errorf("%s: %s is broken but not evaluated", b.name, name)
+			case found[name]:
+				broken[name] = true
+			case evaluated:
+				kept[name] = true
+			}
+		}
+	}
+	for _, ru := range rules {
+		if ru.Name == "expect.refused" || strings.HasPrefix(ru.Name, "run.") {
+			continue // tested with the operation, and with the window of a run
+		}
+		if !broken[ru.Name] {
+			t.Errorf("no bend breaks %s", ru.Name)
+		}
+		if !kept[ru.Name] {
+			t.Errorf("no answer is evaluated by %s and keeps it", ru.Name)
+		}
+	}
+}
+
+// The names are fixed: people script against them.
+func TestRuleNames(t *testing.T) {
+	want := strings.Fields(`http.status http.length http.bodyless http.framing secret.token expect.refused
+		header.contentTypeOnce header.contentType header.correlationID header.retryAfter
+		body.size body.bom body.json body.utf8 body.single body.names body.depth body.object error.body
+		shape.required shape.type id.form status.form status.known time.form time.precision time.order
+		echo.user echo.environment echo.policy links.self links.same links.status links.host
+		device.type device.typeKnown device.statusKnown device.masked device.unique device.known
+		selected.required selected.form selected.null selected.masked assertion.options failed.error error.known field.unknown
+		run.id run.body run.crossed run.clock`)
+	notes := strings.Fields(`header.correlationID status.known time.precision links.host device.typeKnown device.statusKnown
+		device.unique selected.null selected.masked error.known field.unknown run.clock`)
+	var names []string
+	for _, ru := range compile(t).Rules() {
+		names = append(names, ru.Name)
+		level := contract.Fail
+		if slices.Contains(notes, ru.Name) {
+			level = contract.Note
+		}
+		if ru.Level != level || ru.Description == "" || ru.Source == "" {
+			t.Errorf("%+v: want level %v, a description and a source", ru, level)
+		}
+	}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Errorf("rules (-want +got):\n%s", diff)
+	}
+}
+
+func TestFactNames(t *testing.T) {
+	want := []string{"basePath", "envID", "origin", "request.policy.id", "request.selectedDevice.oneTime.email",
+		"request.selectedDevice.oneTime.phone", "request.user.id", "token"}
+	if diff := cmp.Diff(want, slices.Sorted(slices.Values(compile(t).FactNames()))); diff != "" {
+		t.Errorf("facts (-want +got):\n%s", diff)
+	}
+}
+
+func TestExpectedAndGot(t *testing.T) {
+	c := compile(t)
+	for _, tt := range []struct {
+		bend          bend
+		at            string
+		expected, got string
+	}{
+		{one("type", email, "", set("/status", "7")), "/status", "string", "number 7"},
+		{one("missing", email, "", drop("/policy")), "/policy", "a required member", "nothing"},
+		{one("form", email, "", set("/id", `"x"`)), "/id", "36 characters, 8-4-4-4-12 hexadecimal", `string "x"`},
+		{one("echo", email, "", set("/user/id", `"x"`)), "/user/id", `"788d4931-6936-43f2-82ff-178f5762298a"`, `string "x"`},
+		{one("item", selection, "", set("/_embedded/devices/1/type", `"totp"`)), "/_embedded/devices/1/type", "upper-case words joined by _", `string "totp"`},
+		{one("e-mail", email, "", set("/_embedded/devices/0/email", `"john@example.com"`)), "/_embedded/devices/0/email",
+			"masked with *, without the full local part or number", `string "j***@***"`},
+		{one("phone", email, "", set("/_embedded/devices/0/phone", `"+14135550150"`)), "/_embedded/devices/0/phone",
+			"masked with *, without the full local part or number", `string "***"`},
+		{one("otp", email, "", set("/test", `{"otp":["123456"]}`)), "/test/otp", "string or number", "array of 1"},
+		{one("unknown otp", email, "", set("/otp", `"123456"`)), "/otp", "a member that the contract names", "string ***"},
+		{one("token", email, "", set("/user/id", `"`+token+`"`)), "/user/id", `"788d4931-6936-43f2-82ff-178f5762298a"`, `string "***"`},
+		{one("empty", email, "", body("")), "", "a JSON text", "an empty body"},
+		{one("status", email, "", status(302)), "", "the HTTP status is 201, a 4xx or a 5xx", "HTTP status 302"},
+		{one("page", refusal, "", body("<p>"+token)), "", "an object with id or code or message", `"<p>***"`},
+		{one("header", email, "", field("Content-Type", "text/html")), "Content-Type", "application/json or application/hal+json", `"text/html"`},
+	} {
+		t.Run(tt.bend.name, func(t *testing.T) {
+			a := tt.bend.answer(t)
+			found := c.Check(a.exchange(c), nil)
+			i := slices.IndexFunc(found, func(v contract.Violation) bool { return v.At == tt.at && v.Rule != "secret.token" })
+			if i < 0 {
+				t.Fatalf("no violation at %q: %v", tt.at, found)
+			}
+			if diff := cmp.Diff([]string{tt.expected, tt.got}, []string{found[i].Expected, found[i].Got}); diff != "" {
+				t.Errorf("expected and got (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLevelsOfTheContract(t *testing.T) {
+	off := func(rule string) contract.LevelChange { return contract.LevelChange{Rule: rule, Level: contract.Off} }
+	for _, tt := range []struct {
+		name   string
+		levels []contract.LevelChange
+		bend   bend
+		want   []string
+	}{
+		{"a rule off", []contract.LevelChange{off("echo.user")}, one("", email, "", set("/user/id", other)), []string{}},
+		{"a family off", []contract.LevelChange{off("links.*")}, one("", email, "", set("/_links", `{"self":{"href":""}}`)), []string{}},
+		{"names off", []contract.LevelChange{off("body.names")}, one("", email, "", swap(`"OTP_REQUIRED",`, `"x","status":"OTP_REQUIRED",`)), []string{}},
+		{"byte-order mark off", []contract.LevelChange{off("body.bom")}, one("", email, "", before("\xef\xbb\xbf")), []string{}},
+		{"error body off", []contract.LevelChange{off("error.body")}, one("", refusal, "", body("<p>")), []string{}},
+		{"a note to fail", []contract.LevelChange{{Rule: "status.known", Level: contract.Fail}}, one("", email, "", set("/status", `"NEW"`)), []string{"fail status.known /status"}},
+		{"the last change wins", []contract.LevelChange{off("id.form"), {Rule: "id.*", Level: contract.Note}}, one("", email, "", set("/policy/id", `"x"`), fact("request.policy.id", "")), []string{"note id.form /policy/id"}},
+		{"a keyword that no schema has", []contract.LevelChange{off("shape.maxLength")}, one("", email, ""), []string{}},
+		{"all of the shape off", []contract.LevelChange{off("shape.*")}, one("", email, "", set("/bypassAllowed", "1")), []string{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := compile(t, tt.levels...)
+			a := tt.bend.answer(t)
+			ex := a.exchange(c)
+			if diff := cmp.Diff(tt.want, outline(c.Check(ex, nil))); diff != "" {
+				t.Errorf("violations (-want +got):\n%s", diff)
+			}
+			for i, ru := range c.Rules() {
+				if ru.Level == contract.Off && ex.Evaluated[i/64]>>(i%64)&1 == 1 {
+					t.Errorf("%s is off but evaluated", ru.Name)
+				}
+			}
+		})
+	}
+}
+
+// Nothing of an answer comes back with many places: one rule at one pointer is
+// reported 100 times at most.
+func TestBoundedReports(t *testing.T) {
+	c := compile(t)
+	a := email(t)
+	a.apply(t, set("/_embedded/devices", "["+strings.Repeat("1,", 200_000)+"1]"))
+	if n := len(c.Check(a.exchange(c), nil)); n != 100 {
+		t.Errorf("%d violations, want 100", n)
+	}
+	a = email(t)
+	a.body = []byte("{")
+	for i := range 20_000 {
+		a.body = fmt.Appendf(a.body, `"a%c%c%c":1,`, 'a'+i%26, 'a'+i/26%26, 'a'+i/676)
+	}
+	a.body = append(a.body, `"z":1}`...)
+	if n := len(c.Check(a.exchange(c), nil)); n > 1000 {
+		t.Errorf("%d violations, want at most 1000", n)
+	}
+}
+
+// Numbers of few bytes must not cost much time or memory, nor panic.
+func TestHugeNumbers(t *testing.T) {
+	c := compile(t)
+	for _, n := range []string{"1e999999999", "-1e999999999", "1e-999999999", "0e999999999", strings.Repeat("9", 500_000), "1" + strings.Repeat("0", 40) + ".5"} {
+		a := email(t)
+		a.apply(t, set("/test", `{"otp":1}`), set("/createdAt", "0"))
+		a.body = []byte(strings.NewReplacer(`"otp":1`, `"otp":`+n, `"createdAt":0`, `"createdAt":`+n).Replace(string(a.body)))
+		if diff := cmp.Diff([]string{"fail shape.type /createdAt"}, outline(c.Check(a.exchange(c), nil))); diff != "" {
+			t.Errorf("%.20s (-want +got):\n%s", n, diff)
+		}
+	}
+}
+
+// The document's own examples are those of the service's documentation.
+func TestDocumentExamples(t *testing.T) {
+	var doc struct {
+		Components struct {
+			Examples map[string]struct{ Value map[string]any }
+		}
+	}
+	if err := yaml.Unmarshal(pingone.Document(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	for name, file := range map[string]string{"Email": "initialize-otp-email.json", "OneTimeEmail": "initialize-onetime-email.json", "InvalidData": "error-400-invalid-data.json"} {
+		var want map[string]any
+		if err := json.Unmarshal(example(t, file), &want); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, doc.Components.Examples[name].Value); diff != "" {
+			t.Errorf("example %s (-%s +contract.yaml):\n%s", name, file, diff)
+		}
+	}
+}
+
+// Every member of an answer says what it is and where that is documented.
+func TestDescriptions(t *testing.T) {
+	var doc struct {
+		Components struct{ Schemas map[string]any }
+	}
+	if err := yaml.Unmarshal(pingone.Document(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	marked := regexp.MustCompile(`\[[SDOI]\]\s*$`)
+	var walk func(at string, v any)
+	walk = func(at string, v any) {
+		schema, _ := v.(map[string]any)
+		for name, value := range schema {
+			walk(at+"/"+name, value)
+		}
+		properties, _ := schema["properties"].(map[string]any)
+		for name, value := range properties {
+			member, _ := value.(map[string]any)
+			if text, _ := member["description"].(string); !marked.MatchString(text) {
+				t.Errorf("%s/properties/%s: description %q has no mark of its source", at, name, text)
+			}
+		}
+	}
+	for name, schema := range doc.Components.Schemas {
+		walk(name, schema)
+	}
+}
+
+// Checks share a contract without disturbing each other.
+func TestConcurrentChecks(t *testing.T) {
+	c := compile(t)
+	table := bends()
+	for worker := range 4 {
+		t.Run(fmt.Sprint("worker ", worker), func(t *testing.T) {
+			t.Parallel()
+			for i := range table {
+				b := &table[(i*(worker+3))%len(table)]
+				a := b.answer(t)
+				if diff := cmp.Diff(b.want, outline(c.Check(a.exchange(c), nil))); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", b.name, diff)
+				}
+			}
+		})
+	}
+}
+
+func FuzzCheck(f *testing.F) {
+	c := compile(f)
+	for _, b := range slices.Concat(bends(), conforming(), severalFaults()) {
+		a := b.answer(f)
+		contentType, _ := a.header.Get("Content-Type")
+		f.Add(a.status, a.body, contentType, "X-Echo", token, a.cut)
+	}
+	f.Fuzz(func(t *testing.T, status int, body []byte, contentType, name, value string, cut bool) {
+		a := email(t)
+		a.status, a.body, a.cut = status, body, cut
+		a.header = contract.Header{{Name: "Content-Type", Value: contentType}, {Name: name, Value: value}}
+		ex := a.exchange(c)
+		kept := contract.Violation{Rule: "kept"}
+		found := c.Check(ex, []contract.Violation{kept})
+		if found[0] != kept {
+			t.Error("what was in dst is gone")
+		}
+		checkViolations(t, c, ex, found[1:])
+	})
+}
+
+// checkViolations demands what holds for any answer.
+func checkViolations(t *testing.T, c *contract.Contract, ex *contract.Exchange, found []contract.Violation) {
+	levels, index := map[string]contract.Level{}, map[string]int{}
+	for i, ru := range c.Rules() {
+		levels[ru.Name], index[ru.Name] = ru.Level, i
+	}
+	seen := map[[2]string]bool{}
+	for i, v := range found {
+		if v.Level != levels[v.Rule] || v.Level == contract.Off {
+			t.Errorf("%s has the level %v, the rule %v", v.Rule, v.Level, levels[v.Rule])
+		}
+		if ex.Evaluated[index[v.Rule]/64]>>(index[v.Rule]%64)&1 == 0 {
+			t.Errorf("%s is broken but not evaluated", v.Rule)
+		}
+		if i > 0 && (v.Pointer < found[i-1].Pointer || v.Pointer == found[i-1].Pointer && v.Rule < found[i-1].Rule) {
+			t.Errorf("%v comes after %v", v, found[i-1])
+		}
+		if len(v.Pointer) > 500 || len(v.At) > 600 {
+			t.Errorf("pointer of %d bytes, place of %d", len(v.Pointer), len(v.At))
+		}
+		if strings.ContainsAny(v.Pointer, "0123456789") && !strings.Contains(v.Pointer, "*") && !regexp.MustCompile(`[A-Za-z_]`).MatchString(v.Pointer) {
+			t.Errorf("index in the pointer %s", v.Pointer)
+		}
+		for _, text := range []string{v.Expected, v.Got, v.Pointer, v.At} {
+			if !utf8.ValidString(text) || strings.Contains(text, token) {
+				t.Errorf("%q is no UTF-8 or shows the token", text)
+			}
+		}
+		if utf8.RuneCountInString(v.Expected) > 120 || utf8.RuneCountInString(v.Got) > 120 || v.Expected == "" || v.Got == "" {
+			t.Errorf("expected %q, got %q", v.Expected, v.Got)
+		}
+		seen[[2]string{v.Rule, v.At}] = true
+	}
+}
+
+// BenchmarkExplain compares the check of the reference answer with decoding it.
+func BenchmarkExplain(b *testing.B) {
+	c := compile(b)
+	a := email(b)
+	ex := a.exchange(c)
+	b.Run("check", func(b *testing.B) {
+		b.ReportAllocs()
+		var found []contract.Violation
+		for b.Loop() {
+			found = c.Check(ex, found[:0])
+		}
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "answers/s")
+	})
+	b.Run("encoding-json", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var v deviceAuthentication
+			if err := json.Unmarshal(ex.Body, &v); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "answers/s")
+	})
+	b.Run("one fault", func(b *testing.B) {
+		bent := email(b)
+		bent.apply(b, set("/user/id", other))
+		ex := bent.exchange(c)
+		b.ReportAllocs()
+		var found []contract.Violation
+		for b.Loop() {
+			found = c.Check(ex, found[:0])
+		}
+	})
+}
+
+// deviceAuthentication is what a client would decode an answer into.
+type deviceAuthentication struct {
+	Links    map[string]struct{ Href string } `json:"_links"`
+	Embedded struct {
+		Devices []struct{ ID, Type, Status, Email, Phone string }
+	} `json:"_embedded"`
+	ID, Status                string
+	Environment, Policy, User struct{ ID string }
+	SelectedDevice            struct{ ID string }
+	CreatedAt, UpdatedAt      string
+}

@@ -1,0 +1,94 @@
+package pingone
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+
+	"mfaload/contract"
+)
+
+// failure names the reason why there is no whole answer.
+func failure(ctx context.Context, err error) error {
+	var known *contract.Failure
+	if errors.As(err, &known) {
+		return known
+	}
+	return &contract.Failure{Kind: failureKind(ctx, err), Err: plain(err)}
+}
+
+// failureKind is one of few words, for statistics.
+func failureKind(ctx context.Context, err error) string {
+	var dns *net.DNSError
+	var timeout net.Error
+	switch {
+	case errors.Is(err, errNotLoopback):
+		return "not loopback"
+	case errors.Is(ctx.Err(), context.Canceled):
+		return "canceled"
+	case errors.Is(err, errIdleClosed):
+		return "idle connection closed"
+	case errors.Is(err, errNotHTTP):
+		return "not HTTP"
+	case errors.Is(err, errHeadTooLong):
+		return "head too long"
+	case errors.As(err, &dns):
+		return "name not resolved"
+	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return "timeout"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "answer cut off"
+	case errors.Is(err, io.EOF):
+		return "connection closed"
+	case isTLS(err):
+		return "TLS failed"
+	default:
+		return systemFailure(err)
+	}
+}
+
+func isTLS(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	var unknownCA x509.UnknownAuthorityError
+	var record tls.RecordHeaderError
+	var alert tls.AlertError
+	return errors.As(err, &certificate) || errors.As(err, &unknownCA) || errors.As(err, &record) ||
+		errors.As(err, &alert) || strings.Contains(err.Error(), "tls: ")
+}
+
+// systemFailure names what the operating system says.
+func systemFailure(err error) string {
+	for _, known := range []struct {
+		errno syscall.Errno
+		kind  string
+	}{
+		{syscall.ECONNREFUSED, "connection refused"},
+		{syscall.ECONNRESET, "connection reset"},
+		{syscall.EPIPE, "connection reset"},
+		{syscall.EMFILE, "out of file descriptors"},
+		{syscall.ENFILE, "out of file descriptors"},
+		{syscall.EADDRNOTAVAIL, "out of local ports"},
+		{syscall.ENETUNREACH, "host unreachable"},
+		{syscall.EHOSTUNREACH, "host unreachable"},
+	} {
+		if errors.Is(err, known.errno) {
+			return known.kind
+		}
+	}
+	return "other failure"
+}
+
+// plain is a network error without the addresses of this side.
+func plain(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return fmt.Errorf("%s: %v", op.Op, op.Err)
+	}
+	return err
+}

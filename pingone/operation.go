@@ -1,0 +1,138 @@
+// Package pingone is the operation under test: PingOne MFA's Initialize Device
+// Authentication. It knows its contract document, its URL, its request and how
+// to send it.
+package pingone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"mfaload/contract"
+	"mfaload/scenario"
+)
+
+// Operation sends initializations of device authentications and checks the
+// answers. It is safe for concurrent use.
+type Operation struct {
+	target   target
+	groups   []group
+	contract *contract.Contract
+	refused  contract.Level // of the rule expect.refused
+	head     string         // header lines of every request
+	userSlot int            // of the fact request.user.id; -1 if no rule asks for it
+	http     http1
+	window   *contract.Window
+}
+
+// group is what a scenario's group means for the operation.
+type group struct {
+	name   string
+	body   body
+	facts  []string
+	expect expectation
+}
+
+// New returns the operation for a valid scenario. Where the scenario has the
+// embedded simulator as its target, authPath is the simulator's address;
+// otherwise it is empty. Levels move rules of the contract; an unknown rule
+// there is a [contract.UnknownRuleError].
+func New(s *scenario.Scenario, authPath string, levels []contract.LevelChange) (*Operation, error) {
+	c, err := contract.Compile("contract.yaml", Document(), levels)
+	if err != nil {
+		return nil, err
+	}
+	if authPath == "" {
+		authPath = s.Target.AuthPath
+	}
+	t, err := newTarget(authPath, s)
+	if err != nil {
+		return nil, err
+	}
+	o := &Operation{target: t, contract: c, refused: c.Level(ruleRefused)}
+	o.http.target = &o.target
+	o.window = contract.NewWindow(contract.DefaultWindow)
+	o.head = "Content-Type: application/json\r\nAccept: application/json\r\nUser-Agent: mfaload\r\n"
+	if t.token != "" {
+		o.head += "Authorization: Bearer " + t.token + "\r\n"
+	}
+	names := c.FactNames()
+	o.userSlot = slices.Index(names, "request.user.id")
+	for _, g := range s.Groups {
+		compiled, err := o.newGroup(g, names)
+		if err != nil {
+			return nil, fmt.Errorf("prepare the request of group %s: %w", g.Name, err)
+		}
+		o.groups = append(o.groups, compiled)
+	}
+	return o, nil
+}
+
+func (o *Operation) newGroup(g scenario.Group, names []string) (group, error) {
+	b, err := newBody(g.Request)
+	if err != nil {
+		return group{}, err
+	}
+	known := o.target.facts()
+	maps.Copy(known, requestFacts("request", g.Request))
+	facts := make([]string, len(names))
+	for i, name := range names {
+		facts[i] = known[name]
+	}
+	return group{name: g.Name, body: b, facts: facts, expect: newExpectation(g.Expect)}, nil
+}
+
+// requestFacts flattens the string members of a request's body: the member
+// policy.id becomes the fact request.policy.id.
+func requestFacts(prefix string, members map[string]any) map[string]string {
+	facts := map[string]string{}
+	for name, value := range members {
+		switch value := value.(type) {
+		case string:
+			facts[prefix+"."+name] = value
+		case map[string]any:
+			maps.Copy(facts, requestFacts(prefix+"."+name, value))
+		}
+	}
+	return facts
+}
+
+// Contract returns the contract that answers are checked against.
+func (o *Operation) Contract() *contract.Contract { return o.contract }
+
+// Send implements the runner's operation.
+func (o *Operation) Send(ctx context.Context, u scenario.User, ex *contract.Exchange) error {
+	g := &o.groups[u.Group]
+	ex.Facts = append(ex.Facts[:0], g.facts...)
+	if o.userSlot >= 0 {
+		ex.Facts[o.userSlot] = u.ID
+	}
+	ex.Window = o.window
+	o.window.Enter(ex, u.ID)
+	ex.Method, ex.URL = "POST", o.target.origin+o.target.path
+	ex.Request = g.body.appendTo(ex.Request[:0], u.ID)
+	return o.http.roundTrip(ctx, &request{method: ex.Method, path: o.target.path, head: o.head, body: ex.Request}, ex)
+}
+
+// Preflight opens a connection to the target, TLS included, and sends nothing.
+// Its error says why the target can't be reached.
+func (o *Operation) Preflight(ctx context.Context) error {
+	conn, err := o.target.dial(ctx)
+	if err != nil {
+		return fmt.Errorf("reach %s: %w", o.target.origin, unreachable(ctx, err))
+	}
+	return conn.Close()
+}
+
+func unreachable(ctx context.Context, err error) error {
+	var f *contract.Failure
+	if errors.As(failure(ctx, err), &f) {
+		return f
+	}
+	return err
+}
+
+// Close closes idle connections.
+func (o *Operation) Close() { o.http.close() }

@@ -1,0 +1,89 @@
+package pingone
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"syscall"
+	"time"
+
+	"mfaload/scenario"
+)
+
+// target is where requests go.
+type target struct {
+	path     string // of the operation
+	origin   string // scheme://host[:port]
+	host     string // as the header Host has it
+	basePath string // what comes before /deviceAuthentications in paths
+	address  string // host:port to connect to
+	tls      *tls.Config
+	token    string
+	envID    string
+
+	timeout      time.Duration
+	loopbackOnly bool
+}
+
+func newTarget(authPath string, s *scenario.Scenario) (target, error) {
+	u, err := url.Parse(authPath)
+	if err != nil || u.Host == "" {
+		return target{}, fmt.Errorf("authPath %q is no absolute URL: write for example https://auth.pingone.eu", authPath)
+	}
+	t := target{
+		origin:       u.Scheme + "://" + u.Host,
+		host:         u.Host,
+		basePath:     "/" + s.Target.EnvID,
+		token:        s.Target.AccessToken.Reveal(),
+		envID:        s.Target.EnvID,
+		timeout:      s.Target.Timeout,
+		loopbackOnly: !s.Target.OwnerAgreed,
+	}
+	t.path = t.basePath + "/deviceAuthentications"
+	port := u.Port()
+	if u.Scheme == "https" {
+		t.tls = &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
+	}
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	t.address = net.JoinHostPort(u.Hostname(), port)
+	return t, nil
+}
+
+// facts are the values of the target that rules refer to.
+func (t *target) facts() map[string]string {
+	return map[string]string{"origin": t.origin, "basePath": t.basePath, "envID": t.envID, "token": t.token}
+}
+
+// dialer connects to the target. Without the owner's agreement it refuses
+// addresses that are not loopback, whatever a host name resolves to.
+func (t *target) dialer() *net.Dialer {
+	d := &net.Dialer{Timeout: t.timeout, KeepAlive: 30 * time.Second}
+	if t.loopbackOnly {
+		d.ControlContext = func(_ context.Context, _, address string, _ syscall.RawConn) error {
+			if ap, err := netip.ParseAddrPort(address); err != nil || !ap.Addr().Unmap().IsLoopback() {
+				return errNotLoopback
+			}
+			return nil
+		}
+	}
+	return d
+}
+
+var errNotLoopback = errors.New("the address is not loopback: set target.ownerAgreed once the owner agreed to the load")
+
+// dial opens a connection of its own, TLS included.
+func (t *target) dial(ctx context.Context) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	defer cancel()
+	if t.tls == nil {
+		return t.dialer().DialContext(ctx, "tcp", t.address)
+	}
+	d := tls.Dialer{NetDialer: t.dialer(), Config: t.tls}
+	return d.DialContext(ctx, "tcp", t.address)
+}

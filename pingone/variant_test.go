@@ -1,0 +1,99 @@
+package pingone_test
+
+import (
+	"testing"
+)
+
+// conforming are answers that break no rule of level fail, with the findings
+// that they give.
+func conforming() []bend {
+	fine := func(name string, base func(testing.TB) answer, edits ...edit) bend {
+		return bend{name, base, edits, []string{}}
+	}
+	noted := func(name string, base func(testing.TB) answer, want string, edits ...edit) bend {
+		return bend{name, base, edits, []string{"note " + want}}
+	}
+	return []bend{
+		fine("the documented e-mail", email),
+		fine("the documented one-time e-mail", oneTime),
+		fine("the documented refusal", refusal),
+		fine("one-time phone", oneTimePhone),
+		fine("device selection", selection),
+		fine("assertion", assertion),
+		fine("failure", failed),
+		fine("members in another order", email, set("/status", `"OTP_REQUIRED"`)), // encoding/json sorts them
+		fine("white space", email, before(" \r\n\t"), after("\n\n ")),
+		fine("escaped characters in strings", email, swap("OTP_REQUIRED", `OTP\u005fREQUIRED`), swap("https://auth", `https:\/\/auth`)),
+		fine("escaped characters in names", email, swap(`"status": "OTP`, `"st\u0061tus": "OTP`), swap(`"href"`, `"\u0068ref"`)),
+		fine("letters beyond ASCII", email, set("/_embedded/devices/0/nickname", `"Zoë \ud83d\ude00 電話"`)),
+		fine("IDs in upper case", email, set("/policy/id", `"ABCDEF01-0000-0000-0000-00000000000A"`), fact("request.policy.id", "")),
+		fine("no policy sent", email, set("/policy/id", other), fact("request.policy.id", "")),
+		fine("custom domain", email, swap("auth.pingone.com/abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6", "login.example.com"),
+			fact("basePath", ""), fact("origin", "https://login.example.com")),
+		fine("host in upper case, port spelt out", email, swap("https://auth.pingone.com", "HTTPS://AUTH.pingone.com:443")),
+		fine("created and updated at once", email, set("/updatedAt", `"2021-11-16T19:35:54.554Z"`)),
+		fine("leap day", email, set("/createdAt", `"2020-02-29T23:59:59.999Z"`)),
+		{"equal times with other digits", email, []edit{set("/updatedAt", `"2021-11-16T19:35:54.5540Z"`)}, []string{"note time.precision /updatedAt"}},
+		fine("completed", email, set("/status", `"COMPLETED"`), drop("/selectedDevice"), set("/_links", `{"self":`+href(selfURL)+`}`)),
+		fine("push", email, set("/status", `"PUSH_CONFIRMATION_REQUIRED"`), set("/_links", `{"self":`+href(selfURL)+`}`),
+			set("/_embedded/devices/0", `{"id":"ea055ca3-2b5b-4766-9628-95fc03f4ec9b","type":"MOBILE","status":"ACTIVE","nickname":"Phone",
+				"usableStatus":{"status":"ENABLED"},"os":{"type":"IOS","version":"17"},"model":{"name":"x"},"application":{"id":"y"},"pushEnabled":true}`)),
+		noted("push, with times as numbers", email, "field.unknown /_embedded/devices/*/pairedAt",
+			set("/_embedded/devices/0", `{"id":"ea055ca3-2b5b-4766-9628-95fc03f4ec9b","type":"MOBILE","pairedAt":1637091354554}`)),
+		fine("push timed out", email, set("/status", `"PUSH_CONFIRMATION_TIMED_OUT"`), drop("/_links/otp.check")),
+		fine("newer device", email, set("/_embedded/devices/0/usableStatus", `{"status":"DISABLED"}`), set("/_embedded/devices/0/rp", `{"id":"a.example","name":"A"}`)),
+		fine("no devices", selection, set("/_embedded/devices", "[]")),
+		fine("device without an ID beside the selected one", email, set("/_embedded/devices/1", `{"type":"SMS","phone":"******0150"}`)),
+		fine("two types of words and digits", selection, set("/_embedded/devices/0/type", `"PINGID_DESKTOP_GEN2"`), set("/_embedded/devices/1/status", `"ACTIVATION_REQUIRED"`)),
+		fine("local part too short to tell", oneTime, fact("request.selectedDevice.oneTime.email", "ab@ping.com")),
+		fine("all known optional members", email, set("/aggregateFido2Devices", "true"), set("/bypassAllowed", "false"), set("/userBypassEnabled", "true"),
+			set("/_embedded/blockedDevices", `[{"id":1}]`), set("/authenticators", `["a"]`), set("/application", `{"id":"x"}`),
+			set("/pingIdDesktopCredentialRequestOptions", `"{}"`), set("/test", `{"otp":"123456"}`)),
+		fine("one-time passcode as a number", email, set("/test", `{"otp":123456}`)),
+		fine("short token", email, fact("token", "EMAIL")),
+		fine("no token", email, fact("token", "")),
+		fine("plain JSON", email, field("Content-Type", "application/json")),
+		fine("charset", email, field("Content-Type", `Application/JSON; Charset="UTF-8"`)),
+		fine("field names in lower case", email, field("Content-Type"), field("content-type", "application/json")),
+		fine("refusal at 403 without an ID", refused(403, "ACCESS_FAILED"), drop("/id")),
+		fine("limit with seconds", refused(429, "REQUEST_LIMITED"), drop("/id"), field("Retry-After", "120")),
+		fine("limit with a date", refused(429, "REQUEST_LIMITED"), field("Retry-After", "Tue, 16 Nov 2021 19:35:54 GMT")),
+		fine("limit without a time", refused(429, "REQUEST_LIMITED")),
+		fine("retry elsewhere", refusal, field("Retry-After", "soon")),
+		fine("page of a gateway at 502", refused(502, "X"), body("<html>"), field("Content-Type", "text/html")),
+		fine("nothing at 503", refused(503, "X"), body(""), field("Content-Type"), field("Retry-After", "5")),
+		fine("another body at 504", refused(504, "X"), body(`{"message":5}`)),
+		fine("platform's body at 502", refused(502, "X"), drop("/id")),
+		fine("unknown refusal", refused(418, "TEAPOT")),
+		fine("details", refusal, set("/details", `[{"code":"INVALID_VALUE","target":"user.id","message":"m","innerError":{"a":{"b":[1]}}},{"code":"c","message":"m","innererror":{}}]`)),
+		fine("unknown user", refused(404, "NOT_FOUND")),
+		noted("new member", email, "field.unknown /riskLevel", set("/riskLevel", `{"level":["LOW",{"x":null}]}`)),
+		noted("nested to the limit", email, "field.unknown /x", set("/x", deep100)),
+		noted("new link", email, "field.unknown /_links/push.resend", set("/_links/push.resend", href(selfURL))),
+		noted("new status", email, "status.known /status", set("/status", `"BIOMETRY2_REQUIRED"`)),
+	}
+}
+
+// severalFaults are answers with more than one fault.
+func severalFaults() []bend {
+	return []bend{
+		{"two members", email, []edit{drop("/policy"), set("/status", "1")}, []string{"fail shape.required /policy", "fail shape.type /status"}},
+		{"empty object", email, []edit{body("{}")}, []string{
+			"fail shape.required /_embedded", "fail shape.required /_links", "fail shape.required /createdAt", "fail shape.required /environment",
+			"fail shape.required /id", "fail shape.required /policy", "fail shape.required /status", "fail shape.required /updatedAt", "fail shape.required /user"}},
+		{"text", email, []edit{before("\xef\xbb\xbf"), swap("j****@", "\xe9****@"), after("1")},
+			[]string{"fail body.bom ", "fail body.single ", "fail body.utf8 "}},
+		{"page instead of an answer", email, []edit{body("<p>"), field("Content-Type", "text/html"), field("Correlation-Id")},
+			[]string{"fail body.json ", "fail header.contentType Content-Type", "note header.correlationID Correlation-Id"}},
+		{"redirect", email, []edit{status(302), body(""), field("Content-Type"), field("Correlation-Id")},
+			[]string{"fail http.status ", "note header.correlationID Correlation-Id"}},
+		{"new link without href", email, []edit{set("/_links/x", "{}")}, []string{"note field.unknown /_links/x", "fail shape.required /_links/x/href"}},
+		{"self on another host than the others", email, []edit{set("/_links/self", href("https://auth.pingone.eu/abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6/deviceAuthentications/03e1897e-33b0-40b9-b54e-68236769b1fa"))},
+			[]string{"fail links.same /_links/device.select/href", "fail links.same /_links/otp.check/href", "note links.host /_links/self/href"}},
+		{"two devices", selection, []edit{set("/_embedded/devices/0/email", `"john@example.com"`), set("/_embedded/devices/1/type", `"totp"`)},
+			[]string{"fail device.masked /_embedded/devices/*/email", "fail device.type /_embedded/devices/*/type"}},
+		{"token in body and header", email, []edit{set("/riskLevel", `"`+token+`"`), field("X-Echo", token)},
+			[]string{"fail secret.token ", "note field.unknown /riskLevel", "fail secret.token X-Echo"}},
+		{"token as a member's name", email, []edit{set("/"+token, "1")}, []string{"fail secret.token ", "note field.unknown /*"}},
+	}
+}
