@@ -1,0 +1,166 @@
+package simulator
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+)
+
+// answer is an answer before it is written. Faults change it.
+type answer struct {
+	status      int
+	contentType []string
+	correlation string
+	retryAfter  string
+	location    string
+	link        []string // further header fields
+
+	// What a success is made of. Values are JSON texts, so that faults can put
+	// anything in their place; "" leaves a member out.
+	id, env, user, policy string
+	state                 string
+	createdAt, updatedAt  string
+	links                 []link
+	devices               []string
+	selected              string
+	extra                 string // further members, each with a comma before it
+
+	// What an error is made of.
+	errorID, code, message, details string
+
+	// raw, where set, is the body instead.
+	raw    []byte
+	rawSet bool
+
+	request *request // that it answers; nil for none
+	cut     bool     // the connection is closed in the middle of the body
+	reset   bool     // the connection is reset before the answer
+	silent  bool     // no answer comes
+}
+
+type link struct{ name, href string }
+
+func (a *answer) success() bool { return a.status == 201 || a.status == 200 }
+
+// body builds the answer's body.
+func (a *answer) body() []byte {
+	switch {
+	case a.rawSet:
+		return a.raw
+	case a.success():
+		return a.transaction()
+	default:
+		return a.refusal()
+	}
+}
+
+func (a *answer) transaction() []byte {
+	b := make([]byte, 0, 1536)
+	b = append(b, `{"_links":{`...)
+	for i, l := range a.links {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, '"'), l.name...), `":{"href":`...)
+		b = append(append(b, l.href...), '}')
+	}
+	b = append(b, `},"_embedded":{"devices":[`...)
+	b = append(b, strings.Join(a.devices, ",")...)
+	b = append(b, `]}`...)
+	b = member(b, "id", a.id)
+	b = object(b, "environment", a.env)
+	b = member(b, "status", a.state)
+	b = object(b, "policy", a.policy)
+	b = member(b, "selectedDevice", a.selected)
+	b = object(b, "user", a.user)
+	b = member(b, "createdAt", a.createdAt)
+	b = member(b, "updatedAt", a.updatedAt)
+	b = append(b, a.extra...)
+	return append(b, '}')
+}
+
+func member(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	b = append(append(append(b, `,"`...), name...), `":`...)
+	return append(b, value...)
+}
+
+// object is a member that holds an object with just an ID.
+func object(b []byte, name, id string) []byte {
+	if id == "" {
+		return b
+	}
+	return append(member(b, name, `{"id":`+id), '}')
+}
+
+func (a *answer) refusal() []byte {
+	b := []byte(`{`)
+	if a.errorID != "" {
+		b = append(append(b, `"id":`...), a.errorID...)
+		b = append(b, ',')
+	}
+	b = append(append(b, `"code":`...), a.code...)
+	b = member(b, "message", a.message)
+	if a.details != "" {
+		b = append(append(append(b, `,"details":[`...), a.details...), ']')
+	}
+	b = append(b, a.extra...)
+	return append(b, '}')
+}
+
+// quote writes a text as JSON.
+func quote(s string) string {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return `""` // never: strings are always written
+	}
+	return string(text)
+}
+
+// stamp writes a time as the service does: UTC, always three fraction digits.
+func stamp(t time.Time) string { return t.UTC().Format(`"2006-01-02T15:04:05.000Z"`) }
+
+// linksFor are the links that the documentation names for a status.
+func linksFor(status, href string) []link {
+	all := []link{{"self", href}}
+	switch status {
+	case "OTP_REQUIRED":
+		all = append(all, link{"device.select", href}, link{"otp.check", href})
+	case "DEVICE_SELECTION_REQUIRED":
+		all = append(all, link{"device.select", href})
+	}
+	return all
+}
+
+// extraFor are the members that a status brings with it.
+func extraFor(status string) string {
+	switch status {
+	case "ASSERTION_REQUIRED":
+		options := `{"challenge":"3q2+7w==","rpId":"pingone.com","userVerification":"preferred","timeout":120000}`
+		return `,"publicKeyCredentialRequestOptions":` + quote(options)
+	case "FAILED":
+		return `,"error":{"code":"NO_USABLE_DEVICES","message":"The user has no usable devices."}`
+	}
+	return ""
+}
+
+// refuse makes an answer an error.
+func (a *answer) refuse(status int, code, message, details string) {
+	a.status, a.code, a.message, a.details = status, quote(code), quote(message), details
+	switch status {
+	case 403, 429, 502, 503:
+		a.errorID = ""
+	default:
+		a.errorID = a.id
+	}
+}
+
+func detail(code, target, message string) string {
+	d := `{"code":` + quote(code) + `,"message":` + quote(message)
+	if target != "" {
+		d += `,"target":` + quote(target)
+	}
+	return d + `}`
+}

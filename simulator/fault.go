@@ -1,0 +1,130 @@
+package simulator
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// FaultInfo describes a fault.
+type FaultInfo struct{ Name, Description string }
+
+// Faults returns all faults, sorted by name.
+func Faults() (all []FaultInfo) {
+	for _, name := range faultNames() {
+		all = append(all, FaultInfo{name, faults[name].does})
+	}
+	return all
+}
+
+func faultNames() []string { return slices.Sorted(maps.Keys(faults)) }
+
+// fault bends one thing of an answer. It applies where can says so.
+type fault struct {
+	does string
+	can  func(*answer) bool
+	bend func(*Simulator, *answer)
+}
+
+// bend applies the faults that chance picks for this answer.
+func (s *Simulator) bend(a *answer) {
+	for _, f := range s.config.Faults {
+		bender := faults[f.Name]
+		if !bender.can(a) {
+			continue
+		}
+		s.mu.Lock()
+		picked := s.random.Float64() < f.Share
+		s.mu.Unlock()
+		if picked {
+			bender.bend(s, a)
+		}
+	}
+	if len(s.config.Faults) > 0 && success(a) {
+		s.mu.Lock()
+		s.last.keep(a)
+		s.mu.Unlock()
+	}
+}
+
+// jsonAnswer holds for answers with a body of the service.
+func jsonAnswer(a *answer) bool { return success(a) || platform(a) }
+
+func anyAnswer(*answer) bool { return true }
+func success(a *answer) bool { return a.success() && !a.rawSet }
+func platform(a *answer) bool {
+	return a.status >= 400 && !a.rawSet
+}
+
+// status restricts a fault to answers with one of the statuses.
+func status(of ...string) func(*answer) bool {
+	return func(a *answer) bool { return success(a) && slices.Contains(of, strings.Trim(a.state, `"`)) }
+}
+
+func hasLinks(a *answer) bool   { return success(a) && len(a.links) > 1 }
+func hasDevices(a *answer) bool { return success(a) && len(a.devices) > 0 }
+
+func hasContact(a *answer) bool {
+	return hasDevices(a) && (strings.Contains(a.devices[0], `"email"`) || strings.Contains(a.devices[0], `"phone"`))
+}
+
+func selectsID(a *answer) bool { return success(a) && strings.HasPrefix(a.selected, `{"id"`) }
+
+func selectsOneTime(a *answer) bool { return success(a) && strings.Contains(a.selected, `"oneTime"`) }
+
+// on bends the finished body.
+func onBody(change func(string) string) func(*Simulator, *answer) {
+	return func(_ *Simulator, a *answer) { a.raw, a.rawSet = []byte(change(string(a.body()))), true }
+}
+
+// otherID is an ID that differs from the given JSON text.
+func otherID(id string) string {
+	return strings.Replace(id, id[1:2], string("0123456789abcdef"[(strings.IndexByte("0123456789abcdef", lower(id[1]))+1)%16]), 1)
+}
+
+func lower(b byte) byte {
+	if b >= 'A' && b <= 'F' {
+		return b | 0x20
+	}
+	return b
+}
+
+// eachLink changes the URL of every link.
+func eachLink(a *answer, change func(string) string) {
+	a.links = slices.Clone(a.links)
+	for i := range a.links {
+		a.links[i].href = change(a.links[i].href)
+	}
+}
+
+// inDevice replaces a text in the first device.
+func inDevice(old, changed string) func(*Simulator, *answer) {
+	return func(_ *Simulator, a *answer) {
+		a.devices = append([]string{strings.Replace(a.devices[0], old, changed, 1)}, a.devices[1:]...)
+	}
+}
+
+// unmask replaces the masked part of an address or a number.
+func unmask(s string) string {
+	return strings.NewReplacer("****@", "ohn@", "+1********50", "+14135550150").Replace(s)
+}
+
+// repeatID gives an answer the ID of the one before, in its links too.
+func (s *Simulator) repeatID(a *answer) {
+	s.mu.Lock()
+	before := s.last.id
+	s.mu.Unlock()
+	if before == "" {
+		return
+	}
+	id := strings.Trim(a.id, `"`)
+	eachLink(a, func(href string) string { return strings.Replace(href, id, strings.Trim(before, `"`), 1) })
+	a.id = before
+}
+
+// shift moves an answer's times an hour back.
+func shift(a *answer) {
+	earlier := stamp(time.Now().Add(-time.Hour))
+	a.createdAt, a.updatedAt = earlier, earlier
+}

@@ -1,0 +1,115 @@
+package simulator
+
+import "strings"
+
+// faults are named like the rule that each of them breaks, and no other.
+var faults = map[string]fault{
+	"http.status": {"answers 200 instead of 201", success, func(_ *Simulator, a *answer) { a.raw, a.rawSet, a.status = a.body(), true, 200 }},
+	"http.redirect": {"answers with a redirect to the same place", anyAnswer, func(_ *Simulator, a *answer) {
+		a.status, a.location, a.raw, a.rawSet = 302, "/redirected", nil, true
+	}},
+	"header.contentType":     {"answers as text/html", jsonAnswer, func(_ *Simulator, a *answer) { a.contentType = []string{"text/html"} }},
+	"header.contentTypeOnce": {"sends two Content-Types", jsonAnswer, func(_ *Simulator, a *answer) { a.contentType = []string{"application/json", "application/json"} }},
+	"header.correlationID":   {"leaves Correlation-Id out", anyAnswer, func(_ *Simulator, a *answer) { a.correlation = "" }},
+	"header.retryAfter": {"sends a Retry-After that is no time (429 and 503 only)",
+		func(a *answer) bool { return a.status == 429 || a.status == 503 }, func(_ *Simulator, a *answer) { a.retryAfter = "soon" }},
+
+	"body.bom":    {"begins the body with a byte-order mark", jsonAnswer, onBody(func(s string) string { return "\ufeff" + s })},
+	"body.json":   {"leaves the last brace out", jsonAnswer, onBody(func(s string) string { return s[:len(s)-1] })},
+	"body.utf8":   {"puts a byte into the body that is no UTF-8", success, onBody(func(s string) string { return strings.Replace(s, `"updatedAt"`, "\"note\":\"\xff\",\"updatedAt\"", 1) })},
+	"body.single": {"sends a second value after the first", jsonAnswer, onBody(func(s string) string { return s + "{}" })},
+	"body.names":  {"sends a member twice", success, onBody(func(s string) string { return strings.Replace(s, `"status":`, `"status":"COMPLETED","status":`, 1) })},
+	"body.depth": {"nests arrays 200 deep", success, onBody(func(s string) string {
+		return s[:len(s)-1] + `,"deep":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + "}"
+	})},
+	"body.size":   {"sends a body of more than 1 MiB", success, onBody(func(s string) string { return s + strings.Repeat(" ", 1<<20) })},
+	"body.object": {"sends an array", success, onBody(func(s string) string { return "[" + s + "]" })},
+
+	"shape.required": {"leaves createdAt out", success, func(_ *Simulator, a *answer) { a.createdAt = "" }},
+	"shape.type":     {"sends updatedAt as a number", success, func(_ *Simulator, a *answer) { a.updatedAt = "1637091354727" }},
+	"id.form":        {"sends a policy ID that is none", success, func(s *Simulator, a *answer) { a.policy = `"default"` }},
+	"status.form":    {"sends a status in lower case (not at OTP_REQUIRED and others whose status matters)", status("COMPLETED", "PUSH_CONFIRMATION_REQUIRED"), func(_ *Simulator, a *answer) { a.state = strings.ToLower(a.state) }},
+	"status.known":   {"sends a status that is not documented", status("COMPLETED", "PUSH_CONFIRMATION_REQUIRED"), func(_ *Simulator, a *answer) { a.state = `"BIOMETRICS_REQUIRED"` }},
+	"time.form":      {"sends createdAt with an offset", success, func(_ *Simulator, a *answer) { a.createdAt = strings.Replace(a.createdAt, "Z", "+00:00", 1) }},
+	"time.precision": {"drops the fraction of updatedAt and createdAt", success, func(_ *Simulator, a *answer) {
+		a.createdAt = a.createdAt[:20] + `Z"`
+		a.updatedAt = a.updatedAt[:20] + `Z"`
+	}},
+	"time.order": {"sends an updatedAt before createdAt", success, func(_ *Simulator, a *answer) { a.updatedAt = `"2001` + a.updatedAt[5:] }},
+
+	"echo.user":        {"answers for another user", success, func(_ *Simulator, a *answer) { a.user = otherID(a.user) }},
+	"echo.environment": {"answers for another environment", success, func(_ *Simulator, a *answer) { a.env = otherID(a.env) }},
+	"echo.policy": {"ignores the request's policy", func(a *answer) bool { return success(a) && a.request.Policy.ID != "" },
+		func(_ *Simulator, a *answer) { a.policy = otherID(a.policy) }},
+
+	"links.self": {"links to another place", success, func(_ *Simulator, a *answer) {
+		eachLink(a, func(s string) string { return strings.Replace(s, "/deviceAuthentications/", "/transactions/", 1) })
+	}},
+	"links.same": {"gives another link another URL", hasLinks, func(_ *Simulator, a *answer) {
+		last := &a.links[len(a.links)-1]
+		last.href = strings.Replace(last.href, `"http`, `"https`, 1)
+	}},
+	"links.status": {"leaves a link out that the status needs", hasLinks, func(_ *Simulator, a *answer) { a.links = a.links[:len(a.links)-1] }},
+	"links.host": {"links to another host", success, func(_ *Simulator, a *answer) {
+		eachLink(a, func(s string) string {
+			scheme, rest, _ := strings.Cut(s, "://")
+			_, path, _ := strings.Cut(rest, "/")
+			return scheme + "://internal.example/" + path
+		})
+	}},
+
+	"device.type":        {"sends a device type in lower case", hasDevices, inDevice(`"type":"`, `"type":"x-`)},
+	"device.typeKnown":   {"sends a device type that is not documented", hasDevices, inDevice(`"type":"`, `"type":"NEW_`)},
+	"device.statusKnown": {"sends a device status that is not documented", func(a *answer) bool { return hasDevices(a) && strings.Contains(a.devices[0], `"status":"ACTIVE"`) }, inDevice(`"status":"ACTIVE"`, `"status":"SLEEPING"`)},
+	"device.masked": {"shows an address or a number unmasked", hasContact, func(_ *Simulator, a *answer) {
+		a.devices = append([]string{unmask(a.devices[0])}, a.devices[1:]...)
+	}},
+	"device.unique": {"lists a device twice", func(a *answer) bool { return hasDevices(a) && strings.Contains(a.devices[0], `"id":`) },
+		func(_ *Simulator, a *answer) {
+			a.devices = append(a.devices[:len(a.devices):len(a.devices)], a.devices[0])
+		}},
+	"device.known": {"selects a device that is not listed", selectsID, func(_ *Simulator, a *answer) {
+		a.selected = `{"id":` + otherID(a.selected[6:len(a.selected)-1]) + `}`
+	}},
+
+	"selected.required": {"leaves the selected device out", status("OTP_REQUIRED"), func(_ *Simulator, a *answer) { a.selected = "" }},
+	"selected.form":     {"sends a selected device of no known form", status("OTP_REQUIRED"), func(_ *Simulator, a *answer) { a.selected = `{}` }},
+	"selected.null":     {"sends null as the selected device", status("DEVICE_SELECTION_REQUIRED", "PUSH_CONFIRMATION_REQUIRED", "COMPLETED"), func(_ *Simulator, a *answer) { a.selected = "null" }},
+	"selected.masked":   {"shows the address of a one-time device unmasked", selectsOneTime, func(_ *Simulator, a *answer) { a.selected = unmask(a.selected) }},
+
+	"assertion.options": {"sends assertion options that are no JSON", status("ASSERTION_REQUIRED"), func(_ *Simulator, a *answer) { a.extra = `,"publicKeyCredentialRequestOptions":"{"` }},
+	"failed.error":      {"leaves the error of a failure out", status("FAILED"), func(_ *Simulator, a *answer) { a.extra = "" }},
+	"field.unknown":     {"sends a member that is not documented", jsonAnswer, func(_ *Simulator, a *answer) { a.extra += `,"region":"EU"` }},
+
+	"error.body": {"answers an error with a gateway's page", platform, func(_ *Simulator, a *answer) {
+		if a.status > 500 {
+			a.status = 500
+		}
+		a.gateway(a.status)
+	}},
+	"error.known":    {"sends an error code that is not documented", platform, func(_ *Simulator, a *answer) { a.code = `"TEAPOT"` }},
+	"expect.refused": {"answers 500 instead of a refusal", func(a *answer) bool { return platform(a) && a.status < 500 }, func(_ *Simulator, a *answer) { a.refuse(500, "UNEXPECTED_ERROR", "An unexpected error occurred.", "") }},
+	"secret.token": {"sends the token back in a header", func(a *answer) bool { return a.request != nil },
+		func(_ *Simulator, a *answer) { a.link = []string{a.request.token} }},
+
+	"run.id": {"gives a transaction the ID of the last one", success, func(s *Simulator, a *answer) { s.repeatID(a) }},
+	"run.body": {"sends the last body again", success, func(s *Simulator, a *answer) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if body := s.last.bodies[a.user]; body != nil {
+			a.raw, a.rawSet = body, true
+		}
+	}},
+	"run.crossed": {"answers for the user of the last request", success, func(s *Simulator, a *answer) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if other := s.last.user; other != "" {
+			a.user = other
+		}
+	}},
+	"run.clock": {"sends times of an hour ago", success, func(_ *Simulator, a *answer) { shift(a) }},
+
+	"conn.reset":  {"resets the connection before the answer", anyAnswer, func(_ *Simulator, a *answer) { a.reset = true }},
+	"conn.cut":    {"closes the connection in the middle of the body", jsonAnswer, func(_ *Simulator, a *answer) { a.cut = true }},
+	"answer.slow": {"never answers", anyAnswer, func(_ *Simulator, a *answer) { a.silent = true }},
+}

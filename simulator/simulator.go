@@ -1,0 +1,373 @@
+package simulator
+
+import (
+	"encoding/json"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Simulator answers like the service. It is safe for concurrent use.
+type Simulator struct {
+	config   Config
+	users    map[string]*user
+	policy   string
+	limiter  *rate.Limiter
+	received atomic.Uint64
+
+	mu     sync.Mutex
+	random *rand.Rand
+	first  time.Time // of the first request; stalls count from it
+	counts map[int]uint64
+	recent ring
+	last   last
+}
+
+// last is what the latest successes held, for faults that mix answers up.
+type last struct {
+	id, user string
+	bodies   map[string][]byte // by user
+}
+
+func (l *last) keep(a *answer) {
+	if l.bodies == nil {
+		l.bodies = map[string][]byte{}
+	}
+	l.id, l.user = a.id, a.user
+	l.bodies[a.user] = a.body()
+}
+
+// New returns a simulator. An error says what of the configuration is wrong.
+func New(c Config) (*Simulator, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	s := &Simulator{
+		config: c, users: map[string]*user{}, policy: stableID("policy " + c.EnvID),
+		random: rand.New(rand.NewPCG(c.Seed, 1)), counts: map[int]uint64{}, recent: newRing(10_000),
+	}
+	for _, u := range c.Users {
+		s.users[strings.ToLower(u.ID)] = newUser(u)
+	}
+	if c.Limit != nil {
+		s.limiter = rate.NewLimiter(rate.Limit(c.Limit.Rate), max(c.Limit.Burst, 1))
+	}
+	return s, nil
+}
+
+// Stats counts what a simulator did.
+type Stats struct {
+	// Received counts the initializations that arrived.
+	Received uint64
+	// Statuses counts the answers to them by HTTP status; 0 is for those that
+	// got none.
+	Statuses map[int]uint64
+}
+
+// Stats returns what the simulator did so far.
+func (s *Simulator) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stats := Stats{Received: s.received.Load(), Statuses: map[int]uint64{}}
+	for status, n := range s.counts {
+		stats.Statuses[status] = n
+	}
+	return stats
+}
+
+// request is the body of an initialization.
+type request struct {
+	User struct {
+		ID json.RawMessage `json:"id"`
+	} `json:"user"`
+	Policy struct {
+		ID string `json:"id"`
+	} `json:"policy"`
+	SelectedDevice *struct {
+		ID      string   `json:"id"`
+		OneTime *oneTime `json:"oneTime"`
+	} `json:"selectedDevice"`
+
+	userID string
+	token  string
+}
+
+// maxRequest bounds the body of a request.
+const maxRequest = 64 << 10
+
+// ServeHTTP answers initializations, and reads of transactions.
+func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	env, id, ok := s.route(r.URL.Path)
+	initializes := ok && r.Method == http.MethodPost && id == ""
+	if initializes {
+		s.received.Add(1)
+	}
+	a := s.newAnswer()
+	switch {
+	case !ok:
+		a.refuse(404, "NOT_FOUND", "The requested resource was not found.", "")
+	case r.Method == http.MethodGet && id != "":
+		s.read(a, r, env, id)
+	case !initializes:
+		a.refuse(405, "INVALID_REQUEST", "The method is not supported.", "")
+	default:
+		s.initialize(a, r, env)
+	}
+	if initializes {
+		s.bend(a)
+		if !s.delay(r) || a.silent {
+			s.count(0)
+			<-r.Context().Done()
+			return
+		}
+	}
+	s.write(w, a, initializes)
+}
+
+// route takes a path such as /{envID}/deviceAuthentications/{id} apart.
+func (s *Simulator) route(path string) (env, id string, ok bool) {
+	parts := strings.Split(strings.Trim(path, "/"), "/")
+	if len(parts) < 2 || len(parts) > 3 || parts[1] != "deviceAuthentications" {
+		return "", "", false
+	}
+	if len(parts) == 3 {
+		id = parts[2]
+	}
+	return parts[0], id, true
+}
+
+func (s *Simulator) newAnswer() *answer {
+	id, correlation := s.newID(), s.newID()
+	return &answer{contentType: []string{"application/json"}, correlation: correlation, id: quote(id)}
+}
+
+// newID returns a random ID.
+func (s *Simulator) newID() string {
+	var b [32]byte
+	s.mu.Lock()
+	for i := 0; i < 16; i += 8 {
+		x := s.random.Uint64()
+		for j := range 8 {
+			b[i+j] = byte(x >> (8 * j))
+		}
+	}
+	s.mu.Unlock()
+	return formatID(b)
+}
+
+// initialize answers as the service would, before any fault.
+func (s *Simulator) initialize(a *answer, r *http.Request, env string) {
+	if !s.allowed(a, r, env) {
+		return
+	}
+	req, ok := s.parse(a, r)
+	if !ok {
+		return
+	}
+	a.request = req
+	u := s.users[strings.ToLower(req.userID)]
+	switch {
+	case u == nil:
+		a.refuse(404, "NOT_FOUND", "The requested resource was not found.", "")
+	case u.HTTPStatus != 0 && u.Error == "":
+		a.gateway(u.HTTPStatus)
+	case u.HTTPStatus != 0:
+		a.refuse(u.HTTPStatus, u.Error, "The request could not be completed.", "")
+		if u.HTTPStatus == 429 {
+			a.retryAfter = "1"
+		}
+	default:
+		s.transact(a, r, req, u)
+	}
+}
+
+// gateway makes the answer one that does not come from the service.
+func (a *answer) gateway(status int) {
+	a.status, a.contentType, a.rawSet = status, []string{"text/html"}, true
+	a.raw = []byte("<html><body><h1>" + strconv.Itoa(status) + " " + http.StatusText(status) + "</h1></body></html>")
+}
+
+// allowed checks what comes before the body.
+func (s *Simulator) allowed(a *answer, r *http.Request, env string) bool {
+	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	switch {
+	case !bearer || token == "" || s.config.AccessToken != "" && token != s.config.AccessToken:
+		a.refuse(401, "ACCESS_FAILED", "The request could not be completed. There was an issue authenticating the request.",
+			detail("INVALID_TOKEN", "", "The access token is missing or invalid."))
+	case env != s.config.EnvID:
+		a.refuse(403, "ACCESS_FAILED", "The request could not be completed. You do not have access to this resource.",
+			detail("INSUFFICIENT_PERMISSIONS", "", "The environment does not exist or is not accessible."))
+	case s.limiter != nil && !s.limiter.Allow():
+		a.refuse(429, "REQUEST_LIMITED", "The request could not be completed. Too many requests.",
+			detail("LIMIT_EXCEEDED", "", "The rate limit was exceeded."))
+		a.retryAfter = strconv.Itoa(max(int(s.config.Limit.RetryAfter/time.Second), 1))
+	case r.Method == http.MethodPost && !strings.EqualFold(strings.TrimSpace(media), "application/json"):
+		a.refuse(415, "INVALID_REQUEST", "The content type is not supported.", "")
+	default:
+		return true
+	}
+	return false
+}
+
+// parse reads the request's body.
+func (s *Simulator) parse(a *answer, r *http.Request) (*request, bool) {
+	req := &request{token: strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")}
+	data, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))
+	if err != nil || len(data) > maxRequest || !json.Valid(data) {
+		a.refuse(400, "INVALID_REQUEST", "The request could not be completed. The request was malformed.", "")
+		return nil, false
+	}
+	if err := json.Unmarshal(data, req); err != nil {
+		s.invalid(a, "INVALID_VALUE", "", "A member has the wrong type.")
+		return nil, false
+	}
+	switch {
+	case len(req.User.ID) == 0 || string(req.User.ID) == "null":
+		s.invalid(a, "REQUIRED_VALUE", "user.id", "user.id is required.")
+	case json.Unmarshal(req.User.ID, &req.userID) != nil || !isID(req.userID):
+		s.invalid(a, "INVALID_VALUE", "user.id", "user.id must be an ID.")
+	case req.Policy.ID != "" && !isID(req.Policy.ID):
+		s.invalid(a, "INVALID_VALUE", "policy.id", "policy.id must be an ID.")
+	case strings.HasPrefix(req.Policy.ID, "00000000-0000-0000-0000-"):
+		s.invalid(a, "INVALID_VALUE", "policy.id", "There is no such policy.")
+	default:
+		return req, true
+	}
+	return nil, false
+}
+
+func (s *Simulator) invalid(a *answer, code, target, message string) {
+	a.refuse(400, "INVALID_DATA", "The request could not be completed. One or more validation errors were in the request.",
+		detail(code, target, message))
+}
+
+func isID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i, b := range []byte(s) {
+		hyphen := i == 8 || i == 13 || i == 18 || i == 23
+		hex := b >= '0' && b <= '9' || b >= 'a' && b <= 'f' || b >= 'A' && b <= 'F'
+		if hyphen && b != '-' || !hyphen && !hex {
+			return false
+		}
+	}
+	return true
+}
+
+// transact makes the answer a new transaction.
+func (s *Simulator) transact(a *answer, r *http.Request, req *request, u *user) {
+	policy := req.Policy.ID
+	if policy == "" {
+		policy = s.policy
+	}
+	status := u.status
+	for _, d := range u.devices {
+		a.devices = append(a.devices, d.json)
+	}
+	if status == "OTP_REQUIRED" && len(u.devices) > 0 {
+		a.selected = `{"id":"` + u.devices[0].id + `"}`
+	}
+	if sel := req.SelectedDevice; sel != nil {
+		var ok bool
+		if status, ok = s.choose(a, req, u); !ok {
+			s.invalid(a, "INVALID_VALUE", "selectedDevice.id", "The user has no such device.")
+			return
+		}
+	}
+	now := time.Now()
+	a.status, a.state = 201, quote(status)
+	a.env, a.user, a.policy = quote(s.config.EnvID), quote(req.userID), quote(policy)
+	a.updatedAt, a.createdAt = stamp(now), stamp(now)
+	scheme := "http://"
+	if r.TLS != nil {
+		scheme = "https://"
+	}
+	href := scheme + r.Host + "/" + s.config.EnvID + "/deviceAuthentications/"
+	a.links = linksFor(status, quote(href+strings.Trim(a.id, `"`)))
+	a.extra = extraFor(status)
+}
+
+// choose follows the device that the request selects.
+func (s *Simulator) choose(a *answer, req *request, u *user) (status string, ok bool) {
+	if o := req.SelectedDevice.OneTime; o != nil {
+		a.devices = []string{o.json()}
+		a.selected = `{"oneTime":` + o.json() + `}`
+		return "OTP_REQUIRED", true
+	}
+	for _, d := range u.devices {
+		if strings.EqualFold(d.id, req.SelectedDevice.ID) {
+			a.selected = `{"id":"` + d.id + `"}`
+			return statusOf[d.kind], true
+		}
+	}
+	return "", false
+}
+
+// read answers with a transaction of before.
+func (s *Simulator) read(a *answer, r *http.Request, env, id string) {
+	if !s.allowed(a, r, env) {
+		return
+	}
+	s.mu.Lock()
+	body := s.recent.find(id)
+	s.mu.Unlock()
+	if body == nil {
+		a.refuse(404, "NOT_FOUND", "The requested resource was not found.", "")
+		return
+	}
+	a.status, a.raw, a.rawSet = 200, body, true
+}
+
+func (s *Simulator) count(status int) {
+	s.mu.Lock()
+	s.counts[status]++
+	s.mu.Unlock()
+}
+
+// write sends the answer.
+func (s *Simulator) write(w http.ResponseWriter, a *answer, initializes bool) {
+	if a.reset {
+		s.count(0)
+		reset(w)
+		return
+	}
+	body := a.body()
+	if initializes {
+		s.mu.Lock()
+		s.counts[a.status]++
+		if a.success() {
+			s.recent.add(strings.Trim(a.id, `"`), body)
+		}
+		s.mu.Unlock()
+	}
+	h := w.Header()
+	h["Content-Type"] = a.contentType
+	if a.correlation != "" {
+		h["Correlation-Id"] = []string{a.correlation}
+	}
+	if a.retryAfter != "" {
+		h["Retry-After"] = []string{a.retryAfter}
+	}
+	if a.location != "" {
+		h["Location"] = []string{a.location}
+	}
+	if a.link != nil {
+		h["X-Debug"] = a.link
+	}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	w.WriteHeader(a.status)
+	if a.cut {
+		_, _ = w.Write(body[:len(body)/2])
+		panic(http.ErrAbortHandler)
+	}
+	_, _ = w.Write(body)
+}

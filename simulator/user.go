@@ -1,0 +1,117 @@
+package simulator
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// statusOf is the status of an answer to a user with one device of a type.
+var statusOf = map[string]string{
+	"EMAIL": "OTP_REQUIRED", "SMS": "OTP_REQUIRED", "VOICE": "OTP_REQUIRED", "WHATSAPP": "OTP_REQUIRED", "TOTP": "OTP_REQUIRED",
+	"OATH_TOKEN": "OTP_REQUIRED", "YUBIKEY": "OTP_REQUIRED", "PINGID_DESKTOP": "OTP_REQUIRED", "PINGID_DESKTOP_GEN2": "OTP_REQUIRED",
+	"MOBILE": "PUSH_CONFIRMATION_REQUIRED", "PINGID_MOBILE": "PUSH_CONFIRMATION_REQUIRED",
+	"FIDO2": "ASSERTION_REQUIRED", "SECURITY_KEY": "ASSERTION_REQUIRED", "PLATFORM": "ASSERTION_REQUIRED",
+}
+
+func deviceTypes() []string { return slices.Sorted(maps.Keys(statusOf)) }
+
+// user is a user with what all answers to them share.
+type user struct {
+	User
+	status  string
+	devices []*device
+}
+
+// device is one of a user's devices.
+type device struct {
+	id, kind string
+	json     string
+}
+
+func newUser(u User) *user {
+	known := &user{User: u, status: u.Status}
+	for i, kind := range u.Devices {
+		known.devices = append(known.devices, newDevice(u, i, kind))
+	}
+	switch {
+	case known.status != "":
+	case len(u.Devices) == 0:
+		known.status = "FAILED"
+	case len(u.Devices) == 1:
+		known.status = statusOf[u.Devices[0]]
+	default:
+		known.status = "DEVICE_SELECTION_REQUIRED"
+	}
+	return known
+}
+
+// newDevice gives a device an ID that is the same on every start.
+func newDevice(u User, i int, kind string) *device {
+	d := &device{id: stableID(fmt.Sprintf("device %s %d", u.ID, i)), kind: kind}
+	d.json = fmt.Sprintf(`{"id":%q,"type":%q,"status":"ACTIVE"%s%s}`, d.id, kind, contact(kind), newerMembers(u, kind))
+	return d
+}
+
+// contact is the masked address of a device that has one.
+func contact(kind string) string {
+	switch kind {
+	case "EMAIL":
+		return `,"email":"j****@pingidentity.com"`
+	case "SMS", "VOICE", "WHATSAPP":
+		return `,"phone":"+1********50"`
+	}
+	return ""
+}
+
+// newerMembers are those that newer devices have.
+func newerMembers(u User, kind string) string {
+	if !u.Newer {
+		return ""
+	}
+	members := `,"usableStatus":{"status":"ENABLED"},"nickname":"My device"`
+	switch kind {
+	case "FIDO2", "SECURITY_KEY", "PLATFORM":
+		members += `,"rp":{"id":"pingone.com","name":"PingOne"}`
+	case "MOBILE":
+		members += `,"os":{"type":"ANDROID","version":"14"},"model":{"name":"Pixel"},"pushEnabled":true,` +
+			`"application":{"id":"` + stableID("application") + `"}`
+	}
+	return members
+}
+
+// stableID makes an ID out of a text.
+func stableID(of string) string { return formatID(sha256.Sum256([]byte(of))) }
+
+func formatID(b [32]byte) string {
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:16])
+}
+
+// oneTime is a one-time device of a request.
+type oneTime struct {
+	Type  string `json:"type"`
+	Email string `json:"email"`
+	Phone string `json:"phone"`
+}
+
+// json is the device as answers show it.
+func (o *oneTime) json() string {
+	if o.Email != "" {
+		return fmt.Sprintf(`{"type":%q,"email":%q}`, o.Type, maskEmail(o.Email))
+	}
+	return fmt.Sprintf(`{"type":%q,"phone":%q}`, o.Type, maskPhone(o.Phone))
+}
+
+// maskEmail leaves at most the first two letters of the local part.
+func maskEmail(email string) string {
+	local, domain, _ := strings.Cut(email, "@")
+	keep := min(2, max(len(local)-2, 0))
+	return local[:keep] + "****@" + domain
+}
+
+// maskPhone leaves the last two digits.
+func maskPhone(phone string) string {
+	return strings.Repeat("*", max(len(phone)-2, 4)) + phone[max(len(phone)-2, 0):]
+}
