@@ -1,0 +1,23 @@
+// Package runner turns a scenario into timed, checked requests. Its schedule is
+// a pure function of the scenario; its workers send what the schedule promised
+// and record when it happened and what came back.
+package runner
+
+import (
+	"context"
+
+	"mfaload/contract"
+	"mfaload/scenario"
+)
+
+// Operation is what a run sends. Its methods are called by many workers at
+// once, each with an exchange of its own.
+type Operation interface {
+	// Send sends one request for the user and reads the whole answer into ex.
+	// It never retries. Any HTTP status is an answer; an error is a
+	// [contract.Failure] and means that there is no whole answer.
+	Send(ctx context.Context, u scenario.User, ex *contract.Exchange) error
+	// Check judges the answer in ex: it sets its label and whether it is as
+	// expected, and appends to dst what it violates.
+	Check(u scenario.User, ex *contract.Exchange, dst []contract.Violation) []contract.Violation
+}

@@ -1,0 +1,135 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"mfaload/measure"
+	"mfaload/scenario"
+)
+
+// Runner runs one scenario once.
+type Runner struct {
+	// Scenario and Operation are required.
+	Scenario  *scenario.Scenario
+	Operation Operation
+	// Rules are the names of the contract's rules, in the order of the bits of
+	// [contract.Exchange.Evaluated].
+	Rules []string
+	// Wait waits until a time or until the context ends. Default [ExactWait];
+	// a test on a virtual clock needs [TimerWait].
+	Wait func(context.Context, time.Time)
+
+	once     sync.Once
+	schedule *Schedule
+	recorder *measure.Recorder
+	start    atomic.Pointer[time.Time]
+	inFlight atomic.Int64
+	busyMax  atomic.Int64
+}
+
+// errDrained ends requests that are still in flight when the drain time is over.
+var errDrained = errors.New("no answer before the end of the drain time")
+
+func (r *Runner) init() {
+	r.once.Do(func() {
+		r.schedule = NewSchedule(r.Scenario)
+		r.recorder = measure.NewRecorder(len(r.Scenario.Groups), r.Rules)
+		if r.Wait == nil {
+			r.Wait = ExactWait
+		}
+	})
+}
+
+// Run sends the whole schedule, waits for the answers and returns what it
+// measured. When the context ends it stops sending, waits for the answers in
+// flight as long as the scenario's drain time, and returns what it measured up
+// to then.
+func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
+	r.init()
+	began := startUsage()
+	start := time.Now()
+	r.start.Store(&start)
+
+	// Requests in flight outlive the context, but not the drain time.
+	flight, cut := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cut(nil)
+	drained := time.AfterFunc(r.schedule.End()+r.Scenario.Load.Drain, func() { cut(errDrained) })
+	defer drained.Stop()
+	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	pacer := newPacer(r, start)
+	defer context.AfterFunc(ctx, func() {
+		drained.Reset(r.Scenario.Load.Drain)
+		pacer.interruptedAt = time.Since(start) // before the pacer can see it
+		stop()
+	})()
+
+	jobs := make(chan Arrival)
+	var workers sync.WaitGroup
+	for i := range r.Scenario.Load.Workers {
+		w := &worker{Runner: r, number: i, start: start}
+		workers.Go(func() { w.work(flight, jobs) })
+	}
+	pacer.pace(sending, flight, jobs)
+	close(jobs)
+	workers.Wait()
+
+	m, err := r.recorder.Measurement()
+	if err != nil {
+		return nil, err
+	}
+	r.describe(m, start, pacer)
+	m.Generator = began.generator(time.Since(start))
+	m.Generator.BusyWorkersMax = int(r.busyMax.Load())
+	m.Generator.Workers = r.Scenario.Load.Workers
+	m.Generator.AllBusy = pacer.allBusy
+	return m, nil
+}
+
+// describe fills in what observations do not tell.
+func (r *Runner) describe(m *measure.Measurement, start time.Time, p *pacer) {
+	m.Scenario, m.Hash, m.Started = r.Scenario.Name, r.Scenario.Hash(), start.UTC().Round(0)
+	for _, g := range r.Scenario.Groups {
+		m.Groups = append(m.Groups, g.Name)
+	}
+	end := r.schedule.End()
+	if p.interrupted {
+		m.Interrupted = true
+		end = min(end, p.stoppedAt)
+	}
+	m.Warmup.Scheduled, m.Main.Scheduled = p.scheduledWarmup, p.scheduled
+	m.Warmup.Planned = min(r.schedule.Start(), end)
+	m.Main.Start = r.schedule.Start()
+	m.Main.Planned = max(end-m.Main.Start, 0)
+}
+
+// Progress is how far a run has come. It may be asked at any time.
+type Progress struct {
+	measure.Progress
+	// Planned is how many requests the schedule has.
+	Planned uint64
+	// Elapsed is the time since the start; End when the last stage ends.
+	Elapsed, End time.Duration
+	// InFlight is how many requests are waiting for an answer.
+	InFlight int
+}
+
+// Progress returns how far the run has come.
+func (r *Runner) Progress() Progress {
+	r.init()
+	p := Progress{Progress: r.recorder.Progress(), End: r.schedule.End(), InFlight: int(r.inFlight.Load())}
+	if start := r.start.Load(); start != nil {
+		p.Elapsed = time.Since(*start)
+	}
+	return p
+}
+
+// Schedule returns the run's schedule.
+func (r *Runner) Schedule() *Schedule {
+	r.init()
+	return r.schedule
+}

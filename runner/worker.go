@@ -1,0 +1,105 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"mfaload/contract"
+	"mfaload/measure"
+	"mfaload/scenario"
+)
+
+// worker sends one request at a time.
+type worker struct {
+	*Runner
+	number int
+	start  time.Time
+
+	free       time.Duration // since when it is not in flight
+	exchange   contract.Exchange
+	violations []contract.Violation
+	seen       measure.Observation
+}
+
+func (w *worker) work(flight context.Context, jobs <-chan Arrival) {
+	for a := range jobs {
+		w.serve(flight, a)
+	}
+}
+
+// serve sends the arrival's request, checks its answer and records both. The
+// clock stops before the check: checking is never part of a service time.
+func (w *worker) serve(flight context.Context, a Arrival) {
+	ex := &w.exchange
+	ex.Reset()
+	ctx, cancel := context.WithTimeout(flight, w.Scenario.Target.Timeout)
+	w.enter()
+
+	sent := time.Since(w.start)
+	err := w.Operation.Send(ctx, a.User, ex)
+	done := time.Since(w.start)
+
+	w.inFlight.Add(-1)
+	cancel()
+	o := &w.seen
+	*o = measure.Observation{
+		Group: a.User.Group, Warmup: a.Warmup,
+		Intended: a.At, Sent: sent, Done: done,
+		// While all workers were in flight nobody could have sent it: that
+		// wait is the service's. It ended when this worker came free.
+		Own:        sent - max(a.At, w.free),
+		Violations: o.Violations[:0],
+	}
+	w.free = done
+	if err != nil {
+		o.Failed, o.Label = true, failure(flight, err)
+	} else {
+		w.check(a.User)
+	}
+	w.recorder.Record(w.number, o)
+}
+
+// enter counts the worker as in flight.
+func (w *worker) enter() {
+	n := w.inFlight.Add(1)
+	for {
+		most := w.busyMax.Load()
+		if n <= most || w.busyMax.CompareAndSwap(most, n) {
+			return
+		}
+	}
+}
+
+// failure names why there was no answer.
+func failure(flight context.Context, err error) string {
+	if context.Cause(flight) == errDrained {
+		return "unanswered at end of drain"
+	}
+	var f *contract.Failure
+	if errors.As(err, &f) {
+		return f.Kind
+	}
+	return "other failure"
+}
+
+func (w *worker) check(u scenario.User) {
+	ex, o := &w.exchange, &w.seen
+	w.violations = w.Operation.Check(u, ex, w.violations[:0])
+	o.Label, o.AsExpected, o.Evaluated = ex.Label, ex.AsExpected, ex.Evaluated
+	if len(w.violations) == 0 {
+		return
+	}
+	for _, v := range w.violations {
+		o.Violations = append(o.Violations, measure.Violation{
+			Rule: v.Rule, Pointer: v.Pointer, Fails: v.Level == contract.Fail, Expected: v.Expected, Got: v.Got,
+		})
+	}
+	o.Example = func() measure.Example {
+		correlation, _ := ex.Header.Get("Correlation-Id")
+		return measure.Example{
+			UserID: u.ID, CorrelationID: contract.Mask(correlation), Status: ex.Status,
+			Method: ex.Method, URL: ex.URL, Body: contract.Mask(string(ex.Request)), At: o.Sent,
+		}
+	}
+}
