@@ -1,0 +1,162 @@
+// Package report judges a measurement and renders the judgement. Judging is
+// pure: the same measurement and scenario always give the same report, and
+// renderers compute nothing.
+package report
+
+import "time"
+
+// Schema names the format of report.json.
+const Schema = "mfaload/report/v1"
+
+// Verdict is what a run comes to.
+type Verdict string
+
+const (
+	// Pass means that every threshold was kept.
+	Pass Verdict = "pass"
+	// Fail means that a threshold was broken.
+	Fail Verdict = "fail"
+	// Inconclusive means that the run allows no judgement of the service.
+	Inconclusive Verdict = "inconclusive"
+	// Interrupted means that the run was stopped before its schedule ended.
+	Interrupted Verdict = "interrupted"
+)
+
+// Report is the judgement of a run. Its JSON form is report.json; times are in
+// milliseconds and rates in requests a second. Except in Warmup, the warm-up
+// counts nowhere.
+type Report struct {
+	Schema      string    `json:"schema"`
+	Scenario    string    `json:"scenario"`
+	Description string    `json:"description,omitempty"`
+	Hash        string    `json:"scenario_hash"`
+	Version     string    `json:"version"`
+	Started     time.Time `json:"started"`
+	// Duration is the planned length of the judged part in seconds, up to the
+	// interruption where there was one.
+	Duration float64  `json:"duration_s"`
+	Verdict  Verdict  `json:"verdict"`
+	Reasons  []string `json:"reasons"`
+
+	Figures
+	Groups     []Group     `json:"groups"`
+	Violations []Violation `json:"violations"`
+	Thresholds []Threshold `json:"thresholds"`
+	// Coverage has every rule of the contract: one that no answer was held
+	// against was not passed.
+	Coverage  []Coverage `json:"coverage"`
+	Generator Generator  `json:"generator"`
+	// Warmup has the figures of the warm-up; nil where there was none.
+	Warmup *Figures `json:"warmup,omitempty"`
+}
+
+// Figures are what was counted and timed in a part of a run.
+type Figures struct {
+	Requests Requests `json:"requests"`
+	Rate     Rate     `json:"rate"`
+	// Response counts from the intended time, Service from the actual send,
+	// Lateness lies between the two. They cover every request that was sent,
+	// those without an answer too.
+	Response Times `json:"response_ms"`
+	Service  Times `json:"service_ms"`
+	Lateness Times `json:"lateness_ms"`
+	// Statuses counts the answers by HTTP status and word, for example
+	// "201 OTP_REQUIRED".
+	Statuses map[string]uint64 `json:"statuses"`
+	// Errors counts the requests without an answer by reason.
+	Errors map[string]uint64 `json:"errors"`
+}
+
+// Requests adds up: scheduled = sent + unsent; sent = answered + failed;
+// answered = as_expected + the rest.
+type Requests struct {
+	Scheduled uint64 `json:"scheduled"`
+	Sent      uint64 `json:"sent"`
+	Answered  uint64 `json:"answered"`
+	// AsExpected counts the answers that the scenario expects and that break
+	// no rule at level fail.
+	AsExpected uint64 `json:"as_expected"`
+	// Violating counts the answers that break a rule at level fail.
+	Violating uint64 `json:"violating"`
+	Failed    uint64 `json:"failed"`
+	Unsent    uint64 `json:"unsent"`
+}
+
+// Rate is in requests a second.
+type Rate struct {
+	Planned float64 `json:"planned"`
+	// Achieved is what was sent, over the planned time or up to the last send,
+	// whichever is longer.
+	Achieved float64 `json:"achieved"`
+}
+
+// Times are in milliseconds.
+type Times struct {
+	Min  float64 `json:"min"`
+	Mean float64 `json:"mean"`
+	P50  float64 `json:"p50"`
+	P90  float64 `json:"p90"`
+	P95  float64 `json:"p95"`
+	P99  float64 `json:"p99"`
+	P999 float64 `json:"p99.9"`
+	Max  float64 `json:"max"`
+}
+
+// Group has the figures of one group of users.
+type Group struct {
+	Name string `json:"name"`
+	Figures
+}
+
+// Violation is one rule broken at one place.
+type Violation struct {
+	Rule     string  `json:"rule"`
+	Pointer  string  `json:"pointer"`
+	Level    string  `json:"level"`
+	Count    uint64  `json:"count"`
+	Expected string  `json:"expected"`
+	Got      string  `json:"got"`
+	Example  Example `json:"example"`
+}
+
+// Example is the first exchange in which a violation was seen.
+type Example struct {
+	UserID        string `json:"userID"`
+	CorrelationID string `json:"correlationID"`
+	// Curl repeats the request; the token is the shell's PINGONE_ACCESS_TOKEN.
+	Curl string `json:"curl"`
+}
+
+// Coverage says how often a rule was looked at, and how often it was broken,
+// the warm-up included.
+type Coverage struct {
+	Rule      string `json:"rule"`
+	Evaluated uint64 `json:"evaluated"`
+	Violated  uint64 `json:"violated"`
+}
+
+// Threshold is a threshold of the scenario, judged.
+type Threshold struct {
+	Expression string `json:"expression"`
+	// Observed is in Unit: "ms" or "%".
+	Observed float64 `json:"observed"`
+	Unit     string  `json:"unit"`
+	Passed   bool    `json:"passed"`
+}
+
+// Generator is what mfaload measured of itself, over the whole run.
+type Generator struct {
+	CPU            float64 `json:"cpu_s"`
+	Cores          int     `json:"cores"`
+	PeakRSS        float64 `json:"peak_rss_mb"`
+	MaxGCPause     float64 `json:"gc_pause_ms_max"`
+	BusyWorkersMax int     `json:"busy_workers_max"`
+	Workers        int     `json:"workers"`
+	// WorkersNeeded is Little's law: the arrival rate times the mean service
+	// time. Set where arrivals had to wait because all workers were in flight.
+	WorkersNeeded int `json:"workers_needed,omitempty"`
+	// AllBusy is how long arrivals had to wait for that reason, in seconds.
+	AllBusy float64 `json:"all_busy_s"`
+	// OwnLateness is the part of the lateness that mfaload caused itself.
+	OwnLateness Times `json:"own_lateness_ms"`
+}

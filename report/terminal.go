@@ -1,0 +1,283 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Terminal is how a summary is drawn.
+type Terminal struct {
+	// Color allows ANSI colours.
+	Color bool
+	// Width is the number of columns; longer texts are cut. 0 means no limit.
+	Width int
+}
+
+// maxShown bounds the lists of the summary, so that it stays one screen.
+const maxShown = 8
+
+// Write writes the summary of a report: the verdict and its reasons first.
+func (t Terminal) Write(w io.Writer, r *Report) error {
+	p := &page{Terminal: t}
+	p.verdict(r)
+	p.requests(r)
+	p.times(r)
+	p.groups(r)
+	p.answers(r)
+	p.thresholds(r)
+	p.violations(r)
+	p.coverage(r)
+	p.generator(r)
+	_, err := io.WriteString(w, p.String())
+	return err
+}
+
+// page collects the lines of a summary.
+type page struct {
+	Terminal
+	strings.Builder
+}
+
+const (
+	bold   = "1"
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	faint  = "2"
+)
+
+func (p *page) paint(code, text string) string {
+	if !p.Color {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+func (p *page) line(text string) { p.WriteString(strings.TrimRight(text, " ") + "\n") }
+
+func (p *page) title(text string) { p.line("\n" + p.paint(bold, text)) }
+
+// fit cuts a text that takes more than what is left of a line.
+func (p *page) fit(used int, text string) string {
+	room := p.Width - used
+	if p.Width <= 0 || utf8.RuneCountInString(text) <= room {
+		return text
+	}
+	if room < 2 {
+		return ""
+	}
+	return string([]rune(text)[:room-1]) + "…"
+}
+
+var verdictColors = map[Verdict]string{Pass: green, Fail: red, Inconclusive: yellow, Interrupted: yellow}
+
+func (p *page) verdict(r *Report) {
+	p.line(p.paint(bold+";"+verdictColors[r.Verdict], strings.ToUpper(string(r.Verdict))) + "  " +
+		fmt.Sprintf("%s: %s requests in %s s", r.Scenario, count(r.Requests.Sent), trim(r.Duration)))
+	for _, reason := range r.Reasons {
+		p.wrap("  ", reason)
+	}
+}
+
+// wrap writes a text of several lines where it is longer than one.
+func (p *page) wrap(indent, text string) {
+	line := indent
+	for _, word := range strings.Fields(text) {
+		if p.Width > 0 && len(line) > len(indent) && utf8.RuneCountInString(line+word) > p.Width {
+			p.line(line)
+			line = indent + "  "
+		}
+		line += word + " "
+	}
+	p.line(line)
+}
+
+func (p *page) requests(r *Report) {
+	q := r.Requests
+	p.title("requests")
+	p.table([][]string{
+		{"", "scheduled", "sent", "answered", "as expected", "violating", "failed", "unsent"},
+		{"  count", count(q.Scheduled), count(q.Sent), count(q.Answered), count(q.AsExpected), count(q.Violating), count(q.Failed), count(q.Unsent)},
+	})
+	p.line(fmt.Sprintf("  rate    planned %s/s, achieved %s/s", trim(r.Rate.Planned), trim(r.Rate.Achieved)))
+	if w := r.Warmup; w != nil {
+		p.line(fmt.Sprintf("  warm-up %s requests before, not judged: %s as expected", count(w.Requests.Sent), count(w.Requests.AsExpected)))
+	}
+}
+
+func (p *page) times(r *Report) {
+	p.title("times in ms")
+	rows := [][]string{{"", "min", "mean", "p50", "p90", "p95", "p99", "p99.9", "max"}}
+	for _, t := range []struct {
+		name string
+		Times
+	}{{"response", r.Response}, {"service", r.Service}, {"lateness", r.Lateness}} {
+		rows = append(rows, []string{"  " + t.name, digits3(t.Min), digits3(t.Mean), digits3(t.P50), digits3(t.P90), digits3(t.P95), digits3(t.P99), digits3(t.P999), digits3(t.Max)})
+	}
+	p.table(rows)
+	p.line(p.paint(faint, "  response counts from the intended time, service from the actual send, lateness lies between"))
+}
+
+func (p *page) groups(r *Report) {
+	if len(r.Groups) < 2 {
+		return
+	}
+	p.title("groups")
+	rows := [][]string{{"", "sent", "as expected", "violating", "failed", "p50", "p95", "p99 ms"}}
+	for _, g := range r.Groups {
+		q := g.Requests
+		rows = append(rows, []string{"  " + g.Name, count(q.Sent), count(q.AsExpected), count(q.Violating), count(q.Failed),
+			digits3(g.Response.P50), digits3(g.Response.P95), digits3(g.Response.P99)})
+	}
+	p.table(rows)
+}
+
+func (p *page) answers(r *Report) {
+	p.title("answers")
+	rows := [][]string{}
+	for _, kinds := range []struct {
+		of     map[string]uint64
+		prefix string
+	}{{r.Statuses, "  "}, {r.Errors, "  no answer: "}} {
+		for _, kind := range mostFirst(kinds.of) {
+			n := kinds.of[kind]
+			rows = append(rows, []string{kinds.prefix + kind, count(n), fmt.Sprintf("%.1f %%", 100*float64(n)/float64(r.Requests.Sent))})
+		}
+	}
+	p.table(p.most(rows, "kinds"))
+}
+
+// most shortens a list to what fits on a screen.
+func (p *page) most(rows [][]string, what string) [][]string {
+	if len(rows) > maxShown+1 {
+		more := len(rows) - maxShown
+		rows = append(rows[:maxShown:maxShown], []string{fmt.Sprintf("  … %d more %s in report.json", more, what)})
+	}
+	return rows
+}
+
+func mostFirst(counts map[string]uint64) []string {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+}
+
+func (p *page) thresholds(r *Report) {
+	p.title("thresholds")
+	width := 0
+	for _, t := range r.Thresholds {
+		width = max(width, utf8.RuneCountInString(t.Expression))
+	}
+	for _, t := range r.Thresholds {
+		mark := p.paint(green, "ok  ")
+		if !t.Passed {
+			mark = p.paint(red, "FAIL")
+		}
+		p.line(fmt.Sprintf("  %s  %-*s  observed %s", mark, width, t.Expression, t.observed()))
+	}
+}
+
+func (p *page) violations(r *Report) {
+	if len(r.Violations) == 0 {
+		return
+	}
+	p.title("violations by rule")
+	for i, v := range r.Violations {
+		if i == maxShown {
+			p.line(fmt.Sprintf("  … %d more in report.json", len(r.Violations)-i))
+			break
+		}
+		mark := p.paint(red, "fail")
+		if v.Level != "fail" {
+			mark = p.paint(yellow, v.Level)
+		}
+		p.line(fmt.Sprintf("  %s  %s  %s  %s ×", mark, v.Rule, cmp.Or(v.Pointer, "(whole answer)"), count(v.Count)))
+		p.line("        " + p.fit(8, "expected "+v.Expected))
+		p.line("        " + p.fit(8, "got      "+v.Got))
+	}
+}
+
+// coverage names the rules that no answer was held against.
+func (p *page) coverage(r *Report) {
+	var never []string
+	for _, c := range r.Coverage {
+		if c.Evaluated == 0 {
+			never = append(never, c.Rule)
+		}
+	}
+	p.title("rules")
+	p.wrap("  ", fmt.Sprintf("%d of %d rules were looked at", len(r.Coverage)-len(never), len(r.Coverage)))
+	if len(never) > 0 {
+		p.wrap("  ", "no answer gave an occasion for "+strings.Join(never, ", "))
+	}
+}
+
+func (p *page) generator(r *Report) {
+	g := r.Generator
+	p.title("mfaload itself")
+	p.line(fmt.Sprintf("  own lateness p99 %s ms; CPU %s s on %d cores; memory %s MB; at most %d of %d workers in flight",
+		digits3(g.OwnLateness.P99), digits3(g.CPU), g.Cores, digits3(g.PeakRSS), g.BusyWorkersMax, g.Workers))
+}
+
+// table writes rows with the first column to the left and the others to the
+// right.
+func (p *page) table(rows [][]string) {
+	var widths []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			if len(row) > 1 {
+				widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			}
+		}
+	}
+	for n, row := range rows {
+		line := ""
+		for i, cell := range row {
+			pad := strings.Repeat(" ", max(widths[i]-utf8.RuneCountInString(cell), 0))
+			if i == 0 {
+				line += cell + pad
+			} else {
+				line += "  " + pad + cell
+			}
+		}
+		if n == 0 && rows[0][0] == "" {
+			line = p.paint(faint, line)
+		}
+		p.line(line)
+	}
+}
+
+// count writes a number with its thousands apart.
+func count(n uint64) string {
+	s := strconv.FormatUint(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// trim writes a number without needless zeros.
+func trim(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+
+// digits3 writes a number to 3 significant digits.
+func digits3(x float64) string {
+	switch {
+	case x >= 100 || x == 0:
+		return strconv.FormatFloat(x, 'f', 0, 64)
+	case x >= 10:
+		return strconv.FormatFloat(x, 'f', 1, 64)
+	case x >= 1:
+		return strconv.FormatFloat(x, 'f', 2, 64)
+	default:
+		return strconv.FormatFloat(x, 'f', 3, 64)
+	}
+}

@@ -1,0 +1,172 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"mfaload/measure"
+	"mfaload/scenario"
+)
+
+// When a run says nothing of the service. These limits hold for every run; no
+// scenario can move them.
+const (
+	// MaxOwnLateness is the most that mfaload's own lateness may be at its 99th
+	// percentile. A generator later than this did not offer the load that the
+	// scenario describes.
+	MaxOwnLateness = 20 * time.Millisecond
+	// MaxCPU is the most of the processors' time that mfaload may use, as a
+	// share. Above it requests wait for mfaload, and it is measured as theirs.
+	MaxCPU = 0.95
+)
+
+// judgement fills in a report's thresholds, verdict and reasons.
+type judgement struct {
+	report      *Report
+	measurement *measure.Measurement
+	sums        sums
+	doubts      []string // why the run is inconclusive
+}
+
+func (j *judgement) judge(thresholds []scenario.Threshold) {
+	var broken []string
+	for _, t := range thresholds {
+		judged := j.threshold(t)
+		j.report.Thresholds = append(j.report.Thresholds, judged)
+		if !judged.Passed {
+			broken = append(broken, fmt.Sprintf("%s: observed %s", judged.Expression, judged.observed()))
+		}
+	}
+	j.doubtGenerator()
+	r := j.report
+	switch {
+	case j.measurement.Interrupted:
+		r.Verdict = Interrupted
+		r.Reasons = append(r.Reasons, fmt.Sprintf("stopped %.1f s into the schedule: only what was due by then is counted", (j.measurement.Main.Start+j.measurement.Main.Planned).Seconds()))
+	case len(j.doubts) > 0:
+		r.Verdict = Inconclusive
+	case len(broken) > 0:
+		r.Verdict = Fail
+	default:
+		r.Verdict = Pass
+	}
+	r.Reasons = append(r.Reasons, j.doubts...)
+	r.Reasons = append(r.Reasons, broken...)
+	r.Reasons = append(r.Reasons, j.remarks()...)
+}
+
+// threshold judges one threshold, and doubts the run where too little was
+// measured to judge it.
+func (j *judgement) threshold(t scenario.Threshold) Threshold {
+	s := j.sums.all
+	for i, name := range j.measurement.Groups {
+		if name == t.Group {
+			s = j.sums.groups[i]
+		}
+	}
+	judged := Threshold{Expression: t.String(), Unit: "%"}
+	observed := 0.0
+	switch t.Metric {
+	case scenario.Response, scenario.Service:
+		h := s.response
+		if t.Metric == scenario.Service {
+			h = s.service
+		}
+		judged.Unit = "ms"
+		d := statistic(h, t)
+		judged.Observed, judged.Passed = ms(d), d.Seconds() <= t.Limit
+		j.doubtSamples(t, h.Count())
+		return judged
+	case scenario.ErrorRate:
+		observed = ratio(s.failed+s.unsent()+s.answered-s.expected, float64(s.scheduled))
+	case scenario.ViolationRate:
+		observed = ratio(s.violating, float64(s.answered))
+	case scenario.AchievedRate:
+		planned := ratio(s.scheduled, j.measurement.Main.Planned.Seconds())
+		observed = 1.0
+		if planned > 0 {
+			observed = ratio(s.sent(), sendingTime(&j.measurement.Main).Seconds()) / planned
+		}
+	}
+	judged.Passed = observed <= t.Limit
+	if t.Metric == scenario.AchievedRate {
+		judged.Passed = observed >= t.Limit
+	}
+	judged.Observed = percent(observed)
+	j.doubtSamples(t, s.scheduled)
+	return judged
+}
+
+// percent is a share in percent, to 3 significant digits below 1 %, so that a
+// share above 0 is never shown as 0.
+func percent(share float64) float64 {
+	x := share * 100
+	if x >= 1 || x == 0 {
+		return round(x)
+	}
+	scale := math.Pow(10, 2-math.Floor(math.Log10(x)))
+	return math.Round(x*scale) / scale
+}
+
+func statistic(h *measure.Histogram, t scenario.Threshold) time.Duration {
+	switch t.Stat {
+	case "min":
+		return h.Min()
+	case "mean":
+		return h.Mean()
+	case "max":
+		return h.Max()
+	default:
+		return h.Percentile(t.Quantile)
+	}
+}
+
+// observed is the value as the report's texts show it.
+func (t Threshold) observed() string { return fmt.Sprintf("%s %s", trim(t.Observed), t.Unit) }
+
+// doubtSamples doubts a percentile of fewer requests than it takes for one of
+// them to lie beyond it: it is just their maximum.
+func (j *judgement) doubtSamples(t scenario.Threshold, n uint64) {
+	needed := uint64(1)
+	if t.Quantile > 0 && t.Quantile < 100 {
+		needed = uint64(math.Ceil(100/(100-t.Quantile) - 1e-9))
+	}
+	if n < needed {
+		j.doubts = append(j.doubts, fmt.Sprintf("too few requests to judge %s: %d of at least %d; run longer or faster", t, n, needed))
+	}
+}
+
+// doubtGenerator doubts a run whose generator could not keep its schedule.
+func (j *judgement) doubtGenerator() {
+	m := j.measurement
+	if p99 := m.Main.Own.Percentile(99); p99 > MaxOwnLateness {
+		j.doubts = append(j.doubts, fmt.Sprintf(
+			"mfaload itself was late: 99 %% of the sends within %s ms, more than %s ms; use a machine with more or idler processors, a lower rate, or several machines",
+			trim(ms(p99)), trim(ms(MaxOwnLateness))))
+	}
+	available := m.Generator.Elapsed.Seconds() * float64(m.Generator.Cores)
+	if used := m.Generator.CPU.Seconds(); available > 0 && used > MaxCPU*available {
+		j.doubts = append(j.doubts, fmt.Sprintf(
+			"mfaload itself was out of processor time: it used %.0f %% of %d processors; use a larger machine, a lower rate, or several machines",
+			100*used/available, m.Generator.Cores))
+	}
+}
+
+// remarks are what a reader should know beside the verdict.
+func (j *judgement) remarks() (remarks []string) {
+	s, g := j.sums.all, j.report.Generator
+	if g.WorkersNeeded > g.Workers {
+		remarks = append(remarks, fmt.Sprintf(
+			"all %d workers were in flight for %s s while arrivals waited; the rate needs about %d (arrival rate × mean service time)",
+			g.Workers, trim(g.AllBusy), g.WorkersNeeded))
+	}
+	if n := s.unsent(); n > 0 {
+		remarks = append(remarks, fmt.Sprintf(
+			"%d arrivals were never sent: their waiting is in no percentile, so response times are lower bounds", n))
+	}
+	if n := j.measurement.UngroupedViolations; n > 0 {
+		remarks = append(remarks, fmt.Sprintf("%d violations are counted but not listed: they fell into too many different places", n))
+	}
+	return remarks
+}
