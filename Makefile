@@ -1,0 +1,45 @@
+# mfaload needs Go and make, nothing else. `make help` lists the targets.
+
+GO       ?= go
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
+LDFLAGS  := -X main.version=$(VERSION)
+TOOL     := $(GO) tool -modfile=tools/go.mod
+FUZZTIME ?= 5s
+
+.PHONY: help build demo test check fuzz bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/mfaload
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/mfaload ./cmd/mfaload
+
+demo: build ## run the quickstart scenario against the embedded simulator
+	./bin/mfaload run scenarios/quickstart.yaml
+
+test: check ## everything that CI runs
+	$(GO) test -race ./...
+	@$(MAKE) --no-print-directory fuzz
+
+check: ## formatting, vet, staticcheck, tidy modules, a 32-bit build
+	@test -z "$$(gofmt -s -l .)" || { echo 'gofmt -s -w these files:'; gofmt -s -l .; exit 1; }
+	$(GO) mod tidy -diff
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	GOARCH=386 $(GO) build -o /dev/null ./...
+	GOOS=windows $(GO) build -o /dev/null ./...
+	GOOS=darwin $(GO) build -o /dev/null ./...
+
+fuzz: ## run every fuzz target for FUZZTIME (default 5s)
+	@for package in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+	    echo "$$package $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+	  done; \
+	done
+
+bench: ## run the benchmarks, peers beside ours
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+clean: ## remove what was built and run
+	rm -rf bin results

@@ -1,0 +1,53 @@
+package main_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// mayImport says which of our packages each of our packages may import. Data
+// flows one way; only the command sees both ends.
+var mayImport = map[string][]string{
+	"mfaload/scenario":    {},
+	"mfaload/contract":    {},
+	"mfaload/measure":     {},
+	"mfaload/simulator":   {},
+	"mfaload/runner":      {"mfaload/scenario", "mfaload/measure", "mfaload/contract"},
+	"mfaload/pingone":     {"mfaload/scenario", "mfaload/contract"},
+	"mfaload/report":      {"mfaload/scenario", "mfaload/measure"},
+	"mfaload/scenarios":   {},
+	"mfaload/cmd/mfaload": {"*"},
+}
+
+func TestLayers(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "mfaload/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var pkg struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := decoder.Decode(&pkg); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		allowed, known := mayImport[pkg.ImportPath]
+		if !known {
+			t.Errorf("%s has no layer: give it one", pkg.ImportPath)
+		}
+		for _, path := range pkg.Imports {
+			if strings.HasPrefix(path, "mfaload/") && !slices.Contains(allowed, path) && !slices.Contains(allowed, "*") {
+				t.Errorf("%s imports %s from its own or a higher layer", pkg.ImportPath, path)
+			}
+		}
+	}
+}

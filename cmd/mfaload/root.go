@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// app is what all verbs share.
+type app struct {
+	env environment
+	ui  *ui
+}
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "mfaload",
+		Short: "Load and conformance testing for PingOne MFA device authentications",
+		Long: `mfaload sends PingOne MFA "Initialize Device Authentication" requests on a
+schedule, checks every answer in full against the documented contract, and
+judges what it measured against the thresholds of a scenario.
+
+Exit codes:
+  0  pass          1  fail: a threshold or the contract was broken
+  2  usage         3  not started: target unreachable, no token
+  4  inconclusive  130  interrupted; a report of what was measured is written`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(c, err) })
+	root.AddCommand(newRun(a), newValidate(a), newSimulate(a), newVersion(a))
+	return root
+}
+
+// usage is the error of a command line that can't be taken.
+func usage(c *cobra.Command, err error) error {
+	return &exitError{exitUsage, fmt.Errorf("%w\n%s", err, hint("see '%s --help'", c.CommandPath()))}
+}
+
+// exactly wants so many arguments, and names them where they are missing.
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(names):
+			return usage(c, fmt.Errorf("%s is missing", strings.Join(names[len(args):], " and ")))
+		case len(args) > len(names):
+			return usage(c, fmt.Errorf("unexpected argument %q", args[len(names)]))
+		}
+		return nil
+	}
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"mfaload/measure"
+	"mfaload/pingone"
+	"mfaload/report"
+	"mfaload/runner"
+	"mfaload/scenario"
+)
+
+// runFlags are the flags of the verb run.
+type runFlags struct {
+	out       string
+	overwrite bool
+}
+
+func newRun(a *app) *cobra.Command {
+	flags := &runFlags{}
+	c := &cobra.Command{
+		Use:   "run SCENARIO",
+		Short: "Run a scenario and judge what it measured",
+		Long: `Run a scenario: send its requests on their schedule, check every answer, print a
+summary and write a report. The results folder gets report.json, which has
+everything the summary shows and more, and measurement.json, the full histograms.
+
+The first SIGINT or SIGTERM stops sending, waits for the answers in flight and
+writes a report of what was measured; a second one leaves at once.`,
+		Example: `  mfaload run scenarios/quickstart.yaml
+  PINGONE_ENV_ID=… PINGONE_ACCESS_TOKEN=… mfaload run --out results/friday rollout.yaml`,
+		Args: exactly("SCENARIO"),
+		RunE: func(c *cobra.Command, args []string) error { return a.run(c.Context(), args[0], flags) },
+	}
+	c.Flags().StringVar(&flags.out, "out", "", "results folder (default results/{name}-{start})")
+	c.Flags().BoolVar(&flags.overwrite, "overwrite", false, "replace the results that the folder of --out holds")
+	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "show no progress")
+	return c
+}
+
+func (a *app) run(ctx context.Context, file string, flags *runFlags) error {
+	s, err := a.load(file)
+	if err != nil {
+		return err
+	}
+	dir, err := newResults(s.Name, flags)
+	if err != nil {
+		return err
+	}
+	op, stop, err := a.operation(s)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	ctx, interrupted := a.interruptible(ctx)
+	defer interrupted()
+	if err := op.Preflight(ctx); err != nil {
+		dir.discard()
+		return notStarted(ctx, err)
+	}
+	m, err := a.measure(ctx, s, op)
+	if err != nil {
+		return err
+	}
+	return a.judge(m, s, dir)
+}
+
+func notStarted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return &exitError{exitInterrupted, errors.New("interrupted before the first request: nothing was sent")}
+	}
+	return &exitError{exitNotStarted, fmt.Errorf("not started: %w\n%s", err, hint("nothing was sent; check target.authPath, and the network between here and there"))}
+}
+
+// measure runs the scenario and shows how far it has come.
+func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Operation) (*measure.Measurement, error) {
+	r := &runner.Runner{Scenario: s, Operation: op}
+	for _, rule := range op.Contract().Rules() {
+		r.Rules = append(r.Rules, rule.Name)
+	}
+	done := a.ui.showProgress(s.Name, r)
+	m, err := r.Run(ctx)
+	done()
+	if err != nil {
+		return nil, err
+	}
+	m.Version = versionText()
+	return m, nil
+}
+
+// judge prints the summary whatever happens to the files: no result is lost
+// because a disk is full.
+func (a *app) judge(m *measure.Measurement, s *scenario.Scenario, dir *results) error {
+	r, err := report.Judge(m, s)
+	if err != nil {
+		return err
+	}
+	unwritten := dir.write(r, m)
+	if err := (report.Terminal{Color: a.ui.color, Width: a.ui.width}).Write(a.ui.out, r); err != nil {
+		unwritten = errors.Join(unwritten, fmt.Errorf("print the summary: %w", err))
+	}
+	if unwritten != nil {
+		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", unwritten, hint("the run was measured, but not all of its results could be kept"))}
+	}
+	fmt.Fprintf(a.ui.out, "\nreport: %s\n", dir.path)
+	if code := verdictCodes[r.Verdict]; code != exitPass {
+		return &exitError{code: code}
+	}
+	return nil
+}
+
+// interruptible returns a context that the first signal ends. The second one
+// ends the process.
+func (a *app) interruptible(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		for range signals {
+			if ctx.Err() != nil {
+				a.env.leave(exitInterrupted)
+			}
+			a.ui.say("stopping: waiting for the answers in flight; once more leaves at once")
+			cancel()
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(signals)
+		cancel()
+	}
+}

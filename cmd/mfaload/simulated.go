@@ -1,0 +1,110 @@
+package main
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"mfaload/scenario"
+	"mfaload/simulator"
+)
+
+// simulatorConfig is a scenario's simulator in the simulator's terms. Users
+// whom it does not list behave as their group expects.
+func simulatorConfig(s *scenario.Scenario) simulator.Config {
+	sim := s.Target.Simulator
+	c := simulator.Config{
+		EnvID: s.Target.EnvID, AccessToken: s.Target.AccessToken.Reveal(), Seed: sim.Seed,
+		Latency: simulator.Latency(sim.Latency),
+	}
+	for _, st := range sim.Stalls {
+		c.Stalls = append(c.Stalls, simulator.Stall(st))
+	}
+	if l := sim.Limit; l != nil {
+		c.Limit = &simulator.Limit{Rate: float64(l.Rate), Burst: l.Burst, RetryAfter: l.RetryAfter}
+	}
+	for _, f := range sim.Faults {
+		c.Faults = append(c.Faults, simulator.Fault{Name: f.Name, Share: f.Share})
+	}
+	listed := map[string]bool{}
+	for _, u := range sim.Users {
+		for _, id := range u.IDs {
+			listed[strings.ToLower(id)] = true
+			c.Users = append(c.Users, simulator.User{ID: id, Devices: u.Devices, Newer: u.Form == "newer",
+				Status: u.Status, HTTPStatus: u.HTTPStatus, Error: u.Error})
+		}
+	}
+	for _, g := range s.Groups {
+		for _, id := range g.IDs {
+			if u, known := asExpected(id, g.Expect); known && !listed[strings.ToLower(id)] {
+				c.Users = append(c.Users, u)
+			}
+		}
+	}
+	return c
+}
+
+// devicesFor are devices that yield a status.
+var devicesFor = map[string][]string{
+	"OTP_REQUIRED": {"EMAIL"}, "DEVICE_SELECTION_REQUIRED": {"EMAIL", "SMS"}, "PUSH_CONFIRMATION_REQUIRED": {"MOBILE"},
+	"PUSH_CONFIRMATION_TIMED_OUT": {"MOBILE"}, "ASSERTION_REQUIRED": {"FIDO2"},
+}
+
+// asExpected is a user who gives a group what it expects; not known where that
+// is 404.
+func asExpected(id string, e scenario.Expect) (u simulator.User, known bool) {
+	u.ID = id
+	if slices.Contains(e.HTTPStatuses, 201) {
+		u.Status = "OTP_REQUIRED"
+		if len(e.Statuses) > 0 {
+			u.Status = e.Statuses[0]
+		}
+		u.Devices = devicesFor[u.Status]
+		return u, true
+	}
+	u.HTTPStatus = e.HTTPStatuses[0]
+	if len(e.Errors) > 0 {
+		u.Error = e.Errors[0]
+	}
+	return u, u.HTTPStatus != 404
+}
+
+// simulation is a simulator that serves.
+type simulation struct {
+	*simulator.Simulator
+	authPath string
+	stop     func()
+}
+
+// startSimulator serves the scenario's simulator. Without a token in the
+// scenario it takes one of its own making.
+func startSimulator(s *scenario.Scenario, address string) (*simulation, error) {
+	sim, err := simulator.New(simulatorConfig(s))
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, &exitError{exitNotStarted, fmt.Errorf("start the simulator: %w\n%s", err, hint("choose another address"))}
+	}
+	server := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
+	go func() { _ = server.Serve(listener) }()
+	return &simulation{sim, "http://" + listener.Addr().String(), func() { _ = server.Close() }}, nil
+}
+
+// withToken returns the scenario with a token, which the embedded simulator
+// needs as any server does.
+func withToken(s *scenario.Scenario) *scenario.Scenario {
+	if !s.Target.AccessToken.IsZero() {
+		return s
+	}
+	copied := *s
+	copied.Target.AccessToken = scenario.NewSecret("simulated-" + rand.Text())
+	return &copied
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"mfaload/runner"
+	"mfaload/scenario"
+)
+
+func newValidate(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "validate FILE...",
+		Short: "Check scenario files and send nothing",
+		Long: `Check scenario files and send nothing. Every problem is printed with its file,
+line and column, what is wrong, and what to do about it.`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage(c, errors.New("FILE is missing"))
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error { return a.validate(args) },
+	}
+}
+
+// validate looks at every file, whatever is wrong with the ones before.
+func (a *app) validate(files []string) error {
+	bad := 0
+	for _, file := range files {
+		s, err := a.load(file)
+		if err != nil {
+			bad++
+			a.ui.exitCode(err)
+			continue
+		}
+		sch := runner.NewSchedule(s)
+		fmt.Fprintf(a.ui.out, "%s: valid: %s, %d requests in %v, at most %v\n",
+			file, s.Name, sch.Count(), sch.End(), scenario.Rate(sch.Peak()))
+	}
+	if bad > 0 {
+		return &exitError{code: exitUsage}
+	}
+	return nil
+}
