@@ -166,7 +166,7 @@ func TestUnknownRule(t *testing.T) {
 	} {
 		_, err := contract.Compile("parcel.yaml", []byte(parcel(t)), []contract.LevelChange{{Rule: "now.place", Level: contract.Off}, {Rule: rule}})
 		unknown, ok := err.(*contract.UnknownRuleError)
-		if !ok || unknown.Rule != rule || unknown.Nearest != want {
+		if !ok || unknown.Rule != rule || unknown.Nearest != want || !strings.HasSuffix(err.Error(), fmt.Sprintf("did you mean %q?", want)) {
 			t.Errorf("%q: %v, want the nearest %q", rule, err, want)
 		}
 	}

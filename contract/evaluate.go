@@ -144,8 +144,11 @@ func (r *run) assertString(ru *rule, s string) {
 		return
 	}
 	r.mark(ru)
-	if !holds {
-		r.violate(ru, r.wanted(ru, want), r.show(s, lastName(r.trail)))
+	if holds {
+		return
+	}
+	if v := r.report(ru); v != nil {
+		v.Expected, v.Got = r.wanted(ru, want), r.show(s, lastName(r.trail))
 	}
 }
 

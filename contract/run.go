@@ -251,31 +251,45 @@ func (r *run) fact(slot int) string {
 
 // violate reports a violation at the place that the trail leads to.
 func (r *run) violate(ru *rule, expected, got string) {
-	pointer, at := r.shown(r.trail)
-	r.violateAt(ru, r.trail.key(), pointer, at, expected, got)
+	if v := r.report(ru); v != nil {
+		v.Expected, v.Got = expected, got
+	}
 }
 
-// violateAt reports a violation, unless the rule is off or has been reported at
-// this place.
+// violateAt reports a violation at a place of the caller's.
 func (r *run) violateAt(ru *rule, key, pointer, at, expected, got string) {
+	if v := r.reportAt(ru, key, pointer, at); v != nil {
+		v.Expected, v.Got = expected, got
+	}
+}
+
+// report notes a violation at the place that the trail leads to. It returns
+// what is left to fill in, or nil where the violation is not reported.
+func (r *run) report(ru *rule) *Violation {
 	if ru.Level == Off {
-		return
+		return nil
+	}
+	pointer, at := r.shown(r.trail)
+	return r.reportAt(ru, r.trail.key(), pointer, at)
+}
+
+// reportAt leaves out rules that are off or have been reported at this place.
+func (r *run) reportAt(ru *rule, key, pointer, at string) *Violation {
+	if ru.Level == Off {
+		return nil
 	}
 	r.mark(ru)
 	if ru.Level == Fail {
 		r.bad[key] = true
 	}
-	if place := (placeRule{ru.index, key}); r.seen[place] {
-		return
-	} else if len(r.seen) < maxViolations {
-		r.seen[place] = true
+	place, group := placeRule{ru.index, key}, placeRule{ru.index, pointer}
+	if r.seen[place] || r.groups[group] >= maxPlaces || len(r.seen) >= maxViolations {
+		return nil
 	}
-	group := placeRule{ru.index, pointer}
-	if r.groups[group] >= maxPlaces || len(r.seen) >= maxViolations {
-		return
-	}
+	r.seen[place] = true
 	r.groups[group]++
-	r.out = append(r.out, Violation{Rule: ru.Name, Level: ru.Level, Pointer: pointer, At: at, Expected: expected, Got: got})
+	r.out = append(r.out, Violation{Rule: ru.Name, Level: ru.Level, Pointer: pointer, At: at})
+	return &r.out[len(r.out)-1]
 }
 
 // isBad says whether the place that the trail leads to breaks a rule of level

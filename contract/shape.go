@@ -35,8 +35,10 @@ func (r *run) shapeError(e *jsonschema.ValidationError) {
 	default:
 		if path := cause.KeywordPath(); len(path) > 0 && s != nil {
 			if w := s.keyword(path[0]); w != nil && w.rule.Level != Off {
-				v := r.follow(e.InstanceLocation)
-				r.violate(w.rule, bound(r.expectedOf(w)), r.show(v, lastName(r.trail)))
+				value := r.follow(e.InstanceLocation)
+				if v := r.report(w.rule); v != nil {
+					v.Expected, v.Got = bound(expectedOf(w)), r.show(value, lastName(r.trail))
+				}
 			}
 		}
 	}
@@ -53,13 +55,13 @@ func (r *run) shapeMembers(s *schema, name string, location, members []string) {
 	}
 	object, _ := r.follow(location).(map[string]any)
 	for _, member := range members {
-		v, has := object[member]
-		expected, got := "a required member", "nothing"
-		if has {
-			expected, got = "no further member", r.show(v, member)
-		}
 		r.trail = append(r.trail, token{name: member, index: -1})
-		r.violate(w.rule, expected, got)
+		value, has := object[member]
+		if v := r.report(w.rule); v != nil && has {
+			v.Expected, v.Got = "no further member", r.show(value, member)
+		} else if v != nil {
+			v.Expected, v.Got = "a required member", "nothing"
+		}
 		r.trail = r.trail[:len(r.trail)-1]
 	}
 }
@@ -88,7 +90,7 @@ func (r *run) follow(location []string) any {
 
 // expectedOf says what a keyword demands: an x-rule in the words of its
 // description, others as the schema has it.
-func (r *run) expectedOf(w *keyword) string {
+func expectedOf(w *keyword) string {
 	switch {
 	case w.rule.word == wordSchema:
 		return w.rule.Description

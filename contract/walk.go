@@ -85,7 +85,9 @@ func (r *run) unnamedMember(p *place, name string, value any) {
 	if m := p.members[name]; m != nil {
 		r.unnamedIn(m, value)
 	} else if !r.isBad() {
-		r.violate(r.contract.unnamed, "a member that the contract names", r.show(value, name))
+		if v := r.report(r.contract.unnamed); v != nil {
+			v.Expected, v.Got = "a member that the contract names", r.show(value, name)
+		}
 	}
 	r.trail = r.trail[:len(r.trail)-1]
 }

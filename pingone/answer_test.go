@@ -12,7 +12,7 @@ import (
 	"mfaload/contract"
 )
 
-const token = "c0ffee.Wd7-Qk2_mZpXr4tLh9.sVb8Ny"
+const token = "coffee.Wd7-Qk2_mZpXrtLh.sVbNy"
 
 // answer is an exchange under construction.
 type answer struct {

@@ -92,6 +92,7 @@ func headerBends() []bend {
 		one("two in one field", email, "fail header.contentType Content-Type", field("Content-Type", "application/json, text/plain")),
 		one("content type of a refusal", refusal, "fail header.contentType Content-Type", field("Content-Type", "text/html")),
 		one("content type twice", email, "fail header.contentTypeOnce Content-Type", field("Content-Type", "application/json", "application/json")),
+		one("wrong content type twice", email, "fail header.contentTypeOnce Content-Type", field("Content-Type", "text/html", "text/html")),
 		one("no correlation ID", email, "note header.correlationID Correlation-Id", field("Correlation-Id")),
 		one("empty correlation ID", email, "note header.correlationID Correlation-Id", field("Correlation-Id", " ")),
 		one("no correlation ID of a gateway", refused(502, "X"), "note header.correlationID Correlation-Id", body("<p>Bad Gateway"), field("Correlation-Id")),
@@ -139,6 +140,7 @@ func shapeBends() (list []bend) {
 		one("new member below", email, "note field.unknown /_embedded/devices/*/serial", set("/_embedded/devices/0/serial", "{}")),
 		one("odd member", email, "note field.unknown /user/*", set("/user/e-mail of the user", "1")),
 		one("member named by an ID", email, "note field.unknown /*", set("/abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6", "1")),
+		one("member named by a hash", email, "note field.unknown /*", set("/a1b2c3d4e5f60718", "1")),
 		one("null for a new member", email, "note field.unknown /x", set("/x", "null")),
 		one("new member of a refusal", refusal, "note field.unknown /traceID", set("/traceID", "1")),
 		one("deep but not too deep", email, "note field.unknown /x", set("/x", deep100)),
@@ -209,6 +211,7 @@ func linkBends() []bend {
 	return []bend{
 		one("self relative", email, "fail links.self /_links/self/href", set("/_links/self", href("/"+path+"/03e1897e-33b0-40b9-b54e-68236769b1fa"))),
 		one("self without a scheme", email, "fail links.self /_links/self/href", set("/_links/self", href("auth.pingone.com/"+path))),
+		one("self without a host", email, "fail links.self /_links/self/href", set("/_links/self", href("https:///"+path+"/03e1897e-33b0-40b9-b54e-68236769b1fa"))),
 		one("self empty", email, "fail links.self /_links/self/href", set("/_links/self", href(""))),
 		one("self no URL", email, "fail links.self /_links/self/href", set("/_links/self", href("https://auth.pingone.com:x/%"))),
 		one("all links of another transaction", email, "fail links.self /_links/self/href", swap(path+"/03e1897e", path+"/13e1897e")),

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"syscall"
+	"time"
 )
 
 // conn is a connection with its buffers.
@@ -13,7 +14,7 @@ type conn struct {
 	net.Conn
 	in   *bufio.Reader
 	out  []byte
-	used bool // it carried an exchange before
+	idle time.Time // since when nobody uses it; zero for a new one
 }
 
 func newConn(c net.Conn) *conn { return &conn{Conn: c, in: bufio.NewReaderSize(c, 8<<10)} }

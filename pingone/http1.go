@@ -86,7 +86,7 @@ func (h *http1) take(ctx context.Context, ex *contract.Exchange) (*conn, error) 
 }
 
 func (h *http1) put(c *conn) {
-	c.used = true
+	c.idle = time.Now()
 	h.mu.Lock()
 	h.idle = append(h.idle, c)
 	h.mu.Unlock()
@@ -125,11 +125,16 @@ func (c *conn) exchange(t *target, r *request, ex *contract.Exchange) (reusable 
 	return c.readAnswer(ex)
 }
 
-// early explains an error before the first byte of an answer. On a connection
-// that was idle, the server may have closed it just before: whether it saw the
-// request can't be known, so it is not sent again and has a name of its own.
+// longIdle is for how long a connection is idle before its server's closing it
+// is a likelier reason for a failure than the request.
+const longIdle = time.Second
+
+// early explains an error before the first byte of an answer. A server may
+// close a connection that was idle just as the request is on its way. Whether
+// it saw the request can't be known, so it is not sent again; and it is no
+// failure to answer, so it has a name of its own.
 func (c *conn) early(err error) error {
-	if c.used && isClosed(err) {
+	if isClosed(err) && !c.idle.IsZero() && time.Since(c.idle) >= longIdle {
 		return errIdleClosed
 	}
 	return err

@@ -15,7 +15,7 @@ const (
 	// MaxOwnLateness is the most that mfaload's own lateness may be at its 99th
 	// percentile. A generator later than this did not offer the load that the
 	// scenario describes.
-	MaxOwnLateness = 20 * time.Millisecond
+	MaxOwnLateness = 50 * time.Millisecond
 	// MaxCPU is the most of the processors' time that mfaload may use, as a
 	// share. Above it requests wait for mfaload, and it is measured as theirs.
 	MaxCPU = 0.95

@@ -4,32 +4,37 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 )
 
-// Hash tells whether two scenarios describe the same load and judgement: the
-// SHA-256 of everything but the description, the file's name and secrets, in
-// hexadecimal.
+// Hash identifies what shapes the load and the judgement: two runs with the
+// same hash ran the same scenario. It is the SHA-256, in hexadecimal, of the
+// scenario as JSON, without names and descriptions of the whole, the token,
+// the owner's consent, places, and the way limits are written.
 func (s *Scenario) Hash() string {
 	c := *s
-	c.Description, c.File = "", ""
-	c.Target.AccessToken = Secret{}
-	c.Levels = nil
-	for _, l := range s.Levels {
-		c.Levels = append(c.Levels, LevelChange{Rule: l.Rule, Level: l.Level})
+	c.Name, c.Description, c.File = "", "", ""
+	c.Target.AccessToken, c.Target.OwnerAgreed = Secret{}, false
+	c.Levels = slices.Clone(s.Levels)
+	for i := range c.Levels {
+		c.Levels[i].Pos = Pos{}
+	}
+	c.Thresholds = slices.Clone(s.Thresholds)
+	for i := range c.Thresholds {
+		c.Thresholds[i].Written = ""
 	}
 	if s.Target.Simulator != nil {
-		sim := *s.Target.Simulator
-		sim.Faults = nil
-		for _, f := range s.Target.Simulator.Faults {
-			sim.Faults = append(sim.Faults, Fault{Name: f.Name, Share: f.Share})
+		simulator := *s.Target.Simulator
+		simulator.Faults = slices.Clone(simulator.Faults)
+		for i := range simulator.Faults {
+			simulator.Faults[i].Pos = Pos{}
 		}
-		c.Target.Simulator = &sim
+		c.Target.Simulator = &simulator
 	}
-	// Every field is plain data, and maps are written with sorted keys.
-	data, err := json.Marshal(c)
+	text, err := json.Marshal(c)
 	if err != nil {
-		panic("scenario: a value that parsing never makes: " + err.Error())
+		panic("scenario: a request's body holds something that is no JSON: " + err.Error())
 	}
-	sum := sha256.Sum256(data)
+	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }

@@ -1,297 +1,118 @@
 package scenario
 
-import (
-	"strings"
-	"time"
+import "time"
 
-	"gopkg.in/yaml.v3"
-)
+// scenarioForm is the whole file. Decoder, defaults, messages and the schema
+// for editors all come from the tables here and in the files next to it.
+var scenarioForm = func() form[Scenario] {
+	whole := mapping(checkScenario, []field[draft]{
+		key("name", nameText, func(s *draft, v string) { s.Name = v },
+			"Names the results folder: letters, digits, '.', '_' and '-', starting with a letter or digit.").must(),
+		key("description", anyText, func(s *draft, v string) { s.Description = v },
+			"Says what the scenario is for."),
+		key("target", targetForm, func(s *draft, v Target) { s.Target = v },
+			"Where the requests go.").must(),
+		key("users", listOf("a list of groups", "such as [{name: email, ids: ["+exampleID+"]}]", groupForm), func(s *draft, v []Group) { s.Groups = v },
+			"The groups of users to ask.").must(),
+		key("load", loadForm, func(s *draft, v Load) { s.Load = v },
+			"When requests are sent.").must(),
+		key("thresholds", limitsForm, func(s *draft, v limits) { s.limits = v },
+			"What makes the run a pass, judged over the whole run without its warm-up.").or("{}"),
+		key("contract", contractForm, func(s *draft, v []LevelChange) { s.Levels = v },
+			"How answers are checked.").or("{}"),
+	})
+	return form[Scenario]{whole.noun, whole.detail, func(d *decoder, n *node) Scenario { return whole.read(d, n).Scenario }, whole.schema}
+}()
 
-// builder decodes a file into a scenario.
-type builder struct {
-	*decoder
-	s *Scenario
-
-	seenIDs    map[string]Pos // of users
-	seenGroups map[string]bool
-	places     places
+// draft is a scenario whose thresholds are not in order yet.
+type draft struct {
+	Scenario
+	limits limits
 }
 
-// places are the nodes that later checks speak of.
-type places struct {
-	target, authPath, stages, warmup, users *yaml.Node
-	thresholdGroups                         []groupThresholds
-}
+var targetForm = mapping(checkTarget, []field[Target]{
+	key("authPath", authPathText, func(t *Target, v string) { t.AuthPath = v },
+		"The scheme and host that all paths start with, such as https://auth.pingone.eu. Left out with simulator."),
+	key("envID", idText, func(t *Target, v string) { t.EnvID = v },
+		"The ID of the environment. With simulator a fixed one is the default."),
+	key("accessToken", tokenText, func(t *Target, v Secret) { t.AccessToken = v },
+		"The bearer token of a worker application, best from a variable. Not needed with simulator."),
+	unsupported[Target]("clientCredentials", "accessToken", "get a token from the token endpoint and write it as accessToken: ${PINGONE_ACCESS_TOKEN}"),
+	key("ownerAgreed", yesOrNo, func(t *Target, v bool) { t.OwnerAgreed = v },
+		"Says that the owner of the host agreed to the load. Required for a host that is not loopback.").or("false"),
+	key("timeout", duration(true, maxWait), func(t *Target, v time.Duration) { t.Timeout = v },
+		"The most that one request may take, from its send to the last byte of its answer.").or("10s"),
+	key("simulator", simulatorForm, func(t *Target, v Simulator) { t.Simulator = &v },
+		"Runs against the embedded simulator instead of a host."),
+})
 
-// groupThresholds are the thresholds of one group, read before it is known
-// whether there is such a group.
-type groupThresholds struct {
-	name       *yaml.Node
-	group      string
-	thresholds []Threshold
-}
+var groupForm = mapping(nil, []field[Group]{
+	key("name", nameText, func(g *Group, v string) { g.Name = v },
+		"Names the group in reports and thresholds.").must(),
+	key("ids", listOf("a list of user IDs", "such as ["+exampleID+"]", idText), func(g *Group, v []string) { g.IDs = v },
+		"The users' IDs. They are asked in turn.").must(),
+	unsupported[Group]("file", "ids", "list the users as ids: ["+exampleID+"]"),
+	key("weight", whole(1, 1_000_000), func(g *Group, v int) { g.Weight = v },
+		"The group's share of the requests relative to the other groups.").or("1"),
+	key("request", requestForm, func(g *Group, v map[string]any) { g.Request = v },
+		"Members merged into the request's body, such as policy: {id: …}."),
+	key("expect", expectForm, func(g *Group, v Expect) { g.Expect = v },
+		"The answers that the group's requests should get.").or("{}"),
+})
 
-func newBuilder(d *decoder) *builder {
-	return &builder{decoder: d, s: &Scenario{}, seenIDs: map[string]Pos{}, seenGroups: map[string]bool{}}
-}
+var expectForm = mapping(checkExpect, []field[Expect]{
+	key("httpStatus", oneOrMore(whole(100, 599)), func(e *Expect, v []int) { e.HTTPStatuses = v },
+		"The expected HTTP status, or a list.").or("201"),
+	key("status", oneOrMore(word("a status", "OTP_REQUIRED", statuses)), func(e *Expect, v []string) { e.Statuses = v },
+		"The expected status of the body, or a list. Left out: any documented one."),
+	key("error", oneOrMore(word("an error code", "NOT_FOUND", errorCodes)), func(e *Expect, v []string) { e.Errors = v },
+		"The expected code of an error body, or a list. Left out: any."),
+})
 
-func (b *builder) fileKeys() []key {
-	s := b.s
-	return []key{
-		{"name", "the scenario's name, which also names the results folder", true, namePattern(),
-			func(d *decoder, n *yaml.Node) { b.name(n, "name", &s.Name) }},
-		{"description", "what the scenario is for", false, anyText(),
-			func(d *decoder, n *yaml.Node) { s.Description, _ = d.text(n, "description") }},
-		{"target", "where the requests go", true, object(b.targetKeys()), func(d *decoder, n *yaml.Node) {
-			b.places.target = n
-			d.mapping(n, "target", b.targetKeys())
-		}},
-		{"users", "groups of users who are asked in turn", true, array(object(b.groupKeys(&Group{})), 1), func(d *decoder, n *yaml.Node) {
-			b.places.users = n
-			d.list(n, "users", b.group)
-		}},
-		{"load", "when requests are sent", true, object(b.loadKeys()),
-			func(d *decoder, n *yaml.Node) { d.mapping(n, "load", b.loadKeys()) }},
-		{"thresholds", "what the run must keep to pass", false, object(b.thresholdKeys()),
-			func(d *decoder, n *yaml.Node) { d.mapping(n, "thresholds", b.thresholdKeys()) }},
-		{"contract", "how answers are checked", false, object(b.contractKeys()),
-			func(d *decoder, n *yaml.Node) { d.mapping(n, "contract", b.contractKeys()) }},
-	}
-}
+var loadForm = mapping(checkLoad, []field[Load]{
+	key("arrivals", oneOf("an arrival process", Uniform, Poisson), func(l *Load, v Arrivals) { l.Arrivals = v },
+		"Whether requests are evenly spaced (uniform) or come at random (poisson).").or("uniform"),
+	key("seed", seed, func(l *Load, v uint64) { l.Seed = v },
+		"Makes random schedules repeatable.").or("1"),
+	key("warmup", duration(false, maxRun), func(l *Load, v time.Duration) { l.Warmup = v },
+		"Time before the first stage, at the rate with which that begins. Reported apart, not judged.").or("0s"),
+	key("workers", whole(1, 100_000), func(l *Load, v int) { l.Workers = v },
+		"The most requests in flight.").or("64"),
+	key("drain", duration(false, maxWait), func(l *Load, v time.Duration) { l.Drain = v },
+		"How long after the last stage requests may still be sent or answered.").or("10s"),
+	key("stages", listOf("a list of stages", "such as [{rate: 50/s, duration: 2m}]", stageForm), func(l *Load, v []Stage) { l.Stages = v },
+		"Parts of the load that follow one another: {rate: 50/s, duration: 2m}, or {from: 50/s, to: 200/s, duration: 5m}.").must(),
+})
 
-func (b *builder) targetKeys() []key {
-	t := &b.s.Target
-	return []key{
-		{"authPath", "scheme and host that all paths start with, such as https://auth.pingone.eu", false, anyText(),
-			func(d *decoder, n *yaml.Node) { b.places.authPath = n; t.AuthPath, _ = d.text(n, "target.authPath") }},
-		{"envID", "the ID of the environment", false, idPattern(),
-			func(d *decoder, n *yaml.Node) { b.id(n, "target.envID", &t.EnvID) }},
-		{"accessToken", "the bearer token of a worker application; take it from a variable: ${PINGONE_ACCESS_TOKEN}", false, anyText(),
-			func(d *decoder, n *yaml.Node) { b.token(n, &t.AccessToken) }},
-		{"clientCredentials", "not supported yet: use accessToken", false, map[string]any{"not": map[string]any{}},
-			func(d *decoder, n *yaml.Node) {
-				d.problem(n, "get a token beforehand and set target.accessToken", "target.clientCredentials is not supported yet")
-			}},
-		{"ownerAgreed", "the owner of the host agreed to the load; required for a host that is not loopback", false, boolean(false),
-			func(d *decoder, n *yaml.Node) { d.boolean(n, "target.ownerAgreed", &t.OwnerAgreed) }},
-		{"timeout", "the most that one request may take, from its send to the last byte of its answer", false, durationOf("10s"),
-			func(d *decoder, n *yaml.Node) { d.duration(n, "target.timeout", time.Millisecond, &t.Timeout) }},
-		{"simulator", "send to the embedded simulator instead of a host", false, orNull(object(b.simulatorKeys(&Simulator{}))),
-			func(d *decoder, n *yaml.Node) { t.Simulator = b.simulator(n) }},
-	}
-}
+var stageForm = mapping(checkStage, []field[Stage]{
+	key("rate", rate(false), func(s *Stage, v Rate) { s.From, s.To = v, v },
+		"A constant rate. 0/s is a pause."),
+	key("from", rate(false), func(s *Stage, v Rate) { s.From = v },
+		"The rate at the stage's start."),
+	key("to", rate(false), func(s *Stage, v Rate) { s.To = v },
+		"The rate at the stage's end."),
+	key("duration", duration(true, maxRun), func(s *Stage, v time.Duration) { s.Duration = v },
+		"How long the stage is.").must(),
+})
 
-func (b *builder) groupKeys(g *Group) []key {
-	return []key{
-		{"name", "the group's name", true, namePattern(),
-			func(d *decoder, n *yaml.Node) { b.groupName(n, g) }},
-		{"ids", "the users' IDs", true, array(idPattern(), 1),
-			func(d *decoder, n *yaml.Node) {
-				d.list(n, "ids", func(n *yaml.Node) { b.userID(n, g) })
-				if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
-					d.problem(n, "name at least one user ID", "ids is empty")
-				}
-			}},
-		{"weight", "the group's share of the requests, relative to the other groups", false, whole(1, 1_000_000, 1),
-			func(d *decoder, n *yaml.Node) { d.integer(n, "weight", 1, 1_000_000, &g.Weight) }},
-		{"file", "not supported yet: use ids", false, map[string]any{"not": map[string]any{}},
-			func(d *decoder, n *yaml.Node) {
-				d.problem(n, "list the users under ids", "file is not supported yet")
-			}},
-		{"request", "members merged into the request's body, such as policy or selectedDevice", false, map[string]any{"type": "object"},
-			func(d *decoder, n *yaml.Node) { g.Request = b.request(n) }},
-		{"expect", "the answers that the group should get", false, object(b.expectKeys(&g.Expect)),
-			func(d *decoder, n *yaml.Node) { b.expect(n, &g.Expect) }},
-	}
-}
-
-func (b *builder) expectKeys(e *Expect) []key {
-	return []key{
-		{"httpStatus", "one HTTP status or a list of them", false, orList(whole(100, 599, 201)),
-			func(d *decoder, n *yaml.Node) {
-				d.oneOrMore(n, func(n *yaml.Node) {
-					status := 0
-					if d.integer(n, "httpStatus", 100, 599, &status); status != 0 {
-						e.HTTPStatuses = append(e.HTTPStatuses, status)
-					}
-				})
-			}},
-		{"status", "one value of the body's status or a list of them; left out, any documented one", false, orList(codePattern()),
-			func(d *decoder, n *yaml.Node) {
-				d.oneOrMore(n, func(n *yaml.Node) { b.code(n, "status", &e.Statuses) })
-			}},
-		{"error", "one code of an error's body or a list of them; left out, any", false, orList(codePattern()),
-			func(d *decoder, n *yaml.Node) { d.oneOrMore(n, func(n *yaml.Node) { b.code(n, "error", &e.Errors) }) }},
-	}
-}
-
-func (b *builder) loadKeys() []key {
-	l := &b.s.Load
-	return []key{
-		{"arrivals", "evenly spaced, or with random gaps as independent users have", false, oneOf(string(Uniform), string(Poisson)),
-			func(d *decoder, n *yaml.Node) {
-				d.word(n, "load.arrivals", []string{string(Uniform), string(Poisson)}, (*string)(&l.Arrivals))
-			}},
-		{"seed", "makes random schedules repeatable", false, seedNumber(),
-			func(d *decoder, n *yaml.Node) { d.seed(n, "load.seed", &l.Seed) }},
-		{"warmup", "time before the first stage, at its first rate; reported apart and not judged", false, durationOf("0s"),
-			func(d *decoder, n *yaml.Node) {
-				b.places.warmup = n
-				d.duration(n, "load.warmup", 0, &l.Warmup)
-			}},
-		{"workers", "the most requests in flight", false, whole(1, 100_000, 64),
-			func(d *decoder, n *yaml.Node) { d.integer(n, "load.workers", 1, 100_000, &l.Workers) }},
-		{"drain", "how long after the last stage requests may still be sent or answered", false, durationOf("10s"),
-			func(d *decoder, n *yaml.Node) { d.duration(n, "load.drain", 0, &l.Drain) }},
-		{"stages", "parts of the load, one after the other", true, array(object(b.stageKeys(&stageDraft{})), 1),
-			func(d *decoder, n *yaml.Node) {
-				b.places.stages = n
-				d.list(n, "load.stages", b.stage)
-			}},
-	}
-}
-
-// stageDraft is a stage while its keys are read.
-type stageDraft struct {
-	rate, from, to *Rate
-	duration       time.Duration
-}
-
-func (b *builder) stageKeys(s *stageDraft) []key {
-	rate := func(name string, to **Rate) func(*decoder, *yaml.Node) {
-		return func(d *decoder, n *yaml.Node) {
-			*to = new(Rate)
-			d.rate(n, name, *to)
-		}
-	}
-	return []key{
-		{"rate", "a constant arrival rate; 0/s is a pause", false, rateOf(), rate("rate", &s.rate)},
-		{"from", "the rate at which a ramp begins", false, rateOf(), rate("from", &s.from)},
-		{"to", "the rate at which a ramp ends", false, rateOf(), rate("to", &s.to)},
-		{"duration", "how long the stage lasts", true, durationOf(""),
-			func(d *decoder, n *yaml.Node) { d.duration(n, "duration", time.Millisecond, &s.duration) }},
-	}
-}
-
-func (b *builder) thresholdKeys() []key {
-	whole := b.metricKeys("", &b.s.Thresholds)
-	return append(whole, key{"groups", "thresholds of single groups", false,
-		map[string]any{"type": "object", "additionalProperties": object(b.metricKeys("", &[]Threshold{}))},
-		func(d *decoder, n *yaml.Node) { b.groupThresholds(n) }})
-}
-
-func (b *builder) metricKeys(group string, to *[]Threshold) []key {
-	times := func(m Metric, doc string) key {
-		return key{string(m), doc, false, statistics(), func(d *decoder, n *yaml.Node) { b.statistics(n, group, m, to) }}
-	}
-	rate := func(m Metric, doc, standard string) key {
-		return key{string(m), doc, false, shareOf(standard), func(d *decoder, n *yaml.Node) {
-			t := Threshold{Group: group, Metric: m}
-			if before := len(d.problems); true {
-				d.share(n, string(m), &t.Limit, &t.Written)
-				if len(d.problems) == before {
-					*to = append(*to, t)
-				}
+// contractForm is the block contract, which has one key.
+var contractForm = mapping(nil, []field[[]LevelChange]{
+	key("levels", dictionary("a mapping", "of rules to fail, note or off, such as links.*: note", "^[A-Za-z]", checkRule, oneOf("a level", "fail", "note", "off")),
+		func(changes *[]LevelChange, v []entry[string]) {
+			for _, e := range v {
+				*changes = append(*changes, LevelChange{Rule: e.name, Level: e.value, Pos: e.pos})
 			}
-		}}
+		},
+		"Moves a rule, or a family such as links.*, to another level: fail, note or off."),
+})
+
+// checkRule refuses what can't be a rule. Which rules there are is the
+// contract's to know.
+func checkRule(name string) *flaw {
+	if name == "" || !isLetter(name[0]) {
+		return &flaw{"is not a rule", "write a rule such as links.host, or a family such as links.*"}
 	}
-	return []key{
-		times(Response, "limits of the response time (last byte − intended time): min, mean, max, p50, p99.9 …"),
-		times(Service, "limits of the service time (last byte − actual send): min, mean, max, p50, p99.9 …"),
-		rate(ErrorRate, "the most requests with no answer, or with an answer other than expected", "0%"),
-		rate(ViolationRate, "the most answers that break the contract", "0%"),
-		rate(AchievedRate, "the least share of the planned arrival rate", "99%"),
-	}
+	return nil
 }
 
-func (b *builder) contractKeys() []key {
-	return []key{{"levels", "rules, or families of rules such as links.*, at another level: fail, note or off", false,
-		map[string]any{"type": "object", "additionalProperties": oneOf("fail", "note", "off")},
-		func(d *decoder, n *yaml.Node) { b.levels(n) }}}
-}
-
-func (b *builder) simulatorKeys(s *Simulator) []key {
-	return []key{
-		{"latency", "how long answers take: 5ms, constant(5ms), normal(mean, standard deviation) or lognormal(median, 99th percentile)", false, anyText(),
-			func(d *decoder, n *yaml.Node) { b.latency(n, &s.Latency) }},
-		{"stalls", "times in which no answer leaves: every so often, counted from the first request, for so long", false,
-			array(object(b.stallKeys(&Stall{})), 0),
-			func(d *decoder, n *yaml.Node) { d.list(n, "stalls", func(n *yaml.Node) { b.stall(n, s) }) }},
-		{"rateLimit", "a rate above which answers are 429", false, map[string]any{"anyOf": []any{rateOf(), object(b.limitKeys(&Limit{}))}},
-			func(d *decoder, n *yaml.Node) { s.Limit = b.limit(n) }},
-		{"users", "the users that the simulator knows; users of the scenario that are not listed behave as their group expects", false,
-			array(object(b.simulatedKeys(&SimulatedUsers{})), 0),
-			func(d *decoder, n *yaml.Node) { d.list(n, "simulator.users", func(n *yaml.Node) { b.simulated(n, s) }) }},
-		{"faults", "bends of a share of the answers", false, array(object(b.faultKeys(&Fault{})), 0),
-			func(d *decoder, n *yaml.Node) { d.list(n, "faults", func(n *yaml.Node) { b.fault(n, s) }) }},
-		{"seed", "makes latencies and faults repeatable", false, seedNumber(),
-			func(d *decoder, n *yaml.Node) { d.seed(n, "simulator.seed", &s.Seed) }},
-	}
-}
-
-func (b *builder) stallKeys(s *Stall) []key {
-	return []key{
-		{"every", "the time from one stall to the next", true, durationOf(""),
-			func(d *decoder, n *yaml.Node) { d.duration(n, "every", time.Millisecond, &s.Every) }},
-		{"for", "how long a stall lasts", true, durationOf(""),
-			func(d *decoder, n *yaml.Node) { d.duration(n, "for", time.Millisecond, &s.For) }},
-	}
-}
-
-func (b *builder) limitKeys(l *Limit) []key {
-	return []key{
-		{"rate", "requests that are answered", true, rateOf(), func(d *decoder, n *yaml.Node) { d.rate(n, "rateLimit.rate", &l.Rate) }},
-		{"burst", "requests that may come at once; left out, those of a second", false, whole(1, 1_000_000, 0),
-			func(d *decoder, n *yaml.Node) { d.integer(n, "rateLimit.burst", 1, 1_000_000, &l.Burst) }},
-		{"retryAfter", "the value of the header Retry-After", false, durationOf("1s"),
-			func(d *decoder, n *yaml.Node) { d.duration(n, "rateLimit.retryAfter", time.Second, &l.RetryAfter) }},
-	}
-}
-
-func (b *builder) simulatedKeys(u *SimulatedUsers) []key {
-	return []key{
-		{"ids", "the users' IDs", true, array(idPattern(), 1), func(d *decoder, n *yaml.Node) {
-			d.list(n, "ids", func(n *yaml.Node) {
-				id := ""
-				if b.id(n, "simulator user", &id); id != "" {
-					u.IDs = append(u.IDs, id)
-				}
-			})
-		}},
-		{"devices", "their devices by type: " + strings.Join(DeviceTypes, ", "), false, array(oneOf(DeviceTypes...), 0),
-			func(d *decoder, n *yaml.Node) {
-				d.list(n, "devices", func(n *yaml.Node) {
-					device := ""
-					if d.word(n, "device", DeviceTypes, &device); device != "" {
-						u.Devices = append(u.Devices, device)
-					}
-				})
-			}},
-		{"form", "how devices look: as in older documentation, or with the newer members", false, oneOf("older", "newer"),
-			func(d *decoder, n *yaml.Node) { d.word(n, "form", []string{"older", "newer"}, &u.Form) }},
-		{"status", "the status of every answer to them; left out, it follows from the devices", false, codePattern(),
-			func(d *decoder, n *yaml.Node) { u.Status = b.oneCode(n, "status") }},
-		{"httpStatus", "makes every answer to them an error", false, whole(400, 599, 0),
-			func(d *decoder, n *yaml.Node) { d.integer(n, "httpStatus", 400, 599, &u.HTTPStatus) }},
-		{"error", "the code of that error", false, codePattern(),
-			func(d *decoder, n *yaml.Node) { u.Error = b.oneCode(n, "error") }},
-	}
-}
-
-func (b *builder) faultKeys(f *Fault) []key {
-	return []key{
-		{"name", "the fault's name, for example echo.user", true, anyText(),
-			func(d *decoder, n *yaml.Node) { f.Pos = d.pos(n); f.Name, _ = d.text(n, "fault name") }},
-		{"share", "the part of the answers that are bent", true, shareOf(""),
-			func(d *decoder, n *yaml.Node) {
-				d.share(n, "share", &f.Share, nil)
-				if f.Share == 0 {
-					d.problem(n, "write a share above 0%, or leave the fault out", "share: %q bends nothing", shown(n))
-				}
-			}},
-	}
-}
-
-// DeviceTypes are the types of devices that the documentation names.
-var DeviceTypes = []string{"EMAIL", "SMS", "VOICE", "WHATSAPP", "TOTP", "MOBILE", "FIDO2", "SECURITY_KEY", "PLATFORM",
-	"OATH_TOKEN", "PINGID_MOBILE", "PINGID_DESKTOP", "PINGID_DESKTOP_GEN2", "YUBIKEY"}
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }

@@ -1,121 +1,78 @@
 package scenario
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"maps"
+)
 
-// Schema returns the JSON Schema (2020-12) of scenario files, for editors. It is
-// made from the tables that decode them.
+// object is a JSON object of a schema.
+type object = map[string]any
+
+// variablePattern finds a variable in a text that the schema can't know.
+const variablePattern = `\$\{[A-Za-z_]`
+
+// orVariable is a pattern for the whole of a text, or one with a variable.
+func orVariable(pattern string) string { return "^(?:" + pattern + ")$|" + variablePattern }
+
+func reference(definition string) object { return object{"$ref": "#/$defs/" + definition} }
+
+// Schema returns the JSON Schema (2020-12) of scenario files, for editors. It
+// comes from the tables that the decoder reads with: it takes what [Parse]
+// takes, but knows nothing of what several values mean together.
 func Schema() []byte {
-	b := newBuilder(&decoder{})
-	schema := object(b.fileKeys())
+	schema := maps.Clone(scenarioForm.schema)
 	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-	schema["$id"] = "urn:mfaload:scenario:v1"
-	schema["title"] = "A scenario of mfaload"
-	data, err := json.MarshalIndent(schema, "", "  ")
+	schema["title"] = "mfaload scenario"
+	schema["$defs"] = object{
+		"variable": object{"type": "string", "pattern": variablePattern,
+			"description": "A value with ${VAR} or ${VAR:-default} from the environment."},
+		"rate": object{"type": "string", "pattern": orVariable(ratePattern),
+			"description": "Requests a second, minute or hour: 50/s, 90/min, 0.5/h."},
+		"duration": object{"type": "string", "pattern": orVariable(durationPattern),
+			"description": "A duration with units: 100ms, 1.5s, 2m, 1h30m, 1d."},
+		"share": object{
+			"anyOf":       []any{object{"type": "number", "minimum": 0, "maximum": 1}, object{"type": "string", "pattern": orVariable(sharePattern)}},
+			"description": "A percentage such as 0.1%, or a share such as 0.001."},
+	}
+	text, err := json.MarshalIndent(schema, "", "  ")
 	if err != nil {
-		panic("scenario: the schema's tables hold a value that is no JSON: " + err.Error())
+		panic("scenario: the schema is no JSON: " + err.Error())
 	}
-	return append(data, '\n')
+	return append(text, '\n')
 }
 
-// object is the schema of a mapping by a table of keys.
-func object(keys []key) map[string]any {
-	properties, required := map[string]any{}, []string{}
-	for _, k := range keys {
-		property := map[string]any{"description": k.doc}
-		for name, value := range k.schema {
-			property[name] = value
+// mappingSchema describes a mapping with these keys.
+func mappingSchema[T any](fields []field[T]) object {
+	properties, required := object{}, []string{}
+	for _, f := range fields {
+		if f.refusal != "" {
+			continue
 		}
-		properties[k.name] = property
-		if k.required {
-			required = append(required, k.name)
+		property := maps.Clone(f.schema)
+		property["description"] = f.doc
+		if f.fallback != "" && f.fallback != "{}" {
+			property["default"] = plainJSON(f.fallback)
+		}
+		properties[f.name] = property
+		if f.required {
+			required = append(required, f.name)
 		}
 	}
-	schema := map[string]any{"type": "object", "additionalProperties": false, "properties": properties}
+	schema := object{"type": []any{"object", "null"}, "properties": properties, "additionalProperties": false}
 	if len(required) > 0 {
-		schema["required"] = required
+		schema["type"], schema["required"] = "object", required
+	}
+	if _, has := properties["latency"]; has {
+		schema["patternProperties"] = object{`^[0-9][^ ]*\)$`: object{"type": "null",
+			"description": "The second half of a distribution in braces, which YAML takes apart at the comma."}}
 	}
 	return schema
 }
 
-func array(items map[string]any, least int) map[string]any {
-	schema := map[string]any{"type": "array", "items": items}
-	if least > 0 {
-		schema["minItems"] = least
+// plainJSON is a default as JSON has it.
+func plainJSON(text string) any {
+	if resolve(text) != isText {
+		return json.RawMessage(text)
 	}
-	return schema
-}
-
-func orNull(schema map[string]any) map[string]any {
-	return map[string]any{"anyOf": []any{schema, map[string]any{"type": "null"}}}
-}
-
-func orList(item map[string]any) map[string]any {
-	return map[string]any{"anyOf": []any{item, array(item, 1)}}
-}
-
-// variable is a text whose value the environment gives.
-var variable = map[string]any{"type": "string", "pattern": `\$\{`}
-
-func orVariable(schema map[string]any) map[string]any {
-	return map[string]any{"anyOf": []any{schema, variable}}
-}
-
-func pattern(p string) map[string]any {
-	return orVariable(map[string]any{"type": "string", "pattern": p})
-}
-
-func anyText() map[string]any     { return map[string]any{"type": []string{"string", "number", "boolean"}} }
-func namePattern() map[string]any { return pattern(namePatternText) }
-func idPattern() map[string]any   { return pattern(idPatternText) }
-func codePattern() map[string]any { return pattern(codePatternText) }
-func rateOf() map[string]any      { return pattern(`^[0-9.]+ */ *(s|m|min|h)$`) }
-
-func durationOf(standard string) map[string]any {
-	return withDefault(pattern(`^(0|([0-9.]+(ns|us|µs|ms|s|m|h|d))+)$`), standard)
-}
-
-func shareOf(standard string) map[string]any {
-	return withDefault(map[string]any{"anyOf": []any{
-		map[string]any{"type": "string", "pattern": `^[0-9.]+ *%?$`},
-		map[string]any{"type": "number", "minimum": 0, "maximum": 1}, variable,
-	}}, standard)
-}
-
-func withDefault(schema map[string]any, standard string) map[string]any {
-	if standard != "" {
-		schema["default"] = standard
-	}
-	return schema
-}
-
-func whole(least, most, standard int) map[string]any {
-	schema := orVariable(map[string]any{"type": "integer", "minimum": least, "maximum": most})
-	if standard != 0 {
-		schema["default"] = standard
-	}
-	return schema
-}
-
-func seedNumber() map[string]any {
-	return withNumber(orVariable(map[string]any{"type": "integer", "minimum": 0}), 1)
-}
-
-func withNumber(schema map[string]any, standard int) map[string]any {
-	schema["default"] = standard
-	return schema
-}
-
-func boolean(standard bool) map[string]any {
-	schema := orVariable(map[string]any{"type": "boolean"})
-	schema["default"] = standard
-	return schema
-}
-
-func oneOf(words ...string) map[string]any {
-	return orVariable(map[string]any{"enum": words})
-}
-
-func statistics() map[string]any {
-	return map[string]any{"type": "object", "additionalProperties": false,
-		"patternProperties": map[string]any{statForm.String(): durationOf("")}}
+	return text
 }

@@ -2,95 +2,171 @@ package scenario
 
 import (
 	"fmt"
-	"math"
+	"math/big"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// Bounds of what people may write.
+// MaxRate is the highest rate that a scenario may ask for, in requests a
+// second.
+const MaxRate = 1_000_000
+
+// maxDigits is how many digits a number may have. It is what a float64 keeps,
+// so that a rate is printed as it was written.
+const maxDigits = 15
+
+// Patterns of numbers with units, for the schema.
 const (
-	MaxRate     = Rate(1_000_000)     // requests a second
-	MaxDuration = 30 * 24 * time.Hour // of anything
+	numberPattern   = `[0-9]+(?:\.[0-9]+)?`
+	ratePattern     = numberPattern + `/(?:s|min|h)`
+	durationPattern = `(?:` + numberPattern + `(?:ns|us|µs|μs|ms|s|m|h|d))+`
+	sharePattern    = numberPattern + `%?`
 )
 
-// ParseRate reads a rate such as 50/s, 90/min, 3600/h or 0.5/s.
-func ParseRate(s string) (Rate, error) {
-	number, unit, found := strings.Cut(s, "/")
-	if !found {
-		return 0, fmt.Errorf("a rate without a unit: write for example 50/s, 90/min or 3600/h")
-	}
-	per, known := map[string]float64{"s": 1, "min": 60, "m": 60, "h": 3600}[strings.TrimSpace(unit)]
-	x, err := decimal(strings.TrimSpace(number))
-	if err != nil || !known {
-		return 0, fmt.Errorf("not a rate: write for example 50/s, 90/min or 3600/h")
-	}
-	if x/per > float64(MaxRate) {
-		return 0, fmt.Errorf("the rate is too high: write at most %v", MaxRate)
-	}
-	return Rate(x / per), nil
+var (
+	leading  = regexp.MustCompile(`^` + numberPattern)
+	exponent = regexp.MustCompile(`^[eE][-+]?[0-9]`)
+)
+
+// ParseRate reads a number of requests a second, a minute or an hour, such as
+// 50/s, 90/min or 0.5/h, from 0 to [MaxRate] a second.
+func ParseRate(text string) (Rate, error) {
+	r, f := parseRate(text)
+	return r, f.of(text)
 }
 
-// decimal reads a number of at least 0 as people write it.
-func decimal(s string) (float64, error) {
-	if s == "" || strings.Trim(s, "0123456789.") != "" {
-		return 0, strconv.ErrSyntax
-	}
-	x, err := strconv.ParseFloat(s, 64)
-	if err != nil || math.IsInf(x, 0) {
-		return 0, strconv.ErrRange
-	}
-	return x, nil
+// ParseDuration reads a duration such as 1.5s, 1h30m or 2d. Units are ns, us
+// (or µs), ms, s, m, h and d, a day being 24 hours.
+func ParseDuration(text string) (time.Duration, error) {
+	d, f := parseDuration(text)
+	return d, f.of(text)
 }
 
-// String writes a rate as people write it: "50/s".
-func (r Rate) String() string { return strconv.FormatFloat(float64(r), 'f', -1, 64) + "/s" }
+// ParseShare reads a share such as 0.1% or 0.001, from 0 to 1.
+func ParseShare(text string) (float64, error) {
+	s, f := parseShare(text)
+	return s, f.of(text)
+}
 
-// ParseDuration reads a duration such as 1.5s, 2m, 1h30m or 1d; at least 0 and
-// at most 30 days.
-func ParseDuration(s string) (time.Duration, error) {
-	if _, err := decimal(s); err == nil && s != "0" {
-		return 0, fmt.Errorf("a duration without a unit: write for example %ss or %sms", s, s)
+// of is the flaw as an error about a text.
+func (f *flaw) of(text string) error {
+	if f == nil {
+		return nil
 	}
-	days, rest, found := strings.Cut(s, "d")
-	total := time.Duration(0)
-	if found {
-		n, err := decimal(days)
-		if err != nil || n > 30 {
-			return 0, fmt.Errorf("the duration is too long: write at most 30d")
+	return fmt.Errorf("%q %s: %s", clip(text), f.reason, f.remedy)
+}
+
+// leadingNumber reads the exact number that a text starts with.
+func leadingNumber(text, noun, remedy string) (number *big.Rat, rest string, f *flaw) {
+	digits := leading.FindString(text)
+	rest = text[len(digits):]
+	switch {
+	case digits == "" && len(text) > 1 && text[0] == '-' && leading.MatchString(text[1:]):
+		return nil, "", &flaw{"is negative", remedy}
+	case digits == "":
+		return nil, "", &flaw{"is not " + noun, remedy}
+	case len(digits) > maxDigits+1 || len(strings.Replace(digits, ".", "", 1)) > maxDigits:
+		return nil, "", &flaw{fmt.Sprintf("has more than %d digits", maxDigits), "write fewer digits"}
+	case exponent.MatchString(rest):
+		return nil, "", &flaw{"has an exponent", "write the number without an exponent"}
+	}
+	number, _ = new(big.Rat).SetString(digits)
+	return number, rest, nil
+}
+
+var rateUnits = map[string]int64{"/s": 1, "/min": 60, "/h": 3600}
+
+func parseRate(text string) (Rate, *flaw) {
+	number, unit, f := leadingNumber(text, "a rate", "write a number and a unit, for example 50/s")
+	if f != nil {
+		return 0, f
+	}
+	if unit == "" {
+		return 0, &flaw{"has no unit", "write " + text + "/s"}
+	}
+	seconds, known := rateUnits[unit]
+	if !known {
+		return 0, &flaw{"has an unknown unit", "use /s, /min or /h, for example 50/s"}
+	}
+	number.Quo(number, big.NewRat(seconds, 1))
+	if number.Cmp(big.NewRat(MaxRate, 1)) > 0 {
+		return 0, &flaw{fmt.Sprintf("is above %d/s", MaxRate), "write a lower rate, or spread the load over several machines"}
+	}
+	rate, _ := number.Float64()
+	return Rate(rate), nil
+}
+
+// String returns the rate in the unit in which it is shortest, for example
+// "50/s" or "1/h". [ParseRate] reads it as the same rate.
+func (r Rate) String() string {
+	best := ""
+	for _, unit := range []string{"/s", "/min", "/h"} {
+		rounded, _ := strconv.ParseFloat(strconv.FormatFloat(float64(r)*float64(rateUnits[unit]), 'g', maxDigits, 64), 64)
+		text := strconv.FormatFloat(rounded, 'f', -1, 64) + unit
+		if same, f := parseRate(text); f == nil && same == r && (best == "" || len(text) < len(best)-2) {
+			best = text
 		}
-		total = time.Duration(n * float64(24*time.Hour))
-		if rest == "" {
-			rest = "0"
-		}
-	} else {
-		rest = s
 	}
-	d, err := time.ParseDuration(rest)
-	if err != nil {
-		return 0, fmt.Errorf("not a duration: write for example 1.5s, 2m, 1h30m or 1d")
+	if best == "" { // of a rate that was computed
+		return strconv.FormatFloat(float64(r), 'g', 6, 64) + "/s"
 	}
-	if d < 0 || strings.HasPrefix(rest, "-") {
-		return 0, fmt.Errorf("a negative duration: write at least 0s")
-	}
-	if d > MaxDuration-total {
-		return 0, fmt.Errorf("the duration is too long: write at most 30d")
-	}
-	return total + d, nil
+	return best
 }
 
-// ParseShare reads a share such as 0.1% or 0.001; from 0 to 1.
-func ParseShare(s string) (float64, error) {
-	number, isPercent := strings.CutSuffix(s, "%")
-	x, err := decimal(strings.TrimSpace(number))
-	if err != nil {
-		return 0, fmt.Errorf("not a share: write for example 0.1%% or 0.001")
+var durationUnits = map[string]time.Duration{
+	"ns": time.Nanosecond, "us": time.Microsecond, "µs": time.Microsecond, "μs": time.Microsecond,
+	"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour,
+}
+
+var unit = regexp.MustCompile(`^[^0-9.]*`)
+
+func parseDuration(text string) (time.Duration, *flaw) {
+	const remedy = "write a number and a unit, for example 10s"
+	sum := new(big.Rat)
+	for rest := text; rest != "" || text == ""; {
+		number, after, f := leadingNumber(rest, "a duration", remedy)
+		switch name := unit.FindString(after); {
+		case f != nil:
+			return 0, f
+		case name == "" && after == "" && rest == text:
+			return 0, &flaw{"has no unit", "write " + text + "s, or " + text + "ms"}
+		case name == "":
+			return 0, &flaw{"has a number without a unit", remedy}
+		case durationUnits[name] == 0:
+			return 0, &flaw{"has an unknown unit", "use ns, us, ms, s, m, h or d, for example 10s"}
+		default:
+			sum.Add(sum, number.Mul(number, big.NewRat(int64(durationUnits[name]), 1)))
+			rest = after[len(name):]
+		}
 	}
-	if isPercent {
-		x /= 100
+	switch {
+	case !sum.IsInt():
+		return 0, &flaw{"is finer than a nanosecond", remedy}
+	case !sum.Num().IsInt64():
+		return 0, &flaw{"is too long", "write at most 30d"}
 	}
-	if x > 1 {
-		return 0, fmt.Errorf("the share is too large: write at most 100%%")
+	return time.Duration(sum.Num().Int64()), nil
+}
+
+func parseShare(text string) (float64, *flaw) {
+	number, unit, f := leadingNumber(text, "a share", "write a percentage or a share, for example 0.1% or 0.001")
+	if f != nil {
+		return 0, f
 	}
-	return x, nil
+	whole := big.NewRat(1, 1)
+	switch {
+	case unit == "%":
+		whole.SetInt64(100)
+	case unit != "":
+		return 0, &flaw{"has an unknown unit", "write a percentage or a share, for example 0.1% or 0.001"}
+	case number.Cmp(whole) > 0:
+		return 0, &flaw{"is above 1", "write " + text + "% for a percentage"}
+	}
+	if number.Cmp(whole) > 0 {
+		return 0, &flaw{"is above 100%", "write at most 100%"}
+	}
+	share, _ := number.Quo(number, whole).Float64()
+	return share, nil
 }

@@ -27,7 +27,8 @@ type fault struct {
 	bend func(*Simulator, *answer)
 }
 
-// bend applies the faults that chance picks for this answer.
+// bend applies the first fault that chance picks for this answer: one answer
+// has one fault at most.
 func (s *Simulator) bend(a *answer) {
 	for _, f := range s.config.Faults {
 		bender := faults[f.Name]
@@ -39,6 +40,7 @@ func (s *Simulator) bend(a *answer) {
 		s.mu.Unlock()
 		if picked {
 			bender.bend(s, a)
+			break
 		}
 	}
 	if len(s.config.Faults) > 0 && success(a) {
@@ -114,6 +116,8 @@ func unmask(s string) string {
 func (s *Simulator) repeatID(a *answer) {
 	s.mu.Lock()
 	before := s.last.id
+	s.last.repeats++
+	spaces := s.last.repeats
 	s.mu.Unlock()
 	if before == "" {
 		return
@@ -121,6 +125,8 @@ func (s *Simulator) repeatID(a *answer) {
 	id := strings.Trim(a.id, `"`)
 	eachLink(a, func(href string) string { return strings.Replace(href, id, strings.Trim(before, `"`), 1) })
 	a.id = before
+	// White space tells it from a body that came before.
+	a.raw, a.rawSet = append(a.body(), strings.Repeat(" ", spaces%100)...), true
 }
 
 // shift moves an answer's times an hour back.

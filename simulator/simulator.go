@@ -33,6 +33,7 @@ type Simulator struct {
 // last is what the latest successes held, for faults that mix answers up.
 type last struct {
 	id, user string
+	repeats  int
 	bodies   map[string][]byte // by user
 }
 
@@ -286,7 +287,7 @@ func (s *Simulator) transact(a *answer, r *http.Request, req *request, u *user) 
 	now := time.Now()
 	a.status, a.state = 201, quote(status)
 	a.env, a.user, a.policy = quote(s.config.EnvID), quote(req.userID), quote(policy)
-	a.updatedAt, a.createdAt = stamp(now), stamp(now)
+	a.updatedAt, a.createdAt = stamp(now), stamp(now.Add(-s.aging()))
 	scheme := "http://"
 	if r.TLS != nil {
 		scheme = "https://"
@@ -294,6 +295,14 @@ func (s *Simulator) transact(a *answer, r *http.Request, req *request, u *user) 
 	href := scheme + r.Host + "/" + s.config.EnvID + "/deviceAuthentications/"
 	a.links = linksFor(status, quote(href+strings.Trim(a.id, `"`)))
 	a.extra = extraFor(status)
+}
+
+// aging is how long before its last change a transaction was made: 10 to 200 ms,
+// as in the documented examples.
+func (s *Simulator) aging() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Duration(10+s.random.IntN(191)) * time.Millisecond
 }
 
 // choose follows the device that the request selects.
@@ -367,6 +376,7 @@ func (s *Simulator) write(w http.ResponseWriter, a *answer, initializes bool) {
 	w.WriteHeader(a.status)
 	if a.cut {
 		_, _ = w.Write(body[:len(body)/2])
+		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}
 	_, _ = w.Write(body)

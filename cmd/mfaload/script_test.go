@@ -117,3 +117,20 @@ func edit(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Check(os.WriteFile(path, []byte(strings.ReplaceAll(text, args[1], args[2])), 0o600))
 }
+
+// runBinary runs the built binary and returns all that it printed.
+func runBinary(t *testing.T, wantCode int, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(binary, args...).CombinedOutput()
+	var exit *exec.ExitError
+	code := 0
+	if errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	if code != wantCode {
+		t.Fatalf("mfaload %v: exit code %d, want %d:\n%s", args, code, wantCode, out)
+	}
+	return string(out)
+}

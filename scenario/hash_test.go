@@ -1,0 +1,122 @@
+package scenario_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"mfaload/scenario"
+)
+
+// everything is a scenario in which no field is empty.
+const everything = `
+name: everything
+description: d
+target:
+  envID: abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6
+  accessToken: a
+  ownerAgreed: true
+  simulator:
+    latency: normal(5ms, 1ms)
+    stalls: [{every: 3s, for: 1s}]
+    rateLimit: 100/s
+    users: [{ids: [788d4931-6936-43f2-82ff-178f5762298a], devices: [EMAIL], status: FAILED}, {ids: [00000000-0000-0000-0000-000000000000], httpStatus: 404, error: NOT_FOUND}]
+    faults: [{name: echo.user, share: 1%}]
+users:
+  - {name: a, ids: [788d4931-6936-43f2-82ff-178f5762298a], request: {a: b}, expect: {status: FAILED}}
+  - {name: b, ids: [00000000-0000-0000-0000-000000000000], request: {c: d}, expect: {httpStatus: 404, error: NOT_FOUND}}
+load: {warmup: 1s, stages: [{rate: 10/s, duration: 10s}]}
+thresholds: {response: {p95: 1s}, groups: {a: {errorRate: 1%}}}
+contract: {levels: {echo.user: note}}
+`
+
+// shapesNothing are the fields that say nothing about load or judgement.
+func shapesNothing(path string) bool {
+	for _, p := range []string{".Name", ".Description", ".File", ".Target.AccessToken", ".Target.OwnerAgreed"} {
+		if path == p {
+			return true
+		}
+	}
+	return strings.Contains(path, ".Pos") || strings.HasSuffix(path, ".Written")
+}
+
+// TestHash changes one field after the other: a field that is added to a
+// scenario is in its hash unless this test says that it shapes nothing.
+func TestHash(t *testing.T) {
+	s := parse(t, "f", everything)
+	s.Target.AuthPath = "https://auth.pingone.eu"
+	before, changes := s.Hash(), 0
+	var change func(path string, v reflect.Value)
+	changed := func(path string) {
+		changes++
+		if same := s.Hash() == before; same != shapesNothing(path) {
+			t.Errorf("%s: the hash stays the same: %v", path, same)
+		}
+	}
+	change = func(path string, v reflect.Value) {
+		switch v.Kind() {
+		case reflect.Pointer:
+			change(path, v.Elem())
+		case reflect.Struct:
+			if secret, ok := v.Addr().Interface().(*scenario.Secret); ok {
+				old := *secret
+				*secret = scenario.NewSecret("other")
+				changed(path)
+				*secret = old
+				return
+			}
+			for i := range v.NumField() {
+				change(path+"."+v.Type().Field(i).Name, v.Field(i))
+			}
+		case reflect.Slice:
+			for i := range v.Len() {
+				change(path+"[]", v.Index(i))
+			}
+			old := reflect.ValueOf(v.Interface())
+			v.Set(reflect.Append(v.Slice3(0, v.Len(), v.Len()), reflect.Zero(v.Type().Elem())))
+			if !shapesNothing(path) {
+				changed(path)
+			}
+			v.Set(old)
+		case reflect.Map:
+			v.SetMapIndex(reflect.ValueOf("other"), reflect.ValueOf("x"))
+			changed(path)
+			v.SetMapIndex(reflect.ValueOf("other"), reflect.Value{})
+		default:
+			old := reflect.New(v.Type()).Elem()
+			old.Set(v)
+			if v.Kind() == reflect.String {
+				v.SetString(v.String() + "x")
+			} else if v.Kind() == reflect.Bool {
+				v.SetBool(!v.Bool())
+			} else if v.CanInt() {
+				v.SetInt(v.Int() + 1)
+			} else if v.CanUint() {
+				v.SetUint(v.Uint() + 1)
+			} else {
+				v.SetFloat(v.Float() + 1)
+			}
+			changed(path)
+			v.Set(old)
+		}
+	}
+	change("", reflect.ValueOf(s).Elem())
+	if changes < 60 {
+		t.Errorf("only %d fields were changed", changes)
+	}
+	if s.Hash() != before {
+		t.Error("the scenario was not put back")
+	}
+}
+
+// TestHashOfWriting compares two ways to write the same.
+func TestHashOfWriting(t *testing.T) {
+	a := parse(t, "a", whole("thresholds: {errorRate: 0.1%, response: {p95: 1s}}\n"))
+	b := parse(t, "b", whole("description: other\nthresholds: {errorRate: 0.001, response: {p95: 1000ms}}\n"))
+	if a.Hash() != b.Hash() {
+		t.Error("limits that are written in another way give another hash")
+	}
+	if len(a.Hash()) != 64 {
+		t.Errorf("the hash is %q", a.Hash())
+	}
+}

@@ -1,0 +1,133 @@
+package scenario
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+)
+
+// limits are the thresholds of a file: those of the whole run in the file's
+// order with the defaults after them, and those of groups.
+type limits struct {
+	whole  []Threshold
+	groups []entry[[]Threshold]
+}
+
+var limitsForm = mapping(nil, append(
+	within(func(l *limits) *[]Threshold { return &l.whole }, limitKeys("0%", "0%", "99%")),
+	key("groups", dictionary("a mapping", "of groups to their thresholds", "", anyGroup, mapping(nil, limitKeys("", "", ""))),
+		func(l *limits, v []entry[[]Threshold]) { l.groups = v },
+		"Thresholds of single groups, by their names."),
+))
+
+// anyGroup leaves names to [checkScenario], which knows the groups.
+func anyGroup(string) *flaw { return nil }
+
+// limitKeys are the keys of a block of thresholds, with these defaults.
+func limitKeys(errorRate, violationRate, achievedRate string) []field[[]Threshold] {
+	return []field[[]Threshold]{
+		timeKey("response", Response, "Limits of the response time (last byte − intended time), such as {p95: 300ms}."),
+		timeKey("service", Service, "Limits of the service time (last byte − actual send), such as {p99: 500ms}."),
+		shareKey("errorRate", ErrorRate, "The most requests with no answer, or with an answer other than expected.").or(errorRate),
+		shareKey("violationRate", ViolationRate, "The most answers that break the contract.").or(violationRate),
+		shareKey("achievedRate", AchievedRate, "The least achieved rate, as a share of the planned one.").or(achievedRate),
+	}
+}
+
+// limit is a number with the text that it was written as.
+type limit struct {
+	value   float64
+	written string
+}
+
+var shareLimit = unitText("a share", shareDetail, reference("share"), func(text string) (limit, *flaw) {
+	s, f := parseShare(text)
+	return limit{s, text}, f
+})
+
+var timeLimit = unitText("a duration", "such as 300ms", reference("duration"), func(text string) (limit, *flaw) {
+	d, f := parseDuration(text)
+	if f == nil && d == 0 {
+		f = &flaw{reason: "is zero"}
+	}
+	return limit{d.Seconds(), text}, f
+})
+
+func shareKey(name string, m Metric, doc string) field[[]Threshold] {
+	return key(name, shareLimit, func(ts *[]Threshold, l limit) {
+		*ts = append(*ts, Threshold{Metric: m, Limit: l.value, Written: l.written})
+	}, doc)
+}
+
+func timeKey(name string, m Metric, doc string) field[[]Threshold] {
+	stats := dictionary("a mapping", "such as {p95: 300ms}", "^(?:min|mean|max|"+quantilePattern+")$", checkStat, timeLimit)
+	return key(name, stats, func(ts *[]Threshold, stats []entry[limit]) {
+		for _, s := range stats {
+			quantile, _ := parseQuantile(s.name)
+			*ts = append(*ts, Threshold{Metric: m, Stat: s.name, Quantile: quantile, Limit: s.value.value, Written: s.value.written})
+		}
+	}, doc)
+}
+
+const quantilePattern = `p[0-9]{1,3}(?:\.[0-9]{1,6})?`
+
+var quantileText = regexp.MustCompile("^" + quantilePattern + "$")
+
+func checkStat(name string) *flaw {
+	if slices.Contains([]string{"min", "mean", "max"}, name) {
+		return nil
+	}
+	_, f := parseQuantile(name)
+	return f
+}
+
+// parseQuantile reads a percentile such as p99.9.
+func parseQuantile(name string) (float64, *flaw) {
+	const remedy = "write min, mean, max or a percentile such as p99.9"
+	if !quantileText.MatchString(name) {
+		return 0, &flaw{"is not a statistic", remedy}
+	}
+	q, err := strconv.ParseFloat(name[1:], 64)
+	if err != nil || q <= 0 || q > 100 {
+		return 0, &flaw{"is not a percentile above 0 and up to 100", remedy}
+	}
+	return q, nil
+}
+
+// ordered puts the thresholds of the groups behind those of the whole run, in
+// the order of the groups.
+func (l limits) ordered(groups []Group) []Threshold {
+	all := l.whole
+	for _, g := range groups {
+		for _, e := range l.groups {
+			for _, t := range e.value {
+				if e.name == g.Name {
+					t.Group = g.Name
+					all = append(all, t)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// checkLimitGroups refuses thresholds of groups that are not there.
+func checkLimitGroups(d *decoder, n *node, s *draft) {
+	var names, written []string
+	for i, g := range s.Groups {
+		names = append(names, g.Name)
+		if name := n.get("users").entries[i].get("name"); name != nil && !hasVariable(name.text) {
+			written = append(written, g.Name)
+		}
+	}
+	if len(names) == 0 || slices.Contains(names, "") {
+		return // a problem that was noted may be why
+	}
+	for _, e := range s.limits.groups {
+		if !slices.Contains(names, e.name) {
+			remedy, _ := suggestion(e.name, written)
+			d.failKey(n.get("thresholds").get("groups").get(e.name), fmt.Sprintf("thresholds of an unknown group %q", clip(e.name)), remedy)
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package scenario_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"gopkg.in/yaml.v3"
+
+	"mfaload/scenario"
+)
+
+func compileSchema(t testing.TB) *jsonschema.Schema {
+	t.Helper()
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(scenario.Schema()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("scenario.json", document); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := c.Compile("scenario.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+// asJSON is a YAML text as an editor's schema validator sees it.
+func asJSON(text string) (any, error) {
+	var root yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &root); err != nil {
+		return nil, err
+	}
+	untime(&root)
+	var value any
+	if err := root.Decode(&value); err != nil {
+		return nil, err
+	}
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	return jsonschema.UnmarshalJSON(bytes.NewReader(encoded))
+}
+
+// untime makes dates text again, as YAML 1.2 has them.
+func untime(n *yaml.Node) {
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!timestamp" {
+		n.Tag = "!!str"
+	}
+	for _, child := range n.Content {
+		untime(child)
+	}
+}
+
+// TestSchemaTakes holds the schema to take what the decoder takes.
+func TestSchemaTakes(t *testing.T) {
+	schema := compileSchema(t)
+	files := map[string]string{"design": design}
+	for _, g := range good {
+		files[g.name] = whole(g.yaml)
+	}
+	ready, _ := filepath.Glob("../scenarios/*.yaml")
+	for _, file := range ready {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[file] = string(data)
+	}
+	for name, text := range files {
+		parse(t, name, text)
+		value, err := asJSON(text)
+		if err == nil {
+			err = schema.Validate(value)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// beyondSchema are mistakes that no schema of single values can see: what
+// numbers mean, and what several values mean together.
+var beyondSchema = map[string]bool{
+	"keys/name-long": true,
+	"target/neither": true, "target/null": true, "target/both": true, "target/incomplete": true, "target/not-agreed": true,
+	"target/agreed-but-plain": true, "target/not-loopback-either": true, "target/looks-like-loopback": true, "target/variable-host": true,
+	"target/garbage": true, "target/port": true, "target/empty-port": true, "target/zone": true, "target/umlaut": true,
+	"target/token-reference": true, "target/token-colon": true, "target/token-asterisk": true,
+	"target/timeout-zero": true, "target/timeout-long": true, "target/timeout-overflow": true,
+	"users/id-twice-in-group": true, "users/id-twice-in-scenario": true, "users/name-twice": true,
+	"users/weight-hex": true, "users/expect-status-mistyped": true,
+	"users/expect-status-with-error-status": true, "users/expect-status-with-two": true, "users/expect-error-with-201": true,
+	"users/expect-error-alone": true, "users/expect-error-alone-two": true, "users/expect-error-alone-unknown": true,
+	"users/expect-error-mistyped": true, "users/request-number": true, "users/request-missing-variable": true,
+	"load/drain-long": true, "load/warmup-sends-nothing": true, "load/rate-high": true, "load/rate-high-minutes": true,
+	"load/rate-digits": true, "load/rate-and-ramp": true, "load/ramp-without-to": true, "load/ramp-without-from": true,
+	"load/no-rate": true, "load/duration-zero": true, "load/duration-fine": true, "load/duration-overflow": true,
+	"load/nothing-is-sent": true, "load/less-than-one-is-sent": true, "load/too-long": true,
+	"thresholds/p0": true, "thresholds/p100.1": true, "thresholds/duration-zero": true, "thresholds/share-above-100": true,
+	"thresholds/share-exponent": true,
+	"thresholds/group":          true, "thresholds/group-far": true,
+	"yaml/merge-key": true, "yaml/tag": true,
+	"simulator/latency-order": true, "simulator/latency-median": true, "simulator/latency-long": true, "simulator/latency-open": true,
+	"simulator/stall-endless": true, "simulator/stall-zero": true, "simulator/limit-zero": true, "simulator/limit-retry-after": true,
+	"simulator/users-twice": true, "simulator/status-and-http-status": true, "simulator/error-alone": true, "simulator/fault-share-zero": true,
+}
+
+// TestSchemaRefuses holds the schema to refuse every mistake that it can see.
+func TestSchemaRefuses(t *testing.T) {
+	schema := compileSchema(t)
+	for _, file := range archives(t) {
+		subject := strings.TrimSuffix(filepath.Base(file), ".txtar")
+		for _, m := range mistakes(t, file) {
+			value, err := asJSON(string(complete([]byte(m.yaml))))
+			if err != nil || subject == "env" {
+				continue // what is no JSON no schema sees, nor values of variables
+			}
+			id := subject + "/" + m.name
+			if taken := schema.Validate(value) == nil; taken != beyondSchema[id] {
+				t.Errorf("%s: taken: %v", id, taken)
+			}
+		}
+	}
+}
+
+// TestSchemaDescribes holds every key to have a sentence, and defaults to be
+// valid.
+func TestSchemaDescribes(t *testing.T) {
+	var schema map[string]any
+	if err := json.Unmarshal(scenario.Schema(), &schema); err != nil {
+		t.Fatal(err)
+	}
+	keys := 0
+	var walk func(path string, at any)
+	walk = func(path string, at any) {
+		switch at := at.(type) {
+		case map[string]any:
+			if properties, ok := at["properties"].(map[string]any); ok {
+				for key, p := range properties {
+					property, _ := p.(map[string]any)
+					keys++
+					if d, _ := property["description"].(string); p != false && !strings.HasSuffix(d, ".") && !strings.HasSuffix(d, "}.") {
+						t.Errorf("%s.%s: description %q", path, key, d)
+					}
+				}
+			}
+			for key, child := range at {
+				walk(path+"."+key, child)
+			}
+		case []any:
+			for _, child := range at {
+				walk(path, child)
+			}
+		}
+	}
+	walk("", schema)
+	if keys < 50 {
+		t.Errorf("only %d keys were looked at", keys)
+	}
+	load := schema["properties"].(map[string]any)["load"].(map[string]any)["properties"].(map[string]any)
+	if got := load["workers"].(map[string]any)["default"]; got != 64.0 {
+		t.Errorf("the default of workers is %v", got)
+	}
+	if got := load["drain"].(map[string]any)["default"]; got != "10s" {
+		t.Errorf("the default of drain is %v", got)
+	}
+}

@@ -1,0 +1,116 @@
+package scenario
+
+import (
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+const exampleAuthPath = "https://auth.pingone.eu"
+
+var authPathText = textual("the scheme and host", "such as "+exampleAuthPath, `[Hh][Tt][Tt][Pp][Ss]?://[^/?#@\s]+/?`, parseAuthPath)
+
+var hostName = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$`)
+
+// parseAuthPath checks a URL of just a scheme and a host, and returns it in
+// lower case without a slash at the end.
+func parseAuthPath(text string) (string, *flaw) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "", &flaw{reason: "is not a URL"}
+	}
+	scheme, host, port := strings.ToLower(u.Scheme), strings.ToLower(u.Hostname()), u.Port()
+	remedy := "write only the scheme and host, such as " + exampleAuthPath
+	number, err := strconv.ParseUint(port, 10, 16)
+	switch {
+	case scheme != "https" && scheme != "http":
+		return "", &flaw{reason: "does not start with https://"}
+	case u.User != nil:
+		return "", &flaw{"has a user name", remedy}
+	case strings.ContainsAny(text, "?#"):
+		return "", &flaw{"has a query or a fragment", remedy}
+	case u.Path != "" && u.Path != "/":
+		return "", &flaw{"has a path", remedy + ": the paths are added"}
+	case !isHost(host):
+		return "", &flaw{reason: "has no valid host"}
+	case port != "" && (err != nil || number == 0) || strings.HasSuffix(u.Host, ":"):
+		return "", &flaw{reason: "has no valid port"}
+	}
+	return scheme + "://" + strings.ToLower(u.Host), nil
+}
+
+func isHost(host string) bool {
+	if strings.Contains(host, ":") {
+		address, err := netip.ParseAddr(host)
+		return err == nil && address.Zone() == ""
+	}
+	return len(host) <= 253 && hostName.MatchString(host)
+}
+
+// isLoopback says whether a host is this machine whatever a resolver says.
+func isLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.Unmap().IsLoopback()
+}
+
+// maxToken is what the service takes for all headers of a request.
+const maxToken = 6 << 10
+
+var bearerFlaw = flaw{`starts with "Bearer "`, "leave the prefix out: it is added"}
+
+// tokenText is the access token: printable ASCII, as a header can hold it.
+var tokenText = func() form[Secret] {
+	f := textual("an access token", "such as ${PINGONE_ACCESS_TOKEN}", "", parseToken)
+	f.schema["pattern"] = orVariable(`[!-~]+`)
+	return f
+}()
+
+func parseToken(text string) (Secret, *flaw) {
+	switch {
+	case text == "":
+		return Secret{}, &flaw{reason: "is empty"}
+	case len(text) >= 7 && strings.EqualFold(text[:7], "bearer "):
+		return Secret{}, &bearerFlaw
+	case strings.ContainsFunc(text, func(r rune) bool { return r < '!' || r > '~' }):
+		return Secret{}, &flaw{reason: "has a space or a character that is not printable ASCII"}
+	case len(text) > maxToken:
+		return Secret{}, &flaw{reason: "is longer than the headers that the service takes, 6 KB"}
+	}
+	return NewSecret(text), nil
+}
+
+func checkTarget(d *decoder, n *node, t *Target) {
+	simulator, authPath := n.get("simulator"), n.get("authPath")
+	switch {
+	case simulator != nil && authPath != nil:
+		d.failKey(simulator, "both authPath and simulator are in target", "remove one of them")
+	case simulator != nil:
+		if t.EnvID == "" {
+			t.EnvID = simulatedEnvID
+		}
+	case authPath != nil:
+		d.missing(n, "envID", idText.want())
+		d.missing(n, "accessToken", tokenText.want())
+		checkHost(d, n, t)
+	case n.lacks("authPath") && n.lacks("simulator"):
+		d.fail(n, "neither authPath nor simulator is in target", "add authPath: "+exampleAuthPath+", or simulator: {} for the embedded simulator")
+	}
+}
+
+// checkHost protects strangers' hosts and the token.
+func checkHost(d *decoder, n *node, t *Target) {
+	u, err := url.Parse(t.AuthPath)
+	if err != nil || !n.sound("authPath") || isLoopback(u.Hostname()) {
+		return
+	}
+	authPath := n.get("authPath")
+	if u.Scheme == "http" {
+		d.fail(authPath, d.label(authPath)+": "+authPath.shown()+" would send the token unencrypted", "write https://")
+	}
+	if agreed := n.get("ownerAgreed"); !t.OwnerAgreed && (agreed == nil || !agreed.bad) {
+		d.fail(authPath, d.label(authPath)+": "+authPath.shown()+" is not this machine, and its owner's consent is not confirmed",
+			"ask first: PingOne wants a support case opened before a load test, and real e-mails, SMS, calls and pushes may go out; then write ownerAgreed: true")
+	}
+}

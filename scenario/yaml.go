@@ -1,0 +1,147 @@
+package scenario
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Limits of a file, so that no text takes long to read.
+const (
+	maxFile   = 16 << 20 // bytes
+	maxNodes  = 5e5      // values, those behind aliases counted each time
+	maxAlias  = 1e5      // values behind aliases
+	maxDepth  = 64       // mappings and lists within one another
+	maxSearch = 1 << 20  // bytes of a file in which a syntax error is searched for
+)
+
+// load reads the one document of a file. It returns nil if there is none to
+// look into.
+func (d *decoder) load(data []byte) *node {
+	if len(data) > maxFile {
+		d.failAt(1, 1, fmt.Sprintf("the file has more than %d MiB", maxFile>>20), "split the users over several scenarios")
+		return nil
+	}
+	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
+	if line, column, ok := invalidUTF8(data); ok {
+		d.failAt(line, column, "the file is not UTF-8", "save it as UTF-8")
+		return nil
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var first, second yaml.Node
+	if err := decoder.Decode(&first); errors.Is(err, io.EOF) || err == nil && isEmpty(&first) {
+		d.failAt(1, 1, "the file is empty", "write a scenario: 'mfaload schema' describes the keys")
+		return nil
+	} else if err != nil {
+		d.syntax(data, err)
+		return nil
+	}
+	root := d.build(first.Content[0], nil, "", 0)
+	if d.halted {
+		return nil
+	}
+	if err := decoder.Decode(&second); err == nil {
+		d.failAt(second.Line, second.Column, "a second YAML document starts here", "keep one document in a file")
+	} else if !errors.Is(err, io.EOF) {
+		d.syntax(data, err)
+	}
+	return root
+}
+
+func isEmpty(document *yaml.Node) bool {
+	return len(document.Content) == 0 || document.Content[0].Kind == yaml.ScalarNode && document.Content[0].Value == ""
+}
+
+// invalidUTF8 finds the first byte that is no UTF-8.
+func invalidUTF8(data []byte) (line, column int, found bool) {
+	if utf8.Valid(data) {
+		return 0, 0, false
+	}
+	line, column = 1, 1
+	for {
+		r, size := utf8.DecodeRune(data)
+		switch {
+		case r == utf8.RuneError && size <= 1:
+			return line, column, true
+		case r == '\n':
+			line, column = line+1, 1
+		default:
+			column++
+		}
+		data = data[size:]
+	}
+}
+
+// remedies are what can be done about messages of the YAML library.
+var remedies = []struct{ message, remedy string }{
+	{"mapping values are not allowed", "put a text that holds ': ' in quotes, or mend the indentation"},
+	{"did not find expected key", "mend the indentation, or a quote or bracket before it"},
+	{"did not find expected '-'", "indent the list's items alike, each with '- ' in front"},
+	{"could not find expected ':'", "write a ':' and a space after the key"},
+	{"did not find expected ',' or", "put a comma between the entries, and close the bracket"},
+	{"found unexpected end of stream", "close the quote"},
+	{"cannot start any token", "put a text that starts with a special character in quotes"},
+	{"tab", "indent with spaces"},
+	{"unknown anchor", "define it before with &, or put a text that starts with * in quotes"},
+	{"control characters", "remove the character that can't be printed"},
+	{"escape", "double the backslash, or use single quotes"},
+}
+
+var (
+	yamlPlace  = regexp.MustCompile(`^(?:yaml: )?(?:line ([0-9]+): )?`)
+	yamlQuoted = regexp.MustCompile(`unknown anchor '.*' referenced`)
+)
+
+// syntax reports an error of the YAML library. Its messages hold no text of
+// the file but the names of anchors, which are left out: a token that starts
+// with an asterisk looks like one.
+func (d *decoder) syntax(data []byte, err error) {
+	message := strings.ReplaceAll(err.Error(), "\n", " ")
+	place := yamlPlace.FindStringSubmatch(message)
+	message = yamlQuoted.ReplaceAllString(message[len(place[0]):], "unknown anchor")
+	line, _ := strconv.Atoi(place[1])
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	if len(data) <= maxSearch {
+		line = brokenLine(lines, yamlPlace.ReplaceAllString(err.Error(), ""))
+	}
+	line = min(max(line, 1), len(lines))
+	text := string(lines[line-1])
+	indent := text[:len(text)-len(strings.TrimLeft(text, " \t"))]
+	column, remedy := len(indent)+1, "mend the YAML there"
+	for _, r := range remedies {
+		if strings.Contains(message, r.message) {
+			remedy = r.remedy
+			break
+		}
+	}
+	if strings.Contains(text, "${") && strings.Contains(message, "expected") {
+		remedy = "put ${VAR} in quotes where it stands in braces or brackets"
+	}
+	if tab := strings.IndexByte(indent, '\t'); tab >= 0 {
+		column, remedy = tab+1, "indent with spaces, not with tabs"
+	}
+	d.failAt(line, column, "not YAML: "+message, remedy)
+}
+
+// brokenLine finds the line up to which a text must be read to get a message.
+// The line that the library gives is that of the mapping or list around it,
+// and one off.
+func brokenLine(lines [][]byte, message string) int {
+	return 1 + sort.Search(len(lines)-1, func(i int) bool {
+		decoder := yaml.NewDecoder(bytes.NewReader(bytes.Join(lines[:i+1], nil)))
+		for {
+			var ignored yaml.Node
+			if err := decoder.Decode(&ignored); err != nil {
+				return yamlPlace.ReplaceAllString(err.Error(), "") == message
+			}
+		}
+	})
+}
