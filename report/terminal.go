@@ -221,7 +221,7 @@ func (p *page) coverage(r *Report) {
 func (p *page) generator(r *Report) {
 	g := r.Generator
 	p.title("mfaload itself")
-	p.line(fmt.Sprintf("  own lateness p99 %s ms; CPU %s s on %d cores; memory %s MB; at most %d of %d workers in flight",
+	p.wrap("  ", fmt.Sprintf("own lateness p99 %s ms; CPU %s s on %d cores; memory %s MB; at most %d of %d workers in flight",
 		digits3(g.OwnLateness.P99), digits3(g.CPU), g.Cores, digits3(g.PeakRSS), g.BusyWorkersMax, g.Workers))
 }
 

@@ -1,0 +1,291 @@
+package simulator_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mfaload/simulator"
+)
+
+const (
+	env  = "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"
+	user = "788d4931-6936-43f2-82ff-178f5762298a"
+	path = "/" + env + "/deviceAuthentications"
+)
+
+func newSimulator(t testing.TB, c simulator.Config) *simulator.Simulator {
+	t.Helper()
+	c.EnvID = env
+	if c.Users == nil {
+		c.Users = []simulator.User{{ID: user, Devices: []string{"EMAIL"}}}
+	}
+	s, err := simulator.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// post sends a body and changes the request before.
+func post(s http.Handler, body string, change func(*http.Request)) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("POST", "http://127.0.0.1:8080"+path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer token")
+	if change != nil {
+		change(r)
+	}
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	return w
+}
+
+func forUser(id string) string { return `{"user":{"id":"` + id + `"}}` }
+
+func TestRefusals(t *testing.T) {
+	set := func(name, value string) func(*http.Request) {
+		return func(r *http.Request) { r.Header.Set(name, value) }
+	}
+	url := func(method, path string) func(*http.Request) {
+		return func(r *http.Request) { r.Method, r.URL.Path = method, path }
+	}
+	for _, test := range []struct {
+		name, body string
+		change     func(*http.Request)
+		status     int
+		want       string // "code detail target"
+	}{
+		{"no token", forUser(user), func(r *http.Request) { r.Header.Del("Authorization") }, 401, "ACCESS_FAILED INVALID_TOKEN "},
+		{"another scheme", forUser(user), set("Authorization", "Basic dTpw"), 401, "ACCESS_FAILED INVALID_TOKEN "},
+		{"another token", forUser(user), set("Authorization", "Bearer other"), 401, "ACCESS_FAILED INVALID_TOKEN "},
+		{"an empty token", forUser(user), set("Authorization", "Bearer "), 401, "ACCESS_FAILED INVALID_TOKEN "},
+		{"another environment", forUser(user), url("POST", "/11111111-2222-3333-4444-555555555555/deviceAuthentications"), 403, "ACCESS_FAILED INSUFFICIENT_PERMISSIONS "},
+		{"another content type", forUser(user), set("Content-Type", "text/plain"), 415, "INVALID_REQUEST  "},
+		{"no JSON", `{"user"`, nil, 400, "INVALID_REQUEST  "},
+		{"no body", ``, nil, 400, "INVALID_REQUEST  "},
+		{"a huge body", `"` + strings.Repeat("x", 1<<17) + `"`, nil, 400, "INVALID_REQUEST  "},
+		{"no user", `{}`, nil, 400, "INVALID_DATA REQUIRED_VALUE user.id"},
+		{"no ID", `{"user":{}}`, nil, 400, "INVALID_DATA REQUIRED_VALUE user.id"},
+		{"null", `{"user":{"id":null}}`, nil, 400, "INVALID_DATA REQUIRED_VALUE user.id"},
+		{"a number", `{"user":{"id":5}}`, nil, 400, "INVALID_DATA INVALID_VALUE user.id"},
+		{"no ID form", `{"user":{"id":"5"}}`, nil, 400, "INVALID_DATA INVALID_VALUE user.id"},
+		{"a user of the wrong type", `{"user":5}`, nil, 400, "INVALID_DATA INVALID_VALUE "},
+		{"a bad policy", `{"user":{"id":"` + user + `"},"policy":{"id":"x"}}`, nil, 400, "INVALID_DATA INVALID_VALUE policy.id"},
+		{"unknown user", forUser("00000000-0000-0000-0000-000000000000"), nil, 404, "NOT_FOUND  "},
+		{"another path", forUser(user), url("POST", "/x"), 404, "NOT_FOUND  "},
+		{"another method", forUser(user), url("PUT", path), 405, "INVALID_REQUEST  "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := post(newSimulator(t, simulator.Config{AccessToken: "token"}), test.body, test.change)
+			var body struct {
+				Code    string
+				Message string
+				Details []struct{ Code, Message, Target string }
+			}
+			if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
+				t.Fatalf("%v: %s", err, w.Body)
+			}
+			got := body.Code + "  "
+			if len(body.Details) > 0 {
+				got = body.Code + " " + body.Details[0].Code + " " + body.Details[0].Target
+			}
+			if w.Code != test.status || got != test.want || body.Message == "" {
+				t.Errorf("%d %q, want %d %q", w.Code, got, test.status, test.want)
+			}
+			if w.Header().Get("Correlation-Id") == "" {
+				t.Error("no correlation ID")
+			}
+		})
+	}
+}
+
+func TestReadBack(t *testing.T) {
+	s := newSimulator(t, simulator.Config{})
+	w := post(s, forUser(user), nil)
+	var body struct{ ID string }
+	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
+		t.Fatal(err)
+	}
+	read := post(s, "", func(r *http.Request) { r.Method, r.URL.Path = "GET", path+"/"+body.ID })
+	if read.Code != 200 || read.Body.String() != w.Body.String() {
+		t.Errorf("%d: %s", read.Code, read.Body)
+	}
+	none := post(s, "", func(r *http.Request) { r.Method, r.URL.Path = "GET", path+"/"+user })
+	if none.Code != 404 {
+		t.Errorf("an unknown transaction: %d", none.Code)
+	}
+	if stats := s.Stats(); stats.Received != 1 || stats.Statuses[201] != 1 {
+		t.Errorf("reads are counted as initializations: %+v", stats)
+	}
+}
+
+func TestStalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSimulator(t, simulator.Config{Stalls: []simulator.Stall{{Every: 3 * time.Second, For: time.Second}}})
+		start := time.Now()
+		for _, test := range []struct{ at, took time.Duration }{
+			{0, 0}, {2999, 0}, {3000, 1000}, {4100, 0}, {6250, 750}, {7000, 0}, {9999, 1},
+		} {
+			time.Sleep(test.at*time.Millisecond - time.Since(start))
+			before := time.Now()
+			post(s, forUser(user), nil)
+			if took := time.Since(before); took != test.took*time.Millisecond {
+				t.Errorf("at %d ms an answer took %v, want %d ms", test.at, took, test.took)
+			}
+		}
+	})
+}
+
+func TestLatencies(t *testing.T) {
+	for _, test := range []struct {
+		latency  simulator.Latency
+		p50, p99 time.Duration
+	}{
+		{simulator.Latency{Kind: "constant", A: 50 * time.Millisecond}, 50 * time.Millisecond, 50 * time.Millisecond},
+		{simulator.Latency{Kind: "normal", A: 100 * time.Millisecond, B: 10 * time.Millisecond}, 100 * time.Millisecond, 123263479},
+		{simulator.Latency{Kind: "lognormal", A: 80 * time.Millisecond, B: 250 * time.Millisecond}, 80 * time.Millisecond, 250 * time.Millisecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSimulator(t, simulator.Config{Latency: test.latency, Seed: 1})
+			var took []time.Duration
+			for range 10_000 {
+				before := time.Now()
+				post(s, forUser(user), nil)
+				took = append(took, time.Since(before))
+			}
+			slices.Sort(took)
+			for p, want := range map[int]time.Duration{50: test.p50, 99: test.p99} {
+				if got := took[len(took)*p/100]; math.Abs(float64(got-want)) > 0.06*float64(want) {
+					t.Errorf("%s: p%d = %v, want %v", test.latency.Kind, p, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestRateLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSimulator(t, simulator.Config{Limit: &simulator.Limit{Rate: 10, Burst: 5, RetryAfter: 2 * time.Second}})
+		for range 100 { // 20/s for 5 s
+			w := post(s, forUser(user), nil)
+			if w.Code == 429 && w.Header().Get("Retry-After") != "2" {
+				t.Errorf("Retry-After %q", w.Header().Get("Retry-After"))
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		// The burst, and 10/s for the 4.95 s between the first and the last.
+		if n := s.Stats().Statuses[201]; n != 54 {
+			t.Errorf("%d of 100 were answered, want 54", n)
+		}
+	})
+}
+
+func TestGivesUpWithTheClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSimulator(t, simulator.Config{Latency: simulator.Latency{Kind: "constant", A: time.Hour}})
+		ctx := t.Context()
+		before := time.Now()
+		post(s, forUser(user), func(r *http.Request) {
+			c, cancel := context.WithTimeout(ctx, time.Second)
+			t.Cleanup(cancel)
+			*r = *r.WithContext(c)
+		})
+		if took := time.Since(before); took != time.Second {
+			t.Errorf("took %v", took)
+		}
+		if stats := s.Stats(); stats.Statuses[0] != 1 || stats.Received != 1 {
+			t.Errorf("%+v", stats)
+		}
+	})
+}
+
+func TestIsSafeForManyClients(t *testing.T) {
+	var faults []simulator.Fault
+	for _, f := range simulator.Faults() {
+		if !strings.HasPrefix(f.Name, "conn.") && f.Name != "answer.slow" {
+			faults = append(faults, simulator.Fault{Name: f.Name, Share: 0.1})
+		}
+	}
+	s := newSimulator(t, simulator.Config{Faults: faults})
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 200 {
+				post(s, forUser(user), nil)
+			}
+		})
+	}
+	wg.Wait()
+	stats, total := s.Stats(), uint64(0)
+	for _, n := range stats.Statuses {
+		total += n
+	}
+	if stats.Received != 1600 || total != 1600 {
+		t.Errorf("%+v", stats)
+	}
+}
+
+func TestBadConfigurations(t *testing.T) {
+	for want, c := range map[string]simulator.Config{
+		`unknown fault "echo.usr": use one of`:               {Faults: []simulator.Fault{{Name: "echo.usr", Share: 1}}},
+		"fault echo.user: the share 2 is not above 0":        {Faults: []simulator.Fault{{Name: "echo.user", Share: 2}}},
+		"fault echo.user: the share NaN is not":              {Faults: []simulator.Fault{{Name: "echo.user", Share: math.NaN()}}},
+		`user x: unknown device type "FAX": use one of`:      {Users: []simulator.User{{ID: "x", Devices: []string{"FAX"}}}},
+		`user x: "LOST" is no documented status: use one of`: {Users: []simulator.User{{ID: "x", Status: "LOST"}}},
+	} {
+		if _, err := simulator.New(c); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+func TestDevicesAreStable(t *testing.T) {
+	bodies := map[string]bool{}
+	for range 2 {
+		w := post(newSimulator(t, simulator.Config{Seed: 1}), forUser(user), nil)
+		var body struct {
+			Embedded json.RawMessage `json:"_embedded"`
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
+			t.Fatal(err)
+		}
+		bodies[string(body.Embedded)] = true
+	}
+	if len(bodies) != 1 {
+		t.Errorf("the same user has other devices on the next start: %v", bodies)
+	}
+}
+
+// Whatever a request holds, there is an answer, with a correlation ID.
+func FuzzRequest(f *testing.F) {
+	for _, body := range []string{forUser(user), `{}`, `{"user":{"id":5}}`, `{"user":{"id":"` + user + `"},"selectedDevice":{"oneTime":{"type":"SMS","phone":"1"}}}`,
+		`{"user":{"id":"` + user + `"},"selectedDevice":{"oneTime":{"type":"EMAIL","email":"@"}}}`, `{"user":{"id":"` + user + `"},"selectedDevice":null,"policy":{"id":""}}`} {
+		f.Add(body, "application/json")
+	}
+	s := newSimulator(f, simulator.Config{})
+	f.Fuzz(func(t *testing.T, body, contentType string) {
+		w := post(s, body, func(r *http.Request) { r.Header.Set("Content-Type", contentType) })
+		if w.Code < 200 || w.Header().Get("Correlation-Id") == "" || !json.Valid(w.Body.Bytes()) {
+			t.Errorf("%d %v %q", w.Code, w.Header(), w.Body)
+		}
+	})
+}
+
+func BenchmarkSimulator(b *testing.B) {
+	s := newSimulator(b, simulator.Config{})
+	b.ReportAllocs()
+	for b.Loop() {
+		if w := post(s, forUser(user), nil); w.Code != 201 {
+			b.Fatal(fmt.Sprint(w.Code))
+		}
+	}
+}
