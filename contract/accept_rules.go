@@ -11,7 +11,7 @@ import (
 // fingerprint of what is wrong, or unsure.
 func (a *acceptor) accept(r *run, s *scan) verdict {
 	ex := r.ex
-	if ex.Cut || len(ex.Framing) > 0 {
+	if ex.Cut || len(ex.Framing) > 0 || ex.encoded() {
 		return unsure
 	}
 	s.start(a, ex.Body)
@@ -69,6 +69,8 @@ func (s *scan) header(r *run, ru *rule) bool {
 	value, count := r.ex.Header.Get(ru.header)
 	holds := true
 	switch ru.word {
+	case wordUnasked:
+		holds = count == 0
 	case wordOnce:
 		holds = count <= 1
 	case wordMediaType:

@@ -35,6 +35,8 @@ type Rule struct {
 	Level Level
 	// Description says what the rule demands, Source where that is said.
 	Description, Source string
+	// Example is an answer, or a part of one, that breaks the rule.
+	Example string
 }
 
 // Compile turns a document into a checker; levels are applied in order. An

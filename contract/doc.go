@@ -28,6 +28,7 @@
 // What a schema can't say stands in the list x-rules. A rule has these members:
 //
 //	rule, level, description, source   its name, its level (fail, note, off), its meaning, where it is said
+//	example                            an answer that breaks it
 //	on: [201, 4XX]                     the HTTP statuses it holds for; without it all
 //	at: /a/*/b                         its place, or a list of places; * is any item or member
 //	header: NAME                       its place where that is a header field
@@ -52,6 +53,7 @@
 //	newBody: true             (whole answer) no other answer of the run has the same body
 //	notAnothers: TEMPLATE     the string is that text, or at least not that of another request in flight
 //	inExchange: true          the UTC time lies between send and receipt, by the clock of the Date header
+//	unasked: true             (header) there is no such field
 //	once: true                (header) there is at most one such field
 //	mediaType: true           (header) it is one of the response's media types, in UTF-8
 //	secondsOrDate: true       (header) it is a number of seconds or an HTTP date

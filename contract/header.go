@@ -17,6 +17,8 @@ func (r *run) headerRule(ru *rule) {
 	}
 	holds := true
 	switch ru.word {
+	case wordUnasked:
+		holds = count == 0
 	case wordOnce:
 		holds = count <= 1
 	case wordMediaType:

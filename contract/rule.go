@@ -69,6 +69,9 @@ func (k *compiler) listRule(n *yaml.Node) {
 			*m.to = k.text(v, m.name)
 		}
 	}
+	if v := get(n, "example"); v != nil {
+		ru.Example = k.text(v, "example")
+	}
 	if v := k.member(n, "level"); v != nil {
 		level, err := ParseLevel(v.Value)
 		if err != nil {
@@ -124,7 +127,7 @@ func (k *compiler) keywordRule(keyword string) *rule {
 		return ru
 	}
 	ru := &rule{
-		Rule: Rule{shapePrefix + keyword, Fail, "the schema's keyword " + keyword + " holds", "JSON Schema 2020-12"},
+		Rule: Rule{Name: shapePrefix + keyword, Level: Fail, Description: "the schema's keyword " + keyword + " holds", Source: "JSON Schema 2020-12"},
 		word: wordKeyword,
 	}
 	k.addRule(ru)

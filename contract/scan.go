@@ -27,6 +27,7 @@ type scan struct {
 	secrets    []string
 	wrong      uint64 // fingerprint of the facts that are wrong
 	faults     int    // how many there are
+	values     int    // read so far
 	recognized bool   // the root has a member by which bodies are known
 	caring     bool   // unnamed members are reported
 	quiet      bool   // within a branch: nothing is captured or marked
@@ -47,7 +48,7 @@ func (s *scan) start(a *acceptor, body []byte) {
 	s.marks = a.always
 	s.captured = s.captured[:0]
 	s.unescape = s.unescape[:0]
-	s.wrong, s.faults, s.quiet, s.recognized = 0, 0, false, false
+	s.wrong, s.faults, s.values, s.quiet, s.recognized = 0, 0, 0, false, false
 	if cap(s.first) < a.captures {
 		s.first = make([]int32, a.captures)
 	}
@@ -87,7 +88,7 @@ func (s *scan) space() {
 
 // value reads one value, which begins at the position.
 func (s *scan) value(n *fastNode, place uint64, depth int) bool {
-	if s.i >= len(s.body) || depth > maxScanned {
+	if s.values++; s.i >= len(s.body) || depth > maxScanned || s.values > maxValues {
 		return false
 	}
 	began := s.i
@@ -175,7 +176,7 @@ func (s *scan) choose(c *choice, raw []byte) verdict {
 	fit := 0
 	for _, branch := range c.branches {
 		in := s.inner
-		in.body, in.i, in.faults, in.unescape = raw, 0, 0, in.unescape[:0]
+		in.body, in.i, in.faults, in.values, in.unescape = raw, 0, 0, 0, in.unescape[:0]
 		if !in.value(branch, 0, 1) {
 			return unsure
 		}

@@ -43,10 +43,15 @@ type textFault struct {
 type text struct {
 	value  any  // the first value; numbers as json.Number
 	whole  bool // value was read to its end
+	values int  // read so far
 	faults []textFault
 }
 
-var errTooDeep = errors.New("too deep")
+var errTooDeep, errTooMany = errors.New("too deep"), errors.New("too many values")
+
+// maxValues bounds the values of a body, and with them the time and memory that
+// a check takes. It is far above what any documented answer has.
+const maxValues = 20_000
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
@@ -69,6 +74,9 @@ func (r *run) read(body []byte, cut bool) {
 	switch {
 	case errors.Is(err, errTooDeep):
 		t.fault(textDepth, fmt.Sprintf("at most %d levels", r.contract.maxDepth), "more levels")
+		return
+	case errors.Is(err, errTooMany):
+		t.fault(textWhole, fmt.Sprintf("at most %d values", maxValues), "more values")
 		return
 	case err != nil:
 		t.fault(textJSON, "a JSON text", r.brokenText(body, err))
@@ -109,6 +117,9 @@ func (t *text) fault(kind textKind, expected, got string) {
 
 // readValue reads one value, depth levels deep.
 func (r *run) readValue(depth int) (any, error) {
+	if r.text.values++; r.text.values > maxValues {
+		return nil, errTooMany
+	}
 	tok, err := r.decoder.ReadToken()
 	if err != nil {
 		return nil, err

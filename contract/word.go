@@ -41,6 +41,7 @@ const (
 	wordNewBody
 	wordNotAnothers
 	wordInExchange
+	wordUnasked
 )
 
 // placeKind is the kind of place that a word looks at.
@@ -91,6 +92,7 @@ func wordSpecs() []wordSpec {
 		{"newBody", wordNewBody, placeAnswer, true, (*compiler).readFlag},
 		{"notAnothers", wordNotAnothers, placeBody, false, (*compiler).readTemplate},
 		{"inExchange", wordInExchange, placeBody, false, (*compiler).readFlag},
+		{"unasked", wordUnasked, placeHeader, false, (*compiler).readFlag},
 		{"once", wordOnce, placeHeader, false, (*compiler).readFlag},
 		{"mediaType", wordMediaType, placeHeader, false, (*compiler).readFlag},
 		{"secondsOrDate", wordSecondsOrDate, placeHeader, false, (*compiler).readFlag},
@@ -122,7 +124,7 @@ func wordNames() (names []string) {
 
 // ruleWords are all members that a rule may have.
 func ruleWords() []string {
-	return append([]string{"rule", "level", "description", "source", "on", "at", "header", "when", "required", "per"}, wordNames()...)
+	return append([]string{"rule", "level", "description", "source", "example", "on", "at", "header", "when", "required", "per"}, wordNames()...)
 }
 
 func (k *compiler) readFlag(_ *rule, n *yaml.Node) { k.isTrue(n, "the word") }

@@ -186,7 +186,7 @@ func TestEvaluated(t *testing.T) {
 // The names are fixed: people script against them.
 func TestRuleNames(t *testing.T) {
 	want := strings.Fields(`http.status http.length http.bodyless http.framing secret.token expect.refused
-		header.contentTypeOnce header.contentType header.correlationID header.retryAfter
+		header.contentTypeOnce header.contentType header.contentEncoding header.correlationID header.retryAfter
 		body.size body.bom body.json body.utf8 body.single body.names body.depth body.object error.body
 		shape.required shape.type id.form status.form status.known time.form time.precision time.order
 		echo.user echo.environment echo.policy links.self links.same links.status links.host
@@ -296,13 +296,13 @@ func TestLevelsOfTheContract(t *testing.T) {
 func TestBoundedReports(t *testing.T) {
 	c := compile(t)
 	a := email(t)
-	a.apply(t, set("/_embedded/devices", "["+strings.Repeat("1,", 200_000)+"1]"))
+	a.apply(t, set("/_embedded/devices", "["+strings.Repeat("1,", 9_000)+"1]"))
 	if n := len(c.Check(a.exchange(c), nil)); n != 100 {
 		t.Errorf("%d violations, want 100", n)
 	}
 	a = email(t)
 	a.body = []byte("{")
-	for i := range 20_000 {
+	for i := range 9_000 {
 		a.body = fmt.Appendf(a.body, `"a%c%c%c":1,`, 'a'+i%26, 'a'+i/26%26, 'a'+i/676)
 	}
 	a.body = append(a.body, `"z":1}`...)

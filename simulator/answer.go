@@ -13,6 +13,7 @@ type answer struct {
 	correlation string
 	retryAfter  string
 	location    string
+	encoding    string
 	link        []string // further header fields
 
 	// What a success is made of. Values are JSON texts, so that faults can put

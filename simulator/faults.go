@@ -10,6 +10,7 @@ var faults = map[string]fault{
 	}},
 	"header.contentType":     {"answers as text/html", jsonAnswer, func(_ *Simulator, a *answer) { a.contentType = []string{"text/html"} }},
 	"header.contentTypeOnce": {"sends two Content-Types", jsonAnswer, func(_ *Simulator, a *answer) { a.contentType = []string{"application/json", "application/json"} }},
+	"header.contentEncoding": {"says that the body is compressed", jsonAnswer, func(_ *Simulator, a *answer) { a.encoding = "gzip" }},
 	"header.correlationID":   {"leaves Correlation-Id out", anyAnswer, func(_ *Simulator, a *answer) { a.correlation = "" }},
 	"header.retryAfter": {"sends a Retry-After that is no time (429 and 503 only)",
 		func(a *answer) bool { return a.status == 429 || a.status == 503 }, func(_ *Simulator, a *answer) { a.retryAfter = "soon" }},

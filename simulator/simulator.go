@@ -369,6 +369,9 @@ func (s *Simulator) write(w http.ResponseWriter, a *answer, initializes bool) {
 	if a.location != "" {
 		h["Location"] = []string{a.location}
 	}
+	if a.encoding != "" {
+		h["Content-Encoding"] = []string{a.encoding}
+	}
 	if a.link != nil {
 		h["X-Debug"] = a.link
 	}
