@@ -6,7 +6,7 @@ LDFLAGS  := -X main.version=$(VERSION)
 TOOL     := $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 5s
 
-.PHONY: help build demo test check fuzz bench clean
+.PHONY: help build demo test check fuzz docs bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ fuzz: ## run every fuzz target for FUZZTIME (default 5s)
 	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
 	  done; \
 	done
+
+docs: build ## write the generated pages anew
+	./bin/mfaload contract --format markdown > docs/rules.md
 
 bench: ## run the benchmarks, peers beside ours
 	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -22,7 +22,7 @@ func (m *Measurement) check() error {
 		}
 	}
 	for _, v := range m.Violations {
-		if v == nil || v.InWarmup > v.Count {
+		if v == nil || v.InWarmup > v.Count || v.Explained > v.Count || len(v.Instances) == 0 {
 			return errors.New("a violation's counts do not add up")
 		}
 	}

@@ -77,7 +77,7 @@ func random(seed uint64, n int) []*measure.Observation {
 		case 1:
 			o.Violations = []measure.Violation{{Rule: "echo.user", Pointer: "/user/id", Fails: true, Got: fmt.Sprint(i)},
 				{Rule: "field.unknown", Pointer: "/new"}}
-			o.Example = func() measure.Example { return measure.Example{UserID: fmt.Sprint(i), At: intended} }
+			o.Example = func(bool) measure.Example { return measure.Example{UserID: fmt.Sprint(i), At: intended} }
 		}
 		all = append(all, o)
 	}
@@ -86,7 +86,7 @@ func random(seed uint64, n int) []*measure.Observation {
 
 func record(t *testing.T, all []*measure.Observation) *measure.Measurement {
 	t.Helper()
-	r := measure.NewRecorder(3, []string{"echo.user", "field.unknown"})
+	r := measure.NewRecorder(3, []string{"echo.user", "field.unknown"}, 0)
 	for i, o := range all {
 		r.Record(i, o)
 	}
@@ -147,7 +147,7 @@ func TestRecorderAddsUp(t *testing.T) {
 
 func TestRecorderIsSafeForManyWorkers(t *testing.T) {
 	all := random(2, 4000)
-	r := measure.NewRecorder(3, []string{"echo.user", "field.unknown"})
+	r := measure.NewRecorder(3, []string{"echo.user", "field.unknown"}, 0)
 	var wg sync.WaitGroup
 	for w := range 8 {
 		wg.Go(func() {
@@ -195,7 +195,7 @@ func TestMeasurementRoundTrips(t *testing.T) {
 }
 
 func TestRecorderBoundsWhatAnswersCanMakeItKeep(t *testing.T) {
-	r := measure.NewRecorder(1, []string{"echo.user", "field.unknown"})
+	r := measure.NewRecorder(1, []string{"echo.user", "field.unknown"}, 0)
 	for i := range 5000 {
 		r.Record(0, &measure.Observation{
 			Label:      fmt.Sprint("label ", i),
@@ -259,7 +259,7 @@ func histogram(m map[string]any) map[string]any { return cell(m)["response"].(ma
 
 func FuzzDecode(f *testing.F) {
 	for seed := range uint64(3) {
-		r := measure.NewRecorder(3, []string{"echo.user", "field.unknown"})
+		r := measure.NewRecorder(3, []string{"echo.user", "field.unknown"}, 0)
 		for i, o := range random(seed, int(seed)*10) {
 			r.Record(i, o)
 		}
@@ -296,7 +296,7 @@ func FuzzDecode(f *testing.F) {
 
 func BenchmarkRecord(b *testing.B) {
 	all := random(1, 10000)
-	r := measure.NewRecorder(3, []string{"echo.user", "field.unknown"})
+	r := measure.NewRecorder(3, []string{"echo.user", "field.unknown"}, 0)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		r.Record(0, all[i%len(all)])

@@ -101,10 +101,11 @@ type ViolationGroup struct {
 	Fails    bool   `json:"fails"`
 	Count    uint64 `json:"count"`
 	InWarmup uint64 `json:"in_warmup,omitempty"`
-	// Expected, Got and Example are those of the first one seen.
-	Expected string  `json:"expected"`
-	Got      string  `json:"got"`
-	Example  Example `json:"example"`
+	// Explained counts those of them that were looked into one by one; the
+	// others are wrong in the very same facts.
+	Explained uint64 `json:"explained"`
+	// Instances are the first ones seen, at least one.
+	Instances []Instance `json:"instances"`
 }
 
 // Generator is what mfaload measured of itself.

@@ -76,20 +76,22 @@ func (m *Measurement) mergeSeconds(from []*Second) error {
 	return nil
 }
 
-// mergeViolations keeps of two examples of a group the earlier one, so that
-// the order of merging does not show.
+// mergeViolations keeps of a group's instances the earliest ones, so that the
+// order of merging does not show.
 func (m *Measurement) mergeViolations(from []*ViolationGroup) {
 	for _, f := range from {
 		i, found := slices.BinarySearchFunc(m.Violations, f, compareGroups)
 		if !found {
 			copied := *f
+			copied.Instances = slices.Clone(f.Instances)
 			m.Violations = slices.Insert(m.Violations, i, &copied)
 			continue
 		}
 		to := m.Violations[i]
-		if compareExamples(f, to) < 0 {
-			to.Expected, to.Got, to.Example = f.Expected, f.Got, f.Example
-		}
+		to.Instances = append(to.Instances, f.Instances...)
+		slices.SortStableFunc(to.Instances, compareInstances)
+		to.Instances = to.Instances[:min(len(to.Instances), Instances)]
+		to.Explained += f.Explained
 		to.Count += f.Count
 		to.InWarmup += f.InWarmup
 	}
@@ -100,7 +102,7 @@ func compareGroups(a, b *ViolationGroup) int {
 	return cmp.Or(boolOrder(b.Fails, a.Fails), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Pointer, b.Pointer))
 }
 
-func compareExamples(a, b *ViolationGroup) int {
+func compareInstances(a, b Instance) int {
 	return cmp.Or(cmp.Compare(a.Example.At, b.Example.At), cmp.Compare(a.Example.UserID, b.Example.UserID),
 		cmp.Compare(a.Got, b.Got), cmp.Compare(a.Expected, b.Expected))
 }

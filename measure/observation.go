@@ -34,9 +34,10 @@ type Observation struct {
 	// Evaluated says which rules the answer was held against: bit i%64 of word
 	// i/64 is rule i of the recorder's.
 	Evaluated []uint64
-	// Example describes the exchange. The recorder calls it only when it keeps
-	// a violation of a group that has no example yet.
-	Example func() Example
+	// Example describes the exchange. The recorder calls it only for the first
+	// violations of a group.
+	// Whole says that the whole answer is to be kept with it.
+	Example func(whole bool) Example
 }
 
 // Violation is one rule of the contract broken at one place of an answer.
@@ -46,10 +47,20 @@ type Violation struct {
 	// Fails says that it breaks conformance; otherwise it is a finding.
 	Fails         bool
 	Expected, Got string
+	// Counted says that the answer was not looked into: it is wrong in the very
+	// same facts as an earlier one.
+	Counted bool
 }
 
-// Example is the exchange that a group of violations was first seen in,
-// secrets and personal data masked.
+// Instance is one violation of a group.
+type Instance struct {
+	Expected string  `json:"expected"`
+	Got      string  `json:"got"`
+	Example  Example `json:"example"`
+}
+
+// Example is the exchange that a violation was seen in, secrets and personal
+// data masked.
 type Example struct {
 	UserID        string `json:"userID"`
 	CorrelationID string `json:"correlationID,omitempty"`
@@ -59,4 +70,12 @@ type Example struct {
 	Body          string `json:"body"`
 	// At is the time of the send since the start of the run.
 	At time.Duration `json:"at_ns"`
+	// Answer is the whole answer, for those that were to be kept.
+	Answer *Answer `json:"answer,omitempty"`
+}
+
+// Answer is an answer, secrets and personal data masked.
+type Answer struct {
+	Headers []string `json:"headers"`
+	Body    string   `json:"body"`
 }

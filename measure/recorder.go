@@ -15,7 +15,11 @@ const (
 	maxLabels     = 24  // labels of a group and phase
 	denseLabels   = 4   // of them, those whose histograms are fast rather than small
 	maxViolations = 500 // groups of violations
-	otherLabel    = "other"
+
+	// Instances is how many violations of a group are kept with what was
+	// expected and what came.
+	Instances  = 10
+	otherLabel = "other"
 )
 
 // Recorder sums up observations. It is safe for concurrent use; its memory
@@ -24,6 +28,7 @@ const (
 type Recorder struct {
 	groups  int
 	rules   []string
+	answers int
 	stripes []stripe
 }
 
@@ -36,6 +41,7 @@ type stripe struct {
 	violations map[violationKey]*ViolationGroup
 	ungrouped  uint64
 	evaluated  []uint64 // by rule
+	answers    int      // whole ones that are kept of a group of violations
 	progress   Progress
 	_          [64]byte // keeps the locks of two stripes in two cache lines
 }
@@ -65,13 +71,15 @@ type Progress struct {
 func (p Progress) Unexpected() uint64 { return p.Sent - p.Clean - p.Violating - p.Failed }
 
 // NewRecorder returns a recorder for so many groups of users and a contract
-// with these rules.
-func NewRecorder(groups int, rules []string) *Recorder {
-	r := &Recorder{groups: groups, rules: rules, stripes: make([]stripe, min(runtime.GOMAXPROCS(0), 4))}
+// with these rules. Of each group of violations it keeps so many whole answers,
+// at most [Instances].
+func NewRecorder(groups int, rules []string, answers int) *Recorder {
+	r := &Recorder{groups: groups, rules: rules, answers: answers, stripes: make([]stripe, min(runtime.GOMAXPROCS(0), 4))}
 	for i := range r.stripes {
 		s := &r.stripes[i]
 		s.violations = map[violationKey]*ViolationGroup{}
 		s.evaluated = make([]uint64, len(rules))
+		s.answers = answers
 		for p := range s.phases {
 			s.phases[p].cells, s.phases[p].own = make([][]*Cell, groups), NewHistogram()
 		}
@@ -203,18 +211,30 @@ func (s *stripe) recordViolations(o *Observation) (violating bool) {
 				s.ungrouped++
 				continue
 			}
-			g = &ViolationGroup{Rule: v.Rule, Pointer: v.Pointer, Fails: v.Fails, Expected: v.Expected, Got: v.Got}
-			if o.Example != nil {
-				g.Example = o.Example()
-			}
+			g = &ViolationGroup{Rule: v.Rule, Pointer: v.Pointer, Fails: v.Fails}
 			s.violations[key] = g
 		}
 		g.Count++
+		if !v.Counted {
+			g.Explained++
+		}
+		if n := len(g.Instances); n == 0 || n < Instances && !v.Counted {
+			g.keep(v, o, n < s.answers)
+		}
 		if o.Warmup {
 			g.InWarmup++
 		}
 	}
 	return violating
+}
+
+// keep adds an instance to the group.
+func (g *ViolationGroup) keep(v *Violation, o *Observation, whole bool) {
+	instance := Instance{Expected: v.Expected, Got: v.Got}
+	if o.Example != nil {
+		instance.Example = o.Example(whole)
+	}
+	g.Instances = append(g.Instances, instance)
 }
 
 // Progress returns how far the run has come.
@@ -245,7 +265,17 @@ func (r *Recorder) Measurement() (*Measurement, error) {
 			return nil, err
 		}
 	}
+	m.trimAnswers(r.answers)
 	return m, nil
+}
+
+// trimAnswers drops the answers that several stripes kept beyond the bound.
+func (m *Measurement) trimAnswers(most int) {
+	for _, g := range m.Violations {
+		for i := most; i < len(g.Instances); i++ {
+			g.Instances[i].Example.Answer = nil
+		}
+	}
 }
 
 // show shows a stripe as a measurement without copying it.

@@ -30,8 +30,12 @@ func newExpectation(e scenario.Expect) expectation {
 
 // Check implements the runner's operation.
 func (o *Operation) Check(u scenario.User, ex *contract.Exchange, dst []contract.Violation) []contract.Violation {
+	return o.judge(&o.groups[u.Group].expect, ex, dst)
+}
+
+// judge holds an answer against the contract and against what is expected.
+func (o *Operation) judge(expect *expectation, ex *contract.Exchange, dst []contract.Violation) []contract.Violation {
 	dst = o.contract.Check(ex, dst)
-	expect := &o.groups[u.Group].expect
 	word := answerWord(ex)
 	ex.Label = label(ex.Status, word)
 	ex.AsExpected = expect.met(ex.Status, word)

@@ -36,12 +36,21 @@ func operationOn(t *testing.T, authPath string, change func(*scenario.Scenario))
 	if change != nil {
 		change(s)
 	}
-	op, err := pingone.New(s, "", nil)
+	op, err := pingone.New(s, embedded(t), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(op.Close)
 	return op
+}
+
+func embedded(t *testing.T) *contract.Contract {
+	t.Helper()
+	c, err := contract.Compile("contract.yaml", pingone.Document(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // rawServer answers each request of a connection with the next of the texts,

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"mfaload/contract"
 	"mfaload/scenario"
@@ -37,13 +38,8 @@ type group struct {
 
 // New returns the operation for a valid scenario. Where the scenario has the
 // embedded simulator as its target, authPath is the simulator's address;
-// otherwise it is empty. Levels move rules of the contract; an unknown rule
-// there is a [contract.UnknownRuleError].
-func New(s *scenario.Scenario, authPath string, levels []contract.LevelChange) (*Operation, error) {
-	c, err := contract.Compile("contract.yaml", Document(), levels)
-	if err != nil {
-		return nil, err
-	}
+// otherwise it is empty.
+func New(s *scenario.Scenario, c *contract.Contract, authPath string) (*Operation, error) {
 	if authPath == "" {
 		authPath = s.Target.AuthPath
 	}
@@ -104,6 +100,12 @@ func (o *Operation) Contract() *contract.Contract { return o.contract }
 
 // Send implements the runner's operation.
 func (o *Operation) Send(ctx context.Context, u scenario.User, ex *contract.Exchange) error {
+	o.prepare(u, ex)
+	return o.http.roundTrip(ctx, &request{method: ex.Method, path: o.target.path, head: o.head, body: ex.Request}, ex)
+}
+
+// prepare fills in what is known of an exchange before it is sent.
+func (o *Operation) prepare(u scenario.User, ex *contract.Exchange) {
 	g := &o.groups[u.Group]
 	ex.Facts = append(ex.Facts[:0], g.facts...)
 	if o.userSlot >= 0 {
@@ -113,7 +115,6 @@ func (o *Operation) Send(ctx context.Context, u scenario.User, ex *contract.Exch
 	o.window.Enter(ex, u.ID)
 	ex.Method, ex.URL = "POST", o.target.origin+o.target.path
 	ex.Request = g.body.appendTo(ex.Request[:0], u.ID)
-	return o.http.roundTrip(ctx, &request{method: ex.Method, path: o.target.path, head: o.head, body: ex.Request}, ex)
 }
 
 // Preflight opens a connection to the target, TLS included, and sends nothing.
@@ -132,6 +133,14 @@ func unreachable(ctx context.Context, err error) error {
 		return f
 	}
 	return err
+}
+
+// Hide takes the token out of a text and masks personal data in it, for output.
+func (o *Operation) Hide(text string) string {
+	if o.target.token != "" {
+		text = strings.ReplaceAll(text, o.target.token, "***")
+	}
+	return contract.Mask(text)
 }
 
 // Close closes idle connections.

@@ -1,19 +1,16 @@
 package report
 
-import (
-	"strings"
+import "strings"
 
-	"mfaload/measure"
-)
-
-// curl returns a command line that repeats a request. It names the token's
-// variable, never the token; personal data in the body is masked.
-func curl(e measure.Example) string {
-	if e.URL == "" {
+// Curl returns a command line that repeats a request. It names the token's
+// variable, never the token. The body is as it is given: masked, where it holds
+// personal data.
+func Curl(method, url, body string) string {
+	if url == "" {
 		return ""
 	}
-	return "curl -sS -i -X " + e.Method + ` -H "Authorization: Bearer $PINGONE_ACCESS_TOKEN" -H 'Content-Type: application/json' --data ` +
-		quote(e.Body) + " " + quote(e.URL)
+	return "curl -sS -i -X " + method + ` -H "Authorization: Bearer $PINGONE_ACCESS_TOKEN" -H 'Content-Type: application/json' --data ` +
+		quote(body) + " " + quote(url)
 }
 
 // quote quotes a word for a POSIX shell.

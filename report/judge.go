@@ -155,19 +155,19 @@ func generator(m *measure.Measurement, s *sum) Generator {
 func violations(m *measure.Measurement) []Violation {
 	all := []Violation{}
 	for _, g := range m.Violations {
-		level := "note"
-		if g.Fails {
-			level = "fail"
-		}
 		if g.Count == g.InWarmup {
 			continue // seen in the warm-up only, which is not judged
 		}
 		all = append(all, Violation{
-			Rule: g.Rule, Pointer: g.Pointer, Level: level, Count: g.Count - g.InWarmup, Expected: g.Expected, Got: g.Got,
-			Example: Example{UserID: g.Example.UserID, CorrelationID: g.Example.CorrelationID, Curl: curl(g.Example)},
+			Rule: g.Rule, Pointer: g.Pointer, Level: levelOf(g), Count: g.Count - g.InWarmup, Explained: g.Explained,
+			Expected: g.Instances[0].Expected, Got: g.Instances[0].Got, Example: example(g.Instances[0].Example),
 		})
 	}
 	return all
+}
+
+func example(e measure.Example) Example {
+	return Example{UserID: e.UserID, CorrelationID: e.CorrelationID, Curl: Curl(e.Method, e.URL, e.Body)}
 }
 
 func coverage(m *measure.Measurement) []Coverage {

@@ -110,13 +110,16 @@ type Group struct {
 
 // Violation is one rule broken at one place.
 type Violation struct {
-	Rule     string  `json:"rule"`
-	Pointer  string  `json:"pointer"`
-	Level    string  `json:"level"`
-	Count    uint64  `json:"count"`
-	Expected string  `json:"expected"`
-	Got      string  `json:"got"`
-	Example  Example `json:"example"`
+	Rule    string `json:"rule"`
+	Pointer string `json:"pointer"`
+	Level   string `json:"level"`
+	Count   uint64 `json:"count"`
+	// Explained is how many of them, the warm-up's included, were looked into
+	// one by one; the others are wrong in the very same facts.
+	Explained uint64  `json:"explained"`
+	Expected  string  `json:"expected"`
+	Got       string  `json:"got"`
+	Example   Example `json:"example"`
 }
 
 // Example is the first exchange in which a violation was seen.

@@ -33,7 +33,7 @@ type run struct {
 }
 
 func newRun(t *testing.T) *run {
-	return &run{t: t, recorder: measure.NewRecorder(2, []string{"echo.user", "field.unknown"}), finish: func(*measure.Measurement) {}}
+	return &run{t: t, recorder: measure.NewRecorder(2, []string{"echo.user", "field.unknown"}, 0), finish: func(*measure.Measurement) {}}
 }
 
 // send records n requests with a service time, after a change to each.
@@ -91,8 +91,8 @@ func failed(o *measure.Observation) { o.Failed, o.AsExpected, o.Label = true, fa
 func unexpected(o *measure.Observation) { o.AsExpected, o.Label = false, "503" }
 
 func violating(o *measure.Observation) {
-	o.Violations = []measure.Violation{{Rule: "echo.user", Pointer: "/user/id", Fails: true, Expected: `"a"`, Got: `"b"`}}
-	o.Example = func() measure.Example {
+	o.Violations = []measure.Violation{{Rule: "echo.user", Pointer: "/user/id", Fails: true, Expected: `"788d4931-6936-43f2-82ff-178f5762298a"`, Got: `string "788d4931-6936-43f3-82ff-178f5762298a"`}}
+	o.Example = func(bool) measure.Example {
 		return measure.Example{UserID: "a", CorrelationID: "c", Method: "POST", URL: "http://127.0.0.1/x", Body: `{"it's":1}`}
 	}
 }

@@ -200,6 +200,12 @@ func (p *page) violations(r *Report) {
 		p.line(fmt.Sprintf("  %s  %s  %s  %s ×", mark, v.Rule, cmp.Or(v.Pointer, "(whole answer)"), count(v.Count)))
 		p.line("        " + p.fit(8, "expected "+v.Expected))
 		p.line("        " + p.fit(8, "got      "+v.Got))
+		if marks := Difference(v.Expected, v.Got); marks != "" {
+			p.line("        " + p.paint(red, p.fit(8, "         "+marks)))
+		}
+		if id := v.Example.CorrelationID; id != "" {
+			p.line("        " + p.fit(8, "first correlation-id "+id+"; curl in report.json"))
+		}
 	}
 }
 

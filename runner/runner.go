@@ -19,6 +19,9 @@ type Runner struct {
 	// Rules are the names of the contract's rules, in the order of the bits of
 	// [contract.Exchange.Evaluated].
 	Rules []string
+	// SaveAnswers is how many whole answers are kept of each group of
+	// violations, at most [measure.Instances].
+	SaveAnswers int
 	// Wait waits until a time or until the context ends. Default [ExactWait];
 	// a test on a virtual clock needs [TimerWait].
 	Wait func(context.Context, time.Time)
@@ -37,7 +40,7 @@ var errDrained = errors.New("no answer before the end of the drain time")
 func (r *Runner) init() {
 	r.once.Do(func() {
 		r.schedule = NewSchedule(r.Scenario)
-		r.recorder = measure.NewRecorder(len(r.Scenario.Groups), r.Rules)
+		r.recorder = measure.NewRecorder(len(r.Scenario.Groups), r.Rules, r.SaveAnswers)
 		if r.Wait == nil {
 			r.Wait = ExactWait
 		}

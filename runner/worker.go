@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"mfaload/contract"
@@ -92,14 +93,38 @@ func (w *worker) check(u scenario.User) {
 	}
 	for _, v := range w.violations {
 		o.Violations = append(o.Violations, measure.Violation{
-			Rule: v.Rule, Pointer: v.Pointer, Fails: v.Level == contract.Fail, Expected: v.Expected, Got: v.Got,
+			Rule: v.Rule, Pointer: v.Pointer, Fails: v.Level == contract.Fail, Expected: v.Expected, Got: v.Got, Counted: v.Counted,
 		})
 	}
-	o.Example = func() measure.Example {
+	o.Example = func(whole bool) measure.Example {
 		correlation, _ := ex.Header.Get("Correlation-Id")
-		return measure.Example{
-			UserID: u.ID, CorrelationID: contract.Mask(correlation), Status: ex.Status,
-			Method: ex.Method, URL: ex.URL, Body: contract.Mask(string(ex.Request)), At: o.Sent,
+		e := measure.Example{
+			UserID: u.ID, CorrelationID: w.hide(correlation), Status: ex.Status,
+			Method: ex.Method, URL: ex.URL, Body: w.hide(string(ex.Request)), At: o.Sent,
 		}
+		if whole {
+			e.Answer = w.answer(ex)
+		}
+		return e
 	}
+}
+
+// answer keeps a whole answer, masked.
+func (w *worker) answer(ex *contract.Exchange) *measure.Answer {
+	a := &measure.Answer{Headers: []string{}, Body: w.hide(strings.ToValidUTF8(string(ex.Body[:min(len(ex.Body), maxKept)]), "\uFFFD"))}
+	for _, f := range ex.Header {
+		a.Headers = append(a.Headers, w.hide(f.Name+": "+f.Value))
+	}
+	return a
+}
+
+// maxKept bounds a body that is kept.
+const maxKept = 64 << 10
+
+// hide takes secrets and personal data out of a text that is kept.
+func (w *worker) hide(text string) string {
+	if token := w.Scenario.Target.AccessToken.Reveal(); token != "" {
+		text = strings.ReplaceAll(text, token, "***")
+	}
+	return contract.Mask(text)
 }

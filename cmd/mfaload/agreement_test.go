@@ -26,6 +26,15 @@ const (
 	userID = "788d4931-6936-43f2-82ff-178f5762298a"
 )
 
+func embedded(t *testing.T) *contract.Contract {
+	t.Helper()
+	c, err := contract.Compile("contract.yaml", pingone.Document(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // ask sends so many requests for one user to a simulator, and returns the
 // labels of the answers and the rules that they break, findings among them.
 func ask(t *testing.T, c simulator.Config, g scenario.Group, requests int) (labels, rules []string) {
@@ -43,7 +52,7 @@ func ask(t *testing.T, c simulator.Config, g scenario.Group, requests int) (labe
 	}
 	s := &scenario.Scenario{Name: "test", Groups: []scenario.Group{g}, Target: scenario.Target{
 		AuthPath: server.URL, EnvID: envID, AccessToken: scenario.NewSecret("the-access-token"), Timeout: 200 * time.Millisecond}}
-	op, err := pingone.New(s, "", nil)
+	op, err := pingone.New(s, embedded(t), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,11 +193,7 @@ func TestEveryFaultBreaksItsRule(t *testing.T) {
 			}
 		})
 	}
-	c, err := contract.Compile("contract.yaml", pingone.Document(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, r := range c.Rules() {
+	for _, r := range embedded(t).Rules() {
 		switch r.Name {
 		case "http.length", "http.bodyless", "http.framing", "run.crossed":
 			continue // Go's server can't be made to break its framing; see package pingone

@@ -16,6 +16,7 @@ import (
 const (
 	reportFile      = "report.json"
 	measurementFile = "measurement.json"
+	violationsFile  = "violations.ndjson"
 )
 
 // results is a results folder. Only its owner may read it: user IDs are in it.
@@ -71,6 +72,7 @@ func (r *results) write(rep *report.Report, m *measure.Measurement) error {
 	return errors.Join(
 		r.file(reportFile, rep.JSON),
 		r.file(measurementFile, m.Encode),
+		r.file(violationsFile, func() ([]byte, error) { return report.NDJSON(m) }),
 	)
 }
 

@@ -21,6 +21,8 @@ import (
 type runFlags struct {
 	out       string
 	overwrite bool
+	contract  contractFlags
+	answers   int
 }
 
 func newRun(a *app) *cobra.Command {
@@ -30,7 +32,8 @@ func newRun(a *app) *cobra.Command {
 		Short: "Run a scenario and judge what it measured",
 		Long: `Run a scenario: send its requests on their schedule, check every answer, print a
 summary and write a report. The results folder gets report.json, which has
-everything the summary shows and more, and measurement.json, the full histograms.
+everything the summary shows and more, violations.ndjson, the first violations of
+each kind line by line, and measurement.json, the full histograms.
 
 The first SIGINT or SIGTERM stops sending, waits for the answers in flight and
 writes a report of what was measured; a second one leaves at once.`,
@@ -41,12 +44,14 @@ writes a report of what was measured; a second one leaves at once.`,
 	}
 	c.Flags().StringVar(&flags.out, "out", "", "results folder (default results/{name}-{start})")
 	c.Flags().BoolVar(&flags.overwrite, "overwrite", false, "replace the results that the folder of --out holds")
+	c.Flags().IntVar(&flags.answers, "save-answers", 0, fmt.Sprintf("whole answers to keep, masked, of each group of violations (at most %d)", measure.Instances))
+	flags.contract.add(c)
 	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "show no progress")
 	return c
 }
 
 func (a *app) run(ctx context.Context, file string, flags *runFlags) error {
-	s, err := a.load(file)
+	s, c, err := a.load(file, &flags.contract)
 	if err != nil {
 		return err
 	}
@@ -54,7 +59,7 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags) error {
 	if err != nil {
 		return err
 	}
-	op, stop, err := a.operation(s)
+	op, stop, err := a.operation(s, c)
 	if err != nil {
 		return err
 	}
@@ -65,7 +70,7 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags) error {
 		dir.discard()
 		return notStarted(ctx, err)
 	}
-	m, err := a.measure(ctx, s, op)
+	m, err := a.measure(ctx, s, op, flags.answers)
 	if err != nil {
 		return err
 	}
@@ -80,8 +85,8 @@ func notStarted(ctx context.Context, err error) error {
 }
 
 // measure runs the scenario and shows how far it has come.
-func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Operation) (*measure.Measurement, error) {
-	r := &runner.Runner{Scenario: s, Operation: op}
+func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Operation, answers int) (*measure.Measurement, error) {
+	r := &runner.Runner{Scenario: s, Operation: op, SaveAnswers: answers}
 	for _, rule := range op.Contract().Rules() {
 		r.Rules = append(r.Rules, rule.Name)
 	}

@@ -23,7 +23,7 @@ import (
 // runScenario runs a scenario on real sockets and judges it.
 func runScenario(t *testing.T, s *scenario.Scenario) *report.Report {
 	t.Helper()
-	op, err := pingone.New(s, "", nil)
+	op, err := pingone.New(s, embedded(t), "")
 	if err != nil {
 		t.Fatal(err)
 	}

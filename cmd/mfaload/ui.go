@@ -82,3 +82,11 @@ func (u *ui) divert(w io.Writer) (back func()) {
 func hint(format string, args ...any) string {
 	return "  " + strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "\n  ")
 }
+
+// paint colours a text of the results, where colours are shown.
+func (u *ui) paint(code, text string) string {
+	if !u.color {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}

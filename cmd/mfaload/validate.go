@@ -11,7 +11,8 @@ import (
 )
 
 func newValidate(a *app) *cobra.Command {
-	return &cobra.Command{
+	flags := &contractFlags{}
+	c := &cobra.Command{
 		Use:   "validate FILE...",
 		Short: "Check scenario files and send nothing",
 		Long: `Check scenario files and send nothing. Every problem is printed with its file,
@@ -22,15 +23,17 @@ line and column, what is wrong, and what to do about it.`,
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error { return a.validate(args) },
+		RunE: func(_ *cobra.Command, args []string) error { return a.validate(args, flags) },
 	}
+	flags.add(c)
+	return c
 }
 
 // validate looks at every file, whatever is wrong with the ones before.
-func (a *app) validate(files []string) error {
+func (a *app) validate(files []string, flags *contractFlags) error {
 	bad := 0
 	for _, file := range files {
-		s, err := a.load(file)
+		s, _, err := a.load(file, flags)
 		if err != nil {
 			bad++
 			a.ui.exitCode(err)

@@ -10,17 +10,18 @@ import (
 	"mfaload/simulator"
 )
 
-// load reads a scenario and checks what the scenario package can't know: the
-// contract's rules and the simulator's faults.
-func (a *app) load(file string) (*scenario.Scenario, error) {
+// load reads a scenario and compiles its contract. It checks what the scenario
+// package can't know: the contract's rules and the simulator's faults.
+func (a *app) load(file string, flags *contractFlags) (*scenario.Scenario, *contract.Contract, error) {
 	s, err := scenario.Read(file, a.env.lookup)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if _, err := contract.Compile("contract.yaml", pingone.Document(), levels(s)); err != nil {
-		return nil, levelProblem(s, err)
+	c, err := a.compile(flags, levels(s))
+	if err != nil {
+		return nil, nil, levelProblem(s, err)
 	}
-	return s, checkSimulator(s)
+	return s, c, checkSimulator(s)
 }
 
 // levels are the scenario's changes of levels in the contract's terms.
@@ -71,9 +72,9 @@ func checkSimulator(s *scenario.Scenario) error {
 
 // operation returns the operation on the scenario's target. Where that is the
 // embedded simulator, it runs until stop is called.
-func (a *app) operation(s *scenario.Scenario) (op *pingone.Operation, stop func(), err error) {
+func (a *app) operation(s *scenario.Scenario, c *contract.Contract) (op *pingone.Operation, stop func(), err error) {
 	if s.Target.Simulator == nil {
-		op, err = pingone.New(s, "", levels(s))
+		op, err = pingone.New(s, c, "")
 		if err != nil {
 			return nil, nil, err
 		}
@@ -84,7 +85,7 @@ func (a *app) operation(s *scenario.Scenario) (op *pingone.Operation, stop func(
 	if err != nil {
 		return nil, nil, err
 	}
-	op, err = pingone.New(s, running.authPath, levels(s))
+	op, err = pingone.New(s, c, running.authPath)
 	if err != nil {
 		running.stop()
 		return nil, nil, err

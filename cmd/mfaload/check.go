@@ -1,0 +1,346 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/time/rate"
+
+	"mfaload/contract"
+	"mfaload/pingone"
+	"mfaload/report"
+	"mfaload/scenario"
+)
+
+// checkFlags are the flags of the verb check.
+type checkFlags struct {
+	contract    contractFlags
+	user        string
+	expect      []string
+	ownerAgreed bool
+	rate        string
+	negative    bool
+	follow      bool
+	verbose     bool
+	baseline    string
+}
+
+func newCheck(a *app) *cobra.Command {
+	flags := &checkFlags{}
+	c := &cobra.Command{
+		Use:   "check [SCENARIO]",
+		Short: "Check answers one by one, without load",
+		Long: `Check answers one by one, without load: one request for each user of a scenario,
+paced gently, with every rule of the contract shown as passed, violated, found
+(a finding) or not reached. Each request may send a real message.
+
+Without a scenario, --user names one user, and the target comes from the
+environment: PINGONE_AUTH_PATH, PINGONE_ENV_ID and PINGONE_ACCESS_TOKEN.`,
+		Example: `  mfaload check --negative --follow scenarios/quickstart.yaml
+  mfaload check --user 788d4931-6936-43f2-82ff-178f5762298a --expect OTP_REQUIRED --owner-agreed`,
+		Args: func(c *cobra.Command, args []string) error {
+			if flags.user != "" {
+				return exactly()(c, args)
+			}
+			return exactly("SCENARIO")(c, args)
+		},
+		RunE: func(c *cobra.Command, args []string) error { return a.check(c.Context(), args, flags) },
+	}
+	f := c.Flags()
+	flags.contract.add(c)
+	f.StringVar(&flags.user, "user", "", "check this user instead of a scenario's")
+	f.StringSliceVar(&flags.expect, "expect", nil, "with --user: the status to expect")
+	f.BoolVar(&flags.ownerAgreed, "owner-agreed", false, "with --user: the owner of a host that is not loopback agreed")
+	f.StringVar(&flags.rate, "rate", "2/s", "pace of the requests")
+	f.BoolVar(&flags.negative, "negative", false, "also send what must be refused, one request each")
+	f.BoolVar(&flags.follow, "follow", false, "read each transaction back and compare")
+	f.StringVar(&flags.baseline, "baseline", "", "file with the shape of the answers: written where there is none, compared with where there is")
+	f.BoolVarP(&flags.verbose, "verbose", "v", false, "show requests and answers, secrets and personal data masked")
+	return c
+}
+
+// check asks for every user once.
+func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error {
+	pace, err := scenario.ParseRate(flags.rate)
+	if err != nil || pace <= 0 {
+		return &exitError{exitUsage, fmt.Errorf("--rate %s is no pace\n%s", flags.rate, hint("write for example 2/s or 30/min"))}
+	}
+	s, c, err := a.checked(args, flags)
+	if err != nil {
+		return err
+	}
+	op, stop, err := a.operation(s, c)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	ctx, done := a.interruptible(ctx)
+	defer done()
+	if err := op.Preflight(ctx); err != nil {
+		return notStarted(ctx, err)
+	}
+	k := &checking{app: a, flags: flags, scenario: s, op: op, pace: rate.NewLimiter(rate.Limit(pace), 1),
+		tally: newTally(c), profile: contract.NewProfile()}
+	if err := k.all(ctx); err != nil {
+		return &exitError{exitInterrupted, errors.New("interrupted: not all users were checked")}
+	}
+	return k.finish()
+}
+
+// checked returns the scenario, or one made of the flags.
+func (a *app) checked(args []string, flags *checkFlags) (*scenario.Scenario, *contract.Contract, error) {
+	if flags.user == "" {
+		return a.load(args[0], &flags.contract)
+	}
+	expect := ""
+	if len(flags.expect) > 0 {
+		expect = fmt.Sprintf("\n    expect: {status: [%s]}", strings.Join(flags.expect, ", "))
+	}
+	text := fmt.Sprintf(`name: check
+target:
+  authPath: ${PINGONE_AUTH_PATH}
+  envID: ${PINGONE_ENV_ID}
+  accessToken: ${PINGONE_ACCESS_TOKEN}
+  ownerAgreed: %v
+users:
+  - name: user
+    ids: [%q]%s
+load: {stages: [{rate: 1/s, duration: 1s}]}
+`, flags.ownerAgreed, flags.user, expect)
+	s, err := scenario.Parse("command line", []byte(text), a.env.lookup)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := a.compile(&flags.contract, nil)
+	return s, c, err
+}
+
+// checking is a check under way.
+type checking struct {
+	*app
+	flags    *checkFlags
+	scenario *scenario.Scenario
+	op       *pingone.Operation
+	pace     *rate.Limiter
+	tally    *tally
+	profile  *contract.Profile
+	exchange [2]contract.Exchange
+	bad      int // requests whose answer is not right
+	asked    int
+}
+
+func (k *checking) all(ctx context.Context) error {
+	for i, g := range k.scenario.Groups {
+		for _, id := range g.IDs {
+			if err := k.one(ctx, scenario.User{ID: id, Group: i}); err != nil {
+				return err
+			}
+		}
+	}
+	if !k.flags.negative {
+		return nil
+	}
+	fmt.Fprintln(k.ui.out, "\nmust be refused")
+	u := scenario.User{ID: k.scenario.Groups[0].IDs[0]}
+	for _, p := range k.op.Probes(u) {
+		if err := k.probe(ctx, u, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// request gives one request its time and its timeout.
+func (k *checking) request(ctx context.Context, do func(context.Context) error) error {
+	if err := k.pace.Wait(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, k.scenario.Target.Timeout)
+	defer cancel()
+	k.asked++
+	return do(ctx)
+}
+
+func (k *checking) one(ctx context.Context, u scenario.User) error {
+	ex := &k.exchange[0]
+	ex.Reset()
+	err := k.request(ctx, func(ctx context.Context) error { return k.op.Send(ctx, u, ex) })
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	name := fmt.Sprintf("%-16s %s", k.scenario.Groups[u.Group].Name, u.ID)
+	if err != nil {
+		k.line(false, name, err.Error())
+		return nil
+	}
+	found := k.op.Check(u, ex, nil)
+	k.judge(name, ex, found, "")
+	k.profile.Learn(ex)
+	if k.flags.follow && ex.Status == 201 {
+		return k.readBack(ctx, ex)
+	}
+	return nil
+}
+
+func (k *checking) probe(ctx context.Context, u scenario.User, p pingone.Probe) error {
+	ex := &k.exchange[0]
+	ex.Reset()
+	var found []contract.Violation
+	err := k.request(ctx, func(ctx context.Context) (err error) {
+		found, err = k.op.Probe(ctx, u, p, ex)
+		return err
+	})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		k.line(false, fmt.Sprintf("%-24s", p.Name), err.Error())
+		return nil
+	}
+	remark := ""
+	if !ex.AsExpected && ex.Status/100 == 4 {
+		// The class is promised, the status and the code may move.
+		remark, ex.AsExpected = fmt.Sprintf("the documentation names %v %s", p.Expect.HTTPStatuses, strings.Join(p.Expect.Errors, " or ")), true
+	} else if ex.Status/100 == 2 {
+		remark = "a transaction was created"
+	}
+	k.judge(fmt.Sprintf("%-24s", p.Name), ex, found, remark)
+	return nil
+}
+
+// judge shows an answer with what it violates.
+func (k *checking) judge(name string, ex *contract.Exchange, found []contract.Violation, remark string) {
+	k.tally.add(ex, found)
+	right := ex.AsExpected
+	for _, v := range found {
+		right = right && v.Level != contract.Fail
+	}
+	if !ex.AsExpected && remark == "" {
+		remark = "other than expected"
+	}
+	k.line(right, name, strings.TrimSpace(ex.Label+"  "+remark))
+	for _, v := range found {
+		k.violation(ex, v)
+	}
+	if k.flags.verbose {
+		k.show(ex)
+	}
+}
+
+func (k *checking) line(right bool, name, text string) {
+	mark := k.ui.paint("32", "ok  ")
+	if !right {
+		mark = k.ui.paint("31", "FAIL")
+		k.bad++
+	}
+	fmt.Fprintf(k.ui.out, "  %s  %s  %s\n", mark, name, text)
+}
+
+// violation shows one violation, with what the vendor's support asks for.
+func (k *checking) violation(ex *contract.Exchange, v contract.Violation) {
+	place := v.At
+	if place == "" {
+		place = "(whole answer)"
+	}
+	fmt.Fprintf(k.ui.out, "        %s  %s  %s\n          expected %s\n          got      %s\n", v.Level, v.Rule, place, v.Expected, v.Got)
+	if marks := report.Difference(v.Expected, v.Got); marks != "" {
+		fmt.Fprintf(k.ui.out, "                   %s\n", k.ui.paint("31", marks))
+	}
+	if id, count := ex.Header.Get("Correlation-Id"); count > 0 {
+		fmt.Fprintf(k.ui.out, "          correlation-id %s\n", k.op.Hide(id))
+	}
+	fmt.Fprintf(k.ui.out, "          %s\n", report.Curl(ex.Method, ex.URL, k.op.Hide(string(ex.Request))))
+}
+
+// maxVerbose bounds a body that is shown.
+const maxVerbose = 16 << 10
+
+// show prints request and answer. The token is in neither.
+func (k *checking) show(ex *contract.Exchange) {
+	fmt.Fprintf(k.ui.out, "        > %s %s\n        > %s\n", ex.Method, ex.URL, k.op.Hide(string(ex.Request)))
+	fmt.Fprintf(k.ui.out, "        < HTTP status %d\n", ex.Status)
+	for _, f := range ex.Header {
+		fmt.Fprintf(k.ui.out, "        < %s: %s\n", k.op.Hide(f.Name), k.op.Hide(f.Value))
+	}
+	body := k.op.Hide(string(ex.Body[:min(len(ex.Body), maxVerbose)]))
+	fmt.Fprintf(k.ui.out, "        < %s\n", strings.ReplaceAll(strings.TrimSpace(body), "\n", "\n        < "))
+}
+
+func (k *checking) readBack(ctx context.Context, created *contract.Exchange) error {
+	ex := &k.exchange[1]
+	ex.Reset()
+	var differences []string
+	err := k.request(ctx, func(ctx context.Context) (err error) {
+		differences, err = k.op.ReadBack(ctx, created, ex)
+		return err
+	})
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		k.line(false, "  read back", err.Error())
+	case len(differences) > 0:
+		k.line(false, "  read back", "not the same: "+strings.Join(differences, "; "))
+	default:
+		k.line(true, "  read back", "the same transaction")
+	}
+	return nil
+}
+
+// finish shows the rules and the drift, and says what it all comes to.
+func (k *checking) finish() error {
+	k.tally.write(k.ui)
+	drift, err := k.drift()
+	if err != nil {
+		return err
+	}
+	verdict := k.ui.paint("1;32", "PASS")
+	failed := k.bad > 0 || len(drift) > 0
+	if failed {
+		verdict = k.ui.paint("1;31", "FAIL")
+	}
+	fmt.Fprintf(k.ui.out, "\n%s  %d requests, %d not right; rules: %s\n", verdict, k.asked, k.bad, k.tally.summary())
+	if failed {
+		return &exitError{code: exitFail}
+	}
+	return nil
+}
+
+// drift compares the answers' shape with the baseline, or writes a first one.
+func (k *checking) drift() ([]string, error) {
+	if k.flags.baseline == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(k.flags.baseline)
+	if errors.Is(err, fs.ErrNotExist) {
+		if text, err = k.profile.Encode(); err == nil {
+			err = os.WriteFile(k.flags.baseline, text, 0o600)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("write the baseline: %w", err)
+		}
+		fmt.Fprintf(k.ui.out, "\nbaseline written: %s\n", k.flags.baseline)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the baseline: %w", err)
+	}
+	before, err := contract.DecodeProfile(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w\n%s", k.flags.baseline, err, hint("remove the file to write a new one"))
+	}
+	drift := before.Drift(k.profile)
+	fmt.Fprintf(k.ui.out, "\nagainst the baseline %s\n", k.flags.baseline)
+	for _, change := range drift {
+		fmt.Fprintf(k.ui.out, "  %s\n", change)
+	}
+	if len(drift) == 0 {
+		fmt.Fprintln(k.ui.out, "  no difference")
+	}
+	return drift, nil
+}

@@ -1,0 +1,131 @@
+package contract
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	jsonpatch "github.com/evanphx/json-patch/v5"
+	"gopkg.in/yaml.v3"
+)
+
+// Overlay changes a document by a JSON Merge Patch (RFC 7396), which may be
+// written in YAML: members are added or replaced, null removes one, lists are
+// replaced as a whole.
+func Overlay(document, patch []byte) ([]byte, error) {
+	base, err := asJSON(document)
+	if err != nil {
+		return nil, fmt.Errorf("read the contract: %w", err)
+	}
+	change, err := asJSON(patch)
+	if err != nil {
+		return nil, fmt.Errorf("read the overlay: %w", err)
+	}
+	if !strings.HasPrefix(string(change), "{") {
+		return nil, errors.New("the overlay is no mapping: write the members that it changes")
+	}
+	return jsonpatch.MergePatch(base, change)
+}
+
+// asJSON converts YAML without aliases, so that no text multiplies.
+func asJSON(text []byte) ([]byte, error) {
+	var root yaml.Node
+	if err := yaml.Unmarshal(text, &root); err != nil {
+		return nil, fmt.Errorf("%w: mend the YAML", err)
+	}
+	v, err := plainValue(&root, 0)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(v)
+}
+
+func plainValue(n *yaml.Node, depth int) (any, error) {
+	switch {
+	case depth > deepest || n.Kind == yaml.AliasNode:
+		return nil, fmt.Errorf("line %d: aliases and deep nesting are not supported: write the value out", n.Line)
+	case n.Kind == yaml.DocumentNode:
+		return plainValue(n.Content[0], depth+1)
+	case n.Kind == yaml.SequenceNode:
+		list := []any{}
+		for _, item := range n.Content {
+			v, err := plainValue(item, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v)
+		}
+		return list, nil
+	case n.Kind == yaml.MappingNode:
+		object := map[string]any{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			v, err := plainValue(n.Content[i+1], depth+1)
+			if err != nil {
+				return nil, err
+			}
+			object[n.Content[i].Value] = v
+		}
+		return object, nil
+	}
+	if n.ShortTag() == "!!timestamp" {
+		return n.Value, nil
+	}
+	var v any
+	err := n.Decode(&v)
+	return v, err
+}
+
+// JSONSchema returns the schema of a document's successes as a JSON Schema
+// 2020-12 of its own.
+func JSONSchema(document []byte) ([]byte, error) {
+	text, err := asJSON(document)
+	if err != nil {
+		return nil, err
+	}
+	var doc struct {
+		Info       struct{ Title string }
+		Components struct {
+			Schemas   map[string]any
+			Responses map[string]struct {
+				Content map[string]struct{ Schema any }
+			}
+		}
+		Paths map[string]map[string]struct {
+			Responses map[string]struct {
+				Ref     string `json:"$ref"`
+				Content map[string]struct{ Schema any }
+			}
+		}
+	}
+	// Other members of a path are no operations, so what does not fit is passed over.
+	if err := json.Unmarshal(text, &doc); err != nil && len(doc.Paths) == 0 {
+		return nil, err
+	}
+	for _, methods := range doc.Paths {
+		for _, operation := range methods {
+			for _, status := range slices.Sorted(maps.Keys(operation.Responses)) {
+				response := operation.Responses[status]
+				content := response.Content
+				if content == nil {
+					content = doc.Components.Responses[strings.TrimPrefix(response.Ref, responsePrefix)].Content
+				}
+				for _, media := range content {
+					return schemaAlone(doc.Info.Title, media.Schema, doc.Components.Schemas)
+				}
+			}
+		}
+	}
+	return nil, errors.New("the document has no response with a schema")
+}
+
+func schemaAlone(title string, root any, all map[string]any) ([]byte, error) {
+	schema := map[string]any{"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, "allOf": []any{root}, "$defs": all}
+	text, err := json.MarshalIndent(schema, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte(strings.ReplaceAll(string(text), `"`+schemaPrefix, `"#/$defs/`)), '\n'), nil
+}

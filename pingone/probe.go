@@ -1,0 +1,120 @@
+package pingone
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"mfaload/contract"
+	"mfaload/scenario"
+)
+
+// Probe is one request that the service must refuse.
+type Probe struct {
+	// Name says what is wrong with the request.
+	Name string
+	// Expect is the documented refusal.
+	Expect scenario.Expect
+
+	user string
+	bend func(r *request, o *Operation)
+}
+
+// unknownUser is an ID that no service gives out.
+const unknownUser = "00000000-0000-0000-0000-000000000000"
+
+// Probes returns the requests that must be refused, made from one that is
+// right for the user. None of them may create a transaction.
+func (o *Operation) Probes(u scenario.User) []Probe {
+	refused := func(status []int, codes ...string) scenario.Expect {
+		return scenario.Expect{HTTPStatuses: status, Errors: codes}
+	}
+	body := func(text string) func(*request, *Operation) {
+		return func(r *request, _ *Operation) { r.body = []byte(text) }
+	}
+	header := func(old, changed string) func(*request, *Operation) {
+		return func(r *request, _ *Operation) { r.head = strings.Replace(r.head, old, changed, 1) }
+	}
+	token := "Authorization: Bearer " + o.target.token
+	invalid := refused([]int{400}, "INVALID_DATA", "INVALID_REQUEST", "REQUEST_FAILED")
+	return []Probe{
+		{"no token", refused([]int{401}, "ACCESS_FAILED"), u.ID, header(token+"\r\n", "")},
+		{"a broken token", refused([]int{401}, "ACCESS_FAILED"), u.ID, header(token, token+"x")},
+		{"no user", invalid, u.ID, body(`{}`)},
+		{"user.id of a wrong type", invalid, u.ID, body(`{"user":{"id":5}}`)},
+		{"user.id of a wrong form", refused([]int{400, 404}), u.ID, body(`{"user":{"id":"nobody"}}`)},
+		{"an unknown user", refused([]int{404}, "NOT_FOUND"), unknownUser, func(*request, *Operation) {}},
+		{"a body that is no JSON", invalid, u.ID, body(`{"user":`)},
+		{"another content type", refused([]int{415}, "INVALID_REQUEST"), u.ID, header("Content-Type: application/json", "Content-Type: text/plain")},
+		{"an unknown policy", refused([]int{400, 404}), u.ID, body(`{"user":{"id":"` + u.ID + `"},"policy":{"id":"` + unknownUser + `"}}`)},
+		{"an unknown environment", refused([]int{403, 404}, "ACCESS_FAILED", "NOT_FOUND"), u.ID, func(r *request, o *Operation) {
+			r.path = strings.Replace(r.path, o.target.envID, unknownUser, 1)
+		}},
+	}
+}
+
+// Probe sends a request that must be refused, and checks the refusal.
+func (o *Operation) Probe(ctx context.Context, u scenario.User, p Probe, ex *contract.Exchange) ([]contract.Violation, error) {
+	o.prepare(scenario.User{ID: p.user, Group: u.Group}, ex)
+	r := &request{method: ex.Method, path: o.target.path, head: o.head, body: ex.Request}
+	p.bend(r, o)
+	ex.Request, ex.URL = append(ex.Request[:0], r.body...), o.target.origin+r.path
+	if err := o.http.roundTrip(ctx, r, ex); err != nil {
+		return nil, err
+	}
+	expect := newExpectation(p.Expect)
+	return o.judge(&expect, ex, nil), nil
+}
+
+// ReadBack reads the transaction of an answer at its self link and returns how
+// it differs from the answer. It asks the target only, wherever the link leads.
+func (o *Operation) ReadBack(ctx context.Context, created *contract.Exchange, ex *contract.Exchange) (differences []string, err error) {
+	var before, after transaction
+	if err := json.Unmarshal(created.Body, &before); err != nil {
+		return nil, fmt.Errorf("the answer can't be read back: it is no JSON")
+	}
+	link, err := url.Parse(before.Links.Self.Href)
+	if err != nil || !strings.HasPrefix(link.EscapedPath(), o.target.path+"/") {
+		return nil, fmt.Errorf("the answer can't be read back: its self link leads elsewhere")
+	}
+	ex.Facts = append(ex.Facts[:0], created.Facts...)
+	ex.Method, ex.URL, ex.Request = "GET", o.target.origin+link.EscapedPath(), ex.Request[:0]
+	if err := o.http.roundTrip(ctx, &request{method: "GET", path: link.EscapedPath(), head: o.head}, ex); err != nil {
+		return nil, err
+	}
+	if ex.Status != 200 {
+		return []string{fmt.Sprintf("HTTP status %d instead of 200", ex.Status)}, nil
+	}
+	if err := json.Unmarshal(ex.Body, &after); err != nil {
+		return []string{"a body that is no JSON"}, nil
+	}
+	return before.differences(&after), nil
+}
+
+// transaction is what must be the same whenever it is read.
+type transaction struct {
+	ID          string
+	Environment struct{ ID string }
+	User        struct{ ID string }
+	Policy      struct{ ID string }
+	Status      string
+	CreatedAt   string
+	Links       struct {
+		Self struct{ Href string }
+	} `json:"_links"`
+}
+
+func (t *transaction) differences(other *transaction) (all []string) {
+	for _, m := range []struct{ name, before, after string }{
+		{"id", t.ID, other.ID}, {"environment.id", t.Environment.ID, other.Environment.ID}, {"user.id", t.User.ID, other.User.ID},
+		{"policy.id", t.Policy.ID, other.Policy.ID}, {"status", t.Status, other.Status}, {"createdAt", t.CreatedAt, other.CreatedAt},
+		{"_links.self", t.Links.Self.Href, other.Links.Self.Href},
+	} {
+		if m.before != m.after {
+			all = append(all, fmt.Sprintf("%s was %q and is %q", m.name, contract.Mask(m.before), contract.Mask(m.after)))
+		}
+	}
+	return all
+}
