@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"runtime"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -48,8 +47,6 @@ func newPacer(r *Runner, start time.Time) *pacer {
 // interrupted) or when flight ends (the drain time is over). Arrivals that were
 // due by then and not handed over are counted as scheduled all the same.
 func (p *pacer) pace(ctx, flight context.Context, jobs chan<- Arrival) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	for a := range p.schedule.All() {
 		if !p.stopped {
 			p.await(ctx, a)

@@ -26,7 +26,7 @@ const (
 	userID = "788d4931-6936-43f2-82ff-178f5762298a"
 )
 
-func embedded(t *testing.T) *contract.Contract {
+func embedded(t testing.TB) *contract.Contract {
 	t.Helper()
 	c, err := contract.Compile("contract.yaml", pingone.Document(), nil)
 	if err != nil {
