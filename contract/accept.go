@@ -3,7 +3,6 @@ package contract
 import (
 	"regexp"
 	"slices"
-	"strings"
 )
 
 // The accept path judges an answer in one pass over its bytes. It says that the
@@ -84,6 +83,7 @@ type fastRule struct {
 	operand  int32 // slot of in and lte; -1: none
 	rows     int32 // slot that selects a table's row; -1: none
 	text     fastTemplate
+	matches  func(string) bool // pattern
 	required bool
 }
 
@@ -250,6 +250,9 @@ func (b *acceptBuilder) addRule(a *acceptor, ru *rule) {
 		f.at = append(f.at, b.slot(at))
 	}
 	f.text = b.template(ru.text)
+	if ru.pattern != nil {
+		f.matches = matcher(ru.pattern)
+	}
 	if ru.word == wordMembers {
 		b.memberSlots(f)
 	}
@@ -489,49 +492,57 @@ func names(p *place, s *schema) *place {
 	return p
 }
 
-// patternTest returns the test of a pattern. Known forms have one of their own,
-// which only says right; the regular expression decides the rest.
+// patternTest returns the test of a schema's pattern.
 func patternTest(pattern string) textTest {
-	re := regexp.MustCompile(pattern)
-	quick := func(string) bool { return false }
-	switch canonical := strings.NewReplacer("a-fA-F0-9", "H", "0-9a-fA-F", "H", "0-9A-Fa-f", "H", "A-Fa-f0-9", "H").Replace(pattern); canonical {
-	case "^[H]{8}-[H]{4}-[H]{4}-[H]{4}-[H]{12}$", "^[H]{8}(-[H]{4}){3}-[H]{12}$", "^[H]{8}(?:-[H]{4}){3}-[H]{12}$":
-		quick = isID
-	default:
-		if strings.HasPrefix(pattern, "^[A-Z][A-Z0-9]*(") {
-			quick = isUpperWord
-		}
+	matches := matcher(regexp.MustCompile(pattern))
+	return func(s string) verdict { return verdictOf(matches(s)) }
+}
+
+// quickForms are common patterns whose usual matches need no regular expression
+// to be known. They never take what the pattern does not.
+var quickForms = map[string]func(string) bool{
+	`^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$`: isID,
+	`^[A-Z][A-Z0-9]*(_[A-Z][A-Z0-9]*)*$`:                                            isUpperWord,
+	`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z$`:           isUTC,
+	`\.[0-9]{3}Z$`: endsInMillis,
+}
+
+// matcher returns a function that matches as the regular expression does.
+func matcher(re *regexp.Regexp) func(string) bool {
+	quick := quickForms[re.String()]
+	if quick == nil {
+		return re.MatchString
 	}
-	return func(s string) verdict {
-		if quick(s) || re.MatchString(s) {
-			return right
-		}
-		return wrong
-	}
+	return func(s string) bool { return quick(s) || re.MatchString(s) }
+}
+
+// endsInMillis takes times such as 2021-11-16T19:35:54.554Z.
+func endsInMillis(s string) bool {
+	n := len(s)
+	return n > 5 && s[n-1] == 'Z' && s[n-5] == '.' && s[n-2]-'0' < 10 && s[n-3]-'0' < 10 && s[n-4]-'0' < 10
 }
 
 // isID says whether s has the form of an ID.
 func isID(s string) bool {
-	if len(s) != 36 {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return false
 	}
+	odd := 0
 	for i := range len(s) {
-		b := s[i]
-		if i == 8 || i == 13 || i == 18 || i == 23 {
-			if b != '-' {
-				return false
-			}
-		} else if hexDigit[b] == 0 {
-			return false
-		}
+		odd += int(idBytes[s[i]])
 	}
-	return true
+	return odd == 4 // the hyphens
 }
 
-var hexDigit = func() (t [256]byte) {
-	for _, b := range []byte("0123456789abcdefABCDEF") {
-		t[b] = 1
+// idBytes has 0 for hexadecimal digits, 1 for hyphens and more for all others.
+var idBytes = func() (t [256]uint8) {
+	for b := range t {
+		t[b] = 100
 	}
+	for _, b := range []byte("0123456789abcdefABCDEF") {
+		t[b] = 0
+	}
+	t['-'] = 1
 	return t
 }()
 

@@ -199,7 +199,7 @@ func (s *scan) assertString(r *run, f *fastRule, c *capture) (v verdict, looked 
 		}
 		return verdictOf(slices.Contains(list, c.text)), list != nil
 	case wordPattern:
-		return verdictOf(f.pattern.MatchString(c.text)), true
+		return verdictOf(f.matches(c.text)), true
 	case wordHoldsJSON:
 		return verdictOf(isJSON(c.text)), true
 	case wordMasked:
@@ -318,10 +318,8 @@ func splitURL(text string) (origin, path string, ok bool) {
 		return "", "", false
 	}
 	path = rest[end:]
-	for i := range len(path) {
-		if path[i] != '/' && plainHost[path[i]] == 0 || path[i] == ':' {
-			return "", "", false
-		}
+	if !isPlainPath(path) {
+		return "", "", false
 	}
 	colon := strings.IndexByte(rest[:end], ':')
 	if colon >= 0 && (colon+1 == end || strings.Trim(rest[colon+1:end], "0123456789") != "") {
@@ -329,6 +327,22 @@ func splitURL(text string) (origin, path string, ok bool) {
 	}
 	return text[:len(text)-len(path)], path, true
 }
+
+// isPlainPath says whether a URL's path reads the same in every form.
+func isPlainPath(path string) bool {
+	for i := range len(path) {
+		if plainPath[path[i]] == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+var plainPath = func() (t [256]byte) {
+	t = plainHost
+	t['/'], t[':'] = 1, 0
+	return t
+}()
 
 // plainHost has 1 for letters, digits, dots, hyphens and the port's colon.
 var plainHost = func() (t [256]byte) {
@@ -342,7 +356,7 @@ func (s *scan) urlOrigin(r *run, t fastTemplate, c *capture) (v verdict, looked 
 	if !s.known(r, t, c) {
 		return right, false
 	}
-	if origin, _, ok := splitURL(c.text); ok && len(t) == 1 && origin == s.partText(r, &t[0]) {
+	if path, ok := strings.CutPrefix(c.text, s.partText(r, &t[0])); ok && len(t) == 1 && strings.HasPrefix(path, "/") && isPlainPath(path) {
 		return right, true
 	}
 	if _, err := url.Parse(c.text); err != nil {

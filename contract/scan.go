@@ -1,6 +1,8 @@
 package contract
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"strings"
 	"unicode/utf8"
 	"unsafe"
@@ -77,8 +79,10 @@ func (s *scan) document(root *fastNode) bool {
 
 func (s *scan) space() {
 	for s.i < len(s.body) {
-		switch s.body[s.i] {
-		case ' ', '\n', '\t', '\r':
+		switch b := s.body[s.i]; {
+		case b > ' ':
+			return
+		case b == ' ', b == '\n', b == '\t', b == '\r':
 			s.i++
 		default:
 			return
@@ -260,29 +264,40 @@ func (s *scan) digits() bool {
 	return s.i > began
 }
 
-// plain has 1 for the bytes that stand for themselves in a string.
-var plain = func() (t [256]byte) {
-	for b := 0x20; b < 0x80; b++ {
-		t[b] = 1
-	}
-	t['"'], t['\\'] = 0, 0
-	return t
-}()
-
 // str reads a string and returns its text, which is valid until the scan starts
 // anew.
 func (s *scan) str() (string, bool) {
 	s.i++
-	body, i := s.body, s.i
-	for i < len(body) && plain[body[i]] == 1 {
-		i++
-	}
-	if i < len(body) && body[i] == '"' {
-		text := view(body[s.i:i])
-		s.i = i + 1
+	end := s.i + plainLength(s.body[s.i:])
+	if end < len(s.body) && s.body[end] == '"' {
+		text := view(s.body[s.i:end])
+		s.i = end + 1
 		return text, true
 	}
 	return s.oddString()
+}
+
+// plainLength is how many bytes stand for themselves in a string: ASCII without
+// control characters, quotes and backslashes. It looks at eight at a time.
+func plainLength(b []byte) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		quote, slash := w^ones*'"', w^ones*'\\'
+		// The lowest bit that is set belongs to the first odd byte; above it,
+		// borrowing may set more.
+		odd := ((w-ones*0x20)&^w | (quote-ones)&^quote | (slash-ones)&^slash | w) & highs
+		if odd != 0 {
+			return i + bits.TrailingZeros64(odd)/8
+		}
+	}
+	for ; i < len(b); i++ {
+		if b[i] < 0x20 || b[i] >= 0x80 || b[i] == '"' || b[i] == '\\' {
+			return i
+		}
+	}
+	return i
 }
 
 // oddString reads a string with escapes or with characters beyond ASCII.

@@ -20,7 +20,16 @@ func isUTC(s string) bool {
 		}
 	}
 	fraction := s[len(form) : len(s)-1]
-	return fraction == "" || fraction[0] == '.' && len(fraction) > 1 && strings.Trim(fraction[1:], "0123456789") == ""
+	return fraction == "" || fraction[0] == '.' && len(fraction) > 1 && areDigits(fraction[1:])
+}
+
+func areDigits(s string) bool {
+	for i := range len(s) {
+		if s[i]-'0' > 9 {
+			return false
+		}
+	}
+	return true
 }
 
 // isAfter compares two times of that form, exactly for any number of fraction

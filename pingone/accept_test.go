@@ -1,6 +1,7 @@
 package pingone_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"math/rand/v2"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -232,42 +234,56 @@ func FuzzAcceptPath(f *testing.F) {
 	})
 }
 
+// BenchmarkCheck compares the check of the reference answer with decoding it into
+// a typed struct, in turn, and prints the ratio.
 func BenchmarkCheck(b *testing.B) {
 	p := newPair(b)
-	body := exampleFiles(b)[2]
-	ex := exchange(p.c, 201, body)
-	if v := p.c.Check(ex, nil); len(v) > 0 {
-		b.Fatal(v)
+	indented := exampleFiles(b)[2]
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, indented); err != nil {
+		b.Fatal(err)
 	}
-	b.Run("accept", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			p.c.Check(ex, nil)
+	for name, body := range map[string][]byte{"indented": indented, "compact": compact.Bytes()} {
+		ex := exchange(p.c, 201, body)
+		wrong := exchange(p.c, 201, []byte(strings.Replace(string(body), "788d4931", "788d4932", 1)))
+		if v := p.c.Check(ex, nil); len(v) > 0 {
+			b.Fatal(v)
 		}
-	})
-	b.Run("explain", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			p.c.Explain(ex, nil)
-		}
-	})
-	bent := exchange(p.c, 201, []byte(strings.Replace(string(body), "788d4931", "788d4932", 1)))
-	b.Run("wrong", func(b *testing.B) {
-		b.ReportAllocs()
 		var dst []contract.Violation
-		for b.Loop() {
-			dst = p.c.Check(bent, dst[:0])
+		ways := []struct {
+			name string
+			do   func()
+		}{
+			{"accept", func() { p.c.Check(ex, nil) }},
+			{"wrong", func() { dst = p.c.Check(wrong, dst[:0]) }},
+			{"explain", func() { p.c.Explain(ex, nil) }},
+			{"unmarshal", func() {
+				var v typed
+				if err := json.Unmarshal(body, &v); err != nil {
+					b.Fatal(err)
+				}
+			}},
 		}
-	})
-	b.Run("unmarshal", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			var v typed
-			if err := json.Unmarshal(body, &v); err != nil {
-				b.Fatal(err)
+		b.Run(name, func(b *testing.B) {
+			took := make([]time.Duration, len(ways))
+			rounds := 0
+			for b.Loop() {
+				for i, way := range ways {
+					began := time.Now()
+					for range 200 {
+						way.do()
+					}
+					took[i] += time.Since(began)
+				}
+				rounds++
 			}
-		}
-	})
+			for i, way := range ways {
+				b.ReportMetric(float64(took[i].Nanoseconds())/float64(200*rounds), way.name+"-ns")
+			}
+			b.ReportMetric(took[0].Seconds()/took[3].Seconds(), "accept/unmarshal")
+			b.ReportMetric(testing.AllocsPerRun(100, ways[0].do), "accept-allocs")
+		})
+	}
 }
 
 // typed is what a program would decode the answer into.
