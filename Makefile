@@ -6,10 +6,10 @@ LDFLAGS  := -X main.version=$(VERSION)
 TOOL     := $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 5s
 
-.PHONY: help build demo test check fuzz docs bench clean
+.PHONY: help build demo test check fuzz lint-contract docs bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/mfaload
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/mfaload ./cmd/mfaload
@@ -38,6 +38,9 @@ fuzz: ## run every fuzz target for FUZZTIME (default 5s)
 	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
 	  done; \
 	done
+
+lint-contract: ## lint the contract as OpenAPI with Spectral (needs Node.js)
+	tools/lint-contract.sh
 
 docs: build ## write the generated pages anew
 	./bin/mfaload contract --format markdown > docs/rules.md

@@ -91,13 +91,22 @@ func serveRaw(c net.Conn, answers []string) {
 			_, _ = io.Copy(io.Discard, in) // until the client gives up
 			return
 		}
-		if _, err := io.WriteString(c, answer); err != nil {
+		text, stalls := strings.CutSuffix(answer, silenceAfter)
+		if _, err := io.WriteString(c, text); err != nil {
 			return
+		}
+		if stalls {
+			_, _ = io.Copy(io.Discard, in)
 		}
 	}
 }
 
-const silence = "silence"
+// silence in place of an answer is none, behind one it is a connection that
+// stays open.
+const (
+	silence      = "silence"
+	silenceAfter = "<silence>"
+)
 
 // outcome is what became of one exchange.
 type outcome struct {

@@ -197,7 +197,11 @@ func (p *page) violations(r *Report) {
 		if v.Level != "fail" {
 			mark = p.paint(yellow, v.Level)
 		}
-		p.line(fmt.Sprintf("  %s  %s  %s  %s ×", mark, v.Rule, cmp.Or(v.Pointer, "(whole answer)"), count(v.Count)))
+		times := count(v.Count) + " ×"
+		if v.Explained < v.Count {
+			times += fmt.Sprintf(" (%s explained, the others wrong in the very same)", count(v.Explained))
+		}
+		p.line(fmt.Sprintf("  %s  %s  %s  %s", mark, v.Rule, cmp.Or(v.Pointer, "(whole answer)"), times))
 		p.line("        " + p.fit(8, "expected "+v.Expected))
 		p.line("        " + p.fit(8, "got      "+v.Got))
 		if marks := Difference(v.Expected, v.Got); marks != "" {

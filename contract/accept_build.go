@@ -1,0 +1,312 @@
+package contract
+
+import (
+	"slices"
+)
+
+// acceptBuilder builds an acceptor. It gives up on what the accept path does
+// not know, and says why.
+type acceptBuilder struct {
+	contract *Contract
+	response *response
+	slots    map[string]int32 // by path
+	paths    []path
+	ids      uint64
+	branch   bool // within an anyOf or oneOf
+	gaveUp   string
+}
+
+// alwaysLooked collects the rules that the explain path marks for every body
+// that it can read.
+func (b *acceptBuilder) alwaysLooked(a *acceptor) {
+	c := b.contract
+	for _, ru := range c.texts {
+		if ru != nil {
+			a.always.add(ru)
+		}
+	}
+	for _, ru := range append(slices.Clone(c.transport), c.unnamed, b.response.otherwise) {
+		if ru != nil {
+			a.always.add(ru)
+		}
+	}
+}
+
+// slot returns the slot that captures the values at a path.
+func (b *acceptBuilder) slot(p path) int32 {
+	if p == nil {
+		return -1
+	}
+	key := p.String()
+	if s, known := b.slots[key]; known {
+		return s
+	}
+	s := int32(len(b.paths))
+	b.slots[key], b.paths = s, append(b.paths, p)
+	return s
+}
+
+func (b *acceptBuilder) addRule(a *acceptor, ru *rule) {
+	switch {
+	case ru.word == wordHasResponse:
+		a.always.add(ru)
+		return
+	case ru.word == wordNowhere:
+		a.secrets = append(a.secrets, ru)
+		return
+	case ru.header != "":
+		a.headers = append(a.headers, ru)
+		return
+	}
+	f := &fastRule{rule: ru, when: -1, operand: b.slot(ru.operand), rows: b.slot(ru.rows.at), required: ru.required}
+	if ru.when != nil {
+		f.when = b.slot(ru.when.at)
+	}
+	for _, at := range ru.at {
+		if ru.required && at.wild() || ru.word == wordMembers && at.wild() {
+			b.giveUp("the rule " + ru.Name + " demands members at a place with *")
+		}
+		f.at = append(f.at, b.slot(at))
+	}
+	f.text = b.template(ru.text)
+	if ru.pattern != nil {
+		f.matches = matcher(ru.pattern)
+	}
+	if ru.word == wordMembers {
+		b.memberSlots(f)
+	}
+	for _, t := range ru.hidden {
+		for _, p := range t {
+			if p.place != nil {
+				b.giveUp("the rule " + ru.Name + " hides a text of the answer")
+			}
+		}
+	}
+	if ru.word == wordMembers && ru.rows.http {
+		b.giveUp("the rule " + ru.Name + " demands members per HTTP status")
+	}
+	a.rules = append(a.rules, f)
+}
+
+func (b *acceptBuilder) template(t template) (fast fastTemplate) {
+	for _, p := range t {
+		fast = append(fast, fastPart{p, b.slot(p.place)})
+	}
+	return fast
+}
+
+func (b *acceptBuilder) memberSlots(f *fastRule) {
+	rows := f.rule.rows.rows
+	if rows == nil {
+		rows = map[string][]string{"": f.list}
+	}
+	for row, names := range rows {
+		m := memberSlots{row: row}
+		for _, name := range names {
+			m.slots = append(m.slots, b.slot(append(slices.Clone(f.rule.at[0]), step{name: name})))
+		}
+		f.members = append(f.members, m)
+	}
+	if len(f.rule.at) != 1 {
+		b.giveUp("the rule " + f.Name + " demands members at two places")
+	}
+}
+
+// node builds what the asserting schemas demand at a place. The place has the
+// names of all schemas, of branches too.
+func (b *acceptBuilder) node(asserting []*schema, p *place, way path) *fastNode {
+	b.ids++
+	n := &fastNode{id: mix(b.ids), types: anyType}
+	if p == nil {
+		return n
+	}
+	for _, check := range p.checks {
+		if check.rule.Level != Off {
+			for t := range n.marks {
+				if check.types&(1<<t) != 0 {
+					n.marks[t].add(check.rule)
+				}
+			}
+		}
+	}
+	for i, at := range b.paths {
+		if matchesPath(at, way) {
+			n.captures = append(n.captures, int32(i))
+		}
+	}
+	all := closure(asserting)
+	b.addMembers(n, all, p, way)
+	for _, s := range all {
+		b.demands(n, s)
+	}
+	b.addItems(n, all, p, way)
+	return n
+}
+
+// closure are the schemas with those that they refer to.
+func closure(schemas []*schema) (all []*schema) {
+	for _, s := range schemas {
+		all = append(append(all, s), closure(s.same)...)
+	}
+	return all
+}
+
+func matchesPath(p, way path) bool {
+	if len(p) != len(way) {
+		return false
+	}
+	for i := range p {
+		if !p[i].any && (way[i].any || p[i].name != way[i].name) {
+			return false
+		}
+	}
+	return true
+}
+
+func (b *acceptBuilder) addMembers(n *fastNode, all []*schema, p *place, way path) {
+	names := make([]string, 0, len(p.members))
+	for _, s := range all {
+		for name := range s.properties {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	for name := range p.members {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	if len(names) > 64 {
+		b.giveUp("an object has more than 64 members")
+		return
+	}
+	for _, name := range names {
+		var asserting []*schema
+		for _, s := range all {
+			if part := s.properties[name]; part != nil {
+				asserting = append(asserting, part)
+			} else if s.others != nil {
+				asserting = append(asserting, s.others)
+			}
+		}
+		n.members = append(n.members, fastMember{name, b.node(asserting, p.members[name], append(slices.Clone(way), step{name: name}))})
+	}
+}
+
+func (b *acceptBuilder) addItems(n *fastNode, all []*schema, p *place, way path) {
+	var items, others []*schema
+	for _, s := range all {
+		if s.items != nil {
+			items = append(items, s.items)
+		}
+		if s.others != nil {
+			others = append(others, s.others)
+		}
+	}
+	anyStep := append(slices.Clone(way), step{name: "*", any: true})
+	if p.items != nil {
+		n.items = b.node(items, p.items, anyStep)
+	}
+	if p.others != nil || b.capturesBelow(anyStep) {
+		n.others = b.node(others, p.others, anyStep)
+	}
+}
+
+// capturesBelow says whether a path leads through members of any name here.
+func (b *acceptBuilder) capturesBelow(way path) bool {
+	return slices.ContainsFunc(b.paths, func(p path) bool {
+		return len(p) >= len(way) && p[len(way)-1].any && matchesPath(p[:len(way)], way)
+	})
+}
+
+// demands adds the keywords of a schema.
+func (b *acceptBuilder) demands(n *fastNode, s *schema) {
+	for i := range s.keywords {
+		w := &s.keywords[i]
+		if w.rule != nil && w.rule.Level == Off {
+			continue
+		}
+		switch w.name {
+		case "type":
+			n.types &= widen(s.types)
+		case "required":
+			b.require(n, s)
+		case "pattern":
+			n.texts = append(n.texts, patternTest(w.text))
+		case "format":
+			if w.text != "date-time" {
+				b.giveUp("format " + w.text)
+			}
+			n.texts = append(n.texts, timeTest)
+		case "anyOf", "oneOf":
+			b.choice(n, s, w.name == "oneOf")
+		default:
+			b.giveUp("the schema keyword " + w.name)
+		}
+	}
+}
+
+// widen lets integers pass where numbers do.
+func widen(t jsonType) jsonType {
+	if t&typeNumber != 0 {
+		t |= typeInteger
+	}
+	return t
+}
+
+func (b *acceptBuilder) require(n *fastNode, s *schema) {
+	for _, name := range s.needs {
+		i := slices.IndexFunc(n.members, func(m fastMember) bool { return m.name == name })
+		if i < 0 && !b.branch || len(n.members) == 64 {
+			b.giveUp("required names a member without a schema")
+			return
+		}
+		if i < 0 {
+			i = len(n.members)
+			n.members = append(n.members, fastMember{name, b.node(nil, nil, nil)})
+		}
+		n.required |= 1 << i
+	}
+}
+
+// choice adds an anyOf or oneOf. Branches capture and mark nothing.
+func (b *acceptBuilder) choice(n *fastNode, s *schema, one bool) {
+	inner := &acceptBuilder{contract: b.contract, response: b.response, slots: map[string]int32{}, ids: b.ids + 1<<32, branch: true}
+	var branches []*fastNode
+	for _, branch := range s.branches {
+		branches = append(branches, inner.node([]*schema{branch}, names(&place{}, branch), nil))
+	}
+	n.choices = append(n.choices, choice{branches, one})
+	if inner.gaveUp != "" {
+		b.giveUp(inner.gaveUp)
+	}
+}
+
+// names adds the members that a schema names, without its rules: what fails in
+// a branch is the branch's.
+func names(p *place, s *schema) *place {
+	for name, child := range s.properties {
+		if p.members == nil {
+			p.members = map[string]*place{}
+		}
+		if p.members[name] == nil {
+			p.members[name] = &place{}
+		}
+		names(p.members[name], child)
+	}
+	for part, to := range map[*schema]**place{s.others: &p.others, s.items: &p.items} {
+		if part == nil {
+			continue
+		}
+		if *to == nil {
+			*to = &place{}
+		}
+		names(*to, part)
+	}
+	for _, part := range slices.Concat(s.same, s.branches) {
+		names(p, part)
+	}
+	return p
+}
