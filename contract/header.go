@@ -11,30 +11,35 @@ import (
 
 // headerRule evaluates a rule about a header field.
 func (r *run) headerRule(ru *rule) {
-	value, count := r.ex.Header.Get(ru.header)
-	if len(r.bad) > 0 && r.bad[headerKey(ru.header)] || ru.word == wordMediaType && (!r.ours || len(r.response.mediaTypes) == 0) {
+	if len(r.bad) > 0 && r.bad[headerKey(ru.header)] || ru.word == wordMediaType && !r.ours {
 		return
 	}
-	holds := true
-	switch ru.word {
-	case wordUnasked:
-		holds = count == 0
-	case wordOnce:
-		holds = count <= 1
-	case wordMediaType:
-		holds = count > 0 && isMediaType(value, r.response.mediaTypes)
-	case wordSecondsOrDate:
-		if count == 0 && !ru.required {
-			return
-		}
-		holds = count > 0 && isSecondsOrDate(value)
-	default:
-		holds = strings.TrimSpace(value) != ""
+	value, count := r.ex.Header.Get(ru.header)
+	holds, looked := r.headerHolds(ru, value, count)
+	if !looked {
+		return
 	}
 	r.mark(ru)
 	if !holds {
 		r.violateAt(ru, headerKey(ru.header), ru.header, ru.header, r.wantedField(ru), r.shownField(ru, value, count))
 	}
+}
+
+// headerHolds says whether a header field is as a rule wants it, and whether
+// that could be judged. Both paths ask it.
+func (r *run) headerHolds(ru *rule, value string, count int) (holds, looked bool) {
+	switch ru.word {
+	case wordUnasked:
+		return count == 0, true
+	case wordOnce:
+		return count <= 1, true
+	case wordMediaType:
+		types := r.response.mediaTypes
+		return count > 0 && (slices.Contains(types, value) || isMediaType(value, types)), len(types) > 0
+	case wordSecondsOrDate:
+		return count > 0 && isSecondsOrDate(value), count > 0 || ru.required
+	}
+	return strings.TrimSpace(value) != "", true
 }
 
 func (r *run) wantedField(ru *rule) string {
