@@ -234,7 +234,9 @@ func (b *acceptBuilder) demands(n *fastNode, s *schema) {
 		case "required":
 			b.require(n, s)
 		case "pattern":
-			n.texts = append(n.texts, patternTest(w.text))
+			if w.text != utcPattern || s.keyword("format") == nil { // timeTest demands more
+				n.texts = append(n.texts, patternTest(w.text))
+			}
 		case "format":
 			if w.text != "date-time" {
 				b.giveUp("format " + w.text)

@@ -10,13 +10,16 @@ func patternTest(pattern string) textTest {
 	return func(s string) verdict { return verdictOf(matches(s)) }
 }
 
+// utcPattern is the form of the times that timeTest takes.
+const utcPattern = `^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z$`
+
 // quickForms are common patterns whose usual matches need no regular expression
 // to be known. They never take what the pattern does not.
 var quickForms = map[string]func(string) bool{
 	`^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$`: isID,
 	`^[A-Z][A-Z0-9]*(_[A-Z][A-Z0-9]*)*$`:                                            isUpperWord,
-	`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z$`:           isUTC,
-	`\.[0-9]{3}Z$`: endsInMillis,
+	utcPattern:                                                                      isUTC,
+	`\.[0-9]{3}Z$`:                                                                  endsInMillis,
 }
 
 // matcher returns a function that matches as the regular expression does.

@@ -11,17 +11,32 @@ import (
 // fraction. Whether it is a real time is not looked at.
 func isUTC(s string) bool {
 	const form = "0000-00-00T00:00:00"
-	if len(s) < len(form)+1 || s[len(s)-1] != 'Z' {
+	if len(s) <= len(form) || s[len(s)-1] != 'Z' || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' {
 		return false
 	}
+	odd := 0
 	for i := range len(form) {
-		if digit := s[i] >= '0' && s[i] <= '9'; digit != (form[i] == '0') || !digit && s[i] != form[i] {
-			return false
-		}
+		odd += int(timeBytes[s[i]])
+	}
+	if odd != 5 { // the separators
+		return false
 	}
 	fraction := s[len(form) : len(s)-1]
 	return fraction == "" || fraction[0] == '.' && len(fraction) > 1 && areDigits(fraction[1:])
 }
+
+// timeBytes has 0 for digits, 1 for the separators of a time and more for all
+// others.
+var timeBytes = func() (t [256]uint8) {
+	for b := range t {
+		t[b] = 100
+	}
+	for b := '0'; b <= '9'; b++ {
+		t[b] = 0
+	}
+	t['-'], t['T'], t[':'] = 1, 1, 1
+	return t
+}()
 
 func areDigits(s string) bool {
 	for i := range len(s) {
