@@ -65,6 +65,7 @@ func TestPlantedDefectsAreFound(t *testing.T) {
 	}
 	sound := c.acceptor(201)
 	corpus := singleFaults(t)
+	t.Logf("%d defects, %d answers", len(defects(sound)), len(corpus))
 	for name, plant := range defects(sound) {
 		broken, why := c.newAcceptor(201)
 		if why != "" {

@@ -16,7 +16,7 @@ func Judge(m *measure.Measurement, s *scenario.Scenario) (*Report, error) {
 	}
 	r := &Report{
 		Schema: Schema, Scenario: m.Scenario, Description: s.Description, Hash: m.Hash, Version: m.Version,
-		Started: m.Started, Duration: m.Main.Planned.Seconds(),
+		Started: m.Started, Duration: round(m.Main.Planned.Seconds()),
 		Reasons: []string{}, Figures: main.all.figures(&m.Main),
 		Groups: []Group{}, Violations: violations(m), Thresholds: []Threshold{},
 		Coverage: coverage(m), Generator: generator(m, main.all),

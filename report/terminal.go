@@ -121,7 +121,7 @@ func (p *page) times(r *Report) {
 		rows = append(rows, []string{"  " + t.name, digits3(t.Min), digits3(t.Mean), digits3(t.P50), digits3(t.P90), digits3(t.P95), digits3(t.P99), digits3(t.P999), digits3(t.Max)})
 	}
 	p.table(rows)
-	p.line(p.paint(faint, "  response counts from the intended time, service from the actual send, lateness lies between"))
+	p.line(p.paint(faint, p.fit(0, "  response: from the intended time; service: from the actual send; lateness: between")))
 }
 
 func (p *page) groups(r *Report) {

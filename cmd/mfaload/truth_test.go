@@ -142,6 +142,9 @@ func TestCountsAgreeWithTheServer(t *testing.T) {
 	if len(rep.Violations) < 30 {
 		t.Errorf("only %d kinds of violations were seen", len(rep.Violations))
 	}
+	if testing.Verbose() {
+		t.Logf("%d kinds, errors %v", len(rep.Violations), rep.Errors)
+	}
 }
 
 // An answer that carries the user of another request in flight is critical.

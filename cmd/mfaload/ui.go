@@ -19,6 +19,9 @@ type ui struct {
 	// err is swapped while bars are shown; mu guards it.
 	mu  sync.Mutex
 	err io.Writer
+	// begin goes before what is said: while bars are shown, a key that was
+	// pressed may have moved the cursor.
+	begin string
 	// bars says that stderr can show progress bars.
 	bars bool
 	// color says that stdout can show colours, width how wide it is; 0 is
@@ -62,7 +65,7 @@ func (u *ui) say(format string, args ...any) {
 func (u *ui) tell(format string, args ...any) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	fmt.Fprintf(u.err, format, args...)
+	fmt.Fprintf(u.err, u.begin+format, args...)
 }
 
 // divert sends what is said through w until the returned function is called.
@@ -70,11 +73,11 @@ func (u *ui) divert(w io.Writer) (back func()) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	before := u.err
-	u.err = w
+	u.err, u.begin = w, "\r"
 	return func() {
 		u.mu.Lock()
 		defer u.mu.Unlock()
-		u.err = before
+		u.err, u.begin = before, ""
 	}
 }
 
