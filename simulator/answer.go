@@ -37,6 +37,9 @@ type answer struct {
 	cut     bool     // the connection is closed in the middle of the body
 	reset   bool     // the connection is reset before the answer
 	silent  bool     // no answer comes
+	// wire, where set, writes the answer past the server: head is what would
+	// have been sent without a length.
+	wire func(head, body string) string
 }
 
 type link struct{ name, href string }

@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"math"
-	"net"
 	"net/http"
 	"time"
 )
@@ -64,20 +63,4 @@ func (l Latency) draw(normal func() float64) time.Duration {
 		return time.Duration(float64(l.A) * math.Exp(sigma*normal()))
 	}
 	return 0
-}
-
-// reset closes the connection so that the client sees a reset.
-func reset(w http.ResponseWriter) {
-	h, ok := w.(http.Hijacker)
-	if !ok {
-		panic(http.ErrAbortHandler)
-	}
-	conn, _, err := h.Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
-	}
-	_ = conn.Close()
 }

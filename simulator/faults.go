@@ -1,10 +1,27 @@
 package simulator
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // faults are named like the rule that each of them breaks, and no other.
 var faults = map[string]fault{
 	"http.status": {"answers 200 instead of 201", success, func(_ *Simulator, a *answer) { a.raw, a.rawSet, a.status = a.body(), true, 200 }},
+	"http.length": {"announces a body shorter than it sends", jsonAnswer, func(_ *Simulator, a *answer) {
+		a.wire = func(head, body string) string {
+			return fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s{}", head, len(body), body)
+		}
+	}},
+	"http.bodyless": {"answers 204, which http.status finds too, with a body", success, func(_ *Simulator, a *answer) {
+		a.raw, a.rawSet, a.status = a.body(), true, 204
+		a.wire = func(head, body string) string { return head + "\r\n" + body }
+	}},
+	"http.framing": {"announces a length and chunks at once", jsonAnswer, func(_ *Simulator, a *answer) {
+		a.wire = func(head, body string) string {
+			return fmt.Sprintf("%sContent-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", head, len(body), len(body), body)
+		}
+	}},
 	"http.redirect": {"answers with a redirect to the same place", anyAnswer, func(_ *Simulator, a *answer) {
 		a.status, a.location, a.raw, a.rawSet = 302, "/redirected", nil, true
 	}},

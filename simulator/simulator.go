@@ -375,6 +375,10 @@ func (s *Simulator) write(w http.ResponseWriter, a *answer, initializes bool) {
 	if a.link != nil {
 		h["X-Debug"] = a.link
 	}
+	if a.wire != nil {
+		pastServer(w, a.status, a.wire, string(body))
+		return
+	}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(a.status)
 	if a.cut {

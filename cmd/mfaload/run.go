@@ -40,7 +40,12 @@ writes a report of what was measured; a second one leaves at once.`,
 		Example: `  mfaload run scenarios/quickstart.yaml
   PINGONE_ENV_ID=… PINGONE_ACCESS_TOKEN=… mfaload run --out results/friday rollout.yaml`,
 		Args: exactly("SCENARIO"),
-		RunE: func(c *cobra.Command, args []string) error { return a.run(c.Context(), args[0], flags) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if flags.answers < 0 || flags.answers > measure.Instances {
+				return usage(c, fmt.Errorf("--save-answers %d is not from 0 to %d", flags.answers, measure.Instances))
+			}
+			return a.run(c.Context(), args[0], flags)
+		},
 	}
 	c.Flags().StringVar(&flags.out, "out", "", "results folder (default results/{name}-{start})")
 	c.Flags().BoolVar(&flags.overwrite, "overwrite", false, "replace the results that the folder of --out holds")
