@@ -20,7 +20,7 @@ const (
 	LateSends      = 10
 	// MaxCPU is the most of the processors' time that mfaload may use, as a
 	// share. Above it requests wait for mfaload, and it is measured as theirs.
-	MaxCPU = 0.95
+	MaxCPU = 0.80
 )
 
 // judgement fills in a report's thresholds, verdict and reasons.
