@@ -76,14 +76,13 @@ const (
 // fastRule is a rule of x-rules with the slots of its operands.
 type fastRule struct {
 	*rule
-	at       []int32 // slots of its places
-	members  []memberSlots
-	when     int32 // slot; -1: none
-	operand  int32 // slot of in and lte; -1: none
-	rows     int32 // slot that selects a table's row; -1: none
-	text     fastTemplate
-	matches  func(string) bool // pattern
-	required bool
+	at      []int32 // slots of its places
+	members []memberSlots
+	when    int32 // slot; -1: none
+	operand int32 // slot of in and lte; -1: none
+	rows    int32 // slot that selects a table's row; -1: none
+	text    fastTemplate
+	matches func(string) bool // pattern
 }
 
 // memberSlots are the slots of the members that a rule demands, by row.

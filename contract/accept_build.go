@@ -58,7 +58,7 @@ func (b *acceptBuilder) addRule(a *acceptor, ru *rule) {
 		a.headers = append(a.headers, ru)
 		return
 	}
-	f := &fastRule{rule: ru, when: -1, operand: b.slot(ru.operand), rows: b.slot(ru.rows.at), required: ru.required}
+	f := &fastRule{rule: ru, when: -1, operand: b.slot(ru.operand), rows: b.slot(ru.rows.at)}
 	if ru.when != nil {
 		f.when = b.slot(ru.when.at)
 	}
