@@ -31,9 +31,10 @@ type acceptor struct {
 	always    ruleSet // rules that every answer with a readable body is held against
 	headers   []*rule // rules about header fields
 	rules     []*fastRule
-	secrets   []*rule // rules with nowhere
-	captures  int     // number of capture slots
-	slots     map[string]int32
+	secrets   []*rule   // rules with nowhere
+	captures  int       // number of capture slots
+	overRun   [][]int32 // slots of the places of the contract's rules over the run
+	words     []int32   // slots of the contract's words
 }
 
 // fastNode is all that the schemas demand of a value at one place.
@@ -155,11 +156,9 @@ func (c *Contract) newAcceptor(status int) (*acceptor, string) {
 		}
 	}
 	for _, ru := range c.overRun {
-		for _, at := range ru.at {
-			b.slot(at)
-		}
+		a.overRun = append(a.overRun, b.slotsOf(ru.at))
 	}
-	a.slots = b.slots
+	a.words = b.slotsOf(c.words)
 	a.root = b.node([]*schema{resp.schema}, resp.root, nil)
 	for i := range a.root.members {
 		if slices.Contains(resp.recognize, a.root.members[i].name) {

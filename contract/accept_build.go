@@ -46,6 +46,13 @@ func (b *acceptBuilder) slot(p path) int32 {
 	return s
 }
 
+func (b *acceptBuilder) slotsOf(places []path) (slots []int32) {
+	for _, p := range places {
+		slots = append(slots, b.slot(p))
+	}
+	return slots
+}
+
 func (b *acceptBuilder) addRule(a *acceptor, ru *rule) {
 	switch {
 	case ru.word == wordHasResponse:

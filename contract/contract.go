@@ -21,6 +21,7 @@ type Contract struct {
 	secrets   []int // slots of facts that no report may show
 	schemas   map[string]*schema
 	responses responses
+	words     []path // that an exchange shows
 	maxDepth  int
 	names     map[string]bool // of members that the document names
 	runs      sync.Pool
@@ -92,6 +93,16 @@ func (c *Contract) place(ru *rule) {
 		c.ordered = append(c.ordered, ru)
 	default:
 		c.ordered = append(c.ordered, ru)
+	}
+}
+
+// ShowWords has [Contract.Check] leave the strings of these members of the
+// outermost object in [Exchange].Words. It is to be called before the first
+// check.
+func (c *Contract) ShowWords(members ...string) {
+	c.words = nil
+	for _, name := range members {
+		c.words = append(c.words, path{{name: name}})
 	}
 }
 

@@ -50,6 +50,13 @@ type Exchange struct {
 	// its place was there.
 	Evaluated []uint64
 
+	// Words are the strings of the members that [Contract.ShowWords] names, ""
+	// where there is none; empty where the check did not come by them. They are
+	// parts of Body.
+	Words []string
+
+	head []byte // what the strings of Header are parts of
+
 	// Window, where set, is what the run's other answers are remembered in.
 	Window *Window
 	flight
@@ -59,10 +66,18 @@ type Exchange struct {
 func (ex *Exchange) Reset() {
 	ex.Status, ex.Cut, ex.Label, ex.AsExpected = 0, false, "", false
 	ex.Header, ex.Framing = ex.Header[:0], ex.Framing[:0]
-	ex.Body, ex.Evaluated = ex.Body[:0], ex.Evaluated[:0]
+	ex.Body, ex.Evaluated, ex.Words = ex.Body[:0], ex.Evaluated[:0], ex.Words[:0]
 }
 
-// Field is one header field.
+// HoldHead keeps a copy of the answer's head and shows it as a text, for the
+// strings of Header. The text is valid until the exchange is used again.
+func (ex *Exchange) HoldHead(head []byte) string {
+	ex.head = append(ex.head[:0], head...)
+	return view(ex.head)
+}
+
+// Field is one header field. Its strings may be parts of the exchange's own
+// memory, as HoldHead makes them: whoever keeps one clones it.
 type Field struct{ Name, Value string }
 
 // Header is the header fields of an answer, in the order in which the
@@ -73,7 +88,7 @@ type Header []Field
 // name there are.
 func (h Header) Get(name string) (value string, count int) {
 	for _, f := range h {
-		if strings.EqualFold(f.Name, name) {
+		if len(f.Name) == len(name) && strings.EqualFold(f.Name, name) {
 			if count == 0 {
 				value = f.Value
 			}
@@ -95,3 +110,15 @@ type Failure struct {
 
 func (f *Failure) Error() string { return f.Kind + ": " + f.Err.Error() }
 func (f *Failure) Unwrap() error { return f.Err }
+
+// Connection is a connection that was opened to the service.
+type Connection struct {
+	// Began is when opening it began.
+	Began time.Time
+	// Dial is how long it took until it was open, the name's resolution
+	// included; Handshake how long TLS took after that.
+	Dial, Handshake time.Duration
+	// Secure says that it has TLS, Resumed that its TLS session is an earlier
+	// one's.
+	Secure, Resumed bool
+}

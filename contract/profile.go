@@ -56,7 +56,7 @@ func (p *Profile) Learn(ex *Exchange) {
 	}
 	for _, f := range ex.Header {
 		if name := http.CanonicalHeaderKey(f.Name); isIdentifier(f.Name) && !slices.Contains(passing, name) {
-			a.Headers = include(a.Headers, name)
+			a.Headers = include(a.Headers, strings.Clone(name))
 		}
 	}
 	var tree any

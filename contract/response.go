@@ -4,6 +4,7 @@ import (
 	"mime"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"gopkg.in/yaml.v3"
@@ -19,6 +20,8 @@ type response struct {
 	// nil: every body must be one. Other bodies break the rule otherwise.
 	recognize []string
 	otherwise *rule
+
+	lastMedia atomic.Pointer[string] // the last Content-Type that was right
 }
 
 // responses are a document's responses by the statuses they apply to.

@@ -74,11 +74,12 @@ func (c *Contract) Check(ex *Exchange, dst []Violation) []Violation {
 func (r *run) judgeAnswer() {
 	c := r.contract
 	before, decided := len(r.out), false
+	r.ex.Words = r.ex.Words[:0]
 	if a := c.acceptor(r.ex.Status); a != nil {
 		r.response = a.response
 		switch a.accept(r, &r.scan) {
 		case right:
-			r.ex.Evaluated = append(r.ex.Evaluated[:0], r.scan.marks[:c.words()]...)
+			r.ex.Evaluated = append(r.ex.Evaluated[:0], r.scan.marks[:c.markWords()]...)
 			decided = true
 		case wrong:
 			c.storms.violations(r)
@@ -87,6 +88,10 @@ func (r *run) judgeAnswer() {
 	}
 	if !decided {
 		r.explain()
+	} else {
+		for _, slot := range r.scan.node.words {
+			r.ex.Words = append(r.ex.Words, r.scan.text(slot))
+		}
 	}
 	if len(c.overRun) > 0 {
 		r.runRules(decided)
@@ -112,12 +117,12 @@ func (c *Contract) Mark(ex *Exchange, rule string) {
 	}
 }
 
-// words is the length of a set of rules in an exchange.
-func (c *Contract) words() int { return (len(c.rules) + 63) / 64 }
+// markWords is the length of a set of rules in an exchange.
+func (c *Contract) markWords() int { return (len(c.rules) + 63) / 64 }
 
 // explain appends all violations, sorted, to those that were there before.
 func (r *run) explain() []Violation {
-	before, words := len(r.out), r.contract.words()
+	before, words := len(r.out), r.contract.markWords()
 	r.ex.Evaluated = slices.Grow(r.ex.Evaluated[:0], words)[:words]
 	clear(r.ex.Evaluated)
 	r.check()

@@ -13,17 +13,17 @@ func (r *run) runRules(decided bool) {
 		return
 	}
 	again := false
-	for _, ru := range r.contract.overRun {
+	for i, ru := range r.contract.overRun {
 		if !ru.holdsFor(r.ex.Status) {
 			continue
 		}
 		if ru.word == wordNewBody {
-			again = w.bodies.add(w.keyOf(r.ex.Body))
+			again = w.bodies.add(w.bodyKey(r.ex.Body))
 			r.runRule(ru, nil, !again, "a body that no other answer of the run had", "the same bytes again")
 			continue
 		}
-		for _, at := range ru.at {
-			if s, ok := r.stringAt(at, decided); ok {
+		for j, at := range ru.at {
+			if s, ok := r.stringOver(i, j, decided); ok {
 				r.runString(w, ru, at, s, again)
 			}
 		}
@@ -57,18 +57,19 @@ func (r *run) runRule(ru *rule, at path, holds bool, expected, got string) {
 	}
 }
 
-// stringAt returns the string at a place, from whichever path judged the answer.
-func (r *run) stringAt(at path, decided bool) (string, bool) {
+// stringOver returns the string at a place of a rule over the run, from
+// whichever path judged the answer.
+func (r *run) stringOver(rule, place int, decided bool) (string, bool) {
 	if !decided {
-		v, _ := at.find(r.value)
+		v, _ := r.contract.overRun[rule].at[place].find(r.value)
 		s, ok := v.(string)
 		return s, ok
 	}
-	slot, known := r.scan.node.slots[at.String()]
-	if !known || r.scan.first[slot] < 0 {
+	first := r.scan.first[r.scan.node.overRun[rule][place]]
+	if first < 0 {
 		return "", false
 	}
-	c := &r.scan.captured[r.scan.first[slot]]
+	c := &r.scan.captured[first]
 	return c.text, c.typ == typeString
 }
 

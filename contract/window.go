@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"encoding/binary"
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
@@ -12,12 +11,13 @@ const DefaultWindow = 1 << 20
 
 // Window finds what no single answer shows: an ID that was given twice, a body
 // that was sent twice, the user of another request. It remembers IDs and bodies
-// of the last answers exactly (IDs as the 128 bits they are, other texts by 128
-// bits of two keyed hashes) in at most 24 bytes each. It is safe for concurrent
-// use.
+// of the last answers: IDs as the 128 bits they are (other texts in their place
+// by 128 bits of two keyed hashes) in 24 bytes each, bodies by 64 bits of a keyed
+// hash in 16 bytes each. It is safe for concurrent use.
 type Window struct {
-	ids, bodies memory
-	seeds       [2]maphash.Seed
+	ids    memory[idKey]
+	bodies memory[bodyKey]
+	seeds  [2]maphash.Seed
 
 	mu      sync.RWMutex
 	flights []*Exchange // every exchange that ever entered
@@ -28,6 +28,13 @@ func NewWindow(answers int) *Window {
 	w := &Window{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
 	w.ids.most, w.bodies.most = answers, answers
 	return w
+}
+
+// Reserve takes all the memory that the window will ever need, some 40 bytes an
+// answer, so that no answer has to wait while it grows.
+func (w *Window) Reserve() {
+	w.ids.reserve()
+	w.bodies.reserve()
 }
 
 // Enter notes that an exchange is now about this user. The exchange must be
@@ -65,27 +72,31 @@ func (w *Window) inFlight(user string, mine *Exchange) bool {
 
 func (w *Window) hash(s string) uint64 { return maphash.String(w.seeds[0], s) }
 
-// key is what is remembered of a text.
-type key [2]uint64
+// idKey is what is remembered of an ID: itself where it has the form of one.
+type idKey [2]uint64
 
-func (w *Window) keyOf(text []byte) key {
-	return key{maphash.Bytes(w.seeds[0], text), maphash.Bytes(w.seeds[1], text)}
-}
+func (k idKey) spread() uint64 { return mix(k[0] ^ mix(k[1])) }
 
-// idKey is the ID itself where it has the form of one.
-func (w *Window) idKey(id string) key {
+// bodyKey is what is remembered of a body.
+type bodyKey uint64
+
+func (k bodyKey) spread() uint64 { return uint64(k) }
+
+func (w *Window) bodyKey(body []byte) bodyKey { return bodyKey(maphash.Bytes(w.seeds[0], body)) }
+
+func (w *Window) idKey(id string) idKey {
 	if !isID(id) {
-		return w.keyOf(unsafeBytes(id))
+		return idKey{maphash.String(w.seeds[0], id), maphash.String(w.seeds[1], id)}
 	}
-	var b [16]byte
+	var k idKey
 	n := 0
 	for i := range len(id) {
 		if id[i] != '-' {
-			b[n/2] = b[n/2]<<4 | nibble(id[i])
+			k[n/16] = k[n/16]<<4 | uint64(nibble(id[i]))
 			n++
 		}
 	}
-	return key{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
+	return k
 }
 
 func nibble(b byte) byte {
@@ -93,78 +104,4 @@ func nibble(b byte) byte {
 		return b - '0'
 	}
 	return b&^0x20 - 'A' + 10
-}
-
-// memory holds the last keys: a ring of them, and a table with their places in
-// it (open addressing). It grows with what it holds, up to its bound.
-type memory struct {
-	mu    sync.Mutex
-	most  int
-	ring  []key
-	at    int      // where the next one goes once the ring is full
-	table []uint32 // 1 + place in the ring; 0: free
-}
-
-// add says whether the key was there, and puts it in.
-func (m *memory) add(k key) (known bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if slot, found := m.find(k); found {
-		return true
-	} else if len(m.ring) < m.most {
-		if 2*len(m.ring) >= len(m.table) {
-			m.grow()
-			slot, _ = m.find(k)
-		}
-		m.ring = append(m.ring, k)
-		m.table[slot] = uint32(len(m.ring))
-		return false
-	}
-	m.remove(m.ring[m.at])
-	m.ring[m.at] = k
-	slot, _ := m.find(k)
-	m.table[slot] = uint32(m.at + 1)
-	m.at = (m.at + 1) % len(m.ring)
-	return false
-}
-
-// find returns the slot of a key, or the free one where it would go.
-func (m *memory) find(k key) (slot int, found bool) {
-	if len(m.table) == 0 {
-		return 0, false
-	}
-	mask := len(m.table) - 1
-	for slot = home(k) & mask; m.table[slot] != 0; slot = (slot + 1) & mask {
-		if m.ring[m.table[slot]-1] == k {
-			return slot, true
-		}
-	}
-	return slot, false
-}
-
-func home(k key) int { return int(mix(k[0]^mix(k[1])) >> 1) }
-
-func (m *memory) grow() {
-	m.table = make([]uint32, max(2*len(m.table), 1024))
-	for i, k := range m.ring {
-		slot, _ := m.find(k)
-		m.table[slot] = uint32(i + 1)
-	}
-}
-
-// remove takes a key out and moves up those that had to go around it.
-func (m *memory) remove(k key) {
-	hole, found := m.find(k)
-	if !found {
-		return
-	}
-	mask := len(m.table) - 1
-	for slot := (hole + 1) & mask; m.table[slot] != 0; slot = (slot + 1) & mask {
-		want := home(m.ring[m.table[slot]-1]) & mask
-		if (slot-want)&mask >= (slot-hole)&mask {
-			m.table[hole] = m.table[slot]
-			hole = slot
-		}
-	}
-	m.table[hole] = 0
 }

@@ -1,7 +1,7 @@
 package pingone
 
 import (
-	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -48,21 +48,17 @@ func (c *conn) readAnswer(ex *contract.Exchange) (reusable bool, err error) {
 // readHead reads a status line and header fields of at most bound bytes.
 func (c *conn) readHead(ex *contract.Exchange, bound int) (n int, keep bool, err error) {
 	ex.Header = ex.Header[:0]
-	line, err := c.readLine(bound)
-	if err != nil {
+	if n, err = c.headLength(bound); err != nil {
 		return 0, false, err
 	}
-	n = len(line)
-	if ex.Status, keep, err = statusLine(strings.TrimRight(line, "\r\n")); err != nil {
+	line, rest, _ := strings.Cut(ex.HoldHead(c.in[c.from:c.from+n]), "\n")
+	c.from += n
+	if ex.Status, keep, err = statusLine(strings.TrimRight(line, "\r")); err != nil {
 		return n, false, err
 	}
 	for {
-		line, err := c.readLine(bound - n)
-		if err != nil {
-			return n, false, err
-		}
-		n += len(line)
-		field := strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+		line, rest, _ = strings.Cut(rest, "\n")
+		field := strings.TrimSuffix(line, "\r")
 		if field == "" {
 			return n, keep, nil
 		}
@@ -76,25 +72,44 @@ func (c *conn) readHead(ex *contract.Exchange, bound int) (n int, keep bool, err
 	}
 }
 
-// readLine reads a line with its end.
-func (c *conn) readLine(bound int) (string, error) {
-	var long []byte
-	for {
-		part, err := c.in.ReadSlice('\n')
-		if len(long)+len(part) > bound {
-			return "", errHeadTooLong
+// headLength receives a whole head, up to the line with nothing in it, and
+// returns its length.
+func (c *conn) headLength(bound int) (int, error) {
+	for n := 0; ; {
+		line, err := c.lineFrom(n, bound)
+		if err != nil {
+			return 0, err
 		}
-		if err == nil && long == nil {
-			return string(part), nil
+		empty := len(line) == 1 || len(line) == 2 && line[0] == '\r'
+		if n += len(line); empty && n > len(line) {
+			return n, nil
 		}
-		long = append(long, part...)
-		switch {
-		case err == nil:
-			return string(long), nil
-		case errors.Is(err, io.EOF):
-			return "", io.ErrUnexpectedEOF
-		case !errors.Is(err, bufio.ErrBufferFull):
-			return "", err
+		if n == len(line) && !bytes.HasPrefix(line, []byte("HTTP/1.")) {
+			return 0, errNotHTTP
+		}
+	}
+}
+
+// readLine reads a line with its end; it is valid until more is received.
+func (c *conn) readLine(bound int) ([]byte, error) {
+	line, err := c.lineFrom(0, bound)
+	c.from += len(line)
+	return line, err
+}
+
+// lineFrom shows the line that begins so many bytes on, with its end, and
+// reads nothing. All of it is to lie within so many bytes.
+func (c *conn) lineFrom(skip, bound int) ([]byte, error) {
+	for searched := skip; ; {
+		waiting := c.in[c.from:c.to]
+		if i := bytes.IndexByte(waiting[searched:], '\n'); i >= 0 && searched+i < bound {
+			return waiting[skip : searched+i+1], nil
+		}
+		if searched = len(waiting); searched >= bound {
+			return nil, errHeadTooLong
+		}
+		if err := c.fill(); err != nil {
+			return nil, cutOff(err)
 		}
 	}
 }
@@ -114,13 +129,20 @@ func statusLine(line string) (status int, keep bool, err error) {
 // isToken says whether a name is one that a header field may have (RFC 9110,
 // section 5.6.2).
 func isToken(s string) bool {
-	for _, b := range []byte(s) {
-		if b <= ' ' || b >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, b) >= 0 {
+	for i := range len(s) {
+		if !tokenBytes[s[i]] {
 			return false
 		}
 	}
 	return s != ""
 }
+
+var tokenBytes = func() (t [256]bool) {
+	for b := '!'; b < 0x7f; b++ {
+		t[b] = !strings.ContainsRune(`"(),/:;<=>?@[\]{}`, b)
+	}
+	return t
+}()
 
 // readBody reads the body as the head frames it (RFC 9112, section 6.3).
 func (c *conn) readBody(ex *contract.Exchange, keep bool) (reusable bool, err error) {
@@ -175,7 +197,7 @@ func sameLengths(h contract.Header, length string) bool {
 // leftOver looks for bytes behind the end of the answer: a Content-Length that
 // is too small, or a body where there must be none.
 func (c *conn) leftOver(ex *contract.Exchange, keep bool) (reusable bool) {
-	n := c.in.Buffered()
+	n := c.to - c.from
 	if n == 0 {
 		return keep
 	}
@@ -198,15 +220,15 @@ func (b *bodyReader) take(n uint64) error {
 	if room := uint64(maxBody - len(b.ex.Body)); n > room {
 		n, b.ex.Cut = room, true
 	}
-	at := len(b.ex.Body)
-	// A body grows as it comes, so a length that lies takes no memory.
 	for n > 0 {
-		step := int(min(n, 32<<10))
-		b.ex.Body = append(b.ex.Body, make([]byte, step)...)
-		if _, err := io.ReadFull(b.in, b.ex.Body[at:at+step]); err != nil {
-			return cutOff(err)
+		if b.from == b.to {
+			if err := b.fill(); err != nil {
+				return cutOff(err)
+			}
 		}
-		at += step
+		step := int(min(n, uint64(b.to-b.from)))
+		b.ex.Body = append(b.ex.Body, b.in[b.from:b.from+step]...)
+		b.from += step
 		n -= uint64(step)
 	}
 	return nil
@@ -214,25 +236,19 @@ func (b *bodyReader) take(n uint64) error {
 
 // untilClose reads a body whose end is the end of the connection.
 func (b *bodyReader) untilClose() error {
-	for {
-		if err := b.fill(); err != nil {
-			if errors.Is(err, io.EOF) {
+	for !b.ex.Cut {
+		if b.from == b.to {
+			if err := b.fill(); errors.Is(err, io.EOF) {
 				return nil
+			} else if err != nil {
+				return err
 			}
+		}
+		if err := b.take(uint64(b.to - b.from)); err != nil {
 			return err
 		}
-		if b.ex.Cut {
-			return nil
-		}
 	}
-}
-
-// fill takes what has come, at least a byte.
-func (b *bodyReader) fill() error {
-	if _, err := b.in.Peek(1); err != nil {
-		return err
-	}
-	return b.take(uint64(b.in.Buffered()))
+	return nil
 }
 
 // chunked reads a body in chunks, its trailer too.
@@ -242,8 +258,8 @@ func (b *bodyReader) chunked() error {
 		if err != nil {
 			return err
 		}
-		digits, _, _ := strings.Cut(strings.TrimRight(line, "\r\n"), ";")
-		size, err := strconv.ParseUint(strings.TrimSpace(digits), 16, 62)
+		digits, _, _ := bytes.Cut(bytes.TrimRight(line, "\r\n"), []byte(";"))
+		size, err := strconv.ParseUint(string(bytes.TrimSpace(digits)), 16, 62)
 		if err != nil {
 			return errNotHTTP
 		}
@@ -257,7 +273,7 @@ func (b *bodyReader) chunked() error {
 		if err != nil {
 			return err
 		}
-		if strings.TrimRight(end, "\r\n") != "" {
+		if len(bytes.TrimRight(end, "\r\n")) > 0 {
 			return errNotHTTP
 		}
 	}
@@ -269,7 +285,7 @@ func (b *bodyReader) trailer() error {
 		if err != nil {
 			return err
 		}
-		if strings.TrimRight(line, "\r\n") == "" {
+		if len(bytes.TrimRight(line, "\r\n")) == 0 {
 			return nil
 		}
 		bound -= len(line)

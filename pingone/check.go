@@ -37,7 +37,7 @@ func (o *Operation) Check(u scenario.User, ex *contract.Exchange, dst []contract
 func (o *Operation) judge(expect *expectation, ex *contract.Exchange, dst []contract.Violation) []contract.Violation {
 	dst = o.contract.Check(ex, dst)
 	word := answerWord(ex)
-	ex.Label = label(ex.Status, word)
+	ex.Label = o.labels.of(ex.Status, word)
 	ex.AsExpected = expect.met(ex.Status, word)
 	if !expect.mustRefuse || o.refused == contract.Off {
 		return dst
@@ -77,9 +77,12 @@ func answerWord(ex *contract.Exchange) string {
 	if ex.Cut {
 		return ""
 	}
-	member := "code"
+	member, shown := "code", 1 // as ShowWords has them
 	if ex.Status == 201 {
-		member = "status"
+		member, shown = "status", 0
+	}
+	if len(ex.Words) > shown {
+		return ex.Words[shown]
 	}
 	return topString(ex.Body, member)
 }
@@ -111,23 +114,4 @@ func topString(text []byte, member string) string {
 		return ""
 	}
 	return ""
-}
-
-// label names the kind of an answer. Words that are no code are left out, so
-// that labels stay few whatever a server answers.
-func label(status int, word string) string {
-	code := strconv.Itoa(status)
-	switch {
-	case word == "" && status >= 400:
-		return code + " not from the service"
-	case word == "":
-		return code
-	case len(word) > 60 || strings.IndexFunc(word, notCode) >= 0:
-		return code + " other"
-	}
-	return code + " " + word
-}
-
-func notCode(r rune) bool {
-	return !(r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_')
 }

@@ -34,7 +34,7 @@ func failureKind(ctx context.Context, err error) string {
 		return "canceled"
 	case errors.Is(err, errIdleClosed):
 		return "idle connection closed"
-	case errors.Is(err, errNotHTTP):
+	case errors.Is(err, errNotHTTP), errors.Is(err, errNotHTTP2):
 		return "not HTTP"
 	case errors.Is(err, errHeadTooLong):
 		return "head too long"

@@ -3,63 +3,61 @@ package pingone
 import (
 	"context"
 	"errors"
-	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"mfaload/contract"
 )
 
 // http1 sends requests over HTTP/1.1, each on a connection that nobody else
-// uses meanwhile, and keeps connections alive. It follows no redirect, asks
-// for no compression and never sends a request twice. It is written by hand
-// because net/http hides what a conformance test must see: a Content-Length
-// that is too small, a 204 with a body, contradictory framing.
+// uses meanwhile, and keeps connections alive. It is written by hand because
+// net/http hides what a conformance test must see (a Content-Length that is too
+// small, a 204 with a body, contradictory framing) and costs twice as much.
 type http1 struct {
 	target *target
 
 	mu   sync.Mutex
-	idle []*conn // the last used is taken first
+	idle []*conn      // the last used is taken first
+	live atomic.Int64 // connections that are open or about to be
 }
 
-// request is what is sent, apart from the target.
-type request struct {
-	method, path string
-	// head holds whole header lines beside Host and Content-Length.
-	head string
-	body []byte
-}
-
-// roundTrip sends a request and reads the whole answer to it into ex. Its
-// error is a [contract.Failure].
+// roundTrip implements transport.
 func (h *http1) roundTrip(ctx context.Context, r *request, ex *contract.Exchange) error {
-	c, err := h.take(ctx, ex)
-	if err != nil {
-		return failure(ctx, err)
-	}
-	// The deadline bounds the exchange; a context that ends earlier moves it.
-	deadline, _ := ctx.Deadline()
-	if err := c.SetDeadline(deadline); err != nil {
-		return failure(ctx, err)
-	}
-	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
-	ex.Sent = time.Now()
-	reusable, err := c.exchange(h.target, r, ex)
-	ex.Received = time.Now()
-	if stop() && err == nil && reusable {
-		h.put(c)
+	deadline := h.target.deadline(ctx, time.Now())
+	for {
+		c, err := h.take(ctx, deadline)
+		if err != nil {
+			return failure(ctx, err)
+		}
+		c.request(h.target, r)
+		ex.Sent = time.Now()
+		reusable, err := c.exchange(ex)
+		if stale := (*staleError)(nil); errors.As(err, &stale) {
+			// Nothing was sent on it, so another one may be tried.
+			if errors.Is(stale.err, errUnasked) {
+				fault(ex, ruleLength, "no byte after the answer's end", "bytes after the answer before this one, on the same connection")
+			}
+			h.drop(c)
+			continue
+		}
+		ex.Received = time.Now()
+		if err == nil && reusable {
+			h.put(c, ex.Received)
+			return nil
+		}
+		h.drop(c)
+		if err != nil {
+			return failure(ctx, err)
+		}
 		return nil
 	}
-	_ = c.Close()
-	if err != nil {
-		return failure(ctx, err)
-	}
-	return nil
 }
 
-// take returns an idle connection, or a new one.
-func (h *http1) take(ctx context.Context, ex *contract.Exchange) (*conn, error) {
+// take returns an idle connection, or a new one, that ends with the context
+// and at the deadline.
+func (h *http1) take(ctx context.Context, deadline time.Time) (*conn, error) {
 	for {
 		h.mu.Lock()
 		n := len(h.idle)
@@ -70,14 +68,24 @@ func (h *http1) take(ctx context.Context, ex *contract.Exchange) (*conn, error) 
 		c := h.idle[n-1]
 		h.idle = h.idle[:n-1]
 		h.mu.Unlock()
-		switch err := c.quiet(); {
-		case err == nil:
+		c.bind(ctx)
+		if c.arm(deadline, h.target.timeout/2) == nil {
 			return c, nil
-		case errors.Is(err, errUnasked) && h.target.tls == nil:
-			fault(ex, ruleLength, "no byte after the answer's end", "bytes after the answer before this one, on the same connection")
 		}
-		_ = c.Close()
+		h.drop(c)
 	}
+	c, err := h.dial(ctx, deadline)
+	if err != nil {
+		return nil, err
+	}
+	h.live.Add(1)
+	c.bind(ctx)
+	return c, c.arm(deadline, 0)
+}
+
+func (h *http1) dial(ctx context.Context, deadline time.Time) (*conn, error) {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
 	nc, err := h.target.dial(ctx)
 	if err != nil {
 		return nil, err
@@ -85,26 +93,44 @@ func (h *http1) take(ctx context.Context, ex *contract.Exchange) (*conn, error) 
 	return newConn(nc), nil
 }
 
-func (h *http1) put(c *conn) {
-	c.idle = time.Now()
+func (h *http1) put(c *conn, now time.Time) {
+	c.idle = now
 	h.mu.Lock()
 	h.idle = append(h.idle, c)
 	h.mu.Unlock()
 }
 
-// close closes the idle connections.
+func (h *http1) drop(c *conn) {
+	h.live.Add(-1)
+	c.shut()
+}
+
+// open implements transport.
+func (h *http1) open(ctx context.Context, n int) error {
+	for h.live.Add(1) <= int64(n) {
+		c, err := h.dial(ctx, h.target.deadline(ctx, time.Now()))
+		if err != nil {
+			h.live.Add(-1)
+			return failure(ctx, err)
+		}
+		h.put(c, time.Now())
+	}
+	h.live.Add(-1)
+	return nil
+}
+
+// close implements transport.
 func (h *http1) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, c := range h.idle {
-		_ = c.Close()
+		h.drop(c)
 	}
 	h.idle = nil
 }
 
-// exchange writes the request and reads the answer. The connection can be used
-// again if both were whole and nothing is left over.
-func (c *conn) exchange(t *target, r *request, ex *contract.Exchange) (reusable bool, err error) {
+// request writes the request into the connection's buffer.
+func (c *conn) request(t *target, r *request) {
 	c.out = append(c.out[:0], r.method...)
 	c.out = append(c.out, ' ')
 	c.out = append(c.out, r.path...)
@@ -116,10 +142,12 @@ func (c *conn) exchange(t *target, r *request, ex *contract.Exchange) (reusable 
 	c.out = strconv.AppendInt(c.out, int64(len(r.body)), 10)
 	c.out = append(c.out, "\r\n\r\n"...)
 	c.out = append(c.out, r.body...)
-	if _, err := c.Write(c.out); err != nil {
-		return false, c.early(err)
-	}
-	if _, err := c.in.Peek(1); err != nil {
+}
+
+// exchange sends the request and reads the answer. The connection can be used
+// again if both were whole and nothing is left over.
+func (c *conn) exchange(ex *contract.Exchange) (reusable bool, err error) {
+	if err := c.ask(); err != nil {
 		return false, c.early(err)
 	}
 	return c.readAnswer(ex)
@@ -141,11 +169,3 @@ func (c *conn) early(err error) error {
 }
 
 var errIdleClosed = errors.New("the server closed the idle connection as the request was sent")
-
-// fault records a framing fault of the answer, to be judged by the contract.
-func fault(ex *contract.Exchange, rule, expected, got string) {
-	ex.Framing = append(ex.Framing, contract.Violation{Rule: rule, Expected: expected, Got: got})
-}
-
-// dialed is a connection below TLS, where there is TLS.
-type dialed interface{ NetConn() net.Conn }

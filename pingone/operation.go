@@ -24,7 +24,9 @@ type Operation struct {
 	refused  contract.Level // of the rule expect.refused
 	head     string         // header lines of every request
 	userSlot int            // of the fact request.user.id; -1 if no rule asks for it
-	http     http1
+	url      string
+	labels   labels
+	http     transport
 	window   *contract.Window
 }
 
@@ -48,7 +50,9 @@ func New(s *scenario.Scenario, c *contract.Contract, authPath string) (*Operatio
 		return nil, err
 	}
 	o := &Operation{target: t, contract: c, refused: c.Level(ruleRefused)}
-	o.http.target = &o.target
+	o.http = newTransport(&o.target)
+	o.url = o.target.origin + o.target.path
+	c.ShowWords("status", "code")
 	o.window = contract.NewWindow(contract.DefaultWindow)
 	o.head = "Content-Type: application/json\r\nAccept: application/json\r\nUser-Agent: mfaload\r\n"
 	if t.token != "" {
@@ -101,7 +105,8 @@ func (o *Operation) Contract() *contract.Contract { return o.contract }
 // Send implements the runner's operation.
 func (o *Operation) Send(ctx context.Context, u scenario.User, ex *contract.Exchange) error {
 	o.prepare(u, ex)
-	return o.http.roundTrip(ctx, &request{method: ex.Method, path: o.target.path, head: o.head, body: ex.Request}, ex)
+	r := request{method: ex.Method, path: o.target.path, head: o.head, body: ex.Request}
+	return o.http.roundTrip(ctx, &r, ex)
 }
 
 // prepare fills in what is known of an exchange before it is sent.
@@ -113,13 +118,36 @@ func (o *Operation) prepare(u scenario.User, ex *contract.Exchange) {
 	}
 	ex.Window = o.window
 	o.window.Enter(ex, u.ID)
-	ex.Method, ex.URL = "POST", o.target.origin+o.target.path
+	ex.Method, ex.URL = "POST", o.url
 	ex.Request = g.body.appendTo(ex.Request[:0], u.ID)
 }
 
+// Watch has each connection that is opened from now on told to seen, by
+// whichever goroutine opened it. It is to be called before the first request.
+func (o *Operation) Watch(seen func(contract.Connection)) { o.target.opened = seen }
+
+// Open opens connections ahead of the requests until n are open, many at a
+// time. It returns the error of the first that could not be opened.
+func (o *Operation) Open(ctx context.Context, n int) error {
+	const atOnce = 32
+	failures := make(chan error, atOnce)
+	for range atOnce {
+		go func() { failures <- o.http.open(ctx, n) }()
+	}
+	var first error
+	for range atOnce {
+		if err := <-failures; first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
 // Preflight opens a connection to the target, TLS included, and sends nothing.
-// Its error says why the target can't be reached.
+// Its error says why the target can't be reached. It also takes the memory that
+// a run needs.
 func (o *Operation) Preflight(ctx context.Context) error {
+	o.window.Reserve()
 	conn, err := o.target.dial(ctx)
 	if err != nil {
 		return fmt.Errorf("reach %s: %w", o.target.origin, unreachable(ctx, err))

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"mfaload/contract"
 	"mfaload/scenario"
 )
 
@@ -25,8 +26,11 @@ type target struct {
 	token    string
 	envID    string
 
+	http2        bool
 	timeout      time.Duration
 	loopbackOnly bool
+	// opened, where set, is told of each new connection.
+	opened func(contract.Connection)
 }
 
 func newTarget(authPath string, s *scenario.Scenario) (target, error) {
@@ -40,13 +44,17 @@ func newTarget(authPath string, s *scenario.Scenario) (target, error) {
 		basePath:     "/" + s.Target.EnvID,
 		token:        s.Target.AccessToken.Reveal(),
 		envID:        s.Target.EnvID,
+		http2:        s.Target.Protocol == scenario.HTTP2,
 		timeout:      s.Target.Timeout,
 		loopbackOnly: !s.Target.OwnerAgreed,
 	}
 	t.path = t.basePath + "/deviceAuthentications"
 	port := u.Port()
 	if u.Scheme == "https" {
-		t.tls = &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
+		t.tls = &tls.Config{
+			ServerName: u.Hostname(), MinVersion: tls.VersionTLS12,
+			ClientSessionCache: tls.NewLRUClientSessionCache(64),
+		}
 	}
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
@@ -79,11 +87,24 @@ var errNotLoopback = errors.New("the address is not loopback: set target.ownerAg
 
 // dial opens a connection of its own, TLS included.
 func (t *target) dial(ctx context.Context) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, t.timeout)
-	defer cancel()
-	if t.tls == nil {
-		return t.dialer().DialContext(ctx, "tcp", t.address)
+	c := contract.Connection{Began: time.Now(), Secure: t.tls != nil}
+	nc, err := t.dialer().DialContext(ctx, "tcp", t.address)
+	if err != nil {
+		return nil, err
 	}
-	d := tls.Dialer{NetDialer: t.dialer(), Config: t.tls}
-	return d.DialContext(ctx, "tcp", t.address)
+	c.Dial = time.Since(c.Began)
+	if t.tls != nil {
+		secured := tls.Client(nc, t.tls)
+		if err := secured.HandshakeContext(ctx); err != nil {
+			_ = nc.Close()
+			return nil, err
+		}
+		c.Handshake = time.Since(c.Began) - c.Dial
+		c.Resumed = secured.ConnectionState().DidResume
+		nc = secured
+	}
+	if t.opened != nil {
+		t.opened(c)
+	}
+	return nc, nil
 }

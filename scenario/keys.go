@@ -42,6 +42,8 @@ var targetForm = mapping(checkTarget, []field[Target]{
 		"Says that the owner of the host agreed to the load. Required for a host that is not loopback.").or("false"),
 	key("timeout", duration(true, maxWait), func(t *Target, v time.Duration) { t.Timeout = v },
 		"The most that one request may take, from its send to the last byte of its answer.").or("10s"),
+	key("protocol", oneOf("a protocol", HTTP1, HTTP2), func(t *Target, v Protocol) { t.Protocol = v },
+		"The version of HTTP: http/1.1, or h2 for HTTP/2, which shares connections and sees fewer faults of framing.").or("http/1.1"),
 	key("simulator", simulatorForm, func(t *Target, v Simulator) { t.Simulator = &v },
 		"Runs against the embedded simulator instead of a host."),
 })

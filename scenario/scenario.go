@@ -41,9 +41,21 @@ type Target struct {
 	// Timeout bounds one request from its send to the last byte of its
 	// answer. Default 10 s.
 	Timeout time.Duration
+	// Protocol is the version of HTTP. Default [HTTP1].
+	Protocol Protocol
 	// Simulator, where set, replaces the host by the embedded simulator.
 	Simulator *Simulator
 }
+
+// Protocol is a version of HTTP, by its name in TLS's protocol negotiation.
+type Protocol string
+
+const (
+	// HTTP1 is HTTP/1.1. The default.
+	HTTP1 Protocol = "http/1.1"
+	// HTTP2 is HTTP/2.
+	HTTP2 Protocol = "h2"
+)
 
 // Group is a set of users who are asked in turn and answer alike.
 type Group struct {
