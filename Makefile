@@ -6,7 +6,7 @@ LDFLAGS  := -X main.version=$(VERSION)
 TOOL     := $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 5s
 
-.PHONY: help build demo test check fuzz lint-contract docs bench clean
+.PHONY: help build demo test check fuzz lint-contract docs bench profile clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,8 +45,16 @@ lint-contract: ## lint the contract as OpenAPI with Spectral (needs Node.js)
 docs: build ## write the generated pages anew
 	./bin/mfaload contract --format markdown > docs/rules.md
 
-bench: ## run the benchmarks, peers beside ours
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: build ## compare with peers side by side, then run the benchmarks (half an hour; let nothing else run)
+	bench/peers.sh
+	$(GO) build -o bench/.peers/server ./bench/server
+	$(GO) run ./bench -out bench/RESULTS.md
+	$(GO) test -p 1 -run '^$$' -bench . -benchmem ./...
+
+profile: ## show where the hot path spends its time
+	$(GO) test -run '^$$' -bench Throughput -benchtime 500000x -cpuprofile profile.out -o profile.test ./cmd/mfaload
+	$(GO) tool pprof -top -cum -nodecount 60 profile.test profile.out
+	@echo 'look further with: go tool pprof -http : profile.test profile.out'
 
 clean: ## remove what was built and run
-	rm -rf bin results
+	rm -rf bin results profile.test profile.out bench/.peers

@@ -70,8 +70,8 @@ func (resp *response) takesMedia(value string) bool {
 	if !isMediaType(value, resp.mediaTypes) {
 		return false
 	}
-	value = strings.Clone(value)
-	resp.lastMedia.Store(&value)
+	known := strings.Clone(value)
+	resp.lastMedia.Store(&known)
 	return true
 }
 

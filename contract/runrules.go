@@ -19,7 +19,9 @@ func (r *run) runRules(decided bool) {
 		}
 		if ru.word == wordNewBody {
 			again = w.bodies.add(w.bodyKey(r.ex.Body))
-			r.runRule(ru, nil, !again, "a body that no other answer of the run had", "the same bytes again")
+			if !r.holdsOverRun(ru, !again) {
+				r.breaksRun(ru, nil, "a body that no other answer of the run had", "the same bytes again")
+			}
 			continue
 		}
 		for j, at := range ru.at {
@@ -33,28 +35,31 @@ func (r *run) runRules(decided bool) {
 func (r *run) runString(w *Window, ru *rule, at path, s string, again bool) {
 	switch ru.word {
 	case wordNewInRun:
-		if known := w.ids.add(w.idKey(s)); !again {
-			r.runRule(ru, at, !known, "a value that no other answer of the run had", r.quote(s))
+		if known := w.ids.add(w.idKey(s)); !again && !r.holdsOverRun(ru, !known) {
+			r.breaksRun(ru, at, "a value that no other answer of the run had", r.quote(s))
 		}
 	case wordNotAnothers:
-		if mine, ok := r.fill(ru.text); ok {
-			r.runRule(ru, at, s == mine || !w.inFlight(s, r.ex), r.quote(mine), r.quote(s)+", which another request in flight asked for")
+		if mine, ok := r.fill(ru.text); ok && !r.holdsOverRun(ru, s == mine || !w.inFlight(s, r.ex)) {
+			r.breaksRun(ru, at, r.quote(mine), r.quote(s)+", which another request in flight asked for")
 		}
 	case wordInExchange:
-		if holds, looked := inExchange(s, r.ex); looked {
-			r.runRule(ru, at, holds, "a time between the send and the receipt", r.quote(s))
+		if holds, looked := inExchange(s, r.ex); looked && !r.holdsOverRun(ru, holds) {
+			r.breaksRun(ru, at, "a time between the send and the receipt", r.quote(s))
 		}
 	}
 }
 
-// runRule marks a rule and reports it where it is broken. It is not silenced by
-// other rules at the same place: it speaks of other answers.
-func (r *run) runRule(ru *rule, at path, holds bool, expected, got string) {
+// holdsOverRun marks a rule and passes on whether it holds.
+func (r *run) holdsOverRun(ru *rule, holds bool) bool {
 	r.mark(ru)
-	if !holds {
-		pointer := at.String()
-		r.out = append(r.out, Violation{Rule: ru.Name, Level: ru.Level, Pointer: pointer, At: pointer, Expected: bound(expected), Got: bound(got)})
-	}
+	return holds
+}
+
+// breaksRun reports a rule that is broken. It is not silenced by other rules at
+// the same place: it speaks of other answers.
+func (r *run) breaksRun(ru *rule, at path, expected, got string) {
+	pointer := at.String()
+	r.out = append(r.out, Violation{Rule: ru.Name, Level: ru.Level, Pointer: pointer, At: pointer, Expected: bound(expected), Got: bound(got)})
 }
 
 // stringOver returns the string at a place of a rule over the run, from

@@ -21,6 +21,9 @@ func (m *Measurement) check() error {
 			return errors.New("a second's counts do not add up")
 		}
 	}
+	if h := m.Generator.Hiccups; h == nil || h.unmade() {
+		return errors.New("its generator has no hiccups")
+	}
 	for _, v := range m.Violations {
 		if v == nil || v.InWarmup > v.Count || v.Explained > v.Count || len(v.Instances) == 0 {
 			return errors.New("a violation's counts do not add up")
@@ -47,6 +50,10 @@ func (p *Phase) check(groups int) error {
 	}
 	if p.Own == nil || p.Own.unmade() || p.Own.Count() != p.Sent() {
 		return errors.New("the count of lateness is not that of the requests sent")
+	}
+	c := p.Connections
+	if !sameCounts(c.Dial) || !sameCounts(c.Handshake) || c.Dial.Count() != c.Opened || c.Handshake.Count() > c.Opened || c.Resumed > c.Handshake.Count() {
+		return errors.New("the counts of connections do not add up")
 	}
 	for g, n := range sent {
 		if n > p.Scheduled[g] {

@@ -129,6 +129,19 @@ func (h *Histogram) Percentile(p float64) time.Duration {
 	return min(max(time.Duration(v), h.min), h.max)
 }
 
+// Reset makes the histogram empty again, without giving its memory back.
+func (h *Histogram) Reset() {
+	switch {
+	case h.Count() == 0:
+		return
+	case h.packed != nil:
+		h.packed.Reset()
+	default:
+		h.dense.Reset()
+	}
+	h.above, h.min, h.max, h.sumHi, h.sumLo = 0, 0, 0, 0, 0
+}
+
 // Merge adds all that o counts to h, exactly.
 func (h *Histogram) Merge(o *Histogram) error {
 	if o.Count() == 0 {

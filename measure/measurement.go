@@ -63,7 +63,22 @@ type Phase struct {
 	Own *Histogram `json:"own_lateness"`
 	// Cells hold the requests that were sent, by group and label.
 	Cells []*Cell `json:"cells"`
+	// Connections are those that were opened in it.
+	Connections Connections `json:"connections"`
 }
+
+// Connections are what opening connections took.
+type Connections struct {
+	Opened uint64 `json:"opened"`
+	// Dial is the time until one was open, Handshake the time that TLS took
+	// after that.
+	Dial      *Histogram `json:"dial"`
+	Handshake *Histogram `json:"tls_handshake"`
+	// Resumed counts the handshakes that resumed an earlier TLS session.
+	Resumed uint64 `json:"tls_resumed"`
+}
+
+func newConnections() Connections { return Connections{Dial: NewSparse(), Handshake: NewSparse()} }
 
 // Cell counts the sent requests of one group that ended alike.
 type Cell struct {
@@ -112,6 +127,9 @@ type ViolationGroup struct {
 type Generator struct {
 	// CPU is the processor time that the process used during the run.
 	CPU time.Duration `json:"cpu_ns"`
+	// CPUWait is how long its threads were ready to run and waited for a
+	// processor, summed up; 0 where the system does not tell.
+	CPUWait time.Duration `json:"cpu_wait_ns"`
 	// Cores is how many processors it could use.
 	Cores int `json:"cores"`
 	// Elapsed is how long the run took, the draining included.
@@ -121,6 +139,10 @@ type Generator struct {
 	PeakRSS uint64 `json:"peak_rss_bytes"`
 	// MaxGCPause is the longest pause of the garbage collector in the run.
 	MaxGCPause time.Duration `json:"gc_pause_max_ns"`
+	// Hiccups is how late a wait of 10 ms ended that did nothing else, again and
+	// again through the run: what any request may have been delayed by mfaload
+	// and the machine it runs on.
+	Hiccups *Histogram `json:"hiccups"`
 	// BusyWorkersMax is the most requests in flight at once, of Workers.
 	BusyWorkersMax int `json:"busy_workers_max"`
 	Workers        int `json:"workers"`

@@ -32,6 +32,12 @@ func (p *Phase) merge(o *Phase) error {
 	for g, n := range o.Scheduled {
 		p.Scheduled[g] += n
 	}
+	if err := mergeAll([]*Histogram{p.Connections.Dial, p.Connections.Handshake},
+		[]*Histogram{o.Connections.Dial, o.Connections.Handshake}); err != nil {
+		return err
+	}
+	p.Connections.Opened += o.Connections.Opened
+	p.Connections.Resumed += o.Connections.Resumed
 	for _, from := range o.Cells {
 		to := p.cell(from.Group, from.Label, from.Failed)
 		if err := mergeAll([]*Histogram{to.Response, to.Service, to.Lateness},

@@ -30,6 +30,9 @@ type Recorder struct {
 	rules   []string
 	answers int
 	stripes []stripe
+
+	mu          sync.Mutex
+	connections [2]Connections // main, warm-up
 }
 
 // stripe is what some of the workers record into, so that they seldom wait
@@ -37,7 +40,7 @@ type Recorder struct {
 type stripe struct {
 	mu         sync.Mutex
 	phases     [2]stripePhase // main, warm-up
-	seconds    []*Second
+	series     series
 	violations map[violationKey]*ViolationGroup
 	ungrouped  uint64
 	evaluated  []uint64 // by rule
@@ -75,6 +78,7 @@ func (p Progress) Unexpected() uint64 { return p.Sent - p.Clean - p.Violating - 
 // at most [Instances].
 func NewRecorder(groups int, rules []string, answers int) *Recorder {
 	r := &Recorder{groups: groups, rules: rules, answers: answers, stripes: make([]stripe, min(runtime.GOMAXPROCS(0), 4))}
+	r.connections = [2]Connections{newConnections(), newConnections()}
 	for i := range r.stripes {
 		s := &r.stripes[i]
 		s.violations = map[violationKey]*ViolationGroup{}
@@ -94,9 +98,32 @@ func (r *Recorder) Record(worker int, o *Observation) {
 	defer s.mu.Unlock()
 	violating := s.recordViolations(o)
 	s.recordCell(o, violating)
-	s.recordSecond(o, violating)
+	s.series.record(o, violating)
 	s.recordCoverage(o.Evaluated)
 	s.progress.add(o, violating)
+}
+
+// RecordConnection adds a connection that was opened. The time of a TLS
+// handshake is below 0 where there was none.
+func (r *Recorder) RecordConnection(warmup bool, dial, handshake time.Duration, resumed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := &r.connections[phaseIndex(warmup)]
+	c.Opened++
+	c.Dial.Record(dial)
+	if handshake >= 0 {
+		c.Handshake.Record(handshake)
+	}
+	if resumed {
+		c.Resumed++
+	}
+}
+
+func phaseIndex(warmup bool) int {
+	if warmup {
+		return 1
+	}
+	return 0
 }
 
 func (s *stripe) recordCoverage(evaluated []uint64) {
@@ -122,10 +149,7 @@ func (p *Progress) add(o *Observation, violating bool) {
 }
 
 func (s *stripe) recordCell(o *Observation, violating bool) {
-	phase := &s.phases[0]
-	if o.Warmup {
-		phase = &s.phases[1]
-	}
+	phase := &s.phases[phaseIndex(o.Warmup)]
 	phase.lastSent = max(phase.lastSent, o.Sent)
 	phase.own.Record(o.Own)
 	c := phase.cell(o)
@@ -167,36 +191,6 @@ func (p *stripePhase) cell(o *Observation) *Cell {
 	c := newCell(o.Group, strings.Clone(label), o.Failed, histogram)
 	p.cells[o.Group] = append(cells, c)
 	return c
-}
-
-func (s *stripe) recordSecond(o *Observation, violating bool) {
-	sec := s.second(int64(o.Intended / time.Second))
-	sec.Response.Record(o.Done - o.Intended)
-	sec.Service.Record(o.Done - o.Sent)
-	sec.Lateness.Record(o.Sent - o.Intended)
-	switch {
-	case o.Failed:
-		sec.Failed++
-	case violating:
-		sec.Violating++
-	case o.AsExpected:
-		sec.Clean++
-	}
-}
-
-// second returns the record of a second. Most requests belong to one of the
-// last seconds, so the search starts at the end.
-func (s *stripe) second(n int64) *Second {
-	i := len(s.seconds)
-	for i > 0 && s.seconds[i-1].Second > n {
-		i--
-	}
-	if i > 0 && s.seconds[i-1].Second == n {
-		return s.seconds[i-1]
-	}
-	sec := &Second{Second: n, Response: NewSparse(), Service: NewSparse(), Lateness: NewSparse()}
-	s.seconds = slices.Insert(s.seconds, i, sec)
-	return sec
 }
 
 // recordViolations says whether one of them breaks conformance.
@@ -265,6 +259,13 @@ func (r *Recorder) Measurement() (*Measurement, error) {
 			return nil, err
 		}
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	shown := r.newMeasurement()
+	shown.Main.Connections, shown.Warmup.Connections = r.connections[0], r.connections[1]
+	if err := m.merge(shown); err != nil {
+		return nil, err
+	}
 	m.trimAnswers(r.answers)
 	return m, nil
 }
@@ -285,7 +286,7 @@ func (r *Recorder) show(s *stripe) *Measurement {
 		from := &s.phases[i]
 		p.Cells, p.LastSent, p.Own = slices.Concat(from.cells...), from.lastSent, from.own
 	}
-	m.Seconds, m.UngroupedViolations = s.seconds, s.ungrouped
+	m.Seconds, m.UngroupedViolations = s.series.all(), s.ungrouped
 	for _, g := range s.violations {
 		m.Violations = append(m.Violations, g)
 	}
@@ -297,9 +298,10 @@ func (r *Recorder) show(s *stripe) *Measurement {
 
 func (r *Recorder) newMeasurement() *Measurement {
 	m := &Measurement{
-		Schema: Schema,
-		Main:   Phase{Scheduled: make([]uint64, r.groups), Own: NewSparse()},
-		Warmup: Phase{Scheduled: make([]uint64, r.groups), Own: NewSparse()},
+		Schema:    Schema,
+		Main:      Phase{Scheduled: make([]uint64, r.groups), Own: NewSparse(), Connections: newConnections()},
+		Warmup:    Phase{Scheduled: make([]uint64, r.groups), Own: NewSparse(), Connections: newConnections()},
+		Generator: Generator{Hiccups: NewSparse()},
 	}
 	for _, name := range r.rules {
 		m.Coverage = append(m.Coverage, RuleCount{Rule: name})

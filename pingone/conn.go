@@ -143,6 +143,11 @@ type staleError struct{ err error }
 func (e *staleError) Error() string { return "idle connection: " + e.err.Error() }
 func (e *staleError) Unwrap() error { return e.err }
 
+func isStale(err error) bool {
+	var stale *staleError
+	return errors.As(err, &stale)
+}
+
 // errUnasked means that bytes came while nothing had been asked.
 var errUnasked = errors.New("bytes that were not asked for")
 

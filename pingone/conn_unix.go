@@ -22,7 +22,6 @@ type direct struct {
 	written int
 	n       int
 	err     error
-	poll    [1]unix.PollFd
 }
 
 func (p *direct) init(c *conn) {
@@ -72,7 +71,7 @@ func (p *direct) advance(c *conn, fd int) bool {
 	if !p.sent {
 		p.sent = true
 		if !c.idle.IsZero() {
-			if err := p.quiet(fd); err != nil {
+			if err := peek(uintptr(fd)); err != nil {
 				p.err = &staleError{err}
 				return true
 			}
@@ -86,17 +85,6 @@ func (p *direct) advance(c *conn, fd int) bool {
 		return false
 	}
 	return true
-}
-
-// quiet returns nil for a connection that is open and on which nothing came. It
-// finds most connections that a server closed while they were idle, before a
-// request is lost on them.
-func (p *direct) quiet(fd int) error {
-	p.poll[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
-	if n, err := unix.Poll(p.poll[:], 0); n == 0 || err != nil {
-		return nil
-	}
-	return peek(uintptr(fd))
 }
 
 func send(fd int, b []byte) (int, error) {
@@ -124,21 +112,5 @@ func read(fd int, b []byte) (int, error) {
 		case !errors.Is(err, unix.EINTR):
 			return 0, os.NewSyscallError("read", err)
 		}
-	}
-}
-
-// peek looks at what a socket has to read, without waiting or reading it.
-func peek(fd uintptr) error {
-	var one [1]byte
-	n, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	switch {
-	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
-		return nil
-	case err != nil:
-		return err
-	case n == 0:
-		return io.EOF
-	default:
-		return errUnasked
 	}
 }

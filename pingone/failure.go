@@ -48,6 +48,11 @@ func failureKind(ctx context.Context, err error) string {
 		return "connection closed"
 	case isTLS(err):
 		return "TLS failed"
+	// net/http does not export its errors of HTTP/2.
+	case strings.Contains(err.Error(), "stream error:"):
+		return "stream reset"
+	case strings.Contains(err.Error(), "GOAWAY"):
+		return "connection going away"
 	default:
 		return systemFailure(err)
 	}

@@ -24,19 +24,22 @@ type http1 struct {
 }
 
 // roundTrip implements transport.
-func (h *http1) roundTrip(ctx context.Context, r *request, ex *contract.Exchange) error {
-	deadline := h.target.deadline(ctx, time.Now())
+func (h *http1) roundTrip(ctx context.Context, r request, ex *contract.Exchange) error {
+	ex.Sent = time.Now()
+	deadline := h.target.deadline(ctx, ex.Sent)
 	for {
 		c, err := h.take(ctx, deadline)
 		if err != nil {
 			return failure(ctx, err)
 		}
 		c.request(h.target, r)
-		ex.Sent = time.Now()
+		if c.idle.IsZero() {
+			ex.Sent = time.Now() // it had to be opened first
+		}
 		reusable, err := c.exchange(ex)
-		if stale := (*staleError)(nil); errors.As(err, &stale) {
+		if err != nil && isStale(err) {
 			// Nothing was sent on it, so another one may be tried.
-			if errors.Is(stale.err, errUnasked) {
+			if errors.Is(err, errUnasked) {
 				fault(ex, ruleLength, "no byte after the answer's end", "bytes after the answer before this one, on the same connection")
 			}
 			h.drop(c)
@@ -130,7 +133,7 @@ func (h *http1) close() {
 }
 
 // request writes the request into the connection's buffer.
-func (c *conn) request(t *target, r *request) {
+func (c *conn) request(t *target, r request) {
 	c.out = append(c.out[:0], r.method...)
 	c.out = append(c.out, ' ')
 	c.out = append(c.out, r.path...)

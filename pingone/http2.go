@@ -37,7 +37,7 @@ func newHTTP2(t *target) *http2 {
 
 // roundTrip implements transport. What HTTP/2 itself forbids of an answer (a
 // length that lies, a body with a 204) ends as a failure.
-func (h *http2) roundTrip(ctx context.Context, r *request, ex *contract.Exchange) error {
+func (h *http2) roundTrip(ctx context.Context, r request, ex *contract.Exchange) error {
 	ex.Sent = time.Now()
 	ctx, cancel := context.WithDeadline(ctx, h.target.deadline(ctx, ex.Sent))
 	defer cancel()

@@ -106,7 +106,7 @@ func (o *Operation) Contract() *contract.Contract { return o.contract }
 func (o *Operation) Send(ctx context.Context, u scenario.User, ex *contract.Exchange) error {
 	o.prepare(u, ex)
 	r := request{method: ex.Method, path: o.target.path, head: o.head, body: ex.Request}
-	return o.http.roundTrip(ctx, &r, ex)
+	return o.http.roundTrip(ctx, r, ex)
 }
 
 // prepare fills in what is known of an exchange before it is sent.

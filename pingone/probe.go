@@ -61,7 +61,7 @@ func (o *Operation) Probe(ctx context.Context, u scenario.User, p Probe, ex *con
 	r := &request{method: ex.Method, path: o.target.path, head: o.head, body: ex.Request}
 	p.bend(r, o)
 	ex.Request, ex.URL = append(ex.Request[:0], r.body...), o.target.origin+r.path
-	if err := o.http.roundTrip(ctx, r, ex); err != nil {
+	if err := o.http.roundTrip(ctx, *r, ex); err != nil {
 		return nil, err
 	}
 	expect := newExpectation(p.Expect)
@@ -81,7 +81,7 @@ func (o *Operation) ReadBack(ctx context.Context, created *contract.Exchange, ex
 	}
 	ex.Facts = append(ex.Facts[:0], created.Facts...)
 	ex.Method, ex.URL, ex.Request = "GET", o.target.origin+link.EscapedPath(), ex.Request[:0]
-	if err := o.http.roundTrip(ctx, &request{method: "GET", path: link.EscapedPath(), head: o.head}, ex); err != nil {
+	if err := o.http.roundTrip(ctx, request{method: "GET", path: link.EscapedPath(), head: o.head}, ex); err != nil {
 		return nil, err
 	}
 	if ex.Status != 200 {

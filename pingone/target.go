@@ -3,11 +3,13 @@ package pingone
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"syscall"
 	"time"
 
@@ -55,12 +57,35 @@ func newTarget(authPath string, s *scenario.Scenario) (target, error) {
 			ServerName: u.Hostname(), MinVersion: tls.VersionTLS12,
 			ClientSessionCache: tls.NewLRUClientSessionCache(64),
 		}
+		if t.tls.RootCAs, err = authorities(s.Target.CAFile); err != nil {
+			return target{}, err
+		}
 	}
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
 	t.address = net.JoinHostPort(u.Hostname(), port)
 	return t, nil
+}
+
+// authorities are the system's certificate authorities and those of a file; nil
+// for just the system's.
+func authorities(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read target.caFile: %w: write the path of a PEM file", err)
+	}
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("read target.caFile: %s holds no certificate: write the path of a PEM file, with -----BEGIN CERTIFICATE-----", file)
+	}
+	return pool, nil
 }
 
 // facts are the values of the target that rules refer to.

@@ -14,7 +14,7 @@ import (
 type transport interface {
 	// roundTrip sends a request and reads the whole answer to it into ex,
 	// within the target's timeout. Its error is a [contract.Failure].
-	roundTrip(ctx context.Context, r *request, ex *contract.Exchange) error
+	roundTrip(ctx context.Context, r request, ex *contract.Exchange) error
 	// open opens connections until n are open or one can't be opened.
 	open(ctx context.Context, n int) error
 	// close closes idle connections.

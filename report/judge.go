@@ -19,7 +19,7 @@ func Judge(m *measure.Measurement, s *scenario.Scenario) (*Report, error) {
 		Started: m.Started, Duration: round(m.Main.Planned.Seconds()),
 		Reasons: []string{}, Figures: main.all.figures(&m.Main),
 		Groups: []Group{}, Violations: violations(m), Thresholds: []Threshold{},
-		Coverage: coverage(m), Generator: generator(m, main.all),
+		Coverage: coverage(m), Connections: connections(m), Generator: generator(m, main.all),
 	}
 	for i, name := range m.Groups {
 		r.Groups = append(r.Groups, Group{name, main.groups[i].figures(&m.Main)})
@@ -141,15 +141,22 @@ func round(x float64) float64 { return math.Round(x*1000) / 1000 }
 
 func generator(m *measure.Measurement, s *sum) Generator {
 	g := Generator{
-		CPU: round(m.Generator.CPU.Seconds()), Cores: m.Generator.Cores,
+		CPU: round(m.Generator.CPU.Seconds()), CPUWait: round(m.Generator.CPUWait.Seconds()), Cores: m.Generator.Cores,
 		PeakRSS: round(float64(m.Generator.PeakRSS) / 1e6), MaxGCPause: ms(m.Generator.MaxGCPause),
 		BusyWorkersMax: m.Generator.BusyWorkersMax, Workers: m.Generator.Workers,
 		AllBusy: round(m.Generator.AllBusy.Seconds()), OwnLateness: times(m.Main.Own),
+		Hiccups: times(m.Generator.Hiccups),
 	}
 	if m.Generator.AllBusy > 0 {
 		g.WorkersNeeded = int(math.Ceil(ratio(s.scheduled, m.Main.Planned.Seconds()) * s.service.Mean().Seconds()))
 	}
 	return g
+}
+
+func connections(m *measure.Measurement) Connections {
+	c := m.Main.Connections
+	return Connections{Ahead: m.Warmup.Connections.Opened, Opened: c.Opened, Resumed: c.Resumed,
+		Dial: times(c.Dial), Handshake: times(c.Handshake)}
 }
 
 func violations(m *measure.Measurement) []Violation {

@@ -44,8 +44,9 @@ type Report struct {
 	Thresholds []Threshold `json:"thresholds"`
 	// Coverage has every rule of the contract: one that no answer was held
 	// against was not passed.
-	Coverage  []Coverage `json:"coverage"`
-	Generator Generator  `json:"generator"`
+	Coverage    []Coverage  `json:"coverage"`
+	Connections Connections `json:"connections"`
+	Generator   Generator   `json:"generator"`
 	// Warmup has the figures of the warm-up; nil where there was none.
 	Warmup *Figures `json:"warmup,omitempty"`
 }
@@ -147,9 +148,28 @@ type Threshold struct {
 	Passed   bool    `json:"passed"`
 }
 
+// Connections are those that were opened. A request that had to wait for one
+// has the wait in its service time.
+type Connections struct {
+	// Ahead were opened in the warm-up, Opened in the judged part: as the first
+	// ones, or because the service closed others.
+	Ahead  uint64 `json:"ahead"`
+	Opened uint64 `json:"opened"`
+	// Resumed counts the TLS handshakes of the judged part that resumed an
+	// earlier session.
+	Resumed uint64 `json:"tls_resumed"`
+	// Dial and Handshake are how long opening them took in the judged part, and
+	// then TLS.
+	Dial      Times `json:"dial_ms"`
+	Handshake Times `json:"tls_handshake_ms"`
+}
+
 // Generator is what mfaload measured of itself, over the whole run.
 type Generator struct {
-	CPU            float64 `json:"cpu_s"`
+	CPU float64 `json:"cpu_s"`
+	// CPUWait is how long its threads were ready to run and had to wait for a
+	// processor; 0 where the system does not tell.
+	CPUWait        float64 `json:"cpu_wait_s"`
 	Cores          int     `json:"cores"`
 	PeakRSS        float64 `json:"peak_rss_mb"`
 	MaxGCPause     float64 `json:"gc_pause_ms_max"`
@@ -162,4 +182,7 @@ type Generator struct {
 	AllBusy float64 `json:"all_busy_s"`
 	// OwnLateness is the part of the lateness that mfaload caused itself.
 	OwnLateness Times `json:"own_lateness_ms"`
+	// Hiccups is how late waits of 10 ms ended that did nothing else: what any
+	// request may have been delayed by mfaload and its machine.
+	Hiccups Times `json:"hiccups_ms"`
 }

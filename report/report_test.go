@@ -62,7 +62,7 @@ func (r *run) judge(thresholds ...scenario.Threshold) *report.Report {
 	m.Groups = []string{"email", "sms"}
 	m.Main.Scheduled = []uint64{50, 50}
 	m.Main.Planned = 10 * time.Second
-	m.Generator = measure.Generator{CPU: time.Second, Cores: 2, Elapsed: 10 * time.Second, PeakRSS: 30e6, BusyWorkersMax: 3, Workers: 64}
+	m.Generator = measure.Generator{CPU: time.Second, Cores: 2, Elapsed: 10 * time.Second, PeakRSS: 30e6, Hiccups: measure.NewSparse(), BusyWorkersMax: 3, Workers: 64}
 	r.finish(m)
 	rep, err := report.Judge(m, &scenario.Scenario{Name: "friday", Thresholds: thresholds})
 	if err != nil {
@@ -133,7 +133,7 @@ func TestVerdicts(t *testing.T) {
 			r.send(100, 50*ms, nil)
 			r.finish = func(m *measure.Measurement) { m.Generator.CPU = 19500 * ms }
 		}, report.Inconclusive, []string{
-			"mfaload itself was out of processor time: it used 98 % of 2 processors; use a larger machine, a lower rate, or several machines"}},
+			"mfaload itself was out of processor time: it used 98 % of 2 processors and waited for 0 %; use a larger or idler machine, a lower rate, or several machines"}},
 		{"too few", func(r *run) {
 			r.send(10, 50*ms, nil)
 			r.finish = func(m *measure.Measurement) { m.Main.Scheduled, m.Main.Planned = []uint64{5, 5}, time.Second }

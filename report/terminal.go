@@ -231,8 +231,24 @@ func (p *page) coverage(r *Report) {
 func (p *page) generator(r *Report) {
 	g := r.Generator
 	p.title("mfaload itself")
-	p.wrap("  ", fmt.Sprintf("own lateness p99 %s ms; CPU %s s on %d cores; memory %s MB; at most %d of %d workers in flight",
-		digits3(g.OwnLateness.P99), digits3(g.CPU), g.Cores, digits3(g.PeakRSS), g.BusyWorkersMax, g.Workers))
+	p.wrap("  ", fmt.Sprintf("own lateness p99 %s ms; hiccups p99 %s ms; CPU %s s on %d cores; memory %s MB; at most %d of %d workers in flight",
+		digits3(g.OwnLateness.P99), digits3(g.Hiccups.P99), digits3(g.CPU), g.Cores, digits3(g.PeakRSS), g.BusyWorkersMax, g.Workers))
+	p.wrap("  ", connectionsText(r.Connections))
+}
+
+func connectionsText(c Connections) string {
+	text := "connections: "
+	if c.Ahead > 0 {
+		text += count(c.Ahead) + " opened in the warm-up, "
+	}
+	text += count(c.Opened) + " in the run"
+	if c.Opened > 0 {
+		text += fmt.Sprintf(" (p99 %s ms)", digits3(c.Dial.P99))
+	}
+	if c.Handshake.Max > 0 {
+		text += fmt.Sprintf(", TLS p99 %s ms, %s resumed", digits3(c.Handshake.P99), count(c.Resumed))
+	}
+	return text
 }
 
 // table writes rows with the first column to the left and the others to the

@@ -18,9 +18,14 @@ const (
 	MaxOwnLateness = 50 * time.Millisecond
 	LateShare      = 0.01
 	LateSends      = 10
-	// MaxCPU is the most of the processors' time that mfaload may use, as a
-	// share. Above it requests wait for mfaload, and it is measured as theirs.
+	// MaxCPU is the most of the processors' time that mfaload may use and have
+	// to wait for, as a share. Above it requests wait for mfaload, and it is
+	// measured as theirs.
 	MaxCPU = 0.80
+	// MaxHiccup is how late a wait may end that does nothing else. Where more
+	// than LateShare of them, and at least LateSends, end later, answers were
+	// read as late as that, and the times are not the service's.
+	MaxHiccup = 20 * time.Millisecond
 )
 
 // judgement fills in a report's thresholds, verdict and reasons.
@@ -142,24 +147,29 @@ func (j *judgement) doubtSamples(t scenario.Threshold, n uint64) {
 // doubtGenerator doubts a run whose generator could not keep its schedule.
 func (j *judgement) doubtGenerator() {
 	m := j.measurement
-	if tooLate(m.Main.Own) {
+	if tooLate(m.Main.Own, MaxOwnLateness) {
 		j.doubts = append(j.doubts, fmt.Sprintf(
 			"mfaload itself was late: more than %s %% of the sends, and at least %d, by over %s ms (p99 %s ms); use a machine with more or idler processors, a lower rate, or several machines",
 			trim(100*LateShare), LateSends, trim(ms(MaxOwnLateness)), trim(ms(m.Main.Own.Percentile(99)))))
 	}
 	available := m.Generator.Elapsed.Seconds() * float64(m.Generator.Cores)
-	if used := m.Generator.CPU.Seconds(); available > 0 && used > MaxCPU*available {
+	if used, waited := m.Generator.CPU.Seconds(), m.Generator.CPUWait.Seconds(); available > 0 && used+waited > MaxCPU*available {
 		j.doubts = append(j.doubts, fmt.Sprintf(
-			"mfaload itself was out of processor time: it used %.0f %% of %d processors; use a larger machine, a lower rate, or several machines",
-			100*used/available, m.Generator.Cores))
+			"mfaload itself was out of processor time: it used %.0f %% of %d processors and waited for %.0f %%; use a larger or idler machine, a lower rate, or several machines",
+			100*used/available, m.Generator.Cores, 100*waited/available))
+	}
+	if tooLate(m.Generator.Hiccups, MaxHiccup) {
+		j.doubts = append(j.doubts, fmt.Sprintf(
+			"mfaload itself was held up: more than %s %% of its waits of 10 ms ended over %s ms late (p99 %s ms), so answers were read late; use an idler machine, or fewer processors for what runs beside it",
+			trim(100*LateShare), trim(ms(MaxHiccup)), trim(ms(m.Generator.Hiccups.Percentile(99)))))
 	}
 }
 
-// tooLate says whether too many sends were late by mfaload's own fault.
-func tooLate(own *measure.Histogram) bool {
-	n := float64(own.Count())
+// tooLate says whether too many of the times are above a limit.
+func tooLate(times *measure.Histogram, limit time.Duration) bool {
+	n := float64(times.Count())
 	late := max(LateShare*n, LateSends)
-	return n > late && own.Percentile(100*(n-late)/n) > MaxOwnLateness
+	return n > late && times.Percentile(100*(n-late)/n) > limit
 }
 
 // remarks are what a reader should know beside the verdict.

@@ -17,6 +17,11 @@ type Operation interface {
 	// It never retries. Any HTTP status is an answer; an error is a
 	// [contract.Failure] and means that there is no whole answer.
 	Send(ctx context.Context, u scenario.User, ex *contract.Exchange) error
+	// Open opens connections ahead of the requests, until n are open.
+	Open(ctx context.Context, n int) error
+	// Watch has each connection that is opened told to seen. It is called once,
+	// before the first request.
+	Watch(seen func(contract.Connection))
 	// Check judges the answer in ex: it sets its label and whether it is as
 	// expected, and appends to dst what it violates.
 	Check(u scenario.User, ex *contract.Exchange, dst []contract.Violation) []contract.Violation

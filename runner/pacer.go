@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -16,77 +17,124 @@ const (
 	frozen  = 20 * time.Millisecond // a wait that ends later than this was a freeze
 )
 
-// pacer walks through the schedule and hands each arrival over at its time, in
-// order, to a worker that is free.
+// pacer walks through the schedule. One idle worker at a time leads: it waits
+// for the next arrival's time, lets another lead and sends the request itself,
+// so that between waking up and sending nothing is handed from one goroutine to
+// another.
 type pacer struct {
 	*Runner
 	start   time.Time
+	sending context.Context // ends when the run is interrupted
+	flight  context.Context // ends when the drain time is over
+	lead    chan struct{}   // holds the one leader
+	next    func() (Arrival, bool)
+	stop    func() // of next
+	wait    func(context.Context, time.Time)
+	unwait  func()
 	limiter *rate.Limiter
 
-	catching                   bool     // after a freeze, until the schedule is reached
-	scheduled, scheduledWarmup []uint64 // arrivals that were due, by group
+	froze                      time.Duration // how late the first arrival after a freeze was, until the schedule is reached again
+	scheduled, scheduledWarmup []uint64      // arrivals that were due, by group
+	handed                     time.Duration // when the last arrival was taken
+	over                       bool          // nothing is sent any more
 	interrupted                bool
-	stopped                    bool
 	stoppedAt                  time.Duration
-	interruptedAt              time.Duration // set before ctx ends
+	interruptedAt              time.Duration // set before sending ends
 	allBusy                    time.Duration
 }
 
-func newPacer(r *Runner, start time.Time) *pacer {
+func newPacer(r *Runner, start time.Time, sending, flight context.Context) *pacer {
 	groups := len(r.Scenario.Groups)
 	limit := max(catchUp*r.schedule.Peak(), 1)
-	return &pacer{
-		Runner: r, start: start,
+	p := &pacer{
+		Runner: r, start: start, sending: sending, flight: flight,
+		lead:            make(chan struct{}, 1),
 		limiter:         rate.NewLimiter(rate.Limit(limit), r.Scenario.Load.Workers),
 		scheduled:       make([]uint64, groups),
 		scheduledWarmup: make([]uint64, groups),
 	}
+	p.next, p.stop = iter.Pull(r.schedule.All())
+	p.wait, p.unwait = r.Wait, func() {}
+	if p.wait == nil {
+		p.wait, p.unwait = newWait()
+	}
+	return p
 }
 
-// pace returns when every arrival was handed over, when ctx ends (the run is
-// interrupted) or when flight ends (the drain time is over). Arrivals that were
-// due by then and not handed over are counted as scheduled all the same.
-func (p *pacer) pace(ctx, flight context.Context, jobs chan<- Arrival) {
-	for a := range p.schedule.All() {
-		if !p.stopped {
-			p.await(ctx, a)
-			p.look(ctx, flight)
-		}
-		if p.interrupted && a.At > p.stoppedAt {
-			return
-		}
-		p.count(a)
-		if !p.stopped {
-			p.hand(ctx, flight, jobs, a)
-		}
+func (p *pacer) close() {
+	p.stop()
+	p.unwait()
+}
+
+// turn is an arrival whose time has come.
+type turn struct {
+	Arrival
+	froze time.Duration // of its lateness, what a freeze may be the reason for
+}
+
+// take waits for the next arrival's time. A worker that has been idle for
+// longest gets it first. It returns false when the run is over: then arrivals
+// that were due by then and not taken have been counted as scheduled.
+func (p *pacer) take(free time.Duration) (turn, bool) {
+	p.lead <- struct{}{}
+	defer func() { <-p.lead }()
+	if p.over {
+		return turn{}, false
 	}
+	a, more := p.next()
+	if !more {
+		p.over = true
+		return turn{}, false
+	}
+	p.await(a)
+	if p.ended() {
+		p.countRest(a)
+		p.over = true
+		return turn{}, false
+	}
+	p.count(a)
+	// While it was due and no worker was free, all of them were in flight.
+	p.allBusy += max(free-max(a.At, p.handed), 0)
+	p.handed = time.Since(p.start)
+	return turn{a, p.froze}, true
 }
 
 // await waits for the arrival's time, and longer after a freeze.
-func (p *pacer) await(ctx context.Context, a Arrival) {
+func (p *pacer) await(a Arrival) {
 	due := p.start.Add(a.At)
-	early := time.Now().Before(due)
-	p.Wait(ctx, due)
 	now := time.Now()
-	switch late := now.Sub(due); {
-	case late <= frozen:
-		p.catching = false
-	case early:
-		p.catching = true
+	if early := now.Before(due); early {
+		p.wait(p.sending, due)
+		now = time.Now()
+		if late := now.Sub(due); late > frozen {
+			p.froze = late
+		}
 	}
-	if p.catching {
-		p.Wait(ctx, now.Add(p.limiter.ReserveN(now, 1).DelayFrom(now)))
+	if now.Sub(due) <= frozen {
+		p.froze = 0
+	}
+	if p.froze > 0 {
+		p.wait(p.sending, now.Add(p.limiter.ReserveN(now, 1).DelayFrom(now)))
 	}
 }
 
-// look notices that the run is over.
-func (p *pacer) look(ctx, flight context.Context) {
-	if p.stopped || (ctx.Err() == nil && flight.Err() == nil) {
-		return
+// ended notices that the run is over, and when.
+func (p *pacer) ended() bool {
+	if p.sending.Err() == nil && p.flight.Err() == nil {
+		return false
 	}
-	p.stopped, p.stoppedAt = true, time.Since(p.start)
-	if ctx.Err() != nil {
+	p.stoppedAt = time.Since(p.start)
+	if p.sending.Err() != nil {
 		p.interrupted, p.stoppedAt = true, p.interruptedAt
+	}
+	return true
+}
+
+// countRest counts the arrivals that won't be sent: all, or those that were due
+// before an interruption.
+func (p *pacer) countRest(a Arrival) {
+	for more := true; more && (!p.interrupted || a.At <= p.stoppedAt); a, more = p.next() {
+		p.count(a)
 	}
 }
 
@@ -95,25 +143,5 @@ func (p *pacer) count(a Arrival) {
 		p.scheduledWarmup[a.User.Group]++
 	} else {
 		p.scheduled[a.User.Group]++
-	}
-}
-
-// hand gives the arrival to a worker, or stops the pacer.
-func (p *pacer) hand(ctx, flight context.Context, jobs chan<- Arrival, a Arrival) {
-	select {
-	case jobs <- a:
-		return
-	default:
-	}
-	asked, allBusy := time.Now(), p.inFlight.Load() >= int64(p.Scenario.Load.Workers)
-	select {
-	case jobs <- a:
-		if allBusy {
-			p.allBusy += time.Since(asked)
-		}
-	case <-ctx.Done():
-		p.look(ctx, flight)
-	case <-flight.Done():
-		p.look(ctx, flight)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mfaload/contract"
 	"mfaload/measure"
 	"mfaload/scenario"
 )
@@ -22,8 +23,8 @@ type Runner struct {
 	// SaveAnswers is how many whole answers are kept of each group of
 	// violations, at most [measure.Instances].
 	SaveAnswers int
-	// Wait waits until a time or until the context ends. Default [ExactWait];
-	// a test on a virtual clock needs [TimerWait].
+	// Wait waits until a time or until the context ends. Default: as exactly
+	// as the system can; a test on a virtual clock needs [TimerWait].
 	Wait func(context.Context, time.Time)
 
 	once     sync.Once
@@ -41,9 +42,6 @@ func (r *Runner) init() {
 	r.once.Do(func() {
 		r.schedule = NewSchedule(r.Scenario)
 		r.recorder = measure.NewRecorder(len(r.Scenario.Groups), r.Rules, r.SaveAnswers)
-		if r.Wait == nil {
-			r.Wait = ExactWait
-		}
 	})
 }
 
@@ -56,6 +54,13 @@ func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 	began := startUsage()
 	start := time.Now()
 	r.start.Store(&start)
+	r.Operation.Watch(func(c contract.Connection) {
+		handshake := time.Duration(-1)
+		if c.Secure {
+			handshake = c.Handshake
+		}
+		r.recorder.RecordConnection(c.Began.Sub(start) < r.schedule.Start(), c.Dial, handshake, c.Resumed)
+	})
 
 	// Requests in flight outlive the context, but not the drain time.
 	flight, cut := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -64,22 +69,26 @@ func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 	defer drained.Stop()
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	pacer := newPacer(r, start)
+	pacer := newPacer(r, start, sending, flight)
+	defer pacer.close()
 	defer context.AfterFunc(ctx, func() {
 		drained.Reset(r.Scenario.Load.Drain)
 		pacer.interruptedAt = time.Since(start) // before the pacer can see it
 		stop()
 	})()
 
-	jobs := make(chan Arrival)
+	meter := r.meter()
+	if r.Scenario.Load.Warmup > 0 {
+		// What can't be opened now, requests will tell.
+		go func() { _ = r.Operation.Open(flight, r.Scenario.Load.Workers) }()
+	}
 	var workers sync.WaitGroup
 	for i := range r.Scenario.Load.Workers {
 		w := &worker{Runner: r, number: i, start: start}
-		workers.Go(func() { w.work(flight, jobs) })
+		workers.Go(func() { w.work(pacer) })
 	}
-	pacer.pace(sending, flight, jobs)
-	close(jobs)
 	workers.Wait()
+	hiccups := meter()
 
 	m, err := r.recorder.Measurement()
 	if err != nil {
@@ -87,10 +96,31 @@ func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 	}
 	r.describe(m, start, pacer)
 	m.Generator = began.generator(time.Since(start))
+	m.Generator.Hiccups, m.Generator.MaxGCPause = hiccups.late, hiccups.pause
 	m.Generator.BusyWorkersMax = int(r.busyMax.Load())
 	m.Generator.Workers = r.Scenario.Load.Workers
 	m.Generator.AllBusy = pacer.allBusy
 	return m, nil
+}
+
+// meter has hiccups measured until the function it returns is called.
+func (r *Runner) meter() (end func() *hiccups) {
+	h, wait, closeWait := newHiccups(), TimerWait, func() {}
+	if r.Wait == nil {
+		wait, closeWait = newWait()
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer closeWait()
+		h.watch(ctx, wait)
+	}()
+	return func() *hiccups {
+		cancel()
+		<-done
+		return h
+	}
 }
 
 // describe fills in what observations do not tell.

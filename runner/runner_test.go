@@ -36,6 +36,10 @@ func (s *service) Send(ctx context.Context, u scenario.User, ex *contract.Exchan
 	return s.answer(ctx)
 }
 
+func (s *service) Open(context.Context, int) error { return nil }
+
+func (s *service) Watch(func(contract.Connection)) {}
+
 func (s *service) Check(_ scenario.User, ex *contract.Exchange, dst []contract.Violation) []contract.Violation {
 	ex.Label, ex.AsExpected = "201 OTP_REQUIRED", true
 	return dst
@@ -204,17 +208,6 @@ func TestInterruptWhileAllWorkersAreBusy(t *testing.T) {
 		m := run(t, ctx, s, &service{answer: takes(20 * time.Second)})
 		if sent, scheduled := m.Main.Sent(), m.Main.Scheduled[0]; sent != 2 || scheduled != 11 {
 			t.Errorf("sent %d of %d due, want 2 of 11", sent, scheduled)
-		}
-	})
-}
-
-func TestTimeoutCountsFromTheSend(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := oneGroup(load(constant(10, time.Second)))
-		s.Target.Timeout = 300 * ms
-		m := run(t, t.Context(), s, &service{answer: takes(time.Hour)})
-		if len(m.Main.Cells) != 1 || m.Main.Cells[0].Label != "timeout" || m.Main.Cells[0].Service.Max() != 300*ms {
-			t.Errorf("%+v", m.Main.Cells)
 		}
 	})
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // TimerWait waits with the runtime's timers until t, or until the context
-// ends. It may return up to a millisecond late; see [ExactWait].
+// ends. On an idle machine it returns up to a millisecond late.
 func TimerWait(ctx context.Context, t time.Time) {
 	d := time.Until(t)
 	if d <= 0 {

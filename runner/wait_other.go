@@ -7,5 +7,7 @@ import (
 	"time"
 )
 
-// ExactWait is [TimerWait] where there is nothing more exact.
-func ExactWait(ctx context.Context, t time.Time) { TimerWait(ctx, t) }
+// newWait returns [TimerWait] where there is nothing more exact.
+func newWait() (wait func(context.Context, time.Time), stop func()) {
+	return TimerWait, func() {}
+}

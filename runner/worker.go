@@ -23,33 +23,36 @@ type worker struct {
 	seen       measure.Observation
 }
 
-func (w *worker) work(flight context.Context, jobs <-chan Arrival) {
-	for a := range jobs {
-		w.serve(flight, a)
+func (w *worker) work(p *pacer) {
+	for {
+		t, more := p.take(w.free)
+		if !more {
+			return
+		}
+		w.serve(p.flight, t)
 	}
 }
 
 // serve sends the arrival's request, checks its answer and records both. The
 // clock stops before the check: checking is never part of a service time.
-func (w *worker) serve(flight context.Context, a Arrival) {
+func (w *worker) serve(flight context.Context, a turn) {
 	ex := &w.exchange
 	ex.Reset()
-	ctx, cancel := context.WithTimeout(flight, w.Scenario.Target.Timeout)
 	w.enter()
 
 	sent := time.Since(w.start)
-	err := w.Operation.Send(ctx, a.User, ex)
+	err := w.Operation.Send(flight, a.User, ex)
 	done := time.Since(w.start)
 
 	w.inFlight.Add(-1)
-	cancel()
 	o := &w.seen
 	*o = measure.Observation{
 		Group: a.User.Group, Warmup: a.Warmup,
 		Intended: a.At, Sent: sent, Done: done,
 		// While all workers were in flight nobody could have sent it: that
-		// wait is the service's. It ended when this worker came free.
-		Own:        sent - max(a.At, w.free),
+		// wait is the service's. It ended when this worker came free. Only what
+		// a freeze left behind is not.
+		Own:        max(sent-max(a.At, w.free), min(sent-a.At, a.froze)),
 		Violations: o.Violations[:0],
 	}
 	w.free = done

@@ -61,7 +61,7 @@ contract:
 var wantDesign = scenario.Scenario{
 	Name: "rollout-eu", Description: "Friday peak before the EU rollout", File: "design.yaml",
 	Target: scenario.Target{AuthPath: "https://auth.pingone.eu", EnvID: envID,
-		AccessToken: scenario.NewSecret("4711"), OwnerAgreed: true, Timeout: 10 * time.Second, Protocol: scenario.HTTP1,},
+		AccessToken: scenario.NewSecret("4711"), OwnerAgreed: true, Timeout: 10 * time.Second, Protocol: scenario.HTTP1},
 	Groups: []scenario.Group{
 		{Name: "email-otp", IDs: []string{userA}, Weight: 3,
 			Request: map[string]any{

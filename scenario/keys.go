@@ -44,6 +44,8 @@ var targetForm = mapping(checkTarget, []field[Target]{
 		"The most that one request may take, from its send to the last byte of its answer.").or("10s"),
 	key("protocol", oneOf("a protocol", HTTP1, HTTP2), func(t *Target, v Protocol) { t.Protocol = v },
 		"The version of HTTP: http/1.1, or h2 for HTTP/2, which shares connections and sees fewer faults of framing.").or("http/1.1"),
+	key("caFile", anyText, func(t *Target, v string) { t.CAFile = v },
+		"A file with the certificates (PEM) of the authorities that the host's certificate may come from, beside the system's. Relative to the working folder."),
 	key("simulator", simulatorForm, func(t *Target, v Simulator) { t.Simulator = &v },
 		"Runs against the embedded simulator instead of a host."),
 })

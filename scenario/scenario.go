@@ -43,6 +43,9 @@ type Target struct {
 	Timeout time.Duration
 	// Protocol is the version of HTTP. Default [HTTP1].
 	Protocol Protocol
+	// CAFile names a PEM file of certificate authorities that are trusted
+	// beside the system's; empty for none.
+	CAFile string
 	// Simulator, where set, replaces the host by the embedded simulator.
 	Simulator *Simulator
 }

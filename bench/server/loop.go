@@ -93,6 +93,13 @@ func (l *loop) seen() []time.Duration {
 	return append([]time.Duration(nil), l.arrivals...)
 }
 
+// began returns when the first request came; zero for none.
+func (l *loop) began() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.first
+}
+
 func (l *loop) run() {
 	runtime.LockOSThread()
 	events := make([]unix.EpollEvent, 256)

@@ -66,6 +66,9 @@ func run() error {
 		}
 		_, _ = w.Write(b)
 	})
+	mux.HandleFunc("GET /first", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, l.began().Format(time.RFC3339Nano))
+	})
 	return http.ListenAndServe(*control, mux)
 }
 

@@ -22,6 +22,10 @@ var mayImport = map[string][]string{
 	"mfaload/report":      {"mfaload/scenario", "mfaload/measure"},
 	"mfaload/scenarios":   {},
 	"mfaload/cmd/mfaload": {"*"},
+
+	"mfaload/bench":        {"mfaload/bench/model", "mfaload/runner", "mfaload/scenario"},
+	"mfaload/bench/model":  {},
+	"mfaload/bench/server": {"mfaload/bench/model"},
 }
 
 func TestLayers(t *testing.T) {

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Installs what mfaload is compared with, into bench/.peers: vegeta, hey and k6 as
+# Go modules, wrk and h2load from Debian (with root rights). A peer that can't be
+# had is said and left out of the tables.
+set -uo pipefail
+cd "$(dirname "$0")"
+export GOBIN=$PWD/.peers
+
+module() { # name, module@version
+  [ -x ".peers/$1" ] && return
+  echo "installing $1 ($2)"
+  go install "$2" >/dev/null 2>&1 || echo "$1 can't be had: go install $2 failed"
+}
+
+debian() { # name, package
+  command -v "$1" >/dev/null && return
+  echo "installing $1 (Debian's package $2)"
+  { apt-get update && apt-get install -y "$2"; } >/dev/null 2>&1 || echo "$1 can't be had: apt-get install $2 failed"
+}
+
+module vegeta github.com/tsenart/vegeta/v12@v12.13.0
+module hey github.com/rakyll/hey@v0.1.5
+module k6 go.k6.io/k6@v1.8.1
+debian wrk wrk
+debian h2load nghttp2-client

@@ -1,0 +1,105 @@
+package measure
+
+import (
+	"slices"
+	"time"
+)
+
+// series is a run second by second. The seconds that most requests belong to
+// are kept in histograms that are fast to record into, the others in small
+// ones.
+type series struct {
+	seconds []*Second // closed, in order
+	open    [openSeconds]Second
+}
+
+// openSeconds is how many seconds are open at a time: the present one, and the
+// one before it for requests that began in it.
+const openSeconds = 2
+
+func (s *series) record(o *Observation, violating bool) {
+	sec := s.second(int64(o.Intended / time.Second))
+	sec.Response.Record(o.Done - o.Intended)
+	sec.Service.Record(o.Done - o.Sent)
+	sec.Lateness.Record(o.Sent - o.Intended)
+	switch {
+	case o.Failed:
+		sec.Failed++
+	case violating:
+		sec.Violating++
+	case o.AsExpected:
+		sec.Clean++
+	}
+}
+
+// second returns the record of a second, which is opened if it is new and late
+// enough.
+func (s *series) second(n int64) *Second {
+	sec := &s.open[n%openSeconds]
+	switch {
+	case sec.Response == nil:
+		*sec = Second{Second: n, Response: NewHistogram(), Service: NewHistogram(), Lateness: NewHistogram()}
+	case sec.Second < n:
+		s.close(sec)
+		sec.Second = n
+	case sec.Second > n:
+		return closedSecond(&s.seconds, n)
+	}
+	return sec
+}
+
+// close moves what an open second holds to the closed ones.
+func (s *series) close(sec *Second) {
+	closedSecond(&s.seconds, sec.Second).add(sec)
+	sec.Response.Reset()
+	sec.Service.Reset()
+	sec.Lateness.Reset()
+	sec.Failed, sec.Clean, sec.Violating = 0, 0, 0
+}
+
+// all returns the seconds so far, in order; the open ones are copied.
+func (s *series) all() []*Second {
+	list := slices.Clone(s.seconds)
+	for i := range s.open {
+		if sec := &s.open[i]; sec.Response != nil && sec.Response.Count() > 0 {
+			to := closedSecond(&list, sec.Second)
+			if to.Response.Count() > 0 { // shared with the closed ones
+				copied := newSecond(sec.Second)
+				copied.add(to)
+				list[slices.Index(list, to)], to = copied, copied
+			}
+			to.add(sec)
+		}
+	}
+	return list
+}
+
+// closedSecond returns the record of a second in a list, put in where it is
+// new. Most requests belong to one of the last, so the search starts there.
+func closedSecond(list *[]*Second, n int64) *Second {
+	i := len(*list)
+	for i > 0 && (*list)[i-1].Second > n {
+		i--
+	}
+	if i > 0 && (*list)[i-1].Second == n {
+		return (*list)[i-1]
+	}
+	sec := newSecond(n)
+	*list = slices.Insert(*list, i, sec)
+	return sec
+}
+
+func newSecond(n int64) *Second {
+	return &Second{Second: n, Response: NewSparse(), Service: NewSparse(), Lateness: NewSparse()}
+}
+
+// add adds what another record of the second holds. Both have the one geometry,
+// so nothing is dropped.
+func (s *Second) add(o *Second) {
+	_ = s.Response.Merge(o.Response)
+	_ = s.Service.Merge(o.Service)
+	_ = s.Lateness.Merge(o.Lateness)
+	s.Failed += o.Failed
+	s.Clean += o.Clean
+	s.Violating += o.Violating
+}

@@ -1,0 +1,27 @@
+//go:build unix && !linux
+
+package pingone
+
+import (
+	"errors"
+	"io"
+
+	"golang.org/x/sys/unix"
+)
+
+// peek returns nil for a socket that is open and on which nothing came: it looks
+// at what there is to read, without waiting or reading it.
+func peek(fd uintptr) error {
+	var one [1]byte
+	n, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	switch {
+	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
+		return nil
+	case err != nil:
+		return err
+	case n == 0:
+		return io.EOF
+	default:
+		return errUnasked
+	}
+}

@@ -1,0 +1,29 @@
+package runner
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// processorWait returns how long the process's threads have been ready to run
+// and waited for a processor, summed up. The kernel tells it of each thread in
+// /proc/…/schedstat: time on a processor, time waiting, turns.
+func processorWait() (sum time.Duration) {
+	tasks, err := filepath.Glob("/proc/self/task/*/schedstat")
+	if err != nil {
+		return 0
+	}
+	for _, task := range tasks {
+		text, err := os.ReadFile(task)
+		if err != nil {
+			continue // the thread has ended
+		}
+		var ran, waited int64
+		if n, _ := fmt.Sscan(string(text), &ran, &waited); n == 2 {
+			sum += time.Duration(waited)
+		}
+	}
+	return sum
+}
