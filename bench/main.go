@@ -35,6 +35,7 @@ var tables = []struct {
 	make func(*bench) error
 }{
 	{"throughput", (*bench).throughput},
+	{"clients", (*bench).clients},
 	{"punctuality", (*bench).punctuality},
 	{"truth", (*bench).truth},
 	{"memory", (*bench).memory},

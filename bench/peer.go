@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -38,7 +37,6 @@ type outcome struct {
 	intended map[float64]float64
 	lateness map[float64]float64
 	cpu      time.Duration
-	peakRSS  float64 // MB
 }
 
 // cost is the processor time of a request in microseconds.
@@ -94,9 +92,6 @@ func (b *bench) execute(o *outcome, env []string, name string, args ...string) (
 	err := c.Run()
 	if c.ProcessState != nil {
 		o.cpu = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
-		if u, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
-			o.peakRSS = float64(u.Maxrss) / 1000
-		}
 	}
 	if err != nil {
 		return out.Bytes(), fmt.Errorf("%w\n%s", err, problems.String())
@@ -129,26 +124,39 @@ load: {workers: %d, drain: %s, arrivals: %s, stages: [{rate: %d/s, duration: %v}
 	env := []string{"SSL_CERT_FILE=" + a.certificate}
 	// Too high a rate ends as inconclusive; what was measured is there.
 	_, failed := b.execute(&o, env, p.binary, "run", "-q", "--out", results, b.path("scenario.yaml"))
-	text, err := os.ReadFile(filepath.Join(results, "report.json"))
+	report, err := readReport(results)
 	if err != nil {
 		return o, fmt.Errorf("%w\n%v", err, failed)
 	}
-	var report struct {
-		Requests   struct{ Sent, Answered, As_expected float64 }
-		Rate       struct{ Achieved float64 }
-		Service_ms map[string]float64
-		Response   map[string]float64 `json:"response_ms"`
-		Lateness   map[string]float64 `json:"lateness_ms"`
-	}
-	if err := json.Unmarshal(text, &report); err != nil {
-		return o, err
-	}
-	if report.Requests.As_expected < report.Requests.Answered {
-		return o, fmt.Errorf("%v of %v answers are as expected", report.Requests.As_expected, report.Requests.Answered)
+	if report.Requests.AsExpected < report.Requests.Answered {
+		return o, fmt.Errorf("%v of %v answers are as expected", report.Requests.AsExpected, report.Requests.Answered)
 	}
 	o.requests, o.rate = report.Requests.Sent, report.Rate.Achieved
-	o.times, o.intended, o.lateness = percentiles(report.Service_ms, 1), percentiles(report.Response, 1), percentiles(report.Lateness, 1)
+	o.times, o.intended, o.lateness = percentiles(report.Service, 1), percentiles(report.Response, 1), percentiles(report.Lateness, 1)
 	return o, nil
+}
+
+// mfaloadReport is what the tables need of report.json.
+type mfaloadReport struct {
+	Requests struct {
+		Sent, Answered float64
+		AsExpected     float64 `json:"as_expected"`
+	}
+	Rate      struct{ Achieved float64 }
+	Service   map[string]float64 `json:"service_ms"`
+	Response  map[string]float64 `json:"response_ms"`
+	Lateness  map[string]float64 `json:"lateness_ms"`
+	Generator struct {
+		Peak float64 `json:"peak_rss_mb"`
+	}
+}
+
+func readReport(results string) (r mfaloadReport, err error) {
+	text, err := os.ReadFile(filepath.Join(results, "report.json"))
+	if err != nil {
+		return r, err
+	}
+	return r, json.Unmarshal(text, &r)
 }
 
 // percentiles reads names such as p99.9, whatever stands around the number.
@@ -213,7 +221,7 @@ func hey(b *bench, p peer, a attack) (outcome, error) {
 	o.rate = first(text, `Requests/sec:\s+([0-9.]+)`)
 	o.requests = first(text, `\[201\]\s+([0-9]+) responses`)
 	o.times = map[float64]float64{}
-	for _, m := range regexp.MustCompile(`([0-9]+)% in ([0-9.]+) secs`).FindAllSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile(`([0-9]+)%+ in ([0-9.]+) secs`).FindAllSubmatch(text, -1) {
 		percentile, _ := strconv.ParseFloat(string(m[1]), 64)
 		seconds, _ := strconv.ParseFloat(string(m[2]), 64)
 		o.times[percentile] = seconds * 1000

@@ -50,3 +50,19 @@ func (b *bench) compare(a attack) error {
 	}
 	return nil
 }
+
+// clients compares the HTTP/1.1 clients that mfaload could send with. It is a
+// program of its own, so that mfaload does not depend on those.
+func (b *bench) clients() error {
+	b.print("\n## Clients: what a request costs before anything is checked, 64 connections\n")
+	if err := b.server.behave("none"); err != nil {
+		return err
+	}
+	var o outcome
+	text, err := b.execute(&o, nil, "bench/.peers/clients", "-origin", "http://"+plainHost, "-runs", fmt.Sprint(b.runs), "-length", b.length.String())
+	if err != nil {
+		return err
+	}
+	b.print("%s", text)
+	return nil
+}
