@@ -287,8 +287,47 @@ func TestCatchingUpIsBounded(t *testing.T) {
 		if math.Abs(late.Max().Seconds()-5) > 0.02 {
 			t.Errorf("the latest send was %v late, want 5 s", late.Max())
 		}
+		// The freeze is mfaload's own fault, for each arrival that it held up.
+		if own := m.Main.Own; own.Percentile(60) < 100*ms || own.Max() != late.Max() {
+			t.Errorf("own lateness p60 = %v, at most %v", own.Percentile(60), own.Max())
+		}
 		if share := float64(500) * (1 - 0.1); late.Percentile(100-100*share/1000) < 400*ms {
 			t.Errorf("the backlog was fired at once: p%.0f of lateness = %v", 100-100*share/1000, late.Percentile(100-100*share/1000))
+		}
+	})
+}
+
+// connecting is a service that opens a connection with each request.
+type connecting struct {
+	service
+	seen func(contract.Connection)
+}
+
+func (c *connecting) Watch(seen func(contract.Connection)) { c.seen = seen }
+
+func (c *connecting) Send(ctx context.Context, u scenario.User, ex *contract.Exchange) error {
+	c.seen(contract.Connection{Began: time.Now(), Dial: 3 * ms, Handshake: 5 * ms, Secure: true, Resumed: true})
+	return c.service.Send(ctx, u, ex)
+}
+
+func TestConnectionsAreCountedByPhase(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := oneGroup(load(constant(10, 2*time.Second)))
+		s.Load.Warmup = time.Second
+		m := run(t, t.Context(), s, &connecting{service: service{answer: takes(0)}})
+		c := m.Main.Connections
+		if m.Warmup.Connections.Opened != 10 || c.Opened != 20 || c.Resumed != 20 || c.Dial.Max() != 3*ms || c.Handshake.Min() != 5*ms {
+			t.Errorf("warm-up %+v, main %+v", m.Warmup.Connections, c)
+		}
+	})
+}
+
+// A machine that holds the process up is noticed even when no request is.
+func TestHiccupsAreMeasured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := run(t, t.Context(), oneGroup(load(constant(1, 10*time.Second))), &service{answer: takes(0)})
+		if h := m.Generator.Hiccups; h.Count() < 890 || h.Max() != 0 {
+			t.Errorf("%d waits, the latest %v late, on a clock that is never late", h.Count(), h.Max())
 		}
 	})
 }
