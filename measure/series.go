@@ -50,7 +50,11 @@ func (s *series) second(n int64) *Second {
 
 // close moves what an open second holds to the closed ones.
 func (s *series) close(sec *Second) {
-	closedSecond(&s.seconds, sec.Second).add(sec)
+	closed := closedSecond(&s.seconds, sec.Second)
+	closed.add(sec)
+	for _, h := range []*Histogram{closed.Response, closed.Service, closed.Lateness} {
+		h.packed.Compact()
+	}
 	sec.Response.Reset()
 	sec.Service.Reset()
 	sec.Lateness.Reset()

@@ -18,10 +18,14 @@ const (
 	MaxOwnLateness = 50 * time.Millisecond
 	LateShare      = 0.01
 	LateSends      = 10
-	// MaxCPU is the most of the processors' time that mfaload may use and have
-	// to wait for, as a share. Above it requests wait for mfaload, and it is
-	// measured as theirs.
+	// MaxCPU is the most of the processors' time that mfaload may use, as a
+	// share. Above it requests wait for mfaload, and it is measured as theirs.
+	// It is also the most that it may use and have to wait for, where hiccups
+	// show that the wait is felt.
 	MaxCPU = 0.80
+	// FeltHiccup is the p99 of hiccups from which on waiting for processors is
+	// felt.
+	FeltHiccup = 2 * time.Millisecond
 	// MaxHiccup is how late a wait may end that does nothing else. Where more
 	// than LateShare of them, and at least LateSends, end later, answers were
 	// read as late as that, and the times are not the service's.
@@ -153,7 +157,12 @@ func (j *judgement) doubtGenerator() {
 			trim(100*LateShare), LateSends, trim(ms(MaxOwnLateness)), trim(ms(m.Main.Own.Percentile(99)))))
 	}
 	available := m.Generator.Elapsed.Seconds() * float64(m.Generator.Cores)
-	if used, waited := m.Generator.CPU.Seconds(), m.Generator.CPUWait.Seconds(); available > 0 && used+waited > MaxCPU*available {
+	used, needed := m.Generator.CPU.Seconds(), m.Generator.CPU.Seconds()
+	waited := m.Generator.CPUWait.Seconds()
+	if m.Generator.Hiccups.Percentile(99) > FeltHiccup {
+		needed += waited
+	}
+	if available > 0 && needed > MaxCPU*available {
 		j.doubts = append(j.doubts, fmt.Sprintf(
 			"mfaload itself was out of processor time: it used %.0f %% of %d processors and waited for %.0f %%; use a larger or idler machine, a lower rate, or several machines",
 			100*used/available, m.Generator.Cores, 100*waited/available))

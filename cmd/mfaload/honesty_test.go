@@ -1,0 +1,106 @@
+package main_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// The generator is starved in two ways and a service in one. Who was at fault
+// has to be told apart: a run that mfaload could not keep up with is never
+// called a fail of the service, and a slow service never an excuse.
+func TestWhoIsAtFault(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		load     string
+		latency  string
+		beside   int // busy loops that run beside it
+		exit     int
+		reason   string
+		notFault string
+	}{
+		{"a rate that it can't reach", "{workers: 64, drain: 0s, stages: [{rate: 500000/s, duration: 2s}]}", "constant(0ms)", 0,
+			4, "mfaload itself was out of processor time", ""},
+		{"busy loops beside it", "{workers: 64, drain: 0s, stages: [{rate: 100000/s, duration: 2s}]}", "constant(0ms)", 2 * runtime.NumCPU(),
+			4, "mfaload itself", ""},
+		{"a service that is too slow", "{workers: 8, drain: 0s, stages: [{rate: 200/s, duration: 2s}]}", "constant(200ms)", 0,
+			1, "all 8 workers were in flight", "mfaload itself"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for range test.beside {
+				startBusyLoop(t)
+			}
+			dir := t.TempDir()
+			file := filepath.Join(dir, "s.yaml")
+			text := fmt.Sprintf("name: s\ntarget: {simulator: {latency: %s}}\nusers: [{name: all, ids: [%s]}]\nload: %s\n", test.latency, userID, test.load)
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			run := exec.Command(binary, "run", "-q", "--out", filepath.Join(dir, "out"), file)
+			run.Env = append(os.Environ(), "GOMAXPROCS=1")
+			out, err := run.CombinedOutput()
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || exit.ExitCode() != test.exit {
+				t.Fatalf("%v, want exit code %d\n%s", err, test.exit, out)
+			}
+			reasons := strings.Join(readReasons(t, filepath.Join(dir, "out", "report.json")), "\n")
+			if !strings.Contains(reasons, test.reason) || test.notFault != "" && strings.Contains(reasons, test.notFault) {
+				t.Errorf("reasons:\n%s", reasons)
+			}
+		})
+	}
+}
+
+func readReasons(t *testing.T, file string) []string {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r struct {
+		Reasons   []string
+		Generator struct {
+			CPU     float64            `json:"cpu_s"`
+			Peak    float64            `json:"peak_rss_mb"`
+			Hiccups map[string]float64 `json:"hiccups_ms"`
+			Busy    int                `json:"busy_workers_max"`
+		}
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		t.Fatal(err)
+	}
+	g := r.Generator
+	if g.CPU <= 0 || g.Busy <= 0 || g.Hiccups["max"] <= 0 || runtime.GOOS != "windows" && g.Peak <= 0 {
+		t.Errorf("the generator did not measure itself: %+v", g)
+	}
+	return r.Reasons
+}
+
+// startBusyLoop starts a process that takes a processor until the test ends.
+func startBusyLoop(t *testing.T) {
+	t.Helper()
+	loop := exec.Command(os.Args[0], "-test.run=^TestBusyLoop$")
+	loop.Env = append(os.Environ(), "MFALOAD_BUSY_LOOP=yes", "GOMAXPROCS=1")
+	if err := loop.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = loop.Process.Kill(); _ = loop.Wait() })
+}
+
+// TestBusyLoop is the process that startBusyLoop starts.
+func TestBusyLoop(t *testing.T) {
+	if os.Getenv("MFALOAD_BUSY_LOOP") == "" {
+		t.Skip("only as a process of its own")
+	}
+	var turns atomic.Uint64
+	for {
+		turns.Add(1)
+	}
+}
