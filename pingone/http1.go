@@ -77,11 +77,12 @@ func (h *http1) take(ctx context.Context, deadline time.Time) (*conn, error) {
 		}
 		h.drop(c)
 	}
+	h.live.Add(1)
 	c, err := h.dial(ctx, deadline)
 	if err != nil {
+		h.live.Add(-1)
 		return nil, err
 	}
-	h.live.Add(1)
 	c.bind(ctx)
 	return c, c.arm(deadline, 0)
 }
