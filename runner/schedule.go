@@ -4,9 +4,8 @@ import (
 	"iter"
 	"math"
 	"math/rand/v2"
+	"sort"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"mfaload/scenario"
 )
@@ -26,60 +25,125 @@ type Arrival struct {
 // reading gives the same arrivals. Let R(t) be the integral of the rate; arrival
 // k is due at R⁻¹(S_k), with S_k = k for uniform arrivals and the sum of k+1
 // unit exponentials for poisson arrivals. Stages change R only, the arrival
-// process S only.
+// process S only. A closed load has no schedule: no arrivals, and only its
+// length and number where the scenario says them.
 type Schedule struct {
 	parts    []part
 	arrivals scenario.Arrivals
 	seed     uint64
 	groups   []scenario.Group
+	closed   *scenario.Load
 }
 
 // part is the warm-up or the judged run. Arrivals are counted anew in each.
 type part struct {
-	start  time.Duration
+	start  time.Duration // since the start of the run
 	warmup bool
 	stages []stage
-	total  float64 // R at its end
+	cycles int           // how often the stages are run
+	cycle  time.Duration // how long they are once
+	once   float64       // R at the end of the first cycle
+	total  float64       // R at the end
+	limit  uint64        // the most arrivals
+	exact  bool          // exactly limit arrivals
+	end    time.Duration // since the start of the run
 }
 
-// stage is a stage with its place in time and in R.
+// stage is a stage with its place in its cycle's time and R.
 type stage struct {
-	start        time.Duration
-	length       float64 // seconds
-	from, to     float64 // requests a second
-	before, upTo float64 // R at its start and at its end
+	scenario.Stage
+	start         time.Duration
+	before, total float64
 }
 
 // tolerance is how many arrivals R may be off by rounding: an arrival that is
 // due at a stage's end within it belongs to the next stage.
-const tolerance = 1e-6
+func tolerance(r float64) float64 { return max(1e-6, 4e-15*r) }
 
 // NewSchedule returns the schedule of a valid scenario.
 func NewSchedule(s *scenario.Scenario) *Schedule {
-	sch := &Schedule{arrivals: s.Load.Arrivals, seed: s.Load.Seed, groups: s.Groups}
-	first := s.Load.Stages[0].From
-	if s.Load.Warmup > 0 {
-		warmup := []scenario.Stage{{From: first, To: first, Duration: s.Load.Warmup}}
-		sch.parts = append(sch.parts, newPart(0, true, warmup))
+	l := &s.Load
+	sch := &Schedule{arrivals: l.Arrivals, seed: l.Seed, groups: s.Groups}
+	if l.Closed() {
+		sch.closed = l
+		return sch
 	}
-	sch.parts = append(sch.parts, newPart(s.Load.Warmup, false, s.Load.Stages))
+	left := uint64(math.MaxUint64)
+	if l.MaxRequests > 0 {
+		left = l.MaxRequests
+	}
+	if l.Warmup > 0 {
+		first := l.Stages[0].Begins()
+		p := newPart(0, []scenario.Stage{{From: first, To: first, Duration: l.Warmup}}, 1)
+		p.warmup, p.limit = true, left
+		left -= sch.add(p)
+	}
+	p := newPart(l.Warmup, l.Stages, max(l.Repeat, 1))
+	p.limit = left
+	if l.Requests > 0 {
+		p.total, p.limit, p.exact = float64(l.Requests), min(l.Requests, left), true
+	}
+	sch.add(p)
 	return sch
 }
 
-func newPart(start time.Duration, warmup bool, stages []scenario.Stage) part {
-	p := part{start: start, warmup: warmup}
+func newPart(start time.Duration, stages []scenario.Stage, cycles int) part {
+	p := part{start: start, cycles: cycles}
 	for _, st := range stages {
-		from, to, length := float64(st.From), float64(st.To), st.Duration.Seconds()
-		before := p.total
-		p.total += (from + to) / 2 * length
-		p.stages = append(p.stages, stage{start, length, from, to, before, p.total})
-		start += st.Duration
+		total := st.Total()
+		p.stages = append(p.stages, stage{st, p.cycle, p.once, total})
+		p.cycle += st.Duration
+		p.once += total
 	}
+	p.total = p.once * float64(cycles)
+	p.end = start + p.cycle*time.Duration(cycles)
 	return p
 }
 
-// Count returns the number of arrivals.
+// add appends a part and returns how many arrivals it has. Where a limit cuts
+// it short it ends when the first arrival would be due that it cuts off.
+func (s *Schedule) add(p part) (n uint64) {
+	s.parts = append(s.parts, p)
+	last := &s.parts[len(s.parts)-1]
+	n = s.count(len(s.parts) - 1)
+	switch {
+	case n < last.limit:
+	case s.arrivals == scenario.Poisson:
+		last.end = s.cut(last, n)
+	default:
+		last.end = last.when(float64(n))
+	}
+	return n
+}
+
+// cut returns when the arrival after the first n of the last part would be due,
+// or when the part ends where there is none.
+func (s *Schedule) cut(p *part, n uint64) (end time.Duration) {
+	defer func(limit uint64) { p.limit = limit }(p.limit)
+	p.limit = n + 1
+	end = p.when(p.total)
+	seen := uint64(0)
+	for at := range s.times(len(s.parts) - 1) {
+		if seen++; seen > n {
+			end = at
+		}
+	}
+	return end
+}
+
+// when returns when R reaches a position, at the latest at the end.
+func (p *part) when(position float64) time.Duration {
+	c := newCursor(p)
+	c.seek(position)
+	return min(c.at(position), p.end)
+}
+
+// Count returns the number of arrivals; of a closed load how many there shall
+// be, or 0 where only its duration is known.
 func (s *Schedule) Count() (n uint64) {
+	if s.closed != nil {
+		return s.closed.Requests
+	}
 	for i := range s.parts {
 		n += s.count(i)
 	}
@@ -90,8 +154,8 @@ func (s *Schedule) Count() (n uint64) {
 // number of R, with poisson arrivals as many as fit.
 func (s *Schedule) count(i int) (n uint64) {
 	p := &s.parts[i]
-	if s.arrivals != scenario.Poisson {
-		return uint64(p.total + tolerance)
+	if s.arrivals != scenario.Poisson || p.exact {
+		return min(uint64(p.total+tolerance(p.total)), p.limit)
 	}
 	for range s.positions(i) {
 		n++
@@ -119,14 +183,9 @@ func (s *Schedule) All() iter.Seq[Arrival] {
 // times yields when the arrivals of a part are due.
 func (s *Schedule) times(i int) iter.Seq[time.Duration] {
 	return func(yield func(time.Duration) bool) {
-		stages := s.parts[i].stages
-		at := stages[0].clock(s.arrivals)
+		c := newCursor(&s.parts[i])
 		for position := range s.positions(i) {
-			for len(stages) > 1 && position >= stages[0].upTo-tolerance {
-				stages = stages[1:]
-				at = stages[0].clock(s.arrivals)
-			}
-			if !yield(at(position)) {
+			if !yield(c.at(position)) {
 				return
 			}
 		}
@@ -135,80 +194,175 @@ func (s *Schedule) times(i int) iter.Seq[time.Duration] {
 
 // positions yields S_k of the arrivals of a part.
 func (s *Schedule) positions(i int) iter.Seq[float64] {
-	p := &s.parts[i]
-	if s.arrivals != scenario.Poisson {
-		return func(yield func(float64) bool) {
-			for k := range uint64(p.total + tolerance) {
-				if !yield(float64(k)) {
-					return
-				}
-			}
-		}
+	if s.arrivals == scenario.Poisson {
+		return s.poisson(i)
 	}
 	return func(yield func(float64) bool) {
-		random := rand.New(rand.NewPCG(s.seed, uint64(i)))
-		for at := random.ExpFloat64(); at < p.total; at += random.ExpFloat64() {
-			if !yield(at) {
+		for k := range s.count(i) {
+			if !yield(float64(k)) {
 				return
 			}
 		}
 	}
 }
 
-// clock returns the function from S to the time within the stage at which R
-// reaches it. It must be asked in order.
-func (st stage) clock(arrivals scenario.Arrivals) func(position float64) time.Duration {
-	if st.from == st.to && arrivals == scenario.Uniform && st.from > 0 {
-		return st.even()
-	}
-	// R(t) = from·t + slope/2·t², solved for t in the form that also holds for
-	// a slope near or at 0.
-	slope := (st.to - st.from) / st.length
-	return func(position float64) time.Duration {
-		r := max(position-st.before, 0)
-		root := math.Sqrt(max(st.from*st.from+2*slope*r, 0))
-		t := 0.0
-		if r > 0 {
-			t = min(2*r/(st.from+root), st.length)
+// poisson yields sums of unit exponentials. Where the number of arrivals is
+// given they are stretched so that one more would fall on the part's end: that
+// is how the arrivals of a poisson process lie if there are as many.
+func (s *Schedule) poisson(i int) iter.Seq[float64] {
+	return func(yield func(float64) bool) {
+		p := &s.parts[i]
+		stretch, limit := 1.0, p.limit
+		if p.exact {
+			stretch, limit = p.total/s.sum(i, uint64(p.total)+1), min(limit, uint64(p.total))
 		}
-		return st.start + time.Duration(math.Round(t*1e9))
+		random := s.random(i)
+		for at := random.ExpFloat64(); limit > 0 && (p.exact || at < p.total); at += random.ExpFloat64() {
+			if !yield(at * stretch) {
+				return
+			}
+			limit--
+		}
 	}
 }
 
-// even spaces the arrivals of a constant stage with a rate limiter on the
-// schedule's own clock: reservation k of a burst of one is due at k/rate after
-// the first, without a rounding that adds up.
-func (st stage) even() func(position float64) time.Duration {
-	epoch := time.Unix(0, 0)
-	var limiter *rate.Limiter
-	var first time.Time
-	return func(position float64) time.Duration {
-		if limiter == nil {
-			limiter = rate.NewLimiter(rate.Limit(st.from), 1)
-			offset := max(position-st.before, 0) / st.from
-			first = epoch.Add(st.start + time.Duration(math.Round(offset*1e9)))
-		}
-		return first.Add(limiter.ReserveN(first, 1).DelayFrom(first)).Sub(epoch)
+func (s *Schedule) random(i int) *rand.Rand { return rand.New(rand.NewPCG(s.seed, uint64(i))) }
+
+// sum is what the first n unit exponentials of a part add up to.
+func (s *Schedule) sum(i int, n uint64) (sum float64) {
+	random := s.random(i)
+	for range n {
+		sum += random.ExpFloat64()
 	}
+	return sum
 }
 
 // Start returns when the first stage begins, the warm-up being over,
 // since the start of the run.
-func (s *Schedule) Start() time.Duration { return s.parts[len(s.parts)-1].start }
-
-// End returns when the last stage ends, since the start of the run.
-func (s *Schedule) End() time.Duration {
-	stages := s.parts[len(s.parts)-1].stages
-	last := stages[len(stages)-1]
-	return last.start + time.Duration(math.Round(last.length*1e9))
+func (s *Schedule) Start() time.Duration {
+	if s.closed != nil {
+		return s.closed.Warmup
+	}
+	return s.parts[len(s.parts)-1].start
 }
 
-// Peak returns the highest rate, in requests a second.
+// End returns when the last stage ends, since the start of the run; where a
+// number of requests ends the run earlier, when the next request would have
+// been due. 0 where a closed load ends by its number of requests.
+func (s *Schedule) End() time.Duration {
+	if s.closed != nil {
+		if s.closed.Duration == 0 {
+			return 0
+		}
+		return s.closed.Warmup + s.closed.Duration
+	}
+	return s.parts[len(s.parts)-1].end
+}
+
+// Peak returns the highest rate, in requests a second; 0 of a closed load, of
+// which nobody knows.
 func (s *Schedule) Peak() (peak float64) {
-	for _, p := range s.parts {
-		for _, st := range p.stages {
-			peak = max(peak, st.from, st.to)
+	for i := range s.parts {
+		p := &s.parts[i]
+		peak = max(peak, p.peak(p.start, p.end))
+	}
+	return peak
+}
+
+// peak returns the highest rate between two times of the run.
+func (p *part) peak(from, to time.Duration) (peak float64) {
+	for t := max(from, p.start); t < min(to, p.end); {
+		cycle, st := p.find(t)
+		begins := p.start + p.cycle*time.Duration(cycle) + st.start
+		ends := min(begins+st.Duration, to, p.end)
+		first, last := (t - begins).Seconds(), (ends - begins).Seconds()
+		for i := st.PieceAt(first); i < st.Pieces(); i++ {
+			piece := st.Piece(i)
+			if piece.Start >= last {
+				break
+			}
+			peak = max(peak, piece.Peak(first-piece.Start, last-piece.Start))
+		}
+		// What comes after the first cycle is known by it.
+		if t = max(ends, t+1); from <= p.start && t >= p.start+p.cycle {
+			break
 		}
 	}
 	return peak
+}
+
+// find returns the cycle and the stage at a time of the run that lies within
+// the part.
+func (p *part) find(t time.Duration) (cycle int, st *stage) {
+	cycle = min(int((t-p.start)/p.cycle), p.cycles-1)
+	into := t - p.start - p.cycle*time.Duration(cycle)
+	i := sort.Search(len(p.stages), func(i int) bool { return p.stages[i].start > into })
+	return cycle, &p.stages[max(i-1, 0)]
+}
+
+// upto returns R at a time of the run.
+func (p *part) upto(t time.Duration) float64 {
+	switch {
+	case t <= p.start:
+		return 0
+	case t >= p.end:
+		return p.total
+	}
+	cycle, st := p.find(t)
+	into := (t - p.start - p.cycle*time.Duration(cycle) - st.start).Seconds()
+	return min(float64(cycle)*p.once+st.before+st.Upto(into), p.total)
+}
+
+// part returns the part at a time of the run, nil after its end.
+func (s *Schedule) part(t time.Duration) *part {
+	for i := range s.parts {
+		if p := &s.parts[i]; t >= p.start && t < p.end {
+			return p
+		}
+	}
+	return nil
+}
+
+// Rate returns the planned rate at a time of the run, in requests a second; 0
+// before its start and from its end on.
+func (s *Schedule) Rate(t time.Duration) float64 {
+	p := s.part(t)
+	if p == nil {
+		return 0
+	}
+	cycle, st := p.find(t)
+	into := (t - p.start - p.cycle*time.Duration(cycle) - st.start).Seconds()
+	piece := st.Piece(st.PieceAt(into))
+	return piece.Rate(into - piece.Start)
+}
+
+// Place is where a time of the run is in the schedule.
+type Place struct {
+	// Warmup says that it is before the first stage; the rest is 0 then.
+	Warmup bool
+	// Stage counts from 1 to Stages, Cycle from 1 to Cycles.
+	Stage, Stages, Cycle, Cycles int
+	// Name is the stage's, or what it is in a few words.
+	Name string
+}
+
+// Place returns the place of a time of the run; false where it has none.
+func (s *Schedule) Place(t time.Duration) (place Place, ok bool) {
+	p := s.part(t)
+	if p == nil {
+		return place, false
+	}
+	if p.warmup {
+		return Place{Warmup: true, Name: "warm-up"}, true
+	}
+	cycle, st := p.find(t)
+	i := sort.Search(len(p.stages), func(i int) bool { return p.stages[i].start > st.start })
+	return Place{Stage: i, Stages: len(p.stages), Cycle: cycle + 1, Cycles: p.cycles, Name: stageName(&st.Stage)}, true
+}
+
+func stageName(s *scenario.Stage) string {
+	if s.Name != "" {
+		return s.Name
+	}
+	return s.String()
 }

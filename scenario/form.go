@@ -90,6 +90,16 @@ func mapping[T any](check func(*decoder, *node, *T), fields []field[T]) form[T] 
 	return f
 }
 
+// oneWay says in the schema that exactly one of some sets of keys is needed.
+func (f form[V]) oneWay(ways ...[]any) form[V] {
+	choices := make([]any, len(ways))
+	for i, keys := range ways {
+		choices[i] = object{"required": keys}
+	}
+	f.schema["type"], f.schema["oneOf"] = "object", choices
+	return f
+}
+
 func readEntry[T any](d *decoder, e *node, fields []field[T], names []string, into *T) {
 	for _, f := range fields {
 		if f.name != e.key {

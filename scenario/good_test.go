@@ -71,7 +71,7 @@ var wantDesign = scenario.Scenario{
 		{Name: "unknown", IDs: []string{userB}, Weight: 1,
 			Expect: scenario.Expect{HTTPStatuses: []int{404}, Errors: []string{"NOT_FOUND"}}},
 	},
-	Load: scenario.Load{Arrivals: scenario.Poisson, Seed: 1<<64 - 1, Warmup: 10 * time.Second, Workers: 32, Drain: 5 * time.Second,
+	Load: scenario.Load{Arrivals: scenario.Poisson, Seed: 1<<64 - 1, Warmup: 10 * time.Second, Workers: 32, Drain: 5 * time.Second, Repeat: 1,
 		Stages: []scenario.Stage{{From: 50, To: 50, Duration: 2 * time.Minute}, {From: 50, To: 200, Duration: 5 * time.Minute}}},
 	Thresholds: []scenario.Threshold{
 		{Metric: scenario.ErrorRate, Limit: 0.001, Written: "0.1%"},
@@ -116,7 +116,7 @@ func TestDefaults(t *testing.T) {
 		Name: "test", File: "f",
 		Target: scenario.Target{EnvID: envID, Timeout: 10 * time.Second, Protocol: scenario.HTTP1, Simulator: &scenario.Simulator{Seed: 1}},
 		Groups: []scenario.Group{{Name: "email", IDs: []string{userA}, Weight: 1, Expect: scenario.Expect{HTTPStatuses: []int{201}}}},
-		Load: scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Workers: 64, Drain: 10 * time.Second,
+		Load: scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Workers: 64, Drain: 10 * time.Second, Repeat: 1,
 			Stages: []scenario.Stage{{From: 10, To: 10, Duration: 10 * time.Second}}},
 		Thresholds: []scenario.Threshold{
 			{Metric: scenario.ErrorRate, Written: "0%"},
@@ -203,6 +203,43 @@ var good = []struct {
 	{"pauses", "load: {stages: [{rate: 0/s, duration: 1m}, {from: 0/s, to: 10/s, duration: 1d}, {from: 10/s, to: 0/s, duration: 1h30m}]}\n",
 		func(s *scenario.Scenario) any { return s.Load.Stages },
 		[]scenario.Stage{{Duration: time.Minute}, {To: 10, Duration: 24 * time.Hour}, {From: 10, Duration: 90 * time.Minute}}},
+	{"kinds of stages", `load:
+  repeat: 2
+  maxRequests: 5000
+  stages:
+    - {name: up, from: 1/s, to: 4/s, steps: 4, duration: 10s}
+    - {rate: 1/s, spike: {rate: 50/s, at: 2s, for: 500ms}, duration: 1m}
+    - {pause: 5s}
+    - {sine: {low: 1/s, high: 9/s, period: 1h}, duration: 1d}
+    - {sine: {low: 1/s, high: 9/s, period: 1h, crest: 0s}, duration: 1d}
+    - {rate: 4/s, requests: 10}
+    - {from: 0/s, to: 3/s, requests: 1}
+`, func(s *scenario.Scenario) any { return []any{s.Load.Repeat, s.Load.MaxRequests, s.Load.Stages} }, []any{2, uint64(5000), []scenario.Stage{
+		{Name: "up", From: 1, To: 4, Steps: 4, Duration: 10 * time.Second},
+		{From: 1, To: 1, Spike: &scenario.Spike{Rate: 50, At: 2 * time.Second, For: 500 * time.Millisecond}, Duration: time.Minute},
+		{Duration: 5 * time.Second},
+		{Wave: &scenario.Wave{Low: 1, High: 9, Period: time.Hour, Crest: 30 * time.Minute}, Duration: 24 * time.Hour},
+		{Wave: &scenario.Wave{Low: 1, High: 9, Period: time.Hour}, Duration: 24 * time.Hour},
+		{From: 4, To: 4, Requests: 10, Duration: 2500 * time.Millisecond},
+		{To: 3, Requests: 1, Duration: 666666667},
+	}}},
+	{"a profile that holds", "load: {stages: [{profile: testdata/profile.csv}]}\n", func(s *scenario.Scenario) any { return s.Load.Stages },
+		[]scenario.Stage{{Duration: time.Minute, Profile: &scenario.Profile{File: "testdata/profile.csv", Points: []scenario.Point{
+			{Rate: 2}, {At: 10 * time.Second, Rate: 8, Before: 20}, {At: 20 * time.Second, Rate: 4.5, Before: 100}, {At: 40 * time.Second, Before: 190}}}}}},
+	{"a profile of lines", "load: {stages: [{profile: {file: testdata/profile.csv, interpolate: true}}]}\n", func(s *scenario.Scenario) any { return s.Load.Stages },
+		[]scenario.Stage{{Duration: 40 * time.Second, Profile: &scenario.Profile{File: "testdata/profile.csv", Interpolate: true, Points: []scenario.Point{
+			{Rate: 2}, {At: 10 * time.Second, Rate: 8, Before: 50}, {At: 20 * time.Second, Rate: 4.5, Before: 112.5}, {At: 40 * time.Second, Before: 157.5}}}}}},
+	{"so many requests at a rate", "load: {requests: 100, stages: [{from: 0/s, to: 10/s, duration: 10s}, {rate: 10/s}]}\n",
+		func(s *scenario.Scenario) any { return []any{s.Load.Requests, s.Load.Stages[1].Duration, s.Duration()} },
+		[]any{uint64(100), 5 * time.Second, 15 * time.Second}},
+	{"so many requests by repeating", "load: {requests: 101, stages: [{rate: 10/s, duration: 1s}, {pause: 1s}]}\n",
+		func(s *scenario.Scenario) any { return s.Load.Repeat }, 11},
+	{"closed", "load: {concurrency: 50, think: 200ms, duration: 2m, warmup: 5s, maxRequests: 9000}\n",
+		func(s *scenario.Scenario) any { return []any{s.Load, s.Duration(), s.Load.Closed()} },
+		[]any{scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Warmup: 5 * time.Second, Workers: 50, Drain: 10 * time.Second, Repeat: 1,
+			MaxRequests: 9000, Concurrency: 50, Think: 200 * time.Millisecond, Duration: 2 * time.Minute}, 2 * time.Minute, true}},
+	{"closed, so many requests", "load: {concurrency: 5, requests: 100}\n", func(s *scenario.Scenario) any { return s.Load.Requests }, uint64(100)},
+	{"closed has no planned rate", "load: {concurrency: 5, requests: 100}\n", thresholds, "errorRate <= 0%; violationRate <= 0%"},
 	{"just one request", "load: {stages: [{rate: 0.1/s, duration: 10s}]}\n", func(s *scenario.Scenario) any { return s.Load.Stages[0].From }, scenario.Rate(0.1)},
 	{"thresholds of nothing", "thresholds:\n", thresholds, "errorRate <= 0%; violationRate <= 0%; achievedRate >= 99%"},
 	{"share as a number", "thresholds: {errorRate: 0.001, achievedRate: 1}\n", thresholds, "errorRate <= 0.001; achievedRate >= 1; violationRate <= 0%"},
@@ -247,8 +284,11 @@ func TestGood(t *testing.T) {
 			if diff := cmp.Diff(s, again, cmp.Comparer(sameSecret)); diff != "" || s.Hash() != again.Hash() {
 				t.Errorf("parsed again (-first +second):\n%s", diff)
 			}
-			again.Groups[0].IDs[0], again.Load.Stages[0].From, again.Thresholds[0].Limit = "", 99, 99
-			if s.Groups[0].IDs[0] == "" || s.Load.Stages[0].From == 99 || s.Thresholds[0].Limit == 99 {
+			again.Groups[0].IDs[0], again.Thresholds[0].Limit = "", 99
+			if len(s.Load.Stages) > 0 {
+				again.Load.Stages[0].From = 99
+			}
+			if s.Groups[0].IDs[0] == "" || len(s.Load.Stages) > 0 && s.Load.Stages[0].From == 99 || s.Thresholds[0].Limit == 99 {
 				t.Error("two scenarios share memory")
 			}
 		})

@@ -25,14 +25,22 @@ target:
 users:
   - {name: a, ids: [788d4931-6936-43f2-82ff-178f5762298a], request: {a: b}, expect: {status: FAILED}}
   - {name: b, ids: [00000000-0000-0000-0000-000000000000], request: {c: d}, expect: {httpStatus: 404, error: NOT_FOUND}}
-load: {warmup: 1s, stages: [{rate: 10/s, duration: 10s}]}
+load:
+  warmup: 1s
+  requests: 1000
+  maxRequests: 2000
+  stages:
+    - {name: flat, rate: 10/s, duration: 10s, spike: {rate: 20/s, at: 1s, for: 1s}}
+    - {name: stairs, from: 1/s, to: 2/s, steps: 2, requests: 10}
+    - {name: wave, sine: {low: 1/s, high: 2/s, period: 10s}, duration: 10s}
+    - {name: recorded, profile: {file: testdata/profile.csv, interpolate: true}}
 thresholds: {response: {p95: 1s}, groups: {a: {errorRate: 1%}}}
 contract: {levels: {echo.user: note}}
 `
 
 // shapesNothing are the fields that say nothing about load or judgement.
 func shapesNothing(path string) bool {
-	for _, p := range []string{".Name", ".Description", ".File", ".Target.AccessToken", ".Target.OwnerAgreed"} {
+	for _, p := range []string{".Name", ".Description", ".File", ".Target.AccessToken", ".Target.OwnerAgreed", ".Load.Stages[].Profile.File"} {
 		if path == p {
 			return true
 		}
@@ -56,7 +64,9 @@ func TestHash(t *testing.T) {
 	change = func(path string, v reflect.Value) {
 		switch v.Kind() {
 		case reflect.Pointer:
-			change(path, v.Elem())
+			if !v.IsNil() {
+				change(path, v.Elem())
+			}
 		case reflect.Struct:
 			if secret, ok := v.Addr().Interface().(*scenario.Secret); ok {
 				old := *secret

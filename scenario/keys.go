@@ -73,32 +73,6 @@ var expectForm = mapping(checkExpect, []field[Expect]{
 		"The expected code of an error body, or a list. Left out: any."),
 })
 
-var loadForm = mapping(checkLoad, []field[Load]{
-	key("arrivals", oneOf("an arrival process", Uniform, Poisson), func(l *Load, v Arrivals) { l.Arrivals = v },
-		"Whether requests are evenly spaced (uniform) or come at random (poisson).").or("uniform"),
-	key("seed", seed, func(l *Load, v uint64) { l.Seed = v },
-		"Makes random schedules repeatable.").or("1"),
-	key("warmup", duration(false, maxRun), func(l *Load, v time.Duration) { l.Warmup = v },
-		"Time before the first stage, at the rate with which that begins. Reported apart, not judged.").or("0s"),
-	key("workers", whole(1, 100_000), func(l *Load, v int) { l.Workers = v },
-		"The most requests in flight.").or("64"),
-	key("drain", duration(false, maxWait), func(l *Load, v time.Duration) { l.Drain = v },
-		"How long after the last stage requests may still be sent or answered.").or("10s"),
-	key("stages", listOf("a list of stages", "such as [{rate: 50/s, duration: 2m}]", stageForm), func(l *Load, v []Stage) { l.Stages = v },
-		"Parts of the load that follow one another: {rate: 50/s, duration: 2m}, or {from: 50/s, to: 200/s, duration: 5m}.").must(),
-})
-
-var stageForm = mapping(checkStage, []field[Stage]{
-	key("rate", rate(false), func(s *Stage, v Rate) { s.From, s.To = v, v },
-		"A constant rate. 0/s is a pause."),
-	key("from", rate(false), func(s *Stage, v Rate) { s.From = v },
-		"The rate at the stage's start."),
-	key("to", rate(false), func(s *Stage, v Rate) { s.To = v },
-		"The rate at the stage's end."),
-	key("duration", duration(true, maxRun), func(s *Stage, v time.Duration) { s.Duration = v },
-		"How long the stage is.").must(),
-})
-
 // contractForm is the block contract, which has one key.
 var contractForm = mapping(nil, []field[[]LevelChange]{
 	key("levels", dictionary("a mapping", "of rules to fail, note or off, such as links.*: note", "^[A-Za-z]", checkRule, oneOf("a level", "fail", "note", "off")),

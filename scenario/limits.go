@@ -112,6 +112,27 @@ func (l limits) ordered(groups []Group) []Threshold {
 	return all
 }
 
+// checkClosedLimits leaves the achieved rate out of a closed load's thresholds:
+// it promises no rate that could be missed, so it would always be kept.
+func checkClosedLimits(d *decoder, n *node, s *draft) {
+	if !s.Load.Closed() {
+		return
+	}
+	s.limits.whole = slices.DeleteFunc(s.limits.whole, func(t Threshold) bool { return t.Metric == AchievedRate })
+	refuse := func(of *node) {
+		if e := of.get("achievedRate"); e != nil {
+			d.failKey(e, d.label(e)+" can't be judged with load.concurrency: a closed load promises no rate", "leave it out, or write stages instead of concurrency")
+		}
+	}
+	limits := n.get("thresholds")
+	refuse(limits)
+	if groups := limits.get("groups"); groups != nil {
+		for _, g := range groups.entries {
+			refuse(g)
+		}
+	}
+}
+
 // checkLimitGroups refuses thresholds of groups that are not there.
 func checkLimitGroups(d *decoder, n *node, s *draft) {
 	var names, written []string

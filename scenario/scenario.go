@@ -104,14 +104,37 @@ type Load struct {
 	// the rate with which the first stage begins. They are reported apart and
 	// not judged. Default 0.
 	Warmup time.Duration
-	// Workers is the most requests in flight, from 1 to 100,000; default 64.
+	// Workers is the most requests in flight, from 1 to 100,000; default 64. In
+	// the closed model it is Concurrency.
 	Workers int
 	// Drain is how long after the last stage requests may still be sent or
 	// answered. Default 10 s.
 	Drain time.Duration
-	// Stages follow one another. At least one, with a duration above 0.
+	// Stages follow one another. At least one, except in the closed model.
 	Stages []Stage
+	// Repeat is how many times the stages are run, from 1 to 1,000,000 (0
+	// counts as 1). With Requests it is as often as those take.
+	Repeat int
+	// Requests is how many requests the stages send in all, without the
+	// warm-up: exactly as many, with poisson arrivals too. 0 where the length
+	// of the stages says it.
+	Requests uint64
+	// MaxRequests is a cap over everything, the warm-up included; 0 is none.
+	MaxRequests uint64
+
+	// Concurrency, above 0, makes the load closed: as many users, each of whom
+	// sends the next request when the last answer came. From 1 to 100,000.
+	Concurrency int
+	// Think is how long a user of the closed model waits before each request.
+	Think time.Duration
+	// Duration is how long the closed model lasts, without the warm-up; 0 where
+	// Requests ends it. Of stages it is nothing: see [Scenario.Duration].
+	Duration time.Duration
 }
+
+// Closed says whether the load is closed: users who wait for their answers,
+// and no schedule.
+func (l *Load) Closed() bool { return l.Concurrency > 0 }
 
 // Arrivals is the arrival process.
 type Arrivals string
@@ -122,13 +145,6 @@ const (
 	// Poisson arrivals have independent, exponentially distributed gaps.
 	Poisson Arrivals = "poisson"
 )
-
-// Stage is a part of the load with a rate that is constant (From == To) or
-// changes linearly.
-type Stage struct {
-	From, To Rate
-	Duration time.Duration
-}
 
 // Rate is a number of requests a second, at least 0 and at most 1,000,000. 0
 // means none.

@@ -84,6 +84,7 @@ func checkScenario(d *decoder, n *node, s *draft) {
 		d.unique(group.get("ids"), g.IDs, where, ids)
 	}
 	checkLimitGroups(d, n, s)
+	checkClosedLimits(d, n, s)
 	s.Thresholds = s.limits.ordered(s.Groups)
 }
 

@@ -1,0 +1,96 @@
+package scenario
+
+import "time"
+
+// Limits of loads.
+const (
+	maxRepeat   = 1_000_000
+	maxRequests = 1_000_000_000_000
+	maxSteps    = 1000
+)
+
+var requestCount = whole[uint64](1, maxRequests)
+
+var loadForm = mapping(checkLoad, []field[Load]{
+	key("arrivals", oneOf("an arrival process", Uniform, Poisson), func(l *Load, v Arrivals) { l.Arrivals = v },
+		"Whether requests are evenly spaced (uniform) or come at random (poisson).").or("uniform"),
+	key("seed", seed, func(l *Load, v uint64) { l.Seed = v },
+		"Makes random schedules repeatable.").or("1"),
+	key("warmup", duration(false, maxRun), func(l *Load, v time.Duration) { l.Warmup = v },
+		"Time before the first stage, at the rate with which that begins. Reported apart, not judged.").or("0s"),
+	key("workers", whole(1, 100_000), func(l *Load, v int) { l.Workers = v },
+		"The most requests in flight.").or("64"),
+	key("drain", duration(false, maxWait), func(l *Load, v time.Duration) { l.Drain = v },
+		"How long after the last stage requests may still be sent or answered.").or("10s"),
+	key("stages", listOf("a list of stages", "such as [{rate: 50/s, duration: 2m}]", stageForm), func(l *Load, v []Stage) { l.Stages = v },
+		"Parts of the load that follow one another: {rate: 50/s, duration: 2m}, {from: 50/s, to: 200/s, duration: 5m} or {pause: 30s}; also steps, spike, sine and profile."),
+	key("repeat", whole(1, maxRepeat), func(l *Load, v int) { l.Repeat = v },
+		"How many times the list of stages is run.").or("1"),
+	key("requests", requestCount, func(l *Load, v uint64) { l.Requests = v },
+		"Exactly how many requests to send after the warm-up. The last stage then may have a rate and no duration; if all have one, the stages are repeated."),
+	key("maxRequests", requestCount, func(l *Load, v uint64) { l.MaxRequests = v },
+		"The most requests of the whole run, the warm-up's included, whatever the rest says."),
+	key("concurrency", whole(1, 100_000), func(l *Load, v int) { l.Concurrency = v },
+		"Instead of stages: a closed model with as many users, each of whom waits for an answer before the next request. A slow service slows this load down."),
+	key("think", duration(false, maxWait), func(l *Load, v time.Duration) { l.Think = v },
+		"How long a user of the closed model waits before each request. Left out: not at all."),
+	key("duration", duration(true, maxRun), func(l *Load, v time.Duration) { l.Duration = v },
+		"How long the closed model lasts."),
+}).oneWay([]any{"stages"}, []any{"concurrency"})
+
+var stageForm = mapping(checkStage, []field[Stage]{
+	key("name", nameText, func(s *Stage, v string) { s.Name = v },
+		"What progress and plans call the stage."),
+	key("rate", rate(false), func(s *Stage, v Rate) { s.From, s.To = v, v },
+		"A constant rate. 0/s is a pause."),
+	key("from", rate(false), func(s *Stage, v Rate) { s.From = v },
+		"The rate at the stage's start."),
+	key("to", rate(false), func(s *Stage, v Rate) { s.To = v },
+		"The rate at the stage's end."),
+	key("steps", whole(2, maxSteps), func(s *Stage, v int) { s.Steps = v },
+		"Goes from from to to in as many equally long steps instead of a ramp; the first step has the rate from, the last one the rate to."),
+	key("spike", spikeForm, func(s *Stage, v Spike) { s.Spike = &v },
+		"A jump from rate to another rate, and back: {rate: 500/s, at: 1m, for: 10s}."),
+	key("sine", waveForm, func(s *Stage, v Wave) { s.Wave = &v },
+		"A rate that swings as a sine, such as that of a day: {low: 10/s, high: 200/s, period: 1d}."),
+	key("profile", profileForm, func(s *Stage, v Profile) { s.Profile = &v },
+		"A recorded rate: a CSV file with rows of second,rate."),
+	key("pause", duration(true, maxRun), func(s *Stage, v time.Duration) { s.Duration = v },
+		"Sends nothing for a while."),
+	key("duration", duration(true, maxRun), func(s *Stage, v time.Duration) { s.Duration = v },
+		"How long the stage is. A profile and a pause say that themselves."),
+	key("requests", requestCount, func(s *Stage, v uint64) { s.Requests = v },
+		"How many requests the stage has, instead of a duration: with rate, or with from and to. With poisson arrivals that is their mean."),
+}).oneWay([]any{"rate"}, []any{"from", "to"}, []any{"sine"}, []any{"profile"}, []any{"pause"})
+
+var spikeForm = mapping(nil, []field[Spike]{
+	key("rate", rate(false), func(s *Spike, v Rate) { s.Rate = v },
+		"The rate of the spike.").must(),
+	key("at", duration(false, maxRun), func(s *Spike, v time.Duration) { s.At = v },
+		"When it begins, since the start of the stage.").must(),
+	key("for", duration(true, maxRun), func(s *Spike, v time.Duration) { s.For = v },
+		"How long it is.").must(),
+})
+
+var waveForm = mapping(checkWave, []field[Wave]{
+	key("low", rate(false), func(w *Wave, v Rate) { w.Low = v },
+		"The lowest rate.").must(),
+	key("high", rate(true), func(w *Wave, v Rate) { w.High = v },
+		"The highest rate.").must(),
+	key("period", duration(true, maxRun), func(w *Wave, v time.Duration) { w.Period = v },
+		"The time from crest to crest, at least a second.").must(),
+	key("crest", duration(false, maxRun), func(w *Wave, v time.Duration) { w.Crest = v },
+		"When the rate is highest, since the start of the stage. Left out: after half a period, so that the stage begins with the lowest rate."),
+})
+
+func checkWave(d *decoder, n *node, w *Wave) {
+	if n.sound("low") && n.sound("high") && w.Low > w.High {
+		d.fail(n.get("low"), d.label(n.get("low"))+": "+n.get("low").shown()+" is above high", "swap low and high")
+	}
+	if n.sound("period") && w.Period < time.Second {
+		d.fail(n.get("period"), d.label(n.get("period"))+": "+n.get("period").shown()+" is below a second", "write at least 1s")
+	}
+	if n.get("crest") == nil {
+		w.Crest = w.Period / 2
+	}
+}

@@ -1,0 +1,139 @@
+package scenario
+
+import (
+	"fmt"
+	"path/filepath"
+	"sort"
+	"time"
+)
+
+// Stage is a part of the load: a line (From, To), with Steps a staircase, with
+// Spike a jump and back, or a Wave, or a Profile. One that has nothing but a
+// Duration is a pause.
+type Stage struct {
+	// Name is what progress and plans call the stage. May be empty.
+	Name string
+	// From and To are the rates at the ends; equal where the rate is constant.
+	From, To Rate
+	// Steps is how many equal steps lead from From to To: 0 for a ramp, else
+	// from 2 to 1000.
+	Steps int
+	// Spike, Wave and Profile are nil where the stage has none.
+	Spike   *Spike
+	Wave    *Wave
+	Profile *Profile
+	// Duration is above 0.
+	Duration time.Duration
+	// Requests is how many requests the stage was written to have instead of a
+	// duration, which follows from it. 0 where it was written with one.
+	Requests uint64
+}
+
+// Spike is a rate that a stage jumps to, and back.
+type Spike struct {
+	Rate Rate
+	// At is when it begins, since the start of the stage; For is how long it
+	// is, above 0.
+	At, For time.Duration
+}
+
+// Wave is a rate that swings as a sine between Low and High.
+type Wave struct {
+	Low, High Rate
+	// Period is from crest to crest, at least a second.
+	Period time.Duration
+	// Crest is when the rate is highest, since the start of the stage.
+	Crest time.Duration
+}
+
+// Pieces returns how many pieces the stage has.
+func (s *Stage) Pieces() int {
+	switch {
+	case s.Profile != nil:
+		return s.Profile.pieces()
+	case s.Spike != nil:
+		return 3
+	case s.Steps > 0:
+		return s.Steps
+	}
+	return 1
+}
+
+// Piece returns piece i of the stage, counting from 0. Pieces follow one
+// another without a gap; some may be of no length.
+func (s *Stage) Piece(i int) Piece {
+	length := s.Duration.Seconds()
+	switch {
+	case s.Profile != nil:
+		return s.Profile.piece(i)
+	case s.Wave != nil:
+		return newWavePiece(s.Wave, length)
+	case s.Spike != nil:
+		return s.spikePiece(i)
+	case s.Steps > 0:
+		n, each := float64(i), length/float64(s.Steps)
+		rise := float64(s.To-s.From) / float64(s.Steps-1)
+		r := float64(s.From) + rise*n
+		return Piece{Start: each * n, Length: each, From: r, To: r, Before: each * (n*float64(s.From) + rise*n*(n-1)/2)}
+	}
+	return Piece{Length: length, From: float64(s.From), To: float64(s.To)}
+}
+
+func (s *Stage) spikePiece(i int) Piece {
+	base, at, end := float64(s.From), s.Spike.At.Seconds(), (s.Spike.At + s.Spike.For).Seconds()
+	before := Piece{Length: at, From: base, To: base}
+	spike := Piece{Start: at, Length: end - at, From: float64(s.Spike.Rate), To: float64(s.Spike.Rate), Before: before.Total()}
+	after := Piece{Start: end, Length: s.Duration.Seconds() - end, From: base, To: base, Before: spike.Before + spike.Total()}
+	return []Piece{before, spike, after}[i]
+}
+
+// PieceAt returns the index of the piece at a time in seconds since the start
+// of the stage.
+func (s *Stage) PieceAt(t float64) int {
+	n := s.Pieces()
+	return min(sort.Search(n, func(i int) bool {
+		p := s.Piece(i)
+		return p.Start+p.Length > t
+	}), n-1)
+}
+
+// Upto returns how many requests, in fractions, are due before a time in
+// seconds since the start of the stage: the integral of the rate.
+func (s *Stage) Upto(t float64) float64 {
+	p := s.Piece(s.PieceAt(t))
+	return min(p.Before+p.Upto(t-p.Start), s.Total())
+}
+
+// Total returns how many requests, in fractions, the stage has.
+func (s *Stage) Total() float64 {
+	if s.Requests > 0 {
+		return float64(s.Requests)
+	}
+	last := s.Piece(s.Pieces() - 1)
+	return last.Before + last.Total()
+}
+
+// Begins returns the rate with which the stage begins.
+func (s *Stage) Begins() Rate {
+	p := s.Piece(s.PieceAt(0))
+	return Rate(p.Rate(0))
+}
+
+// String describes the stage in a few words, for example "50/s to 200/s".
+func (s *Stage) String() string {
+	switch {
+	case s.Profile != nil:
+		return "profile " + filepath.Base(s.Profile.File)
+	case s.Wave != nil:
+		return fmt.Sprintf("sine %v to %v", s.Wave.Low, s.Wave.High)
+	case s.Spike != nil:
+		return fmt.Sprintf("%v, spike %v", s.From, s.Spike.Rate)
+	case s.Steps > 0:
+		return fmt.Sprintf("%v to %v in %d steps", s.From, s.To, s.Steps)
+	case s.From != s.To:
+		return fmt.Sprintf("%v to %v", s.From, s.To)
+	case s.From == 0:
+		return "pause"
+	}
+	return s.From.String()
+}
