@@ -17,7 +17,7 @@ func Judge(m *measure.Measurement, s *scenario.Scenario) (*Report, error) {
 	r := &Report{
 		Schema: Schema, Scenario: m.Scenario, Description: s.Description, Hash: m.Hash, Version: m.Version,
 		Started: m.Started, Duration: round(m.Main.Planned.Seconds()),
-		Reasons: []string{}, Figures: main.all.figures(&m.Main),
+		Reasons: []string{}, Closed: closed(&s.Load), Figures: main.all.figures(&m.Main),
 		Groups: []Group{}, Violations: violations(m), Thresholds: []Threshold{},
 		Coverage: coverage(m), Connections: connections(m), Generator: generator(m, main.all),
 	}

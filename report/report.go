@@ -37,6 +37,8 @@ type Report struct {
 	Duration float64  `json:"duration_s"`
 	Verdict  Verdict  `json:"verdict"`
 	Reasons  []string `json:"reasons"`
+	// Closed is set where the load was closed: its latency figures mean less.
+	Closed *Closed `json:"closed,omitempty"`
 
 	Figures
 	Groups     []Group     `json:"groups"`

@@ -30,6 +30,7 @@ type run struct {
 	recorder *measure.Recorder
 	sent     int
 	finish   func(*measure.Measurement)
+	load     scenario.Load
 }
 
 func newRun(t *testing.T) *run {
@@ -64,7 +65,7 @@ func (r *run) judge(thresholds ...scenario.Threshold) *report.Report {
 	m.Main.Planned = 10 * time.Second
 	m.Generator = measure.Generator{CPU: time.Second, Cores: 2, Elapsed: 10 * time.Second, PeakRSS: 30e6, Hiccups: measure.NewSparse(), BusyWorkersMax: 3, Workers: 64}
 	r.finish(m)
-	rep, err := report.Judge(m, &scenario.Scenario{Name: "friday", Thresholds: thresholds})
+	rep, err := report.Judge(m, &scenario.Scenario{Name: "friday", Thresholds: thresholds, Load: r.load})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -26,6 +26,7 @@ const maxShown = 8
 func (t Terminal) Write(w io.Writer, r *Report) error {
 	p := &page{Terminal: t}
 	p.verdict(r)
+	p.closed(r.Closed)
 	p.requests(r)
 	p.times(r)
 	p.groups(r)

@@ -51,6 +51,9 @@ func (r *Runner) init() {
 // to then.
 func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 	r.init()
+	if r.Scenario.Load.Closed() {
+		return r.runClosed(ctx)
+	}
 	began := startUsage()
 	start := time.Now()
 	r.start.Store(&start)

@@ -31,17 +31,22 @@ func outcome(p runner.Progress) string {
 
 // showBars polls the recorder; the run does not know that it is watched.
 func (u *ui) showBars(name string, r *runner.Runner) (done func()) {
-	total := int64(r.Schedule().Count())
+	total := int64(r.Schedule().Count()) // 0 of a closed load that ends by its duration: the bar has no end
 	bars := mpb.New(mpb.WithOutput(u.err), mpb.WithWidth(60), mpb.WithRefreshRate(100*time.Millisecond))
 	back := u.divert(bars) // anything else written to the terminal breaks the bars
 	bar := bars.AddBar(total,
 		mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR)),
 		mpb.AppendDecorators(
-			decor.CountersNoUnit("%d / %d", decor.WCSyncSpace),
-			decor.Any(func(decor.Statistics) string {
-				p := r.Progress()
-				return fmt.Sprintf("%v of %v", min(p.Elapsed, p.End).Round(time.Second), p.End)
+			decor.Any(func(s decor.Statistics) string {
+				if total == 0 {
+					return fmt.Sprint(s.Current)
+				}
+				return fmt.Sprintf("%d / %d", s.Current, total)
 			}, decor.WCSyncSpace),
+			decor.Any(func(decor.Statistics) string {
+				return elapsed(r.Progress())
+			}, decor.WCSyncSpace),
+			decor.Any(func(decor.Statistics) string { return place(r) }, decor.WCSyncSpace),
 		))
 	state := bars.New(total, mpb.NopStyle(),
 		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return outcome(r.Progress()) })))
@@ -63,11 +68,18 @@ func (u *ui) showBars(name string, r *runner.Runner) (done func()) {
 
 // showLines writes a line a second at first, later one in ten seconds.
 func (u *ui) showLines(name string, r *runner.Runner) (done func()) {
-	total, end := r.Schedule().Count(), r.Schedule().End()
-	u.say("%s: %d requests in %v", name, total, end)
+	u.say("%s: %s", name, extent(r.Schedule()))
+	of := ""
+	if total := r.Schedule().Count(); total > 0 {
+		of = fmt.Sprintf(" of %d", total)
+	}
 	line := func() {
 		p := r.Progress()
-		u.say("%3.0f s: %d of %d sent: %s", p.Elapsed.Seconds(), p.Sent, total, outcome(p))
+		where := place(r)
+		if where != "" {
+			where = " (" + where + ")"
+		}
+		u.say("%3.0f s%s: %d%s sent: %s", p.Elapsed.Seconds(), where, p.Sent, of, outcome(p))
 	}
 	n := 0
 	stop := every(time.Second, func() {
@@ -79,6 +91,44 @@ func (u *ui) showLines(name string, r *runner.Runner) (done func()) {
 		stop()
 		line()
 	}
+}
+
+// extent is how many requests a schedule has and how long it is, as far as it
+// is known in advance.
+func extent(s *runner.Schedule) string {
+	n, end := s.Count(), s.End()
+	switch {
+	case end == 0:
+		return fmt.Sprintf("%d requests, closed model", n)
+	case n == 0:
+		return fmt.Sprintf("%v, closed model", end)
+	}
+	return fmt.Sprintf("%d requests in %v", n, end)
+}
+
+func elapsed(p runner.Progress) string {
+	if p.End == 0 {
+		return p.Elapsed.Round(time.Second).String()
+	}
+	return fmt.Sprintf("%v of %v", min(p.Elapsed, p.End).Round(time.Second), p.End)
+}
+
+// place says in which of several stages a run is, and the rate there.
+func place(r *runner.Runner) string {
+	now := r.Progress().Elapsed
+	at, ok := r.Schedule().Place(now)
+	if !ok || at.Stages*at.Cycles == 1 {
+		return ""
+	}
+	text := at.Name
+	if !at.Warmup {
+		text = fmt.Sprintf("stage %d of %d", at.Stage, at.Stages)
+		if at.Cycles > 1 {
+			text += fmt.Sprintf(", time %d of %d", at.Cycle, at.Cycles)
+		}
+		text += ": " + at.Name
+	}
+	return fmt.Sprintf("%s, now %.3g/s", text, r.Schedule().Rate(now))
 }
 
 // every calls f again and again until it is stopped.

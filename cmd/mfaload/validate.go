@@ -39,9 +39,11 @@ func (a *app) validate(files []string, flags *contractFlags) error {
 			a.ui.exitCode(err)
 			continue
 		}
-		sch := runner.NewSchedule(s)
-		fmt.Fprintf(a.ui.out, "%s: valid: %s, %d requests in %v, at most %v\n",
-			file, s.Name, sch.Count(), sch.End(), scenario.Rate(sch.Peak()))
+		sch, most := runner.NewSchedule(s), ""
+		if peak := sch.Peak(); peak > 0 {
+			most = ", at most " + scenario.Rate(peak).String()
+		}
+		fmt.Fprintf(a.ui.out, "%s: valid: %s, %s%s\n", file, s.Name, extent(sch), most)
 	}
 	if bad > 0 {
 		return &exitError{code: exitUsage}

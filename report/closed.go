@@ -1,0 +1,33 @@
+package report
+
+import (
+	"fmt"
+
+	"mfaload/scenario"
+)
+
+// Closed marks the report of a closed load.
+type Closed struct {
+	// Users wait for each answer and then Think milliseconds.
+	Users int     `json:"users"`
+	Think float64 `json:"think_ms"`
+	// Meaning says what that means for the figures.
+	Meaning string `json:"meaning"`
+}
+
+// closed describes a closed load; nil of a load with a schedule.
+func closed(l *scenario.Load) *Closed {
+	if !l.Closed() {
+		return nil
+	}
+	return &Closed{Users: l.Concurrency, Think: ms(l.Think), Meaning: "No schedule was kept: a slow answer delays its user's next request, so a slow service " +
+		"is asked less and its slow times are underrepresented in the percentiles (coordinated omission). " +
+		"They do not say what users who come at their own time would have waited."}
+}
+
+// closed says below the verdict that the load was closed.
+func (p *page) closed(c *Closed) {
+	if c != nil {
+		p.wrap("  ", fmt.Sprintf("CLOSED MODEL, %d users, think time %s ms. %s", c.Users, trim(c.Think), c.Meaning))
+	}
+}
