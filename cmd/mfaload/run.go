@@ -23,6 +23,7 @@ type runFlags struct {
 	overwrite bool
 	contract  contractFlags
 	answers   int
+	plan      planFlags
 }
 
 func newRun(a *app) *cobra.Command {
@@ -36,13 +37,29 @@ everything the summary shows and more, violations.ndjson, the first violations o
 each kind line by line, and measurement.json, the full histograms.
 
 The first SIGINT or SIGTERM stops sending, waits for the answers in flight and
-writes a report of what was measured; a second one leaves at once.`,
+writes a report of what was measured; a second one leaves at once.
+
+With --plan nothing is sent: what a run would send is printed instead, by stage
+and by group, with the messages that real users could receive, the workers that
+it takes, and a plot of the rate.`,
 		Example: `  mfaload run scenarios/quickstart.yaml
-  PINGONE_ENV_ID=… PINGONE_ACCESS_TOKEN=… mfaload run --out results/friday rollout.yaml`,
+  PINGONE_ENV_ID=… PINGONE_ACCESS_TOKEN=… mfaload run --out results/friday rollout.yaml
+  mfaload run --plan --latency 250ms rollout.yaml`,
 		Args: exactly("SCENARIO"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if flags.answers < 0 || flags.answers > measure.Instances {
 				return usage(c, fmt.Errorf("--save-answers %d is not from 0 to %d", flags.answers, measure.Instances))
+			}
+			latency, err := flags.plan.check()
+			if err != nil {
+				return usage(c, err)
+			}
+			if flags.plan.wanted {
+				s, _, err := a.load(args[0], &flags.contract)
+				if err != nil {
+					return err
+				}
+				return a.printPlan(s, &flags.plan, latency)
 			}
 			return a.run(c.Context(), args[0], flags)
 		},
@@ -51,6 +68,7 @@ writes a report of what was measured; a second one leaves at once.`,
 	c.Flags().BoolVar(&flags.overwrite, "overwrite", false, "replace the results that the folder of --out holds")
 	c.Flags().IntVar(&flags.answers, "save-answers", 0, fmt.Sprintf("whole answers to keep, masked, of each group of violations (at most %d)", measure.Instances))
 	flags.contract.add(c)
+	flags.plan.add(c)
 	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "show no progress")
 	return c
 }

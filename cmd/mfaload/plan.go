@@ -1,0 +1,289 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/guptarohit/asciigraph"
+	"github.com/spf13/cobra"
+
+	"mfaload/runner"
+	"mfaload/scenario"
+)
+
+// planFlags are the flags of a dry run.
+type planFlags struct {
+	wanted          bool
+	latency, format string
+}
+
+func (f *planFlags) add(c *cobra.Command) {
+	c.Flags().BoolVar(&f.wanted, "plan", false, "print what would be sent, and send nothing")
+	c.Flags().StringVar(&f.latency, "latency", "", "with --plan: the latency to assume (default: a threshold of p99, or else 200ms)")
+	c.Flags().StringVar(&f.format, "format", "text", "with --plan: text or json")
+}
+
+// check refuses flags that have no meaning, and reads the latency.
+func (f *planFlags) check() (latency time.Duration, err error) {
+	switch {
+	case !f.wanted && (f.latency != "" || f.format != "text"):
+		return 0, errors.New("--latency and --format need --plan")
+	case f.format != "text" && f.format != "json":
+		return 0, fmt.Errorf("--format %q is neither text nor json", f.format)
+	case f.latency == "":
+		return 0, nil
+	}
+	latency, err = scenario.ParseDuration(f.latency)
+	if err == nil && (latency == 0 || latency > time.Hour) {
+		err = fmt.Errorf("%s is not above 0 and up to 1h", f.latency)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("--latency: %w", err)
+	}
+	return latency, nil
+}
+
+// printPlan prints what a run would send.
+func (a *app) printPlan(s *scenario.Scenario, flags *planFlags, latency time.Duration) error {
+	p := runner.NewPlan(s, latency)
+	if flags.format == "json" {
+		text, err := json.MarshalIndent(p, "", "  ")
+		if err != nil {
+			return err
+		}
+		_, err = a.ui.out.Write(append(text, '\n'))
+		return err
+	}
+	width := a.ui.width
+	if width <= 0 {
+		width = 80
+	}
+	return writePlan(a.ui.out, p, width)
+}
+
+// writePlan draws a plan in a width of columns, at least 40.
+func writePlan(w io.Writer, p *runner.Plan, width int) error {
+	page := &planPage{width: max(width, 40)}
+	page.head(p)
+	page.plot(p)
+	page.stages(p)
+	page.groups(p)
+	page.messages(p)
+	page.workers(p)
+	_, err := io.WriteString(w, page.String())
+	return err
+}
+
+// planPage collects the lines of a plan.
+type planPage struct {
+	strings.Builder
+	width int
+}
+
+func (p *planPage) line(format string, args ...any) {
+	p.WriteString(strings.TrimRight(fmt.Sprintf(format, args...), " ") + "\n")
+}
+
+// wrap writes a text of several lines where it is longer than one.
+func (p *planPage) wrap(format string, args ...any) {
+	line := " "
+	for _, word := range strings.Fields(fmt.Sprintf(format, args...)) {
+		if line != " " && utf8.RuneCountInString(line+" "+word) > p.width {
+			p.line("%s", line)
+			line = "   "
+		}
+		line += " " + word
+	}
+	p.line("%s", line)
+}
+
+func (p *planPage) head(plan *runner.Plan) {
+	p.line("PLAN  %s: %s requests in %s, at most %s/s; nothing was sent", plan.Scenario, thousands(plan.Requests), length(plan.Duration), number(plan.Peak))
+	if plan.Closed {
+		p.wrap("closed model: estimated for answers after %s ms; a faster service is asked more, a slower one less", number(plan.Workers.Latency))
+	}
+	if plan.Target == "simulator" {
+		p.line("  to the embedded simulator")
+	} else {
+		p.line("  to %s", plan.Target)
+	}
+}
+
+// plot draws the rate over time, each column with the highest rate of its time.
+func (p *planPage) plot(plan *runner.Plan) {
+	p.line("\nrate in requests a second")
+	labels := max(len(number(plan.Peak)), 4)
+	columns := p.width - labels - 6
+	series := make([]float64, columns)
+	for i := range series {
+		from, to := i*len(plan.Rates)/columns, (i+1)*len(plan.Rates)/columns
+		for _, r := range plan.Rates[from:max(to, from+1)] {
+			series[i] = max(series[i], r)
+		}
+	}
+	graph := asciigraph.Plot(series, asciigraph.Height(8), asciigraph.LowerBound(0), asciigraph.Offset(3),
+		asciigraph.YAxisValueFormatter(func(v float64) string { return fmt.Sprintf("%*s", labels, number(v)) }),
+		asciigraph.XAxisRange(0, plan.Duration), asciigraph.XAxisTickCount(5),
+		asciigraph.XAxisValueFormatter(length))
+	for line := range strings.Lines(graph) {
+		p.line("%s", strings.TrimRight(line, " \n"))
+	}
+}
+
+func (p *planPage) stages(plan *runner.Plan) {
+	if plan.Closed {
+		return
+	}
+	p.line("")
+	rows := [][]string{{"stages", "for", "times", "requests"}}
+	for i, s := range plan.Stages {
+		if i == maxStagesShown && len(plan.Stages) > i+1 {
+			rows = append(rows, []string{fmt.Sprintf("  … %d more with --format json", len(plan.Stages)-i)})
+			break
+		}
+		name := s.Name
+		if s.Name != s.Shape {
+			name += ": " + s.Shape
+		}
+		rows = append(rows, []string{"  " + name, length(s.Duration), strconv.Itoa(s.Times), thousands(s.Requests)})
+	}
+	p.table(rows)
+}
+
+// maxStagesShown bounds the lists of stages and of groups.
+const maxStagesShown = 20
+
+func (p *planPage) groups(plan *runner.Plan) {
+	p.line("")
+	rows := [][]string{{"groups", "users", "requests", "most a user", "in 24h", "of 50 a day"}}
+	for i, g := range plan.Groups {
+		if i == maxStagesShown && len(plan.Groups) > i+1 {
+			rows = append(rows, []string{fmt.Sprintf("  … %d more with --format json", len(plan.Groups)-i)})
+			break
+		}
+		share := "-"
+		if g.LimitShare > 0 {
+			share = fmt.Sprintf("%s %%", number(100*g.LimitShare))
+		}
+		rows = append(rows, []string{"  " + g.Name, thousands(uint64(g.Users)), thousands(g.Requests), thousands(g.PerUser), thousands(g.PerUserDay), share})
+	}
+	p.table(rows)
+}
+
+// messages says what real users could receive.
+func (p *planPage) messages(plan *runner.Plan) {
+	p.line("\nmessages to real users")
+	switch {
+	case plan.Target == "simulator":
+		p.line("  none: the simulator sends none")
+		return
+	case plan.Messages == 0:
+		p.line("  none, if every answer is the expected one")
+		return
+	}
+	about, over := "up to", false
+	if plan.Closed {
+		about = "about"
+	}
+	p.wrap("%s %s, unless the users' devices are in test mode:", about, thousands(plan.Messages))
+	for _, g := range plan.Groups {
+		if g.Messages > 0 {
+			p.wrap("%s: %s %s by %s", g.Name, about, thousands(g.Messages), g.Kinds)
+		}
+		over = over || g.LimitShare > 1
+	}
+	if over {
+		p.wrap("a user may get %d SMS and %d e-mails a day: beyond that requests are refused; add users or send less", runner.MessagesADay, runner.MessagesADay)
+	}
+}
+
+func (p *planPage) workers(plan *runner.Plan) {
+	w := plan.Workers
+	p.line("\nworkers")
+	if plan.Closed {
+		p.wrap("%d users, each with one request at a time", w.Workers)
+		return
+	}
+	verdict := "enough"
+	if w.Workers < w.Needed {
+		verdict = fmt.Sprintf("too few: write load.workers: %d", w.Needed)
+	}
+	p.wrap("%s/s × %s ms (%s) = %s in flight; %d with headroom; the scenario has %d: %s",
+		number(plan.Peak), number(w.Latency), w.LatencyFrom, number(w.InFlight), w.Needed, w.Workers, verdict)
+	p.wrap("if nothing were answered until the timeout: %s in flight", thousands(uint64(w.Stalled)))
+}
+
+// table writes rows with the first column to the left, cut where it is too
+// long, and the others to the right.
+func (p *planPage) table(rows [][]string) {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			if len(row) > 1 {
+				widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			}
+		}
+	}
+	rest := 0
+	for _, w := range widths[1:] {
+		rest += w + 2
+	}
+	widths[0] = min(widths[0], max(p.width-rest, 8))
+	for _, row := range rows {
+		first := []rune(row[0])
+		if len(row) > 1 && len(first) > widths[0] {
+			first = append(first[:widths[0]-1], '…')
+		}
+		line := fmt.Sprintf("%-*s", widths[0], string(first))
+		for i, cell := range row[1:] {
+			line += strings.Repeat(" ", 2+widths[i+1]-utf8.RuneCountInString(cell)) + cell
+		}
+		p.line("%s", line)
+	}
+}
+
+// number writes a number to 3 significant digits, larger ones in full.
+func number(x float64) string {
+	if x >= 100 || x == 0 {
+		return strconv.FormatFloat(math.Round(x), 'f', -1, 64)
+	}
+	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 3, 64), 64)
+	return strconv.FormatFloat(rounded, 'f', -1, 64)
+}
+
+// length writes a number of seconds as people do, to what can be read at a
+// glance: 1d2h, 5m30s, 2.5s.
+func length(seconds float64) string {
+	d := time.Duration(seconds * 1e9)
+	if d < 10*time.Second {
+		return strconv.FormatFloat(math.Round(seconds*100)/100, 'f', -1, 64) + "s"
+	}
+	d = d.Round(time.Second)
+	text := ""
+	for _, unit := range []struct {
+		name string
+		of   time.Duration
+	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}} {
+		if n := d / unit.of; n > 0 {
+			text += fmt.Sprintf("%d%s", n, unit.name)
+			d %= unit.of
+		}
+	}
+	return text
+}
+
+// thousands writes a number with its thousands apart.
+func thousands(n uint64) string {
+	s := strconv.FormatUint(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

@@ -1,0 +1,271 @@
+package runner
+
+import (
+	"math"
+	"time"
+
+	"mfaload/scenario"
+)
+
+// PlanSchema names the format of a plan in JSON.
+const PlanSchema = "mfaload/plan/v1"
+
+// Plan is what a run would send. It is a pure function of a scenario and an
+// assumed latency; times are in seconds or milliseconds, rates in requests a
+// second.
+type Plan struct {
+	Schema   string `json:"schema"`
+	Scenario string `json:"scenario"`
+	// Target is the host, or "simulator".
+	Target string `json:"target"`
+	// Closed says that users wait for their answers: rates and numbers are
+	// then estimates that hold for the assumed latency.
+	Closed bool `json:"closed,omitempty"`
+	// Requests are all of them, Warmup those of them before the first stage.
+	Requests uint64  `json:"requests"`
+	Warmup   uint64  `json:"warmup"`
+	Duration float64 `json:"duration_s"`
+	Peak     float64 `json:"peak_rate"`
+	// Messages is how many messages real users could receive at most.
+	Messages uint64         `json:"messages_max"`
+	Stages   []PlannedStage `json:"stages"`
+	Groups   []PlannedGroup `json:"groups"`
+	Workers  PlannedWorkers `json:"workers"`
+	// Rates are the highest rates of equal parts of the run, for a plot.
+	Rates []float64 `json:"rates"`
+}
+
+// PlannedStage is a stage, with all its repetitions.
+type PlannedStage struct {
+	Name     string  `json:"name"`
+	Shape    string  `json:"shape"`
+	Duration float64 `json:"duration_s"` // of one time
+	Times    int     `json:"times"`
+	Requests uint64  `json:"requests"`
+}
+
+// PlannedGroup is a group of users.
+type PlannedGroup struct {
+	Name     string `json:"name"`
+	Users    int    `json:"users"`
+	Requests uint64 `json:"requests"`
+	// PerUser is the most requests that a single user gets, PerUserDay within
+	// any 24 hours.
+	PerUser    uint64 `json:"requests_user_max"`
+	PerUserDay uint64 `json:"requests_user_day_max"`
+	// Messages is how many messages the group could receive at most, of the
+	// kinds that Kinds says; MessagesUserDay is that of a user in a day, and
+	// LimitShare its share of the documented [MessagesADay].
+	Messages        uint64  `json:"messages_max"`
+	Kinds           string  `json:"message_kinds"`
+	MessagesUserDay uint64  `json:"messages_user_day_max"`
+	LimitShare      float64 `json:"daily_limit_share"`
+}
+
+// PlannedWorkers is how many requests would be in flight.
+type PlannedWorkers struct {
+	// Latency is what was assumed, and LatencyFrom says why.
+	Latency     float64 `json:"latency_ms"`
+	LatencyFrom string  `json:"latency_from"`
+	// InFlight is Little's law: the peak rate times the latency.
+	InFlight float64 `json:"in_flight"`
+	// Needed adds the headroom: three times the square root, which is how far
+	// the number in flight swings when requests come at random.
+	Needed int `json:"needed"`
+	// Stalled is how many would be in flight if nothing were answered until the
+	// timeout.
+	Stalled int `json:"needed_in_a_stall"`
+	Workers int `json:"workers"`
+}
+
+// DefaultLatency is assumed where neither the user nor a threshold says more.
+const DefaultLatency = 200 * time.Millisecond
+
+// MessagesADay is how many SMS, and how many e-mails, the service's
+// documentation allows a user in a day.
+const MessagesADay = 50
+
+// plotted is how many parts of a run a plan knows the rates of.
+const plotted = 240
+
+// NewPlan returns the plan of a valid scenario. A latency of 0 is chosen by
+// [AssumedLatency].
+func NewPlan(s *scenario.Scenario, latency time.Duration) *Plan {
+	p := &Plan{Schema: PlanSchema, Scenario: s.Name, Target: s.Target.AuthPath, Closed: s.Load.Closed(), Stages: []PlannedStage{}}
+	if s.Target.Simulator != nil {
+		p.Target = "simulator"
+	}
+	p.Workers.LatencyFrom = "--latency"
+	if latency == 0 {
+		latency, p.Workers.LatencyFrom = AssumedLatency(s)
+	}
+	day := uint64(0)
+	if p.Closed {
+		day = p.fillClosed(&s.Load, latency)
+	} else {
+		day = p.fillStages(NewSchedule(s))
+	}
+	p.fillGroups(s, day)
+	p.fillWorkers(&s.Load, latency, s.Target.Timeout)
+	return p
+}
+
+// AssumedLatency is the threshold of the response time's 99th percentile, or
+// else of the service time's, or else [DefaultLatency]; and it says which.
+func AssumedLatency(s *scenario.Scenario) (latency time.Duration, from string) {
+	for _, metric := range []scenario.Metric{scenario.Response, scenario.Service} {
+		for _, t := range s.Thresholds {
+			if t.Metric == metric && t.Group == "" && t.Quantile == 99 {
+				return time.Duration(t.Limit * 1e9), "threshold " + t.String()
+			}
+		}
+	}
+	return DefaultLatency, "default"
+}
+
+// fillStages takes numbers and rates from a schedule. It returns the most
+// requests within a day.
+func (p *Plan) fillStages(sch *Schedule) (day uint64) {
+	for i := range sch.parts {
+		counts := sch.countStages(i)
+		part := &sch.parts[i]
+		for j := range part.stages {
+			st := &part.stages[j].Stage
+			planned := PlannedStage{Name: stageName(st), Shape: st.String(), Duration: st.Duration.Seconds(), Times: part.cycles, Requests: counts[j]}
+			p.Requests += counts[j]
+			if part.warmup {
+				planned.Name, p.Warmup = "warm-up", counts[j]
+			}
+			p.Stages = append(p.Stages, planned)
+		}
+	}
+	end := sch.End()
+	p.Duration, p.Peak = end.Seconds(), sch.Peak()
+	for i := range time.Duration(plotted) {
+		rate := 0.0
+		for j := range sch.parts {
+			rate = max(rate, sch.parts[j].peak(end*i/plotted, end*(i+1)/plotted))
+		}
+		p.Rates = append(p.Rates, rate)
+	}
+	return sch.busiestDay(p.Requests)
+}
+
+// countStages counts a part's arrivals by stage.
+func (s *Schedule) countStages(i int) []uint64 {
+	p := &s.parts[i]
+	counts := make([]uint64, len(p.stages))
+	if s.arrivals == scenario.Poisson {
+		c := newCursor(p)
+		for position := range s.positions(i) {
+			c.at(position)
+			counts[c.stage]++
+		}
+		return counts
+	}
+	n, before := s.count(i), uint64(0)
+	for cycle := range p.cycles {
+		for j := range p.stages {
+			st := &p.stages[j]
+			upTo := float64(cycle)*p.once + st.before + st.total
+			through := min(uint64(math.Ceil(max(upTo-tolerance(upTo), 0))), n)
+			counts[j] += through - before
+			before = through
+		}
+		if before == n {
+			break
+		}
+	}
+	return counts
+}
+
+// busiestDay returns an upper bound of the requests within any 24 hours, from
+// the integral of the rate minute by minute.
+func (s *Schedule) busiestDay(all uint64) uint64 {
+	const day = 24 * time.Hour
+	if s.End() <= day {
+		return all
+	}
+	upto := func(t time.Duration) (sum float64) {
+		for i := range s.parts {
+			sum += s.parts[i].upto(t)
+		}
+		return sum
+	}
+	most := 0.0
+	for t := time.Duration(0); t < s.End(); t += time.Minute {
+		most = max(most, upto(t+time.Minute+day)-upto(t))
+	}
+	return min(uint64(math.Ceil(most))+1, all)
+}
+
+// fillClosed estimates what users who wait for answers of the assumed latency
+// send.
+func (p *Plan) fillClosed(l *scenario.Load, latency time.Duration) (day uint64) {
+	each := max(l.Think+latency, time.Microsecond).Seconds()
+	p.Peak = float64(l.Concurrency) / each
+	p.Warmup = uint64(p.Peak * l.Warmup.Seconds())
+	judged := l.Requests
+	if judged == 0 {
+		judged = uint64(math.Ceil(p.Peak * l.Duration.Seconds()))
+	}
+	p.Requests = p.Warmup + judged
+	if l.MaxRequests > 0 {
+		p.Requests = min(p.Requests, l.MaxRequests)
+		p.Warmup = min(p.Warmup, p.Requests)
+	}
+	p.Duration = float64(p.Requests) / p.Peak
+	for range plotted {
+		p.Rates = append(p.Rates, p.Peak)
+	}
+	return min(uint64(math.Ceil(p.Peak*86400)), p.Requests)
+}
+
+// fillGroups shares the requests out as a run would.
+func (p *Plan) fillGroups(s *scenario.Scenario, day uint64) {
+	all, busiest := shareOut(s.Groups, p.Requests), shareOut(s.Groups, day)
+	for i := range s.Groups {
+		g := &s.Groups[i]
+		users := uint64(len(g.IDs))
+		planned := PlannedGroup{Name: g.Name, Users: len(g.IDs), Requests: all[i], PerUser: ceilDiv(all[i], users), PerUserDay: ceilDiv(all[i], users)}
+		if day < p.Requests { // where the day begins within the turns is not known
+			planned.PerUserDay = min(ceilDiv(busiest[i]+1, users), planned.PerUser)
+		}
+		kinds, limited := messageKinds(s, g)
+		if planned.Kinds = kinds; kinds != "" {
+			planned.Messages, planned.MessagesUserDay = all[i], planned.PerUserDay
+			p.Messages += all[i]
+		}
+		if limited {
+			planned.LimitShare = float64(planned.MessagesUserDay) / MessagesADay
+		}
+		p.Groups = append(p.Groups, planned)
+	}
+}
+
+func ceilDiv(a, b uint64) uint64 { return (a + b - 1) / b }
+
+// shareOut says how many of the first n requests each group gets: its share of
+// whole rounds, and its turns of the last one.
+func shareOut(groups []scenario.Group, n uint64) []uint64 {
+	counts, users := make([]uint64, len(groups)), newTurns(groups)
+	for i, g := range groups {
+		counts[i] = n / uint64(users.total) * uint64(g.Weight)
+	}
+	for range n % uint64(users.total) {
+		counts[users.next().Group]++
+	}
+	return counts
+}
+
+func (p *Plan) fillWorkers(l *scenario.Load, latency, timeout time.Duration) {
+	w := &p.Workers
+	w.Latency, w.Workers = latency.Seconds()*1000, l.Workers
+	if p.Closed {
+		w.InFlight, w.Needed, w.Stalled = p.Peak*latency.Seconds(), l.Concurrency, l.Concurrency
+		return
+	}
+	w.InFlight = p.Peak * latency.Seconds()
+	w.Needed = max(int(math.Ceil(w.InFlight+3*math.Sqrt(w.InFlight))), 1)
+	w.Stalled = max(int(math.Ceil(p.Peak*timeout.Seconds())), 1)
+}
