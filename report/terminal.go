@@ -106,7 +106,11 @@ func (p *page) requests(r *Report) {
 		{"", "scheduled", "sent", "answered", "as expected", "violating", "failed", "unsent"},
 		{"  count", count(q.Scheduled), count(q.Sent), count(q.Answered), count(q.AsExpected), count(q.Violating), count(q.Failed), count(q.Unsent)},
 	})
-	p.line(fmt.Sprintf("  rate    planned %s/s, achieved %s/s", trim(r.Rate.Planned), trim(r.Rate.Achieved)))
+	planned := fmt.Sprintf("planned %s/s", trim(r.Rate.Planned))
+	if r.Closed != nil {
+		planned = "none planned"
+	}
+	p.line(fmt.Sprintf("  rate    %s, achieved %s/s", planned, trim(r.Rate.Achieved)))
 	if w := r.Warmup; w != nil {
 		p.line(fmt.Sprintf("  warm-up %s requests before, not judged: %s as expected", count(w.Requests.Sent), count(w.Requests.AsExpected)))
 	}

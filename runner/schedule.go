@@ -100,10 +100,14 @@ func newPart(start time.Duration, stages []scenario.Stage, cycles int) part {
 	return p
 }
 
-// add appends a part and returns how many arrivals it has. Where a limit cuts
-// it short it ends when the first arrival would be due that it cuts off.
+// add appends a part and returns how many arrivals it has, 0 where no limit
+// needs to know. Where a limit cuts it short it ends when the first arrival
+// would be due that it cuts off.
 func (s *Schedule) add(p part) (n uint64) {
 	s.parts = append(s.parts, p)
+	if p.limit == math.MaxUint64 {
+		return 0 // counting poisson arrivals takes time
+	}
 	last := &s.parts[len(s.parts)-1]
 	n = s.count(len(s.parts) - 1)
 	switch {
