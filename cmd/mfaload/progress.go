@@ -46,21 +46,28 @@ func (u *ui) showBars(name string, r *runner.Runner) (done func()) {
 			decor.Any(func(decor.Statistics) string {
 				return elapsed(r.Progress())
 			}, decor.WCSyncSpace),
-			decor.Any(func(decor.Statistics) string { return place(r) }, decor.WCSyncSpace),
 		))
-	state := bars.New(total, mpb.NopStyle(),
-		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return outcome(r.Progress()) })))
+	all := []*mpb.Bar{bar}
+	line := func(text func() string) {
+		all = append(all, bars.New(total, mpb.NopStyle(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return text() }))))
+	}
+	if place(r) != "" { // there are several stages
+		line(func() string { return place(r) })
+	}
+	line(func() string { return outcome(r.Progress()) })
 	advance := func() {
 		sent := int64(r.Progress().Sent)
-		bar.SetCurrent(sent)
-		state.SetCurrent(sent)
+		for _, b := range all {
+			b.SetCurrent(sent)
+		}
 	}
 	stop := every(100*time.Millisecond, advance)
 	return func() {
 		stop()
 		advance()
-		bar.Abort(false) // no effect on a bar that is full
-		state.Abort(false)
+		for _, b := range all {
+			b.Abort(false) // no effect on a bar that is full
+		}
 		back()
 		bars.Wait()
 	}
