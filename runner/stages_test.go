@@ -102,7 +102,7 @@ func upto(stages []scenario.Stage, t float64) (sum float64) {
 		for j := range st.Pieces() {
 			p := st.Piece(j)
 			if d := min(length-p.Start, p.Length); d > 0 {
-				const slices = 2000
+				const slices = 1000
 				for k := range slices {
 					sum += p.Rate((float64(k)+0.5)/slices*d) * d / slices
 				}
@@ -174,7 +174,7 @@ func checkSchedule(t *testing.T, s *scenario.Scenario) {
 // whole numbers.
 func TestArrivalsFollowTheIntegral(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 150 {
+	for range 60 {
 		var stages []scenario.Stage
 		for range 1 + r.IntN(4) {
 			stages = append(stages, anyStage(r))
@@ -186,7 +186,7 @@ func TestArrivalsFollowTheIntegral(t *testing.T) {
 		if math.Abs(float64(len(at))-math.Floor(total)) > 1 || math.Abs(total-math.Round(total)) > 0.05 && float64(len(at)) != math.Floor(total) {
 			t.Fatalf("%d arrivals of %.3f: %v", len(at), total, stages)
 		}
-		for k := 0; k < len(at); k += 1 + len(at)/50 {
+		for k := 0; k < len(at); k += 1 + len(at)/15 {
 			if got := upto(stages, at[k].Seconds()); math.Abs(got-float64(k)) > 0.05 {
 				t.Fatalf("arrival %d is due when the integral is %.4f: %v", k, got, stages)
 			}
@@ -199,8 +199,8 @@ func TestArrivalsFollowTheIntegral(t *testing.T) {
 // request takes where the rate is so low that rounding moves it further.
 func TestAnySplitIsTheSame(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	for range 300 {
-		d := time.Duration(1e9 + r.Int64N(3600e9))
+	for range 120 {
+		d := time.Duration(1e9 + r.Int64N(1000e9))
 		cut := time.Duration(1 + r.Int64N(int64(d)-1))
 		a, b := r.Float64()*40, r.Float64()*40*float64(r.IntN(2))
 		if r.IntN(2) == 0 {
@@ -223,7 +223,10 @@ func TestAnySplitIsTheSame(t *testing.T) {
 		sch := runner.NewSchedule(oneGroup(load(whole)))
 		for k := range min(len(one), len(two)) {
 			late := (one[k] - two[k]).Abs()
-			if requests := late.Seconds() * sch.Rate(min(one[k], two[k])); late > 2 && requests > 1e-4 {
+			if late <= 2 {
+				continue
+			}
+			if requests := late.Seconds() * sch.Rate(min(one[k], two[k])); requests > 1e-4 {
 				t.Fatalf("arrival %d: %v whole, %v split: %.6f requests", k, one[k], two[k], requests)
 			}
 		}
