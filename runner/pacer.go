@@ -61,6 +61,16 @@ func newPacer(r *Runner, start time.Time, sending, flight context.Context) *pace
 	return p
 }
 
+func (p *pacer) interrupt() { p.interruptedAt = time.Since(p.start) }
+
+func (p *pacer) extent() extent {
+	e := extent{p.scheduled, p.scheduledWarmup, p.schedule.End(), p.interrupted, p.allBusy}
+	if p.interrupted {
+		e.end = min(e.end, p.stoppedAt)
+	}
+	return e
+}
+
 func (p *pacer) close() {
 	p.stop()
 	p.unwait()
@@ -75,7 +85,7 @@ type turn struct {
 // take waits for the next arrival's time. A worker that has been idle for
 // longest gets it first. It returns false when the run is over: then arrivals
 // that were due by then and not taken have been counted as scheduled.
-func (p *pacer) take(free time.Duration) (turn, bool) {
+func (p *pacer) take(w *worker) (turn, bool) {
 	p.lead <- struct{}{}
 	defer func() { <-p.lead }()
 	if p.over {
@@ -94,7 +104,7 @@ func (p *pacer) take(free time.Duration) (turn, bool) {
 	}
 	p.count(a)
 	// While it was due and no worker was free, all of them were in flight.
-	p.allBusy += max(free-max(a.At, p.handed), 0)
+	p.allBusy += max(w.free-max(a.At, p.handed), 0)
 	p.handed = time.Since(p.start)
 	return turn{a, p.froze}, true
 }

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,36 +52,74 @@ func (r *Runner) init() {
 // to then.
 func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 	r.init()
-	if r.Scenario.Load.Closed() {
-		return r.runClosed(ctx)
-	}
 	began := startUsage()
 	start := time.Now()
 	r.start.Store(&start)
-	r.Operation.Watch(func(c contract.Connection) {
-		handshake := time.Duration(-1)
-		if c.Secure {
-			handshake = c.Handshake
-		}
-		r.recorder.RecordConnection(c.Began.Sub(start) < r.schedule.Start(), c.Dial, handshake, c.Resumed)
-	})
+	r.watch(start)
 
 	// Requests in flight outlive the context, but not the drain time.
 	flight, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(nil)
-	drained := time.AfterFunc(r.schedule.End()+r.Scenario.Load.Drain, func() { cut(errDrained) })
+	drained := time.AfterFunc(r.drainEnds(), func() { cut(errDrained) })
 	defer drained.Stop()
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	pacer := newPacer(r, start, sending, flight)
-	defer pacer.close()
-	defer context.AfterFunc(ctx, func() {
+	end := func() {
 		drained.Reset(r.Scenario.Load.Drain)
-		pacer.interruptedAt = time.Since(start) // before the pacer can see it
 		stop()
+	}
+	var load source
+	if r.Scenario.Load.Closed() {
+		load = newClosed(r, start, sending, end)
+	} else {
+		load = newPacer(r, start, sending, flight)
+	}
+	defer load.close()
+	defer context.AfterFunc(ctx, func() {
+		load.interrupt() // before anyone can see that sending ended
+		end()
 	})()
 
 	meter := r.meter()
+	r.work(load, start, flight)
+	hiccups := meter()
+
+	m, err := r.recorder.Measurement()
+	if err != nil {
+		return nil, err
+	}
+	r.describe(m, start, load)
+	m.Generator = began.generator(time.Since(start))
+	m.Generator.Hiccups, m.Generator.MaxGCPause = hiccups.late, hiccups.pause
+	m.Generator.BusyWorkersMax = int(r.busyMax.Load())
+	m.Generator.Workers = r.Scenario.Load.Workers
+	m.Generator.AllBusy = load.extent().allBusy
+	return m, nil
+}
+
+// source says which request is next and when: the schedule, or users who wait
+// for their answers.
+type source interface {
+	// take waits for the time of the worker's next request. It returns false
+	// when there are no more.
+	take(w *worker) (turn, bool)
+	// interrupt ends the run before its time.
+	interrupt()
+	// extent says how far the run came, after its end.
+	extent() extent
+	close()
+}
+
+// extent is how far a run came.
+type extent struct {
+	scheduled, scheduledWarmup []uint64      // requests that were due, by group
+	end                        time.Duration // of the time in which requests were due
+	interrupted                bool
+	allBusy                    time.Duration
+}
+
+// work sends the load's requests and waits for the answers.
+func (r *Runner) work(load source, start time.Time, flight context.Context) {
 	if r.Scenario.Load.Warmup > 0 {
 		// What can't be opened now, requests will tell.
 		go func() { _ = r.Operation.Open(flight, r.Scenario.Load.Workers) }()
@@ -88,22 +127,37 @@ func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 	var workers sync.WaitGroup
 	for i := range r.Scenario.Load.Workers {
 		w := &worker{Runner: r, number: i, start: start}
-		workers.Go(func() { w.work(pacer) })
+		workers.Go(func() {
+			for {
+				t, more := load.take(w)
+				if !more {
+					return
+				}
+				w.serve(flight, t)
+			}
+		})
 	}
 	workers.Wait()
-	hiccups := meter()
+}
 
-	m, err := r.recorder.Measurement()
-	if err != nil {
-		return nil, err
+// drainEnds is when requests in flight are given up, at the latest; a closed
+// load that ends by its number of requests knows that only then.
+func (r *Runner) drainEnds() time.Duration {
+	if end := r.schedule.End(); end > 0 {
+		return end + r.Scenario.Load.Drain
 	}
-	r.describe(m, start, pacer)
-	m.Generator = began.generator(time.Since(start))
-	m.Generator.Hiccups, m.Generator.MaxGCPause = hiccups.late, hiccups.pause
-	m.Generator.BusyWorkersMax = int(r.busyMax.Load())
-	m.Generator.Workers = r.Scenario.Load.Workers
-	m.Generator.AllBusy = pacer.allBusy
-	return m, nil
+	return math.MaxInt64
+}
+
+// watch has the connections recorded that are opened.
+func (r *Runner) watch(start time.Time) {
+	r.Operation.Watch(func(c contract.Connection) {
+		handshake := time.Duration(-1)
+		if c.Secure {
+			handshake = c.Handshake
+		}
+		r.recorder.RecordConnection(c.Began.Sub(start) < r.schedule.Start(), c.Dial, handshake, c.Resumed)
+	})
 }
 
 // meter has hiccups measured until the function it returns is called.
@@ -127,20 +181,17 @@ func (r *Runner) meter() (end func() *hiccups) {
 }
 
 // describe fills in what observations do not tell.
-func (r *Runner) describe(m *measure.Measurement, start time.Time, p *pacer) {
+func (r *Runner) describe(m *measure.Measurement, start time.Time, load source) {
 	m.Scenario, m.Hash, m.Started = r.Scenario.Name, r.Scenario.Hash(), start.UTC().Round(0)
 	for _, g := range r.Scenario.Groups {
 		m.Groups = append(m.Groups, g.Name)
 	}
-	end := r.schedule.End()
-	if p.interrupted {
-		m.Interrupted = true
-		end = min(end, p.stoppedAt)
-	}
-	m.Warmup.Scheduled, m.Main.Scheduled = p.scheduledWarmup, p.scheduled
-	m.Warmup.Planned = min(r.schedule.Start(), end)
+	e := load.extent()
+	m.Interrupted = e.interrupted
+	m.Warmup.Scheduled, m.Main.Scheduled = e.scheduledWarmup, e.scheduled
+	m.Warmup.Planned = min(r.schedule.Start(), e.end)
 	m.Main.Start = r.schedule.Start()
-	m.Main.Planned = max(end-m.Main.Start, 0)
+	m.Main.Planned = max(e.end-m.Main.Start, 0)
 }
 
 // Progress is how far a run has come. It may be asked at any time.

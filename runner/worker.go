@@ -17,20 +17,11 @@ type worker struct {
 	number int
 	start  time.Time
 
-	free       time.Duration // since when it is not in flight
+	free       time.Duration                    // since when it is not in flight
+	wait       func(context.Context, time.Time) // of a closed load's user
 	exchange   contract.Exchange
 	violations []contract.Violation
 	seen       measure.Observation
-}
-
-func (w *worker) work(p *pacer) {
-	for {
-		t, more := p.take(w.free)
-		if !more {
-			return
-		}
-		w.serve(p.flight, t)
-	}
 }
 
 // serve sends the arrival's request, checks its answer and records both. The
