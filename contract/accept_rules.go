@@ -82,9 +82,15 @@ func (s *scan) rule(r *run, f *fastRule) bool {
 	if f.when >= 0 && !slices.Contains(f.rule.when.values, s.text(f.when)) {
 		return true
 	}
+	if !r.isAsked(f.rule) {
+		return true
+	}
 	for i, slot := range f.at {
 		at := s.first[slot]
 		if f.required {
+			if at < 0 && len(f.rule.at[i]) > 1 {
+				return false // whether what it would be in is there, only the explain path sees
+			}
 			s.marks.add(f.rule)
 			if at < 0 || s.captured[at].typ == typeNull {
 				s.fault(uint64(i), 7<<32|uint64(f.index))
@@ -188,6 +194,13 @@ func (s *scan) assertString(r *run, f *fastRule, c *capture) (v verdict, looked 
 		return verdictOf(f.matches(c.text)), true
 	case wordHoldsJSON:
 		return verdictOf(isJSON(c.text)), true
+	case wordHoldsMember:
+		want := r.fact(f.rule.text.only())
+		if want == "" {
+			return right, false
+		}
+		holds, looked := holdsMember(c.text, f.rule.inner, want)
+		return verdictOf(holds || !looked), looked
 	case wordMasked:
 		return verdictOf(isMasked(c.text, r.hidden(f.rule))), true
 	case wordUnique:

@@ -33,6 +33,7 @@
 //	at: /a/*/b                         its place, or a list of places; * is any item or member
 //	header: NAME                       its place where that is a header field
 //	when: {/status: [A, B]}            only where that string is one of these
+//	asked: FACT                        only where the request has this
 //	required: true                     the place is there and not null
 //
 // and one word that says what holds for each value at its place:
@@ -48,6 +49,7 @@
 //	unique: true              no two places hold the same string
 //	masked: [TEMPLATE, …]     it is a masked e-mail address or phone number and doesn't show these
 //	holdsJSON: true           the string is a JSON text
+//	holdsMember: {PTR: FACT}  the string that is at PTR in its JSON, where there is one, is that text
 //	notNull: true             it is not null
 //	newInRun: true            no other answer of the run has the same string there
 //	newBody: true             (whole answer) no other answer of the run has the same body

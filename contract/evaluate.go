@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +19,7 @@ func (r *run) evaluate(ru *rule) {
 		r.nowhere(ru)
 	case ru.header != "":
 		r.headerRule(ru)
-	case r.readable && r.met(ru.when):
+	case r.readable && r.met(ru.when) && r.isAsked(ru):
 		for _, at := range ru.at {
 			r.visit(ru, at, r.value)
 		}
@@ -36,6 +37,9 @@ func (r *run) met(c *condition) bool {
 	s, ok := v.(string)
 	return ok && slices.Contains(c.values, s)
 }
+
+// isAsked says whether the request has what the rule is about.
+func (r *run) isAsked(ru *rule) bool { return ru.asked < 0 || r.fact(ru.asked) != "" }
 
 // visit evaluates a rule at every value that a path leads to from v, and where
 // it demands one that is not there.
@@ -178,6 +182,8 @@ func (r *run) judge(ru *rule, s, want string) (holds, looked bool) {
 		return ru.pattern.MatchString(s), true
 	case wordHoldsJSON:
 		return isJSON(s), true
+	case wordHoldsMember:
+		return holdsMember(s, ru.inner, want)
 	case wordMasked:
 		return isMasked(s, r.hidden(ru)), true
 	case wordUnique:
@@ -201,6 +207,18 @@ func (r *run) wanted(ru *rule, want string) string {
 		return bound("one of " + strings.Join(ru.listFor(r), ", "))
 	}
 	return ru.says()
+}
+
+// holdsMember says whether the JSON in a string has a value at a place. A text
+// that is no JSON, or has no string there, is other rules' business.
+func holdsMember(s string, at path, want string) (holds, looked bool) {
+	var v any
+	if json.Unmarshal([]byte(s), &v) != nil {
+		return true, false
+	}
+	found, _ := at.find(v)
+	text, ok := found.(string)
+	return text == want, ok
 }
 
 // operands are the strings at the places of a path, or none where one of the

@@ -18,10 +18,12 @@ type rule struct {
 	at       []path
 	header   string
 	when     *condition
+	asked    int // the fact that the request must have; -1 for none
 
 	text    template   // equals, urlPath, urlOrigin, nowhere
 	hidden  []template // masked
 	operand path       // in, lte
+	inner   path       // holdsMember: within the JSON of a string
 	list    []string   // known, members
 	rows    table      // known, members with per
 	pattern *regexp.Regexp
@@ -60,7 +62,7 @@ func (k *compiler) listRules(n *yaml.Node) {
 }
 
 func (k *compiler) listRule(n *yaml.Node) {
-	ru := &rule{Rule: Rule{Level: Fail}}
+	ru := &rule{Rule: Rule{Level: Fail}, asked: -1}
 	for _, m := range []struct {
 		name string
 		to   *string
@@ -128,7 +130,7 @@ func (k *compiler) keywordRule(keyword string) *rule {
 	}
 	ru := &rule{
 		Rule: Rule{Name: shapePrefix + keyword, Level: Fail, Description: "the schema's keyword " + keyword + " holds", Source: "JSON Schema 2020-12"},
-		word: wordKeyword,
+		word: wordKeyword, asked: -1,
 	}
 	k.addRule(ru)
 	return ru
@@ -179,6 +181,8 @@ func (k *compiler) attributes(ru *rule, n *yaml.Node) {
 			ru.header = k.text(value, "header")
 		case "when":
 			k.when(ru, value)
+		case "asked":
+			ru.asked = k.fact(value)
 		case "required":
 			k.isTrue(value, "required")
 			ru.required = true
@@ -186,6 +190,9 @@ func (k *compiler) attributes(ru *rule, n *yaml.Node) {
 	}
 	if ru.at != nil && ru.header != "" {
 		k.fail(n, "a rule has one kind of place: keep at or header")
+	}
+	if ru.asked >= 0 && ru.at == nil {
+		k.fail(n, "asked is for rules about places of the body: add at")
 	}
 	if ru.required && (ru.at == nil && ru.header == "" || slices.ContainsFunc(ru.at, path.wild)) {
 		k.fail(n, "required needs a place without *: add at or header")
@@ -198,6 +205,16 @@ func (k *compiler) when(ru *rule, n *yaml.Node) {
 		return
 	}
 	ru.when = &condition{k.path(n.Content[0], n.Content[0].Value), k.texts(n.Content[1], "when")}
+}
+
+// fact is the slot of a fact that a node names; -1 where it names none.
+func (k *compiler) fact(n *yaml.Node) int {
+	name := k.text(n, "a fact")
+	if !factName.MatchString(name) {
+		k.fail(n, "%q is no fact: write one such as request.member", clip(name))
+		return -1
+	}
+	return k.slot(name)
 }
 
 func (k *compiler) path(n *yaml.Node, s string) path {

@@ -42,6 +42,7 @@ const (
 	wordNotAnothers
 	wordInExchange
 	wordUnasked
+	wordHoldsMember
 )
 
 // placeKind is the kind of place that a word looks at.
@@ -87,6 +88,7 @@ func wordSpecs() []wordSpec {
 		{"unique", wordUnique, placeBody, false, (*compiler).readFlag},
 		{"masked", wordMasked, placeBody, false, (*compiler).readHidden},
 		{"holdsJSON", wordHoldsJSON, placeBody, false, (*compiler).readFlag},
+		{"holdsMember", wordHoldsMember, placeBody, false, (*compiler).readMember},
 		{"notNull", wordNotNull, placeBody, false, (*compiler).readFlag},
 		{"newInRun", wordNewInRun, placeBody, false, (*compiler).readFlag},
 		{"newBody", wordNewBody, placeAnswer, true, (*compiler).readFlag},
@@ -124,7 +126,7 @@ func wordNames() (names []string) {
 
 // ruleWords are all members that a rule may have.
 func ruleWords() []string {
-	return append([]string{"rule", "level", "description", "source", "example", "on", "at", "header", "when", "required", "per"}, wordNames()...)
+	return append([]string{"rule", "level", "description", "source", "example", "on", "at", "header", "when", "asked", "required", "per"}, wordNames()...)
 }
 
 func (k *compiler) readFlag(_ *rule, n *yaml.Node) { k.isTrue(n, "the word") }
@@ -163,6 +165,17 @@ func (k *compiler) readOperand(ru *rule, n *yaml.Node) {
 	ru.operand = k.path(n, k.text(n, "a pointer"))
 	if ru.word == wordLTE && ru.operand.wild() {
 		k.fail(n, "lte compares with one value: name it without *")
+	}
+}
+
+func (k *compiler) readMember(ru *rule, n *yaml.Node) {
+	if n.Kind != yaml.MappingNode || len(n.Content) != 2 {
+		k.fail(n, "holdsMember takes one place and a fact: write {/member: \"{request.member}\"}")
+		return
+	}
+	ru.inner = k.path(n.Content[0], n.Content[0].Value)
+	if ru.text = k.template(n.Content[1]); ru.text.only() < 0 || ru.inner.wild() {
+		k.fail(n, "holdsMember takes one place without * and one fact: write {/member: \"{request.member}\"}")
 	}
 }
 
