@@ -15,6 +15,13 @@ type Exchange struct {
 	// does not have.
 	Facts []string
 
+	// Number is the request's number in its run, which the caller of a
+	// transport sets.
+	Number uint64
+	// TransactionID is the ID of the caller's own that was sent with the
+	// request; empty for none.
+	TransactionID []byte
+
 	// Method, URL and Request are the request line and the body that were sent.
 	Method, URL string
 	Request     []byte

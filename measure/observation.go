@@ -64,6 +64,8 @@ type Instance struct {
 type Example struct {
 	UserID        string `json:"userID"`
 	CorrelationID string `json:"correlationID,omitempty"`
+	// TransactionID is the ID of the caller's own that was sent.
+	TransactionID string `json:"transactionID,omitempty"`
 	Status        int    `json:"httpStatus"`
 	Method        string `json:"method"`
 	URL           string `json:"url"`

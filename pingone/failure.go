@@ -42,6 +42,10 @@ func failureKind(ctx context.Context, err error) string {
 		return "name not resolved"
 	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return "timeout"
+	case errors.As(err, new(*proxyError)):
+		return "proxy failed"
+	case errors.As(err, new(*sourceError)):
+		return "no source address"
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "answer cut off"
 	case errors.Is(err, io.EOF):
@@ -91,6 +95,10 @@ func systemFailure(err error) string {
 
 // plain is a network error without the addresses of this side.
 func plain(err error) error {
+	var passing *proxyError
+	if errors.As(err, &passing) {
+		return fmt.Errorf("the proxy: %w", plain(passing.err))
+	}
 	var op *net.OpError
 	if errors.As(err, &op) {
 		return fmt.Errorf("%s: %v", op.Op, op.Err)

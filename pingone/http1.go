@@ -90,7 +90,7 @@ func (h *http1) take(ctx context.Context, deadline time.Time) (*conn, error) {
 func (h *http1) dial(ctx context.Context, deadline time.Time) (*conn, error) {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	nc, err := h.target.dial(ctx)
+	nc, err := h.target.dialer.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -137,11 +137,17 @@ func (h *http1) close() {
 func (c *conn) request(t *target, r request) {
 	c.out = append(c.out[:0], r.method...)
 	c.out = append(c.out, ' ')
+	c.out = append(c.out, t.prefix...)
 	c.out = append(c.out, r.path...)
 	c.out = append(c.out, " HTTP/1.1\r\nHost: "...)
 	c.out = append(c.out, t.host...)
 	c.out = append(c.out, "\r\n"...)
 	c.out = append(c.out, r.head...)
+	if len(r.trace) > 0 {
+		c.out = append(c.out, transactionID+": "...)
+		c.out = append(c.out, r.trace...)
+		c.out = append(c.out, "\r\n"...)
+	}
 	c.out = append(c.out, "Content-Length: "...)
 	c.out = strconv.AppendInt(c.out, int64(len(r.body)), 10)
 	c.out = append(c.out, "\r\n\r\n"...)

@@ -25,9 +25,9 @@ func newHTTP2(t *target) *http2 {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return t.dial(ctx) }
-	if t.tls != nil {
-		t.tls.NextProtos = []string{"h2"}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return t.dialer.dial(ctx) }
+	if secure := t.dialer.tls; secure != nil {
+		secure.NextProtos = []string{"h2"}
 	}
 	return &http2{target: t, client: &http.Transport{
 		DialContext: dial, DialTLSContext: dial, Protocols: protocols,
@@ -48,6 +48,9 @@ func (h *http2) roundTrip(ctx context.Context, r request, ex *contract.Exchange)
 	// Without it, net/http sends a request again on a connection that ended.
 	req.GetBody = nil
 	req.Header = header(r.head)
+	if len(r.trace) > 0 {
+		req.Header.Set(transactionID, string(r.trace))
+	}
 	answer, err := h.client.RoundTrip(req)
 	if err != nil {
 		return failure(ctx, err)

@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
+	"strconv"
 
 	"mfaload/contract"
 	"mfaload/scenario"
@@ -27,6 +27,8 @@ type Operation struct {
 	url      string
 	labels   labels
 	http     transport
+	trace    string              // what transaction IDs begin with; "" for none
+	hide     func(string) string // takes the scenario's secrets out of a text
 	window   *contract.Window
 }
 
@@ -49,7 +51,8 @@ func New(s *scenario.Scenario, c *contract.Contract, authPath string) (*Operatio
 	if err != nil {
 		return nil, err
 	}
-	o := &Operation{target: t, contract: c, refused: c.Level(ruleRefused)}
+	o := &Operation{target: t, contract: c, refused: c.Level(ruleRefused), trace: s.Target.TransactionIDs}
+	o.hide = s.Target.Hide
 	o.http = newTransport(&o.target)
 	o.url = o.target.origin + o.target.path
 	c.ShowWords("status", "code")
@@ -58,6 +61,7 @@ func New(s *scenario.Scenario, c *contract.Contract, authPath string) (*Operatio
 	if t.token != "" {
 		o.head += "Authorization: Bearer " + t.token + "\r\n"
 	}
+	o.head += t.head
 	names := c.FactNames()
 	o.userSlot = slices.Index(names, "request.user.id")
 	for _, g := range s.Groups {
@@ -85,13 +89,17 @@ func (o *Operation) newGroup(g scenario.Group, names []string) (group, error) {
 }
 
 // requestFacts flattens the string members of a request's body: the member
-// policy.id becomes the fact request.policy.id.
+// policy.id becomes the fact request.policy.id. One that is true is "true".
 func requestFacts(prefix string, members map[string]any) map[string]string {
 	facts := map[string]string{}
 	for name, value := range members {
 		switch value := value.(type) {
 		case string:
 			facts[prefix+"."+name] = value
+		case bool:
+			if value {
+				facts[prefix+"."+name] = "true"
+			}
 		case map[string]any:
 			maps.Copy(facts, requestFacts(prefix+"."+name, value))
 		}
@@ -105,7 +113,7 @@ func (o *Operation) Contract() *contract.Contract { return o.contract }
 // Send implements the runner's operation.
 func (o *Operation) Send(ctx context.Context, u scenario.User, ex *contract.Exchange) error {
 	o.prepare(u, ex)
-	r := request{method: ex.Method, path: o.target.path, head: o.head, body: ex.Request}
+	r := request{method: ex.Method, path: o.target.path, head: o.head, trace: ex.TransactionID, body: ex.Request}
 	return o.http.roundTrip(ctx, r, ex)
 }
 
@@ -120,11 +128,16 @@ func (o *Operation) prepare(u scenario.User, ex *contract.Exchange) {
 	o.window.Enter(ex, u.ID)
 	ex.Method, ex.URL = "POST", o.url
 	ex.Request = g.body.appendTo(ex.Request[:0], u.ID)
+	ex.TransactionID = ex.TransactionID[:0]
+	if o.trace != "" {
+		ex.TransactionID = append(append(ex.TransactionID, o.trace...), '-')
+		ex.TransactionID = strconv.AppendUint(ex.TransactionID, ex.Number, 10)
+	}
 }
 
 // Watch has each connection that is opened from now on told to seen, by
 // whichever goroutine opened it. It is to be called before the first request.
-func (o *Operation) Watch(seen func(contract.Connection)) { o.target.opened = seen }
+func (o *Operation) Watch(seen func(contract.Connection)) { o.target.dialer.opened = seen }
 
 // Open opens connections ahead of the requests until n are open, many at a
 // time. It returns the error of the first that could not be opened.
@@ -148,7 +161,7 @@ func (o *Operation) Open(ctx context.Context, n int) error {
 // a run needs.
 func (o *Operation) Preflight(ctx context.Context) error {
 	o.window.Reserve()
-	conn, err := o.target.dial(ctx)
+	conn, err := o.target.dialer.dial(ctx)
 	if err != nil {
 		return fmt.Errorf("reach %s: %w", o.target.origin, unreachable(ctx, err))
 	}
@@ -165,10 +178,7 @@ func unreachable(ctx context.Context, err error) error {
 
 // Hide takes the token out of a text and masks personal data in it, for output.
 func (o *Operation) Hide(text string) string {
-	if o.target.token != "" {
-		text = strings.ReplaceAll(text, o.target.token, "***")
-	}
-	return contract.Mask(text)
+	return contract.Mask(o.hide(text))
 }
 
 // Close closes idle connections.

@@ -39,7 +39,7 @@ func (o *Operation) Probes(u scenario.User) []Probe {
 	}
 	token := "Authorization: Bearer " + o.target.token
 	invalid := refused([]int{400}, "INVALID_DATA", "INVALID_REQUEST", "REQUEST_FAILED")
-	return []Probe{
+	probes := []Probe{
 		{"no token", refused([]int{401}, "ACCESS_FAILED"), u.ID, header(token+"\r\n", "")},
 		{"a broken token", refused([]int{401}, "ACCESS_FAILED"), u.ID, header(token, token+"x")},
 		{"no user", invalid, u.ID, body(`{}`)},
@@ -49,16 +49,19 @@ func (o *Operation) Probes(u scenario.User) []Probe {
 		{"a body that is no JSON", invalid, u.ID, body(`{"user":`)},
 		{"another content type", refused([]int{415}, "INVALID_REQUEST"), u.ID, header("Content-Type: application/json", "Content-Type: text/plain")},
 		{"an unknown policy", refused([]int{400, 404}), u.ID, body(`{"user":{"id":"` + u.ID + `"},"policy":{"id":"` + unknownUser + `"}}`)},
-		{"an unknown environment", refused([]int{403, 404}, "ACCESS_FAILED", "NOT_FOUND"), u.ID, func(r *request, o *Operation) {
-			r.path = strings.Replace(r.path, o.target.envID, unknownUser, 1)
-		}},
 	}
+	if o.target.basePath == "" {
+		return probes // no path of a custom domain names an environment
+	}
+	return append(probes, Probe{"an unknown environment", refused([]int{403, 404}, "ACCESS_FAILED", "NOT_FOUND"), u.ID, func(r *request, o *Operation) {
+		r.path = strings.Replace(r.path, o.target.envID, unknownUser, 1)
+	}})
 }
 
 // Probe sends a request that must be refused, and checks the refusal.
 func (o *Operation) Probe(ctx context.Context, u scenario.User, p Probe, ex *contract.Exchange) ([]contract.Violation, error) {
 	o.prepare(scenario.User{ID: p.user, Group: u.Group}, ex)
-	r := &request{method: ex.Method, path: o.target.path, head: o.head, body: ex.Request}
+	r := &request{method: ex.Method, path: o.target.path, head: o.head, trace: ex.TransactionID, body: ex.Request}
 	p.bend(r, o)
 	ex.Request, ex.URL = append(ex.Request[:0], r.body...), o.target.origin+r.path
 	if err := o.http.roundTrip(ctx, *r, ex); err != nil {

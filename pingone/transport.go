@@ -33,8 +33,14 @@ type request struct {
 	method, path string
 	// head holds whole header lines beside Host and Content-Length.
 	head string
-	body []byte
+	// trace is the value of the header X-Ping-External-Transaction-ID; empty
+	// for none.
+	trace []byte
+	body  []byte
 }
+
+// transactionID is the header by which the service's audit log names a request.
+const transactionID = "X-Ping-External-Transaction-ID"
 
 // fault records a framing fault of the answer, to be judged by the contract.
 func fault(ex *contract.Exchange, rule, expected, got string) {

@@ -44,13 +44,25 @@ func everyTransport(t *testing.T, handler http.HandlerFunc, test func(t *testing
 // serve starts a server and returns the operation on it.
 func serve(t *testing.T, handler http.HandlerFunc, protocol scenario.Protocol, secure bool, timeout time.Duration) *pingone.Operation {
 	t.Helper()
+	url, caFile := start(t, handler, secure, nil)
+	return operationOn(t, url, func(s *scenario.Scenario) {
+		s.Target.Protocol, s.Target.CAFile, s.Target.Timeout = protocol, caFile, timeout
+	})
+}
+
+// start starts a server, which configure may change before, and returns its URL
+// and the file with its authority.
+func start(t *testing.T, handler http.HandlerFunc, secure bool, configure func(*httptest.Server)) (url, caFile string) {
+	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.Config.Protocols = new(http.Protocols)
 	server.Config.Protocols.SetHTTP1(true)
 	server.Config.Protocols.SetHTTP2(true)
 	server.Config.Protocols.SetUnencryptedHTTP2(true)
-	caFile := ""
+	if configure != nil {
+		configure(server)
+	}
 	if secure {
 		server.EnableHTTP2 = true
 		server.StartTLS()
@@ -63,9 +75,7 @@ func serve(t *testing.T, handler http.HandlerFunc, protocol scenario.Protocol, s
 		server.Start()
 	}
 	t.Cleanup(server.Close)
-	return operationOn(t, server.URL, func(s *scenario.Scenario) {
-		s.Target.Protocol, s.Target.CAFile, s.Target.Timeout = protocol, caFile, timeout
-	})
+	return server.URL, caFile
 }
 
 func TestEveryTransportSendsTheRequestAndReadsTheAnswer(t *testing.T) {

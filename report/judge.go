@@ -174,7 +174,7 @@ func violations(m *measure.Measurement) []Violation {
 }
 
 func example(e measure.Example) Example {
-	return Example{UserID: e.UserID, CorrelationID: e.CorrelationID, Curl: Curl(e.Method, e.URL, e.Body)}
+	return Example{UserID: e.UserID, CorrelationID: e.CorrelationID, TransactionID: e.TransactionID, Curl: Curl(e.Method, e.URL, e.Body)}
 }
 
 func coverage(m *measure.Measurement) []Coverage {

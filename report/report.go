@@ -129,6 +129,9 @@ type Violation struct {
 type Example struct {
 	UserID        string `json:"userID"`
 	CorrelationID string `json:"correlationID"`
+	// TransactionID is the X-Ping-External-Transaction-ID that was sent, which
+	// the service's audit log has; left out where none was.
+	TransactionID string `json:"transactionID,omitempty"`
 	// Curl repeats the request; the token is the shell's PINGONE_ACCESS_TOKEN.
 	Curl string `json:"curl"`
 }

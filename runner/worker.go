@@ -31,6 +31,7 @@ func (w *worker) serve(flight context.Context, a turn) {
 	ex.Reset()
 	w.enter()
 
+	ex.Number = a.Index
 	sent := time.Since(w.start)
 	err := w.Operation.Send(flight, a.User, ex)
 	done := time.Since(w.start)
@@ -93,7 +94,7 @@ func (w *worker) check(u scenario.User) {
 	o.Example = func(whole bool) measure.Example {
 		correlation, _ := ex.Header.Get("Correlation-Id")
 		e := measure.Example{
-			UserID: u.ID, CorrelationID: w.hide(correlation), Status: ex.Status,
+			UserID: u.ID, CorrelationID: w.hide(correlation), TransactionID: string(ex.TransactionID), Status: ex.Status,
 			Method: ex.Method, URL: ex.URL, Body: w.hide(string(ex.Request)), At: o.Sent,
 		}
 		if whole {
@@ -117,8 +118,5 @@ const maxKept = 64 << 10
 
 // hide takes secrets and personal data out of a text that is kept.
 func (w *worker) hide(text string) string {
-	if token := w.Scenario.Target.AccessToken.Reveal(); token != "" {
-		text = strings.ReplaceAll(text, token, "***")
-	}
-	return contract.Mask(text)
+	return contract.Mask(w.Scenario.Target.Hide(text))
 }

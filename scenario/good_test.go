@@ -61,7 +61,7 @@ contract:
 var wantDesign = scenario.Scenario{
 	Name: "rollout-eu", Description: "Friday peak before the EU rollout", File: "design.yaml",
 	Target: scenario.Target{AuthPath: "https://auth.pingone.eu", EnvID: envID,
-		AccessToken: scenario.NewSecret("4711"), OwnerAgreed: true, Timeout: 10 * time.Second, Protocol: scenario.HTTP1},
+		AccessToken: scenario.NewSecret("4711"), OwnerAgreed: true, Timeout: 10 * time.Second, Protocol: scenario.HTTP1, Network: scenario.Network{IPVersion: scenario.AnyIP}},
 	Groups: []scenario.Group{
 		{Name: "email-otp", IDs: []string{userA}, Weight: 3,
 			Request: map[string]any{
@@ -114,7 +114,7 @@ func TestParse(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	want := &scenario.Scenario{
 		Name: "test", File: "f",
-		Target: scenario.Target{EnvID: envID, Timeout: 10 * time.Second, Protocol: scenario.HTTP1, Simulator: &scenario.Simulator{Seed: 1}},
+		Target: scenario.Target{EnvID: envID, Timeout: 10 * time.Second, Protocol: scenario.HTTP1, Network: scenario.Network{IPVersion: scenario.AnyIP}, Simulator: &scenario.Simulator{Seed: 1}},
 		Groups: []scenario.Group{{Name: "email", IDs: []string{userA}, Weight: 1, Expect: scenario.Expect{HTTPStatuses: []int{201}}}},
 		Load: scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Workers: 64, Drain: 10 * time.Second, Repeat: 1,
 			Stages: []scenario.Stage{{From: 10, To: 10, Duration: 10 * time.Second}}},
@@ -384,7 +384,7 @@ func TestSimulatorFile(t *testing.T) {
 		"envID: " + userB + "\naccessToken: a-token\n" + users: withToken,
 		"{}": {EnvID: envID, Simulator: &scenario.Simulator{Seed: 1}},
 		"name: a\ntarget: {simulator: {seed: 3}}\n" + whole("")[len("name: test\ntarget: {simulator: {}}\n"):]: {
-			EnvID: envID, Timeout: 10 * time.Second, Protocol: scenario.HTTP1, Simulator: &scenario.Simulator{Seed: 3}},
+			EnvID: envID, Timeout: 10 * time.Second, Protocol: scenario.HTTP1, Network: scenario.Network{IPVersion: scenario.AnyIP}, Simulator: &scenario.Simulator{Seed: 3}},
 	} {
 		s, err := scenario.ParseSimulator("f", []byte(text), lookup)
 		if err != nil {

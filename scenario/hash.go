@@ -10,11 +10,11 @@ import (
 // Hash identifies what shapes the load and the judgement: two runs with the
 // same hash ran the same scenario. It is the SHA-256, in hexadecimal, of the
 // scenario as JSON, without names and descriptions of the whole, the token,
-// the owner's consent, places, and the way limits are written.
+// transaction IDs, the owner's consent, places, and the way limits are written.
 func (s *Scenario) Hash() string {
 	c := *s
 	c.Name, c.Description, c.File = "", "", ""
-	c.Target.AccessToken, c.Target.OwnerAgreed = Secret{}, false
+	c.Target.AccessToken, c.Target.OwnerAgreed, c.Target.TransactionIDs = Secret{}, false, ""
 	c.Levels = slices.Clone(s.Levels)
 	for i := range c.Levels {
 		c.Levels[i].Pos = Pos{}

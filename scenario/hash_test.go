@@ -16,6 +16,10 @@ target:
   envID: abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6
   accessToken: a
   ownerAgreed: true
+  customDomain: true
+  sourceAddresses: [127.0.0.1]
+  headers: {X-A: b}
+  transactionIDs: friday
   simulator:
     latency: normal(5ms, 1ms)
     stalls: [{every: 3s, for: 1s}]
@@ -23,8 +27,8 @@ target:
     users: [{ids: [788d4931-6936-43f2-82ff-178f5762298a], devices: [EMAIL], status: FAILED}, {ids: [00000000-0000-0000-0000-000000000000], httpStatus: 404, error: NOT_FOUND}]
     faults: [{name: echo.user, share: 1%}]
 users:
-  - {name: a, ids: [788d4931-6936-43f2-82ff-178f5762298a], request: {a: b}, expect: {status: FAILED}}
-  - {name: b, ids: [00000000-0000-0000-0000-000000000000], request: {c: d}, expect: {httpStatus: 404, error: NOT_FOUND}}
+  - {name: a, ids: [788d4931-6936-43f2-82ff-178f5762298a], request: {undocumented: {a: b}}, expect: {status: FAILED}}
+  - {name: b, ids: [00000000-0000-0000-0000-000000000000], request: {undocumented: {c: d}}, expect: {httpStatus: 404, error: NOT_FOUND}}
 load:
   warmup: 1s
   requests: 1000
@@ -40,7 +44,7 @@ contract: {levels: {echo.user: note}}
 
 // shapesNothing are the fields that say nothing about load or judgement.
 func shapesNothing(path string) bool {
-	for _, p := range []string{".Name", ".Description", ".File", ".Target.AccessToken", ".Target.OwnerAgreed", ".Load.Stages[].Profile.File"} {
+	for _, p := range []string{".Name", ".Description", ".File", ".Target.AccessToken", ".Target.OwnerAgreed", ".Target.Network.TransactionIDs", ".Target.Network.Proxy", ".Target.Network.Headers[].Value", ".Load.Stages[].Profile.File"} {
 		if path == p {
 			return true
 		}

@@ -30,7 +30,7 @@ type draft struct {
 	limits limits
 }
 
-var targetForm = mapping(checkTarget, []field[Target]{
+var targetForm = mapping(checkTarget, append([]field[Target]{
 	key("authPath", authPathText, func(t *Target, v string) { t.AuthPath = v },
 		"The scheme and host that all paths start with, such as https://auth.pingone.eu. Left out with simulator."),
 	key("envID", idText, func(t *Target, v string) { t.EnvID = v },
@@ -48,7 +48,7 @@ var targetForm = mapping(checkTarget, []field[Target]{
 		"A file with the certificates (PEM) of the authorities that the host's certificate may come from, beside the system's. Relative to the working folder."),
 	key("simulator", simulatorForm, func(t *Target, v Simulator) { t.Simulator = &v },
 		"Runs against the embedded simulator instead of a host."),
-})
+}, within(func(t *Target) *Network { return &t.Network }, networkKeys)...))
 
 var groupForm = mapping(nil, []field[Group]{
 	key("name", nameText, func(g *Group, v string) { g.Name = v },
@@ -59,7 +59,7 @@ var groupForm = mapping(nil, []field[Group]{
 	key("weight", whole(1, 1_000_000), func(g *Group, v int) { g.Weight = v },
 		"The group's share of the requests relative to the other groups.").or("1"),
 	key("request", requestForm, func(g *Group, v map[string]any) { g.Request = v },
-		"Members merged into the request's body, such as policy: {id: …}."),
+		"The members of the request's body beside user, such as policy: {id: …}."),
 	key("expect", expectForm, func(g *Group, v Expect) { g.Expect = v },
 		"The answers that the group's requests should get.").or("{}"),
 })

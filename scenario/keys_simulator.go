@@ -28,6 +28,8 @@ var simulatorFileForm = mapping(checkSimulatorFile, append([]field[Target]{
 		"The ID of the environment.").or(simulatedEnvID),
 	key("accessToken", tokenText, func(t *Target, v Secret) { t.AccessToken = v },
 		"The bearer token to ask for. Left out: any."),
+	key("customDomain", yesOrNo, func(t *Target, v bool) { t.CustomDomain = v },
+		"Serves paths without the environment, as a custom domain does.").or("false"),
 }, within(func(t *Target) *Simulator {
 	if t.Simulator == nil {
 		t.Simulator = &Simulator{}

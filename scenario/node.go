@@ -42,7 +42,7 @@ type node struct {
 }
 
 // secretKeys are the keys below which nothing is ever shown.
-var secretKeys = map[string]bool{"accessToken": true, "clientSecret": true, "clientCredentials": true}
+var secretKeys = map[string]bool{"proxy": true, "accessToken": true, "clientSecret": true, "clientCredentials": true}
 
 // build copies a value of the YAML library. Depth and size are bounded, so
 // aliases that hold aliases can't grow without end.
@@ -53,7 +53,7 @@ func (d *decoder) build(y *yaml.Node, parent *node, key string, depth int) *node
 		defer func() { d.within-- }()
 	}
 	n := &node{parent: parent, key: key, line: y.Line, column: y.Column, text: y.Value}
-	n.secret = secretKeys[key] || parent != nil && parent.secret || key == "authPath" && strings.ContainsAny(y.Value, "@?#") // where URLs hold passwords
+	n.secret = secretKeys[key] || parent != nil && (parent.secret || parent.key == "headers") || key == "authPath" && strings.ContainsAny(y.Value, "@?#") // where URLs hold passwords
 	n.quoted = y.Style&^(yaml.FlowStyle|yaml.TaggedStyle) != 0 || y.Style&yaml.TaggedStyle != 0 && y.Tag == "!!str"
 	if y.Style&yaml.TaggedStyle != 0 && y.Tag != "!!str" && y.Tag != "!!map" && y.Tag != "!!seq" {
 		d.fail(n, d.label(n)+" has a YAML tag", "leave the tag out: a text in quotes stays text")

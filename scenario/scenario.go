@@ -46,6 +46,7 @@ type Target struct {
 	// CAFile names a PEM file of certificate authorities that are trusted
 	// beside the system's; empty for none.
 	CAFile string
+	Network
 	// Simulator, where set, replaces the host by the embedded simulator.
 	Simulator *Simulator
 }

@@ -83,6 +83,7 @@ func parseToken(text string) (Secret, *flaw) {
 
 func checkTarget(d *decoder, n *node, t *Target) {
 	simulator, authPath := n.get("simulator"), n.get("authPath")
+	checkNetwork(d, n, t)
 	switch {
 	case simulator != nil && authPath != nil:
 		d.failKey(simulator, "both authPath and simulator are in target", "remove one of them")
@@ -102,15 +103,26 @@ func checkTarget(d *decoder, n *node, t *Target) {
 // checkHost protects strangers' hosts and the token.
 func checkHost(d *decoder, n *node, t *Target) {
 	u, err := url.Parse(t.AuthPath)
-	if err != nil || !n.sound("authPath") || isLoopback(u.Hostname()) {
+	if err != nil || !n.sound("authPath") || isThisMachine(t, u.Hostname()) {
 		return
 	}
 	authPath := n.get("authPath")
-	if u.Scheme == "http" {
+	if u.Scheme == "http" && isUnencrypted(t, u.Hostname()) {
 		d.fail(authPath, d.label(authPath)+": "+authPath.shown()+" would send the token unencrypted", "write https://")
 	}
 	if agreed := n.get("ownerAgreed"); !t.OwnerAgreed && (agreed == nil || !agreed.bad) {
-		d.fail(authPath, d.label(authPath)+": "+authPath.shown()+" is not this machine, and its owner's consent is not confirmed",
+		d.fail(authPath, d.label(authPath)+": "+authPath.shown()+notThisMachine(t, u.Hostname())+", and its owner's consent is not confirmed",
 			"ask first: PingOne wants a support case opened before a load test, and real e-mails, SMS, calls and pushes may go out; then write ownerAgreed: true")
 	}
+}
+
+// notThisMachine says why a target is not this machine.
+func notThisMachine(t *Target, host string) string {
+	switch {
+	case !isLoopback(host):
+		return " is not this machine"
+	case !t.Proxy.IsZero():
+		return " is behind a proxy, which may lead to any machine"
+	}
+	return " is resolved to an address that is not this machine"
 }

@@ -15,6 +15,8 @@ import (
 type Config struct {
 	// EnvID is the one environment that it knows. Required.
 	EnvID string
+	// CustomDomain makes it serve paths without the environment.
+	CustomDomain bool
 	// AccessToken is the bearer token that it takes; "" takes any.
 	AccessToken string
 	Users       []User

@@ -134,6 +134,9 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // route takes a path such as /{envID}/deviceAuthentications/{id} apart.
 func (s *Simulator) route(path string) (env, id string, ok bool) {
+	if s.config.CustomDomain {
+		path = "/" + s.config.EnvID + path
+	}
 	parts := strings.Split(strings.Trim(path, "/"), "/")
 	if len(parts) < 2 || len(parts) > 3 || parts[1] != "deviceAuthentications" {
 		return "", "", false

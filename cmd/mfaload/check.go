@@ -169,6 +169,7 @@ func (k *checking) request(ctx context.Context, do func(context.Context) error) 
 func (k *checking) one(ctx context.Context, u scenario.User) error {
 	ex := &k.exchange[0]
 	ex.Reset()
+	ex.Number = uint64(k.asked)
 	err := k.request(ctx, func(ctx context.Context) error { return k.op.Send(ctx, u, ex) })
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -190,6 +191,7 @@ func (k *checking) one(ctx context.Context, u scenario.User) error {
 func (k *checking) probe(ctx context.Context, u scenario.User, p pingone.Probe) error {
 	ex := &k.exchange[0]
 	ex.Reset()
+	ex.Number = uint64(k.asked)
 	var found []contract.Violation
 	err := k.request(ctx, func(ctx context.Context) (err error) {
 		found, err = k.op.Probe(ctx, u, p, ex)
@@ -253,6 +255,9 @@ func (k *checking) violation(ex *contract.Exchange, v contract.Violation) {
 	}
 	if id, count := ex.Header.Get("Correlation-Id"); count > 0 {
 		fmt.Fprintf(k.ui.out, "          correlation-id %s\n", k.op.Hide(id))
+	}
+	if len(ex.TransactionID) > 0 {
+		fmt.Fprintf(k.ui.out, "          transaction-id %s\n", ex.TransactionID)
 	}
 	fmt.Fprintf(k.ui.out, "          %s\n", report.Curl(ex.Method, ex.URL, k.op.Hide(string(ex.Request))))
 }

@@ -55,7 +55,11 @@ func (a *app) simulate(c *cobra.Command, file, address string) error {
 		return err
 	}
 	defer running.stop()
-	a.ui.say("serving POST %s/%s/deviceAuthentications", running.authPath, s.Target.EnvID)
+	base := running.authPath
+	if !s.Target.CustomDomain {
+		base += "/" + s.Target.EnvID
+	}
+	a.ui.say("serving POST %s/deviceAuthentications", base)
 	<-ctx.Done()
 	counts := running.Stats().Statuses
 	for _, status := range slices.Sorted(maps.Keys(counts)) {

@@ -20,7 +20,7 @@ import (
 func simulatorConfig(s *scenario.Scenario) simulator.Config {
 	sim := s.Target.Simulator
 	c := simulator.Config{
-		EnvID: s.Target.EnvID, AccessToken: s.Target.AccessToken.Reveal(), Seed: sim.Seed,
+		EnvID: s.Target.EnvID, CustomDomain: s.Target.CustomDomain, AccessToken: s.Target.AccessToken.Reveal(), Seed: sim.Seed,
 		Latency: simulator.Latency(sim.Latency),
 	}
 	for _, st := range sim.Stalls {

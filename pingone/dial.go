@@ -1,0 +1,168 @@
+package pingone
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"mfaload/contract"
+	"mfaload/scenario"
+)
+
+// dialer opens the connections of every transport. It is safe for concurrent
+// use.
+type dialer struct {
+	network   string       // tcp, tcp4 or tcp6
+	addresses []string     // host:port to connect to, in turn; the proxy's where there is one
+	sources   []netip.Addr // to connect from, in turn; none for the system's choice
+	proxy     *proxy       // nil for none
+	tls       *tls.Config  // nil without TLS
+	timeout   time.Duration
+	// loopbackOnly refuses addresses that are not loopback, whatever a host's
+	// name resolves to.
+	loopbackOnly bool
+	count        atomic.Uint64 // connections that were dialled
+	// opened, where set, is told of each new connection.
+	opened func(contract.Connection)
+}
+
+// networks are the names that package net has for versions of IP.
+var networks = map[scenario.IPVersion]string{"": "tcp", scenario.AnyIP: "tcp", scenario.IPv4: "tcp4", scenario.IPv6: "tcp6"}
+
+// newDialer returns the dialler for a host, its port and the scenario's target.
+func newDialer(u *url.URL, s *scenario.Target) (*dialer, error) {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	host := net.JoinHostPort(u.Hostname(), port)
+	d := &dialer{network: networks[s.IPVersion], addresses: []string{host}, timeout: s.Timeout, loopbackOnly: !s.OwnerAgreed}
+	for _, text := range s.SourceAddresses {
+		address, err := netip.ParseAddr(text)
+		if err != nil {
+			return nil, fmt.Errorf("target.sourceAddresses: %q is no IP address: write one such as 192.0.2.10", text)
+		}
+		d.sources = append(d.sources, address)
+	}
+	if len(s.Resolve) > 0 {
+		d.addresses = endpoints(s.Resolve, port)
+	}
+	var err error
+	if u.Scheme == "https" {
+		if d.tls, err = tlsConfig(u.Hostname(), s); err != nil {
+			return nil, err
+		}
+	}
+	if !s.Proxy.IsZero() {
+		if d.loopbackOnly {
+			return nil, errors.New("target.proxy may lead to any machine: set target.ownerAgreed once the owner agreed to the load")
+		}
+		if d.proxy, err = newProxy(s.Proxy, host); err != nil {
+			return nil, err
+		}
+		d.addresses = []string{d.proxy.address}
+	}
+	return d, nil
+}
+
+func endpoints(resolve []scenario.Endpoint, port string) (addresses []string) {
+	for _, e := range resolve {
+		at := port
+		if e.Port != 0 {
+			at = strconv.Itoa(e.Port)
+		}
+		addresses = append(addresses, net.JoinHostPort(e.Address, at))
+	}
+	return addresses
+}
+
+// next returns where the next connection goes and where it comes from, so that
+// in time every source meets every address.
+func (d *dialer) next() (address string, from net.Addr) {
+	n := d.count.Add(1) - 1
+	if k := uint64(len(d.sources)); k > 0 {
+		from = net.TCPAddrFromAddrPort(netip.AddrPortFrom(d.sources[n%k], 0))
+		n /= k
+	}
+	return d.addresses[n%uint64(len(d.addresses))], from
+}
+
+// connect opens a connection to the target's host, or to the proxy.
+func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
+	address, from := d.next()
+	// A nil LocalAddr must be a nil interface.
+	nd := &net.Dialer{Timeout: d.timeout, KeepAlive: 30 * time.Second, LocalAddr: from}
+	if d.loopbackOnly {
+		nd.ControlContext = onlyLoopback
+	}
+	nc, err := nd.DialContext(ctx, d.network, address)
+	if errors.Is(err, syscall.EADDRNOTAVAIL) && from != nil && !ownAddress(from) {
+		return nil, &sourceError{from.(*net.TCPAddr).IP}
+	}
+	return nc, err
+}
+
+// ownAddress says whether the system lets a socket have the address at all.
+// Where it does, the address has no free port.
+func ownAddress(from net.Addr) bool {
+	l, err := net.ListenTCP("tcp", from.(*net.TCPAddr))
+	if err != nil {
+		return !errors.Is(err, syscall.EADDRNOTAVAIL)
+	}
+	_ = l.Close()
+	return true
+}
+
+// sourceError is about an address to connect from that this machine lacks.
+type sourceError struct{ ip net.IP }
+
+func (e *sourceError) Error() string {
+	return fmt.Sprintf("this machine has no address %v: mend target.sourceAddresses", e.ip)
+}
+
+func onlyLoopback(_ context.Context, _, address string, _ syscall.RawConn) error {
+	if ap, err := netip.ParseAddrPort(address); err != nil || !ap.Addr().Unmap().IsLoopback() {
+		return errNotLoopback
+	}
+	return nil
+}
+
+var errNotLoopback = errors.New("the address is not loopback: set target.ownerAgreed once the owner agreed to the load")
+
+// dial opens a connection that a transport can use: through the proxy, and TLS
+// included.
+func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
+	c := contract.Connection{Began: time.Now(), Secure: d.tls != nil}
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	nc, err := d.connect(ctx)
+	if d.proxy != nil {
+		nc, err = d.proxy.pass(ctx, nc, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.Dial = time.Since(c.Began)
+	if d.tls != nil {
+		secured := tls.Client(nc, d.tls)
+		if err := secured.HandshakeContext(ctx); err != nil {
+			_ = nc.Close()
+			return nil, err
+		}
+		c.Handshake = time.Since(c.Began) - c.Dial
+		c.Resumed = secured.ConnectionState().DidResume
+		nc = secured
+	}
+	if d.opened != nil {
+		d.opened(c)
+	}
+	return nc, nil
+}

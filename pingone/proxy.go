@@ -1,0 +1,153 @@
+package pingone
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	socks "golang.org/x/net/proxy"
+
+	"mfaload/scenario"
+)
+
+// proxy is what connections go through.
+type proxy struct {
+	address string // host:port of its own
+	target  string // host:port that it is asked for
+	user    *url.Userinfo
+	socks   bool
+	// plain says that requests are handed to it one by one, in the form that
+	// proxies take: HTTP/1.1 without TLS is not tunnelled.
+	plain bool
+}
+
+func newProxy(text scenario.Secret, target string) (*proxy, error) {
+	u, err := url.Parse(text.Reveal())
+	if err != nil || u.Port() == "" {
+		return nil, errors.New("target.proxy is no URL: write for example http://proxy.example:3128") // never its text
+	}
+	return &proxy{address: u.Host, target: target, user: u.User, socks: u.Scheme == "socks5"}, nil
+}
+
+// pass gets a new connection to the proxy through to the target. The error is
+// that of connecting to the proxy.
+func (p *proxy) pass(ctx context.Context, nc net.Conn, err error) (net.Conn, error) {
+	if err != nil {
+		return nil, &proxyError{err}
+	}
+	switch {
+	case p.socks:
+		err = p.passSOCKS(ctx, nc)
+	case !p.plain:
+		err = p.passHTTP(ctx, nc)
+	}
+	if err != nil {
+		_ = nc.Close()
+		return nil, &proxyError{err}
+	}
+	return nc, nil
+}
+
+// proxyError is what went wrong at the proxy, or on the way to it: it says
+// nothing of the service.
+type proxyError struct{ err error }
+
+func (e *proxyError) Error() string { return "the proxy: " + e.err.Error() }
+func (e *proxyError) Unwrap() error { return e.err }
+
+// given is a connection that exists, in the place of a dialler.
+type given struct{ net.Conn }
+
+func (g given) Dial(string, string) (net.Conn, error) { return g.Conn, nil }
+func (g given) DialContext(context.Context, string, string) (net.Conn, error) {
+	return g.Conn, nil
+}
+
+// passSOCKS asks a SOCKS5 proxy for the target. Names are the proxy's to look
+// up. The connection itself is used on, for TCP connections are the quicker.
+func (p *proxy) passSOCKS(ctx context.Context, nc net.Conn) error {
+	var auth *socks.Auth
+	if p.user != nil {
+		password, _ := p.user.Password()
+		auth = &socks.Auth{User: p.user.Username(), Password: password}
+	}
+	d, err := socks.SOCKS5("tcp", p.address, auth, given{nc})
+	if err != nil {
+		return err
+	}
+	_, err = d.(socks.ContextDialer).DialContext(ctx, "tcp", p.target)
+	return err
+}
+
+// maxProxyHead bounds a proxy's answer to CONNECT.
+const maxProxyHead = 16 << 10
+
+// passHTTP asks an HTTP proxy for a tunnel to the target.
+func (p *proxy) passHTTP(ctx context.Context, nc net.Conn) error {
+	undo := endWith(ctx, nc)
+	defer undo()
+	request := "CONNECT " + p.target + " HTTP/1.1\r\nHost: " + p.target + "\r\n" + p.authorization() + "\r\n"
+	if _, err := nc.Write([]byte(request)); err != nil {
+		return reason(ctx, err)
+	}
+	head := make([]byte, 0, 512)
+	for !bytes.HasSuffix(head, []byte("\r\n\r\n")) {
+		// The tunnel's first byte must not be read with the head.
+		var one [1]byte
+		if _, err := nc.Read(one[:]); err != nil {
+			return reason(ctx, err)
+		}
+		if head = append(head, one[0]); len(head) > maxProxyHead {
+			return errors.New("its answer to CONNECT is too long")
+		}
+	}
+	line, _, _ := strings.Cut(string(head), "\r\n")
+	status, _, err := statusLine(line)
+	switch {
+	case err != nil:
+		return errors.New("its answer to CONNECT is no HTTP")
+	case status == 407:
+		return errors.New("it wants a user name and a password (HTTP status 407): write them in target.proxy, as http://user:password@host:port")
+	case status/100 != 2:
+		return fmt.Errorf("it refuses the connection (HTTP status %d)", status)
+	}
+	return nil
+}
+
+// authorization is the header line that an HTTP proxy asks for; "" without
+// credentials.
+func (p *proxy) authorization() string {
+	if p.user == nil || p.socks {
+		return ""
+	}
+	password, _ := p.user.Password()
+	return "Proxy-Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(p.user.Username()+":"+password)) + "\r\n"
+}
+
+// endWith makes a connection's reads and writes end with a context, until it is
+// undone.
+func endWith(ctx context.Context, nc net.Conn) (undo func()) {
+	deadline, _ := ctx.Deadline()
+	_ = nc.SetDeadline(deadline)
+	stop := context.AfterFunc(ctx, func() { _ = nc.SetDeadline(time.Unix(1, 0)) })
+	return func() {
+		if stop() {
+			_ = nc.SetDeadline(time.Time{})
+		}
+	}
+}
+
+// reason is the context's error where that is why a wait ended.
+func reason(ctx context.Context, err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
