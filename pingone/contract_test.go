@@ -170,6 +170,12 @@ func TestEvaluated(t *testing.T) {
 		{"secret.token", one("no token", email, "", fact("token", "")), false},
 		{"http.framing", one("", email, ""), true},
 		{"expect.refused", one("", refusal, ""), false},
+		{"echo.device", one("no device asked for", email, ""), false},
+		{"selected.oneTime", one("no one-time device asked for", email, ""), false},
+		{"selected.oneTime", one("asked for", oneTime, "", fact("request.selectedDevice.oneTime.type", "EMAIL")), true},
+		{"test.otp", one("not in test mode", oneTime, "", set("/test", `{"otp":"123456"}`)), false},
+		{"assertion.rp", one("no relying party asked for", assertion, "", set("/publicKeyCredentialRequestOptions", `"{\"rpId\":\"a.example\"}"`)), false},
+		{"assertion.rp", one("none in the options", assertion, "", fact("request.rp.id", "a.example")), false},
 	} {
 		t.Run(tt.rule+" "+tt.bend.name, func(t *testing.T) {
 			a := tt.bend.answer(t)
@@ -189,12 +195,13 @@ func TestRuleNames(t *testing.T) {
 		header.contentTypeOnce header.contentType header.contentEncoding header.correlationID header.retryAfter
 		body.size body.bom body.json body.utf8 body.single body.names body.depth body.object error.body
 		shape.required shape.type id.form status.form status.known time.form time.precision time.order
-		echo.user echo.environment echo.policy links.self links.same links.status links.host
+		echo.user echo.environment echo.policy echo.device echo.oneTime echo.application links.self links.same links.status links.host
 		device.type device.typeKnown device.statusKnown device.masked device.unique device.known
-		selected.required selected.form selected.null selected.masked assertion.options failed.error error.known field.unknown
+		selected.required selected.form selected.oneTime selected.null selected.masked assertion.options assertion.rp test.otp
+		failed.error error.known field.unknown
 		run.id run.body run.crossed run.clock`)
 	notes := strings.Fields(`header.correlationID status.known time.precision links.host device.typeKnown device.statusKnown
-		device.unique selected.null selected.masked error.known field.unknown run.clock`)
+		device.unique echo.application selected.null selected.masked assertion.rp test.otp error.known field.unknown run.clock`)
 	var names []string
 	for _, ru := range compile(t).Rules() {
 		names = append(names, ru.Name)
@@ -212,8 +219,9 @@ func TestRuleNames(t *testing.T) {
 }
 
 func TestFactNames(t *testing.T) {
-	want := []string{"basePath", "envID", "origin", "request.policy.id", "request.selectedDevice.oneTime.email",
-		"request.selectedDevice.oneTime.phone", "request.user.id", "token"}
+	want := []string{"basePath", "envID", "origin", "request.application.id", "request.policy.id", "request.rp.id",
+		"request.selectedDevice.id", "request.selectedDevice.oneTime.email", "request.selectedDevice.oneTime.phone",
+		"request.selectedDevice.oneTime.testMode", "request.selectedDevice.oneTime.type", "request.user.id", "token"}
 	if diff := cmp.Diff(want, slices.Sorted(slices.Values(compile(t).FactNames()))); diff != "" {
 		t.Errorf("facts (-want +got):\n%s", diff)
 	}

@@ -36,7 +36,7 @@ users:
   - name: email-otp
     ids: [788d4931-6936-43f2-82ff-178f5762298a]
     weight: 3
-    request: {policy: {id: "${POLICY}"}, n: 1.50, list: [true, ~, "1"]}
+    request: {policy: {id: "${POLICY}"}, undocumented: {n: 1.50, list: [true, ~, "1"]}}
     expect: {httpStatus: 201, status: OTP_REQUIRED}
   - name: unknown
     ids: [00000000-0000-0000-0000-000000000000]
@@ -187,7 +187,7 @@ var good = []struct {
 	{"error beside success", "users: [{name: a, ids: [" + userA + "], expect: {httpStatus: [201, 429], error: REQUEST_LIMITED}}]\n",
 		func(s *scenario.Scenario) any { return s.Groups[0].Expect },
 		scenario.Expect{HTTPStatuses: []int{201, 429}, Errors: []string{"REQUEST_LIMITED"}}},
-	{"typed request", "users:\n  - name: a\n    ids: [" + userA + "]\n    request:\n      n: ${NUMBER}\n      s: '${NUMBER}'\n      b: ${YES}\n      e: ${EMPTY}\n      big: 123456789012345678901234567890\n      m: ${MAPPING}\n      no: no\n",
+	{"typed request", "users:\n  - name: a\n    ids: [" + userA + "]\n    request:\n     undocumented:\n      n: ${NUMBER}\n      s: '${NUMBER}'\n      b: ${YES}\n      e: ${EMPTY}\n      big: 123456789012345678901234567890\n      m: ${MAPPING}\n      no: no\n",
 		func(s *scenario.Scenario) any { return s.Groups[0].Request },
 		map[string]any{"n": json.Number("4711"), "s": "4711", "b": true, "e": nil, "big": json.Number("123456789012345678901234567890"), "m": "{workers: 3}", "no": "no"}},
 	{"typed variables", "target:\n  authPath: HTTP://LocalHost:8080/\n  envID: " + envID + "\n  accessToken: ${TOKEN}\n  ownerAgreed: ${YES}\n" +

@@ -5,23 +5,6 @@ import (
 	"fmt"
 )
 
-// requestForm is the block request: any JSON object without the member user.
-var requestForm = func() form[map[string]any] {
-	f := form[map[string]any]{noun: "a mapping", detail: "such as {policy: {id: 9761c24a-208d-0499-1bf6-39905184a4e1}}"}
-	f.schema = object{"type": []any{"object", "null"}, "properties": object{"user": false}}
-	f.read = func(d *decoder, n *node) map[string]any {
-		if !d.isMapping(n, f.want()) || len(n.entries) == 0 {
-			return nil
-		}
-		if user := n.get("user"); user != nil {
-			d.failKey(user, d.label(user)+" is not allowed", "remove it: the user's ID is filled in from ids")
-		}
-		body, _ := d.json(n).(map[string]any)
-		return body
-	}
-	return f
-}()
-
 // json turns a value into what encoding/json has for it, with numbers as they
 // are written.
 func (d *decoder) json(n *node) any {

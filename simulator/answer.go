@@ -139,10 +139,14 @@ func linksFor(status, href string) []link {
 }
 
 // extraFor are the members that a status brings with it.
-func extraFor(status string) string {
+func extraFor(status string, req *request) string {
 	switch status {
 	case "ASSERTION_REQUIRED":
-		options := `{"challenge":"3q2+7w==","rpId":"pingone.com","userVerification":"preferred","timeout":120000}`
+		rp := req.RP.ID
+		if rp == "" {
+			rp = "pingone.com"
+		}
+		options := `{"challenge":"3q2+7w==","rpId":` + quote(rp) + `,"userVerification":"preferred","timeout":120000}`
 		return `,"publicKeyCredentialRequestOptions":` + quote(options)
 	case "FAILED":
 		return `,"error":{"code":"NO_USABLE_DEVICES","message":"The user has no usable devices."}`

@@ -107,6 +107,16 @@ func inDevice(old, changed string) func(*Simulator, *answer) {
 	}
 }
 
+// selectAnother selects a device that is listed but was not asked for.
+func selectAnother(a *answer) {
+	for _, d := range a.devices {
+		if id, _, _ := strings.Cut(d, ","); id+"}" != a.selected {
+			a.selected = id + "}"
+			return
+		}
+	}
+}
+
 // unmask replaces the masked part of an address or a number.
 func unmask(s string) string {
 	return strings.NewReplacer("****@", "ohn@", "+1********50", "+14135550150").Replace(s)

@@ -60,6 +60,22 @@ var faults = map[string]fault{
 	"echo.policy": {"ignores the request's policy", func(a *answer) bool { return success(a) && a.request.Policy.ID != "" },
 		func(_ *Simulator, a *answer) { a.policy = otherID(a.policy) }},
 
+	"echo.device": {"selects another of the user's devices than the request",
+		func(a *answer) bool { return selectsID(a) && a.request.SelectedDevice != nil && len(a.devices) > 1 },
+		func(_ *Simulator, a *answer) { selectAnother(a) }},
+	"echo.oneTime": {"gives the one-time device another type", selectsOneTime, func(_ *Simulator, a *answer) {
+		if strings.Contains(a.selected, `"type":"VOICE"`) {
+			a.selected = strings.Replace(a.selected, `"VOICE"`, `"SMS"`, 1)
+			return
+		}
+		a.selected = strings.NewReplacer(`"type":"EMAIL"`, `"type":"VOICE"`, `"type":"SMS"`, `"type":"VOICE"`).Replace(a.selected)
+	}},
+	"echo.application": {"answers for another application", func(a *answer) bool { return success(a) && a.request.Application.ID != "" },
+		func(_ *Simulator, a *answer) {
+			id := quote(a.request.Application.ID)
+			a.extra = strings.Replace(a.extra, id, otherID(id), 1)
+		}},
+
 	"links.self": {"links to another place", success, func(_ *Simulator, a *answer) {
 		eachLink(a, func(s string) string { return strings.Replace(s, "/deviceAuthentications/", "/transactions/", 1) })
 	}},
@@ -92,12 +108,21 @@ var faults = map[string]fault{
 
 	"selected.required": {"leaves the selected device out", status("OTP_REQUIRED"), func(_ *Simulator, a *answer) { a.selected = "" }},
 	"selected.form":     {"sends a selected device of no known form", status("OTP_REQUIRED"), func(_ *Simulator, a *answer) { a.selected = `{}` }},
-	"selected.null":     {"sends null as the selected device", status("DEVICE_SELECTION_REQUIRED", "PUSH_CONFIRMATION_REQUIRED", "COMPLETED"), func(_ *Simulator, a *answer) { a.selected = "null" }},
-	"selected.masked":   {"shows the address of a one-time device unmasked", selectsOneTime, func(_ *Simulator, a *answer) { a.selected = unmask(a.selected) }},
+	"selected.oneTime": {"selects a device of the user's instead of the one-time device", selectsOneTime, func(_ *Simulator, a *answer) {
+		a.selected = `{"id":"` + stableID("another device") + `"}`
+	}},
+	"selected.null":   {"sends null as the selected device", status("DEVICE_SELECTION_REQUIRED", "PUSH_CONFIRMATION_REQUIRED", "COMPLETED"), func(_ *Simulator, a *answer) { a.selected = "null" }},
+	"selected.masked": {"shows the address of a one-time device unmasked", selectsOneTime, func(_ *Simulator, a *answer) { a.selected = unmask(a.selected) }},
 
 	"assertion.options": {"sends assertion options that are no JSON", status("ASSERTION_REQUIRED"), func(_ *Simulator, a *answer) { a.extra = `,"publicKeyCredentialRequestOptions":"{"` }},
-	"failed.error":      {"leaves the error of a failure out", status("FAILED"), func(_ *Simulator, a *answer) { a.extra = "" }},
-	"field.unknown":     {"sends a member that is not documented", jsonAnswer, func(_ *Simulator, a *answer) { a.extra += `,"region":"EU"` }},
+	"assertion.rp": {"sends assertion options for another relying party than the request's", func(a *answer) bool {
+		return status("ASSERTION_REQUIRED")(a) && a.request.RP.ID != ""
+	}, func(_ *Simulator, a *answer) { a.extra = strings.Replace(a.extra, a.request.RP.ID, "other.example", 1) }},
+	"test.otp": {"leaves out the passcode of a one-time device in test mode", func(a *answer) bool {
+		return success(a) && strings.Contains(a.extra, `"test":`)
+	}, func(_ *Simulator, a *answer) { a.extra, _, _ = strings.Cut(a.extra, `,"test":`) }},
+	"failed.error":  {"leaves the error of a failure out", status("FAILED"), func(_ *Simulator, a *answer) { a.extra = "" }},
+	"field.unknown": {"sends a member that is not documented", jsonAnswer, func(_ *Simulator, a *answer) { a.extra += `,"region":"EU"` }},
 
 	"error.body": {"answers an error with a gateway's page", platform, func(_ *Simulator, a *answer) {
 		if a.status > 500 {

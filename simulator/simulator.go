@@ -96,6 +96,14 @@ type request struct {
 		OneTime *oneTime `json:"oneTime"`
 	} `json:"selectedDevice"`
 
+	Application struct {
+		ID string `json:"id"`
+	} `json:"application"`
+	MobilePayload string `json:"mobilePayload"`
+	RP            struct {
+		ID string `json:"id"`
+	} `json:"rp"`
+
 	userID string
 	token  string
 }
@@ -243,6 +251,10 @@ func (s *Simulator) parse(a *answer, r *http.Request) (*request, bool) {
 	case strings.HasPrefix(req.Policy.ID, "00000000-0000-0000-0000-"):
 		s.invalid(a, "INVALID_VALUE", "policy.id", "There is no such policy.")
 	default:
+		if code, target, message := req.flaw(); code != "" {
+			s.invalid(a, code, target, message)
+			return nil, false
+		}
 		return req, true
 	}
 	return nil, false
@@ -296,8 +308,12 @@ func (s *Simulator) transact(a *answer, r *http.Request, req *request, u *user) 
 		scheme = "https://"
 	}
 	href := scheme + r.Host + "/" + s.config.EnvID + "/deviceAuthentications/"
+	if s.config.CustomDomain {
+		href = scheme + r.Host + "/deviceAuthentications/"
+	}
 	a.links = linksFor(status, quote(href+strings.Trim(a.id, `"`)))
-	a.extra = extraFor(status)
+	a.extra = extraFor(status, req)
+	s.extend(a, req)
 }
 
 // aging is how long before its last change a transaction was made: 10 to 200 ms,

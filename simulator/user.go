@@ -94,6 +94,8 @@ type oneTime struct {
 	Type  string `json:"type"`
 	Email string `json:"email"`
 	Phone string `json:"phone"`
+	// TestMode has nothing sent and the passcode in the answer.
+	TestMode bool `json:"testMode"`
 }
 
 // json is the device as answers show it.
