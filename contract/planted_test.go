@@ -101,6 +101,8 @@ var covered = map[string]bool{
 	"any text will do at id":                       true, // links.self
 	"no member is required at _links":              true, // links.status
 	"any type will do at selectedDevice":           true, // selected.form
+	"any type will do at user":                     true, // echo.user
+	"no member is required at user":                true, // echo.user
 }
 
 func passes(c *Contract, a *acceptor, ex *Exchange) bool {
@@ -141,6 +143,24 @@ func singleFaults(t *testing.T) (all []*Exchange) {
 			ex.Header = h
 			all = append(all, ex)
 		}
+		all = append(all, notAsAsked(t, decode(t, text), name)...)
+	}
+	return all
+}
+
+// notAsAsked are right answers to other requests than were sent.
+func notAsAsked(t *testing.T, base any, name string) (all []*Exchange) {
+	assertion := change(change(base, []string{"status"}, "ASSERTION_REQUIRED"), []string{"publicKeyCredentialRequestOptions"}, `{"rpId":"b.example"}`)
+	for fact, tree := range map[string]any{
+		"request.selectedDevice.id":               base,
+		"request.selectedDevice.oneTime.type":     base,
+		"request.selectedDevice.oneTime.testMode": base,
+		"request.application.id":                  change(base, []string{"application"}, map[string]any{"id": "b"}),
+		"request.rp.id":                           assertion,
+	} {
+		ex := answerOf(t, tree, name)
+		ex.Facts[slices.Index(factNames, fact)] = "a"
+		all = append(all, ex)
 	}
 	return all
 }

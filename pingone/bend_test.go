@@ -112,7 +112,11 @@ func headerBends() []bend {
 
 func shapeBends() (list []bend) {
 	for _, name := range members {
-		list = append(list, one("no "+name, email, "fail shape.required /"+name, drop("/"+name)))
+		rule := "shape.required"
+		if name == "user" {
+			rule = "echo.user" // it is required only where one was sent
+		}
+		list = append(list, one("no "+name, email, "fail "+rule+" /"+name, drop("/"+name)))
 		list = append(list, one("number for "+name, email, "fail shape.type /"+name, set("/"+name, "7")))
 		list = append(list, one("null for "+name, email, "fail shape.type /"+name, set("/"+name, "null")))
 	}

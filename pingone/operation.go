@@ -75,7 +75,7 @@ func New(s *scenario.Scenario, c *contract.Contract, authPath string) (*Operatio
 }
 
 func (o *Operation) newGroup(g scenario.Group, names []string) (group, error) {
-	b, err := newBody(g.Request)
+	b, err := newBody(g.Request, g.Usernameless)
 	if err != nil {
 		return group{}, err
 	}
@@ -123,6 +123,9 @@ func (o *Operation) prepare(u scenario.User, ex *contract.Exchange) {
 	ex.Facts = append(ex.Facts[:0], g.facts...)
 	if o.userSlot >= 0 {
 		ex.Facts[o.userSlot] = u.ID
+		if g.body.alone {
+			ex.Facts[o.userSlot] = ""
+		}
 	}
 	ex.Window = o.window
 	o.window.Enter(ex, u.ID)

@@ -57,6 +57,8 @@ func conforming() []bend {
 		fine("the application that was asked for", email, fact("request.application.id", "a"), set("/application", `{"id":"a"}`)),
 		fine("the relying party that was asked for", assertion, fact("request.rp.id", "example.com"), set("/publicKeyCredentialRequestOptions", `"{\"rpId\":\"example.com\"}"`)),
 		fine("options without a relying party", assertion, fact("request.rp.id", "example.com")),
+		fine("no user, where none was sent", assertion, fact("request.user.id", ""), drop("/user")),
+		fine("some user, where none was sent", assertion, fact("request.user.id", "")),
 		fine("short token", email, fact("token", "EMAIL")),
 		fine("no token", email, fact("token", "")),
 		fine("plain JSON", email, field("Content-Type", "application/json")),
@@ -87,7 +89,7 @@ func severalFaults() []bend {
 		{"two members", email, []edit{drop("/policy"), set("/status", "1")}, []string{"fail shape.required /policy", "fail shape.type /status"}},
 		{"empty object", email, []edit{body("{}")}, []string{
 			"fail shape.required /_embedded", "fail shape.required /_links", "fail shape.required /createdAt", "fail shape.required /environment",
-			"fail shape.required /id", "fail shape.required /policy", "fail shape.required /status", "fail shape.required /updatedAt", "fail shape.required /user"}},
+			"fail shape.required /id", "fail shape.required /policy", "fail shape.required /status", "fail shape.required /updatedAt", "fail echo.user /user"}},
 		{"text", email, []edit{before("\xef\xbb\xbf"), swap("j****@", "\xe9****@"), after("1")},
 			[]string{"fail body.bom ", "fail body.single ", "fail body.utf8 "}},
 		{"page instead of an answer", email, []edit{body("<p>"), field("Content-Type", "text/html"), field("Correlation-Id")},

@@ -100,6 +100,9 @@ func (f form[V]) oneWay(ways ...[]any) form[V] {
 	return f
 }
 
+// described is a form with another detail, where the list of its keys is long.
+func described[V any](detail string, f form[V]) form[V] { f.detail = detail; return f }
+
 func readEntry[T any](d *decoder, e *node, fields []field[T], names []string, into *T) {
 	for _, f := range fields {
 		if f.name != e.key {

@@ -30,7 +30,7 @@ type draft struct {
 	limits limits
 }
 
-var targetForm = mapping(checkTarget, append([]field[Target]{
+var targetForm = described("of authPath, envID and accessToken, or of simulator", mapping(checkTarget, append([]field[Target]{
 	key("authPath", authPathText, func(t *Target, v string) { t.AuthPath = v },
 		"The scheme and host that all paths start with, such as https://auth.pingone.eu. Left out with simulator."),
 	key("envID", idText, func(t *Target, v string) { t.EnvID = v },
@@ -48,13 +48,15 @@ var targetForm = mapping(checkTarget, append([]field[Target]{
 		"A file with the certificates (PEM) of the authorities that the host's certificate may come from, beside the system's. Relative to the working folder."),
 	key("simulator", simulatorForm, func(t *Target, v Simulator) { t.Simulator = &v },
 		"Runs against the embedded simulator instead of a host."),
-}, within(func(t *Target) *Network { return &t.Network }, networkKeys)...))
+}, within(func(t *Target) *Network { return &t.Network }, networkKeys)...)))
 
-var groupForm = mapping(nil, []field[Group]{
+var groupForm = mapping(checkGroup, []field[Group]{
 	key("name", nameText, func(g *Group, v string) { g.Name = v },
 		"Names the group in reports and thresholds.").must(),
 	key("ids", listOf("a list of user IDs", "such as ["+exampleID+"]", idText), func(g *Group, v []string) { g.IDs = v },
-		"The users' IDs. They are asked in turn.").must(),
+		"The users' IDs. They are asked in turn."),
+	key("usernameless", yesOrNo, func(g *Group, v bool) { g.Usernameless = v },
+		"Sends requests without a user, for passkeys that know theirs. Needs request.rp, and takes the place of ids.").or("false"),
 	unsupported[Group]("file", "ids", "list the users as ids: ["+exampleID+"]"),
 	key("weight", whole(1, 1_000_000), func(g *Group, v int) { g.Weight = v },
 		"The group's share of the requests relative to the other groups.").or("1"),

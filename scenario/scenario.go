@@ -66,11 +66,15 @@ type Group struct {
 	// Name is unique: letters, digits, '.', '_' and '-', starting with a
 	// letter or digit (it is a tag in latency logs).
 	Name string
-	// IDs are the users' IDs, at least one, none twice in the scenario.
+	// IDs are the users' IDs, at least one, none twice in the scenario but the
+	// empty ones of groups that are Usernameless.
 	IDs []string
 	// Weight is the group's share of the arrivals relative to the other
 	// groups. From 1 to 1,000,000; default 1.
 	Weight int
+	// Usernameless says that the requests name no user. IDs is then one empty
+	// ID.
+	Usernameless bool
 	// Request holds members merged into the request's body: map[string]any,
 	// []any, string, bool, json.Number or nil. It has no member "user".
 	Request map[string]any

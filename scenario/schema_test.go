@@ -110,6 +110,7 @@ var beyondSchema = map[string]bool{
 	"request/selected-nothing": true, "request/selected-both": true, "request/one-time-email-without": true,
 	"request/one-time-email-with-phone": true, "request/one-time-sms-with-email": true, "request/mobile-payload-alone": true,
 	"request/undocumented-user": true, "request/undocumented-policy": true,
+	"users/usernameless-with-ids": true, "users/usernameless-without-rp": true, "users/usernameless-with-a-device": true,
 	"load/drain-long": true, "load/warmup-sends-nothing": true, "load/rate-high": true, "load/rate-high-minutes": true,
 	"load/rate-digits": true, "load/no-duration": true, "load/duration-zero": true, "load/duration-fine": true, "load/duration-overflow": true,
 	"load/nothing-is-sent": true, "load/less-than-one-is-sent": true, "load/too-long": true,

@@ -64,6 +64,8 @@ func status(of ...string) func(*answer) bool {
 	return func(a *answer) bool { return success(a) && slices.Contains(of, strings.Trim(a.state, `"`)) }
 }
 
+func hasUser(a *answer) bool { return success(a) && a.user != "" }
+
 func hasLinks(a *answer) bool   { return success(a) && len(a.links) > 1 }
 func hasDevices(a *answer) bool { return success(a) && len(a.devices) > 0 }
 

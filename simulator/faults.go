@@ -55,7 +55,7 @@ var faults = map[string]fault{
 	}},
 	"time.order": {"sends an updatedAt before createdAt", success, func(_ *Simulator, a *answer) { a.updatedAt = `"2001` + a.updatedAt[5:] }},
 
-	"echo.user":        {"answers for another user", success, func(_ *Simulator, a *answer) { a.user = otherID(a.user) }},
+	"echo.user":        {"answers for another user", hasUser, func(_ *Simulator, a *answer) { a.user = otherID(a.user) }},
 	"echo.environment": {"answers for another environment", success, func(_ *Simulator, a *answer) { a.env = otherID(a.env) }},
 	"echo.policy": {"ignores the request's policy", func(a *answer) bool { return success(a) && a.request.Policy.ID != "" },
 		func(_ *Simulator, a *answer) { a.policy = otherID(a.policy) }},

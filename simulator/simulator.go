@@ -185,6 +185,9 @@ func (s *Simulator) initialize(a *answer, r *http.Request, env string) {
 	}
 	a.request = req
 	u := s.users[strings.ToLower(req.userID)]
+	if req.userID == "" {
+		u = passkeys
+	}
 	switch {
 	case u == nil:
 		a.refuse(404, "NOT_FOUND", "The requested resource was not found.", "")
@@ -241,10 +244,11 @@ func (s *Simulator) parse(a *answer, r *http.Request) (*request, bool) {
 		s.invalid(a, "INVALID_VALUE", "", "A member has the wrong type.")
 		return nil, false
 	}
+	named := len(req.User.ID) > 0 && string(req.User.ID) != "null"
 	switch {
-	case len(req.User.ID) == 0 || string(req.User.ID) == "null":
+	case !named && req.RP.ID == "":
 		s.invalid(a, "REQUIRED_VALUE", "user.id", "user.id is required.")
-	case json.Unmarshal(req.User.ID, &req.userID) != nil || !isID(req.userID):
+	case named && (json.Unmarshal(req.User.ID, &req.userID) != nil || !isID(req.userID)):
 		s.invalid(a, "INVALID_VALUE", "user.id", "user.id must be an ID.")
 	case req.Policy.ID != "" && !isID(req.Policy.ID):
 		s.invalid(a, "INVALID_VALUE", "policy.id", "policy.id must be an ID.")
@@ -301,7 +305,10 @@ func (s *Simulator) transact(a *answer, r *http.Request, req *request, u *user) 
 	}
 	now := time.Now()
 	a.status, a.state = 201, quote(status)
-	a.env, a.user, a.policy = quote(s.config.EnvID), quote(req.userID), quote(policy)
+	a.env, a.policy = quote(s.config.EnvID), quote(policy)
+	if req.userID != "" {
+		a.user = quote(req.userID)
+	}
 	a.updatedAt, a.createdAt = stamp(now), stamp(now.Add(-s.aging()))
 	scheme := "http://"
 	if r.TLS != nil {

@@ -42,3 +42,7 @@ func (s *Simulator) extend(a *answer, req *request) {
 		a.extra += fmt.Sprintf(`,"test":{"otp":"%06d"}`, passcode)
 	}
 }
+
+// passkeys stands for whoever answers a request without a user: the passkey will
+// say who it is.
+var passkeys = &user{status: "ASSERTION_REQUIRED"}

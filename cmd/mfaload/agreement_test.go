@@ -114,6 +114,7 @@ func TestSimulatorConforms(t *testing.T) {
 		{"one-time device in test mode", user("EMAIL"), scenario.Group{Request: request["test"]}, "201 OTP_REQUIRED"},
 		{"application", user("EMAIL"), scenario.Group{Request: request["app"]}, "201 OTP_REQUIRED"},
 		{"relying party", user("FIDO2"), scenario.Group{Request: request["rp"]}, "201 ASSERTION_REQUIRED"},
+		{"no user", nil, scenario.Group{Request: request["rp"], Usernameless: true}, "201 ASSERTION_REQUIRED"},
 		{"payload without an application", user("EMAIL"), scenario.Group{Request: request["no app"], Expect: scenario.Expect{HTTPStatuses: []int{400}}}, "400 INVALID_DATA"},
 		{"several devices", user("EMAIL", "SMS", "FIDO2"), scenario.Group{}, "201 DEVICE_SELECTION_REQUIRED"},
 		{"no devices", user(), scenario.Group{}, "201 FAILED"},

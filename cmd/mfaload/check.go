@@ -146,13 +146,27 @@ func (k *checking) all(ctx context.Context) error {
 		return nil
 	}
 	fmt.Fprintln(k.ui.out, "\nmust be refused")
-	u := scenario.User{ID: k.scenario.Groups[0].IDs[0]}
+	u, known := k.someUser()
+	if !known {
+		fmt.Fprintln(k.ui.out, "  nothing was sent: no group has a user to make wrong requests of")
+		return nil
+	}
 	for _, p := range k.op.Probes(u) {
 		if err := k.probe(ctx, u, p); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// someUser is the first user that a group has.
+func (k *checking) someUser() (scenario.User, bool) {
+	for i, g := range k.scenario.Groups {
+		if !g.Usernameless {
+			return scenario.User{ID: g.IDs[0], Group: i}, true
+		}
+	}
+	return scenario.User{}, false
 }
 
 // request gives one request its time and its timeout.
