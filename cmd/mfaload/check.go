@@ -263,6 +263,7 @@ func (k *checking) violation(ex *contract.Exchange, v contract.Violation) {
 	if place == "" {
 		place = "(whole answer)"
 	}
+	v.Expected, v.Got = k.scenario.Target.Hide(v.Expected), k.scenario.Target.Hide(v.Got)
 	fmt.Fprintf(k.ui.out, "        %s  %s  %s\n          expected %s\n          got      %s\n", v.Level, v.Rule, place, v.Expected, v.Got)
 	if marks := report.Difference(v.Expected, v.Got); marks != "" {
 		fmt.Fprintf(k.ui.out, "                   %s\n", k.ui.paint("31", marks))

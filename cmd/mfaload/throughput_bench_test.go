@@ -23,9 +23,15 @@ func BenchmarkThroughput(b *testing.B) {
 	for _, test := range []struct {
 		name     string
 		protocol scenario.Protocol
-	}{{"http1", scenario.HTTP1}} {
+		network  scenario.Network
+	}{
+		{"http1", scenario.HTTP1, scenario.Network{}},
+		{"http1-traced", scenario.HTTP1, scenario.Network{
+			TransactionIDs: "bench", Headers: []scenario.Header{{Name: "X-Tenant", Value: scenario.NewSecret("blue-green")}}}},
+	} {
 		b.Run(test.name, func(b *testing.B) {
 			s := fastest(b, startBenchServer(b), uint64(b.N))
+			s.Target.Protocol, s.Target.Network = test.protocol, test.network
 			op, r := prepareRun(b, s)
 			defer op.Close()
 			b.ReportAllocs()
