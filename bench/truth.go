@@ -22,7 +22,7 @@ var truths = []struct {
 	load    float64 // of a queue; 0: none
 }{
 	{"constant 20 ms", "constant:20ms", 500, false, 0},
-	{"bimodal: 5 ms, one in ten 50 ms", "bimodal:5ms,50ms,0.1", 500, false, 0},
+	{"bimodal: 5 ms, three in twenty 50 ms", "bimodal:5ms,50ms,0.15", 500, false, 0},
 	{"stalls of 200 ms every second", "stall:1ms,1s,200ms", 500, false, 0},
 	{"queue of one server (1 ms), 50 % load", "queue:exponential,1ms", 500, true, 0.50},
 	{"queue of one server (1 ms), 80 % load", "queue:exponential,1ms", 800, true, 0.80},
