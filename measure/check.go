@@ -16,6 +16,9 @@ func (m *Measurement) check() error {
 			return err
 		}
 	}
+	if err := m.checkProfile(); err != nil {
+		return err
+	}
 	for _, s := range m.Seconds {
 		if s == nil || !sameCounts(s.Response, s.Service, s.Lateness) || s.Failed+s.Clean+s.Violating > s.Response.Count() {
 			return errors.New("a second's counts do not add up")

@@ -27,6 +27,8 @@ type Measurement struct {
 	// Main is the judged part of the run, Warmup what came before it.
 	Main   Phase `json:"main"`
 	Warmup Phase `json:"warmup"`
+	// Profile is the load that was planned.
+	Profile Profile `json:"profile"`
 	// Seconds are the run second by second of intended time, the warm-up
 	// included, in order; seconds without a request are left out.
 	Seconds []*Second `json:"seconds"`

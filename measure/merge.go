@@ -13,6 +13,7 @@ func (m *Measurement) merge(o *Measurement) error {
 	if err := m.Warmup.merge(&o.Warmup); err != nil {
 		return err
 	}
+	m.Profile.merge(&o.Profile)
 	if err := m.mergeSeconds(o.Seconds); err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"mfaload/measure"
 )
 
 // Catching up: after a freeze of the machine (a laptop that slept, a paused
@@ -35,6 +37,7 @@ type pacer struct {
 
 	froze                      time.Duration // how late the first arrival after a freeze was, until the schedule is reached again
 	scheduled, scheduledWarmup []uint64      // arrivals that were due, by group
+	profile                    measure.Profile
 	handed                     time.Duration // when the last arrival was taken
 	over                       bool          // nothing is sent any more
 	interrupted                bool
@@ -64,7 +67,7 @@ func newPacer(r *Runner, start time.Time, sending, flight context.Context) *pace
 func (p *pacer) interrupt() { p.interruptedAt = time.Since(p.start) }
 
 func (p *pacer) extent() extent {
-	e := extent{p.scheduled, p.scheduledWarmup, p.schedule.End(), p.interrupted, p.allBusy}
+	e := extent{p.scheduled, p.scheduledWarmup, p.profile, p.schedule.End(), p.interrupted, p.allBusy}
 	if p.interrupted {
 		e.end = min(e.end, p.stoppedAt)
 	}
@@ -149,6 +152,7 @@ func (p *pacer) countRest(a Arrival) {
 }
 
 func (p *pacer) count(a Arrival) {
+	p.profile.Add(a.At)
 	if a.Warmup {
 		p.scheduledWarmup[a.User.Group]++
 	} else {

@@ -112,7 +112,8 @@ type source interface {
 
 // extent is how far a run came.
 type extent struct {
-	scheduled, scheduledWarmup []uint64      // requests that were due, by group
+	scheduled, scheduledWarmup []uint64 // requests that were due, by group
+	profile                    measure.Profile
 	end                        time.Duration // of the time in which requests were due
 	interrupted                bool
 	allBusy                    time.Duration
@@ -189,6 +190,8 @@ func (r *Runner) describe(m *measure.Measurement, start time.Time, load source) 
 	e := load.extent()
 	m.Interrupted = e.interrupted
 	m.Warmup.Scheduled, m.Main.Scheduled = e.scheduledWarmup, e.scheduled
+	m.Profile.Due = e.profile.Due
+	m.Profile.Stages = r.schedule.passed(e.end)
 	m.Warmup.Planned = min(r.schedule.Start(), e.end)
 	m.Main.Start = r.schedule.Start()
 	m.Main.Planned = max(e.end-m.Main.Start, 0)

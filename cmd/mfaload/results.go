@@ -15,7 +15,7 @@ import (
 // The files of a results folder.
 const (
 	reportFile      = "report.json"
-	measurementFile = "measurement.json"
+	measurementFile = "measurement.json.gz"
 	violationsFile  = "violations.ndjson"
 )
 
@@ -71,7 +71,7 @@ func (r *results) discard() {
 func (r *results) write(rep *report.Report, m *measure.Measurement) error {
 	return errors.Join(
 		r.file(reportFile, rep.JSON),
-		r.file(measurementFile, m.Encode),
+		r.file(measurementFile, m.Pack),
 		r.file(violationsFile, func() ([]byte, error) { return report.NDJSON(m) }),
 	)
 }

@@ -34,7 +34,7 @@ func newRun(a *app) *cobra.Command {
 		Long: `Run a scenario: send its requests on their schedule, check every answer, print a
 summary and write a report. The results folder gets report.json, which has
 everything the summary shows and more, violations.ndjson, the first violations of
-each kind line by line, and measurement.json, the full histograms.
+each kind line by line, and measurement.json.gz, the full histograms.
 
 The first SIGINT or SIGTERM stops sending, waits for the answers in flight and
 writes a report of what was measured; a second one leaves at once.
