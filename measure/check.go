@@ -3,13 +3,24 @@ package measure
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 )
+
+// groupName is what a scenario takes as a name: files and tags of logs are named
+// by it.
+var groupName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
 // check finds figures that contradict one another, so that a damaged file is
 // an error and never a wrong number.
 func (m *Measurement) check() error {
 	if m.Schema != Schema {
 		return fmt.Errorf("its schema is %.60q, not %q", m.Schema, Schema)
+	}
+	for i, name := range m.Groups {
+		if !groupName.MatchString(name) || slices.Contains(m.Groups[:i], name) {
+			return fmt.Errorf("%.60q is no name of a group, or not the only one", name)
+		}
 	}
 	for _, p := range []*Phase{&m.Main, &m.Warmup} {
 		if err := p.check(len(m.Groups)); err != nil {

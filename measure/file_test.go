@@ -81,6 +81,8 @@ func TestDecodeRefusesAProfileOfAnotherRun(t *testing.T) {
 	for name, bend := range map[string]func(*measure.Measurement){
 		"an arrival more":    func(m *measure.Measurement) { m.Profile.Add(0) },
 		"stages overlap":     func(m *measure.Measurement) { m.Profile.Stages[1].Start = 0 },
+		"a path as a group":  func(m *measure.Measurement) { m.Groups[1] = "../x" },
+		"a group twice":      func(m *measure.Measurement) { m.Groups[1] = "a" },
 		"a stage of no time": func(m *measure.Measurement) { m.Profile.Stages[0].End = -1 },
 	} {
 		m := profiled(t, 4, 300)

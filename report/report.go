@@ -147,6 +147,8 @@ type Coverage struct {
 // Threshold is a threshold of the scenario, judged.
 type Threshold struct {
 	Expression string `json:"expression"`
+	// Group is the group whose requests it judges; empty for all.
+	Group string `json:"group,omitempty"`
 	// Observed is in Unit: "ms" or "%".
 	Observed float64 `json:"observed"`
 	Unit     string  `json:"unit"`

@@ -76,7 +76,7 @@ func (j *judgement) threshold(t scenario.Threshold) Threshold {
 			s = j.sums.groups[i]
 		}
 	}
-	judged := Threshold{Expression: t.String(), Unit: "%"}
+	judged := Threshold{Expression: t.String(), Group: t.Group, Unit: "%"}
 	observed := 0.0
 	switch t.Metric {
 	case scenario.Response, scenario.Service:

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"mfaload/measure"
 	"mfaload/report"
 )
@@ -18,6 +20,27 @@ const (
 	measurementFile = "measurement.json.gz"
 	violationsFile  = "violations.ndjson"
 )
+
+// rendered are the files that are made from the two that a run leaves behind,
+// its report and its measurement, and from nothing else: 'mfaload report' makes
+// them again.
+var rendered = []struct {
+	name string
+	make func(*report.Report, *measure.Measurement) ([]byte, error)
+}{
+	{violationsFile, func(_ *report.Report, m *measure.Measurement) ([]byte, error) { return report.NDJSON(m) }},
+	{"report.md", func(r *report.Report, _ *measure.Measurement) ([]byte, error) { return r.Markdown() }},
+	{"junit.xml", func(r *report.Report, _ *measure.Measurement) ([]byte, error) { return r.JUnit() }},
+	{"latency.hlog", func(_ *report.Report, m *measure.Measurement) ([]byte, error) { return m.HLog() }},
+}
+
+// formatFlags ask for files that not everybody wants.
+type formatFlags struct{ csv, hgrm bool }
+
+func (f *formatFlags) add(c *cobra.Command) {
+	c.Flags().BoolVar(&f.csv, "csv", false, "write series.csv too: the run second by second")
+	c.Flags().BoolVar(&f.hgrm, "hgrm", false, "write percentile distributions too: response.hgrm, service.hgrm, and those of each group")
+}
 
 // results is a results folder. Only its owner may read it: user IDs are in it.
 type results struct {
@@ -68,12 +91,54 @@ func (r *results) discard() {
 }
 
 // write writes all files that it can, and returns what went wrong with others.
-func (r *results) write(rep *report.Report, m *measure.Measurement) error {
-	return errors.Join(
-		r.file(reportFile, rep.JSON),
-		r.file(measurementFile, m.Pack),
-		r.file(violationsFile, func() ([]byte, error) { return report.NDJSON(m) }),
-	)
+func (r *results) write(rep *report.Report, m *measure.Measurement, formats formatFlags) error {
+	return errors.Join(r.file(reportFile, rep.JSON), r.file(measurementFile, m.Pack), r.render(rep, m, formats))
+}
+
+// render writes the files that are made from the report and the measurement.
+func (r *results) render(rep *report.Report, m *measure.Measurement, formats formatFlags) error {
+	var failed []error
+	for _, f := range rendered {
+		failed = append(failed, r.file(f.name, func() ([]byte, error) { return f.make(rep, m) }))
+	}
+	if formats.csv {
+		failed = append(failed, r.file("series.csv", func() ([]byte, error) { return report.CSV(m) }))
+	}
+	if formats.hgrm {
+		all, err := report.Distributions(m)
+		failed = append(failed, err)
+		for _, d := range all {
+			failed = append(failed, r.file(d.Name, func() ([]byte, error) { return d.Text, nil }))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// readResults reads the two files of a results folder that all others are made
+// from.
+func readResults(path string) (*report.Report, *measure.Measurement, error) {
+	fail := func(err error) (*report.Report, *measure.Measurement, error) {
+		return nil, nil, fmt.Errorf("%s: %w\n%s", path, err, hint("name a results folder of 'mfaload run': it holds %s and %s", reportFile, measurementFile))
+	}
+	data, err := os.ReadFile(filepath.Join(path, reportFile))
+	if err != nil {
+		return fail(err)
+	}
+	r, err := report.Decode(data)
+	if err != nil {
+		return fail(err)
+	}
+	if data, err = os.ReadFile(filepath.Join(path, measurementFile)); err != nil {
+		return fail(err)
+	}
+	m, err := measure.Unpack(data)
+	if err != nil {
+		return fail(err)
+	}
+	if err := r.SameRun(m); err != nil {
+		return fail(err)
+	}
+	return r, m, nil
 }
 
 // file replaces a file in one step, so that no reader ever sees half of it.

@@ -24,6 +24,7 @@ type runFlags struct {
 	contract  contractFlags
 	answers   int
 	plan      planFlags
+	formats   formatFlags
 }
 
 func newRun(a *app) *cobra.Command {
@@ -33,8 +34,9 @@ func newRun(a *app) *cobra.Command {
 		Short: "Run a scenario and judge what it measured",
 		Long: `Run a scenario: send its requests on their schedule, check every answer, print a
 summary and write a report. The results folder gets report.json, which has
-everything the summary shows and more, violations.ndjson, the first violations of
-each kind line by line, and measurement.json.gz, the full histograms.
+everything the summary shows and more, measurement.json.gz, the full histograms, and
+what 'mfaload report' makes of them: report.md, junit.xml, latency.hlog and
+violations.ndjson, the first violations of each kind line by line.
 
 The first SIGINT or SIGTERM stops sending, waits for the answers in flight and
 writes a report of what was measured; a second one leaves at once.
@@ -69,6 +71,7 @@ it takes, and a plot of the rate.`,
 	c.Flags().IntVar(&flags.answers, "save-answers", 0, fmt.Sprintf("whole answers to keep, masked, of each group of violations (at most %d)", measure.Instances))
 	flags.contract.add(c)
 	flags.plan.add(c)
+	flags.formats.add(c)
 	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "show no progress")
 	return c
 }
@@ -97,7 +100,7 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags) error {
 	if err != nil {
 		return err
 	}
-	return a.judge(m, s, dir)
+	return a.judge(m, s, dir, flags.formats)
 }
 
 func notStarted(ctx context.Context, err error) error {
@@ -125,12 +128,12 @@ func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Ope
 
 // judge prints the summary whatever happens to the files: no result is lost
 // because a disk is full.
-func (a *app) judge(m *measure.Measurement, s *scenario.Scenario, dir *results) error {
+func (a *app) judge(m *measure.Measurement, s *scenario.Scenario, dir *results, formats formatFlags) error {
 	r, err := report.Judge(m, s)
 	if err != nil {
 		return err
 	}
-	unwritten := dir.write(r, m)
+	unwritten := dir.write(r, m, formats)
 	if err := (report.Terminal{Color: a.ui.color, Width: a.ui.width}).Write(a.ui.out, r); err != nil {
 		unwritten = errors.Join(unwritten, fmt.Errorf("print the summary: %w", err))
 	}

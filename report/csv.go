@@ -1,0 +1,82 @@
+package report
+
+import (
+	"bytes"
+	"encoding/csv"
+	"strconv"
+	"time"
+
+	"mfaload/measure"
+)
+
+// CSV returns the run second by second of intended time, the warm-up included:
+// what was due, what became of it, and times in milliseconds, which are empty
+// where nothing was sent. Due is empty where nothing was planned.
+func CSV(m *measure.Measurement) ([]byte, error) {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	head := []string{"second", "time", "stage", "warmup", "due", "sent", "as_expected", "unexpected", "violating", "failed"}
+	for _, of := range []string{"response", "service", "lateness"} {
+		for _, statistic := range []string{"min", "mean", "p50", "p90", "p95", "p99", "max"} {
+			head = append(head, of+"_"+statistic+"_ms")
+		}
+	}
+	if err := w.Write(head); err != nil {
+		return nil, err
+	}
+	empty := measure.Second{Response: measure.NewSparse(), Service: measure.NewSparse(), Lateness: measure.NewSparse()}
+	next := 0
+	for n := range seconds(m) {
+		s := &empty
+		if next < len(m.Seconds) && m.Seconds[next].Second == n {
+			s, next = m.Seconds[next], next+1
+		}
+		if err := w.Write(row(m, n, s)); err != nil {
+			return nil, err
+		}
+	}
+	w.Flush()
+	return b.Bytes(), w.Error()
+}
+
+// seconds is how many seconds a run has, those without a request too.
+func seconds(m *measure.Measurement) int64 {
+	n := int64(len(m.Profile.Due))
+	if len(m.Seconds) > 0 {
+		n = max(n, m.Seconds[len(m.Seconds)-1].Second+1)
+	}
+	return n
+}
+
+func row(m *measure.Measurement, n int64, s *measure.Second) []string {
+	at := time.Duration(n) * time.Second
+	due := ""
+	if n < int64(len(m.Profile.Due)) {
+		due = strconv.FormatUint(m.Profile.Due[n], 10)
+	} else if len(m.Profile.Due) > 0 {
+		due = "0"
+	}
+	stage := ""
+	for _, st := range m.Profile.Stages {
+		if at >= st.Start && at < st.End {
+			stage = st.Name
+		}
+	}
+	sent := s.Response.Count()
+	cells := []string{strconv.FormatInt(n, 10), m.Started.Add(at).UTC().Format("2006-01-02T15:04:05.000Z"), stage,
+		strconv.FormatBool(at < m.Main.Start), due}
+	for _, n := range []uint64{sent, s.Clean, sent - s.Clean - s.Violating - s.Failed, s.Violating, s.Failed} {
+		cells = append(cells, strconv.FormatUint(n, 10))
+	}
+	for _, h := range []*measure.Histogram{s.Response, s.Service, s.Lateness} {
+		t := times(h)
+		for _, x := range []float64{t.Min, t.Mean, t.P50, t.P90, t.P95, t.P99, t.Max} {
+			if sent == 0 {
+				cells = append(cells, "")
+				continue
+			}
+			cells = append(cells, trim(x))
+		}
+	}
+	return cells
+}

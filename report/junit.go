@@ -1,0 +1,199 @@
+package report
+
+import (
+	"encoding/xml"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The forms of JUnit's XML that CI systems agree on. A testcase has one failure,
+// error or skipped at most: of several, some readers show none.
+type (
+	junitSuites struct {
+		XMLName  xml.Name     `xml:"testsuites"`
+		Name     string       `xml:"name,attr"`
+		Tests    int          `xml:"tests,attr"`
+		Failures int          `xml:"failures,attr"`
+		Errors   int          `xml:"errors,attr"`
+		Time     string       `xml:"time,attr"`
+		Suites   []junitSuite `xml:"testsuite"`
+	}
+	junitSuite struct {
+		Name      string      `xml:"name,attr"`
+		Tests     int         `xml:"tests,attr"`
+		Failures  int         `xml:"failures,attr"`
+		Errors    int         `xml:"errors,attr"`
+		Skipped   int         `xml:"skipped,attr"`
+		Time      string      `xml:"time,attr"`
+		Timestamp string      `xml:"timestamp,attr"`
+		Cases     []junitCase `xml:"testcase"`
+	}
+	junitCase struct {
+		Class   string       `xml:"classname,attr"`
+		Name    string       `xml:"name,attr"`
+		Time    string       `xml:"time,attr"`
+		Failure *junitResult `xml:"failure"`
+		Error   *junitResult `xml:"error"`
+		Skipped *junitResult `xml:"skipped"`
+		Out     string       `xml:"system-out,omitempty"`
+	}
+	junitResult struct {
+		Message string `xml:"message,attr"`
+		Type    string `xml:"type,attr,omitempty"`
+		Text    string `xml:",chardata"`
+	}
+)
+
+// JUnit returns the report as junit.xml: a testcase for the verdict, and one
+// for each threshold, group and rule.
+func (r *Report) JUnit() ([]byte, error) {
+	all := junitSuites{Name: "mfaload " + r.Scenario, Time: trim(r.Duration), Suites: []junitSuite{
+		r.junitSuite("verdict", []junitCase{r.junitVerdict()}),
+		r.junitSuite("thresholds", r.junitThresholds()),
+		r.junitSuite("groups", r.junitGroups()),
+		r.junitSuite("rules", r.junitRules()),
+	}}
+	for _, s := range all.Suites {
+		all.Tests += s.Tests
+		all.Failures += s.Failures
+		all.Errors += s.Errors
+	}
+	data, err := xml.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return append(append([]byte(xml.Header), data...), '\n'), nil
+}
+
+func (r *Report) junitSuite(name string, cases []junitCase) junitSuite {
+	s := junitSuite{Name: name, Tests: len(cases), Cases: cases, Time: "0", Timestamp: r.Started.UTC().Format(time.RFC3339)}
+	for i := range s.Cases {
+		c := &s.Cases[i]
+		c.Class, c.Time = "mfaload."+r.Scenario+"."+name, "0"
+		switch {
+		case c.Failure != nil:
+			s.Failures++
+		case c.Error != nil:
+			s.Errors++
+		case c.Skipped != nil:
+			s.Skipped++
+		}
+	}
+	return s
+}
+
+// junitVerdict keeps a run that says nothing of the service from being all
+// green.
+func (r *Report) junitVerdict() junitCase {
+	c := junitCase{Name: "verdict"}
+	result := &junitResult{Message: string(r.Verdict), Type: string(r.Verdict), Text: strings.Join(r.Reasons, "\n")}
+	switch r.Verdict {
+	case Pass:
+		c.Out = result.Text
+	case Fail:
+		c.Failure = result
+	default:
+		c.Error = result
+	}
+	return c
+}
+
+func (r *Report) junitThresholds() (cases []junitCase) {
+	for _, t := range r.Thresholds {
+		c := junitCase{Name: t.Expression}
+		if t.Passed {
+			c.Out = "observed " + t.observed()
+		} else {
+			c.Failure = &junitResult{Message: "observed " + t.observed(), Type: "threshold", Text: t.Expression + ": observed " + t.observed()}
+		}
+		cases = append(cases, c)
+	}
+	return cases
+}
+
+// junitGroups fails a group where a threshold of its own is broken, and skips
+// one that no request was sent for.
+func (r *Report) junitGroups() (cases []junitCase) {
+	for _, g := range r.Groups {
+		var broken []string
+		for _, t := range r.Thresholds {
+			if t.Group == g.Name && !t.Passed {
+				broken = append(broken, t.Expression+": observed "+t.observed())
+			}
+		}
+		q := g.Requests
+		c := junitCase{Name: g.Name}
+		figures := fmt.Sprintf("%d of %d requests sent, %d as expected, %d violating, %d failed; response p95 %s ms",
+			q.Sent, q.Scheduled, q.AsExpected, q.Violating, q.Failed, trim(g.Response.P95))
+		switch {
+		case len(broken) > 0:
+			c.Failure = &junitResult{Message: fmt.Sprintf("%d of its thresholds are broken", len(broken)), Type: "group",
+				Text: strings.Join(append(broken, figures), "\n")}
+		case q.Sent == 0:
+			c.Skipped = &junitResult{Message: "no request was sent"}
+		default:
+			c.Out = figures
+		}
+		cases = append(cases, c)
+	}
+	return cases
+}
+
+// junitRules fails a rule that an answer broke at level fail, even where a
+// threshold tolerates it, and skips one that no answer was held against.
+func (r *Report) junitRules() (cases []junitCase) {
+	known := map[string]bool{}
+	for _, c := range r.Coverage {
+		known[c.Rule] = true
+		cases = append(cases, r.junitRule(c.Rule, c.Evaluated))
+	}
+	for _, v := range r.Violations {
+		if !known[v.Rule] {
+			known[v.Rule] = true
+			cases = append(cases, r.junitRule(v.Rule, v.Count))
+		}
+	}
+	slices.SortStableFunc(cases, func(a, b junitCase) int { return strings.Compare(a.Name, b.Name) })
+	return cases
+}
+
+func (r *Report) junitRule(rule string, evaluated uint64) junitCase {
+	var fails, notes []string
+	count := uint64(0)
+	for _, v := range r.Violations {
+		switch {
+		case v.Rule != rule:
+		case v.Level == "fail":
+			count += v.Count
+			fails = append(fails, v.text())
+		default:
+			notes = append(notes, v.text())
+		}
+	}
+	c := junitCase{Name: rule, Out: strings.Join(notes, "\n")}
+	switch {
+	case len(fails) > 0:
+		c.Failure = &junitResult{Message: fmt.Sprintf("broken %d times", count), Type: "rule", Text: strings.Join(fails, "\n")}
+	case evaluated == 0:
+		c.Skipped = &junitResult{Message: "no answer gave an occasion to look at it"}
+	}
+	return c
+}
+
+// text says of a violation what a reader of a log needs.
+func (v *Violation) text() string {
+	text := fmt.Sprintf("%s: %d times\n  expected %s\n  got      %s", place(v.Pointer), v.Count, v.Expected, v.Got)
+	if id := v.Example.CorrelationID; id != "" {
+		text += "\n  first correlation-id " + id
+	}
+	return text
+}
+
+func place(pointer string) string {
+	if pointer == "" {
+		return "(whole answer)"
+	}
+	return pointer
+}

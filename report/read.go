@@ -1,0 +1,43 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"mfaload/measure"
+)
+
+// Decode reads a report.json. What it does not know, and a report without a
+// verdict, is an error: rendering it again would lose or invent something.
+func Decode(data []byte) (*Report, error) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	var r Report
+	if err := d.Decode(&r); err != nil {
+		return nil, fmt.Errorf("read report: %w: the file is damaged or from another version", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("read report: there is more behind the report: the file is damaged")
+	}
+	if r.Schema != Schema {
+		return nil, fmt.Errorf("read report: its schema is %.60q, not %q: it is from another version", r.Schema, Schema)
+	}
+	switch r.Verdict {
+	case Pass, Fail, Inconclusive, Interrupted:
+		return &r, nil
+	}
+	return nil, fmt.Errorf("read report: %.60q is no verdict: the file is damaged or from another version", string(r.Verdict))
+}
+
+// SameRun returns an error where the report does not judge the measurement.
+func (r *Report) SameRun(m *measure.Measurement) error {
+	sent := m.Main.Sent()
+	if r.Hash != m.Hash || !r.Started.Equal(m.Started) || r.Scenario != m.Scenario || r.Requests.Sent != sent || len(r.Groups) != len(m.Groups) {
+		return fmt.Errorf("the report (%.60s, %v, %d requests) and the measurement (%.60s, %v, %d requests) are of different runs",
+			r.Scenario, r.Started, r.Requests.Sent, m.Scenario, m.Started, sent)
+	}
+	return nil
+}
