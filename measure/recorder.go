@@ -46,6 +46,7 @@ type stripe struct {
 	evaluated  []uint64 // by rule
 	answers    int      // whole ones that are kept of a group of violations
 	progress   Progress
+	live       *times   // for one who looks on; nil where nobody does
 	_          [64]byte // keeps the locks of two stripes in two cache lines
 }
 
@@ -101,6 +102,7 @@ func (r *Recorder) Record(worker int, o *Observation) {
 	s.series.record(o, violating)
 	s.recordCoverage(o.Evaluated)
 	s.progress.add(o, violating)
+	s.live.record(o)
 }
 
 // RecordConnection adds a connection that was opened. The time of a TLS

@@ -20,6 +20,7 @@ var mayImport = map[string][]string{
 	"mfaload/runner":      {"mfaload/scenario", "mfaload/measure", "mfaload/contract"},
 	"mfaload/pingone":     {"mfaload/scenario", "mfaload/contract"},
 	"mfaload/report":      {"mfaload/scenario", "mfaload/measure"},
+	"mfaload/live":        {"mfaload/runner", "mfaload/measure"},
 	"mfaload/scenarios":   {},
 	"mfaload/cmd/mfaload": {"*"},
 

@@ -7,19 +7,22 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
+	"mfaload/live"
+	"mfaload/measure"
 	"mfaload/runner"
 )
 
-// showProgress shows how far a run has come, until the returned function is
-// called: bars on a terminal, a line now and then elsewhere, nothing with -q.
-func (u *ui) showProgress(name string, r *runner.Runner) (done func()) {
+// showProgress shows how far a run has come, until hide is called: bars on a
+// terminal, a line now and then elsewhere, nothing with -q. Tick is called when
+// there is a new sample.
+func (u *ui) showProgress(name string, r *runner.Runner, s *live.Sampler) (tick, hide func()) {
 	switch {
 	case u.quiet:
-		return func() {}
+		return func() {}, func() {}
 	case u.bars:
-		return u.showBars(name, r)
+		return func() {}, u.showBars(name, r, s)
 	default:
-		return u.showLines(name, r)
+		return u.showLines(name, r, s)
 	}
 }
 
@@ -29,52 +32,105 @@ func outcome(p runner.Progress) string {
 		p.Clean, p.Unexpected(), p.Violating, p.Failed, p.InFlight)
 }
 
-// showBars polls the recorder; the run does not know that it is watched.
-func (u *ui) showBars(name string, r *runner.Runner) (done func()) {
+// showBars shows a bar for the run and one for its stage, and below them once a
+// second what matters. It polls the recorder; the run does not know that it is
+// watched.
+func (u *ui) showBars(name string, r *runner.Runner, s *live.Sampler) (hide func()) {
+	width, _ := terminalWidth(u.err)
+	bars := mpb.New(mpb.WithOutput(u.err), mpb.WithWidth(min(width, 100)), mpb.WithRefreshRate(100*time.Millisecond))
+	back := u.divert(bars)               // anything else written to the terminal breaks the bars
 	total := int64(r.Schedule().Count()) // 0 of a closed load that ends by its duration: the bar has no end
-	bars := mpb.New(mpb.WithOutput(u.err), mpb.WithWidth(60), mpb.WithRefreshRate(100*time.Millisecond))
-	back := u.divert(bars) // anything else written to the terminal breaks the bars
-	bar := bars.AddBar(total,
-		mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR)),
-		mpb.AppendDecorators(
-			decor.Any(func(s decor.Statistics) string {
-				if total == 0 {
-					return fmt.Sprint(s.Current)
-				}
-				return fmt.Sprintf("%d / %d", s.Current, total)
-			}, decor.WCSyncSpace),
-			decor.Any(func(decor.Statistics) string {
-				return elapsed(r.Progress())
-			}, decor.WCSyncSpace),
-		))
-	all := []*mpb.Bar{bar}
-	line := func(text func() string) {
-		all = append(all, bars.New(total, mpb.NopStyle(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return text() }))))
+	run := bars.AddBar(total,
+		mpb.PrependDecorators(decor.Name(fit(name, width/4), decor.WCSyncSpaceR)),
+		mpb.AppendDecorators(decor.Any(func(st decor.Statistics) string { return sentOf(st.Current, total) + ", " + elapsed(r.Progress()) })))
+	b := &runBars{runner: r, all: bars, end: total, shown: []*mpb.Bar{run}}
+	if stages := r.Schedule().Stages(); len(stages) > 1 {
+		b.addStage(width, stages)
 	}
-	if place(r) != "" { // there are several stages
-		line(func() string { return place(r) })
-	}
-	line(func() string { return outcome(r.Progress()) })
-	advance := func() {
-		sent := int64(r.Progress().Sent)
-		for _, b := range all {
-			b.SetCurrent(sent)
-		}
-	}
-	stop := every(100*time.Millisecond, advance)
+	b.line(func() string { return fit(recently(s.Status()), width-1) })
+	b.line(func() string { return fit(standing(r.Progress()), width-1) })
+	stop := every(100*time.Millisecond, b.advance)
 	return func() {
 		stop()
-		advance()
-		for _, b := range all {
-			b.Abort(false) // no effect on a bar that is full
+		b.advance()
+		for _, bar := range b.shown {
+			bar.Abort(false) // no effect on a bar that is full
 		}
 		back()
 		bars.Wait()
 	}
 }
 
+// runBars are the bars and lines of a run.
+type runBars struct {
+	runner *runner.Runner
+	all    *mpb.Progress
+	end    int64 // requests; 0 is not known
+	shown  []*mpb.Bar
+	stages []measure.Stage
+	stage  *mpb.Bar // nil where there is one stage only
+}
+
+// addStage adds a bar of the time that has passed of the stage.
+func (b *runBars) addStage(width int, stages []measure.Stage) {
+	b.stages = stages
+	b.stage = b.all.AddBar(1000,
+		mpb.PrependDecorators(decor.Name("", decor.WCSyncSpaceR)),
+		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return fit(place(b.runner), width/2) })))
+	b.shown = append(b.shown, b.stage)
+}
+
+// line adds a line of text.
+func (b *runBars) line(text func() string) {
+	b.shown = append(b.shown, b.all.New(b.end, mpb.NopStyle(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return text() }))))
+}
+
+func (b *runBars) advance() {
+	p := b.runner.Progress()
+	for _, bar := range b.shown {
+		if bar != b.stage {
+			bar.SetCurrent(int64(p.Sent))
+		}
+	}
+	if b.stage == nil {
+		return
+	}
+	for _, st := range b.stages {
+		if p.Elapsed >= st.Start && p.Elapsed < st.End {
+			// Never full: a full bar is at its end and stands still.
+			b.stage.SetCurrent(min(int64(1000*(p.Elapsed-st.Start)/(st.End-st.Start)), 999))
+		}
+	}
+}
+
+// sentOf says how many requests of how many came to an end.
+func sentOf(n, total int64) string {
+	if total == 0 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%d / %d", n, total)
+}
+
+// standing says what came back so far and how long it will take, as short as a
+// narrow terminal needs it.
+func standing(p runner.Progress) string {
+	text := fmt.Sprintf("%d as expected, %d errors, %d violating, %d in flight", p.Clean, p.Failed+p.Unexpected(), p.Violating, p.InFlight)
+	if p.End > 0 {
+		text += fmt.Sprintf(", %v left", max(p.End-p.Elapsed, 0).Round(time.Second))
+	}
+	return text
+}
+
+// fit cuts a text to so many columns.
+func fit(text string, width int) string {
+	if runes := []rune(text); width > 1 && len(runes) > width {
+		return string(runes[:width-1]) + "…"
+	}
+	return text
+}
+
 // showLines writes a line a second at first, later one in ten seconds.
-func (u *ui) showLines(name string, r *runner.Runner) (done func()) {
+func (u *ui) showLines(name string, r *runner.Runner, s *live.Sampler) (tick, hide func()) {
 	u.say("%s: %s", name, extent(r.Schedule()))
 	of := ""
 	if total := r.Schedule().Count(); total > 0 {
@@ -86,18 +142,14 @@ func (u *ui) showLines(name string, r *runner.Runner) (done func()) {
 		if where != "" {
 			where = " (" + where + ")"
 		}
-		u.say("%3.0f s%s: %d%s sent: %s", p.Elapsed.Seconds(), where, p.Sent, of, outcome(p))
+		u.say("%3.0f s%s: %d%s sent: %s; %s", p.Elapsed.Seconds(), where, p.Sent, of, outcome(p), recently(s.Status()))
 	}
 	n := 0
-	stop := every(time.Second, func() {
-		if n++; n <= 10 || n%10 == 0 {
+	return func() {
+		if n++; !s.Status().Done && (n <= 10 || n%10 == 0) {
 			line()
 		}
-	})
-	return func() {
-		stop()
-		line()
-	}
+	}, line
 }
 
 // extent is how many requests a schedule has and how long it is, as far as it

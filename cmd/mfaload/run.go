@@ -25,6 +25,7 @@ type runFlags struct {
 	answers   int
 	plan      planFlags
 	formats   formatFlags
+	view      viewFlags
 }
 
 func newRun(a *app) *cobra.Command {
@@ -72,6 +73,7 @@ it takes, and a plot of the rate.`,
 	flags.contract.add(c)
 	flags.plan.add(c)
 	flags.formats.add(c)
+	flags.view.add(c)
 	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "show no progress")
 	return c
 }
@@ -81,6 +83,11 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags) error {
 	if err != nil {
 		return err
 	}
+	view, err := flags.view.open(a)
+	if err != nil {
+		return err
+	}
+	defer view.close()
 	dir, err := newResults(s.Name, flags)
 	if err != nil {
 		return err
@@ -96,7 +103,7 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags) error {
 		dir.discard()
 		return notStarted(ctx, err)
 	}
-	m, err := a.measure(ctx, s, op, flags.answers)
+	m, err := a.measure(ctx, s, op, flags.answers, view)
 	if err != nil {
 		return err
 	}
@@ -111,12 +118,15 @@ func notStarted(ctx context.Context, err error) error {
 }
 
 // measure runs the scenario and shows how far it has come.
-func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Operation, answers int) (*measure.Measurement, error) {
+func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Operation, answers int, view *view) (*measure.Measurement, error) {
 	r := &runner.Runner{Scenario: s, Operation: op, SaveAnswers: answers}
 	for _, rule := range op.Contract().Rules() {
 		r.Rules = append(r.Rules, rule.Name)
 	}
-	done := a.ui.showProgress(s.Name, r)
+	done, err := view.begin(ctx, s.Name, r)
+	if err != nil {
+		return nil, err
+	}
 	m, err := r.Run(ctx)
 	done()
 	if err != nil {

@@ -3,7 +3,9 @@ package main_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -53,6 +55,7 @@ func TestScripts(t *testing.T) {
 			"exits":  exits,
 			"waitup": waitUp,
 			"edit":   edit,
+			"fetch":  fetch,
 		},
 	})
 }
@@ -106,6 +109,16 @@ func waitUp(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("%s never came up", args[0])
+}
+
+// fetch prints what a URL has, to its end: fetch URL
+func fetch(ts *testscript.TestScript, _ bool, args []string) {
+	resp, err := http.Get(args[0])
+	ts.Check(err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	fmt.Fprint(ts.Stdout(), string(body))
 }
 
 // edit replaces a text in a file: edit FILE OLD NEW

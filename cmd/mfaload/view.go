@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mfaload/live"
+	"mfaload/runner"
+)
+
+// viewFlags say who looks on beside the terminal.
+type viewFlags struct{ listen string }
+
+func (f *viewFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.listen, "listen", "", "serve a live page and Prometheus metrics at HOST:PORT, such as 127.0.0.1:9095")
+}
+
+// view is all that shows a run while it runs: the terminal, a page with
+// Prometheus metrics, OTLP.
+type view struct {
+	app    *app
+	server *live.Server // nil without --listen
+	otlp   bool
+}
+
+// open listens before anything is sent, so that a run that could not be watched
+// does not start.
+func (f *viewFlags) open(a *app) (*view, error) {
+	v := &view{app: a}
+	var err error
+	if v.otlp, err = live.OTLPWanted(a.env.lookup); err != nil {
+		return nil, err
+	}
+	if f.listen == "" {
+		return v, nil
+	}
+	if v.server, err = live.Listen(f.listen); err != nil {
+		return nil, err
+	}
+	// Also with -q: without its token nobody gets in.
+	a.ui.tell("mfaload: live view: %s\n", v.server.URL())
+	return v, nil
+}
+
+func (v *view) close() {
+	if v.server != nil {
+		_ = v.server.Close()
+	}
+}
+
+// begin shows a run that is about to begin, until done is called. Nothing is
+// kept for it where nobody looks.
+func (v *view) begin(ctx context.Context, name string, r *runner.Runner) (done func(), err error) {
+	u := v.app.ui
+	if u.quiet && v.server == nil && !v.otlp {
+		return func() {}, nil
+	}
+	s := live.New(name, r, func() string { return place(r) })
+	ends := []func(){func() {}}
+	if v.otlp {
+		end, err := v.export(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		ends = append(ends, end)
+	}
+	if v.server != nil {
+		v.server.Serve(s)
+	}
+	tick, hide := u.showProgress(name, r, s)
+	failed := v.once("the live view is incomplete: %v")
+	look := func(sample func() error) {
+		if err := sample(); err != nil {
+			failed(err)
+		}
+		tick()
+	}
+	stop := every(time.Second, func() { look(s.Sample) })
+	return func() {
+		stop()
+		look(s.Finish)
+		hide()
+		for _, end := range ends {
+			end()
+		}
+	}, nil
+}
+
+// export sends the figures by OTLP. What goes wrong is said once and is no fault
+// of the run.
+func (v *view) export(ctx context.Context, s *live.Sampler) (end func(), err error) {
+	failed := v.once("the OTLP export failed: %v")
+	shutdown, err := s.Export(context.WithoutCancel(ctx), versionText(), failed)
+	if err != nil {
+		return nil, err
+	}
+	v.app.ui.say("live figures are exported by OTLP, as the OTEL_ variables say")
+	return func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if err := shutdown(ctx); err != nil {
+			failed(err)
+		}
+	}, nil
+}
+
+// once says the first of several errors on one line.
+func (v *view) once(format string) func(error) {
+	var first sync.Once
+	return func(err error) {
+		first.Do(func() { v.app.ui.tell("mfaload: "+format+"\n", strings.Join(strings.Fields(err.Error()), " ")) })
+	}
+}
+
+// recently says how the last 10 s went.
+func recently(s live.Status) string {
+	text := fmt.Sprintf("last 10 s: %s/s", short(s.Achieved))
+	if s.Planned > 0 {
+		text += fmt.Sprintf(" of %s/s planned", short(s.Planned))
+	}
+	if s.Response.Count > 0 {
+		text += fmt.Sprintf(", response p50 %s p99 %s ms", short(s.Response.P50), short(s.Response.P99))
+	} else {
+		text += ", no answer"
+	}
+	return text
+}
+
+// short writes a number to 3 digits.
+func short(x float64) string {
+	if x >= 100 {
+		return fmt.Sprintf("%.0f", x)
+	}
+	return fmt.Sprintf("%.3g", x)
+}

@@ -1,0 +1,452 @@
+package live_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	collector "go.opentelemetry.io/proto/otlp/metrics/v1"
+	"google.golang.org/protobuf/proto"
+
+	"mfaload/contract"
+	"mfaload/live"
+	"mfaload/runner"
+	"mfaload/scenario"
+)
+
+const ms = time.Millisecond
+
+// service answers after a time; every fifth request gets no answer.
+type service struct {
+	takes time.Duration
+	mu    sync.Mutex
+	n     int
+}
+
+func (s *service) Send(ctx context.Context, _ scenario.User, _ *contract.Exchange) error {
+	s.mu.Lock()
+	s.n++
+	fails := s.n%5 == 0
+	s.mu.Unlock()
+	time.Sleep(s.takes) // on the bubble's clock
+	if fails {
+		return &contract.Failure{Kind: "timeout"}
+	}
+	return nil
+}
+
+func (s *service) Check(_ scenario.User, ex *contract.Exchange, dst []contract.Violation) []contract.Violation {
+	ex.Label, ex.AsExpected = "201", true
+	return dst
+}
+
+func (s *service) Open(context.Context, int) error { return nil }
+
+func (s *service) Watch(func(contract.Connection)) {}
+
+func newRunner(takes time.Duration, stages ...scenario.Stage) *runner.Runner {
+	return &runner.Runner{Wait: runner.TimerWait, Operation: &service{takes: takes}, Scenario: &scenario.Scenario{
+		Name: "friday", Target: scenario.Target{Timeout: 10 * time.Second},
+		Groups: []scenario.Group{{Name: "all", IDs: []string{"u"}, Weight: 1}},
+		Load:   scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Workers: 8, Drain: time.Second, Stages: stages},
+	}}
+}
+
+func constant(rate scenario.Rate, d time.Duration) scenario.Stage {
+	return scenario.Stage{From: rate, To: rate, Duration: d}
+}
+
+// finished is a sampler that looked at a whole run of 20 s at 10/s, which takes
+// no time: its clock is not the wall's.
+func finished(t *testing.T) (s *live.Sampler) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(100*ms, constant(10, 20*time.Second))
+		s = live.New("friday", r, func() string { return "10/s" })
+		sampled(t, s, r, 25*time.Second, nil)
+	})
+	return s
+}
+
+// sampled runs and looks once a second, half a second after each.
+func sampled(t *testing.T, s *live.Sampler, r *runner.Runner, d time.Duration, look func(second int, st live.Status)) {
+	t.Helper()
+	over := make(chan error)
+	go func() {
+		_, err := r.Run(t.Context())
+		over <- err
+	}()
+	time.Sleep(500 * ms)
+	for second := 0; time.Duration(second)*time.Second < d; second++ {
+		if err := s.Sample(); err != nil {
+			t.Error(err)
+		}
+		if look != nil {
+			look(second, s.Status())
+		}
+		time.Sleep(time.Second)
+	}
+	if err := <-over; err != nil {
+		t.Error(err)
+	}
+	if err := s.Finish(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Rates and percentiles are those of the last 10 s, so a stage that is over is
+// forgotten; counts are those of the whole run.
+func TestStatusLooksBackTenSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(100*ms, constant(10, 15*time.Second), constant(40, 15*time.Second))
+		s := live.New("friday", r, func() string { return "" })
+		var before, mixed, after live.Status
+		sampled(t, s, r, 31*time.Second, func(second int, st live.Status) {
+			switch second {
+			case 12:
+				before = st
+			case 20: // 5.5 s of the last ten at the second rate
+				mixed = st
+			case 28:
+				after = st
+			}
+		})
+		for name, test := range map[string]struct {
+			st   live.Status
+			rate float64
+		}{"before": {before, 10}, "mixed": {mixed, 4.5 + 22}, "after": {after, 40}} {
+			if st := test.st; math.Abs(st.Achieved-test.rate) > 0.2 || math.Abs(st.Planned-test.rate) > 0.2 {
+				t.Errorf("%s: achieved %v, planned %v, want %v", name, st.Achieved, st.Planned, test.rate)
+			}
+			if p := test.st.Response; p.P50 < 100 || p.P50 > 101 || p.P99 > 101 || math.Abs(float64(p.Count)-10*test.rate) > 5 {
+				t.Errorf("%s: response %+v", name, p)
+			}
+		}
+		if after.InFlight != 4 || after.Left != 1.5 {
+			t.Errorf("in flight %d, left %v", after.InFlight, after.Left)
+		}
+		st := s.Status()
+		if !st.Done || st.Ended != 750 || st.Failed != 150 || st.AsExpected != 600 || st.Errors() != 150 || st.Scheduled != 750 {
+			t.Errorf("at the end: %+v", st)
+		}
+	})
+}
+
+// A service that stands still shows as requests in flight and no answers, not
+// as good percentiles.
+func TestStallShows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRunner(time.Hour, constant(2, 20*time.Second))
+		s := live.New("friday", r, func() string { return "" })
+		sampled(t, s, r, 19*time.Second, func(second int, st live.Status) {
+			if second == 15 && (st.Response.Count != 0 || st.InFlight != 8 || st.Achieved > 0.1 || st.Planned != 2) {
+				t.Errorf("%+v", st)
+			}
+		})
+	})
+}
+
+// serve serves what a sampler has on loopback.
+func serve(t *testing.T, s *live.Sampler) (url string) {
+	t.Helper()
+	server, err := live.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Serve(s)
+	t.Cleanup(func() { _ = server.Close() })
+	return server.URL()
+}
+
+func get(t *testing.T, url string, change func(*http.Request)) (*http.Response, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(r)
+	}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, string(body)
+}
+
+func TestPageNeedsNothingFromElsewhere(t *testing.T) {
+	url := serve(t, finished(t))
+	resp, page := get(t, url, nil)
+	if resp.StatusCode != 200 || !strings.Contains(page, "<title>mfaload</title>") || strings.Contains(page, "//") {
+		t.Errorf("%s: %s", resp.Status, page)
+	}
+	if csp := resp.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "http") {
+		t.Errorf("policy %q", csp)
+	}
+	if resp, _ := get(t, url+"page.js", nil); resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/javascript; charset=utf-8" {
+		t.Errorf("the script: %s %s", resp.Status, resp.Header.Get("Content-Type"))
+	}
+	if resp, _ := get(t, url+"nothing", nil); resp.StatusCode != 404 {
+		t.Errorf("nothing: %s", resp.Status)
+	}
+}
+
+// A page of another site whose name points here gets nothing.
+func TestHostIsChecked(t *testing.T) {
+	url := serve(t, finished(t))
+	port := url[strings.LastIndex(url, ":")+1 : len(url)-1]
+	for host, want := range map[string]int{
+		"127.0.0.1:" + port: 200, "localhost:" + port: 200, "LOCALHOST:" + port: 200, "[::1]:" + port: 200,
+		"evil.example:" + port: 403, "127.0.0.1": 403, "127.0.0.1:1": 403, "evil.example": 403, "127.0.0.1.evil.example:" + port: 403,
+	} {
+		for _, path := range []string{"", "events", "status", "metrics", "page.js"} {
+			resp, _ := get(t, url+path, func(r *http.Request) { r.Host = host })
+			if resp.StatusCode != want {
+				t.Errorf("%s of %s: %s, want %d", path, host, resp.Status, want)
+			}
+		}
+	}
+}
+
+// An address that others can reach needs the token that was printed.
+func TestOthersNeedTheToken(t *testing.T) {
+	server, err := live.Listen("0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Serve(finished(t))
+	defer server.Close()
+	base, token, found := strings.Cut(strings.Replace(strings.Replace(server.URL(), "[::]", "127.0.0.1", 1), "0.0.0.0", "127.0.0.1", 1), "?token=")
+	if !found || len(token) < 20 {
+		t.Fatalf("URL %s", server.URL())
+	}
+	status := func(url string, change func(*http.Request)) int {
+		resp, body := get(t, url, change)
+		if strings.Contains(body, token) {
+			t.Errorf("%s tells the token", url)
+		}
+		return resp.StatusCode
+	}
+	for _, path := range []string{"", "events", "status", "metrics", "page.js"} {
+		for name, test := range map[string]struct {
+			change func(*http.Request)
+			want   int
+		}{
+			"none":         {nil, 401},
+			"wrong":        {func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token[1:]) }, 401},
+			"empty":        {func(r *http.Request) { r.Header.Set("Authorization", "Bearer ") }, 401},
+			"wrong cookie": {func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "mfaload", Value: "x"}) }, 401},
+			"bearer":       {func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }, 200},
+			"cookie":       {func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "mfaload", Value: token}) }, 200},
+		} {
+			if got := status(base+path, test.change); got != test.want {
+				t.Errorf("%q, %s: %d, want %d", path, name, got, test.want)
+			}
+		}
+	}
+	resp, _ := get(t, base+"?token="+token, nil)
+	if c := resp.Cookies(); resp.StatusCode != 303 || resp.Header.Get("Location") != "/" || len(c) != 1 || !c[0].HttpOnly || c[0].SameSite != http.SameSiteStrictMode {
+		t.Errorf("%s to %q with %v", resp.Status, resp.Header.Get("Location"), resp.Cookies())
+	}
+}
+
+// Events come as the samples do, and end with the run.
+func TestEvents(t *testing.T) {
+	r := newRunner(0, constant(10, time.Second))
+	s := live.New("friday", r, func() string { return "" })
+	url := serve(t, s)
+	resp, err := http.Get(url + "events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if kind := resp.Header.Get("Content-Type"); kind != "text/event-stream" {
+		t.Errorf("type %s", kind)
+	}
+	lines := bufio.NewScanner(resp.Body)
+	next := func() (st live.Status) {
+		for lines.Scan() {
+			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+				if err := json.Unmarshal([]byte(data), &st); err != nil {
+					t.Fatal(err)
+				}
+				return st
+			}
+		}
+		t.Fatalf("no more events: %v", lines.Err())
+		return st
+	}
+	if st := next(); st.Done || st.Scenario != "friday" {
+		t.Errorf("at first %+v", st)
+	}
+	if err := s.Sample(); err != nil {
+		t.Fatal(err)
+	}
+	if st := next(); st.Done {
+		t.Errorf("then %+v", st)
+	}
+	if err := s.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	if st := next(); !st.Done {
+		t.Errorf("last %+v", st)
+	}
+	if lines.Scan() && lines.Scan() {
+		t.Errorf("and then %q", lines.Text())
+	}
+}
+
+// What Prometheus scrapes is what the run counted, in native histograms.
+func TestPrometheus(t *testing.T) {
+	url := serve(t, finished(t)) + "metrics"
+	_, text := get(t, url, nil)
+	for _, line := range []string{
+		`mfaload_requests_total{outcome="as_expected",scenario="friday"} 160`,
+		`mfaload_requests_total{outcome="failed",scenario="friday"} 40`,
+		`mfaload_response_seconds_count{scenario="friday"} 200`,
+		`mfaload_workers{scenario="friday"} 8`,
+	} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("no %s in\n%s", line, text)
+		}
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited")
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	decoder := expfmt.NewDecoder(resp.Body, expfmt.ResponseFormat(resp.Header))
+	seen := 0
+	for {
+		var family dto.MetricFamily
+		if err := decoder.Decode(&family); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if name := family.GetName(); name != "mfaload_response_seconds" && name != "mfaload_service_seconds" {
+			continue
+		}
+		seen++
+		h := family.GetMetric()[0].GetHistogram()
+		if h.GetSampleCount() != 200 || math.Abs(h.GetSampleSum()-20) > 0.01 || h.GetSchema() != 5 || len(h.GetPositiveSpan()) != 1 || len(h.GetPositiveDelta()) != 1 || h.GetPositiveDelta()[0] != 200 {
+			t.Fatalf("%s: %v", family.GetName(), h)
+		}
+		holds(t, float64(h.GetPositiveSpan()[0].GetOffset()), 0.1)
+	}
+	if seen != 2 {
+		t.Errorf("%d histograms", seen)
+	}
+}
+
+// holds wants a value to lie in a bucket of schema 5, whose upper edge has this
+// exponent.
+func holds(t *testing.T, index, value float64) {
+	t.Helper()
+	if low, high := math.Exp2((index-1)/32), math.Exp2(index/32); value <= low*0.999 || value > high*1.001 {
+		t.Errorf("bucket %v is from %v to %v and should hold %v", index, low, high, value)
+	}
+}
+
+// What a collector gets by OTLP is the same.
+func TestOTLP(t *testing.T) {
+	got := make(chan *collector.MetricsData, 10)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		// A request to export has the form of MetricsData.
+		data := &collector.MetricsData{}
+		if err != nil || r.URL.Path != "/v1/metrics" || r.Header.Get("X-Key") != "secret" || proto.Unmarshal(body, data) != nil {
+			t.Errorf("%v: %s", err, r.URL)
+		}
+		got <- data
+	}))
+	defer server.Close()
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.URL)
+	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-key=secret")
+	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "team=mfa")
+	end, err := finished(t).Export(t.Context(), "v1", func(err error) { t.Error(err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := end(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	resource := (<-got).GetResourceMetrics()[0]
+	if about := fmt.Sprint(resource.GetResource()); !strings.Contains(about, "team") || !strings.Contains(about, `"mfaload"`) {
+		t.Errorf("resource %s", about)
+	}
+	seen := map[string]bool{}
+	for _, m := range resource.GetScopeMetrics()[0].GetMetrics() {
+		seen[m.GetName()] = true
+		switch m.GetName() {
+		case "mfaload.requests":
+			sum := int64(0)
+			for _, p := range m.GetSum().GetDataPoints() {
+				sum += p.GetAsInt()
+			}
+			if sum != 200 || !m.GetSum().GetIsMonotonic() {
+				t.Errorf("%v", m)
+			}
+		case "mfaload.response", "mfaload.service":
+			p := m.GetExponentialHistogram().GetDataPoints()[0]
+			if p.GetCount() != 200 || p.GetScale() != 5 || len(p.GetPositive().GetBucketCounts()) != 1 || p.GetPositive().GetBucketCounts()[0] != 200 {
+				t.Fatalf("%v", m)
+			}
+			holds(t, float64(p.GetPositive().GetOffset())+1, 0.1)
+		}
+	}
+	for _, name := range []string{"mfaload.requests", "mfaload.response", "mfaload.service", "mfaload.rate_achieved", "mfaload.requests_in_flight"} {
+		if !seen[name] {
+			t.Errorf("no %s in %v", name, seen)
+		}
+	}
+}
+
+func TestOTLPIsAskedForByTheEnvironment(t *testing.T) {
+	for _, test := range []struct {
+		env  string
+		want bool
+		fail string
+	}{
+		{"", false, ""},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318", true, ""},
+		{"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=http://127.0.0.1:4318/v1/metrics", true, ""},
+		{"OTEL_METRICS_EXPORTER=otlp", true, ""},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_METRICS_EXPORTER=none", false, ""},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_SDK_DISABLED=true", false, ""},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_EXPORTER_OTLP_PROTOCOL=grpc", false, "use http/protobuf"},
+	} {
+		env := map[string]string{}
+		for pair := range strings.FieldsSeq(test.env) {
+			name, value, _ := strings.Cut(pair, "=")
+			env[name] = value
+		}
+		got, err := live.OTLPWanted(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+		if got != test.want || (err != nil) != (test.fail != "") || err != nil && !strings.Contains(err.Error(), test.fail) {
+			t.Errorf("%q: %v, %v", test.env, got, err)
+		}
+	}
+}

@@ -1,0 +1,194 @@
+package live
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+//go:embed page.html
+var page []byte
+
+//go:embed page.js
+var script []byte
+
+const (
+	// maxWatching bounds the readers of events: each holds a connection open.
+	maxWatching = 32
+	// slow is how long a reader may take for an event before it is let go.
+	slow = 5 * time.Second
+)
+
+// Server serves a run's live page, its events and its Prometheus metrics.
+type Server struct {
+	sampler  *Sampler
+	listener net.Listener
+	token    string // what a reader needs where others can reach the address
+	server   *http.Server
+	watching atomic.Int64
+	over     chan struct{}
+}
+
+// Listen begins to listen on an address, HOST:PORT. One that others can reach
+// needs a token, which [Server.URL] has.
+func Listen(address string) (*Server, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("--listen: %w: choose another address, such as 127.0.0.1:0", err)
+	}
+	s := &Server{listener: l, over: make(chan struct{})}
+	if !loopback(l.Addr()) {
+		s.token = rand.Text()
+	}
+	return s, nil
+}
+
+func loopback(a net.Addr) bool {
+	tcp, ok := a.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}
+
+// URL is where the page is, the token included where one is needed.
+func (s *Server) URL() string {
+	u := "http://" + s.listener.Addr().String() + "/"
+	if s.token != "" {
+		u += "?token=" + s.token
+	}
+	return u
+}
+
+// Serve serves a run until Close is called.
+func (s *Server) Serve(sampler *Sampler) {
+	s.sampler = sampler
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(&collector{sampler, time.Now()})
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", constant("text/html", page))
+	mux.HandleFunc("GET /page.js", constant("text/javascript", script))
+	mux.HandleFunc("GET /events", s.events)
+	mux.HandleFunc("GET /status", s.status)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	s.server = &http.Server{Handler: s.guard(mux), ReadHeaderTimeout: slow, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	go func() { _ = s.server.Serve(s.listener) }()
+}
+
+// Close ends the events with the last status and stops serving.
+func (s *Server) Close() error {
+	if s.server == nil {
+		return s.listener.Close()
+	}
+	close(s.over)
+	ctx, cancel := context.WithTimeout(context.Background(), slow)
+	defer cancel()
+	if err := s.server.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {
+		return s.server.Close()
+	}
+	return nil
+}
+
+// guard lets nobody in who only reaches the address: on loopback a page of
+// another site, whose name was made to point here (its Host tells); elsewhere
+// everybody without the token.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+		switch {
+		case s.token == "" && !s.own(r.Host):
+			http.Error(w, "this is not the host that mfaload listens on", http.StatusForbidden)
+		case s.token != "" && s.same(r.URL.Query().Get("token")):
+			// The token leaves the address bar, and the history with it.
+			http.SetCookie(w, &http.Cookie{Name: "mfaload", Value: s.token, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
+			http.Redirect(w, r, r.URL.Path, http.StatusSeeOther)
+		case s.token != "" && !s.authorized(r):
+			h.Set("WWW-Authenticate", "Bearer")
+			http.Error(w, "a token is needed: mfaload printed it when it started", http.StatusUnauthorized)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// own says whether a Host header names this machine and this port.
+func (s *Server) own(host string) bool {
+	name, port, err := net.SplitHostPort(host)
+	if err != nil {
+		name, port = strings.Trim(host, "[]"), "80"
+	}
+	_, mine, _ := net.SplitHostPort(s.listener.Addr().String())
+	ip := net.ParseIP(name)
+	return port == mine && (strings.EqualFold(name, "localhost") || ip != nil && ip.IsLoopback())
+}
+
+func (s *Server) same(token string) bool {
+	return subtle.ConstantTimeCompare([]byte(token), []byte(s.token)) == 1
+}
+
+func (s *Server) authorized(r *http.Request) bool {
+	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return s.same(bearer)
+	}
+	c, err := r.Cookie("mfaload")
+	return err == nil && s.same(c.Value)
+}
+
+func constant(kind string, content []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", kind+"; charset=utf-8")
+		_, _ = w.Write(content)
+	}
+}
+
+func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(s.sampler.Status())
+}
+
+// events sends a status when there is a new one. A reader that is slow misses
+// some; nobody waits for it.
+func (s *Server) events(w http.ResponseWriter, r *http.Request) {
+	if s.watching.Add(1) > maxWatching {
+		s.watching.Add(-1)
+		http.Error(w, "too many readers: close another page", http.StatusServiceUnavailable)
+		return
+	}
+	defer s.watching.Add(-1)
+	news, stop := s.sampler.watch()
+	defer stop()
+	w.Header().Set("Content-Type", "text/event-stream")
+	out := http.NewResponseController(w)
+	for {
+		st := s.sampler.Status()
+		data, err := json.Marshal(st)
+		if err != nil || out.SetWriteDeadline(time.Now().Add(slow)) != nil {
+			return
+		}
+		if _, err := fmt.Fprintf(w, "data: %s\n\n", data); err != nil || out.Flush() != nil || st.Done {
+			return
+		}
+		select {
+		case <-news:
+		case <-s.over:
+			if !s.sampler.Status().Done {
+				return
+			}
+		case <-r.Context().Done():
+			return
+		}
+	}
+}

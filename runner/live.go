@@ -1,0 +1,32 @@
+package runner
+
+import (
+	"time"
+
+	"mfaload/measure"
+)
+
+// Live begins to keep times for one who looks on while the scenario runs. It is
+// called once, before [Runner.Run].
+func (r *Runner) Live() *measure.Live {
+	r.init()
+	return r.recorder.Live()
+}
+
+// Stages returns the stages of the schedule with their times, the warm-up first,
+// a repeated stage once for each time; the first thousand of them.
+func (s *Schedule) Stages() []measure.Stage { return s.passed(s.End()) }
+
+// MeanRate returns the mean of the planned rate between two times of the run, in
+// requests a second; 0 where nothing is planned.
+func (s *Schedule) MeanRate(from, to time.Duration) float64 {
+	if to <= from {
+		return 0
+	}
+	sum := 0.0
+	for i := range s.parts {
+		p := &s.parts[i]
+		sum += p.upto(to) - p.upto(from)
+	}
+	return sum / (to - from).Seconds()
+}
