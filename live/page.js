@@ -1,7 +1,7 @@
 "use strict";
 // Shows what /events tells. Texts are set as text, never as markup.
 const kept = 300; // seconds in the charts
-const history = [];
+const samples = [];
 const set = (id, text, bad) => {
   const e = document.getElementById(id);
   e.textContent = text;
@@ -16,13 +16,13 @@ const clock = (s) => {
 };
 
 function draw(id, of, top) {
-  const points = history.map((s, i) => `${((i + kept - history.length) * 300) / (kept - 1)},${100 - (98 * of(s)) / top}`);
+  const points = samples.map((s, i) => `${((i + kept - samples.length) * 300) / (kept - 1)},${100 - (98 * of(s)) / top}`);
   document.getElementById(id).setAttribute("points", points.join(" "));
 }
 
 function show(s) {
-  history.push(s);
-  if (history.length > kept) history.shift();
+  samples.push(s);
+  if (samples.length > kept) samples.shift();
   document.title = s.scenario + " – mfaload";
   set("scenario", s.scenario);
   set("state", s.done ? "the run is over; the verdict is in its report" : `running, ${clock(s.elapsed_s)} of ${s.end_s > 0 ? clock(s.end_s) : "unknown"}`);
@@ -37,11 +37,11 @@ function show(s) {
   set("errors", (s.failed + s.unexpected).toLocaleString(), s.failed + s.unexpected > 0);
   set("violating", s.violating.toLocaleString(), s.violating > 0);
   set("left", s.end_s > 0 ? clock(s.left_s) : "–");
-  const rate = Math.max(...history.map((h) => Math.max(h.planned_rate, h.achieved_rate)), 1);
+  const rate = Math.max(...samples.map((h) => Math.max(h.planned_rate, h.achieved_rate)), 1);
   draw("plannedLine", (h) => h.planned_rate, rate);
   draw("achievedLine", (h) => h.achieved_rate, rate);
   set("rateTop", digits(rate) + "/s");
-  const time = Math.max(...history.map((h) => h.response_ms.p99), 0.1);
+  const time = Math.max(...samples.map((h) => h.response_ms.p99), 0.1);
   draw("p50Line", (h) => h.response_ms.p50, time);
   draw("p99Line", (h) => h.response_ms.p99, time);
   set("timeTop", digits(time) + " ms");

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -271,4 +272,38 @@ func TestCSVAddsUp(t *testing.T) {
 	if last := rows[10]; last[column["response_p50_ms"]] != "" || last[column["sent"]] != "0" {
 		t.Errorf("a second without a request: %v", last)
 	}
+}
+
+// What is read is written and read again without a change.
+func FuzzDecode(f *testing.F) {
+	data, err := os.ReadFile("testdata/report.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Add([]byte(`{"schema":"mfaload/report/v1","verdict":"pass","groups":[{}],"violations":[{"got":"\u0000"}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := report.Decode(data)
+		if err != nil {
+			return
+		}
+		first, err := r.JSON()
+		if err != nil {
+			t.Skip() // a time that JSON can't write
+		}
+		read, err := report.Decode(first)
+		if err != nil {
+			t.Fatalf("what was read and written is refused: %v", err)
+		}
+		if again, err := read.JSON(); err != nil || !bytes.Equal(first, again) {
+			t.Errorf("%v: written otherwise:\n%s\n%s", err, first, again)
+		}
+		for _, render := range []func() ([]byte, error){r.JUnit, r.Markdown} {
+			if _, err := render(); err != nil {
+				t.Error(err)
+			}
+		}
+		junit, _ := r.JUnit()
+		parseJUnit(t, junit)
+	})
 }
