@@ -7,6 +7,9 @@ import (
 	"slices"
 )
 
+// maxSecond is the last second that a run can have.
+const maxSecond = 10 * 366 * 24 * 3600
+
 // groupName is what a scenario takes as a name: files and tags of logs are named
 // by it.
 var groupName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
@@ -30,8 +33,13 @@ func (m *Measurement) check() error {
 	if err := m.checkProfile(); err != nil {
 		return err
 	}
+	last := int64(-1)
 	for _, s := range m.Seconds {
-		if s == nil || !sameCounts(s.Response, s.Service, s.Lateness) || s.Failed+s.Clean+s.Violating > s.Response.Count() {
+		if s == nil || s.Second <= last || s.Second > maxSecond {
+			return errors.New("its seconds are not in order, or beyond ten years")
+		}
+		last = s.Second
+		if !sameCounts(s.Response, s.Service, s.Lateness) || s.Failed+s.Clean+s.Violating > s.Response.Count() {
 			return errors.New("a second's counts do not add up")
 		}
 	}

@@ -79,10 +79,15 @@ func TestUnpackRefusesDamagedFiles(t *testing.T) {
 
 func TestDecodeRefusesAProfileOfAnotherRun(t *testing.T) {
 	for name, bend := range map[string]func(*measure.Measurement){
-		"an arrival more":    func(m *measure.Measurement) { m.Profile.Add(0) },
-		"stages overlap":     func(m *measure.Measurement) { m.Profile.Stages[1].Start = 0 },
-		"a path as a group":  func(m *measure.Measurement) { m.Groups[1] = "../x" },
-		"a group twice":      func(m *measure.Measurement) { m.Groups[1] = "a" },
+		"an arrival more":     func(m *measure.Measurement) { m.Profile.Add(0) },
+		"stages overlap":      func(m *measure.Measurement) { m.Profile.Stages[1].Start = 0 },
+		"a path as a group":   func(m *measure.Measurement) { m.Groups[1] = "../x" },
+		"a group twice":       func(m *measure.Measurement) { m.Groups[1] = "a" },
+		"seconds upside down": func(m *measure.Measurement) { m.Seconds[1].Second = 0 },
+		"an endless run":      func(m *measure.Measurement) { m.Seconds[len(m.Seconds)-1].Second = 1 << 50 },
+		"a sum that wraps": func(m *measure.Measurement) {
+			m.Profile.Due = append(m.Profile.Due, ^uint64(0), 1)
+		},
 		"a stage of no time": func(m *measure.Measurement) { m.Profile.Stages[0].End = -1 },
 	} {
 		m := profiled(t, 4, 300)

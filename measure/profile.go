@@ -61,7 +61,7 @@ func (m *Measurement) checkProfile() error {
 			scheduled += n
 		}
 	}
-	if len(m.Profile.Due) > 0 && due != scheduled {
+	if len(m.Profile.Due) > 0 && (due != scheduled || slices.Max(m.Profile.Due) > scheduled) {
 		return errors.New("the arrivals by second are not those of the groups")
 	}
 	end := time.Duration(0)
