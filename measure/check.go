@@ -42,6 +42,15 @@ func (m *Measurement) check() error {
 		if !sameCounts(s.Response, s.Service, s.Lateness) || s.Failed+s.Clean+s.Violating > s.Response.Count() {
 			return errors.New("a second's counts do not add up")
 		}
+		if s.Clean > s.Expected || s.Expected+s.Failed > s.Response.Count() {
+			return errors.New("a second's answers do not add up")
+		}
+		if err := s.checkGroups(len(m.Groups)); err != nil {
+			return err
+		}
+	}
+	if err := m.Shapes.check(); err != nil {
+		return err
 	}
 	if h := m.Generator.Hiccups; h == nil || h.unmade() {
 		return errors.New("its generator has no hiccups")

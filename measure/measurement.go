@@ -42,6 +42,12 @@ type Measurement struct {
 	// held against, the warm-up's included.
 	Coverage []RuleCount `json:"coverage"`
 
+	// Shapes say what samples of the answers looked like.
+	Shapes Shapes `json:"shapes,omitempty"`
+	// Parts identifies what two runs have to have in common to be compared: the
+	// hashes of the parts of the scenario and of the contract, by name.
+	Parts map[string]string `json:"parts,omitempty"`
+
 	Generator Generator `json:"generator"`
 }
 
@@ -105,10 +111,17 @@ type Second struct {
 	Failed    uint64 `json:"failed"`
 	Clean     uint64 `json:"clean"`
 	Violating uint64 `json:"violating"`
+	// Expected counts the answers that the scenario expects, whatever they
+	// violate.
+	Expected uint64 `json:"as_expected"`
 
 	Response *Histogram `json:"response"`
 	Service  *Histogram `json:"service"`
 	Lateness *Histogram `json:"lateness"`
+
+	// Groups are the parts of the groups, in their order, where the scenario has
+	// several; those without a request are left out.
+	Groups []*GroupSecond `json:"groups,omitempty"`
 }
 
 // ViolationGroup counts the violations of one rule at one place.

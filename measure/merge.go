@@ -18,6 +18,7 @@ func (m *Measurement) merge(o *Measurement) error {
 		return err
 	}
 	m.mergeViolations(o.Violations)
+	m.Shapes.merge(o.Shapes)
 	m.UngroupedViolations += o.UngroupedViolations
 	for i, c := range o.Coverage {
 		m.Coverage[i].Evaluated += c.Evaluated
@@ -79,6 +80,10 @@ func (m *Measurement) mergeSeconds(from []*Second) error {
 		to.Failed += f.Failed
 		to.Clean += f.Clean
 		to.Violating += f.Violating
+		to.Expected += f.Expected
+		if err := to.addGroups(f); err != nil {
+			return err
+		}
 	}
 	return nil
 }

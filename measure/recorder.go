@@ -85,6 +85,7 @@ func NewRecorder(groups int, rules []string, answers int) *Recorder {
 		s.violations = map[violationKey]*ViolationGroup{}
 		s.evaluated = make([]uint64, len(rules))
 		s.answers = answers
+		s.series.grouped = groups > 1
 		for p := range s.phases {
 			s.phases[p].cells, s.phases[p].own = make([][]*Cell, groups), NewHistogram()
 		}

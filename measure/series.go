@@ -9,6 +9,7 @@ import (
 // are kept in histograms that are fast to record into, the others in small
 // ones.
 type series struct {
+	grouped bool      // the scenario has several groups, which are kept apart
 	seconds []*Second // closed, in order
 	open    [openSeconds]Second
 }
@@ -29,6 +30,12 @@ func (s *series) record(o *Observation, violating bool) {
 		sec.Violating++
 	case o.AsExpected:
 		sec.Clean++
+	}
+	if o.AsExpected {
+		sec.Expected++
+	}
+	if s.grouped {
+		sec.group(o.Group).record(o, violating)
 	}
 }
 
@@ -55,10 +62,14 @@ func (s *series) close(sec *Second) {
 	for _, h := range []*Histogram{closed.Response, closed.Service, closed.Lateness} {
 		h.packed.Compact()
 	}
+	for _, g := range closed.Groups {
+		g.Response.packed.Compact()
+		g.Service.packed.Compact()
+	}
 	sec.Response.Reset()
 	sec.Service.Reset()
 	sec.Lateness.Reset()
-	sec.Failed, sec.Clean, sec.Violating = 0, 0, 0
+	sec.Failed, sec.Clean, sec.Violating, sec.Expected, sec.Groups = 0, 0, 0, 0, nil
 }
 
 // all returns the seconds so far, in order; the open ones are copied.
@@ -106,4 +117,6 @@ func (s *Second) add(o *Second) {
 	s.Failed += o.Failed
 	s.Clean += o.Clean
 	s.Violating += o.Violating
+	s.Expected += o.Expected
+	_ = s.addGroups(o)
 }
