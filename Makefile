@@ -6,7 +6,7 @@ LDFLAGS  := -X main.version=$(VERSION)
 TOOL     := $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 5s
 
-.PHONY: help build demo test check fuzz lint-contract docs bench profile clean
+.PHONY: help build demo test check fuzz lint-contract docs bench compare-table profile clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench: build ## compare with peers side by side, then run the benchmarks (half a
 	cd bench/clients && $(GO) build -o ../.peers/clients .
 	$(GO) run ./bench -out bench/RESULTS.md
 	$(GO) test -p 1 -run '^$$' -bench . -benchmem ./...
+
+compare-table: ## make the table of docs/compare.md: how often comparing is wrong (some minutes)
+	$(GO) test ./report/compare -run TestTable -long -timeout 60m
 
 profile: ## show where the hot path spends its time
 	$(GO) test -run '^$$' -bench Throughput -benchtime 500000x -cpuprofile profile.out -o profile.test ./cmd/mfaload

@@ -55,7 +55,7 @@ func (s *Second) addGroups(o *Second) error {
 
 // checkGroups finds groups that do not add up to their second.
 func (s *Second) checkGroups(groups int) error {
-	if len(s.Groups) == 0 {
+	if groups < 2 && len(s.Groups) == 0 {
 		return nil
 	}
 	wrong := errors.New("the groups of a second do not add up to it")

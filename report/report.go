@@ -49,6 +49,8 @@ type Report struct {
 	Coverage    []Coverage  `json:"coverage"`
 	Connections Connections `json:"connections"`
 	Generator   Generator   `json:"generator"`
+	// Baseline is nil where the run was not held against an earlier one.
+	Baseline *Baseline `json:"baseline,omitempty"`
 	// Warmup has the figures of the warm-up; nil where there was none.
 	Warmup *Figures `json:"warmup,omitempty"`
 }

@@ -13,16 +13,17 @@ import (
 // mayImport says which of our packages each of our packages may import. Data
 // flows one way; only the command sees both ends.
 var mayImport = map[string][]string{
-	"mfaload/scenario":    {},
-	"mfaload/contract":    {},
-	"mfaload/measure":     {},
-	"mfaload/simulator":   {},
-	"mfaload/runner":      {"mfaload/scenario", "mfaload/measure", "mfaload/contract"},
-	"mfaload/pingone":     {"mfaload/scenario", "mfaload/contract"},
-	"mfaload/report":      {"mfaload/scenario", "mfaload/measure"},
-	"mfaload/live":        {"mfaload/runner", "mfaload/measure"},
-	"mfaload/scenarios":   {},
-	"mfaload/cmd/mfaload": {"*"},
+	"mfaload/scenario":       {},
+	"mfaload/contract":       {},
+	"mfaload/measure":        {},
+	"mfaload/simulator":      {},
+	"mfaload/runner":         {"mfaload/scenario", "mfaload/measure", "mfaload/contract"},
+	"mfaload/pingone":        {"mfaload/scenario", "mfaload/contract"},
+	"mfaload/report":         {"mfaload/scenario", "mfaload/measure"},
+	"mfaload/report/compare": {"mfaload/measure", "mfaload/report"},
+	"mfaload/live":           {"mfaload/runner", "mfaload/measure"},
+	"mfaload/scenarios":      {},
+	"mfaload/cmd/mfaload":    {"*"},
 
 	"mfaload/bench":        {"mfaload/bench/model", "mfaload/runner", "mfaload/scenario"},
 	"mfaload/bench/model":  {},

@@ -12,6 +12,7 @@ import (
 
 	"mfaload/measure"
 	"mfaload/report"
+	"mfaload/report/compare"
 )
 
 // The files of a results folder.
@@ -93,6 +94,11 @@ func (r *results) discard() {
 // write writes all files that it can, and returns what went wrong with others.
 func (r *results) write(rep *report.Report, m *measure.Measurement, formats formatFlags) error {
 	return errors.Join(r.file(reportFile, rep.JSON), r.file(measurementFile, m.Pack), r.render(rep, m, formats))
+}
+
+// writeComparison writes how the run compares with its baseline.
+func (r *results) writeComparison(c *compare.Comparison) error {
+	return errors.Join(r.file("compare.json", func() ([]byte, error) { return compare.JSON(c) }), r.file("compare.html", c.HTML))
 }
 
 // render writes the files that are made from the report and the measurement.

@@ -32,7 +32,7 @@ Exit codes:
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(c, err) })
-	root.AddCommand(newRun(a), newCheck(a), newReport(a), newValidate(a), newSimulate(a), newContract(a), newSchema(a), newVersion(a))
+	root.AddCommand(newRun(a), newCheck(a), newReport(a), newCompare(a), newValidate(a), newSimulate(a), newContract(a), newSchema(a), newVersion(a))
 	return root
 }
 

@@ -13,6 +13,7 @@ import (
 	"mfaload/measure"
 	"mfaload/pingone"
 	"mfaload/report"
+	"mfaload/report/compare"
 	"mfaload/runner"
 	"mfaload/scenario"
 )
@@ -26,6 +27,7 @@ type runFlags struct {
 	plan      planFlags
 	formats   formatFlags
 	view      viewFlags
+	baseline  baselineFlags
 }
 
 func newRun(a *app) *cobra.Command {
@@ -74,12 +76,21 @@ it takes, and a plot of the rate.`,
 	flags.plan.add(c)
 	flags.formats.add(c)
 	flags.view.add(c)
+	flags.baseline.add(c)
 	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "show no progress")
 	return c
 }
 
 func (a *app) run(ctx context.Context, file string, flags *runFlags) error {
 	s, c, err := a.load(file, &flags.contract)
+	if err != nil {
+		return err
+	}
+	parts, err := flags.contract.parts(s)
+	if err != nil {
+		return err
+	}
+	earlier, err := flags.baseline.open(s, parts)
 	if err != nil {
 		return err
 	}
@@ -107,7 +118,8 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags) error {
 	if err != nil {
 		return err
 	}
-	return a.judge(m, s, dir, flags.formats)
+	m.Parts = parts
+	return a.judge(m, s, dir, flags.formats, earlier)
 }
 
 func notStarted(ctx context.Context, err error) error {
@@ -119,7 +131,8 @@ func notStarted(ctx context.Context, err error) error {
 
 // measure runs the scenario and shows how far it has come.
 func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Operation, answers int, view *view) (*measure.Measurement, error) {
-	r := &runner.Runner{Scenario: s, Operation: op, SaveAnswers: answers}
+	sampled := &sampler{Operation: op}
+	r := &runner.Runner{Scenario: s, Operation: sampled, SaveAnswers: answers}
 	for _, rule := range op.Contract().Rules() {
 		r.Rules = append(r.Rules, rule.Name)
 	}
@@ -132,20 +145,32 @@ func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Ope
 	if err != nil {
 		return nil, err
 	}
-	m.Version = versionText()
+	m.Version, m.Shapes = versionText(), sampled.shapes
 	return m, nil
 }
 
 // judge prints the summary whatever happens to the files: no result is lost
 // because a disk is full.
-func (a *app) judge(m *measure.Measurement, s *scenario.Scenario, dir *results, formats formatFlags) error {
+func (a *app) judge(m *measure.Measurement, s *scenario.Scenario, dir *results, formats formatFlags, earlier *baseline) error {
 	r, err := report.Judge(m, s)
 	if err != nil {
 		return err
 	}
-	unwritten := dir.write(r, m, formats)
+	var compared *compare.Comparison
+	var unwritten error
+	if earlier != nil {
+		if compared, err = earlier.hold(r, m); err != nil {
+			return err
+		}
+		unwritten = dir.writeComparison(compared)
+	}
+	unwritten = errors.Join(unwritten, dir.write(r, m, formats))
 	if err := (report.Terminal{Color: a.ui.color, Width: a.ui.width}).Write(a.ui.out, r); err != nil {
 		unwritten = errors.Join(unwritten, fmt.Errorf("print the summary: %w", err))
+	}
+	if compared != nil {
+		fmt.Fprint(a.ui.out, "\nagainst the baseline\n")
+		unwritten = errors.Join(unwritten, compare.Terminal{Color: a.ui.color}.Write(a.ui.out, compared))
 	}
 	if unwritten != nil {
 		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", unwritten, hint("the run was measured, but not all of its results could be kept"))}

@@ -56,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"waitup": waitUp,
 			"edit":   edit,
 			"fetch":  fetch,
+			"synth":  synth,
 		},
 	})
 }

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mfaload/measure"
+	"mfaload/report"
+	"mfaload/report/compare"
+	"mfaload/scenario"
+)
+
+// baselineFlags say which earlier run a run is held against.
+type baselineFlags struct {
+	path  string
+	flags compareFlags
+}
+
+func (f *baselineFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.path, "baseline", "", "hold the run against an earlier one: its results folder, or its measurement.json.gz")
+	c.Flags().StringArrayVar(&f.flags.margins, "baseline-margin", nil, "as --margin of compare")
+	c.Flags().StringSliceVar(&f.flags.metrics, "baseline-metrics", nil, "as --metrics of compare")
+	c.Flags().BoolVar(&f.flags.allowDrift, "baseline-allow-drift", false, "as --allow-drift of compare")
+}
+
+// baseline is an earlier run that a run is held against; nil where there is none.
+type baseline struct {
+	run     compare.Run
+	options compare.Options
+}
+
+// open reads the baseline before anything is sent, and refuses one that the
+// coming run can't be compared with.
+func (f *baselineFlags) open(s *scenario.Scenario, parts map[string]string) (*baseline, error) {
+	if f.path == "" {
+		return nil, nil
+	}
+	o, err := f.flags.options()
+	if err != nil {
+		return nil, err
+	}
+	run, err := readRun(f.path)
+	if err != nil {
+		return nil, unreadable(f.path, err)
+	}
+	coming := &measure.Measurement{Parts: parts}
+	for _, g := range s.Groups {
+		coming.Groups = append(coming.Groups, g.Name)
+	}
+	if why := compare.Unfit(run, compare.Run{Name: s.Name, Measurement: coming}); len(why) > 0 {
+		return nil, fmt.Errorf("the baseline can't be compared with this run: %s\n%s", strings.Join(why, "; "),
+			hint("nothing was sent; take a run of the same load, users and contract"))
+	}
+	return &baseline{run, o}, nil
+}
+
+// hold compares the run with its baseline, and lets that take part in the
+// verdict.
+func (b *baseline) hold(r *report.Report, m *measure.Measurement) (*compare.Comparison, error) {
+	c, err := compare.Compare([]compare.Run{b.run}, []compare.Run{{Name: "this run", Verdict: r.Verdict, Measurement: m}}, b.options)
+	if err != nil {
+		return nil, err
+	}
+	r.HoldAgainst(b.run.Name, string(c.Verdict), c.Verdict == compare.Worse, c.Verdict == compare.Unclear, append(c.Reasons, c.Obstacles...))
+	return c, nil
+}
+
+// parts identify what runs must have in common to be compared.
+func (f *contractFlags) parts(s *scenario.Scenario) (map[string]string, error) {
+	_, document, err := f.document()
+	if err != nil {
+		return nil, err
+	}
+	levels, err := json.Marshal(levels(s))
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(append(document, levels...))
+	parts := s.Parts()
+	parts["contract"] = hex.EncodeToString(sum[:])
+	return parts, nil
+}

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"mfaload/measure"
+	"mfaload/report"
+	"mfaload/report/compare"
+)
+
+// compareFlags are the flags of the verb compare.
+type compareFlags struct {
+	margins    []string
+	metrics    []string
+	force      bool
+	allowDrift bool
+	json       bool
+	html       string
+	history    string
+	last       int
+}
+
+// options turns the flags into what the package takes.
+func (f *compareFlags) options() (o compare.Options, err error) {
+	o = compare.Options{Metrics: f.metrics, Force: f.force, AllowDrift: f.allowDrift}
+	for _, text := range f.margins {
+		m, err := compare.ParseMargin(text)
+		if err != nil {
+			return o, err
+		}
+		o.Margins = append(o.Margins, m)
+	}
+	return o, nil
+}
+
+func (f *compareFlags) add(c *cobra.Command) {
+	c.Flags().StringArrayVar(&f.margins, "margin", nil, "a change that nobody minds, such as p95=5%, service.p99=20% or errorRate=0.1% (percentage points); may be repeated")
+	c.Flags().StringSliceVar(&f.metrics, "metrics", nil, "compare only these figures, such as response,errorRate or response.p95: fewer figures tell more")
+	c.Flags().BoolVar(&f.force, "force", false, "compare what can't be compared, and mark it")
+	c.Flags().BoolVar(&f.allowDrift, "allow-drift", false, "do not mind when the answers look different")
+}
+
+func newCompare(a *app) *cobra.Command {
+	f := &compareFlags{}
+	c := &cobra.Command{
+		Use:   "compare BASE NEW | BASE... -- NEW...",
+		Short: "Say whether runs are better or worse than earlier ones",
+		Long: `Say whether new runs are better or worse than earlier ones: times, rates of errors
+and violations, and what the answers look like. Each figure is judged better, worse,
+no difference found (a regression beyond its margin is ruled out) or can't tell. Runs
+that can't be compared (another load, other users, another contract or length, an
+inconclusive run) are refused.
+
+A run is a results folder of 'mfaload run', or its measurement.json.gz; a folder of
+results folders stands for all of them. With four or more runs a side, runs are the
+units; with fewer, blocks of seconds are.
+
+With --against-history the results folders in a folder are put in order of time, and
+the run is found where a change began.
+
+Exit codes: 0 not worse, 1 worse, 4 can't tell.`,
+		Example: `  mfaload compare results/main results/branch
+  mfaload compare --margin p95=5% --html compare.html main-1 main-2 main-3 main-4 -- new-1 new-2 new-3 new-4
+  mfaload compare --against-history results --last 50`,
+		RunE: func(c *cobra.Command, args []string) error {
+			o, err := f.options()
+			if err != nil {
+				return usage(c, err)
+			}
+			if f.history != "" {
+				if len(args) > 0 || f.last < compare.LeastHistory {
+					return usage(c, fmt.Errorf("--against-history takes no runs, and --last is at least %d", compare.LeastHistory))
+				}
+				return a.follow(f, o)
+			}
+			base, fresh, err := sidesOf(args, c.ArgsLenAtDash())
+			if err != nil {
+				return usage(c, err)
+			}
+			return a.compare(base, fresh, f, o)
+		},
+	}
+	f.add(c)
+	c.Flags().BoolVar(&f.json, "json", false, "print the comparison as JSON")
+	c.Flags().StringVar(&f.html, "html", "", "write a page with the shift function of the times to this file")
+	c.Flags().StringVar(&f.history, "against-history", "", "folder of results folders to find changes in")
+	c.Flags().IntVar(&f.last, "last", 50, "with --against-history: so many of the latest runs")
+	return c
+}
+
+// sidesOf divides the arguments: two of them, or two lists with -- between.
+func sidesOf(args []string, dash int) (base, fresh []string, err error) {
+	switch {
+	case dash > 0 && dash < len(args):
+		return args[:dash], args[dash:], nil
+	case dash < 0 && len(args) == 2:
+		return args[:1], args[1:], nil
+	case dash >= 0 || len(args) < 2:
+		return nil, nil, errors.New("BASE or NEW is missing")
+	default:
+		return nil, nil, errors.New("it is not clear which of the runs are new: write -- before the first of them")
+	}
+}
+
+func (a *app) compare(base, fresh []string, f *compareFlags, o compare.Options) error {
+	sides := [2][]compare.Run{}
+	for i, paths := range [][]string{base, fresh} {
+		for _, path := range paths {
+			runs, err := readRuns(path)
+			if err != nil {
+				return err
+			}
+			sides[i] = append(sides[i], runs...)
+		}
+	}
+	c, err := compare.Compare(sides[0], sides[1], o)
+	if err != nil {
+		return err
+	}
+	terminal := compare.Terminal{Color: a.ui.color}
+	return a.show(f, c, c.HTML, func() error { return terminal.Write(a.ui.out, c) }, c.Verdict)
+}
+
+func (a *app) follow(f *compareFlags, o compare.Options) error {
+	runs, err := readRuns(f.history)
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(runs, func(a, b compare.Run) int { return a.Measurement.Started.Compare(b.Measurement.Started) })
+	h, err := compare.Follow(runs[max(0, len(runs)-f.last):], o)
+	if err != nil {
+		return err
+	}
+	terminal := compare.Terminal{Color: a.ui.color}
+	return a.show(f, h, h.HTML, func() error { return terminal.WriteHistory(a.ui.out, h) }, h.Verdict)
+}
+
+// show prints a result, writes its page, and turns the verdict into a code.
+func (a *app) show(f *compareFlags, result any, html func() ([]byte, error), print func() error, verdict compare.Judgement) error {
+	if f.html != "" {
+		page, err := html()
+		if err == nil {
+			err = os.WriteFile(f.html, page, 0o600)
+		}
+		if err != nil {
+			return fmt.Errorf("write the page: %w\n%s", err, hint("choose another file with --html"))
+		}
+	}
+	if f.json {
+		text, err := compare.JSON(result)
+		if err != nil {
+			return err
+		}
+		print = func() error { _, err := a.ui.out.Write(text); return err }
+	}
+	if err := print(); err != nil {
+		return fmt.Errorf("print the comparison: %w", err)
+	}
+	if code := compareCodes[verdict]; code != exitPass {
+		return &exitError{code: code}
+	}
+	return nil
+}
+
+var compareCodes = map[compare.Judgement]int{
+	compare.Better: exitPass, compare.Same: exitPass, compare.Worse: exitFail, compare.Unclear: exitInconclusive,
+}
+
+// readRuns reads a run, or all runs of a folder of results folders.
+func readRuns(path string) ([]compare.Run, error) {
+	one, err := readRun(path)
+	if err == nil {
+		return []compare.Run{one}, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, unreadable(path, err)
+	}
+	folders, globErr := filepath.Glob(filepath.Join(globQuote(path), "*", measurementFile))
+	if globErr != nil || len(folders) == 0 {
+		return nil, unreadable(path, err)
+	}
+	var runs []compare.Run
+	for _, file := range folders {
+		r, err := readRun(filepath.Dir(file))
+		if err != nil {
+			return nil, unreadable(filepath.Dir(file), err)
+		}
+		runs = append(runs, r)
+	}
+	return runs, nil
+}
+
+// globQuote takes the meaning of patterns from a path.
+func globQuote(path string) string {
+	var quoted []rune
+	for _, r := range path {
+		if os.PathSeparator != '\\' && (r == '*' || r == '?' || r == '[' || r == '\\') {
+			quoted = append(quoted, '\\')
+		}
+		quoted = append(quoted, r)
+	}
+	return string(quoted)
+}
+
+func unreadable(path string, err error) error {
+	return fmt.Errorf("%s: %w\n%s", path, err, hint("name a results folder of 'mfaload run', its %s, or a folder of results folders", measurementFile))
+}
+
+// readRun reads a results folder or a measurement file. A report beside it says
+// whether the run was conclusive.
+func readRun(path string) (compare.Run, error) {
+	file := path
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		file = filepath.Join(path, measurementFile)
+	} else if filepath.Base(path) == reportFile {
+		file = filepath.Join(filepath.Dir(path), measurementFile)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return compare.Run{}, err
+	}
+	m, err := measure.Unpack(data)
+	if err != nil {
+		return compare.Run{}, err
+	}
+	r := compare.Run{Name: filepath.ToSlash(filepath.Clean(path)), Measurement: m}
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(file), reportFile))
+	if err != nil {
+		return r, nil // a baseline may be the measurement alone
+	}
+	rep, err := report.Decode(text)
+	if err = cmp.Or(err, sameRun(rep, m)); err != nil {
+		return compare.Run{}, err
+	}
+	r.Verdict = rep.Verdict
+	if rep.Baseline != nil { // what it was held against says nothing of the run itself
+		r.Verdict = rep.Baseline.Alone
+	}
+	return r, nil
+}
+
+func sameRun(r *report.Report, m *measure.Measurement) error {
+	if r == nil {
+		return nil // the error before this one says why
+	}
+	return r.SameRun(m)
+}

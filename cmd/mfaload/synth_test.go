@@ -1,0 +1,88 @@
+package main_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"mfaload/measure"
+	"mfaload/report"
+	"mfaload/scenario"
+)
+
+// synth makes the results folder of a run that was never run, as nobody waits
+// for minutes in a test: synth DIR [KEY=NUMBER]... Keys: seed; scale, of all
+// times; seconds; rate; start, in hours; load, another one; header, share of the
+// answers that have one more; late, in ms, of the generator.
+func synth(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: synth dir [key=number...]")
+	}
+	with := map[string]float64{"seed": 1, "scale": 1, "seconds": 120, "rate": 100}
+	for _, a := range args[1:] {
+		key, value, _ := strings.Cut(a, "=")
+		x, err := strconv.ParseFloat(value, 64)
+		ts.Check(err)
+		with[key] = x
+	}
+	m, err := synthesize(with)
+	ts.Check(err)
+	r, err := report.Judge(m, &scenario.Scenario{Name: "synth"})
+	ts.Check(err)
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o700))
+	packed, err := m.Pack()
+	ts.Check(err)
+	text, err := r.JSON()
+	ts.Check(err)
+	ts.Check(os.WriteFile(filepath.Join(dir, "measurement.json.gz"), packed, 0o600))
+	ts.Check(os.WriteFile(filepath.Join(dir, "report.json"), text, 0o600))
+}
+
+func synthesize(with map[string]float64) (*measure.Measurement, error) {
+	random := rand.New(rand.NewPCG(uint64(with["seed"]), 7))
+	recorder := measure.NewRecorder(2, nil, 0)
+	var shapes measure.Shapes
+	seconds, rate := int(with["seconds"]), int(with["rate"])
+	scheduled := []uint64{0, 0}
+	var profile measure.Profile
+	level := 0.0
+	for i := range seconds * rate {
+		at := time.Duration(i) * time.Second / time.Duration(rate)
+		if i%rate == 0 {
+			level = 0.5*level + 0.01*random.NormFloat64()
+		}
+		group := i % 2
+		took := 0.05 * with["scale"] * math.Exp(level+0.15*random.NormFloat64()) * float64(1+group)
+		own := time.Duration(with["late"] * 1e6)
+		recorder.Record(0, &measure.Observation{Group: group, Intended: at, Sent: at + own, Own: own, Done: at + own + time.Duration(took*1e9),
+			Label: "201 OTP_REQUIRED", AsExpected: true})
+		scheduled[group]++
+		profile.Add(at)
+		if i%10 == 0 {
+			facts := []string{"header Content-Type", "/id is string"}
+			if random.Float64() < with["header"] {
+				facts = append(facts, "header X-New")
+			}
+			shapes.Learn("201 OTP_REQUIRED", facts)
+		}
+	}
+	m, err := recorder.Measurement()
+	if err != nil {
+		return nil, err
+	}
+	m.Scenario, m.Hash, m.Version, m.Groups = "synth", fmt.Sprintf("hash-%v", with["load"]), "test", []string{"email", "sms"}
+	m.Started = time.Date(2026, 11, 1, 0, 0, int(with["seed"]), 0, time.UTC).Add(time.Duration(with["start"]) * time.Hour)
+	m.Main.Scheduled, m.Profile, m.Shapes = scheduled, profile, shapes
+	m.Main.Planned = time.Duration(seconds) * time.Second
+	m.Parts = map[string]string{"load": fmt.Sprint(with["load"]), "users": "u", "contract": "c"}
+	m.Generator.Cores, m.Generator.Elapsed, m.Generator.Workers = 2, m.Main.Planned, 10
+	return m, nil
+}

@@ -1,0 +1,31 @@
+package report
+
+// Baseline says how a run compares with an earlier one that it was held
+// against.
+type Baseline struct {
+	// Run is what the user calls the earlier run.
+	Run string `json:"run"`
+	// Judgement is "better", "worse", "no difference found" or "can't tell".
+	Judgement string `json:"judgement"`
+	// Alone is the verdict that the run has without it.
+	Alone Verdict `json:"verdict_alone"`
+}
+
+// HoldAgainst lets the comparison with a baseline take part in the verdict: a
+// run that passes fails where it is worse, and is inconclusive where that can't
+// be told. Reasons say why.
+func (r *Report) HoldAgainst(run, judgement string, worse, unclear bool, reasons []string) {
+	r.Baseline = &Baseline{Run: run, Judgement: judgement, Alone: r.Verdict}
+	switch {
+	case r.Verdict != Pass:
+	case worse:
+		r.Verdict = Fail
+	case unclear:
+		r.Verdict = Inconclusive
+	}
+	if worse || unclear {
+		for _, text := range reasons {
+			r.Reasons = append(r.Reasons, "baseline: "+text)
+		}
+	}
+}

@@ -1,0 +1,54 @@
+package compare
+
+import "slices"
+
+// byRuns compares the figures of whole runs.
+func byRuns(base, fresh []Run, parts []part, chosen []metric) []result {
+	var all []result
+	var values [][]float64
+	for _, p := range parts {
+		var figures []*figures
+		for _, r := range slices.Concat(base, fresh) {
+			figures = append(figures, figuresOf([]Run{r}, p))
+		}
+		for _, m := range chosen {
+			if m.kind == shape {
+				continue // it takes the seconds of a run
+			}
+			var scaled, shown []float64
+			for _, f := range figures {
+				scaled, shown = append(scaled, f.scaled(m)), append(shown, f.value(m))
+			}
+			r := result{metric: m, group: p.name, base: median(shown[:len(base)]), new: median(shown[len(base):])}
+			r.change, r.low, r.high = shiftInterval(scaled[:len(base)], scaled[len(base):], 0.95)
+			r.autocorrelation = autocorrelation(scaled[:len(base)], scaled[len(base):])
+			all, values = append(all, r), append(values, scaled)
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	p, corrected := rankTests(values, len(base))
+	for i := range all {
+		all[i].p, all[i].corrected = p[i], corrected[i]
+	}
+	return all
+}
+
+func median(x []float64) float64 {
+	s := slices.Sorted(slices.Values(x))
+	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
+}
+
+// autocorrelation is that of neighbouring runs, in the order in which they were
+// named, around the mean of their side.
+func autocorrelation(sides ...[]float64) float64 {
+	var with, own float64
+	for _, x := range sides {
+		if r := autocovariance(x, 1); len(r) > 1 {
+			own += r[0] * float64(len(x))
+			with += r[1] * float64(len(x))
+		}
+	}
+	return share(with, own)
+}

@@ -1,0 +1,88 @@
+package compare
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"mfaload/measure"
+	"mfaload/report"
+)
+
+// obstacles say why runs can't be compared: nothing where they can.
+func obstacles(base, fresh []Run) []string {
+	all := []string{}
+	runs := slices.Concat(base, fresh)
+	for _, r := range runs {
+		all = append(all, r.doubts()...)
+	}
+	for i, r := range runs {
+		if j := slices.IndexFunc(runs, func(o Run) bool { return sameRun(o.Measurement, r.Measurement) }); j < i {
+			all = append(all, fmt.Sprintf("%s and %s are the same run", runs[j].Name, r.Name))
+		}
+	}
+	for _, r := range runs[1:] {
+		all = append(all, differences(runs[0], r)...)
+	}
+	return all
+}
+
+func sameRun(a, b *measure.Measurement) bool {
+	return a.Started.Equal(b.Started) && a.Hash == b.Hash && a.Main.Sent() == b.Main.Sent()
+}
+
+// doubts say why a run says nothing of the service.
+func (r Run) doubts() (all []string) {
+	m := r.Measurement
+	if m.Interrupted {
+		all = append(all, r.Name+" was interrupted")
+	}
+	for _, d := range report.Doubts(m) {
+		all = append(all, fmt.Sprintf("%s is inconclusive: %s", r.Name, d))
+	}
+	if len(all) == 0 && r.Verdict == report.Inconclusive {
+		all = append(all, r.Name+" is inconclusive")
+	}
+	if m.Main.Sent() == 0 {
+		all = append(all, r.Name+" sent no request in its judged part")
+	}
+	return all
+}
+
+// differences name what two runs do not have in common, but have to.
+func differences(a, b Run) (all []string) {
+	say := func(format string, args ...any) {
+		all = append(all, fmt.Sprintf("%s and %s ", a.Name, b.Name)+fmt.Sprintf(format, args...))
+	}
+	x, y := a.Measurement, b.Measurement
+	if !slices.Equal(x.Groups, y.Groups) {
+		say("have different groups: %v and %v", x.Groups, y.Groups)
+	}
+	for _, part := range slices.Sorted(maps.Keys(names)) {
+		switch {
+		case x.Parts[part] == "" || y.Parts[part] == "":
+			say("do not both say which %s they had", names[part])
+		case x.Parts[part] != y.Parts[part]:
+			say("had a different %s", names[part])
+		}
+	}
+	return append(all, lengths(a, b)...)
+}
+
+// lengths compares how long two runs lasted. A closed load that ends by its
+// number of requests lasts as long as it takes, and a number of random arrivals
+// nearly so.
+func lengths(a, b Run) []string {
+	x, y := a.Measurement.Main.Planned, b.Measurement.Main.Planned
+	if len(a.Measurement.Profile.Due) == 0 || len(b.Measurement.Profile.Due) == 0 || max(x, y)-min(x, y) <= max(x, y)/100 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s and %s lasted %v and %v", a.Name, b.Name, x, y)}
+}
+
+// Unfit says why a run can't be compared with one that is still to come, of
+// which the groups and the parts are known.
+func Unfit(run, coming Run) []string { return append(run.doubts(), differences(run, coming)...) }
+
+// names of the parts of a measurement that have to be equal.
+var names = map[string]string{"load": "load", "users": "set of users", "contract": "contract"}

@@ -1,0 +1,161 @@
+package compare
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+)
+
+// HistorySchema names the format of a history's JSON.
+const HistorySchema = "mfaload/history/v1"
+
+// LeastHistory is how many runs a history has to have to tell anything.
+const LeastHistory = 6
+
+// History is how figures went from run to run.
+type History struct {
+	Schema  string    `json:"schema"`
+	Verdict Judgement `json:"verdict"`
+	Reasons []string  `json:"reasons"`
+	// Runs are in the order in which they were started.
+	Runs []Source `json:"runs"`
+	// LeftOut says which runs can't be compared with the last one, and why.
+	LeftOut []string `json:"left_out"`
+	Level   float64  `json:"level"`
+	Lines   []Line   `json:"lines"`
+}
+
+// Line is one figure from run to run.
+type Line struct {
+	Group   string    `json:"group,omitempty"`
+	Metric  string    `json:"metric"`
+	Unit    string    `json:"unit"`
+	Values  []float64 `json:"values"`
+	Changes []Change  `json:"changes"`
+}
+
+// Change is where a figure changed.
+type Change struct {
+	// Run is the index of the first run that is different.
+	Run  int    `json:"run"`
+	Name string `json:"name"`
+	// Base is the median of the runs since the change before this one, New that
+	// up to the next.
+	Base float64 `json:"base"`
+	New  float64 `json:"new"`
+	// Change is in percent, or percentage points of rates.
+	Change float64 `json:"change"`
+	// P is the probability of such a change by chance, with regard to the number
+	// of figures.
+	P         float64   `json:"p_corrected"`
+	Judgement Judgement `json:"judgement"`
+}
+
+// Follow finds the runs of a history where changes began. The last of the runs
+// by time is what the others have to be comparable with.
+func Follow(runs []Run, o Options) (*History, error) {
+	h := &History{Schema: HistorySchema, Reasons: []string{}, Runs: []Source{}, LeftOut: []string{}, Level: Level, Lines: []Line{}}
+	runs = slices.Clone(runs)
+	slices.SortStableFunc(runs, func(a, b Run) int { return a.Measurement.Started.Compare(b.Measurement.Started) })
+	chosen, err := choose(o.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	runs = h.comparable(runs, o.Force)
+	if len(runs) < LeastHistory {
+		h.Verdict = Unclear
+		h.Reasons = append(h.Reasons, fmt.Sprintf("%s that can be compared: it takes at least %d to find a change", plural(len(runs), "run"), LeastHistory))
+		return h, nil
+	}
+	h.Runs = side(runs).Runs
+	chosen = slices.DeleteFunc(slices.Clone(chosen), func(m metric) bool { return m.kind == shape })
+	parts := partsOf(runs, nil)
+	for _, p := range parts {
+		var all []*figures
+		for _, r := range runs {
+			all = append(all, figuresOf([]Run{r}, p))
+		}
+		for _, m := range chosen {
+			h.Lines = append(h.Lines, h.line(p, m, all, o.Margins, len(parts)*len(chosen)))
+		}
+	}
+	h.judge()
+	return h, nil
+}
+
+// comparable leaves out the runs that can't be compared with the last one that
+// says something of the service.
+func (h *History) comparable(runs []Run, force bool) (kept []Run) {
+	if force {
+		return runs
+	}
+	last := len(runs) - 1
+	for last > 0 && len(runs[last].doubts()) > 0 {
+		last--
+	}
+	for i, r := range runs {
+		why := r.doubts()
+		if i != last {
+			why = append(why, differences(r, runs[last])...)
+		}
+		if len(why) > 0 {
+			h.LeftOut = append(h.LeftOut, strings.Join(why, "; "))
+			continue
+		}
+		kept = append(kept, r)
+	}
+	return kept
+}
+
+// line follows one of so many figures.
+func (h *History) line(p part, m metric, all []*figures, margins Margins, tests int) Line {
+	l := Line{Group: p.name, Metric: m.name, Unit: result{metric: m}.unit(), Changes: []Change{}}
+	var scaled []float64
+	for _, f := range all {
+		l.Values, scaled = append(l.Values, f.value(m)), append(scaled, f.scaled(m))
+	}
+	shuffles := max(999, 40*tests)
+	found := changePoints(scaled, Level/float64(tests), shuffles, rand.New(rand.NewPCG(3, 4)))
+	for i, c := range found {
+		from, to := 0, len(scaled)
+		if i > 0 {
+			from = found[i-1].at
+		}
+		if i+1 < len(found) {
+			to = found[i+1].at
+		}
+		r := result{metric: m, corrected: min(1, c.p*float64(tests)), base: median(l.Values[from:c.at]), new: median(l.Values[c.at:to]),
+			change: median(scaled[c.at:to]) - median(scaled[from:c.at])}
+		r.low, r.high = r.change, r.change
+		row := r.row(margins)
+		l.Changes = append(l.Changes, Change{Run: c.at, Name: h.Runs[c.at].Name, Base: r.base, New: r.new, Change: row.Change,
+			P: r.corrected, Judgement: row.Judgement})
+	}
+	return l
+}
+
+// judge judges by the last change of each figure: what the present is like.
+func (h *History) judge() {
+	h.Verdict = Same
+	for _, j := range []Judgement{Worse, Better} {
+		for _, l := range h.Lines {
+			if n := len(l.Changes); n > 0 && l.Changes[n-1].Judgement == j {
+				h.Reasons = append(h.Reasons, l.text(l.Changes[n-1], h.Runs[l.Changes[n-1].Run].Started))
+				if h.Verdict == Same {
+					h.Verdict = j
+				}
+			}
+		}
+	}
+	if len(h.Reasons) == 0 {
+		h.Reasons = append(h.Reasons, fmt.Sprintf("no change beyond the margins in %d runs", len(h.Runs)))
+	}
+}
+
+func (l Line) text(c Change, started time.Time) string {
+	row := Row{Group: l.Group, Metric: l.Metric, points: l.Unit == "%"}
+	return fmt.Sprintf("%s %s since %s (%s): %s → %s %s, %s", row.name(), c.Judgement, c.Name, started.UTC().Format("2006-01-02 15:04"),
+		digits(c.Base), digits(c.New), l.Unit, row.change(c.Change))
+}

@@ -1,0 +1,125 @@
+package compare
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// metric is one figure that is compared.
+type metric struct {
+	// name is as people write it: "response.p95", "errorRate".
+	name string
+	// service is of times: the service time instead of the response time.
+	service bool
+	kind    kind
+	// quantile is from 0 to 1, of quantiles.
+	quantile float64
+	// margin is what nobody minds by default: a share of the figure, of shares
+	// the difference.
+	margin float64
+}
+
+type kind int
+
+const (
+	quantile kind = iota
+	average
+	shape // all quantiles together
+	errorRate
+	violationRate
+	achievedRate
+)
+
+// times says whether the metric is one of the times.
+func (k kind) times() bool { return k <= shape }
+
+// share says whether changes are differences between shares.
+func (k kind) share() bool { return k == errorRate || k == violationRate }
+
+// metrics are all that there are, in the order of reports.
+var metrics = func() (all []metric) {
+	for i, time := range []string{"response", "service"} {
+		for _, q := range []struct{ p, margin float64 }{{50, 0.05}, {90, 0.05}, {95, 0.05}, {99, 0.10}} {
+			all = append(all, metric{fmt.Sprintf("%s.p%g", time, q.p), i == 1, quantile, q.p / 100, q.margin})
+		}
+		all = append(all, metric{time + ".mean", i == 1, average, 0, 0.05}, metric{time + ".shape", i == 1, shape, 0, 0.10})
+	}
+	return append(all, metric{"errorRate", false, errorRate, 0, 0.001}, metric{"violationRate", false, violationRate, 0, 0.001},
+		metric{"achievedRate", false, achievedRate, 0, 0.01})
+}()
+
+// matches says whether the metric is meant by a name: its own, the part of it
+// before or after the dot, or a pattern such as "*.p9*".
+func (m metric) matches(name string) bool {
+	time, figure, _ := strings.Cut(m.name, ".")
+	pattern, err := path.Match(name, m.name)
+	return name == m.name || name == time || name == figure || err == nil && pattern
+}
+
+// choose returns the metrics that are meant.
+func choose(names []string) ([]metric, error) {
+	if len(names) == 0 {
+		return metrics, nil
+	}
+	chosen := map[string]bool{}
+	for _, name := range names {
+		found := false
+		for _, m := range metrics {
+			if m.matches(name) {
+				chosen[m.name], found = true, true
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("there is no figure %q to compare: name some of %s", name, metricNames())
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(metrics), func(m metric) bool { return !chosen[m.name] }), nil
+}
+
+func metricNames() string {
+	var all []string
+	for _, m := range metrics {
+		all = append(all, m.name)
+	}
+	return strings.Join(all, ", ")
+}
+
+// Margins are changes that nobody minds, as shares, by what they are given for.
+// The last that fits a figure counts.
+type Margins []Margin
+
+// Margin is a change that nobody minds.
+type Margin struct {
+	Name  string
+	Share float64
+}
+
+// ParseMargin reads a margin such as "p95=5%", "response.p99=10%" or
+// "errorRate=0.1%". Of rates of errors and violations it is a difference in
+// percentage points.
+func ParseMargin(text string) (Margin, error) {
+	name, value, found := strings.Cut(text, "=")
+	number, percent := strings.CutSuffix(strings.TrimSpace(value), "%")
+	x, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if !found || !percent || err != nil || !(x >= 0 && x <= 1000) {
+		return Margin{}, fmt.Errorf("margin %q is not understood: write for example p95=5%%", text)
+	}
+	name = strings.TrimSpace(name)
+	if !slices.ContainsFunc(metrics, func(m metric) bool { return m.matches(name) }) {
+		return Margin{}, fmt.Errorf("margin %q is for no figure: name some of %s", text, metricNames())
+	}
+	return Margin{name, x / 100}, nil
+}
+
+// of is the margin of a metric.
+func (all Margins) of(m metric) float64 {
+	for i := len(all) - 1; i >= 0; i-- {
+		if m.matches(all[i].Name) {
+			return all[i].Share
+		}
+	}
+	return m.margin
+}

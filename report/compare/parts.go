@@ -1,0 +1,152 @@
+package compare
+
+import (
+	"time"
+
+	"mfaload/measure"
+)
+
+// part is the whole of a run, or one group of it.
+type part struct {
+	name  string
+	group int // below 0: the whole
+}
+
+// partsOf are the parts that are compared: the groups only where all runs have
+// several of the same.
+func partsOf(base, fresh []Run) []part {
+	parts := []part{{"", -1}}
+	groups := base[0].Measurement.Groups
+	for _, runs := range [][]Run{base, fresh} {
+		for _, r := range runs {
+			if len(r.Measurement.Groups) != len(groups) {
+				return parts
+			}
+		}
+	}
+	if len(groups) < 2 {
+		return parts
+	}
+	for i, name := range groups {
+		parts = append(parts, part{name, i})
+	}
+	return parts
+}
+
+// maxUnits bounds how many units a run is cut into. Longer runs have units of
+// several seconds.
+const maxUnits = 2400
+
+// unitSeconds is the length of a unit for runs of this length.
+func unitSeconds(runs []Run) int {
+	longest := 0
+	for _, r := range runs {
+		from, to := judged(r.Measurement)
+		longest = max(longest, int(to-from))
+	}
+	return max(1, (longest*len(runs)+maxUnits-1)/maxUnits)
+}
+
+// judged are the whole seconds of the judged part: from, and up to but without
+// to.
+func judged(m *measure.Measurement) (from, to int64) {
+	from = int64((m.Main.Start + time.Second - 1) / time.Second)
+	return from, max(from, int64((m.Main.Start+m.Main.Planned)/time.Second))
+}
+
+// series are a part of one side by unit: the units of its runs in a row.
+type series struct {
+	units                            int
+	response, service                [][]*measure.Histogram // the histograms of each unit
+	sent, due, unexpected, violating []float64
+	// stretch is how much of the planned rate is left because the last requests
+	// were sent late, planned the planned rate a second; 0 for a closed load.
+	stretch, planned float64
+	seconds          int // a unit has
+}
+
+func newSeries(runs []Run, p part, seconds int) *series {
+	s := &series{seconds: seconds}
+	for _, r := range runs {
+		s.add(r.Measurement, p)
+	}
+	f := figuresOf(runs, p)
+	s.stretch, s.planned = f.stretch, f.planned
+	return s
+}
+
+func (s *series) add(m *measure.Measurement, p part) {
+	from, to := judged(m)
+	units := int(to-from) / s.seconds
+	first := s.units
+	s.grow(units)
+	for _, sec := range m.Seconds {
+		if u := int(sec.Second-from) / s.seconds; sec.Second >= from && u < units {
+			s.addSecond(first+u, sec, p)
+		}
+	}
+	s.addDue(m, p, first, units, from)
+}
+
+func (s *series) grow(n int) {
+	s.units += n
+	s.response = append(s.response, make([][]*measure.Histogram, n)...)
+	s.service = append(s.service, make([][]*measure.Histogram, n)...)
+	for _, x := range []*[]float64{&s.sent, &s.due, &s.unexpected, &s.violating} {
+		*x = append(*x, make([]float64, n)...)
+	}
+}
+
+func (s *series) addSecond(u int, sec *measure.Second, p part) {
+	if p.group < 0 {
+		s.put(u, sec.Response, sec.Service, sec.Expected, sec.Violating)
+		return
+	}
+	for _, g := range sec.Groups {
+		if g.Group == p.group {
+			s.put(u, g.Response, g.Service, g.Expected, g.Violating)
+		}
+	}
+}
+
+func (s *series) put(u int, response, service *measure.Histogram, expected, violating uint64) {
+	s.response[u] = append(s.response[u], response)
+	s.service[u] = append(s.service[u], service)
+	n := float64(response.Count())
+	s.sent[u] += n
+	s.unexpected[u] += n - float64(expected)
+	s.violating[u] += float64(violating)
+}
+
+// addDue counts what was due by unit: of the whole, as the schedule had it; of a
+// group, what was sent and an even share of what was not. What was never sent
+// is no answer, and so unexpected.
+func (s *series) addDue(m *measure.Measurement, p part, first, units int, from int64) {
+	due := m.Profile.Due
+	unsent := 0.0
+	if p.group >= 0 {
+		unsent = float64(m.Main.Scheduled[p.group] - min(sentBy(m, p.group), m.Main.Scheduled[p.group]))
+	}
+	for u := first; u < first+units; u++ {
+		if p.group < 0 && len(due) > 0 {
+			for i := range s.seconds {
+				if sec := int(from) + (u-first)*s.seconds + i; sec < len(due) {
+					s.due[u] += float64(due[sec])
+				}
+			}
+			s.due[u] = max(s.due[u], s.sent[u])
+		} else {
+			s.due[u] = s.sent[u] + unsent/float64(units)
+		}
+		s.unexpected[u] += s.due[u] - s.sent[u]
+	}
+}
+
+func sentBy(m *measure.Measurement, group int) (n uint64) {
+	for _, c := range m.Main.Cells {
+		if c.Group == group {
+			n += c.Response.Count()
+		}
+	}
+	return n
+}

@@ -1,0 +1,175 @@
+package compare
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// Row is one figure of both sides.
+type Row struct {
+	// Group is empty for the whole.
+	Group  string `json:"group,omitempty"`
+	Metric string `json:"metric"`
+	// Unit is that of Base and New: "ms", "%" or "/s".
+	Unit string  `json:"unit"`
+	Base float64 `json:"base"`
+	New  float64 `json:"new"`
+	// Change is in percent of the base; for rates of errors and violations, in
+	// percentage points. Low and High are the 95 % interval of it alone, without
+	// regard to the other figures.
+	Change float64 `json:"change"`
+	Low    float64 `json:"low"`
+	High   float64 `json:"high"`
+	// Margin is the change that nobody minds, in the same terms.
+	Margin float64 `json:"margin"`
+	// P is the probability of a difference like this by chance, Corrected the
+	// same with regard to all figures that are compared.
+	P         float64   `json:"p"`
+	Corrected float64   `json:"p_corrected"`
+	Judgement Judgement `json:"judgement"`
+	// RuledOut says that the interval rules a regression beyond the margin out.
+	RuledOut bool `json:"no_regression_beyond_margin"`
+	// Autocorrelation is that of neighbouring units, Block how many units a block
+	// has; 0 for runs.
+	Autocorrelation float64 `json:"autocorrelation"`
+	Block           int     `json:"block,omitempty"`
+	// Needed is how long each run should be to tell, in seconds; 0 where it tells.
+	Needed float64 `json:"needed_s,omitempty"`
+	Remark string  `json:"remark,omitempty"`
+	points bool
+}
+
+// result is what a test found of a metric.
+type result struct {
+	metric
+	group           string
+	base, new       float64 // in the unit of the row
+	change          float64 // a logarithm of the ratio, or a difference of shares
+	low, high       float64
+	p, corrected    float64
+	autocorrelation float64
+	block           int
+	length          time.Duration // of what was measured, of seconds as units
+	short           bool          // too short to tell anything
+	remark          string
+}
+
+// row judges a result.
+func (r result) row(margins Margins) Row {
+	margin := margins.of(r.metric)
+	change, low, high := r.relative(r.change), r.relative(r.low), r.relative(r.high)
+	row := Row{Group: r.group, Metric: r.name, Unit: r.unit(), Base: r.base, New: r.new,
+		Change: 100 * change, Low: 100 * low, High: 100 * high, Margin: 100 * margin,
+		P: r.p, Corrected: r.corrected, Autocorrelation: r.autocorrelation, Block: r.block, Remark: r.remark, points: r.kind.share()}
+	worst := high
+	if r.kind == achievedRate {
+		worst, change = -low, -change
+	}
+	row.RuledOut = !r.short && worst <= margin
+	switch called := !r.short && r.corrected < Level; {
+	case called && change > margin:
+		row.Judgement, row.RuledOut = Worse, false
+	case called && -change > margin:
+		row.Judgement = Better
+	case row.RuledOut:
+		row.Judgement = Same
+	default:
+		row.Judgement, row.Needed = Unclear, r.needed(margin)
+	}
+	return row
+}
+
+// relative turns a logarithm into a share.
+func (r result) relative(x float64) float64 {
+	if r.kind.share() {
+		return x
+	}
+	return math.Expm1(math.Min(x, 20)) // an interval without end is no number in JSON
+}
+
+func (r result) unit() string {
+	switch {
+	case r.kind.times():
+		return "ms"
+	case r.kind.share():
+		return "%"
+	default:
+		return "/s"
+	}
+}
+
+// needed is how long runs would have to be for an interval half as wide as the
+// margin to either side: intervals shrink with the square root of the time.
+func (r result) needed(margin float64) float64 {
+	if r.length == 0 || margin <= 0 {
+		return 0
+	}
+	if half := (r.high - r.low) / 2; half > margin {
+		return math.Ceil(r.length.Seconds()*(half/margin)*(half/margin)/60) * 60
+	}
+	return 2 * r.length.Seconds()
+}
+
+// String says in one line what the row says.
+func (r Row) String() string {
+	text := fmt.Sprintf("%s %s: %s → %s %s, %s, 95 %% from %s to %s", r.name(), r.Judgement, digits(r.Base), digits(r.New), r.Unit,
+		r.change(r.Change), r.change(r.Low), r.change(r.High))
+	if r.Judgement == Unclear {
+		text += fmt.Sprintf("; the margin is %s", r.margin())
+		if r.Needed > 0 {
+			text += fmt.Sprintf("; runs of about %v would tell", time.Duration(r.Needed)*time.Second)
+		}
+	}
+	if r.Remark != "" {
+		text += "; " + r.Remark
+	}
+	return text
+}
+
+// name is the figure's, with its group's.
+func (r Row) name() string {
+	name := strings.Replace(r.Metric, ".", " ", 1)
+	if r.Group != "" {
+		name = r.Group + " " + name
+	}
+	return name
+}
+
+// change writes a change with its sign.
+func (r Row) change(x float64) string {
+	unit := " %"
+	if r.points {
+		unit = " pp"
+	}
+	switch {
+	case x > 1e5:
+		return "more than +100,000" + unit
+	case x == 0 || math.Abs(x) < 0.005:
+		return "0" + unit
+	case r.points && math.Abs(x) < 1:
+		return fmt.Sprintf("%+.2g", x) + unit
+	default:
+		return fmt.Sprintf("%+.1f", x) + unit
+	}
+}
+
+func (r Row) margin() string {
+	if r.points {
+		return digits(r.Margin) + " pp"
+	}
+	return digits(r.Margin) + " %"
+}
+
+// digits writes a number to 3 significant digits, or all before the point.
+func digits(x float64) string {
+	switch a := math.Abs(x); {
+	case x == 0:
+		return "0"
+	case a >= 100:
+		return fmt.Sprintf("%.0f", x)
+	default:
+		return fmt.Sprintf("%.3g", x)
+	}
+}

@@ -1,0 +1,177 @@
+package compare
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"mfaload/measure"
+)
+
+// Shift is how the distribution of times moved, along its quantiles.
+type Shift struct {
+	Group string `json:"group,omitempty"`
+	// Time is "response" or "service".
+	Time   string  `json:"time"`
+	Points []Point `json:"points"`
+	// BaseModes and NewModes are where times heap up.
+	BaseModes []Mode `json:"base_modes"`
+	NewModes  []Mode `json:"new_modes"`
+	// BaseStalls and NewStalls count the seconds in which most requests took
+	// longer than almost all others of their run.
+	BaseStalls int `json:"base_stalled_s"`
+	NewStalls  int `json:"new_stalled_s"`
+}
+
+// Point is one quantile of both sides.
+type Point struct {
+	// Quantile is in percent.
+	Quantile float64 `json:"quantile"`
+	Base     float64 `json:"base_ms"`
+	New      float64 `json:"new_ms"`
+	// Change is in percent; Low and High are a band that holds all changes of
+	// the function together with 95 %.
+	Change float64 `json:"change"`
+	Low    float64 `json:"low"`
+	High   float64 `json:"high"`
+}
+
+// shapeResult tests whether any quantile moved, by the largest movement
+// measured in its standard error.
+func (p *pair) shapeResult(m metric) (result, bool) {
+	list := p.shifted[index(m)]
+	if len(list) == 0 {
+		return result{}, false
+	}
+	largest := largestDeviations(list)
+	best, r := -1.0, result{}
+	var at *estimate
+	for _, e := range list {
+		one := p.result(e)
+		t := significance(one.change, e.spread)
+		if t > best {
+			best, r, at = t, one, e
+		}
+	}
+	reach := 0
+	for _, d := range largest {
+		if d >= shrunk(best, at.freedom) {
+			reach++
+		}
+	}
+	together := float64(reach+1) / float64(len(largest)+1)
+	r.metric, r.p = m, math.Max(r.p, together)
+	if r.change == 0 {
+		r.p = 1
+	}
+	band := critical(largest, at.freedom) * at.spread
+	r.low, r.high = math.Min(r.low, r.change-band), math.Max(r.high, r.change+band)
+	r.remark = joined(r.remark, fmt.Sprintf("most at %g %% of the requests", 100*at.quantile))
+	return r, true
+}
+
+func joined(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
+}
+
+func significance(change, spread float64) float64 {
+	switch {
+	case change == 0:
+		return 0
+	case spread == 0:
+		return math.Inf(1)
+	}
+	return math.Abs(change) / spread
+}
+
+// shrunk turns a value of Student's distribution into the one of the normal
+// distribution that is as rare.
+func shrunk(t, freedom float64) float64 {
+	tail := studentTail(t, freedom)
+	if tail <= 0 {
+		return math.Inf(1)
+	}
+	return normalQuantile(tail)
+}
+
+// largestDeviations is for each draw the largest deviation of any quantile in
+// its standard error.
+func largestDeviations(list []*estimate) []float64 {
+	largest := make([]float64, len(list[0].replicas))
+	for _, e := range list {
+		for b, x := range e.replicas {
+			if e.spread > 0 {
+				largest[b] = math.Max(largest[b], math.Abs(e.inflation*(x-e.center))/e.spread)
+			}
+		}
+	}
+	return largest
+}
+
+// critical is how many standard errors a band of 95 % has to either side.
+func critical(largest []float64, freedom float64) float64 {
+	sorted := slices.Sorted(slices.Values(largest))
+	normal := sorted[len(sorted)*95/100]
+	return normal * studentQuantile(0.025, freedom) / normalQuantile(0.025)
+}
+
+// shifts are the shift functions of the part.
+func (p *pair) shifts() (all []Shift) {
+	for i, list := range p.shifted {
+		if len(list) == 0 {
+			continue
+		}
+		s := Shift{Group: p.name, Time: []string{"response", "service"}[i], Points: []Point{}}
+		largest := largestDeviations(list)
+		for _, e := range list {
+			r := p.result(e)
+			half := critical(largest, e.freedom) * e.spread
+			s.Points = append(s.Points, Point{Quantile: math.Round(100_000*e.quantile) / 1000, Base: r.base, New: r.new, Change: 100 * math.Expm1(r.change),
+				Low: 100 * math.Expm1(math.Min(r.low, r.change-half)), High: 100 * math.Expm1(math.Max(r.high, r.change+half))})
+		}
+		h := [2]*measure.Histogram{p.figures[0].response, p.figures[1].response}
+		units := [2][][]*measure.Histogram{p.base.response, p.new.response}
+		if i == 1 {
+			h = [2]*measure.Histogram{p.figures[0].service, p.figures[1].service}
+			units = [2][][]*measure.Histogram{p.base.service, p.new.service}
+		}
+		s.BaseModes, s.NewModes = modes(h[0]), modes(h[1])
+		s.BaseStalls, s.NewStalls = stalls(units[0], h[0])*p.base.seconds, stalls(units[1], h[1])*p.new.seconds
+		all = append(all, s)
+	}
+	return all
+}
+
+// stalls counts the units in which half of the requests took longer than three
+// times the median of all, and than 95 % of all.
+func stalls(units [][]*measure.Histogram, all *measure.Histogram) (n int) {
+	limit := max(3*all.Percentile(50), all.Percentile(95))
+	for _, list := range units {
+		count, long := uint64(0), uint64(0)
+		for _, h := range list {
+			count += h.Count()
+			long += above(h, limit)
+		}
+		if count >= 5 && 2*long >= count {
+			n++
+		}
+	}
+	return n
+}
+
+// above counts the times above a limit.
+func above(h *measure.Histogram, limit time.Duration) (n uint64) {
+	if h.Max() <= limit {
+		return 0
+	}
+	for value, count := range h.Buckets {
+		if value > limit {
+			n += count
+		}
+	}
+	return n
+}

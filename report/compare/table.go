@@ -1,0 +1,232 @@
+package compare
+
+import (
+	"math"
+	"slices"
+	"sort"
+	"time"
+
+	"mfaload/measure"
+)
+
+// table counts the times of a side by unit and bin, added up over both, so that
+// what any stretch of units has below a bin is one subtraction.
+type table struct {
+	units, bins int
+	// cumulated has at bin × (units + 1) + (units before) the number of times up
+	// to and with that bin: what a search for a quantile reads lies together.
+	cumulated []uint32
+	// tops are the bins' upper ends and low the lower end of the first, as
+	// logarithms of milliseconds.
+	tops []float64
+	low  float64
+	// sums and counts are added up over the units; sums in milliseconds.
+	sums, counts []float64
+	// near are the bins of the quantiles that were last looked for.
+	near []int
+}
+
+// newTables counts two sides in the same bins.
+func newTables(a, b [][]*measure.Histogram) (*table, *table) {
+	pooled := measure.NewSparse()
+	for _, units := range [][][]*measure.Histogram{a, b} {
+		for _, list := range units {
+			for _, h := range list {
+				_ = pooled.Merge(h) // of the one geometry
+			}
+		}
+	}
+	ends, low := bins(pooled)
+	return newTable(a, ends, low), newTable(b, ends, low)
+}
+
+// bins divides times so that each bin has at most an 800th of them, and at most
+// a twentieth of what is longer: fine where percentiles are read.
+func bins(pooled *measure.Histogram) (ends []time.Duration, low time.Duration) {
+	left, inBin := float64(pooled.Count()), 0.0
+	most := left / 800
+	last := time.Duration(-1)
+	for value, count := range pooled.Buckets {
+		n := float64(count)
+		if inBin > 0 && inBin+n > math.Min(most, left/20) {
+			ends, inBin = append(ends, last), 0
+		}
+		inBin += n
+		left -= n
+		last = value
+	}
+	if last >= 0 {
+		ends = append(ends, last)
+	}
+	return ends, pooled.Min()
+}
+
+func newTable(units [][]*measure.Histogram, ends []time.Duration, low time.Duration) *table {
+	t := &table{units: len(units), bins: len(ends), low: logarithm(milliseconds(low)),
+		cumulated: make([]uint32, (len(units)+1)*len(ends)),
+		sums:      make([]float64, len(units)+1), counts: make([]float64, len(units)+1)}
+	for _, e := range ends {
+		t.tops = append(t.tops, logarithm(milliseconds(e)))
+	}
+	own := make([]uint32, len(ends))
+	for u, list := range units {
+		clear(own)
+		t.sums[u+1], t.counts[u+1] = t.sums[u], t.counts[u]
+		for _, h := range list {
+			bin := 0
+			for value, count := range h.Buckets {
+				for bin < len(ends)-1 && ends[bin] < value {
+					bin++
+				}
+				own[bin] += uint32(count)
+			}
+			t.sums[u+1] += 1000 * h.Sum()
+			t.counts[u+1] += float64(h.Count())
+		}
+		sum := uint32(0)
+		for k, n := range own {
+			sum += n
+			at := k*(t.units+1) + u
+			t.cumulated[at+1] = t.cumulated[at] + sum
+		}
+	}
+	return t
+}
+
+// draw is a choice of stretches of units: each begins before one unit and ends
+// before another. It is the same for all that is counted by unit.
+type draw struct{ starts, ends []int }
+
+// whole draws each unit once.
+func whole(units int) draw { return draw{[]int{0}, []int{units}} }
+
+// total adds up what was added up over the units.
+func (d draw) total(added []float64) (sum float64) {
+	for i, s := range d.starts {
+		sum += added[d.ends[i]] - added[s]
+	}
+	return sum
+}
+
+// upTo counts the drawn times up to and with a bin.
+func (t *table) upTo(d draw, bin int) (n int) {
+	column := t.cumulated[bin*(t.units+1) : (bin+1)*(t.units+1)]
+	for i, s := range d.starts {
+		n += int(column[d.ends[i]] - column[s])
+	}
+	return n
+}
+
+// quantiles appends the logarithms of quantiles to dst. Between the ends of a
+// bin a quantile is interpolated.
+func (t *table) quantiles(d draw, ps []float64, dst []float64) []float64 {
+	if len(t.near) != len(ps) {
+		t.near = make([]int, len(ps))
+	}
+	total := d.total(t.counts)
+	for i, p := range ps {
+		t.near[i] = t.search(d, p*total, t.near[i])
+		dst = append(dst, t.interpolate(d, t.near[i], p*total))
+	}
+	return dst
+}
+
+// search finds the first bin up to which there are as many drawn times as rank
+// says, beginning at a bin that may be near.
+func (t *table) search(d draw, rank float64, near int) int {
+	last := t.bins - 1
+	reached := func(k int) bool { return k >= last || float64(t.upTo(d, k)) >= rank }
+	low, high, step := near, near, 2
+	if reached(near) {
+		for low = near - 1; low >= 0 && reached(low); low = max(low-step, -1) {
+			high, step = low, 2*step
+		}
+		low = max(low, -1) + 1
+	} else {
+		for high = near + 1; !reached(high); high = min(high+step, last) {
+			low, step = high, 2*step
+		}
+		low++
+	}
+	return low + sort.Search(high-low, func(i int) bool { return reached(low + i) })
+}
+
+func (t *table) interpolate(d draw, k int, rank float64) float64 {
+	bottom, below := t.low, 0.0
+	if k > 0 {
+		bottom, below = t.tops[k-1], float64(t.upTo(d, k-1))
+	}
+	in := float64(t.upTo(d, k)) - below
+	if in <= 0 {
+		return t.tops[k]
+	}
+	return bottom + (t.tops[k]-bottom)*math.Min(1, math.Max(0, (rank-below)/in))
+}
+
+// mean is the logarithm of the drawn times' mean.
+func (t *table) mean(d draw) float64 {
+	return logarithm(share(d.total(t.sums), d.total(t.counts)))
+}
+
+// quantileInfluence says how much each unit moves the logarithm of a quantile:
+// the mean over the units is 0, and the variance of the mean is that of the
+// quantile, to first order.
+func (t *table) quantileInfluence(p float64) []float64 {
+	all := whole(t.units)
+	total := all.total(t.counts)
+	width := math.Min(0.02, math.Min(p, 1-p)/4)
+	q := t.quantiles(all, []float64{p - width, p, p + width}, nil)
+	k := min(sort.SearchFloat64s(t.tops, q[1]), t.bins-1)
+	slope := share(2*width*total, q[2]-q[0])
+	influence := make([]float64, t.units)
+	if slope == 0 || total == 0 {
+		return influence
+	}
+	bottom := t.low
+	if k > 0 {
+		bottom = t.tops[k-1]
+	}
+	part := share(q[1]-bottom, t.tops[k]-bottom)
+	for u := range influence {
+		unit := draw{[]int{u}, []int{u + 1}}
+		below, upTo := 0.0, float64(t.upTo(unit, k))
+		if k > 0 {
+			below = float64(t.upTo(unit, k-1))
+		}
+		n := t.counts[u+1] - t.counts[u]
+		influence[u] = (p*n - below - part*(upTo-below)) * float64(t.units) / slope
+	}
+	return influence
+}
+
+// ratioInfluence does so for the ratio of two sums, or for its logarithm.
+func ratioInfluence(above, below []float64, logarithmic bool) []float64 {
+	influence := make([]float64, len(above))
+	a, b := mean(above), mean(below)
+	ratio := share(a, b)
+	for u := range influence {
+		influence[u] = share(above[u]-ratio*below[u], b)
+		if logarithmic {
+			influence[u] = share(influence[u], ratio)
+		}
+	}
+	return influence
+}
+
+// added adds x up; the first is 0.
+func added(x []float64) []float64 {
+	sums := make([]float64, len(x)+1)
+	for i, v := range x {
+		sums[i+1] = sums[i] + v
+	}
+	return sums
+}
+
+// stepsOf undoes added.
+func stepsOf(sums []float64) []float64 {
+	x := slices.Clone(sums[1:])
+	for i := range x {
+		x[i] -= sums[i]
+	}
+	return x
+}

@@ -1,0 +1,233 @@
+package compare
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"unicode/utf8"
+)
+
+// Terminal prints comparisons as text.
+type Terminal struct{ Color bool }
+
+var colors = map[Judgement]string{Worse: "31", Better: "32", Same: "2", Unclear: "33"}
+
+func (t Terminal) paint(code, text string) string {
+	if !t.Color {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+// Write prints a comparison.
+func (t Terminal) Write(w io.Writer, c *Comparison) error {
+	var b strings.Builder
+	t.verdict(&b, c.Verdict, fmt.Sprintf("%s against %s", c.New.text(), c.Base.text()))
+	lines(&b, "  ", c.Reasons)
+	if len(c.Obstacles) > 0 {
+		title := "why they can't be compared"
+		if c.Forced {
+			title = "FORCED: they should not be compared"
+		}
+		fmt.Fprintf(&b, "\n%s\n", t.paint("33", title))
+		lines(&b, "  ", c.Obstacles)
+	}
+	if len(c.Rows) > 0 {
+		t.rows(&b, c)
+		t.shifts(&b, c)
+	}
+	if len(c.Drift) > 0 {
+		b.WriteString("\nanswers\n")
+		for _, d := range c.Drift {
+			fmt.Fprintf(&b, "  %s\n", d)
+		}
+	} else if len(c.Rows) > 0 {
+		b.WriteString("\nanswers\n  no difference in kinds, headers, members and codes\n")
+	}
+	if len(c.Rows) > 0 {
+		b.WriteString("\nhow it was compared\n")
+		lines(&b, "  ", append([]string{c.method()}, c.Remarks...))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (t Terminal) verdict(b *strings.Builder, j Judgement, text string) {
+	fmt.Fprintf(b, "%s  %s\n", t.paint("1;"+colors[j], strings.ToUpper(string(j))), text)
+}
+
+func lines(b *strings.Builder, indent string, list []string) {
+	for _, l := range list {
+		fmt.Fprintf(b, "%s%s\n", indent, strings.ReplaceAll(l, "\n", "\n"+indent+"  "))
+	}
+}
+
+func (s Side) text() string {
+	if len(s.Runs) == 1 {
+		return s.Runs[0].Name
+	}
+	return fmt.Sprintf("%d runs (%s … %s)", len(s.Runs), s.Runs[0].Name, s.Runs[len(s.Runs)-1].Name)
+}
+
+func (t Terminal) rows(b *strings.Builder, c *Comparison) {
+	table := [][]string{{"", "base", "new", "", "change", "95 % interval", "margin", ""}}
+	for _, r := range c.Rows {
+		table = append(table, []string{"  " + r.name(), digits(r.Base), digits(r.New), r.Unit, r.change(r.Change),
+			r.change(r.Low) + " … " + r.change(r.High), r.margin(), string(r.Judgement)})
+	}
+	b.WriteString("\n")
+	last := len(table[0]) - 1
+	for i, line := range pad(table) {
+		cells := line[:last]
+		text := strings.TrimRight(strings.Join(cells, "  "), " ")
+		switch {
+		case i == 0:
+			text = t.paint("2", text)
+		default:
+			text += "  " + t.paint(colors[c.Rows[i-1].Judgement], line[last])
+		}
+		b.WriteString(text + "\n")
+	}
+}
+
+// pad makes the columns as wide as their widest cell; the first and the last
+// are to the left.
+func pad(table [][]string) [][]string {
+	last := len(table[0]) - 1
+	for col := range last {
+		width := 0
+		for _, row := range table {
+			width = max(width, utf8.RuneCountInString(row[col]))
+		}
+		for _, row := range table {
+			space := strings.Repeat(" ", width-utf8.RuneCountInString(row[col]))
+			if col == 0 || col == 3 {
+				row[col] += space
+			} else {
+				row[col] = space + row[col]
+			}
+		}
+	}
+	return table
+}
+
+// shifts says in words what the shift functions show: new modes and stalls.
+func (t Terminal) shifts(b *strings.Builder, c *Comparison) {
+	var found []string
+	for _, s := range c.Shifts {
+		found = append(found, s.findings()...)
+	}
+	if len(found) > 0 {
+		b.WriteString("\nshape\n")
+		lines(b, "  ", found)
+	}
+}
+
+// findings are what differs in the shape of the times, beside the figures.
+func (s Shift) findings() (all []string) {
+	name := Row{Group: s.Group, Metric: s.Time}.name()
+	if len(s.BaseModes) != len(s.NewModes) && len(s.BaseModes) > 0 && len(s.NewModes) > 0 {
+		all = append(all, fmt.Sprintf("%s: times heap up at %s; before at %s", name, modesText(s.NewModes), modesText(s.BaseModes)))
+	}
+	if s.BaseStalls != s.NewStalls {
+		all = append(all, fmt.Sprintf("%s: %d stalled seconds, before %d", name, s.NewStalls, s.BaseStalls))
+	}
+	for _, p := range s.Points {
+		if (p.Low > 10 || p.High < -10) && p.Quantile > 99 {
+			all = append(all, fmt.Sprintf("%s: the %g %% quantile moved from %s to %s ms", name, p.Quantile, digits(p.Base), digits(p.New)))
+		}
+	}
+	return all
+}
+
+func modesText(modes []Mode) string {
+	var all []string
+	for _, m := range modes {
+		all = append(all, fmt.Sprintf("%s ms (%.0f %%)", digits(m.At), m.Share))
+	}
+	return strings.Join(all, ", ")
+}
+
+// method says what the units were, and how they hang together.
+func (c *Comparison) method() string {
+	low, high, block := 1.0, -1.0, 0
+	for _, r := range c.Rows {
+		if !strings.HasSuffix(r.Metric, "Rate") {
+			low, high, block = math.Min(low, r.Autocorrelation), math.Max(high, r.Autocorrelation), max(block, r.Block)
+		}
+	}
+	text := fmt.Sprintf("units: %d and %d %s", c.Unit.Base, c.Unit.New, c.Unit.Kind)
+	if c.Unit.Kind == "runs" {
+		text += "; Mann-Whitney test, intervals by Hodges and Lehmann, corrected for all figures together (Westfall-Young step-down)"
+	} else {
+		if c.Unit.Seconds > 1 {
+			text = fmt.Sprintf("units: %d and %d stretches of %d s", c.Unit.Base, c.Unit.New, c.Unit.Seconds)
+		}
+		text += fmt.Sprintf("; drawn in blocks of up to %d; corrected for all figures together (Holm)", block)
+	}
+	if high >= low {
+		text += fmt.Sprintf("; autocorrelation of neighbours %.2f to %.2f", low, high)
+	}
+	return text
+}
+
+// WriteHistory prints a history.
+func (t Terminal) WriteHistory(w io.Writer, h *History) error {
+	var b strings.Builder
+	t.verdict(&b, h.Verdict, plural(len(h.Runs), "run"))
+	lines(&b, "  ", h.Reasons)
+	if len(h.Lines) > 0 {
+		b.WriteString("\n")
+		table := [][]string{}
+		for _, l := range h.Lines {
+			first, last := l.Values[0], l.Values[len(l.Values)-1]
+			table = append(table, []string{"  " + Row{Group: l.Group, Metric: l.Metric}.name(), digits(first), digits(last), l.Unit, l.spark(), ""})
+		}
+		for _, line := range pad(table) {
+			b.WriteString(strings.TrimRight(strings.Join(line, "  "), " ") + "\n")
+		}
+		fmt.Fprintf(&b, "%s\n", t.paint("2", "  first and last run; | is where a change began"))
+	}
+	if len(h.LeftOut) > 0 {
+		b.WriteString("\nleft out\n")
+		lines(&b, "  ", h.LeftOut)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// spark draws the values as bars, with a line before each change.
+func (l Line) spark() string {
+	low, high := l.Values[0], l.Values[0]
+	for _, v := range l.Values {
+		low, high = math.Min(low, v), math.Max(high, v)
+	}
+	var b strings.Builder
+	bars := []rune("▁▂▃▄▅▆▇█")
+	for i, v := range l.Values {
+		for _, c := range l.Changes {
+			if c.Run == i {
+				b.WriteByte('|')
+			}
+		}
+		k := 0
+		if high > low {
+			k = int((v - low) / (high - low) * float64(len(bars)-1))
+		}
+		b.WriteRune(bars[k])
+	}
+	return b.String()
+}
+
+// JSON returns a comparison or a history as JSON.
+func JSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(v)
+	return b.Bytes(), err
+}
