@@ -176,15 +176,11 @@ func (c *Comparison) judge(o Options) {
 		count[r.Judgement]++
 	}
 	clear := slices.ContainsFunc(c.Drift, func(d Drift) bool { return d.Clear }) && !o.AllowDrift
-	for _, j := range []Judgement{Worse, Unclear, Better} {
-		for _, r := range c.Rows {
-			if r.Judgement == j {
-				c.Reasons = append(c.Reasons, r.String())
-			}
-		}
-	}
 	if clear {
-		c.Reasons = slices.Insert(c.Reasons, count[Worse], "the answers do not look the same any more")
+		c.Reasons = append(c.Reasons, "the answers do not look the same any more")
+	}
+	for _, j := range []Judgement{Worse, Unclear, Better} {
+		c.Reasons = append(c.Reasons, c.rowsOf(j)...)
 	}
 	switch {
 	case count[Worse] > 0 || clear:
@@ -197,6 +193,27 @@ func (c *Comparison) judge(o Options) {
 		c.Verdict = Same
 		c.Reasons = append(c.Reasons, fmt.Sprintf("no regression beyond the margins in %d figures", len(c.Rows)))
 	}
+}
+
+// mostReasons is how many figures of a judgement are named among the reasons.
+const mostReasons = 6
+
+// rowsOf names the figures of a judgement, the whole before its groups.
+func (c *Comparison) rowsOf(j Judgement) (all []string) {
+	more := 0
+	for _, r := range c.Rows {
+		switch {
+		case r.Judgement != j:
+		case len(all) == mostReasons:
+			more++
+		default:
+			all = append(all, r.String())
+		}
+	}
+	if more > 0 {
+		all = append(all, fmt.Sprintf("… and %s more: %s", plural(more, "figure"), j))
+	}
+	return all
 }
 
 // remark says what a reader should know of how it was compared.

@@ -18,7 +18,7 @@ const (
 	binWidth  = 0.05 // of the logarithm: 5 %
 	bandwidth = 3    // bins that the density is smoothed by
 	valley    = 0.7  // of the lower heap is what the valley before it has at most
-	leastHeap = 0.02 // of all requests
+	leastHeap = 0.01 // of all requests
 )
 
 // modes finds the modes of the logarithms of times, smoothed.

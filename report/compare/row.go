@@ -146,7 +146,7 @@ func (r Row) change(x float64) string {
 	switch {
 	case x > 1e5:
 		return "more than +100,000" + unit
-	case x == 0 || math.Abs(x) < 0.005:
+	case math.Abs(x) < 0.005 || !r.points && math.Abs(x) < 0.05:
 		return "0" + unit
 	case r.points && math.Abs(x) < 1:
 		return fmt.Sprintf("%+.2g", x) + unit

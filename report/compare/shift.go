@@ -18,8 +18,8 @@ type Shift struct {
 	// BaseModes and NewModes are where times heap up.
 	BaseModes []Mode `json:"base_modes"`
 	NewModes  []Mode `json:"new_modes"`
-	// BaseStalls and NewStalls count the seconds in which most requests took
-	// longer than almost all others of their run.
+	// BaseStalls and NewStalls count the seconds in which half of the requests
+	// took longer than three times the median of their run.
 	BaseStalls int `json:"base_stalled_s"`
 	NewStalls  int `json:"new_stalled_s"`
 }
@@ -147,9 +147,9 @@ func (p *pair) shifts() (all []Shift) {
 }
 
 // stalls counts the units in which half of the requests took longer than three
-// times the median of all, and than 95 % of all.
+// times the median of all.
 func stalls(units [][]*measure.Histogram, all *measure.Histogram) (n int) {
-	limit := max(3*all.Percentile(50), all.Percentile(95))
+	limit := 3 * all.Percentile(50)
 	for _, list := range units {
 		count, long := uint64(0), uint64(0)
 		for _, h := range list {

@@ -26,6 +26,7 @@ type model struct {
 	tail          float64 // added to the logarithm's spread among the requests of a second
 	slowShare     float64 // of the requests form a second mode, slowTimes as slow
 	slowTimes     float64
+	between       float64 // standard deviation of the logarithm from run to run
 	errors        float64 // share of answers that are not as expected
 }
 
@@ -62,9 +63,13 @@ func (m model) levels(random *rand.Rand) []float64 {
 	level := make([]float64, m.seconds)
 	slope := m.drift * random.NormFloat64()
 	x := m.sd * random.NormFloat64()
+	run := 0.0
+	if m.between > 0 {
+		run = m.between * random.NormFloat64()
+	}
 	for s := range level {
 		x = m.phi*x + m.sd*math.Sqrt(1-m.phi*m.phi)*random.NormFloat64()
-		level[s] = x + slope*(float64(s)/float64(m.seconds)-0.5)
+		level[s] = run + x + slope*(float64(s)/float64(m.seconds)-0.5)
 	}
 	return level
 }
@@ -134,15 +139,16 @@ func (r *recording) finish(random *rand.Rand) compare.Run {
 // what a rank test on single requests calls different.
 type tally struct{ any, p95, told, requests, pairs int }
 
-// compareMany compares pairs of runs, the seed's and the next ones.
-func compareMany(t testing.TB, base, fresh model, seed, pairs int, o compare.Options) (sum tally) {
+// compareMany compares pairs of so many runs a side, the seed's and the next
+// ones.
+func compareMany(t testing.TB, base, fresh model, runs, seed, pairs int, o compare.Options) (sum tally) {
 	t.Helper()
 	var mu sync.Mutex
 	var workers sync.WaitGroup
 	for first := range 2 {
 		workers.Go(func() {
 			for i := first; i < pairs; i += 2 {
-				one, err := comparePair(base, fresh, uint64(seed+i), o)
+				one, err := comparePair(base, fresh, runs, uint64(seed+i), o)
 				mu.Lock()
 				if err != nil {
 					t.Error(err)
@@ -156,10 +162,13 @@ func compareMany(t testing.TB, base, fresh model, seed, pairs int, o compare.Opt
 	return sum
 }
 
-func comparePair(base, fresh model, seed uint64, o compare.Options) (one tally, err error) {
+func comparePair(base, fresh model, runs int, seed uint64, o compare.Options) (one tally, err error) {
 	random := rand.New(rand.NewPCG(seed, 42))
-	a, b := base.run(random, "a"), fresh.run(random, "b")
-	c, err := compare.Compare([]compare.Run{a}, []compare.Run{b}, o)
+	var a, b []compare.Run
+	for range runs {
+		a, b = append(a, base.run(random, "a")), append(b, fresh.run(random, "b"))
+	}
+	c, err := compare.Compare(a, b, o)
 	if err != nil {
 		return one, err
 	}
@@ -175,7 +184,7 @@ func comparePair(base, fresh model, seed uint64, o compare.Options) (one tally, 
 			one.told = 1
 		}
 	}
-	if requestTest(a, b) < compare.Level {
+	if requestTest(a[0], b[0]) < compare.Level {
 		one.requests = 1
 	}
 	return one, nil
@@ -237,10 +246,10 @@ func TestCalibration(t *testing.T) {
 	small := with(noisy, func(m *model) { m.rate = 50 })
 	o := compare.Options{Metrics: []string{"response.p50", "response.p95"}, Resamples: 500}
 	const pairs = 30
-	if same := compareMany(t, small, small, 0, pairs, o); same.any > 4 || same.requests < pairs/4 {
+	if same := compareMany(t, small, small, 1, 0, pairs, o); same.any > 4 || same.requests < pairs/4 {
 		t.Errorf("of %d pairs that are alike, %d were called different; by single requests, %d", pairs, same.any, same.requests)
 	}
-	if shifted := compareMany(t, small, with(small, slower), 1000, pairs, o); shifted.p95 < 24 {
+	if shifted := compareMany(t, small, with(small, slower), 1, 1000, pairs, o); shifted.p95 < 24 {
 		t.Errorf("of %d true shifts by 10 %%, %d were found", pairs, shifted.p95)
 	}
 }
@@ -253,26 +262,30 @@ func TestTable(t *testing.T) {
 		t.Skip("it takes minutes: make compare-table")
 	}
 	harsh := with(noisy, func(m *model) { m.sd, m.drift, m.stalls, m.stall = 0.10, 0.05, 2, 1 })
+	moody := with(noisy, func(m *model) { m.between = 0.03 })
 	gate := compare.Options{Metrics: []string{"response.p95"}}
 	for _, row := range []struct {
 		name                 string
 		base, fresh          model
-		pairs                int
+		runs, pairs          int
 		options              compare.Options
 		mostCalled, leastP95 float64
 	}{
-		{"alike", noisy, noisy, 1000, compare.Options{}, 0.05, 0},
-		{"alike, p95 alone", noisy, noisy, 1000, gate, 0.05, 0},
-		{"alike, margins of 0", noisy, noisy, 300, compare.Options{Margins: compare.Margins{{Name: "*"}}}, 0.08, 0},
-		{"all 10 % slower", noisy, with(noisy, slower), 300, compare.Options{}, 1, 0.9},
-		{"p95 10 % slower, p50 not", noisy, with(noisy, longTail), 300, compare.Options{}, 1, 0.9},
-		{"the same, p95 alone", noisy, with(noisy, longTail), 300, gate, 1, 0.9},
-		{"harsh, alike", harsh, harsh, 300, compare.Options{}, 0.08, 0},
-		{"harsh, all 10 % slower", harsh, with(harsh, slower), 300, compare.Options{}, 1, 0},
-		{"harsh, all 30 % slower", harsh, with(harsh, func(m *model) { m.scale = 1.3 }), 300, compare.Options{}, 1, 0},
+		{"alike", noisy, noisy, 1, 1000, compare.Options{}, 0.05, 0},
+		{"alike, p95 alone", noisy, noisy, 1, 1000, gate, 0.05, 0},
+		{"alike, margins of 0", noisy, noisy, 1, 1000, compare.Options{Margins: compare.Margins{{Name: "*"}}}, 0.05, 0},
+		{"all 10 % slower", noisy, with(noisy, slower), 1, 300, compare.Options{}, 1, 0.9},
+		{"p95 10 % slower, p50 not", noisy, with(noisy, longTail), 1, 300, compare.Options{}, 1, 0.9},
+		{"the same, p95 alone", noisy, with(noisy, longTail), 1, 300, gate, 1, 0.9},
+		{"harsh, alike", harsh, harsh, 1, 300, compare.Options{}, 0.08, 0},
+		{"harsh, all 10 % slower", harsh, with(harsh, slower), 1, 300, compare.Options{}, 1, 0},
+		{"harsh, all 30 % slower", harsh, with(harsh, func(m *model) { m.scale = 1.3 }), 1, 300, compare.Options{}, 1, 0},
+		{"runs differ by 3 %, alike, one a side", moody, moody, 1, 300, compare.Options{}, 1, 0},
+		{"runs differ by 3 %, alike, four a side", moody, moody, 4, 300, compare.Options{}, 0.05, 0},
+		{"runs differ by 3 %, all 10 % slower, four a side", moody, with(moody, slower), 4, 200, compare.Options{}, 1, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			sum := compareMany(t, row.base, row.fresh, 0, row.pairs, row.options)
+			sum := compareMany(t, row.base, row.fresh, row.runs, 0, row.pairs, row.options)
 			fmt.Printf("| %s %s\n", row.name, sum)
 			if float64(sum.any) > row.mostCalled*float64(sum.pairs) || float64(sum.p95) < row.leastP95*float64(sum.pairs) {
 				t.Errorf("out of its bar: %s", sum)

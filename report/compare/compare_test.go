@@ -1,0 +1,288 @@
+package compare_test
+
+import (
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mfaload/measure"
+	"mfaload/report/compare"
+)
+
+// calm is a service without stalls, fast to simulate.
+var calm = model{seconds: 120, rate: 50, phi: 0.5, sd: 0.01}
+
+func runs(m model, name string, seeds ...uint64) (all []compare.Run) {
+	for _, s := range seeds {
+		all = append(all, m.run(rand.New(rand.NewPCG(s, 9)), name))
+	}
+	return all
+}
+
+func mustCompare(t *testing.T, base, fresh []compare.Run, o compare.Options) *compare.Comparison {
+	t.Helper()
+	c, err := compare.Compare(base, fresh, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func row(t *testing.T, c *compare.Comparison, metric string) compare.Row {
+	t.Helper()
+	for _, r := range c.Rows {
+		if r.Metric == metric && r.Group == "" {
+			return r
+		}
+	}
+	t.Fatalf("there is no row %s", metric)
+	return compare.Row{}
+}
+
+func TestSwappingSidesSwapsTheAnswer(t *testing.T) {
+	a, b := runs(calm, "a", 1), runs(with(calm, slower), "b", 2)
+	there, back := mustCompare(t, a, b, compare.Options{}), mustCompare(t, b, a, compare.Options{})
+	if there.Verdict != compare.Worse || back.Verdict != compare.Better {
+		t.Errorf("there %s, back %s", there.Verdict, back.Verdict)
+	}
+	x, y := row(t, there, "response.p90"), row(t, back, "response.p90")
+	if x.Base != y.New || x.New != y.Base || math.Abs((1+x.Change/100)*(1+y.Change/100)-1) > 1e-9 {
+		t.Errorf("there %+v, back %+v", x, y)
+	}
+	if again := mustCompare(t, a, b, compare.Options{}); cmp.Diff(there.Rows, again.Rows, cmp.AllowUnexported(compare.Row{})) != "" {
+		t.Error("the same runs give another answer")
+	}
+}
+
+// The interval has to tell that nothing regressed; that nothing was found is
+// not enough.
+func TestWhatWasNotFoundIsNotRuledOut(t *testing.T) {
+	few := with(calm, func(m *model) { m.rate, m.sd = 5, 0.1 })
+	c := mustCompare(t, runs(few, "a", 1), runs(few, "b", 2), compare.Options{Metrics: []string{"response.p95"}})
+	r := row(t, c, "response.p95")
+	if r.Judgement != compare.Unclear || r.RuledOut || r.P < 0.05 || r.High < r.Margin || r.Needed <= 120 || c.Verdict != compare.Unclear {
+		t.Errorf("few requests: %+v", r)
+	}
+	c = mustCompare(t, runs(calm, "a", 1), runs(calm, "b", 2), compare.Options{Metrics: []string{"response.p95"}})
+	if r = row(t, c, "response.p95"); r.Judgement != compare.Same || !r.RuledOut || r.High > r.Margin || r.Needed != 0 || c.Verdict != compare.Same {
+		t.Errorf("many requests: %+v", r)
+	}
+}
+
+func TestChangesBelowTheMarginAreNone(t *testing.T) {
+	slow := with(calm, func(m *model) { m.scale = 1.05 })
+	a, b := runs(calm, "a", 1), runs(slow, "b", 2)
+	for margin, want := range map[float64]compare.Judgement{0.01: compare.Worse, 0.10: compare.Same} {
+		c := mustCompare(t, a, b, compare.Options{Metrics: []string{"response.p50"}, Margins: compare.Margins{{Name: "p50", Share: margin}}})
+		if r := row(t, c, "response.p50"); r.Judgement != want || r.Corrected > 0.01 {
+			t.Errorf("margin %v: %+v", margin, r)
+		}
+	}
+}
+
+// A second mode between the percentiles, and a stall beyond them.
+func TestShapesThatPercentilesHide(t *testing.T) {
+	m := with(calm, func(m *model) { m.rate, m.seconds = 100, 200 })
+	modes := with(m, func(m *model) { m.slowShare, m.slowTimes = 0.025, 12 })
+	c := mustCompare(t, runs(m, "a", 1), runs(modes, "b", 2), compare.Options{Metrics: []string{"response.p50", "response.p90", "response.shape"}})
+	if r := row(t, c, "response.p90"); r.Judgement == compare.Worse {
+		t.Errorf("the percentiles show it too: %+v", r)
+	}
+	if r := row(t, c, "response.shape"); r.Judgement != compare.Worse || !strings.Contains(r.Remark, "of the requests") {
+		t.Errorf("shape: %+v", r)
+	}
+	s := c.Shifts[0]
+	if len(s.BaseModes) != 1 || len(s.NewModes) != 2 || math.Abs(s.NewModes[1].At-960) > 200 || math.Abs(s.NewModes[1].Share-2.5) > 0.8 {
+		t.Errorf("modes %v and %v", s.BaseModes, s.NewModes)
+	}
+	stalls := with(m, func(m *model) { m.stalls, m.stall = 3, 4 })
+	c = mustCompare(t, runs(m, "a", 1), runs(stalls, "b", 4), compare.Options{Metrics: []string{"response.shape"}})
+	if s := c.Shifts[0]; s.BaseStalls != 0 || s.NewStalls < 3 {
+		t.Errorf("stalled seconds: %d and %d", s.BaseStalls, s.NewStalls)
+	}
+	page, err := c.HTML()
+	if err != nil || !strings.Contains(string(page), "shift function") {
+		t.Errorf("page: %v", err)
+	}
+	if same := mustCompare(t, runs(m, "a", 1), runs(m, "b", 3), compare.Options{Metrics: []string{"response.shape"}}); same.Verdict != compare.Same {
+		t.Errorf("alike: %v", same.Reasons)
+	}
+}
+
+func TestErrorRates(t *testing.T) {
+	bad := with(calm, func(m *model) { m.errors = 0.02 })
+	o := compare.Options{Metrics: []string{"errorRate", "achievedRate"}}
+	c := mustCompare(t, runs(calm, "a", 1), runs(bad, "b", 2), o)
+	r := row(t, c, "errorRate")
+	if r.Judgement != compare.Worse || r.Base != 0 || math.Abs(r.New-2) > 0.6 || math.Abs(r.Change-r.New) > 1e-9 || r.Low <= 0 {
+		t.Errorf("%+v", r)
+	}
+	if r := row(t, c, "achievedRate"); r.Judgement != compare.Same || r.Base != 50 || r.Change != 0 {
+		t.Errorf("%+v", r)
+	}
+	c = mustCompare(t, runs(calm, "a", 1), runs(calm, "b", 2), o)
+	// Three in 6,000 may have been missed.
+	if r := row(t, c, "errorRate"); r.Judgement != compare.Same || math.Abs(r.High-0.05) > 1e-9 {
+		t.Errorf("none at all: %+v", r)
+	}
+}
+
+func TestRunsAsUnits(t *testing.T) {
+	a, b := runs(calm, "a", 1, 2, 3, 4), runs(with(calm, slower), "b", 5, 6, 7, 8)
+	c := mustCompare(t, a, b, compare.Options{})
+	r := row(t, c, "response.p95")
+	if c.Unit.Kind != "runs" || r.Judgement != compare.Worse || r.Block != 0 || r.Low < 5 || r.High > 15 || len(c.Shifts) != 2 {
+		t.Errorf("%+v of %+v", r, c.Unit)
+	}
+	// What differs between the runs of a side is no difference between the sides.
+	mixed := append(runs(calm, "a", 11, 12), runs(with(calm, slower), "a", 13, 14)...)
+	also := append(runs(calm, "b", 15, 16), runs(with(calm, slower), "b", 17, 18)...)
+	if c := mustCompare(t, mixed, also, compare.Options{}); c.Verdict != compare.Unclear {
+		t.Errorf("mixed: %s %v", c.Verdict, c.Reasons)
+	}
+	two := mustCompare(t, mixed[1:3], also[1:3], compare.Options{Metrics: []string{"response.p50"}})
+	if r := row(t, two, "response.p50"); two.Unit.Kind != "seconds" || r.Judgement != compare.Unclear || r.High-r.Low < 10 {
+		t.Errorf("two runs a side that differ: %+v", r)
+	}
+	uneven := mustCompare(t, a[:1], b[:3], compare.Options{Metrics: []string{"response.p50"}})
+	if r := row(t, uneven, "response.p50"); uneven.Unit.Paired || uneven.Unit.New != 360 || r.Judgement != compare.Worse {
+		t.Errorf("one against three: %+v %+v", uneven.Unit, r)
+	}
+}
+
+func TestWhatCannotBeComparedIsRefused(t *testing.T) {
+	for want, change := range map[string]func(*measure.Measurement){
+		"had a different load":                    func(m *measure.Measurement) { m.Parts["load"] = "other" },
+		"had a different set of users":            func(m *measure.Measurement) { m.Parts["users"] = "other" },
+		"had a different contract":                func(m *measure.Measurement) { m.Parts["contract"] = "other" },
+		"do not both say which contract they had": func(m *measure.Measurement) { m.Parts = map[string]string{"load": "l", "users": "u"} },
+		"have different groups":                   func(m *measure.Measurement) { m.Groups = []string{"others"} },
+		"lasted 2m0s and 1m0s":                    func(m *measure.Measurement) { m.Main.Planned = time.Minute },
+		"b was interrupted":                       func(m *measure.Measurement) { m.Interrupted = true },
+		"b is inconclusive: mfaload itself": func(m *measure.Measurement) {
+			for range 1000 {
+				m.Main.Own.Record(time.Second)
+			}
+		},
+		"b sent no request": func(m *measure.Measurement) { m.Main.Cells = nil },
+	} {
+		a, b := runs(calm, "a", 1), runs(calm, "b", 2)
+		change(b[0].Measurement)
+		c := mustCompare(t, a, b, compare.Options{})
+		if c.Verdict != compare.Unclear || len(c.Rows) > 0 || !strings.Contains(strings.Join(c.Obstacles, "\n"), want) {
+			t.Errorf("want %q; %s, %d rows, %v", want, c.Verdict, len(c.Rows), c.Obstacles)
+		}
+		if forced := mustCompare(t, a, b, compare.Options{Force: true, Metrics: []string{"response.p50"}}); len(forced.Rows) == 0 || !forced.Forced || len(forced.Obstacles) == 0 {
+			t.Errorf("%s: forced %+v", want, forced)
+		}
+	}
+	if c := mustCompare(t, runs(calm, "a", 1), runs(calm, "a", 1), compare.Options{}); len(c.Obstacles) != 1 || c.Obstacles[0] != "a and a are the same run" {
+		t.Errorf("the same run: %v", c.Obstacles)
+	}
+}
+
+func TestDriftOfAnswers(t *testing.T) {
+	shaped := func(name string, seed uint64, answers int, facts map[string]int) compare.Run {
+		r := runs(calm, name, seed)[0]
+		for i := range answers {
+			var has []string
+			for f, n := range facts {
+				if i < n {
+					has = append(has, f)
+				}
+			}
+			r.Measurement.Shapes.Learn("201 OTP_REQUIRED", has)
+		}
+		return r
+	}
+	a := shaped("a", 1, 100, map[string]int{"/user is object": 100, "/user/id is string": 100, "/id is string": 100, "/rare is string": 1})
+	b := shaped("b", 2, 100, map[string]int{"/id is string": 60, "/new is object": 100, "/new/id is string": 100})
+	c := mustCompare(t, []compare.Run{a}, []compare.Run{b}, compare.Options{Metrics: []string{"errorRate"}})
+	var got []string
+	for _, d := range c.Drift {
+		got = append(got, d.String())
+	}
+	want := []string{
+		"201 OTP_REQUIRED without /id is string appeared: in 0 of 100, now in 40 of 100",
+		"201 OTP_REQUIRED: /new is object appeared: in 0 of 100, now in 100 of 100",
+		"201 OTP_REQUIRED: /rare is string vanished: in 1 of 100, now in 0 of 100 (too seldom to tell)",
+		"201 OTP_REQUIRED: /user is object vanished: in 100 of 100, now in 0 of 100",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if c.Verdict != compare.Worse {
+		t.Errorf("verdict %s", c.Verdict)
+	}
+}
+
+func TestHistoryFindsTheRun(t *testing.T) {
+	var all []compare.Run
+	for i := range 16 {
+		m := calm
+		if i >= 9 {
+			m = with(calm, slower)
+		}
+		r := runs(m, string(rune('a'+i)), uint64(i))[0]
+		r.Measurement.Started = time.Unix(int64(1_800_000_000+3600*i), 0)
+		all = append(all, r)
+	}
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	h, err := compare.Follow(all, compare.Options{Metrics: []string{"response.p50", "response.p9[05]"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range h.Lines {
+		if len(l.Changes) != 1 || l.Changes[0].Name != "j" || l.Changes[0].Judgement != compare.Worse || math.Abs(l.Changes[0].Change-10) > 4 {
+			t.Errorf("%s: %+v", l.Metric, l.Changes)
+		}
+	}
+	if h.Verdict != compare.Worse || len(h.Lines) != 3 {
+		t.Errorf("%s: %d lines", h.Verdict, len(h.Lines))
+	}
+	if page, err := h.HTML(); err != nil || strings.Count(string(page), `class="mark"`) != 3 {
+		t.Errorf("page: %v", err)
+	}
+	if h, err = compare.Follow(all[:5], compare.Options{}); err != nil || h.Verdict != compare.Unclear {
+		t.Errorf("five runs: %+v, %v", h, err)
+	}
+}
+
+// Names go to pages and JSON as they are, and nothing becomes a tag.
+func TestPagesEscapeNames(t *testing.T) {
+	a, b := runs(calm, "<script>alert(1)</script>", 1), runs(calm, "b", 2)
+	c := mustCompare(t, a, b, compare.Options{})
+	page, err := c.HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{"<script", "http:", "https:", "src=", "href="} {
+		if strings.Contains(string(page), bad) {
+			t.Errorf("the page holds %s", bad)
+		}
+	}
+	if got := strings.Count(string(page), "<svg"); got != 4 {
+		t.Errorf("%d charts", got)
+	}
+	text, err := compare.JSON(c)
+	if err != nil || !json.Valid(text) {
+		t.Errorf("JSON: %v", err)
+	}
+}
+
+func FuzzParseMargin(f *testing.F) {
+	for _, s := range []string{"p95=5%", "response.p99 = 10 %", "errorRate=0.1%", "*=0%", "p95", "p95=NaN%", "[=1%", "x=1%", "p95=-1%"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		m, err := compare.ParseMargin(text)
+		if err == nil && !(m.Share >= 0 && m.Share <= 10) {
+			t.Errorf("%q is %v", text, m)
+		}
+	})
+}
