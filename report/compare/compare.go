@@ -150,7 +150,12 @@ func side(runs []Run) (s Side) {
 const enoughRuns = 4
 
 func (c *Comparison) compare(base, fresh []Run, chosen []metric, o Options) error {
-	parts := partsOf(base, fresh)
+	for _, r := range slices.Concat(base, fresh) {
+		if r.Measurement.Main.Sent() == 0 {
+			return fmt.Errorf("compare: %s sent no request in its judged part: leave it out", r.Name)
+		}
+	}
+	parts := c.askedIn(partsOf(base, fresh), base, fresh)
 	var results []result
 	if min(len(base), len(fresh)) >= enoughRuns {
 		c.Unit = Unit{Kind: "runs", Base: len(base), New: len(fresh)}
@@ -167,6 +172,19 @@ func (c *Comparison) compare(base, fresh []Run, chosen []metric, o Options) erro
 	}
 	c.remark(base, fresh)
 	return nil
+}
+
+// askedIn leaves out the groups that a run sent nothing for.
+func (c *Comparison) askedIn(parts []part, base, fresh []Run) []part {
+	return slices.DeleteFunc(parts, func(p part) bool {
+		for _, r := range slices.Concat(base, fresh) {
+			if p.group >= 0 && sentBy(r.Measurement, p.group) == 0 {
+				c.Remarks = append(c.Remarks, fmt.Sprintf("%s sent nothing for %s, which is not compared by itself", r.Name, p.name))
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // judge sums the rows up.

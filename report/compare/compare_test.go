@@ -1,6 +1,7 @@
 package compare_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"math/rand/v2"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"mfaload/measure"
 	"mfaload/report/compare"
@@ -177,6 +179,12 @@ func TestWhatCannotBeComparedIsRefused(t *testing.T) {
 		if c.Verdict != compare.Unclear || len(c.Rows) > 0 || !strings.Contains(strings.Join(c.Obstacles, "\n"), want) {
 			t.Errorf("want %q; %s, %d rows, %v", want, c.Verdict, len(c.Rows), c.Obstacles)
 		}
+		if len(b[0].Measurement.Main.Cells) == 0 {
+			if _, err := compare.Compare(a, b, compare.Options{Force: true}); err == nil {
+				t.Error("nothing is compared with something by force")
+			}
+			continue
+		}
 		if forced := mustCompare(t, a, b, compare.Options{Force: true, Metrics: []string{"response.p50"}}); len(forced.Rows) == 0 || !forced.Forced || len(forced.Obstacles) == 0 {
 			t.Errorf("%s: forced %+v", want, forced)
 		}
@@ -273,6 +281,51 @@ func TestPagesEscapeNames(t *testing.T) {
 	if err != nil || !json.Valid(text) {
 		t.Errorf("JSON: %v", err)
 	}
+}
+
+// fits holds a result against its schema.
+func fits(t *testing.T, schema []byte, result any) {
+	t.Helper()
+	text, err := compare.JSON(result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("result.json", tree); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := c.Compile("result.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := compiled.Validate(doc); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestResultsFitTheirSchemas(t *testing.T) {
+	a, b := runs(calm, "a", 1, 2, 3, 4), runs(with(calm, slower), "b", 5, 6, 7, 8)
+	b[0].Measurement.Shapes.Learn("201 OTP_REQUIRED", []string{"/id is string"})
+	a[0].Measurement.Shapes.Learn("201 OTP_REQUIRED", nil)
+	fits(t, compare.JSONSchema(), mustCompare(t, a, b, compare.Options{}))
+	fits(t, compare.JSONSchema(), mustCompare(t, a[:1], b[:1], compare.Options{}))
+	a[0].Measurement.Interrupted = true
+	fits(t, compare.JSONSchema(), mustCompare(t, a[:1], b[:1], compare.Options{}))
+	fits(t, compare.JSONSchema(), mustCompare(t, a[:1], b[:1], compare.Options{Force: true}))
+	h, err := compare.Follow(append(a[1:], b...), compare.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fits(t, compare.HistoryJSONSchema(), h)
 }
 
 func FuzzParseMargin(f *testing.F) {

@@ -111,7 +111,7 @@ func (s Shift) shiftSVG(margin float64) template.HTML {
 		}
 	}
 	for _, v := range ticks(low, high) {
-		p.level("axis", v, fmt.Sprintf("%+g %%", v))
+		p.level("axis", v, Row{}.change(v))
 	}
 	p.line("zero", left, p.y(0), width-right, p.y(0))
 	if margin > 0 {

@@ -1,0 +1,30 @@
+package report_test
+
+import (
+	"slices"
+	"testing"
+
+	"mfaload/report"
+)
+
+func TestBaselineTakesPartInTheVerdict(t *testing.T) {
+	for _, c := range []struct {
+		alone          report.Verdict
+		worse, unclear bool
+		want           report.Verdict
+	}{
+		{report.Pass, false, false, report.Pass},
+		{report.Pass, true, false, report.Fail},
+		{report.Pass, false, true, report.Inconclusive},
+		{report.Fail, false, true, report.Fail},
+		{report.Inconclusive, true, false, report.Inconclusive},
+		{report.Interrupted, true, false, report.Interrupted},
+	} {
+		r := &report.Report{Verdict: c.alone, Reasons: []string{"own"}}
+		r.HoldAgainst("main", "judgement", c.worse, c.unclear, []string{"p95"})
+		said := slices.Contains(r.Reasons, "baseline: p95")
+		if r.Verdict != c.want || r.Baseline.Alone != c.alone || said != (c.worse || c.unclear) || r.Reasons[0] != "own" {
+			t.Errorf("%s, worse %v, unclear %v: %s %v", c.alone, c.worse, c.unclear, r.Verdict, r.Reasons)
+		}
+	}
+}
