@@ -1,0 +1,258 @@
+package feed
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// The columns that a file may have. One whose name starts with an underscore
+// is left alone.
+const (
+	columnUser   = "userID"
+	columnExpect = "expect"
+	columnPolicy = "policy"
+)
+
+// csv reads RFC 4180: commas, quotes that are doubled within quotes, lines
+// that end in LF or CRLF. Blank lines are left out. The first line is known.
+func (s *scanner) csv(first []byte) error {
+	c := &table{scanner: s}
+	if err := c.record(first); err != nil || !c.header() {
+		return c.end(err)
+	}
+	for {
+		line, err := s.filled()
+		if err != nil {
+			return c.end(err)
+		}
+		if len(c.columns) == 1 && bytes.IndexByte(line, '"') < 0 && bytes.IndexByte(line, ',') < 0 {
+			if s.found(Cell{line, s.number, 1}) {
+				err = s.emit()
+			}
+		} else if err = c.record(line); err == nil {
+			err = c.take()
+		}
+		if err != nil {
+			return c.end(err)
+		}
+	}
+}
+
+// table is a CSV file.
+type table struct {
+	*scanner
+	columns []string // by index; "" for one that is left alone
+	fields  []Cell
+	whole   []byte // a record of several lines
+	text    []byte // of the record's quoted fields
+}
+
+// errBroken ends a scan of a file whose quotes are wrong: nothing after it can
+// be told apart.
+var errBroken = errors.New("the quotes are wrong")
+
+func (t *table) end(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, errBroken) || errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+// header reads the names of the columns.
+func (t *table) header() bool {
+	known := map[string]bool{}
+	sound := true
+	refuse := func(f Cell, text, remedy string) {
+		sound = false
+		t.bad(Problem{f.Line, f.Column, text, remedy})
+	}
+	for _, f := range t.fields {
+		name := string(f.Text)
+		switch {
+		case name == columnUser || name == columnExpect || name == columnPolicy:
+			if known[name] {
+				refuse(f, fmt.Sprintf("the column %s is there twice", name), "keep one of them")
+			}
+			known[name] = true
+			t.columns = append(t.columns, name)
+		case strings.HasPrefix(name, "_"):
+			t.columns = append(t.columns, "")
+		default:
+			refuse(f, fmt.Sprintf("unknown column %s", Quote(f.Text)), columnRemedy(name))
+		}
+	}
+	if sound && !known[columnUser] {
+		refuse(t.fields[0], "the header has no column userID", "name the column of the users' IDs userID")
+	}
+	return sound
+}
+
+func columnRemedy(name string) string {
+	if _, isID := ParseID(name); isID {
+		return "the header is missing: write userID into a line above"
+	}
+	if strings.ContainsAny(name, ";\t") {
+		return "separate the columns with commas"
+	}
+	for _, known := range []string{columnUser, columnExpect, columnPolicy} {
+		if strings.EqualFold(strings.TrimSpace(name), known) {
+			return fmt.Sprintf("did you mean %q?", known)
+		}
+	}
+	return "use userID, expect and policy; a column is left alone if its name starts with an underscore: _" + strings.TrimSpace(clip(name))
+}
+
+func clip(name string) string {
+	if len(name) > 40 || !utf8.ValidString(name) {
+		return "name"
+	}
+	return name
+}
+
+// take turns the record's fields into a row.
+func (t *table) take() error {
+	if len(t.fields) != len(t.columns) {
+		t.bad(Problem{t.fields[0].Line, 1, fmt.Sprintf("the row has %d fields, the header %d", len(t.fields), len(t.columns)),
+			"write as many; a comma within a field needs quotes around the field"})
+		return nil
+	}
+	t.user.Expect, t.user.Policy = Cell{}, Cell{}
+	sound := true
+	for i, f := range t.fields {
+		switch t.columns[i] {
+		case columnUser:
+			sound = t.found(f)
+		case columnExpect:
+			t.user.Expect = f
+		case columnPolicy:
+			t.user.Policy = f
+		}
+	}
+	if !sound {
+		return nil
+	}
+	return t.emit()
+}
+
+// record splits a record into its fields. One with quotes may go on over
+// several lines.
+func (t *table) record(line []byte) error {
+	t.fields = t.fields[:0]
+	if bytes.IndexByte(line, '"') < 0 {
+		t.plain(line)
+		return nil
+	}
+	first := t.number
+	t.whole = append(t.whole[:0], line...)
+	for {
+		place, err := t.quoted(first)
+		if err == nil || !errors.Is(err, errOpen) {
+			return err
+		}
+		next, err := t.next()
+		if err == nil && len(t.whole)+len(next) > MaxRow {
+			err = errLong
+		}
+		switch {
+		case errors.Is(err, errLong):
+			t.bad(Problem{place.Line, place.Column, fmt.Sprintf("a quote is not closed within %d KB", MaxRow>>10), `close it; a quote within quotes is written twice: ""`})
+			return errBroken
+		case errors.Is(err, io.EOF):
+			t.bad(Problem{place.Line, place.Column, "a quote is not closed", `close it; a quote within quotes is written twice: ""`})
+			return errBroken
+		case err != nil:
+			return err
+		}
+		t.whole = append(append(t.whole, '\n'), next...)
+	}
+}
+
+// plain splits a line without quotes.
+func (t *table) plain(line []byte) {
+	for start := 0; ; {
+		end := bytes.IndexByte(line[start:], ',')
+		column := 1 + utf8.RuneCount(line[:start])
+		if end < 0 {
+			t.fields = append(t.fields, Cell{line[start:], t.number, column})
+			return
+		}
+		t.fields = append(t.fields, Cell{line[start : start+end], t.number, column})
+		start += end + 1
+	}
+}
+
+// errOpen says that a record goes on in the next line.
+var errOpen = errors.New("a quote is open")
+
+// quoted splits a record with quotes. With errOpen it returns the place of the
+// quote that is open.
+func (t *table) quoted(line int) (Cell, error) {
+	t.fields, t.text = t.fields[:0], t.text[:0]
+	rest, lineStart := t.whole, t.whole
+	for {
+		c := Cell{Line: line, Column: 1 + utf8.RuneCount(lineStart[:len(lineStart)-len(rest)])}
+		if len(rest) == 0 || rest[0] != '"' {
+			end := bytes.IndexByte(rest, ',')
+			last := end < 0
+			if last {
+				end = len(rest)
+			}
+			c.Text = rest[:end]
+			if at := bytes.IndexByte(c.Text, '"'); at >= 0 {
+				t.bad(Problem{line, c.Column + utf8.RuneCount(c.Text[:at]), "a quote stands within a field", `put the whole field in quotes, and write the quote twice: ""`})
+				return c, errBroken
+			}
+			t.fields = append(t.fields, c)
+			if last {
+				return c, nil
+			}
+			rest = rest[end+1:]
+			continue
+		}
+		text, after, closed := t.unquote(rest[1:])
+		if !closed {
+			return c, errOpen
+		}
+		c.Text = text
+		t.fields = append(t.fields, c)
+		for consumed := rest[:len(rest)-len(after)]; ; { // a field of several lines
+			at := bytes.IndexByte(consumed, '\n')
+			if at < 0 {
+				break
+			}
+			line++
+			consumed = consumed[at+1:]
+			lineStart = t.whole[len(t.whole)-len(after)-len(consumed):]
+		}
+		switch {
+		case len(after) == 0:
+			return c, nil
+		case after[0] != ',':
+			t.bad(Problem{line, 1 + utf8.RuneCount(lineStart[:len(lineStart)-len(after)]), "something stands between a quote and the comma", `remove it; a quote within quotes is written twice: ""`})
+			return c, errBroken
+		}
+		rest = after[1:]
+	}
+}
+
+// unquote returns a field's text up to its closing quote.
+func (t *table) unquote(rest []byte) (text, after []byte, closed bool) {
+	start := len(t.text)
+	for {
+		end := bytes.IndexByte(rest, '"')
+		if end < 0 {
+			return nil, nil, false
+		}
+		t.text = append(t.text, rest[:end]...)
+		rest = rest[end+1:]
+		if len(rest) == 0 || rest[0] != '"' {
+			return t.text[start:len(t.text):len(t.text)], rest, true
+		}
+		t.text = append(t.text, '"')
+		rest = rest[1:]
+	}
+}

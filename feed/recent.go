@@ -1,0 +1,61 @@
+package feed
+
+import "time"
+
+// recent holds the times of the turns of the last interval, first in first out,
+// 4 bytes each. The times are cut to ticks and to 32 bits: an interval has less
+// than 2³¹ ticks, and older turns are let go, so that no two times in it are
+// mistaken for each other.
+type recent struct {
+	interval time.Duration
+	tick     time.Duration
+	newest   time.Duration
+	chunks   [][]uint32 // times of turns; whole chunks come and go
+	first    int        // in the first chunk
+	count    int
+}
+
+const chunk = 16 << 10
+
+func newRecent(interval time.Duration) recent {
+	return recent{interval: interval, tick: max(interval>>31+1, 100*time.Nanosecond)}
+}
+
+// pass notes a turn at a time, unless as many turns as there are rows were taken
+// within the interval before it: then the next user had one of them.
+func (r *recent) pass(at time.Duration, rows int) bool {
+	if r.count > 0 && at-r.newest >= r.interval {
+		r.chunks, r.first, r.count = nil, 0, 0
+	}
+	now := uint32(at / r.tick)
+	for r.count > 0 && now-r.chunks[0][r.first] >= r.ticks() {
+		r.drop()
+	}
+	if r.count >= rows {
+		return false
+	}
+	r.push(now)
+	r.newest = at
+	return true
+}
+
+// ticks is the interval less what two rounded times may be off: 200 ns for one of
+// a minute.
+func (r *recent) ticks() uint32 { return uint32(max(r.interval/r.tick-1, 1)) }
+
+func (r *recent) drop() {
+	r.first++
+	r.count--
+	if r.first == chunk {
+		r.chunks, r.first = r.chunks[1:], 0
+	}
+}
+
+func (r *recent) push(now uint32) {
+	if last := len(r.chunks) - 1; last < 0 || len(r.chunks[last]) == chunk {
+		r.chunks = append(r.chunks, make([]uint32, 0, chunk))
+	}
+	last := len(r.chunks) - 1
+	r.chunks[last] = append(r.chunks[last], now)
+	r.count++
+}

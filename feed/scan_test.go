@@ -1,0 +1,210 @@
+package feed_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mfaload/feed"
+)
+
+const (
+	idA = "788d4931-6936-43f2-82ff-178f5762298a"
+	idB = "00000000-0000-0000-0000-00000000000b"
+	idC = "00000000-0000-0000-0000-00000000000c"
+)
+
+// scan reads a text and writes down what was found: rows as
+// "line:column id expect policy", problems as "line:column! text".
+func scan(t testing.TB, text string) (got []string) {
+	t.Helper()
+	err := feed.Scan(strings.NewReader(text), func(r *feed.Row) error {
+		s := fmt.Sprintf("%d:%d %s", r.Line, r.Column, r.ID)
+		for _, c := range []feed.Cell{r.Expect, r.Policy} {
+			if len(c.Text) > 0 {
+				s += fmt.Sprintf(" %d:%d %s", c.Line, c.Column, c.Text)
+			}
+		}
+		got = append(got, s)
+		return nil
+	}, func(p feed.Problem) {
+		if p.Remedy == "" {
+			t.Errorf("no remedy for %s", p.Text)
+		}
+		got = append(got, fmt.Sprintf("%d:%d! %s", p.Line, p.Column, p.Text))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+var scans = []struct {
+	name, text string
+	want       []string
+}{
+	{"plain", "userID\n" + idA + "\n" + idB + "\n", []string{"2:1 " + idA, "3:1 " + idB}},
+	{"no last line end", "userID\n" + idA, []string{"2:1 " + idA}},
+	{"byte-order mark and CRLF", "\uFEFFuserID\r\n" + idA + "\r\n" + idB + "\r\n", []string{"2:1 " + idA, "3:1 " + idB}},
+	{"blank lines", "\n\nuserID\n\n" + idA + "\n  \n" + idB + "\n\n", []string{"5:1 " + idA, "7:1 " + idB}},
+	{"upper case", "userID\n" + strings.ToUpper(idA) + "\n", []string{"2:1 " + idA}},
+	{"columns", "policy,userID,expect,_note\n" + idC + "," + idA + ",404 NOT_FOUND,x\n," + idB + ",,\n",
+		[]string{"2:38 " + idA + " 2:75 404 NOT_FOUND 2:1 " + idC, "3:2 " + idB}},
+	{"quotes", "userID,\"_note\"\n\"" + idA + "\",\"a \"\"b\"\", c\"\n" + idB + ",\"ü\"\n", []string{"2:1 " + idA, "3:1 " + idB}},
+	{"a field of several lines", "_note,userID\n\"one\ntwo\r\nthree\"," + idA + "\nx," + idB + "\n", []string{"4:8 " + idA, "5:3 " + idB}},
+	{"columns count characters", "_note,userID\nüü," + idA + "\n\"ü\nü\"," + idB + "\n", []string{"2:4 " + idA, "4:4 " + idB}},
+	{"malformed", "userID\nabc\n" + idA + "\n" + idA + " \n\"\"\n" + idA[:35] + "g\n",
+		[]string{`2:1! userID: "abc" is not an ID: 36 characters, 8-4-4-4-12 hexadecimal digits`, "3:1 " + idA,
+			`4:1! userID: "` + idA + ` " has spaces around it`, "5:1! userID is empty",
+			`6:1! userID: "` + idA[:35] + `g" is not an ID: 36 characters, 8-4-4-4-12 hexadecimal digits`}},
+	{"fields missing", "userID,policy\n" + idA + "\n" + idA + ",,\n", []string{"2:1! the row has 1 fields, the header 2", "3:1! the row has 3 fields, the header 2"}},
+	{"no header", idA + "\n" + idB + "\n", []string{`1:1! unknown column "` + idA + `"`}},
+	{"semicolons", "userID;policy\n", []string{`1:1! unknown column "userID;policy"`}},
+	{"column mistyped", "userid,email\n", []string{`1:1! unknown column "userid"`, `1:8! unknown column "email"`}},
+	{"column twice", "userID,userID\n", []string{"1:8! the column userID is there twice"}},
+	{"no userID", "policy\n" + idA + "\n", []string{"1:1! the header has no column userID"}},
+	{"empty", "", []string{"1:1! the file is empty"}},
+	{"blank", "\n \n", []string{"1:1! the file is empty"}},
+	{"header only", "userID\n", nil},
+	{"UTF-16", "\xff\xfeu\x00", []string{"1:1! the file is UTF-16"}},
+	{"quote not closed", "userID,_note\n" + idA + ",x\n" + idB + ",\"a\nb\n", []string{"2:1 " + idA, "3:38! a quote is not closed"}},
+	{"quote within", "userID,_note\n" + idA + ",x\"y\n", []string{"2:39! a quote stands within a field"}},
+	{"after a quote", "userID,_note\n" + idA + ",\"x\"y\n", []string{"2:41! something stands between a quote and the comma"}},
+	{"a row too long", "userID,_note\n" + idA + ",x\n" + idB + "," + strings.Repeat("x", feed.MaxRow) + "\n", []string{"2:1 " + idA, "3:1! a row has more than 64 KB"}},
+	{"a quote that swallows the file", "userID,_note\n" + idA + ",\"\n" + strings.Repeat(idB+",x\n", 3000), []string{"2:38! a quote is not closed within 64 KB"}},
+
+	{"objects", `{"userID":"` + idA + `"}` + "\n\n" + ` { "policy" : "p", "userID": "` + idB + `", "_x": {"a": [1]}, "expect":"404"} ` + "\r\n",
+		[]string{"1:11 " + idA, "3:30 " + idB + " 3:97 404 3:15 p"}},
+	{"objects with faults", `{"userID":"x"}` + "\n" + `{"user":1,"userID":"` + idA + `"}` + "\n" + `{}` + "\n" + `[1]` + "\n" + `{"userID":5}` + "\n" +
+		`{"userID":"` + idA + `"} x` + "\n" + `{"userID":"` + idA + `","userID":"` + idA + `"}` + "\n" + `{"userID":"` + idB + `"}`,
+		[]string{`1:11! userID: "x" is not an ID: 36 characters, 8-4-4-4-12 hexadecimal digits`, `2:2! unknown member "user"`,
+			"3:1! userID is missing", "4:2! no JSON object: the line does not hold one object", "5:11! userID is not a text",
+			"6:50! no JSON object: the line does not hold one object", "7:50! no JSON object: duplicate object member name", "8:11 " + idB}},
+}
+
+func TestScan(t *testing.T) {
+	for _, test := range scans {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, scan(t, test.text)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// An error of reading, or of the caller, ends a scan and is its error.
+func TestScanErrors(t *testing.T) {
+	cause := errors.New("cause")
+	nothing := func(feed.Problem) {}
+	for _, text := range []string{"userID\n" + idA + "\n", "userID,policy\n" + idA + ",\n", `{"userID":"` + idA + `"}` + "\n"} {
+		broken := io.MultiReader(strings.NewReader(text), &failing{cause})
+		if err := feed.Scan(broken, func(*feed.Row) error { return nil }, nothing); !errors.Is(err, cause) {
+			t.Errorf("%q: got %v", text, err)
+		}
+		if err := feed.Scan(strings.NewReader(text), func(*feed.Row) error { return cause }, nothing); !errors.Is(err, cause) {
+			t.Errorf("%q: got %v", text, err)
+		}
+	}
+	if err := feed.Scan(&failing{cause}, nil, nothing); !errors.Is(err, cause) {
+		t.Errorf("got %v", err)
+	}
+}
+
+type failing struct{ err error }
+
+func (f *failing) Read([]byte) (int, error) { return 0, f.err }
+
+// FuzzCSV holds the reader against the standard library's: where that reads a
+// file, both find the same IDs in the same lines and columns.
+func FuzzCSV(f *testing.F) {
+	for _, test := range scans {
+		f.Add(test.text)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		text := "userID,_note\n" + body
+		type place struct {
+			id           string
+			line, column int
+		}
+		var want, got []place
+		sound := !strings.Contains(body, "\r") && len(body) < feed.MaxRow // a lone CR is text to us
+		r := csv.NewReader(strings.NewReader(text))
+		r.FieldsPerRecord = -1
+		for {
+			fields, err := r.Read()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				sound = false
+				break
+			}
+			if line, column := r.FieldPos(0); len(fields) == 2 && line > 1 {
+				if _, ok := feed.ParseID(fields[0]); ok {
+					want = append(want, place{strings.ToLower(fields[0]), line, column})
+				}
+			}
+		}
+		problems := 0
+		if err := feed.Scan(strings.NewReader(text), func(r *feed.Row) error {
+			got = append(got, place{r.ID.String(), int(r.Line), int(r.Column)})
+			return nil
+		}, func(p feed.Problem) {
+			problems++
+			if p.Line < 1 || p.Line > 1+strings.Count(text, "\n") || p.Column < 1 || p.Text == "" || p.Remedy == "" {
+				t.Errorf("not explained: %+v", p)
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if !sound {
+			return
+		}
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(place{})); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
+	})
+}
+
+// FuzzNDJSON holds every line to give a user or a problem in that line.
+func FuzzNDJSON(f *testing.F) {
+	for _, test := range scans {
+		f.Add([]byte(test.text))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		first := []byte(`{"userID":"` + idA + `"}` + "\n")
+		lines, filled := bytes.Split(append(first, body...), []byte("\n")), 0
+		told := map[int]bool{}
+		for _, l := range lines {
+			if len(l) >= feed.MaxRow {
+				return
+			}
+			if len(bytes.TrimLeft(bytes.TrimSuffix(l, []byte("\r")), " \t")) > 0 {
+				filled++
+			}
+		}
+		if err := feed.Scan(bytes.NewReader(append(first, body...)), func(r *feed.Row) error {
+			if told[int(r.Line)] {
+				t.Errorf("line %d is told twice", r.Line)
+			}
+			told[int(r.Line)] = true
+			return nil
+		}, func(p feed.Problem) {
+			if p.Line < 1 || p.Line > len(lines) || p.Column < 1 || p.Text == "" || p.Remedy == "" {
+				t.Errorf("not explained: %+v", p)
+			}
+			told[p.Line] = true
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if len(told) != filled {
+			t.Errorf("%d of %d lines were told", len(told), filled)
+		}
+	})
+}
