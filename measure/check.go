@@ -60,7 +60,7 @@ func (m *Measurement) check() error {
 			return errors.New("a violation's counts do not add up")
 		}
 	}
-	return nil
+	return m.checkUsers()
 }
 
 func (p *Phase) check(groups int) error {
@@ -91,7 +91,7 @@ func (p *Phase) check(groups int) error {
 			return fmt.Errorf("a group sent %d of %d scheduled requests", n, p.Scheduled[g])
 		}
 	}
-	return nil
+	return p.checkWithheld(sent)
 }
 
 func sameCounts(first *Histogram, others ...*Histogram) bool {

@@ -21,6 +21,12 @@ type Measurement struct {
 	Started  time.Time `json:"started"`
 	// Groups are the names of the groups, in the scenario's order.
 	Groups []string `json:"groups"`
+	// Users say of each group whom it could ask and whose turn it was, over the
+	// whole run. Empty in measurements of versions without it.
+	Users []Users `json:"users,omitempty"`
+	// NoUsers counts the arrivals of the schedule after the run ended because
+	// no group had users left. They are in no other figure.
+	NoUsers uint64 `json:"no_users,omitempty"`
 	// Interrupted says that the run was stopped before the end of its schedule.
 	Interrupted bool `json:"interrupted,omitempty"`
 
@@ -67,6 +73,9 @@ type Phase struct {
 	LastSent time.Duration `json:"last_sent_ns"`
 	// Scheduled counts the arrivals that were due, by group.
 	Scheduled []uint64 `json:"scheduled"`
+	// Withheld counts those of them that were not sent because there was no
+	// user to ask, sorted.
+	Withheld []Withheld `json:"withheld,omitempty"`
 	// Own is the part of the lateness that mfaload caused itself.
 	Own *Histogram `json:"own_lateness"`
 	// Cells hold the requests that were sent, by group and label.

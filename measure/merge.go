@@ -19,6 +19,7 @@ func (m *Measurement) merge(o *Measurement) error {
 	}
 	m.mergeViolations(o.Violations)
 	m.Shapes.merge(o.Shapes)
+	m.mergeUsers(o)
 	m.UngroupedViolations += o.UngroupedViolations
 	for i, c := range o.Coverage {
 		m.Coverage[i].Evaluated += c.Evaluated
@@ -40,6 +41,7 @@ func (p *Phase) merge(o *Phase) error {
 	}
 	p.Connections.Opened += o.Connections.Opened
 	p.Connections.Resumed += o.Connections.Resumed
+	p.mergeWithheld(o)
 	for _, from := range o.Cells {
 		to := p.cell(from.Group, from.Label, from.Failed)
 		if err := mergeAll([]*Histogram{to.Response, to.Service, to.Lateness},

@@ -30,7 +30,7 @@ func newExpectation(e scenario.Expect) expectation {
 
 // Check implements the runner's operation.
 func (o *Operation) Check(u scenario.User, ex *contract.Exchange, dst []contract.Violation) []contract.Violation {
-	return o.judge(&o.groups[u.Group].expect, ex, dst)
+	return o.judge(&o.groups[u.Group][u.Kind].expect, ex, dst)
 }
 
 // judge holds an answer against the contract and against what is expected.

@@ -19,7 +19,7 @@ import (
 // answers. It is safe for concurrent use.
 type Operation struct {
 	target   target
-	groups   []group
+	groups   [][]group // by the scenario's group, and by the kind of its users
 	contract *contract.Contract
 	refused  contract.Level // of the rule expect.refused
 	head     string         // header lines of every request
@@ -32,7 +32,8 @@ type Operation struct {
 	window   *contract.Window
 }
 
-// group is what a scenario's group means for the operation.
+// group is what a scenario's group means for the operation, for one kind of
+// its users.
 type group struct {
 	name   string
 	body   body
@@ -65,11 +66,13 @@ func New(s *scenario.Scenario, c *contract.Contract, authPath string) (*Operatio
 	names := c.FactNames()
 	o.userSlot = slices.Index(names, "request.user.id")
 	for _, g := range s.Groups {
-		compiled, err := o.newGroup(g, names)
-		if err != nil {
-			return nil, fmt.Errorf("prepare the request of group %s: %w", g.Name, err)
+		kinds := make([]group, g.Kinds())
+		for kind := range kinds {
+			if kinds[kind], err = o.newGroup(g.Variant(kind), names); err != nil {
+				return nil, fmt.Errorf("prepare the request of group %s: %w", g.Name, err)
+			}
 		}
-		o.groups = append(o.groups, compiled)
+		o.groups = append(o.groups, kinds)
 	}
 	return o, nil
 }
@@ -119,7 +122,7 @@ func (o *Operation) Send(ctx context.Context, u scenario.User, ex *contract.Exch
 
 // prepare fills in what is known of an exchange before it is sent.
 func (o *Operation) prepare(u scenario.User, ex *contract.Exchange) {
-	g := &o.groups[u.Group]
+	g := &o.groups[u.Group][u.Kind]
 	ex.Facts = append(ex.Facts[:0], g.facts...)
 	if o.userSlot >= 0 {
 		ex.Facts[o.userSlot] = u.ID

@@ -19,10 +19,10 @@ func Judge(m *measure.Measurement, s *scenario.Scenario) (*Report, error) {
 		Started: m.Started, Duration: round(m.Main.Planned.Seconds()),
 		Reasons: []string{}, Closed: closed(&s.Load), Figures: main.all.figures(&m.Main),
 		Groups: []Group{}, Violations: violations(m), Thresholds: []Threshold{},
-		Coverage: coverage(m), Connections: connections(m), Generator: generator(m, main.all),
+		Coverage: coverage(m), Connections: connections(m), Generator: generator(m, main.all), NoUsers: m.NoUsers,
 	}
 	for i, name := range m.Groups {
-		r.Groups = append(r.Groups, Group{name, main.groups[i].figures(&m.Main)})
+		r.Groups = append(r.Groups, Group{name, users(m, i), main.groups[i].figures(&m.Main)})
 	}
 	if m.Warmup.Planned > 0 {
 		warmup, err := newSums(&m.Warmup, len(m.Groups))
@@ -48,7 +48,7 @@ type sum struct {
 	scheduled                   uint64
 	answered, failed            uint64
 	expected, violating, clean  uint64
-	statuses, errors            map[string]uint64
+	statuses, errors, withheld  map[string]uint64
 	response, service, lateness *measure.Histogram
 }
 
@@ -58,6 +58,10 @@ func newSums(p *measure.Phase, groups int) (sums, error) {
 		s.groups = append(s.groups, newSum())
 		s.groups[g].scheduled = p.Scheduled[g]
 		s.all.scheduled += p.Scheduled[g]
+	}
+	for _, w := range p.Withheld {
+		s.groups[w.Group].withheld[w.Reason] += w.Count
+		s.all.withheld[w.Reason] += w.Count
 	}
 	for _, c := range p.Cells {
 		for _, to := range []*sum{s.all, s.groups[c.Group]} {
@@ -71,7 +75,7 @@ func newSums(p *measure.Phase, groups int) (sums, error) {
 
 func newSum() *sum {
 	return &sum{
-		statuses: map[string]uint64{}, errors: map[string]uint64{},
+		statuses: map[string]uint64{}, errors: map[string]uint64{}, withheld: map[string]uint64{},
 		response: measure.NewHistogram(), service: measure.NewHistogram(), lateness: measure.NewHistogram(),
 	}
 }
@@ -113,7 +117,7 @@ func (s *sum) figures(p *measure.Phase) Figures {
 		},
 		Rate:     Rate{Planned: round(ratio(s.scheduled, p.Planned.Seconds())), Achieved: round(ratio(s.sent(), sendingTime(p).Seconds()))},
 		Response: times(s.response), Service: times(s.service), Lateness: times(s.lateness),
-		Statuses: s.statuses, Errors: s.errors,
+		Statuses: s.statuses, Errors: s.errors, Withheld: s.withheld,
 	}
 }
 

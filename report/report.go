@@ -49,6 +49,9 @@ type Report struct {
 	Coverage    []Coverage  `json:"coverage"`
 	Connections Connections `json:"connections"`
 	Generator   Generator   `json:"generator"`
+	// NoUsers counts the arrivals of the schedule after the run ended because
+	// no group had users left. They are in no other figure.
+	NoUsers uint64 `json:"arrivals_after_users_ran_out,omitempty"`
 	// Baseline is nil where the run was not held against an earlier one.
 	Baseline *Baseline `json:"baseline,omitempty"`
 	// Warmup has the figures of the warm-up; nil where there was none.
@@ -70,6 +73,9 @@ type Figures struct {
 	Statuses map[string]uint64 `json:"statuses"`
 	// Errors counts the requests without an answer by reason.
 	Errors map[string]uint64 `json:"errors"`
+	// Withheld counts the unsent arrivals for which there was no user to ask, by
+	// reason. They are no errors of the service.
+	Withheld map[string]uint64 `json:"withheld,omitempty"`
 }
 
 // Requests adds up: scheduled = sent + unsent; sent = answered + failed;
@@ -110,7 +116,31 @@ type Times struct {
 // Group has the figures of one group of users.
 type Group struct {
 	Name string `json:"name"`
+	// Users say whom the group asked, the warm-up included; nil where the
+	// measurement does not tell.
+	Users *Users `json:"users,omitempty"`
 	Figures
+}
+
+// Users say whom a group asked and in which order.
+type Users struct {
+	// Count is how many users it has.
+	Count uint64 `json:"count"`
+	// Order is sequential, shuffle, random or once.
+	Order string `json:"order"`
+	// Exhausted is what happens after the last one: wrap or stop; empty in
+	// random order, which has no last one.
+	Exhausted string `json:"exhausted,omitempty"`
+	// PerUser is the least time between two requests for the same user, in
+	// seconds.
+	PerUser float64 `json:"per_user_s,omitempty"`
+	// Turns is how often a user was chosen to be asked.
+	Turns uint64 `json:"turns"`
+	// Wrapped is how often the group began anew.
+	Wrapped uint64 `json:"wrapped"`
+	// RanOut is when the first arrival was due for which no user was left, in
+	// seconds of the schedule; nil where there was none.
+	RanOut *float64 `json:"ran_out_s,omitempty"`
 }
 
 // Violation is one rule broken at one place.

@@ -30,6 +30,7 @@ func (t Terminal) Write(w io.Writer, r *Report) error {
 	p.requests(r)
 	p.times(r)
 	p.groups(r)
+	p.users(r)
 	p.answers(r)
 	p.thresholds(r)
 	p.violations(r)

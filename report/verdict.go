@@ -90,11 +90,11 @@ func (j *judgement) threshold(t scenario.Threshold) Threshold {
 		j.doubtSamples(t, h.Count())
 		return judged
 	case scenario.ErrorRate:
-		observed = ratio(s.failed+s.unsent()+s.answered-s.expected, float64(s.scheduled))
+		observed = ratio(s.failed+s.unsent()-s.noUser()+s.answered-s.expected, float64(s.scheduled-s.noUser()))
 	case scenario.ViolationRate:
 		observed = ratio(s.violating, float64(s.answered))
 	case scenario.AchievedRate:
-		planned := ratio(s.scheduled, j.measurement.Main.Planned.Seconds())
+		planned := ratio(s.scheduled-s.withheld[measure.RanOut], j.measurement.Main.Planned.Seconds())
 		observed = 1.0
 		if planned > 0 {
 			observed = ratio(s.sent(), sendingTime(&j.measurement.Main).Seconds()) / planned
@@ -105,7 +105,7 @@ func (j *judgement) threshold(t scenario.Threshold) Threshold {
 		judged.Passed = observed >= t.Limit
 	}
 	judged.Observed = percent(observed)
-	j.doubtSamples(t, s.scheduled)
+	j.doubtSamples(t, s.scheduled-s.noUser())
 	return judged
 }
 
@@ -189,12 +189,12 @@ func (j *judgement) remarks() (remarks []string) {
 			"all %d workers were in flight for %s s while arrivals waited; the rate needs about %d (arrival rate × mean service time)",
 			g.Workers, trim(g.AllBusy), g.WorkersNeeded))
 	}
-	if n := s.unsent(); n > 0 {
+	if n := s.unsent() - s.noUser(); n > 0 {
 		remarks = append(remarks, fmt.Sprintf(
 			"%d arrivals were never sent: their waiting is in no percentile, so response times are lower bounds", n))
 	}
 	if n := j.measurement.UngroupedViolations; n > 0 {
 		remarks = append(remarks, fmt.Sprintf("%d violations are counted but not listed: they fell into too many different places", n))
 	}
-	return remarks
+	return append(remarks, j.userRemarks()...)
 }

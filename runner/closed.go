@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"mfaload/measure"
 )
 
 // closed hands out the requests of a closed load: a fixed number of users, each
@@ -20,6 +22,8 @@ type closed struct {
 
 	mu                         sync.Mutex
 	users                      *turns
+	asked                      *asked
+	out                        bool // of users
 	scheduled, scheduledWarmup []uint64
 	judged, all                uint64
 	last                       time.Duration // when the last answer came
@@ -29,7 +33,7 @@ type closed struct {
 
 func newClosed(r *Runner, start time.Time, sending context.Context, over func()) *closed {
 	groups := len(r.Scenario.Groups)
-	return &closed{Runner: r, start: start, sending: sending, over: over, users: newTurns(r.Scenario.Groups),
+	return &closed{Runner: r, start: start, sending: sending, over: over, users: newTurns(r.Scenario), asked: newAsked(r.Scenario),
 		scheduled: make([]uint64, groups), scheduledWarmup: make([]uint64, groups)}
 }
 
@@ -66,11 +70,11 @@ func (c *closed) next(free, due time.Duration) (t turn, ok bool) {
 	c.last = max(c.last, free)
 	end := c.schedule.End()
 	woken := c.sending.Err() != nil && time.Since(c.start) < due // before its time: there is no more to wait for
-	if woken || end > 0 && due >= end || c.interruptedAt > 0 || c.full() {
+	if woken || end > 0 && due >= end || c.interruptedAt > 0 || c.full() || !c.fill(&t.Arrival, due) {
 		return t, false
 	}
-	t.Arrival = Arrival{Index: c.all, At: due, User: c.users.next(), Warmup: due < c.Scenario.Load.Warmup}
 	c.all++
+	c.asked.count(t.Arrival)
 	if t.Warmup {
 		c.scheduledWarmup[t.User.Group]++
 	} else {
@@ -83,10 +87,24 @@ func (c *closed) next(free, due time.Duration) (t turn, ok bool) {
 	return t, true
 }
 
+// fill finds who is asked next. Groups without users left are passed over: there
+// is no schedule that promised them a request.
+func (c *closed) fill(a *Arrival, due time.Duration) bool {
+	*a = Arrival{Index: c.all, At: due, Warmup: due < c.Scenario.Load.Warmup}
+	for !c.users.over() && a.Withheld != measure.Unreadable {
+		if c.users.fill(a, c.users.next(due)); a.Withheld == "" {
+			return true
+		}
+	}
+	c.out = true
+	c.over()
+	return false
+}
+
 // full says whether there are as many requests as there shall be.
 func (c *closed) full() bool {
 	load := &c.Scenario.Load
-	return load.MaxRequests > 0 && c.all >= load.MaxRequests || load.Requests > 0 && c.judged >= load.Requests
+	return c.out || load.MaxRequests > 0 && c.all >= load.MaxRequests || load.Requests > 0 && c.judged >= load.Requests
 }
 
 func (c *closed) interrupt() {
@@ -100,7 +118,7 @@ func (c *closed) interrupt() {
 // extent implements source. Where requests ended the run, it lasted until the
 // last answer came.
 func (c *closed) extent() extent {
-	e := extent{scheduled: c.scheduled, scheduledWarmup: c.scheduledWarmup, end: c.schedule.End()}
+	e := extent{asked: c.asked, scheduled: c.scheduled, scheduledWarmup: c.scheduledWarmup, end: c.schedule.End()}
 	if e.end == 0 || c.full() {
 		e.end = c.last
 	}

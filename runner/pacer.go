@@ -35,6 +35,7 @@ type pacer struct {
 	unwait  func()
 	limiter *rate.Limiter
 
+	asked                      *asked
 	froze                      time.Duration // how late the first arrival after a freeze was, until the schedule is reached again
 	scheduled, scheduledWarmup []uint64      // arrivals that were due, by group
 	profile                    measure.Profile
@@ -50,7 +51,7 @@ func newPacer(r *Runner, start time.Time, sending, flight context.Context) *pace
 	groups := len(r.Scenario.Groups)
 	limit := max(catchUp*r.schedule.Peak(), 1)
 	p := &pacer{
-		Runner: r, start: start, sending: sending, flight: flight,
+		Runner: r, start: start, sending: sending, flight: flight, asked: newAsked(r.Scenario),
 		lead:            make(chan struct{}, 1),
 		limiter:         rate.NewLimiter(rate.Limit(limit), r.Scenario.Load.Workers),
 		scheduled:       make([]uint64, groups),
@@ -67,9 +68,10 @@ func newPacer(r *Runner, start time.Time, sending, flight context.Context) *pace
 func (p *pacer) interrupt() { p.interruptedAt = time.Since(p.start) }
 
 func (p *pacer) extent() extent {
-	e := extent{p.scheduled, p.scheduledWarmup, p.profile, p.schedule.End(), p.interrupted, p.allBusy}
+	due, end := p.schedule.length()
+	e := extent{p.scheduled, p.scheduledWarmup, p.profile, p.asked, p.schedule.Due() - due, end, p.interrupted, p.allBusy}
 	if p.interrupted {
-		e.end = min(e.end, p.stoppedAt)
+		e.end, e.noUsers = min(e.end, p.stoppedAt), 0
 	}
 	return e
 }
@@ -94,22 +96,32 @@ func (p *pacer) take(w *worker) (turn, bool) {
 	if p.over {
 		return turn{}, false
 	}
-	a, more := p.next()
+	a, more := p.due()
 	if !more {
 		p.over = true
 		return turn{}, false
 	}
-	p.await(a)
-	if p.ended() {
-		p.countRest(a)
-		p.over = true
-		return turn{}, false
-	}
-	p.count(a)
 	// While it was due and no worker was free, all of them were in flight.
 	p.allBusy += max(w.free-max(a.At, p.handed), 0)
 	p.handed = time.Since(p.start)
 	return turn{a, p.froze}, true
+}
+
+// due waits for the next arrival that has a user to ask. Others are counted
+// when their time comes.
+func (p *pacer) due() (a Arrival, more bool) {
+	for a, more = p.next(); more; a, more = p.next() {
+		p.await(a)
+		if p.ended() {
+			p.countRest(a)
+			return a, false
+		}
+		p.count(a)
+		if a.Withheld == "" {
+			return a, true
+		}
+	}
+	return a, false
 }
 
 // await waits for the arrival's time, and longer after a freeze.
@@ -153,6 +165,7 @@ func (p *pacer) countRest(a Arrival) {
 
 func (p *pacer) count(a Arrival) {
 	p.profile.Add(a.At)
+	p.asked.count(a)
 	if a.Warmup {
 		p.scheduledWarmup[a.User.Group]++
 	} else {

@@ -22,8 +22,10 @@ type Plan struct {
 	// then estimates that hold for the assumed latency.
 	Closed bool `json:"closed,omitempty"`
 	// Requests are all of them, Warmup those of them before the first stage.
-	Requests uint64  `json:"requests"`
-	Warmup   uint64  `json:"warmup"`
+	Requests uint64 `json:"requests"`
+	Warmup   uint64 `json:"warmup"`
+	// NoUser is how many of them, at least, will have no user to ask.
+	NoUser   uint64  `json:"no_user,omitempty"`
 	Duration float64 `json:"duration_s"`
 	Peak     float64 `json:"peak_rate"`
 	// Messages is how many messages real users could receive at most.
@@ -49,6 +51,9 @@ type PlannedGroup struct {
 	Name     string `json:"name"`
 	Users    int    `json:"users"`
 	Requests uint64 `json:"requests"`
+	// NoUser is how many of the group's arrivals, at least, will have no user:
+	// they ran out, or perUser forbids it.
+	NoUser uint64 `json:"no_user,omitempty"`
 	// PerUser is the most requests that a single user gets, PerUserDay within
 	// any 24 hours.
 	PerUser    uint64 `json:"requests_user_max"`
@@ -226,15 +231,18 @@ func (p *Plan) fillGroups(s *scenario.Scenario, day uint64) {
 	all, busiest := shareOut(s.Groups, p.Requests), shareOut(s.Groups, day)
 	for i := range s.Groups {
 		g := &s.Groups[i]
-		users := uint64(len(g.IDs))
-		planned := PlannedGroup{Name: g.Name, Users: len(g.IDs), Requests: all[i], PerUser: ceilDiv(all[i], users), PerUserDay: ceilDiv(all[i], users)}
+		requests := most(g, all[i], p.Duration)
+		planned := PlannedGroup{Name: g.Name, Users: g.Size(), Requests: requests, NoUser: all[i] - requests}
+		planned.PerUser = mostOften(g, requests)
+		planned.PerUserDay = planned.PerUser
 		if day < p.Requests { // where the day begins within the turns is not known
-			planned.PerUserDay = min(ceilDiv(busiest[i]+1, users), planned.PerUser)
+			planned.PerUserDay = min(mostOften(g, busiest[i]+1), planned.PerUser)
 		}
+		p.NoUser += planned.NoUser
 		kinds, limited := messageKinds(s, g)
 		if planned.Kinds = kinds; kinds != "" {
-			planned.Messages, planned.MessagesUserDay = all[i], planned.PerUserDay
-			p.Messages += all[i]
+			planned.Messages, planned.MessagesUserDay = requests, planned.PerUserDay
+			p.Messages += requests
 		}
 		if limited {
 			planned.LimitShare = float64(planned.MessagesUserDay) / MessagesADay
@@ -243,17 +251,48 @@ func (p *Plan) fillGroups(s *scenario.Scenario, day uint64) {
 	}
 }
 
+// most is how many of a group's arrivals can have a user, in a run of so many
+// seconds.
+func most(g *scenario.Group, arrivals uint64, seconds float64) uint64 {
+	users := uint64(g.Size())
+	if g.Exhausted == scenario.Stop {
+		arrivals = min(arrivals, users)
+	}
+	if g.PerUser > 0 {
+		arrivals = min(arrivals, users*uint64(1+seconds/g.PerUser.Seconds()))
+	}
+	return arrivals
+}
+
+// mostOften is how many of a group's requests one user gets at most. Users
+// drawn by chance get it, or fewer, in nineteen runs of twenty.
+func mostOften(g *scenario.Group, requests uint64) uint64 {
+	users := uint64(g.Size())
+	if g.Order != scenario.Random || users == 1 || requests == 0 {
+		return ceilDiv(requests, users)
+	}
+	// The share of users who get more than n, were they independent.
+	mean := float64(requests) / float64(users)
+	term, beyond := math.Exp(-mean), 1-math.Exp(-mean)
+	n := uint64(0)
+	for ; n < requests && (beyond*float64(users) > 0.05 || float64(n) < mean); beyond -= term {
+		n++
+		term *= mean / float64(n)
+	}
+	return n
+}
+
 func ceilDiv(a, b uint64) uint64 { return (a + b - 1) / b }
 
 // shareOut says how many of the first n requests each group gets: its share of
 // whole rounds, and its turns of the last one.
 func shareOut(groups []scenario.Group, n uint64) []uint64 {
-	counts, users := make([]uint64, len(groups)), newTurns(groups)
+	counts, users := make([]uint64, len(groups)), newShares(groups)
 	for i, g := range groups {
 		counts[i] = n / uint64(users.total) * uint64(g.Weight)
 	}
 	for range n % uint64(users.total) {
-		counts[users.next().Group]++
+		counts[users.next()]++
 	}
 	return counts
 }

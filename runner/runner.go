@@ -114,6 +114,8 @@ type source interface {
 type extent struct {
 	scheduled, scheduledWarmup []uint64 // requests that were due, by group
 	profile                    measure.Profile
+	asked                      *asked
+	noUsers                    uint64        // arrivals after all users ran out
 	end                        time.Duration // of the time in which requests were due
 	interrupted                bool
 	allBusy                    time.Duration
@@ -188,7 +190,8 @@ func (r *Runner) describe(m *measure.Measurement, start time.Time, load source) 
 		m.Groups = append(m.Groups, g.Name)
 	}
 	e := load.extent()
-	m.Interrupted = e.interrupted
+	m.Interrupted, m.NoUsers = e.interrupted, e.noUsers
+	e.asked.describe(m)
 	m.Warmup.Scheduled, m.Main.Scheduled = e.scheduledWarmup, e.scheduled
 	m.Profile.Due = e.profile.Due
 	m.Profile.Stages = r.schedule.passed(e.end)

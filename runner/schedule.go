@@ -17,6 +17,12 @@ type Arrival struct {
 	// At is when the request is to be sent, since the start of the run.
 	At   time.Duration
 	User scenario.User
+	// Turn counts the users of the group that were given before, from 0.
+	Turn uint64
+	// Withheld says why there is no user to ask, for example [measure.RanOut]:
+	// the arrival is not sent, and only the user's group is known. Empty where
+	// there is one.
+	Withheld string
 	// Warmup says that the arrival comes before the first stage.
 	Warmup bool
 }
@@ -31,8 +37,8 @@ type Schedule struct {
 	parts    []part
 	arrivals scenario.Arrivals
 	seed     uint64
-	groups   []scenario.Group
 	closed   *scenario.Load
+	scenario *scenario.Scenario // whose users are asked
 }
 
 // part is the warm-up or the judged run. Arrivals are counted anew in each.
@@ -63,7 +69,7 @@ func tolerance(r float64) float64 { return max(1e-6, 4e-15*r) }
 // NewSchedule returns the schedule of a valid scenario.
 func NewSchedule(s *scenario.Scenario) *Schedule {
 	l := &s.Load
-	sch := &Schedule{arrivals: l.Arrivals, seed: l.Seed, groups: s.Groups}
+	sch := &Schedule{arrivals: l.Arrivals, seed: l.Seed, scenario: s}
 	if l.Closed() {
 		sch.closed = l
 		return sch
@@ -148,6 +154,12 @@ func (s *Schedule) Count() (n uint64) {
 	if s.closed != nil {
 		return s.closed.Requests
 	}
+	n, _ = s.length()
+	return n
+}
+
+// Due returns the number of arrivals as if users never ran out.
+func (s *Schedule) Due() (n uint64) {
 	for i := range s.parts {
 		n += s.count(i)
 	}
@@ -167,14 +179,19 @@ func (s *Schedule) count(i int) (n uint64) {
 	return n
 }
 
-// All yields the arrivals in the order of their times.
+// All yields the arrivals in the order of their times. It ends early when all
+// users ran out.
 func (s *Schedule) All() iter.Seq[Arrival] {
 	return func(yield func(Arrival) bool) {
-		users := newTurns(s.groups)
+		users := newTurns(s.scenario)
 		index := uint64(0)
 		for i := range s.parts {
 			for at := range s.times(i) {
-				a := Arrival{Index: index, At: at, User: users.next(), Warmup: s.parts[i].warmup}
+				if users.over() {
+					return
+				}
+				a := Arrival{Index: index, At: at, Warmup: s.parts[i].warmup}
+				users.fill(&a, users.next(at))
 				if !yield(a) {
 					return
 				}
@@ -182,6 +199,30 @@ func (s *Schedule) All() iter.Seq[Arrival] {
 			}
 		}
 	}
+}
+
+// length returns how many arrivals there are until all users ran out, and when
+// the first one without any user is due: End where there always is one.
+func (s *Schedule) length() (n uint64, end time.Duration) {
+	limit, endless := uint64(0), false
+	for _, g := range s.scenario.Groups {
+		endless = endless || g.Exhausted != scenario.Stop
+		limit += uint64(g.Size())
+	}
+	if endless || s.Due() <= limit {
+		return s.Due(), s.End()
+	}
+	users := newTurns(s.scenario)
+	for i := range s.parts {
+		for at := range s.times(i) {
+			if users.over() {
+				return n, at
+			}
+			users.next(at)
+			n++
+		}
+	}
+	return n, s.End()
 }
 
 // times yields when the arrivals of a part are due.

@@ -63,12 +63,12 @@ var wantDesign = scenario.Scenario{
 	Target: scenario.Target{AuthPath: "https://auth.pingone.eu", EnvID: envID,
 		AccessToken: scenario.NewSecret("4711"), OwnerAgreed: true, Timeout: 10 * time.Second, Protocol: scenario.HTTP1, Network: scenario.Network{IPVersion: scenario.AnyIP}},
 	Groups: []scenario.Group{
-		{Name: "email-otp", IDs: []string{userA}, Weight: 3,
+		{Name: "email-otp", IDs: []string{userA}, Weight: 3, Order: scenario.Sequential, Exhausted: scenario.Wrap,
 			Request: map[string]any{
 				"policy": map[string]any{"id": "9761c24a-208d-0499-1bf6-39905184a4e1"},
 				"n":      json.Number("1.50"), "list": []any{true, nil, "1"}},
 			Expect: scenario.Expect{HTTPStatuses: []int{201}, Statuses: []string{"OTP_REQUIRED"}}},
-		{Name: "unknown", IDs: []string{userB}, Weight: 1,
+		{Name: "unknown", IDs: []string{userB}, Weight: 1, Order: scenario.Sequential, Exhausted: scenario.Wrap,
 			Expect: scenario.Expect{HTTPStatuses: []int{404}, Errors: []string{"NOT_FOUND"}}},
 	},
 	Load: scenario.Load{Arrivals: scenario.Poisson, Seed: 1<<64 - 1, Warmup: 10 * time.Second, Workers: 32, Drain: 5 * time.Second, Repeat: 1,
@@ -115,7 +115,7 @@ func TestDefaults(t *testing.T) {
 	want := &scenario.Scenario{
 		Name: "test", File: "f",
 		Target: scenario.Target{EnvID: envID, Timeout: 10 * time.Second, Protocol: scenario.HTTP1, Network: scenario.Network{IPVersion: scenario.AnyIP}, Simulator: &scenario.Simulator{Seed: 1}},
-		Groups: []scenario.Group{{Name: "email", IDs: []string{userA}, Weight: 1, Expect: scenario.Expect{HTTPStatuses: []int{201}}}},
+		Groups: []scenario.Group{{Name: "email", IDs: []string{userA}, Weight: 1, Order: scenario.Sequential, Exhausted: scenario.Wrap, Expect: scenario.Expect{HTTPStatuses: []int{201}}}},
 		Load: scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Workers: 64, Drain: 10 * time.Second, Repeat: 1,
 			Stages: []scenario.Stage{{From: 10, To: 10, Duration: 10 * time.Second}}},
 		Thresholds: []scenario.Threshold{
@@ -138,6 +138,9 @@ var good = []struct {
 	{"byte-order mark", "\uFEFF# a comment\nname: a\n", name, "a"},
 	{"line ends of Windows", "name: a\r\ndescription: b\r\n", name, "a"},
 	{"JSON", `{"name": "a", "target": {"simulator": {}}, "users": [{"name": "b", "ids": ["` + userA + `"]}], "load": {"stages": [{"rate": "1/s", "duration": "1m"}]}}`, name, "a"},
+	{"users of files", "users:\n  - {name: a, file: users/a.csv, order: random, perUser: 1/30s}\n  - {name: b, file: '-', order: once}\n" +
+		"  - {name: c, file: c.ndjson, order: shuffle, exhausted: stop, perUser: 1/min}\n  - {name: d, ids: [" + userA + "]}\n", feeds,
+		[]string{"users/a.csv:2:21 random  30s", "-:3:21 once stop 0s", "c.ndjson:4:21 shuffle stop 1m0s", ":0:0 sequential wrap 0s"}},
 	{"document markers", "---\nname: a\n", name, "a"},
 	{"quoted digits", "name: '12'\n", name, "12"},
 	{"tagged text", "name: !!str 12\n", name, "12"},
@@ -264,6 +267,15 @@ func thresholds(s *scenario.Scenario) any {
 	return strings.Join(all, "; ")
 }
 
+// feeds says where each group's users come from.
+func feeds(s *scenario.Scenario) any {
+	var all []string
+	for _, g := range s.Groups {
+		all = append(all, fmt.Sprintf("%s:%d:%d %s %s %v", g.File.Path, g.File.Pos.Line, g.File.Pos.Column, g.Order, g.Exhausted, g.PerUser))
+	}
+	return all
+}
+
 // whole is a good file as it is parsed.
 func whole(yaml string) string {
 	if strings.HasPrefix(yaml, "{") {
@@ -283,6 +295,9 @@ func TestGood(t *testing.T) {
 			again := parse(t, "good.yaml", whole(g.yaml))
 			if diff := cmp.Diff(s, again, cmp.Comparer(sameSecret)); diff != "" || s.Hash() != again.Hash() {
 				t.Errorf("parsed again (-first +second):\n%s", diff)
+			}
+			if len(s.Groups[0].IDs) == 0 {
+				return
 			}
 			again.Groups[0].IDs[0], again.Thresholds[0].Limit = "", 99
 			if len(s.Load.Stages) > 0 {

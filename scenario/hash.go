@@ -11,10 +11,12 @@ import (
 // same hash ran the same scenario. It is the SHA-256, in hexadecimal, of the
 // scenario as JSON, without names and descriptions of the whole, the token,
 // transaction IDs, the owner's consent, places, and the way limits are written.
+// Files of users count by their content.
 func (s *Scenario) Hash() string {
 	c := *s
 	c.Name, c.Description, c.File = "", "", ""
 	c.Target.AccessToken, c.Target.OwnerAgreed, c.Target.TransactionIDs = Secret{}, false, ""
+	c.Groups = withoutPlaces(s.Groups)
 	c.Levels = slices.Clone(s.Levels)
 	for i := range c.Levels {
 		c.Levels[i].Pos = Pos{}
@@ -37,4 +39,14 @@ func (s *Scenario) Hash() string {
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
+}
+
+// withoutPlaces are groups without the paths of their files: what a file holds
+// counts, wherever it is.
+func withoutPlaces(groups []Group) []Group {
+	groups = slices.Clone(groups)
+	for i := range groups {
+		groups[i].File = Source{}
+	}
+	return groups
 }

@@ -13,7 +13,7 @@ import (
 func (s *Scenario) Parts() map[string]string {
 	load := s.Load
 	load.Seed = 0
-	return map[string]string{"load": part(load), "users": part(s.Groups)}
+	return map[string]string{"load": part(load), "users": part(withoutPlaces(s.Groups))}
 }
 
 func part(v any) string {

@@ -121,21 +121,25 @@ func oneOf[V ~string](noun string, words ...V) form[V] {
 // word is a word of the service in upper case. Documentation calls its lists
 // common, so others are taken too, but not those that look mistyped.
 func word(noun, example string, known []string) form[string] {
-	const pattern = `[A-Z][A-Z0-9]*(?:_[A-Z][A-Z0-9]*)*`
-	re := regexp.MustCompile("^" + pattern + "$")
-	return textual(noun, "such as "+example, pattern, func(text string) (string, *flaw) {
-		if slices.Contains(known, text) {
-			return text, nil
-		}
-		best := nearest(text, known)
-		switch {
-		case best != "" && distance(strings.ToUpper(text), best) <= 2:
-			return "", &flaw{"is unknown", fmt.Sprintf("did you mean %q?", best)}
-		case !re.MatchString(text):
-			return "", &flaw{reason: "is not " + noun + ": upper-case words joined by _"}
-		}
+	return textual(noun, "such as "+example, wordPattern, func(text string) (string, *flaw) { return parseWord(text, noun, known) })
+}
+
+const wordPattern = `[A-Z][A-Z0-9]*(?:_[A-Z][A-Z0-9]*)*`
+
+var upperCaseWord = regexp.MustCompile("^" + wordPattern + "$")
+
+func parseWord(text, noun string, known []string) (string, *flaw) {
+	if slices.Contains(known, text) {
 		return text, nil
-	})
+	}
+	best := nearest(text, known)
+	switch {
+	case best != "" && distance(strings.ToUpper(text), best) <= 2:
+		return "", &flaw{"is unknown", fmt.Sprintf("did you mean %q?", best)}
+	case !upperCaseWord.MatchString(text):
+		return "", &flaw{reason: "is not " + noun + ": upper-case words joined by _"}
+	}
+	return text, nil
 }
 
 var yesOrNo = scalar("true or false", "", object{"anyOf": []any{object{"type": "boolean"}, reference("variable")}},

@@ -67,8 +67,20 @@ type Group struct {
 	// letter or digit (it is a tag in latency logs).
 	Name string
 	// IDs are the users' IDs, at least one, none twice in the scenario but the
-	// empty ones of groups that are Usernameless.
+	// empty ones of groups that are Usernameless. Empty where File is set.
 	IDs []string
+	// File is the file with the users instead; Users is what it holds, nil
+	// until [Scenario.ReadUsers].
+	File  Source
+	Users *Users
+	// Order is the order in which the users are asked. Default Sequential.
+	Order Order
+	// Exhausted says what happens after the last user. Default Wrap; Stop with
+	// Once, and empty with Random, which has no last user.
+	Exhausted Exhausted
+	// PerUser is the least time between two requests for the same user, by the
+	// times at which they are due. From 1 ms to 30 days; 0 is none.
+	PerUser time.Duration
 	// Weight is the group's share of the arrivals relative to the other
 	// groups. From 1 to 1,000,000; default 1.
 	Weight int
@@ -86,6 +98,8 @@ type User struct {
 	ID string
 	// Group is the index of the user's group in Scenario.Groups.
 	Group int
+	// Kind says which overrides the user's row has; see [Group.Variant].
+	Kind int
 }
 
 // Expect says which answers a group's requests should get.

@@ -96,6 +96,8 @@ var beyondSchema = map[string]bool{
 	"target/token-reference": true, "target/token-colon": true, "target/token-asterisk": true,
 	"target/timeout-zero": true, "target/timeout-long": true, "target/timeout-overflow": true,
 	"users/id-twice-in-group": true, "users/id-twice-in-scenario": true, "users/name-twice": true,
+	"users/neither": true, "users/both": true, "users/stdin-twice": true, "users/once-wrap": true, "users/random-stop": true,
+	"users/per-user-short": true, "users/per-user-long": true,
 	"users/weight-hex": true, "users/expect-status-mistyped": true,
 	"users/expect-status-with-error-status": true, "users/expect-status-with-two": true, "users/expect-error-with-201": true,
 	"users/expect-error-alone": true, "users/expect-error-alone-two": true, "users/expect-error-alone-unknown": true,

@@ -3,13 +3,15 @@ package scenario
 // checkGroup looks at who a group's requests are for.
 func checkGroup(d *decoder, n *node, g *Group) {
 	if !g.Usernameless {
-		d.missing(n, "ids", "a list of user IDs such as ["+exampleID+"]")
+		checkFeed(d, n, g)
 		return
 	}
-	if ids := n.get("ids"); ids != nil {
-		d.failKey(ids, d.label(n)+" has both ids and usernameless", "remove one of them")
+	for _, key := range []string{"ids", "file", "order", "exhausted", "perUser"} {
+		if users := n.get(key); users != nil {
+			d.failKey(users, d.label(n)+" has both "+key+" and usernameless", "remove one of them")
+		}
 	}
-	g.IDs = []string{""}
+	g.IDs, g.Order, g.Exhausted = []string{""}, Sequential, Wrap
 	request := n.get("request")
 	if device := request.get("selectedDevice"); device != nil {
 		d.failKey(device, d.label(device)+" needs a user, and the group is usernameless", "remove one of them")

@@ -83,8 +83,10 @@ func checkScenario(d *decoder, n *node, s *draft) {
 		}
 		d.unique(group.get("ids"), g.IDs, where, ids)
 	}
+	checkStdin(d, n, s)
 	checkLimitGroups(d, n, s)
 	checkClosedLimits(d, n, s)
+	checkClosedUsers(d, n, s)
 	s.Thresholds = s.limits.ordered(s.Groups)
 }
 

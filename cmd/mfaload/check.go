@@ -74,6 +74,7 @@ func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error
 	if err != nil {
 		return err
 	}
+	defer s.Close()
 	op, stop, err := a.operation(s, c)
 	if err != nil {
 		return err
@@ -86,7 +87,9 @@ func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error
 	}
 	k := &checking{app: a, flags: flags, scenario: s, op: op, pace: rate.NewLimiter(rate.Limit(pace), 1),
 		tally: newTally(c), profile: contract.NewProfile()}
-	if err := k.all(ctx); err != nil {
+	if err := k.all(ctx); err != nil && ctx.Err() == nil {
+		return err
+	} else if err != nil {
 		return &exitError{exitInterrupted, errors.New("interrupted: not all users were checked")}
 	}
 	return k.finish()
@@ -136,8 +139,13 @@ type checking struct {
 
 func (k *checking) all(ctx context.Context) error {
 	for i, g := range k.scenario.Groups {
-		for _, id := range g.IDs {
-			if err := k.one(ctx, scenario.User{ID: id, Group: i}); err != nil {
+		users := k.scenario.Reader(i)
+		for row := range g.Size() {
+			u, err := users.User(row)
+			if err == nil {
+				err = k.one(ctx, u)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -146,7 +154,10 @@ func (k *checking) all(ctx context.Context) error {
 		return nil
 	}
 	fmt.Fprintln(k.ui.out, "\nmust be refused")
-	u, known := k.someUser()
+	u, known, err := k.someUser()
+	if err != nil {
+		return err
+	}
 	if !known {
 		fmt.Fprintln(k.ui.out, "  nothing was sent: no group has a user to make wrong requests of")
 		return nil
@@ -160,13 +171,14 @@ func (k *checking) all(ctx context.Context) error {
 }
 
 // someUser is the first user that a group has.
-func (k *checking) someUser() (scenario.User, bool) {
+func (k *checking) someUser() (u scenario.User, known bool, err error) {
 	for i, g := range k.scenario.Groups {
 		if !g.Usernameless {
-			return scenario.User{ID: g.IDs[0], Group: i}, true
+			u, err = k.scenario.Reader(i).User(0)
+			return u, true, err
 		}
 	}
-	return scenario.User{}, false
+	return u, false, nil
 }
 
 // request gives one request its time and its timeout.

@@ -13,11 +13,12 @@ import (
 // mayImport says which of our packages each of our packages may import. Data
 // flows one way; only the command sees both ends.
 var mayImport = map[string][]string{
-	"mfaload/scenario":       {},
+	"mfaload/feed":           {},
+	"mfaload/scenario":       {"mfaload/feed"},
 	"mfaload/contract":       {},
 	"mfaload/measure":        {},
 	"mfaload/simulator":      {},
-	"mfaload/runner":         {"mfaload/scenario", "mfaload/measure", "mfaload/contract"},
+	"mfaload/runner":         {"mfaload/scenario", "mfaload/feed", "mfaload/measure", "mfaload/contract"},
 	"mfaload/pingone":        {"mfaload/scenario", "mfaload/contract"},
 	"mfaload/report":         {"mfaload/scenario", "mfaload/measure"},
 	"mfaload/report/compare": {"mfaload/measure", "mfaload/report"},

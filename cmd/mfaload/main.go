@@ -10,13 +10,14 @@ import (
 
 func main() {
 	os.Exit(run(context.Background(), environment{
-		args: os.Args[1:], out: os.Stdout, err: os.Stderr, lookup: os.LookupEnv, leave: os.Exit,
+		args: os.Args[1:], in: os.Stdin, out: os.Stdout, err: os.Stderr, lookup: os.LookupEnv, leave: os.Exit,
 	}))
 }
 
 // environment is what the command line gets from the system.
 type environment struct {
 	args     []string
+	in       io.Reader // users, where a scenario has them come that way
 	out, err io.Writer
 	lookup   func(string) (string, bool)
 	leave    func(code int) // leaves at once, on a second signal

@@ -109,6 +109,9 @@ func (p *planPage) head(plan *runner.Plan) {
 	if plan.Closed {
 		p.wrap("closed model: estimated for answers after %s ms; a faster service is asked more, a slower one less", number(plan.Workers.Latency))
 	}
+	if plan.NoUser > 0 {
+		p.wrap("%s of the requests will not be sent: their groups run out of users, or perUser forbids it", thousands(plan.NoUser))
+	}
 	if plan.Target == "simulator" {
 		p.line("  to the embedded simulator")
 	} else {

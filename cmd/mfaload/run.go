@@ -86,6 +86,7 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags) error {
 	if err != nil {
 		return err
 	}
+	defer s.Close()
 	parts, err := flags.contract.parts(s)
 	if err != nil {
 		return err

@@ -48,6 +48,10 @@ func (a *app) simulate(c *cobra.Command, file, address string) error {
 	if err := checkSimulator(s); err != nil {
 		return err
 	}
+	defer s.Close()
+	if err := a.readUsers(s); err != nil {
+		return err
+	}
 	ctx, done := a.interruptible(c.Context())
 	defer done()
 	running, err := startSimulator(s, address)

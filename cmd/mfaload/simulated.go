@@ -17,7 +17,7 @@ import (
 
 // simulatorConfig is a scenario's simulator in the simulator's terms. Users
 // whom it does not list behave as their group expects.
-func simulatorConfig(s *scenario.Scenario) simulator.Config {
+func simulatorConfig(s *scenario.Scenario) (simulator.Config, error) {
 	sim := s.Target.Simulator
 	c := simulator.Config{
 		EnvID: s.Target.EnvID, CustomDomain: s.Target.CustomDomain, AccessToken: s.Target.AccessToken.Reveal(), Seed: sim.Seed,
@@ -40,17 +40,22 @@ func simulatorConfig(s *scenario.Scenario) simulator.Config {
 				Status: u.Status, HTTPStatus: u.HTTPStatus, Error: u.Error})
 		}
 	}
-	for _, g := range s.Groups {
+	for i, g := range s.Groups {
 		if g.Usernameless {
 			continue // the simulator knows what to answer
 		}
-		for _, id := range g.IDs {
-			if u, known := asExpected(id, g.Expect); known && !listed[strings.ToLower(id)] {
+		users := s.Reader(i)
+		for row := range g.Size() {
+			asked, err := users.User(row)
+			if err != nil {
+				return c, err
+			}
+			if u, known := asExpected(asked.ID, g.Variant(asked.Kind).Expect); known && !listed[strings.ToLower(asked.ID)] {
 				c.Users = append(c.Users, u)
 			}
 		}
 	}
-	return c
+	return c, nil
 }
 
 // devicesFor are devices that yield a status.
@@ -88,7 +93,11 @@ type simulation struct {
 // startSimulator serves the scenario's simulator. Without a token in the
 // scenario it takes one of its own making.
 func startSimulator(s *scenario.Scenario, address string) (*simulation, error) {
-	sim, err := simulator.New(simulatorConfig(s))
+	config, err := simulatorConfig(s)
+	if err != nil {
+		return nil, err
+	}
+	sim, err := simulator.New(config)
 	if err != nil {
 		return nil, err
 	}

@@ -44,6 +44,7 @@ func (a *app) validate(files []string, flags *contractFlags) error {
 			most = ", at most " + scenario.Rate(peak).String()
 		}
 		fmt.Fprintf(a.ui.out, "%s: valid: %s, %s%s\n", file, s.Name, extent(sch), most)
+		s.Close()
 	}
 	if bad > 0 {
 		return &exitError{code: exitUsage}

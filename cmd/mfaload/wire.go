@@ -21,7 +21,10 @@ func (a *app) load(file string, flags *contractFlags) (*scenario.Scenario, *cont
 	if err != nil {
 		return nil, nil, levelProblem(s, err)
 	}
-	return s, c, checkSimulator(s)
+	if err := checkSimulator(s); err != nil {
+		return nil, nil, err
+	}
+	return s, c, a.readUsers(s)
 }
 
 // levels are the scenario's changes of levels in the contract's terms.

@@ -1,0 +1,102 @@
+package measure
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Reasons why an arrival had no user to ask.
+const (
+	// RanOut: the group has no users left.
+	RanOut = "users ran out"
+	// TooSoon: every user of the group was asked within its perUser.
+	TooSoon = "all asked within perUser"
+	// Unreadable: the temporary file of a large group could not be read.
+	Unreadable = "users unreadable"
+)
+
+// Users say whom a group could ask and how far it came.
+type Users struct {
+	// Users is how many it has.
+	Users uint64 `json:"users"`
+	// Order and Exhausted are the scenario's words for how they are asked and
+	// for what happens after the last one.
+	Order     string `json:"order"`
+	Exhausted string `json:"exhausted,omitempty"`
+	// PerUser is the least time between two requests for the same user.
+	PerUser time.Duration `json:"per_user_ns,omitempty"`
+	// Turns is how many users were given to arrivals.
+	Turns uint64 `json:"turns"`
+	// RanOut is when the first arrival was due that had no user because they
+	// ran out, since the start of the run; nil where there was none.
+	RanOut *time.Duration `json:"ran_out_ns,omitempty"`
+}
+
+// Withheld counts the arrivals of a group without a user to ask.
+type Withheld struct {
+	Group  int    `json:"group"`
+	Reason string `json:"reason"`
+	Count  uint64 `json:"count"`
+}
+
+// CompareWithheld is the order by group and reason.
+func CompareWithheld(a, b Withheld) int {
+	return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Reason, b.Reason))
+}
+
+// mergeUsers takes over how far the groups came. Every part of a run walks
+// through the whole schedule, so the furthest one tells it.
+func (m *Measurement) mergeUsers(o *Measurement) {
+	m.NoUsers = max(m.NoUsers, o.NoUsers)
+	if len(m.Users) == 0 {
+		m.Users = slices.Clone(o.Users)
+		return
+	}
+	for i, u := range o.Users {
+		to := &m.Users[i]
+		to.Turns = max(to.Turns, u.Turns)
+		if to.RanOut == nil || u.RanOut != nil && *u.RanOut < *to.RanOut {
+			to.RanOut = u.RanOut
+		}
+	}
+}
+
+func (p *Phase) mergeWithheld(o *Phase) {
+	for _, w := range o.Withheld {
+		i, found := slices.BinarySearchFunc(p.Withheld, w, CompareWithheld)
+		if found {
+			p.Withheld[i].Count += w.Count
+		} else {
+			p.Withheld = slices.Insert(p.Withheld, i, w)
+		}
+	}
+}
+
+func (m *Measurement) checkUsers() error {
+	if n := len(m.Users); n > 0 && n != len(m.Groups) {
+		return fmt.Errorf("it has %d groups and users of %d", len(m.Groups), n)
+	}
+	return nil
+}
+
+// checkWithheld holds the arrivals without a user against those that were not
+// sent.
+func (p *Phase) checkWithheld(sent []uint64) error {
+	unsent := slices.Clone(p.Scheduled)
+	for g := range unsent {
+		unsent[g] -= min(sent[g], unsent[g])
+	}
+	for _, w := range p.Withheld {
+		if w.Group < 0 || w.Group >= len(unsent) || w.Count > unsent[w.Group] {
+			return errors.New("more arrivals had no user than were not sent")
+		}
+		unsent[w.Group] -= w.Count
+	}
+	if !slices.IsSortedFunc(p.Withheld, CompareWithheld) {
+		return errors.New("the arrivals without a user are not in order")
+	}
+	return nil
+}

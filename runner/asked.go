@@ -1,0 +1,61 @@
+package runner
+
+import (
+	"cmp"
+	"slices"
+
+	"mfaload/measure"
+	"mfaload/scenario"
+)
+
+// asked counts whose turn it was, and the arrivals that had no user.
+type asked struct {
+	users    []measure.Users // by group
+	withheld [2]map[withheld]uint64
+}
+
+// withheld is a group and the reason why it had no user.
+type withheld struct {
+	group  int
+	reason string
+}
+
+func newAsked(s *scenario.Scenario) *asked {
+	a := &asked{withheld: [2]map[withheld]uint64{{}, {}}}
+	for i := range s.Groups {
+		g := &s.Groups[i]
+		a.users = append(a.users, measure.Users{
+			Users: uint64(g.Size()), Order: string(cmp.Or(g.Order, scenario.Sequential)),
+			Exhausted: string(g.Exhausted), PerUser: g.PerUser,
+		})
+	}
+	return a
+}
+
+func (a *asked) count(arrival Arrival) {
+	u := &a.users[arrival.User.Group]
+	if arrival.Withheld == "" {
+		u.Turns = arrival.Turn + 1
+		return
+	}
+	phase := 0
+	if arrival.Warmup {
+		phase = 1
+	}
+	a.withheld[phase][withheld{arrival.User.Group, arrival.Withheld}]++
+	if arrival.Withheld == measure.RanOut && u.RanOut == nil {
+		at := arrival.At
+		u.RanOut = &at
+	}
+}
+
+// describe fills in what was asked, and of whom.
+func (a *asked) describe(m *measure.Measurement) {
+	m.Users = slices.Clone(a.users)
+	for i, phase := range []*measure.Phase{&m.Main, &m.Warmup} {
+		for w, n := range a.withheld[i] {
+			phase.Withheld = append(phase.Withheld, measure.Withheld{Group: w.group, Reason: w.reason, Count: n})
+		}
+		slices.SortFunc(phase.Withheld, measure.CompareWithheld)
+	}
+}

@@ -1,0 +1,237 @@
+package scenario
+
+import (
+	"path/filepath"
+	"time"
+
+	"mfaload/feed"
+)
+
+// Order is the order in which a group's users are asked.
+type Order string
+
+const (
+	// Sequential is the order of the list or file.
+	Sequential Order = "sequential"
+	// Shuffle is a permutation by the scenario's seed, the same in each round.
+	Shuffle Order = "shuffle"
+	// Random draws each user independently of the others, by the scenario's seed.
+	Random Order = "random"
+	// Once is Sequential, and nobody is asked twice.
+	Once Order = "once"
+)
+
+// Exhausted says what happens after a group's last user.
+type Exhausted string
+
+const (
+	// Wrap begins anew.
+	Wrap Exhausted = "wrap"
+	// Stop asks nobody of the group any more. When all groups stopped, the run
+	// ends.
+	Stop Exhausted = "stop"
+)
+
+// Stdin is the path that stands for standard input.
+const Stdin = "-"
+
+// Source is a file of users.
+type Source struct {
+	// Path is as the scenario has it: from the scenario's folder, or [Stdin].
+	Path string
+	Pos  Pos
+}
+
+// path is where the file is, for a scenario in another file.
+func (s Source) path(scenario string) string {
+	if filepath.IsAbs(s.Path) {
+		return s.Path
+	}
+	return filepath.Join(filepath.Dir(scenario), s.Path)
+}
+
+var filePath = func() form[Source] {
+	f := textual("a path", "such as users.csv, or '-' for standard input", "", func(text string) (Source, *flaw) {
+		if text == "" {
+			return Source{}, &flaw{reason: "is empty"}
+		}
+		return Source{Path: text}, nil
+	})
+	f.schema["minLength"] = 1
+	read := f.read
+	f.read = func(d *decoder, n *node) Source {
+		s := read(d, n)
+		s.Pos = Pos{d.file, n.line, n.column}
+		return s
+	}
+	return f
+}()
+
+const leastPerUser = time.Millisecond
+
+var perUser = unitText("an interval", "such as 1/30s: one request in 30 seconds",
+	object{"type": "string", "pattern": orVariable(`1/(?:` + durationPattern + `|s|min|h)`)}, parsePerUser)
+
+func parsePerUser(text string) (time.Duration, *flaw) {
+	if len(text) < 3 || text[:2] != "1/" {
+		return 0, &flaw{reason: "is not 1/ and a duration"}
+	}
+	length := text[2:]
+	switch length {
+	case "s", "h":
+		length = "1" + length
+	case "min":
+		length = "1m"
+	}
+	d, f := parseDuration(length)
+	switch {
+	case f != nil:
+		return 0, &flaw{reason: "is not 1/ and a duration"}
+	case d < leastPerUser:
+		return 0, &flaw{"is more than one request in a millisecond", "write 1/1ms or longer, or leave perUser out"}
+	case d > maxRun:
+		return 0, &flaw{"is longer than " + days(maxRun), "write at most 1/" + days(maxRun)}
+	}
+	return d, nil
+}
+
+// checkFeed looks at where a group's users come from, and in which order.
+func checkFeed(d *decoder, n *node, g *Group) {
+	ids, file, exhausted := n.get("ids"), n.get("file"), n.get("exhausted")
+	switch {
+	case ids != nil && file != nil:
+		d.failKey(file, "both ids and file are in "+d.label(n), "remove one of them, or make two groups of it")
+	case ids == nil && file == nil && n.lacks("ids") && n.lacks("file"):
+		d.fail(n, "ids is missing in "+d.label(n), "add ids: a list of user IDs such as ["+exampleID+"], or file: users.csv")
+	}
+	switch {
+	case exhausted == nil || exhausted.bad || n.get("order") == nil:
+	case g.Order == Once && g.Exhausted == Wrap:
+		d.fail(exhausted, d.label(exhausted)+": wrap contradicts order: once", "write order: sequential, or leave exhausted out")
+	case g.Order == Random:
+		d.failKey(exhausted, d.label(exhausted)+" has no meaning with order: random: it never comes to an end", "leave it out, or write order: shuffle")
+	}
+	if exhausted == nil && g.Order != Random {
+		g.Exhausted = Wrap
+		if g.Order == Once {
+			g.Exhausted = Stop
+		}
+	}
+}
+
+// checkClosedUsers refuses an interval between the requests for a user where it
+// is users who wait.
+func checkClosedUsers(d *decoder, n *node, s *draft) {
+	for i := range s.Groups {
+		if key := n.get("users").entries[i].get("perUser"); key != nil && s.Load.Closed() {
+			d.failKey(key, d.label(key)+" has no meaning with load.concurrency", "leave it out and write load.think, or write stages instead of concurrency")
+		}
+	}
+}
+
+// checkStdin refuses to read standard input twice.
+func checkStdin(d *decoder, n *node, s *draft) {
+	first := -1
+	for i, g := range s.Groups {
+		if g.File.Path != Stdin {
+			continue
+		}
+		if first >= 0 {
+			file := n.get("users").entries[i].get("file")
+			d.fail(file, d.label(file)+": standard input is read already", "keep the users of one group there; group "+s.Groups[first].Name+" has it")
+			continue
+		}
+		first = i
+	}
+}
+
+// Users are the users of a group's file.
+type Users struct {
+	// Digest is the SHA-256 of the file, in hexadecimal.
+	Digest string
+	// Kinds are the different overrides that rows have; kind k is Kinds[k-1].
+	Kinds []Kind
+	// Store has the rows in the file's order. IDs are in lower case.
+	Store *feed.Store `json:"-"`
+}
+
+// Kind is what rows say besides the user's ID.
+type Kind struct {
+	// Expect replaces the group's; nil leaves it.
+	Expect *Expect
+	// Policy is the policy's ID in the request's body; empty leaves it.
+	Policy string
+}
+
+// Size returns the number of the group's users.
+func (g *Group) Size() int {
+	if g.Users != nil {
+		return g.Users.Store.Len()
+	}
+	return len(g.IDs)
+}
+
+// Kinds returns how many kinds of users the group has: kind 0 overrides
+// nothing, and the others are those of its file's rows.
+func (g *Group) Kinds() int {
+	if g.Users == nil {
+		return 1
+	}
+	return 1 + len(g.Users.Kinds)
+}
+
+// Variant returns the group as it is for a kind of users.
+func (g Group) Variant(kind int) Group {
+	if kind == 0 {
+		return g
+	}
+	k := g.Users.Kinds[kind-1]
+	if k.Expect != nil {
+		g.Expect = *k.Expect
+	}
+	if k.Policy != "" {
+		g.Request = withPolicy(g.Request, k.Policy)
+	}
+	return g
+}
+
+// withPolicy is a copy of the members with another policy.
+func withPolicy(members map[string]any, id string) map[string]any {
+	changed := map[string]any{}
+	for name, value := range members {
+		changed[name] = value
+	}
+	changed["policy"] = map[string]any{"id": id}
+	return changed
+}
+
+// UserReader reads the users of a group by their row. It is not safe for
+// concurrent use; each reader has its own.
+type UserReader struct {
+	group  int
+	ids    []string
+	cursor *feed.Cursor
+}
+
+// Reader returns a reader of the users of a group, which must have been read
+// already.
+func (s *Scenario) Reader(group int) *UserReader {
+	r := &UserReader{group: group, ids: s.Groups[group].IDs}
+	if users := s.Groups[group].Users; users != nil {
+		r.cursor = users.Store.Cursor()
+	}
+	return r
+}
+
+// User returns the user of a row, from 0 to Size()-1. The error is one of
+// reading the temporary file of a large group.
+func (r *UserReader) User(row int) (User, error) {
+	if r.cursor == nil {
+		return User{ID: r.ids[row], Group: r.group}, nil
+	}
+	e, err := r.cursor.At(row)
+	if err != nil {
+		return User{}, err
+	}
+	return User{ID: e.ID.String(), Group: r.group, Kind: int(e.Kind)}, nil
+}
