@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -37,6 +38,7 @@ type outcome struct {
 	intended map[float64]float64
 	lateness map[float64]float64
 	cpu      time.Duration
+	peak     float64 // resident memory in MB
 }
 
 // cost is the processor time of a request in microseconds.
@@ -92,6 +94,7 @@ func (b *bench) execute(o *outcome, env []string, name string, args ...string) (
 	err := c.Run()
 	if c.ProcessState != nil {
 		o.cpu = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
+		o.peak = float64(c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss) * 1024 / 1e6
 	}
 	if err != nil {
 		return out.Bytes(), fmt.Errorf("%w\n%s", err, problems.String())
@@ -142,13 +145,10 @@ type mfaloadReport struct {
 		Sent, Answered float64
 		AsExpected     float64 `json:"as_expected"`
 	}
-	Rate      struct{ Achieved float64 }
-	Service   map[string]float64 `json:"service_ms"`
-	Response  map[string]float64 `json:"response_ms"`
-	Lateness  map[string]float64 `json:"lateness_ms"`
-	Generator struct {
-		Peak float64 `json:"peak_rss_mb"`
-	}
+	Rate     struct{ Achieved float64 }
+	Service  map[string]float64 `json:"service_ms"`
+	Response map[string]float64 `json:"response_ms"`
+	Lateness map[string]float64 `json:"lateness_ms"`
 }
 
 func readReport(results string) (r mfaloadReport, err error) {

@@ -6,7 +6,7 @@ import (
 )
 
 // memory holds the last keys: a ring of them, and a table with their places in
-// it (open addressing, at most half full). It grows with what it holds, up to
+// it (open addressing, at most three quarters full). It grows with what it holds, up to
 // its bound, or is reserved as a whole.
 type memory[K spreader] struct {
 	mu   sync.Mutex
@@ -36,7 +36,7 @@ func (m *memory[K]) reserve() {
 	m.ring = make([]K, m.most)
 	clear(m.ring)
 	m.ring = m.ring[:0]
-	m.resize(1 << bits.Len(uint(2*m.most-1)))
+	m.resize(1 << bits.Len(uint((4*m.most-1)/3)))
 	clear(m.table)
 }
 
@@ -49,7 +49,7 @@ func (m *memory[K]) add(k K) (known bool) {
 	}
 	if len(m.ring) < m.most {
 		m.ring = append(m.ring, k)
-		if 2*len(m.ring) > len(m.table) {
+		if 4*len(m.ring) > 3*len(m.table) {
 			m.resize(max(2*len(m.table), 1024))
 		} else {
 			m.put(len(m.ring) - 1)

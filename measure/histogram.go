@@ -24,9 +24,11 @@ const (
 // instead of losing it. The zero value is not usable; see [NewHistogram] and
 // [NewSparse]. It is not safe for concurrent use.
 type Histogram struct {
-	// One of the two is set: dense is fast to record into, packed is small.
+	// One of the three is set: dense is fast to record into, packed is small,
+	// frozen is smallest.
 	dense  *hdrhistogram.Histogram
 	packed *hdrhistogram.PackedHistogram
+	frozen *frozen
 
 	above    uint64 // values above the range, which have no bucket
 	min, max time.Duration
@@ -59,9 +61,10 @@ func (h *Histogram) Record(d time.Duration) {
 }
 
 func (h *Histogram) put(v int64) bool {
-	switch {
-	case v > highest:
+	if v > highest {
 		return false
+	}
+	switch h.thaw(); {
 	case h.packed != nil:
 		return h.packed.RecordValue(v) == nil
 	default:
@@ -79,10 +82,22 @@ func (h *Histogram) addSum(hi, lo uint64) {
 func (h *Histogram) Count() uint64 { return h.bucketed() + h.above }
 
 func (h *Histogram) bucketed() uint64 {
-	if h.packed != nil {
+	switch {
+	case h.frozen != nil:
+		return h.frozen.count
+	case h.packed != nil:
 		return uint64(h.packed.TotalCount())
+	default:
+		return uint64(h.dense.TotalCount())
 	}
-	return uint64(h.dense.TotalCount())
+}
+
+// sparse returns the buckets of a histogram that is not dense, to be read only.
+func (h *Histogram) sparse() *hdrhistogram.PackedHistogram {
+	if h.frozen != nil {
+		return h.frozen.sparse()
+	}
+	return h.packed
 }
 
 // Above returns how many durations were longer than the range of 1 h.
@@ -121,10 +136,10 @@ func (h *Histogram) Percentile(p float64) time.Duration {
 	// The library rounds (percentile × count) to the nearest rank.
 	percentile := float64(rank) / float64(in) * 100
 	var v int64
-	if h.packed != nil {
-		v = h.packed.ValueAtPercentile(percentile)
-	} else {
+	if h.dense != nil {
 		v = h.dense.ValueAtPercentile(percentile)
+	} else {
+		v = h.sparse().ValueAtPercentile(percentile)
 	}
 	return min(max(time.Duration(v), h.min), h.max)
 }
@@ -134,10 +149,11 @@ func (h *Histogram) Reset() {
 	switch {
 	case h.Count() == 0:
 		return
-	case h.packed != nil:
-		h.packed.Reset()
-	default:
+	case h.dense != nil:
 		h.dense.Reset()
+	default:
+		h.thaw()
+		h.packed.Reset()
 	}
 	h.above, h.min, h.max, h.sumHi, h.sumLo = 0, 0, 0, 0, 0
 }
@@ -160,15 +176,15 @@ func (h *Histogram) Merge(o *Histogram) error {
 }
 
 func (h *Histogram) mergeBuckets(o *Histogram) (dropped int64) {
-	switch {
-	case h.packed != nil && o.packed != nil:
-		return h.packed.Merge(o.packed)
-	case h.packed != nil:
-		return h.packed.MergeFrom(o.dense)
-	case o.packed != nil:
-		return o.packed.MergeInto(h.dense)
-	default:
+	switch h.thaw(); {
+	case h.dense != nil && o.dense != nil:
 		return h.dense.Merge(o.dense)
+	case h.dense != nil:
+		return o.sparse().MergeInto(h.dense)
+	case o.dense != nil:
+		return h.packed.MergeFrom(o.dense)
+	default:
+		return h.packed.Merge(o.sparse())
 	}
 }
 

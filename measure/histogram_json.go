@@ -36,10 +36,10 @@ func (h *Histogram) MarshalJSON() ([]byte, error) {
 }
 
 func (h *Histogram) encodeBuckets() ([]byte, error) {
-	if h.packed != nil {
-		return h.packed.Encode()
+	if h.dense != nil {
+		return h.dense.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
 	}
-	return h.dense.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+	return h.sparse().Encode()
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote. It refuses other geometries and
@@ -101,4 +101,4 @@ func (h *Histogram) contradiction(count uint64) error {
 }
 
 // unmade says that the histogram was never made: the zero value.
-func (h *Histogram) unmade() bool { return h.dense == nil && h.packed == nil }
+func (h *Histogram) unmade() bool { return h.dense == nil && h.packed == nil && h.frozen == nil }

@@ -75,10 +75,10 @@ func (l *hlog) line(tag string, start, end time.Duration, h *Histogram) {
 		return
 	}
 	packed := hdrhistogram.NewPacked(lowest, highest, digits)
-	if h.packed != nil {
-		packed.Merge(h.packed)
-	} else {
+	if h.dense != nil {
 		packed.MergeFrom(h.dense)
+	} else {
+		packed.Merge(h.sparse())
 	}
 	packed.SetTag(tag)
 	packed.SetStartTimeMs(start.Milliseconds())
@@ -91,10 +91,10 @@ func (l *hlog) line(tag string, start, end time.Duration, h *Histogram) {
 // time the distance to 100 % halves.
 func (h *Histogram) WriteDistribution(w io.Writer) error {
 	dense := hdrhistogram.New(lowest, highest, digits)
-	if h.packed != nil {
-		h.packed.MergeInto(dense)
-	} else {
+	if h.dense != nil {
 		dense.Merge(h.dense)
+	} else {
+		h.sparse().MergeInto(dense)
 	}
 	if _, err := dense.PercentilesPrint(w, 5, float64(time.Millisecond)); err != nil {
 		return err

@@ -57,8 +57,8 @@ func (t *times) record(o *Observation) {
 // What is above the range comes last, at the maximum.
 func (h *Histogram) Buckets(yield func(value time.Duration, count uint64) bool) {
 	more := true
-	if h.packed != nil {
-		h.packed.ForEachBucket(func(value, count int64) bool {
+	if h.dense == nil {
+		h.sparse().ForEachBucket(func(value, count int64) bool {
 			more = count == 0 || yield(time.Duration(value), uint64(count))
 			return more
 		})

@@ -172,6 +172,67 @@ func TestRecorderIsSafeForManyWorkers(t *testing.T) {
 
 var histograms = cmp.Comparer(func(a, b *measure.Histogram) bool { return a.Equal(b) })
 
+// Requests that take longer than a second belong to seconds that are over.
+func TestLateRequestsOfClosedSeconds(t *testing.T) {
+	r := measure.NewRecorder(2, nil, 0)
+	sum := time.Duration(0)
+	for i := range 5000 {
+		intended := time.Duration(i) * 2 * time.Millisecond
+		if i%7 == 0 {
+			intended -= min(intended, 6*time.Second)
+		}
+		took := time.Duration(i*i%2_000_003) * time.Microsecond
+		sum += took
+		r.Record(0, &measure.Observation{Group: i % 2, Intended: intended, Sent: intended, Done: intended + took, Label: "201", AsExpected: true})
+	}
+	m, err := r.Final()
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, parts := measure.NewSparse(), measure.NewSparse()
+	for _, s := range m.Seconds {
+		if s.Lateness.Count() != s.Response.Count() {
+			t.Errorf("second %d: %d and %d", s.Second, s.Lateness.Count(), s.Response.Count())
+		}
+		if err := whole.Merge(s.Response); err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range s.Groups {
+			if err := parts.Merge(g.Response); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	total := measure.NewHistogram()
+	for _, c := range m.Main.Cells {
+		if err := total.Merge(c.Response); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !total.Equal(whole) || !whole.Equal(parts) || whole.Mean() != sum/5000 {
+		t.Errorf("%d requests in all, %d by second, %d by group and second; mean %v, not %v", total.Count(), whole.Count(), parts.Count(), whole.Mean(), sum/5000)
+	}
+}
+
+// What is handed over at the end is what a copy would be.
+func TestFinalIsTheMeasurement(t *testing.T) {
+	r := measure.NewRecorder(3, []string{"echo.user", "field.unknown"}, 0)
+	for i, o := range random(6, 3000) {
+		r.Record(i, o)
+	}
+	want, err := r.Measurement()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := r.Final()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got, histograms); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestMeasurementRoundTrips(t *testing.T) {
 	m := record(t, random(3, 3000))
 	data, err := m.Encode()

@@ -13,7 +13,7 @@ import (
 // together.
 const (
 	maxLabels     = 24  // labels of a group and phase
-	denseLabels   = 4   // of them, those whose histograms are fast rather than small
+	denseLabels   = 4   // of them, those whose histograms are fast rather than small; none of the warm-up
 	maxViolations = 500 // groups of violations
 
 	// Instances is how many violations of a group are kept with what was
@@ -187,7 +187,7 @@ func (p *stripePhase) cell(o *Observation) *Cell {
 		}
 	}
 	histogram := NewHistogram
-	if len(cells) >= denseLabels {
+	if o.Warmup || len(cells) >= denseLabels {
 		histogram = NewSparse
 	}
 	// A label may point into a buffer that is used again.
@@ -251,12 +251,25 @@ func (r *Recorder) Progress() (sum Progress) {
 
 // Measurement returns the sum of all observations so far. Its caller fills in
 // what observations do not tell: names, plan and generator.
-func (r *Recorder) Measurement() (*Measurement, error) {
+func (r *Recorder) Measurement() (*Measurement, error) { return r.sum(false) }
+
+// Final is Measurement at the end of a run. It hands over the seconds, which are
+// most of what a long run keeps, instead of copying them: nothing is recorded
+// after it.
+func (r *Recorder) Final() (*Measurement, error) { return r.sum(true) }
+
+func (r *Recorder) sum(final bool) (*Measurement, error) {
 	m := r.newMeasurement()
 	for i := range r.stripes {
 		s := &r.stripes[i]
 		s.mu.Lock()
-		err := m.merge(r.show(s))
+		shown := r.show(s)
+		if final {
+			if s.series = (series{}); i == 0 {
+				m.Seconds, shown.Seconds = shown.Seconds, nil
+			}
+		}
+		err := m.merge(shown)
 		s.mu.Unlock()
 		if err != nil {
 			return nil, err

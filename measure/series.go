@@ -11,6 +11,7 @@ import (
 type series struct {
 	grouped bool      // the scenario has several groups, which are kept apart
 	seconds []*Second // closed, in order
+	thawed  []*Second // of them, those that were recorded into since one was closed
 	open    [openSeconds]Second
 }
 
@@ -50,7 +51,17 @@ func (s *series) second(n int64) *Second {
 		s.close(sec)
 		sec.Second = n
 	case sec.Second > n:
-		return closedSecond(&s.seconds, n)
+		return s.late(n)
+	}
+	return sec
+}
+
+// late returns the record of a second that was closed. It stays as it is
+// recorded into until the next second is closed.
+func (s *series) late(n int64) *Second {
+	sec := closedSecond(&s.seconds, n)
+	if !slices.Contains(s.thawed, sec) {
+		s.thawed = append(s.thawed, sec)
 	}
 	return sec
 }
@@ -59,13 +70,12 @@ func (s *series) second(n int64) *Second {
 func (s *series) close(sec *Second) {
 	closed := closedSecond(&s.seconds, sec.Second)
 	closed.add(sec)
-	for _, h := range []*Histogram{closed.Response, closed.Service, closed.Lateness} {
-		h.packed.Compact()
+	s.thawed = append(s.thawed, closed)
+	for _, late := range s.thawed {
+		late.freeze()
 	}
-	for _, g := range closed.Groups {
-		g.Response.packed.Compact()
-		g.Service.packed.Compact()
-	}
+	clear(s.thawed)
+	s.thawed = s.thawed[:0]
 	sec.Response.Reset()
 	sec.Service.Reset()
 	sec.Lateness.Reset()
@@ -119,4 +129,15 @@ func (s *Second) add(o *Second) {
 	s.Violating += o.Violating
 	s.Expected += o.Expected
 	_ = s.addGroups(o)
+}
+
+// freeze makes a second that is over as small as it gets.
+func (s *Second) freeze() {
+	for _, h := range []*Histogram{s.Response, s.Service, s.Lateness} {
+		h.freeze()
+	}
+	for _, g := range s.Groups {
+		g.Response.freeze()
+		g.Service.freeze()
+	}
 }

@@ -84,7 +84,7 @@ func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 	r.work(load, start, flight)
 	hiccups := meter()
 
-	m, err := r.recorder.Measurement()
+	m, err := r.recorder.Final()
 	if err != nil {
 		return nil, err
 	}
