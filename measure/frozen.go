@@ -2,14 +2,16 @@ package measure
 
 import (
 	"encoding/binary"
+	"math/bits"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // frozen are the buckets of a histogram that nothing is recorded into any more,
-// or seldom: two varints each, the distance from the bucket before in steps of
-// the resolution, and the count. That takes some 3 bytes, a tenth of what a
-// small sparse histogram takes.
+// or seldom. For each that is not empty there is a varint: twice the distance
+// from the one before, plus 1 where a second varint has the count because it is
+// not 1. That is one or two bytes, a tenth of what a small sparse histogram
+// takes.
 type frozen struct {
 	buckets []byte
 	count   uint64
@@ -22,19 +24,38 @@ const step = 512
 // freeze makes a sparse histogram as small as it gets. Recording into it makes
 // it large again.
 func (h *Histogram) freeze() {
-	if h.packed == nil {
-		return
+	if h.packed != nil {
+		h.frozen, h.packed = newFrozen(h.packed), nil
 	}
-	var buffer [256]byte
-	b, before := buffer[:0], int64(0)
-	h.packed.ForEachBucket(func(value, count int64) bool {
-		b = binary.AppendUvarint(b, uint64((value-before)/step))
-		b = binary.AppendUvarint(b, uint64(count))
-		before = value
-		return true
-	})
-	h.frozen = &frozen{append([]byte(nil), b...), uint64(h.packed.TotalCount())}
-	h.packed = nil
+}
+
+// frozenCopy returns a frozen histogram of the same content. Scratch is any
+// sparse one, whose content is lost.
+func (h *Histogram) frozenCopy(scratch *Histogram) *Histogram {
+	copied := *h
+	if h.dense != nil {
+		scratch.packed.Reset()
+		scratch.packed.MergeFrom(h.dense)
+		copied.dense, copied.packed = nil, scratch.packed
+	}
+	copied.freeze()
+	return &copied
+}
+
+func newFrozen(p *hdrhistogram.PackedHistogram) *frozen {
+	var buffer [512]byte
+	b, before := buffer[:0], uint64(0)
+	for value, count := range p.ForEachBucket {
+		n := bucket(value)
+		if count == 1 {
+			b = binary.AppendUvarint(b, (n-before)<<1)
+		} else {
+			b = binary.AppendUvarint(b, (n-before)<<1|1)
+			b = binary.AppendUvarint(b, uint64(count))
+		}
+		before = n
+	}
+	return &frozen{append([]byte(nil), b...), uint64(p.TotalCount())}
 }
 
 // thaw undoes freeze.
@@ -55,13 +76,37 @@ func (f *frozen) sparse() *hdrhistogram.PackedHistogram {
 
 // each yields the buckets in ascending order, as ForEachBucket of the library.
 func (f *frozen) each(yield func(value, count int64) bool) {
-	value := uint64(0)
+	place := uint64(0)
 	for b := f.buckets; len(b) > 0; {
 		distance, n := binary.Uvarint(b)
-		count, m := binary.Uvarint(b[n:])
-		b = b[n+m:]
-		if value += distance * step; !yield(int64(value), int64(count)) {
+		b = b[n:]
+		count := uint64(1)
+		if distance&1 == 1 {
+			count, n = binary.Uvarint(b)
+			b = b[n:]
+		}
+		if place += distance >> 1; !yield(lowestOf(place), int64(count)) {
 			return
 		}
 	}
+}
+
+// half is how many buckets have the same width, but for the first ones, which
+// are twice as many: what 3 significant digits take.
+const half = 1024
+
+// bucket numbers the buckets by their lowest values, without a gap.
+func bucket(lowest int64) uint64 {
+	steps := uint64(lowest) / step
+	wider := max(bits.Len64(steps)-bits.Len64(2*half-1), 0)
+	return uint64(wider)*half + steps>>wider
+}
+
+// lowestOf is the lowest value of a bucket.
+func lowestOf(bucket uint64) int64 {
+	if bucket < 2*half {
+		return int64(bucket * step)
+	}
+	wider := bucket/half - 1
+	return int64((bucket - wider*half) << wider * step)
 }

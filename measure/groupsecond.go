@@ -40,9 +40,19 @@ func (r *GroupSecond) record(o *Observation, violating bool) {
 	}
 }
 
+// reset makes the record empty, for the next second.
+func (r *GroupSecond) reset() {
+	r.Expected, r.Violating = 0, 0
+	r.Response.Reset()
+	r.Service.Reset()
+}
+
 // addGroups adds what the groups of another record of the second hold.
 func (s *Second) addGroups(o *Second) error {
 	for _, from := range o.Groups {
+		if from.Response.Count() == 0 {
+			continue // of an open second: it is kept for the next
+		}
 		to := s.group(from.Group)
 		if err := mergeAll([]*Histogram{to.Response, to.Service}, []*Histogram{from.Response, from.Service}); err != nil {
 			return err

@@ -13,6 +13,7 @@ type series struct {
 	seconds []*Second // closed, in order
 	thawed  []*Second // of them, those that were recorded into since one was closed
 	open    [openSeconds]Second
+	scratch *Histogram // sparse
 }
 
 // openSeconds is how many seconds are open at a time: the present one, and the
@@ -68,9 +69,12 @@ func (s *series) late(n int64) *Second {
 
 // close moves what an open second holds to the closed ones.
 func (s *series) close(sec *Second) {
-	closed := closedSecond(&s.seconds, sec.Second)
-	closed.add(sec)
-	s.thawed = append(s.thawed, closed)
+	if closed := closedSecond(&s.seconds, sec.Second); closed.Response.Count() == 0 {
+		s.fill(closed, sec)
+	} else {
+		closed.add(sec)
+		s.thawed = append(s.thawed, closed)
+	}
 	for _, late := range s.thawed {
 		late.freeze()
 	}
@@ -79,7 +83,25 @@ func (s *series) close(sec *Second) {
 	sec.Response.Reset()
 	sec.Service.Reset()
 	sec.Lateness.Reset()
-	sec.Failed, sec.Clean, sec.Violating, sec.Expected, sec.Groups = 0, 0, 0, 0, nil
+	sec.Failed, sec.Clean, sec.Violating, sec.Expected = 0, 0, 0, 0
+	for _, g := range sec.Groups {
+		g.reset()
+	}
+}
+
+// fill makes a new closed second what an open one is, and makes hardly any
+// garbage.
+func (s *series) fill(closed, sec *Second) {
+	if s.scratch == nil {
+		s.scratch = NewSparse()
+	}
+	closed.Failed, closed.Clean, closed.Violating, closed.Expected = sec.Failed, sec.Clean, sec.Violating, sec.Expected
+	closed.Response, closed.Service, closed.Lateness = sec.Response.frozenCopy(s.scratch), sec.Service.frozenCopy(s.scratch), sec.Lateness.frozenCopy(s.scratch)
+	for _, g := range sec.Groups {
+		if g.Response.Count() > 0 {
+			closed.Groups = append(closed.Groups, &GroupSecond{g.Group, g.Expected, g.Violating, g.Response.frozenCopy(s.scratch), g.Service.frozenCopy(s.scratch)})
+		}
+	}
 }
 
 // all returns the seconds so far, in order; the open ones are copied.
