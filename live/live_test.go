@@ -56,6 +56,8 @@ func (s *service) Open(context.Context, int) error { return nil }
 
 func (s *service) Watch(func(contract.Connection)) {}
 
+func (s *service) Hide(text string) string { return text }
+
 func newRunner(takes time.Duration, stages ...scenario.Stage) *runner.Runner {
 	return &runner.Runner{Wait: runner.TimerWait, Operation: &service{takes: takes}, Scenario: &scenario.Scenario{
 		Name: "friday", Target: scenario.Target{Timeout: 10 * time.Second},

@@ -140,7 +140,25 @@ var errNotLoopback = errors.New("the address is not loopback: set target.ownerAg
 // dial opens a connection that a transport can use: through the proxy, and TLS
 // included.
 func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
-	c := contract.Connection{Began: time.Now(), Secure: d.tls != nil}
+	nc, c, err := d.open(ctx, d.tls)
+	if err == nil && d.opened != nil {
+		d.opened(c)
+	}
+	return nc, err
+}
+
+// reach opens a connection for HTTP/1.1 that is not one of the load's.
+func (d *dialer) reach(ctx context.Context) (net.Conn, error) {
+	secure := d.tls.Clone()
+	if secure != nil {
+		secure.NextProtos = nil
+	}
+	nc, _, err := d.open(ctx, secure)
+	return nc, err
+}
+
+func (d *dialer) open(ctx context.Context, secure *tls.Config) (net.Conn, contract.Connection, error) {
+	c := contract.Connection{Began: time.Now(), Secure: secure != nil}
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
 	nc, err := d.connect(ctx)
@@ -148,21 +166,18 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 		nc, err = d.proxy.pass(ctx, nc, err)
 	}
 	if err != nil {
-		return nil, err
+		return nil, c, err
 	}
 	c.Dial = time.Since(c.Began)
-	if d.tls != nil {
-		secured := tls.Client(nc, d.tls)
+	if secure != nil {
+		secured := tls.Client(nc, secure)
 		if err := secured.HandshakeContext(ctx); err != nil {
 			_ = nc.Close()
-			return nil, err
+			return nil, c, err
 		}
 		c.Handshake = time.Since(c.Began) - c.Dial
 		c.Resumed = secured.ConnectionState().DidResume
 		nc = secured
 	}
-	if d.opened != nil {
-		d.opened(c)
-	}
-	return nc, nil
+	return nc, c, nil
 }

@@ -143,6 +143,7 @@ func (c *conn) request(t *target, r request) {
 	c.out = append(c.out, t.host...)
 	c.out = append(c.out, "\r\n"...)
 	c.out = append(c.out, r.head...)
+	c.out = append(c.out, r.authorization...)
 	if len(r.trace) > 0 {
 		c.out = append(c.out, transactionID+": "...)
 		c.out = append(c.out, r.trace...)

@@ -47,7 +47,7 @@ func (h *http2) roundTrip(ctx context.Context, r request, ex *contract.Exchange)
 	}
 	// Without it, net/http sends a request again on a connection that ended.
 	req.GetBody = nil
-	req.Header = header(r.head)
+	req.Header = header(r.head + r.authorization)
 	if len(r.trace) > 0 {
 		req.Header.Set(transactionID, string(r.trace))
 	}

@@ -18,18 +18,20 @@ import (
 // Operation sends initializations of device authentications and checks the
 // answers. It is safe for concurrent use.
 type Operation struct {
-	target   target
-	groups   [][]group // by the scenario's group, and by the kind of its users
-	contract *contract.Contract
-	refused  contract.Level // of the rule expect.refused
-	head     string         // header lines of every request
-	userSlot int            // of the fact request.user.id; -1 if no rule asks for it
-	url      string
-	labels   labels
-	http     transport
-	trace    string              // what transaction IDs begin with; "" for none
-	hide     func(string) string // takes the scenario's secrets out of a text
-	window   *contract.Window
+	target    target
+	groups    [][]group // by the scenario's group, and by the kind of its users
+	contract  *contract.Contract
+	refused   contract.Level // of the rule expect.refused
+	head      string         // header lines of every request
+	userSlot  int            // of the fact request.user.id; -1 if no rule asks for it
+	tokenSlot int            // of the fact token
+	tokens    *tokens
+	url       string
+	labels    labels
+	http      transport
+	trace     string              // what transaction IDs begin with; "" for none
+	hide      func(string) string // takes the scenario's secrets out of a text
+	window    *contract.Window
 }
 
 // group is what a scenario's group means for the operation, for one kind of
@@ -59,12 +61,10 @@ func New(s *scenario.Scenario, c *contract.Contract, authPath string) (*Operatio
 	c.ShowWords("status", "code")
 	o.window = contract.NewWindow(contract.DefaultWindow)
 	o.head = "Content-Type: application/json\r\nAccept: application/json\r\nUser-Agent: mfaload\r\n"
-	if t.token != "" {
-		o.head += "Authorization: Bearer " + t.token + "\r\n"
-	}
 	o.head += t.head
 	names := c.FactNames()
-	o.userSlot = slices.Index(names, "request.user.id")
+	o.userSlot, o.tokenSlot = slices.Index(names, "request.user.id"), slices.Index(names, "token")
+	o.tokens = newTokens(&o.target, &s.Target)
 	for _, g := range s.Groups {
 		kinds := make([]group, g.Kinds())
 		for kind := range kinds {
@@ -115,13 +115,17 @@ func (o *Operation) Contract() *contract.Contract { return o.contract }
 
 // Send implements the runner's operation.
 func (o *Operation) Send(ctx context.Context, u scenario.User, ex *contract.Exchange) error {
-	o.prepare(u, ex)
-	r := request{method: ex.Method, path: o.target.path, head: o.head, trace: ex.TransactionID, body: ex.Request}
+	now, err := o.tokens.valid()
+	if err != nil {
+		return err
+	}
+	o.prepare(u, now, ex)
+	r := request{method: ex.Method, path: o.target.path, head: o.head, authorization: now.line, trace: ex.TransactionID, body: ex.Request}
 	return o.http.roundTrip(ctx, r, ex)
 }
 
 // prepare fills in what is known of an exchange before it is sent.
-func (o *Operation) prepare(u scenario.User, ex *contract.Exchange) {
+func (o *Operation) prepare(u scenario.User, now *token, ex *contract.Exchange) {
 	g := &o.groups[u.Group][u.Kind]
 	ex.Facts = append(ex.Facts[:0], g.facts...)
 	if o.userSlot >= 0 {
@@ -129,6 +133,9 @@ func (o *Operation) prepare(u scenario.User, ex *contract.Exchange) {
 		if g.body.alone {
 			ex.Facts[o.userSlot] = ""
 		}
+	}
+	if o.tokenSlot >= 0 {
+		ex.Facts[o.tokenSlot] = now.value
 	}
 	ex.Window = o.window
 	o.window.Enter(ex, u.ID)
@@ -162,16 +169,18 @@ func (o *Operation) Open(ctx context.Context, n int) error {
 	return first
 }
 
-// Preflight opens a connection to the target, TLS included, and sends nothing.
-// Its error says why the target can't be reached. It also takes the memory that
-// a run needs.
+// Preflight opens a connection to the target, TLS included, and sends nothing
+// on it; where there are credentials it gets the first token and keeps it fresh
+// from then on. Its error says why the target can't be reached, or why there is
+// no token. It also takes the memory that a run needs.
 func (o *Operation) Preflight(ctx context.Context) error {
 	o.window.Reserve()
 	conn, err := o.target.dialer.dial(ctx)
 	if err != nil {
 		return fmt.Errorf("reach %s: %w", o.target.origin, unreachable(ctx, err))
 	}
-	return conn.Close()
+	_ = conn.Close()
+	return o.tokens.begin(ctx)
 }
 
 func unreachable(ctx context.Context, err error) error {
@@ -182,10 +191,18 @@ func unreachable(ctx context.Context, err error) error {
 	return err
 }
 
-// Hide takes the token out of a text and masks personal data in it, for output.
-func (o *Operation) Hide(text string) string {
-	return contract.Mask(o.hide(text))
+// Hide takes the tokens and the scenario's other secrets out of a text.
+func (o *Operation) Hide(text string) string { return o.tokens.hide(o.hide(text)) }
+
+// TokenFailures counts the attempts to renew the token that failed.
+func (o *Operation) TokenFailures() uint64 {
+	o.tokens.mu.Lock()
+	defer o.tokens.mu.Unlock()
+	return o.tokens.failed
 }
 
-// Close closes idle connections.
-func (o *Operation) Close() { o.http.close() }
+// Close closes idle connections, and renews the token no more.
+func (o *Operation) Close() {
+	o.tokens.close()
+	o.http.close()
+}

@@ -37,11 +37,12 @@ func (o *Operation) Probes(u scenario.User) []Probe {
 	header := func(old, changed string) func(*request, *Operation) {
 		return func(r *request, _ *Operation) { r.head = strings.Replace(r.head, old, changed, 1) }
 	}
-	token := "Authorization: Bearer " + o.target.token
 	invalid := refused([]int{400}, "INVALID_DATA", "INVALID_REQUEST", "REQUEST_FAILED")
 	probes := []Probe{
-		{"no token", refused([]int{401}, "ACCESS_FAILED"), u.ID, header(token+"\r\n", "")},
-		{"a broken token", refused([]int{401}, "ACCESS_FAILED"), u.ID, header(token, token+"x")},
+		{"no token", refused([]int{401}, "ACCESS_FAILED"), u.ID, func(r *request, _ *Operation) { r.authorization = "" }},
+		{"a broken token", refused([]int{401}, "ACCESS_FAILED"), u.ID, func(r *request, _ *Operation) {
+			r.authorization = strings.Replace(r.authorization, "\r\n", "x\r\n", 1)
+		}},
 		{"no user", invalid, u.ID, body(`{}`)},
 		{"user.id of a wrong type", invalid, u.ID, body(`{"user":{"id":5}}`)},
 		{"user.id of a wrong form", refused([]int{400, 404}), u.ID, body(`{"user":{"id":"nobody"}}`)},
@@ -60,8 +61,12 @@ func (o *Operation) Probes(u scenario.User) []Probe {
 
 // Probe sends a request that must be refused, and checks the refusal.
 func (o *Operation) Probe(ctx context.Context, u scenario.User, p Probe, ex *contract.Exchange) ([]contract.Violation, error) {
-	o.prepare(scenario.User{ID: p.user, Group: u.Group}, ex)
-	r := &request{method: ex.Method, path: o.target.path, head: o.head, trace: ex.TransactionID, body: ex.Request}
+	now, err := o.tokens.valid()
+	if err != nil {
+		return nil, err
+	}
+	o.prepare(scenario.User{ID: p.user, Group: u.Group}, now, ex)
+	r := &request{method: ex.Method, path: o.target.path, head: o.head, authorization: now.line, trace: ex.TransactionID, body: ex.Request}
 	p.bend(r, o)
 	ex.Request, ex.URL = append(ex.Request[:0], r.body...), o.target.origin+r.path
 	if err := o.http.roundTrip(ctx, *r, ex); err != nil {
@@ -82,9 +87,13 @@ func (o *Operation) ReadBack(ctx context.Context, created *contract.Exchange, ex
 	if err != nil || !strings.HasPrefix(link.EscapedPath(), o.target.path+"/") {
 		return nil, fmt.Errorf("the answer can't be read back: its self link leads elsewhere")
 	}
+	now, err := o.tokens.valid()
+	if err != nil {
+		return nil, err
+	}
 	ex.Facts = append(ex.Facts[:0], created.Facts...)
 	ex.Method, ex.URL, ex.Request = "GET", o.target.origin+link.EscapedPath(), ex.Request[:0]
-	if err := o.http.roundTrip(ctx, request{method: "GET", path: link.EscapedPath(), head: o.head}, ex); err != nil {
+	if err := o.http.roundTrip(ctx, request{method: "GET", path: link.EscapedPath(), head: o.head, authorization: now.line}, ex); err != nil {
 		return nil, err
 	}
 	if ex.Status != 200 {

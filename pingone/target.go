@@ -14,7 +14,6 @@ type target struct {
 	origin   string // scheme://host[:port]
 	host     string // as the header Host has it
 	basePath string // what comes before /deviceAuthentications in paths
-	token    string
 	envID    string
 	// prefix comes before the path in request lines: with a proxy that takes
 	// requests one by one it is the origin.
@@ -35,7 +34,6 @@ func newTarget(authPath string, s *scenario.Scenario) (target, error) {
 	t := target{
 		origin:  u.Scheme + "://" + u.Host,
 		host:    u.Host,
-		token:   s.Target.AccessToken.Reveal(),
 		envID:   s.Target.EnvID,
 		http2:   s.Target.Protocol == scenario.HTTP2,
 		timeout: s.Target.Timeout,
@@ -60,5 +58,5 @@ func newTarget(authPath string, s *scenario.Scenario) (target, error) {
 
 // facts are the values of the target that rules refer to.
 func (t *target) facts() map[string]string {
-	return map[string]string{"origin": t.origin, "basePath": t.basePath, "envID": t.envID, "token": t.token}
+	return map[string]string{"origin": t.origin, "basePath": t.basePath, "envID": t.envID}
 }

@@ -33,6 +33,8 @@ type request struct {
 	method, path string
 	// head holds whole header lines beside Host and Content-Length.
 	head string
+	// authorization is the header line with the token; empty for none.
+	authorization string
 	// trace is the value of the header X-Ping-External-Transaction-ID; empty
 	// for none.
 	trace []byte

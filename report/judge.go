@@ -32,7 +32,7 @@ func Judge(m *measure.Measurement, s *scenario.Scenario) (*Report, error) {
 		figures := warmup.all.figures(&m.Warmup)
 		r.Warmup = &figures
 	}
-	j := judgement{report: r, measurement: m, sums: main}
+	j := judgement{report: r, measurement: m, sums: main, target: &s.Target}
 	j.judge(s.Thresholds)
 	return r, nil
 }

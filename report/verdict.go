@@ -37,6 +37,7 @@ type judgement struct {
 	report      *Report
 	measurement *measure.Measurement
 	sums        sums
+	target      *scenario.Target
 	doubts      []string // why the run is inconclusive
 }
 
@@ -196,5 +197,6 @@ func (j *judgement) remarks() (remarks []string) {
 	if n := j.measurement.UngroupedViolations; n > 0 {
 		remarks = append(remarks, fmt.Sprintf("%d violations are counted but not listed: they fell into too many different places", n))
 	}
+	remarks = append(remarks, tokenRemarks(&j.measurement.Main, j.target)...)
 	return append(remarks, j.userRemarks()...)
 }

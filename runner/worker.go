@@ -86,10 +86,9 @@ func (w *worker) check(u scenario.User) {
 	if len(w.violations) == 0 {
 		return
 	}
-	target := &w.Scenario.Target
 	for _, v := range w.violations {
 		// The contract hides the token; what a scenario's headers hold it can't know.
-		v.Expected, v.Got = target.Hide(v.Expected), target.Hide(v.Got)
+		v.Expected, v.Got = w.Operation.Hide(v.Expected), w.Operation.Hide(v.Got)
 		o.Violations = append(o.Violations, measure.Violation{
 			Rule: v.Rule, Pointer: v.Pointer, Fails: v.Level == contract.Fail, Expected: v.Expected, Got: v.Got, Counted: v.Counted,
 		})
@@ -121,5 +120,5 @@ const maxKept = 64 << 10
 
 // hide takes secrets and personal data out of a text that is kept.
 func (w *worker) hide(text string) string {
-	return contract.Mask(w.Scenario.Target.Hide(text))
+	return contract.Mask(w.Operation.Hide(text))
 }

@@ -26,12 +26,9 @@ type field[T any] struct {
 	// fallback is what counts if the key is left out, as the file would have
 	// it; "{}" is an empty mapping and "" nothing.
 	fallback string
-	// refusal is the remedy for a key that is not supported yet; it excuses
-	// that the key instead is missing.
-	refusal, instead string
-	want             string
-	schema           object
-	read             func(*decoder, *node, *T)
+	want     string
+	schema   object
+	read     func(*decoder, *node, *T)
 }
 
 // key is a key whose value has a form and goes where set puts it.
@@ -46,16 +43,11 @@ func (f field[T]) must() field[T] { f.required = true; return f }
 // or returns the key with a default.
 func (f field[T]) or(fallback string) field[T] { f.fallback = fallback; return f }
 
-// unsupported is a key that a later version takes.
-func unsupported[T any](name, instead, remedy string) field[T] {
-	return field[T]{name: name, instead: instead, refusal: remedy}
-}
-
 // within makes keys of a part keys of the whole.
 func within[T, U any](part func(*T) *U, fields []field[U]) []field[T] {
 	lifted := make([]field[T], len(fields))
 	for i, f := range fields {
-		lifted[i] = field[T]{f.name, f.doc, f.required, f.fallback, f.refusal, f.instead, f.want, f.schema,
+		lifted[i] = field[T]{f.name, f.doc, f.required, f.fallback, f.want, f.schema,
 			func(d *decoder, n *node, into *T) { f.read(d, n, part(into)) }}
 	}
 	return lifted
@@ -66,9 +58,7 @@ func within[T, U any](part func(*T) *U, fields []field[U]) []field[T] {
 func mapping[T any](check func(*decoder, *node, *T), fields []field[T]) form[T] {
 	var names []string
 	for _, f := range fields {
-		if f.refusal == "" {
-			names = append(names, f.name)
-		}
+		names = append(names, f.name)
 	}
 	f := form[T]{noun: "a mapping", detail: "of " + strings.Join(names, ", "), schema: mappingSchema(fields)}
 	f.read = func(d *decoder, n *node) (v T) {
@@ -108,11 +98,6 @@ func readEntry[T any](d *decoder, e *node, fields []field[T], names []string, in
 		if f.name != e.key {
 			continue
 		}
-		if f.refusal != "" {
-			d.failKey(e, d.label(e)+" is not supported yet", f.refusal)
-			e.parent.excused = append(e.parent.excused, f.instead)
-			return
-		}
 		f.read(d, e, into)
 		return
 	}
@@ -124,7 +109,11 @@ func readEntry[T any](d *decoder, e *node, fields []field[T], names []string, in
 	if e.parent.parent != nil {
 		where = " in " + d.label(e.parent)
 	}
-	d.failKey(e, fmt.Sprintf("unknown key %q%s", clip(e.key), where), remedy)
+	shown := fmt.Sprintf("%q", clip(e.key))
+	if e.parent.secret && meant == "" {
+		shown = "***" // what looks like no key may be the secret
+	}
+	d.failKey(e, "unknown key "+shown+where, remedy)
 	if meant != "" {
 		e.parent.excused = append(e.parent.excused, meant)
 	}

@@ -16,6 +16,8 @@ var simulatorKeys = []field[Simulator]{
 		"The users it knows. Users of a group that are not listed behave as their group expects, others are unknown."),
 	key("faults", listOf("a list of faults", "such as [{name: echo.user, share: 1%}]", faultForm), func(s *Simulator, v []Fault) { s.Faults = v },
 		"Faults that bend a share of the answers."),
+	key("tokenLifetime", duration(true, maxRun), func(s *Simulator, v time.Duration) { s.TokenLifetime = v },
+		"How long tokens of its token endpoint live. Default: 1h."),
 	key("seed", seed, func(s *Simulator, v uint64) { s.Seed = v },
 		"Makes latencies and faults repeatable.").or("1"),
 }
@@ -28,6 +30,8 @@ var simulatorFileForm = mapping(checkSimulatorFile, append([]field[Target]{
 		"The ID of the environment.").or(simulatedEnvID),
 	key("accessToken", tokenText, func(t *Target, v Secret) { t.AccessToken = v },
 		"The bearer token to ask for. Left out: any."),
+	key("clientCredentials", clientCredentialsForm, func(t *Target, v ClientCredentials) { t.ClientCredentials = &v },
+		"The credentials that its token endpoint takes. Only tokens from there count then, and accessToken. Left out: any."),
 	key("customDomain", yesOrNo, func(t *Target, v bool) { t.CustomDomain = v },
 		"Serves paths without the environment, as a custom domain does.").or("false"),
 }, within(func(t *Target) *Simulator {

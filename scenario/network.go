@@ -68,10 +68,13 @@ const (
 const shortestHidden = 6
 
 // Hide takes the target's secrets that do not change in a run out of a text:
-// the access token, the values of headers and the proxy's password.
+// the access token, the client secret, the values of headers and the proxy's password.
 func (t *Target) Hide(text string) string {
 	if token := t.AccessToken.Reveal(); token != "" {
 		text = strings.ReplaceAll(text, token, "***")
+	}
+	if c := t.ClientCredentials; c != nil && len(c.ClientSecret.Reveal()) >= shortestHidden {
+		text = strings.ReplaceAll(text, c.ClientSecret.Reveal(), "***")
 	}
 	for _, h := range t.Headers {
 		if value := h.Value.Reveal(); len(value) >= shortestHidden {

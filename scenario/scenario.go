@@ -33,8 +33,15 @@ type Target struct {
 	// EnvID is the environment's ID. Required, except with Simulator, where a
 	// fixed one is the default.
 	EnvID string
-	// AccessToken is the bearer token. Required, except with Simulator.
+	// AccessToken is the bearer token. One of it, AccessTokenFile and
+	// ClientCredentials is required, except with Simulator.
 	AccessToken Secret
+	// AccessTokenFile names a file with the bearer token, which is read again
+	// when it changes. Empty for none.
+	AccessTokenFile string
+	// ClientCredentials get tokens from the environment's token endpoint; nil
+	// for none.
+	ClientCredentials *ClientCredentials
 	// OwnerAgreed says that the owner of the host agreed to the load. Without
 	// it only loopback hosts are allowed.
 	OwnerAgreed bool

@@ -45,9 +45,6 @@ func Schema() []byte {
 func mappingSchema[T any](fields []field[T]) object {
 	properties, required := object{}, []string{}
 	for _, f := range fields {
-		if f.refusal != "" {
-			continue
-		}
 		property := maps.Clone(f.schema)
 		property["description"] = f.doc
 		if f.fallback != "" && f.fallback != "{}" {

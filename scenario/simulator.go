@@ -14,6 +14,8 @@ type Simulator struct {
 	Users []SimulatedUsers
 	// Faults bend answers.
 	Faults []Fault
+	// TokenLifetime is how long tokens of its token endpoint live; 0 is an hour.
+	TokenLifetime time.Duration
 	// Seed makes latencies and faults repeatable. Default 1.
 	Seed uint64
 }

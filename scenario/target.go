@@ -83,8 +83,14 @@ func parseToken(text string) (Secret, *flaw) {
 
 func checkTarget(d *decoder, n *node, t *Target) {
 	simulator, authPath := n.get("simulator"), n.get("authPath")
+	if authPath == nil {
+		authPath = n.get("region")
+	}
 	checkNetwork(d, n, t)
+	checkToken(d, n)
+	checkRegion(d, n)
 	switch {
+	case n.get("region") != nil && simulator != nil: // said by checkRegion
 	case simulator != nil && authPath != nil:
 		d.failKey(simulator, "both authPath and simulator are in target", "remove one of them")
 	case simulator != nil:
@@ -93,7 +99,6 @@ func checkTarget(d *decoder, n *node, t *Target) {
 		}
 	case authPath != nil:
 		d.missing(n, "envID", idText.want())
-		d.missing(n, "accessToken", tokenText.want())
 		checkHost(d, n, t)
 	case n.lacks("authPath") && n.lacks("simulator"):
 		d.fail(n, "neither authPath nor simulator is in target", "add authPath: "+exampleAuthPath+", or simulator: {} for the embedded simulator")
@@ -103,10 +108,13 @@ func checkTarget(d *decoder, n *node, t *Target) {
 // checkHost protects strangers' hosts and the token.
 func checkHost(d *decoder, n *node, t *Target) {
 	u, err := url.Parse(t.AuthPath)
-	if err != nil || !n.sound("authPath") || isThisMachine(t, u.Hostname()) {
+	authPath := n.get("authPath")
+	if authPath == nil {
+		authPath = n.get("region")
+	}
+	if err != nil || authPath.bad || isThisMachine(t, u.Hostname()) {
 		return
 	}
-	authPath := n.get("authPath")
 	if u.Scheme == "http" && isUnencrypted(t, u.Hostname()) {
 		d.fail(authPath, d.label(authPath)+": "+authPath.shown()+" would send the token unencrypted", "write https://")
 	}

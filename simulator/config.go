@@ -19,9 +19,14 @@ type Config struct {
 	CustomDomain bool
 	// AccessToken is the bearer token that it takes; "" takes any.
 	AccessToken string
-	Users       []User
-	Latency     Latency
-	Stalls      []Stall
+	// Client is the application that the token endpoint takes; nil takes any.
+	// Where it is set only tokens from there count, and AccessToken.
+	Client *Client
+	// TokenLifetime is how long they live; 0 is an hour.
+	TokenLifetime time.Duration
+	Users         []User
+	Latency       Latency
+	Stalls        []Stall
 	// Limit answers 429 above a rate; nil means no limit.
 	Limit  *Limit
 	Faults []Fault

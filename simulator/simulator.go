@@ -28,6 +28,7 @@ type Simulator struct {
 	counts map[int]uint64
 	recent ring
 	last   last
+	issued issued
 }
 
 // last is what the latest successes held, for faults that mix answers up.
@@ -113,6 +114,10 @@ const maxRequest = 64 << 10
 
 // ServeHTTP answers initializations, and reads of transactions.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.asksToken(r.URL.Path) {
+		s.giveToken(w, r)
+		return
+	}
 	env, id, ok := s.route(r.URL.Path)
 	initializes := ok && r.Method == http.MethodPost && id == ""
 	if initializes {
@@ -214,7 +219,7 @@ func (s *Simulator) allowed(a *answer, r *http.Request, env string) bool {
 	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	switch {
-	case !bearer || token == "" || s.config.AccessToken != "" && token != s.config.AccessToken:
+	case !bearer || !s.takes(token):
 		a.refuse(401, "ACCESS_FAILED", "The request could not be completed. There was an issue authenticating the request.",
 			detail("INVALID_TOKEN", "", "The access token is missing or invalid."))
 	case env != s.config.EnvID:

@@ -21,7 +21,10 @@ func simulatorConfig(s *scenario.Scenario) (simulator.Config, error) {
 	sim := s.Target.Simulator
 	c := simulator.Config{
 		EnvID: s.Target.EnvID, CustomDomain: s.Target.CustomDomain, AccessToken: s.Target.AccessToken.Reveal(), Seed: sim.Seed,
-		Latency: simulator.Latency(sim.Latency),
+		Latency: simulator.Latency(sim.Latency), TokenLifetime: sim.TokenLifetime,
+	}
+	if client := s.Target.ClientCredentials; client != nil {
+		c.Client = &simulator.Client{ID: client.ClientID, Secret: client.ClientSecret.Reveal(), Post: client.AuthMethod == scenario.Post}
 	}
 	for _, st := range sim.Stalls {
 		c.Stalls = append(c.Stalls, simulator.Stall(st))
@@ -115,7 +118,7 @@ func startSimulator(s *scenario.Scenario, address string) (*simulation, error) {
 // withToken returns the scenario with a token, which the embedded simulator
 // needs as any server does.
 func withToken(s *scenario.Scenario) *scenario.Scenario {
-	if !s.Target.AccessToken.IsZero() {
+	if t := &s.Target; !t.AccessToken.IsZero() || t.AccessTokenFile != "" || t.ClientCredentials != nil {
 		return s
 	}
 	copied := *s

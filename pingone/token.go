@@ -1,0 +1,199 @@
+package pingone
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"mfaload/contract"
+	"mfaload/scenario"
+)
+
+// token is an access token of the moment.
+type token struct {
+	value   string
+	line    string    // the header line
+	expires time.Time // zero: not known
+}
+
+func newToken(value string, expires time.Time) *token {
+	return &token{value, "Authorization: Bearer " + value + "\r\n", expires}
+}
+
+// tokens hands out the access token. Requests read a pointer; fetching and
+// renewing happen beside them, one fetch at a time.
+type tokens struct {
+	// fetch gets a new token; nil where there is only the one.
+	fetch func(context.Context) (*token, error)
+	// next says when to fetch again after a token that came now.
+	next func(t *token, now time.Time) time.Time
+
+	current atomic.Pointer[token]
+
+	mu     sync.Mutex
+	known  []string // tokens that were in use, the last ones, to be hidden
+	failed uint64
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// Margins in time.
+const (
+	// sendable is how long before it expires a token is used for the last time:
+	// a request takes its way, and clocks differ. At most a twentieth of its life.
+	sendable = 10 * time.Second
+	// again is the first pause after a fetch that failed; it doubles up to
+	// againMost.
+	again     = time.Second
+	againMost = 30 * time.Second
+	// look is how often a file with a token is looked at.
+	look = time.Second
+)
+
+func newTokens(t *target, s *scenario.Target) *tokens {
+	all := &tokens{}
+	switch {
+	case s.ClientCredentials != nil:
+		all.fetch, all.next = newCredentials(t, s.ClientCredentials).fetch, renewal
+	case s.AccessTokenFile != "":
+		all.fetch = func(context.Context) (*token, error) { return readToken(s.AccessTokenFile) }
+		all.next = func(_ *token, now time.Time) time.Time { return now.Add(look) }
+	case !s.AccessToken.IsZero():
+		all.use(newToken(s.AccessToken.Reveal(), time.Time{}))
+	}
+	return all
+}
+
+// renewal is when four fifths of a token's life are over, with some chance in
+// it so that many runs do not ask at once.
+func renewal(t *token, now time.Time) time.Time {
+	life := t.expires.Sub(now)
+	return now.Add(life*3/4 + rand.N(life/10+1))
+}
+
+// use makes a token the current one.
+func (t *tokens) use(fresh *token) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if old := t.current.Swap(fresh); old != nil && old.value == fresh.value {
+		return
+	}
+	t.known = append(t.known, fresh.value)
+	t.known = t.known[max(len(t.known)-8, 0):]
+}
+
+// begin gets the first token and keeps it fresh until close.
+func (t *tokens) begin(ctx context.Context) error {
+	now := t.current.Load()
+	if now != nil {
+		if at, known := Expiry(now.value); known && time.Now().After(at) {
+			return fmt.Errorf("the access token expired at %s: get a new one, or write clientCredentials in place of it", at.Format(time.RFC3339))
+		}
+	}
+	if t.fetch == nil || now != nil {
+		return nil
+	}
+	first, err := t.fetch(ctx)
+	if err != nil {
+		return err
+	}
+	t.use(first)
+	ctx, t.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	t.done = make(chan struct{})
+	go t.keep(ctx, first)
+	return nil
+}
+
+// keep renews the token ahead of its end, again and again.
+func (t *tokens) keep(ctx context.Context, last *token) {
+	defer close(t.done)
+	at, pause := t.next(last, time.Now()), again
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Until(at)):
+		}
+		fresh, err := t.fetch(ctx)
+		now := time.Now()
+		if err != nil {
+			t.mu.Lock()
+			t.failed++
+			t.mu.Unlock()
+			at, pause = now.Add(pause/2+rand.N(pause/2+1)), min(2*pause, againMost)
+			continue
+		}
+		t.use(fresh)
+		at, pause = t.next(fresh, now), again
+	}
+}
+
+func (t *tokens) close() {
+	if t.cancel != nil {
+		t.cancel()
+		<-t.done
+	}
+}
+
+// hide takes the tokens that were in use out of a text.
+func (t *tokens) hide(text string) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, value := range t.known {
+		text = strings.ReplaceAll(text, value, "***")
+	}
+	return text
+}
+
+var errNoToken = errors.New("the access token expired, and no new one could be fetched: nothing was sent")
+
+// valid returns the token for a request of now. With an expired one none is
+// sent.
+func (t *tokens) valid() (*token, error) {
+	now := t.current.Load()
+	switch {
+	case now == nil:
+		return &token{}, nil
+	case !now.expires.IsZero() && !time.Now().Before(now.expires):
+		return nil, &contract.Failure{Kind: "no valid token", Err: errNoToken}
+	}
+	return now, nil
+}
+
+// readToken reads a token from a file.
+func readToken(file string) (*token, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the access token: %w: mend target.accessTokenFile", err)
+	}
+	value := strings.TrimSpace(string(text))
+	if err := scenario.ParseToken(value); err != nil {
+		return nil, fmt.Errorf("read the access token from %s: it %w", file, err)
+	}
+	return newToken(value, time.Time{}), nil
+}
+
+// Expiry is when a token says that it expires, where it is a JSON Web Token
+// (RFC 7519) with such a claim. What it says is not verified.
+func Expiry(value string) (at time.Time, known bool) {
+	parts := strings.Split(value, ".")
+	if len(parts) != 3 {
+		return at, false
+	}
+	text, err := base64.RawURLEncoding.DecodeString(parts[1])
+	var claims struct {
+		Exp float64 `json:"exp"`
+	}
+	if err != nil || json.Unmarshal(text, &claims) != nil || claims.Exp <= 0 || claims.Exp > 1e11 {
+		return at, false
+	}
+	return time.Unix(int64(claims.Exp), 0).UTC(), true
+}

@@ -1,0 +1,100 @@
+package scenario
+
+import (
+	"errors"
+	"slices"
+	"strings"
+)
+
+// ClientCredentials are those of a worker application, with which it gets
+// access tokens from the environment's token endpoint (OAuth 2.0, RFC 6749,
+// section 4.4).
+type ClientCredentials struct {
+	ClientID     string
+	ClientSecret Secret
+	AuthMethod   AuthMethod
+}
+
+// AuthMethod is how an application proves itself to the token endpoint. It
+// must be the one that is set up for the application.
+type AuthMethod string
+
+const (
+	// Basic sends the credentials by HTTP Basic. The default.
+	Basic AuthMethod = "basic"
+	// Post sends them in the form.
+	Post AuthMethod = "post"
+)
+
+// regions are PingOne's, by the end of their hosts' names.
+var regions = []string{"eu", "com", "ca", "com.au", "sg", "asia"}
+
+// authPathOf is the authPath of a region.
+func authPathOf(region string) string { return "https://auth.pingone." + region }
+
+var clientCredentialsForm = mapping(nil, []field[ClientCredentials]{
+	key("clientID", clientIDText, func(c *ClientCredentials, v string) { c.ClientID = v },
+		"The worker application's client ID.").must(),
+	key("clientSecret", clientSecretText, func(c *ClientCredentials, v Secret) { c.ClientSecret = v },
+		"Its client secret, best from a variable.").must(),
+	key("authMethod", oneOf("an authentication method", Basic, Post), func(c *ClientCredentials, v AuthMethod) { c.AuthMethod = v },
+		"How the application authenticates to the token endpoint, as it is set up there: basic or post.").or("basic"),
+})
+
+var clientIDText = matching("a client ID", "such as ${PINGONE_CLIENT_ID}", `[!-~]+`, 255, "has a space or a character that is not printable ASCII")
+
+var clientSecretText = func() form[Secret] {
+	f := textual("a client secret", "such as ${PINGONE_CLIENT_SECRET}", "", func(text string) (Secret, *flaw) {
+		switch {
+		case text == "":
+			return Secret{}, &flaw{reason: "is empty"}
+		case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }):
+			return Secret{}, &flaw{reason: "has a character that is not printable ASCII"}
+		}
+		return NewSecret(text), nil
+	})
+	f.schema["pattern"] = orVariable(`[ -~]+`)
+	return f
+}()
+
+// tokenKeys are the ways to a token.
+var tokenKeys = []string{"accessToken", "accessTokenFile", "clientCredentials"}
+
+// checkToken looks at where the token comes from.
+func checkToken(d *decoder, n *node) {
+	var written []*node
+	for _, key := range tokenKeys {
+		if e := n.get(key); e != nil {
+			written = append(written, e)
+		}
+	}
+	if len(written) > 1 {
+		d.failKey(written[1], "both "+written[0].key+" and "+written[1].key+" are in target", "keep one of them")
+	}
+	if len(written) == 0 && n.lacks("simulator") && (n.get("authPath") != nil || n.get("region") != nil) && !slices.ContainsFunc(tokenKeys, func(key string) bool { return !n.lacks(key) }) {
+		d.fail(n, "accessToken is missing in target", "add accessToken: "+tokenText.want()+", accessTokenFile, or clientCredentials of a worker application")
+	}
+}
+
+// ParseToken checks that a text can be an access token. Its error is a clause
+// about the text.
+func ParseToken(text string) error {
+	if _, f := parseToken(text); f != nil {
+		return errors.New(strings.TrimRight(f.reason+": "+f.remedy, ": "))
+	}
+	return nil
+}
+
+// checkRegion looks for what contradicts a region.
+func checkRegion(d *decoder, n *node) {
+	region := n.get("region")
+	if region == nil {
+		return
+	}
+	for _, key := range []string{"authPath", "simulator", "customDomain"} {
+		if e := n.get(key); e != nil {
+			d.failKey(region, "both "+key+" and region are in target", "keep one of them")
+			return
+		}
+	}
+}

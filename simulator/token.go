@@ -1,0 +1,96 @@
+package simulator
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+)
+
+// Client is the application whose credentials the token endpoint takes.
+type Client struct {
+	ID, Secret string
+	// Post says that the credentials come in the form; otherwise they come by
+	// HTTP Basic. The other way is refused, as the service does.
+	Post bool
+}
+
+// issued are the tokens that the endpoint gave out, by when they end.
+type issued map[string]time.Time
+
+// asksToken says whether a path is that of the token endpoint.
+func (s *Simulator) asksToken(path string) bool {
+	want := "/as/token"
+	if !s.config.CustomDomain {
+		want = "/" + s.config.EnvID + want
+	}
+	return path == want
+}
+
+// giveToken answers as an OAuth 2.0 token endpoint (RFC 6749, sections 4.4
+// and 5).
+func (s *Simulator) giveToken(w http.ResponseWriter, r *http.Request) {
+	id, secret, basic := r.BasicAuth()
+	if !basic {
+		id, secret = r.PostFormValue("client_id"), r.PostFormValue("client_secret")
+	}
+	refuse := func(status int, code, description string) {
+		s.tell(w, status, map[string]any{"error": code, "error_description": description})
+	}
+	client := s.config.Client
+	switch {
+	case r.Method != http.MethodPost:
+		refuse(405, "invalid_request", "The method is not supported.")
+	case client != nil && (id != client.ID || secret != client.Secret):
+		refuse(401, "invalid_client", "Request denied: Invalid client credentials.")
+	case client != nil && basic == client.Post:
+		refuse(401, "invalid_client", "Request denied: Unsupported authentication method.")
+	case r.PostFormValue("grant_type") != "client_credentials":
+		refuse(400, "unsupported_grant_type", "The grant type is not supported.")
+	default:
+		token := "simulated." + s.newID() + s.newID()
+		life := s.config.TokenLifetime
+		if life <= 0 {
+			life = time.Hour
+		}
+		s.mu.Lock()
+		if s.issued == nil {
+			s.issued = issued{}
+		}
+		for old, end := range s.issued {
+			if time.Now().After(end) {
+				delete(s.issued, old)
+			}
+		}
+		s.issued[token] = time.Now().Add(life)
+		s.mu.Unlock()
+		s.tell(w, 200, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": int(life / time.Second)})
+	}
+}
+
+func (s *Simulator) tell(w http.ResponseWriter, status int, body map[string]any) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		status = 500
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(text)
+}
+
+// takes says whether a bearer token is one that counts.
+func (s *Simulator) takes(token string) bool {
+	c := &s.config
+	switch {
+	case token == "":
+		return false
+	case c.AccessToken != "" && token == c.AccessToken:
+		return true
+	case c.Client == nil:
+		return c.AccessToken == ""
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	end, known := s.issued[token]
+	return known && time.Now().Before(end)
+}
