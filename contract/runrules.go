@@ -35,7 +35,10 @@ func (r *run) runRules(decided bool) {
 func (r *run) runString(w *Window, ru *rule, at path, s string, again bool) {
 	switch ru.word {
 	case wordNewInRun:
-		if known := w.ids.add(w.idKey(s)); !again && !r.holdsOverRun(ru, !known) {
+		if again {
+			return // its ID comes twice with it, and is the other answer's to enter
+		}
+		if known := w.ids.add(w.idKey(s)); !r.holdsOverRun(ru, !known) {
 			r.breaksRun(ru, at, "a value that no other answer of the run had", r.quote(s))
 		}
 	case wordNotAnothers:

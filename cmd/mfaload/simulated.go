@@ -108,7 +108,8 @@ func startSimulator(s *scenario.Scenario, address string) (*simulation, error) {
 	if err != nil {
 		return nil, &exitError{exitNotStarted, fmt.Errorf("start the simulator: %w\n%s", err, hint("choose another address"))}
 	}
-	server := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0), Protocols: new(http.Protocols)}
+	// A connection that was opened ahead may wait long for its first request.
+	server := &http.Server{Handler: sim, ReadHeaderTimeout: time.Hour, ErrorLog: log.New(io.Discard, "", 0), Protocols: new(http.Protocols)}
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetUnencryptedHTTP2(true)
 	go func() { _ = server.Serve(listener) }()
