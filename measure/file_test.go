@@ -3,6 +3,7 @@ package measure_test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,7 @@ func profiled(t testing.TB, seed uint64, n int) *measure.Measurement {
 			m.Main.Scheduled[o.Group]++
 		}
 	}
+	m.Terms = json.RawMessage(`{"any":"thing"}`)
 	m.Profile.Stages = []measure.Stage{{Name: "warm-up", Warmup: true, End: time.Second}, {Name: "100/s", Start: time.Second, End: 10 * time.Second}}
 	return m
 }

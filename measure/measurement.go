@@ -53,6 +53,9 @@ type Measurement struct {
 	// Parts identifies what two runs have to have in common to be compared: the
 	// hashes of the parts of the scenario and of the contract, by name.
 	Parts map[string]string `json:"parts,omitempty"`
+	// Terms are what the measurement is judged by. Only package report knows what
+	// is in them. Required to judge it.
+	Terms json.RawMessage `json:"terms,omitempty"`
 
 	Generator Generator `json:"generator"`
 }

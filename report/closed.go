@@ -2,8 +2,6 @@ package report
 
 import (
 	"fmt"
-
-	"mfaload/scenario"
 )
 
 // Closed marks the report of a closed load.
@@ -16,11 +14,11 @@ type Closed struct {
 }
 
 // closed describes a closed load; nil of a load with a schedule.
-func closed(l *scenario.Load) *Closed {
-	if !l.Closed() {
+func closed(c *ClosedTerms) *Closed {
+	if c == nil {
 		return nil
 	}
-	return &Closed{Users: l.Concurrency, Think: ms(l.Think), Meaning: "No schedule was kept: a slow answer delays its user's next request, so a slow service " +
+	return &Closed{Users: c.Users, Think: ms(c.Think), Meaning: "No schedule was kept: a slow answer delays its user's next request, so a slow service " +
 		"is asked less and its slow times are underrepresented in the percentiles (coordinated omission). " +
 		"They do not say what users who come at their own time would have waited."}
 }

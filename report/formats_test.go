@@ -18,7 +18,7 @@ import (
 )
 
 // measured is what the run that [full] judges measured.
-func measured(t *testing.T) *measure.Measurement {
+func measured(t testing.TB) *measure.Measurement {
 	t.Helper()
 	r := newRun(t).send(60, 50*ms, nil).send(20, 120*ms, violating).send(10, 9*ms, unexpected)
 	m, err := r.recorder.Measurement()

@@ -5,19 +5,23 @@ import (
 	"time"
 
 	"mfaload/measure"
-	"mfaload/scenario"
 )
 
-// Judge returns the judgement of what a run of the scenario measured.
-func Judge(m *measure.Measurement, s *scenario.Scenario) (*Report, error) {
+// Judge returns the judgement of what a run measured, by the terms that the
+// measurement holds.
+func Judge(m *measure.Measurement) (*Report, error) {
+	terms, err := DecodeTerms(m)
+	if err != nil {
+		return nil, err
+	}
 	main, err := newSums(&m.Main, len(m.Groups))
 	if err != nil {
 		return nil, err
 	}
 	r := &Report{
-		Schema: Schema, Scenario: m.Scenario, Description: s.Description, Hash: m.Hash, Version: m.Version,
+		Schema: Schema, Scenario: m.Scenario, Description: terms.Description, Hash: m.Hash, Version: m.Version,
 		Started: m.Started, Duration: round(m.Main.Planned.Seconds()),
-		Reasons: []string{}, Closed: closed(&s.Load), Figures: main.all.figures(&m.Main),
+		Reasons: []string{}, Closed: closed(terms.Closed), Figures: main.all.figures(&m.Main),
 		Groups: []Group{}, Violations: violations(m), Thresholds: []Threshold{},
 		Coverage: coverage(m), Connections: connections(m), Generator: generator(m, main.all), NoUsers: m.NoUsers,
 	}
@@ -32,8 +36,8 @@ func Judge(m *measure.Measurement, s *scenario.Scenario) (*Report, error) {
 		figures := warmup.all.figures(&m.Warmup)
 		r.Warmup = &figures
 	}
-	j := judgement{report: r, measurement: m, sums: main, target: &s.Target}
-	j.judge(s.Thresholds)
+	j := judgement{report: r, measurement: m, sums: main, token: terms.Token}
+	j.judge(terms.Thresholds)
 	return r, nil
 }
 

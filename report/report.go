@@ -1,5 +1,5 @@
 // Package report judges a measurement and renders the judgement. Judging is
-// pure: the same measurement and scenario always give the same report, and
+// pure: the same measurement always gives the same report, and
 // renderers compute nothing.
 package report
 

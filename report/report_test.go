@@ -26,14 +26,14 @@ const ms = time.Millisecond
 
 // run is a measurement in the making: ten seconds at 10/s in two groups.
 type run struct {
-	t        *testing.T
+	t        testing.TB
 	recorder *measure.Recorder
 	sent     int
 	finish   func(*measure.Measurement)
 	load     scenario.Load
 }
 
-func newRun(t *testing.T) *run {
+func newRun(t testing.TB) *run {
 	return &run{t: t, recorder: measure.NewRecorder(2, []string{"echo.user", "field.unknown"}, 0), finish: func(*measure.Measurement) {}}
 }
 
@@ -65,7 +65,8 @@ func (r *run) judge(thresholds ...scenario.Threshold) *report.Report {
 	m.Main.Planned = 10 * time.Second
 	m.Generator = measure.Generator{CPU: time.Second, Cores: 2, Elapsed: 10 * time.Second, PeakRSS: 30e6, Hiccups: measure.NewSparse(), BusyWorkersMax: 3, Workers: 64}
 	r.finish(m)
-	rep, err := report.Judge(m, &scenario.Scenario{Name: "friday", Thresholds: thresholds, Load: r.load})
+	m.Terms = report.TermsOf(&scenario.Scenario{Thresholds: thresholds, Load: r.load}).Encode()
+	rep, err := report.Judge(m)
 	if err != nil {
 		r.t.Fatal(err)
 	}

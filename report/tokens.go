@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"mfaload/measure"
-	"mfaload/scenario"
 )
 
 // noValidToken is how requests are named that were not sent for want of a token.
@@ -13,7 +12,7 @@ const noValidToken = "no valid token"
 
 // tokenRemarks say why the service probably refused the token in the middle of
 // a run: what it refused from the start is no surprise, and looks the same.
-func tokenRemarks(p *measure.Phase, t *scenario.Target) (remarks []string) {
+func tokenRemarks(p *measure.Phase, from TokenSource) (remarks []string) {
 	var refused, unsent uint64
 	for _, c := range p.Cells {
 		switch {
@@ -25,10 +24,10 @@ func tokenRemarks(p *measure.Phase, t *scenario.Target) (remarks []string) {
 	}
 	if refused > 0 {
 		cause := "it may have expired, or be of another environment; PingOne's tokens live for an hour, and clientCredentials renew them"
-		switch {
-		case t.ClientCredentials != nil:
+		switch from {
+		case RenewedToken:
 			cause = "it was renewed in time, so it was probably revoked, or the application has no role in this environment"
-		case t.AccessTokenFile != "":
+		case FileToken:
 			cause = "what keeps accessTokenFile fresh may have stopped, or the token is of another environment"
 		}
 		remarks = append(remarks, fmt.Sprintf("%s answers were 401, the access token refused: %s", count(refused), cause))

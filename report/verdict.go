@@ -37,7 +37,7 @@ type judgement struct {
 	report      *Report
 	measurement *measure.Measurement
 	sums        sums
-	target      *scenario.Target
+	token       TokenSource
 	doubts      []string // why the run is inconclusive
 }
 
@@ -197,6 +197,6 @@ func (j *judgement) remarks() (remarks []string) {
 	if n := j.measurement.UngroupedViolations; n > 0 {
 		remarks = append(remarks, fmt.Sprintf("%d violations are counted but not listed: they fell into too many different places", n))
 	}
-	remarks = append(remarks, tokenRemarks(&j.measurement.Main, j.target)...)
+	remarks = append(remarks, tokenRemarks(&j.measurement.Main, j.token)...)
 	return append(remarks, j.userRemarks()...)
 }

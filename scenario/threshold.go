@@ -3,20 +3,20 @@ package scenario
 // Threshold is one limit that a run must keep to pass.
 type Threshold struct {
 	// Group is the name of the group that it judges; "" is the whole run.
-	Group string
+	Group string `json:"group,omitempty"`
 	// Metric is what it judges.
-	Metric Metric
+	Metric Metric `json:"metric"`
 	// Stat is "min", "mean", "max" or a percentile such as "p99.9", for
 	// Response and Service; "" else.
-	Stat string
+	Stat string `json:"stat,omitempty"`
 	// Quantile is the percentile of Stat, above 0 and up to 100; 0 where Stat
 	// is no percentile.
-	Quantile float64
+	Quantile float64 `json:"quantile,omitempty"`
 	// Limit is in seconds for Response and Service and a share (0.01 is 1 %)
 	// for the rates. It is a lower limit for AchievedRate, an upper one else.
-	Limit float64
+	Limit float64 `json:"limit"`
 	// Written is the limit as the file has it, for example "300ms" or "0.1%".
-	Written string
+	Written string `json:"written"`
 }
 
 // Metric is a quantity that a threshold judges.

@@ -113,9 +113,9 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags) error {
 	if err != nil {
 		return err
 	}
-	m.Parts = parts
+	m.Parts, m.Terms = parts, report.TermsOf(s).Encode()
 	runtime.GC() // what only sending needed, before the results take their share
-	return a.judge(m, s, dir, flags.formats, earlier)
+	return a.judge(m, dir, flags.formats, earlier)
 }
 
 // garbageShare is how much garbage may lie on the heap, in percent of what is in
@@ -170,8 +170,8 @@ func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Ope
 
 // judge prints the summary whatever happens to the files: no result is lost
 // because a disk is full.
-func (a *app) judge(m *measure.Measurement, s *scenario.Scenario, dir *results, formats formatFlags, earlier *baseline) error {
-	r, err := report.Judge(m, s)
+func (a *app) judge(m *measure.Measurement, dir *results, formats formatFlags, earlier *baseline) error {
+	r, err := report.Judge(m)
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func synth(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	m, err := synthesize(with)
 	ts.Check(err)
-	r, err := report.Judge(m, &scenario.Scenario{Name: "synth"})
+	r, err := report.Judge(m)
 	ts.Check(err)
 	dir := ts.MkAbs(args[0])
 	ts.Check(os.MkdirAll(dir, 0o700))
@@ -83,6 +83,7 @@ func synthesize(with map[string]float64) (*measure.Measurement, error) {
 	m.Main.Scheduled, m.Profile, m.Shapes = scheduled, profile, shapes
 	m.Main.Planned = time.Duration(seconds) * time.Second
 	m.Parts = map[string]string{"load": fmt.Sprint(with["load"]), "users": "u", "contract": "c"}
+	m.Terms = report.TermsOf(&scenario.Scenario{}).Encode()
 	m.Generator.Cores, m.Generator.Elapsed, m.Generator.Workers = 2, m.Main.Planned, 10
 	return m, nil
 }

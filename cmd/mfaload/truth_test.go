@@ -33,6 +33,7 @@ func runScenario(t *testing.T, s *scenario.Scenario) *report.Report {
 	if err != nil {
 		t.Fatal(err)
 	}
+	m.Terms = report.TermsOf(s).Encode()
 	data, err := m.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +41,7 @@ func runScenario(t *testing.T, s *scenario.Scenario) *report.Report {
 	if strings.Contains(string(data), s.Target.AccessToken.Reveal()) {
 		t.Error("the token is in the measurement")
 	}
-	rep, err := report.Judge(m, s)
+	rep, err := report.Judge(m)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,138 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"mfaload/measure"
+	"mfaload/scenario"
+)
+
+// Terms are what a measurement is judged by: all that judging needs to know of
+// the scenario. They travel inside the measurement, so that it can be judged
+// where the scenario is not. They hold no secret.
+type Terms struct {
+	Description string               `json:"description,omitempty"`
+	Thresholds  []scenario.Threshold `json:"thresholds"`
+	// Closed is set where the load is closed.
+	Closed *ClosedTerms `json:"closed,omitempty"`
+	// Token says where the access token came from.
+	Token TokenSource `json:"token"`
+}
+
+// ClosedTerms describe a closed load.
+type ClosedTerms struct {
+	Users int           `json:"users"`
+	Think time.Duration `json:"think_ns"`
+}
+
+// TokenSource is where an access token comes from.
+type TokenSource string
+
+const (
+	// GivenToken was written into the scenario or its environment.
+	GivenToken TokenSource = "given"
+	// FileToken is read from a file that something else keeps fresh.
+	FileToken TokenSource = "file"
+	// RenewedToken is fetched with client credentials.
+	RenewedToken TokenSource = "renewed"
+)
+
+// TermsOf returns the terms of a scenario.
+func TermsOf(s *scenario.Scenario) Terms {
+	t := Terms{Description: s.Description, Thresholds: slices.Clone(s.Thresholds), Token: GivenToken}
+	if t.Thresholds == nil {
+		t.Thresholds = []scenario.Threshold{}
+	}
+	if l := &s.Load; l.Closed() {
+		t.Closed = &ClosedTerms{l.Concurrency, l.Think}
+	}
+	switch {
+	case s.Target.ClientCredentials != nil:
+		t.Token = RenewedToken
+	case s.Target.AccessTokenFile != "":
+		t.Token = FileToken
+	}
+	return t
+}
+
+// Encode writes the terms as [measure.Measurement.Terms] holds them.
+func (t Terms) Encode() json.RawMessage {
+	text, err := json.Marshal(t)
+	if err != nil {
+		panic("report: a threshold's limit is no number: " + err.Error()) // a scenario takes none
+	}
+	return text
+}
+
+// DecodeTerms reads the terms of a measurement. What they can't be is an error.
+func DecodeTerms(m *measure.Measurement) (Terms, error) {
+	fail := func(err error) (Terms, error) {
+		return Terms{}, fmt.Errorf("read what the measurement is judged by: %w: the file is damaged or from another version", err)
+	}
+	if len(m.Terms) == 0 {
+		return fail(errors.New("there is nothing"))
+	}
+	d := json.NewDecoder(bytes.NewReader(m.Terms))
+	d.DisallowUnknownFields()
+	var t Terms
+	if err := d.Decode(&t); err != nil {
+		return fail(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return fail(errors.New("there is more behind it"))
+	}
+	if err := t.check(m.Groups); err != nil {
+		return fail(err)
+	}
+	return t, nil
+}
+
+func (t *Terms) check(groups []string) error {
+	if t.Thresholds == nil {
+		return errors.New("it has no thresholds")
+	}
+	for _, h := range t.Thresholds {
+		if err := checkThreshold(h, groups); err != nil {
+			return err
+		}
+	}
+	if c := t.Closed; c != nil && (c.Users < 1 || c.Think < 0) {
+		return fmt.Errorf("a closed load of %d users who think for %v", c.Users, c.Think)
+	}
+	if !slices.Contains([]TokenSource{GivenToken, FileToken, RenewedToken}, t.Token) {
+		return fmt.Errorf("%.60q is no source of a token", string(t.Token))
+	}
+	return nil
+}
+
+// checkThreshold refuses what no scenario can ask for.
+func checkThreshold(h scenario.Threshold, groups []string) error {
+	timed := h.Metric == scenario.Response || h.Metric == scenario.Service
+	switch {
+	case h.Group != "" && !slices.Contains(groups, h.Group):
+		return fmt.Errorf("a threshold is for the group %.60q, which is not there", h.Group)
+	case !timed && !slices.Contains([]scenario.Metric{scenario.ErrorRate, scenario.ViolationRate, scenario.AchievedRate}, h.Metric):
+		return fmt.Errorf("%.60q is nothing that a threshold can judge", string(h.Metric))
+	case !(h.Limit >= 0) || math.IsInf(h.Limit, 0):
+		return fmt.Errorf("%v is no limit", h.Limit)
+	case !timed:
+		if h.Stat != "" || h.Quantile != 0 {
+			return fmt.Errorf("%s has no percentiles", h.Metric)
+		}
+	case strings.HasPrefix(h.Stat, "p"):
+		if !(h.Quantile > 0 && h.Quantile <= 100) {
+			return fmt.Errorf("%v is no percentile", h.Quantile)
+		}
+	case !slices.Contains([]string{"min", "mean", "max"}, h.Stat) || h.Quantile != 0:
+		return fmt.Errorf("%.60q is no figure of times", h.Stat)
+	}
+	return nil
+}
