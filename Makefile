@@ -45,6 +45,7 @@ lint-contract: ## lint the contract as OpenAPI with Spectral (needs Node.js)
 
 docs: build ## write the generated pages anew
 	./bin/mfaload contract --format markdown > docs/rules.md
+	./bin/mfaload schema --format markdown > docs/scenario.md
 
 bench: build ## compare with peers side by side, then run the benchmarks (half an hour; let nothing else run)
 	bench/peers.sh

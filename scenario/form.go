@@ -15,6 +15,8 @@ type form[V any] struct {
 	// something of no use, mostly the zero value.
 	read   func(*decoder, *node) V
 	schema object
+	// keys are those within it, for the page that describes them.
+	keys []Key
 }
 
 func (f form[V]) want() string { return strings.TrimSpace(f.noun + " " + f.detail) }
@@ -29,11 +31,12 @@ type field[T any] struct {
 	want     string
 	schema   object
 	read     func(*decoder, *node, *T)
+	keys     []Key // within its value
 }
 
 // key is a key whose value has a form and goes where set puts it.
 func key[T, V any](name string, f form[V], set func(*T, V), doc string) field[T] {
-	return field[T]{name: name, doc: doc, want: f.want(), schema: f.schema,
+	return field[T]{name: name, doc: doc, want: f.want(), schema: f.schema, keys: f.keys,
 		read: func(d *decoder, n *node, into *T) { set(into, f.read(d, n)) }}
 }
 
@@ -48,7 +51,7 @@ func within[T, U any](part func(*T) *U, fields []field[U]) []field[T] {
 	lifted := make([]field[T], len(fields))
 	for i, f := range fields {
 		lifted[i] = field[T]{f.name, f.doc, f.required, f.fallback, f.want, f.schema,
-			func(d *decoder, n *node, into *T) { f.read(d, n, part(into)) }}
+			func(d *decoder, n *node, into *T) { f.read(d, n, part(into)) }, f.keys}
 	}
 	return lifted
 }
@@ -60,7 +63,7 @@ func mapping[T any](check func(*decoder, *node, *T), fields []field[T]) form[T] 
 	for _, f := range fields {
 		names = append(names, f.name)
 	}
-	f := form[T]{noun: "a mapping", detail: "of " + strings.Join(names, ", "), schema: mappingSchema(fields)}
+	f := form[T]{noun: "a mapping", detail: "of " + strings.Join(names, ", "), schema: mappingSchema(fields), keys: keysOf(fields)}
 	f.read = func(d *decoder, n *node) (v T) {
 		if !d.isMapping(n, f.want()) {
 			return v
@@ -160,7 +163,7 @@ type entry[V any] struct {
 // dictionary is a mapping whose keys the user chooses, in the file's order.
 // The pattern is what checkKey takes; "" is any key.
 func dictionary[V any](noun, detail, pattern string, checkKey func(string) *flaw, value form[V]) form[[]entry[V]] {
-	f := form[[]entry[V]]{noun: noun, detail: detail}
+	f := form[[]entry[V]]{noun: noun, detail: detail, keys: under(".*", value.keys)}
 	f.schema = object{"type": []any{"object", "null"}, "additionalProperties": value.schema}
 	if pattern != "" {
 		f.schema["additionalProperties"], f.schema["patternProperties"] = false, object{pattern: value.schema}
@@ -183,7 +186,7 @@ func dictionary[V any](noun, detail, pattern string, checkKey func(string) *flaw
 // listOf is a list with at least one item. The result has as many items as the
 // list, so that they can be put side by side.
 func listOf[V any](noun, detail string, item form[V]) form[[]V] {
-	f := form[[]V]{noun: noun, detail: detail}
+	f := form[[]V]{noun: noun, detail: detail, keys: under("[]", item.keys)}
 	f.schema = object{"type": "array", "items": item.schema, "minItems": 1}
 	f.read = func(d *decoder, n *node) []V {
 		if n.kind != listNode && !n.isNull() {
@@ -208,7 +211,7 @@ func oneOrMore[V any](item form[V]) form[[]V] {
 	several := listOf(item.noun, item.detail+", or a list of them", item)
 	return form[[]V]{
 		noun: several.noun, detail: several.detail,
-		schema: object{"anyOf": []any{item.schema, several.schema}},
+		schema: object{"anyOf": []any{item.schema, several.schema}}, keys: several.keys,
 		read: func(d *decoder, n *node) []V {
 			if n.kind == listNode {
 				return several.read(d, n)
@@ -222,7 +225,7 @@ func oneOrMore[V any](item form[V]) form[[]V] {
 func either[V any](short, long form[V]) form[V] {
 	return form[V]{
 		noun: short.noun, detail: short.detail + ", or " + long.want(),
-		schema: object{"anyOf": []any{short.schema, long.schema}},
+		schema: object{"anyOf": []any{short.schema, long.schema}}, keys: long.keys,
 		read: func(d *decoder, n *node) V {
 			if n.kind == mappingNode {
 				return long.read(d, n)

@@ -21,7 +21,7 @@ var scenarioForm = func() form[Scenario] {
 		key("contract", contractForm, func(s *draft, v []LevelChange) { s.Levels = v },
 			"How answers are checked.").or("{}"),
 	})
-	return form[Scenario]{whole.noun, whole.detail, func(d *decoder, n *node) Scenario { return whole.read(d, n).Scenario }, whole.schema}
+	return form[Scenario]{whole.noun, whole.detail, func(d *decoder, n *node) Scenario { return whole.read(d, n).Scenario }, whole.schema, whole.keys}
 }()
 
 // draft is a scenario whose thresholds are not in order yet.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"gopkg.in/yaml.v3"
 
@@ -194,5 +195,49 @@ func TestSchemaDescribes(t *testing.T) {
 	}
 	if got := load["drain"].(map[string]any)["default"]; got != "10s" {
 		t.Errorf("the default of drain is %v", got)
+	}
+}
+
+// TestKeysAreThoseOfTheSchema holds the list of keys for people to what the
+// schema for editors has.
+func TestKeysAreThoseOfTheSchema(t *testing.T) {
+	var document any
+	if err := json.Unmarshal(scenario.Schema(), &document); err != nil {
+		t.Fatal(err)
+	}
+	inSchema, listed := map[string]bool{}, map[string]bool{}
+	pathsOf(document, "", inSchema)
+	for _, k := range scenario.Keys() {
+		if listed[k.Path] {
+			t.Errorf("%s is listed twice", k.Path)
+		}
+		listed[k.Path] = true
+		if k.Want == "" || k.Doc == "" {
+			t.Errorf("%s does not say what to write, or what it is for", k.Path)
+		}
+	}
+	if diff := cmp.Diff(inSchema, listed); diff != "" {
+		t.Errorf("keys of the schema (-) and of the list (+): %s", diff)
+	}
+}
+
+// pathsOf collects the keys that a schema describes.
+func pathsOf(schema any, path string, into map[string]bool) {
+	s, isObject := schema.(map[string]any)
+	if !isObject {
+		return
+	}
+	if choices, ok := s["anyOf"].([]any); ok {
+		for _, choice := range choices {
+			pathsOf(choice, path, into)
+		}
+	}
+	pathsOf(s["items"], path+"[]", into)
+	pathsOf(s["additionalProperties"], path+".*", into)
+	properties, _ := s["properties"].(map[string]any)
+	for name, property := range properties {
+		key := strings.TrimPrefix(path+"."+name, ".")
+		into[key] = true
+		pathsOf(property, key, into)
 	}
 }

@@ -13,7 +13,8 @@ import (
 )
 
 func newSchema(a *app) *cobra.Command {
-	return &cobra.Command{
+	format := ""
+	c := &cobra.Command{
 		Use:   "schema [scenario|report|compare|history]",
 		Short: "Print the JSON Schema of scenario files, for editors, or of what mfaload writes",
 		Long: `Print the JSON Schema of scenario files, for editors, or of report.json, of
@@ -22,7 +23,9 @@ func newSchema(a *app) *cobra.Command {
 An editor with a YAML language server checks and completes a scenario that begins
 with the line
 
-  # yaml-language-server: $schema=scenario.schema.json`,
+  # yaml-language-server: $schema=scenario.schema.json
+
+With --format markdown it prints the keys of scenario files as a page for people.`,
 		ValidArgs: schemaNames,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 1 || len(args) == 1 && !slices.Contains(schemaNames, args[0]) {
@@ -30,11 +33,23 @@ with the line
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
-			_, err := a.ui.out.Write(schemaOf(append(args, "scenario")[0]))
+		RunE: func(c *cobra.Command, args []string) error {
+			name := append(args, "scenario")[0]
+			text := schemaOf(name)
+			switch {
+			case format == "markdown" && name == "scenario":
+				text = []byte(scenarioPage())
+			case format == "markdown":
+				return usage(c, fmt.Errorf("there is no markdown of %s, only of scenario", name))
+			case format != "json":
+				return usage(c, fmt.Errorf("unknown format %q: use json or markdown", format))
+			}
+			_, err := a.ui.out.Write(text)
 			return err
 		},
 	}
+	c.Flags().StringVar(&format, "format", "json", "json (a JSON Schema) or markdown (the keys of scenario files)")
+	return c
 }
 
 var schemaNames = []string{"scenario", "report", "compare", "history"}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mfaload/scenario"
+)
+
+// scenarioHead is what people need to know before they look up keys.
+//
+//go:embed scenario_head.md
+var scenarioHead string
+
+// scenarioPage is docs/scenario.md.
+func scenarioPage() string {
+	var b strings.Builder
+	b.WriteString(scenarioHead)
+	b.WriteString("\n## Every key\n\nA key in **bold** can't be left out. `[]` stands for any item of a list, `*` for a name of your choice.\n")
+	keys := scenario.Keys()
+	writeKeys(&b, "The file", "", keys)
+
+	own := map[string]bool{}
+	for _, k := range keys {
+		if name, of := strings.CutPrefix(k.Path, "target.simulator."); of {
+			own[name] = true
+		}
+	}
+	b.WriteString("\n## A file for the simulator\n\nWhat `mfaload simulate FILE` serves. The keys of [`target.simulator`](#targetsimulator) stand at its top, and:\n\n")
+	writeTable(&b, "", slices.DeleteFunc(scenario.SimulatorKeys(), func(k scenario.Key) bool { return own[k.Path] }))
+	return b.String()
+}
+
+// writeKeys writes a section for the keys that are directly within a place, and
+// then one for each of them that has keys itself.
+func writeKeys(b *strings.Builder, title, place string, keys []scenario.Key) {
+	fmt.Fprintf(b, "\n### %s\n\n", title)
+	writeTable(b, place, keys)
+	for _, within := range placesOf(place, keys) {
+		writeKeys(b, "`"+within+"`", within, keys)
+	}
+}
+
+// placesOf are the places directly within another that have keys.
+func placesOf(place string, keys []scenario.Key) (places []string) {
+	for _, k := range keys {
+		of, name := split(k.Path)
+		if name == "" || of == place || !strings.HasPrefix(of, place) || slices.Contains(places, of) {
+			continue
+		}
+		if holder, _ := split(strings.TrimSuffix(strings.TrimSuffix(of, ".*"), "[]")); holder == place {
+			places = append(places, of)
+		}
+	}
+	return places
+}
+
+// split parts a path into where a key is and its name.
+func split(path string) (place, name string) {
+	at := strings.LastIndexByte(path, '.')
+	if at < 0 {
+		return "", path
+	}
+	return path[:at], path[at+1:]
+}
+
+func writeTable(b *strings.Builder, place string, keys []scenario.Key) {
+	b.WriteString("| key | value | default | meaning |\n|---|---|---|---|\n")
+	for _, k := range keys {
+		of, name := split(k.Path)
+		if of != place {
+			continue
+		}
+		key, value, fallback := "`"+name+"`", cell(k.Want), ""
+		if k.Required {
+			key = "**" + key + "**"
+		}
+		if k.Mapping {
+			value = withLink(k, keys)
+		}
+		if k.Default != "" {
+			fallback = "`" + k.Default + "`"
+		}
+		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", key, value, fallback, cell(k.Doc))
+	}
+}
+
+// withLink is what to write for a key that has keys itself, with the way there.
+func withLink(k scenario.Key, keys []scenario.Key) string {
+	place, rest := k.Path, ""
+	for _, within := range keys {
+		if left, of := strings.CutPrefix(within.Path, k.Path); of && left != "" {
+			rest, _ = split(left)
+			break
+		}
+	}
+	anchor := strings.NewReplacer(".", "", "[]", "", "*", "").Replace(strings.ToLower(place + rest))
+	if strings.HasPrefix(k.Want, "a mapping of ") && rest == "" {
+		return fmt.Sprintf("[a mapping](#%s)", anchor)
+	}
+	return fmt.Sprintf("%s; [its keys](#%s)", cell(k.Want), anchor)
+}
