@@ -38,12 +38,16 @@ type Status struct {
 	Service  Times `json:"service_ms"`
 	// Scheduled is how many requests there will be; 0 where it is not known.
 	Scheduled uint64 `json:"scheduled"`
-	// Ended requests are AsExpected, Unexpected, Violating or Failed.
+	// Ended requests are AsExpected, Unexpected, Violating, Refused or Failed.
+	// Refused are those answered with 429 that would else be Unexpected.
 	Ended      uint64 `json:"ended"`
 	AsExpected uint64 `json:"as_expected"`
 	Unexpected uint64 `json:"unexpected"`
 	Violating  uint64 `json:"violating"`
+	Refused    uint64 `json:"refused"`
 	Failed     uint64 `json:"failed"`
+	// RateLimited counts all answers that are 429, expected or not.
+	RateLimited uint64 `json:"rate_limited"`
 	// Done says that the run is over and nothing will change any more.
 	Done bool `json:"done"`
 }
@@ -57,7 +61,7 @@ type Times struct {
 }
 
 // Errors counts the requests without an answer and those with another than
-// expected.
+// expected, without the answers that are 429.
 func (s *Status) Errors() uint64 { return s.Failed + s.Unexpected }
 
 // Sampler looks at a run once a second. It is safe for concurrent use.
@@ -134,7 +138,7 @@ func (s *Sampler) fill(p runner.Progress, done bool) Status {
 		Scenario: s.name, Elapsed: p.Elapsed.Seconds(), End: p.End.Seconds(), Left: max(p.End-p.Elapsed, 0).Seconds(),
 		Stage: s.place(), InFlight: p.InFlight, Workers: s.runner.Scenario.Load.Workers,
 		Scheduled: s.runner.Schedule().Count(), Ended: p.Sent, AsExpected: p.Clean, Unexpected: p.Unexpected(),
-		Violating: p.Violating, Failed: p.Failed, Done: done,
+		Violating: p.Violating, Refused: p.Refused, Failed: p.Failed, RateLimited: p.RateLimited, Done: done,
 	}
 	from, to := s.ends()
 	if span := to.elapsed - from.elapsed; span > 0 {

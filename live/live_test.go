@@ -9,6 +9,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -28,17 +29,22 @@ import (
 
 const ms = time.Millisecond
 
-// service answers after a time; every fifth request gets no answer.
+// service answers after a time; every fifth request gets no answer, and every
+// twentieth a 429.
 type service struct {
 	takes time.Duration
 	mu    sync.Mutex
 	n     int
 }
 
-func (s *service) Send(ctx context.Context, _ scenario.User, _ *contract.Exchange) error {
+func (s *service) Send(ctx context.Context, _ scenario.User, ex *contract.Exchange) error {
 	s.mu.Lock()
 	s.n++
 	fails := s.n%5 == 0
+	ex.Status = 201
+	if s.n%20 == 7 {
+		ex.Status = http.StatusTooManyRequests
+	}
 	s.mu.Unlock()
 	time.Sleep(s.takes) // on the bubble's clock
 	if fails {
@@ -48,7 +54,7 @@ func (s *service) Send(ctx context.Context, _ scenario.User, _ *contract.Exchang
 }
 
 func (s *service) Check(_ scenario.User, ex *contract.Exchange, dst []contract.Violation) []contract.Violation {
-	ex.Label, ex.AsExpected = "201", true
+	ex.Label, ex.AsExpected = strconv.Itoa(ex.Status), ex.Status == http.StatusCreated
 	return dst
 }
 
@@ -140,7 +146,7 @@ func TestStatusLooksBackTenSeconds(t *testing.T) {
 			t.Errorf("in flight %d, left %v", after.InFlight, after.Left)
 		}
 		st := s.Status()
-		if !st.Done || st.Ended != 750 || st.Failed != 150 || st.AsExpected != 600 || st.Errors() != 150 || st.Scheduled != 750 {
+		if !st.Done || st.Ended != 750 || st.Failed != 150 || st.AsExpected != 562 || st.Refused != 38 || st.RateLimited != 38 || st.Errors() != 150 || st.Scheduled != 750 {
 			t.Errorf("at the end: %+v", st)
 		}
 	})
@@ -323,7 +329,8 @@ func TestPrometheus(t *testing.T) {
 	url := serve(t, finished(t)) + "metrics"
 	_, text := get(t, url, nil)
 	for _, line := range []string{
-		`mfaload_requests_total{outcome="as_expected",scenario="friday"} 160`,
+		`mfaload_requests_total{outcome="as_expected",scenario="friday"} 150`,
+		`mfaload_requests_total{outcome="rate_limited",scenario="friday"} 10`,
 		`mfaload_requests_total{outcome="failed",scenario="friday"} 40`,
 		`mfaload_response_seconds_count{scenario="friday"} 200`,
 		`mfaload_workers{scenario="friday"} 8`,

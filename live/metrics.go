@@ -59,7 +59,7 @@ func (f *figures) outcomes() []struct {
 	return []struct {
 		name string
 		n    uint64
-	}{{"as_expected", f.AsExpected}, {"unexpected", f.Unexpected}, {"violating", f.Violating}, {"failed", f.Failed}}
+	}{{"as_expected", f.AsExpected}, {"unexpected", f.Unexpected}, {"violating", f.Violating}, {"rate_limited", f.Refused}, {"failed", f.Failed}}
 }
 
 // gauges are the figures of the moment, by name, with what they mean.

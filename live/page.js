@@ -35,6 +35,7 @@ function show(s) {
   set("inflight", `${s.in_flight} of ${s.workers}`, s.in_flight >= s.workers);
   set("expected", s.as_expected.toLocaleString());
   set("errors", (s.failed + s.unexpected).toLocaleString(), s.failed + s.unexpected > 0);
+  set("limited", s.rate_limited.toLocaleString(), s.rate_limited > 0);
   set("violating", s.violating.toLocaleString(), s.violating > 0);
   set("left", s.end_s > 0 ? clock(s.left_s) : "–");
   const rate = Math.max(...samples.map((h) => Math.max(h.planned_rate, h.achieved_rate)), 1);

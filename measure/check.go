@@ -42,7 +42,7 @@ func (m *Measurement) check() error {
 		if !sameCounts(s.Response, s.Service, s.Lateness) || s.Failed+s.Clean+s.Violating > s.Response.Count() {
 			return errors.New("a second's counts do not add up")
 		}
-		if s.Clean > s.Expected || s.Expected+s.Failed > s.Response.Count() {
+		if s.Clean > s.Expected || max(s.Expected, s.RateLimited)+s.Failed > s.Response.Count() {
 			return errors.New("a second's answers do not add up")
 		}
 		if err := s.checkGroups(len(m.Groups)); err != nil {
@@ -60,6 +60,9 @@ func (m *Measurement) check() error {
 			return errors.New("a violation's counts do not add up")
 		}
 	}
+	if err := m.checkEnd(); err != nil {
+		return err
+	}
 	return m.checkUsers()
 }
 
@@ -73,8 +76,8 @@ func (p *Phase) check(groups int) error {
 			return errors.New("a cell's counts do not add up")
 		}
 		n := c.Response.Count()
-		if c.AsExpected > n || c.Violating > n || c.Clean > c.AsExpected || c.Clean+c.Violating > n ||
-			(c.Failed && (c.AsExpected > 0 || c.Violating > 0)) {
+		if max(c.AsExpected, c.Violating, c.RateLimited) > n || c.Clean > c.AsExpected || c.Clean+c.Violating > n ||
+			(c.Failed && (c.AsExpected > 0 || c.Violating > 0 || c.RateLimited > 0)) {
 			return fmt.Errorf("the counts of %.60q do not add up", c.Label)
 		}
 		sent[c.Group] += n

@@ -71,9 +71,10 @@ func random(seed uint64, n int) []*measure.Observation {
 			Done: intended + late + time.Duration(rng.ExpFloat64()*1e8), Own: late / 2,
 			Label: labels[rng.IntN(len(labels))], AsExpected: rng.IntN(4) > 0,
 		}
+		o.RateLimited = o.Label == labels[2]
 		switch rng.IntN(10) {
 		case 0:
-			o.Failed, o.AsExpected, o.Label = true, false, "timeout"
+			o.Failed, o.AsExpected, o.RateLimited, o.Label = true, false, false, "timeout"
 		case 1:
 			o.Violations = []measure.Violation{{Rule: "echo.user", Pointer: "/user/id", Fails: true, Got: fmt.Sprint(i)},
 				{Rule: "field.unknown", Pointer: "/new"}}
@@ -108,7 +109,7 @@ func record(t *testing.T, all []*measure.Observation) *measure.Measurement {
 func TestRecorderAddsUp(t *testing.T) {
 	all := random(1, 5000)
 	m := record(t, all)
-	var want, got struct{ main, warmup, failed, violating, expected, seconds int }
+	var want, got struct{ main, warmup, failed, violating, expected, limited, limitedSeconds, seconds int }
 	for _, o := range all {
 		if o.Warmup {
 			want.warmup++
@@ -120,6 +121,10 @@ func TestRecorderAddsUp(t *testing.T) {
 		}
 		if o.AsExpected {
 			want.expected++
+		}
+		if o.RateLimited {
+			want.limited++
+			want.limitedSeconds++
 		}
 		if len(o.Violations) > 0 {
 			want.violating++
@@ -133,9 +138,11 @@ func TestRecorderAddsUp(t *testing.T) {
 		}
 		got.expected += int(c.AsExpected)
 		got.violating += int(c.Violating)
+		got.limited += int(c.RateLimited)
 	}
 	for _, s := range m.Seconds {
 		got.seconds += int(s.Response.Count())
+		got.limitedSeconds += int(s.RateLimited)
 	}
 	if got != want {
 		t.Errorf("recorded %+v, want %+v", got, want)
@@ -165,7 +172,7 @@ func TestRecorderIsSafeForManyWorkers(t *testing.T) {
 	if diff := cmp.Diff(record(t, all).Main.Cells, m.Main.Cells, histograms); diff != "" {
 		t.Error(diff)
 	}
-	if p := r.Progress(); p.Sent != 4000 || p.Clean+p.Violating+p.Failed+p.Unexpected() != p.Sent {
+	if p := r.Progress(); p.Sent != 4000 || p.Clean+p.Violating+p.Failed+p.Refused+p.Unexpected() != p.Sent || p.Refused == 0 || p.RateLimited <= p.Refused || p.Unexpected() == 0 {
 		t.Errorf("progress %+v", p)
 	}
 }

@@ -29,6 +29,12 @@ type Measurement struct {
 	NoUsers uint64 `json:"no_users,omitempty"`
 	// Interrupted says that the run was stopped before the end of its schedule.
 	Interrupted bool `json:"interrupted,omitempty"`
+	// Stopped says why the scenario itself ended the run before the end of its
+	// schedule; nil where it did not.
+	Stopped *Stop `json:"stopped,omitempty"`
+	// Pauses are the times in which nothing was sent because an answer was 429,
+	// in order. Those of several machines may overlap.
+	Pauses []Pause `json:"pauses,omitempty"`
 
 	// Main is the judged part of the run, Warmup what came before it.
 	Main   Phase `json:"main"`
@@ -111,6 +117,8 @@ type Cell struct {
 	Violating uint64 `json:"violating"`
 	// Clean counts the answers as expected that have no failing violation.
 	Clean uint64 `json:"clean"`
+	// RateLimited counts the answers that are 429, expected or not.
+	RateLimited uint64 `json:"rate_limited,omitempty"`
 
 	Response *Histogram `json:"response"`
 	Service  *Histogram `json:"service"`
@@ -126,6 +134,8 @@ type Second struct {
 	// Expected counts the answers that the scenario expects, whatever they
 	// violate.
 	Expected uint64 `json:"as_expected"`
+	// RateLimited counts the answers that are 429, expected or not.
+	RateLimited uint64 `json:"rate_limited,omitempty"`
 
 	Response *Histogram `json:"response"`
 	Service  *Histogram `json:"service"`

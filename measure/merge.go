@@ -20,6 +20,7 @@ func (m *Measurement) merge(o *Measurement) error {
 	m.mergeViolations(o.Violations)
 	m.Shapes.merge(o.Shapes)
 	m.mergeUsers(o)
+	m.mergeEnd(o)
 	m.UngroupedViolations += o.UngroupedViolations
 	for i, c := range o.Coverage {
 		m.Coverage[i].Evaluated += c.Evaluated
@@ -51,6 +52,7 @@ func (p *Phase) merge(o *Phase) error {
 		to.AsExpected += from.AsExpected
 		to.Violating += from.Violating
 		to.Clean += from.Clean
+		to.RateLimited += from.RateLimited
 	}
 	p.sort()
 	return nil
@@ -83,6 +85,7 @@ func (m *Measurement) mergeSeconds(from []*Second) error {
 		to.Clean += f.Clean
 		to.Violating += f.Violating
 		to.Expected += f.Expected
+		to.RateLimited += f.RateLimited
 		if err := to.addGroups(f); err != nil {
 			return err
 		}

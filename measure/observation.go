@@ -29,6 +29,8 @@ type Observation struct {
 	Label string
 	// AsExpected says that the answer is one that the scenario expects.
 	AsExpected bool
+	// RateLimited says that the answer is a 429, whatever the scenario expects.
+	RateLimited bool
 	// Violations are what the answer breaks. The recorder copies them.
 	Violations []Violation
 	// Evaluated says which rules the answer was held against: bit i%64 of word

@@ -65,14 +65,17 @@ type violationKey struct {
 
 // Progress is how far a run has come.
 type Progress struct {
-	// Sent requests are Clean, Violating, Failed, or answers other than
-	// expected.
-	Sent, Clean, Violating, Failed uint64
+	// Sent requests are Clean, Violating, Failed, Refused, or answers other than
+	// expected. Refused are answers other than expected too, but 429.
+	Sent, Clean, Violating, Failed, Refused uint64
+	// RateLimited counts all answers that are 429: Refused are those of them that
+	// neither the scenario expects nor the contract finds fault with.
+	RateLimited uint64
 }
 
 // Unexpected counts the answers that conform but are not what the scenario
-// expects.
-func (p Progress) Unexpected() uint64 { return p.Sent - p.Clean - p.Violating - p.Failed }
+// expects, without those that are 429.
+func (p Progress) Unexpected() uint64 { return p.Sent - p.Clean - p.Violating - p.Failed - p.Refused }
 
 // NewRecorder returns a recorder for so many groups of users and a contract
 // with these rules. Of each group of violations it keeps so many whole answers,
@@ -148,6 +151,11 @@ func (p *Progress) add(o *Observation, violating bool) {
 		p.Violating++
 	case o.AsExpected:
 		p.Clean++
+	case o.RateLimited:
+		p.Refused++
+	}
+	if o.RateLimited {
+		p.RateLimited++
 	}
 }
 
@@ -167,6 +175,9 @@ func (s *stripe) recordCell(o *Observation, violating bool) {
 	}
 	if o.AsExpected && !violating {
 		c.Clean++
+	}
+	if o.RateLimited {
+		c.RateLimited++
 	}
 }
 
@@ -234,6 +245,15 @@ func (g *ViolationGroup) keep(v *Violation, o *Observation, whole bool) {
 	g.Instances = append(g.Instances, instance)
 }
 
+func (p *Progress) merge(o Progress) {
+	p.Sent += o.Sent
+	p.Clean += o.Clean
+	p.Violating += o.Violating
+	p.Failed += o.Failed
+	p.Refused += o.Refused
+	p.RateLimited += o.RateLimited
+}
+
 // Progress returns how far the run has come.
 func (r *Recorder) Progress() (sum Progress) {
 	for i := range r.stripes {
@@ -241,10 +261,7 @@ func (r *Recorder) Progress() (sum Progress) {
 		s.mu.Lock()
 		p := s.progress
 		s.mu.Unlock()
-		sum.Sent += p.Sent
-		sum.Clean += p.Clean
-		sum.Violating += p.Violating
-		sum.Failed += p.Failed
+		sum.merge(p)
 	}
 	return sum
 }

@@ -36,6 +36,9 @@ func (s *series) record(o *Observation, violating bool) {
 	if o.AsExpected {
 		sec.Expected++
 	}
+	if o.RateLimited {
+		sec.RateLimited++
+	}
 	if s.grouped {
 		sec.group(o.Group).record(o, violating)
 	}
@@ -83,7 +86,7 @@ func (s *series) close(sec *Second) {
 	sec.Response.Reset()
 	sec.Service.Reset()
 	sec.Lateness.Reset()
-	sec.Failed, sec.Clean, sec.Violating, sec.Expected = 0, 0, 0, 0
+	sec.Failed, sec.Clean, sec.Violating, sec.Expected, sec.RateLimited = 0, 0, 0, 0, 0
 	for _, g := range sec.Groups {
 		g.reset()
 	}
@@ -95,7 +98,7 @@ func (s *series) fill(closed, sec *Second) {
 	if s.scratch == nil {
 		s.scratch = NewSparse()
 	}
-	closed.Failed, closed.Clean, closed.Violating, closed.Expected = sec.Failed, sec.Clean, sec.Violating, sec.Expected
+	closed.Failed, closed.Clean, closed.Violating, closed.Expected, closed.RateLimited = sec.Failed, sec.Clean, sec.Violating, sec.Expected, sec.RateLimited
 	closed.Response, closed.Service, closed.Lateness = sec.Response.frozenCopy(s.scratch), sec.Service.frozenCopy(s.scratch), sec.Lateness.frozenCopy(s.scratch)
 	for _, g := range sec.Groups {
 		if g.Response.Count() > 0 {
@@ -150,6 +153,7 @@ func (s *Second) add(o *Second) {
 	s.Clean += o.Clean
 	s.Violating += o.Violating
 	s.Expected += o.Expected
+	s.RateLimited += o.RateLimited
 	_ = s.addGroups(o)
 }
 

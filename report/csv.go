@@ -15,7 +15,7 @@ import (
 func CSV(m *measure.Measurement) ([]byte, error) {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
-	head := []string{"second", "time", "stage", "warmup", "due", "sent", "as_expected", "unexpected", "violating", "failed"}
+	head := []string{"second", "time", "stage", "warmup", "due", "sent", "as_expected", "unexpected", "violating", "failed", "rate_limited"}
 	for _, of := range []string{"response", "service", "lateness"} {
 		for _, statistic := range []string{"min", "mean", "p50", "p90", "p95", "p99", "max"} {
 			head = append(head, of+"_"+statistic+"_ms")
@@ -65,7 +65,7 @@ func row(m *measure.Measurement, n int64, s *measure.Second) []string {
 	sent := s.Response.Count()
 	cells := []string{strconv.FormatInt(n, 10), m.Started.Add(at).UTC().Format("2006-01-02T15:04:05.000Z"), stage,
 		strconv.FormatBool(at < m.Main.Start), due}
-	for _, n := range []uint64{sent, s.Clean, sent - s.Clean - s.Violating - s.Failed, s.Violating, s.Failed} {
+	for _, n := range []uint64{sent, s.Clean, sent - s.Clean - s.Violating - s.Failed, s.Violating, s.Failed, s.RateLimited} {
 		cells = append(cells, strconv.FormatUint(n, 10))
 	}
 	for _, h := range []*measure.Histogram{s.Response, s.Service, s.Lateness} {

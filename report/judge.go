@@ -24,6 +24,7 @@ func Judge(m *measure.Measurement) (*Report, error) {
 		Reasons: []string{}, Closed: closed(terms.Closed), Figures: main.all.figures(&m.Main),
 		Groups: []Group{}, Violations: violations(m), Thresholds: []Threshold{},
 		Coverage: coverage(m), Connections: connections(m), Generator: generator(m, main.all), NoUsers: m.NoUsers,
+		RateLimit: rateLimit(m, main.all),
 	}
 	for i, name := range m.Groups {
 		r.Groups = append(r.Groups, Group{name, users(m, i), main.groups[i].figures(&m.Main)})
@@ -52,6 +53,7 @@ type sum struct {
 	scheduled                   uint64
 	answered, failed            uint64
 	expected, violating, clean  uint64
+	limited                     uint64 // answers that are 429
 	statuses, errors, withheld  map[string]uint64
 	response, service, lateness *measure.Histogram
 }
@@ -96,6 +98,7 @@ func (s *sum) add(c *measure.Cell) error {
 	s.expected += c.AsExpected
 	s.violating += c.Violating
 	s.clean += c.Clean
+	s.limited += c.RateLimited
 	for _, h := range []struct{ to, from *measure.Histogram }{
 		{s.response, c.Response}, {s.service, c.Service}, {s.lateness, c.Lateness},
 	} {
@@ -117,7 +120,7 @@ func (s *sum) figures(p *measure.Phase) Figures {
 	return Figures{
 		Requests: Requests{
 			Scheduled: s.scheduled, Sent: s.sent(), Answered: s.answered, AsExpected: s.clean,
-			Violating: s.violating, Failed: s.failed, Unsent: s.unsent(),
+			Violating: s.violating, RateLimited: s.limited, Failed: s.failed, Unsent: s.unsent(),
 		},
 		Rate:     Rate{Planned: round(ratio(s.scheduled, p.Planned.Seconds())), Achieved: round(ratio(s.sent(), sendingTime(p).Seconds()))},
 		Response: times(s.response), Service: times(s.service), Lateness: times(s.lateness),

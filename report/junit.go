@@ -125,8 +125,8 @@ func (r *Report) junitGroups() (cases []junitCase) {
 		}
 		q := g.Requests
 		c := junitCase{Name: g.Name}
-		figures := fmt.Sprintf("%d of %d requests sent, %d as expected, %d violating, %d failed; response p95 %s ms",
-			q.Sent, q.Scheduled, q.AsExpected, q.Violating, q.Failed, trim(g.Response.P95))
+		figures := fmt.Sprintf("%d of %d requests sent, %d as expected, %d violating, %d answered 429, %d failed; response p95 %s ms",
+			q.Sent, q.Scheduled, q.AsExpected, q.Violating, q.RateLimited, q.Failed, trim(g.Response.P95))
 		switch {
 		case len(broken) > 0:
 			c.Failure = &junitResult{Message: fmt.Sprintf("%d of its thresholds are broken", len(broken)), Type: "group",

@@ -90,9 +90,9 @@ func (m *markdown) times(r *Report) {
 
 func (m *markdown) requests(r *Report) {
 	m.title("Requests")
-	m.head("", "scheduled", "sent", "as expected", "violating", "failed", "unsent")
+	m.head("", "scheduled", "sent", "as expected", "violating", "429", "failed", "unsent")
 	row := func(name string, q Requests) {
-		m.row(name, count(q.Scheduled), count(q.Sent), count(q.AsExpected), count(q.Violating), count(q.Failed), count(q.Unsent))
+		m.row(name, count(q.Scheduled), count(q.Sent), count(q.AsExpected), count(q.Violating), count(q.RateLimited), count(q.Failed), count(q.Unsent))
 	}
 	row("all", r.Requests)
 	if len(r.Groups) > 1 {

@@ -49,6 +49,10 @@ type Report struct {
 	Coverage    []Coverage  `json:"coverage"`
 	Connections Connections `json:"connections"`
 	Generator   Generator   `json:"generator"`
+	// Stopped is nil where the run was not ended early by its scenario.
+	Stopped *Stopped `json:"stopped,omitempty"`
+	// RateLimit is nil where no answer was 429.
+	RateLimit *RateLimit `json:"rate_limit,omitempty"`
 	// NoUsers counts the arrivals of the schedule after the run ended because
 	// no group had users left. They are in no other figure.
 	NoUsers uint64 `json:"arrivals_after_users_ran_out,omitempty"`
@@ -89,8 +93,10 @@ type Requests struct {
 	AsExpected uint64 `json:"as_expected"`
 	// Violating counts the answers that break a rule at level fail.
 	Violating uint64 `json:"violating"`
-	Failed    uint64 `json:"failed"`
-	Unsent    uint64 `json:"unsent"`
+	// RateLimited counts the answers that are 429, expected or not.
+	RateLimited uint64 `json:"rate_limited"`
+	Failed      uint64 `json:"failed"`
+	Unsent      uint64 `json:"unsent"`
 }
 
 // Rate is in requests a second.
@@ -141,6 +147,15 @@ type Users struct {
 	// RanOut is when the first arrival was due for which no user was left, in
 	// seconds of the schedule; nil where there was none.
 	RanOut *float64 `json:"ran_out_s,omitempty"`
+}
+
+// Stopped says why the scenario ended a run early.
+type Stopped struct {
+	// At is when, in seconds since the start of the run.
+	At float64 `json:"at_s"`
+	// Condition is the scenario's, Observed what met it.
+	Condition string `json:"condition"`
+	Observed  string `json:"observed"`
 }
 
 // Violation is one rule broken at one place.

@@ -103,10 +103,14 @@ func (p *page) wrap(indent, text string) {
 func (p *page) requests(r *Report) {
 	q := r.Requests
 	p.title("requests")
-	p.table([][]string{
+	rows := [][]string{
 		{"", "scheduled", "sent", "answered", "as expected", "violating", "failed", "unsent"},
 		{"  count", count(q.Scheduled), count(q.Sent), count(q.Answered), count(q.AsExpected), count(q.Violating), count(q.Failed), count(q.Unsent)},
-	})
+	}
+	if q.RateLimited > 0 {
+		rows[0], rows[1] = append(rows[0], "429"), append(rows[1], count(q.RateLimited))
+	}
+	p.table(rows)
 	planned := fmt.Sprintf("planned %s/s", trim(r.Rate.Planned))
 	if r.Closed != nil {
 		planned = "none planned"
@@ -140,6 +144,12 @@ func (p *page) groups(r *Report) {
 		q := g.Requests
 		rows = append(rows, []string{"  " + g.Name, count(q.Sent), count(q.AsExpected), count(q.Violating), count(q.Failed),
 			digits3(g.Response.P50), digits3(g.Response.P95), digits3(g.Response.P99)})
+		if r.Requests.RateLimited > 0 {
+			rows[len(rows)-1] = slices.Insert(rows[len(rows)-1], 5, count(q.RateLimited))
+		}
+	}
+	if r.Requests.RateLimited > 0 {
+		rows[0] = slices.Insert(rows[0], 5, "429")
 	}
 	p.table(rows)
 }

@@ -94,6 +94,8 @@ func (j *judgement) threshold(t scenario.Threshold) Threshold {
 		observed = ratio(s.failed+s.unsent()-s.noUser()+s.answered-s.expected, float64(s.scheduled-s.noUser()))
 	case scenario.ViolationRate:
 		observed = ratio(s.violating, float64(s.answered))
+	case scenario.RateLimitedRate:
+		observed = ratio(s.limited, float64(s.answered))
 	case scenario.AchievedRate:
 		planned := ratio(s.scheduled-s.withheld[measure.RanOut], j.measurement.Main.Planned.Seconds())
 		observed = 1.0
@@ -197,6 +199,7 @@ func (j *judgement) remarks() (remarks []string) {
 	if n := j.measurement.UngroupedViolations; n > 0 {
 		remarks = append(remarks, fmt.Sprintf("%d violations are counted but not listed: they fell into too many different places", n))
 	}
+	remarks = append(remarks, j.limitRemarks()...)
 	remarks = append(remarks, tokenRemarks(&j.measurement.Main, j.token)...)
 	return append(remarks, j.userRemarks()...)
 }

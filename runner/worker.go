@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"time"
 
@@ -83,6 +84,7 @@ func (w *worker) check(u scenario.User) {
 	ex, o := &w.exchange, &w.seen
 	w.violations = w.Operation.Check(u, ex, w.violations[:0])
 	o.Label, o.AsExpected, o.Evaluated = ex.Label, ex.AsExpected, ex.Evaluated
+	o.RateLimited = ex.Status == http.StatusTooManyRequests
 	if len(w.violations) == 0 {
 		return
 	}

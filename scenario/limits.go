@@ -31,6 +31,7 @@ func limitKeys(errorRate, violationRate, achievedRate string) []field[[]Threshol
 		timeKey("service", Service, "Limits of the service time (last byte − actual send), such as {p99: 500ms}."),
 		shareKey("errorRate", ErrorRate, "The most requests with no answer, or with an answer other than expected.").or(errorRate),
 		shareKey("violationRate", ViolationRate, "The most answers that break the contract.").or(violationRate),
+		shareKey("rateLimitedRate", RateLimitedRate, "The most answers that are 429. Those that no group expects count as errors too."),
 		shareKey("achievedRate", AchievedRate, "The least achieved rate, as a share of the planned one.").or(achievedRate),
 	}
 }

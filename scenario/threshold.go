@@ -32,6 +32,8 @@ const (
 	ErrorRate Metric = "errorRate"
 	// ViolationRate is the share of the answers that break the contract.
 	ViolationRate Metric = "violationRate"
+	// RateLimitedRate is the share of the answers that are 429, expected or not.
+	RateLimitedRate Metric = "rateLimitedRate"
 	// AchievedRate is the achieved arrival rate as a share of the planned one.
 	AchievedRate Metric = "achievedRate"
 )

@@ -28,8 +28,16 @@ func (u *ui) showProgress(name string, r *runner.Runner, s *live.Sampler) (tick,
 
 // outcome says in a few words what has come back so far.
 func outcome(p runner.Progress) string {
-	return fmt.Sprintf("%d as expected, %d unexpected, %d violating, %d without answer, %d in flight",
-		p.Clean, p.Unexpected(), p.Violating, p.Failed, p.InFlight)
+	return fmt.Sprintf("%d as expected, %d unexpected, %s%d violating, %d without answer, %d in flight",
+		p.Clean, p.Unexpected(), limited(p), p.Violating, p.Failed, p.InFlight)
+}
+
+// limited says how many answers were 429, where there were any.
+func limited(p runner.Progress) string {
+	if p.RateLimited == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d rate limited (429), ", p.RateLimited)
 }
 
 // showBars shows a bar for the run and one for its stage, and below them once a
@@ -114,7 +122,7 @@ func sentOf(n, total int64) string {
 // standing says what came back so far and how long it will take, as short as a
 // narrow terminal needs it.
 func standing(p runner.Progress) string {
-	text := fmt.Sprintf("%d as expected, %d errors, %d violating, %d in flight", p.Clean, p.Failed+p.Unexpected(), p.Violating, p.InFlight)
+	text := fmt.Sprintf("%d as expected, %d errors, %s%d violating, %d in flight", p.Clean, p.Failed+p.Unexpected(), limited(p), p.Violating, p.InFlight)
 	if p.End > 0 {
 		text += fmt.Sprintf(", %v left", max(p.End-p.Elapsed, 0).Round(time.Second))
 	}

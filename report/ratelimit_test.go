@@ -1,0 +1,123 @@
+package report_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"mfaload/measure"
+	"mfaload/report"
+	"mfaload/scenario"
+)
+
+// limitedRun records a run of which each second takes so many requests and
+// answers so many of them with 429.
+func limitedRun(t *testing.T, pauses []measure.Pause, seconds [][2]int, thresholds ...scenario.Threshold) *report.Report {
+	r := &run{t: t, recorder: measure.NewRecorder(2, nil, 0)}
+	sent := uint64(0)
+	for second, n := range seconds {
+		for i := range n[0] + n[1] {
+			at := time.Duration(second)*time.Second + time.Duration(i)*time.Millisecond
+			o := &measure.Observation{Intended: at, Sent: at, Done: at + ms, Label: "201 OTP_REQUIRED", AsExpected: true}
+			if i >= n[0] {
+				o.Label, o.AsExpected, o.RateLimited = "429 REQUEST_LIMITED", false, true
+			}
+			r.recorder.Record(0, o)
+			sent++
+		}
+	}
+	r.finish = func(m *measure.Measurement) {
+		m.Main.Scheduled, m.Main.Planned = []uint64{sent, 0}, time.Duration(len(seconds))*time.Second
+		m.Pauses = pauses
+	}
+	rep := r.judge(thresholds...)
+	valid(t, rep)
+	return rep
+}
+
+// ramp is a load that rises by 10/s each second against a limit of 100/s.
+func ramp(seconds int) (all [][2]int) {
+	for i := range seconds {
+		sent := 50 + 10*i
+		all = append(all, [2]int{min(sent, 100), max(sent-100, 0)})
+	}
+	return all
+}
+
+func repeat(n int, second [2]int) (all [][2]int) {
+	for range n {
+		all = append(all, second)
+	}
+	return all
+}
+
+func TestRateLimitIsEstimated(t *testing.T) {
+	everyOther := [][2]int{}
+	for range 20 {
+		everyOther = append(everyOther, [2]int{100, 50}, [2]int{100, 0})
+	}
+	proportional := [][2]int{} // a tenth of the users is always refused
+	for i := range 20 {
+		proportional = append(proportional, [2]int{45 + 9*i, 5 + i})
+	}
+	for _, test := range []struct {
+		name       string
+		seconds    [][2]int
+		pauses     []measure.Pause
+		confidence report.Confidence
+		rate       float64
+		basis      string
+	}{
+		{"a ramp beyond the limit", ramp(30), nil, report.Good, 100, "stayed the same while 130 to 320/s were sent"},
+		{"few seconds of a ramp", ramp(14), nil, report.Rough, 100, "from 6 seconds only"},
+		{"a constant load", repeat(60, [2]int{100, 50}), nil, report.Rough, 100, "hardly varied"},
+		{"one second", append(repeat(10, [2]int{50, 0}), [2]int{50, 1}), nil, report.None, 0, "there were 0"},
+		{"never two seconds in a row", everyOther, nil, report.None, 0, "there were 0"},
+		{"a used up quota", repeat(30, [2]int{0, 50}), nil, report.None, 0, "quota that is used up"},
+		{"users who are refused at any rate", proportional, nil, report.None, 0, "another reason than the rate"},
+		{"pauses", repeat(30, [2]int{40, 5}), []measure.Pause{{Start: 0, End: 15 * time.Second}, {Start: 20500 * ms, End: 29 * time.Second}}, report.None, 0, "there were 3"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := limitedRun(t, test.pauses, test.seconds).RateLimit
+			if r.Confidence != test.confidence || !strings.Contains(r.Basis, test.basis) {
+				t.Errorf("it is %s because %s", r.Confidence, r.Basis)
+			}
+			if (r.Rate != nil) != (test.rate > 0) || r.Rate != nil && math.Abs(*r.Rate-test.rate) > 0.001 {
+				t.Errorf("the rate is %v, not %v", r.Rate, test.rate)
+			}
+		})
+	}
+}
+
+func TestNoRateLimitWasMet(t *testing.T) {
+	rep := limitedRun(t, nil, repeat(10, [2]int{100, 0}))
+	if rep.RateLimit != nil || rep.Requests.RateLimited != 0 || len(rep.Reasons) > 0 {
+		t.Errorf("%+v, %v", rep.RateLimit, rep.Reasons)
+	}
+}
+
+// A 429 is an error unless a group expects it; beside that it has a count and a
+// limit of its own.
+func TestRateLimitedRate(t *testing.T) {
+	few, many := limit(scenario.RateLimitedRate, "", 0, 0.5, "50%"), limit(scenario.RateLimitedRate, "", 0, 0.2, "20%")
+	rep := limitedRun(t, nil, repeat(10, [2]int{100, 50}), limit(scenario.ErrorRate, "", 0, 0.4, "40%"), few, many)
+	if got := rep.Requests; got.RateLimited != 500 || got.AsExpected != 1000 || got.Answered != 1500 {
+		t.Errorf("%+v", got)
+	}
+	for i, passed := range []bool{true, true, false} {
+		if th := rep.Thresholds[i]; th.Passed != passed || th.Observed != 33.333 {
+			t.Errorf("%+v", th)
+		}
+	}
+	if rep.Verdict != report.Fail || !strings.Contains(strings.Join(rep.Reasons, "\n"), "500 answers were 429 (rate limited), 33.333 % of all; meanwhile about 100/s were accepted") {
+		t.Errorf("%s: %q", rep.Verdict, rep.Reasons)
+	}
+	var text strings.Builder
+	if err := (report.Terminal{}).Write(&text, rep); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(text.String(), "unsent  429\n  count      1,500  1,500     1,500        1,000          0       0       0  500\n") {
+		t.Error(text.String())
+	}
+}
