@@ -26,6 +26,7 @@ check: ## formatting, vet, staticcheck, tidy modules, a 32-bit build
 	@test -z "$$(gofmt -s -l .)" || { echo 'gofmt -s -w these files:'; gofmt -s -l .; exit 1; }
 	$(GO) mod tidy -diff
 	$(GO) vet ./...
+	$(GO) vet -tags docs ./cmd/mfaload
 	cd bench/clients && $(GO) mod tidy -diff && $(GO) vet .
 	$(TOOL) staticcheck ./...
 	GOARCH=386 $(GO) build -o /dev/null ./...
@@ -45,22 +46,4 @@ lint-contract: ## lint the contract as OpenAPI with Spectral (needs Node.js)
 
 docs: build ## write the generated pages anew
 	./bin/mfaload contract --format markdown > docs/rules.md
-	./bin/mfaload schema --format markdown > docs/scenario.md
-
-bench: build ## compare with peers side by side, then run the benchmarks (half an hour; let nothing else run)
-	bench/peers.sh
-	$(GO) build -o bench/.peers/server ./bench/server
-	cd bench/clients && $(GO) build -o ../.peers/clients .
-	$(GO) run ./bench -out bench/RESULTS.md
-	$(GO) test -p 1 -run '^$$' -bench . -benchmem ./...
-
-compare-table: ## make the table of docs/compare.md: how often comparing is wrong (some minutes)
-	$(GO) test ./report/compare -run TestTable -long -timeout 60m
-
-profile: ## show where the hot path spends its time
-	$(GO) test -run '^$$' -bench Throughput -benchtime 500000x -cpuprofile profile.out -o profile.test ./cmd/mfaload
-	$(GO) tool pprof -top -cum -nodecount 60 profile.test profile.out
-	@echo 'look further with: go tool pprof -http : profile.test profile.out'
-
-clean: ## remove what was built and run
-	rm -rf bin results profile.test profile.out bench/.peers
+	$(GO) run -tags docs ./cmd/mfaload reference > docs/cli.md

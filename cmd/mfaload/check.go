@@ -43,6 +43,7 @@ Without a scenario, --user names one user, and the target comes from the
 environment: PINGONE_AUTH_PATH, PINGONE_ENV_ID and PINGONE_ACCESS_TOKEN.`,
 		Example: `  mfaload check --negative --follow scenarios/quickstart.yaml
   mfaload check --user 788d4931-6936-43f2-82ff-178f5762298a --expect OTP_REQUIRED --owner-agreed`,
+		ValidArgsFunction: scenarioFiles,
 		Args: func(c *cobra.Command, args []string) error {
 			if flags.user != "" {
 				return exactly()(c, args)

@@ -1,57 +1,271 @@
 package main_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-// Pages that are made from the contract and from the keys of scenarios; make
-// docs writes them anew.
-func TestPagesAreFresh(t *testing.T) {
-	for file, verb := range map[string]string{"rules.md": "contract", "scenario.md": "schema"} {
-		page, err := os.ReadFile("../../docs/" + file)
+// pages are all that has blocks a reader may copy.
+func pages(t *testing.T) (all []string) {
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md", "bench/*.md", "deploy/*.md", "scenarios/*.md"} {
+		found, err := filepath.Glob("../../" + pattern)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(runBinary(t, 0, verb, "--format", "markdown"), string(page)); diff != "" {
-			t.Errorf("docs/%s is stale, run make docs: %s", file, diff)
+		all = append(all, found...)
+	}
+	// What the commands say of themselves is no page to follow.
+	return slices.DeleteFunc(all, func(page string) bool { return filepath.Base(page) == "cli.md" })
+}
+
+// TestDocs does what the README and the docs say: every block of commands is
+// run by a shell, page by page and in order, with a simulator in place of
+// PingOne. A page's blocks share a folder that looks like the repository, and
+// their exported variables. Ready-made scenarios and those of the page are cut
+// to a second a stage. What can't be run says why, in the page, above the block.
+func TestDocs(t *testing.T) {
+	target := simulatorForDocs(t)
+	for _, page := range pages(t) {
+		all := blocks(t, page)
+		if len(all) == 0 {
+			continue
+		}
+		t.Run(strings.TrimPrefix(page, "../../"), func(t *testing.T) {
+			s := newReader(t, target)
+			for _, b := range all {
+				s.do(b)
+			}
+		})
+	}
+}
+
+// reader is somebody who follows a page step by step.
+type reader struct {
+	t    *testing.T
+	dir  string
+	vars string // a file with what was exported so far
+	env  []string
+}
+
+func newReader(t *testing.T, authPath string) *reader {
+	dir := t.TempDir()
+	entries, err := filepath.Glob("../../*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		name, target := filepath.Base(e), absolute(t, e)
+		if name == "bin" || name == "results" || name == "scenarios" {
+			continue
+		}
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := &reader{t: t, dir: dir, vars: filepath.Join(t.TempDir(), "vars")}
+	r.write(r.vars, "")
+	files, err := filepath.Glob("../../scenarios/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.write(filepath.Join(dir, "scenarios", filepath.Base(f)), short(string(text)))
+	}
+	r.env = append(os.Environ(), "PATH="+filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"),
+		"PINGONE_AUTH_PATH="+authPath, "PINGONE_ENV_ID="+envID, "PINGONE_ACCESS_TOKEN=a-token", "VARS="+r.vars, "GITHUB_STEP_SUMMARY="+filepath.Join(dir, "summary.md"), "TERM=dumb")
+	return r
+}
+
+func absolute(t *testing.T, path string) string {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func (r *reader) write(path, text string) {
+	r.t.Helper()
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+var (
+	slowStage  = regexp.MustCompile(`\brate: *([0-9]+)/s, duration: *([0-9]+)s`)
+	longStage  = regexp.MustCompile(`\bduration: *(?:[0-9]+[mhd][0-9mhs]*|[0-9]{2,}s|[2-9]s)`)
+	longWarmup = regexp.MustCompile(`\b(warmup|think): *[0-9]+[smh]`)
+)
+
+// short is a scenario with stages of a second. One that has few requests keeps
+// their number, for it may need them all.
+func short(text string) string {
+	text = slowStage.ReplaceAllStringFunc(text, func(stage string) string {
+		m := slowStage.FindStringSubmatch(stage)
+		rate, _ := strconv.Atoi(m[1])
+		seconds, _ := strconv.Atoi(m[2])
+		if count := rate * seconds; count <= 200 {
+			return fmt.Sprintf("rate: %d/s, duration: 1s", count)
+		}
+		return stage
+	})
+	lines := strings.SplitAfter(longWarmup.ReplaceAllString(text, "$1: 100ms"), "\n")
+	for i, line := range lines {
+		if !strings.Contains(line, "spike:") && !strings.Contains(line, "sine:") { // those have times of their own
+			lines[i] = longStage.ReplaceAllString(line, "duration: 1s")
+		}
+	}
+	return strings.Join(lines, "")
+}
+
+// do does what a block says.
+func (r *reader) do(b block) {
+	if b.notRun != "" {
+		r.t.Logf("line %d is not run: %s", b.line, b.notRun)
+		return
+	}
+	commands, err := b.commands()
+	if err != nil {
+		r.t.Errorf("line %d: %v", b.line, err)
+	}
+	switch {
+	case b.file != "":
+		r.write(filepath.Join(r.dir, b.file), short(b.text))
+		return
+	case b.isScenario():
+		r.write(filepath.Join(r.dir, "shown.yaml"), b.text)
+		commands = "mfaload validate shown.yaml"
+	}
+	if commands == "" {
+		return
+	}
+	want := 0
+	if b.exits != "" {
+		if want, err = strconv.Atoi(b.exits); err != nil {
+			r.t.Fatalf("line %d: exits: %v", b.line, err)
+		}
+	}
+	if out, code := r.shell(commands, want); code != want {
+		r.t.Fatalf("line %d: exit code %d, want %d\n%s\n%s", b.line, code, want, commands, out)
+	}
+}
+
+// shell runs commands as a careful user's shell would, and keeps what they
+// export for the next ones. Commands that end as is wanted do not stop it, and
+// where that is no success, at least one has to.
+func (r *reader) shell(commands string, want int) (out string, code int) {
+	const before = `set -Euo pipefail
+source "$VARS"
+code=0
+trap 'code=$?; [ $code = $WANT ] || exit $code' ERR
+trap 'last=$?; export -p >"$VARS"; [ $last != 0 ] && exit $last; exit $code' EXIT
+`
+	ctx, cancel := context.WithTimeout(r.t.Context(), 5*time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, "bash", "-c", before+commands+"\ntrue\n")
+	c.Dir, c.Env = r.dir, append(r.env, "WANT="+strconv.Itoa(want))
+	c.WaitDelay = time.Second
+	text, err := c.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		r.t.Fatal(err)
+	}
+	return string(text), c.ProcessState.ExitCode()
+}
+
+// simulatorForDocs stands in for the environment that a page speaks of.
+func simulatorForDocs(t *testing.T) (authPath string) {
+	address := freeAddress(t)
+	c := exec.Command(binary, "simulate", "-q", "--addr", address, "../../scenarios/quickstart.yaml")
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = c.Process.Signal(os.Interrupt)
+		_ = c.Wait()
+	})
+	if err := reachable(address); err != nil {
+		t.Fatal(err)
+	}
+	return "http://" + address
+}
+
+// Pages that are made from the program; make docs writes them anew.
+func TestGeneratedPagesAreFresh(t *testing.T) {
+	fresh := func(page string, want string) {
+		t.Helper()
+		have, err := os.ReadFile("../../docs/" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, string(have)); diff != "" {
+			t.Errorf("docs/%s is stale, run make docs: %s", page, diff)
+		}
+	}
+	fresh("rules.md", runBinary(t, 0, "contract", "--format", "markdown"))
+	fresh("scenario.md", runBinary(t, 0, "schema", "--format", "markdown"))
+	cli, err := exec.Command("go", "run", "-tags", "docs", ".", "reference").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh("cli.md", string(cli))
+}
+
+// The page on reports names every file that a run leaves behind.
+func TestReportsPageNamesEveryFile(t *testing.T) {
+	page, err := os.ReadFile("../../docs/reports.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, file := filepath.Join(t.TempDir(), "out"), filepath.Join(t.TempDir(), "short.yaml")
+	if err := os.WriteFile(file, []byte("name: short\ntarget: {simulator: {}}\nusers: [{name: email, ids: [788d4931-6936-43f2-82ff-178f5762298a]}]\nload: {stages: [{rate: 50/s, duration: 1s}]}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	runBinary(t, 0, "run", "-q", "--hgrm", "--csv", "--out", out, file)
+	files, err := os.ReadDir(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		name := f.Name()
+		if strings.HasSuffix(name, ".hgrm") {
+			name = "*.hgrm"
+		}
+		if !strings.Contains(string(page), "`"+name+"`") {
+			t.Errorf("docs/reports.md does not say what %s is", f.Name())
 		}
 	}
 }
 
-// The scenarios in the README and on the page are ones that mfaload takes.
-func TestDocumentedScenariosAreValid(t *testing.T) {
-	t.Setenv("PINGONE_ENV_ID", envID)
-	t.Setenv("PINGONE_ACCESS_TOKEN", "a-token")
-	for _, page := range []string{"README.md", "docs/scenario.md"} {
-		text, err := os.ReadFile("../../" + page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, rest, found := strings.Cut(string(text), "```yaml\n")
-		block, _, closed := strings.Cut(rest, "```")
-		if !found || !closed {
-			t.Fatalf("%s has no scenario", page)
-		}
-		file := filepath.Join(t.TempDir(), "first.yaml")
-		// In a list the block is indented; YAML takes it as it is.
-		if err := os.WriteFile(file, []byte(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if out := runBinary(t, 0, "validate", file); !strings.Contains(out, "valid: first, 10 requests in 10s, at most 1/s") {
-			t.Errorf("%s: %s", page, out)
-		}
-	}
-}
-
+// Ready-made scenarios are valid as they are, and so is what the help shows.
 func TestReadyMadeScenariosAreValid(t *testing.T) {
 	files, err := filepath.Glob("../../scenarios/*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scenarios: %v", err)
 	}
-	runBinary(t, 0, append([]string{"validate"}, files...)...)
+	t.Setenv("PINGONE_ENV_ID", envID)
+	t.Setenv("PINGONE_ACCESS_TOKEN", "a-token")
+	shown := regexp.MustCompile(`(?s)\n  name: first.*?\n\n`).FindString(runBinary(t, 0, "help", "scenario"))
+	thresholds := regexp.MustCompile(`(?s)\n  thresholds:.*?\n\n`).FindString(runBinary(t, 0, "help", "thresholds"))
+	file := filepath.Join(t.TempDir(), "shown.yaml")
+	if err := os.WriteFile(file, []byte(strings.Split(shown, "\n  thresholds:")[0]+thresholds), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	runBinary(t, 0, append([]string{"validate", file}, files...)...)
 }

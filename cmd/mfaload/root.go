@@ -24,15 +24,18 @@ judges what it measured against the thresholds of a scenario.
 Exit codes:
   0  pass          1  fail: a threshold or the contract was broken
   2  usage         3  not started: target unreachable, no token
-  4  inconclusive  130  interrupted; a report of what was measured is written`,
+  4  inconclusive  130  interrupted; a report of what was measured is written
+
+'mfaload init' writes a scenario to begin with.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(c, err) })
-	root.AddCommand(newRun(a), newCheck(a), newReport(a), newCompare(a), newValidate(a), newSimulate(a), newContract(a), newSchema(a), newVersion(a))
+	root.AddCommand(newRun(a), newCheck(a), newReport(a), newCompare(a), newValidate(a), newInit(a), newSimulate(a), newContract(a), newSchema(a), newVersion(a))
+	root.AddCommand(newTopics()...)
+	root.SetHelpCommand(newHelp())
 	return root
 }
 

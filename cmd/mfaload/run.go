@@ -53,7 +53,8 @@ it takes, and a plot of the rate.`,
 		Example: `  mfaload run scenarios/quickstart.yaml
   PINGONE_ENV_ID=… PINGONE_ACCESS_TOKEN=… mfaload run --out results/friday rollout.yaml
   mfaload run --plan --latency 250ms rollout.yaml`,
-		Args: exactly("SCENARIO"),
+		Args:              exactly("SCENARIO"),
+		ValidArgsFunction: scenarioFiles,
 		RunE: func(c *cobra.Command, args []string) error {
 			if flags.answers < 0 || flags.answers > measure.Instances {
 				return usage(c, fmt.Errorf("--save-answers %d is not from 0 to %d", flags.answers, measure.Instances))

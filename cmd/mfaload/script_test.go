@@ -101,15 +101,16 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // waitUp waits until a server answers: waitup ADDRESS
-func waitUp(ts *testscript.TestScript, _ bool, args []string) {
+func waitUp(ts *testscript.TestScript, _ bool, args []string) { ts.Check(reachable(args[0])) }
+
+// reachable waits until something listens on an address.
+func reachable(address string) error {
 	for give := time.Now().Add(time.Minute); time.Now().Before(give); time.Sleep(10 * time.Millisecond) {
-		conn, err := net.Dial("tcp", args[0])
-		if err == nil {
-			ts.Check(conn.Close())
-			return
+		if conn, err := net.Dial("tcp", address); err == nil {
+			return conn.Close()
 		}
 	}
-	ts.Fatalf("%s never came up", args[0])
+	return fmt.Errorf("%s never came up", address)
 }
 
 // fetch prints what a URL has, to its end: fetch URL

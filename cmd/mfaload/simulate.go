@@ -20,7 +20,8 @@ func newSimulate(a *app) *cobra.Command {
 		Long: `Serve the PingOne stand-in that scenarios can embed, until a signal comes. FILE is
 a scenario, or a file with just the keys of a scenario's target.simulator and,
 if wanted, envID and accessToken (without one any bearer token is taken).`,
-		Example: `  mfaload simulate --addr 127.0.0.1:8080 scenarios/quickstart.yaml`,
+		Example:           `  mfaload simulate --addr 127.0.0.1:8080 scenarios/quickstart.yaml`,
+		ValidArgsFunction: scenarioFiles,
 		Args: func(c *cobra.Command, args []string) error {
 			if faults {
 				return exactly()(c, args)

@@ -17,6 +17,7 @@ func newValidate(a *app) *cobra.Command {
 		Short: "Check scenario files and send nothing",
 		Long: `Check scenario files and send nothing. Every problem is printed with its file,
 line and column, what is wrong, and what to do about it.`,
+		ValidArgsFunction: scenarioFiles,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usage(c, errors.New("FILE is missing"))

@@ -1,0 +1,131 @@
+//go:build docs
+
+// This main, in place of the other, writes what is made from the command line
+// itself, so that no generator is in the program that users get:
+//
+//	go run -tags docs ./cmd/mfaload reference      docs/cli.md, to stdout
+//	go run -tags docs ./cmd/mfaload man DIR        a man page for each command and topic
+//	go run -tags docs ./cmd/mfaload completion DIR a script for each shell
+//
+// SOURCE_DATE_EPOCH is the date of the man pages.
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
+)
+
+func main() {
+	env := environment{out: os.Stdout, err: os.Stderr, lookup: func(string) (string, bool) { return "", false }}
+	root := newRoot(&app{env: env, ui: newUI(env)})
+	if err := generate(root, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "gendocs:", err)
+		os.Exit(1)
+	}
+}
+
+func generate(root *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 1 && args[0] == "reference":
+		return reference(os.Stdout, root)
+	case len(args) == 2 && args[0] == "man":
+		return manPages(args[1], root)
+	case len(args) == 2 && args[0] == "completion":
+		return completions(args[1], root)
+	}
+	return fmt.Errorf("usage: reference | man DIR | completion DIR")
+}
+
+// reference writes every command's help, and the topics, as one page.
+func reference(w io.Writer, root *cobra.Command) error {
+	var b bytes.Buffer
+	b.WriteString("# Command line\n\nMade from the program itself by `make docs`; `mfaload help COMMAND` shows the same.\n\n")
+	root.InitDefaultCompletionCmd()
+	for _, c := range commands(root) {
+		fmt.Fprintf(&b, "- [%s](#%s): %s\n", c.CommandPath(), strings.ReplaceAll(c.CommandPath(), " ", "-"), c.Short)
+	}
+	for _, c := range commands(root) {
+		c.InitDefaultHelpFlag()
+		fmt.Fprintf(&b, "\n## %s\n\n```text\n%s\n", c.CommandPath(), strings.TrimSpace(c.Long))
+		if c.Runnable() {
+			fmt.Fprintf(&b, "\n%s", c.UsageString())
+		}
+		b.WriteString("```\n")
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// commands are the root's, in order: those that can be run, then the topics.
+func commands(root *cobra.Command) (all []*cobra.Command) {
+	var last []*cobra.Command
+	for _, c := range root.Commands() {
+		switch {
+		case c.IsAvailableCommand() && c.Name() != "completion":
+			all = append(all, c)
+		case c.IsAdditionalHelpTopicCommand():
+			last = append(last, c)
+		}
+	}
+	return append(all, last...)
+}
+
+// manPages writes what cobra makes of the commands, and a page for each topic,
+// which cobra leaves out.
+func manPages(dir string, root *cobra.Command) error {
+	root.DisableAutoGenTag = true
+	verbatim(root)
+	for _, c := range root.Commands() {
+		verbatim(c)
+	}
+	header := doc.GenManHeader{Section: "1", Source: "mfaload", Manual: "mfaload"}
+	if err := doc.GenManTree(root, &header, dir); err != nil {
+		return err
+	}
+	for _, c := range commands(root) {
+		if c.Runnable() {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(dir, "mfaload-"+c.Name()+".7"), topicPage(c), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verbatim keeps the lines of what is indented in a command's description:
+// cobra takes it for Markdown, in which four spaces do that.
+func verbatim(c *cobra.Command) {
+	c.Long = regexp.MustCompile("(?m)^ {2,}").ReplaceAllString(c.Long, "    $0")
+}
+
+// topicPage is a topic's text as it is, in the language of man pages.
+func topicPage(c *cobra.Command) []byte {
+	text := strings.ReplaceAll(c.Long, `\`, `\e`)
+	text = regexp.MustCompile(`(?m)^[.']`).ReplaceAllString(text, `\&$0`)
+	text = strings.ReplaceAll(text, "-", `\-`)
+	return fmt.Appendf(nil, ".TH MFALOAD-%s 7 \"\" mfaload mfaload\n.SH NAME\nmfaload\\-%s \\- %s\n.SH DESCRIPTION\n.nf\n%s\n.fi\n",
+		strings.ToUpper(c.Name()), c.Name(), c.Short, text)
+}
+
+func completions(dir string, root *cobra.Command) error {
+	for name, write := range map[string]func(string) error{
+		"mfaload.bash": func(f string) error { return root.GenBashCompletionFileV2(f, true) },
+		"_mfaload":     root.GenZshCompletionFile,
+		"mfaload.fish": func(f string) error { return root.GenFishCompletionFile(f, true) },
+		"mfaload.ps1":  root.GenPowerShellCompletionFileWithDesc,
+	} {
+		if err := write(filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

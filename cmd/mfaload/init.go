@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"mfaload/scenario"
+)
+
+//go:embed init.yaml
+var firstScenario []byte
+
+// schemaFile stands beside a new scenario; its first line names it for editors.
+const schemaFile = "scenario.schema.json"
+
+func newInit(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "init [FILE]",
+		Short: "Write a commented scenario to begin with",
+		Long: `Write a scenario with comments, scenario.yaml unless FILE names another, and beside
+it the JSON Schema that an editor checks and completes it with. Nothing is asked,
+and nothing is overwritten. The scenario runs as it stands, against the embedded
+simulator; its comments say what to change for an environment of your own.`,
+		Example: `  mfaload init
+  mfaload init load/gate.yaml`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usage(c, fmt.Errorf("unexpected argument %q", args[1]))
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.init(append(args, "scenario.yaml")[0])
+		},
+	}
+}
+
+func (a *app) init(file string) error {
+	dir := filepath.Dir(file)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make the folder of the scenario: %w\n%s", err, hint("name a FILE in a folder that you can write to"))
+	}
+	if err := create(file, bytes.ReplaceAll(firstScenario, []byte("{{FILE}}"), []byte(file))); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.ui.out, "wrote %s\n", file)
+	schema := filepath.Join(dir, schemaFile)
+	switch err := create(schema, scenario.Schema()); {
+	case err == nil:
+		fmt.Fprintf(a.ui.out, "wrote %s, for your editor\n", schema)
+	case errors.Is(err, fs.ErrExist): // of another scenario in the folder
+	default:
+		return err
+	}
+	fmt.Fprintf(a.ui.out, "next: mfaload run %s\n", file)
+	return nil
+}
+
+// create writes a file that is not there yet.
+func create(name string, content []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w\n%s", err, hint("name another FILE, or remove this one"))
+	}
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, hint("name a FILE in a folder that you can write to"))
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = os.Remove(name)
+		return fmt.Errorf("write %s: %w\n%s", name, err, hint("make room on the disk, and try again"))
+	}
+	return nil
+}
