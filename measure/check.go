@@ -33,6 +33,9 @@ func (m *Measurement) check() error {
 	if err := m.checkProfile(); err != nil {
 		return err
 	}
+	if err := m.checkFlow(); err != nil {
+		return err
+	}
 	last := int64(-1)
 	for _, s := range m.Seconds {
 		if s == nil || s.Second <= last || s.Second > maxSecond {
@@ -44,6 +47,9 @@ func (m *Measurement) check() error {
 		}
 		if s.Clean > s.Expected || max(s.Expected, s.RateLimited)+s.Failed > s.Response.Count() {
 			return errors.New("a second's answers do not add up")
+		}
+		if err := s.checkEnds(); err != nil {
+			return err
 		}
 		if err := s.checkGroups(len(m.Groups)); err != nil {
 			return err

@@ -41,6 +41,9 @@ type Measurement struct {
 	Warmup Phase `json:"warmup"`
 	// Profile is the load that was planned.
 	Profile Profile `json:"profile"`
+	// Flow is what was sent and what ended by second. Empty in measurements of
+	// versions without it.
+	Flow Flow `json:"flow,omitzero"`
 	// Seconds are the run second by second of intended time, the warm-up
 	// included, in order; seconds without a request are left out.
 	Seconds []*Second `json:"seconds"`
@@ -136,6 +139,9 @@ type Second struct {
 	Expected uint64 `json:"as_expected"`
 	// RateLimited counts the answers that are 429, expected or not.
 	RateLimited uint64 `json:"rate_limited,omitempty"`
+	// Ends count all requests of the second by how they ended, in order. Empty in
+	// measurements of versions without it.
+	Ends []End `json:"ends,omitempty"`
 
 	Response *Histogram `json:"response"`
 	Service  *Histogram `json:"service"`
@@ -242,5 +248,6 @@ func Decode(data []byte) (*Measurement, error) {
 	if err := m.check(); err != nil {
 		return nil, fmt.Errorf("read measurement: %w: the file is damaged or from another version", err)
 	}
+	m.shareLabels()
 	return &m, nil
 }

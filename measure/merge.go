@@ -14,6 +14,7 @@ func (m *Measurement) merge(o *Measurement) error {
 		return err
 	}
 	m.Profile.merge(&o.Profile)
+	m.Flow.merge(&o.Flow)
 	if err := m.mergeSeconds(o.Seconds); err != nil {
 		return err
 	}
@@ -86,6 +87,7 @@ func (m *Measurement) mergeSeconds(from []*Second) error {
 		to.Violating += f.Violating
 		to.Expected += f.Expected
 		to.RateLimited += f.RateLimited
+		to.addEnds(f.Ends)
 		if err := to.addGroups(f); err != nil {
 			return err
 		}

@@ -41,6 +41,7 @@ type stripe struct {
 	mu         sync.Mutex
 	phases     [2]stripePhase // main, warm-up
 	series     series
+	flow       Flow
 	violations map[violationKey]*ViolationGroup
 	ungrouped  uint64
 	evaluated  []uint64 // by rule
@@ -104,6 +105,7 @@ func (r *Recorder) Record(worker int, o *Observation) {
 	violating := s.recordViolations(o)
 	s.recordCell(o, violating)
 	s.series.record(o, violating)
+	s.flow.record(o)
 	s.recordCoverage(o.Evaluated)
 	s.progress.add(o, violating)
 	s.live.record(o)
@@ -320,6 +322,7 @@ func (r *Recorder) show(s *stripe) *Measurement {
 		p.Cells, p.LastSent, p.Own = slices.Concat(from.cells...), from.lastSent, from.own
 	}
 	m.Seconds, m.UngroupedViolations = s.series.all(), s.ungrouped
+	m.Flow = s.flow
 	for _, g := range s.violations {
 		m.Violations = append(m.Violations, g)
 	}

@@ -39,6 +39,7 @@ func (s *series) record(o *Observation, violating bool) {
 	if o.RateLimited {
 		sec.RateLimited++
 	}
+	sec.count(o.Label, o.Failed, 1)
 	if s.grouped {
 		sec.group(o.Group).record(o, violating)
 	}
@@ -87,6 +88,7 @@ func (s *series) close(sec *Second) {
 	sec.Service.Reset()
 	sec.Lateness.Reset()
 	sec.Failed, sec.Clean, sec.Violating, sec.Expected, sec.RateLimited = 0, 0, 0, 0, 0
+	sec.forgetEnds()
 	for _, g := range sec.Groups {
 		g.reset()
 	}
@@ -99,6 +101,7 @@ func (s *series) fill(closed, sec *Second) {
 		s.scratch = NewSparse()
 	}
 	closed.Failed, closed.Clean, closed.Violating, closed.Expected, closed.RateLimited = sec.Failed, sec.Clean, sec.Violating, sec.Expected, sec.RateLimited
+	closed.Ends = copyEnds(sec.Ends)
 	closed.Response, closed.Service, closed.Lateness = sec.Response.frozenCopy(s.scratch), sec.Service.frozenCopy(s.scratch), sec.Lateness.frozenCopy(s.scratch)
 	for _, g := range sec.Groups {
 		if g.Response.Count() > 0 {
@@ -154,6 +157,7 @@ func (s *Second) add(o *Second) {
 	s.Violating += o.Violating
 	s.Expected += o.Expected
 	s.RateLimited += o.RateLimited
+	s.addEnds(o.Ends)
 	_ = s.addGroups(o)
 }
 
