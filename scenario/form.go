@@ -69,6 +69,7 @@ func mapping[T any](check func(*decoder, *node, *T), fields []field[T]) form[T] 
 			return v
 		}
 		n.joinCalls()
+		n.names = names
 		for _, e := range n.entries {
 			readEntry(d, e, fields, names, &v)
 		}
@@ -136,6 +137,7 @@ func readMissing[T any](d *decoder, n *node, f field[T], into *T) {
 	if f.fallback == "{}" {
 		e.kind = mappingNode
 	}
+	n.defaults = append(n.defaults, e)
 	f.read(d, e, into)
 }
 

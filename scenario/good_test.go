@@ -102,7 +102,7 @@ func parse(t testing.TB, file, text string) *scenario.Scenario {
 
 func TestParse(t *testing.T) {
 	got := parse(t, "design.yaml", design)
-	if diff := cmp.Diff(&wantDesign, got, cmp.Comparer(sameSecret)); diff != "" {
+	if diff := cmp.Diff(&wantDesign, got, cmp.Comparer(sameSecret), noText); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if got.Duration() != 7*time.Minute {
@@ -124,7 +124,7 @@ func TestDefaults(t *testing.T) {
 			{Metric: scenario.AchievedRate, Limit: 0.99, Written: "99%"},
 		},
 	}
-	if diff := cmp.Diff(want, parse(t, "f", string(complete(nil))), cmp.Comparer(sameSecret)); diff != "" {
+	if diff := cmp.Diff(want, parse(t, "f", string(complete(nil))), cmp.Comparer(sameSecret), noText); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

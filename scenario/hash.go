@@ -9,12 +9,12 @@ import (
 
 // Hash identifies what shapes the load and the judgement: two runs with the
 // same hash ran the same scenario. It is the SHA-256, in hexadecimal, of the
-// scenario as JSON, without names and descriptions of the whole, the token and
+// scenario as JSON, without names, descriptions and the text of the whole, the token and
 // where it comes from, transaction IDs, the owner's consent, places, and the way
 // limits are written. Files of users count by their content.
 func (s *Scenario) Hash() string {
 	c := *s
-	c.Name, c.Description, c.File = "", "", ""
+	c.Name, c.Description, c.File, c.Text = "", "", "", ""
 	c.Target.AccessToken, c.Target.OwnerAgreed, c.Target.TransactionIDs = Secret{}, false, ""
 	c.Target.AccessTokenFile, c.Target.ClientCredentials = "", nil
 	c.Groups = withoutPlaces(s.Groups)

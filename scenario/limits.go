@@ -119,6 +119,11 @@ func checkClosedLimits(d *decoder, n *node, s *draft) {
 	if !s.Load.Closed() {
 		return
 	}
+	for _, e := range slices.Concat(n.entries, n.defaults) {
+		if e.key == "thresholds" {
+			e.forget("achievedRate")
+		}
+	}
 	s.limits.whole = slices.DeleteFunc(s.limits.whole, func(t Threshold) bool { return t.Metric == AchievedRate })
 	refuse := func(of *node) {
 		if e := of.get("achievedRate"); e != nil {

@@ -55,6 +55,7 @@ func checkLoad(d *decoder, n *node, l *Load) {
 // checkClosed looks at a load without stages.
 func checkClosed(d *decoder, n *node, l *Load) {
 	l.Workers = l.Concurrency
+	n.forget("repeat", "arrivals", "workers")
 	for _, key := range []string{"stages", "repeat", "arrivals", "workers"} {
 		if e := n.get(key); e != nil {
 			d.failKey(e, d.label(e)+" has no meaning beside concurrency: in a closed model each user waits for an answer before the next request",
@@ -100,6 +101,7 @@ func fillStages(d *decoder, n *node, l *Load) (ok bool) {
 		}
 	}
 	if ok && l.Requests > 0 {
+		n.forget("repeat")
 		return fillRepeat(d, n, l, before)
 	}
 	return ok

@@ -33,6 +33,10 @@ type node struct {
 	quoted bool
 	// entries are a mapping's values or a list's items.
 	entries []*node
+	// names are the keys that the mapping may have, in the order of their table,
+	// and defaults the values of those that were left out.
+	names    []string
+	defaults []*node
 	// secret says that no message may show anything of it.
 	secret bool
 	// bad says that a problem was found in it or below.

@@ -25,8 +25,12 @@ func Read(path string, env func(string) (string, bool)) (*Scenario, error) {
 func Parse(file string, data []byte, env func(string) (string, bool)) (*Scenario, error) {
 	d := &decoder{file: file, env: env}
 	var s Scenario
-	if root := d.load(data); root != nil {
+	root := d.load(data)
+	if root != nil {
 		s = scenarioForm.read(d, root)
+	}
+	if len(d.problems) == 0 {
+		s.Text = d.text(root)
 	}
 	return d.result(s)
 }

@@ -23,6 +23,9 @@ func scalar[V any](noun, detail string, schema object, parse func(text string, t
 			return v
 		}
 		v, flaw := parse(text, typeOf(n, text))
+		if _, is := any(v).(Secret); is {
+			n.secret = true
+		}
 		if n.isNull() {
 			d.fail(n, d.label(n)+" is empty", "write "+f.want())
 		} else if flaw != nil {

@@ -22,6 +22,9 @@ type Scenario struct {
 	Levels []LevelChange
 	// File is the path that the scenario was read from.
 	File string
+	// Text is the file as YAML for people to read: variables filled in, defaults
+	// added, long lists cut, secrets and personal data as "***".
+	Text string
 }
 
 // Target says where the requests go.
