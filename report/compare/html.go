@@ -6,10 +6,16 @@ import (
 	"fmt"
 	"html/template"
 	"slices"
+
+	"mfaload/report/chart"
 )
 
 //go:embed page.html
 var pageText string
+
+// pageStyle is what the page has beyond charts and tables.
+const pageStyle = ".worse { color: var(--bad); } .better { color: var(--good); } .unclear { color: var(--warn); } .same { color: var(--soft); }\n" +
+	"td:last-child, th:last-child { text-align: left; } .runs { font-size: .9375rem; }\n"
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"digits": digits,
@@ -25,7 +31,7 @@ type page struct {
 	Forced             bool
 	Obstacles, Reasons []string
 	Rows               []pageRow
-	Charts             []chart
+	Charts             []template.HTML
 	Answers, Notes     []string
 	Runs               []Source
 }
@@ -33,14 +39,6 @@ type page struct {
 type pageRow struct {
 	Row
 	Name, ChangeText, Interval, MarginText string
-}
-
-// chart is a drawing with its text alternative.
-type chart struct {
-	Title, Caption string
-	SVG            template.HTML
-	Head           []string
-	Table          [][]string
 }
 
 // HTML returns the comparison as a page of its own, which needs nothing else.
@@ -51,7 +49,9 @@ func (c *Comparison) HTML() ([]byte, error) {
 		p.Rows = append(p.Rows, pageRow{r, r.name(), r.change(r.Change), r.change(r.Low) + " … " + r.change(r.High), r.margin()})
 	}
 	for _, s := range c.Shifts {
-		p.Charts = append(p.Charts, s.charts(c.marginOf(s))...)
+		for _, drawn := range s.charts(c.marginOf(s)) {
+			p.draw(drawn)
+		}
 	}
 	for _, d := range c.Drift {
 		p.Answers = append(p.Answers, d.String())
@@ -75,29 +75,17 @@ func (c *Comparison) marginOf(s Shift) float64 {
 	return 0
 }
 
-func (p *page) render() ([]byte, error) {
-	var b bytes.Buffer
-	err := pageTemplate.Execute(&b, p)
-	return b.Bytes(), err
+// draw adds a chart.
+func (p *page) draw(c *chart.Chart) {
+	p.Charts = append(p.Charts, c.HTML(fmt.Sprintf("chart-%d", len(p.Charts)+1)))
 }
 
-// charts are the shift function and the quantiles of both sides.
-func (s Shift) charts(margin float64) []chart {
-	if len(s.Points) < 2 {
-		return nil
+func (p *page) render() ([]byte, error) {
+	var b bytes.Buffer
+	if err := pageTemplate.Execute(&b, p); err != nil {
+		return nil, err
 	}
-	name := Row{Group: s.Group, Metric: s.Time}.name() + " time"
-	shift := chart{Title: name + ": shift function", SVG: s.shiftSVG(margin),
-		Caption: "How much longer each quantile takes, in percent: above 0 is slower. The band holds the whole line with 95 %; dashed is the margin.",
-		Head:    []string{"quantile", "base ms", "new ms", "change", "band"}}
-	for _, p := range s.Points {
-		r := Row{}
-		shift.Table = append(shift.Table, []string{fmt.Sprintf("%g %%", p.Quantile), digits(p.Base), digits(p.New), r.change(p.Change), r.change(p.Low) + " … " + r.change(p.High)})
-	}
-	both := chart{Title: name + ": quantiles", SVG: s.quantileSVG(),
-		Caption: fmt.Sprintf("Grey is base, blue is new. Heaps: base at %s; new at %s. Stalled seconds: %d and %d.",
-			orNone(modesText(s.BaseModes)), orNone(modesText(s.NewModes)), s.BaseStalls, s.NewStalls)}
-	return []chart{shift, both}
+	return chart.Page(p.Title, pageStyle, template.HTML(b.String())), nil // the template escaped it
 }
 
 func orNone(text string) string {
@@ -111,22 +99,7 @@ func orNone(text string) string {
 func (h *History) HTML() ([]byte, error) {
 	p := page{Title: "mfaload history: " + string(h.Verdict), Subject: plural(len(h.Runs), "run"), Verdict: h.Verdict, Reasons: h.Reasons, Runs: h.Runs}
 	for _, l := range h.Lines {
-		c := chart{Title: Row{Group: l.Group, Metric: l.Metric}.name(), SVG: l.svg(h.Runs), Caption: "From run to run, in " + l.Unit + ". "}
-		for _, change := range l.Changes {
-			c.Caption += l.text(change, h.Runs[change.Run].Started) + ". "
-		}
-		if len(l.Changes) == 0 {
-			c.Caption += "No change."
-		}
-		c.Head = []string{"run", l.Unit, ""}
-		for i, v := range l.Values {
-			mark := ""
-			if slices.ContainsFunc(l.Changes, func(c Change) bool { return c.Run == i }) {
-				mark = "a change begins"
-			}
-			c.Table = append(c.Table, []string{h.Runs[i].Name, digits(v), mark})
-		}
-		p.Charts = append(p.Charts, c)
+		p.draw(l.chart(h.Runs))
 	}
 	for _, text := range h.LeftOut {
 		p.Notes = append(p.Notes, "left out: "+text)

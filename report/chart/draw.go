@@ -1,0 +1,233 @@
+package chart
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Kind is how a series is drawn.
+type Kind string
+
+const (
+	// Line goes from point to point. Where Y is not a number it has a gap.
+	Line Kind = "line"
+	// Dashed is a Line in dashes.
+	Dashed Kind = "dashed"
+	// Steps holds each value from one edge to the next.
+	Steps Kind = "steps"
+	// DashedSteps are Steps in dashes.
+	DashedSteps Kind = "dashed-steps"
+	// Band fills what lies between Base and Y.
+	Band Kind = "band"
+	// Bars fills what lies between Base and Y from one edge to the next.
+	Bars Kind = "bars"
+	// Dots is a dot for each point.
+	Dots Kind = "dots"
+)
+
+// Series is a row of values.
+type Series struct {
+	// Name is its name in the legend; may be empty.
+	Name string
+	Kind Kind
+	Look Look
+	// X are the places of the values; of Steps and Bars the edges, one more than
+	// there are values.
+	X, Y []float64
+	// Base is what Band and Bars begin at; nil is the low end of the axis.
+	Base []float64
+}
+
+// Mark is a part of the horizontal axis, or a place on it where both ends are
+// the same.
+type Mark struct {
+	From, To float64
+	Name     string
+	Look     Look
+}
+
+// Level is a value on the vertical axis.
+type Level struct {
+	At   float64
+	Name string
+	Look Look
+}
+
+// Cells is a map of counts: Count[x][y] lies between the edges x and x+1, y and
+// y+1.
+type Cells struct {
+	X, Y  []float64
+	Count [][]float64
+}
+
+// shades is how many shades of its colour a map has.
+const shades = 8
+
+func (c *Chart) draw(b *strings.Builder) {
+	for _, t := range c.Y.Ticks {
+		y := place(1000 * (1 - c.Y.share(t.At)))
+		fmt.Fprintf(b, `<path class="grid" d="M0 %sH1000"/>`, y)
+	}
+	for _, m := range c.Marks {
+		c.mark(b, m)
+	}
+	if c.Cells != nil {
+		c.cells(b)
+	}
+	for _, s := range c.Series {
+		fmt.Fprintf(b, `<path class="%s k-%s" d="%s"/>`, s.Kind, s.Look, c.path(s))
+	}
+	for _, l := range c.Levels {
+		fmt.Fprintf(b, `<path class="limit k-%s" d="M0 %sH1000"/>`, l.Look, place(1000*(1-c.Y.share(l.At))))
+	}
+}
+
+func (c *Chart) x(v float64) string { return place(1000 * c.X.share(v)) }
+func (c *Chart) y(v float64) string { return place(1000 * (1 - c.Y.share(v))) }
+
+func (c *Chart) mark(b *strings.Builder, m Mark) {
+	class := "mark"
+	if m.To > m.From {
+		class = "span"
+		from, to := 1000*c.X.share(m.From), 1000*c.X.share(m.To)
+		fmt.Fprintf(b, `<path class="%s k-%s" d="M%s 0V1000H%sV0z"/>`, class, m.Look, place(from), place(math.Max(to, from+2)))
+		return
+	}
+	fmt.Fprintf(b, `<path class="%s k-%s" d="M%s 0V1000"/>`, class, m.Look, c.x(m.From))
+}
+
+func (c *Chart) path(s Series) string {
+	switch s.Kind {
+	case Band:
+		return c.band(s)
+	case Bars:
+		return c.bars(s)
+	case Dots:
+		return c.dots(s)
+	case Steps, DashedSteps:
+		return c.steps(s)
+	}
+	return c.line(s)
+}
+
+func (c *Chart) line(s Series) string {
+	var b strings.Builder
+	pen := "M"
+	for i, y := range s.Y {
+		if math.IsNaN(y) {
+			pen = "M"
+			continue
+		}
+		if alone := pen == "M" && (i+1 == len(s.Y) || math.IsNaN(s.Y[i+1])); alone {
+			fmt.Fprintf(&b, "M%s %sh0", c.x(s.X[i]), c.y(y)) // a dot: lines have round ends
+			continue
+		}
+		b.WriteString(pen + c.x(s.X[i]) + " " + c.y(y))
+		pen = "L"
+	}
+	return b.String()
+}
+
+func (c *Chart) steps(s Series) string {
+	var b strings.Builder
+	pen := "M"
+	for i, y := range s.Y {
+		if math.IsNaN(y) {
+			pen = "M"
+			continue
+		}
+		if pen == "M" {
+			b.WriteString("M" + c.x(s.X[i]) + " " + c.y(y))
+		} else {
+			b.WriteString("V" + c.y(y))
+		}
+		b.WriteString("H" + c.x(s.X[i+1]))
+		pen = "V"
+	}
+	return b.String()
+}
+
+// band goes along the upper edge and back along the lower one, anew after each
+// gap.
+func (c *Chart) band(s Series) string {
+	var b strings.Builder
+	for from := 0; from < len(s.Y); {
+		to := from
+		for to < len(s.Y) && !math.IsNaN(s.Y[to]) {
+			to++
+		}
+		pen := "M"
+		for i := from; i < to; i++ {
+			b.WriteString(pen + c.x(s.X[i]) + " " + c.y(s.Y[i]))
+			pen = "L"
+		}
+		for i := to - 1; i >= from; i-- {
+			b.WriteString("L" + c.x(s.X[i]) + " " + c.y(s.base(c, i)))
+		}
+		if to > from {
+			b.WriteString("z")
+		}
+		from = to + 1
+	}
+	return b.String()
+}
+
+func (s Series) base(c *Chart, i int) float64 {
+	if s.Base == nil {
+		return c.Y.Low
+	}
+	return s.Base[i]
+}
+
+func (c *Chart) bars(s Series) string {
+	var b strings.Builder
+	for i, y := range s.Y {
+		if low := s.base(c, i); !math.IsNaN(y) && y > low {
+			fmt.Fprintf(&b, "M%s %sV%sH%sV%sz", c.x(s.X[i]), c.y(low), c.y(y), c.x(s.X[i+1]), c.y(low))
+		}
+	}
+	return b.String()
+}
+
+func (c *Chart) dots(s Series) string {
+	var b strings.Builder
+	for i, y := range s.Y {
+		if !math.IsNaN(y) {
+			fmt.Fprintf(&b, "M%s %sh0", c.x(s.X[i]), c.y(y))
+		}
+	}
+	return b.String()
+}
+
+// cells draws one path a shade. Shades go by the logarithm, so that a single
+// request is still to be seen.
+func (c *Chart) cells(b *strings.Builder) {
+	most := 1.0
+	for _, column := range c.Cells.Count {
+		for _, n := range column {
+			most = math.Max(most, n)
+		}
+	}
+	paths := make([]strings.Builder, shades)
+	for i, column := range c.Cells.Count {
+		for j, n := range column {
+			if n <= 0 {
+				continue
+			}
+			shade := min(int(shades*math.Log1p(n)/math.Log1p(most)), shades-1)
+			fmt.Fprintf(&paths[shade], "M%s %sH%sV%sH%sz", c.x(c.Cells.X[i]), c.y(c.Cells.Y[j]), c.x(c.Cells.X[i+1]), c.y(c.Cells.Y[j+1]), c.x(c.Cells.X[i]))
+		}
+	}
+	for shade := range paths {
+		if paths[shade].Len() > 0 {
+			fmt.Fprintf(b, `<path class="cell s%d" d="%s"/>`, shade, paths[shade].String())
+		}
+	}
+}
+
+// place writes a coordinate of a drawing, 1000 wide and high, short.
+func place(x float64) string {
+	return strconv.FormatFloat(math.Round(x*10)/10, 'f', -1, 64)
+}
