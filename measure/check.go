@@ -69,7 +69,10 @@ func (m *Measurement) check() error {
 	if err := m.checkEnd(); err != nil {
 		return err
 	}
-	return m.checkUsers()
+	if err := m.checkUsers(); err != nil {
+		return err
+	}
+	return m.checkShards()
 }
 
 func (p *Phase) check(groups int) error {

@@ -66,6 +66,11 @@ type Measurement struct {
 	// is in them. Required to judge it.
 	Terms json.RawMessage `json:"terms,omitempty"`
 
+	// Shard is set where it is of one of several machines, Merged where it was
+	// merged from several; both are nil where one machine ran it all.
+	Shard  *Shard  `json:"shard,omitempty"`
+	Merged *Merged `json:"merged,omitempty"`
+
 	Generator Generator `json:"generator"`
 }
 

@@ -123,5 +123,5 @@ func compareGroups(a, b *ViolationGroup) int {
 
 func compareInstances(a, b Instance) int {
 	return cmp.Or(cmp.Compare(a.Example.At, b.Example.At), cmp.Compare(a.Example.UserID, b.Example.UserID),
-		cmp.Compare(a.Got, b.Got), cmp.Compare(a.Expected, b.Expected))
+		cmp.Compare(a.Got, b.Got), cmp.Compare(a.Expected, b.Expected), cmp.Compare(a.Example.CorrelationID, b.Example.CorrelationID))
 }

@@ -59,7 +59,7 @@ func (m *Measurement) checkEnd() error {
 	if !slices.IsSortedFunc(m.Pauses, comparePauses) {
 		return errors.New("its pauses are not in order")
 	}
-	if m.Stopped != nil && (m.Stopped.At < 0 || m.Interrupted) {
+	if s := m.Stopped; s != nil && (s.At < 0 || m.Interrupted && m.Merged == nil) {
 		return errors.New("it ended early for two reasons, or before it began")
 	}
 	return nil

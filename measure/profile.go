@@ -35,8 +35,8 @@ func (p *Profile) Add(at time.Duration) {
 	p.Due[second]++
 }
 
-// merge adds the arrivals of another part of the same run. The stages are those
-// of both.
+// merge adds the arrivals of another part of the same run. Where one was cut
+// short the stages are those of the other.
 func (p *Profile) merge(o *Profile) {
 	for len(p.Due) < len(o.Due) {
 		p.Due = append(p.Due, 0)
@@ -44,8 +44,11 @@ func (p *Profile) merge(o *Profile) {
 	for i, n := range o.Due {
 		p.Due[i] += n
 	}
-	if len(p.Stages) < len(o.Stages) {
-		p.Stages = slices.Clone(o.Stages)
+	for i, s := range o.Stages {
+		if i == len(p.Stages) {
+			p.Stages = append(p.Stages, s)
+		}
+		p.Stages[i].End = max(p.Stages[i].End, s.End)
 	}
 }
 

@@ -22,6 +22,8 @@ const (
 type Users struct {
 	// Users is how many it has.
 	Users uint64 `json:"users"`
+	// Nobody says that its requests name no user: Users is 1 on every machine.
+	Nobody bool `json:"nobody,omitempty"`
 	// Order and Exhausted are the scenario's words for how they are asked and
 	// for what happens after the last one.
 	Order     string `json:"order"`
@@ -47,17 +49,19 @@ func CompareWithheld(a, b Withheld) int {
 	return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Reason, b.Reason))
 }
 
-// mergeUsers takes over how far the groups came. Every part of a run walks
-// through the whole schedule, so the furthest one tells it.
+// mergeUsers adds up how far the groups came. No user is in two parts of a run.
 func (m *Measurement) mergeUsers(o *Measurement) {
-	m.NoUsers = max(m.NoUsers, o.NoUsers)
+	m.NoUsers += o.NoUsers
 	if len(m.Users) == 0 {
 		m.Users = slices.Clone(o.Users)
 		return
 	}
 	for i, u := range o.Users {
 		to := &m.Users[i]
-		to.Turns = max(to.Turns, u.Turns)
+		to.Turns += u.Turns
+		if !to.Nobody {
+			to.Users += u.Users
+		}
 		if to.RanOut == nil || u.RanOut != nil && *u.RanOut < *to.RanOut {
 			to.RanOut = u.RanOut
 		}

@@ -20,12 +20,12 @@ type withheld struct {
 	reason string
 }
 
-func newAsked(s *scenario.Scenario) *asked {
+func newAsked(s *scenario.Scenario, stripes []stripe) *asked {
 	a := &asked{withheld: [2]map[withheld]uint64{{}, {}}}
 	for i := range s.Groups {
 		g := &s.Groups[i]
 		a.users = append(a.users, measure.Users{
-			Users: uint64(g.Size()), Order: string(cmp.Or(g.Order, scenario.Sequential)),
+			Users: uint64(stripes[i].size), Nobody: g.Usernameless, Order: string(cmp.Or(g.Order, scenario.Sequential)),
 			Exhausted: string(g.Exhausted), PerUser: g.PerUser,
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mfaload/measure"
+	"mfaload/scenario"
 )
 
 // closed hands out the requests of a closed load: a fixed number of users, each
@@ -16,6 +17,7 @@ import (
 type closed struct {
 	*Runner
 	start   time.Time
+	load    *scenario.Load // the shard's share
 	sending context.Context
 	// over ends the waiting of users: no more requests are to be sent.
 	over func()
@@ -33,18 +35,20 @@ type closed struct {
 
 func newClosed(r *Runner, start time.Time, sending context.Context, over func()) *closed {
 	groups := len(r.Scenario.Groups)
-	return &closed{Runner: r, start: start, sending: sending, over: over, users: newTurns(r.Scenario), asked: newAsked(r.Scenario),
+	users := r.schedule.stripes
+	return &closed{Runner: r, start: start, load: r.schedule.closed, sending: sending, over: over,
+		users: newTurns(r.Scenario, users), asked: newAsked(r.Scenario, users),
 		scheduled: make([]uint64, groups), scheduledWarmup: make([]uint64, groups)}
 }
 
 // take waits until the worker's user has thought. The users begin spread over
 // one think time, not all at once.
 func (c *closed) take(w *worker) (turn, bool) {
-	load := &c.Scenario.Load
-	due := w.free + load.Think
+	due := w.free + c.load.Think
 	if w.wait == nil {
 		c.join(w)
-		due = load.Think / time.Duration(load.Concurrency) * time.Duration(w.number)
+		of := c.schedule.shard
+		due = c.Scenario.Load.Think / time.Duration(c.Scenario.Load.Concurrency) * time.Duration(of.index+w.number*of.count)
 	}
 	if end := c.schedule.End(); end == 0 || due < end {
 		w.wait(c.sending, c.start.Add(due))
@@ -90,7 +94,7 @@ func (c *closed) next(free, due time.Duration) (t turn, ok bool) {
 // fill finds who is asked next. Groups without users left are passed over: there
 // is no schedule that promised them a request.
 func (c *closed) fill(a *Arrival, due time.Duration) bool {
-	*a = Arrival{Index: c.all, At: due, Warmup: due < c.Scenario.Load.Warmup}
+	*a = Arrival{Index: c.all, At: due, Warmup: due < c.load.Warmup}
 	for !c.users.over() && a.Withheld != measure.Unreadable {
 		if c.users.fill(a, c.users.next(due)); a.Withheld == "" {
 			return true
@@ -103,8 +107,7 @@ func (c *closed) fill(a *Arrival, due time.Duration) bool {
 
 // full says whether there are as many requests as there shall be.
 func (c *closed) full() bool {
-	load := &c.Scenario.Load
-	return c.out || load.MaxRequests > 0 && c.all >= load.MaxRequests || load.Requests > 0 && c.judged >= load.Requests
+	return c.out || c.load.MaxRequests > 0 && c.all >= c.load.MaxRequests || c.load.Requests > 0 && c.judged >= c.load.Requests
 }
 
 func (c *closed) interrupt() {

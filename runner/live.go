@@ -17,7 +17,7 @@ func (r *Runner) Live() *measure.Live {
 // a repeated stage once for each time; the first thousand of them.
 func (s *Schedule) Stages() []measure.Stage { return s.passed(s.End()) }
 
-// MeanRate returns the mean of the planned rate between two times of the run, in
+// MeanRate returns the mean of the shard's planned rate between two times of the run, in
 // requests a second; 0 where nothing is planned.
 func (s *Schedule) MeanRate(from, to time.Duration) float64 {
 	if to <= from {
@@ -28,5 +28,5 @@ func (s *Schedule) MeanRate(from, to time.Duration) float64 {
 		p := &s.parts[i]
 		sum += p.upto(to) - p.upto(from)
 	}
-	return sum / (to - from).Seconds()
+	return sum / (to - from).Seconds() / float64(s.shard.count)
 }

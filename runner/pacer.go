@@ -51,7 +51,7 @@ func newPacer(r *Runner, start time.Time, sending, flight context.Context) *pace
 	groups := len(r.Scenario.Groups)
 	limit := max(catchUp*r.schedule.Peak(), 1)
 	p := &pacer{
-		Runner: r, start: start, sending: sending, flight: flight, asked: newAsked(r.Scenario),
+		Runner: r, start: start, sending: sending, flight: flight, asked: newAsked(r.Scenario, r.schedule.stripes),
 		lead:            make(chan struct{}, 1),
 		limiter:         rate.NewLimiter(rate.Limit(limit), r.Scenario.Load.Workers),
 		scheduled:       make([]uint64, groups),
@@ -68,8 +68,8 @@ func newPacer(r *Runner, start time.Time, sending, flight context.Context) *pace
 func (p *pacer) interrupt() { p.interruptedAt = time.Since(p.start) }
 
 func (p *pacer) extent() extent {
-	due, end := p.schedule.length()
-	e := extent{p.scheduled, p.scheduledWarmup, p.profile, p.asked, p.schedule.Due() - due, end, p.interrupted, p.allBusy}
+	_, end := p.schedule.length()
+	e := extent{p.scheduled, p.scheduledWarmup, p.profile, p.asked, p.schedule.Due() - p.schedule.Count(), end, p.interrupted, p.allBusy}
 	if p.interrupted {
 		e.end, e.noUsers = min(e.end, p.stoppedAt), 0
 	}

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,12 @@ type Runner struct {
 	// SaveAnswers is how many whole answers are kept of each group of
 	// violations, at most [measure.Instances].
 	SaveAnswers int
+	// Shard says which part of the run is this one's; nil is all of it. It has to
+	// have passed [CheckShard].
+	Shard *measure.Shard
+	// StartAt is when the schedule begins; the zero value is at once. Run waits
+	// for it.
+	StartAt time.Time
 	// Wait waits until a time or until the context ends. Default: as exactly
 	// as the system can; a test on a virtual clock needs [TimerWait].
 	Wait func(context.Context, time.Time)
@@ -36,12 +43,18 @@ type Runner struct {
 	busyMax  atomic.Int64
 }
 
+// Why a run with a start time did not start. Nothing was sent.
+var (
+	ErrLate      = errors.New("the start time has passed")
+	ErrCancelled = errors.New("stopped before the start time")
+)
+
 // errDrained ends requests that are still in flight when the drain time is over.
 var errDrained = errors.New("no answer before the end of the drain time")
 
 func (r *Runner) init() {
 	r.once.Do(func() {
-		r.schedule = NewSchedule(r.Scenario)
+		r.schedule = newSchedule(r.Scenario, shardOf(r.Shard))
 		r.recorder = measure.NewRecorder(len(r.Scenario.Groups), r.Rules, r.SaveAnswers)
 	})
 }
@@ -52,8 +65,11 @@ func (r *Runner) init() {
 // to then.
 func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 	r.init()
+	start, err := r.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
 	began := startUsage()
-	start := time.Now()
 	r.start.Store(&start)
 	r.watch(start)
 
@@ -92,9 +108,48 @@ func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 	m.Generator = began.generator(time.Since(start))
 	m.Generator.Hiccups, m.Generator.MaxGCPause = hiccups.late, hiccups.pause
 	m.Generator.BusyWorkersMax = int(r.busyMax.Load())
-	m.Generator.Workers = r.Scenario.Load.Workers
+	m.Generator.Workers = r.workers()
 	m.Generator.AllBusy = load.extent().allBusy
 	return m, nil
+}
+
+// workers is the most requests in flight. Of a closed load that is its users;
+// the arrivals of a schedule may need all workers on any shard, as they fluctuate
+// more on each than on all.
+func (r *Runner) workers() int {
+	if c := r.schedule.closed; c != nil {
+		return c.Workers
+	}
+	return r.Scenario.Load.Workers
+}
+
+// begin waits for the start time and returns it with a reading of the monotonic
+// clock.
+func (r *Runner) begin(ctx context.Context) (start time.Time, err error) {
+	start = time.Now()
+	if r.StartAt.IsZero() {
+		return start, nil
+	}
+	if late := start.Sub(r.StartAt); late >= 0 {
+		return start, fmt.Errorf("%w %v ago", ErrLate, late.Round(time.Millisecond))
+	}
+	wait, unwait := r.Wait, func() {}
+	if wait == nil {
+		wait, unwait = newWait()
+	}
+	defer unwait()
+	// The system's clock may be set while it waits: the last second counts.
+	left := r.StartAt.Sub(start.Round(0))
+	for ; left > time.Second && ctx.Err() == nil; left = r.StartAt.Sub(start.Round(0)) {
+		wait(ctx, start.Add(min(left-time.Second/2, 10*time.Second)))
+		start = time.Now()
+	}
+	start = start.Add(left)
+	wait(ctx, start)
+	if ctx.Err() != nil {
+		return start, ErrCancelled
+	}
+	return start, nil
 }
 
 // source says which request is next and when: the schedule, or users who wait
@@ -125,10 +180,10 @@ type extent struct {
 func (r *Runner) work(load source, start time.Time, flight context.Context) {
 	if r.Scenario.Load.Warmup > 0 {
 		// What can't be opened now, requests will tell.
-		go func() { _ = r.Operation.Open(flight, r.Scenario.Load.Workers) }()
+		go func() { _ = r.Operation.Open(flight, r.workers()) }()
 	}
 	var workers sync.WaitGroup
-	for i := range r.Scenario.Load.Workers {
+	for i := range r.workers() {
 		w := &worker{Runner: r, number: i, start: start}
 		workers.Go(func() {
 			for {
@@ -186,6 +241,9 @@ func (r *Runner) meter() (end func() *hiccups) {
 // describe fills in what observations do not tell.
 func (r *Runner) describe(m *measure.Measurement, start time.Time, load source) {
 	m.Scenario, m.Hash, m.Started = r.Scenario.Name, r.Scenario.Hash(), start.UTC().Round(0)
+	if m.Shard = r.Shard; !r.StartAt.IsZero() {
+		m.Started = r.StartAt.UTC().Round(0)
+	}
 	for _, g := range r.Scenario.Groups {
 		m.Groups = append(m.Groups, g.Name)
 	}

@@ -31,7 +31,8 @@ type Arrival struct {
 // reading gives the same arrivals. Let R(t) be the integral of the rate; arrival
 // k is due at R⁻¹(S_k), with S_k = k for uniform arrivals and the sum of k+1
 // unit exponentials for poisson arrivals. Stages change R only, the arrival
-// process S only. A closed load has no schedule: no arrivals, and only its
+// process S only. Of several shards each has every arrival k of its own, k mod
+// their number being its index: shards change nothing else. A closed load has no schedule: no arrivals, and only its
 // length and number where the scenario says them.
 type Schedule struct {
 	parts    []part
@@ -39,6 +40,8 @@ type Schedule struct {
 	seed     uint64
 	closed   *scenario.Load
 	scenario *scenario.Scenario // whose users are asked
+	shard    shard
+	stripes  []stripe // by group: the users of the shard
 }
 
 // part is the warm-up or the judged run. Arrivals are counted anew in each.
@@ -67,11 +70,13 @@ type stage struct {
 func tolerance(r float64) float64 { return max(1e-6, 4e-15*r) }
 
 // NewSchedule returns the schedule of a valid scenario.
-func NewSchedule(s *scenario.Scenario) *Schedule {
+func NewSchedule(s *scenario.Scenario) *Schedule { return newSchedule(s, shard{count: 1}) }
+
+func newSchedule(s *scenario.Scenario, of shard) *Schedule {
 	l := &s.Load
-	sch := &Schedule{arrivals: l.Arrivals, seed: l.Seed, scenario: s}
+	sch := &Schedule{arrivals: l.Arrivals, seed: l.Seed, scenario: s, shard: of, stripes: newStripes(s, of)}
 	if l.Closed() {
-		sch.closed = l
+		sch.closed = of.load(l)
 		return sch
 	}
 	left := uint64(math.MaxUint64)
@@ -148,18 +153,21 @@ func (p *part) when(position float64) time.Duration {
 	return min(c.at(position), p.end)
 }
 
-// Count returns the number of arrivals; of a closed load how many there shall
-// be, or 0 where only its duration is known.
+// Count returns the number of arrivals of the shard; of a closed load how many
+// there shall be, or 0 where only its duration is known.
 func (s *Schedule) Count() (n uint64) {
 	if s.closed != nil {
 		return s.closed.Requests
 	}
 	n, _ = s.length()
-	return n
+	return s.shard.share(n)
 }
 
-// Due returns the number of arrivals as if users never ran out.
-func (s *Schedule) Due() (n uint64) {
+// Due returns the number of arrivals of the shard as if users never ran out.
+func (s *Schedule) Due() uint64 { return s.shard.share(s.due()) }
+
+// due returns that of all shards.
+func (s *Schedule) due() (n uint64) {
 	for i := range s.parts {
 		n += s.count(i)
 	}
@@ -179,11 +187,11 @@ func (s *Schedule) count(i int) (n uint64) {
 	return n
 }
 
-// All yields the arrivals in the order of their times. It ends early when all
+// All yields the arrivals of the shard in the order of their times. It ends early when all
 // users ran out.
 func (s *Schedule) All() iter.Seq[Arrival] {
 	return func(yield func(Arrival) bool) {
-		users := newTurns(s.scenario)
+		users := newTurns(s.scenario, s.stripes)
 		index := uint64(0)
 		for i := range s.parts {
 			for at := range s.times(i) {
@@ -191,34 +199,37 @@ func (s *Schedule) All() iter.Seq[Arrival] {
 					return
 				}
 				a := Arrival{Index: index, At: at, Warmup: s.parts[i].warmup}
+				if index++; !s.shard.has(a.Index) {
+					users.pass()
+					continue
+				}
 				users.fill(&a, users.next(at))
 				if !yield(a) {
 					return
 				}
-				index++
 			}
 		}
 	}
 }
 
-// length returns how many arrivals there are until all users ran out, and when
-// the first one without any user is due: End where there always is one.
+// length returns how many arrivals all shards have until all users ran out, and
+// when the first one without any user is due: End where there always is one.
 func (s *Schedule) length() (n uint64, end time.Duration) {
 	limit, endless := uint64(0), false
 	for _, g := range s.scenario.Groups {
 		endless = endless || g.Exhausted != scenario.Stop
 		limit += uint64(g.Size())
 	}
-	if endless || s.Due() <= limit {
-		return s.Due(), s.End()
+	if all := s.due(); endless || all <= limit {
+		return all, s.End()
 	}
-	users := newTurns(s.scenario)
+	users := newTurns(s.scenario, s.stripes)
 	for i := range s.parts {
 		for at := range s.times(i) {
 			if users.over() {
 				return n, at
 			}
-			users.next(at)
+			users.pass()
 			n++
 		}
 	}
@@ -304,14 +315,14 @@ func (s *Schedule) End() time.Duration {
 	return s.parts[len(s.parts)-1].end
 }
 
-// Peak returns the highest rate, in requests a second; 0 of a closed load, of
+// Peak returns the highest rate of the shard, in requests a second; 0 of a closed load, of
 // which nobody knows.
 func (s *Schedule) Peak() (peak float64) {
 	for i := range s.parts {
 		p := &s.parts[i]
 		peak = max(peak, p.peak(p.start, p.end))
 	}
-	return peak
+	return peak / float64(s.shard.count)
 }
 
 // peak returns the highest rate between two times of the run.
@@ -368,8 +379,8 @@ func (s *Schedule) part(t time.Duration) *part {
 	return nil
 }
 
-// Rate returns the planned rate at a time of the run, in requests a second; 0
-// before its start and from its end on.
+// Rate returns the planned rate of the shard at a time of the run, in requests a
+// second; 0 before its start and from its end on.
 func (s *Schedule) Rate(t time.Duration) float64 {
 	p := s.part(t)
 	if p == nil {
@@ -378,7 +389,7 @@ func (s *Schedule) Rate(t time.Duration) float64 {
 	cycle, st := p.find(t)
 	into := (t - p.start - p.cycle*time.Duration(cycle) - st.start).Seconds()
 	piece := st.Piece(st.PieceAt(into))
-	return piece.Rate(into - piece.Start)
+	return piece.Rate(into-piece.Start) / float64(s.shard.count)
 }
 
 // Place is where a time of the run is in the schedule.

@@ -14,7 +14,10 @@ import (
 // share: no other group gets more.
 type turns struct {
 	*shares
+	seen    []uint64 // by group: arrivals so far
+	users   []uint64 // by group: how many of them have a user where it stops after the last
 	queues  []*feed.Queue
+	stripes []stripe
 	readers []*scenario.UserReader
 }
 
@@ -45,6 +48,22 @@ func (s *shares) next() int {
 	return best
 }
 
+// round is after how many turns they begin anew.
+func (s *shares) round() int {
+	divisor := 0
+	for i := range s.groups {
+		divisor = gcd(divisor, s.groups[i].Weight)
+	}
+	return s.total / divisor
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
 // draw is what turns hands out for an arrival.
 type draw struct {
 	group, row int
@@ -52,11 +71,20 @@ type draw struct {
 	why        feed.Reason
 }
 
-func newTurns(s *scenario.Scenario) *turns {
-	t := &turns{shares: newShares(s.Groups)}
+// newTurns hands out the users of a shard. Where the scenario is closed it is
+// told of that shard's requests only, else of the arrivals of all shards.
+func newTurns(s *scenario.Scenario, stripes []stripe) *turns {
+	t := &turns{shares: newShares(s.Groups), seen: make([]uint64, len(s.Groups)), stripes: stripes}
 	for i := range s.Groups {
-		t.queues = append(t.queues, feed.NewQueue(plan(s, i)))
+		p := plan(s, i)
+		p.Rows = stripes[i].size
+		p.Seed += stripes[i].seed
+		t.queues = append(t.queues, feed.NewQueue(p))
 		t.readers = append(t.readers, s.Reader(i))
+		t.users = append(t.users, uint64(s.Groups[i].Size()))
+		if s.Load.Closed() {
+			t.users[i] = uint64(p.Rows)
+		}
 	}
 	return t
 }
@@ -74,17 +102,27 @@ func plan(s *scenario.Scenario, group int) feed.Plan {
 
 // next hands out the turn of the next arrival, which is due at a time.
 func (t *turns) next(at time.Duration) draw {
-	group := t.shares.next()
+	group := t.pass()
 	q := t.queues[group]
 	number := q.Turn()
 	row, why := q.Next(at)
+	if why == feed.Given {
+		row = t.stripes[group].row(row)
+	}
 	return draw{group, row, number, why}
+}
+
+// pass lets an arrival go by that is another shard's, and returns its group.
+func (t *turns) pass() int {
+	group := t.shares.next()
+	t.seen[group]++
+	return group
 }
 
 // over says whether no group has users left.
 func (t *turns) over() bool {
-	for _, q := range t.queues {
-		if !q.Stop || q.Turn() < uint64(q.Rows) {
+	for i, q := range t.queues {
+		if !q.Stop || t.seen[i] < t.users[i] {
 			return false
 		}
 	}

@@ -1,0 +1,287 @@
+package measure_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mfaload/measure"
+)
+
+// observe makes a recorder's measurement one of a run, whole or a shard of it.
+func observe(t testing.TB, of *measure.Shard, n int, at func(k int) *measure.Observation) *measure.Measurement {
+	t.Helper()
+	index, count := 0, 1
+	if of != nil {
+		index, count = of.Index, of.Count
+	}
+	r := measure.NewRecorder(3, []string{"echo.user", "field.unknown"}, 0)
+	scheduled := [2][]uint64{make([]uint64, 3), make([]uint64, 3)}
+	var profile measure.Profile
+	var shapes measure.Shapes
+	turns := uint64(0)
+	for k := index; k < n; k += count {
+		o := at(k)
+		o.Evaluated = []uint64{3}
+		r.Record(k/count, o)
+		if o.Warmup {
+			scheduled[1][o.Group]++
+		} else {
+			scheduled[0][o.Group]++
+		}
+		profile.Add(o.Intended)
+		turns++
+		if k%7 == 0 && !o.Failed {
+			shapes.Learn(o.Label, []string{"header Content-Type", fmt.Sprint("/id is ", k%3)})
+		}
+	}
+	r.RecordConnection(index%2 == 0, time.Duration(index)*time.Millisecond, time.Millisecond, true)
+	m, err := r.Final()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Scenario, m.Hash, m.Version, m.Groups, m.Shard = "friday", "abc", "v1", []string{"a", "b", "c"}, of
+	m.Started = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	m.Main.Scheduled, m.Warmup.Scheduled, m.Profile, m.Shapes = scheduled[0], scheduled[1], profile, shapes
+	m.Main.Start, m.Warmup.Planned, m.Main.Planned = time.Second, time.Second, 9*time.Second
+	m.Main.Scheduled[1] += 2
+	m.Profile.Due[0] += 2
+	m.Main.Withheld = []measure.Withheld{{Group: 1, Reason: measure.RanOut, Count: 2}}
+	ranOut := time.Duration(5+index) * time.Second
+	for range 3 {
+		m.Users = append(m.Users, measure.Users{Users: 10, Order: "once", Exhausted: "stop", Turns: turns, RanOut: &ranOut})
+	}
+	m.Users[2].Nobody, m.Users[2].Users = true, 1
+	m.NoUsers, m.UngroupedViolations = 3, 4
+	m.Profile.Stages = []measure.Stage{{Name: "warm-up", Warmup: true, End: time.Second}, {Name: "100/s", Start: time.Second, End: 10 * time.Second}}
+	m.Parts, m.Terms = map[string]string{"load": "l", "users": "u", "contract": "c"}, []byte(`{"any":"thing"}`)
+	hiccups := measure.NewSparse()
+	hiccups.Record(time.Duration(index) * time.Millisecond)
+	m.Generator = measure.Generator{CPU: time.Second, CPUWait: time.Millisecond, Cores: 2, Elapsed: 10 * time.Second, PeakRSS: 1e6 * uint64(index+1),
+		MaxGCPause: time.Duration(index) * time.Millisecond, Hiccups: hiccups, BusyWorkersMax: index + 1, Workers: 8, AllBusy: time.Duration(index) * time.Second}
+	return m
+}
+
+// parted are the shards of a run of n observations.
+func parted(t testing.TB, seed uint64, n, count int) (parts []*measure.Measurement) {
+	for i := range count {
+		all := random(seed, n)
+		parts = append(parts, observe(t, &measure.Shard{Run: "r", Index: i, Count: count}, n, func(k int) *measure.Observation { return all[k] }))
+	}
+	return parts
+}
+
+func merge(t testing.TB, parts ...*measure.Measurement) *measure.Measurement {
+	t.Helper()
+	m, err := measure.Merge(parts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func encoded(t testing.TB, m *measure.Measurement) string {
+	t.Helper()
+	data, err := m.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// A million values recorded by eight shards are, merged, what one machine
+// records: bucket for bucket, second by second, with the true minimum, maximum
+// and sum.
+func TestMergedOfEightIsTheSingle(t *testing.T) {
+	const n = 1_000_000
+	at := func(k int) *measure.Observation {
+		random := rand.New(rand.NewPCG(uint64(k), 3))
+		intended := time.Duration(k) * 10 * time.Microsecond
+		late := time.Duration(random.ExpFloat64() * 1e5)
+		return &measure.Observation{Group: random.IntN(3), Warmup: intended < time.Second, Intended: intended, Sent: intended + late, Own: late / 3,
+			Done: intended + late + time.Duration(random.ExpFloat64()*1e8), Label: "201 OTP_REQUIRED", AsExpected: random.IntN(9) > 0}
+	}
+	single := observe(t, nil, n, at)
+	var parts []*measure.Measurement
+	for i := range 8 {
+		parts = append(parts, observe(t, &measure.Shard{Run: "r", Index: i, Count: 8}, n, at))
+	}
+	m := merge(t, parts...)
+	if m.Main.Sent()+m.Warmup.Sent() != n {
+		t.Errorf("%d requests", m.Main.Sent()+m.Warmup.Sent())
+	}
+	for _, d := range []string{
+		cmp.Diff(single.Main.Cells, m.Main.Cells, histograms), cmp.Diff(single.Warmup.Cells, m.Warmup.Cells, histograms),
+		cmp.Diff(single.Main.Own, m.Main.Own, histograms), cmp.Diff(single.Seconds, m.Seconds, histograms),
+		cmp.Diff(single.Main.LastSent, m.Main.LastSent), cmp.Diff(single.Shapes, m.Shapes),
+		cmp.Diff(single.Main.Scheduled[0], m.Main.Scheduled[0]), cmp.Diff(single.Profile.Due[1:], m.Profile.Due[1:]),
+	} {
+		if d != "" {
+			t.Error(d)
+		}
+	}
+}
+
+// In whatever order and in whatever steps shards are merged, the bytes are the
+// same. What was merged stays as it was.
+func TestMergeCommutesAndAssociates(t *testing.T) {
+	parts := parted(t, 5, 240, 8)
+	before := encoded(t, parts[3])
+	want := encoded(t, merge(t, parts...))
+	random := rand.New(rand.NewPCG(5, 5))
+	for range 8 {
+		left := slices.Clone(parts)
+		for len(left) > 1 {
+			random.Shuffle(len(left), func(i, j int) { left[i], left[j] = left[j], left[i] })
+			n := 2 + random.IntN(len(left)-1)
+			left = append([]*measure.Measurement{merge(t, left[:n]...)}, left[n:]...)
+		}
+		if encoded(t, left[0]) != want {
+			t.Fatal("another order gives other bytes")
+		}
+	}
+	if encoded(t, parts[3]) != before {
+		t.Error("merging changed what was merged")
+	}
+	m := merge(t, parts...)
+	read, err := measure.Decode([]byte(want))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(m, read, histograms); diff != "" {
+		t.Error(diff)
+	}
+	g := m.Generator
+	if g.CPU != 8*time.Second || g.Cores != 16 || g.Workers != 64 || g.BusyWorkersMax != 8 || g.AllBusy != 7*time.Second || g.PeakRSS != 8e6 {
+		t.Errorf("generator %+v", g)
+	}
+	if u := m.Users; u[0].Users != 80 || u[2].Users != 1 || *u[0].RanOut != 5*time.Second || m.NoUsers != 24 {
+		t.Errorf("users %+v, %d without", u, m.NoUsers)
+	}
+	if p := m.Merged.Parts[5]; p.Index != 5 || p.Generator.BusyWorkersMax != 6 || p.Scheduled != p.Answered+p.Failed+2 {
+		t.Errorf("shard 5: %+v", p)
+	}
+}
+
+// A field that is added to a measurement is lost in merging unless merging knows
+// it: it then shows here.
+func TestMergeForgetsNoField(t *testing.T) {
+	parts := parted(t, 5, 900, 2)
+	parts[1].Interrupted = true
+	parts[0].Stopped, parts[0].Pauses = &measure.Stop{At: 1, Condition: "c", Observed: "o"}, []measure.Pause{{Start: 1, End: 2}}
+	m := merge(t, parts...)
+	m.Merged.Lost, m.Merged.TolerateLost = []measure.Lost{{Index: -1, Why: "x", Last: m.Merged.Parts[1]}}, 0.1
+	unset := map[string]bool{"Measurement.Shard": true}
+	var look func(path string, v reflect.Value)
+	look = func(path string, v reflect.Value) {
+		switch v.Kind() {
+		case reflect.Pointer:
+			if v.Type() != reflect.TypeFor[*measure.Histogram]() {
+				look(path, v.Elem())
+			}
+		case reflect.Struct:
+			for i := range v.NumField() {
+				name := v.Type().Name() + "." + v.Type().Field(i).Name
+				if f := v.Field(i); f.IsZero() && !unset[name] && !slices.Contains([]string{
+					"Cell.Failed", "Cell.Group", "Second.Second", "Phase.Start", "Stage.Start", "Stage.Warmup", "Users.Nobody", "Users.PerUser", "Cell.AsExpected", "Cell.RateLimited", "Stop.OfTimes", "Cell.Clean", "Cell.Violating",
+					"Part.Index", "GroupSecond.Group", "Phase.Withheld", "Shape.Facts"}, name) && v.Type() != reflect.TypeFor[time.Time]() {
+					t.Errorf("%s is empty after merging (%s)", name, path)
+				} else if v.Type() != reflect.TypeFor[time.Time]() && !f.IsZero() {
+					look(path+"/"+v.Type().Field(i).Name, f)
+				}
+			}
+		case reflect.Slice:
+			if v.Len() > 0 && v.Type().Elem().Kind() != reflect.Uint8 && v.Type().Elem() != reflect.TypeFor[*measure.ViolationGroup]() {
+				look(path+"/0", v.Index(v.Len()-1))
+			}
+		}
+	}
+	look("", reflect.ValueOf(m))
+}
+
+func TestMergeNamesWhatDoesNotFit(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(parts []*measure.Measurement) []*measure.Measurement
+		want   []measure.Misfit
+	}{
+		{"all well", func(p []*measure.Measurement) []*measure.Measurement { return p }, nil},
+		{"one missing", func(p []*measure.Measurement) []*measure.Measurement { return p[1:] }, nil},
+		{"doubled", func(p []*measure.Measurement) []*measure.Measurement { return append(p, p[1]) },
+			[]measure.Misfit{{Measurement: 4, Twin: 1, Why: "shard 1 is there twice"}}},
+		{"doubled within what was merged", func(p []*measure.Measurement) []*measure.Measurement {
+			return []*measure.Measurement{merge(t, p[0], p[1]), merge(t, p[1], p[2])}
+		}, []measure.Misfit{{Measurement: 1, Twin: 0, Why: "shard 1 is there twice"}}},
+		{"the first is of another run", func(p []*measure.Measurement) []*measure.Measurement { p[0].Shard.Run = "q"; return p },
+			[]measure.Misfit{{Measurement: 0, Twin: -1, Why: `it is of the run "q", not of "r"`}}},
+		{"other number", func(p []*measure.Measurement) []*measure.Measurement { p[2].Shard.Count = 5; return p },
+			[]measure.Misfit{{Measurement: 2, Twin: -1, Why: "its run had 5 shards, not 4"}}},
+		{"other scenario and version", func(p []*measure.Measurement) []*measure.Measurement {
+			p[1].Hash = "def"
+			p[3].Version = "v2"
+			return p
+		}, []measure.Misfit{{Measurement: 1, Twin: -1, Why: `it is of another scenario: "friday", hash def, not "friday", hash abc`},
+			{Measurement: 3, Twin: -1, Why: `it is of mfaload "v2", not of "v1"`}}},
+		{"other start", func(p []*measure.Measurement) []*measure.Measurement { p[1].Started = p[1].Started.Add(1); return p },
+			[]measure.Misfit{{Measurement: 1, Twin: -1, Why: "it started at 2026-11-23T12:00:00.000000001Z, not at 2026-11-23T12:00:00Z"}}},
+		{"other contract", func(p []*measure.Measurement) []*measure.Measurement { p[1].Parts["contract"] = "d"; return p },
+			[]measure.Misfit{{Measurement: 1, Twin: -1, Why: "its contract is another one, or its users are"}}},
+		{"other terms", func(p []*measure.Measurement) []*measure.Measurement { p[1].Terms = []byte(`{}`); return p },
+			[]measure.Misfit{{Measurement: 1, Twin: -1, Why: "it is to be judged otherwise: description, thresholds or kind of token are not the same"}}},
+		{"whole run", func(p []*measure.Measurement) []*measure.Measurement { p[1].Shard = nil; return p },
+			[]measure.Misfit{{Measurement: 1, Twin: -1, Why: "it is a whole run and no shard of one"}}},
+		{"damaged", func(p []*measure.Measurement) []*measure.Measurement { p[1].Main.Scheduled[0] = 0; return p },
+			[]measure.Misfit{{Measurement: 1, Twin: -1, Why: "a group sent"}}},
+	} {
+		_, err := measure.Merge(test.change(parted(t, 5, 100, 4)))
+		var misfits *measure.MergeError
+		if errors.As(err, &misfits) != (len(test.want) > 0) || err != nil && misfits == nil {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		if misfits == nil {
+			continue
+		}
+		if diff := cmp.Diff(test.want, misfits.Misfits, cmp.Comparer(func(a, b string) bool { return strings.HasPrefix(a, b) || strings.HasPrefix(b, a) })); diff != "" {
+			t.Errorf("%s: %s", test.name, diff)
+		}
+	}
+	if _, err := measure.Merge(nil); err == nil {
+		t.Error("nothing was merged")
+	}
+}
+
+func TestShardsThatCanNotBe(t *testing.T) {
+	for _, test := range []struct {
+		change func(*measure.Merged)
+		want   string
+	}{
+		{func(m *measure.Merged) { m.Count = 0 }, "0 shards are not"},
+		{func(m *measure.Merged) { m.Run = "" }, "can't name a run"},
+		{func(m *measure.Merged) { m.Parts = nil }, "merged from nothing"},
+		{func(m *measure.Merged) { m.Parts[1] = nil }, "not in order"},
+		{func(m *measure.Merged) { m.Parts[1].Index = 0 }, "not in order"},
+		{func(m *measure.Merged) { m.Parts[1].Scheduled++ }, "do not add up to the whole"},
+		{func(m *measure.Merged) { m.Parts[1].Own = measure.NewSparse() }, "the counts of shard 1 do not add up"},
+		{func(m *measure.Merged) { m.Parts[1].Generator.Hiccups = nil }, "the counts of shard 1 do not add up"},
+		{func(m *measure.Merged) { m.Parts[1].Failed++ }, "the counts of shard 1 do not add up"},
+		{func(m *measure.Merged) { m.Parts = m.Parts[:3] }, "do not add up to the whole"},
+		{func(m *measure.Merged) { m.TolerateLost = 1 }, "no share of shards"},
+		{func(m *measure.Merged) { m.Lost = []measure.Lost{{Index: 2}} }, "lost and there at once"},
+		{func(m *measure.Merged) { m.Count = 5; m.Lost = []measure.Lost{{Index: 4}, {Index: -1}} }, "not in order"},
+	} {
+		m := merge(t, parted(t, 5, 100, 4)...)
+		test.change(m.Merged)
+		data := encoded(t, m)
+		if _, err := measure.Decode([]byte(data)); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%v, want %q", err, test.want)
+		}
+	}
+}
