@@ -61,12 +61,14 @@ type Part struct {
 	// it came in the judged part.
 	Interrupted bool          `json:"interrupted,omitempty"`
 	Planned     time.Duration `json:"planned_ns"`
-	// The rest counts the judged part. Answered, Clean and Violating are answers.
-	Scheduled uint64 `json:"scheduled"`
-	Answered  uint64 `json:"answered"`
-	Clean     uint64 `json:"clean"`
-	Violating uint64 `json:"violating"`
-	Failed    uint64 `json:"failed"`
+	// The rest counts the judged part. Clean, Violating and RateLimited are among
+	// the answers.
+	Scheduled   uint64 `json:"scheduled"`
+	Answered    uint64 `json:"answered"`
+	Clean       uint64 `json:"clean"`
+	Violating   uint64 `json:"violating"`
+	RateLimited uint64 `json:"rate_limited"`
+	Failed      uint64 `json:"failed"`
 
 	Response  *Histogram `json:"response"`
 	Service   *Histogram `json:"service"`
@@ -122,6 +124,7 @@ func PartOf(m *Measurement) (*Part, error) {
 		}
 		p.Clean += c.Clean
 		p.Violating += c.Violating
+		p.RateLimited += c.RateLimited
 		if err := mergeAll([]*Histogram{p.Response, p.Service}, []*Histogram{c.Response, c.Service}); err != nil {
 			return nil, err
 		}
@@ -189,7 +192,7 @@ func (p *Part) check() error {
 	switch {
 	case !sameCounts(p.Response, p.Service, p.Own) || !sameCounts(p.Generator.Hiccups),
 		p.Answered+p.Failed != p.Response.Count() || p.Answered > p.Response.Count(),
-		p.Clean > p.Answered || p.Violating > p.Answered-p.Clean || p.Response.Count() > p.Scheduled,
+		p.Clean > p.Answered || p.Violating > p.Answered-p.Clean || p.RateLimited > p.Answered || p.Response.Count() > p.Scheduled,
 		p.Planned < 0 || p.Generator.Elapsed < 0 || p.Generator.Cores < 0:
 		return fmt.Errorf("the counts of shard %d do not add up", p.Index)
 	}

@@ -23,8 +23,13 @@ func Judge(m *measure.Measurement) (*Report, error) {
 		Started: m.Started, Duration: round(m.Main.Planned.Seconds()),
 		Reasons: []string{}, Closed: closed(terms.Closed), Figures: main.all.figures(&m.Main),
 		Groups: []Group{}, Violations: violations(m), Thresholds: []Threshold{},
-		Coverage: coverage(m), Connections: connections(m), Generator: generator(m, main.all), NoUsers: m.NoUsers,
+		Coverage: coverage(m), Connections: connections(m), NoUsers: m.NoUsers,
+		Run: runOf(m), Shards: shards(m.Merged),
 		RateLimit: rateLimit(m, main.all),
+	}
+	r.Generator = generator(&m.Generator, m.Main.Own, workersNeeded(main.all.scheduled, m.Main.Planned, main.all.service))
+	if r.Closed != nil && m.Shard != nil {
+		r.Closed.Users = m.Generator.Workers // the shard's share
 	}
 	for i, name := range m.Groups {
 		r.Groups = append(r.Groups, Group{name, users(m, i), main.groups[i].figures(&m.Main)})
@@ -150,16 +155,15 @@ func ms(d time.Duration) float64 { return round(d.Seconds() * 1000) }
 // round keeps 3 decimals.
 func round(x float64) float64 { return math.Round(x*1000) / 1000 }
 
-func generator(m *measure.Measurement, s *sum) Generator {
+func generator(from *measure.Generator, own *measure.Histogram, workersNeeded int) Generator {
 	g := Generator{
-		CPU: round(m.Generator.CPU.Seconds()), CPUWait: round(m.Generator.CPUWait.Seconds()), Cores: m.Generator.Cores,
-		PeakRSS: round(float64(m.Generator.PeakRSS) / 1e6), MaxGCPause: ms(m.Generator.MaxGCPause),
-		BusyWorkersMax: m.Generator.BusyWorkersMax, Workers: m.Generator.Workers,
-		AllBusy: round(m.Generator.AllBusy.Seconds()), OwnLateness: times(m.Main.Own),
-		Hiccups: times(m.Generator.Hiccups),
+		Elapsed: round(from.Elapsed.Seconds()), CPU: round(from.CPU.Seconds()), CPUWait: round(from.CPUWait.Seconds()), Cores: from.Cores,
+		PeakRSS: round(float64(from.PeakRSS) / 1e6), MaxGCPause: ms(from.MaxGCPause),
+		BusyWorkersMax: from.BusyWorkersMax, Workers: from.Workers,
+		AllBusy: round(from.AllBusy.Seconds()), OwnLateness: times(own), Hiccups: times(from.Hiccups),
 	}
-	if m.Generator.AllBusy > 0 {
-		g.WorkersNeeded = int(math.Ceil(ratio(s.scheduled, m.Main.Planned.Seconds()) * s.service.Mean().Seconds()))
+	if from.AllBusy > 0 {
+		g.WorkersNeeded = workersNeeded
 	}
 	return g
 }

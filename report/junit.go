@@ -55,6 +55,9 @@ func (r *Report) JUnit() ([]byte, error) {
 		r.junitSuite("groups", r.junitGroups()),
 		r.junitSuite("rules", r.junitRules()),
 	}}
+	if len(r.Shards) > 0 {
+		all.Suites = append(all.Suites, r.junitSuite("shards", r.junitShards()))
+	}
 	for _, s := range all.Suites {
 		all.Tests += s.Tests
 		all.Failures += s.Failures

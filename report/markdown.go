@@ -15,7 +15,7 @@ const markdownRows = 20
 // came from outside are code and never markup.
 func (r *Report) Markdown() ([]byte, error) {
 	m := &markdown{}
-	m.line("## %s %s: %s", marks[r.Verdict], strings.ToUpper(string(r.Verdict)), code(r.Scenario))
+	m.line("## %s %s: %s", marks[r.Verdict], strings.ToUpper(string(r.Verdict))+r.degraded(), code(r.Scenario))
 	m.line("")
 	m.line("%s requests in %s s, planned %s/s, achieved %s/s; started %s; mfaload %s", count(r.Requests.Sent), trim(r.Duration),
 		trim(r.Rate.Planned), trim(r.Rate.Achieved), r.Started.UTC().Format("2006-01-02 15:04:05Z"), code(r.Version))
@@ -25,6 +25,7 @@ func (r *Report) Markdown() ([]byte, error) {
 	m.requests(r)
 	m.answers(r)
 	m.violations(r)
+	m.shards(r)
 	m.rest(r)
 	return []byte(m.String()), nil
 }

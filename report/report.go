@@ -32,6 +32,12 @@ type Report struct {
 	Hash        string    `json:"scenario_hash"`
 	Version     string    `json:"version"`
 	Started     time.Time `json:"started"`
+	// Run names the run of several machines that the report is of; empty for one.
+	Run string `json:"run,omitempty"`
+	// Shard is set where the report is of one of them only.
+	Shard *OneShard `json:"shard,omitempty"`
+	// Degraded says that shards are lost, and that the others were judged.
+	Degraded bool `json:"degraded,omitempty"`
 	// Duration is the planned length of the judged part in seconds, up to the
 	// interruption where there was one.
 	Duration float64  `json:"duration_s"`
@@ -53,6 +59,9 @@ type Report struct {
 	Stopped *Stopped `json:"stopped,omitempty"`
 	// RateLimit is nil where no answer was 429.
 	RateLimit *RateLimit `json:"rate_limit,omitempty"`
+	// Shards are the machines that the run was shared among, by index; empty where
+	// one ran it all.
+	Shards []Shard `json:"shards,omitempty"`
 	// NoUsers counts the arrivals of the schedule after the run ended because
 	// no group had users left. They are in no other figure.
 	NoUsers uint64 `json:"arrivals_after_users_ran_out,omitempty"`
@@ -218,9 +227,13 @@ type Connections struct {
 	Handshake Times `json:"tls_handshake_ms"`
 }
 
-// Generator is what mfaload measured of itself, over the whole run.
+// Generator is what mfaload measured of itself, over the whole run. Of several
+// shards, processor time, processors and workers are added up, and the worst
+// stands for the rest.
 type Generator struct {
-	CPU float64 `json:"cpu_s"`
+	// Elapsed is how long the run took, the draining included, in seconds.
+	Elapsed float64 `json:"elapsed_s"`
+	CPU     float64 `json:"cpu_s"`
 	// CPUWait is how long its threads were ready to run and had to wait for a
 	// processor; 0 where the system does not tell.
 	CPUWait        float64 `json:"cpu_wait_s"`

@@ -36,6 +36,7 @@ func (t Terminal) Write(w io.Writer, r *Report) error {
 	p.violations(r)
 	p.coverage(r)
 	p.generator(r)
+	p.shards(r)
 	_, err := io.WriteString(w, p.String())
 	return err
 }
@@ -80,7 +81,7 @@ func (p *page) fit(used int, text string) string {
 var verdictColors = map[Verdict]string{Pass: green, Fail: red, Inconclusive: yellow, Interrupted: yellow}
 
 func (p *page) verdict(r *Report) {
-	p.line(p.paint(bold+";"+verdictColors[r.Verdict], strings.ToUpper(string(r.Verdict))) + "  " +
+	p.line(p.paint(bold+";"+verdictColors[r.Verdict], strings.ToUpper(string(r.Verdict))+r.degraded()) + "  " +
 		fmt.Sprintf("%s: %s requests in %s s", r.Scenario, count(r.Requests.Sent), trim(r.Duration)))
 	for _, reason := range r.Reasons {
 		p.wrap("  ", reason)

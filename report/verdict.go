@@ -42,6 +42,7 @@ type judgement struct {
 }
 
 func (j *judgement) judge(thresholds []scenario.Threshold) {
+	j.oneShard()
 	var broken []string
 	for _, t := range thresholds {
 		judged := j.threshold(t)
@@ -55,7 +56,7 @@ func (j *judgement) judge(thresholds []scenario.Threshold) {
 	switch {
 	case j.measurement.Interrupted:
 		r.Verdict = Interrupted
-		r.Reasons = append(r.Reasons, fmt.Sprintf("stopped %.1f s into the schedule: only what was due by then is counted", (j.measurement.Main.Start+j.measurement.Main.Planned).Seconds()))
+		r.Reasons = append(r.Reasons, j.interruptedText())
 	case len(j.doubts) > 0:
 		r.Verdict = Inconclusive
 	case len(broken) > 0:
@@ -153,28 +154,37 @@ func (j *judgement) doubtSamples(t scenario.Threshold, n uint64) {
 
 // doubtGenerator doubts a run whose generator could not keep its schedule.
 func (j *judgement) doubtGenerator() {
-	m := j.measurement
-	if tooLate(m.Main.Own, MaxOwnLateness) {
-		j.doubts = append(j.doubts, fmt.Sprintf(
-			"mfaload itself was late: more than %s %% of the sends, and at least %d, by over %s ms (p99 %s ms); use a machine with more or idler processors, a lower rate, or several machines",
-			trim(100*LateShare), LateSends, trim(ms(MaxOwnLateness)), trim(ms(m.Main.Own.Percentile(99)))))
+	j.doubtShards()
+	if len(j.doubts) == 0 { // those of single shards say more
+		j.doubts = append(j.doubts, doubtsOf(&j.measurement.Generator, j.measurement.Main.Own)...)
 	}
-	available := m.Generator.Elapsed.Seconds() * float64(m.Generator.Cores)
-	used, needed := m.Generator.CPU.Seconds(), m.Generator.CPU.Seconds()
-	waited := m.Generator.CPUWait.Seconds()
-	if m.Generator.Hiccups.Percentile(99) > FeltHiccup {
+}
+
+// doubtsOf says why a generator did not offer the load that was planned.
+func doubtsOf(g *measure.Generator, own *measure.Histogram) []string {
+	doubts := []string{}
+	if tooLate(own, MaxOwnLateness) {
+		doubts = append(doubts, fmt.Sprintf(
+			"mfaload itself was late: more than %s %% of the sends, and at least %d, by over %s ms (p99 %s ms); use a machine with more or idler processors, a lower rate, or several machines",
+			trim(100*LateShare), LateSends, trim(ms(MaxOwnLateness)), trim(ms(own.Percentile(99)))))
+	}
+	available := g.Elapsed.Seconds() * float64(g.Cores)
+	used, needed := g.CPU.Seconds(), g.CPU.Seconds()
+	waited := g.CPUWait.Seconds()
+	if g.Hiccups.Percentile(99) > FeltHiccup {
 		needed += waited
 	}
 	if available > 0 && needed > MaxCPU*available {
-		j.doubts = append(j.doubts, fmt.Sprintf(
+		doubts = append(doubts, fmt.Sprintf(
 			"mfaload itself was out of processor time: it used %.0f %% of %d processors and waited for %.0f %%; use a larger or idler machine, a lower rate, or several machines",
-			100*used/available, m.Generator.Cores, 100*waited/available))
+			100*used/available, g.Cores, 100*waited/available))
 	}
-	if tooLate(m.Generator.Hiccups, MaxHiccup) {
-		j.doubts = append(j.doubts, fmt.Sprintf(
+	if tooLate(g.Hiccups, MaxHiccup) {
+		doubts = append(doubts, fmt.Sprintf(
 			"mfaload itself was held up: more than %s %% of its waits of 10 ms ended over %s ms late (p99 %s ms), so answers were read late; use an idler machine, or fewer processors for what runs beside it",
-			trim(100*LateShare), trim(ms(MaxHiccup)), trim(ms(m.Generator.Hiccups.Percentile(99)))))
+			trim(100*LateShare), trim(ms(MaxHiccup)), trim(ms(g.Hiccups.Percentile(99)))))
 	}
+	return doubts
 }
 
 // tooLate says whether too many of the times are above a limit.
@@ -186,12 +196,8 @@ func tooLate(times *measure.Histogram, limit time.Duration) bool {
 
 // remarks are what a reader should know beside the verdict.
 func (j *judgement) remarks() (remarks []string) {
-	s, g := j.sums.all, j.report.Generator
-	if g.WorkersNeeded > g.Workers {
-		remarks = append(remarks, fmt.Sprintf(
-			"all %d workers were in flight for %s s while arrivals waited; the rate needs about %d (arrival rate × mean service time)",
-			g.Workers, trim(g.AllBusy), g.WorkersNeeded))
-	}
+	s := j.sums.all
+	remarks = append(remarks, j.workersRemarks()...)
 	if n := s.unsent() - s.noUser(); n > 0 {
 		remarks = append(remarks, fmt.Sprintf(
 			"%d arrivals were never sent: their waiting is in no percentile, so response times are lower bounds", n))

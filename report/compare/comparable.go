@@ -40,6 +40,9 @@ func (r Run) doubts() (all []string) {
 	for _, d := range report.Doubts(m) {
 		all = append(all, fmt.Sprintf("%s is inconclusive: %s", r.Name, d))
 	}
+	if m.Merged != nil && len(all) == 0 && len(m.Merged.Missing()) > 0 {
+		all = append(all, fmt.Sprintf("%s lacks %d of its %d shards", r.Name, len(m.Merged.Missing()), m.Merged.Count))
+	}
 	if len(all) == 0 && r.Verdict == report.Inconclusive {
 		all = append(all, r.Name+" is inconclusive")
 	}
@@ -58,6 +61,9 @@ func differences(a, b Run) (all []string) {
 	if !slices.Equal(x.Groups, y.Groups) {
 		say("have different groups: %v and %v", x.Groups, y.Groups)
 	}
+	if portion(x) != portion(y) {
+		say("are not the same part of a run: %s and %s", portion(x), portion(y))
+	}
 	for _, part := range slices.Sorted(maps.Keys(names)) {
 		switch {
 		case x.Parts[part] == "" || y.Parts[part] == "":
@@ -67,6 +73,14 @@ func differences(a, b Run) (all []string) {
 		}
 	}
 	return append(all, lengths(a, b)...)
+}
+
+// portion is how much of its scenario's load a measurement has.
+func portion(m *measure.Measurement) string {
+	if m.Shard != nil {
+		return "shard " + m.Shard.String()
+	}
+	return "the whole"
 }
 
 // lengths compares how long two runs lasted. A closed load that ends by its

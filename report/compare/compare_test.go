@@ -163,9 +163,13 @@ func TestWhatCannotBeComparedIsRefused(t *testing.T) {
 		"had a different set of users":            func(m *measure.Measurement) { m.Parts["users"] = "other" },
 		"had a different contract":                func(m *measure.Measurement) { m.Parts["contract"] = "other" },
 		"do not both say which contract they had": func(m *measure.Measurement) { m.Parts = map[string]string{"load": "l", "users": "u"} },
-		"have different groups":                   func(m *measure.Measurement) { m.Groups = []string{"others"} },
-		"lasted 2m0s and 1m0s":                    func(m *measure.Measurement) { m.Main.Planned = time.Minute },
-		"b was interrupted":                       func(m *measure.Measurement) { m.Interrupted = true },
+		"are not the same part of a run":          func(m *measure.Measurement) { m.Shard = &measure.Shard{Run: "r", Count: 8} },
+		"lacks 7 of its 8 shards": func(m *measure.Measurement) {
+			m.Merged = &measure.Merged{Count: 8, TolerateLost: 0.9, Parts: []*measure.Part{{Own: m.Main.Own, Response: m.Main.Own, Service: m.Main.Own, Generator: m.Generator}}}
+		},
+		"have different groups": func(m *measure.Measurement) { m.Groups = []string{"others"} },
+		"lasted 2m0s and 1m0s":  func(m *measure.Measurement) { m.Main.Planned = time.Minute },
+		"b was interrupted":     func(m *measure.Measurement) { m.Interrupted = true },
 		"b is inconclusive: mfaload itself": func(m *measure.Measurement) {
 			for range 1000 {
 				m.Main.Own.Record(time.Second)

@@ -1,0 +1,288 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"mfaload/measure"
+)
+
+// Shard is one of several machines that a run was shared among.
+type Shard struct {
+	// Index counts from 0.
+	Index int `json:"shard"`
+	// Lost says why nothing of it is in the report's other figures; what stands
+	// beside it is then what was known of it at last. Empty where it is there.
+	Lost string `json:"lost,omitempty"`
+	// Doubts say why it makes the run inconclusive.
+	Doubts []string `json:"doubts"`
+	// ShardFigures are nil where nothing is known of a lost shard.
+	*ShardFigures
+}
+
+// ShardFigures are what was counted and timed on one machine.
+type ShardFigures struct {
+	Interrupted bool      `json:"interrupted,omitempty"`
+	Requests    Requests  `json:"requests"`
+	Response    Times     `json:"response_ms"`
+	Service     Times     `json:"service_ms"`
+	Generator   Generator `json:"generator"`
+}
+
+// OneShard says that a report is of one shard only.
+type OneShard struct {
+	Index int `json:"index"`
+	Count int `json:"count"`
+}
+
+// shards describes what a measurement was merged from, lost shards too.
+func shards(m *measure.Merged) (all []Shard) {
+	if m == nil {
+		return nil
+	}
+	for _, p := range m.Parts {
+		all = append(all, Shard{Index: p.Index, Doubts: doubtsOf(&p.Generator, p.Own), ShardFigures: shardFigures(p)})
+	}
+	for _, i := range m.Missing() {
+		lost := Shard{Index: i, Lost: "nothing of it is there", Doubts: []string{}}
+		for _, l := range m.Lost {
+			if l.Index == i {
+				lost.Lost = l.Why
+				if l.Last != nil {
+					lost.ShardFigures = shardFigures(l.Last)
+				}
+			}
+		}
+		all = append(all, lost)
+	}
+	slices.SortFunc(all, func(a, b Shard) int { return a.Index - b.Index })
+	return all
+}
+
+func shardFigures(p *measure.Part) *ShardFigures {
+	sent := p.Answered + p.Failed
+	return &ShardFigures{
+		Interrupted: p.Interrupted,
+		Requests: Requests{Scheduled: p.Scheduled, Sent: sent, Answered: p.Answered, AsExpected: p.Clean,
+			Violating: p.Violating, RateLimited: p.RateLimited, Failed: p.Failed, Unsent: p.Scheduled - sent},
+		Response: times(p.Response), Service: times(p.Service),
+		Generator: generator(&p.Generator, p.Own, workersNeeded(p.Scheduled, p.Planned, p.Service)),
+	}
+}
+
+// workersNeeded is Little's law.
+func workersNeeded(scheduled uint64, planned time.Duration, service *measure.Histogram) int {
+	return int(math.Ceil(ratio(scheduled, planned.Seconds()) * service.Mean().Seconds()))
+}
+
+// doubtShards doubts a run of which shards are lost, or whose generators could
+// not keep their schedules on some of the machines: the others do not make up
+// for them.
+func (j *judgement) doubtShards() {
+	m := j.measurement.Merged
+	if m == nil {
+		return
+	}
+	if lost := lostTexts(m); len(lost) > 0 {
+		if float64(len(m.Missing())) <= m.TolerateLost*float64(m.Count) {
+			j.report.Degraded = true
+			lost[0] = "degraded: " + lost[0]
+			j.report.Reasons = append(j.report.Reasons, lost...)
+		} else {
+			j.doubts = append(j.doubts, lost...)
+		}
+	}
+	for _, s := range j.report.Shards {
+		for _, d := range s.Doubts {
+			j.doubts = append(j.doubts, fmt.Sprintf("shard %d: %s", s.Index, d))
+		}
+	}
+}
+
+// maxNamed bounds how many shards a reason names.
+const maxNamed = 8
+
+// lostTexts say which shards are lost, and why; nothing where none is.
+func lostTexts(m *measure.Merged) (texts []string) {
+	missing := m.Missing()
+	if len(missing) == 0 {
+		return nil
+	}
+	texts = append(texts, fmt.Sprintf("%d of %d shards %s lost, and what they sent is in no figure: %s", len(missing), m.Count, isAre(len(missing)), indices(missing)))
+	for i, l := range m.Lost {
+		switch {
+		case i == maxNamed:
+			return append(texts, fmt.Sprintf("%d more in report.json", len(m.Lost)-maxNamed))
+		case l.Index < 0:
+			texts = append(texts, l.Why)
+		default:
+			texts = append(texts, fmt.Sprintf("shard %d: %s", l.Index, l.Why))
+		}
+	}
+	return texts
+}
+
+func isAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+// indices names shards.
+func indices(list []int) string {
+	var texts []string
+	for i, n := range list {
+		if i == maxNamed {
+			texts = append(texts, "…")
+			break
+		}
+		texts = append(texts, strconv.Itoa(n))
+	}
+	if len(list) == 1 {
+		return "shard " + texts[0]
+	}
+	return "shards " + strings.Join(texts, ", ")
+}
+
+// interruptedText says how far an interrupted run came.
+func (j *judgement) interruptedText() string {
+	m := j.measurement
+	if m.Merged != nil {
+		var stopped []int
+		for _, p := range m.Merged.Parts {
+			if p.Interrupted {
+				stopped = append(stopped, p.Index)
+			}
+		}
+		if len(stopped) < len(m.Merged.Parts) {
+			return fmt.Sprintf("%s of %d stopped before the end of the schedule: only what was due by then is counted of them", indices(stopped), m.Merged.Count)
+		}
+	}
+	return fmt.Sprintf("stopped %.1f s into the schedule: only what was due by then is counted", (m.Main.Start + m.Main.Planned).Seconds())
+}
+
+// workersRemarks say where arrivals waited because all workers were in flight.
+func (j *judgement) workersRemarks() (remarks []string) {
+	say := func(of string, g *Generator) {
+		if g.WorkersNeeded > g.Workers {
+			remarks = append(remarks, fmt.Sprintf(
+				"%sall %d workers were in flight for %s s while arrivals waited; the rate needs about %d (arrival rate × mean service time)",
+				of, g.Workers, trim(g.AllBusy), g.WorkersNeeded))
+		}
+	}
+	if j.measurement.Merged == nil {
+		say("", &j.report.Generator)
+	}
+	for _, s := range j.report.Shards {
+		if s.Lost == "" {
+			say(fmt.Sprintf("shard %d: ", s.Index), &s.Generator)
+		}
+	}
+	return remarks
+}
+
+// oneShard says that a report is of one shard only.
+func (j *judgement) oneShard() {
+	if of := j.measurement.Shard; of != nil {
+		j.report.Shard = &OneShard{of.Index, of.Count}
+		j.report.Reasons = append(j.report.Reasons, fmt.Sprintf(
+			"this is shard %d of %d of the run %s, judged alone: the run's verdict is that of 'mfaload merge' over all of them", of.Index, of.Count, of.Run))
+	}
+}
+
+// runOf returns the name of a run on several machines.
+func runOf(m *measure.Measurement) string {
+	switch {
+	case m.Shard != nil:
+		return m.Shard.Run
+	case m.Merged != nil:
+		return m.Merged.Run
+	}
+	return ""
+}
+
+// shards is a table of them.
+func (m *markdown) shards(r *Report) {
+	if len(r.Shards) == 0 {
+		return
+	}
+	m.title("Shards of the run " + code(r.Run))
+	rows := shardRows("", r.Shards)
+	m.head(rows[0]...)
+	for i, row := range rows[1:] {
+		if i == markdownRows {
+			m.line("\n%d more in report.json", len(rows)-1-i)
+			break
+		}
+		m.row(row...)
+	}
+}
+
+// junitShards has a testcase for each: a machine that could not keep up is an
+// error, and no failure of the service.
+func (r *Report) junitShards() (cases []junitCase) {
+	for _, s := range r.Shards {
+		c := junitCase{Name: "shard " + strconv.Itoa(s.Index)}
+		if why := slices.Concat(s.Doubts, lostWhy(s.Lost)); len(why) > 0 {
+			c.Error = &junitResult{Message: why[0], Type: "shard", Text: strings.Join(why, "\n")}
+			if s.Lost != "" && r.Degraded {
+				c.Skipped, c.Error = c.Error, nil
+			}
+		}
+		cases = append(cases, c)
+	}
+	return cases
+}
+
+func lostWhy(why string) []string {
+	if why == "" {
+		return nil
+	}
+	return []string{"lost: " + why}
+}
+
+// degraded stands beside the verdict of a run that was judged without some of
+// its shards.
+func (r *Report) degraded() string {
+	if r.Degraded {
+		return " (DEGRADED)"
+	}
+	return ""
+}
+
+// shards shows what each machine saw and how it kept up.
+func (p *page) shards(r *Report) {
+	if len(r.Shards) == 0 {
+		return
+	}
+	p.title("shards of the run " + r.Run)
+	p.table(p.most(shardRows("  ", r.Shards), "shards"))
+}
+
+// shardRows are a table of shards, the first row its head.
+func shardRows(indent string, shards []Shard) [][]string {
+	rows := [][]string{{"", "sent", "unsent", "as expected", "response p50", "p99 ms", "own lateness p99", "hiccups p99 ms", "CPU"}}
+	for _, s := range shards {
+		if s.Lost != "" || s.ShardFigures == nil {
+			rows = append(rows, []string{indent + strconv.Itoa(s.Index), "lost"})
+			continue
+		}
+		g := &s.Generator
+		cpu := "-"
+		if g.Cores > 0 && g.Elapsed > 0 {
+			cpu = fmt.Sprintf("%.0f %%", 100*g.CPU/(g.Elapsed*float64(g.Cores)))
+		}
+		mark := ""
+		if len(s.Doubts) > 0 {
+			mark = " !"
+		}
+		rows = append(rows, []string{indent + strconv.Itoa(s.Index) + mark, count(s.Requests.Sent), count(s.Requests.Unsent), count(s.Requests.AsExpected),
+			digits3(s.Response.P50), digits3(s.Response.P99), digits3(g.OwnLateness.P99), digits3(g.Hiccups.P99), cpu})
+	}
+	return rows
+}
