@@ -3,11 +3,9 @@ package pingone
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -19,6 +17,7 @@ type conn struct {
 	in       []byte // what was received: bytes from..to are not read yet
 	from, to int
 	out      []byte
+	one      [1]byte   // what a look reads
 	idle     time.Time // since when nobody uses it; zero for a new one
 	deadline time.Time // of the present request
 	armed    time.Time // the deadline that is set on the connection
@@ -150,34 +149,3 @@ func isStale(err error) bool {
 
 // errUnasked means that bytes came while nothing had been asked.
 var errUnasked = errors.New("bytes that were not asked for")
-
-// quiet returns nil for an idle connection with TLS that is open. Bytes that
-// wait on it may be TLS's own. It finds most connections that a server closed
-// while they were idle, before a request is lost on them.
-func (c *conn) quiet() error {
-	nc := c.Conn
-	if t, ok := nc.(interface{ NetConn() net.Conn }); ok {
-		nc = t.NetConn()
-	}
-	sc, ok := nc.(syscall.Conn)
-	if !ok {
-		return nil
-	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var state error
-	if err := raw.Control(func(fd uintptr) { state = peek(fd) }); err != nil {
-		return err
-	}
-	if errors.Is(state, errUnasked) {
-		return nil
-	}
-	return state
-}
-
-// isClosed says that the other side closed or reset the connection.
-func isClosed(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
-}

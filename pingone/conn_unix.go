@@ -101,6 +101,24 @@ func send(fd int, b []byte) (int, error) {
 	}
 }
 
+// readNow reads what is there without waiting.
+func readNow(tcp *net.TCPConn, b []byte) (n int, err error) {
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	if failed := raw.Control(func(fd uintptr) { n, err = read(int(fd), b) }); failed != nil {
+		return 0, failed
+	}
+	switch {
+	case errors.Is(err, unix.EAGAIN):
+		return 0, errNothing
+	case n == 0 && err == nil:
+		return 0, io.EOF
+	}
+	return n, err
+}
+
 func read(fd int, b []byte) (int, error) {
 	for {
 		n, err := syscall.Read(fd, b)

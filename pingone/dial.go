@@ -170,7 +170,7 @@ func (d *dialer) open(ctx context.Context, secure *tls.Config) (net.Conn, contra
 	}
 	c.Dial = time.Since(c.Began)
 	if secure != nil {
-		secured := tls.Client(nc, secure)
+		secured := tls.Client(newSight(nc), secure)
 		if err := secured.HandshakeContext(ctx); err != nil {
 			_ = nc.Close()
 			return nil, c, err

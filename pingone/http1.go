@@ -164,16 +164,12 @@ func (c *conn) exchange(ex *contract.Exchange) (reusable bool, err error) {
 	return c.readAnswer(ex)
 }
 
-// longIdle is for how long a connection is idle before its server's closing it
-// is a likelier reason for a failure than the request.
-const longIdle = time.Second
-
 // early explains an error before the first byte of an answer. A server may
-// close a connection that was idle just as the request is on its way. Whether
-// it saw the request can't be known, so it is not sent again; and it is no
-// failure to answer, so it has a name of its own.
+// close a connection that was idle while the request is on its way there. That
+// is no failure to answer, so it has a name of its own where it is certain. The
+// request is not sent again: what stands before the service may have taken it.
 func (c *conn) early(err error) error {
-	if isClosed(err) && !c.idle.IsZero() && time.Since(c.idle) >= longIdle {
+	if !c.idle.IsZero() && unheard(c.Conn, err, len(c.out)) {
 		return errIdleClosed
 	}
 	return err

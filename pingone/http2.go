@@ -53,6 +53,9 @@ func (h *http2) roundTrip(ctx context.Context, r request, ex *contract.Exchange)
 	}
 	answer, err := h.client.RoundTrip(req)
 	if err != nil {
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			err = io.EOF // nothing of an answer came that could be cut off
+		}
 		return failure(ctx, err)
 	}
 	defer func() { _ = answer.Body.Close() }()

@@ -332,3 +332,28 @@ func TestTimeoutIsTheRequestsOwn(t *testing.T) {
 		})
 	}
 }
+
+// A connection that the server ended while it was idle costs no request, and
+// none is sent twice: TLS ends one by a notice before the end of the connection.
+func TestConnectionsThatEndedAreReplaced(t *testing.T) {
+	for _, way := range transports {
+		if way.protocol != scenario.HTTP1 {
+			continue // net/http notices the end by itself, a moment later
+		}
+		t.Run(way.name, func(t *testing.T) {
+			var requests atomic.Int64
+			var server *httptest.Server
+			url, caFile := start(t, func(w http.ResponseWriter, r *http.Request) {
+				requests.Add(1)
+				created(w, r)
+			}, way.secure, func(s *httptest.Server) { server = s })
+			op := operationOn(t, url, func(s *scenario.Scenario) { s.Target.CAFile = caFile })
+			for i := range 20 {
+				if got := send(t, op); got.Status != 201 || requests.Load() != int64(i+1) {
+					t.Fatalf("request %d: %+v, %d came", i+1, got, requests.Load())
+				}
+				server.CloseClientConnections()
+			}
+		})
+	}
+}

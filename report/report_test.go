@@ -90,6 +90,10 @@ var (
 
 func failed(o *measure.Observation) { o.Failed, o.AsExpected, o.Label = true, false, "timeout" }
 
+func lost(o *measure.Observation) {
+	o.Failed, o.AsExpected, o.Label = true, false, "idle connection closed"
+}
+
 func unexpected(o *measure.Observation) { o.AsExpected, o.Label = false, "503" }
 
 func violating(o *measure.Observation) {
@@ -114,6 +118,12 @@ func TestVerdicts(t *testing.T) {
 			[]string{"errorRate <= 0%: observed 1 %"}},
 		{"unexpected", func(r *run) { r.send(97, 50*ms, nil).send(3, 50*ms, unexpected) }, report.Fail,
 			[]string{"errorRate <= 0%: observed 3 %"}},
+		// What the service can't have got says nothing of it, in either direction.
+		{"lost on idle connections", func(r *run) { r.send(90, 50*ms, nil).send(10, 50*ms, lost) }, report.Pass, []string{
+			"10 requests met an idle connection that the service was just closing; it can't have got them, so they are in no errorRate, and none was sent twice: its keep-alive time is about as long as connections were idle here"}},
+		{"failed beside those lost", func(r *run) { r.send(49, 50*ms, nil).send(1, 50*ms, failed).send(50, 50*ms, lost) }, report.Fail, []string{
+			"errorRate <= 0%: observed 2 %",
+			"50 requests met an idle connection that the service was just closing; it can't have got them, so they are in no errorRate, and none was sent twice: its keep-alive time is about as long as connections were idle here"}},
 		{"violating", func(r *run) { r.send(98, 50*ms, nil).send(2, 50*ms, violating) }, report.Fail,
 			[]string{"violationRate <= 0%: observed 2 %"}},
 		{"unsent", func(r *run) { r.send(80, 50*ms, nil) }, report.Fail, []string{

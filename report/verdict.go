@@ -92,7 +92,7 @@ func (j *judgement) threshold(t scenario.Threshold) Threshold {
 		j.doubtSamples(t, h.Count())
 		return judged
 	case scenario.ErrorRate:
-		observed = ratio(s.failed+s.unsent()-s.noUser()+s.answered-s.expected, float64(s.scheduled-s.noUser()))
+		observed = ratio(s.failed-s.unheard()+s.unsent()-s.noUser()+s.answered-s.expected, float64(s.judged()))
 	case scenario.ViolationRate:
 		observed = ratio(s.violating, float64(s.answered))
 	case scenario.RateLimitedRate:
@@ -109,7 +109,7 @@ func (j *judgement) threshold(t scenario.Threshold) Threshold {
 		judged.Passed = observed >= t.Limit
 	}
 	judged.Observed = percent(observed)
-	j.doubtSamples(t, s.scheduled-s.noUser())
+	j.doubtSamples(t, s.judged())
 	return judged
 }
 
@@ -206,6 +206,7 @@ func (j *judgement) remarks() (remarks []string) {
 		remarks = append(remarks, fmt.Sprintf("%d violations are counted but not listed: they fell into too many different places", n))
 	}
 	remarks = append(remarks, j.limitRemarks()...)
+	remarks = append(remarks, s.idleRemarks()...)
 	remarks = append(remarks, tokenRemarks(&j.measurement.Main, j.token)...)
 	return append(remarks, j.userRemarks()...)
 }

@@ -95,6 +95,9 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags) error {
 	if err != nil {
 		return err
 	}
+	if err := enoughDescriptors(s); err != nil {
+		return err
+	}
 	earlier, err := flags.baseline.open(s, parts)
 	if err != nil {
 		return err

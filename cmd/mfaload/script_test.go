@@ -17,12 +17,18 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+// inside names the program to a test that runs in a network of its own.
+const inside = "MFALOAD_TEST_INSIDE"
+
 // binary is the program under test, built once as users build it.
 var binary string
 
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 
 func testMain(m *testing.M) int {
+	if binary = os.Getenv(inside); binary != "" {
+		return m.Run() // a test within a test
+	}
 	dir, err := os.MkdirTemp("", "mfaload-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -50,6 +56,12 @@ func TestScripts(t *testing.T) {
 			e.Setenv("SCENARIOS", scenarios(t))
 			e.Setenv("FREE", freeAddress(t))
 			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "root" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			return os.Geteuid() == 0, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":  exits,
