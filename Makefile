@@ -46,4 +46,5 @@ lint-contract: ## lint the contract as OpenAPI with Spectral (needs Node.js)
 
 docs: build ## write the generated pages anew
 	./bin/mfaload contract --format markdown > docs/rules.md
+	./bin/mfaload schema --format markdown > docs/scenario.md
 	$(GO) run -tags docs ./cmd/mfaload reference > docs/cli.md

@@ -29,6 +29,9 @@ type Plan struct {
 	Stop bool
 	// PerUser is the least time between two turns of the same user; 0 is none.
 	PerUser time.Duration
+	// PerDay is the most turns of the same user within 24 hours; 0 is no limit.
+	// With Random it is the most turns at all.
+	PerDay uint64
 }
 
 // Reason says why there is no user.
@@ -41,16 +44,20 @@ const (
 	RanOut
 	// TooSoon means that every user was asked within Plan.PerUser.
 	TooSoon
+	// Capped means that every user was asked Plan.PerDay times.
+	Capped
 )
 
 // Queue hands out the users of a plan. It is a pure function of the plan and of
-// the times at which it is asked. Its memory is at most 4 bytes a user, and none
-// without PerUser. It is not safe for concurrent use.
+// the times at which it is asked. Its memory is at most 4 bytes a user for each
+// of PerUser and PerDay, and none without them. It is not safe for concurrent use.
 type Queue struct {
 	Plan
 	shuffle shuffle
 	turn    uint64 // how many users were handed out
 	rounds  recent
+	day     *daily
+	given   []uint32      // with Random and PerDay: how often each row was handed out
 	last    []uint32      // with Random: when each row was handed out, in ms from 1; 0 is never
 	all     time.Duration // with Random: until when no user may be asked
 }
@@ -63,6 +70,13 @@ func NewQueue(p Plan) *Queue {
 		q.shuffle = newShuffle(p.Rows, p.Seed)
 	case p.Order == Random && p.PerUser > 0:
 		q.last = make([]uint32, p.Rows)
+	}
+	switch {
+	case p.PerDay == 0:
+	case p.Order == Random:
+		q.given = make([]uint32, p.Rows)
+	default:
+		q.day = &daily{}
 	}
 	return q
 }
@@ -81,16 +95,34 @@ func (q *Queue) Next(at time.Duration) (row int, why Reason) {
 	}
 	// All others were asked after the one whose turn it is: if he may not be
 	// asked yet, nobody may.
-	if q.PerUser > 0 && !q.Stop && !q.rounds.pass(at, q.Rows) {
-		return 0, TooSoon
+	if why = q.mayGo(at); why != Given {
+		return 0, why
 	}
 	row = q.Row(q.turn)
 	q.turn++
 	return row, Given
 }
 
+// mayGo says whether the user whose turn it is may be asked, and notes it.
+func (q *Queue) mayGo(at time.Duration) Reason {
+	often := q.PerUser > 0 && !q.Stop
+	if often && q.rounds.full(at, q.Rows) {
+		return TooSoon
+	}
+	if q.day != nil {
+		if q.day.at(at); q.day.count/uint64(q.Rows) >= q.PerDay {
+			return Capped
+		}
+		q.day.add()
+	}
+	if often {
+		q.rounds.add(at)
+	}
+	return Given
+}
+
 // Row returns the row of a turn, counted from 0. It does not hold for Random
-// with PerUser, where the rows that are left depend on the times.
+// with PerUser or PerDay, where the rows that are left depend on those before.
 func (q *Queue) Row(turn uint64) int {
 	position := turn % uint64(q.Rows)
 	switch q.Order {
@@ -107,11 +139,13 @@ const attempts = 32
 
 // random draws among the users who may be asked.
 func (q *Queue) random(at time.Duration) (int, Reason) {
-	if q.last == nil {
+	switch {
+	case q.last == nil && q.given == nil:
 		q.turn++
 		return q.Row(q.turn - 1), Given
-	}
-	if at < q.all {
+	case q.given != nil && q.turn/uint64(q.Rows) >= q.PerDay:
+		return 0, Capped
+	case at < q.all:
 		return 0, TooSoon
 	}
 	row := 0
@@ -125,7 +159,9 @@ func (q *Queue) random(at time.Duration) (int, Reason) {
 		if q.free(row, at) {
 			return q.give(row, at)
 		}
-		soonest = min(soonest, q.last[row])
+		if q.under(row) {
+			soonest = min(soonest, q.last[row])
+		}
 		if row++; row == q.Rows {
 			row = 0
 		}
@@ -137,13 +173,26 @@ func (q *Queue) random(at time.Duration) (int, Reason) {
 
 // free says whether a row may be handed out.
 func (q *Queue) free(row int, at time.Duration) bool {
+	if q.last == nil || !q.under(row) {
+		return q.under(row)
+	}
 	last := q.last[row]
 	return last == 0 || at-time.Duration(last-1)*time.Millisecond >= q.PerUser
 }
 
+// under says whether a row was handed out less often than PerDay allows.
+func (q *Queue) under(row int) bool {
+	return q.given == nil || uint64(q.given[row]) < q.PerDay
+}
+
 // give notes the time, rounded up so that no interval is ever too short.
 func (q *Queue) give(row int, at time.Duration) (int, Reason) {
-	q.last[row] = 1 + uint32((at+time.Millisecond-1)/time.Millisecond)
+	if q.last != nil {
+		q.last[row] = 1 + uint32((at+time.Millisecond-1)/time.Millisecond)
+	}
+	if q.given != nil {
+		q.given[row]++
+	}
 	q.turn++
 	return row, Given
 }

@@ -21,9 +21,9 @@ func newRecent(interval time.Duration) recent {
 	return recent{interval: interval, tick: max(interval>>31+1, 100*time.Nanosecond)}
 }
 
-// pass notes a turn at a time, unless as many turns as there are rows were taken
-// within the interval before it: then the next user had one of them.
-func (r *recent) pass(at time.Duration, rows int) bool {
+// full says whether as many turns as there are rows were taken within the
+// interval before a time: then the next user had one of them.
+func (r *recent) full(at time.Duration, rows int) bool {
 	if r.count > 0 && at-r.newest >= r.interval {
 		r.chunks, r.first, r.count = nil, 0, 0
 	}
@@ -31,12 +31,7 @@ func (r *recent) pass(at time.Duration, rows int) bool {
 	for r.count > 0 && now-r.chunks[0][r.first] >= r.ticks() {
 		r.drop()
 	}
-	if r.count >= rows {
-		return false
-	}
-	r.push(now)
-	r.newest = at
-	return true
+	return r.count >= rows
 }
 
 // ticks is the interval less what two rounded times may be off: 200 ns for one of
@@ -51,11 +46,13 @@ func (r *recent) drop() {
 	}
 }
 
-func (r *recent) push(now uint32) {
+// add notes a turn at a time.
+func (r *recent) add(at time.Duration) {
+	r.newest = at
 	if last := len(r.chunks) - 1; last < 0 || len(r.chunks[last]) == chunk {
 		r.chunks = append(r.chunks, make([]uint32, 0, chunk))
 	}
 	last := len(r.chunks) - 1
-	r.chunks[last] = append(r.chunks[last], now)
+	r.chunks[last] = append(r.chunks[last], uint32(at/r.tick))
 	r.count++
 }

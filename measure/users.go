@@ -14,6 +14,8 @@ const (
 	RanOut = "users ran out"
 	// TooSoon: every user of the group was asked within its perUser.
 	TooSoon = "all asked within perUser"
+	// Capped: every user of the group was asked maxPerUser times.
+	Capped = "all asked maxPerUser times"
 	// Unreadable: the temporary file of a large group could not be read.
 	Unreadable = "users unreadable"
 )
@@ -30,6 +32,8 @@ type Users struct {
 	Exhausted string `json:"exhausted,omitempty"`
 	// PerUser is the least time between two requests for the same user.
 	PerUser time.Duration `json:"per_user_ns,omitempty"`
+	// MaxPerUser is the most requests for the same user within 24 hours.
+	MaxPerUser uint64 `json:"max_per_user,omitempty"`
 	// Turns is how many users were given to arrivals.
 	Turns uint64 `json:"turns"`
 	// RanOut is when the first arrival was due that had no user because they

@@ -149,6 +149,8 @@ type Users struct {
 	// PerUser is the least time between two requests for the same user, in
 	// seconds.
 	PerUser float64 `json:"per_user_s,omitempty"`
+	// MaxPerUser is the most requests for the same user within 24 hours.
+	MaxPerUser uint64 `json:"max_per_user,omitempty"`
 	// Turns is how often a user was chosen to be asked.
 	Turns uint64 `json:"turns"`
 	// Wrapped is how often the group began anew.

@@ -20,7 +20,7 @@ func users(m *measure.Measurement, group int) *Users {
 		return nil
 	}
 	from := m.Users[group]
-	u := &Users{Count: from.Users, Order: from.Order, Exhausted: from.Exhausted, PerUser: round(from.PerUser.Seconds()), Turns: from.Turns}
+	u := &Users{Count: from.Users, Order: from.Order, Exhausted: from.Exhausted, PerUser: round(from.PerUser.Seconds()), MaxPerUser: from.MaxPerUser, Turns: from.Turns}
 	if from.Exhausted == "wrap" && from.Turns > 0 && from.Users > 0 {
 		u.Wrapped = (from.Turns - 1) / from.Users
 	}
@@ -34,6 +34,8 @@ func users(m *measure.Measurement, group int) *Users {
 // end says in a few words how far the group came with its users.
 func (u *Users) end() string {
 	switch {
+	case u.MaxPerUser > 0 && u.Turns >= u.Count*u.MaxPerUser:
+		return "each was asked as often as maxPerUser allows"
 	case u.Order == "random":
 		return "drawn " + howOften(u.Turns)
 	case u.RanOut != nil:
@@ -64,6 +66,10 @@ func (j *judgement) userRemarks() (remarks []string) {
 		if n := g.Withheld[measure.TooSoon]; n > 0 && g.Users != nil {
 			remarks = append(remarks, fmt.Sprintf("group %s: %s arrivals were not sent because each of its %s users had been asked within %s s (perUser); it needs more users or a lower rate",
 				g.Name, count(n), count(g.Users.Count), trim(g.Users.PerUser)))
+		}
+		if n := g.Withheld[measure.Capped]; n > 0 && g.Users != nil {
+			remarks = append(remarks, fmt.Sprintf("group %s: %s arrivals were not sent because each of its %s users had been asked as often as maxPerUser allows (%s a day); it needs more users or fewer requests",
+				g.Name, count(n), count(g.Users.Count), count(g.Users.MaxPerUser)))
 		}
 		if n := g.Withheld[measure.Unreadable]; n > 0 {
 			remarks = append(remarks, fmt.Sprintf("group %s: %s arrivals were not sent because the temporary file of users could not be read: look at the disk", g.Name, count(n)))

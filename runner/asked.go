@@ -26,7 +26,7 @@ func newAsked(s *scenario.Scenario, stripes []stripe) *asked {
 		g := &s.Groups[i]
 		a.users = append(a.users, measure.Users{
 			Users: uint64(stripes[i].size), Nobody: g.Usernameless, Order: string(cmp.Or(g.Order, scenario.Sequential)),
-			Exhausted: string(g.Exhausted), PerUser: g.PerUser,
+			Exhausted: string(g.Exhausted), PerUser: g.PerUser, MaxPerUser: g.MaxPerUser,
 		})
 	}
 	return a

@@ -91,11 +91,15 @@ func (c *closed) next(free, due time.Duration) (t turn, ok bool) {
 	return t, true
 }
 
-// fill finds who is asked next. Groups without users left are passed over: there
-// is no schedule that promised them a request.
+// fill finds who is asked next. Groups without a user for now are passed over:
+// there is no schedule that promised them a request. When no group has one the
+// load is at its end.
 func (c *closed) fill(a *Arrival, due time.Duration) bool {
 	*a = Arrival{Index: c.all, At: due, Warmup: due < c.load.Warmup}
-	for !c.users.over() && a.Withheld != measure.Unreadable {
+	for range c.users.total { // each group has its turn in as many
+		if c.users.over() || a.Withheld == measure.Unreadable {
+			break
+		}
 		if c.users.fill(a, c.users.next(due)); a.Withheld == "" {
 			return true
 		}

@@ -58,6 +58,11 @@ type PlannedGroup struct {
 	// any 24 hours.
 	PerUser    uint64 `json:"requests_user_max"`
 	PerUserDay uint64 `json:"requests_user_day_max"`
+	// Cap is the most that PerUserDay may be, and UsersNeeded, where it would be
+	// more, how many users it takes to keep it. With users drawn by chance Cap
+	// holds for PerUser: those who had enough are passed over.
+	Cap         uint64 `json:"requests_user_day_cap,omitempty"`
+	UsersNeeded uint64 `json:"users_needed,omitempty"`
 	// Messages is how many messages the group could receive at most, of the
 	// kinds that Kinds says; MessagesUserDay is that of a user in a day, and
 	// LimitShare its share of the documented [MessagesADay].
@@ -238,6 +243,7 @@ func (p *Plan) fillGroups(s *scenario.Scenario, day uint64) {
 		if day < p.Requests { // where the day begins within the turns is not known
 			planned.PerUserDay = min(mostOften(g, busiest[i]+1), planned.PerUser)
 		}
+		planned.keep(g, busiest[i]+1)
 		p.NoUser += planned.NoUser
 		kinds, limited := messageKinds(s, g)
 		if planned.Kinds = kinds; kinds != "" {
@@ -280,6 +286,36 @@ func mostOften(g *scenario.Group, requests uint64) uint64 {
 		term *= mean / float64(n)
 	}
 	return n
+}
+
+// keep holds what was planned against the group's cap, with at most so many of
+// its requests within a day.
+func (p *PlannedGroup) keep(g *scenario.Group, day uint64) {
+	if p.Cap = g.MaxPerUser; p.Cap == 0 {
+		return
+	}
+	if g.Order == scenario.Random {
+		day = p.Requests
+	}
+	day = min(day, p.Requests)
+	if ceilDiv(day, uint64(p.Users)) > p.Cap {
+		p.UsersNeeded = ceilDiv(day, p.Cap)
+		return
+	}
+	if g.Order == scenario.Random {
+		p.PerUser, p.PerUserDay = min(p.PerUser, p.Cap), min(p.PerUserDay, p.Cap)
+	}
+}
+
+// OverCap returns the groups of which users would be asked more often than
+// their cap allows.
+func (p *Plan) OverCap() (groups []PlannedGroup) {
+	for _, g := range p.Groups {
+		if g.UsersNeeded > 0 {
+			groups = append(groups, g)
+		}
+	}
+	return groups
 }
 
 func ceilDiv(a, b uint64) uint64 { return (a + b - 1) / b }

@@ -96,7 +96,7 @@ func plan(s *scenario.Scenario, group int) feed.Plan {
 	g := &s.Groups[group]
 	return feed.Plan{
 		Rows: g.Size(), Order: orders[g.Order], Seed: s.Load.Seed + uint64(group)<<48,
-		Stop: g.Exhausted == scenario.Stop, PerUser: g.PerUser,
+		Stop: g.Exhausted == scenario.Stop, PerUser: g.PerUser, PerDay: g.MaxPerUser,
 	}
 }
 
@@ -138,6 +138,9 @@ func (t *turns) fill(a *Arrival, n draw) {
 		return
 	case feed.TooSoon:
 		a.Withheld = measure.TooSoon
+		return
+	case feed.Capped:
+		a.Withheld = measure.Capped
 		return
 	}
 	user, err := t.readers[n.group].User(n.row)

@@ -1,6 +1,7 @@
 package runner_test
 
 import (
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -140,4 +141,61 @@ load: {stages: [{rate: 3/s, duration: 1s}]}
 	if policy := g.Variant(2).Request["policy"].(map[string]any)["id"]; policy != "9761c24a-208d-0499-1bf6-39905184a4e1" {
 		t.Errorf("policy %v", policy)
 	}
+}
+
+// No schedule asks a user more often in a day than the group allows, and one
+// that a plan takes withholds nothing for that.
+func TestMostAUserADay(t *testing.T) {
+	const day = 24 * time.Hour
+	refused := 0
+	for n := range 60 {
+		r := rand.New(rand.NewPCG(uint64(n), 3))
+		s := oneGroup(load(constant(scenario.Rate(1+r.IntN(6))/3600, 30*time.Hour), constant(scenario.Rate(1+r.IntN(6))/3600, 20*time.Hour)))
+		a, b := group("a", 1+r.IntN(20)), group("b", 1+r.IntN(60))
+		a.MaxPerUser, b.MaxPerUser = 1+r.Uint64N(20), 1+r.Uint64N(40)
+		a.Weight, b.Order = 2, []scenario.Order{scenario.Random, scenario.Shuffle}[n%2]
+		s.Groups = []scenario.Group{a, b}
+		times, capped := map[string][]time.Duration{}, false
+		for arrival := range runner.NewSchedule(s).All() {
+			if capped = capped || arrival.Withheld == measure.Capped; arrival.Withheld != "" {
+				continue
+			}
+			id := arrival.User.ID
+			times[id] = append(times[id], arrival.At)
+			most := int(s.Groups[arrival.User.Group].MaxPerUser)
+			if all := times[id]; len(all) > most && arrival.At-all[len(all)-1-most] < day {
+				t.Fatalf("%d: user %s is asked more than %d times in the day before %v", n, id, most, arrival.At)
+			}
+		}
+		plan := runner.NewPlan(s, 0)
+		if over := plan.OverCap(); len(over) > 0 {
+			refused++
+		} else if capped {
+			t.Fatalf("%d: the plan has nothing against arrivals that are withheld: %+v", n, plan.Groups)
+		}
+		for i, g := range plan.Groups {
+			if g.UsersNeeded > 0 && g.UsersNeeded <= uint64(g.Users) || g.UsersNeeded == 0 && g.PerUserDay > s.Groups[i].MaxPerUser {
+				t.Errorf("%d: planned %+v", n, g)
+			}
+		}
+	}
+	if refused < 10 || refused > 50 {
+		t.Errorf("%d of 60 plans are over a cap: that tests little", refused)
+	}
+}
+
+// A closed load asks others when a group's users had enough, and ends when all
+// had.
+func TestClosedUsersHadEnough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := closedLoad(2, 0, time.Hour)
+		few, many := group("f", 2), group("m", 5)
+		few.MaxPerUser, many.MaxPerUser, few.Weight = 1, 3, 7
+		s.Groups = []scenario.Group{few, many}
+		start := time.Now()
+		m := run(t, t.Context(), s, &service{answer: takes(100 * ms)})
+		if d := time.Since(start); m.Main.Sent() != 17 || d != 900*ms || m.Users[0].Turns != 2 || m.Users[1].Turns != 15 {
+			t.Errorf("%d requests in %v, users %+v", m.Main.Sent(), d, m.Users)
+		}
+	})
 }

@@ -63,12 +63,12 @@ var wantDesign = scenario.Scenario{
 	Target: scenario.Target{AuthPath: "https://auth.pingone.eu", EnvID: envID,
 		AccessToken: scenario.NewSecret("4711"), OwnerAgreed: true, Timeout: 10 * time.Second, Protocol: scenario.HTTP1, Network: scenario.Network{IPVersion: scenario.AnyIP}},
 	Groups: []scenario.Group{
-		{Name: "email-otp", IDs: []string{userA}, Weight: 3, Order: scenario.Sequential, Exhausted: scenario.Wrap,
+		{Name: "email-otp", IDs: []string{userA}, Weight: 3, MaxPerUser: 10, Order: scenario.Sequential, Exhausted: scenario.Wrap,
 			Request: map[string]any{
 				"policy": map[string]any{"id": "9761c24a-208d-0499-1bf6-39905184a4e1"},
 				"n":      json.Number("1.50"), "list": []any{true, nil, "1"}},
 			Expect: scenario.Expect{HTTPStatuses: []int{201}, Statuses: []string{"OTP_REQUIRED"}}},
-		{Name: "unknown", IDs: []string{userB}, Weight: 1, Order: scenario.Sequential, Exhausted: scenario.Wrap,
+		{Name: "unknown", IDs: []string{userB}, Weight: 1, MaxPerUser: 10, Order: scenario.Sequential, Exhausted: scenario.Wrap,
 			Expect: scenario.Expect{HTTPStatuses: []int{404}, Errors: []string{"NOT_FOUND"}}},
 	},
 	Load: scenario.Load{Arrivals: scenario.Poisson, Seed: 1<<64 - 1, Warmup: 10 * time.Second, Workers: 32, Drain: 5 * time.Second, Repeat: 1,
@@ -141,6 +141,13 @@ var good = []struct {
 	{"users of files", "users:\n  - {name: a, file: users/a.csv, order: random, perUser: 1/30s}\n  - {name: b, file: '-', order: once}\n" +
 		"  - {name: c, file: c.ndjson, order: shuffle, exhausted: stop, perUser: 1/min}\n  - {name: d, ids: [" + userA + "]}\n", feeds,
 		[]string{"users/a.csv:2:21 random  30s", "-:3:21 once stop 0s", "c.ndjson:4:21 shuffle stop 1m0s", ":0:0 sequential wrap 0s"}},
+	{"the most a user of the simulator gets", "", maxPerUser, []uint64{0}},
+	{"the most a user of this machine gets", "target: {authPath: 'http://127.0.0.1:8080', envID: " + envID + ", accessToken: a}\n", maxPerUser, []uint64{0}},
+	{"the most a user of a host gets", "target: {authPath: 'https://mfa.example.com', envID: " + envID + ", accessToken: a, ownerAgreed: true}\n", maxPerUser, []uint64{10}},
+	{"the most a user behind a resolved name gets", "target: {authPath: 'https://mfa.example.com', envID: " + envID + ", accessToken: a, ownerAgreed: true, resolve: 127.0.0.1}\n", maxPerUser, []uint64{10}},
+	{"the most a user behind a proxy gets", "target: {authPath: 'http://127.0.0.1:8080', envID: " + envID + ", accessToken: a, ownerAgreed: true, proxy: 'http://127.0.0.1:3128'}\n", maxPerUser, []uint64{10}},
+	{"the most a user gets, by group", "users:\n  - {name: a, ids: [" + userA + "]}\n  - {name: b, ids: [" + userB + "], maxPerUser: 1000000000/d}\n" +
+		"  - {name: c, usernameless: true, request: {rp: {id: example.com}}}\nload: {maxPerUser: 50/d, stages: [{rate: 1/s, duration: 1m}]}\n", maxPerUser, []uint64{50, 1_000_000_000, 0}},
 	{"document markers", "---\nname: a\n", name, "a"},
 	{"quoted digits", "name: '12'\n", name, "12"},
 	{"tagged text", "name: !!str 12\n", name, "12"},
@@ -265,6 +272,14 @@ func thresholds(s *scenario.Scenario) any {
 		all = append(all, t.String())
 	}
 	return strings.Join(all, "; ")
+}
+
+func maxPerUser(s *scenario.Scenario) any {
+	var all []uint64
+	for _, g := range s.Groups {
+		all = append(all, g.MaxPerUser)
+	}
+	return all
 }
 
 // feeds says where each group's users come from.

@@ -44,7 +44,7 @@ contract: {levels: {echo.user: note}}
 
 // shapesNothing are the fields that say nothing about load or judgement.
 func shapesNothing(path string) bool {
-	for _, p := range []string{".Name", ".Description", ".File", ".Text", ".Target.AccessToken", ".Target.AccessTokenFile", ".Target.OwnerAgreed", ".Target.Network.TransactionIDs", ".Target.Network.Proxy", ".Target.Network.Headers[].Value", ".Load.Stages[].Profile.File", ".Groups[].File.Path"} {
+	for _, p := range []string{".Name", ".Description", ".File", ".Text", ".Target.AccessToken", ".Target.AccessTokenFile", ".Target.OwnerAgreed", ".Target.Network.TransactionIDs", ".Target.Network.Proxy", ".Target.Network.Headers[].Value", ".Load.Stages[].Profile.File", ".Groups[].File.Path", ".Groups[].MaxPerUser", ".Load.MaxPerUser"} {
 		if path == p {
 			return true
 		}

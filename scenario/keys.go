@@ -70,6 +70,8 @@ var groupForm = mapping(checkGroup, []field[Group]{
 		"What happens after the last user: begin anew (wrap, the default) or ask nobody of the group any more (stop). The run ends when no group has users left."),
 	key("perUser", perUser, func(g *Group, v time.Duration) { g.PerUser = v },
 		"The least time between two requests for the same user: 1/30s is one in 30 seconds. An arrival that finds no such user is not sent, and counted with that reason."),
+	key("maxPerUser", perDay, func(g *Group, v uint64) { g.MaxPerUser = v },
+		"The most requests for the same user within 24 hours, in place of load.maxPerUser. With order: random it is the most in the whole run."),
 	key("weight", whole(1, 1_000_000), func(g *Group, v int) { g.Weight = v },
 		"The group's share of the requests relative to the other groups.").or("1"),
 	key("request", requestForm, func(g *Group, v map[string]any) { g.Request = v },

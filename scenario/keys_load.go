@@ -30,6 +30,8 @@ var loadForm = mapping(checkLoad, []field[Load]{
 		"Exactly how many requests to send after the warm-up. The last stage then may have a rate and no duration; if all have one, the stages are repeated."),
 	key("maxRequests", requestCount, func(l *Load, v uint64) { l.MaxRequests = v },
 		"The most requests of the whole run, the warm-up's included, whatever the rest says."),
+	key("maxPerUser", perDay, func(l *Load, v uint64) { l.MaxPerUser = v },
+		"The most requests for the same user within 24 hours, such as 50/d; a group may have its own. Left out: 10/d for a host that is not this machine, and no limit for others. A run that would send more is refused before it starts."),
 	key("concurrency", whole(1, 100_000), func(l *Load, v int) { l.Concurrency = v },
 		"Instead of stages: a closed model with as many users, each of whom waits for an answer before the next request. A slow service slows this load down."),
 	key("think", duration(false, maxWait), func(l *Load, v time.Duration) { l.Think = v },

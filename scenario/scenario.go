@@ -91,6 +91,11 @@ type Group struct {
 	// PerUser is the least time between two requests for the same user, by the
 	// times at which they are due. From 1 ms to 30 days; 0 is none.
 	PerUser time.Duration
+	// MaxPerUser is the most requests for the same user within 24 hours; 0 is no
+	// limit. Default: that of Load, or else [DefaultMaxPerUser] for a target that
+	// is not this machine. It shapes no load: a run that would exceed it is
+	// refused.
+	MaxPerUser uint64 `json:"-"`
 	// Weight is the group's share of the arrivals relative to the other
 	// groups. From 1 to 1,000,000; default 1.
 	Weight int
@@ -150,6 +155,9 @@ type Load struct {
 	Requests uint64
 	// MaxRequests is a cap over everything, the warm-up included; 0 is none.
 	MaxRequests uint64
+	// MaxPerUser is the MaxPerUser of groups that have none; 0 where the file
+	// does not say it.
+	MaxPerUser uint64 `json:"-"`
 
 	// Concurrency, above 0, makes the load closed: as many users, each of whom
 	// sends the next request when the last answer came. From 1 to 100,000.

@@ -98,7 +98,7 @@ var beyondSchema = map[string]bool{
 	"target/timeout-zero": true, "target/timeout-long": true, "target/timeout-overflow": true,
 	"users/id-twice-in-group": true, "users/id-twice-in-scenario": true, "users/name-twice": true,
 	"users/neither": true, "users/both": true, "users/stdin-twice": true, "users/once-wrap": true, "users/random-stop": true,
-	"users/per-user-short": true, "users/per-user-long": true,
+	"users/per-user-short": true, "users/per-user-long": true, "users/max-per-user-high": true, "users/max-per-user-nobody": true,
 	"users/weight-hex": true, "users/expect-status-mistyped": true,
 	"users/expect-status-with-error-status": true, "users/expect-status-with-two": true, "users/expect-error-with-201": true,
 	"users/expect-error-alone": true, "users/expect-error-alone-two": true, "users/expect-error-alone-unknown": true,

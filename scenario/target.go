@@ -124,6 +124,16 @@ func checkHost(d *decoder, n *node, t *Target) {
 	}
 }
 
+// Elsewhere says whether requests may leave this machine, whatever a resolver
+// says: the target is neither the embedded simulator nor a loopback host.
+func (t *Target) Elsewhere() bool {
+	if t.Simulator != nil {
+		return false
+	}
+	u, err := url.Parse(t.AuthPath)
+	return err != nil || !isThisMachine(t, u.Hostname())
+}
+
 // notThisMachine says why a target is not this machine.
 func notThisMachine(t *Target, host string) string {
 	switch {

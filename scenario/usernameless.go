@@ -6,7 +6,7 @@ func checkGroup(d *decoder, n *node, g *Group) {
 		checkFeed(d, n, g)
 		return
 	}
-	for _, key := range []string{"ids", "file", "order", "exhausted", "perUser"} {
+	for _, key := range []string{"ids", "file", "order", "exhausted", "perUser", "maxPerUser"} {
 		if users := n.get(key); users != nil {
 			d.failKey(users, d.label(n)+" has both "+key+" and usernameless", "remove one of them")
 		}

@@ -87,6 +87,7 @@ func checkScenario(d *decoder, n *node, s *draft) {
 	checkLimitGroups(d, n, s)
 	checkClosedLimits(d, n, s)
 	checkClosedUsers(d, n, s)
+	s.fillMaxPerUser()
 	s.Thresholds = s.limits.ordered(s.Groups)
 }
 

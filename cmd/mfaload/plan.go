@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,24 +62,23 @@ func (a *app) printPlan(s *scenario.Scenario, flags *planFlags, latency time.Dur
 		_, err = a.ui.out.Write(append(text, '\n'))
 		return err
 	}
-	width := a.ui.width
+	_, err := io.WriteString(a.ui.out, planText(p, a.ui.width, "; nothing was sent"))
+	return err
+}
+
+// planText draws a plan in a width of columns, at least 40; 0 is unknown.
+func planText(p *runner.Plan, width int, note string) string {
 	if width <= 0 {
 		width = 80
 	}
-	return writePlan(a.ui.out, p, width)
-}
-
-// writePlan draws a plan in a width of columns, at least 40.
-func writePlan(w io.Writer, p *runner.Plan, width int) error {
 	page := &planPage{width: max(width, 40)}
-	page.head(p)
+	page.head(p, note)
 	page.plot(p)
 	page.stages(p)
 	page.groups(p)
 	page.messages(p)
 	page.workers(p)
-	_, err := io.WriteString(w, page.String())
-	return err
+	return page.String()
 }
 
 // planPage collects the lines of a plan.
@@ -104,8 +104,8 @@ func (p *planPage) wrap(format string, args ...any) {
 	p.line("%s", line)
 }
 
-func (p *planPage) head(plan *runner.Plan) {
-	p.line("PLAN  %s: %s requests in %s, at most %s/s; nothing was sent", plan.Scenario, thousands(plan.Requests), length(plan.Duration), number(plan.Peak))
+func (p *planPage) head(plan *runner.Plan, note string) {
+	p.line("PLAN  %s: %s requests in %s, at most %s/s%s", plan.Scenario, thousands(plan.Requests), length(plan.Duration), number(plan.Peak), note)
 	if plan.Closed {
 		p.wrap("closed model: estimated for answers after %s ms; a faster service is asked more, a slower one less", number(plan.Workers.Latency))
 	}
@@ -165,7 +165,11 @@ const maxStagesShown = 20
 
 func (p *planPage) groups(plan *runner.Plan) {
 	p.line("")
+	capped := slices.ContainsFunc(plan.Groups, func(g runner.PlannedGroup) bool { return g.Cap > 0 })
 	rows := [][]string{{"groups", "users", "requests", "most a user", "in 24h", "of 50 a day"}}
+	if capped {
+		rows[0] = append(rows[0], "cap")
+	}
 	for i, g := range plan.Groups {
 		if i == maxStagesShown && len(plan.Groups) > i+1 {
 			rows = append(rows, []string{fmt.Sprintf("  … %d more with --format json", len(plan.Groups)-i)})
@@ -175,9 +179,22 @@ func (p *planPage) groups(plan *runner.Plan) {
 		if g.LimitShare > 0 {
 			share = fmt.Sprintf("%s %%", number(100*g.LimitShare))
 		}
-		rows = append(rows, []string{"  " + g.Name, thousands(uint64(g.Users)), thousands(g.Requests), thousands(g.PerUser), thousands(g.PerUserDay), share})
+		row := []string{"  " + g.Name, thousands(uint64(g.Users)), thousands(g.Requests), thousands(g.PerUser), thousands(g.PerUserDay), share}
+		if capped && g.Cap > 0 {
+			row = append(row, thousands(g.Cap))
+		} else if capped {
+			row = append(row, "-")
+		}
+		rows = append(rows, row)
 	}
 	p.table(rows)
+	over := plan.OverCap()
+	if len(over) > 0 {
+		p.wrap("a run is refused: users would be asked more often than maxPerUser (cap) allows")
+	}
+	for _, g := range over {
+		p.wrap("%s: %s users would do, or maxPerUser: %d/d", g.Name, thousands(g.UsersNeeded), g.PerUserDay)
+	}
 }
 
 // messages says what real users could receive.

@@ -31,6 +31,7 @@ type runFlags struct {
 	formats   formatFlags
 	view      viewFlags
 	baseline  baselineFlags
+	yes       bool
 }
 
 func newRun(a *app) *cobra.Command {
@@ -46,6 +47,11 @@ violations.ndjson, the first violations of each kind line by line.
 
 The first SIGINT or SIGTERM stops sending, waits for the answers in flight and
 writes a report of what was measured; a second one leaves at once.
+
+Before a run against a host that is not this machine its plan is printed, and on
+a terminal it has to be confirmed; elsewhere --yes does that. A user of such a
+host gets at most 10 requests in a day, unless the scenario's maxPerUser says
+otherwise: a run that would send more is refused.
 
 With --plan nothing is sent: what a run would send is printed instead, by stage
 and by group, with the messages that real users could receive, the workers that
@@ -81,6 +87,7 @@ it takes, and a plot of the rate.`,
 	flags.formats.add(c)
 	flags.view.add(c)
 	flags.baseline.add(c)
+	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "start a run against a host that is not this machine without asking")
 	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "show no progress")
 	return c
 }
@@ -100,6 +107,9 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags) error {
 	}
 	earlier, err := flags.baseline.open(s, parts)
 	if err != nil {
+		return err
+	}
+	if err := a.consent(s, flags.yes); err != nil {
 		return err
 	}
 	view, err := flags.view.open(a)

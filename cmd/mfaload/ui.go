@@ -24,11 +24,11 @@ type ui struct {
 	begin string
 	// bars says that stderr can show progress bars.
 	bars bool
-	// color says that stdout can show colours, width how wide it is; 0 is
-	// unknown.
-	color bool
-	width int
-	quiet bool
+	// color says that stdout can show colours, width how wide it is and errWidth
+	// how wide stderr is; 0 is unknown.
+	color           bool
+	width, errWidth int
+	quiet           bool
 }
 
 func newUI(env environment) *ui {
@@ -36,7 +36,7 @@ func newUI(env environment) *ui {
 	noColor, _ := env.lookup("NO_COLOR")
 	kind, _ := env.lookup("TERM")
 	fancy := noColor == "" && kind != "dumb"
-	_, u.bars = terminalWidth(env.err)
+	u.errWidth, u.bars = terminalWidth(env.err)
 	u.bars = u.bars && kind != "dumb"
 	var isTerminal bool
 	u.width, isTerminal = terminalWidth(env.out)

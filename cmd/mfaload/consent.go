@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/term"
+
+	"mfaload/runner"
+	"mfaload/scenario"
+)
+
+// consent refuses a run that would ask a user more often than its caps allow.
+// It prints the plan of one against a host that is not this machine, and asks
+// whether to start; yes is the answer where nobody can be asked.
+func (a *app) consent(s *scenario.Scenario, yes bool) error {
+	elsewhere := s.Target.Elsewhere()
+	if !elsewhere && !slices.ContainsFunc(s.Groups, func(g scenario.Group) bool { return g.MaxPerUser > 0 }) {
+		return nil
+	}
+	p := runner.NewPlan(s, 0)
+	if err := withinCaps(p); err != nil || !elsewhere {
+		return err
+	}
+	a.ui.tell("%s\n", planText(p, a.ui.errWidth, ""))
+	if yes {
+		return nil
+	}
+	if why := a.noAnswer(s); why != "" {
+		return &exitError{exitUsage, fmt.Errorf("%s is not this machine, and %s: nothing was sent\n%s", p.Target, why, hint("read the plan above, and start the run with --yes"))}
+	}
+	return a.ask(fmt.Sprintf("send %s requests to %s?", thousands(p.Requests), p.Target))
+}
+
+// withinCaps is the refusal of a run that would go beyond its caps.
+func withinCaps(p *runner.Plan) error {
+	over := p.OverCap()
+	if len(over) == 0 {
+		return nil
+	}
+	var text []string
+	for _, g := range over {
+		text = append(text, overCap(p, &g))
+	}
+	return &exitError{exitUsage, fmt.Errorf("%s\n%s", strings.Join(text, "\n"),
+		hint("add users, send fewer requests (load.maxRequests is a cap over all), or write maxPerUser: %d/d in load or in the group; nothing was sent", mostOver(over)))}
+}
+
+// overCap says how far a group is beyond its cap, and how many users it takes.
+func overCap(p *runner.Plan, g *runner.PlannedGroup) string {
+	about := ""
+	if p.Closed {
+		about = "about "
+	}
+	return fmt.Sprintf("group %q would ask a user %s%s times within 24 hours, and maxPerUser allows %s: its requests take %s%s users, and it has %s",
+		g.Name, about, thousands(g.PerUserDay), thousands(g.Cap), about, thousands(g.UsersNeeded), thousands(uint64(g.Users)))
+}
+
+func mostOver(groups []runner.PlannedGroup) (most uint64) {
+	for _, g := range groups {
+		most = max(most, g.PerUserDay)
+	}
+	return most
+}
+
+// noAnswer says why nobody can be asked.
+func (a *app) noAnswer(s *scenario.Scenario) string {
+	for i := range s.Groups {
+		if s.Groups[i].File.Path == scenario.Stdin {
+			return "standard input has the users, so it can't confirm the run"
+		}
+	}
+	in, ok := a.env.in.(*os.File)
+	if _, shown := terminalWidth(a.env.err); !ok || !shown || !term.IsTerminal(int(in.Fd())) {
+		return "there is no terminal to confirm the run on"
+	}
+	return ""
+}
+
+// ask wants a yes; everything else is a no.
+func (a *app) ask(question string) error {
+	a.ui.tell("mfaload: %s [y/N] ", question)
+	answer, err := bufio.NewReader(a.env.in).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	return &exitError{exitNotStarted, errors.New("not confirmed: nothing was sent")}
+}

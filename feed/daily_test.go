@@ -1,0 +1,84 @@
+package feed_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"mfaload/feed"
+)
+
+const day = 24 * time.Hour
+
+// However turns come, no row is handed out more often than PerDay within 24
+// hours, and one that is withheld had as many within those and a minute.
+func TestPerDay(t *testing.T) {
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		p := feed.Plan{Rows: 1 + random.IntN(5), Order: feed.Order(random.IntN(2)), Seed: seed, PerDay: 1 + random.Uint64N(4)}
+		if seed%3 == 0 {
+			p.PerUser = time.Duration(random.Int64N(int64(3 * time.Hour)))
+		}
+		q, at, given, capped := feed.NewQueue(p), time.Duration(0), make([][]time.Duration, p.Rows), 0
+		for at < 5*day {
+			at += time.Duration(random.Int64N(int64(2 * time.Hour)))
+			switch row, why := q.Next(at); why {
+			case feed.Given:
+				given[row] = append(given[row], at)
+				if n := within(given[row], at-day); n > p.PerDay {
+					t.Fatalf("%+v: row %d was handed out %d times in the day before %v", p, row, n, at)
+				}
+			case feed.Capped:
+				capped++
+				total := uint64(0)
+				for _, times := range given {
+					total += within(times, at-day-time.Minute)
+				}
+				if total < p.PerDay*uint64(p.Rows) {
+					t.Fatalf("%+v: withheld at %v, after %d turns in a day", p, at, total)
+				}
+			}
+		}
+		if capped == 0 && p.PerUser == 0 {
+			t.Errorf("%+v: nothing was ever withheld", p)
+		}
+	}
+}
+
+// within counts the times after one.
+func within(times []time.Duration, after time.Duration) (n uint64) {
+	for _, at := range times {
+		if at > after {
+			n++
+		}
+	}
+	return n
+}
+
+// Draws pass over the users who had enough: everyone gets exactly PerDay, and
+// then nobody anything, however long it takes.
+func TestPerDayOfRandom(t *testing.T) {
+	for _, perUser := range []time.Duration{0, time.Second} {
+		p := feed.Plan{Rows: 97, Order: feed.Random, Seed: 5, PerDay: 3, PerUser: perUser}
+		q, counts := feed.NewQueue(p), make([]int, p.Rows)
+		at, last := time.Duration(0), feed.Given
+		for given := 0; last != feed.Capped; at += time.Second {
+			var row int
+			if row, last = q.Next(at); last == feed.Given {
+				counts[row]++
+				given++
+			}
+			if at > time.Hour {
+				t.Fatalf("after %d users nobody is left, and nobody says so", given)
+			}
+		}
+		for row, n := range counts {
+			if n != 3 {
+				t.Errorf("perUser %v: row %d was handed out %d times", perUser, row, n)
+			}
+		}
+		if _, why := q.Next(at + 3*day); why != feed.Capped {
+			t.Errorf("perUser %v: days later: %v", perUser, why)
+		}
+	}
+}
