@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -49,15 +48,15 @@ type results struct {
 	made bool // by this run
 }
 
-// newResults makes the folder before anything is sent, so that a run whose
+// newResults makes the folder, which has the name where no path was asked for,
+// before anything is sent, so that a run whose
 // results could not be kept does not start.
-func newResults(name string, flags *runFlags) (*results, error) {
-	path := flags.out
+func newResults(name, path string, overwrite bool) (*results, error) {
 	if path == "" {
-		path = freePath(filepath.Join("results", name+"-"+time.Now().UTC().Format("20060102T150405Z")))
+		path = freePath(filepath.Join("results", name))
 	}
 	_, err := os.Stat(filepath.Join(path, reportFile))
-	if err == nil && !flags.overwrite {
+	if err == nil && !overwrite {
 		return nil, fmt.Errorf("%s holds a report already\n%s", path, hint("choose another --out, or replace it with --overwrite"))
 	}
 	_, err = os.Stat(path)

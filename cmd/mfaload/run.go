@@ -32,6 +32,7 @@ type runFlags struct {
 	view      viewFlags
 	baseline  baselineFlags
 	yes       bool
+	shard     shardFlags
 }
 
 func newRun(a *app) *cobra.Command {
@@ -44,6 +45,10 @@ summary and write a report. The results folder gets report.json, which has
 everything the summary shows and more, measurement.json.gz, the full histograms, and
 what 'mfaload report' makes of them: report.md, junit.xml, latency.hlog and
 violations.ndjson, the first violations of each kind line by line.
+
+With --shard 3/8 --start-at TIME it is one of eight machines that do the run
+together: every eighth request of the schedule is its own, and no other asks its
+users. 'mfaload merge' judges what all of them measured.
 
 The first SIGINT or SIGTERM stops sending, waits for the answers in flight and
 writes a report of what was measured; a second one leaves at once.
@@ -58,7 +63,8 @@ and by group, with the messages that real users could receive, the workers that
 it takes, and a plot of the rate.`,
 		Example: `  mfaload run scenarios/quickstart.yaml
   PINGONE_ENV_ID=… PINGONE_ACCESS_TOKEN=… mfaload run --out results/friday rollout.yaml
-  mfaload run --plan --latency 250ms rollout.yaml`,
+  mfaload run --plan --latency 250ms rollout.yaml
+  mfaload run --shard 3/8 --start-at 2026-11-23T12:00:00Z --out shards/3 rollout.yaml`,
 		Args:              exactly("SCENARIO"),
 		ValidArgsFunction: scenarioFiles,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -69,6 +75,9 @@ it takes, and a plot of the rate.`,
 			if err != nil {
 				return usage(c, err)
 			}
+			if flags.plan.wanted && flags.shard != (shardFlags{}) {
+				return usage(c, errors.New("--plan shows the whole run: leave out --shard, --start-at and --run"))
+			}
 			if flags.plan.wanted {
 				s, _, err := a.load(args[0], &flags.contract)
 				if err != nil {
@@ -76,7 +85,14 @@ it takes, and a plot of the rate.`,
 				}
 				return a.printPlan(s, &flags.plan, latency)
 			}
-			return a.run(c.Context(), args[0], flags)
+			part, err := flags.shard.parse(a.env.lookup)
+			if err == nil && part.shard != nil && flags.baseline.path != "" {
+				err = errors.New("--baseline takes a whole run, and --shard is a part of one: merge the shards, and then compare")
+			}
+			if err != nil {
+				return usage(c, err)
+			}
+			return a.run(c.Context(), args[0], flags, part)
 		},
 	}
 	c.Flags().StringVar(&flags.out, "out", "", "results folder (default results/{name}-{start})")
@@ -88,16 +104,20 @@ it takes, and a plot of the rate.`,
 	flags.view.add(c)
 	flags.baseline.add(c)
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "start a run against a host that is not this machine without asking")
+	flags.shard.add(c)
 	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "show no progress")
 	return c
 }
 
-func (a *app) run(ctx context.Context, file string, flags *runFlags) error {
+func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) error {
 	s, c, err := a.load(file, &flags.contract)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
+	if err := part.fit(s); err != nil {
+		return err
+	}
 	parts, err := flags.contract.parts(s)
 	if err != nil {
 		return err
@@ -117,13 +137,13 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags) error {
 		return err
 	}
 	defer view.close()
-	dir, err := newResults(s.Name, flags)
+	dir, err := newResults(part.folder(s.Name), flags.out, flags.overwrite)
 	if err != nil {
 		return err
 	}
 	ctx, interrupted := a.interruptible(ctx)
 	defer interrupted()
-	m, err := a.send(ctx, s, c, dir, flags.answers, view)
+	m, err := a.send(ctx, s, c, dir, flags.answers, view, part)
 	if err != nil {
 		return err
 	}
@@ -139,7 +159,7 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags) error {
 const garbageShare = 15
 
 // send runs the scenario. What only sending needs is given up at its end.
-func (a *app) send(ctx context.Context, s *scenario.Scenario, c *contract.Contract, dir *results, answers int, view *view) (*measure.Measurement, error) {
+func (a *app) send(ctx context.Context, s *scenario.Scenario, c *contract.Contract, dir *results, answers int, view *view, part part) (*measure.Measurement, error) {
 	if set, _ := a.env.lookup("GOGC"); set == "" {
 		defer debug.SetGCPercent(debug.SetGCPercent(garbageShare))
 	}
@@ -152,7 +172,20 @@ func (a *app) send(ctx context.Context, s *scenario.Scenario, c *contract.Contra
 		dir.discard()
 		return nil, notStarted(ctx, err)
 	}
-	return a.measure(ctx, s, op, answers, view)
+	if a.await(ctx, part); ctx.Err() != nil {
+		dir.discard()
+		return nil, notStarted(ctx, ctx.Err())
+	}
+	m, err := a.measure(ctx, s, op, answers, view, part)
+	switch {
+	case errors.Is(err, runner.ErrLate):
+		dir.discard()
+		return nil, late(err)
+	case errors.Is(err, runner.ErrCancelled):
+		dir.discard()
+		return nil, notStarted(ctx, err)
+	}
+	return m, err
 }
 
 func notStarted(ctx context.Context, err error) error {
@@ -163,9 +196,9 @@ func notStarted(ctx context.Context, err error) error {
 }
 
 // measure runs the scenario and shows how far it has come.
-func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Operation, answers int, view *view) (*measure.Measurement, error) {
+func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Operation, answers int, view *view, part part) (*measure.Measurement, error) {
 	sampled := &sampler{Operation: op}
-	r := &runner.Runner{Scenario: s, Operation: sampled, SaveAnswers: answers}
+	r := &runner.Runner{Scenario: s, Operation: sampled, SaveAnswers: answers, Shard: part.shard, StartAt: part.startAt}
 	for _, rule := range op.Contract().Rules() {
 		r.Rules = append(r.Rules, rule.Name)
 	}

@@ -69,6 +69,7 @@ func TestScripts(t *testing.T) {
 			"edit":   edit,
 			"fetch":  fetch,
 			"synth":  synth,
+			"later":  later,
 		},
 	})
 }

@@ -20,7 +20,8 @@ import (
 // synth makes the results folder of a run that was never run, as nobody waits
 // for minutes in a test: synth DIR [KEY=NUMBER]... Keys: seed; scale, of all
 // times; seconds; rate; start, in hours; load, another one; header, share of the
-// answers that have one more; late, in ms, of the generator.
+// answers that have one more; late, in ms, of the generator; shard and shards, where
+// it is one of several.
 func synth(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: synth dir [key=number...]")
@@ -82,6 +83,9 @@ func synthesize(with map[string]float64) (*measure.Measurement, error) {
 	m.Started = time.Date(2026, 11, 1, 0, 0, int(with["seed"]), 0, time.UTC).Add(time.Duration(with["start"]) * time.Hour)
 	m.Main.Scheduled, m.Profile, m.Shapes = scheduled, profile, shapes
 	m.Main.Planned = time.Duration(seconds) * time.Second
+	if with["shards"] > 0 {
+		m.Shard = &measure.Shard{Run: "synth", Index: int(with["shard"]), Count: int(with["shards"])}
+	}
 	m.Parts = map[string]string{"load": fmt.Sprint(with["load"]), "users": "u", "contract": "c"}
 	m.Terms = report.TermsOf(&scenario.Scenario{}).Encode()
 	m.Generator.Cores, m.Generator.Elapsed, m.Generator.Workers = 2, m.Main.Planned, 10
