@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"mfaload/report/chart":   {},
 	"mfaload/report/compare": {"mfaload/measure", "mfaload/report", "mfaload/report/chart"},
 	"mfaload/live":           {"mfaload/runner", "mfaload/measure"},
+	"mfaload/fleet":          {"mfaload/runner", "mfaload/report", "mfaload/measure", "mfaload/scenario"},
 	"mfaload/scenarios":      {},
 	"mfaload/cmd/mfaload":    {"*"},
 

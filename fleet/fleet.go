@@ -1,0 +1,135 @@
+// Package fleet makes many machines one load run, over NATS. A coordinator
+// publishes the plan, workers claim a shard of the schedule each, all begin at
+// one time, and the coordinator gets one measurement from every shard.
+//
+// What is broadcast is a state and never an event: it is said again every half
+// a second, so that a message that is lost is made up for by the next one.
+// Whoever hears nothing for three seconds takes the other end for gone: a worker
+// stops its load, and the coordinator has named the shard as lost.
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"mfaload/measure"
+)
+
+// protocol is the version of what coordinator and workers say to each other.
+const protocol = 1
+
+// Times that the two ends count on.
+const (
+	// beatEvery is how often each end says how it is.
+	beatEvery = 500 * time.Millisecond
+	// snapshotEvery is how often a worker says how far it has come.
+	snapshotEvery = 2 * time.Second
+	// silence is how long a worker hears nothing before it stops its load;
+	// missing how long it is not heard of before it is named as lost, so that this takes
+	// less than 3 s too.
+	silence = 3 * time.Second
+	missing = 2500 * time.Millisecond
+	// lead is the time from arming to the start, and margin how long before it
+	// all must be armed.
+	lead   = 2 * time.Second
+	margin = 500 * time.Millisecond
+)
+
+// Shard is one of the equal parts of a run's schedule.
+type Shard struct {
+	Index, Count int
+}
+
+func (s Shard) String() string { return fmt.Sprintf("%d/%d", s.Index, s.Count) }
+
+// Plan is what a coordinator wants to be run.
+type Plan struct {
+	// Run names the run: see [CheckRun].
+	Run string
+	// Version of mfaload, and the hash of the scenario: workers must have the
+	// same ones.
+	Version, Hash string
+	// Scenario is the scenario's name.
+	Scenario string
+	// Shards is how many parts there are, from 1 to 1000.
+	Shards int
+	// Length is how long the load takes without draining, Drain how long that
+	// takes at the most; a Length of 0 is not known.
+	Length, Drain time.Duration
+	// Spread is the time over which the workers spread what they do before the
+	// start, such as fetching tokens.
+	Spread time.Duration
+	// Files are what workers need. Where there is no file of the scenario, Withheld says
+	// why its text does not travel, and workers must have it.
+	Files    []File
+	Withheld string
+}
+
+// File is a file that travels to the workers.
+type File struct {
+	// Name is what the worker calls it.
+	Name string
+	// Path is where the coordinator reads it.
+	Path string
+}
+
+// Offer is what a worker is asked to take part in.
+type Offer struct {
+	// Scenario is the scenario's name.
+	Scenario string
+	// Dir holds the files that came from the coordinator, of these names. It is gone
+	// after the run.
+	Dir   string
+	Files []string
+	// Withheld says why the scenario is not among them; empty where it is.
+	Withheld string
+}
+
+// Loaded is a scenario as a worker read it.
+type Loaded struct {
+	Hash string
+	// Part makes a shard of it.
+	Part func(Shard) (*Part, error)
+}
+
+// Part is a worker's shard of a run.
+type Part struct {
+	// Prepare does what can fail before the start: tokens, a first look at the
+	// target.
+	Prepare func(context.Context) error
+	// Run sends the shard's requests from a time of the worker's own clock on,
+	// until the context ends.
+	Run func(ctx context.Context, start time.Time) (*measure.Measurement, error)
+	// Snapshot says how far it has come. It is called by one goroutine while
+	// Run runs, and after it.
+	Snapshot func() (*Snapshot, error)
+	// Keep writes down what was measured, before it travels.
+	Keep func(*measure.Measurement) error
+	// Close gives up what it holds.
+	Close func()
+}
+
+// Errors that callers tell apart.
+var (
+	// ErrMismatch says that a worker has another version or another scenario
+	// than the coordinator.
+	ErrMismatch = errors.New("not the same run")
+	// ErrNotStarted says that nothing was sent.
+	ErrNotStarted = errors.New("not started")
+	// ErrCutOff says that a worker measured something that is not in the
+	// coordinator's result.
+	ErrCutOff = errors.New("cut off from the run")
+)
+
+var runName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,47}$`)
+
+// CheckRun says whether a text can name a run.
+func CheckRun(name string) error {
+	if !runName.MatchString(name) {
+		return fmt.Errorf("%.60q is no name of a run: write letters, digits, _ and -, at most 48", name)
+	}
+	return nil
+}

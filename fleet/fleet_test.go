@@ -1,0 +1,228 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"mfaload/measure"
+)
+
+const testVersion, testHash = "v-test", "5ca1ab1e"
+
+// says collects what people are told.
+type says struct {
+	mu    sync.Mutex
+	lines []string
+	more  chan struct{} // closed when there is another line
+}
+
+func (s *says) say(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lines = append(s.lines, fmt.Sprintf(format, args...))
+	if s.more != nil {
+		close(s.more)
+		s.more = nil
+	}
+}
+
+// await waits until something was said.
+func (s *says) await(text string) {
+	for {
+		s.mu.Lock()
+		if strings.Contains(strings.Join(s.lines, "\n"), text) {
+			s.mu.Unlock()
+			return
+		}
+		if s.more == nil {
+			s.more = make(chan struct{})
+		}
+		more := s.more
+		s.mu.Unlock()
+		<-more
+	}
+}
+
+func (s *says) all() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Join(s.lines, "\n")
+}
+
+// work is a worker's load that sends nothing: until its end or its
+// interruption, and then a measurement of so many requests.
+type work struct {
+	mu       sync.Mutex
+	shards   []Shard
+	starts   []time.Time
+	kept     []*measure.Measurement
+	length   time.Duration
+	requests int
+	prepare  func(Shard) error
+	begun    chan Shard // told of every begin, where set
+}
+
+func (w *work) load(context.Context, Offer) (*Loaded, error) {
+	return &Loaded{Hash: testHash, Part: w.part}, nil
+}
+
+func (w *work) part(shard Shard) (*Part, error) {
+	var mu sync.Mutex
+	var done uint64
+	return &Part{
+		Prepare: func(context.Context) error {
+			if w.prepare != nil {
+				return w.prepare(shard)
+			}
+			return nil
+		},
+		Run: func(ctx context.Context, start time.Time) (*measure.Measurement, error) {
+			w.mu.Lock()
+			w.shards, w.starts = append(w.shards, shard), append(w.starts, start)
+			w.mu.Unlock()
+			begin, over := time.NewTimer(time.Until(start)), time.NewTimer(time.Until(start)+w.length)
+			defer begin.Stop()
+			defer over.Stop()
+			interrupted := false
+			for !interrupted {
+				select {
+				case <-begin.C:
+					if w.begun != nil {
+						w.begun <- shard
+					}
+					continue
+				case <-over.C:
+				case <-ctx.Done():
+					interrupted = true
+				}
+				break
+			}
+			mu.Lock()
+			done = uint64(w.requests)
+			mu.Unlock()
+			return measured(shard, w.requests, interrupted)
+		},
+		Snapshot: func() (*Snapshot, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return &Snapshot{Sent: done, Clean: done, Planned: uint64(w.requests), Response: measure.NewSparse()}, nil
+		},
+		Keep: func(m *measure.Measurement) error {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.kept = append(w.kept, m)
+			return nil
+		},
+		Close: func() {},
+	}, nil
+}
+
+// measured is a measurement of so many requests that took different times.
+func measured(shard Shard, requests int, interrupted bool) (*measure.Measurement, error) {
+	r := measure.NewRecorder(1, []string{"rule"}, 0)
+	for i := range requests {
+		at := time.Duration(i) * time.Millisecond
+		r.Record(0, &measure.Observation{Label: "201", AsExpected: true, Intended: at, Sent: at, Done: at + time.Duration(1+i*shard.Count+shard.Index)*time.Microsecond})
+	}
+	m, err := r.Final()
+	if err != nil {
+		return nil, err
+	}
+	m.Scenario, m.Hash, m.Version, m.Groups, m.Interrupted = "test", testHash, testVersion, []string{"all"}, interrupted
+	m.Main.Scheduled[0] = uint64(requests)
+	return m, nil
+}
+
+// team is a coordinator and what its workers join.
+type team struct {
+	*Coordinator
+	join *Join
+	says *says
+}
+
+func newTeam(t *testing.T, shards int) *team {
+	t.Helper()
+	identity, err := NewIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	embedded, err := Listen("127.0.0.1:0", "test", identity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(embedded.Close)
+	join, err := identity.Join("test", []string{embedded.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := &says{}
+	return &team{
+		Coordinator: &Coordinator{Embedded: embedded, Within: time.Minute, Say: said.say,
+			Plan: Plan{Run: "test", Version: testVersion, Hash: testHash, Scenario: "test", Shards: shards}},
+		join: join, says: said,
+	}
+}
+
+func (tm *team) worker(shard int, w *work) *Worker {
+	return &Worker{Join: tm.join, Version: testVersion, Host: fmt.Sprint("host-", shard), Shard: shard, Within: time.Minute,
+		Load: w.load, Say: func(string, ...any) {}}
+}
+
+// start has the coordinator lead and so many workers work, and returns what
+// waits for what came of them.
+func (tm *team) start(ctx context.Context, workers ...*Worker) (lead func() (*Result, error), works []func() error) {
+	var result *Result
+	leading := begin(func() (err error) {
+		result, err = tm.Lead(ctx)
+		return err
+	})
+	for _, w := range workers {
+		works = append(works, begin(func() error { return w.Work(ctx) }))
+	}
+	return func() (*Result, error) { err := leading(); return result, err }, works
+}
+
+// begin runs f beside, and returns what waits for its end.
+func begin(f func() error) (wait func() error) {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	return func() error { return <-done }
+}
+
+func TestAllWell(t *testing.T) {
+	tm, w := newTeam(t, 3), &work{requests: 500}
+	lead, works := tm.start(t.Context(), tm.worker(AnyShard, w), tm.worker(AnyShard, w), tm.worker(AnyShard, w))
+	result, err := lead()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, tm.says.all())
+	}
+	for _, work := range works {
+		if err := work(); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(result.Lost) != 0 || len(result.Parts) != 3 {
+		t.Fatalf("%d parts, lost %v", len(result.Parts), result.Lost)
+	}
+	for i, m := range result.Parts {
+		want, _ := measured(Shard{i, 3}, 500, false)
+		a, _ := want.Encode()
+		b, _ := m.Encode()
+		if string(a) != string(b) {
+			t.Errorf("the measurement of shard %d is not what was measured", i)
+		}
+	}
+	if len(w.kept) != 3 {
+		t.Errorf("%d of 3 workers kept their measurement", len(w.kept))
+	}
+	// On one machine, all clocks are one.
+	for _, start := range w.starts {
+		if off := start.Sub(w.starts[0]).Abs(); off > 10*time.Millisecond {
+			t.Errorf("starts differ by %v", off)
+		}
+	}
+}

@@ -1,0 +1,206 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// session is a worker's connection to the coordinator of a run.
+type session struct {
+	nc      *nats.Conn
+	sub     *nats.Subscription
+	names   names
+	id      string
+	host    string
+	counter *counter
+	shards  int
+	shard   int
+	spread  time.Duration
+	load    context.Context // of the load alone; it ends before what it measured is delivered
+
+	mu      sync.Mutex
+	heard   time.Time
+	state   state
+	changed chan struct{} // closed when the state changes
+	self    beat
+}
+
+// hear takes in what the coordinator says.
+func (s *session) hear(m *nats.Msg) {
+	now, err := decode[state](m.Data)
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.heard = time.Now()
+	if now != s.state {
+		s.state = now
+		close(s.changed)
+		s.changed = make(chan struct{})
+	}
+}
+
+// now returns the coordinator's state, a channel that is closed when it
+// changes, and how long ago it was heard of.
+func (s *session) now() (state, <-chan struct{}, time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state, s.changed, time.Since(s.heard)
+}
+
+// await waits for a state.
+func (s *session) await(ctx context.Context, is func(state) bool) (state, error) {
+	for {
+		now, changed, _ := s.now()
+		if is(now) {
+			return now, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return state{}, context.Cause(ctx)
+		}
+	}
+}
+
+// plan asks for the plan until there is an answer: with an external server, the
+// worker may be there before the coordinator.
+func (s *session) plan(ctx context.Context, w *Worker) (plan, error) {
+	question := encode(hello{Protocol: protocol, Version: w.Version, Host: w.Host})
+	for {
+		try, cancel := context.WithTimeout(ctx, 2*time.Second)
+		answer, err := s.nc.RequestWithContext(try, s.names.hello(s.id), question)
+		cancel()
+		if err == nil {
+			return decode[plan](answer.Data)
+		}
+		select {
+		case <-ctx.Done():
+			return plan{}, fmt.Errorf("ask the coordinator for its plan: %w", cause(ctx, err))
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// attach returns a context that ends when the worker is no longer part of a run,
+// with the reason, and begins to watch for that. Until the load begins, it ends
+// at the deadline too.
+func (s *session) attach(ctx context.Context, within time.Duration, deadline time.Time) (context.Context, func()) {
+	s.mu.Lock()
+	s.heard = time.Now()
+	s.mu.Unlock()
+	attached, detach := context.WithCancelCause(ctx)
+	load, stop := context.WithCancel(attached)
+	s.load = load
+	go s.watch(attached, detach, stop, within, deadline)
+	return attached, func() { stop(); detach(nil) }
+}
+
+// reconnectAfter is how long nothing is heard until the connection is made
+// anew: after a break, TCP tries its old one ever more seldom.
+const reconnectAfter = 3 * beatEvery / 2
+
+// watch is the dead-man switch: it ends the load when the coordinator wants it
+// or is not heard of.
+func (s *session) watch(ctx context.Context, detach context.CancelCauseFunc, stop func(), within time.Duration, deadline time.Time) {
+	ticker := time.NewTicker(beatEvery / 10)
+	defer ticker.Stop()
+	var renewed time.Time
+	for {
+		now, changed, quiet := s.now()
+		switch {
+		case quiet >= silence:
+			detach(fmt.Errorf("nothing was heard of the coordinator for %v", silence))
+		case now.Phase == cancelled:
+			detach(errors.New(now.Why))
+		case now.Phase == stopping:
+			stop()
+		case s.waiting() && time.Now().After(deadline):
+			detach(noStart(within))
+		case quiet >= reconnectAfter && time.Since(renewed) >= reconnectAfter:
+			_ = s.nc.ForceReconnect() // an error means that it is under way
+			renewed = time.Now()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		case <-ticker.C:
+		}
+	}
+}
+
+// waiting says that the load has not begun.
+func (s *session) waiting() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.self.Stage == claimed || s.self.Stage == ready || s.self.Stage == armed
+}
+
+// enter says how far the worker is.
+func (s *session) enter(now stage) {
+	s.mu.Lock()
+	s.self.Stage = now
+	s.mu.Unlock()
+	s.say(nil)
+}
+
+// leave says that the worker goes, and why.
+func (s *session) leave(now stage, why error) {
+	s.mu.Lock()
+	switch s.self.Stage = now; {
+	case errors.Is(why, context.Canceled):
+		s.self.Why = "it was interrupted"
+	case why != nil:
+		s.self.Why = why.Error()
+	}
+	s.mu.Unlock()
+	s.say(nil)
+	_ = s.nc.FlushTimeout(time.Second)
+}
+
+func (s *session) setClock(c clock) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.self.Offset, s.self.RoundTrip = c.offset, c.roundTrip
+}
+
+// say publishes the worker's beat. What can't be published now is made up for
+// by the next one.
+func (s *session) say(snapshot *Snapshot) {
+	s.mu.Lock()
+	b := s.self
+	s.mu.Unlock()
+	b.Host, b.Shard, b.Snapshot = s.host, s.shard, snapshot
+	_ = s.nc.Publish(s.names.beat(s.id), encode(b))
+}
+
+// beats says how the worker is, until the context ends.
+func (s *session) beats(ctx context.Context, snapshot func() (*Snapshot, error)) {
+	ticker := time.NewTicker(beatEvery)
+	defer ticker.Stop()
+	var last time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if s.waiting() || time.Since(last) < snapshotEvery-beatEvery/2 {
+			s.say(nil)
+			continue
+		}
+		if now, err := snapshot(); err == nil {
+			s.say(now)
+		}
+		last = time.Now()
+	}
+}
+
+func (s *session) close() { _ = s.sub.Unsubscribe() }

@@ -1,0 +1,70 @@
+package fleet
+
+import (
+	"time"
+
+	"mfaload/measure"
+)
+
+// Status is how a run stands, for those who look on.
+type Status struct {
+	// Going says that the load began, Start when.
+	Going bool
+	Start time.Time
+	// Shards are all of them, in order.
+	Shards []ShardStatus
+	// Sum adds up the last snapshots.
+	Sum Snapshot
+}
+
+// ShardStatus is how a shard stands.
+type ShardStatus struct {
+	// Host is the worker's; empty where nobody has the shard yet.
+	Host  string
+	Stage string
+	Lost  bool
+	// Last is its last snapshot; nil before the first one.
+	Last *Snapshot
+}
+
+// Count says how many shards are as is says.
+func (s *Status) Count(is func(ShardStatus) bool) (n int) {
+	for _, shard := range s.Shards {
+		if is(shard) {
+			n++
+		}
+	}
+	return n
+}
+
+func (r *run) status() *Status {
+	s := &Status{Going: r.state.Phase == going || r.state.Phase == stopping, Start: r.state.Start,
+		Sum: Snapshot{Response: measure.NewHistogram()}}
+	for _, m := range r.shards {
+		var shard ShardStatus
+		if m != nil {
+			shard = ShardStatus{m.host, string(m.stage), m.lost, m.last}
+		}
+		s.Shards = append(s.Shards, shard)
+		if shard.Last != nil {
+			_ = s.Sum.add(shard.Last) // of one geometry, or it had not been read
+		}
+	}
+	return s
+}
+
+// tell tells those who look on, and stops the run where one of them wants it.
+func (r *run) tell() {
+	s := r.status()
+	if r.c.Watch != nil {
+		r.c.Watch(s)
+	}
+	if r.c.Stop == nil || r.state.Phase != going {
+		return
+	}
+	if why := r.c.Stop(s); why != "" {
+		r.stopped = why
+		r.c.Say("stopping all workers: %s", why)
+		r.enter(stopping, why)
+	}
+}

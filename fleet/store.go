@@ -1,0 +1,148 @@
+package fleet
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mfaload/measure"
+)
+
+// kept is how long a server keeps what a coordinator left behind that was
+// killed.
+const kept = 24 * time.Hour
+
+// store is what the coordinator has stored for a run: claims, files, finals.
+type store struct {
+	names
+	js     jetstream.JetStream
+	claims jetstream.KeyValue
+	finals jetstream.Stream
+	files  jetstream.ObjectStore
+	large  jetstream.ObjectStore
+}
+
+// ErrExists says that there is a run of that name.
+var ErrExists = errors.New("the NATS server has a run of that name: its coordinator still runs, or was killed; choose another --run, or --replace it")
+
+// newStore makes what a run needs on a server. Everything is new: what another
+// run of the name left would be mixed up with this one's.
+func newStore(ctx context.Context, nc *nats.Conn, run string, replace bool) (*store, error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, err
+	}
+	s := &store{names: names{run}, js: js}
+	if replace {
+		s.remove(ctx)
+	}
+	fail := func(err error) (*store, error) {
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) || errors.Is(err, jetstream.ErrBucketExists) {
+			return nil, ErrExists
+		}
+		return nil, fmt.Errorf("make the streams of the run: %w: the NATS server needs JetStream, and a user who may use it", err)
+	}
+	replicas := replicasOf(nc)
+	// The first one decides whose run it is: the rest is made only by him who made it.
+	s.finals, err = js.CreateStream(ctx, jetstream.StreamConfig{
+		Name: s.names.finals(), Subjects: []string{s.subject("final.>")}, Storage: jetstream.FileStorage,
+		Replicas: replicas, Duplicates: 10 * time.Minute, MaxAge: kept, AllowDirect: true,
+	})
+	if err != nil {
+		return fail(err)
+	}
+	if s.claims, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: s.names.claims(), Storage: jetstream.FileStorage, Replicas: replicas, TTL: kept}); err == nil {
+		s.files, err = js.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: s.names.files(), Storage: jetstream.FileStorage, Replicas: replicas, TTL: kept})
+	}
+	if err == nil {
+		s.large, err = js.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: s.names.large(), Storage: jetstream.FileStorage, Replicas: replicas, TTL: kept})
+	}
+	if err != nil {
+		s.remove(ctx)
+		return fail(err)
+	}
+	return s, nil
+}
+
+// replicasOf is how many servers of a cluster keep each result: three, so that
+// one may fail, where there are as many.
+func replicasOf(nc *nats.Conn) int {
+	if nc.ConnectedClusterName() != "" && len(nc.Servers()) >= 3 {
+		return 3
+	}
+	return 1
+}
+
+// remove removes all that the run has on the server.
+func (s *store) remove(ctx context.Context) {
+	_ = s.js.DeleteKeyValue(ctx, s.names.claims())
+	_ = s.js.DeleteObjectStore(ctx, s.names.files())
+	_ = s.js.DeleteObjectStore(ctx, s.names.large())
+	_ = s.js.DeleteStream(ctx, s.names.finals())
+}
+
+// publish stores the files that workers need.
+func (s *store) publish(ctx context.Context, files []File) (refs []fileRef, err error) {
+	for _, f := range files {
+		ref, err := s.publishFile(ctx, f)
+		if err != nil {
+			return nil, fmt.Errorf("store %s for the workers: %w", f.Name, err)
+		}
+		refs = append(refs, ref)
+	}
+	return refs, nil
+}
+
+func (s *store) publishFile(ctx context.Context, f File) (fileRef, error) {
+	in, err := os.Open(f.Path)
+	if err != nil {
+		return fileRef{}, err
+	}
+	defer in.Close()
+	sum := sha256.New()
+	if _, err := s.files.Put(ctx, jetstream.ObjectMeta{Name: f.Name}, io.TeeReader(in, sum)); err != nil {
+		return fileRef{}, err
+	}
+	return fileRef{f.Name, hex.EncodeToString(sum.Sum(nil))}, nil
+}
+
+// owner returns who claimed a shard.
+func (s *store) owner(ctx context.Context, shard int) (owner, error) {
+	entry, err := s.claims.Get(ctx, fmt.Sprint(shard))
+	if err != nil {
+		return owner{}, fmt.Errorf("read the claim of shard %d: %w", shard, err)
+	}
+	return decode[owner](entry.Value())
+}
+
+// Headers of a final.
+const (
+	sumHeader    = "Mfaload-Sha256"
+	objectHeader = "Mfaload-Object"
+)
+
+// final reads the measurement that a shard's owner stored.
+func (s *store) final(ctx context.Context, shard int, id string) (*measure.Measurement, error) {
+	m, err := s.finals.GetLastMsgForSubject(ctx, s.names.final(shard, id))
+	if err != nil {
+		return nil, err
+	}
+	packed := m.Data
+	if object := m.Header.Get(objectHeader); object != "" {
+		if packed, err = s.large.GetBytes(ctx, object); err != nil {
+			return nil, err
+		}
+	}
+	if sum := sha256.Sum256(packed); hex.EncodeToString(sum[:]) != m.Header.Get(sumHeader) {
+		return nil, errors.New("it was changed on its way")
+	}
+	return measure.Unpack(packed)
+}

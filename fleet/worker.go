@@ -1,0 +1,276 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mfaload/measure"
+)
+
+// AnyShard is what a worker wants that takes whichever shard is free.
+const AnyShard = -1
+
+// Worker takes part in a run.
+type Worker struct {
+	// Join says where an embedded server is; nil where External and Run say
+	// where another one is.
+	Join     *Join
+	External *External
+	Run      string
+	// Version of mfaload. Required.
+	Version string
+	// Host is what the worker is called in what people read. Required.
+	Host string
+	// Shard is the one to take, or AnyShard.
+	Shard int
+	// Within is how long it waits for the start. Required.
+	Within time.Duration
+	// Load reads the scenario. Required.
+	Load func(context.Context, Offer) (*Loaded, error)
+	// Say tells people what is going on. Required.
+	Say func(format string, args ...any)
+}
+
+// Work takes part in a run, from joining until its measurement is delivered.
+// When the context ends, it stops sending and keeps what it measured. The error
+// is one of [ErrMismatch], [ErrNotStarted] and [ErrCutOff], or the context's.
+func (w *Worker) Work(ctx context.Context) error {
+	deadline := time.Now().Add(w.Within)
+	waiting, cancel := context.WithDeadlineCause(ctx, deadline, noStart(w.Within))
+	defer cancel()
+	id := newWorkerID()
+	nc, err := dial(waiting, func() (*nats.Conn, error) { return w.connect(id) })
+	if err != nil {
+		return w.notStarted(waiting, err)
+	}
+	defer nc.Close()
+	s, err := newSession(nc, w, id)
+	if err != nil {
+		return w.notStarted(waiting, err)
+	}
+	defer s.close()
+	part, err := w.join(waiting, s)
+	if err != nil {
+		s.leave(refused, err)
+		return w.notStarted(waiting, err)
+	}
+	defer part.Close()
+	attached, detach := s.attach(ctx, w.Within, deadline)
+	defer detach()
+	start, err := w.arm(attached, s, part)
+	if err != nil {
+		err = cause(attached, err)
+		s.leave(gone, err)
+		return w.notStarted(ctx, err)
+	}
+	return w.send(attached, s, part, start)
+}
+
+// noStart is why a worker leaves that waited long enough.
+func noStart(within time.Duration) error { return fmt.Errorf("no start within %v", within) }
+
+func (w *Worker) connect(id string) (*nats.Conn, error) {
+	if w.Join != nil {
+		return w.Join.connect(id)
+	}
+	return w.External.connect("mfaload worker", names{w.Run}.inbox(id))
+}
+
+func (w *Worker) run() string {
+	if w.Join != nil {
+		return w.Join.Run
+	}
+	return w.Run
+}
+
+// notStarted says why nothing was sent.
+func (w *Worker) notStarted(ctx context.Context, err error) error {
+	if errors.Is(context.Cause(ctx), context.Canceled) {
+		return context.Canceled
+	}
+	if errors.Is(err, ErrMismatch) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrNotStarted, cause(ctx, err))
+}
+
+// cause is why a context ended, where that is why something failed.
+func cause(ctx context.Context, err error) error {
+	if why := context.Cause(ctx); why != nil && !errors.Is(why, context.Canceled) {
+		return why
+	}
+	return err
+}
+
+// join gets the plan, reads the scenario, compares, and claims a shard.
+func (w *Worker) join(ctx context.Context, s *session) (*Part, error) {
+	p, err := s.plan(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	if p.Protocol != protocol || p.Version != w.Version {
+		return nil, fmt.Errorf("%w: the coordinator is mfaload %s, and this worker %s: use the same version everywhere", ErrMismatch, p.Version, w.Version)
+	}
+	s.shards = p.Shards
+	if w.Shard >= p.Shards {
+		return nil, fmt.Errorf("%w: shard %d was asked for, and the run has %d, from 0 on", ErrMismatch, w.Shard, p.Shards)
+	}
+	loaded, err := w.load(ctx, s, p)
+	if err != nil {
+		return nil, err
+	}
+	if loaded.Hash != p.Hash {
+		return nil, fmt.Errorf("%w: the scenario that this worker reads is not the coordinator's: its hash is %.12s, the coordinator's %.12s; "+
+			"compare the file, and the variables that it names", ErrMismatch, loaded.Hash, p.Hash)
+	}
+	if err := w.claim(ctx, s, owner{ID: s.id, Host: w.Host, Hash: loaded.Hash}); err != nil {
+		return nil, err
+	}
+	w.Say("shard %d of %d, of %s in run %s", s.shard, p.Shards, p.Scenario, w.run())
+	s.spread = p.Spread
+	return loaded.Part(Shard{s.shard, p.Shards})
+}
+
+// load fetches the files and reads the scenario.
+func (w *Worker) load(ctx context.Context, s *session, p plan) (*Loaded, error) {
+	dir, err := os.MkdirTemp("", "mfaload-worker-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for the files of the run: %w: set TMPDIR to one that can be written to", err)
+	}
+	defer os.RemoveAll(dir)
+	if err := s.counter.fetch(ctx, p.Files, dir); err != nil {
+		return nil, err
+	}
+	offer := Offer{Scenario: p.Scenario, Dir: dir, Withheld: p.Withheld}
+	for _, f := range p.Files {
+		offer.Files = append(offer.Files, f.Name)
+	}
+	loaded, err := w.Load(ctx, offer)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMismatch, err)
+	}
+	return loaded, nil
+}
+
+// claim makes a shard this worker's own.
+func (w *Worker) claim(ctx context.Context, s *session, o owner) error {
+	wanted := []int{w.Shard}
+	if w.Shard == AnyShard {
+		// In another order each, so that they seldom want the same one.
+		wanted = rand.Perm(s.shards)
+	}
+	for _, shard := range wanted {
+		err := s.counter.claim(ctx, shard, o)
+		if err == nil {
+			s.shard = shard
+			return nil
+		}
+		if !errors.Is(err, errTaken) {
+			return err
+		}
+	}
+	if w.Shard == AnyShard {
+		return fmt.Errorf("all %d shards have a worker: this one is not needed", s.shards)
+	}
+	return fmt.Errorf("shard %d: %w: give each worker an index of its own, and end the other one first where it was started again", w.Shard, errTaken)
+}
+
+// arm gets ready, and returns when to begin, by its own clock, once all are
+// armed.
+func (w *Worker) arm(ctx context.Context, s *session, part *Part) (time.Time, error) {
+	s.enter(claimed)
+	go s.beats(ctx, part.Snapshot)
+	select {
+	case <-time.After(rand.N(s.spread + 1)):
+	case <-ctx.Done():
+		return time.Time{}, context.Cause(ctx)
+	}
+	if err := part.Prepare(ctx); err != nil {
+		return time.Time{}, err
+	}
+	clock, err := measureClock(ctx, askClock(s.nc, s.names.clock(s.id)))
+	if err != nil {
+		return time.Time{}, err
+	}
+	s.setClock(clock)
+	s.enter(ready)
+	set, err := s.await(ctx, func(now state) bool { return now.Phase == arming || now.Phase == going })
+	if err != nil {
+		return time.Time{}, err
+	}
+	// Until, and Now added to it: waiting is then independent of steps of the
+	// clock.
+	start := time.Now().Add(time.Until(clock.local(set.Start)))
+	late, cancel := context.WithDeadlineCause(ctx, start, errors.New("not all workers were armed in time"))
+	defer cancel()
+	s.enter(armed)
+	if _, err := s.await(late, func(now state) bool { return now.Phase == going }); err != nil {
+		return time.Time{}, err
+	}
+	return start, nil
+}
+
+// send runs the part and delivers what it measured.
+func (w *Worker) send(attached context.Context, s *session, part *Part, start time.Time) error {
+	s.enter(running)
+	m, err := part.Run(s.load, start)
+	if err != nil {
+		s.leave(gone, err)
+		return fmt.Errorf("%w: %w", ErrCutOff, err)
+	}
+	if err := part.Keep(m); err != nil {
+		w.Say("%v", err) // it travels all the same
+	}
+	if attached.Err() == nil {
+		err = w.deliver(attached, s, m)
+	}
+	if attached.Err() != nil {
+		err = cause(attached, context.Cause(attached))
+	}
+	if err != nil {
+		s.leave(gone, err)
+		if errors.Is(err, context.Canceled) {
+			return err
+		}
+		return fmt.Errorf("%w: %w", ErrCutOff, err)
+	}
+	w.Say("shard %d is delivered", s.shard)
+	s.leave(left, nil)
+	return nil
+}
+
+// deliver hands the measurement over, and waits until the coordinator has all.
+func (w *Worker) deliver(ctx context.Context, s *session, m *measure.Measurement) error {
+	packed, err := m.Pack()
+	if err != nil {
+		return err
+	}
+	if err := s.counter.deliver(ctx, s.shard, packed); err != nil {
+		return fmt.Errorf("deliver the measurement: %w", err)
+	}
+	s.enter(delivered)
+	_, err = s.await(ctx, func(now state) bool { return now.Phase == done })
+	return err
+}
+
+// newSession prepares to hear the coordinator.
+func newSession(nc *nats.Conn, w *Worker, id string) (*session, error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{nc: nc, names: names{w.run()}, id: id, host: w.Host, shard: AnyShard, changed: make(chan struct{})}
+	s.counter = &counter{s.names, id, js}
+	s.heard = time.Now()
+	if s.sub, err = nc.Subscribe(s.names.state(), s.hear); err != nil {
+		return nil, fmt.Errorf("listen to the coordinator: %w", err)
+	}
+	return s, nil
+}
