@@ -343,6 +343,13 @@ func FuzzDecode(f *testing.F) {
 		}
 		f.Add(data)
 	}
+	for _, m := range []*measure.Measurement{parted(f, 2, 6, 3)[1], merge(f, parted(f, 2, 6, 3)...)} {
+		data, err := m.Encode()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := measure.Decode(data)
 		if err != nil {

@@ -35,8 +35,9 @@ func (e *MergeError) Error() string {
 // from some. The result does not depend on their order, nor on which were merged
 // before, and shares nothing with them. Histograms are added bucket by bucket. A
 // measurement of something else, or of a shard that is there twice, is a
-// [MergeError], which names them all. What is known of lost shards is for the
-// caller to say, in the result's Merged.
+// [MergeError], which names them all. What was known of lost shards is kept of
+// those that are still missing; the caller may say more, and how many may be lost,
+// in the result's Merged.
 func Merge(all []*Measurement) (*Measurement, error) {
 	if len(all) == 0 {
 		return nil, fmt.Errorf("merge measurements: there is none")
@@ -51,6 +52,7 @@ func Merge(all []*Measurement) (*Measurement, error) {
 		}
 	}
 	slices.SortFunc(merged.Merged.Parts, func(a, b *Part) int { return a.Index - b.Index })
+	merged.Merged.Lost = stillLost(merged.Merged, all)
 	if err := merged.check(); err != nil {
 		return nil, fmt.Errorf("merge measurements: %w", err)
 	}
@@ -99,6 +101,23 @@ func (m *Measurement) mergeShard(o *Measurement) error {
 	parts, err := o.parts()
 	m.Merged.Parts = append(m.Merged.Parts, parts...)
 	return err
+}
+
+// stillLost is what was known of the shards that are missing, each reason once.
+func stillLost(merged *Merged, all []*Measurement) (lost []Lost) {
+	missing := merged.Missing()
+	for _, m := range all {
+		if m.Merged == nil {
+			continue
+		}
+		for _, l := range m.Merged.Lost {
+			if slices.Contains(missing, l.Index) {
+				lost = append(lost, l)
+			}
+		}
+	}
+	slices.SortStableFunc(lost, CompareLost)
+	return slices.CompactFunc(lost, func(a, b Lost) bool { return CompareLost(a, b) == 0 })
 }
 
 // parts returns copies of the shards that are in it.

@@ -15,6 +15,8 @@ import (
 	"mfaload/measure"
 )
 
+var every = []uint64{3}
+
 // observe makes a recorder's measurement one of a run, whole or a shard of it.
 func observe(t testing.TB, of *measure.Shard, n int, at func(k int) *measure.Observation) *measure.Measurement {
 	t.Helper()
@@ -29,7 +31,7 @@ func observe(t testing.TB, of *measure.Shard, n int, at func(k int) *measure.Obs
 	turns := uint64(0)
 	for k := index; k < n; k += count {
 		o := at(k)
-		o.Evaluated = []uint64{3}
+		o.Evaluated = every
 		r.Record(k/count, o)
 		if o.Warmup {
 			scheduled[1][o.Group]++
@@ -101,12 +103,17 @@ func encoded(t testing.TB, m *measure.Measurement) string {
 // and sum.
 func TestMergedOfEightIsTheSingle(t *testing.T) {
 	const n = 1_000_000
+	var o measure.Observation
 	at := func(k int) *measure.Observation {
-		random := rand.New(rand.NewPCG(uint64(k), 3))
+		draw := uint64(k+1) * 0x9E3779B97F4A7C15 // of which every bit differs
+		draw ^= draw >> 32
+		draw *= 0xD6E8FEB86659FD93
 		intended := time.Duration(k) * 10 * time.Microsecond
-		late := time.Duration(random.ExpFloat64() * 1e5)
-		return &measure.Observation{Group: random.IntN(3), Warmup: intended < time.Second, Intended: intended, Sent: intended + late, Own: late / 3,
-			Done: intended + late + time.Duration(random.ExpFloat64()*1e8), Label: "201 OTP_REQUIRED", AsExpected: random.IntN(9) > 0}
+		late := time.Duration(draw >> 46)
+		took := time.Duration(1e7 / (0.01 + float64(draw>>11)/(1<<53))) // from 10 ms to 1 s
+		o = measure.Observation{Group: int(draw % 3), Warmup: intended < time.Second, Intended: intended, Sent: intended + late, Own: late / 3,
+			Done: intended + late + took, Label: "201 OTP_REQUIRED", AsExpected: draw%7 > 0}
+		return &o
 	}
 	single := observe(t, nil, n, at)
 	var parts []*measure.Measurement
@@ -204,6 +211,50 @@ func TestMergeForgetsNoField(t *testing.T) {
 		}
 	}
 	look("", reflect.ValueOf(m))
+}
+
+// What was known of a lost shard is kept until it is found.
+func TestMergeKeepsWhatIsLost(t *testing.T) {
+	parts := parted(t, 5, 100, 4)
+	m := merge(t, parts[0], parts[1])
+	m.Merged.Lost = []measure.Lost{{Index: -1, Why: "x"}, {Index: 2, Why: "gone"}, {Index: 3, Why: "silent", Last: m.Merged.Parts[0]}}
+	if got := merge(t, m, parts[2]).Merged.Lost; len(got) != 1 || got[0].Index != 3 || got[0].Why != "silent" || got[0].Last == nil {
+		t.Errorf("lost: %+v", got)
+	}
+	if got := merge(t, parts[2], parts[3], m).Merged.Lost; len(got) != 0 {
+		t.Errorf("lost, and all are there: %+v", got)
+	}
+}
+
+// Whatever two files hold: what can be read can be merged, or is named; and what
+// was merged adds up.
+func FuzzMerge(f *testing.F) {
+	parts := parted(f, 2, 6, 3)
+	whole := encoded(f, merge(f, parts...))
+	f.Add([]byte(encoded(f, parts[0])), []byte(encoded(f, parts[1])))
+	f.Add([]byte(encoded(f, parts[0])), []byte(encoded(f, merge(f, parts[1], parts[2]))))
+	f.Add([]byte(whole), []byte(whole))
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		x, err := measure.Decode(a)
+		if err != nil {
+			return
+		}
+		y, err := measure.Decode(b)
+		if err != nil {
+			return
+		}
+		m, err := measure.Merge([]*measure.Measurement{x, y})
+		if err != nil {
+			return
+		}
+		if m.Main.Sent() != x.Main.Sent()+y.Main.Sent() || len(m.Merged.Parts)+len(m.Merged.Missing()) != m.Merged.Count {
+			t.Errorf("%d of %d and %d requests, %d shards", m.Main.Sent(), x.Main.Sent(), y.Main.Sent(), len(m.Merged.Parts))
+		}
+		other, err := measure.Merge([]*measure.Measurement{y, x})
+		if err != nil || encoded(t, other) != encoded(t, m) {
+			t.Errorf("the other way round: %v", err)
+		}
+	})
 }
 
 func TestMergeNamesWhatDoesNotFit(t *testing.T) {

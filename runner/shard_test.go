@@ -36,8 +36,14 @@ func randomLoad(random *rand.Rand) scenario.Load {
 	rate := func() scenario.Rate { return scenario.Rate(random.IntN(400)) / 4 }
 	for range 1 + random.IntN(4) {
 		st := scenario.Stage{From: rate(), To: rate(), Duration: time.Duration(1+random.IntN(3000)) * ms}
-		if random.IntN(2) == 0 {
+		switch random.IntN(5) {
+		case 0, 1:
 			st.To = st.From
+		case 2:
+			st.Steps = 2 + random.IntN(5)
+		case 3:
+			st.To = st.From
+			st.Spike = &scenario.Spike{Rate: 200, At: st.Duration / 4, For: st.Duration / 3}
 		}
 		l.Stages = append(l.Stages, st)
 	}
@@ -87,10 +93,7 @@ func randomGroups(random *rand.Rand) (groups []scenario.Group) {
 // are even the same ones at the same times.
 func TestShardsAreTheSchedule(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	runs := 400
-	if testing.Short() {
-		runs = 40
-	}
+	const runs = 200
 	tested := 0
 	for i := range runs {
 		s := oneGroup(randomLoad(random))

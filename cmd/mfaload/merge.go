@@ -30,7 +30,8 @@ func newMerge(a *app) *cobra.Command {
 		Short: "Merge what the shards of a run measured, and judge it",
 		Long: `Merge what the shards of one run measured ('mfaload run --shard'), and judge it as
 one machine's run is judged: the same report, thresholds, verdict and exit codes.
-Each PATH is a results folder, or its measurement.json.gz. Histograms are added
+Each PATH is a results folder, its measurement.json.gz, or a folder of results
+folders. Histograms are added
 bucket by bucket. Each machine's own lateness and processors are judged alone.
 
 A shard that is missing, and a file that is damaged, make the run inconclusive
@@ -38,7 +39,7 @@ A shard that is missing, and a file that is damaged, make the run inconclusive
 many are left out of the verdict, and the report says that it is degraded. A
 shard that is there twice, and a file of another run, scenario or version, are
 errors (2): nothing is written.`,
-		Example: `  mfaload merge --expect 8 shards/*
+		Example: `  mfaload merge --expect 8 shards
   mfaload merge --expect 20 --tolerate-lost 5% --out results/friday shards/*`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -112,11 +113,7 @@ type shardFile struct {
 // readShards reads the measurements that can be read. The others are lost: their
 // shards did not live to write them, or something happened to them since.
 func readShards(paths []string) (files []shardFile, lost []measure.Lost) {
-	for _, path := range paths {
-		name := path
-		if info, err := os.Stat(path); err == nil && info.IsDir() {
-			name = filepath.Join(path, measurementFile)
-		}
+	for _, name := range shardFiles(paths) {
 		data, err := os.ReadFile(name)
 		var m *measure.Measurement
 		if err == nil {
@@ -132,6 +129,35 @@ func readShards(paths []string) (files []shardFile, lost []measure.Lost) {
 	}
 	slices.SortFunc(lost, measure.CompareLost)
 	return files, lost
+}
+
+// shardFiles are the measurements that paths stand for. A folder without one may
+// hold results folders: then each of them ought to have one.
+func shardFiles(paths []string) (files []string) {
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		file := filepath.Join(path, measurementFile)
+		below, globErr := filepath.Glob(filepath.Join(globQuote(path), "*", measurementFile))
+		switch {
+		case err != nil || !info.IsDir():
+			files = append(files, path)
+		case exists(file) || globErr != nil || len(below) == 0:
+			files = append(files, file)
+		default:
+			folders, _ := filepath.Glob(filepath.Join(globQuote(path), "*"))
+			for _, f := range folders {
+				if info, err := os.Stat(f); err == nil && info.IsDir() {
+					files = append(files, filepath.Join(f, measurementFile))
+				}
+			}
+		}
+	}
+	return files
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func reasons(lost []measure.Lost) (texts []string) {
