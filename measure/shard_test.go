@@ -98,37 +98,48 @@ func encoded(t testing.TB, m *measure.Measurement) string {
 	return string(data)
 }
 
-// A million values recorded by eight shards are, merged, what one machine
-// records: bucket for bucket, second by second, with the true minimum, maximum
-// and sum.
+// A million requests that eight shards sent are, merged, what one machine has:
+// bucket for bucket, second by second, with the true minimum, maximum and sum.
+// Most of them are recorded straight into the histograms, as that is what is
+// merged; the recorder has seen some thousand.
 func TestMergedOfEightIsTheSingle(t *testing.T) {
-	const n = 1_000_000
-	var o measure.Observation
-	at := func(k int) *measure.Observation {
-		draw := uint64(k+1) * 0x9E3779B97F4A7C15 // of which every bit differs
-		draw ^= draw >> 32
-		draw *= 0xD6E8FEB86659FD93
-		intended := time.Duration(k) * 10 * time.Microsecond
-		late := time.Duration(draw >> 46)
-		took := time.Duration(1e7 / (0.01 + float64(draw>>11)/(1<<53))) // from 10 ms to 1 s
-		o = measure.Observation{Group: int(draw % 3), Warmup: intended < time.Second, Intended: intended, Sent: intended + late, Own: late / 3,
-			Done: intended + late + took, Label: "201 OTP_REQUIRED", AsExpected: draw%7 > 0}
-		return &o
+	const n, recorded = 1_000_000, 8_000
+	all := random(7, recorded)
+	at := func(k int) *measure.Observation { return all[k] }
+	fill := func(m *measure.Measurement, index, count int) {
+		times := measure.NewHistogram()
+		for k := index; k < n-recorded; k += count {
+			draw := uint64(k+1) * 0x9E3779B97F4A7C15 // of which every bit differs
+			draw = (draw ^ draw>>32) * 0xD6E8FEB86659FD93
+			times.Record(time.Duration(draw >> (21 + draw%40))) // from nothing to more than an hour
+			m.Main.Scheduled[0]++
+			m.Profile.Due[0]++
+			m.Flow.Sent[0]++
+			m.Flow.Ended[0]++
+		}
+		c := m.Main.Cells[0]
+		for _, h := range []*measure.Histogram{c.Response, c.Service, c.Lateness, m.Main.Own} {
+			if err := h.Merge(times); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
-	single := observe(t, nil, n, at)
+	single := observe(t, nil, recorded, at)
+	fill(single, 0, 1)
 	var parts []*measure.Measurement
 	for i := range 8 {
-		parts = append(parts, observe(t, &measure.Shard{Run: "r", Index: i, Count: 8}, n, at))
+		parts = append(parts, observe(t, &measure.Shard{Run: "r", Index: i, Count: 8}, recorded, at))
+		fill(parts[i], i, 8)
 	}
 	m := merge(t, parts...)
-	if m.Main.Sent()+m.Warmup.Sent() != n {
-		t.Errorf("%d requests", m.Main.Sent()+m.Warmup.Sent())
+	if h := m.Main.Cells[0].Response; m.Main.Sent()+m.Warmup.Sent() != n || h.Above() == 0 || h.Min() > time.Microsecond {
+		t.Errorf("%d requests, %d above the range, at least %v", m.Main.Sent()+m.Warmup.Sent(), h.Above(), h.Min())
 	}
 	for _, d := range []string{
 		cmp.Diff(single.Main.Cells, m.Main.Cells, histograms), cmp.Diff(single.Warmup.Cells, m.Warmup.Cells, histograms),
 		cmp.Diff(single.Main.Own, m.Main.Own, histograms), cmp.Diff(single.Seconds, m.Seconds, histograms),
 		cmp.Diff(single.Main.LastSent, m.Main.LastSent), cmp.Diff(single.Shapes, m.Shapes),
-		cmp.Diff(single.Main.Scheduled[0], m.Main.Scheduled[0]), cmp.Diff(single.Profile.Due[1:], m.Profile.Due[1:]),
+		cmp.Diff(single.Main.Scheduled[0], m.Main.Scheduled[0]), cmp.Diff(single.Profile.Due[1:], m.Profile.Due[1:]), cmp.Diff(single.Flow, m.Flow),
 	} {
 		if d != "" {
 			t.Error(d)
@@ -139,11 +150,11 @@ func TestMergedOfEightIsTheSingle(t *testing.T) {
 // In whatever order and in whatever steps shards are merged, the bytes are the
 // same. What was merged stays as it was.
 func TestMergeCommutesAndAssociates(t *testing.T) {
-	parts := parted(t, 5, 240, 8)
+	parts := parted(t, 5, 120, 8)
 	before := encoded(t, parts[3])
 	want := encoded(t, merge(t, parts...))
 	random := rand.New(rand.NewPCG(5, 5))
-	for range 8 {
+	for range 5 {
 		left := slices.Clone(parts)
 		for len(left) > 1 {
 			random.Shuffle(len(left), func(i, j int) { left[i], left[j] = left[j], left[i] })
@@ -310,6 +321,7 @@ func TestMergeNamesWhatDoesNotFit(t *testing.T) {
 }
 
 func TestShardsThatCanNotBe(t *testing.T) {
+	parts := parted(t, 5, 100, 4)
 	for _, test := range []struct {
 		change func(*measure.Merged)
 		want   string
@@ -328,7 +340,7 @@ func TestShardsThatCanNotBe(t *testing.T) {
 		{func(m *measure.Merged) { m.Lost = []measure.Lost{{Index: 2}} }, "lost and there at once"},
 		{func(m *measure.Merged) { m.Count = 5; m.Lost = []measure.Lost{{Index: 4}, {Index: -1}} }, "not in order"},
 	} {
-		m := merge(t, parted(t, 5, 100, 4)...)
+		m := merge(t, parts...)
 		test.change(m.Merged)
 		data := encoded(t, m)
 		if _, err := measure.Decode([]byte(data)); err == nil || !strings.Contains(err.Error(), test.want) {

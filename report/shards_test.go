@@ -88,11 +88,11 @@ func TestReportOfShardsIsThatOfOne(t *testing.T) {
 			violating(o)
 		}
 	}
-	one, many := judged(t, shardOf(t, measure.Shard{}, 3200, some)), judged(t, mergedOf(t, 8, some, nil))
+	one, many := judged(t, shardOf(t, measure.Shard{}, 3200, some)), judged(t, mergedOf(t, 4, some, nil))
 	if diff := cmp.Diff(one, many, cmpopts.IgnoreFields(report.Report{}, "Run", "Shards", "Generator")); diff != "" {
 		t.Error(diff)
 	}
-	if many.Run != "r1" || len(many.Shards) != 8 || many.Generator.CPU != 8 || many.Generator.Cores != 16 || many.Generator.BusyWorkersMax != 3 {
+	if many.Run != "r1" || len(many.Shards) != 4 || many.Generator.CPU != 4 || many.Generator.Cores != 8 || many.Generator.BusyWorkersMax != 3 {
 		t.Errorf("run %q, shards %+v, generator %+v", many.Run, many.Shards, many.Generator)
 	}
 	sent := uint64(0)
@@ -109,7 +109,7 @@ func TestReportOfShardsIsThatOfOne(t *testing.T) {
 // ones there are.
 func TestShardsAreDoubtedOneByOne(t *testing.T) {
 	late := func(k int, o *measure.Observation) {
-		if k%8 == 5 && k < 120 { // 15 of 400, of 3,200 less than one in a hundred
+		if k%4 == 3 && k < 60 { // 15 of 800, of 3,200 less than one in a hundred
 			o.Own = 300 * ms
 		}
 	}
@@ -119,7 +119,7 @@ func TestShardsAreDoubtedOneByOne(t *testing.T) {
 		each   func(int, *measure.Measurement)
 		want   string
 	}{
-		{"late", late, nil, "shard 5: mfaload itself was late"},
+		{"late", late, nil, "shard 3: mfaload itself was late"},
 		{"out of processor time", nil, func(i int, m *measure.Measurement) {
 			if i == 2 {
 				m.Generator.CPU = 63 * time.Second
@@ -127,15 +127,15 @@ func TestShardsAreDoubtedOneByOne(t *testing.T) {
 		}, "shard 2: mfaload itself was out of processor time: it used 98 % of 2 processors"},
 		{"held up", nil, func(i int, m *measure.Measurement) {
 			for k := range 1000 {
-				if i == 7 && k < 15 {
+				if i == 1 && k < 15 {
 					m.Generator.Hiccups.Record(30 * ms)
 				} else {
 					m.Generator.Hiccups.Record(ms)
 				}
 			}
-		}, "shard 7: mfaload itself was held up"},
+		}, "shard 1: mfaload itself was held up"},
 	} {
-		m := mergedOf(t, 8, test.change, test.each)
+		m := mergedOf(t, 4, test.change, test.each)
 		r := judged(t, m)
 		if r.Verdict != report.Inconclusive || len(r.Reasons) != 1 || !strings.HasPrefix(r.Reasons[0], test.want) {
 			t.Errorf("%s: %s %q", test.name, r.Verdict, r.Reasons)
@@ -144,10 +144,10 @@ func TestShardsAreDoubtedOneByOne(t *testing.T) {
 			t.Errorf("%s: doubts %q", test.name, d)
 		}
 	}
-	// Nine late sends on each of eight machines are no machine's fault, but too
+	// Nine late sends on each of four machines are no machine's fault, but too
 	// many for the run.
-	each := judged(t, mergedOf(t, 8, func(k int, o *measure.Observation) {
-		if k < 72 {
+	each := judged(t, mergedOf(t, 4, func(k int, o *measure.Observation) {
+		if k < 36 {
 			o.Own = 300 * ms
 		}
 	}, nil))
@@ -157,22 +157,22 @@ func TestShardsAreDoubtedOneByOne(t *testing.T) {
 }
 
 func TestLostShards(t *testing.T) {
-	m := mergedOf(t, 20, nil, nil, 3)
-	const lost = "1 of 20 shards is lost, and what they sent is in no figure: shard 3"
+	m := mergedOf(t, 5, nil, nil, 3)
+	const lost = "1 of 5 shards is lost, and what they sent is in no figure: shard 3"
 	if r := judged(t, m); r.Verdict != report.Inconclusive || !slices.Equal(r.Reasons, []string{lost}) || r.Shards[3].Lost != "nothing of it is there" || r.Degraded {
 		t.Errorf("%s %q %+v", r.Verdict, r.Reasons, r.Shards[3])
 	}
-	last, err := measure.PartOf(shardOf(t, measure.Shard{Index: 3, Count: 20}, 3200, nil))
+	last, err := measure.PartOf(shardOf(t, measure.Shard{Index: 3, Count: 5}, 3200, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.Merged.Lost = []measure.Lost{{Index: -1, Why: "x.gz: damaged"}, {Index: 3, Why: "nothing was heard of it for 3 s", Last: last}}
-	m.Merged.TolerateLost = 0.05
+	m.Merged.TolerateLost = 0.2
 	r := judged(t, m)
 	if r.Verdict != report.Pass || !r.Degraded || !slices.Equal(r.Reasons, []string{"degraded: " + lost, "x.gz: damaged", "shard 3: nothing was heard of it for 3 s"}) {
 		t.Errorf("tolerated: %s %q", r.Verdict, r.Reasons)
 	}
-	if s := r.Shards[3]; s.Lost != "nothing was heard of it for 3 s" || s.Requests.Sent != 160 || r.Requests.Sent != 3040 {
+	if s := r.Shards[3]; s.Lost != "nothing was heard of it for 3 s" || s.Requests.Sent != 640 || r.Requests.Sent != 2560 {
 		t.Errorf("beside, never inside: %+v, %d", s, r.Requests.Sent)
 	}
 	valid(t, r)
@@ -186,8 +186,8 @@ func TestLostShards(t *testing.T) {
 			t.Errorf("%s: %v\n%s", format, err, data)
 		}
 	}
-	m = mergedOf(t, 20, nil, nil, 3, 4)
-	m.Merged.TolerateLost = 0.05
+	m = mergedOf(t, 5, nil, nil, 3, 4)
+	m.Merged.TolerateLost = 0.2
 	if r := judged(t, m); r.Verdict != report.Inconclusive || r.Degraded {
 		t.Errorf("too many: %s %q", r.Verdict, r.Reasons)
 	}
