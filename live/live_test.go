@@ -274,6 +274,24 @@ func TestOthersNeedTheToken(t *testing.T) {
 	if c := resp.Cookies(); resp.StatusCode != 303 || resp.Header.Get("Location") != "/" || len(c) != 1 || !c[0].HttpOnly || c[0].SameSite != http.SameSiteStrictMode {
 		t.Errorf("%s to %q with %v", resp.Status, resp.Header.Get("Location"), resp.Cookies())
 	}
+	for _, path := range []string{"/evil.example/", "/evil.example//x", `\evil.example`, "%5cevil.example"} {
+		resp, _ := get(t, base+path+"?token="+token, nil)
+		if to := resp.Header.Get("Location"); resp.StatusCode != 303 || to != "/" {
+			t.Errorf("%s leads to %q, which is elsewhere", path, to)
+		}
+	}
+}
+
+// Where no host is named, nobody else can reach the page.
+func TestLoopbackIsTheDefault(t *testing.T) {
+	server, err := live.Listen(":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	if !strings.HasPrefix(server.URL(), "http://127.0.0.1:") || strings.Contains(server.URL(), "token") {
+		t.Errorf("it listens on %s", server.URL())
+	}
 }
 
 // Events come as the samples do, and end with the run.

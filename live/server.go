@@ -41,9 +41,13 @@ type Server struct {
 	over     chan struct{}
 }
 
-// Listen begins to listen on an address, HOST:PORT. One that others can reach
-// needs a token, which [Server.URL] has.
+// Listen begins to listen on an address, HOST:PORT; without a host it is one
+// that only this machine reaches. One that others can reach needs a token, which
+// [Server.URL] has.
 func Listen(address string) (*Server, error) {
+	if strings.HasPrefix(address, ":") {
+		address = "127.0.0.1" + address
+	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("--listen: %w: choose another address, such as 127.0.0.1:0", err)
@@ -113,8 +117,8 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			http.Error(w, "this is not the host that mfaload listens on", http.StatusForbidden)
 		case s.token != "" && s.same(r.URL.Query().Get("token")):
 			// The token leaves the address bar, and the history with it.
-			http.SetCookie(w, &http.Cookie{Name: "mfaload", Value: s.token, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
-			http.Redirect(w, r, r.URL.Path, http.StatusSeeOther)
+			http.SetCookie(w, &http.Cookie{Name: "mfaload", Value: s.token, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode}) // #nosec G124 -- there is no TLS, see decision 19
+			http.Redirect(w, r, "/", http.StatusSeeOther)
 		case s.token != "" && !s.authorized(r):
 			h.Set("WWW-Authenticate", "Bearer")
 			http.Error(w, "a token is needed: mfaload printed it when it started", http.StatusUnauthorized)
