@@ -6,7 +6,7 @@ LDFLAGS  := -X main.version=$(VERSION)
 TOOL     := $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 5s
 
-.PHONY: help build demo test check fuzz lint-contract docs bench compare-table profile clean
+.PHONY: help build demo test check fuzz lint-contract lint-action security licenses release release-check image-check docs bench compare-table profile clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,39 @@ fuzz: ## run every fuzz target for FUZZTIME (default 5s)
 
 lint-contract: ## lint the contract as OpenAPI with Spectral (needs Node.js)
 	tools/lint-contract.sh
+
+lint-action: ## lint the GitHub Action against GitHub's schema (needs Node.js)
+	tools/lint-action.sh
+
+GOSEC := github.com/securego/gosec/v2/cmd/gosec@v2.30.0
+
+security: ## known vulnerabilities (govulncheck), insecure code (gosec), licences
+	$(GO) run -C tools ./vulns
+	$(GO) run -C tools ./licenses | diff docs/licenses.md - || { echo 'a dependency changed: make licenses'; exit 1; }
+	# Not in tools/go.mod: gosec brings sixty modules that none of our tools needs.
+	$(GO) run $(GOSEC) -quiet -exclude $(NOTSEC) -exclude-dir bench ./...
+
+# What gosec may not ask for: G103 reads strings without a copy in hot places,
+# each measured; G104 is staticcheck's and vet's work; G115 takes a count for an
+# overflow; G304 a program that reads the files its user names for a server;
+# G404 wants no seed where a seed is what makes a schedule repeatable.
+NOTSEC := G103,G104,G115,G304,G404
+
+licenses: ## list the licences of what is linked in
+	$(GO) run -C tools ./licenses > docs/licenses.md
+
+# A fixed toolchain, so that a release is the same bytes wherever it is made.
+release release-check: export GOTOOLCHAIN = go1.27.3
+
+release: ## build dist: archives for all systems, checksums, bills of materials
+	$(GO) run -C tools ./vulns -strict
+	$(GO) run -C tools ./release -version $(VERSION)
+
+release-check: ## build a release twice, in two folders and with two caches, and compare
+	tools/release-check.sh
+
+image-check: ## make the image's files, measure and start them (Docker is not needed)
+	deploy/image-check.sh
 
 docs: build ## write the generated pages anew
 	./bin/mfaload contract --format markdown > docs/rules.md

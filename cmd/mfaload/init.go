@@ -44,7 +44,7 @@ simulator; its comments say what to change for an environment of your own.`,
 
 func (a *app) init(file string) error {
 	dir := filepath.Dir(file)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil { // #nosec G301 -- a scenario is for its readers, and has no secret
 		return fmt.Errorf("make the folder of the scenario: %w\n%s", err, hint("name a FILE in a folder that you can write to"))
 	}
 	if err := create(file, bytes.ReplaceAll(firstScenario, []byte("{{FILE}}"), []byte(file))); err != nil {
@@ -65,7 +65,7 @@ func (a *app) init(file string) error {
 
 // create writes a file that is not there yet.
 func create(name string, content []byte) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) // #nosec G302 -- as above
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w\n%s", err, hint("name another FILE, or remove this one"))
 	}

@@ -85,7 +85,7 @@ func (p *page) render() ([]byte, error) {
 	if err := pageTemplate.Execute(&b, p); err != nil {
 		return nil, err
 	}
-	return chart.Page(p.Title, pageStyle, template.HTML(b.String())), nil // the template escaped it
+	return chart.Page(p.Title, pageStyle, template.HTML(b.String())), nil // #nosec G203 -- the template escaped it
 }
 
 func orNone(text string) string {

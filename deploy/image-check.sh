@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Tries the image's files without an engine for containers: their size, and, with
+# root rights, a run in them as the image's user, who may write nowhere but where
+# results go.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+most=25000000
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+chmod 755 "$root"
+deploy/rootfs.sh "$root"
+size=$(du --apparent-size -sb "$root" | cut -f1)
+packed=$(tar -C "$root" -c . | gzip -9 | wc -c)
+echo "image: $size bytes of files, $packed compressed, as a registry has them"
+if ((size > most)); then
+  echo "image: more than $most bytes" >&2
+  exit 1
+fi
+if [ "$(id -u)" != 0 ]; then
+  echo 'image: NOT STARTED: that takes root rights (chroot)'
+  exit 0
+fi
+chown 65532:65532 "$root/work"
+cp scenarios/quickstart.yaml "$root/work/"
+sed -i 's/duration: 10s/duration: 1s/' "$root/work/quickstart.yaml"
+inside() { chroot --userspec=65532:65532 "$root" /usr/bin/mfaload "$@"; }
+inside version
+(cd "$root" && inside run -q --out /work/results /work/quickstart.yaml) | head -1
+if inside run -q --out /results /work/quickstart.yaml 2>/dev/null; then
+  echo 'image: its user may write to /' >&2
+  exit 1
+fi
+stat -c '%a %u %n' "$root/work/results" "$root/work/results/report.json"
