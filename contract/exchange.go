@@ -111,6 +111,9 @@ type Failure struct {
 	// Kind names the failure for statistics: "timeout", "connection refused",
 	// "connection reset", … It is one of few values.
 	Kind string
+	// Disconnected says that no connection to the service could be opened, or
+	// that it broke before the whole answer was there.
+	Disconnected bool
 	// Err is the cause. Its text holds no secret.
 	Err error
 }

@@ -1,48 +1,93 @@
 package measure
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
-// Live hands out the times of a run while it runs, bit by bit. Those who record
-// never wait for it: it takes a full histogram away from them and leaves an
-// empty one. It is not safe for concurrent use.
+// Live hands out the times of a run while it runs, bit by bit, to one of those
+// who look on. Those who record never wait for it: full histograms are taken
+// away from them and empty ones left. It is not safe for concurrent use, but
+// several of them are.
 type Live struct {
+	watched *watched
+	*times  // that came since it was last asked
+}
+
+// watched are the times that those who look on take from a recorder.
+type watched struct {
 	recorder *Recorder
+	mu       sync.Mutex
 	spare    *times
+	all      []*Live
 }
 
 // times are those of requests that came to an end since they were last taken
 // away.
 type times struct{ response, service *Histogram }
 
-func newTimes() *times { return &times{NewHistogram(), NewHistogram()} }
+func newTimes(histogram func() *Histogram) *times { return &times{histogram(), histogram()} }
 
-// Live begins to keep times for one who looks on. It is called once, before the
-// run; requests recorded before it are not in them. Without it, nothing is kept.
+// Live begins to keep times for one who looks on. It is called before the run;
+// requests recorded before it are not in them. Without it, nothing is kept.
 func (r *Recorder) Live() *Live {
-	for i := range r.stripes {
-		s := &r.stripes[i]
-		s.mu.Lock()
-		s.live = newTimes()
-		s.mu.Unlock()
+	w := &r.watched
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.recorder == nil {
+		w.recorder, w.spare = r, newTimes(NewHistogram)
+		for i := range r.stripes {
+			s := &r.stripes[i]
+			s.mu.Lock()
+			s.live = newTimes(NewHistogram)
+			s.mu.Unlock()
+		}
 	}
-	return &Live{r, newTimes()}
+	l := &Live{w, newTimes(NewSparse)}
+	w.all = append(w.all, l)
+	return l
 }
 
 // Take adds the times of the requests that came to an end since it was last
 // called to two histograms, the warm-up's included.
 func (l *Live) Take(response, service *Histogram) error {
-	for i := range l.recorder.stripes {
-		s := &l.recorder.stripes[i]
+	l.watched.mu.Lock()
+	defer l.watched.mu.Unlock()
+	if err := l.watched.collect(); err != nil {
+		return err
+	}
+	return l.times.move(&times{response, service})
+}
+
+// collect takes the times away from those who record, for all who look on.
+func (w *watched) collect() error {
+	for i := range w.recorder.stripes {
+		s := &w.recorder.stripes[i]
 		s.mu.Lock()
-		s.live, l.spare = l.spare, s.live
+		s.live, w.spare = w.spare, s.live
 		s.mu.Unlock()
-		if err := mergeAll([]*Histogram{response, service}, []*Histogram{l.spare.response, l.spare.service}); err != nil {
-			return err
+		for _, l := range w.all {
+			if err := w.spare.addTo(l.times); err != nil {
+				return err
+			}
 		}
-		l.spare.response.Reset()
-		l.spare.service.Reset()
+		w.spare.reset()
 	}
 	return nil
+}
+
+func (t *times) addTo(to *times) error {
+	return mergeAll([]*Histogram{to.response, to.service}, []*Histogram{t.response, t.service})
+}
+
+func (t *times) move(to *times) error {
+	defer t.reset()
+	return t.addTo(to)
+}
+
+func (t *times) reset() {
+	t.response.Reset()
+	t.service.Reset()
 }
 
 func (t *times) record(o *Observation) {

@@ -90,8 +90,8 @@ type Phase struct {
 	LastSent time.Duration `json:"last_sent_ns"`
 	// Scheduled counts the arrivals that were due, by group.
 	Scheduled []uint64 `json:"scheduled"`
-	// Withheld counts those of them that were not sent because there was no
-	// user to ask, sorted.
+	// Withheld counts those of them that were not to be sent, because of a pause
+	// after a 429 or because there was no user to ask, sorted.
 	Withheld []Withheld `json:"withheld,omitempty"`
 	// Own is the part of the lateness that mfaload caused itself.
 	Own *Histogram `json:"own_lateness"`

@@ -24,6 +24,9 @@ type Observation struct {
 
 	// Failed says that there was no whole answer.
 	Failed bool
+	// Disconnected says that it failed because no connection could be opened, or
+	// because it broke.
+	Disconnected bool
 	// Label names the kind of answer ("201 OTP_REQUIRED") or of failure
 	// ("timeout"). It is one of few values.
 	Label string
@@ -41,6 +44,10 @@ type Observation struct {
 	// Whole says that the whole answer is to be kept with it.
 	Example func(whole bool) Example
 }
+
+// IdleClosed is the label of requests that certainly never reached the service: it
+// was closing the idle connection that they were sent on.
+const IdleClosed = "idle connection closed"
 
 // Violation is one rule of the contract broken at one place of an answer.
 type Violation struct {

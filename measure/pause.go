@@ -26,6 +26,8 @@ type Stop struct {
 	Condition string `json:"condition"`
 	// Observed is what met it.
 	Observed string `json:"observed"`
+	// Early says that requests of the schedule were due after that.
+	Early bool `json:"early,omitempty"`
 	// OfTimes says that it judges times, which are not the service's where
 	// mfaload itself was late.
 	OfTimes bool `json:"of_times,omitempty"`
@@ -59,8 +61,8 @@ func (m *Measurement) checkEnd() error {
 	if !slices.IsSortedFunc(m.Pauses, comparePauses) {
 		return errors.New("its pauses are not in order")
 	}
-	if s := m.Stopped; s != nil && (s.At < 0 || m.Interrupted && m.Merged == nil) {
-		return errors.New("it ended early for two reasons, or before it began")
+	if m.Stopped != nil && m.Stopped.At < 0 {
+		return errors.New("it ended before it began")
 	}
 	return nil
 }

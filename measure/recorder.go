@@ -33,6 +33,9 @@ type Recorder struct {
 
 	mu          sync.Mutex
 	connections [2]Connections // main, warm-up
+
+	watched watched
+	streak  streak
 }
 
 // stripe is what some of the workers record into, so that they seldom wait
@@ -68,10 +71,18 @@ type violationKey struct {
 type Progress struct {
 	// Sent requests are Clean, Violating, Failed, Refused, or answers other than
 	// expected. Refused are answers other than expected too, but 429.
-	Sent, Clean, Violating, Failed, Refused uint64
+	Sent      uint64 `json:"sent"`
+	Clean     uint64 `json:"clean"`
+	Violating uint64 `json:"violating"`
+	Failed    uint64 `json:"failed"`
+	Refused   uint64 `json:"refused"`
 	// RateLimited counts all answers that are 429: Refused are those of them that
 	// neither the scenario expects nor the contract finds fault with.
-	RateLimited uint64
+	RateLimited uint64 `json:"rate_limited"`
+	// Expected counts all answers that the scenario expects, whatever they break.
+	Expected uint64 `json:"as_expected"`
+	// Unheard counts the failed ones that certainly never reached the service.
+	Unheard uint64 `json:"unheard"`
 }
 
 // Unexpected counts the answers that conform but are not what the scenario
@@ -99,6 +110,7 @@ func NewRecorder(groups int, rules []string, answers int) *Recorder {
 
 // Record adds one observation. Worker is any number that spreads the callers.
 func (r *Recorder) Record(worker int, o *Observation) {
+	r.streak.add(o)
 	s := &r.stripes[worker%len(r.stripes)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,6 +161,9 @@ func (p *Progress) add(o *Observation, violating bool) {
 	switch {
 	case o.Failed:
 		p.Failed++
+		if o.Label == IdleClosed {
+			p.Unheard++
+		}
 	case violating:
 		p.Violating++
 	case o.AsExpected:
@@ -158,6 +173,9 @@ func (p *Progress) add(o *Observation, violating bool) {
 	}
 	if o.RateLimited {
 		p.RateLimited++
+	}
+	if o.AsExpected {
+		p.Expected++
 	}
 }
 
@@ -254,6 +272,14 @@ func (p *Progress) merge(o Progress) {
 	p.Failed += o.Failed
 	p.Refused += o.Refused
 	p.RateLimited += o.RateLimited
+	p.Expected += o.Expected
+	p.Unheard += o.Unheard
+}
+
+// since is what was added after an earlier one.
+func (p Progress) since(o Progress) Progress {
+	return Progress{Sent: p.Sent - o.Sent, Clean: p.Clean - o.Clean, Violating: p.Violating - o.Violating, Failed: p.Failed - o.Failed,
+		Refused: p.Refused - o.Refused, RateLimited: p.RateLimited - o.RateLimited, Expected: p.Expected - o.Expected, Unheard: p.Unheard - o.Unheard}
 }
 
 // Progress returns how far the run has come.

@@ -20,7 +20,22 @@ func failure(ctx context.Context, err error) error {
 	if errors.As(err, &known) {
 		return known
 	}
-	return &contract.Failure{Kind: failureKind(ctx, err), Err: plain(err)}
+	kind := failureKind(ctx, err)
+	return &contract.Failure{Kind: kind, Disconnected: disconnected(kind, err), Err: plain(err)}
+}
+
+// disconnected says whether a failure is one of the connection, and not of this
+// machine.
+func disconnected(kind string, err error) bool {
+	switch kind {
+	case "connection refused", "connection reset", "connection closed", "connection going away",
+		"answer cut off", "host unreachable", "name not resolved", "proxy failed", "TLS failed":
+		return true
+	case "timeout":
+		var op *net.OpError
+		return errors.As(err, &op) && op.Op == "dial"
+	}
+	return false
 }
 
 // failureKind is one of few words, for statistics.

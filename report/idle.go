@@ -1,17 +1,17 @@
 package report
 
-import "fmt"
+import (
+	"fmt"
 
-// idleClosed is how requests are named that certainly never reached the service:
-// it was closing the idle connection that they were sent on.
-const idleClosed = "idle connection closed"
+	"mfaload/measure"
+)
 
 // unheard counts the requests that say nothing of the service, for it can't
 // have got them: they are in no error rate.
-func (s *sum) unheard() uint64 { return s.errors[idleClosed] }
+func (s *sum) unheard() uint64 { return s.errors[measure.IdleClosed] }
 
 // judged counts the arrivals that say something of the service.
-func (s *sum) judged() uint64 { return s.scheduled - s.noUser() - s.unheard() }
+func (s *sum) judged() uint64 { return s.scheduled - s.heldBack() - s.unheard() }
 
 // idleRemarks say how many requests were lost on idle connections.
 func (s *sum) idleRemarks() []string {

@@ -121,3 +121,39 @@ func TestRateLimitedRate(t *testing.T) {
 		t.Error(text.String())
 	}
 }
+
+// A run that its scenario ended fails, whatever is in doubt: but for times of a
+// generator that was late itself.
+func TestStopped(t *testing.T) {
+	late := func(o *measure.Observation) { o.Own = 200 * ms }
+	stop := measure.Stop{At: 5*time.Second + 400*time.Microsecond, Condition: "load.stopOn: errorRate > 10% over 10s", Observed: "15 %, 15 of 100 requests", Early: true}
+	ofTimes := stop
+	ofTimes.OfTimes, ofTimes.Early = true, false
+	p999 := limit(scenario.Response, "p99.9", 99.9, 0.3, "300ms")
+	for _, test := range []struct {
+		name    string
+		stop    *measure.Stop
+		change  func(*measure.Observation)
+		verdict report.Verdict
+		reason  string
+	}{
+		{"by errors", &stop, nil, report.Fail, "stopped 5 s into the run, load.stopOn: errorRate > 10% over 10s: 15 %, 15 of 100 requests; only what was due by then is counted"},
+		{"by errors, of a late generator", &stop, late, report.Fail, "; only what was due by then is counted"},
+		{"by times", &ofTimes, nil, report.Fail, "15 of 100 requests"},
+		{"by times, of a late generator", &ofTimes, late, report.Inconclusive, "15 of 100 requests"},
+		{"not at all", nil, nil, report.Inconclusive, "too few requests to judge"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := newRun(t).send(100, 50*ms, test.change)
+			r.finish = func(m *measure.Measurement) { m.Stopped = test.stop }
+			rep := r.judge(p999)
+			valid(t, rep)
+			if rep.Verdict != test.verdict || !strings.HasSuffix(rep.Reasons[0], test.reason) && test.stop != nil || (rep.Stopped != nil) != (test.stop != nil) {
+				t.Errorf("%s: %q", rep.Verdict, rep.Reasons)
+			}
+			if test.stop != nil && (rep.Stopped.At != 5 || rep.Stopped.Condition != test.stop.Condition) {
+				t.Errorf("%+v", rep.Stopped)
+			}
+		})
+	}
+}

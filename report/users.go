@@ -6,8 +6,9 @@ import (
 	"mfaload/measure"
 )
 
-// noUser is how many arrivals had no user to ask.
-func (s *sum) noUser() (n uint64) {
+// heldBack is how many arrivals were not to be sent: they had no user to ask, or
+// were due in a pause.
+func (s *sum) heldBack() (n uint64) {
 	for _, of := range s.withheld {
 		n += of
 	}

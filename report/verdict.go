@@ -51,9 +51,12 @@ func (j *judgement) judge(thresholds []scenario.Threshold) {
 			broken = append(broken, fmt.Sprintf("%s: observed %s", judged.Expression, judged.observed()))
 		}
 	}
+	few := len(j.doubts)
 	j.doubtGenerator()
-	r := j.report
+	r, stop := j.report, j.measurement.Stopped
 	switch {
+	case stop != nil:
+		j.stopped(stop, len(j.doubts) > few)
 	case j.measurement.Interrupted:
 		r.Verdict = Interrupted
 		r.Reasons = append(r.Reasons, j.interruptedText())
@@ -67,6 +70,23 @@ func (j *judgement) judge(thresholds []scenario.Threshold) {
 	r.Reasons = append(r.Reasons, j.doubts...)
 	r.Reasons = append(r.Reasons, broken...)
 	r.Reasons = append(r.Reasons, j.remarks()...)
+}
+
+// stopped judges a run that its scenario ended. That too little was measured
+// then for some thresholds is no wonder; times are not the service's where the
+// generator is in doubt.
+func (j *judgement) stopped(stop *measure.Stop, doubtful bool) {
+	r := j.report
+	r.Verdict = Fail
+	if stop.OfTimes && doubtful {
+		r.Verdict = Inconclusive
+	}
+	r.Stopped = &Stopped{round(stop.At.Seconds()), stop.Condition, stop.Observed}
+	reason := fmt.Sprintf("stopped %s s into the run, %s: %s", trim(r.Stopped.At), stop.Condition, stop.Observed)
+	if stop.Early {
+		reason += "; only what was due by then is counted"
+	}
+	r.Reasons = append(r.Reasons, reason)
 }
 
 // threshold judges one threshold, and doubts the run where too little was
@@ -92,7 +112,7 @@ func (j *judgement) threshold(t scenario.Threshold) Threshold {
 		j.doubtSamples(t, h.Count())
 		return judged
 	case scenario.ErrorRate:
-		observed = ratio(s.failed-s.unheard()+s.unsent()-s.noUser()+s.answered-s.expected, float64(s.judged()))
+		observed = ratio(s.failed-s.unheard()+s.unsent()-s.heldBack()+s.answered-s.expected, float64(s.judged()))
 	case scenario.ViolationRate:
 		observed = ratio(s.violating, float64(s.answered))
 	case scenario.RateLimitedRate:
@@ -154,8 +174,9 @@ func (j *judgement) doubtSamples(t scenario.Threshold, n uint64) {
 
 // doubtGenerator doubts a run whose generator could not keep its schedule.
 func (j *judgement) doubtGenerator() {
+	before := len(j.doubts)
 	j.doubtShards()
-	if len(j.doubts) == 0 { // those of single shards say more
+	if len(j.doubts) == before { // those of single shards say more
 		j.doubts = append(j.doubts, doubtsOf(&j.measurement.Generator, j.measurement.Main.Own)...)
 	}
 }
@@ -198,7 +219,7 @@ func tooLate(times *measure.Histogram, limit time.Duration) bool {
 func (j *judgement) remarks() (remarks []string) {
 	s := j.sums.all
 	remarks = append(remarks, j.workersRemarks()...)
-	if n := s.unsent() - s.noUser(); n > 0 {
+	if n := s.unsent() - s.heldBack(); n > 0 {
 		remarks = append(remarks, fmt.Sprintf(
 			"%d arrivals were never sent: their waiting is in no percentile, so response times are lower bounds", n))
 	}

@@ -34,8 +34,10 @@ func newAsked(s *scenario.Scenario, stripes []stripe) *asked {
 
 func (a *asked) count(arrival Arrival) {
 	u := &a.users[arrival.User.Group]
-	if arrival.Withheld == "" {
+	if arrival.Withheld == "" || arrival.Withheld == measure.Paused {
 		u.Turns = arrival.Turn + 1
+	}
+	if arrival.Withheld == "" {
 		return
 	}
 	phase := 0

@@ -47,13 +47,23 @@ func (c *closed) take(w *worker) (turn, bool) {
 	due := w.free + c.load.Think
 	if w.wait == nil {
 		c.join(w)
-		of := c.schedule.shard
-		due = c.Scenario.Load.Think / time.Duration(c.Scenario.Load.Concurrency) * time.Duration(of.index+w.number*of.count)
+		due = c.spread(w)
 	}
-	if end := c.schedule.End(); end == 0 || due < end {
+	for end := c.schedule.End(); end == 0 || due < end; {
 		w.wait(c.sending, c.start.Add(due))
+		until := due + c.pauses.left(due)
+		if until == due || c.sending.Err() != nil {
+			break
+		}
+		due = until + c.spread(w) // after a pause, as in the beginning
 	}
 	return c.next(w.free, due)
+}
+
+// spread is how long after the others a user begins.
+func (c *closed) spread(w *worker) time.Duration {
+	of, load := c.schedule.shard, &c.Scenario.Load
+	return load.Think / time.Duration(load.Concurrency) * time.Duration(of.index+w.number*of.count)
 }
 
 // join gives a user a way to wait that nobody else uses.

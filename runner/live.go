@@ -30,3 +30,16 @@ func (s *Schedule) MeanRate(from, to time.Duration) float64 {
 	}
 	return sum / (to - from).Seconds() / float64(s.shard.count)
 }
+
+// Ticks begins to hand out the run second by second, with times or without, to
+// one who judges several machines together with a [Guard]. It is called before
+// [Runner.Run].
+func (r *Runner) Ticks(times bool) *measure.Ticks {
+	r.init()
+	return r.recorder.Ticks(times)
+}
+
+// Stop ends the run before its time, as failed, for a reason that somebody else
+// found. It does nothing before the run, after its end, and where it was ended
+// already.
+func (r *Runner) Stop(why measure.Stop) { r.ending.end(&why) }

@@ -116,6 +116,9 @@ func (p *pacer) due() (a Arrival, more bool) {
 			p.countRest(a)
 			return a, false
 		}
+		if a.Withheld == "" && p.pauses.hold(a.At, time.Since(p.start)) {
+			a.Withheld = measure.Paused
+		}
 		p.count(a)
 		if a.Withheld == "" {
 			return a, true

@@ -41,6 +41,8 @@ type Runner struct {
 	start    atomic.Pointer[time.Time]
 	inFlight atomic.Int64
 	busyMax  atomic.Int64
+	pauses   pauses
+	ending   ending
 }
 
 // Why a run with a start time did not start. Nothing was sent.
@@ -91,14 +93,18 @@ func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 		load = newPacer(r, start, sending, flight)
 	}
 	defer load.close()
-	defer context.AfterFunc(ctx, func() {
+	r.ending.begin(func() {
 		load.interrupt() // before anyone can see that sending ended
 		end()
-	})()
-
+	})
+	defer context.AfterFunc(ctx, func() { r.ending.end(nil) })()
+	unguarded := r.guard(start)
 	meter := r.meter()
 	r.work(load, start, flight)
 	hiccups := meter()
+	if err := unguarded(); err != nil {
+		return nil, err
+	}
 
 	m, err := r.recorder.Final()
 	if err != nil {
@@ -248,7 +254,12 @@ func (r *Runner) describe(m *measure.Measurement, start time.Time, load source) 
 		m.Groups = append(m.Groups, g.Name)
 	}
 	e := load.extent()
-	m.Interrupted, m.NoUsers = e.interrupted, e.noUsers
+	m.Stopped, m.NoUsers = r.ending.reason(), e.noUsers
+	m.Interrupted = e.interrupted && m.Stopped == nil
+	if m.Stopped != nil {
+		m.Stopped.Early = e.interrupted
+	}
+	m.Pauses = r.pauses.upto(e.end)
 	e.asked.describe(m)
 	m.Warmup.Scheduled, m.Main.Scheduled = e.scheduledWarmup, e.scheduled
 	m.Profile.Due = e.profile.Due
@@ -267,6 +278,8 @@ type Progress struct {
 	Elapsed, End time.Duration
 	// InFlight is how many requests are waiting for an answer.
 	InFlight int
+	// Paused is how long nothing will be sent because an answer was 429.
+	Paused time.Duration
 }
 
 // Progress returns how far the run has come.
@@ -275,6 +288,7 @@ func (r *Runner) Progress() Progress {
 	p := Progress{Progress: r.recorder.Progress(), End: r.schedule.End(), InFlight: int(r.inFlight.Load())}
 	if start := r.start.Load(); start != nil {
 		p.Elapsed = time.Since(*start)
+		p.Paused = r.pauses.left(p.Elapsed)
 	}
 	return p
 }

@@ -21,7 +21,8 @@ type Arrival struct {
 	Turn uint64
 	// Withheld says why there is no user to ask, for example [measure.RanOut]:
 	// the arrival is not sent, and only the user's group is known. Empty where
-	// there is one.
+	// there is one. An arrival that comes in a pause gets [measure.Paused] when
+	// its time comes.
 	Withheld string
 	// Warmup says that the arrival comes before the first stage.
 	Warmup bool

@@ -50,11 +50,25 @@ func (w *worker) serve(flight context.Context, a turn) {
 	}
 	w.free = done
 	if err != nil {
-		o.Failed, o.Label = true, failure(flight, err)
+		o.Failed, o.Label, o.Disconnected = true, failure(flight, err), disconnected(flight, err)
 	} else {
 		w.check(a.User)
 	}
 	w.recorder.Record(w.number, o)
+	if o.RateLimited {
+		w.refused()
+	}
+}
+
+// refused does what the scenario says about a 429.
+func (w *worker) refused() {
+	now := time.Since(w.start)
+	switch w.Scenario.Load.On429 {
+	case scenario.Pause429:
+		w.pauses.begin(now, pauseAfter(&w.exchange))
+	case scenario.Stop429:
+		w.ending.end(&measure.Stop{At: now, Condition: "load.on429: stop", Observed: "an answer was 429, too many requests"})
+	}
 }
 
 // enter counts the worker as in flight.
@@ -78,6 +92,12 @@ func failure(flight context.Context, err error) string {
 		return f.Kind
 	}
 	return "other failure"
+}
+
+// disconnected says whether the service can't be reached.
+func disconnected(flight context.Context, err error) bool {
+	var f *contract.Failure
+	return flight.Err() == nil && errors.As(err, &f) && f.Disconnected
 }
 
 func (w *worker) check(u scenario.User) {

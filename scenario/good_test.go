@@ -71,7 +71,7 @@ var wantDesign = scenario.Scenario{
 		{Name: "unknown", IDs: []string{userB}, Weight: 1, MaxPerUser: 10, Order: scenario.Sequential, Exhausted: scenario.Wrap,
 			Expect: scenario.Expect{HTTPStatuses: []int{404}, Errors: []string{"NOT_FOUND"}}},
 	},
-	Load: scenario.Load{Arrivals: scenario.Poisson, Seed: 1<<64 - 1, Warmup: 10 * time.Second, Workers: 32, Drain: 5 * time.Second, Repeat: 1,
+	Load: scenario.Load{Arrivals: scenario.Poisson, Seed: 1<<64 - 1, Warmup: 10 * time.Second, Workers: 32, Drain: 5 * time.Second, Repeat: 1, On429: scenario.Continue429,
 		Stages: []scenario.Stage{{From: 50, To: 50, Duration: 2 * time.Minute}, {From: 50, To: 200, Duration: 5 * time.Minute}}},
 	Thresholds: []scenario.Threshold{
 		{Metric: scenario.ErrorRate, Limit: 0.001, Written: "0.1%"},
@@ -116,7 +116,7 @@ func TestDefaults(t *testing.T) {
 		Name: "test", File: "f",
 		Target: scenario.Target{EnvID: envID, Timeout: 10 * time.Second, Protocol: scenario.HTTP1, Network: scenario.Network{IPVersion: scenario.AnyIP}, Simulator: &scenario.Simulator{Seed: 1}},
 		Groups: []scenario.Group{{Name: "email", IDs: []string{userA}, Weight: 1, Order: scenario.Sequential, Exhausted: scenario.Wrap, Expect: scenario.Expect{HTTPStatuses: []int{201}}}},
-		Load: scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Workers: 64, Drain: 10 * time.Second, Repeat: 1,
+		Load: scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Workers: 64, Drain: 10 * time.Second, Repeat: 1, On429: scenario.Continue429,
 			Stages: []scenario.Stage{{From: 10, To: 10, Duration: 10 * time.Second}}},
 		Thresholds: []scenario.Threshold{
 			{Metric: scenario.ErrorRate, Written: "0%"},
@@ -247,7 +247,13 @@ var good = []struct {
 	{"closed", "load: {concurrency: 50, think: 200ms, duration: 2m, warmup: 5s, maxRequests: 9000}\n",
 		func(s *scenario.Scenario) any { return []any{s.Load, s.Duration(), s.Load.Closed()} },
 		[]any{scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Warmup: 5 * time.Second, Workers: 50, Drain: 10 * time.Second, Repeat: 1,
-			MaxRequests: 9000, Concurrency: 50, Think: 200 * time.Millisecond, Duration: 2 * time.Minute}, 2 * time.Minute, true}},
+			MaxRequests: 9000, On429: scenario.Continue429, Concurrency: 50, Think: 200 * time.Millisecond, Duration: 2 * time.Minute}, 2 * time.Minute, true}},
+	{"on 429", "load: {on429: stop, stages: [{rate: 1/s, duration: 1m}]}\n", func(s *scenario.Scenario) any { return s.Load.On429 }, scenario.Stop429},
+	{"conditions that end a run", "load:\n  stages: [{rate: 0/s, duration: 1m}, {from: 1/s, to: 3/s, duration: 1m}]\n" +
+		"  stopOn: [{errorRate: 10%}, {service: {p99.9: 5s, p50: 100ms}, window: 1m}, {connectionFailures: 20}, {window: 90s, rateLimitedRate: 0%}, {violationRate: 0.01}]\n", stopOn,
+		[]string{"errorRate > 10% over 10s", "service p99.9 > 5s over 1m", "service p50 > 100ms over 1m", "20 connection failures in a row",
+			"rateLimitedRate > 0% over 90s", "violationRate > 0.01 over 10s"}},
+	{"conditions of a closed load", "load: {concurrency: 1, requests: 5, stopOn: [{response: {p50: 1s}, window: 10m}]}\n", stopOn, []string{"response p50 > 1s over 10m"}},
 	{"closed, so many requests", "load: {concurrency: 5, requests: 100}\n", func(s *scenario.Scenario) any { return s.Load.Requests }, uint64(100)},
 	{"closed has no planned rate", "load: {concurrency: 5, requests: 100}\n", thresholds, "errorRate <= 0%; violationRate <= 0%"},
 	{"just one request", "load: {stages: [{rate: 0.1/s, duration: 10s}]}\n", func(s *scenario.Scenario) any { return s.Load.Stages[0].From }, scenario.Rate(0.1)},
@@ -278,6 +284,14 @@ func maxPerUser(s *scenario.Scenario) any {
 	var all []uint64
 	for _, g := range s.Groups {
 		all = append(all, g.MaxPerUser)
+	}
+	return all
+}
+
+func stopOn(s *scenario.Scenario) any {
+	var all []string
+	for _, c := range s.Load.StopOn {
+		all = append(all, c.String())
 	}
 	return all
 }

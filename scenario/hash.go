@@ -26,6 +26,10 @@ func (s *Scenario) Hash() string {
 	for i := range c.Thresholds {
 		c.Thresholds[i].Written = ""
 	}
+	c.Load.StopOn = slices.Clone(s.Load.StopOn)
+	for i := range c.Load.StopOn {
+		c.Load.StopOn[i].Written = ""
+	}
 	if s.Target.Simulator != nil {
 		simulator := *s.Target.Simulator
 		simulator.Faults = slices.Clone(simulator.Faults)

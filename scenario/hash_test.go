@@ -33,6 +33,8 @@ load:
   warmup: 1s
   requests: 1000
   maxRequests: 2000
+  on429: pause
+  stopOn: [{response: {p99: 5s}, window: 10s}, {connectionFailures: 20}]
   stages:
     - {name: flat, rate: 10/s, duration: 10s, spike: {rate: 20/s, at: 1s, for: 1s}}
     - {name: stairs, from: 1/s, to: 2/s, steps: 2, requests: 10}

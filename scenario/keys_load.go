@@ -38,6 +38,10 @@ var loadForm = mapping(checkLoad, []field[Load]{
 		"How long a user of the closed model waits before each request. Left out: not at all."),
 	key("duration", duration(true, maxRun), func(l *Load, v time.Duration) { l.Duration = v },
 		"How long the closed model lasts."),
+	key("on429", oneOf("a way to go on", Continue429, Pause429, Stop429), func(l *Load, v On429) { l.On429 = v },
+		"What an answer with 429 (too many requests) does to the run: nothing (continue), nothing is sent for as long as Retry-After says, from 1s to 1m, and arrivals of that time are counted as unsent (pause), or it ends as failed (stop).").or("continue"),
+	key("stopOn", listOf("a list of conditions", "such as [{errorRate: 10%, window: 10s}, {connectionFailures: 20}]", stopForm), func(l *Load, v []stops) { l.StopOn = conditions(v) },
+		"What ends the run early as failed: limits that the last seconds broke, by at least 5 of at least 20 requests that came to an end in them."),
 }).oneWay([]any{"stages"}, []any{"concurrency"})
 
 var stageForm = mapping(checkStage, []field[Stage]{

@@ -27,8 +27,8 @@ func anyGroup(string) *flaw { return nil }
 // limitKeys are the keys of a block of thresholds, with these defaults.
 func limitKeys(errorRate, violationRate, achievedRate string) []field[[]Threshold] {
 	return []field[[]Threshold]{
-		timeKey("response", Response, "Limits of the response time (last byte − intended time), such as {p95: 300ms}."),
-		timeKey("service", Service, "Limits of the service time (last byte − actual send), such as {p99: 500ms}."),
+		timeKey("response", Response, timeLimits, "Limits of the response time (last byte − intended time), such as {p95: 300ms}."),
+		timeKey("service", Service, timeLimits, "Limits of the service time (last byte − actual send), such as {p99: 500ms}."),
 		shareKey("errorRate", ErrorRate, "The most requests with no answer, or with an answer other than expected.").or(errorRate),
 		shareKey("violationRate", ViolationRate, "The most answers that break the contract.").or(violationRate),
 		shareKey("rateLimitedRate", RateLimitedRate, "The most answers that are 429. Those that no group expects count as errors too."),
@@ -61,8 +61,12 @@ func shareKey(name string, m Metric, doc string) field[[]Threshold] {
 	}, doc)
 }
 
-func timeKey(name string, m Metric, doc string) field[[]Threshold] {
-	stats := dictionary("a mapping", "such as {p95: 300ms}", "^(?:min|mean|max|"+quantilePattern+")$", checkStat, timeLimit)
+var timeLimits = dictionary("a mapping", "such as {p95: 300ms}", "^(?:min|mean|max|"+quantilePattern+")$", checkStat, timeLimit)
+
+// percentileLimits are limits that one unlucky request can't break.
+var percentileLimits = dictionary("a mapping", "such as {p99: 5s}", "^"+quantilePattern+"$", checkPercentile, timeLimit)
+
+func timeKey(name string, m Metric, stats form[[]entry[limit]], doc string) field[[]Threshold] {
 	return key(name, stats, func(ts *[]Threshold, stats []entry[limit]) {
 		for _, s := range stats {
 			quantile, _ := parseQuantile(s.name)
@@ -81,6 +85,17 @@ func checkStat(name string) *flaw {
 	}
 	_, f := parseQuantile(name)
 	return f
+}
+
+func checkPercentile(name string) *flaw {
+	const remedy = "write a percentile below 100, such as p99"
+	switch q, f := parseQuantile(name); {
+	case f != nil:
+		return &flaw{"is not a percentile", remedy}
+	case q >= 100:
+		return &flaw{"is what one unlucky request makes of it", remedy}
+	}
+	return nil
 }
 
 // parseQuantile reads a percentile such as p99.9.

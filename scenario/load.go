@@ -34,6 +34,14 @@ const leastArrivals = 1 - 1e-6
 
 // checkLoad refuses loads that can't be or that send nothing.
 func checkLoad(d *decoder, n *node, l *Load) {
+	checkTimes(d, n, l)
+	if !n.bad {
+		checkReach(d, n, l)
+	}
+}
+
+// checkTimes looks at when requests are sent.
+func checkTimes(d *decoder, n *node, l *Load) {
 	if n.get("concurrency") != nil {
 		checkClosed(d, n, l)
 		return

@@ -226,12 +226,15 @@ func duration(above bool, most time.Duration) form[time.Duration] {
 	})
 }
 
-// days writes a duration of whole days or hours as people do.
+// days writes a duration of whole days, hours or minutes as people do.
 func days(d time.Duration) string {
-	if day := 24 * time.Hour; d%day == 0 {
+	switch day := 24 * time.Hour; {
+	case d%day == 0:
 		return fmt.Sprintf("%dd", d/day)
+	case d%time.Hour == 0:
+		return fmt.Sprintf("%dh", d/time.Hour)
 	}
-	return fmt.Sprintf("%dh", d/time.Hour)
+	return fmt.Sprintf("%dm", d/time.Minute)
 }
 
 const shareDetail = "such as 0.1% or 0.001"

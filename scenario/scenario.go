@@ -158,6 +158,10 @@ type Load struct {
 	// MaxPerUser is the MaxPerUser of groups that have none; 0 where the file
 	// does not say it.
 	MaxPerUser uint64 `json:"-"`
+	// On429 says what an answer with 429 does. Default [Continue429].
+	On429 On429
+	// StopOn ends the run early where any of it is met.
+	StopOn []StopCondition
 
 	// Concurrency, above 0, makes the load closed: as many users, each of whom
 	// sends the next request when the last answer came. From 1 to 100,000.

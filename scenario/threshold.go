@@ -34,6 +34,9 @@ const (
 	ViolationRate Metric = "violationRate"
 	// RateLimitedRate is the share of the answers that are 429, expected or not.
 	RateLimitedRate Metric = "rateLimitedRate"
+	// ConnectionFailures is the number of requests in a row that found no
+	// connection, or lost it. It ends runs only.
+	ConnectionFailures Metric = "connectionFailures"
 	// AchievedRate is the achieved arrival rate as a share of the planned one.
 	AchievedRate Metric = "achievedRate"
 )

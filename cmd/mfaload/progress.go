@@ -182,9 +182,13 @@ func elapsed(p runner.Progress) string {
 
 // place says in which of several stages a run is, and the rate there.
 func place(r *runner.Runner) string {
-	now := r.Progress().Elapsed
+	p := r.Progress()
+	now := p.Elapsed
 	at, ok := r.Schedule().Place(now)
-	if !ok || at.Stages*at.Cycles == 1 {
+	switch {
+	case p.Paused > 0:
+		return fmt.Sprintf("paused after a 429, %.1f s left of it", p.Paused.Seconds())
+	case !ok || at.Stages*at.Cycles == 1:
 		return ""
 	}
 	text := at.Name

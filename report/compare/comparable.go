@@ -37,6 +37,9 @@ func (r Run) doubts() (all []string) {
 	if m.Interrupted {
 		all = append(all, r.Name+" was interrupted")
 	}
+	if m.Stopped != nil && m.Stopped.Early {
+		all = append(all, r.Name+" was ended early by its scenario")
+	}
 	for _, d := range report.Doubts(m) {
 		all = append(all, fmt.Sprintf("%s is inconclusive: %s", r.Name, d))
 	}

@@ -167,9 +167,10 @@ func TestWhatCannotBeComparedIsRefused(t *testing.T) {
 		"lacks 7 of its 8 shards": func(m *measure.Measurement) {
 			m.Merged = &measure.Merged{Count: 8, TolerateLost: 0.9, Parts: []*measure.Part{{Own: m.Main.Own, Response: m.Main.Own, Service: m.Main.Own, Generator: m.Generator}}}
 		},
-		"have different groups": func(m *measure.Measurement) { m.Groups = []string{"others"} },
-		"lasted 2m0s and 1m0s":  func(m *measure.Measurement) { m.Main.Planned = time.Minute },
-		"b was interrupted":     func(m *measure.Measurement) { m.Interrupted = true },
+		"have different groups":             func(m *measure.Measurement) { m.Groups = []string{"others"} },
+		"lasted 2m0s and 1m0s":              func(m *measure.Measurement) { m.Main.Planned = time.Minute },
+		"b was interrupted":                 func(m *measure.Measurement) { m.Interrupted = true },
+		"b was ended early by its scenario": func(m *measure.Measurement) { m.Stopped = &measure.Stop{Early: true} },
 		"b is inconclusive: mfaload itself": func(m *measure.Measurement) {
 			for range 1000 {
 				m.Main.Own.Record(time.Second)
