@@ -23,6 +23,7 @@ var mayImport = map[string][]string{
 	"mfaload/report":         {"mfaload/scenario", "mfaload/measure", "mfaload/report/chart"},
 	"mfaload/report/chart":   {},
 	"mfaload/report/compare": {"mfaload/measure", "mfaload/report", "mfaload/report/chart"},
+	"mfaload/capacity":       {"mfaload/report", "mfaload/report/chart", "mfaload/scenario", "mfaload/measure"},
 	"mfaload/live":           {"mfaload/runner", "mfaload/measure"},
 	"mfaload/fleet":          {"mfaload/runner", "mfaload/report", "mfaload/measure", "mfaload/scenario"},
 	"mfaload/scenarios":      {},
