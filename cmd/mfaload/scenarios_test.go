@@ -281,3 +281,30 @@ func copyFile(t *testing.T, file, dir string) {
 		t.Fatal(err)
 	}
 }
+
+// The scenarios that people copy first are for a host of their own: what they
+// send is within what a user of it may get.
+func TestFirstScenariosMayStart(t *testing.T) {
+	t.Setenv("PINGONE_ENV_ID", envID)
+	t.Setenv("PINGONE_ACCESS_TOKEN", "a-token")
+	for _, page := range []string{"README.md", "docs/scenario.md"} {
+		text, err := os.ReadFile("../../" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, found := strings.Cut(string(text), "```yaml\n")
+		block, _, closed := strings.Cut(rest, "```")
+		if !found || !closed {
+			t.Fatalf("%s has no scenario", page)
+		}
+		file := filepath.Join(t.TempDir(), "first.yaml")
+		// In a list the block is indented; YAML takes it as it is.
+		if err := os.WriteFile(file, []byte(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		plan := runBinary(t, 0, "run", "--plan", file)
+		if !strings.Contains(plan, "to https://auth.pingone.eu") || strings.Contains(plan, "refused") {
+			t.Errorf("%s: %s", page, plan)
+		}
+	}
+}
