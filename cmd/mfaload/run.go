@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -249,23 +250,26 @@ func (a *app) judge(m *measure.Measurement, dir *results, formats formatFlags, e
 }
 
 // interruptible returns a context that the first signal ends. The second one
-// ends the process.
+// ends the process. Nothing stands between a signal and what it ends: what is
+// said of it is said beside, as stderr may be slow to take it.
 func (a *app) interruptible(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
+	var said sync.WaitGroup
+	said.Go(func() {
 		for range signals {
 			if ctx.Err() != nil {
 				a.env.leave(exitInterrupted)
 			}
-			a.ui.say("stopping: waiting for the answers in flight; once more leaves at once")
 			cancel()
+			said.Go(func() { a.ui.say("stopping: waiting for the answers in flight; once more leaves at once") })
 		}
-	}()
+	})
 	return ctx, func() {
 		signal.Stop(signals)
 		close(signals)
+		said.Wait()
 		cancel()
 	}
 }
