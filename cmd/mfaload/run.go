@@ -44,8 +44,8 @@ func newRun(a *app) *cobra.Command {
 		Long: `Run a scenario: send its requests on their schedule, check every answer, print a
 summary and write a report. The results folder gets report.json, which has
 everything the summary shows and more, measurement.json.gz, the full histograms, and
-what 'mfaload report' makes of them: report.md, junit.xml, latency.hlog and
-violations.ndjson, the first violations of each kind line by line.
+what 'mfaload report' makes of them: report.html, report.md, junit.xml, latency.hlog
+and violations.ndjson, the first violations of each kind line by line.
 
 With --shard 3/8 --start-at TIME it is one of eight machines that do the run
 together: every eighth request of the schedule is its own, and no other asks its
