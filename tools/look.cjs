@@ -47,7 +47,9 @@ async function look(browser, page, scheme, shots) {
   const said = { console: [], requests: [] };
   tab.on("console", (m) => { if (["error", "warning"].includes(m.type())) said.console.push(m.text()); });
   tab.on("pageerror", (e) => said.console.push(String(e)));
-  tab.on("request", (r) => { if (r.url() !== address) said.requests.push(r.url()); });
+  // A file asks for nothing, a server's page for nothing of others.
+  const own = (url) => url === address || (page.includes("://") && new URL(url).origin === new URL(page).origin);
+  tab.on("request", (r) => { if (!own(r.url())) said.requests.push(r.url()); });
   await tab.goto(address, { waitUntil: "load" });
   if (page.includes("://")) await tab.waitForTimeout(1500); // for what comes later
   const looks = widths.map((width) => ({ width, media: "screen" }));
