@@ -31,6 +31,9 @@ type Runner struct {
 	// StartAt is when the schedule begins; the zero value is at once. Run waits
 	// for it.
 	StartAt time.Time
+	// Unguarded leaves load.stopOn to somebody who judges several shards together,
+	// with [Runner.Ticks], a [Guard] and [Runner.Stop].
+	Unguarded bool
 	// Wait waits until a time or until the context ends. Default: as exactly
 	// as the system can; a test on a virtual clock needs [TimerWait].
 	Wait func(context.Context, time.Time)
