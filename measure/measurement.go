@@ -29,6 +29,8 @@ type Measurement struct {
 	NoUsers uint64 `json:"no_users,omitempty"`
 	// Interrupted says that the run was stopped before the end of its schedule.
 	Interrupted bool `json:"interrupted,omitempty"`
+	// Rebuilt is set where it was made of the journal of a run that was broken off.
+	Rebuilt *Rebuilt `json:"rebuilt,omitempty"`
 	// Stopped says why the scenario itself ended the run before the end of its
 	// schedule; nil where it did not.
 	Stopped *Stop `json:"stopped,omitempty"`
@@ -178,9 +180,6 @@ type Generator struct {
 	// CPUWait is how long its threads were ready to run and waited for a
 	// processor, summed up; 0 where the system does not tell.
 	CPUWait time.Duration `json:"cpu_wait_ns"`
-	// Platform is the operating system and the architecture, such as
-	// "linux/amd64".
-	Platform string `json:"platform,omitempty"`
 	// Cores is how many processors it could use.
 	Cores int `json:"cores"`
 	// Elapsed is how long the run took, the draining included.

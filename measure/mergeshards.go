@@ -91,6 +91,7 @@ func (m *Measurement) run() (name string, count int) {
 // mergeShard adds all of another measurement of the same run.
 func (m *Measurement) mergeShard(o *Measurement) error {
 	m.Interrupted = m.Interrupted || o.Interrupted
+	m.mergeRebuilt(o)
 	m.Main.Planned, m.Warmup.Planned = max(m.Main.Planned, o.Main.Planned), max(m.Warmup.Planned, o.Warmup.Planned)
 	if err := m.merge(o); err != nil {
 		return err

@@ -33,6 +33,7 @@ type Recorder struct {
 
 	mu          sync.Mutex
 	connections [2]Connections // main, warm-up
+	taped       *opened        // nil where nobody writes them down
 
 	watched watched
 	streak  streak
@@ -51,6 +52,7 @@ type stripe struct {
 	answers    int      // whole ones that are kept of a group of violations
 	progress   Progress
 	live       *times   // for one who looks on; nil where nobody does
+	tape       *tape    // nil where nobody writes down what is recorded
 	_          [64]byte // keeps the locks of two stripes in two cache lines
 }
 
@@ -121,6 +123,7 @@ func (r *Recorder) Record(worker int, o *Observation) {
 	s.recordCoverage(o.Evaluated)
 	s.progress.add(o, violating)
 	s.live.record(o)
+	s.tape.record(o)
 }
 
 // RecordConnection adds a connection that was opened. The time of a TLS
@@ -137,6 +140,7 @@ func (r *Recorder) RecordConnection(warmup bool, dial, handshake time.Duration, 
 	if resumed {
 		c.Resumed++
 	}
+	r.taped.record(warmup, dial, handshake, resumed)
 }
 
 func phaseIndex(warmup bool) int {
@@ -237,6 +241,7 @@ func (s *stripe) recordViolations(o *Observation) (violating bool) {
 		if g == nil {
 			if len(s.violations) >= maxViolations {
 				s.ungrouped++
+				s.tape.violation(key, v.Counted, nil)
 				continue
 			}
 			g = &ViolationGroup{Rule: v.Rule, Pointer: v.Pointer, Fails: v.Fails}
@@ -246,9 +251,11 @@ func (s *stripe) recordViolations(o *Observation) (violating bool) {
 		if !v.Counted {
 			g.Explained++
 		}
+		var kept *Instance
 		if n := len(g.Instances); n == 0 || n < Instances && !v.Counted {
-			g.keep(v, o, n < s.answers)
+			kept = g.keep(v, o, n < s.answers)
 		}
+		s.tape.violation(key, v.Counted, kept)
 		if o.Warmup {
 			g.InWarmup++
 		}
@@ -257,12 +264,13 @@ func (s *stripe) recordViolations(o *Observation) (violating bool) {
 }
 
 // keep adds an instance to the group.
-func (g *ViolationGroup) keep(v *Violation, o *Observation, whole bool) {
+func (g *ViolationGroup) keep(v *Violation, o *Observation, whole bool) *Instance {
 	instance := Instance{Expected: v.Expected, Got: v.Got}
 	if o.Example != nil {
 		instance.Example = o.Example(whole)
 	}
 	g.Instances = append(g.Instances, instance)
+	return &g.Instances[len(g.Instances)-1]
 }
 
 func (p *Progress) merge(o Progress) {

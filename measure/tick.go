@@ -79,3 +79,4 @@ func (s *streak) add(o *Observation) {
 		s.now.Store(0)
 	}
 }
+

@@ -11,7 +11,7 @@ import (
 func (s *sum) unheard() uint64 { return s.errors[measure.IdleClosed] }
 
 // judged counts the arrivals that say something of the service.
-func (s *sum) judged() uint64 { return s.scheduled - s.heldBack() - s.unheard() }
+func (s *sum) judged() uint64 { return s.scheduled - s.heldBack() - s.unheard() - s.inFlight }
 
 // idleRemarks say how many requests were lost on idle connections.
 func (s *sum) idleRemarks() []string {

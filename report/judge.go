@@ -18,8 +18,9 @@ func Judge(m *measure.Measurement) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	main.leaveInFlight(m)
 	r := &Report{
-		Schema: Schema, Scenario: m.Scenario, Description: terms.Description, Target: terms.Target, ScenarioText: terms.Scenario, Hash: m.Hash, Version: m.Version,
+		Schema: Schema, Scenario: m.Scenario, Description: terms.Description, Hash: m.Hash, Version: m.Version,
 		Started: m.Started, Duration: round(m.Main.Planned.Seconds()),
 		Reasons: []string{}, Closed: closed(terms.Closed), Figures: main.all.figures(&m.Main),
 		Groups: []Group{}, Violations: violations(m), Thresholds: []Threshold{},
@@ -59,6 +60,7 @@ type sum struct {
 	answered, failed            uint64
 	expected, violating, clean  uint64
 	limited                     uint64 // answers that are 429
+	inFlight                    uint64 // when the journal ends
 	statuses, errors, withheld  map[string]uint64
 	response, service, lateness *measure.Histogram
 }
@@ -157,7 +159,7 @@ func round(x float64) float64 { return math.Round(x*1000) / 1000 }
 
 func generator(from *measure.Generator, own *measure.Histogram, workersNeeded int) Generator {
 	g := Generator{
-		Elapsed: round(from.Elapsed.Seconds()), CPU: round(from.CPU.Seconds()), CPUWait: round(from.CPUWait.Seconds()), Cores: from.Cores, Platform: from.Platform,
+		Elapsed: round(from.Elapsed.Seconds()), CPU: round(from.CPU.Seconds()), CPUWait: round(from.CPUWait.Seconds()), Cores: from.Cores,
 		PeakRSS: round(float64(from.PeakRSS) / 1e6), MaxGCPause: ms(from.MaxGCPause),
 		BusyWorkersMax: from.BusyWorkersMax, Workers: from.Workers,
 		AllBusy: round(from.AllBusy.Seconds()), OwnLateness: times(own), Hiccups: times(from.Hiccups),

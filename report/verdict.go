@@ -67,6 +67,7 @@ func (j *judgement) judge(thresholds []scenario.Threshold) {
 	default:
 		r.Verdict = Pass
 	}
+	r.Reasons = append(r.Reasons, j.rebuiltRemarks()...)
 	r.Reasons = append(r.Reasons, j.doubts...)
 	r.Reasons = append(r.Reasons, broken...)
 	r.Reasons = append(r.Reasons, j.remarks()...)
@@ -98,7 +99,7 @@ func (j *judgement) threshold(t scenario.Threshold) Threshold {
 			s = j.sums.groups[i]
 		}
 	}
-	judged := Threshold{Expression: t.String(), Group: t.Group, Unit: "%", Limit: percent(t.Limit), AtLeast: t.Metric == scenario.AchievedRate}
+	judged := Threshold{Expression: t.String(), Group: t.Group, Unit: "%"}
 	observed := 0.0
 	switch t.Metric {
 	case scenario.Response, scenario.Service:
@@ -106,13 +107,13 @@ func (j *judgement) threshold(t scenario.Threshold) Threshold {
 		if t.Metric == scenario.Service {
 			h = s.service
 		}
-		judged.Unit, judged.Limit = "ms", round(1000*t.Limit)
+		judged.Unit = "ms"
 		d := statistic(h, t)
 		judged.Observed, judged.Passed = ms(d), d.Seconds() <= t.Limit
 		j.doubtSamples(t, h.Count())
 		return judged
 	case scenario.ErrorRate:
-		observed = ratio(s.failed-s.unheard()+s.unsent()-s.heldBack()+s.answered-s.expected, float64(s.judged()))
+		observed = ratio(s.failed-s.unheard()+s.neverSent()+s.answered-s.expected, float64(s.judged()))
 	case scenario.ViolationRate:
 		observed = ratio(s.violating, float64(s.answered))
 	case scenario.RateLimitedRate:
@@ -121,7 +122,7 @@ func (j *judgement) threshold(t scenario.Threshold) Threshold {
 		planned := ratio(s.scheduled-s.withheld[measure.RanOut], j.measurement.Main.Planned.Seconds())
 		observed = 1.0
 		if planned > 0 {
-			observed = ratio(s.sent(), sendingTime(&j.measurement.Main).Seconds()) / planned
+			observed = ratio(s.sent()+s.inFlight, sendingTime(&j.measurement.Main).Seconds()) / planned
 		}
 	}
 	judged.Passed = observed <= t.Limit
@@ -219,7 +220,7 @@ func tooLate(times *measure.Histogram, limit time.Duration) bool {
 func (j *judgement) remarks() (remarks []string) {
 	s := j.sums.all
 	remarks = append(remarks, j.workersRemarks()...)
-	if n := s.unsent() - s.heldBack(); n > 0 {
+	if n := s.neverSent(); n > 0 {
 		remarks = append(remarks, fmt.Sprintf(
 			"%d arrivals were never sent: their waiting is in no percentile, so response times are lower bounds", n))
 	}

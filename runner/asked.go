@@ -2,6 +2,7 @@ package runner
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"mfaload/measure"
@@ -49,6 +50,11 @@ func (a *asked) count(arrival Arrival) {
 		at := arrival.At
 		u.RanOut = &at
 	}
+}
+
+// clone returns a copy that counts no further.
+func (a *asked) clone() *asked {
+	return &asked{slices.Clone(a.users), [2]map[withheld]uint64{maps.Clone(a.withheld[0]), maps.Clone(a.withheld[1])}}
 }
 
 // describe fills in what was asked, and of whom.

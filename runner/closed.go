@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -141,6 +142,17 @@ func (c *closed) extent() extent {
 	}
 	if c.interruptedAt > 0 && (c.interruptedAt < e.end || c.schedule.End() == 0) {
 		e.interrupted, e.end = true, c.interruptedAt
+	}
+	return e
+}
+
+// soFar implements source.
+func (c *closed) soFar(now time.Duration, _ int) extent {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := extent{asked: c.asked.clone(), scheduled: slices.Clone(c.scheduled), scheduledWarmup: slices.Clone(c.scheduledWarmup), end: now}
+	if end := c.schedule.End(); end > 0 {
+		e.end = min(now, end)
 	}
 	return e
 }

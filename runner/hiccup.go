@@ -17,7 +17,8 @@ const probeEvery = 10 * time.Millisecond
 type hiccups struct {
 	late  *measure.Histogram
 	gc    debug.GCStats
-	seen  int64 // pauses of the garbage collector
+	seen  int64                           // pauses of the garbage collector
+	noted func(late, pause time.Duration) // of each look; nil where nobody writes them down
 	pause time.Duration
 }
 
@@ -37,7 +38,11 @@ func (h *hiccups) watch(ctx context.Context, wait func(context.Context, time.Tim
 			h.pauses()
 			return
 		}
-		h.late.Record(time.Since(due))
+		late := time.Since(due)
+		h.late.Record(late)
+		if h.noted != nil {
+			h.noted(late, h.pause)
+		}
 		if looks%100 == 0 {
 			h.pauses()
 		}

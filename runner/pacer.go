@@ -3,6 +3,8 @@ package runner
 import (
 	"context"
 	"iter"
+	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -45,6 +47,9 @@ type pacer struct {
 	stoppedAt                  time.Duration
 	interruptedAt              time.Duration // set before sending ends
 	allBusy                    time.Duration
+
+	counting sync.Mutex    // guards what is counted, for one who looks on
+	pulled   time.Duration // when the last arrival is due that was looked at
 }
 
 func newPacer(r *Runner, start time.Time, sending, flight context.Context) *pacer {
@@ -99,10 +104,13 @@ func (p *pacer) take(w *worker) (turn, bool) {
 	a, more := p.due()
 	if !more {
 		p.over = true
+		p.look(Arrival{At: p.schedule.End()})
 		return turn{}, false
 	}
 	// While it was due and no worker was free, all of them were in flight.
+	p.counting.Lock()
 	p.allBusy += max(w.free-max(a.At, p.handed), 0)
+	p.counting.Unlock()
 	p.handed = time.Since(p.start)
 	return turn{a, p.froze}, true
 }
@@ -111,6 +119,7 @@ func (p *pacer) take(w *worker) (turn, bool) {
 // when their time comes.
 func (p *pacer) due() (a Arrival, more bool) {
 	for a, more = p.next(); more; a, more = p.next() {
+		p.look(a)
 		p.await(a)
 		if p.ended() {
 			p.countRest(a)
@@ -166,7 +175,28 @@ func (p *pacer) countRest(a Arrival) {
 	}
 }
 
+// look notes which arrival is next: all those before it are counted.
+func (p *pacer) look(a Arrival) {
+	p.counting.Lock()
+	defer p.counting.Unlock()
+	p.pulled = a.At
+}
+
+// soFar implements source. Arrivals that are due and wait for a worker to come
+// free are not counted yet, so it goes up to the first of them.
+func (p *pacer) soFar(now time.Duration, from int) extent {
+	p.counting.Lock()
+	defer p.counting.Unlock()
+	return extent{
+		scheduled: slices.Clone(p.scheduled), scheduledWarmup: slices.Clone(p.scheduledWarmup),
+		profile: measure.Profile{Due: slices.Clone(p.profile.Due[min(from, len(p.profile.Due)):])},
+		asked:   p.asked.clone(), end: min(now, p.pulled), allBusy: p.allBusy,
+	}
+}
+
 func (p *pacer) count(a Arrival) {
+	p.counting.Lock()
+	defer p.counting.Unlock()
 	p.profile.Add(a.At)
 	p.asked.count(a)
 	if a.Warmup {

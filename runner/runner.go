@@ -31,14 +31,16 @@ type Runner struct {
 	// StartAt is when the schedule begins; the zero value is at once. Run waits
 	// for it.
 	StartAt time.Time
-	// Unguarded leaves load.stopOn to somebody who judges several shards together,
-	// with [Runner.Ticks], a [Guard] and [Runner.Stop].
-	Unguarded bool
+	// Journal, where set, has all written down that is measured, as it comes.
+	// JournalFailed is told when that is not possible any more; the run goes on.
+	Journal       *measure.Journal
+	JournalFailed func(error)
 	// Wait waits until a time or until the context ends. Default: as exactly
 	// as the system can; a test on a virtual clock needs [TimerWait].
 	Wait func(context.Context, time.Time)
 
 	once     sync.Once
+	hash     string // of the scenario
 	schedule *Schedule
 	recorder *measure.Recorder
 	start    atomic.Pointer[time.Time]
@@ -59,6 +61,7 @@ var errDrained = errors.New("no answer before the end of the drain time")
 
 func (r *Runner) init() {
 	r.once.Do(func() {
+		r.hash = r.Scenario.Hash()
 		r.schedule = newSchedule(r.Scenario, shardOf(r.Shard))
 		r.recorder = measure.NewRecorder(len(r.Scenario.Groups), r.Rules, r.SaveAnswers)
 	})
@@ -102,10 +105,13 @@ func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 	})
 	defer context.AfterFunc(ctx, func() { r.ending.end(nil) })()
 	unguarded := r.guard(start)
-	meter := r.meter()
+	written := r.writeDown(start, began, load)
+	meter := r.meter(written)
 	r.work(load, start, flight)
 	hiccups := meter()
-	if err := unguarded(); err != nil {
+	err = unguarded()
+	written.end()
+	if err != nil {
 		return nil, err
 	}
 
@@ -113,13 +119,17 @@ func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.describe(m, start, load)
-	m.Generator = began.generator(time.Since(start))
+	r.describe(m, start, load.extent())
+	m.Generator = r.generator(began, start, load.extent())
 	m.Generator.Hiccups, m.Generator.MaxGCPause = hiccups.late, hiccups.pause
-	m.Generator.BusyWorkersMax = int(r.busyMax.Load())
-	m.Generator.Workers = r.workers()
-	m.Generator.AllBusy = load.extent().allBusy
 	return m, nil
+}
+
+// generator says what the run took since it began.
+func (r *Runner) generator(began usage, start time.Time, e extent) measure.Generator {
+	g := began.generator(time.Since(start))
+	g.BusyWorkersMax, g.Workers, g.AllBusy = int(r.busyMax.Load()), r.workers(), e.allBusy
+	return g
 }
 
 // workers is the most requests in flight. Of a closed load that is its users;
@@ -171,6 +181,9 @@ type source interface {
 	interrupt()
 	// extent says how far the run came, after its end.
 	extent() extent
+	// soFar says how far it has come, while it lasts. Of the arrivals that were due
+	// it has the seconds from a given one on.
+	soFar(now time.Duration, from int) extent
 	close()
 }
 
@@ -228,8 +241,11 @@ func (r *Runner) watch(start time.Time) {
 }
 
 // meter has hiccups measured until the function it returns is called.
-func (r *Runner) meter() (end func() *hiccups) {
+func (r *Runner) meter(written *written) (end func() *hiccups) {
 	h, wait, closeWait := newHiccups(), TimerWait, func() {}
+	if written != nil {
+		h.noted = written.hiccup
+	}
 	if r.Wait == nil {
 		wait, closeWait = newWait()
 	}
@@ -248,15 +264,14 @@ func (r *Runner) meter() (end func() *hiccups) {
 }
 
 // describe fills in what observations do not tell.
-func (r *Runner) describe(m *measure.Measurement, start time.Time, load source) {
-	m.Scenario, m.Hash, m.Started = r.Scenario.Name, r.Scenario.Hash(), start.UTC().Round(0)
+func (r *Runner) describe(m *measure.Measurement, start time.Time, e extent) {
+	m.Scenario, m.Hash, m.Started = r.Scenario.Name, r.hash, start.UTC().Round(0)
 	if m.Shard = r.Shard; !r.StartAt.IsZero() {
 		m.Started = r.StartAt.UTC().Round(0)
 	}
 	for _, g := range r.Scenario.Groups {
 		m.Groups = append(m.Groups, g.Name)
 	}
-	e := load.extent()
 	m.Stopped, m.NoUsers = r.ending.reason(), e.noUsers
 	m.Interrupted = e.interrupted && m.Stopped == nil
 	if m.Stopped != nil {

@@ -20,7 +20,11 @@ func newReport(a *app) *cobra.Command {
 		Long: `Render the results of a run again: read report.json and measurement.json.gz of a
 results folder, print the summary, and write the other files anew. The same results
 give the same bytes, on any machine. The run is not judged again: the verdict is
-the one that report.json holds, and the exit code is 0 whatever it is.`,
+the one that report.json holds, and the exit code is 0 whatever it is.
+
+Of a run that was killed, or ended by a power cut, the results are rebuilt from its
+journal, up to its last second. Such a run is judged now: it is interrupted, and the
+exit code is 130.`,
 		Example: `  mfaload report results/friday
   mfaload report --csv --hgrm --out /tmp/friday results/friday`,
 		Args: exactly("DIR"),
@@ -32,15 +36,22 @@ the one that report.json holds, and the exit code is 0 whatever it is.`,
 }
 
 func (a *app) render(path, out string, formats formatFlags) error {
-	r, m, err := readResults(path)
+	dir := &results{path: path}
+	unfinished, err := dir.unfinished()
 	if err != nil {
 		return err
 	}
-	dir := &results{path: path}
 	if out != "" {
 		if dir, err = renderInto(path, out); err != nil {
 			return err
 		}
+	}
+	if unfinished != nil {
+		return a.judge(unfinished, dir, formats, nil)
+	}
+	r, m, err := readResults(path)
+	if err != nil {
+		return err
 	}
 	if err := dir.render(r, m, formats); err != nil {
 		return fmt.Errorf("%w\n%s", err, hint("choose another folder with --out"))

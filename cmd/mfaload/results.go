@@ -29,7 +29,6 @@ var rendered = []struct {
 	make func(*report.Report, *measure.Measurement) ([]byte, error)
 }{
 	{violationsFile, func(_ *report.Report, m *measure.Measurement) ([]byte, error) { return report.NDJSON(m) }},
-	{"report.html", func(r *report.Report, m *measure.Measurement) ([]byte, error) { return r.HTML(m) }},
 	{"report.md", func(r *report.Report, _ *measure.Measurement) ([]byte, error) { return r.Markdown() }},
 	{"junit.xml", func(r *report.Report, _ *measure.Measurement) ([]byte, error) { return r.JUnit() }},
 	{"latency.hlog", func(_ *report.Report, m *measure.Measurement) ([]byte, error) { return m.HLog() }},
@@ -45,8 +44,11 @@ func (f *formatFlags) add(c *cobra.Command) {
 
 // results is a results folder. Only its owner may read it: user IDs are in it.
 type results struct {
-	path string
-	made bool // by this run
+	path  string
+	made  bool                // by this run
+	about measure.Measurement // what is known of it before it starts
+	// cutOff says that the journal ends before the run did.
+	cutOff bool
 }
 
 // newResults makes the folder, which has the name where no path was asked for,
@@ -60,6 +62,9 @@ func newResults(name, path string, overwrite bool) (*results, error) {
 	if err == nil && !overwrite {
 		return nil, fmt.Errorf("%s holds a report already\n%s", path, hint("choose another --out, or replace it with --overwrite"))
 	}
+	if _, err := os.Stat(filepath.Join(path, journalFile)); err == nil && !overwrite {
+		return nil, fmt.Errorf("%s holds the journal of a run that was broken off, or goes on\n%s", path, hint("write its results with 'mfaload report %s', choose another --out, or replace it with --overwrite", path))
+	}
 	_, err = os.Stat(path)
 	made := errors.Is(err, fs.ErrNotExist)
 	if err := os.MkdirAll(path, 0o700); err != nil {
@@ -69,7 +74,7 @@ func newResults(name, path string, overwrite bool) (*results, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write to the results folder: %w\n%s", err, hint("choose another one with --out"))
 	}
-	return &results{path, made}, errors.Join(probe.Close(), os.Remove(probe.Name()))
+	return &results{path: path, made: made}, errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
 // freePath is the path, or the path with a number where it is taken: two runs
@@ -92,8 +97,13 @@ func (r *results) discard() {
 }
 
 // write writes all files that it can, and returns what went wrong with others.
+// Once those are safe that all others are made from, the journal has served.
 func (r *results) write(rep *report.Report, m *measure.Measurement, formats formatFlags) error {
-	return errors.Join(r.file(reportFile, rep.JSON), r.file(measurementFile, m.Pack), r.render(rep, m, formats))
+	err := errors.Join(r.file(measurementFile, m.Pack), r.file(reportFile, rep.JSON))
+	if err == nil {
+		err = r.endJournal()
+	}
+	return errors.Join(err, r.render(rep, m, formats))
 }
 
 // writeComparison writes how the run compares with its baseline.
@@ -124,6 +134,9 @@ func (r *results) render(rep *report.Report, m *measure.Measurement, formats for
 // from.
 func readResults(path string) (*report.Report, *measure.Measurement, error) {
 	fail := func(err error) (*report.Report, *measure.Measurement, error) {
+		if _, broken := os.Stat(filepath.Join(path, journalFile)); broken == nil {
+			return nil, nil, fmt.Errorf("%s: %w\n%s", path, err, hint("the run was broken off, or goes on: 'mfaload report %s' writes its results", path))
+		}
 		return nil, nil, fmt.Errorf("%s: %w\n%s", path, err, hint("name a results folder of 'mfaload run': it holds %s and %s", reportFile, measurementFile))
 	}
 	data, err := os.ReadFile(filepath.Join(path, reportFile))
@@ -154,7 +167,7 @@ func (r *results) file(name string, content func() ([]byte, error)) error {
 		return fmt.Errorf("make %s: %w", name, err)
 	}
 	temporary := filepath.Join(r.path, "."+name+".tmp")
-	if err := os.WriteFile(temporary, data, 0o600); err != nil {
+	if err := writeSafely(temporary, data); err != nil {
 		_ = os.Remove(temporary)
 		return fmt.Errorf("write %s: %w", name, err)
 	}
@@ -162,4 +175,17 @@ func (r *results) file(name string, content func() ([]byte, error)) error {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil
+}
+
+// writeSafely writes a file that outlives a power cut.
+func writeSafely(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }

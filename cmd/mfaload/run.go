@@ -8,7 +8,6 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -44,8 +43,8 @@ func newRun(a *app) *cobra.Command {
 		Long: `Run a scenario: send its requests on their schedule, check every answer, print a
 summary and write a report. The results folder gets report.json, which has
 everything the summary shows and more, measurement.json.gz, the full histograms, and
-what 'mfaload report' makes of them: report.html, report.md, junit.xml, latency.hlog
-and violations.ndjson, the first violations of each kind line by line.
+what 'mfaload report' makes of them: report.md, junit.xml, latency.hlog and
+violations.ndjson, the first violations of each kind line by line.
 
 With --shard 3/8 --start-at TIME it is one of eight machines that do the run
 together: every eighth request of the schedule is its own, and no other asks its
@@ -144,11 +143,12 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) 
 	}
 	ctx, interrupted := a.interruptible(ctx)
 	defer interrupted()
+	dir.about = measure.Measurement{Version: versionText(), Parts: parts, Terms: report.TermsOf(s).Encode()}
 	m, err := a.send(ctx, s, c, dir, flags.answers, view, part)
 	if err != nil {
 		return err
 	}
-	m.Parts, m.Terms = parts, report.TermsOf(s).Encode()
+	m.Version, m.Parts, m.Terms = dir.about.Version, dir.about.Parts, dir.about.Terms
 	runtime.GC() // what only sending needed, before the results take their share
 	return a.judge(m, dir, flags.formats, earlier)
 }
@@ -177,7 +177,7 @@ func (a *app) send(ctx context.Context, s *scenario.Scenario, c *contract.Contra
 		dir.discard()
 		return nil, notStarted(ctx, ctx.Err())
 	}
-	m, err := a.measure(ctx, s, op, answers, view, part)
+	m, err := a.measure(ctx, s, op, dir, answers, view, part)
 	switch {
 	case errors.Is(err, runner.ErrLate):
 		dir.discard()
@@ -197,12 +197,15 @@ func notStarted(ctx context.Context, err error) error {
 }
 
 // measure runs the scenario and shows how far it has come.
-func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Operation, answers int, view *view, part part) (*measure.Measurement, error) {
+func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Operation, dir *results, answers int, view *view, part part) (*measure.Measurement, error) {
 	sampled := &sampler{Operation: op}
 	r := &runner.Runner{Scenario: s, Operation: sampled, SaveAnswers: answers, Shard: part.shard, StartAt: part.startAt}
 	for _, rule := range op.Contract().Rules() {
 		r.Rules = append(r.Rules, rule.Name)
 	}
+	journal, closeJournal := dir.journal()
+	defer closeJournal()
+	r.Journal, r.JournalFailed = journal, dir.journalFailed(a.ui)
 	done, err := view.begin(ctx, s.Name, r)
 	if err != nil {
 		return nil, err
@@ -212,7 +215,7 @@ func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Ope
 	if err != nil {
 		return nil, err
 	}
-	m.Version, m.Shapes = versionText(), sampled.shapes
+	m.Shapes = sampled.shapes
 	return m, nil
 }
 
@@ -240,7 +243,7 @@ func (a *app) judge(m *measure.Measurement, dir *results, formats formatFlags, e
 		unwritten = errors.Join(unwritten, compare.Terminal{Color: a.ui.color}.Write(a.ui.out, compared))
 	}
 	if unwritten != nil {
-		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", unwritten, hint("the run was measured, but not all of its results could be kept"))}
+		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", unwritten, dir.lost())}
 	}
 	fmt.Fprintf(a.ui.out, "\nreport: %s\n", dir.path)
 	if code := verdictCodes[r.Verdict]; code != exitPass {
@@ -250,26 +253,23 @@ func (a *app) judge(m *measure.Measurement, dir *results, formats formatFlags, e
 }
 
 // interruptible returns a context that the first signal ends. The second one
-// ends the process. Nothing stands between a signal and what it ends: what is
-// said of it is said beside, as stderr may be slow to take it.
+// ends the process.
 func (a *app) interruptible(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	var said sync.WaitGroup
-	said.Go(func() {
+	go func() {
 		for range signals {
 			if ctx.Err() != nil {
 				a.env.leave(exitInterrupted)
 			}
+			a.ui.say("stopping: waiting for the answers in flight; once more leaves at once")
 			cancel()
-			said.Go(func() { a.ui.say("stopping: waiting for the answers in flight; once more leaves at once") })
 		}
-	})
+	}()
 	return ctx, func() {
 		signal.Stop(signals)
 		close(signals)
-		said.Wait()
 		cancel()
 	}
 }

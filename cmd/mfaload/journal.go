@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"mfaload/measure"
+)
+
+// journalFile is what a run writes while it lasts. It is removed once the results
+// are safe, so one that is there is of a run that was broken off, or goes on.
+const journalFile = "run.journal"
+
+// journalOf is the journal's file in a results folder. It is made with its first
+// byte: a run that does not start leaves none. While it is open, no other
+// process takes it for one that was broken off.
+type journalOf struct {
+	path string
+	file *os.File
+}
+
+// Write implements [measure.File].
+func (j *journalOf) Write(b []byte) (int, error) {
+	if j.file == nil {
+		f, err := os.OpenFile(j.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+		if err != nil {
+			return 0, err
+		}
+		j.file = f
+		if err := lock(f); err != nil {
+			return 0, fmt.Errorf("%s: another run writes to it: %w", j.path, err)
+		}
+	}
+	return j.file.Write(b)
+}
+
+// Sync implements [measure.File].
+func (j *journalOf) Sync() error { return j.file.Sync() }
+
+// close lets others read it.
+func (j *journalOf) close() {
+	if j.file != nil {
+		_ = j.file.Close()
+	}
+}
+
+// journal begins the journal of a run.
+func (r *results) journal() (j *measure.Journal, close func()) {
+	file := &journalOf{path: filepath.Join(r.path, journalFile)}
+	return measure.NewJournal(file, &r.about), file.close
+}
+
+// journalFailed says that a run goes on without its journal.
+func (r *results) journalFailed(ui *ui) func(error) {
+	return func(err error) {
+		r.cutOff = true
+		ui.tell("mfaload: %v: the run goes on, but what comes now is lost if mfaload is killed before its end\n", err)
+	}
+}
+
+// lost says what can be done where not all results could be written.
+func (r *results) lost() string {
+	_, err := os.Stat(filepath.Join(r.path, journalFile))
+	switch {
+	case err != nil:
+		return hint("the run was measured, but not all of its results could be kept")
+	case r.cutOff:
+		return hint("the run was measured, but not all of its results could be kept: the journal has its beginning, and 'mfaload report %s' rebuilds that", r.path)
+	}
+	return hint("the run was measured, and its journal is whole: make room, then 'mfaload report %s' writes the results", r.path)
+}
+
+// rebuild returns what can be rebuilt of a run that was broken off; nil where
+// there is nothing to rebuild.
+func (r *results) rebuild() (*measure.Measurement, error) {
+	f, err := os.Open(filepath.Join(r.path, journalFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if err := lock(f); err != nil {
+		return nil, fmt.Errorf("%s: the run goes on: it writes its results at its end", r.path)
+	}
+	m, err := measure.Rebuild(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	return m, nil
+}
+
+// unfinished returns what can be rebuilt of a run that was broken off before its
+// results were written; nil where they were, or where there is no journal.
+func (r *results) unfinished() (*measure.Measurement, error) {
+	written, _, unreadable := readResults(r.path)
+	m, err := r.rebuild()
+	if m == nil || unreadable != nil {
+		return m, err
+	}
+	if written.Started.Equal(m.Started) && written.Hash == m.Hash {
+		return nil, r.endJournal() // it was ended between the two
+	}
+	return m, err
+}
+
+// endJournal removes the journal, for the results are safe.
+func (r *results) endJournal() error {
+	err := os.Remove(filepath.Join(r.path, journalFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,297 @@
+package measure_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mfaload/measure"
+)
+
+// page is a journal's file. It is full at some size.
+type page struct {
+	bytes.Buffer
+	size  int
+	syncs int
+}
+
+var errFull = errors.New("no space left")
+
+func (p *page) Write(b []byte) (int, error) {
+	if p.size > 0 && p.Len()+len(b) > p.size {
+		n, _ := p.Buffer.Write(b[:p.size-p.Len()])
+		return n, errFull
+	}
+	return p.Buffer.Write(b)
+}
+
+func (p *page) Sync() error { p.syncs++; return nil }
+
+// story records a run of some seconds, with all that a run can have, and writes
+// it down second by second.
+func story(t testing.TB, seed uint64, seconds, workers int, file measure.File) (r *measure.Recorder, frames []int) {
+	t.Helper()
+	random := rand.New(rand.NewPCG(seed, 0))
+	rules := []string{"a", "b", "c"}
+	r = measure.NewRecorder(3, rules, 2)
+	j := measure.NewJournal(file, &measure.Measurement{Version: "v1", Terms: []byte(`{"x":1}`), Parts: map[string]string{"p": "q"}})
+	scheduled, due := []uint64{0, 0, 0}, []uint64{}
+	state := func(second int) *measure.State {
+		d := &measure.Measurement{Schema: measure.Schema, Scenario: "story", Hash: "h", Started: time.Unix(1e9, 0).UTC(), Groups: []string{"x", "y", "z"}}
+		d.Main.Scheduled, d.Warmup.Scheduled = append([]uint64{}, scheduled...), []uint64{0, 0, 0}
+		d.Main.Planned = time.Duration(second) * time.Second
+		from := max(second-1, 0)
+		d.Profile.Due = append([]uint64{}, due[min(from, len(due)):]...)
+		d.Generator = measure.Generator{Cores: 2, Elapsed: d.Main.Planned}
+		return &measure.State{Described: d, DueFrom: min(from, len(due)), Elapsed: time.Duration(second+1) * time.Second, Hiccups: []time.Duration{time.Duration(second)}}
+	}
+	first := state(0)
+	first.Described.Profile.Stages = []measure.Stage{{Name: "steady", End: time.Hour}}
+	if err := j.Begin(r, first); err != nil {
+		return r, nil
+	}
+	for second := range seconds {
+		due = append(due, 0)
+		for range 20 + random.IntN(20) {
+			o := anything(random, second)
+			scheduled[o.Group]++
+			due[second]++
+			r.Record(random.IntN(workers), o)
+		}
+		r.RecordConnection(false, time.Millisecond, time.Duration(random.IntN(3)-1), false)
+		if err := j.Append(func() *measure.State { return state(second + 1) }); err != nil {
+			if again := j.Append(nil); !errors.Is(again, errFull) {
+				t.Errorf("then %v", again)
+			}
+			return r, frames
+		}
+		if p, ok := file.(*page); ok {
+			frames = append(frames, p.Len())
+		}
+	}
+	return r, frames
+}
+
+func anything(random *rand.Rand, second int) *measure.Observation {
+	o := &measure.Observation{
+		Group: random.IntN(3), Intended: time.Duration(second)*time.Second + time.Duration(random.Int64N(1e9)),
+		Label: []string{"201 OTP_REQUIRED", "503", "404 NOT_FOUND"}[random.IntN(3)], AsExpected: random.IntN(4) > 0,
+		RateLimited: random.IntN(9) == 0, Evaluated: []uint64{random.Uint64N(8)}, Own: time.Duration(random.Int64N(1e6)) - 1e3,
+	}
+	o.Sent = o.Intended + time.Duration(random.Int64N(1e6))
+	o.Done = o.Sent + time.Duration(random.Int64N(1e9))
+	if random.IntN(5) == 0 {
+		o.Failed, o.AsExpected, o.RateLimited, o.Evaluated, o.Label = true, false, false, nil, "timeout"
+		return o
+	}
+	for range random.IntN(3) {
+		o.Violations = append(o.Violations, measure.Violation{Rule: "a", Pointer: fmt.Sprint("/", random.IntN(3)), Fails: random.IntN(2) == 0,
+			Expected: "one", Got: fmt.Sprint("two ", random.IntN(100)), Counted: random.IntN(3) == 0})
+	}
+	o.Example = func(whole bool) measure.Example {
+		e := measure.Example{UserID: "u", Status: 201, At: o.Sent}
+		if whole {
+			e.Answer = &measure.Answer{Headers: []string{"a: b"}, Body: "{}"}
+		}
+		return e
+	}
+	return o
+}
+
+// What is rebuilt is what was recorded, all of it.
+func TestJournalIsWhatWasRecorded(t *testing.T) {
+	for seed := range uint64(5) {
+		file := &page{}
+		r, frames := story(t, seed, 5, 1, file)
+		want, err := r.Final()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := measure.Rebuild(&file.Buffer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// What describes the run comes from its states, which the test above made.
+		want.Scenario, want.Hash, want.Started, want.Groups = got.Scenario, got.Hash, got.Started, got.Groups
+		want.Version, want.Terms, want.Parts = "v1", []byte(`{"x":1}`), map[string]string{"p": "q"}
+		want.Interrupted, want.Rebuilt = true, &measure.Rebuilt{}
+		want.Main.Scheduled, want.Main.Planned, want.Profile, want.Generator = got.Main.Scheduled, 5*time.Second, got.Profile, got.Generator
+		if diff := cmp.Diff(asText(t, want), asText(t, got)); diff != "" {
+			t.Error(diff)
+		}
+		if got.Profile.Stages[0].End != 5*time.Second || got.Generator.Hiccups.Count() != 6 || file.syncs != len(frames)+1 {
+			t.Errorf("%+v, %d hiccups, %d syncs", got.Profile.Stages, got.Generator.Hiccups.Count(), file.syncs)
+		}
+	}
+}
+
+func asText(t *testing.T, m *measure.Measurement) string {
+	t.Helper()
+	text, err := m.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(string(text), ",", ",\n")
+}
+
+// Wherever a journal is cut off, what is rebuilt is what its whole frames say.
+func TestJournalThatIsCutOff(t *testing.T) {
+	file := &page{}
+	_, frames := story(t, 1, 4, 4, file)
+	whole := file.Bytes()
+	cuts := []int{0, 1, len("mfaload/journal/v1\n"), len("mfaload/journal/v1\n") + 9}
+	for _, end := range frames {
+		cuts = append(cuts, end-1, end, min(end+1, len(whole)), min(end+8, len(whole)), end-100)
+	}
+	for _, cut := range cuts {
+		m, err := measure.Rebuild(bytes.NewReader(whole[:cut]))
+		read := 0
+		for _, end := range frames {
+			if end <= cut {
+				read++
+			}
+		}
+		switch {
+		case err != nil:
+			if read > 0 || !strings.Contains(err.Error(), "read journal: ") {
+				t.Fatalf("cut at %d of %d: %v", cut, len(whole), err)
+			}
+		case m.Main.Planned != time.Duration(read)*time.Second:
+			t.Fatalf("cut at %d: rebuilt up to %v, %d frames are whole", cut, m.Main.Planned, read)
+		case read > 0 && m.Rebuilt.Unread != int64(cut-frames[read-1]):
+			t.Fatalf("cut at %d: %d bytes are left, want %d", cut, m.Rebuilt.Unread, cut-frames[read-1])
+		}
+	}
+}
+
+// A byte that is not what was written ends the journal there.
+func TestJournalThatIsDamaged(t *testing.T) {
+	file := &page{}
+	_, frames := story(t, 2, 4, 4, file)
+	for at := len("mfaload/journal/v1\n"); at < file.Len(); at += file.Len() / 40 {
+		damaged := bytes.Clone(file.Bytes())
+		damaged[at] ^= 0x20
+		before := 0
+		for before < len(frames) && frames[before] <= at {
+			before++
+		}
+		m, err := measure.Rebuild(bytes.NewReader(damaged))
+		if err != nil {
+			if before > 0 {
+				t.Fatalf("damaged at %d: %v", at, err)
+			}
+			continue
+		}
+		if m.Main.Planned != time.Duration(before)*time.Second {
+			t.Fatalf("damaged at %d: rebuilt up to %v, want %d s", at, m.Main.Planned, before)
+		}
+	}
+}
+
+// A disk that is full ends the journal, and what is on it can be read.
+func TestJournalOnAFullDisk(t *testing.T) {
+	file := &page{}
+	_, frames := story(t, 3, 4, 1, file)
+	for _, size := range []int{frames[0] + 1, frames[1], frames[2] - 1} {
+		full := &page{size: size}
+		story(t, 3, 4, 1, full)
+		m, err := measure.Rebuild(&full.Buffer)
+		if err != nil || m.Main.Planned < time.Second || m.Main.Planned > 2*time.Second {
+			t.Errorf("%d bytes: %v, rebuilt up to %v", size, err, m.Main.Planned)
+		}
+	}
+}
+
+// More than can be written down in time ends the journal, and nothing waits.
+func TestJournalThatIsTooSlow(t *testing.T) {
+	r := measure.NewRecorder(1, nil, 0)
+	tape := r.Tape()
+	o := &measure.Observation{Label: "x", Evaluated: []uint64{}}
+	for range 1 << 20 {
+		o.Intended += time.Microsecond
+		o.Sent, o.Done = o.Intended+1e6, o.Intended+1e9
+		r.Record(0, o)
+	}
+	if _, err := tape.Take(nil); !errors.Is(err, measure.ErrTapeFull) {
+		t.Errorf("%v", err)
+	}
+	if n := r.Progress().Sent; n != 1<<20 {
+		t.Errorf("%d were recorded", n)
+	}
+}
+
+// Whatever a journal holds, what is rebuilt of it adds up.
+func FuzzRebuild(f *testing.F) {
+	for seed := range uint64(3) {
+		file := &page{}
+		story(f, seed, 2, 1, file)
+		f.Add(file.Bytes())
+		f.Add(file.Bytes()[:file.Len()/2])
+	}
+	f.Add([]byte("mfaload/journal/v1\n"))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := measure.Rebuild(bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		text, err := m.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := measure.Decode(text); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// A checksum keeps a fuzzer out: this is what is behind it.
+func FuzzReplay(f *testing.F) {
+	for seed := range uint64(3) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		r := measure.NewRecorder(3, []string{"a", "b", "c"}, 1)
+		tape := r.Tape()
+		for range 30 {
+			r.Record(0, anything(random, 1))
+		}
+		r.RecordConnection(true, 1, 2, true)
+		taken, err := tape.Take(nil)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(taken)
+	}
+	f.Fuzz(func(t *testing.T, taken []byte) {
+		r := measure.NewRecorder(3, []string{"a", "b", "c"}, 1)
+		again := measure.NewRecorder(3, []string{"a", "b", "c"}, 1)
+		tape := r.Tape()
+		if r.Replay(taken, time.Minute) != nil {
+			return
+		}
+		// What was replayed is written down as it was.
+		copied, err := tape.Take(nil)
+		if err != nil {
+			t.Skip("too much for one frame")
+		}
+		if err := again.Replay(copied, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		one, err := r.Final()
+		if err != nil {
+			t.Fatal(err)
+		}
+		two, err := again.Final()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, b := asText(t, one), asText(t, two); a != b {
+			t.Error(cmp.Diff(a, b))
+		}
+	})
+}

@@ -1,0 +1,210 @@
+package measure
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"slices"
+	"time"
+)
+
+// Bounds on a journal that is read.
+const (
+	maxFrame   = 64 << 20
+	maxRebuilt = 100 * 24 * time.Hour
+)
+
+// Rebuilt says that a measurement was made of a journal, because the run did not
+// come to write it.
+type Rebuilt struct {
+	// InFlight requests had been sent, or were being sent, when the journal ends.
+	// What became of them is not known: they count as unsent.
+	InFlight uint64 `json:"in_flight,omitempty"`
+	// Unread are the bytes behind the last whole frame.
+	Unread int64 `json:"unread_bytes,omitempty"`
+}
+
+// Rebuild reads a journal and returns the measurement up to its last whole
+// frame. A frame that is cut off or damaged ends it. Where there is no whole one
+// it is an error.
+func Rebuild(journal io.Reader) (*Measurement, error) {
+	in := bufio.NewReaderSize(journal, 1<<20)
+	format := make([]byte, len(journalFormat))
+	if n, err := io.ReadFull(in, format); err != nil || string(format) != journalFormat {
+		return nil, fmt.Errorf("read journal: its first line is %.40q, not %q: the file is damaged, from another version, or no journal", format[:n], journalFormat)
+	}
+	var b rebuilding
+	for {
+		frame, unread, err := readFrame(in)
+		switch {
+		case errors.Is(err, errTorn):
+			return b.measurement(unread)
+		case err != nil:
+			return nil, fmt.Errorf("read journal: %w", err)
+		}
+		if err := b.add(frame); err != nil {
+			return nil, fmt.Errorf("read journal: %w", err)
+		}
+	}
+}
+
+// errTorn is the end of what can be read.
+var errTorn = errors.New("there is no whole frame more")
+
+// readFrame returns the next frame. Behind the last whole one it returns how many
+// bytes are left.
+func readFrame(in *bufio.Reader) (frame []byte, unread int64, err error) {
+	var head [8]byte
+	n, err := io.ReadFull(in, head[:])
+	unread = int64(n)
+	length := binary.LittleEndian.Uint32(head[:])
+	if err == nil && length <= maxFrame {
+		var whole bytes.Buffer // grows with what is there, whatever the length says
+		var copied int64
+		copied, err = io.CopyN(&whole, in, int64(length))
+		unread += copied
+		if frame = whole.Bytes(); err == nil && crc32.Checksum(frame, castagnoli) == binary.LittleEndian.Uint32(head[4:]) {
+			return frame, 0, nil
+		}
+	}
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, 0, err // the disk's
+	}
+	rest, err := io.Copy(io.Discard, in)
+	if err != nil {
+		return nil, 0, err
+	}
+	return nil, unread + rest, errTorn
+}
+
+// rebuilding is what was read of a journal so far.
+type rebuilding struct {
+	first, last *State
+	recorder    *Recorder
+	hiccups     *Histogram
+	due         []uint64
+}
+
+// add takes in a frame. Its checksum was right, so an error says that the journal
+// is not ours, or of another version.
+func (b *rebuilding) add(frame []byte) error {
+	in := reader{rest: frame}
+	var s State
+	if err := json.Unmarshal(in.text(), &s); err != nil {
+		return fmt.Errorf("a state of the run: %w: it is from another version", err)
+	}
+	if err := b.check(&s); err != nil {
+		return err
+	}
+	if b.first == nil {
+		var rules []string
+		for _, c := range s.Described.Coverage {
+			rules = append(rules, c.Rule)
+		}
+		b.first, b.hiccups = &s, NewSparse()
+		b.recorder = NewRecorder(len(s.Described.Groups), rules, min(max(s.Answers, 0), Instances))
+	}
+	if len(in.rest) > 0 {
+		if err := b.recorder.Replay(in.rest, s.Elapsed); err != nil {
+			return err
+		}
+	}
+	for _, late := range s.Hiccups {
+		b.hiccups.Record(late)
+	}
+	b.due = append(b.due[:min(s.DueFrom, len(b.due))], s.Described.Profile.Due...)
+	b.last = &s
+	return nil
+}
+
+// check finds a state that is none of this run, or can't be.
+func (b *rebuilding) check(s *State) error {
+	d := s.Described
+	switch {
+	case d == nil:
+		return errors.New("a state of the run describes nothing: it is from another version")
+	case s.Elapsed < 0 || s.Elapsed > maxRebuilt:
+		return fmt.Errorf("a run of %v can't be rebuilt", s.Elapsed)
+	case s.DueFrom < 0 || s.DueFrom > len(b.due):
+		return errors.New("arrivals that were due are missing")
+	case b.first != nil && (len(d.Groups) != len(b.first.Described.Groups) || !d.Started.Equal(b.first.Described.Started)):
+		return errors.New("it is of two runs")
+	}
+	return nil
+}
+
+// measurement returns what was rebuilt.
+func (b *rebuilding) measurement(unread int64) (*Measurement, error) {
+	if b.last == nil {
+		return nil, errors.New("read journal: it ends before its first frame: nothing was measured")
+	}
+	seen, err := b.recorder.Final()
+	if err != nil {
+		return nil, fmt.Errorf("read journal: %w", err)
+	}
+	m, first := b.last.Described, b.first.Described
+	m.Version, m.Terms, m.Parts, m.Profile = first.Version, first.Terms, first.Parts, Profile{b.due, first.Profile.Stages}
+	m.observed(seen)
+	m.Generator.Hiccups = b.hiccups
+	m.Profile.Stages = until(m.Profile.Stages, max(m.Main.Start+m.Main.Planned, m.Warmup.Planned))
+	m.Rebuilt = &Rebuilt{Unread: unread}
+	if !b.last.Over {
+		m.Interrupted, m.Rebuilt.InFlight = m.Stopped == nil, m.missing()
+		if m.Stopped != nil {
+			m.Stopped.Early = true
+		}
+	}
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("read journal: %w: it is damaged or from another version", err)
+	}
+	return m, nil
+}
+
+// observed takes over what observations tell: all that a recorder sums up.
+func (m *Measurement) observed(from *Measurement) {
+	for _, p := range []struct{ to, from *Phase }{{&m.Main, &from.Main}, {&m.Warmup, &from.Warmup}} {
+		p.to.LastSent, p.to.Own, p.to.Cells, p.to.Connections = p.from.LastSent, p.from.Own, p.from.Cells, p.from.Connections
+	}
+	m.Seconds, m.Flow = from.Seconds, from.Flow
+	m.Violations, m.UngroupedViolations, m.Coverage = from.Violations, from.UngroupedViolations, from.Coverage
+}
+
+// mergeRebuilt adds what is known of what another part of the run lost.
+func (m *Measurement) mergeRebuilt(o *Measurement) {
+	if o.Rebuilt == nil {
+		return
+	}
+	if m.Rebuilt == nil {
+		m.Rebuilt = &Rebuilt{}
+	}
+	m.Rebuilt.InFlight += o.Rebuilt.InFlight
+	m.Rebuilt.Unread += o.Rebuilt.Unread
+}
+
+// missing counts the arrivals that were due, had a user, and are not recorded.
+func (m *Measurement) missing() (n uint64) {
+	for _, p := range []*Phase{&m.Main, &m.Warmup} {
+		for _, due := range p.Scheduled {
+			n += due
+		}
+		for _, w := range p.Withheld {
+			n -= min(w.Count, n)
+		}
+		n -= min(p.Sent(), n)
+	}
+	return n
+}
+
+// until cuts the stages off at a time.
+func until(stages []Stage, end time.Duration) []Stage {
+	stages = slices.DeleteFunc(stages, func(s Stage) bool { return s.Start >= end })
+	for i := range stages {
+		stages[i].End = min(stages[i].End, end)
+	}
+	return stages
+}

@@ -1,0 +1,111 @@
+package runner
+
+import (
+	"sync"
+	"time"
+
+	"mfaload/measure"
+)
+
+// writeEvery is the time between two frames of the journal: the most that is
+// lost with the process.
+const writeEvery = time.Second
+
+// written writes a run down while it lasts.
+type written struct {
+	*Runner
+	began usage
+	start time.Time
+	load  source
+	stop  chan struct{}
+	done  chan struct{}
+	due   int // seconds of what was due that are written for good
+
+	mu    sync.Mutex
+	late  []time.Duration // hiccups since the last frame
+	pause time.Duration
+}
+
+// writeDown begins the journal and goes on with it until end is called. It
+// returns nil where there is none.
+func (r *Runner) writeDown(start time.Time, began usage, load source) *written {
+	if r.Journal == nil {
+		return nil
+	}
+	w := &written{Runner: r, began: began, start: start, load: load, stop: make(chan struct{}), done: make(chan struct{})}
+	first := w.state(load.soFar(0, 0))
+	first.Described.Profile.Stages = r.schedule.Stages()
+	if err := r.Journal.Begin(r.recorder, first); err != nil {
+		w.fail(err)
+		close(w.done)
+		return w
+	}
+	go w.keep()
+	return w
+}
+
+func (w *written) keep() {
+	defer close(w.done)
+	ticker := time.NewTicker(writeEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			if err := w.Journal.Append(func() *measure.State { return w.state(w.load.soFar(time.Since(w.start), w.due)) }); err != nil {
+				w.fail(err)
+				return
+			}
+		case <-w.stop:
+			if err := w.Journal.Append(w.last); err != nil {
+				w.fail(err)
+			}
+			return
+		}
+	}
+}
+
+// last is the state at the end of the run.
+func (w *written) last() *measure.State {
+	e := w.load.extent()
+	e.profile.Due = e.profile.Due[min(w.due, len(e.profile.Due)):]
+	s := w.state(e)
+	s.Over = true
+	return s
+}
+
+// state describes the run. The last second of what was due may not be over.
+func (w *written) state(e extent) *measure.State {
+	s := &measure.State{Described: &measure.Measurement{Schema: measure.Schema}, DueFrom: w.due}
+	w.describe(s.Described, w.start, e)
+	s.Described.Profile.Stages = nil
+	s.Described.Generator = w.generator(w.began, w.start, e)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s.Hiccups, s.Described.Generator.MaxGCPause = w.late, w.pause
+	w.late = nil
+	w.due = max(w.due+len(e.profile.Due)-1, 0)
+	s.Elapsed = time.Since(w.start)
+	return s
+}
+
+// hiccup takes in a look of the meter.
+func (w *written) hiccup(late, pause time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.late, w.pause = append(w.late, late), pause
+}
+
+// end writes the last frame.
+func (w *written) end() {
+	if w == nil {
+		return
+	}
+	close(w.stop)
+	<-w.done
+}
+
+func (w *written) fail(err error) {
+	if w.JournalFailed != nil {
+		w.JournalFailed(err)
+	}
+}
