@@ -6,7 +6,7 @@ LDFLAGS  := -X main.version=$(VERSION)
 TOOL     := $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 5s
 
-.PHONY: help build demo test check fuzz lint-contract lint-action security licenses release release-check image-check docs bench compare-table profile clean
+.PHONY: help build demo test check fuzz lint-contract lint-action security licenses release release-check image-check docs bench compare-table capacity-table profile clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,3 +81,24 @@ docs: build ## write the generated pages anew
 	./bin/mfaload contract --format markdown > docs/rules.md
 	./bin/mfaload schema --format markdown > docs/scenario.md
 	$(GO) run -tags docs ./cmd/mfaload reference > docs/cli.md
+
+bench: build ## compare with peers side by side, then run the benchmarks (half an hour; let nothing else run)
+	bench/peers.sh
+	$(GO) build -o bench/.peers/server ./bench/server
+	cd bench/clients && $(GO) build -o ../.peers/clients .
+	$(GO) run ./bench -out bench/RESULTS.md
+	$(GO) test -p 1 -run '^$$' -bench . -benchmem ./...
+
+compare-table: ## make the table of docs/compare.md: how often comparing is wrong (some minutes)
+	$(GO) test ./report/compare -run TestTable -long -timeout 60m
+
+capacity-table: ## make the table of docs/capacity.md: how often a search for capacity is wrong (some minutes)
+	$(GO) test ./capacity -run TestTruth -long -v -timeout 60m | grep '^|'
+
+profile: ## show where the hot path spends its time
+	$(GO) test -run '^$$' -bench Throughput -benchtime 500000x -cpuprofile profile.out -o profile.test ./cmd/mfaload
+	$(GO) tool pprof -top -cum -nodecount 60 profile.test profile.out
+	@echo 'look further with: go tool pprof -http : profile.test profile.out'
+
+clean: ## remove what was built and run
+	rm -rf bin results profile.test profile.out bench/.peers

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -33,6 +34,9 @@ func isSensitive(name string) bool { return name != "" && sensitiveName.MatchStr
 // their first letter, phone numbers and other runs of seven or more digits. IDs
 // of the form 8-4-4-4-12 and ISO 8601 times stay.
 func Mask(s string) string {
+	if strings.Contains(s, `\u00`) {
+		s = escaped.ReplaceAllStringFunc(s, plain)
+	}
 	if !strings.ContainsAny(s, "@%:0123456789 ") && !strings.Contains(s, "eyJ") {
 		return s
 	}
@@ -45,6 +49,19 @@ func Mask(s string) string {
 	}
 	b.WriteString(s[last:])
 	return b.String()
+}
+
+// escaped finds characters that JSON need not escape: an address is one with
+// its @ written \u0040, too.
+var escaped = regexp.MustCompile(`\\u00(?:2[0134-9A-Fa-f]|[3-4][0-9A-Fa-f]|5[0-9A-BDEFa-bdef]|6[0-9A-Fa-f]|7[0-9A-Ea-e])`)
+
+// plain is an escaped character as it is.
+func plain(s string) string {
+	c, err := strconv.ParseUint(s[2:], 16, 8)
+	if err != nil {
+		return s
+	}
+	return string(rune(c))
 }
 
 // masked is what takes the place of a match of maskable.

@@ -19,6 +19,8 @@ var masks = []struct{ in, want string }{
 	{"j****@pingidentity.com", "j***@***"},
 	{`{"email":"öl@example.com"}`, `{"email":"ö***@***"}`},
 	{"john%40example.com", "j***@***"},
+	{`{"message":"john\u0040example.com \u002B14135550150"}`, `{"message":"j***@*** ***"}`},
+	{`\u006aohn\u0040a.b says \u0022hi\u0022\u005c\u0007`, `j***@*** says \u0022hi\u0022\u005c\u0007`},
 	{"mail john@a.b, jane@a.b", "mail j***@***, j***@***"},
 	{"+1 413 555-0150", "***"},
 	{"+14135550150", "***"},

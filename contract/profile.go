@@ -44,8 +44,9 @@ func NewProfile() *Profile {
 const maxProfile = 1000
 
 // Learn adds the answer of an exchange. Headers that carry no meaning of their
-// own (Date, Content-Length and the like) are left out.
-func (p *Profile) Learn(ex *Exchange) {
+// own (Date, Content-Length and the like) are left out. hide takes secrets out
+// of a text: a service may put one where a name belongs.
+func (p *Profile) Learn(ex *Exchange, hide func(string) string) {
 	a := p.Answers[ex.Label]
 	if a == nil {
 		if len(p.Answers) >= maxProfile {
@@ -55,12 +56,12 @@ func (p *Profile) Learn(ex *Exchange) {
 		p.Answers[ex.Label] = a
 	}
 	for _, f := range ex.Header {
-		if name := http.CanonicalHeaderKey(f.Name); isIdentifier(f.Name) && !slices.Contains(passing, name) {
+		if name := http.CanonicalHeaderKey(hide(f.Name)); isIdentifier(name) && !slices.Contains(passing, name) {
 			a.Headers = include(a.Headers, strings.Clone(name))
 		}
 	}
 	var tree any
-	if json.Unmarshal(ex.Body, &tree) == nil {
+	if json.Unmarshal([]byte(hide(string(ex.Body))), &tree) == nil {
 		a.learn("", tree, 0)
 	}
 }
@@ -74,6 +75,8 @@ func include(list []string, s string) []string {
 	}
 	return list
 }
+
+func isText(v any) bool { _, ok := v.(string); return ok }
 
 var codeForm = regexp.MustCompile(`^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$`)
 
@@ -92,6 +95,9 @@ func (a *AnswerProfile) learn(pointer string, v any, depth int) {
 		for name, child := range v {
 			if !isIdentifier(name) {
 				name = "*"
+			}
+			if isSensitive(name) && isText(child) {
+				child = "" // a passcode may look like a code
 			}
 			a.learn(pointer+"/"+escapePointer.Replace(name), child, depth+1)
 		}

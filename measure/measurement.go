@@ -180,6 +180,9 @@ type Generator struct {
 	// CPUWait is how long its threads were ready to run and waited for a
 	// processor, summed up; 0 where the system does not tell.
 	CPUWait time.Duration `json:"cpu_wait_ns"`
+	// Platform is the operating system and the architecture, such as
+	// "linux/amd64".
+	Platform string `json:"platform,omitempty"`
 	// Cores is how many processors it could use.
 	Cores int `json:"cores"`
 	// Elapsed is how long the run took, the draining included.

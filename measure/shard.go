@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -138,6 +139,7 @@ func (g *Generator) add(o *Generator) error {
 	g.CPU += o.CPU
 	g.CPUWait += o.CPUWait
 	g.Cores += o.Cores
+	g.Platform = joinPlatforms(g.Platform, o.Platform)
 	g.Workers += o.Workers
 	g.Elapsed = max(g.Elapsed, o.Elapsed)
 	g.PeakRSS = max(g.PeakRSS, o.PeakRSS)
@@ -145,6 +147,13 @@ func (g *Generator) add(o *Generator) error {
 	g.BusyWorkersMax = max(g.BusyWorkersMax, o.BusyWorkersMax)
 	g.AllBusy = max(g.AllBusy, o.AllBusy)
 	return g.Hiccups.Merge(o.Hiccups)
+}
+
+// joinPlatforms names each platform once, in order.
+func joinPlatforms(a, b string) string {
+	all := slices.Concat(strings.Split(a, ", "), strings.Split(b, ", "))
+	slices.Sort(all)
+	return strings.TrimPrefix(strings.Join(slices.Compact(all), ", "), ", ")
 }
 
 // checkShards finds shards that can't be, or do not add up to the whole.

@@ -66,7 +66,7 @@ func observe(t testing.TB, of *measure.Shard, n int, at func(k int) *measure.Obs
 	m.Parts, m.Terms = map[string]string{"load": "l", "users": "u", "contract": "c"}, []byte(`{"any":"thing"}`)
 	hiccups := measure.NewSparse()
 	hiccups.Record(time.Duration(index) * time.Millisecond)
-	m.Generator = measure.Generator{CPU: time.Second, CPUWait: time.Millisecond, Cores: 2, Elapsed: 10 * time.Second, PeakRSS: 1e6 * uint64(index+1),
+	m.Generator = measure.Generator{CPU: time.Second, CPUWait: time.Millisecond, Cores: 2, Platform: []string{"linux/amd64", "linux/arm64"}[index%2], Elapsed: 10 * time.Second, PeakRSS: 1e6 * uint64(index+1),
 		MaxGCPause: time.Duration(index) * time.Millisecond, Hiccups: hiccups, BusyWorkersMax: index + 1, Workers: 8, AllBusy: time.Duration(index) * time.Second}
 	return m
 }
@@ -177,7 +177,7 @@ func TestMergeCommutesAndAssociates(t *testing.T) {
 		t.Error(diff)
 	}
 	g := m.Generator
-	if g.CPU != 8*time.Second || g.Cores != 16 || g.Workers != 64 || g.BusyWorkersMax != 8 || g.AllBusy != 7*time.Second || g.PeakRSS != 8e6 {
+	if g.CPU != 8*time.Second || g.Cores != 16 || g.Platform != "linux/amd64, linux/arm64" || g.Workers != 64 || g.BusyWorkersMax != 8 || g.AllBusy != 7*time.Second || g.PeakRSS != 8e6 {
 		t.Errorf("generator %+v", g)
 	}
 	if u := m.Users; u[0].Users != 80 || u[2].Users != 1 || *u[0].RanOut != 5*time.Second || m.NoUsers != 24 {

@@ -79,4 +79,3 @@ func (s *streak) add(o *Observation) {
 		s.now.Store(0)
 	}
 }
-

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
+	"mfaload/contract"
 	"mfaload/scenario"
 )
 
@@ -20,16 +21,18 @@ type credentials struct {
 	method scenario.AuthMethod
 	config clientcredentials.Config
 	client *http.Client
+	hide   func(string) string
 }
 
 var authStyles = map[scenario.AuthMethod]oauth2.AuthStyle{
 	"": oauth2.AuthStyleInHeader, scenario.Basic: oauth2.AuthStyleInHeader, scenario.Post: oauth2.AuthStyleInParams,
 }
 
-func newCredentials(t *target, c *scenario.ClientCredentials) *credentials {
+func newCredentials(t *target, s *scenario.Target) *credentials {
+	c := s.ClientCredentials
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return t.dialer.reach(ctx) }
 	return &credentials{
-		target: t, method: c.AuthMethod,
+		target: t, method: c.AuthMethod, hide: s.Hide,
 		config: clientcredentials.Config{
 			ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal(),
 			TokenURL: t.origin + t.basePath + "/as/token", AuthStyle: authStyles[c.AuthMethod],
@@ -90,16 +93,18 @@ func (c *credentials) explain(ctx context.Context, err error) error {
 	}
 	said := ""
 	if answer.ErrorCode != "" {
-		said = " " + clip(answer.ErrorCode, 60)
+		said = " " + c.clip(answer.ErrorCode, 60)
 	}
 	if answer.ErrorDescription != "" {
-		said += " (" + clip(answer.ErrorDescription, 200) + ")"
+		said += " (" + c.clip(answer.ErrorDescription, 200) + ")"
 	}
 	return fmt.Errorf("get a token from %s: HTTP status %d%s: %s", c.config.TokenURL, status, said, remedy)
 }
 
-// clip bounds a text of the server, and keeps control characters out of it.
-func clip(text string, most int) string {
+// clip bounds a text of the server, and keeps control characters out of it, and
+// the secret that it was sent.
+func (c *credentials) clip(text string, most int) string {
+	text = contract.Mask(c.hide(text))
 	clean := []rune{}
 	for _, r := range text {
 		if r < ' ' || r == 0x7f {

@@ -62,7 +62,7 @@ func newTokens(t *target, s *scenario.Target) *tokens {
 	all := &tokens{}
 	switch {
 	case s.ClientCredentials != nil:
-		all.fetch, all.next = newCredentials(t, s.ClientCredentials).fetch, renewal
+		all.fetch, all.next = newCredentials(t, s).fetch, renewal
 	case s.AccessTokenFile != "":
 		all.fetch = func(context.Context) (*token, error) { return readToken(s.AccessTokenFile) }
 		all.next = func(_ *token, now time.Time) time.Time { return now.Add(look) }

@@ -20,7 +20,7 @@ func Judge(m *measure.Measurement) (*Report, error) {
 	}
 	main.leaveInFlight(m)
 	r := &Report{
-		Schema: Schema, Scenario: m.Scenario, Description: terms.Description, Hash: m.Hash, Version: m.Version,
+		Schema: Schema, Scenario: m.Scenario, Description: terms.Description, Target: terms.Target, ScenarioText: terms.Scenario, Hash: m.Hash, Version: m.Version,
 		Started: m.Started, Duration: round(m.Main.Planned.Seconds()),
 		Reasons: []string{}, Closed: closed(terms.Closed), Figures: main.all.figures(&m.Main),
 		Groups: []Group{}, Violations: violations(m), Thresholds: []Threshold{},
@@ -159,7 +159,7 @@ func round(x float64) float64 { return math.Round(x*1000) / 1000 }
 
 func generator(from *measure.Generator, own *measure.Histogram, workersNeeded int) Generator {
 	g := Generator{
-		Elapsed: round(from.Elapsed.Seconds()), CPU: round(from.CPU.Seconds()), CPUWait: round(from.CPUWait.Seconds()), Cores: from.Cores,
+		Elapsed: round(from.Elapsed.Seconds()), CPU: round(from.CPU.Seconds()), CPUWait: round(from.CPUWait.Seconds()), Cores: from.Cores, Platform: from.Platform,
 		PeakRSS: round(float64(from.PeakRSS) / 1e6), MaxGCPause: ms(from.MaxGCPause),
 		BusyWorkersMax: from.BusyWorkersMax, Workers: from.Workers,
 		AllBusy: round(from.AllBusy.Seconds()), OwnLateness: times(own), Hiccups: times(from.Hiccups),

@@ -151,12 +151,12 @@ func (m *markdown) rest(r *Report) {
 // longest is how much of a text from outside is shown.
 const longest = 200
 
-// code makes a text a code span, in a table too: nothing in it is markup, a
-// link or a mention, and it stays on its line.
-func code(text string) string {
+// plain makes a text from outside one line of bounded length that a page can
+// show: nothing in it controls the page or its direction.
+func plain(text string, most int) string {
 	runes := []rune(strings.ToValidUTF8(text, "\uFFFD"))
-	if len(runes) > longest {
-		runes = append(runes[:longest:longest], '…')
+	if len(runes) > most {
+		runes = append(runes[:most:most], '…')
 	}
 	for i, c := range runes {
 		switch {
@@ -166,7 +166,13 @@ func code(text string) string {
 			runes[i] = '\uFFFD'
 		}
 	}
-	text = strings.TrimSpace(string(runes))
+	return string(runes)
+}
+
+// code makes a text a code span, in a table too: nothing in it is markup, a
+// link or a mention, and it stays on its line.
+func code(text string) string {
+	text = strings.TrimSpace(plain(text, longest))
 	if text == "" {
 		return ""
 	}

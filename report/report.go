@@ -26,12 +26,14 @@ const (
 // milliseconds and rates in requests a second. Except in Warmup, the warm-up
 // counts nowhere.
 type Report struct {
-	Schema      string    `json:"schema"`
-	Scenario    string    `json:"scenario"`
-	Description string    `json:"description,omitempty"`
-	Hash        string    `json:"scenario_hash"`
-	Version     string    `json:"version"`
-	Started     time.Time `json:"started"`
+	Schema      string `json:"schema"`
+	Scenario    string `json:"scenario"`
+	Description string `json:"description,omitempty"`
+	// Target is where the requests went.
+	Target  string    `json:"target,omitempty"`
+	Hash    string    `json:"scenario_hash"`
+	Version string    `json:"version"`
+	Started time.Time `json:"started"`
 	// Run names the run of several machines that the report is of; empty for one.
 	Run string `json:"run,omitempty"`
 	// Shard is set where the report is of one of them only.
@@ -67,6 +69,9 @@ type Report struct {
 	NoUsers uint64 `json:"arrivals_after_users_ran_out,omitempty"`
 	// Baseline is nil where the run was not held against an earlier one.
 	Baseline *Baseline `json:"baseline,omitempty"`
+	// ScenarioText is the scenario as it ran, in YAML: variables filled in,
+	// defaults added, secrets and personal data as "***".
+	ScenarioText string `json:"scenario_text,omitempty"`
 	// Warmup has the figures of the warm-up; nil where there was none.
 	Warmup *Figures `json:"warmup,omitempty"`
 }
@@ -207,8 +212,11 @@ type Threshold struct {
 	Expression string `json:"expression"`
 	// Group is the group whose requests it judges; empty for all.
 	Group string `json:"group,omitempty"`
-	// Observed is in Unit: "ms" or "%".
+	// Observed and Limit are in Unit: "ms" or "%". AtLeast says that Limit is the
+	// least that passes, not the most.
 	Observed float64 `json:"observed"`
+	Limit    float64 `json:"limit"`
+	AtLeast  bool    `json:"at_least,omitempty"`
 	Unit     string  `json:"unit"`
 	Passed   bool    `json:"passed"`
 }
@@ -238,8 +246,11 @@ type Generator struct {
 	CPU     float64 `json:"cpu_s"`
 	// CPUWait is how long its threads were ready to run and had to wait for a
 	// processor; 0 where the system does not tell.
-	CPUWait        float64 `json:"cpu_wait_s"`
-	Cores          int     `json:"cores"`
+	CPUWait float64 `json:"cpu_wait_s"`
+	Cores   int     `json:"cores"`
+	// Platform is the operating system and the architecture, such as
+	// "linux/amd64"; empty where the measurement does not tell.
+	Platform       string  `json:"platform,omitempty"`
 	PeakRSS        float64 `json:"peak_rss_mb"`
 	MaxGCPause     float64 `json:"gc_pause_ms_max"`
 	BusyWorkersMax int     `json:"busy_workers_max"`

@@ -211,8 +211,8 @@ func TestThresholdOfAGroup(t *testing.T) {
 	email.Group, sms.Group = "email", "sms"
 	rep := r.judge(email, sms)
 	want := []report.Threshold{
-		{Expression: "email: response p95 <= 300ms", Group: "email", Observed: 51, Unit: "ms", Passed: true},
-		{Expression: "sms: response p95 <= 300ms", Group: "sms", Observed: 1051, Unit: "ms"},
+		{Expression: "email: response p95 <= 300ms", Group: "email", Observed: 51, Limit: 300, Unit: "ms", Passed: true},
+		{Expression: "sms: response p95 <= 300ms", Group: "sms", Observed: 1051, Limit: 300, Unit: "ms"},
 	}
 	if diff := cmp.Diff(want, rep.Thresholds); diff != "" {
 		t.Error(diff)

@@ -19,8 +19,12 @@ import (
 // the scenario. They travel inside the measurement, so that it can be judged
 // where the scenario is not. They hold no secret.
 type Terms struct {
-	Description string               `json:"description,omitempty"`
-	Thresholds  []scenario.Threshold `json:"thresholds"`
+	Description string `json:"description,omitempty"`
+	// Target is where the requests went, and Scenario the text of
+	// [scenario.Scenario].
+	Target     string               `json:"target,omitempty"`
+	Scenario   string               `json:"scenario,omitempty"`
+	Thresholds []scenario.Threshold `json:"thresholds"`
 	// Closed is set where the load is closed.
 	Closed *ClosedTerms `json:"closed,omitempty"`
 	// Token says where the access token came from.
@@ -47,7 +51,7 @@ const (
 
 // TermsOf returns the terms of a scenario.
 func TermsOf(s *scenario.Scenario) Terms {
-	t := Terms{Description: s.Description, Thresholds: slices.Clone(s.Thresholds), Token: GivenToken}
+	t := Terms{Description: s.Description, Target: target(&s.Target), Scenario: s.Text, Thresholds: slices.Clone(s.Thresholds), Token: GivenToken}
 	if t.Thresholds == nil {
 		t.Thresholds = []scenario.Threshold{}
 	}
@@ -61,6 +65,17 @@ func TermsOf(s *scenario.Scenario) Terms {
 		t.Token = FileToken
 	}
 	return t
+}
+
+// target is where a scenario sends its requests; it holds no credentials.
+func target(t *scenario.Target) string {
+	switch {
+	case t.Simulator != nil:
+		return "embedded simulator"
+	case t.CustomDomain || t.AuthPath == "":
+		return t.AuthPath
+	}
+	return t.AuthPath + "/" + t.EnvID
 }
 
 // Encode writes the terms as [measure.Measurement.Terms] holds them.

@@ -99,7 +99,7 @@ func (j *judgement) threshold(t scenario.Threshold) Threshold {
 			s = j.sums.groups[i]
 		}
 	}
-	judged := Threshold{Expression: t.String(), Group: t.Group, Unit: "%"}
+	judged := Threshold{Expression: t.String(), Group: t.Group, Unit: "%", Limit: percent(t.Limit), AtLeast: t.Metric == scenario.AchievedRate}
 	observed := 0.0
 	switch t.Metric {
 	case scenario.Response, scenario.Service:
@@ -107,7 +107,7 @@ func (j *judgement) threshold(t scenario.Threshold) Threshold {
 		if t.Metric == scenario.Service {
 			h = s.service
 		}
-		judged.Unit = "ms"
+		judged.Unit, judged.Limit = "ms", round(1000*t.Limit)
 		d := statistic(h, t)
 		judged.Observed, judged.Passed = ms(d), d.Seconds() <= t.Limit
 		j.doubtSamples(t, h.Count())

@@ -111,7 +111,7 @@ func frequent(c scenario.StopCondition, n *measure.Progress) (observed string, m
 
 // guard looks at the run once a second, until the function it returns is called.
 func (r *Runner) guard(start time.Time) (end func() error) {
-	if len(r.Scenario.Load.StopOn) == 0 {
+	if len(r.Scenario.Load.StopOn) == 0 || r.Unguarded {
 		return func() error { return nil }
 	}
 	g := NewGuard(r.Scenario.Load.StopOn)

@@ -243,3 +243,46 @@ func TestGuardedRunThatIsWell(t *testing.T) {
 		}
 	})
 }
+
+// Somebody who looks at the ticks of a run that is not guarded itself stops it,
+// at the same second and for the same reason.
+func TestGuardedFromOutside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := oneGroup(load(constant(10, time.Minute)))
+		s.Load.StopOn = []scenario.StopCondition{above(scenario.ErrorRate, 0.1, "10%", 10*time.Second), percentile(scenario.Response, "p50", 50, 1, "1s", 2*time.Second)}
+		failing := func() *refusing {
+			return &refusing{service{answer: takes(50 * ms)}, time.Now(), 20450 * ms, &contract.Failure{Kind: "timeout", Err: context.Canceled}}
+		}
+		want := run(t, t.Context(), s, failing()).Stopped
+		r := &runner.Runner{Scenario: s, Operation: failing(), Wait: runner.TimerWait, Unguarded: true}
+		g := runner.NewGuard(s.Load.StopOn)
+		ticks, start := r.Ticks(g.Times()), time.Now()
+		r.Stop(measure.Stop{Condition: "before the run"})
+		over := make(chan *measure.Measurement)
+		go func() {
+			m, err := r.Run(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			over <- m
+		}()
+		for stop := (*measure.Stop)(nil); stop == nil; {
+			time.Sleep(time.Second)
+			tick, err := ticks.Take(time.Since(start))
+			if err == nil {
+				stop, err = g.Add(tick)
+			}
+			if err != nil || tick.Second > 59 {
+				t.Fatal(tick.Second, err)
+			}
+			if stop != nil {
+				r.Stop(*stop)
+				r.Stop(measure.Stop{Condition: "too late"})
+			}
+		}
+		m := <-over
+		if m.Stopped == nil || m.Stopped.At != want.At || m.Stopped.Condition != want.Condition || !m.Stopped.Early || m.Main.Planned != want.At {
+			t.Errorf("%+v after %v, want %+v", m.Stopped, m.Main.Planned, want)
+		}
+	})
+}

@@ -31,6 +31,9 @@ type Runner struct {
 	// StartAt is when the schedule begins; the zero value is at once. Run waits
 	// for it.
 	StartAt time.Time
+	// Unguarded leaves load.stopOn to somebody who judges several shards together,
+	// with [Runner.Ticks], a [Guard] and [Runner.Stop].
+	Unguarded bool
 	// Journal, where set, has all written down that is measured, as it comes.
 	// JournalFailed is told when that is not possible any more; the run goes on.
 	Journal       *measure.Journal

@@ -20,6 +20,6 @@ func (u usage) generator(elapsed time.Duration) measure.Generator {
 	cpu, rss := processUsage()
 	return measure.Generator{
 		CPU: cpu - u.cpu, CPUWait: processorWait() - u.wait,
-		Cores: runtime.GOMAXPROCS(0), Elapsed: elapsed, PeakRSS: peakMemory(rss),
+		Platform: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.GOMAXPROCS(0), Elapsed: elapsed, PeakRSS: peakMemory(rss),
 	}
 }

@@ -159,6 +159,12 @@ var good = []struct {
 	{"structure in a variable is text", "description: ${SPACED}\n", description, "a: b # c"},
 	{"a date is text", "description: 2024-01-01\n", description, "2024-01-01"},
 	{"folded text", "description: >-\n  a\n  b\n", description, "a b"},
+	{"no capacity", "", capacity, (*scenario.Capacity)(nil)},
+	{"capacity", "capacity: {maxRate: 64/s}\n", capacity, &scenario.Capacity{MaxRate: 64, StartRate: 2, Trial: 30 * time.Second, Warmup: 10 * time.Second,
+		Settle: 5 * time.Second, Budget: 30 * time.Minute, Trials: 15, Width: 0.05, Confidence: 0.95}},
+	{"servers", "target: {simulator: {servers: {count: 10, time: exponential(20ms), contention: 3%, coherency: 0.01%, collapse: {at: 90%, after: 20s}}}}\n", simulator,
+		scenario.Simulator{Servers: &scenario.Servers{Count: 10, Time: scenario.Latency{Kind: "exponential", A: 20 * time.Millisecond}, Contention: 0.03, Coherency: 0.0001,
+			Collapse: &scenario.Collapse{At: 0.9, After: 20 * time.Second, Slower: 4}}, Seed: 1}},
 	{"simulator of nothing", "target:\n  simulator:\n", simulator, scenario.Simulator{Seed: 1}},
 	{"distribution in braces", "target: {simulator: {latency: lognormal(80ms, 250ms), seed: 2}}\n", simulator,
 		scenario.Simulator{Latency: scenario.Latency{Kind: "lognormal", A: 80 * time.Millisecond, B: 250 * time.Millisecond}, Seed: 2}},
@@ -269,6 +275,7 @@ var good = []struct {
 
 func name(s *scenario.Scenario) any        { return s.Name }
 func description(s *scenario.Scenario) any { return s.Description }
+func capacity(s *scenario.Scenario) any    { return s.Capacity }
 func simulator(s *scenario.Scenario) any   { return *s.Target.Simulator }
 func authPath(s *scenario.Scenario) any    { return s.Target.AuthPath }
 
@@ -373,7 +380,7 @@ func TestUnreadable(t *testing.T) {
 		"\xff\xfen\x00a\x00":              "f:1:1: the file is not UTF-8\n    save it as UTF-8",
 		"name: a\x00\n":                   "f:1:1: not YAML: control characters are not allowed\n    remove the character that can't be printed",
 		strings.Repeat("#", 16<<20) + "#": "f:1:1: the file has more than 16 MiB\n    split the users over several scenarios",
-		"a: " + strings.Repeat("[", 70) + strings.Repeat("]", 70): "f:1:1: unknown key \"a\"\n    use one of name, description, target, users, load, thresholds, contract\n" +
+		"a: " + strings.Repeat("[", 70) + strings.Repeat("]", 70): "f:1:1: unknown key \"a\"\n    use one of name, description, target, users, load, thresholds, capacity, contract\n" +
 			"f:1:68: mappings and lists are more than 64 deep here\n    use fewer levels; an alias must not hold itself",
 	} {
 		_, err := scenario.Parse("f", []byte(text), lookup)
@@ -398,7 +405,7 @@ func TestTooLarge(t *testing.T) {
 			"    set it in the environment, or give a default: ${LONG:-default}",
 		whole("users:\n" + groups.String() + "thresholds: {groups: {push: {errorRate: 1%}}}\n"): `thresholds of an unknown group "push"` + "\n    use one of " +
 			names.String()[:40*len("group-00, ")-len(", ")] + ", …",
-		whole(strings.Repeat("name", 100) + ": a\n"): `unknown key "` + strings.Repeat("name", 20) + `…"` + "\n    use one of name, description, target, users, load, thresholds, contract",
+		whole(strings.Repeat("name", 100) + ": a\n"): `unknown key "` + strings.Repeat("name", 20) + `…"` + "\n    use one of name, description, target, users, load, thresholds, capacity, contract",
 	} {
 		_, err := scenario.Parse("f", []byte(text), func(name string) (string, bool) { return strings.Repeat("x", 100_000), name == "LONG" })
 		if err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > 2000 {

@@ -18,6 +18,8 @@ var scenarioForm = func() form[Scenario] {
 			"When requests are sent.").must(),
 		key("thresholds", limitsForm, func(s *draft, v limits) { s.limits = v },
 			"What makes the run a pass, judged over the whole run without its warm-up.").or("{}"),
+		key("capacity", capacityForm, func(s *draft, v Capacity) { s.Capacity = &v },
+			"How 'mfaload capacity' looks for the highest rate that keeps the thresholds. The stages of the load do not count there."),
 		key("contract", contractForm, func(s *draft, v []LevelChange) { s.Levels = v },
 			"How answers are checked.").or("{}"),
 	})

@@ -7,7 +7,9 @@ import (
 
 var simulatorKeys = []field[Simulator]{
 	key("latency", latencyText, func(s *Simulator, v Latency) { s.Latency = v },
-		"How long answers take: a duration, constant(5ms), normal(mean, standard deviation) or lognormal(median, 99th percentile)."),
+		"How long answers take: a duration, constant(5ms), normal(mean, standard deviation), lognormal(median, 99th percentile) or exponential(mean)."),
+	key("servers", serversForm, func(s *Simulator, v Servers) { s.Servers = &v },
+		"Servers of known capacity, to hold a search for it against: {count: 10, time: exponential(20ms)} serves ten requests at a time, and others wait in order."),
 	key("stalls", listOf("a list of stalls", "such as [{every: 30s, for: 2s}]", stallForm), func(s *Simulator, v []Stall) { s.Stalls = v },
 		"Times in which no answer leaves the simulator."),
 	key("rateLimit", either(plainLimit, limitForm), func(s *Simulator, v Limit) { s.Limit = &v },
@@ -51,6 +53,37 @@ func checkSimulator(d *decoder, n *node, s *Simulator) {
 	known := map[string]string{}
 	for i, users := range s.Users {
 		d.unique(n.get("users").entries[i].get("ids"), users.IDs, "listed", known)
+	}
+}
+
+var serversForm = mapping(checkServers, []field[Servers]{
+	key("count", whole(1, 100_000), func(s *Servers, v int) { s.Count = v },
+		"How many requests are served at a time. Left out: any number, and none waits."),
+	key("time", latencyText, func(s *Servers, v Latency) { s.Time = v },
+		"How long serving one takes that is alone, written like latency. exponential(20ms) makes an M/M/c queue of count, 20ms an M/D/c queue.").must(),
+	key("contention", anyShare, func(s *Servers, v float64) { s.Contention = v },
+		"The coefficient σ of the Universal Scalability Law: each other request in service makes one take this share longer.").or("0%"),
+	key("coherency", anyShare, func(s *Servers, v float64) { s.Coherency = v },
+		"The coefficient κ of the Universal Scalability Law: each pair of requests in service makes one take this share longer.").or("0%"),
+	key("collapse", collapseForm, func(s *Servers, v Collapse) { s.Collapse = &v },
+		"Makes the servers slow after a while near their full rate, as a leak does: {at: 90%, after: 20s}."),
+})
+
+var collapseForm = mapping(nil, []field[Collapse]{
+	key("at", shareAboveZero, func(c *Collapse, v float64) { c.At = v },
+		"The share of the full rate, which is count divided by the mean of time.").must(),
+	key("after", duration(true, maxWait), func(c *Collapse, v time.Duration) { c.After = v },
+		"How long requests have to come at it, in whole seconds.").must(),
+	key("slower", whole(2, 1000), func(c *Collapse, v int) { c.Slower = v },
+		"How many times as long serving takes from then on, until no request came for a second.").or("4"),
+})
+
+func checkServers(d *decoder, n *node, s *Servers) {
+	if n.sound("time") && s.Time.A == 0 {
+		d.fail(n.get("time"), d.label(n.get("time"))+": "+n.get("time").shown()+" is no time to serve anything", "write a time above zero, such as 20ms")
+	}
+	if s.Count == 0 && s.Collapse != nil && n.get("count") == nil {
+		d.fail(n.get("collapse"), d.label(n)+" has a collapse and no count", "add count: 10: a collapse comes at a share of the servers' full rate")
 	}
 }
 

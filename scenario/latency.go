@@ -10,7 +10,7 @@ const latencyDetail = "such as 5ms, normal(80ms, 20ms) or lognormal(80ms, 250ms)
 
 // latencyPattern also takes what is left of the comma when YAML has taken a
 // distribution in braces apart.
-const latencyPattern = durationPattern + `|constant\(\s*` + durationPattern + `\s*\)|(?:normal|lognormal)\(\s*` +
+const latencyPattern = durationPattern + `|(?:constant|exponential)\(\s*` + durationPattern + `\s*\)|(?:normal|lognormal)\(\s*` +
 	durationPattern + `\s*(?:,\s*` + durationPattern + `\s*\))?`
 
 var latencyText = unitText("a latency", latencyDetail, object{"type": "string", "pattern": orVariable(latencyPattern)}, parseLatency)
@@ -26,7 +26,7 @@ func parseLatency(text string) (Latency, *flaw) {
 		}
 		return Latency{Kind: "constant", A: d}, f
 	}
-	want := map[string]int{"constant": 1, "normal": 2, "lognormal": 2}[m[1]]
+	want := map[string]int{"constant": 1, "normal": 2, "lognormal": 2, "exponential": 1}[m[1]]
 	times := strings.Split(m[2], ",")
 	switch {
 	case want == 0:

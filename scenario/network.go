@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"encoding/base64"
 	"net/url"
 	"strings"
 )
@@ -68,23 +69,38 @@ const (
 const shortestHidden = 6
 
 // Hide takes the target's secrets that do not change in a run out of a text:
-// the access token, the client secret, the values of headers and the proxy's password.
+// the access token, the client secret, the values of headers and the proxy's
+// password, and what they look like where they are sent.
 func (t *Target) Hide(text string) string {
 	if token := t.AccessToken.Reveal(); token != "" {
 		text = strings.ReplaceAll(text, token, "***")
 	}
-	if c := t.ClientCredentials; c != nil && len(c.ClientSecret.Reveal()) >= shortestHidden {
-		text = strings.ReplaceAll(text, c.ClientSecret.Reveal(), "***")
+	if c := t.ClientCredentials; c != nil {
+		text = hidePair(text, c.ClientID, c.ClientSecret.Reveal())
+		text = hidePair(text, url.QueryEscape(c.ClientID), url.QueryEscape(c.ClientSecret.Reveal()))
 	}
 	for _, h := range t.Headers {
 		if value := h.Value.Reveal(); len(value) >= shortestHidden {
 			text = strings.ReplaceAll(text, value, "***")
 		}
 	}
-	if proxy, err := url.Parse(t.Proxy.Reveal()); err == nil {
-		if password, _ := proxy.User.Password(); len(password) >= shortestHidden {
-			text = strings.ReplaceAll(text, password, "***")
-		}
+	if proxy, err := url.Parse(t.Proxy.Reveal()); err == nil && proxy.User != nil {
+		password, _ := proxy.User.Password()
+		text = hidePair(text, proxy.User.Username(), password)
+		text = strings.ReplaceAll(text, proxy.User.String()+"@", "***@")
+	}
+	return text
+}
+
+// hidePair hides a password, alone and as Basic authentication sends it with its
+// user's name.
+func hidePair(text, user, password string) string {
+	if password == "" {
+		return text
+	}
+	text = strings.ReplaceAll(text, base64.StdEncoding.EncodeToString([]byte(user+":"+password)), "***")
+	if len(password) >= shortestHidden {
+		text = strings.ReplaceAll(text, password, "***")
 	}
 	return text
 }

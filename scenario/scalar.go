@@ -239,6 +239,8 @@ func days(d time.Duration) string {
 
 const shareDetail = "such as 0.1% or 0.001"
 
+var anyShare = unitText("a share", shareDetail, reference("share"), parseShare)
+
 var shareAboveZero = unitText("a share", shareDetail, reference("share"), func(text string) (float64, *flaw) {
 	s, f := parseShare(text)
 	if f == nil && s == 0 {

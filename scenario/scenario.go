@@ -18,6 +18,9 @@ type Scenario struct {
 	// Thresholds are in the order in which they are reported: those of the
 	// whole run first, then those of the groups in the order of Groups.
 	Thresholds []Threshold
+	// Capacity says how a search for the highest rate goes about it; nil where
+	// the file has no such section. It is not part of the hash.
+	Capacity *Capacity `json:"-"`
 	// Levels moves rules of the contract to other levels, in the file's order.
 	Levels []LevelChange
 	// File is the path that the scenario was read from.

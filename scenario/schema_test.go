@@ -132,10 +132,12 @@ var beyondSchema = map[string]bool{
 	"thresholds/p0":            true, "thresholds/p100.1": true, "thresholds/duration-zero": true, "thresholds/share-above-100": true,
 	"thresholds/share-exponent":       true,
 	"thresholds/achieved-rate-closed": true, "thresholds/group": true, "thresholds/group-far": true,
+	"capacity/upside-down": true, "capacity/short-trial": true, "capacity/width": true, "capacity/confidence": true,
 	"yaml/merge-key": true, "yaml/tag": true,
 	"simulator/latency-order": true, "simulator/latency-median": true, "simulator/latency-long": true, "simulator/latency-open": true,
 	"simulator/stall-endless": true, "simulator/stall-zero": true, "simulator/limit-zero": true, "simulator/limit-retry-after": true,
-	"simulator/users-twice": true, "simulator/status-and-http-status": true, "simulator/error-alone": true, "simulator/fault-share-zero": true,
+	"simulator/users-twice": true, "simulator/status-and-http-status": true, "simulator/error-alone": true,
+	"simulator/servers-time-zero": true, "simulator/collapse-without-count": true, "simulator/fault-share-zero": true,
 }
 
 // TestSchemaRefuses holds the schema to refuse every mistake that it can see.

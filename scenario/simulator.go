@@ -5,6 +5,8 @@ import "time"
 // Simulator describes the embedded stand-in for a PingOne environment.
 type Simulator struct {
 	Latency Latency
+	// Servers, where set, serve what is not refused; nil is no queue.
+	Servers *Servers `json:",omitempty"`
 	// Stalls are times in which no answer leaves the simulator.
 	Stalls []Stall
 	// Limit answers 429 above a rate. Nil means no limit.
@@ -22,12 +24,39 @@ type Simulator struct {
 
 // Latency is the distribution of the time an answer takes.
 type Latency struct {
-	// Kind is "constant", "normal" or "lognormal"; "" means no delay.
+	// Kind is "constant", "normal", "lognormal" or "exponential"; "" means no
+	// delay.
 	Kind string
-	// A is the constant, the normal's mean or the lognormal's median.
+	// A is the constant, the mean of the normal and of the exponential, or the
+	// lognormal's median.
 	A time.Duration
 	// B is the normal's standard deviation or the lognormal's 99th percentile.
 	B time.Duration
+}
+
+// Servers are servers of known capacity behind one queue.
+type Servers struct {
+	// Count is how many requests are served at a time; 0 is any number.
+	Count int
+	// Time is how long serving one takes that is alone.
+	Time Latency
+	// Contention and Coherency are the coefficients of the Universal Scalability
+	// Law: one of N requests being served takes
+	// 1 + Contention·(N−1) + Coherency·N·(N−1) times as long.
+	Contention, Coherency float64
+	// Collapse, where set, makes the servers slow after a while near their full
+	// rate.
+	Collapse *Collapse
+}
+
+// Collapse is what servers do that leak something when they are busy.
+type Collapse struct {
+	// At is a share of the full rate, and After how long arrivals have to come at
+	// it.
+	At    float64
+	After time.Duration
+	// Slower is how many times as long serving takes then.
+	Slower int
 }
 
 // Stall is a time that comes again and again, counted from the first request:

@@ -70,16 +70,18 @@ func (d *decoder) yamlMapping(n *node) *yaml.Node {
 
 func (d *decoder) yamlList(n *node) *yaml.Node {
 	y := &yaml.Node{Kind: yaml.SequenceNode}
-	entries := n.entries
-	if n.key == "ids" && len(entries) > shownItems+1 {
-		y.FootComment = fmt.Sprintf("%d in all", len(entries))
+	entries, cut := n.entries, n.key == "ids" && len(n.entries) > shownItems+1
+	if cut {
 		entries = entries[:shownItems]
 	}
-	length, flat := 0, y.FootComment == ""
+	length, flat := 0, !cut
 	for _, e := range entries {
 		item := d.yaml(e)
 		y.Content = append(y.Content, item)
 		flat, length = flat && item.Kind == yaml.ScalarNode, length+len(item.Value)+2
+	}
+	if cut {
+		y.Content[shownItems-1].LineComment = fmt.Sprintf("%d in all", len(n.entries))
 	}
 	if flat && length <= 80 {
 		y.Style = yaml.FlowStyle

@@ -26,7 +26,9 @@ type Config struct {
 	TokenLifetime time.Duration
 	Users         []User
 	Latency       Latency
-	Stalls        []Stall
+	// Servers, where set, serve what is not refused; nil is no queue.
+	Servers *Servers
+	Stalls  []Stall
 	// Limit answers 429 above a rate; nil means no limit.
 	Limit  *Limit
 	Faults []Fault
@@ -50,9 +52,10 @@ type User struct {
 
 // Latency is the distribution of the time that an answer takes.
 type Latency struct {
-	// Kind is "constant", "normal" or "lognormal"; "" means none.
+	// Kind is "constant", "normal", "lognormal" or "exponential"; "" means none.
 	Kind string
-	// A is the constant, the normal's mean or the lognormal's median.
+	// A is the constant, the mean of the normal and of the exponential, or the
+	// lognormal's median.
 	A time.Duration
 	// B is the normal's standard deviation or the lognormal's 99th percentile.
 	B time.Duration
@@ -90,6 +93,11 @@ func (c *Config) check() error {
 			if statusOf[d] == "" {
 				return fmt.Errorf("simulator: user %s: unknown device type %q: use one of %s", u.ID, d, strings.Join(deviceTypes(), ", "))
 			}
+		}
+	}
+	if c.Servers != nil {
+		if err := c.Servers.check(); err != nil {
+			return err
 		}
 	}
 	for _, f := range c.Faults {

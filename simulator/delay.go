@@ -2,20 +2,26 @@ package simulator
 
 import (
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"time"
 )
 
-// delay waits for the answer's latency and for the end of a stall. It returns
-// false when the client gave up meanwhile.
-func (s *Simulator) delay(r *http.Request) bool {
+// delay waits for the servers, for the answer's latency and for the end of a
+// stall. What is refused does not wait for servers. It returns false when the
+// client gave up meanwhile.
+func (s *Simulator) delay(r *http.Request, refused bool) bool {
 	s.mu.Lock()
-	now := time.Now()
+	now := time.Now() // under the lock: the queue takes arrivals in the order of their times
 	if s.first.IsZero() {
 		s.first = now
 	}
-	latency := s.config.Latency.draw(s.random.NormFloat64)
+	latency := s.config.Latency.draw(s.random)
 	first := s.first
+	if s.queue != nil && !refused {
+		arrived := now.Sub(first)
+		latency += s.queue.Arrive(arrived) - arrived
+	}
 	s.mu.Unlock()
 	for wait := latency; ; {
 		if wait > 0 && !sleep(r, wait) {
@@ -51,16 +57,27 @@ func (s *Simulator) stalled(since time.Duration) (longest time.Duration) {
 // z99 is the 99th percentile of the standard normal distribution.
 const z99 = 2.3263478740408408
 
-// draw returns a latency; normal returns standard normal numbers.
-func (l Latency) draw(normal func() float64) time.Duration {
+// draw returns a latency.
+func (l Latency) draw(random *rand.Rand) time.Duration {
 	switch l.Kind {
 	case "constant":
 		return l.A
 	case "normal":
-		return max(l.A+time.Duration(normal()*float64(l.B)), 0)
+		return max(l.A+time.Duration(random.NormFloat64()*float64(l.B)), 0)
 	case "lognormal":
 		sigma := math.Log(float64(l.B)/float64(l.A)) / z99
-		return time.Duration(float64(l.A) * math.Exp(sigma*normal()))
+		return time.Duration(float64(l.A) * math.Exp(sigma*random.NormFloat64()))
+	case "exponential":
+		return time.Duration(float64(l.A) * random.ExpFloat64())
 	}
 	return 0
+}
+
+// mean is the mean of the latencies, as if none were cut off at zero.
+func (l Latency) mean() time.Duration {
+	if l.Kind == "lognormal" {
+		sigma := math.Log(float64(l.B)/float64(l.A)) / z99
+		return time.Duration(float64(l.A) * math.Exp(sigma*sigma/2))
+	}
+	return l.A
 }

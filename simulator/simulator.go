@@ -25,6 +25,7 @@ type Simulator struct {
 	mu     sync.Mutex
 	random *rand.Rand
 	first  time.Time // of the first request; stalls count from it
+	queue  *Queue    // nil where there are no servers
 	counts map[int]uint64
 	recent ring
 	last   last
@@ -57,6 +58,9 @@ func New(c Config) (*Simulator, error) {
 	}
 	for _, u := range c.Users {
 		s.users[strings.ToLower(u.ID)] = newUser(u)
+	}
+	if c.Servers != nil {
+		s.queue = NewQueue(*c.Servers, c.Seed)
 	}
 	if c.Limit != nil {
 		s.limiter = rate.NewLimiter(rate.Limit(c.Limit.Rate), max(c.Limit.Burst, 1))
@@ -136,7 +140,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if initializes {
 		s.bend(a)
-		if !s.delay(r) || a.silent {
+		if !s.delay(r, a.status == 429) || a.silent {
 			s.count(0)
 			<-r.Context().Done()
 			return

@@ -6,9 +6,8 @@ const axe = fs.readFileSync(require.resolve("./.node/look/node_modules/axe-core/
 
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--force-color-profile=srgb"];
-const looks = [];
-for (const width of [380, 1280, 1920]) for (const scheme of ["light", "dark"]) looks.push({ width, scheme, media: "screen" });
-looks.push({ width: 794, scheme: "light", media: "print" }); // A4
+const widths = [380, 1280, 1920];
+const paper = 794; // A4
 
 // What is asked of the page itself. It runs in the browser.
 function examine() {
@@ -40,33 +39,55 @@ async function readValues(page) {
   return (await page.locator(".value").first().textContent()).trim();
 }
 
-async function look(browser, page, how, shots) {
+// look loads a page in a scheme and looks at it in all widths.
+async function look(browser, page, scheme, shots) {
   const address = page.includes("://") ? page : "file://" + path.resolve(page);
-  const found = { page, ...how, console: [], requests: [] };
-  const context = await browser.newContext({ viewport: { width: how.width, height: 900 }, colorScheme: how.scheme });
+  const context = await browser.newContext({ viewport: { width: widths[0], height: 900 }, colorScheme: scheme });
   const tab = await context.newPage();
-  tab.on("console", (m) => { if (["error", "warning"].includes(m.type())) found.console.push(m.text()); });
-  tab.on("pageerror", (e) => found.console.push(String(e)));
-  tab.on("request", (r) => { if (r.url() !== address) found.requests.push(r.url()); });
-  await tab.emulateMedia({ media: how.media, colorScheme: how.scheme });
+  const said = { console: [], requests: [] };
+  tab.on("console", (m) => { if (["error", "warning"].includes(m.type())) said.console.push(m.text()); });
+  tab.on("pageerror", (e) => said.console.push(String(e)));
+  // A file asks for nothing, a server's page for nothing of others.
+  const own = (url) => url === address || (page.includes("://") && new URL(url).origin === new URL(page).origin);
+  tab.on("request", (r) => { if (!own(r.url())) said.requests.push(r.url()); });
   await tab.goto(address, { waitUntil: "load" });
-  if (page.includes("://")) await tab.waitForTimeout(1500); // what is shown live
-  Object.assign(found, await tab.evaluate(examine));
-  if (how.media === "screen") {
-    await tab.evaluate(axe);
-    const result = await tab.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
-    found.accessibility = result.violations.map((v) => `${v.id}: ${v.nodes.length}× ${v.nodes[0].target} ${(v.nodes[0].any[0] ?? v.nodes[0].all[0] ?? {}).message ?? ""}`);
-    found.read = await readValues(tab);
-    await tab.evaluate(() => { document.activeElement?.blur(); document.querySelectorAll("details").forEach((d) => { d.open = true; }); });
-    found.opened = (await tab.evaluate(examine)).wide;
-    await tab.evaluate(() => document.querySelectorAll("details").forEach((d) => { d.open = d.hasAttribute("data-open"); }));
-  }
-  if (shots) {
-    const name = `${path.basename(page).replace(/[^A-Za-z0-9.-]+/g, "-")}-${how.width}-${how.media === "print" ? "print" : how.scheme}.png`;
-    await tab.screenshot({ path: path.join(shots, name), fullPage: true });
+  if (page.includes("://")) await tab.waitForTimeout(1500); // for what comes later
+  const looks = widths.map((width) => ({ width, media: "screen" }));
+  if (scheme === "light") looks.push({ width: paper, media: "print" });
+  for (const how of looks) {
+    await tab.emulateMedia({ media: how.media, colorScheme: scheme });
+    await tab.setViewportSize({ width: how.width, height: 900 });
+    const found = { page, scheme, ...how, ...(await tab.evaluate(examine)) };
+    if (how.media === "screen") {
+      if (how.width === 1280 || how.width === 380 && scheme === "light") found.accessibility = await check(tab);
+      found.read = await readValues(tab);
+      found.opened = await opened(tab);
+    }
+    if (shots) {
+      const name = `${path.basename(page).replace(/[^A-Za-z0-9.-]+/g, "-")}-${how.width}-${how.media === "print" ? "print" : scheme}.png`;
+      await tab.screenshot({ path: path.join(shots, name), fullPage: true });
+    }
+    console.log(JSON.stringify({ ...found, console: said.console.splice(0), requests: said.requests.splice(0) }));
   }
   await context.close();
-  console.log(JSON.stringify(found));
+}
+
+// check holds the page against axe-core.
+async function check(tab) {
+  await tab.evaluate(`window.axe || (() => { ${axe} })()`);
+  const result = await tab.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
+  return result.violations.map((v) => `${v.id}: ${v.nodes.length}× ${v.nodes[0].target} ${(v.nodes[0].any[0] ?? v.nodes[0].all[0] ?? {}).message ?? ""}`);
+}
+
+// opened says what does not fit when all that can be opened is.
+async function opened(tab) {
+  await tab.evaluate(() => {
+    document.activeElement?.blur();
+    document.querySelectorAll("details:not([open])").forEach((d) => { d.open = d.dataset.closed = true; });
+  });
+  const { wide } = await tab.evaluate(examine);
+  await tab.evaluate(() => document.querySelectorAll("details[data-closed]").forEach((d) => { d.open = false; delete d.dataset.closed; }));
+  return wide;
 }
 
 async function main() {
@@ -75,7 +96,7 @@ async function main() {
   if (shots) fs.mkdirSync(shots, { recursive: true });
   const browser = await chromium.launch({ executablePath: process.env.MFALOAD_CHROMIUM, args: flags });
   try {
-    for (const page of args) for (const how of looks) await look(browser, page, how, shots);
+    for (const page of args) for (const scheme of ["light", "dark"]) await look(browser, page, scheme, shots);
   } finally {
     await browser.close();
   }

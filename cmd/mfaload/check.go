@@ -208,7 +208,7 @@ func (k *checking) one(ctx context.Context, u scenario.User) error {
 	}
 	found := k.op.Check(u, ex, nil)
 	k.judge(name, ex, found, "")
-	k.profile.Learn(ex)
+	k.profile.Learn(ex, k.op.Hide)
 	if k.flags.follow && ex.Status == 201 {
 		return k.readBack(ctx, ex)
 	}

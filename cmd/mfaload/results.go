@@ -29,6 +29,7 @@ var rendered = []struct {
 	make func(*report.Report, *measure.Measurement) ([]byte, error)
 }{
 	{violationsFile, func(_ *report.Report, m *measure.Measurement) ([]byte, error) { return report.NDJSON(m) }},
+	{"report.html", func(r *report.Report, m *measure.Measurement) ([]byte, error) { return r.HTML(m) }},
 	{"report.md", func(r *report.Report, _ *measure.Measurement) ([]byte, error) { return r.Markdown() }},
 	{"junit.xml", func(r *report.Report, _ *measure.Measurement) ([]byte, error) { return r.JUnit() }},
 	{"latency.hlog", func(_ *report.Report, m *measure.Measurement) ([]byte, error) { return m.HLog() }},

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -43,8 +44,8 @@ func newRun(a *app) *cobra.Command {
 		Long: `Run a scenario: send its requests on their schedule, check every answer, print a
 summary and write a report. The results folder gets report.json, which has
 everything the summary shows and more, measurement.json.gz, the full histograms, and
-what 'mfaload report' makes of them: report.md, junit.xml, latency.hlog and
-violations.ndjson, the first violations of each kind line by line.
+what 'mfaload report' makes of them: report.html, report.md, junit.xml, latency.hlog
+and violations.ndjson, the first violations of each kind line by line.
 
 With --shard 3/8 --start-at TIME it is one of eight machines that do the run
 together: every eighth request of the schedule is its own, and no other asks its
@@ -253,23 +254,26 @@ func (a *app) judge(m *measure.Measurement, dir *results, formats formatFlags, e
 }
 
 // interruptible returns a context that the first signal ends. The second one
-// ends the process.
+// ends the process. Nothing stands between a signal and what it ends: what is
+// said of it is said beside, as stderr may be slow to take it.
 func (a *app) interruptible(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
+	var said sync.WaitGroup
+	said.Go(func() {
 		for range signals {
 			if ctx.Err() != nil {
 				a.env.leave(exitInterrupted)
 			}
-			a.ui.say("stopping: waiting for the answers in flight; once more leaves at once")
 			cancel()
+			said.Go(func() { a.ui.say("stopping: waiting for the answers in flight; once more leaves at once") })
 		}
-	}()
+	})
 	return ctx, func() {
 		signal.Stop(signals)
 		close(signals)
+		said.Wait()
 		cancel()
 	}
 }

@@ -30,7 +30,7 @@ type sampler struct {
 func (s *sampler) Check(u scenario.User, ex *contract.Exchange, dst []contract.Violation) []contract.Violation {
 	dst = s.Operation.Check(u, ex, dst)
 	if s.wanted(ex) {
-		facts := contract.ShapeFacts(ex)
+		facts := contract.ShapeFacts(ex, s.Hide)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.shapes.Learn(strings.Clone(ex.Label), facts)

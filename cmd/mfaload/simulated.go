@@ -26,6 +26,12 @@ func simulatorConfig(s *scenario.Scenario) (simulator.Config, error) {
 	if client := s.Target.ClientCredentials; client != nil {
 		c.Client = &simulator.Client{ID: client.ClientID, Secret: client.ClientSecret.Reveal(), Post: client.AuthMethod == scenario.Post}
 	}
+	if servers := sim.Servers; servers != nil {
+		c.Servers = &simulator.Servers{Count: servers.Count, Time: simulator.Latency(servers.Time), Contention: servers.Contention, Coherency: servers.Coherency}
+		if l := servers.Collapse; l != nil {
+			c.Servers.Collapse = &simulator.Collapse{At: l.At, After: l.After, Slower: float64(l.Slower)}
+		}
+	}
 	for _, st := range sim.Stalls {
 		c.Stalls = append(c.Stalls, simulator.Stall(st))
 	}

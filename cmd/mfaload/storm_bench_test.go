@@ -45,7 +45,7 @@ func throughput(b *testing.B, answer string) float64 {
 	}
 	defer l.Close()
 	answer = strings.ReplaceAll(answer, "https://auth.pingone.com", "http://"+l.Addr().String())
-	go serveFast(l, strings.Split(answer, "03e1897e-33b0-40b9-b54e-68236769b1fa"))
+	go serveFast(l, strings.Split(answer, "03e1897e-33b0-40b9-b54e-68236769b1fa"), func() {})
 	const requests = 50_000
 	s := scenarioOn("http://"+l.Addr().String(), 1_000_000, requests*time.Microsecond,
 		scenario.Group{Name: "all", IDs: []string{userID}, Weight: 1, Expect: scenario.Expect{HTTPStatuses: []int{201}}})
@@ -73,8 +73,8 @@ func throughput(b *testing.B, answer string) float64 {
 }
 
 // serveFast answers every request with the parts of a body and a new ID between
-// them.
-func serveFast(l net.Listener, parts []string) {
+// them, and tells of each.
+func serveFast(l net.Listener, parts []string, came func()) {
 	for serial := uint64(0); ; serial += 1 << 24 {
 		c, err := l.Accept()
 		if err != nil {
@@ -92,6 +92,7 @@ func serveFast(l net.Listener, parts []string) {
 				if _, err := in.Discard(length); err != nil {
 					return
 				}
+				came()
 				id := fmt.Appendf(nil, "03e1897e-33b0-40b9-b54e-%012x", n)
 				body = append(body[:0], parts[0]...)
 				for _, p := range parts[1:] {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -94,7 +96,9 @@ func (v *view) begin(ctx context.Context, name string, r *runner.Runner) (done f
 // export sends the figures by OTLP. What goes wrong is said once and is no fault
 // of the run.
 func (v *view) export(ctx context.Context, s *live.Sampler) (end func(), err error) {
-	failed := v.once("the OTLP export failed: %v")
+	say := v.once("the OTLP export failed: %v")
+	// What the collector answers may hold the key that it was sent.
+	failed := func(err error) { say(errors.New(answered.ReplaceAllString(err.Error(), "$1"))) }
 	shutdown, err := s.Export(context.WithoutCancel(ctx), versionText(), failed)
 	if err != nil {
 		return nil, err
@@ -108,6 +112,9 @@ func (v *view) export(ctx context.Context, s *live.Sampler) (end func(), err err
 		}
 	}, nil
 }
+
+// answered finds the collector's answer in an error of the exporter.
+var answered = regexp.MustCompile(`(?s)(: \d{3} [A-Za-z ]+)\(body: .*`)
 
 // once says the first of several errors on one line.
 func (v *view) once(format string) func(error) {

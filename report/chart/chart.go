@@ -61,7 +61,7 @@ func (c *Chart) HTML(id string) template.HTML {
 	if height == 0 {
 		height = 220
 	}
-	fmt.Fprintf(b, `<figure class="chart" id="%[1]s"><figcaption><h3 id="%[1]s-t">%s</h3><p id="%[1]s-d">%s</p></figcaption>`,
+	fmt.Fprintf(b, `<figure class="chart" id="%[1]s"><figcaption><h3>%[2]s</h3><p>%[3]s</p></figcaption>`,
 		html.EscapeString(id), html.EscapeString(c.Title), html.EscapeString(c.Summary))
 	c.legend(b)
 	fmt.Fprintf(b, `<div class="plot" style="--h:%dpx"><div class="unit" aria-hidden="true">%s</div>`, height, html.EscapeString(c.Y.Unit))
@@ -129,7 +129,7 @@ func (c *Chart) ticksX(b *strings.Builder) {
 // labels writes the names of marks and levels into the frame.
 func (c *Chart) labels(b *strings.Builder) {
 	for _, m := range c.Marks {
-		if from, to := c.X.share(m.From), c.X.share(m.To); m.Name != "" && to-from >= narrowest {
+		if from, to := c.X.share(m.From), c.X.share(m.To); to-from >= room(m.Name) {
 			fmt.Fprintf(b, `<span class="stage" aria-hidden="true" style="left:%s%%;width:%s%%">%s</span>`,
 				number(100*from), number(100*(to-from)), html.EscapeString(m.Name))
 		}
@@ -141,8 +141,14 @@ func (c *Chart) labels(b *strings.Builder) {
 	}
 }
 
-// narrowest is the least share of the width at which a mark shows its name.
-const narrowest = 0.06
+// room is the least share of the width at which a name is shown: about what it
+// takes in half of a page, and less than all of it for long ones.
+func room(name string) float64 {
+	if name == "" {
+		return 2
+	}
+	return min(0.02+0.014*float64(len([]rune(name))), 0.2)
+}
 
 func (c *Chart) table(b *strings.Builder) {
 	if len(c.Table.Rows) == 0 {

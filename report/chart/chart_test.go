@@ -112,12 +112,12 @@ func TestChartIsWellFormed(t *testing.T) {
 		t.Errorf("%d paths, %d of them empty:\n%s", paths, empty, svg)
 	}
 	for _, want := range []string{
-		`d="M0 1000L250 849.5M750 761.4h0"`,                   // the line, its gap, and a point alone
-		`d="M250 349.5L500 261.4L500 761.4L250 849.5z"`,       // the band
-		`d="M0 650.5H250M500 610.9H750"`,                      // the steps
-		`d="M0 1000V650.5H250V1000z"`,                         // the bar
-		`d="M250 0h0"`,                                        // the dot, held back by the frame
-		`data-x="250"`, `role="img"`, `<desc id="all-e">What`, // for readers
+		`d="M0 1000L250 849.5M748 761.4h4"`,                                            // the line, its gap, and a point alone
+		`d="M250 349.5L500 261.4L500 761.4L250 849.5z"`,                                // the band
+		`d="M0 650.5H250M500 610.9H750"`,                                               // the steps
+		`d="M0 1000V650.5H250V1000z"`,                                                  // the bar
+		`d="M250 0h0"`,                                                                 // the dot, held back by the frame
+		`data-x="250"`, `role="img"`, `<p>What is to be seen`, `<desc id="all-e">What`, // for readers
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("it lacks %s:\n%s", want, text)

@@ -21,6 +21,8 @@ const (
 	DashedSteps Kind = "dashed-steps"
 	// Band fills what lies between Base and Y.
 	Band Kind = "band"
+	// DeepBand is a Band that stands out from another.
+	DeepBand Kind = "deep-band"
 	// Bars fills what lies between Base and Y from one edge to the next.
 	Bars Kind = "bars"
 	// Dots is a dot for each point.
@@ -100,7 +102,7 @@ func (c *Chart) mark(b *strings.Builder, m Mark) {
 
 func (c *Chart) path(s Series) string {
 	switch s.Kind {
-	case Band:
+	case Band, DeepBand:
 		return c.band(s)
 	case Bars:
 		return c.bars(s)
@@ -121,7 +123,7 @@ func (c *Chart) line(s Series) string {
 			continue
 		}
 		if alone := pen == "M" && (i+1 == len(s.Y) || math.IsNaN(s.Y[i+1])); alone {
-			fmt.Fprintf(&b, "M%s %sh0", c.x(s.X[i]), c.y(y)) // a dot: lines have round ends
+			fmt.Fprintf(&b, "M%s %sh4", place(1000*c.X.share(s.X[i])-2), c.y(y))
 			continue
 		}
 		b.WriteString(pen + c.x(s.X[i]) + " " + c.y(y))

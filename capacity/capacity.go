@@ -1,0 +1,117 @@
+// Package capacity finds the highest rate at which the thresholds of a scenario
+// still hold, and says how sure it is. The search is pure: it is given a function
+// that tries a rate for a while, so it runs against a service as well as against
+// simulated servers on a virtual clock.
+package capacity
+
+import (
+	"context"
+	"time"
+
+	"mfaload/report"
+	"mfaload/scenario"
+)
+
+// Ask is a trial that the search wants.
+type Ask struct {
+	// Number counts the trials from 1.
+	Number int
+	// Rate is in requests a second.
+	Rate float64
+	// Warmup comes first, at the same rate, and Length is judged.
+	Warmup, Length time.Duration
+	// Settle is how long nothing is sent before the trial.
+	Settle time.Duration
+}
+
+// Takes is how long the trial is, with what comes before it.
+func (a Ask) Takes() time.Duration { return a.Settle + a.Warmup + a.Length }
+
+// Outcome is what a trial measured.
+type Outcome struct {
+	// Seconds are its judged part, in order, and Before those of the warm-up, of
+	// which no limit is judged.
+	Seconds, Before []Second
+	// Refused counts the answers 429 in it.
+	Refused uint64
+	// Achieved is the achieved rate as a share of the planned one.
+	Achieved float64
+	// Doubts say why the trial tells nothing of the service: mfaload was at
+	// fault. Empty where it was not.
+	Doubts []string
+	// Interrupted says that it was stopped before its end.
+	Interrupted bool
+	// Figures are those of a report, InFlight the mean number of requests in
+	// flight as counted while it ran; the search does not look at them.
+	Figures  report.Figures
+	InFlight float64
+	// Folder is where its results are kept, "" for nowhere.
+	Folder string
+}
+
+// Try tries a rate. An error ends the search.
+type Try func(context.Context, Ask) (*Outcome, error)
+
+// Verdict is what a trial says of its rate.
+type Verdict string
+
+const (
+	// Pass means that the thresholds hold at the rate.
+	Pass Verdict = "pass"
+	// Break means that one does not, or that a longer trial would show it.
+	Break Verdict = "break"
+	// Inconclusive means that the trial does not say: too close to a limit for
+	// its length, or mfaload itself was at fault.
+	Inconclusive Verdict = "inconclusive"
+)
+
+// What limits a service beside its thresholds.
+const (
+	LimitedByRefusals  = "429"
+	LimitedByBacklog   = "backlog"
+	LimitedByGenerator = "generator"
+	LimitedByMaxRate   = "maxRate"
+)
+
+// Trial is a trial with its judgement.
+type Trial struct {
+	Ask
+	Outcome
+	Verdict Verdict
+	// Broken is how likely it is that the rate is too high, by this trial alone.
+	Broken float64
+	// By is what broke, or what came closest to it.
+	By string
+	// At is the rate that it says something of: its own, or a lower one where a
+	// rate limit refused what was above that.
+	At float64
+	// Judged are the limits one by one.
+	Judged []Judged
+	// Reasons say why the trial is inconclusive, and what else one should know.
+	Reasons []string
+}
+
+// Options say how to search. They are those of a scenario.
+type Options struct {
+	scenario.Capacity
+	Limits []Limit
+}
+
+// Found is the outcome of a search.
+type Found struct {
+	Trials []*Trial
+	// Low and High are the interval of the highest rate that holds, in requests a
+	// second. High is 0 where no rate was found that does not hold, Low where none
+	// was that does.
+	Low, High float64
+	// Confidence is how sure it is that the rate lies between.
+	Confidence float64
+	// LimitedBy is what breaks above it.
+	LimitedBy string
+	// Settled says that the interval is as narrow and as sure as it was asked for.
+	Settled bool
+	// Why says why the search ended.
+	Why string
+	// Took is how long the trials were, with what came between them.
+	Took time.Duration
+}

@@ -1,0 +1,243 @@
+package capacity
+
+import (
+	"fmt"
+	"math"
+
+	"mfaload/scenario"
+)
+
+// Judged is what a trial says of one limit.
+type Judged struct {
+	Limit string
+	// Observed and Allowed are shares of the requests, or means in seconds.
+	Observed, Allowed float64
+	// Effective is how many independent requests would say as much.
+	Effective float64
+	// Quantile is the time that the allowed share of requests is above, or the
+	// mean, in seconds; 0 where it is far from the limit, or none.
+	Quantile float64
+	// Over is the limit of it.
+	Over float64
+	// Broken is how likely it is that a trial without end breaks the limit.
+	Broken float64
+}
+
+// decided is how likely a trial has to be right for a verdict.
+const decided = 0.8
+
+// judge says what a trial's outcome says of its rate.
+func judge(a Ask, o *Outcome, limits []Limit) *Trial {
+	t := &Trial{Ask: a, Outcome: *o, Verdict: Inconclusive, Broken: 0.5, At: a.Rate}
+	if len(o.Doubts) > 0 {
+		t.By, t.Reasons = LimitedByGenerator, o.Doubts
+		return t
+	}
+	worst := math.Inf(-1)
+	for i := range limits {
+		j := judgeLimit(&limits[i], i, o)
+		t.Judged = append(t.Judged, j)
+		if odds := logit(j.Broken); odds > worst {
+			worst, t.By = odds, j.Limit
+		}
+	}
+	if b := judgeBacklog(a, o); b.Broken > probability(worst) {
+		worst, t.By = logit(b.Broken), LimitedByBacklog
+		t.Judged = append(t.Judged, b)
+		t.Reasons = append(t.Reasons, fmt.Sprintf("the response time went up by %.3g ms within the trial: a longer one would not end well", b.Observed*1000))
+	}
+	if worst > 0 && o.Refused > 0 {
+		t.By = LimitedByRefusals
+	}
+	t.Broken = probability(clampOdds(worst))
+	switch {
+	case o.Interrupted && t.Broken < decided:
+		t.Broken = 0.5
+		t.Reasons = append(t.Reasons, "it was stopped before its end")
+	case t.Broken >= decided:
+		t.Verdict = Break
+	case t.Broken <= 1-decided:
+		t.Verdict = Pass
+	default:
+		t.Reasons = append(t.Reasons, fmt.Sprintf("%s is too close to its limit for a trial of this length", t.By))
+	}
+	return t
+}
+
+func logit(p float64) float64 { return math.Log(p) - math.Log1p(-p) }
+
+// judgeLimit judges the i-th limit.
+func judgeLimit(l *Limit, i int, o *Outcome) Judged {
+	j := Judged{Limit: l.Name, Allowed: l.Allowed}
+	if l.Metric == scenario.AchievedRate {
+		j.Observed = 1 - o.Achieved
+		j.Broken = probability(mostOdds)
+		if j.Observed <= l.Allowed {
+			j.Broken = probability(-mostOdds)
+		}
+		return j
+	}
+	s := o.series(i, atLimit)
+	n := sum(s.of)
+	j.Observed, j.Effective = s.share(), n
+	switch {
+	case n == 0:
+		j.Broken = 0.5
+	case l.Mean:
+		j.Broken = judgeMean(l, i, o, &j)
+	case l.Allowed == 0:
+		// None may be over it: there is nothing to estimate.
+		j.Broken = probability(-mostOdds)
+		if j.Observed > 0 {
+			j.Broken = probability(mostOdds)
+		}
+	default:
+		t := tail{inflation: s.inflation()}
+		if l.timed() {
+			t = o.tail(l, i)
+			j.Quantile, j.Over = t.quantile, l.Over
+		}
+		j.Effective = n / t.inflation
+		j.Broken = probability(oddsOf(t.excess(l, &j)))
+	}
+	return j
+}
+
+func judgeMean(l *Limit, i int, o *Outcome, j *Judged) float64 {
+	s := o.series(i, atLimit)
+	for k := range o.Seconds {
+		s.over[k] = o.Seconds[k].Tallies[i].Sum
+	}
+	j.Observed, j.Allowed = s.share(), l.Over
+	j.Quantile, j.Over = j.Observed, l.Over
+	spread := max(math.Sqrt(s.variance()), 1e-4*l.Over) // no mean is known better than that
+	return probability(oddsOf((j.Observed - l.Over) / spread))
+}
+
+// series are the requests of each second that the i-th limit judges, and those
+// above one of its levels.
+func (o *Outcome) series(i, level int) (s series) {
+	for k := range o.Seconds {
+		t := &o.Seconds[k].Tallies[i]
+		s.over, s.of = append(s.over, t.Over[level]), append(s.of, t.Of)
+	}
+	return s
+}
+
+// tail is what the levels tell of the time that the allowed share is above.
+type tail struct {
+	// quantile is that time, in seconds; 0 where it is beyond the levels.
+	quantile float64
+	// slope is how steeply the share falls there: the logarithm of the share by
+	// that of the time.
+	slope float64
+	// inflation is how many requests say as much as one would if they did not
+	// wait in the same queues.
+	inflation float64
+}
+
+// tail looks at the requests around the time that the allowed share is above.
+// Where more are above the limit, those at the limit tell how much they say.
+func (o *Outcome) tail(l *Limit, i int) (t tail) {
+	level, above := 0, 0.0
+	s := o.series(i, level)
+	for s.share() < l.Allowed && level < levels-1 {
+		above = s.share()
+		level++
+		s = o.series(i, level)
+	}
+	if share := s.share(); level > 0 && share >= l.Allowed {
+		drop := math.Log(share / max(above, 0.5/sum(s.of)))
+		t.slope = drop / (math.Ln2 / 2)
+		t.quantile = l.level(level) * math.Exp(math.Log(share/l.Allowed)/t.slope)
+	}
+	if level < atLimit {
+		s = o.series(i, atLimit)
+	}
+	t.inflation = s.inflation()
+	return t
+}
+
+// inflation is the variance of the share, of what it would be if the requests
+// were independent.
+func (s series) inflation() float64 {
+	share := s.share()
+	if share <= 0 || share >= 1 {
+		return 1
+	}
+	return max(s.variance()*sum(s.of)/(share*(1-share)), 1)
+}
+
+// excess says how many standard deviations a share of the requests is above
+// what is allowed. Where hardly any is above the limit they can't be counted:
+// how far the time that the allowed share is above is from the limit tells
+// more, by the slope of the tail.
+func (t tail) excess(l *Limit, j *Judged) float64 {
+	z := excess(j.Observed, j.Effective, l.Allowed)
+	if t.quantile > 0 && t.quantile < l.Over && j.Observed*j.Effective < fewAbove {
+		spread := math.Sqrt((1 - l.Allowed) / (l.Allowed * j.Effective)) // of the share's logarithm
+		z = min(z, max(t.slope*math.Log(t.quantile/l.Over)/spread, -farAtMost))
+	}
+	return z
+}
+
+// farAtMost is the most standard deviations that the slope of a tail says: the
+// next burst of requests that wait for one another may have a longer one.
+const farAtMost = 0.7
+
+// fewAbove is how many independent requests above a limit can't be counted on.
+const fewAbove = 3
+
+// When a response time that goes up is a backlog.
+const (
+	steepTrend   = 3    // standard deviations of the slope
+	largeTrend   = 0.25 // of the mean, over the trial
+	manyRequests = 3    // more in flight at the end than at the start
+)
+
+// judgeBacklog finds a response time that goes up from second to second.
+func judgeBacklog(a Ask, o *Outcome) Judged {
+	j := Judged{Limit: LimitedByBacklog}
+	var at, mean []float64
+	for k := range o.Seconds {
+		if s := &o.Seconds[k]; s.Sent > 0 {
+			at, mean = append(at, float64(k)), append(mean, s.Response/s.Sent)
+		}
+	}
+	if len(mean) < 2*leastBatches {
+		return j
+	}
+	slope, spread := trend(at, mean)
+	j.Observed = slope * float64(len(o.Seconds))
+	average := sum(mean) / float64(len(mean))
+	if slope > steepTrend*spread && j.Observed > largeTrend*average && j.Observed*a.Rate > manyRequests {
+		j.Broken = probability(oddsOf(slope / spread))
+	}
+	return j
+}
+
+// trend is the slope of a line and its standard deviation, by the batch size
+// that gives the largest.
+func trend(x, y []float64) (slope, spread float64) {
+	n := float64(len(x))
+	mx, my := sum(x)/n, sum(y)/n
+	xx, xy := 0.0, 0.0
+	for i := range x {
+		xx += (x[i] - mx) * (x[i] - mx)
+		xy += (x[i] - mx) * (y[i] - my)
+	}
+	slope = xy / xx
+	scores := make([]float64, len(x))
+	for i := range x {
+		scores[i] = (x[i] - mx) * (y[i] - my - slope*(x[i]-mx))
+	}
+	for size := 1; size == 1 || len(scores)/size >= leastBatches; size *= 2 {
+		squares, batches := 0.0, float64(len(scores)/size)
+		for i := 0; i+size <= len(scores); i += size {
+			s := sum(scores[i : i+size])
+			squares += s * s
+		}
+		spread = max(spread, math.Sqrt(squares*batches/(batches-1)*n/(batches*float64(size)))/xx)
+	}
+	return slope, max(spread, 1e-12)
+}

@@ -1,0 +1,135 @@
+package capacity
+
+import (
+	"math"
+	"slices"
+)
+
+// posterior says where the highest rate that holds may be: between which of the
+// rates that were tried. Before any trial all orders of magnitude are alike.
+// Each trial then makes the rates above its own, or those below, as much less
+// likely as it may be wrong. No shape of the response times is assumed, only
+// that what breaks at a rate breaks above it.
+type posterior struct {
+	rates []float64 // that were tried, ascending; each one once
+	edges []float64 // of the cells: the rates, with an end before and after
+	mass  []float64 // of the cells
+}
+
+// newPosterior takes the odds of trials by their rates. Rates are from low to
+// high; what lies beyond has the weight of a doubling on each side.
+func newPosterior(low, high float64, trials []*Trial) *posterior {
+	p := &posterior{}
+	for _, t := range trials {
+		if !slices.Contains(p.rates, t.At) && t.Broken != 0.5 {
+			p.rates = append(p.rates, t.At)
+		}
+	}
+	slices.Sort(p.rates)
+	p.edges = append(p.edges, low/2)
+	p.edges = append(p.edges, p.rates...)
+	p.edges = append(p.edges, 2*high)
+	most := math.Inf(-1)
+	for c := range len(p.edges) - 1 {
+		log := math.Log(math.Log(p.edges[c+1] / p.edges[c]))
+		for _, t := range trials {
+			if t.Broken == 0.5 {
+				continue
+			}
+			if t.At >= p.edges[c+1] { // a rate in the cell is below: this one breaks
+				log += math.Log(t.Broken)
+			} else {
+				log += math.Log1p(-t.Broken)
+			}
+		}
+		p.mass = append(p.mass, log)
+		most = max(most, log)
+	}
+	total := 0.0
+	for i, log := range p.mass {
+		p.mass[i] = math.Exp(log - most)
+		total += p.mass[i]
+	}
+	for i := range p.mass {
+		p.mass[i] /= total
+	}
+	return p
+}
+
+// quantile is the rate below which the limit lies with a probability.
+func (p *posterior) quantile(q float64) float64 {
+	for c, m := range p.mass {
+		if q <= m || c == len(p.mass)-1 {
+			share := min(q/max(m, 1e-300), 1)
+			return p.edges[c] * math.Pow(p.edges[c+1]/p.edges[c], share)
+		}
+		q -= m
+	}
+	return 0
+}
+
+// below is how likely it is that the limit lies below a rate that was tried.
+func (p *posterior) below(rate float64) (sum float64) {
+	for c, m := range p.mass {
+		if p.edges[c+1] <= rate {
+			sum += m
+		}
+	}
+	return sum
+}
+
+// cumulative is how likely it is that the limit lies below any rate.
+func (p *posterior) cumulative(rate float64) (sum float64) {
+	for c, m := range p.mass {
+		share := math.Log(rate/p.edges[c]) / math.Log(p.edges[c+1]/p.edges[c])
+		sum += m * min(max(share, 0), 1)
+	}
+	return sum
+}
+
+// between is how likely it is that the limit lies between two rates.
+func (p *posterior) between(low, high float64) float64 { return p.cumulative(high) - p.cumulative(low) }
+
+// sure are the highest rate that was tried below which the limit is with no more
+// than a probability, and the lowest above which it is so.
+func (p *posterior) sure(risk float64) (low, high float64) {
+	low, high = p.edges[0], p.edges[len(p.edges)-1]
+	for _, r := range p.rates {
+		below := p.below(r)
+		if below <= risk {
+			low = r
+		}
+		if 1-below <= risk {
+			return low, r
+		}
+	}
+	return low, high
+}
+
+// window is the narrowest interval between two rates that were tried, or above
+// the last, in which the limit lies with a probability.
+func (p *posterior) window(confidence float64) (w window, ok bool) {
+	last := len(p.edges) - 1
+	for from := 1; from < last; from++ {
+		sum := 0.0
+		for to := from + 1; to <= last; to++ {
+			sum += p.mass[to-1]
+			if sum >= confidence {
+				if c := (window{p.edges[from], p.edges[to], sum, to == last}); !ok || c.width() < w.width() {
+					w, ok = c, true
+				}
+				break
+			}
+		}
+	}
+	return w, ok
+}
+
+// window is an interval of rates. It is open where no trial broke.
+type window struct {
+	low, high, mass float64
+	open            bool
+}
+
+// width is relative to the middle.
+func (w window) width() float64 { return 2 * (w.high - w.low) / (w.high + w.low) }

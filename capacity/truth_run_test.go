@@ -1,0 +1,117 @@
+package capacity_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"mfaload/capacity"
+	"mfaload/scenario"
+)
+
+var (
+	long   = flag.Bool("long", false, "make the whole table of docs/capacity.md")
+	misses = flag.Bool("misses", false, "show the trials of searches that went wrong")
+)
+
+// systems are those of the table.
+func systems() []system {
+	return []system{
+		refusing(), crommelin(95, 60*time.Millisecond), erlang(95, 150*time.Millisecond), erlang(95, 100*time.Millisecond),
+		erlang(99, 300*time.Millisecond), slowing(), leaking(),
+	}
+}
+
+// options begin each search somewhere else, so that no rate of the search
+// happens to be the truth.
+func (sys *system) options(seed uint64) capacity.Options {
+	random := rand.New(rand.NewPCG(seed, 7))
+	high := sys.truth * (1.3 + 3*random.Float64())
+	return capacity.Options{Limits: sys.limits, Capacity: scenario.Capacity{
+		MaxRate: scenario.Rate(high), StartRate: scenario.Rate(high / (16 + 32*random.Float64())), Trial: 30 * time.Second,
+		Warmup: 10 * time.Second, Settle: 5 * time.Second, Budget: 30 * time.Minute, Trials: 15, Width: 0.05, Confidence: 0.95,
+	}}
+}
+
+// row is what searches of one system came to.
+type row struct {
+	covered, narrow, within int
+	trials, minutes         float64
+}
+
+// TestTruth searches systems whose highest rate is known from theory, on a
+// virtual clock. With -long it makes the table of docs/capacity.md.
+func TestTruth(t *testing.T) {
+	seeds := 3
+	if *long {
+		seeds = 200
+	}
+	missed := 0
+	for _, sys := range systems() {
+		r := sys.searches(t, seeds)
+		n := float64(seeds)
+		if *long {
+			fmt.Printf("| %s | %.1f/s | %.1f %% | %.1f %% | %.1f %% | %.1f | %.0f |\n", sys.name, sys.truth, 100*float64(r.covered)/n,
+				100*float64(r.narrow)/n, 100*float64(r.within)/n, r.trials/n, r.minutes/n)
+		} else if missed += seeds - r.covered; r.covered < seeds-1 {
+			t.Errorf("%s: %d of %d intervals contain the truth", sys.name, r.covered, seeds)
+		}
+	}
+	// One in twenty may miss, and luck may double that of so few.
+	if total := seeds * len(systems()); missed*10 > total {
+		t.Errorf("%d of %d intervals do not contain the truth", missed, total)
+	}
+}
+
+// searches runs a search for each seed, on all processors.
+func (sys *system) searches(t *testing.T, seeds int) (r row) {
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	next := make(chan uint64)
+	for range runtime.GOMAXPROCS(0) {
+		all.Go(func() {
+			for seed := range next {
+				f, err := capacity.Search(context.Background(), sys.options(seed), sys.trial(seed))
+				if err != nil {
+					t.Error(err)
+					continue
+				}
+				mu.Lock()
+				r.add(sys, f, seed)
+				mu.Unlock()
+			}
+		})
+	}
+	for seed := range seeds {
+		next <- uint64(seed)
+	}
+	close(next)
+	all.Wait()
+	return r
+}
+
+func (r *row) add(sys *system, f *capacity.Found, seed uint64) {
+	covered, narrow := f.Low <= sys.truth && sys.truth <= f.High, 2*(f.High-f.Low)/(f.High+f.Low) <= 0.05+1e-9
+	for _, c := range []struct {
+		is    bool
+		count *int
+	}{{covered, &r.covered}, {narrow, &r.narrow}, {covered && narrow, &r.within}} {
+		if c.is {
+			*c.count++
+		}
+	}
+	r.trials += float64(len(f.Trials))
+	r.minutes += f.Took.Minutes()
+	if !*misses || covered && narrow {
+		return
+	}
+	fmt.Printf("%s, seed %d: truth %.1f, found %.1f to %.1f with %.3f: %s\n", sys.name, seed, sys.truth, f.Low, f.High, f.Confidence, f.Why)
+	for _, tr := range f.Trials {
+		fmt.Printf("   %7.1f (%.3f) %6v %-12s %.3f %s: %.4f of %.0f\n", tr.Rate, tr.Rate/sys.truth, tr.Length, tr.Verdict, tr.Broken, tr.By, tr.Judged[0].Observed, tr.Judged[0].Effective)
+	}
+}

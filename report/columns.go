@@ -1,0 +1,166 @@
+package report
+
+import (
+	"math"
+	"time"
+
+	"mfaload/measure"
+)
+
+// mostColumns is how many columns a chart over time has at most: a column is a
+// second, or several seconds of a long run.
+const mostColumns = 300
+
+// columns are a run over time as charts show it.
+type columns struct {
+	seconds float64   // that a column has
+	edges   []float64 // in seconds since the start; one more than there are columns
+	list    []moment
+	stalled []int64 // seconds in which half of the requests took long
+}
+
+// moment sums up some seconds. Percentiles are of all their requests together;
+// the longest time is never averaged away, nor is a count.
+type moment struct {
+	at                          float64 // the middle
+	response, service, lateness *spread // nil where nothing was sent
+	due, sent, started, ended   float64 // a second
+	failed, unexpected          uint64
+	violating, stalled          uint64
+	ends                        map[string]uint64
+	heat                        map[int]uint64 // response times by bin
+}
+
+// spread is what charts show of times, in milliseconds.
+type spread struct{ p50, p90, p99, max float64 }
+
+// bins are the logarithmic bins of a map of times.
+type bins struct{ low, ratio float64 }
+
+func (b bins) of(ms float64) int { return max(0, int(math.Log(ms/b.low)/math.Log(b.ratio))) }
+func (b bins) edge(i int) float64 {
+	return b.low * math.Pow(b.ratio, float64(i))
+}
+
+// newColumns sums up a run. Long is the time that stalled seconds exceed.
+func newColumns(m *measure.Measurement, long time.Duration, b bins) (*columns, error) {
+	n := seconds(m)
+	width := max(1, (n+mostColumns-1)/mostColumns)
+	c := &columns{seconds: float64(width)}
+	s := newSummer(m, long, b)
+	for from := int64(0); from < n; from += width {
+		to := min(from+width, n)
+		next, err := s.column(from, to)
+		if err != nil {
+			return nil, err
+		}
+		c.list, c.edges = append(c.list, next), append(c.edges, float64(from))
+		if to == n {
+			c.edges = append(c.edges, float64(to))
+		}
+	}
+	c.stalled = s.stalled
+	return c, nil
+}
+
+// summer sums up the seconds of a measurement one after the other.
+type summer struct {
+	m       *measure.Measurement
+	next    int // of its seconds
+	long    time.Duration
+	bins    bins
+	sums    [3]*measure.Histogram // response, service, lateness
+	stalled []int64
+}
+
+func newSummer(m *measure.Measurement, long time.Duration, b bins) *summer {
+	s := &summer{m: m, long: long, bins: b}
+	for i := range s.sums {
+		s.sums[i] = measure.NewHistogram()
+	}
+	return s
+}
+
+func (s *summer) column(from, to int64) (moment, error) {
+	c := moment{at: float64(from+to) / 2, ends: map[string]uint64{}, heat: map[int]uint64{}}
+	for _, h := range s.sums {
+		h.Reset()
+	}
+	for ; s.next < len(s.m.Seconds) && s.m.Seconds[s.next].Second < to; s.next++ {
+		if err := s.add(&c, s.m.Seconds[s.next]); err != nil {
+			return c, err
+		}
+	}
+	length := float64(to - from)
+	c.due, c.sent = mean(s.m.Profile.Due, from, to), float64(s.sums[0].Count())/length
+	c.started, c.ended = mean(s.m.Flow.Sent, from, to), mean(s.m.Flow.Ended, from, to)
+	if s.sums[0].Count() > 0 {
+		c.response, c.service, c.lateness = spreadOf(s.sums[0]), spreadOf(s.sums[1]), spreadOf(s.sums[2])
+	}
+	return c, nil
+}
+
+func (s *summer) add(c *moment, sec *measure.Second) error {
+	for i, h := range []*measure.Histogram{sec.Response, sec.Service, sec.Lateness} {
+		if err := s.sums[i].Merge(h); err != nil {
+			return err
+		}
+	}
+	sent := sec.Response.Count()
+	c.failed += sec.Failed
+	c.violating += sec.Violating
+	c.unexpected += sent - sec.Failed - sec.Expected
+	for _, e := range sec.Ends {
+		c.ends[e.Label] += e.Count
+	}
+	above := uint64(0)
+	for value, n := range sec.Response.Buckets {
+		if value > s.long {
+			above += n
+		}
+		c.heat[s.bins.of(ms(value))] += n
+	}
+	if stalled(sent, above) {
+		c.stalled++
+		s.stalled = append(s.stalled, sec.Second)
+	}
+	return nil
+}
+
+// stalled says whether a second stood still: half of its requests, and not just
+// one or two, took long.
+func stalled(sent, above uint64) bool { return sent >= 5 && 2*above >= sent }
+
+// mean is the mean of the counts of some seconds; those beyond are 0.
+func mean(counts []uint64, from, to int64) float64 {
+	sum := uint64(0)
+	for i := from; i < min(to, int64(len(counts))); i++ {
+		sum += counts[i]
+	}
+	return float64(sum) / float64(to-from)
+}
+
+func spreadOf(h *measure.Histogram) *spread {
+	return &spread{ms(h.Percentile(50)), ms(h.Percentile(90)), ms(h.Percentile(99)), ms(h.Max())}
+}
+
+// row returns a value of each column; not a number where it has none.
+func (c *columns) row(value func(moment) *float64) []float64 {
+	all := make([]float64, len(c.list))
+	for i, col := range c.list {
+		all[i] = math.NaN()
+		if v := value(col); v != nil {
+			all[i] = *v
+		}
+	}
+	return all
+}
+
+// middles are the places of the columns.
+func (c *columns) middles() []float64 {
+	all := make([]float64, len(c.list))
+	for i, col := range c.list {
+		all[i] = col.at
+	}
+	return all
+}

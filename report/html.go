@@ -1,0 +1,176 @@
+package report
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"math"
+	"slices"
+	"strings"
+
+	"mfaload/measure"
+	"mfaload/report/chart"
+)
+
+//go:embed report.html
+var htmlText string
+
+//go:embed report.css
+var htmlStyle string
+
+var htmlTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
+	"count": count, "ms": digits3, "trim": trim, "upper": strings.ToUpper, "mark": func(v Verdict) string { return htmlMarks[v] },
+	"plain": func(text string) string { return plain(text, 400) },
+	"long":  func(text string) string { return plain(text, 8000) },
+	"place": place, "clock": chart.ClockText, "percent": func(n, of uint64) string { return trim(percent(ratio(n, float64(of)))) },
+}).Parse(htmlText))
+
+// htmlMarks say the verdict without a colour.
+var htmlMarks = map[Verdict]string{Pass: "✓", Fail: "✕", Inconclusive: "?", Interrupted: "■"}
+
+// Bounds on what the page lists; report.json has the rest.
+const (
+	htmlViolations = 50
+	htmlOpen       = 3 // violations whose example is open
+	htmlGroups     = 100
+	htmlKinds      = 40
+)
+
+// htmlPage is what the template shows.
+type htmlPage struct {
+	*Report
+	Wide, Charts []template.HTML
+	Judged       []htmlThreshold
+	// Other is how many answers were neither expected nor violating.
+	Other   uint64
+	Answers []htmlAnswer
+	Shown   []Violation
+	Few     []Group
+	// MoreAnswers and the like are how many are not listed.
+	MoreAnswers, MoreViolations, MoreGroups int
+	// Machines are the shards, the first row their head.
+	Machines [][]string
+
+	Rules                   []Coverage
+	NeverRules, BrokenRules []string
+	Evaluated               int
+	// Open is how many violations are shown with their example.
+	Open int
+}
+
+// htmlThreshold is a threshold with how close it was.
+type htmlThreshold struct {
+	Threshold
+	Close string
+	// Fill is how much of its bar is full, in percent; the limit is at 75.
+	Fill float64
+}
+
+type htmlAnswer struct {
+	Name    string
+	Missing bool
+	Count   uint64
+}
+
+// HTML returns the report as report.html: a page of its own that needs nothing
+// else. The measurement is the one that the report judges.
+func (r *Report) HTML(m *measure.Measurement) ([]byte, error) {
+	p := &htmlPage{Report: r, Open: htmlOpen}
+	if len(m.Seconds) > 0 {
+		d, err := newDrawing(r, m)
+		if err != nil {
+			return nil, err
+		}
+		wide, others := d.all()
+		for _, c := range wide {
+			p.Wide = append(p.Wide, c.HTML(fmt.Sprintf("chart-%d", len(p.Wide)+1)))
+		}
+		for _, c := range others {
+			p.Charts = append(p.Charts, c.HTML(fmt.Sprintf("chart-%d", len(p.Wide)+len(p.Charts)+1)))
+		}
+	}
+	p.lists()
+	p.coverage()
+	var b bytes.Buffer
+	if err := htmlTemplate.Execute(&b, p); err != nil {
+		return nil, err
+	}
+	title := fmt.Sprintf("%s: %s – mfaload", strings.ToUpper(string(r.Verdict)), plain(r.Scenario, 100))
+	return chart.Page(title, htmlStyle, template.HTML(b.String())), nil // the template escaped it
+}
+
+func (p *htmlPage) lists() {
+	r := p.Report
+	for _, t := range r.Thresholds {
+		p.Judged = append(p.Judged, closeness(t))
+	}
+	p.Shown = r.Violations[:min(len(r.Violations), htmlViolations)]
+	p.MoreViolations = len(r.Violations) - len(p.Shown)
+	p.Few = r.Groups[:min(len(r.Groups), htmlGroups)]
+	p.MoreGroups = len(r.Groups) - len(p.Few)
+	for _, kind := range mostFirst(r.Statuses) {
+		p.Answers = append(p.Answers, htmlAnswer{kind, false, r.Statuses[kind]})
+	}
+	for _, kind := range mostFirst(r.Figures.Errors) {
+		p.Answers = append(p.Answers, htmlAnswer{kind, true, r.Figures.Errors[kind]})
+	}
+	p.MoreAnswers = max(0, len(p.Answers)-htmlKinds)
+	p.Answers = p.Answers[:len(p.Answers)-p.MoreAnswers]
+	if len(r.Shards) > 0 {
+		p.Machines = shardRows("", r.Shards)
+	}
+	q := r.Requests
+	p.Other = q.Answered - q.AsExpected - q.Violating
+}
+
+// coverage puts broken rules first and those that nothing was held against
+// next.
+func (p *htmlPage) coverage() {
+	p.Rules = slices.Clone(p.Report.Coverage)
+	order := func(c Coverage) int {
+		switch {
+		case c.Violated > 0:
+			return 0
+		case c.Evaluated == 0:
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(p.Rules, func(a, b Coverage) int { return order(a) - order(b) })
+	for _, c := range p.Rules {
+		switch {
+		case c.Evaluated == 0:
+			p.NeverRules = append(p.NeverRules, c.Rule)
+		case c.Violated > 0:
+			p.BrokenRules = append(p.BrokenRules, c.Rule)
+		}
+		if c.Evaluated > 0 {
+			p.Evaluated++
+		}
+	}
+}
+
+// closeness says how close a threshold was.
+func closeness(t Threshold) htmlThreshold {
+	h := htmlThreshold{Threshold: t}
+	away := math.Abs(t.Observed - t.Limit)
+	side := map[bool]string{true: "below", false: "above"}[t.Observed < t.Limit]
+	switch {
+	case t.Limit == 0 && t.Observed == 0:
+		h.Close = "none, and none is allowed"
+	case t.Limit == 0:
+		h.Close, h.Fill = "none is allowed", 100
+	case t.Unit == "%":
+		h.Close = chart.Digits(away) + " %-points " + side
+	default:
+		h.Close = chart.Digits(100*away/t.Limit) + " % " + side
+	}
+	if away == 0 && t.Limit > 0 {
+		h.Close = "at the limit"
+	}
+	if t.Limit > 0 {
+		h.Fill = math.Round(min(100, 75*t.Observed/t.Limit)*10) / 10
+	}
+	return h
+}

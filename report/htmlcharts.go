@@ -1,0 +1,525 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"mfaload/measure"
+	"mfaload/report/chart"
+)
+
+// drawing makes the charts of a report.
+type drawing struct {
+	r       *Report
+	m       *measure.Measurement
+	columns *columns
+	time    chart.Axis // of the run
+	latency chart.Axis // in ms, the same for response and service time
+	marks   []chart.Mark
+}
+
+// leastShown is what times below are drawn at, in milliseconds.
+const leastShown = 0.01
+
+func newDrawing(r *Report, m *measure.Measurement) (*drawing, error) {
+	d := &drawing{r: r, m: m}
+	low, high := r.Response.Min, r.Response.Max
+	if s := r.Service; s.Max > 0 {
+		low, high = min(low, s.Min), max(high, s.Max)
+	}
+	if w := r.Warmup; w != nil && w.Requests.Sent > 0 {
+		low, high = min(low, w.Service.Min), max(high, w.Response.Max)
+	}
+	for _, t := range r.Thresholds {
+		if d.shows(t) {
+			high = max(high, t.Limit)
+		}
+	}
+	d.latency = chart.Log(low, high, leastShown, "ms")
+	var err error
+	long := time.Duration(3 * r.Response.P50 * float64(time.Millisecond))
+	if d.columns, err = newColumns(m, long, d.bins()); err != nil {
+		return nil, err
+	}
+	if n := len(d.columns.edges); n > 0 {
+		d.time = chart.Clock(0, d.columns.edges[n-1])
+	}
+	d.marks = d.stages()
+	return d, nil
+}
+
+// shows says whether a threshold is a limit of response times that the charts
+// have room for.
+func (d *drawing) shows(t Threshold) bool {
+	return t.Group == "" && strings.HasPrefix(t.Expression, "response ") && t.Limit >= leastShown && t.Limit <= 10*d.r.Response.Max
+}
+
+// heatRows is how many rows the map of times has.
+const heatRows = 40
+
+func (d *drawing) bins() bins {
+	return bins{d.latency.Low, math.Pow(d.latency.High/d.latency.Low, 1.0/heatRows)}
+}
+
+// mostStages is how many stages are told apart in charts.
+const mostStages = 40
+
+// stages are the parts of the schedule, every other one shaded, and the pauses.
+func (d *drawing) stages() (marks []chart.Mark) {
+	if len(d.m.Profile.Stages) <= mostStages {
+		for i, s := range d.m.Profile.Stages {
+			mark := chart.Mark{From: s.Start.Seconds(), To: s.End.Seconds(), Name: plain(s.Name, 60), Look: "none"}
+			if i%2 == 0 {
+				mark.Look = chart.Faint
+			}
+			marks = append(marks, mark)
+		}
+	}
+	for _, p := range d.m.Pauses {
+		marks = append(marks, chart.Mark{From: p.Start.Seconds(), To: p.End.Seconds(), Name: "paused", Look: chart.Warn})
+	}
+	return marks
+}
+
+// all are the charts in the order of the page. Those that are wide come first.
+func (d *drawing) all() (wide, others []*chart.Chart) {
+	wide = []*chart.Chart{d.times("Response time", "intended time to last byte: what users waited", d.r.Response, func(c moment) *spread { return c.response }, true),
+		d.events()}
+	others = []*chart.Chart{
+		d.times("Service time", "actual send to last byte", d.r.Service, func(c moment) *spread { return c.service }, false),
+		d.rates(), d.spectrum(), d.heat(), d.statuses(), d.late(),
+	}
+	return wide, others
+}
+
+func msText(x float64) string { return digits3(x) + " ms" }
+
+// times draws bands of percentiles over time.
+func (d *drawing) times(title, meaning string, t Times, of func(moment) *spread, judged bool) *chart.Chart {
+	pick := func(p func(*spread) *float64) []float64 {
+		return d.columns.row(func(c moment) *float64 {
+			if s := of(c); s != nil {
+				return p(s)
+			}
+			return nil
+		})
+	}
+	p50, p90 := pick(func(s *spread) *float64 { return &s.p50 }), pick(func(s *spread) *float64 { return &s.p90 })
+	p99, longest := pick(func(s *spread) *float64 { return &s.p99 }), pick(func(s *spread) *float64 { return &s.max })
+	x := d.columns.middles()
+	c := &chart.Chart{Title: title, X: d.time, Y: d.latency, Marks: d.marks,
+		Summary: fmt.Sprintf("From %s. Half took %s or less, 99 %% %s or less, the longest %s.%s", meaning, msText(t.P50), msText(t.P99), msText(t.Max), d.width()),
+		Series: []chart.Series{
+			{Name: "longest", Kind: chart.Line, Look: chart.Faint, X: x, Y: longest},
+			{Name: "p90 to p99", Kind: chart.Band, Look: chart.One, X: x, Y: p99, Base: p90},
+			{Name: "p50 to p90", Kind: chart.DeepBand, Look: chart.One, X: x, Y: p90, Base: p50},
+			{Name: "p50", Kind: chart.Line, Look: chart.One, X: x, Y: p50},
+		},
+		Table: chart.Table{Head: []string{"time", "requests/s", "p50 ms", "p90 ms", "p99 ms", "longest ms"}, At: x},
+	}
+	d.stretch(c)
+	for i, col := range d.columns.list {
+		c.Table.Rows = append(c.Table.Rows, []string{d.clock(i), digits3(col.sent), cell(p50[i]), cell(p90[i]), cell(p99[i]), cell(longest[i])})
+	}
+	if judged {
+		c.Height = 300
+		d.judge(c)
+	}
+	return c
+}
+
+// stretch draws the only second of a run over all of its width: a line of one
+// point is hardly seen.
+func (d *drawing) stretch(c *chart.Chart) {
+	if len(d.columns.list) != 1 {
+		return
+	}
+	for i := range c.Series {
+		s := &c.Series[i]
+		s.X, s.Y = d.columns.edges, []float64{s.Y[0], s.Y[0]}
+		if s.Base != nil {
+			s.Base = []float64{s.Base[0], s.Base[0]}
+		}
+	}
+}
+
+// judge marks what response times were held against, and where they stood out.
+func (d *drawing) judge(c *chart.Chart) {
+	for _, s := range d.spans() {
+		c.Marks = append(slices.Clone(c.Marks), chart.Mark{From: float64(s[0]), To: float64(s[1] + 1), Look: chart.Bad})
+	}
+	for _, t := range d.r.Thresholds {
+		if d.shows(t) {
+			look := chart.Good
+			if !t.Passed {
+				look = chart.Bad
+			}
+			c.Levels = append(c.Levels, chart.Level{At: t.Limit, Name: strings.TrimPrefix(t.Expression, "response "), Look: look})
+		}
+	}
+	bad := chart.Series{Name: "no answer, or another than expected", Kind: chart.Dots, Look: chart.Bad, X: d.columns.middles(), Y: d.columns.row(func(col moment) *float64 {
+		if col.failed+col.unexpected == 0 {
+			return nil
+		}
+		return &d.latency.Low
+	})}
+	c.Series = append(c.Series, bad)
+	if n := len(d.columns.stalled); n > 0 {
+		c.Summary += fmt.Sprintf(" Shaded red: %s in which half of the requests took more than three times the median (%s).", plural(n, "second"), d.spanText())
+	}
+}
+
+// width says how many seconds a column has, where that is more than one.
+func (d *drawing) width() string {
+	if d.columns.seconds <= 1 {
+		return ""
+	}
+	return fmt.Sprintf(" Each point has %g seconds and their longest time.", d.columns.seconds)
+}
+
+// spans are the stalled seconds, those that follow one another together.
+func (d *drawing) spans() (all [][2]int64) {
+	for _, s := range d.columns.stalled {
+		if n := len(all); n > 0 && all[n-1][1] == s-1 {
+			all[n-1][1] = s
+			continue
+		}
+		all = append(all, [2]int64{s, s})
+	}
+	return all
+}
+
+// mostSpans is how many stalls are named.
+const mostSpans = 8
+
+func (d *drawing) spanText() string {
+	spans := d.spans()
+	var all []string
+	for _, s := range spans[:min(len(spans), mostSpans)] {
+		text := chart.ClockText(float64(s[0]))
+		if s[1] > s[0] {
+			text += " to " + chart.ClockText(float64(s[1]+1))
+		}
+		all = append(all, text)
+	}
+	if n := len(spans) - mostSpans; n > 0 {
+		all = append(all, fmt.Sprintf("and %d more", n))
+	}
+	return "at " + strings.Join(all, ", ")
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func cell(x float64) string {
+	if math.IsNaN(x) {
+		return ""
+	}
+	return digits3(x)
+}
+
+// clock is where a column begins.
+func (d *drawing) clock(i int) string { return chart.ClockText(d.columns.edges[i]) }
+
+// events shows when something happened that should not.
+func (d *drawing) events() *chart.Chart {
+	kinds := []struct {
+		name string
+		look chart.Look
+		of   func(moment) uint64
+	}{
+		{"violating", chart.Four, func(c moment) uint64 { return c.violating }},
+		{"unexpected", chart.Two, func(c moment) uint64 { return c.unexpected }},
+		{"no answer", chart.Bad, func(c moment) uint64 { return c.failed }},
+		{"stalled", chart.Faint, func(c moment) uint64 { return c.stalled }},
+	}
+	c := &chart.Chart{Title: "What went wrong when", Height: 96, X: d.time, Y: chart.Axis{High: float64(len(kinds))}, Marks: unnamed(d.marks),
+		Table: chart.Table{Head: []string{"time"}, At: d.columns.middles()}}
+	totals := make([]string, len(kinds))
+	for k, kind := range kinds {
+		base, total := float64(k), uint64(0)
+		s := chart.Series{Kind: chart.Bars, Look: kind.look, X: d.columns.edges}
+		for _, col := range d.columns.list {
+			n, top := kind.of(col), math.NaN()
+			if total += n; n > 0 {
+				top = base + 0.85
+			}
+			s.Y, s.Base = append(s.Y, top), append(s.Base, base+0.15)
+		}
+		c.Series = append(c.Series, s)
+		c.Y.Ticks = append(c.Y.Ticks, chart.Tick{At: base + 0.5, Text: kind.name})
+		totals[len(kinds)-1-k] = fmt.Sprintf("%s: %s", kind.name, count(total))
+		c.Table.Head = append(c.Table.Head, kind.name)
+	}
+	c.Summary = "Requests by the second that they were due in, and stalled seconds, the warm-up included. " + strings.Join(totals, "; ") + "."
+	for i, col := range d.columns.list {
+		row := []string{d.clock(i)}
+		for _, kind := range kinds {
+			row = append(row, count(kind.of(col)))
+		}
+		c.Table.Rows = append(c.Table.Rows, row)
+	}
+	return c
+}
+
+// unnamed are marks for a chart that has no room for their names.
+func unnamed(marks []chart.Mark) []chart.Mark {
+	marks = slices.Clone(marks)
+	for i := range marks {
+		marks[i].Name = ""
+	}
+	return marks
+}
+
+// rates shows what was planned, what was sent, and what ended.
+func (d *drawing) rates() *chart.Chart {
+	edges, high := d.columns.edges, 0.0
+	row := func(of func(moment) float64) []float64 {
+		return d.columns.row(func(c moment) *float64 {
+			v := of(c)
+			high = max(high, v)
+			return &v
+		})
+	}
+	sent := row(func(c moment) float64 { return c.started })
+	if len(d.m.Flow.Sent) == 0 { // of a version that did not tell
+		sent = row(func(c moment) float64 { return c.sent })
+	}
+	c := &chart.Chart{Title: "Planned and achieved rate", X: d.time, Marks: d.marks,
+		Table: chart.Table{Head: []string{"time"}, At: d.columns.middles()},
+		Summary: fmt.Sprintf("Planned %s/s, achieved %s/s over the judged part: %s of %s arrivals were sent. What falls short of the plan was late; what ends behind what is sent was slow.",
+			digits3(d.r.Rate.Planned), digits3(d.r.Rate.Achieved), count(d.r.Requests.Sent), count(d.r.Requests.Scheduled))}
+	if len(d.m.Flow.Ended) > 0 {
+		c.Series = append(c.Series, chart.Series{Name: "ended", Kind: chart.Steps, Look: chart.Two, X: edges, Y: row(func(c moment) float64 { return c.ended })})
+	}
+	c.Series = append(c.Series, chart.Series{Name: "sent", Kind: chart.Steps, Look: chart.One, X: edges, Y: sent})
+	if len(d.m.Profile.Due) > 0 {
+		c.Series = append(c.Series, chart.Series{Name: "planned", Kind: chart.DashedSteps, Look: chart.Faint, X: edges, Y: row(func(c moment) float64 { return c.due })})
+	} else {
+		c.Summary = fmt.Sprintf("A closed load plans no rate; %s/s were achieved over the judged part.", digits3(d.r.Rate.Achieved))
+	}
+	for _, s := range c.Series {
+		c.Table.Head = append(c.Table.Head, s.Name+"/s")
+	}
+	for i := range d.columns.list {
+		row := []string{d.clock(i)}
+		for _, s := range c.Series {
+			row = append(row, cell(s.Y[i]))
+		}
+		c.Table.Rows = append(c.Table.Rows, row)
+	}
+	c.Y = chart.Linear(0, high, "requests a second")
+	return c
+}
+
+// late shows how late requests were sent.
+func (d *drawing) late() *chart.Chart {
+	high := d.r.Lateness.Max
+	if d.r.Warmup != nil {
+		high = max(high, d.r.Warmup.Lateness.Max)
+	}
+	x, own := d.columns.middles(), d.r.Generator.OwnLateness
+	c := &chart.Chart{Title: "Lateness of the generator", X: d.time, Y: chart.Log(leastShown, high, leastShown, "ms"), Marks: d.marks,
+		Summary: fmt.Sprintf("Actual send after intended time, waiting for a free worker included: p99 %s, at most %s. Of it mfaload's own: p99 %s, at most %s.",
+			msText(d.r.Lateness.P99), msText(d.r.Lateness.Max), msText(own.P99), msText(own.Max)),
+		Table: chart.Table{Head: []string{"time", "p50 ms", "p99 ms", "longest ms"}, At: x}}
+	rows := make([][]float64, 3)
+	for k, of := range []func(*spread) *float64{func(s *spread) *float64 { return &s.p50 }, func(s *spread) *float64 { return &s.p99 }, func(s *spread) *float64 { return &s.max }} {
+		rows[k] = d.columns.row(func(c moment) *float64 {
+			if c.lateness == nil {
+				return nil
+			}
+			return of(c.lateness)
+		})
+	}
+	for i := range d.columns.list {
+		c.Table.Rows = append(c.Table.Rows, []string{d.clock(i), cell(rows[0][i]), cell(rows[1][i]), cell(rows[2][i])})
+	}
+	c.Series = []chart.Series{
+		{Name: "longest", Kind: chart.Line, Look: chart.Faint, X: x, Y: rows[2]},
+		{Name: "p99", Kind: chart.Line, Look: chart.Two, X: x, Y: rows[1]},
+		{Name: "p50", Kind: chart.Dashed, Look: chart.One, X: x, Y: rows[0]},
+	}
+	d.stretch(c)
+	return c
+}
+
+// statusLooks are the looks of kinds of answers, the most frequent first.
+var statusLooks = []chart.Look{chart.One, chart.Five, chart.Three, chart.Four, chart.Two}
+
+// statuses stacks the kinds of answers, those without one on top.
+func (d *drawing) statuses() *chart.Chart {
+	kinds, most := d.kinds(), 0.0
+	c := &chart.Chart{Title: "Statuses by second", X: d.time, Marks: unnamed(d.marks), Table: chart.Table{Head: []string{"time"}, At: d.columns.middles()},
+		Summary: "Answers by the second that their request was due in, requests without an answer on top. " + d.kindsText(kinds)}
+	base := make([]float64, len(d.columns.list))
+	for k, kind := range kinds {
+		s := chart.Series{Name: kind.name, Kind: chart.Bars, Look: kind.look, X: d.columns.edges, Base: slices.Clone(base)}
+		for i, col := range d.columns.list {
+			n := uint64(0)
+			for _, label := range kind.labels {
+				n += col.ends[label]
+			}
+			length := d.columns.edges[i+1] - d.columns.edges[i]
+			base[i] += float64(n) / length
+			most = max(most, base[i])
+			if k == 0 {
+				c.Table.Rows = append(c.Table.Rows, []string{d.clock(i)})
+			}
+			c.Table.Rows[i] = append(c.Table.Rows[i], count(n))
+		}
+		s.Y = slices.Clone(base)
+		c.Series, c.Table.Head = append(c.Series, s), append(c.Table.Head, kind.name)
+	}
+	c.Y = chart.Linear(0, most, "requests a second")
+	if len(kinds) == 0 {
+		c.Summary = "The measurement is of a version that did not count answers by second."
+	}
+	return c
+}
+
+// kind is a kind of answer in a chart; the last one may be several.
+type kind struct {
+	name   string
+	labels []string
+	count  uint64
+	look   chart.Look
+}
+
+// kinds are the most frequent kinds of answers, the others together, and the
+// requests without one.
+func (d *drawing) kinds() (all []kind) {
+	total, failed := map[string]uint64{}, map[string]bool{}
+	for _, s := range d.m.Seconds {
+		for _, e := range s.Ends {
+			total[e.Label] += e.Count
+			failed[e.Label] = failed[e.Label] || e.Failed
+		}
+	}
+	others := kind{name: "others", look: chart.Faint}
+	none := kind{name: "no answer", look: chart.Bad}
+	for _, label := range mostFirst(total) {
+		switch {
+		case failed[label]:
+			none.labels, none.count = append(none.labels, label), none.count+total[label]
+		case len(all) < len(statusLooks):
+			all = append(all, kind{plain(label, 60), []string{label}, total[label], statusLooks[len(all)]})
+		default:
+			others.labels, others.count = append(others.labels, label), others.count+total[label]
+		}
+	}
+	for _, k := range []kind{others, none} {
+		if k.count > 0 {
+			all = append(all, k)
+		}
+	}
+	return all
+}
+
+func (d *drawing) kindsText(kinds []kind) string {
+	var parts []string
+	for _, k := range kinds {
+		parts = append(parts, k.name+": "+count(k.count))
+	}
+	return strings.Join(parts, "; ") + "."
+}
+
+// spectrum draws percentiles against times, the rarer the more room.
+func (d *drawing) spectrum() *chart.Chart {
+	response, service := measure.NewHistogram(), measure.NewHistogram()
+	for _, c := range d.m.Main.Cells {
+		_ = response.Merge(c.Response) // all have the one geometry
+		_ = service.Merge(c.Service)
+	}
+	nines := math.Max(1, math.Log10(float64(max(response.Count(), 1))))
+	c := &chart.Chart{Title: "Percentile spectrum", X: chart.Axis{High: nines, Unit: "percent of the requests"}, Y: d.latency,
+		Summary: fmt.Sprintf("How long the slowest took: one in ten %s or more, one in a hundred %s, one in a thousand %s. Where response time leaves service time, requests waited before they were sent.",
+			msText(d.r.Response.P90), msText(d.r.Response.P99), msText(d.r.Response.P999)),
+		Table: chart.Table{Head: []string{"percentile", "response ms", "service ms"}},
+	}
+	lines := [2]chart.Series{{Name: "response", Kind: chart.Line, Look: chart.One}, {Name: "service", Kind: chart.Dashed, Look: chart.Two}}
+	const steps = 120
+	for i := range steps + 1 {
+		x := nines * float64(i) / steps
+		p := 100 - 100*math.Pow(10, -x)
+		if i == steps {
+			p = 100
+		}
+		p = max(p, 0.0001)
+		values := [2]float64{ms(response.Percentile(p)), ms(service.Percentile(p))}
+		for k := range lines {
+			lines[k].X, lines[k].Y = append(lines[k].X, x), append(lines[k].Y, values[k])
+		}
+		c.Table.At = append(c.Table.At, x)
+		c.Table.Rows = append(c.Table.Rows, []string{percentile(p), digits3(values[0]), digits3(values[1])})
+	}
+	for k := 0; k <= int(nines); k++ {
+		c.X.Ticks = append(c.X.Ticks, chart.Tick{At: float64(k), Text: percentile(100-100*math.Pow(10, -float64(k))) + " %"})
+	}
+	c.Series = lines[:]
+	c.Series = append(c.Series, d.limitDots(nines)...)
+	return c
+}
+
+// limitDots are the thresholds of percentiles, at their places in the spectrum.
+func (d *drawing) limitDots(nines float64) []chart.Series {
+	s := chart.Series{Name: "limits of the response time", Kind: chart.Dots, Look: chart.Bad}
+	for _, t := range d.r.Thresholds {
+		var p float64
+		if _, err := fmt.Sscanf(t.Expression, "response p%g ", &p); err != nil || !d.shows(t) || p >= 100 {
+			continue
+		}
+		if x := -math.Log10(1 - p/100); x <= nines {
+			s.X, s.Y = append(s.X, x), append(s.Y, t.Limit)
+		}
+	}
+	if len(s.X) == 0 {
+		return nil
+	}
+	return []chart.Series{s}
+}
+
+// percentile writes a percentile without noise: 0, 90, 99, 99.9.
+func percentile(p float64) string {
+	if p < 0.01 {
+		return "0"
+	}
+	decimals := max(2, int(math.Ceil(-math.Log10(1-min(p, 99.9999999)/100)))-1)
+	text := fmt.Sprintf("%.*f", decimals, p)
+	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+}
+
+// heat maps how many requests took how long when.
+func (d *drawing) heat() *chart.Chart {
+	b := d.bins()
+	cells := &chart.Cells{X: d.columns.edges}
+	for i := range heatRows + 1 {
+		cells.Y = append(cells.Y, b.edge(i))
+	}
+	sums := make([]uint64, heatRows)
+	for _, col := range d.columns.list {
+		row := make([]float64, heatRows)
+		for bin, n := range col.heat {
+			bin = min(bin, heatRows-1)
+			row[bin] += float64(n)
+			sums[bin] += n
+		}
+		cells.Count = append(cells.Count, row)
+	}
+	c := &chart.Chart{Title: "Response times over time", X: d.time, Y: d.latency, Cells: cells, Marks: unnamed(d.marks),
+		Summary: "Each cell has the requests of some seconds that took about as long; the shade goes by the logarithm of their number, so that one alone is still seen. Two bands are two kinds of answers, a column upwards is a stall.",
+		Table:   chart.Table{Head: []string{"response time ms", "requests"}}}
+	for i, n := range sums {
+		if n > 0 {
+			c.Table.Rows = append(c.Table.Rows, []string{digits3(b.edge(i)) + " to " + digits3(b.edge(i+1)), count(n)})
+		}
+	}
+	return c
+}

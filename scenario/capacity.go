@@ -1,0 +1,81 @@
+package scenario
+
+import "time"
+
+// Capacity says how the highest rate is looked for that keeps the thresholds.
+type Capacity struct {
+	// MaxRate is never exceeded. Required.
+	MaxRate Rate
+	// StartRate is that of the first trial; default a 32nd of MaxRate.
+	StartRate Rate
+	// StopOn429 says that no trial goes where one was answered with 429 before.
+	StopOn429 bool
+	// Trial is how long a trial is judged at least; default 30 s.
+	Trial time.Duration
+	// Warmup is the time before that in which requests are sent at the same
+	// rate; default 10 s.
+	Warmup time.Duration
+	// Settle is the pause between two trials; default 5 s.
+	Settle time.Duration
+	// Budget bounds the whole search; default 30 m.
+	Budget time.Duration
+	// Trials is the most trials; default 15.
+	Trials int
+	// Width is how wide the interval may be, as a share of its middle; default
+	// 0.05.
+	Width float64
+	// Confidence is how sure the interval has to be; default 0.95.
+	Confidence float64
+}
+
+var capacityForm = mapping(checkCapacity, []field[Capacity]{
+	key("maxRate", rate(true), func(c *Capacity, v Rate) { c.MaxRate = v },
+		"The highest rate that may be tried.").must(),
+	key("startRate", rate(true), func(c *Capacity, v Rate) { c.StartRate = v },
+		"The rate of the first trial. Left out: a 32nd of maxRate."),
+	key("stopOn429", yesOrNo, func(c *Capacity, v bool) { c.StopOn429 = v },
+		"Whether 429 ends the search upwards: no trial goes to a rate that was refused before, and the rate limit is what was found.").or("false"),
+	key("trial", duration(true, maxRun), func(c *Capacity, v time.Duration) { c.Trial = v },
+		"How long a trial is judged at least. It gets longer where percentiles need more requests and near the limit.").or("30s"),
+	key("warmup", duration(false, maxRun), func(c *Capacity, v time.Duration) { c.Warmup = v },
+		"Time at the start of each trial that is not judged.").or("10s"),
+	key("settle", duration(false, maxRun), func(c *Capacity, v time.Duration) { c.Settle = v },
+		"The pause between two trials.").or("5s"),
+	key("budget", duration(true, maxRun), func(c *Capacity, v time.Duration) { c.Budget = v },
+		"The most time that the search may take.").or("30m"),
+	key("trials", whole(3, 1000), func(c *Capacity, v int) { c.Trials = v },
+		"The most trials.").or("15"),
+	key("width", shareAboveZero, func(c *Capacity, v float64) { c.Width = v },
+		"How wide the interval may be that is looked for, as a share of its middle.").or("5%"),
+	key("confidence", shareAboveZero, func(c *Capacity, v float64) { c.Confidence = v },
+		"How sure the interval has to be.").or("95%"),
+})
+
+const (
+	leastTrial   = 5 * time.Second
+	defaultRange = 32 // of maxRate to startRate
+)
+
+func checkCapacity(d *decoder, n *node, c *Capacity) {
+	if n.get("startRate") == nil {
+		c.StartRate = c.MaxRate / defaultRange
+	} else if n.sound("startRate") && n.sound("maxRate") && c.StartRate > c.MaxRate {
+		d.fail(n.get("startRate"), d.label(n.get("startRate"))+": "+n.get("startRate").shown()+" is above maxRate", "write a lower rate, or leave it out")
+	}
+	if n.sound("trial") && c.Trial < leastTrial {
+		d.fail(n.get("trial"), d.label(n.get("trial"))+": "+n.get("trial").shown()+" is too short to tell a steady load from none", "write at least 5s")
+	}
+	for _, k := range []struct {
+		name       string
+		v          float64
+		least, end float64
+		remedy     string
+	}{
+		{"width", c.Width, 0.005, 0.5, "write from 0.5% to 50%"},
+		{"confidence", c.Confidence, 0.5, 0.999, "write from 50% to 99.9%"},
+	} {
+		if n.sound(k.name) && (k.v < k.least || k.v > k.end) {
+			d.fail(n.get(k.name), d.label(n.get(k.name))+": "+n.get(k.name).shown()+" is out of range", k.remedy)
+		}
+	}
+}
