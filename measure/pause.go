@@ -67,13 +67,15 @@ func (m *Measurement) checkEnd() error {
 	return nil
 }
 
-// Covered is how long the pauses are together; what several have in common
-// counts once.
-func Covered(pauses []Pause) (sum time.Duration) {
-	end := time.Duration(0)
+// Joined are the pauses of several machines as those in which one of them at
+// least paused: apart from one another, in order.
+func Joined(pauses []Pause) (all []Pause) {
 	for _, p := range pauses {
-		sum += max(p.End-max(p.Start, end), 0)
-		end = max(end, p.End)
+		if n := len(all); n > 0 && p.Start <= all[n-1].End {
+			all[n-1].End = max(all[n-1].End, p.End)
+		} else {
+			all = append(all, p)
+		}
 	}
-	return sum
+	return all
 }

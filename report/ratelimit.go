@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"time"
 
 	"mfaload/measure"
@@ -60,8 +61,12 @@ func rateLimit(m *measure.Measurement, s *sum) *RateLimit {
 	if s.limited == 0 && len(m.Pauses) == 0 {
 		return nil
 	}
-	r := &RateLimit{Confidence: None, Pauses: len(m.Pauses), Paused: round(measure.Covered(m.Pauses).Seconds())}
-	r.estimate(limitedSeconds(m))
+	pauses, paused := measure.Joined(m.Pauses), time.Duration(0)
+	for _, p := range pauses {
+		paused += p.End - p.Start
+	}
+	r := &RateLimit{Confidence: None, Pauses: len(pauses), Paused: round(paused.Seconds())}
+	r.estimate(limitedSeconds(m, pauses))
 	return r
 }
 
@@ -73,7 +78,7 @@ type limited struct{ sent, accepted float64 }
 // those of stretches of seconds that all have a 429, without the first and the
 // last of each, in which it may have begun or ended. Seconds in which the run
 // paused tell nothing.
-func limitedSeconds(m *measure.Measurement) (all []limited) {
+func limitedSeconds(m *measure.Measurement, pauses []measure.Pause) (all []limited) {
 	var stretch []limited
 	end := func() {
 		if len(stretch) > 2 {
@@ -88,7 +93,7 @@ func limitedSeconds(m *measure.Measurement) (all []limited) {
 			end()
 		}
 		last = s.Second
-		if s.RateLimited == 0 || from < m.Main.Start || paused(m.Pauses, from, from+time.Second) {
+		if s.RateLimited == 0 || from < m.Main.Start || paused(pauses, from, from+time.Second) {
 			end()
 			continue
 		}
@@ -99,9 +104,11 @@ func limitedSeconds(m *measure.Measurement) (all []limited) {
 	return all
 }
 
-// paused says whether a pause lies within a time, in part.
+// paused says whether a pause lies within a time, in part. The pauses are apart
+// from one another and in order.
 func paused(pauses []measure.Pause, from, to time.Duration) bool {
-	return slices.ContainsFunc(pauses, func(p measure.Pause) bool { return p.Start < to && p.End > from })
+	i := sort.Search(len(pauses), func(i int) bool { return pauses[i].End > from })
+	return i < len(pauses) && pauses[i].Start < to
 }
 
 // estimate fills in the rate, or why there is none.

@@ -76,7 +76,7 @@ func TestRateLimitIsEstimated(t *testing.T) {
 		{"never two seconds in a row", everyOther, nil, report.None, 0, "there were 0"},
 		{"a used up quota", repeat(30, [2]int{0, 50}), nil, report.None, 0, "quota that is used up"},
 		{"users who are refused at any rate", proportional, nil, report.None, 0, "another reason than the rate"},
-		{"pauses", repeat(30, [2]int{40, 5}), []measure.Pause{{Start: 0, End: 15 * time.Second}, {Start: 20500 * ms, End: 29 * time.Second}}, report.None, 0, "there were 3"},
+		{"pauses", repeat(30, [2]int{40, 5}), []measure.Pause{{Start: 0, End: 15 * time.Second}, {Start: 2 * time.Second, End: 3 * time.Second}, {Start: 20500 * ms, End: 28 * time.Second}, {Start: 21 * time.Second, End: 29 * time.Second}}, report.None, 0, "there were 3"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := limitedRun(t, test.pauses, test.seconds).RateLimit
@@ -94,6 +94,15 @@ func TestNoRateLimitWasMet(t *testing.T) {
 	rep := limitedRun(t, nil, repeat(10, [2]int{100, 0}))
 	if rep.RateLimit != nil || rep.Requests.RateLimited != 0 || len(rep.Reasons) > 0 {
 		t.Errorf("%+v, %v", rep.RateLimit, rep.Reasons)
+	}
+}
+
+// The pauses of several machines overlap: what they have in common counts once.
+func TestPausesOfSeveralMachines(t *testing.T) {
+	rep := limitedRun(t, []measure.Pause{{Start: 0, End: 4 * time.Second}, {Start: time.Second, End: 2 * time.Second}, {Start: 3 * time.Second, End: 5 * time.Second}, {Start: 7 * time.Second, End: 8 * time.Second}},
+		repeat(10, [2]int{100, 50}))
+	if r := rep.RateLimit; r.Pauses != 2 || r.Paused != 6 || !strings.Contains(strings.Join(rep.Reasons, "\n"), "the run paused 2 times after a 429, for 6 s in all") {
+		t.Errorf("%+v, %q", r, rep.Reasons)
 	}
 }
 
