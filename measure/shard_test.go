@@ -296,7 +296,7 @@ func TestMergeNamesWhatDoesNotFit(t *testing.T) {
 		{"other contract", func(p []*measure.Measurement) []*measure.Measurement { p[1].Parts["contract"] = "d"; return p },
 			[]measure.Misfit{{Measurement: 1, Twin: -1, Why: "its contract is another one, or its users are"}}},
 		{"other terms", func(p []*measure.Measurement) []*measure.Measurement { p[1].Terms = []byte(`{}`); return p },
-			[]measure.Misfit{{Measurement: 1, Twin: -1, Why: "it is to be judged otherwise: description, thresholds or kind of token are not the same"}}},
+			[]measure.Misfit{{Measurement: 1, Twin: -1, Why: "its scenario file is another one: text, description, thresholds or kind of token are not the same"}}},
 		{"whole run", func(p []*measure.Measurement) []*measure.Measurement { p[1].Shard = nil; return p },
 			[]measure.Misfit{{Measurement: 1, Twin: -1, Why: "it is a whole run and no shard of one"}}},
 		{"damaged", func(p []*measure.Measurement) []*measure.Measurement { p[1].Main.Scheduled[0] = 0; return p },

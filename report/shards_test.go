@@ -176,7 +176,7 @@ func TestLostShards(t *testing.T) {
 		t.Errorf("beside, never inside: %+v, %d", s, r.Requests.Sent)
 	}
 	valid(t, r)
-	for format, render := range map[string]func() ([]byte, error){"markdown": r.Markdown, "junit": r.JUnit, "terminal": func() ([]byte, error) {
+	for format, render := range map[string]func() ([]byte, error){"markdown": r.Markdown, "junit": r.JUnit, "html": func() ([]byte, error) { return r.HTML(m) }, "terminal": func() ([]byte, error) {
 		var b strings.Builder
 		err := report.Terminal{}.Write(&b, r)
 		return []byte(b.String()), err
