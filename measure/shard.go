@@ -62,6 +62,8 @@ type Part struct {
 	// it came in the judged part.
 	Interrupted bool          `json:"interrupted,omitempty"`
 	Planned     time.Duration `json:"planned_ns"`
+	// Stopped says why the scenario ended this shard early; nil where it did not.
+	Stopped *Stop `json:"stopped,omitempty"`
 	// The rest counts the judged part. Clean, Violating and RateLimited are among
 	// the answers.
 	Scheduled   uint64 `json:"scheduled"`
@@ -111,7 +113,7 @@ func PartOf(m *Measurement) (*Part, error) {
 	if m.Shard == nil {
 		return nil, errors.New("it is no shard of a run")
 	}
-	p := &Part{Index: m.Shard.Index, Interrupted: m.Interrupted, Planned: m.Main.Planned,
+	p := &Part{Index: m.Shard.Index, Interrupted: m.Interrupted, Stopped: m.Stopped, Planned: m.Main.Planned,
 		Response: NewSparse(), Service: NewSparse(), Own: NewSparse(), Generator: m.Generator}
 	p.Generator.Hiccups = NewSparse()
 	for _, n := range m.Main.Scheduled {

@@ -193,6 +193,7 @@ func TestMergeCommutesAndAssociates(t *testing.T) {
 func TestMergeForgetsNoField(t *testing.T) {
 	parts := parted(t, 5, 900, 2)
 	parts[1].Interrupted, parts[1].Rebuilt = true, &measure.Rebuilt{InFlight: 1, Unread: 2}
+	parts[1].Stopped = &measure.Stop{At: 2, Condition: "c", Observed: "o", Early: true}
 	parts[0].Stopped, parts[0].Pauses = &measure.Stop{At: 1, Condition: "c", Observed: "o", Early: true}, []measure.Pause{{Start: 1, End: 2}}
 	m := merge(t, parts...)
 	m.Merged.Lost, m.Merged.TolerateLost = []measure.Lost{{Index: -1, Why: "x", Last: m.Merged.Parts[1]}}, 0.1

@@ -26,11 +26,13 @@ type Shard struct {
 
 // ShardFigures are what was counted and timed on one machine.
 type ShardFigures struct {
-	Interrupted bool      `json:"interrupted,omitempty"`
-	Requests    Requests  `json:"requests"`
-	Response    Times     `json:"response_ms"`
-	Service     Times     `json:"service_ms"`
-	Generator   Generator `json:"generator"`
+	Interrupted bool `json:"interrupted,omitempty"`
+	// Stopped is nil where the scenario did not end it early.
+	Stopped   *Stopped  `json:"stopped,omitempty"`
+	Requests  Requests  `json:"requests"`
+	Response  Times     `json:"response_ms"`
+	Service   Times     `json:"service_ms"`
+	Generator Generator `json:"generator"`
 }
 
 // OneShard says that a report is of one shard only.
@@ -65,13 +67,42 @@ func shards(m *measure.Merged) (all []Shard) {
 
 func shardFigures(p *measure.Part) *ShardFigures {
 	sent := p.Answered + p.Failed
-	return &ShardFigures{
+	f := &ShardFigures{
 		Interrupted: p.Interrupted,
 		Requests: Requests{Scheduled: p.Scheduled, Sent: sent, Answered: p.Answered, AsExpected: p.Clean,
 			Violating: p.Violating, RateLimited: p.RateLimited, Failed: p.Failed, Unsent: p.Scheduled - sent},
 		Response: times(p.Response), Service: times(p.Service),
 		Generator: generator(&p.Generator, p.Own, workersNeeded(p.Scheduled, p.Planned, p.Service)),
 	}
+	if p.Stopped != nil {
+		f.Stopped = newStopped(p.Stopped)
+	}
+	return f
+}
+
+// stoppedShards says which shards the scenario ended, and why: each is ended by
+// what it saw itself. It is empty where nobody knows of which shard it was.
+func (j *judgement) stoppedShards() (texts []string) {
+	m := j.measurement.Merged
+	if m == nil {
+		return nil
+	}
+	for _, p := range m.Parts {
+		switch {
+		case p.Stopped == nil:
+		case len(texts) < maxNamed:
+			texts = append(texts, fmt.Sprintf("shard %d %s", p.Index, stopText(p.Stopped)))
+		case len(texts) == maxNamed:
+			texts = append(texts, "more shards stopped: see report.json")
+		}
+	}
+	return texts
+}
+
+// lostTooMany says whether more shards are lost than may be.
+func (j *judgement) lostTooMany() bool {
+	m := j.measurement.Merged
+	return m != nil && float64(len(m.Missing())) > m.TolerateLost*float64(m.Count)
 }
 
 // workersNeeded is Little's law.
@@ -88,7 +119,7 @@ func (j *judgement) doubtShards() {
 		return
 	}
 	if lost := lostTexts(m); len(lost) > 0 {
-		if float64(len(m.Missing())) <= m.TolerateLost*float64(m.Count) {
+		if !j.lostTooMany() {
 			j.report.Degraded = true
 			lost[0] = "degraded: " + lost[0]
 			j.report.Reasons = append(j.report.Reasons, lost...)

@@ -201,6 +201,25 @@ func TestInterruptedShards(t *testing.T) {
 	}
 }
 
+// What ends a run from within ends the shard that saw it: the run failed, unless
+// a shard is lost.
+func TestStoppedShards(t *testing.T) {
+	stop := func(i int, m *measure.Measurement) {
+		if i == 2 {
+			m.Stopped = &measure.Stop{At: 3 * time.Second, Condition: "load.stopOn.errorRate > 50%", Observed: "80 %", Early: true}
+		}
+	}
+	want := "shard 2 stopped 3 s into the run, load.stopOn.errorRate > 50%: 80 %; only what was due by then is counted"
+	r := judged(t, mergedOf(t, 4, nil, stop))
+	if r.Verdict != report.Fail || r.Reasons[0] != want || r.Stopped == nil || r.Shards[2].Stopped == nil || r.Shards[1].Stopped != nil {
+		t.Errorf("%s %q", r.Verdict, r.Reasons)
+	}
+	valid(t, r)
+	if r := judged(t, mergedOf(t, 4, nil, stop, 0)); r.Verdict != report.Inconclusive {
+		t.Errorf("with a shard lost: %s %q", r.Verdict, r.Reasons)
+	}
+}
+
 // A shard alone is judged, and says that it is not the run.
 func TestOneShard(t *testing.T) {
 	r := judged(t, shardOf(t, measure.Shard{Index: 1, Count: 8}, 3200, nil))

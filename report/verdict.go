@@ -79,15 +79,27 @@ func (j *judgement) judge(thresholds []scenario.Threshold) {
 func (j *judgement) stopped(stop *measure.Stop, doubtful bool) {
 	r := j.report
 	r.Verdict = Fail
-	if stop.OfTimes && doubtful {
+	if stop.OfTimes && doubtful || j.lostTooMany() {
 		r.Verdict = Inconclusive
 	}
-	r.Stopped = &Stopped{round(stop.At.Seconds()), stop.Condition, stop.Observed}
-	reason := fmt.Sprintf("stopped %s s into the run, %s: %s", trim(r.Stopped.At), stop.Condition, stop.Observed)
-	if stop.Early {
-		reason += "; only what was due by then is counted"
+	r.Stopped = newStopped(stop)
+	if of := j.stoppedShards(); len(of) > 0 {
+		r.Reasons = append(r.Reasons, of...)
+	} else {
+		r.Reasons = append(r.Reasons, stopText(stop))
 	}
-	r.Reasons = append(r.Reasons, reason)
+}
+
+func newStopped(s *measure.Stop) *Stopped {
+	return &Stopped{round(s.At.Seconds()), s.Condition, s.Observed}
+}
+
+func stopText(s *measure.Stop) string {
+	text := fmt.Sprintf("stopped %s s into the run, %s: %s", trim(round(s.At.Seconds())), s.Condition, s.Observed)
+	if s.Early {
+		text += "; only what was due by then is counted"
+	}
+	return text
 }
 
 // threshold judges one threshold, and doubts the run where too little was
