@@ -180,6 +180,16 @@ func TestVerdicts(t *testing.T) {
 			r.finish = func(m *measure.Measurement) { m.Rebuilt = &measure.Rebuilt{} }
 		}, report.Pass, []string{
 			"the run came to its end, but mfaload was ended before it could write the results: they were rebuilt from the journal"}},
+		{"users who had enough", func(r *run) {
+			r.send(90, 50*ms, nil)
+			r.finish = func(m *measure.Measurement) {
+				m.Main.Scheduled = []uint64{50, 45}
+				m.Users = []measure.Users{{Users: 4, Order: "shuffle", Exhausted: "wrap", MaxPerUser: 10, Turns: 45}, {Users: 40, Order: "sequential", Exhausted: "wrap", Turns: 45}}
+				m.Main.Withheld = []measure.Withheld{{Group: 0, Reason: measure.Capped, Count: 5}}
+			}
+		}, report.Fail, []string{
+			"achievedRate >= 99%: observed 94.737 %",
+			"group email: 5 arrivals were not sent because each of its 4 users had been asked as often as maxPerUser allows (10 a day); it needs more users or fewer requests"}},
 		{"too few workers", func(r *run) {
 			r.send(100, 50*ms, nil)
 			r.finish = func(m *measure.Measurement) { m.Generator.AllBusy, m.Generator.Workers = 3*time.Second, 0 }
