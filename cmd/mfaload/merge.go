@@ -122,7 +122,11 @@ func readShards(paths []string) (files []shardFile, lost []measure.Lost) {
 			err = fmt.Errorf("read it: %w", errors.Unwrap(err))
 		}
 		if err != nil {
-			lost = append(lost, measure.Lost{Index: -1, Why: fmt.Sprintf("%s: %v", name, err)})
+			why := fmt.Sprintf("%s: %v", name, err)
+			if folder := filepath.Dir(name); exists(filepath.Join(folder, journalFile)) {
+				why += fmt.Sprintf("; it was broken off: 'mfaload report %s' makes one of its journal, up to then", folder)
+			}
+			lost = append(lost, measure.Lost{Index: -1, Why: why})
 			continue
 		}
 		files = append(files, shardFile{name, m})
