@@ -126,12 +126,11 @@ func (d *dealer) owners() func() int {
 // who are asked once are asked when one machine would ask them, in the file's
 // order even the same ones, and they run out at the same time.
 func (d *dealer) inOrder() func() int {
-	arrival := 0
+	arrival, n := uint64(0), uint64(len(d.places))
 	return func() int {
-		n := len(d.places)
-		place := arrival/n*d.round + int(d.places[arrival%n])
+		place := arrival/n*uint64(d.round) + uint64(d.places[arrival%n])
 		arrival++
-		return place % d.shards
+		return int(place % uint64(d.shards))
 	}
 }
 
@@ -150,8 +149,8 @@ func (d *dealer) inProportion() func() int {
 			return first[row-1]
 		}
 		class := turns.next()
-		dealt[class]++
-		return (class + (dealt[class]-1)*d.alike) % d.shards
+		dealt[class]++ // the next of those that are alike
+		return (class + (dealt[class]-1)%(d.shards/d.alike)*d.alike) % d.shards
 	}
 }
 
