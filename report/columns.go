@@ -11,6 +11,9 @@ import (
 // second, or several seconds of a long run.
 const mostColumns = 300
 
+// heatRows is how many rows a map of times has.
+const heatRows = 40
+
 // columns are a run over time as charts show it.
 type columns struct {
 	seconds float64   // that a column has
@@ -28,19 +31,21 @@ type moment struct {
 	failed, unexpected          uint64
 	violating, stalled          uint64
 	ends                        map[string]uint64
-	heat                        map[int]uint64 // response times by bin
+	heat                        [heatRows]uint64 // response times by bin
 }
 
 // spread is what charts show of times, in milliseconds.
 type spread struct{ p50, p90, p99, max float64 }
 
-// bins are the logarithmic bins of a map of times.
-type bins struct{ low, ratio float64 }
+// bins are the logarithmic bins of a map of times; step is the logarithm of how
+// much wider each is than the one before.
+type bins struct{ low, step float64 }
 
-func (b bins) of(ms float64) int { return max(0, int(math.Log(ms/b.low)/math.Log(b.ratio))) }
-func (b bins) edge(i int) float64 {
-	return b.low * math.Pow(b.ratio, float64(i))
+func (b bins) of(ms float64) int {
+	return min(max(int(math.Log(max(ms, b.low)/b.low)/b.step), 0), heatRows-1)
 }
+
+func (b bins) edge(i int) float64 { return b.low * math.Exp(b.step*float64(i)) }
 
 // newColumns sums up a run. Long is the time that stalled seconds exceed.
 func newColumns(m *measure.Measurement, long time.Duration, b bins) (*columns, error) {
@@ -82,7 +87,7 @@ func newSummer(m *measure.Measurement, long time.Duration, b bins) *summer {
 }
 
 func (s *summer) column(from, to int64) (moment, error) {
-	c := moment{at: float64(from+to) / 2, ends: map[string]uint64{}, heat: map[int]uint64{}}
+	c := moment{at: float64(from+to) / 2, ends: map[string]uint64{}}
 	for _, h := range s.sums {
 		h.Reset()
 	}

@@ -57,11 +57,8 @@ func (d *drawing) shows(t Threshold) bool {
 	return t.Group == "" && strings.HasPrefix(t.Expression, "response ") && t.Limit >= leastShown && t.Limit <= 10*d.r.Response.Max
 }
 
-// heatRows is how many rows the map of times has.
-const heatRows = 40
-
 func (d *drawing) bins() bins {
-	return bins{d.latency.Low, math.Pow(d.latency.High/d.latency.Low, 1.0/heatRows)}
+	return bins{d.latency.Low, math.Log(d.latency.High/d.latency.Low) / heatRows}
 }
 
 // mostStages is how many stages are told apart in charts.
@@ -507,7 +504,6 @@ func (d *drawing) heat() *chart.Chart {
 	for _, col := range d.columns.list {
 		row := make([]float64, heatRows)
 		for bin, n := range col.heat {
-			bin = min(bin, heatRows-1)
 			row[bin] += float64(n)
 			sums[bin] += n
 		}
