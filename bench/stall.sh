@@ -52,6 +52,7 @@ sent=$(awk '$1 == "count" {print $3; exit}' "$work/said")
 row 'mfaload, response time' "$(of response p50)" "$(of response p90)" "$(of response p99)" "$sent"
 row 'mfaload, service time' "$(of service p50)" "$(of service p90)" "$(of service p99)" "$sent"
 
+short() { awk -v unit="$1" '{x = $1 / unit; printf x < 100 ? "%.3g" : "%.0f", x}'; }
 peer() { command -v "$1" || { [ -x "bench/.peers/$1" ] && echo "bench/.peers/$1"; } || true; }
 
 vegeta=$(peer vegeta)
@@ -62,7 +63,7 @@ if [ -n "$vegeta" ]; then
     serve
     "$vegeta" attack -targets "$work/targets" -rate 1000/1s -duration "${seconds}s" -workers 64 -max-workers $workers >"$work/results"
     "$vegeta" report -type json "$work/results" >"$work/vegeta.json"
-    ms() { grep -o "\"$1\":[0-9]*" "$work/vegeta.json" | head -1 | cut -d: -f2 | awk '{printf "%.3g", $1 / 1e6}'; }
+    ms() { grep -o "\"$1\":[0-9]*" "$work/vegeta.json" | head -1 | cut -d: -f2 | short 1e6; }
     row "vegeta, at most $workers workers" "$(ms 50th)" "$(ms 90th)" "$(ms 99th)" "$(grep -o '"requests":[0-9]*' "$work/vegeta.json" | cut -d: -f2)"
   done
 else
@@ -84,7 +85,7 @@ export default function () {
 EOF
     serve
     K6_NO_USAGE_REPORT=true "$k6" run --quiet --no-usage-report --summary-export "$work/k6.json" "$work/k6.js" >/dev/null 2>&1 || true
-    ms() { tr -d ' \n' <"$work/k6.json" | grep -o '"http_req_duration":{[^}]*' | grep -o "\"p($1)\":[0-9.]*" | cut -d: -f2 | awk '{printf "%.3g", $1}'; }
+    ms() { tr -d ' \n' <"$work/k6.json" | grep -o '"http_req_duration":{[^}]*' | grep -o "\"p($1)\":[0-9.]*" | cut -d: -f2 | short 1; }
     row "k6, ${model%%|*}, 64 VUs" "$(ms 50)" "$(ms 90)" "$(ms 99)" "$(tr -d ' \n' <"$work/k6.json" | grep -o '"http_reqs":{[^}]*' | grep -o '"count":[0-9]*' | cut -d: -f2)"
   done
 else

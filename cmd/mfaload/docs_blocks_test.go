@@ -85,7 +85,7 @@ func (b block) commands() (string, error) {
 		if err := yaml.Unmarshal([]byte(b.text), &tree); err != nil {
 			return "", err
 		}
-		return strings.Join(steps(&tree), "\n"), nil
+		return strings.Join(steps(&tree), "\n"), wrongInputs(&tree)
 	case "text", "json", "csv", "dockerfile":
 		for line := range strings.Lines(b.text) {
 			if regexp.MustCompile(`^ *(\$ |mfaload |make |\./)`).MatchString(line) {
@@ -116,6 +116,40 @@ func steps(n *yaml.Node) (found []string) {
 		}
 	}
 	return found
+}
+
+// wrongInputs finds steps that give our action what it does not take.
+func wrongInputs(n *yaml.Node) error {
+	var step struct {
+		Uses string
+		With map[string]string
+	}
+	if n.Kind == yaml.MappingNode && n.Decode(&step) == nil && strings.Contains(step.Uses, "/mfaload@") {
+		data, err := os.ReadFile("../../action.yml")
+		if err != nil {
+			return err
+		}
+		var a action
+		if err := yaml.Unmarshal(data, &a); err != nil {
+			return err
+		}
+		for name := range step.With {
+			if _, known := a.Inputs[name]; !known {
+				return fmt.Errorf("line %d: the action has no input %q", n.Line, name)
+			}
+		}
+		for name, in := range a.Inputs {
+			if in.Required && step.With[name] == "" {
+				return fmt.Errorf("line %d: the action needs the input %q", n.Line, name)
+			}
+		}
+	}
+	for _, c := range n.Content {
+		if err := wrongInputs(c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // isScenario says whether a block is a whole scenario.

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Makes the pictures of the docs from real runs: the terminal's by tmux and
+# freeze (SVG), the pages' by Chromium (PNG). Needs tmux, and what tools/look.sh
+# needs. The figures in them are those of the machine that it runs on.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+freeze=github.com/charmbracelet/freeze@v0.2.2
+images=$PWD/docs/images
+make --silent build
+work=$(mktemp -d)
+session=mfaload-screenshots-$$
+trap 'tmux -L $session kill-server 2>/dev/null || true; rm -rf "$work"' EXIT
+export PATH=$PWD/bin:$PATH
+cp scenarios/quickstart.yaml "$work/gate.yaml"
+
+picture() { # name, lines: what the terminal shows
+  tmux -L "$session" capture-pane -p -e -t shot | sed -e 's/[[:space:]]*$//' | sed -n "$2" >"$work/$1.ansi"
+  go run "$freeze" --language ansi --font.family monospace --font.size 13 --padding 16 --window=false \
+    --output "$images/$1.svg" "$work/$1.ansi" >/dev/null
+  # The font is the reader's: embedded, it would be most of the file.
+  sed -i -e '/@font-face {/,/^}/d' -e 's/ *$//' "$images/$1.svg"
+}
+until_shown() { # text
+  for _ in $(seq 300); do
+    if tmux -L "$session" capture-pane -p -t shot | grep -q "$1"; then return; fi
+    sleep 0.1
+  done
+  echo "screenshots: $1 was never shown" >&2
+  exit 1
+}
+
+tmux -L "$session" -f /dev/null new-session -d -s shot -x 104 -y 70 -c "$work" "TERM=xterm-256color PATH='$PATH' bash --norc"
+tmux -L "$session" send-keys -t shot "PS1='\$ '; clear" Enter
+tmux -L "$session" send-keys -t shot 'mfaload run --out results gate.yaml' Enter
+until_shown 'last 10 s'
+sleep 4
+picture progress '1,/^$/p'
+until_shown 'report: results'
+picture summary '/PASS\|FAIL\|INCONCLUSIVE/,/^ *rules/p'
+
+page() { # name, file or address: as wide as a screen, in the light
+  tools/look.sh --screenshots "$work/$1" "$2" >/dev/null || true # what it finds is for its tests
+  cp "$work/$1/"*-1280-light.png "$images/$1.png"
+}
+page report "$work/results/report.html"
+sed 's/duration: 10s/duration: 5m/' "$work/gate.yaml" >"$work/long.yaml"
+mfaload run -q --listen 127.0.0.1:9095 --out "$work/watched" "$work/long.yaml" >/dev/null 2>&1 &
+watched=$!
+trap 'kill $watched 2>/dev/null || true; tmux -L $session kill-server 2>/dev/null || true; rm -rf "$work"' EXIT
+sleep 20 # so that the page has something to show
+page live http://127.0.0.1:9095/
+kill -INT $watched
+ls -l "$images"
