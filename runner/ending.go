@@ -34,5 +34,9 @@ func (e *ending) end(why *measure.Stop) {
 func (e *ending) reason() *measure.Stop {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.why
+	if e.why == nil {
+		return nil
+	}
+	why := *e.why // describing a run goes on with it
+	return &why
 }
