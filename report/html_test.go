@@ -325,6 +325,21 @@ func TestHTMLOfAnHour(t *testing.T) {
 	}
 }
 
+// However often a long run stands still, its page stays small.
+func TestHTMLOfManyStalls(t *testing.T) {
+	stalls := map[int]int{}
+	for second := 0; second < 1200; second += 3 {
+		stalls[second] = 1
+	}
+	_, page := story{seconds: 1200, rate: 6, stalls: stalls, thresholds: []scenario.Threshold{p95}}.page(t)
+	if n := bytes.Count(page, []byte(`class="span k-bad"`)); n == 0 || n > 300 || len(page) > 500_000 {
+		t.Errorf("%d marks, %d bytes", n, len(page))
+	}
+	if !bytes.Contains(page, []byte("and 1")) {
+		t.Error("it does not say how many stalls there are")
+	}
+}
+
 // BenchmarkHTML makes the page of an hour at 100/s.
 func BenchmarkHTML(b *testing.B) {
 	r, m := hour(b)

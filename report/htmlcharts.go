@@ -75,7 +75,7 @@ func (d *drawing) stages() (marks []chart.Mark) {
 			marks = append(marks, mark)
 		}
 	}
-	for _, p := range d.m.Pauses {
+	for _, p := range d.m.Pauses[:min(len(d.m.Pauses), mostColumns)] {
 		marks = append(marks, chart.Mark{From: p.Start.Seconds(), To: p.End.Seconds(), Name: "paused", Look: chart.Warn})
 	}
 	return marks
@@ -145,9 +145,7 @@ func (d *drawing) stretch(c *chart.Chart) {
 
 // judge marks what response times were held against, and where they stood out.
 func (d *drawing) judge(c *chart.Chart) {
-	for _, s := range d.spans() {
-		c.Marks = append(slices.Clone(c.Marks), chart.Mark{From: float64(s[0]), To: float64(s[1] + 1), Look: chart.Bad})
-	}
+	c.Marks = slices.Concat(c.Marks, d.stalls())
 	for _, t := range d.r.Thresholds {
 		if d.shows(t) {
 			look := chart.Good
@@ -187,6 +185,24 @@ func (d *drawing) spans() (all [][2]int64) {
 		all = append(all, [2]int64{s, s})
 	}
 	return all
+}
+
+// stalls marks the stalled seconds; where there are too many to draw, the columns
+// that have one.
+func (d *drawing) stalls() (marks []chart.Mark) {
+	spans := d.spans()
+	if len(spans) <= mostColumns {
+		for _, s := range spans {
+			marks = append(marks, chart.Mark{From: float64(s[0]), To: float64(s[1] + 1), Look: chart.Bad})
+		}
+		return marks
+	}
+	for i, col := range d.columns.list {
+		if col.stalled > 0 {
+			marks = append(marks, chart.Mark{From: d.columns.edges[i], To: d.columns.edges[i+1], Look: chart.Bad})
+		}
+	}
+	return marks
 }
 
 // mostSpans is how many stalls are named.
