@@ -85,6 +85,9 @@ type Trial struct {
 	// At is the rate that it says something of: its own, or a lower one where a
 	// rate limit refused what was above that.
 	At float64
+	// Growing says that the response time went up all through the trial: its
+	// figures are those of a queue that was still filling.
+	Growing bool
 	// Judged are the limits one by one.
 	Judged []Judged
 	// Reasons say why the trial is inconclusive, and what else one should know.
@@ -95,6 +98,8 @@ type Trial struct {
 type Options struct {
 	scenario.Capacity
 	Limits []Limit
+	// MaxRequests is a cap over all trials; 0 is none.
+	MaxRequests uint64
 }
 
 // Found is the outcome of a search.

@@ -26,8 +26,22 @@ type Judged struct {
 // decided is how likely a trial has to be right for a verdict.
 const decided = 0.8
 
-// judge says what a trial's outcome says of its rate.
-func judge(a Ask, o *Outcome, limits []Limit) *Trial {
+// Line is the trial in a line.
+func (t *Trial) Line(most int) string {
+	f := t.Figures
+	text := fmt.Sprintf("trial %d of at most %d: %s for %d s: %s; p50 %.4g ms, p95 %.4g ms, p99 %.4g ms, %d of %d as expected", t.Number, most, rateText(t.Rate),
+		len(t.Seconds), t.Verdict, f.Response.P50, f.Response.P95, f.Response.P99, f.Requests.AsExpected, f.Requests.Scheduled)
+	if t.Verdict != Pass {
+		text += "; " + t.By
+	}
+	for _, reason := range t.Reasons {
+		text += "; " + reason
+	}
+	return text
+}
+
+// Judge says what a trial's outcome says of its rate.
+func Judge(a Ask, o *Outcome, limits []Limit) *Trial {
 	t := &Trial{Ask: a, Outcome: *o, Verdict: Inconclusive, Broken: 0.5, At: a.Rate}
 	if len(o.Doubts) > 0 {
 		t.By, t.Reasons = LimitedByGenerator, o.Doubts
@@ -41,7 +55,9 @@ func judge(a Ask, o *Outcome, limits []Limit) *Trial {
 			worst, t.By = odds, j.Limit
 		}
 	}
-	if b := judgeBacklog(a, o); b.Broken > probability(worst) {
+	b := judgeBacklog(a, o)
+	t.Growing = b.Broken > decided
+	if b.Broken > probability(worst) {
 		worst, t.By = logit(b.Broken), LimitedByBacklog
 		t.Judged = append(t.Judged, b)
 		t.Reasons = append(t.Reasons, fmt.Sprintf("the response time went up by %.3g ms within the trial: a longer one would not end well", b.Observed*1000))

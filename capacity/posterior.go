@@ -106,30 +106,27 @@ func (p *posterior) sure(risk float64) (low, high float64) {
 	return low, high
 }
 
-// window is the narrowest interval between two rates that were tried, or above
-// the last, in which the limit lies with a probability.
+// window is the narrowest interval between two rates that were tried in which
+// the limit lies with a probability, or the widest where that is less sure.
 func (p *posterior) window(confidence float64) (w window, ok bool) {
-	last := len(p.edges) - 1
-	for from := 1; from < last; from++ {
+	for from := range p.rates {
 		sum := 0.0
-		for to := from + 1; to <= last; to++ {
-			sum += p.mass[to-1]
-			if sum >= confidence {
-				if c := (window{p.edges[from], p.edges[to], sum, to == last}); !ok || c.width() < w.width() {
-					w, ok = c, true
-				}
-				break
+		for to := from + 1; to < len(p.rates); to++ {
+			sum += p.mass[to]
+			c := window{p.rates[from], p.rates[to], sum}
+			if sum >= confidence && (w.mass < confidence || c.width() < w.width()) || w.mass < confidence && sum > w.mass {
+				w = c
 			}
 		}
 	}
-	return w, ok
+	return w, w.mass >= confidence
 }
 
-// window is an interval of rates. It is open where no trial broke.
-type window struct {
-	low, high, mass float64
-	open            bool
-}
+// above is how likely it is that the limit lies above all rates that were tried.
+func (p *posterior) above() float64 { return p.mass[len(p.mass)-1] }
+
+// window is an interval of rates.
+type window struct{ low, high, mass float64 }
 
 // width is relative to the middle.
 func (w window) width() float64 { return 2 * (w.high - w.low) / (w.high + w.low) }

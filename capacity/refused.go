@@ -63,6 +63,6 @@ func (r refusal) drains(rate float64) time.Duration {
 func (s *search) stopAt(t *Trial) {
 	if r, ok := t.refusal(); ok && s.StopOn429 {
 		t.At = min(t.Rate, r.accepted*(1+edge*s.Width))
-		t.Broken = probability(2 * mostOdds)
+		t.Broken = probability(4 * mostOdds) // what a limiter refuses is no matter of chance
 	}
 }

@@ -22,7 +22,7 @@ func Search(ctx context.Context, o Options, try Try) (*Found, error) {
 			s.found.Why = "it was stopped"
 			return s.conclude(), err
 		}
-		s.add(judge(ask, outcome, o.Limits))
+		s.add(Judge(ask, outcome, o.Limits))
 		if outcome.Interrupted {
 			s.found.Why = "it was interrupted"
 			return s.conclude(), ctx.Err()
@@ -68,7 +68,19 @@ func (s *search) next() (a Ask, more bool) {
 		s.found.Why = fmt.Sprintf("the budget of %v was used", s.Budget)
 		return a, false
 	}
+	if s.MaxRequests > 0 && s.requests(a) > float64(s.MaxRequests) {
+		s.found.Why = fmt.Sprintf("more than the %d requests of load.maxRequests would be sent", s.MaxRequests)
+		return a, false
+	}
 	return a, true
+}
+
+// requests are those of the trials so far and of another one.
+func (s *search) requests(next Ask) (sum float64) {
+	for _, t := range s.found.Trials {
+		sum += t.Rate * (t.Warmup + t.Length).Seconds()
+	}
+	return sum + next.Rate*(next.Warmup+next.Length).Seconds()
 }
 
 // telling is how long a trial next to the limit has to be to tell half of what
@@ -113,7 +125,7 @@ func Needed(limits []Limit, rate float64) time.Duration {
 			requests = max(requests, beyond/l.Allowed)
 		}
 	}
-	return time.Duration(math.Ceil(requests/rate)) * time.Second
+	return time.Duration(math.Ceil(requests/rate-1e-6)) * time.Second
 }
 
 // Steps of the search.
@@ -140,8 +152,12 @@ func (s *search) rate() (rate float64, times int) {
 		return s.ramp(trials[len(trials)-1], top)
 	}
 	p := s.posterior()
-	if w, ok := p.window(s.Confidence); ok && (w.width() <= s.Width*(1+1e-9) || w.open && w.low >= top*(1-1e-9)) {
+	if w, ok := p.window(s.Confidence); ok && w.width() <= s.Width*(1+1e-9) {
 		s.found.Settled, s.found.Why = true, "the interval is as narrow and as sure as it was asked for"
+		return 0, 0
+	}
+	if n := len(p.rates); p.above() >= s.Confidence && p.rates[n-1] >= float64(s.MaxRate)*(1-1e-9) {
+		s.found.Settled, s.found.Why = true, holds
 		return 0, 0
 	}
 	rate, times, near := s.nearEstimate(p)
@@ -151,12 +167,14 @@ func (s *search) rate() (rate float64, times int) {
 	return min(rate, top), times << min(s.tried(rate), mostDoubles)
 }
 
+const holds = "the highest rate that may be tried holds"
+
 // halve tries the middle of where the limit may be, or makes sure of an end of
 // an interval that is narrow enough.
 func (s *search) halve(p *posterior, top float64) (rate float64, times int) {
 	likely, ok := p.window(0.5)
 	switch {
-	case ok && likely.open:
+	case p.above() > 0.5:
 		return top, 2
 	case ok && likely.width() <= s.Width*(1+1e-9):
 		rate = likely.low
@@ -230,28 +248,67 @@ func (s *search) odds(rate float64) (odds float64) {
 // plausible is how likely the limit has to be near the estimate to look there.
 const plausible = 0.03
 
-// ramp doubles the rate until something breaks.
+// ramp doubles the rate until something breaks, or until mfaload itself can't
+// keep up.
 func (s *search) ramp(last *Trial, top float64) (rate float64, times int) {
-	if last.Verdict == Pass && last.Rate < top {
-		return min(last.Rate*rampFactor, top), 1
-	}
-	if p := s.posterior(); p.below(last.Rate) < 1-s.Confidence && last.Rate >= top {
-		s.found.Settled, s.found.Why = true, "the highest rate that may be tried holds"
+	passed := s.passed()
+	switch {
+	case last.Verdict == Inconclusive && s.tried(last.Rate) < 2 || last.Verdict == Inconclusive && len(last.Doubts) == 0:
+		return min(last.Rate, top), 1 << min(s.tried(last.Rate), mostDoubles)
+	case passed == 0 || s.outrun() && top <= passed*(1+s.Width):
+		s.found.Why = "mfaload itself, or what it was given, could not do more"
+		return 0, 0
+	case s.outrun() && passed*rampFactor > top:
+		return math.Sqrt(passed * top), 1
+	case passed < top:
+		return min(passed*rampFactor, top), 1
+	case s.posterior().below(passed) <= 1-s.Confidence:
+		s.found.Settled, s.found.Why = true, holds
 		return 0, 0
 	}
-	return min(last.Rate, top), 1 << min(s.tried(last.Rate), mostDoubles)
+	return top, 1 << min(s.tried(top), mostDoubles)
+}
+
+// passed is the highest rate that passed.
+func (s *search) passed() (rate float64) {
+	for _, t := range s.found.Trials {
+		if t.Verdict == Pass {
+			rate = max(rate, t.Rate)
+		}
+	}
+	return rate
 }
 
 // ceiling is the highest rate that may be tried: at most the one that a limit
-// accepts, where refusals are to be avoided.
+// accepts, where refusals are to be avoided, and less than what mfaload could not
+// do twice.
 func (s *search) ceiling() (top float64) {
 	top = float64(s.MaxRate)
 	for _, t := range s.found.Trials {
 		if r, ok := t.refusal(); ok && s.StopOn429 {
 			top = min(top, r.accepted*(1-edge*s.Width))
 		}
+		if s.doubted(t.Rate) {
+			top = min(top, t.Rate*(1-s.Width/2))
+		}
 	}
 	return top
+}
+
+// doubted says whether mfaload itself was at fault at a rate again and again.
+func (s *search) doubted(rate float64) bool {
+	n := 0
+	for _, t := range s.found.Trials {
+		if len(t.Doubts) > 0 && math.Abs(t.Rate/rate-1) < 1e-9 {
+			n++
+		}
+	}
+	return n > 1
+}
+
+// outrun says whether there is such a rate.
+func (s *search) outrun() bool {
+	return slices.ContainsFunc(s.found.Trials, func(t *Trial) bool { return s.doubted(t.Rate) })
 }
 
 func (s *search) posterior() *posterior {
@@ -303,16 +360,16 @@ func (s *search) conclude() *Found {
 		return f
 	}
 	p := s.posterior()
-	w, ok := p.window(s.Confidence)
-	if !ok {
-		w = window{p.edges[0], p.edges[len(p.edges)-1], 1, true}
-		if len(p.rates) > 0 {
-			w = window{0, p.rates[0], p.below(p.rates[0]), false}
-		}
-	}
-	f.Low, f.High, f.Confidence = w.low, w.high, w.mass
-	if w.open {
-		f.High = 0
+	w, _ := p.window(s.Confidence)
+	switch n := len(p.rates); {
+	case n == 0:
+		f.Confidence = 1 // that nothing is known
+	case p.above() > w.mass:
+		f.Low, f.Confidence = p.rates[n-1], p.above()
+	case p.below(p.rates[0]) > w.mass:
+		f.High, f.Confidence = p.rates[0], p.below(p.rates[0])
+	default:
+		f.Low, f.High, f.Confidence = w.low, w.high, w.mass
 	}
 	f.LimitedBy = s.limit()
 	return f
@@ -326,7 +383,11 @@ func (s *search) limit() string {
 			lowest = t
 		}
 	}
-	if lowest == nil {
+	switch {
+	case lowest != nil:
+	case s.outrun():
+		return LimitedByGenerator
+	default:
 		return LimitedByMaxRate
 	}
 	return lowest.By

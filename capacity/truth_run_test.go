@@ -47,7 +47,7 @@ type row struct {
 // TestTruth searches systems whose highest rate is known from theory, on a
 // virtual clock. With -long it makes the table of docs/capacity.md.
 func TestTruth(t *testing.T) {
-	seeds := 3
+	seeds := 2
 	if *long {
 		seeds = 200
 	}

@@ -28,6 +28,12 @@ type Capacity struct {
 	Confidence float64
 }
 
+// NewCapacity returns the defaults for a highest rate.
+func NewCapacity(most Rate) Capacity {
+	return Capacity{MaxRate: most, StartRate: most / defaultRange, Trial: 30 * time.Second, Warmup: 10 * time.Second, Settle: 5 * time.Second,
+		Budget: 30 * time.Minute, Trials: 15, Width: 0.05, Confidence: 0.95}
+}
+
 var capacityForm = mapping(checkCapacity, []field[Capacity]{
 	key("maxRate", rate(true), func(c *Capacity, v Rate) { c.MaxRate = v },
 		"The highest rate that may be tried.").must(),

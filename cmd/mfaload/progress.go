@@ -7,6 +7,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
+	"mfaload/capacity"
 	"mfaload/live"
 	"mfaload/measure"
 	"mfaload/runner"
@@ -63,6 +64,33 @@ func (u *ui) showBars(name string, r *runner.Runner, s *live.Sampler) (hide func
 		b.advance()
 		for _, bar := range b.shown {
 			bar.Abort(false) // no effect on a bar that is full
+		}
+		back()
+		bars.Wait()
+	}
+}
+
+// showTrial shows how far a trial of a search has come, on a terminal; elsewhere
+// a line after each trial is enough.
+func (u *ui) showTrial(a capacity.Ask, most int, r *runner.Runner) (hide func()) {
+	if u.quiet || !u.bars {
+		return func() {}
+	}
+	width, _ := terminalWidth(u.err)
+	bars := mpb.New(mpb.WithOutput(u.err), mpb.WithWidth(min(width, 100)), mpb.WithRefreshRate(100*time.Millisecond))
+	back := u.divert(bars)
+	total := int64(r.Schedule().Count())
+	bar := bars.AddBar(total,
+		mpb.PrependDecorators(decor.Name(fit(fmt.Sprintf("trial %d of at most %d, %.4g/s", a.Number, most, a.Rate), width/3), decor.WCSyncSpaceR)),
+		mpb.AppendDecorators(decor.Any(func(st decor.Statistics) string { return elapsed(r.Progress()) })))
+	b := &runBars{runner: r, all: bars, end: total, shown: []*mpb.Bar{bar}}
+	b.line(func() string { return fit(standing(r.Progress()), width-1) })
+	stop := every(100*time.Millisecond, b.advance)
+	return func() {
+		stop()
+		b.advance()
+		for _, bar := range b.shown {
+			bar.Abort(true) // the line after the trial says more
 		}
 		back()
 		bars.Wait()

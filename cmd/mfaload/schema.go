@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mfaload/capacity"
 	"mfaload/report"
 	"mfaload/report/compare"
 	"mfaload/scenario"
@@ -15,10 +16,10 @@ import (
 func newSchema(a *app) *cobra.Command {
 	format := ""
 	c := &cobra.Command{
-		Use:   "schema [scenario|report|compare|history]",
+		Use:   "schema [scenario|report|compare|history|capacity]",
 		Short: "Print the JSON Schema of scenario files, for editors, or of what mfaload writes",
 		Long: `Print the JSON Schema of scenario files, for editors, or of report.json, of
-'compare --json', or of 'compare --against-history --json'.
+'compare --json', of 'compare --against-history --json', or of capacity.json.
 
 An editor with a YAML language server checks and completes a scenario that begins
 with the line
@@ -52,7 +53,7 @@ With --format markdown it prints the keys of scenario files as a page for people
 	return c
 }
 
-var schemaNames = []string{"scenario", "report", "compare", "history"}
+var schemaNames = []string{"scenario", "report", "compare", "history", "capacity"}
 
 func schemaOf(name string) []byte {
 	switch name {
@@ -62,6 +63,8 @@ func schemaOf(name string) []byte {
 		return compare.JSONSchema()
 	case "history":
 		return compare.HistoryJSONSchema()
+	case "capacity":
+		return capacity.JSONSchema()
 	default:
 		return scenario.Schema()
 	}

@@ -1,0 +1,215 @@
+package capacity
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"math"
+	"slices"
+
+	"mfaload/report/chart"
+)
+
+//go:embed page.html
+var pageText string
+
+const pageStyle = ".pass { color: var(--good); } .break { color: var(--bad); } .inconclusive { color: var(--warn); }\n" +
+	".found { font-size: 1.25rem; } td:last-child, th:last-child { text-align: left; }\n"
+
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
+	"digits": chart.Digits, "sentence": sentence, "rate": rateText, "seconds": seconds,
+}).Parse(pageText))
+
+type page struct {
+	*Result
+	Notes  []string
+	Charts []template.HTML
+}
+
+// HTML returns the result as a page of its own, which needs nothing else.
+func (r *Result) HTML() ([]byte, error) {
+	p := page{Result: r, Notes: r.notes()}
+	for i, c := range r.charts() {
+		p.Charts = append(p.Charts, c.HTML(fmt.Sprintf("chart-%d", i+1)))
+	}
+	var b bytes.Buffer
+	if err := pageTemplate.Execute(&b, p); err != nil {
+		return nil, err
+	}
+	return chart.Page("mfaload capacity: "+r.Scenario, pageStyle, template.HTML(b.String())), nil
+}
+
+// charts are the curve by the offered rate, and what the soak showed.
+func (r *Result) charts() (all []*chart.Chart) {
+	rows := slices.Clone(r.Trials)
+	slices.SortStableFunc(rows, func(a, b Row) int { return int(math.Copysign(1, a.Rate-b.Rate)) })
+	rows = slices.DeleteFunc(rows, func(row Row) bool { return row.Figures.Requests.Sent == 0 })
+	if len(rows) > 1 {
+		all = append(all, r.responseChart(rows), r.throughputChart(rows), r.errorChart(rows))
+		if r.Curve.USL != nil {
+			all = append(all, r.lawChart(rows))
+		}
+	}
+	if r.Soak != nil && len(r.Soak.Drifts) > 0 && len(r.Soak.Drifts[0].Values) > 1 {
+		all = append(all, r.Soak.chart())
+	}
+	return all
+}
+
+// column is a figure of each trial.
+func column(rows []Row, f func(Row) float64) (values []float64) {
+	for _, row := range rows {
+		values = append(values, f(row))
+	}
+	return values
+}
+
+func offered(row Row) float64 { return row.Rate }
+
+// frame is a chart over the offered rate with the interval marked.
+func (r *Result) frame(rows []Row, title, summary string) *chart.Chart {
+	c := &chart.Chart{Title: title, Summary: summary, X: chart.Linear(0, rows[len(rows)-1].Rate, "requests a second offered")}
+	if r.Rate.Low != nil && r.Rate.High != nil {
+		c.Marks = append(c.Marks, chart.Mark{From: *r.Rate.Low, To: *r.Rate.High, Name: "the limit", Look: chart.Warn})
+	}
+	if k := r.Curve.Knee; k != nil {
+		c.Marks = append(c.Marks, chart.Mark{From: k.Rate, To: k.Rate, Name: "knee", Look: chart.Faint})
+	}
+	c.Table.At = column(rows, offered)
+	return c
+}
+
+func (r *Result) responseChart(rows []Row) *chart.Chart {
+	c := r.frame(rows, "Response time by offered rate", "Each dot is a trial. Above the limit, the times are those of a queue that grows as long as the trial lasts.")
+	low, high := math.Inf(1), 0.0
+	c.Table.Head = []string{"rate", "verdict", "mean ms", "p50 ms", "p95 ms", "p99 ms"}
+	for _, q := range []struct {
+		name string
+		look chart.Look
+		of   func(Row) float64
+	}{
+		{"mean", chart.Faint, func(row Row) float64 { return row.Figures.Response.Mean }},
+		{"p50", chart.One, func(row Row) float64 { return row.Figures.Response.P50 }},
+		{"p95", chart.Two, func(row Row) float64 { return row.Figures.Response.P95 }},
+		{"p99", chart.Three, func(row Row) float64 { return row.Figures.Response.P99 }},
+	} {
+		y := column(rows, q.of)
+		low, high = min(low, slices.Min(y)), max(high, slices.Max(y))
+		c.Series = append(c.Series, chart.Series{Name: q.name, Kind: chart.Line, Look: q.look, X: column(rows, offered), Y: y},
+			chart.Series{Kind: chart.Dots, Look: q.look, X: column(rows, offered), Y: y})
+	}
+	c.Y = chart.Log(max(low, 0.001), max(high, 0.002), 0.001, "ms")
+	for _, row := range rows {
+		t := row.Figures.Response
+		c.Table.Rows = append(c.Table.Rows, []string{rateText(row.Rate), string(row.Verdict), chart.Digits(t.Mean), chart.Digits(t.P50), chart.Digits(t.P95), chart.Digits(t.P99)})
+	}
+	return c
+}
+
+// good is the rate of answers as expected.
+func good(row Row) float64 {
+	return float64(row.Figures.Requests.AsExpected) / max(row.Duration, 1)
+}
+
+func (r *Result) throughputChart(rows []Row) *chart.Chart {
+	c := r.frame(rows, "Throughput by offered rate", "Answers as expected a second. As long as all that is offered is answered, it is the dashed line.")
+	top := rows[len(rows)-1].Rate
+	c.Y = chart.Linear(0, top, "/s")
+	c.Series = []chart.Series{
+		{Name: "offered", Kind: chart.Dashed, Look: chart.Faint, X: []float64{0, top}, Y: []float64{0, top}},
+		{Name: "as expected", Kind: chart.Line, Look: chart.One, X: column(rows, offered), Y: column(rows, good)},
+		{Kind: chart.Dots, Look: chart.One, X: column(rows, offered), Y: column(rows, good)},
+	}
+	c.Table.Head = []string{"rate", "achieved", "as expected a second", "in flight"}
+	for _, row := range rows {
+		c.Table.Rows = append(c.Table.Rows, []string{rateText(row.Rate), rateText(row.Figures.Rate.Achieved), rateText(good(row)), chart.Digits(inFlight(row))})
+	}
+	return c
+}
+
+func inFlight(row Row) float64 {
+	if row.Little != nil {
+		return row.Little.Counted
+	}
+	return row.Figures.Rate.Achieved * row.Figures.Service.Mean / 1000
+}
+
+func (r *Result) errorChart(rows []Row) *chart.Chart {
+	c := r.frame(rows, "Errors and requests in flight by offered rate", "Bars would hide small shares: the axis is the share of requests without an answer as expected.")
+	c.Summary = "The share of requests without an answer as expected."
+	share := func(row Row) float64 {
+		q := row.Figures.Requests
+		return 100 * float64(q.Scheduled-q.AsExpected) / float64(max(q.Scheduled, 1))
+	}
+	y := column(rows, share)
+	c.Y = chart.Linear(0, max(slices.Max(y), 0.1), "%")
+	c.Series = []chart.Series{{Name: "errors", Kind: chart.Line, Look: chart.Bad, X: column(rows, offered), Y: y}, {Kind: chart.Dots, Look: chart.Bad, X: column(rows, offered), Y: y}}
+	c.Table.Head = []string{"rate", "errors", "429", "without answer", "in flight"}
+	for i, row := range rows {
+		q := row.Figures.Requests
+		c.Table.Rows = append(c.Table.Rows, []string{rateText(row.Rate), chart.Digits(y[i]) + " %", fmt.Sprint(q.RateLimited), fmt.Sprint(q.Failed), chart.Digits(inFlight(row))})
+	}
+	return c
+}
+
+// lawChart is the fit of the Universal Scalability Law.
+func (r *Result) lawChart(rows []Row) *chart.Chart {
+	u := r.Curve.USL
+	concurrency := func(row Row) float64 { return row.Figures.Rate.Achieved * row.Figures.Response.Mean / 1000 }
+	most := 0.0
+	for _, row := range rows {
+		if row.Verdict == Pass {
+			most = max(most, concurrency(row))
+		}
+	}
+	most = max(1.5*most, 2)
+	c := &chart.Chart{Title: "Scalability law", Summary: "Throughput by the requests in flight: the trials, and the fit of the Universal Scalability Law with its 95 % band.",
+		X: chart.Linear(0, most, "in flight")}
+	var n, fitted, low, high []float64
+	for i := 1; i <= 60; i++ {
+		x := most * float64(i) / 60
+		l, h := u.Band(x)
+		n, fitted, low, high = append(n, x), append(fitted, u.Throughput(x)), append(low, l), append(high, min(h, 2*u.Throughput(x)))
+	}
+	c.Y = chart.Linear(0, max(slices.Max(fitted)*1.2, good(rows[0])), "/s")
+	var x, y []float64
+	for _, row := range rows {
+		if concurrency(row) <= most {
+			x, y = append(x, concurrency(row)), append(y, row.Figures.Rate.Achieved)
+			c.Table.Rows = append(c.Table.Rows, []string{chart.Digits(concurrency(row)), rateText(row.Figures.Rate.Achieved), rateText(u.Throughput(concurrency(row)))})
+		}
+	}
+	c.Table.Head = []string{"in flight", "measured", "law"}
+	c.Series = []chart.Series{
+		{Name: "95 % band", Kind: chart.Band, Look: chart.One, X: n, Y: high, Base: low},
+		{Name: "law", Kind: chart.Line, Look: chart.One, X: n, Y: fitted},
+		{Name: "trials", Kind: chart.Dots, Look: chart.Two, X: x, Y: y},
+	}
+	return c
+}
+
+func (s *Soak) chart() *chart.Chart {
+	c := &chart.Chart{Title: "Soak: percentiles of the response time", Summary: fmt.Sprintf("At %s, by parts of %s.", rateText(s.Rate), seconds(s.Block)), X: chart.Clock(0, s.Duration)}
+	looks := []chart.Look{chart.One, chart.Two, chart.Three}
+	low, high := math.Inf(1), 0.0
+	c.Table.Head = []string{"at"}
+	for i, d := range s.Drifts {
+		var x []float64
+		for k := range d.Values {
+			x = append(x, (float64(k)+0.5)*s.Block)
+		}
+		low, high = min(low, slices.Min(d.Values)), max(high, slices.Max(d.Values))
+		c.Series = append(c.Series, chart.Series{Name: d.Percentile, Kind: chart.Line, Look: looks[i%len(looks)], X: x, Y: d.Values})
+		c.Table.Head, c.Table.At = append(c.Table.Head, d.Percentile+" ms"), x
+	}
+	for k := range c.Table.At {
+		line := []string{chart.ClockText(c.Table.At[k])}
+		for _, d := range s.Drifts {
+			line = append(line, chart.Digits(d.Values[k]))
+		}
+		c.Table.Rows = append(c.Table.Rows, line)
+	}
+	c.Y = chart.Log(max(low, 0.001), max(high, 0.002), 0.001, "ms")
+	return c
+}

@@ -1,0 +1,153 @@
+package capacity
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"mfaload/measure"
+	"mfaload/report"
+	"mfaload/scenario"
+)
+
+// Read makes the outcome of a trial from what a run at a constant rate measured.
+// InFlight is the mean number of requests in flight as counted while it ran.
+func Read(m *measure.Measurement, r *report.Report, limits []Limit, inFlight float64) *Outcome {
+	o := &Outcome{Interrupted: m.Interrupted, Achieved: 1, Doubts: report.Doubts(m), Figures: r.Figures, Refused: r.Requests.RateLimited, InFlight: inFlight}
+	if r.Rate.Planned > 0 {
+		o.Achieved = r.Rate.Achieved / r.Rate.Planned
+	}
+	if n := withheld(m); n > 0 {
+		o.Doubts = append(o.Doubts, fmt.Sprintf("%d arrivals found no user to ask: give it more users, or let them be asked more often", n))
+	}
+	o.Doubts = append(o.Doubts, o.little()...)
+	bySecond := map[int64]*measure.Second{}
+	for _, s := range m.Seconds {
+		bySecond[s.Second] = s
+	}
+	first, end := int64(m.Main.Start/time.Second), int64((m.Main.Start+m.Main.Planned)/time.Second)
+	for n := range end {
+		s := readSecond(bySecond[n], due(m, n), limits)
+		if n < first {
+			o.Before = append(o.Before, s)
+		} else {
+			o.Seconds = append(o.Seconds, s)
+		}
+	}
+	return o
+}
+
+func withheld(m *measure.Measurement) (n uint64) {
+	for _, w := range m.Main.Withheld {
+		n += w.Count
+	}
+	return n
+}
+
+func due(m *measure.Measurement, second int64) float64 {
+	if second < int64(len(m.Profile.Due)) {
+		return float64(m.Profile.Due[second])
+	}
+	return 0
+}
+
+// readSecond reads a second; nil is one in which nothing was sent.
+func readSecond(s *measure.Second, due float64, limits []Limit) (to Second) {
+	to.Tallies = make([]Tally, len(limits))
+	if s == nil {
+		s = &measure.Second{Response: measure.NewSparse(), Service: measure.NewSparse()}
+	}
+	to.Sent, to.Expected = float64(s.Response.Count()), float64(s.Expected)
+	to.Response = s.Response.Mean().Seconds() * to.Sent
+	for i := range limits {
+		l, t := &limits[i], &to.Tallies[i]
+		if l.timed() {
+			tallyTimes(l, t, s)
+		} else {
+			tallyEnds(l, t, s, due)
+		}
+	}
+	return to
+}
+
+func tallyTimes(l *Limit, t *Tally, s *measure.Second) {
+	response, service := s.Response, s.Service
+	if g := groupOf(l, s); g != nil {
+		response, service = g.Response, g.Service
+	} else if l.Group >= 0 && len(s.Groups) > 0 {
+		return // none of the group was sent
+	}
+	h := response
+	if l.Metric == scenario.Service {
+		h = service
+	}
+	for took, n := range h.Buckets {
+		t.Add(l, took, float64(n))
+	}
+	t.Sum = h.Mean().Seconds() * t.Of
+}
+
+// tallyEnds counts how requests ended. What was never sent is known of all
+// groups together.
+func tallyEnds(l *Limit, t *Tally, s *measure.Second, due float64) {
+	sent, failed := float64(s.Response.Count()), float64(s.Failed)
+	expected, violating := float64(s.Expected), float64(s.Violating)
+	if g := groupOf(l, s); g != nil {
+		share := float64(g.Response.Count()) / max(sent, 1)
+		sent, failed, expected, violating = float64(g.Response.Count()), failed*share, float64(g.Expected), float64(g.Violating)
+	} else if l.Group >= 0 && len(s.Groups) > 0 {
+		return
+	} else {
+		sent = max(sent, due)
+		failed += sent - float64(s.Response.Count())
+	}
+	switch l.Metric {
+	case scenario.ErrorRate:
+		unheard := idleClosed(s) * sent / max(float64(s.Response.Count()), sent, 1)
+		t.Fail(sent-unheard, sent-unheard-expected)
+	case scenario.ViolationRate:
+		t.Fail(sent-failed, violating)
+	case scenario.RateLimitedRate:
+		t.Fail(sent-failed, float64(s.RateLimited)*sent/max(float64(s.Response.Count()), sent))
+	}
+}
+
+// idleClosed counts the requests that certainly never reached the service. They
+// are no errors of it.
+func idleClosed(s *measure.Second) (n float64) {
+	for _, e := range s.Ends {
+		if e.Failed && e.Label == measure.IdleClosed {
+			n += float64(e.Count)
+		}
+	}
+	return n
+}
+
+func groupOf(l *Limit, s *measure.Second) *measure.GroupSecond {
+	for _, g := range s.Groups {
+		if g.Group == l.Group {
+			return g
+		}
+	}
+	return nil
+}
+
+// How far the number in flight may be from rate × time.
+const (
+	littleShare = 0.15
+	littleLeast = 0.5
+)
+
+// Expected is the mean number in flight by Little's law: the rate of sending
+// times the mean service time.
+func (o *Outcome) expected() float64 { return o.Figures.Rate.Achieved * o.Figures.Service.Mean / 1000 }
+
+// little doubts a measurement in which the number in flight that was counted is
+// not rate × time: one of the three is wrong.
+func (o *Outcome) little() []string {
+	expected := o.expected()
+	if o.InFlight == 0 || o.Interrupted || math.Abs(o.InFlight-expected) <= max(littleShare*expected, littleLeast) {
+		return nil
+	}
+	return []string{fmt.Sprintf("%.3g requests were in flight on average, but rate × service time is %.3g: by Little's law one of them is wrong", o.InFlight, expected)}
+}

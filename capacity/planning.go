@@ -1,0 +1,118 @@
+package capacity
+
+import (
+	"fmt"
+	"time"
+)
+
+// Target is the rate that somebody needs.
+type Target struct {
+	// Rate is in requests a second.
+	Rate float64
+	// From says where it comes from, such as "2,000,000 logins a day"; empty where
+	// it was given as a rate.
+	From string
+}
+
+// Answer says whether what was found is enough.
+type Answer struct {
+	TargetRate float64 `json:"target_rate"`
+	// Enough is "yes", "no" or "unclear".
+	Enough string `json:"enough"`
+	// Headroom is by which share the rate that holds is above the target; below 0
+	// where it is not.
+	Headroom float64 `json:"headroom"`
+	// Sentences are the answer in words: whether it is enough, and what goes
+	// first.
+	Sentences []string `json:"sentences"`
+}
+
+// Answer compares what was found with a target.
+func (f *Found) Answer(t Target) Answer {
+	a := Answer{TargetRate: t.Rate, Enough: "unclear", Headroom: f.Low/t.Rate - 1}
+	need := rateText(t.Rate)
+	if t.From != "" {
+		need += " (" + t.From + ")"
+	}
+	sure := f.Confidence >= leastSure
+	switch {
+	case f.Low >= t.Rate && sure:
+		a.Enough = "yes"
+		a.Sentences = append(a.Sentences, fmt.Sprintf("%s is enough: %s holds, which is %.0f %% more", need, rateText(f.Low), 100*a.Headroom))
+	case f.High > 0 && f.High < t.Rate && sure:
+		a.Enough = "no"
+		a.Sentences = append(a.Sentences, fmt.Sprintf("%s is not enough: %s is too much already, %.0f %% less", need, rateText(f.High), 100*(1-f.High/t.Rate)))
+	case f.Low == 0:
+		a.Sentences = append(a.Sentences, fmt.Sprintf("whether %s is enough can't be told: no rate was found that holds", need))
+	default:
+		a.Sentences = append(a.Sentences, fmt.Sprintf("whether %s is enough can't be told: the limit is %s", need, f.Interval()))
+	}
+	a.Sentences = append(a.Sentences, f.first())
+	return a
+}
+
+// leastSure is how sure an interval has to be for a plan to rest on it.
+const leastSure = 0.9
+
+// first says what goes first.
+func (f *Found) first() string {
+	switch f.LimitedBy {
+	case LimitedByMaxRate:
+		return "nothing broke up to the highest rate that was allowed, so what goes first is not known"
+	case LimitedByGenerator:
+		return "mfaload itself came to its limit first, so what goes first in the service is not known"
+	case LimitedByRefusals:
+		return "a rate limit goes first: it refuses with 429, at a rate " + f.Interval()
+	case LimitedByBacklog:
+		return "a backlog goes first: requests pile up, at a rate " + f.Interval()
+	}
+	return fmt.Sprintf("what goes first is %s, at a rate %s", f.LimitedBy, f.Interval())
+}
+
+// Interval is the interval in words.
+func (f *Found) Interval() string {
+	switch {
+	case f.High == 0 && f.Low == 0:
+		return "not known"
+	case f.High == 0:
+		return "at least " + rateText(f.Low)
+	case f.Low == 0:
+		return "below " + rateText(f.High)
+	}
+	return fmt.Sprintf("between %s and %s", rateText(f.Low), rateText(f.High))
+}
+
+// rateText writes a rate to four digits.
+func rateText(rate float64) string {
+	if rate >= 1000 {
+		return fmt.Sprintf("%.0f/s", rate)
+	}
+	return fmt.Sprintf("%.4g/s", rate)
+}
+
+// Plan is what a search may do at most, which is known before it starts.
+type Plan struct {
+	Trials int
+	// First is how long the first trial is judged, Longest how long any may be.
+	First, Longest time.Duration
+	// Percentile is how many requests the percentiles of the thresholds need.
+	Percentile float64
+	Budget     time.Duration
+	// Requests is an upper bound of those of the whole search.
+	Requests uint64
+}
+
+// NewPlan returns the plan of a search.
+func NewPlan(o Options) Plan {
+	p := Plan{Trials: o.Trials, Budget: o.Budget, First: max(o.Trial, Needed(o.Limits, float64(o.StartRate)))}
+	p.Percentile = Needed(o.Limits, 1).Seconds()
+	p.Longest = (o.Budget / fewTrials).Truncate(time.Second)
+	if first := o.Settle + o.Warmup + p.First; first > o.Budget {
+		p.Trials = 0
+	}
+	p.Requests = uint64(float64(o.MaxRate) * o.Budget.Seconds())
+	if o.MaxRequests > 0 {
+		p.Requests = min(p.Requests, o.MaxRequests)
+	}
+	return p
+}

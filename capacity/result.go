@@ -1,0 +1,156 @@
+package capacity
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"math"
+	"time"
+
+	"mfaload/report"
+)
+
+// Schema names the format of capacity.json.
+const Schema = "mfaload/capacity/v1"
+
+//go:embed capacity.schema.json
+var jsonSchema []byte
+
+// JSONSchema returns the JSON Schema of capacity.json.
+func JSONSchema() []byte { return jsonSchema }
+
+// Result is what capacity.json holds. Times are in milliseconds and rates in
+// requests a second.
+type Result struct {
+	Schema   string    `json:"schema"`
+	Scenario string    `json:"scenario"`
+	Hash     string    `json:"scenario_hash"`
+	Version  string    `json:"version"`
+	Started  time.Time `json:"started"`
+	Duration float64   `json:"duration_s"`
+	Rate     Rate      `json:"rate"`
+	// LimitedBy is the threshold that breaks above the rate, or "429", "backlog",
+	// "generator" or, where nothing broke, "maxRate".
+	LimitedBy string `json:"limited_by"`
+	// Settled says that the interval is as narrow and as sure as it was asked for.
+	Settled bool     `json:"settled"`
+	Reasons []string `json:"reasons"`
+	Answer  *Answer  `json:"planning,omitempty"`
+	Trials  []Row    `json:"trials"`
+	Curve   Curve    `json:"curve"`
+	Soak    *Soak    `json:"soak,omitempty"`
+}
+
+// Rate is the interval of the highest rate that holds. Low is null where no rate
+// was found that holds, High where none was that does not.
+type Rate struct {
+	Low        *float64 `json:"low"`
+	High       *float64 `json:"high"`
+	Confidence float64  `json:"confidence"`
+}
+
+// Row is a trial.
+type Row struct {
+	Number   int     `json:"number"`
+	Rate     float64 `json:"rate"`
+	Warmup   float64 `json:"warmup_s"`
+	Duration float64 `json:"duration_s"`
+	Verdict  Verdict `json:"verdict"`
+	// Broken is how likely it is that the rate is too high, by this trial alone.
+	Broken float64 `json:"broken"`
+	// By is what broke, or what came closest to it.
+	By      string     `json:"by"`
+	Reasons []string   `json:"reasons"`
+	Limits  []RowLimit `json:"limits"`
+	Little  *Little    `json:"little,omitempty"`
+	Figures RowFigures `json:"figures"`
+	Folder  string     `json:"folder,omitempty"`
+}
+
+// RowFigures are those of a report that a curve needs.
+type RowFigures struct {
+	Requests report.Requests   `json:"requests"`
+	Rate     report.Rate       `json:"rate"`
+	Response report.Times      `json:"response_ms"`
+	Service  report.Times      `json:"service_ms"`
+	Statuses map[string]uint64 `json:"statuses"`
+	Errors   map[string]uint64 `json:"errors"`
+}
+
+// RowLimit is what a trial says of one threshold.
+type RowLimit struct {
+	Limit string `json:"limit"`
+	// Share of the requests that are over it, and the share that may be; of a
+	// mean both are in seconds.
+	Observed float64 `json:"observed"`
+	Allowed  float64 `json:"allowed"`
+	// Effective is how many independent requests would say as much.
+	Effective float64 `json:"effective_requests"`
+	Broken    float64 `json:"broken"`
+}
+
+// Little is the check of the requests in flight: counted, and as the rate times
+// the service time.
+type Little struct {
+	Counted  float64 `json:"counted"`
+	Expected float64 `json:"expected"`
+	Agrees   bool    `json:"agrees"`
+}
+
+// Curve is what all trials together show.
+type Curve struct {
+	USL  *USL  `json:"usl,omitempty"`
+	Knee *Knee `json:"knee,omitempty"`
+}
+
+// Result returns what was found as capacity.json holds it.
+func (f *Found) Result() *Result {
+	r := &Result{Schema: Schema, Duration: f.Took.Seconds(), LimitedBy: f.LimitedBy, Settled: f.Settled, Reasons: []string{f.Why}, Trials: []Row{},
+		Rate: Rate{positive(f.Low), positive(f.High), round(f.Confidence)}}
+	for _, t := range f.Trials {
+		r.Trials = append(r.Trials, t.row())
+	}
+	if u, ok := FitUSL(f.Trials); ok {
+		r.Curve.USL = u
+	}
+	if k, ok := FindKnee(f.Trials); ok {
+		r.Curve.Knee = &k
+	}
+	return r
+}
+
+func positive(x float64) *float64 {
+	if x <= 0 {
+		return nil
+	}
+	x = round(x)
+	return &x
+}
+
+// round keeps 3 decimals.
+func round(x float64) float64 { return math.Round(x*1000) / 1000 }
+
+func (t *Trial) row() Row {
+	row := Row{Number: t.Number, Rate: round(t.Rate), Warmup: t.Warmup.Seconds(), Duration: float64(len(t.Seconds)), Verdict: t.Verdict,
+		Broken: round(t.Broken), By: t.By, Reasons: append([]string{}, t.Reasons...), Limits: []RowLimit{}, Folder: t.Folder,
+		Figures: RowFigures{t.Figures.Requests, t.Figures.Rate, t.Figures.Response, t.Figures.Service, t.Figures.Statuses, t.Figures.Errors}}
+	for _, j := range t.Judged {
+		row.Limits = append(row.Limits, RowLimit{j.Limit, j.Observed, j.Allowed, round(j.Effective), round(j.Broken)})
+	}
+	if t.InFlight > 0 {
+		row.Little = &Little{round(t.InFlight), round(t.expected()), len(t.little()) == 0}
+	}
+	return row
+}
+
+// JSON returns the result as capacity.json holds it.
+func (r *Result) JSON() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(r); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}

@@ -1,0 +1,137 @@
+package capacity_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"testing"
+	"time"
+
+	"mfaload/capacity"
+	"mfaload/scenario"
+)
+
+func searched(t *testing.T, sys system, change func(*capacity.Options)) *capacity.Found {
+	t.Helper()
+	o := sys.options(1)
+	change(&o)
+	f, err := capacity.Search(context.Background(), o, sys.trial(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tr := range f.Trials {
+		if tr.Rate > float64(o.MaxRate)*(1+1e-9) {
+			t.Errorf("trial %d goes to %v/s, and the highest rate is %v", tr.Number, tr.Rate, o.MaxRate)
+		}
+	}
+	if f.Took > o.Budget {
+		t.Errorf("it took %v of %v", f.Took, o.Budget)
+	}
+	return f
+}
+
+// With stopOn429 nothing goes beyond the lowest rate that was refused, and the
+// limit is found nevertheless.
+func TestStopOn429(t *testing.T) {
+	f := searched(t, refusing(), func(o *capacity.Options) { o.StopOn429 = true })
+	refused := 0
+	for _, tr := range f.Trials {
+		if tr.Refused > 0 {
+			refused++
+		}
+	}
+	if refused != 1 || f.LimitedBy != capacity.LimitedByRefusals || f.Low > 200 || f.High < 200 || f.High/f.Low > 1.06 {
+		t.Errorf("%d trials were refused; limited by %s, %v to %v", refused, f.LimitedBy, f.Low, f.High)
+	}
+}
+
+// A service that does more than may be tried is not said to have a limit.
+func TestHighestRateHolds(t *testing.T) {
+	f := searched(t, refusing(), func(o *capacity.Options) { o.MaxRate, o.StartRate = 100, 10 })
+	if f.Low != 100 || f.High != 0 || f.LimitedBy != capacity.LimitedByMaxRate || !f.Settled {
+		t.Errorf("%+v", f)
+	}
+}
+
+// A service that does not even take the first rate: the search goes down.
+func TestStartsTooHigh(t *testing.T) {
+	f := searched(t, refusing(), func(o *capacity.Options) { o.MaxRate, o.StartRate = 2000, 1000 })
+	if f.Low > 200 || f.High < 200 || f.Low < 150 {
+		t.Errorf("%v to %v: %s", f.Low, f.High, f.Why)
+	}
+}
+
+// Without a threshold of times the queue itself has to show that the rate is too
+// high: percentiles pass in every trial.
+func TestBacklog(t *testing.T) {
+	sys := crommelin(95, 60*time.Millisecond)
+	sys.limits = []capacity.Limit{{Name: "response p95 <= 1h", Group: -1, Metric: scenario.Response, Over: 3600, Allowed: 0.05}}
+	sys.truth = 500
+	f := searched(t, sys, func(o *capacity.Options) {})
+	if f.LimitedBy != capacity.LimitedByBacklog || f.Low > 510 || f.High < 490 {
+		t.Errorf("limited by %s, %v to %v", f.LimitedBy, f.Low, f.High)
+	}
+}
+
+// A generator that can't keep up is no limit of the service.
+func TestGeneratorIsNoBreak(t *testing.T) {
+	sys := refusing()
+	try := sys.trial(1)
+	o := sys.options(1)
+	o.MaxRate, o.StartRate = 1000, 10
+	f, err := capacity.Search(context.Background(), o, func(ctx context.Context, a capacity.Ask) (*capacity.Outcome, error) {
+		out, err := try(ctx, a)
+		if a.Rate > 150 {
+			out.Doubts = []string{"mfaload itself was late"}
+		}
+		return out, err
+	})
+	if err != nil || f.LimitedBy != capacity.LimitedByGenerator || f.High != 0 || f.Low < 130 || f.Low > 150 || f.Settled {
+		t.Errorf("%v: limited by %s, %v to %v, settled %v", err, f.LimitedBy, f.Low, f.High, f.Settled)
+	}
+}
+
+// What was found so far comes with the interruption.
+func TestInterrupted(t *testing.T) {
+	sys := refusing()
+	try := sys.trial(1)
+	gone := errors.New("gone")
+	f, err := capacity.Search(context.Background(), sys.options(1), func(ctx context.Context, a capacity.Ask) (*capacity.Outcome, error) {
+		if a.Number == 4 {
+			return nil, gone
+		}
+		return try(ctx, a)
+	})
+	if !errors.Is(err, gone) || len(f.Trials) != 3 || f.Low != f.Trials[1].Rate && f.Low != f.Trials[2].Rate {
+		t.Errorf("%v: %+v", err, f)
+	}
+}
+
+func TestNeeded(t *testing.T) {
+	for _, test := range []struct {
+		p, rate float64
+		want    time.Duration
+	}{{95, 100, 10 * time.Second}, {99, 100, 50 * time.Second}, {99.9, 100, 500 * time.Second}, {99, 3, 1667 * time.Second}} {
+		if got := capacity.Needed(percentile(test.p, time.Second), test.rate); got != test.want {
+			t.Errorf("p%v at %v/s needs %v, want %v", test.p, test.rate, got, test.want)
+		}
+	}
+}
+
+func TestBudgetEnds(t *testing.T) {
+	sys := erlang(95, 150*time.Millisecond)
+	f := searched(t, sys, func(o *capacity.Options) { o.Budget = 3 * time.Minute })
+	if f.Settled || f.Why != "the budget of 3m0s was used" || f.Low > sys.truth || f.High < sys.truth {
+		t.Errorf("%v to %v: %s", f.Low, f.High, f.Why)
+	}
+	f = searched(t, sys, func(o *capacity.Options) { o.MaxRequests = 10_000 })
+	sent := 0.0
+	for _, tr := range f.Trials {
+		for _, s := range tr.Seconds {
+			sent += s.Sent
+		}
+	}
+	if sent > 10_000 || math.Abs(f.Confidence-0.5) > 0.5 {
+		t.Errorf("%v requests: %s", sent, f.Why)
+	}
+}

@@ -1,0 +1,139 @@
+package capacity
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"mfaload/measure"
+)
+
+// Soak is a long trial below the found rate, which looks for what creeps up.
+type Soak struct {
+	Rate     float64 `json:"rate"`
+	Share    float64 `json:"share"`
+	Duration float64 `json:"duration_s"`
+	// Verdict is that of the trial, or break where a time drifts up.
+	Verdict Verdict  `json:"verdict"`
+	Reasons []string `json:"reasons"`
+	Drifts  []Drift  `json:"drifts"`
+	// Block is how long the parts are that percentiles are compared of.
+	Block  float64 `json:"block_s"`
+	Folder string  `json:"folder,omitempty"`
+}
+
+// Drift is the trend of a percentile from block to block.
+type Drift struct {
+	Percentile string `json:"percentile"`
+	// Tau is Kendall's rank correlation with time, P the probability of one as
+	// large without a trend, two-sided, corrected for the number of percentiles.
+	Tau float64 `json:"tau"`
+	P   float64 `json:"p"`
+	// Slope is Theil and Sen's, in milliseconds an hour, and Change what it makes
+	// over the whole soak, of the median.
+	Slope  float64   `json:"slope_ms_per_hour"`
+	Change float64   `json:"change"`
+	Up     bool      `json:"up"`
+	Values []float64 `json:"values_ms"`
+}
+
+// When a trend counts.
+const (
+	driftP      = 0.01
+	driftChange = 0.05
+	leastBlocks = 10
+)
+
+var soaked = []float64{50, 95, 99}
+
+// NewSoak judges a soak: its trial, and the trend of its percentiles by minute.
+func NewSoak(a Ask, share float64, m *measure.Measurement, o *Outcome, limits []Limit) *Soak {
+	t := Judge(a, o, limits)
+	s := &Soak{Rate: a.Rate, Share: share, Duration: float64(len(o.Seconds)), Verdict: t.Verdict, Reasons: slices.Clone(t.Reasons), Folder: o.Folder, Drifts: []Drift{}}
+	if t.Verdict == Break {
+		s.Reasons = append(s.Reasons, t.By+" broke")
+	}
+	block := min(time.Minute, m.Main.Planned/leastBlocks).Truncate(time.Second)
+	if s.Block = block.Seconds(); block < time.Second {
+		return s
+	}
+	for _, q := range soaked {
+		d := drift(fmt.Sprintf("p%g", q), blocks(m, q, block), block)
+		s.Drifts = append(s.Drifts, d)
+		if d.Up && s.Verdict != Inconclusive {
+			s.Verdict = Break
+			s.Reasons = append(s.Reasons, fmt.Sprintf("%s of the response time drifts up by %.3g ms an hour (%.0f %% over the soak)", d.Percentile, d.Slope, 100*d.Change))
+		}
+	}
+	if s.Reasons == nil {
+		s.Reasons = []string{}
+	}
+	return s
+}
+
+// blocks are a percentile of the response time, in milliseconds, block by block.
+func blocks(m *measure.Measurement, q float64, block time.Duration) (values []float64) {
+	from, n := m.Main.Start/time.Second, int(m.Main.Planned/block)
+	all := make([]*measure.Histogram, n)
+	for _, s := range m.Seconds {
+		i := int((time.Duration(s.Second) - from) * time.Second / block)
+		if time.Duration(s.Second) < from || i >= n {
+			continue
+		}
+		if all[i] == nil {
+			all[i] = measure.NewHistogram()
+		}
+		_ = all[i].Merge(s.Response) // of the same geometry: nothing is dropped
+	}
+	for _, h := range all {
+		if h != nil && h.Count() > 0 {
+			values = append(values, h.Percentile(q).Seconds()*1000)
+		}
+	}
+	return values
+}
+
+// drift is the test of Mann and Kendall and the slope of Theil and Sen.
+func drift(name string, values []float64, block time.Duration) Drift {
+	d := Drift{Percentile: name, P: 1, Values: values}
+	n := float64(len(values))
+	if len(values) < leastBlocks {
+		return d
+	}
+	score, slopes := 0.0, []float64{}
+	for i := range values {
+		for j := i + 1; j < len(values); j++ {
+			score += float64(sign(values[j] - values[i]))
+			slopes = append(slopes, (values[j]-values[i])/float64(j-i))
+		}
+	}
+	d.Tau = score / (n * (n - 1) / 2)
+	deviation := math.Sqrt(n * (n - 1) * (2*n + 5) / 18) // ties would make it smaller
+	z := max(math.Abs(score)-1, 0) / deviation
+	d.P = min(2*normal(-z)*float64(len(soaked)), 1)
+	slope := median(slopes)
+	d.Slope = slope * float64(time.Hour) / float64(block)
+	if middle := median(values); middle > 0 {
+		d.Change = slope * n / middle
+	}
+	d.Up = d.P < driftP && d.Change > driftChange
+	return d
+}
+
+func sign(x float64) int {
+	switch {
+	case x > 0:
+		return 1
+	case x < 0:
+		return -1
+	}
+	return 0
+}
+
+func median(xs []float64) float64 {
+	xs = slices.Clone(xs)
+	slices.Sort(xs)
+	n := len(xs)
+	return (xs[(n-1)/2] + xs[n/2]) / 2
+}

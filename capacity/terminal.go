@@ -1,0 +1,142 @@
+package capacity
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Terminal prints results as text.
+type Terminal struct{ Color bool }
+
+var colors = map[Verdict]string{Pass: "32", Break: "31", Inconclusive: "33"}
+
+func (t Terminal) paint(code, text string) string {
+	if !t.Color {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+// Write prints a result.
+func (t Terminal) Write(w io.Writer, r *Result) error {
+	var b strings.Builder
+	if r.Answer != nil {
+		for _, s := range r.Answer.Sentences {
+			fmt.Fprintf(&b, "%s\n", sentence(s))
+		}
+		b.WriteString("\n")
+	}
+	fmt.Fprintf(&b, "%s  %s\n", t.paint("1", "CAPACITY"), r.Headline())
+	for _, s := range r.notes() {
+		fmt.Fprintf(&b, "  %s\n", s)
+	}
+	t.trials(&b, r)
+	if s := r.Soak; s != nil {
+		fmt.Fprintf(&b, "\nsoak\n  %s  %s for %s\n", t.paint(colors[s.Verdict], string(s.Verdict)), rateText(s.Rate), seconds(s.Duration))
+		for _, reason := range s.Reasons {
+			fmt.Fprintf(&b, "  %s\n", reason)
+		}
+		for _, d := range s.Drifts {
+			fmt.Fprintf(&b, "  %s of the response time: %+.3g ms an hour, p = %.2g\n", d.Percentile, d.Slope, d.P)
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// sentence begins with a capital letter and ends with a full stop.
+func sentence(s string) string {
+	first, size := utf8.DecodeRuneInString(s)
+	return strings.ToUpper(string(first)) + s[size:] + "."
+}
+
+// Headline is the interval in words.
+func (r *Result) Headline() string {
+	f := Found{}
+	if r.Rate.Low != nil {
+		f.Low = *r.Rate.Low
+	}
+	if r.Rate.High != nil {
+		f.High = *r.Rate.High
+	}
+	return fmt.Sprintf("%s, with %.0f %% confidence", f.Interval(), 100*r.Rate.Confidence)
+}
+
+// notes are what belongs below the headline.
+func (r *Result) notes() (all []string) {
+	by := "limited by " + r.LimitedBy
+	if r.LimitedBy == LimitedByMaxRate {
+		by = "nothing broke up to the highest rate that was allowed"
+	}
+	all = append(all, by)
+	text := strings.Join(r.Reasons, "; ")
+	if !r.Settled {
+		text = "not as narrow or not as sure as it was asked for: " + text
+	}
+	all = append(all, text)
+	if k := r.Curve.Knee; k != nil {
+		all = append(all, fmt.Sprintf("knee at %s: %s", rateText(k.Rate), k.Method))
+	}
+	if u := r.Curve.USL; u != nil {
+		all = append(all, u.text())
+	}
+	for _, row := range r.Trials {
+		if row.Little != nil && !row.Little.Agrees {
+			all = append(all, fmt.Sprintf("trial %d: Little's law does not hold, so its measurement is wrong", row.Number))
+		}
+	}
+	return all
+}
+
+func (u *USL) text() string {
+	text := fmt.Sprintf("scalability law: λ %.4g/s, σ %.2g (%.2g … %.2g), κ %.2g (%.2g … %.2g)", u.Lambda.Value,
+		u.Sigma.Value, u.Sigma.Low, u.Sigma.High, u.Kappa.Value, u.Kappa.Low, u.Kappa.High)
+	if u.Peak > 0 {
+		text += ", most " + rateText(u.Peak)
+	}
+	return text + fmt.Sprintf("; off by %.0f %% on average", 100*u.Error)
+}
+
+func seconds(s float64) string { return (time.Duration(s) * time.Second).String() }
+
+// trials prints a line for each trial.
+func (t Terminal) trials(b *strings.Builder, r *Result) {
+	if len(r.Trials) == 0 {
+		return
+	}
+	table := [][]string{{"", "rate", "length", "verdict", "sent", "as expected", "mean ms", "p95 ms", "p99 ms", "in flight", "closest to its limit"}}
+	for _, row := range r.Trials {
+		inFlight := ""
+		if row.Little != nil {
+			inFlight = fmt.Sprintf("%.3g", row.Little.Counted)
+		}
+		f := row.Figures
+		table = append(table, []string{fmt.Sprintf("%3d", row.Number), rateText(row.Rate), seconds(row.Duration), string(row.Verdict), fmt.Sprint(f.Requests.Sent),
+			fmt.Sprint(f.Requests.AsExpected), fmt.Sprintf("%.4g", f.Response.Mean), fmt.Sprintf("%.4g", f.Response.P95), fmt.Sprintf("%.4g", f.Response.P99), inFlight, row.By})
+	}
+	widths := make([]int, len(table[0]))
+	for _, line := range table {
+		for i, cell := range line {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	b.WriteString("\ntrials\n")
+	for n, line := range table {
+		for i, cell := range line {
+			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			switch {
+			case i == len(line)-1:
+				fmt.Fprintf(b, "  %s\n", cell)
+			case i == 3 && n > 0:
+				fmt.Fprintf(b, "  %s%s", t.paint(colors[Verdict(cell)], cell), pad)
+			case i == 3:
+				fmt.Fprintf(b, "  %s%s", cell, pad)
+			default:
+				fmt.Fprintf(b, "  %s%s", pad, cell)
+			}
+		}
+	}
+}

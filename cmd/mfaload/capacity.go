@@ -1,0 +1,257 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mfaload/capacity"
+	"mfaload/scenario"
+)
+
+// capacityFlags are the flags of the verb capacity.
+type capacityFlags struct {
+	out       string
+	overwrite bool
+	yes       bool
+	plan      bool
+	maxRate   string
+	budget    string
+	target    targetFlags
+	soak      soakFlags
+	contract  contractFlags
+}
+
+func newCapacity(a *app) *cobra.Command {
+	f := &capacityFlags{}
+	c := &cobra.Command{
+		Use:   "capacity SCENARIO",
+		Short: "Find the highest rate at which the thresholds still hold",
+		Long: `Find the highest rate at which the thresholds of a scenario still hold, and say how
+sure that is. Trials at constant rates go up until something breaks, and then close in
+on the limit; those next to it are repeated. The result is an interval with a
+confidence, what breaks above it, and the curve of all trials.
+
+The section capacity of the scenario says how to search: at least maxRate, which is
+never exceeded. The stages of the load do not count. Every trial begins with the first
+user of each group.
+
+The results folder gets capacity.json, capacity.html, and a results folder of its own
+for each trial below trials/, which 'mfaload report' renders.
+
+Exit codes: 0 found, and enough where a rate was asked for; 1 not enough, or the soak
+broke or drifted; 4 not sure enough; 130 interrupted, with what was found so far.`,
+		Example: `  mfaload capacity scenarios/capacity.yaml
+  mfaload capacity --logins-per-day 2M --peak-factor 4 rollout.yaml
+  mfaload capacity --target-rate 300/s --soak 1h --out results/capacity rollout.yaml
+  mfaload capacity --plan --budget 1h rollout.yaml`,
+		Args:              exactly("SCENARIO"),
+		ValidArgsFunction: scenarioFiles,
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := f.target.parse(); err != nil {
+				return usage(c, err)
+			}
+			if err := f.soak.parse(); err != nil {
+				return usage(c, err)
+			}
+			return a.capacity(c.Context(), args[0], f)
+		},
+	}
+	c.Flags().StringVar(&f.out, "out", "", "results folder (default results/{name}-capacity-{start})")
+	c.Flags().BoolVar(&f.overwrite, "overwrite", false, "replace the results that the folder of --out holds")
+	c.Flags().BoolVarP(&f.yes, "yes", "y", false, "start a search against a host that is not this machine without asking")
+	c.Flags().BoolVar(&f.plan, "plan", false, "send nothing: print what the search would do at most")
+	c.Flags().StringVar(&f.maxRate, "max-rate", "", "never try a higher rate (default capacity.maxRate)")
+	c.Flags().StringVar(&f.budget, "budget", "", "the most time for all trials (default capacity.budget, or 30m)")
+	f.target.add(c)
+	f.soak.add(c)
+	f.contract.add(c)
+	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "show no progress")
+	return c
+}
+
+// targetFlags say which rate somebody needs.
+type targetFlags struct {
+	rate, logins string
+	peak         float64
+	target       *capacity.Target // nil without
+}
+
+func (f *targetFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.rate, "target-rate", "", "say whether this rate is enough, and with which headroom")
+	c.Flags().StringVar(&f.logins, "logins-per-day", "", "the same, for so many logins a day: 250000, 300k or 2M")
+	c.Flags().Float64Var(&f.peak, "peak-factor", 4, "with --logins-per-day: how many times the mean rate the busiest time has")
+}
+
+func (f *targetFlags) parse() error {
+	switch {
+	case f.rate != "" && f.logins != "":
+		return errors.New("--target-rate and --logins-per-day say the same: leave one out")
+	case f.rate != "":
+		rate, err := scenario.ParseRate(f.rate)
+		if err == nil && rate == 0 {
+			err = errors.New("it is zero")
+		}
+		if err != nil {
+			return fmt.Errorf("--target-rate: %w", err)
+		}
+		f.target = &capacity.Target{Rate: float64(rate)}
+	case f.logins != "":
+		logins, err := parseCount(f.logins)
+		if err != nil {
+			return err
+		}
+		if !(f.peak >= 1 && f.peak <= 1000) {
+			return fmt.Errorf("--peak-factor %v is not from 1 to 1000", f.peak)
+		}
+		f.target = &capacity.Target{Rate: logins / 86400 * f.peak,
+			From: fmt.Sprintf("%s logins a day, times %g at the peak", thousands(uint64(logins)), f.peak)}
+	}
+	return nil
+}
+
+// parseCount reads a number of logins, such as 250000, 300k or 2M.
+func parseCount(text string) (float64, error) {
+	number, times := text, 1.0
+	switch {
+	case strings.HasSuffix(text, "k"):
+		number, times = strings.TrimSuffix(text, "k"), 1e3
+	case strings.HasSuffix(text, "M"):
+		number, times = strings.TrimSuffix(text, "M"), 1e6
+	}
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil || !(n*times >= 1 && n*times <= 1e11) {
+		return 0, fmt.Errorf("--logins-per-day %q is not a number from 1 to 100000M, such as 250000, 300k or 2M", text)
+	}
+	return n * times, nil
+}
+
+// soakFlags ask for a long trial after the search.
+type soakFlags struct {
+	text, shareText string
+	length          time.Duration // 0 without
+	share           float64
+}
+
+func (f *soakFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.text, "soak", "", "hold a share of the found rate for this time, and look for times that drift up")
+	c.Flags().StringVar(&f.shareText, "soak-share", "80%", "with --soak: the share of the rate that was found to hold")
+}
+
+func (f *soakFlags) parse() (err error) {
+	if f.share, err = scenario.ParseShare(f.shareText); err != nil || f.share == 0 {
+		return fmt.Errorf("--soak-share: %w", errors.Join(err, zeroShare(f.share)))
+	}
+	if f.text == "" {
+		return nil
+	}
+	if f.length, err = scenario.ParseDuration(f.text); err != nil {
+		return fmt.Errorf("--soak: %w", err)
+	}
+	if f.length < leastSoak || f.length > mostSoak {
+		return fmt.Errorf("--soak %s is not from %v to %v", f.text, leastSoak, mostSoak)
+	}
+	return nil
+}
+
+func zeroShare(share float64) error {
+	if share == 0 {
+		return errors.New("a share above 0 is needed, such as 80%")
+	}
+	return nil
+}
+
+const (
+	leastSoak = 30 * time.Second
+	mostSoak  = 7 * 24 * time.Hour
+)
+
+// capacity searches and writes what it found.
+func (a *app) capacity(ctx context.Context, file string, f *capacityFlags) error {
+	s, c, err := a.load(file, &f.contract)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	o, err := f.options(s)
+	if err != nil {
+		return err
+	}
+	plan := capacity.NewPlan(o)
+	if plan.Trials == 0 {
+		return &exitError{exitUsage, fmt.Errorf("the first trial alone takes longer than the budget of %v: %.0f requests are needed at %s, for the percentiles of the thresholds\n%s",
+			o.Budget, plan.Percentile, o.StartRate, hint("raise capacity.startRate or capacity.budget"))}
+	}
+	if f.plan {
+		fmt.Fprint(a.ui.out, searchPlan(o, plan))
+		return nil
+	}
+	widest := trialScenario(s, o, capacity.Ask{Rate: float64(o.MaxRate), Length: o.Budget})
+	if err := enoughDescriptors(widest); err != nil {
+		return err
+	}
+	if err := a.consentSearch(s, o, plan, f); err != nil {
+		return err
+	}
+	parts, err := f.contract.parts(s)
+	if err != nil {
+		return err
+	}
+	dir, err := newSearchResults(s.Name, f)
+	if err != nil {
+		return err
+	}
+	ctx, interrupted := a.interruptible(ctx)
+	defer interrupted()
+	op, stop, err := a.operation(widest, c)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if err := op.Preflight(ctx); err != nil {
+		dir.discard()
+		return notStarted(ctx, err)
+	}
+	t := &trials{app: a, scenario: s, options: o, operation: op, dir: dir, parts: parts, started: time.Now().UTC()}
+	return a.search(ctx, t, f, plan)
+}
+
+// options are those of the scenario's section, and of flags in its place.
+func (f *capacityFlags) options(s *scenario.Scenario) (o capacity.Options, err error) {
+	if s.Load.Closed() {
+		return o, &exitError{exitUsage, fmt.Errorf("%s has a closed load, which has no rate to search\n%s", s.File, hint("write load.stages: a search sends at rates of its own"))}
+	}
+	o = capacity.Options{Limits: capacity.Limits(s), MaxRequests: s.Load.MaxRequests}
+	if s.Capacity != nil {
+		o.Capacity = *s.Capacity
+	} else if f.maxRate == "" {
+		return o, &exitError{exitUsage, fmt.Errorf("%s has no section capacity\n%s", s.File, hint("add capacity: {maxRate: 500/s}, or --max-rate 500/s: no rate above it is tried"))}
+	} else {
+		o.Capacity = scenario.NewCapacity(0)
+	}
+	if f.maxRate != "" {
+		rate, err := scenario.ParseRate(f.maxRate)
+		if err != nil || rate == 0 {
+			return o, &exitError{exitUsage, fmt.Errorf("--max-rate %q is not a rate above zero, such as 500/s", f.maxRate)}
+		}
+		o.MaxRate = rate
+		if s.Capacity == nil || o.StartRate > rate {
+			o.StartRate = scenario.NewCapacity(rate).StartRate
+		}
+	}
+	if f.budget != "" {
+		if o.Budget, err = scenario.ParseDuration(f.budget); err != nil {
+			return o, &exitError{exitUsage, fmt.Errorf("--budget: %w", err)}
+		}
+	}
+	if t := f.target.target; t != nil && t.Rate > float64(o.MaxRate) {
+		return o, &exitError{exitUsage, fmt.Errorf("the target of %.4g/s is above the highest rate that may be tried, %s\n%s", t.Rate, o.MaxRate,
+			hint("raise capacity.maxRate or --max-rate above it: what is not tried can't be known"))}
+	}
+	return o, nil
+}
