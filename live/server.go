@@ -50,7 +50,7 @@ func Listen(address string) (*Server, error) {
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("--listen: %w: choose another address, such as 127.0.0.1:0", err)
+		return nil, fmt.Errorf("--listen: %w", err)
 	}
 	s := &Server{listener: l, over: make(chan struct{})}
 	if !loopback(l.Addr()) {

@@ -48,6 +48,9 @@ environment: PINGONE_AUTH_PATH, PINGONE_ENV_ID and PINGONE_ACCESS_TOKEN.`,
 			if flags.user != "" {
 				return exactly()(c, args)
 			}
+			if len(flags.expect) > 0 || flags.ownerAgreed {
+				return usage(c, errors.New("--expect and --owner-agreed go with --user: a scenario says so itself"))
+			}
 			return exactly("SCENARIO")(c, args)
 		},
 		RunE: func(c *cobra.Command, args []string) error { return a.check(c.Context(), args, flags) },

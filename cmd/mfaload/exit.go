@@ -3,6 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"strings"
+	"syscall"
 
 	"mfaload/report"
 	"mfaload/scenario"
@@ -51,11 +54,35 @@ func (u *ui) exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &exit):
 		if exit.err != nil {
-			u.error(exit.err)
+			u.error(advised(exit.err))
 		}
 		return exit.code
 	default:
-		u.error(err)
+		u.error(advised(err))
 		return exitUsage
 	}
+}
+
+// advised adds what to do to an error of the system that comes without.
+func advised(err error) error {
+	if strings.Contains(err.Error(), "\n  ") {
+		return err
+	}
+	for _, a := range []struct {
+		is   error
+		next string
+	}{
+		{fs.ErrNotExist, "check the name: it is looked for from the folder that mfaload was started in"},
+		{fs.ErrPermission, "let this user in, or name another place"},
+		{syscall.EISDIR, "name a file: this is a folder"},
+		{syscall.ENOTDIR, "name a folder: a part of this is a file"},
+		{syscall.ENOSPC, "make room on the disk, or name another place"},
+		{syscall.EADDRINUSE, "something else listens there: choose another port"},
+		{syscall.EADDRNOTAVAIL, "this machine has no such address: choose one of its own, such as 127.0.0.1"},
+	} {
+		if errors.Is(err, a.is) {
+			return fmt.Errorf("%w\n%s", err, hint("%s", a.next))
+		}
+	}
+	return err
 }

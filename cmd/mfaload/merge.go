@@ -82,7 +82,7 @@ func (f *mergeFlags) check() (tolerated float64, err error) {
 func (a *app) merge(paths []string, flags *mergeFlags, tolerated float64) error {
 	files, lost := readShards(paths)
 	if len(files) == 0 {
-		return fmt.Errorf("there is nothing to merge\n%s", hint("%s", strings.Join(reasons(lost), "\n")))
+		return fmt.Errorf("there is nothing to merge\n%s", hint("%s\nname the results folders of the shards, or a folder that holds them", strings.Join(reasons(lost), "\n")))
 	}
 	m, err := mergeFiles(files)
 	if err != nil {

@@ -42,7 +42,7 @@ func (f *viewFlags) open(a *app) (*view, error) {
 		return v, nil
 	}
 	if v.server, err = live.Listen(f.listen); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w\n%s", err, hint("choose another address, such as 127.0.0.1:0"))
 	}
 	// Also with -q: without its token nobody gets in.
 	a.ui.tell("mfaload: live view: %s\n", v.server.URL())
