@@ -109,7 +109,7 @@ func (w *work) part(shard Shard) (*Part, error) {
 		Snapshot: func() (*Snapshot, error) {
 			mu.Lock()
 			defer mu.Unlock()
-			return &Snapshot{Sent: done, Clean: done, Planned: uint64(w.requests), Response: measure.NewSparse()}, nil
+			return snapshot(shard, done), nil
 		},
 		Keep: func(m *measure.Measurement) error {
 			w.mu.Lock()
@@ -119,6 +119,18 @@ func (w *work) part(shard Shard) (*Part, error) {
 		},
 		Close: func() {},
 	}, nil
+}
+
+// snapshot is one of so many requests.
+func snapshot(shard Shard, n uint64) *Snapshot {
+	p := &measure.Part{Index: shard.Index, Scheduled: n, Answered: n, Clean: n,
+		Response: measure.NewSparse(), Service: measure.NewSparse(), Own: measure.NewSparse(), Generator: measure.Generator{Hiccups: measure.NewSparse()}}
+	for i := range n {
+		p.Response.Record(time.Duration(i) * time.Microsecond)
+		p.Service.Record(time.Duration(i) * time.Microsecond)
+		p.Own.Record(0)
+	}
+	return &Snapshot{Progress: measure.Progress{Sent: n, Clean: n}, Planned: n, SoFar: p}
 }
 
 // measured is a measurement of so many requests that took different times.
@@ -210,6 +222,7 @@ func TestAllWell(t *testing.T) {
 	}
 	for i, m := range result.Parts {
 		want, _ := measured(Shard{i, 3}, 500, false)
+		want.Started = result.Parts[0].Started
 		a, _ := want.Encode()
 		b, _ := m.Encode()
 		if string(a) != string(b) {

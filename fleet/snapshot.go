@@ -6,39 +6,46 @@ import (
 	"mfaload/measure"
 )
 
-// Snapshot is how far a shard has come, since its start.
+// Snapshot is how far a shard has come.
 type Snapshot struct {
 	// Elapsed is the time since the start.
 	Elapsed time.Duration `json:"elapsed_ns"`
-	// Sent requests came to an end: Clean, Violating, Failed, or otherwise than
-	// expected.
-	Sent      uint64 `json:"sent"`
-	Clean     uint64 `json:"clean"`
-	Violating uint64 `json:"violating"`
-	Failed    uint64 `json:"failed"`
-	InFlight  int    `json:"in_flight"`
+	// Progress counts all requests that came to an end, the warm-up's included.
+	Progress measure.Progress `json:"progress"`
+	InFlight int              `json:"in_flight"`
 	// Planned is how many requests the shard's schedule has; 0 is not known.
 	Planned uint64 `json:"planned"`
-	// Response are all response times so far.
-	Response *measure.Histogram `json:"response"`
-}
-
-// Unexpected counts the answers that conform but are not what the scenario expects.
-func (s *Snapshot) Unexpected() uint64 { return s.Sent - s.Clean - s.Violating - s.Failed }
-
-// add adds another shard's.
-func (s *Snapshot) add(o *Snapshot) error {
-	s.Elapsed = max(s.Elapsed, o.Elapsed)
-	s.Sent += o.Sent
-	s.Clean += o.Clean
-	s.Violating += o.Violating
-	s.Failed += o.Failed
-	s.InFlight += o.InFlight
-	s.Planned += o.Planned
-	return s.Response.Merge(o.Response)
+	// SoFar is what the judged part has measured.
+	SoFar *measure.Part `json:"so_far"`
 }
 
 // sound says whether a snapshot that came can be added up.
 func (s *Snapshot) sound() bool {
-	return s.Response != nil && s.Clean+s.Violating+s.Failed <= s.Sent && s.InFlight >= 0
+	p := s.Progress
+	return s.Elapsed >= 0 && s.InFlight >= 0 && p.Clean <= p.Sent && p.Violating <= p.Sent && p.Failed <= p.Sent && p.Refused <= p.Sent &&
+		p.Clean+p.Violating+p.Failed+p.Refused <= p.Sent && s.SoFar != nil && s.SoFar.Check() == nil
+}
+
+// Sum is what the last snapshots of all shards add up to.
+type Sum struct {
+	Elapsed  time.Duration // of the one that is farthest
+	Progress measure.Progress
+	InFlight int
+	Planned  uint64
+	// Response are the response times of the judged part.
+	Response *measure.Histogram
+}
+
+// add adds a shard's snapshot.
+func (s *Sum) add(o *Snapshot) {
+	s.Elapsed = max(s.Elapsed, o.Elapsed)
+	s.Progress.Sent += o.Progress.Sent
+	s.Progress.Clean += o.Progress.Clean
+	s.Progress.Violating += o.Progress.Violating
+	s.Progress.Failed += o.Progress.Failed
+	s.Progress.Refused += o.Progress.Refused
+	s.Progress.RateLimited += o.Progress.RateLimited
+	s.InFlight += o.InFlight
+	s.Planned += o.Planned
+	_ = s.Response.Merge(o.SoFar.Response) // of one geometry, or it could not have been read
 }

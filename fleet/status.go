@@ -14,7 +14,7 @@ type Status struct {
 	// Shards are all of them, in order.
 	Shards []ShardStatus
 	// Sum adds up the last snapshots.
-	Sum Snapshot
+	Sum Sum
 }
 
 // ShardStatus is how a shard stands.
@@ -39,7 +39,7 @@ func (s *Status) Count(is func(ShardStatus) bool) (n int) {
 
 func (r *run) status() *Status {
 	s := &Status{Going: r.state.Phase == going || r.state.Phase == stopping, Start: r.state.Start,
-		Sum: Snapshot{Response: measure.NewHistogram()}}
+		Sum: Sum{Response: measure.NewHistogram()}}
 	for _, m := range r.shards {
 		var shard ShardStatus
 		if m != nil {
@@ -47,7 +47,7 @@ func (r *run) status() *Status {
 		}
 		s.Shards = append(s.Shards, shard)
 		if shard.Last != nil {
-			_ = s.Sum.add(shard.Last) // of one geometry, or it had not been read
+			s.Sum.add(shard.Last)
 		}
 	}
 	return s

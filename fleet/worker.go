@@ -64,13 +64,13 @@ func (w *Worker) Work(ctx context.Context) error {
 	defer part.Close()
 	attached, detach := s.attach(ctx, w.Within, deadline)
 	defer detach()
-	start, err := w.arm(attached, s, part)
+	starts, err := w.arm(attached, s, part)
 	if err != nil {
 		err = cause(attached, err)
 		s.leave(gone, err)
 		return w.notStarted(ctx, err)
 	}
-	return w.send(attached, s, part, start)
+	return w.send(attached, s, part, starts)
 }
 
 // noStart is why a worker leaves that waited long enough.
@@ -182,28 +182,30 @@ func (w *Worker) claim(ctx context.Context, s *session, o owner) error {
 	return fmt.Errorf("shard %d: %w: give each worker an index of its own, and end the other one first where it was started again", w.Shard, errTaken)
 }
 
-// arm gets ready, and returns when to begin, by its own clock, once all are
-// armed.
-func (w *Worker) arm(ctx context.Context, s *session, part *Part) (time.Time, error) {
+// starts is when a run begins, by the coordinator's clock and by one's own.
+type starts struct{ theirs, own time.Time }
+
+// arm gets ready, and returns when to begin once all are armed.
+func (w *Worker) arm(ctx context.Context, s *session, part *Part) (starts, error) {
 	s.enter(claimed)
 	go s.beats(ctx, part.Snapshot)
 	select {
 	case <-time.After(rand.N(s.spread + 1)):
 	case <-ctx.Done():
-		return time.Time{}, context.Cause(ctx)
+		return starts{}, context.Cause(ctx)
 	}
 	if err := part.Prepare(ctx); err != nil {
-		return time.Time{}, err
+		return starts{}, err
 	}
 	clock, err := measureClock(ctx, askClock(s.nc, s.names.clock(s.id)))
 	if err != nil {
-		return time.Time{}, err
+		return starts{}, err
 	}
 	s.setClock(clock)
 	s.enter(ready)
 	set, err := s.await(ctx, func(now state) bool { return now.Phase == arming || now.Phase == going })
 	if err != nil {
-		return time.Time{}, err
+		return starts{}, err
 	}
 	// Until, and Now added to it: waiting is then independent of steps of the
 	// clock.
@@ -212,19 +214,21 @@ func (w *Worker) arm(ctx context.Context, s *session, part *Part) (time.Time, er
 	defer cancel()
 	s.enter(armed)
 	if _, err := s.await(late, func(now state) bool { return now.Phase == going }); err != nil {
-		return time.Time{}, err
+		return starts{}, err
 	}
-	return start, nil
+	return starts{set.Start, start}, nil
 }
 
 // send runs the part and delivers what it measured.
-func (w *Worker) send(attached context.Context, s *session, part *Part, start time.Time) error {
+func (w *Worker) send(attached context.Context, s *session, part *Part, at starts) error {
 	s.enter(running)
-	m, err := part.Run(s.load, start)
+	m, err := part.Run(s.load, at.own)
 	if err != nil {
 		s.leave(gone, err)
 		return fmt.Errorf("%w: %w", ErrCutOff, err)
 	}
+	// All shards have the one time that they agreed on, whatever their clocks say.
+	m.Started = at.theirs
 	if err := part.Keep(m); err != nil {
 		w.Say("%v", err) // it travels all the same
 	}

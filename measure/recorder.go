@@ -53,6 +53,7 @@ type stripe struct {
 	progress   Progress
 	live       *times   // for one who looks on; nil where nobody does
 	tape       *tape    // nil where nobody writes down what is recorded
+	ended      *ended   // for one who looks on from elsewhere; nil where nobody does
 	_          [64]byte // keeps the locks of two stripes in two cache lines
 }
 
@@ -124,6 +125,7 @@ func (r *Recorder) Record(worker int, o *Observation) {
 	s.progress.add(o, violating)
 	s.live.record(o)
 	s.tape.record(o)
+	s.ended.record(o, violating)
 }
 
 // RecordConnection adds a connection that was opened. The time of a TLS

@@ -178,7 +178,7 @@ func (m *Measurement) checkShards() error {
 			return errors.New("its shards are not in order")
 		}
 		last = p.Index
-		if err := p.check(); err != nil {
+		if err := p.Check(); err != nil {
 			return err
 		}
 		sum.Scheduled += p.Scheduled
@@ -199,7 +199,8 @@ func (m *Measurement) checkShards() error {
 	return nil
 }
 
-func (p *Part) check() error {
+// Check finds counts that do not add up.
+func (p *Part) Check() error {
 	switch {
 	case !sameCounts(p.Response, p.Service, p.Own) || !sameCounts(p.Generator.Hiccups),
 		p.Answered+p.Failed != p.Response.Count() || p.Answered > p.Response.Count(),
@@ -225,7 +226,7 @@ func (m *Merged) checkLost() error {
 			return fmt.Errorf("shard %d is lost and there at once", l.Index)
 		}
 		if l.Last != nil {
-			if err := l.Last.check(); err != nil {
+			if err := l.Last.Check(); err != nil {
 				return err
 			}
 		}

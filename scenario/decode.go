@@ -19,6 +19,7 @@ type decoder struct {
 	aliased  int  // those of them that stand behind an alias
 	within   int  // aliases that the current value stands behind
 	halted   bool // there were too many values
+	literal  []Pos // places where secrets are written out
 }
 
 // fail notes a problem at a value.

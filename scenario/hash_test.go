@@ -51,7 +51,7 @@ func shapesNothing(path string) bool {
 			return true
 		}
 	}
-	return strings.Contains(path, ".Pos") || strings.HasSuffix(path, ".Written")
+	return strings.HasPrefix(path, ".Literal") || strings.Contains(path, ".Pos") || strings.HasSuffix(path, ".Written")
 }
 
 // TestHash changes one field after the other: a field that is added to a

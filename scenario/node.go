@@ -67,6 +67,8 @@ func (d *decoder) build(y *yaml.Node, parent *node, key string, depth int) *node
 		return n
 	}
 	switch y.Kind {
+	case yaml.ScalarNode:
+		d.noteLiteral(n)
 	case yaml.MappingNode:
 		n.kind = mappingNode
 		d.buildMapping(y, n, depth)
@@ -82,6 +84,25 @@ func (d *decoder) build(y *yaml.Node, parent *node, key string, depth int) *node
 		}
 	}
 	return n
+}
+
+// openKeys are keys below secret ones whose values are no secrets.
+var openKeys = map[string]bool{"clientID": true, "authMethod": true}
+
+// nothingWritten is a text that variables without defaults make up, and
+// proxyLogin what a proxy's URL has before its host where it comes from them.
+var (
+	nothingWritten = regexp.MustCompile(`^(\$\{[A-Za-z_][A-Za-z0-9_]*(:-)?\})*$`)
+	proxyLogin     = regexp.MustCompile(`^[a-z0-9]+://\$\{[A-Za-z_][A-Za-z0-9_]*\}(:\$\{[A-Za-z_][A-Za-z0-9_]*\})?@[^@]*$`)
+)
+
+// noteLiteral keeps the place of a secret that is written out.
+func (d *decoder) noteLiteral(n *node) {
+	open := openKeys[n.key] || nothingWritten.MatchString(n.text) ||
+		n.key == "proxy" && (!strings.Contains(n.text, "@") || proxyLogin.MatchString(n.text))
+	if n.secret && !open {
+		d.literal = append(d.literal, Pos{d.file, n.line, n.column})
+	}
 }
 
 func (d *decoder) count() {

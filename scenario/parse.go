@@ -75,7 +75,7 @@ func (d *decoder) result(s Scenario) (*Scenario, error) {
 	if problems := d.sorted(); len(problems) > 0 {
 		return nil, problems
 	}
-	s.File = d.file
+	s.File, s.Literal = d.file, d.literal
 	return &s, nil
 }
 

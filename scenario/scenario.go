@@ -25,6 +25,9 @@ type Scenario struct {
 	Levels []LevelChange
 	// File is the path that the scenario was read from.
 	File string
+	// Literal are the places in it where secrets are written out, rather than
+	// named by variables. Its text must not go where they must not.
+	Literal []Pos `json:"-"`
 	// Text is the file as YAML for people to read: variables filled in, defaults
 	// added, long lists cut, secrets and personal data as "***".
 	Text string

@@ -1,0 +1,84 @@
+package measure
+
+// SoFar hands out what the judged part of a run has measured so far, for one who
+// looks on from another machine. As with [Live], those who record never wait for
+// it. It is not safe for concurrent use.
+type SoFar struct {
+	recorder *Recorder
+	spare    *ended
+	sum      *Part
+}
+
+// ended are the requests of the judged part that came to an end since they were
+// last taken away.
+type ended struct {
+	answered, clean, violating, failed uint64
+	response, service, own             *Histogram
+}
+
+func newEnded() *ended {
+	return &ended{response: NewHistogram(), service: NewHistogram(), own: NewHistogram()}
+}
+
+// SoFar begins to keep what it hands out. It is called once, before the run.
+func (r *Recorder) SoFar() *SoFar {
+	for i := range r.stripes {
+		s := &r.stripes[i]
+		s.mu.Lock()
+		s.ended = newEnded()
+		s.mu.Unlock()
+	}
+	return &SoFar{r, newEnded(), &Part{Response: NewSparse(), Service: NewSparse(), Own: NewSparse(), Generator: Generator{Hiccups: NewSparse()}}}
+}
+
+// Take returns the requests that came to an end so far. Its caller fills in what
+// observations do not tell; the histograms are valid until the next call.
+func (f *SoFar) Take() (*Part, error) {
+	for i := range f.recorder.stripes {
+		s := &f.recorder.stripes[i]
+		s.mu.Lock()
+		s.ended, f.spare = f.spare, s.ended
+		s.mu.Unlock()
+		if err := f.add(f.spare); err != nil {
+			return nil, err
+		}
+		f.spare.reset()
+	}
+	now := *f.sum
+	return &now, nil
+}
+
+func (f *SoFar) add(e *ended) error {
+	f.sum.Answered += e.answered
+	f.sum.Clean += e.clean
+	f.sum.Violating += e.violating
+	f.sum.Failed += e.failed
+	return mergeAll([]*Histogram{f.sum.Response, f.sum.Service, f.sum.Own}, []*Histogram{e.response, e.service, e.own})
+}
+
+func (e *ended) record(o *Observation, violating bool) {
+	if e == nil || o.Warmup {
+		return
+	}
+	e.response.Record(o.Done - o.Intended)
+	e.service.Record(o.Done - o.Sent)
+	e.own.Record(o.Own)
+	if o.Failed {
+		e.failed++
+		return
+	}
+	e.answered++
+	switch {
+	case violating:
+		e.violating++
+	case o.AsExpected:
+		e.clean++
+	}
+}
+
+func (e *ended) reset() {
+	e.response.Reset()
+	e.service.Reset()
+	e.own.Reset()
+	e.answered, e.clean, e.violating, e.failed = 0, 0, 0, 0
+}
