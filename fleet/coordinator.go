@@ -22,6 +22,8 @@ type Coordinator struct {
 	Plan Plan
 	// Within is how long workers have to join and get ready. Required.
 	Within time.Duration
+	// Fail, where set, yields why the run can't begin.
+	Fail <-chan error
 	// Say tells people what is going on. Required.
 	Say func(format string, args ...any)
 	// Watch, where set, is told the run's state some times a second.
@@ -106,7 +108,7 @@ func (c *Coordinator) connect(ctx context.Context) (*nats.Conn, error) {
 // listen answers workers and takes in what they say.
 func (r *run) listen(refs []fileRef) error {
 	p := r.c.Plan
-	answer := encode(plan{Protocol: protocol, Version: p.Version, Scenario: p.Scenario, Hash: p.Hash, Shards: p.Shards, Files: refs, Withheld: p.Withheld, Spread: p.Spread})
+	answer := encode(plan{Protocol: protocol, Version: p.Version, Scenario: p.Scenario, Hash: p.Hash, Shards: p.Shards, Answers: p.Answers, Files: refs, Withheld: p.Withheld, Spread: p.Spread})
 	subscriptions := map[string]nats.MsgHandler{
 		r.names.hello("*"): func(m *nats.Msg) { r.greet(m, answer) },
 		r.names.clock("*"): tellClock,
@@ -159,6 +161,10 @@ func (r *run) lead(ctx context.Context) (*Result, error) {
 			r.broadcast()
 		case <-looks.C:
 			r.look()
+		case why := <-r.c.Fail:
+			if r.state.Phase == gathering || r.state.Phase == arming {
+				r.fail("%w", why)
+			}
 		case <-gather.C:
 			r.late()
 		case <-interrupted:

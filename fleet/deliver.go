@@ -114,10 +114,13 @@ func (c *counter) fetch(ctx context.Context, refs []fileRef, dir string) error {
 		return fmt.Errorf("open the files of the run: %w", err)
 	}
 	for _, ref := range refs {
-		if !filepath.IsLocal(ref.Name) || filepath.Base(ref.Name) != ref.Name {
-			return fmt.Errorf("the run has a file of the name %.60q: it is none of mfaload's", ref.Name)
+		if !filepath.IsLocal(filepath.FromSlash(ref.Name)) {
+			return fmt.Errorf("the run has a file of the name %.60q, which would lie elsewhere: it is none of mfaload's", ref.Name)
 		}
-		path := filepath.Join(dir, ref.Name)
+		path := filepath.Join(dir, filepath.FromSlash(ref.Name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return fmt.Errorf("make a folder for the files of the run: %w", err)
+		}
 		if err := files.GetFile(ctx, ref.Name, path); err != nil {
 			return fmt.Errorf("get %s from the coordinator: %w", ref.Name, err)
 		}

@@ -56,9 +56,8 @@ type Plan struct {
 	Scenario string
 	// Shards is how many parts there are, from 1 to 1000.
 	Shards int
-	// Length is how long the load takes without draining, Drain how long that
-	// takes at the most; a Length of 0 is not known.
-	Length, Drain time.Duration
+	// Answers is how many whole answers are kept of each group of violations.
+	Answers int
 	// Spread is the time over which the workers spread what they do before the
 	// start, such as fetching tokens.
 	Spread time.Duration
@@ -70,7 +69,7 @@ type Plan struct {
 
 // File is a file that travels to the workers.
 type File struct {
-	// Name is what the worker calls it.
+	// Name is what the worker calls it, a relative path with slashes.
 	Name string
 	// Path is where the coordinator reads it.
 	Path string
@@ -78,8 +77,10 @@ type File struct {
 
 // Offer is what a worker is asked to take part in.
 type Offer struct {
-	// Scenario is the scenario's name.
-	Scenario string
+	// Run and Scenario are the names of both.
+	Run, Scenario string
+	// Answers is how many whole answers are kept of each group of violations.
+	Answers int
 	// Dir holds the files that came from the coordinator, of these names. It is gone
 	// after the run.
 	Dir   string

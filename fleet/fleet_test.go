@@ -158,16 +158,16 @@ type team struct {
 
 func newTeam(t *testing.T, shards int) *team {
 	t.Helper()
-	identity, err := NewIdentity()
+	identity, err := NewIdentity("test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	embedded, err := Listen("127.0.0.1:0", "test", identity)
+	embedded, err := Listen("127.0.0.1:0", identity)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(embedded.Close)
-	join, err := identity.Join("test", []string{embedded.Addr().String()})
+	join, err := identity.Join([]string{embedded.Addr().String()})
 	if err != nil {
 		t.Fatal(err)
 	}

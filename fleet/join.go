@@ -27,12 +27,12 @@ type Join struct {
 
 // Join returns what workers need to join a server with this identity at these
 // addresses, HOST:PORT.
-func (i *Identity) Join(run string, addresses []string) (*Join, error) {
+func (i *Identity) Join(addresses []string) (*Join, error) {
 	pin, err := i.pin()
 	if err != nil {
 		return nil, err
 	}
-	j := &Join{Schema: joinSchema, Run: run, Pin: pin, Token: i.Token}
+	j := &Join{Schema: joinSchema, Run: i.Run, Pin: pin, Token: i.Token}
 	for _, a := range addresses {
 		j.URLs = append(j.URLs, "tls://"+a)
 	}

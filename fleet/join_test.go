@@ -13,11 +13,11 @@ import (
 
 func testJoin(t testing.TB) *Join {
 	t.Helper()
-	identity, err := NewIdentity()
+	identity, err := NewIdentity("pr-812")
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err := identity.Join("pr-812", []string{"192.0.2.1:4222", "[::1]:4222"})
+	j, err := identity.Join([]string{"192.0.2.1:4222", "[::1]:4222"})
 	if err != nil {
 		t.Fatal(err)
 	}

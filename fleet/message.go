@@ -20,6 +20,7 @@ type plan struct {
 	Scenario string        `json:"scenario"`
 	Hash     string        `json:"hash"`
 	Shards   int           `json:"shards"`
+	Answers  int           `json:"answers,omitempty"`
 	Files    []fileRef     `json:"files,omitempty"`
 	Withheld string        `json:"withheld,omitempty"`
 	Spread   time.Duration `json:"spread_ns"`

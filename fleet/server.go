@@ -38,14 +38,15 @@ type Embedded struct {
 // Identity is what an embedded server proves itself and its workers with: a
 // throw-away certificate and a token, both for one run.
 type Identity struct {
+	Run string `json:"run"`
 	// Certificate and Key are PEM.
 	Certificate string `json:"certificate"`
 	Key         string `json:"key"`
 	Token       string `json:"token"`
 }
 
-// NewIdentity makes an identity for one run.
-func NewIdentity() (*Identity, error) {
+// NewIdentity makes an identity for a run.
+func NewIdentity(run string) (*Identity, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make the run's key: %w", err)
@@ -69,6 +70,7 @@ func NewIdentity() (*Identity, error) {
 		return nil, fmt.Errorf("make the run's key: %w", err)
 	}
 	return &Identity{
+		Run:         run,
 		Certificate: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})),
 		Key:         string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
 		Token:       rand.Text(),
@@ -87,7 +89,7 @@ func (i *Identity) pin() (string, error) {
 
 // Listen starts a server for one run at HOST:PORT. What it stores is in a
 // temporary folder until Close.
-func Listen(address, run string, identity *Identity) (*Embedded, error) {
+func Listen(address string, identity *Identity) (*Embedded, error) {
 	fail := func(err error) (*Embedded, error) {
 		return nil, fmt.Errorf("listen at %s: %w: choose another address", address, err)
 	}
@@ -99,6 +101,9 @@ func Listen(address, run string, identity *Identity) (*Embedded, error) {
 	if err != nil {
 		return fail(fmt.Errorf("%q is no port", port))
 	}
+	if err := CheckRun(identity.Run); err != nil {
+		return nil, err
+	}
 	pair, err := tls.X509KeyPair([]byte(identity.Certificate), []byte(identity.Key))
 	if err != nil {
 		return nil, fmt.Errorf("read the run's certificate: %w: make a new one", err)
@@ -107,7 +112,7 @@ func Listen(address, run string, identity *Identity) (*Embedded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for the results of the shards: %w: set TMPDIR to one that can be written to", err)
 	}
-	e := &Embedded{store: store, identity: identity, gate: &gate{names: names{run}, token: identity.Token, secret: rand.Text()}}
+	e := &Embedded{store: store, identity: identity, gate: &gate{names: names{identity.Run}, token: identity.Token, secret: rand.Text()}}
 	options := e.options(host, int(number), pair)
 	if e.server, err = server.NewServer(options); err != nil {
 		os.RemoveAll(store)

@@ -56,7 +56,7 @@ func TestServerTakesTLS13Only(t *testing.T) {
 }
 
 func TestListenSaysWhatIsWrong(t *testing.T) {
-	identity, err := NewIdentity()
+	identity, err := NewIdentity("test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestListenSaysWhatIsWrong(t *testing.T) {
 		"127.0.0.1:port":      `"port" is no port`,
 		taken.Addr().String(): "address already in use",
 	} {
-		if e, err := Listen(address, "r", identity); err == nil || !strings.Contains(err.Error(), says) {
+		if e, err := Listen(address, identity); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", address, err)
 			if err == nil {
 				e.Close()

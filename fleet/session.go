@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -158,7 +159,7 @@ func (s *session) leave(now stage, why error) {
 	case errors.Is(why, context.Canceled):
 		s.self.Why = "it was interrupted"
 	case why != nil:
-		s.self.Why = why.Error()
+		s.self.Why = strings.Join(strings.Fields(why.Error()), " ")
 	}
 	s.mu.Unlock()
 	s.say(nil)

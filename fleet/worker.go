@@ -58,7 +58,11 @@ func (w *Worker) Work(ctx context.Context) error {
 	defer s.close()
 	part, err := w.join(waiting, s)
 	if err != nil {
-		s.leave(refused, err)
+		if s.shard == AnyShard {
+			s.leave(refused, err)
+		} else {
+			s.leave(gone, err)
+		}
 		return w.notStarted(waiting, err)
 	}
 	defer part.Close()
@@ -148,7 +152,7 @@ func (w *Worker) load(ctx context.Context, s *session, p plan) (*Loaded, error) 
 	if err := s.counter.fetch(ctx, p.Files, dir); err != nil {
 		return nil, err
 	}
-	offer := Offer{Scenario: p.Scenario, Dir: dir, Withheld: p.Withheld}
+	offer := Offer{Run: w.run(), Scenario: p.Scenario, Answers: p.Answers, Dir: dir, Withheld: p.Withheld}
 	for _, f := range p.Files {
 		offer.Files = append(offer.Files, f.Name)
 	}

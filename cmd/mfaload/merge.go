@@ -67,14 +67,19 @@ func (f *mergeFlags) check() (tolerated float64, err error) {
 	if f.expect < 0 || f.expect > measure.MaxShards {
 		return 0, fmt.Errorf("--expect %d is not from 1 to %d", f.expect, measure.MaxShards)
 	}
-	if f.tolerate == "" {
+	return parseTolerated(f.tolerate)
+}
+
+// parseTolerated reads the share of shards that may be lost.
+func parseTolerated(text string) (tolerated float64, err error) {
+	if text == "" {
 		return 0, nil
 	}
-	if tolerated, err = scenario.ParseShare(f.tolerate); err == nil && tolerated >= 1 {
+	if tolerated, err = scenario.ParseShare(text); err == nil && tolerated >= 1 {
 		err = errors.New("all of them can't be")
 	}
 	if err != nil {
-		return 0, fmt.Errorf("--tolerate-lost %s: %w", f.tolerate, err)
+		return 0, fmt.Errorf("--tolerate-lost %s: %w", text, err)
 	}
 	return tolerated, nil
 }

@@ -51,8 +51,9 @@ func (f *planFlags) check() (latency time.Duration, err error) {
 	return latency, nil
 }
 
-// printPlan prints what a run would send.
-func (a *app) printPlan(s *scenario.Scenario, flags *planFlags, latency time.Duration) error {
+// printPlan prints what a run would send, with a note on what it takes besides;
+// that may be empty.
+func (a *app) printPlan(s *scenario.Scenario, flags *planFlags, latency time.Duration, note string) error {
 	p := runner.NewPlan(s, latency)
 	if flags.format == "json" {
 		text, err := json.MarshalIndent(p, "", "  ")
@@ -62,7 +63,11 @@ func (a *app) printPlan(s *scenario.Scenario, flags *planFlags, latency time.Dur
 		_, err = a.ui.out.Write(append(text, '\n'))
 		return err
 	}
-	_, err := io.WriteString(a.ui.out, planText(p, a.ui.width, "; nothing was sent"))
+	text := planText(p, a.ui.width, "; nothing was sent")
+	if note != "" {
+		text += "\n" + note + "\n"
+	}
+	_, err := io.WriteString(a.ui.out, text)
 	return err
 }
 

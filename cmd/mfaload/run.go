@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,6 +35,7 @@ type runFlags struct {
 	baseline  baselineFlags
 	yes       bool
 	shard     shardFlags
+	fleet     fleetFlags
 }
 
 func newRun(a *app) *cobra.Command {
@@ -65,6 +67,7 @@ it takes, and a plot of the rate.`,
 		Example: `  mfaload run scenarios/quickstart.yaml
   PINGONE_ENV_ID=… PINGONE_ACCESS_TOKEN=… mfaload run --out results/friday rollout.yaml
   mfaload run --plan --latency 250ms rollout.yaml
+  mfaload run --shards 4 rollout.yaml
   mfaload run --shard 3/8 --start-at 2026-11-23T12:00:00Z --out shards/3 rollout.yaml`,
 		Args:              exactly("SCENARIO"),
 		ValidArgsFunction: scenarioFiles,
@@ -79,12 +82,16 @@ it takes, and a plot of the rate.`,
 			if flags.plan.wanted && flags.shard != (shardFlags{}) {
 				return usage(c, errors.New("--plan shows the whole run: leave out --shard, --start-at and --run"))
 			}
+			local := c.Flags().Changed("shards")
+			tolerated, err := flags.checkLocal(local)
+			if err != nil {
+				return usage(c, err)
+			}
 			if flags.plan.wanted {
-				s, _, err := a.load(args[0], &flags.contract)
-				if err != nil {
-					return err
-				}
-				return a.printPlan(s, &flags.plan, latency)
+				return a.plan(args[0], flags, latency)
+			}
+			if local {
+				return a.runLocal(c.Context(), args[0], flags, tolerated)
 			}
 			part, err := flags.shard.parse(a.env.lookup)
 			if err == nil && part.shard != nil && flags.baseline.path != "" {
@@ -106,8 +113,33 @@ it takes, and a plot of the rate.`,
 	flags.baseline.add(c)
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "start a run against a host that is not this machine without asking")
 	flags.shard.add(c)
+	flags.fleet.add(c, "share the run among so many processes of this machine")
 	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "show no progress")
 	return c
+}
+
+// checkLocal refuses what has no meaning for several processes, or for one.
+func (f *runFlags) checkLocal(local bool) (tolerated float64, err error) {
+	switch {
+	case !local && f.fleet.tolerate != "":
+		return 0, errors.New("--tolerate-lost needs --shards")
+	case !local:
+		return 0, nil
+	case f.shard != (shardFlags{}):
+		return 0, errors.New("--shards is the whole run, and --shard, --start-at and --run are for a part of one")
+	case f.view.listen != "":
+		return 0, errors.New("--listen shows one process, and --shards makes several")
+	}
+	return f.fleet.check()
+}
+
+// plan prints what a run would send.
+func (a *app) plan(file string, flags *runFlags, latency time.Duration) error {
+	s, _, err := a.load(file, &flags.contract)
+	if err != nil {
+		return err
+	}
+	return a.printPlan(s, &flags.plan, latency, tokenFetches(s, flags.fleet.shards))
 }
 
 func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) error {
@@ -197,13 +229,19 @@ func notStarted(ctx context.Context, err error) error {
 	return &exitError{exitNotStarted, fmt.Errorf("not started: %w\n%s", err, hint("nothing was sent; check target.authPath, and the network between here and there"))}
 }
 
-// measure runs the scenario and shows how far it has come.
-func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Operation, dir *results, answers int, view *view, part part) (*measure.Measurement, error) {
+// newRunner returns what runs a part of the scenario.
+func newRunner(s *scenario.Scenario, op *pingone.Operation, answers int, part part) (*runner.Runner, *sampler) {
 	sampled := &sampler{Operation: op}
 	r := &runner.Runner{Scenario: s, Operation: sampled, SaveAnswers: answers, Shard: part.shard, StartAt: part.startAt}
 	for _, rule := range op.Contract().Rules() {
 		r.Rules = append(r.Rules, rule.Name)
 	}
+	return r, sampled
+}
+
+// measure runs the scenario and shows how far it has come.
+func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Operation, dir *results, answers int, view *view, part part) (*measure.Measurement, error) {
+	r, sampled := newRunner(s, op, answers, part)
 	journal, closeJournal := dir.journal()
 	defer closeJournal()
 	r.Journal, r.JournalFailed = journal, dir.journalFailed(a.ui)

@@ -17,14 +17,37 @@ func (a *app) load(file string, flags *contractFlags) (*scenario.Scenario, *cont
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := a.compile(flags, levels(s))
+	l, err := a.complete(s, flags)
 	if err != nil {
-		return nil, nil, levelProblem(s, err)
-	}
-	if err := checkSimulator(s); err != nil {
 		return nil, nil, err
 	}
-	return s, c, a.readUsers(s)
+	return l.scenario, l.contract, nil
+}
+
+// loadedScenario is a scenario with all that belongs to it.
+type loadedScenario struct {
+	scenario *scenario.Scenario
+	contract *contract.Contract
+	parts    map[string]string // see [contractFlags.parts]
+}
+
+// complete adds to a scenario that was read what it needs to run.
+func (a *app) complete(s *scenario.Scenario, flags *contractFlags) (*loadedScenario, error) {
+	c, err := a.compile(flags, levels(s))
+	if err != nil {
+		return nil, levelProblem(s, err)
+	}
+	if err := checkSimulator(s); err != nil {
+		return nil, err
+	}
+	if err := a.readUsers(s); err != nil {
+		return nil, err
+	}
+	parts, err := flags.parts(s)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return &loadedScenario{s, c, parts}, nil
 }
 
 // levels are the scenario's changes of levels in the contract's terms.

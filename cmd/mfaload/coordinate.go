@@ -1,0 +1,340 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mfaload/fleet"
+	"mfaload/measure"
+	"mfaload/runner"
+	"mfaload/scenario"
+)
+
+// coordinateFlags are the flags of the verb coordinate.
+type coordinateFlags struct {
+	fleetFlags
+	listen, joinFile string
+	advertise        []string
+	identity         string
+	nats             natsFlags
+	replace          bool
+	within           time.Duration
+	contract         contractFlags
+	out              string
+	overwrite        bool
+	answers          int
+	formats          formatFlags
+	baseline         baselineFlags
+	yes              bool
+}
+
+// fleetFlags are those of all runs with a coordinator.
+type fleetFlags struct {
+	shards   int
+	tolerate string
+}
+
+func (f *fleetFlags) add(c *cobra.Command, what string) {
+	c.Flags().IntVar(&f.shards, "shards", 0, what)
+	c.Flags().StringVar(&f.tolerate, "tolerate-lost", "", "with --shards: the share of shards that may be lost, such as 5%")
+}
+
+func (f *fleetFlags) check() (tolerated float64, err error) {
+	if f.shards < 1 || f.shards > measure.MaxShards {
+		return 0, fmt.Errorf("--shards %d is not from 1 to %d", f.shards, measure.MaxShards)
+	}
+	return parseTolerated(f.tolerate)
+}
+
+func newCoordinate(a *app) *cobra.Command {
+	flags := &coordinateFlags{}
+	c := &cobra.Command{
+		Use:   "coordinate SCENARIO",
+		Short: "Lead a run on many machines",
+		Long: `Lead a run on many machines: wait for a worker for each shard ('mfaload worker'),
+have all begin at one time, show how far they are, and judge what they measured
+together as one machine's run is judged: the same report, verdict and exit codes.
+
+With --listen the coordinator is a NATS server itself, with a certificate and a
+token that are made for this run; the file of --join-file has what workers need.
+With --nats an external server or cluster with JetStream is used. All connections
+are TLS 1.3.
+
+The scenario travels to the workers as it is written; its variables are filled in
+from each worker's own environment, so that secrets do not travel.
+
+When not all shards are ready in time, nothing is sent (3). A shard that is lost
+makes the run inconclusive (4), unless --tolerate-lost allows it. SIGINT stops
+the load everywhere, and what was measured is reported.`,
+		Example: `  mfaload coordinate --shards 8 --listen :4222 --join-file join rollout.yaml
+  mfaload coordinate --shards 20 --nats tls://nats.example:4222 --creds lead.creds --run pr-812 rollout.yaml`,
+		Args:              exactly("SCENARIO"),
+		ValidArgsFunction: scenarioFiles,
+		RunE: func(c *cobra.Command, args []string) error {
+			external, err := flags.check()
+			var tolerated float64
+			if err == nil {
+				tolerated, err = flags.fleetFlags.check()
+			}
+			if err != nil {
+				return usage(c, err)
+			}
+			return a.coordinate(c.Context(), args[0], flags, external, tolerated)
+		},
+	}
+	flags.fleetFlags.add(c, "the number of shards, each a worker's (required)")
+	c.Flags().StringVar(&flags.listen, "listen", "", "be the NATS server, at HOST:PORT, such as :4222")
+	c.Flags().StringVar(&flags.joinFile, "join-file", "", "with --listen: write what workers need to join to this file")
+	c.Flags().StringSliceVar(&flags.advertise, "advertise", nil, "with --listen: HOST:PORT where workers reach it (default: the addresses of this machine)")
+	c.Flags().StringVar(&flags.identity, "identity", "", "with --listen: a certificate, key and token that were made before ('mfaload k8s')")
+	flags.nats.add(c)
+	c.Flags().BoolVar(&flags.replace, "replace", false, "with --nats: remove what an earlier run of this name left on the server")
+	c.Flags().DurationVar(&flags.within, "join-within", 10*time.Minute, "how long workers have to join and to get ready")
+	c.Flags().StringVar(&flags.out, "out", "", "results folder (default results/{name}-{start})")
+	c.Flags().BoolVar(&flags.overwrite, "overwrite", false, "replace the results that the folder of --out holds")
+	c.Flags().IntVar(&flags.answers, "save-answers", 0, fmt.Sprintf("whole answers to keep, masked, of each group of violations (at most %d)", measure.Instances))
+	flags.contract.add(c)
+	flags.formats.add(c)
+	flags.baseline.add(c)
+	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "start a run against a host that is not this machine without asking")
+	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "show no progress")
+	return c
+}
+
+func (f *coordinateFlags) check() (*fleet.External, error) {
+	external, err := f.nats.external()
+	switch {
+	case err != nil:
+		return nil, err
+	case (external == nil) == (f.listen == ""):
+		return nil, errors.New("name one of --listen and --nats")
+	case external != nil && (f.joinFile != "" || f.advertise != nil || f.identity != ""):
+		return nil, errors.New("--join-file, --advertise and --identity need --listen")
+	case external == nil && f.replace:
+		return nil, errors.New("--replace needs --nats")
+	case external == nil && f.joinFile == "" && f.identity == "":
+		return nil, errors.New("--listen needs --join-file: without it no worker can join")
+	case f.within <= 0 || f.within > farthest:
+		return nil, fmt.Errorf("--join-within %v is not above 0 and at most %v", f.within, farthest)
+	case f.answers < 0 || f.answers > measure.Instances:
+		return nil, fmt.Errorf("--save-answers %d is not from 0 to %d", f.answers, measure.Instances)
+	}
+	for _, a := range f.advertise {
+		if _, _, err := net.SplitHostPort(a); err != nil {
+			return nil, fmt.Errorf("--advertise %q is not HOST:PORT", a)
+		}
+	}
+	return external, nil
+}
+
+func (a *app) coordinate(ctx context.Context, file string, flags *coordinateFlags, external *fleet.External, tolerated float64) error {
+	l, err := a.newLead(file, &flags.contract, flags.shards, tolerated)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	if err := l.open(a, flags.out, flags.overwrite, flags.yes, flags.formats, &flags.baseline); err != nil {
+		return err
+	}
+	ctx, interrupted := a.interruptible(ctx)
+	defer interrupted()
+	l.Within, l.External, l.Replace, l.Plan.Answers = flags.within, external, flags.replace, flags.answers
+	if l.Plan.Run = flags.nats.run; external == nil {
+		if err := l.listen(flags.listen, flags.advertise, flags.identity, flags.joinFile); err != nil {
+			return err
+		}
+		defer l.Embedded.Close()
+	}
+	return l.lead(ctx)
+}
+
+// lead is a run that is led from here.
+type lead struct {
+	fleet.Coordinator
+	app       *app
+	scenario  *scenario.Scenario
+	luggage   *luggage
+	tolerated float64
+	parts     map[string]string
+	dir       *results
+	formats   formatFlags
+	baseline  *baseline
+}
+
+// newLead reads the scenario and finds what speaks against so many shards of it.
+func (a *app) newLead(file string, contract *contractFlags, shards int, tolerated float64) (*lead, error) {
+	luggage, err := a.newLuggage()
+	if err != nil {
+		return nil, err
+	}
+	l := &lead{app: a, luggage: luggage, tolerated: tolerated}
+	s, _, err := a.load(file, contract)
+	if err != nil {
+		l.close()
+		return nil, err
+	}
+	l.scenario = s
+	err = runner.CheckShard(s, measure.Shard{Run: "r", Index: 0, Count: shards})
+	if err == nil {
+		err = luggage.pack(s, contract)
+	}
+	if err == nil {
+		l.parts, err = contract.parts(s)
+	}
+	if err != nil {
+		l.close()
+		return nil, err
+	}
+	l.Coordinator = fleet.Coordinator{Say: a.ui.say, Plan: fleet.Plan{
+		Version: versionText(), Hash: s.Hash(), Scenario: s.Name, Shards: shards,
+		Spread: tokenSpread(s, shards), Files: luggage.files, Withheld: luggage.withheld,
+	}}
+	return l, nil
+}
+
+// newRunName names a run that has a server of its own.
+func newRunName() string { return time.Now().UTC().Format("20060102T150405Z") }
+
+func (l *lead) close() {
+	if l.scenario != nil {
+		_ = l.scenario.Close()
+	}
+	l.luggage.close()
+}
+
+// open does what can fail before anybody waits for workers.
+func (l *lead) open(a *app, out string, overwrite, yes bool, formats formatFlags, baseline *baselineFlags) (err error) {
+	if l.baseline, err = baseline.open(l.scenario, l.parts); err != nil {
+		return err
+	}
+	if err := a.consent(l.scenario, yes); err != nil {
+		return err
+	}
+	l.formats = formats
+	p := part{}
+	l.dir, err = newResults(p.folder(l.scenario.Name), out, overwrite)
+	return err
+}
+
+// listen starts the server and writes the join file.
+func (l *lead) listen(address string, advertise []string, identityFile, joinFile string) error {
+	identity, err := readIdentity(identityFile)
+	if err != nil {
+		return err
+	}
+	l.Plan.Run = identity.Run
+	if l.Embedded, err = fleet.Listen(address, identity); err != nil {
+		return &exitError{exitNotStarted, err}
+	}
+	if joinFile == "" {
+		return nil
+	}
+	if len(advertise) == 0 {
+		advertise, err = fleet.Addresses(l.Embedded.Addr())
+	}
+	var join *fleet.Join
+	if err == nil {
+		join, err = identity.Join(advertise)
+	}
+	if err == nil {
+		err = join.Write(joinFile)
+	}
+	if err != nil {
+		l.Embedded.Close()
+		return err
+	}
+	l.app.ui.say("workers join with %s, at %s", joinFile, strings.Join(advertise, ", "))
+	return nil
+}
+
+// readIdentity reads an identity that was made before, or makes one.
+func readIdentity(path string) (*fleet.Identity, error) {
+	if path == "" {
+		return fleet.NewIdentity(newRunName())
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the identity: %w", err)
+	}
+	var identity fleet.Identity
+	if err := json.Unmarshal(data, &identity); err != nil || identity.Token == "" {
+		return nil, fmt.Errorf("read the identity %s: it is none\n%s", path, hint("'mfaload k8s' makes them"))
+	}
+	return &identity, nil
+}
+
+// lead leads the run and judges what came of it.
+func (l *lead) lead(ctx context.Context) error {
+	if l.luggage.withheld != "" {
+		l.app.ui.say("the scenario does not travel, and workers must have it: %s", l.luggage.withheld)
+	}
+	if text := tokenFetches(l.scenario, l.Plan.Shards); text != "" {
+		l.app.ui.say("%s", text)
+	}
+	hide := l.app.showFleet(l)
+	result, err := l.Lead(ctx)
+	hide()
+	if err != nil {
+		l.dir.discard()
+		return fleetError(err)
+	}
+	return l.judge(result)
+}
+
+// judge merges and judges the shards that are there.
+func (l *lead) judge(result *fleet.Result) error {
+	var all []*measure.Measurement
+	for _, m := range result.Parts {
+		if m != nil {
+			all = append(all, m)
+		}
+	}
+	var lost []measure.Lost
+	for _, shard := range result.Lost {
+		text := fmt.Sprintf("%s, last heard of %v after the start: %s", shard.Host, shard.At.Round(100*time.Millisecond), shard.Why)
+		one := measure.Lost{Index: shard.Shard, Why: text}
+		if shard.Last != nil {
+			one.Last = shard.Last.SoFar
+		}
+		lost = append(lost, one)
+	}
+	slices.SortFunc(lost, measure.CompareLost)
+	if len(all) == 0 {
+		return &exitError{exitInconclusive, fmt.Errorf("no shard delivered what it measured\n%s",
+			hint("%s\nthe workers keep what they measured: merge it with 'mfaload merge'", strings.Join(reasons(lost), "\n")))}
+	}
+	m, err := measure.Merge(all)
+	if err != nil {
+		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", err, hint("the workers keep what they measured: merge it with 'mfaload merge'"))}
+	}
+	m.Merged.Lost, m.Merged.TolerateLost = lost, l.tolerated
+	l.app.ui.say("the clocks of all workers were read to %v", (result.RoundTrip / 2).Round(time.Microsecond))
+	return l.app.judge(m, l.dir, l.formats, l.baseline)
+}
+
+// tokenFetches says how many tokens the workers of a run fetch.
+func tokenFetches(s *scenario.Scenario, shards int) string {
+	if s.Target.ClientCredentials == nil || shards < 2 {
+		return ""
+	}
+	return fmt.Sprintf("%d workers fetch a token each: %d fetches spread over %v before the start, and each again when about four fifths of its token's life are over",
+		shards, shards, tokenSpread(s, shards))
+}
+
+// tokenSpread is the time over which workers spread the fetching of tokens: ten
+// a second, and at most half a minute.
+func tokenSpread(s *scenario.Scenario, shards int) time.Duration {
+	if s.Target.ClientCredentials == nil {
+		return 0
+	}
+	return min(time.Duration(shards)*100*time.Millisecond, 30*time.Second)
+}

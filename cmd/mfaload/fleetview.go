@@ -1,0 +1,164 @@
+package main
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"mfaload/fleet"
+)
+
+// mostBars is how many shards have a bar of their own.
+const mostBars = 16
+
+// fleetView shows how far the shards of a run are.
+type fleetView struct {
+	mu     sync.Mutex
+	status *fleet.Status
+	before []fleetMark // of the last 10 s, for the rate
+}
+
+// fleetMark is how many requests had come to an end at a time.
+type fleetMark struct {
+	at   time.Time
+	sent uint64
+}
+
+// showFleet shows the run until hide is called: bars on a terminal, a line now
+// and then elsewhere, nothing with -q.
+func (a *app) showFleet(l *lead) (hide func()) {
+	v := &fleetView{status: &fleet.Status{}}
+	switch {
+	case a.ui.quiet:
+		return func() {}
+	case a.ui.bars:
+		l.Watch = v.take
+		return a.ui.showFleetBars(l.scenario.Name, l.Plan.Shards, v)
+	}
+	n := 0
+	l.Watch = func(s *fleet.Status) {
+		v.take(s)
+		// It is told four times a second.
+		if n++; s.Going && (n%8 == 0 && n <= 80 || n%40 == 0) {
+			a.ui.say("%3.0f s: %s", s.Sum.Elapsed.Seconds(), v.standing())
+		}
+	}
+	return func() {}
+}
+
+// take takes in how the run stands.
+func (v *fleetView) take(s *fleet.Status) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.status = s
+	if n := len(v.before); n == 0 || v.before[n-1].sent != s.Sum.Progress.Sent {
+		v.before = append(v.before, fleetMark{time.Now(), s.Sum.Progress.Sent})
+	}
+	for len(v.before) > 2 && time.Since(v.before[0].at) > 10*time.Second {
+		v.before = v.before[1:]
+	}
+}
+
+// rate is how many requests a second came to an end lately.
+func (v *fleetView) rate() float64 {
+	if len(v.before) < 2 {
+		return 0
+	}
+	first, last := v.before[0], v.before[len(v.before)-1]
+	return float64(last.sent-min(first.sent, last.sent)) / last.at.Sub(first.at).Seconds()
+}
+
+// standing says what came back of all shards, as short as a narrow terminal
+// needs it.
+func (v *fleetView) standing() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	p := v.status.Sum.Progress
+	text := fmt.Sprintf("%s/s, %d as expected, %d errors, %d violating", short(v.rate()), p.Clean, p.Failed+p.Refused+p.Unexpected(), p.Violating)
+	if r := v.status.Sum.Response; r != nil && r.Count() > 0 {
+		text += fmt.Sprintf(", response p50 %s p99 %s ms", short(milliseconds(r.Percentile(50))), short(milliseconds(r.Percentile(99))))
+	}
+	if lost := v.status.Count(func(s fleet.ShardStatus) bool { return s.Lost }); lost > 0 {
+		text += fmt.Sprintf(", %d of %d shards lost", lost, len(v.status.Shards))
+	}
+	return text
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// showFleetBars shows a bar for the run and one for each shard, as far as a
+// terminal has room for them.
+func (u *ui) showFleetBars(name string, shards int, v *fleetView) (hide func()) {
+	width, _ := terminalWidth(u.err)
+	bars := mpb.New(mpb.WithOutput(u.err), mpb.WithWidth(min(width, 100)), mpb.WithRefreshRate(100*time.Millisecond))
+	back := u.divert(bars)
+	all := bars.AddBar(0, mpb.PrependDecorators(decor.Name(fit(name, width/4), decor.WCSyncSpaceR)),
+		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return v.joined() })))
+	shown := []*mpb.Bar{all}
+	if shards <= mostBars {
+		for i := range shards {
+			shown = append(shown, bars.AddBar(0, mpb.PrependDecorators(decor.Name(fmt.Sprintf("shard %d", i), decor.WCSyncSpaceR)),
+				mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return fit(v.shard(i), width/2) }))))
+		}
+	}
+	line := bars.New(0, mpb.NopStyle(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return fit(v.standing(), width-1) })))
+	stop := every(100*time.Millisecond, func() { v.advance(shown) })
+	return func() {
+		stop()
+		v.advance(shown)
+		for _, bar := range append(shown, line) {
+			bar.Abort(false)
+		}
+		back()
+		bars.Wait()
+	}
+}
+
+// advance sets the bars.
+func (v *fleetView) advance(bars []*mpb.Bar) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	set := func(bar *mpb.Bar, sent, planned uint64) {
+		if planned > 0 {
+			// Never full: a full bar is at its end and stands still.
+			bar.SetTotal(int64(planned)+1, false)
+			bar.SetCurrent(int64(min(sent, planned)))
+		}
+	}
+	set(bars[0], v.status.Sum.Progress.Sent, v.status.Sum.Planned)
+	for i, bar := range bars[1:] {
+		if i < len(v.status.Shards) && v.status.Shards[i].Last != nil {
+			last := v.status.Shards[i].Last
+			set(bar, last.Progress.Sent, last.Planned)
+		}
+	}
+}
+
+// joined says how many workers are there, or how far the run is.
+func (v *fleetView) joined() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	s := v.status
+	if s.Going {
+		return fmt.Sprintf("%s, %v", sentOf(int64(s.Sum.Progress.Sent), int64(s.Sum.Planned)), s.Sum.Elapsed.Round(time.Second))
+	}
+	there := s.Count(func(shard fleet.ShardStatus) bool { return shard.Host != "" })
+	return fmt.Sprintf("%d of %d workers", there, len(s.Shards))
+}
+
+// shard says how one shard stands.
+func (v *fleetView) shard(i int) string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if i >= len(v.status.Shards) || v.status.Shards[i].Host == "" {
+		return "nobody yet"
+	}
+	s := v.status.Shards[i]
+	if s.Lost {
+		return s.Host + ": lost"
+	}
+	return s.Host + ": " + s.Stage
+}

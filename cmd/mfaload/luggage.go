@@ -1,0 +1,154 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+
+	"mfaload/fleet"
+	"mfaload/scenario"
+)
+
+// What the files are called that travel to workers. Users of groups are
+// numbered; what the scenario's stages read lies beside it.
+const (
+	scenarioFolder  = "scenario"
+	contractLuggage = "contract.yaml"
+)
+
+func usersLuggage(group int) string { return fmt.Sprintf("users-%d", group) }
+
+// luggage is what workers need to read the same scenario. Its text travels as it
+// is written: variables are filled in where they arrive.
+type luggage struct {
+	dir      string // of files that are made for the way
+	stdin    *os.File
+	files    []fleet.File
+	withheld string // why the scenario's text does not travel
+}
+
+// newLuggage makes room, and keeps what is read from standard input: workers
+// need it too.
+func (a *app) newLuggage() (*luggage, error) {
+	dir, err := os.MkdirTemp("", "mfaload-run-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for the files of the run: %w\n%s", err, hint("set TMPDIR to one that can be written to"))
+	}
+	l := &luggage{dir: dir}
+	if l.stdin, err = os.OpenFile(filepath.Join(dir, "stdin"), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600); err != nil {
+		return nil, fmt.Errorf("make a file for the users of the run: %w", err)
+	}
+	a.env.in = io.TeeReader(a.env.in, l.stdin)
+	return l, nil
+}
+
+func (l *luggage) close() {
+	_ = l.stdin.Close()
+	_ = os.RemoveAll(l.dir)
+}
+
+// pack collects what a scenario that was read needs.
+func (l *luggage) pack(s *scenario.Scenario, contract *contractFlags) error {
+	if contract.file != "" || contract.overlay != "" {
+		_, text, err := contract.document()
+		if err != nil {
+			return err
+		}
+		file := filepath.Join(l.dir, contractLuggage)
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			return fmt.Errorf("keep the contract for the workers: %w", err)
+		}
+		l.add(contractLuggage, file)
+	}
+	for i := range s.Groups {
+		switch source := s.Groups[i].File; source.Path {
+		case "":
+		case scenario.Stdin:
+			l.add(usersLuggage(i), l.stdin.Name())
+		default:
+			l.add(usersLuggage(i), beside(s.File, source.Path))
+		}
+	}
+	l.packScenario(s)
+	return nil
+}
+
+// packScenario adds the scenario's text and what its stages read, or says why
+// that can't travel.
+func (l *luggage) packScenario(s *scenario.Scenario) {
+	if len(s.Literal) > 0 && s.Target.Simulator == nil {
+		at := s.Literal[0]
+		l.withheld = fmt.Sprintf("a secret is written out in line %d of it: write ${VARIABLE} there, and set it where the workers run", at.Line)
+		return
+	}
+	var beside []fleet.File
+	for _, st := range s.Load.Stages {
+		if st.Profile == nil {
+			continue
+		}
+		rel, err := filepath.Rel(filepath.Dir(s.File), st.Profile.File)
+		if err != nil || !filepath.IsLocal(rel) {
+			l.withheld = fmt.Sprintf("a stage reads %s, which is not below its folder", st.Profile.File)
+			return
+		}
+		beside = append(beside, fleet.File{Name: path.Join(scenarioFolder, filepath.ToSlash(rel)), Path: st.Profile.File})
+	}
+	l.add(path.Join(scenarioFolder, filepath.Base(s.File)), s.File)
+	for _, f := range beside {
+		l.add(f.Name, f.Path)
+	}
+}
+
+// add adds a file once.
+func (l *luggage) add(name, file string) {
+	for _, f := range l.files {
+		if f.Name == name {
+			return
+		}
+	}
+	l.files = append(l.files, fleet.File{Name: name, Path: file})
+}
+
+// beside is where a file is that a scenario names.
+func beside(scenarioFile, name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(filepath.Dir(scenarioFile), name)
+}
+
+// unpack reads the scenario of a run where its luggage arrived, or the worker's
+// own file where one is named. Users and contract are always those that came.
+func (a *app) unpack(offer fleet.Offer, own string) (*loadedScenario, error) {
+	file, flags := own, contractFlags{}
+	came := map[string]bool{}
+	for _, name := range offer.Files {
+		came[name] = true
+	}
+	if file == "" {
+		if offer.Withheld != "" {
+			return nil, fmt.Errorf("the coordinator does not send its scenario: %s\n%s", offer.Withheld, hint("or name the same file to every worker: mfaload worker … SCENARIO"))
+		}
+		for _, name := range offer.Files {
+			if path.Dir(name) == scenarioFolder {
+				file = filepath.Join(offer.Dir, filepath.FromSlash(name))
+				break // the first one: what it reads comes after it
+			}
+		}
+	}
+	s, err := scenario.Read(file, a.env.lookup)
+	if err != nil {
+		return nil, err
+	}
+	for i := range s.Groups {
+		if came[usersLuggage(i)] && s.Groups[i].File.Path != "" {
+			s.Groups[i].File.Path = filepath.Join(offer.Dir, usersLuggage(i))
+		}
+	}
+	if came[contractLuggage] {
+		flags.file = filepath.Join(offer.Dir, contractLuggage)
+	}
+	return a.complete(s, &flags)
+}

@@ -1,0 +1,264 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mfaload/fleet"
+	"mfaload/measure"
+	"mfaload/pingone"
+	"mfaload/report"
+	"mfaload/runner"
+)
+
+// workerFlags are the flags of the verb worker.
+type workerFlags struct {
+	join      string
+	nats      natsFlags
+	shard     int
+	within    time.Duration
+	out       string
+	overwrite bool
+}
+
+func newWorker(a *app) *cobra.Command {
+	flags := &workerFlags{}
+	c := &cobra.Command{
+		Use:   "worker [SCENARIO]",
+		Short: "Be one of the machines of a run that 'mfaload coordinate' leads",
+		Long: `Be one of the machines of a run that 'mfaload coordinate' leads: claim a shard of
+it, begin when all begin, and deliver what was measured. The scenario comes from
+the coordinator as it is written, without the values of its variables: those are
+taken from this worker's environment. Where it can't travel, or in place of it,
+name the same file.
+
+A worker keeps what it measured in its results folder in any case. When it hears
+nothing of the coordinator for 3 s, it stops its load and leaves with 4; what the
+workers kept can be merged with 'mfaload merge'.
+
+It leaves with 0 when its measurement was delivered: the verdict is the
+coordinator's.`,
+		Example: `  mfaload worker --join-file join
+  mfaload worker --nats tls://nats.example:4222 --creds worker.creds --run pr-812`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usage(c, fmt.Errorf("unexpected argument %q", args[1]))
+			}
+			return nil
+		},
+		ValidArgsFunction: scenarioFiles,
+		RunE: func(c *cobra.Command, args []string) error {
+			w, err := flags.worker(a, strings.Join(args, ""))
+			if err != nil {
+				return usage(c, err)
+			}
+			return a.work(c.Context(), w)
+		},
+	}
+	c.Flags().StringVar(&flags.join, "join-file", "", "the file that the coordinator wrote with --join-file; it is waited for")
+	c.Flags().IntVar(&flags.shard, "shard", fleet.AnyShard, "the shard to claim, from 0 (default: "+strings.Join(indexVariables, ", ")+", or any that is free)")
+	c.Flags().DurationVar(&flags.within, "start-within", 15*time.Minute, "leave when the run has not started by then")
+	c.Flags().StringVar(&flags.out, "out", "", "results folder (default results/{name}-{run}-{shard}of{shards})")
+	c.Flags().BoolVar(&flags.overwrite, "overwrite", false, "replace the results that the folder of --out holds")
+	flags.nats.add(c)
+	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "say nothing but errors")
+	return c
+}
+
+// worker checks the flags.
+func (f *workerFlags) worker(a *app, scenarioFile string) (*worker, error) {
+	w := &worker{app: a, flags: f, own: scenarioFile}
+	external, err := f.nats.external()
+	switch {
+	case err != nil:
+		return nil, err
+	case (external == nil) == (f.join == ""):
+		return nil, errors.New("name one of --join-file and --nats")
+	case f.within <= 0 || f.within > farthest:
+		return nil, fmt.Errorf("--start-within %v is not above 0 and at most %v", f.within, farthest)
+	}
+	if f.shard == fleet.AnyShard {
+		if index, from := indexOf(a.env.lookup); index != "" {
+			if f.shard, err = strconv.Atoi(index); err != nil || f.shard < 0 {
+				return nil, fmt.Errorf("%s is no index of a shard", from)
+			}
+		}
+	}
+	if f.shard < fleet.AnyShard || f.shard >= measure.MaxShards {
+		return nil, fmt.Errorf("--shard %d is not from 0 to %d", f.shard, measure.MaxShards-1)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host"
+	}
+	w.Worker = fleet.Worker{External: external, Run: f.nats.run, Version: versionText(), Host: host, Shard: f.shard, Within: f.within,
+		Load: w.load, Say: a.ui.say}
+	return w, nil
+}
+
+// worker is a machine's part in a run.
+type worker struct {
+	fleet.Worker
+	app    *app
+	flags  *workerFlags
+	own    string // the scenario's file; empty for the coordinator's
+	loaded *loadedScenario
+}
+
+func (a *app) work(ctx context.Context, w *worker) error {
+	ctx, interrupted := a.interruptible(ctx)
+	defer interrupted()
+	defer func() {
+		if w.loaded != nil {
+			_ = w.loaded.scenario.Close()
+		}
+	}()
+	if w.flags.join != "" {
+		began := time.Now()
+		join, err := awaitJoin(ctx, w.flags.join, w.Within)
+		if err != nil {
+			return fleetError(err)
+		}
+		w.Join, w.Within = join, w.Within-time.Since(began)
+	}
+	return fleetError(w.Work(ctx))
+}
+
+// awaitJoin reads the join file. It is waited for: coordinator and workers are
+// started at the same time.
+func awaitJoin(ctx context.Context, path string, within time.Duration) (*fleet.Join, error) {
+	waiting, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for {
+		data, err := os.ReadFile(path)
+		if err == nil {
+			j, err := fleet.ParseJoin(data)
+			if err != nil {
+				return nil, &exitError{exitUsage, fmt.Errorf("read the join file %s: %w\n%s", path, err, hint("take the one that 'mfaload coordinate --join-file' wrote"))}
+			}
+			return j, nil
+		}
+		if !errors.Is(err, os.ErrNotExist) {
+			return nil, &exitError{exitUsage, fmt.Errorf("read the join file: %w", err)}
+		}
+		select {
+		case <-waiting.Done():
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			return nil, fmt.Errorf("%w: there is no join file %s: is the coordinator up, with --join-file?", fleet.ErrNotStarted, path)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// load reads the scenario of the run.
+func (w *worker) load(_ context.Context, offer fleet.Offer) (*fleet.Loaded, error) {
+	loaded, err := w.app.unpack(offer, w.own)
+	if err != nil {
+		return nil, err
+	}
+	w.loaded = loaded
+	return &fleet.Loaded{Hash: loaded.scenario.Hash(), Part: func(s fleet.Shard) (*fleet.Part, error) { return w.part(offer, s) }}, nil
+}
+
+// part prepares a shard of the run.
+func (w *worker) part(offer fleet.Offer, of fleet.Shard) (*fleet.Part, error) {
+	s := w.loaded.scenario
+	p := &workerPart{worker: w, answers: offer.Answers, shard: measure.Shard{Run: offer.Run, Index: of.Index, Count: of.Count}}
+	if err := runner.CheckShard(s, p.shard); err != nil {
+		return nil, err
+	}
+	if err := enoughDescriptors(s); err != nil {
+		return nil, err
+	}
+	var err error
+	name := fmt.Sprintf("%s-%s-%dof%d", s.Name, offer.Run, of.Index, of.Count)
+	if p.dir, err = newResults(name, w.flags.out, w.flags.overwrite); err != nil {
+		return nil, err
+	}
+	return &fleet.Part{Prepare: p.prepare, Run: p.run, Snapshot: p.snapshot, Keep: p.keep, Close: p.close}, nil
+}
+
+// workerPart is a shard of a run on this machine.
+type workerPart struct {
+	*worker
+	shard   measure.Shard
+	answers int
+	dir     *results
+	op      *pingone.Operation
+	stop    func()
+	runner  *runner.Runner
+	sampled *sampler
+	soFar   func() (*measure.Part, error)
+	kept    bool
+}
+
+// prepare gets the token and looks at the target.
+func (p *workerPart) prepare(ctx context.Context) error {
+	s := p.loaded.scenario
+	var err error
+	if p.op, p.stop, err = p.app.operation(s, p.loaded.contract); err != nil {
+		return err
+	}
+	if err := p.op.Preflight(ctx); err != nil {
+		return err
+	}
+	p.runner, p.sampled = newRunner(s, p.op, p.answers, part{shard: &p.shard})
+	p.soFar = p.runner.SoFar()
+	return nil
+}
+
+func (p *workerPart) run(ctx context.Context, start time.Time) (*measure.Measurement, error) {
+	if set, _ := p.app.env.lookup("GOGC"); set == "" {
+		defer debug.SetGCPercent(debug.SetGCPercent(garbageShare))
+	}
+	p.runner.StartAt = start
+	m, err := p.runner.Run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m.Version, m.Shapes, m.Parts, m.Terms = versionText(), p.sampled.shapes, p.loaded.parts, report.TermsOf(p.loaded.scenario).Encode()
+	return m, nil
+}
+
+func (p *workerPart) snapshot() (*fleet.Snapshot, error) {
+	soFar, err := p.soFar()
+	if err != nil {
+		return nil, err
+	}
+	now := p.runner.Progress()
+	return &fleet.Snapshot{Elapsed: now.Elapsed, Progress: now.Progress, InFlight: now.InFlight, Planned: p.runner.Schedule().Due(), SoFar: soFar}, nil
+}
+
+// keep writes the shard's own results.
+func (p *workerPart) keep(m *measure.Measurement) error {
+	r, err := report.Judge(m)
+	if err != nil {
+		return err
+	}
+	p.kept = true
+	if err := p.dir.write(r, m, formatFlags{}); err != nil {
+		return err
+	}
+	p.app.ui.say("what was measured is in %s", filepath.Join(p.dir.path, measurementFile))
+	return nil
+}
+
+func (p *workerPart) close() {
+	if p.stop != nil {
+		p.stop()
+	}
+	if !p.kept {
+		p.dir.discard()
+	}
+}
