@@ -28,9 +28,6 @@ type Coordinator struct {
 	Say func(format string, args ...any)
 	// Watch, where set, is told the run's state some times a second.
 	Watch func(*Status)
-	// Stop, where set, says why the whole run is to be stopped, after a change;
-	// empty to go on.
-	Stop func(*Status) string
 }
 
 // Result is what came of a run that began.
@@ -38,8 +35,6 @@ type Result struct {
 	// Parts are the measurements by shard; nil where one was lost.
 	Parts []*measure.Measurement
 	Lost  []Lost
-	// Stopped says why the run was stopped before its end by [Coordinator.Stop].
-	Stopped string
 	// RoundTrip is the longest of the round trips that the workers' clocks were
 	// read with: they began within half of it of each other, and what their
 	// machines add.
@@ -171,6 +166,7 @@ func (r *run) lead(ctx context.Context) (*Result, error) {
 			interrupted = nil
 			r.interrupt()
 		}
+		r.addUp()
 		r.advance()
 	}
 	if r.failed != nil {

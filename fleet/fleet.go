@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"mfaload/measure"
+	"mfaload/scenario"
 )
 
 // protocol is the version of what coordinator and workers say to each other.
@@ -58,6 +59,9 @@ type Plan struct {
 	Shards int
 	// Answers is how many whole answers are kept of each group of violations.
 	Answers int
+	// StopOn are the conditions that end the run; they are held against the sums
+	// of all shards.
+	StopOn []scenario.StopCondition
 	// Spread is the time over which the workers spread what they do before the
 	// start, such as fetching tokens.
 	Spread time.Duration
@@ -102,8 +106,14 @@ type Part struct {
 	// target.
 	Prepare func(context.Context) error
 	// Run sends the shard's requests from a time of the worker's own clock on,
-	// until the context ends.
-	Run func(ctx context.Context, start time.Time) (*measure.Measurement, error)
+	// until the context ends. StartedAs is that time by the coordinator's clock: it
+	// is what all shards call their start.
+	Run func(ctx context.Context, start, startedAs time.Time) (*measure.Measurement, error)
+	// Stop ends the load, as failed, for a reason that the coordinator found. It
+	// may be called more than once, and before and after Run.
+	Stop func(measure.Stop)
+	// Every is how often a snapshot is wanted; 0 for every 2 s.
+	Every time.Duration
 	// Snapshot says how far it has come. It is called by one goroutine while
 	// Run runs, and after it.
 	Snapshot func() (*Snapshot, error)

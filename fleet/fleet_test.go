@@ -80,7 +80,7 @@ func (w *work) part(shard Shard) (*Part, error) {
 			}
 			return nil
 		},
-		Run: func(ctx context.Context, start time.Time) (*measure.Measurement, error) {
+		Run: func(ctx context.Context, start, startedAs time.Time) (*measure.Measurement, error) {
 			w.mu.Lock()
 			w.shards, w.starts = append(w.shards, shard), append(w.starts, start)
 			w.mu.Unlock()
@@ -104,7 +104,9 @@ func (w *work) part(shard Shard) (*Part, error) {
 			mu.Lock()
 			done = uint64(w.requests)
 			mu.Unlock()
-			return measured(shard, w.requests, interrupted)
+			m, err := measured(shard, w.requests, interrupted)
+			m.Started = startedAs
+			return m, err
 		},
 		Snapshot: func() (*Snapshot, error) {
 			mu.Lock()
@@ -117,6 +119,7 @@ func (w *work) part(shard Shard) (*Part, error) {
 			w.kept = append(w.kept, m)
 			return nil
 		},
+		Stop:  func(measure.Stop) {},
 		Close: func() {},
 	}, nil
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"mfaload/measure"
 )
 
 // hello asks for the plan.
@@ -50,6 +52,8 @@ type state struct {
 	// Start is when to begin, by the coordinator's clock, once it is set.
 	Start time.Time `json:"start"`
 	Why   string    `json:"why,omitempty"`
+	// Stop is why the scenario ends the run; nil where it does not.
+	Stop *measure.Stop `json:"stop,omitempty"`
 }
 
 // stage is how far a worker is.

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"mfaload/measure"
+	"mfaload/runner"
 )
 
 // run is a run as its coordinator sees it. One goroutine owns it; others send
@@ -24,8 +25,9 @@ type run struct {
 	state   state
 	shards  []*member // by shard; nil where nobody has it
 	others  map[string]*member
-	failed  error  // why nothing is sent
-	stopped string // why the load was ended
+	failed  error         // why nothing is sent
+	guard   *runner.Guard // nil where nothing ends the run
+	second  int64         // the next one that it is told
 	renewed time.Time
 }
 
@@ -38,6 +40,8 @@ type member struct {
 	heard     time.Time
 	roundTrip time.Duration
 	last      *Snapshot
+	ticks     map[int64]measure.Tick // by second
+	upTo      int64                  // the last of them
 	lost      bool
 	reading   bool      // the final
 	delivered time.Time // when it could not be read first
@@ -46,7 +50,7 @@ type member struct {
 
 func newRun(c *Coordinator, nc *nats.Conn, st *store) *run {
 	return &run{c: c, nc: nc, store: st, names: st.names, events: make(chan func(), 1024), quit: make(chan struct{}),
-		shards: make([]*member, c.Plan.Shards), others: map[string]*member{}}
+		shards: make([]*member, c.Plan.Shards), others: map[string]*member{}, guard: newGuard(&c.Plan), second: 1}
 }
 
 // post hands the loop something to do.
@@ -83,6 +87,7 @@ func (r *run) hear(id string, b beat) {
 	m.roundTrip = max(m.roundTrip, b.RoundTrip)
 	if b.Snapshot != nil {
 		m.last = b.Snapshot
+		m.tell(b.Snapshot.Ticks, r.second)
 	}
 	if m.lost && m.stage != gone && r.shards[m.shard] == m {
 		m.lost = false
@@ -127,8 +132,8 @@ func (r *run) look() {
 			r.lose(m, fmt.Sprintf("not heard of for %v", missing))
 		}
 	}
-	if r.c.Watch != nil || r.c.Stop != nil {
-		r.tell()
+	if r.c.Watch != nil {
+		r.c.Watch(r.status())
 	}
 }
 
@@ -268,6 +273,9 @@ func (r *run) got(m *member, final *measure.Measurement, err error) {
 			m.lost = false
 			r.c.Say("shard %d (%s) had delivered what it measured", m.shard, m.host)
 		}
+		if final.Stopped != nil && final.Stopped.Early {
+			r.stop(final.Stopped) // what ended it is to end the run
+		}
 	case m.stage != delivered || m.lost: // there is none, or will be
 	case m.delivered.IsZero():
 		m.delivered = time.Now()
@@ -315,7 +323,7 @@ func (r *run) awaited() bool {
 }
 
 func (r *run) result() *Result {
-	result := &Result{Stopped: r.stopped}
+	result := &Result{}
 	for _, m := range r.shards {
 		result.Parts = append(result.Parts, m.final)
 		result.RoundTrip = max(result.RoundTrip, m.roundTrip)

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type session struct {
 	mu      sync.Mutex
 	heard   time.Time
 	state   state
+	said    string        // as it came
 	changed chan struct{} // closed when the state changes
 	self    beat
 }
@@ -40,8 +42,8 @@ func (s *session) hear(m *nats.Msg) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.heard = time.Now()
-	if now != s.state {
-		s.state = now
+	if string(m.Data) != s.said {
+		s.state, s.said = now, string(m.Data)
 		close(s.changed)
 		s.changed = make(chan struct{})
 	}
@@ -92,14 +94,14 @@ func (s *session) plan(ctx context.Context, w *Worker) (plan, error) {
 // attach returns a context that ends when the worker is no longer part of a run,
 // with the reason, and begins to watch for that. Until the load begins, it ends
 // at the deadline too.
-func (s *session) attach(ctx context.Context, within time.Duration, deadline time.Time) (context.Context, func()) {
+func (s *session) attach(ctx context.Context, part *Part, within time.Duration, deadline time.Time) (context.Context, func()) {
 	s.mu.Lock()
 	s.heard = time.Now()
 	s.mu.Unlock()
 	attached, detach := context.WithCancelCause(ctx)
 	load, stop := context.WithCancel(attached)
 	s.load = load
-	go s.watch(attached, detach, stop, within, deadline)
+	go s.watch(attached, detach, part, stop, within, deadline)
 	return attached, func() { stop(); detach(nil) }
 }
 
@@ -109,7 +111,7 @@ const reconnectAfter = 3 * beatEvery / 2
 
 // watch is the dead-man switch: it ends the load when the coordinator wants it
 // or is not heard of.
-func (s *session) watch(ctx context.Context, detach context.CancelCauseFunc, stop func(), within time.Duration, deadline time.Time) {
+func (s *session) watch(ctx context.Context, detach context.CancelCauseFunc, part *Part, stop func(), within time.Duration, deadline time.Time) {
 	ticker := time.NewTicker(beatEvery / 10)
 	defer ticker.Stop()
 	var renewed time.Time
@@ -120,6 +122,8 @@ func (s *session) watch(ctx context.Context, detach context.CancelCauseFunc, sto
 			detach(fmt.Errorf("nothing was heard of the coordinator for %v", silence))
 		case now.Phase == cancelled:
 			detach(errors.New(now.Why))
+		case now.Phase == stopping && now.Stop != nil:
+			part.Stop(*now.Stop)
 		case now.Phase == stopping:
 			stop()
 		case s.waiting() && time.Now().After(deadline):
@@ -183,7 +187,7 @@ func (s *session) say(snapshot *Snapshot) {
 }
 
 // beats says how the worker is, until the context ends.
-func (s *session) beats(ctx context.Context, snapshot func() (*Snapshot, error)) {
+func (s *session) beats(ctx context.Context, part *Part) {
 	ticker := time.NewTicker(beatEvery)
 	defer ticker.Stop()
 	var last time.Time
@@ -193,11 +197,11 @@ func (s *session) beats(ctx context.Context, snapshot func() (*Snapshot, error))
 			return
 		case <-ticker.C:
 		}
-		if s.waiting() || time.Since(last) < snapshotEvery-beatEvery/2 {
+		if s.waiting() || time.Since(last) < cmp.Or(part.Every, snapshotEvery)-beatEvery/2 {
 			s.say(nil)
 			continue
 		}
-		if now, err := snapshot(); err == nil {
+		if now, err := part.Snapshot(); err == nil {
 			s.say(now)
 		}
 		last = time.Now()

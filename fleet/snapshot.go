@@ -17,6 +17,9 @@ type Snapshot struct {
 	Planned uint64 `json:"planned"`
 	// SoFar is what the judged part has measured.
 	SoFar *measure.Part `json:"so_far"`
+	// Ticks are the last seconds, in order, where the run has conditions that end
+	// it; see [Keep].
+	Ticks []measure.Tick `json:"ticks,omitempty"`
 }
 
 // sound says whether a snapshot that came can be added up.
@@ -24,6 +27,12 @@ func (s *Snapshot) sound() bool {
 	p := s.Progress
 	return s.Elapsed >= 0 && s.InFlight >= 0 && p.Clean <= p.Sent && p.Violating <= p.Sent && p.Failed <= p.Sent && p.Refused <= p.Sent &&
 		p.Clean+p.Violating+p.Failed+p.Refused <= p.Sent && s.SoFar != nil && s.SoFar.Check() == nil
+}
+
+// Keep adds a second to the last ones, which each snapshot says again.
+func Keep(ticks []measure.Tick, t measure.Tick) []measure.Tick {
+	ticks = append(ticks, t)
+	return ticks[max(len(ticks)-ticksKept, 0):]
 }
 
 // Sum is what the last snapshots of all shards add up to.

@@ -52,19 +52,3 @@ func (r *run) status() *Status {
 	}
 	return s
 }
-
-// tell tells those who look on, and stops the run where one of them wants it.
-func (r *run) tell() {
-	s := r.status()
-	if r.c.Watch != nil {
-		r.c.Watch(s)
-	}
-	if r.c.Stop == nil || r.state.Phase != going {
-		return
-	}
-	if why := r.c.Stop(s); why != "" {
-		r.stopped = why
-		r.c.Say("stopping all workers: %s", why)
-		r.enter(stopping, why)
-	}
-}

@@ -66,7 +66,7 @@ func (w *Worker) Work(ctx context.Context) error {
 		return w.notStarted(waiting, err)
 	}
 	defer part.Close()
-	attached, detach := s.attach(ctx, w.Within, deadline)
+	attached, detach := s.attach(ctx, part, w.Within, deadline)
 	defer detach()
 	starts, err := w.arm(attached, s, part)
 	if err != nil {
@@ -192,7 +192,7 @@ type starts struct{ theirs, own time.Time }
 // arm gets ready, and returns when to begin once all are armed.
 func (w *Worker) arm(ctx context.Context, s *session, part *Part) (starts, error) {
 	s.enter(claimed)
-	go s.beats(ctx, part.Snapshot)
+	go s.beats(ctx, part)
 	select {
 	case <-time.After(rand.N(s.spread + 1)):
 	case <-ctx.Done():
@@ -226,13 +226,11 @@ func (w *Worker) arm(ctx context.Context, s *session, part *Part) (starts, error
 // send runs the part and delivers what it measured.
 func (w *Worker) send(attached context.Context, s *session, part *Part, at starts) error {
 	s.enter(running)
-	m, err := part.Run(s.load, at.own)
+	m, err := part.Run(s.load, at.own, at.theirs)
 	if err != nil {
 		s.leave(gone, err)
 		return fmt.Errorf("%w: %w", ErrCutOff, err)
 	}
-	// All shards have the one time that they agreed on, whatever their clocks say.
-	m.Started = at.theirs
 	if err := part.Keep(m); err != nil {
 		w.Say("%v", err) // it travels all the same
 	}

@@ -31,6 +31,9 @@ type Runner struct {
 	// StartAt is when the schedule begins; the zero value is at once. Run waits
 	// for it.
 	StartAt time.Time
+	// StartedAs is what the measurement calls the start: all shards of a run have
+	// to call it the same, whatever their clocks say. Default: the start.
+	StartedAs time.Time
 	// Unguarded leaves load.stopOn to somebody who judges several shards together,
 	// with [Runner.Ticks], a [Guard] and [Runner.Stop].
 	Unguarded bool
@@ -271,6 +274,9 @@ func (r *Runner) describe(m *measure.Measurement, start time.Time, e extent) {
 	m.Scenario, m.Hash, m.Started = r.Scenario.Name, r.hash, start.UTC().Round(0)
 	if m.Shard = r.Shard; !r.StartAt.IsZero() {
 		m.Started = r.StartAt.UTC().Round(0)
+	}
+	if !r.StartedAs.IsZero() {
+		m.Started = r.StartedAs.UTC().Round(0)
 	}
 	for _, g := range r.Scenario.Groups {
 		m.Groups = append(m.Groups, g.Name)

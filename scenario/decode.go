@@ -14,11 +14,11 @@ type decoder struct {
 	file     string
 	env      func(string) (string, bool)
 	problems Problems
-	dropped  int  // problems that are counted only
-	nodes    int  // values that were built
-	aliased  int  // those of them that stand behind an alias
-	within   int  // aliases that the current value stands behind
-	halted   bool // there were too many values
+	dropped  int   // problems that are counted only
+	nodes    int   // values that were built
+	aliased  int   // those of them that stand behind an alias
+	within   int   // aliases that the current value stands behind
+	halted   bool  // there were too many values
 	literal  []Pos // places where secrets are written out
 }
 

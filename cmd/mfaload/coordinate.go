@@ -196,6 +196,7 @@ func (a *app) newLead(file string, contract *contractFlags, shards int, tolerate
 	}
 	l.Coordinator = fleet.Coordinator{Say: a.ui.say, Plan: fleet.Plan{
 		Version: versionText(), Hash: s.Hash(), Scenario: s.Name, Shards: shards,
+		StopOn: s.Load.StopOn,
 		Spread: tokenSpread(s, shards), Files: luggage.files, Withheld: luggage.withheld,
 	}}
 	return l, nil

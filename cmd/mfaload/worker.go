@@ -186,7 +186,12 @@ func (w *worker) part(offer fleet.Offer, of fleet.Shard) (*fleet.Part, error) {
 	if p.dir, err = newResults(name, w.flags.out, w.flags.overwrite); err != nil {
 		return nil, err
 	}
-	return &fleet.Part{Prepare: p.prepare, Run: p.run, Snapshot: p.snapshot, Keep: p.keep, Close: p.close}, nil
+	p.dir.about = measure.Measurement{Version: versionText(), Parts: w.loaded.parts, Terms: report.TermsOf(s).Encode()}
+	made := &fleet.Part{Prepare: p.prepare, Run: p.run, Stop: p.end, Snapshot: p.snapshot, Keep: p.keep, Close: p.close}
+	if len(s.Load.StopOn) > 0 {
+		made.Every = time.Second
+	}
+	return made, nil
 }
 
 // workerPart is a shard of a run on this machine.
@@ -200,6 +205,9 @@ type workerPart struct {
 	runner  *runner.Runner
 	sampled *sampler
 	soFar   func() (*measure.Part, error)
+	ticks   *measure.Ticks // nil where nothing ends the run
+	lately  []measure.Tick
+	second  int64 // of the last one
 	kept    bool
 }
 
@@ -214,20 +222,28 @@ func (p *workerPart) prepare(ctx context.Context) error {
 		return err
 	}
 	p.runner, p.sampled = newRunner(s, p.op, p.answers, part{shard: &p.shard})
+	p.runner.Unguarded = true // the coordinator judges all shards together
 	p.soFar = p.runner.SoFar()
+	if len(s.Load.StopOn) > 0 {
+		p.ticks = p.runner.Ticks(runner.NewGuard(s.Load.StopOn).Times())
+	}
 	return nil
 }
 
-func (p *workerPart) run(ctx context.Context, start time.Time) (*measure.Measurement, error) {
+func (p *workerPart) run(ctx context.Context, start, startedAs time.Time) (*measure.Measurement, error) {
 	if set, _ := p.app.env.lookup("GOGC"); set == "" {
 		defer debug.SetGCPercent(debug.SetGCPercent(garbageShare))
 	}
-	p.runner.StartAt = start
+	p.runner.StartAt, p.runner.StartedAs = start, startedAs
+	journal, closeJournal := p.dir.journal()
+	defer closeJournal()
+	p.runner.Journal, p.runner.JournalFailed = journal, p.dir.journalFailed(p.app.ui)
 	m, err := p.runner.Run(ctx)
 	if err != nil {
 		return nil, err
 	}
-	m.Version, m.Shapes, m.Parts, m.Terms = versionText(), p.sampled.shapes, p.loaded.parts, report.TermsOf(p.loaded.scenario).Encode()
+	about := &p.dir.about
+	m.Version, m.Shapes, m.Parts, m.Terms = about.Version, p.sampled.shapes, about.Parts, about.Terms
 	return m, nil
 }
 
@@ -237,7 +253,21 @@ func (p *workerPart) snapshot() (*fleet.Snapshot, error) {
 		return nil, err
 	}
 	now := p.runner.Progress()
-	return &fleet.Snapshot{Elapsed: now.Elapsed, Progress: now.Progress, InFlight: now.InFlight, Planned: p.runner.Schedule().Due(), SoFar: soFar}, nil
+	if second := int64(now.Elapsed.Round(time.Second) / time.Second); p.ticks != nil && second > p.second {
+		tick, err := p.ticks.Take(now.Elapsed)
+		if err != nil {
+			return nil, err
+		}
+		p.second, p.lately = second, fleet.Keep(p.lately, tick)
+	}
+	return &fleet.Snapshot{Elapsed: now.Elapsed, Progress: now.Progress, InFlight: now.InFlight, Planned: p.runner.Schedule().Due(), SoFar: soFar, Ticks: p.lately}, nil
+}
+
+// end ends the load for a reason that the coordinator found.
+func (p *workerPart) end(why measure.Stop) {
+	if p.runner != nil {
+		p.runner.Stop(why)
+	}
 }
 
 // keep writes the shard's own results.

@@ -1,0 +1,92 @@
+package fleet
+
+import (
+	"time"
+
+	"mfaload/measure"
+	"mfaload/runner"
+)
+
+// ticksKept is how many seconds a worker says again with each snapshot, so that
+// one that is lost is made up for by the next.
+const ticksKept = 8
+
+// addUp holds the conditions of load.stopOn against the sums of all shards,
+// second by second, as far as all have told. A shard that is lost or over has
+// nothing more to say.
+func (r *run) addUp() {
+	if r.guard == nil || r.state.Phase != going {
+		return
+	}
+	for last := r.told(); r.second <= last; r.second++ {
+		sum := measure.Tick{Second: r.second}
+		for _, m := range r.shards {
+			if t, ok := m.ticks[r.second]; ok {
+				if err := sum.Merge(&t); err != nil {
+					r.c.Say("add up the seconds of the shards: %v", err)
+				}
+				delete(m.ticks, r.second)
+			}
+		}
+		stop, err := r.guard.Add(sum)
+		if err != nil {
+			r.c.Say("%v", err)
+		}
+		if stop != nil {
+			r.stop(stop)
+			return
+		}
+	}
+}
+
+// told is the last second that all shards told of that have something to say.
+func (r *run) told() int64 {
+	last, farthest := int64(-1), int64(0)
+	for _, m := range r.shards {
+		farthest = max(farthest, m.upTo)
+		if !m.lost && m.stage == running && (last < 0 || m.upTo < last) {
+			last = m.upTo
+		}
+	}
+	if last < 0 {
+		return farthest
+	}
+	return last
+}
+
+// tell takes in the seconds that a worker tells of.
+func (m *member) tell(ticks []measure.Tick, from int64) {
+	if m.ticks == nil {
+		m.ticks = map[int64]measure.Tick{}
+	}
+	for _, t := range ticks {
+		if t.Second >= from && t.Second > m.upTo && t.Second-m.upTo <= int64(maxGap/time.Second) {
+			m.ticks[t.Second] = t
+		}
+	}
+	for second := range m.ticks {
+		m.upTo = max(m.upTo, second)
+	}
+}
+
+// maxGap is the most that a worker's seconds can be apart: it would have been
+// lost long before.
+const maxGap = time.Hour
+
+// stop ends the run everywhere, as failed.
+func (r *run) stop(why *measure.Stop) {
+	if r.state.Phase != going {
+		return
+	}
+	r.state.Stop = why
+	r.c.Say("stopping all workers: %s: %s", why.Condition, why.Observed)
+	r.enter(stopping, why.Condition)
+}
+
+// newGuard is a guard for a plan; nil where it has no conditions.
+func newGuard(p *Plan) *runner.Guard {
+	if len(p.StopOn) == 0 {
+		return nil
+	}
+	return runner.NewGuard(p.StopOn)
+}

@@ -1,0 +1,55 @@
+package fleet
+
+import (
+	"testing"
+	"time"
+
+	"mfaload/measure"
+	"mfaload/scenario"
+)
+
+// second is a tick in which so many of 100 requests had no answer.
+func second(n int64, failed uint64) measure.Tick {
+	return measure.Tick{Second: n, Counts: measure.Progress{Sent: 100, Clean: 100 - failed, Expected: 100 - failed, Failed: failed}}
+}
+
+// What ends the run is held against the sums of all shards: here none of the two
+// is beyond the limit of 10 % for itself in every second of the window, and
+// together they are.
+func TestStopOnLooksAtAllShards(t *testing.T) {
+	said := &says{}
+	c := &Coordinator{Say: said.say, Plan: Plan{Run: "r", Shards: 3, StopOn: []scenario.StopCondition{
+		{Threshold: scenario.Threshold{Metric: scenario.ErrorRate, Limit: 0.1}, Window: 2 * time.Second}}}}
+	r := newRun(c, nil, &store{names: names{"r"}})
+	r.state.Phase = going
+	for i := range r.shards {
+		r.shards[i] = &member{shard: i, stage: running}
+	}
+	tell := func(shard int, ticks ...measure.Tick) {
+		r.shards[shard].tell(ticks, r.second)
+		r.addUp()
+	}
+	going := func(want int64) {
+		t.Helper()
+		if r.state.Stop != nil || r.second != want {
+			t.Fatalf("the next second is %d, want %d; stopped: %v", r.second, want, r.state.Stop)
+		}
+	}
+	tell(0, second(1, 0))
+	tell(1, second(1, 12))
+	going(1) // shard 2 did not tell
+	r.shards[2].lost = true
+	r.addUp()
+	going(2)                              // a lost shard has nothing to tell
+	tell(1, second(2, 12), second(3, 30)) // ahead of the other
+	tell(0, second(1, 0), second(2, 0))   // and a second again
+	going(3)                              // 24 of 400
+	tell(0, second(2, 0), second(3, 20))  // 62 of 400
+	stop := r.state.Stop
+	if stop == nil || r.state.Phase != stopping || stop.At != 3*time.Second {
+		t.Fatalf("it goes on: %+v", r.state)
+	}
+	if want := "15.5 %, 62 of 400 requests"; stop.Observed != want {
+		t.Errorf("observed is %q, want %q", stop.Observed, want)
+	}
+}
