@@ -4,9 +4,10 @@ GO       ?= go
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 LDFLAGS  := -X main.version=$(VERSION)
 TOOL     := $(GO) tool -modfile=tools/go.mod
-FUZZTIME ?= 5s
+FUZZTIME ?= 3s
+SOAK     ?= 1h
 
-.PHONY: help build demo test check fuzz lint-contract lint-action security licenses release release-check image-check docs bench compare-table capacity-table profile clean
+.PHONY: help build demo test check fuzz soak lint-contract lint-action security licenses release release-check image-check docs bench compare-table capacity-table profile clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,13 +34,11 @@ check: ## formatting, vet, staticcheck, tidy modules, a 32-bit build
 	GOOS=windows $(GO) build -o /dev/null ./...
 	GOOS=darwin $(GO) build -o /dev/null ./...
 
-fuzz: ## run every fuzz target for FUZZTIME (default 5s)
-	@for package in $$($(GO) list ./...); do \
-	  for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
-	    echo "$$package $$target"; \
-	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
-	  done; \
-	done
+fuzz: ## run every fuzz target for FUZZTIME (default 3s)
+	@GO='$(GO)' FUZZTIME=$(FUZZTIME) tools/fuzz.sh
+
+soak: ## an hour at 2,000/s, watched from outside (SOAK=5m for less; let nothing else run)
+	MFALOAD_SOAK=$(SOAK) $(GO) test -run '^TestSoak$$' -timeout 0 -v ./cmd/mfaload
 
 lint-contract: ## lint the contract as OpenAPI with Spectral (needs Node.js)
 	tools/lint-contract.sh

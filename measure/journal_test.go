@@ -2,9 +2,11 @@ package measure_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -238,15 +240,8 @@ func FuzzRebuild(f *testing.F) {
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := measure.Rebuild(bytes.NewReader(data))
-		if err != nil {
-			return
-		}
-		text, err := m.Encode()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := measure.Decode(text); err != nil {
-			t.Fatal(err)
+		if err == nil && (m.Rebuilt == nil || m.Main.Own.Count() != m.Main.Sent()) {
+			t.Errorf("%+v", m) // Rebuild checked the other sums itself
 		}
 	})
 }
@@ -290,8 +285,27 @@ func FuzzReplay(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a, b := asText(t, one), asText(t, two); a != b {
-			t.Error(cmp.Diff(a, b))
+		if diff := cmp.Diff(gist(one), gist(two)); diff != "" {
+			t.Error(diff)
 		}
 	})
+}
+
+// gist is what a measurement says, without the buckets of its histograms, which
+// take long to write.
+func gist(m *measure.Measurement) (lines []string) {
+	for _, c := range slices.Concat(m.Main.Cells, m.Warmup.Cells) {
+		lines = append(lines, fmt.Sprintf("%d %s %v %d %d %d %d", c.Group, c.Label, c.Failed, c.AsExpected, c.Violating, c.Clean, c.RateLimited))
+		for _, h := range []*measure.Histogram{c.Response, c.Service, c.Lateness} {
+			lines = append(lines, fmt.Sprint(h.Count(), h.Min(), h.Mean(), h.Max()))
+		}
+	}
+	for _, s := range m.Seconds {
+		lines = append(lines, fmt.Sprint(s.Second, s.Response.Count(), s.Response.Mean(), s.Ends))
+	}
+	for _, v := range m.Violations {
+		text, _ := json.Marshal(v)
+		lines = append(lines, string(text))
+	}
+	return append(lines, fmt.Sprint(m.Coverage, m.Flow, m.UngroupedViolations, m.Main.Connections.Opened, m.Warmup.Connections.Resumed))
 }

@@ -56,6 +56,7 @@ func (c *conn) readHead(ex *contract.Exchange, bound int) (n int, keep bool, err
 	if ex.Status, keep, err = statusLine(strings.TrimRight(line, "\r")); err != nil {
 		return n, false, err
 	}
+	c.old = !keep
 	for {
 		line, rest, _ = strings.Cut(rest, "\n")
 		field := strings.TrimSuffix(line, "\r")
@@ -159,7 +160,7 @@ func (c *conn) readBody(ex *contract.Exchange, keep bool) (reusable bool, err er
 			fault(ex, ruleBodyless, fmt.Sprintf("no body with HTTP status %d", ex.Status), "a header that announces one")
 			return false, nil
 		}
-	case codings > 0 && lengths > 0, codings > 1, codings > 0 && !strings.EqualFold(coding, "chunked"), badLength:
+	case codings > 0 && (lengths > 0 || c.old), codings > 1, codings > 0 && !strings.EqualFold(coding, "chunked"), badLength:
 		fault(ex, ruleFraming, "one Content-Length, or Transfer-Encoding: chunked", "framing that contradicts itself")
 		keep = false
 		if codings == 0 {

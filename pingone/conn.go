@@ -18,6 +18,7 @@ type conn struct {
 	from, to int
 	out      []byte
 	one      [1]byte   // what a look reads
+	old      bool      // the answer is HTTP/1.0, which has no transfer codings
 	idle     time.Time // since when nobody uses it; zero for a new one
 	deadline time.Time // of the present request
 	armed    time.Time // the deadline that is set on the connection

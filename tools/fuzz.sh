@@ -1,0 +1,33 @@
+#!/bin/sh
+# Runs every fuzz target for FUZZTIME, as many at a time as there are processors.
+# A package's targets are built once. What a fuzzer learns is kept in Go's cache,
+# as 'go test -fuzz' keeps it; what it finds, in the package's testdata/fuzz.
+set -eu
+GO=${GO:-go}
+time=${FUZZTIME:-3s}
+cache=$($GO env GOCACHE)/fuzz
+built=$(mktemp -d)
+trap 'rm -rf "$built"' EXIT
+
+${GO} list -f "{{.ImportPath}} {{.Dir}}" ${PACKAGES:-./...} | while read -r package dir; do
+  targets=$(cat "$dir"/*_test.go 2>/dev/null | sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p')
+  [ -n "$targets" ] || continue
+  binary=$built/$(echo "$package" | tr / -).test
+  $GO test -c -fuzz . -o "$binary" "$package" >&2
+  for target in $targets; do
+    echo "$binary $dir $package $target"
+  done
+done > "$built/targets"
+
+# A line each when it is done; all of it where it failed.
+one='
+binary=$1 dir=$2 package=$3 target=$4
+cd "$dir"
+if out=$("$binary" -test.run "^$" -test.fuzz "^$target\$" -test.fuzztime "'$time'" -test.fuzzminimizetime 500ms -test.parallel 1 -test.fuzzcachedir "'$cache'/$package" 2>&1); then
+  echo "$package $target: $(echo "$out" | sed -n "s/.*execs: \([0-9]*\).*/\1/p" | tail -1) executions"
+else
+  echo "$out"
+  echo "FAIL $package $target"
+  exit 1
+fi'
+xargs -P "$(getconf _NPROCESSORS_ONLN)" -L 1 sh -c "$one" fuzz < "$built/targets"
