@@ -27,15 +27,16 @@ const platforms = "linux/amd64,linux/arm64,darwin/amd64,darwin/arm64,windows/amd
 func main() {
 	version := flag.String("version", "", "the version, such as v1.2.3")
 	out := flag.String("out", "dist", "the folder to write to, in the repository; what it holds is removed")
+	cache := flag.String("cache", "", "the build cache of the program, in place of Go's own")
 	wanted := flag.String("for", platforms, "the systems")
 	flag.Parse()
-	if err := release(*version, *out, strings.Split(*wanted, ",")); err != nil {
+	if err := release(*version, *out, *cache, strings.Split(*wanted, ",")); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
 	}
 }
 
-func release(version, out string, systems []string) error {
+func release(version, out, cache string, systems []string) error {
 	if !regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z.+-]*$`).MatchString(version) {
 		return fmt.Errorf("-version %q: name one such as v1.2.3", version)
 	}
@@ -46,7 +47,7 @@ func release(version, out string, systems []string) error {
 	if err != nil {
 		return err
 	}
-	r := &maker{version: version, out: out, stamp: epoch()}
+	r := &maker{version: version, out: out, cache: cache, stamp: epoch()}
 	work, err := os.MkdirTemp("", "mfaload-release-")
 	if err != nil {
 		return err
@@ -88,6 +89,7 @@ func epoch() time.Time {
 // maker makes one release.
 type maker struct {
 	version, out, work string
+	cache              string // "": Go's own
 	stamp              time.Time
 	files              []file // in every archive
 }
@@ -150,6 +152,9 @@ func (r *maker) shared() error {
 // system makes one system's archive and bill of materials.
 func (r *maker) system(goos, goarch string) error {
 	env := []string{"GOOS=" + goos, "GOARCH=" + goarch, "GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=-trimpath"}
+	if r.cache != "" {
+		env = append(env, "GOCACHE="+r.cache)
+	}
 	name := "mfaload"
 	if goos == "windows" {
 		name += ".exe"
