@@ -22,6 +22,12 @@ browser() {
   done
   return 1
 }
+here="$(cd "$(dirname "$0")" && pwd)"
+mkdir -p "$here/.node"
+if command -v flock >/dev/null; then # tests of several packages may come here at once
+  exec 9>"$here/.node/look.lock"
+  flock 9
+fi
 if ! browser >/dev/null; then
   command -v apt-get >/dev/null || missing 'Chromium is missing, and so is apt-get to install it with: name one in MFALOAD_CHROMIUM'
   root=
@@ -34,7 +40,6 @@ if ! browser >/dev/null; then
     missing 'apt-get could not install chromium: name another one in MFALOAD_CHROMIUM'
 fi
 
-here="$(cd "$(dirname "$0")" && pwd)"
 modules="$here/.node/look"
 playwright=1.65.1 axe=4.14.1
 if ! grep -qs "\"version\": \"$playwright\"" "$modules/node_modules/playwright-core/package.json" ||
@@ -42,4 +47,5 @@ if ! grep -qs "\"version\": \"$playwright\"" "$modules/node_modules/playwright-c
   npm install --silent --no-audit --no-fund --no-save --ignore-scripts --prefix "$modules" "playwright-core@$playwright" "axe-core@$axe" >&2 ||
     missing 'playwright-core and axe-core could not be installed from the npm registry'
 fi
+exec 9>&-
 MFALOAD_CHROMIUM="$(browser | head -1)" exec node "$here/look.cjs" "$@"
