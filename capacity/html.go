@@ -2,6 +2,7 @@ package capacity
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -43,10 +44,10 @@ func (r *Result) HTML() ([]byte, error) {
 // charts are the curve by the offered rate, and what the soak showed.
 func (r *Result) charts() (all []*chart.Chart) {
 	rows := slices.Clone(r.Trials)
-	slices.SortStableFunc(rows, func(a, b Row) int { return int(math.Copysign(1, a.Rate-b.Rate)) })
+	slices.SortStableFunc(rows, func(a, b Row) int { return cmp.Compare(a.Rate, b.Rate) })
 	rows = slices.DeleteFunc(rows, func(row Row) bool { return row.Figures.Requests.Sent == 0 })
 	if len(rows) > 1 {
-		all = append(all, r.responseChart(rows), r.throughputChart(rows), r.errorChart(rows))
+		all = append(all, r.responseChart(rows), r.throughputChart(rows), r.errorChart(rows), r.flightChart(rows))
 		if r.Curve.USL != nil {
 			all = append(all, r.lawChart(rows))
 		}
@@ -136,8 +137,7 @@ func inFlight(row Row) float64 {
 }
 
 func (r *Result) errorChart(rows []Row) *chart.Chart {
-	c := r.frame(rows, "Errors and requests in flight by offered rate", "Bars would hide small shares: the axis is the share of requests without an answer as expected.")
-	c.Summary = "The share of requests without an answer as expected."
+	c := r.frame(rows, "Errors by offered rate", "The share of requests without an answer as expected.")
 	share := func(row Row) float64 {
 		q := row.Figures.Requests
 		return 100 * float64(q.Scheduled-q.AsExpected) / float64(max(q.Scheduled, 1))
@@ -145,10 +145,29 @@ func (r *Result) errorChart(rows []Row) *chart.Chart {
 	y := column(rows, share)
 	c.Y = chart.Linear(0, max(slices.Max(y), 0.1), "%")
 	c.Series = []chart.Series{{Name: "errors", Kind: chart.Line, Look: chart.Bad, X: column(rows, offered), Y: y}, {Kind: chart.Dots, Look: chart.Bad, X: column(rows, offered), Y: y}}
-	c.Table.Head = []string{"rate", "errors", "429", "without answer", "in flight"}
+	c.Table.Head = []string{"rate", "errors", "429", "without answer"}
 	for i, row := range rows {
 		q := row.Figures.Requests
-		c.Table.Rows = append(c.Table.Rows, []string{rateText(row.Rate), chart.Digits(y[i]) + " %", fmt.Sprint(q.RateLimited), fmt.Sprint(q.Failed), chart.Digits(inFlight(row))})
+		c.Table.Rows = append(c.Table.Rows, []string{rateText(row.Rate), chart.Digits(y[i]) + " %", fmt.Sprint(q.RateLimited), fmt.Sprint(q.Failed)})
+	}
+	return c
+}
+
+// flightChart shows Little's law at work: what was counted, and rate × time.
+func (r *Result) flightChart(rows []Row) *chart.Chart {
+	c := r.frame(rows, "Requests in flight by offered rate", "Counted while the trials ran, and as rate × service time: by Little's law both are the same.")
+	law := func(row Row) float64 { return row.Figures.Rate.Achieved * row.Figures.Service.Mean / 1000 }
+	counted, expected := column(rows, inFlight), column(rows, law)
+	low, high := slices.Min(append(counted, expected...)), slices.Max(append(counted, expected...))
+	c.Y = chart.Log(max(low, 0.01), max(high, 0.1), 0.01, "")
+	c.Series = []chart.Series{
+		{Name: "rate × service time", Kind: chart.Dashed, Look: chart.Faint, X: column(rows, offered), Y: expected},
+		{Name: "counted", Kind: chart.Line, Look: chart.Four, X: column(rows, offered), Y: counted},
+		{Kind: chart.Dots, Look: chart.Four, X: column(rows, offered), Y: counted},
+	}
+	c.Table.Head = []string{"rate", "counted", "rate × service time"}
+	for i, row := range rows {
+		c.Table.Rows = append(c.Table.Rows, []string{rateText(row.Rate), chart.Digits(counted[i]), chart.Digits(expected[i])})
 	}
 	return c
 }

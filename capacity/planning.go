@@ -95,7 +95,8 @@ type Plan struct {
 	Trials int
 	// First is how long the first trial is judged, Longest how long any may be.
 	First, Longest time.Duration
-	// Percentile is how many requests the percentiles of the thresholds need.
+	// Percentile is how many requests the percentiles of the thresholds need in
+	// each trial from the first break on.
 	Percentile float64
 	Budget     time.Duration
 	// Requests is an upper bound of those of the whole search.
@@ -104,7 +105,7 @@ type Plan struct {
 
 // NewPlan returns the plan of a search.
 func NewPlan(o Options) Plan {
-	p := Plan{Trials: o.Trials, Budget: o.Budget, First: max(o.Trial, Needed(o.Limits, float64(o.StartRate)))}
+	p := Plan{Trials: o.Trials, Budget: o.Budget, First: o.Trial}
 	p.Percentile = Needed(o.Limits, 1).Seconds()
 	p.Longest = (o.Budget / fewTrials).Truncate(time.Second)
 	if first := o.Settle + o.Warmup + p.First; first > o.Budget {

@@ -57,13 +57,14 @@ func (s *search) next() (a Ask, more bool) {
 		a.Settle = 0
 	}
 	left := s.Budget - s.found.Took
-	length := max(s.needed(rate)*time.Duration(double), s.telling(rate))
+	least := s.needed(rate)
+	length := max(least*time.Duration(double), s.telling(rate))
 	if r, ok := s.refusal(); ok {
 		length = max(length, r.drains(rate))
 	}
 	// The later trials are worth more, and each gets its share of the time.
 	share := left/time.Duration(min(s.Trials-len(s.found.Trials), fewTrials)) - a.Settle - a.Warmup
-	a.Length = max(min(length, share), s.needed(rate)).Truncate(time.Second)
+	a.Length = max(min(length, share), least).Truncate(time.Second)
 	if a.Takes() > left {
 		s.found.Why = fmt.Sprintf("the budget of %v was used", s.Budget)
 		return a, false
@@ -108,9 +109,18 @@ const halfTold = 8.8
 const fewTrials = 5
 
 // needed is how long a trial takes at least at a rate: that of the scenario, or
-// what its percentiles need.
+// what its percentiles need. On the way up to the first break most trials are so
+// far from a limit that fewer requests do.
 func (s *search) needed(rate float64) time.Duration {
+	if !s.broke() {
+		return s.Trial
+	}
 	return max(s.Trial, Needed(s.Limits, rate))
+}
+
+// broke says whether anything broke yet.
+func (s *search) broke() bool {
+	return slices.ContainsFunc(s.found.Trials, func(t *Trial) bool { return t.Broken > 0.5 })
 }
 
 // beyond is how many requests are expected beyond a percentile in a trial.
@@ -148,7 +158,7 @@ func (s *search) rate() (rate float64, times int) {
 		return float64(s.StartRate), 1
 	}
 	top := s.ceiling()
-	if !slices.ContainsFunc(trials, func(t *Trial) bool { return t.Broken > 0.5 }) {
+	if !s.broke() {
 		return s.ramp(trials[len(trials)-1], top)
 	}
 	p := s.posterior()
@@ -363,7 +373,7 @@ func (s *search) conclude() *Found {
 	w, _ := p.window(s.Confidence)
 	switch n := len(p.rates); {
 	case n == 0:
-		f.Confidence = 1 // that nothing is known
+		f.Confidence = 0
 	case p.above() > w.mass:
 		f.Low, f.Confidence = p.rates[n-1], p.above()
 	case p.below(p.rates[0]) > w.mass:

@@ -62,6 +62,9 @@ func (r *Result) Headline() string {
 	if r.Rate.High != nil {
 		f.High = *r.Rate.High
 	}
+	if r.Rate.Confidence == 0 {
+		return f.Interval()
+	}
 	return fmt.Sprintf("%s, with %.0f %% confidence", f.Interval(), 100*r.Rate.Confidence)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 var (
 	long   = flag.Bool("long", false, "make the whole table of docs/capacity.md")
+	only   = flag.String("only", "", "search only systems with this in their name")
 	misses = flag.Bool("misses", false, "show the trials of searches that went wrong")
 )
 
@@ -47,24 +49,27 @@ type row struct {
 // TestTruth searches systems whose highest rate is known from theory, on a
 // virtual clock. With -long it makes the table of docs/capacity.md.
 func TestTruth(t *testing.T) {
-	seeds := 2
+	seeds := 1
 	if *long {
 		seeds = 200
 	}
 	missed := 0
 	for _, sys := range systems() {
+		if !strings.Contains(sys.name, *only) {
+			continue
+		}
 		r := sys.searches(t, seeds)
 		n := float64(seeds)
 		if *long {
 			fmt.Printf("| %s | %.1f/s | %.1f %% | %.1f %% | %.1f %% | %.1f | %.0f |\n", sys.name, sys.truth, 100*float64(r.covered)/n,
 				100*float64(r.narrow)/n, 100*float64(r.within)/n, r.trials/n, r.minutes/n)
-		} else if missed += seeds - r.covered; r.covered < seeds-1 {
-			t.Errorf("%s: %d of %d intervals contain the truth", sys.name, r.covered, seeds)
+		} else {
+			missed += seeds - r.covered
 		}
 	}
-	// One in twenty may miss, and luck may double that of so few.
-	if total := seeds * len(systems()); missed*10 > total {
-		t.Errorf("%d of %d intervals do not contain the truth", missed, total)
+	// One in twenty may miss.
+	if !*long && missed > 1 {
+		t.Errorf("%d of %d intervals do not contain the truth", missed, len(systems()))
 	}
 }
 

@@ -184,8 +184,8 @@ func (a *app) capacity(ctx context.Context, file string, f *capacityFlags) error
 	}
 	plan := capacity.NewPlan(o)
 	if plan.Trials == 0 {
-		return &exitError{exitUsage, fmt.Errorf("the first trial alone takes longer than the budget of %v: %.0f requests are needed at %s, for the percentiles of the thresholds\n%s",
-			o.Budget, plan.Percentile, o.StartRate, hint("raise capacity.startRate or capacity.budget"))}
+		return &exitError{exitUsage, fmt.Errorf("the first trial alone takes %v, and the budget is %v\n%s",
+			o.Warmup+plan.First, o.Budget, hint("raise capacity.budget or --budget, or lower capacity.trial"))}
 	}
 	if f.plan {
 		fmt.Fprint(a.ui.out, searchPlan(o, plan))

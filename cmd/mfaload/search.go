@@ -102,7 +102,7 @@ func searchPlan(o capacity.Options, p capacity.Plan) string {
 	text := fmt.Sprintf("at most %d trials within %v, from %s up to at most %s\n", p.Trials, p.Budget, o.StartRate, o.MaxRate)
 	text += fmt.Sprintf("a trial is judged over %v at first and %v at most, after %v of warm-up; %v lie between two\n", p.First, p.Longest, o.Warmup, o.Settle)
 	if p.Percentile > 0 {
-		text += fmt.Sprintf("the percentiles of the thresholds need %s requests a trial\n", thousands(uint64(p.Percentile)))
+		text += fmt.Sprintf("the percentiles of the thresholds need %s requests in each trial from the first break on\n", thousands(uint64(p.Percentile)))
 	}
 	return text + fmt.Sprintf("at most %s requests in all\n", thousands(p.Requests))
 }
