@@ -80,7 +80,6 @@ func TestSoak(t *testing.T) {
 	judgeSoak(t, samples)
 }
 
-
 // sample is what a process had at a moment.
 type sample struct{ memory, descriptors, threads float64 }
 
