@@ -38,7 +38,7 @@ func measured(t *testing.T, rate float64, warmup, length time.Duration, from, to
 		took *= math.Exp(spread * random.NormFloat64())
 		warm := at < warmup
 		recorder.Record(0, &measure.Observation{Intended: at, Sent: at, Done: at + time.Duration(took), Label: "201 OTP_REQUIRED", AsExpected: true, Warmup: warm})
-		profile.Add(at)
+		profile.Add(at, false)
 		if warm {
 			sent[0]++
 		} else {

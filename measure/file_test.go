@@ -28,7 +28,7 @@ func profiled(t testing.TB, seed uint64, n int) *measure.Measurement {
 	m.Scenario, m.Groups = "friday", []string{"a", "b", "c"}
 	m.Started = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	for _, o := range all {
-		m.Profile.Add(o.Intended)
+		m.Profile.Add(o.Intended, false)
 		if o.Warmup {
 			m.Warmup.Scheduled[o.Group]++
 		} else {
@@ -81,7 +81,7 @@ func TestUnpackRefusesDamagedFiles(t *testing.T) {
 
 func TestDecodeRefusesAProfileOfAnotherRun(t *testing.T) {
 	for name, bend := range map[string]func(*measure.Measurement){
-		"an arrival more":     func(m *measure.Measurement) { m.Profile.Add(0) },
+		"an arrival more":     func(m *measure.Measurement) { m.Profile.Add(0, false) },
 		"stages overlap":      func(m *measure.Measurement) { m.Profile.Stages[1].Start = 0 },
 		"a path as a group":   func(m *measure.Measurement) { m.Groups[1] = "../x" },
 		"a group twice":       func(m *measure.Measurement) { m.Groups[1] = "a" },

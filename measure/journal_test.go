@@ -43,13 +43,15 @@ func story(t testing.TB, seed uint64, seconds, workers int, file measure.File) (
 	rules := []string{"a", "b", "c"}
 	r = measure.NewRecorder(3, rules, 2)
 	j := measure.NewJournal(file, &measure.Measurement{Version: "v1", Terms: []byte(`{"x":1}`), Parts: map[string]string{"p": "q"}})
-	scheduled, due := []uint64{0, 0, 0}, []uint64{}
+	scheduled, due, withheld := []uint64{0, 0, 0}, []uint64{}, []uint64{}
 	state := func(second int) *measure.State {
 		d := &measure.Measurement{Schema: measure.Schema, Scenario: "story", Hash: "h", Started: time.Unix(1e9, 0).UTC(), Groups: []string{"x", "y", "z"}}
 		d.Main.Scheduled, d.Warmup.Scheduled = append([]uint64{}, scheduled...), []uint64{0, 0, 0}
 		d.Main.Planned = time.Duration(second) * time.Second
 		from := max(second-1, 0)
 		d.Profile.Due = append([]uint64{}, due[min(from, len(due)):]...)
+		d.Profile.Withheld = append([]uint64{}, withheld[min(from, len(withheld)):]...)
+		d.Main.Withheld = []measure.Withheld{{Group: 2, Reason: measure.Paused, Count: uint64(len(withheld)+2) / 3}}
 		d.Generator = measure.Generator{Cores: 2, Elapsed: d.Main.Planned}
 		return &measure.State{Described: d, DueFrom: min(from, len(due)), Elapsed: time.Duration(second+1) * time.Second, Hiccups: []time.Duration{time.Duration(second)}}
 	}
@@ -60,6 +62,11 @@ func story(t testing.TB, seed uint64, seconds, workers int, file measure.File) (
 	}
 	for second := range seconds {
 		due = append(due, 0)
+		if second%3 == 0 { // in the others nothing was withheld
+			withheld = append(append(withheld, make([]uint64, second-len(withheld))...), 1)
+			scheduled[2]++
+			due[second]++
+		}
 		for range 20 + random.IntN(20) {
 			o := anything(random, second)
 			scheduled[o.Group]++
@@ -123,9 +130,12 @@ func TestJournalIsWhatWasRecorded(t *testing.T) {
 		want.Scenario, want.Hash, want.Started, want.Groups = got.Scenario, got.Hash, got.Started, got.Groups
 		want.Version, want.Terms, want.Parts = "v1", []byte(`{"x":1}`), map[string]string{"p": "q"}
 		want.Interrupted, want.Rebuilt = true, &measure.Rebuilt{}
-		want.Main.Scheduled, want.Main.Planned, want.Profile, want.Generator = got.Main.Scheduled, 5*time.Second, got.Profile, got.Generator
+		want.Main.Scheduled, want.Main.Withheld, want.Main.Planned, want.Profile, want.Generator = got.Main.Scheduled, got.Main.Withheld, 5*time.Second, got.Profile, got.Generator
 		if diff := cmp.Diff(asText(t, want), asText(t, got)); diff != "" {
 			t.Error(diff)
+		}
+		if held := []uint64{1, 0, 0, 1}; !slices.Equal(got.Profile.Withheld, held) {
+			t.Errorf("withheld by second: %v", got.Profile.Withheld)
 		}
 		if got.Profile.Stages[0].End != 5*time.Second || got.Generator.Hiccups.Count() != 6 || file.syncs != len(frames)+1 {
 			t.Errorf("%+v, %d hiccups, %d syncs", got.Profile.Stages, got.Generator.Hiccups.Count(), file.syncs)

@@ -12,6 +12,9 @@ type Profile struct {
 	// since the start of the run, the warm-up included: sent or not. It is empty
 	// where nobody planned them: users of a closed load wait for their answers.
 	Due []uint64 `json:"due,omitempty"`
+	// Withheld counts those of them that were not to be sent, by second: up to the
+	// last second that has one.
+	Withheld []uint64 `json:"withheld,omitempty"`
 	// Stages are the parts of the schedule in order, each time they were run.
 	Stages []Stage `json:"stages,omitempty"`
 }
@@ -26,24 +29,38 @@ type Stage struct {
 	End   time.Duration `json:"end_ns"`
 }
 
-// Add counts an arrival that was due at a time.
-func (p *Profile) Add(at time.Duration) {
-	second := int(max(at, 0) / time.Second)
-	for len(p.Due) <= second {
-		p.Due = append(p.Due, 0)
+// Add counts an arrival that was due at a time, and whether it was withheld.
+func (p *Profile) Add(at time.Duration, withheld bool) {
+	countAt(&p.Due, at)
+	if withheld {
+		countAt(&p.Withheld, at)
 	}
-	p.Due[second]++
+}
+
+// From is the part from a second on, as a copy.
+func (p *Profile) From(second int) Profile {
+	return Profile{Due: tail(p.Due, second), Withheld: tail(p.Withheld, second)}
+}
+
+func tail(counts []uint64, from int) []uint64 { return slices.Clone(counts[min(from, len(counts)):]) }
+
+// extend puts the part from a second on behind the seconds before it.
+func (p *Profile) extend(from int, o *Profile) {
+	p.Due, p.Withheld = put(p.Due, from, o.Due), put(p.Withheld, from, o.Withheld)
+}
+
+func put(counts []uint64, from int, rest []uint64) []uint64 {
+	counts = counts[:min(from, len(counts))]
+	for len(rest) > 0 && len(counts) < from {
+		counts = append(counts, 0)
+	}
+	return append(counts, rest...)
 }
 
 // merge adds the arrivals of another part of the same run. Where one was cut
 // short the stages are those of the other.
 func (p *Profile) merge(o *Profile) {
-	for len(p.Due) < len(o.Due) {
-		p.Due = append(p.Due, 0)
-	}
-	for i, n := range o.Due {
-		p.Due[i] += n
-	}
+	p.Due, p.Withheld = addEach(p.Due, o.Due), addEach(p.Withheld, o.Withheld)
 	for i, s := range o.Stages {
 		if i == len(p.Stages) {
 			p.Stages = append(p.Stages, s)
@@ -52,20 +69,31 @@ func (p *Profile) merge(o *Profile) {
 	}
 }
 
+func total(counts []uint64) (sum uint64) {
+	for _, n := range counts {
+		sum += n
+	}
+	return sum
+}
+
 // checkProfile finds a profile that says another number of arrivals than the
 // phases do.
 func (m *Measurement) checkProfile() error {
-	var due, scheduled uint64
-	for _, n := range m.Profile.Due {
-		due += n
-	}
+	due, withheld := total(m.Profile.Due), total(m.Profile.Withheld)
+	var scheduled, without uint64
 	for _, p := range []*Phase{&m.Main, &m.Warmup} {
-		for _, n := range p.Scheduled {
-			scheduled += n
+		scheduled += total(p.Scheduled)
+		for _, w := range p.Withheld {
+			without += w.Count
 		}
 	}
-	if len(m.Profile.Due) > 0 && (due != scheduled || slices.Max(m.Profile.Due) > scheduled) {
+	if len(m.Profile.Due) > 0 && (due != scheduled || slices.Max(m.Profile.Due) > scheduled || withheld != without) {
 		return errors.New("the arrivals by second are not those of the groups")
+	}
+	for i, n := range m.Profile.Withheld {
+		if i >= len(m.Profile.Due) || n > m.Profile.Due[i] {
+			return errors.New("more arrivals of a second were withheld than were due")
+		}
 	}
 	end := time.Duration(0)
 	for _, s := range m.Profile.Stages {

@@ -87,7 +87,7 @@ type rebuilding struct {
 	first, last *State
 	recorder    *Recorder
 	hiccups     *Histogram
-	due         []uint64
+	profile     Profile
 }
 
 // add takes in a frame. Its checksum was right, so an error says that the journal
@@ -117,7 +117,7 @@ func (b *rebuilding) add(frame []byte) error {
 	for _, late := range s.Hiccups {
 		b.hiccups.Record(late)
 	}
-	b.due = append(b.due[:min(s.DueFrom, len(b.due))], s.Described.Profile.Due...)
+	b.profile.extend(s.DueFrom, &s.Described.Profile)
 	b.last = &s
 	return nil
 }
@@ -130,7 +130,7 @@ func (b *rebuilding) check(s *State) error {
 		return errors.New("a state of the run describes nothing: it is from another version")
 	case s.Elapsed < 0 || s.Elapsed > maxRebuilt:
 		return fmt.Errorf("a run of %v can't be rebuilt", s.Elapsed)
-	case s.DueFrom < 0 || s.DueFrom > len(b.due):
+	case s.DueFrom < 0 || s.DueFrom > len(b.profile.Due):
 		return errors.New("arrivals that were due are missing")
 	case b.first != nil && (len(d.Groups) != len(b.first.Described.Groups) || !d.Started.Equal(b.first.Described.Started)):
 		return errors.New("it is of two runs")
@@ -148,10 +148,10 @@ func (b *rebuilding) measurement(unread int64) (*Measurement, error) {
 		return nil, fmt.Errorf("read journal: %w", err)
 	}
 	m, first := b.last.Described, b.first.Described
-	m.Version, m.Terms, m.Parts, m.Profile = first.Version, first.Terms, first.Parts, Profile{b.due, first.Profile.Stages}
+	m.Version, m.Terms, m.Parts, m.Profile = first.Version, first.Terms, first.Parts, b.profile
 	m.observed(seen)
 	m.Generator.Hiccups = b.hiccups
-	m.Profile.Stages = until(m.Profile.Stages, max(m.Main.Start+m.Main.Planned, m.Warmup.Planned))
+	m.Profile.Stages = until(first.Profile.Stages, max(m.Main.Start+m.Main.Planned, m.Warmup.Planned))
 	m.Rebuilt = &Rebuilt{Unread: unread}
 	if !b.last.Over {
 		m.Interrupted, m.Rebuilt.InFlight = m.Stopped == nil, m.missing()

@@ -38,7 +38,7 @@ func observe(t testing.TB, of *measure.Shard, n int, at func(k int) *measure.Obs
 		} else {
 			scheduled[0][o.Group]++
 		}
-		profile.Add(o.Intended)
+		profile.Add(o.Intended, false)
 		turns++
 		if k%7 == 0 && !o.Failed {
 			shapes.Learn(o.Label, []string{"header Content-Type", fmt.Sprint("/id is ", k%3)})
@@ -55,6 +55,7 @@ func observe(t testing.TB, of *measure.Shard, n int, at func(k int) *measure.Obs
 	m.Main.Start, m.Warmup.Planned, m.Main.Planned = time.Second, time.Second, 9*time.Second
 	m.Main.Scheduled[1] += 2
 	m.Profile.Due[0] += 2
+	m.Profile.Withheld = []uint64{2}
 	m.Main.Withheld = []measure.Withheld{{Group: 1, Reason: measure.RanOut, Count: 2}}
 	ranOut := time.Duration(5+index) * time.Second
 	for range 3 {

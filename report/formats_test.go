@@ -29,7 +29,7 @@ func measured(t testing.TB) *measure.Measurement {
 	m.Groups, m.Main.Planned = []string{"email", "sms"}, 10*time.Second
 	m.Main.Start = time.Second
 	for i := range 100 {
-		m.Profile.Add(time.Duration(i) * 100 * ms)
+		m.Profile.Add(time.Duration(i)*100*ms, false)
 	}
 	m.Profile.Stages = []measure.Stage{{Name: "warm-up", Warmup: true, End: time.Second}, {Name: "10/s, then on", Start: time.Second, End: 10 * time.Second}}
 	m.Main.Scheduled = []uint64{50, 50}

@@ -75,7 +75,7 @@ func (s story) measurement(t testing.TB) *measure.Measurement {
 			scheduled[o.Group]++
 		}
 		if !s.closed {
-			m.Profile.Add(at)
+			m.Profile.Add(at, false)
 		}
 		r.Record(i, o)
 	}

@@ -67,11 +67,21 @@ func retryAfter(value string) contract.Header {
 	return contract.Header{{Name: "Retry-After", Value: value}}
 }
 
-func paused(m *measure.Measurement) (n uint64) {
+// paused counts the arrivals of pauses. It is the same by reason and by second.
+func paused(t *testing.T, m *measure.Measurement) (n uint64) {
+	t.Helper()
+	var all, bySecond uint64
+	for _, of := range m.Profile.Withheld {
+		bySecond += of
+	}
 	for _, w := range slices.Concat(m.Main.Withheld, m.Warmup.Withheld) {
+		all += w.Count
 		if w.Reason == measure.Paused {
 			n += w.Count
 		}
+	}
+	if len(m.Profile.Due) > 0 && all != bySecond {
+		t.Errorf("%d arrivals were withheld, by second %d", all, bySecond)
 	}
 	return n
 }
@@ -105,8 +115,8 @@ func TestPauseShiftsNothing(t *testing.T) {
 					t.Error(diff)
 				}
 				missed := uint64(test.length / (100 * ms))
-				if paused(m) != missed || m.Main.Scheduled[0] != 900 || m.Main.Sent() != 900-missed || op.between(from, to) != 0 {
-					t.Errorf("%d of %d sent, %d paused, %d sent in the pause", m.Main.Sent(), m.Main.Scheduled[0], paused(m), op.between(from, to))
+				if paused(t, m) != missed || m.Main.Scheduled[0] != 900 || m.Main.Sent() != 900-missed || op.between(from, to) != 0 {
+					t.Errorf("%d of %d sent, %d paused, %d sent in the pause", m.Main.Sent(), m.Main.Scheduled[0], paused(t, m), op.between(from, to))
 				}
 				if h := total(t, &m.Main, func(c *measure.Cell) *measure.Histogram { return c.Lateness }); h.Max() != 0 {
 					t.Errorf("something was sent %v late", h.Max())
@@ -129,8 +139,8 @@ func TestPausesAddUp(t *testing.T) {
 			t.Error(diff)
 		}
 		// One arrival is due just as each pause begins: before or after the 429 came.
-		if n := paused(m) + m.Main.Sent(); n != 100 || paused(m) < 22 || paused(m) > 24 {
-			t.Errorf("%d paused of %d", paused(m), n)
+		if n := paused(t, m) + m.Main.Sent(); n != 100 || paused(t, m) < 22 || paused(t, m) > 24 {
+			t.Errorf("%d paused of %d", paused(t, m), n)
 		}
 	})
 }
@@ -155,8 +165,8 @@ func TestNoBurstAfterAPause(t *testing.T) {
 		if diff := cmp.Diff([]measure.Pause{{Start: 50 * ms, End: 1050 * ms}}, m.Pauses); diff != "" {
 			t.Error(diff)
 		}
-		if n := op.between(50*ms, 1050*ms); n != 0 || paused(m) != 10 {
-			t.Errorf("%d sent in the pause, %d paused", n, paused(m))
+		if n := op.between(50*ms, 1050*ms); n != 0 || paused(t, m) != 10 {
+			t.Errorf("%d sent in the pause, %d paused", n, paused(t, m))
 		}
 	})
 }

@@ -189,7 +189,7 @@ func (p *pacer) soFar(now time.Duration, from int) extent {
 	defer p.counting.Unlock()
 	return extent{
 		scheduled: slices.Clone(p.scheduled), scheduledWarmup: slices.Clone(p.scheduledWarmup),
-		profile: measure.Profile{Due: slices.Clone(p.profile.Due[min(from, len(p.profile.Due)):])},
+		profile: p.profile.From(from),
 		asked:   p.asked.clone(), end: min(now, p.pulled), allBusy: p.allBusy,
 	}
 }
@@ -197,7 +197,7 @@ func (p *pacer) soFar(now time.Duration, from int) extent {
 func (p *pacer) count(a Arrival) {
 	p.counting.Lock()
 	defer p.counting.Unlock()
-	p.profile.Add(a.At)
+	p.profile.Add(a.At, a.Withheld != "")
 	p.asked.count(a)
 	if a.Warmup {
 		p.scheduledWarmup[a.User.Group]++

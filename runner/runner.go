@@ -289,7 +289,7 @@ func (r *Runner) describe(m *measure.Measurement, start time.Time, e extent) {
 	m.Pauses = r.pauses.upto(e.end)
 	e.asked.describe(m)
 	m.Warmup.Scheduled, m.Main.Scheduled = e.scheduledWarmup, e.scheduled
-	m.Profile.Due = e.profile.Due
+	m.Profile = e.profile
 	m.Profile.Stages = r.schedule.passed(e.end)
 	m.Warmup.Planned = min(r.schedule.Start(), e.end)
 	m.Main.Start = r.schedule.Start()

@@ -67,7 +67,7 @@ func (w *written) keep() {
 // last is the state at the end of the run.
 func (w *written) last() *measure.State {
 	e := w.load.extent()
-	e.profile.Due = e.profile.Due[min(w.due, len(e.profile.Due)):]
+	e.profile = e.profile.From(w.due)
 	s := w.state(e)
 	s.Over = true
 	return s

@@ -66,7 +66,7 @@ func synthesize(with map[string]float64) (*measure.Measurement, error) {
 		recorder.Record(0, &measure.Observation{Group: group, Intended: at, Sent: at + own, Own: own, Done: at + own + time.Duration(took*1e9),
 			Label: "201 OTP_REQUIRED", AsExpected: true})
 		scheduled[group]++
-		profile.Add(at)
+		profile.Add(at, false)
 		if i%10 == 0 {
 			facts := []string{"header Content-Type", "/id is string"}
 			if random.Float64() < with["header"] {

@@ -62,7 +62,7 @@ func (p *pair) prepare() {
 		p.grids[i] = p.gridOf(i)
 	}
 	p.sums = map[kind][2]ratio{
-		errorRate:     {{added(p.base.unexpected), added(p.base.due)}, {added(p.new.unexpected), added(p.new.due)}},
+		errorRate:     {{added(p.base.unexpected), added(p.base.judged)}, {added(p.new.unexpected), added(p.new.judged)}},
 		violationRate: {{added(p.base.violating), added(p.base.sent)}, {added(p.new.violating), added(p.new.sent)}},
 		achievedRate:  {p.base.achieved(), p.new.achieved()},
 	}

@@ -178,7 +178,7 @@ func (c *Comparison) compare(base, fresh []Run, chosen []metric, o Options) erro
 func (c *Comparison) askedIn(parts []part, base, fresh []Run) []part {
 	return slices.DeleteFunc(parts, func(p part) bool {
 		for _, r := range slices.Concat(base, fresh) {
-			if p.group >= 0 && sentBy(r.Measurement, p.group) == 0 {
+			if p.group >= 0 && p.sent(r.Measurement) == 0 {
 				c.Remarks = append(c.Remarks, fmt.Sprintf("%s sent nothing for %s, which is not compared by itself", r.Name, p.name))
 				return true
 			}

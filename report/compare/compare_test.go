@@ -134,6 +134,45 @@ func TestErrorRates(t *testing.T) {
 	}
 }
 
+// Arrivals that were not to be sent, and requests that the service can't have
+// got, are no errors, as in a report.
+func TestWhatSaysNothingOfTheServiceIsNoError(t *testing.T) {
+	held := func(name string, seed uint64) compare.Run {
+		r := runs(calm, name, seed)[0]
+		m := r.Measurement
+		for second := 40; second < 60; second++ { // as many again in a pause
+			m.Profile.Withheld = append(m.Profile.Withheld, make([]uint64, second+1-len(m.Profile.Withheld))...)
+			m.Profile.Withheld[second] = 50
+			m.Profile.Due[second] += 50
+			m.Main.Scheduled[0] += 50
+		}
+		m.Main.Withheld = []measure.Withheld{{Reason: measure.Paused, Count: 1000}}
+		idle := &measure.Cell{Label: measure.IdleClosed, Failed: true, Response: measure.NewSparse(), Service: measure.NewSparse(), Lateness: measure.NewSparse()}
+		for _, s := range m.Seconds[70:80] {
+			for _, h := range []*measure.Histogram{s.Response, idle.Response} {
+				h.Record(time.Millisecond)
+			}
+			s.Failed++
+			s.Ends = append(s.Ends, measure.End{Label: measure.IdleClosed, Failed: true, Count: 1})
+			m.Profile.Due[s.Second]++
+			m.Main.Scheduled[0]++
+		}
+		idle.Service, idle.Lateness = idle.Response, idle.Response
+		m.Main.Cells = append(m.Main.Cells, idle)
+		return r
+	}
+	o := compare.Options{Metrics: []string{"errorRate"}}
+	for _, sides := range [][2][]compare.Run{
+		{runs(calm, "a", 1), {held("b", 2)}},
+		{runs(calm, "a", 1, 2, 3, 4), {held("b", 5), held("b", 6), held("b", 7), held("b", 8)}},
+	} {
+		r := row(t, mustCompare(t, sides[0], sides[1], o), "errorRate")
+		if r.Base != 0 || r.New != 0 || r.Change != 0 || r.Judgement == compare.Worse {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
 func TestRunsAsUnits(t *testing.T) {
 	a, b := runs(calm, "a", 1, 2, 3, 4), runs(with(calm, slower), "b", 5, 6, 7, 8)
 	c := mustCompare(t, a, b, compare.Options{})

@@ -12,6 +12,9 @@ type figures struct {
 	response, service *measure.Histogram
 	// of what was scheduled, sent and answered
 	scheduled, sent, answered, expected, violating float64
+	// judged are the arrivals that say something of the service: not those that
+	// were not to be sent, nor requests that it can't have got.
+	judged float64
 	// planned and achieved are rates a second; stretch is the planned time over
 	// the time up to the last send. planned is 0 for a closed load.
 	planned, achieved, stretch float64
@@ -41,13 +44,11 @@ func figuresOf(runs []Run, p part) *figures {
 }
 
 func (f *figures) add(m *measure.Measurement, p part) {
-	for g, n := range m.Main.Scheduled {
-		if p.group < 0 || p.group == g {
-			f.scheduled += float64(n)
-		}
-	}
+	scheduled := float64(p.scheduled(m))
+	f.scheduled += scheduled
+	f.judged += scheduled - float64(p.withheld(m)+p.unheard(m))
 	for _, c := range m.Main.Cells {
-		if p.group >= 0 && p.group != c.Group {
+		if !p.has(c.Group) {
 			continue
 		}
 		// All histograms have one geometry, so nothing is dropped.
@@ -76,7 +77,7 @@ func (f *figures) value(m metric) float64 {
 	case average:
 		return milliseconds(h.Mean())
 	case errorRate:
-		return 100 * share(f.scheduled-f.expected, f.scheduled)
+		return 100 * share(f.judged-f.expected, f.judged)
 	case violationRate:
 		return 100 * share(f.violating, f.answered)
 	case achievedRate:

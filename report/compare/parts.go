@@ -12,6 +12,48 @@ type part struct {
 	group int // below 0: the whole
 }
 
+// has says whether a group's requests belong to the part.
+func (p part) has(group int) bool { return p.group < 0 || p.group == group }
+
+// scheduled counts the part's arrivals in the judged part of a run.
+func (p part) scheduled(m *measure.Measurement) (n uint64) {
+	for g, due := range m.Main.Scheduled {
+		if p.has(g) {
+			n += due
+		}
+	}
+	return n
+}
+
+// withheld counts those of them that were not to be sent.
+func (p part) withheld(m *measure.Measurement) (n uint64) {
+	for _, w := range m.Main.Withheld {
+		if p.has(w.Group) {
+			n += w.Count
+		}
+	}
+	return n
+}
+
+// sent counts those of them that were.
+func (p part) sent(m *measure.Measurement) uint64 {
+	return p.count(m, func(*measure.Cell) bool { return true })
+}
+
+// unheard counts the requests that the service can't have got.
+func (p part) unheard(m *measure.Measurement) uint64 {
+	return p.count(m, func(c *measure.Cell) bool { return c.Failed && c.Label == measure.IdleClosed })
+}
+
+func (p part) count(m *measure.Measurement, of func(*measure.Cell) bool) (n uint64) {
+	for _, c := range m.Main.Cells {
+		if p.has(c.Group) && of(c) {
+			n += c.Response.Count()
+		}
+	}
+	return n
+}
+
 // partsOf are the parts that are compared: the groups only where all runs have
 // several of the same.
 func partsOf(base, fresh []Run) []part {
@@ -59,6 +101,7 @@ type series struct {
 	units                            int
 	response, service                [][]*measure.Histogram // the histograms of each unit
 	sent, due, unexpected, violating []float64
+	judged                           []float64 // of what was due: see figures
 	// stretch is how much of the planned rate is left because the last requests
 	// were sent late, planned the planned rate a second; 0 for a closed load.
 	stretch, planned float64
@@ -86,13 +129,14 @@ func (s *series) add(m *measure.Measurement, p part) {
 		}
 	}
 	s.addDue(m, p, first, units, from)
+	s.leaveUnheard(m, p, first, units, from)
 }
 
 func (s *series) grow(n int) {
 	s.units += n
 	s.response = append(s.response, make([][]*measure.Histogram, n)...)
 	s.service = append(s.service, make([][]*measure.Histogram, n)...)
-	for _, x := range []*[]float64{&s.sent, &s.due, &s.unexpected, &s.violating} {
+	for _, x := range []*[]float64{&s.sent, &s.due, &s.unexpected, &s.violating, &s.judged} {
 		*x = append(*x, make([]float64, n)...)
 	}
 }
@@ -119,34 +163,51 @@ func (s *series) put(u int, response, service *measure.Histogram, expected, viol
 }
 
 // addDue counts what was due by unit: of the whole, as the schedule had it; of a
-// group, what was sent and an even share of what was not. What was never sent
-// is no answer, and so unexpected.
+// group, what was sent and an even share of what was not. What was to be sent and
+// never was is no answer, and so unexpected.
 func (s *series) addDue(m *measure.Measurement, p part, first, units int, from int64) {
-	due := m.Profile.Due
-	unsent := 0.0
-	if p.group >= 0 {
-		unsent = float64(m.Main.Scheduled[p.group] - min(sentBy(m, p.group), m.Main.Scheduled[p.group]))
-	}
+	planned := p.group < 0 && len(m.Profile.Due) > 0
+	withheld := p.withheld(m)
+	unsent := max(p.scheduled(m), p.sent(m)+withheld) - p.sent(m)
 	for u := first; u < first+units; u++ {
-		if p.group < 0 && len(due) > 0 {
-			for i := range s.seconds {
-				if sec := int(from) + (u-first)*s.seconds + i; sec < len(due) {
-					s.due[u] += float64(due[sec])
-				}
-			}
-			s.due[u] = max(s.due[u], s.sent[u])
-		} else {
-			s.due[u] = s.sent[u] + unsent/float64(units)
+		due, held := s.sent[u]+float64(unsent)/float64(units), float64(withheld)/float64(units)
+		if planned {
+			begin := int(from) + (u-first)*s.seconds
+			due, held = sum(m.Profile.Due, begin, begin+s.seconds), sum(m.Profile.Withheld, begin, begin+s.seconds)
 		}
-		s.unexpected[u] += s.due[u] - s.sent[u]
+		s.due[u] = max(due, s.sent[u])
+		s.judged[u] = max(due-held, s.sent[u])
+		s.unexpected[u] += s.judged[u] - s.sent[u]
 	}
 }
 
-func sentBy(m *measure.Measurement, group int) (n uint64) {
-	for _, c := range m.Main.Cells {
-		if c.Group == group {
-			n += c.Response.Count()
-		}
+// sum adds up the counts of some seconds; those beyond are 0.
+func sum(counts []uint64, from, to int) (n float64) {
+	for i := from; i < min(to, len(counts)); i++ {
+		n += float64(counts[i])
 	}
 	return n
+}
+
+// leaveUnheard leaves out the requests that the service can't have got: of a
+// group its share of those of each unit.
+func (s *series) leaveUnheard(m *measure.Measurement, p part, first, units int, from int64) {
+	ofPart := p.unheard(m)
+	if ofPart == 0 {
+		return
+	}
+	of := share(float64(ofPart), float64(part{group: -1}.unheard(m)))
+	for _, sec := range m.Seconds {
+		u := int(sec.Second-from) / s.seconds
+		if sec.Second < from || u >= units {
+			continue
+		}
+		for _, e := range sec.Ends {
+			if e.Failed && e.Label == measure.IdleClosed {
+				n := min(of*float64(e.Count), s.unexpected[first+u])
+				s.unexpected[first+u] -= n
+				s.judged[first+u] -= n
+			}
+		}
+	}
 }
