@@ -7,7 +7,7 @@ TOOL     := $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 3s
 SOAK     ?= 1h
 
-.PHONY: help build demo test check fuzz soak lint-contract lint-action security licenses release release-check image-check docs bench compare-table capacity-table profile clean
+.PHONY: help build demo test fleet-test check fuzz soak lint-contract lint-action security licenses release release-check image-check docs bench compare-table capacity-table profile clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,11 +23,17 @@ test: check ## everything that CI runs
 	$(GO) test -race -p 1 -parallel 1 ./...
 	@$(MAKE) --no-print-directory fuzz
 
+fleet-test: ## runs on many machines as processes, with broken networks, killed processes and other NATS servers (2 minutes)
+	tools/nats-server.sh
+	$(GO) test -tags fleettest -p 1 -parallel 1 -count 1 -run 'Debian|Cluster|Large' ./fleet
+	$(GO) test -tags fleettest -p 1 -parallel 1 -count 1 -run TestFleet ./cmd/mfaload
+
 check: ## formatting, vet, staticcheck, tidy modules, a 32-bit build
 	@test -z "$$(gofmt -s -l .)" || { echo 'gofmt -s -w these files:'; gofmt -s -l .; exit 1; }
 	$(GO) mod tidy -diff
 	$(GO) vet ./...
 	$(GO) vet -tags docs ./cmd/mfaload
+	$(GO) vet -tags fleettest ./fleet ./cmd/mfaload
 	cd bench/clients && $(GO) mod tidy -diff && $(GO) vet .
 	$(TOOL) staticcheck ./...
 	GOARCH=386 $(GO) build -o /dev/null ./...

@@ -96,7 +96,7 @@ func (c *Coordinator) connect(ctx context.Context) (*nats.Conn, error) {
 	waiting, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	return dial(waiting, func() (*nats.Conn, error) {
-		return c.External.connect("mfaload coordinator", "_INBOX_coordinator_"+c.Plan.Run)
+		return c.External.connect("mfaload coordinator", names{c.Plan.Run}.inbox("coordinator"))
 	})
 }
 

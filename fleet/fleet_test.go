@@ -63,7 +63,8 @@ type work struct {
 	length   time.Duration
 	requests int
 	prepare  func(Shard) error
-	begun    chan Shard // told of every begin, where set
+	grow     func(*measure.Measurement) // makes it larger, where set
+	begun    chan Shard                 // told of every begin, where set
 }
 
 func (w *work) load(context.Context, Offer) (*Loaded, error) {
@@ -106,6 +107,9 @@ func (w *work) part(shard Shard) (*Part, error) {
 			mu.Unlock()
 			m, err := measured(shard, w.requests, interrupted)
 			m.Started = startedAs
+			if w.grow != nil {
+				w.grow(m)
+			}
 			return m, err
 		},
 		Snapshot: func() (*Snapshot, error) {

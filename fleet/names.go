@@ -26,7 +26,7 @@ func (n names) final(shard int, id string) string {
 }
 
 // inbox is where a worker gets its answers.
-func (n names) inbox(id string) string { return "_INBOX_" + id }
+func (n names) inbox(id string) string { return "_INBOX." + id }
 
 func (n names) claims() string { return "mfaload-" + n.run + "-shards" } // a bucket
 func (n names) finals() string { return "mfaload-" + n.run + "-finals" } // a stream

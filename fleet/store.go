@@ -53,7 +53,9 @@ func newStore(ctx context.Context, nc *nats.Conn, run string, replace bool) (*st
 	replicas := replicasOf(nc)
 	// The first one decides whose run it is: the rest is made only by him who made it.
 	s.finals, err = js.CreateStream(ctx, jetstream.StreamConfig{
-		Name: s.names.finals(), Subjects: []string{s.subject("final.>")}, Storage: jetstream.FileStorage,
+		// Another one's stream of the same configuration would count as made.
+		Description: "results of a run of mfaload, " + newWorkerID(),
+		Name:        s.names.finals(), Subjects: []string{s.subject("final.>")}, Storage: jetstream.FileStorage,
 		Replicas: replicas, Duplicates: 10 * time.Minute, MaxAge: kept, AllowDirect: true,
 	})
 	if err != nil {
