@@ -28,6 +28,7 @@ type checkFlags struct {
 	follow      bool
 	verbose     bool
 	baseline    string
+	yes         bool
 }
 
 func newCheck(a *app) *cobra.Command {
@@ -40,9 +41,12 @@ paced gently, with every rule of the contract shown as passed, violated, found
 (a finding) or not reached. Each request may send a real message.
 
 Without a scenario, --user names one user, and the target comes from the
-environment: PINGONE_AUTH_PATH, PINGONE_ENV_ID and PINGONE_ACCESS_TOKEN.`,
+environment: PINGONE_AUTH_PATH, PINGONE_ENV_ID and PINGONE_ACCESS_TOKEN.
+
+Before a check of a host that is not this machine it is said how many users it
+would ask, and on a terminal it has to be confirmed; elsewhere --yes does that.`,
 		Example: `  mfaload check --negative --follow scenarios/quickstart.yaml
-  mfaload check --user 788d4931-6936-43f2-82ff-178f5762298a --expect OTP_REQUIRED --owner-agreed`,
+  mfaload check --user 788d4931-6936-43f2-82ff-178f5762298a --expect OTP_REQUIRED --owner-agreed --yes`,
 		ValidArgsFunction: scenarioFiles,
 		Args: func(c *cobra.Command, args []string) error {
 			if flags.user != "" {
@@ -65,6 +69,7 @@ environment: PINGONE_AUTH_PATH, PINGONE_ENV_ID and PINGONE_ACCESS_TOKEN.`,
 	f.BoolVar(&flags.follow, "follow", false, "read each transaction back and compare")
 	f.StringVar(&flags.baseline, "baseline", "", "file with the shape of the answers: written where there is none, compared with where there is")
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "show requests and answers, secrets and personal data masked")
+	f.BoolVarP(&flags.yes, "yes", "y", false, "start a check of a host that is not this machine without asking")
 	return c
 }
 
@@ -79,6 +84,9 @@ func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error
 		return err
 	}
 	defer s.Close()
+	if err := a.consentCheck(s, float64(pace), flags.negative, flags.yes); err != nil {
+		return err
+	}
 	op, stop, err := a.operation(s, c)
 	if err != nil {
 		return err

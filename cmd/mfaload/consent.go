@@ -28,13 +28,37 @@ func (a *app) consent(s *scenario.Scenario, yes bool) error {
 		return err
 	}
 	a.ui.tell("%s\n", planText(p, a.ui.errWidth, ""))
+	return a.confirm(s, yes, "run", thousands(p.Requests)+" requests")
+}
+
+// consentCheck says how many users of a host that is not this machine a check
+// would ask, and asks whether to start.
+func (a *app) consentCheck(s *scenario.Scenario, pace float64, negative, yes bool) error {
+	if !s.Target.Elsewhere() {
+		return nil
+	}
+	n := uint64(0)
+	for i := range s.Groups {
+		n += uint64(s.Groups[i].Size())
+	}
+	a.ui.tell("CHECK  %s: one request for each of %s users, at %s/s: %s\n  to %s, where each may send a real message\n",
+		s.Name, thousands(n), number(pace), length(float64(n-1)/pace), s.Target.AuthPath)
+	if negative {
+		a.ui.tell("  and then wrong requests, all for the first of them\n")
+	}
+	return a.confirm(s, yes, "check", thousands(n)+" requests")
+}
+
+// confirm asks whether to send so much, once it was said what a run or the like
+// would do. Where nobody can answer, yes has to be the answer already.
+func (a *app) confirm(s *scenario.Scenario, yes bool, what, much string) error {
 	if yes {
 		return nil
 	}
 	if why := a.noAnswer(s); why != "" {
-		return &exitError{exitUsage, fmt.Errorf("%s is not this machine, and %s: nothing was sent\n%s", p.Target, why, hint("read the plan above, and start the run with --yes"))}
+		return &exitError{exitUsage, fmt.Errorf("%s is not this machine, and %s: nothing was sent\n%s", s.Target.AuthPath, why, hint("read what is said above, and start the %s with --yes", what))}
 	}
-	return a.ask(fmt.Sprintf("send %s requests to %s?", thousands(p.Requests), p.Target))
+	return a.ask(fmt.Sprintf("send %s to %s?", much, s.Target.AuthPath))
 }
 
 // withinCaps is the refusal of a run that would go beyond its caps.
@@ -72,12 +96,12 @@ func mostOver(groups []runner.PlannedGroup) (most uint64) {
 func (a *app) noAnswer(s *scenario.Scenario) string {
 	for i := range s.Groups {
 		if s.Groups[i].File.Path == scenario.Stdin {
-			return "standard input has the users, so it can't confirm the run"
+			return "standard input has the users, so it can't confirm"
 		}
 	}
 	in, ok := a.env.in.(*os.File)
 	if _, shown := terminalWidth(a.env.err); !ok || !shown || !term.IsTerminal(int(in.Fd())) {
-		return "there is no terminal to confirm the run on"
+		return "there is no terminal to confirm it on"
 	}
 	return ""
 }

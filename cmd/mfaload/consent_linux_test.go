@@ -48,6 +48,12 @@ load: {stages: [{rate: 1/s, duration: 5s}]}
 			t.Errorf("%q: exit code %d:\n%s", test.typed, code, shown)
 		}
 	}
+	for typed, says := range map[string]string{"y\n": "not started: reach https://mfa.example.com", "n\n": "not confirmed: nothing was sent"} {
+		shown, code := onTerminal(t, typed, "check", file)
+		if code != 3 || !strings.Contains(shown, "send 1 requests to https://mfa.example.com? [y/N]") || !strings.Contains(shown, says) {
+			t.Errorf("check, %q: exit code %d:\n%s", typed, code, shown)
+		}
+	}
 	if _, err := os.Stat(filepath.Join(dir, "out")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("there are results of nothing: %v", err)
 	}

@@ -125,11 +125,5 @@ func (a *app) consentSearch(s *scenario.Scenario, o capacity.Options, plan capac
 		return nil
 	}
 	a.ui.tell("%s", searchPlan(o, plan))
-	if f.yes {
-		return nil
-	}
-	if why := a.noAnswer(s); why != "" {
-		return &exitError{exitUsage, fmt.Errorf("%s is not this machine, and %s: nothing was sent\n%s", p.Target, why, hint("read the plan above, and start the search with --yes"))}
-	}
-	return a.ask(fmt.Sprintf("send up to %s requests to %s?", thousands(p.Requests), p.Target))
+	return a.confirm(s, f.yes, "search", "up to "+thousands(p.Requests)+" requests")
 }
