@@ -171,6 +171,9 @@ func (r *reader) do(b block) error {
 			return fmt.Errorf("exits: %w", err)
 		}
 	}
+	if b.language == "setup" {
+		commands = "trap - ERR\n" + commands // what it lacks, the blocks below it miss
+	}
 	out, code, err := r.shell(commands, want)
 	if err == nil && code != want && !busy.MatchString(out) {
 		err = fmt.Errorf("exit code %d, want %d\n%s\n%s", code, want, commands, out)
