@@ -4,15 +4,15 @@
 # results go.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-most=25000000
+most=25000000 # of what is pulled
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 chmod 755 "$root"
 deploy/rootfs.sh "$root"
 size=$(du --apparent-size -sb "$root" | cut -f1)
 packed=$(tar -C "$root" -c . | gzip -9 | wc -c)
-echo "image: $size bytes of files, $packed compressed, as a registry has them"
-if ((size > most)); then
+echo "image: $packed bytes to pull, compressed as a registry has them; $size unpacked"
+if ((packed > most)); then
   echo "image: more than $most bytes" >&2
   exit 1
 fi
