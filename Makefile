@@ -30,6 +30,7 @@ fleet-test: ## runs on many machines as processes, with broken networks, killed 
 	tools/nats-server.sh
 	$(GO) test -tags fleettest -p 1 -parallel 1 -count 1 -run 'Debian|Cluster|Large' ./fleet
 	$(GO) test -tags fleettest -p 1 -parallel 1 -count 1 -run TestFleet ./cmd/mfaload
+	cd deploy/manifests && $(GO) mod tidy -diff && $(GO) vet . && $(GO) test .
 
 check: ## formatting, vet, staticcheck, tidy modules, a 32-bit build
 	@test -z "$$(gofmt -s -l .)" || { echo 'gofmt -s -w these files:'; gofmt -s -l .; exit 1; }
