@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"math"
 	"time"
 
@@ -33,6 +34,10 @@ type Plan struct {
 	Stages   []PlannedStage `json:"stages"`
 	Groups   []PlannedGroup `json:"groups"`
 	Workers  PlannedWorkers `json:"workers"`
+	// On429 is what an answer with 429 does, and StopOn what ends the run early:
+	// more would be planned than is sent then.
+	On429  scenario.On429 `json:"on_429"`
+	StopOn []string       `json:"stop_on,omitempty"`
 	// Rates are the highest rates of equal parts of the run, for a plot.
 	Rates []float64 `json:"rates"`
 }
@@ -101,7 +106,11 @@ const plotted = 240
 // NewPlan returns the plan of a valid scenario. A latency of 0 is chosen by
 // [AssumedLatency].
 func NewPlan(s *scenario.Scenario, latency time.Duration) *Plan {
-	p := &Plan{Schema: PlanSchema, Scenario: s.Name, Target: s.Target.AuthPath, Closed: s.Load.Closed(), Stages: []PlannedStage{}}
+	p := &Plan{Schema: PlanSchema, Scenario: s.Name, Target: s.Target.AuthPath, Closed: s.Load.Closed(), Stages: []PlannedStage{},
+		On429: cmp.Or(s.Load.On429, scenario.Continue429)}
+	for _, c := range s.Load.StopOn {
+		p.StopOn = append(p.StopOn, c.String())
+	}
 	if s.Target.Simulator != nil {
 		p.Target = "simulator"
 	}

@@ -56,12 +56,10 @@ func (f *planFlags) check() (latency time.Duration, err error) {
 func (a *app) printPlan(s *scenario.Scenario, flags *planFlags, latency time.Duration, note string) error {
 	p := runner.NewPlan(s, latency)
 	if flags.format == "json" {
-		text, err := json.MarshalIndent(p, "", "  ")
-		if err != nil {
-			return err
-		}
-		_, err = a.ui.out.Write(append(text, '\n'))
-		return err
+		e := json.NewEncoder(a.ui.out)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(p)
 	}
 	text := planText(p, a.ui.width, "; nothing was sent")
 	if note != "" {
@@ -80,6 +78,7 @@ func planText(p *runner.Plan, width int, note string) string {
 	page.head(p, note)
 	page.plot(p)
 	page.stages(p)
+	page.early(p)
 	page.groups(p)
 	page.messages(p)
 	page.workers(p)
@@ -163,6 +162,26 @@ func (p *planPage) stages(plan *runner.Plan) {
 		rows = append(rows, []string{"  " + name, length(s.Duration), strconv.Itoa(s.Times), thousands(s.Requests)})
 	}
 	p.table(rows)
+}
+
+// early says what makes a run send less than was planned.
+func (p *planPage) early(plan *runner.Plan) {
+	texts := []string{}
+	switch plan.On429 {
+	case scenario.Pause429:
+		texts = append(texts, "an answer with 429 pauses it for as long as Retry-After says: what is due then is not sent")
+	case scenario.Stop429:
+		texts = append(texts, "an answer with 429 ends it, as failed")
+	}
+	for _, c := range plan.StopOn {
+		texts = append(texts, "it ends, as failed, at "+c)
+	}
+	if len(texts) > 0 {
+		p.line("\nbefore its time")
+	}
+	for _, t := range texts {
+		p.wrap("%s", t)
+	}
 }
 
 // maxStagesShown bounds the lists of stages and of groups.
