@@ -17,6 +17,7 @@ import (
 
 var (
 	long   = flag.Bool("long", false, "make the whole table of docs/capacity.md")
+	number = flag.Int("seeds", 200, "with -long: how many searches of each system")
 	only   = flag.String("only", "", "search only systems with this in their name")
 	misses = flag.Bool("misses", false, "show the trials of searches that went wrong")
 )
@@ -51,7 +52,7 @@ type row struct {
 func TestTruth(t *testing.T) {
 	seeds := 1
 	if *long {
-		seeds = 200
+		seeds = *number
 	}
 	missed := 0
 	for _, sys := range systems() {
