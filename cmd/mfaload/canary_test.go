@@ -157,8 +157,8 @@ func TestSecretsAndPeopleStayHidden(t *testing.T) {
 		"PROXY=http://jo:"+canaryProxy+"@"+strings.TrimPrefix(proxy.URL, "http://"), "OTEL_EXPORTER_OTLP_HEADERS=x-key="+canaryOTLP)
 	const users = `
 users:
-  - {name: email, ids: [788d4931-6936-43f2-82ff-178f5762298a], request: {selectedDevice: {oneTime: {type: EMAIL, email: "${EMAIL}"}}}}
-  - {name: sms, ids: [2f4a9c1e-7d0b-4c56-9e83-51b0c6d7a2f4], request: {selectedDevice: {oneTime: {type: SMS, phone: "${PHONE}"}}}}
+  - {name: email, ids: [788d4931-6936-43f2-82ff-178f5762298a, 788d4931-6936-43f2-82ff-178f5762298b], request: {selectedDevice: {oneTime: {type: EMAIL, email: "${EMAIL}"}}}}
+  - {name: sms, ids: [2f4a9c1e-7d0b-4c56-9e83-51b0c6d7a2f4, 2f4a9c1e-7d0b-4c56-9e83-51b0c6d7a2f5], request: {selectedDevice: {oneTime: {type: SMS, phone: "${PHONE}"}}}}
 load: {stages: [{rate: 80/s, duration: 1s}]}
 `
 	target := "name: canary\ntarget:\n  authPath: ${AUTH}\n  envID: " + envID + "\n  headers: {X-Api-Key: '${HEADER}'}\n"
@@ -195,10 +195,11 @@ load: {stages: [{rate: 80/s, duration: 1s}]}
 	c.run(3, "check", "refused.yaml")
 	c.run(3, "run", "--out", "gone", "gone.yaml")
 	c.run(-1, "run", "--out", "proxied", "--yes", "--save-answers", "10", "proxy.yaml")
-	c.run(-1, "check", "-v", "--rate", "100/s", "proxy.yaml")
+	c.run(-1, "check", "--yes", "-v", "--rate", "100/s", "proxy.yaml")
 	c.env = append(c.env, "OTEL_EXPORTER_OTLP_ENDPOINT="+otlp.URL, "OTEL_METRICS_EXPORTER=otlp")
 	c.run(1, "run", "--out", "exported", "token.yaml")
-	c.watched("token.yaml")
+	c.watched("run", "--out", "watched", "token.yaml")
+	c.shared("credentials.yaml")
 	if runtime.GOOS != "windows" {
 		c.killed("token.yaml")
 	}
@@ -256,16 +257,13 @@ func (c *cage) run(wantCode int, args ...string) {
 
 // watched looks at what others see while a run goes on: the live page, the
 // process list, and files before they are whole.
-func (c *cage) watched(scenario string) {
+func (c *cage) watched(args ...string) {
 	address := freeAddress(c.t)
-	cmd := c.command("run", "--listen", address, "--out", "watched", scenario)
+	cmd := c.command(append(args, "--listen", address)...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
 		c.t.Fatal(err)
-	}
-	if list, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", cmd.Process.Pid)); err == nil {
-		c.look("the process list", list)
 	}
 	var readers sync.WaitGroup
 	if err := reachable(address); err != nil {
@@ -283,9 +281,44 @@ func (c *cage) watched(scenario string) {
 		})
 	}
 	c.files()
+	c.processes()
 	readers.Wait()
 	_ = cmd.Wait()
 	c.look("a watched run", out.Bytes())
+}
+
+// shared looks at the processes that share a run, and at what they write.
+func (c *cage) shared(scenario string) {
+	cmd := c.command("run", "--shards", "2", "--out", "shared", scenario)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for again := true; again; {
+		select {
+		case <-ended:
+			again = false
+		case <-time.After(100 * time.Millisecond):
+			c.processes()
+		}
+	}
+	if code := cmd.ProcessState.ExitCode(); code != 1 && code != 4 {
+		c.t.Errorf("a shared run: exit code %d:\n%s", code, out.Bytes())
+	}
+	c.look("a shared run", out.Bytes())
+}
+
+// processes looks at the process list: the run's and those that it started.
+func (c *cage) processes() {
+	lists, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, list := range lists {
+		if data, err := os.ReadFile(list); err == nil && bytes.HasPrefix(data, []byte(binary)) {
+			c.look("the process list", data)
+		}
+	}
 }
 
 // killed looks at the crash dump of a run.
