@@ -97,7 +97,7 @@ func (r *Report) HTML(m *measure.Measurement) ([]byte, error) {
 		return nil, err
 	}
 	title := fmt.Sprintf("%s: %s – mfaload", strings.ToUpper(string(r.Verdict)), plain(r.Scenario, 100))
-	return chart.Page(title, htmlStyle, template.HTML(b.String())), nil // the template escaped it
+	return chart.Page(title, htmlStyle, template.HTML(b.String())), nil // #nosec G203 -- the template escaped it
 }
 
 func (p *htmlPage) lists() {
