@@ -99,3 +99,16 @@ func TestClosedInterrupted(t *testing.T) {
 		}
 	})
 }
+
+// A signal that comes with the last answer is too late to change anything, and
+// races with nothing.
+func TestClosedInterruptedAtItsEnd(t *testing.T) {
+	for range 30 {
+		ctx, cancel := context.WithCancel(t.Context())
+		op := &service{answer: func(context.Context) error { cancel(); return nil }}
+		m := run(t, ctx, closedLoad(1, time.Hour, time.Second), op)
+		if m.Main.Sent() != 1 {
+			t.Fatalf("%d requests", m.Main.Sent())
+		}
+	}
+}

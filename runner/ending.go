@@ -30,6 +30,9 @@ func (e *ending) end(why *measure.Stop) {
 	}
 }
 
+// over ends nothing any more: the last answer came.
+func (e *ending) over() { e.begin(nil) }
+
 // reason is why the scenario ended the run; nil where it did not.
 func (e *ending) reason() *measure.Stop {
 	e.mu.Lock()

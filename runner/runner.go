@@ -116,6 +116,7 @@ func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 	r.work(load, start, flight)
 	hiccups := meter()
 	err = unguarded()
+	r.ending.over()
 	written.end()
 	if err != nil {
 		return nil, err
