@@ -24,9 +24,10 @@ type State struct {
 	// Described is a measurement without anything that is observed. What the
 	// first frame has and later ones leave out is as it was: the stages, and what
 	// is the same from start to end. Of the arrivals that were due only the
-	// seconds from DueFrom on are in it.
-	Described *Measurement `json:"described"`
-	DueFrom   int          `json:"due_from,omitempty"`
+	// seconds from DueFrom on are in it, and of the pauses those from PausesFrom on.
+	Described  *Measurement `json:"described"`
+	DueFrom    int          `json:"due_from,omitempty"`
+	PausesFrom int          `json:"pauses_from,omitempty"`
 	// Answers is how many whole answers are kept; the first frame has it.
 	Answers int `json:"answers,omitempty"`
 	// Hiccups are those since the frame before.

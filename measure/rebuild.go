@@ -88,6 +88,7 @@ type rebuilding struct {
 	recorder    *Recorder
 	hiccups     *Histogram
 	profile     Profile
+	pauses      []Pause
 }
 
 // add takes in a frame. Its checksum was right, so an error says that the journal
@@ -118,6 +119,7 @@ func (b *rebuilding) add(frame []byte) error {
 		b.hiccups.Record(late)
 	}
 	b.profile.extend(s.DueFrom, &s.Described.Profile)
+	b.pauses = append(b.pauses[:s.PausesFrom], s.Described.Pauses...)
 	b.last = &s
 	return nil
 }
@@ -132,6 +134,8 @@ func (b *rebuilding) check(s *State) error {
 		return fmt.Errorf("a run of %v can't be rebuilt", s.Elapsed)
 	case s.DueFrom < 0 || s.DueFrom > len(b.profile.Due):
 		return errors.New("arrivals that were due are missing")
+	case s.PausesFrom < 0 || s.PausesFrom > len(b.pauses):
+		return errors.New("pauses are missing")
 	case b.first != nil && (len(d.Groups) != len(b.first.Described.Groups) || !d.Started.Equal(b.first.Described.Started)):
 		return errors.New("it is of two runs")
 	}
@@ -149,6 +153,7 @@ func (b *rebuilding) measurement(unread int64) (*Measurement, error) {
 	}
 	m, first := b.last.Described, b.first.Described
 	m.Version, m.Terms, m.Parts, m.Profile = first.Version, first.Terms, first.Parts, b.profile
+	m.Pauses = b.pauses
 	m.observed(seen)
 	m.Generator.Hiccups = b.hiccups
 	m.Profile.Stages = until(first.Profile.Stages, max(m.Main.Start+m.Main.Planned, m.Warmup.Planned))

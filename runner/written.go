@@ -14,12 +14,13 @@ const writeEvery = time.Second
 // written writes a run down while it lasts.
 type written struct {
 	*Runner
-	began usage
-	start time.Time
-	load  source
-	stop  chan struct{}
-	done  chan struct{}
-	due   int // seconds of what was due that are written for good
+	began  usage
+	start  time.Time
+	load   source
+	stop   chan struct{}
+	done   chan struct{}
+	due    int // seconds of what was due that are written for good
+	paused int // pauses that are
 
 	mu    sync.Mutex
 	late  []time.Duration // hiccups since the last frame
@@ -73,11 +74,14 @@ func (w *written) last() *measure.State {
 	return s
 }
 
-// state describes the run. The last second of what was due may not be over.
+// state describes the run. The last second of what was due may not be over, nor
+// the last pause.
 func (w *written) state(e extent) *measure.State {
-	s := &measure.State{Described: &measure.Measurement{Schema: measure.Schema}, DueFrom: w.due}
+	s := &measure.State{Described: &measure.Measurement{Schema: measure.Schema}, DueFrom: w.due, PausesFrom: w.paused}
 	w.describe(s.Described, w.start, e)
 	s.Described.Profile.Stages = nil
+	s.Described.Pauses = s.Described.Pauses[min(w.paused, len(s.Described.Pauses)):]
+	w.paused = max(w.paused+len(s.Described.Pauses)-1, 0)
 	s.Described.Generator = w.generator(w.began, w.start, e)
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -1,0 +1,58 @@
+package runner_test
+
+import (
+	"bytes"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mfaload/measure"
+	"mfaload/runner"
+	"mfaload/scenario"
+)
+
+// book is a journal's file that knows how long its frames are.
+type book struct {
+	bytes.Buffer
+	frames []int
+}
+
+func (b *book) Write(p []byte) (int, error) {
+	b.frames = append(b.frames, len(p))
+	return b.Buffer.Write(p)
+}
+
+func (b *book) Sync() error { return nil }
+
+// A journal grows with what is measured, not with the square of how often the
+// run paused, and what is rebuilt of it is what the run says.
+func TestJournalOfPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := &book{}
+		op := newLimiter(time.Millisecond, func(time.Duration) bool { return true }, retryAfter("1"))
+		r := &runner.Runner{Scenario: on429(scenario.Pause429, load(constant(4, 10*time.Minute))), Operation: op, Wait: runner.TimerWait,
+			Journal: measure.NewJournal(file, &measure.Measurement{})}
+		m, err := r.Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if early, late := file.frames[10], file.frames[len(file.frames)-10]; len(file.frames) < 600 || late > early+200 {
+			t.Errorf("a frame had %d bytes, and %d at the end", early, late)
+		}
+		rebuilt, err := measure.Rebuild(&file.Buffer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(m.Pauses, rebuilt.Pauses); diff != "" || len(m.Pauses) < 100 {
+			t.Errorf("%d pauses: %s", len(m.Pauses), diff)
+		}
+		if diff := cmp.Diff(m.Profile, rebuilt.Profile); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff(m.Main.Withheld, rebuilt.Main.Withheld); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
