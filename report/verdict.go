@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"mfaload/measure"
@@ -43,12 +44,16 @@ type judgement struct {
 
 func (j *judgement) judge(thresholds []scenario.Threshold) {
 	j.oneShard()
-	var broken []string
+	var broken, own []string // by the service; or perhaps by mfaload itself
 	for _, t := range thresholds {
 		judged := j.threshold(t)
 		j.report.Thresholds = append(j.report.Thresholds, judged)
-		if !judged.Passed {
-			broken = append(broken, fmt.Sprintf("%s: observed %s", judged.Expression, judged.observed()))
+		if judged.Passed {
+			continue
+		}
+		broken = append(broken, fmt.Sprintf("%s: observed %s", judged.Expression, judged.observed()))
+		if why := j.ownLateness(t); why != "" {
+			own = append(own, why)
 		}
 	}
 	few := len(j.doubts)
@@ -60,7 +65,7 @@ func (j *judgement) judge(thresholds []scenario.Threshold) {
 	case j.measurement.Interrupted:
 		r.Verdict = Interrupted
 		r.Reasons = append(r.Reasons, j.interruptedText())
-	case len(j.doubts) > 0:
+	case len(j.doubts) > 0 || len(own) > 0 && len(own) == len(broken):
 		r.Verdict = Inconclusive
 	case len(broken) > 0:
 		r.Verdict = Fail
@@ -68,8 +73,7 @@ func (j *judgement) judge(thresholds []scenario.Threshold) {
 		r.Verdict = Pass
 	}
 	r.Reasons = append(r.Reasons, j.rebuiltRemarks()...)
-	r.Reasons = append(r.Reasons, j.doubts...)
-	r.Reasons = append(r.Reasons, broken...)
+	r.Reasons = append(r.Reasons, slices.Concat(j.doubts, own, broken)...)
 	r.Reasons = append(r.Reasons, j.remarks()...)
 }
 
@@ -105,12 +109,7 @@ func stopText(s *measure.Stop) string {
 // threshold judges one threshold, and doubts the run where too little was
 // measured to judge it.
 func (j *judgement) threshold(t scenario.Threshold) Threshold {
-	s := j.sums.all
-	for i, name := range j.measurement.Groups {
-		if name == t.Group {
-			s = j.sums.groups[i]
-		}
-	}
+	s := j.of(t)
 	judged := Threshold{Expression: t.String(), Group: t.Group, Unit: "%", Limit: percent(t.Limit), AtLeast: t.Metric == scenario.AchievedRate}
 	observed := 0.0
 	switch t.Metric {
@@ -131,11 +130,7 @@ func (j *judgement) threshold(t scenario.Threshold) Threshold {
 	case scenario.RateLimitedRate:
 		observed = ratio(s.limited, float64(s.answered))
 	case scenario.AchievedRate:
-		planned := ratio(s.scheduled-s.withheld[measure.RanOut], j.measurement.Main.Planned.Seconds())
-		observed = 1.0
-		if planned > 0 {
-			observed = ratio(s.sent()+s.inFlight, sendingTime(&j.measurement.Main).Seconds()) / planned
-		}
+		observed = s.achieved(&j.measurement.Main, 0)
 	}
 	judged.Passed = observed <= t.Limit
 	if t.Metric == scenario.AchievedRate {
@@ -144,6 +139,36 @@ func (j *judgement) threshold(t scenario.Threshold) Threshold {
 	judged.Observed = percent(observed)
 	j.doubtSamples(t, s.judged())
 	return judged
+}
+
+// achieved is the share of the planned rate at which requests were sent, as if
+// the last had been sent so much earlier.
+func (s *sum) achieved(p *measure.Phase, earlier time.Duration) float64 {
+	planned := ratio(s.scheduled-s.withheld[measure.RanOut], p.Planned.Seconds())
+	if planned == 0 {
+		return 1
+	}
+	return ratio(s.sent()+s.inFlight, max(p.Planned, sendingTime(p)-earlier).Seconds()) / planned
+}
+
+// ownLateness says that only mfaload's own lateness may have broken a rate: in a
+// short run that of the last request alone is enough.
+func (j *judgement) ownLateness(t scenario.Threshold) string {
+	late := j.measurement.Main.Own.Max()
+	if t.Metric != scenario.AchievedRate || j.of(t).achieved(&j.measurement.Main, late) < t.Limit {
+		return ""
+	}
+	return fmt.Sprintf("mfaload itself was late, by up to %s ms: without that it may have kept %s; use an idler machine, or run longer", trim(ms(late)), t)
+}
+
+// of is the sum that a threshold judges.
+func (j *judgement) of(t scenario.Threshold) *sum {
+	for i, name := range j.measurement.Groups {
+		if name == t.Group {
+			return j.sums.groups[i]
+		}
+	}
+	return j.sums.all
 }
 
 // percent is a share in percent, to 3 significant digits below 1 %, so that a
