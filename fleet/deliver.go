@@ -33,10 +33,10 @@ type counter struct {
 }
 
 // first publishes a message that must be the first one of its subject. It tries
-// until the context ends; a message that was stored, and whose receipt was lost,
-// counts as stored, and as one.
-func (c *counter) first(ctx context.Context, m *nats.Msg, otherwise error) error {
-	for {
+// until the context ends. A refusal after an attempt without a receipt does not
+// tell whose message is stored: mine says whether it is this worker's.
+func (c *counter) first(ctx context.Context, m *nats.Msg, otherwise error, mine func(context.Context) bool) error {
+	for unsure := false; ; unsure = true {
 		try, cancel := context.WithTimeout(ctx, 2*time.Second)
 		_, err := c.js.PublishMsg(try, m, jetstream.WithMsgID(m.Subject+" "+c.id), jetstream.WithExpectLastSequencePerSubject(0))
 		cancel()
@@ -45,6 +45,9 @@ func (c *counter) first(ctx context.Context, m *nats.Msg, otherwise error) error
 		case err == nil:
 			return nil
 		case errors.As(err, &refused) && refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
+			if unsure && mine(ctx) {
+				return nil
+			}
 			return otherwise
 		}
 		select {
@@ -60,7 +63,12 @@ func (c *counter) first(ctx context.Context, m *nats.Msg, otherwise error) error
 func (c *counter) claim(ctx context.Context, shard int, o owner) error {
 	m := nats.NewMsg(c.names.claim(fmt.Sprint(shard)))
 	m.Data = encode(o)
-	return c.first(ctx, m, errTaken)
+	return c.first(ctx, m, errTaken, func(ctx context.Context) bool {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		stored, err := c.js.Conn().RequestWithContext(ctx, c.names.readClaim(fmt.Sprint(shard)), nil)
+		return err == nil && string(stored.Data) == string(m.Data)
+	})
 }
 
 // deliver stores a packed measurement as the shard's only one.
@@ -75,7 +83,8 @@ func (c *counter) deliver(ctx context.Context, shard int, packed []byte) error {
 		m.Data = nil
 		m.Header.Set(objectHeader, c.id)
 	}
-	return c.first(ctx, m, errStored)
+	// The subject is this worker's alone.
+	return c.first(ctx, m, errStored, func(context.Context) bool { return true })
 }
 
 // put stores what is too large for a message.

@@ -255,7 +255,7 @@ func TestWorkerMay(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &counter{n, id, js}
-	wantError(t, c.claim(ctx, 0, owner{ID: id}), errTaken, "")
+	wantError(t, c.claim(ctx, 0, ownerOf(id, "", "")), errTaken, "")
 	cancel()
 	_, _ = lead()
 	_ = works[0]()

@@ -1,6 +1,8 @@
 package fleet
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -84,11 +86,18 @@ type beat struct {
 	Snapshot *Snapshot `json:"snapshot,omitempty"`
 }
 
-// owner is the value of a claim.
+// owner is the value of a claim. All workers may read it, so it names its owner
+// by the hash of the ID: with an ID, one could pass for that worker.
 type owner struct {
-	ID   string `json:"id"`
+	Of   string `json:"of"`
 	Host string `json:"host"`
 	Hash string `json:"hash"`
+}
+
+// ownerOf makes the claim of a worker.
+func ownerOf(id, host, hash string) owner {
+	sum := sha256.Sum256([]byte(id))
+	return owner{hex.EncodeToString(sum[:]), host, hash}
 }
 
 // encode writes a message; all of them can be written.

@@ -36,6 +36,11 @@ func (n names) large() string  { return "mfaload-" + n.run + "-large" }  // of o
 // claim is the subject of a key in the bucket of claims.
 func (n names) claim(shard string) string { return "$KV." + n.claims() + "." + shard }
 
+// readClaim is where the value of a claim is read.
+func (n names) readClaim(shard string) string {
+	return api("DIRECT.GET", "KV_"+n.claims()) + "." + n.claim(shard)
+}
+
 // api is a request to a stream of the server.
 func api(what, stream string) string { return "$JS.API." + what + "." + stream }
 
@@ -46,7 +51,7 @@ func (n names) workerMay(id string) (publish, subscribe []string) {
 	object := "$O." + n.large() + ".M." + base64.URLEncoding.EncodeToString([]byte(id))
 	publish = []string{
 		n.hello(id), n.clock(id), n.beat(id), n.subject("final.*." + id),
-		n.claim("*"),
+		n.claim("*"), n.readClaim("*"),
 		// Reading the files.
 		api("STREAM.INFO", files), api("DIRECT.GET", files) + ".$O." + n.files() + ".M.>",
 		api("CONSUMER.CREATE", files) + ".>", api("CONSUMER.DELETE", files) + ".>", api("CONSUMER.INFO", files) + ".>",

@@ -105,7 +105,7 @@ func (r *run) admit(m *member) {
 			switch {
 			case err != nil:
 				delete(r.others, m.id) // its next beat asks again
-			case o.ID != m.id || r.shards[m.shard] != nil && r.shards[m.shard] != m:
+			case o.Of != ownerOf(m.id, "", "").Of || r.shards[m.shard] != nil && r.shards[m.shard] != m:
 				r.c.Say("a worker at %s says that it has shard %d, which another one claimed: it is ignored", m.host, m.shard)
 			case o.Hash != r.c.Plan.Hash:
 				r.fail("shard %d (%s) has another scenario: its hash is %.12s", m.shard, m.host, o.Hash)

@@ -134,7 +134,7 @@ func (w *Worker) join(ctx context.Context, s *session) (*Part, error) {
 		return nil, fmt.Errorf("%w: the scenario that this worker reads is not the coordinator's: its hash is %.12s, the coordinator's %.12s; "+
 			"compare the file, and the variables that it names", ErrMismatch, loaded.Hash, p.Hash)
 	}
-	if err := w.claim(ctx, s, owner{ID: s.id, Host: w.Host, Hash: loaded.Hash}); err != nil {
+	if err := w.claim(ctx, s, ownerOf(s.id, w.Host, loaded.Hash)); err != nil {
 		return nil, err
 	}
 	w.Say("shard %d of %d, of %s in run %s", s.shard, p.Shards, p.Scenario, w.run())
