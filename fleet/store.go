@@ -52,7 +52,7 @@ func newStore(ctx context.Context, nc *nats.Conn, run string, replace bool) (*st
 	}
 	replicas := replicasOf(nc)
 	// The first one decides whose run it is: the rest is made only by him who made it.
-	s.finals, err = js.CreateStream(ctx, jetstream.StreamConfig{
+	s.finals, err = createStream(ctx, js, jetstream.StreamConfig{
 		// Another one's stream of the same configuration would count as made.
 		Description: "results of a run of mfaload, " + newWorkerID(),
 		Name:        s.names.finals(), Subjects: []string{s.subject("final.>")}, Storage: jetstream.FileStorage,
@@ -72,6 +72,24 @@ func newStore(ctx context.Context, nc *nats.Conn, run string, replace bool) (*st
 		return fail(err)
 	}
 	return s, nil
+}
+
+// createStream makes a stream. A cluster that has just come up has no place for
+// its replicas yet, so that is tried for some seconds.
+func createStream(ctx context.Context, js jetstream.JetStream, config jetstream.StreamConfig) (jetstream.Stream, error) {
+	for until := time.Now().Add(10 * time.Second); ; {
+		s, err := js.CreateStream(ctx, config)
+		var refused *jetstream.APIError
+		if busy := errors.As(err, &refused) && refused.Code >= 500 || errors.Is(err, context.DeadlineExceeded); !busy ||
+			errors.Is(err, jetstream.ErrJetStreamNotEnabled) || time.Now().After(until) {
+			return s, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(beatEvery):
+		}
+	}
 }
 
 // replicasOf is how many servers of a cluster keep each result: three, so that
