@@ -21,7 +21,7 @@ demo: build ## run the quickstart scenario against the embedded simulator
 # Their tests send on time: one at a time, so that nothing else wants the processors.
 TIMED := ./cmd/mfaload ./fleet ./live ./pingone ./runner
 
-test: check ## everything that CI runs
+test: check ## formatting, vet, staticcheck, all tests with -race, fuzzing
 	$(GO) test -race $$($(GO) list ./... | grep -vxF "$$($(GO) list $(TIMED))")
 	$(GO) test -race -p 1 -parallel 1 $(TIMED)
 	@$(MAKE) --no-print-directory fuzz
