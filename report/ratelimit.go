@@ -58,16 +58,26 @@ const (
 // rateLimit estimates the rate limit of the judged part; nil where no answer was
 // 429 and the run did not pause.
 func rateLimit(m *measure.Measurement, s *sum) *RateLimit {
-	if s.limited == 0 && len(m.Pauses) == 0 {
+	pauses, paused := judgedPauses(m), time.Duration(0)
+	if s.limited == 0 && len(pauses) == 0 {
 		return nil
 	}
-	pauses, paused := measure.Joined(m.Pauses), time.Duration(0)
 	for _, p := range pauses {
 		paused += p.End - p.Start
 	}
 	r := &RateLimit{Confidence: None, Pauses: len(pauses), Paused: round(paused.Seconds())}
 	r.estimate(limitedSeconds(m, pauses))
 	return r
+}
+
+// judgedPauses are the pauses of the judged part, apart from one another.
+func judgedPauses(m *measure.Measurement) (pauses []measure.Pause) {
+	for _, p := range measure.Joined(m.Pauses) {
+		if p.Start = max(p.Start, m.Main.Start); p.Start < p.End {
+			pauses = append(pauses, p)
+		}
+	}
+	return pauses
 }
 
 // limited is a second in which answers were 429: what was sent in it, and what

@@ -98,6 +98,27 @@ func TestNoRateLimitWasMet(t *testing.T) {
 }
 
 // The pauses of several machines overlap: what they have in common counts once.
+// The warm-up counts nowhere: a pause that began in it is the judged part's from
+// that one's start on.
+func TestPausesOfTheWarmUp(t *testing.T) {
+	for _, test := range []struct {
+		pauses []measure.Pause
+		n      int
+		paused float64
+	}{
+		{[]measure.Pause{{Start: time.Second, End: 2 * time.Second}}, 0, 0},
+		{[]measure.Pause{{Start: time.Second, End: 2 * time.Second}, {Start: 4 * time.Second, End: 6 * time.Second}}, 1, 1},
+	} {
+		r := newRun(t)
+		r.send(100, 50*ms, nil)
+		r.finish = func(m *measure.Measurement) { m.Main.Start, m.Warmup.Planned, m.Pauses = 5*time.Second, 5*time.Second, test.pauses }
+		rep := r.judge()
+		if l := rep.RateLimit; (l != nil) != (test.n > 0) || l != nil && (l.Pauses != test.n || l.Paused != test.paused) {
+			t.Errorf("%v: %+v", test.pauses, l)
+		}
+	}
+}
+
 func TestPausesOfSeveralMachines(t *testing.T) {
 	rep := limitedRun(t, []measure.Pause{{Start: 0, End: 4 * time.Second}, {Start: time.Second, End: 2 * time.Second}, {Start: 3 * time.Second, End: 5 * time.Second}, {Start: 7 * time.Second, End: 8 * time.Second}},
 		repeat(10, [2]int{100, 50}))
