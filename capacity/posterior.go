@@ -90,22 +90,6 @@ func (p *posterior) cumulative(rate float64) (sum float64) {
 // between is how likely it is that the limit lies between two rates.
 func (p *posterior) between(low, high float64) float64 { return p.cumulative(high) - p.cumulative(low) }
 
-// sure are the highest rate that was tried below which the limit is with no more
-// than a probability, and the lowest above which it is so.
-func (p *posterior) sure(risk float64) (low, high float64) {
-	low, high = p.edges[0], p.edges[len(p.edges)-1]
-	for _, r := range p.rates {
-		below := p.below(r)
-		if below <= risk {
-			low = r
-		}
-		if 1-below <= risk {
-			return low, r
-		}
-	}
-	return low, high
-}
-
 // window is the narrowest interval between two rates that were tried in which
 // the limit lies with a probability, or the widest where that is less sure.
 func (p *posterior) window(confidence float64) (w window, ok bool) {
