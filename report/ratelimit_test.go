@@ -111,7 +111,9 @@ func TestPausesOfTheWarmUp(t *testing.T) {
 	} {
 		r := newRun(t)
 		r.send(100, 50*ms, nil)
-		r.finish = func(m *measure.Measurement) { m.Main.Start, m.Warmup.Planned, m.Pauses = 5*time.Second, 5*time.Second, test.pauses }
+		r.finish = func(m *measure.Measurement) {
+			m.Main.Start, m.Warmup.Planned, m.Pauses = 5*time.Second, 5*time.Second, test.pauses
+		}
 		rep := r.judge()
 		if l := rep.RateLimit; (l != nil) != (test.n > 0) || l != nil && (l.Pauses != test.n || l.Paused != test.paused) {
 			t.Errorf("%v: %+v", test.pauses, l)

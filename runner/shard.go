@@ -55,12 +55,16 @@ func (s *stripe) row(i int) int {
 // newStripes deals the users of each group out among all shards. A group that
 // names no user is everybody's.
 func newStripes(s *scenario.Scenario, of shard) (stripes []stripe) {
+	var dealers []*dealer
+	if of.count > 1 {
+		dealers = newDealers(s, of.count)
+	}
 	for i := range s.Groups {
 		g := &s.Groups[i]
 		st := stripe{size: g.Size(), seed: uint64(of.index) << 36}
 		if of.count > 1 && !g.Usernameless {
 			st.rows = make([]uint32, 0, g.Size()/of.count+1)
-			owner := newDealer(s, i, of.count).owners()
+			owner := dealers[i].owners()
 			for row := range g.Size() {
 				if owner() == of.index {
 					st.rows = append(st.rows, uint32(row))
@@ -85,23 +89,27 @@ type dealer struct {
 	once   bool  // the users are asked once
 }
 
-func newDealer(s *scenario.Scenario, group, shards int) *dealer {
-	d := &dealer{places: []uint32{0}, round: 1, shards: shards, alike: 1, sends: []int{1}}
+// newDealers returns the dealers of all groups.
+func newDealers(s *scenario.Scenario, shards int) []*dealer {
+	all := make([]*dealer, len(s.Groups))
 	if s.Load.Closed() {
-		return d // each shard has an order of its own
+		for i := range all { // each shard has an order of its own
+			all[i] = &dealer{places: []uint32{0}, round: 1, shards: shards, alike: 1, sends: []int{1}}
+		}
+		return all
 	}
 	turns := newShares(s.Groups)
-	d.round = turns.round()
-	d.alike = gcd(d.round, shards)
-	d.sends, d.places = make([]int, d.alike), nil
-	for place := range d.round {
-		if turns.next() == group {
-			d.places = append(d.places, uint32(place))
-			d.sends[place%d.alike]++
-		}
+	round := turns.round()
+	alike := gcd(round, shards)
+	for i := range all {
+		all[i] = &dealer{round: round, shards: shards, alike: alike, sends: make([]int, alike), once: s.Groups[i].Exhausted == scenario.Stop}
 	}
-	d.once = s.Groups[group].Exhausted == scenario.Stop
-	return d
+	for place := range round {
+		d := all[turns.next()]
+		d.places = append(d.places, uint32(place))
+		d.sends[place%alike]++
+	}
+	return all
 }
 
 // senders are the shards that send requests of the group.
@@ -164,18 +172,21 @@ func CheckShard(s *scenario.Scenario, of measure.Shard) error {
 		if err := checkClosed(&s.Load, of.Count); err != nil {
 			return err
 		}
-	} else if round := newShares(s.Groups).round(); round > maxRound {
+	} else if round := newShares(s.Groups).round(); round > maxRound || round > maxTurns/len(s.Groups) {
 		return fmt.Errorf("the groups' weights come round after %d requests, which is too many to share their users among shards: write them as smaller numbers, such as 3 and 1", round)
 	}
 	var problems []error
-	for i := range s.Groups {
-		problems = append(problems, checkUsers(s, i, of.Count))
+	for i, d := range newDealers(s, of.Count) {
+		problems = append(problems, checkUsers(s, i, d))
 	}
 	return errors.Join(problems...)
 }
 
-// maxRound bounds what sharing users out takes.
-const maxRound = 10_000_000
+// Bounds on what sharing users out takes: memory, and time.
+const (
+	maxRound = 10_000_000
+	maxTurns = 1_000_000_000 // of all groups
+)
 
 // checkClosed refuses what a shard would have none of.
 func checkClosed(l *scenario.Load, shards int) error {
@@ -192,14 +203,14 @@ func checkClosed(l *scenario.Load, shards int) error {
 
 // checkUsers refuses a group of which a shard would send requests, and have no
 // user to ask. Where users are asked once there is none left for it.
-func checkUsers(s *scenario.Scenario, group, shards int) error {
+func checkUsers(s *scenario.Scenario, group int, d *dealer) error {
 	g := &s.Groups[group]
 	if g.Usernameless || g.Exhausted == scenario.Stop && !s.Load.Closed() {
 		return nil
 	}
-	if need := len(newDealer(s, group, shards).senders()); g.Size() < need {
+	if need := len(d.senders()); g.Size() < need {
 		return fmt.Errorf("group %s has too few users (%d) for %d shards: %d of them send requests of it, and no user is ever asked by two shards; add users, or use fewer shards",
-			g.Name, g.Size(), shards, need)
+			g.Name, g.Size(), d.shards, need)
 	}
 	return nil
 }

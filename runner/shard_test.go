@@ -346,3 +346,30 @@ func TestStartTime(t *testing.T) {
 		}
 	})
 }
+
+// Many groups with weights that have nothing in common come round after many
+// requests. Sharing their users out takes one look at those, not one a group: a
+// shard that takes a minute to get ready is late.
+func TestShardsOfManyGroups(t *testing.T) {
+	s := oneGroup(load(constant(1000, 10*time.Second)))
+	s.Groups = nil
+	for i := range 300 {
+		g := group(fmt.Sprint("g", i), 20)
+		g.Weight = 100 + i*7%997
+		s.Groups = append(s.Groups, g)
+	}
+	n := uint64(0)
+	for _, of := range shards(2) {
+		if err := runner.CheckShard(s, *of); err != nil {
+			t.Fatal(err)
+		}
+		n += (&runner.Runner{Scenario: s, Shard: of}).Schedule().Count()
+	}
+	if n != 10_000 {
+		t.Errorf("%d requests", n)
+	}
+	s.Groups[0].Weight = 5_000_011
+	if err := runner.CheckShard(s, *shards(2)[0]); err == nil || !strings.Contains(err.Error(), "write them as smaller numbers") {
+		t.Errorf("more than can be looked at: %v", err)
+	}
+}
