@@ -34,8 +34,9 @@ type counter struct {
 
 // first publishes a message that must be the first one of its subject. It tries
 // until the context ends. A refusal after an attempt without a receipt does not
-// tell whose message is stored: mine says whether it is this worker's.
-func (c *counter) first(ctx context.Context, m *nats.Msg, otherwise error, mine func(context.Context) bool) error {
+// tell whose message is stored: mine says whether it is this worker's, or fails
+// while that can't be said.
+func (c *counter) first(ctx context.Context, m *nats.Msg, otherwise error, mine func(context.Context) (bool, error)) error {
 	for unsure := false; ; unsure = true {
 		try, cancel := context.WithTimeout(ctx, 2*time.Second)
 		_, err := c.js.PublishMsg(try, m, jetstream.WithMsgID(m.Subject+" "+c.id), jetstream.WithExpectLastSequencePerSubject(0))
@@ -45,10 +46,15 @@ func (c *counter) first(ctx context.Context, m *nats.Msg, otherwise error, mine 
 		case err == nil:
 			return nil
 		case errors.As(err, &refused) && refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
-			if unsure && mine(ctx) {
-				return nil
+			if !unsure {
+				return otherwise
 			}
-			return otherwise
+			var its bool
+			if its, err = mine(ctx); err == nil && its {
+				return nil
+			} else if err == nil {
+				return otherwise
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -63,11 +69,17 @@ func (c *counter) first(ctx context.Context, m *nats.Msg, otherwise error, mine 
 func (c *counter) claim(ctx context.Context, shard int, o owner) error {
 	m := nats.NewMsg(c.names.claim(fmt.Sprint(shard)))
 	m.Data = encode(o)
-	return c.first(ctx, m, errTaken, func(ctx context.Context) bool {
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	return c.first(ctx, m, errTaken, func(ctx context.Context) (bool, error) {
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 		defer cancel()
 		stored, err := c.js.Conn().RequestWithContext(ctx, c.names.readClaim(fmt.Sprint(shard)), nil)
-		return err == nil && string(stored.Data) == string(m.Data)
+		switch {
+		case err != nil:
+			return false, err
+		case stored.Header.Get("Status") != "": // a replica that has not got it yet
+			return false, fmt.Errorf("read who has the shard: the server says %s", stored.Header.Get("Description"))
+		}
+		return string(stored.Data) == string(m.Data), nil
 	})
 }
 
@@ -84,7 +96,7 @@ func (c *counter) deliver(ctx context.Context, shard int, packed []byte) error {
 		m.Header.Set(objectHeader, c.id)
 	}
 	// The subject is this worker's alone.
-	return c.first(ctx, m, errStored, func(context.Context) bool { return true })
+	return c.first(ctx, m, errStored, func(context.Context) (bool, error) { return true, nil })
 }
 
 // put stores what is too large for a message.

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,7 +81,7 @@ func nkey(t *testing.T, path string) (public string) {
 // externalTeam is a coordinator at an external server.
 func externalTeam(shards int, coordinator *External) *team {
 	said := &says{}
-	return &team{says: said, Coordinator: &Coordinator{External: coordinator, Within: time.Minute, Say: said.say,
+	return &team{says: said, ended: make(chan struct{}), Coordinator: &Coordinator{External: coordinator, Within: time.Minute, Say: said.say,
 		Plan: Plan{Run: "pr-812", Version: testVersion, Hash: testHash, Scenario: "test", Shards: shards}}}
 }
 
@@ -176,8 +177,7 @@ func TestClusterLosesItsLeader(t *testing.T) {
 	external := &External{URLs: urls, CA: cert}
 	tm, w := externalTeam(2, external), &work{requests: 300, length: 5 * time.Second, begun: make(chan Shard, 2)}
 	leading, works := tm.start(t.Context(), tm.externalWorker(external, w), tm.externalWorker(external, w))
-	<-w.begun
-	<-w.begun
+	tm.awaitBegin(t, w)
 	leader := leaderOf(t, external, names{"pr-812"}.finals())
 	for _, s := range servers {
 		if s.Name() == leader {
@@ -231,10 +231,14 @@ func cluster(t *testing.T, dir, cert, key string) (servers []*server.Server, url
 		}
 		urls = append(urls, "tls://"+s.Addr().String())
 	}
-	for !servers[0].JetStreamIsLeader() && !servers[1].JetStreamIsLeader() && !servers[2].JetStreamIsLeader() {
-		time.Sleep(10 * time.Millisecond) // until they elected one
+	for give := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if slices.ContainsFunc(servers, (*server.Server).JetStreamIsLeader) {
+			return servers, urls
+		}
+		if time.Now().After(give) {
+			t.Fatal("the servers elected no leader")
+		}
 	}
-	return servers, urls
 }
 
 func leaderOf(t *testing.T, e *External, stream string) string {
@@ -273,7 +277,7 @@ func TestLargeFinalAndTakenName(t *testing.T) {
 		m.Parts = map[string]string{"noise": fmt.Sprintf("%x", noise)}
 	}
 	leading, works := tm.start(t.Context(), tm.externalWorker(external, w))
-	tm.says.await("shard 0")
+	tm.await(t, "shard 0")
 	other := externalTeam(1, external)
 	_, err := other.Lead(t.Context())
 	wantError(t, err, ErrNotStarted, "has a run of that name")

@@ -44,8 +44,7 @@ func TestBlipLosesNothing(t *testing.T) {
 	cut.URLs = []string{"tls://" + l.addr()}
 	far.Join = &cut
 	lead, works := tm.start(t.Context(), tm.worker(0, w), far)
-	<-w.begun
-	<-w.begun
+	tm.awaitBegin(t, w)
 	l.sever()
 	time.AfterFunc(2*time.Second, l.mend) // how long the break is, and nothing that is waited for
 	result := wantLost(t, tm, lead)
@@ -69,8 +68,7 @@ func TestCutOffWorkerStopsAndKeeps(t *testing.T) {
 	cut.URLs = []string{"tls://" + l.addr()}
 	far.Join = &cut
 	lead, works := tm.start(t.Context(), tm.worker(0, w), far)
-	<-w.begun
-	<-w.begun
+	tm.awaitBegin(t, w)
 	l.sever()
 	wantError(t, works[1](), ErrCutOff, "nothing was heard of the coordinator for 3s")
 	w.mu.Lock()
@@ -101,7 +99,7 @@ func TestServerGone(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	_, works := tm.start(ctx, tm.worker(0, w))
-	<-w.begun
+	tm.awaitBegin(t, w)
 	tm.Embedded.server.Shutdown()
 	wantError(t, works[0](), ErrCutOff, "nothing was heard of the coordinator")
 	if len(w.kept) != 1 {
@@ -152,10 +150,10 @@ func TestSurplusAndDoubleWorkers(t *testing.T) {
 	tm, w := newTeam(t, 2), &work{}
 	ctx, cancel := context.WithCancel(t.Context())
 	lead, works := tm.start(ctx, tm.worker(0, w))
-	tm.says.await("shard 0: host-0")
+	tm.await(t, "shard 0: host-0")
 	wantError(t, tm.worker(0, w).Work(ctx), ErrNotStarted, "shard 0: another worker has it")
 	last := begin(func() error { return tm.worker(1, w).Work(ctx) })
-	tm.says.await("shard 1: host-1")
+	tm.await(t, "shard 1: host-1")
 	wantError(t, tm.worker(AnyShard, w).Work(ctx), ErrNotStarted, "all 2 shards have a worker: this one is not needed")
 	cancel()
 	_, err := lead()
@@ -193,14 +191,13 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var result *Result
-	leading := begin(func() (err error) { result, err = tm.Lead(ctx); return err })
+	leading := begin(func() (err error) { result, err = tm.lead(ctx); return err })
 	works := []func() error{
 		begin(func() error { return tm.worker(0, w).Work(t.Context()) }),
 		begin(func() error { return tm.worker(1, w).Work(t.Context()) }),
 	}
-	<-w.begun
-	<-w.begun
-	tm.says.await("going")
+	tm.awaitBegin(t, w)
+	tm.await(t, "going")
 	cancel()
 	if err := leading(); err != nil {
 		t.Fatal(err)
@@ -222,7 +219,7 @@ func TestWorkerMay(t *testing.T) {
 	tm, w := newTeam(t, 2), &work{}
 	ctx, cancel := context.WithCancel(t.Context())
 	lead, works := tm.start(ctx, tm.worker(0, w))
-	tm.says.await("shard 0: host-0")
+	tm.await(t, "shard 0: host-0")
 	id := newWorkerID()
 	denied := make(chan error, 100)
 	nc, err := tm.join.connect(id)

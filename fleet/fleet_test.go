@@ -30,21 +30,18 @@ func (s *says) say(format string, args ...any) {
 	}
 }
 
-// await waits until something was said.
-func (s *says) await(text string) {
-	for {
-		s.mu.Lock()
-		if strings.Contains(strings.Join(s.lines, "\n"), text) {
-			s.mu.Unlock()
-			return
-		}
-		if s.more == nil {
-			s.more = make(chan struct{})
-		}
-		more := s.more
-		s.mu.Unlock()
-		<-more
+// said says whether something was said, and else returns a channel that is
+// closed when more is.
+func (s *says) said(text string) (bool, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if strings.Contains(strings.Join(s.lines, "\n"), text) {
+		return true, nil
 	}
+	if s.more == nil {
+		s.more = make(chan struct{})
+	}
+	return false, s.more
 }
 
 func (s *says) all() string {
@@ -159,8 +156,48 @@ func measured(shard Shard, requests int, interrupted bool) (*measure.Measurement
 // team is a coordinator and what its workers join.
 type team struct {
 	*Coordinator
-	join *Join
-	says *says
+	join  *Join
+	says  *says
+	ended chan struct{} // closed when the coordinator is done
+}
+
+// lead has the coordinator lead, once.
+func (tm *team) lead(ctx context.Context) (*Result, error) {
+	defer close(tm.ended)
+	return tm.Lead(ctx)
+}
+
+// await waits until the coordinator said something, and fails where it never
+// will.
+func (tm *team) await(t *testing.T, text string) {
+	t.Helper()
+	for {
+		said, more := tm.says.said(text)
+		if said {
+			return
+		}
+		select {
+		case <-more:
+			continue
+		case <-tm.ended:
+		}
+		if said, _ := tm.says.said(text); !said {
+			t.Fatalf("the coordinator never said %q, but:\n%s", text, tm.says.all())
+		}
+		return
+	}
+}
+
+// awaitBegin waits until all of the run's workers began, and fails where they never will.
+func (tm *team) awaitBegin(t *testing.T, w *work) {
+	t.Helper()
+	for range tm.Plan.Shards {
+		select {
+		case <-w.begun:
+		case <-tm.ended:
+			t.Fatalf("the run ended before all began:\n%s", tm.says.all())
+		}
+	}
 }
 
 func newTeam(t *testing.T, shards int) *team {
@@ -182,7 +219,7 @@ func newTeam(t *testing.T, shards int) *team {
 	return &team{
 		Coordinator: &Coordinator{Embedded: embedded, Within: time.Minute, Say: said.say,
 			Plan: Plan{Run: "test", Version: testVersion, Hash: testHash, Scenario: "test", Shards: shards}},
-		join: join, says: said,
+		join: join, says: said, ended: make(chan struct{}),
 	}
 }
 
@@ -196,7 +233,7 @@ func (tm *team) worker(shard int, w *work) *Worker {
 func (tm *team) start(ctx context.Context, workers ...*Worker) (lead func() (*Result, error), works []func() error) {
 	var result *Result
 	leading := begin(func() (err error) {
-		result, err = tm.Lead(ctx)
+		result, err = tm.lead(ctx)
 		return err
 	})
 	for _, w := range workers {

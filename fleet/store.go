@@ -52,7 +52,7 @@ func newStore(ctx context.Context, nc *nats.Conn, run string, replace bool) (*st
 	}
 	replicas := replicasOf(nc)
 	// The first one decides whose run it is: the rest is made only by him who made it.
-	s.finals, err = createStream(ctx, js, jetstream.StreamConfig{
+	s.finals, err = create(ctx, js.CreateStream, jetstream.StreamConfig{
 		// Another one's stream of the same configuration would count as made.
 		Description: "results of a run of mfaload, " + newWorkerID(),
 		Name:        s.names.finals(), Subjects: []string{s.subject("final.>")}, Storage: jetstream.FileStorage,
@@ -61,11 +61,11 @@ func newStore(ctx context.Context, nc *nats.Conn, run string, replace bool) (*st
 	if err != nil {
 		return fail(err)
 	}
-	if s.claims, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: s.names.claims(), Storage: jetstream.FileStorage, Replicas: replicas, TTL: kept}); err == nil {
-		s.files, err = js.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: s.names.files(), Storage: jetstream.FileStorage, Replicas: replicas, TTL: kept})
+	if s.claims, err = create(ctx, js.CreateKeyValue, jetstream.KeyValueConfig{Bucket: s.names.claims(), Storage: jetstream.FileStorage, Replicas: replicas, TTL: kept}); err == nil {
+		s.files, err = create(ctx, js.CreateObjectStore, jetstream.ObjectStoreConfig{Bucket: s.names.files(), Storage: jetstream.FileStorage, Replicas: replicas, TTL: kept})
 	}
 	if err == nil {
-		s.large, err = js.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: s.names.large(), Storage: jetstream.FileStorage, Replicas: replicas, TTL: kept})
+		s.large, err = create(ctx, js.CreateObjectStore, jetstream.ObjectStoreConfig{Bucket: s.names.large(), Storage: jetstream.FileStorage, Replicas: replicas, TTL: kept})
 	}
 	if err != nil {
 		s.remove(ctx)
@@ -74,22 +74,46 @@ func newStore(ctx context.Context, nc *nats.Conn, run string, replace bool) (*st
 	return s, nil
 }
 
-// createStream makes a stream. A cluster that has just come up has no place for
-// its replicas yet, so that is tried for some seconds.
-func createStream(ctx context.Context, js jetstream.JetStream, config jetstream.StreamConfig) (jetstream.Stream, error) {
-	for until := time.Now().Add(10 * time.Second); ; {
-		s, err := js.CreateStream(ctx, config)
-		var refused *jetstream.APIError
-		if busy := errors.As(err, &refused) && refused.Code >= 500 || errors.Is(err, context.DeadlineExceeded); !busy ||
-			errors.Is(err, jetstream.ErrJetStreamNotEnabled) || time.Now().After(until) {
-			return s, err
+// Making something of a run: a cluster that has just come up, or is electing a
+// leader, does not answer, or has no place for replicas. So it is tried again.
+const (
+	makeTry    = 5 * time.Second
+	makeWithin = 30 * time.Second
+)
+
+// create makes something on the server. What an attempt without an answer made
+// is found by the next one, which wants the very same.
+func create[C, T any](ctx context.Context, what func(context.Context, C) (T, error), config C) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, makeWithin)
+	defer cancel()
+	for {
+		try, cancel := context.WithTimeout(ctx, makeTry)
+		made, err := what(try, config)
+		cancel()
+		if err == nil || !unplaced(err) {
+			return made, err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, err
+			return made, err
 		case <-time.After(beatEvery):
 		}
 	}
+}
+
+// noPeers is the server's code for a cluster whose servers can't take a replica.
+const noPeers jetstream.ErrorCode = 10005
+
+// unplaced says whether an error may be one of a moment.
+func unplaced(err error) bool {
+	var refused *jetstream.APIError
+	switch {
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
+		return false
+	case errors.As(err, &refused):
+		return refused.Code >= 500 || refused.ErrorCode == noPeers
+	}
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, nats.ErrNoResponders)
 }
 
 // replicasOf is how many servers of a cluster keep each result: three, so that

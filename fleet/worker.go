@@ -252,13 +252,20 @@ func (w *Worker) send(attached context.Context, s *session, part *Part, at start
 	return nil
 }
 
+// deliverWithin is how long a measurement is tried to be stored: a cluster may
+// elect a leader meanwhile, but a store that is gone must not keep the run from
+// its end.
+const deliverWithin = 2 * time.Minute
+
 // deliver hands the measurement over, and waits until the coordinator has all.
 func (w *Worker) deliver(ctx context.Context, s *session, m *measure.Measurement) error {
 	packed, err := m.Pack()
 	if err != nil {
 		return err
 	}
-	if err := s.counter.deliver(ctx, s.shard, packed); err != nil {
+	storing, cancel := context.WithTimeout(ctx, deliverWithin)
+	defer cancel()
+	if err := s.counter.deliver(storing, s.shard, packed); err != nil {
 		return fmt.Errorf("deliver the measurement: %w", err)
 	}
 	s.enter(delivered)
