@@ -181,8 +181,9 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
-// What is written fits its schema, and the page shows the curve.
-func TestResult(t *testing.T) {
+// whole is a result with everything that there may be in one.
+func whole(t *testing.T) *capacity.Result {
+	t.Helper()
 	f := &capacity.Found{Low: 400, High: 410, Confidence: 0.97, LimitedBy: "response p95 <= 150ms", Why: "done", Settled: true, Trials: synthetic(50, 0.03, 0.0005, 0.02)}
 	r := f.Result()
 	r.Scenario, r.Started = "<rollout>", time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
@@ -190,6 +191,12 @@ func TestResult(t *testing.T) {
 	m, rep := measured(t, 50, 0, 2*time.Minute, 50*time.Millisecond, 50*time.Millisecond, 0.2)
 	ask := capacity.Ask{Rate: 50, Length: 2 * time.Minute}
 	r.Answer, r.Soak = &a, capacity.NewSoak(ask, 0.8, m, capacity.Read(m, rep, limits(), 0), limits())
+	return r
+}
+
+// What is written fits its schema, and the page shows the curve.
+func TestResult(t *testing.T) {
+	r := whole(t)
 	text, err := r.JSON()
 	if err != nil {
 		t.Fatal(err)
