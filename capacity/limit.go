@@ -73,7 +73,15 @@ const (
 )
 
 // level is the i-th time, in seconds.
-func (l *Limit) level(i int) float64 { return l.Over * math.Pow(2, float64(atLimit-i)/2) }
+func (l *Limit) level(i int) float64 { return l.Over * ofLimit[i] }
+
+// ofLimit are the levels as parts of the limit.
+var ofLimit = func() (parts [levels]float64) {
+	for i := range parts {
+		parts[i] = math.Pow(2, float64(atLimit-i)/2)
+	}
+	return parts
+}()
 
 // Tally counts the requests of a second that a limit judges.
 type Tally struct {
