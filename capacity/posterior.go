@@ -1,14 +1,11 @@
 package capacity
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // posterior says where the highest rate that holds may be: between which of the
 // rates that were tried. Before any trial all orders of magnitude are alike.
-// Each trial then makes the rates above its own, or those below, as much less
-// likely as it may be wrong. No shape of the response times is assumed, only
+// The trials at a rate then make the rates above it, or those below, as much
+// less likely as they may be wrong. No shape of the response times is assumed, only
 // that what breaks at a rate breaks above it.
 type posterior struct {
 	rates []float64 // that were tried, ascending; each one once
@@ -20,26 +17,21 @@ type posterior struct {
 // high; what lies beyond has the weight of a doubling on each side.
 func newPosterior(low, high float64, trials []*Trial) *posterior {
 	p := &posterior{}
-	for _, t := range trials {
-		if !slices.Contains(p.rates, t.At) && t.Broken != 0.5 {
-			p.rates = append(p.rates, t.At)
-		}
+	looks := pool(trials)
+	for _, l := range looks {
+		p.rates = append(p.rates, l.rate)
 	}
-	slices.Sort(p.rates)
 	p.edges = append(p.edges, low/2)
 	p.edges = append(p.edges, p.rates...)
 	p.edges = append(p.edges, 2*high)
 	most := math.Inf(-1)
 	for c := range len(p.edges) - 1 {
 		log := math.Log(math.Log(p.edges[c+1] / p.edges[c]))
-		for _, t := range trials {
-			if t.Broken == 0.5 {
-				continue
-			}
-			if t.At >= p.edges[c+1] { // a rate in the cell is below: this one breaks
-				log += math.Log(t.Broken)
+		for _, l := range looks {
+			if l.rate >= p.edges[c+1] { // a rate in the cell is below: this one breaks
+				log += math.Log(probability(l.odds))
 			} else {
-				log += math.Log1p(-t.Broken)
+				log += math.Log(probability(-l.odds))
 			}
 		}
 		p.mass = append(p.mass, log)

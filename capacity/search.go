@@ -217,6 +217,9 @@ func (s *search) nearEstimate(p *posterior) (rate float64, times int, ok bool) {
 	best := math.Inf(-1)
 	for _, low := range lows {
 		high := low * full
+		if s.stuck(low) || s.stuck(high) {
+			continue
+		}
 		holds, breaks := -s.belief(low, middle), s.belief(high, middle)
 		score := min(holds, enough) + min(breaks, enough)
 		if score <= best+1e-9 {
@@ -227,7 +230,14 @@ func (s *search) nearEstimate(p *posterior) (rate float64, times int, ok bool) {
 			rate = high
 		}
 	}
-	return rate, 3, true
+	return rate, 3, rate > 0
+}
+
+// stuck says whether a rate is too close to the limit to be an end: it was tried
+// twice, and still nobody knows whether it holds. Another look there is as
+// likely to be wrong as to help.
+func (s *search) stuck(rate float64) bool {
+	return s.tried(rate) >= 2 && math.Abs(s.odds(rate)) < mostOdds
 }
 
 // enough is the belief in an end that needs no more.
@@ -237,9 +247,9 @@ var enough = 2 * mostOdds
 // and the estimate a little.
 func (s *search) belief(rate, estimate float64) float64 {
 	odds := min(max(3*math.Log(rate/estimate)/s.Width, -1.5), 1.5)
-	for _, t := range s.found.Trials {
-		if o := logit(t.Broken); o < 0 && t.At >= rate*(1-1e-9) || o > 0 && t.At <= rate*(1+1e-9) {
-			odds += o
+	for _, l := range pool(s.found.Trials) {
+		if l.odds < 0 && l.rate >= rate*(1-1e-9) || l.odds > 0 && l.rate <= rate*(1+1e-9) {
+			odds += l.odds
 		}
 	}
 	return odds
@@ -247,9 +257,9 @@ func (s *search) belief(rate, estimate float64) float64 {
 
 // odds are those of all trials at a rate.
 func (s *search) odds(rate float64) (odds float64) {
-	for _, t := range s.found.Trials {
-		if math.Abs(t.At/rate-1) < 1e-9 {
-			odds += logit(t.Broken)
+	for _, l := range pool(s.found.Trials) {
+		if math.Abs(l.rate/rate-1) < 1e-9 {
+			odds += l.odds
 		}
 	}
 	return odds
