@@ -34,12 +34,12 @@ type stream struct {
 func startFrames(t *testing.T, window uint32, fault func(*stream) bool) *faultServer {
 	t.Helper()
 	s := startFaults(t, nil, nil)
-	s.accept = func(c net.Conn, _ int) bool {
+	s.admit(func(c net.Conn, _ int) bool {
 		f := &frames{Framer: http2.NewFramer(c, c), Conn: c, server: s, window: window}
 		f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 		f.serve(fault)
 		return false
-	}
+	})
 	return s
 }
 

@@ -56,7 +56,7 @@ func TestProxyRefuses(t *testing.T) {
 	made, ca := certificateFor(t, time.Now().Add(time.Hour), "127.0.0.1")
 	server := startFaults(t, &tls.Config{Certificates: []tls.Certificate{made}}, (*incoming).answerAndClose)
 	proxy := startFaults(t, nil, nil)
-	proxy.accept = func(c net.Conn, n int) bool {
+	proxy.admit(func(c net.Conn, n int) bool {
 		in := bufio.NewReader(c)
 		if _, err := http.ReadRequest(in); err != nil {
 			return false
@@ -73,7 +73,7 @@ func TestProxyRefuses(t *testing.T) {
 		go func() { _, _ = io.Copy(to, in); to.Close() }()
 		_, _ = io.Copy(c, to)
 		return false
-	}
+	})
 	f := &faulty{server: server, target: "caFile: " + ca + ", ownerAgreed: true, proxy: http://" + proxy.address + ", authPath: https://" + server.address}
 	f.load = "{workers: 1, stages: [{rate: 200/s, requests: 10}]}"
 	rep, printed, code := f.run(t)
@@ -114,12 +114,12 @@ func TestNames(t *testing.T) {
 
 	// The name leads elsewhere in the middle: what is opened from then on goes there.
 	names.answer.Store(1)
-	first.fault = func(x *incoming) bool {
+	first.behave(func(x *incoming) bool {
 		if x.number == 9 {
 			names.answer.Store(2)
 		}
 		return x.answerAndClose()
-	}
+	})
 	f := &faulty{server: first, target: target, load: load}
 	rep, printed, code := f.run(t)
 	if rep == nil || rep.Requests.Answered != 20 || len(rep.Errors) > 0 {
@@ -131,12 +131,12 @@ func TestNames(t *testing.T) {
 
 	// It fails in the middle.
 	names.answer.Store(1)
-	first.fault = func(x *incoming) bool {
+	first.behave(func(x *incoming) bool {
 		if x.number == 4 {
 			names.answer.Store(0)
 		}
 		return x.answerAndClose()
-	}
+	})
 	first.came, first.answered = map[string]int{}, 0
 	if rep, printed, code = f.run(t); rep == nil {
 		t.Fatalf("exit code %d:\n%s", code, printed)

@@ -49,7 +49,7 @@ func (f *faulty) scenario(t *testing.T) string {
 	if !strings.Contains(target, "timeout") {
 		target += ", timeout: 5s"
 	}
-	text := fmt.Sprintf("name: faults\ntarget: {%s, envID: %s, accessToken: the-token, transactionIDs: f}\nusers: [{name: all, ids: [%s]}]\nload: %s\n",
+	text := fmt.Sprintf("name: faults\ntarget: {%s, envID: %s, accessToken: the-token, transactionIDs: f}\nusers: [{name: all, ids: [%s], maxPerUser: 1000000/d}]\nload: %s\n",
 		strings.TrimPrefix(target, ", "), envID, userID, load)
 	file := filepath.Join(t.TempDir(), "faults.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -62,7 +62,7 @@ func (f *faulty) scenario(t *testing.T) string {
 func (f *faulty) run(t *testing.T) (rep *report.Report, printed string, code int) {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "out")
-	args := append(slices.Clone(f.wrap), binary, "run", "--out", out, f.scenario(t))
+	args := append(slices.Clone(f.wrap), binary, "run", "--yes", "--out", out, f.scenario(t))
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), f.env...)
 	text, err := cmd.CombinedOutput()
@@ -167,7 +167,7 @@ func TestFaults(t *testing.T) {
 				f.target += ", authPath: https://" + f.server.address
 			}
 			if test.accept != nil {
-				f.server.accept = test.accept(f.server)
+				f.server.admit(test.accept(f.server))
 			}
 			rep, printed, code := f.run(t)
 			want := 1
@@ -373,12 +373,12 @@ func TestServerIsKilledTwice(t *testing.T) {
 	f := &faulty{load: "{workers: 16, stages: [{rate: 500/s, duration: 1500ms}]}"}
 	f.server = startFaults(t, nil, nil)
 	kills, up := make(chan struct{}, 2), make(chan struct{})
-	f.server.fault = func(x *incoming) bool {
+	f.server.behave(func(x *incoming) bool {
 		if x.number == 200 || x.number == 450 {
 			kills <- struct{}{}
 		}
 		return x.answer()
-	}
+	})
 	go func() {
 		defer close(up)
 		for range 2 {

@@ -61,6 +61,21 @@ func startFaults(t *testing.T, secure *tls.Config, fault func(*incoming) bool) *
 	return s
 }
 
+// admit has a function look at each new connection, which ends where that says
+// no.
+func (s *faultServer) admit(accept func(c net.Conn, n int) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accept = accept
+}
+
+// behave changes how the requests of new connections are answered.
+func (s *faultServer) behave(fault func(*incoming) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fault = fault
+}
+
 // start begins to listen, again at the same address after a kill.
 func (s *faultServer) start(secure *tls.Config) {
 	l, err := net.Listen("tcp", s.address)
@@ -107,11 +122,14 @@ func (s *faultServer) serve(c net.Conn, n int) {
 		delete(s.open, c)
 		s.mu.Unlock()
 	}()
-	if s.accept != nil && !s.accept(c, n) {
+	s.mu.Lock()
+	accept, fault := s.accept, s.fault
+	s.mu.Unlock()
+	if accept != nil && !accept(c, n) {
 		return
 	}
 	x := &incoming{Conn: c, server: s, in: bufio.NewReader(c)}
-	for x.next() && s.fault(x) {
+	for x.next() && fault(x) {
 	}
 }
 
