@@ -3,6 +3,7 @@
 package main_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -20,7 +21,7 @@ import (
 	"mfaload/scenario"
 )
 
-// BenchmarkCoordinator leads 50 simulated workers and 20 groups for 20 s: how
+// BenchmarkCoordinator leads 50 simulated workers of 500/s each and 20 groups for 20 s: how
 // much of a core the coordinator takes while the run goes on. The bar is 10 %.
 //
 //	go test -tags fleettest ./cmd/mfaload -run '^$' -bench Coordinator -benchtime 1x
@@ -28,7 +29,7 @@ func BenchmarkCoordinator(b *testing.B) {
 	const workers, groups, length = 50, 20, 20 * time.Second
 	dir := b.TempDir()
 	file := filepath.Join(dir, "s.yaml")
-	text := "name: many\ntarget: {simulator: {}}\nload: {stages: [{rate: 1000/s, duration: 20s}]}\nusers:\n"
+	text := "name: many\ntarget: {simulator: {}}\nload: {stages: [{rate: 25000/s, duration: 20s}]}\nusers:\n"
 	for g := range groups {
 		text += fmt.Sprintf("  - {name: g%d, ids: [", g)
 		for u := range workers {
@@ -50,7 +51,8 @@ func BenchmarkCoordinator(b *testing.B) {
 	for b.Loop() {
 		lead := exec.Command(binary, "coordinate", "--shards", fmt.Sprint(workers), "--listen", "127.0.0.1:0", "--join-file", "join", "--out", "out", "--overwrite", "s.yaml")
 		lead.Dir = dir
-		lead.Stderr, lead.Stdout = os.Stderr, os.Stderr
+		said := &bytes.Buffer{}
+		lead.Stderr, lead.Stdout = said, said
 		_ = os.Remove(filepath.Join(dir, "join"))
 		if err := lead.Start(); err != nil {
 			b.Fatal(err)
@@ -77,7 +79,9 @@ func BenchmarkCoordinator(b *testing.B) {
 			})
 		}
 		all.Wait()
-		_ = lead.Wait()
+		if err := lead.Wait(); err != nil {
+			b.Fatalf("%v\n%s", err, said)
+		}
 		b.ReportMetric(100*(after-before).Seconds()/(length-4*time.Second).Seconds(), "%core")
 	}
 }
@@ -111,8 +115,8 @@ func simulatedPart(hash string, terms []byte, groups int, load func(context.Cont
 			r := measure.NewRecorder(1, nil, 0) // of one group: a recorder of all groups for each of 50 workers would fill the memory
 			soFar, n := r.SoFar(), 0
 			more := func() {
-				for range 40 {
-					at := time.Duration(n) * 50 * time.Millisecond
+				for range 1000 { // 500 a second
+					at := time.Duration(n) * 2 * time.Millisecond
 					r.Record(0, &measure.Observation{Label: "201", AsExpected: true, Intended: at, Sent: at, Done: at + time.Duration(50_000+n*n%200_000)*time.Microsecond})
 					n++
 				}
@@ -123,7 +127,7 @@ func simulatedPart(hash string, terms []byte, groups int, load func(context.Cont
 					load(ctx, start)
 					last := measure.NewRecorder(groups, []string{"rule"}, 0)
 					for g := range groups {
-						last.Record(0, &measure.Observation{Group: g, Warmup: true, Label: "201", AsExpected: true, Done: time.Duration(g+1) * time.Millisecond})
+						last.Record(0, &measure.Observation{Group: g, Label: "201", AsExpected: true, Done: time.Duration(g+1) * time.Millisecond})
 					}
 					m, err := last.Final()
 					if err != nil {
@@ -133,7 +137,7 @@ func simulatedPart(hash string, terms []byte, groups int, load func(context.Cont
 					m.Scenario, m.Hash, m.Started, m.Terms = offer.Scenario, hash, startedAs, terms
 					for g := range groups {
 						m.Groups = append(m.Groups, fmt.Sprint("g", g))
-						m.Warmup.Scheduled[g] = 1
+						m.Main.Scheduled[g] = 1
 					}
 					return m, nil
 				},
@@ -142,7 +146,7 @@ func simulatedPart(hash string, terms []byte, groups int, load func(context.Cont
 					more()
 					p, err := soFar.Take()
 					p.Scheduled, p.Index = p.Response.Count(), of.Index
-					return &fleet.Snapshot{Progress: r.Progress(), Planned: 400, SoFar: p}, err
+					return &fleet.Snapshot{Progress: r.Progress(), Planned: 10_000, Elapsed: time.Duration(n) * 2 * time.Millisecond, SoFar: p}, err
 				},
 				Keep: func(*measure.Measurement) error { return nil }, Close: func() {},
 			}, nil

@@ -18,12 +18,13 @@ const mostBars = 16
 type fleetView struct {
 	mu     sync.Mutex
 	status *fleet.Status
-	before []fleetMark // of the last 10 s, for the rate
+	before [][]fleetMark // by shard, of the last 10 s, for the rate
 }
 
-// fleetMark is how many requests had come to an end at a time.
+// fleetMark is how many requests of a shard had come to an end at a time after
+// its start.
 type fleetMark struct {
-	at   time.Time
+	at   time.Duration
 	sent uint64
 }
 
@@ -54,21 +55,32 @@ func (v *fleetView) take(s *fleet.Status) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.status = s
-	if n := len(v.before); n == 0 || v.before[n-1].sent != s.Sum.Progress.Sent {
-		v.before = append(v.before, fleetMark{time.Now(), s.Sum.Progress.Sent})
+	for len(v.before) < len(s.Shards) {
+		v.before = append(v.before, []fleetMark{{}})
 	}
-	for len(v.before) > 2 && time.Since(v.before[0].at) > 10*time.Second {
-		v.before = v.before[1:]
+	for i, shard := range s.Shards {
+		marks := v.before[i]
+		if shard.Last == nil || shard.Last.Elapsed <= marks[len(marks)-1].at {
+			continue
+		}
+		marks = append(marks, fleetMark{shard.Last.Elapsed, shard.Last.Progress.Sent})
+		for len(marks) > 2 && shard.Last.Elapsed-marks[0].at > 10*time.Second {
+			marks = marks[1:]
+		}
+		v.before[i] = marks
 	}
 }
 
-// rate is how many requests a second came to an end lately.
-func (v *fleetView) rate() float64 {
-	if len(v.before) < 2 {
-		return 0
+// rate is how many requests a second came to an end lately. Each shard has a
+// rate by its own time: their snapshots come at different times.
+func (v *fleetView) rate() (sum float64) {
+	for i, marks := range v.before {
+		first, last := marks[0], marks[len(marks)-1]
+		if last.at > first.at && !v.status.Shards[i].Lost {
+			sum += float64(last.sent-min(first.sent, last.sent)) / (last.at - first.at).Seconds()
+		}
 	}
-	first, last := v.before[0], v.before[len(v.before)-1]
-	return float64(last.sent-min(first.sent, last.sent)) / last.at.Sub(first.at).Seconds()
+	return sum
 }
 
 // standing says what came back of all shards, as short as a narrow terminal
@@ -117,10 +129,12 @@ func (u *ui) showFleetBars(name string, shards int, v *fleetView) (hide func()) 
 	}
 }
 
-// advance sets the bars.
+// advance sets the bars. It holds no lock meanwhile: a bar that is being drawn
+// takes nothing in until its texts are there, and those wait for the lock.
 func (v *fleetView) advance(bars []*mpb.Bar) {
 	v.mu.Lock()
-	defer v.mu.Unlock()
+	now := v.status
+	v.mu.Unlock()
 	set := func(bar *mpb.Bar, sent, planned uint64) {
 		if planned > 0 {
 			// Never full: a full bar is at its end and stands still.
@@ -128,10 +142,10 @@ func (v *fleetView) advance(bars []*mpb.Bar) {
 			bar.SetCurrent(int64(min(sent, planned)))
 		}
 	}
-	set(bars[0], v.status.Sum.Progress.Sent, v.status.Sum.Planned)
+	set(bars[0], now.Sum.Progress.Sent, now.Sum.Planned)
 	for i, bar := range bars[1:] {
-		if i < len(v.status.Shards) && v.status.Shards[i].Last != nil {
-			last := v.status.Shards[i].Last
+		if i < len(now.Shards) && now.Shards[i].Last != nil {
+			last := now.Shards[i].Last
 			set(bar, last.Progress.Sent, last.Planned)
 		}
 	}
