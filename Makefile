@@ -28,7 +28,7 @@ test: check ## formatting, vet, staticcheck, all tests with -race, fuzzing
 
 fleet-test: ## runs on many machines as processes, with broken networks, killed processes and other NATS servers (2 minutes)
 	tools/nats-server.sh
-	$(GO) test -tags fleettest -p 1 -parallel 1 -count 1 -run 'Debian|Cluster|Large' ./fleet
+	$(GO) test -tags fleettest -p 1 -parallel 1 -count 1 -run 'Debian|Cluster|Large|Credentials' ./fleet
 	$(GO) test -tags fleettest -p 1 -parallel 1 -count 1 -run TestFleet ./cmd/mfaload
 	cd deploy/manifests && $(GO) mod tidy -diff && $(GO) vet . && $(GO) test .
 
