@@ -1,9 +1,7 @@
 package capacity
 
 import (
-	"bytes"
 	_ "embed"
-	"encoding/json"
 	"math"
 	"time"
 
@@ -144,13 +142,4 @@ func (t *Trial) row() Row {
 }
 
 // JSON returns the result as capacity.json holds it.
-func (r *Result) JSON() ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(r); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
-}
+func (r *Result) JSON() ([]byte, error) { return report.Encode(r) }

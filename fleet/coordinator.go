@@ -52,8 +52,6 @@ type Lost struct {
 	Last *Snapshot
 }
 
-func (l Lost) String() string { return fmt.Sprintf("shard %d (%s): %s", l.Shard, l.Host, l.Why) }
-
 // Lead leads a run: it waits for the workers, has them begin at one time, and
 // collects what they measured. When the context ends before the start, nothing
 // is sent; later, the workers stop sending and what they measured is collected.

@@ -36,13 +36,19 @@ func wantError(t *testing.T, err, is error, says string) {
 	}
 }
 
+// farWorker is a worker that reaches the server by a link that can be cut.
+func (tm *team) farWorker(t *testing.T, n int, w *work) (*Worker, *link) {
+	t.Helper()
+	l := newLink(t, tm.Embedded.Addr().String())
+	far, join := tm.worker(n, w), *tm.join
+	join.URLs = []string{"tls://" + l.addr()}
+	far.Join = &join
+	return far, l
+}
+
 func TestBlipLosesNothing(t *testing.T) {
 	tm, w := newTeam(t, 2), &work{requests: 100, length: 4 * time.Second, begun: make(chan Shard, 2)}
-	l := newLink(t, tm.Embedded.Addr().String())
-	far := tm.worker(1, w)
-	cut := *tm.join
-	cut.URLs = []string{"tls://" + l.addr()}
-	far.Join = &cut
+	far, l := tm.farWorker(t, 1, w)
 	lead, works := tm.start(t.Context(), tm.worker(0, w), far)
 	tm.awaitBegin(t, w)
 	l.sever()
@@ -62,11 +68,7 @@ func TestBlipLosesNothing(t *testing.T) {
 
 func TestCutOffWorkerStopsAndKeeps(t *testing.T) {
 	tm, w := newTeam(t, 2), &work{requests: 100, length: 5 * time.Second, begun: make(chan Shard, 2)}
-	l := newLink(t, tm.Embedded.Addr().String())
-	far := tm.worker(1, w)
-	cut := *tm.join
-	cut.URLs = []string{"tls://" + l.addr()}
-	far.Join = &cut
+	far, l := tm.farWorker(t, 1, w)
 	lead, works := tm.start(t.Context(), tm.worker(0, w), far)
 	tm.awaitBegin(t, w)
 	l.sever()

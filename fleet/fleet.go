@@ -44,8 +44,6 @@ type Shard struct {
 	Index, Count int
 }
 
-func (s Shard) String() string { return fmt.Sprintf("%d/%d", s.Index, s.Count) }
-
 // Plan is what a coordinator wants to be run.
 type Plan struct {
 	// Run names the run: see [CheckRun].

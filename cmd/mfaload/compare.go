@@ -155,7 +155,7 @@ func (a *app) show(f *compareFlags, result any, html func() ([]byte, error), pri
 		}
 	}
 	if f.json {
-		text, err := compare.JSON(result)
+		text, err := report.Encode(result)
 		if err != nil {
 			return err
 		}

@@ -109,7 +109,7 @@ func (r *results) write(rep *report.Report, m *measure.Measurement, formats form
 
 // writeComparison writes how the run compares with its baseline.
 func (r *results) writeComparison(c *compare.Comparison) error {
-	return errors.Join(r.file("compare.json", func() ([]byte, error) { return compare.JSON(c) }), r.file("compare.html", c.HTML))
+	return errors.Join(r.file("compare.json", func() ([]byte, error) { return report.Encode(c) }), r.file("compare.html", c.HTML))
 }
 
 // render writes the files that are made from the report and the measurement.

@@ -13,6 +13,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"mfaload/measure"
+	"mfaload/report"
 	"mfaload/report/compare"
 )
 
@@ -321,7 +322,7 @@ func TestPagesEscapeNames(t *testing.T) {
 	if got := strings.Count(string(page), "<svg"); got != 4 {
 		t.Errorf("%d charts", got)
 	}
-	text, err := compare.JSON(c)
+	text, err := report.Encode(c)
 	if err != nil || !json.Valid(text) {
 		t.Errorf("JSON: %v", err)
 	}
@@ -330,7 +331,7 @@ func TestPagesEscapeNames(t *testing.T) {
 // fits holds a result against its schema.
 func fits(t *testing.T, schema []byte, result any) {
 	t.Helper()
-	text, err := compare.JSON(result)
+	text, err := report.Encode(result)
 	if err != nil {
 		t.Fatal(err)
 	}
