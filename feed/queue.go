@@ -2,6 +2,7 @@ package feed
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -24,8 +25,8 @@ type Plan struct {
 	Order Order
 	// Seed makes Shuffle and Random repeatable.
 	Seed uint64
-	// Stop ends the queue after each user was handed out once; without it the
-	// queue begins anew. Not with Random.
+	// Stop ends a lap after each user was handed out once; without it the queue
+	// begins anew. Not with Random.
 	Stop bool
 	// PerUser is the least time between two turns of the same user; 0 is none.
 	PerUser time.Duration
@@ -55,6 +56,7 @@ type Queue struct {
 	Plan
 	shuffle shuffle
 	turn    uint64 // how many users were handed out
+	lap     uint64 // how many of them before the lap
 	rounds  recent
 	day     *daily
 	given   []uint32      // with Random and PerDay: how often each row was handed out
@@ -81,13 +83,28 @@ func NewQueue(p Plan) *Queue {
 	return q
 }
 
-// Turn returns how many users were handed out.
-func (q *Queue) Turn() uint64 { return q.turn }
+// Turn returns how many users were handed out in the lap.
+func (q *Queue) Turn() uint64 { return q.turn - q.lap }
+
+// Lap begins another lap: the users go on after the last one, and Stop and Turn
+// count from here on. The intervals and caps of a user hold over all laps.
+func (q *Queue) Lap() { q.lap = q.turn }
+
+// Clone returns a queue that goes on like this one.
+func (q *Queue) Clone() *Queue {
+	c := *q
+	c.rounds, c.given, c.last = q.rounds.clone(), slices.Clone(q.given), slices.Clone(q.last)
+	if q.day != nil {
+		day := *q.day
+		c.day = &day
+	}
+	return &c
+}
 
 // Next returns the row of the user whose turn it is at a time, which must not
 // be before the last one.
 func (q *Queue) Next(at time.Duration) (row int, why Reason) {
-	if q.Stop && q.turn >= uint64(q.Rows) {
+	if q.Stop && q.Turn() >= uint64(q.Rows) {
 		return 0, RanOut
 	}
 	if q.Order == Random {
@@ -105,8 +122,7 @@ func (q *Queue) Next(at time.Duration) (row int, why Reason) {
 
 // mayGo says whether the user whose turn it is may be asked, and notes it.
 func (q *Queue) mayGo(at time.Duration) Reason {
-	often := q.PerUser > 0 && !q.Stop
-	if often && q.rounds.full(at, q.Rows) {
+	if q.PerUser > 0 && q.rounds.full(at, q.Rows) {
 		return TooSoon
 	}
 	if q.day != nil {
@@ -115,7 +131,7 @@ func (q *Queue) mayGo(at time.Duration) Reason {
 		}
 		q.day.add()
 	}
-	if often {
+	if q.PerUser > 0 {
 		q.rounds.add(at)
 	}
 	return Given

@@ -46,6 +46,16 @@ func (r *recent) drop() {
 	}
 }
 
+// clone returns a copy that goes on by itself.
+func (r *recent) clone() recent {
+	c := *r
+	c.chunks = nil
+	for _, part := range r.chunks {
+		c.chunks = append(c.chunks, append(make([]uint32, 0, chunk), part...))
+	}
+	return c
+}
+
 // add notes a turn at a time.
 func (r *recent) add(at time.Duration) {
 	r.newest = at

@@ -28,6 +28,9 @@ type Runner struct {
 	// Shard says which part of the run is this one's; nil is all of it. It has to
 	// have passed [CheckShard].
 	Shard *measure.Shard
+	// Earlier are runs before this one, the first one first: the users go on where
+	// they left off. For a load with stages that is not sharded.
+	Earlier []Earlier
 	// StartAt is when the schedule begins; the zero value is at once. Run waits
 	// for it.
 	StartAt time.Time
@@ -69,6 +72,7 @@ func (r *Runner) init() {
 	r.once.Do(func() {
 		r.hash = r.Scenario.Hash()
 		r.schedule = newSchedule(r.Scenario, shardOf(r.Shard))
+		r.schedule.follow(r.Earlier)
 		r.recorder = measure.NewRecorder(len(r.Scenario.Groups), r.Rules, r.SaveAnswers)
 	})
 }

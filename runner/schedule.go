@@ -43,6 +43,7 @@ type Schedule struct {
 	scenario *scenario.Scenario // whose users are asked
 	shard    shard
 	stripes  []stripe // by group: the users of the shard
+	before   *turns   // where earlier runs left off; nil without
 }
 
 // part is the warm-up or the judged run. Arrivals are counted anew in each.
@@ -192,7 +193,7 @@ func (s *Schedule) count(i int) (n uint64) {
 // users ran out.
 func (s *Schedule) All() iter.Seq[Arrival] {
 	return func(yield func(Arrival) bool) {
-		users := newTurns(s.scenario, s.stripes)
+		users := s.turns()
 		index := uint64(0)
 		for i := range s.parts {
 			for at := range s.times(i) {

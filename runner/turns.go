@@ -19,6 +19,7 @@ type turns struct {
 	queues  []*feed.Queue
 	stripes []stripe
 	readers []*scenario.UserReader
+	clock   time.Duration // of the queues at the start of the run: earlier runs come before it
 }
 
 // shares hands out groups.
@@ -105,7 +106,7 @@ func (t *turns) next(at time.Duration) draw {
 	group := t.pass()
 	q := t.queues[group]
 	number := q.Turn()
-	row, why := q.Next(at)
+	row, why := q.Next(t.clock + at)
 	if why == feed.Given {
 		row = t.stripes[group].row(row)
 	}
