@@ -100,6 +100,9 @@ type Options struct {
 	Limits []Limit
 	// MaxRequests is a cap over all trials; 0 is none.
 	MaxRequests uint64
+	// Recorded are trials of the search that were made before it was broken off,
+	// in order: it goes on after them.
+	Recorded []*Trial
 }
 
 // Found is the outcome of a search.

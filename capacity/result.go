@@ -26,7 +26,10 @@ type Result struct {
 	Version  string    `json:"version"`
 	Started  time.Time `json:"started"`
 	Duration float64   `json:"duration_s"`
-	Rate     Rate      `json:"rate"`
+	// Complete says that the search came to its end: it neither goes on, nor was
+	// it broken off.
+	Complete bool `json:"complete"`
+	Rate     Rate `json:"rate"`
 	// LimitedBy is the threshold that breaks above the rate, or "429", "backlog",
 	// "generator" or, where nothing broke, "maxRate".
 	LimitedBy string `json:"limited_by"`
@@ -35,8 +38,10 @@ type Result struct {
 	Reasons []string `json:"reasons"`
 	Answer  *Answer  `json:"planning,omitempty"`
 	Trials  []Row    `json:"trials"`
-	Curve   Curve    `json:"curve"`
-	Soak    *Soak    `json:"soak,omitempty"`
+	// Cut are the folders of trials that were broken off. They count for nothing.
+	Cut   []string `json:"cut_trials,omitempty"`
+	Curve Curve    `json:"curve"`
+	Soak  *Soak    `json:"soak,omitempty"`
 }
 
 // Rate is the interval of the highest rate that holds. Low is null where no rate

@@ -12,6 +12,9 @@ import (
 // found so far with an error too, as when the context ends.
 func Search(ctx context.Context, o Options, try Try) (*Found, error) {
 	s := &search{Options: o, found: &Found{}}
+	for _, t := range o.Recorded {
+		s.add(t)
+	}
 	for {
 		ask, more := s.next()
 		if !more {

@@ -80,6 +80,12 @@ func (r *Result) notes() (all []string) {
 		text = "not as narrow or not as sure as it was asked for: " + text
 	}
 	all = append(all, text)
+	if !r.Complete {
+		all = append(all, "the search is not complete: --resume goes on with it")
+	}
+	for _, folder := range r.Cut {
+		all = append(all, folder+" was broken off, and counts for nothing")
+	}
 	if k := r.Curve.Knee; k != nil {
 		all = append(all, fmt.Sprintf("knee at %s: %s", rateText(k.Rate), k.Method))
 	}

@@ -1,18 +1,16 @@
 package scenario
 
-import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"slices"
-)
+import "slices"
 
 // Hash identifies what shapes the load and the judgement: two runs with the
 // same hash ran the same scenario. It is the SHA-256, in hexadecimal, of the
 // scenario as JSON, without names, descriptions and the text of the whole, the token and
 // where it comes from, transaction IDs, the owner's consent, places, and the way
 // limits are written. Files of users count by their content.
-func (s *Scenario) Hash() string {
+func (s *Scenario) Hash() string { return part(s.bare()) }
+
+// bare is the scenario as it is hashed.
+func (s *Scenario) bare() *Scenario {
 	c := *s
 	c.Name, c.Description, c.File, c.Text = "", "", "", ""
 	c.Target.AccessToken, c.Target.OwnerAgreed, c.Target.TransactionIDs = Secret{}, false, ""
@@ -38,12 +36,7 @@ func (s *Scenario) Hash() string {
 		}
 		c.Target.Simulator = &simulator
 	}
-	text, err := json.Marshal(c)
-	if err != nil {
-		panic("scenario: a request's body holds something that is no JSON: " + err.Error())
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
+	return &c
 }
 
 // withoutPlaces are groups without the paths of their files: what a file holds

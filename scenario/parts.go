@@ -16,6 +16,17 @@ func (s *Scenario) Parts() map[string]string {
 	return map[string]string{"load": part(load), "users": part(withoutPlaces(s.Groups))}
 }
 
+// TrialParts identify what the trials of one search have in common, by the names
+// of the sections of a scenario. How long and how fast the load is does not
+// count, as each trial has its own; nor do caps of requests, and the section
+// capacity, which say how far a search may go.
+func (s *Scenario) TrialParts() map[string]string {
+	c := s.bare()
+	l := c.Load
+	l.Stages, l.Warmup, l.Repeat, l.Requests, l.MaxRequests, l.On429 = nil, 0, 0, 0, 0, ""
+	return map[string]string{"target": part(c.Target), "users": part(c.Groups), "load": part(l), "thresholds": part(c.Thresholds)}
+}
+
 func part(v any) string {
 	text, err := json.Marshal(v)
 	if err != nil {

@@ -20,6 +20,8 @@ type capacityFlags struct {
 	overwrite bool
 	yes       bool
 	plan      bool
+	resume    string
+	kept      *keptSearch // that of resume; nil for a new search
 	maxRate   string
 	budget    string
 	target    targetFlags
@@ -30,7 +32,7 @@ type capacityFlags struct {
 func newCapacity(a *app) *cobra.Command {
 	f := &capacityFlags{}
 	c := &cobra.Command{
-		Use:   "capacity SCENARIO",
+		Use:   "capacity [--resume DIR] SCENARIO",
 		Short: "Find the highest rate at which the thresholds still hold",
 		Long: `Find the highest rate at which the thresholds of a scenario still hold, and say how
 sure that is. Trials at constant rates go up until something breaks, and then close in
@@ -38,32 +40,35 @@ on the limit; those next to it are repeated. The result is an interval with a
 confidence, what breaks above it, and the curve of all trials.
 
 The section capacity of the scenario says how to search: at least maxRate, which is
-never exceeded. The stages of the load do not count. Every trial begins with the first
-user of each group.
+never exceeded. The stages of the load do not count. Each trial goes on with the users
+where the one before it left off.
 
-The results folder gets capacity.json, capacity.html, and a results folder of its own
-for each trial below trials/, which 'mfaload report' renders.
+The results folder gets capacity.json and capacity.html, anew after every trial, and a
+results folder of its own for each trial below trials/, which 'mfaload report' renders.
+
+With --resume a search goes on that was killed, was interrupted, or came to the end of
+its budget, with the trials that it made. The scenario and the flags are those that it
+was begun with; others may be given: more --budget, another --target-rate, a --soak.
 
 Exit codes: 0 found, and enough where a rate was asked for; 1 not enough, or the soak
 broke or drifted; 4 not sure enough; 130 interrupted, with what was found so far.`,
 		Example: `  mfaload capacity scenarios/capacity.yaml
   mfaload capacity --logins-per-day 2M --peak-factor 4 rollout.yaml
   mfaload capacity --target-rate 300/s --soak 1h --out results/capacity rollout.yaml
-  mfaload capacity --plan --budget 1h rollout.yaml`,
-		Args:              exactly("SCENARIO"),
-		ValidArgsFunction: scenarioFiles,
-		RunE: func(c *cobra.Command, args []string) error {
-			if err := f.target.parse(); err != nil {
-				return usage(c, err)
+  mfaload capacity --plan --budget 1h rollout.yaml
+  mfaload capacity --resume results/capacity --budget 2h`,
+		Args: func(c *cobra.Command, args []string) error {
+			if f.resume != "" && len(args) == 0 {
+				return nil
 			}
-			if err := f.soak.parse(); err != nil {
-				return usage(c, err)
-			}
-			return a.capacity(c.Context(), args[0], f)
+			return exactly("SCENARIO")(c, args)
 		},
+		ValidArgsFunction: scenarioFiles,
+		RunE:              func(c *cobra.Command, args []string) error { return a.runCapacity(c, args, f) },
 	}
 	c.Flags().StringVar(&f.out, "out", "", "results folder (default results/{name}-capacity-{start})")
 	c.Flags().BoolVar(&f.overwrite, "overwrite", false, "replace the results that the folder of --out holds")
+	c.Flags().StringVar(&f.resume, "resume", "", "go on with the search in this results folder")
 	c.Flags().BoolVarP(&f.yes, "yes", "y", false, "start a search against a host that is not this machine without asking")
 	c.Flags().BoolVar(&f.plan, "plan", false, "send nothing: print what the search would do at most")
 	c.Flags().StringVar(&f.maxRate, "max-rate", "", "never try a higher rate (default capacity.maxRate)")
@@ -73,6 +78,37 @@ broke or drifted; 4 not sure enough; 130 interrupted, with what was found so far
 	f.contract.add(c)
 	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "show no progress")
 	return c
+}
+
+// runCapacity begins a search, or goes on with one.
+func (a *app) runCapacity(c *cobra.Command, args []string, f *capacityFlags) error {
+	var record searchRecord
+	if f.resume != "" {
+		if f.out != "" || f.overwrite {
+			return usage(c, errors.New("--resume goes on in the folder that it names: leave out --out and --overwrite"))
+		}
+		kept, err := openSearch(f.resume)
+		if err != nil {
+			return err
+		}
+		defer kept.close()
+		if err := kept.setFlags(c); err != nil {
+			return err
+		}
+		if f.kept = kept; len(args) == 0 {
+			args = []string{kept.File}
+		}
+	}
+	if err := f.target.parse(); err != nil {
+		return usage(c, err)
+	}
+	if err := f.soak.parse(); err != nil {
+		return usage(c, err)
+	}
+	if f.kept == nil {
+		record = newSearchRecord(c, args[0])
+	}
+	return a.capacity(c.Context(), args[0], f, record)
 }
 
 // targetFlags say which rate somebody needs.
@@ -172,39 +208,34 @@ const (
 )
 
 // capacity searches and writes what it found.
-func (a *app) capacity(ctx context.Context, file string, f *capacityFlags) error {
+func (a *app) capacity(ctx context.Context, file string, f *capacityFlags, record searchRecord) error {
 	s, c, err := a.load(file, &f.contract)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	o, err := f.options(s)
+	t, plan, err := a.planned(s, f)
 	if err != nil {
 		return err
 	}
-	plan := capacity.NewPlan(o)
-	if plan.Trials == 0 {
-		return &exitError{exitUsage, fmt.Errorf("the first trial alone takes %v, and the budget is %v\n%s",
-			o.Warmup+plan.First, o.Budget, hint("raise capacity.budget or --budget, or lower capacity.trial"))}
-	}
 	if f.plan {
-		fmt.Fprint(a.ui.out, searchPlan(o, plan))
+		fmt.Fprint(a.ui.out, searchPlan(t.options, plan))
+		if f.kept != nil {
+			fmt.Fprintln(a.ui.out, t.standing())
+		}
 		return nil
 	}
-	widest := trialScenario(s, o, capacity.Ask{Rate: float64(o.MaxRate), Length: o.Budget})
+	widest := trialScenario(s, t.options, capacity.Ask{Rate: float64(t.options.MaxRate), Length: t.options.Budget})
 	if err := enoughDescriptors(widest); err != nil {
 		return err
 	}
-	if err := a.consentSearch(s, o, plan, f); err != nil {
+	if err := a.consentSearch(t, plan, f); err != nil {
 		return err
 	}
-	parts, err := f.contract.parts(s)
-	if err != nil {
-		return err
-	}
-	dir, err := newSearchResults(s.Name, f)
-	if err != nil {
-		return err
+	if f.kept == nil {
+		if t.dir, err = newSearchResults(s.Name, f); err != nil {
+			return err
+		}
 	}
 	ctx, interrupted := a.interruptible(ctx)
 	defer interrupted()
@@ -214,11 +245,37 @@ func (a *app) capacity(ctx context.Context, file string, f *capacityFlags) error
 	}
 	defer stop()
 	if err := op.Preflight(ctx); err != nil {
-		dir.discard()
+		t.dir.discard()
 		return notStarted(ctx, err)
 	}
-	t := &trials{app: a, scenario: s, options: o, operation: op, dir: dir, parts: parts, started: time.Now().UTC()}
+	end, err := t.begin(record, f)
+	if err != nil {
+		return err
+	}
+	defer end()
+	t.operation = op
 	return a.search(ctx, t, f, plan)
+}
+
+// planned is a search with what is known before it begins.
+func (a *app) planned(s *scenario.Scenario, f *capacityFlags) (*trials, capacity.Plan, error) {
+	t := &trials{app: a, scenario: s}
+	var err error
+	if t.options, err = f.options(s); err != nil {
+		return nil, capacity.Plan{}, err
+	}
+	plan := capacity.NewPlan(t.options)
+	if plan.Trials == 0 {
+		return nil, plan, &exitError{exitUsage, fmt.Errorf("the first trial alone takes %v, and the budget is %v\n%s",
+			t.options.Warmup+plan.First, t.options.Budget, hint("raise capacity.budget or --budget, or lower capacity.trial"))}
+	}
+	if t.parts, err = f.contract.parts(s); err != nil {
+		return nil, plan, err
+	}
+	if f.kept != nil {
+		err = t.recall(f.kept)
+	}
+	return t, plan, err
 }
 
 // options are those of the scenario's section, and of flags in its place.

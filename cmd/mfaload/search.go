@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"mfaload/capacity"
+	"mfaload/measure"
 	"mfaload/runner"
 	"mfaload/scenario"
 )
@@ -17,10 +19,16 @@ import (
 // of it.
 func (a *app) search(ctx context.Context, t *trials, f *capacityFlags, plan capacity.Plan) error {
 	a.ui.say("%s: %s", t.scenario.Name, strings.ReplaceAll(strings.TrimSuffix(searchPlan(t.options, plan), "\n"), "\n", "; "))
+	if f.kept != nil {
+		a.ui.say("%s", t.standing())
+	}
+	t.judged, t.since = slices.Clone(t.options.Recorded), time.Now()
 	found, failed := capacity.Search(ctx, t.options, func(ctx context.Context, ask capacity.Ask) (*capacity.Outcome, error) {
 		o, err := t.try(ctx, ask)
 		if err == nil {
-			a.ui.say("%s", capacity.Judge(ask, o, t.options.Limits).Line(t.options.Trials))
+			t.judged = append(t.judged, capacity.Judge(ask, o, t.options.Limits))
+			a.ui.say("%s", t.judged[len(t.judged)-1].Line(t.options.Trials))
+			t.note(t.describe(capacity.SoFar(t.options, t.judged), f))
 		}
 		return o, err
 	})
@@ -31,45 +39,95 @@ func (a *app) search(ctx context.Context, t *trials, f *capacityFlags, plan capa
 		t.dir.discard()
 		return notStarted(ctx, ctx.Err())
 	}
-	r := t.describe(found.Result())
+	r := t.describe(found, f)
+	if f.soak.length > 0 && found.Low > 0 && ctx.Err() == nil {
+		t.note(r)
+		soak, err := t.soak(ctx, f, found.Low)
+		if err != nil {
+			return err
+		}
+		r = t.describe(found, f)
+		r.Soak = soak
+	}
+	r.Complete = ctx.Err() == nil
+	return a.concludeSearch(ctx, t, r)
+}
+
+// standing says with what a search goes on.
+func (t *trials) standing() string {
+	text := fmt.Sprintf("it goes on after %d trials", len(t.options.Recorded))
+	if cut := t.cut(&capacity.Result{}); len(cut) > 0 {
+		text += "; broken off, and counting for nothing: " + strings.Join(cut, ", ")
+	}
+	return text
+}
+
+// describe fills in what the search does not know.
+func (t *trials) describe(found *capacity.Found, f *capacityFlags) *capacity.Result {
+	r := found.Result()
+	r.Scenario, r.Hash, r.Version, r.Started = t.scenario.Name, t.scenario.Hash(), versionText(), t.started
+	r.Duration = (t.before + time.Since(t.since)).Round(time.Millisecond).Seconds()
+	r.Cut = t.cut(r)
 	if f.target.target != nil {
 		answer := found.Answer(*f.target.target)
 		r.Answer = &answer
 	}
-	if f.soak.length > 0 && found.Low > 0 && ctx.Err() == nil {
-		if err := t.soak(ctx, r, f, found.Low); err != nil {
-			return err
-		}
-	}
-	return a.concludeSearch(ctx, t, r)
-}
-
-// describe fills in what the search does not know.
-func (t *trials) describe(r *capacity.Result) *capacity.Result {
-	r.Scenario, r.Hash, r.Version, r.Started = t.scenario.Name, t.scenario.Hash(), versionText(), t.started
-	r.Duration = time.Since(t.started).Round(time.Millisecond).Seconds()
 	return r
 }
 
-// soak holds a share of the rate that was found.
-func (t *trials) soak(ctx context.Context, r *capacity.Result, f *capacityFlags, low float64) error {
-	ask := capacity.Ask{Number: len(r.Trials) + 1, Rate: low * f.soak.share, Warmup: t.options.Warmup, Length: f.soak.length}
+// note writes what is known before the search is at its end, for one that is
+// killed. It goes on where that can't be written: the trials are safe.
+func (t *trials) note(r *capacity.Result) {
+	if err := t.write(r); err != nil {
+		t.app.ui.tell("mfaload: %v: the search goes on\n", err)
+	}
+}
+
+// write replaces what is known.
+func (t *trials) write(r *capacity.Result) error {
+	return errors.Join(t.dir.file(capacityFile, r.JSON), t.dir.file(capacityPage, r.HTML))
+}
+
+// soak holds a share of the rate that was found. One that was held already is
+// not held again.
+func (t *trials) soak(ctx context.Context, f *capacityFlags, low float64) (*capacity.Soak, error) {
+	ask := capacity.Ask{Number: len(t.judged) + 1, Rate: low * f.soak.share, Warmup: t.options.Warmup, Length: f.soak.length}
+	m, record, err := t.soaked(ctx, ask)
+	if m == nil {
+		return nil, err // without an error what was found stands
+	}
+	o, err := t.outcome(m, record)
+	if err != nil {
+		return nil, err
+	}
+	return capacity.NewSoak(ask, f.soak.share, m, o, t.options.Limits), nil
+}
+
+// soaked is the trial of a soak.
+func (t *trials) soaked(ctx context.Context, ask capacity.Ask) (*measure.Measurement, *trialRecord, error) {
+	for _, r := range t.ledger {
+		if r.folder != soakFolder {
+			continue
+		}
+		if r.Complete && r.Rate == ask.Rate && r.Warmup == ask.Warmup && r.Length == ask.Length {
+			t.app.ui.say("soak: %.4g/s for %v was held before", ask.Rate, ask.Length)
+			m, err := t.measured(r)
+			return m, r, err
+		}
+		if err := t.setAside(r, "before"); err != nil {
+			return nil, nil, err
+		}
+	}
 	t.app.ui.say("soak: %.4g/s for %v", ask.Rate, ask.Length)
 	if err := pause(ctx, t.options.Settle); err != nil {
-		return nil // what was found stands
+		return nil, nil, nil
 	}
-	o, err := t.run(ctx, ask, "soak")
-	if err != nil {
-		return err
-	}
-	r.Soak = capacity.NewSoak(ask, f.soak.share, t.last, o, t.options.Limits)
-	t.describe(r)
-	return nil
+	return t.run(ctx, ask, soakFolder)
 }
 
 // concludeSearch prints the result whatever happens to the files.
 func (a *app) concludeSearch(ctx context.Context, t *trials, r *capacity.Result) error {
-	unwritten := errors.Join(t.dir.file(capacityFile, r.JSON), t.dir.file(capacityPage, r.HTML))
+	unwritten := t.write(r)
 	if err := (capacity.Terminal{Color: a.ui.color}).Write(a.ui.out, r); err != nil {
 		unwritten = errors.Join(unwritten, fmt.Errorf("print the result: %w", err))
 	}
@@ -77,6 +135,9 @@ func (a *app) concludeSearch(ctx context.Context, t *trials, r *capacity.Result)
 		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", unwritten, hint("the trials are kept in %s", filepath.Join(t.dir.path, trialsFolder)))}
 	}
 	fmt.Fprintf(a.ui.out, "\nresults: %s\n", t.dir.path)
+	if !r.Complete {
+		fmt.Fprintf(a.ui.out, "go on:   mfaload capacity --resume %s\n", t.dir.path)
+	}
 	if code := searchCode(ctx, r); code != exitPass {
 		return &exitError{code: code}
 	}
@@ -108,16 +169,20 @@ func searchPlan(o capacity.Options, p capacity.Plan) string {
 }
 
 // consentSearch asks before many requests go to a host that is not this machine,
-// and refuses to ask a user more often than the caps allow: each trial begins
-// with the first user.
-func (a *app) consentSearch(s *scenario.Scenario, o capacity.Options, plan capacity.Plan, f *capacityFlags) error {
+// and refuses to ask a user more often than the caps allow, over all trials.
+func (a *app) consentSearch(t *trials, plan capacity.Plan, f *capacityFlags) error {
+	s, o := t.scenario, t.options
 	whole := *s
-	whole.Load.Stages = []scenario.Stage{{From: o.MaxRate, To: o.MaxRate, Duration: o.Budget + f.soak.length}}
+	whole.Load.Stages = []scenario.Stage{{From: o.MaxRate, To: o.MaxRate, Duration: o.Budget + t.extra() + f.soak.length}}
 	whole.Load.Warmup, whole.Load.Repeat, whole.Load.Requests = 0, 1, 0
+	whole.Groups = slices.Clone(s.Groups)
+	for i := range whole.Groups {
+		whole.Groups[i].Exhausted = scenario.Wrap // each trial may ask all users
+	}
 	p := runner.NewPlan(&whole, 0)
 	for _, g := range p.Groups {
-		if times := g.PerUserDay + uint64(o.Trials); g.Cap > 0 && times > g.Cap {
-			return &exitError{exitUsage, fmt.Errorf("group %q could ask a user %s times within 24 hours, and maxPerUser allows %s\n%s", g.Name, thousands(times), thousands(g.Cap),
+		if g.UsersNeeded > 0 {
+			return &exitError{exitUsage, fmt.Errorf("group %q could ask a user %s times within 24 hours, and maxPerUser allows %s\n%s", g.Name, thousands(g.PerUserDay), thousands(g.Cap),
 				hint("a search of %d trials may send %s requests: add users, lower capacity.maxRate, capacity.budget or capacity.trials, write load.maxRequests, or raise maxPerUser; nothing was sent", o.Trials, thousands(p.Requests)))}
 		}
 	}

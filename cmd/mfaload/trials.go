@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -22,7 +23,11 @@ const (
 	capacityFile = "capacity.json"
 	capacityPage = "capacity.html"
 	trialsFolder = "trials"
+	soakFolder   = "soak"
 )
+
+// trialFolder is that of a trial, in the folder of the search.
+func trialFolder(number int) string { return fmt.Sprintf("%s/%02d", trialsFolder, number) }
 
 // trials runs the trials of a search.
 type trials struct {
@@ -33,15 +38,27 @@ type trials struct {
 	dir       *results
 	parts     map[string]string
 	started   time.Time
-	last      *measure.Measurement
+	// since is when this process began to search, and before how long that of the
+	// trials was that were made until then.
+	since  time.Time
+	before time.Duration
+	// ledger are all trials that sent anything, by their time, and judged those
+	// that are evidence.
+	ledger []*trialRecord
+	judged []*capacity.Trial
 }
 
 // newSearchResults makes the folder of a search.
 func newSearchResults(name string, f *capacityFlags) (*results, error) {
-	if f.out != "" && !f.overwrite {
-		if _, err := os.Stat(filepath.Join(f.out, capacityFile)); err == nil {
-			return nil, fmt.Errorf("%s holds a search already\n%s", f.out, hint("choose another --out, or replace it with --overwrite"))
+	if f.out != "" && heldSearch(f.out) {
+		if !f.overwrite {
+			return nil, fmt.Errorf("%s holds a search already\n%s", f.out, hint("go on with it with --resume %s, choose another --out, or replace it with --overwrite", f.out))
 		}
+		locked, err := lockSearch(f.out)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		_ = locked.Close()
 	}
 	return newResults(name+"-capacity-"+time.Now().UTC().Format("20060102T150405Z"), f.out, f.overwrite)
 }
@@ -73,7 +90,11 @@ func (t *trials) try(ctx context.Context, a capacity.Ask) (*capacity.Outcome, er
 	if err := pause(ctx, a.Settle); err != nil {
 		return nil, err
 	}
-	return t.run(ctx, a, filepath.Join(trialsFolder, fmt.Sprintf("%02d", a.Number)))
+	m, r, err := t.run(ctx, a, trialFolder(a.Number))
+	if err != nil {
+		return nil, err
+	}
+	return t.outcome(m, r)
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -88,33 +109,68 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // run sends a trial's requests and keeps what it measured.
-func (t *trials) run(ctx context.Context, a capacity.Ask, folder string) (*capacity.Outcome, error) {
+func (t *trials) run(ctx context.Context, a capacity.Ask, folder string) (*measure.Measurement, *trialRecord, error) {
+	fail := func(err error) (*measure.Measurement, *trialRecord, error) {
+		return nil, nil, fmt.Errorf("keep the results of trial %d: %w\n%s", a.Number, err, hint("make room, and go on with 'mfaload capacity --resume %s'", t.dir.path))
+	}
 	s := trialScenario(t.scenario, t.options, a)
+	record := newTrialRecord(a, folder)
+	dir := &results{path: filepath.Join(t.dir.path, filepath.FromSlash(folder)),
+		about: measure.Measurement{Version: versionText(), Parts: t.parts, Terms: report.TermsOf(s).Encode()}}
+	if err := errors.Join(os.MkdirAll(dir.path, 0o700), record.write(dir)); err != nil {
+		return fail(err)
+	}
+	m, counted, err := t.measure(ctx, a, s, dir)
+	t.ledger = append(t.ledger, record)
+	if err != nil {
+		return nil, nil, err
+	}
+	judged, err := report.Judge(m)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := dir.write(judged, m, formatFlags{}); err != nil {
+		return fail(err)
+	}
+	record.close(m, counted)
+	if err := record.write(dir); err != nil {
+		return fail(err)
+	}
+	return m, record, nil
+}
+
+// measure runs a trial and shows how far it has come. It counts the requests in
+// flight.
+func (t *trials) measure(ctx context.Context, a capacity.Ask, s *scenario.Scenario, dir *results) (m *measure.Measurement, inFlight float64, err error) {
 	sampled := &sampler{Operation: t.operation}
-	r := &runner.Runner{Scenario: s, Operation: sampled}
+	r := &runner.Runner{Scenario: s, Operation: sampled, Earlier: t.earlier(time.Now())}
 	for _, rule := range t.operation.Contract().Rules() {
 		r.Rules = append(r.Rules, rule.Name)
 	}
+	journal, closeJournal := dir.journal()
+	defer closeJournal()
+	r.Journal, r.JournalFailed = journal, dir.journalFailed(t.app.ui)
 	hide := t.app.ui.showTrial(a, t.options.Trials, r)
-	inFlight := countInFlight(r, a.Warmup, a.Warmup+a.Length)
-	m, err := r.Run(ctx)
-	counted := inFlight()
+	counted := countInFlight(r, a.Warmup, a.Warmup+a.Length)
+	m, err = r.Run(ctx)
+	inFlight = counted()
 	hide()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	m.Version, m.Shapes, m.Parts, m.Terms = versionText(), sampled.shapes, t.parts, report.TermsOf(s).Encode()
+	m.Version, m.Shapes, m.Parts, m.Terms = dir.about.Version, sampled.shapes, dir.about.Parts, dir.about.Terms
+	return m, inFlight, nil
+}
+
+// outcome is what a trial measured, just now or before the search was broken
+// off.
+func (t *trials) outcome(m *measure.Measurement, r *trialRecord) (*capacity.Outcome, error) {
 	judged, err := report.Judge(m)
 	if err != nil {
 		return nil, err
 	}
-	o := capacity.Read(m, judged, t.options.Limits, counted)
-	o.Folder = filepath.ToSlash(folder)
-	dir := &results{path: filepath.Join(t.dir.path, folder)}
-	if err := errors.Join(os.MkdirAll(dir.path, 0o700), dir.write(judged, m, formatFlags{})); err != nil {
-		return o, fmt.Errorf("keep the results of trial %d: %w\n%s", a.Number, err, hint("choose another folder with --out"))
-	}
-	t.last = m
+	o := capacity.Read(m, judged, t.options.Limits, r.InFlight)
+	o.Folder = r.folder
 	return o, nil
 }
 

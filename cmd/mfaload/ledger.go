@@ -1,0 +1,202 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"mfaload/capacity"
+	"mfaload/measure"
+	"mfaload/report"
+	"mfaload/runner"
+)
+
+// trialFile says what a trial is. It is written before the first request of the
+// trial, and again when all that it measured is safe: a trial that was broken off
+// in between is no evidence, but its users were asked.
+const trialFile = "trial.json"
+
+// trialRecord is what trial.json holds.
+type trialRecord struct {
+	Number  int           `json:"number"`
+	Rate    float64       `json:"rate"`
+	Settle  time.Duration `json:"settle_ns"`
+	Warmup  time.Duration `json:"warmup_ns"`
+	Length  time.Duration `json:"length_ns"`
+	Started time.Time     `json:"started"`
+	// Until is when its last request was due, since its start; of one that was
+	// broken off, when it would have been.
+	Until time.Duration `json:"until_ns"`
+	// InFlight is the mean number of requests in flight that was counted.
+	InFlight float64 `json:"in_flight"`
+	// Complete says that it was not broken off.
+	Complete bool `json:"complete"`
+
+	folder string // in that of the search
+}
+
+func newTrialRecord(a capacity.Ask, folder string) *trialRecord {
+	return &trialRecord{Number: a.Number, Rate: a.Rate, Settle: a.Settle, Warmup: a.Warmup, Length: a.Length,
+		Started: time.Now().UTC(), Until: a.Warmup + a.Length, folder: folder}
+}
+
+func (r *trialRecord) ask() capacity.Ask {
+	return capacity.Ask{Number: r.Number, Rate: r.Rate, Settle: r.Settle, Warmup: r.Warmup, Length: r.Length}
+}
+
+// write keeps the record in the trial's folder.
+func (r *trialRecord) write(dir *results) error {
+	return dir.file(trialFile, func() ([]byte, error) { return report.Encode(r) })
+}
+
+// close completes the record with what was measured.
+func (r *trialRecord) close(m *measure.Measurement, inFlight float64) {
+	r.Started, r.Until, r.InFlight, r.Complete = m.Started, m.Main.Start+m.Main.Planned, inFlight, !m.Interrupted
+}
+
+// check says what makes a record useless.
+func (r *trialRecord) check() error {
+	switch {
+	case !(r.Rate > 0 && r.Rate <= math.MaxInt32), r.Number < 1, r.Length <= 0, min(r.Settle, r.Warmup, r.Until) < 0, r.Until > r.Warmup+r.Length:
+		return errors.New("it describes no trial")
+	case !(r.InFlight >= 0):
+		return fmt.Errorf("%v requests can't be in flight", r.InFlight)
+	}
+	return nil
+}
+
+// readLedger reads the records of all trials below a folder, by their time.
+func readLedger(dir string) (all []*trialRecord, err error) {
+	for _, pattern := range []string{trialsFolder + "/*/" + trialFile, soakFolder + "*/" + trialFile} {
+		names, err := fs.Glob(os.DirFS(dir), pattern)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			r := &trialRecord{folder: path.Dir(name)}
+			data, err := os.ReadFile(filepath.Join(dir, name))
+			if err == nil {
+				err = json.Unmarshal(data, r)
+			}
+			if err == nil {
+				err = r.check()
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w\n%s", filepath.Join(dir, name), err, hint("start a new search: the trials of this one can be looked at with 'mfaload report'"))
+			}
+			all = append(all, r)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *trialRecord) int { return a.Started.Compare(b.Started) })
+	return all, nil
+}
+
+// recall takes in the trials that were made before the search was broken off.
+func (t *trials) recall(k *keptSearch) (err error) {
+	if err := k.fits(t.scenario.File, t.trialParts()); err != nil {
+		return err
+	}
+	t.dir, t.started = &results{path: k.path}, k.Started
+	if t.ledger, err = readLedger(k.path); err != nil {
+		return err
+	}
+	evidence := map[int]*trialRecord{}
+	for _, r := range t.ledger {
+		switch {
+		case r.Complete && r.folder == trialFolder(r.Number):
+			evidence[r.Number] = r
+		case t.options.MaxRequests > 0: // it counts, though it is no evidence
+			t.options.MaxRequests -= min(uint64(r.Rate*r.Until.Seconds()), t.options.MaxRequests-1)
+		}
+	}
+	for n := 1; n <= len(evidence); n++ {
+		if evidence[n] == nil {
+			return fmt.Errorf("%s: trial %d is missing, and later ones are there\n%s", k.path, n, hint("put %s back, or remove those after it: they are tried again", trialFolder(n)))
+		}
+		m, err := t.measured(evidence[n])
+		if err != nil {
+			return err
+		}
+		o, err := t.outcome(m, evidence[n])
+		if err != nil {
+			return err
+		}
+		t.options.Recorded = append(t.options.Recorded, capacity.Judge(evidence[n].ask(), o, t.options.Limits))
+		t.before += evidence[n].ask().Takes()
+	}
+	return nil
+}
+
+// measured reads what a trial measured.
+func (t *trials) measured(r *trialRecord) (*measure.Measurement, error) {
+	_, m, err := readResults(filepath.Join(t.dir.path, filepath.FromSlash(r.folder)))
+	if err != nil {
+		return nil, fmt.Errorf("read trial %d again: %w\n%s", r.Number, err, hint("remove %s and the trials after it: they are tried again", r.folder))
+	}
+	return m, nil
+}
+
+// setCutAside renames the folders of trials that were broken off.
+func (t *trials) setCutAside() error {
+	for _, r := range t.ledger {
+		if !r.Complete && (r.folder == trialFolder(r.Number) || r.folder == soakFolder) {
+			if err := t.setAside(r, "cut"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// setAside renames the folder of a trial so that another one may have its name.
+func (t *trials) setAside(r *trialRecord, why string) error {
+	from := filepath.Join(t.dir.path, filepath.FromSlash(r.folder))
+	to := freePath(from + "-" + why)
+	if err := os.Rename(from, to); err != nil {
+		return fmt.Errorf("set %s aside, which was broken off: %w", r.folder, err)
+	}
+	r.folder = path.Join(path.Dir(r.folder), filepath.Base(to))
+	return nil
+}
+
+// cut are the folders of trials that were broken off.
+func (t *trials) cut(r *capacity.Result) (folders []string) {
+	for _, c := range t.ledger {
+		shown := slices.ContainsFunc(r.Trials, func(row capacity.Row) bool { return row.Folder == c.folder })
+		if !c.Complete && !shown && c.folder != soakFolder {
+			folders = append(folders, c.folder)
+		}
+	}
+	return folders
+}
+
+// longestBefore is how long ago a user may have been asked at most for anybody to
+// care: longer than the longest perUser.
+const longestBefore = 40 * 24 * time.Hour
+
+// earlier are the trials before one that begins now: its users come after
+// theirs.
+func (t *trials) earlier(now time.Time) (all []runner.Earlier) {
+	for _, r := range t.ledger {
+		all = append(all, runner.Earlier{Scenario: trialScenario(t.scenario, t.options, r.ask()), Until: r.Until,
+			Before: min(max(now.Sub(r.Started), 0), longestBefore)})
+	}
+	return all
+}
+
+// extra is how long trials were that are no evidence.
+func (t *trials) extra() (sum time.Duration) {
+	for _, r := range t.ledger {
+		if !r.Complete || path.Dir(r.folder) != trialsFolder {
+			sum += r.Until
+		}
+	}
+	return sum
+}
