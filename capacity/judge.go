@@ -67,7 +67,7 @@ func Judge(a Ask, o *Outcome, limits []Limit) *Trial {
 	}
 	t.Broken = probability(clampOdds(worst))
 	switch {
-	case o.Interrupted && t.Broken < decided:
+	case o.Interrupted: // whoever stopped it may have seen how it went
 		t.Broken = 0.5
 		t.Reasons = append(t.Reasons, "it was stopped before its end")
 	case t.Broken >= decided:

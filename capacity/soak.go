@@ -49,7 +49,12 @@ var soaked = []float64{50, 95, 99}
 
 // NewSoak judges a soak: its trial, and the trend of its percentiles by minute.
 func NewSoak(a Ask, share float64, m *measure.Measurement, o *Outcome, limits []Limit) *Soak {
-	t := Judge(a, o, limits)
+	held := *o
+	held.Interrupted = false // what broke, broke
+	t := Judge(a, &held, limits)
+	if o.Interrupted && t.Verdict == Pass {
+		t.Verdict, t.Reasons = Inconclusive, append(t.Reasons, "it was stopped before its end")
+	}
 	s := &Soak{Rate: a.Rate, Share: share, Duration: float64(len(o.Seconds)), Verdict: t.Verdict, Reasons: slices.Clone(t.Reasons), Folder: o.Folder, Drifts: []Drift{}}
 	if t.Verdict == Break {
 		s.Reasons = append(s.Reasons, t.By+" broke")

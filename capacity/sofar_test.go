@@ -54,3 +54,20 @@ func TestGoesOnWithMore(t *testing.T) {
 		t.Errorf("%v to %v after %d and %d trials: %s", long.Low, long.High, len(short.Trials), len(long.Trials), long.Why)
 	}
 }
+
+// A trial that was stopped is no evidence, however it went so far.
+func TestStoppedTrialCountsForNothing(t *testing.T) {
+	sys := refusing()
+	a := capacity.Ask{Number: 1, Rate: 400, Length: 30 * time.Second}
+	o, err := sys.trial(1)(context.Background(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if whole := capacity.Judge(a, o, sys.limits); whole.Verdict != capacity.Break {
+		t.Fatalf("%+v", whole)
+	}
+	o.Interrupted = true
+	if cut := capacity.Judge(a, o, sys.limits); cut.Verdict != capacity.Inconclusive || cut.Broken != 0.5 {
+		t.Errorf("%s with %v", cut.Verdict, cut.Broken)
+	}
+}
