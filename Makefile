@@ -13,7 +13,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/mfaload
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/mfaload ./cmd/mfaload
+	$(GO) build -tags grpcnotrace -trimpath -ldflags '$(LDFLAGS)' -o bin/mfaload ./cmd/mfaload
 
 demo: build ## run the quickstart scenario against the embedded simulator
 	./bin/mfaload run scenarios/quickstart.yaml

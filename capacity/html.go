@@ -1,44 +1,73 @@
 package capacity
 
 import (
-	"bytes"
 	"cmp"
-	_ "embed"
 	"fmt"
-	"html/template"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
 
 	"mfaload/report/chart"
 )
 
-//go:embed page.html
-var pageText string
-
 const pageStyle = ".pass { color: var(--good); } .break { color: var(--bad); } .inconclusive { color: var(--warn); }\n" +
 	".found { font-size: 1.25rem; } td:last-child, th:last-child { text-align: left; }\n"
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"digits": chart.Digits, "sentence": sentence, "rate": rateText, "seconds": seconds,
-}).Parse(pageText))
-
-type page struct {
-	*Result
-	Notes  []string
-	Charts []template.HTML
-}
-
 // HTML returns the result as a page of its own, which needs nothing else.
 func (r *Result) HTML() ([]byte, error) {
-	p := page{Result: r, Notes: r.notes()}
+	var drawn g.Group
 	for i, c := range r.charts() {
-		p.Charts = append(p.Charts, c.HTML(fmt.Sprintf("chart-%d", i+1)))
+		drawn = append(drawn, c.HTML(fmt.Sprintf("chart-%d", i+1)))
 	}
-	var b bytes.Buffer
-	if err := pageTemplate.Execute(&b, p); err != nil {
-		return nil, err
+	return chart.Page("mfaload capacity: "+r.Scenario, pageStyle, r.answer(),
+		h.H1(g.Text("Capacity: "+r.Headline())), g.Text("\n"),
+		h.P(g.Text("The highest rate at which the thresholds of "), h.B(g.Text(r.Scenario)), g.Text(" hold.")), g.Text("\n"),
+		chart.List(r.notes()), g.Text("\n"),
+		r.Soak.html(), drawn,
+		h.H2(g.Text("Trials")), g.Text("\n"), r.trials(), g.Text("\n"),
+		h.P(g.Textf("How sure a trial is comes from the number of independent requests that its requests are worth; no trial counts for more than 19 to 1. Started %s UTC, mfaload %s.",
+			r.Started.UTC().Format(time.DateTime), r.Version)))
+}
+
+// answer says whether what was found is enough, where that was asked.
+func (r *Result) answer() g.Node {
+	if r.Answer == nil {
+		return nil
 	}
-	return chart.Page("mfaload capacity: "+r.Scenario, pageStyle, template.HTML(b.String())), nil // #nosec G203 -- the template escaped it
+	return g.Map(r.Answer.Sentences, func(s string) g.Node { return g.Group{h.P(h.Class("found"), g.Text(sentence(s))), g.Text("\n")} })
+}
+
+// html says what the soak found; nothing where there was none.
+func (s *Soak) html() g.Node {
+	if s == nil {
+		return nil
+	}
+	found := slices.Clone(s.Reasons)
+	for _, d := range s.Drifts {
+		text := fmt.Sprintf("%s of the response time: %+.3g ms an hour, p = %.2g", d.Percentile, d.Slope, d.P)
+		if d.Up {
+			text += ": it drifts up"
+		}
+		found = append(found, text)
+	}
+	return g.Group{h.H2(g.Text("Soak: "), h.Span(h.Class(string(s.Verdict)), g.Text(string(s.Verdict)))), g.Text("\n"),
+		h.P(g.Textf("%s for %s.", rateText(s.Rate), seconds(s.Duration))), g.Text("\n"), chart.List(found), g.Text("\n")}
+}
+
+func (r *Result) trials() g.Node {
+	return chart.Scroll("trials",
+		chart.Head("trial", "rate", "length", "verdict", "sent", "mean ms", "p95 ms", "p99 ms", "too high with", "closest to its limit"),
+		g.Map(r.Trials, func(row Row) g.Node {
+			f, verdict := row.Figures, string(row.Verdict)
+			return chart.Row(chart.Texts(strconv.Itoa(row.Number), rateText(row.Rate), seconds(row.Duration)), h.Td(h.Class(verdict), g.Text(verdict)),
+				chart.Texts(fmt.Sprint(f.Requests.Sent), chart.Digits(f.Response.Mean), chart.Digits(f.Response.P95), chart.Digits(f.Response.P99),
+					fmt.Sprintf("%.2f", row.Broken), strings.Join(append([]string{row.By}, row.Reasons...), "; ")))
+		}))
 }
 
 // charts are the curve by the offered rate, and what the soak showed.

@@ -6,7 +6,7 @@ root=$1
 cd "$(dirname "$0")/.."
 mkdir -p "$root/usr/bin" "$root/etc/ssl/certs" "$root/work"
 install -d -m 1777 "$root/tmp"
-CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=${VERSION:-unversioned}" \
+CGO_ENABLED=0 go build -tags grpcnotrace -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=${VERSION:-unversioned}" \
   -o "$root/usr/bin/mfaload" ./cmd/mfaload
 cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 echo 'mfaload:x:65532:65532::/work:/sbin/nologin' >"$root/etc/passwd"

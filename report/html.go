@@ -1,30 +1,20 @@
 package report
 
 import (
-	"bytes"
 	_ "embed"
 	"fmt"
-	"html/template"
 	"math"
 	"slices"
 	"strings"
+
+	g "maragu.dev/gomponents"
 
 	"mfaload/measure"
 	"mfaload/report/chart"
 )
 
-//go:embed report.html
-var htmlText string
-
 //go:embed report.css
 var htmlStyle string
-
-var htmlTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
-	"count": count, "ms": digits3, "trim": trim, "upper": strings.ToUpper, "mark": func(v Verdict) string { return htmlMarks[v] },
-	"plain": func(text string) string { return plain(text, 400) },
-	"long":  func(text string) string { return plain(text, 8000) },
-	"place": place, "clock": chart.ClockText, "percent": func(n, of uint64) string { return trim(percent(ratio(n, float64(of)))) },
-}).Parse(htmlText))
 
 // htmlMarks say the verdict without a colour.
 var htmlMarks = map[Verdict]string{Pass: "✓", Fail: "✕", Inconclusive: "?", Interrupted: "■"}
@@ -37,10 +27,10 @@ const (
 	htmlKinds      = 40
 )
 
-// htmlPage is what the template shows.
+// htmlPage is what the page shows.
 type htmlPage struct {
 	*Report
-	Wide, Charts []template.HTML
+	Wide, Charts g.Group
 	Judged       []htmlThreshold
 	// Other is how many answers were neither expected nor violating.
 	Other   uint64
@@ -92,12 +82,8 @@ func (r *Report) HTML(m *measure.Measurement) ([]byte, error) {
 	}
 	p.lists()
 	p.coverage()
-	var b bytes.Buffer
-	if err := htmlTemplate.Execute(&b, p); err != nil {
-		return nil, err
-	}
 	title := fmt.Sprintf("%s: %s – mfaload", strings.ToUpper(string(r.Verdict)), plain(r.Scenario, 100))
-	return chart.Page(title, htmlStyle, template.HTML(b.String())), nil // #nosec G203 -- the template escaped it
+	return chart.Page(title, htmlStyle, p.body()...)
 }
 
 func (p *htmlPage) lists() {

@@ -7,8 +7,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html"
-	"html/template"
-	"strings"
+
+	g "maragu.dev/gomponents"
 )
 
 //go:embed style.css
@@ -20,7 +20,7 @@ var script string
 // Page returns a whole page: one file that needs nothing else, and whose policy
 // lets the browser load nothing else. The body is what stands in it, css what
 // its own parts look like beyond headings, tables and charts.
-func Page(title, css string, body template.HTML) []byte {
+func Page(title, css string, body ...g.Node) ([]byte, error) {
 	var b bytes.Buffer
 	hash := sha256.Sum256([]byte(script))
 	fmt.Fprintf(&b, `<!doctype html>
@@ -38,7 +38,9 @@ func Page(title, css string, body template.HTML) []byte {
 <body>
 <main>
 `, base64.StdEncoding.EncodeToString(hash[:]), html.EscapeString(title), style, css)
-	b.WriteString(strings.TrimSpace(string(body)))
+	if err := g.Group(body).Render(&b); err != nil {
+		return nil, err
+	}
 	fmt.Fprintf(&b, "\n</main>\n<script>%s</script>\n</body>\n</html>\n", script)
-	return b.Bytes()
+	return b.Bytes(), nil
 }

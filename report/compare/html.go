@@ -1,28 +1,23 @@
 package compare
 
 import (
-	"bytes"
-	_ "embed"
 	"fmt"
-	"html/template"
 	"slices"
+	"strconv"
+	"time"
+
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
 
 	"mfaload/report/chart"
 )
-
-//go:embed page.html
-var pageText string
 
 // pageStyle is what the page has beyond charts and tables.
 const pageStyle = ".worse { color: var(--bad); } .better { color: var(--good); } .unclear { color: var(--warn); } .same { color: var(--soft); }\n" +
 	"td:last-child, th:last-child { text-align: left; } .runs { font-size: .9375rem; }\n"
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"digits": digits,
-	"class": func(j Judgement) string {
-		return map[Judgement]string{Worse: "worse", Better: "better", Same: "same", Unclear: "unclear"}[j]
-	},
-}).Parse(pageText))
+// classes are the looks of a judgement.
+var classes = map[Judgement]string{Worse: "worse", Better: "better", Same: "same", Unclear: "unclear"}
 
 // page is what the page of a comparison or of a history shows.
 type page struct {
@@ -31,7 +26,7 @@ type page struct {
 	Forced             bool
 	Obstacles, Reasons []string
 	Rows               []pageRow
-	Charts             []template.HTML
+	Charts             g.Group
 	Answers, Notes     []string
 	Runs               []Source
 }
@@ -81,11 +76,43 @@ func (p *page) draw(c *chart.Chart) {
 }
 
 func (p *page) render() ([]byte, error) {
-	var b bytes.Buffer
-	if err := pageTemplate.Execute(&b, p); err != nil {
-		return nil, err
+	why := "Why they can’t be compared"
+	if p.Forced {
+		why = "Forced: these runs should not be compared"
 	}
-	return chart.Page(p.Title, pageStyle, template.HTML(b.String())), nil // #nosec G203 -- the template escaped it
+	shape := "From run to run"
+	if len(p.Rows) > 0 {
+		shape = "Shape"
+	}
+	return chart.Page(p.Title, pageStyle,
+		h.H1(h.Span(h.Class(classes[p.Verdict]), g.Text(string(p.Verdict)))), g.Text("\n"),
+		h.P(g.Text(p.Subject)), g.Text("\n"),
+		listed(why, p.Obstacles),
+		chart.List(p.Reasons), g.Text("\n"),
+		g.If(len(p.Rows) > 0, g.Group{h.H2(g.Text("Figures")), g.Text("\n"), p.figures()}),
+		g.If(len(p.Charts) > 0, g.Group{h.H2(g.Text(shape)), g.Text("\n"), h.Div(h.Class("charts"), p.Charts), g.Text("\n")}),
+		listed("Answers", p.Answers), listed("How it was compared", p.Notes),
+		h.H2(g.Text("Runs")), g.Text("\n"), p.runs())
+}
+
+// listed is a list under a heading, and nothing where the list is empty.
+func listed(title string, texts []string) g.Node {
+	return g.If(len(texts) > 0, g.Group{h.H2(g.Text(title)), chart.List(texts), g.Text("\n")})
+}
+
+func (p *page) figures() g.Node {
+	return chart.Scroll("figures", chart.Head("figure", "base", "new", "unit", "change", "95 % interval", "margin", "p, corrected", "judgement"),
+		g.Map(p.Rows, func(r pageRow) g.Node {
+			return chart.Row(chart.Texts(r.Name, digits(r.Base), digits(r.New), r.Unit, r.ChangeText, r.Interval, r.MarginText, digits(r.Corrected)),
+				h.Td(h.Class(classes[r.Judgement]), g.Text(string(r.Judgement))))
+		}))
+}
+
+func (p *page) runs() g.Node {
+	return chart.Scroll("runs", chart.Head("run", "started (UTC)", "seconds", "requests", "mfaload"),
+		g.Map(p.Runs, func(s Source) g.Node {
+			return chart.Row(chart.Texts(s.Name, s.Started.UTC().Format(time.DateTime), digits(s.Duration), strconv.FormatUint(s.Sent, 10), s.Version))
+		}))
 }
 
 func orNone(text string) string {

@@ -160,7 +160,7 @@ func (r *maker) system(goos, goarch string) error {
 		name += ".exe"
 	}
 	binary := filepath.Join(r.work, goos+"-"+goarch, name)
-	if _, err := r.run(env, "build", "-buildvcs=false", "-ldflags", "-s -w -buildid= -X main.version="+r.version, "-o", binary, "./cmd/mfaload"); err != nil {
+	if _, err := r.run(env, "build", "-tags", "grpcnotrace", "-buildvcs=false", "-ldflags", "-s -w -buildid= -X main.version="+r.version, "-o", binary, "./cmd/mfaload"); err != nil {
 		return err
 	}
 	full := fmt.Sprintf("mfaload_%s_%s_%s", strings.TrimPrefix(r.version, "v"), goos, goarch)

@@ -1,0 +1,291 @@
+package report
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
+
+	"mfaload/report/chart"
+)
+
+// Texts of answers and of the scenario are cut to these.
+const (
+	htmlText = 400
+	htmlLong = 8000
+)
+
+func text(s string) g.Node { return g.Text(plain(s, htmlText)) }
+
+// body is the page from top to bottom.
+func (p *htmlPage) body() g.Group {
+	return g.Group{p.header(), p.tiles(), p.judged(), p.overTime(), p.broken(), p.figures(), p.machines(), p.scenario(), p.generator()}
+}
+
+// section is a part of the page with a heading.
+func section(title string, children ...g.Node) g.Node {
+	return g.Group{h.Section(h.H2(g.Text(title)), g.Group(children)), g.Text("\n")}
+}
+
+// soft is a paragraph of small print.
+func soft(children ...g.Node) g.Node { return h.P(h.Class("soft"), g.Group(children)) }
+
+// more says how much is not shown.
+func more(n int, what string) g.Node {
+	return g.If(n > 0, h.P(g.Textf("%d more %sare in report.json.", n, what)))
+}
+
+func hidden() g.Node { return h.Aria("hidden", "true") }
+
+func (p *htmlPage) header() g.Node {
+	degraded := ""
+	if p.Degraded {
+		degraded = " (DEGRADED)"
+	}
+	return g.Group{h.Header(h.Class("verdict "+string(p.Verdict)),
+		h.P(h.Class("word"), h.Span(h.Class("sign"), hidden(), g.Text(htmlMarks[p.Verdict])), g.Text(strings.ToUpper(string(p.Verdict))+degraded)),
+		h.H1(text(p.Scenario)),
+		g.If(p.Description != "", h.P(text(p.Description))),
+		p.when(), p.why(), p.model(), p.ending(),
+	), g.Text("\n")}
+}
+
+// when says where the requests went, when and for how long.
+func (p *htmlPage) when() g.Node {
+	started := p.Started.UTC()
+	return soft(
+		g.If(p.Target != "", g.Group{text(p.Target), g.Text(" · ")}),
+		h.Time(h.DateTime(started.Format(time.RFC3339)), g.Text(started.Format("2 January 2006, 15:04:05 UTC"))),
+		g.Text(" · "+chart.ClockText(p.Duration)),
+		g.If(p.Warmup != nil, g.Text(" after a warm-up")))
+}
+
+func (p *htmlPage) why() g.Node {
+	if len(p.Reasons) > 0 {
+		return h.Ul(h.Class("reasons"), g.Map(p.Reasons, func(reason string) g.Node { return h.Li(text(reason)) }))
+	}
+	return g.If(len(p.Thresholds) > 0, h.P(g.Text("Every threshold was kept.")))
+}
+
+func (p *htmlPage) model() g.Node {
+	c := p.Closed
+	if c == nil {
+		return nil
+	}
+	return h.P(h.Class("note"), h.Strong(g.Text("Closed model")), g.Textf(", %d users, think time %s ms. %s", c.Users, trim(c.Think), c.Meaning))
+}
+
+func (p *htmlPage) ending() g.Node {
+	s := p.Stopped
+	if s == nil {
+		return nil
+	}
+	return h.P(h.Class("note"), h.Strong(g.Text("Ended early")), g.Text(" after "+chart.ClockText(s.At)+": "), text(s.Condition), g.Text(", "), text(s.Observed), g.Text("."))
+}
+
+// tile is a figure that is read from afar.
+func tile(name, value, unit, class string) g.Node {
+	return h.Div(g.If(class != "", h.Class(class)), h.Dt(g.Text(name)), h.Dd(g.Text(value), g.If(unit != "", g.Group{g.Text(" "), h.Small(g.Text(unit))})))
+}
+
+func (p *htmlPage) tiles() g.Node {
+	achieved := "achieved"
+	if p.Rate.Planned != 0 {
+		achieved += " of " + digits3(p.Rate.Planned) + "/s"
+	}
+	ms := func(name string, value float64) g.Node { return tile(name, digits3(value), "ms", "") }
+	counted := func(name string, n uint64, class string) g.Node {
+		if n == 0 {
+			class = ""
+		}
+		return tile(name, count(n), "", class)
+	}
+	q := p.Requests
+	return g.Group{
+		h.Dl(h.Class("tiles"), ms("response p50", p.Response.P50), ms("response p95", p.Response.P95), ms("response p99", p.Response.P99),
+			ms("longest", p.Response.Max), tile(achieved, digits3(p.Rate.Achieved), "/s", "")), g.Text("\n"),
+		h.Dl(h.Class("tiles"), counted("as expected of "+count(q.Scheduled), q.AsExpected, ""), counted("other answers", p.Other, "bad"),
+			counted("violating", q.Violating, "bad"), counted("no answer", q.Failed, "bad"),
+			g.If(q.RateLimited > 0, counted("429", q.RateLimited, "warn")), g.If(q.Unsent > 0, counted("unsent", q.Unsent, "warn"))), g.Text("\n"),
+	}
+}
+
+func (p *htmlPage) judged() g.Node {
+	if len(p.Judged) == 0 {
+		return nil
+	}
+	th := func(class, name string) g.Node {
+		return h.Th(h.Scope("col"), g.If(class != "", h.Class(class)), g.Text(name))
+	}
+	return section("Thresholds", chart.Scroll("thresholds", h.Class("judged"),
+		h.THead(h.Tr(th("", "threshold"), th("text", "judged"), th("", "observed"), th("", "how close"), th("text gauge", "the mark is the limit"))),
+		h.TBody(g.Map(p.Judged, htmlThreshold.row))))
+}
+
+func (t htmlThreshold) row() g.Node {
+	look, word := "bad", h.Strong(h.Class("bad"), g.Text("✕ broken"))
+	if t.Passed {
+		look, word = "good", h.Span(h.Class("good"), g.Text("✓ kept"))
+	}
+	return chart.Row(h.Td(h.Class("text"), text(t.Expression)), h.Td(h.Class("word"), word), h.Td(g.Text(trim(t.Observed)+" "+t.Unit)), h.Td(g.Text(t.Close)),
+		h.Td(h.Class("gauge"), h.Span(h.Class("bar "+look), hidden(), h.I(h.Style("width:"+trim(t.Fill)+"%")))))
+}
+
+func (p *htmlPage) overTime() g.Node {
+	if len(p.Wide) == 0 {
+		return section("Over the run", h.P(g.Text("Nothing was sent, so there is nothing to draw.")))
+	}
+	return section("Over the run", h.Div(h.Class("charts"), g.Map(p.Wide, func(c g.Node) g.Node { return h.Div(h.Class("wide"), c) }), p.Charts))
+}
+
+// fact is a name and what it says, in a list of such.
+func fact(name string, children ...g.Node) g.Node {
+	return g.Group{h.Dt(g.Text(name)), h.Dd(children...), g.Text("\n")}
+}
+
+// known is a fact in the form of code, and nothing where it is empty.
+func known(name, value string) g.Node {
+	return g.If(value != "", fact(name, h.Code(text(value))))
+}
+
+func (p *htmlPage) broken() g.Node {
+	var all g.Group
+	for i, v := range p.Shown {
+		all = append(all, v.details(i < p.Open), g.Text("\n"))
+	}
+	all = append(all, more(p.MoreViolations, ""))
+	if len(p.Shown) == 0 {
+		all = append(all, h.P(g.Text("No answer of the judged part broke a rule.")))
+	}
+	return section("Violations of the contract", all, p.rules())
+}
+
+func (v Violation) details(open bool) g.Node {
+	class := "warn"
+	if v.Level == "fail" {
+		class = "bad"
+	}
+	e := v.Example
+	return h.Details(h.Class("violation"), g.If(open, g.Attr("open")),
+		h.Summary(h.Strong(h.Class(class), text(v.Rule)), g.Text(" "), h.Code(text(place(v.Pointer))), g.Text(" "), h.Span(g.Text(count(v.Count)+" × "+v.Level))),
+		h.Dl(h.Class("facts"), fact("expected", h.Code(text(v.Expected))), fact("came", h.Code(text(v.Got))),
+			known("correlation ID", e.CorrelationID), known("transaction ID", e.TransactionID), known("user", e.UserID),
+			fact("again", h.Pre(h.TabIndex("0"), g.Text(plain(e.Curl, htmlLong))))))
+}
+
+// rules says which rules were held against answers.
+func (p *htmlPage) rules() g.Node {
+	broken := ""
+	if n := len(p.BrokenRules); n > 0 {
+		broken = fmt.Sprintf(", and %d broken", n)
+	}
+	var never g.Group
+	for i, rule := range p.NeverRules {
+		never = append(never, g.If(i > 0, g.Text(", ")), h.Code(text(rule)))
+	}
+	return g.Group{h.H3(g.Text("Rule coverage")),
+		h.P(g.Textf("%d of %d rules were held against at least one answer%s. A rule that was never looked at was not passed.", p.Evaluated, len(p.Rules), broken)),
+		g.If(len(never) > 0, soft(g.Text("Never looked at: "), never, g.Text("."))),
+		g.If(len(p.Rules) > 0, h.Details(h.Summary(g.Text("All rules")), chart.Scroll("coverage of the rules", h.THead(chart.Head("rule", "looked at", "broken")),
+			h.TBody(g.Map(p.Rules, func(c Coverage) g.Node {
+				return chart.Row(h.Td(text(c.Rule)), h.Td(g.Text(count(c.Evaluated))), h.Td(g.If(c.Violated > 0, h.Class("bad")), g.Text(count(c.Violated))))
+			})))))}
+}
+
+func (p *htmlPage) figures() g.Node {
+	return section("Figures", h.Div(h.Class("columns"), h.Div(p.times()), h.Div(p.answers())), h.H3(g.Text("Requests")), p.requests(), more(p.MoreGroups, "groups "))
+}
+
+func (p *htmlPage) times() g.Node {
+	row := func(name string, t Times) g.Node {
+		return chart.Row(h.Th(h.Scope("row"), g.Text(name)),
+			chart.Texts(digits3(t.Mean), digits3(t.P50), digits3(t.P90), digits3(t.P95), digits3(t.P99), digits3(t.P999), digits3(t.Max)))
+	}
+	names := g.Map([]string{"mean", "p50", "p90", "p95", "p99", "p99.9", "max"}, func(name string) g.Node { return h.Th(h.Scope("col"), g.Text(name)) })
+	return g.Group{h.H3(g.Text("Times in ms")), chart.Scroll("times in milliseconds", h.THead(h.Tr(h.Td(), names)),
+		h.TBody(row("response", p.Response), row("service", p.Service), row("lateness", p.Lateness)))}
+}
+
+func (p *htmlPage) answers() g.Node {
+	return g.Group{h.H3(g.Text("Answers")), chart.Scroll("answers", h.THead(chart.Head("answer", "count", "share")),
+		h.TBody(g.Map(p.Answers, func(a htmlAnswer) g.Node {
+			name := text(a.Name)
+			if a.Missing {
+				name = h.Span(h.Class("bad"), g.Text("no answer: "), name)
+			}
+			share := percent(ratio(a.Count, float64(p.Requests.Sent)))
+			return chart.Row(h.Td(name), chart.Texts(count(a.Count), trim(share)+" %"))
+		}))), more(p.MoreAnswers, "")}
+}
+
+func (p *htmlPage) requests() g.Node {
+	return chart.Scroll("requests by group",
+		h.THead(chart.Head("group", "scheduled", "sent", "as expected", "violating", "no answer", "unsent", "p50 ms", "p95 ms", "p99 ms", "max ms")),
+		h.TBody(g.Map(p.Few, func(one Group) g.Node { return chart.Row(h.Td(text(one.Name)), one.Figures.cells()) }),
+			chart.Row(h.Th(h.Scope("row"), g.Text("all")), p.Figures.cells()),
+			g.Iff(p.Warmup != nil, func() g.Node {
+				return chart.Row(h.Class("soft"), h.Td(g.Text("warm-up, not judged")), p.Warmup.cells())
+			})))
+}
+
+// cells are those of a row of requests.
+func (f *Figures) cells() g.Node {
+	q, t := f.Requests, f.Response
+	return chart.Texts(count(q.Scheduled), count(q.Sent), count(q.AsExpected), count(q.Violating), count(q.Failed), count(q.Unsent),
+		digits3(t.P50), digits3(t.P95), digits3(t.P99), digits3(t.Max))
+}
+
+func (p *htmlPage) machines() g.Node {
+	if len(p.Machines) == 0 {
+		return nil
+	}
+	var rows g.Group
+	for i, row := range p.Machines {
+		rows = append(rows, chart.Row(g.Map(row, func(s string) g.Node {
+			if i == 0 {
+				return h.Th(h.Scope("col"), text(s))
+			}
+			return h.Td(text(s))
+		})))
+	}
+	return section("Machines", soft(g.Text("The run "), text(p.Run), g.Textf(" was shared among %d machines.", len(p.Shards))), chart.Scroll("machines", rows))
+}
+
+func (p *htmlPage) scenario() g.Node {
+	if p.ScenarioText == "" {
+		return section("The scenario as it ran", h.P(g.Text("The report does not hold it.")))
+	}
+	return section("The scenario as it ran", soft(g.Text("Variables are filled in and defaults added; secrets and personal data are ***.")),
+		h.Pre(h.TabIndex("0"), g.Text(p.ScenarioText)))
+}
+
+// generator says with what, and how well, the run was measured.
+func (p *htmlPage) generator() g.Node {
+	m, c := p.Generator, p.Connections
+	on, opened, workers := "", "", fmt.Sprintf("%d of %d in flight at most", m.BusyWorkersMax, m.Workers)
+	if m.Platform != "" {
+		on = " on " + m.Platform
+	}
+	if m.AllBusy != 0 {
+		workers += "; all of them while arrivals waited for " + trim(m.AllBusy) + " s"
+	}
+	if m.WorkersNeeded != 0 {
+		workers += "; the rate needs about " + strconv.Itoa(m.WorkersNeeded)
+	}
+	if c.Opened > 0 {
+		opened = fmt.Sprintf(" (dialled in %s ms, TLS in %s ms, medians)", digits3(c.Dial.P50), digits3(c.Handshake.P50))
+	}
+	return section("How it was measured", h.Dl(h.Class("facts"),
+		fact("mfaload", text(p.Version), text(on), g.Textf(", %d processors", m.Cores)),
+		fact("processor time", g.Textf("%s s used, %s s waited for", trim(m.CPU), trim(m.CPUWait))),
+		fact("memory", g.Textf("%s MB at most; longest pause of its garbage collector %s ms", trim(m.PeakRSS), trim(m.MaxGCPause))),
+		fact("workers", g.Text(workers)),
+		fact("own lateness", g.Textf("p50 %s ms, p99 %s ms, at most %s ms", digits3(m.OwnLateness.P50), digits3(m.OwnLateness.P99), digits3(m.OwnLateness.Max))),
+		fact("hiccups", g.Textf("p99 %s ms, at most %s ms", digits3(m.Hiccups.P99), digits3(m.Hiccups.Max))),
+		fact("connections", g.Textf("%s opened ahead, %s in the judged part%s", count(c.Ahead), count(c.Opened), opened)),
+		fact("scenario", h.Code(text(p.Hash)))),
+		soft(g.Text("Response time runs from the time at which the schedule wanted a request to be sent to its last byte, service time from the actual send. Lateness lies between the two.")))
+}
