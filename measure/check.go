@@ -55,6 +55,9 @@ func (m *Measurement) check() error {
 			return err
 		}
 	}
+	if err := m.checkSum(); err != nil {
+		return err
+	}
 	if err := m.Shapes.check(); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"time"
 )
 
@@ -34,20 +35,26 @@ type State struct {
 	Hiccups []time.Duration `json:"hiccups_ns,omitempty"`
 }
 
-// File is what a journal is written to. Sync returns when all that was written
-// would outlive a power cut.
+// File is what a journal is written to and, at the end of the run, read from.
+// Sync returns when all that was written would outlive a power cut.
 type File interface {
-	Write([]byte) (int, error)
+	io.Writer
+	io.ReaderAt
 	Sync() error
 }
 
-// Journal writes down a run. It is not safe for concurrent use.
+// Journal writes down a run, whose seconds are nowhere else until the run is
+// over. It is not safe for concurrent use.
 type Journal struct {
 	file         File
 	about        *Measurement
 	tape         *Tape
 	taken, frame []byte
 	err          error
+
+	frames int      // that are safe
+	length int64    // of them
+	left   [][]byte // what was taken and is in none of them
 }
 
 // NewJournal returns a journal of a run. About has what the measurement will have
@@ -98,12 +105,16 @@ func (j *Journal) write(s *State) error {
 	if err := j.file.Sync(); err != nil {
 		return j.fail(fmt.Errorf("write the journal: %w", err))
 	}
+	j.frames++
+	j.length += int64(len(j.frame))
 	return nil
 }
 
+// fail ends the journal. From here on the recorder keeps the seconds.
 func (j *Journal) fail(err error) error {
 	j.err = err
-	j.tape.Stop()
+	j.left = [][]byte{j.taken, j.tape.Stop()}
+	j.taken, j.frame = nil, nil
 	return err
 }
 

@@ -33,16 +33,28 @@ func (p *page) Write(b []byte) (int, error) {
 	return p.Buffer.Write(b)
 }
 
+func (p *page) ReadAt(b []byte, at int64) (int, error) {
+	return bytes.NewReader(p.Bytes()).ReadAt(b, at)
+}
+
 func (p *page) Sync() error { p.syncs++; return nil }
 
 // story records a run of some seconds, with all that a run can have, and writes
-// it down second by second.
-func story(t testing.TB, seed uint64, seconds, workers int, file measure.File) (r *measure.Recorder, frames []int) {
+// it down second by second. End returns what a run has at its end.
+func story(t testing.TB, seed uint64, seconds, workers int, file measure.File) (end func() *measure.Measurement, frames []int) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 0))
 	rules := []string{"a", "b", "c"}
-	r = measure.NewRecorder(3, rules, 2)
+	r := measure.NewRecorder(3, rules, 2)
 	j := measure.NewJournal(file, &measure.Measurement{Version: "v1", Terms: []byte(`{"x":1}`), Parts: map[string]string{"p": "q"}})
+	end = func() *measure.Measurement {
+		m, err := r.Final()
+		if err != nil {
+			t.Fatal(err)
+		}
+		j.AddSeconds(m)
+		return m
+	}
 	scheduled, due, withheld := []uint64{0, 0, 0}, []uint64{}, []uint64{}
 	state := func(second int) *measure.State {
 		d := &measure.Measurement{Schema: measure.Schema, Scenario: "story", Hash: "h", Started: time.Unix(1e9, 0).UTC(), Groups: []string{"x", "y", "z"}}
@@ -57,9 +69,7 @@ func story(t testing.TB, seed uint64, seconds, workers int, file measure.File) (
 	}
 	first := state(0)
 	first.Described.Profile.Stages = []measure.Stage{{Name: "steady", End: time.Hour}}
-	if err := j.Begin(r, first); err != nil {
-		return r, nil
-	}
+	failed := j.Begin(r, first) != nil
 	for second := range seconds {
 		due = append(due, 0)
 		if second%3 == 0 { // in the others nothing was withheld
@@ -74,17 +84,18 @@ func story(t testing.TB, seed uint64, seconds, workers int, file measure.File) (
 			r.Record(random.IntN(workers), o)
 		}
 		r.RecordConnection(false, time.Millisecond, time.Duration(random.IntN(3)-1), false)
-		if err := j.Append(func() *measure.State { return state(second + 1) }); err != nil {
+		if failed { // and the run goes on
 			if again := j.Append(nil); !errors.Is(again, errFull) {
 				t.Errorf("then %v", again)
 			}
-			return r, frames
+			continue
 		}
+		failed = j.Append(func() *measure.State { return state(second + 1) }) != nil
 		if p, ok := file.(*page); ok {
 			frames = append(frames, p.Len())
 		}
 	}
-	return r, frames
+	return end, frames
 }
 
 func anything(random *rand.Rand, second int) *measure.Observation {
@@ -117,11 +128,8 @@ func anything(random *rand.Rand, second int) *measure.Observation {
 func TestJournalIsWhatWasRecorded(t *testing.T) {
 	for seed := range uint64(5) {
 		file := &page{}
-		r, frames := story(t, seed, 5, 1, file)
-		want, err := r.Final()
-		if err != nil {
-			t.Fatal(err)
-		}
+		end, frames := story(t, seed, 5, 1, file)
+		want := end()
 		got, err := measure.Rebuild(&file.Buffer)
 		if err != nil {
 			t.Fatal(err)
@@ -182,6 +190,18 @@ func TestJournalThatIsCutOff(t *testing.T) {
 	}
 }
 
+// Zeros behind the last frame, as a power cut may leave them, are no frames.
+func TestJournalThatEndsInZeros(t *testing.T) {
+	file := &page{}
+	_, frames := story(t, 1, 4, 4, file)
+	for _, end := range []int{frames[1], frames[3]} {
+		m, err := measure.Rebuild(bytes.NewReader(append(file.Bytes()[:end:end], make([]byte, 4096)...)))
+		if err != nil || m.Rebuilt.Unread != 4096 {
+			t.Errorf("zeros from %d on: %v", end, err)
+		}
+	}
+}
+
 // A byte that is not what was written ends the journal there.
 func TestJournalThatIsDamaged(t *testing.T) {
 	file := &page{}
@@ -209,10 +229,17 @@ func TestJournalThatIsDamaged(t *testing.T) {
 // A disk that is full ends the journal, and what is on it can be read.
 func TestJournalOnAFullDisk(t *testing.T) {
 	file := &page{}
-	_, frames := story(t, 3, 4, 1, file)
-	for _, size := range []int{frames[0] + 1, frames[1], frames[2] - 1} {
+	whole, frames := story(t, 3, 4, 4, file)
+	want := whole().Seconds
+	for _, size := range []int{1, frames[0] - 1, frames[0] + 1, frames[1], frames[2] - 1} {
 		full := &page{size: size}
-		story(t, 3, 4, 1, full)
+		end, _ := story(t, 3, 4, 4, full)
+		if m := end(); m.SecondsLost != "" || !cmp.Equal(want, m.Seconds, histograms) {
+			t.Errorf("%d bytes: the seconds of the run that went on: %s%s", size, m.SecondsLost, cmp.Diff(want, m.Seconds, histograms))
+		}
+		if size < frames[0] {
+			continue
+		}
 		m, err := measure.Rebuild(&full.Buffer)
 		if err != nil || m.Main.Planned < time.Second || m.Main.Planned > 2*time.Second {
 			t.Errorf("%d bytes: %v, rebuilt up to %v", size, err, m.Main.Planned)
@@ -230,8 +257,25 @@ func TestJournalThatIsTooSlow(t *testing.T) {
 		o.Sent, o.Done = o.Intended+1e6, o.Intended+1e9
 		r.Record(0, o)
 	}
-	if _, err := tape.Take(nil); !errors.Is(err, measure.ErrTapeFull) {
+	taken, err := tape.Take(nil)
+	if !errors.Is(err, measure.ErrTapeFull) {
 		t.Errorf("%v", err)
+	}
+	// What is on the tape is in no second, and the rest is.
+	again := measure.NewRecorder(1, nil, 0)
+	if err := again.Replay(taken, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	m, err := r.Final()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := again.Progress().Sent
+	for _, s := range m.Seconds {
+		n += s.Response.Count()
+	}
+	if n != 1<<20 {
+		t.Errorf("%d are on the tape or in a second", n)
 	}
 	if n := r.Progress().Sent; n != 1<<20 {
 		t.Errorf("%d were recorded", n)
@@ -279,8 +323,15 @@ func FuzzReplay(f *testing.F) {
 		if r.Replay(taken, time.Minute) != nil {
 			return
 		}
+		taped := r
+		if r = measure.NewRecorder(3, []string{"a", "b", "c"}, 1); r.Replay(taken, time.Minute) != nil {
+			t.Fatal("what was replayed can't be")
+		}
 		// What was replayed is written down as it was.
 		copied, err := tape.Take(nil)
+		if taped.Progress() != r.Progress() {
+			t.Errorf("%+v, again %+v", taped.Progress(), r.Progress())
+		}
 		if err != nil {
 			t.Skip("too much for one frame")
 		}

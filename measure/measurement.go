@@ -49,6 +49,8 @@ type Measurement struct {
 	// Seconds are the run second by second of intended time, the warm-up
 	// included, in order; seconds without a request are left out.
 	Seconds []*Second `json:"seconds"`
+	// SecondsLost says why there are none although requests were sent.
+	SecondsLost string `json:"seconds_lost,omitempty"`
 	// Violations are grouped by rule, place and level, the warm-up's included.
 	Violations []*ViolationGroup `json:"violations"`
 	// UngroupedViolations counts the violations beyond the bounded number of

@@ -96,6 +96,7 @@ func (m *Measurement) mergeShard(o *Measurement) error {
 	if err := m.merge(o); err != nil {
 		return err
 	}
+	m.mergeLostSeconds(o)
 	if err := m.Generator.add(&o.Generator); err != nil {
 		return err
 	}

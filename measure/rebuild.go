@@ -63,7 +63,7 @@ func readFrame(in *bufio.Reader) (frame []byte, unread int64, err error) {
 	n, err := io.ReadFull(in, head[:])
 	unread = int64(n)
 	length := binary.LittleEndian.Uint32(head[:])
-	if err == nil && length <= maxFrame {
+	if err == nil && length > 0 && length <= maxFrame { // zeros are what a power cut leaves
 		var whole bytes.Buffer // grows with what is there, whatever the length says
 		var copied int64
 		copied, err = io.CopyN(&whole, in, int64(length))

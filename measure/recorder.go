@@ -23,8 +23,8 @@ const (
 )
 
 // Recorder sums up observations. It is safe for concurrent use; its memory
-// grows with the number of groups, labels and seconds, not with the number of
-// requests.
+// grows with the number of groups and labels, not with the number of requests,
+// and with that of the seconds only where no [Journal] keeps them.
 type Recorder struct {
 	groups  int
 	rules   []string
@@ -44,7 +44,7 @@ type Recorder struct {
 type stripe struct {
 	mu         sync.Mutex
 	phases     [2]stripePhase // main, warm-up
-	series     series
+	series     series         // of what is on no tape
 	flow       Flow
 	violations map[violationKey]*ViolationGroup
 	ungrouped  uint64
@@ -119,12 +119,13 @@ func (r *Recorder) Record(worker int, o *Observation) {
 	defer s.mu.Unlock()
 	violating := s.recordViolations(o)
 	s.recordCell(o, violating)
-	s.series.record(o, violating)
+	if !s.tape.record(o) {
+		s.series.record(o, violating)
+	}
 	s.flow.record(o)
 	s.recordCoverage(o.Evaluated)
 	s.progress.add(o, violating)
 	s.live.record(o)
-	s.tape.record(o)
 	s.ended.record(o, violating)
 }
 

@@ -22,16 +22,7 @@ func (r *Recorder) Replay(taken []byte, until time.Duration) error {
 	if all.bad || connections.bad {
 		return errTape
 	}
-	for len(all.rest) > 0 {
-		p := player{recorder: r, until: until, reader: reader{rest: all.text()}}
-		for len(p.rest) > 0 && !p.bad {
-			p.play()
-		}
-		if all.bad || p.bad {
-			return errTape
-		}
-	}
-	return nil
+	return (&player{groups: r.groups, rules: len(r.rules), until: until, record: func(o *Observation) { r.Record(0, o) }}).stripes(&all)
 }
 
 func (r *Recorder) replayConnection(in *reader) {
@@ -47,15 +38,32 @@ func (r *Recorder) replayConnection(in *reader) {
 	r.RecordConnection(flags&1 != 0, dial, handshake, flags&tapeResumed != 0)
 }
 
-// player reads the observations of a stripe.
+// player reads the observations of a run with so many groups and rules, up to a
+// time of it. Record is handed each, and does not keep it.
 type player struct {
-	reader
-	recorder *Recorder
-	until    time.Duration
-	ends     []playedEnd
-	keys     []violationKey
-	last     time.Duration
-	seen     Observation
+	groups, rules int
+	until         time.Duration
+	record        func(*Observation)
+
+	reader // of a stripe
+	ends   []playedEnd
+	keys   []violationKey
+	last   time.Duration
+	seen   Observation
+}
+
+// stripes plays what is left of what was taken, stripe by stripe.
+func (p *player) stripes(all *reader) error {
+	for len(all.rest) > 0 {
+		p.reader, p.ends, p.keys, p.last = reader{rest: all.text()}, p.ends[:0], p.keys[:0], 0
+		for len(p.rest) > 0 && !p.bad {
+			p.play()
+		}
+		if all.bad || p.bad {
+			return errTape
+		}
+	}
+	return nil
 }
 
 type playedEnd struct {
@@ -94,7 +102,7 @@ func (p *player) play() {
 			return example
 		}
 	}
-	p.recorder.Record(0, o)
+	p.record(o)
 }
 
 // after is a time so much later or earlier than another.
@@ -120,7 +128,7 @@ func (p *player) end() playedEnd {
 	group := p.uvarint()
 	e.tapeFlags, e.label = tapeFlags(p.byte()), string(p.text())
 	words := p.uvarint()
-	if p.bad || group >= uint64(p.recorder.groups) || e.tapeFlags > tapeAll || words > uint64(len(p.recorder.rules)/64+1) {
+	if p.bad || group >= uint64(p.groups) || e.tapeFlags > tapeAll || words > uint64(p.rules/64+1) {
 		p.bad = true
 		return e
 	}

@@ -118,8 +118,9 @@ func TestMergedOfEightIsTheSingle(t *testing.T) {
 			m.Flow.Sent[0]++
 			m.Flow.Ended[0]++
 		}
-		c := m.Main.Cells[0]
-		for _, h := range []*measure.Histogram{c.Response, c.Service, c.Lateness, m.Main.Own} {
+		c, s := m.Main.Cells[0], m.Seconds[0]
+		s.Ends[0].Count += times.Count()
+		for _, h := range []*measure.Histogram{c.Response, c.Service, c.Lateness, m.Main.Own, s.Response, s.Service, s.Lateness, s.Groups[0].Response, s.Groups[0].Service} {
 			if err := h.Merge(times); err != nil {
 				t.Fatal(err)
 			}
@@ -198,7 +199,7 @@ func TestMergeForgetsNoField(t *testing.T) {
 	parts[0].Stopped, parts[0].Pauses = &measure.Stop{At: 1, Condition: "c", Observed: "o", Early: true}, []measure.Pause{{Start: 1, End: 2}}
 	m := merge(t, parts...)
 	m.Merged.Lost, m.Merged.TolerateLost = []measure.Lost{{Index: -1, Why: "x", Last: m.Merged.Parts[1]}}, 0.1
-	unset := map[string]bool{"Measurement.Shard": true}
+	unset := map[string]bool{"Measurement.Shard": true, "Measurement.SecondsLost": true}
 	var look func(path string, v reflect.Value)
 	look = func(path string, v reflect.Value) {
 		switch v.Kind() {
@@ -224,6 +225,19 @@ func TestMergeForgetsNoField(t *testing.T) {
 		}
 	}
 	look("", reflect.ValueOf(m))
+}
+
+// Where the seconds of a shard are lost, the whole has none: it would look as if
+// less had been sent.
+func TestMergeOfLostSeconds(t *testing.T) {
+	parts := parted(t, 5, 100, 3)
+	parts[1].Seconds, parts[1].SecondsLost = nil, "the disk"
+	for _, order := range [][]int{{0, 1, 2}, {1, 0, 2}, {2, 0, 1}} {
+		m := merge(t, parts[order[0]], parts[order[1]], parts[order[2]])
+		if len(m.Seconds) > 0 || m.SecondsLost != "the disk" || m.Main.Sent()+m.Warmup.Sent() != 100 {
+			t.Errorf("%v: %d seconds, lost: %q", order, len(m.Seconds), m.SecondsLost)
+		}
+	}
 }
 
 // What was known of a lost shard is kept until it is found.

@@ -73,14 +73,13 @@ func flagsOf(o *Observation) (f tapeFlags) {
 	return f
 }
 
-// record writes an observation, after its violations.
-func (t *tape) record(o *Observation) {
+// record writes an observation, after its violations, and says whether there was
+// room.
+func (t *tape) record(o *Observation) bool {
 	if t == nil {
-		return
+		return false
 	}
-	if len(t.bytes) > maxTape {
-		t.full = true
-	} else {
+	if t.full = t.full || len(t.bytes) > maxTape; !t.full {
 		b := t.writeEnd(t.bytes, o)
 		b = binary.AppendVarint(b, int64(o.Intended-t.last))
 		b = binary.AppendVarint(b, int64(o.Sent-o.Intended))
@@ -90,6 +89,7 @@ func (t *tape) record(o *Observation) {
 		t.bytes, t.last = append(b, t.found...), o.Intended
 	}
 	t.found, t.count = t.found[:0], 0
+	return !t.full
 }
 
 // writeEnd writes the number of the observation's end, and what it is where that
@@ -174,11 +174,8 @@ func appendText[T string | []byte](b []byte, text T) []byte {
 }
 
 // take returns what is on the tape, valid until it is called again, and leaves an
-// empty one.
-func (t *tape) take() ([]byte, error) {
-	if t.full {
-		return nil, ErrTapeFull
-	}
+// empty one. Once it was full there is a gap behind what it returns.
+func (t *tape) take() []byte {
 	t.bytes, t.spare = t.spare[:0], t.bytes
 	t.known, t.last = 0, 0
 	clear(t.keys)
@@ -187,11 +184,12 @@ func (t *tape) take() ([]byte, error) {
 			ends[i].number = 0
 		}
 	}
-	return t.spare, nil
+	return t.spare
 }
 
 // Tape begins to keep all that is recorded from now on, to be taken away bit by
-// bit. It is called once, before the run.
+// bit. It is called once, before the run. What is on the tape is in no second of
+// the recorder: see [Journal.AddSeconds].
 func (r *Recorder) Tape() *Tape {
 	for i := range r.stripes {
 		s := &r.stripes[i]
@@ -235,7 +233,8 @@ func (o *opened) record(warmup bool, dial, handshake time.Duration, resumed bool
 }
 
 // Take appends what was recorded since it was last called, for
-// [Recorder.Replay]. Its error is [ErrTapeFull].
+// [Recorder.Replay]. Its error is [ErrTapeFull]: then there is a gap behind what
+// it returns.
 func (t *Tape) Take(dst []byte) ([]byte, error) {
 	r := t.recorder
 	r.mu.Lock()
@@ -243,28 +242,33 @@ func (t *Tape) Take(dst []byte) ([]byte, error) {
 	o.bytes, o.spare = o.spare[:0], o.bytes
 	r.mu.Unlock()
 	dst = appendText(dst, o.spare)
+	var err error
 	for i := range r.stripes {
 		s := &r.stripes[i]
 		s.mu.Lock()
-		taken, err := s.tape.take()
+		taken, full := s.tape.take(), s.tape.full
 		s.mu.Unlock()
-		if err != nil {
-			return dst, err
-		}
 		dst = appendText(dst, taken)
+		if full {
+			err = ErrTapeFull
+		}
 	}
-	return dst, nil
+	return dst, err
 }
 
-// Stop keeps no more.
-func (t *Tape) Stop() {
+// Stop keeps no more. It returns what was recorded since the last Take, but for
+// connections.
+func (t *Tape) Stop() (taken []byte) {
+	taken = appendText(nil, "")
 	for i := range t.recorder.stripes {
 		s := &t.recorder.stripes[i]
 		s.mu.Lock()
+		taken = appendText(taken, s.tape.take())
 		s.tape = nil
 		s.mu.Unlock()
 	}
 	t.recorder.mu.Lock()
 	defer t.recorder.mu.Unlock()
 	t.recorder.taped = nil
+	return taken
 }

@@ -261,6 +261,9 @@ func (j *judgement) remarks() (remarks []string) {
 		remarks = append(remarks, fmt.Sprintf(
 			"%d arrivals were never sent: their waiting is in no percentile, so response times are lower bounds", n))
 	}
+	if why := j.measurement.SecondsLost; why != "" {
+		remarks = append(remarks, "the run second by second is lost: "+why+"; all other figures are whole")
+	}
 	if n := j.measurement.UngroupedViolations; n > 0 {
 		remarks = append(remarks, fmt.Sprintf("%d violations are counted but not listed: they fell into too many different places", n))
 	}

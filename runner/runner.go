@@ -40,7 +40,8 @@ type Runner struct {
 	// Unguarded leaves load.stopOn to somebody who judges several shards together,
 	// with [Runner.Ticks], a [Guard] and [Runner.Stop].
 	Unguarded bool
-	// Journal, where set, has all written down that is measured, as it comes.
+	// Journal, where set, has all written down that is measured, as it comes, and at
+	// the end of the run its seconds are made of that.
 	// JournalFailed is told when that is not possible any more; the run goes on.
 	Journal       *measure.Journal
 	JournalFailed func(error)
@@ -133,6 +134,9 @@ func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 	r.describe(m, start, load.extent())
 	m.Generator = r.generator(began, start, load.extent())
 	m.Generator.Hiccups, m.Generator.MaxGCPause = hiccups.late, hiccups.pause
+	if r.Journal != nil { // what that takes is none of the run
+		r.Journal.AddSeconds(m)
+	}
 	return m, nil
 }
 

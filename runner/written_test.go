@@ -19,6 +19,10 @@ type book struct {
 	frames []int
 }
 
+func (b *book) ReadAt(p []byte, at int64) (int, error) {
+	return bytes.NewReader(b.Bytes()).ReadAt(p, at)
+}
+
 func (b *book) Write(p []byte) (int, error) {
 	b.frames = append(b.frames, len(p))
 	return b.Buffer.Write(p)
@@ -50,6 +54,9 @@ func TestJournalOfPauses(t *testing.T) {
 		}
 		if diff := cmp.Diff(m.Profile, rebuilt.Profile); diff != "" {
 			t.Error(diff)
+		}
+		if len(m.Seconds) == 0 || len(m.Seconds) != len(rebuilt.Seconds) {
+			t.Errorf("%d seconds, rebuilt %d", len(m.Seconds), len(rebuilt.Seconds))
 		}
 		if diff := cmp.Diff(m.Main.Withheld, rebuilt.Main.Withheld); diff != "" {
 			t.Error(diff)

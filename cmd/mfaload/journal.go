@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -25,7 +26,7 @@ type journalOf struct {
 // Write implements [measure.File].
 func (j *journalOf) Write(b []byte) (int, error) {
 	if j.file == nil {
-		f, err := os.OpenFile(j.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+		f, err := os.OpenFile(j.path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 		if err != nil {
 			return 0, err
 		}
@@ -35,6 +36,14 @@ func (j *journalOf) Write(b []byte) (int, error) {
 		}
 	}
 	return j.file.Write(b)
+}
+
+// ReadAt implements [measure.File].
+func (j *journalOf) ReadAt(b []byte, at int64) (int, error) {
+	if j.file == nil {
+		return 0, io.EOF
+	}
+	return j.file.ReadAt(b, at)
 }
 
 // Sync implements [measure.File].

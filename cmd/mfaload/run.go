@@ -273,6 +273,9 @@ func (a *app) judge(m *measure.Measurement, dir *results, formats formatFlags, e
 		}
 		unwritten = dir.writeComparison(compared)
 	}
+	if m.SecondsLost != "" {
+		unwritten = errors.Join(unwritten, fmt.Errorf("the run second by second is lost: %s", m.SecondsLost))
+	}
 	unwritten = errors.Join(unwritten, dir.write(r, m, formats))
 	if err := (report.Terminal{Color: a.ui.color, Width: a.ui.width}).Write(a.ui.out, r); err != nil {
 		unwritten = errors.Join(unwritten, fmt.Errorf("print the summary: %w", err))

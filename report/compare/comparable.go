@@ -40,6 +40,9 @@ func (r Run) doubts() (all []string) {
 	if m.Stopped != nil && m.Stopped.Early {
 		all = append(all, r.Name+" was ended early by its scenario")
 	}
+	if m.SecondsLost != "" {
+		all = append(all, r.Name+" has lost its seconds, and comparing needs them")
+	}
 	for _, d := range report.Doubts(m) {
 		all = append(all, fmt.Sprintf("%s is inconclusive: %s", r.Name, d))
 	}

@@ -154,6 +154,9 @@ func (c *Comparison) compare(base, fresh []Run, chosen []metric, o Options) erro
 		if r.Measurement.Main.Sent() == 0 {
 			return fmt.Errorf("compare: %s sent no request in its judged part: leave it out", r.Name)
 		}
+		if r.Measurement.SecondsLost != "" {
+			return fmt.Errorf("compare: %s has lost its seconds: leave it out", r.Name)
+		}
 	}
 	parts := c.askedIn(partsOf(base, fresh), base, fresh)
 	var results []result

@@ -216,7 +216,8 @@ func TestWhatCannotBeComparedIsRefused(t *testing.T) {
 				m.Main.Own.Record(time.Second)
 			}
 		},
-		"b sent no request": func(m *measure.Measurement) { m.Main.Cells = nil },
+		"b sent no request":       func(m *measure.Measurement) { m.Main.Cells = nil },
+		"b has lost its seconds,": func(m *measure.Measurement) { m.Seconds, m.SecondsLost = nil, "the disk" },
 	} {
 		a, b := runs(calm, "a", 1), runs(calm, "b", 2)
 		change(b[0].Measurement)
@@ -224,7 +225,7 @@ func TestWhatCannotBeComparedIsRefused(t *testing.T) {
 		if c.Verdict != compare.Unclear || len(c.Rows) > 0 || !strings.Contains(strings.Join(c.Obstacles, "\n"), want) {
 			t.Errorf("want %q; %s, %d rows, %v", want, c.Verdict, len(c.Rows), c.Obstacles)
 		}
-		if len(b[0].Measurement.Main.Cells) == 0 {
+		if len(b[0].Measurement.Main.Cells) == 0 || len(b[0].Measurement.Seconds) == 0 {
 			if _, err := compare.Compare(a, b, compare.Options{Force: true}); err == nil {
 				t.Error("nothing is compared with something by force")
 			}
