@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
@@ -77,7 +78,7 @@ func (s *Server) URL() string {
 func (s *Server) Serve(sampler *Sampler) {
 	s.sampler = sampler
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(&collector{sampler, time.Now()})
+	registry.MustRegister(&collector{sampler, time.Now()}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", constant("text/html", page))
 	mux.HandleFunc("GET /page.js", constant("text/javascript", script))

@@ -3,14 +3,17 @@
 package main_test
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,8 +26,8 @@ import (
 const soakRate = 2000
 
 // TestSoak runs for MFALOAD_SOAK at 2,000/s and looks at the program from outside
-// every second: memory, descriptors, threads. Without it, it runs for some
-// seconds: long enough to see a leak by request, not one by hour.
+// every second: memory, goroutines, threads, descriptors, connections. Without it,
+// it runs for some seconds: long enough to see what leaks by request, not by hour.
 func TestSoak(t *testing.T) {
 	duration := 12 * time.Second
 	if text := os.Getenv("MFALOAD_SOAK"); text != "" {
@@ -33,32 +36,11 @@ func TestSoak(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	dir := t.TempDir()
-	simulated, out := filepath.Join(dir, "simulator.yaml"), filepath.Join(dir, "out")
-	if err := write(simulated, "envID: "+envID+"\naccessToken: the-token\nlatency: 5ms\nusers: [{ids: ["+userID+"]}]\n"); err != nil {
-		t.Fatal(err)
-	}
-	address := freeAddress(t)
-	simulator := exec.Command(binary, "simulate", "-q", "--addr", address, simulated)
-	var counted bytes.Buffer
-	simulator.Stdout = &counted
-	if err := simulator.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if c, err := net.Dial("tcp", address); err == nil {
-			c.Close()
-			break
-		}
-	}
-	f := &faulty{target: "authPath: http://" + address, load: fmt.Sprintf("{warmup: 1s, workers: 64, stages: [{rate: %d/s, duration: %v}]}", soakRate, duration)}
-	run := exec.Command(binary, "run", "-q", "--out", out, f.scenario(t))
-	if err := run.Start(); err != nil {
-		t.Fatal(err)
-	}
-	samples := watchProcess(run, time.Second)
-	_ = simulator.Process.Signal(os.Interrupt)
-	_ = simulator.Wait()
+	address, counted := startSimulator(t)
+	out := filepath.Join(t.TempDir(), "out")
+	run, page := startSoak(t, out, address, duration)
+	samples := watchProcess(t, run, page, min(time.Second, duration/60))
+	all := strings.Join(strings.Fields(counted()), " ")
 	data, err := os.ReadFile(filepath.Join(out, "report.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -68,23 +50,87 @@ func TestSoak(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := uint64(soakRate * duration.Seconds())
+	t.Logf("requests: %d planned, %d sent, %d as expected; verdict %s", want, r.Requests.Sent, r.Requests.AsExpected, r.Verdict)
+	t.Logf("lateness: p50 %v ms, p99 %v ms, p99.9 %v ms, at most %v ms; by mfaload itself p99 %v ms", r.Lateness.P50, r.Lateness.P99, r.Lateness.P999, r.Lateness.Max, r.Generator.OwnLateness.P99)
 	if q := r.Requests; q.Scheduled != want || q.Sent != want || q.AsExpected != want {
 		t.Errorf("%d requests were to be sent: %+v, errors %v", want, q, r.Errors)
 	}
-	if all := strings.Join(strings.Fields(counted.String()), " "); all != fmt.Sprintf("201 %d", want+soakRate) {
+	if all != fmt.Sprintf("201 %d", want+soakRate) {
 		t.Errorf("the server counted %q, %d with the warm-up", all, want+soakRate)
 	}
 	if n := r.Connections.Opened; n > 0 {
 		t.Errorf("%d connections were opened after the warm-up", n)
 	}
-	judgeSoak(t, samples[:min(len(samples), int(duration.Seconds()))]) // then the results are made
+	judgeSoak(t, samples, duration)
 }
 
-// sample is what a process had at a moment.
-type sample struct{ memory, descriptors, threads float64 }
+// startSimulator starts one, which ends with counted: that returns what it
+// counted.
+func startSimulator(t *testing.T) (address string, counted func() string) {
+	t.Helper()
+	config := filepath.Join(t.TempDir(), "simulator.yaml")
+	if err := write(config, "envID: "+envID+"\naccessToken: the-token\nlatency: 5ms\nusers: [{ids: ["+userID+"]}]\n"); err != nil {
+		t.Fatal(err)
+	}
+	address = freeAddress(t)
+	simulator := exec.Command(binary, "simulate", "-q", "--addr", address, config)
+	var printed bytes.Buffer
+	simulator.Stdout = &printed
+	if err := simulator.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = simulator.Process.Kill() })
+	for {
+		if c, err := net.Dial("tcp", address); err == nil {
+			c.Close()
+			break
+		}
+	}
+	return address, func() string {
+		_ = simulator.Process.Signal(os.Interrupt)
+		_ = simulator.Wait()
+		return printed.String()
+	}
+}
 
-// watchProcess looks at a process until it ends.
-func watchProcess(cmd *exec.Cmd, every time.Duration) (all []sample) {
+// startSoak starts the run, and returns where it shows its metrics.
+func startSoak(t *testing.T, out, address string, duration time.Duration) (run *exec.Cmd, metrics string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "soak.yaml")
+	if err := write(file, fmt.Sprintf("name: soak\ntarget: {authPath: http://%s, envID: %s, accessToken: the-token}\nusers: [{name: all, ids: [%s]}]\n"+
+		"load: {warmup: 1s, workers: 64, stages: [{rate: %d/s, duration: %v}]}\n", address, envID, userID, soakRate, duration)); err != nil {
+		t.Fatal(err)
+	}
+	run = exec.Command(binary, "run", "-q", "--listen", "127.0.0.1:0", "--out", out, file)
+	said, err := run.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = run.Process.Kill() })
+	lines := bufio.NewReader(said)
+	line, err := lines.ReadString('\n')
+	_, page, found := strings.Cut(strings.TrimSpace(line), "live view: ")
+	if !found {
+		t.Fatalf("no address of the live view: %q, %v", line, err)
+	}
+	go func() { _, _ = io.Copy(os.Stderr, lines) }()
+	return run, page + "metrics"
+}
+
+// sample is what a process had at a moment. Memory is in MB: what is the
+// process's alone, and all that is resident, the program's own text included.
+type sample struct {
+	at                                                    time.Duration
+	memory, resident, goroutines, threads, descs, sockets float64
+}
+
+// watchProcess looks at a process until it ends, and says each minute how it is.
+func watchProcess(t *testing.T, cmd *exec.Cmd, metrics string, every time.Duration) (all []sample) {
+	t.Helper()
+	start, minutes := time.Now(), time.Duration(0)
 	done := make(chan struct{})
 	go func() { defer close(done); _ = cmd.Wait() }()
 	ticker := time.NewTicker(every)
@@ -94,9 +140,17 @@ func watchProcess(cmd *exec.Cmd, every time.Duration) (all []sample) {
 		case <-done:
 			return all
 		case <-ticker.C:
-			if s, ok := lookAt(cmd.Process.Pid); ok {
-				all = append(all, s)
-			}
+		}
+		s, ok := lookAt(cmd.Process.Pid)
+		if s.at = time.Since(start); !ok {
+			continue
+		}
+		if s.goroutines, ok = goroutines(metrics); !ok && len(all) > 0 {
+			s.goroutines = all[len(all)-1].goroutines // it makes its results
+		}
+		if all = append(all, s); s.at >= minutes+time.Minute {
+			minutes = s.at.Truncate(time.Minute)
+			t.Logf("%v: %.1f MB (%.1f MB resident), %v goroutines", minutes, s.memory, s.resident, s.goroutines)
 		}
 	}
 }
@@ -111,55 +165,78 @@ func lookAt(pid int) (s sample, ok bool) {
 		name, value, _ := strings.Cut(line, ":")
 		n, _ := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 64)
 		switch name {
+		case "RssAnon":
+			s.memory = n * 1024 / 1e6
 		case "VmRSS":
-			s.memory = n / 1000
+			s.resident = n * 1024 / 1e6
 		case "Threads":
 			s.threads = n
 		}
 	}
 	files, err := os.ReadDir(proc + "fd")
-	s.descriptors = float64(len(files))
+	s.descs = float64(len(files))
+	for _, f := range files {
+		if to, err := os.Readlink(proc + "fd/" + f.Name()); err == nil && strings.HasPrefix(to, "socket:") {
+			s.sockets++
+		}
+	}
 	return s, err == nil && s.memory > 0
 }
 
-// judgeSoak leaves the beginning out, in which connections are opened and tables
-// filled.
-func judgeSoak(t *testing.T, all []sample) {
-	t.Helper()
-	settled := all[min(len(all)/3, 60):]
-	if len(settled) < 4 {
-		t.Fatalf("%d looks at the program", len(all))
+var goroutinesLine = regexp.MustCompile(`(?m)^go_goroutines (\d+)$`)
+
+// goroutines asks the program as Prometheus would.
+func goroutines(metrics string) (n float64, ok bool) {
+	client := http.Client{Timeout: 2 * time.Second}
+	defer client.CloseIdleConnections()
+	response, err := client.Get(metrics)
+	if err != nil {
+		return 0, false
 	}
-	perHour := 3600 * slope(settled, func(s sample) float64 { return s.memory })
-	first, last := settled[0], settled[len(settled)-1]
-	t.Logf("%d s: memory %.1f to %.1f MB (%+.1f MB/h), descriptors %.0f to %.0f, threads %.0f to %.0f",
-		len(settled), first.memory, last.memory, perHour, first.descriptors, last.descriptors, first.threads, last.threads)
-	if grown := last.descriptors - first.descriptors; grown > 2 {
-		t.Errorf("%.0f descriptors more than before", grown)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	found := goroutinesLine.FindSubmatch(text)
+	if err != nil || found == nil {
+		return 0, false
 	}
-	if grown := last.threads - first.threads; grown > 8 {
-		t.Errorf("%.0f threads more than before", grown)
-	}
-	// The seconds of a run are kept, a few KB each.
-	if grown := last.memory - first.memory; grown > 4+float64(len(settled))*soakSecond {
-		t.Errorf("memory grew by %.1f MB in %d s", grown, len(settled))
-	}
+	n, err = strconv.ParseFloat(string(found[1]), 64)
+	return n, err == nil
 }
 
-// soakSecond is what a second of a run may take for good, in MB.
-const soakSecond = 0.010
-
-// slope is that of the line through the samples, one a second, by least squares.
-func slope(all []sample, of func(sample) float64) float64 {
-	n, mean := float64(len(all)), 0.0
+// judgeSoak leaves out the first minute, in which connections are opened and tables
+// filled, or a third of a short run; and the end, when the results are made.
+func judgeSoak(t *testing.T, all []sample, duration time.Duration) {
+	t.Helper()
+	var settled []sample
+	peak := 0.0
 	for _, s := range all {
-		mean += of(s) / n
+		if s.at >= min(duration/3, time.Minute) && s.at < duration {
+			settled = append(settled, s)
+		}
+		peak = max(peak, s.resident)
 	}
-	var xy, xx float64
-	for i, s := range all {
-		x := float64(i) - (n-1)/2
-		xy += x * (of(s) - mean)
-		xx += x * x
+	if len(settled) < 2*means {
+		t.Fatalf("%d looks at the program", len(settled))
 	}
-	return xy / math.Max(xx, 1)
+	first, last := settled[0], settled[len(settled)-1]
+	t.Logf("from %v to %v: memory %.1f to %.1f MB, resident %.1f to %.1f MB (%.1f MB while the results were made)", first.at.Round(time.Second), last.at.Round(time.Second),
+		first.memory, last.memory, first.resident, last.resident, peak)
+	for _, f := range []struct {
+		name        string
+		first, last float64
+		most        float64 // more than before that are no leak
+	}{
+		{"goroutines", first.goroutines, last.goroutines, 4}, {"threads", first.threads, last.threads, 8},
+		{"descriptors", first.descs, last.descs, 2}, {"connections", first.sockets, last.sockets, 2},
+	} {
+		t.Logf("%s: %v to %v", f.name, f.first, f.last)
+		if f.first == 0 || f.last-f.first > f.most {
+			t.Errorf("%v %s more than before", f.last-f.first, f.name)
+		}
+	}
+	verdict, leaks := trendOf(settled).judge(first.at, last.at)
+	t.Logf("memory: %s", verdict)
+	if leaks {
+		t.Error("memory leaks")
+	}
 }
