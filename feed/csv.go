@@ -103,7 +103,7 @@ func columnRemedy(name string) string {
 			return fmt.Sprintf("did you mean %q?", known)
 		}
 	}
-	return "use userID, expect and policy; a column is left alone if its name starts with an underscore: _" + strings.TrimSpace(clip(name))
+	return "use userID, expect and policy; a column is left alone if its name starts with an underscore: _" + strings.TrimSpace(clip(HideNumber(name)))
 }
 
 func clip(name string) string {

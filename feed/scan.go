@@ -116,9 +116,10 @@ func (s *scanner) badID(c Cell) {
 	}
 }
 
-// Quote is a text of a file as a message shows it.
+// Quote is a text of a file as a message shows it, without people.
 func Quote(text []byte) string {
 	const most = 80
+	text = []byte(HideNumber(string(text)))
 	if len(text) > most {
 		cut := most
 		for cut > most-utf8.UTFMax && !utf8.RuneStart(text[cut]) {

@@ -148,12 +148,7 @@ func (e *External) Check() error {
 	if len(e.URLs) == 0 {
 		return errors.New("no NATS server is named")
 	}
-	for _, u := range e.URLs {
-		if err := checkURL(u); err != nil {
-			return err
-		}
-	}
-	return nil
+	return checkURLs(e.URLs)
 }
 
 // connectError tells what trying again may mend from what it does not.

@@ -25,7 +25,7 @@ func tlsConfig(host string, s *scenario.Target) (*tls.Config, error) {
 	if files := s.ClientCertificate; files.Cert != "" {
 		own, err := tls.LoadX509KeyPair(files.Cert, files.Key)
 		if err != nil {
-			return nil, fmt.Errorf("read target.clientCertificate: %w: write the paths of PEM files that belong together, the key not encrypted", err)
+			return nil, fmt.Errorf("read target.clientCertificate: %w: write the paths of PEM files that belong together, the key not encrypted", nameless(err))
 		}
 		c.Certificates = []tls.Certificate{own}
 	}
@@ -44,7 +44,7 @@ func authorities(file string) (*x509.CertPool, error) {
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("read target.caFile: %w: write the path of a PEM file", err)
+		return nil, fmt.Errorf("read target.caFile: %w: write the path of a PEM file", nameless(err))
 	}
 	if !pool.AppendCertsFromPEM(text) {
 		return nil, fmt.Errorf("read target.caFile: %s holds no certificate: write the path of a PEM file, with -----BEGIN CERTIFICATE-----", file)

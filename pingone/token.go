@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -148,7 +149,7 @@ func (t *tokens) hide(text string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, value := range t.known {
-		text = strings.ReplaceAll(text, value, "***")
+		text = scenario.HideIn(text, value)
 	}
 	return text
 }
@@ -168,11 +169,21 @@ func (t *tokens) valid() (*token, error) {
 	return now, nil
 }
 
+// nameless is why a file can't be read, without its path: that is the secret
+// itself where somebody took the key for that of a file's content.
+func nameless(err error) error {
+	var of *fs.PathError
+	if errors.As(err, &of) {
+		return of.Err
+	}
+	return err
+}
+
 // readToken reads a token from a file.
 func readToken(file string) (*token, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("read the access token: %w: mend target.accessTokenFile", err)
+		return nil, fmt.Errorf("read the access token: %w: mend target.accessTokenFile", nameless(err))
 	}
 	value := strings.TrimSpace(string(text))
 	if err := scenario.ParseToken(value); err != nil {

@@ -176,7 +176,11 @@ func dictionary[V any](noun, detail, pattern string, checkKey func(string) *flaw
 		}
 		for _, e := range n.entries {
 			if flaw := checkKey(e.key); flaw != nil {
-				d.failKey(e, fmt.Sprintf("%s: %q %s", d.label(n), clip(e.key), flaw.reason), flaw.remedy)
+				shown := fmt.Sprintf("%q", clip(e.key))
+				if e.secret && !headerName.MatchString(e.key) {
+					shown = "a key" // its value may have slipped in
+				}
+				d.failKey(e, fmt.Sprintf("%s: %s %s", d.label(n), shown, flaw.reason), flaw.remedy)
 			}
 			entries = append(entries, entry[V]{e.key, value.read(d, e), Pos{d.file, e.keyLine, e.keyColumn}})
 		}

@@ -30,3 +30,17 @@ func TestHide(t *testing.T) {
 		t.Errorf("no secrets: %q", got)
 	}
 }
+
+func TestHideIn(t *testing.T) {
+	for _, c := range [][3]string{
+		{"a TOKEN and a token.", "Token", "a *** and a ***."},
+		{"tokentoken", "token", "******"},
+		{"İtoken Ätoken", "TOKEN", "İ*** Ä***"},
+		{"token", "", "token"},
+		{"tok", "token", "tok"},
+	} {
+		if got := scenario.HideIn(c[0], c[1]); got != c[2] {
+			t.Errorf("HideIn(%q, %q) = %q, want %q", c[0], c[1], got, c[2])
+		}
+	}
+}

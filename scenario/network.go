@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"encoding/base64"
 	"net/url"
 	"strings"
@@ -73,7 +74,7 @@ const shortestHidden = 6
 // password, and what they look like where they are sent.
 func (t *Target) Hide(text string) string {
 	if token := t.AccessToken.Reveal(); token != "" {
-		text = strings.ReplaceAll(text, token, "***")
+		text = HideIn(text, token)
 	}
 	if c := t.ClientCredentials; c != nil {
 		text = hidePair(text, c.ClientID, c.ClientSecret.Reveal())
@@ -81,7 +82,7 @@ func (t *Target) Hide(text string) string {
 	}
 	for _, h := range t.Headers {
 		if value := h.Value.Reveal(); len(value) >= shortestHidden {
-			text = strings.ReplaceAll(text, value, "***")
+			text = HideIn(text, value)
 		}
 	}
 	if proxy, err := url.Parse(t.Proxy.Reveal()); err == nil && proxy.User != nil {
@@ -93,14 +94,42 @@ func (t *Target) Hide(text string) string {
 }
 
 // hidePair hides a password, alone and as Basic authentication sends it with its
-// user's name.
+// user's name. A name without a password is one itself.
 func hidePair(text, user, password string) string {
-	if password == "" {
+	if user+password == "" {
 		return text
 	}
 	text = strings.ReplaceAll(text, base64.StdEncoding.EncodeToString([]byte(user+":"+password)), "***")
-	if len(password) >= shortestHidden {
-		text = strings.ReplaceAll(text, password, "***")
+	if secret := cmp.Or(password, user); len(secret) >= shortestHidden {
+		text = HideIn(text, secret)
 	}
 	return text
+}
+
+// HideIn takes a secret out of a text, in upper and lower case: the names of
+// header fields, where it may be given back, have none.
+func HideIn(text, secret string) string {
+	low, secret := lower(text), lower(secret)
+	var b strings.Builder
+	for secret != "" {
+		i := strings.Index(low, secret)
+		if i < 0 {
+			break
+		}
+		b.WriteString(text[:i] + "***")
+		text, low = text[i+len(secret):], low[i+len(secret):]
+	}
+	b.WriteString(text)
+	return b.String()
+}
+
+// lower is a text with its ASCII letters in lower case, as long as it was.
+func lower(text string) string {
+	b := []byte(text)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"mfaload/feed"
 )
 
 type nodeKind int
@@ -221,6 +223,10 @@ func (d *decoder) label(n *node) string {
 
 // shown is the value as a message shows it: as the file has it.
 func (n *node) shown() string {
+	text := clip(n.text)
+	if n.key == "phone" || n.parent != nil && n.parent.key == "ids" {
+		text = feed.HideNumber(text)
+	}
 	switch {
 	case n.kind == mappingNode:
 		return "a mapping"
@@ -229,9 +235,9 @@ func (n *node) shown() string {
 	case n.secret:
 		return "its text"
 	case !n.quoted && resolve(n.text) != isText:
-		return clip(n.text)
+		return text
 	}
-	return fmt.Sprintf("%q", clip(n.text))
+	return fmt.Sprintf("%q", text)
 }
 
 var openCall = regexp.MustCompile(`^[a-z]+\([^()]*$`)
@@ -251,6 +257,7 @@ func (n *node) joinCalls() {
 // clip bounds a text that a message repeats.
 func clip(s string) string {
 	const most = 80
+	s = feed.HidePeople(s)
 	for i := range s {
 		if i >= most {
 			return s[:i] + "…"

@@ -1,0 +1,19 @@
+package feed
+
+import "regexp"
+
+var (
+	address = regexp.MustCompile(`([^\s@"'<>(),;:=\\/])[^\s@"'<>(),;:=\\/]*@[^\s@"'<>(),;:\\/]+`)
+	number  = regexp.MustCompile(`\+\d[\d ().-]{5,}\d`)
+	digits  = regexp.MustCompile(`^\s*\d[\d ().-]{5,}\d\s*$`)
+)
+
+// HidePeople is a text as messages may show it: of e-mail addresses the first
+// letter, and nothing of phone numbers that begin with a +.
+func HidePeople(text string) string {
+	return number.ReplaceAllString(address.ReplaceAllString(text, "$1***@***"), "***")
+}
+
+// HideNumber is HidePeople of a text that stands where a number is rather
+// someone's than a quantity: one that is nothing else is hidden too.
+func HideNumber(text string) string { return HidePeople(digits.ReplaceAllString(text, "***")) }
