@@ -120,11 +120,13 @@ func startSoak(t *testing.T, out, address string, duration time.Duration) (run *
 	return run, page + "metrics"
 }
 
-// sample is what a process had at a moment. Memory is in MB: what is the
-// process's alone, and all that is resident, the program's own text included.
+// sample is what a process had at a moment. Memory is in MB: the pages that are its
+// alone, all that are resident, the program's text included, and what was in use
+// after the last garbage collection.
 type sample struct {
-	at                                                    time.Duration
-	memory, resident, goroutines, threads, descs, sockets float64
+	at                                  time.Duration
+	memory, resident, inUse             float64
+	goroutines, threads, descs, sockets float64
 }
 
 // watchProcess looks at a process until it ends, and says each minute how it is.
@@ -145,12 +147,12 @@ func watchProcess(t *testing.T, cmd *exec.Cmd, metrics string, every time.Durati
 		if s.at = time.Since(start); !ok {
 			continue
 		}
-		if s.goroutines, ok = goroutines(metrics); !ok && len(all) > 0 {
-			s.goroutines = all[len(all)-1].goroutines // it makes its results
+		if ok = s.ask(metrics); !ok && len(all) > 0 {
+			s.goroutines, s.inUse = all[len(all)-1].goroutines, all[len(all)-1].inUse // it makes its results
 		}
 		if all = append(all, s); s.at >= minutes+time.Minute {
 			minutes = s.at.Truncate(time.Minute)
-			t.Logf("%v: %.1f MB (%.1f MB resident), %v goroutines", minutes, s.memory, s.resident, s.goroutines)
+			t.Logf("%v: %.2f MB, %.2f MB in use, %v goroutines", minutes, s.memory, s.inUse, s.goroutines)
 		}
 	}
 }
@@ -183,24 +185,26 @@ func lookAt(pid int) (s sample, ok bool) {
 	return s, err == nil && s.memory > 0
 }
 
-var goroutinesLine = regexp.MustCompile(`(?m)^go_goroutines (\d+)$`)
+var metricsLine = regexp.MustCompile(`(?m)^(go_goroutines|go_memstats_next_gc_bytes|go_gc_gogc_percent) (\S+)$`)
 
-// goroutines asks the program as Prometheus would.
-func goroutines(metrics string) (n float64, ok bool) {
+// ask asks the program as Prometheus would. The heap at which a collection starts is
+// what was in use after the one before, and so many percent.
+func (s *sample) ask(metrics string) (ok bool) {
 	client := http.Client{Timeout: 2 * time.Second}
 	defer client.CloseIdleConnections()
 	response, err := client.Get(metrics)
 	if err != nil {
-		return 0, false
+		return false
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	found := goroutinesLine.FindSubmatch(text)
-	if err != nil || found == nil {
-		return 0, false
+	figures := map[string]float64{}
+	for _, found := range metricsLine.FindAllSubmatch(text, -1) {
+		figures[string(found[1])], _ = strconv.ParseFloat(string(found[2]), 64)
 	}
-	n, err = strconv.ParseFloat(string(found[1]), 64)
-	return n, err == nil
+	s.goroutines = figures["go_goroutines"]
+	s.inUse = figures["go_memstats_next_gc_bytes"] / (1 + figures["go_gc_gogc_percent"]/100) / 1e6
+	return err == nil && len(figures) == 3
 }
 
 // judgeSoak leaves out the first minute, in which connections are opened and tables
@@ -219,8 +223,8 @@ func judgeSoak(t *testing.T, all []sample, duration time.Duration) {
 		t.Fatalf("%d looks at the program", len(settled))
 	}
 	first, last := settled[0], settled[len(settled)-1]
-	t.Logf("from %v to %v: memory %.1f to %.1f MB, resident %.1f to %.1f MB (%.1f MB while the results were made)", first.at.Round(time.Second), last.at.Round(time.Second),
-		first.memory, last.memory, first.resident, last.resident, peak)
+	t.Logf("from %v to %v; resident with the program's text: %.1f to %.1f MB, at most %.1f MB when the results were made", first.at.Round(time.Second), last.at.Round(time.Second),
+		first.resident, last.resident, peak)
 	for _, f := range []struct {
 		name        string
 		first, last float64
@@ -234,9 +238,18 @@ func judgeSoak(t *testing.T, all []sample, duration time.Duration) {
 			t.Errorf("%v %s more than before", f.last-f.first, f.name)
 		}
 	}
-	verdict, leaks := trendOf(settled).judge(first.at, last.at)
-	t.Logf("memory: %s", verdict)
-	if leaks {
-		t.Error("memory leaks")
+	for _, f := range []struct {
+		name   string
+		figure func(sample) float64
+		step   float64
+	}{
+		{"in use after a collection", func(s sample) float64 { return s.inUse }, heap},
+		{"memory", func(s sample) float64 { return s.memory }, resident},
+	} {
+		verdict, leaks := trendOf(settled, f.figure).judge(first.at, last.at, f.step)
+		t.Logf("%s: %.1f to %.1f MB, %s", f.name, f.figure(first), f.figure(last), verdict)
+		if leaks {
+			t.Errorf("%s grows", f.name)
+		}
 	}
 }
