@@ -97,6 +97,10 @@ type Phase struct {
 	// Withheld counts those of them that were not to be sent, because of a pause
 	// after a 429 or because there was no user to ask, sorted.
 	Withheld []Withheld `json:"withheld,omitempty"`
+	// InFlight counts, by group, the arrivals of a run whose results were rebuilt
+	// that had been sent, or were being sent, when the journal ends. What became of
+	// them is not known: they count as unsent.
+	InFlight []uint64 `json:"in_flight,omitempty"`
 	// Own is the part of the lateness that mfaload caused itself.
 	Own *Histogram `json:"own_lateness"`
 	// Cells hold the requests that were sent, by group and label.

@@ -37,6 +37,12 @@ func (p *Phase) merge(o *Phase) error {
 	for g, n := range o.Scheduled {
 		p.Scheduled[g] += n
 	}
+	if p.InFlight == nil && o.InFlight != nil {
+		p.InFlight = make([]uint64, len(p.Scheduled))
+	}
+	for g, n := range o.InFlight {
+		p.InFlight[g] += n
+	}
 	if err := mergeAll([]*Histogram{p.Connections.Dial, p.Connections.Handshake},
 		[]*Histogram{o.Connections.Dial, o.Connections.Handshake}); err != nil {
 		return err

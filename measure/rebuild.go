@@ -22,9 +22,6 @@ const (
 // Rebuilt says that a measurement was made of a journal, because the run did not
 // come to write it.
 type Rebuilt struct {
-	// InFlight requests had been sent, or were being sent, when the journal ends.
-	// What became of them is not known: they count as unsent.
-	InFlight uint64 `json:"in_flight,omitempty"`
 	// Unread are the bytes behind the last whole frame.
 	Unread int64 `json:"unread_bytes,omitempty"`
 }
@@ -159,7 +156,9 @@ func (b *rebuilding) measurement(unread int64) (*Measurement, error) {
 	m.Profile.Stages = until(first.Profile.Stages, max(m.Main.Start+m.Main.Planned, m.Warmup.Planned))
 	m.Rebuilt = &Rebuilt{Unread: unread}
 	if !b.last.Over {
-		m.Interrupted, m.Rebuilt.InFlight = m.Stopped == nil, m.missing()
+		m.Interrupted = m.Stopped == nil
+		m.Main.leaveInFlight()
+		m.Warmup.leaveInFlight()
 		if m.Stopped != nil {
 			m.Stopped.Early = true
 		}
@@ -187,22 +186,22 @@ func (m *Measurement) mergeRebuilt(o *Measurement) {
 	if m.Rebuilt == nil {
 		m.Rebuilt = &Rebuilt{}
 	}
-	m.Rebuilt.InFlight += o.Rebuilt.InFlight
 	m.Rebuilt.Unread += o.Rebuilt.Unread
 }
 
-// missing counts the arrivals that were due, had a user, and are not recorded.
-func (m *Measurement) missing() (n uint64) {
-	for _, p := range []*Phase{&m.Main, &m.Warmup} {
-		for _, due := range p.Scheduled {
-			n += due
-		}
-		for _, w := range p.Withheld {
-			n -= min(w.Count, n)
-		}
-		n -= min(p.Sent(), n)
+// leaveInFlight counts the arrivals that were due, had a user, and are not
+// recorded.
+func (p *Phase) leaveInFlight() {
+	left := slices.Clone(p.Scheduled)
+	for _, w := range p.Withheld {
+		left[w.Group] -= min(w.Count, left[w.Group])
 	}
-	return n
+	for _, c := range p.Cells {
+		left[c.Group] -= min(c.Response.Count(), left[c.Group])
+	}
+	if slices.ContainsFunc(left, func(n uint64) bool { return n > 0 }) {
+		p.InFlight = left
+	}
 }
 
 // until cuts the stages off at a time.

@@ -194,10 +194,18 @@ func TestMergeCommutesAndAssociates(t *testing.T) {
 // it: it then shows here.
 func TestMergeForgetsNoField(t *testing.T) {
 	parts := parted(t, 5, 900, 2)
-	parts[1].Interrupted, parts[1].Rebuilt = true, &measure.Rebuilt{InFlight: 1, Unread: 2}
+	parts[1].Interrupted, parts[1].Rebuilt = true, &measure.Rebuilt{Unread: 2}
+	main := &parts[1].Main
+	main.Scheduled[0]++
+	parts[1].Profile.Add(0, false)
+	main.InFlight = make([]uint64, len(main.Scheduled))
+	main.InFlight[0] = 1
 	parts[1].Stopped = &measure.Stop{At: 2, Condition: "c", Observed: "o", Early: true}
 	parts[0].Stopped, parts[0].Pauses = &measure.Stop{At: 1, Condition: "c", Observed: "o", Early: true}, []measure.Pause{{Start: 1, End: 2}}
 	m := merge(t, parts...)
+	if !slices.Equal(m.Main.InFlight, main.InFlight) {
+		t.Errorf("in flight: %v, want %v", m.Main.InFlight, main.InFlight)
+	}
 	m.Merged.Lost, m.Merged.TolerateLost = []measure.Lost{{Index: -1, Why: "x", Last: m.Merged.Parts[1]}}, 0.1
 	unset := map[string]bool{"Measurement.Shard": true, "Measurement.SecondsLost": true}
 	var look func(path string, v reflect.Value)
@@ -212,7 +220,7 @@ func TestMergeForgetsNoField(t *testing.T) {
 				name := v.Type().Name() + "." + v.Type().Field(i).Name
 				if f := v.Field(i); f.IsZero() && !unset[name] && !slices.Contains([]string{
 					"Cell.Failed", "Cell.Group", "Second.Second", "Phase.Start", "Stage.Start", "Stage.Warmup", "Users.Nobody", "Users.PerUser", "Users.MaxPerUser", "Cell.AsExpected", "Cell.RateLimited", "Stop.OfTimes", "Cell.Clean", "Cell.Violating",
-					"Part.Index", "GroupSecond.Group", "Phase.Withheld", "Shape.Facts"}, name) && v.Type() != reflect.TypeFor[time.Time]() {
+					"Part.Index", "GroupSecond.Group", "Phase.Withheld", "Phase.InFlight", "Shape.Facts"}, name) && v.Type() != reflect.TypeFor[time.Time]() {
 					t.Errorf("%s is empty after merging (%s)", name, path)
 				} else if v.Type() != reflect.TypeFor[time.Time]() && !f.IsZero() {
 					look(path+"/"+v.Type().Field(i).Name, f)

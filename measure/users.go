@@ -103,6 +103,14 @@ func (p *Phase) checkWithheld(sent []uint64) error {
 		}
 		unsent[w.Group] -= w.Count
 	}
+	if n := len(p.InFlight); n != 0 && n != len(unsent) {
+		return errors.New("it has requests in flight of other groups than there are")
+	}
+	for g, n := range p.InFlight {
+		if n > unsent[g] {
+			return errors.New("more arrivals were in flight than were not sent")
+		}
+	}
 	if !slices.IsSortedFunc(p.Withheld, CompareWithheld) {
 		return errors.New("the arrivals without a user are not in order")
 	}

@@ -18,7 +18,6 @@ func Judge(m *measure.Measurement) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	main.leaveInFlight(m)
 	r := &Report{
 		Schema: Schema, Scenario: m.Scenario, Description: terms.Description, Target: terms.Target, ScenarioText: terms.Scenario, Hash: m.Hash, Version: m.Version,
 		Started: m.Started, Duration: round(m.Main.Planned.Seconds()),
@@ -71,6 +70,10 @@ func newSums(p *measure.Phase, groups int) (sums, error) {
 		s.groups = append(s.groups, newSum())
 		s.groups[g].scheduled = p.Scheduled[g]
 		s.all.scheduled += p.Scheduled[g]
+	}
+	for g, n := range p.InFlight {
+		s.groups[g].inFlight = n
+		s.all.inFlight += n
 	}
 	for _, w := range p.Withheld {
 		s.groups[w.Group].withheld[w.Reason] += w.Count

@@ -187,7 +187,7 @@ func TestVerdicts(t *testing.T) {
 			r.send(40, 50*ms, nil)
 			r.finish = func(m *measure.Measurement) {
 				m.Interrupted, m.Main.Scheduled, m.Main.Planned = true, []uint64{25, 20}, 4*time.Second
-				m.Rebuilt = &measure.Rebuilt{InFlight: 5, Unread: 1234}
+				m.Rebuilt, m.Main.InFlight = &measure.Rebuilt{Unread: 1234}, []uint64{5, 0}
 			}
 		}, report.Interrupted, []string{
 			"stopped 4.0 s into the schedule: only what was due by then is counted",

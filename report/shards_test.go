@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -198,6 +199,37 @@ func TestInterruptedShards(t *testing.T) {
 	r := judged(t, m)
 	if r.Verdict != report.Interrupted || !slices.Equal(r.Reasons, []string{"shard 2 of 4 stopped before the end of the schedule: only what was due by then is counted of them"}) {
 		t.Errorf("%s %q", r.Verdict, r.Reasons)
+	}
+}
+
+// A machine is killed: what it had in flight is in no error rate, of the whole or
+// of a group, while what another never sent is in both.
+func TestKilledShard(t *testing.T) {
+	m := mergedOf(t, 4, nil, func(i int, m *measure.Measurement) {
+		switch i {
+		case 1:
+			m.Main.Scheduled[1] += 7 // its requests are of one group
+			m.Main.InFlight = []uint64{0, 7}
+			m.Interrupted, m.Rebuilt = true, &measure.Rebuilt{}
+		case 2:
+			m.Main.Scheduled[0] += 4
+		}
+	})
+	of := func(group string) scenario.Threshold {
+		return scenario.Threshold{Metric: scenario.ErrorRate, Group: group, Written: noErrors.Written}
+	}
+	m.Terms = report.TermsOf(&scenario.Scenario{Thresholds: []scenario.Threshold{of(""), of("email"), of("sms")}}).Encode()
+	r := judged(t, m)
+	if r.Requests.Unsent != 11 || r.Groups[0].Requests.Unsent != 4 || r.Groups[1].Requests.Unsent != 7 {
+		t.Errorf("unsent: %d, of the groups %d and %d", r.Requests.Unsent, r.Groups[0].Requests.Unsent, r.Groups[1].Requests.Unsent)
+	}
+	for i, want := range []float64{100 * 4. / 3204, 100 * 4. / 1604, 0} {
+		if got := r.Thresholds[i]; math.Abs(got.Observed-want) > 0.001 {
+			t.Errorf("%s: observed %v %%, want %v %%", got.Expression, got.Observed, want)
+		}
+	}
+	if want := "on a machine mfaload was ended before it could write the results: they were rebuilt from the journal, up to its last second; 7 requests were in flight then, count as unsent, and are in no errorRate"; !slices.Contains(r.Reasons, want) {
+		t.Errorf("%q", r.Reasons)
 	}
 }
 

@@ -135,8 +135,8 @@ func TestErrorRates(t *testing.T) {
 	}
 }
 
-// Arrivals that were not to be sent, and requests that the service can't have
-// got, are no errors, as in a report.
+// Arrivals that were not to be sent, requests that the service can't have got, and
+// those in flight when a journal ends are no errors, as in a report.
 func TestWhatSaysNothingOfTheServiceIsNoError(t *testing.T) {
 	held := func(name string, seed uint64) compare.Run {
 		r := runs(calm, name, seed)[0]
@@ -158,6 +158,11 @@ func TestWhatSaysNothingOfTheServiceIsNoError(t *testing.T) {
 			m.Profile.Due[s.Second]++
 			m.Main.Scheduled[0]++
 		}
+		last := len(m.Profile.Due) - 1
+		m.Profile.Due[last] += 20
+		m.Main.Scheduled[0] += 20
+		m.Main.InFlight = make([]uint64, len(m.Main.Scheduled)) // a killed run's
+		m.Main.InFlight[0] = 20
 		idle.Service, idle.Lateness = idle.Response, idle.Response
 		m.Main.Cells = append(m.Main.Cells, idle)
 		return r

@@ -46,7 +46,7 @@ func figuresOf(runs []Run, p part) *figures {
 func (f *figures) add(m *measure.Measurement, p part) {
 	scheduled := float64(p.scheduled(m))
 	f.scheduled += scheduled
-	f.judged += scheduled - float64(p.withheld(m)+p.unheard(m))
+	f.judged += scheduled - float64(p.withheld(m)+p.inFlight(m)+p.unheard(m))
 	for _, c := range m.Main.Cells {
 		if !p.has(c.Group) {
 			continue

@@ -35,6 +35,16 @@ func (p part) withheld(m *measure.Measurement) (n uint64) {
 	return n
 }
 
+// inFlight counts those of which it is not known what became of them.
+func (p part) inFlight(m *measure.Measurement) (n uint64) {
+	for g, of := range m.Main.InFlight {
+		if p.has(g) {
+			n += of
+		}
+	}
+	return n
+}
+
 // sent counts those of them that were.
 func (p part) sent(m *measure.Measurement) uint64 {
 	return p.count(m, func(*measure.Cell) bool { return true })
@@ -164,16 +174,19 @@ func (s *series) put(u int, response, service *measure.Histogram, expected, viol
 
 // addDue counts what was due by unit: of the whole, as the schedule had it; of a
 // group, what was sent and an even share of what was not. What was to be sent and
-// never was is no answer, and so unexpected.
+// never was is no answer, and so unexpected; but those in flight when a journal ends.
 func (s *series) addDue(m *measure.Measurement, p part, first, units int, from int64) {
 	planned := p.group < 0 && len(m.Profile.Due) > 0
-	withheld := p.withheld(m)
+	withheld := p.withheld(m) + p.inFlight(m)
 	unsent := max(p.scheduled(m), p.sent(m)+withheld) - p.sent(m)
 	for u := first; u < first+units; u++ {
 		due, held := s.sent[u]+float64(unsent)/float64(units), float64(withheld)/float64(units)
 		if planned {
 			begin := int(from) + (u-first)*s.seconds
 			due, held = sum(m.Profile.Due, begin, begin+s.seconds), sum(m.Profile.Withheld, begin, begin+s.seconds)
+			if u == first+units-1 { // they were due last
+				held += float64(p.inFlight(m))
+			}
 		}
 		s.due[u] = max(due, s.sent[u])
 		s.judged[u] = max(due-held, s.sent[u])
