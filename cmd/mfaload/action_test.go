@@ -33,6 +33,7 @@ type action struct {
 // runner does it: the report is in the job's summary, and the job ends as the
 // run did.
 func TestAction(t *testing.T) {
+	t.Parallel()
 	data, err := os.ReadFile("../../action.yml")
 	if err != nil {
 		t.Fatal(err)

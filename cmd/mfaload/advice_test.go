@@ -12,6 +12,7 @@ import (
 // Every error ends in what to do next: a line of its own that is indented, or
 // the last words of the message. These are the ones that people meet first.
 func TestErrorsEndInWhatToDo(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"good.yaml":   "name: good\ntarget: {simulator: {}}\nusers: [{name: a, ids: [788d4931-6936-43f2-82ff-178f5762298a]}]\nload: {stages: [{rate: 10/s, duration: 1s}]}\n",

@@ -46,12 +46,16 @@ func ask(t *testing.T, c simulator.Config, g scenario.Group, requests int) (labe
 	}
 	server := httptest.NewServer(sim)
 	t.Cleanup(server.Close)
+	timeout := 10 * time.Second
+	if slices.ContainsFunc(c.Faults, func(f simulator.Fault) bool { return f.Name == "answer.slow" }) {
+		timeout = 200 * time.Millisecond
+	}
 	g.Name, g.IDs, g.Weight = "all", []string{userID}, 1
 	if g.Expect.HTTPStatuses == nil {
 		g.Expect.HTTPStatuses = []int{201}
 	}
 	s := &scenario.Scenario{Name: "test", Groups: []scenario.Group{g}, Target: scenario.Target{
-		AuthPath: server.URL, EnvID: envID, AccessToken: scenario.NewSecret("the-access-token"), Timeout: 200 * time.Millisecond}}
+		AuthPath: server.URL, EnvID: envID, AccessToken: scenario.NewSecret("the-access-token"), Timeout: timeout}}
 	op, err := pingone.New(s, embedded(t), "")
 	if err != nil {
 		t.Fatal(err)
@@ -96,6 +100,7 @@ var request = map[string]map[string]any{
 }
 
 func TestSimulatorConforms(t *testing.T) {
+	t.Parallel()
 	type test struct {
 		name  string
 		users []simulator.User
@@ -182,6 +187,7 @@ var faultContexts = map[string]struct {
 // Each fault of the simulator breaks exactly the rule of its name, and each
 // rule that a server can break has a fault.
 func TestEveryFaultBreaksItsRule(t *testing.T) {
+	t.Parallel()
 	failures := map[string]string{"conn.reset": "connection reset", "conn.cut": "answer cut off", "answer.slow": "timeout"}
 	covered := map[string]bool{}
 	for _, f := range simulator.Faults() {

@@ -19,6 +19,7 @@ import (
 // everything but a yes is a no. Its name leads to an address of this machine
 // where nothing listens.
 func TestConsentOnATerminal(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "host.yaml")
 	text := fmt.Sprintf(`name: host

@@ -120,6 +120,7 @@ func (x *stream) half() bool { return x.head() && x.WriteData(x.id, false, []byt
 // HTTP/2 has ways of its own to go wrong. Each is counted under its name, and
 // no request is sent twice where the server may have seen it.
 func TestFaultsOfHTTP2(t *testing.T) {
+	t.Parallel()
 	const much = 65535
 	for _, test := range []struct {
 		name   string
@@ -147,6 +148,7 @@ func TestFaultsOfHTTP2(t *testing.T) {
 		{"the connection ends", much, func(*stream) bool { return false }, "", counts{"connection closed": 10}, "connection reset"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			f := &faulty{server: startFrames(t, test.window, test.fault), target: strings.TrimPrefix(test.target+", protocol: h2", ", ")}
 			f.load = "{workers: 1, stages: [{rate: 200/s, requests: 10}]}" // one stream at a time, so that each meets its own fault
 			rep, printed, code := f.run(t)

@@ -24,6 +24,7 @@ import (
 
 // A server whose queue of new connections is full lets them hang.
 func TestConnectingHangs(t *testing.T) {
+	t.Parallel()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -53,6 +54,7 @@ func TestConnectingHangs(t *testing.T) {
 
 // A proxy that refuses is a failure of its own, never the service's.
 func TestProxyRefuses(t *testing.T) {
+	t.Parallel()
 	made, ca := certificateFor(t, time.Now().Add(time.Hour), "127.0.0.1")
 	server := startFaults(t, &tls.Config{Certificates: []tls.Certificate{made}}, (*incoming).answerAndClose)
 	proxy := startFaults(t, nil, nil)
@@ -89,6 +91,7 @@ func TestProxyRefuses(t *testing.T) {
 // TestNames has names fail and change, in a network with a name server of its
 // own.
 func TestNames(t *testing.T) {
+	t.Parallel()
 	if os.Getenv(inside) == "" {
 		runInside(t)
 		return

@@ -106,7 +106,8 @@ func (f *faulty) exact(t *testing.T, r *report.Report) {
 }
 
 func TestFaults(t *testing.T) {
-	const soon = "timeout: 150ms"
+	t.Parallel()
+	const soon = "timeout: 400ms"
 	first := func(serve func(net.Conn) bool) func(net.Conn, int) bool { // the preflight's connection is a good one
 		return func(c net.Conn, n int) bool { return n == 0 || serve(c) }
 	}
@@ -155,6 +156,7 @@ func TestFaults(t *testing.T) {
 		{"silence under TLS", (*incoming).silent, nil, "TLS, " + soon, counts{"timeout": 10}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			var secure *tls.Config
 			target, isTLS := strings.CutPrefix(test.target, "TLS")
 			if isTLS {
@@ -222,6 +224,7 @@ func (x *incoming) endless() bool {
 // What is wrong from the start is found before the first request, with what to
 // do about it.
 func TestFaultsBeforeTheStart(t *testing.T) {
+	t.Parallel()
 	hour := time.Now().Add(time.Hour)
 	for _, test := range []struct {
 		name    string
@@ -235,6 +238,7 @@ func TestFaultsBeforeTheStart(t *testing.T) {
 		{"a certificate of an unknown authority", hour, "127.0.0.1", true, "unknown authority"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			made, ca := certificateFor(t, test.ends, test.server)
 			f := &faulty{server: startFaults(t, &tls.Config{Certificates: []tls.Certificate{made}}, (*incoming).answer)}
 			f.target = "authPath: https://" + f.server.address

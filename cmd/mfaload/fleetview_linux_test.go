@@ -20,6 +20,7 @@ import (
 // TestFleetBars runs two shards on a terminal: the bars move, fit, and do not
 // keep the coordinator from its work.
 func TestFleetBars(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "s.yaml")
 	text := `name: shown

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -94,20 +95,16 @@ func (k *killed) rebuilt(t *testing.T) {
 
 // Whenever the program is killed, at most the last second is lost.
 func TestKilledAtTwentyMoments(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
-	runs, atOnce := make([]*killed, 20), make(chan struct{}, 5)
-	var all sync.WaitGroup
-	for i := range runs {
-		runs[i] = startKilled(t, random.IntN(3*killRate))
-		all.Go(func() {
-			atOnce <- struct{}{}
-			defer func() { <-atOnce }()
-			runs[i].run(t)
+	for range 20 {
+		after := random.IntN(3 * killRate)
+		t.Run(fmt.Sprintf("after %d", after), func(t *testing.T) {
+			t.Parallel()
+			k := startKilled(t, after)
+			k.run(t)
+			k.rebuilt(t)
 		})
-	}
-	all.Wait()
-	for _, k := range runs {
-		k.rebuilt(t)
 	}
 }
 

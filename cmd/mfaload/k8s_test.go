@@ -18,6 +18,7 @@ var once = regexp.MustCompile(`(?m)^(  (identity|join): ).*$`)
 // deploy/kubernetes, which deploy/manifests decodes as a cluster would. With
 // UPDATE=1 it writes them.
 func TestManifests(t *testing.T) {
+	t.Parallel()
 	const secret = "sesame-open-thyself"
 	for golden, flags := range map[string][]string{
 		"embedded.yaml": nil,

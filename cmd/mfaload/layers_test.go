@@ -36,6 +36,7 @@ var mayImport = map[string][]string{
 }
 
 func TestLayers(t *testing.T) {
+	t.Parallel()
 	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "mfaload/...").Output()
 	if err != nil {
 		t.Fatal(err)

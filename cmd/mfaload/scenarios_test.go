@@ -13,7 +13,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -104,31 +103,28 @@ func keysIn(n *yaml.Node, path string, used map[string]bool) {
 // Every ready-made scenario runs, made a second long, and gets the answers that
 // it expects from the simulator. How fast they come is not judged.
 func TestReadyMadeScenariosRun(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	others, _ := filepath.Glob(filepath.Join(scenarios(t), "*.csv"))
 	for _, file := range others {
 		copyFile(t, file, dir)
 	}
-	var runs sync.WaitGroup
-	slots := make(chan struct{}, 4)
 	for name, text := range readyMade(t) {
-		if strings.Contains(text, onlyValidated) {
-			runBinary(t, 0, "run", "--plan", filepath.Join(scenarios(t), name+".yaml"))
-			continue
-		}
-		file := filepath.Join(dir, name+".yaml")
-		if err := os.WriteFile(file, shortened(t, dir, filepath.Join(scenarios(t), name+".yaml"), text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		runs.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if strings.Contains(text, onlyValidated) {
+				runBinary(t, 0, "run", "--plan", filepath.Join(scenarios(t), name+".yaml"))
+				return
+			}
+			file := filepath.Join(dir, name+".yaml")
+			if err := os.WriteFile(file, shortened(t, dir, filepath.Join(scenarios(t), name+".yaml"), text), 0o600); err != nil {
+				t.Fatal(err)
+			}
 			if err := runShort(file, strings.Contains(text, failing)); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		})
 	}
-	runs.Wait()
 }
 
 // runShort runs a scenario and holds its report against what it expects.

@@ -82,6 +82,7 @@ func scenarioOn(authPath string, rate scenario.Rate, d time.Duration, groups ...
 // A server that shares nothing with ours answers the documented example, with
 // the request's own transaction ID and host. Nothing is found in it.
 func TestReferenceExampleFromAnotherServer(t *testing.T) {
+	t.Parallel()
 	example, err := os.ReadFile("../../pingone/testdata/examples/initialize-otp-email.json")
 	if err != nil {
 		t.Fatal(err)
@@ -108,6 +109,7 @@ func TestReferenceExampleFromAnotherServer(t *testing.T) {
 
 // Whatever goes wrong, every request is counted once, here and at the server.
 func TestCountsAgreeWithTheServer(t *testing.T) {
+	t.Parallel()
 	faults := []simulator.Fault{}
 	for _, f := range simulator.Faults() {
 		if f.Name != "answer.slow" {
@@ -150,6 +152,7 @@ func TestCountsAgreeWithTheServer(t *testing.T) {
 
 // An answer that carries the user of another request in flight is critical.
 func TestCrossedAnswers(t *testing.T) {
+	t.Parallel()
 	other := "2f4a9c1e-7d0b-4c56-9e83-51b0c6d7a2f4"
 	sim, err := simulator.New(simulator.Config{EnvID: envID, Seed: 1, Faults: []simulator.Fault{{Name: "run.crossed", Share: 1}},
 		Users: append(user("EMAIL"), simulator.User{ID: other, Devices: []string{"SMS"}})})
@@ -172,6 +175,7 @@ func TestCrossedAnswers(t *testing.T) {
 
 // Nothing that a run writes or prints holds a secret or an unmasked address.
 func TestNothingSecretIsWritten(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "s.yaml")
 	text := `name: secret
