@@ -1,6 +1,8 @@
 // Command release builds what users download into dist: an archive for each
 // system with the program, its man pages, completions, scenarios and licences;
-// a list of what each was made from (CycloneDX); and the checksums of all.
+// a list of what each was made from (CycloneDX, held against its schema and
+// against what the program says of itself); and the checksums of all. What can
+// be started here, by itself or by an emulator, is started.
 //
 //	go run -C tools ./release -version v1.2.3 [-out DIR] [-for linux/amd64,…]
 //
@@ -20,6 +22,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 const platforms = "linux/amd64,linux/arm64,darwin/amd64,darwin/arm64,windows/amd64,windows/arm64"
@@ -60,6 +64,9 @@ func release(version, out, cache string, systems []string) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}
+	if r.schema, err = r.billSchema(); err != nil {
+		return err
+	}
 	if err := r.shared(); err != nil {
 		return err
 	}
@@ -92,6 +99,7 @@ type maker struct {
 	cache              string // "": Go's own
 	stamp              time.Time
 	files              []file // in every archive
+	schema             *jsonschema.Schema
 }
 
 // file is a file of an archive.
@@ -163,10 +171,13 @@ func (r *maker) system(goos, goarch string) error {
 	if _, err := r.run(env, "build", "-tags", "grpcnotrace", "-buildvcs=false", "-ldflags", "-s -w -buildid= -X main.version="+r.version, "-o", binary, "./cmd/mfaload"); err != nil {
 		return err
 	}
+	if goos == "linux" {
+		if err := static(binary); err != nil {
+			return err
+		}
+	}
 	full := fmt.Sprintf("mfaload_%s_%s_%s", strings.TrimPrefix(r.version, "v"), goos, goarch)
-	bill := filepath.Join(r.out, full+".cdx.json")
-	if _, err := r.run([]string{"GOFLAGS=-trimpath"}, "tool", "-modfile=tools/go.mod", "cyclonedx-gomod", "bin", "-json", "-licenses", "-noserial", "-notimestamp",
-		"-std", "-version", r.version, "-output", bill, binary); err != nil {
+	if err := r.bill(binary, filepath.Join(r.out, full+".cdx.json")); err != nil {
 		return err
 	}
 	archive, write := full+".tar.gz", tarball
@@ -181,7 +192,11 @@ func (r *maker) system(goos, goarch string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%-44s program %4.1f MB\n", archive, float64(info.Size())/1e6)
+	started, err := r.started(goos+"/"+goarch, binary)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%-44s program %4.1f MB, %s\n", archive, float64(info.Size())/1e6, started)
 	return nil
 }
 
