@@ -41,6 +41,8 @@ type Outcome struct {
 	Doubts []string
 	// Interrupted says that it was stopped before its end.
 	Interrupted bool
+	// Ended is the condition of the scenario that ended it early; "" for none.
+	Ended string
 	// Figures are those of a report, InFlight the mean number of requests in
 	// flight as counted while it ran; the search does not look at them.
 	Figures  report.Figures

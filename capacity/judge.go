@@ -62,6 +62,10 @@ func Judge(a Ask, o *Outcome, limits []Limit) *Trial {
 		t.Judged = append(t.Judged, b)
 		t.Reasons = append(t.Reasons, fmt.Sprintf("the response time went up by %.3g ms within the trial: a longer one would not end well", b.Observed*1000))
 	}
+	if o.Ended != "" {
+		worst, t.By = mostOdds, o.Ended
+		t.Reasons = append(t.Reasons, o.endedText(a))
+	}
 	if worst > 0 && o.Refused > 0 {
 		t.By = LimitedByRefusals
 	}

@@ -17,6 +17,9 @@ func Read(m *measure.Measurement, r *report.Report, limits []Limit, inFlight flo
 	if r.Rate.Planned > 0 {
 		o.Achieved = r.Rate.Achieved / r.Rate.Planned
 	}
+	if m.Stopped != nil && m.Stopped.Early {
+		o.Ended = m.Stopped.Condition
+	}
 	if n := withheld(m); n > 0 {
 		o.Doubts = append(o.Doubts, fmt.Sprintf("%d arrivals found no user to ask: give it more users, or let them be asked more often", n))
 	}
@@ -37,6 +40,11 @@ func Read(m *measure.Measurement, r *report.Report, limits []Limit, inFlight flo
 	return o
 }
 
+// endedText says why the scenario ended the trial, and when.
+func (o *Outcome) endedText(a Ask) string {
+	return fmt.Sprintf("%s ended it after %d s of %v: its figures are of that part", o.Ended, len(o.Seconds), a.Length)
+}
+
 func withheld(m *measure.Measurement) (n uint64) {
 	for _, w := range m.Main.Withheld {
 		n += w.Count
@@ -44,8 +52,10 @@ func withheld(m *measure.Measurement) (n uint64) {
 	return n
 }
 
+// due is how many requests were due in a second. What waited for a worker when the
+// scenario ended the trial would have been sent.
 func due(m *measure.Measurement, second int64) float64 {
-	if second < int64(len(m.Profile.Due)) {
+	if second < int64(len(m.Profile.Due)) && m.Stopped == nil {
 		return float64(m.Profile.Due[second])
 	}
 	return 0

@@ -62,8 +62,11 @@ type Row struct {
 	// Broken is how likely it is that the rate is too high, by this trial alone.
 	Broken float64 `json:"broken"`
 	// By is what broke, or what came closest to it.
-	By      string     `json:"by"`
-	Reasons []string   `json:"reasons"`
+	By      string   `json:"by"`
+	Reasons []string `json:"reasons"`
+	// Ended is the condition of load.stopOn that ended it early: its figures are of
+	// the part until then.
+	Ended   string     `json:"ended_by,omitempty"`
 	Limits  []RowLimit `json:"limits"`
 	Little  *Little    `json:"little,omitempty"`
 	Figures RowFigures `json:"figures"`
@@ -135,7 +138,7 @@ func round(x float64) float64 { return math.Round(x*1000) / 1000 }
 
 func (t *Trial) row() Row {
 	row := Row{Number: t.Number, Rate: round(t.Rate), Warmup: t.Warmup.Seconds(), Duration: float64(len(t.Seconds)), Verdict: t.Verdict,
-		Broken: round(t.Broken), By: t.By, Reasons: append([]string{}, t.Reasons...), Limits: []RowLimit{}, Folder: t.Folder,
+		Broken: round(t.Broken), By: t.By, Reasons: append([]string{}, t.Reasons...), Ended: t.Ended, Limits: []RowLimit{}, Folder: t.Folder,
 		Figures: RowFigures{t.Figures.Requests, t.Figures.Rate, t.Figures.Response, t.Figures.Service, t.Figures.Statuses, t.Figures.Errors}}
 	for _, j := range t.Judged {
 		row.Limits = append(row.Limits, RowLimit{j.Limit, j.Observed, j.Allowed, round(j.Effective), round(j.Broken)})

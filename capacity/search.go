@@ -387,7 +387,7 @@ func (s *search) conclude() *Found {
 	switch n := len(p.rates); {
 	case n == 0:
 		f.Confidence = 0
-	case p.above() > w.mass:
+	case p.above() > max(w.mass, p.below(p.rates[0])):
 		f.Low, f.Confidence = p.rates[n-1], p.above()
 	case p.below(p.rates[0]) > w.mass:
 		f.High, f.Confidence = p.rates[0], p.below(p.rates[0])

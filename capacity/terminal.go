@@ -71,7 +71,10 @@ func (r *Result) Headline() string {
 // notes are what belongs below the headline.
 func (r *Result) notes() (all []string) {
 	by := "limited by " + r.LimitedBy
-	if r.LimitedBy == LimitedByMaxRate {
+	switch {
+	case r.LimitedBy == LimitedByMaxRate && r.Rate.Low == nil:
+		by = "nothing broke, and nothing was found to hold"
+	case r.LimitedBy == LimitedByMaxRate:
 		by = "nothing broke up to the highest rate that was allowed"
 	}
 	all = append(all, by)

@@ -41,7 +41,7 @@ func FitUSL(trials []*Trial) (u *USL, ok bool) {
 	var n, r []float64
 	for _, t := range trials {
 		rate, mean := t.Figures.Rate.Achieved, t.Figures.Response.Mean/1000
-		if len(t.Doubts) > 0 || t.Interrupted || t.Growing || rate == 0 || mean == 0 || t.failing() {
+		if len(t.Doubts) > 0 || t.Interrupted || t.Ended != "" || t.Growing || rate == 0 || mean == 0 || t.failing() {
 			continue
 		}
 		n, r = append(n, rate*mean), append(r, mean)
