@@ -119,13 +119,33 @@ func (r Row) String() string {
 	if r.Judgement == Unclear {
 		text += fmt.Sprintf("; the margin is %s", r.margin())
 		if r.Needed > 0 {
-			text += fmt.Sprintf("; runs of about %v would tell", time.Duration(r.Needed)*time.Second)
+			text += "; " + wouldTell(r.Needed)
 		}
 	}
 	if r.Remark != "" {
 		text += "; " + r.Remark
 	}
 	return text
+}
+
+// wouldTell says how long runs should be, in seconds, as roughly as it is known.
+func wouldTell(needed float64) string {
+	const minute, hour, day = 60, 60 * 60, 24 * 60 * 60
+	some := func(unit float64, name string) string {
+		return fmt.Sprintf("runs of some %.0f %s would tell", math.Ceil(needed/unit), name)
+	}
+	switch {
+	case needed <= 2*minute:
+		return some(1, "seconds")
+	case needed <= 2*hour:
+		return some(minute, "minutes")
+	case needed <= 2*day:
+		return some(hour, "hours")
+	case needed <= 31*day:
+		return some(day, "days")
+	default:
+		return "only runs longer than a month would tell: what differs within a run is much more than the margin, so widen it (--margin) or make the runs steadier"
+	}
 }
 
 // name is the figure's, with its group's.
