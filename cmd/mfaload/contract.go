@@ -54,6 +54,7 @@ with --contract-overlay.`,
 	}
 	flags.add(c)
 	c.Flags().StringVar(&format, "format", "openapi", "openapi, jsonschema (of a success) or markdown (the rules)")
+	formats(c, "openapi", "jsonschema", "markdown")
 	return c
 }
 

@@ -17,10 +17,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+	"github.com/spf13/pflag"
 )
 
 func main() {
@@ -90,8 +92,11 @@ func manPages(dir string, root *cobra.Command) error {
 	if err := doc.GenManTree(root, &header, dir); err != nil {
 		return err
 	}
-	for _, c := range commands(root) {
+	for _, c := range append(commands(root), root) {
 		if c.Runnable() {
+			if err := mend(filepath.Join(dir, strings.ReplaceAll(c.CommandPath(), " ", "-")+".1"), c, root); err != nil {
+				return err
+			}
 			continue
 		}
 		if err := os.WriteFile(filepath.Join(dir, "mfaload-"+c.Name()+".7"), topicPage(c), 0o644); err != nil {
@@ -102,9 +107,59 @@ func manPages(dir string, root *cobra.Command) error {
 }
 
 // verbatim keeps the lines of what is indented in a command's description:
-// cobra takes it for Markdown, in which four spaces do that.
+// cobra takes it for Markdown, in which an empty line and four spaces do that.
 func verbatim(c *cobra.Command) {
+	c.Long = regexp.MustCompile(`(?m)^(\S.*)\n( {2,})`).ReplaceAllString(c.Long, "$1\n\n$2")
 	c.Long = regexp.MustCompile("(?m)^ {2,}").ReplaceAllString(c.Long, "    $0")
+}
+
+// mend writes the options of a page the way pages have them: cobra gives each
+// the value that it has when it is left out, an empty one too. The first page
+// refers to the topics as well, and the others to it.
+func mend(file string, c, root *cobra.Command) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	before, rest, found := strings.Cut(string(text), ".SH OPTIONS\n")
+	_, after, _ := strings.Cut(rest, "\n.SH ")
+	if !found || after == "" {
+		return fmt.Errorf("%s: no options, or nothing after them", file)
+	}
+	page := before + ".SH OPTIONS\n" + options(c) + "\n.SH " + strings.TrimRight(after, "\n")
+	if c == root {
+		for _, topic := range commands(root) {
+			if !topic.Runnable() {
+				page += `, \fBmfaload-` + topic.Name() + `(7)\fP`
+			}
+		}
+	}
+	return os.WriteFile(file, []byte(page+"\n"), 0o644)
+}
+
+// options are a command's flags in the language of man pages.
+func options(c *cobra.Command) string {
+	var b strings.Builder
+	plain := strings.NewReplacer(`\`, `\e`, "-", `\-`)
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			return
+		}
+		value, usage := pflag.UnquoteUsage(f)
+		b.WriteString(".TP\n")
+		if f.Shorthand != "" {
+			fmt.Fprintf(&b, `\fB\-%s\fP, `, f.Shorthand)
+		}
+		fmt.Fprintf(&b, `\fB\-\-%s\fP`, plain.Replace(f.Name))
+		if value != "" {
+			fmt.Fprintf(&b, ` \fI%s\fP`, value)
+		}
+		if !slices.Contains([]string{"", "false", "0", "[]", "0s"}, f.DefValue) {
+			usage += " (default " + f.DefValue + ")"
+		}
+		fmt.Fprintf(&b, "\n\\&%s\n", plain.Replace(usage))
+	})
+	return b.String()
 }
 
 // topicPage is a topic's text as it is, in the language of man pages.

@@ -66,3 +66,13 @@ func newHelp() *cobra.Command {
 func scenarioFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
 }
+
+// resultFolders completes the name of a folder.
+func resultFolders(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveFilterDirs
+}
+
+// formats completes the values of the flag --format, which c has.
+func formats(c *cobra.Command, values ...string) {
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+}

@@ -41,6 +41,7 @@ shard that is there twice, and a file of another run, scenario or version, are
 errors (2): nothing is written.`,
 		Example: `  mfaload merge --expect 8 shards
   mfaload merge --expect 20 --tolerate-lost 5% --out results/friday shards/*`,
+		ValidArgsFunction: resultFolders,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return exactly("PATH")(c, args)

@@ -29,6 +29,7 @@ func (f *planFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.wanted, "plan", false, "print what would be sent, and send nothing")
 	c.Flags().StringVar(&f.latency, "latency", "", "with --plan: the latency to assume (default: a threshold of p99, or else 200ms)")
 	c.Flags().StringVar(&f.format, "format", "text", "with --plan: text or json")
+	formats(c, "text", "json")
 }
 
 // check refuses flags that have no meaning, and reads the latency.

@@ -27,7 +27,7 @@ journal, up to its last second. Such a run is judged now: it is interrupted, and
 exit code is 130.`,
 		Example: `  mfaload report results/friday
   mfaload report --csv --hgrm --out /tmp/friday results/friday`,
-		Args: exactly("DIR"),
+		Args: exactly("DIR"), ValidArgsFunction: resultFolders,
 		RunE: func(_ *cobra.Command, args []string) error { return a.render(args[0], out, formats) },
 	}
 	c.Flags().StringVar(&out, "out", "", "folder for the files (default DIR)")

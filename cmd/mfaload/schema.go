@@ -50,6 +50,7 @@ With --format markdown it prints the keys of scenario files as a page for people
 		},
 	}
 	c.Flags().StringVar(&format, "format", "json", "json (a JSON Schema) or markdown (the keys of scenario files)")
+	formats(c, "json", "markdown")
 	return c
 }
 
