@@ -109,10 +109,15 @@ func encode(message any) []byte {
 	return data
 }
 
-func decode[T any](data []byte) (T, error) {
-	var message T
-	if err := json.Unmarshal(data, &message); err != nil {
-		return message, fmt.Errorf("read a message of the run: %w: all must have the same version of mfaload", err)
+func decode[T message](data []byte) (m T, err error) {
+	if len(data) > mostMessage {
+		err = fmt.Errorf("it has %d bytes", len(data))
+	} else if err = json.Unmarshal(data, &m); err == nil {
+		err = m.check()
 	}
-	return message, nil
+	if err != nil {
+		var none T
+		return none, fmt.Errorf("read a message of the run: %w: all must have the same version of mfaload", err)
+	}
+	return m, nil
 }

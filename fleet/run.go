@@ -63,7 +63,7 @@ func (r *run) post(event func()) {
 
 // enter says that something else is wanted now.
 func (r *run) enter(p phase, why string) {
-	r.state.Phase, r.state.Why = p, why
+	r.state.Phase, r.state.Why = p, tidy(why)
 	r.broadcast()
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -75,7 +74,7 @@ func (s *session) await(ctx context.Context, is func(state) bool) (state, error)
 // plan asks for the plan until there is an answer: with an external server, the
 // worker may be there before the coordinator.
 func (s *session) plan(ctx context.Context, w *Worker) (plan, error) {
-	question := encode(hello{Protocol: protocol, Version: w.Version, Host: w.Host})
+	question := encode(hello{Protocol: protocol, Version: w.Version, Host: s.host})
 	for {
 		try, cancel := context.WithTimeout(ctx, 2*time.Second)
 		answer, err := s.nc.RequestWithContext(try, s.names.hello(s.id), question)
@@ -163,7 +162,7 @@ func (s *session) leave(now stage, why error) {
 	case errors.Is(why, context.Canceled):
 		s.self.Why = "it was interrupted"
 	case why != nil:
-		s.self.Why = strings.Join(strings.Fields(why.Error()), " ")
+		s.self.Why = tidy(why.Error())
 	}
 	s.mu.Unlock()
 	s.say(nil)

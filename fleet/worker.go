@@ -134,7 +134,7 @@ func (w *Worker) join(ctx context.Context, s *session) (*Part, error) {
 		return nil, fmt.Errorf("%w: the scenario that this worker reads is not the coordinator's: its hash is %.12s, the coordinator's %.12s; "+
 			"compare the file, and the variables that it names", ErrMismatch, loaded.Hash, p.Hash)
 	}
-	if err := w.claim(ctx, s, ownerOf(s.id, w.Host, loaded.Hash)); err != nil {
+	if err := w.claim(ctx, s, ownerOf(s.id, s.host, loaded.Hash)); err != nil {
 		return nil, err
 	}
 	w.Say("shard %d of %d, of %s in run %s", s.shard, p.Shards, p.Scenario, w.run())
@@ -279,7 +279,7 @@ func newSession(nc *nats.Conn, w *Worker, id string) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{nc: nc, names: names{w.run()}, id: id, host: w.Host, shard: AnyShard, changed: make(chan struct{})}
+	s := &session{nc: nc, names: names{w.run()}, id: id, host: cut(w.Host, mostHost), shard: AnyShard, changed: make(chan struct{})}
 	s.counter = &counter{s.names, id, js}
 	s.heard = time.Now()
 	if s.sub, err = nc.Subscribe(s.names.state(), s.hear); err != nil {

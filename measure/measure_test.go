@@ -325,48 +325,62 @@ func cell(m map[string]any) map[string]any {
 
 func histogram(m map[string]any) map[string]any { return cell(m)["response"].(map[string]any) }
 
-func FuzzDecode(f *testing.F) {
-	for seed := range uint64(3) {
-		r := measure.NewRecorder(3, []string{"echo.user", "field.unknown"}, 0)
-		for i, o := range random(seed, int(seed)*10) {
-			r.Record(i, o)
-		}
-		m, err := r.Measurement()
-		if err != nil {
-			f.Fatal(err)
-		}
-		m.Groups = []string{"a", "b", "c"}
-		m.Main.Scheduled, m.Warmup.Scheduled = []uint64{99, 99, 99}, []uint64{99, 99, 99}
-		data, err := m.Encode()
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
+// whole is a measurement of so many groups and requests.
+func whole(t testing.TB, groups, requests int) *measure.Measurement {
+	t.Helper()
+	r := measure.NewRecorder(groups, []string{"echo.user", "field.unknown"}, 0)
+	for i, o := range random(1, requests) {
+		o.Group %= groups
+		r.Record(i, o)
 	}
-	for _, m := range []*measure.Measurement{parted(f, 2, 6, 3)[1], merge(f, parted(f, 2, 6, 3)...)} {
-		data, err := m.Encode()
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
+	m, err := r.Measurement()
+	if err != nil {
+		t.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		m, err := measure.Decode(data)
-		if err != nil {
-			return
-		}
-		again, err := m.Encode()
-		if err != nil {
+	m.Groups = nil
+	for i := range groups {
+		m.Groups = append(m.Groups, fmt.Sprint("g", i))
+		m.Main.Scheduled[i], m.Warmup.Scheduled[i] = 99, 99
+	}
+	return m
+}
+
+// What can be read is written and read again without a change.
+func readAgain(t *testing.T, data []byte) {
+	m, err := measure.Decode(data)
+	if err != nil {
+		return
+	}
+	again, err := m.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := measure.Decode(again)
+	if err != nil {
+		t.Fatalf("what was read and written is refused: %v", err)
+	}
+	if diff := cmp.Diff(m, read, histograms); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDecodeMany(t *testing.T) {
+	for _, m := range []*measure.Measurement{whole(t, 3, 60), parted(t, 2, 6, 3)[1], merge(t, parted(t, 2, 6, 3)...)} {
+		data := []byte(encoded(t, m))
+		if _, err := measure.Decode(data); err != nil {
 			t.Fatal(err)
 		}
-		read, err := measure.Decode(again)
-		if err != nil {
-			t.Fatalf("what was read and written is refused: %v", err)
-		}
-		if diff := cmp.Diff(m, read, histograms); diff != "" {
-			t.Error(diff)
-		}
-	})
+		readAgain(t, data)
+	}
+}
+
+// FuzzDecode begins with small measurements: reading one takes as long as its
+// histograms do, and TestDecodeMany has many.
+func FuzzDecode(f *testing.F) {
+	for n := range 2 {
+		f.Add([]byte(encoded(f, whole(f, max(n, 1), n))))
+	}
+	f.Fuzz(readAgain)
 }
 
 func BenchmarkRecord(b *testing.B) {

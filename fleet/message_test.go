@@ -1,0 +1,118 @@
+package fleet
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"mfaload/measure"
+)
+
+// testBeat is a beat with all that one may have.
+func testBeat() beat {
+	return beat{Host: "machine-1", Shard: 3, Stage: running, Offset: -time.Second, RoundTrip: time.Millisecond,
+		Snapshot: snapshot(Shard{3, 8}, 1)}
+}
+
+func testPlan() plan {
+	return plan{Protocol: protocol, Version: testVersion, Scenario: "s", Hash: testHash, Shards: 8, Spread: time.Second,
+		Files: []fileRef{{"scenario/s.yaml", strings.Repeat("0a", 32)}}}
+}
+
+// What comes over the network and would have somebody run out of memory, panic, or
+// write what moves a terminal's cursor, is refused.
+func TestHostileMessages(t *testing.T) {
+	bentPlan := func(bend func(*plan)) []byte { p := testPlan(); bend(&p); return encode(p) }
+	bentBeat := func(bend func(*beat)) []byte { b := testBeat(); bend(&b); return encode(b) }
+	plans := map[string][]byte{
+		"no shards":           bentPlan(func(p *plan) { p.Shards = 0 }),
+		"billions of shards":  bentPlan(func(p *plan) { p.Shards = 1 << 40 }),
+		"a spread before now": bentPlan(func(p *plan) { p.Spread = -2 }),
+		"a spread of years":   bentPlan(func(p *plan) { p.Spread = 1 << 62 }),
+		"billions of answers": bentPlan(func(p *plan) { p.Answers = 1 << 40 }),
+		"many files":          bentPlan(func(p *plan) { p.Files = make([]fileRef, 5000) }),
+		"a file elsewhere":    bentPlan(func(p *plan) { p.Files[0].Name = "../s.yaml" }),
+		"no checksum":         bentPlan(func(p *plan) { p.Files[0].SHA256 = "" }),
+		"a terminal's codes":  bentPlan(func(p *plan) { p.Scenario = "\x1b[2J" }),
+		"a megabyte":          bentPlan(func(p *plan) { p.Withheld = strings.Repeat("x", 1<<20) }),
+	}
+	for name, data := range plans {
+		if p, err := decode[plan](data); err == nil {
+			t.Errorf("a plan with %s is taken: %.100v", name, p)
+		}
+	}
+	beats := map[string][]byte{
+		"a shard before the first": bentBeat(func(b *beat) { b.Shard = -2 }),
+		"a shard of none":          bentBeat(func(b *beat) { b.Shard = 1 << 40 }),
+		"an unknown stage":         bentBeat(func(b *beat) { b.Stage = "asleep" }),
+		"a host of lines":          bentBeat(func(b *beat) { b.Host = "a\nmfaload: lost: shard 0" }),
+		"a host that is long":      bentBeat(func(b *beat) { b.Host = strings.Repeat("x", 1000) }),
+		"a reason with codes":      bentBeat(func(b *beat) { b.Why = "\x1b[2J" }),
+		"a round trip before now":  bentBeat(func(b *beat) { b.RoundTrip = -1 }),
+		"more clean than sent":     bentBeat(func(b *beat) { b.Snapshot.Progress.Clean = 2 }),
+		"no part":                  bentBeat(func(b *beat) { b.Snapshot.SoFar = nil }),
+		"many seconds":             bentBeat(func(b *beat) { b.Snapshot.Ticks = make([]measure.Tick, 100) }),
+	}
+	for name, data := range beats {
+		if b, err := decode[beat](data); err == nil {
+			t.Errorf("a beat with %s is taken: %.100v", name, b)
+		}
+	}
+	for name, data := range map[string][]byte{"plan": encode(testPlan()), "beat": encode(testBeat())} {
+		if _, err := decode[plan](data); name == "plan" && err != nil {
+			t.Error(err)
+		}
+		if _, err := decode[beat](data); name == "beat" && err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// What coordinator and workers say to each other: whatever is taken has sizes
+// that nobody runs out of memory with, and is said again the same.
+func FuzzMessage(f *testing.F) {
+	for kind, message := range []any{testPlan(), testBeat(), hello{protocol, testVersion, "machine-1"}, state{Phase: going, Start: time.Unix(1e9, 0), Stop: &measure.Stop{}},
+		ownerOf(newWorkerID(), "machine-1", testHash)} {
+		f.Add(uint8(kind), encode(message))
+	}
+	f.Add(uint8(0), []byte(`{"shards":1e18,"spread_ns":-9223372036854775808}`))
+	f.Add(uint8(1), []byte(`{"snapshot":{"ticks":[{},{}]}}`))
+	f.Fuzz(func(t *testing.T, kind uint8, data []byte) {
+		switch kind % 5 {
+		case 0:
+			if p, ok := taken[plan](t, data); ok && p.Protocol == protocol && (p.Shards < 1 || p.Shards > measure.MaxShards || p.Spread < 0 || len(p.Files) > mostFiles) {
+				t.Errorf("%s is taken for a plan", data)
+			}
+		case 1:
+			if b, ok := taken[beat](t, data); ok {
+				m := &member{}
+				if s := b.Snapshot; s != nil {
+					m.tell(s.Ticks, 1)
+					sum := Sum{Response: measure.NewHistogram()}
+					sum.add(s)
+				}
+				if len(m.ticks) > ticksKept || len(b.Host) > mostHost {
+					t.Errorf("%s is taken for a beat", data)
+				}
+			}
+		case 2:
+			taken[hello](t, data)
+		case 3:
+			taken[state](t, data)
+		case 4:
+			taken[owner](t, data)
+		}
+	})
+}
+
+// taken decodes a message, and again what is made of it.
+func taken[T message](t *testing.T, data []byte) (T, bool) {
+	m, err := decode[T](data)
+	if err != nil {
+		return m, false
+	}
+	if again, err := decode[T](encode(m)); err != nil {
+		t.Errorf("%s is taken, and then not: %v, %v", data, again, err)
+	}
+	return m, true
+}
