@@ -41,11 +41,12 @@ func (m *Measurement) mergeLostSeconds(o *Measurement) {
 
 // addSeconds takes over seconds, and is an error where they are not all.
 func (m *Measurement) addSeconds(written []*Second) error {
-	if len(m.Seconds) == 0 {
-		m.Seconds = written
-	} else if err := m.mergeSeconds(written); err != nil {
-		return err
+	for _, s := range m.Seconds { // kept since the journal ended
+		to := closedSecond(&written, s.Second)
+		to.add(s)
+		to.freeze()
 	}
+	m.Seconds = written
 	return m.checkSum()
 }
 
