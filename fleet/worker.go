@@ -211,9 +211,10 @@ func (w *Worker) arm(ctx context.Context, s *session, part *Part) (starts, error
 	if err != nil {
 		return starts{}, err
 	}
-	// Until, and Now added to it: waiting is then independent of steps of the
-	// clock.
-	start := time.Now().Add(time.Until(clock.local(set.Start)))
+	// Now, and what is left added to it: waiting is then independent of steps of
+	// the clock.
+	now := time.Now()
+	start := now.Add(clock.local(set.Start).Sub(now))
 	late, cancel := context.WithDeadlineCause(ctx, start, errors.New("not all workers were armed in time"))
 	defer cancel()
 	s.enter(armed)
