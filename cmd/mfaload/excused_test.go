@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"testing"
 )
 
 // excuses are the verdicts of runs in real time. Where tests share their
@@ -56,4 +57,34 @@ func (e *excuses) enough() error {
 			n, e.judged, strings.Join(e.reasons, "\n"))
 	}
 	return nil
+}
+
+// A verdict is excused by the machine only; and where most are, nothing was
+// tested.
+func TestExcuses(t *testing.T) {
+	t.Parallel()
+	const held = "INCONCLUSIVE  s: 10 requests\n  mfaload itself was late: by 80 ms\n"
+	var e excuses
+	for _, bad := range []struct {
+		code    int
+		summary string
+	}{{1, held}, {4, "INCONCLUSIVE  s: 10 requests\n  too few requests\n"}, {4, "FAIL  s\n  mfaload itself was late\n"}} {
+		if e.verdict(bad.code, 0, bad.summary) {
+			t.Errorf("exit code %d is excused by %q", bad.code, bad.summary)
+		}
+	}
+	for range 3 {
+		e.verdict(4, 0, held)
+	}
+	if err := e.enough(); err != nil {
+		t.Errorf("three are few: %v", err)
+	}
+	e.verdict(0, 0, "PASS  s: 10 requests\n")
+	for range 3 {
+		e.verdict(4, 0, held)
+	}
+	e.verdict(0, 0, "what validate prints is no verdict")
+	if err := e.enough(); err == nil || !strings.Contains(err.Error(), "6 of 7 verdicts") || !strings.Contains(err.Error(), "late: by 80 ms") {
+		t.Errorf("six of seven: %v", err)
+	}
 }
