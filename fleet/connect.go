@@ -34,6 +34,11 @@ type External struct {
 // one it should be: trying again does not help.
 var ErrRefused = errors.New("refused")
 
+// settingsError is of files that say how to connect: trying again does not help.
+type settingsError struct{ error }
+
+func (e settingsError) Unwrap() error { return e.error }
+
 // Timing of connections. After a break they come back quickly: a worker has
 // only [silence] until it stops its load.
 const (
@@ -112,30 +117,35 @@ func (e *External) connect(name, inbox string) (*nats.Conn, error) {
 	if e.CA != "" {
 		pem, err := os.ReadFile(e.CA)
 		if err != nil {
-			return nil, fmt.Errorf("read the authorities of the NATS server: %w: mend --nats-ca", err)
+			return nil, settingsError{fmt.Errorf("read the authorities of the NATS server: %w: mend --nats-ca", err)}
 		}
 		if secure.RootCAs, err = x509.SystemCertPool(); err != nil {
 			secure.RootCAs = x509.NewCertPool()
 		}
 		if !secure.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s holds no certificate in PEM: mend --nats-ca", e.CA)
+			return nil, settingsError{fmt.Errorf("%s holds no certificate in PEM: mend --nats-ca", e.CA)}
 		}
 	}
 	if e.Certificate != "" {
 		pair, err := tls.LoadX509KeyPair(e.Certificate, e.Key)
 		if err != nil {
-			return nil, fmt.Errorf("read the certificate for the NATS server: %w: mend --nats-cert and --nats-key", err)
+			return nil, settingsError{fmt.Errorf("read the certificate for the NATS server: %w: mend --nats-cert and --nats-key", err)}
 		}
 		secure.Certificates = []tls.Certificate{pair}
 	}
 	options = append(options, nats.Secure(secure))
 	if e.Creds != "" {
+		f, err := os.Open(e.Creds)
+		if err != nil {
+			return nil, settingsError{fmt.Errorf("read the credentials for the NATS server: %w: mend --creds", err)}
+		}
+		_ = f.Close()
 		options = append(options, nats.UserCredentials(e.Creds))
 	}
 	if e.NKey != "" {
 		option, err := nats.NkeyOptionFromSeed(e.NKey)
 		if err != nil {
-			return nil, fmt.Errorf("read the NKey for the NATS server: %w: mend --nkey", err)
+			return nil, settingsError{fmt.Errorf("read the NKey for the NATS server: %w: mend --nkey", err)}
 		}
 		options = append(options, option)
 	}
@@ -175,7 +185,8 @@ func connectError(err error) error {
 func dial(ctx context.Context, connect func() (*nats.Conn, error)) (*nats.Conn, error) {
 	for {
 		nc, err := connect()
-		if err == nil || errors.Is(err, ErrRefused) {
+		var settings settingsError
+		if err == nil || errors.Is(err, ErrRefused) || errors.As(err, &settings) {
 			return nc, err
 		}
 		select {

@@ -48,6 +48,9 @@ func newStore(ctx context.Context, nc *nats.Conn, run string, replace bool) (*st
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) || errors.Is(err, jetstream.ErrBucketExists) {
 			return nil, ErrExists
 		}
+		if full(err) {
+			return nil, fmt.Errorf("make the streams of the run: %w: remove streams of other runs from the NATS server, or raise the limits of its JetStream", err)
+		}
 		return nil, fmt.Errorf("make the streams of the run: %w: the NATS server needs JetStream, and a user who may use it", err)
 	}
 	replicas := replicasOf(nc)
@@ -101,13 +104,27 @@ func create[C, T any](ctx context.Context, what func(context.Context, C) (T, err
 	}
 }
 
-// noPeers is the server's code for a cluster whose servers can't take a replica.
-const noPeers jetstream.ErrorCode = 10005
+// Codes of the server: no server of a cluster can take a replica; the account, the
+// memory or the disk that streams may use is full.
+const (
+	noPeers     jetstream.ErrorCode = 10005
+	accountFull jetstream.ErrorCode = 10002
+	memoryFull  jetstream.ErrorCode = 10028
+	diskFull    jetstream.ErrorCode = 10047
+)
+
+// full says that the server has no room, which does not come by waiting.
+func full(err error) bool {
+	var refused *jetstream.APIError
+	return errors.As(err, &refused) && (refused.ErrorCode == accountFull || refused.ErrorCode == memoryFull || refused.ErrorCode == diskFull)
+}
 
 // unplaced says whether an error may be one of a moment.
 func unplaced(err error) bool {
 	var refused *jetstream.APIError
 	switch {
+	case full(err):
+		return false
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return false
 	case errors.As(err, &refused):
