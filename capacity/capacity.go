@@ -32,6 +32,9 @@ type Outcome struct {
 	// Seconds are its judged part, in order, and Before those of the warm-up, of
 	// which no limit is judged.
 	Seconds, Before []Second
+	// Quantiles are the times that the allowed share of the requests of each limit
+	// is above, in seconds; 0 where a limit is of no time.
+	Quantiles []float64
 	// Refused counts the answers 429 in it.
 	Refused uint64
 	// Achieved is the achieved rate as a share of the planned one.

@@ -19,6 +19,8 @@ type Judged struct {
 	Quantile float64
 	// Over is the limit of it.
 	Over float64
+	// Spread is the standard deviation of Quantile, as a share of it.
+	Spread float64
 	// Broken is how likely it is that a trial without end breaks the limit.
 	Broken float64
 }
@@ -115,7 +117,7 @@ func judgeLimit(l *Limit, i int, o *Outcome) Judged {
 		t := tail{inflation: s.inflation()}
 		if l.timed() {
 			t = o.tail(l, i)
-			j.Quantile, j.Over = t.quantile, l.Over
+			j.Quantile, j.Over, j.Spread = t.quantile, l.Over, t.spread
 		}
 		j.Effective = n / t.inflation
 		j.Broken = probability(oddsOf(t.excess(l, &j)))
@@ -129,7 +131,7 @@ func judgeMean(l *Limit, i int, o *Outcome, j *Judged) float64 {
 		s.over[k] = o.Seconds[k].Tallies[i].Sum
 	}
 	j.Observed, j.Allowed = s.share(), l.Over
-	j.Quantile, j.Over = j.Observed, l.Over
+	j.Quantile, j.Over, j.Spread = j.Observed, l.Over, math.Sqrt(s.variance())/j.Observed
 	spread := max(math.Sqrt(s.variance()), 1e-4*l.Over) // no mean is known better than that
 	return probability(oddsOf((j.Observed - l.Over) / spread))
 }
@@ -154,12 +156,15 @@ type tail struct {
 	// inflation is how many requests say as much as one would if they did not
 	// wait in the same queues.
 	inflation float64
+	// spread is the standard deviation of the quantile, as a share of it.
+	spread float64
 }
 
 // tail looks at the requests around the time that the allowed share is above.
 // Where more are above the limit, those at the limit tell how much they say.
 func (o *Outcome) tail(l *Limit, i int) (t tail) {
 	level, above := 0, 0.0
+	t.quantile = o.Quantiles[i]
 	s := o.series(i, level)
 	for s.share() < l.Allowed && level < levels-1 {
 		above = s.share()
@@ -168,8 +173,8 @@ func (o *Outcome) tail(l *Limit, i int) (t tail) {
 	}
 	if share := s.share(); level > 0 && share >= l.Allowed {
 		drop := math.Log(share / max(above, 0.5/sum(s.of)))
-		t.slope = drop / (math.Ln2 / 2)
-		t.quantile = l.level(level) * math.Exp(math.Log(share/l.Allowed)/t.slope)
+		t.slope = drop / math.Log(ofLimit[level-1]/ofLimit[level])
+		t.spread = math.Sqrt(s.variance()) / share / t.slope
 	}
 	if level < atLimit {
 		s = o.series(i, atLimit)

@@ -28,6 +28,10 @@ func Read(m *measure.Measurement, r *report.Report, limits []Limit, inFlight flo
 	for _, s := range m.Seconds {
 		bySecond[s.Second] = s
 	}
+	times := make([]*measure.Histogram, len(limits))
+	for i := range times {
+		times[i] = measure.NewHistogram()
+	}
 	first, end := int64(m.Main.Start/time.Second), int64((m.Main.Start+m.Main.Planned)/time.Second)
 	for n := range end {
 		s := readSecond(bySecond[n], due(m, n), limits)
@@ -35,7 +39,15 @@ func Read(m *measure.Measurement, r *report.Report, limits []Limit, inFlight flo
 			o.Before = append(o.Before, s)
 		} else {
 			o.Seconds = append(o.Seconds, s)
+			mergeTimes(times, limits, bySecond[n])
 		}
+	}
+	for i := range limits {
+		q := 0.0
+		if l := &limits[i]; l.timed() && !l.Mean && l.Allowed < 1 {
+			q = times[i].Percentile(100 * (1 - l.Allowed)).Seconds()
+		}
+		o.Quantiles = append(o.Quantiles, q)
 	}
 	return o
 }
@@ -43,6 +55,15 @@ func Read(m *measure.Measurement, r *report.Report, limits []Limit, inFlight flo
 // endedText says why the scenario ended the trial, and when.
 func (o *Outcome) endedText(a Ask) string {
 	return fmt.Sprintf("%s ended it after %d s of %v: its figures are of that part", o.Ended, len(o.Seconds), a.Length)
+}
+
+// mergeTimes adds the times of a second to those that each limit judges.
+func mergeTimes(to []*measure.Histogram, limits []Limit, s *measure.Second) {
+	for i := range limits {
+		if h := limits[i].times(s); h != nil {
+			_ = to[i].Merge(h) // of the same geometry: nothing is dropped
+		}
+	}
 }
 
 func withheld(m *measure.Measurement) (n uint64) {
@@ -80,16 +101,27 @@ func readSecond(s *measure.Second, due float64, limits []Limit) (to Second) {
 	return to
 }
 
-func tallyTimes(l *Limit, t *Tally, s *measure.Second) {
+// times are those of a second that the limit judges; nil where there are none.
+func (l *Limit) times(s *measure.Second) *measure.Histogram {
+	if s == nil || !l.timed() {
+		return nil
+	}
 	response, service := s.Response, s.Service
 	if g := groupOf(l, s); g != nil {
 		response, service = g.Response, g.Service
 	} else if l.Group >= 0 && len(s.Groups) > 0 {
-		return // none of the group was sent
+		return nil // none of the group was sent
 	}
-	h := response
 	if l.Metric == scenario.Service {
-		h = service
+		return service
+	}
+	return response
+}
+
+func tallyTimes(l *Limit, t *Tally, s *measure.Second) {
+	h := l.times(s)
+	if h == nil {
+		return
 	}
 	for took, n := range h.Buckets {
 		t.Add(l, took, float64(n))

@@ -70,18 +70,6 @@ func (p *posterior) below(rate float64) (sum float64) {
 	return sum
 }
 
-// cumulative is how likely it is that the limit lies below any rate.
-func (p *posterior) cumulative(rate float64) (sum float64) {
-	for c, m := range p.mass {
-		share := math.Log(rate/p.edges[c]) / math.Log(p.edges[c+1]/p.edges[c])
-		sum += m * min(max(share, 0), 1)
-	}
-	return sum
-}
-
-// between is how likely it is that the limit lies between two rates.
-func (p *posterior) between(low, high float64) float64 { return p.cumulative(high) - p.cumulative(low) }
-
 // window is the narrowest interval between two rates that were tried in which
 // the limit lies with a probability, or the widest where that is less sure.
 func (p *posterior) window(confidence float64) (w window, ok bool) {

@@ -165,7 +165,7 @@ func (s *search) rate() (rate float64, times int) {
 		return s.ramp(trials[len(trials)-1], top)
 	}
 	p := s.posterior()
-	if w, ok := p.window(s.Confidence); ok && w.width() <= s.Width*(1+1e-9) {
+	if w, sure := s.interval(p); sure && w.width() <= s.Width*(1+1e-9) {
 		s.found.Settled, s.found.Why = true, "the interval is as narrow and as sure as it was asked for"
 		return 0, 0
 	}
@@ -203,59 +203,27 @@ func (s *search) halve(p *posterior, top float64) (rate float64, times int) {
 	return s.unstick(p, s.snap(p, p.quantile(0.5))), times
 }
 
-// nearEstimate tries an end of an interval around the estimate, where the
-// trials so far allow it.
+// nearEstimate tries an end of an interval around the estimate: the one whose
+// side was looked at for less time.
 func (s *search) nearEstimate(p *posterior) (rate float64, times int, ok bool) {
-	middle, ok := s.estimate()
-	if !ok || p.between(middle*(1-s.Width), middle*(1+s.Width)) < plausible {
+	middle, ok := s.estimate(p)
+	if !ok {
 		return 0, 0, false
 	}
-	full := 1 + 0.98*s.Width
-	lows := []float64{middle / math.Sqrt(full)}
-	for _, r := range p.rates {
-		if math.Abs(r/middle-1) < s.Width {
-			lows = append(lows, r, r/full)
+	low, high := 0.0, 0.0
+	for _, t := range s.found.Trials {
+		switch away := (t.Rate/middle - 1) / s.Width; {
+		case len(t.Doubts) > 0 || math.Abs(away) < same || math.Abs(away) > 1.5:
+		case away < 0:
+			low += float64(len(t.Seconds))
+		default:
+			high += float64(len(t.Seconds))
 		}
 	}
-	best := math.Inf(-1)
-	for _, low := range lows {
-		high := low * full
-		if s.stuck(low) || s.stuck(high) {
-			continue
-		}
-		holds, breaks := -s.belief(low, middle), s.belief(high, middle)
-		score := min(holds, enough) + min(breaks, enough)
-		if score <= best+1e-9 {
-			continue
-		}
-		best, rate = score, low
-		if breaks < holds {
-			rate = high
-		}
+	if low <= high {
+		return middle * (1 - edge*s.Width), 3, true
 	}
-	return rate, 3, rate > 0
-}
-
-// stuck says whether a rate is too close to the limit to be an end: it was tried
-// twice, and still nobody knows whether it holds. Another look there is as
-// likely to be wrong as to help.
-func (s *search) stuck(rate float64) bool {
-	return s.tried(rate) >= 2 && math.Abs(s.odds(rate)) < mostOdds
-}
-
-// enough is the belief in an end that needs no more.
-var enough = 2 * mostOdds
-
-// belief is what all trials say of a rate, in logarithmic odds that it breaks,
-// and the estimate a little.
-func (s *search) belief(rate, estimate float64) float64 {
-	odds := min(max(3*math.Log(rate/estimate)/s.Width, -1.5), 1.5)
-	for _, l := range pool(s.found.Trials) {
-		if l.odds < 0 && l.rate >= rate*(1-1e-9) || l.odds > 0 && l.rate <= rate*(1+1e-9) {
-			odds += l.odds
-		}
-	}
-	return odds
+	return middle * (1 + edge*s.Width), 3, true
 }
 
 // odds are those of all trials at a rate.
@@ -267,9 +235,6 @@ func (s *search) odds(rate float64) (odds float64) {
 	}
 	return odds
 }
-
-// plausible is how likely the limit has to be near the estimate to look there.
-const plausible = 0.03
 
 // ramp doubles the rate until something breaks, or until mfaload itself can't
 // keep up.
@@ -376,6 +341,16 @@ func (s *search) unstick(p *posterior, rate float64) float64 {
 	return low
 }
 
+// interval is where the limit lies with the confidence that is asked for: by the
+// odds of the trials alone, or by lines through them where those tell more.
+func (s *search) interval(p *posterior) (w window, sure bool) {
+	w, sure = p.window(s.Confidence)
+	if l, ok := s.lines(); ok {
+		return l, true
+	}
+	return w, sure
+}
+
 // conclude reads the interval off the trials.
 func (s *search) conclude() *Found {
 	f := s.found
@@ -383,7 +358,7 @@ func (s *search) conclude() *Found {
 		return f
 	}
 	p := s.posterior()
-	w, _ := p.window(s.Confidence)
+	w, _ := s.interval(p)
 	switch n := len(p.rates); {
 	case n == 0:
 		f.Confidence = 0

@@ -21,6 +21,7 @@ var (
 	first  = flag.Uint64("first", 0, "with -long: the first seed")
 	budget = flag.Duration("budget", 30*time.Minute, "what a search may take")
 	most   = flag.Int("trials", 15, "how many trials a search may make")
+	width  = flag.Float64("width", 0.05, "how wide an interval may be, of its middle")
 	only   = flag.String("only", "", "search only systems with this in their name")
 	misses = flag.Bool("misses", false, "show the trials of searches that went wrong")
 )
@@ -29,7 +30,7 @@ var (
 func systems() []system {
 	return []system{
 		refusing(), crommelin(95, 60*time.Millisecond), erlang(95, 150*time.Millisecond), erlang(95, 100*time.Millisecond),
-		erlang(99, 300*time.Millisecond), slowing(), leaking(),
+		erlang(99, 300*time.Millisecond), general(95, 150*time.Millisecond, 479.9), general(99, 300*time.Millisecond, 488.8), slowing(), leaking(), stepping(),
 	}
 }
 
@@ -40,7 +41,7 @@ func (sys *system) options(seed uint64) capacity.Options {
 	high := sys.truth * (1.3 + 3*random.Float64())
 	return capacity.Options{Limits: sys.limits, Capacity: scenario.Capacity{
 		MaxRate: scenario.Rate(high), StartRate: scenario.Rate(high / (16 + 32*random.Float64())), Trial: 30 * time.Second,
-		Warmup: 10 * time.Second, Settle: 5 * time.Second, Budget: *budget, Trials: *most, Width: 0.05, Confidence: 0.95,
+		Warmup: 10 * time.Second, Settle: 5 * time.Second, Budget: *budget, Trials: *most, Width: *width, Confidence: 0.95,
 	}}
 }
 
@@ -113,7 +114,7 @@ func (sys *system) searches(t *testing.T, seeds int) (r row) {
 }
 
 func (r *row) add(sys *system, f *capacity.Found, seed uint64) {
-	covered, narrow := f.Low <= sys.truth && sys.truth <= f.High, 2*(f.High-f.Low)/(f.High+f.Low) <= 0.05+1e-9
+	covered, narrow := f.Low <= sys.truth && sys.truth <= f.High, 2*(f.High-f.Low)/(f.High+f.Low) <= *width+1e-9
 	for _, c := range []struct {
 		is    bool
 		count *int

@@ -1,0 +1,149 @@
+package capacity
+
+import (
+	"math"
+	"slices"
+)
+
+// line is how a time that a limit judges goes with the rate next to the limit.
+// Its inverse falls about as a straight line, in queues as by the Universal
+// Scalability Law, and near saturation it is as uncertain at one rate as at
+// another: so trials at different rates tell of one crossing together.
+type line struct {
+	points []point
+	// slope is of the inverse by the rate.
+	slope float64
+	// crossing is the rate at which the time is the limit, deviation its standard
+	// deviation.
+	crossing, deviation float64
+}
+
+// point is what a trial shows of a limit.
+type point struct {
+	rate, seconds float64
+	// inverse is the limit divided by the time, noise its variance were the trial
+	// a second long; 0 is unknown.
+	inverse, noise float64
+}
+
+// What a line is made of.
+const (
+	// farthestBelow and farthestAbove are how far from the crossing trials are, in
+	// widths: beyond saturation a time says how long the trial was.
+	farthestBelow = 2.0
+	farthestAbove = 1.1
+	// leastInverse and mostInverse are how far from the limit times are.
+	leastInverse = 0.02
+	mostInverse  = 2.5
+	// bend is how far an inverse may be off the line, of its distance from the limit.
+	bend = 0.1
+	// leastPoints is how many trials it takes.
+	leastPoints = 4
+	// steep is how many standard deviations a slope is from none.
+	steep = 3.0
+)
+
+// fitLine fits the line of the i-th limit to the trials around it; false where
+// they make none.
+func (s *search) fitLine(i int) (l line, ok bool) {
+	l.crossing = s.posterior().quantile(0.5)
+	for range 3 {
+		l.points = s.points(i, l.crossing)
+		if len(l.points) < leastPoints || !l.fit() {
+			return l, false
+		}
+	}
+	return l, true
+}
+
+// points are those of the trials around a rate.
+func (s *search) points(i int, around float64) (all []point) {
+	for _, t := range s.found.Trials {
+		if len(t.Doubts) > 0 || t.Interrupted || t.Ended != "" || t.Refused > 0 || i >= len(t.Judged) ||
+			t.Rate < around*(1-farthestBelow*s.Width) || t.Rate > around*(1+farthestAbove*s.Width) {
+			continue
+		}
+		j, seconds := &t.Judged[i], float64(len(t.Seconds))
+		if y := j.Over / j.Quantile; j.Quantile > 0 && y > leastInverse && y < mostInverse {
+			all = append(all, point{rate: t.Rate, seconds: seconds, inverse: y, noise: y * y * j.Spread * j.Spread * seconds})
+		}
+	}
+	return all
+}
+
+// fit is a regression with weights; false where it tells no crossing. The noise
+// is that of all trials together, as one without a burst knows nothing of its own.
+func (l *line) fit() bool {
+	noise := l.noise()
+	weights := make([]float64, len(l.points))
+	var w, x, y, xx, xy, squares float64
+	for i, p := range l.points {
+		off := bend * (p.inverse - 1)
+		weights[i] = 1 / (noise/p.seconds + off*off)
+		w, x, y = w+weights[i], x+weights[i]*p.rate, y+weights[i]*p.inverse
+	}
+	x, y = x/w, y/w
+	for i, p := range l.points {
+		xx, xy = xx+weights[i]*(p.rate-x)*(p.rate-x), xy+weights[i]*(p.rate-x)*(p.inverse-y)
+	}
+	l.slope = xy / xx
+	l.crossing = x + (1-y)/l.slope
+	for i, p := range l.points {
+		residual := p.inverse - y - l.slope*(p.rate-x)
+		squares += weights[i] * residual * residual
+	}
+	// What scatters more than its noise is noisier than it seemed.
+	scale := max(squares/float64(max(len(l.points)-2, 1)), 1)
+	away := l.crossing - x
+	l.deviation = math.Sqrt(scale*(1/w+away*away/xx)) / -l.slope
+	return l.slope < 0 && l.slope*l.slope*xx >= steep*steep*scale
+}
+
+// noise is the mean of what is known.
+func (l *line) noise() float64 {
+	noise, seconds := 0.0, 0.0
+	for _, p := range l.points {
+		if p.noise > 0 {
+			noise, seconds = noise+p.noise*p.seconds, seconds+p.seconds
+		}
+	}
+	return max(noise/max(seconds, 1), 1e-9)
+}
+
+// lines is the interval in which the limit lies by the lines through the trials;
+// false where there is none, or where trials contradict it. It is never narrower
+// than what is looked for: a step between two trials looks like a line.
+func (s *search) lines() (w window, ok bool) {
+	for i := range s.Limits {
+		l, is := s.fitLine(i)
+		if !is {
+			continue
+		}
+		half := max(s.Width/2*l.crossing, deviate((1+s.Confidence)/2)*l.deviation)
+		c := window{l.crossing - half, l.crossing + half, min(2*normal(half/l.deviation)-1, surest)}
+		if ok { // what any limit breaks, is broken
+			c = window{min(w.low, c.low), min(w.high, c.high), min(w.mass, c.mass)}
+		}
+		w, ok = c, true
+	}
+	return w, ok && s.bearsOut(w)
+}
+
+// surest is the most that a line says: that it is one is an assumption.
+const surest = 0.99
+
+// stepAway is how far they may be from the middle, in half widths.
+const stepAway = 1.1
+
+// bearsOut says whether trials near an interval, on both sides of its middle,
+// agree with it, and none beyond an end contradicts it. Those next to the middle
+// have to be as near as its ends, as between them may be a step.
+func (s *search) bearsOut(w window) bool {
+	looks, middle := pool(s.found.Trials), (w.low+w.high)/2
+	holds := func(l look) bool { return l.odds < 0 && l.rate < middle && l.rate > middle-stepAway*(middle-w.low) }
+	breaks := func(l look) bool { return l.odds > 0 && l.rate > middle && l.rate < middle+stepAway*(w.high-middle) }
+	against := func(l look) bool {
+		return l.odds > mostOdds && l.rate <= w.low || l.odds < -mostOdds && l.rate >= w.high
+	}
+	return slices.ContainsFunc(looks, holds) && slices.ContainsFunc(looks, breaks) && !slices.ContainsFunc(looks, against)
+}
