@@ -213,7 +213,7 @@ func (c *cage) killed(file string, args ...string) {
 	cmd := c.command(args...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.Env = append(cmd.Env, "GOTRACEBACK=all")
+	cmd.Env = append(slices.Clip(cmd.Env), "GOTRACEBACK=all")
 	if err := cmd.Start(); err != nil {
 		c.t.Error(err)
 		return

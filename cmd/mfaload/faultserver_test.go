@@ -55,7 +55,7 @@ type incoming struct {
 // startFaults starts a server. Secure is nil for one without TLS.
 func startFaults(t *testing.T, secure *tls.Config, fault func(*incoming) bool) *faultServer {
 	t.Helper()
-	s := &faultServer{t: t, fault: fault, open: map[net.Conn]bool{}, came: map[string]int{}, address: "127.0.0.1:0"}
+	s := &faultServer{t: t, fault: fault, open: map[net.Conn]bool{}, came: map[string]int{}, address: freeAddress(t)}
 	s.start(secure)
 	t.Cleanup(s.kill)
 	return s

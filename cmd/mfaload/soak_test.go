@@ -27,9 +27,9 @@ const soakRate = 2000
 
 // TestSoak runs for MFALOAD_SOAK at 2,000/s and looks at the program from outside
 // every second: memory, goroutines, threads, descriptors, connections. Without it,
-// it runs for some seconds: long enough to see what leaks by request, not by hour.
+// it runs for a minute: long enough to see what leaks by request, not by hour.
 func TestSoak(t *testing.T) {
-	duration := 12 * time.Second
+	duration := time.Minute
 	if text := os.Getenv("MFALOAD_SOAK"); text != "" {
 		var err error
 		if duration, err = time.ParseDuration(text); err != nil {
