@@ -43,8 +43,13 @@ func incompleteBeta(a, b, x float64) float64 {
 		return 1
 	}
 	if x > (a+1)/(a+b+2) {
-		return 1 - incompleteBeta(b, a, 1-x)
+		return 1 - lowerBeta(b, a, 1-x)
 	}
+	return lowerBeta(a, b, x)
+}
+
+// lowerBeta is it where the fraction converges fast: left of the mean, about.
+func lowerBeta(a, b, x float64) float64 {
 	la, _ := math.Lgamma(a)
 	lb, _ := math.Lgamma(b)
 	lab, _ := math.Lgamma(a + b)
