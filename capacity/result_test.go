@@ -84,6 +84,9 @@ func TestRead(t *testing.T) {
 	if sent != 2000 || math.Abs(took/sent-r.Response.Mean/1000) > 1e-4 || above != 0 {
 		t.Errorf("%v requests of %v s, %v above the limit; the report has %v ms", sent, took/sent, above, r.Response.Mean)
 	}
+	if q := o.Quantiles; len(q) != 4 || math.Abs(q[0]-r.Response.P95/1000) > 1e-6 || q[1] != 0 {
+		t.Errorf("quantiles %v, the report has %v ms", q, r.Response.P95)
+	}
 	tr := capacity.Judge(capacity.Ask{Rate: 100, Length: 20 * time.Second}, o, limits())
 	if tr.Verdict != capacity.Pass || tr.Growing {
 		t.Errorf("%s by %s: %v", tr.Verdict, tr.By, tr.Reasons)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -134,4 +135,50 @@ func TestBudgetEnds(t *testing.T) {
 	if sent > 10_000 || math.Abs(f.Confidence-0.5) > 0.5 {
 		t.Errorf("%v requests: %s", sent, f.Why)
 	}
+}
+
+// A service that answers as it likes: whatever a search makes of it, it stays
+// within its bounds and says an interval or none.
+func TestNonsense(t *testing.T) {
+	for seed := range uint64(100) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		sys := erlang(99, 300*time.Millisecond)
+		o := sys.options(seed)
+		f, err := capacity.Search(context.Background(), o, func(_ context.Context, a capacity.Ask) (*capacity.Outcome, error) {
+			return nonsense(random, a, o.Limits), nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tr := range f.Trials {
+			if !(tr.Rate > 0 && tr.Rate <= float64(o.MaxRate)*(1+1e-9)) || tr.Length <= 0 {
+				t.Errorf("seed %d: trial %d: %v/s for %v, at most %v/s", seed, tr.Number, tr.Rate, tr.Length, o.MaxRate)
+			}
+		}
+		if len(f.Trials) > o.Trials || f.Took > o.Budget || !(f.Confidence >= 0 && f.Confidence <= 1) || f.Why == "" ||
+			!(f.Low >= 0 && f.High >= 0) || f.High > 0 && f.High <= f.Low {
+			t.Errorf("seed %d: %d trials, %v, %v to %v with %v: %q", seed, len(f.Trials), f.Took, f.Low, f.High, f.Confidence, f.Why)
+		}
+	}
+}
+
+// nonsense is a trial whose times have nothing to do with its rate.
+func nonsense(random *rand.Rand, a capacity.Ask, limits []capacity.Limit) *capacity.Outcome {
+	o := &capacity.Outcome{Achieved: 1, Quantiles: make([]float64, len(limits))}
+	scale, sent := limits[0].Over*math.Exp(2*random.NormFloat64()), math.Round(a.Rate)
+	o.Quantiles[0] = scale
+	for range a.Length / time.Second {
+		s := capacity.Second{Sent: sent, Expected: sent, Tallies: make([]capacity.Tally, len(limits))}
+		for range 20 {
+			took := scale * math.Exp(random.NormFloat64()-2)
+			s.Response += took * sent / 20
+			s.Tallies[0].Add(&limits[0], time.Duration(took*1e9), sent/20)
+		}
+		s.Tallies[1].Fail(sent, 0)
+		o.Seconds = append(o.Seconds, s)
+	}
+	if random.IntN(10) == 0 {
+		o.Doubts = []string{"it was late"}
+	}
+	return o
 }
