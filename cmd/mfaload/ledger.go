@@ -61,11 +61,16 @@ func (r *trialRecord) close(m *measure.Measurement, inFlight float64) {
 	r.Started, r.Until, r.InFlight, r.Complete = m.Started, m.Main.Start+m.Main.Planned, inFlight, !m.Interrupted
 }
 
+// mostTurns is how many requests a trial had at most: they are handed out once more.
+const mostTurns = 1e9
+
 // check says what makes a record useless.
 func (r *trialRecord) check() error {
 	switch {
 	case !(r.Rate > 0 && r.Rate <= math.MaxInt32), r.Number < 1, r.Length <= 0, min(r.Settle, r.Warmup, r.Until) < 0, r.Until > r.Warmup+r.Length:
 		return errors.New("it describes no trial")
+	case r.Rate*r.Until.Seconds() > mostTurns:
+		return fmt.Errorf("a trial of %.3g requests is longer than any", r.Rate*r.Until.Seconds())
 	case !(r.InFlight >= 0):
 		return fmt.Errorf("%v requests can't be in flight", r.InFlight)
 	}
