@@ -108,12 +108,14 @@ func (o *oneTime) json() string {
 
 // maskEmail leaves at most the first two letters of the local part.
 func maskEmail(email string) string {
-	local, domain, _ := strings.Cut(email, "@")
+	name, domain, _ := strings.Cut(email, "@")
+	local := []rune(name)
 	keep := min(2, max(len(local)-2, 0))
-	return local[:keep] + "****@" + domain
+	return string(local[:keep]) + "****@" + domain
 }
 
 // maskPhone leaves the last two digits.
 func maskPhone(phone string) string {
-	return strings.Repeat("*", max(len(phone)-2, 4)) + phone[max(len(phone)-2, 0):]
+	digits := []rune(phone)
+	return strings.Repeat("*", max(len(digits)-2, 4)) + string(digits[max(len(digits)-2, 0):])
 }
