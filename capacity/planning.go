@@ -58,7 +58,7 @@ const leastSure = 0.9
 func (f *Found) first() string {
 	switch f.LimitedBy {
 	case LimitedByMaxRate:
-		return "nothing broke up to the highest rate that was allowed, so what goes first is not known"
+		return "nothing broke up to the highest rate that was tried, so what goes first is not known"
 	case LimitedByGenerator:
 		return "mfaload itself came to its limit first, so what goes first in the service is not known"
 	case LimitedByRefusals:

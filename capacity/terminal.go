@@ -75,7 +75,7 @@ func (r *Result) notes() (all []string) {
 	case r.LimitedBy == LimitedByMaxRate && r.Rate.Low == nil:
 		by = "nothing broke, and nothing was found to hold"
 	case r.LimitedBy == LimitedByMaxRate:
-		by = "nothing broke up to the highest rate that was allowed"
+		by = "nothing broke up to the highest rate that was tried"
 	}
 	all = append(all, by)
 	text := strings.Join(r.Reasons, "; ")
