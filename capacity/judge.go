@@ -15,11 +15,12 @@ type Judged struct {
 	// Effective is how many independent requests would say as much.
 	Effective float64
 	// Quantile is the time that the allowed share of requests is above, or the
-	// mean, in seconds; 0 where it is far from the limit, or none.
+	// mean, in seconds; 0 where the limit is of no time.
 	Quantile float64
 	// Over is the limit of it.
 	Over float64
-	// Spread is the standard deviation of Quantile, as a share of it.
+	// Spread is the standard deviation of Quantile, as a share of it; 0 is not
+	// known, far above the limit.
 	Spread float64
 	// Broken is how likely it is that a trial without end breaks the limit.
 	Broken float64
@@ -117,7 +118,7 @@ func judgeLimit(l *Limit, i int, o *Outcome) Judged {
 		t := tail{inflation: s.inflation()}
 		if l.timed() {
 			t = o.tail(l, i)
-			j.Quantile, j.Over, j.Spread = t.quantile, l.Over, t.spread
+			j.Quantile, j.Over, j.Spread = o.Quantiles[i], l.Over, t.spread
 		}
 		j.Effective = n / t.inflation
 		j.Broken = probability(oddsOf(t.excess(l, &j)))
@@ -148,8 +149,6 @@ func (o *Outcome) series(i, level int) (s series) {
 
 // tail is what the levels tell of the time that the allowed share is above.
 type tail struct {
-	// quantile is that time, in seconds; 0 where it is beyond the levels.
-	quantile float64
 	// slope is how steeply the share falls there: the logarithm of the share by
 	// that of the time.
 	slope float64
@@ -164,7 +163,6 @@ type tail struct {
 // Where more are above the limit, those at the limit tell how much they say.
 func (o *Outcome) tail(l *Limit, i int) (t tail) {
 	level, above := 0, 0.0
-	t.quantile = o.Quantiles[i]
 	s := o.series(i, level)
 	for s.share() < l.Allowed && level < levels-1 {
 		above = s.share()
@@ -199,9 +197,9 @@ func (s series) inflation() float64 {
 // more, by the slope of the tail.
 func (t tail) excess(l *Limit, j *Judged) float64 {
 	z := excess(j.Observed, j.Effective, l.Allowed)
-	if t.quantile > 0 && t.quantile < l.Over && j.Observed*j.Effective < fewAbove {
+	if j.Quantile > 0 && j.Quantile < l.Over && j.Observed*j.Effective < fewAbove {
 		spread := math.Sqrt((1 - l.Allowed) / (l.Allowed * j.Effective)) // of the share's logarithm
-		z = min(z, max(t.slope*math.Log(t.quantile/l.Over)/spread, -farAtMost))
+		z = min(z, max(t.slope*math.Log(j.Quantile/l.Over)/spread, -farAtMost))
 	}
 	return z
 }

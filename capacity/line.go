@@ -45,8 +45,8 @@ const (
 
 // fitLine fits the line of the i-th limit to the trials around it; false where
 // they make none.
-func (s *search) fitLine(i int) (l line, ok bool) {
-	l.crossing = s.posterior().quantile(0.5)
+func (s *search) fitLine(p *posterior, i int) (l line, ok bool) {
+	l.crossing = p.quantile(0.5)
 	for range 3 {
 		l.points = s.points(i, l.crossing)
 		if len(l.points) < leastPoints || !l.fit() {
@@ -113,9 +113,9 @@ func (l *line) noise() float64 {
 // lines is the interval in which the limit lies by the lines through the trials;
 // false where there is none, or where trials contradict it. It is never narrower
 // than what is looked for: a step between two trials looks like a line.
-func (s *search) lines() (w window, ok bool) {
+func (s *search) lines(p *posterior) (w window, ok bool) {
 	for i := range s.Limits {
-		l, is := s.fitLine(i)
+		l, is := s.fitLine(p, i)
 		if !is {
 			continue
 		}

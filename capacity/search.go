@@ -150,6 +150,8 @@ const (
 	// edge is how far an end of the final interval is from its middle, as a share
 	// of the width.
 	edge = 0.46
+	// flank is how far from the middle a trial looks at one side of it, in widths.
+	flank = 1.5
 	// mostDoubles is how often trials get twice as long.
 	mostDoubles = 3
 )
@@ -213,7 +215,7 @@ func (s *search) nearEstimate(p *posterior) (rate float64, times int, ok bool) {
 	low, high := 0.0, 0.0
 	for _, t := range s.found.Trials {
 		switch away := (t.Rate/middle - 1) / s.Width; {
-		case len(t.Doubts) > 0 || math.Abs(away) < same || math.Abs(away) > 1.5:
+		case len(t.Doubts) > 0 || math.Abs(away) < same || math.Abs(away) > flank:
 		case away < 0:
 			low += float64(len(t.Seconds))
 		default:
@@ -341,14 +343,13 @@ func (s *search) unstick(p *posterior, rate float64) float64 {
 	return low
 }
 
-// interval is where the limit lies with the confidence that is asked for: by the
-// odds of the trials alone, or by lines through them where those tell more.
+// interval is where the limit lies with the confidence that is asked for: by lines
+// through the trials where they make some, else by their odds alone.
 func (s *search) interval(p *posterior) (w window, sure bool) {
-	w, sure = p.window(s.Confidence)
-	if l, ok := s.lines(); ok {
-		return l, true
+	if w, ok := s.lines(p); ok {
+		return w, true
 	}
-	return w, sure
+	return p.window(s.Confidence)
 }
 
 // conclude reads the interval off the trials.
