@@ -92,6 +92,9 @@ func (p *Phase) check(groups int) error {
 			(c.Failed && (c.AsExpected > 0 || c.Violating > 0 || c.RateLimited > 0)) {
 			return fmt.Errorf("the counts of %.60q do not add up", c.Label)
 		}
+		if !c.Harmed.fits(c.Response.Count()) {
+			return fmt.Errorf("the harmed requests of %.60q do not add up", c.Label)
+		}
 		sent[c.Group] += n
 	}
 	if p.Own == nil || p.Own.unmade() || p.Own.Count() != p.Sent() {

@@ -106,6 +106,9 @@ func anything(random *rand.Rand, second int) *measure.Observation {
 	}
 	o.Sent = o.Intended + time.Duration(random.Int64N(1e6))
 	o.Done = o.Sent + time.Duration(random.Int64N(1e9))
+	if o.Refused = o.RateLimited; random.IntN(5) == 0 {
+		o.Harmed = time.Duration(1 + random.Int64N(1e8))
+	}
 	if random.IntN(5) == 0 {
 		o.Failed, o.AsExpected, o.RateLimited, o.Evaluated, o.Label = true, false, false, nil, "timeout"
 		return o

@@ -72,9 +72,16 @@ func random(seed uint64, n int) []*measure.Observation {
 			Label: labels[rng.IntN(len(labels))], AsExpected: rng.IntN(4) > 0,
 		}
 		o.RateLimited = o.Label == labels[2]
+		o.Refused = o.RateLimited
+		if rng.IntN(5) == 0 {
+			o.Harmed = o.Own + time.Duration(rng.ExpFloat64()*1e7)
+		}
 		switch rng.IntN(10) {
 		case 0:
 			o.Failed, o.AsExpected, o.RateLimited, o.Label = true, false, false, "timeout"
+			if rng.IntN(3) == 0 {
+				o.Refused, o.Label = true, "connection refused"
+			}
 		case 1:
 			o.Violations = []measure.Violation{{Rule: "echo.user", Pointer: "/user/id", Fails: true, Got: fmt.Sprint(i)},
 				{Rule: "field.unknown", Pointer: "/new"}}

@@ -127,6 +127,9 @@ type Cell struct {
 	Group  int    `json:"group"`
 	Label  string `json:"label"`
 	Failed bool   `json:"failed,omitempty"`
+	// Refused says that the service turned the requests away: see
+	// [Observation.Refused].
+	Refused bool `json:"refused,omitempty"`
 
 	AsExpected uint64 `json:"as_expected"`
 	// Violating counts the answers with at least one failing violation.
@@ -139,6 +142,9 @@ type Cell struct {
 	Response *Histogram `json:"response"`
 	Service  *Histogram `json:"service"`
 	Lateness *Histogram `json:"lateness"`
+	// Harmed are those of the requests that mfaload itself harmed; nil where it
+	// harmed none.
+	Harmed *Harmed `json:"harmed,omitempty"`
 }
 
 // Second is one second of a run by intended time.
@@ -219,25 +225,34 @@ func (p *Phase) Sent() (n uint64) {
 }
 
 // cell returns the cell of a kind of end, made where it is new.
-func (p *Phase) cell(group int, label string, failed bool) *Cell {
+func (p *Phase) cell(kind cellKind) *Cell {
 	for _, c := range p.Cells {
-		if c.Group == group && c.Label == label && c.Failed == failed {
+		if c.kind() == kind {
 			return c
 		}
 	}
-	c := newCell(group, label, failed, NewSparse)
+	c := newCell(kind, NewSparse)
 	p.Cells = append(p.Cells, c)
 	return c
 }
 
-func newCell(group int, label string, failed bool, histogram func() *Histogram) *Cell {
-	return &Cell{Group: group, Label: label, Failed: failed,
+// cellKind is what the requests of a cell have in common.
+type cellKind struct {
+	group           int
+	label           string
+	failed, refused bool
+}
+
+func (c *Cell) kind() cellKind { return cellKind{c.Group, c.Label, c.Failed, c.Refused} }
+
+func newCell(kind cellKind, histogram func() *Histogram) *Cell {
+	return &Cell{Group: kind.group, Label: kind.label, Failed: kind.failed, Refused: kind.refused,
 		Response: histogram(), Service: histogram(), Lateness: histogram()}
 }
 
 func (p *Phase) sort() {
 	slices.SortFunc(p.Cells, func(a, b *Cell) int {
-		return cmp.Or(a.Group-b.Group, cmp.Compare(a.Label, b.Label), boolOrder(a.Failed, b.Failed))
+		return cmp.Or(a.Group-b.Group, cmp.Compare(a.Label, b.Label), boolOrder(a.Failed, b.Failed), boolOrder(a.Refused, b.Refused))
 	})
 }
 

@@ -51,7 +51,7 @@ func (p *Phase) merge(o *Phase) error {
 	p.Connections.Resumed += o.Connections.Resumed
 	p.mergeWithheld(o)
 	for _, from := range o.Cells {
-		to := p.cell(from.Group, from.Label, from.Failed)
+		to := p.cell(from.kind())
 		if err := mergeAll([]*Histogram{to.Response, to.Service, to.Lateness},
 			[]*Histogram{from.Response, from.Service, from.Lateness}); err != nil {
 			return err
@@ -60,6 +60,9 @@ func (p *Phase) merge(o *Phase) error {
 		to.Violating += from.Violating
 		to.Clean += from.Clean
 		to.RateLimited += from.RateLimited
+		if err := mergeHarmed(&to.Harmed, from.Harmed); err != nil {
+			return err
+		}
 	}
 	p.sort()
 	return nil

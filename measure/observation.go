@@ -21,6 +21,10 @@ type Observation struct {
 	// Own is the part of the lateness (Sent − Intended) that mfaload caused
 	// itself: the rest was spent waiting for a worker while all were in flight.
 	Own time.Duration
+	// Harmed is how much of the response time (Done − Intended) mfaload itself may
+	// have caused: Own, where that is at least [HarmFloor], and the time that mfaload
+	// stood still between Sent and Done. 0 for a request that it did not harm.
+	Harmed time.Duration
 
 	// Failed says that there was no whole answer.
 	Failed bool
@@ -34,6 +38,10 @@ type Observation struct {
 	AsExpected bool
 	// RateLimited says that the answer is a 429, whatever the scenario expects.
 	RateLimited bool
+	// Refused says that the service turned the request away instead of serving it:
+	// with a 429, a 503 with Retry-After, or by refusing the connection. Its time
+	// says nothing of how fast the service serves.
+	Refused bool
 	// Violations are what the answer breaks. The recorder copies them.
 	Violations []Violation
 	// Evaluated says which rules the answer was held against: bit i%64 of word
@@ -43,6 +51,35 @@ type Observation struct {
 	// violations of a group.
 	// Whole says that the whole answer is to be kept with it.
 	Example func(whole bool) Example
+}
+
+// HarmFloor is the own lateness from which on a request counts as harmed. Waking
+// and sending always take some of it; what is below is part of every time.
+const HarmFloor = time.Millisecond
+
+// Drained is the label of requests that got no answer before the end of the drain
+// time.
+const Drained = "unanswered at end of drain"
+
+// frozen is the part of Harmed in which the request was in flight.
+func (o *Observation) frozen() time.Duration {
+	if o.Own >= HarmFloor {
+		return max(o.Harmed-o.Own, 0)
+	}
+	return max(o.Harmed, 0)
+}
+
+// doubtful says that the end itself may be mfaload's doing, not just the time: a
+// failure of a request in flight while mfaload stood still, or that was sent too
+// late for its answer; a refusal of a request that came late, among others.
+func (o *Observation) doubtful() bool {
+	switch {
+	case o.Harmed <= 0:
+		return false
+	case o.Refused:
+		return true
+	}
+	return o.Failed && (o.frozen() > 0 || o.Label == Drained)
 }
 
 // IdleClosed is the label of requests that certainly never reached the service: it

@@ -206,12 +206,13 @@ func (s *stripe) recordCell(o *Observation, violating bool) {
 	if o.RateLimited {
 		c.RateLimited++
 	}
+	recordHarmed(&c.Harmed, o)
 }
 
 func (p *stripePhase) cell(o *Observation) *Cell {
 	cells := p.cells[o.Group]
 	for _, c := range cells {
-		if c.Label == o.Label && c.Failed == o.Failed {
+		if c.Label == o.Label && c.Failed == o.Failed && c.Refused == o.Refused {
 			return c
 		}
 	}
@@ -219,7 +220,7 @@ func (p *stripePhase) cell(o *Observation) *Cell {
 	if len(cells) >= maxLabels {
 		label = otherLabel
 		for _, c := range cells {
-			if c.Label == otherLabel && c.Failed == o.Failed {
+			if c.Label == otherLabel && c.Failed == o.Failed && c.Refused == o.Refused {
 				return c
 			}
 		}
@@ -229,7 +230,7 @@ func (p *stripePhase) cell(o *Observation) *Cell {
 		histogram = NewSparse
 	}
 	// A label may point into a buffer that is used again.
-	c := newCell(o.Group, strings.Clone(label), o.Failed, histogram)
+	c := newCell(cellKind{o.Group, strings.Clone(label), o.Failed, o.Refused}, histogram)
 	p.cells[o.Group] = append(cells, c)
 	return c
 }

@@ -77,11 +77,15 @@ func (p *player) play() {
 	o := &p.seen
 	*o = Observation{Group: e.group, Label: e.label, Evaluated: e.evaluated, Violations: o.Violations[:0],
 		Warmup: e.tapeFlags&tapeWarmup != 0, Failed: e.tapeFlags&tapeFailed != 0,
-		AsExpected: e.tapeFlags&tapeExpected != 0, RateLimited: e.tapeFlags&tapeLimited != 0}
+		AsExpected: e.tapeFlags&tapeExpected != 0, RateLimited: e.tapeFlags&tapeLimited != 0,
+		Refused: e.tapeFlags&tapeRefused != 0}
 	o.Intended = p.after(p.last)
 	o.Sent = p.after(o.Intended)
 	o.Done = p.after(o.Sent)
 	o.Own = p.after(0)
+	if e.tapeFlags&tapeHarmed != 0 {
+		o.Harmed = p.duration()
+	}
 	p.last = o.Intended
 	var kept *Example // the fullest
 	for n := p.uvarint(); n > 0 && !p.bad; n-- {

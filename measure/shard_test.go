@@ -219,7 +219,7 @@ func TestMergeForgetsNoField(t *testing.T) {
 			for i := range v.NumField() {
 				name := v.Type().Name() + "." + v.Type().Field(i).Name
 				if f := v.Field(i); f.IsZero() && !unset[name] && !slices.Contains([]string{
-					"Cell.Failed", "Cell.Group", "Second.Second", "Phase.Start", "Stage.Start", "Stage.Warmup", "Users.Nobody", "Users.PerUser", "Users.MaxPerUser", "Cell.AsExpected", "Cell.RateLimited", "Stop.OfTimes", "Cell.Clean", "Cell.Violating",
+					"Cell.Failed", "Cell.Refused", "Cell.Harmed", "Harmed.Doubtful", "Harmed.DoubtfulErrors", "Cell.Group", "Second.Second", "Phase.Start", "Stage.Start", "Stage.Warmup", "Users.Nobody", "Users.PerUser", "Users.MaxPerUser", "Cell.AsExpected", "Cell.RateLimited", "Stop.OfTimes", "Cell.Clean", "Cell.Violating",
 					"Part.Index", "GroupSecond.Group", "Phase.Withheld", "Phase.InFlight", "Shape.Facts"}, name) && v.Type() != reflect.TypeFor[time.Time]() {
 					t.Errorf("%s is empty after merging (%s)", name, path)
 				} else if v.Type() != reflect.TypeFor[time.Time]() && !f.IsZero() {

@@ -47,6 +47,8 @@ const (
 	tapeFailed
 	tapeExpected
 	tapeLimited
+	tapeRefused
+	tapeHarmed
 	tapeAll = 1<<iota - 1
 )
 
@@ -70,6 +72,12 @@ func flagsOf(o *Observation) (f tapeFlags) {
 	if o.RateLimited {
 		f |= tapeLimited
 	}
+	if o.Refused {
+		f |= tapeRefused
+	}
+	if o.Harmed > 0 {
+		f |= tapeHarmed
+	}
 	return f
 }
 
@@ -85,6 +93,9 @@ func (t *tape) record(o *Observation) bool {
 		b = binary.AppendVarint(b, int64(o.Sent-o.Intended))
 		b = binary.AppendVarint(b, int64(o.Done-o.Sent))
 		b = binary.AppendVarint(b, int64(o.Own))
+		if o.Harmed > 0 {
+			b = binary.AppendUvarint(b, uint64(o.Harmed))
+		}
 		b = binary.AppendUvarint(b, t.count)
 		t.bytes, t.last = append(b, t.found...), o.Intended
 	}

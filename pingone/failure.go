@@ -28,7 +28,7 @@ func failure(ctx context.Context, err error) error {
 // machine.
 func disconnected(kind string, err error) bool {
 	switch kind {
-	case "connection refused", "connection reset", "connection closed", "connection going away",
+	case contract.ConnectionRefused, "connection reset", "connection closed", "connection going away",
 		"answer cut off", "host unreachable", "name not resolved", "proxy failed", "TLS failed":
 		return true
 	case "timeout":
@@ -92,7 +92,7 @@ func systemFailure(err error) string {
 		errno syscall.Errno
 		kind  string
 	}{
-		{syscall.ECONNREFUSED, "connection refused"},
+		{syscall.ECONNREFUSED, contract.ConnectionRefused},
 		{syscall.ECONNRESET, "connection reset"},
 		{syscall.EPIPE, "connection reset"},
 		{syscall.EMFILE, "out of file descriptors"},

@@ -51,6 +51,7 @@ func (w *worker) serve(flight context.Context, a turn) {
 	w.free = done
 	if err != nil {
 		o.Failed, o.Label, o.Disconnected = true, failure(flight, err), disconnected(flight, err)
+		o.Refused = o.Label == contract.ConnectionRefused
 	} else {
 		w.check(a.User)
 	}
@@ -85,7 +86,7 @@ func (w *worker) enter() {
 // failure names why there was no answer.
 func failure(flight context.Context, err error) string {
 	if context.Cause(flight) == errDrained {
-		return "unanswered at end of drain"
+		return measure.Drained
 	}
 	var f *contract.Failure
 	if errors.As(err, &f) {
@@ -105,6 +106,7 @@ func (w *worker) check(u scenario.User) {
 	w.violations = w.Operation.Check(u, ex, w.violations[:0])
 	o.Label, o.AsExpected, o.Evaluated = ex.Label, ex.AsExpected, ex.Evaluated
 	o.RateLimited = ex.Status == http.StatusTooManyRequests
+	o.Refused = o.RateLimited || ex.Status == http.StatusServiceUnavailable && retryAfter(ex)
 	if len(w.violations) == 0 {
 		return
 	}
@@ -126,6 +128,12 @@ func (w *worker) check(u scenario.User) {
 		}
 		return e
 	}
+}
+
+// retryAfter says whether the service asks to come again later.
+func retryAfter(ex *contract.Exchange) bool {
+	_, n := ex.Header.Get("Retry-After")
+	return n > 0
 }
 
 // answer keeps a whole answer, masked.
