@@ -48,6 +48,9 @@ func (m *Measurement) check() error {
 		if s.Clean > s.Expected || max(s.Expected, s.RateLimited)+s.Failed > s.Response.Count() {
 			return errors.New("a second's answers do not add up")
 		}
+		if err := s.Split.check(s.Response, s.Service); err != nil {
+			return err
+		}
 		if err := s.checkEnds(); err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ type GroupSecond struct {
 
 	Response *Histogram `json:"response"`
 	Service  *Histogram `json:"service"`
+	Split
 }
 
 // group returns the record of a group in the second, made where it is new.
@@ -30,6 +31,7 @@ func (s *Second) group(g int) *GroupSecond {
 
 // record adds an observation to its group.
 func (r *GroupSecond) record(o *Observation, violating bool) {
+	r.Split.record(o, r.Response, r.Service)
 	r.Response.Record(o.Done - o.Intended)
 	r.Service.Record(o.Done - o.Sent)
 	if o.AsExpected {
@@ -42,7 +44,7 @@ func (r *GroupSecond) record(o *Observation, violating bool) {
 
 // reset makes the record empty, for the next second.
 func (r *GroupSecond) reset() {
-	r.Expected, r.Violating = 0, 0
+	r.Expected, r.Violating, r.Split = 0, 0, Split{}
 	r.Response.Reset()
 	r.Service.Reset()
 }
@@ -54,6 +56,7 @@ func (s *Second) addGroups(o *Second) error {
 			continue // of an open second: it is kept for the next
 		}
 		to := s.group(from.Group)
+		to.Split.add(&from.Split, to.Response, to.Service, from.Response, from.Service)
 		if err := mergeAll([]*Histogram{to.Response, to.Service}, []*Histogram{from.Response, from.Service}); err != nil {
 			return err
 		}
@@ -75,6 +78,9 @@ func (s *Second) checkGroups(groups int) error {
 		if g == nil || g.Group <= last || g.Group >= groups || !sameCounts(g.Response, g.Service) ||
 			max(g.Expected, g.Violating) > g.Response.Count() {
 			return wrong
+		}
+		if err := g.Split.check(g.Response, g.Service); err != nil {
+			return err
 		}
 		last = g.Group
 		sent += g.Response.Count()

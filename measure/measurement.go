@@ -165,6 +165,7 @@ type Second struct {
 	Response *Histogram `json:"response"`
 	Service  *Histogram `json:"service"`
 	Lateness *Histogram `json:"lateness"`
+	Split
 
 	// Groups are the parts of the groups, in their order, where the scenario has
 	// several; those without a request are left out.

@@ -87,6 +87,7 @@ func (m *Measurement) mergeSeconds(from []*Second) error {
 				&Second{Second: f.Second, Response: NewSparse(), Service: NewSparse(), Lateness: NewSparse()})
 		}
 		to := m.Seconds[i]
+		to.Split.add(&f.Split, to.Response, to.Service, f.Response, f.Service)
 		if err := mergeAll([]*Histogram{to.Response, to.Service, to.Lateness},
 			[]*Histogram{f.Response, f.Service, f.Lateness}); err != nil {
 			return err

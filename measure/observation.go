@@ -74,7 +74,7 @@ func (o *Observation) frozen() time.Duration {
 // late for its answer; a refusal of a request that came late, among others.
 func (o *Observation) doubtful() bool {
 	switch {
-	case o.Harmed <= 0:
+	case o.Harmed <= 0 || o.Failed && o.Label == IdleClosed:
 		return false
 	case o.Refused:
 		return true

@@ -22,6 +22,7 @@ const openSeconds = 2
 
 func (s *series) record(o *Observation, violating bool) {
 	sec := s.second(int64(o.Intended / time.Second))
+	sec.Split.record(o, sec.Response, sec.Service)
 	sec.Response.Record(o.Done - o.Intended)
 	sec.Service.Record(o.Done - o.Sent)
 	sec.Lateness.Record(o.Sent - o.Intended)
@@ -87,7 +88,7 @@ func (s *series) close(sec *Second) {
 	sec.Response.Reset()
 	sec.Service.Reset()
 	sec.Lateness.Reset()
-	sec.Failed, sec.Clean, sec.Violating, sec.Expected, sec.RateLimited = 0, 0, 0, 0, 0
+	sec.Failed, sec.Clean, sec.Violating, sec.Expected, sec.RateLimited, sec.Split = 0, 0, 0, 0, 0, Split{}
 	sec.forgetEnds()
 	for _, g := range sec.Groups {
 		g.reset()
@@ -101,11 +102,13 @@ func (s *series) fill(closed, sec *Second) {
 		s.scratch = NewSparse()
 	}
 	closed.Failed, closed.Clean, closed.Violating, closed.Expected, closed.RateLimited = sec.Failed, sec.Clean, sec.Violating, sec.Expected, sec.RateLimited
-	closed.Ends = copyEnds(sec.Ends)
+	closed.Ends, closed.Split = copyEnds(sec.Ends), sec.Split
+	closed.Split.freeze()
 	closed.Response, closed.Service, closed.Lateness = sec.Response.frozenCopy(s.scratch), sec.Service.frozenCopy(s.scratch), sec.Lateness.frozenCopy(s.scratch)
 	for _, g := range sec.Groups {
 		if g.Response.Count() > 0 {
-			closed.Groups = append(closed.Groups, &GroupSecond{g.Group, g.Expected, g.Violating, g.Response.frozenCopy(s.scratch), g.Service.frozenCopy(s.scratch)})
+			g.Split.freeze()
+			closed.Groups = append(closed.Groups, &GroupSecond{g.Group, g.Expected, g.Violating, g.Response.frozenCopy(s.scratch), g.Service.frozenCopy(s.scratch), g.Split})
 		}
 	}
 }
@@ -149,6 +152,7 @@ func newSecond(n int64) *Second {
 // add adds what another record of the second holds. Both have the one geometry,
 // so nothing is dropped.
 func (s *Second) add(o *Second) {
+	s.Split.add(&o.Split, s.Response, s.Service, o.Response, o.Service)
 	_ = s.Response.Merge(o.Response)
 	_ = s.Service.Merge(o.Service)
 	_ = s.Lateness.Merge(o.Lateness)
@@ -166,7 +170,9 @@ func (s *Second) freeze() {
 	for _, h := range []*Histogram{s.Response, s.Service, s.Lateness} {
 		h.freeze()
 	}
+	s.Split.freeze()
 	for _, g := range s.Groups {
+		g.Split.freeze()
 		g.Response.freeze()
 		g.Service.freeze()
 	}

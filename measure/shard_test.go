@@ -120,7 +120,15 @@ func TestMergedOfEightIsTheSingle(t *testing.T) {
 		}
 		c, s := m.Main.Cells[0], m.Seconds[0]
 		s.Ends[0].Count += times.Count()
-		for _, h := range []*measure.Histogram{c.Response, c.Service, c.Lateness, m.Main.Own, s.Response, s.Service, s.Lateness, s.Groups[0].Response, s.Groups[0].Service} {
+		into := []*measure.Histogram{c.Response, c.Service, c.Lateness, m.Main.Own, s.Response, s.Service, s.Lateness, s.Groups[0].Response, s.Groups[0].Service}
+		for _, split := range []measure.Split{s.Split, s.Groups[0].Split} {
+			for _, p := range []*measure.Pair{split.Served, split.Best} {
+				if p != nil {
+					into = append(into, p.Response, p.Service)
+				}
+			}
+		}
+		for _, h := range into {
 			if err := h.Merge(times); err != nil {
 				t.Fatal(err)
 			}
@@ -219,7 +227,7 @@ func TestMergeForgetsNoField(t *testing.T) {
 			for i := range v.NumField() {
 				name := v.Type().Name() + "." + v.Type().Field(i).Name
 				if f := v.Field(i); f.IsZero() && !unset[name] && !slices.Contains([]string{
-					"Cell.Failed", "Cell.Refused", "Cell.Harmed", "Harmed.Doubtful", "Harmed.DoubtfulErrors", "Cell.Group", "Second.Second", "Phase.Start", "Stage.Start", "Stage.Warmup", "Users.Nobody", "Users.PerUser", "Users.MaxPerUser", "Cell.AsExpected", "Cell.RateLimited", "Stop.OfTimes", "Cell.Clean", "Cell.Violating",
+					"Cell.Failed", "Cell.Refused", "Cell.Harmed", "Split.Unheard", "Split.Doubtful", "Split.DoubtfulErrors", "Split.Refused", "Split.Unserved", "Split.Served", "Split.Best", "Harmed.Doubtful", "Harmed.DoubtfulErrors", "Cell.Group", "Second.Second", "Phase.Start", "Stage.Start", "Stage.Warmup", "Users.Nobody", "Users.PerUser", "Users.MaxPerUser", "Cell.AsExpected", "Cell.RateLimited", "Stop.OfTimes", "Cell.Clean", "Cell.Violating",
 					"Part.Index", "GroupSecond.Group", "Phase.Withheld", "Phase.InFlight", "Shape.Facts"}, name) && v.Type() != reflect.TypeFor[time.Time]() {
 					t.Errorf("%s is empty after merging (%s)", name, path)
 				} else if v.Type() != reflect.TypeFor[time.Time]() && !f.IsZero() {
