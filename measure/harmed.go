@@ -28,9 +28,10 @@ func (h *Harmed) all() []*Histogram {
 	return []*Histogram{h.Response, h.Service, h.BestResponse, h.BestService}
 }
 
-// recordHarmed adds an observation that was harmed.
+// recordHarmed adds an observation that was harmed. What failed and would have
+// failed without that too was not harmed.
 func recordHarmed(to **Harmed, o *Observation) {
-	if o.Harmed <= 0 {
+	if o.Harmed <= 0 || o.Failed && !o.doubtful() {
 		return
 	}
 	if *to == nil {

@@ -36,7 +36,7 @@ func TestHarmedBeside(t *testing.T) {
 		h.BestResponse.Max() != 20*ms || h.BestService.Max() != 20*ms || h.Doubtful != 0 {
 		t.Errorf("answered: %+v", h)
 	}
-	if h := failed.Harmed; h.Response.Count() != 2 || h.Doubtful != 1 || h.DoubtfulErrors != 1 || h.BestService.Max() != 100*ms {
+	if h := failed.Harmed; h.Response.Count() != 1 || h.Doubtful != 1 || h.DoubtfulErrors != 1 || h.BestService.Max() != 50*ms {
 		t.Errorf("failed: %+v", h)
 	}
 }

@@ -2,7 +2,6 @@ package measure
 
 import (
 	"fmt"
-	"math"
 	"math/big"
 	"math/bits"
 	"time"
@@ -127,9 +126,13 @@ func (h *Histogram) Percentile(p float64) time.Duration {
 	if n == 0 {
 		return 0
 	}
-	rank := uint64(math.Ceil(p / 100 * float64(n) * (1 - 1e-12)))
-	rank = min(max(rank, 1), n)
-	in := h.bucketed()
+	return h.atRank(Rank(p, n))
+}
+
+// atRank returns the duration that so many of the recorded ones do not exceed, from
+// 1 up to their count.
+func (h *Histogram) atRank(rank uint64) time.Duration {
+	n, in := h.Count(), h.bucketed()
 	if rank > in || rank == n {
 		return h.max
 	}
@@ -142,6 +145,27 @@ func (h *Histogram) Percentile(p float64) time.Duration {
 		v = h.sparse().ValueAtPercentile(percentile)
 	}
 	return min(max(time.Duration(v), h.min), h.max)
+}
+
+// Beyond counts the durations that are certainly above a limit. Of those that
+// share a bucket with it nothing more is known than the true minimum and maximum
+// tell; they count as within it.
+func (h *Histogram) Beyond(limit time.Duration) (n uint64) {
+	switch {
+	case h.max <= limit || h.Count() == 0:
+		return 0
+	case h.min > limit:
+		return h.Count()
+	}
+	for lowest, count := range h.Buckets {
+		if lowest > limit {
+			n += count
+		}
+	}
+	if h.above > 0 && limit >= time.Duration(highest) {
+		n -= min(n, h.above) // how long each of those took is not known
+	}
+	return max(n, 1)
 }
 
 // Reset makes the histogram empty again, without giving its memory back.

@@ -86,6 +86,10 @@ type Progress struct {
 	Expected uint64 `json:"as_expected"`
 	// Unheard counts the failed ones that certainly never reached the service.
 	Unheard uint64 `json:"unheard"`
+	// DoubtfulErrors and DoubtfulLimits count the errors and the 429s that may be
+	// mfaload's own doing: see [Harmed].
+	DoubtfulErrors uint64 `json:"doubtful_errors,omitempty"`
+	DoubtfulLimits uint64 `json:"doubtful_rate_limited,omitempty"`
 }
 
 // Unexpected counts the answers that conform but are not what the scenario
@@ -183,6 +187,10 @@ func (p *Progress) add(o *Observation, violating bool) {
 	}
 	if o.AsExpected {
 		p.Expected++
+	}
+	if o.doubtful() {
+		p.DoubtfulErrors += uint64(bit(!o.AsExpected))
+		p.DoubtfulLimits += uint64(bit(o.RateLimited))
 	}
 }
 
@@ -286,12 +294,15 @@ func (p *Progress) merge(o Progress) {
 	p.RateLimited += o.RateLimited
 	p.Expected += o.Expected
 	p.Unheard += o.Unheard
+	p.DoubtfulErrors += o.DoubtfulErrors
+	p.DoubtfulLimits += o.DoubtfulLimits
 }
 
 // since is what was added after an earlier one.
 func (p Progress) since(o Progress) Progress {
 	return Progress{Sent: p.Sent - o.Sent, Clean: p.Clean - o.Clean, Violating: p.Violating - o.Violating, Failed: p.Failed - o.Failed,
-		Refused: p.Refused - o.Refused, RateLimited: p.RateLimited - o.RateLimited, Expected: p.Expected - o.Expected, Unheard: p.Unheard - o.Unheard}
+		Refused: p.Refused - o.Refused, RateLimited: p.RateLimited - o.RateLimited, Expected: p.Expected - o.Expected, Unheard: p.Unheard - o.Unheard,
+		DoubtfulErrors: p.DoubtfulErrors - o.DoubtfulErrors, DoubtfulLimits: p.DoubtfulLimits - o.DoubtfulLimits}
 }
 
 // Progress returns how far the run has come.
