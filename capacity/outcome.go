@@ -68,7 +68,9 @@ func mergeTimes(to []*measure.Histogram, limits []Limit, s *measure.Second) {
 
 func withheld(m *measure.Measurement) (n uint64) {
 	for _, w := range m.Main.Withheld {
-		n += w.Count
+		if !measure.IsOwnLimit(w.Reason) { // those are among the doubts
+			n += w.Count
+		}
 	}
 	return n
 }

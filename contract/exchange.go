@@ -118,6 +118,9 @@ type Failure struct {
 	// Disconnected says that no connection to the service could be opened, or
 	// that it broke before the whole answer was there.
 	Disconnected bool
+	// Own says that nothing was sent, for a reason of mfaload's own or of the
+	// machine it runs on, which Kind names: no local port, no valid token.
+	Own bool
 	// Err is the cause. Its text holds no secret.
 	Err error
 }

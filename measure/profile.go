@@ -33,9 +33,12 @@ type Stage struct {
 func (p *Profile) Add(at time.Duration, withheld bool) {
 	countAt(&p.Due, at)
 	if withheld {
-		countAt(&p.Withheld, at)
+		p.Withhold(at)
 	}
 }
+
+// Withhold counts an arrival, which was added before, as withheld.
+func (p *Profile) Withhold(at time.Duration) { countAt(&p.Withheld, at) }
 
 // From is the part from a second on, as a copy.
 func (p *Profile) From(second int) Profile {

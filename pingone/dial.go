@@ -104,10 +104,30 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 		nd.ControlContext = onlyLoopback
 	}
 	nc, err := nd.DialContext(ctx, d.network, address)
-	if errors.Is(err, syscall.EADDRNOTAVAIL) && from != nil && !ownAddress(from) {
-		return nil, &sourceError{from.(*net.TCPAddr).IP}
+	if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, windowsAddressNotAvailable) {
+		switch {
+		case from != nil && !ownAddress(from):
+			return nil, &sourceError{from.(*net.TCPAddr).IP}
+		case from == nil && !reachable(d.network, address):
+			return nil, errNoSource
+		}
 	}
 	return nc, err
+}
+
+// errNoSource means that the system has no address of the version of IP that an
+// address needs.
+var errNoSource = errors.New("this machine has no address from which it could be reached: set target.ipVersion, or give the machine one")
+
+// reachable says whether the system has an address to reach another one from.
+// Connecting a UDP socket sends nothing.
+func reachable(network, address string) bool {
+	nc, err := net.Dial("udp"+network[len("tcp"):], address)
+	if err != nil {
+		return false
+	}
+	_ = nc.Close()
+	return true
 }
 
 // ownAddress says whether the system lets a socket have the address at all.

@@ -20,6 +20,9 @@ func failure(ctx context.Context, err error) error {
 	if errors.As(err, &known) {
 		return known
 	}
+	if kind := ownLimit(err); kind != "" {
+		return &contract.Failure{Kind: kind, Own: true, Err: plain(err)}
+	}
 	kind := failureKind(ctx, err)
 	return &contract.Failure{Kind: kind, Disconnected: disconnected(kind, err), Err: plain(err)}
 }
@@ -43,8 +46,6 @@ func failureKind(ctx context.Context, err error) string {
 	var dns *net.DNSError
 	var timeout net.Error
 	switch {
-	case errors.Is(err, errNotLoopback):
-		return "not loopback"
 	case errors.Is(ctx.Err(), context.Canceled):
 		return "canceled"
 	case errors.Is(err, errIdleClosed):
@@ -59,8 +60,6 @@ func failureKind(ctx context.Context, err error) string {
 		return "timeout"
 	case errors.As(err, new(*proxyError)):
 		return "proxy failed"
-	case errors.As(err, new(*sourceError)):
-		return "no source address"
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "answer cut off"
 	case errors.Is(err, io.EOF):
@@ -95,9 +94,9 @@ func systemFailure(err error) string {
 		{syscall.ECONNREFUSED, contract.ConnectionRefused},
 		{syscall.ECONNRESET, "connection reset"},
 		{syscall.EPIPE, "connection reset"},
-		{syscall.EMFILE, "out of file descriptors"},
-		{syscall.ENFILE, "out of file descriptors"},
-		{syscall.EADDRNOTAVAIL, "out of local ports"},
+		{syscall.ENOBUFS, noMemory},
+		{syscall.ENOMEM, noMemory},
+		{syscall.Errno(10055), noMemory}, // WSAENOBUFS
 		{syscall.ENETUNREACH, "host unreachable"},
 		{syscall.EHOSTUNREACH, "host unreachable"},
 	} {

@@ -164,7 +164,7 @@ func (t *tokens) valid() (*token, error) {
 	case now == nil:
 		return &token{}, nil
 	case !now.expires.IsZero() && !time.Now().Before(now.expires):
-		return nil, &contract.Failure{Kind: "no valid token", Err: errNoToken}
+		return nil, &contract.Failure{Kind: noToken, Own: true, Err: errNoToken}
 	}
 	return now, nil
 }

@@ -160,19 +160,6 @@ func ms(d time.Duration) float64 { return round(d.Seconds() * 1000) }
 // round keeps 3 decimals.
 func round(x float64) float64 { return math.Round(x*1000) / 1000 }
 
-func generator(from *measure.Generator, own *measure.Histogram, workersNeeded int) Generator {
-	g := Generator{
-		Elapsed: round(from.Elapsed.Seconds()), CPU: round(from.CPU.Seconds()), CPUWait: round(from.CPUWait.Seconds()), Cores: from.Cores, Platform: from.Platform,
-		PeakRSS: round(float64(from.PeakRSS) / 1e6), MaxGCPause: ms(from.MaxGCPause),
-		BusyWorkersMax: from.BusyWorkersMax, Workers: from.Workers,
-		AllBusy: round(from.AllBusy.Seconds()), OwnLateness: times(own), Hiccups: times(from.Hiccups),
-	}
-	if from.AllBusy > 0 {
-		g.WorkersNeeded = workersNeeded
-	}
-	return g
-}
-
 func connections(m *measure.Measurement) Connections {
 	c := m.Main.Connections
 	return Connections{Ahead: m.Warmup.Connections.Opened, Opened: c.Opened, Resumed: c.Resumed,

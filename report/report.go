@@ -91,8 +91,8 @@ type Figures struct {
 	Statuses map[string]uint64 `json:"statuses"`
 	// Errors counts the requests without an answer by reason.
 	Errors map[string]uint64 `json:"errors"`
-	// Withheld counts the unsent arrivals for which there was no user to ask, or
-	// that were due in a pause, by reason. They are no errors of the service.
+	// Withheld counts the unsent arrivals by reason: no user to send for, a pause, or
+	// a limit of mfaload's own such as no local port. They are in no rate.
 	Withheld map[string]uint64 `json:"withheld,omitempty"`
 }
 

@@ -7,18 +7,12 @@ import (
 	"mfaload/measure"
 )
 
-// noValidToken is how requests are named that were not sent for want of a token.
-const noValidToken = "no valid token"
-
 // tokenRemarks say why the service probably refused the token in the middle of
 // a run: what it refused from the start is no surprise, and looks the same.
 func tokenRemarks(p *measure.Phase, from TokenSource) (remarks []string) {
-	var refused, unsent uint64
+	var refused uint64
 	for _, c := range p.Cells {
-		switch {
-		case c.Failed && c.Label == noValidToken:
-			unsent += c.Response.Count()
-		case !c.Failed && (c.Label == "401" || strings.HasPrefix(c.Label, "401 ")):
+		if !c.Failed && (c.Label == "401" || strings.HasPrefix(c.Label, "401 ")) {
 			refused += c.Response.Count() - c.AsExpected
 		}
 	}
@@ -31,9 +25,6 @@ func tokenRemarks(p *measure.Phase, from TokenSource) (remarks []string) {
 			cause = "what keeps accessTokenFile fresh may have stopped, or the token is of another environment"
 		}
 		remarks = append(remarks, fmt.Sprintf("%s answers were 401, the access token refused: %s", count(refused), cause))
-	}
-	if unsent > 0 {
-		remarks = append(remarks, fmt.Sprintf("%s requests were not sent because the access token had expired and the token endpoint gave no new one", count(unsent)))
 	}
 	return remarks
 }

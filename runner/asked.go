@@ -15,7 +15,7 @@ type asked struct {
 	withheld [2]map[withheld]uint64
 }
 
-// withheld is a group and the reason why it had no user.
+// withheld is a group and the reason why an arrival of it was not sent.
 type withheld struct {
 	group  int
 	reason string
@@ -41,15 +41,20 @@ func (a *asked) count(arrival Arrival) {
 	if arrival.Withheld == "" {
 		return
 	}
-	phase := 0
-	if arrival.Warmup {
-		phase = 1
-	}
-	a.withheld[phase][withheld{arrival.User.Group, arrival.Withheld}]++
+	a.withhold(arrival, arrival.Withheld)
 	if arrival.Withheld == measure.RanOut && u.RanOut == nil {
 		at := arrival.At
 		u.RanOut = &at
 	}
+}
+
+// withhold counts an arrival that is not sent.
+func (a *asked) withhold(arrival Arrival, reason string) {
+	phase := 0
+	if arrival.Warmup {
+		phase = 1
+	}
+	a.withheld[phase][withheld{arrival.User.Group, reason}]++
 }
 
 // clone returns a copy that counts no further.

@@ -46,6 +46,9 @@ func newClosed(r *Runner, start time.Time, sending context.Context, over func())
 // one think time, not all at once.
 func (c *closed) take(w *worker) (turn, bool) {
 	due := w.free + c.load.Think
+	if w.withheld {
+		due = w.free + max(c.load.Think, withheldPause)
+	}
 	if w.wait == nil {
 		c.join(w)
 		due = c.spread(w)
@@ -123,6 +126,17 @@ func (c *closed) fill(a *Arrival, due time.Duration) bool {
 // full says whether there are as many requests as there shall be.
 func (c *closed) full() bool {
 	return c.out || c.load.MaxRequests > 0 && c.all >= c.load.MaxRequests || c.load.Requests > 0 && c.judged >= c.load.Requests
+}
+
+// withheldPause is how long a user of the closed load waits after a request that
+// mfaload itself could not send: no service slows the next one down.
+const withheldPause = 100 * time.Millisecond
+
+// withhold implements source.
+func (c *closed) withhold(a Arrival, reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked.withhold(a, reason)
 }
 
 func (c *closed) interrupt() {

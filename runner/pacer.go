@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"iter"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -50,6 +51,7 @@ type pacer struct {
 
 	counting sync.Mutex    // guards what is counted, for one who looks on
 	pulled   time.Duration // when the last arrival is due that was looked at
+	changed  int           // the first second of the profile that changed since it was last shown
 }
 
 func newPacer(r *Runner, start time.Time, sending, flight context.Context) *pacer {
@@ -61,6 +63,7 @@ func newPacer(r *Runner, start time.Time, sending, flight context.Context) *pace
 		limiter:         rate.NewLimiter(rate.Limit(limit), r.Scenario.Load.Workers),
 		scheduled:       make([]uint64, groups),
 		scheduledWarmup: make([]uint64, groups),
+		changed:         math.MaxInt,
 	}
 	p.next, p.stop = iter.Pull(r.schedule.All())
 	p.wait, p.unwait = r.Wait, func() {}
@@ -74,7 +77,8 @@ func (p *pacer) interrupt() { p.interruptedAt = time.Since(p.start) }
 
 func (p *pacer) extent() extent {
 	_, end := p.schedule.length()
-	e := extent{p.scheduled, p.scheduledWarmup, p.profile, p.asked, p.schedule.Due() - p.schedule.Count(), end, p.interrupted, p.allBusy}
+	e := extent{scheduled: p.scheduled, scheduledWarmup: p.scheduledWarmup, profile: p.profile, asked: p.asked,
+		noUsers: p.schedule.Due() - p.schedule.Count(), end: end, interrupted: p.interrupted, allBusy: p.allBusy}
 	if p.interrupted {
 		e.end, e.noUsers = min(e.end, p.stoppedAt), 0
 	}
@@ -187,11 +191,22 @@ func (p *pacer) look(a Arrival) {
 func (p *pacer) soFar(now time.Duration, from int) extent {
 	p.counting.Lock()
 	defer p.counting.Unlock()
+	from = min(from, p.changed)
+	p.changed = math.MaxInt
 	return extent{
 		scheduled: slices.Clone(p.scheduled), scheduledWarmup: slices.Clone(p.scheduledWarmup),
-		profile: p.profile.From(from),
-		asked:   p.asked.clone(), end: min(now, p.pulled), allBusy: p.allBusy,
+		profile: p.profile.From(from), from: from,
+		asked: p.asked.clone(), end: min(now, p.pulled), allBusy: p.allBusy,
 	}
+}
+
+// withhold implements source. The arrival's second may have been shown by then.
+func (p *pacer) withhold(a Arrival, reason string) {
+	p.counting.Lock()
+	defer p.counting.Unlock()
+	p.profile.Withhold(a.At)
+	p.changed = min(p.changed, int(a.At/time.Second))
+	p.asked.withhold(a, reason)
 }
 
 func (p *pacer) count(a Arrival) {

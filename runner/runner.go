@@ -192,20 +192,23 @@ type source interface {
 	// take waits for the time of the worker's next request. It returns false
 	// when there are no more.
 	take(w *worker) (turn, bool)
+	// withhold counts a request that was handed out as not sent.
+	withhold(a Arrival, reason string)
 	// interrupt ends the run before its time.
 	interrupt()
 	// extent says how far the run came, after its end.
 	extent() extent
 	// soFar says how far it has come, while it lasts. Of the arrivals that were due
-	// it has the seconds from a given one on.
+	// it has the seconds from a given one on, or from an earlier one where that changed.
 	soFar(now time.Duration, from int) extent
 	close()
 }
 
 // extent is how far a run came.
 type extent struct {
-	scheduled, scheduledWarmup []uint64 // requests that were due, by group
-	profile                    measure.Profile
+	scheduled, scheduledWarmup []uint64        // requests that were due, by group
+	profile                    measure.Profile // from the second from on
+	from                       int
 	asked                      *asked
 	noUsers                    uint64        // arrivals after all users ran out
 	end                        time.Duration // of the time in which requests were due
@@ -221,7 +224,7 @@ func (r *Runner) work(load source, start time.Time, flight context.Context) {
 	}
 	var workers sync.WaitGroup
 	for i := range r.workers() {
-		w := &worker{Runner: r, number: i, start: start}
+		w := &worker{Runner: r, number: i, start: start, load: load}
 		workers.Go(func() {
 			for {
 				t, more := load.take(w)

@@ -18,7 +18,9 @@ type worker struct {
 	number int
 	start  time.Time
 
+	load       source
 	free       time.Duration                    // since when it is not in flight
+	withheld   bool                             // its last request was not sent
 	wait       func(context.Context, time.Time) // of a closed load's user
 	exchange   contract.Exchange
 	violations []contract.Violation
@@ -38,6 +40,12 @@ func (w *worker) serve(flight context.Context, a turn) {
 	done := time.Since(w.start)
 
 	w.inFlight.Add(-1)
+	if reason := ownLimit(err); reason != "" {
+		w.free, w.withheld = done, true
+		w.load.withhold(a.Arrival, reason)
+		return
+	}
+	w.withheld = false
 	o := &w.seen
 	*o = measure.Observation{
 		Group: a.User.Group, Warmup: a.Warmup,
@@ -93,6 +101,15 @@ func failure(flight context.Context, err error) string {
 		return f.Kind
 	}
 	return "other failure"
+}
+
+// ownLimit is why mfaload itself did not send a request; "" where it did.
+func ownLimit(err error) string {
+	var f *contract.Failure
+	if err != nil && errors.As(err, &f) && f.Own {
+		return f.Kind
+	}
+	return ""
 }
 
 // disconnected says whether the service can't be reached.

@@ -67,8 +67,10 @@ func (w *written) keep() {
 
 // last is the state at the end of the run.
 func (w *written) last() *measure.State {
-	e := w.load.extent()
-	e.profile = e.profile.From(w.due)
+	e := w.load.soFar(time.Since(w.start), w.due)
+	profile, from := e.profile, e.from
+	e = w.load.extent()
+	e.profile, e.from = profile, from
 	s := w.state(e)
 	s.Over = true
 	return s
@@ -77,7 +79,7 @@ func (w *written) last() *measure.State {
 // state describes the run. The last second of what was due may not be over, nor
 // the last pause.
 func (w *written) state(e extent) *measure.State {
-	s := &measure.State{Described: &measure.Measurement{Schema: measure.Schema}, DueFrom: w.due, PausesFrom: w.paused}
+	s := &measure.State{Described: &measure.Measurement{Schema: measure.Schema}, DueFrom: e.from, PausesFrom: w.paused}
 	w.describe(s.Described, w.start, e)
 	s.Described.Profile.Stages = nil
 	s.Described.Pauses = s.Described.Pauses[min(w.paused, len(s.Described.Pauses)):]
@@ -87,7 +89,7 @@ func (w *written) state(e extent) *measure.State {
 	defer w.mu.Unlock()
 	s.Hiccups, s.Described.Generator.MaxGCPause = w.late, w.pause
 	w.late = nil
-	w.due = max(w.due+len(e.profile.Due)-1, 0)
+	w.due = max(e.from+len(e.profile.Due)-1, 0)
 	s.Elapsed = time.Since(w.start)
 	return s
 }

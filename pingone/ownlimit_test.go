@@ -1,0 +1,83 @@
+package pingone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"mfaload/contract"
+	"mfaload/measure"
+)
+
+// Whatever keeps this machine from opening a connection is its own limit, by the
+// numbers of every system, and never a failure of the service.
+func TestOwnLimitsOfEverySystem(t *testing.T) {
+	system := func(call string, errno syscall.Errno) error { return os.NewSyscallError(call, errno) }
+	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
+	for _, test := range []struct {
+		name string
+		err  error
+		want string // "" for a failure
+	}{
+		{"ports", dial(system("connect", syscall.EADDRNOTAVAIL)), measure.NoPorts},
+		{"ports of a source", dial(system("bind", syscall.EADDRINUSE)), measure.NoPorts},
+		{"ports on FreeBSD", dial(system("connect", syscall.EAGAIN)), measure.NoPorts},
+		{"ports on Windows", dial(system("connectex", 10048)), measure.NoPorts},
+		{"ports on Windows, otherwise", dial(system("connectex", 10049)), measure.NoPorts},
+		{"descriptors", dial(system("socket", syscall.EMFILE)), measure.NoDescriptors},
+		{"descriptors of the system", dial(system("socket", syscall.ENFILE)), measure.NoDescriptors},
+		{"descriptors on Windows", dial(system("socket", 10024)), measure.NoDescriptors},
+		{"memory", dial(system("socket", syscall.ENOMEM)), measure.NoMemory},
+		{"buffers", dial(system("connect", syscall.ENOBUFS)), measure.NoMemory},
+		{"buffers on Windows", dial(system("connectex", 10055)), measure.NoMemory},
+		{"packet filter", dial(system("connect", syscall.EPERM)), measure.NotPermitted},
+		{"packet filter on Windows", dial(system("connectex", 10013)), measure.NotPermitted},
+		{"no network", dial(system("connect", syscall.ENETDOWN)), measure.NetworkDown},
+		{"no network on Windows", dial(system("connectex", 10050)), measure.NetworkDown},
+		{"descriptors, on the way to a proxy", &proxyError{dial(system("socket", syscall.EMFILE))}, measure.NoDescriptors},
+		{"descriptors, while a name is looked up", dial(&net.DNSError{Err: "dial udp 192.0.2.1:53: socket: " + syscall.EMFILE.Error(), Name: "a.test"}), measure.NoDescriptors},
+		{"descriptors, in the system's own lookup", dial(&net.DNSError{Err: syscall.EMFILE.Error(), Name: "a.test"}), measure.NoDescriptors},
+		{"source", &sourceError{net.IPv4(192, 0, 2, 1)}, measure.NoSource},
+		{"version of IP", errNoSource, measure.NoSource},
+		{"loopback", dial(errNotLoopback), measure.NotLoopback},
+
+		{"refused", dial(system("connect", syscall.ECONNREFUSED)), ""},
+		{"unreachable", dial(system("connect", syscall.EHOSTUNREACH)), ""},
+		{"no such name", dial(&net.DNSError{Err: "no such host", Name: "a.test", IsNotFound: true}), ""},
+		{"buffers, of a request that may be on its way", &net.OpError{Op: "write", Net: "tcp", Err: system("write", syscall.ENOBUFS)}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var f *contract.Failure
+			if !errors.As(failure(context.Background(), fmt.Errorf("open: %w", test.err)), &f) {
+				t.Fatal("no failure")
+			}
+			if f.Own != (test.want != "") || f.Own && (f.Kind != test.want || f.Disconnected || !measure.IsOwnLimit(f.Kind)) {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
+}
+
+// The names are those that the measurement knows.
+func TestOwnLimitsHaveTheNamesOfTheMeasurement(t *testing.T) {
+	ours := []string{noToken, noSource, noPorts, noDescriptors, noMemory, notPermitted, networkDown, notLoopback}
+	theirs := measure.OwnLimits()
+	slices.Sort(ours)
+	slices.Sort(theirs)
+	if !slices.Equal(ours, theirs) {
+		t.Errorf("%q, and %q", ours, theirs)
+	}
+	all := &tokens{}
+	all.use(newToken("expired", time.Now().Add(-time.Second)))
+	_, err := all.valid()
+	var f *contract.Failure
+	if !errors.As(err, &f) || !f.Own || f.Kind != noToken {
+		t.Errorf("%v", err)
+	}
+}
