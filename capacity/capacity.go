@@ -22,6 +22,9 @@ type Ask struct {
 	Warmup, Length time.Duration
 	// Settle is how long nothing is sent before the trial.
 	Settle time.Duration
+	// Recovery comes after that, where the trial before was an overload; nil for
+	// none.
+	Recovery *Recovery
 }
 
 // Takes is how long the trial is, with what comes before it.
@@ -46,10 +49,21 @@ type Outcome struct {
 	Interrupted bool
 	// Ended is the condition of the scenario that ended it early; "" for none.
 	Ended string
-	// Figures are those of a report, InFlight the mean number of requests in
-	// flight as counted while it ran; the search does not look at them.
-	Figures  report.Figures
-	InFlight float64
+	// Figures are those of a report.
+	Figures report.Figures
+	// InFlight is the mean number of requests in flight as counted while it ran, and
+	// Expected what it is by the times of the requests; InFlight is 0 where nobody
+	// counted.
+	InFlight, Expected float64
+	// Served is how many responses as expected were received a second in the judged
+	// part, whenever their requests were sent.
+	Served  float64
+	Backlog Backlog
+	// Drained is how long requests were waited for after the end of the schedule.
+	Drained time.Duration
+	// Recovered is how the service recovered before the trial; nil where that was
+	// not watched.
+	Recovered *Recovered
 	// Folder is where its results are kept, "" for nowhere.
 	Folder string
 }
@@ -75,7 +89,10 @@ const (
 	LimitedByRefusals  = "429"
 	LimitedByBacklog   = "backlog"
 	LimitedByGenerator = "generator"
-	LimitedByMaxRate   = "maxRate"
+	// LimitedByMaxRate means that the highest rate that may be tried was tried, and
+	// holds; LimitedByUnknown that nothing broke up to a lower one.
+	LimitedByMaxRate = "maxRate"
+	LimitedByUnknown = "unknown"
 )
 
 // Trial is a trial with its judgement.
@@ -93,6 +110,9 @@ type Trial struct {
 	// Growing says that the response time went up all through the trial: its
 	// figures are those of a queue that was still filling.
 	Growing bool
+	// Overloaded says that the service may still be busy with what the trial left
+	// behind.
+	Overloaded bool
 	// Judged are the limits one by one.
 	Judged []Judged
 	// Reasons say why the trial is inconclusive, and what else one should know.
@@ -123,8 +143,10 @@ type Found struct {
 	LimitedBy string
 	// Settled says that the interval is as narrow and as sure as it was asked for.
 	Settled bool
-	// Why says why the search ended.
-	Why string
+	// Why says why the search ended, and Unproved which limits too few requests
+	// judge.
+	Why      string
+	Unproved []string
 	// Took is how long the trials were, with what came between them.
 	Took time.Duration
 }

@@ -137,13 +137,12 @@ func (r *Result) responseChart(rows []Row) *chart.Chart {
 	return c
 }
 
-// good is the rate of answers as expected.
-func good(row Row) float64 {
-	return float64(row.Figures.Requests.AsExpected) / max(row.Duration, 1)
-}
+// good is the rate of responses as expected that were received while the trial
+// lasted, not later.
+func good(row Row) float64 { return row.Served }
 
 func (r *Result) throughputChart(rows []Row) *chart.Chart {
-	c := r.frame(rows, "Throughput by offered rate", "Answers as expected a second. As long as all that is offered is answered, it is the dashed line.")
+	c := r.frame(rows, "Throughput by offered rate", "Responses as expected that were received a second while the trial lasted. As long as the service keeps up, that is the dashed line.")
 	top := rows[len(rows)-1].Rate
 	c.Y = chart.Linear(0, top, "/s")
 	c.Series = []chart.Series{
@@ -184,17 +183,22 @@ func (r *Result) errorChart(rows []Row) *chart.Chart {
 
 // flightChart shows Little's law at work: what was counted, and rate × time.
 func (r *Result) flightChart(rows []Row) *chart.Chart {
-	c := r.frame(rows, "Requests in flight by offered rate", "Counted while the trials ran, and as rate × service time: by Little's law both are the same.")
-	law := func(row Row) float64 { return row.Figures.Rate.Achieved * row.Figures.Service.Mean / 1000 }
+	c := r.frame(rows, "Requests in flight by offered rate", "Counted while the trials ran, and by the times that the requests took within them: by Little's law both are the same.")
+	law := func(row Row) float64 {
+		if row.Little != nil {
+			return row.Little.Expected
+		}
+		return inFlight(row)
+	}
 	counted, expected := column(rows, inFlight), column(rows, law)
 	low, high := slices.Min(append(counted, expected...)), slices.Max(append(counted, expected...))
 	c.Y = chart.Log(max(low, 0.01), max(high, 0.1), 0.01, "")
 	c.Series = []chart.Series{
-		{Name: "rate × service time", Kind: chart.Dashed, Look: chart.Faint, X: column(rows, offered), Y: expected},
+		{Name: "by their times", Kind: chart.Dashed, Look: chart.Faint, X: column(rows, offered), Y: expected},
 		{Name: "counted", Kind: chart.Line, Look: chart.Four, X: column(rows, offered), Y: counted},
 		{Kind: chart.Dots, Look: chart.Four, X: column(rows, offered), Y: counted},
 	}
-	c.Table.Head = []string{"rate", "counted", "rate × service time"}
+	c.Table.Head = []string{"rate", "counted", "by their times"}
 	for i, row := range rows {
 		c.Table.Rows = append(c.Table.Rows, []string{rateText(row.Rate), chart.Digits(counted[i]), chart.Digits(expected[i])})
 	}
@@ -204,7 +208,7 @@ func (r *Result) flightChart(rows []Row) *chart.Chart {
 // lawChart is the fit of the Universal Scalability Law.
 func (r *Result) lawChart(rows []Row) *chart.Chart {
 	u := r.Curve.USL
-	concurrency := func(row Row) float64 { return row.Figures.Rate.Achieved * row.Figures.Response.Mean / 1000 }
+	concurrency := func(row Row) float64 { return row.Served * row.Figures.Response.Mean / 1000 }
 	most := 0.0
 	for _, row := range rows {
 		if row.Verdict == Pass {
@@ -224,8 +228,8 @@ func (r *Result) lawChart(rows []Row) *chart.Chart {
 	var x, y []float64
 	for _, row := range rows {
 		if concurrency(row) <= most {
-			x, y = append(x, concurrency(row)), append(y, row.Figures.Rate.Achieved)
-			c.Table.Rows = append(c.Table.Rows, []string{chart.Digits(concurrency(row)), rateText(row.Figures.Rate.Achieved), rateText(u.Throughput(concurrency(row)))})
+			x, y = append(x, concurrency(row)), append(y, row.Served)
+			c.Table.Rows = append(c.Table.Rows, []string{chart.Digits(concurrency(row)), rateText(row.Served), rateText(u.Throughput(concurrency(row)))})
 		}
 	}
 	c.Table.Head = []string{"in flight", "measured", "law"}

@@ -3,6 +3,8 @@ package capacity
 import (
 	"fmt"
 	"math"
+	"slices"
+	"time"
 
 	"mfaload/scenario"
 )
@@ -24,7 +26,16 @@ type Judged struct {
 	Spread float64
 	// Broken is how likely it is that a trial without end breaks the limit.
 	Broken float64
+	// Open says that the trial is too short to judge the limit, and that nothing
+	// suggests that it is broken.
+	Open bool
+	// Rate says that the limit is of a rate of events.
+	Rate bool
 }
+
+// farBelow is the level of half of a limit: a time that no request was above is far
+// from it.
+const farBelow = atLimit + 2
 
 // decided is how likely a trial has to be right for a verdict.
 const decided = 0.8
@@ -46,21 +57,28 @@ func (t *Trial) Line(most int) string {
 // Judge says what a trial's outcome says of its rate.
 func Judge(a Ask, o *Outcome, limits []Limit) *Trial {
 	t := &Trial{Ask: a, Outcome: *o, Verdict: Inconclusive, Broken: 0.5, At: a.Rate}
-	if len(o.Doubts) > 0 {
-		t.By, t.Reasons = LimitedByGenerator, o.Doubts
+	if o.Recovered.missed() {
+		t.By, t.Overloaded = LimitedByBacklog, true
+		t.Reasons = []string{fmt.Sprintf("nothing was tried: after %v the service was not back at its former response time", o.Recovered.Took.Round(time.Second))}
 		return t
 	}
-	worst := math.Inf(-1)
-	for i := range limits {
-		j := judgeLimit(&limits[i], i, o)
-		t.Judged = append(t.Judged, j)
-		if odds := logit(j.Broken); odds > worst {
-			worst, t.By = odds, j.Limit
-		}
+	piled := o.Backlog.grew()
+	if t.Reasons = o.Doubts; !piled {
+		t.Reasons = slices.Concat(o.Doubts, o.little())
 	}
+	if len(t.Reasons) > 0 {
+		t.Doubts, t.By, t.Overloaded = t.Reasons, LimitedByGenerator, piled
+		return t
+	}
+	worst := t.judgeLimits(limits)
 	b := judgeBacklog(a, o)
-	t.Growing = b.Broken > decided
-	if b.Broken > probability(worst) {
+	t.Growing = piled || b.Broken > decided
+	switch {
+	case piled:
+		worst, t.By = mostOdds, LimitedByBacklog
+		t.Judged = append(t.Judged, Judged{Limit: LimitedByBacklog, Observed: o.Backlog.share(), Allowed: unservedShare, Effective: o.Backlog.Due, Broken: probability(mostOdds)})
+		t.Reasons = append(t.Reasons, o.Backlog.text())
+	case b.Broken > probability(worst):
 		worst, t.By = logit(b.Broken), LimitedByBacklog
 		t.Judged = append(t.Judged, b)
 		t.Reasons = append(t.Reasons, fmt.Sprintf("the response time went up by %.3g ms within the trial: a longer one would not end well", b.Observed*1000))
@@ -72,26 +90,60 @@ func Judge(a Ask, o *Outcome, limits []Limit) *Trial {
 	if worst > 0 && o.Refused > 0 {
 		t.By = LimitedByRefusals
 	}
-	t.Broken = probability(clampOdds(worst))
+	t.conclude(clampOdds(worst))
+	return t
+}
+
+// conclude makes the odds that the rate is too high a verdict.
+func (t *Trial) conclude(worst float64) {
+	t.Broken = probability(worst)
+	t.Overloaded = t.Broken >= decided && t.By != LimitedByRefusals
 	switch {
-	case o.Interrupted: // whoever stopped it may have seen how it went
+	case t.Interrupted: // whoever stopped it may have seen how it went
 		t.Broken = 0.5
 		t.Reasons = append(t.Reasons, "it was stopped before its end")
 	case t.Broken >= decided:
 		t.Verdict = Break
-	case t.Broken <= 1-decided:
+	case t.Broken <= 1-decided+1e-9:
 		t.Verdict = Pass
 	default:
 		t.Reasons = append(t.Reasons, fmt.Sprintf("%s is too close to its limit for a trial of this length", t.By))
 	}
-	return t
+}
+
+// judgeLimits judges all limits and returns the odds that the worst of them is
+// broken. What is open takes no part in that: a rate of which no event was seen,
+// and no more than weakly a time that is far from its limit.
+func (t *Trial) judgeLimits(limits []Limit) (worst float64) {
+	worst, weak := math.Inf(-1), false
+	closest, closestBy := math.Inf(-1), ""
+	for i := range limits {
+		j := judgeLimit(&limits[i], i, &t.Outcome)
+		t.Judged = append(t.Judged, j)
+		odds := logit(j.Broken)
+		if odds > closest {
+			closest, closestBy = odds, j.Limit
+		}
+		if j.Open {
+			weak = weak || limits[i].timed()
+		} else if odds > worst {
+			worst, t.By = odds, j.Limit
+		}
+	}
+	if weak {
+		worst = max(worst, logit(1-decided))
+	}
+	if worst <= logit(1-decided) {
+		t.By = closestBy
+	}
+	return worst
 }
 
 func logit(p float64) float64 { return math.Log(p) - math.Log1p(-p) }
 
 // judgeLimit judges the i-th limit.
 func judgeLimit(l *Limit, i int, o *Outcome) Judged {
-	j := Judged{Limit: l.Name, Allowed: l.Allowed}
+	j := Judged{Limit: l.Name, Allowed: l.Allowed, Rate: l.ofFewEvents()}
 	if l.Metric == scenario.AchievedRate {
 		j.Observed = 1 - o.Achieved
 		j.Broken = probability(mostOdds)
@@ -116,12 +168,15 @@ func judgeLimit(l *Limit, i int, o *Outcome) Judged {
 		}
 	default:
 		t := tail{inflation: s.inflation()}
+		far := j.Observed == 0
 		if l.timed() {
+			far = sum(o.series(i, farBelow).over) == 0
 			t = o.tail(l, i)
 			j.Quantile, j.Over, j.Spread = o.Quantiles[i], l.Over, t.spread
 		}
 		j.Effective = n / t.inflation
 		j.Broken = probability(oddsOf(t.excess(l, &j)))
+		j.Open = far && j.Broken > 1-decided
 	}
 	return j
 }

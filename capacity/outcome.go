@@ -2,7 +2,6 @@ package capacity
 
 import (
 	"fmt"
-	"math"
 	"time"
 
 	"mfaload/measure"
@@ -23,7 +22,9 @@ func Read(m *measure.Measurement, r *report.Report, limits []Limit, inFlight flo
 	if n := withheld(m); n > 0 {
 		o.Doubts = append(o.Doubts, fmt.Sprintf("%d arrivals found no user to ask: give it more users, or let them be asked more often", n))
 	}
-	o.Doubts = append(o.Doubts, o.little()...)
+	f := newFlow(m)
+	o.Backlog, o.Served, o.Expected = f.backlog(), f.served(), f.inFlight()
+	o.Drained = max(m.Generator.Elapsed-m.Main.Start-m.Main.Planned, 0)
 	bySecond := map[int64]*measure.Second{}
 	for _, s := range m.Seconds {
 		bySecond[s.Second] = s
@@ -174,24 +175,4 @@ func groupOf(l *Limit, s *measure.Second) *measure.GroupSecond {
 		}
 	}
 	return nil
-}
-
-// How far the number in flight may be from rate × time.
-const (
-	littleShare = 0.15
-	littleLeast = 0.5
-)
-
-// Expected is the mean number in flight by Little's law: the rate of sending
-// times the mean service time.
-func (o *Outcome) expected() float64 { return o.Figures.Rate.Achieved * o.Figures.Service.Mean / 1000 }
-
-// little doubts a measurement in which the number in flight that was counted is
-// not rate × time: one of the three is wrong.
-func (o *Outcome) little() []string {
-	expected := o.expected()
-	if o.InFlight == 0 || o.Interrupted || math.Abs(o.InFlight-expected) <= max(littleShare*expected, littleLeast) {
-		return nil
-	}
-	return []string{fmt.Sprintf("%.3g requests were in flight on average, but rate × service time is %.3g: by Little's law one of them is wrong", o.InFlight, expected)}
 }

@@ -57,7 +57,7 @@ const leastSure = 0.9
 // first says what goes first.
 func (f *Found) first() string {
 	switch f.LimitedBy {
-	case LimitedByMaxRate:
+	case LimitedByMaxRate, LimitedByUnknown:
 		return "nothing broke up to the highest rate that was tried, so what goes first is not known"
 	case LimitedByGenerator:
 		return "mfaload itself came to its limit first, so what goes first in the service is not known"

@@ -3,6 +3,7 @@ package capacity
 import (
 	_ "embed"
 	"math"
+	"slices"
 	"time"
 
 	"mfaload/report"
@@ -30,8 +31,9 @@ type Result struct {
 	// it broken off.
 	Complete bool `json:"complete"`
 	Rate     Rate `json:"rate"`
-	// LimitedBy is the threshold that breaks above the rate, or "429", "backlog",
-	// "generator" or, where nothing broke, "maxRate".
+	// LimitedBy is the threshold that breaks above the rate, or "429", "backlog" or
+	// "generator"; where nothing broke "maxRate", or "unknown" where that was not
+	// tried.
 	LimitedBy string `json:"limited_by"`
 	// Settled says that the interval is as narrow and as sure as it was asked for.
 	Settled bool     `json:"settled"`
@@ -70,7 +72,20 @@ type Row struct {
 	Limits  []RowLimit `json:"limits"`
 	Little  *Little    `json:"little,omitempty"`
 	Figures RowFigures `json:"figures"`
-	Folder  string     `json:"folder,omitempty"`
+	// Served is how many responses as expected were received a second in the judged
+	// part, and Unserved how many of its requests piled up.
+	Served   float64 `json:"served_rate"`
+	Unserved float64 `json:"unserved"`
+	// Recovery is how the service recovered before it from an overload.
+	Recovery *RowRecovery `json:"recovery,omitempty"`
+	Folder   string       `json:"folder,omitempty"`
+}
+
+// RowRecovery is how a service recovered from an overload.
+type RowRecovery struct {
+	Duration float64 `json:"duration_s"`
+	// Back says that it was as fast as before.
+	Back bool `json:"back"`
 }
 
 // RowFigures are those of a report that a curve needs.
@@ -111,18 +126,31 @@ type Curve struct {
 
 // Result returns what was found as capacity.json holds it.
 func (f *Found) Result() *Result {
-	r := &Result{Schema: Schema, Duration: f.Took.Seconds(), LimitedBy: f.LimitedBy, Settled: f.Settled, Reasons: []string{f.Why}, Trials: []Row{},
+	r := &Result{Schema: Schema, Duration: f.Took.Seconds(), LimitedBy: f.LimitedBy, Settled: f.Settled, Reasons: f.reasons(), Trials: []Row{},
 		Rate: Rate{positive(f.Low), positive(f.High), round(f.Confidence)}}
 	for _, t := range f.Trials {
 		r.Trials = append(r.Trials, t.row())
 	}
-	if u, ok := FitUSL(f.Trials); ok {
-		r.Curve.USL = u
-	}
-	if k, ok := FindKnee(f.Trials); ok {
-		r.Curve.Knee = &k
+	if f.bends() {
+		if u, ok := FitUSL(f.Trials); ok {
+			r.Curve.USL = u
+		}
+		if k, ok := FindKnee(f.Trials); ok {
+			r.Curve.Knee = &k
+		}
 	}
 	return r
+}
+
+// bends says whether the service itself came to its limit: before that a curve has
+// neither a knee nor an end.
+func (f *Found) bends() bool {
+	return f.High > 0 && f.LimitedBy != LimitedByGenerator && f.LimitedBy != LimitedByRefusals
+}
+
+// reasons say why the search ended, and what else one should know.
+func (f *Found) reasons() []string {
+	return slices.Concat([]string{f.Why}, f.Unproved, f.recoveryTexts())
 }
 
 func positive(x float64) *float64 {
@@ -143,8 +171,12 @@ func (t *Trial) row() Row {
 	for _, j := range t.Judged {
 		row.Limits = append(row.Limits, RowLimit{j.Limit, j.Observed, j.Allowed, round(j.Effective), round(j.Broken)})
 	}
+	row.Served, row.Unserved = round(t.Served), round(max(t.Backlog.Unserved, 0))
+	if r := t.Recovered; r != nil {
+		row.Recovery = &RowRecovery{round(r.Took.Seconds()), r.Back}
+	}
 	if t.InFlight > 0 {
-		row.Little = &Little{round(t.InFlight), round(t.expected()), len(t.little()) == 0}
+		row.Little = &Little{round(t.InFlight), round(t.Expected), len(t.little()) == 0}
 	}
 	return row
 }

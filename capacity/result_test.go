@@ -135,7 +135,7 @@ func synthetic(lambda, sigma, kappa, noise float64) (trials []*capacity.Trial) {
 		tr := &capacity.Trial{Ask: capacity.Ask{Number: i + 1, Rate: x}, Verdict: capacity.Pass, Broken: 0.05, By: "response p95 <= 150ms", At: x}
 		tr.Figures = report.Figures{Requests: report.Requests{Scheduled: 1000, Sent: 1000, Answered: 1000, AsExpected: 1000}, Rate: report.Rate{Planned: x, Achieved: x},
 			Response: report.Times{Mean: mean, P50: mean, P95: 2 * mean, P99: 3 * mean}, Service: report.Times{Mean: mean}, Statuses: map[string]uint64{"201 OTP_REQUIRED": 1000}, Errors: map[string]uint64{}}
-		tr.Seconds, tr.InFlight = make([]capacity.Second, 30), n
+		tr.Seconds, tr.InFlight, tr.Expected, tr.Served = make([]capacity.Second, 30), n, n, x
 		trials = append(trials, tr)
 	}
 	return trials

@@ -74,8 +74,10 @@ func (r *Result) notes() (all []string) {
 	switch {
 	case r.LimitedBy == LimitedByMaxRate && r.Rate.Low == nil:
 		by = "nothing broke, and nothing was found to hold"
-	case r.LimitedBy == LimitedByMaxRate:
-		by = "nothing broke up to the highest rate that was tried"
+	case r.LimitedBy == LimitedByUnknown && r.Rate.Low == nil:
+		by = "nothing broke, and nothing was found to hold; maxRate was not tried"
+	case r.LimitedBy == LimitedByMaxRate, r.LimitedBy == LimitedByUnknown:
+		by = "nothing broke up to " + rateText(r.highest()) + ", the highest rate that was tried"
 	}
 	all = append(all, by)
 	text := strings.Join(r.Reasons, "; ")
@@ -103,11 +105,19 @@ func (r *Result) notes() (all []string) {
 	return all
 }
 
+// highest is the highest rate that was tried.
+func (r *Result) highest() (rate float64) {
+	for _, row := range r.Trials {
+		rate = max(rate, row.Rate)
+	}
+	return rate
+}
+
 func (u *USL) text() string {
 	text := fmt.Sprintf("scalability law: λ %.4g/s, σ %.2g (%.2g … %.2g), κ %.2g (%.2g … %.2g)", u.Lambda.Value,
 		u.Sigma.Value, u.Sigma.Low, u.Sigma.High, u.Kappa.Value, u.Kappa.Low, u.Kappa.High)
 	if u.Peak > 0 {
-		text += ", most " + rateText(u.Peak)
+		text += ", max " + rateText(u.Peak)
 	}
 	return text + fmt.Sprintf("; off by %.0f %% on average", 100*u.Error)
 }

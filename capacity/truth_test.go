@@ -54,7 +54,7 @@ func (sys *system) trial(seed uint64) capacity.Try {
 			}
 			now := time.Duration(position / a.Rate * 1e9)
 			if now >= a.Warmup+a.Length {
-				o.Quantiles = sys.quantiles(times)
+				o.Quantiles, o.Served = sys.quantiles(times), o.Served/a.Length.Seconds()
 				return o, nil
 			}
 			took, refused := time.Millisecond, false
@@ -68,6 +68,7 @@ func (sys *system) trial(seed uint64) capacity.Try {
 			if !refused {
 				took = queue.Arrive(now) - now
 			}
+			sys.flow(a, o, now, now+took, refused)
 			if now >= a.Warmup {
 				sys.record(o, &o.Seconds[(now-a.Warmup)/time.Second], took, refused)
 				for i := range times {
@@ -77,6 +78,23 @@ func (sys *system) trial(seed uint64) capacity.Try {
 				sys.record(&capacity.Outcome{}, &o.Before[now/time.Second], took, refused)
 			}
 		}
+	}
+}
+
+// flow counts what was served in the judged part, and what it left behind.
+func (sys *system) flow(a capacity.Ask, o *capacity.Outcome, at, done time.Duration, refused bool) {
+	end := a.Warmup + a.Length
+	if done >= a.Warmup && done < end && !refused {
+		o.Served++
+	}
+	if at >= a.Warmup {
+		o.Backlog.Due++
+	}
+	if at < end && done >= end {
+		o.Backlog.Unserved++
+	}
+	if at < a.Warmup && done >= a.Warmup {
+		o.Backlog.Unserved--
 	}
 }
 

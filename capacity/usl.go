@@ -18,8 +18,8 @@ type USL struct {
 	Lambda Bound `json:"lambda"`
 	Sigma  Bound `json:"sigma"`
 	Kappa  Bound `json:"kappa"`
-	// Peak is the largest throughput and PeakInFlight where it is; 0 where the
-	// law has none.
+	// Peak is the largest throughput and PeakInFlight where it is; 0 where the law has
+	// none, or has it far beyond what was measured.
 	Peak         float64 `json:"peak"`
 	PeakInFlight float64 `json:"peak_in_flight"`
 	// Error is the root of the mean squared relative error of the times.
@@ -39,22 +39,42 @@ type USL struct {
 // fewer than four of them.
 func FitUSL(trials []*Trial) (u *USL, ok bool) {
 	var n, r []float64
+	rates, most := map[float64]bool{}, 0.0
 	for _, t := range trials {
-		rate, mean := t.Figures.Rate.Achieved, t.Figures.Response.Mean/1000
+		rate, mean := t.Served, t.Figures.Response.Mean/1000
 		if len(t.Doubts) > 0 || t.Interrupted || t.Ended != "" || t.Growing || rate == 0 || mean == 0 || t.failing() {
 			continue
 		}
 		n, r = append(n, rate*mean), append(r, mean)
+		rates[t.Rate], most = true, max(most, rate)
+	}
+	if len(rates) < fitRates {
+		return nil, false
 	}
 	for _, terms := range [][]int{{0, 1, 2}, {0, 1}, {0, 2}, {0}} {
 		if len(n) < max(4, len(terms)+1) {
 			return nil, false
 		}
 		if u, ok = fit(n, r, terms); ok {
+			u.believe(most)
 			return u, true
 		}
 	}
 	return nil, false
+}
+
+// fitRates is how many different rates a fit takes, and peakBeyond how far above
+// what was measured its largest throughput may be.
+const (
+	fitRates   = 4
+	peakBeyond = 1.5
+)
+
+// believe forgets a largest throughput that lies far beyond what was measured.
+func (u *USL) believe(most float64) {
+	if u.Peak > peakBeyond*most {
+		u.Peak, u.PeakInFlight = 0, 0
+	}
 }
 
 // failing says whether too many requests failed for the times to mean anything.
@@ -210,17 +230,20 @@ type Knee struct {
 	Method string  `json:"method"`
 }
 
+// kneeRates is how many different rates have to pass for one of them to be a knee.
+const kneeRates = 3
+
 // FindKnee returns the knee; false where fewer than three rates passed.
 func FindKnee(trials []*Trial) (k Knee, ok bool) {
-	best, passed := 0.0, 0
+	best, passed := 0.0, map[float64]bool{}
 	for _, t := range trials {
 		if t.Verdict != Pass || t.Figures.Response.Mean == 0 {
 			continue
 		}
-		passed++
+		passed[t.Rate] = true
 		if power := t.Figures.Rate.Achieved / t.Figures.Response.Mean; power > best {
 			best, k = power, Knee{t.Rate, "the rate that was tried with the largest quotient of rate and mean response time (Kleinrock's power)"}
 		}
 	}
-	return k, passed >= 3
+	return k, len(passed) >= kneeRates
 }

@@ -8,6 +8,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"mfaload/bench/model"
 )
 
 // BenchmarkCapacity searches three simulated services whose capacity is known
@@ -42,6 +45,44 @@ func BenchmarkCapacity(b *testing.B) {
 				}
 				b.Logf("%s", out)
 				reportSearch(b, filepath.Join(dir, "out", "capacity.json"), service.truth)
+			}
+		})
+	}
+}
+
+// BenchmarkForeignCapacity searches three services that share no code with the
+// simulator, over real sockets: one that serves everybody in order, one that is slow
+// to recover from an overload, and one of threads whose queue refuses what it has no
+// room for. capacity's TestForeign has them on a virtual clock, with many seeds.
+//
+//	go test ./cmd/mfaload -run '^$' -bench 'BenchmarkForeignCapacity$' -benchtime 1x -timeout 2h
+func BenchmarkForeignCapacity(b *testing.B) {
+	const place = 20 * time.Millisecond
+	const short = "{maxRate: 640/s, startRate: 40/s, width: 10%, trial: 5s, budget: 9m}"
+	for _, s := range []struct {
+		name             string
+		service          model.Service
+		arrivals, search string
+		errors           string
+		truth            float64 // requests a second
+	}{
+		{"patient", model.NewPatient(4, place), "uniform", short, "0.1%", 200},
+		{"patient-defaults", model.NewPatient(4, place), "uniform", "{maxRate: 640/s, budget: 9m}", "0.1%", 200},
+		{"strained", model.NewStrained(4, place, time.Second, time.Minute), "uniform", short, "0.1%", 200},
+		{"pool", model.NewPool(8, 30*time.Millisecond, 64, 1), "poisson", short, "1%", 250.9},
+	} {
+		b.Run(s.name, func(b *testing.B) {
+			for range b.N {
+				address := serveForeign(b, s.service)
+				file := foreignScenario(b, address, "arrivals: "+s.arrivals, "{response: {p95: 200ms}, errorRate: "+s.errors+"}", s.search)
+				out := filepath.Join(b.TempDir(), "out")
+				text, err := exec.Command(binary, "capacity", "-q", "--out", out, file).CombinedOutput()
+				var exit *exec.ExitError
+				if err != nil && !errors.As(err, &exit) {
+					b.Fatal(err)
+				}
+				b.Logf("%s", text)
+				reportSearch(b, filepath.Join(out, "capacity.json"), s.truth)
 			}
 		})
 	}

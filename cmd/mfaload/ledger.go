@@ -38,6 +38,10 @@ type trialRecord struct {
 	InFlight float64 `json:"in_flight"`
 	// Complete says that it was not broken off.
 	Complete bool `json:"complete"`
+	// Recovered is how the service recovered before the trial; Recovery says that
+	// this is no trial, but a part of that.
+	Recovered *capacity.Recovered `json:"recovered,omitempty"`
+	Recovery  bool                `json:"recovery,omitempty"`
 
 	folder string // in that of the search
 }
@@ -49,6 +53,14 @@ func newTrialRecord(a capacity.Ask, folder string) *trialRecord {
 
 func (r *trialRecord) ask() capacity.Ask {
 	return capacity.Ask{Number: r.Number, Rate: r.Rate, Settle: r.Settle, Warmup: r.Warmup, Length: r.Length}
+}
+
+// untried is the outcome of a trial that was not made; nil where it was.
+func (r *trialRecord) untried() *capacity.Outcome {
+	if r.Recovered == nil || r.Recovered.Back {
+		return nil
+	}
+	return &capacity.Outcome{Recovered: r.Recovered}
 }
 
 // write keeps the record in the trial's folder.
@@ -69,6 +81,8 @@ func (r *trialRecord) check() error {
 	switch {
 	case !(r.Rate > 0 && r.Rate <= math.MaxInt32), r.Number < 1, r.Length <= 0, min(r.Settle, r.Warmup, r.Until) < 0, r.Until > r.Warmup+r.Length:
 		return errors.New("it describes no trial")
+	case r.Recovered != nil && (r.Recovered.Took < 0 || !(r.Recovered.Sent >= 0)):
+		return errors.New("it describes no recovery")
 	case r.Rate*r.Until.Seconds() > mostTurns:
 		return fmt.Errorf("a trial of %.3g requests is longer than any", r.Rate*r.Until.Seconds())
 	case !(r.InFlight >= 0):
@@ -117,6 +131,7 @@ func (t *trials) recall(k *keptSearch) (err error) {
 		switch {
 		case r.Complete && r.folder == trialFolder(r.Number):
 			evidence[r.Number] = r
+		case r.Recovery && t.recoveryCounted(r):
 		case t.options.MaxRequests > 0: // it counts, though it is no evidence
 			t.options.MaxRequests -= min(uint64(r.Rate*r.Until.Seconds()), t.options.MaxRequests-1)
 		}
@@ -125,18 +140,38 @@ func (t *trials) recall(k *keptSearch) (err error) {
 		if evidence[n] == nil {
 			return fmt.Errorf("%s: trial %d is missing, and later ones are there\n%s", k.path, n, hint("put %s back, or remove those after it: they are tried again", trialFolder(n)))
 		}
-		m, err := t.measured(evidence[n])
-		if err != nil {
-			return err
-		}
-		o, err := t.outcome(m, evidence[n])
+		o, err := t.remembered(evidence[n])
 		if err != nil {
 			return err
 		}
 		t.options.Recorded = append(t.options.Recorded, capacity.Judge(evidence[n].ask(), o, t.options.Limits))
 		t.before += evidence[n].ask().Takes()
+		if r := evidence[n].Recovered; r != nil {
+			t.before += r.Took
+		}
 	}
 	return nil
+}
+
+// recoveryCounted says whether what was sent before a trial is counted with it: the
+// trial was made.
+func (t *trials) recoveryCounted(r *trialRecord) bool {
+	return slices.ContainsFunc(t.ledger, func(o *trialRecord) bool {
+		return o.Complete && o.folder == trialFolder(r.Number) && o.Recovered != nil && !r.Started.After(o.Started)
+	})
+}
+
+// remembered is the outcome of a trial that was made before the search was broken
+// off.
+func (t *trials) remembered(r *trialRecord) (*capacity.Outcome, error) {
+	if o := r.untried(); o != nil {
+		return o, nil
+	}
+	m, err := t.measured(r)
+	if err != nil {
+		return nil, err
+	}
+	return t.outcome(m, r)
 }
 
 // measured reads what a trial measured.
@@ -175,7 +210,7 @@ func (t *trials) setAside(r *trialRecord, why string) error {
 func (t *trials) cut(r *capacity.Result) (folders []string) {
 	for _, c := range t.ledger {
 		shown := slices.ContainsFunc(r.Trials, func(row capacity.Row) bool { return row.Folder == c.folder })
-		if !c.Complete && !shown && c.folder != soakFolder {
+		if !c.Complete && !shown && !c.Recovery && c.folder != soakFolder {
 			folders = append(folders, c.folder)
 		}
 	}
@@ -190,6 +225,9 @@ const longestBefore = 40 * 24 * time.Hour
 // theirs.
 func (t *trials) earlier(now time.Time) (all []runner.Earlier) {
 	for _, r := range t.ledger {
+		if r.Until == 0 {
+			continue // nothing was sent
+		}
 		all = append(all, runner.Earlier{Scenario: trialScenario(t.scenario, t.options, r.ask()), Until: r.Until,
 			Before: min(max(now.Sub(r.Started), 0), longestBefore)})
 	}

@@ -122,7 +122,7 @@ func (t *trials) soaked(ctx context.Context, ask capacity.Ask) (*measure.Measure
 	if err := pause(ctx, t.options.Settle); err != nil {
 		return nil, nil, nil
 	}
-	return t.run(ctx, ask, soakFolder)
+	return t.run(ctx, ask, soakFolder, nil)
 }
 
 // concludeSearch prints the result whatever happens to the files.

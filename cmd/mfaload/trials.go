@@ -90,11 +90,31 @@ func (t *trials) try(ctx context.Context, a capacity.Ask) (*capacity.Outcome, er
 	if err := pause(ctx, a.Settle); err != nil {
 		return nil, err
 	}
-	m, r, err := t.run(ctx, a, trialFolder(a.Number))
+	recovered, err := t.awaitRecovery(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	if recovered != nil && !recovered.Back {
+		return t.untried(a, recovered)
+	}
+	m, r, err := t.run(ctx, a, trialFolder(a.Number), recovered)
 	if err != nil {
 		return nil, err
 	}
 	return t.outcome(m, r)
+}
+
+// untried is a trial that was not made, as the service was not back from an
+// overload. Its record says so.
+func (t *trials) untried(a capacity.Ask, recovered *capacity.Recovered) (*capacity.Outcome, error) {
+	dir := &results{path: filepath.Join(t.dir.path, filepath.FromSlash(trialFolder(a.Number)))}
+	r := newTrialRecord(a, trialFolder(a.Number))
+	r.Recovered, r.Until, r.Complete = recovered, 0, true
+	t.ledger = append(t.ledger, r)
+	if err := errors.Join(os.MkdirAll(dir.path, 0o700), r.write(dir)); err != nil {
+		return nil, fmt.Errorf("keep the record of trial %d: %w", a.Number, err)
+	}
+	return r.untried(), nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -109,12 +129,13 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // run sends a trial's requests and keeps what it measured.
-func (t *trials) run(ctx context.Context, a capacity.Ask, folder string) (*measure.Measurement, *trialRecord, error) {
+func (t *trials) run(ctx context.Context, a capacity.Ask, folder string, recovered *capacity.Recovered) (*measure.Measurement, *trialRecord, error) {
 	fail := func(err error) (*measure.Measurement, *trialRecord, error) {
 		return nil, nil, fmt.Errorf("keep the results of trial %d: %w\n%s", a.Number, err, hint("make room, and go on with 'mfaload capacity --resume %s'", t.dir.path))
 	}
 	s := trialScenario(t.scenario, t.options, a)
 	record := newTrialRecord(a, folder)
+	record.Recovered = recovered
 	dir := &results{path: filepath.Join(t.dir.path, filepath.FromSlash(folder)),
 		about: measure.Measurement{Version: versionText(), Parts: t.parts, Terms: report.TermsOf(s).Encode()}}
 	if err := errors.Join(os.MkdirAll(dir.path, 0o700), record.write(dir)); err != nil {
@@ -170,7 +191,7 @@ func (t *trials) outcome(m *measure.Measurement, r *trialRecord) (*capacity.Outc
 		return nil, err
 	}
 	o := capacity.Read(m, judged, t.options.Limits, r.InFlight)
-	o.Folder = r.folder
+	o.Folder, o.Recovered = r.folder, r.Recovered
 	return o, nil
 }
 

@@ -1,0 +1,190 @@
+package capacity
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// Recovery comes before a trial that follows an overload: requests at a low rate,
+// and then at one that held, until the service is as fast again as it was.
+type Recovery struct {
+	// Rates are tried in this order, each until the service is back at it.
+	Rates []float64
+	// Median is the median response time that the service had when the last of the
+	// rates held, in seconds; 0 where none held yet.
+	Median float64
+	// Max is how long it may take, all rates together.
+	Max time.Duration
+}
+
+// Recovered is how a recovery went.
+type Recovered struct {
+	// Took is how long it took, and Sent how many requests.
+	Took time.Duration `json:"took_ns"`
+	Sent float64       `json:"sent"`
+	// Back says that the service was as fast again as it was before. Where it was not
+	// the trial is not made.
+	Back bool `json:"back"`
+}
+
+// missed says whether there was a recovery, and the service was not back.
+func (r *Recovered) missed() bool { return r != nil && !r.Back }
+
+// How a recovery is followed.
+const (
+	// recoveryMax bounds a recovery, recoveryMaxBlind one without a trial that held.
+	recoveryMax      = 120 * time.Second
+	recoveryMaxBlind = 30 * time.Second
+	// recoveryMin is how much time has to be left for one.
+	recoveryMin = 5 * time.Second
+	// lowShare is the low rate as a share of the one that held, and lowMin its least
+	// in requests a second.
+	lowShare = 0.1
+	lowMin   = 5
+	// recoveredShare is how far above its former median the service may be.
+	recoveredShare = 1.1
+	// watchedTime and watchedRequests are how much is looked at, at least.
+	watchedTime     = 2 * time.Second
+	watchedRequests = 12
+	// slowRecovery is what is worth a remark.
+	slowRecovery = 30 * time.Second
+)
+
+// recovery is the one that has to come before the next trial; nil for none.
+func (s *search) recovery(left time.Duration) *Recovery {
+	trials := s.found.Trials
+	if len(trials) == 0 || !trials[len(trials)-1].Overloaded {
+		return nil
+	}
+	lowest := trials[0].Rate
+	var held *Trial
+	for _, t := range trials {
+		lowest = min(lowest, t.Rate)
+		if t.Verdict == Pass && !t.Overloaded && (held == nil || t.Rate > held.Rate) {
+			held = t
+		}
+	}
+	if held == nil {
+		return &Recovery{Rates: []float64{lowRate(lowest)}, Max: min(recoveryMaxBlind, left)}
+	}
+	r := &Recovery{Rates: []float64{lowRate(held.Rate)}, Median: held.Figures.Response.P50 / 1000, Max: min(recoveryMax, left)}
+	if held.Rate > r.Rates[0] {
+		r.Rates = append(r.Rates, held.Rate)
+	}
+	return r
+}
+
+func lowRate(rate float64) float64 { return min(rate, max(lowShare*rate, lowMin)) }
+
+// requests is the most that a recovery sends.
+func (r *Recovery) requests() float64 {
+	if r == nil {
+		return 0
+	}
+	return slices.Max(r.Rates) * r.Max.Seconds()
+}
+
+// Watch follows a rate of a recovery, request by request. Times count from the
+// begin of the rate.
+type Watch struct {
+	median, rate float64
+	requests     []watched
+}
+
+type watched struct {
+	sent, done time.Duration // done is below 0 while it is in flight
+	served     bool
+}
+
+// Watch begins to follow the i-th rate.
+func (r *Recovery) Watch(i int) *Watch { return &Watch{median: r.Median, rate: r.Rates[i]} }
+
+// Sent counts a request and returns its number. Requests are sent in order.
+func (w *Watch) Sent(at time.Duration) (number int) {
+	w.requests = append(w.requests, watched{sent: at, done: -1})
+	return len(w.requests) - 1
+}
+
+// Done says when a request ended, and whether the service served it.
+func (w *Watch) Done(number int, at time.Duration, served bool) {
+	w.requests[number].done, w.requests[number].served = at, served
+}
+
+// Back says whether the service is as fast again as it was.
+func (w *Watch) Back(now time.Duration) bool {
+	window := max(watchedTime, time.Duration(watchedRequests/w.rate*1e9))
+	latest, before := w.medianIn(now-window, now), w.medianIn(now-2*window, now-window)
+	switch {
+	case now < window || math.IsInf(latest, 1):
+		return false
+	case w.median > 0:
+		return latest <= recoveredShare*w.median
+	}
+	return now >= 2*window && latest*recoveredShare >= before // it does not get faster any more
+}
+
+// medianIn is the median time of the requests that were sent between two times.
+// What is in flight has taken as long as that already; what was not served, for
+// ever.
+func (w *Watch) medianIn(from, to time.Duration) float64 {
+	var times []float64
+	for i := len(w.requests) - 1; i >= 0 && w.requests[i].sent >= from; i-- {
+		switch r := w.requests[i]; {
+		case r.sent >= to:
+		case r.done < 0:
+			if took := (to - r.sent).Seconds(); took > recoveredShare*w.median {
+				times = append(times, took)
+			}
+		case !r.served:
+			times = append(times, math.Inf(1))
+		default:
+			times = append(times, (r.done - r.sent).Seconds())
+		}
+	}
+	if len(times) == 0 {
+		return math.Inf(1)
+	}
+	return median(times)
+}
+
+// recoveryTexts say how the service recovered where that took long.
+func (f *Found) recoveryTexts() (all []string) {
+	took, after := time.Duration(0), (*Trial)(nil)
+	for _, t := range f.Trials {
+		if t.Recovered == nil {
+			took, after = 0, t
+			continue
+		}
+		took += t.Recovered.Took
+		switch {
+		case t.Recovered.missed():
+			if t == f.Trials[len(f.Trials)-1] {
+				all = append(all, fmt.Sprintf("after trial %d (%s) the service was not back at its former response time for %v", after.Number, rateText(after.Rate), took.Round(time.Second)))
+			}
+			continue
+		case took >= slowRecovery:
+			all = append(all, fmt.Sprintf("after trial %d (%s) the service took %v to get back to its former response time", after.Number, rateText(after.Rate), took.Round(time.Second)))
+		}
+		took, after = 0, t
+	}
+	return all
+}
+
+// recoveriesMax is how often in a row a service may not be back.
+const recoveriesMax = 3
+
+// gone says whether the service was not back again and again.
+func (s *search) gone() bool {
+	n := len(s.found.Trials)
+	if n < recoveriesMax {
+		return false
+	}
+	for _, t := range s.found.Trials[n-recoveriesMax:] {
+		if !t.Recovered.missed() {
+			return false
+		}
+	}
+	return true
+}
