@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"mfaload/internal/redact"
 )
 
 // accept judges an answer by the accept path: right, wrong with s.wrong as the
@@ -15,7 +17,6 @@ func (a *acceptor) accept(r *run, s *scan) verdict {
 		return unsure
 	}
 	s.start(a, ex.Body)
-	s.secrets = s.secrets[:0]
 	if !a.noSecrets(r, s) {
 		return unsure
 	}
@@ -40,9 +41,9 @@ func (a *acceptor) accept(r *run, s *scan) verdict {
 	return right
 }
 
-// noSecrets says whether no secret is in the header or, as it stands, in the
-// body. Strings with escapes are looked at when they are read.
+// noSecrets says whether no secret is in the header or the body, plain or escaped.
 func (a *acceptor) noSecrets(r *run, s *scan) bool {
+	mayEscape := redact.MayBeEscaped(view(s.body))
 	for _, ru := range a.secrets {
 		secret, ok := r.fill(ru.text)
 		if !ok || len(secret) < shortestSecret {
@@ -50,7 +51,8 @@ func (a *acceptor) noSecrets(r *run, s *scan) bool {
 		}
 		s.marks.add(ru)
 		for _, f := range r.ex.Header {
-			if strings.Contains(f.Value, secret) || strings.Contains(f.Name, secret) {
+			if strings.Contains(f.Value, secret) || nameHolds(f.Name, secret) ||
+				redact.MayBeEscaped(f.Value) && r.secrets().Shown(f.Value) {
 				return false
 			}
 		}
@@ -58,7 +60,9 @@ func (a *acceptor) noSecrets(r *run, s *scan) bool {
 		if tail := secret[len(secret)-shortestSecret:]; bytes.Contains(s.body, unsafeBytes(tail)) && bytes.Contains(s.body, unsafeBytes(secret)) {
 			return false
 		}
-		s.secrets = append(s.secrets, secret)
+		if mayEscape && r.secrets().Shown(string(s.body)) {
+			return false
+		}
 	}
 	return true
 }

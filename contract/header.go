@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"mfaload/internal/redact"
 )
 
 // headerRule evaluates a rule about a header field.
@@ -103,16 +105,23 @@ func (r *run) nowhere(ru *rule) {
 		return
 	}
 	r.mark(ru)
+	secrets := redact.New(secret)
 	for _, f := range r.ex.Header {
-		if strings.Contains(f.Value, secret) || strings.Contains(f.Name, secret) {
+		if secrets.Shown(f.Value) || nameHolds(f.Name, secret) {
 			name := "*"
-			if isIdentifier(f.Name) && !r.holdsSecret(f.Name) {
+			if isIdentifier(f.Name) && !r.secrets().Holds(f.Name) {
 				name = http.CanonicalHeaderKey(f.Name)
 			}
 			r.violateAt(ru, headerKey(f.Name), name, name, ru.says(), "the text in a header field")
 		}
 	}
-	if r.bodyHolds(secret) {
+	if secrets.Shown(string(r.ex.Body)) {
 		r.violateAt(ru, "", "", "", ru.says(), "the text in the body")
 	}
+}
+
+// nameHolds says whether the name of a header field, which has no case, holds a
+// secret.
+func nameHolds(name, secret string) bool {
+	return len(name) >= len(secret) && strings.Contains(strings.ToLower(name), strings.ToLower(secret))
 }

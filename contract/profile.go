@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"mfaload/internal/redact"
 )
 
 // ProfileSchema names the format of a profile's file.
@@ -96,7 +98,7 @@ func (a *AnswerProfile) learn(pointer string, v any, depth int) {
 			if !isIdentifier(name) {
 				name = "*"
 			}
-			if isSensitive(name) && isText(child) {
+			if redact.IsSensitive(name) && isText(child) {
 				child = "" // a passcode may look like a code
 			}
 			a.learn(pointer+"/"+escapePointer.Replace(name), child, depth+1)

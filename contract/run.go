@@ -31,6 +31,7 @@ type run struct {
 	text    text
 	trail   trail
 	scan    scan
+	secret  secret
 
 	out     []Violation
 	bad     map[string]bool // places that break a rule of level fail, by key

@@ -1,13 +1,15 @@
 package contract
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"mfaload/internal/redact"
 )
 
 const (
@@ -29,13 +31,13 @@ func (r *run) show(v any, name string) string {
 	case bool:
 		return "boolean " + strconv.FormatBool(v)
 	case json.Number:
-		if isSensitive(name) {
-			return "number " + hiddenText
+		if redact.IsSensitive(name) {
+			return "number " + redact.Hidden
 		}
 		return bound("number " + r.safe(string(v)))
 	case string:
-		if isSensitive(name) {
-			return "string " + hiddenText
+		if redact.IsSensitive(name) {
+			return "string " + redact.Hidden
 		}
 		return bound("string " + r.quote(v))
 	case []any:
@@ -53,7 +55,7 @@ func (r *run) quote(s string) string { return `"` + r.excerpt(s) + `"` }
 // disturb a line. Secrets are hidden before the text is cut: a part of one
 // would not be recognized.
 func (r *run) excerpt(s string) string {
-	s = r.hide(s)
+	s = r.safe(s)
 	if len(s) > excerptLength {
 		s = s[:excerptLength] + "…"
 	}
@@ -64,58 +66,30 @@ func (r *run) excerpt(s string) string {
 		}
 		return c
 	}, s)
-	return r.safe(s)
-}
-
-// safe masks a text and hides the request's secrets in it.
-func (r *run) safe(s string) string { return Mask(r.hide(s)) }
-
-// hide takes the request's secrets out of a text.
-func (r *run) hide(s string) string {
-	for _, slot := range r.contract.secrets {
-		if secret := r.fact(slot); len(secret) >= shortestSecret {
-			s = strings.ReplaceAll(s, secret, hiddenText)
-		}
-	}
 	return s
 }
 
-// holdsSecret says whether a text shows a secret of the request.
-func (r *run) holdsSecret(s string) bool {
+// safe takes the request's secrets and personal data out of a text.
+func (r *run) safe(s string) string { return r.secrets().Mask(s) }
+
+// secrets are those of the request, as the document names them.
+func (r *run) secrets() redact.Secrets {
+	var all []string
 	for _, slot := range r.contract.secrets {
-		if secret := r.fact(slot); len(secret) >= shortestSecret && strings.Contains(s, secret) {
-			return true
+		if secret := r.fact(slot); len(secret) >= shortestSecret {
+			all = append(all, secret)
 		}
 	}
-	return false
+	if !slices.Equal(all, r.secret.of) { // a run keeps its token for an hour
+		r.secret.of, r.secret.in = all, redact.New(all...)
+	}
+	return r.secret.in
 }
 
-// bodyHolds says whether a text is in the body, as it came or escaped.
-func (r *run) bodyHolds(s string) bool {
-	if bytes.Contains(r.ex.Body, []byte(s)) {
-		return true
-	}
-	return bytes.IndexByte(r.ex.Body, '\\') >= 0 && valueHolds(r.text.value, s)
-}
-
-func valueHolds(v any, s string) bool {
-	switch v := v.(type) {
-	case string:
-		return strings.Contains(v, s)
-	case []any:
-		for _, item := range v {
-			if valueHolds(item, s) {
-				return true
-			}
-		}
-	case map[string]any:
-		for name, value := range v {
-			if strings.Contains(name, s) || valueHolds(value, s) {
-				return true
-			}
-		}
-	}
-	return false
+// secret is what the last exchange with secrets had, ready to be found in texts.
+type secret struct {
+	of []string
+	in redact.Secrets
 }
 
 // bound shortens a text to maxShown characters.

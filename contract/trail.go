@@ -65,7 +65,7 @@ func (r *run) shown(t trail) (pointer, at string) {
 			continue
 		}
 		name := "*"
-		if (r.contract.names[tok.name] || isIdentifier(tok.name)) && !r.holdsSecret(tok.name) {
+		if (r.contract.names[tok.name] || isIdentifier(tok.name)) && !r.secrets().Holds(tok.name) {
 			name = escapePointer.Replace(tok.name)
 		}
 		p.WriteString(name)

@@ -62,7 +62,7 @@ func (s *service) Open(context.Context, int) error { return nil }
 
 func (s *service) Watch(func(contract.Connection)) {}
 
-func (s *service) Hide(text string) string { return text }
+func (s *service) Mask(text string) string { return text }
 
 func newRunner(takes time.Duration, stages ...scenario.Stage) *runner.Runner {
 	return &runner.Runner{Wait: runner.TimerWait, Operation: &service{takes: takes}, Scenario: &scenario.Scenario{

@@ -47,6 +47,8 @@ type Observation struct {
 	// Evaluated says which rules the answer was held against: bit i%64 of word
 	// i/64 is rule i of the recorder's.
 	Evaluated []uint64
+	// Mask takes secrets out of what is kept of a violation; nil where there are none.
+	Mask func(text string) string
 	// Example describes the exchange. The recorder calls it only for the first
 	// violations of a group.
 	// Whole says that the whole answer is to be kept with it.

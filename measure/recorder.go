@@ -278,6 +278,9 @@ func (s *stripe) recordViolations(o *Observation) (violating bool) {
 // keep adds an instance to the group.
 func (g *ViolationGroup) keep(v *Violation, o *Observation, whole bool) *Instance {
 	instance := Instance{Expected: v.Expected, Got: v.Got}
+	if o.Mask != nil {
+		instance.Expected, instance.Got = o.Mask(v.Expected), o.Mask(v.Got)
+	}
 	if o.Example != nil {
 		instance.Example = o.Example(whole)
 	}

@@ -11,17 +11,17 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
-	"mfaload/contract"
+	"mfaload/internal/redact"
 	"mfaload/scenario"
 )
 
 // credentials get tokens from the environment's token endpoint.
 type credentials struct {
-	target *target
-	method scenario.AuthMethod
-	config clientcredentials.Config
-	client *http.Client
-	hide   func(string) string
+	target  *target
+	method  scenario.AuthMethod
+	config  clientcredentials.Config
+	client  *http.Client
+	secrets redact.Secrets
 }
 
 var authStyles = map[scenario.AuthMethod]oauth2.AuthStyle{
@@ -32,7 +32,7 @@ func newCredentials(t *target, s *scenario.Target) *credentials {
 	c := s.ClientCredentials
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return t.dialer.reach(ctx) }
 	return &credentials{
-		target: t, method: c.AuthMethod, hide: s.Hide,
+		target: t, method: c.AuthMethod, secrets: s.Secrets(),
 		config: clientcredentials.Config{
 			ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal(),
 			TokenURL: t.origin + t.basePath + "/as/token", AuthStyle: authStyles[c.AuthMethod],
@@ -104,7 +104,7 @@ func (c *credentials) explain(ctx context.Context, err error) error {
 // clip bounds a text of the server, and keeps control characters out of it, and
 // the secret that it was sent.
 func (c *credentials) clip(text string, most int) string {
-	text = contract.Mask(c.hide(text))
+	text = c.secrets.Mask(text)
 	clean := []rune{}
 	for _, r := range text {
 		if r < ' ' || r == 0x7f {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"mfaload/contract"
+	"mfaload/internal/redact"
 	"mfaload/scenario"
 )
 
@@ -29,8 +30,8 @@ type Operation struct {
 	url       string
 	labels    labels
 	http      transport
-	trace     string              // what transaction IDs begin with; "" for none
-	hide      func(string) string // takes the scenario's secrets out of a text
+	trace     string         // what transaction IDs begin with; "" for none
+	secrets   redact.Secrets // of the scenario
 	window    *contract.Window
 }
 
@@ -55,7 +56,7 @@ func New(s *scenario.Scenario, c *contract.Contract, authPath string) (*Operatio
 		return nil, err
 	}
 	o := &Operation{target: t, contract: c, refused: c.Level(ruleRefused), trace: s.Target.TransactionIDs}
-	o.hide = s.Target.Hide
+	o.secrets = s.Target.Secrets()
 	o.http = newTransport(&o.target)
 	o.url = o.target.origin + o.target.path
 	c.ShowWords("status", "code")
@@ -192,7 +193,12 @@ func unreachable(ctx context.Context, err error) error {
 }
 
 // Hide takes the tokens and the scenario's other secrets out of a text.
-func (o *Operation) Hide(text string) string { return o.tokens.hide(o.hide(text)) }
+func (o *Operation) Hide(text string) string { return o.hidden().Hide(text) }
+
+// Mask implements the runner's operation.
+func (o *Operation) Mask(text string) string { return o.hidden().Mask(text) }
+
+func (o *Operation) hidden() redact.Secrets { return o.secrets.And(o.tokens.secrets()) }
 
 // TokenFailures counts the attempts to renew the token that failed.
 func (o *Operation) TokenFailures() uint64 {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"mfaload/contract"
+	"mfaload/internal/redact"
 	"mfaload/scenario"
 )
 
@@ -125,7 +126,7 @@ func (t *transaction) differences(other *transaction) (all []string) {
 		{"_links.self", t.Links.Self.Href, other.Links.Self.Href},
 	} {
 		if m.before != m.after {
-			all = append(all, fmt.Sprintf("%s was %q and is %q", m.name, contract.Mask(m.before), contract.Mask(m.after)))
+			all = append(all, fmt.Sprintf("%s was %q and is %q", m.name, redact.Personal(m.before), redact.Personal(m.after)))
 		}
 	}
 	return all

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"mfaload/contract"
+	"mfaload/internal/redact"
 	"mfaload/scenario"
 )
 
@@ -40,7 +41,8 @@ type tokens struct {
 	current atomic.Pointer[token]
 
 	mu     sync.Mutex
-	known  []string // tokens that were in use, the last ones, to be hidden
+	known  []string // tokens that were in use, the last ones
+	hidden redact.Secrets
 	failed uint64
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -89,6 +91,7 @@ func (t *tokens) use(fresh *token) {
 	}
 	t.known = append(t.known, fresh.value)
 	t.known = t.known[max(len(t.known)-8, 0):]
+	t.hidden = redact.New(t.known...)
 }
 
 // begin gets the first token and keeps it fresh until close.
@@ -144,14 +147,11 @@ func (t *tokens) close() {
 	}
 }
 
-// hide takes the tokens that were in use out of a text.
-func (t *tokens) hide(text string) string {
+// secrets are the tokens that were in use.
+func (t *tokens) secrets() redact.Secrets {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, value := range t.known {
-		text = scenario.HideIn(text, value)
-	}
-	return text
+	return t.hidden
 }
 
 var errNoToken = errors.New("the access token expired, and no new one could be fetched: nothing was sent")

@@ -70,7 +70,7 @@ func TestTokensAreRenewedAhead(t *testing.T) {
 				t.Errorf("renewed after %v", gap)
 			}
 		}
-		if text := all.hide("a token-1 b " + all.current.Load().value); len(all.known) > 8 || text != "a token-1 b ***" {
+		if text := all.secrets().Hide("a token-1 b " + all.current.Load().value); len(all.known) > 8 || text != "a token-1 b ***" {
 			t.Errorf("hidden: %s; known %d", text, len(all.known))
 		}
 	})

@@ -22,8 +22,8 @@ type Operation interface {
 	// Watch has each connection that is opened told to seen. It is called once,
 	// before the first request.
 	Watch(seen func(contract.Connection))
-	// Hide takes secrets out of a text that is kept.
-	Hide(text string) string
+	// Mask takes secrets and personal data out of a text that is kept.
+	Mask(text string) string
 	// Check judges the answer in ex: it sets its label and whether it is as
 	// expected, and appends to dst what it violates.
 	Check(u scenario.User, ex *contract.Exchange, dst []contract.Violation) []contract.Violation

@@ -40,7 +40,7 @@ func (s *service) Open(context.Context, int) error { return nil }
 
 func (s *service) Watch(func(contract.Connection)) {}
 
-func (s *service) Hide(text string) string { return text }
+func (s *service) Mask(text string) string { return text }
 
 func (s *service) Check(_ scenario.User, ex *contract.Exchange, dst []contract.Violation) []contract.Violation {
 	ex.Label, ex.AsExpected = "201 OTP_REQUIRED", true

@@ -128,22 +128,38 @@ func (w *worker) check(u scenario.User) {
 		return
 	}
 	for _, v := range w.violations {
-		// The contract hides the token; what a scenario's headers hold it can't know.
-		v.Expected, v.Got = w.Operation.Hide(v.Expected), w.Operation.Hide(v.Got)
 		o.Violations = append(o.Violations, measure.Violation{
 			Rule: v.Rule, Pointer: v.Pointer, Fails: v.Level == contract.Fail, Expected: v.Expected, Got: v.Got, Counted: v.Counted,
 		})
 	}
-	o.Example = func(whole bool) measure.Example {
-		correlation, _ := ex.Header.Get("Correlation-Id")
-		e := measure.Example{
-			UserID: u.ID, CorrelationID: w.hide(correlation), TransactionID: string(ex.TransactionID), Status: ex.Status,
-			Method: ex.Method, URL: ex.URL, Body: w.hide(string(ex.Request)), At: o.Sent,
+	// The contract hides the token; what a scenario's headers hold it can't know.
+	o.Mask = w.Operation.Mask
+	o.Example = w.example(u.ID)
+}
+
+// example describes the exchange for the violations that are kept of it. What it
+// shows is masked once, however many they are.
+func (w *worker) example(userID string) func(whole bool) measure.Example {
+	var e *measure.Example
+	var answer *measure.Answer
+	kept := 0
+	return func(whole bool) measure.Example {
+		ex, mask := &w.exchange, w.Operation.Mask
+		if e == nil {
+			correlation, _ := ex.Header.Get("Correlation-Id")
+			e = &measure.Example{
+				UserID: userID, CorrelationID: mask(correlation), TransactionID: string(ex.TransactionID), Status: ex.Status,
+				Method: ex.Method, URL: ex.URL, Body: mask(string(ex.Request)), At: w.seen.Sent,
+			}
 		}
-		if whole {
-			e.Answer = w.answer(ex)
+		shown := *e
+		if whole && kept < maxWhole {
+			if kept++; answer == nil {
+				answer = w.answer(ex)
+			}
+			shown.Answer = answer
 		}
-		return e
+		return shown
 	}
 }
 
@@ -155,17 +171,17 @@ func retryAfter(ex *contract.Exchange) bool {
 
 // answer keeps a whole answer, masked.
 func (w *worker) answer(ex *contract.Exchange) *measure.Answer {
-	a := &measure.Answer{Headers: []string{}, Body: w.hide(strings.ToValidUTF8(string(ex.Body[:min(len(ex.Body), maxKept)]), "\uFFFD"))}
+	a := &measure.Answer{Headers: []string{}, Body: w.Operation.Mask(strings.ToValidUTF8(string(ex.Body[:min(len(ex.Body), maxKept)]), "\uFFFD"))}
 	for _, f := range ex.Header {
-		a.Headers = append(a.Headers, w.hide(f.Name+": "+f.Value))
+		a.Headers = append(a.Headers, w.Operation.Mask(f.Name+": "+f.Value))
 	}
 	return a
 }
 
-// maxKept bounds a body that is kept.
-const maxKept = 64 << 10
-
-// hide takes secrets and personal data out of a text that is kept.
-func (w *worker) hide(text string) string {
-	return contract.Mask(w.Operation.Hide(text))
-}
+const (
+	// maxKept bounds a body that is kept.
+	maxKept = 64 << 10
+	// maxWhole is with how many of the violations of one response it is kept whole.
+	// The others name the same correlation ID.
+	maxWhole = 8
+)

@@ -4,7 +4,8 @@ import (
 	"cmp"
 	"encoding/base64"
 	"net/url"
-	"strings"
+
+	"mfaload/internal/redact"
 )
 
 // Network says how connections to the target are made and what every request
@@ -65,71 +66,31 @@ const (
 	IPv6 IPVersion = "ipv6"
 )
 
-// shortestHidden is the length from which a header's value is taken out of
-// texts: to hide each "1" or "true" would spoil them, and hide nothing.
-const shortestHidden = 6
-
-// Hide takes the target's secrets that do not change in a run out of a text:
-// the access token, the client secret, the values of headers and the proxy's
-// password, and what they look like where they are sent.
-func (t *Target) Hide(text string) string {
-	if token := t.AccessToken.Reveal(); token != "" {
-		text = HideIn(text, token)
-	}
+// Secrets are the target's secrets that do not change in a run: the access token,
+// the client secret, the values of headers and the proxy's password, and what they
+// look like where they are sent.
+func (t *Target) Secrets() redact.Secrets {
+	all := []string{t.AccessToken.Reveal()}
 	if c := t.ClientCredentials; c != nil {
-		text = hidePair(text, c.ClientID, c.ClientSecret.Reveal())
-		text = hidePair(text, url.QueryEscape(c.ClientID), url.QueryEscape(c.ClientSecret.Reveal()))
+		all = append(all, asSent(c.ClientID, c.ClientSecret.Reveal())...)
+		all = append(all, asSent(url.QueryEscape(c.ClientID), url.QueryEscape(c.ClientSecret.Reveal()))...)
 	}
 	for _, h := range t.Headers {
-		if value := h.Value.Reveal(); len(value) >= shortestHidden {
-			text = HideIn(text, value)
-		}
+		all = append(all, h.Value.Reveal())
 	}
 	if proxy, err := url.Parse(t.Proxy.Reveal()); err == nil && proxy.User != nil {
 		password, _ := proxy.User.Password()
-		text = hidePair(text, proxy.User.Username(), password)
-		text = strings.ReplaceAll(text, proxy.User.String()+"@", "***@")
+		all = append(all, asSent(proxy.User.Username(), password)...)
+		all = append(all, proxy.User.String())
 	}
-	return text
+	return redact.New(all...)
 }
 
-// hidePair hides a password, alone and as Basic authentication sends it with its
-// user's name. A name without a password is one itself.
-func hidePair(text, user, password string) string {
+// asSent is a password, alone and as Basic authentication sends it with its user's
+// name. A name without a password is one itself.
+func asSent(user, password string) []string {
 	if user+password == "" {
-		return text
+		return nil
 	}
-	text = strings.ReplaceAll(text, base64.StdEncoding.EncodeToString([]byte(user+":"+password)), "***")
-	if secret := cmp.Or(password, user); len(secret) >= shortestHidden {
-		text = HideIn(text, secret)
-	}
-	return text
-}
-
-// HideIn takes a secret out of a text, in upper and lower case: the names of
-// header fields, where it may be given back, have none.
-func HideIn(text, secret string) string {
-	low, secret := lower(text), lower(secret)
-	var b strings.Builder
-	for secret != "" {
-		i := strings.Index(low, secret)
-		if i < 0 {
-			break
-		}
-		b.WriteString(text[:i] + "***")
-		text, low = text[i+len(secret):], low[i+len(secret):]
-	}
-	b.WriteString(text)
-	return b.String()
-}
-
-// lower is a text with its ASCII letters in lower case, as long as it was.
-func lower(text string) string {
-	b := []byte(text)
-	for i, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			b[i] = c + 'a' - 'A'
-		}
-	}
-	return string(b)
+	return []string{cmp.Or(password, user), base64.StdEncoding.EncodeToString([]byte(user + ":" + password))}
 }

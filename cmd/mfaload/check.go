@@ -287,18 +287,18 @@ func (k *checking) violation(ex *contract.Exchange, v contract.Violation) {
 	if place == "" {
 		place = "(whole answer)"
 	}
-	v.Expected, v.Got = k.op.Hide(v.Expected), k.op.Hide(v.Got)
+	v.Expected, v.Got = k.op.Mask(v.Expected), k.op.Mask(v.Got)
 	fmt.Fprintf(k.ui.out, "        %s  %s  %s\n          expected %s\n          got      %s\n", v.Level, v.Rule, place, v.Expected, v.Got)
 	if marks := report.Difference(v.Expected, v.Got); marks != "" {
 		fmt.Fprintf(k.ui.out, "                   %s\n", k.ui.paint("31", marks))
 	}
 	if id, count := ex.Header.Get("Correlation-Id"); count > 0 {
-		fmt.Fprintf(k.ui.out, "          correlation-id %s\n", contract.Mask(k.op.Hide(id)))
+		fmt.Fprintf(k.ui.out, "          correlation-id %s\n", k.op.Mask(id))
 	}
 	if len(ex.TransactionID) > 0 {
 		fmt.Fprintf(k.ui.out, "          transaction-id %s\n", ex.TransactionID)
 	}
-	fmt.Fprintf(k.ui.out, "          %s\n", report.Curl(ex.Method, ex.URL, contract.Mask(k.op.Hide(string(ex.Request)))))
+	fmt.Fprintf(k.ui.out, "          %s\n", report.Curl(ex.Method, ex.URL, k.op.Mask(string(ex.Request))))
 }
 
 // maxVerbose bounds a body that is shown.
@@ -306,12 +306,12 @@ const maxVerbose = 16 << 10
 
 // show prints request and answer. The token is in neither.
 func (k *checking) show(ex *contract.Exchange) {
-	fmt.Fprintf(k.ui.out, "        > %s %s\n        > %s\n", ex.Method, ex.URL, contract.Mask(k.op.Hide(string(ex.Request))))
+	fmt.Fprintf(k.ui.out, "        > %s %s\n        > %s\n", ex.Method, ex.URL, k.op.Mask(string(ex.Request)))
 	fmt.Fprintf(k.ui.out, "        < HTTP status %d\n", ex.Status)
 	for _, f := range ex.Header {
-		fmt.Fprintf(k.ui.out, "        < %s: %s\n", contract.Mask(k.op.Hide(f.Name)), contract.Mask(k.op.Hide(f.Value)))
+		fmt.Fprintf(k.ui.out, "        < %s: %s\n", k.op.Mask(f.Name), k.op.Mask(f.Value))
 	}
-	body := contract.Mask(k.op.Hide(string(ex.Body[:min(len(ex.Body), maxVerbose)])))
+	body := k.op.Mask(string(ex.Body[:min(len(ex.Body), maxVerbose)]))
 	fmt.Fprintf(k.ui.out, "        < %s\n", strings.ReplaceAll(strings.TrimSpace(body), "\n", "\n        < "))
 }
 
