@@ -44,7 +44,7 @@ func Judge(m *measure.Measurement) (*Report, error) {
 	}
 	j := judgement{report: r, measurement: m, sums: main, token: terms.Token}
 	j.judge(terms.Thresholds)
-	return r, nil
+	return r.escape(), nil
 }
 
 // sums are a phase's cells added up, for the whole and by group.

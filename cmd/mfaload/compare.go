@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mfaload/internal/text"
 	"mfaload/measure"
 	"mfaload/report"
 	"mfaload/report/compare"
@@ -145,6 +146,7 @@ func (a *app) follow(f *compareFlags, o compare.Options) error {
 
 // show prints a result, writes its page, and turns the verdict into a code.
 func (a *app) show(f *compareFlags, result any, html func() ([]byte, error), print func() error, verdict compare.Judgement) error {
+	text.EscapeAll(result)
 	if f.html != "" {
 		page, err := html()
 		if err == nil {
@@ -155,11 +157,11 @@ func (a *app) show(f *compareFlags, result any, html func() ([]byte, error), pri
 		}
 	}
 	if f.json {
-		text, err := report.Encode(result)
+		data, err := report.Encode(result)
 		if err != nil {
 			return err
 		}
-		print = func() error { _, err := a.ui.out.Write(text); return err }
+		print = func() error { _, err := a.ui.data.Write(data); return err }
 	}
 	if err := print(); err != nil {
 		return fmt.Errorf("print the comparison: %w", err)

@@ -78,7 +78,7 @@ func (a *app) printContract(c *cobra.Command, flags *contractFlags, format strin
 	default:
 		return usage(c, fmt.Errorf("unknown format %q: use openapi, jsonschema or markdown", format))
 	}
-	_, err = a.ui.out.Write(text)
+	_, err = a.ui.data.Write(text)
 	return err
 }
 

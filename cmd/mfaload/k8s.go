@@ -114,7 +114,7 @@ func (a *app) k8s(file string, flags *k8sFlags) error {
 	if err := m.make(); err != nil {
 		return err
 	}
-	encoder := yaml.NewEncoder(a.ui.out)
+	encoder := yaml.NewEncoder(a.ui.data)
 	encoder.SetIndent(2)
 	for _, document := range m.all {
 		if err := encoder.Encode(document); err != nil {

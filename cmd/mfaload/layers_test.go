@@ -14,6 +14,7 @@ import (
 // flows one way; only the command sees both ends.
 var mayImport = map[string][]string{
 	"mfaload/internal/redact":        {},
+	"mfaload/internal/text":          {},
 	"mfaload/feed":                   {},
 	"mfaload/scenario":               {"mfaload/feed", "mfaload/internal/redact"},
 	"mfaload/contract":               {"mfaload/internal/redact"},
@@ -21,7 +22,7 @@ var mayImport = map[string][]string{
 	"mfaload/simulator":              {},
 	"mfaload/runner":                 {"mfaload/scenario", "mfaload/feed", "mfaload/measure", "mfaload/contract"},
 	"mfaload/pingone":                {"mfaload/scenario", "mfaload/contract", "mfaload/internal/redact"},
-	"mfaload/report":                 {"mfaload/scenario", "mfaload/measure", "mfaload/report/chart"},
+	"mfaload/report":                 {"mfaload/internal/text", "mfaload/scenario", "mfaload/measure", "mfaload/report/chart"},
 	"mfaload/report/chart":           {},
 	"mfaload/report/chart/charttest": {},
 	"mfaload/report/compare":         {"mfaload/measure", "mfaload/report", "mfaload/report/chart"},

@@ -57,7 +57,7 @@ func (f *planFlags) check() (latency time.Duration, err error) {
 func (a *app) printPlan(s *scenario.Scenario, flags *planFlags, latency time.Duration, note string) error {
 	p := runner.NewPlan(s, latency)
 	if flags.format == "json" {
-		e := json.NewEncoder(a.ui.out)
+		e := json.NewEncoder(a.ui.data)
 		e.SetEscapeHTML(false)
 		e.SetIndent("", "  ")
 		return e.Encode(p)

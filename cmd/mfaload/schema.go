@@ -45,7 +45,7 @@ With --format markdown it prints the keys of scenario files as a page for people
 			case format != "json":
 				return usage(c, fmt.Errorf("unknown format %q: use json or markdown", format))
 			}
-			_, err := a.ui.out.Write(text)
+			_, err := a.ui.data.Write(text)
 			return err
 		},
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mfaload/capacity"
+	"mfaload/internal/text"
 	"mfaload/measure"
 	"mfaload/runner"
 	"mfaload/scenario"
@@ -127,6 +128,7 @@ func (t *trials) soaked(ctx context.Context, ask capacity.Ask) (*measure.Measure
 
 // concludeSearch prints the result whatever happens to the files.
 func (a *app) concludeSearch(ctx context.Context, t *trials, r *capacity.Result) error {
+	text.EscapeAll(r)
 	unwritten := t.write(r)
 	if err := (capacity.Terminal{Color: a.ui.color}).Write(a.ui.out, r); err != nil {
 		unwritten = errors.Join(unwritten, fmt.Errorf("print the result: %w", err))

@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"golang.org/x/term"
+
+	"mfaload/internal/text"
 )
 
 // The rules of output. Results go to stdout and to files; progress, logs and
@@ -15,7 +17,8 @@ import (
 // full stop; a hint stands on a line of its own. Colours and bars appear on a
 // terminal only, and never with NO_COLOR or TERM=dumb.
 type ui struct {
-	out io.Writer
+	// out is for people; data is for programs, and goes out as it is.
+	out, data io.Writer
 	// err is swapped while bars are shown; mu guards it.
 	mu  sync.Mutex
 	err io.Writer
@@ -32,7 +35,7 @@ type ui struct {
 }
 
 func newUI(env environment) *ui {
-	u := &ui{out: env.out, err: env.err}
+	u := &ui{data: env.out, err: env.err}
 	noColor, _ := env.lookup("NO_COLOR")
 	kind, _ := env.lookup("TERM")
 	fancy := noColor == "" && kind != "dumb"
@@ -41,6 +44,7 @@ func newUI(env environment) *ui {
 	var isTerminal bool
 	u.width, isTerminal = terminalWidth(env.out)
 	u.color = isTerminal && fancy
+	u.out = text.Writer{To: env.out, Color: u.color}
 	return u
 }
 
@@ -65,7 +69,7 @@ func (u *ui) say(format string, args ...any) {
 func (u *ui) tell(format string, args ...any) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	fmt.Fprintf(u.err, u.begin+format, args...)
+	_, _ = io.WriteString(u.err, u.begin+text.Escape(fmt.Sprintf(format, args...)))
 }
 
 // divert sends what is said through w until the returned function is called.
