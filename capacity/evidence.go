@@ -1,6 +1,10 @@
 package capacity
 
-import "math"
+import (
+	"math"
+
+	"mfaload/internal/stat"
+)
 
 // series are a count and what it is a share of, second by second.
 type series struct{ over, of []float64 }
@@ -59,9 +63,6 @@ func excess(share, n, allowed float64) float64 {
 	return z
 }
 
-// normal is the probability that a standard normal variable is below z.
-func normal(z float64) float64 { return math.Erfc(-z/math.Sqrt2) / 2 }
-
 // mostOdds is the most that one trial says, in logarithmic odds: one in twenty
 // times it may be wrong for reasons that it can't see, so that what matters is
 // tried twice.
@@ -71,7 +72,13 @@ func clampOdds(odds float64) float64 { return min(max(odds, -mostOdds), mostOdds
 
 // oddsOf are the logarithmic odds of a normal deviate.
 func oddsOf(z float64) float64 {
-	return clampOdds(math.Log(max(normal(z), 1e-300)) - math.Log(max(normal(-z), 1e-300)))
+	return clampOdds(logOdds(z))
+}
+
+// logOdds are they where one trial may say anything: finite for any z.
+func logOdds(z float64) float64 {
+	const least = 1e-300
+	return math.Log(max(stat.NormalTail(-z), least)) - math.Log(max(stat.NormalTail(z), least))
 }
 
 // probability of logarithmic odds.

@@ -3,6 +3,8 @@ package capacity
 import (
 	"math"
 	"slices"
+
+	"mfaload/internal/stat"
 )
 
 // line is how a time that a limit judges goes with the rate next to the limit.
@@ -119,8 +121,8 @@ func (s *search) lines(p *posterior) (w window, ok bool) {
 		if !is {
 			continue
 		}
-		half := max(s.Width/2*l.crossing, deviate((1+s.Confidence)/2)*l.deviation)
-		c := window{l.crossing - half, l.crossing + half, min(2*normal(half/l.deviation)-1, surest)}
+		half := max(s.Width/2*l.crossing, stat.NormalQuantile((1-s.Confidence)/2)*l.deviation)
+		c := window{l.crossing - half, l.crossing + half, min(1-2*stat.NormalTail(half/l.deviation), surest)}
 		if ok { // what any limit breaks, is broken
 			c = window{min(w.low, c.low), min(w.high, c.high), min(w.mass, c.mass)}
 		}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"mfaload/internal/stat"
 )
 
 // look is what all trials at a rate say of it together.
@@ -20,15 +22,12 @@ func pool(trials []*Trial) (all []look) {
 		n, z, squares := 0, 0.0, 0.0
 		for ; n < len(trials) && trials[n].At <= trials[0].At*(1+1e-9); n++ {
 			seconds := max(trials[n].Length.Seconds(), 1)
-			z += deviate(trials[n].Broken) * math.Sqrt(seconds)
+			z += stat.NormalQuantile(1-trials[n].Broken) * math.Sqrt(seconds)
 			squares += seconds
 		}
 		z /= math.Sqrt(squares)
-		all = append(all, look{trials[0].At, math.Log(normal(z)) - math.Log(normal(-z))})
+		all = append(all, look{trials[0].At, logOdds(z)})
 		trials = trials[n:]
 	}
 	return all
 }
-
-// deviate is the normal deviate of a probability.
-func deviate(p float64) float64 { return math.Sqrt2 * math.Erfinv(2*p-1) }

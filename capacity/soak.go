@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"mfaload/internal/stat"
 	"mfaload/measure"
 )
 
@@ -116,7 +117,7 @@ func drift(name string, values []float64, block time.Duration) Drift {
 	d.Tau = score / (n * (n - 1) / 2)
 	deviation := math.Sqrt(n * (n - 1) * (2*n + 5) / 18) // ties would make it smaller
 	z := max(math.Abs(score)-1, 0) / deviation
-	d.P = min(2*normal(-z)*float64(len(soaked)), 1)
+	d.P = min(2*stat.NormalTail(z)*float64(len(soaked)), 1)
 	slope := median(slopes)
 	d.Slope = slope * float64(time.Hour) / float64(block)
 	if middle := median(values); middle > 0 {

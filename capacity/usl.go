@@ -3,6 +3,8 @@ package capacity
 import (
 	"math"
 	"slices"
+
+	"mfaload/internal/stat"
 )
 
 // Bound is an estimate with its 95 % interval.
@@ -104,7 +106,7 @@ func fit(n, r []float64, use []int) (*USL, bool) {
 	if !ok {
 		return nil, false
 	}
-	u := &USL{terms: use, Points: len(n), student: student975(len(n) - k)}
+	u := &USL{terms: use, Points: len(n), student: stat.StudentQuantile(0.025, float64(max(len(n)-k, 1)))}
 	for i, ti := range use {
 		for j := range use {
 			u.c[ti] += inverse[i][j] * b[j]
@@ -211,15 +213,6 @@ func invert(a [][]float64) ([][]float64, bool) {
 		m[i] = m[i][k:]
 	}
 	return m, true
-}
-
-// student975 is the 97.5th percentile of Student's distribution.
-func student975(freedom int) float64 {
-	table := []float64{12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131}
-	if freedom <= len(table) {
-		return table[max(freedom, 1)-1]
-	}
-	return 1.96 + 2.4/float64(freedom)
 }
 
 // Knee is the rate that was tried with the most throughput for its response

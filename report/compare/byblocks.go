@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"mfaload/internal/stat"
 )
 
 // What a side has to have for its seconds to tell anything.
@@ -168,7 +170,7 @@ func (e *estimate) probability(change float64) float64 {
 	}
 	byError := 0.0
 	if e.spread > 0 {
-		byError = 2 * studentTail(math.Abs(change)/e.spread, e.freedom)
+		byError = 2 * stat.StudentTail(math.Abs(change)/e.spread, e.freedom)
 	}
 	beyond := 0
 	for _, x := range e.replicas {
@@ -184,7 +186,7 @@ func sign(x float64) float64 { return math.Copysign(1, x) }
 
 // interval covers the change with 95 %, by both answers.
 func (e *estimate) interval(change float64) (low, high float64) {
-	half := studentQuantile(0.025, e.freedom) * e.spread
+	half := stat.StudentQuantile(0.025, e.freedom) * e.spread
 	low, high = change-half, change+half
 	if n := len(e.replicas); n > 0 {
 		sorted := slices.Sorted(slices.Values(e.replicas))

@@ -13,36 +13,6 @@ func near(t *testing.T, what string, got, want, within float64) {
 	}
 }
 
-// The values are those of printed tables.
-func TestStudent(t *testing.T) {
-	for _, c := range []struct{ tail, freedom, want float64 }{
-		{0.025, 1, 12.706}, {0.025, 10, 2.228}, {0.005, 5, 4.032}, {0.05, 30, 1.697}, {0.025, 1e7, 1.960}, {0.0005, 3, 12.924},
-	} {
-		near(t, "quantile", studentQuantile(c.tail, c.freedom), c.want, 0.0006)
-		near(t, "tail", studentTail(c.want, c.freedom), c.tail, c.tail/500)
-	}
-	near(t, "tail at 0", studentTail(0, 7), 0.5, 1e-12)
-	near(t, "tail at infinity", studentTail(math.Inf(1), 7), 0, 0)
-}
-
-func FuzzIncompleteBeta(f *testing.F) {
-	f.Add(2.0, 3.0, 0.4)
-	f.Add(0.5, 150.0, 0.01)
-	f.Fuzz(func(t *testing.T, a, b, x float64) {
-		if !(a > 0.01 && a < 1e5 && b > 0.01 && b < 1e5 && x >= 0 && x <= 1) {
-			return
-		}
-		p := incompleteBeta(a, b, x)
-		if !(p >= -1e-9 && p <= 1+1e-9) {
-			t.Fatalf("I(%v; %v, %v) = %v is no probability", x, a, b, p)
-		}
-		near(t, "the sum of both tails", p+incompleteBeta(b, a, 1-x), 1, 1e-6)
-		if more := incompleteBeta(a, b, x+(1-x)/2); more < p-1e-6 {
-			t.Fatalf("I(x; %v, %v) falls from %v to %v", a, b, p, more)
-		}
-	})
-}
-
 func TestHolm(t *testing.T) {
 	got := holm([]float64{0.01, 0.04, 0.03, 0.005})
 	for i, want := range []float64{0.03, 0.06, 0.06, 0.02} {

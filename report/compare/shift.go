@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"mfaload/internal/stat"
 	"mfaload/measure"
 )
 
@@ -91,11 +92,11 @@ func significance(change, spread float64) float64 {
 // shrunk turns a value of Student's distribution into the one of the normal
 // distribution that is as rare.
 func shrunk(t, freedom float64) float64 {
-	tail := studentTail(t, freedom)
+	tail := stat.StudentTail(t, freedom)
 	if tail <= 0 {
 		return math.Inf(1)
 	}
-	return normalQuantile(tail)
+	return stat.NormalQuantile(tail)
 }
 
 // largestDeviations is for each draw the largest deviation of any quantile in
@@ -116,7 +117,7 @@ func largestDeviations(list []*estimate) []float64 {
 func critical(largest []float64, freedom float64) float64 {
 	sorted := slices.Sorted(slices.Values(largest))
 	normal := sorted[len(sorted)*95/100]
-	return normal * studentQuantile(0.025, freedom) / normalQuantile(0.025)
+	return normal * stat.StudentQuantile(0.025, freedom) / stat.NormalQuantile(0.025)
 }
 
 // shifts are the shift functions of the part.
