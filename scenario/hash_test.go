@@ -128,7 +128,7 @@ func TestHash(t *testing.T) {
 // TestHashOfWriting compares two ways to write the same.
 func TestHashOfWriting(t *testing.T) {
 	a := parse(t, "a", whole("thresholds: {errorRate: 0.1%, response: {p95: 1s}}\n"))
-	b := parse(t, "b", whole("description: other\nthresholds: {errorRate: 0.001, response: {p95: 1000ms}}\n"))
+	b := parse(t, "b", whole("description: other\nthresholds: {errorRate: 0.100%, response: {p95: 1000ms}}\n"))
 	if a.Hash() != b.Hash() {
 		t.Error("limits that are written in another way give another hash")
 	}

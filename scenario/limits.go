@@ -42,7 +42,7 @@ type limit struct {
 	written string
 }
 
-var shareLimit = unitText("a share", shareDetail, reference("share"), func(text string) (limit, *flaw) {
+var shareLimit = unitText("a percentage", shareDetail, reference("share"), func(text string) (limit, *flaw) {
 	s, f := parseShare(text)
 	return limit{s, text}, f
 })

@@ -237,11 +237,11 @@ func days(d time.Duration) string {
 	return fmt.Sprintf("%dm", d/time.Minute)
 }
 
-const shareDetail = "such as 0.1% or 0.001"
+const shareDetail = "such as 0.1%"
 
-var anyShare = unitText("a share", shareDetail, reference("share"), parseShare)
+var anyShare = unitText("a percentage", shareDetail, reference("share"), parseShare)
 
-var shareAboveZero = unitText("a share", shareDetail, reference("share"), func(text string) (float64, *flaw) {
+var shareAboveZero = unitText("a percentage", shareDetail, reference("share"), func(text string) (float64, *flaw) {
 	s, f := parseShare(text)
 	if f == nil && s == 0 {
 		f = &flaw{reason: "is zero"}

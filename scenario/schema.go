@@ -31,8 +31,8 @@ func Schema() []byte {
 		"duration": object{"type": "string", "pattern": orVariable(durationPattern),
 			"description": "A duration with units: 100ms, 1.5s, 2m, 1h30m, 1d."},
 		"share": object{
-			"anyOf":       []any{object{"type": "number", "minimum": 0, "maximum": 1}, object{"type": "string", "pattern": orVariable(sharePattern)}},
-			"description": "A percentage such as 0.1%, or a share such as 0.001."},
+			"anyOf":       []any{object{"const": 0}, object{"type": "string", "pattern": orVariable(sharePattern)}},
+			"description": "A percentage such as 0.1%. Only 0 needs no %."},
 	}
 	text, err := json.MarshalIndent(schema, "", "  ")
 	if err != nil {

@@ -130,7 +130,6 @@ var beyondSchema = map[string]bool{
 	"load/closed-with-two-ends": true, "load/closed-too-long": true, "load/closed-above-cap": true,
 	"load/think-without-users": true,
 	"thresholds/p0":            true, "thresholds/p100.1": true, "thresholds/duration-zero": true, "thresholds/share-above-100": true,
-	"thresholds/share-exponent":       true,
 	"thresholds/achieved-rate-closed": true, "thresholds/group": true, "thresholds/group-far": true,
 	"capacity/upside-down": true, "capacity/short-trial": true, "capacity/width": true, "capacity/confidence": true,
 	"yaml/merge-key": true, "yaml/tag": true,

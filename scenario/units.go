@@ -22,7 +22,7 @@ const (
 	numberPattern   = `[0-9]+(?:\.[0-9]+)?`
 	ratePattern     = numberPattern + `/(?:s|min|h)`
 	durationPattern = `(?:` + numberPattern + `(?:ns|us|µs|μs|ms|s|m|h|d))+`
-	sharePattern    = numberPattern + `%?`
+	sharePattern    = numberPattern + ` ?%|0+(?:\.0+)?`
 )
 
 var (
@@ -44,9 +44,13 @@ func ParseDuration(text string) (time.Duration, error) {
 	return d, f.of(text)
 }
 
-// ParseShare reads a share such as 0.1% or 0.001, from 0 to 1.
-func ParseShare(text string) (float64, error) {
-	s, f := parseShare(text)
+// ParseShare reads a percentage such as 0.1%, from 0% to 100%, as a share. Only
+// 0 needs no %: whether 1 means 1% or 100% is not for mfaload to guess.
+func ParseShare(text string) (float64, error) { return ParseShareUpTo(text, 1) }
+
+// ParseShareUpTo is [ParseShare] for shares up to a max, which is 10 for 1000%.
+func ParseShareUpTo(text string, most int64) (float64, error) {
+	s, f := parseShareUpTo(text, most)
 	return s, f.of(text)
 }
 
@@ -150,23 +154,38 @@ func parseDuration(text string) (time.Duration, *flaw) {
 	return time.Duration(sum.Num().Int64()), nil
 }
 
-func parseShare(text string) (float64, *flaw) {
-	number, unit, f := leadingNumber(text, "a share", "write a percentage or a share, for example 0.1% or 0.001")
+func parseShare(text string) (float64, *flaw) { return parseShareUpTo(text, 1) }
+
+func parseShareUpTo(text string, most int64) (float64, *flaw) {
+	const remedy = "write a percentage, for example 0.1%"
+	number, unit, f := leadingNumber(text, "a share", remedy)
 	if f != nil {
 		return 0, f
 	}
-	whole := big.NewRat(1, 1)
+	limit, hundred := big.NewRat(100*most, 1), big.NewRat(100, 1)
+	digits := text[:len(text)-len(unit)]
 	switch {
-	case unit == "%":
-		whole.SetInt64(100)
-	case unit != "":
-		return 0, &flaw{"has an unknown unit", "write a percentage or a share, for example 0.1% or 0.001"}
-	case number.Cmp(whole) > 0:
-		return 0, &flaw{"is above 1", "write " + text + "% for a percentage"}
+	case unit == "" && number.Sign() == 0:
+		return 0, nil
+	case number.Cmp(limit) > 0:
+		return 0, &flaw{fmt.Sprintf("is above %d%%", 100*most), fmt.Sprintf("write at most %d%%", 100*most)}
+	case unit == "":
+		return 0, &flaw{"has no %", "write " + readings(digits, number, limit)}
+	case strings.TrimPrefix(unit, " ") != "%":
+		return 0, &flaw{"has an unknown unit", remedy}
 	}
-	if number.Cmp(whole) > 0 {
-		return 0, &flaw{"is above 100%", "write at most 100%"}
-	}
-	share, _ := number.Quo(number, whole).Float64()
+	share, _ := number.Quo(number, hundred).Float64()
 	return share, nil
+}
+
+// readings are what a number without % may mean: as many percent, or as large a
+// share where that is within the limit.
+func readings(digits string, number, limit *big.Rat) string {
+	percent := digits + "%"
+	share := new(big.Rat).Mul(number, big.NewRat(100, 1))
+	if share.Cmp(limit) > 0 {
+		return percent
+	}
+	text := share.FloatString(maxDigits)
+	return percent + " or " + strings.TrimRight(strings.TrimRight(text, "0"), ".") + "%"
 }

@@ -93,13 +93,22 @@ var shares = []struct {
 	want float64
 	err  string
 }{
-	{"0.1%", 0.001, ""}, {"0.001", 0.001, ""}, {"99.9%", 0.999, ""}, {"0%", 0, ""}, {"1", 1, ""}, {"100%", 1, ""}, {"0.3%", 0.003, ""},
-	{"5", 0, `"5" is above 1: write 5% for a percentage`},
+	{"0.1%", 0.001, ""}, {"99.9%", 0.999, ""}, {"0%", 0, ""}, {"100%", 1, ""}, {"0.3%", 0.003, ""}, {"5 %", 0.05, ""},
+	{"0", 0, ""}, {"0.0", 0, ""}, {"00.00", 0, ""},
+	{"0.001", 0, `"0.001" has no %: write 0.001% or 0.1%`},
+	{"1", 0, `"1" has no %: write 1% or 100%`},
+	{"1.0", 0, `"1.0" has no %: write 1.0% or 100%`},
+	{"0.5", 0, `"0.5" has no %: write 0.5% or 50%`},
+	{"0.123456789012345", 0, `"0.123456789012345" has more than 15 digits: write fewer digits`},
+	{"0.12345678901234", 0, `"0.12345678901234" has no %: write 0.12345678901234% or 12.345678901234%`},
+	{"5", 0, `"5" has no %: write 5%`},
+	{"101", 0, `"101" is above 100%: write at most 100%`},
 	{"100.1%", 0, `"100.1%" is above 100%: write at most 100%`},
-	{"-1%", 0, `"-1%" is negative: write a percentage or a share, for example 0.1% or 0.001`},
-	{"1%%", 0, `"1%%" has an unknown unit: write a percentage or a share, for example 0.1% or 0.001`},
-	{"%", 0, `"%" is not a share: write a percentage or a share, for example 0.1% or 0.001`},
-	{"Inf", 0, `"Inf" is not a share: write a percentage or a share, for example 0.1% or 0.001`},
+	{"-1%", 0, `"-1%" is negative: write a percentage, for example 0.1%`},
+	{"1%%", 0, `"1%%" has an unknown unit: write a percentage, for example 0.1%`},
+	{"0 ", 0, `"0 " has an unknown unit: write a percentage, for example 0.1%`},
+	{"%", 0, `"%" is not a share: write a percentage, for example 0.1%`},
+	{"Inf", 0, `"Inf" is not a share: write a percentage, for example 0.1%`},
 }
 
 func TestParseShare(t *testing.T) {
@@ -154,7 +163,7 @@ func FuzzUnits(f *testing.F) {
 				t.Errorf("duration %q is %v, but Go has %v", text, d, same)
 			}
 		}
-		if s, err := scenario.ParseShare(text); err == nil && (!(0 <= s && s <= 1) || !sharePattern.MatchString(text)) {
+		if s, err := scenario.ParseShare(text); err == nil && (!(0 <= s && s <= 1) || !sharePattern.MatchString(text) || s > 0 && !strings.HasSuffix(text, "%")) {
 			t.Errorf("share %q is %v", text, s)
 		}
 	})

@@ -379,8 +379,27 @@ func TestResultsFitTheirSchemas(t *testing.T) {
 	fits(t, compare.HistoryJSONSchema(), h)
 }
 
+func TestMarginsNeedPercent(t *testing.T) {
+	for text, want := range map[string]string{
+		"p95=0": "", "p95=5%": "", "p95 = 5 %": "", "errorRate=0.1%": "", "p95=1000%": "",
+		"p95=0.05":  `margin "p95=0.05": "0.05" has no %: write 0.05% or 5%`,
+		"p95=1":     `margin "p95=1": "1" has no %: write 1% or 100%`,
+		"p95=20":    `margin "p95=20": "20" has no %: write 20%`,
+		"p95=1001%": `margin "p95=1001%": "1001%" is above 1000%: write at most 1000%`,
+		"p95=0x1p%": `margin "p95=0x1p%": "0x1p%" has an unknown unit: write a percentage, for example 0.1%`,
+	} {
+		got := ""
+		if _, err := compare.ParseMargin(text); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
+}
+
 func FuzzParseMargin(f *testing.F) {
-	for _, s := range []string{"p95=5%", "response.p99 = 10 %", "errorRate=0.1%", "*=0%", "p95", "p95=NaN%", "[=1%", "x=1%", "p95=-1%"} {
+	for _, s := range []string{"p95=5%", "response.p99 = 10 %", "errorRate=0.1%", "*=0%", "p95", "p95=NaN%", "[=1%", "x=1%", "p95=-1%", "p95=0.05", "p95=0", "p95=20"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

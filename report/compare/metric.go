@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
+
+	"mfaload/scenario"
 )
 
 // metric is one figure that is compared.
@@ -97,21 +98,26 @@ type Margin struct {
 	Share float64
 }
 
+// maxMargin is the largest margin, as a share.
+const maxMargin = 10
+
 // ParseMargin reads a margin such as "p95=5%", "response.p99=10%" or
 // "errorRate=0.1%". Of rates of errors and violations it is a difference in
 // percentage points.
 func ParseMargin(text string) (Margin, error) {
 	name, value, found := strings.Cut(text, "=")
-	number, percent := strings.CutSuffix(strings.TrimSpace(value), "%")
-	x, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-	if !found || !percent || err != nil || !(x >= 0 && x <= 1000) {
+	if !found {
 		return Margin{}, fmt.Errorf("margin %q is not understood: write for example p95=5%%", text)
+	}
+	share, err := scenario.ParseShareUpTo(strings.TrimSpace(value), maxMargin)
+	if err != nil {
+		return Margin{}, fmt.Errorf("margin %q: %w", text, err)
 	}
 	name = strings.TrimSpace(name)
 	if !slices.ContainsFunc(metrics, func(m metric) bool { return m.matches(name) }) {
 		return Margin{}, fmt.Errorf("margin %q is for no figure: name some of %s", text, metricNames())
 	}
-	return Margin{name, x / 100}, nil
+	return Margin{name, share}, nil
 }
 
 // of is the margin of a metric.
