@@ -19,16 +19,24 @@ ${GO} list -f "{{.ImportPath}} {{.Dir}}" ${PACKAGES:-./...} | while read -r pack
   done
 done > "$built/targets"
 
-# A line each when it is done; all of it where it failed. Go calls it a failure
-# where the time ends in the middle of an input (golang.org/issue/75804, up to 1.26); what
-# really fails leaves an input behind, or names its seed.
+# A line each when it is done, with the number of inputs that were tried; all of it where it failed. Where the time
+# ends while the corpus is still being run there are no "execs" yet, and those of
+# the corpus count. Go calls it a failure where the time ends in the middle of
+# an input (golang.org/issue/75804, up to 1.26); what really fails leaves an input
+# behind, or names its seed.
 one='
 binary=$1 dir=$2 package=$3 target=$4
+executions() {
+  n=$(echo "$out" | sed -n "s/.*execs: \([0-9]*\).*/\1/p" | tail -1)
+  if [ "${n:-0}" != 0 ]; then echo "$n executions"; return; fi
+  n=$(echo "$out" | sed -n "s/.*gathering baseline coverage: \([0-9]*\)\/.*/\1/p" | tail -1)
+  echo "${n:-0} executions, all of its corpus"
+}
 cd "$dir"
 if out=$("$binary" -test.run "^$" -test.fuzz "^$target\$" -test.fuzztime "'$time'" -test.fuzzminimizetime 500ms -test.parallel 1 -test.fuzzcachedir "'$cache'/$package" 2>&1); then
-  echo "$package $target: $(echo "$out" | sed -n "s/.*execs: \([0-9]*\).*/\1/p" | tail -1) executions"
+  echo "$package $target: $(executions)"
 elif echo "$out" | grep -q "^ *context deadline exceeded" && ! echo "$out" | grep -qE "Failing input|FAIL: $target/|panic"; then
-  echo "$package $target: $(echo "$out" | sed -n "s/.*execs: \([0-9]*\).*/\1/p" | tail -1) executions, the last one cut off by the end of the time"
+  echo "$package $target: $(executions), the last one cut off by the end of the time"
 else
   echo "$out"
   echo "FAIL $package $target"

@@ -82,7 +82,7 @@ func TestAction(t *testing.T) {
 			step := a.Runs.Steps[len(a.Runs.Steps)-1]
 			cmd := exec.Command("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step.Run)
 			cmd.Dir = dir
-			cmd.Env = append(os.Environ(), "RUNNER_TEMP="+filepath.Dir(binary), "GITHUB_OUTPUT="+output, "GITHUB_STEP_SUMMARY="+summary)
+			cmd.Env = append(os.Environ(), "RUNNER_TEMP="+filepath.Dir(program(t)), "GITHUB_OUTPUT="+output, "GITHUB_STEP_SUMMARY="+summary)
 			for name, value := range step.Env {
 				for in, v := range inputs {
 					value = strings.ReplaceAll(value, "${{ inputs."+in+" }}", v)

@@ -69,7 +69,7 @@ func TestErrorsEndInWhatToDo(t *testing.T) {
 		{"init good.yaml", "name another FILE"},
 		{"help nothing", "'mfaload help' lists them"},
 	} {
-		cmd := exec.Command(binary, strings.Fields(c.args)...)
+		cmd := exec.Command(program(t), strings.Fields(c.args)...)
 		cmd.Dir = dir
 		out, err := cmd.CombinedOutput()
 		if err == nil {

@@ -87,7 +87,7 @@ func (c *cage) look(where string, data []byte) {
 }
 
 func (c *cage) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(binary, args...)
+	cmd := exec.Command(program(c.t), args...)
 	cmd.Dir, cmd.Env = c.dir, c.env
 	return cmd
 }

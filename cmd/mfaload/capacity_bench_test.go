@@ -38,7 +38,7 @@ func BenchmarkCapacity(b *testing.B) {
 				if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 					b.Fatal(err)
 				}
-				out, err := exec.Command(binary, "capacity", "-q", "--out", filepath.Join(dir, "out"), file).CombinedOutput()
+				out, err := exec.Command(program(b), "capacity", "-q", "--out", filepath.Join(dir, "out"), file).CombinedOutput()
 				var exit *exec.ExitError
 				if err != nil && !errors.As(err, &exit) {
 					b.Fatal(err)

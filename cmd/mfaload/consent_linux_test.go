@@ -65,7 +65,7 @@ load: {stages: [{rate: 1/s, duration: 5s}]}
 func onTerminal(t *testing.T, typed string, args ...string) (shown string, code int) {
 	t.Helper()
 	ours, theirs := terminal(t)
-	c := exec.Command(binary, args...)
+	c := exec.Command(program(t), args...)
 	c.Stdin, c.Stdout, c.Stderr = theirs, theirs, theirs
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := c.Start(); err != nil {

@@ -108,7 +108,7 @@ func newReader(t *testing.T, authPath string) *reader {
 			t.Fatal(err)
 		}
 	}
-	r.env = append(os.Environ(), "PATH="+filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"),
+	r.env = append(os.Environ(), "PATH="+filepath.Dir(program(t))+string(os.PathListSeparator)+os.Getenv("PATH"),
 		"PINGONE_AUTH_PATH="+authPath, "PINGONE_ENV_ID="+envID, "PINGONE_ACCESS_TOKEN=a-token", "VARS="+r.vars, "GITHUB_STEP_SUMMARY="+filepath.Join(dir, "summary.md"), "TERM=dumb")
 	return r
 }
@@ -215,7 +215,7 @@ trap 'last=$?; export -p >"$VARS"; [ $last != 0 ] && exit $last; exit $code' EXI
 // simulatorForDocs stands in for the environment that a page speaks of.
 func simulatorForDocs(t *testing.T) (authPath string) {
 	address := freeAddress(t)
-	c := exec.Command(binary, "simulate", "-q", "--addr", address, "../../scenarios/quickstart.yaml")
+	c := exec.Command(program(t), "simulate", "-q", "--addr", address, "../../scenarios/quickstart.yaml")
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func (f *faulty) scenario(t *testing.T) string {
 func (f *faulty) run(t *testing.T) (rep *report.Report, printed string, code int) {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "out")
-	args := append(slices.Clone(f.wrap), binary, "run", "--yes", "--out", out, f.scenario(t))
+	args := append(slices.Clone(f.wrap), program(t), "run", "--yes", "--out", out, f.scenario(t))
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), f.env...)
 	text, err := cmd.CombinedOutput()

@@ -44,12 +44,12 @@ func BenchmarkCoordinator(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	version, err := exec.Command(binary, "version").Output()
+	version, err := exec.Command(program(b), "version").Output()
 	if err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		lead := exec.Command(binary, "coordinate", "--shards", fmt.Sprint(workers), "--listen", "127.0.0.1:0", "--join-file", "join", "--out", "out", "--overwrite", "s.yaml")
+		lead := exec.Command(program(b), "coordinate", "--shards", fmt.Sprint(workers), "--listen", "127.0.0.1:0", "--join-file", "join", "--out", "out", "--overwrite", "s.yaml")
 		lead.Dir = dir
 		said := &bytes.Buffer{}
 		lead.Stderr, lead.Stdout = said, said

@@ -39,7 +39,7 @@ func (p *process) Write(b []byte) (int, error) {
 // start starts the program in a folder; prefix is what runs it, such as ip netns exec.
 func start(t *testing.T, dir string, prefix []string, args ...string) *process {
 	t.Helper()
-	line := append(append(prefix, binary), args...)
+	line := append(append(prefix, program(t)), args...)
 	p := &process{Cmd: exec.Command(line[0], line[1:]...), t: t, more: make(chan struct{})}
 	p.Dir, p.Stdout, p.Stderr = dir, p, p
 	if err := p.Start(); err != nil {

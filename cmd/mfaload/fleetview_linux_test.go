@@ -37,7 +37,7 @@ load: {stages: [{rate: 20/s, duration: 3s}]}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // so that a run that stands still ends
 	defer cancel()
-	c := exec.CommandContext(ctx, binary, "run", "--shards", "2", "--out", filepath.Join(dir, "out"), file)
+	c := exec.CommandContext(ctx, program(t), "run", "--shards", "2", "--out", filepath.Join(dir, "out"), file)
 	c.Env = append(os.Environ(), "TERM=xterm", "NO_COLOR=1")
 	summary := &bytes.Buffer{}
 	c.Stdout, c.Stderr = summary, theirs

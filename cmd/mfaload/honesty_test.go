@@ -43,7 +43,7 @@ func TestWhoIsAtFault(t *testing.T) {
 			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			run := exec.Command(binary, "run", "-q", "--out", filepath.Join(dir, "out"), file)
+			run := exec.Command(program(t), "run", "-q", "--out", filepath.Join(dir, "out"), file)
 			run.Env = append(os.Environ(), "GOMAXPROCS=1")
 			out, err := run.CombinedOutput()
 			var exit *exec.ExitError

@@ -94,7 +94,7 @@ contract: {levels: {run.clock: off}}
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	run := exec.Command(binary, "run", "--out", s.results, file)
+	run := exec.Command(program(t), "run", "--out", s.results, file)
 	run.Stderr = unread
 	var out bytes.Buffer
 	run.Stdout = &out

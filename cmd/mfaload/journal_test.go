@@ -47,7 +47,7 @@ func startKilled(t *testing.T, after int) *killed {
 
 // run runs the program until it is killed.
 func (k *killed) run(t *testing.T) {
-	cmd := exec.Command(binary, "run", "-q", "--out", k.dir, k.scenario(t))
+	cmd := exec.Command(program(t), "run", "-q", "--out", k.dir, k.scenario(t))
 	if err := cmd.Start(); err != nil {
 		t.Error(err)
 		return
@@ -112,7 +112,7 @@ func TestKilledAtTwentyMoments(t *testing.T) {
 // on.
 func TestJournalOfARunThatGoesOn(t *testing.T) {
 	k := startKilled(t, 10)
-	cmd := exec.Command(binary, "run", "-q", "--out", k.dir, k.scenario(t))
+	cmd := exec.Command(program(t), "run", "-q", "--out", k.dir, k.scenario(t))
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

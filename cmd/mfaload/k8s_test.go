@@ -24,7 +24,7 @@ func TestManifests(t *testing.T) {
 		"embedded.yaml": nil,
 		"nats.yaml":     {"--nats", "tls://nats.example:4222", "--creds-secret", "nats-creds", "--results-claim", "results", "--tolerate-lost", "15%"},
 	} {
-		c := exec.Command(binary, append([]string{"k8s", "--shards", "8", "--image", "registry.example/mfaload:v1", "--namespace", "load",
+		c := exec.Command(program(t), append([]string{"k8s", "--shards", "8", "--image", "registry.example/mfaload:v1", "--namespace", "load",
 			"--run", "pr-812", "--env-secret", "pingone"}, append(flags, "rollout.yaml")...)...)
 		c.Dir = "../../deploy/kubernetes"
 		c.Env = append(os.Environ(), "PINGONE_AUTH_PATH=http://127.0.0.1:1", "PINGONE_ENV_ID=abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",

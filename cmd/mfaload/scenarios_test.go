@@ -120,7 +120,7 @@ func TestReadyMadeScenariosRun(t *testing.T) {
 			if err := os.WriteFile(file, shortened(t, dir, filepath.Join(scenarios(t), name+".yaml"), text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if err := runShort(file, strings.Contains(text, failing)); err != nil {
+			if err := runShort(t, file, strings.Contains(text, failing)); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		})
@@ -128,9 +128,9 @@ func TestReadyMadeScenariosRun(t *testing.T) {
 }
 
 // runShort runs a scenario and holds its report against what it expects.
-func runShort(file string, broken bool) error {
+func runShort(t *testing.T, file string, broken bool) error {
 	results := strings.TrimSuffix(file, ".yaml") + ".results"
-	out, err := exec.Command(binary, "run", "-q", "--out", results, file).CombinedOutput()
+	out, err := exec.Command(program(t), "run", "-q", "--out", results, file).CombinedOutput()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() != 1 && exit.ExitCode() != 4 {
 		return fmt.Errorf("exit code %d: %s", exit.ExitCode(), out)

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -32,6 +33,9 @@ func testMain(m *testing.M) int {
 	if binary = os.Getenv(inside); binary != "" {
 		return m.Run() // a test within a test
 	}
+	if flag.Parse(); testing.Short() {
+		return m.Run()
+	}
 	dir, err := os.MkdirTemp("", "mfaload-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -53,6 +57,14 @@ func testMain(m *testing.M) int {
 	return code
 }
 
+// program is the built binary. What needs it is no part of 'make quick'.
+func program(t testing.TB) string {
+	if binary == "" {
+		t.Skip("not with -short: it runs the built program")
+	}
+	return binary
+}
+
 // alone are the scripts whose runs have to tell a service apart from the machine
 // that they run on: nothing goes on beside them.
 var alone = []string{"baseline", "capacity"}
@@ -70,6 +82,7 @@ func TestScriptsAlone(t *testing.T) {
 }
 
 func scripts(t *testing.T, wanted func(name string) bool) testscript.Params {
+	program(t)
 	files, err := filepath.Glob("testdata/script/*.txtar")
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +94,7 @@ func scripts(t *testing.T, wanted func(name string) bool) testscript.Params {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
-			e.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+e.Getenv("PATH"))
+			e.Setenv("PATH", filepath.Dir(program(t))+string(os.PathListSeparator)+e.Getenv("PATH"))
 			e.Setenv("SCENARIOS", scenarios(t))
 			e.Setenv("FREE", freeAddress(t))
 			return nil
@@ -202,7 +215,7 @@ func edit(ts *testscript.TestScript, _ bool, args []string) {
 // runBinary runs the built binary and returns all that it printed.
 func runBinary(t *testing.T, wantCode int, args ...string) string {
 	t.Helper()
-	out, err := exec.Command(binary, args...).CombinedOutput()
+	out, err := exec.Command(program(t), args...).CombinedOutput()
 	var exit *exec.ExitError
 	code := 0
 	if errors.As(err, &exit) {

@@ -32,7 +32,7 @@ func TestInterruptedWhileItWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := filepath.Join(dir, "out")
-	c := exec.Command(binary, "run", "--out", out, "--start-at", time.Now().Add(time.Hour).UTC().Format(time.RFC3339), file)
+	c := exec.Command(program(t), "run", "--out", out, "--start-at", time.Now().Add(time.Hour).UTC().Format(time.RFC3339), file)
 	stderr, err := c.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -73,7 +73,7 @@ func startSimulator(t *testing.T) (address string, counted func() string) {
 		t.Fatal(err)
 	}
 	address = freeAddress(t)
-	simulator := exec.Command(binary, "simulate", "-q", "--addr", address, config)
+	simulator := exec.Command(program(t), "simulate", "-q", "--addr", address, config)
 	var printed bytes.Buffer
 	simulator.Stdout = &printed
 	if err := simulator.Start(); err != nil {
@@ -101,7 +101,7 @@ func startSoak(t *testing.T, out, address string, duration time.Duration) (run *
 		"load: {warmup: 1s, workers: 64, stages: [{rate: %d/s, duration: %v}]}\n", address, envID, userID, soakRate, duration)); err != nil {
 		t.Fatal(err)
 	}
-	run = exec.Command(binary, "run", "-q", "--listen", "127.0.0.1:0", "--out", out, file)
+	run = exec.Command(program(t), "run", "-q", "--listen", "127.0.0.1:0", "--out", out, file)
 	said, err := run.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 func BenchmarkStall(b *testing.B) {
 	for b.Loop() {
 		dir := b.TempDir()
-		cmd := exec.Command(binary, "run", "-q", "--out", dir, "--overwrite", "../../scenarios/stall.yaml")
+		cmd := exec.Command(program(b), "run", "-q", "--out", dir, "--overwrite", "../../scenarios/stall.yaml")
 		cmd.Stderr = os.Stderr
 		if err := cmd.Run(); err != nil {
 			b.Fatal(err)
