@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"mfaload/internal/stat"
 	"mfaload/scenario"
 )
 
@@ -129,10 +130,10 @@ func (s *search) missing(rate float64) (most float64) {
 		}
 		share, n := s.near(i, rate)
 		needed := math.Log(1-s.Confidence) / math.Log1p(-l.Allowed)
-		if share > 0 && excess(share, n, l.Allowed) > -deviate(s.Confidence) {
+		if share > 0 && excess(share, n, l.Allowed) > -stat.NormalQuantile(1-s.Confidence) {
 			needed = math.Inf(1)
 			if share < l.Allowed {
-				z := deviate(s.Confidence)
+				z := stat.NormalQuantile(1 - s.Confidence)
 				needed = z * z / 2 / (share*math.Log(share/l.Allowed) + (1-share)*math.Log((1-share)/(1-l.Allowed)))
 			}
 		} else if share > 0 {
@@ -150,7 +151,7 @@ func (s *search) proved(rate float64) (sure float64) {
 		if l := &s.Limits[i]; l.ofFewEvents() {
 			share, n := s.near(i, rate)
 			if share > 0 {
-				sure = min(sure, normal(-excess(share, n, l.Allowed)))
+				sure = min(sure, stat.NormalTail(excess(share, n, l.Allowed)))
 			} else {
 				sure = min(sure, -math.Expm1(n*math.Log1p(-l.Allowed)))
 			}
