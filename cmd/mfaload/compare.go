@@ -45,7 +45,7 @@ func (f *compareFlags) options() (o compare.Options, err error) {
 func (f *compareFlags) add(c *cobra.Command) {
 	c.Flags().StringArrayVar(&f.margins, "margin", nil, "a change that nobody minds, such as p95=5%, service.p99=20% or errorRate=0.1% (percentage points); may be repeated")
 	c.Flags().StringSliceVar(&f.metrics, "metrics", nil, "compare only these figures, such as response,errorRate or response.p95: fewer figures tell more")
-	c.Flags().BoolVar(&f.force, "force", false, "compare what can't be compared, and mark it")
+	c.Flags().BoolVar(&f.force, "force", false, "show the figures of runs that can't be compared: they are marked, and not judged")
 	c.Flags().BoolVar(&f.allowDrift, "allow-drift", false, "do not mind when the answers look different")
 }
 
@@ -58,7 +58,7 @@ func newCompare(a *app) *cobra.Command {
 and violations, and what the answers look like. Each figure is judged better, worse,
 no difference found (a regression beyond its margin is ruled out) or can't tell. Runs
 that can't be compared (another load, other users, another contract or length, an
-inconclusive run) are refused.
+inconclusive run) are refused; --force shows their figures, and judges none.
 
 A run is a results folder of 'mfaload run', or its measurement.json.gz; a folder of
 results folders stands for all of them. With four or more runs a side, runs are the

@@ -126,11 +126,14 @@ func (p *pair) result(e *estimate) result {
 	change := p.figures[1].scaled(e.metric) - p.figures[0].scaled(e.metric)
 	r := result{metric: e.metric, group: p.name, base: p.figures[0].value(e.metric), new: p.figures[1].value(e.metric),
 		change: change, p: e.probability(change)}
-	r.low, r.high = e.interval(change)
-	if e.kind.share() {
-		// Where nothing happened, up to three in as many requests may.
-		rare := 3 / math.Max(1, math.Min(p.figures[0].sent, p.figures[1].sent))
-		r.low, r.high = math.Min(r.low, change-rare), math.Max(r.high, change+rare)
+	r.events = [2]events{p.figures[0].events(e.metric), p.figures[1].events(e.metric)}
+	switch {
+	case r.none():
+		r.low, r.high = r.withoutEvents()
+	case e.kind.share():
+		r.low, r.high = difference(r.events[0], r.events[1], e.spread, stat.StudentQuantile(0.025, e.freedom))
+	default:
+		r.low, r.high = e.interval(change)
 	}
 	p.describe(&r, e.influence)
 	return r

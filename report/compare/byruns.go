@@ -21,6 +21,10 @@ func byRuns(base, fresh []Run, parts []part, chosen []metric) []result {
 			}
 			r := result{metric: m, group: p.name, base: median(shown[:len(base)]), new: median(shown[len(base):])}
 			r.change, r.low, r.high = shiftInterval(scaled[:len(base)], scaled[len(base):], 0.95)
+			r.events = [2]events{eventsOf(figures[:len(base)], m), eventsOf(figures[len(base):], m)}
+			if r.none() {
+				r.low, r.high = r.withoutEvents()
+			}
 			r.autocorrelation = autocorrelation(scaled[:len(base)], scaled[len(base):])
 			all, values = append(all, r), append(values, scaled)
 		}
@@ -33,6 +37,15 @@ func byRuns(base, fresh []Run, parts []part, chosen []metric) []result {
 		all[i].p, all[i].corrected = p[i], corrected[i]
 	}
 	return all
+}
+
+// eventsOf adds up those of runs.
+func eventsOf(all []*figures, m metric) (sum events) {
+	for _, f := range all {
+		e := f.events(m)
+		sum.count, sum.of = sum.count+e.count, sum.of+e.of
+	}
+	return sum
 }
 
 func median(x []float64) float64 {

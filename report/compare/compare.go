@@ -32,6 +32,8 @@ const (
 	// Unclear means that a regression beyond the margin is neither found nor
 	// ruled out.
 	Unclear Judgement = "can't tell"
+	// NotJudged is of figures that can't be compared, and are shown by force.
+	NotJudged Judgement = "not judged"
 )
 
 // Run is one run of a side.
@@ -49,7 +51,7 @@ type Options struct {
 	Margins Margins
 	// Metrics are names or patterns of those to compare; empty means all.
 	Metrics []string
-	// Force compares what can't be compared, and marks it.
+	// Force compares what can't be compared, and marks it: it gets no judgement.
 	Force bool
 	// AllowDrift does not mind when the answers' shape changed.
 	AllowDrift bool
@@ -173,6 +175,7 @@ func (c *Comparison) compare(base, fresh []Run, chosen []metric, o Options) erro
 	for _, r := range results {
 		c.Rows = append(c.Rows, r.row(o.Margins))
 	}
+	c.rateRemarks(results, o.Margins)
 	c.remark(base, fresh)
 	return nil
 }
@@ -192,9 +195,15 @@ func (c *Comparison) askedIn(parts []part, base, fresh []Run) []part {
 
 // judge sums the rows up.
 func (c *Comparison) judge(o Options) {
+	if c.Forced {
+		c.leaveUnjudged()
+		return
+	}
 	count := map[Judgement]int{}
 	for _, r := range c.Rows {
-		count[r.Judgement]++
+		if !r.Informs {
+			count[r.Judgement]++
+		}
 	}
 	clear := slices.ContainsFunc(c.Drift, func(d Drift) bool { return d.Clear }) && !o.AllowDrift
 	if clear {
@@ -216,6 +225,17 @@ func (c *Comparison) judge(o Options) {
 	}
 }
 
+// leaveUnjudged takes the judgements from figures that only force compares: what
+// differs may be what should have been the same.
+func (c *Comparison) leaveUnjudged() {
+	for i := range c.Rows {
+		r := &c.Rows[i]
+		r.Judgement, r.RuledOut, r.Needed, r.Requests = NotJudged, false, 0, 0
+	}
+	c.Verdict = Unclear
+	c.Reasons = append(c.Reasons, "the runs can't be compared: their figures are shown, and not judged")
+}
+
 // mostReasons is how many figures of a judgement are named among the reasons.
 const mostReasons = 6
 
@@ -224,7 +244,7 @@ func (c *Comparison) rowsOf(j Judgement) (all []string) {
 	more := 0
 	for _, r := range c.Rows {
 		switch {
-		case r.Judgement != j:
+		case r.Judgement != j || r.Informs:
 		case len(all) == mostReasons:
 			more++
 		default:

@@ -23,8 +23,11 @@ type History struct {
 	Runs []Source `json:"runs"`
 	// LeftOut says which runs can't be compared with the last one, and why.
 	LeftOut []string `json:"left_out"`
-	Level   float64  `json:"level"`
-	Lines   []Line   `json:"lines"`
+	// Obstacles say which runs are compared by force only, and why: no change is
+	// judged then.
+	Obstacles []string `json:"obstacles,omitempty"`
+	Level     float64  `json:"level"`
+	Lines     []Line   `json:"lines"`
 }
 
 // Line is one figure from run to run.
@@ -88,9 +91,6 @@ func Follow(runs []Run, o Options) (*History, error) {
 // comparable leaves out the runs that can't be compared with the last one that
 // says something of the service.
 func (h *History) comparable(runs []Run, force bool) (kept []Run) {
-	if force {
-		return runs
-	}
 	last := len(runs) - 1
 	for last > 0 && len(runs[last].doubts()) > 0 {
 		last--
@@ -100,9 +100,12 @@ func (h *History) comparable(runs []Run, force bool) (kept []Run) {
 		if i != last {
 			why = append(why, differences(r, runs[last])...)
 		}
-		if len(why) > 0 {
+		if len(why) > 0 && !force {
 			h.LeftOut = append(h.LeftOut, strings.Join(why, "; "))
 			continue
+		}
+		if len(why) > 0 {
+			h.Obstacles = append(h.Obstacles, strings.Join(why, "; "))
 		}
 		kept = append(kept, r)
 	}
@@ -138,6 +141,10 @@ func (h *History) line(p part, m metric, all []*figures, margins Margins, tests 
 
 // judge judges by the last change of each figure: what the present is like.
 func (h *History) judge() {
+	if len(h.Obstacles) > 0 {
+		h.leaveUnjudged()
+		return
+	}
 	h.Verdict = Same
 	for _, j := range []Judgement{Worse, Better} {
 		for _, l := range h.Lines {
@@ -152,6 +159,18 @@ func (h *History) judge() {
 	if len(h.Reasons) == 0 {
 		h.Reasons = append(h.Reasons, fmt.Sprintf("no change beyond the margins in %d runs", len(h.Runs)))
 	}
+}
+
+// leaveUnjudged takes the judgements from changes among runs that only force
+// compares.
+func (h *History) leaveUnjudged() {
+	for i := range h.Lines {
+		for k := range h.Lines[i].Changes {
+			h.Lines[i].Changes[k].Judgement = NotJudged
+		}
+	}
+	h.Verdict = Unclear
+	h.Reasons = append(h.Reasons, "some of the runs can't be compared: where figures change is shown, and not judged")
 }
 
 func (l Line) text(c Change, started time.Time) string {

@@ -17,7 +17,7 @@ const pageStyle = ".worse { color: var(--bad); } .better { color: var(--good); }
 	"td:last-child, th:last-child { text-align: left; } .runs { font-size: .9375rem; }\n"
 
 // classes are the looks of a judgement.
-var classes = map[Judgement]string{Worse: "worse", Better: "better", Same: "same", Unclear: "unclear"}
+var classes = map[Judgement]string{Worse: "worse", Better: "better", Same: "same", Unclear: "unclear", NotJudged: "same"}
 
 // page is what the page of a comparison or of a history shows.
 type page struct {
@@ -124,7 +124,8 @@ func orNone(text string) string {
 
 // HTML returns the history as a page of its own.
 func (h *History) HTML() ([]byte, error) {
-	p := page{Title: "mfaload history: " + string(h.Verdict), Subject: plural(len(h.Runs), "run"), Verdict: h.Verdict, Reasons: h.Reasons, Runs: h.Runs}
+	p := page{Title: "mfaload history: " + string(h.Verdict), Subject: plural(len(h.Runs), "run"), Verdict: h.Verdict, Reasons: h.Reasons, Runs: h.Runs,
+		Forced: len(h.Obstacles) > 0, Obstacles: h.Obstacles}
 	for _, l := range h.Lines {
 		p.draw(l.chart(h.Runs))
 	}

@@ -120,12 +120,12 @@ func ParseMargin(text string) (Margin, error) {
 	return Margin{name, share}, nil
 }
 
-// of is the margin of a metric.
-func (all Margins) of(m metric) float64 {
+// of is the margin of a metric, and whether somebody gave it.
+func (all Margins) of(m metric) (margin float64, given bool) {
 	for i := len(all) - 1; i >= 0; i-- {
 		if m.matches(all[i].Name) {
-			return all[i].Share
+			return all[i].Share, true
 		}
 	}
-	return m.margin
+	return m.margin, false
 }

@@ -35,10 +35,15 @@ type Row struct {
 	// has; 0 for runs.
 	Autocorrelation float64 `json:"autocorrelation"`
 	Block           int     `json:"block,omitempty"`
-	// Needed is how long each run should be to tell, in seconds; 0 where it tells.
-	Needed float64 `json:"needed_s,omitempty"`
-	Remark string  `json:"remark,omitempty"`
-	points bool
+	// Needed is how long each run should be to tell, in seconds, and Requests how many
+	// requests it should have, of a rate of which there was no event; 0 where it tells.
+	Needed   float64 `json:"needed_s,omitempty"`
+	Requests float64 `json:"needed_requests,omitempty"`
+	// Informs says that the row takes no part in the verdict: a rate without events of
+	// a group that has too few requests to tell.
+	Informs bool   `json:"informs_only,omitempty"`
+	Remark  string `json:"remark,omitempty"`
+	points  bool
 }
 
 // result is what a test found of a metric.
@@ -54,11 +59,12 @@ type result struct {
 	length          time.Duration // of what was measured, of seconds as units
 	short           bool          // too short to tell anything
 	remark          string
+	events          [2]events // of rates
 }
 
 // row judges a result.
 func (r result) row(margins Margins) Row {
-	margin := margins.of(r.metric)
+	margin := r.marginOf(margins)
 	change, low, high := r.relative(r.change), r.relative(r.low), r.relative(r.high)
 	row := Row{Group: r.group, Metric: r.name, Unit: r.unit(), Base: r.base, New: r.new,
 		Change: 100 * change, Low: 100 * low, High: 100 * high, Margin: 100 * margin,
@@ -75,6 +81,9 @@ func (r result) row(margins Margins) Row {
 		row.Judgement = Better
 	case row.RuledOut:
 		row.Judgement = Same
+	case r.none():
+		row.Judgement, row.Informs = Unclear, r.group != ""
+		row.Needed, row.Requests = r.neededWithoutEvents(margin)
 	default:
 		row.Judgement, row.Needed = Unclear, r.needed(margin)
 	}
@@ -112,12 +121,26 @@ func (r result) needed(margin float64) float64 {
 	return 2 * r.length.Seconds()
 }
 
+// neededWithoutEvents is how long runs would have to be, and how many requests they
+// would have to have, to exclude a margin by having no event: by the rule of three,
+// not by the root of the time.
+func (r result) neededWithoutEvents(margin float64) (seconds, requests float64) {
+	requests = toExclude(margin)
+	if of := r.events[1].of; of > 0 {
+		seconds = math.Ceil(r.length.Seconds() * requests / of)
+	}
+	return seconds, requests
+}
+
 // String says in one line what the row says.
 func (r Row) String() string {
 	text := fmt.Sprintf("%s %s: %s → %s %s, %s, 95 %% from %s to %s", r.name(), r.Judgement, digits(r.Base), digits(r.New), r.Unit,
 		r.change(r.Change), r.change(r.Low), r.change(r.High))
 	if r.Judgement == Unclear {
 		text += fmt.Sprintf("; the margin is %s", r.margin())
+		if r.Requests > 0 {
+			text += fmt.Sprintf("; it takes %.0f requests a run without an event (3 divided by the margin)", r.Requests)
+		}
 		if r.Needed > 0 {
 			text += "; " + wouldTell(r.Needed)
 		}

@@ -11,7 +11,7 @@ import (
 // Terminal prints comparisons as text.
 type Terminal struct{ Color bool }
 
-var colors = map[Judgement]string{Worse: "31", Better: "32", Same: "2", Unclear: "33"}
+var colors = map[Judgement]string{Worse: "31", Better: "32", Same: "2", Unclear: "33", NotJudged: "2"}
 
 func (t Terminal) paint(code, text string) string {
 	if !t.Color {
@@ -188,6 +188,10 @@ func (t Terminal) WriteHistory(w io.Writer, h *History) error {
 			b.WriteString(strings.TrimRight(strings.Join(line, "  "), " ") + "\n")
 		}
 		fmt.Fprintf(&b, "%s\n", t.paint("2", "  first and last run; | is where a change began"))
+	}
+	if len(h.Obstacles) > 0 {
+		fmt.Fprintf(&b, "\n%s\n", t.paint("33", "FORCED: they should not be compared"))
+		lines(&b, "  ", h.Obstacles)
 	}
 	if len(h.LeftOut) > 0 {
 		b.WriteString("\nleft out\n")

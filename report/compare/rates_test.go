@@ -1,0 +1,191 @@
+package compare_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"mfaload/measure"
+	"mfaload/report/compare"
+)
+
+// gate is a run of identical requests, of which the first ones fail.
+func gate(name string, seed uint64, seconds, rate, failed int) compare.Run {
+	r := newRun(name, seconds, rate)
+	for s := range seconds {
+		for i := range rate {
+			r.record(s, 80*time.Millisecond, s*rate+i >= failed)
+		}
+	}
+	return r.finish(rand.New(rand.NewPCG(seed, 3)))
+}
+
+// A gate of 1,200 identical requests can become green, and says what the requests
+// exclude; somebody who insists on a margin learns what it takes.
+func TestGateOf1200IdenticalRequests(t *testing.T) {
+	a, b := []compare.Run{gate("a", 1, 60, 20, 0)}, []compare.Run{gate("b", 2, 60, 20, 0)}
+	c := mustCompare(t, a, b, compare.Options{})
+	if c.Verdict != compare.Same {
+		t.Errorf("%s: %q", c.Verdict, c.Reasons)
+	}
+	r, want := row(t, c, "errorRate"), 0.25
+	if math.Abs(r.High-want) > 1e-9 || math.Abs(r.Margin-want) > 1e-9 || !r.RuledOut || r.Judgement != compare.Same {
+		t.Errorf("%+v", r)
+	}
+	if remarks := strings.Join(c.Remarks, "\n"); !strings.Contains(remarks,
+		"errorRate: nothing happened to 1200 requests, which excludes an increase of more than 0.25 pp (3 divided by their number), and that is its margin; to exclude 0.1 pp takes 3000 requests a run (--margin errorRate=0.1% insists on it)") {
+		t.Errorf("%s", remarks)
+	}
+	strict := compare.Options{Margins: compare.Margins{{Name: "errorRate", Share: 0.001}}}
+	c = mustCompare(t, a, b, strict)
+	r = row(t, c, "errorRate")
+	if c.Verdict != compare.Unclear || r.Requests != 3000 || r.Needed != 150 || !strings.Contains(r.String(), "it takes 3000 requests a run without an event (3 divided by the margin); runs of some 3 minutes would tell") {
+		t.Errorf("%s, %+v: %s", c.Verdict, r, r)
+	}
+	c = mustCompare(t, []compare.Run{gate("a", 1, 150, 20, 0)}, []compare.Run{gate("b", 2, 150, 20, 0)}, strict)
+	if c.Verdict != compare.Same {
+		t.Errorf("3,000 requests: %s %q", c.Verdict, c.Reasons)
+	}
+}
+
+// What is advised for a rate without events is the rule of three: 50 minutes, not
+// 42 hours.
+func TestAdviceForRatesWithoutEvents(t *testing.T) {
+	a, b := []compare.Run{gate("a", 1, 60, 1, 0)}, []compare.Run{gate("b", 2, 60, 1, 0)}
+	r := row(t, mustCompare(t, a, b, compare.Options{Metrics: []string{"violationRate"}}), "violationRate")
+	if r.Judgement != compare.Unclear || r.Needed != 3000 || !strings.Contains(r.String(), "runs of some 50 minutes would tell") {
+		t.Errorf("%+v: %s", r, r)
+	}
+}
+
+// A regression is found at that size as before, and one stray error is none.
+func TestErrorsOfASmallGate(t *testing.T) {
+	for failed, want := range map[int]compare.Judgement{1: compare.Unclear, 30: compare.Worse} {
+		c := mustCompare(t, []compare.Run{gate("a", 1, 60, 20, 0)}, []compare.Run{spreadErrors("b", failed)}, compare.Options{Metrics: []string{"errorRate"}})
+		r := row(t, c, "errorRate")
+		if r.Judgement != want || r.Margin != 0.1 || r.Low > r.Change || r.High < r.Change {
+			t.Errorf("%d errors: %+v", failed, r)
+		}
+		if failed == 1 && (r.High < 0.3 || r.High > 0.8) { // Wilson's interval of 1 in 1,200 ends at 0.47 %
+			t.Errorf("one error: up to %v", r.High)
+		}
+	}
+}
+
+// spreadErrors is a run of 1,200 requests with errors all over it.
+func spreadErrors(name string, failed int) compare.Run {
+	r := newRun(name, 60, 20)
+	for s := range 60 {
+		for i := range 20 {
+			k := s*20 + i
+			r.record(s, 80*time.Millisecond, k*failed/1200 == (k+1)*failed/1200)
+		}
+	}
+	return r.finish(rand.New(rand.NewPCG(7, 3)))
+}
+
+// With runs as units too nothing is excluded that the requests do not exclude.
+func TestRunsWithoutEvents(t *testing.T) {
+	var a, b []compare.Run
+	for i := range uint64(4) {
+		a, b = append(a, gate("a", i, 30, 5, 0)), append(b, gate("b", 10+i, 30, 5, 0))
+	}
+	r := row(t, mustCompare(t, a, b, compare.Options{Metrics: []string{"errorRate"}}), "errorRate")
+	if want := 0.5; math.Abs(r.High-want) > 1e-9 || math.Abs(r.Margin-want) > 1e-9 || r.Judgement != compare.Same {
+		t.Errorf("%+v", r)
+	}
+	strict := compare.Options{Metrics: []string{"errorRate"}, Margins: compare.Margins{{Name: "errorRate", Share: 0.001}}}
+	if r := row(t, mustCompare(t, a, b, strict), "errorRate"); r.Judgement != compare.Unclear || r.Requests != 3000 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A group with few requests and no event does not decide.
+func TestGroupsWithoutEventsDoNotDecide(t *testing.T) {
+	grouped := func(name string, seed uint64) compare.Run { return inGroups(gate(name, seed, 300, 20, 0), 10) }
+	o := compare.Options{Metrics: []string{"errorRate", "violationRate"}, Margins: compare.Margins{{Name: "*Rate", Share: 0.001}}}
+	c := mustCompare(t, []compare.Run{grouped("a", 1)}, []compare.Run{grouped("b", 2)}, o)
+	few := 0
+	for _, r := range c.Rows {
+		if r.Group != "" && r.Judgement == compare.Unclear {
+			few++
+			if !r.Informs {
+				t.Errorf("%+v", r)
+			}
+		}
+	}
+	if c.Verdict != compare.Same || few == 0 {
+		t.Errorf("%s, %d rows: %q", c.Verdict, few, c.Reasons)
+	}
+}
+
+// What only force compares is shown, and gets no judgement.
+func TestForcedIsNotJudged(t *testing.T) {
+	a, b := runs(calm, "a", 1), runs(with(calm, slower), "b", 2)
+	b[0].Measurement.Parts["load"] = "other"
+	c := mustCompare(t, a, b, compare.Options{Force: true})
+	for _, r := range c.Rows {
+		if r.Judgement != compare.NotJudged || r.RuledOut || r.Needed != 0 {
+			t.Errorf("%+v", r)
+		}
+	}
+	if c.Verdict != compare.Unclear || len(c.Rows) == 0 || len(c.Reasons) != 1 {
+		t.Errorf("%s, %d rows: %q", c.Verdict, len(c.Rows), c.Reasons)
+	}
+	fits(t, compare.JSONSchema(), c)
+	var all []compare.Run
+	for i := range uint64(16) {
+		m := calm
+		if i >= 9 {
+			m = with(calm, slower)
+		}
+		r := runs(m, string(rune('a'+i)), i)[0]
+		r.Measurement.Started = time.Unix(int64(1_800_000_000+3600*i), 0)
+		all = append(all, r)
+	}
+	all[3].Measurement.Parts["load"] = "other"
+	h, err := compare.Follow(all, compare.Options{Force: true, Metrics: []string{"response.p50"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.Verdict != compare.Unclear || len(h.Obstacles) != 1 || len(h.LeftOut) != 0 || len(h.Runs) != 16 || h.Lines[0].Changes[0].Judgement != compare.NotJudged {
+		t.Errorf("%s, %q, %+v", h.Verdict, h.Obstacles, h.Lines)
+	}
+	fits(t, compare.HistoryJSONSchema(), h)
+	if h, err = compare.Follow(all, compare.Options{Metrics: []string{"response.p50"}}); err != nil || h.Verdict != compare.Worse || len(h.LeftOut) != 1 {
+		t.Errorf("not forced: %v, %s", err, h.Verdict)
+	}
+}
+
+// inGroups deals the requests of a run of identical ones to two groups: one in so
+// many is of the second.
+func inGroups(r compare.Run, oneIn uint64) compare.Run {
+	m := r.Measurement
+	m.Groups = []string{"many", "few"}
+	took := 80 * time.Millisecond
+	histogram := func(n uint64) *measure.Histogram {
+		h := measure.NewSparse()
+		for range n {
+			h.Record(took)
+		}
+		return h
+	}
+	cells := []*measure.Cell{}
+	sums := []uint64{0, 0}
+	for _, s := range m.Seconds {
+		n := s.Response.Count()
+		for g, of := range []uint64{n - n/oneIn, n / oneIn} {
+			h := histogram(of)
+			s.Groups = append(s.Groups, &measure.GroupSecond{Group: g, Expected: of, Response: h, Service: h})
+			sums[g] += of
+		}
+	}
+	for g, n := range sums {
+		h := histogram(n)
+		cells = append(cells, &measure.Cell{Group: g, Label: "201 OTP_REQUIRED", AsExpected: n, Clean: n, Response: h, Service: h, Lateness: h})
+	}
+	m.Main.Cells, m.Main.Scheduled = cells, sums
+	return r
+}
