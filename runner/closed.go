@@ -31,6 +31,8 @@ type closed struct {
 	judged, all                uint64
 	last                       time.Duration // when the last answer came
 	interruptedAt              time.Duration // 0 where it was not, or too late to matter
+	resting                    int           // users who have nothing more to send
+	restedUntil                time.Duration // when that was ended, 0 if it was not
 	unwait                     []func()
 }
 
@@ -53,7 +55,8 @@ func (c *closed) take(w *worker) (turn, bool) {
 		c.join(w)
 		due = c.spread(w)
 	}
-	for end := c.schedule.End(); end == 0 || due < end; {
+	end := c.schedule.End()
+	for end == 0 || due < end {
 		w.wait(c.sending, c.start.Add(due))
 		until := due + c.pauses.left(due)
 		if until == due || c.sending.Err() != nil {
@@ -61,7 +64,18 @@ func (c *closed) take(w *worker) (turn, bool) {
 		}
 		due = until + c.spread(w) // after a pause, as in the beginning
 	}
+	if end > 0 && due >= end {
+		c.rest(w, end)
+	}
 	return c.next(w.free, due)
+}
+
+// rest waits for the end of the plan when a user has nothing more to send.
+func (c *closed) rest(w *worker, end time.Duration) {
+	c.mu.Lock()
+	c.resting++
+	c.mu.Unlock()
+	w.wait(c.sending, c.start.Add(end))
 }
 
 // spread is how long after the others a user begins.
@@ -142,8 +156,12 @@ func (c *closed) withhold(a Arrival, reason string) {
 func (c *closed) interrupt() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.full() {
-		c.interruptedAt = max(time.Since(c.start), 1)
+	switch now := max(time.Since(c.start), 1); {
+	case c.full():
+	case c.resting == c.load.Concurrency: // all was sent
+		c.restedUntil = now
+	default:
+		c.interruptedAt = now
 	}
 }
 
@@ -156,6 +174,9 @@ func (c *closed) extent() extent {
 	}
 	if c.interruptedAt > 0 && (c.interruptedAt < e.end || c.schedule.End() == 0) {
 		e.interrupted, e.end = true, c.interruptedAt
+	}
+	if c.restedUntil > 0 {
+		e.end = min(e.end, c.restedUntil)
 	}
 	return e
 }

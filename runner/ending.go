@@ -1,7 +1,9 @@
 package runner
 
 import (
+	"math"
 	"sync"
+	"time"
 
 	"mfaload/measure"
 )
@@ -42,4 +44,27 @@ func (e *ending) reason() *measure.Stop {
 	}
 	why := *e.why // describing a run goes on with it
 	return &why
+}
+
+// patience gives the requests in flight up at a time, in time since the start of
+// the run. That time only ever comes nearer: what ends a run does not prolong it.
+type patience struct {
+	start time.Time
+	mu    sync.Mutex
+	ends  time.Duration
+	timer *time.Timer
+}
+
+func newPatience(start time.Time, giveUp func()) *patience {
+	return &patience{start: start, ends: math.MaxInt64, timer: time.AfterFunc(math.MaxInt64, giveUp)}
+}
+
+// until ends the patience at a time, if it does not end before.
+func (p *patience) until(end time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if end < p.ends {
+		p.ends = end
+		p.timer.Reset(end - time.Since(p.start))
+	}
 }

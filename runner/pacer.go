@@ -46,6 +46,7 @@ type pacer struct {
 	over                       bool          // nothing is sent any more
 	interrupted                bool
 	stoppedAt                  time.Duration
+	restedUntil                time.Duration // when that ended rest, 0 if not
 	interruptedAt              time.Duration // set before sending ends
 	allBusy                    time.Duration
 
@@ -82,6 +83,9 @@ func (p *pacer) extent() extent {
 	if p.interrupted {
 		e.end, e.noUsers = min(e.end, p.stoppedAt), 0
 	}
+	if p.restedUntil > 0 {
+		e.end = min(e.end, p.restedUntil)
+	}
 	return e
 }
 
@@ -108,7 +112,7 @@ func (p *pacer) take(w *worker) (turn, bool) {
 	a, more := p.due()
 	if !more {
 		p.over = true
-		p.look(Arrival{At: p.schedule.End()})
+		p.rest()
 		return turn{}, false
 	}
 	// While it was due and no worker was free, all of them were in flight.
@@ -117,6 +121,16 @@ func (p *pacer) take(w *worker) (turn, bool) {
 	p.counting.Unlock()
 	p.handed = time.Since(p.start)
 	return turn{a, p.froze}, true
+}
+
+// rest waits for the end of the plan when there is nothing more to send.
+func (p *pacer) rest() {
+	_, end := p.schedule.length()
+	p.look(Arrival{At: end})
+	p.wait(p.sending, p.start.Add(end))
+	if p.sending.Err() != nil {
+		p.restedUntil = p.interruptedAt
+	}
 }
 
 // due waits for the next arrival that has a user to ask. Others are counted

@@ -79,9 +79,11 @@ func (r *Runner) init() {
 }
 
 // Run sends the whole schedule, waits for the answers and returns what it
-// measured. When the context ends it stops sending, waits for the answers in
-// flight as long as the scenario's drain time, and returns what it measured up
-// to then.
+// measured. It lasts as long as its schedule, also when nothing is due at the end
+// of that. When the context ends it stops sending, waits for the answers in
+// flight as long as the scenario's drain time, and never longer than it would have
+// waited without, and returns what it measured up to then. It was interrupted only
+// if there was more to send.
 func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 	r.init()
 	start, err := r.begin(ctx)
@@ -95,12 +97,13 @@ func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 	// Requests in flight outlive the context, but not the drain time.
 	flight, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(nil)
-	drained := time.AfterFunc(r.drainEnds(), func() { cut(errDrained) })
-	defer drained.Stop()
+	wait := newPatience(start, func() { cut(errDrained) })
+	defer wait.timer.Stop()
+	wait.until(r.drainEnds())
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	end := func() {
-		drained.Reset(r.Scenario.Load.Drain)
+		wait.until(time.Since(start) + r.Scenario.Load.Drain)
 		stop()
 	}
 	var load source

@@ -21,7 +21,7 @@ var loadForm = mapping(checkLoad, []field[Load]{
 	key("workers", whole(1, 100_000), func(l *Load, v int) { l.Workers = v },
 		"The most requests in flight; in a run on several machines, on each of them.").or("64"),
 	key("drain", duration(false, maxWait), func(l *Load, v time.Duration) { l.Drain = v },
-		"How long after the last stage requests may still be sent or answered.").or("10s"),
+		"How long after the last stage requests may still be sent or answered. After a signal, or a stop, that is how long responses in flight are waited for; neither ever prolongs the wait.").or("10s"),
 	key("stages", listOf("a list of stages", "such as [{rate: 50/s, duration: 2m}]", stageForm), func(l *Load, v []Stage) { l.Stages = v },
 		"Parts of the load that follow one another: {rate: 50/s, duration: 2m}, {from: 50/s, to: 200/s, duration: 5m} or {pause: 30s}; also steps, spike, sine and profile."),
 	key("repeat", whole(1, maxRepeat), func(l *Load, v int) { l.Repeat = v },

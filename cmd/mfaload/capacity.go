@@ -237,7 +237,7 @@ func (a *app) capacity(ctx context.Context, file string, f *capacityFlags, recor
 			return err
 		}
 	}
-	ctx, interrupted := a.interruptible(ctx)
+	ctx, interrupted := a.interruptible(ctx, t.keptTrials)
 	defer interrupted()
 	op, stop, err := a.operation(widest, c)
 	if err != nil {

@@ -92,7 +92,7 @@ func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error
 		return err
 	}
 	defer stop()
-	ctx, done := a.interruptible(ctx)
+	ctx, done := a.interruptible(ctx, nothingKept)
 	defer done()
 	if err := op.Preflight(ctx); err != nil {
 		return notStarted(ctx, err)

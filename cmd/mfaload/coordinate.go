@@ -145,7 +145,7 @@ func (a *app) coordinate(ctx context.Context, file string, flags *coordinateFlag
 	if err := l.open(a, flags.out, flags.overwrite, flags.yes, flags.formats, &flags.baseline); err != nil {
 		return err
 	}
-	ctx, interrupted := a.interruptible(ctx)
+	ctx, interrupted := a.interruptible(ctx, keptByWorkers)
 	defer interrupted()
 	l.Within, l.External, l.Replace, l.Plan.Answers = flags.within, external, flags.replace, flags.answers
 	if l.Plan.Run = flags.nats.run; external == nil {
@@ -289,6 +289,11 @@ func (l *lead) lead(ctx context.Context) error {
 		return fleetError(err)
 	}
 	return l.judge(result)
+}
+
+// keptByWorkers says what a coordinator that quits at once leaves of its run.
+func keptByWorkers() string {
+	return "the workers end their load within 3 s and keep what they measured: merge it with 'mfaload merge'"
 }
 
 // judge merges and judges the shards that are there.

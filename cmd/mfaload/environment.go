@@ -19,7 +19,7 @@ func run(ctx context.Context, env environment) int {
 	ui := newUI(env)
 	root := newRoot(&app{env: env, ui: ui})
 	root.SetArgs(env.args)
-	root.SetOut(env.out)
-	root.SetErr(env.err)
-	return ui.exitCode(root.ExecuteContext(ctx))
+	root.SetOut(ui.out)
+	root.SetErr(ui.err)
+	return ui.end(root.ExecuteContext(ctx))
 }

@@ -104,8 +104,8 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 // showFleetBars shows a bar for the run and one for each shard, as far as a
 // terminal has room for them.
 func (u *ui) showFleetBars(name string, shards int, v *fleetView) (hide func()) {
-	width, _ := terminalWidth(u.err)
-	bars := mpb.New(mpb.WithOutput(u.err), mpb.WithWidth(min(width, 100)), mpb.WithRefreshRate(100*time.Millisecond))
+	width, _ := terminalWidth(u.terminal)
+	bars := u.newBars(width)
 	back := u.divert(bars)
 	all := bars.AddBar(0, mpb.PrependDecorators(decor.Name(fit(name, width/4), decor.WCSyncSpaceR)),
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return v.joined() })))

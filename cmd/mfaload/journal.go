@@ -70,6 +70,14 @@ func (r *results) journalFailed(ui *ui) func(error) {
 	}
 }
 
+// kept says what a process that quits at once leaves of its run.
+func (r *results) kept() string {
+	if !exists(filepath.Join(r.path, journalFile)) {
+		return "nothing was measured yet"
+	}
+	return fmt.Sprintf("the journal is kept, and 'mfaload report %s' makes the results of it, up to its last second", r.path)
+}
+
 // lost says what can be done where not all results could be written.
 func (r *results) lost() string {
 	_, err := os.Stat(filepath.Join(r.path, journalFile))

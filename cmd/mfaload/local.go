@@ -24,7 +24,7 @@ func (a *app) runLocal(ctx context.Context, file string, flags *runFlags, tolera
 	if err := l.open(a, flags.out, flags.overwrite, flags.yes, flags.formats, &flags.baseline); err != nil {
 		return err
 	}
-	ctx, interrupted := a.interruptible(ctx)
+	ctx, interrupted := a.interruptible(ctx, l.keptShards)
 	defer interrupted()
 	l.Plan.Answers, l.Within = flags.answers, time.Minute
 	join := filepath.Join(l.luggage.dir, "join")
@@ -39,6 +39,11 @@ func (a *app) runLocal(ctx context.Context, file string, flags *runFlags, tolera
 	l.Fail = children.failed
 	defer children.end()
 	return l.lead(ctx)
+}
+
+// keptShards is [keptByWorkers] of workers on this machine.
+func (l *lead) keptShards() string {
+	return fmt.Sprintf("the workers end their load within 3 s and keep what they measured: 'mfaload merge %s' judges it", filepath.Join(l.dir.path, "shards"))
 }
 
 // children are the workers of a local run.
@@ -84,6 +89,7 @@ func (c *children) wait(a *app, i int, child *exec.Cmd, said io.Reader) {
 		}
 		a.ui.say("worker %d: %s", i, text)
 	}
+	_, _ = io.Copy(io.Discard, said) // after a line that is too long
 	if err := child.Wait(); err != nil {
 		c.failed <- fmt.Errorf("worker %d ended: %s", i, strings.TrimPrefix(strings.Join([]string{last, err.Error()}, ": "), ": "))
 	}

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"time"
 
+	"github.com/vbauerster/cupwriter"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
@@ -41,12 +43,22 @@ func limited(p runner.Progress) string {
 	return fmt.Sprintf("%d rate limited (429), ", p.RateLimited)
 }
 
+// newBars returns bars for a terminal of a width. Whoever moves them does not
+// wait for the terminal.
+func (u *ui) newBars(width int) *mpb.Progress {
+	w := cupwriter.New(u.stderr, false)
+	if f, ok := u.terminal.(*os.File); ok {
+		w.SetTermFd(int(f.Fd()))
+	}
+	return mpb.New(mpb.WithConsoleWriter(w), mpb.WithWidth(min(width, 100)), mpb.WithRefreshRate(100*time.Millisecond))
+}
+
 // showBars shows a bar for the run and one for its stage, and below them once a
 // second what matters. It polls the recorder; the run does not know that it is
 // watched.
 func (u *ui) showBars(name string, r *runner.Runner, s *live.Sampler) (hide func()) {
-	width, _ := terminalWidth(u.err)
-	bars := mpb.New(mpb.WithOutput(u.err), mpb.WithWidth(min(width, 100)), mpb.WithRefreshRate(100*time.Millisecond))
+	width, _ := terminalWidth(u.terminal)
+	bars := u.newBars(width)
 	back := u.divert(bars)               // anything else written to the terminal breaks the bars
 	total := int64(r.Schedule().Count()) // 0 of a closed load that ends by its duration: the bar has no end
 	run := bars.AddBar(total,
@@ -76,8 +88,8 @@ func (u *ui) showTrial(a capacity.Ask, most int, r *runner.Runner) (hide func())
 	if u.quiet || !u.bars {
 		return func() {}
 	}
-	width, _ := terminalWidth(u.err)
-	bars := mpb.New(mpb.WithOutput(u.err), mpb.WithWidth(min(width, 100)), mpb.WithRefreshRate(100*time.Millisecond))
+	width, _ := terminalWidth(u.terminal)
+	bars := u.newBars(width)
 	back := u.divert(bars)
 	total := int64(r.Schedule().Count())
 	bar := bars.AddBar(total,

@@ -4,12 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"sync"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -53,8 +49,12 @@ With --shard 3/8 --start-at TIME it is one of eight machines that do the run
 together: every eighth request of the schedule is its own, and no other asks its
 users. 'mfaload merge' judges what all of them measured.
 
-The first SIGINT or SIGTERM stops sending, waits for the answers in flight and
-writes a report of what was measured; a second one leaves at once.
+The first SIGINT or SIGTERM, or the SIGHUP of a terminal that is closed, stops
+sending, waits for the answers in flight and writes a report of what was measured.
+It never makes a run longer. When all was sent already the verdict stands (0, 1 or
+4), else the exit code is 130. A second SIGINT or SIGTERM quits at once: the journal
+is kept, and 'mfaload report' makes the results of it. Under nohup the terminal may
+be closed. That nobody reads what a run shows ends nothing.
 
 Before a run against a host that is not this machine its plan is printed, and on
 a terminal it has to be confirmed; elsewhere --yes does that. A user of such a
@@ -174,7 +174,7 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) 
 	if err != nil {
 		return err
 	}
-	ctx, interrupted := a.interruptible(ctx)
+	ctx, interrupted := a.interruptible(ctx, dir.kept)
 	defer interrupted()
 	dir.about = measure.Measurement{Version: versionText(), Parts: parts, Terms: report.TermsOf(s).Encode()}
 	m, err := a.send(ctx, s, c, dir, flags.answers, view, part)
@@ -292,29 +292,4 @@ func (a *app) judge(m *measure.Measurement, dir *results, formats formatFlags, e
 		return &exitError{code: code}
 	}
 	return nil
-}
-
-// interruptible returns a context that the first signal ends. The second one
-// ends the process. Nothing stands between a signal and what it ends: what is
-// said of it is said beside, as stderr may be slow to take it.
-func (a *app) interruptible(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	var said sync.WaitGroup
-	said.Go(func() {
-		for range signals {
-			if ctx.Err() != nil {
-				a.env.leave(exitInterrupted)
-			}
-			cancel()
-			said.Go(func() { a.ui.say("stopping: waiting for the answers in flight; once more leaves at once") })
-		}
-	})
-	return ctx, func() {
-		signal.Stop(signals)
-		close(signals)
-		said.Wait()
-		cancel()
-	}
 }

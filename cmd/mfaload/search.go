@@ -54,6 +54,11 @@ func (a *app) search(ctx context.Context, t *trials, f *capacityFlags, plan capa
 	return a.concludeSearch(ctx, t, r)
 }
 
+// keptTrials says what a process that quits at once leaves of its search.
+func (t *trials) keptTrials() string {
+	return fmt.Sprintf("the trials that ended are kept, and 'mfaload capacity --resume %s' goes on", t.dir.path)
+}
+
 // standing says with what a search goes on.
 func (t *trials) standing() string {
 	text := fmt.Sprintf("it goes on after %d trials", len(t.options.Recorded))

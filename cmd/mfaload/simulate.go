@@ -53,7 +53,7 @@ func (a *app) simulate(c *cobra.Command, file, address string) error {
 	if err := a.readUsers(s); err != nil {
 		return err
 	}
-	ctx, done := a.interruptible(c.Context())
+	ctx, done := a.interruptible(c.Context(), nothingKept)
 	defer done()
 	running, err := startSimulator(s, address)
 	if err != nil {

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/term"
 
@@ -16,10 +18,19 @@ import (
 // errors go to stderr, with the prefix "mfaload:", in lower case, without a
 // full stop; a hint stands on a line of its own. Colours and bars appear on a
 // terminal only, and never with NO_COLOR or TERM=dumb.
+//
+// Nothing that is shown is worth a run. What goes to stderr waits for no reader,
+// and that it can't be written is no error; who reads stdout may go away.
 type ui struct {
-	// out is for people; data is for programs, and goes out as it is.
+	// stdout is where results go: by way of out for people, and of data for
+	// programs, as they are.
+	stdout    *resultWriter
 	out, data io.Writer
-	// err is swapped while bars are shown; mu guards it.
+	// stderr is where all that is said ends, terminal the file behind it.
+	stderr   *outlet
+	terminal io.Writer
+	// err is where it is said: stderr, or the bars while they are shown. mu guards
+	// it.
 	mu  sync.Mutex
 	err io.Writer
 	// begin goes before what is said: while bars are shown, a key that was
@@ -35,16 +46,18 @@ type ui struct {
 }
 
 func newUI(env environment) *ui {
-	u := &ui{data: env.out, err: env.err}
+	u := &ui{stderr: newOutlet(env.err), terminal: env.err}
+	u.err = u.stderr
 	noColor, _ := env.lookup("NO_COLOR")
 	kind, _ := env.lookup("TERM")
 	fancy := noColor == "" && kind != "dumb"
 	u.errWidth, u.bars = terminalWidth(env.err)
-	u.bars = u.bars && kind != "dumb"
+	u.bars = u.bars && u.errWidth > 0 && kind != "dumb"
 	var isTerminal bool
 	u.width, isTerminal = terminalWidth(env.out)
 	u.color = isTerminal && fancy
-	u.out = text.Writer{To: env.out, Color: u.color}
+	u.stdout = &resultWriter{to: env.out, terminal: isTerminal, progress: u.stderr}
+	u.out, u.data = text.Writer{To: u.stdout, Color: u.color}, u.stdout
 	return u
 }
 
@@ -69,7 +82,33 @@ func (u *ui) say(format string, args ...any) {
 func (u *ui) tell(format string, args ...any) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	_, _ = io.WriteString(u.err, u.begin+text.Escape(fmt.Sprintf(format, args...)))
+	said := u.begin + text.Escape(fmt.Sprintf(format, args...))
+	if _, err := io.WriteString(u.err, said); err != nil { // the bars are gone
+		_, _ = io.WriteString(u.stderr, said)
+	}
+}
+
+// last says what a process says last. It waits for a reader for a moment only,
+// and not for the bars.
+func (u *ui) last(format string, args ...any) {
+	_, _ = io.WriteString(u.stderr, "\r"+text.Escape(fmt.Sprintf(format, args...)))
+	u.stderr.flush(time.Second)
+}
+
+// end says what is left to say and returns the exit code. An error waits for its
+// reader, progress does not.
+func (u *ui) end(err error) (code int) {
+	if failed := u.stdout.failed; err == nil && failed != nil {
+		err = fmt.Errorf("write to the standard output: %w", failed)
+	}
+	code = u.exitCode(err)
+	patience := time.Second
+	var exit *exitError
+	if err != nil && !(errors.As(err, &exit) && exit.err == nil) {
+		patience = 0
+	}
+	u.stderr.flush(patience)
+	return code
 }
 
 // divert sends what is said through w until the returned function is called.

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -112,10 +113,19 @@ type worker struct {
 	flags  *workerFlags
 	own    string // the scenario's file; empty for the coordinator's
 	loaded *loadedScenario
+	dir    atomic.Pointer[results] // once it has a shard
+}
+
+// keptPart says what a worker that quits at once leaves of its shard.
+func (w *worker) keptPart() string {
+	if dir := w.dir.Load(); dir != nil {
+		return dir.kept()
+	}
+	return "nothing was measured yet"
 }
 
 func (a *app) work(ctx context.Context, w *worker) error {
-	ctx, interrupted := a.interruptible(ctx)
+	ctx, interrupted := a.interruptible(ctx, w.keptPart)
 	defer interrupted()
 	defer func() {
 		if w.loaded != nil {
@@ -186,6 +196,7 @@ func (w *worker) part(offer fleet.Offer, of fleet.Shard) (*fleet.Part, error) {
 	if p.dir, err = newResults(name, w.flags.out, w.flags.overwrite); err != nil {
 		return nil, err
 	}
+	w.dir.Store(p.dir)
 	p.dir.about = measure.Measurement{Version: versionText(), Parts: w.loaded.parts, Terms: report.TermsOf(s).Encode()}
 	made := &fleet.Part{Prepare: p.prepare, Run: p.run, Stop: p.end, Snapshot: p.snapshot, Keep: p.keep, Close: p.close}
 	if len(s.Load.StopOn) > 0 {

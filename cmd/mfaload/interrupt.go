@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// sameSignal is how long after the first signal others are the same one: a
+// terminal, 'timeout' and other wrappers send theirs to the process and to its
+// group.
+const sameSignal = 100 * time.Millisecond
+
+// surviveReaders has a write to a pipe that nobody reads fail, where it would end
+// the process.
+func surviveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
+
+// stopSignals end a run. A terminal that is closed is one of them, unless the run
+// was started such that it is not (nohup).
+func stopSignals() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
+}
+
+// interruptible returns a context that the first signal ends. The second one
+// ends the process; kept says what is left of its work then, and is asked only
+// for that. Nothing stands between a signal and what it ends: what is said of it
+// is said beside.
+func (a *app) interruptible(ctx context.Context, kept func() string) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, stopSignals()...)
+	var said sync.WaitGroup
+	said.Go(func() {
+		var first time.Time
+		for s := range signals {
+			switch {
+			case first.IsZero():
+				first = time.Now()
+				cancel()
+				// One who reacts to the text sends another signal, not the same one.
+				said.Go(func() {
+					time.Sleep(sameSignal)
+					a.ui.say("stopping: waiting for the answers in flight; press Ctrl-C again to quit now")
+				})
+			case s == syscall.SIGHUP || time.Since(first) < sameSignal:
+				// A shell and the system both tell that the terminal was closed.
+			default:
+				a.ui.last("mfaload: quitting now: %s\n", kept())
+				a.env.leave(exitInterrupted)
+			}
+		}
+	})
+	return ctx, func() {
+		signal.Stop(signals)
+		close(signals)
+		said.Wait()
+		cancel()
+	}
+}
+
+// nothingKept is what a second signal leaves of a verb that writes nothing.
+func nothingKept() string { return "nothing is kept" }
