@@ -55,7 +55,22 @@ type pacer struct {
 	changed  int           // the first second of the profile that changed since it was last shown
 }
 
-func newPacer(r *Runner, start time.Time, sending, flight context.Context) *pacer {
+// pullAhead pulls from a schedule, of which it has the first arrival at once: what
+// that takes is none of the run's time.
+func pullAhead(all iter.Seq[Arrival]) (next func() (Arrival, bool), stop func()) {
+	pull, stop := iter.Pull(all)
+	first, more := pull()
+	begun := false
+	return func() (Arrival, bool) {
+		if begun {
+			return pull()
+		}
+		begun = true
+		return first, more
+	}, stop
+}
+
+func newPacer(r *Runner, start time.Time, sending, flight context.Context, next func() (Arrival, bool), stop func()) *pacer {
 	groups := len(r.Scenario.Groups)
 	limit := max(catchUp*r.schedule.Peak(), 1)
 	p := &pacer{
@@ -66,7 +81,7 @@ func newPacer(r *Runner, start time.Time, sending, flight context.Context) *pace
 		scheduledWarmup: make([]uint64, groups),
 		changed:         math.MaxInt,
 	}
-	p.next, p.stop = iter.Pull(r.schedule.All())
+	p.next, p.stop = next, stop
 	p.wait, p.unwait = r.Wait, func() {}
 	if p.wait == nil {
 		p.wait, p.unwait = newWait()
@@ -77,7 +92,7 @@ func newPacer(r *Runner, start time.Time, sending, flight context.Context) *pace
 func (p *pacer) interrupt() { p.interruptedAt = time.Since(p.start) }
 
 func (p *pacer) extent() extent {
-	_, end := p.schedule.length()
+	end := p.schedule.ends
 	e := extent{scheduled: p.scheduled, scheduledWarmup: p.scheduledWarmup, profile: p.profile, asked: p.asked,
 		noUsers: p.schedule.Due() - p.schedule.Count(), end: end, interrupted: p.interrupted, allBusy: p.allBusy}
 	if p.interrupted {
@@ -125,9 +140,8 @@ func (p *pacer) take(w *worker) (turn, bool) {
 
 // rest waits for the end of the plan when there is nothing more to send.
 func (p *pacer) rest() {
-	_, end := p.schedule.length()
-	p.look(Arrival{At: end})
-	p.wait(p.sending, p.start.Add(end))
+	p.look(Arrival{At: p.schedule.ends})
+	p.wait(p.sending, p.start.Add(p.schedule.ends))
 	if p.sending.Err() != nil {
 		p.restedUntil = p.interruptedAt
 	}

@@ -173,27 +173,42 @@ func (p *Plan) fillStages(sch *Schedule) (day uint64) {
 // countStages counts a part's arrivals by stage.
 func (s *Schedule) countStages(i int) []uint64 {
 	p := &s.parts[i]
-	counts := make([]uint64, len(p.stages))
-	if s.arrivals == scenario.Poisson {
-		c := newCursor(p)
-		for position := range s.positions(i) {
-			c.at(position)
-			counts[c.stage]++
-		}
-		return counts
+	counts, of, before := make([]uint64, len(p.stages)), s.positions(i), uint64(0)
+	if len(p.stages)*p.cycles > maxCounted {
+		return p.countRoughly()
 	}
-	n, before := s.count(i), uint64(0)
 	for cycle := range p.cycles {
 		for j := range p.stages {
 			st := &p.stages[j]
 			upTo := float64(cycle)*p.once + st.before + st.total
-			through := min(uint64(math.Ceil(max(upTo-tolerance(upTo), 0))), n)
+			through := min(of.below(upTo-tolerance(upTo)), p.count)
+			if cycle == p.cycles-1 && j == len(p.stages)-1 {
+				through = p.count
+			}
 			counts[j] += through - before
 			before = through
 		}
-		if before == n {
+		if before == p.count {
 			break
 		}
+	}
+	return counts
+}
+
+// maxCounted is how many stages, each time they are run, are counted one by one.
+const maxCounted = 200_000
+
+// countRoughly shares a part's arrivals out as the stages share its R: of stages
+// that are repeated so often each is off by a few arrivals.
+func (p *part) countRoughly() []uint64 {
+	counts, sum, before := make([]uint64, len(p.stages)), 0.0, uint64(0)
+	for j := range p.stages {
+		sum += p.stages[j].total
+		through := min(uint64(math.Round(float64(p.count)*sum/p.once)), p.count)
+		if j == len(p.stages)-1 {
+			through = p.count
+		}
+		counts[j], before = through-before, through
 	}
 	return counts
 }

@@ -86,8 +86,10 @@ func (r *Runner) init() {
 // if there was more to send.
 func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 	r.init()
+	next, stopPulling := pullAhead(r.schedule.All())
 	start, err := r.begin(ctx)
 	if err != nil {
+		stopPulling()
 		return nil, err
 	}
 	began := startUsage()
@@ -110,7 +112,7 @@ func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 	if r.Scenario.Load.Closed() {
 		load = newClosed(r, start, sending, end)
 	} else {
-		load = newPacer(r, start, sending, flight)
+		load = newPacer(r, start, sending, flight, next, stopPulling)
 	}
 	defer load.close()
 	r.ending.begin(func() {

@@ -3,7 +3,6 @@ package runner
 import (
 	"iter"
 	"math"
-	"math/rand/v2"
 	"sort"
 	"time"
 
@@ -31,8 +30,8 @@ type Arrival struct {
 // Schedule says when whom to ask. It is a pure function of the scenario: every
 // reading gives the same arrivals. Let R(t) be the integral of the rate; arrival
 // k is due at R⁻¹(S_k), with S_k = k for uniform arrivals and the sum of k+1
-// unit exponentials for poisson arrivals. Stages change R only, the arrival
-// process S only. Of several shards each has every arrival k of its own, k mod
+// unit exponentials for poisson arrivals ([sums]). Stages change R only, the arrival
+// process S only. Any arrival is found without those before it. Of several shards each has every arrival k of its own, k mod
 // their number being its index: shards change nothing else. A closed load has no schedule: no arrivals, and only its
 // length and number where the scenario says them.
 type Schedule struct {
@@ -44,6 +43,9 @@ type Schedule struct {
 	shard    shard
 	stripes  []stripe // by group: the users of the shard
 	before   *turns   // where earlier runs left off; nil without
+
+	all  uint64        // arrivals of all shards, until all users ran out
+	ends time.Duration // when the first one without any user is due, or the end
 }
 
 // part is the warm-up or the judged run. Arrivals are counted anew in each.
@@ -57,6 +59,7 @@ type part struct {
 	total  float64       // R at the end
 	limit  uint64        // the most arrivals
 	exact  bool          // exactly limit arrivals
+	count  uint64        // of arrivals
 	end    time.Duration // since the start of the run
 }
 
@@ -97,6 +100,7 @@ func newSchedule(s *scenario.Scenario, of shard) *Schedule {
 		p.total, p.limit, p.exact = float64(l.Requests), min(l.Requests, left), true
 	}
 	sch.add(p)
+	sch.all, sch.ends = sch.length()
 	return sch
 }
 
@@ -113,39 +117,19 @@ func newPart(start time.Duration, stages []scenario.Stage, cycles int) part {
 	return p
 }
 
-// add appends a part and returns how many arrivals it has, 0 where no limit
-// needs to know. Where a limit cuts it short it ends when the first arrival
-// would be due that it cuts off.
+// add appends a part and returns how many arrivals it has. Where a limit cuts it
+// short it ends when the first arrival would be due that it cuts off.
 func (s *Schedule) add(p part) (n uint64) {
 	s.parts = append(s.parts, p)
-	if p.limit == math.MaxUint64 {
-		return 0 // counting poisson arrivals takes time
+	i := len(s.parts) - 1
+	last, of := &s.parts[i], s.positions(i)
+	all := of.count
+	if last.count = min(all, last.limit); all > last.limit {
+		last.end = last.when(of.at(last.limit))
+	} else if last.exact {
+		last.end = last.when(last.total)
 	}
-	last := &s.parts[len(s.parts)-1]
-	n = s.count(len(s.parts) - 1)
-	switch {
-	case n < last.limit:
-	case s.arrivals == scenario.Poisson:
-		last.end = s.cut(last, n)
-	default:
-		last.end = last.when(float64(n))
-	}
-	return n
-}
-
-// cut returns when the arrival after the first n of the last part would be due,
-// or when the part ends where there is none.
-func (s *Schedule) cut(p *part, n uint64) (end time.Duration) {
-	defer func(limit uint64) { p.limit = limit }(p.limit)
-	p.limit = n + 1
-	end = p.when(p.total)
-	seen := uint64(0)
-	for at := range s.times(len(s.parts) - 1) {
-		if seen++; seen > n {
-			end = at
-		}
-	}
-	return end
+	return last.count
 }
 
 // when returns when R reaches a position, at the latest at the end.
@@ -161,8 +145,7 @@ func (s *Schedule) Count() (n uint64) {
 	if s.closed != nil {
 		return s.closed.Requests
 	}
-	n, _ = s.length()
-	return s.shard.share(n)
+	return s.shard.share(s.all)
 }
 
 // Due returns the number of arrivals of the shard as if users never ran out.
@@ -171,20 +154,7 @@ func (s *Schedule) Due() uint64 { return s.shard.share(s.due()) }
 // due returns that of all shards.
 func (s *Schedule) due() (n uint64) {
 	for i := range s.parts {
-		n += s.count(i)
-	}
-	return n
-}
-
-// count is the number of arrivals of a part: with uniform arrivals the whole
-// number of R, with poisson arrivals as many as fit.
-func (s *Schedule) count(i int) (n uint64) {
-	p := &s.parts[i]
-	if s.arrivals != scenario.Poisson || p.exact {
-		return min(uint64(p.total+tolerance(p.total)), p.limit)
-	}
-	for range s.positions(i) {
-		n++
+		n += s.parts[i].count
 	}
 	return n
 }
@@ -217,82 +187,91 @@ func (s *Schedule) All() iter.Seq[Arrival] {
 // length returns how many arrivals all shards have until all users ran out, and
 // when the first one without any user is due: End where there always is one.
 func (s *Schedule) length() (n uint64, end time.Duration) {
-	limit, endless := uint64(0), false
+	all, most := s.due(), uint64(0)
 	for _, g := range s.scenario.Groups {
-		endless = endless || g.Exhausted != scenario.Stop
-		limit += uint64(g.Size())
+		if g.Exhausted != scenario.Stop {
+			return all, s.End()
+		}
+		most += uint64(g.Size())
 	}
-	if all := s.due(); endless || all <= limit {
+	if all <= most {
 		return all, s.End()
 	}
-	users := newTurns(s.scenario, s.stripes)
-	for i := range s.parts {
-		for at := range s.times(i) {
-			if users.over() {
-				return n, at
-			}
-			users.pass()
-			n++
-		}
+	if n = newShares(s.scenario.Groups).until(func(group int) uint64 { return uint64(s.scenario.Groups[group].Size()) }); n >= all {
+		return all, s.End()
 	}
-	return n, s.End()
+	return n, s.at(n)
+}
+
+// at returns when arrival k is due, counted over all shards and parts; k is below
+// their number.
+func (s *Schedule) at(k uint64) time.Duration {
+	i := 0
+	for ; k >= s.parts[i].count; i++ {
+		k -= s.parts[i].count
+	}
+	of := s.positions(i)
+	return s.parts[i].when(of.at(k))
 }
 
 // times yields when the arrivals of a part are due.
 func (s *Schedule) times(i int) iter.Seq[time.Duration] {
 	return func(yield func(time.Duration) bool) {
-		c := newCursor(&s.parts[i])
-		for position := range s.positions(i) {
-			if !yield(c.at(position)) {
+		c, of := newCursor(&s.parts[i]), s.positions(i)
+		for k := range s.parts[i].count {
+			if !yield(c.at(of.at(k))) {
 				return
 			}
 		}
 	}
 }
 
-// positions yields S_k of the arrivals of a part.
-func (s *Schedule) positions(i int) iter.Seq[float64] {
-	if s.arrivals == scenario.Poisson {
-		return s.poisson(i)
-	}
-	return func(yield func(float64) bool) {
-		for k := range s.count(i) {
-			if !yield(float64(k)) {
-				return
-			}
-		}
-	}
+// positions are the S_k of a part, as if it had no limit.
+type positions struct {
+	count uint64
+	sums  *sums // nil for uniform arrivals
+	// stretch is what the sums are multiplied by. Where the number of poisson
+	// arrivals is given they are stretched so that one more would fall on the part's
+	// end: that is how they lie if there are as many.
+	stretch float64
 }
 
-// poisson yields sums of unit exponentials. Where the number of arrivals is
-// given they are stretched so that one more would fall on the part's end: that
-// is how the arrivals of a poisson process lie if there are as many.
-func (s *Schedule) poisson(i int) iter.Seq[float64] {
-	return func(yield func(float64) bool) {
-		p := &s.parts[i]
-		stretch, limit := 1.0, p.limit
-		if p.exact {
-			stretch, limit = p.total/s.sum(i, uint64(p.total)+1), min(limit, uint64(p.total))
-		}
-		random := s.random(i)
-		for at := random.ExpFloat64(); limit > 0 && (p.exact || at < p.total); at += random.ExpFloat64() {
-			if !yield(at * stretch) {
-				return
-			}
-			limit--
-		}
+func (s *Schedule) positions(i int) positions {
+	p := &s.parts[i]
+	whole := uint64(p.total + tolerance(p.total))
+	if s.arrivals != scenario.Poisson {
+		return positions{count: whole}
 	}
+	of := positions{count: whole, sums: newSums(s.seed, i), stretch: 1}
+	if p.exact {
+		of.stretch = p.total / of.sums.at(whole)
+	} else {
+		of.count = of.sums.below(p.total)
+	}
+	return of
 }
 
-func (s *Schedule) random(i int) *rand.Rand { return rand.New(rand.NewPCG(s.seed, uint64(i))) }
-
-// sum is what the first n unit exponentials of a part add up to.
-func (s *Schedule) sum(i int, n uint64) (sum float64) {
-	random := s.random(i)
-	for range n {
-		sum += random.ExpFloat64()
+// at returns S_k.
+func (p *positions) at(k uint64) float64 {
+	if p.sums == nil {
+		return float64(k)
 	}
-	return sum
+	return p.sums.at(k) * p.stretch
+}
+
+// below returns how many arrivals lie before a position.
+func (p *positions) below(position float64) uint64 {
+	if p.sums == nil {
+		return min(uint64(math.Ceil(max(position, 0))), p.count)
+	}
+	n := min(p.sums.below(position/p.stretch), p.count)
+	for n > 0 && p.at(n-1) >= position { // the quotient is rounded
+		n--
+	}
+	for n < p.count && p.at(n) < position {
+		n++
+	}
+	return n
 }
 
 // Start returns when the first stage begins, the warm-up being over,
@@ -341,8 +320,8 @@ func (p *part) peak(from, to time.Duration) (peak float64) {
 			}
 			peak = max(peak, piece.Peak(first-piece.Start, last-piece.Start))
 		}
-		// What comes after the first cycle is known by it.
-		if t = max(ends, t+1); from <= p.start && t >= p.start+p.cycle {
+		// What comes after a whole cycle is known by it.
+		if t = max(ends, t+1); t >= max(from, p.start)+p.cycle {
 			break
 		}
 	}

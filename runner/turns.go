@@ -58,6 +58,33 @@ func (s *shares) round() int {
 	return s.total / divisor
 }
 
+// until returns after how many turns every group had its number of them, and would
+// have no more.
+func (s *shares) until(number func(group int) uint64) (turns uint64) {
+	round := s.round()
+	each := make([]uint64, len(s.groups)) // turns in a round
+	for i := range s.groups {
+		each[i] = uint64(s.groups[i].Weight * round / s.total)
+	}
+	// Turn r of a group is turn r%each of round r/each.
+	last := make([]uint64, len(s.groups))
+	for i := range s.groups {
+		if n := number(i); n > 0 {
+			last[i] = n - 1
+			turns = max(turns, last[i]/each[i]*uint64(round))
+		}
+	}
+	seen := make([]uint64, len(s.groups))
+	for place := range uint64(round) {
+		g := s.next()
+		if last[g]%each[g] == seen[g] {
+			turns = max(turns, last[g]/each[g]*uint64(round)+place+1)
+		}
+		seen[g]++
+	}
+	return turns
+}
+
 func gcd(a, b int) int {
 	for b != 0 {
 		a, b = b, a%b
