@@ -51,8 +51,9 @@ func addEach(to, from []uint64) []uint64 {
 	return to
 }
 
-// count adds requests that ended alike. The label may point into a buffer that is
-// used again.
+// count adds requests that ended alike, and keeps the ends in order, whenever a
+// label comes for the first time. The label may point into a buffer that is used
+// again.
 func (s *Second) count(label string, failed bool, n uint64) {
 	for i := range s.Ends {
 		if e := &s.Ends[i]; e.Failed == failed && e.Label == label {
@@ -64,7 +65,9 @@ func (s *Second) count(label string, failed bool, n uint64) {
 		s.count(otherLabel, failed, n)
 		return
 	}
-	s.Ends = append(s.Ends, End{strings.Clone(label), failed, n})
+	end := End{strings.Clone(label), failed, n}
+	i, _ := slices.BinarySearchFunc(s.Ends, end, compareEnds)
+	s.Ends = slices.Insert(s.Ends, i, end)
 }
 
 // forgetEnds makes the counts empty for the next second, and keeps the labels
@@ -85,7 +88,6 @@ func (s *Second) addEnds(from []End) {
 			s.count(e.Label, e.Failed, e.Count)
 		}
 	}
-	slices.SortFunc(s.Ends, compareEnds)
 }
 
 // copyEnds returns those that counted something, in order.
@@ -95,7 +97,6 @@ func copyEnds(from []End) (ends []End) {
 			ends = append(ends, e)
 		}
 	}
-	slices.SortFunc(ends, compareEnds)
 	return slices.Clip(ends)
 }
 

@@ -3,7 +3,11 @@
 // the only result that is written to a file, merged or sent over a network.
 package measure
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // Observation is what is known of one request that was sent. Times count from
 // the start of the run.
@@ -32,7 +36,7 @@ type Observation struct {
 	// because it broke.
 	Disconnected bool
 	// Label names the kind of answer ("201 OTP_REQUIRED") or of failure
-	// ("timeout"). It is one of few values.
+	// ("timeout"). It is one of few values. The recorder replaces what is no UTF-8.
 	Label string
 	// AsExpected says that the answer is one that the scenario expects.
 	AsExpected bool
@@ -128,4 +132,24 @@ type Example struct {
 type Answer struct {
 	Headers []string `json:"headers"`
 	Body    string   `json:"body"`
+}
+
+// asText replaces what is no UTF-8, as a file of JSON would: two names that differ
+// while they are counted differ in the file too.
+func asText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+// asText makes all of the instance what is read back from a file.
+func (i *Instance) asText() {
+	e := &i.Example
+	for _, s := range []*string{&i.Expected, &i.Got, &e.UserID, &e.CorrelationID, &e.TransactionID, &e.Method, &e.URL, &e.Body} {
+		*s = asText(*s)
+	}
+	if e.Answer == nil {
+		return
+	}
+	answer := Answer{Headers: slices.Clone(e.Answer.Headers), Body: asText(e.Answer.Body)}
+	for i, h := range answer.Headers {
+		answer.Headers[i] = asText(h)
+	}
+	e.Answer = &answer
 }

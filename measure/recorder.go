@@ -118,6 +118,7 @@ func NewRecorder(groups int, rules []string, answers int) *Recorder {
 // Record adds one observation. Worker is any number that spreads the callers.
 func (r *Recorder) Record(worker int, o *Observation) {
 	r.streak.add(o)
+	o.Label = asText(o.Label)
 	s := &r.stripes[worker%len(r.stripes)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -248,7 +249,7 @@ func (s *stripe) recordViolations(o *Observation) (violating bool) {
 	for i := range o.Violations {
 		v := &o.Violations[i]
 		violating = violating || v.Fails
-		key := violationKey{v.Rule, v.Pointer, v.Fails}
+		key := violationKey{asText(v.Rule), asText(v.Pointer), v.Fails}
 		g := s.violations[key]
 		if g == nil {
 			if len(s.violations) >= maxViolations {
@@ -256,7 +257,7 @@ func (s *stripe) recordViolations(o *Observation) (violating bool) {
 				s.tape.violation(key, v.Counted, nil)
 				continue
 			}
-			g = &ViolationGroup{Rule: v.Rule, Pointer: v.Pointer, Fails: v.Fails}
+			g = &ViolationGroup{Rule: key.rule, Pointer: key.pointer, Fails: v.Fails}
 			s.violations[key] = g
 		}
 		g.Count++
@@ -284,6 +285,7 @@ func (g *ViolationGroup) keep(v *Violation, o *Observation, whole bool) *Instanc
 	if o.Example != nil {
 		instance.Example = o.Example(whole)
 	}
+	instance.asText()
 	g.Instances = append(g.Instances, instance)
 	return &g.Instances[len(g.Instances)-1]
 }

@@ -98,9 +98,15 @@ func (r *results) discard() {
 }
 
 // write writes all files that it can, and returns what went wrong with others.
-// Once those are safe that all others are made from, the journal has served.
+// Once those are safe that all others are made from, and can be read, the journal
+// has served.
 func (r *results) write(rep *report.Report, m *measure.Measurement, formats formatFlags) error {
 	err := errors.Join(r.file(measurementFile, m.Pack), r.file(reportFile, rep.JSON))
+	if err == nil {
+		if _, _, unread := readPair(r.path); unread != nil {
+			err = fmt.Errorf("%s: the results that were just written can't be read back: %w", r.path, unread)
+		}
+	}
 	if err == nil {
 		err = r.endJournal()
 	}
@@ -140,25 +146,31 @@ func readResults(path string) (*report.Report, *measure.Measurement, error) {
 		}
 		return nil, nil, fmt.Errorf("%s: %w\n%s", path, err, hint("name a results folder of 'mfaload run': it holds %s and %s", reportFile, measurementFile))
 	}
-	data, err := os.ReadFile(filepath.Join(path, reportFile))
+	r, m, err := readPair(path)
 	if err != nil {
-		return fail(err)
-	}
-	r, err := report.Decode(data)
-	if err != nil {
-		return fail(err)
-	}
-	if data, err = os.ReadFile(filepath.Join(path, measurementFile)); err != nil {
-		return fail(err)
-	}
-	m, err := measure.Unpack(data)
-	if err != nil {
-		return fail(err)
-	}
-	if err := r.SameRun(m); err != nil {
 		return fail(err)
 	}
 	return r, m, nil
+}
+
+// readPair reads the two files and holds them against each other.
+func readPair(path string) (*report.Report, *measure.Measurement, error) {
+	data, err := os.ReadFile(filepath.Join(path, reportFile))
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := report.Decode(data)
+	if err != nil {
+		return nil, nil, err
+	}
+	if data, err = os.ReadFile(filepath.Join(path, measurementFile)); err != nil {
+		return nil, nil, err
+	}
+	m, err := measure.Unpack(data)
+	if err != nil {
+		return nil, nil, err
+	}
+	return r, m, r.SameRun(m)
 }
 
 // file replaces a file in one step, so that no reader ever sees half of it.
