@@ -35,6 +35,9 @@ type Exchange struct {
 	// Cut says that the body was longer than the limit and that the rest was
 	// not read.
 	Cut bool
+	// Unframed says that the head does not tell where the body ends: Body is
+	// what came with it, and no rule looks at it.
+	Unframed bool
 
 	// Sent and Received are when the request was sent and when the last byte of
 	// the answer was there, by the wall clock.
@@ -71,7 +74,7 @@ type Exchange struct {
 
 // Reset makes the exchange ready for the next request; buffers are kept.
 func (ex *Exchange) Reset() {
-	ex.Status, ex.Cut, ex.Label, ex.AsExpected = 0, false, "", false
+	ex.Status, ex.Cut, ex.Unframed, ex.Label, ex.AsExpected = 0, false, false, "", false
 	ex.Header, ex.Framing = ex.Header[:0], ex.Framing[:0]
 	ex.Body, ex.Evaluated, ex.Words = ex.Body[:0], ex.Evaluated[:0], ex.Words[:0]
 }

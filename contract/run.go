@@ -160,7 +160,7 @@ func (r *run) release() {
 func (r *run) check() {
 	r.response = r.contract.responses.of(r.ex.Status)
 	r.framing()
-	if r.response != nil && r.response.schema != nil && !r.ex.encoded() {
+	if r.response != nil && r.response.schema != nil && !r.ex.encoded() && !r.ex.Unframed {
 		r.body()
 	} else {
 		r.ours = r.response != nil

@@ -34,43 +34,50 @@ var errHeadTooLong = fmt.Errorf("the answer's head is longer than %d bytes", max
 // over. The connection can be used again if the answer's end was certain.
 func (c *conn) readAnswer(ex *contract.Exchange) (reusable bool, err error) {
 	for bound := maxHead; ; {
-		n, keep, err := c.readHead(ex, bound)
+		n, sound, err := c.readHead(ex, bound)
 		if err != nil {
 			return false, err
 		}
 		if ex.Status < 100 || ex.Status > 199 || ex.Status == 101 {
-			return c.readBody(ex, keep)
+			return c.readBody(ex, sound && c.persists(ex.Header))
 		}
 		bound -= n
 	}
 }
 
-// readHead reads a status line and header fields of at most bound bytes.
-func (c *conn) readHead(ex *contract.Exchange, bound int) (n int, keep bool, err error) {
+// readHead reads a status line and header fields of at most bound bytes. A field
+// that can't be one is a fault, and sound says that there was none.
+func (c *conn) readHead(ex *contract.Exchange, bound int) (n int, sound bool, err error) {
 	ex.Header = ex.Header[:0]
 	if n, err = c.headLength(bound); err != nil {
 		return 0, false, err
 	}
 	line, rest, _ := strings.Cut(ex.HoldHead(c.in[c.from:c.from+n]), "\n")
 	c.from += n
-	if ex.Status, keep, err = statusLine(strings.TrimRight(line, "\r")); err != nil {
+	if ex.Status, c.old, err = statusLine(strings.TrimRight(line, "\r")); err != nil {
 		return n, false, err
 	}
-	c.old = !keep
-	for {
+	c.misframed = false
+	for sound = true; ; {
 		line, rest, _ = strings.Cut(rest, "\n")
 		field := strings.TrimSuffix(line, "\r")
 		if field == "" {
-			return n, keep, nil
+			return n, sound, nil
 		}
 		name, value, found := strings.Cut(field, ":")
 		if !found || !isToken(name) {
 			fault(ex, ruleFraming, "header fields as name: value", "a header line that is none")
-			keep = false
+			sound = false
+			c.misframed = c.misframed || frames(strings.TrimSpace(name))
 			continue
 		}
 		ex.Header = append(ex.Header, contract.Field{Name: name, Value: strings.Trim(value, " \t")})
 	}
+}
+
+// frames says whether a header field tells where a body ends.
+func frames(name string) bool {
+	return strings.EqualFold(name, "Content-Length") || strings.EqualFold(name, "Transfer-Encoding")
 }
 
 // headLength receives a whole head, up to the line with nothing in it, and
@@ -115,16 +122,36 @@ func (c *conn) lineFrom(skip, bound int) ([]byte, error) {
 	}
 }
 
-// statusLine reads "HTTP/1.1 201 Created". An HTTP/1.0 server closes the
-// connection after its answer.
-func statusLine(line string) (status int, keep bool, err error) {
+// statusLine reads "HTTP/1.1 201 Created". Old says that it is one of HTTP/1.0.
+func statusLine(line string) (status int, old bool, err error) {
 	version, rest, _ := strings.Cut(line, " ")
 	code, _, _ := strings.Cut(rest, " ")
 	status, err = strconv.Atoi(code)
 	if (version != "HTTP/1.1" && version != "HTTP/1.0") || err != nil || len(code) != 3 || status < 100 {
 		return 0, false, errNotHTTP
 	}
-	return status, version == "HTTP/1.1", nil
+	return status, version == "HTTP/1.0", nil
+}
+
+// persists says whether the server keeps the connection open (RFC 9112, section
+// 9.3): with HTTP/1.1 unless it says close, with HTTP/1.0 only if it says
+// keep-alive. Either may stand anywhere in any of the fields Connection.
+func (c *conn) persists(h contract.Header) bool {
+	keep := !c.old
+	for _, f := range h {
+		if len(f.Name) != len("Connection") || !strings.EqualFold(f.Name, "Connection") {
+			continue
+		}
+		for option := range strings.SplitSeq(f.Value, ",") {
+			switch option = strings.Trim(option, " \t"); {
+			case strings.EqualFold(option, "close"):
+				return false
+			case strings.EqualFold(option, "keep-alive"):
+				keep = true
+			}
+		}
+	}
+	return keep
 }
 
 // isToken says whether a name is one that a header field may have (RFC 9110,
@@ -145,55 +172,101 @@ var tokenBytes = func() (t [256]bool) {
 	return t
 }()
 
-// readBody reads the body as the head frames it (RFC 9112, section 6.3).
-func (c *conn) readBody(ex *contract.Exchange, keep bool) (reusable bool, err error) {
-	coding, codings := ex.Header.Get("Transfer-Encoding")
-	length, lengths := ex.Header.Get("Content-Length")
-	connection, _ := ex.Header.Get("Connection")
-	keep = keep && !strings.EqualFold(connection, "close")
-	size, err := strconv.ParseUint(length, 10, 62)
-	badLength := lengths > 0 && (err != nil || !sameLengths(ex.Header, length))
-	body := bodyReader{conn: c, ex: ex}
+// framing is how the end of a body is told (RFC 9112, section 6.3).
+type framing struct {
+	chunked bool
+	sized   bool // by length
+	length  uint64
+	flawed  bool // it contradicts itself
+}
+
+// end says whether the end of the body can be told, whatever else is wrong.
+func (f framing) end() bool { return f.chunked || f.sized }
+
+// framing reads what the header says of the body's end. A length that is there
+// several times counts once if it is always the same.
+func (c *conn) framing(h contract.Header) (f framing) {
+	coding, codings := h.Get("Transfer-Encoding")
+	length, lengths := h.Get("Content-Length")
 	switch {
-	case ex.Status == 204 || ex.Status == 304:
-		if lengths > 0 && size > 0 || codings > 0 {
-			fault(ex, ruleBodyless, fmt.Sprintf("no body with HTTP status %d", ex.Status), "a header that announces one")
-			return false, nil
-		}
-	case codings > 0 && (lengths > 0 || c.old), codings > 1, codings > 0 && !strings.EqualFold(coding, "chunked"), badLength:
-		fault(ex, ruleFraming, "one Content-Length, or Transfer-Encoding: chunked", "framing that contradicts itself")
-		keep = false
-		if codings == 0 {
-			return false, body.untilClose()
-		}
-		if err := body.chunked(); err != nil {
-			return false, err
-		}
+	case c.misframed:
+		f.flawed = true
 	case codings > 0:
-		if err := body.chunked(); err != nil {
-			return false, err
-		}
+		f.flawed = codings > 1 || lengths > 0 || c.old || !strings.EqualFold(coding, "chunked")
+		last := coding[strings.LastIndexByte(coding, ',')+1:]
+		f.chunked = codings == 1 && strings.EqualFold(strings.TrimSpace(last), "chunked")
 	case lengths > 0:
-		if err := body.take(size); err != nil {
-			return false, err
-		}
-	default:
-		return false, body.untilClose()
+		length, rest, list := strings.Cut(length, ",")
+		length = strings.TrimSpace(length)
+		size, err := strconv.ParseUint(length, 10, 62)
+		f.length, f.sized = size, err == nil && sameLengths(h, length) && (!list || sameItems(rest, length))
+		f.flawed = !f.sized || list || lengths > 1
 	}
-	if ex.Cut {
-		return false, nil
-	}
-	return c.leftOver(ex, keep), nil
+	return f
 }
 
 func sameLengths(h contract.Header, length string) bool {
 	for _, f := range h {
-		if strings.EqualFold(f.Name, "Content-Length") && f.Value != length {
+		if strings.EqualFold(f.Name, "Content-Length") && !sameItems(f.Value, length) {
 			return false
 		}
 	}
 	return true
 }
+
+func sameItems(list, item string) bool {
+	for other := range strings.SplitSeq(list, ",") {
+		if strings.TrimSpace(other) != item {
+			return false
+		}
+	}
+	return true
+}
+
+const wantFraming = "one Content-Length, or Transfer-Encoding: chunked"
+
+// readBody reads the body as the head frames it. Where that tells no end it
+// takes what is there and waits for nothing: the connection is closed.
+func (c *conn) readBody(ex *contract.Exchange, keep bool) (reusable bool, err error) {
+	f := c.framing(ex.Header)
+	body := bodyReader{conn: c, ex: ex}
+	if bodyless(ex.Status) {
+		if f.flawed {
+			fault(ex, ruleFraming, wantFraming, "framing that contradicts itself")
+			return false, nil
+		}
+		if f.sized && f.length > 0 || f.chunked {
+			fault(ex, ruleBodyless, fmt.Sprintf("no body with HTTP status %d", ex.Status), "a header that announces one")
+			return false, nil
+		}
+		return c.leftOver(ex, keep && ex.Status != 101), nil
+	}
+	if f.flawed {
+		fault(ex, ruleFraming, wantFraming, "framing that contradicts itself")
+		keep = false
+	}
+	switch {
+	case f.flawed && !f.end():
+		return false, body.atHand()
+	case f.chunked:
+		err = body.chunked()
+		if f.flawed && errors.Is(err, errNotHTTP) {
+			return false, body.atHand()
+		}
+	case f.sized:
+		err = body.take(f.length)
+	default:
+		return false, body.untilClose()
+	}
+	if err != nil || ex.Cut {
+		return false, err
+	}
+	return c.leftOver(ex, keep), nil
+}
+
+// bodyless says whether answers with a status have no body (RFC 9112, section
+// 6.3). One with 101 is followed by another protocol, which nobody asked for.
+func bodyless(status int) bool { return status == 101 || status == 204 || status == 304 }
 
 // leftOver looks for bytes behind the end of the answer: a Content-Length that
 // is too small, or a body where there must be none.
@@ -202,12 +275,21 @@ func (c *conn) leftOver(ex *contract.Exchange, keep bool) (reusable bool) {
 	if n == 0 {
 		return keep
 	}
+	if endsIdle(c.in[c.from:c.to]) {
+		return false
+	}
 	rule, expected := ruleLength, fmt.Sprintf("no byte after the %d of the body", len(ex.Body))
-	if ex.Status == 204 || ex.Status == 304 {
+	if bodyless(ex.Status) {
 		rule, expected = ruleBodyless, fmt.Sprintf("no body with HTTP status %d", ex.Status)
 	}
 	fault(ex, rule, expected, fmt.Sprintf("at least %d bytes more", n))
 	return false
+}
+
+// endsIdle says whether bytes that nobody asked for are the answer by which a
+// server may end a connection that was idle (RFC 9110, section 15.5.9).
+func endsIdle(text []byte) bool {
+	return bytes.HasPrefix(text, []byte("HTTP/1.1 408")) || bytes.HasPrefix(text, []byte("HTTP/1.0 408"))
 }
 
 // bodyReader collects a body of at most maxBody bytes.
@@ -235,6 +317,12 @@ func (b *bodyReader) take(n uint64) error {
 	return nil
 }
 
+// atHand takes what came already of a body whose end can't be told.
+func (b *bodyReader) atHand() error {
+	b.ex.Unframed = true
+	return b.take(uint64(b.to - b.from))
+}
+
 // untilClose reads a body whose end is the end of the connection.
 func (b *bodyReader) untilClose() error {
 	for !b.ex.Cut {
@@ -255,14 +343,9 @@ func (b *bodyReader) untilClose() error {
 // chunked reads a body in chunks, its trailer too.
 func (b *bodyReader) chunked() error {
 	for {
-		line, err := b.readLine(4 << 10)
+		size, err := b.chunkSize()
 		if err != nil {
 			return err
-		}
-		digits, _, _ := bytes.Cut(bytes.TrimRight(line, "\r\n"), []byte(";"))
-		size, err := strconv.ParseUint(string(bytes.TrimSpace(digits)), 16, 62)
-		if err != nil {
-			return errNotHTTP
 		}
 		if size == 0 {
 			return b.trailer()
@@ -270,14 +353,61 @@ func (b *bodyReader) chunked() error {
 		if err := b.take(size); err != nil || b.ex.Cut {
 			return err
 		}
-		end, err := b.readLine(4)
-		if err != nil {
+		if err := b.chunkEnd(); err != nil {
 			return err
 		}
-		if len(bytes.TrimRight(end, "\r\n")) > 0 {
-			return errNotHTTP
+	}
+}
+
+// maxSizeLine bounds the line before a chunk.
+const maxSizeLine = 4 << 10
+
+// chunkSize reads the line before a chunk. It does not wait for the rest of a
+// line that can't become one.
+func (b *bodyReader) chunkSize() (uint64, error) {
+	for {
+		line := b.in[b.from:b.to]
+		digits := hexDigits(line)
+		rest := bytes.TrimLeft(line[digits:], " \t")
+		if len(line) > 0 && digits == 0 || digits > 15 || len(rest) > 0 && !bytes.ContainsRune([]byte(";\r\n"), rune(rest[0])) {
+			return 0, errNotHTTP
+		}
+		if bytes.IndexByte(rest, '\n') >= 0 || len(line) >= maxSizeLine {
+			size, err := strconv.ParseUint(string(line[:digits]), 16, 62)
+			if err == nil {
+				_, err = b.readLine(maxSizeLine)
+			}
+			return size, err
+		}
+		if err := b.fill(); err != nil {
+			return 0, cutOff(err)
 		}
 	}
+}
+
+func hexDigits(text []byte) int {
+	n := 0
+	for n < len(text) && (text[n]-'0' < 10 || text[n]|0x20 >= 'a' && text[n]|0x20 <= 'f') {
+		n++
+	}
+	return n
+}
+
+// chunkEnd reads the end of the line that a chunk is.
+func (b *bodyReader) chunkEnd() error {
+	if b.from == b.to {
+		if err := b.fill(); err != nil {
+			return cutOff(err)
+		}
+	}
+	if first := b.in[b.from]; first != '\r' && first != '\n' {
+		return errNotHTTP
+	}
+	end, err := b.readLine(4)
+	if err == nil && len(bytes.TrimRight(end, "\r\n")) > 0 {
+		err = errNotHTTP
+	}
+	return err
 }
 
 func (b *bodyReader) trailer() error {

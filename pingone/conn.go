@@ -14,15 +14,16 @@ type conn struct {
 	net.Conn
 	direct direct // sends and receives without TLS, on systems that have it
 
-	in       []byte // what was received: bytes from..to are not read yet
-	from, to int
-	out      []byte
-	one      [1]byte   // what a look reads
-	old      bool      // the answer is HTTP/1.0, which has no transfer codings
-	idle     time.Time // since when nobody uses it; zero for a new one
-	deadline time.Time // of the present request
-	armed    time.Time // the deadline that is set on the connection
-	unbind   func() bool
+	in        []byte // what was received: bytes from..to are not read yet
+	from, to  int
+	out       []byte
+	old       bool      // the answer is HTTP/1.0, which has no transfer codings
+	misframed bool      // a header line that is none would tell the body's end
+	before    []byte    // the Correlation-Id of the answer before
+	idle      time.Time // since when nobody uses it; zero for a new one
+	deadline  time.Time // of the present request
+	armed     time.Time // the deadline that is set on the connection
+	unbind    func() bool
 
 	mu       sync.Mutex
 	ctx      context.Context
@@ -146,6 +147,15 @@ func (e *staleError) Unwrap() error { return e.err }
 func isStale(err error) bool {
 	var stale *staleError
 	return errors.As(err, &stale)
+}
+
+// timedOut says whether what came unasked on an idle connection is a server's
+// notice that it waited long enough. It reads what is there and waits for no
+// more.
+func (c *conn) timedOut() bool {
+	n, _ := c.readNow(c.in[c.to:])
+	c.to += n
+	return endsIdle(c.in[:c.to])
 }
 
 // errUnasked means that bytes came while nothing had been asked.

@@ -39,14 +39,15 @@ func (h *http1) roundTrip(ctx context.Context, r request, ex *contract.Exchange)
 		reusable, err := c.exchange(ex)
 		if err != nil && isStale(err) {
 			// Nothing was sent on it, so another one may be tried.
-			if errors.Is(err, errUnasked) {
-				fault(ex, ruleLength, "no byte after the answer's end", "bytes after the answer before this one, on the same connection")
+			if errors.Is(err, errUnasked) && !c.timedOut() {
+				fault(ex, ruleLength, "no byte after the end of a response", "bytes after the previous response on the connection"+c.previous())
 			}
 			h.drop(c)
 			continue
 		}
 		ex.Received = time.Now()
 		if err == nil && reusable {
+			c.remember(ex)
 			h.put(c, ex.Received)
 			return nil
 		}
@@ -153,6 +154,20 @@ func (c *conn) request(t *target, r request) {
 	c.out = strconv.AppendInt(c.out, int64(len(r.body)), 10)
 	c.out = append(c.out, "\r\n\r\n"...)
 	c.out = append(c.out, r.body...)
+}
+
+// remember keeps what names the answer, for faults that are found after it.
+func (c *conn) remember(ex *contract.Exchange) {
+	id, _ := ex.Header.Get("Correlation-Id")
+	c.before = append(c.before[:0], id[:min(len(id), 64)]...)
+}
+
+// previous names the answer before the present one.
+func (c *conn) previous() string {
+	if len(c.before) == 0 {
+		return ""
+	}
+	return ", whose correlation-id is " + string(c.before)
 }
 
 // exchange sends the request and reads the answer. The connection can be used

@@ -39,24 +39,34 @@ func (nothing) Temporary() bool { return true }
 
 // quiet returns nil for an idle connection with TLS that is open. It takes in
 // what TLS has to say for itself, tickets for example, and so finds the notice
-// by which a server ends a connection, before a request is lost on it.
+// by which a server ends a connection, before a request is lost on it. A byte
+// that came is kept.
 func (c *conn) quiet() error {
-	secured, ok := c.Conn.(interface{ NetConn() net.Conn })
-	if !ok {
-		return nil
-	}
-	below, ok := secured.NetConn().(*sight)
-	if !ok {
-		return nil
-	}
-	below.looks = true
-	n, err := c.Read(c.one[:])
-	below.looks = false
+	n, err := c.readNow(c.in[:1])
 	switch {
 	case n > 0:
+		c.to = n
 		return errUnasked
 	case errors.Is(err, errNothing):
 		return nil
 	}
 	return err
+}
+
+// readNow reads what came on the connection and waits for nothing.
+func (c *conn) readNow(b []byte) (int, error) {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		return readNow(tcp, b)
+	}
+	secured, ok := c.Conn.(interface{ NetConn() net.Conn })
+	if !ok {
+		return 0, errNothing
+	}
+	below, ok := secured.NetConn().(*sight)
+	if !ok {
+		return 0, errNothing
+	}
+	below.looks = true
+	defer func() { below.looks = false }()
+	return c.Read(b)
 }
