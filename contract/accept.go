@@ -27,9 +27,10 @@ func (s *ruleSet) union(o *ruleSet) {
 type acceptor struct {
 	response  *response
 	root      *fastNode
-	recognize uint64  // members of the root of which one has to be there; 0: none
-	always    ruleSet // rules that every answer with a readable body is held against
-	headers   []*rule // rules about header fields
+	recognize uint64      // members of the root of which one has to be there; 0: none
+	always    ruleSet     // rules that every answer with a readable body is held against
+	headers   []*rule     // rules about header fields alone
+	reference []*fastRule // rules about what header fields refer to
 	rules     []*fastRule
 	secrets   []*rule   // rules with nowhere
 	captures  int       // number of capture slots
@@ -43,8 +44,10 @@ type fastNode struct {
 	types    jsonType // that the value may have
 	marks    [7]ruleSet
 	members  []fastMember
-	required uint64 // bits of members
+	index    [64]uint8 // by bucket of the name: 1 + the first of the members there
+	required uint64    // bits of members
 	others   *fastNode
+	endings  []ending // of members without a name of their own, before others
 	items    *fastNode
 	texts    []textTest // of strings
 	choices  []choice
@@ -57,9 +60,34 @@ type choice struct {
 	one      bool
 }
 
+// ending is the node of members whose names end in a suffix.
+type ending struct {
+	suffix string
+	node   *fastNode
+}
+
 type fastMember struct {
 	name string
 	node *fastNode
+	next uint8 // 1 + the next of the members in the same bucket
+}
+
+// file puts the members into their buckets, of which a name's is found without
+// looking at the others.
+func (n *fastNode) file() {
+	for i := range n.members {
+		m := &n.members[i]
+		m.next = n.index[bucket(m.name)]
+		n.index[bucket(m.name)] = uint8(i + 1)
+	}
+}
+
+// bucket spreads names by their length and their ends.
+func bucket(name string) uint8 {
+	if name == "" {
+		return 0
+	}
+	return (uint8(len(name))*5 + name[0] + name[len(name)-1]*11) & 63
 }
 
 // textTest is an assertion about a string.
@@ -79,9 +107,11 @@ type fastRule struct {
 	*rule
 	at      []int32 // slots of its places
 	members []memberSlots
-	when    int32 // slot; -1: none
-	operand int32 // slot of in and lte; -1: none
-	rows    int32 // slot that selects a table's row; -1: none
+	when    int32   // slot; -1: none
+	operand int32   // slot of lte; -1: none
+	among   []int32 // slots of in
+	instead int32   // slot of what may be there in its place; -1: none
+	rows    int32   // slot that selects a table's row; -1: none
 	text    fastTemplate
 	matches func(string) bool // pattern
 }

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"slices"
+	"strings"
 )
 
 // acceptBuilder builds an acceptor. It gives up on what the accept path does
@@ -61,11 +62,14 @@ func (b *acceptBuilder) addRule(a *acceptor, ru *rule) {
 	case ru.word == wordNowhere:
 		a.secrets = append(a.secrets, ru)
 		return
+	case ru.word == wordReference:
+		a.reference = append(a.reference, &fastRule{rule: ru, text: b.template(ru.text)})
+		return
 	case ru.header != "":
 		a.headers = append(a.headers, ru)
 		return
 	}
-	f := &fastRule{rule: ru, when: -1, operand: b.slot(ru.operand), rows: b.slot(ru.rows.at)}
+	f := &fastRule{rule: ru, when: -1, operand: b.slot(ru.operand), among: b.slotsOf(ru.among), instead: b.slot(ru.instead), rows: b.slot(ru.rows.at)}
 	if ru.when != nil {
 		f.when = b.slot(ru.when.at)
 	}
@@ -147,6 +151,7 @@ func (b *acceptBuilder) node(asserting []*schema, p *place, way path) *fastNode 
 		b.demands(n, s)
 	}
 	b.addItems(n, all, p, way)
+	n.file()
 	return n
 }
 
@@ -163,11 +168,23 @@ func matchesPath(p, way path) bool {
 		return false
 	}
 	for i := range p {
-		if !p[i].any && (way[i].any || p[i].name != way[i].name) {
+		if !p[i].leadsTo(way[i]) {
 			return false
 		}
 	}
 	return true
+}
+
+// leadsTo says whether a step of a path leads to all that a step of a way is:
+// one member, the members whose names end in a suffix, or the others and items.
+func (s step) leadsTo(way step) bool {
+	switch {
+	case !s.any:
+		return !way.any && s.name == way.name
+	case way.any:
+		return s.suffix == "" || way.suffix != "" && strings.HasSuffix(way.suffix, s.suffix)
+	}
+	return s.fits(way.name)
 }
 
 func (b *acceptBuilder) addMembers(n *fastNode, all []*schema, p *place, way path) {
@@ -198,7 +215,7 @@ func (b *acceptBuilder) addMembers(n *fastNode, all []*schema, p *place, way pat
 				asserting = append(asserting, s.others)
 			}
 		}
-		n.members = append(n.members, fastMember{name, b.node(asserting, p.members[name], append(slices.Clone(way), step{name: name}))})
+		n.members = append(n.members, fastMember{name: name, node: b.node(asserting, p.members[name], append(slices.Clone(way), step{name: name}))})
 	}
 }
 
@@ -219,6 +236,25 @@ func (b *acceptBuilder) addItems(n *fastNode, all []*schema, p *place, way path)
 	if p.others != nil || b.capturesBelow(anyStep) {
 		n.others = b.node(others, p.others, anyStep)
 	}
+	for _, suffix := range b.suffixes(way) {
+		ends := append(slices.Clone(way), step{name: "*" + suffix, any: true, suffix: suffix})
+		n.endings = append(n.endings, ending{suffix, b.node(others, p.others, ends)})
+	}
+}
+
+// suffixes are what names of members here end in that paths lead through, the
+// longest first: what ends in it ends in shorter ones too.
+func (b *acceptBuilder) suffixes(way path) (all []string) {
+	for _, p := range b.paths {
+		if len(p) <= len(way) || !matchesPath(p[:len(way)], way) {
+			continue
+		}
+		if s := p[len(way)].suffix; s != "" && !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
+	return all
 }
 
 // capturesBelow says whether a path leads through members of any name here.
@@ -274,7 +310,7 @@ func (b *acceptBuilder) require(n *fastNode, s *schema) {
 		}
 		if i < 0 {
 			i = len(n.members)
-			n.members = append(n.members, fastMember{name, b.node(nil, nil, nil)})
+			n.members = append(n.members, fastMember{name: name, node: b.node(nil, nil, nil)})
 		}
 		n.required |= 1 << i
 	}

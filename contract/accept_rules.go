@@ -30,6 +30,9 @@ func (a *acceptor) accept(r *run, s *scan) verdict {
 	for _, ru := range a.headers {
 		s.header(r, ru)
 	}
+	for _, f := range a.reference {
+		s.reference(r, f)
+	}
 	for _, f := range a.rules {
 		if !s.rule(r, f) {
 			return unsure
@@ -80,6 +83,22 @@ func (s *scan) header(r *run, ru *rule) {
 	}
 }
 
+// reference holds an answer against a rule about what a header field refers to.
+func (s *scan) reference(r *run, f *fastRule) {
+	value, count := r.ex.Header.Get(f.rule.header)
+	if count == 0 {
+		return
+	}
+	v, looked := s.equals(r, f.text, &capture{text: value})
+	if !looked {
+		return
+	}
+	s.marks.add(f.rule)
+	if v != right && !refersTo(value, s.joined(r, f.text)) {
+		s.fault(5, uint64(f.index))
+	}
+}
+
 // rule holds an answer against one rule about its body. It returns false where
 // only the explain path can tell.
 func (s *scan) rule(r *run, f *fastRule) bool {
@@ -96,6 +115,9 @@ func (s *scan) rule(r *run, f *fastRule) bool {
 				return false // whether what it would be in is there, only the explain path sees
 			}
 			s.marks.add(f.rule)
+			if at < 0 && f.instead >= 0 && s.first[f.instead] >= 0 {
+				continue
+			}
 			if at < 0 || s.captured[at].typ == typeNull {
 				s.fault(uint64(i), 7<<32|uint64(f.index))
 				continue
@@ -181,7 +203,7 @@ func (s *scan) assertString(r *run, f *fastRule, c *capture) (v verdict, looked 
 	case wordURLOrigin:
 		return s.urlOrigin(r, f.text, c)
 	case wordIn:
-		return s.among(f.operand, c.text)
+		return s.among(f.among, c.text)
 	case wordLTE:
 		later := s.text(f.operand)
 		looked = isUTC(c.text) && isUTC(later)
@@ -220,7 +242,7 @@ func (s *scan) before(slots []int32, c *capture) bool {
 		for at := s.first[slot]; at >= 0; at = s.captured[at].next {
 			if other := &s.captured[at]; other == c {
 				return false
-			} else if other.typ == typeString && other.text == c.text {
+			} else if other.typ == typeString && SameText(other.text, c.text) {
 				return true
 			}
 		}
@@ -228,13 +250,15 @@ func (s *scan) before(slots []int32, c *capture) bool {
 	return false
 }
 
-func (s *scan) among(operand int32, text string) (v verdict, looked bool) {
+func (s *scan) among(slots []int32, text string) (v verdict, looked bool) {
 	v = wrong
-	for at := s.first[operand]; at >= 0; at = s.captured[at].next {
-		if other := &s.captured[at]; other.typ == typeString {
-			looked = true
-			if other.text == text {
-				v = right
+	for _, slot := range slots {
+		for at := s.first[slot]; at >= 0; at = s.captured[at].next {
+			if other := &s.captured[at]; other.typ == typeString {
+				looked = true
+				if SameText(other.text, text) {
+					v = right
+				}
 			}
 		}
 	}
@@ -252,10 +276,28 @@ func (s *scan) equals(r *run, t fastTemplate, c *capture) (v verdict, looked boo
 	rest, ok := c.text, true
 	for i := range t {
 		if rest, ok = strings.CutPrefix(rest, s.partText(r, &t[i])); !ok {
-			return wrong, true
+			return verdictOf(s.sameAs(r, t, c.text)), true
 		}
 	}
 	return verdictOf(rest == ""), true
+}
+
+// sameAs compares a text with a template's where they differ in a byte: that may
+// be the case of a letter of an ID.
+func (s *scan) sameAs(r *run, t fastTemplate, text string) bool {
+	n := 0
+	for i := range t {
+		n += len(s.partText(r, &t[i]))
+	}
+	return n == len(text) && SameText(text, s.joined(r, t))
+}
+
+func (s *scan) joined(r *run, t fastTemplate) string {
+	var b strings.Builder
+	for i := range t {
+		b.WriteString(s.partText(r, &t[i]))
+	}
+	return b.String()
 }
 
 // known says whether all operands of a template are there, and none of them is
@@ -297,12 +339,13 @@ func (s *scan) urlPath(r *run, t fastTemplate, c *capture) (v verdict, looked bo
 	if !ok {
 		return unsure, true
 	}
+	rest := path
 	for i := range t {
-		if path, ok = strings.CutPrefix(path, s.partText(r, &t[i])); !ok {
-			return wrong, true
+		if rest, ok = strings.CutPrefix(rest, s.partText(r, &t[i])); !ok {
+			return verdictOf(s.sameAs(r, t, path)), true
 		}
 	}
-	return verdictOf(path == ""), true
+	return verdictOf(rest == ""), true
 }
 
 // splitURL splits an absolute http URL of plain characters.
@@ -365,9 +408,5 @@ func (s *scan) urlOrigin(r *run, t fastTemplate, c *capture) (v verdict, looked 
 	if _, err := url.Parse(c.text); err != nil {
 		return unsure, true
 	}
-	var want strings.Builder
-	for i := range t {
-		want.WriteString(s.partText(r, &t[i]))
-	}
-	return verdictOf(urlOrigin(c.text) == urlOrigin(want.String())), true
+	return verdictOf(urlOrigin(c.text) == urlOrigin(s.joined(r, t))), true
 }

@@ -30,18 +30,20 @@
 //	rule, level, description, source   its name, its level (fail, note, off), its meaning, where it is said
 //	example                            an answer that breaks it
 //	on: [201, 4XX]                     the HTTP statuses it holds for; without it all
-//	at: /a/*/b                         its place, or a list of places; * is any item or member
+//	at: /a/*/b                         its place, or a list of places; * is any item or member, *.x any
+//	                                   member whose name ends in .x
 //	header: NAME                       its place where that is a header field
 //	when: {/status: [A, B]}            only where that string is one of these
 //	asked: FACT                        only where the request has this
 //	required: true                     the place is there and not null
+//	instead: POINTER                   with required: what may be there in its place
 //
 // and one word that says what holds for each value at its place:
 //
 //	equals: TEMPLATE          the string is that text
 //	urlPath: TEMPLATE         it is an absolute URL with that path
 //	urlOrigin: TEMPLATE       scheme, host and port of the URL are these
-//	in: POINTER               it is one of the strings at these places, where there are any
+//	in: POINTER               it is one of the strings at these places, where there are any; or a list of pointers
 //	lte: POINTER              it is a UTC time not after the one there
 //	known: LIST or TABLE      it is one of these strings
 //	members: LIST or TABLE    the object has these members
@@ -59,6 +61,7 @@
 //	once: true                (header) there is at most one such field
 //	mediaType: true           (header) it is one of the response's media types, in UTF-8
 //	secondsOrDate: true       (header) it is a number of seconds or an HTTP date
+//	reference: TEMPLATE       (header) it is a reference to that URL, by the URL above it
 //	nowhere: "{FACT}"         (whole answer) the fact is in no header field and not in the body
 //	hasResponse: true         (whole answer) the document has a response for the status
 //	namedOnly: true           (whole body) every member is one that a schema names
@@ -72,6 +75,9 @@
 //
 // A table has a row for each value of per: the string at a pointer, or the HTTP
 // status (per: http). Where there is no row, the rule is not evaluated.
+//
+// Where texts are compared, the IDs in them (36 characters, 8-4-4-4-12
+// hexadecimal) compare without regard to case.
 //
 // A template is a text with {fact} for a value of the request, {fact?} for one
 // that may be empty, and {/a/b} for a string of the answer. A rule is not

@@ -52,17 +52,21 @@ func (r *run) visit(ru *rule, p path, v any) {
 	case map[string]any:
 		if p[0].any {
 			for _, name := range sortedNames(v) {
-				r.step(ru, p, token{name: name, index: -1}, v[name])
+				if p[0].fits(name) {
+					r.step(ru, p, token{name: name, index: -1}, v[name])
+				}
 			}
 		} else if child, has := v[p[0].name]; has {
 			r.step(ru, p, token{name: p[0].name, index: -1}, child)
+		} else if ru.required && len(p) == 1 && r.replaced(ru) {
+			r.mark(ru)
 		} else if ru.required && len(p) == 1 {
 			r.trail = append(r.trail, token{name: p[0].name, index: -1})
 			r.missing(ru, "nothing")
 			r.trail = r.trail[:len(r.trail)-1]
 		}
 	case []any:
-		if p[0].any {
+		if p[0].any && p[0].suffix == "" {
 			for i, item := range v {
 				r.step(ru, p, token{index: i}, item)
 			}
@@ -74,6 +78,16 @@ func (r *run) step(ru *rule, p path, tok token, v any) {
 	r.trail = append(r.trail, tok)
 	r.visit(ru, p[1:], v)
 	r.trail = r.trail[:len(r.trail)-1]
+}
+
+// replaced says whether the answer has what may stand in place of what the rule
+// demands.
+func (r *run) replaced(ru *rule) bool {
+	if ru.instead == nil {
+		return false
+	}
+	_, has := ru.instead.find(r.value)
+	return has
 }
 
 // missing reports a place that a rule demands. It breaks no second rule.
@@ -127,7 +141,7 @@ func (r *run) assertMembers(ru *rule, object map[string]any) {
 func (ru *rule) listFor(r *run) []string {
 	switch {
 	case ru.rows.http:
-		return ru.rows.rows[strconv.Itoa(r.ex.Status)]
+		return ru.rows.rows[strconv.Itoa(r.status)]
 	case ru.rows.at != nil:
 		v, _ := ru.rows.at.find(r.value)
 		s, _ := v.(string)
@@ -161,15 +175,15 @@ func (r *run) assertString(ru *rule, s string) {
 func (r *run) judge(ru *rule, s, want string) (holds, looked bool) {
 	switch ru.word {
 	case wordEquals:
-		return s == want, true
+		return SameText(s, want), true
 	case wordURLPath:
 		path, absolute := urlPath(s)
-		return absolute && path == want, true
+		return absolute && SameText(path, want), true
 	case wordURLOrigin:
 		return urlOrigin(s) == urlOrigin(want), true
 	case wordIn:
-		among := r.operands(ru.operand)
-		return slices.Contains(among, s), len(among) > 0
+		among := r.among(ru.among)
+		return slices.ContainsFunc(among, func(one string) bool { return SameText(one, s) }), len(among) > 0
 	case wordLTE:
 		v, _ := ru.operand.find(r.value)
 		later, ok := v.(string)
@@ -187,8 +201,9 @@ func (r *run) judge(ru *rule, s, want string) (holds, looked bool) {
 	case wordMasked:
 		return isMasked(s, r.hidden(ru)), true
 	case wordUnique:
-		first := !r.strings[s]
-		r.strings[s] = true
+		one := foldID(s)
+		first := !r.strings[one]
+		r.strings[one] = true
 		return first, true
 	}
 	return true, false
@@ -221,11 +236,13 @@ func holdsMember(s string, at path, want string) (holds, looked bool) {
 	return text == want, ok
 }
 
-// operands are the strings at the places of a path, or none where one of the
+// among are the strings at the places of some paths, or none where one of the
 // places breaks a rule: then nothing can be said about the others.
-func (r *run) operands(p path) []string {
+func (r *run) among(places []path) []string {
 	c := collector{run: r}
-	c.collect(p, r.value, nil)
+	for _, p := range places {
+		c.collect(p, r.value, nil)
+	}
 	if c.spoilt {
 		return nil
 	}
@@ -255,11 +272,13 @@ func (c *collector) collect(p path, v any, way trail) {
 			return
 		}
 		for name, child := range v {
-			c.collect(p[1:], child, append(way, token{name: name, index: -1}))
+			if p[0].fits(name) {
+				c.collect(p[1:], child, append(way, token{name: name, index: -1}))
+			}
 		}
 	case []any:
 		for i, item := range v {
-			if p[0].any {
+			if p[0].any && p[0].suffix == "" {
 				c.collect(p[1:], item, append(way, token{index: i}))
 			}
 		}

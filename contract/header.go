@@ -18,17 +18,24 @@ func (r *run) headerRule(ru *rule) {
 	}
 	value, count := r.ex.Header.Get(ru.header)
 	holds, looked := r.headerHolds(ru, value, count)
+	want := ""
+	if ru.word == wordReference && count > 0 && r.readable {
+		if want, looked = r.fill(ru.text); looked {
+			holds = refersTo(value, want)
+		}
+	}
 	if !looked {
 		return
 	}
 	r.mark(ru)
 	if !holds {
-		r.violateAt(ru, headerKey(ru.header), ru.header, ru.header, r.wantedField(ru), r.shownField(ru, value, count))
+		r.violateAt(ru, headerKey(ru.header), ru.header, ru.header, r.wantedField(ru, want), r.shownField(ru, value, count))
 	}
 }
 
 // headerHolds says whether a header field is as a rule wants it, and whether
-// that could be judged. Both paths ask it.
+// that could be judged. Both paths ask it. What a field refers to is judged
+// apart, for it takes a text of the body.
 func (r *run) headerHolds(ru *rule, value string, count int) (holds, looked bool) {
 	switch ru.word {
 	case wordUnasked:
@@ -39,13 +46,18 @@ func (r *run) headerHolds(ru *rule, value string, count int) (holds, looked bool
 		return count > 0 && r.response.takesMedia(value), len(r.response.mediaTypes) > 0
 	case wordSecondsOrDate:
 		return count > 0 && isSecondsOrDate(value), count > 0 || ru.required
+	case wordReference:
+		return true, false // each path has its own way to the text
 	}
 	return strings.TrimSpace(value) != "", true
 }
 
-func (r *run) wantedField(ru *rule) string {
-	if ru.word == wordMediaType {
+func (r *run) wantedField(ru *rule, want string) string {
+	switch ru.word {
+	case wordMediaType:
 		return bound(strings.Join(r.response.mediaTypes, " or "))
+	case wordReference:
+		return bound(r.quote(want))
 	}
 	return ru.says()
 }

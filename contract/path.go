@@ -4,12 +4,22 @@ import (
 	"strings"
 )
 
-// path is a JSON pointer whose steps may be "*", any item or member.
+// path is a JSON pointer whose steps may be "*", any item or member, or
+// "*.suffix", any member whose name ends so.
 type path []step
 
 type step struct {
-	name string
-	any  bool
+	name   string
+	any    bool
+	suffix string // with any: what names end in
+}
+
+// fits says whether a step leads to a member of that name.
+func (s step) fits(name string) bool {
+	if s.any {
+		return strings.HasSuffix(name, s.suffix)
+	}
+	return s.name == name
 }
 
 // parsePath reads "/a/*/b". Its error text ends in a remedy.
@@ -22,7 +32,11 @@ func parsePath(s string) (p path, fault string) {
 		if name == "" {
 			return nil, "a JSON pointer has an empty step: remove a slash"
 		}
-		p = append(p, step{name: name, any: name == "*"})
+		s := step{name: name, any: name[0] == '*'}
+		if s.any {
+			s.suffix = name[1:]
+		}
+		p = append(p, s)
 	}
 	return p, ""
 }

@@ -89,10 +89,10 @@ func (p *place) has(at path) bool {
 	if !at[0].any {
 		return p.members[at[0].name].has(at[1:])
 	}
-	for _, m := range p.members {
-		if m.has(at[1:]) {
+	for name, m := range p.members {
+		if at[0].fits(name) && m.has(at[1:]) {
 			return true
 		}
 	}
-	return p.others.has(at[1:]) || p.items.has(at[1:])
+	return p.others.has(at[1:]) || at[0].suffix == "" && p.items.has(at[1:])
 }

@@ -14,6 +14,7 @@ import (
 func defects(a *acceptor) map[string]func(*acceptor) {
 	all := map[string]func(*acceptor){
 		"required members are not missed": func(a *acceptor) { a.root.required = 0 },
+		"references are not followed":     func(a *acceptor) { a.reference = nil },
 		"secrets are not looked for":      func(a *acceptor) { a.secrets = nil },
 	}
 	for i, ru := range a.headers {
@@ -137,6 +138,7 @@ func singleFaults(t *testing.T) (all []*Exchange) {
 		plainly := func() *Exchange { return answerOf(t, decode(t, text), name) }
 		for _, h := range []Header{{}, {{"Content-Type", "application/json"}}, {{"Content-Type", "text/html"}, {"Correlation-Id", "x"}},
 			{{"Content-Type", "application/json"}, {"Content-Type", "application/json"}, {"Correlation-Id", "x"}},
+			{{"Content-Type", "application/json"}, {"Correlation-Id", "x"}, {"Location", "/elsewhere"}},
 			{{"Content-Type", "application/json"}, {"Correlation-Id", "x"}, {"Content-Encoding", "identity"}},
 			{{"Content-Type", "application/json"}, {"Correlation-Id", "the-access-token"}}} {
 			ex := plainly()

@@ -22,7 +22,9 @@ type rule struct {
 
 	text    template   // equals, urlPath, urlOrigin, nowhere
 	hidden  []template // masked
-	operand path       // in, lte
+	operand path       // lte
+	among   []path     // in
+	instead path       // with required: what may be there in its place; nil for nothing
 	inner   path       // holdsMember: within the JSON of a string
 	list    []string   // known, members
 	rows    table      // known, members with per
@@ -186,6 +188,8 @@ func (k *compiler) attributes(ru *rule, n *yaml.Node) {
 		case "required":
 			k.isTrue(value, "required")
 			ru.required = true
+		case "instead":
+			ru.instead = k.path(value, k.text(value, "a pointer"))
 		}
 	}
 	if ru.at != nil && ru.header != "" {
@@ -193,6 +197,9 @@ func (k *compiler) attributes(ru *rule, n *yaml.Node) {
 	}
 	if ru.asked >= 0 && ru.at == nil {
 		k.fail(n, "asked is for rules about places of the body: add at")
+	}
+	if ru.instead != nil && (!ru.required || len(ru.at) != 1 || ru.instead.wild()) {
+		k.fail(n, "instead is for a rule that requires one place: add required: true, and name a place without *")
 	}
 	if ru.required && (ru.at == nil && ru.header == "" || slices.ContainsFunc(ru.at, path.wild)) {
 		k.fail(n, "required needs a place without *: add at or header")
@@ -283,6 +290,12 @@ func (k *compiler) checkPlaces(ru *rule, n *yaml.Node) {
 	}
 	if ru.rows.at != nil {
 		k.demand(ru, n, ru.rows.at)
+	}
+	if ru.instead != nil {
+		k.demand(ru, n, ru.instead)
+	}
+	for _, at := range ru.among {
+		k.demand(ru, n, at)
 	}
 	for _, t := range append(ru.hidden, ru.text) {
 		for _, p := range t {

@@ -21,6 +21,7 @@ const (
 type run struct {
 	contract *Contract
 	ex       *Exchange
+	status   int       // that the answer is judged by
 	response *response // nil: none for this status
 	ours     bool      // the body is, or must be, the service's own
 	value    any       // the body, where its text breaks no rule
@@ -63,9 +64,15 @@ func newRun(c *Contract) *run {
 // panic and takes time and memory in proportion to its length. It may be called
 // from many goroutines, for different exchanges.
 func (c *Contract) Check(ex *Exchange, dst []Violation) []Violation {
+	return c.CheckAs(ex.Status, ex, dst)
+}
+
+// CheckAs judges an answer as [Contract.Check] does, by what the document says
+// about another HTTP status: for answers of the same shape to other operations.
+func (c *Contract) CheckAs(status int, ex *Exchange, dst []Violation) []Violation {
 	r := c.runs.Get().(*run)
 	defer r.release()
-	r.ex = ex
+	r.ex, r.status = ex, status
 	r.out = dst
 	r.judgeAnswer()
 	return r.out
@@ -76,7 +83,7 @@ func (r *run) judgeAnswer() {
 	c := r.contract
 	before, decided := len(r.out), false
 	r.ex.Words = r.ex.Words[:0]
-	if a := c.acceptor(r.ex.Status); a != nil {
+	if a := c.acceptor(r.status); a != nil {
 		r.response = a.response
 		switch a.accept(r, &r.scan) {
 		case right:
@@ -105,7 +112,7 @@ func (r *run) judgeAnswer() {
 func (c *Contract) Explain(ex *Exchange, dst []Violation) []Violation {
 	r := c.runs.Get().(*run)
 	defer r.release()
-	r.ex, r.out = ex, dst
+	r.ex, r.status, r.out = ex, ex.Status, dst
 	return r.explain()
 }
 
@@ -158,7 +165,7 @@ func (r *run) release() {
 }
 
 func (r *run) check() {
-	r.response = r.contract.responses.of(r.ex.Status)
+	r.response = r.contract.responses.of(r.status)
 	r.framing()
 	if r.response != nil && r.response.schema != nil && !r.ex.encoded() && !r.ex.Unframed {
 		r.body()
@@ -170,7 +177,7 @@ func (r *run) check() {
 		r.walk(r.response.root, r.value)
 	}
 	for _, ru := range r.contract.ordered {
-		if ru.holdsFor(r.ex.Status) {
+		if ru.holdsFor(r.status) {
 			r.evaluate(ru)
 		}
 	}

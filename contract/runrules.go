@@ -14,7 +14,7 @@ func (r *run) runRules(decided bool) {
 	}
 	again := false
 	for i, ru := range r.contract.overRun {
-		if !ru.holdsFor(r.ex.Status) {
+		if !ru.holdsFor(r.status) {
 			continue
 		}
 		if ru.word == wordNewBody {
@@ -42,7 +42,7 @@ func (r *run) runString(w *Window, ru *rule, at path, s string, again bool) {
 			r.breaksRun(ru, at, "a value that no other answer of the run had", r.quote(s))
 		}
 	case wordNotAnothers:
-		if mine, ok := r.fill(ru.text); ok && !r.holdsOverRun(ru, s == mine || !w.inFlight(s, r.ex)) {
+		if mine, ok := r.fill(ru.text); ok && !r.holdsOverRun(ru, SameText(s, mine) || !w.inFlight(s, r.ex)) {
 			r.breaksRun(ru, at, r.quote(mine), r.quote(s)+", which another request in flight asked for")
 		}
 	case wordInExchange:

@@ -3,6 +3,7 @@ package contract
 import (
 	"encoding/binary"
 	"math/bits"
+	"strings"
 	"unicode/utf8"
 	"unsafe"
 )
@@ -370,7 +371,6 @@ func (s *scan) object(n *fastNode, place uint64, depth int) bool {
 	s.i++
 	var seen uint64
 	var others unnamed
-	next := 0
 	s.space()
 	if s.peek() == '}' {
 		s.i++
@@ -383,7 +383,7 @@ func (s *scan) object(n *fastNode, place uint64, depth int) bool {
 			var child *fastNode
 			childPlace := place
 			if n != nil {
-				child, childPlace, next, ok = s.member(n, place, name, next, &seen, &others)
+				child, childPlace, ok = s.member(n, place, name, &seen, &others)
 			} else {
 				ok = others.add(name)
 			}
@@ -432,32 +432,32 @@ func (s *scan) name() (string, bool) {
 	return name, true
 }
 
-// member finds the node of a member. Members mostly come in one order, so the
-// search begins behind the last one.
-func (s *scan) member(n *fastNode, place uint64, name string, next int, seen *uint64, others *unnamed) (*fastNode, uint64, int, bool) {
-	for range n.members {
-		if next == len(n.members) {
-			next = 0
-		}
-		if n.members[next].name == name {
-			bit := uint64(1) << next
+// member finds the node of a member.
+func (s *scan) member(n *fastNode, place uint64, name string, seen *uint64, others *unnamed) (*fastNode, uint64, bool) {
+	for i := n.index[bucket(name)]; i > 0; i = n.members[i-1].next {
+		m := &n.members[i-1]
+		if m.name == name {
+			bit := uint64(1) << (i - 1)
 			if *seen&bit != 0 {
-				return nil, 0, next, false
+				return nil, 0, false
 			}
 			*seen |= bit
-			child := n.members[next].node
-			return child, place + child.id, next + 1, true
+			return m.node, place + m.node.id, true
 		}
-		next++
 	}
 	if !others.add(name) {
-		return nil, 0, next, false
+		return nil, 0, false
 	}
 	childPlace := mix(place + hash(name))
 	if s.caring && len(n.members) > 0 && !s.quiet {
 		s.fault(childPlace, 3)
 	}
-	return n.others, childPlace, next, true
+	for i := range n.endings {
+		if strings.HasSuffix(name, n.endings[i].suffix) {
+			return n.endings[i].node, childPlace, true
+		}
+	}
+	return n.others, childPlace, true
 }
 
 // hash is FNV-1a.

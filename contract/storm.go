@@ -39,7 +39,7 @@ type stormKind struct {
 
 // violations appends those of an answer in which the scan found wrong facts.
 func (s *storms) violations(r *run) {
-	key := kindKey{r.scan.wrong, r.scan.marks, r.ex.Status}
+	key := kindKey{r.scan.wrong, r.scan.marks, r.status}
 	s.mu.Lock()
 	kind := s.kinds[key]
 	if kind != nil {

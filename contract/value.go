@@ -81,6 +81,24 @@ func urlOrigin(s string) string {
 	return u.Scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port
 }
 
+// refersTo says whether a reference, resolved by the URL above the one that is
+// wanted, leads there (RFC 9110, section 10.2.2).
+func refersTo(reference, want string) bool {
+	if reference == want {
+		return true
+	}
+	base, err := url.Parse(want[:max(strings.LastIndexByte(want, '/'), 0)])
+	if err != nil {
+		return false
+	}
+	to, err := base.Parse(reference)
+	if err != nil || urlOrigin(to.String()) != urlOrigin(want) {
+		return false
+	}
+	path, _ := urlPath(want)
+	return SameText(to.EscapedPath(), path)
+}
+
 // isJSON says whether a string is one JSON value.
 func isJSON(s string) bool { return jsontext.Value(s).IsValid() }
 

@@ -70,7 +70,8 @@ func (w *Window) inFlight(user string, mine *Exchange) bool {
 	return false
 }
 
-func (w *Window) hash(s string) uint64 { return maphash.String(w.seeds[0], s) }
+// hash is that of a user's ID, whatever the case of its letters.
+func (w *Window) hash(s string) uint64 { return maphash.String(w.seeds[0], foldID(s)) }
 
 // idKey is what is remembered of an ID: itself where it has the form of one.
 type idKey [2]uint64

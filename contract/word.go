@@ -43,6 +43,7 @@ const (
 	wordInExchange
 	wordUnasked
 	wordHoldsMember
+	wordReference
 )
 
 // placeKind is the kind of place that a word looks at.
@@ -80,7 +81,7 @@ func wordSpecs() []wordSpec {
 		{"equals", wordEquals, placeBody, false, (*compiler).readTemplate},
 		{"urlPath", wordURLPath, placeBody, false, (*compiler).readTemplate},
 		{"urlOrigin", wordURLOrigin, placeBody, false, (*compiler).readTemplate},
-		{"in", wordIn, placeBody, false, (*compiler).readOperand},
+		{"in", wordIn, placeBody, false, (*compiler).readAmong},
 		{"lte", wordLTE, placeBody, false, (*compiler).readOperand},
 		{"known", wordKnown, placeBody, false, (*compiler).readLists},
 		{"members", wordMembers, placeBody, false, (*compiler).readLists},
@@ -98,6 +99,7 @@ func wordSpecs() []wordSpec {
 		{"once", wordOnce, placeHeader, false, (*compiler).readFlag},
 		{"mediaType", wordMediaType, placeHeader, false, (*compiler).readFlag},
 		{"secondsOrDate", wordSecondsOrDate, placeHeader, false, (*compiler).readFlag},
+		{"reference", wordReference, placeHeader, false, (*compiler).readTemplate},
 		{"nowhere", wordNowhere, placeAnswer, false, (*compiler).readSecret},
 		{"hasResponse", wordHasResponse, placeAnswer, true, (*compiler).readFlag},
 		{"namedOnly", wordNamedOnly, placeAnswer, true, (*compiler).readFlag},
@@ -126,7 +128,7 @@ func wordNames() (names []string) {
 
 // ruleWords are all members that a rule may have.
 func ruleWords() []string {
-	return append([]string{"rule", "level", "description", "source", "example", "on", "at", "header", "when", "asked", "required", "per"}, wordNames()...)
+	return append([]string{"rule", "level", "description", "source", "example", "on", "at", "header", "when", "asked", "required", "instead", "per"}, wordNames()...)
 }
 
 func (k *compiler) readFlag(_ *rule, n *yaml.Node) { k.isTrue(n, "the word") }
@@ -161,9 +163,15 @@ func (k *compiler) readHidden(ru *rule, n *yaml.Node) {
 	}
 }
 
+func (k *compiler) readAmong(ru *rule, n *yaml.Node) {
+	for _, s := range k.texts(n, "a pointer") {
+		ru.among = append(ru.among, k.path(n, s))
+	}
+}
+
 func (k *compiler) readOperand(ru *rule, n *yaml.Node) {
 	ru.operand = k.path(n, k.text(n, "a pointer"))
-	if ru.word == wordLTE && ru.operand.wild() {
+	if ru.operand.wild() {
 		k.fail(n, "lte compares with one value: name it without *")
 	}
 }

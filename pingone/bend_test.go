@@ -69,6 +69,9 @@ func textBends() []bend {
 		one("number", email, "fail body.object ", body("201")),
 		one("longer than is read", email, "fail body.size ", cut),
 		one("token in the body", email, "fail secret.token ", swap("j****@", token+"*@")),
+		one("token escaped twice in the body", email, "fail secret.token ", swap("j****@", strings.Replace(token, "f", `\\u0066`, 1)+"*@")),
+		one("token in percent in the body", email, "fail secret.token ", swap("j****@", strings.Replace(token, ".", `%2E`, 1)+"*@")),
+		one("token in HTML's escapes in the body", email, "fail secret.token ", swap("j****@", strings.Replace(token, ".", `&#46;`, 1)+"*@")),
 		one("token escaped in the body", email, "fail secret.token ", swap("j****@", strings.Replace(token, "f", `\u0066`, 1)+"*@")),
 	}
 }
@@ -105,7 +108,15 @@ func headerBends() []bend {
 		one("retry in the past", refused(503, "X"), "fail header.retryAfter Retry-After", field("Retry-After", "-1")),
 		one("retry at an ISO time", refused(503, "X"), "fail header.retryAfter Retry-After", field("Retry-After", "2021-11-16T19:35:54Z")),
 		one("empty retry", refused(503, "X"), "fail header.retryAfter Retry-After", field("Retry-After", "")),
+		one("location elsewhere", email, "note header.location Location", field("Location", "https://auth.pingone.com/transactions/03e1897e-33b0-40b9-b54e-68236769b1fa")),
+		one("location of another transaction", email, "note header.location Location", field("Location", strings.Replace(selfURL, "/03", "/13", 1))),
+		one("location on another host", email, "note header.location Location", field("Location", strings.Replace(selfURL, ".com", ".eu", 1))),
+		one("location relative to a folder", email, "note header.location Location", field("Location", "03e1897e-33b0-40b9-b54e-68236769b1fa")),
+		one("location that is no URL", email, "note header.location Location", field("Location", "%")),
+		one("empty location", email, "note header.location Location", field("Location", "")),
 		one("token in a header", email, "fail secret.token Authorization", field("authorization", "Bearer "+token)),
+		one("token in percent in a header", email, "fail secret.token X-Next", field("X-Next", "/?t="+strings.ReplaceAll(token, "-", "%2d"))),
+		one("token escaped in a header", email, "fail secret.token X-Debug", field("X-Debug", `{"t":"`+strings.Replace(token, "-", `\u002d`, 1)+`"}`)),
 		one("token in a header of a refusal", refusal, "fail secret.token X-Echo", field("X-Echo", "["+token+"]")),
 	}
 }
@@ -132,6 +143,7 @@ func shapeBends() (list []bend) {
 		"/bypassAllowed": "0", "/userBypassEnabled": "null", "/authenticators": `"a"`, "/application": `"a"`,
 		"/pingIdDesktopCredentialRequestOptions": "{}", "/test": `"123456"`, "/selectedDevice": `"EMAIL"`,
 		"/publicKeyCredentialRequestOptions": "{}",
+		"/deviceSession":                     `"a"`, "/payload": "[]", "/numberMatching": "42", "/_embedded/accessingDevices": "{}",
 	}
 	for pointer, value := range optional {
 		list = append(list, one("type of "+pointer, email, "fail shape.type "+strings.Replace(pointer, "/0", "/*", 1), set(pointer, value)))
@@ -194,7 +206,8 @@ func formBends() []bend {
 func crossBends() []bend {
 	return []bend{
 		one("another user", email, "fail echo.user /user/id", set("/user/id", other)),
-		one("user in upper case", email, "fail echo.user /user/id", set("/user/id", `"788D4931-6936-43F2-82FF-178F5762298A"`)),
+		one("another user in upper case", email, "fail echo.user /user/id", set("/user/id", `"888D4931-6936-43F2-82FF-178F5762298A"`)),
+		one("type of the one-time device in another case", oneTime, "fail echo.oneTime /selectedDevice/oneTime/type", fact("request.selectedDevice.oneTime.type", "Email")),
 		one("another environment", email, "fail echo.environment /environment/id", set("/environment/id", other)),
 		one("another policy", email, "fail echo.policy /policy/id", set("/policy/id", other)),
 		one("another of the user's devices", selection, "fail echo.device /selectedDevice/id", fact("request.selectedDevice.id", "ea055ca3-2b5b-4766-9628-95fc03f4ec9b"),
@@ -213,6 +226,9 @@ func crossBends() []bend {
 		one("nothing selected", email, "fail selected.required /selectedDevice", drop("/selectedDevice")),
 		one("null selected where one must be", email, "fail selected.required /selectedDevice", set("/selectedDevice", "null")),
 		one("null selected elsewhere", selection, "note selected.null /selectedDevice", set("/selectedDevice", "null")),
+		one("broken options beside PingID desktop's", assertion, "fail assertion.options /publicKeyCredentialRequestOptions", set("/publicKeyCredentialRequestOptions", `"{"`),
+			set("/pingIdDesktopCredentialRequestOptions", `"x"`)),
+		one("PingID desktop's options as an object", assertion, "fail shape.type /pingIdDesktopCredentialRequestOptions", drop("/publicKeyCredentialRequestOptions"), set("/pingIdDesktopCredentialRequestOptions", `{}`)),
 		one("no options", assertion, "fail assertion.options /publicKeyCredentialRequestOptions", drop("/publicKeyCredentialRequestOptions")),
 		one("empty options", assertion, "fail assertion.options /publicKeyCredentialRequestOptions", set("/publicKeyCredentialRequestOptions", `""`)),
 		one("broken options", assertion, "fail assertion.options /publicKeyCredentialRequestOptions", set("/publicKeyCredentialRequestOptions", `"{'a':1}"`)),
@@ -221,6 +237,7 @@ func crossBends() []bend {
 		one("failed with null", failed, "fail failed.error /error", set("/error", "null")),
 		one("failed with a string", failed, "fail failed.error /error", set("/error", `"NO_USABLE_DEVICES"`)),
 		one("failed without a code", failed, "fail failed.error /error", drop("/error/code")),
+		one("failed with unavailable devices of a wrong type", failed, "fail failed.error /error", set("/error/unavailableDevices", `{"id":"a"}`)),
 		one("failed with a numeric message", failed, "fail failed.error /error", set("/error/message", "1")),
 	}
 }
@@ -241,6 +258,8 @@ func linkBends() []bend {
 		one("another link differs", email, "fail links.same /_links/otp.check/href", set("/_links/otp.check", href(selfURL+"/otp"))),
 		one("another link on another host", email, "fail links.same /_links/device.select/href", set("/_links/device.select", href(strings.Replace(selfURL, ".com", ".eu", 1)))),
 		one("an undocumented status' link differs", failed, "fail links.same /_links/device.select/href", set("/_links/device.select", href(selfURL+"?x"))),
+		one("a relation that the contract does not name", email, "note field.unknown /_links/user", set("/_links/user", href(selfURL+"/user"))),
+		one("a relation whose name only ends like a check", email, "note field.unknown /_links/recheck", set("/_links/recheck", href(selfURL+"/re"))),
 		one("no device.select", email, "fail links.status /_links/device.select", drop("/_links/device.select")),
 		one("no otp.check", email, "fail links.status /_links/otp.check", drop("/_links/otp.check")),
 		one("no device.select at selection", selection, "fail links.status /_links/device.select", drop("/_links/device.select")),
@@ -264,6 +283,10 @@ func deviceBends() []bend {
 		one("selected phone not masked", oneTimePhone, "note selected.masked /selectedDevice/oneTime/phone", set("/selectedDevice/oneTime/phone", `"0150"`)),
 		one("device twice", selection, "note device.unique /_embedded/devices/*/id", set("/_embedded/devices/1/id", `"ea055ca3-2b5b-4766-9628-95fc03f4ec9b"`)),
 		one("selected device is none of them", email, "fail device.known /selectedDevice/id", set("/selectedDevice/id", other)),
+		one("selected device is in no list", email, "fail device.known /selectedDevice/id", set("/selectedDevice/id", other),
+			set("/_embedded/accessingDevices", `[{"id":"21111111-2222-3333-4444-555555555555"}]`), set("/_embedded/blockedDevices", `[{"id":"31111111-2222-3333-4444-555555555555"}]`)),
+		one("device twice, once in upper case", selection, "note device.unique /_embedded/devices/*/id", set("/_embedded/devices/1/id", `"EA055CA3-2B5B-4766-9628-95FC03F4EC9B"`)),
+		one("member of a blocked device", email, "note field.unknown /_embedded/blockedDevices/*/serial", set("/_embedded/blockedDevices", `[{"id":"x","serial":1}]`)),
 	}
 }
 
@@ -285,7 +308,11 @@ func errorBends() []bend {
 		one("refusal without an ID", refusal, "fail shape.required /id", drop("/id")),
 		one("refusal without a code", refusal, "fail shape.required /code", drop("/code")),
 		one("refusal without a message", gone, "fail shape.required /message", drop("/message")),
-		one("refusal at 403 without a code", refused(403, "ACCESS_FAILED"), "fail shape.required /code", drop("/code"), drop("/id")),
+		one("refusal at 403 without a code", refused(403, "ACCESS_FAILED"), "fail error.body ", drop("/code"), drop("/id")),
+		one("edge's refusal", refused(403, "X"), "fail error.body ", body(`{"message":"Forbidden"}`)),
+		one("edge's limit", refused(429, "X"), "fail error.body ", body(`{"message":"Too Many Requests"}`)),
+		one("edge's failure", refused(500, "X"), "fail error.body ", body(`{"message":null}`)),
+		one("408 that claims to be the platform's", refused(408, "X"), "fail shape.required /message", drop("/message")),
 		one("refusal with a numeric code", refusal, "fail shape.type /code", set("/code", "400")),
 		one("refusal with a null message", refusal, "fail shape.type /message", set("/message", "null")),
 		one("refusal with details as an object", refusal, "fail shape.type /details", set("/details", "{}")),
@@ -298,6 +325,7 @@ func errorBends() []bend {
 		one("form of a limit's ID", refused(429, "REQUEST_LIMITED"), "fail id.form /id", set("/id", `"x"`)),
 		one("gateway's body that claims to be the platform's", refused(502, "X"), "fail shape.required /message", drop("/message")),
 		one("504 that claims to be the platform's", refused(504, "X"), "fail shape.required /id", drop("/id")),
+		one("token escaped in a gateway's page", refused(502, "X"), "fail secret.token ", body("<p>"+strings.Replace(token, "-", "&#x2D;", 1)+"</p>")),
 		one("token in a gateway's page", refused(502, "X"), "fail secret.token ", body("<p>"+token+"</p>")),
 	}
 	for code, known := range map[int]string{400: "INVALID_DATA", 401: "ACCESS_FAILED", 403: "ACCESS_FAILED", 404: "NOT_FOUND", 415: "INVALID_REQUEST", 429: "REQUEST_LIMITED", 500: "UNEXPECTED_ERROR"} {

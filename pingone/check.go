@@ -36,7 +36,7 @@ func (o *Operation) Check(u scenario.User, ex *contract.Exchange, dst []contract
 // judge holds an answer against the contract and against what is expected.
 func (o *Operation) judge(expect *expectation, ex *contract.Exchange, dst []contract.Violation) []contract.Violation {
 	dst = o.contract.Check(ex, dst)
-	word := answerWord(ex)
+	word := answerWord(ex, ex.Status)
 	ex.Label = o.labels.of(ex.Status, word)
 	ex.AsExpected = expect.met(ex.Status, word)
 	if !expect.mustRefuse || o.refused == contract.Off {
@@ -71,14 +71,15 @@ func (e *expectation) met(status int, word string) bool {
 	return len(e.Errors) == 0 || slices.Contains(e.Errors, word)
 }
 
-// answerWord is what the body says in one word: a success's status, an error's
-// code. It is empty where the body does not say it.
-func answerWord(ex *contract.Exchange) string {
+// answerWord is what the body of an answer that is judged by an HTTP status says
+// in one word: a success's status, an error's code. It is empty where the body
+// does not say it.
+func answerWord(ex *contract.Exchange, status int) string {
 	if ex.Cut {
 		return ""
 	}
 	member, shown := "code", 1 // as ShowWords has them
-	if ex.Status == 201 {
+	if status == 201 {
 		member, shown = "status", 0
 	}
 	if len(ex.Words) > shown {

@@ -149,6 +149,11 @@ func TestEvaluated(t *testing.T) {
 	}{
 		{"links.same", one("", email, ""), true},
 		{"links.same", one("self only", failed, ""), false},
+		{"links.same", one("a relation with its own URL", failed, "", set("/_links/user", href(selfURL+"/user"))), false},
+		{"header.location", one("none", email, ""), false},
+		{"header.location", one("there", email, "", field("Location", selfURL)), true},
+		{"header.location", one("at a refusal", refusal, "", field("Location", "/x")), false},
+		{"assertion.options", one("those of PingID desktop", assertion, "", drop("/publicKeyCredentialRequestOptions"), set("/pingIdDesktopCredentialRequestOptions", `"x"`)), true},
 		{"links.same", one("self broken", email, "", set("/_links/self", href(""))), false},
 		{"echo.policy", one("", email, ""), true},
 		{"echo.policy", one("none sent", oneTime, ""), false},
@@ -192,7 +197,7 @@ func TestEvaluated(t *testing.T) {
 // The names are fixed: people script against them.
 func TestRuleNames(t *testing.T) {
 	want := strings.Fields(`http.status http.length http.bodyless http.framing secret.token expect.refused
-		header.contentTypeOnce header.contentType header.contentEncoding header.correlationID header.retryAfter
+		header.contentTypeOnce header.contentType header.contentEncoding header.correlationID header.retryAfter header.location
 		body.size body.bom body.json body.utf8 body.single body.names body.depth body.object error.body
 		shape.required shape.type id.form status.form status.known time.form time.precision time.order
 		echo.user echo.environment echo.policy echo.device echo.oneTime echo.application links.self links.same links.status links.host
@@ -200,7 +205,7 @@ func TestRuleNames(t *testing.T) {
 		selected.required selected.form selected.oneTime selected.null selected.masked assertion.options assertion.rp test.otp
 		failed.error error.known field.unknown
 		run.id run.body run.crossed run.clock`)
-	notes := strings.Fields(`header.correlationID status.known time.precision links.host device.typeKnown device.statusKnown
+	notes := strings.Fields(`header.correlationID header.location status.known time.precision links.host device.typeKnown device.statusKnown
 		device.unique echo.application selected.null selected.masked assertion.rp test.otp error.known field.unknown run.clock`)
 	var names []string
 	for _, ru := range compile(t).Rules() {
@@ -248,7 +253,7 @@ func TestExpectedAndGot(t *testing.T) {
 		{one("token", email, "", set("/user/id", `"`+token+`"`)), "/user/id", `"788d4931-6936-43f2-82ff-178f5762298a"`, `string "***"`},
 		{one("empty", email, "", body("")), "", "a JSON text", "an empty body"},
 		{one("status", email, "", status(302)), "", "the HTTP status is 201, a 4xx or a 5xx", "HTTP status 302"},
-		{one("page", refusal, "", body("<p>"+token)), "", "an object with id or code or message", `"<p>***"`},
+		{one("page", refusal, "", body("<p>"+token)), "", "an object with id or code", `"<p>***"`},
 		{one("header", email, "", field("Content-Type", "text/html")), "Content-Type", "application/json or application/hal+json", `"text/html"`},
 	} {
 		t.Run(tt.bend.name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -27,7 +28,9 @@ type Probe struct {
 const unknownUser = "00000000-0000-0000-0000-000000000000"
 
 // Probes returns the requests that must be refused, made from one that is
-// right for the user. None of them may create a transaction.
+// right for the user. None of them may create a transaction. A body without a
+// user is none of them: it is a documented request for passkeys, and what it
+// gets depends on the environment.
 func (o *Operation) Probes(u scenario.User) []Probe {
 	refused := func(status []int, codes ...string) scenario.Expect {
 		return scenario.Expect{HTTPStatuses: status, Errors: codes}
@@ -44,7 +47,7 @@ func (o *Operation) Probes(u scenario.User) []Probe {
 		{"a broken token", refused([]int{401}, "ACCESS_FAILED"), u.ID, func(r *request, _ *Operation) {
 			r.authorization = strings.Replace(r.authorization, "\r\n", "x\r\n", 1)
 		}},
-		{"no user", invalid, u.ID, body(`{}`)},
+		{"a user without an ID", invalid, u.ID, body(`{"user":{}}`)},
 		{"user.id of a wrong type", invalid, u.ID, body(`{"user":{"id":5}}`)},
 		{"user.id of a wrong form", refused([]int{400, 404}), u.ID, body(`{"user":{"id":"nobody"}}`)},
 		{"an unknown user", refused([]int{404}, "NOT_FOUND"), unknownUser, func(*request, *Operation) {}},
@@ -85,7 +88,7 @@ func (o *Operation) ReadBack(ctx context.Context, created *contract.Exchange, ex
 		return nil, fmt.Errorf("the answer can't be read back: it is no JSON")
 	}
 	link, err := url.Parse(before.Links.Self.Href)
-	if err != nil || !strings.HasPrefix(link.EscapedPath(), o.target.path+"/") {
+	if err != nil || !isBelow(link.EscapedPath(), o.target.path) {
 		return nil, fmt.Errorf("the answer can't be read back: its self link leads elsewhere")
 	}
 	now, err := o.tokens.valid()
@@ -104,6 +107,24 @@ func (o *Operation) ReadBack(ctx context.Context, created *contract.Exchange, ex
 		return []string{"a body that is no JSON"}, nil
 	}
 	return before.differences(&after), nil
+}
+
+// isBelow says whether a path leads below another, whatever the case of IDs.
+func isBelow(path, folder string) bool {
+	n := len(folder)
+	return len(path) > n && path[n] == '/' && contract.SameText(path[:n], folder)
+}
+
+// CheckRead checks what ReadBack got against the contract: a transaction that is
+// read has the shape of one that was created.
+func (o *Operation) CheckRead(ex *contract.Exchange, dst []contract.Violation) []contract.Violation {
+	as := ex.Status
+	if as == http.StatusOK {
+		as = http.StatusCreated
+	}
+	dst = o.contract.CheckAs(as, ex, dst)
+	ex.Label = o.labels.of(ex.Status, answerWord(ex, as))
+	return dst
 }
 
 // transaction is what must be the same whenever it is read.
@@ -125,7 +146,7 @@ func (t *transaction) differences(other *transaction) (all []string) {
 		{"policy.id", t.Policy.ID, other.Policy.ID}, {"status", t.Status, other.Status}, {"createdAt", t.CreatedAt, other.CreatedAt},
 		{"_links.self", t.Links.Self.Href, other.Links.Self.Href},
 	} {
-		if m.before != m.after {
+		if !contract.SameText(m.before, m.after) {
 			all = append(all, fmt.Sprintf("%s was %q and is %q", m.name, redact.Personal(m.before), redact.Personal(m.after)))
 		}
 	}

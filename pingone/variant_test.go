@@ -1,6 +1,7 @@
 package pingone_test
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -48,7 +49,8 @@ func conforming() []bend {
 		fine("local part too short to tell", oneTime, fact("request.selectedDevice.oneTime.email", "ab@ping.com")),
 		fine("all known optional members", email, set("/aggregateFido2Devices", "true"), set("/bypassAllowed", "false"), set("/userBypassEnabled", "true"),
 			set("/_embedded/blockedDevices", `[{"id":1}]`), set("/authenticators", `["a"]`), set("/application", `{"id":"x"}`),
-			set("/pingIdDesktopCredentialRequestOptions", `"{}"`), set("/test", `{"otp":"123456"}`)),
+			set("/_embedded/accessingDevices", `[{"id":1}]`), set("/deviceSession", `{"id":"x"}`), set("/payload", `{"type":"a","value":{}}`),
+			set("/numberMatching", `{"number":42}`), set("/pingIdDesktopCredentialRequestOptions", `"{}"`), set("/test", `{"otp":"123456"}`)),
 		fine("one-time passcode as a number", email, set("/test", `{"otp":123456}`)),
 		fine("the device that was asked for", email, fact("request.selectedDevice.id", "ea055ca3-2b5b-4766-9628-95fc03f4ec9b")),
 		fine("the one-time device that was asked for, in test mode", oneTime, fact("request.selectedDevice.oneTime.type", "EMAIL"),
@@ -71,6 +73,27 @@ func conforming() []bend {
 		fine("retry elsewhere", refusal, field("Retry-After", "soon")),
 		fine("page of a gateway at 502", refused(502, "X"), body("<html>"), field("Content-Type", "text/html")),
 		fine("nothing at 503", refused(503, "X"), body(""), field("Content-Type"), field("Retry-After", "5")),
+		fine("nothing at 408", refused(408, "X"), body(""), field("Content-Type")),
+		fine("page of a gateway at 408", refused(408, "X"), body("<html>"), field("Content-Type", "text/html")),
+		fine("edge's body at 408", refused(408, "X"), body(`{"message":"Timeout"}`)),
+		fine("user in upper case", email, set("/user/id", `"788D4931-6936-43F2-82FF-178F5762298A"`)),
+		fine("IDs asked for in upper case", email, fact("request.user.id", "788D4931-6936-43F2-82FF-178F5762298A"), fact("request.policy.id", "9761C24A-208D-0499-1BF6-39905184A4E1"),
+			fact("envID", "ABFBA8F6-49EB-49F5-A5D9-80AD5C98F9F6"), fact("basePath", "/ABFBA8F6-49EB-49F5-A5D9-80AD5C98F9F6")),
+		fine("a device asked for in upper case", email, fact("request.selectedDevice.id", "EA055CA3-2B5B-4766-9628-95FC03F4EC9B")),
+		fine("selected device in upper case", email, set("/selectedDevice/id", `"EA055CA3-2B5B-4766-9628-95FC03F4EC9B"`)),
+		fine("selected device among those that sign on", email, set("/selectedDevice/id", other), set("/_embedded/accessingDevices", `[{"id":`+other+`,"type":"BROWSER"}]`)),
+		fine("selected device among the blocked ones", email, set("/selectedDevice/id", other), set("/_embedded/blockedDevices", `[{"id":`+other+`}]`)),
+		fine("a browser", email, set("/_embedded/devices/0/type", `"BROWSER"`)),
+		fine("every documented member of devices", email, set("/_embedded/devices/0", everyMember(`"EMAIL"`)), set("/_embedded/blockedDevices", "["+everyMember("1")+"]"),
+			set("/_embedded/accessingDevices", "["+everyMember("null")+"]")),
+		fine("options of PingID desktop", assertion, drop("/publicKeyCredentialRequestOptions"), set("/pingIdDesktopCredentialRequestOptions", `"not JSON"`)),
+		fine("unavailable devices", failed, set("/error/unavailableDevices", `[{"id":"a"},{}]`)),
+		fine("location", email, field("Location", selfURL)),
+		fine("location in upper case", email, field("Location", strings.Replace(selfURL, "03e1897e", "03E1897E", 1))),
+		fine("location with the port spelt out", email, field("Location", strings.Replace(selfURL, ".com", ".COM:443", 1))),
+		fine("location without a host", email, field("Location", strings.TrimPrefix(selfURL, "https://auth.pingone.com"))),
+		fine("location of another status", refusal, field("Location", "/x")),
+		fine("texts that look encoded", email, set("/_embedded/devices/0/nickname", `"50% & more \\u00e9 &amp; %41"`), field("X-Debug", `a%20b&c=\d`)),
 		fine("another body at 504", refused(504, "X"), body(`{"message":5}`)),
 		fine("platform's body at 502", refused(502, "X"), drop("/id")),
 		fine("unknown refusal", refused(418, "TEAPOT")),
@@ -86,6 +109,10 @@ func conforming() []bend {
 // severalFaults are answers with more than one fault.
 func severalFaults() []bend {
 	return []bend{
+		{"a check that the contract does not name, with another URL", email, []edit{set("/_links/push.check", href(selfURL+"/push"))},
+			[]string{"note field.unknown /_links/push.check", "fail links.same /_links/push.check/href"}},
+		{"a relation to another host", email, []edit{set("/_links/user", href("https://api.pingone.com/v1/users/1"))},
+			[]string{"note field.unknown /_links/user", "note links.host /_links/user/href"}},
 		{"two members", email, []edit{drop("/policy"), set("/status", "1")}, []string{"fail shape.required /policy", "fail shape.type /status"}},
 		{"empty object", email, []edit{body("{}")}, []string{
 			"fail shape.required /_embedded", "fail shape.required /_links", "fail shape.required /createdAt", "fail shape.required /environment",
@@ -105,4 +132,16 @@ func severalFaults() []bend {
 			[]string{"fail secret.token ", "note field.unknown /riskLevel", "fail secret.token X-Echo"}},
 		{"token as a member's name", email, []edit{set("/"+token, "1")}, []string{"fail secret.token ", "note field.unknown /*"}},
 	}
+}
+
+// everyMember is a device with every member that the documentation names.
+func everyMember(kind string) string {
+	text := `{"id":"ea055ca3-2b5b-4766-9628-95fc03f4ec9b","type":` + kind + `,"nickname":"x","usableStatus":{},"rp":{}`
+	for _, name := range strings.Fields(`os model application pushEnabled apiVersion locale manufacturer sdkVersion rooted lockEnabled
+		notification background pushStatus otpEnabled otpStatus pushFails deviceIntegrityState notificationProvider allowPushNotification
+		attributes credentialId displayName backup fidoRegistrationArtifacts fidoDeviceMetadata unitId block lock name version
+		operatingSystem session lastRememberedAt environment user`) {
+		text += `,"` + name + `":{"any":[1]}`
+	}
+	return text + "}"
 }

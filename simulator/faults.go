@@ -32,6 +32,8 @@ var faults = map[string]fault{
 	"header.retryAfter": {"sends a Retry-After that is no time (429 and 503 only)",
 		func(a *answer) bool { return a.status == 429 || a.status == 503 }, func(_ *Simulator, a *answer) { a.retryAfter = "soon" }},
 
+	"header.location": {"sends a Location that is not the transaction's", success, func(_ *Simulator, a *answer) { a.location = "/transactions" }},
+
 	"body.bom":    {"begins the body with a byte-order mark", jsonAnswer, onBody(func(s string) string { return "\ufeff" + s })},
 	"body.json":   {"leaves the last brace out", jsonAnswer, onBody(func(s string) string { return s[:len(s)-1] })},
 	"body.utf8":   {"puts a byte into the body that is no UTF-8", success, onBody(func(s string) string { return strings.Replace(s, `"updatedAt"`, "\"note\":\"\xff\",\"updatedAt\"", 1) })},

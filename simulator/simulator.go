@@ -226,7 +226,7 @@ func (s *Simulator) allowed(a *answer, r *http.Request, env string) bool {
 	case !bearer || !s.takes(token):
 		a.refuse(401, "ACCESS_FAILED", "The request could not be completed. There was an issue authenticating the request.",
 			detail("INVALID_TOKEN", "", "The access token is missing or invalid."))
-	case env != s.config.EnvID:
+	case !strings.EqualFold(env, s.config.EnvID):
 		a.refuse(403, "ACCESS_FAILED", "The request could not be completed. You do not have access to this resource.",
 			detail("INSUFFICIENT_PERMISSIONS", "", "The environment does not exist or is not accessible."))
 	case s.limiter != nil && !s.limiter.Allow():
@@ -314,16 +314,18 @@ func (s *Simulator) transact(a *answer, r *http.Request, req *request, u *user) 
 	}
 	now := time.Now()
 	a.status, a.state = 201, quote(status)
-	a.env, a.policy = quote(s.config.EnvID), quote(policy)
+	// The service has one form of an ID, however a request writes it.
+	env := strings.ToLower(s.config.EnvID)
+	a.env, a.policy = quote(env), quote(strings.ToLower(policy))
 	if req.userID != "" {
-		a.user = quote(req.userID)
+		a.user = quote(strings.ToLower(req.userID))
 	}
 	a.updatedAt, a.createdAt = stamp(now), stamp(now.Add(-s.aging()))
 	scheme := "http://"
 	if r.TLS != nil {
 		scheme = "https://"
 	}
-	href := scheme + r.Host + "/" + s.config.EnvID + "/deviceAuthentications/"
+	href := scheme + r.Host + "/" + env + "/deviceAuthentications/"
 	if s.config.CustomDomain {
 		href = scheme + r.Host + "/deviceAuthentications/"
 	}

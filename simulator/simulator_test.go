@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -287,5 +288,45 @@ func BenchmarkSimulator(b *testing.B) {
 		if w := post(s, forUser(user), nil); w.Code != 201 {
 			b.Fatal(fmt.Sprint(w.Code))
 		}
+	}
+}
+
+// A client's credentials come encoded as those of a form (RFC 6749, section
+// 2.3.1).
+func TestBasicCredentialsAreDecoded(t *testing.T) {
+	const id, secret = "a client", "a+b/c%d:é"
+	s := newSimulator(t, simulator.Config{Client: &simulator.Client{ID: id, Secret: secret}})
+	for _, tt := range []struct {
+		name, id, secret string
+		status           int
+	}{
+		{"encoded", url.QueryEscape(id), url.QueryEscape(secret), 200},
+		{"not encoded", id, secret, 401},
+		{"broken", "%", "%zz", 401},
+		{"another secret", url.QueryEscape(id), "x", 401},
+	} {
+		w := post(s, "grant_type=client_credentials", func(r *http.Request) {
+			r.URL.Path = strings.Replace(path, "deviceAuthentications", "as/token", 1)
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.SetBasicAuth(tt.id, tt.secret)
+		})
+		if w.Code != tt.status {
+			t.Errorf("%s: HTTP status %d, want %d: %s", tt.name, w.Code, tt.status, w.Body)
+		}
+	}
+}
+
+// The service has one form of an ID, however a request writes it.
+func TestIDsAreAnsweredInLowerCase(t *testing.T) {
+	s := newSimulator(t, simulator.Config{})
+	w := post(s, forUser(strings.ToUpper(user)), func(r *http.Request) {
+		r.URL.Path = strings.Replace(path, "abfba8f6", "ABFBA8F6", 1)
+	})
+	var body struct{ User, Environment struct{ ID string } }
+	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || w.Code != 201 {
+		t.Fatalf("%v: HTTP status %d: %s", err, w.Code, w.Body)
+	}
+	if body.User.ID != user || body.Environment.ID != strings.ToLower(body.Environment.ID) {
+		t.Errorf("user %s, environment %s", body.User.ID, body.Environment.ID)
 	}
 }

@@ -2,7 +2,10 @@ package simulator
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 )
 
@@ -23,13 +26,13 @@ func (s *Simulator) asksToken(path string) bool {
 	if !s.config.CustomDomain {
 		want = "/" + s.config.EnvID + want
 	}
-	return path == want
+	return strings.EqualFold(path, want)
 }
 
 // giveToken answers as an OAuth 2.0 token endpoint (RFC 6749, sections 4.4
 // and 5).
 func (s *Simulator) giveToken(w http.ResponseWriter, r *http.Request) {
-	id, secret, basic := r.BasicAuth()
+	id, secret, basic := basicClient(r)
 	if !basic {
 		id, secret = r.PostFormValue("client_id"), r.PostFormValue("client_secret")
 	}
@@ -65,6 +68,22 @@ func (s *Simulator) giveToken(w http.ResponseWriter, r *http.Request) {
 		s.mu.Unlock()
 		s.tell(w, 200, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": int(life / time.Second)})
 	}
+}
+
+// basicClient reads a client's credentials from HTTP Basic, where they are
+// encoded as those of a form are (RFC 6749, section 2.3.1).
+func basicClient(r *http.Request) (id, secret string, ok bool) {
+	id, secret, ok = r.BasicAuth()
+	if !ok {
+		return "", "", false
+	}
+	var errs [2]error
+	id, errs[0] = url.QueryUnescape(id)
+	secret, errs[1] = url.QueryUnescape(secret)
+	if errors.Join(errs[:]...) != nil {
+		return "", "", true
+	}
+	return id, secret, true
 }
 
 func (s *Simulator) tell(w http.ResponseWriter, status int, body map[string]any) {

@@ -66,7 +66,7 @@ would ask, and on a terminal it has to be confirmed; elsewhere --yes does that.`
 	f.BoolVar(&flags.ownerAgreed, "owner-agreed", false, "with --user: the owner of a host that is not loopback agreed")
 	f.StringVar(&flags.rate, "rate", "2/s", "pace of the requests")
 	f.BoolVar(&flags.negative, "negative", false, "also send what must be refused, one request each")
-	f.BoolVar(&flags.follow, "follow", false, "read each transaction back and compare")
+	f.BoolVar(&flags.follow, "follow", false, "read each transaction back, check it and compare")
 	f.StringVar(&flags.baseline, "baseline", "", "file with the shape of the answers: written where there is none, compared with where there is")
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "show requests and answers, secrets and personal data masked")
 	f.BoolVarP(&flags.yes, "yes", "y", false, "start a check of a host that is not this machine without asking")
@@ -218,7 +218,7 @@ func (k *checking) one(ctx context.Context, u scenario.User) error {
 		return nil
 	}
 	found := k.op.Check(u, ex, nil)
-	k.judge(name, ex, found, "")
+	k.judge(name, ex, found, remarked(ex, ""))
 	k.profile.Learn(ex, k.op.Hide)
 	if k.flags.follow && ex.Status == 201 {
 		return k.readBack(ctx, ex)
@@ -249,21 +249,26 @@ func (k *checking) probe(ctx context.Context, u scenario.User, p pingone.Probe) 
 	} else if ex.Status/100 == 2 {
 		remark = "a transaction was created"
 	}
-	k.judge(fmt.Sprintf("%-24s", p.Name), ex, found, remark)
+	k.judge(fmt.Sprintf("%-24s", p.Name), ex, found, remarked(ex, remark))
 	return nil
 }
 
-// judge shows an answer with what it violates.
-func (k *checking) judge(name string, ex *contract.Exchange, found []contract.Violation, remark string) {
+// remarked is what an answer is, with a remark.
+func remarked(ex *contract.Exchange, remark string) string {
+	if !ex.AsExpected && remark == "" {
+		remark = "other than expected"
+	}
+	return strings.TrimSpace(ex.Label + "  " + remark)
+}
+
+// judge shows an answer with what it violates, after a text about it.
+func (k *checking) judge(name string, ex *contract.Exchange, found []contract.Violation, text string) {
 	k.tally.add(ex, found)
 	right := ex.AsExpected
 	for _, v := range found {
 		right = right && v.Level != contract.Fail
 	}
-	if !ex.AsExpected && remark == "" {
-		remark = "other than expected"
-	}
-	k.line(right, name, strings.TrimSpace(ex.Label+"  "+remark))
+	k.line(right, name, text)
 	for _, v := range found {
 		k.violation(ex, v)
 	}
@@ -328,11 +333,13 @@ func (k *checking) readBack(ctx context.Context, created *contract.Exchange) err
 		return ctx.Err()
 	case err != nil:
 		k.line(false, "  read back", err.Error())
-	case len(differences) > 0:
-		k.line(false, "  read back", "not the same: "+strings.Join(differences, "; "))
-	default:
-		k.line(true, "  read back", "the same transaction")
+		return nil
 	}
+	found, text := k.op.CheckRead(ex, nil), "the same transaction"
+	if ex.AsExpected = len(differences) == 0; !ex.AsExpected {
+		text = "not the same: " + strings.Join(differences, "; ")
+	}
+	k.judge("  read back", ex, found, text)
 	return nil
 }
 

@@ -1,0 +1,102 @@
+package pingone_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mfaload/contract"
+	"mfaload/scenario"
+)
+
+// A transaction that is read back is held against the contract like one that
+// was created.
+func TestReadBackIsChecked(t *testing.T) {
+	created := string(example(t, "initialize-otp-email.json"))
+	for _, tt := range []struct {
+		name, read  string
+		status      int
+		contentType string
+		rules       []string
+		differs     bool
+	}{
+		{"the same", created, 200, "application/json", nil, false},
+		{"IDs in upper case", strings.ReplaceAll(created, "03e1897e", "03E1897E"), 200, "application/json", nil, false},
+		{"a time without its zone", strings.Replace(created, "54.727Z", "54.727", 1), 200, "application/json", []string{"time.form"}, false},
+		{"a page", "<p>", 200, "text/html", []string{"body.json", "header.contentType"}, true},
+		{"another user", strings.Replace(created, "788d4931", "888d4931", 1), 200, "application/json", []string{"echo.user"}, true},
+		{"created anew", created, 201, "application/json", nil, true},
+		{"a gateway's refusal", "<p>", 403, "text/html", []string{"error.body"}, true},
+		{"a redirect", "", 302, "application/json", []string{"http.status"}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			url, _ := start(t, func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				body, status, contentType := created, 201, "application/json"
+				if r.Method == "GET" {
+					body, status, contentType = tt.read, tt.status, tt.contentType
+				}
+				w.Header().Set("Content-Type", contentType)
+				w.Header().Set("Correlation-Id", "x")
+				w.WriteHeader(status)
+				_, _ = io.WriteString(w, strings.ReplaceAll(body, "https://auth.pingone.com", "http://"+r.Host))
+			}, false, nil)
+			op := open(t, url, "", scenario.HTTP1, nil)
+			var first, second contract.Exchange
+			if err := op.Send(t.Context(), scenario.User{ID: userID}, &first); err != nil {
+				t.Fatal(err)
+			}
+			differences, err := op.ReadBack(t.Context(), &first, &second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var rules []string
+			for _, v := range op.CheckRead(&second, nil) {
+				rules = append(rules, v.Rule)
+			}
+			slices.Sort(rules)
+			if diff := cmp.Diff(tt.rules, rules); diff != "" {
+				t.Errorf("rules (-want +got):\n%s", diff)
+			}
+			if differs := len(differences) > 0; differs != tt.differs {
+				t.Errorf("differences: %v, want some: %v", differences, tt.differs)
+			}
+		})
+	}
+}
+
+// What the service documents as a request is no probe: it may be taken, and a
+// transaction made of it.
+func TestProbesAreNoDocumentedRequests(t *testing.T) {
+	var mu sync.Mutex
+	var bodies []string
+	url, _ := start(t, func(w http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		bodies = append(bodies, string(text))
+		mu.Unlock()
+		w.WriteHeader(400)
+	}, false, nil)
+	op := open(t, url, "", scenario.HTTP1, nil)
+	u := scenario.User{ID: userID}
+	for _, p := range op.Probes(u) {
+		if _, err := op.Probe(t.Context(), u, p, &contract.Exchange{}); err != nil {
+			t.Fatalf("%s: %v", p.Name, err)
+		}
+	}
+	for _, body := range bodies {
+		var request map[string]any
+		if json.Unmarshal([]byte(body), &request) == nil && request["user"] == nil {
+			t.Errorf("a request without a user is a documented one: %s", body)
+		}
+	}
+	if len(bodies) < 9 {
+		t.Errorf("%d probes", len(bodies))
+	}
+}
