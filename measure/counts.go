@@ -104,6 +104,8 @@ func (p *Phase) Counts(group int) (c Counts) {
 	for _, w := range p.Withheld {
 		switch {
 		case !of(w.Group):
+		case IsOwnLimit(w.Reason):
+			c.Own += w.Count
 		default:
 			c.Withheld += w.Count
 			if w.Reason == RanOut {

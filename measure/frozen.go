@@ -3,6 +3,7 @@ package measure
 import (
 	"encoding/binary"
 	"math/bits"
+	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
@@ -100,6 +101,13 @@ func bucket(lowest int64) uint64 {
 	steps := uint64(lowest) / step
 	wider := max(bits.Len64(steps)-bits.Len64(2*half-1), 0)
 	return uint64(wider)*half + steps>>wider
+}
+
+// Resolution is how far apart two times can be that a [Histogram] can't tell apart,
+// around a time.
+func Resolution(around time.Duration) time.Duration {
+	b := bucket(int64(min(max(around, 0), time.Duration(highest))))
+	return time.Duration(lowestOf(b+1) - lowestOf(b))
 }
 
 // lowestOf is the lowest value of a bucket.

@@ -114,6 +114,12 @@ func (w *Waits) Sum() (seconds float64) {
 	return seconds
 }
 
+// Joined returns the same with one histogram of the served and one of the others, for
+// several questions.
+func (w *Waits) Joined() *Waits {
+	return &Waits{[]*Histogram{joined(w.Served)}, []*Histogram{joined(w.Failed)}, w.Untimed}
+}
+
 // joined returns the histograms as one, to be read only.
 func joined(lists ...[]*Histogram) *Histogram {
 	var all []*Histogram
@@ -276,4 +282,35 @@ func (b *BestWaits) Sum() (seconds float64) {
 		seconds -= h.Sum()
 	}
 	return max(seconds, 0)
+}
+
+// ForgiveUnsent takes so many arrivals as sent that were not.
+func (b *BestWaits) ForgiveUnsent(n uint64) { b.fewer(n) }
+
+// OtherFailures counts the failures of the second, of a group or of all where it
+// is below 0, that are not doubtful by themselves.
+func (s *Second) OtherFailures(group int) uint64 {
+	_, split := s.part(group, false)
+	if split == nil {
+		return 0
+	}
+	return split.Unserved - split.Doubtful
+}
+
+// UnsentIn counts the arrivals that were due in a second, were to be sent, and were
+// not.
+func (m *Measurement) UnsentIn(second int64) uint64 {
+	at := func(counts []uint64) uint64 {
+		if second < 0 || second >= int64(len(counts)) {
+			return 0
+		}
+		return counts[second]
+	}
+	due := at(m.Profile.Due)
+	due -= min(due, at(m.Profile.Withheld))
+	i, found := slices.BinarySearchFunc(m.Seconds, second, func(s *Second, n int64) int { return cmp.Compare(s.Second, n) })
+	if found {
+		due -= min(due, m.Seconds[i].Response.Count())
+	}
+	return due
 }

@@ -14,7 +14,7 @@ type Distribution struct {
 }
 
 // Distributions returns the percentile distributions of response and service
-// time of the judged part, as text that HdrHistogram's plotter reads: of the
+// time of the requests of the judged part that were served, as text that HdrHistogram's plotter reads: of the
 // whole, and of each group where there are several.
 func Distributions(m *measure.Measurement) (all []Distribution, err error) {
 	s, err := newSums(&m.Main, len(m.Groups))
@@ -28,12 +28,19 @@ func Distributions(m *measure.Measurement) (all []Distribution, err error) {
 		}
 		all = append(all, Distribution{name + ".hgrm", b.Bytes()})
 	}
-	add("response", s.all.response)
-	add("service", s.all.service)
+	addAll := func(prefix string, s *sum) {
+		for i, name := range []string{"response", "service"} {
+			sum := measure.NewHistogram()
+			for _, h := range s.judged[i].Served {
+				_ = sum.Merge(h) // of the same geometry
+			}
+			add(prefix+name, sum)
+		}
+	}
+	addAll("", s.all)
 	if len(m.Groups) > 1 {
 		for i, name := range m.Groups {
-			add(name+".response", s.groups[i].response)
-			add(name+".service", s.groups[i].service)
+			addAll(name+".", s.groups[i])
 		}
 	}
 	return all, err

@@ -140,6 +140,9 @@ func (p *htmlPage) coverage() {
 // closeness says how close a threshold was.
 func closeness(t Threshold) htmlThreshold {
 	h := htmlThreshold{Threshold: t}
+	if t.State == NoData {
+		return h
+	}
 	away := math.Abs(t.Observed - t.Limit)
 	side := map[bool]string{true: "below", false: "above"}[t.Observed < t.Limit]
 	switch {

@@ -67,7 +67,7 @@ func (p *htmlPage) why() g.Node {
 	if len(p.Reasons) > 0 {
 		return h.Ul(h.Class("reasons"), g.Map(p.Reasons, func(reason string) g.Node { return h.Li(text(reason)) }))
 	}
-	return g.If(len(p.Thresholds) > 0, h.P(g.Text("Every threshold was kept.")))
+	return g.If(len(p.Thresholds) > 0, h.P(g.Text("Every threshold was met.")))
 }
 
 func (p *htmlPage) model() g.Node {
@@ -96,7 +96,7 @@ func (p *htmlPage) tiles() g.Node {
 	if p.Rate.Planned != 0 {
 		achieved += " of " + digits3(p.Rate.Planned) + "/s"
 	}
-	ms := func(name string, value float64) g.Node { return tile(name, digits3(value), "ms", "") }
+	ms := func(name, stat string) g.Node { return tile(name, p.Response.cell(stat), "ms", "") }
 	counted := func(name string, n uint64, class string) g.Node {
 		if n == 0 {
 			class = ""
@@ -105,8 +105,8 @@ func (p *htmlPage) tiles() g.Node {
 	}
 	q := p.Requests
 	return g.Group{
-		h.Dl(h.Class("tiles"), ms("response p50", p.Response.P50), ms("response p95", p.Response.P95), ms("response p99", p.Response.P99),
-			ms("longest", p.Response.Max), tile(achieved, digits3(p.Rate.Achieved), "/s", "")), g.Text("\n"),
+		h.Dl(h.Class("tiles"), ms("response p50", "p50"), ms("response p95", "p95"), ms("response p99", "p99"),
+			ms("max", "max"), tile(achieved, digits3(p.Rate.Achieved), "/s", "")), g.Text("\n"),
 		h.Dl(h.Class("tiles"), counted("as expected of "+count(q.Scheduled), q.AsExpected, ""), counted("other answers", p.Other, "bad"),
 			counted("violating", q.Violating, "bad"), counted("no answer", q.Failed, "bad"),
 			g.If(q.RateLimited > 0, counted("429", q.RateLimited, "warn")), g.If(q.Unsent > 0, counted("unsent", q.Unsent, "warn"))), g.Text("\n"),
@@ -126,11 +126,14 @@ func (p *htmlPage) judged() g.Node {
 }
 
 func (t htmlThreshold) row() g.Node {
-	look, word := "bad", h.Strong(h.Class("bad"), g.Text("✕ broken"))
-	if t.Passed {
-		look, word = "good", h.Span(h.Class("good"), g.Text("✓ kept"))
+	look, word := "warn", h.Strong(h.Class("warn"), g.Text("? "+string(t.State)))
+	switch t.State {
+	case Met:
+		look, word = "good", h.Span(h.Class("good"), g.Text("✓ met"))
+	case Missed:
+		look, word = "bad", h.Strong(h.Class("bad"), g.Text("✕ missed"))
 	}
-	return chart.Row(h.Td(h.Class("text"), text(t.Expression)), h.Td(h.Class("word"), word), h.Td(g.Text(trim(t.Observed)+" "+t.Unit)), h.Td(g.Text(t.Close)),
+	return chart.Row(h.Td(h.Class("text"), text(t.Expression)), h.Td(h.Class("word"), word), h.Td(g.Text(t.observed())), h.Td(g.Text(t.Close)),
 		h.Td(h.Class("gauge"), h.Span(h.Class("bar "+look), hidden(), h.I(h.Style("width:"+trim(t.Fill)+"%")))))
 }
 
@@ -201,12 +204,12 @@ func (p *htmlPage) figures() g.Node {
 
 func (p *htmlPage) times() g.Node {
 	row := func(name string, t Times) g.Node {
-		return chart.Row(h.Th(h.Scope("row"), g.Text(name)),
-			chart.Texts(digits3(t.Mean), digits3(t.P50), digits3(t.P90), digits3(t.P95), digits3(t.P99), digits3(t.P999), digits3(t.Max)))
+		return chart.Row(h.Th(h.Scope("row"), g.Text(name)), chart.Texts(t.cells()[1:]...))
 	}
+	outcomes := g.Map(p.outcomes(), func(o namedOutcome) g.Node { return row("service, "+o.name, o.Service) })
 	names := g.Map([]string{"mean", "p50", "p90", "p95", "p99", "p99.9", "max"}, func(name string) g.Node { return h.Th(h.Scope("col"), g.Text(name)) })
 	return g.Group{h.H3(g.Text("Times in ms")), chart.Scroll("times in milliseconds", h.THead(h.Tr(h.Td(), names)),
-		h.TBody(row("response", p.Response), row("service", p.Service), row("lateness", p.Lateness)))}
+		h.TBody(row("response", p.Response), row("service", p.Service), row("lateness", p.Lateness), outcomes))}
 }
 
 func (p *htmlPage) answers() g.Node {
@@ -235,7 +238,7 @@ func (p *htmlPage) requests() g.Node {
 func (f *Figures) cells() g.Node {
 	q, t := f.Requests, f.Response
 	return chart.Texts(count(q.Scheduled), count(q.Sent), count(q.AsExpected), count(q.Violating), count(q.Failed), count(q.Unsent),
-		digits3(t.P50), digits3(t.P95), digits3(t.P99), digits3(t.Max))
+		t.cell("p50"), t.cell("p95"), t.cell("p99"), t.cell("max"))
 }
 
 func (p *htmlPage) machines() g.Node {

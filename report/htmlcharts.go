@@ -149,7 +149,7 @@ func (d *drawing) judge(c *chart.Chart) {
 	for _, t := range d.r.Thresholds {
 		if d.shows(t) {
 			look := chart.Good
-			if !t.Passed {
+			if t.State == Missed {
 				look = chart.Bad
 			}
 			c.Levels = append(c.Levels, chart.Level{At: t.Limit, Name: strings.TrimPrefix(t.Expression, "response "), Look: look})

@@ -27,7 +27,7 @@ func Judge(m *measure.Measurement) (*Report, error) {
 		Run: runOf(m), Shards: shards(m.Merged),
 		RateLimit: rateLimit(m, main.all),
 	}
-	r.Generator = generator(&m.Generator, m.Main.Own, workersNeeded(main.all.scheduled, m.Main.Planned, main.all.service))
+	r.Generator = generator(&m.Generator, m.Main.Own, workersNeeded(main.all.Scheduled, m.Main.Planned, main.all.service))
 	if r.Closed != nil && m.Shard != nil {
 		r.Closed.Users = m.Generator.Workers // the shard's share
 	}
@@ -55,25 +55,27 @@ type sums struct {
 
 // sum is what several cells add up to.
 type sum struct {
-	scheduled                   uint64
-	answered, failed            uint64
-	expected, violating, clean  uint64
-	limited                     uint64 // answers that are 429
-	inFlight                    uint64 // when the journal ends
-	statuses, errors, withheld  map[string]uint64
-	response, service, lateness *measure.Histogram
+	measure.Counts
+	clean                      uint64
+	statuses, errors, withheld map[string]uint64
+	unexpected                 map[string]uint64 // by status
+	// Of all requests that were sent, and of those that ended alike.
+	service, lateness *measure.Histogram
+	outcomes          map[string]*outcome
+	judged            [2]measure.Waits // response, service
 }
+
+// outcome sums up requests that ended alike.
+type outcome struct{ response, service *measure.Histogram }
 
 func newSums(p *measure.Phase, groups int) (sums, error) {
 	s := sums{all: newSum()}
-	for g := range groups {
+	for range groups {
 		s.groups = append(s.groups, newSum())
-		s.groups[g].scheduled = p.Scheduled[g]
-		s.all.scheduled += p.Scheduled[g]
 	}
-	for g, n := range p.InFlight {
-		s.groups[g].inFlight = n
-		s.all.inFlight += n
+	s.all.of(p, -1)
+	for g, sum := range s.groups {
+		sum.of(p, g)
 	}
 	for _, w := range p.Withheld {
 		s.groups[w.Group].withheld[w.Reason] += w.Count
@@ -91,26 +93,41 @@ func newSums(p *measure.Phase, groups int) (sums, error) {
 
 func newSum() *sum {
 	return &sum{
-		statuses: map[string]uint64{}, errors: map[string]uint64{}, withheld: map[string]uint64{},
-		response: measure.NewHistogram(), service: measure.NewHistogram(), lateness: measure.NewHistogram(),
+		statuses: map[string]uint64{}, errors: map[string]uint64{}, withheld: map[string]uint64{}, unexpected: map[string]uint64{},
+		service: measure.NewHistogram(), lateness: measure.NewHistogram(), outcomes: map[string]*outcome{},
 	}
+}
+
+// of takes over what a phase counts of a group, or of all where it is below 0.
+func (s *sum) of(p *measure.Phase, group int) {
+	s.Counts = p.Counts(group)
+	s.judged = [2]measure.Waits{p.Waits(group, false), p.Waits(group, true)}
 }
 
 func (s *sum) add(c *measure.Cell) error {
 	n := c.Response.Count()
-	if c.Failed {
-		s.failed += n
+	name := "served"
+	switch {
+	case c.Failed:
+		name = "failed"
 		s.errors[c.Label] += n
-	} else {
-		s.answered += n
+	default:
 		s.statuses[c.Label] += n
+		if other := n - c.AsExpected; other > 0 {
+			s.unexpected[c.Label] += other
+		}
 	}
-	s.expected += c.AsExpected
-	s.violating += c.Violating
+	if c.Refused {
+		name = "refused"
+	}
 	s.clean += c.Clean
-	s.limited += c.RateLimited
+	o := s.outcomes[name]
+	if o == nil {
+		o = &outcome{measure.NewHistogram(), measure.NewHistogram()}
+		s.outcomes[name] = o
+	}
 	for _, h := range []struct{ to, from *measure.Histogram }{
-		{s.response, c.Response}, {s.service, c.Service}, {s.lateness, c.Lateness},
+		{o.response, c.Response}, {o.service, c.Service}, {s.service, c.Service}, {s.lateness, c.Lateness},
 	} {
 		if err := h.to.Merge(h.from); err != nil {
 			return err
@@ -119,9 +136,6 @@ func (s *sum) add(c *measure.Cell) error {
 	return nil
 }
 
-func (s *sum) sent() uint64   { return s.answered + s.failed }
-func (s *sum) unsent() uint64 { return s.scheduled - s.sent() }
-
 // sendingTime is the planned time, or the time up to the last send where that
 // is longer.
 func sendingTime(p *measure.Phase) time.Duration { return max(p.Planned, p.LastSent-p.Start) }
@@ -129,12 +143,13 @@ func sendingTime(p *measure.Phase) time.Duration { return max(p.Planned, p.LastS
 func (s *sum) figures(p *measure.Phase) Figures {
 	return Figures{
 		Requests: Requests{
-			Scheduled: s.scheduled, Sent: s.sent(), Answered: s.answered, AsExpected: s.clean,
-			Violating: s.violating, RateLimited: s.limited, Failed: s.failed, Unsent: s.unsent(),
+			Scheduled: s.Scheduled, Sent: s.Sent(), Answered: s.Responded, AsExpected: s.clean,
+			Violating: s.Violating, RateLimited: s.RateLimited, Failed: s.Failed, Unsent: s.Unsent(),
 		},
-		Rate:     Rate{Planned: round(ratio(s.scheduled, p.Planned.Seconds())), Achieved: round(ratio(s.sent(), sendingTime(p).Seconds()))},
-		Response: times(s.response), Service: times(s.service), Lateness: times(s.lateness),
-		Statuses: s.statuses, Errors: s.errors, Withheld: s.withheld,
+		Rate:     Rate{Planned: round(ratio(s.Scheduled, p.Planned.Seconds())), Achieved: round(ratio(s.Sent(), sendingTime(p).Seconds()))},
+		Response: waits(&s.judged[0]), Service: waits(&s.judged[1]), Lateness: times(s.lateness),
+		ByOutcome: s.byOutcome(),
+		Statuses:  s.statuses, Errors: s.errors, Withheld: s.withheld,
 	}
 }
 
@@ -152,6 +167,37 @@ func times(h *measure.Histogram) Times {
 		P50: ms(h.Percentile(50)), P90: ms(h.Percentile(90)), P95: ms(h.Percentile(95)),
 		P99: ms(h.Percentile(99)), P999: ms(h.Percentile(99.9)),
 	}
+}
+
+// waits are times of which some are only known to be at least so long.
+func waits(all *measure.Waits) (t Times) {
+	w := all.Joined()
+	for _, of := range []struct {
+		name  string
+		to    *float64
+		bound measure.Bound
+	}{
+		{"min", &t.Min, w.Min()}, {"mean", &t.Mean, w.Mean()}, {"p50", &t.P50, w.Percentile(50)}, {"p90", &t.P90, w.Percentile(90)},
+		{"p95", &t.P95, w.Percentile(95)}, {"p99", &t.P99, w.Percentile(99)}, {"p99.9", &t.P999, w.Percentile(99.9)}, {"max", &t.Max, w.Max()},
+	} {
+		*of.to = ms(of.bound.Time)
+		if of.bound.AtLeast {
+			t.AtLeast = append(t.AtLeast, of.name)
+		}
+	}
+	return t
+}
+
+// byOutcome has the times of requests that ended alike; nil where all were served.
+func (s *sum) byOutcome() map[string]OutcomeTimes {
+	if len(s.outcomes) == 0 || len(s.outcomes) == 1 && s.outcomes["served"] != nil {
+		return nil
+	}
+	all := map[string]OutcomeTimes{}
+	for name, o := range s.outcomes {
+		all[name] = OutcomeTimes{o.response.Count(), times(o.response), times(o.service)}
+	}
+	return all
 }
 
 // ms is d in milliseconds, to the microsecond.

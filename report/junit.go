@@ -106,34 +106,43 @@ func (r *Report) junitVerdict() junitCase {
 func (r *Report) junitThresholds() (cases []junitCase) {
 	for _, t := range r.Thresholds {
 		c := junitCase{Name: t.Expression}
-		if t.Passed {
+		switch t.State {
+		case Met:
 			c.Out = "observed " + t.observed()
-		} else {
-			c.Failure = &junitResult{Message: "observed " + t.observed(), Type: "threshold", Text: t.Expression + ": observed " + t.observed()}
+		case Missed:
+			c.Failure = &junitResult{Message: "observed " + t.observed(), Type: "threshold", Text: t.text()}
+		default: // never green
+			c.Skipped = &junitResult{Message: string(t.State) + ": " + t.Why}
 		}
 		cases = append(cases, c)
 	}
 	return cases
 }
 
-// junitGroups fails a group where a threshold of its own is broken, and skips
-// one that no request was sent for.
+// junitGroups fails a group where a threshold of its own is missed, and skips
+// one that no request was sent for, or of which a threshold could not be judged.
 func (r *Report) junitGroups() (cases []junitCase) {
 	for _, g := range r.Groups {
-		var broken []string
+		var missed, unclear []string
 		for _, t := range r.Thresholds {
-			if t.Group == g.Name && !t.Passed {
-				broken = append(broken, t.Expression+": observed "+t.observed())
+			switch {
+			case t.Group != g.Name || t.State == Met:
+			case t.State == Missed:
+				missed = append(missed, t.text())
+			default:
+				unclear = append(unclear, t.text())
 			}
 		}
 		q := g.Requests
 		c := junitCase{Name: g.Name}
 		figures := fmt.Sprintf("%d of %d requests sent, %d as expected, %d violating, %d answered 429, %d failed; response p95 %s ms",
-			q.Sent, q.Scheduled, q.AsExpected, q.Violating, q.RateLimited, q.Failed, trim(g.Response.P95))
+			q.Sent, q.Scheduled, q.AsExpected, q.Violating, q.RateLimited, q.Failed, g.Response.cell("p95"))
 		switch {
-		case len(broken) > 0:
-			c.Failure = &junitResult{Message: fmt.Sprintf("%d of its thresholds are broken", len(broken)), Type: "group",
-				Text: strings.Join(append(broken, figures), "\n")}
+		case len(missed) > 0:
+			c.Failure = &junitResult{Message: fmt.Sprintf("it misses %d of its thresholds", len(missed)), Type: "group",
+				Text: strings.Join(append(missed, figures), "\n")}
+		case len(unclear) > 0:
+			c.Skipped = &junitResult{Message: strings.Join(unclear, "; ")}
 		case q.Sent == 0:
 			c.Skipped = &junitResult{Message: "no request was sent"}
 		default:

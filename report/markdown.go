@@ -32,6 +32,8 @@ func (r *Report) Markdown() ([]byte, error) {
 
 var marks = map[Verdict]string{Pass: "✅", Fail: "❌", Inconclusive: "❔", Interrupted: "⏹️"}
 
+var stateMarks = map[State]string{Met: "✅", Missed: "❌", NoData: "➖", Undecided: "❔"}
+
 type markdown struct{ strings.Builder }
 
 func (m *markdown) line(format string, args ...any) { fmt.Fprintf(m, format+"\n", args...) }
@@ -65,11 +67,7 @@ func (m *markdown) thresholds(r *Report) {
 	m.title("Thresholds")
 	m.head("threshold", "observed", "")
 	for _, t := range r.Thresholds {
-		mark := "✅"
-		if !t.Passed {
-			mark = "❌"
-		}
-		m.row(code(t.Expression), t.observed(), mark)
+		m.row(code(t.Expression), t.observed(), stateMarks[t.State]+" "+string(t.State))
 	}
 }
 
@@ -77,11 +75,14 @@ func (m *markdown) times(r *Report) {
 	m.title("Times in ms")
 	m.head("", "mean", "p50", "p90", "p95", "p99", "p99.9", "max")
 	row := func(name string, t Times) {
-		m.row(name, digits3(t.Mean), digits3(t.P50), digits3(t.P90), digits3(t.P95), digits3(t.P99), digits3(t.P999), digits3(t.Max))
+		m.row(append([]string{name}, t.cells()[1:]...)...)
 	}
 	row("response", r.Response)
 	row("service", r.Service)
 	row("lateness", r.Lateness)
+	for _, o := range r.outcomes() {
+		row("service, "+o.name, o.Service)
+	}
 	if len(r.Groups) > 1 {
 		for _, g := range r.Groups {
 			row("response, "+code(g.Name), g.Response)

@@ -35,13 +35,3 @@ var ownLimitRemedies = map[string]string{
 	measure.NetworkDown:  "bring the network interface up and run again",
 	measure.NotLoopback:  "the target's name led to another machine; set target.ownerAgreed once the owner agreed to the load",
 }
-
-// ownWithheld counts the arrivals that mfaload itself did not send.
-func (s *sum) ownWithheld() (n uint64) {
-	for reason, of := range s.withheld {
-		if measure.IsOwnLimit(reason) {
-			n += of
-		}
-	}
-	return n
-}

@@ -59,7 +59,7 @@ const (
 // 429 and the run did not pause.
 func rateLimit(m *measure.Measurement, s *sum) *RateLimit {
 	pauses, paused := judgedPauses(m), time.Duration(0)
-	if s.limited == 0 && len(pauses) == 0 {
+	if s.RateLimited == 0 && len(pauses) == 0 {
 		return nil
 	}
 	for _, p := range pauses {
@@ -198,8 +198,8 @@ func (j *judgement) limitRemarks() (remarks []string) {
 	if r == nil {
 		return nil
 	}
-	if s.limited > 0 {
-		text := fmt.Sprintf("%s answers were 429 (rate limited), %s %% of all", count(s.limited), trim(percent(ratio(s.limited, float64(s.answered)))))
+	if s.RateLimited > 0 {
+		text := fmt.Sprintf("%s answers were 429 (rate limited), %s %% of all", count(s.RateLimited), trim(percent(s.RateLimitedRate().Value())))
 		if r.Rate != nil {
 			text += fmt.Sprintf("; meanwhile about %s/s were accepted (%s to %s/s in %d seconds), a %s estimate of the limit: %s",
 				digits3(*r.Rate), digits3(*r.Low), digits3(*r.High), r.Seconds, r.Confidence, r.Basis)

@@ -6,9 +6,6 @@ import (
 	"mfaload/measure"
 )
 
-// neverSent counts the arrivals that had a user and were not sent.
-func (s *sum) neverSent() uint64 { return s.unsent() - s.heldBack() - s.inFlight }
-
 // rebuiltText says why a run is interrupted that did not come to write its
 // results.
 func rebuiltText(m *measure.Measurement) string {

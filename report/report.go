@@ -81,11 +81,16 @@ type Figures struct {
 	Requests Requests `json:"requests"`
 	Rate     Rate     `json:"rate"`
 	// Response counts from the intended time, Service from the actual send,
-	// Lateness lies between the two. They cover every request that was sent,
-	// those without an answer too.
+	// Lateness lies between the two. Response and Service are those that thresholds
+	// judge: requests that were served, and arrivals that never were, which count as
+	// slower than any time; refusals are in ByOutcome. Lateness is that of every
+	// request that was sent.
 	Response Times `json:"response_ms"`
 	Service  Times `json:"service_ms"`
 	Lateness Times `json:"lateness_ms"`
+	// ByOutcome has the times of "served", "refused" and "failed" requests apart.
+	// Empty where all were served.
+	ByOutcome map[string]OutcomeTimes `json:"by_outcome,omitempty"`
 	// Statuses counts the answers by HTTP status and word, for example
 	// "201 OTP_REQUIRED".
 	Statuses map[string]uint64 `json:"statuses"`
@@ -121,6 +126,15 @@ type Rate struct {
 	Achieved float64 `json:"achieved"`
 }
 
+// OutcomeTimes are those of requests that ended alike. Refused ones got a 429, a 503
+// with Retry-After, or no connection; the others that got no complete response
+// failed.
+type OutcomeTimes struct {
+	Count    uint64 `json:"count"`
+	Response Times  `json:"response_ms"`
+	Service  Times  `json:"service_ms"`
+}
+
 // Times are in milliseconds.
 type Times struct {
 	Min  float64 `json:"min"`
@@ -131,6 +145,9 @@ type Times struct {
 	P99  float64 `json:"p99"`
 	P999 float64 `json:"p99.9"`
 	Max  float64 `json:"max"`
+	// AtLeast names those of them that are only known to be at least so long: they
+	// are of requests that were never served.
+	AtLeast []string `json:"at_least,omitempty"`
 }
 
 // Group has the figures of one group of users.
@@ -207,18 +224,53 @@ type Coverage struct {
 	Violated  uint64 `json:"violated"`
 }
 
+// State is what a threshold comes to.
+type State string
+
+const (
+	// Met and Missed are certain: nothing that mfaload itself harmed, and nothing that
+	// is not known, could change them.
+	Met    State = "met"
+	Missed State = "missed"
+	// NoData means that there was nothing to judge.
+	NoData State = "no data"
+	// Undecided means that too little was measured, or that the threshold is missed,
+	// but perhaps only by what mfaload itself harmed.
+	Undecided State = "undecided"
+)
+
+// Cause is what a share consists of: a rule that was broken, a failure, a response.
+type Cause struct {
+	What  string `json:"what"`
+	Count uint64 `json:"count"`
+}
+
 // Threshold is a threshold of the scenario, judged.
 type Threshold struct {
 	Expression string `json:"expression"`
 	// Group is the group whose requests it judges; empty for all.
 	Group string `json:"group,omitempty"`
 	// Observed and Limit are in Unit: "ms" or "%". AtLeast says that Limit is the
-	// least that passes, not the most.
+	// least that passes, not the most. Without data Observed is 0 and means nothing.
 	Observed float64 `json:"observed"`
 	Limit    float64 `json:"limit"`
 	AtLeast  bool    `json:"at_least,omitempty"`
 	Unit     string  `json:"unit"`
-	Passed   bool    `json:"passed"`
+	// ObservedAtLeast says that Observed is a lower bound: it is the time of requests
+	// that were never served.
+	ObservedAtLeast bool `json:"observed_at_least,omitempty"`
+	// State says what it comes to; Passed is the same as Met.
+	State  State `json:"state"`
+	Passed bool  `json:"passed"`
+	// Why says why it is undecided, or that there is no data.
+	Why string `json:"why,omitempty"`
+	// Count of Of is the share; of times Of counts the arrivals that were judged, and
+	// Unserved those of them that were never served.
+	Count    uint64 `json:"count,omitempty"`
+	Of       uint64 `json:"of"`
+	Unserved uint64 `json:"unserved,omitempty"`
+	// Causes are what the share consists of, the most frequent first.
+	Causes []Cause `json:"causes,omitempty"`
 }
 
 // Connections are those that were opened. A request that had to wait for one

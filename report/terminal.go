@@ -129,7 +129,10 @@ func (p *page) times(r *Report) {
 		name string
 		Times
 	}{{"response", r.Response}, {"service", r.Service}, {"lateness", r.Lateness}} {
-		rows = append(rows, []string{"  " + t.name, digits3(t.Min), digits3(t.Mean), digits3(t.P50), digits3(t.P90), digits3(t.P95), digits3(t.P99), digits3(t.P999), digits3(t.Max)})
+		rows = append(rows, append([]string{"  " + t.name}, t.cells()...))
+	}
+	for _, o := range r.outcomes() {
+		rows = append(rows, append([]string{"  service, " + o.name}, o.Service.cells()...))
 	}
 	p.table(rows)
 	p.line(p.paint(faint, p.fit(0, "  response: from the intended time; service: from the actual send; lateness: between")))
@@ -144,7 +147,7 @@ func (p *page) groups(r *Report) {
 	for _, g := range r.Groups {
 		q := g.Requests
 		rows = append(rows, []string{"  " + g.Name, count(q.Sent), count(q.AsExpected), count(q.Violating), count(q.Failed),
-			digits3(g.Response.P50), digits3(g.Response.P95), digits3(g.Response.P99)})
+			g.Response.cell("p50"), g.Response.cell("p95"), g.Response.cell("p99")})
 		if r.Requests.RateLimited > 0 {
 			rows[len(rows)-1] = slices.Insert(rows[len(rows)-1], 5, count(q.RateLimited))
 		}
@@ -185,6 +188,8 @@ func mostFirst(counts map[string]uint64) []string {
 	})
 }
 
+var stateColors = map[State]string{Met: green, Missed: red, NoData: yellow, Undecided: yellow}
+
 func (p *page) thresholds(r *Report) {
 	p.title("thresholds")
 	width := 0
@@ -192,11 +197,7 @@ func (p *page) thresholds(r *Report) {
 		width = max(width, utf8.RuneCountInString(t.Expression))
 	}
 	for _, t := range r.Thresholds {
-		mark := p.paint(green, "ok  ")
-		if !t.Passed {
-			mark = p.paint(red, "FAIL")
-		}
-		p.line(fmt.Sprintf("  %s  %-*s  observed %s", mark, width, t.Expression, t.observed()))
+		p.line(fmt.Sprintf("  %s  %-*s  observed %s", p.paint(stateColors[t.State], fmt.Sprintf("%-9s", t.State)), width, t.Expression, t.observed()))
 	}
 }
 

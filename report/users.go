@@ -6,15 +6,6 @@ import (
 	"mfaload/measure"
 )
 
-// heldBack is how many arrivals were not to be sent: they had no user to ask, or
-// were due in a pause.
-func (s *sum) heldBack() (n uint64) {
-	for _, of := range s.withheld {
-		n += of
-	}
-	return n
-}
-
 // users says whom a group asked.
 func users(m *measure.Measurement, group int) *Users {
 	if len(m.Users) == 0 {

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -40,40 +39,40 @@ type judgement struct {
 	sums        sums
 	token       TokenSource
 	doubts      []string // why the run is inconclusive
+	seconds     *doubtfulSeconds
 }
 
 func (j *judgement) judge(thresholds []scenario.Threshold) {
 	j.oneShard()
-	var broken, own []string // by the service; or perhaps by mfaload itself
+	var missed, unclear []string
 	for _, t := range thresholds {
 		judged := j.threshold(t)
 		j.report.Thresholds = append(j.report.Thresholds, judged)
-		if judged.Passed {
-			continue
-		}
-		broken = append(broken, fmt.Sprintf("%s: observed %s", judged.Expression, judged.observed()))
-		if why := j.ownLateness(t); why != "" {
-			own = append(own, why)
+		switch judged.State {
+		case Met:
+		case Missed:
+			missed = append(missed, judged.text())
+		default:
+			unclear = append(unclear, judged.text())
 		}
 	}
-	few := len(j.doubts)
 	j.doubtGenerator()
 	r, stop := j.report, j.measurement.Stopped
 	switch {
 	case stop != nil:
-		j.stopped(stop, len(j.doubts) > few)
+		j.stopped(stop, len(j.doubts) > 0)
 	case j.measurement.Interrupted:
 		r.Verdict = Interrupted
 		r.Reasons = append(r.Reasons, j.interruptedText())
-	case len(j.doubts) > 0 || len(own) > 0 && len(own) == len(broken):
-		r.Verdict = Inconclusive
-	case len(broken) > 0:
+	case len(missed) > 0: // whatever is in doubt, this is not
 		r.Verdict = Fail
+	case len(j.doubts)+len(unclear) > 0:
+		r.Verdict = Inconclusive
 	default:
 		r.Verdict = Pass
 	}
 	r.Reasons = append(r.Reasons, j.rebuiltRemarks()...)
-	r.Reasons = append(r.Reasons, slices.Concat(j.doubts, own, broken)...)
+	r.Reasons = append(r.Reasons, slices.Concat(missed, j.doubts, unclear)...)
 	r.Reasons = append(r.Reasons, j.remarks()...)
 }
 
@@ -106,118 +105,11 @@ func stopText(s *measure.Stop) string {
 	return text
 }
 
-// threshold judges one threshold, and doubts the run where too little was
-// measured to judge it.
-func (j *judgement) threshold(t scenario.Threshold) Threshold {
-	s := j.of(t)
-	judged := Threshold{Expression: t.String(), Group: t.Group, Unit: "%", Limit: percent(t.Limit), AtLeast: t.Metric == scenario.AchievedRate}
-	observed := 0.0
-	switch t.Metric {
-	case scenario.Response, scenario.Service:
-		h := s.response
-		if t.Metric == scenario.Service {
-			h = s.service
-		}
-		judged.Unit, judged.Limit = "ms", round(1000*t.Limit)
-		d := statistic(h, t)
-		judged.Observed, judged.Passed = ms(d), d.Seconds() <= t.Limit
-		j.doubtSamples(t, h.Count())
-		return judged
-	case scenario.ErrorRate:
-		observed = ratio(s.failed-s.unheard()+s.neverSent()+s.answered-s.expected, float64(s.judged()))
-	case scenario.ViolationRate:
-		observed = ratio(s.violating, float64(s.answered))
-	case scenario.RateLimitedRate:
-		observed = ratio(s.limited, float64(s.answered))
-	case scenario.AchievedRate:
-		observed = s.achieved(&j.measurement.Main, 0)
-	}
-	judged.Passed = observed <= t.Limit
-	if t.Metric == scenario.AchievedRate {
-		judged.Passed = observed >= t.Limit
-	}
-	judged.Observed = percent(observed)
-	j.doubtSamples(t, s.judged())
-	return judged
-}
-
-// achieved is the share of the planned rate at which requests were sent, as if
-// the last had been sent so much earlier.
-func (s *sum) achieved(p *measure.Phase, earlier time.Duration) float64 {
-	planned := ratio(s.scheduled-s.withheld[measure.RanOut]-s.ownWithheld(), p.Planned.Seconds())
-	if planned == 0 {
-		return 1
-	}
-	return ratio(s.sent()+s.inFlight, max(p.Planned, sendingTime(p)-earlier).Seconds()) / planned
-}
-
-// ownLateness says that only mfaload's own lateness may have broken a rate: in a
-// short run that of the last request alone is enough.
-func (j *judgement) ownLateness(t scenario.Threshold) string {
-	late := j.measurement.Main.Own.Max()
-	if t.Metric != scenario.AchievedRate || j.of(t).achieved(&j.measurement.Main, late) < t.Limit {
-		return ""
-	}
-	return fmt.Sprintf("mfaload itself was late, by up to %s ms: without that it may have kept %s; use an idler machine, or run longer", trim(ms(late)), t)
-}
-
-// of is the sum that a threshold judges.
-func (j *judgement) of(t scenario.Threshold) *sum {
-	for i, name := range j.measurement.Groups {
-		if name == t.Group {
-			return j.sums.groups[i]
-		}
-	}
-	return j.sums.all
-}
-
-// percent is a share in percent, to 3 significant digits below 1 %, so that a
-// share above 0 is never shown as 0.
-func percent(share float64) float64 {
-	x := share * 100
-	if x >= 1 || x == 0 {
-		return round(x)
-	}
-	scale := math.Pow(10, 2-math.Floor(math.Log10(x)))
-	return math.Round(x*scale) / scale
-}
-
-func statistic(h *measure.Histogram, t scenario.Threshold) time.Duration {
-	switch t.Stat {
-	case "min":
-		return h.Min()
-	case "mean":
-		return h.Mean()
-	case "max":
-		return h.Max()
-	default:
-		return h.Percentile(t.Quantile)
-	}
-}
-
-// observed is the value as the report's texts show it.
-func (t Threshold) observed() string { return fmt.Sprintf("%s %s", trim(t.Observed), t.Unit) }
-
-// doubtSamples doubts a percentile of fewer requests than it takes for one of
-// them to lie beyond it: it is just their maximum.
-func (j *judgement) doubtSamples(t scenario.Threshold, n uint64) {
-	needed := uint64(1)
-	if t.Quantile > 0 && t.Quantile < 100 {
-		needed = uint64(math.Ceil(100/(100-t.Quantile) - 1e-9))
-	}
-	if n < needed {
-		j.doubts = append(j.doubts, fmt.Sprintf("too few requests to judge %s: %d of at least %d; run longer or faster", t, n, needed))
-	}
-}
-
 // remarks are what a reader should know beside the verdict.
 func (j *judgement) remarks() (remarks []string) {
 	s := j.sums.all
 	remarks = append(remarks, j.workersRemarks()...)
-	if n := s.neverSent(); n > 0 {
-		remarks = append(remarks, fmt.Sprintf(
-			"%d arrivals were never sent: their waiting is in no percentile, so response times are lower bounds", n))
-	}
+	remarks = append(remarks, s.outcomeRemarks()...)
 	if why := j.measurement.SecondsLost; why != "" {
 		remarks = append(remarks, "the run second by second is lost: "+why+"; all other figures are whole")
 	}

@@ -1,0 +1,311 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"mfaload/measure"
+	"mfaload/scenario"
+)
+
+// threshold judges one threshold. It is missed only where it would be missed
+// whatever the doubtful part had been: see docs/decisions/0051.
+func (j *judgement) threshold(t scenario.Threshold) Threshold {
+	judged := Threshold{Expression: t.String(), Group: t.Group, Unit: "%", Limit: percent(t.Limit), AtLeast: t.Metric == scenario.AchievedRate}
+	var missed, certain bool
+	switch t.Metric {
+	case scenario.Response, scenario.Service:
+		judged.Unit, judged.Limit = "ms", round(1000*t.Limit)
+		missed, certain = j.judgeTimes(t, &judged)
+	case scenario.AchievedRate:
+		missed, certain = j.judgeAchieved(t, &judged)
+	default:
+		missed, certain = j.judgeShare(t, &judged)
+	}
+	few := needed(t)
+	switch {
+	case judged.State == NoData:
+	case missed && certain:
+		judged.State = Missed
+	case judged.Of < few:
+		judged.State = Undecided
+		judged.Why = fmt.Sprintf("%s %s: %s of at least %s; run longer or faster", tooFew, t, count(judged.Of), count(few))
+	case missed:
+		judged.State, judged.Why = Undecided, j.excuse(t)
+	default:
+		judged.State, judged.Passed = Met, true
+	}
+	return judged
+}
+
+const tooFew = "too few requests to judge"
+
+// noData says that there is nothing to judge.
+func (t *Threshold) noData(why string) (missed, certain bool) {
+	t.State, t.Why = NoData, why
+	return false, false
+}
+
+// needed is how many requests it takes for one of them to lie beyond a percentile:
+// of fewer it is just their maximum.
+func needed(t scenario.Threshold) uint64 {
+	if t.Quantile > 0 && t.Quantile < 100 {
+		return uint64(math.Ceil(100/(100-t.Quantile) - 1e-9))
+	}
+	return 1
+}
+
+// judgeTimes holds the times of the arrivals against a limit.
+func (j *judgement) judgeTimes(t scenario.Threshold, judged *Threshold) (missed, certain bool) {
+	service := t.Metric == scenario.Service
+	group := j.groupOf(t)
+	s := j.of(t)
+	w := &s.judged[0]
+	if service {
+		w = &s.judged[1]
+	}
+	judged.Of, judged.Unserved = w.Count(), w.Unserved()
+	if judged.Of == 0 {
+		return judged.noData("no request was served")
+	}
+	limit := time.Duration(math.Round(t.Limit * float64(time.Second)))
+	observed := statistic(w, t)
+	missed = exceeds(t, limit, w.Beyond(limit), judged.Of, observed)
+	judged.ObservedAtLeast = observed.AtLeast
+	if !missed && !observed.AtLeast {
+		observed.Time = min(observed.Time, limit) // it shares a bucket with the limit
+	}
+	judged.Observed = ms(observed.Time)
+	if !missed {
+		return false, false
+	}
+	best := j.measurement.Main.BestWaits(group, service)
+	j.doubtful().forgive(j.measurement, best, group, service, s.NeverSent())
+	n := max(judged.Of+j.unknown(s), needed(t))
+	mean := measure.Bound{Time: time.Duration(best.Sum() / float64(n) * float64(time.Second)), AtLeast: best.Unserved() > 0}
+	return true, exceeds(t, limit, j.doubtful().beyond(best, limit), n, mean)
+}
+
+// exceeds says whether a statistic of n arrivals is above a limit, of which so many
+// are beyond it. Of a mean the value counts; that of an arrival that was never
+// served has no upper end.
+func exceeds(t scenario.Threshold, limit time.Duration, beyond, n uint64, mean measure.Bound) bool {
+	switch t.Stat {
+	case "mean":
+		return mean.AtLeast || mean.Time > limit
+	case "min":
+		return beyond >= n
+	case "max":
+		return beyond > 0
+	}
+	return beyond > n-measure.Rank(t.Quantile, n)
+}
+
+func statistic(w *measure.Waits, t scenario.Threshold) measure.Bound {
+	switch t.Stat {
+	case "min":
+		return w.Min()
+	case "mean":
+		return w.Mean()
+	case "max":
+		return w.Max()
+	}
+	return w.Percentile(t.Quantile)
+}
+
+// judgeShare holds a share against the most that may be.
+func (j *judgement) judgeShare(t scenario.Threshold, judged *Threshold) (missed, certain bool) {
+	s := j.of(t)
+	var share measure.Share
+	var doubtful uint64
+	none := "no request got a complete response"
+	forgiven := j.doubtful().forgiven(j.measurement, j.groupOf(t), s)
+	switch t.Metric {
+	case scenario.ErrorRate:
+		share, doubtful = s.ErrorRate(), s.DoubtfulErrors+forgiven
+		judged.Causes, none = s.errorCauses(), "no request was sent"
+	case scenario.ViolationRate:
+		share, judged.Causes = s.ViolationRate(), j.violationCauses()
+		none += ", so the contract was never checked"
+	case scenario.RateLimitedRate:
+		share, doubtful = s.RateLimitedRate(), s.DoubtfulLimits
+	}
+	if judged.Count, judged.Of = share.N, share.Of; share.Of == 0 {
+		return judged.noData(none)
+	}
+	if share.N == 0 {
+		judged.Causes = nil
+	}
+	missed = share.Value() > t.Limit
+	judged.show(share.Value(), t.Limit)
+	// At best the arrivals of which nothing is known would have been none of these,
+	// and those that got no response for mfaload's sake would have got a good one.
+	of := share.Of + j.unknown(s)
+	if t.Metric != scenario.ErrorRate {
+		of += s.DoubtfulErrors + forgiven
+	}
+	least := measure.Share{N: share.N - min(doubtful, share.N), Of: of}
+	return missed, missed && least.Value() > t.Limit
+}
+
+// judgeAchieved holds the rate of sending against the least that may be. Late sends
+// may be mfaload's own fault: in a short run that of the last request alone is
+// enough.
+func (j *judgement) judgeAchieved(t scenario.Threshold, judged *Threshold) (missed, certain bool) {
+	s, main := j.of(t), &j.measurement.Main
+	took := sendingTime(main)
+	achieved, ok := s.AchievedRate(main.Planned, took)
+	judged.Count, judged.Of = s.Sent()+s.InFlight, s.Scheduled-s.RanOut-s.Own
+	if !ok {
+		return judged.noData("no request was due")
+	}
+	missed = achieved < t.Limit
+	judged.show(achieved, t.Limit)
+	best := s.Counts
+	if doubtful := j.doubtful(); doubtful.any() {
+		best.InFlight += min(doubtful.unsent(j.measurement, s.NeverSent()), s.NeverSent())
+		took = main.Planned
+	}
+	atBest, _ := best.AchievedRate(main.Planned, took-main.Own.Max())
+	return missed, atBest < t.Limit
+}
+
+// unknown counts the arrivals that say nothing of the service, and might have: those
+// that mfaload could not send, and those of lost shards.
+func (j *judgement) unknown(s *sum) uint64 { return s.Own + j.lostArrivals() }
+
+// groupOf is the index of the group that a threshold judges; -1 for all.
+func (j *judgement) groupOf(t scenario.Threshold) int {
+	for i, name := range j.measurement.Groups {
+		if name == t.Group {
+			return i
+		}
+	}
+	return -1
+}
+
+// of is the sum that a threshold judges.
+func (j *judgement) of(t scenario.Threshold) *sum {
+	if i := j.groupOf(t); i >= 0 {
+		return j.sums.groups[i]
+	}
+	return j.sums.all
+}
+
+// show fills in a share, with as many digits as it takes to see on which side of
+// the limit it is.
+func (t *Threshold) show(share, limit float64) {
+	t.Observed, t.Limit = percent(share), percent(limit)
+	if missed := share > limit; missed != (t.Observed > t.Limit) || (share < limit) != (t.Observed < t.Limit) {
+		t.Observed, t.Limit = 100*share, roundTo(100*limit, 12)
+		for digits := 4; digits < 12; digits++ {
+			if x := roundTo(100*share, digits); (x > t.Limit) == missed && (x < t.Limit) == (share < limit) {
+				t.Observed = x
+				break
+			}
+		}
+	}
+}
+
+// decimals is how many of them a text may show: of a time no more than histograms
+// have, of a share, which is counted, as many as there are.
+func (t Threshold) decimals() int {
+	if t.Unit != "ms" {
+		return 12
+	}
+	resolution := measure.Resolution(time.Duration(t.Observed * float64(time.Millisecond)))
+	return min(max(int(math.Floor(-math.Log10(ms(resolution)))), 0), 3)
+}
+
+// observed is the value as the report's texts show it: three significant digits, or
+// as many more as it takes to see that it is beyond the limit.
+func (t Threshold) observed() string {
+	if t.State == NoData {
+		return "no data"
+	}
+	text := significant(t.Observed)
+	for digits := 0; digits <= t.decimals() && !t.seen(text); digits++ {
+		text = trim(roundDecimals(t.Observed, digits))
+	}
+	prefix := ""
+	if t.ObservedAtLeast {
+		prefix = "≥ "
+	}
+	return prefix + text + " " + t.Unit
+}
+
+// seen says whether a text shows on which side of the limit the value is.
+func (t Threshold) seen(text string) bool {
+	x, err := strconv.ParseFloat(text, 64)
+	return err == nil && (x > t.Limit) == (t.Observed > t.Limit) && (x < t.Limit) == (t.Observed < t.Limit)
+}
+
+// details are what the share is made of: counts, and the causes.
+func (t Threshold) details() string {
+	var b strings.Builder
+	switch {
+	case t.State == NoData:
+		return ": " + t.Why
+	case t.Unit == "%" && t.Count != t.Of && !t.AtLeast || t.Unit == "%" && len(t.Causes) > 0:
+		fmt.Fprintf(&b, " (%s of %s)", count(t.Count), count(t.Of))
+	case t.Unit == "ms" && t.Unserved > 0:
+		fmt.Fprintf(&b, " (%s of %s arrivals were never served)", count(t.Unserved), count(t.Of))
+	}
+	if len(t.Causes) > 0 {
+		b.WriteString(": " + causesText(t.Causes))
+	}
+	return b.String()
+}
+
+// text says what a threshold came to that is not met.
+func (t Threshold) text() string {
+	text := t.Expression + ": "
+	switch {
+	case t.State == NoData:
+		return text + "no data" + t.details()
+	case strings.HasPrefix(t.Why, tooFew):
+		return t.Why
+	}
+	if text += "observed " + t.observed() + t.details(); t.State == Undecided {
+		text += "; undecided: " + t.Why
+	}
+	return text
+}
+
+// percent is a share in percent, to 3 significant digits below 1 %, so that a
+// share above 0 is never shown as 0.
+func percent(share float64) float64 {
+	x := share * 100
+	if x >= 1 || x == 0 {
+		return round(x)
+	}
+	return roundTo(x, 3)
+}
+
+// roundTo keeps so many significant digits.
+func roundTo(x float64, digits int) float64 {
+	if x == 0 {
+		return 0
+	}
+	return roundDecimals(x, digits-1-int(math.Floor(math.Log10(math.Abs(x)))))
+}
+
+func roundDecimals(x float64, decimals int) float64 {
+	y, err := strconv.ParseFloat(strconv.FormatFloat(x, 'f', max(decimals, 0), 64), 64)
+	if err != nil {
+		return x
+	}
+	return y
+}
+
+// significant writes a number to 3 significant digits, and whole where it is 100 or
+// more.
+func significant(x float64) string {
+	if math.Abs(x) >= 100 {
+		return trim(math.Round(x))
+	}
+	return trim(roundTo(x, 3))
+}
