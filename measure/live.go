@@ -24,9 +24,14 @@ type watched struct {
 
 // times are those of requests that came to an end since they were last taken
 // away.
-type times struct{ response, service *Histogram }
+type times struct {
+	response, service *Histogram
+	split             Split
+}
 
-func newTimes(histogram func() *Histogram) *times { return &times{histogram(), histogram()} }
+func newTimes(histogram func() *Histogram) *times {
+	return &times{response: histogram(), service: histogram()}
+}
 
 // Live begins to keep times for one who looks on. It is called before the run;
 // requests recorded before it are not in them. Without it, nothing is kept.
@@ -48,15 +53,27 @@ func (r *Recorder) Live() *Live {
 	return l
 }
 
-// Take adds the times of the requests that came to an end since it was last
-// called to two histograms, the warm-up's included.
+// Take adds the times of the requests that were served and came to an end since it
+// was last called to two histograms, the warm-up's included.
 func (l *Live) Take(response, service *Histogram) error {
+	var split Split
+	all := newTimes(NewSparse)
+	if err := l.takeAll(all.response, all.service, &split); err != nil {
+		return err
+	}
+	served, serviced := split.Of(all.response, all.service)
+	return mergeAll([]*Histogram{response, service}, []*Histogram{served, serviced})
+}
+
+// takeAll adds those of all requests, and says which of them were served.
+func (l *Live) takeAll(response, service *Histogram, split *Split) error {
 	l.watched.mu.Lock()
 	defer l.watched.mu.Unlock()
 	if err := l.watched.collect(); err != nil {
 		return err
 	}
-	return l.times.move(&times{response, service})
+	defer l.times.reset()
+	return l.times.addTo(response, service, split)
 }
 
 // collect takes the times away from those who record, for all who look on.
@@ -67,7 +84,7 @@ func (w *watched) collect() error {
 		s.live, w.spare = w.spare, s.live
 		s.mu.Unlock()
 		for _, l := range w.all {
-			if err := w.spare.addTo(l.times); err != nil {
+			if err := w.spare.addTo(l.times.response, l.times.service, &l.times.split); err != nil {
 				return err
 			}
 		}
@@ -76,22 +93,20 @@ func (w *watched) collect() error {
 	return nil
 }
 
-func (t *times) addTo(to *times) error {
-	return mergeAll([]*Histogram{to.response, to.service}, []*Histogram{t.response, t.service})
-}
-
-func (t *times) move(to *times) error {
-	defer t.reset()
-	return t.addTo(to)
+func (t *times) addTo(response, service *Histogram, split *Split) error {
+	split.add(&t.split, response, service, t.response, t.service)
+	return mergeAll([]*Histogram{response, service}, []*Histogram{t.response, t.service})
 }
 
 func (t *times) reset() {
 	t.response.Reset()
 	t.service.Reset()
+	t.split = Split{}
 }
 
 func (t *times) record(o *Observation) {
 	if t != nil {
+		t.split.record(o, t.response, t.service)
 		t.response.Record(o.Done - o.Intended)
 		t.service.Record(o.Done - o.Sent)
 	}

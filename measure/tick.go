@@ -17,9 +17,31 @@ type Tick struct {
 	// connection, or lost it, with no answer in between; of several machines that
 	// of one of them.
 	Streak uint64 `json:"streak,omitempty"`
-	// Response and Service are the times; nil where nobody asked for them.
+	// Response and Service are the times of all of them; nil where nobody asked for
+	// them. Split says which of them were served.
 	Response *Histogram `json:"response,omitempty"`
 	Service  *Histogram `json:"service,omitempty"`
+	Split
+}
+
+// Waits returns the times as a limit judges them, and as they would have been at
+// best without what mfaload harmed. Of a tick without times both are empty.
+func (t *Tick) Waits(service bool) (measured Waits, best *BestWaits) {
+	all := t.Response
+	if service {
+		all = t.Service
+	}
+	if all == nil {
+		return Waits{}, &BestWaits{}
+	}
+	served := all
+	if t.Served != nil {
+		if served = t.Served.Response; service {
+			served = t.Served.Service
+		}
+	}
+	return Waits{Served: []*Histogram{served}, Untimed: t.Unserved},
+		&BestWaits{with: []*Histogram{t.Split.best(all, service)}, unserved: t.Unserved - t.Doubtful}
 }
 
 // Merge adds what another tick says.
@@ -32,6 +54,7 @@ func (t *Tick) Merge(o *Tick) error {
 	if t.Response == nil || t.Service == nil {
 		t.Response, t.Service = NewSparse(), NewSparse()
 	}
+	t.Split.add(&o.Split, t.Response, t.Service, o.Response, o.Service)
 	return mergeAll([]*Histogram{t.Response, t.Service}, []*Histogram{o.Response, o.Service})
 }
 
@@ -63,7 +86,7 @@ func (t *Ticks) Take(elapsed time.Duration) (Tick, error) {
 		return tick, nil
 	}
 	tick.Response, tick.Service = NewSparse(), NewSparse()
-	return tick, t.live.Take(tick.Response, tick.Service)
+	return tick, t.live.takeAll(tick.Response, tick.Service, &tick.Split)
 }
 
 // streak counts requests in a row that found no connection.

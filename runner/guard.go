@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"mfaload/measure"
@@ -81,32 +82,40 @@ func (g *Guard) meets(c scenario.StopCondition, now measure.Tick) (observed stri
 	return observed, met, nil
 }
 
-// slow says whether a percentile is above its limit, and so are enough requests.
+// slow says whether a percentile is above its limit, and so are enough requests,
+// whatever mfaload itself harmed: as a threshold is judged at the end.
 func slow(c scenario.StopCondition, sum *measure.Tick) (observed string, met bool) {
-	h := sum.Response
-	if c.Metric == scenario.Service {
-		h = sum.Service
-	}
-	if h == nil || h.Count() < scenario.LeastRequests {
+	waits, best := sum.Waits(c.Metric == scenario.Service)
+	n := waits.Count()
+	if n < scenario.LeastRequests {
 		return "", false
 	}
-	n := float64(h.Count())
-	p, fifth := h.Percentile(c.Quantile), h.Percentile(100*(n-scenario.LeastBad+1)/n)
-	return fmt.Sprintf("%s %v of %d requests", c.Stat, p.Round(time.Millisecond), h.Count()), min(p, fifth).Seconds() > c.Limit
+	p, sign, of := waits.Percentile(c.Quantile), "", ""
+	if p.AtLeast {
+		sign = "≥ "
+	}
+	if unserved := waits.Unserved(); unserved > 0 {
+		of = fmt.Sprintf(", %d of them never served", unserved)
+	}
+	beyond := best.Beyond(time.Duration(math.Round(c.Limit * float64(time.Second))))
+	return fmt.Sprintf("%s %s%v of %d requests%s", c.Stat, sign, p.Time.Round(time.Millisecond), n, of),
+		beyond >= scenario.LeastBad && beyond > n-measure.Rank(c.Quantile, n)
 }
 
-// frequent says whether a share is above its limit, and of enough requests.
+// frequent says whether a share is above its limit, and of enough requests, whatever
+// mfaload itself harmed.
 func frequent(c scenario.StopCondition, n *measure.Progress) (observed string, met bool) {
-	bad, of, what := n.Sent-n.Unheard-n.Expected, n.Sent-n.Unheard, "requests"
+	counts := n.Counts()
+	share, doubtful, what := counts.ErrorRate(), counts.DoubtfulErrors, "requests"
 	switch c.Metric {
 	case scenario.ViolationRate:
-		bad, of, what = n.Violating, n.Sent-n.Failed, "answers"
+		share, doubtful, what = counts.ViolationRate(), 0, "answers"
 	case scenario.RateLimitedRate:
-		bad, of, what = n.RateLimited, n.Sent-n.Failed, "answers"
+		share, doubtful, what = counts.RateLimitedRate(), counts.DoubtfulLimits, "answers"
 	}
-	share := float64(bad) / float64(max(of, 1))
-	return fmt.Sprintf("%.3g %%, %d of %d %s", 100*share, bad, of, what),
-		of >= scenario.LeastRequests && bad >= scenario.LeastBad && share > c.Limit
+	certain := measure.Share{N: share.N - min(doubtful, share.N), Of: share.Of}
+	return fmt.Sprintf("%.3g %%, %d of %d %s", 100*share.Value(), share.N, share.Of, what),
+		certain.Of >= scenario.LeastRequests && certain.N >= scenario.LeastBad && certain.Value() > c.Limit
 }
 
 // guard looks at the run once a second, until the function it returns is called.

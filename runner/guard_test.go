@@ -65,6 +65,23 @@ func taking(n int, took time.Duration) func(int64) measure.Tick {
 	return func(s int64) measure.Tick { return timed(s, n, took) }
 }
 
+// ended are the ticks of a run in whose seconds such requests come to an end.
+func ended(all ...measure.Observation) func(int64) measure.Tick {
+	r := measure.NewRecorder(1, nil, 0)
+	ticks := r.Ticks(true)
+	return func(second int64) measure.Tick {
+		for _, o := range all {
+			o.AsExpected = !o.Failed && !o.Refused
+			r.Record(0, &o)
+		}
+		tick, err := ticks.Take(time.Duration(second) * time.Second)
+		if err != nil {
+			panic(err)
+		}
+		return tick
+	}
+}
+
 func TestGuard(t *testing.T) {
 	errors := above(scenario.ErrorRate, 0.1, "10%", 10*time.Second)
 	for _, test := range []struct {
@@ -93,6 +110,18 @@ func TestGuard(t *testing.T) {
 		{"one slow request", percentile(scenario.Response, "p99.9", 99.9, 5, "5s", 10*time.Second), ticks(60, after(20, taking(10, ms), after(21, taking(1, time.Minute), taking(10, ms)))), 0, ""},
 		{"five slow requests", percentile(scenario.Response, "p99.9", 99.9, 5, "5s", 10*time.Second), ticks(60, after(20, taking(10, ms), after(21, taking(5, time.Minute), taking(10, ms)))), 21, "p99.9 1m0s of 95 requests"},
 		{"slow, but too few", percentile(scenario.Response, "p50", 50, 5, "5s", 10*time.Second), ticks(60, after(20, taking(0, 0), after(21, taking(19, time.Minute), taking(0, 0)))), 0, ""},
+		{"refusals beside slow ones", percentile(scenario.Response, "p50", 50, 0.2, "200ms", 20*time.Second), ticks(60, ended(
+			measure.Observation{Done: ms, Refused: true}, measure.Observation{Done: ms, Refused: true}, measure.Observation{Done: time.Second})), 20, "p50 1s of 20 requests"},
+		{"some never served", percentile(scenario.Response, "p50", 50, 0.2, "200ms", 10*time.Second), ticks(60, ended(
+			measure.Observation{Done: 50 * ms}, measure.Observation{Done: 50 * ms, Failed: true}, measure.Observation{Done: 60 * ms, Failed: true})), 10,
+			"p50 ≥ 50ms of 30 requests, 20 of them never served"},
+		{"slow, as mfaload stood still", percentile(scenario.Response, "p50", 50, 0.2, "200ms", 10*time.Second), ticks(60, ended(
+			measure.Observation{Done: time.Second, Harmed: 900 * ms}, measure.Observation{Done: time.Second, Harmed: 900 * ms}, measure.Observation{Done: ms})), 0, ""},
+		{"failed, as mfaload stood still", errors, ticks(60, ended(
+			measure.Observation{Done: time.Second, Harmed: 900 * ms, Failed: true}, measure.Observation{Done: ms}, measure.Observation{Done: ms})), 0, ""},
+		{"failed, though mfaload stood still for some", errors, ticks(60, ended(
+			measure.Observation{Done: time.Second, Harmed: 900 * ms, Failed: true}, measure.Observation{Done: time.Second, Failed: true}, measure.Observation{Done: ms})), 10,
+			"66.7 %, 20 of 30 requests"},
 		{"failures in a row", above(scenario.ConnectionFailures, 20, "20", 0), ticks(60, func(s int64) measure.Tick {
 			return measure.Tick{Second: s, Streak: uint64(s) * 3}
 		}), 7, "21 requests in a row found no connection, or lost it"},
