@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"mfaload/internal/redact"
 )
 
 // cage is where the canaries are kept: a folder, an environment, and a service
@@ -78,6 +80,9 @@ func (c *cage) look(where string, data []byte) {
 	c.mu.Lock()
 	all := append(tracks(), c.more...)
 	c.mu.Unlock()
+	if held := redact.New(all...); held.Holds(string(data)) {
+		c.t.Errorf("%s shows a secret, perhaps escaped", where)
+	}
 	low := bytes.ToLower(data)
 	for _, track := range all {
 		if i := bytes.Index(low, []byte(strings.ToLower(track))); i >= 0 {

@@ -2,9 +2,11 @@ package main_test
 
 import (
 	"encoding/base64"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -51,6 +53,17 @@ var leaks = []func(w http.ResponseWriter){
 	func(w http.ResponseWriter) { // escaped
 		body(w, 400, `{"code":"INVALID_DATA","message":"wilhelmina.canary\u0040canary-mail.example \u002b4915123456789"}`)
 	},
+	func(w http.ResponseWriter) { leakWritten(w, written(everything, `\u%04x`)) },
+	func(w http.ResponseWriter) { leakWritten(w, written(everything, "&#%d;")) },
+	func(w http.ResponseWriter) { leakWritten(w, written(everything, "%%%02X")) },
+	func(w http.ResponseWriter) {
+		leakWritten(w, strings.ReplaceAll(url.QueryEscape(everything), "%", `\u0025`))
+	},
+	func(w http.ResponseWriter) { // within base64
+		for _, secret := range []string{canaryToken, canaryHeader} {
+			leakWritten(w, base64.StdEncoding.EncodeToString([]byte("x"+secret+"yz")))
+		}
+	},
 	func(w http.ResponseWriter) { // where names belong
 		body(w, 201, `{"`+canaryEmail+`":1,"`+canaryToken+`":{"`+canaryPhone+`":true},"status":"OTP_REQUIRED"}`)
 	},
@@ -92,6 +105,21 @@ var leaks = []func(w http.ResponseWriter){
 	func(w http.ResponseWriter) {
 		raw(w, "HTTP/1.1 201 Created\r\nContent-Length: "+canaryToken+"\r\nTransfer-Encoding: "+canaryHeader+"\r\n\r\n")
 	},
+}
+
+// leakWritten gives something away in a header field and in an error.
+func leakWritten(w http.ResponseWriter, text string) {
+	w.Header().Add("X-Echo", text)
+	body(w, 400, `{"code":"INVALID_DATA","message":"`+text+`"}`)
+}
+
+// written writes each character of a text by a format.
+func written(text, format string) string {
+	var b strings.Builder
+	for _, c := range text {
+		fmt.Fprintf(&b, format, c)
+	}
+	return b.String()
 }
 
 func body(w http.ResponseWriter, status int, text string) {
