@@ -17,6 +17,9 @@ const (
 	maxShown = 120
 	// excerptLength is how many bytes of a longer text are looked at for them.
 	excerptLength = 1000
+	// searched is how many bytes are searched for secrets, so that none that
+	// begins in the excerpt is cut.
+	searched = 64 << 10
 )
 
 // says is what a rule demands in the words of the document.
@@ -52,25 +55,25 @@ func (r *run) show(v any, name string) string {
 func (r *run) quote(s string) string { return `"` + r.excerpt(s) + `"` }
 
 // excerpt shows the beginning of a text, masked and without characters that
-// disturb a line. Secrets are hidden before the text is cut: a part of one
-// would not be recognized.
+// disturb a line.
 func (r *run) excerpt(s string) string {
-	s = r.safe(s)
-	if len(s) > excerptLength {
-		s = s[:excerptLength] + "…"
-	}
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	s = strings.Map(func(c rune) rune {
+	return strings.Map(func(c rune) rune {
 		if !unicode.IsPrint(c) {
 			return ' '
 		}
 		return c
-	}, s)
-	return s
+	}, strings.ToValidUTF8(r.safe(s), "\uFFFD"))
 }
 
-// safe takes the request's secrets and personal data out of a text.
-func (r *run) safe(s string) string { return r.secrets().Mask(s) }
+// safe is the beginning of a text without the request's secrets and personal
+// data. Secrets are hidden before it is cut: a part of one would not be recognized.
+func (r *run) safe(s string) string {
+	s = r.secrets().Hide(s[:min(len(s), searched)])
+	if len(s) > excerptLength {
+		s = s[:excerptLength] + "…"
+	}
+	return redact.Personal(s)
+}
 
 // secrets are those of the request, as the document names them.
 func (r *run) secrets() redact.Secrets {
