@@ -67,6 +67,9 @@ func (m *Measurement) check() error {
 	if h := m.Generator.Hiccups; h == nil || h.unmade() {
 		return errors.New("its generator has no hiccups")
 	}
+	if err := m.Generator.checkOwnSeconds(); err != nil {
+		return err
+	}
 	for _, v := range m.Violations {
 		if v == nil || v.InWarmup > v.Count || v.Explained > v.Count || len(v.Instances) == 0 {
 			return errors.New("a violation's counts do not add up")

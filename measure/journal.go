@@ -33,6 +33,8 @@ type State struct {
 	Answers int `json:"answers,omitempty"`
 	// Hiccups are those since the frame before.
 	Hiccups []time.Duration `json:"hiccups_ns,omitempty"`
+	// OwnSeconds are the generator's seconds since the frame before.
+	OwnSeconds []OwnSecond `json:"own_seconds,omitempty"`
 }
 
 // File is what a journal is written to and, at the end of the run, read from.

@@ -198,6 +198,11 @@ type Generator struct {
 	Platform string `json:"platform,omitempty"`
 	// Cores is how many processors it could use.
 	Cores int `json:"cores"`
+	// Processors is how many it had, a fraction where it has a quota; 0 in
+	// measurements of versions without it.
+	Processors float64 `json:"processors,omitempty"`
+	// Seconds are those in which mfaload itself was busy or stood still, in order.
+	Seconds []OwnSecond `json:"seconds,omitempty"`
 	// Elapsed is how long the run took, the draining included.
 	Elapsed time.Duration `json:"elapsed_ns"`
 	// PeakRSS is the largest resident memory of the process, in bytes; 0 where

@@ -131,6 +131,7 @@ func (m *Measurement) parts() (parts []*Part, err error) {
 	for _, from := range m.Merged.Parts {
 		p := *from
 		p.Response, p.Service, p.Own, p.Generator.Hiccups = NewSparse(), NewSparse(), NewSparse(), NewSparse()
+		p.Generator.Seconds = slices.Clone(p.Generator.Seconds)
 		if err := mergeAll([]*Histogram{p.Response, p.Service, p.Own, p.Generator.Hiccups},
 			[]*Histogram{from.Response, from.Service, from.Own, from.Generator.Hiccups}); err != nil {
 			return nil, err

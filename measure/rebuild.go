@@ -86,6 +86,7 @@ type rebuilding struct {
 	hiccups     *Histogram
 	profile     Profile
 	pauses      []Pause
+	ownSeconds  []OwnSecond
 }
 
 // add takes in a frame. Its checksum was right, so an error says that the journal
@@ -115,6 +116,7 @@ func (b *rebuilding) add(frame []byte) error {
 	for _, late := range s.Hiccups {
 		b.hiccups.Record(late)
 	}
+	b.ownSeconds = append(b.ownSeconds, s.OwnSeconds...)
 	b.profile.extend(s.DueFrom, &s.Described.Profile)
 	b.pauses = append(b.pauses[:s.PausesFrom], s.Described.Pauses...)
 	b.last = &s
@@ -152,7 +154,7 @@ func (b *rebuilding) measurement(unread int64) (*Measurement, error) {
 	m.Version, m.Terms, m.Parts, m.Profile = first.Version, first.Terms, first.Parts, b.profile
 	m.Pauses = b.pauses
 	m.observed(seen)
-	m.Generator.Hiccups = b.hiccups
+	m.Generator.Hiccups, m.Generator.Seconds = b.hiccups, b.ownSeconds
 	m.Profile.Stages = until(first.Profile.Stages, max(m.Main.Start+m.Main.Planned, m.Warmup.Planned))
 	m.Rebuilt = &Rebuilt{Unread: unread}
 	if !b.last.Over {

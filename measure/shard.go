@@ -115,7 +115,7 @@ func PartOf(m *Measurement) (*Part, error) {
 	}
 	p := &Part{Index: m.Shard.Index, Interrupted: m.Interrupted, Stopped: m.Stopped, Planned: m.Main.Planned,
 		Response: NewSparse(), Service: NewSparse(), Own: NewSparse(), Generator: m.Generator}
-	p.Generator.Hiccups = NewSparse()
+	p.Generator.Hiccups, p.Generator.Seconds = NewSparse(), slices.Clone(m.Generator.Seconds)
 	for _, n := range m.Main.Scheduled {
 		p.Scheduled += n
 	}
@@ -141,6 +141,8 @@ func (g *Generator) add(o *Generator) error {
 	g.CPU += o.CPU
 	g.CPUWait += o.CPUWait
 	g.Cores += o.Cores
+	g.Processors += o.Processors
+	g.Seconds = mergeOwnSeconds(g.Seconds, o.Seconds)
 	g.Platform = joinPlatforms(g.Platform, o.Platform)
 	g.Workers += o.Workers
 	g.Elapsed = max(g.Elapsed, o.Elapsed)
@@ -205,7 +207,7 @@ func (p *Part) Check() error {
 	case !sameCounts(p.Response, p.Service, p.Own) || !sameCounts(p.Generator.Hiccups),
 		p.Answered+p.Failed != p.Response.Count() || p.Answered > p.Response.Count(),
 		p.Clean > p.Answered || p.Violating > p.Answered-p.Clean || p.RateLimited > p.Answered || p.Response.Count() > p.Scheduled,
-		p.Planned < 0 || p.Generator.Elapsed < 0 || p.Generator.Cores < 0:
+		p.Planned < 0 || p.Generator.Elapsed < 0 || p.Generator.Cores < 0, p.Generator.checkOwnSeconds() != nil:
 		return fmt.Errorf("the counts of shard %d do not add up", p.Index)
 	}
 	return nil

@@ -68,8 +68,15 @@ func observe(t testing.TB, of *measure.Shard, n int, at func(k int) *measure.Obs
 	hiccups := measure.NewSparse()
 	hiccups.Record(time.Duration(index) * time.Millisecond)
 	m.Generator = measure.Generator{CPU: time.Second, CPUWait: time.Millisecond, Cores: 2, Platform: []string{"linux/amd64", "linux/arm64"}[index%2], Elapsed: 10 * time.Second, PeakRSS: 1e6 * uint64(index+1),
-		MaxGCPause: time.Duration(index) * time.Millisecond, Hiccups: hiccups, BusyWorkersMax: index + 1, Workers: 8, AllBusy: time.Duration(index) * time.Second}
+		MaxGCPause: time.Duration(index) * time.Millisecond, Hiccups: hiccups, BusyWorkersMax: index + 1, Workers: 8, AllBusy: time.Duration(index) * time.Second,
+		Processors: 1.5, Seconds: []measure.OwnSecond{ownSecond(int64(index), 1), ownSecond(9, index+1)}}
 	return m
+}
+
+// ownSecond is a second in which mfaload was busy for so many tenths.
+func ownSecond(second int64, tenths int) measure.OwnSecond {
+	return measure.OwnSecond{Second: second, Available: 2 * time.Second, CPU: time.Duration(tenths) * 100 * time.Millisecond, CPUWait: time.Millisecond,
+		Throttled: time.Duration(10-tenths) * time.Millisecond, Frozen: time.Duration(tenths) * time.Millisecond, Hiccup: 2 * time.Millisecond}
 }
 
 // parted are the shards of a run of n observations.
@@ -187,7 +194,7 @@ func TestMergeCommutesAndAssociates(t *testing.T) {
 		t.Error(diff)
 	}
 	g := m.Generator
-	if g.CPU != 8*time.Second || g.Cores != 16 || g.Platform != "linux/amd64, linux/arm64" || g.Workers != 64 || g.BusyWorkersMax != 8 || g.AllBusy != 7*time.Second || g.PeakRSS != 8e6 {
+	if g.CPU != 8*time.Second || g.Cores != 16 || g.Platform != "linux/amd64, linux/arm64" || g.Workers != 64 || g.BusyWorkersMax != 8 || g.AllBusy != 7*time.Second || g.PeakRSS != 8e6 || g.Processors != 12 {
 		t.Errorf("generator %+v", g)
 	}
 	if u := m.Users; u[0].Users != 80 || u[2].Users != 1 || *u[0].RanOut != 5*time.Second || m.NoUsers != 24 {
@@ -378,5 +385,16 @@ func TestShardsThatCanNotBe(t *testing.T) {
 		if _, err := measure.Decode([]byte(data)); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%v, want %q", err, test.want)
 		}
+	}
+}
+
+// Of a second, that of the machine that was busiest in it counts, and of freezes,
+// throttling and hiccups the worst.
+func TestMergedOwnSeconds(t *testing.T) {
+	m := merge(t, parted(t, 3, 60, 3)...)
+	want := []measure.OwnSecond{ownSecond(0, 1), ownSecond(1, 1), ownSecond(2, 1), ownSecond(9, 3)}
+	want[3].Throttled = 9 * time.Millisecond
+	if diff := cmp.Diff(want, m.Generator.Seconds); diff != "" {
+		t.Error(diff)
 	}
 }

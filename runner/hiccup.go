@@ -20,10 +20,12 @@ type hiccups struct {
 	seen  int64                           // pauses of the garbage collector
 	noted func(late, pause time.Duration) // of each look; nil where nobody writes them down
 	pause time.Duration
+	// ran is told of each look when it was, and how late.
+	ran func(now time.Time, late time.Duration)
 }
 
-func newHiccups() *hiccups {
-	h := &hiccups{late: measure.NewSparse()}
+func newHiccups(ran func(time.Time, time.Duration)) *hiccups {
+	h := &hiccups{late: measure.NewSparse(), ran: ran}
 	debug.ReadGCStats(&h.gc)
 	h.seen = h.gc.NumGC
 	return h
@@ -38,7 +40,9 @@ func (h *hiccups) watch(ctx context.Context, wait func(context.Context, time.Tim
 			h.pauses()
 			return
 		}
-		late := time.Since(due)
+		now := time.Now()
+		late := now.Sub(due)
+		h.ran(now, late)
 		h.late.Record(late)
 		if h.noted != nil {
 			h.noted(late, h.pause)

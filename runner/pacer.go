@@ -17,10 +17,7 @@ import (
 // container) the arrivals that were missed go out at no more than catchUp times
 // the schedule's peak rate, not all in one instant. A backlog that builds up
 // because all workers are busy needs no such limit: the workers are one.
-const (
-	catchUp = 10
-	frozen  = 20 * time.Millisecond // a wait that ends later than this was a freeze
-)
+const catchUp = 10
 
 // pacer walks through the schedule. One idle worker at a time leads: it waits
 // for the next arrival's time, lets another lead and sends the request itself,
@@ -179,8 +176,11 @@ func (p *pacer) await(a Arrival) {
 			p.froze = late
 		}
 	}
-	if now.Sub(due) <= frozen {
+	switch late := now.Sub(due); {
+	case late <= frozen:
 		p.froze = 0
+	case p.froze == 0: // while all workers were in flight, perhaps
+		p.froze = p.freezes.within(a.At, a.At+late, now)
 	}
 	if p.froze > 0 {
 		p.wait(p.sending, now.Add(p.limiter.ReserveN(now, 1).DelayFrom(now)))

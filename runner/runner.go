@@ -57,6 +57,7 @@ type Runner struct {
 	inFlight atomic.Int64
 	busyMax  atomic.Int64
 	pauses   pauses
+	freezes  *freezes
 	ending   ending
 }
 
@@ -93,6 +94,7 @@ func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 		return nil, err
 	}
 	began := startUsage()
+	r.freezes = newFreezes(start)
 	r.start.Store(&start)
 	r.watch(start)
 
@@ -122,9 +124,10 @@ func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 	defer context.AfterFunc(ctx, func() { r.ending.end(nil) })()
 	unguarded := r.guard(start)
 	written := r.writeDown(start, began, load)
-	meter := r.meter(written)
+	meter := r.meter(began, written)
 	r.work(load, start, flight)
-	hiccups := meter()
+	var metered measure.Generator
+	meter(&metered)
 	err = unguarded()
 	r.ending.over()
 	written.end()
@@ -138,7 +141,7 @@ func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 	}
 	r.describe(m, start, load.extent())
 	m.Generator = r.generator(began, start, load.extent())
-	m.Generator.Hiccups, m.Generator.MaxGCPause = hiccups.late, hiccups.pause
+	m.Generator.Hiccups, m.Generator.MaxGCPause, m.Generator.Seconds = metered.Hiccups, metered.MaxGCPause, metered.Seconds
 	if r.Journal != nil { // what that takes is none of the run
 		r.Journal.AddSeconds(m)
 	}
@@ -263,11 +266,16 @@ func (r *Runner) watch(start time.Time) {
 	})
 }
 
-// meter has hiccups measured until the function it returns is called.
-func (r *Runner) meter(written *written) (end func() *hiccups) {
-	h, wait, closeWait := newHiccups(), TimerWait, func() {}
+// meter has hiccups and mfaload's own load measured until the function it returns
+// is called.
+func (r *Runner) meter(began usage, written *written) (end func(*measure.Generator)) {
+	own := newOwnLoad(r.freezes.start, r.freezes, began.processors)
+	h, wait, closeWait := newHiccups(func(now time.Time, late time.Duration) {
+		r.freezes.run(now)
+		own.look(late)
+	}), TimerWait, func() {}
 	if written != nil {
-		h.noted = written.hiccup
+		h.noted, own.noted = written.hiccup, written.ownSecond
 	}
 	if r.Wait == nil {
 		wait, closeWait = newWait()
@@ -279,10 +287,11 @@ func (r *Runner) meter(written *written) (end func() *hiccups) {
 		defer closeWait()
 		h.watch(ctx, wait)
 	}()
-	return func() *hiccups {
+	return func(g *measure.Generator) {
 		cancel()
 		<-done
-		return h
+		own.end(time.Now())
+		g.Hiccups, g.MaxGCPause, g.Seconds = h.late, h.pause, own.seconds
 	}
 }
 

@@ -8,11 +8,14 @@ import (
 )
 
 // usage is what the process had used when the run began.
-type usage struct{ cpu, wait time.Duration }
+type usage struct {
+	cpu, wait  time.Duration
+	processors *processors
+}
 
 func startUsage() usage {
 	cpu, _ := processUsage()
-	return usage{cpu, processorWait()}
+	return usage{cpu, processorWait(), newProcessors()}
 }
 
 // generator returns what the process used since then.
@@ -20,6 +23,6 @@ func (u usage) generator(elapsed time.Duration) measure.Generator {
 	cpu, rss := processUsage()
 	return measure.Generator{
 		CPU: cpu - u.cpu, CPUWait: processorWait() - u.wait,
-		Platform: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.GOMAXPROCS(0), Elapsed: elapsed, PeakRSS: peakMemory(rss),
+		Platform: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.GOMAXPROCS(0), Processors: u.processors.available(), Elapsed: elapsed, PeakRSS: peakMemory(rss),
 	}
 }

@@ -37,7 +37,8 @@ func (w *worker) serve(flight context.Context, a turn) {
 	ex.Number = a.Index
 	sent := time.Since(w.start)
 	err := w.Operation.Send(flight, a.User, ex)
-	done := time.Since(w.start)
+	now := time.Now()
+	done := now.Sub(w.start)
 
 	w.inFlight.Add(-1)
 	if reason := ownLimit(err); reason != "" {
@@ -56,8 +57,12 @@ func (w *worker) serve(flight context.Context, a turn) {
 		Own:        max(sent-max(a.At, w.free), min(sent-a.At, a.froze)),
 		Violations: o.Violations[:0],
 	}
+	o.Harmed = w.harmed(o, now)
 	w.free = done
 	if err != nil {
+		if ownFailure(err) {
+			o.Harmed = done - a.At
+		}
 		o.Failed, o.Label, o.Disconnected = true, failure(flight, err), disconnected(flight, err)
 		o.Refused = o.Label == contract.ConnectionRefused
 	} else {
@@ -101,6 +106,22 @@ func failure(flight context.Context, err error) string {
 		return f.Kind
 	}
 	return "other failure"
+}
+
+// harmed is how much of a response time mfaload itself may have caused.
+func (w *worker) harmed(o *measure.Observation, now time.Time) time.Duration {
+	still := w.freezes.within(o.Sent, o.Done, now)
+	if o.Own >= measure.HarmFloor {
+		return still + o.Own
+	}
+	return still
+}
+
+// ownFailure says whether a request failed on its way for want of memory of this
+// machine's.
+func ownFailure(err error) bool {
+	var f *contract.Failure
+	return errors.As(err, &f) && measure.IsOwnLimit(f.Kind)
 }
 
 // ownLimit is why mfaload itself did not send a request; "" where it did.

@@ -25,6 +25,7 @@ type written struct {
 	mu    sync.Mutex
 	late  []time.Duration // hiccups since the last frame
 	pause time.Duration
+	own   []measure.OwnSecond // since the last frame
 }
 
 // writeDown begins the journal and goes on with it until end is called. It
@@ -88,7 +89,8 @@ func (w *written) state(e extent) *measure.State {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s.Hiccups, s.Described.Generator.MaxGCPause = w.late, w.pause
-	w.late = nil
+	s.OwnSeconds = w.own
+	w.late, w.own = nil, nil
 	w.due = max(e.from+len(e.profile.Due)-1, 0)
 	s.Elapsed = time.Since(w.start)
 	return s
@@ -99,6 +101,13 @@ func (w *written) hiccup(late, pause time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.late, w.pause = append(w.late, late), pause
+}
+
+// ownSecond takes in what mfaload's own load was.
+func (w *written) ownSecond(s measure.OwnSecond) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.own = append(w.own, s)
 }
 
 // end writes the last frame.
