@@ -136,7 +136,7 @@ func (s *Sampler) sample(done bool) error {
 func (s *Sampler) fill(p runner.Progress, done bool) Status {
 	st := Status{
 		Scenario: s.name, Elapsed: p.Elapsed.Seconds(), End: p.End.Seconds(), Left: max(p.End-p.Elapsed, 0).Seconds(),
-		Stage: s.place(), InFlight: p.InFlight, Workers: s.runner.Scenario.Load.Workers,
+		Stage: s.place(), InFlight: p.InFlight, Workers: s.runner.MaxWorkers(),
 		Scheduled: s.runner.Schedule().Count(), Ended: p.Sent, AsExpected: p.Clean, Unexpected: p.Unexpected(),
 		Violating: p.Violating, Refused: p.Refused, Failed: p.Failed, RateLimited: p.RateLimited, Done: done,
 	}

@@ -41,7 +41,7 @@ func (f *Flow) merge(o *Flow) {
 	f.Sent, f.Ended = addEach(f.Sent, o.Sent), addEach(f.Ended, o.Ended)
 }
 
-func addEach(to, from []uint64) []uint64 {
+func addEach[T ~uint64 | ~int64](to, from []T) []T {
 	for len(to) < len(from) {
 		to = append(to, 0)
 	}

@@ -214,13 +214,27 @@ type Generator struct {
 	// again through the run: what any request may have been delayed by mfaload
 	// and the machine it runs on.
 	Hiccups *Histogram `json:"hiccups"`
-	// BusyWorkersMax is the most requests in flight at once, of Workers.
-	BusyWorkersMax int `json:"busy_workers_max"`
-	Workers        int `json:"workers"`
+	// BusyWorkersMax is the most requests in flight at once, of Workers. WorkersBy
+	// says what that number is from: one of [ByScenario] and its like, "" in
+	// measurements of versions without it.
+	BusyWorkersMax int    `json:"busy_workers_max"`
+	Workers        int    `json:"workers"`
+	WorkersBy      string `json:"workers_by,omitempty"`
 	// AllBusy is how long arrivals were waiting because all workers were in
 	// flight.
 	AllBusy time.Duration `json:"all_busy_ns"`
 }
+
+// What the most requests in flight are from.
+const (
+	// ByScenario: load.workers, or the users of a closed load.
+	ByScenario = "load.workers"
+	// ByFiles and ByPorts: the limit of open files, and that of local ports.
+	ByFiles = "open files"
+	ByPorts = "local ports"
+	// ByMaximum: the most that there are where the scenario has no number.
+	ByMaximum = "maximum"
+)
 
 // Sent returns how many requests of the phase were sent.
 func (p *Phase) Sent() (n uint64) {

@@ -15,6 +15,9 @@ type Profile struct {
 	// Withheld counts those of them that were not to be sent, by second: up to the
 	// last second that has one.
 	Withheld []uint64 `json:"withheld,omitempty"`
+	// AllBusy is how long arrivals of any second were due while all workers that
+	// there may be were in flight, by second: up to the last one that has some.
+	AllBusy []time.Duration `json:"all_busy_ns,omitempty"`
 	// Stages are the parts of the schedule in order, each time they were run.
 	Stages []Stage `json:"stages,omitempty"`
 }
@@ -40,22 +43,36 @@ func (p *Profile) Add(at time.Duration, withheld bool) {
 // Withhold counts an arrival, which was added before, as withheld.
 func (p *Profile) Withhold(at time.Duration) { countAt(&p.Withheld, at) }
 
-// From is the part from a second on, as a copy.
-func (p *Profile) From(second int) Profile {
-	return Profile{Due: tail(p.Due, second), Withheld: tail(p.Withheld, second)}
+// Busy counts a time in which all workers were in flight.
+func (p *Profile) Busy(from, to time.Duration) {
+	for from = max(from, 0); from < to; {
+		second := int(from / time.Second)
+		end := min(time.Duration(second+1)*time.Second, to)
+		for len(p.AllBusy) <= second {
+			p.AllBusy = append(p.AllBusy, 0)
+		}
+		p.AllBusy[second] += end - from
+		from = end
+	}
 }
 
-func tail(counts []uint64, from int) []uint64 { return slices.Clone(counts[min(from, len(counts)):]) }
+// From is the part from a second on, as a copy.
+func (p *Profile) From(second int) Profile {
+	return Profile{Due: tail(p.Due, second), Withheld: tail(p.Withheld, second), AllBusy: tail(p.AllBusy, second)}
+}
+
+func tail[T any](counts []T, from int) []T { return slices.Clone(counts[min(from, len(counts)):]) }
 
 // extend puts the part from a second on behind the seconds before it.
 func (p *Profile) extend(from int, o *Profile) {
 	p.Due, p.Withheld = put(p.Due, from, o.Due), put(p.Withheld, from, o.Withheld)
+	p.AllBusy = put(p.AllBusy, from, o.AllBusy)
 }
 
-func put(counts []uint64, from int, rest []uint64) []uint64 {
+func put[T any](counts []T, from int, rest []T) []T {
 	counts = counts[:min(from, len(counts))]
 	for len(rest) > 0 && len(counts) < from {
-		counts = append(counts, 0)
+		counts = append(counts, *new(T))
 	}
 	return append(counts, rest...)
 }
@@ -64,6 +81,7 @@ func put(counts []uint64, from int, rest []uint64) []uint64 {
 // short the stages are those of the other.
 func (p *Profile) merge(o *Profile) {
 	p.Due, p.Withheld = addEach(p.Due, o.Due), addEach(p.Withheld, o.Withheld)
+	p.AllBusy = addEach(p.AllBusy, o.AllBusy)
 	for i, s := range o.Stages {
 		if i == len(p.Stages) {
 			p.Stages = append(p.Stages, s)
@@ -97,6 +115,9 @@ func (m *Measurement) checkProfile() error {
 		if i >= len(m.Profile.Due) || n > m.Profile.Due[i] {
 			return errors.New("more arrivals of a second were withheld than were due")
 		}
+	}
+	if len(m.Profile.AllBusy) > maxSecond || slices.ContainsFunc(m.Profile.AllBusy, func(d time.Duration) bool { return d < 0 }) {
+		return errors.New("the seconds in which all workers were in flight can't be")
 	}
 	end := time.Duration(0)
 	for _, s := range m.Profile.Stages {

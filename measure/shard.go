@@ -145,6 +145,9 @@ func (g *Generator) add(o *Generator) error {
 	g.Seconds = mergeOwnSeconds(g.Seconds, o.Seconds)
 	g.Platform = joinPlatforms(g.Platform, o.Platform)
 	g.Workers += o.Workers
+	if g.WorkersBy == "" || o.WorkersBy != "" && o.WorkersBy < g.WorkersBy {
+		g.WorkersBy = o.WorkersBy
+	}
 	g.Elapsed = max(g.Elapsed, o.Elapsed)
 	g.PeakRSS = max(g.PeakRSS, o.PeakRSS)
 	g.MaxGCPause = max(g.MaxGCPause, o.MaxGCPause)

@@ -63,12 +63,13 @@ func observe(t testing.TB, of *measure.Shard, n int, at func(k int) *measure.Obs
 	}
 	m.Users[2].Nobody, m.Users[2].Users = true, 1
 	m.NoUsers, m.UngroupedViolations = 3, 4
+	m.Profile.Busy(1500*time.Millisecond, 3*time.Second)
 	m.Profile.Stages = []measure.Stage{{Name: "warm-up", Warmup: true, End: time.Second}, {Name: "100/s", Start: time.Second, End: 10 * time.Second}}
 	m.Parts, m.Terms = map[string]string{"load": "l", "users": "u", "contract": "c"}, []byte(`{"any":"thing"}`)
 	hiccups := measure.NewSparse()
 	hiccups.Record(time.Duration(index) * time.Millisecond)
 	m.Generator = measure.Generator{CPU: time.Second, CPUWait: time.Millisecond, Cores: 2, Platform: []string{"linux/amd64", "linux/arm64"}[index%2], Elapsed: 10 * time.Second, PeakRSS: 1e6 * uint64(index+1),
-		MaxGCPause: time.Duration(index) * time.Millisecond, Hiccups: hiccups, BusyWorkersMax: index + 1, Workers: 8, AllBusy: time.Duration(index) * time.Second,
+		MaxGCPause: time.Duration(index) * time.Millisecond, Hiccups: hiccups, BusyWorkersMax: index + 1, Workers: 8, WorkersBy: measure.ByPorts, AllBusy: time.Duration(index) * time.Second,
 		Processors: 1.5, Seconds: []measure.OwnSecond{ownSecond(int64(index), 1), ownSecond(9, index+1)}}
 	return m
 }

@@ -44,6 +44,16 @@ func newClosed(r *Runner, start time.Time, sending context.Context, over func())
 		scheduled: make([]uint64, groups), scheduledWarmup: make([]uint64, groups)}
 }
 
+// begin implements source: each user has a worker.
+func (c *closed) begin(start func(*worker)) {
+	for i := range c.load.Workers {
+		start(&worker{number: i})
+	}
+}
+
+// nudge implements source.
+func (c *closed) nudge() {}
+
 // take waits until the worker's user has thought. The users begin spread over
 // one think time, not all at once.
 func (c *closed) take(w *worker) (turn, bool) {
@@ -67,7 +77,7 @@ func (c *closed) take(w *worker) (turn, bool) {
 	if end > 0 && due >= end {
 		c.rest(w, end)
 	}
-	return c.next(w.free, due)
+	return c.next(w, due)
 }
 
 // rest waits for the end of the plan when a user has nothing more to send.
@@ -96,15 +106,16 @@ func (c *closed) join(w *worker) {
 }
 
 // next returns the next request, which is due by now, unless the run is over.
-func (c *closed) next(free, due time.Duration) (t turn, ok bool) {
+func (c *closed) next(w *worker, due time.Duration) (t turn, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.last = max(c.last, free)
+	c.last = max(c.last, w.free)
 	end := c.schedule.End()
 	woken := c.sending.Err() != nil && time.Since(c.start) < due // before its time: there is no more to wait for
 	if woken || end > 0 && due >= end || c.interruptedAt > 0 || c.full() || !c.fill(&t.Arrival, due) {
 		return t, false
 	}
+	t.could = max(due, w.free)
 	c.all++
 	c.asked.count(t.Arrival)
 	if t.Warmup {

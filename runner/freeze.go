@@ -11,6 +11,8 @@ import (
 const (
 	// frozen is how late a wait ends at least after a freeze.
 	frozen = 20 * time.Millisecond
+	// shortOfTime is how late the probe is at least where processors are short.
+	shortOfTime = 5 * time.Millisecond
 	// suspended is how much further the wall clock goes than the monotonic one, at
 	// least, while a machine is suspended: that clock stands still then.
 	suspended = 500 * time.Millisecond
@@ -25,6 +27,7 @@ type freezes struct {
 	start time.Time
 	beat  atomic.Int64 // when the probe last ran
 	ahead atomic.Int64 // how far the wall clock was ahead of the monotonic one then
+	late  atomic.Int64 // how late that was
 	until atomic.Int64 // when the last freeze ended; 0 before the first
 
 	mu  sync.Mutex
@@ -47,20 +50,23 @@ func (f *freezes) clocks(now time.Time) (since, ahead time.Duration) {
 }
 
 // run is told by the probe that mfaload runs. A freeze is written down before the
-// beat, so whoever sees the beat sees the freeze as well. It returns how long
-// mfaload stood still before.
-func (f *freezes) run(now time.Time) time.Duration {
+// beat, so whoever sees the beat sees the freeze as well.
+func (f *freezes) run(now time.Time, late time.Duration) {
 	since, ahead := f.clocks(now)
 	last := time.Duration(f.beat.Load())
 	asleep := ahead-time.Duration(f.ahead.Load()) > suspended
-	still := time.Duration(0)
 	if asleep || since-last > probeEvery+frozen {
-		still = since - last - probeEvery
 		f.add(freeze{last, since, asleep})
 	}
 	f.ahead.Store(int64(ahead))
+	f.late.Store(int64(late))
 	f.beat.Store(int64(since))
-	return max(still, 0)
+}
+
+// timely says whether mfaload is given processors in time.
+func (f *freezes) timely() bool {
+	return time.Duration(f.late.Load()) <= shortOfTime &&
+		time.Since(f.start)-time.Duration(f.beat.Load()) <= probeEvery+shortOfTime
 }
 
 func (f *freezes) add(one freeze) {

@@ -11,7 +11,7 @@ const msec = time.Millisecond
 // beats is a probe that ran at these times, in milliseconds.
 func beats(f *freezes, at ...int) {
 	for _, ms := range at {
-		f.run(f.start.Add(time.Duration(ms) * msec))
+		f.run(f.start.Add(time.Duration(ms)*msec), 0)
 	}
 }
 
@@ -59,7 +59,7 @@ func TestSuspendedMachine(t *testing.T) {
 	if got := f.within(15*msec, 25*msec, now); got != 10*msec {
 		t.Errorf("before the probe ran: %v", got)
 	}
-	f.run(now)
+	f.run(now, 0)
 	if got := f.within(15*msec, 300*msec, f.start.Add(30*msec)); got != 285*msec {
 		t.Errorf("after the probe ran: %v", got)
 	}

@@ -28,7 +28,7 @@ type pacer struct {
 	start   time.Time
 	sending context.Context // ends when the run is interrupted
 	flight  context.Context // ends when the drain time is over
-	lead    chan struct{}   // holds the one leader
+	pool    *pool
 	next    func() (Arrival, bool)
 	stop    func() // of next
 	wait    func(context.Context, time.Time)
@@ -72,8 +72,8 @@ func newPacer(r *Runner, start time.Time, sending, flight context.Context, next 
 	limit := max(catchUp*r.schedule.Peak(), 1)
 	p := &pacer{
 		Runner: r, start: start, sending: sending, flight: flight, asked: newAsked(r.Scenario, r.schedule.stripes),
-		lead:            make(chan struct{}, 1),
-		limiter:         rate.NewLimiter(rate.Limit(limit), r.Scenario.Load.Workers),
+		pool:            newPool(r.bound.Workers, r.freezes),
+		limiter:         rate.NewLimiter(rate.Limit(limit), r.burst()),
 		scheduled:       make([]uint64, groups),
 		scheduledWarmup: make([]uint64, groups),
 		changed:         math.MaxInt,
@@ -109,30 +109,59 @@ func (p *pacer) close() {
 // turn is an arrival whose time has come.
 type turn struct {
 	Arrival
+	could time.Duration // since when mfaload could have sent it
 	froze time.Duration // of its lateness, what a freeze may be the reason for
 }
 
-// take waits for the next arrival's time. A worker that has been idle for
-// longest gets it first. It returns false when the run is over: then arrivals
-// that were due by then and not taken have been counted as scheduled.
+// burst is how many arrivals may go out at once after a freeze.
+func (r *Runner) burst() int {
+	if n := r.Scenario.Load.Workers; n > 0 {
+		return n
+	}
+	return r.ahead()
+}
+
+// begin implements source.
+func (p *pacer) begin(start func(*worker)) { p.pool.begin(p.ahead(), start) }
+
+// nudge implements source.
+func (p *pacer) nudge() { p.pool.nudge() }
+
+// take waits for the next arrival's time. It returns false when the run is over:
+// then arrivals that were due by then and not taken have been counted as scheduled.
 func (p *pacer) take(w *worker) (turn, bool) {
-	p.lead <- struct{}{}
-	defer func() { <-p.lead }()
+	p.pool.lead(w)
+	defer p.pool.pass()
 	if p.over {
 		return turn{}, false
 	}
 	a, more := p.due()
 	if !more {
 		p.over = true
+		p.pool.close()
 		p.rest()
 		return turn{}, false
 	}
-	// While it was due and no worker was free, all of them were in flight.
-	p.counting.Lock()
-	p.allBusy += max(w.free-max(a.At, p.handed), 0)
-	p.counting.Unlock()
+	// While it was due and no worker was free, all of them were in flight. Below
+	// their limit mfaload could have had another.
+	could := a.At
+	if p.pool.full() {
+		could = max(a.At, w.free)
+		p.busy(max(a.At, p.handed), w.free)
+	}
 	p.handed = time.Since(p.start)
-	return turn{a, p.froze}, true
+	return turn{a, could, p.froze}, true
+}
+
+// busy counts the time in which an arrival was due and all workers were in flight.
+func (p *pacer) busy(from, to time.Duration) {
+	if to <= from {
+		return
+	}
+	p.counting.Lock()
+	defer p.counting.Unlock()
+	p.allBusy += to - from
+	p.profile.Busy(from, to)
 }
 
 // rest waits for the end of the plan when there is nothing more to send.

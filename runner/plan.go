@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"mfaload/measure"
 	"mfaload/scenario"
 )
 
@@ -90,7 +91,17 @@ type PlannedWorkers struct {
 	// Stalled is how many would be in flight if nothing were answered until the
 	// timeout.
 	Stalled int `json:"needed_in_a_stall"`
-	Workers int `json:"workers"`
+	// Workers is how many requests may be in flight, and WorkersBy what that number
+	// is from: see [Bound]. Where the scenario has no number, both are of the machine
+	// that runs it: see [Plan.Bind].
+	Workers   int    `json:"workers"`
+	WorkersBy string `json:"workers_by"`
+}
+
+// Bind says how many requests a run may have in flight on this machine.
+func (p *Plan) Bind(s *scenario.Scenario) {
+	b := WorkersBound(s)
+	p.Workers.Workers, p.Workers.WorkersBy = b.Workers, b.By
 }
 
 // DefaultLatency is assumed where neither the user nor a threshold says more.
@@ -360,11 +371,14 @@ func shareOut(groups []scenario.Group, n uint64) []uint64 {
 func (p *Plan) fillWorkers(l *scenario.Load, latency, timeout time.Duration) {
 	w := &p.Workers
 	w.Latency, w.Workers = latency.Seconds()*1000, l.Workers
+	if l.Workers > 0 {
+		w.WorkersBy = measure.ByScenario
+	}
 	if p.Closed {
 		w.InFlight, w.Needed, w.Stalled = p.Peak*latency.Seconds(), l.Concurrency, l.Concurrency
 		return
 	}
 	w.InFlight = p.Peak * latency.Seconds()
-	w.Needed = max(int(math.Ceil(w.InFlight+3*math.Sqrt(w.InFlight))), 1)
+	w.Needed = needed(w.InFlight)
 	w.Stalled = max(int(math.Ceil(p.Peak*timeout.Seconds())), 1)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mfaload/measure"
 	"mfaload/runner"
 	"mfaload/scenario"
 )
@@ -83,7 +84,7 @@ func checkPlan(t *testing.T, s *scenario.Scenario, p *runner.Plan) {
 
 func TestPlannedWorkers(t *testing.T) {
 	s := oneGroup(load(ramp(0, 100, time.Minute)))
-	want := runner.PlannedWorkers{Latency: 200, LatencyFrom: "default", InFlight: 20, Needed: 34, Stalled: 1000, Workers: 8}
+	want := runner.PlannedWorkers{Latency: 200, LatencyFrom: "default", InFlight: 20, Needed: 34, Stalled: 1000, Workers: 8, WorkersBy: measure.ByScenario}
 	if diff := cmp.Diff(want, runner.NewPlan(s, 0).Workers); diff != "" {
 		t.Error(diff)
 	}

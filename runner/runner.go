@@ -52,6 +52,7 @@ type Runner struct {
 	once     sync.Once
 	hash     string // of the scenario
 	schedule *Schedule
+	bound    Bound
 	recorder *measure.Recorder
 	start    atomic.Pointer[time.Time]
 	inFlight atomic.Int64
@@ -75,6 +76,7 @@ func (r *Runner) init() {
 		r.hash = r.Scenario.Hash()
 		r.schedule = newSchedule(r.Scenario, shardOf(r.Shard))
 		r.schedule.follow(r.Earlier)
+		r.bound = bound(r.Scenario, r.schedule)
 		r.recorder = measure.NewRecorder(len(r.Scenario.Groups), r.Rules, r.SaveAnswers)
 	})
 }
@@ -124,7 +126,7 @@ func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 	defer context.AfterFunc(ctx, func() { r.ending.end(nil) })()
 	unguarded := r.guard(start)
 	written := r.writeDown(start, began, load)
-	meter := r.meter(began, written)
+	meter := r.meter(load, began, written)
 	r.work(load, start, flight)
 	var metered measure.Generator
 	meter(&metered)
@@ -151,18 +153,9 @@ func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 // generator says what the run took since it began.
 func (r *Runner) generator(began usage, start time.Time, e extent) measure.Generator {
 	g := began.generator(time.Since(start))
-	g.BusyWorkersMax, g.Workers, g.AllBusy = int(r.busyMax.Load()), r.workers(), e.allBusy
+	g.BusyWorkersMax, g.Workers, g.AllBusy = int(r.busyMax.Load()), r.bound.Workers, e.allBusy
+	g.WorkersBy = r.bound.By
 	return g
-}
-
-// workers is the most requests in flight. Of a closed load that is its users;
-// the arrivals of a schedule may need all workers on any shard, as they fluctuate
-// more on each than on all.
-func (r *Runner) workers() int {
-	if c := r.schedule.closed; c != nil {
-		return c.Workers
-	}
-	return r.Scenario.Load.Workers
 }
 
 // begin waits for the start time and returns it with a reading of the monotonic
@@ -197,6 +190,10 @@ func (r *Runner) begin(ctx context.Context) (start time.Time, err error) {
 // source says which request is next and when: the schedule, or users who wait
 // for their answers.
 type source interface {
+	// begin begins workers with start, now and as they are needed.
+	begin(start func(*worker))
+	// nudge begins one where none was begun because mfaload was short of time.
+	nudge()
 	// take waits for the time of the worker's next request. It returns false
 	// when there are no more.
 	take(w *worker) (turn, bool)
@@ -228,11 +225,11 @@ type extent struct {
 func (r *Runner) work(load source, start time.Time, flight context.Context) {
 	if r.Scenario.Load.Warmup > 0 {
 		// What can't be opened now, requests will tell.
-		go func() { _ = r.Operation.Open(flight, r.workers()) }()
+		go func() { _ = r.Operation.Open(flight, r.openAhead()) }()
 	}
 	var workers sync.WaitGroup
-	for i := range r.workers() {
-		w := &worker{Runner: r, number: i, start: start, load: load}
+	load.begin(func(w *worker) {
+		w.Runner, w.start, w.load = r, start, load
 		workers.Go(func() {
 			for {
 				t, more := load.take(w)
@@ -242,7 +239,7 @@ func (r *Runner) work(load source, start time.Time, flight context.Context) {
 				w.serve(flight, t)
 			}
 		})
-	}
+	})
 	workers.Wait()
 }
 
@@ -268,10 +265,11 @@ func (r *Runner) watch(start time.Time) {
 
 // meter has hiccups and mfaload's own load measured until the function it returns
 // is called.
-func (r *Runner) meter(began usage, written *written) (end func(*measure.Generator)) {
+func (r *Runner) meter(load source, began usage, written *written) (end func(*measure.Generator)) {
 	own := newOwnLoad(r.freezes.start, r.freezes, began.processors)
 	h, wait, closeWait := newHiccups(func(now time.Time, late time.Duration) {
-		r.freezes.run(now)
+		r.freezes.run(now, late)
+		load.nudge()
 		own.look(late)
 	}), TimerWait, func() {}
 	if written != nil {

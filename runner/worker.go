@@ -19,6 +19,8 @@ type worker struct {
 	start  time.Time
 
 	load       source
+	wake       chan struct{}                    // tells it that it leads
+	leads      bool                             // it begins as the leader
 	free       time.Duration                    // since when it is not in flight
 	withheld   bool                             // its last request was not sent
 	wait       func(context.Context, time.Time) // of a closed load's user
@@ -51,10 +53,9 @@ func (w *worker) serve(flight context.Context, a turn) {
 	*o = measure.Observation{
 		Group: a.User.Group, Warmup: a.Warmup,
 		Intended: a.At, Sent: sent, Done: done,
-		// While all workers were in flight nobody could have sent it: that
-		// wait is the service's. It ended when this worker came free. Only what
-		// a freeze left behind is not.
-		Own:        max(sent-max(a.At, w.free), min(sent-a.At, a.froze)),
+		// While all workers that there may be were in flight nobody could have
+		// sent it: that wait is the service's. Only what a freeze left behind is not.
+		Own:        max(sent-a.could, min(sent-a.At, a.froze)),
 		Violations: o.Violations[:0],
 	}
 	o.Harmed = w.harmed(o, now)

@@ -116,7 +116,7 @@ func TestDefaults(t *testing.T) {
 		Name: "test", File: "f",
 		Target: scenario.Target{EnvID: envID, Timeout: 10 * time.Second, Protocol: scenario.HTTP1, Network: scenario.Network{IPVersion: scenario.AnyIP}, Simulator: &scenario.Simulator{Seed: 1}},
 		Groups: []scenario.Group{{Name: "email", IDs: []string{userA}, Weight: 1, Order: scenario.Sequential, Exhausted: scenario.Wrap, Expect: scenario.Expect{HTTPStatuses: []int{201}}}},
-		Load: scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Workers: 64, Drain: 10 * time.Second, Repeat: 1, On429: scenario.Continue429,
+		Load: scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Drain: 10 * time.Second, Repeat: 1, On429: scenario.Continue429,
 			Stages: []scenario.Stage{{From: 10, To: 10, Duration: 10 * time.Second}}},
 		Thresholds: []scenario.Threshold{
 			{Metric: scenario.ErrorRate, Written: "0%"},

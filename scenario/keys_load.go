@@ -19,7 +19,7 @@ var loadForm = mapping(checkLoad, []field[Load]{
 	key("warmup", duration(false, maxRun), func(l *Load, v time.Duration) { l.Warmup = v },
 		"Time before the first stage, at the rate with which that begins. Reported apart, not judged.").or("0s"),
 	key("workers", whole(1, 100_000), func(l *Load, v int) { l.Workers = v },
-		"The most requests in flight; in a run on several machines, on each of them.").or("64"),
+		"The most requests in flight; in a run on several machines, on each of them. Left out: as many as are needed, up to 10000 or what open files and local ports allow."),
 	key("drain", duration(false, maxWait), func(l *Load, v time.Duration) { l.Drain = v },
 		"How long after the last stage requests may still be sent or answered. After a signal, or a stop, that is how long responses in flight are waited for; neither ever prolongs the wait.").or("10s"),
 	key("stages", listOf("a list of stages", "such as [{rate: 50/s, duration: 2m}]", stageForm), func(l *Load, v []Stage) { l.Stages = v },

@@ -144,8 +144,8 @@ type Load struct {
 	// the rate with which the first stage begins. They are reported apart and
 	// not judged. Default 0.
 	Warmup time.Duration
-	// Workers is the most requests in flight, from 1 to 100,000; default 64. In
-	// the closed model it is Concurrency.
+	// Workers is the most requests in flight, from 1 to 100,000; 0 for as many as
+	// are needed. In the closed model it is Concurrency.
 	Workers int
 	// Drain is how long after the last stage requests may still be sent or
 	// answered. Default 10 s.

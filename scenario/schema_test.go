@@ -192,8 +192,8 @@ func TestSchemaDescribes(t *testing.T) {
 		t.Errorf("only %d keys were looked at", keys)
 	}
 	load := schema["properties"].(map[string]any)["load"].(map[string]any)["properties"].(map[string]any)
-	if got := load["workers"].(map[string]any)["default"]; got != 64.0 {
-		t.Errorf("the default of workers is %v", got)
+	if got := load["seed"].(map[string]any)["default"]; got != 1.0 {
+		t.Errorf("the default of seed is %v", got)
 	}
 	if got := load["drain"].(map[string]any)["default"]; got != "10s" {
 		t.Errorf("the default of drain is %v", got)

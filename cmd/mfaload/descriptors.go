@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"mfaload/runner"
 	"mfaload/scenario"
 )
 
@@ -11,9 +12,10 @@ import (
 const spareDescriptors = 32
 
 // connections is how many connections a run may have open at once, on both ends
-// where it is its own target.
+// where it is its own target. Where the scenario has no number of workers they are
+// as many as there is room for: it needs one.
 func connections(s *scenario.Scenario) uint64 {
-	n := uint64(s.Load.Workers)
+	n := max(uint64(s.Load.Workers), 1)
 	if s.Target.Protocol == scenario.HTTP2 {
 		n = 1
 	}
@@ -26,7 +28,7 @@ func connections(s *scenario.Scenario) uint64 {
 // enoughDescriptors finds a run that would come to its limit of open files in the
 // middle: its requests would fail, and not for the service's fault.
 func enoughDescriptors(s *scenario.Scenario) error {
-	limit, known := mostDescriptors()
+	limit, known := runner.MaxFiles()
 	needed := connections(s) + spareDescriptors
 	if !known || needed <= limit {
 		return nil

@@ -15,6 +15,7 @@ import (
 	"github.com/guptarohit/asciigraph"
 	"github.com/spf13/cobra"
 
+	"mfaload/measure"
 	"mfaload/runner"
 	"mfaload/scenario"
 )
@@ -56,6 +57,7 @@ func (f *planFlags) check() (latency time.Duration, err error) {
 // that may be empty.
 func (a *app) printPlan(s *scenario.Scenario, flags *planFlags, latency time.Duration, note string) error {
 	p := runner.NewPlan(s, latency)
+	p.Bind(s)
 	if flags.format == "json" {
 		e := json.NewEncoder(a.ui.data)
 		e.SetEscapeHTML(false)
@@ -256,13 +258,28 @@ func (p *planPage) workers(plan *runner.Plan) {
 		p.wrap("%d users, each with one request at a time", w.Workers)
 		return
 	}
-	verdict := "enough"
-	if w.Workers < w.Needed {
-		verdict = fmt.Sprintf("too few: write load.workers: %d", w.Needed)
-	}
-	p.wrap("%s/s × %s ms (%s) = %s in flight; %d with headroom; the scenario has %d: %s",
-		number(plan.Peak), number(w.Latency), w.LatencyFrom, number(w.InFlight), w.Needed, w.Workers, verdict)
+	p.wrap("%s/s × %s ms (%s) = %s in flight; %d with headroom; %s", number(plan.Peak), number(w.Latency), w.LatencyFrom, number(w.InFlight), w.Needed, bound(w))
 	p.wrap("if nothing were answered until the timeout: %s in flight", thousands(uint64(w.Stalled)))
+}
+
+// bound says how many requests may be in flight, and what to do where that is too
+// few.
+func bound(w runner.PlannedWorkers) string {
+	from, remedy := "as many as are needed, up to "+thousands(uint64(w.Workers)), ""
+	switch w.WorkersBy {
+	case measure.ByScenario:
+		from, remedy = fmt.Sprintf("the scenario has %d", w.Workers), fmt.Sprintf("write load.workers: %d, or leave it out", w.Needed)
+	case measure.ByFiles:
+		from, remedy = from+", which open files allow", "raise the limit of open files (ulimit -n)"
+	case measure.ByPorts:
+		from, remedy = from+", which local ports allow", "widen net.ipv4.ip_local_port_range, or add target.sourceAddresses"
+	case measure.ByMaximum:
+		from, remedy = from+", mfaload's maximum", fmt.Sprintf("write load.workers: %d, or share the load among several machines", w.Needed)
+	}
+	if w.Workers < w.Needed {
+		return from + ": too few: " + remedy
+	}
+	return from + ": enough"
 }
 
 // table writes rows with the first column to the left, cut where it is too

@@ -67,8 +67,9 @@ func newSearchResults(name string, f *capacityFlags) (*results, error) {
 // take before one waits for a worker.
 const roomInFlight = 2
 
-// trialScenario is the scenario with the load of a trial. It has as many workers
-// as it takes for a service that is twice as slow as a threshold allows.
+// trialScenario is the scenario with the load of a trial. Where it has a number of
+// workers, there are as many as it takes for a service that is twice as slow as a
+// threshold allows.
 func trialScenario(s *scenario.Scenario, o capacity.Options, a capacity.Ask) *scenario.Scenario {
 	t := *s
 	l := &t.Load
@@ -76,14 +77,12 @@ func trialScenario(s *scenario.Scenario, o capacity.Options, a capacity.Ask) *sc
 	l.Warmup, l.Repeat, l.Requests, l.MaxRequests, l.On429 = a.Warmup, 1, 0, 0, scenario.Continue429
 	l.Seed += uint64(a.Number)
 	for _, limit := range o.Limits {
-		if limit.Over > 0 {
-			l.Workers = max(l.Workers, min(int(math.Ceil(roomInFlight*a.Rate*limit.Over)), mostWorkers))
+		if limit.Over > 0 && l.Workers > 0 {
+			l.Workers = max(l.Workers, min(int(math.Ceil(roomInFlight*a.Rate*limit.Over)), runner.MaxWorkers))
 		}
 	}
 	return &t
 }
-
-const mostWorkers = 10_000
 
 // try is a trial, with the pause before it.
 func (t *trials) try(ctx context.Context, a capacity.Ask) (*capacity.Outcome, error) {
