@@ -29,26 +29,25 @@ func Read(m *measure.Measurement, r *report.Report, limits []Limit, inFlight flo
 	for _, s := range m.Seconds {
 		bySecond[s.Second] = s
 	}
-	times := make([]*measure.Histogram, len(limits))
-	for i := range times {
-		times[i] = measure.NewHistogram()
-	}
+	times := make([]measure.Waits, len(limits))
 	first, end := int64(m.Main.Start/time.Second), int64((m.Main.Start+m.Main.Planned)/time.Second)
 	for n := range end {
-		s := readSecond(bySecond[n], due(m, n), limits)
+		second := bySecond[n]
+		if second == nil { // nothing was sent in it
+			second = &measure.Second{Second: n, Response: measure.NewSparse(), Service: measure.NewSparse()}
+		}
+		s := readSecond(second, due(m, n), limits)
 		if n < first {
 			o.Before = append(o.Before, s)
-		} else {
-			o.Seconds = append(o.Seconds, s)
-			mergeTimes(times, limits, bySecond[n])
+			continue
+		}
+		o.Seconds = append(o.Seconds, s)
+		for i := range limits {
+			limits[i].collect(&times[i], second, due(m, n))
 		}
 	}
 	for i := range limits {
-		q := 0.0
-		if l := &limits[i]; l.timed() && !l.Mean && l.Allowed < 1 {
-			q = times[i].Percentile(100 * (1 - l.Allowed)).Seconds()
-		}
-		o.Quantiles = append(o.Quantiles, q)
+		o.Quantiles = append(o.Quantiles, limits[i].quantile(&times[i]))
 	}
 	return o
 }
@@ -56,15 +55,6 @@ func Read(m *measure.Measurement, r *report.Report, limits []Limit, inFlight flo
 // endedText says why the scenario ended the trial, and when.
 func (o *Outcome) endedText(a Ask) string {
 	return fmt.Sprintf("%s ended it after %d s of %v: its figures are of that part", o.Ended, len(o.Seconds), a.Length)
-}
-
-// mergeTimes adds the times of a second to those that each limit judges.
-func mergeTimes(to []*measure.Histogram, limits []Limit, s *measure.Second) {
-	for i := range limits {
-		if h := limits[i].times(s); h != nil {
-			_ = to[i].Merge(h) // of the same geometry: nothing is dropped
-		}
-	}
 }
 
 func withheld(m *measure.Measurement) (n uint64) {
@@ -76,27 +66,28 @@ func withheld(m *measure.Measurement) (n uint64) {
 	return n
 }
 
-// due is how many requests were due in a second. What waited for a worker when the
+// due is how many requests were to be sent in a second. What waited for a worker when the
 // scenario ended the trial would have been sent.
 func due(m *measure.Measurement, second int64) float64 {
-	if second < int64(len(m.Profile.Due)) && m.Stopped == nil {
-		return float64(m.Profile.Due[second])
+	if second >= int64(len(m.Profile.Due)) || m.Stopped != nil {
+		return 0
 	}
-	return 0
+	n := float64(m.Profile.Due[second])
+	if second < int64(len(m.Profile.Withheld)) {
+		n -= float64(m.Profile.Withheld[second])
+	}
+	return n
 }
 
-// readSecond reads a second; nil is one in which nothing was sent.
+// readSecond reads a second.
 func readSecond(s *measure.Second, due float64, limits []Limit) (to Second) {
 	to.Tallies = make([]Tally, len(limits))
-	if s == nil {
-		s = &measure.Second{Response: measure.NewSparse(), Service: measure.NewSparse()}
-	}
 	to.Sent, to.Expected = float64(s.Response.Count()), float64(s.Expected)
 	to.Response = s.Response.Mean().Seconds() * to.Sent
 	for i := range limits {
 		l, t := &limits[i], &to.Tallies[i]
 		if l.timed() {
-			tallyTimes(l, t, s)
+			tallyTimes(l, t, l.waits(s, due))
 		} else {
 			tallyEnds(l, t, s, due)
 		}
@@ -104,32 +95,51 @@ func readSecond(s *measure.Second, due float64, limits []Limit) (to Second) {
 	return to
 }
 
-// times are those of a second that the limit judges; nil where there are none.
-func (l *Limit) times(s *measure.Second) *measure.Histogram {
-	if s == nil || !l.timed() {
-		return nil
+// waits are the times of a second that the limit judges: refusals are not among them,
+// and who was never served is slower than any limit. What was due and never sent is
+// known of all groups together.
+func (l *Limit) waits(s *measure.Second, due float64) measure.Waits {
+	w := s.Waits(l.Group, l.Metric == scenario.Service)
+	if l.Group < 0 || len(s.Groups) == 0 {
+		w.Untimed += uint64(max(due-float64(s.Response.Count()), 0))
 	}
-	response, service := s.Response, s.Service
-	if g := groupOf(l, s); g != nil {
-		response, service = g.Response, g.Service
-	} else if l.Group >= 0 && len(s.Groups) > 0 {
-		return nil // none of the group was sent
-	}
-	if l.Metric == scenario.Service {
-		return service
-	}
-	return response
+	return w
 }
 
-func tallyTimes(l *Limit, t *Tally, s *measure.Second) {
-	h := l.times(s)
-	if h == nil {
+func tallyTimes(l *Limit, t *Tally, w measure.Waits) {
+	t.Of += float64(w.Count())
+	for i := range t.Over {
+		t.Over[i] += float64(w.Beyond(time.Duration(l.level(i) * 1e9)))
+	}
+	t.Sum += w.Sum() + float64(w.Unserved())*l.level(0)
+}
+
+// collect adds the times of a second to those that the limit judges.
+func (l *Limit) collect(sum *measure.Waits, s *measure.Second, due float64) {
+	if !l.timed() {
 		return
 	}
-	for took, n := range h.Buckets {
-		t.Add(l, took, float64(n))
+	if sum.Served == nil {
+		sum.Served = []*measure.Histogram{measure.NewHistogram()}
 	}
-	t.Sum = h.Mean().Seconds() * t.Of
+	w := l.waits(s, due)
+	for _, h := range w.Served {
+		_ = sum.Served[0].Merge(h) // of the same geometry: nothing is dropped
+	}
+	sum.Untimed += w.Unserved()
+}
+
+// quantile is the time that the allowed share of the requests is above, in seconds; 0
+// where the limit is of no time, or where so many were never served.
+func (l *Limit) quantile(w *measure.Waits) float64 {
+	if !l.timed() || l.Mean || l.Allowed >= 1 {
+		return 0
+	}
+	b := w.Percentile(100 * (1 - l.Allowed))
+	if b.AtLeast {
+		return 0
+	}
+	return b.Time.Seconds()
 }
 
 // tallyEnds counts how requests ended. What was never sent is known of all

@@ -262,3 +262,64 @@ func validate(t *testing.T, text []byte) {
 		t.Errorf("%v\n%s", err, text)
 	}
 }
+
+// Who was never served is slower than any limit, whether a request was given up on or
+// never sent; refusals are not among the times.
+func TestNeverServedIsSlowerThanAnyLimit(t *testing.T) {
+	a := capacity.Ask{Rate: 100, Length: 20 * time.Second}
+	judge := func(bend func(recorder *measure.Recorder, k int, o *measure.Observation) bool) *capacity.Trial {
+		s := &scenario.Scenario{Name: "m", Groups: []scenario.Group{{Name: "all", IDs: []string{"a"}}}, Thresholds: thresholds()[:1]}
+		recorder, profile := measure.NewRecorder(1, nil, 0), measure.Profile{}
+		for k := range 2000 {
+			at := time.Duration(k) * 10 * time.Millisecond
+			o := &measure.Observation{Intended: at, Sent: at, Done: at + 50*time.Millisecond, Label: "201 OTP_REQUIRED", AsExpected: true}
+			profile.Add(at, false)
+			if bend(recorder, k, o) {
+				recorder.Record(0, o)
+			}
+		}
+		m, err := recorder.Final()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Schema, m.Scenario, m.Groups, m.Profile.Due = measure.Schema, "m", []string{"all"}, profile.Due
+		m.Main.Planned, m.Main.LastSent, m.Main.Scheduled, m.Warmup.Scheduled = a.Length, a.Length, []uint64{2000}, []uint64{0}
+		m.Generator.Hiccups, m.Terms = measure.NewHistogram(), report.TermsOf(s).Encode()
+		r, err := report.Judge(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		limits := capacity.Limits(s)
+		return capacity.Judge(a, capacity.Read(m, r, limits, 0), limits)
+	}
+	for name, c := range map[string]struct {
+		bend func(*measure.Recorder, int, *measure.Observation) bool
+		want capacity.Verdict
+	}{
+		"all served": {func(*measure.Recorder, int, *measure.Observation) bool { return true }, capacity.Pass},
+		"timeouts of 8 %": {func(_ *measure.Recorder, k int, o *measure.Observation) bool {
+			if k%12 == 0 {
+				o.Done, o.Label, o.Failed, o.AsExpected = o.Intended+100*time.Millisecond, "timeout", true, false
+			}
+			return true
+		}, capacity.Break},
+		"8 % never sent":      {func(_ *measure.Recorder, k int, _ *measure.Observation) bool { return k%12 != 0 }, capacity.Break},
+		"seconds without any": {func(_ *measure.Recorder, k int, _ *measure.Observation) bool { return k < 500 || k >= 660 }, capacity.Break},
+		"slow, and refusals": {func(_ *measure.Recorder, k int, o *measure.Observation) bool {
+			if k%10 != 0 { // nine of ten are turned away at once
+				o.Done, o.Label, o.AsExpected, o.Refused = o.Intended+300*time.Microsecond, "429", true, true
+			} else if o.Done += 90 * time.Millisecond; k%100 == 0 {
+				o.Done += time.Second
+			}
+			return true
+		}, capacity.Break},
+		"exactly the limit": {func(_ *measure.Recorder, _ int, o *measure.Observation) bool {
+			o.Done = o.Intended + 150*time.Millisecond
+			return true
+		}, capacity.Pass},
+	} {
+		if tr := judge(c.bend); tr.Verdict != c.want || c.want == capacity.Break && tr.By == capacity.LimitedByBacklog {
+			t.Errorf("%s: %s by %s: %+v %v", name, tr.Verdict, tr.By, tr.Judged, tr.Reasons)
+		}
+	}
+}

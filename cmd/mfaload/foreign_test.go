@@ -75,7 +75,7 @@ func foreignScenario(tb testing.TB, address, load, thresholds, search string) (f
 func TestForeignServer(t *testing.T) {
 	t.Parallel()
 	file := foreignScenario(t, serveForeign(t, model.NewPatient(4, 20*time.Millisecond)), "arrivals: uniform", "{errorRate: 0}", "{maxRate: 640/s}")
-	text, err := exec.CommandContext(context.Background(), binary, "check", file).CombinedOutput()
+	text, err := exec.CommandContext(context.Background(), program(t), "check", file).CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, text)
 	}

@@ -58,7 +58,7 @@ func (p *pair) prepare() {
 		if i == 1 {
 			a, b = p.base.service, p.new.service
 		}
-		p.tables[i][0], p.tables[i][1] = newTables(a, b)
+		p.tables[i][0], p.tables[i][1] = newTables(a, b, p.base.lost, p.new.lost, max(p.figures[0].longest(i), p.figures[1].longest(i)))
 		p.grids[i] = p.gridOf(i)
 	}
 	p.sums = map[kind][2]ratio{

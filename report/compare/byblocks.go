@@ -126,6 +126,9 @@ func (p *pair) result(e *estimate) result {
 	change := p.figures[1].scaled(e.metric) - p.figures[0].scaled(e.metric)
 	r := result{metric: e.metric, group: p.name, base: p.figures[0].value(e.metric), new: p.figures[1].value(e.metric),
 		change: change, p: e.probability(change)}
+	if e.kind.times() {
+		r.atLeast = [2]bool{p.figures[0].bound(e.metric).AtLeast, p.figures[1].bound(e.metric).AtLeast}
+	}
 	r.events = [2]events{p.figures[0].events(e.metric), p.figures[1].events(e.metric)}
 	switch {
 	case r.none():
@@ -159,8 +162,11 @@ func (p *pair) describe(r *result, influence []float64) {
 
 // tooFew says whether a percentile is just one of the longest times.
 func (p *pair) tooFew(r *result) bool {
-	n := math.Min(p.figures[0].sent, p.figures[1].sent)
-	return r.kind == quantile && n*(1-r.quantile) < 5
+	if !r.kind.times() {
+		return false
+	}
+	n := math.Min(p.figures[0].waited(r.metric), p.figures[1].waited(r.metric))
+	return n == 0 || r.kind == quantile && n*(1-r.quantile) < 5
 }
 
 // probability is that of a change as large by chance. Two answers have to agree,

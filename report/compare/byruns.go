@@ -16,12 +16,23 @@ func byRuns(base, fresh []Run, parts []part, chosen []metric) []result {
 				continue // it takes the seconds of a run
 			}
 			var scaled, shown []float64
-			for _, f := range figures {
+			var censored [2]bool
+			nobody := false
+			for i, f := range figures {
+				nobody = nobody || m.kind.times() && f.waited(m) == 0
 				scaled, shown = append(scaled, f.scaled(m)), append(shown, f.value(m))
+				if i < len(base) {
+					censored[0] = censored[0] || f.bound(m).AtLeast
+				} else {
+					censored[1] = censored[1] || f.bound(m).AtLeast
+				}
 			}
-			r := result{metric: m, group: p.name, base: median(shown[:len(base)]), new: median(shown[len(base):])}
+			r := result{metric: m, group: p.name, base: median(shown[:len(base)]), new: median(shown[len(base):]), atLeast: censored}
 			r.change, r.low, r.high = shiftInterval(scaled[:len(base)], scaled[len(base):], 0.95)
 			r.events = [2]events{eventsOf(figures[:len(base)], m), eventsOf(figures[len(base):], m)}
+			if nobody {
+				r.short, r.remark = true, "too few requests"
+			}
 			if r.none() {
 				r.low, r.high = r.withoutEvents()
 			}

@@ -9,7 +9,10 @@ import (
 
 // figures are those of a part of one or several runs, exactly.
 type figures struct {
+	// response and service are the times of what was served, waits the same with who
+	// was never served, by response and service.
 	response, service *measure.Histogram
+	waits             [2]measure.Waits
 	// of what was scheduled, sent and answered
 	scheduled, sent, answered, expected, violating float64
 	// judged are the arrivals that say something of the service: not those that
@@ -23,6 +26,9 @@ type figures struct {
 // figuresOf adds up the judged parts of runs.
 func figuresOf(runs []Run, p part) *figures {
 	f := &figures{response: measure.NewSparse(), service: measure.NewSparse()}
+	for i, served := range []*measure.Histogram{f.response, f.service} {
+		f.waits[i] = measure.Waits{Served: []*measure.Histogram{served}, Failed: []*measure.Histogram{measure.NewSparse()}}
+	}
 	var planned, sending time.Duration
 	closed := false
 	for _, r := range runs {
@@ -47,13 +53,21 @@ func (f *figures) add(m *measure.Measurement, p part) {
 	scheduled := float64(p.scheduled(m))
 	f.scheduled += scheduled
 	f.judged += scheduled - float64(p.withheld(m)+p.inFlight(m)+p.unheard(m))
+	for i := range f.waits {
+		w := m.Main.Waits(p.group, i == 1)
+		// All histograms have one geometry, so nothing is dropped.
+		for _, h := range w.Served {
+			_ = f.waits[i].Served[0].Merge(h)
+		}
+		for _, h := range w.Failed {
+			_ = f.waits[i].Failed[0].Merge(h)
+		}
+		f.waits[i].Untimed += w.Untimed
+	}
 	for _, c := range m.Main.Cells {
 		if !p.has(c.Group) {
 			continue
 		}
-		// All histograms have one geometry, so nothing is dropped.
-		_ = f.response.Merge(c.Response)
-		_ = f.service.Merge(c.Service)
 		n := float64(c.Response.Count())
 		f.sent += n
 		if !c.Failed {
@@ -67,24 +81,39 @@ func (f *figures) add(m *measure.Measurement, p part) {
 // value is a metric's figure, in the unit of a row; of a shape the largest
 // quantile that is looked at.
 func (f *figures) value(m metric) float64 {
-	h := f.response
-	if m.service {
-		h = f.service
-	}
 	switch m.kind {
-	case quantile:
-		return milliseconds(h.Percentile(100 * m.quantile))
-	case average:
-		return milliseconds(h.Mean())
+	case quantile, average, shape:
+		return milliseconds(f.bound(m).Time)
 	case errorRate:
 		return 100 * share(f.judged-f.expected, f.judged)
 	case violationRate:
 		return 100 * share(f.violating, f.answered)
 	case achievedRate:
 		return f.achieved
-	default:
-		return milliseconds(h.Percentile(99))
 	}
+	return 0
+}
+
+// bound is a metric's time: at least that long, where so many were never served.
+func (f *figures) bound(m metric) measure.Bound {
+	w := &f.waits[index(m)]
+	switch m.kind {
+	case quantile:
+		return w.Percentile(100 * m.quantile)
+	case average:
+		return w.Mean()
+	case shape:
+		return w.Percentile(99)
+	}
+	return measure.Bound{}
+}
+
+// waited is how many arrivals a metric's time is of.
+func (f *figures) waited(m metric) float64 { return float64(f.waits[index(m)].Count()) }
+
+// longest is the longest that anybody is known to have waited.
+func (f *figures) longest(service int) time.Duration {
+	return max(f.waits[service].Served[0].Max(), f.waits[service].Failed[0].Max())
 }
 
 // scaled is the figure on the scale on which changes are differences.

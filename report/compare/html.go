@@ -103,7 +103,7 @@ func listed(title string, texts []string) g.Node {
 func (p *page) figures() g.Node {
 	return chart.Scroll("figures", chart.Head("figure", "base", "new", "unit", "change", "95 % interval", "margin", "p, corrected", "judgement"),
 		g.Map(p.Rows, func(r pageRow) g.Node {
-			return chart.Row(chart.Texts(r.Name, digits(r.Base), digits(r.New), r.Unit, r.ChangeText, r.Interval, r.MarginText, digits(r.Corrected)),
+			return chart.Row(chart.Texts(r.Name, r.baseText(), r.newText(), r.Unit, r.ChangeText, r.Interval, r.MarginText, digits(r.Corrected)),
 				h.Td(h.Class(classes[r.Judgement]), g.Text(string(r.Judgement))))
 		}))
 }

@@ -112,6 +112,7 @@ type series struct {
 	response, service                [][]*measure.Histogram // the histograms of each unit
 	sent, due, unexpected, violating []float64
 	judged                           []float64 // of what was due: see figures
+	lost                             []float64 // of what was judged: never served
 	// stretch is how much of the planned rate is left because the last requests
 	// were sent late, planned the planned rate a second; 0 for a closed load.
 	stretch, planned float64
@@ -146,27 +147,29 @@ func (s *series) grow(n int) {
 	s.units += n
 	s.response = append(s.response, make([][]*measure.Histogram, n)...)
 	s.service = append(s.service, make([][]*measure.Histogram, n)...)
-	for _, x := range []*[]float64{&s.sent, &s.due, &s.unexpected, &s.violating, &s.judged} {
+	for _, x := range []*[]float64{&s.sent, &s.due, &s.unexpected, &s.violating, &s.judged, &s.lost} {
 		*x = append(*x, make([]float64, n)...)
 	}
 }
 
 func (s *series) addSecond(u int, sec *measure.Second, p part) {
 	if p.group < 0 {
-		s.put(u, sec.Response, sec.Service, sec.Expected, sec.Violating)
+		s.put(u, sec, p, float64(sec.Response.Count()), sec.Expected, sec.Violating)
 		return
 	}
 	for _, g := range sec.Groups {
 		if g.Group == p.group {
-			s.put(u, g.Response, g.Service, g.Expected, g.Violating)
+			s.put(u, sec, p, float64(g.Response.Count()), g.Expected, g.Violating)
 		}
 	}
 }
 
-func (s *series) put(u int, response, service *measure.Histogram, expected, violating uint64) {
-	s.response[u] = append(s.response[u], response)
-	s.service[u] = append(s.service[u], service)
-	n := float64(response.Count())
+// put adds the part of a second: n requests that were sent.
+func (s *series) put(u int, sec *measure.Second, p part, n float64, expected, violating uint64) {
+	response, service := sec.Waits(p.group, false), sec.Waits(p.group, true)
+	s.response[u] = append(s.response[u], response.Served...)
+	s.service[u] = append(s.service[u], service.Served...)
+	s.lost[u] += float64(response.Unserved())
 	s.sent[u] += n
 	s.unexpected[u] += n - float64(expected)
 	s.violating[u] += float64(violating)
@@ -191,6 +194,7 @@ func (s *series) addDue(m *measure.Measurement, p part, first, units int, from i
 		s.due[u] = max(due, s.sent[u])
 		s.judged[u] = max(due-held, s.sent[u])
 		s.unexpected[u] += s.judged[u] - s.sent[u]
+		s.lost[u] += s.judged[u] - s.sent[u]
 	}
 }
 

@@ -189,3 +189,72 @@ func inGroups(r compare.Run, oneIn uint64) compare.Run {
 	m.Main.Cells, m.Main.Scheduled = cells, sums
 	return r
 }
+
+// Who was never served is slower than anybody else: a percentile does not hide those
+// who got no response, or were never sent, and refusals are not fast responses.
+func TestNeverServedIsSlower(t *testing.T) {
+	o := compare.Options{Metrics: []string{"response.p50", "response.p95", "response.mean"}}
+	base := []compare.Run{withOutcomes("a", 1, 0, 0, 0)}
+	for name, c := range map[string]struct {
+		fresh compare.Run
+		p95   compare.Judgement
+		least bool
+	}{
+		"alike":             {withOutcomes("b", 2, 0, 0, 0), compare.Same, false},
+		"8 % timeouts":      {withOutcomes("b", 2, 8, 0, 0), compare.Worse, true},
+		"8 % never sent":    {withOutcomes("b", 2, 0, 8, 0), compare.Worse, true},
+		"80 % turned away":  {withOutcomes("b", 2, 0, 0, 80), compare.Same, false},
+		"3 % timeouts":      {withOutcomes("b", 2, 3, 0, 0), compare.Same, false},
+		"all turned away":   {withOutcomes("b", 2, 0, 0, 100), compare.Unclear, false},
+		"nobody was served": {withOutcomes("b", 2, 100, 0, 0), compare.Worse, true},
+	} {
+		r := row(t, mustCompare(t, base, []compare.Run{c.fresh}, o), "response.p95")
+		if r.Judgement != c.p95 || r.NewAtLeast != c.least || r.BaseAtLeast {
+			t.Errorf("%s: %+v: %s", name, r, r)
+		}
+		if c.least && !strings.Contains(r.String(), "→ ≥ ") {
+			t.Errorf("%s: %s", name, r)
+		}
+	}
+	if r := row(t, mustCompare(t, base, []compare.Run{withOutcomes("b", 2, 0, 0, 80)}, o), "response.p50"); r.Change < -1 || r.Change > 1 {
+		t.Errorf("refusals make it look faster: %s", r)
+	}
+	var a, b []compare.Run
+	for i := range uint64(4) {
+		a, b = append(a, withOutcomes("a", i, 0, 0, 0)), append(b, withOutcomes("b", 10+i, 8, 0, 0))
+	}
+	if r := row(t, mustCompare(t, a, b, o), "response.p95"); r.Judgement != compare.Worse || !r.NewAtLeast {
+		t.Errorf("runs as units: %+v", r)
+	}
+}
+
+// withOutcomes is a run of 60 s at 20/s, of which so many of a hundred time out after
+// ten seconds, are never sent, or are turned away at once.
+func withOutcomes(name string, seed uint64, timeouts, unsent, refused int) compare.Run {
+	random := rand.New(rand.NewPCG(seed, 5))
+	recorder, profile := measure.NewRecorder(1, nil, 0), measure.Profile{}
+	for k := range 1200 {
+		at := time.Duration(k) * 50 * time.Millisecond
+		profile.Add(at, false)
+		took := time.Duration(80e6 * math.Exp(0.02*random.NormFloat64()))
+		o := &measure.Observation{Intended: at, Sent: at, Done: at + took, Label: "201 OTP_REQUIRED", AsExpected: true}
+		switch turn := k * 37 % 100; { // spread evenly
+		case turn < timeouts:
+			o.Done, o.Label, o.Failed, o.AsExpected = at+10*time.Second, "timeout", true, false
+		case turn < timeouts+unsent:
+			continue
+		case turn < timeouts+unsent+refused:
+			o.Done, o.Label, o.Refused = at+300*time.Microsecond, "429 REQUEST_LIMITED", true
+		}
+		recorder.Record(0, o)
+	}
+	m, err := recorder.Final()
+	if err != nil {
+		panic(err)
+	}
+	like := newRun(name, 60, 20).m
+	m.Schema, m.Scenario, m.Groups, m.Profile.Due, m.Parts = measure.Schema, "simulated", []string{"all"}, profile.Due, like.Parts
+	m.Main.Planned, m.Main.LastSent, m.Main.Scheduled, m.Warmup.Scheduled = time.Minute, time.Minute, []uint64{1200}, []uint64{0}
+	m.Generator, m.Started = like.Generator, time.Unix(1_800_000_000+int64(seed), 0).UTC()
+	return compare.Run{Name: name, Measurement: m}
+}

@@ -16,6 +16,10 @@ type Row struct {
 	Unit string  `json:"unit"`
 	Base float64 `json:"base"`
 	New  float64 `json:"new"`
+	// BaseAtLeast and NewAtLeast say that a time is only known to be at least that
+	// long, as so many were never served.
+	BaseAtLeast bool `json:"base_at_least,omitempty"`
+	NewAtLeast  bool `json:"new_at_least,omitempty"`
 	// Change is in percent of the base; for rates of errors and violations, in
 	// percentage points. Low and High are the 95 % interval of it alone, without
 	// regard to the other figures.
@@ -60,6 +64,7 @@ type result struct {
 	short           bool          // too short to tell anything
 	remark          string
 	events          [2]events // of rates
+	atLeast         [2]bool   // of times
 }
 
 // row judges a result.
@@ -68,16 +73,18 @@ func (r result) row(margins Margins) Row {
 	change, low, high := r.relative(r.change), r.relative(r.low), r.relative(r.high)
 	row := Row{Group: r.group, Metric: r.name, Unit: r.unit(), Base: r.base, New: r.new,
 		Change: 100 * change, Low: 100 * low, High: 100 * high, Margin: 100 * margin,
+		BaseAtLeast: r.atLeast[0], NewAtLeast: r.atLeast[1],
 		P: r.p, Corrected: r.corrected, Autocorrelation: r.autocorrelation, Block: r.block, Remark: r.remark, points: r.kind.share()}
 	worst := high
 	if r.kind == achievedRate {
 		worst, change = -low, -change
 	}
-	row.RuledOut = !r.short && worst <= margin
+	// At least so long is longer than any margin, and nothing is ruled out.
+	row.RuledOut = !r.short && worst <= margin && !r.atLeast[1]
 	switch called := !r.short && r.corrected < Level; {
-	case called && change > margin:
+	case called && (change > margin || change > 0 && r.atLeast[1] && !r.atLeast[0]):
 		row.Judgement, row.RuledOut = Worse, false
-	case called && -change > margin:
+	case called && (-change > margin || change < 0 && r.atLeast[0] && !r.atLeast[1]):
 		row.Judgement = Better
 	case row.RuledOut:
 		row.Judgement = Same
@@ -134,7 +141,7 @@ func (r result) neededWithoutEvents(margin float64) (seconds, requests float64) 
 
 // String says in one line what the row says.
 func (r Row) String() string {
-	text := fmt.Sprintf("%s %s: %s → %s %s, %s, 95 %% from %s to %s", r.name(), r.Judgement, digits(r.Base), digits(r.New), r.Unit,
+	text := fmt.Sprintf("%s %s: %s → %s %s, %s, 95 %% from %s to %s", r.name(), r.Judgement, r.baseText(), r.newText(), r.Unit,
 		r.change(r.Change), r.change(r.Low), r.change(r.High))
 	if r.Judgement == Unclear {
 		text += fmt.Sprintf("; the margin is %s", r.margin())
@@ -203,6 +210,18 @@ func (r Row) margin() string {
 		return digits(r.Margin) + " pp"
 	}
 	return digits(r.Margin) + " %"
+}
+
+// baseText and newText write the figures.
+func (r Row) baseText() string { return atLeast(r.BaseAtLeast) + digits(r.Base) }
+
+func (r Row) newText() string { return atLeast(r.NewAtLeast) + digits(r.New) }
+
+func atLeast(is bool) string {
+	if is {
+		return "≥ "
+	}
+	return ""
 }
 
 // digits writes a number to 3 significant digits, or all before the point.

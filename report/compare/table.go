@@ -26,8 +26,9 @@ type table struct {
 	near []int
 }
 
-// newTables counts two sides in the same bins.
-func newTables(a, b [][]*measure.Histogram) (*table, *table) {
+// newTables counts two sides in the same bins. Who was never served, by unit, is in
+// a bin above all times that ends at the longest that anybody waited.
+func newTables(a, b [][]*measure.Histogram, lostA, lostB []float64, longest time.Duration) (*table, *table) {
 	pooled := measure.NewSparse()
 	for _, units := range [][][]*measure.Histogram{a, b} {
 		for _, list := range units {
@@ -37,7 +38,11 @@ func newTables(a, b [][]*measure.Histogram) (*table, *table) {
 		}
 	}
 	ends, low := bins(pooled)
-	return newTable(a, ends, low), newTable(b, ends, low)
+	lost := func(x float64) bool { return x > 0 }
+	if slices.ContainsFunc(lostA, lost) || slices.ContainsFunc(lostB, lost) {
+		ends = append(ends, max(longest, pooled.Max())+1)
+	}
+	return newTable(a, lostA, ends, low), newTable(b, lostB, ends, low)
 }
 
 // bins divides times so that each bin has at most an 800th of them, and at most
@@ -61,7 +66,7 @@ func bins(pooled *measure.Histogram) (ends []time.Duration, low time.Duration) {
 	return ends, pooled.Min()
 }
 
-func newTable(units [][]*measure.Histogram, ends []time.Duration, low time.Duration) *table {
+func newTable(units [][]*measure.Histogram, lost []float64, ends []time.Duration, low time.Duration) *table {
 	t := &table{units: len(units), bins: len(ends), low: logarithm(milliseconds(low)),
 		cumulated: make([]uint32, (len(units)+1)*len(ends)),
 		sums:      make([]float64, len(units)+1), counts: make([]float64, len(units)+1)}
@@ -82,6 +87,11 @@ func newTable(units [][]*measure.Histogram, ends []time.Duration, low time.Durat
 			}
 			t.sums[u+1] += 1000 * h.Sum()
 			t.counts[u+1] += float64(h.Count())
+		}
+		if lost[u] > 0 {
+			own[len(own)-1] += uint32(math.Round(lost[u]))
+			t.sums[u+1] += lost[u] * milliseconds(ends[len(ends)-1])
+			t.counts[u+1] += math.Round(lost[u])
 		}
 		sum := uint32(0)
 		for k, n := range own {

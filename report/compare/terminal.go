@@ -73,7 +73,7 @@ func (s Side) text() string {
 func (t Terminal) rows(b *strings.Builder, c *Comparison) {
 	table := [][]string{{"", "base", "new", "", "change", "95 % interval", "margin", ""}}
 	for _, r := range c.Rows {
-		table = append(table, []string{"  " + r.name(), digits(r.Base), digits(r.New), r.Unit, r.change(r.Change),
+		table = append(table, []string{"  " + r.name(), r.baseText(), r.newText(), r.Unit, r.change(r.Change),
 			r.change(r.Low) + " … " + r.change(r.High), r.margin(), string(r.Judgement)})
 	}
 	b.WriteString("\n")
