@@ -2,87 +2,198 @@ package pingone
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
-	"golang.org/x/oauth2"
-	"golang.org/x/oauth2/clientcredentials"
-
+	"mfaload/contract"
 	"mfaload/internal/redact"
 	"mfaload/scenario"
 )
 
+// fetchTimeout bounds the fetch of a token. It has nothing to do with the time
+// that a request of the load may take.
+const fetchTimeout = 30 * time.Second
+
+// maxTokenAnswer bounds a response of the token endpoint.
+const maxTokenAnswer = 1 << 20
+
 // credentials get tokens from the environment's token endpoint.
 type credentials struct {
-	target  *target
-	method  scenario.AuthMethod
-	config  clientcredentials.Config
-	client  *http.Client
+	target *target
+	method scenario.AuthMethod
+	id     string
+	secret scenario.Secret
+	url    string
+	client *http.Client
+	// secrets are in no text of the endpoint's that is shown.
 	secrets redact.Secrets
-}
-
-var authStyles = map[scenario.AuthMethod]oauth2.AuthStyle{
-	"": oauth2.AuthStyleInHeader, scenario.Basic: oauth2.AuthStyleInHeader, scenario.Post: oauth2.AuthStyleInParams,
 }
 
 func newCredentials(t *target, s *scenario.Target) *credentials {
 	c := s.ClientCredentials
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return t.dialer.reach(ctx) }
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return t.dialer.reach(ctx, fetchTimeout) }
 	return &credentials{
 		target: t, method: c.AuthMethod, secrets: s.Secrets(),
-		config: clientcredentials.Config{
-			ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal(),
-			TokenURL: t.origin + t.basePath + "/as/token", AuthStyle: authStyles[c.AuthMethod],
-		},
+		id: c.ClientID, secret: c.ClientSecret, url: t.origin + t.basePath + "/as/token",
 		// As the requests of the load: the same way through the network, and no
 		// redirect, for the secret goes to this host only.
 		client: &http.Client{
 			Transport:     &http.Transport{DialContext: dial, DialTLSContext: dial, DisableKeepAlives: true},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-			Timeout:       t.timeout,
 		},
 	}
 }
 
-// fetch asks for a token once.
-func (c *credentials) fetch(ctx context.Context) (*token, error) {
-	fetched, err := c.config.Token(context.WithValue(ctx, oauth2.HTTPClient, c.client))
-	if err != nil {
-		return nil, c.explain(ctx, err)
-	}
-	if err := scenario.ParseToken(fetched.AccessToken); err != nil {
-		return nil, fmt.Errorf("get a token from %s: the one that came %w", c.config.TokenURL, err)
-	}
-	expires := fetched.Expiry
-	if !expires.IsZero() {
-		expires = expires.Add(-min(sendable, time.Until(expires)/20))
-	} else if at, known := Expiry(fetched.AccessToken); known {
-		expires = at.Add(-sendable)
-	} else {
-		expires = time.Now().Add(time.Hour - sendable) // what the documentation says
-	}
-	return newToken(fetched.AccessToken, expires), nil
+// tokenAnswer is a response of a token endpoint (RFC 6749, sections 5.1 and 5.2).
+type tokenAnswer struct {
+	status      int
+	header      http.Header
+	AccessToken string          `json:"access_token"`
+	TokenType   string          `json:"token_type"`
+	ExpiresIn   json.RawMessage `json:"expires_in"`
+	Error       string          `json:"error"`
+	Description string          `json:"error_description"`
 }
 
-// explain says what is probably wrong, and what to do.
-func (c *credentials) explain(ctx context.Context, err error) error {
-	var answer *oauth2.RetrieveError
-	if !errors.As(err, &answer) {
-		return fmt.Errorf("get a token from %s: %w: check target.authPath or region, and the network", c.config.TokenURL, unreachable(ctx, err))
+// fetch asks for a token once. An error with a response behind it is a
+// [tokenError].
+func (c *credentials) fetch(ctx context.Context) (*token, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	answer, err := c.ask(ctx)
+	if err != nil {
+		return nil, err
 	}
+	if answer.status/100 != 2 || answer.Error != "" {
+		return nil, c.refused(answer)
+	}
+	if t := answer.TokenType; t != "" && !strings.EqualFold(t, "bearer") {
+		return nil, c.wrong("a token of the type %q came, and the service takes bearer tokens", c.clip(t, 60))
+	}
+	if err := scenario.ParseToken(answer.AccessToken); err != nil {
+		return nil, c.wrong("the token that came %w", err)
+	}
+	life, err := answer.life(time.Now())
+	if err != nil {
+		return nil, c.wrong("%w", err)
+	}
+	return newToken(answer.AccessToken, time.Now().Add(life-min(sendable, life/20))), nil
+}
+
+// ask sends the request for a token and reads the response.
+func (c *credentials) ask(ctx context.Context) (*tokenAnswer, error) {
+	form := url.Values{"grant_type": {"client_credentials"}}
+	if c.method == scenario.Post {
+		form.Set("client_id", c.id)
+		form.Set("client_secret", c.secret.Reveal())
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, fmt.Errorf("get a token from %s: %w: check target.authPath", c.url, err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	if c.method != scenario.Post {
+		req.SetBasicAuth(url.QueryEscape(c.id), url.QueryEscape(c.secret.Reveal()))
+	}
+	resp, err := c.client.Do(req)
+	var text []byte
+	if err == nil {
+		defer func() { _ = resp.Body.Close() }()
+		text, err = io.ReadAll(io.LimitReader(resp.Body, maxTokenAnswer+1))
+	}
+	if err != nil {
+		return nil, c.unreachable(ctx, err)
+	}
+	answer := &tokenAnswer{}
+	if err := json.Unmarshal(text, answer); err != nil || len(text) > maxTokenAnswer {
+		if resp.StatusCode/100 == 2 {
+			return nil, c.wrong("the response with HTTP status %d is not the JSON of a token (%s): something else may answer at that address",
+				resp.StatusCode, c.clip(resp.Header.Get("Content-Type"), 60))
+		}
+		answer = &tokenAnswer{} // a gateway's page
+	}
+	answer.status, answer.header = resp.StatusCode, resp.Header
+	return answer, nil
+}
+
+// unreachable says that no response came.
+func (c *credentials) unreachable(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("get a token from %s: no response within %v: check target.authPath or region, and the network", c.url, fetchTimeout)
+	}
+	return fmt.Errorf("get a token from %s: %w: check target.authPath or region, and the network", c.url, unreachable(ctx, err))
+}
+
+// maxLife bounds the life of a token, so that no arithmetic on it overflows.
+const maxLife = 365 * 24 * time.Hour
+
+// life is how long the token is good from now on: as expires_in says, in seconds
+// that may have a fraction; else as the token itself says; else an hour, as the
+// documentation has it.
+func (a *tokenAnswer) life(now time.Time) (time.Duration, error) {
+	text := strings.Trim(string(a.ExpiresIn), `"`)
+	if text == "" || text == "null" {
+		at, known := Expiry(a.AccessToken)
+		if !known {
+			return time.Hour, nil
+		}
+		if !at.After(now) {
+			return 0, fmt.Errorf("the token that came expired at %s, by the clock of this machine: set the clock right", at.Format(time.RFC3339))
+		}
+		return min(at.Sub(now), maxLife), nil
+	}
+	var seconds float64
+	if err := json.Unmarshal([]byte(text), &seconds); err != nil {
+		return 0, errors.New("its expires_in is no number of seconds")
+	}
+	if seconds <= 0 {
+		return 0, fmt.Errorf("the token that came is over already: it lives for %v s", seconds)
+	}
+	if seconds >= maxLife.Seconds() {
+		return maxLife, nil
+	}
+	return time.Duration(seconds * float64(time.Second)), nil
+}
+
+// tokenError is what a response of the token endpoint means: nothing is wrong
+// with the network.
+type tokenError struct {
+	text string
+	wait time.Duration // that the endpoint asks for; 0 for none
+}
+
+func (e *tokenError) Error() string { return e.text }
+
+// wrong is the error of a response that has no token that can be used.
+func (c *credentials) wrong(format string, args ...any) error {
+	return &tokenError{text: fmt.Sprintf("get a token from %s: the token endpoint answered, but %v", c.url, fmt.Errorf(format, args...))}
+}
+
+// refused says what is probably wrong, and what to do.
+func (c *credentials) refused(answer *tokenAnswer) error {
 	other := scenario.Post
 	if c.method == scenario.Post {
 		other = scenario.Basic
 	}
+	e := &tokenError{}
+	e.wait = retryAfter(answer)
 	remedy := "look at what the token endpoint says"
-	status := answer.Response.StatusCode
-	switch {
-	case answer.ErrorCode == "invalid_client" || status == http.StatusUnauthorized:
+	switch status := answer.status; {
+	case e.wait > 0:
+		remedy = fmt.Sprintf("the token endpoint asks to wait %v: start again after that", e.wait)
+	case status == http.StatusTooManyRequests:
+		remedy = "the token endpoint gives out no more tokens for now: try again later"
+	case answer.Error == "invalid_client" || status == http.StatusUnauthorized:
 		remedy = fmt.Sprintf("check clientID and clientSecret; if they are right, the application may be set up for authMethod: %s", other)
-	case answer.ErrorCode == "unauthorized_client" || answer.ErrorCode == "unsupported_grant_type":
+	case answer.Error == "unauthorized_client" || answer.Error == "unsupported_grant_type":
 		remedy = "the application has no grant of client credentials: use a worker application"
 	case status == http.StatusNotFound || status == http.StatusForbidden:
 		remedy = fmt.Sprintf("there is no environment %s there: check envID, and region or authPath: an environment lives in one region only", c.target.envID)
@@ -92,13 +203,34 @@ func (c *credentials) explain(ctx context.Context, err error) error {
 		remedy = "the token endpoint has a problem of its own: try again later"
 	}
 	said := ""
-	if answer.ErrorCode != "" {
-		said = " " + c.clip(answer.ErrorCode, 60)
+	if answer.Error != "" {
+		said = " " + c.clip(answer.Error, 60)
 	}
-	if answer.ErrorDescription != "" {
-		said += " (" + c.clip(answer.ErrorDescription, 200) + ")"
+	if answer.Description != "" {
+		said += " (" + c.clip(answer.Description, 200) + ")"
 	}
-	return fmt.Errorf("get a token from %s: HTTP status %d%s: %s", c.config.TokenURL, status, said, remedy)
+	e.text = fmt.Sprintf("get a token from %s: HTTP status %d%s: %s", c.url, answer.status, said, remedy)
+	return e
+}
+
+// maxRetryAfter bounds how long a token endpoint is obeyed.
+const maxRetryAfter = 24 * time.Hour
+
+// retryAfter is how long a refusal for want of capacity asks to wait; 0 where it
+// does not say.
+func retryAfter(answer *tokenAnswer) time.Duration {
+	if answer.status != http.StatusTooManyRequests && answer.status != http.StatusServiceUnavailable {
+		return 0
+	}
+	h := contract.Header{{Name: "Date", Value: answer.header.Get("Date")}}
+	if value := answer.header.Get("Retry-After"); value != "" {
+		h = append(h, contract.Field{Name: "Retry-After", Value: value})
+	}
+	wait, ok := contract.RetryAfter(h, time.Now())
+	if !ok {
+		return 0
+	}
+	return min(max(wait, again), maxRetryAfter)
 }
 
 // clip bounds a text of the server, and keeps control characters out of it, and

@@ -30,6 +30,7 @@ type dialer struct {
 	// name resolves to.
 	loopbackOnly bool
 	count        atomic.Uint64 // connections that were dialled
+	names        names
 	// opened, where set, is told of each new connection.
 	opened func(contract.Connection)
 }
@@ -85,21 +86,42 @@ func endpoints(resolve []scenario.Endpoint, port string) (addresses []string) {
 }
 
 // next returns where the next connection goes and where it comes from, so that
-// in time every source meets every address.
-func (d *dialer) next() (address string, from net.Addr) {
-	n := d.count.Add(1) - 1
+// in time every source meets every address. N counts the turns of the addresses.
+func (d *dialer) next() (n uint64, address string, from net.Addr) {
+	n = d.count.Add(1) - 1
 	if k := uint64(len(d.sources)); k > 0 {
 		from = net.TCPAddrFromAddrPort(netip.AddrPortFrom(d.sources[n%k], 0))
 		n /= k
 	}
-	return d.addresses[n%uint64(len(d.addresses))], from
+	k := uint64(len(d.addresses))
+	return n / k, d.addresses[n%k], from
 }
 
-// connect opens a connection to the target's host, or to the proxy.
+// connect opens a connection to the target's host, or to the proxy. Where that
+// is a name, it is looked up each time, and new connections take turns over all
+// its addresses that answer.
 func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
-	address, from := d.next()
+	n, address, from := d.next()
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return d.connectTo(ctx, address, from)
+	}
+	found, err := d.names.lookup(ctx, d.network, host)
+	if err != nil {
+		return nil, &net.OpError{Op: "dial", Net: d.network, Err: err}
+	}
+	return d.names.inTurn(ctx, found, n, from, func(ctx context.Context, ip netip.Addr) (net.Conn, error) {
+		return d.connectTo(ctx, net.JoinHostPort(ip.String(), port), from)
+	})
+}
+
+// connectTo opens a connection to an address of IP and port.
+func (d *dialer) connectTo(ctx context.Context, address string, from net.Addr) (net.Conn, error) {
 	// A nil LocalAddr must be a nil interface.
-	nd := &net.Dialer{Timeout: d.timeout, KeepAlive: 30 * time.Second, LocalAddr: from}
+	nd := &net.Dialer{KeepAlive: 30 * time.Second, LocalAddr: from}
 	if d.loopbackOnly {
 		nd.ControlContext = onlyLoopback
 	}
@@ -160,7 +182,7 @@ var errNotLoopback = errors.New("the address is not loopback: set target.ownerAg
 // dial opens a connection that a transport can use: through the proxy, and TLS
 // included.
 func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
-	nc, c, err := d.open(ctx, d.tls)
+	nc, c, err := d.open(ctx, d.tls, d.timeout)
 	if err == nil && d.opened != nil {
 		d.opened(c)
 	}
@@ -168,18 +190,18 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 }
 
 // reach opens a connection for HTTP/1.1 that is not one of the load's.
-func (d *dialer) reach(ctx context.Context) (net.Conn, error) {
+func (d *dialer) reach(ctx context.Context, timeout time.Duration) (net.Conn, error) {
 	secure := d.tls.Clone()
 	if secure != nil {
 		secure.NextProtos = nil
 	}
-	nc, _, err := d.open(ctx, secure)
+	nc, _, err := d.open(ctx, secure, timeout)
 	return nc, err
 }
 
-func (d *dialer) open(ctx context.Context, secure *tls.Config) (net.Conn, contract.Connection, error) {
+func (d *dialer) open(ctx context.Context, secure *tls.Config, timeout time.Duration) (net.Conn, contract.Connection, error) {
 	c := contract.Connection{Began: time.Now(), Secure: secure != nil}
-	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	nc, err := d.connect(ctx)
 	if d.proxy != nil {

@@ -75,11 +75,14 @@ func newTokens(t *target, s *scenario.Target) *tokens {
 	return all
 }
 
+// firstWait is how long the start waits in all where the token endpoint asks to.
+const firstWait = time.Minute
+
 // renewal is when four fifths of a token's life are over, with some chance in
 // it so that many runs do not ask at once.
 func renewal(t *token, now time.Time) time.Time {
-	life := t.expires.Sub(now)
-	return now.Add(life*3/4 + rand.N(life/10+1))
+	life := min(max(t.expires.Sub(now), 0), maxLife)
+	return now.Add(max(life*3/4+rand.N(life/10+1), again))
 }
 
 // use makes a token the current one.
@@ -98,14 +101,14 @@ func (t *tokens) use(fresh *token) {
 func (t *tokens) begin(ctx context.Context) error {
 	now := t.current.Load()
 	if now != nil {
-		if at, known := Expiry(now.value); known && time.Now().After(at) {
-			return fmt.Errorf("the access token expired at %s: get a new one, or write clientCredentials in place of it", at.Format(time.RFC3339))
+		if err := notOver(now.value); err != nil {
+			return err
 		}
 	}
 	if t.fetch == nil || now != nil {
 		return nil
 	}
-	first, err := t.fetch(ctx)
+	first, err := t.first(ctx)
 	if err != nil {
 		return err
 	}
@@ -114,6 +117,32 @@ func (t *tokens) begin(ctx context.Context) error {
 	t.done = make(chan struct{})
 	go t.keep(ctx, first)
 	return nil
+}
+
+// first fetches the first token. Where the endpoint asks to wait, and not for
+// long, it waits.
+func (t *tokens) first(ctx context.Context) (*token, error) {
+	for waited := time.Duration(0); ; {
+		fresh, err := t.fetch(ctx)
+		wait := askedWait(err)
+		if waited += wait; wait == 0 || waited > firstWait {
+			return fresh, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(wait):
+		}
+	}
+}
+
+// askedWait is how long an endpoint that refused a token asks to wait.
+func askedWait(err error) time.Duration {
+	var refused *tokenError
+	if errors.As(err, &refused) {
+		return refused.wait
+	}
+	return 0
 }
 
 // keep renews the token ahead of its end, again and again.
@@ -132,7 +161,7 @@ func (t *tokens) keep(ctx context.Context, last *token) {
 			t.mu.Lock()
 			t.failed++
 			t.mu.Unlock()
-			at, pause = now.Add(pause/2+rand.N(pause/2+1)), min(2*pause, againMost)
+			at, pause = now.Add(max(pause/2+rand.N(pause/2+1), askedWait(err))), min(2*pause, againMost)
 			continue
 		}
 		t.use(fresh)
@@ -189,7 +218,35 @@ func readToken(file string) (*token, error) {
 	if err := scenario.ParseToken(value); err != nil {
 		return nil, fmt.Errorf("read the access token from %s: it %w", file, err)
 	}
+	if err := notOver(value); err != nil {
+		return nil, fmt.Errorf("read the access token from %s: %w", file, err)
+	}
 	return newToken(value, time.Time{}), nil
+}
+
+// notOver says that a token is over by what it says itself. From then on only
+// the service says whether it is good.
+func notOver(value string) error {
+	if at, known := Expiry(value); known && time.Now().After(at) {
+		return fmt.Errorf("the access token expired at %s: get a new one, or write clientCredentials in place of it", at.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// TokenEnds is when the token that a scenario starts with ends, where nothing of
+// mfaload's renews it and it says so itself.
+func TokenEnds(t *scenario.Target) (at time.Time, known bool) {
+	switch {
+	case t.AccessTokenFile != "":
+		read, err := readToken(t.AccessTokenFile)
+		if err != nil {
+			return at, false
+		}
+		return Expiry(read.value)
+	case t.ClientCredentials == nil:
+		return Expiry(t.AccessToken.Reveal())
+	}
+	return at, false
 }
 
 // Expiry is when a token says that it expires, where it is a JSON Web Token

@@ -42,7 +42,7 @@ func Judge(m *measure.Measurement) (*Report, error) {
 		figures := warmup.all.figures(&m.Warmup)
 		r.Warmup = &figures
 	}
-	j := judgement{report: r, measurement: m, sums: main, token: terms.Token}
+	j := judgement{report: r, measurement: m, sums: main, token: terms.Token, tokenEnds: terms.TokenEnds}
 	j.judge(terms.Thresholds)
 	return r.escape(), nil
 }

@@ -29,6 +29,9 @@ type Terms struct {
 	Closed *ClosedTerms `json:"closed,omitempty"`
 	// Token says where the access token came from.
 	Token TokenSource `json:"token"`
+	// TokenEnds is when the access token ends that the run began with, where
+	// nothing of mfaload's renews it and the token says so.
+	TokenEnds *time.Time `json:"token_ends,omitempty"`
 }
 
 // ClosedTerms describe a closed load.

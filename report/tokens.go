@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"mfaload/measure"
 )
@@ -27,4 +28,23 @@ func tokenRemarks(p *measure.Phase, from TokenSource) (remarks []string) {
 		remarks = append(remarks, fmt.Sprintf("%s answers were 401, the access token refused: %s", count(refused), cause))
 	}
 	return remarks
+}
+
+// tokenEnding says that the planned run was longer than its token's life.
+func (j *judgement) tokenEnding() []string {
+	if j.tokenEnds == nil {
+		return nil
+	}
+	m := j.measurement
+	end := m.Started.Add(m.Main.Start + m.Main.Planned)
+	if !j.tokenEnds.Before(end) {
+		return nil
+	}
+	before := end.Sub(*j.tokenEnds).Round(time.Second)
+	who := "accessToken"
+	if j.token == FileToken {
+		who = "the token that accessTokenFile held at the start"
+	}
+	return []string{fmt.Sprintf("%s ended at %s, %v before the planned end of the run: the service may have refused requests after that; use clientCredentials, which renew it",
+		who, j.tokenEnds.Format(time.RFC3339), before)}
 }

@@ -38,7 +38,8 @@ type judgement struct {
 	measurement *measure.Measurement
 	sums        sums
 	token       TokenSource
-	doubts      []string // why the run is inconclusive
+	tokenEnds   *time.Time // of a token that nothing renews; nil where that is not known
+	doubts      []string   // why the run is inconclusive
 	seconds     *doubtfulSeconds
 }
 
@@ -119,5 +120,6 @@ func (j *judgement) remarks() (remarks []string) {
 	remarks = append(remarks, j.limitRemarks()...)
 	remarks = append(remarks, s.idleRemarks()...)
 	remarks = append(remarks, tokenRemarks(&j.measurement.Main, j.token)...)
+	remarks = append(remarks, j.tokenEnding()...)
 	return append(remarks, j.userRemarks()...)
 }

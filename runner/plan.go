@@ -37,8 +37,11 @@ type Plan struct {
 	Workers  PlannedWorkers `json:"workers"`
 	// On429 is what an answer with 429 does, and StopOn what ends the run early:
 	// more would be planned than is sent then.
-	On429  scenario.On429 `json:"on_429"`
-	StopOn []string       `json:"stop_on,omitempty"`
+	On429 scenario.On429 `json:"on_429"`
+	// TokenEnds is when the access token ends that the run would start with, where
+	// nothing renews it and the token says so; the caller of NewPlan sets it.
+	TokenEnds *time.Time `json:"token_ends,omitempty"`
+	StopOn    []string   `json:"stop_on,omitempty"`
 	// Rates are the highest rates of equal parts of the run, for a plot.
 	Rates []float64 `json:"rates"`
 }

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"fmt"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -63,7 +64,7 @@ var bearerFlaw = flaw{`starts with "Bearer "`, "leave the prefix out: it is adde
 // tokenText is the access token: printable ASCII, as a header can hold it.
 var tokenText = func() form[Secret] {
 	f := textual("an access token", "such as ${PINGONE_ACCESS_TOKEN}", "", parseToken)
-	f.schema["pattern"] = orVariable(`[!-~]+`)
+	f.schema["pattern"] = orVariable(`[A-Za-z0-9._~+/-]+=*`)
 	return f
 }()
 
@@ -75,10 +76,35 @@ func parseToken(text string) (Secret, *flaw) {
 		return Secret{}, &bearerFlaw
 	case strings.ContainsFunc(text, func(r rune) bool { return r < '!' || r > '~' }):
 		return Secret{}, &flaw{reason: "has a space or a character that is not printable ASCII"}
+	case isQuote(text[0]):
+		return Secret{}, &flaw{"begins with a quote", "remove the quotes: they are no part of a token"}
 	case len(text) > maxToken:
 		return Secret{}, &flaw{reason: "is longer than the headers that the service takes, 6 KB"}
 	}
+	if at := notBearer(text); at >= 0 {
+		return Secret{}, &flaw{fmt.Sprintf("has a character that no bearer token has (RFC 6750), at place %d of %d", at+1, len(text)),
+			"write letters, digits and -._~+/ only, and = only at its end"}
+	}
 	return NewSecret(text), nil
+}
+
+func isQuote(b byte) bool { return b == '"' || b == '\'' || b == '`' }
+
+// notBearer is the place of the first character that a bearer token can't have
+// (b64token of RFC 6750, section 2.1); -1 for none.
+func notBearer(text string) int {
+	end := len(strings.TrimRight(text, "="))
+	for i := range end {
+		switch b := text[i]; {
+		case b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z', b >= '0' && b <= '9', strings.IndexByte("-._~+/", b) >= 0:
+		default:
+			return i
+		}
+	}
+	if end == 0 {
+		return 0
+	}
+	return -1
 }
 
 func checkTarget(d *decoder, n *node, t *Target) {

@@ -23,7 +23,7 @@ func (a *app) consent(s *scenario.Scenario, yes bool) error {
 	if !elsewhere && !slices.ContainsFunc(s.Groups, func(g scenario.Group) bool { return g.MaxPerUser > 0 }) {
 		return nil
 	}
-	p := runner.NewPlan(s, 0)
+	p := newPlan(s, 0)
 	if err := withinCaps(p); err != nil || !elsewhere {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mfaload/measure"
+	"mfaload/pingone"
 	"mfaload/runner"
 	"mfaload/scenario"
 )
@@ -56,7 +57,7 @@ func (f *planFlags) check() (latency time.Duration, err error) {
 // printPlan prints what a run would send, with a note on what it takes besides;
 // that may be empty.
 func (a *app) printPlan(s *scenario.Scenario, flags *planFlags, latency time.Duration, note string) error {
-	p := runner.NewPlan(s, latency)
+	p := newPlan(s, latency)
 	p.Bind(s)
 	if flags.format == "json" {
 		e := json.NewEncoder(a.ui.data)
@@ -72,6 +73,29 @@ func (a *app) printPlan(s *scenario.Scenario, flags *planFlags, latency time.Dur
 	return err
 }
 
+// newPlan returns the plan of a scenario, with when its token ends.
+func newPlan(s *scenario.Scenario, latency time.Duration) *runner.Plan {
+	p := runner.NewPlan(s, latency)
+	if at, known := pingone.TokenEnds(&s.Target); known {
+		p.TokenEnds = &at
+	}
+	return p
+}
+
+// tokenEnding says that a run that starts now goes on after its token's end; ""
+// where it does not.
+func tokenEnding(p *runner.Plan, now time.Time) string {
+	if p.TokenEnds == nil {
+		return ""
+	}
+	left := p.TokenEnds.Sub(now)
+	if left.Seconds() >= p.Duration {
+		return ""
+	}
+	return fmt.Sprintf("the access token ends at %s, %s into a run of %s that starts now: the service refuses requests after that; get a new token, or write clientCredentials, which renew it",
+		p.TokenEnds.Format(time.RFC3339), length(max(left.Seconds(), 0)), length(p.Duration))
+}
+
 // planText draws a plan in a width of columns, at least 40; 0 is unknown.
 func planText(p *runner.Plan, width int, note string) string {
 	if width <= 0 {
@@ -79,6 +103,9 @@ func planText(p *runner.Plan, width int, note string) string {
 	}
 	page := &planPage{width: max(width, 40)}
 	page.head(p, note)
+	if text := tokenEnding(p, time.Now()); text != "" {
+		page.wrap("%s", text)
+	}
 	page.plot(p)
 	page.stages(p)
 	page.early(p)

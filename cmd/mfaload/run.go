@@ -176,7 +176,7 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) 
 	}
 	ctx, interrupted := a.interruptible(ctx, dir.kept)
 	defer interrupted()
-	dir.about = measure.Measurement{Version: versionText(), Parts: parts, Terms: report.TermsOf(s).Encode()}
+	dir.about = measure.Measurement{Version: versionText(), Parts: parts, Terms: termsOf(s, part).Encode()}
 	m, err := a.send(ctx, s, c, dir, flags.answers, view, part)
 	if err != nil {
 		return err
@@ -184,6 +184,16 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) 
 	m.Version, m.Parts, m.Terms = dir.about.Version, dir.about.Parts, dir.about.Terms
 	runtime.GC() // what only sending needed, before the results take their share
 	return a.judge(m, dir, flags.formats, earlier)
+}
+
+// termsOf are the terms of a run, with when its token ends. Those of shards leave
+// that out: they have to be the same, and each may have a token of its own.
+func termsOf(s *scenario.Scenario, part part) report.Terms {
+	terms := report.TermsOf(s)
+	if at, known := pingone.TokenEnds(&s.Target); known && part.shard == nil {
+		terms.TokenEnds = &at
+	}
+	return terms
 }
 
 // garbageShare is how much garbage may lie on the heap, in percent of what is in

@@ -1,0 +1,120 @@
+package pingone
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+// names finds the addresses of a host by its name, and remembers those that did
+// not answer. It is safe for concurrent use.
+type names struct {
+	// find looks a name up; nil is the system's way.
+	find func(ctx context.Context, network, host string) ([]netip.Addr, error)
+
+	mu     sync.Mutex
+	silent map[netip.Addr]time.Time // when an address did not answer last
+}
+
+const (
+	// silence is for how long an address that did not answer is tried last.
+	silence = 10 * time.Second
+	// maxSilent bounds the addresses that are remembered.
+	maxSilent = 1000
+	// patience is the most that an address may take while others are left.
+	patience = 3 * time.Second
+)
+
+// lookups are the names that a resolver has for versions of IP.
+var lookups = map[string]string{"tcp": "ip", "tcp4": "ip4", "tcp6": "ip6"}
+
+// lookup returns the addresses of a name in one order, however often it is asked.
+func (n *names) lookup(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	find := n.find
+	if find == nil {
+		find = net.DefaultResolver.LookupNetIP
+	}
+	found, err := find(ctx, lookups[network], host)
+	if err != nil {
+		return nil, err
+	}
+	for i := range found {
+		found[i] = found[i].Unmap()
+	}
+	slices.SortFunc(found, netip.Addr.Compare)
+	return slices.Compact(found), nil
+}
+
+// inTurn tries the addresses from the one whose turn it is on, those that did not
+// answer a moment ago last. Its error is that of the first that was tried.
+func (n *names) inTurn(ctx context.Context, found []netip.Addr, turn uint64, from net.Addr,
+	connect func(context.Context, netip.Addr) (net.Conn, error)) (net.Conn, error) {
+	order := n.order(found, turn, from)
+	var first error = &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no address of the wanted version of IP", IsNotFound: true}}
+	for i, ip := range order {
+		nc, err := n.try(ctx, ip, len(order)-i, connect)
+		if err == nil {
+			return nc, nil
+		}
+		if i == 0 {
+			first = err
+		}
+		if limit := ownLimit(err); ctx.Err() != nil || limit == noPorts || limit == noDescriptors || limit == noMemory {
+			return nil, err
+		}
+	}
+	return nil, first
+}
+
+// try connects to an address, within its share of the time where others are left.
+func (n *names) try(ctx context.Context, ip netip.Addr, left int, connect func(context.Context, netip.Addr) (net.Conn, error)) (net.Conn, error) {
+	mine := ctx
+	if end, has := ctx.Deadline(); has && left > 1 {
+		var cancel context.CancelFunc
+		mine, cancel = context.WithTimeout(ctx, min(time.Until(end)/time.Duration(left), patience))
+		defer cancel()
+	}
+	nc, err := connect(mine, ip)
+	if ctx.Err() == nil && ownLimit(err) == "" {
+		n.note(ip, err != nil)
+	}
+	return nc, err
+}
+
+func (n *names) note(ip netip.Addr, silent bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !silent {
+		delete(n.silent, ip)
+		return
+	}
+	if n.silent == nil || len(n.silent) == maxSilent {
+		n.silent = map[netip.Addr]time.Time{}
+	}
+	n.silent[ip] = time.Now()
+}
+
+// order is the addresses in the order in which they are tried. One of another
+// version of IP than the source is left out.
+func (n *names) order(found []netip.Addr, turn uint64, from net.Addr) []netip.Addr {
+	source, _ := from.(*net.TCPAddr)
+	var answer, others []netip.Addr
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, ip := range found {
+		switch at, known := n.silent[ip]; {
+		case source != nil && source.AddrPort().Addr().Unmap().Is4() != ip.Is4():
+		case known && time.Since(at) < silence:
+			others = append(others, ip)
+		default:
+			answer = append(answer, ip)
+		}
+	}
+	if k := uint64(len(answer)); k > 0 {
+		answer = slices.Concat(answer[turn%k:], answer[:turn%k])
+	}
+	return append(answer, others...)
+}
