@@ -170,20 +170,6 @@ func (o *Operation) Open(ctx context.Context, n int) error {
 	return first
 }
 
-// Preflight opens a connection to the target, TLS included, and sends nothing
-// on it; where there are credentials it gets the first token and keeps it fresh
-// from then on. Its error says why the target can't be reached, or why there is
-// no token. It also takes the memory that a run needs.
-func (o *Operation) Preflight(ctx context.Context) error {
-	o.window.Reserve()
-	conn, err := o.target.dialer.dial(ctx)
-	if err != nil {
-		return fmt.Errorf("reach %s: %w", o.target.origin, unreachable(ctx, err))
-	}
-	_ = conn.Close()
-	return o.tokens.begin(ctx)
-}
-
 func unreachable(ctx context.Context, err error) error {
 	var f *contract.Failure
 	if errors.As(failure(ctx, err), &f) {

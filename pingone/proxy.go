@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -83,7 +84,18 @@ func (p *proxy) passSOCKS(ctx context.Context, nc net.Conn) error {
 		return err
 	}
 	_, err = d.(socks.ContextDialer).DialContext(ctx, "tcp", p.target)
+	if err != nil && strings.Contains(err.Error(), "authentication") {
+		return fmt.Errorf("%w: %s", err, p.socksRemedy())
+	}
 	return err
+}
+
+// socksRemedy is what to do about a SOCKS5 proxy that refuses the credentials.
+func (p *proxy) socksRemedy() string {
+	if p.user == nil {
+		return "write a user name and a password in target.proxy, as socks5://user:password@host:port"
+	}
+	return "check the user name and the password of target.proxy"
 }
 
 // maxProxyHead bounds a proxy's answer to CONNECT.
@@ -114,11 +126,31 @@ func (p *proxy) passHTTP(ctx context.Context, nc net.Conn) error {
 	case err != nil:
 		return errors.New("its answer to CONNECT is no HTTP")
 	case status == 407:
-		return errors.New("it wants a user name and a password (HTTP status 407): write them in target.proxy, as http://user:password@host:port")
+		return p.unauthorized(string(head))
 	case status/100 != 2:
 		return fmt.Errorf("it refuses the connection (HTTP status %d)", status)
 	}
 	return nil
+}
+
+// unauthorized says why a proxy refuses its credentials (HTTP status 407).
+func (p *proxy) unauthorized(head string) error {
+	var schemes []string
+	for line := range strings.SplitSeq(head, "\r\n") {
+		name, value, _ := strings.Cut(line, ":")
+		if strings.EqualFold(name, "Proxy-Authenticate") {
+			scheme, _, _ := strings.Cut(strings.TrimSpace(value), " ")
+			schemes = append(schemes, strings.TrimRight(scheme, ","))
+		}
+	}
+	basic := func(scheme string) bool { return strings.EqualFold(scheme, "Basic") }
+	switch {
+	case len(schemes) > 0 && !slices.ContainsFunc(schemes, basic):
+		return fmt.Errorf("it wants another authentication than Basic (%.60q; HTTP status 407), which mfaload can't do: use a proxy with Basic authentication, or one that lets this machine through without any", strings.Join(schemes, ", "))
+	case p.user == nil:
+		return errors.New("it wants a user name and a password (HTTP status 407): write them in target.proxy, as http://user:password@host:port")
+	}
+	return errors.New("it refuses the user name or the password of target.proxy (HTTP status 407): check both, with %-encoding for characters such as @, : and /")
 }
 
 // authorization is the header line that an HTTP proxy asks for; "" without

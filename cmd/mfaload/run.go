@@ -236,7 +236,14 @@ func notStarted(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return &exitError{exitInterrupted, errors.New("interrupted before the first request: nothing was sent")}
 	}
-	return &exitError{exitNotStarted, fmt.Errorf("not started: %w\n%s", err, hint("nothing was sent; check target.authPath, and the network between here and there"))}
+	next := "nothing was sent"
+	var known interface{ Hint() string }
+	if !errors.As(err, &known) {
+		next += "; check target.authPath, and the network between here and there"
+	} else if known.Hint() != "" {
+		next += "; " + known.Hint()
+	}
+	return &exitError{exitNotStarted, fmt.Errorf("not started: %w\n%s", err, hint("%s", next))}
 }
 
 // newRunner returns what runs a part of the scenario.

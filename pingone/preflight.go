@@ -1,0 +1,172 @@
+package pingone
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+)
+
+// hinted is an error with what to do about it.
+type hinted struct {
+	err  error
+	hint string
+}
+
+func (e *hinted) Error() string { return e.err.Error() }
+func (e *hinted) Unwrap() error { return e.err }
+
+// Hint says what to do; "" where the error says it.
+func (e *hinted) Hint() string { return e.hint }
+
+// Preflight opens a connection to the target, TLS included, and sends no request
+// on it; where there are credentials it gets the first token and keeps it fresh
+// from then on. Its error says why the target can't be reached, or why there is
+// no token; where it has a method Hint, that says what to do. It also takes the
+// memory that a run needs.
+func (o *Operation) Preflight(ctx context.Context) error {
+	o.window.Reserve()
+	if err := o.target.reach(ctx); err != nil {
+		return err
+	}
+	if err := o.tokens.begin(ctx); err != nil {
+		return &hinted{err: err}
+	}
+	return nil
+}
+
+// reach opens a connection as the load will, and looks for what would fail each
+// request on it.
+func (t *target) reach(ctx context.Context) error {
+	d := t.dialer
+	var asked bool // for a certificate of the client's
+	secure := d.tls.Clone()
+	if secure != nil {
+		secure.GetClientCertificate = func(r *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			asked = true
+			return certificateFor(r, d.tls.Certificates), nil
+		}
+	}
+	nc, c, err := d.open(ctx, secure, d.timeout)
+	if err == nil {
+		defer func() { _ = nc.Close() }()
+		if d.opened != nil {
+			d.opened(c)
+		}
+		err = t.settle(ctx, nc, asked, c.Handshake)
+	}
+	if err == nil {
+		return nil
+	}
+	return &hinted{fmt.Errorf("reach %s: %w", t.origin, unreachable(ctx, err)), t.hint(err, asked)}
+}
+
+// certificateFor is what a client shows that has these certificates: the first
+// that the server may take, or none.
+func certificateFor(r *tls.CertificateRequestInfo, own []tls.Certificate) *tls.Certificate {
+	for i := range own {
+		if r.SupportsCertificate(&own[i]) == nil {
+			return &own[i]
+		}
+	}
+	return &tls.Certificate{}
+}
+
+// settle waits for what a server says only after the handshake. With TLS 1.3 the
+// refusal of a client's certificate comes after it.
+func (t *target) settle(ctx context.Context, nc net.Conn, asked bool, handshake time.Duration) error {
+	secured, ok := nc.(*tls.Conn)
+	if !ok {
+		if t.http2 {
+			return t.greet(ctx, nc)
+		}
+		return nil
+	}
+	if t.http2 && secured.ConnectionState().NegotiatedProtocol != "h2" {
+		return errNotHTTP2
+	}
+	if !asked {
+		return nil
+	}
+	_ = nc.SetReadDeadline(time.Now().Add(min(max(4*handshake, 200*time.Millisecond), t.timeout)))
+	var one [1]byte
+	_, err := nc.Read(one[:])
+	var waited net.Error
+	if err == nil || errors.As(err, &waited) && waited.Timeout() {
+		return nil
+	}
+	return err
+}
+
+// http2Greeting is what a client of HTTP/2 sends first (RFC 9113, section 3.4):
+// the preface and empty settings.
+const http2Greeting = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+
+// greet says whether a server without TLS speaks HTTP/2: it sends its own
+// settings first then.
+func (t *target) greet(ctx context.Context, nc net.Conn) error {
+	defer endWith(ctx, nc)()
+	_ = nc.SetDeadline(t.deadline(ctx, time.Now()))
+	if _, err := io.WriteString(nc, http2Greeting); err != nil {
+		return reason(ctx, err)
+	}
+	var frame [9]byte
+	if _, err := io.ReadFull(nc, frame[:]); err != nil {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return errNotHTTP2
+		}
+		return reason(ctx, err)
+	}
+	if frame[3] != 4 {
+		return errNotHTTP2
+	}
+	return nil
+}
+
+// hint says what to do about an error of a connection.
+func (t *target) hint(err error, asked bool) string {
+	var name x509.HostnameError
+	var unknown x509.UnknownAuthorityError
+	var invalid x509.CertificateInvalidError
+	var record tls.RecordHeaderError
+	var passing *proxyError
+	text := err.Error()
+	switch {
+	case errors.As(err, &passing):
+		return "check target.proxy: the service itself was not reached"
+	case errors.Is(err, errNotHTTP2), strings.Contains(text, "no application protocol"):
+		return "the server does not speak HTTP/2: leave out target.protocol, for HTTP/1.1"
+	case errors.As(err, &name):
+		return fmt.Sprintf("the server's certificate is not for %s: check target.authPath, or set target.serverName to a name that it has", t.dialer.tls.ServerName)
+	case errors.As(err, &unknown):
+		return "no authority that this machine trusts signed the server's certificate: name the file with its authority in target.caFile"
+	case errors.As(err, &invalid):
+		return "the server's certificate is not valid now, or not for this use: check the clock of this machine, or tell the owner"
+	case errors.As(err, &record):
+		return "what answers there does not speak TLS: write http:// in target.authPath, or another port"
+	case strings.Contains(text, "no renegotiation"):
+		return "the server wants to renegotiate TLS, which mfaload does not do: have it ask for target.clientCertificate in the handshake"
+	case asked && (isTLS(err) || isClosed(err)):
+		return t.certificateHint()
+	case strings.Contains(text, "protocol version"):
+		return "the server speaks neither TLS 1.2 nor 1.3: nothing older is used"
+	}
+	return "check target.authPath, and the network between here and there"
+}
+
+// isClosed says whether the other side ended the connection.
+func isClosed(err error) bool {
+	return errors.Is(err, io.EOF) || systemFailure(err) == "connection reset"
+}
+
+func (t *target) certificateHint() string {
+	if len(t.dialer.tls.Certificates) == 0 {
+		return "the server wants a certificate of the client: name one in target.clientCertificate"
+	}
+	return "the server does not take the certificate of target.clientCertificate: check that its authority is one that the server trusts, and that it is not out of date"
+}
