@@ -2,6 +2,7 @@ package measure
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -107,4 +108,14 @@ func playTaken(p *player, taken []byte) error {
 		return errTape
 	}
 	return p.stripes(&all)
+}
+
+// SecondAt returns what was measured of a second; nil where no request was sent in
+// it.
+func (m *Measurement) SecondAt(second int64) *Second {
+	i, found := slices.BinarySearchFunc(m.Seconds, second, func(s *Second, n int64) int { return cmp.Compare(s.Second, n) })
+	if !found {
+		return nil
+	}
+	return m.Seconds[i]
 }

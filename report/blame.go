@@ -110,7 +110,8 @@ func (j *judgement) excuse(t scenario.Threshold) string {
 		why = append(why, fmt.Sprintf("mfaload was out of processor time in %d seconds", n))
 	}
 	if n := len(d.capped); n > 0 {
-		why = append(why, fmt.Sprintf("all workers were in flight in %d seconds, and the load needs more", n))
+		g := &j.measurement.Generator
+		why = append(why, fmt.Sprintf("all %d workers were in flight in %d seconds, and the load needs about %d: %s", g.Workers, n, j.capped().needed, workersRemedy(g, j.capped().needed)))
 	}
 	if late := j.measurement.Main.Own.Max(); t.Metric == scenario.AchievedRate && late >= measure.HarmFloor {
 		why = append(why, fmt.Sprintf("mfaload itself was late, by up to %s ms; use an idler machine, or run longer", significant(ms(late))))
@@ -144,15 +145,31 @@ func (j *judgement) lostArrivals() uint64 {
 	return uint64(len(m.Missing())) * most
 }
 
-// findDoubtful finds the seconds in which mfaload itself may be to blame.
+// findDoubtful finds the seconds in which mfaload itself may be to blame. What it
+// did not measure second by second leaves the whole run in doubt.
 func (j *judgement) findDoubtful() *doubtfulSeconds {
-	none := measure.NewSparse() // late sends are known one by one
-	d := &doubtfulSeconds{all: len(doubtsOf(&j.measurement.Generator, none)) > 0}
-	if m := j.measurement.Merged; m != nil {
+	m := j.measurement
+	d := &doubtfulSeconds{saturated: shortSeconds(&m.Generator), capped: j.capped().seconds, all: unclear(&m.Generator)}
+	if m.Merged != nil {
 		d.all = false
-		for _, p := range m.Parts {
-			d.all = d.all || len(doubtsOf(&p.Generator, none)) > 0
+		for _, p := range m.Merged.Parts {
+			d.all = d.all || unclear(&p.Generator)
 		}
 	}
 	return d
+}
+
+// unclear says that a generator was short of processor time, and nobody knows when.
+func unclear(g *measure.Generator) bool {
+	return !bySecond(g) && len(doubtsOf(g, measure.NewSparse())) > 0 // late sends are known one by one
+}
+
+// capped returns the seconds in which all workers were in flight and the load needs
+// more of them.
+func (j *judgement) capped() *capped {
+	if j.cappedIn == nil {
+		c := cappedSeconds(j.measurement)
+		j.cappedIn = &c
+	}
+	return j.cappedIn
 }

@@ -15,6 +15,9 @@ func (j *judgement) doubtGenerator() {
 	if len(j.doubts) == before { // those of single shards say more
 		j.doubts = append(j.doubts, doubtsOf(&j.measurement.Generator, j.measurement.Main.Own)...)
 	}
+	if len(j.doubts) == before { // the whole run says more than its peak
+		j.doubts = append(j.doubts, peakTexts(j.measurement)...)
+	}
 }
 
 // doubtsOf says why a generator did not offer the load that was planned.
@@ -25,7 +28,11 @@ func doubtsOf(g *measure.Generator, own *measure.Histogram) []string {
 			"mfaload itself was late: more than %s %% of the sends, and at least %d, by over %s ms (p99 %s ms); use a machine with more or idler processors, a lower rate, or several machines",
 			trim(100*LateShare), LateSends, trim(ms(MaxOwnLateness)), trim(ms(own.Percentile(99)))))
 	}
-	available := g.Elapsed.Seconds() * float64(g.Cores)
+	processors := g.Processors
+	if !bySecond(g) {
+		processors = float64(g.Cores)
+	}
+	available := g.Elapsed.Seconds() * processors
 	used, needed := g.CPU.Seconds(), g.CPU.Seconds()
 	waited := g.CPUWait.Seconds()
 	if g.Hiccups.Percentile(99) > FeltHiccup {
@@ -33,8 +40,8 @@ func doubtsOf(g *measure.Generator, own *measure.Histogram) []string {
 	}
 	if available > 0 && needed > MaxCPU*available {
 		doubts = append(doubts, fmt.Sprintf(
-			"mfaload itself was out of processor time: it used %.0f %% of %d processors and waited for %.0f %%; use a larger or idler machine, a lower rate, or several machines",
-			100*used/available, g.Cores, 100*waited/available))
+			"mfaload itself was out of processor time: it used %.0f %% of %s processors and waited for %.0f %%; use a larger or idler machine, a lower rate, or several machines",
+			100*used/available, trim(round(processors)), 100*waited/available))
 	}
 	if tooLate(g.Hiccups, MaxHiccup) {
 		doubts = append(doubts, fmt.Sprintf(

@@ -276,7 +276,7 @@ func (p *htmlPage) generator() g.Node {
 		workers += "; all of them while arrivals waited for " + trim(m.AllBusy) + " s"
 	}
 	if m.WorkersNeeded != 0 {
-		workers += "; the rate needs about " + strconv.Itoa(m.WorkersNeeded)
+		workers += "; the load needs about " + strconv.Itoa(m.WorkersNeeded)
 	}
 	if c.Opened > 0 {
 		opened = fmt.Sprintf(" (dialled in %s ms, TLS in %s ms, medians)", digits3(c.Dial.P50), digits3(c.Handshake.P50))

@@ -43,6 +43,7 @@ func Judge(m *measure.Measurement) (*Report, error) {
 		r.Warmup = &figures
 	}
 	j := judgement{report: r, measurement: m, sums: main, token: terms.Token, tokenEnds: terms.TokenEnds}
+	r.Generator.WorkersNeeded = max(r.Generator.WorkersNeeded, j.capped().needed)
 	j.judge(terms.Thresholds)
 	return r.escape(), nil
 }

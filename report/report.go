@@ -307,8 +307,8 @@ type Generator struct {
 	MaxGCPause     float64 `json:"gc_pause_ms_max"`
 	BusyWorkersMax int     `json:"busy_workers_max"`
 	Workers        int     `json:"workers"`
-	// WorkersNeeded is Little's law: the arrival rate times the mean service
-	// time. Set where arrivals had to wait because all workers were in flight.
+	// WorkersNeeded is Little's law: the arrival rate times the service time, of the
+	// run or of its busiest stretch. Set where arrivals had to wait because all workers were in flight.
 	WorkersNeeded int `json:"workers_needed,omitempty"`
 	// AllBusy is how long arrivals had to wait for that reason, in seconds.
 	AllBusy float64 `json:"all_busy_s"`

@@ -234,7 +234,7 @@ func TestVerdicts(t *testing.T) {
 			r.send(100, 50*ms, nil)
 			r.finish = func(m *measure.Measurement) { m.Generator.AllBusy, m.Generator.Workers = 3*time.Second, 0 }
 		}, report.Pass, []string{
-			"all 0 workers were in flight for 3 s while arrivals waited; the rate needs about 1 (arrival rate × mean service time)"}},
+			"all 0 workers were in flight for 3 s while arrivals waited; the load needs about 1 (arrival rate × service time); raise load.workers, or leave it out"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := newRun(t)

@@ -197,26 +197,6 @@ func (j *judgement) interruptedText() string {
 	return fmt.Sprintf("stopped %.1f s into the schedule: only what was due by then is counted", (m.Main.Start + m.Main.Planned).Seconds())
 }
 
-// workersRemarks say where arrivals waited because all workers were in flight.
-func (j *judgement) workersRemarks() (remarks []string) {
-	say := func(of string, g *Generator) {
-		if g.WorkersNeeded > g.Workers {
-			remarks = append(remarks, fmt.Sprintf(
-				"%sall %d workers were in flight for %s s while arrivals waited; the rate needs about %d (arrival rate × mean service time)",
-				of, g.Workers, trim(g.AllBusy), g.WorkersNeeded))
-		}
-	}
-	if j.measurement.Merged == nil {
-		say("", &j.report.Generator)
-	}
-	for _, s := range j.report.Shards {
-		if s.Lost == "" {
-			say(fmt.Sprintf("shard %d: ", s.Index), &s.Generator)
-		}
-	}
-	return remarks
-}
-
 // oneShard says that a report is of one shard only.
 func (j *judgement) oneShard() {
 	if of := j.measurement.Shard; of != nil {

@@ -269,7 +269,7 @@ func TestWorkersOfShards(t *testing.T) {
 			m.Generator.AllBusy, m.Generator.Workers = 2*time.Second, 10
 		}
 	}))
-	if text := fmt.Sprint(r.Reasons); !strings.Contains(text, "shard 1: all 10 workers were in flight for 2 s while arrivals waited; the rate needs about 27") {
+	if text := fmt.Sprint(r.Reasons); !strings.Contains(text, "shard 1: all 10 workers were in flight for 2 s while arrivals waited; the load needs about 27") {
 		t.Error(text)
 	}
 }

@@ -41,6 +41,7 @@ type judgement struct {
 	tokenEnds   *time.Time // of a token that nothing renews; nil where that is not known
 	doubts      []string   // why the run is inconclusive
 	seconds     *doubtfulSeconds
+	cappedIn    *capped
 }
 
 func (j *judgement) judge(thresholds []scenario.Threshold) {
