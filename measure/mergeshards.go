@@ -59,6 +59,17 @@ func Merge(all []*Measurement) (*Measurement, error) {
 	return merged, nil
 }
 
+// Unmeasured returns what was measured of a run of so many shards that are all lost: nothing.
+// What about says of the run stands in it: its name, hash, groups and terms.
+func Unmeasured(about *Measurement, run string, count int, lost []Lost) (*Measurement, error) {
+	m := about.empty()
+	m.Merged.Run, m.Merged.Count, m.Merged.Lost = run, count, lost
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("describe a run without a measurement: %w", err)
+	}
+	return m, nil
+}
+
 // empty returns a measurement of the same run in which nothing was measured.
 func (m *Measurement) empty() *Measurement {
 	groups := len(m.Groups)

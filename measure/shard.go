@@ -45,7 +45,8 @@ func (s Shard) Check() error {
 type Merged struct {
 	Run   string `json:"run"`
 	Count int    `json:"count"`
-	// Parts are the shards that are in it, by index, at least one.
+	// Parts are the shards that are in it, by index. There is none where all are lost, and Lost
+	// says why.
 	Parts []*Part `json:"parts"`
 	// Lost says what is known of those that are not, sorted. Its caller fills it
 	// in, and TolerateLost.
@@ -219,8 +220,8 @@ func (p *Part) Check() error {
 func (m *Merged) checkLost() error {
 	missing := m.Missing()
 	switch {
-	case len(m.Parts) == 0:
-		return errors.New("it was merged from nothing")
+	case len(m.Parts) == 0 && len(m.Lost) == 0:
+		return errors.New("it was merged from nothing, and says nothing of why")
 	case !(m.TolerateLost >= 0 && m.TolerateLost < 1):
 		return fmt.Errorf("%v is no share of shards that may be lost", m.TolerateLost)
 	case !slices.IsSortedFunc(m.Lost, CompareLost):
