@@ -77,6 +77,7 @@ func (c *closed) take(w *worker) (turn, bool) {
 	if end > 0 && due >= end {
 		c.rest(w, end)
 	}
+	c.admitted()
 	return c.next(w, due)
 }
 

@@ -218,7 +218,7 @@ func (p *pacer) await(a Arrival) {
 
 // ended notices that the run is over, and when.
 func (p *pacer) ended() bool {
-	if p.sending.Err() == nil && p.flight.Err() == nil {
+	if p.sending.Err() == nil && p.flight.Err() == nil && p.admitted() {
 		return false
 	}
 	p.stoppedAt = time.Since(p.start)

@@ -40,6 +40,10 @@ type Runner struct {
 	// Unguarded leaves load.stopOn to somebody who judges several shards together,
 	// with [Runner.Ticks], a [Guard] and [Runner.Stop].
 	Unguarded bool
+	// MaySend, where set, is asked right before each request. Once it says no the run ends as
+	// interrupted, and nothing more is sent: a machine that stood still must not catch up with
+	// what others have given up. It is quick, and called by many.
+	MaySend func() bool
 	// Journal, where set, has all written down that is measured, as it comes, and at
 	// the end of the run its seconds are made of that.
 	// JournalFailed is told when that is not possible any more; the run goes on.
@@ -185,6 +189,15 @@ func (r *Runner) begin(ctx context.Context) (start time.Time, err error) {
 		return start, ErrCancelled
 	}
 	return start, nil
+}
+
+// admitted says whether a request may be sent, and ends the run where it may not.
+func (r *Runner) admitted() bool {
+	if r.MaySend == nil || r.MaySend() {
+		return true
+	}
+	r.ending.end(nil)
+	return false
 }
 
 // source says which request is next and when: the schedule, or users who wait
