@@ -16,22 +16,22 @@ type Coordinator struct {
 	// Embedded is the server of this run; nil where External names another one.
 	Embedded *Embedded
 	External *External
-	// Replace removes what an earlier run of this name left on an external server.
-	Replace bool
 	// Plan is what is to be run. Required.
 	Plan Plan
 	// Within is how long workers have to join and get ready. Required.
 	Within time.Duration
 	// Fail, where set, yields why the run can't begin.
 	Fail <-chan error
-	// Say tells people what is going on. Required.
+	// Say tells people what is going on. It must not block. Required.
 	Say func(format string, args ...any)
-	// Watch, where set, is told the run's state some times a second.
+	// Watch, where set, is told the run's state some times a second. It must not block.
 	Watch func(*Status)
 }
 
 // Result is what came of a run that began.
 type Result struct {
+	// Started is the start that all shards have in common.
+	Started time.Time
 	// Parts are the measurements by shard; nil where one was lost.
 	Parts []*measure.Measurement
 	Lost  []Lost
@@ -52,39 +52,42 @@ type Lost struct {
 	Last *Snapshot
 }
 
+// ErrExists says that there is a run of that name.
+var ErrExists = errors.New("the NATS server has a run of that name, and its coordinator is alive: choose another --run")
+
 // Lead leads a run: it waits for the workers, has them begin at one time, and
 // collects what they measured. When the context ends before the start, nothing
 // is sent; later, the workers stop sending and what they measured is collected.
-// The error is [ErrNotStarted], the context's, or says what is wrong with the
+// Each phase has an end of its own: a shard whose worker does not reach the next one in
+// time is lost. The error is [ErrNotStarted], the context's, or says what is wrong with the
 // server.
 func (c *Coordinator) Lead(ctx context.Context) (*Result, error) {
+	files, err := openFiles(c.Plan.Files)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotStarted, err)
+	}
+	defer files.close()
 	nc, err := c.connect(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotStarted, err)
+		return nil, c.notStarted(ctx, err)
 	}
 	defer nc.Close()
-	// What is stored is removed also after an interruption.
-	lasting := context.WithoutCancel(ctx)
-	setup, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	st, err := newStore(setup, nc, c.Plan.Run, c.Replace)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotStarted, err)
+	r := newRun(c, nc, c.Say)
+	if err := c.alone(ctx, r); err != nil {
+		return nil, c.notStarted(ctx, err)
 	}
-	defer func() {
-		ending, cancel := context.WithTimeout(lasting, 10*time.Second)
-		defer cancel()
-		st.remove(ending)
-	}()
-	refs, err := st.publish(setup, c.Plan.Files)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotStarted, err)
-	}
-	r := newRun(c, nc, st)
-	if err := r.listen(refs); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotStarted, err)
+	if err := r.listen(files); err != nil {
+		return nil, c.notStarted(ctx, err)
 	}
 	return r.lead(ctx)
+}
+
+// notStarted says why a run did not begin: the context's error where that ended.
+func (c *Coordinator) notStarted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("interrupted before the start: nothing was sent: %w", ctx.Err())
+	}
+	return fmt.Errorf("%w: %w", ErrNotStarted, err)
 }
 
 func (c *Coordinator) connect(ctx context.Context) (*nats.Conn, error) {
@@ -98,43 +101,88 @@ func (c *Coordinator) connect(ctx context.Context) (*nats.Conn, error) {
 	})
 }
 
-// listen answers workers and takes in what they say.
-func (r *run) listen(refs []fileRef) error {
+// alone makes sure that nobody else leads a run of this name on an external server. Two that
+// begin at the same time hear each other later: see [run.hearOther].
+func (c *Coordinator) alone(ctx context.Context, r *run) error {
+	if c.External == nil {
+		return nil
+	}
+	try, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	question := encode(hello{Protocol: protocol, Version: c.Plan.Version, Host: "another coordinator"})
+	_, err := r.nc.RequestWithContext(try, r.names.hello(newWorkerID()), question)
+	if err == nil {
+		return ErrExists
+	}
+	return ctx.Err() // without a response, nobody is there
+}
+
+// listen responds to workers and takes in what they say.
+func (r *run) listen(files *files) error {
 	p := r.c.Plan
-	answer := encode(plan{Protocol: protocol, Version: p.Version, Scenario: p.Scenario, Hash: p.Hash, Shards: p.Shards, Answers: p.Answers, Files: refs, Withheld: tidy(p.Withheld), Spread: p.Spread})
+	response := encode(plan{Protocol: protocol, Version: p.Version, Epoch: r.state.Epoch, Scenario: p.Scenario, Hash: p.Hash, Shards: p.Shards,
+		Answers: p.Answers, Files: files.refs, Withheld: tidy(p.Withheld), Spread: p.Spread})
+	if len(response) > int(r.nc.MaxPayload()) {
+		return fmt.Errorf("the plan of the run has %d bytes, and the NATS server takes %d: use fewer files, or raise its max_payload", len(response), r.nc.MaxPayload())
+	}
 	subscriptions := map[string]nats.MsgHandler{
-		r.names.hello("*"): func(m *nats.Msg) { r.greet(m, answer) },
+		r.names.hello("*"): func(m *nats.Msg) { r.greet(m, response) },
 		r.names.clock("*"): tellClock,
-		r.names.beat("*"):  r.take,
+		r.names.file("*"):  files.serve,
+		r.names.claim("*"): r.takeClaim,
+		r.names.final("*"): r.takeFinal,
+		r.names.beat("*"):  r.takeBeat,
+	}
+	if r.c.External != nil {
+		subscriptions[r.names.state()] = r.hearOther
 	}
 	for subject, handler := range subscriptions {
 		if _, err := r.nc.Subscribe(subject, handler); err != nil {
 			return fmt.Errorf("listen to the workers: %w", err)
 		}
 	}
-	return r.nc.Flush()
+	return r.nc.FlushTimeout(10 * time.Second)
 }
 
 // greet gives a worker the plan.
-func (r *run) greet(m *nats.Msg, answer []byte) {
-	_ = m.Respond(answer)
+func (r *run) greet(m *nats.Msg, response []byte) {
+	_ = m.Respond(response)
 	h, err := decode[hello](m.Data)
 	if err == nil && (h.Protocol != protocol || h.Version != r.c.Plan.Version) {
 		r.post(func() {
-			r.c.Say("a worker at %s is mfaload %.60q, and this is %s: it can't take part", h.Host, h.Version, r.c.Plan.Version)
+			r.stranger("a worker at %s is mfaload %.60q, and this is %s: it can't take part", h.Host, h.Version, r.c.Plan.Version)
 		})
 	}
 }
 
-// take hands a worker's beat to the loop.
-func (r *run) take(m *nats.Msg) {
-	id := m.Subject[len(r.names.beat("")):]
-	b, err := decode[beat](m.Data)
-	if err != nil {
+// hearOther notices another coordinator of the same run.
+func (r *run) hearOther(m *nats.Msg) {
+	if s, err := decode[state](m.Data); err != nil || s.Epoch == r.state.Epoch || s.Phase == done || s.Phase == cancelled {
 		return
 	}
-	r.post(func() { r.hear(id, b) })
+	r.post(func() {
+		if r.state.Phase == gathering || r.state.Phase == arming {
+			r.fail("%w", ErrExists)
+		}
+	})
 }
+
+// idOf is the worker that sent a message: the last part of its subject.
+func idOf(m *nats.Msg, any string) string { return m.Subject[len(any)-1:] }
+
+// takeBeat hands a worker's beat to the loop. One who has no shard has little to say.
+func (r *run) takeBeat(m *nats.Msg) {
+	id := idOf(m, r.names.beat("*"))
+	if _, admitted := r.admitted.Load(id); !admitted && len(m.Data) > maxStranger {
+		return
+	}
+	if b, err := decode[beat](m.Data); err == nil {
+		r.post(func() { r.hear(id, b) })
+	}
+}
+
+// maxStranger is the largest beat of a worker without a shard, in bytes.
+const maxStranger = 2 * maxText
 
 // lead is the loop that owns everything about the run.
 func (r *run) lead(ctx context.Context) (*Result, error) {

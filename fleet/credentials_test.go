@@ -25,7 +25,7 @@ func TestCredentialsAndMutualTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	resolver := &server.MemAccResolver{}
-	account, system := newAccount(t, operator, resolver, jwt.NoLimit), newAccount(t, operator, resolver, 0)
+	account, system := newAccount(t, operator, resolver), newAccount(t, operator, resolver)
 	creds := credentials(t, filepath.Join(dir, "user.creds"), account)
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	if err != nil {
@@ -35,7 +35,7 @@ func TestCredentialsAndMutualTLS(t *testing.T) {
 	if pem, err = os.ReadFile(cert); err != nil || !authority.AppendCertsFromPEM(pem) {
 		t.Fatal(err)
 	}
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, JetStream: true, StoreDir: filepath.Join(dir, "js"),
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true,
 		TrustedKeys: []string{publicOf(t, operator)}, AccountResolver: resolver, SystemAccount: publicOf(t, system), TLS: true, TLSVerify: true, TLSTimeout: 5,
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}, ClientCAs: authority, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS13}})
 	if err != nil {
@@ -55,7 +55,7 @@ func TestCredentialsAndMutualTLS(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	stranger := newAccount(t, operator, &server.MemAccResolver{}, 0)
+	stranger := newAccount(t, operator, &server.MemAccResolver{})
 	unknown := *external
 	unknown.Creds = credentials(t, filepath.Join(dir, "stranger.creds"), stranger)
 	wantError(t, tm.externalWorker(&unknown, w).Work(t.Context()), ErrNotStarted, "does not take the credentials")
@@ -68,16 +68,14 @@ func TestCredentialsAndMutualTLS(t *testing.T) {
 	}
 }
 
-// newAccount makes an account that a server finds, and that may use so much of
-// JetStream.
-func newAccount(t *testing.T, operator nkeys.KeyPair, known server.AccountResolver, most int64) nkeys.KeyPair {
+// newAccount makes an account that a server finds.
+func newAccount(t *testing.T, operator nkeys.KeyPair, known server.AccountResolver) nkeys.KeyPair {
 	t.Helper()
 	account, err := nkeys.CreateAccount()
 	if err != nil {
 		t.Fatal(err)
 	}
 	claims := jwt.NewAccountClaims(publicOf(t, account))
-	claims.Limits.JetStreamLimits = jwt.JetStreamLimits{MemoryStorage: most, DiskStorage: most, Streams: most, Consumer: most}
 	encoded, err := claims.Encode(operator)
 	if err != nil {
 		t.Fatal(err)

@@ -1,102 +1,296 @@
 package fleet
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
+
+	"mfaload/measure"
 )
 
-// deaf is JetStream over a network that loses the next receipts: the message is
-// stored, and its sender does not learn of it. Where unsent is set, it loses the
-// messages themselves, and calls unsent in their place.
-type deaf struct {
-	jetstream.JetStream
-	lose   int
-	unsent func()
+// hand is a connection that speaks the protocol of a run by hand, as a worker may that means no
+// good.
+type hand struct {
+	*counter
+	t  *testing.T
+	tm *team
 }
 
-func (d *deaf) PublishMsg(ctx context.Context, m *nats.Msg, options ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
-	if d.lose == 0 {
-		return d.JetStream.PublishMsg(ctx, m, options...)
-	}
-	d.lose--
-	if d.unsent != nil {
-		d.unsent()
-	} else if _, err := d.JetStream.PublishMsg(ctx, m, options...); err != nil {
-		return nil, err
-	}
-	return nil, context.DeadlineExceeded
-}
-
-// A claim or a final whose receipt was lost is sent again and refused, and is
-// then found to be this worker's; that of another one is not.
-func TestLostReceipts(t *testing.T) {
-	tm, w := newTeam(t, 3), &work{}
-	lead, works := tm.start(t.Context(), tm.worker(0, w))
-	tm.await(t, "shard 0: host-0")
-	counterOf := func(id string) (*counter, *deaf) {
-		nc, err := tm.join.connect(id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(nc.Close)
-		js, err := jetstream.New(nc)
-		if err != nil {
-			t.Fatal(err)
-		}
-		d := &deaf{JetStream: js}
-		return &counter{names{"test"}, id, d}, d
-	}
-	c, network := counterOf(strings.Repeat("ab", 16))
-	other, _ := counterOf(strings.Repeat("cd", 16))
-	claim := func(c *counter, shard int) error {
-		return c.claim(t.Context(), shard, ownerOf(c.id, "host", testHash))
-	}
-	network.lose = 2
-	if err := claim(c, 1); err != nil {
-		t.Errorf("the claim of a free shard, its receipt lost twice: %v", err)
-	}
-	network.lose = 1
-	if err := claim(c, 0); !errors.Is(err, errTaken) {
-		t.Errorf("the claim of another worker's shard: %v", err)
-	}
-	network.lose, network.unsent = 1, func() {
-		if err := claim(other, 2); err != nil {
-			t.Error(err)
-		}
-	}
-	if err := claim(c, 2); !errors.Is(err, errTaken) {
-		t.Errorf("a claim that was lost, and came after another worker's: %v", err)
-	}
-	network.lose, network.unsent = 1, nil
-	if err := c.deliver(t.Context(), 1, []byte("measured")); err != nil {
-		t.Errorf("a final, its receipt lost: %v", err)
-	}
-	if err := c.deliver(t.Context(), 1, []byte("again")); !errors.Is(err, errStored) {
-		t.Errorf("a second final: %v", err)
-	}
-	leave(t, tm, c.id) // which ends the run before its start
-	_, err := lead()
-	wantError(t, err, ErrNotStarted, "was lost before the start")
-	_ = works[0]()
-}
-
-// leave says in a worker's name that it gave its shard up.
-func leave(t *testing.T, tm *team, id string) {
+func (tm *team) hand(t *testing.T) *hand {
 	t.Helper()
+	id := newWorkerID()
 	nc, err := tm.join.connect(id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer nc.Close()
-	session, err := newSession(nc, tm.worker(1, &work{}), id)
+	t.Cleanup(nc.Close)
+	return &hand{&counter{names{"test"}, id, nc}, t, tm}
+}
+
+// heard is what a subscription gets.
+func heard(of any) *nats.Msg { return &nats.Msg{Data: encode(of)} }
+
+// beat says how it is, until the test ends: an honest worker's state.
+func (h *hand) beat(shard int, now stage) (say func(stage)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	h.t.Cleanup(cancel)
+	return h.beatUntil(ctx, shard, now)
+}
+
+func (h *hand) beatUntil(ctx context.Context, shard int, now stage) (say func(stage)) {
+	stages := make(chan stage)
+	go func() {
+		ticker := time.NewTicker(beatEvery / 2)
+		defer ticker.Stop()
+		for {
+			_ = h.nc.Publish(h.names.beat(h.id), encode(beat{Host: "by hand", Shard: shard, Stage: now}))
+			select {
+			case now = <-stages:
+			case <-ticker.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func(s stage) { stages <- s }
+}
+
+// join claims a shard and gets as far as to begin.
+func (h *hand) join(ctx context.Context, shard int) (say func(stage), started time.Time) {
+	h.t.Helper()
+	beating, cancel := context.WithCancel(context.Background())
+	h.t.Cleanup(cancel)
+	return h.joinUntil(ctx, beating, shard)
+}
+
+// joinUntil is as join, and says nothing any more once beating ends.
+func (h *hand) joinUntil(ctx, beating context.Context, shard int) (say func(stage), started time.Time) {
+	h.t.Helper()
+	if _, err := h.claim(ctx, claim{shard, "by hand", testHash}); err != nil {
+		h.t.Fatal(err)
+	}
+	say = h.beatUntil(beating, shard, ready)
+	states, err := h.nc.SubscribeSync(h.names.state())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer func() { _ = states.Unsubscribe() }()
+	for {
+		m, err := states.NextMsgWithContext(ctx)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		switch now, _ := decode[state](m.Data); now.Phase {
+		case arming:
+			say(armed)
+		case going:
+			say(running)
+			return say, now.Start
+		}
+	}
+}
+
+// A claim whose response was lost is asked for again, and is the same; the shard of another one
+// can't be had, whatever is said in whoever's name.
+func TestClaimIsOnesOwn(t *testing.T) {
+	tm := newTeam(t, 3)
+	ctx, cancel := context.WithCancel(t.Context())
+	lead, _ := tm.start(ctx)
+	a, b := tm.hand(t), tm.hand(t)
+	for range 3 {
+		if shard, err := a.claim(ctx, claim{1, "a", testHash}); err != nil || shard != 1 {
+			t.Fatalf("shard %d, %v", shard, err)
+		}
+	}
+	a.beat(1, claimed)
+	for _, want := range []claim{{1, "b", testHash}, {1, "a", testHash}} {
+		if shard, err := b.claim(ctx, want); err == nil || !strings.Contains(err.Error(), "shard 1: another worker has it") {
+			t.Errorf("shard %d, %v", shard, err)
+		}
+	}
+	if _, err := b.claim(ctx, claim{AnyShard, "b", "0ther"}); err == nil || !strings.Contains(err.Error(), "another scenario") {
+		t.Error(err)
+	}
+	if shard, err := b.claim(ctx, claim{AnyShard, "b", testHash}); err != nil || shard == 1 {
+		t.Errorf("any shard is %d, %v", shard, err)
+	}
+	cancel()
+	_, _ = lead()
+}
+
+// What a worker delivers that is no measurement of its shard is not taken, and the run ends with
+// the others: each of these once had a run go on for ever, or would have broken the merge.
+func TestUnreadableDelivery(t *testing.T) {
+	good := func(started time.Time, bend func(*measure.Measurement)) []byte {
+		m, err := measured(Shard{0, 2}, 10, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Started = started
+		bend(m)
+		packed, err := m.Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return packed
+	}
+	bends := map[string]struct {
+		why  string
+		make func(time.Time) []byte
+	}{
+		"no measurement": {"can't be read", func(time.Time) []byte { return []byte("measured") }},
+		"cut off":        {"can't be read", func(at time.Time) []byte { p := good(at, func(*measure.Measurement) {}); return p[:len(p)/2] }},
+		"another's shard": {"it is not of shard 0", func(at time.Time) []byte {
+			return good(at, func(m *measure.Measurement) { m.Shard.Index = 1 })
+		}},
+		"of no shard": {"it is not of shard 0", func(at time.Time) []byte {
+			return good(at, func(m *measure.Measurement) { m.Shard = nil })
+		}},
+		"another scenario": {"it is of another scenario", func(at time.Time) []byte {
+			return good(at, func(m *measure.Measurement) { m.Hash = "0ther" })
+		}},
+		"another start": {"it is of another start", func(at time.Time) []byte {
+			return good(at.Add(time.Second), func(*measure.Measurement) {})
+		}},
+	}
+	for name, bend := range bends {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tm, w := newTeam(t, 2), &work{requests: 10}
+			lead, works := tm.start(t.Context(), tm.worker(1, w))
+			h := tm.hand(t)
+			say, started := h.join(t.Context(), 0)
+			say(delivering)
+			if err := h.deliver(t.Context(), bend.make(started)); !errors.Is(err, errRefusedFinal) {
+				t.Errorf("it was taken: %v", err)
+			}
+			say(delivered) // and goes on to say so
+			result := wantLost(t, tm, lead, 0)
+			if !strings.Contains(result.Lost[0].Why, bend.why) {
+				t.Errorf("it was lost: %s", result.Lost[0].Why)
+			}
+			if err := works[0](); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// A worker that says it delivered, and did not, holds nobody up for longer than a first signal.
+func TestSignalEndsWaitingForDelivery(t *testing.T) {
+	tm, w := newTeam(t, 2), &work{requests: 10}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var result *Result
+	leading := begin(func() (err error) { result, err = tm.lead(ctx); return err })
+	honest := begin(func() error { return tm.worker(1, w).Work(t.Context()) })
+	h := tm.hand(t)
+	say, _ := h.join(t.Context(), 0)
+	say(delivered)
+	tm.await(t, "going")
+	for { // until the other one's is here
+		r, err := h.hand(t.Context(), offer{Size: 10, SHA256: "x"}, nil)
+		if err != nil || r.Refused != "" {
+			t.Fatal(r, err)
+		}
+		w.mu.Lock()
+		kept := len(w.kept)
+		w.mu.Unlock()
+		if kept == 1 {
+			break
+		}
+	}
+	cancel()
+	result = wantLost(t, tm, func() (*Result, error) { err := leading(); return result, err }, 0)
+	if why := result.Lost[0].Why; !strings.Contains(why, "was not here 5s after the run was interrupted") {
+		t.Errorf("it was lost: %s", why)
+	}
+	if err := honest(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A measurement that arrives damaged is asked for again.
+func TestDamagedDeliveryIsSentAgain(t *testing.T) {
+	tm := newTeam(t, 1)
+	lead, _ := tm.start(t.Context())
+	h := tm.hand(t)
+	say, started := h.join(t.Context(), 0)
+	m, err := measured(Shard{0, 1}, 10, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	session.shard = 1
-	session.leave(gone, errTaken)
+	m.Started = started
+	packed, err := m.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	say(delivering)
+	damaged := bytes.Clone(packed)
+	damaged[len(damaged)/2]++
+	sum := sha256.Sum256(packed)
+	o := offer{Size: int64(len(packed)), SHA256: hex.EncodeToString(sum[:])}
+	if r, err := h.hand(t.Context(), o, damaged); err != nil || !r.Wait {
+		t.Fatal(r, err)
+	}
+	if err := h.deliver(t.Context(), packed); err != nil {
+		t.Error(err)
+	}
+	say(left)
+	wantLost(t, tm, lead)
+}
+
+// What travels to workers arrives as it is, also in many pieces; what was changed meanwhile is
+// not taken.
+func TestFilesTravel(t *testing.T) {
+	dir := t.TempDir()
+	large := filepath.Join(dir, "users")
+	if err := os.WriteFile(large, bytes.Repeat([]byte("788d4931-6936-43f2-82ff-178f57622981\n"), 100_000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	empty := filepath.Join(dir, "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tm := newTeam(t, 1)
+	tm.Plan.Files = []File{{"scenario/s.yaml", empty}, {"users-0", large}}
+	ctx, cancel := context.WithCancel(t.Context())
+	lead, _ := tm.start(ctx)
+	got, w := map[string]string{}, tm.worker(0, &work{})
+	w.Load = func(_ context.Context, o Offer) (*Loaded, error) {
+		for _, name := range o.Files {
+			data, err := os.ReadFile(filepath.Join(o.Dir, name))
+			if err != nil {
+				return nil, err
+			}
+			got[name] = fmt.Sprintf("%x", sha256.Sum256(data))
+		}
+		return nil, errors.New("seen")
+	}
+	wantError(t, w.Work(ctx), ErrMismatch, "seen")
+	for _, f := range tm.Plan.Files {
+		data, err := os.ReadFile(f.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got[f.Name] != fmt.Sprintf("%x", sha256.Sum256(data)) {
+			t.Errorf("%s is not what was sent", f.Name)
+		}
+	}
+	if err := os.WriteFile(large, bytes.Repeat([]byte("x"), 3_700_000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, w.Work(ctx), ErrNotStarted, "it was changed since the coordinator started")
+	cancel()
+	_, _ = lead()
 }

@@ -4,8 +4,12 @@
 //
 // What is broadcast is a state and never an event: it is said again every half
 // a second, so that a message that is lost is made up for by the next one.
-// Whoever hears nothing for three seconds takes the other end for gone: a worker
-// stops its load, and the coordinator has named the shard as lost.
+// Who was silent for longer than a limit is out of the run for good: a worker that heard
+// nothing for three seconds, or stood still itself, stops its load, and the coordinator takes
+// nothing of a shard any more that it has named as lost.
+//
+// Nothing is kept on the server. The coordinator alone gives out shards, hands out the files,
+// and takes in the measurements, each within a bound.
 package fleet
 
 import (
@@ -20,7 +24,7 @@ import (
 )
 
 // protocol is the version of what coordinator and workers say to each other.
-const protocol = 1
+const protocol = 2
 
 // Times that the two ends count on.
 const (
@@ -28,15 +32,14 @@ const (
 	beatEvery = 500 * time.Millisecond
 	// snapshotEvery is how often a worker says how far it has come.
 	snapshotEvery = 2 * time.Second
-	// silence is how long a worker hears nothing before it stops its load;
-	// missing how long it is not heard of before it is named as lost, so that this takes
-	// less than 3 s too.
+	// silence is how long a worker hears nothing, or stands still, before it stops its load;
+	// missing how long it is not heard of before it is out, so that it is named within 3 s.
 	silence = 3 * time.Second
 	missing = 2500 * time.Millisecond
-	// lead is the time from arming to the start, and margin how long before it
+	// startLead is the time from arming to the start, and margin how long before it
 	// all must be armed.
-	lead   = 2 * time.Second
-	margin = 500 * time.Millisecond
+	startLead = 2 * time.Second
+	margin    = 500 * time.Millisecond
 )
 
 // Shard is one of the equal parts of a run's schedule.
@@ -57,6 +60,10 @@ type Plan struct {
 	Shards int
 	// Answers is how many whole answers are kept of each group of violations.
 	Answers int
+	// Length is the time from the start to the end of the schedule; 0 is not known. Drain is
+	// how long requests in flight are waited for after it. A worker whose load goes on for
+	// longer is told to stop, and is then lost.
+	Length, Drain time.Duration
 	// StopOn are the conditions that end the run; they are held against the sums
 	// of all shards.
 	StopOn []scenario.StopCondition
@@ -107,6 +114,9 @@ type Part struct {
 	// until the context ends. StartedAs is that time by the coordinator's clock: it
 	// is what all shards call their start.
 	Run func(ctx context.Context, start, startedAs time.Time) (*measure.Measurement, error)
+	// Admitted is handed over before Run: what sends has to ask it before each request, and to
+	// stop as if it was interrupted once it says no. It is quick.
+	Admitted func(still func() bool)
 	// Stop ends the load, as failed, for a reason that the coordinator found. It
 	// may be called more than once, and before and after Run.
 	Stop func(measure.Stop)

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -54,6 +55,7 @@ func (s *says) all() string {
 // interruption, and then a measurement of so many requests.
 type work struct {
 	mu       sync.Mutex
+	run      string // its name, where it is not test
 	shards   []Shard
 	starts   []time.Time
 	kept     []*measure.Measurement
@@ -104,6 +106,7 @@ func (w *work) part(shard Shard) (*Part, error) {
 			mu.Unlock()
 			m, err := measured(shard, w.requests, interrupted)
 			m.Started = startedAs
+			m.Shard.Run = cmp.Or(w.run, m.Shard.Run)
 			if w.grow != nil {
 				w.grow(m)
 			}
@@ -149,6 +152,7 @@ func measured(shard Shard, requests int, interrupted bool) (*measure.Measurement
 		return nil, err
 	}
 	m.Scenario, m.Hash, m.Version, m.Groups, m.Interrupted = "test", testHash, testVersion, []string{"all"}, interrupted
+	m.Shard = &measure.Shard{Run: "test", Index: shard.Index, Count: shard.Count}
 	m.Main.Scheduled[0] = uint64(requests)
 	return m, nil
 }

@@ -23,14 +23,14 @@ func (r *run) addUp() {
 		for _, m := range r.shards {
 			if t, ok := m.ticks[r.second]; ok {
 				if err := sum.Merge(&t); err != nil {
-					r.c.Say("add up the seconds of the shards: %v", err)
+					r.say("add up the seconds of the shards: %v", err)
 				}
 				delete(m.ticks, r.second)
 			}
 		}
 		stop, err := r.guard.Add(sum)
 		if err != nil {
-			r.c.Say("%v", err)
+			r.say("%v", err)
 		}
 		if stop != nil {
 			r.stop(stop)
@@ -79,8 +79,8 @@ func (r *run) stop(why *measure.Stop) {
 		return
 	}
 	r.state.Stop = why
-	r.c.Say("stopping all workers: %s: %s", why.Condition, why.Observed)
-	r.enter(stopping, why.Condition)
+	r.say("stopping all workers: %s: %s", why.Condition, why.Observed)
+	r.stopLoad(why.Condition)
 }
 
 // newGuard is a guard for a plan; nil where it has no conditions.

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"mfaload/measure"
 	"mfaload/scenario"
 )
@@ -17,10 +19,10 @@ func second(n int64, failed uint64) measure.Tick {
 // is beyond the limit of 10 % for itself in every second of the window, and
 // together they are.
 func TestStopOnLooksAtAllShards(t *testing.T) {
-	said := &says{}
+	said, nowhere := &says{}, &nats.Conn{}
 	c := &Coordinator{Say: said.say, Plan: Plan{Run: "r", Shards: 3, StopOn: []scenario.StopCondition{
 		{Threshold: scenario.Threshold{Metric: scenario.ErrorRate, Limit: 0.1}, Window: 2 * time.Second}}}}
-	r := newRun(c, nil, &store{names: names{"r"}})
+	r := newRun(c, nowhere, said.say)
 	r.state.Phase = going
 	for i := range r.shards {
 		r.shards[i] = &member{shard: i, stage: running}

@@ -1,8 +1,6 @@
 package fleet
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -17,10 +15,13 @@ type hello struct {
 	Host     string `json:"host"`
 }
 
-// plan is the answer: what is to be run.
+// plan is the response: what is to be run.
 type plan struct {
-	Protocol int           `json:"protocol"`
-	Version  string        `json:"version"`
+	Protocol int    `json:"protocol"`
+	Version  string `json:"version"`
+	// Epoch names the coordinator: two that lead a run of the same name, one after the other,
+	// have different ones.
+	Epoch    string        `json:"epoch"`
 	Scenario string        `json:"scenario"`
 	Hash     string        `json:"hash"`
 	Shards   int           `json:"shards"`
@@ -33,7 +34,43 @@ type plan struct {
 // fileRef names a file that travels.
 type fileRef struct {
 	Name   string `json:"name"`
+	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
+}
+
+// piece asks for a piece of a file that travels.
+type piece struct {
+	File   int   `json:"file"` // its index in the plan
+	Offset int64 `json:"offset"`
+}
+
+// claim asks for a shard, or for any that is free.
+type claim struct {
+	Shard int    `json:"shard"`
+	Host  string `json:"host"`
+	Hash  string `json:"hash"` // of the scenario that the worker read
+}
+
+// grant is the response: the shard, or why there is none.
+type grant struct {
+	Shard   int    `json:"shard"`
+	Refused string `json:"refused,omitempty"`
+}
+
+// offer comes with every piece of a measurement that a worker delivers. The first one has no
+// piece with it.
+type offer struct {
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+	Offset int64  `json:"offset"` // of the piece
+}
+
+// receipt is the response: what the coordinator wants next.
+type receipt struct {
+	Next    int64  `json:"next,omitempty"`    // the offset of the next piece
+	Wait    bool   `json:"wait,omitempty"`    // ask again in a moment
+	Stored  bool   `json:"stored,omitempty"`  // it has all of it, and could read it
+	Refused string `json:"refused,omitempty"` // it takes nothing of this worker
 }
 
 // phase is what the coordinator wants.
@@ -50,27 +87,35 @@ const (
 
 // state is what the coordinator says again and again.
 type state struct {
-	Phase phase `json:"phase"`
+	Epoch string `json:"epoch"`
+	Phase phase  `json:"phase"`
 	// Start is when to begin, by the coordinator's clock, once it is set.
 	Start time.Time `json:"start"`
 	Why   string    `json:"why,omitempty"`
 	// Stop is why the scenario ends the run; nil where it does not.
 	Stop *measure.Stop `json:"stop,omitempty"`
+	// Out are the shards that are lost: their workers stop their load, and nothing that they
+	// measured is taken any more.
+	Out []int `json:"out,omitempty"`
 }
 
 // stage is how far a worker is.
 type stage string
 
 const (
-	refused   stage = "refused"   // it does not take part
-	claimed   stage = "claimed"   // it has a shard and gets ready
-	ready     stage = "ready"     // it could begin
-	armed     stage = "armed"     // it knows when to begin
-	running   stage = "running"   // it sends, or waits for answers
-	delivered stage = "delivered" // its measurement is stored
-	gone      stage = "gone"      // it gave up
-	left      stage = "left"      // it is not needed any more
+	refused    stage = "refused"    // it does not take part
+	claimed    stage = "claimed"    // it has a shard and gets ready
+	ready      stage = "ready"      // it could begin
+	armed      stage = "armed"      // it knows when to begin
+	running    stage = "running"    // it sends, or waits for responses
+	delivering stage = "delivering" // its load is over, and its measurement travels
+	delivered  stage = "delivered"  // the coordinator has its measurement
+	gone       stage = "gone"       // it gave up
+	left       stage = "left"       // it is not needed any more
 )
+
+// loadOver says that a worker at this stage sends nothing any more.
+func (s stage) loadOver() bool { return s == delivering || s == delivered || s == left }
 
 // beat is what a worker says of itself again and again.
 type beat struct {
@@ -86,20 +131,6 @@ type beat struct {
 	Snapshot *Snapshot `json:"snapshot,omitempty"`
 }
 
-// owner is the value of a claim. All workers may read it, so it names its owner
-// by the hash of the ID: with an ID, one could pass for that worker.
-type owner struct {
-	Of   string `json:"of"`
-	Host string `json:"host"`
-	Hash string `json:"hash"`
-}
-
-// ownerOf makes the claim of a worker.
-func ownerOf(id, host, hash string) owner {
-	sum := sha256.Sum256([]byte(id))
-	return owner{hex.EncodeToString(sum[:]), host, hash}
-}
-
 // encode writes a message; all of them can be written.
 func encode(message any) []byte {
 	data, err := json.Marshal(message)
@@ -110,7 +141,7 @@ func encode(message any) []byte {
 }
 
 func decode[T message](data []byte) (m T, err error) {
-	if len(data) > mostMessage {
+	if len(data) > maxMessage {
 		err = fmt.Errorf("it has %d bytes", len(data))
 	} else if err = json.Unmarshal(data, &m); err == nil {
 		err = m.check()

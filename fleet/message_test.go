@@ -16,7 +16,7 @@ func testBeat() beat {
 
 func testPlan() plan {
 	return plan{Protocol: protocol, Version: testVersion, Scenario: "s", Hash: testHash, Shards: 8, Spread: time.Second,
-		Files: []fileRef{{"scenario/s.yaml", strings.Repeat("0a", 32)}}}
+		Files: []fileRef{{"scenario/s.yaml", 10, strings.Repeat("0a", 32)}}}
 }
 
 // What comes over the network and would have somebody run out of memory, panic, or
@@ -32,6 +32,8 @@ func TestHostileMessages(t *testing.T) {
 		"billions of answers": bentPlan(func(p *plan) { p.Answers = 1 << 40 }),
 		"many files":          bentPlan(func(p *plan) { p.Files = make([]fileRef, 5000) }),
 		"a file elsewhere":    bentPlan(func(p *plan) { p.Files[0].Name = "../s.yaml" }),
+		"a file of terabytes": bentPlan(func(p *plan) { p.Files[0].Size = 1 << 40 }),
+		"a file below 0":      bentPlan(func(p *plan) { p.Files[0].Size = -1 }),
 		"no checksum":         bentPlan(func(p *plan) { p.Files[0].SHA256 = "" }),
 		"a terminal's codes":  bentPlan(func(p *plan) { p.Scenario = "\x1b[2J" }),
 		"a megabyte":          bentPlan(func(p *plan) { p.Withheld = strings.Repeat("x", 1<<20) }),
@@ -72,15 +74,15 @@ func TestHostileMessages(t *testing.T) {
 // that nobody runs out of memory with, and is said again the same.
 func FuzzMessage(f *testing.F) {
 	for kind, message := range []any{testPlan(), testBeat(), hello{protocol, testVersion, "machine-1"}, state{Phase: going, Start: time.Unix(1e9, 0), Stop: &measure.Stop{}},
-		ownerOf(newWorkerID(), "machine-1", testHash)} {
+		claim{AnyShard, "machine-1", testHash}, grant{3, ""}, offer{1 << 20, strings.Repeat("0a", 32), 1 << 19}, receipt{Next: 1 << 19}, piece{1, 1 << 19}} {
 		f.Add(uint8(kind), encode(message))
 	}
 	f.Add(uint8(0), []byte(`{"shards":1e18,"spread_ns":-9223372036854775808}`))
 	f.Add(uint8(1), []byte(`{"snapshot":{"ticks":[{},{}]}}`))
 	f.Fuzz(func(t *testing.T, kind uint8, data []byte) {
-		switch kind % 5 {
+		switch kind % 9 {
 		case 0:
-			if p, ok := taken[plan](t, data); ok && p.Protocol == protocol && (p.Shards < 1 || p.Shards > measure.MaxShards || p.Spread < 0 || len(p.Files) > mostFiles) {
+			if p, ok := taken[plan](t, data); ok && p.Protocol == protocol && (p.Shards < 1 || p.Shards > measure.MaxShards || p.Spread < 0 || len(p.Files) > maxFiles) {
 				t.Errorf("%s is taken for a plan", data)
 			}
 		case 1:
@@ -91,7 +93,7 @@ func FuzzMessage(f *testing.F) {
 					sum := Sum{Response: measure.NewHistogram()}
 					sum.add(s)
 				}
-				if len(m.ticks) > ticksKept || len(b.Host) > mostHost {
+				if len(m.ticks) > ticksKept || len(b.Host) > maxHost {
 					t.Errorf("%s is taken for a beat", data)
 				}
 			}
@@ -100,7 +102,17 @@ func FuzzMessage(f *testing.F) {
 		case 3:
 			taken[state](t, data)
 		case 4:
-			taken[owner](t, data)
+			taken[claim](t, data)
+		case 5:
+			taken[grant](t, data)
+		case 6:
+			if o, ok := taken[offer](t, data); ok && o.Offset > o.Size {
+				t.Errorf("%s is taken for an offer", data)
+			}
+		case 7:
+			taken[receipt](t, data)
+		case 8:
+			taken[piece](t, data)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -17,23 +18,29 @@ import (
 type run struct {
 	c      *Coordinator
 	nc     *nats.Conn
-	store  *store
 	names  names
+	say    func(format string, args ...any)
 	events chan func()
 	quit   chan struct{} // closed when nobody takes events any more
 
-	state   state
-	shards  []*member // by shard; nil where nobody has it
-	others  map[string]*member
-	failed  error         // why nothing is sent
-	guard   *runner.Guard // nil where nothing ends the run
-	second  int64         // the next one that it is told
-	renewed time.Time
+	state     state
+	shards    []*member          // by shard; nil where nobody has it
+	members   map[string]*member // the same, by the worker's ID
+	admitted  sync.Map           // the IDs among them, for those who do not own the run
+	strangers int                // how often workers were named that do not take part
+	failed    error              // why nothing is sent
+	loadEnds  time.Time          // when all workers' load is to be over; zero is not known
+	signalled bool               // the run's user wants its end
+	moved     time.Time          // when the collecting of measurements came further, at last
+	guard     *runner.Guard      // nil where nothing ends the run
+	second    int64              // the next one that it is told
+	renewed   time.Time
 }
 
-// member is a worker that has a shard, or says so.
+// member is a worker that has a shard. Its ID is one of this process of the worker: who is
+// started again has another one, and finds the shard taken.
 type member struct {
-	id, host  string
+	host      string
 	shard     int
 	stage     stage
 	why       string
@@ -42,15 +49,17 @@ type member struct {
 	last      *Snapshot
 	ticks     map[int64]measure.Tick // by second
 	upTo      int64                  // the last of them
-	lost      bool
-	reading   bool      // the final
-	delivered time.Time // when it could not be read first
+	lost      bool                   // for good
+	delivery  *delivery              // nil while nothing is on its way
+	deliverBy time.Time              // zero while the load lasts
+	damaged   int                    // measurements that arrived so
 	final     *measure.Measurement
 }
 
-func newRun(c *Coordinator, nc *nats.Conn, st *store) *run {
-	return &run{c: c, nc: nc, store: st, names: st.names, events: make(chan func(), 1024), quit: make(chan struct{}),
-		shards: make([]*member, c.Plan.Shards), others: map[string]*member{}, guard: newGuard(&c.Plan), second: 1}
+func newRun(c *Coordinator, nc *nats.Conn, say func(string, ...any)) *run {
+	return &run{c: c, nc: nc, names: names{c.Plan.Run}, say: say, events: make(chan func(), 1024), quit: make(chan struct{}),
+		state:  state{Epoch: newWorkerID()},
+		shards: make([]*member, c.Plan.Shards), members: map[string]*member{}, guard: newGuard(&c.Plan), second: 1}
 }
 
 // post hands the loop something to do.
@@ -71,50 +80,84 @@ func (r *run) broadcast() {
 	_ = r.nc.Publish(r.names.state(), encode(r.state))
 }
 
-// hear takes in what a worker says of itself.
-func (r *run) hear(id string, b beat) {
-	m := r.others[id]
-	if m == nil {
-		m = &member{id: id, host: b.Host, shard: b.Shard}
-		r.others[id] = m
-		if b.Stage == refused {
-			r.c.Say("a worker at %s does not take part: %s", b.Host, b.Why)
-		} else if b.Shard >= 0 && b.Shard < len(r.shards) {
-			r.admit(m)
-		}
-	}
-	m.heard, m.stage, m.why = time.Now(), b.Stage, b.Why
-	m.roundTrip = max(m.roundTrip, b.RoundTrip)
-	if b.Snapshot != nil {
-		m.last = b.Snapshot
-		m.tell(b.Snapshot.Ticks, r.second)
-	}
-	if m.lost && m.stage != gone && r.shards[m.shard] == m {
-		m.lost = false
-		r.c.Say("shard %d (%s) is back", m.shard, m.host)
+// maxStrangers bounds how many workers are named that do not take part: who has the token may
+// come as often as he likes.
+const maxStrangers = 50
+
+// stranger says something of a worker that does not take part.
+func (r *run) stranger(format string, args ...any) {
+	if r.strangers++; r.strangers <= maxStrangers {
+		r.say(format, args...)
 	}
 }
 
-// admit looks whether a worker has the shard that it says it has.
-func (r *run) admit(m *member) {
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		o, err := r.store.owner(ctx, m.shard)
-		r.post(func() {
-			switch {
-			case err != nil:
-				delete(r.others, m.id) // its next beat asks again
-			case o.Of != ownerOf(m.id, "", "").Of || r.shards[m.shard] != nil && r.shards[m.shard] != m:
-				r.c.Say("a worker at %s says that it has shard %d, which another one claimed: it is ignored", m.host, m.shard)
-			case o.Hash != r.c.Plan.Hash:
-				r.fail("shard %d (%s) has another scenario: its hash is %.12s", m.shard, m.host, o.Hash)
-			default:
-				r.shards[m.shard] = m
-				r.c.Say("shard %d: %s", m.shard, m.host)
-			}
-		})
-	}()
+// takeClaim hands a worker's claim to the loop.
+func (r *run) takeClaim(m *nats.Msg) {
+	if c, err := decode[claim](m.Data); err == nil {
+		id := idOf(m, r.names.claim("*"))
+		r.post(func() { _ = m.Respond(encode(r.grant(id, c))) })
+	}
+}
+
+// grant gives a shard to a worker, or says why not. One who has a shard gets the same again:
+// the first response may have been lost. Nobody gets a shard that has a worker.
+func (r *run) grant(id string, c claim) grant {
+	refuse := func(why string) grant { return grant{AnyShard, tidy(why)} }
+	m := r.members[id]
+	switch {
+	case m != nil:
+		return grant{Shard: m.shard}
+	case r.failed != nil:
+		return refuse(r.failed.Error())
+	case c.Hash != r.c.Plan.Hash:
+		return refuse("it read another scenario")
+	case c.Shard >= len(r.shards):
+		return refuse(fmt.Sprintf("the run has %d shards, from 0 on", len(r.shards)))
+	}
+	shard := c.Shard
+	for i := 0; shard == AnyShard && i < len(r.shards); i++ {
+		if r.shards[i] == nil {
+			shard = i
+		}
+	}
+	switch {
+	case shard == AnyShard:
+		return refuse(fmt.Sprintf("all %d shards have a worker: this one is not needed", len(r.shards)))
+	case r.shards[shard] != nil:
+		return refuse(fmt.Sprintf("shard %d: another worker has it: give each worker an index of its own, and end the other one first where it was started again", shard))
+	}
+	if r.state.Phase != gathering {
+		return refuse("the run has begun: it takes no more workers")
+	}
+	m = &member{host: c.Host, shard: shard, stage: claimed, heard: time.Now()}
+	r.shards[shard], r.members[id] = m, m
+	r.admitted.Store(id, true)
+	r.say("shard %d: %s", shard, c.Host)
+	return grant{Shard: shard}
+}
+
+// hear takes in what a worker says of itself.
+func (r *run) hear(id string, b beat) {
+	m := r.members[id]
+	switch {
+	case m == nil:
+		if b.Stage == refused {
+			r.stranger("a worker at %s does not take part: %s", b.Host, b.Why)
+		}
+	case m.lost:
+		if m.stage != gone && b.Stage == gone {
+			m.stage = gone
+			m.why += "; it said later: " + b.Why
+			r.say("shard %d (%s) says: %s", m.shard, m.host, b.Why)
+		}
+	default:
+		m.heard, m.stage, m.why = time.Now(), b.Stage, b.Why
+		m.roundTrip = max(m.roundTrip, b.RoundTrip)
+		if b.Snapshot != nil {
+			m.last = b.Snapshot
+			m.tell(b.Snapshot.Ticks, r.second)
+		}
+	}
 }
 
 // fail has nothing sent.
@@ -124,14 +167,16 @@ func (r *run) fail(format string, args ...any) {
 	}
 }
 
-// look finds workers that are not heard of.
+// look finds workers that are not heard of, and those who take too long.
 func (r *run) look() {
+	now := time.Now()
 	r.reconnect()
 	for _, m := range r.shards {
-		if m != nil && !m.lost && m.final == nil && m.stage != gone && time.Since(m.heard) >= missing {
+		if m != nil && !m.lost && m.final == nil && m.stage != gone && now.Sub(m.heard) >= missing {
 			r.lose(m, fmt.Sprintf("not heard of for %v", missing))
 		}
 	}
+	r.hurry(now)
 	if r.c.Watch != nil {
 		r.c.Watch(r.status())
 	}
@@ -147,17 +192,18 @@ func (r *run) reconnect() {
 	}
 }
 
-// lose names a shard that is not heard of any more, or gave up.
+// lose names a shard whose worker is not heard of any more, gave up, or takes too long. It is
+// lost for good: the state tells its worker to stop, and nothing of it is taken any more. Were
+// one taken back that had stood still, its figures would be of another load than the plan's.
 func (r *run) lose(m *member, why string) {
 	if r.state.Phase == gathering || r.state.Phase == arming {
 		r.fail("shard %d (%s) was lost before the start: %s", m.shard, m.host, why)
 		return
 	}
-	m.lost, m.why = true, why
-	r.c.Say("lost: shard %d (%s): %s", m.shard, m.host, why)
-	if !m.reading {
-		r.read(m) // the last thing that it did may have been to deliver
-	}
+	m.lost, m.why, m.delivery = true, why, nil
+	r.state.Out = append(r.state.Out, m.shard)
+	r.say("lost: shard %d (%s): %s", m.shard, m.host, why)
+	r.broadcast()
 }
 
 // late is called when the time for joining is over.
@@ -188,14 +234,16 @@ func (r *run) late() {
 	r.fail("%s", text)
 }
 
-// interrupt ends the run at its user's wish.
+// interrupt ends the run at its user's wish. Workers that still send stop; measurements that
+// are on their way have a last moment.
 func (r *run) interrupt() {
 	switch {
-	case r.failed != nil || r.state.Phase == stopping:
-	case r.state.Phase != going || time.Until(r.state.Start) > margin/2:
+	case r.failed != nil:
+	case r.state.Phase == gathering, r.state.Phase == arming, time.Until(r.state.Start) > margin/2:
 		r.failed = fmt.Errorf("interrupted before the start: nothing was sent: %w", context.Canceled)
 	default:
-		r.enter(stopping, "the run was interrupted")
+		r.stopLoad("the run was interrupted")
+		r.signalled, r.moved = true, time.Now()
 	}
 }
 
@@ -213,21 +261,22 @@ func (r *run) all(is func(*member) bool) bool {
 func (r *run) advance() {
 	for _, m := range r.shards {
 		switch {
-		case m == nil:
-		case m.stage == gone && !m.lost:
+		case m == nil || m.lost:
+		case m.stage == gone && m.final == nil:
 			r.lose(m, m.why)
-		case m.stage == delivered && m.final == nil && !m.reading:
-			r.read(m)
+		case m.stage.loadOver():
+			r.finish(m)
 		}
 	}
 	switch {
 	case r.state.Phase == gathering && r.all(func(m *member) bool { return m.stage == ready }):
-		r.state.Start = time.Now().Add(lead).Round(0).UTC()
-		r.c.Say("all %d workers are ready: the start is at %s", len(r.shards), r.state.Start.Format("15:04:05.000Z"))
+		r.state.Start = time.Now().Add(startLead).Round(0).UTC()
+		r.say("all %d workers are ready: the start is at %s", len(r.shards), r.state.Start.Format("15:04:05.000Z"))
 		r.enter(arming, "")
-		time.AfterFunc(lead-margin, func() { r.post(r.armedLate) })
+		time.AfterFunc(startLead-margin, func() { r.post(r.armedLate) })
 	case r.state.Phase == arming && r.all(func(m *member) bool { return m.stage == armed }):
-		r.c.Say("all are armed: going")
+		r.say("all are armed: going")
+		r.setLoadEnd()
 		r.enter(going, "")
 	}
 }
@@ -246,50 +295,12 @@ func (r *run) armedLate() {
 	r.fail("not armed %v before the start: shard %s", margin, strings.Join(late, ", "))
 }
 
-// read gets the final of a shard.
-func (r *run) read(m *member) {
-	m.reading = true
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		final, err := r.store.final(ctx, m.shard, m.id)
-		if err != nil && m.stage == delivered {
-			// Not again at once: it may be that a cluster just elects a leader.
-			time.Sleep(beatEvery)
-		}
-		r.post(func() { r.got(m, final, err) })
-	}()
-}
-
-// readWithin is how long a final that was delivered is asked for.
-const readWithin = time.Minute
-
-// got takes in a shard's final, or why there is none.
-func (r *run) got(m *member, final *measure.Measurement, err error) {
-	m.final, m.reading = final, false
-	switch {
-	case err == nil:
-		if m.lost {
-			m.lost = false
-			r.c.Say("shard %d (%s) had delivered what it measured", m.shard, m.host)
-		}
-		if final.Stopped != nil && final.Stopped.Early {
-			r.stop(final.Stopped) // what ended it is to end the run
-		}
-	case m.stage != delivered || m.lost: // there is none, or will be
-	case m.delivered.IsZero():
-		m.delivered = time.Now()
-	case time.Since(m.delivered) > readWithin:
-		r.lose(m, fmt.Sprintf("its measurement can't be read: %v", err))
-	}
-}
-
 // over says whether every shard is here or lost.
 func (r *run) over() bool {
 	if r.state.Phase != going && r.state.Phase != stopping {
 		return false
 	}
-	return r.all(func(m *member) bool { return m.final != nil || m.lost && !m.reading })
+	return r.all(func(m *member) bool { return m.final != nil || m.lost })
 }
 
 // linger waits a moment until the workers heard what the last word is.
@@ -323,7 +334,7 @@ func (r *run) awaited() bool {
 }
 
 func (r *run) result() *Result {
-	result := &Result{}
+	result := &Result{Started: r.state.Start}
 	for _, m := range r.shards {
 		result.Parts = append(result.Parts, m.final)
 		result.RoundTrip = max(result.RoundTrip, m.roundTrip)

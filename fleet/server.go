@@ -16,12 +16,13 @@ import (
 	"fmt"
 	"math/big"
 	"net"
-	"os"
 	"strconv"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"mfaload/measure"
 )
 
 // This file is the only one that knows the server library, whose interface is
@@ -30,7 +31,6 @@ import (
 // Embedded is a NATS server inside the coordinator, for one run.
 type Embedded struct {
 	server   *server.Server
-	store    string
 	identity *Identity
 	gate     *gate
 }
@@ -87,8 +87,7 @@ func (i *Identity) pin() (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// Listen starts a server for one run at HOST:PORT. What it stores is in a
-// temporary folder until Close.
+// Listen starts a server for one run at HOST:PORT. It stores nothing.
 func Listen(address string, identity *Identity) (*Embedded, error) {
 	fail := func(err error) (*Embedded, error) {
 		return nil, fmt.Errorf("listen at %s: %w: choose another address", address, err)
@@ -108,14 +107,9 @@ func Listen(address string, identity *Identity) (*Embedded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the run's certificate: %w: make a new one", err)
 	}
-	store, err := os.MkdirTemp("", "mfaload-nats-")
-	if err != nil {
-		return nil, fmt.Errorf("make a folder for the results of the shards: %w: set TMPDIR to one that can be written to", err)
-	}
-	e := &Embedded{store: store, identity: identity, gate: &gate{names: names{identity.Run}, token: identity.Token, secret: rand.Text()}}
+	e := &Embedded{identity: identity, gate: &gate{names: names{identity.Run}, token: identity.Token, secret: rand.Text()}}
 	options := e.options(host, int(number), pair)
 	if e.server, err = server.NewServer(options); err != nil {
-		os.RemoveAll(store)
 		return fail(err)
 	}
 	logged := &serverLog{}
@@ -133,13 +127,22 @@ func Listen(address string, identity *Identity) (*Embedded, error) {
 	return fail(cmp.Or(err, errors.New("the server does not come up")))
 }
 
+// Bounds of the server: workers that come again after a break for some time have two
+// connections each, and a worker subscribes to the state and to its responses.
+const (
+	maxConnections   = 4 * measure.MaxShards
+	maxSubscriptions = 16
+)
+
 func (e *Embedded) options(host string, port int, pair tls.Certificate) *server.Options {
 	if port == 0 {
 		port = server.RANDOM_PORT
 	}
 	return &server.Options{
 		ServerName: "mfaload-" + e.gate.names.run, Host: host, Port: port,
-		NoSigs: true, JetStream: true, StoreDir: e.store, SyncAlways: true,
+		NoSigs: true,
+		// Who has the token may take part, but not take all there is.
+		MaxConn: maxConnections, MaxSubs: maxSubscriptions, MaxPayload: maxMessage, MaxControlLine: 4 << 10,
 		TLS: true, TLSTimeout: 5, AuthTimeout: 5,
 		TLSConfig:                  &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13},
 		CustomClientAuthentication: e.gate,
@@ -149,11 +152,10 @@ func (e *Embedded) options(host string, port int, pair tls.Certificate) *server.
 	}
 }
 
-// Close ends the server and removes what it stored.
+// Close ends the server.
 func (e *Embedded) Close() {
 	e.server.Shutdown()
 	e.server.WaitForShutdown()
-	_ = os.RemoveAll(e.store)
 }
 
 // Addr is where the server listens.

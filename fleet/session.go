@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,9 +23,11 @@ type session struct {
 	shards  int
 	shard   int
 	spread  time.Duration
+	lease   *lease
 	load    context.Context // of the load alone; it ends before what it measured is delivered
 
 	mu      sync.Mutex
+	epoch   string // of the coordinator whose plan it has; empty before
 	heard   time.Time
 	state   state
 	said    string        // as it came
@@ -32,7 +35,8 @@ type session struct {
 	self    beat
 }
 
-// hear takes in what the coordinator says.
+// hear takes in what the coordinator says. One of another epoch leads another run of the same
+// name: it is none of this worker's.
 func (s *session) hear(m *nats.Msg) {
 	now, err := decode[state](m.Data)
 	if err != nil {
@@ -40,7 +44,13 @@ func (s *session) hear(m *nats.Msg) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.epoch == "" || now.Epoch != s.epoch {
+		return
+	}
 	s.heard = time.Now()
+	if s.lease != nil {
+		s.lease.renew()
+	}
 	if string(m.Data) != s.said {
 		s.state, s.said = now, string(m.Data)
 		close(s.changed)
@@ -80,7 +90,11 @@ func (s *session) plan(ctx context.Context, w *Worker) (plan, error) {
 		answer, err := s.nc.RequestWithContext(try, s.names.hello(s.id), question)
 		cancel()
 		if err == nil {
-			return decode[plan](answer.Data)
+			p, err := decode[plan](answer.Data)
+			s.mu.Lock()
+			s.epoch = p.Epoch
+			s.mu.Unlock()
+			return p, err
 		}
 		select {
 		case <-ctx.Done():
@@ -94,12 +108,12 @@ func (s *session) plan(ctx context.Context, w *Worker) (plan, error) {
 // with the reason, and begins to watch for that. Until the load begins, it ends
 // at the deadline too.
 func (s *session) attach(ctx context.Context, part *Part, within time.Duration, deadline time.Time) (context.Context, func()) {
-	s.mu.Lock()
-	s.heard = time.Now()
-	s.mu.Unlock()
 	attached, detach := context.WithCancelCause(ctx)
 	load, stop := context.WithCancel(attached)
+	s.mu.Lock()
+	s.heard, s.lease = time.Now(), newLease(sinceBoot, time.Now, detach)
 	s.load = load
+	s.mu.Unlock()
 	go s.watch(attached, detach, part, stop, within, deadline)
 	return attached, func() { stop(); detach(nil) }
 }
@@ -114,11 +128,11 @@ func (s *session) watch(ctx context.Context, detach context.CancelCauseFunc, par
 	ticker := time.NewTicker(beatEvery / 10)
 	defer ticker.Stop()
 	var renewed time.Time
-	for {
+	for s.lease.look() {
 		now, changed, quiet := s.now()
 		switch {
-		case quiet >= silence:
-			detach(fmt.Errorf("nothing was heard of the coordinator for %v", silence))
+		case slices.Contains(now.Out, s.shard):
+			detach(fmt.Errorf("the coordinator has given up shard %d: it was not heard of for %v, or took too long", s.shard, missing))
 		case now.Phase == cancelled:
 			detach(errors.New(now.Why))
 		case now.Phase == stopping && now.Stop != nil:
@@ -182,7 +196,12 @@ func (s *session) say(snapshot *Snapshot) {
 	b := s.self
 	s.mu.Unlock()
 	b.Host, b.Shard, b.Snapshot = s.host, s.shard, snapshot
-	_ = s.nc.Publish(s.names.beat(s.id), encode(b))
+	message := encode(b)
+	if limit := min(maxMessage, s.nc.MaxPayload()); int64(len(message)) > limit {
+		b.Snapshot = nil // that it is alive matters more
+		message = encode(b)
+	}
+	_ = s.nc.Publish(s.names.beat(s.id), message)
 }
 
 // beats says how the worker is, until the context ends.

@@ -25,7 +25,7 @@ type Snapshot struct {
 // sound says whether a snapshot that came can be added up.
 func (s *Snapshot) sound() bool {
 	p := s.Progress
-	return s.Elapsed >= 0 && s.InFlight >= 0 && uint64(s.InFlight) <= mostCount && s.Planned <= mostCount && p.Sent <= mostCount && len(s.Ticks) <= ticksKept &&
+	return s.Elapsed >= 0 && s.InFlight >= 0 && uint64(s.InFlight) <= maxCount && s.Planned <= maxCount && p.Sent <= maxCount && len(s.Ticks) <= ticksKept &&
 		p.Clean <= p.Sent && p.Violating <= p.Sent && p.Failed <= p.Sent && p.Refused <= p.Sent &&
 		p.Clean+p.Violating+p.Failed+p.Refused <= p.Sent && s.SoFar != nil && s.SoFar.Check() == nil
 }

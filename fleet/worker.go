@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"mfaload/measure"
 )
@@ -34,7 +32,7 @@ type Worker struct {
 	Within time.Duration
 	// Load reads the scenario. Required.
 	Load func(context.Context, Offer) (*Loaded, error)
-	// Say tells people what is going on. Required.
+	// Say tells people what is going on. It must not block. Required.
 	Say func(format string, args ...any)
 }
 
@@ -58,9 +56,13 @@ func (w *Worker) Work(ctx context.Context) error {
 	defer s.close()
 	part, err := w.join(waiting, s)
 	if err != nil {
-		if s.shard == AnyShard {
+		var secret loadError
+		switch {
+		case errors.As(err, &secret):
+			s.leave(refused, fmt.Errorf("%w: it can't take the scenario: what it prints itself says why", ErrMismatch))
+		case s.shard == AnyShard:
 			s.leave(refused, err)
-		} else {
+		default:
 			s.leave(gone, err)
 		}
 		return w.notStarted(waiting, err)
@@ -134,7 +136,7 @@ func (w *Worker) join(ctx context.Context, s *session) (*Part, error) {
 		return nil, fmt.Errorf("%w: the scenario that this worker reads is not the coordinator's: its hash is %.12s, the coordinator's %.12s; "+
 			"compare the file, and the variables that it names", ErrMismatch, loaded.Hash, p.Hash)
 	}
-	if err := w.claim(ctx, s, ownerOf(s.id, s.host, loaded.Hash)); err != nil {
+	if s.shard, err = s.counter.claim(ctx, claim{w.Shard, s.host, loaded.Hash}); err != nil {
 		return nil, err
 	}
 	w.Say("shard %d of %d, of %s in run %s", s.shard, p.Shards, p.Scenario, w.run())
@@ -142,48 +144,32 @@ func (w *Worker) join(ctx context.Context, s *session) (*Part, error) {
 	return loaded.Part(Shard{s.shard, p.Shards})
 }
 
+// loadError is why a worker can't take the scenario. It may show values of the worker's
+// environment and lines of its files, so it stays there: the coordinator is only told that there
+// is one.
+type loadError struct{ error }
+
+func (e loadError) Unwrap() error { return e.error }
+
 // load fetches the files and reads the scenario.
 func (w *Worker) load(ctx context.Context, s *session, p plan) (*Loaded, error) {
-	dir, err := os.MkdirTemp("", "mfaload-worker-")
+	scratch, err := NewScratch("mfaload-worker-")
 	if err != nil {
-		return nil, fmt.Errorf("make a folder for the files of the run: %w: set TMPDIR to one that can be written to", err)
-	}
-	defer os.RemoveAll(dir)
-	if err := s.counter.fetch(ctx, p.Files, dir); err != nil {
 		return nil, err
 	}
-	offer := Offer{Run: w.run(), Scenario: p.Scenario, Answers: p.Answers, Dir: dir, Withheld: p.Withheld}
+	defer scratch.Close()
+	if err := s.counter.fetch(ctx, p.Files, scratch.Dir); err != nil {
+		return nil, err
+	}
+	offer := Offer{Run: w.run(), Scenario: p.Scenario, Answers: p.Answers, Dir: scratch.Dir, Withheld: p.Withheld}
 	for _, f := range p.Files {
 		offer.Files = append(offer.Files, f.Name)
 	}
 	loaded, err := w.Load(ctx, offer)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrMismatch, err)
+		return nil, fmt.Errorf("%w: %w", ErrMismatch, loadError{err})
 	}
 	return loaded, nil
-}
-
-// claim makes a shard this worker's own.
-func (w *Worker) claim(ctx context.Context, s *session, o owner) error {
-	wanted := []int{w.Shard}
-	if w.Shard == AnyShard {
-		// In another order each, so that they seldom want the same one.
-		wanted = rand.Perm(s.shards)
-	}
-	for _, shard := range wanted {
-		err := s.counter.claim(ctx, shard, o)
-		if err == nil {
-			s.shard = shard
-			return nil
-		}
-		if !errors.Is(err, errTaken) {
-			return err
-		}
-	}
-	if w.Shard == AnyShard {
-		return fmt.Errorf("all %d shards have a worker: this one is not needed", s.shards)
-	}
-	return fmt.Errorf("shard %d: %w: give each worker an index of its own, and end the other one first where it was started again", w.Shard, errTaken)
 }
 
 // starts is when a run begins, by the coordinator's clock and by one's own.
@@ -226,16 +212,20 @@ func (w *Worker) arm(ctx context.Context, s *session, part *Part) (starts, error
 
 // send runs the part and delivers what it measured.
 func (w *Worker) send(attached context.Context, s *session, part *Part, at starts) error {
+	if part.Admitted != nil {
+		part.Admitted(s.lease.holds)
+	}
 	s.enter(running)
 	m, err := part.Run(s.load, at.own, at.theirs)
 	if err != nil {
 		s.leave(gone, err)
 		return fmt.Errorf("%w: %w", ErrCutOff, err)
 	}
+	s.enter(delivering)
 	if err := part.Keep(m); err != nil {
 		w.Say("%v", err) // it travels all the same
 	}
-	if attached.Err() == nil {
+	if s.lease.look() && attached.Err() == nil {
 		err = w.deliver(attached, s, m)
 	}
 	if attached.Err() != nil {
@@ -253,20 +243,13 @@ func (w *Worker) send(attached context.Context, s *session, part *Part, at start
 	return nil
 }
 
-// deliverWithin is how long a measurement is tried to be stored: a cluster may
-// elect a leader meanwhile, but a store that is gone must not keep the run from
-// its end.
-const deliverWithin = 2 * time.Minute
-
 // deliver hands the measurement over, and waits until the coordinator has all.
 func (w *Worker) deliver(ctx context.Context, s *session, m *measure.Measurement) error {
 	packed, err := m.Pack()
 	if err != nil {
 		return err
 	}
-	storing, cancel := context.WithTimeout(ctx, deliverWithin)
-	defer cancel()
-	if err := s.counter.deliver(storing, s.shard, packed); err != nil {
+	if err := s.counter.deliver(ctx, packed); err != nil {
 		return fmt.Errorf("deliver the measurement: %w", err)
 	}
 	s.enter(delivered)
@@ -276,13 +259,10 @@ func (w *Worker) deliver(ctx context.Context, s *session, m *measure.Measurement
 
 // newSession prepares to hear the coordinator.
 func newSession(nc *nats.Conn, w *Worker, id string) (*session, error) {
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return nil, err
-	}
-	s := &session{nc: nc, names: names{w.run()}, id: id, host: cut(w.Host, mostHost), shard: AnyShard, changed: make(chan struct{})}
-	s.counter = &counter{s.names, id, js}
+	s := &session{nc: nc, names: names{w.run()}, id: id, host: cut(w.Host, maxHost), shard: AnyShard, changed: make(chan struct{})}
+	s.counter = &counter{s.names, id, nc}
 	s.heard = time.Now()
+	var err error
 	if s.sub, err = nc.Subscribe(s.names.state(), s.hear); err != nil {
 		return nil, fmt.Errorf("listen to the coordinator: %w", err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"mfaload/fleet"
 	"mfaload/measure"
+	"mfaload/report"
 	"mfaload/runner"
 	"mfaload/scenario"
 )
@@ -26,7 +27,6 @@ type coordinateFlags struct {
 	advertise        []string
 	identity         string
 	nats             natsFlags
-	replace          bool
 	within           time.Duration
 	contract         contractFlags
 	out              string
@@ -66,15 +66,16 @@ together as one machine's run is judged: the same report, verdict and exit codes
 
 With --listen the coordinator is a NATS server itself, with a certificate and a
 token that are made for this run; the file of --join-file has what workers need.
-With --nats an external server or cluster with JetStream is used. All connections
-are TLS 1.3.
+With --nats an external server or cluster is used. All connections are TLS 1.3, and
+nothing is stored on the server.
 
 The scenario travels to the workers as it is written; its variables are filled in
 from each worker's own environment, so that secrets do not travel.
 
-When not all shards are ready in time, nothing is sent (3). A shard that is lost
-makes the run inconclusive (4), unless --tolerate-lost allows it. SIGINT stops
-the load everywhere, and what was measured is reported.`,
+When not all shards are ready in time, nothing is sent (3). A worker that is silent
+for more than 2.5 s, or takes too long, is out for good. A shard that is lost makes
+the run inconclusive (4), unless --tolerate-lost allows it. SIGINT stops the load
+everywhere, and what was measured is reported.`,
 		Example: `  mfaload coordinate --shards 8 --listen :4222 --join-file join rollout.yaml
   mfaload coordinate --shards 20 --nats tls://nats.example:4222 --creds lead.creds --run pr-812 rollout.yaml`,
 		Args:              exactly("SCENARIO"),
@@ -97,7 +98,8 @@ the load everywhere, and what was measured is reported.`,
 	c.Flags().StringSliceVar(&flags.advertise, "advertise", nil, "with --listen: HOST:PORT where workers reach it (default: the addresses of this machine)")
 	c.Flags().StringVar(&flags.identity, "identity", "", "with --listen: a certificate, key and token that were made before ('mfaload k8s')")
 	flags.nats.add(c)
-	c.Flags().BoolVar(&flags.replace, "replace", false, "with --nats: remove what an earlier run of this name left on the server")
+	c.Flags().Bool("replace", false, "")
+	_ = c.Flags().MarkDeprecated("replace", "nothing is left on a NATS server that would have to be removed") // it is there
 	c.Flags().DurationVar(&flags.within, "join-within", 10*time.Minute, "how long workers have to join and to get ready")
 	c.Flags().StringVar(&flags.out, "out", "", "results folder (default results/{name}-{start})")
 	c.Flags().BoolVar(&flags.overwrite, "overwrite", false, "replace the results that the folder of --out holds")
@@ -119,8 +121,6 @@ func (f *coordinateFlags) check() (*fleet.External, error) {
 		return nil, errors.New("name one of --listen and --nats")
 	case external != nil && (f.joinFile != "" || f.advertise != nil || f.identity != ""):
 		return nil, errors.New("--join-file, --advertise and --identity need --listen")
-	case external == nil && f.replace:
-		return nil, errors.New("--replace needs --nats")
 	case external == nil && f.joinFile == "" && f.identity == "":
 		return nil, errors.New("--listen needs --join-file: without it no worker can join")
 	case f.within <= 0 || f.within > farthest:
@@ -147,7 +147,7 @@ func (a *app) coordinate(ctx context.Context, file string, flags *coordinateFlag
 	}
 	ctx, interrupted := a.interruptible(ctx, keptByWorkers)
 	defer interrupted()
-	l.Within, l.External, l.Replace, l.Plan.Answers = flags.within, external, flags.replace, flags.answers
+	l.Within, l.External, l.Plan.Answers = flags.within, external, flags.answers
 	if l.Plan.Run = flags.nats.run; external == nil {
 		if err := l.listen(flags.listen, flags.advertise, flags.identity, flags.joinFile); err != nil {
 			return err
@@ -196,7 +196,7 @@ func (a *app) newLead(file string, contract *contractFlags, shards int, tolerate
 	}
 	l.Coordinator = fleet.Coordinator{Say: a.ui.say, Plan: fleet.Plan{
 		Version: versionText(), Hash: s.Hash(), Scenario: s.Name, Shards: shards,
-		StopOn: s.Load.StopOn,
+		Length: (&runner.Runner{Scenario: s}).Schedule().End(), Drain: s.Load.Drain, StopOn: s.Load.StopOn,
 		Spread: tokenSpread(s, shards), Files: luggage.files, Withheld: luggage.withheld,
 	}}
 	return l, nil
@@ -296,7 +296,7 @@ func keptByWorkers() string {
 	return "the workers end their load within 3 s and keep what they measured: merge it with 'mfaload merge'"
 }
 
-// judge merges and judges the shards that are there.
+// judge merges and judges the shards that are there, also where there is none.
 func (l *lead) judge(result *fleet.Result) error {
 	var all []*measure.Measurement
 	for _, m := range result.Parts {
@@ -304,7 +304,7 @@ func (l *lead) judge(result *fleet.Result) error {
 			all = append(all, m)
 		}
 	}
-	var lost []measure.Lost
+	m, lost, err := mergeAlike(all)
 	for _, shard := range result.Lost {
 		text := fmt.Sprintf("%s, last heard of %v after the start: %s", shard.Host, shard.At.Round(100*time.Millisecond), shard.Why)
 		one := measure.Lost{Index: shard.Shard, Why: text}
@@ -314,17 +314,52 @@ func (l *lead) judge(result *fleet.Result) error {
 		lost = append(lost, one)
 	}
 	slices.SortFunc(lost, measure.CompareLost)
-	if len(all) == 0 {
-		return &exitError{exitInconclusive, fmt.Errorf("no shard delivered what it measured\n%s",
-			hint("%s\nthe workers keep what they measured: merge it with 'mfaload merge'", strings.Join(reasons(lost), "\n")))}
+	if err == nil && m == nil {
+		m, err = measure.Unmeasured(l.about(result), l.Plan.Run, l.Plan.Shards, lost)
 	}
-	m, err := measure.Merge(all)
 	if err != nil {
 		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", err, hint("the workers keep what they measured: merge it with 'mfaload merge'"))}
 	}
 	m.Merged.Lost, m.Merged.TolerateLost = lost, l.tolerated
 	l.app.ui.say("the clocks of all workers were read to %v", (result.RoundTrip / 2).Round(time.Microsecond))
 	return l.app.judge(m, l.dir, l.formats, l.baseline)
+}
+
+// mergeAlike merges measurements that are of one run; those that do not fit the others are lost.
+// It returns nil where there is none.
+func mergeAlike(all []*measure.Measurement) (m *measure.Measurement, lost []measure.Lost, err error) {
+	for len(all) > 0 {
+		m, err = measure.Merge(all)
+		var misfits *measure.MergeError
+		if !errors.As(err, &misfits) {
+			return m, lost, err
+		}
+		odd := map[int]bool{}
+		for _, misfit := range misfits.Misfits {
+			if shard := all[misfit.Measurement].Shard; shard != nil && !odd[misfit.Measurement] {
+				lost = append(lost, measure.Lost{Index: shard.Index, Why: "its measurement does not fit those of the others: " + misfit.Why})
+			}
+			odd[misfit.Measurement] = true
+		}
+		var rest []*measure.Measurement
+		for i, one := range all {
+			if !odd[i] {
+				rest = append(rest, one)
+			}
+		}
+		all = rest
+	}
+	return nil, lost, nil
+}
+
+// about is what is known of a run without a measurement.
+func (l *lead) about(result *fleet.Result) *measure.Measurement {
+	m := &measure.Measurement{Scenario: l.scenario.Name, Hash: l.Plan.Hash, Version: l.Plan.Version, Started: result.Started,
+		Parts: l.parts, Terms: report.TermsOf(l.scenario).Encode()}
+	for _, g := range l.scenario.Groups {
+		m.Groups = append(m.Groups, g.Name)
+	}
+	return m
 }
 
 // tokenFetches says how many tokens the workers of a run fetch.

@@ -63,7 +63,7 @@ func BenchmarkCoordinator(b *testing.B) {
 		var all sync.WaitGroup
 		for i := range workers {
 			w := &fleet.Worker{Join: join, Version: strings.Fields(string(version))[1], Host: fmt.Sprint("simulated-", i), Shard: i, Within: time.Minute, Say: func(string, ...any) {},
-				Load: simulatedPart(s.Hash(), report.TermsOf(s).Encode(), groups, func(ctx context.Context, start time.Time) {
+				Load: simulatedPart(s.Hash(), strings.Fields(string(version))[1], report.TermsOf(s).Encode(), groups, func(ctx context.Context, start time.Time) {
 					pause(ctx, time.Until(start)+2*time.Second)
 					once.Do(func() {
 						before = cpuOf(b, lead.Process.Pid)
@@ -109,7 +109,7 @@ func awaitJoinFile(b *testing.B, path string) *fleet.Join {
 }
 
 // simulatedPart is a shard that sends nothing and tells of many different times.
-func simulatedPart(hash string, terms []byte, groups int, load func(context.Context, time.Time)) func(context.Context, fleet.Offer) (*fleet.Loaded, error) {
+func simulatedPart(hash, version string, terms []byte, groups int, load func(context.Context, time.Time)) func(context.Context, fleet.Offer) (*fleet.Loaded, error) {
 	return func(_ context.Context, offer fleet.Offer) (*fleet.Loaded, error) {
 		return &fleet.Loaded{Hash: hash, Part: func(of fleet.Shard) (*fleet.Part, error) {
 			r := measure.NewRecorder(1, nil, 0) // of one group: a recorder of all groups for each of 50 workers would fill the memory
@@ -134,7 +134,7 @@ func simulatedPart(hash string, terms []byte, groups int, load func(context.Cont
 						return nil, err
 					}
 					m.Shard = &measure.Shard{Run: offer.Run, Index: of.Index, Count: of.Count}
-					m.Scenario, m.Hash, m.Started, m.Terms = offer.Scenario, hash, startedAs, terms
+					m.Scenario, m.Hash, m.Version, m.Started, m.Terms = offer.Scenario, hash, version, startedAs, terms
 					for g := range groups {
 						m.Groups = append(m.Groups, fmt.Sprint("g", g))
 						m.Main.Scheduled[g] = 1

@@ -27,7 +27,7 @@ func (a *app) runLocal(ctx context.Context, file string, flags *runFlags, tolera
 	ctx, interrupted := a.interruptible(ctx, l.keptShards)
 	defer interrupted()
 	l.Plan.Answers, l.Within = flags.answers, time.Minute
-	join := filepath.Join(l.luggage.dir, "join")
+	join := filepath.Join(l.luggage.Dir, "join")
 	if err := l.listen("127.0.0.1:0", nil, "", join); err != nil {
 		return err
 	}

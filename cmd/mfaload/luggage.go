@@ -23,7 +23,7 @@ func usersLuggage(group int) string { return fmt.Sprintf("users-%d", group) }
 // luggage is what workers need to read the same scenario. Its text travels as it
 // is written: variables are filled in where they arrive.
 type luggage struct {
-	dir      string // of files that are made for the way
+	*fleet.Scratch
 	stdin    *os.File
 	files    []fleet.File
 	withheld string // why the scenario's text does not travel
@@ -32,12 +32,13 @@ type luggage struct {
 // newLuggage makes room, and keeps what is read from standard input: workers
 // need it too.
 func (a *app) newLuggage() (*luggage, error) {
-	dir, err := os.MkdirTemp("", "mfaload-run-")
+	scratch, err := fleet.NewScratch("mfaload-run-")
 	if err != nil {
-		return nil, fmt.Errorf("make a folder for the files of the run: %w\n%s", err, hint("set TMPDIR to one that can be written to"))
+		return nil, err
 	}
-	l := &luggage{dir: dir}
-	if l.stdin, err = os.OpenFile(filepath.Join(dir, "stdin"), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600); err != nil {
+	l := &luggage{Scratch: scratch}
+	if l.stdin, err = os.OpenFile(filepath.Join(l.Dir, "stdin"), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600); err != nil {
+		l.Close()
 		return nil, fmt.Errorf("make a file for the users of the run: %w", err)
 	}
 	a.env.in = io.TeeReader(a.env.in, l.stdin)
@@ -46,7 +47,7 @@ func (a *app) newLuggage() (*luggage, error) {
 
 func (l *luggage) close() {
 	_ = l.stdin.Close()
-	_ = os.RemoveAll(l.dir)
+	l.Close()
 }
 
 // pack collects what a scenario that was read needs.
@@ -56,7 +57,7 @@ func (l *luggage) pack(s *scenario.Scenario, contract *contractFlags) error {
 		if err != nil {
 			return err
 		}
-		file := filepath.Join(l.dir, contractLuggage)
+		file := filepath.Join(l.Dir, contractLuggage)
 		if err := os.WriteFile(file, text, 0o600); err != nil {
 			return fmt.Errorf("keep the contract for the workers: %w", err)
 		}
@@ -120,8 +121,9 @@ func beside(scenarioFile, name string) string {
 }
 
 // unpack reads the scenario of a run where its luggage arrived, or the worker's
-// own file where one is named. Users and contract are always those that came.
-func (a *app) unpack(offer fleet.Offer, own string) (*loadedScenario, error) {
+// own file where one is named. Users and contract are always those that came, and the load may
+// go to pinned hosts only.
+func (a *app) unpack(offer fleet.Offer, own string, pins hostPins) (*loadedScenario, error) {
 	file, flags := own, contractFlags{}
 	came := map[string]bool{}
 	for _, name := range offer.Files {
@@ -140,6 +142,14 @@ func (a *app) unpack(offer fleet.Offer, own string) (*loadedScenario, error) {
 	}
 	s, err := scenario.Read(file, a.env.lookup)
 	if err != nil {
+		return nil, err
+	}
+	if own == "" {
+		if err := checkReads(s, offer, came); err != nil {
+			return nil, err
+		}
+	}
+	if err := pins.check(&s.Target); err != nil {
 		return nil, err
 	}
 	for i := range s.Groups {

@@ -19,7 +19,7 @@ type natsFlags struct {
 }
 
 func (f *natsFlags) add(c *cobra.Command) {
-	c.Flags().StringSliceVar(&f.urls, "nats", nil, "an external NATS server or cluster with JetStream: tls://host:port, several with commas")
+	c.Flags().StringSliceVar(&f.urls, "nats", nil, "an external NATS server or cluster: tls://host:port, several with commas")
 	c.Flags().StringVar(&f.creds, "creds", "", "with --nats: a file with the user's credentials (JWT and seed)")
 	c.Flags().StringVar(&f.nkey, "nkey", "", "with --nats: a file with the user's NKey seed")
 	c.Flags().StringVar(&f.ca, "nats-ca", "", "with --nats: a PEM file of authorities to trust beside the system's")

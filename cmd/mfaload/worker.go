@@ -29,6 +29,7 @@ type workerFlags struct {
 	within    time.Duration
 	out       string
 	overwrite bool
+	hosts     []string
 }
 
 func newWorker(a *app) *cobra.Command {
@@ -42,9 +43,13 @@ the coordinator as it is written, without the values of its variables: those are
 taken from this worker's environment. Where it can't travel, or in place of it,
 name the same file.
 
+A worker trusts its coordinator: the scenario says which variables of this machine's
+environment and which of its files of secrets are used, and where they are sent. With
+--host the worker sends to these hosts only.
+
 A worker keeps what it measured in its results folder in any case. When it hears
-nothing of the coordinator for 3 s, it stops its load and leaves with 4; what the
-workers kept can be merged with 'mfaload merge'.
+nothing of the coordinator for 3 s, or stood still for that long, it stops its load
+and exits with 4; what the workers kept can be merged with 'mfaload merge'.
 
 It leaves with 0 when its measurement was delivered: the verdict is the
 coordinator's.`,
@@ -58,6 +63,9 @@ coordinator's.`,
 		},
 		ValidArgsFunction: scenarioFiles,
 		RunE: func(c *cobra.Command, args []string) error {
+			if c.Flags().Changed("host") && len(flags.hosts) == 0 {
+				flags.hosts = []string{""} // which is none, and not all
+			}
 			w, err := flags.worker(a, strings.Join(args, ""))
 			if err != nil {
 				return usage(c, err)
@@ -70,6 +78,7 @@ coordinator's.`,
 	c.Flags().DurationVar(&flags.within, "start-within", 15*time.Minute, "leave when the run has not started by then")
 	c.Flags().StringVar(&flags.out, "out", "", "results folder (default results/{name}-{run}-{shard}of{shards})")
 	c.Flags().BoolVar(&flags.overwrite, "overwrite", false, "replace the results that the folder of --out holds")
+	c.Flags().StringSliceVar(&flags.hosts, "host", nil, "send to this HOST or HOST:PORT only, whatever the coordinator's scenario says; several with commas (default: all)")
 	flags.nats.add(c)
 	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "say nothing but errors")
 	return c
@@ -86,6 +95,9 @@ func (f *workerFlags) worker(a *app, scenarioFile string) (*worker, error) {
 		return nil, errors.New("name one of --join-file and --nats")
 	case f.within <= 0 || f.within > farthest:
 		return nil, fmt.Errorf("--start-within %v is not above 0 and at most %v", f.within, farthest)
+	}
+	if w.pins, err = parsePins(f.hosts); err != nil {
+		return nil, err
 	}
 	if f.shard == fleet.AnyShard {
 		if index, from := indexOf(a.env.lookup); index != "" {
@@ -111,6 +123,7 @@ type worker struct {
 	fleet.Worker
 	app    *app
 	flags  *workerFlags
+	pins   hostPins
 	own    string // the scenario's file; empty for the coordinator's
 	loaded *loadedScenario
 	dir    atomic.Pointer[results] // once it has a shard
@@ -173,7 +186,7 @@ func awaitJoin(ctx context.Context, path string, within time.Duration) (*fleet.J
 
 // load reads the scenario of the run.
 func (w *worker) load(_ context.Context, offer fleet.Offer) (*fleet.Loaded, error) {
-	loaded, err := w.app.unpack(offer, w.own)
+	loaded, err := w.app.unpack(offer, w.own, w.pins)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +211,7 @@ func (w *worker) part(offer fleet.Offer, of fleet.Shard) (*fleet.Part, error) {
 	}
 	w.dir.Store(p.dir)
 	p.dir.about = measure.Measurement{Version: versionText(), Parts: w.loaded.parts, Terms: report.TermsOf(s).Encode()}
-	made := &fleet.Part{Prepare: p.prepare, Run: p.run, Stop: p.end, Snapshot: p.snapshot, Keep: p.keep, Close: p.close}
+	made := &fleet.Part{Prepare: p.prepare, Admitted: p.admitted, Run: p.run, Stop: p.end, Snapshot: p.snapshot, Keep: p.keep, Close: p.close}
 	if len(s.Load.StopOn) > 0 {
 		made.Every = time.Second
 	}
@@ -240,6 +253,9 @@ func (p *workerPart) prepare(ctx context.Context) error {
 	}
 	return nil
 }
+
+// admitted is handed over what says whether requests may still be sent.
+func (p *workerPart) admitted(still func() bool) { p.runner.MaySend = still }
 
 func (p *workerPart) run(ctx context.Context, start, startedAs time.Time) (*measure.Measurement, error) {
 	if set, _ := p.app.env.lookup("GOGC"); set == "" {
