@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -21,6 +22,16 @@ const (
 // that end in LF or CRLF. Blank lines are left out. The first line is known.
 func (s *scanner) csv(first []byte) error {
 	c := &table{scanner: s}
+	if mark := separator.FindSubmatch(first); mark != nil {
+		if string(mark[1]) != "," {
+			s.bad(Problem{s.number, 1, fmt.Sprintf("%s asks a spreadsheet for another separator", Quote(first)), "remove this line, and separate the columns with commas"})
+			return nil
+		}
+		var err error
+		if first, err = s.filled(); err != nil {
+			return c.end(err)
+		}
+	}
 	if err := c.record(first); err != nil || !c.header() {
 		return c.end(err)
 	}
@@ -81,6 +92,10 @@ func (t *table) header() bool {
 			t.columns = append(t.columns, name)
 		case strings.HasPrefix(name, "_"):
 			t.columns = append(t.columns, "")
+		case strings.TrimSpace(name) == "":
+			if sound { // one of a row of them
+				refuse(f, fmt.Sprintf("column %d has no name", len(t.columns)+1), "remove the comma at the end of every line, or give the column a name that starts with an underscore")
+			}
 		default:
 			refuse(f, fmt.Sprintf("unknown column %s", Quote(f.Text)), columnRemedy(name))
 		}
@@ -95,13 +110,13 @@ func columnRemedy(name string) string {
 	if _, isID := ParseID(name); isID {
 		return "the header is missing: write userID into a line above"
 	}
-	if strings.ContainsAny(name, ";\t") {
+	switch known := meant(name); {
+	case strings.ContainsAny(name, ";\t|"):
 		return "separate the columns with commas"
-	}
-	for _, known := range []string{columnUser, columnExpect, columnPolicy} {
-		if strings.EqualFold(strings.TrimSpace(name), known) {
-			return fmt.Sprintf("did you mean %q?", known)
-		}
+	case strings.HasPrefix(name, "#"):
+		return "remove the line: a file of users has no comments"
+	case known != "":
+		return fmt.Sprintf("did you mean %q?", known)
 	}
 	return "use userID, expect and policy; a column is left alone if its name starts with an underscore: _" + strings.TrimSpace(clip(HideNumber(name)))
 }
@@ -116,8 +131,11 @@ func clip(name string) string {
 // take turns the record's fields into a row.
 func (t *table) take() error {
 	if len(t.fields) != len(t.columns) {
-		t.bad(Problem{t.fields[0].Line, 1, fmt.Sprintf("the row has %d fields, the header %d", len(t.fields), len(t.columns)),
-			"write as many; a comma within a field needs quotes around the field"})
+		remedy := "write as many; a comma within a field needs quotes around the field"
+		if extra := t.fields[min(len(t.columns), len(t.fields)):]; len(extra) > 0 && !slices.ContainsFunc(extra, func(c Cell) bool { return len(c.Text) > 0 }) {
+			remedy = "remove the comma at the end of the row"
+		}
+		t.bad(Problem{t.fields[0].Line, 1, fmt.Sprintf("the row has %d fields, the header %d", len(t.fields), len(t.columns)), remedy})
 		return nil
 	}
 	t.user.Expect, t.user.Policy = Cell{}, Cell{}
@@ -203,7 +221,11 @@ func (t *table) quoted(line int) (Cell, error) {
 			}
 			c.Text = rest[:end]
 			if at := bytes.IndexByte(c.Text, '"'); at >= 0 {
-				t.bad(Problem{line, c.Column + utf8.RuneCount(c.Text[:at]), "a quote stands within a field", `put the whole field in quotes, and write the quote twice: ""`})
+				remedy := `put the whole field in quotes, and write the quote twice: ""`
+				if c.Text[0] == '=' {
+					remedy = "write the value alone, without the formula around it"
+				}
+				t.bad(Problem{line, c.Column + utf8.RuneCount(c.Text[:at]), "a quote stands within a field", remedy})
 				return c, errBroken
 			}
 			t.fields = append(t.fields, c)

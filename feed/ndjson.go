@@ -44,12 +44,26 @@ func (s *scanner) object(line []byte) bool {
 	}
 	o := object{scanner: s, line: line, d: jsontext.NewDecoder(bytes.NewReader(line))}
 	if err := o.read(); err != nil {
-		o.refuse(o.fault(err), "no JSON object: "+plainError(err), `write one object a line, such as {"userID": "`+exampleID+`"}`)
+		o.refuse(o.fault(err), "no JSON object: "+plainError(err), o.remedy())
 	}
 	if o.sound && !o.hasUser {
 		o.refuse(0, "userID is missing", `add "userID": "`+exampleID+`"`)
 	}
 	return o.sound
+}
+
+// remedy is what to do about a line that is no object.
+func (o *object) remedy() string {
+	line := bytes.TrimSpace(o.line)
+	switch {
+	case bytes.IndexByte(line, '\r') >= 0:
+		return loneCRRemedy
+	case bytes.HasSuffix(line, []byte("},")):
+		return "remove the comma at the end of the line"
+	case bytes.HasPrefix(line, []byte("{")) && bytes.IndexByte(line, '}') < 0:
+		return "write each object in one line: jq -c . makes that of any JSON"
+	}
+	return `write one object a line, such as {"userID": "` + exampleID + `"}`
 }
 
 // object is a line of NDJSON.

@@ -38,24 +38,32 @@ type Problem struct {
 // error is one of reading, or that of row, which ends the scan.
 func Scan(r io.Reader, row func(*Row) error, bad func(Problem)) error {
 	s := &scanner{lines: lines{r: bufio.NewReaderSize(r, MaxRow)}, row: row, bad: bad}
-	start, err := s.r.Peek(3)
+	mark := []byte("\uFEFF")
+	start, err := s.r.Peek(startLength)
+	for ; bytes.HasPrefix(start, mark); start, err = s.r.Peek(startLength) {
+		s.r.Discard(len(mark)) // files that were put together have several
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	switch {
-	case bytes.HasPrefix(start, []byte("\xff\xfe")) || bytes.HasPrefix(start, []byte("\xfe\xff")):
-		bad(Problem{1, 1, "the file is UTF-16", "save it as UTF-8"})
+	if text, remedy := Foreign(start); text != "" {
+		bad(Problem{1, 1, text, remedy})
 		return nil
-	case bytes.Equal(start, []byte("\uFEFF")):
-		s.r.Discard(3)
 	}
 	err = s.scan()
-	if errors.Is(err, errLong) {
+	switch {
+	case errors.Is(err, errLong) && s.cr:
+		bad(Problem{s.number, 1, loneCR, loneCRRemedy})
+		return nil
+	case errors.Is(err, errLong):
 		bad(Problem{s.number, 1, fmt.Sprintf("a row has more than %d KB", MaxRow>>10), "shorten it, or close the quote that holds it together"})
 		return nil
 	}
 	return err
 }
+
+// startLength is how much of a file tells what it is.
+const startLength = 64
 
 // scanner is a scan under way.
 type scanner struct {
@@ -76,6 +84,12 @@ func (s *scanner) scan() error {
 		return err
 	case bytes.TrimLeft(line, " \t")[0] == '{':
 		return s.ndjson(line)
+	case bytes.TrimLeft(line, " \t")[0] == '[':
+		s.bad(Problem{s.number, 1, "the file is a JSON array", "write one object a line, without brackets and commas: jq -c '.[]' makes that of an array of objects"})
+		return nil
+	case bytes.IndexByte(line, '\r') >= 0:
+		s.bad(Problem{s.number, 1, loneCR, loneCRRemedy})
+		return nil
 	}
 	return s.csv(line)
 }
@@ -106,14 +120,12 @@ func (s *scanner) found(c Cell) bool {
 const exampleID = "788d4931-6936-43f2-82ff-178f5762298a"
 
 func (s *scanner) badID(c Cell) {
-	switch trimmed := bytes.TrimSpace(c.Text); {
-	case len(trimmed) == 0:
-		s.bad(Problem{c.Line, c.Column, "userID is empty", "write an ID such as " + exampleID})
-	case len(trimmed) == idLength && len(c.Text) > idLength:
-		s.bad(Problem{c.Line, c.Column, fmt.Sprintf("userID: %s has spaces around it", Quote(c.Text)), "remove them"})
-	default:
-		s.bad(Problem{c.Line, c.Column, fmt.Sprintf("userID: %s is not an ID: 36 characters, 8-4-4-4-12 hexadecimal digits", Quote(c.Text)), "write an ID such as " + exampleID})
+	if len(bytes.TrimSpace(c.Text)) == 0 {
+		s.bad(Problem{c.Line, c.Column, "userID is empty", "write an ID such as " + exampleID + ", or remove the row"})
+		return
 	}
+	text, remedy := malformed(c.Text)
+	s.bad(Problem{c.Line, c.Column, fmt.Sprintf("userID: %s %s", Quote(c.Text), text), remedy})
 }
 
 // Quote is a text of a file as a message shows it, without people.
@@ -133,7 +145,8 @@ func Quote(text []byte) string {
 // lines reads a text line by line.
 type lines struct {
 	r      *bufio.Reader
-	number int // of the line that was read last, from 1
+	number int  // of the line that was read last, from 1
+	cr     bool // a line that was too long has a CR in it
 }
 
 // errLong says that a line does not fit into memory.
@@ -145,6 +158,7 @@ func (l *lines) next() ([]byte, error) {
 	switch {
 	case errors.Is(err, bufio.ErrBufferFull):
 		l.number++
+		l.cr = bytes.IndexByte(line, '\r') >= 0
 		return nil, errLong
 	case errors.Is(err, io.EOF) && len(line) > 0:
 	case err != nil:

@@ -79,6 +79,10 @@ var scans = []struct {
 	{"a row too long", "userID,_note\n" + idA + ",x\n" + idB + "," + strings.Repeat("x", feed.MaxRow) + "\n", []string{"2:1 " + idA, "3:1! a row has more than 64 KB"}},
 	{"a quote that swallows the file", "userID,_note\n" + idA + ",\"\n" + strings.Repeat(idB+",x\n", 3000), []string{"2:38! a quote is not closed within 64 KB"}},
 
+	{"sep=, of a spreadsheet", "sep=,\r\nuserID,_n\r\n" + idA + ",1\r\n", []string{"3:1 " + idA}},
+	{"two byte-order marks", "\uFEFF\uFEFFuserID\n" + idA + "\n", []string{"2:1 " + idA}},
+	{"an array", `[{"userID":"` + idA + `"}]`, []string{"1:1! the file is a JSON array"}},
+
 	{"objects", `{"userID":"` + idA + `"}` + "\n\n" + ` { "policy" : "p", "userID": "` + idB + `", "_x": {"a": [1]}, "expect":"404"} ` + "\r\n",
 		[]string{"1:11 " + idA, "3:30 " + idB + " 3:97 404 3:15 p"}},
 	{"objects with faults", `{"userID":"x"}` + "\n" + `{"user":1,"userID":"` + idA + `"}` + "\n" + `{}` + "\n" + `[1]` + "\n" + `{"userID":5}` + "\n" +
@@ -95,6 +99,60 @@ func TestScan(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// What spreadsheets, editors and exports make of a file of users: each gets the
+// problem and the remedy that fits, once.
+func TestFilesOfSpreadsheetsAndEditors(t *testing.T) {
+	id := func(format string) string { return "userID\n" + strings.ReplaceAll(format, "ID", idA) + "\n" }
+	long := "userID\r" + strings.Repeat(idA+"\r", 3000)
+	for text, want := range map[string]string{
+		"sep=;\r\nuserID;expect\r\n" + idA + ";201\r\n": `1:1 "sep=;" asks a spreadsheet for another separator: remove this line, and separate the columns with commas`,
+		"\"sep=;\"\r\nuserID\r\n":                       `1:1 "\"sep=;\"" asks a spreadsheet for another separator: remove this line, and separate the columns with commas`,
+		"SEP=\t\nuserID\texpect\n":                      `1:1 "SEP=\t" asks a spreadsheet for another separator: remove this line, and separate the columns with commas`,
+		"userID;expect\n":                               `1:1 unknown column "userID;expect": separate the columns with commas`,
+		"userID,\n" + idA + ",\n":                       "1:8 column 2 has no name: remove the comma at the end of every line, or give the column a name that starts with an underscore",
+		"userID,,\n" + idA + ",,\n":                     "1:8 column 2 has no name: remove the comma at the end of every line, or give the column a name that starts with an underscore",
+		id("ID,"):                                       "2:1 the row has 2 fields, the header 1: remove the comma at the end of the row",
+		"userID\r" + idA + "\r":                         "1:1 the lines end in CR alone: save the file with line ends LF or CRLF",
+		long:                                            "1:1 the lines end in CR alone: save the file with line ends LF or CRLF",
+		id("ID\r" + idB):                                `2:1 userID: "` + idA + `\r` + idB + `" has a CR in it: save the file with line ends LF or CRLF`,
+		`{"userID":"` + idA + `"}` + "\r" + `{"userID":"` + idB + `"}`: "1:52 no JSON object: the line does not hold one object: save the file with line ends LF or CRLF",
+		"User ID\n" + idA + "\n":                   `1:1 unknown column "User ID": did you mean "userID"?`,
+		"user_id\n" + idA + "\n":                   `1:1 unknown column "user_id": did you mean "userID"?`,
+		"id\n" + idA + "\n":                        `1:1 unknown column "id": did you mean "userID"?`,
+		"\u200buserID\n" + idA + "\n":              `1:1 unknown column "\u200buserID": did you mean "userID"?`,
+		"# mine\nuserID\n" + idA + "\n":            `1:1 unknown column "# mine": remove the line: a file of users has no comments`,
+		id("\u200bID"):                             `2:1 userID: "\u200b` + idA + `" has invisible characters in it: remove them, or write the ID anew`,
+		id("\uFEFFID"):                             `2:1 userID: "\ufeff` + idA + `" has invisible characters in it: remove them, or write the ID anew`,
+		id("'ID'"):                                 `2:1 userID: "'` + idA + `'" has other characters around it: remove them: write "` + idA + `"`,
+		id("{ID}"):                                 `2:1 userID: "{` + idA + `}" has other characters around it: remove them: write "` + idA + `"`,
+		id("\u201cID\u201d"):                       `2:1 userID: "“` + idA + `”" has other characters around it: remove them: write "` + idA + `"`,
+		id(strings.ReplaceAll(idA, "-", "")):       `2:1 userID: "` + strings.ReplaceAll(idA, "-", "") + `" has no hyphens: write them: 8-4-4-4-12 hexadecimal digits`,
+		id(strings.ReplaceAll(idA, "-", "\u2011")): `2:1 userID: "` + strings.ReplaceAll(idA, "-", "\u2011") + `" has hyphens of a word processor: write plain ones: ` + idA,
+		id(`="ID"`):                                "2:2 a quote stands within a field: write the value alone, without the formula around it",
+		"userID,_n\n,\n":                           "2:1 userID is empty: write an ID such as " + idA + ", or remove the row",
+		`["` + idA + `"]`:                          "1:1 the file is a JSON array: write one object a line, without brackets and commas: jq -c '.[]' makes that of an array of objects",
+		"\uFEFF [\n {\"userID\":\"x\"}\n]":         "1:1 the file is a JSON array: write one object a line, without brackets and commas: jq -c '.[]' makes that of an array of objects",
+		`{"userID":"` + idA + `"},`:                "1:50 no JSON object: the line does not hold one object: remove the comma at the end of the line",
+		"\x1f\x8b\x08\x00rest\n":                   "1:1 the file is compressed with gzip: unpack it first, with gunzip",
+		"\x28\xb5\x2f\xfd rest":                    "1:1 the file is compressed with zstd: unpack it first, with unzstd",
+		"BZh91AY&SY":                               "1:1 the file is compressed with bzip2: unpack it first, with bunzip2",
+		"\xfd7zXZ\x00rest":                         "1:1 the file is compressed with xz: unpack it first, with unxz",
+		"PK\x03\x04\x14":                           "1:1 the file is a spreadsheet (.xlsx) or a zip archive: save the sheet as CSV UTF-8, or unpack the archive",
+		"u\x00s\x00e\x00r\x00I\x00D\x00":           "1:1 the file is UTF-16 without a byte-order mark: save it as UTF-8",
+		"<?xml version=\"1.0\"?>":                  "1:1 the file is HTML or XML: download or export the text itself",
+	} {
+		var got []string
+		if err := feed.Scan(strings.NewReader(text), func(*feed.Row) error { return nil }, func(p feed.Problem) {
+			got = append(got, fmt.Sprintf("%d:%d %s: %s", p.Line, p.Column, p.Text, p.Remedy))
+		}); err != nil {
+			t.Errorf("%.60q: %v", text, err)
+		}
+		if diff := cmp.Diff([]string{want}, got); diff != "" {
+			t.Errorf("%.60q (-want +got):\n%s", text, diff)
+		}
 	}
 }
 
