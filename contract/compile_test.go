@@ -175,3 +175,20 @@ func FuzzCompile(f *testing.F) {
 		}
 	})
 }
+
+// A contract is read as programs write YAML.
+func TestContractsAsProgramsWriteThem(t *testing.T) {
+	text := parcel(t)
+	for name, written := range map[string]string{
+		"YAML 1.2":         "%YAML 1.2\n---\n" + text,
+		"byte-order marks": "\uFEFF\uFEFF" + text,
+		"--- at the end":   text + "\n---\n",
+	} {
+		if _, err := contract.Compile("parcel.yaml", []byte(written), nil); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := contract.Overlay([]byte(text), []byte("%YAML 1.2\n---\ninfo: {title: other}\n---\n")); err != nil {
+			t.Errorf("overlay: %v", err)
+		}
+	}
+}

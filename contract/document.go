@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"mfaload/internal/yamldoc"
 )
 
 // Limits of a document, so that no text takes long to compile.
@@ -64,16 +66,13 @@ func load(name string, text []byte) (*document, error) {
 	if len(text) > maxDocument {
 		return nil, fmt.Errorf("%s: the document has %d bytes: at most %d are allowed", name, len(text), maxDocument)
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	var root, second yaml.Node
-	if err := dec.Decode(&root); err != nil {
+	dec := yaml.NewDecoder(bytes.NewReader(yamldoc.Plain(text)))
+	root, err := yamldoc.Next(dec)
+	if err != nil {
 		return nil, fmt.Errorf("%s:%w", name, yamlProblem(err))
 	}
-	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
+	if _, err := yamldoc.Next(dec); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s: there is more than one YAML document: keep only the first", name)
-	}
-	if len(root.Content) == 0 {
-		return nil, fmt.Errorf("%s:%w", name, yamlProblem(io.EOF))
 	}
 	d := &document{name: name, root: root.Content[0]}
 	d.plain = d.toJSON(d.root, 0)

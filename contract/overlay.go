@@ -1,15 +1,19 @@
 package contract
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 	"gopkg.in/yaml.v3"
+
+	"mfaload/internal/yamldoc"
 )
 
 // Overlay changes a document by a JSON Merge Patch (RFC 7396), which may be
@@ -32,11 +36,11 @@ func Overlay(document, patch []byte) ([]byte, error) {
 
 // asJSON converts YAML without aliases, so that no text multiplies.
 func asJSON(text []byte) ([]byte, error) {
-	var root yaml.Node
-	if err := yaml.Unmarshal(text, &root); err != nil {
+	root, err := yamldoc.Next(yaml.NewDecoder(bytes.NewReader(yamldoc.Plain(text))))
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%w: mend the YAML", err)
 	}
-	v, err := plainValue(&root, 0)
+	v, err := plainValue(root, 0)
 	if err != nil {
 		return nil, err
 	}

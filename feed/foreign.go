@@ -11,7 +11,7 @@ import (
 // foreign are the beginnings of files that people pass for text.
 var foreign = []struct{ start, text, remedy string }{
 	{"\x1f\x8b", "the file is compressed with gzip", "unpack it first, with gunzip"},
-	{"BZh", "the file is compressed with bzip2", "unpack it first, with bunzip2"},
+	{"BZh91AY", "the file is compressed with bzip2", "unpack it first, with bunzip2"},
 	{"\xfd7zXZ\x00", "the file is compressed with xz", "unpack it first, with unxz"},
 	{"\x28\xb5\x2f\xfd", "the file is compressed with zstd", "unpack it first, with unzstd"},
 	{"PK\x03\x04", "the file is a spreadsheet (.xlsx) or a zip archive", "save the sheet as CSV UTF-8, or unpack the archive"},
@@ -23,7 +23,9 @@ var foreign = []struct{ start, text, remedy string }{
 	{"\xff\xfe", "the file is UTF-16", "save it as UTF-8"},
 	{"\xfe\xff", "the file is UTF-16", "save it as UTF-8"},
 	{"{\\rtf", "the file is a text of a word processor (RTF)", "save it as plain text"},
-	{"<", "the file is HTML or XML", "download or export the text itself"},
+	{"<!", "the file is HTML or XML", "download or export the text itself"},
+	{"<?", "the file is HTML or XML", "download or export the text itself"},
+	{"<html", "the file is HTML or XML", "download or export the text itself"},
 	{"-----BEGIN ", "the file is a key or a certificate (PEM)", "name another file"},
 }
 

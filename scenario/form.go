@@ -2,7 +2,9 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"unicode"
 )
 
 // form is one way to write a V. The decoder and the schema for editors both
@@ -108,6 +110,15 @@ func readEntry[T any](d *decoder, e *node, fields []field[T], names []string, in
 	remedy, meant := "", ""
 	if !d.full() {
 		remedy, meant = suggestion(e.key, names)
+		switch seen := strings.TrimFunc(e.key, func(r rune) bool { return r > unicode.MaxASCII && !unicode.IsLetter(r) }); {
+		case foreignDash.MatchString(e.key):
+			remedy = dashRemedy
+		case seen != e.key:
+			remedy = "remove the space or invisible character of a browser or word processor next to it; indent with plain spaces"
+			if slices.Contains(names, seen) {
+				meant = seen
+			}
+		}
 	}
 	where := ""
 	if e.parent.parent != nil {

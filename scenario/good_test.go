@@ -377,7 +377,7 @@ func TestUnreadable(t *testing.T) {
 		"\uFEFF":                          "f:1:1: the file is empty\n    write a scenario: 'mfaload schema' describes the keys",
 		"# nothing\n":                     "f:1:1: the file is empty\n    write a scenario: 'mfaload schema' describes the keys",
 		"name: a\nüb\xff: b\n":            "f:2:3: the file is not UTF-8\n    save it as UTF-8",
-		"\xff\xfen\x00a\x00":              "f:1:1: the file is not UTF-8\n    save it as UTF-8",
+		"\xff\xfen\x00a\x00":              "f:1:1: the file is UTF-16\n    save it as UTF-8",
 		"name: a\x00\n":                   "f:1:1: not YAML: control characters are not allowed\n    remove the character that can't be printed",
 		strings.Repeat("#", 16<<20) + "#": "f:1:1: the file has more than 16 MiB\n    split the users over several scenarios",
 		"a: " + strings.Repeat("[", 70) + strings.Repeat("]", 70): "f:1:1: unknown key \"a\"\n    use one of name, description, target, users, load, thresholds, capacity, contract\n" +

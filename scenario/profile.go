@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"mfaload/feed"
 )
 
 // Profile is a recorded rate.
@@ -175,7 +177,13 @@ func readRegular(path string, most int64) ([]byte, error) {
 // heading, and what follows a # is left out. The file's name is for places
 // only. The error is [Problems], of which the first ten are listed.
 func ParseProfile(file string, data []byte) ([]Point, error) {
-	rows := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\uFEFF"))))
+	for bytes.HasPrefix(data, []byte("\uFEFF")) {
+		data = bytes.TrimPrefix(data, []byte("\uFEFF"))
+	}
+	if text, remedy := ofAnother(data); text != "" {
+		return nil, Problems{{Pos{file, 1, 1}, text, remedy}}
+	}
+	rows := csv.NewReader(bytes.NewReader(data))
 	rows.Comment, rows.FieldsPerRecord, rows.ReuseRecord, rows.TrimLeadingSpace = '#', -1, true, true
 	p := profileParser{file: file, rows: rows}
 	for len(p.problems) < maxRowsReported {
@@ -195,6 +203,23 @@ func ParseProfile(file string, data []byte) ([]Point, error) {
 		return nil, p.problems
 	}
 	return p.points, nil
+}
+
+// ofAnother says what is wrong with a whole profile that another program wrote.
+func ofAnother(data []byte) (text, remedy string) {
+	if text, remedy = feed.Foreign(data[:min(len(data), 64)]); text != "" {
+		return text, remedy
+	}
+	first, _, _ := bytes.Cut(data, []byte("\n"))
+	switch line := bytes.TrimSpace(first); {
+	case bytes.IndexByte(line, '\r') >= 0:
+		return "the lines end in CR alone", "save the file with line ends LF or CRLF"
+	case len(line) > 4 && bytes.EqualFold(line[:4], []byte("sep=")) && line[4] != ',':
+		return "the line sep= asks a spreadsheet for another separator", "remove this line, and separate the columns with commas"
+	case bytes.HasPrefix(line, []byte("[")) || bytes.HasPrefix(line, []byte("{")):
+		return "the file is JSON", "write rows of CSV such as 60,80"
+	}
+	return "", ""
 }
 
 // profileParser collects the rows of a profile and what is wrong with them.
@@ -222,11 +247,22 @@ func (p *profileParser) read(fields []string, err error) {
 		return
 	case len(fields) != 2:
 		line, column := p.rows.FieldPos(0)
-		p.fail(line, column, fmt.Sprintf("a row has %d columns, not second,rate", len(fields)), "write rows such as 60,80")
+		remedy := "write rows such as 60,80"
+		switch text := strings.Join(fields, ","); {
+		case strings.ContainsAny(text, ";\t"):
+			remedy = "separate the columns with commas, and write decimal points: 60,80.5"
+		case len(fields) > 2 && strings.Trim(fields[len(fields)-1], " ") == "":
+			remedy = "remove the comma at the end of the row"
+		}
+		p.fail(line, column, fmt.Sprintf("a row has %d columns, not second,rate", len(fields)), remedy)
 		return
 	}
 	second, bad1 := strconv.ParseFloat(strings.TrimSpace(fields[0]), 64)
 	rate, bad2 := strconv.ParseFloat(strings.TrimSpace(fields[1]), 64)
+	if p.row == 1 && strings.EqualFold(fields[0], "sep=") && fields[1] == "" {
+		p.row = 0 // of a spreadsheet; the heading may follow
+		return
+	}
 	if p.row == 1 && errors.Is(bad1, strconv.ErrSyntax) && errors.Is(bad2, strconv.ErrSyntax) {
 		return // a heading
 	}

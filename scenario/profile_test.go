@@ -93,3 +93,21 @@ func FuzzProfile(f *testing.F) {
 		}
 	})
 }
+
+func TestProfilesOfSpreadsheetsAndEditors(t *testing.T) {
+	for text, want := range map[string]string{
+		"\uFEFF\uFEFFsecond,rate\r\n0,50\r\n60,80\r\n": "",
+		"sep=,\r\nsecond,rate\r\n0,50\r\n60,80\r\n":    "",
+		"sep=;\r\n0;50\r\n60;80\r\n":                   "f:1:1: the line sep= asks a spreadsheet for another separator\n    remove this line, and separate the columns with commas",
+		"0;50\n60;80,5\n":                              "f:1:1: a row has 1 columns, not second,rate\n    separate the columns with commas, and write decimal points: 60,80.5",
+		"0,50,\n60,80,\n":                              "f:1:1: a row has 3 columns, not second,rate\n    remove the comma at the end of the row",
+		"0,50\r60,80\r":                                "f:1:1: the lines end in CR alone\n    save the file with line ends LF or CRLF",
+		"\x1f\x8b\x08rest":                             "f:1:1: the file is compressed with gzip\n    unpack it first, with gunzip",
+		"[[0,50],[60,80]]":                             "f:1:1: the file is JSON\n    write rows of CSV such as 60,80",
+	} {
+		_, err := scenario.ParseProfile("f", []byte(text))
+		if got := message(err); want == "" && got != "" || !strings.HasPrefix(got, want) {
+			t.Errorf("%q: got %s, want %s", text, got, want)
+		}
+	}
+}

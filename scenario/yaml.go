@@ -12,6 +12,9 @@ import (
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
+
+	"mfaload/feed"
+	"mfaload/internal/yamldoc"
 )
 
 // Limits of a file, so that no text takes long to read.
@@ -30,17 +33,29 @@ func (d *decoder) load(data []byte) *node {
 		d.failAt(1, 1, fmt.Sprintf("the file has more than %d MiB", maxFile>>20), "split the users over several scenarios")
 		return nil
 	}
-	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
+	data = yamldoc.Plain(data)
+	if text, remedy := feed.Foreign(data[:min(len(data), 64)]); text != "" {
+		d.failAt(1, 1, text, remedy)
+		return nil
+	}
 	if line, column, ok := invalidUTF8(data); ok {
 		d.failAt(line, column, "the file is not UTF-8", "save it as UTF-8")
 		return nil
 	}
+	if document := jsonDocument(data); document != nil {
+		root := d.build(document, nil, "", 0)
+		if d.halted {
+			return nil
+		}
+		return root
+	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	var first, second yaml.Node
-	if err := decoder.Decode(&first); errors.Is(err, io.EOF) || err == nil && isEmpty(&first) {
+	first, err := yamldoc.Next(decoder)
+	switch {
+	case errors.Is(err, io.EOF):
 		d.failAt(1, 1, "the file is empty", "write a scenario: 'mfaload schema' describes the keys")
 		return nil
-	} else if err != nil {
+	case err != nil:
 		d.syntax(data, err)
 		return nil
 	}
@@ -48,16 +63,12 @@ func (d *decoder) load(data []byte) *node {
 	if d.halted {
 		return nil
 	}
-	if err := decoder.Decode(&second); err == nil {
+	if second, err := yamldoc.Next(decoder); err == nil {
 		d.failAt(second.Line, second.Column, "a second YAML document starts here", "keep one document in a file")
 	} else if !errors.Is(err, io.EOF) {
 		d.syntax(data, err)
 	}
 	return root
-}
-
-func isEmpty(document *yaml.Node) bool {
-	return len(document.Content) == 0 || document.Content[0].Kind == yaml.ScalarNode && document.Content[0].Value == ""
 }
 
 // invalidUTF8 finds the first byte that is no UTF-8.
@@ -92,6 +103,8 @@ var remedies = []struct{ message, remedy string }{
 	{"tab", "indent with spaces"},
 	{"unknown anchor", "define it before with &, or put a text that starts with * in quotes"},
 	{"control characters", "remove the character that can't be printed"},
+	{"incompatible YAML document", "write %YAML 1.2, or leave the line out"},
+	{"found invalid Unicode character", `write the character itself, or both halves of the pair: \ud83d\ude00`},
 	{"escape", "double the backslash, or use single quotes"},
 }
 
@@ -125,10 +138,41 @@ func (d *decoder) syntax(data []byte, err error) {
 	if strings.Contains(text, "${") && strings.Contains(message, "expected") {
 		remedy = "put ${VAR} in quotes where it stands in braces or brackets"
 	}
+	if better := typedRemedy(text); better != "" {
+		remedy = better
+	}
 	if tab := strings.IndexByte(indent, '\t'); tab >= 0 {
 		column, remedy = tab+1, "indent with spaces, not with tabs"
 	}
 	d.failAt(line, column, "not YAML: "+message, remedy)
+}
+
+const dashRemedy = "write the items of a list with a hyphen: '- '"
+
+var (
+	bareIPv6    = regexp.MustCompile(`(?:^|[\s,\[{(/@])\[?(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f.]{0,15}\]?`)
+	quotedTexts = regexp.MustCompile(`"[^"]*"|'[^']*'`)
+	foreignDash = regexp.MustCompile(`^\s*[\x{2010}-\x{2015}\x{2212}\x{2022}*]\s`)
+)
+
+// typedRemedy is what to do about a line whose characters are the cause: what
+// browsers and word processors put there, and addresses whose colons YAML takes
+// for its own.
+func typedRemedy(line string) string {
+	bare := quotedTexts.ReplaceAllString(line, "")
+	switch {
+	case strings.ContainsAny(line, "\u00a0\u2007\u202f\u3000"):
+		return "replace the no-break space of this line by a plain one"
+	case strings.ContainsAny(line, "\u200b\u2060\ufeff"):
+		return "remove the invisible character of this line"
+	case strings.ContainsAny(bare, "\u2018\u2019\u201a\u201c\u201d\u201e"):
+		return `write straight quotes: "`
+	case foreignDash.MatchString(line):
+		return dashRemedy
+	case bareIPv6.MatchString(bare):
+		return `put the IPv6 address in quotes, such as "::1" or "[::1]:8443"`
+	}
+	return ""
 }
 
 // brokenLine finds the line up to which a text must be read to get a message.

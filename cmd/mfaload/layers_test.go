@@ -20,9 +20,10 @@ import (
 var mayImport = map[string][]string{
 	"mfaload/internal/redact":        {},
 	"mfaload/internal/text":          {},
+	"mfaload/internal/yamldoc":       {},
 	"mfaload/feed":                   {},
-	"mfaload/scenario":               {"mfaload/feed", "mfaload/internal/redact"},
-	"mfaload/contract":               {"mfaload/internal/redact"},
+	"mfaload/scenario":               {"mfaload/feed", "mfaload/internal/redact", "mfaload/internal/yamldoc"},
+	"mfaload/contract":               {"mfaload/internal/redact", "mfaload/internal/yamldoc"},
 	"mfaload/measure":                {},
 	"mfaload/internal/stat":          {},
 	"mfaload/simulator":              {},
