@@ -12,6 +12,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"mfaload/capacity"
+	"mfaload/internal/schematest"
 	"mfaload/measure"
 	"mfaload/report"
 	"mfaload/scenario"
@@ -238,6 +239,19 @@ func TestNothingFound(t *testing.T) {
 	if _, err := r.HTML(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Validators of others take capacity.json, of a whole search and of none.
+func TestResultFitsItsSchemaForOthers(t *testing.T) {
+	var documents [][]byte
+	for _, r := range []*capacity.Result{whole(t), (&capacity.Found{}).Result()} {
+		text, err := r.JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents = append(documents, text)
+	}
+	schematest.Fits(t, capacity.JSONSchema(), documents...)
 }
 
 func validate(t *testing.T, text []byte) {

@@ -12,6 +12,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"gopkg.in/yaml.v3"
 
+	"mfaload/internal/schematest"
 	"mfaload/scenario"
 )
 
@@ -85,6 +86,23 @@ func TestSchemaTakes(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// Validators of others take good scenarios, as an editor's do.
+func TestSchemaTakesForOthers(t *testing.T) {
+	var documents [][]byte
+	for _, text := range []string{design, everything, whole(good[0].yaml)} {
+		value, err := asJSON(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		document, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents = append(documents, document)
+	}
+	schematest.Fits(t, scenario.Schema(), documents...)
 }
 
 // beyondSchema are mistakes that no schema of single values can see: what

@@ -19,6 +19,7 @@ import (
 // flows one way; only the command sees both ends.
 var mayImport = map[string][]string{
 	"mfaload/internal/redact":        {},
+	"mfaload/internal/schematest":    {},
 	"mfaload/internal/text":          {},
 	"mfaload/internal/yamldoc":       {},
 	"mfaload/feed":                   {},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"mfaload/internal/schematest"
 	"mfaload/measure"
 	"mfaload/report"
 	"mfaload/report/compare"
@@ -377,6 +379,29 @@ func TestResultsFitTheirSchemas(t *testing.T) {
 		t.Fatal(err)
 	}
 	fits(t, compare.HistoryJSONSchema(), h)
+}
+
+// Validators of others take comparisons and histories.
+func TestResultsFitTheirSchemasForOthers(t *testing.T) {
+	a, b := runs(calm, "a", 1, 2, 3, 4), runs(with(calm, slower), "b", 5, 6, 7, 8)
+	h, err := compare.Follow(slices.Concat(a, b), compare.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	schematest.Fits(t, compare.HistoryJSONSchema(), encoded(t, h))
+	few := encoded(t, mustCompare(t, a[:1], b[:1], compare.Options{}))
+	many := encoded(t, mustCompare(t, a, b, compare.Options{}))
+	a[0].Measurement.Interrupted = true
+	schematest.Fits(t, compare.JSONSchema(), many, few, encoded(t, mustCompare(t, a[:1], b[:1], compare.Options{Force: true})))
+}
+
+func encoded(t *testing.T, result any) []byte {
+	t.Helper()
+	text, err := report.Encode(result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 func TestMarginsNeedPercent(t *testing.T) {

@@ -48,6 +48,9 @@ type Chart struct {
 // environment's MFALOAD_SCREENSHOTS is a folder for pictures of what was seen.
 func Pages(t *testing.T, pages ...string) []Look {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("not with -short: it starts a browser")
+	}
 	args := pages
 	if folder := os.Getenv("MFALOAD_SCREENSHOTS"); folder != "" {
 		args = append([]string{"--screenshots", folder}, pages...)

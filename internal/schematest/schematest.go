@@ -1,0 +1,109 @@
+// Package schematest lets tests hold what mfaload writes against its schemas with
+// validators of others, as its readers do.
+package schematest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// Fits holds documents against a schema with ajv and with cfworker's validator
+// (tools/schemas.sh). Where these can't be had the test is skipped, except in CI;
+// with -short always.
+func Fits(t *testing.T, schema []byte, documents ...[]byte) {
+	t.Helper()
+	portable(t, schema)
+	if testing.Short() {
+		t.Skip("not with -short: it starts validators of others")
+	}
+	dir := t.TempDir()
+	write := func(name string, text []byte) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	var args []string
+	for i, document := range documents {
+		args = append(args, write("schema.json", schema), write(fmt.Sprintf("document-%d.json", i), document))
+	}
+	var out, said bytes.Buffer
+	command := exec.Command(filepath.Join(root(t), "tools", "schemas.sh"), args...)
+	command.Stdout, command.Stderr = &out, &said
+	err := command.Run()
+	var exit *exec.ExitError
+	if cannot := errors.Is(err, exec.ErrNotFound) || errors.As(err, &exit) && exit.ExitCode() == 3; cannot && os.Getenv("CI") != "true" {
+		t.Skipf("SKIPPED, no validator of others read the documents: %v %s", err, said.String())
+	}
+	if err != nil {
+		t.Fatalf("validate: %v: %s", err, said.String())
+	}
+	found := 0
+	for d := json.NewDecoder(&out); d.More(); found++ {
+		var result struct {
+			Validator, Document string
+			Errors              []string
+		}
+		if err := d.Decode(&result); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range result.Errors {
+			t.Errorf("%s, %s: %s", result.Validator, filepath.Base(result.Document), e)
+		}
+	}
+	if found != 2*len(documents) {
+		t.Errorf("%d verdicts on %d documents by two validators", found, len(documents))
+	}
+}
+
+// portable refuses what some validators misread: with an empty pattern Python's
+// jsonschema overlooks patternProperties and calls every member an additional one.
+func portable(t *testing.T, schema []byte) {
+	t.Helper()
+	var tree any
+	if err := json.Unmarshal(schema, &tree); err != nil {
+		t.Fatal(err)
+	}
+	var walk func(at string, v any)
+	walk = func(at string, v any) {
+		switch v := v.(type) {
+		case []any:
+			for i, item := range v {
+				walk(fmt.Sprintf("%s/%d", at, i), item)
+			}
+		case map[string]any:
+			for name, item := range v {
+				if name == "" || name == "pattern" && item == "" {
+					t.Errorf("%s has an empty pattern", at)
+				}
+				walk(at+"/"+name, item)
+			}
+		}
+	}
+	walk("#", tree)
+}
+
+// root is the folder of the module.
+func root(t *testing.T) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "tools", "schemas.sh")); err == nil {
+			return dir
+		}
+		if filepath.Dir(dir) == dir {
+			t.Fatal("tools/schemas.sh is nowhere above this folder")
+		}
+		dir = filepath.Dir(dir)
+	}
+}
