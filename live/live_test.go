@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,6 +18,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	collector "go.opentelemetry.io/proto/otlp/metrics/v1"
@@ -242,7 +245,7 @@ func TestOthersNeedTheToken(t *testing.T) {
 	}
 	server.Serve(finished(t))
 	defer server.Close()
-	base, token, found := strings.Cut(strings.Replace(strings.Replace(server.URL(), "[::]", "127.0.0.1", 1), "0.0.0.0", "127.0.0.1", 1), "?token=")
+	base, token, found := strings.Cut(server.URL(), "?token=")
 	if !found || len(token) < 20 {
 		t.Fatalf("URL %s", server.URL())
 	}
@@ -263,11 +266,20 @@ func TestOthersNeedTheToken(t *testing.T) {
 			"empty":        {func(r *http.Request) { r.Header.Set("Authorization", "Bearer ") }, 401},
 			"wrong cookie": {func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "mfaload", Value: "x"}) }, 401},
 			"bearer":       {func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }, 200},
+			"lower case":   {func(r *http.Request) { r.Header.Set("Authorization", "bearer "+token) }, 200},
+			"upper case":   {func(r *http.Request) { r.Header.Set("Authorization", "BEARER  "+token+" ") }, 200},
+			"basic":        {func(r *http.Request) { r.Header.Set("Authorization", "Basic "+token) }, 401},
 			"cookie":       {func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "mfaload", Value: token}) }, 200},
 		} {
 			if got := status(base+path, test.change); got != test.want {
 				t.Errorf("%q, %s: %d, want %d", path, name, got, test.want)
 			}
+		}
+	}
+	// A scraper has the token in its address each time.
+	for path, want := range map[string]int{"metrics?token=" + token: 200, "status?token=" + token: 200, "metrics?token=x": 401, "metrics?token=": 401} {
+		if got := status(base+path, nil); got != want {
+			t.Errorf("%q: %d, want %d", path, got, want)
 		}
 	}
 	resp, _ := get(t, base+"?token="+token, nil)
@@ -280,6 +292,77 @@ func TestOthersNeedTheToken(t *testing.T) {
 			t.Errorf("%s leads to %q, which is elsewhere", path, to)
 		}
 	}
+}
+
+// What stands for all addresses is printed as one that can be opened.
+func TestAddressesThatCanBeOpened(t *testing.T) {
+	for _, address := range []string{"0.0.0.0:0", "[::]:0"} {
+		server, err := live.Listen(address)
+		if err != nil {
+			t.Skipf("%s: %v", address, err)
+		}
+		server.Serve(finished(t))
+		url := server.URL()
+		if strings.Contains(url, "0.0.0.0") || strings.Contains(url, "[::]") {
+			t.Errorf("%s is printed as %s", address, url)
+		}
+		if resp, _ := get(t, url, nil); resp.StatusCode != 303 {
+			t.Errorf("%s: %s", url, resp.Status)
+		}
+		server.Close()
+	}
+}
+
+// However many connections are opened, the view holds a few of them; the others
+// wait for one of those to end.
+func TestStrangersTakeFewConnections(t *testing.T) {
+	url := serve(t, finished(t))
+	address := strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/")
+	before := openSockets(t)
+	const strangers = 4 * live.MaxConnections
+	var all []net.Conn
+	for range strangers {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := fmt.Fprintf(c, "GET /status HTTP/1.1\r\nHost: %s\r\n\r\n", address); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, c)
+	}
+	answered := func(c net.Conn) {
+		t.Helper()
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || resp.StatusCode != 200 {
+			t.Fatalf("%v, %v", resp, err)
+		}
+	}
+	for _, c := range all[:live.MaxConnections] {
+		answered(c)
+	}
+	// This process has both ends: the strangers' own, and what was accepted.
+	if accepted := openSockets(t) - before - strangers; accepted > live.MaxConnections {
+		t.Errorf("%d connections are open, at most %d may be", accepted, live.MaxConnections)
+	}
+	all[0].Close()
+	answered(all[live.MaxConnections])
+}
+
+// openSockets counts the sockets of this process.
+func openSockets(t *testing.T) (n int) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skipf("open files can't be counted here: %v", err)
+	}
+	for _, e := range entries {
+		if to, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && strings.HasPrefix(to, "socket:") {
+			n++
+		}
+	}
+	return n
 }
 
 // Where no host is named, nobody else can reach the page.
@@ -391,6 +474,18 @@ func TestPrometheus(t *testing.T) {
 	}
 }
 
+// The metrics keep the customs of Prometheus.
+func TestMetricsAreClean(t *testing.T) {
+	_, text := get(t, serve(t, finished(t))+"metrics", nil)
+	problems, err := promlint.New(strings.NewReader(text)).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}
+
 // holds wants a value to lie in a bucket of schema 5, whose upper edge has this
 // exponent.
 func holds(t *testing.T, index, value float64) {
@@ -467,6 +562,33 @@ func TestOTLPIsAskedForByTheEnvironment(t *testing.T) {
 		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_METRICS_EXPORTER=none", false, ""},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_SDK_DISABLED=true", false, ""},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_EXPORTER_OTLP_PROTOCOL=grpc", false, "use http/protobuf"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_EXPORTER_OTLP_PROTOCOL=HTTP/protobuf", true, ""},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/json", false, "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/protobuf OTEL_EXPORTER_OTLP_PROTOCOL=grpc", true, ""},
+		// Only "true" is true, in any case.
+		{"OTEL_METRICS_EXPORTER=otlp OTEL_SDK_DISABLED=TRUE", false, ""},
+		{"OTEL_METRICS_EXPORTER=otlp OTEL_SDK_DISABLED=True", false, ""},
+		{"OTEL_METRICS_EXPORTER=otlp OTEL_SDK_DISABLED=1", true, ""},
+		{"OTEL_METRICS_EXPORTER=otlp OTEL_SDK_DISABLED=yes", true, ""},
+		{"OTEL_METRICS_EXPORTER=otlp OTEL_SDK_DISABLED=false", true, ""},
+		{"OTEL_METRICS_EXPORTER=otlp OTEL_SDK_DISABLED=", true, ""},
+		// Lists have commas; an empty variable is none.
+		{"OTEL_METRICS_EXPORTER=prometheus,otlp", true, ""},
+		{"OTEL_METRICS_EXPORTER=,OTLP,", true, ""},
+		{"OTEL_METRICS_EXPORTER=console", false, ""},
+		{"OTEL_METRICS_EXPORTER=None OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318", false, ""},
+		{"OTEL_METRICS_EXPORTER= OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318", true, ""},
+		{"OTEL_METRICS_EXPORTER= OTEL_EXPORTER_OTLP_ENDPOINT=", false, ""},
+		{"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT= OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318", true, ""},
+		// Endpoints are URLs; a key in one is not shown.
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=collector:4318", false, "OTEL_EXPORTER_OTLP_ENDPOINT has no scheme: write http:// or https:// in front"},
+		{"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=127.0.0.1:4318/v1/metrics", false, "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT has no scheme"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=grpc://collector:4317", false, `has the scheme "grpc": use http or https`},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http:///v1", false, "is not a URL with a host"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://:4318", false, "is not a URL with a host"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=HTTPS://collector", true, ""},
+		{"OTEL_METRICS_EXPORTER=none OTEL_EXPORTER_OTLP_ENDPOINT=collector:4318", false, ""},
+		{"OTEL_SDK_DISABLED=true OTEL_EXPORTER_OTLP_ENDPOINT=collector:4318", false, ""},
 	} {
 		env := map[string]string{}
 		for pair := range strings.FieldsSeq(test.env) {

@@ -115,10 +115,10 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 		e := h.all
 		to <- prometheus.MustNewConstNativeHistogram(desc, e.count, e.sum, e.buckets, nil, e.zeros, scale, smallest, c.started)
 		// Scrapers without native histograms see no bucket of those.
-		recent := prometheus.NewDesc("mfaload_recent_"+h.name+"_seconds", "Percentiles of the last 10 s: "+h.help, []string{"quantile"}, scenario)
+		recent := prometheus.NewDesc("mfaload_recent_"+h.name+"_seconds", "Percentiles of the last 10 s: "+h.help, []string{"percentile"}, scenario)
 		if h.recent.Count > 0 {
-			to <- prometheus.MustNewConstMetric(recent, prometheus.GaugeValue, h.recent.P50/1000, "0.5")
-			to <- prometheus.MustNewConstMetric(recent, prometheus.GaugeValue, h.recent.P99/1000, "0.99")
+			to <- prometheus.MustNewConstMetric(recent, prometheus.GaugeValue, h.recent.P50/1000, "50")
+			to <- prometheus.MustNewConstMetric(recent, prometheus.GaugeValue, h.recent.P99/1000, "99")
 		}
 	}
 }

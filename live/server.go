@@ -8,8 +8,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -17,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
 )
 
 //go:embed page.html
@@ -26,8 +30,13 @@ var page []byte
 var script []byte
 
 const (
-	// maxWatching bounds the readers of events: each holds a connection open.
-	maxWatching = 32
+	// MaxConnections is how many connections the live view has open at most,
+	// strangers' included: whoever finds the address takes no more descriptors
+	// from the run. Others wait until one is free.
+	MaxConnections = 32
+	// maxWatching bounds the readers of events: each holds a connection open. The
+	// others are left to scrapers.
+	maxWatching = 24
 	// slow is how long a reader may take for an event before it is let go.
 	slow = 5 * time.Second
 )
@@ -53,7 +62,7 @@ func Listen(address string) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--listen: %w", err)
 	}
-	s := &Server{listener: l, over: make(chan struct{})}
+	s := &Server{listener: netutil.LimitListener(l, MaxConnections), over: make(chan struct{})}
 	if !loopback(l.Addr()) {
 		s.token = rand.Text()
 	}
@@ -67,7 +76,7 @@ func loopback(a net.Addr) bool {
 
 // URL is where the page is, the token included where one is needed.
 func (s *Server) URL() string {
-	u := "http://" + s.listener.Addr().String() + "/"
+	u := "http://" + Reachable(s.listener.Addr()) + "/"
 	if s.token != "" {
 		u += "?token=" + s.token
 	}
@@ -85,7 +94,8 @@ func (s *Server) Serve(sampler *Sampler) {
 	mux.HandleFunc("GET /events", s.events)
 	mux.HandleFunc("GET /status", s.status)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	s.server = &http.Server{Handler: s.guard(mux), ReadHeaderTimeout: slow, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	s.server = &http.Server{Handler: s.guard(mux), ReadTimeout: slow, WriteTimeout: 2 * slow, IdleTimeout: 2 * slow, MaxHeaderBytes: 16 << 10,
+		ErrorLog: log.New(io.Discard, "", 0)}
 	go func() { _ = s.server.Serve(s.listener) }()
 }
 
@@ -103,6 +113,10 @@ func (s *Server) Close() error {
 	return nil
 }
 
+// scraped are what programs read, which keep no cookie: the token may stand in
+// their address each time.
+var scraped = []string{"/metrics", "/status"}
+
 // guard lets nobody in who only reaches the address: on loopback a page of
 // another site, whose name was made to point here (its Host tells); elsewhere
 // everybody without the token.
@@ -115,13 +129,17 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 		switch {
 		case s.token == "" && !s.own(r.Host):
+			h.Set("Connection", "close") // strangers keep none
 			http.Error(w, "this is not the host that mfaload listens on", http.StatusForbidden)
+		case s.token != "" && slices.Contains(scraped, r.URL.Path) && s.same(r.URL.Query().Get("token")):
+			next.ServeHTTP(w, r)
 		case s.token != "" && s.same(r.URL.Query().Get("token")):
 			// The token leaves the address bar, and the history with it.
 			http.SetCookie(w, &http.Cookie{Name: "mfaload", Value: s.token, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode}) // #nosec G124 -- there is no TLS, see decision 19
 			http.Redirect(w, r, "/", http.StatusSeeOther)
 		case s.token != "" && !s.authorized(r):
 			h.Set("WWW-Authenticate", "Bearer")
+			h.Set("Connection", "close")
 			http.Error(w, "a token is needed: mfaload printed it when it started", http.StatusUnauthorized)
 		default:
 			next.ServeHTTP(w, r)
@@ -145,8 +163,9 @@ func (s *Server) same(token string) bool {
 }
 
 func (s *Server) authorized(r *http.Request) bool {
-	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		return s.same(bearer)
+	// Names of schemes have no case (RFC 9110, 11.1).
+	if scheme, bearer, ok := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " "); ok && strings.EqualFold(scheme, "Bearer") {
+		return s.same(strings.TrimSpace(bearer))
 	}
 	c, err := r.Cookie("mfaload")
 	return err == nil && s.same(c.Value)
@@ -177,6 +196,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	defer stop()
 	w.Header().Set("Content-Type", "text/event-stream")
 	out := http.NewResponseController(w)
+	_ = out.SetReadDeadline(time.Time{}) // it may watch for as long as the run goes on
 	for {
 		st := s.sampler.Status()
 		data, err := json.Marshal(st)

@@ -3,13 +3,14 @@ package main
 import (
 	"fmt"
 
+	"mfaload/live"
 	"mfaload/runner"
 	"mfaload/scenario"
 )
 
 // spareDescriptors are the files that a run opens beside its connections: those
 // of the results, of users, of the live view, and those of the runtime.
-const spareDescriptors = 32
+const spareDescriptors = 32 + live.MaxConnections
 
 // connections is how many connections a run may have open at once, on both ends
 // where it is its own target. Where the scenario has no number of workers they are

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"mfaload/live"
 	"mfaload/scenario"
 	"mfaload/simulator"
 )
@@ -119,7 +120,7 @@ func startSimulator(s *scenario.Scenario, address string) (*simulation, error) {
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetUnencryptedHTTP2(true)
 	go func() { _ = server.Serve(listener) }()
-	return &simulation{sim, "http://" + listener.Addr().String(), func() { _ = server.Close() }}, nil
+	return &simulation{sim, "http://" + live.Reachable(listener.Addr()), func() { _ = server.Close() }}, nil
 }
 
 // withToken returns the scenario with a token, which the embedded simulator
