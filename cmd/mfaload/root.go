@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // app is what all verbs share.
@@ -33,7 +36,7 @@ Exit codes:
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SuggestionsMinimumDistance = 2
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(c, err) })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(c, flagError(err)) })
 	root.AddCommand(newRun(a), newCheck(a), newReport(a), newCompare(a), newCapacity(a), newMerge(a), newCoordinate(a), newWorker(a), newK8s(a), newValidate(a), newInit(a), newSimulate(a), newContract(a), newSchema(a), newVersion(a))
 	root.AddCommand(newTopics()...)
 	root.SetHelpCommand(newHelp())
@@ -55,6 +58,29 @@ func noCommand(c *cobra.Command, args []string) error {
 // usage is the error of a command line that can't be taken.
 func usage(c *cobra.Command, err error) error {
 	return &exitError{exitUsage, fmt.Errorf("%w\n%s", err, hint("see '%s --help'", c.CommandPath()))}
+}
+
+// flagKinds are what the values of flags are, by their type.
+var flagKinds = map[string]string{
+	"int": "a whole number", "float64": "a number", "bool": "true or false", "duration": "a duration such as 90s, 10m or 2h",
+	"stringSlice": "a list separated by commas",
+}
+
+// flagError says in our words what the library of flags says in those of Go's
+// packages.
+func flagError(err error) error {
+	var invalid *pflag.InvalidValueError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	kind := flagKinds[invalid.GetFlag().Value.Type()]
+	switch {
+	case kind == "":
+		return err
+	case errors.Is(invalid, strconv.ErrRange):
+		return fmt.Errorf("--%s %.80q is out of range: write a smaller number", invalid.GetFlag().Name, invalid.GetValue())
+	}
+	return fmt.Errorf("--%s %.80q is not %s", invalid.GetFlag().Name, invalid.GetValue(), kind)
 }
 
 // exactly wants so many arguments, and names them where they are missing.

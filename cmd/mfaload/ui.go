@@ -45,6 +45,10 @@ type ui struct {
 	quiet           bool
 }
 
+// minBars is how many columns bars need; pipes of editors and containers that call
+// themselves terminals have 0, and get lines.
+const minBars = 20
+
 func newUI(env environment) *ui {
 	u := &ui{stderr: newOutlet(env.err), terminal: env.err}
 	u.err = u.stderr
@@ -52,7 +56,7 @@ func newUI(env environment) *ui {
 	kind, _ := env.lookup("TERM")
 	fancy := noColor == "" && kind != "dumb"
 	u.errWidth, u.bars = terminalWidth(env.err)
-	u.bars = u.bars && u.errWidth > 0 && kind != "dumb"
+	u.bars = u.bars && kind != "dumb" && u.errWidth >= minBars
 	var isTerminal bool
 	u.width, isTerminal = terminalWidth(env.out)
 	u.color = isTerminal && fancy
