@@ -119,6 +119,7 @@ func (j *judgement) remarks() (remarks []string) {
 		remarks = append(remarks, fmt.Sprintf("%d violations are counted but not listed: they fell into too many different places", n))
 	}
 	remarks = append(remarks, j.limitRemarks()...)
+	remarks = append(remarks, j.forbiddenRemarks()...)
 	remarks = append(remarks, s.idleRemarks()...)
 	remarks = append(remarks, tokenRemarks(&j.measurement.Main, j.token)...)
 	remarks = append(remarks, j.tokenEnding()...)
