@@ -269,6 +269,9 @@ func trialsText(f *capacity.Found) string {
 // TestForeign searches services that are not ours, on a virtual clock, with many
 // seeds.
 func TestForeign(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not with -short: it makes dozens of searches")
+	}
 	seeds := uint64(10)
 	if *long {
 		seeds = uint64(*number)

@@ -54,6 +54,9 @@ type row struct {
 // TestTruth searches systems whose highest rate is known from theory, on a
 // virtual clock. With -long it makes the table of docs/capacity.md.
 func TestTruth(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not with -short: it makes hundreds of searches")
+	}
 	seeds := 1
 	if *long {
 		seeds = *number

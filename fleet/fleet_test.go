@@ -206,6 +206,9 @@ func (tm *team) awaitBegin(t *testing.T, w *work) {
 
 func newTeam(t *testing.T, shards int) *team {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("not with -short: it waits for a real server")
+	}
 	identity, err := NewIdentity("test")
 	if err != nil {
 		t.Fatal(err)

@@ -31,6 +31,9 @@ type logged struct {
 // An HdrHistogram log is there for other tools, so another implementation reads
 // it here: that of the npm registry.
 func TestHLogIsReadByAnotherImplementation(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not with -short: it starts a program of others")
+	}
 	m := profiled(t, 5, 4000)
 	log, err := m.HLog()
 	if err != nil {

@@ -306,6 +306,9 @@ func TestServerWithoutHTTP2(t *testing.T) {
 // A deadline belongs to its request: what an earlier request on the connection
 // left behind ends no later one, and a later one has its own.
 func TestTimeoutIsTheRequestsOwn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not with -short: it waits for timeouts")
+	}
 	var silent atomic.Bool
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)

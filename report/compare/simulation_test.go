@@ -243,6 +243,9 @@ func longTail(m *model) { m.tail = math.Log(1.1) / 1.6449 }
 // TestCalibration is a small part of the table that make compare-table makes:
 // enough to see when judging goes wrong, not to see by how much.
 func TestCalibration(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not with -short: it makes hundreds of comparisons")
+	}
 	small := with(noisy, func(m *model) { m.rate = 50 })
 	o := compare.Options{Metrics: []string{"response.p50", "response.p95"}, Resamples: 500}
 	const pairs = 30
