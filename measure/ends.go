@@ -21,12 +21,17 @@ type End struct {
 type Flow struct {
 	Sent  []uint64 `json:"sent,omitempty"`
 	Ended []uint64 `json:"ended,omitempty"`
+	// Limited counts the responses that are 429 by when their requests were sent.
+	Limited []uint64 `json:"rate_limited,omitempty"`
 }
 
 // record adds a request.
 func (f *Flow) record(o *Observation) {
 	countAt(&f.Sent, o.Sent)
 	countAt(&f.Ended, o.Done)
+	if o.RateLimited {
+		countAt(&f.Limited, o.Sent)
+	}
 }
 
 func countAt(seconds *[]uint64, at time.Duration) {
@@ -38,7 +43,7 @@ func countAt(seconds *[]uint64, at time.Duration) {
 }
 
 func (f *Flow) merge(o *Flow) {
-	f.Sent, f.Ended = addEach(f.Sent, o.Sent), addEach(f.Ended, o.Ended)
+	f.Sent, f.Ended, f.Limited = addEach(f.Sent, o.Sent), addEach(f.Ended, o.Ended), addEach(f.Limited, o.Limited)
 }
 
 func addEach[T ~uint64 | ~int64](to, from []T) []T {
@@ -139,6 +144,27 @@ func (m *Measurement) checkFlow() error {
 		if len(seconds) > 0 && sum != want || len(seconds) > maxSecond+1 {
 			return errors.New("what was sent by second does not add up")
 		}
+	}
+	return m.checkLimited()
+}
+
+// checkLimited finds more 429s by second than the phases have, or than were sent
+// in their second. Measurements of versions without them have fewer.
+func (m *Measurement) checkLimited() error {
+	limited, sum := uint64(0), uint64(0)
+	for _, p := range []*Phase{&m.Main, &m.Warmup} {
+		for _, c := range p.Cells {
+			limited += c.RateLimited
+		}
+	}
+	for second, n := range m.Flow.Limited {
+		if second >= len(m.Flow.Sent) || n > m.Flow.Sent[second] {
+			return errors.New("more was rate limited in a second than was sent in it")
+		}
+		sum += n
+	}
+	if sum > limited {
+		return errors.New("what was rate limited by second does not add up")
 	}
 	return nil
 }

@@ -9,13 +9,15 @@ import (
 	"mfaload/measure"
 )
 
-// CSV returns the run second by second of intended time, the warm-up included:
-// what was due, what became of it, and times in milliseconds, which are empty
-// where nothing was sent. Due is empty where nothing was planned.
+// CSV returns the run second by second, the warm-up included. A request belongs to
+// the second of its intended time: what was due, what became of it, and times in
+// milliseconds, which are empty where nothing was sent. Only sent_in_second and
+// ended_in_second count what was sent and what ended in the second itself; they are
+// empty where that is not known. Due is empty where nothing was planned.
 func CSV(m *measure.Measurement) ([]byte, error) {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
-	head := []string{"second", "time", "stage", "warmup", "due", "sent", "as_expected", "unexpected", "violating", "failed", "rate_limited"}
+	head := []string{"second", "time", "stage", "warmup", "due", "sent", "sent_in_second", "ended_in_second", "as_expected", "unexpected", "violating", "failed", "rate_limited"}
 	for _, of := range []string{"response", "service", "lateness"} {
 		for _, statistic := range []string{"min", "mean", "p50", "p90", "p95", "p99", "max"} {
 			head = append(head, of+"_"+statistic+"_ms")
@@ -26,7 +28,7 @@ func CSV(m *measure.Measurement) ([]byte, error) {
 	}
 	empty := measure.Second{Response: measure.NewSparse(), Service: measure.NewSparse(), Lateness: measure.NewSparse()}
 	next := 0
-	for n := range seconds(m) {
+	for n := range max(seconds(m), int64(len(m.Flow.Sent)), int64(len(m.Flow.Ended))) {
 		s := &empty
 		if next < len(m.Seconds) && m.Seconds[next].Second == n {
 			s, next = m.Seconds[next], next+1
@@ -39,9 +41,23 @@ func CSV(m *measure.Measurement) ([]byte, error) {
 	return b.Bytes(), w.Error()
 }
 
+// countOf is a count of a second of the run, empty where there are none.
+func countOf(counts []uint64, second int64) string {
+	switch {
+	case len(counts) == 0:
+		return ""
+	case second >= int64(len(counts)):
+		return "0"
+	}
+	return strconv.FormatUint(counts[second], 10)
+}
+
 // seconds is how many seconds a run has, those without a request too.
 func seconds(m *measure.Measurement) int64 {
 	n := int64(len(m.Profile.Due))
+	if stages := m.Profile.Stages; len(stages) > 0 { // the last one may be a pause
+		n = max(n, int64((stages[len(stages)-1].End+time.Second-1)/time.Second))
+	}
 	if len(m.Seconds) > 0 {
 		n = max(n, m.Seconds[len(m.Seconds)-1].Second+1)
 	}
@@ -50,12 +66,6 @@ func seconds(m *measure.Measurement) int64 {
 
 func row(m *measure.Measurement, n int64, s *measure.Second) []string {
 	at := time.Duration(n) * time.Second
-	due := ""
-	if n < int64(len(m.Profile.Due)) {
-		due = strconv.FormatUint(m.Profile.Due[n], 10)
-	} else if len(m.Profile.Due) > 0 {
-		due = "0"
-	}
 	stage := ""
 	for _, st := range m.Profile.Stages {
 		if at >= st.Start && at < st.End {
@@ -64,8 +74,9 @@ func row(m *measure.Measurement, n int64, s *measure.Second) []string {
 	}
 	sent := s.Response.Count()
 	cells := []string{strconv.FormatInt(n, 10), m.Started.Add(at).UTC().Format("2006-01-02T15:04:05.000Z"), stage,
-		strconv.FormatBool(at < m.Main.Start), due}
-	for _, n := range []uint64{sent, s.Clean, sent - s.Clean - s.Violating - s.Failed, s.Violating, s.Failed, s.RateLimited} {
+		strconv.FormatBool(at < m.Main.Start), countOf(m.Profile.Due, n),
+		strconv.FormatUint(sent, 10), countOf(m.Flow.Sent, n), countOf(m.Flow.Ended, n)}
+	for _, n := range []uint64{s.Clean, sent - s.Clean - s.Violating - s.Failed, s.Violating, s.Failed, s.RateLimited} {
 		cells = append(cells, strconv.FormatUint(n, 10))
 	}
 	for _, h := range []*measure.Histogram{s.Response, s.Service, s.Lateness} {

@@ -194,7 +194,7 @@ func (j *judgement) interruptedText() string {
 			return fmt.Sprintf("%s of %d stopped before the end of the schedule: only what was due by then is counted of them", indices(stopped), m.Merged.Count)
 		}
 	}
-	return fmt.Sprintf("stopped %.1f s into the schedule: only what was due by then is counted", (m.Main.Start + m.Main.Planned).Seconds())
+	return fmt.Sprintf("stopped %.1f s into the schedule: only what was due by then is counted", lasted(m).Seconds())
 }
 
 // oneShard says that a report is of one shard only.

@@ -58,6 +58,9 @@ func (j *judgement) judge(thresholds []scenario.Threshold) {
 			unclear = append(unclear, judged.text())
 		}
 	}
+	if j.endedInWarmup() {
+		missed, unclear = nil, []string{j.warmupText()}
+	}
 	j.doubtGenerator()
 	r, stop := j.report, j.measurement.Stopped
 	switch {
@@ -120,6 +123,7 @@ func (j *judgement) remarks() (remarks []string) {
 	}
 	remarks = append(remarks, j.limitRemarks()...)
 	remarks = append(remarks, j.forbiddenRemarks()...)
+	remarks = append(remarks, j.burstRemarks()...)
 	remarks = append(remarks, s.idleRemarks()...)
 	remarks = append(remarks, tokenRemarks(&j.measurement.Main, j.token)...)
 	remarks = append(remarks, j.tokenEnding()...)

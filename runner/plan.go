@@ -35,6 +35,8 @@ type Plan struct {
 	Stages   []PlannedStage `json:"stages"`
 	Groups   []PlannedGroup `json:"groups"`
 	Workers  PlannedWorkers `json:"workers"`
+	// CatchUp is what may be sent above Peak when requests had to wait.
+	CatchUp PlannedCatchUp `json:"catching_up"`
 	// On429 is what an answer with 429 does, and StopOn what ends the run early:
 	// more would be planned than is sent then.
 	On429 scenario.On429 `json:"on_429"`
@@ -107,6 +109,16 @@ func (p *Plan) Bind(s *scenario.Scenario) {
 	p.Workers.Workers, p.Workers.WorkersBy = b.Workers, b.By
 }
 
+// PlannedCatchUp is at which rate requests go out that could not go out in time;
+// 0 where it is not above the planned one.
+type PlannedCatchUp struct {
+	// AfterStall is when the service stood still: as fast as the workers that
+	// load.workers allows come free, with responses of the assumed latency.
+	AfterStall float64 `json:"after_stall_rate,omitempty"`
+	// AfterFreeze is when mfaload itself stood still, at most.
+	AfterFreeze float64 `json:"after_freeze_rate_max,omitempty"`
+}
+
 // DefaultLatency is assumed where neither the user nor a threshold says more.
 const DefaultLatency = 200 * time.Millisecond
 
@@ -140,6 +152,7 @@ func NewPlan(s *scenario.Scenario, latency time.Duration) *Plan {
 	}
 	p.fillGroups(s, day)
 	p.fillWorkers(&s.Load, latency, s.Target.Timeout)
+	p.fillCatchUp(&s.Load, latency)
 	return p
 }
 
@@ -384,4 +397,16 @@ func (p *Plan) fillWorkers(l *scenario.Load, latency, timeout time.Duration) {
 	w.InFlight = p.Peak * latency.Seconds()
 	w.Needed = needed(w.InFlight)
 	w.Stalled = max(int(math.Ceil(p.Peak*timeout.Seconds())), 1)
+}
+
+// fillCatchUp says what comes after a stall or a freeze. Users of a closed load
+// catch nothing up.
+func (p *Plan) fillCatchUp(l *scenario.Load, latency time.Duration) {
+	if p.Closed {
+		return
+	}
+	p.CatchUp.AfterFreeze = catchUp * p.Peak
+	if most := float64(l.Workers) / latency.Seconds(); l.Workers > 0 && most > p.Peak {
+		p.CatchUp.AfterStall = most
+	}
 }

@@ -287,6 +287,20 @@ func (p *planPage) workers(plan *runner.Plan) {
 	}
 	p.wrap("%s/s × %s ms (%s) = %s in flight; %d with headroom; %s", number(plan.Peak), number(w.Latency), w.LatencyFrom, number(w.InFlight), w.Needed, bound(w))
 	p.wrap("if nothing were answered until the timeout: %s in flight", thousands(uint64(w.Stalled)))
+	p.catchUp(plan)
+}
+
+// catchUp says what may be sent above the planned rate.
+func (p *planPage) catchUp(plan *runner.Plan) {
+	c := plan.CatchUp
+	p.line("\ncatching up, above the %s/s of the plan", number(plan.Peak))
+	if c.AfterStall > 0 {
+		p.wrap("when the service stood still, requests that wait for one of the %d workers go out as these come free: about %s/s with responses after %s ms, more with faster ones",
+			plan.Workers.Workers, number(c.AfterStall), number(plan.Workers.Latency))
+	} else {
+		p.wrap("none when the service stood still")
+	}
+	p.wrap("when mfaload itself stood still, what it missed goes out at up to %s/s, %.0f times the plan", number(c.AfterFreeze), c.AfterFreeze/plan.Peak)
 }
 
 // bound says how many requests may be in flight, and what to do where that is too
