@@ -229,6 +229,7 @@ func (p *Phase) BestWaits(group int, service bool) *BestWaits {
 func (b *BestWaits) Forgive(s *Second, group int, service bool, unsent uint64) {
 	h, split := s.part(group, service)
 	if h == nil {
+		b.fewer(unsent)
 		return
 	}
 	b.without = append(b.without, split.best(h, service))
@@ -241,6 +242,7 @@ func (b *BestWaits) ForgiveWaiting(s *Second, group int, unsent uint64) {
 	response, split := s.part(group, false)
 	service, _ := s.part(group, true)
 	if response == nil {
+		b.fewer(unsent)
 		return
 	}
 	b.with = append(b.with, split.best(service, true))
@@ -295,6 +297,17 @@ func (s *Second) OtherFailures(group int) uint64 {
 		return 0
 	}
 	return split.Unserved - split.Doubtful
+}
+
+// Drained counts those of them that got no response before the end of the drain
+// time; of a group, at most so many.
+func (s *Second) Drained(group int) (n uint64) {
+	for _, e := range s.Ends {
+		if e.Failed && e.Label == Drained {
+			n += e.Count
+		}
+	}
+	return min(n, s.OtherFailures(group))
 }
 
 // UnsentIn counts the arrivals that were due in a second, were to be sent, and were

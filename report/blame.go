@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,10 +29,17 @@ func (d *doubtfulSeconds) any() bool { return d.all || len(d.saturated)+len(d.ca
 // each yields the doubtful seconds of a measurement with what was due in them and
 // not sent.
 func (d *doubtfulSeconds) each(m *measure.Measurement, yield func(s *measure.Second, saturated bool, unsent uint64)) {
-	for _, s := range m.Seconds {
-		if d.saturated[s.Second] || d.capped[s.Second] {
-			yield(s, d.saturated[s.Second], m.UnsentIn(s.Second))
+	all := maps.Clone(d.saturated)
+	if all == nil {
+		all = map[int64]bool{}
+	}
+	maps.Copy(all, d.capped)
+	for _, second := range slices.Sorted(maps.Keys(all)) {
+		s := m.SecondAt(second)
+		if s == nil { // nothing of it was sent
+			s = &measure.Second{Second: second, Response: measure.NewSparse(), Service: measure.NewSparse(), Lateness: measure.NewSparse()}
 		}
+		yield(s, d.saturated[second], m.UnsentIn(second))
 	}
 }
 
@@ -44,9 +53,9 @@ func (d *doubtfulSeconds) forgive(m *measure.Measurement, b *measure.BestWaits, 
 		case saturated:
 			b.Forgive(s, group, service, unsent)
 		case service:
-			b.ForgiveUnsent(unsent)
-		default:
-			b.ForgiveWaiting(s, group, unsent)
+			b.ForgiveUnsent(unsent + s.Drained(group))
+		default: // sent in time, it would have been answered before the end
+			b.ForgiveWaiting(s, group, unsent+s.Drained(group))
 		}
 	})
 }
@@ -68,6 +77,8 @@ func (d *doubtfulSeconds) forgiven(m *measure.Measurement, group int, s *sum) (n
 	d.each(m, func(sec *measure.Second, saturated bool, _ uint64) {
 		if saturated {
 			n += sec.OtherFailures(group)
+		} else {
+			n += sec.Drained(group)
 		}
 	})
 	return n + d.unsent(m, s.NeverSent())

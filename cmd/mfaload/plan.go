@@ -309,7 +309,7 @@ func bound(w runner.PlannedWorkers) string {
 	from, remedy := "as many as are needed, up to "+thousands(uint64(w.Workers)), ""
 	switch w.WorkersBy {
 	case measure.ByScenario:
-		from, remedy = fmt.Sprintf("the scenario has %d", w.Workers), fmt.Sprintf("write load.workers: %d, or leave it out", w.Needed)
+		from, remedy = fmt.Sprintf("the scenario has %d", w.Workers), fmt.Sprintf("write load.workers: %d", w.Needed)
 	case measure.ByFiles:
 		from, remedy = from+", which open files allow", "raise the limit of open files (ulimit -n)"
 	case measure.ByPorts:
