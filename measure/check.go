@@ -29,6 +29,9 @@ func (m *Measurement) check() error {
 		if err := p.check(len(m.Groups)); err != nil {
 			return err
 		}
+		if m.NotStarted != "" && total(p.Scheduled) > 0 {
+			return errors.New("it did not start, and schedules requests")
+		}
 	}
 	if err := m.checkProfile(); err != nil {
 		return err

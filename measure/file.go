@@ -52,3 +52,6 @@ func unpack(data []byte, most int64) (*Measurement, error) {
 	}
 	return Decode(text)
 }
+
+// SetNotStarted says why a run did not start.
+func (m *Measurement) SetNotStarted(why string) { m.NotStarted = asText(why) }

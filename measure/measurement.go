@@ -27,6 +27,8 @@ type Measurement struct {
 	// NoUsers counts the arrivals of the schedule after the run ended because
 	// no group had users left. They are in no other figure.
 	NoUsers uint64 `json:"no_users,omitempty"`
+	// NotStarted says why the run did not start: nothing was sent.
+	NotStarted string `json:"not_started,omitempty"`
 	// Interrupted says that the run was stopped before the end of its schedule.
 	Interrupted bool `json:"interrupted,omitempty"`
 	// Rebuilt is set where it was made of the journal of a run that was broken off.

@@ -215,6 +215,8 @@ func (m *Measurement) foreign(o *Measurement) string {
 	run, count := m.run()
 	theirRun, theirCount := o.run()
 	switch {
+	case m.NotStarted != "":
+		return "it is of a run that did not start"
 	case count == 0:
 		return "it is a whole run and no shard of one"
 	case run != theirRun:

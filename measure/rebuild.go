@@ -17,6 +17,8 @@ import (
 const (
 	maxFrame   = 64 << 20
 	maxRebuilt = 100 * 24 * time.Hour
+	maxGroups  = 10_000
+	maxRules   = 10_000
 )
 
 // Rebuilt says that a measurement was made of a journal, because the run did not
@@ -46,6 +48,30 @@ func Rebuild(journal io.Reader) (*Measurement, error) {
 		}
 		if err := b.add(frame); err != nil {
 			return nil, fmt.Errorf("read journal: %w", err)
+		}
+	}
+}
+
+// WholeJournal is an error where not all of a journal can be read, or where it
+// ends before the run did.
+func WholeJournal(journal io.Reader) error {
+	in := bufio.NewReaderSize(journal, 1<<20)
+	if _, err := io.CopyN(io.Discard, in, int64(len(journalFormat))); err != nil {
+		return err
+	}
+	var last State
+	for {
+		frame, unread, err := readFrame(in)
+		switch {
+		case errors.Is(err, errTorn) && unread == 0 && last.Over:
+			return nil
+		case err != nil:
+			return fmt.Errorf("read journal: %d bytes: %w", unread, err)
+		}
+		all := reader{rest: frame}
+		last = State{}
+		if err := json.Unmarshal(all.text(), &last); err != nil {
+			return fmt.Errorf("read journal: %w", err)
 		}
 	}
 }
@@ -131,6 +157,10 @@ func (b *rebuilding) check(s *State) error {
 		return errors.New("a state of the run describes nothing: it is from another version")
 	case s.Elapsed < 0 || s.Elapsed > maxRebuilt:
 		return fmt.Errorf("a run of %v can't be rebuilt", s.Elapsed)
+	case len(d.Groups) > maxGroups || len(d.Coverage) > maxRules:
+		return errors.New("it has more groups, or rules, than a run can have")
+	case !d.Main.ofGroups(len(d.Groups)) || !d.Warmup.ofGroups(len(d.Groups)):
+		return errors.New("it counts requests of other groups than it has")
 	case s.DueFrom < 0 || s.DueFrom > len(b.profile.Due):
 		return errors.New("arrivals that were due are missing")
 	case s.PausesFrom < 0 || s.PausesFrom > len(b.pauses):
@@ -139,6 +169,11 @@ func (b *rebuilding) check(s *State) error {
 		return errors.New("it is of two runs")
 	}
 	return nil
+}
+
+// ofGroups says whether what is counted is of so many groups.
+func (p *Phase) ofGroups(groups int) bool {
+	return len(p.Scheduled) == groups && !slices.ContainsFunc(p.Withheld, func(w Withheld) bool { return w.Group < 0 || w.Group >= groups })
 }
 
 // measurement returns what was rebuilt.

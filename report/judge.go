@@ -42,6 +42,9 @@ func Judge(m *measure.Measurement) (*Report, error) {
 		figures := warmup.all.figures(&m.Warmup)
 		r.Warmup = &figures
 	}
+	if m.NotStarted != "" {
+		return r.didNotStart(m.NotStarted).escape(), nil
+	}
 	j := judgement{report: r, measurement: m, sums: main, token: terms.Token, tokenEnds: terms.TokenEnds}
 	r.Generator.WorkersNeeded = max(r.Generator.WorkersNeeded, j.capped().needed)
 	j.judge(terms.Thresholds)

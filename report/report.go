@@ -45,6 +45,8 @@ type Report struct {
 	Duration float64  `json:"duration_s"`
 	Verdict  Verdict  `json:"verdict"`
 	Reasons  []string `json:"reasons"`
+	// NotStarted says why the run did not start; empty where it did.
+	NotStarted string `json:"not_started,omitempty"`
 	// Closed is set where the load was closed: its latency figures mean less.
 	Closed *Closed `json:"closed,omitempty"`
 
@@ -74,6 +76,9 @@ type Report struct {
 	ScenarioText string `json:"scenario_text,omitempty"`
 	// Warmup has the figures of the warm-up; nil where there was none.
 	Warmup *Figures `json:"warmup,omitempty"`
+	// Checksum is that of [Report.Sealed]; empty in a report that was not written
+	// yet, and in those of versions without it.
+	Checksum string `json:"checksum,omitempty"`
 }
 
 // Figures are what was counted and timed in a part of a run.

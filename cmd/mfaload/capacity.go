@@ -208,7 +208,7 @@ const (
 )
 
 // capacity searches and writes what it found.
-func (a *app) capacity(ctx context.Context, file string, f *capacityFlags, record searchRecord) error {
+func (a *app) capacity(ctx context.Context, file string, f *capacityFlags, record searchRecord) (err error) {
 	s, c, err := a.load(file, &f.contract)
 	if err != nil {
 		return err
@@ -236,6 +236,8 @@ func (a *app) capacity(ctx context.Context, file string, f *capacityFlags, recor
 		if t.dir, err = newSearchResults(s.Name, f); err != nil {
 			return err
 		}
+		t.dir.describe(s, t.parts, formatFlags{})
+		defer func() { err = t.dir.ended(err) }()
 	}
 	ctx, interrupted := a.interruptible(ctx, t.keptTrials)
 	defer interrupted()
@@ -245,7 +247,6 @@ func (a *app) capacity(ctx context.Context, file string, f *capacityFlags, recor
 	}
 	defer stop()
 	if err := op.Preflight(ctx); err != nil {
-		t.dir.discard()
 		return notStarted(ctx, err)
 	}
 	end, err := t.begin(record, f)

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"cmp"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -225,21 +225,30 @@ func readRun(path string) (compare.Run, error) {
 	} else if filepath.Base(path) == reportFile {
 		file = filepath.Join(filepath.Dir(path), measurementFile)
 	}
-	data, err := os.ReadFile(file)
+	packed, err := readRegular(file, maxMeasurement)
 	if err != nil {
 		return compare.Run{}, err
 	}
-	m, err := measure.Unpack(data)
+	m, err := measure.Unpack(packed)
 	if err != nil {
 		return compare.Run{}, err
 	}
 	r := compare.Run{Name: filepath.ToSlash(filepath.Clean(path)), Measurement: m}
-	text, err := os.ReadFile(filepath.Join(filepath.Dir(file), reportFile))
-	if err != nil {
+	text, err := readRegular(filepath.Join(filepath.Dir(file), reportFile), maxReport)
+	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil // a baseline may be the measurement alone
 	}
-	rep, err := report.Decode(text)
-	if err = cmp.Or(err, sameRun(rep, m)); err != nil {
+	var rep *report.Report
+	if err == nil {
+		rep, err = report.Decode(text)
+	}
+	if err == nil {
+		err = rep.SameRun(m)
+	}
+	if err == nil {
+		err = report.CheckSeal(text, sha256.Sum256(packed))
+	}
+	if err != nil {
 		return compare.Run{}, err
 	}
 	r.Verdict = rep.Verdict
@@ -247,11 +256,4 @@ func readRun(path string) (compare.Run, error) {
 		r.Verdict = rep.Baseline.Alone
 	}
 	return r, nil
-}
-
-func sameRun(r *report.Report, m *measure.Measurement) error {
-	if r == nil {
-		return nil // the error before this one says why
-	}
-	return r.SameRun(m)
 }

@@ -136,7 +136,7 @@ func (f *coordinateFlags) check() (*fleet.External, error) {
 	return external, nil
 }
 
-func (a *app) coordinate(ctx context.Context, file string, flags *coordinateFlags, external *fleet.External, tolerated float64) error {
+func (a *app) coordinate(ctx context.Context, file string, flags *coordinateFlags, external *fleet.External, tolerated float64) (err error) {
 	l, err := a.newLead(file, &flags.contract, flags.shards, tolerated)
 	if err != nil {
 		return err
@@ -145,6 +145,7 @@ func (a *app) coordinate(ctx context.Context, file string, flags *coordinateFlag
 	if err := l.open(a, flags.out, flags.overwrite, flags.yes, flags.formats, &flags.baseline); err != nil {
 		return err
 	}
+	defer func() { err = l.dir.ended(err) }()
 	ctx, interrupted := a.interruptible(ctx, keptByWorkers)
 	defer interrupted()
 	l.Within, l.External, l.Plan.Answers = flags.within, external, flags.answers
@@ -217,13 +218,16 @@ func (l *lead) open(a *app, out string, overwrite, yes bool, formats formatFlags
 	if l.baseline, err = baseline.open(l.scenario, l.parts); err != nil {
 		return err
 	}
-	if err := a.consent(l.scenario, yes); err != nil {
-		return err
-	}
 	l.formats = formats
 	p := part{}
-	l.dir, err = newResults(p.folder(l.scenario.Name), out, overwrite)
-	return err
+	if l.dir, err = newResults(p.folder(l.scenario.Name), out, overwrite); err != nil {
+		return err
+	}
+	l.dir.describe(l.scenario, l.parts, formats)
+	if err := a.consent(l.scenario, yes); err != nil {
+		return l.dir.ended(err)
+	}
+	return l.dir.clear()
 }
 
 // listen starts the server and writes the join file.
@@ -285,7 +289,6 @@ func (l *lead) lead(ctx context.Context) error {
 	result, err := l.Lead(ctx)
 	hide()
 	if err != nil {
-		l.dir.discard()
 		return fleetError(err)
 	}
 	return l.judge(result)

@@ -26,16 +26,28 @@ type journalOf struct {
 // Write implements [measure.File].
 func (j *journalOf) Write(b []byte) (int, error) {
 	if j.file == nil {
-		f, err := os.OpenFile(j.path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
-		if err != nil {
+		if err := j.make(); err != nil {
 			return 0, err
-		}
-		j.file = f
-		if err := lock(f); err != nil {
-			return 0, fmt.Errorf("%s: another run writes to it: %w", j.path, err)
 		}
 	}
 	return j.file.Write(b)
+}
+
+// make makes the file, in place of one that nobody writes to.
+func (j *journalOf) make() error {
+	if old, err := openRegular(j.path); err == nil {
+		err = lock(old)
+		_ = old.Close()
+		if err != nil {
+			return fmt.Errorf("%s: another run writes to it: %w", j.path, err)
+		}
+	}
+	f, err := createNew(j.path)
+	if err != nil {
+		return err
+	}
+	j.file = f
+	return lock(f)
 }
 
 // ReadAt implements [measure.File].
@@ -80,20 +92,32 @@ func (r *results) kept() string {
 
 // lost says what can be done where not all results could be written.
 func (r *results) lost() string {
-	_, err := os.Stat(filepath.Join(r.path, journalFile))
+	whole, err := r.journalWhole()
 	switch {
 	case err != nil:
 		return hint("the run was measured, but not all of its results could be kept")
 	case r.cutOff:
 		return hint("the run was measured, but not all of its results could be kept: the journal has its beginning, and 'mfaload report %s' rebuilds that", r.path)
+	case !whole:
+		return hint("the run was measured, but not all of its results could be kept, and its journal is damaged: 'mfaload report %s' rebuilds what comes before the damage", r.path)
 	}
 	return hint("the run was measured, and its journal is whole: make room, then 'mfaload report %s' writes the results", r.path)
+}
+
+// journalWhole says whether all of the journal can be read, to the end of the run.
+func (r *results) journalWhole() (bool, error) {
+	f, err := openRegular(filepath.Join(r.path, journalFile))
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	return measure.WholeJournal(f) == nil, nil
 }
 
 // rebuild returns what can be rebuilt of a run that was broken off; nil where
 // there is nothing to rebuild.
 func (r *results) rebuild() (*measure.Measurement, error) {
-	f, err := os.Open(filepath.Join(r.path, journalFile))
+	f, err := openRegular(filepath.Join(r.path, journalFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -100,7 +100,7 @@ func readLedger(dir string) (all []*trialRecord, err error) {
 		}
 		for _, name := range names {
 			r := &trialRecord{folder: path.Dir(name)}
-			data, err := os.ReadFile(filepath.Join(dir, name))
+			data, err := readRegular(filepath.Join(dir, name), maxRecord)
 			if err == nil {
 				err = json.Unmarshal(data, r)
 			}

@@ -15,7 +15,7 @@ import (
 )
 
 // runLocal runs the shards as processes of this machine, with a server in this one.
-func (a *app) runLocal(ctx context.Context, file string, flags *runFlags, tolerated float64) error {
+func (a *app) runLocal(ctx context.Context, file string, flags *runFlags, tolerated float64) (err error) {
 	l, err := a.newLead(file, &flags.contract, flags.fleet.shards, tolerated)
 	if err != nil {
 		return err
@@ -24,6 +24,7 @@ func (a *app) runLocal(ctx context.Context, file string, flags *runFlags, tolera
 	if err := l.open(a, flags.out, flags.overwrite, flags.yes, flags.formats, &flags.baseline); err != nil {
 		return err
 	}
+	defer func() { err = l.dir.ended(err) }()
 	ctx, interrupted := a.interruptible(ctx, l.keptShards)
 	defer interrupted()
 	l.Plan.Answers, l.Within = flags.answers, time.Minute
@@ -62,7 +63,7 @@ func (a *app) startChildren(l *lead, file, join string) (*children, error) {
 	}
 	c := &children{failed: make(chan error, l.Plan.Shards)}
 	for i := range l.Plan.Shards {
-		out := filepath.Join(l.dir.path, "shards", strconv.Itoa(i))
+		out := filepath.Join(l.dir.path, shardsFolder, strconv.Itoa(i))
 		child := exec.Command(self, "worker", "--quiet", "--join-file", join, "--shard", strconv.Itoa(i), "--start-within", "2m", "--out", out, "--overwrite", file) // #nosec G204 -- itself, with names of its own
 		apart(child)
 		said, err := child.StderrPipe()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -107,6 +108,10 @@ func (a *app) merge(paths []string, flags *mergeFlags, tolerated float64) error 
 	if err != nil {
 		return err
 	}
+	defer dir.unlock()
+	if err := dir.clear(); err != nil {
+		return err
+	}
 	return a.judge(m, dir, flags.formats, nil)
 }
 
@@ -120,12 +125,12 @@ type shardFile struct {
 // shards did not live to write them, or something happened to them since.
 func readShards(paths []string) (files []shardFile, lost []measure.Lost) {
 	for _, name := range shardFiles(paths) {
-		data, err := os.ReadFile(name)
+		data, err := readRegular(name, maxMeasurement)
 		var m *measure.Measurement
 		if err == nil {
 			m, err = measure.Unpack(data)
 		} else {
-			err = fmt.Errorf("read it: %w", errors.Unwrap(err))
+			err = fmt.Errorf("read it: %w", cmp.Or(errors.Unwrap(err), err))
 		}
 		if err != nil {
 			why := fmt.Sprintf("%s: %v", name, err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,7 @@ import (
 	"mfaload/measure"
 	"mfaload/report"
 	"mfaload/report/compare"
+	"mfaload/scenario"
 )
 
 // The files of a results folder.
@@ -48,34 +50,41 @@ type results struct {
 	path  string
 	made  bool                // by this run
 	about measure.Measurement // what is known of it before it starts
+	// scenario and formats are of its run, overwrite says that it replaces earlier
+	// results, and written that its own are there.
+	scenario           *scenario.Scenario
+	formats            formatFlags
+	overwrite, written bool
+	lock               *os.File // nil where nobody else writes to it
 	// cutOff says that the journal ends before the run did.
 	cutOff bool
 }
 
 // newResults makes the folder, which has the name where no path was asked for,
-// before anything is sent, so that a run whose
-// results could not be kept does not start.
+// before anything is sent, so that a run whose results could not be kept does not
+// start. Until [results.ended] no other run writes to it.
 func newResults(name, path string, overwrite bool) (*results, error) {
 	if path == "" {
 		path = freePath(filepath.Join("results", name))
 	}
-	_, err := os.Stat(filepath.Join(path, reportFile))
-	if err == nil && !overwrite {
-		return nil, fmt.Errorf("%s holds a report already\n%s", path, hint("choose another --out, or replace it with --overwrite"))
-	}
-	if _, err := os.Stat(filepath.Join(path, journalFile)); err == nil && !overwrite {
-		return nil, fmt.Errorf("%s holds the journal of a run that was broken off, or goes on\n%s", path, hint("write its results with 'mfaload report %s', choose another --out, or replace it with --overwrite", path))
-	}
-	_, err = os.Stat(path)
-	made := errors.Is(err, fs.ErrNotExist)
+	r := &results{path: path, made: !exists(path), overwrite: overwrite}
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make the results folder: %w\n%s", err, hint("choose another one with --out"))
 	}
+	var err error
+	if r.lock, err = lockFolder(path); err != nil {
+		return nil, err
+	}
+	if err := r.free(); err != nil {
+		r.unlock()
+		return nil, err
+	}
 	probe, err := os.CreateTemp(path, ".probe-*")
 	if err != nil {
+		r.unlock()
 		return nil, fmt.Errorf("write to the results folder: %w\n%s", err, hint("choose another one with --out"))
 	}
-	return &results{path: path, made: made}, errors.Join(probe.Close(), os.Remove(probe.Name()))
+	return r, errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
 // freePath is the path, or the path with a number where it is taken: two runs
@@ -101,7 +110,8 @@ func (r *results) discard() {
 // Once those are safe that all others are made from, and can be read, the journal
 // has served.
 func (r *results) write(rep *report.Report, m *measure.Measurement, formats formatFlags) error {
-	err := errors.Join(r.file(measurementFile, m.Pack), r.file(reportFile, rep.JSON))
+	r.written = true
+	err := r.writePair(rep, m)
 	if err == nil {
 		if _, _, unread := readPair(r.path); unread != nil {
 			err = fmt.Errorf("%s: the results that were just written can't be read back: %w", r.path, unread)
@@ -111,6 +121,17 @@ func (r *results) write(rep *report.Report, m *measure.Measurement, formats form
 		err = r.endJournal()
 	}
 	return errors.Join(err, r.render(rep, m, formats))
+}
+
+// writePair writes the two files. The report is sealed together with the
+// measurement that it judges.
+func (r *results) writePair(rep *report.Report, m *measure.Measurement) error {
+	packed, err := m.Pack()
+	if err != nil {
+		return fmt.Errorf("make %s: %w", measurementFile, err)
+	}
+	return errors.Join(r.file(measurementFile, func() ([]byte, error) { return packed, nil }),
+		r.file(reportFile, func() ([]byte, error) { return rep.Sealed(sha256.Sum256(packed)) }))
 }
 
 // writeComparison writes how the run compares with its baseline.
@@ -155,22 +176,26 @@ func readResults(path string) (*report.Report, *measure.Measurement, error) {
 
 // readPair reads the two files and holds them against each other.
 func readPair(path string) (*report.Report, *measure.Measurement, error) {
-	data, err := os.ReadFile(filepath.Join(path, reportFile))
+	text, err := readRegular(filepath.Join(path, reportFile), maxReport)
 	if err != nil {
 		return nil, nil, err
 	}
-	r, err := report.Decode(data)
+	r, err := report.Decode(text)
 	if err != nil {
 		return nil, nil, err
 	}
-	if data, err = os.ReadFile(filepath.Join(path, measurementFile)); err != nil {
-		return nil, nil, err
-	}
-	m, err := measure.Unpack(data)
+	packed, err := readRegular(filepath.Join(path, measurementFile), maxMeasurement)
 	if err != nil {
 		return nil, nil, err
 	}
-	return r, m, r.SameRun(m)
+	m, err := measure.Unpack(packed)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := r.SameRun(m); err != nil {
+		return nil, nil, err
+	}
+	return r, m, report.CheckSeal(text, sha256.Sum256(packed))
 }
 
 // file replaces a file in one step, so that no reader ever sees half of it.
@@ -184,15 +209,19 @@ func (r *results) file(name string, content func() ([]byte, error)) error {
 		_ = os.Remove(temporary)
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	if err := os.Rename(temporary, filepath.Join(r.path, name)); err != nil {
+	err = os.Rename(temporary, filepath.Join(r.path, name))
+	if err == nil {
+		err = syncFolder(r.path)
+	}
+	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil
 }
 
-// writeSafely writes a file that outlives a power cut.
+// writeSafely writes a new file that outlives a power cut.
 func writeSafely(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := createNew(path)
 	if err != nil {
 		return err
 	}

@@ -93,6 +93,9 @@ func (k *keptSearch) close() { _ = k.lock.Close() }
 
 // lockSearch keeps others from a search until the file is closed.
 func lockSearch(path string) (*os.File, error) {
+	if info, err := os.Stat(filepath.Join(path, searchFile)); err == nil && (!info.Mode().IsRegular() || info.Size() > maxRecord) {
+		return nil, fmt.Errorf("%s is not a file of at most %d bytes: mfaload did not write it", filepath.Join(path, searchFile), maxRecord)
+	}
 	f, err := os.OpenFile(filepath.Join(path, searchFile), os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
@@ -147,10 +150,8 @@ func (t *trials) begin(record searchRecord, f *capacityFlags) (end func(), err e
 	if f.kept != nil {
 		return func() {}, t.setCutAside()
 	}
-	if f.overwrite && heldSearch(t.dir.path) {
-		if err := t.dir.clearSearch(); err != nil {
-			return nil, fmt.Errorf("replace the search in %s: %w", t.dir.path, err)
-		}
+	if err := t.dir.clear(); err != nil {
+		return nil, err
 	}
 	record.Parts, t.started = t.trialParts(), record.Started
 	if err := t.dir.file(searchFile, func() ([]byte, error) { return report.Encode(record) }); err != nil {

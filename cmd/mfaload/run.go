@@ -142,24 +142,30 @@ func (a *app) plan(file string, flags *runFlags, latency time.Duration) error {
 	return a.printPlan(s, &flags.plan, latency, tokenFetches(s, flags.fleet.shards))
 }
 
-func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) error {
+func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) (err error) {
 	s, c, err := a.load(file, &flags.contract)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	if err := part.fit(s); err != nil {
-		return err
-	}
 	parts, err := flags.contract.parts(s)
 	if err != nil {
 		return err
 	}
-	if err := enoughDescriptors(s); err != nil {
-		return err
-	}
 	earlier, err := flags.baseline.open(s, parts)
 	if err != nil {
+		return err
+	}
+	dir, err := newResults(part.folder(s.Name), flags.out, flags.overwrite)
+	if err != nil {
+		return err
+	}
+	dir.describe(s, parts, flags.formats)
+	defer func() { err = dir.ended(err) }()
+	if err := part.fit(s); err != nil {
+		return err
+	}
+	if err := enoughDescriptors(s); err != nil {
 		return err
 	}
 	if err := a.consent(s, flags.yes); err != nil {
@@ -170,13 +176,12 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) 
 		return err
 	}
 	defer view.close()
-	dir, err := newResults(part.folder(s.Name), flags.out, flags.overwrite)
-	if err != nil {
+	if err := dir.clear(); err != nil {
 		return err
 	}
 	ctx, interrupted := a.interruptible(ctx, dir.kept)
 	defer interrupted()
-	dir.about = measure.Measurement{Version: versionText(), Parts: parts, Terms: termsOf(s, part).Encode()}
+	dir.about.Terms = termsOf(s, part).Encode()
 	m, err := a.send(ctx, s, c, dir, flags.answers, view, part)
 	if err != nil {
 		return err
@@ -213,20 +218,16 @@ func (a *app) send(ctx context.Context, s *scenario.Scenario, c *contract.Contra
 	}
 	defer stop()
 	if err := op.Preflight(ctx); err != nil {
-		dir.discard()
 		return nil, notStarted(ctx, err)
 	}
 	if a.await(ctx, part); ctx.Err() != nil {
-		dir.discard()
 		return nil, notStarted(ctx, ctx.Err())
 	}
 	m, err := a.measure(ctx, s, op, dir, answers, view, part)
 	switch {
 	case errors.Is(err, runner.ErrLate):
-		dir.discard()
 		return nil, late(err)
 	case errors.Is(err, runner.ErrCancelled):
-		dir.discard()
 		return nil, notStarted(ctx, err)
 	}
 	return m, err

@@ -37,7 +37,6 @@ func (a *app) search(ctx context.Context, t *trials, f *capacityFlags, plan capa
 		return failed
 	}
 	if len(found.Trials) == 0 {
-		t.dir.discard()
 		return notStarted(ctx, ctx.Err())
 	}
 	r := t.describe(found, f)

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math"
@@ -91,7 +92,7 @@ func keepResults(dir string, r *report.Report, m *measure.Measurement) error {
 	if err != nil {
 		return err
 	}
-	text, err := r.JSON()
+	text, err := r.Sealed(sha256.Sum256(packed))
 	if err != nil {
 		return err
 	}

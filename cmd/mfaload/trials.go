@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -54,11 +53,6 @@ func newSearchResults(name string, f *capacityFlags) (*results, error) {
 		if !f.overwrite {
 			return nil, fmt.Errorf("%s holds a search already\n%s", f.out, hint("go on with it with --resume %s, choose another --out, or replace it with --overwrite", f.out))
 		}
-		locked, err := lockSearch(f.out)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-		_ = locked.Close()
 	}
 	return newResults(name+"-capacity-"+time.Now().UTC().Format("20060102T150405Z"), f.out, f.overwrite)
 }

@@ -153,7 +153,11 @@ func (a *app) work(ctx context.Context, w *worker) error {
 		}
 		w.Join, w.Within = join, w.Within-time.Since(began)
 	}
-	return fleetError(w.Work(ctx))
+	err := fleetError(w.Work(ctx))
+	if dir := w.dir.Load(); dir != nil {
+		err = dir.ended(err)
+	}
+	return err
 }
 
 // awaitJoin reads the join file. It is waited for: coordinator and workers are
@@ -210,7 +214,10 @@ func (w *worker) part(offer fleet.Offer, of fleet.Shard) (*fleet.Part, error) {
 		return nil, err
 	}
 	w.dir.Store(p.dir)
-	p.dir.about = measure.Measurement{Version: versionText(), Parts: w.loaded.parts, Terms: report.TermsOf(s).Encode()}
+	p.dir.describe(s, w.loaded.parts, formatFlags{})
+	if err := p.dir.clear(); err != nil {
+		return nil, err
+	}
 	made := &fleet.Part{Prepare: p.prepare, Admitted: p.admitted, Run: p.run, Stop: p.end, Snapshot: p.snapshot, Keep: p.keep, Close: p.close}
 	if len(s.Load.StopOn) > 0 {
 		made.Every = time.Second
@@ -314,8 +321,5 @@ func (p *workerPart) keep(m *measure.Measurement) error {
 func (p *workerPart) close() {
 	if p.stop != nil {
 		p.stop()
-	}
-	if !p.kept {
-		p.dir.discard()
 	}
 }
