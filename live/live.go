@@ -32,8 +32,8 @@ type Status struct {
 	Achieved float64 `json:"achieved_rate"`
 	InFlight int     `json:"in_flight"`
 	Workers  int     `json:"workers"`
-	// Response and Service are the times of the requests that came to an end in
-	// the last 10 s.
+	// Response and Service are the times of the requests that were served and came
+	// to an end in the last 10 s.
 	Response Times `json:"response_ms"`
 	Service  Times `json:"service_ms"`
 	// Scheduled is how many requests there will be; 0 where it is not known.
@@ -114,7 +114,7 @@ func (s *Sampler) sample(done bool) error {
 	now.response.Reset()
 	now.service.Reset()
 	now.elapsed, now.sent = p.Elapsed, p.Sent+uint64(p.InFlight)
-	if err := s.live.Take(now.response, now.service); err != nil {
+	if err := s.live.TakeServed(now.response, now.service); err != nil {
 		return fmt.Errorf("look at the run: %w", err)
 	}
 	for _, h := range []struct{ to, from *measure.Histogram }{{s.response, now.response}, {s.service, now.service}} {

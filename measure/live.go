@@ -53,9 +53,15 @@ func (r *Recorder) Live() *Live {
 	return l
 }
 
-// Take adds the times of the requests that were served and came to an end since it
-// was last called to two histograms, the warm-up's included.
+// Take adds the times of all requests that came to an end since it was last called
+// to two histograms, the warm-up's included.
 func (l *Live) Take(response, service *Histogram) error {
+	return l.takeAll(response, service, &Split{})
+}
+
+// TakeServed is Take of the requests that were served: a refusal is fast, and says
+// nothing of how fast the service is.
+func (l *Live) TakeServed(response, service *Histogram) error {
 	var split Split
 	all := newTimes(NewSparse)
 	if err := l.takeAll(all.response, all.service, &split); err != nil {
