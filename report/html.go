@@ -32,11 +32,9 @@ type htmlPage struct {
 	*Report
 	Wide, Charts g.Group
 	Judged       []htmlThreshold
-	// Other is how many answers were neither expected nor violating.
-	Other   uint64
-	Answers []htmlAnswer
-	Shown   []Violation
-	Few     []Group
+	Answers      []htmlAnswer
+	Shown        []Violation
+	Few          []Group
 	// MoreAnswers and the like are how many are not listed.
 	MoreAnswers, MoreViolations, MoreGroups int
 	// Machines are the shards, the first row their head.
@@ -106,8 +104,6 @@ func (p *htmlPage) lists() {
 	if len(r.Shards) > 0 {
 		p.Machines = shardRows("", r.Shards)
 	}
-	q := r.Requests
-	p.Other = q.Answered - q.AsExpected - q.Violating
 }
 
 // coverage puts broken rules first and those that nothing was held against

@@ -196,7 +196,7 @@ func TestHTMLSaysWhatItIs(t *testing.T) {
 		texts   []string
 	}{
 		"pass":         {report.Pass, []string{"Every threshold was met", "accessToken: &#39;***&#39;", "% below", "warm-up, not judged", "Never looked at: <code>otp.attempts</code>"}},
-		"fail":         {report.Fail, []string{"5 seconds in which half of the requests", "at 1:10, 2:00 to 2:04", "echo.user", "no answer: timeout", "✕ missed", "curl "}},
+		"fail":         {report.Fail, []string{"5 seconds in which half of the requests", "at 1:10, 2:00 to 2:04", "echo.user", "failed: timeout", "✕ missed", "curl "}},
 		"inconclusive": {report.Inconclusive, []string{"mfaload itself was late"}},
 		"closed":       {report.Pass, []string{"Closed model", "A closed load plans no rate"}},
 		"one-second":   {report.Pass, []string{"30 of 30 arrivals were sent"}},

@@ -107,9 +107,9 @@ func (p *htmlPage) tiles() g.Node {
 	return g.Group{
 		h.Dl(h.Class("tiles"), ms("response p50", "p50"), ms("response p95", "p95"), ms("response p99", "p99"),
 			ms("max", "max"), tile(achieved, digits3(p.Rate.Achieved), "/s", "")), g.Text("\n"),
-		h.Dl(h.Class("tiles"), counted("as expected of "+count(q.Scheduled), q.AsExpected, ""), counted("other answers", p.Other, "bad"),
-			counted("violating", q.Violating, "bad"), counted("no answer", q.Failed, "bad"),
-			g.If(q.RateLimited > 0, counted("429", q.RateLimited, "warn")), g.If(q.Unsent > 0, counted("unsent", q.Unsent, "warn"))), g.Text("\n"),
+		h.Dl(h.Class("tiles"), counted("as expected of "+count(q.Scheduled), q.AsExpected, ""), counted("unexpected", q.Unexpected, "bad"),
+			counted("violating", q.Violating, "bad"), counted("failed", q.Failed, "bad"),
+			g.If(q.RateLimited > 0, counted("of them 429", q.RateLimited, "warn")), g.If(q.Unsent > 0, counted("unsent", q.Unsent, "warn"))), g.Text("\n"),
 	}
 }
 
@@ -217,7 +217,7 @@ func (p *htmlPage) answers() g.Node {
 		h.TBody(g.Map(p.Answers, func(a htmlAnswer) g.Node {
 			name := text(a.Name)
 			if a.Missing {
-				name = h.Span(h.Class("bad"), g.Text("no answer: "), name)
+				name = h.Span(h.Class("bad"), g.Text("failed: "), name)
 			}
 			share := percent(ratio(a.Count, float64(p.Requests.Sent)))
 			return chart.Row(h.Td(name), chart.Texts(count(a.Count), trim(share)+" %"))
@@ -226,7 +226,7 @@ func (p *htmlPage) answers() g.Node {
 
 func (p *htmlPage) requests() g.Node {
 	return chart.Scroll("requests by group",
-		h.THead(chart.Head("group", "scheduled", "sent", "as expected", "violating", "no answer", "unsent", "p50 ms", "p95 ms", "p99 ms", "max ms")),
+		h.THead(chart.Head("group", "scheduled", "sent", "as expected", "unexpected", "violating", "failed", "unsent", "p50 ms", "p95 ms", "p99 ms", "max ms")),
 		h.TBody(g.Map(p.Few, func(one Group) g.Node { return chart.Row(h.Td(text(one.Name)), one.Figures.cells()) }),
 			chart.Row(h.Th(h.Scope("row"), g.Text("all")), p.Figures.cells()),
 			g.Iff(p.Warmup != nil, func() g.Node {
@@ -237,7 +237,7 @@ func (p *htmlPage) requests() g.Node {
 // cells are those of a row of requests.
 func (f *Figures) cells() g.Node {
 	q, t := f.Requests, f.Response
-	return chart.Texts(count(q.Scheduled), count(q.Sent), count(q.AsExpected), count(q.Violating), count(q.Failed), count(q.Unsent),
+	return chart.Texts(count(q.Scheduled), count(q.Sent), count(q.AsExpected), count(q.Unexpected), count(q.Violating), count(q.Failed), count(q.Unsent),
 		t.cell("p50"), t.cell("p95"), t.cell("p99"), t.cell("max"))
 }
 

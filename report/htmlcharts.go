@@ -155,7 +155,7 @@ func (d *drawing) judge(c *chart.Chart) {
 			c.Levels = append(c.Levels, chart.Level{At: t.Limit, Name: strings.TrimPrefix(t.Expression, "response "), Look: look})
 		}
 	}
-	bad := chart.Series{Name: "no answer, or another than expected", Kind: chart.Dots, Look: chart.Bad, X: d.columns.middles(), Y: d.columns.row(func(col moment) *float64 {
+	bad := chart.Series{Name: "failed, or unexpected", Kind: chart.Dots, Look: chart.Bad, X: d.columns.middles(), Y: d.columns.row(func(col moment) *float64 {
 		if col.failed+col.unexpected == 0 {
 			return nil
 		}
@@ -250,7 +250,7 @@ func (d *drawing) events() *chart.Chart {
 	}{
 		{"violating", chart.Four, func(c moment) uint64 { return c.violating }},
 		{"unexpected", chart.Two, func(c moment) uint64 { return c.unexpected }},
-		{"no answer", chart.Bad, func(c moment) uint64 { return c.failed }},
+		{"failed", chart.Bad, func(c moment) uint64 { return c.failed }},
 		{"stalled", chart.Faint, func(c moment) uint64 { return c.stalled }},
 	}
 	c := &chart.Chart{Title: "What went wrong when", Height: 96, X: d.time, Y: chart.Axis{High: float64(len(kinds))}, Marks: unnamed(d.marks),
@@ -417,7 +417,7 @@ func (d *drawing) kinds() (all []kind) {
 		}
 	}
 	others := kind{name: "others", look: chart.Faint}
-	none := kind{name: "no answer", look: chart.Bad}
+	none := kind{name: "failed", look: chart.Bad}
 	for _, label := range mostFirst(total) {
 		switch {
 		case failed[label]:

@@ -147,7 +147,7 @@ func sendingTime(p *measure.Phase) time.Duration { return max(p.Planned, p.LastS
 func (s *sum) figures(p *measure.Phase) Figures {
 	return Figures{
 		Requests: Requests{
-			Scheduled: s.Scheduled, Sent: s.Sent(), Answered: s.Responded, AsExpected: s.clean,
+			Scheduled: s.Scheduled, Sent: s.Sent(), Answered: s.Responded, AsExpected: s.clean, Unexpected: s.Responded - s.clean - s.Violating,
 			Violating: s.Violating, RateLimited: s.RateLimited, Failed: s.Failed, Unsent: s.Unsent(),
 		},
 		Rate:     Rate{Planned: round(ratio(s.Scheduled, p.Planned.Seconds())), Achieved: round(ratio(s.Sent(), sendingTime(p).Seconds()))},

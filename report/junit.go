@@ -135,8 +135,8 @@ func (r *Report) junitGroups() (cases []junitCase) {
 		}
 		q := g.Requests
 		c := junitCase{Name: g.Name}
-		figures := fmt.Sprintf("%d of %d requests sent, %d as expected, %d violating, %d answered 429, %d failed; response p95 %s ms",
-			q.Sent, q.Scheduled, q.AsExpected, q.Violating, q.RateLimited, q.Failed, g.Response.cell("p95"))
+		figures := fmt.Sprintf("%d of %d requests sent: %d as expected, %d unexpected, %d violating, %d failed (%d of them 429); response p95 %s ms",
+			q.Sent, q.Scheduled, q.AsExpected, q.Unexpected, q.Violating, q.Failed, q.RateLimited, g.Response.cell("p95"))
 		switch {
 		case len(missed) > 0:
 			c.Failure = &junitResult{Message: fmt.Sprintf("it misses %d of its thresholds", len(missed)), Type: "group",

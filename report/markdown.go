@@ -92,9 +92,9 @@ func (m *markdown) times(r *Report) {
 
 func (m *markdown) requests(r *Report) {
 	m.title("Requests")
-	m.head("", "scheduled", "sent", "as expected", "violating", "429", "failed", "unsent")
+	m.head("", "scheduled", "sent", "as expected", "unexpected", "violating", "failed", "unsent", "of them 429")
 	row := func(name string, q Requests) {
-		m.row(name, count(q.Scheduled), count(q.Sent), count(q.AsExpected), count(q.Violating), count(q.RateLimited), count(q.Failed), count(q.Unsent))
+		m.row(name, count(q.Scheduled), count(q.Sent), count(q.AsExpected), count(q.Unexpected), count(q.Violating), count(q.Failed), count(q.Unsent), count(q.RateLimited))
 	}
 	row("all", r.Requests)
 	if len(r.Groups) > 1 {
@@ -111,7 +111,7 @@ func (m *markdown) answers(r *Report) {
 	for _, kinds := range []struct {
 		of     map[string]uint64
 		prefix string
-	}{{r.Statuses, ""}, {r.Errors, "no answer: "}} {
+	}{{r.Statuses, ""}, {r.Errors, "failed: "}} {
 		for _, kind := range mostFirst(kinds.of) {
 			if left--; left >= 0 {
 				m.row(kinds.prefix+code(kind), count(kinds.of[kind]))

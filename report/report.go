@@ -107,7 +107,7 @@ type Figures struct {
 }
 
 // Requests adds up: scheduled = sent + unsent; sent = answered + failed;
-// answered = as_expected + the rest.
+// answered = as_expected + unexpected + violating.
 type Requests struct {
 	Scheduled uint64 `json:"scheduled"`
 	Sent      uint64 `json:"sent"`
@@ -115,6 +115,8 @@ type Requests struct {
 	// AsExpected counts the answers that the scenario expects and that break
 	// no rule at level fail.
 	AsExpected uint64 `json:"as_expected"`
+	// Unexpected counts the others that break no rule at level fail.
+	Unexpected uint64 `json:"unexpected"`
 	// Violating counts the answers that break a rule at level fail.
 	Violating uint64 `json:"violating"`
 	// RateLimited counts the answers that are 429, expected or not.

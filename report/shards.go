@@ -69,7 +69,7 @@ func shardFigures(p *measure.Part) *ShardFigures {
 	sent := p.Answered + p.Failed
 	f := &ShardFigures{
 		Interrupted: p.Interrupted,
-		Requests: Requests{Scheduled: p.Scheduled, Sent: sent, Answered: p.Answered, AsExpected: p.Clean,
+		Requests: Requests{Scheduled: p.Scheduled, Sent: sent, Answered: p.Answered, AsExpected: p.Clean, Unexpected: p.Answered - p.Clean - p.Violating,
 			Violating: p.Violating, RateLimited: p.RateLimited, Failed: p.Failed, Unsent: p.Scheduled - sent},
 		Response: times(p.Response), Service: times(p.Service),
 		Generator: generator(&p.Generator, p.Own, workersNeeded(p.Scheduled, p.Planned, p.Service)),
@@ -277,13 +277,13 @@ func (p *page) shards(r *Report) {
 
 // shardRows are a table of shards, the first row its head.
 func shardRows(indent string, shards []Shard) [][]string {
-	rows := [][]string{{"", "sent", "unsent", "as expected", "response p50", "p99 ms", "own lateness p99", "hiccups p99 ms", "CPU"}}
+	rows := [][]string{{"", "sent", "as expected", "unexpected", "violating", "failed", "unsent", "response p50", "p99 ms", "own lateness p99", "hiccups p99 ms", "CPU"}}
 	for _, s := range shards {
 		if s.Lost != "" || s.ShardFigures == nil {
 			rows = append(rows, []string{indent + strconv.Itoa(s.Index), "lost"})
 			continue
 		}
-		g := &s.Generator
+		g, q := &s.Generator, &s.Requests
 		cpu := "-"
 		if g.Cores > 0 && g.Elapsed > 0 {
 			cpu = fmt.Sprintf("%.0f %%", 100*g.CPU/(g.Elapsed*float64(g.Cores)))
@@ -292,7 +292,7 @@ func shardRows(indent string, shards []Shard) [][]string {
 		if len(s.Doubts) > 0 {
 			mark = " !"
 		}
-		rows = append(rows, []string{indent + strconv.Itoa(s.Index) + mark, count(s.Requests.Sent), count(s.Requests.Unsent), count(s.Requests.AsExpected),
+		rows = append(rows, []string{indent + strconv.Itoa(s.Index) + mark, count(q.Sent), count(q.AsExpected), count(q.Unexpected), count(q.Violating), count(q.Failed), count(q.Unsent),
 			digits3(s.Response.P50), digits3(s.Response.P99), digits3(g.OwnLateness.P99), digits3(g.Hiccups.P99), cpu})
 	}
 	return rows

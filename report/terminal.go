@@ -105,11 +105,11 @@ func (p *page) requests(r *Report) {
 	q := r.Requests
 	p.title("requests")
 	rows := [][]string{
-		{"", "scheduled", "sent", "answered", "as expected", "violating", "failed", "unsent"},
-		{"  count", count(q.Scheduled), count(q.Sent), count(q.Answered), count(q.AsExpected), count(q.Violating), count(q.Failed), count(q.Unsent)},
+		{"", "scheduled", "sent", "answered", "as expected", "unexpected", "violating", "failed", "unsent"},
+		{"  count", count(q.Scheduled), count(q.Sent), count(q.Answered), count(q.AsExpected), count(q.Unexpected), count(q.Violating), count(q.Failed), count(q.Unsent)},
 	}
 	if q.RateLimited > 0 {
-		rows[0], rows[1] = append(rows[0], "429"), append(rows[1], count(q.RateLimited))
+		rows[0], rows[1] = append(rows[0], "of them 429"), append(rows[1], count(q.RateLimited))
 	}
 	p.table(rows)
 	planned := fmt.Sprintf("planned %s/s", trim(r.Rate.Planned))
@@ -143,17 +143,17 @@ func (p *page) groups(r *Report) {
 		return
 	}
 	p.title("groups")
-	rows := [][]string{{"", "sent", "as expected", "violating", "failed", "p50", "p95", "p99 ms"}}
+	rows := [][]string{{"", "sent", "as expected", "unexpected", "violating", "failed", "p50", "p95", "p99 ms"}}
 	for _, g := range r.Groups {
 		q := g.Requests
-		rows = append(rows, []string{"  " + g.Name, count(q.Sent), count(q.AsExpected), count(q.Violating), count(q.Failed),
+		rows = append(rows, []string{"  " + g.Name, count(q.Sent), count(q.AsExpected), count(q.Unexpected), count(q.Violating), count(q.Failed),
 			g.Response.cell("p50"), g.Response.cell("p95"), g.Response.cell("p99")})
 		if r.Requests.RateLimited > 0 {
-			rows[len(rows)-1] = slices.Insert(rows[len(rows)-1], 5, count(q.RateLimited))
+			rows[len(rows)-1] = slices.Insert(rows[len(rows)-1], 6, count(q.RateLimited))
 		}
 	}
 	if r.Requests.RateLimited > 0 {
-		rows[0] = slices.Insert(rows[0], 5, "429")
+		rows[0] = slices.Insert(rows[0], 6, "of them 429")
 	}
 	p.table(rows)
 }
@@ -164,7 +164,7 @@ func (p *page) answers(r *Report) {
 	for _, kinds := range []struct {
 		of     map[string]uint64
 		prefix string
-	}{{r.Statuses, "  "}, {r.Errors, "  no answer: "}} {
+	}{{r.Statuses, "  "}, {r.Errors, "  failed: "}} {
 		for _, kind := range mostFirst(kinds.of) {
 			n := kinds.of[kind]
 			rows = append(rows, []string{kinds.prefix + kind, count(n), fmt.Sprintf("%.1f %%", 100*float64(n)/float64(r.Requests.Sent))})

@@ -217,7 +217,7 @@ func (t Threshold) decimals() int {
 		return 12
 	}
 	resolution := measure.Resolution(time.Duration(t.Observed * float64(time.Millisecond)))
-	return min(max(int(math.Floor(-math.Log10(ms(resolution)))), 0), 3)
+	return min(max(int(math.Ceil(-math.Log10(ms(resolution)))), 0), 3)
 }
 
 // observed is the value as the report's texts show it: three significant digits, or

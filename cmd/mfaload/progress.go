@@ -31,7 +31,7 @@ func (u *ui) showProgress(name string, r *runner.Runner, s *live.Sampler) (tick,
 
 // outcome says in a few words what has come back so far.
 func outcome(p runner.Progress) string {
-	return fmt.Sprintf("%d as expected, %d unexpected, %s%d violating, %d without answer, %d in flight",
+	return fmt.Sprintf("%d as expected, %d unexpected, %s%d violating, %d failed, %d in flight",
 		p.Clean, p.Unexpected(), limited(p), p.Violating, p.Failed, p.InFlight)
 }
 
