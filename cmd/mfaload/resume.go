@@ -153,6 +153,7 @@ func (t *trials) begin(record searchRecord, f *capacityFlags) (end func(), err e
 	if err := t.dir.clear(); err != nil {
 		return nil, err
 	}
+	t.dir.written = true // from here on trials are kept: an interrupted search is not one that did not start
 	record.Parts, t.started = t.trialParts(), record.Started
 	if err := t.dir.file(searchFile, func() ([]byte, error) { return report.Encode(record) }); err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, hint("choose another folder with --out"))
