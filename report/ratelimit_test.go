@@ -149,7 +149,7 @@ func TestRateLimitedRate(t *testing.T) {
 	if err := (report.Terminal{}).Write(&text, rep); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(text.String(), "unsent  429\n  count      1,500  1,500     1,500        1,000          0       0       0  500\n") {
+	if !strings.Contains(text.String(), "unsent  of them 429\n  count      1,500  1,500     1,500        1,000         500          0       0       0          500\n") {
 		t.Error(text.String())
 	}
 }
