@@ -65,7 +65,7 @@ func (c *conn) readHead(ex *contract.Exchange, bound int) (n int, sound bool, er
 			return n, sound, nil
 		}
 		name, value, found := strings.Cut(field, ":")
-		if !found || !isToken(name) {
+		if !found || !isToken(name) || strings.IndexByte(value, '\r') >= 0 || strings.IndexByte(value, 0) >= 0 {
 			fault(ex, ruleFraming, "header fields as name: value", "a header line that is none")
 			sound = false
 			c.misframed = c.misframed || frames(strings.TrimSpace(name))
@@ -250,7 +250,10 @@ func (c *conn) readBody(ex *contract.Exchange, keep bool) (reusable bool, err er
 		return false, body.atHand()
 	case f.chunked:
 		err = body.chunked()
-		if f.flawed && errors.Is(err, errNotHTTP) {
+		if errors.Is(err, errNotHTTP) {
+			if !f.flawed {
+				fault(ex, ruleFraming, "chunks with their size before them", "a chunk that is none")
+			}
 			return false, body.atHand()
 		}
 	case f.sized:

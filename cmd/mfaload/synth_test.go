@@ -70,6 +70,7 @@ func calmDown(dir string) error {
 		return err
 	}
 	m.Main.LastSent, m.Generator.CPUWait = min(m.Main.LastSent, m.Main.Start+m.Main.Planned), 0
+	m.Generator.Seconds = nil
 	for _, h := range []**measure.Histogram{&m.Main.Own, &m.Generator.Hiccups} {
 		n := (*h).Count()
 		*h = measure.NewSparse()
