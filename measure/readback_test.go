@@ -16,10 +16,8 @@ import (
 
 // labels are of all kinds that may ever be recorded: more than are kept apart, of
 // responses and failures alike, and some that are no text.
-func labels() (all []string) {
-	for _, name := range []string{"201 OTP_REQUIRED", "429 REQUEST_LIMITED", "timeout", "other", "", "\xff", "\xf0\x9f", "\uffff", "<a&b>", "\u2028"} {
-		all = append(all, name)
-	}
+func labels() []string {
+	all := []string{"201 OTP_REQUIRED", "429 REQUEST_LIMITED", "timeout", "other", "", "\xff", "\xf0\x9f", "\uffff", "<a&b>", "\u2028"}
 	for i := range 40 {
 		all = append(all, fmt.Sprintf("%d CODE", 600-i))
 	}
