@@ -6,8 +6,9 @@ LDFLAGS  := -X main.version=$(VERSION)
 TOOL     := $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 3s
 SOAK     ?= 1h
+TORTURE  ?= 200
 
-.PHONY: help build demo test quick fleet-test check fuzz soak lint-contract lint-action security licenses release release-check image-check docs bench compare-table capacity-table profile clean
+.PHONY: help build demo test quick fleet-test check fuzz soak torture lint-contract lint-action security licenses release release-check image-check docs bench compare-table capacity-table profile clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +54,9 @@ check: ## formatting, vet, staticcheck, tidy modules, types on other systems
 
 fuzz: ## search with every fuzz target for FUZZTIME (default 3s); make test runs their seeds and corpus
 	@GO='$(GO)' FUZZTIME=$(FUZZTIME) tools/fuzz.sh
+
+torture: ## 200 random runs that are interrupted, killed and rebuilt (TORTURE=1000 for more; make test makes the first 16)
+	MFALOAD_TORTURE=$(TORTURE) $(GO) test -run '^TestTorture$$' -count 1 -parallel 4 -timeout 0 ./cmd/mfaload
 
 soak: ## an hour at 2,000/s, watched from outside (SOAK=5m for less; let nothing else run)
 	MFALOAD_SOAK=$(SOAK) $(GO) test -run '^TestSoak$$' -timeout 0 -v ./cmd/mfaload

@@ -24,7 +24,8 @@ the one that report.json holds, and the exit code is 0 whatever it is.
 
 Of a run that was killed, or ended by a power cut, the results are rebuilt from its
 journal, up to its last second. Such a run is judged now: it is interrupted, and the
-exit code is 130.`,
+exit code is 130; when its schedule had come to its end, or the scenario had ended it,
+the exit code is that of its verdict (0, 1 or 4).`,
 		Example: `  mfaload report results/friday
   mfaload report --csv --hgrm --out /tmp/friday results/friday`,
 		Args: exactly("DIR"), ValidArgsFunction: resultFolders,
