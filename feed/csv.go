@@ -76,7 +76,7 @@ func (t *table) end(err error) error {
 // header reads the names of the columns.
 func (t *table) header() bool {
 	known := map[string]bool{}
-	sound := true
+	sound, trusted := true, slices.ContainsFunc(t.fields, func(f Cell) bool { return namesUsers(f.Text) })
 	refuse := func(f Cell, text, remedy string) {
 		sound = false
 		t.bad(Problem{f.Line, f.Column, text, remedy})
@@ -97,7 +97,7 @@ func (t *table) header() bool {
 				refuse(f, fmt.Sprintf("column %d has no name", len(t.columns)+1), "remove the comma at the end of every line, or give the column a name that starts with an underscore")
 			}
 		default:
-			refuse(f, fmt.Sprintf("unknown column %s", Quote(f.Text)), columnRemedy(name))
+			refuse(f, fmt.Sprintf("unknown column %s", shown(f.Text, trusted)), columnRemedy(name, trusted))
 		}
 	}
 	if sound && !known[columnUser] {
@@ -106,7 +106,21 @@ func (t *table) header() bool {
 	return sound
 }
 
-func columnRemedy(name string) string {
+// namesUsers says whether a text has the name of the column of users in it: then
+// the file is one of users. What stands in any other file, such as one of passwords
+// that was named by mistake, is shown to nobody.
+func namesUsers(text []byte) bool { return bytes.Contains(bytes.ToLower(text), []byte("userid")) }
+
+// shown is a column's name, where it is one of a file of users, or means nothing
+// but a column.
+func shown(name []byte, trusted bool) string {
+	if _, isID := ParseID(name); trusted || isID || meant(string(name)) != "" {
+		return Quote(name)
+	}
+	return "(its name is not shown: the file may not be one of users)"
+}
+
+func columnRemedy(name string, trusted bool) string {
 	if _, isID := ParseID(name); isID {
 		return "the header is missing: write userID into a line above"
 	}
@@ -118,7 +132,11 @@ func columnRemedy(name string) string {
 	case known != "":
 		return fmt.Sprintf("did you mean %q?", known)
 	}
-	return "use userID, expect and policy; a column is left alone if its name starts with an underscore: _" + strings.TrimSpace(clip(HideNumber(name)))
+	const remedy = "use userID, expect and policy; a column is left alone if its name starts with an underscore"
+	if !trusted {
+		return remedy
+	}
+	return remedy + ": _" + strings.TrimSpace(clip(HideNumber(name)))
 }
 
 func clip(name string) string {

@@ -133,7 +133,8 @@ func (o *object) read() error {
 func (o *object) member(name string, before int) error {
 	if name != columnUser && name != columnExpect && name != columnPolicy {
 		if !strings.HasPrefix(name, "_") {
-			o.refuse(before, fmt.Sprintf("unknown member %s", Quote([]byte(name))), columnRemedy(name))
+			trusted := namesUsers(o.line)
+			o.refuse(before, fmt.Sprintf("unknown member %s", shown([]byte(name), trusted)), columnRemedy(name, trusted))
 		}
 		return o.d.SkipValue()
 	}

@@ -123,7 +123,7 @@ func TestFilesOfSpreadsheetsAndEditors(t *testing.T) {
 		"user_id\n" + idA + "\n":                   `1:1 unknown column "user_id": did you mean "userID"?`,
 		"id\n" + idA + "\n":                        `1:1 unknown column "id": did you mean "userID"?`,
 		"\u200buserID\n" + idA + "\n":              `1:1 unknown column "\u200buserID": did you mean "userID"?`,
-		"# mine\nuserID\n" + idA + "\n":            `1:1 unknown column "# mine": remove the line: a file of users has no comments`,
+		"# mine\nuserID\n" + idA + "\n":            `1:1 unknown column (its name is not shown: the file may not be one of users): remove the line: a file of users has no comments`,
 		id("\u200bID"):                             `2:1 userID: "\u200b` + idA + `" has invisible characters in it: remove them, or write the ID anew`,
 		id("\uFEFFID"):                             `2:1 userID: "\ufeff` + idA + `" has invisible characters in it: remove them, or write the ID anew`,
 		id("'ID'"):                                 `2:1 userID: "'` + idA + `'" has other characters around it: remove them: write "` + idA + `"`,
@@ -265,4 +265,24 @@ func FuzzNDJSON(f *testing.F) {
 			t.Errorf("%d of %d lines were told", len(told), filled)
 		}
 	})
+}
+
+// Another file that was named by mistake is shown to nobody: not its first line,
+// and nothing below.
+func TestOtherFilesAreNotShown(t *testing.T) {
+	const secret = "hunter2secret"
+	for _, text := range []string{
+		"root:$6$" + secret + ":19000:0:99999:7:::\nbin:*:1\n", secret + "\n", secret + "," + secret + "\n" + secret + "\n", "id," + secret + "\n",
+		"PASSWORD=" + secret + "\n", "# " + secret + "\n", secret + ";b\n", "\"" + secret + "\",x\n", "\"" + secret, "_a," + secret + "\n", "policy\n" + secret + "\n",
+		"policy," + secret + "\n", `{"` + secret + `":"x"}`, `{"a":"` + secret + `"}`, `{"` + secret + `":1,"` + secret + `":2}`, `{"a":` + secret + `}`, `["` + secret + `"]`,
+	} {
+		err := feed.Scan(strings.NewReader(text), func(*feed.Row) error { return nil }, func(p feed.Problem) {
+			if strings.Contains(p.Text+p.Remedy, secret) || strings.Contains(p.Text+p.Remedy, "hunter2") {
+				t.Errorf("%q: %s: %s", text, p.Text, p.Remedy)
+			}
+		})
+		if err != nil && strings.Contains(err.Error(), secret) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
 }

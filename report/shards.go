@@ -137,6 +137,10 @@ func (j *judgement) doubtShards() {
 // maxNamed bounds how many shards a reason names.
 const maxNamed = 8
 
+// lastTold bounds what the service saw of a lost shard beyond its last figures:
+// workers tell them every 2 s, and stop their load once they hear nothing for 3 s.
+const lastTold = "the last figures of a lost shard are up to 2 s old: its worker sent up to 2 s of its load more, up to 5 s if it was cut off or stood still, and what was in flight"
+
 // lostTexts say which shards are lost, and why; nothing where none is.
 func lostTexts(m *measure.Merged) (texts []string) {
 	missing := m.Missing()
@@ -144,6 +148,9 @@ func lostTexts(m *measure.Merged) (texts []string) {
 		return nil
 	}
 	texts = append(texts, fmt.Sprintf("%d of %d shards %s lost, and what they sent is in no figure: %s", len(missing), m.Count, isAre(len(missing)), indices(missing)))
+	if slices.ContainsFunc(m.Lost, func(l measure.Lost) bool { return l.Last != nil }) {
+		texts = append(texts, lastTold)
+	}
 	for i, l := range m.Lost {
 		switch {
 		case i == maxNamed:

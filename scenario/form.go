@@ -162,7 +162,11 @@ func (d *decoder) isMapping(n *node, want string) bool {
 		n.kind = mappingNode
 		return true
 	}
-	d.fail(n, fmt.Sprintf("%s is %s, not a mapping", d.label(n), n.shown()), "write "+want)
+	shown := n.shown()
+	if n.parent == nil && n.kind == scalarNode {
+		shown = "plain text" // of another file, which may be one of passwords
+	}
+	d.fail(n, fmt.Sprintf("%s is %s, not a mapping", d.label(n), shown), "write "+want)
 	return false
 }
 

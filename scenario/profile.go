@@ -271,6 +271,15 @@ func (p *profileParser) read(fields []string, err error) {
 	}
 }
 
+// shown is a field of a file that is a profile. Of one that has no row of numbers
+// nothing is shown: it may be another file, one of passwords say.
+func (p *profileParser) shown(field string) string {
+	if len(p.points) == 0 {
+		return "a field"
+	}
+	return fmt.Sprintf("%q", clip(field))
+}
+
 // check refuses numbers that can't be. Comparisons are written such that "not a
 // number" is refused too.
 func (p *profileParser) check(fields []string, second float64, bad1 error, rate float64, bad2 error) (ok bool) {
@@ -278,7 +287,7 @@ func (p *profileParser) check(fields []string, second float64, bad1 error, rate 
 		for i, bad := range []error{bad1, bad2} {
 			if bad != nil {
 				line, column := p.rows.FieldPos(i)
-				p.fail(line, column, fmt.Sprintf("%q is not a number", clip(fields[i])), "write rows such as 60,80: seconds, and requests a second without a unit")
+				p.fail(line, column, p.shown(fields[i])+" is not a number", "write rows such as 60,80: seconds, and requests a second without a unit")
 			}
 		}
 		return false

@@ -27,10 +27,12 @@ func TestParseProfile(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"":                         "f:1:1: a profile needs at least two rows of second,rate\n    write rows such as 0,50 and 60,80",
-		"0,1\n\"1,2\n":             "f:2:6: is no CSV: extraneous or missing \" in quoted-field\n    write rows such as 60,80",
-		"0,1\nnan,2\n":             "f:2:1: second \"nan\" is out of range\n    write seconds since the start, or Unix time",
-		"0,1\n1,nan\n":             "f:2:3: rate \"nan\" is not from 0 to 1000000\n    write requests a second",
+		"":             "f:1:1: a profile needs at least two rows of second,rate\n    write rows such as 0,50 and 60,80",
+		"0,1\n\"1,2\n": "f:2:6: is no CSV: extraneous or missing \" in quoted-field\n    write rows such as 60,80",
+		"0,1\nnan,2\n": "f:2:1: second \"nan\" is out of range\n    write seconds since the start, or Unix time",
+		"0,1\n1,nan\n": "f:2:3: rate \"nan\" is not from 0 to 1000000\n    write requests a second",
+		"user,hunter2\nhunter2,x\n": "f:2:1: a field is not a number\n    write rows such as 60,80: seconds, and requests a second without a unit\n" +
+			"f:2:9: a field is not a number\n    write rows such as 60,80: seconds, and requests a second without a unit",
 		"0,1\n1,50/s\n":            "f:2:3: \"50/s\" is not a number\n    write rows such as 60,80: seconds, and requests a second without a unit",
 		"0,1\n2592000.5,2\n1,1\n":  "f:2:1: the row is more than 30d after the first\n    shorten the profile, or split the run",
 		"0,1\n0.0000001,1\n":       "f:2:1: the second is not after that of the row before\n    sort the rows by their seconds, each one once",
