@@ -122,7 +122,7 @@ func (r *run) nowhere(ru *rule) {
 		if secrets.Shown(f.Value) || nameHolds(f.Name, secret) {
 			name := "*"
 			if isIdentifier(f.Name) && !r.secrets().Holds(f.Name) {
-				name = http.CanonicalHeaderKey(f.Name)
+				name = strings.Clone(http.CanonicalHeaderKey(f.Name)) // it outlives the response
 			}
 			r.violateAt(ru, headerKey(f.Name), name, name, ru.says(), "the text in a header field")
 		}

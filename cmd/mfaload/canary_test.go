@@ -60,9 +60,7 @@ var leaks = []func(w http.ResponseWriter){
 		leakWritten(w, strings.ReplaceAll(url.QueryEscape(everything), "%", `\u0025`))
 	},
 	func(w http.ResponseWriter) { // within base64
-		for _, secret := range []string{canaryToken, canaryHeader} {
-			leakWritten(w, base64.StdEncoding.EncodeToString([]byte("x"+secret+"yz")))
-		}
+		leakWritten(w, base64.StdEncoding.EncodeToString([]byte("x"+canaryToken+"yz"+canaryHeader)))
 	},
 	func(w http.ResponseWriter) { // where names belong
 		body(w, 201, `{"`+canaryEmail+`":1,"`+canaryToken+`":{"`+canaryPhone+`":true},"status":"OTP_REQUIRED"}`)

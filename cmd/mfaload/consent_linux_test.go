@@ -55,8 +55,8 @@ load: {stages: [{rate: 1/s, duration: 5s}]}
 			t.Errorf("check, %q: exit code %d:\n%s", typed, code, shown)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(dir, "out")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("there are results of nothing: %v", err)
+	if data, err := os.ReadFile(filepath.Join(dir, "out", "report.json")); err != nil || !strings.Contains(string(data), `"not_started"`) {
+		t.Errorf("its results do not say that it did not start: %v", err)
 	}
 }
 

@@ -150,7 +150,7 @@ func TestNames(t *testing.T) {
 	}
 
 	// It is not there from the start.
-	if rep, printed, code = f.run(t); rep != nil || code != 3 || !strings.Contains(printed, "nothing was sent") {
+	if rep, printed, code = f.run(t); rep == nil || rep.NotStarted == "" || code != 3 || !strings.Contains(printed, "nothing was sent") {
 		t.Errorf("exit code %d:\n%s", code, printed)
 	}
 }

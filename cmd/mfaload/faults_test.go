@@ -256,7 +256,7 @@ func TestFaultsBeforeTheStart(t *testing.T) {
 				f.target += ", caFile: " + ca
 			}
 			rep, printed, code := f.run(t)
-			if rep != nil || code != 3 || !strings.Contains(printed, test.want) || !strings.Contains(printed, "nothing was sent") {
+			if rep == nil || rep.NotStarted == "" || code != 3 || !strings.Contains(printed, test.want) || !strings.Contains(printed, "nothing was sent") {
 				t.Errorf("exit code %d:\n%s", code, printed)
 			}
 		})

@@ -85,12 +85,12 @@ contract: {levels: {run.clock: off}}
 	}
 }
 
-// Fifty local ports are too few for two hundred connections: what finds none is not
-// sent, and is no error of the service's.
-func TestMachineIsOutOfPorts(t *testing.T) {
-	t.Parallel()
-	space := fmt.Sprintf("mfp%d", os.Getpid()%100000)
-	inside := []string{"ip", "netns", "exec", space}
+// fiftyPorts makes a network of its own with fifty local ports, and returns what a
+// command there begins with.
+func fiftyPorts(t *testing.T, name string) (inside []string) {
+	t.Helper()
+	space := fmt.Sprintf("mfp%d%s", os.Getpid()%100000, name)
+	inside = []string{"ip", "netns", "exec", space}
 	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", space).Run() })
 	for _, args := range [][]string{
 		{"ip", "netns", "add", space}, append(inside, "ip", "link", "set", "lo", "up"),
@@ -103,6 +103,13 @@ func TestMachineIsOutOfPorts(t *testing.T) {
 			t.Skipf("%v: %v: %s", args, err, said)
 		}
 	}
+	return inside
+}
+
+// Fifty local ports are too few for two hundred connections: what finds none is not
+// sent, and is no error of the service's.
+func TestMachineIsOutOfPorts(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for _, test := range []struct{ name, workers, want string }{
 		{"asked", "workers: 300, ", "requests were not sent, out of local ports: "},
@@ -117,6 +124,7 @@ thresholds: {response: {p95: 3s}, errorRate: 1%%}
 		if err := os.WriteFile(filepath.Join(dir, test.name+".yaml"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
+		inside := fiftyPorts(t, test.name)
 		run := exec.Command(inside[0], append(inside[1:], program(t), "run", "-q", "--out", test.name, test.name+".yaml")...)
 		run.Dir = dir
 		said, _ := run.CombinedOutput()

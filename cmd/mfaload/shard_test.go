@@ -58,7 +58,7 @@ func TestInterruptedWhileItWaits(t *testing.T) {
 			t.Errorf("%q is not in:\n%s", want, said)
 		}
 	}
-	if _, err := os.Stat(out); !errors.Is(err, os.ErrNotExist) {
-		t.Error("it left a results folder behind")
+	if data, err := os.ReadFile(filepath.Join(out, "report.json")); err != nil || !strings.Contains(string(data), `"not_started"`) {
+		t.Errorf("its results do not say that it did not start: %v", err)
 	}
 }
