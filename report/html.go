@@ -25,6 +25,9 @@ const (
 	htmlOpen       = 3 // violations whose example is open
 	htmlGroups     = 100
 	htmlKinds      = 40
+	htmlThresholds = 200
+	htmlReasons    = 50
+	htmlScenario   = 256 << 10 // characters of its text
 )
 
 // htmlPage is what the page shows.
@@ -36,7 +39,7 @@ type htmlPage struct {
 	Shown        []Violation
 	Few          []Group
 	// MoreAnswers and the like are how many are not listed.
-	MoreAnswers, MoreViolations, MoreGroups int
+	MoreAnswers, MoreViolations, MoreGroups, MoreThresholds int
 	// Machines are the shards, the first row their head.
 	Machines [][]string
 
@@ -86,12 +89,14 @@ func (r *Report) HTML(m *measure.Measurement) ([]byte, error) {
 
 func (p *htmlPage) lists() {
 	r := p.Report
-	for _, t := range r.Thresholds {
+	thresholds := missedFirst(r.Thresholds, htmlThresholds)
+	p.MoreThresholds = max(0, len(thresholds)-htmlThresholds)
+	for _, t := range thresholds[:len(thresholds)-p.MoreThresholds] {
 		p.Judged = append(p.Judged, closeness(t))
 	}
 	p.Shown = r.Violations[:min(len(r.Violations), htmlViolations)]
 	p.MoreViolations = len(r.Violations) - len(p.Shown)
-	p.Few = r.Groups[:min(len(r.Groups), htmlGroups)]
+	p.Few = foremost(r.Groups, htmlGroups)[:min(len(r.Groups), htmlGroups)]
 	p.MoreGroups = len(r.Groups) - len(p.Few)
 	for _, kind := range mostFirst(r.Statuses) {
 		p.Answers = append(p.Answers, htmlAnswer{kind, false, r.Statuses[kind]})

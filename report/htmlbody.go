@@ -65,7 +65,8 @@ func (p *htmlPage) when() g.Node {
 
 func (p *htmlPage) why() g.Node {
 	if len(p.Reasons) > 0 {
-		return h.Ul(h.Class("reasons"), g.Map(p.Reasons, func(reason string) g.Node { return h.Li(text(reason)) }))
+		shown := p.Reasons[:min(len(p.Reasons), htmlReasons)]
+		return g.Group{h.Ul(h.Class("reasons"), g.Map(shown, func(reason string) g.Node { return h.Li(text(reason)) })), more(len(p.Reasons)-len(shown), "reasons ")}
 	}
 	return g.If(len(p.Thresholds) > 0, h.P(g.Text("Every threshold was met.")))
 }
@@ -122,7 +123,7 @@ func (p *htmlPage) judged() g.Node {
 	}
 	return section("Thresholds", chart.Scroll("thresholds", h.Class("judged"),
 		h.THead(h.Tr(th("", "threshold"), th("text", "judged"), th("", "observed"), th("", "how close"), th("text gauge", "the mark is the limit"))),
-		h.TBody(g.Map(p.Judged, htmlThreshold.row))))
+		h.TBody(g.Map(p.Judged, htmlThreshold.row))), more(p.MoreThresholds, "thresholds "))
 }
 
 func (t htmlThreshold) row() g.Node {
@@ -261,8 +262,13 @@ func (p *htmlPage) scenario() g.Node {
 	if p.ScenarioText == "" {
 		return section("The scenario as it ran", h.P(g.Text("The report does not hold it.")))
 	}
+	shown := len(p.ScenarioText)
+	if shown > htmlScenario {
+		shown = strings.LastIndexByte(p.ScenarioText[:htmlScenario], '\n') + 1
+	}
 	return section("The scenario as it ran", soft(g.Text("Variables are filled in and defaults added; secrets and personal data are ***.")),
-		h.Pre(h.TabIndex("0"), g.Text(p.ScenarioText)))
+		h.Pre(h.TabIndex("0"), g.Text(p.ScenarioText[:shown])),
+		g.If(shown < len(p.ScenarioText), h.P(g.Text("The rest of it is in report.json."))))
 }
 
 // generator says with what, and how well, the run was measured.

@@ -1,14 +1,20 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
 
-// markdownRows bounds the tables, so that a report fits a comment on a pull
-// request.
-const markdownRows = 20
+// What bounds report.md, so that it fits a comment on a pull request: GitHub refuses
+// more than 64 KiB. Each of its lists has so many rows, and so many bytes; what is
+// beyond is said, and is in report.json.
+const (
+	markdownRows  = 20
+	markdownBytes = 7 << 10
+)
 
 // Markdown returns the report as report.md, for a comment on a pull request or
 // the summary of a CI job: GitHub's dialect, which GitLab reads too. Texts that
@@ -48,6 +54,45 @@ func (m *markdown) head(cells ...string) {
 
 func (m *markdown) row(cells ...string) { m.line("| %s |", strings.Join(cells, " | ")) }
 
+// rows writes as many rows of a table as there is room for, and says below it how
+// many of what are left out.
+func (m *markdown) rows(n int, what string, row func(i int) []string) {
+	left := m.Len() + markdownBytes
+	for i := range n {
+		text := "| " + strings.Join(row(i), " | ") + " |"
+		if i == markdownRows || m.Len()+len(text) > left {
+			m.line("\n%d more %s in report.json", n-i, what)
+			return
+		}
+		m.line("%s", text)
+	}
+}
+
+// foremost are the groups with those first that have most requests not as expected,
+// where not all of them are shown.
+func foremost(groups []Group, shown int) []Group {
+	if len(groups) <= shown {
+		return groups
+	}
+	groups = slices.Clone(groups)
+	slices.SortStableFunc(groups, func(a, b Group) int {
+		return cmp.Compare(b.Requests.Scheduled-b.Requests.AsExpected, a.Requests.Scheduled-a.Requests.AsExpected)
+	})
+	return groups
+}
+
+// missedFirst are the thresholds with those first that are not met, where not all of
+// them are shown.
+func missedFirst(all []Threshold, shown int) []Threshold {
+	if len(all) <= shown {
+		return all
+	}
+	order := []State{Missed, Undecided, NoData, Met}
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b Threshold) int { return slices.Index(order, a.State) - slices.Index(order, b.State) })
+	return all
+}
+
 func (m *markdown) reasons(r *Report) {
 	if r.Closed != nil {
 		m.line("\n> **Closed model**, %d users, think time %s ms. %s", r.Closed.Users, trim(r.Closed.Think), r.Closed.Meaning)
@@ -55,8 +100,14 @@ func (m *markdown) reasons(r *Report) {
 	if len(r.Reasons) > 0 {
 		m.line("")
 	}
-	for _, reason := range r.Reasons {
-		m.line("- %s", code(reason))
+	left := m.Len() + markdownBytes
+	for i, reason := range r.Reasons {
+		text := "- " + code(reason)
+		if i == markdownRows || m.Len()+len(text) > left {
+			m.line("- %d more reasons in report.json", len(r.Reasons)-i)
+			break
+		}
+		m.line("%s", text)
 	}
 }
 
@@ -66,9 +117,11 @@ func (m *markdown) thresholds(r *Report) {
 	}
 	m.title("Thresholds")
 	m.head("threshold", "observed", "")
-	for _, t := range r.Thresholds {
-		m.row(code(t.Expression), t.observed(), stateMarks[t.State]+" "+string(t.State))
-	}
+	all := missedFirst(r.Thresholds, markdownRows)
+	m.rows(len(all), "thresholds", func(i int) []string {
+		t := all[i]
+		return []string{code(t.Expression), t.observed(), stateMarks[t.State] + " " + string(t.State)}
+	})
 }
 
 func (m *markdown) times(r *Report) {
@@ -84,43 +137,39 @@ func (m *markdown) times(r *Report) {
 		row("service, "+o.name, o.Service)
 	}
 	if len(r.Groups) > 1 {
-		for _, g := range r.Groups {
-			row("response, "+code(g.Name), g.Response)
-		}
+		groups := foremost(r.Groups, markdownRows)
+		m.rows(len(groups), "groups", func(i int) []string {
+			return append([]string{"response, " + code(groups[i].Name)}, groups[i].Response.cells()[1:]...)
+		})
 	}
 }
 
 func (m *markdown) requests(r *Report) {
 	m.title("Requests")
 	m.head("", "scheduled", "sent", "as expected", "unexpected", "violating", "failed", "unsent", "of them 429")
-	row := func(name string, q Requests) {
-		m.row(name, count(q.Scheduled), count(q.Sent), count(q.AsExpected), count(q.Unexpected), count(q.Violating), count(q.Failed), count(q.Unsent), count(q.RateLimited))
+	cells := func(name string, q Requests) []string {
+		return []string{name, count(q.Scheduled), count(q.Sent), count(q.AsExpected), count(q.Unexpected), count(q.Violating), count(q.Failed), count(q.Unsent), count(q.RateLimited)}
 	}
-	row("all", r.Requests)
+	m.row(cells("all", r.Requests)...)
 	if len(r.Groups) > 1 {
-		for _, g := range r.Groups {
-			row(code(g.Name), g.Requests)
-		}
+		groups := foremost(r.Groups, markdownRows)
+		m.rows(len(groups), "groups", func(i int) []string { return cells(code(groups[i].Name), groups[i].Requests) })
 	}
 }
 
 func (m *markdown) answers(r *Report) {
 	m.title("Answers")
 	m.head("", "count")
-	left := markdownRows
+	var rows [][]string
 	for _, kinds := range []struct {
 		of     map[string]uint64
 		prefix string
 	}{{r.Statuses, ""}, {r.Errors, "failed: "}} {
 		for _, kind := range mostFirst(kinds.of) {
-			if left--; left >= 0 {
-				m.row(kinds.prefix+code(kind), count(kinds.of[kind]))
-			}
+			rows = append(rows, []string{kinds.prefix + code(kind), count(kinds.of[kind])})
 		}
 	}
-	if left < 0 {
-		m.row(fmt.Sprintf("%d more in report.json", -left), "")
-	}
+	m.rows(len(rows), "kinds", func(i int) []string { return rows[i] })
 }
 
 func (m *markdown) violations(r *Report) {
@@ -129,13 +178,10 @@ func (m *markdown) violations(r *Report) {
 	}
 	m.title("Violations of the contract")
 	m.line("| rule | place | level | count | expected | got |\n|:--|:--|:--|--:|:--|:--|")
-	for i, v := range r.Violations {
-		if i == markdownRows {
-			m.line("\n%d more in report.json", len(r.Violations)-i)
-			break
-		}
-		m.row(code(v.Rule), code(place(v.Pointer)), v.Level, count(v.Count), code(v.Expected), code(v.Got))
-	}
+	m.rows(len(r.Violations), "violations", func(i int) []string {
+		v := r.Violations[i]
+		return []string{code(v.Rule), code(place(v.Pointer)), v.Level, count(v.Count), code(v.Expected), code(v.Got)}
+	})
 }
 
 func (m *markdown) rest(r *Report) {

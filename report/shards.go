@@ -232,13 +232,7 @@ func (m *markdown) shards(r *Report) {
 	m.title("Shards of the run " + code(r.Run))
 	rows := shardRows("", r.Shards)
 	m.head(rows[0]...)
-	for i, row := range rows[1:] {
-		if i == markdownRows {
-			m.line("\n%d more in report.json", len(rows)-1-i)
-			break
-		}
-		m.row(row...)
-	}
+	m.rows(len(rows)-1, "shards", func(i int) []string { return rows[i+1] })
 }
 
 // junitShards has a testcase for each: a machine that could not keep up is an
@@ -278,7 +272,7 @@ func (p *page) shards(r *Report) {
 	if len(r.Shards) == 0 {
 		return
 	}
-	p.title("shards of the run " + r.Run)
+	p.title("shards of the run " + plain(r.Run, longest))
 	p.table(p.most(shardRows("  ", r.Shards), "shards"))
 }
 

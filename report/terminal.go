@@ -22,6 +22,14 @@ type Terminal struct {
 // maxShown bounds the lists of the summary, so that it stays one screen.
 const maxShown = 8
 
+// What bounds the rest of it: reasons and their length, groups and thresholds, and
+// other texts. The whole of it has at most 256 KiB.
+const (
+	maxReasons = 20
+	maxReason  = 1000
+	maxRows    = 100
+)
+
 // Write writes the summary of a report: the verdict and its reasons first.
 func (t Terminal) Write(w io.Writer, r *Report) error {
 	p := &page{Terminal: t}
@@ -82,9 +90,13 @@ var verdictColors = map[Verdict]string{Pass: green, Fail: red, Inconclusive: yel
 
 func (p *page) verdict(r *Report) {
 	p.line(p.paint(bold+";"+verdictColors[r.Verdict], strings.ToUpper(string(r.Verdict))+r.degraded()) + "  " +
-		fmt.Sprintf("%s: %s requests in %s s", r.Scenario, count(r.Requests.Sent), trim(r.Duration)))
-	for _, reason := range r.Reasons {
-		p.wrap("  ", reason)
+		fmt.Sprintf("%s: %s requests in %s s", plain(r.Scenario, longest), count(r.Requests.Sent), trim(r.Duration)))
+	for i, reason := range r.Reasons {
+		if i == maxReasons {
+			p.line(fmt.Sprintf("  … %d more reasons in report.json", len(r.Reasons)-i))
+			break
+		}
+		p.wrap("  ", plain(reason, maxReason))
 	}
 }
 
@@ -144,9 +156,10 @@ func (p *page) groups(r *Report) {
 	}
 	p.title("groups")
 	rows := [][]string{{"", "sent", "as expected", "unexpected", "violating", "failed", "p50", "p95", "p99 ms"}}
-	for _, g := range r.Groups {
+	all := foremost(r.Groups, maxRows)
+	for _, g := range all[:min(len(all), maxRows)] {
 		q := g.Requests
-		rows = append(rows, []string{"  " + g.Name, count(q.Sent), count(q.AsExpected), count(q.Unexpected), count(q.Violating), count(q.Failed),
+		rows = append(rows, []string{"  " + plain(g.Name, longest), count(q.Sent), count(q.AsExpected), count(q.Unexpected), count(q.Violating), count(q.Failed),
 			g.Response.cell("p50"), g.Response.cell("p95"), g.Response.cell("p99")})
 		if r.Requests.RateLimited > 0 {
 			rows[len(rows)-1] = slices.Insert(rows[len(rows)-1], 6, count(q.RateLimited))
@@ -156,6 +169,7 @@ func (p *page) groups(r *Report) {
 		rows[0] = slices.Insert(rows[0], 6, "of them 429")
 	}
 	p.table(rows)
+	p.more(len(all)-maxRows, "groups")
 }
 
 func (p *page) answers(r *Report) {
@@ -167,10 +181,17 @@ func (p *page) answers(r *Report) {
 	}{{r.Statuses, "  "}, {r.Errors, "  failed: "}} {
 		for _, kind := range mostFirst(kinds.of) {
 			n := kinds.of[kind]
-			rows = append(rows, []string{kinds.prefix + kind, count(n), fmt.Sprintf("%.1f %%", 100*float64(n)/float64(r.Requests.Sent))})
+			rows = append(rows, []string{kinds.prefix + plain(kind, longest), count(n), fmt.Sprintf("%.1f %%", 100*float64(n)/float64(r.Requests.Sent))})
 		}
 	}
 	p.table(p.most(rows, "kinds"))
+}
+
+// more says how many of a list are not shown.
+func (p *page) more(n int, what string) {
+	if n > 0 {
+		p.line(fmt.Sprintf("  … %d more %s in report.json", n, what))
+	}
 }
 
 // most shortens a list to what fits on a screen.
@@ -192,13 +213,18 @@ var stateColors = map[State]string{Met: green, Missed: red, NoData: yellow, Unde
 
 func (p *page) thresholds(r *Report) {
 	p.title("thresholds")
-	width := 0
-	for _, t := range r.Thresholds {
-		width = max(width, utf8.RuneCountInString(t.Expression))
+	width, all := 0, missedFirst(r.Thresholds, maxRows)
+	more := len(all) - maxRows
+	all = all[:min(len(all), maxRows)]
+	names := make([]string, len(all))
+	for i, t := range all {
+		names[i] = plain(t.Expression, longest)
+		width = max(width, utf8.RuneCountInString(names[i]))
 	}
-	for _, t := range r.Thresholds {
-		p.line(fmt.Sprintf("  %s  %-*s  observed %s", p.paint(stateColors[t.State], fmt.Sprintf("%-9s", t.State)), width, t.Expression, t.observed()))
+	for i, t := range all {
+		p.line(fmt.Sprintf("  %s  %-*s  observed %s", p.paint(stateColors[t.State], fmt.Sprintf("%-9s", t.State)), width, names[i], t.observed()))
 	}
+	p.more(more, "thresholds")
 }
 
 func (p *page) violations(r *Report) {
@@ -219,14 +245,14 @@ func (p *page) violations(r *Report) {
 		if v.Explained < v.Count {
 			times += fmt.Sprintf(" (%s explained, the others wrong in the very same)", count(v.Explained))
 		}
-		p.line(fmt.Sprintf("  %s  %s  %s  %s", mark, v.Rule, cmp.Or(v.Pointer, "(whole answer)"), times))
-		p.line("        " + p.fit(8, "expected "+v.Expected))
-		p.line("        " + p.fit(8, "got      "+v.Got))
+		p.line(fmt.Sprintf("  %s  %s  %s  %s", mark, plain(v.Rule, longest), plain(place(v.Pointer), longest), times))
+		p.line("        " + p.fit(8, "expected "+plain(v.Expected, maxReason)))
+		p.line("        " + p.fit(8, "got      "+plain(v.Got, maxReason)))
 		if marks := Difference(v.Expected, v.Got); marks != "" {
 			p.line("        " + p.paint(red, p.fit(8, "         "+marks)))
 		}
 		if id := v.Example.CorrelationID; id != "" {
-			p.line("        " + p.fit(8, "first correlation-id "+id+"; curl in report.json"))
+			p.line("        " + p.fit(8, "first correlation-id "+plain(id, longest)+"; curl in report.json"))
 		}
 	}
 }
