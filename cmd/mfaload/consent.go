@@ -117,5 +117,9 @@ func (a *app) ask(question string) error {
 	case "y", "yes":
 		return nil
 	}
-	return &exitError{exitNotStarted, errors.New("not confirmed: nothing was sent")}
+	return &exitError{exitNotStarted, errNotConfirmed}
 }
+
+// errNotConfirmed is no run that did not start: nobody wanted one, and results that
+// are there stay.
+var errNotConfirmed = errors.New("not confirmed: nothing was sent")

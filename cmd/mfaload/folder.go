@@ -150,7 +150,8 @@ func (r *results) ended(err error) error {
 		return err
 	}
 	var exit *exitError
-	if !errors.As(err, &exit) || exit.code != exitNotStarted && exit.code != exitInterrupted || r.scenario == nil {
+	if !errors.As(err, &exit) || exit.code != exitNotStarted && exit.code != exitInterrupted ||
+		r.scenario == nil || errors.Is(err, errNotConfirmed) {
 		r.discard()
 		return err
 	}
