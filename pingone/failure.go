@@ -71,6 +71,8 @@ func failureKind(ctx context.Context, err error) string {
 		return "stream reset"
 	case strings.Contains(err.Error(), "GOAWAY"):
 		return "connection going away"
+	case strings.Contains(err.Error(), "http2: client conn"), errors.Is(err, net.ErrClosed):
+		return "connection closed"
 	default:
 		return systemFailure(err)
 	}
