@@ -223,7 +223,7 @@ func TestMergeForgetsNoField(t *testing.T) {
 		t.Errorf("in flight: %v, want %v", m.Main.InFlight, main.InFlight)
 	}
 	m.Merged.Lost, m.Merged.TolerateLost = []measure.Lost{{Index: -1, Why: "x", Last: m.Merged.Parts[1]}}, 0.1
-	unset := map[string]bool{"Measurement.Shard": true, "Measurement.SecondsLost": true}
+	unset := map[string]bool{"Measurement.Shard": true, "Measurement.SecondsLost": true, "Measurement.NotStarted": true}
 	var look func(path string, v reflect.Value)
 	look = func(path string, v reflect.Value) {
 		switch v.Kind() {
