@@ -301,7 +301,7 @@ func TestFleetStrangers(t *testing.T) {
 }
 
 // TestFleetAcrossNamespaces runs two workers in network namespaces of their own,
-// and cuts one's link for two seconds, and then for good.
+// and cuts one's link for a second, and then for good.
 func TestFleetAcrossNamespaces(t *testing.T) {
 	if os.Getuid() != 0 {
 		skipFleet(t, "network namespaces need root")
@@ -347,14 +347,14 @@ func TestFleetAcrossNamespaces(t *testing.T) {
 	}
 	dir, l, workers := run(8)
 	link("down")
-	l.await("  4 s: ") // the other shard has come 2 s further
+	time.Sleep(time.Second) // the length of the break: nothing waits for anything
 	link("up")
 	_ = l.Wait()
 	for _, w := range workers {
 		w.ends(0, " is delivered")
 	}
 	if r := reportOf(t, dir); r.Requests.Scheduled != 320 {
-		t.Errorf("after a break of 2 s, %d of 320 requests are there", r.Requests.Scheduled)
+		t.Errorf("after a break of a second, %d of 320 requests are there", r.Requests.Scheduled)
 	}
 
 	_, l, workers = run(8)
