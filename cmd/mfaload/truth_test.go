@@ -139,7 +139,7 @@ func TestCountsAgreeWithTheServer(t *testing.T) {
 	if groups != rep.Requests.Sent {
 		t.Errorf("the groups sent %d of %d", groups, rep.Requests.Sent)
 	}
-	if rep.Errors["connection reset"] == 0 || rep.Errors["answer cut off"] == 0 || rep.Statuses["429 REQUEST_LIMITED"] == 0 {
+	if rep.Errors["connection reset"] == 0 || rep.Errors["answer cut off"] == 0 || rep.Statuses["500 UNEXPECTED_ERROR"] == 0 {
 		t.Errorf("errors %v, statuses %v", rep.Errors, rep.Statuses)
 	}
 	if len(rep.Violations) < 30 {
