@@ -2,6 +2,7 @@ package measure
 
 import (
 	"encoding/binary"
+	"iter"
 	"math/bits"
 	"time"
 
@@ -45,8 +46,13 @@ func (h *Histogram) frozenCopy(scratch *Histogram) *Histogram {
 
 func newFrozen(p *hdrhistogram.PackedHistogram) *frozen {
 	var buffer [512]byte
-	b, before := buffer[:0], uint64(0)
-	for value, count := range p.ForEachBucket {
+	return &frozen{append([]byte(nil), appendBuckets(buffer[:0], p.ForEachBucket)...), uint64(p.TotalCount())}
+}
+
+// appendBuckets appends the buckets as frozen has them.
+func appendBuckets(b []byte, buckets iter.Seq2[int64, int64]) []byte {
+	before := uint64(0)
+	for value, count := range buckets {
 		n := bucket(value)
 		if count == 1 {
 			b = binary.AppendUvarint(b, (n-before)<<1)
@@ -56,7 +62,15 @@ func newFrozen(p *hdrhistogram.PackedHistogram) *frozen {
 		}
 		before = n
 	}
-	return &frozen{append([]byte(nil), b...), uint64(p.TotalCount())}
+	return b
+}
+
+// frozenBuckets are those of any histogram as frozen has them, to be read only.
+func (h *Histogram) frozenBuckets() []byte {
+	if h.frozen != nil {
+		return h.frozen.buckets
+	}
+	return appendBuckets(nil, h.eachBucket)
 }
 
 // thaw undoes freeze.

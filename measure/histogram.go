@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"bytes"
 	"fmt"
 	"math/big"
 	"math/bits"
@@ -217,9 +218,7 @@ func (h *Histogram) Equal(o *Histogram) bool {
 	if h.above != o.above || h.min != o.min || h.max != o.max || h.sumHi != o.sumHi || h.sumLo != o.sumLo {
 		return false
 	}
-	a, errA := h.encodeBuckets()
-	b, errB := o.encodeBuckets()
-	return errA == nil && errB == nil && string(a) == string(b)
+	return h.bucketed() == o.bucketed() && bytes.Equal(h.frozenBuckets(), o.frozenBuckets())
 }
 
 // sum returns the exact sum in nanoseconds.

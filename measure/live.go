@@ -123,20 +123,29 @@ func (t *times) record(o *Observation) {
 // What is above the range comes last, at the maximum.
 func (h *Histogram) Buckets(yield func(value time.Duration, count uint64) bool) {
 	more := true
-	if h.dense == nil {
-		h.sparse().ForEachBucket(func(value, count int64) bool {
-			more = count == 0 || yield(time.Duration(value), uint64(count))
-			return more
-		})
-	} else {
-		for _, bar := range h.dense.Distribution() {
-			if more = bar.Count == 0 || yield(time.Duration(bar.From), uint64(bar.Count)); !more {
-				break
-			}
-		}
-	}
+	h.eachBucket(func(value, count int64) bool {
+		more = count == 0 || yield(time.Duration(value), uint64(count))
+		return more
+	})
 	if more && h.above > 0 {
 		yield(h.max, h.above)
+	}
+}
+
+// eachBucket yields the lowest value of each bucket that is not empty, in ascending
+// order.
+func (h *Histogram) eachBucket(yield func(value, count int64) bool) {
+	switch {
+	case h.frozen != nil:
+		h.frozen.each(yield)
+	case h.packed != nil:
+		h.packed.ForEachBucket(yield)
+	default:
+		for _, bar := range h.dense.Distribution() {
+			if bar.Count > 0 && !yield(bar.From, bar.Count) {
+				return
+			}
+		}
 	}
 }
 

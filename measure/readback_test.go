@@ -53,7 +53,7 @@ func lateAndEarly(random *rand.Rand, labels []string, groups int, now time.Durat
 // Whatever is recorded in whatever order, the file that is made of it is read
 // back as it was, and so are the files of its journal wherever that ends.
 func TestReadsBackWhatItRecords(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(16) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { readsBack(t, seed) })
 	}
 }
