@@ -28,7 +28,16 @@ func (s *sum) errorCauses() (causes []Cause) {
 }
 
 // violationCauses are the rules that were broken at level fail, of all groups.
-func (j *judgement) violationCauses() (causes []Cause) {
+// Thresholds share them.
+func (j *judgement) violationCauses() []Cause {
+	if j.broken == nil {
+		j.broken = sortCauses(j.brokenRules())
+	}
+	return j.broken
+}
+
+func (j *judgement) brokenRules() []Cause {
+	causes := []Cause{}
 	for _, v := range j.report.Violations {
 		if v.Level != "fail" {
 			continue
@@ -37,9 +46,9 @@ func (j *judgement) violationCauses() (causes []Cause) {
 		if v.Pointer != "" {
 			what += " at " + v.Pointer
 		}
-		causes = append(causes, Cause{what, v.Count})
+		causes = append(causes, Cause{plain(what, longest), v.Count})
 	}
-	return sortCauses(causes)
+	return causes
 }
 
 func sortCauses(causes []Cause) []Cause {
@@ -47,14 +56,14 @@ func sortCauses(causes []Cause) []Cause {
 	return causes
 }
 
-// maxCauses bounds how many causes a text names.
-const maxCauses = 4
+// maxNamedCauses bounds how many causes a text names.
+const maxNamedCauses = 4
 
 func causesText(causes []Cause) string {
 	var texts []string
 	for i, c := range causes {
-		if i == maxCauses {
-			texts = append(texts, fmt.Sprintf("%d more in report.json", len(causes)-maxCauses))
+		if i == maxNamedCauses {
+			texts = append(texts, fmt.Sprintf("%d more in report.json", len(causes)-maxNamedCauses))
 			break
 		}
 		texts = append(texts, fmt.Sprintf("%s × %s", count(c.Count), c.What))

@@ -27,6 +27,8 @@ const (
 	htmlKinds      = 40
 	htmlThresholds = 200
 	htmlReasons    = 50
+	htmlRules      = 200
+	htmlMachines   = 256
 	htmlScenario   = 256 << 10 // characters of its text
 )
 
@@ -107,7 +109,7 @@ func (p *htmlPage) lists() {
 	p.MoreAnswers = max(0, len(p.Answers)-htmlKinds)
 	p.Answers = p.Answers[:len(p.Answers)-p.MoreAnswers]
 	if len(r.Shards) > 0 {
-		p.Machines = shardRows("", r.Shards)
+		p.Machines = shardRows("", r.Shards[:min(len(r.Shards), htmlMachines)])
 	}
 }
 

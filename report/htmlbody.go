@@ -187,16 +187,18 @@ func (p *htmlPage) rules() g.Node {
 		broken = fmt.Sprintf(", and %d broken", n)
 	}
 	var never g.Group
-	for i, rule := range p.NeverRules {
+	shown, moreRules := first(p.Rules, htmlRules)
+	neverShown, moreNever := first(p.NeverRules, htmlRules)
+	for i, rule := range neverShown {
 		never = append(never, g.If(i > 0, g.Text(", ")), h.Code(text(rule)))
 	}
 	return g.Group{h.H3(g.Text("Rule coverage")),
 		h.P(g.Textf("%d of %d rules were held against at least one answer%s. A rule that was never looked at was not passed.", p.Evaluated, len(p.Rules), broken)),
-		g.If(len(never) > 0, soft(g.Text("Never looked at: "), never, g.Text("."))),
+		g.If(len(never) > 0, soft(g.Text("Never looked at: "), never, g.Text("."))), more(int(moreNever), "rules "),
 		g.If(len(p.Rules) > 0, h.Details(h.Summary(g.Text("All rules")), chart.Scroll("coverage of the rules", h.THead(chart.Head("rule", "looked at", "broken")),
-			h.TBody(g.Map(p.Rules, func(c Coverage) g.Node {
+			h.TBody(g.Map(shown, func(c Coverage) g.Node {
 				return chart.Row(h.Td(text(c.Rule)), h.Td(g.Text(count(c.Evaluated))), h.Td(g.If(c.Violated > 0, h.Class("bad")), g.Text(count(c.Violated))))
-			})))))}
+			}))), more(int(moreRules), "rules ")))}
 }
 
 func (p *htmlPage) figures() g.Node {
@@ -255,7 +257,7 @@ func (p *htmlPage) machines() g.Node {
 			return h.Td(text(s))
 		})))
 	}
-	return section("Machines", soft(g.Text("The run "), text(p.Run), g.Textf(" was shared among %d machines.", len(p.Shards))), chart.Scroll("machines", rows))
+	return section("Machines", soft(g.Text("The run "), text(p.Run), g.Textf(" was shared among %d machines.", len(p.Shards))), chart.Scroll("machines", rows), more(len(p.Shards)-htmlMachines, "shards "))
 }
 
 func (p *htmlPage) scenario() g.Node {

@@ -61,6 +61,9 @@ func (d *drawing) bins() bins {
 	return bins{d.latency.Low, math.Log(d.latency.High/d.latency.Low) / heatRows}
 }
 
+// mostLevels is how many thresholds are drawn as lines.
+const mostLevels = 40
+
 // mostStages is how many stages are told apart in charts.
 const mostStages = 40
 
@@ -147,12 +150,12 @@ func (d *drawing) stretch(c *chart.Chart) {
 func (d *drawing) judge(c *chart.Chart) {
 	c.Marks = slices.Concat(c.Marks, d.stalls())
 	for _, t := range d.r.Thresholds {
-		if d.shows(t) {
+		if d.shows(t) && len(c.Levels) < mostLevels {
 			look := chart.Good
 			if t.State == Missed {
 				look = chart.Bad
 			}
-			c.Levels = append(c.Levels, chart.Level{At: t.Limit, Name: strings.TrimPrefix(t.Expression, "response "), Look: look})
+			c.Levels = append(c.Levels, chart.Level{At: t.Limit, Name: plain(strings.TrimPrefix(t.Expression, "response "), 60), Look: look})
 		}
 	}
 	bad := chart.Series{Name: "failed, or unexpected", Kind: chart.Dots, Look: chart.Bad, X: d.columns.middles(), Y: d.columns.row(func(col moment) *float64 {
@@ -486,7 +489,7 @@ func (d *drawing) limitDots(nines float64) []chart.Series {
 	s := chart.Series{Name: "limits of the response time", Kind: chart.Dots, Look: chart.Bad}
 	for _, t := range d.r.Thresholds {
 		var p float64
-		if _, err := fmt.Sscanf(t.Expression, "response p%g ", &p); err != nil || !d.shows(t) || p >= 100 {
+		if _, err := fmt.Sscanf(t.Expression, "response p%g ", &p); len(s.X) == mostLevels || err != nil || !d.shows(t) || p >= 100 {
 			continue
 		}
 		if x := -math.Log10(1 - p/100); x <= nines {

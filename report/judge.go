@@ -43,12 +43,12 @@ func Judge(m *measure.Measurement) (*Report, error) {
 		r.Warmup = &figures
 	}
 	if m.NotStarted != "" {
-		return r.didNotStart(m.NotStarted).escape(), nil
+		return r.didNotStart(m.NotStarted).bound().escape(), nil
 	}
 	j := judgement{report: r, measurement: m, sums: main, token: terms.Token, tokenEnds: terms.TokenEnds}
 	r.Generator.WorkersNeeded = max(r.Generator.WorkersNeeded, j.capped().needed)
 	j.judge(terms.Thresholds)
-	return r.escape(), nil
+	return r.bound().escape(), nil
 }
 
 // sums are a phase's cells added up, for the whole and by group.
@@ -223,15 +223,16 @@ func violations(m *measure.Measurement) []Violation {
 			continue // seen in the warm-up only, which is not judged
 		}
 		all = append(all, Violation{
-			Rule: g.Rule, Pointer: g.Pointer, Level: levelOf(g), Count: g.Count - g.InWarmup, Explained: g.Explained,
-			Expected: g.Instances[0].Expected, Got: g.Instances[0].Got, Example: example(g.Instances[0].Example),
+			Rule: clip(g.Rule, maxText), Pointer: clip(g.Pointer, maxText), Level: levelOf(g), Count: g.Count - g.InWarmup, Explained: g.Explained,
+			Expected: clip(g.Instances[0].Expected, maxText), Got: clip(g.Instances[0].Got, maxText), Example: example(g.Instances[0].Example),
 		})
 	}
 	return all
 }
 
 func example(e measure.Example) Example {
-	return Example{UserID: e.UserID, CorrelationID: e.CorrelationID, TransactionID: e.TransactionID, Curl: Curl(e.Method, e.URL, e.Body)}
+	return Example{UserID: clip(e.UserID, maxText), CorrelationID: clip(e.CorrelationID, maxText), TransactionID: clip(e.TransactionID, maxText),
+		Curl: Curl(e.Method, e.URL, e.Body)}
 }
 
 func coverage(m *measure.Measurement) []Coverage {

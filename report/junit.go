@@ -49,7 +49,7 @@ type (
 // JUnit returns the report as junit.xml: a testcase for the verdict, and one
 // for each threshold, group and rule.
 func (r *Report) JUnit() ([]byte, error) {
-	all := junitSuites{Name: "mfaload " + r.Scenario, Time: trim(r.Duration), Suites: []junitSuite{
+	all := junitSuites{Name: "mfaload " + plain(r.Scenario, longest), Time: trim(r.Duration), Suites: []junitSuite{
 		r.junitSuite("verdict", []junitCase{r.junitVerdict()}),
 		r.junitSuite("thresholds", r.junitThresholds()),
 		r.junitSuite("groups", r.junitGroups()),
@@ -71,10 +71,13 @@ func (r *Report) JUnit() ([]byte, error) {
 }
 
 func (r *Report) junitSuite(name string, cases []junitCase) junitSuite {
+	for i := range cases {
+		c := &cases[i]
+		c.Class, c.Time, c.Name = "mfaload."+plain(r.Scenario, longest)+"."+name, "0", plain(c.Name, longest)
+	}
+	cases = fitting(cases, name)
 	s := junitSuite{Name: name, Tests: len(cases), Cases: cases, Time: "0", Timestamp: r.Started.UTC().Format(time.RFC3339)}
-	for i := range s.Cases {
-		c := &s.Cases[i]
-		c.Class, c.Time = "mfaload."+r.Scenario+"."+name, "0"
+	for _, c := range s.Cases {
 		switch {
 		case c.Failure != nil:
 			s.Failures++
@@ -91,7 +94,7 @@ func (r *Report) junitSuite(name string, cases []junitCase) junitSuite {
 // green.
 func (r *Report) junitVerdict() junitCase {
 	c := junitCase{Name: "verdict"}
-	result := &junitResult{Message: string(r.Verdict), Type: string(r.Verdict), Text: strings.Join(r.Reasons, "\n")}
+	result := &junitResult{Message: string(r.Verdict), Type: string(r.Verdict), Text: lines(r.Reasons)}
 	switch r.Verdict {
 	case Pass:
 		c.Out = result.Text
@@ -110,9 +113,9 @@ func (r *Report) junitThresholds() (cases []junitCase) {
 		case Met:
 			c.Out = "observed " + t.observed()
 		case Missed:
-			c.Failure = &junitResult{Message: "observed " + t.observed(), Type: "threshold", Text: t.text()}
+			c.Failure = &junitResult{Message: "observed " + t.observed(), Type: "threshold", Text: clip(t.text(), maxText)}
 		default: // never green
-			c.Skipped = &junitResult{Message: string(t.State) + ": " + t.Why}
+			c.Skipped = &junitResult{Message: clip(string(t.State)+": "+t.Why, maxText)}
 		}
 		cases = append(cases, c)
 	}
@@ -122,17 +125,18 @@ func (r *Report) junitThresholds() (cases []junitCase) {
 // junitGroups fails a group where a threshold of its own is missed, and skips
 // one that no request was sent for, or of which a threshold could not be judged.
 func (r *Report) junitGroups() (cases []junitCase) {
-	for _, g := range r.Groups {
-		var missed, unclear []string
-		for _, t := range r.Thresholds {
-			switch {
-			case t.Group != g.Name || t.State == Met:
-			case t.State == Missed:
-				missed = append(missed, t.text())
-			default:
-				unclear = append(unclear, t.text())
-			}
+	missedOf, unclearOf := map[string][]string{}, map[string][]string{}
+	for _, t := range r.Thresholds {
+		switch {
+		case t.Group == "" || t.State == Met:
+		case t.State == Missed:
+			missedOf[t.Group] = append(missedOf[t.Group], t.text())
+		default:
+			unclearOf[t.Group] = append(unclearOf[t.Group], t.text())
 		}
+	}
+	for _, g := range r.Groups {
+		missed, unclear := missedOf[g.Name], unclearOf[g.Name]
 		q := g.Requests
 		c := junitCase{Name: g.Name}
 		figures := fmt.Sprintf("%d of %d requests sent: %d as expected, %d unexpected, %d violating, %d failed (%d of them 429); response p95 %s ms",
@@ -140,9 +144,9 @@ func (r *Report) junitGroups() (cases []junitCase) {
 		switch {
 		case len(missed) > 0:
 			c.Failure = &junitResult{Message: fmt.Sprintf("it misses %d of its thresholds", len(missed)), Type: "group",
-				Text: strings.Join(append(missed, figures), "\n")}
+				Text: figures + "\n" + lines(missed)}
 		case len(unclear) > 0:
-			c.Skipped = &junitResult{Message: strings.Join(unclear, "; ")}
+			c.Skipped = &junitResult{Message: strings.ReplaceAll(lines(unclear), "\n", "; ")}
 		case q.Sent == 0:
 			c.Skipped = &junitResult{Message: "no request was sent"}
 		default:
@@ -184,10 +188,10 @@ func (r *Report) junitRule(rule string, evaluated uint64) junitCase {
 			notes = append(notes, v.text())
 		}
 	}
-	c := junitCase{Name: rule, Out: strings.Join(notes, "\n")}
+	c := junitCase{Name: rule, Out: lines(notes)}
 	switch {
 	case len(fails) > 0:
-		c.Failure = &junitResult{Message: fmt.Sprintf("broken %d times", count), Type: "rule", Text: strings.Join(fails, "\n")}
+		c.Failure = &junitResult{Message: fmt.Sprintf("broken %d times", count), Type: "rule", Text: lines(fails)}
 	case evaluated == 0:
 		c.Skipped = &junitResult{Message: "no answer gave an occasion to look at it"}
 	}
@@ -196,9 +200,10 @@ func (r *Report) junitRule(rule string, evaluated uint64) junitCase {
 
 // text says of a violation what a reader of a log needs.
 func (v *Violation) text() string {
-	text := fmt.Sprintf("%s: %d times\n  expected %s\n  got      %s", place(v.Pointer), v.Count, v.Expected, v.Got)
+	text := fmt.Sprintf("%s: %d times\n  expected %s\n  got      %s", plain(place(v.Pointer), longest), v.Count,
+		plain(v.Expected, longest), plain(v.Got, longest))
 	if id := v.Example.CorrelationID; id != "" {
-		text += "\n  first correlation-id " + id
+		text += "\n  first correlation-id " + plain(id, longest)
 	}
 	return text
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // What bounds report.md, so that it fits a comment on a pull request: GitHub refuses
@@ -201,7 +202,7 @@ const longest = 200
 // plain makes a text from outside one line of bounded length that a page can
 // show: nothing in it controls the page or its direction.
 func plain(text string, most int) string {
-	runes := []rune(strings.ToValidUTF8(text, "\uFFFD"))
+	runes := []rune(strings.ToValidUTF8(text[:min(len(text), utf8.UTFMax*(most+1))], "\uFFFD"))
 	if len(runes) > most {
 		runes = append(runes[:most:most], '…')
 	}

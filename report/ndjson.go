@@ -7,6 +7,14 @@ import (
 	"mfaload/measure"
 )
 
+// What bounds violations.ndjson, in bytes. A violation is written without the
+// response that was kept with it once the file has maxResponses, and not at all
+// beyond maxLines.
+const (
+	maxResponses = 32 << 20
+	maxLines     = 64 << 20
+)
+
 // line is one line of violations.ndjson: one violation.
 type line struct {
 	// At is the time of the send in seconds since the start of the run.
@@ -19,24 +27,62 @@ type line struct {
 	HTTPStatus int     `json:"httpStatus"`
 	Example
 	Answer *measure.Answer `json:"answer,omitempty"`
+	// LeftOut says that measurement.json.gz has a response for which there is no room.
+	LeftOut bool `json:"answer_left_out,omitempty"`
 }
 
 // NDJSON returns the first violations of each group, the warm-up's included,
-// as a JSON text a line.
+// as a JSON text a line. Where there is no room for all, the last line says how
+// many measurement.json.gz has more.
 func NDJSON(m *measure.Measurement) ([]byte, error) {
+	var b bytes.Buffer
+	left, full := 0, false
+	for _, g := range m.Violations {
+		for _, i := range g.Instances {
+			text, err := compact(lineOf(g, i, !full))
+			if full = full || b.Len()+len(text) > maxResponses; full && err == nil {
+				text, err = compact(lineOf(g, i, false))
+			}
+			if err != nil {
+				return nil, err
+			}
+			if left > 0 || b.Len()+len(text) > maxLines {
+				left++
+				continue
+			}
+			b.Write(text)
+		}
+	}
+	if left == 0 {
+		return b.Bytes(), nil
+	}
+	last, err := compact(struct {
+		LeftOut int    `json:"left_out"`
+		In      string `json:"in"`
+	}{left, "measurement.json.gz"})
+	b.Write(last)
+	return b.Bytes(), err
+}
+
+// lineOf is the line of a violation, with the response that was kept or without it.
+func lineOf(g *measure.ViolationGroup, i measure.Instance, whole bool) line {
+	l := line{
+		At: round(i.Example.At.Seconds()), Rule: clip(g.Rule, maxText), Pointer: clip(g.Pointer, maxText), Level: levelOf(g),
+		Expected: clip(i.Expected, maxText), Got: clip(i.Got, maxText), HTTPStatus: i.Example.Status, Example: example(i.Example),
+	}
+	if l.Answer = i.Example.Answer; !whole && l.Answer != nil {
+		l.Answer, l.LeftOut = nil, true
+	}
+	return l
+}
+
+// compact writes a value as a line of JSON.
+func compact(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	for _, g := range m.Violations {
-		for _, i := range g.Instances {
-			l := line{At: round(i.Example.At.Seconds()), Rule: g.Rule, Pointer: g.Pointer, Level: levelOf(g), Expected: i.Expected, Got: i.Got,
-				HTTPStatus: i.Example.Status, Example: example(i.Example), Answer: i.Example.Answer}
-			if err := e.Encode(l); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return b.Bytes(), nil
+	err := e.Encode(v)
+	return b.Bytes(), err
 }
 
 func levelOf(g *measure.ViolationGroup) string {

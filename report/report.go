@@ -76,6 +76,8 @@ type Report struct {
 	ScenarioText string `json:"scenario_text,omitempty"`
 	// Warmup has the figures of the warm-up; nil where there was none.
 	Warmup *Figures `json:"warmup,omitempty"`
+	// LeftOut is nil when the report lists everything.
+	LeftOut *LeftOut `json:"left_out,omitempty"`
 	// Checksum is that of [Report.Sealed]; empty in a report that was not written
 	// yet, and in those of versions without it.
 	Checksum string `json:"checksum,omitempty"`

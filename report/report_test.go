@@ -324,10 +324,12 @@ func full(t *testing.T) *report.Report {
 }
 
 // Validators of others take report.json: of a run with something of everything, of
-// one that sent nothing, and of a closed one.
+// one that sent nothing, of a closed one, and of one that leaves something out.
 func TestReportFitsItsSchemaForOthers(t *testing.T) {
 	var documents [][]byte
-	for _, r := range []*report.Report{full(t), newRun(t).judge(p95, noErrors), newRun(t).send(3, ms, nil).judge()} {
+	short := full(t)
+	short.LeftOut = &report.LeftOut{Thresholds: 1, Reasons: 2, Causes: 3, ScenarioText: 4}
+	for _, r := range []*report.Report{full(t), newRun(t).judge(p95, noErrors), newRun(t).send(3, ms, nil).judge(), short} {
 		data, err := r.JSON()
 		if err != nil {
 			t.Fatal(err)

@@ -241,7 +241,7 @@ func (r *Report) junitShards() (cases []junitCase) {
 	for _, s := range r.Shards {
 		c := junitCase{Name: "shard " + strconv.Itoa(s.Index)}
 		if why := slices.Concat(s.Doubts, lostWhy(s.Lost)); len(why) > 0 {
-			c.Error = &junitResult{Message: why[0], Type: "shard", Text: strings.Join(why, "\n")}
+			c.Error = &junitResult{Message: clip(why[0], maxText), Type: "shard", Text: lines(why)}
 			if s.Lost != "" && r.Degraded {
 				c.Skipped, c.Error = c.Error, nil
 			}

@@ -5,7 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"mfaload/measure"
 	"mfaload/report"
+	"mfaload/scenario"
 )
 
 // Whatever a run was, what is made for people stays within what takes it: GitHub
@@ -34,6 +36,12 @@ func TestSizesAreBounded(t *testing.T) {
 				r.Shards = append(r.Shards, shard)
 			}
 		}
+		for i := range 600 {
+			r.Coverage = append(r.Coverage, report.Coverage{Rule: fmt.Sprint(i, " ", long), Evaluated: uint64(i % 2)})
+		}
+		for i := range 500 {
+			r.Violations = append(r.Violations, report.Violation{Rule: "one rule", Pointer: fmt.Sprint(i, long), Level: "fail", Count: 1, Expected: long, Got: long})
+		}
 		r.Thresholds[999].State, r.Thresholds[999].Passed, r.Thresholds[999].Expression = report.Missed, false, "the one that is missed"
 		for format, of := range map[string]struct {
 			render func() ([]byte, error)
@@ -42,12 +50,14 @@ func TestSizesAreBounded(t *testing.T) {
 		}{
 			"report.md": {r.Markdown, 64 * kib, []string{"more groups in report.json", "more thresholds in report.json", "more violations in report.json",
 				"more shards in report.json", "more reasons in report.json", "more kinds in report.json"}},
-			"report.html": {func() ([]byte, error) { return r.HTML(measured(t)) }, 4096 * kib, []string{"500 more groups are in", "800 more thresholds are in", "more reasons are in"}},
+			"report.html": {func() ([]byte, error) { return r.HTML(measured(t)) }, 4096 * kib, []string{"500 more groups are in", "800 more thresholds are in", "more reasons are in",
+				"more rules are in"}},
 			"terminal": {func() ([]byte, error) {
 				var b strings.Builder
 				err := report.Terminal{Width: 120}.Write(&b, r)
 				return []byte(b.String()), err
 			}, 256 * kib, []string{"500 more groups in", "900 more thresholds in", "more reasons in"}},
+			"junit.xml": {r.JUnit, 4096 * kib, []string{"more rules in report.json", "more in report.json"}},
 		} {
 			data, err := of.render()
 			if err != nil || len(data) > of.most {
@@ -61,4 +71,54 @@ func TestSizesAreBounded(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What programs read is bounded by what mfaload reads back, whatever was measured.
+func TestSizesOfFilesForProgramsAreBounded(t *testing.T) {
+	long := strings.Repeat("\x1b", 50_000)
+	m := measured(t)
+	group := m.Violations[0]
+	m.Violations = nil
+	for i := range 500 {
+		of := *group
+		of.Pointer, of.Instances = fmt.Sprint("/", i, long[:5000]), nil
+		for range measure.Instances {
+			of.Instances = append(of.Instances, measure.Instance{Expected: long[:3000], Got: long[:3000], Example: measure.Example{
+				UserID: long[:3000], CorrelationID: long[:3000], Method: "POST", URL: long, Body: long,
+				Answer: &measure.Answer{Headers: []string{long}, Body: long}}})
+		}
+		m.Violations = append(m.Violations, &of)
+	}
+	var thresholds []scenario.Threshold
+	for i := range 12_000 {
+		limit := noViolations
+		limit.Limit = float64(i%2) / 2
+		thresholds = append(thresholds, limit)
+	}
+	terms := report.TermsOf(&scenario.Scenario{Thresholds: thresholds, Text: strings.Repeat("# a comment\n", 200_000)})
+	m.Terms = terms.Encode()
+	r, err := report.Judge(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := r.JSON()
+	if err != nil || len(text) > 128<<20 || r.Verdict != report.Fail {
+		t.Errorf("report.json: %d bytes, %s, %v", len(text), r.Verdict, err)
+	}
+	if o := r.LeftOut; o == nil || o.Thresholds != 2000 || o.Reasons == 0 || o.Causes == 0 || o.ScenarioText == 0 {
+		t.Errorf("left out: %+v", o)
+	}
+	if r.Thresholds[5999].Passed || !r.Thresholds[6000].Passed {
+		t.Error("a threshold that is missed is left out before one that is met")
+	}
+	lines, err := report.NDJSON(m)
+	if err != nil || len(lines) > 65<<20 {
+		t.Errorf("violations.ndjson: %d bytes, %v", len(lines), err)
+	}
+	for _, want := range []string{`"answer_left_out":true`, `"in":"measurement.json.gz"}`, `"answer":{`, "bytes: see measurement.json.gz>"} {
+		if !strings.Contains(string(lines), want) {
+			t.Errorf("violations.ndjson lacks %s", want)
+		}
+	}
+	t.Logf("report.json: %d bytes, violations.ndjson: %d bytes", len(text), len(lines))
 }

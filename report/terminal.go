@@ -25,9 +25,10 @@ const maxShown = 8
 // What bounds the rest of it: reasons and their length, groups and thresholds, and
 // other texts. The whole of it has at most 256 KiB.
 const (
-	maxReasons = 20
-	maxReason  = 1000
-	maxRows    = 100
+	maxReasonsShown = 20
+	maxReason       = 1000
+	maxRows         = 100
+	longestName     = 120 // characters of a group's name; scenarios have up to 100
 )
 
 // Write writes the summary of a report: the verdict and its reasons first.
@@ -92,7 +93,7 @@ func (p *page) verdict(r *Report) {
 	p.line(p.paint(bold+";"+verdictColors[r.Verdict], strings.ToUpper(string(r.Verdict))+r.degraded()) + "  " +
 		fmt.Sprintf("%s: %s requests in %s s", plain(r.Scenario, longest), count(r.Requests.Sent), trim(r.Duration)))
 	for i, reason := range r.Reasons {
-		if i == maxReasons {
+		if i == maxReasonsShown {
 			p.line(fmt.Sprintf("  … %d more reasons in report.json", len(r.Reasons)-i))
 			break
 		}
@@ -159,7 +160,7 @@ func (p *page) groups(r *Report) {
 	all := foremost(r.Groups, maxRows)
 	for _, g := range all[:min(len(all), maxRows)] {
 		q := g.Requests
-		rows = append(rows, []string{"  " + plain(g.Name, longest), count(q.Sent), count(q.AsExpected), count(q.Unexpected), count(q.Violating), count(q.Failed),
+		rows = append(rows, []string{"  " + plain(g.Name, longestName), count(q.Sent), count(q.AsExpected), count(q.Unexpected), count(q.Violating), count(q.Failed),
 			g.Response.cell("p50"), g.Response.cell("p95"), g.Response.cell("p99")})
 		if r.Requests.RateLimited > 0 {
 			rows[len(rows)-1] = slices.Insert(rows[len(rows)-1], 6, count(q.RateLimited))
@@ -268,7 +269,7 @@ func (p *page) coverage(r *Report) {
 	p.title("rules")
 	p.wrap("  ", fmt.Sprintf("%d of %d rules were looked at", len(r.Coverage)-len(never), len(r.Coverage)))
 	if len(never) > 0 {
-		p.wrap("  ", "no answer gave an occasion for "+strings.Join(never, ", "))
+		p.wrap("  ", plain("no answer gave an occasion for "+strings.Join(never, ", "), maxReason))
 	}
 }
 

@@ -81,14 +81,14 @@ func (p *page) users(r *Report) {
 		if g.Users == nil {
 			continue
 		}
-		order := g.Users.Order
+		order := plain(g.Users.Order, longest)
 		if g.Users.Exhausted != "" {
-			order += ", " + g.Users.Exhausted
+			order += ", " + plain(g.Users.Exhausted, longest)
 		}
 		if g.Users.PerUser > 0 {
 			order += fmt.Sprintf(", each at most once in %s s", trim(g.Users.PerUser))
 		}
-		rows = append(rows, []string{"  " + g.Name, count(g.Users.Count), order, g.Users.end()})
+		rows = append(rows, []string{"  " + plain(g.Name, longest), count(g.Users.Count), order, g.Users.end()})
 	}
 	if len(rows) == 0 {
 		return

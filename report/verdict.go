@@ -42,6 +42,7 @@ type judgement struct {
 	doubts      []string   // why the run is inconclusive
 	seconds     *doubtfulSeconds
 	cappedIn    *capped
+	broken      []Cause // see violationCauses
 }
 
 func (j *judgement) judge(thresholds []scenario.Threshold) {

@@ -166,3 +166,22 @@ func TestManyKinds(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A run of more groups could not be read back.
+func TestTooManyGroups(t *testing.T) {
+	text := func(groups int) []byte {
+		var b strings.Builder
+		b.WriteString("name: many\ntarget: {simulator: {}}\nload: {stages: [{rate: 10/s, duration: 10s}]}\nusers:\n")
+		for i := range groups {
+			fmt.Fprintf(&b, "  - {name: g%d, ids: [788d4931-6936-43f2-82ff-%012d]}\n", i, i)
+		}
+		return []byte(b.String())
+	}
+	if _, err := scenario.Parse("f.yaml", text(10_000), nil); err != nil {
+		t.Error(err)
+	}
+	_, err := scenario.Parse("f.yaml", text(10_001), nil)
+	if want := "f.yaml:4:1: users has 10001 groups, more than 10000"; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
+	}
+}

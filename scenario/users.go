@@ -24,6 +24,10 @@ var httpStatusesOf = map[string][]int{
 	"NOT_FOUND": {404}, "REQUEST_LIMITED": {429}, "UNEXPECTED_ERROR": {500},
 }
 
+// MaxGroups is how many groups a scenario has at most: a report lists each of them,
+// and mfaload has to be able to read it back.
+const MaxGroups = 10_000
+
 // created is the HTTP status of an answer that has a status of its own.
 const created = 201
 
@@ -68,6 +72,10 @@ func (d *decoder) needsHTTPStatus(n, code *node, codes []string) {
 
 // checkScenario looks at what several parts of a scenario say.
 func checkScenario(d *decoder, n *node, s *draft) {
+	if len(s.Groups) > MaxGroups {
+		d.failKey(n.get("users"), fmt.Sprintf("users has %d groups, more than %d", len(s.Groups), MaxGroups),
+			"join groups that are to be judged alike: a group has as many ids as you like")
+	}
 	names, ids := map[string]int{}, map[string]string{}
 	for i, g := range s.Groups {
 		group := n.get("users").entries[i]

@@ -11,7 +11,7 @@ import (
 
 // The largest files of a results folder that are read, in bytes.
 const (
-	maxReport      = 64 << 20
+	maxReport      = 128 << 20
 	maxMeasurement = 2 << 30
 	maxRecord      = 1 << 20 // trial.json, search.json
 )
