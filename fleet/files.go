@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"mfaload/internal/disk"
 )
 
 // files are what the coordinator hands out to workers, piece by piece. They are open as long as
@@ -105,7 +107,7 @@ func (c *counter) fetch(ctx context.Context, refs []fileRef, dir string) error {
 }
 
 func (c *counter) fetchFile(ctx context.Context, index int, ref fileRef, path string) error {
-	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	out, err := disk.New(path)
 	if err != nil {
 		return err
 	}

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
+
+	"mfaload/internal/disk"
 )
 
 // joinSchema names the format of a join file.
@@ -90,16 +91,7 @@ func (j *Join) Write(path string) error {
 	if err != nil {
 		return err
 	}
-	temporary := path + ".tmp"
-	_ = os.Remove(temporary)
-	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err == nil {
-		_, err = f.Write(append(data, '\n'))
-		err = errors.Join(err, f.Close())
-	}
-	if err == nil {
-		err = os.Rename(temporary, path)
-	}
+	err = disk.Replace(path, append(data, '\n'), 0o600)
 	if err != nil {
 		return fmt.Errorf("write the join file: %w: choose another path", err)
 	}

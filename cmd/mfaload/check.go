@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/time/rate"
 
 	"mfaload/contract"
+	"mfaload/internal/disk"
 	"mfaload/pingone"
 	"mfaload/report"
 	"mfaload/scenario"
@@ -367,10 +367,10 @@ func (k *checking) drift() ([]string, error) {
 	if k.flags.baseline == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(k.flags.baseline)
+	text, err := readRegular(k.flags.baseline, maxProfile)
 	if errors.Is(err, fs.ErrNotExist) {
 		if text, err = k.profile.Encode(); err == nil {
-			err = os.WriteFile(k.flags.baseline, text, 0o600)
+			err = disk.Replace(k.flags.baseline, text, 0o600)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("write the baseline: %w", err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mfaload/internal/disk"
 	"mfaload/internal/text"
 	"mfaload/measure"
 	"mfaload/report"
@@ -150,7 +151,7 @@ func (a *app) show(f *compareFlags, result any, html func() ([]byte, error), pri
 	if f.html != "" {
 		page, err := html()
 		if err == nil {
-			err = os.WriteFile(f.html, page, 0o600)
+			err = disk.Replace(f.html, page, 0o600)
 		}
 		if err != nil {
 			return fmt.Errorf("write the page: %w\n%s", err, hint("choose another file with --html"))

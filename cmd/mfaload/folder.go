@@ -19,8 +19,11 @@ import (
 // shardsFolder has the results of the workers of this machine, by index.
 const shardsFolder = "shards"
 
-// lockFolder keeps other runs from a results folder until the file is closed. It
-// leaves nothing in it.
+// errWriting says that another process writes to a results folder.
+var errWriting = errors.New("another run writes its results there")
+
+// lockFolder keeps others from writing to a results folder until the file is closed.
+// It leaves nothing in it.
 func lockFolder(path string) (*os.File, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -28,7 +31,7 @@ func lockFolder(path string) (*os.File, error) {
 	}
 	if err := lock(f); err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("%s: another run writes its results there: nothing was sent\n%s", path, hint("wait until that run ends, or choose another --out"))
+		return nil, fmt.Errorf("%s: %w", path, errWriting)
 	}
 	return f, nil
 }

@@ -23,6 +23,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 	"github.com/spf13/pflag"
+
+	"mfaload/internal/disk"
 )
 
 func main() {
@@ -99,7 +101,7 @@ func manPages(dir string, root *cobra.Command) error {
 			}
 			continue
 		}
-		if err := os.WriteFile(filepath.Join(dir, "mfaload-"+c.Name()+".7"), topicPage(c), 0o644); err != nil {
+		if err := disk.Replace(filepath.Join(dir, "mfaload-"+c.Name()+".7"), topicPage(c), 0o644); err != nil {
 			return err
 		}
 	}
@@ -134,7 +136,7 @@ func mend(file string, c, root *cobra.Command) error {
 			}
 		}
 	}
-	return os.WriteFile(file, []byte(page+"\n"), 0o644)
+	return disk.Replace(file, []byte(page+"\n"), 0o644)
 }
 
 // options are a command's flags in the language of man pages.

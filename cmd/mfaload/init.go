@@ -8,9 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"mfaload/internal/disk"
 	"mfaload/scenario"
 )
 
@@ -65,17 +67,14 @@ func (a *app) init(file string) error {
 
 // create writes a file that is not there yet.
 func create(name string, content []byte) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) // #nosec G302 -- as above
-	if errors.Is(err, fs.ErrExist) {
+	err := disk.Create(name, content, 0o644)
+	switch {
+	case errors.Is(err, fs.ErrExist):
 		return fmt.Errorf("%w\n%s", err, hint("name another FILE, or remove this one"))
-	}
-	if err != nil {
-		return fmt.Errorf("%w\n%s", err, hint("name a FILE in a folder that you can write to"))
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Close()); err != nil {
-		_ = os.Remove(name)
+	case errors.Is(err, syscall.ENOSPC):
 		return fmt.Errorf("write %s: %w\n%s", name, err, hint("make room on the disk, and try again"))
+	case err != nil:
+		return fmt.Errorf("%w\n%s", err, hint("name a FILE in a folder that you can write to"))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"mfaload/internal/disk"
 	"mfaload/measure"
 )
 
@@ -42,7 +43,7 @@ func (j *journalOf) make() error {
 			return fmt.Errorf("%s: another run writes to it: %w", j.path, err)
 		}
 	}
-	f, err := createNew(j.path)
+	f, err := disk.New(j.path)
 	if err != nil {
 		return err
 	}

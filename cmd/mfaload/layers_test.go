@@ -18,6 +18,7 @@ import (
 // mayImport says which of our packages each of our packages may import. Data
 // flows one way; only the command sees both ends.
 var mayImport = map[string][]string{
+	"mfaload/internal/disk":          {},
 	"mfaload/internal/redact":        {},
 	"mfaload/internal/schematest":    {},
 	"mfaload/internal/text":          {},
@@ -36,7 +37,7 @@ var mayImport = map[string][]string{
 	"mfaload/report/compare":         {"mfaload/internal/stat", "mfaload/measure", "mfaload/report", "mfaload/report/chart", "mfaload/scenario"},
 	"mfaload/capacity":               {"mfaload/internal/stat", "mfaload/report", "mfaload/report/chart", "mfaload/scenario", "mfaload/measure"},
 	"mfaload/live":                   {"mfaload/runner", "mfaload/measure"},
-	"mfaload/fleet":                  {"mfaload/runner", "mfaload/report", "mfaload/measure", "mfaload/scenario"},
+	"mfaload/fleet":                  {"mfaload/internal/disk", "mfaload/runner", "mfaload/report", "mfaload/measure", "mfaload/scenario"},
 	"mfaload/scenarios":              {},
 	"mfaload/cmd/mfaload":            {"*"},
 

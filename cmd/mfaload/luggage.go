@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"mfaload/fleet"
+	"mfaload/internal/disk"
 	"mfaload/scenario"
 )
 
@@ -37,7 +38,7 @@ func (a *app) newLuggage() (*luggage, error) {
 		return nil, err
 	}
 	l := &luggage{Scratch: scratch}
-	if l.stdin, err = os.OpenFile(filepath.Join(l.Dir, "stdin"), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600); err != nil {
+	if l.stdin, err = disk.New(filepath.Join(l.Dir, "stdin")); err != nil {
 		l.Close()
 		return nil, fmt.Errorf("make a file for the users of the run: %w", err)
 	}
@@ -58,7 +59,7 @@ func (l *luggage) pack(s *scenario.Scenario, contract *contractFlags) error {
 			return err
 		}
 		file := filepath.Join(l.Dir, contractLuggage)
-		if err := os.WriteFile(file, text, 0o600); err != nil {
+		if err := disk.Replace(file, text, 0o600); err != nil {
 			return fmt.Errorf("keep the contract for the workers: %w", err)
 		}
 		l.add(contractLuggage, file)

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -38,6 +39,10 @@ the exit code is that of its verdict (0, 1 or 4).`,
 
 func (a *app) render(path, out string, formats formatFlags) error {
 	dir := &results{path: path}
+	if err := dir.lockToRender(); err != nil {
+		return err
+	}
+	defer dir.unlock()
 	unfinished, err := dir.unfinished()
 	if err != nil {
 		return err
@@ -46,6 +51,7 @@ func (a *app) render(path, out string, formats formatFlags) error {
 		if dir, err = renderInto(path, out); err != nil {
 			return err
 		}
+		defer dir.unlock()
 	}
 	if unfinished != nil {
 		return a.judge(unfinished, dir, formats, nil)
@@ -64,6 +70,19 @@ func (a *app) render(path, out string, formats formatFlags) error {
 	return nil
 }
 
+// lockToRender keeps runs and other commands from writing to the folder meanwhile.
+// Of one that is not there, who reads it says so.
+func (r *results) lockToRender() (err error) {
+	r.lock, err = lockFolder(r.path)
+	switch {
+	case errors.Is(err, errWriting):
+		return fmt.Errorf("%w: nothing was made\n%s", err, hint("wait until that run ends: it writes all files itself"))
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	}
+	return err
+}
+
 // renderInto makes another folder for the files. It never mixes those of two
 // runs.
 func renderInto(path, out string) (*results, error) {
@@ -78,5 +97,9 @@ func renderInto(path, out string) (*results, error) {
 	if _, err := os.Stat(filepath.Join(out, reportFile)); err == nil && !os.SameFile(here, there) {
 		return nil, fmt.Errorf("%s holds the report of another run\n%s", out, hint("choose another --out"))
 	}
-	return &results{path: out}, nil
+	dir := &results{path: out}
+	if os.SameFile(here, there) {
+		return dir, nil // its lock is held
+	}
+	return dir, dir.lockToRender()
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mfaload/internal/disk"
 	"mfaload/measure"
 	"mfaload/report"
 	"mfaload/report/compare"
@@ -72,7 +73,9 @@ func newResults(name, path string, overwrite bool) (*results, error) {
 		return nil, fmt.Errorf("make the results folder: %w\n%s", err, hint("choose another one with --out"))
 	}
 	var err error
-	if r.lock, err = lockFolder(path); err != nil {
+	if r.lock, err = lockFolder(path); errors.Is(err, errWriting) {
+		return nil, fmt.Errorf("%w: nothing was sent\n%s", err, hint("wait until that run ends, or choose another --out"))
+	} else if err != nil {
 		return nil, err
 	}
 	if err := r.free(); err != nil {
@@ -204,30 +207,8 @@ func (r *results) file(name string, content func() ([]byte, error)) error {
 	if err != nil {
 		return fmt.Errorf("make %s: %w", name, err)
 	}
-	temporary := filepath.Join(r.path, "."+name+".tmp")
-	if err := writeSafely(temporary, data); err != nil {
-		_ = os.Remove(temporary)
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	err = os.Rename(temporary, filepath.Join(r.path, name))
-	if err == nil {
-		err = syncFolder(r.path)
-	}
-	if err != nil {
+	if err := disk.Replace(filepath.Join(r.path, name), data, 0o600); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil
-}
-
-// writeSafely writes a new file that outlives a power cut.
-func writeSafely(path string, data []byte) error {
-	f, err := createNew(path)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
 }
