@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -74,7 +75,7 @@ func failureKind(ctx context.Context, err error) string {
 	case strings.Contains(err.Error(), "http2: client conn"), errors.Is(err, net.ErrClosed):
 		return "connection closed"
 	default:
-		return systemFailure(err)
+		return systemFailure(err, runtime.GOOS)
 	}
 }
 
@@ -87,24 +88,35 @@ func isTLS(err error) bool {
 		errors.As(err, &alert) || strings.Contains(err.Error(), "tls: ")
 }
 
+// systemFailures are the error numbers of a connection that are about the network or
+// the peer. Those from 1000 on are of Windows, where the names of package syscall
+// have other numbers; no other system has any that high.
+var systemFailures = []struct {
+	kind   string
+	errors []syscall.Errno
+}{
+	{contract.ConnectionRefused, []syscall.Errno{syscall.ECONNREFUSED, 1225, 10061}},
+	{"connection reset", []syscall.Errno{syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE, 1236, 10052, 10053, 10054, 10058, 10101}},
+	{"timeout", []syscall.Errno{syscall.ETIMEDOUT, 1460, 10060}},
+	{"host unreachable", []syscall.Errno{syscall.ENETUNREACH, syscall.EHOSTUNREACH, 1231, 1232, 10051, 10064, 10065}},
+	{noMemory, []syscall.Errno{syscall.ENOBUFS, syscall.ENOMEM, 10055}},
+}
+
+// windowsReset is ERROR_NETNAME_DELETED: how Windows ends a read that is under way
+// when the peer resets the connection. Elsewhere the number has another meaning.
+const windowsReset = syscall.Errno(64)
+
 // systemFailure names what the operating system says.
-func systemFailure(err error) string {
-	for _, known := range []struct {
-		errno syscall.Errno
-		kind  string
-	}{
-		{syscall.ECONNREFUSED, contract.ConnectionRefused},
-		{syscall.ECONNRESET, "connection reset"},
-		{syscall.EPIPE, "connection reset"},
-		{syscall.ENOBUFS, noMemory},
-		{syscall.ENOMEM, noMemory},
-		{syscall.Errno(10055), noMemory}, // WSAENOBUFS
-		{syscall.ENETUNREACH, "host unreachable"},
-		{syscall.EHOSTUNREACH, "host unreachable"},
-	} {
-		if errors.Is(err, known.errno) {
-			return known.kind
+func systemFailure(err error, system string) string {
+	for _, failure := range systemFailures {
+		for _, errno := range failure.errors {
+			if errors.Is(err, errno) {
+				return failure.kind
+			}
 		}
+	}
+	if system == "windows" && errors.Is(err, windowsReset) {
+		return "connection reset"
 	}
 	return "other failure"
 }

@@ -64,6 +64,30 @@ func TestOwnLimitsOfEverySystem(t *testing.T) {
 	}
 }
 
+// Windows has numbers of its own for what the network and the peer do.
+func TestFailuresOfEverySystem(t *testing.T) {
+	for kind, of := range map[string]map[string][]syscall.Errno{
+		contract.ConnectionRefused: {"dial": {syscall.ECONNREFUSED, 10061, 1225}},
+		"connection reset":         {"read": {syscall.ECONNRESET, 10054, 10053, 10052, 1236}, "write": {syscall.EPIPE, syscall.ECONNABORTED, 10054, 10058}},
+		"timeout":                  {"dial": {syscall.ETIMEDOUT, 10060}, "read": {10060}},
+		"host unreachable":         {"dial": {syscall.ENETUNREACH, syscall.EHOSTUNREACH, 10051, 10065, 1231, 1232}},
+	} {
+		for op, numbers := range of {
+			for _, errno := range numbers {
+				err := failure(context.Background(), &net.OpError{Op: op, Net: "tcp", Err: os.NewSyscallError(op, errno)})
+				var f *contract.Failure
+				if !errors.As(err, &f) || f.Kind != kind || f.Own || f.Disconnected != (kind != "timeout" || op == "dial") {
+					t.Errorf("%s, %d: %+v, want %s", op, int(errno), err, kind)
+				}
+			}
+		}
+	}
+	cut := &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("wsarecv", windowsReset)}
+	if windows, linux := systemFailure(cut, "windows"), systemFailure(cut, "linux"); windows != "connection reset" || linux != "other failure" {
+		t.Error(windows, linux)
+	}
+}
+
 // The names are those that the measurement knows.
 func TestOwnLimitsHaveTheNamesOfTheMeasurement(t *testing.T) {
 	ours := []string{noToken, noSource, noPorts, noDescriptors, noMemory, notPermitted, networkDown, notLoopback}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -161,7 +162,7 @@ func (t *target) hint(err error, asked bool) string {
 
 // isClosed says whether the other side ended the connection.
 func isClosed(err error) bool {
-	return errors.Is(err, io.EOF) || systemFailure(err) == "connection reset"
+	return errors.Is(err, io.EOF) || systemFailure(err, runtime.GOOS) == "connection reset"
 }
 
 func (t *target) certificateHint() string {
