@@ -20,6 +20,7 @@ import (
 // A head that does not tell where the body ends is one violation. Nobody waits
 // for a body then: on a connection that stays open the end would never come.
 func TestFramingFaultsWaitForNothing(t *testing.T) {
+	t.Parallel()
 	head := "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nCorrelation-Id: x\r\n"
 	for name, answer := range map[string]string{
 		"negative length":                   head + "Content-Length: -1\r\n\r\n{}",

@@ -139,6 +139,7 @@ func send(t *testing.T, op *pingone.Operation) outcome {
 const plain = "HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}"
 
 func TestFraming(t *testing.T) {
+	t.Parallel()
 	head := "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\n"
 	for _, test := range []struct {
 		name, answer string

@@ -20,6 +20,7 @@ import (
 
 // A bad answer is one counted, named outcome, in bounded memory.
 func TestHostileAnswers(t *testing.T) {
+	t.Parallel()
 	head := "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nCorrelation-Id: x\r\n"
 	whole := func(body string) string { return fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", head, len(body), body) }
 	var zipped strings.Builder

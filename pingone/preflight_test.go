@@ -30,6 +30,7 @@ func hintOf(t *testing.T, err error) string {
 
 // What would fail each request is found before the first, with what to do.
 func TestPreflightFindsWhatWouldFailEachRequest(t *testing.T) {
+	t.Parallel()
 	files, pool := certificate(t)
 	others, _ := certificate(t)
 	server := func(version uint16, auth tls.ClientAuthType) func(*httptest.Server) {
@@ -115,7 +116,7 @@ func TestProxyThatRefusesCredentials(t *testing.T) {
 	} {
 		p := startProxy(t, "http", "", "http://127.0.0.1:1", refuses(tt.challenges))
 		address := strings.Replace(p.url, "://", "://"+tt.user, 1)
-		err := behind(t, "https://x:443", "", address, scenario.HTTP1).Preflight(t.Context())
+		err := behind(t, "https://x:443", "", address, scenario.HTTP1, patient).Preflight(t.Context())
 		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %v, want %s", tt.name, err, tt.want)
 		}

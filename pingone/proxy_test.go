@@ -141,12 +141,13 @@ func serveSOCKS(want bool) func(*testProxy, net.Conn) {
 
 // behind returns the operation on example.com, a host that is not looked up
 // but left to a proxy. The test servers' certificate has that name.
-func behind(t *testing.T, serverURL, caFile, proxy string, protocol scenario.Protocol) *pingone.Operation {
+func behind(t *testing.T, serverURL, caFile, proxy string, protocol scenario.Protocol,
+	timeout time.Duration) *pingone.Operation {
 	t.Helper()
 	scheme, host, _ := strings.Cut(serverURL, "://")
 	_, port, _ := net.SplitHostPort(host)
 	return operationOn(t, scheme+"://example.com:"+port, func(s *scenario.Scenario) {
-		s.Target.Protocol, s.Target.CAFile, s.Target.Timeout = protocol, caFile, 500*time.Millisecond
+		s.Target.Protocol, s.Target.CAFile, s.Target.Timeout = protocol, caFile, timeout
 		s.Target.Proxy, s.Target.OwnerAgreed = scenario.NewSecret(proxy), true
 	})
 }
@@ -163,6 +164,7 @@ var proxyKinds = []struct {
 }
 
 func TestEveryTransportGoesThroughEveryProxy(t *testing.T) {
+	t.Parallel()
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		if host, _, _ := net.SplitHostPort(r.Host); host != "example.com" || r.Header.Get("Proxy-Authorization") != "" || r.Header.Get("Authorization") == "" {
 			w.WriteHeader(http.StatusBadRequest)
@@ -179,7 +181,7 @@ func TestEveryTransportGoesThroughEveryProxy(t *testing.T) {
 					credentials = "user:" + password
 				}
 				p := startProxy(t, kind.scheme, credentials, url, kind.serve)
-				op := behind(t, url, caFile, p.url, way.protocol)
+				op := behind(t, url, caFile, p.url, way.protocol, patient)
 				defer op.Close()
 				for range 3 {
 					if got := send(t, op); got.Status != 201 || !strings.Contains(got.Body, userID) || got.Framing != "" {
@@ -197,6 +199,7 @@ func TestEveryTransportGoesThroughEveryProxy(t *testing.T) {
 // What a proxy does is not counted as the service's fault, and no error shows a
 // password.
 func TestEveryTransportNamesFailuresOfProxies(t *testing.T) {
+	t.Parallel()
 	answers := func(text string) func(*testProxy, net.Conn) {
 		return func(_ *testProxy, c net.Conn) {
 			_, _ = http.ReadRequest(bufio.NewReader(c))
@@ -222,11 +225,17 @@ func TestEveryTransportNamesFailuresOfProxies(t *testing.T) {
 				continue // its requests are not tunnelled: what a proxy says of them comes as an answer
 			}
 			t.Run(test.name+"/"+way.name, func(t *testing.T) {
+				t.Parallel()
 				p := startProxy(t, test.scheme, "user:other-s3cret", "http://127.0.0.1:1", test.serve)
-				op := behind(t, "https://x:443", "", p.url, way.protocol)
-				if !way.secure {
-					op = behind(t, "http://x:80", "", p.url, way.protocol)
+				timeout := patient
+				if test.want == "timeout" {
+					timeout = 500 * time.Millisecond
 				}
+				url := "https://x:443"
+				if !way.secure {
+					url = "http://x:80"
+				}
+				op := behind(t, url, "", p.url, way.protocol, timeout)
 				err := op.Send(t.Context(), scenario.User{ID: userID}, &contract.Exchange{})
 				var f *contract.Failure
 				if !errors.As(err, &f) || f.Kind != test.want || !strings.Contains(err.Error(), test.says) {
@@ -244,7 +253,7 @@ func TestEveryTransportNamesFailuresOfProxies(t *testing.T) {
 // told from the service's, but for its body.
 func TestProxyThatWantsAPasswordForARequest(t *testing.T) {
 	p := startProxy(t, "http", "", "http://127.0.0.1:1", serveHTTP(true))
-	if got := send(t, behind(t, "http://x:80", "", p.url, scenario.HTTP1)); got.Status != 407 {
+	if got := send(t, behind(t, "http://x:80", "", p.url, scenario.HTTP1, patient)); got.Status != 407 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -257,7 +266,7 @@ func TestProxyThatIsNotThere(t *testing.T) {
 	_ = l.Close()
 	everyWay(t, func(t *testing.T, protocol scenario.Protocol, secure bool) {
 		server := map[bool]string{true: "https://x:443", false: "http://x:80"}[secure]
-		op := behind(t, server, "", "http://user:"+password+"@"+l.Addr().String(), protocol)
+		op := behind(t, server, "", "http://user:"+password+"@"+l.Addr().String(), protocol, patient)
 		err := op.Preflight(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "proxy failed: the proxy: dial") || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%v", err)
@@ -284,7 +293,7 @@ func TestTunnelsAreOpenedAnew(t *testing.T) {
 	}
 	url, caFile := start(t, handler, true, nil)
 	p := startProxy(t, "socks5", "", url, serveSOCKS(false))
-	op := behind(t, url, caFile, p.url, scenario.HTTP1)
+	op := behind(t, url, caFile, p.url, scenario.HTTP1, patient)
 	for range 5 {
 		if got := send(t, op); got.Status != 201 {
 			t.Fatalf("%+v", got)

@@ -34,10 +34,18 @@ var transports = []struct {
 	{"h2-without-tls", scenario.HTTP2, false},
 }
 
+// patient is a timeout that no test waits for, however busy the machine is.
+const patient = 20 * time.Second
+
 // everyTransport runs a test over each transport against a server.
 func everyTransport(t *testing.T, handler http.HandlerFunc, test func(t *testing.T, op *pingone.Operation)) {
+	everyTransportWithin(t, patient, handler, test)
+}
+
+func everyTransportWithin(t *testing.T, timeout time.Duration, handler http.HandlerFunc,
+	test func(t *testing.T, op *pingone.Operation)) {
 	for _, way := range transports {
-		t.Run(way.name, func(t *testing.T) { test(t, serve(t, handler, way.protocol, way.secure, 500*time.Millisecond)) })
+		t.Run(way.name, func(t *testing.T) { test(t, serve(t, handler, way.protocol, way.secure, timeout)) })
 	}
 }
 
@@ -143,20 +151,22 @@ func TestEveryTransportCutsLongBodies(t *testing.T) {
 // An answer that is late, cut off or not there is a failure with a name, and
 // the request is not sent again.
 func TestEveryTransportNamesFailures(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name    string
+		timeout time.Duration
 		handler http.HandlerFunc
 		want    []string
 	}{
-		{"silence", func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, []string{"timeout"}},
-		{"silence in the body", func(w http.ResponseWriter, r *http.Request) {
+		{"silence", time.Second, func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, []string{"timeout"}},
+		{"silence in the body", time.Second, func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusCreated)
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
 		}, []string{"timeout"}},
-		{"no answer", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		{"no answer", patient, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 			[]string{"connection closed", "connection reset", "stream reset"}},
-		{"half an answer", func(w http.ResponseWriter, _ *http.Request) {
+		{"half an answer", patient, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "10")
 			w.WriteHeader(http.StatusCreated)
 			_, _ = io.WriteString(w, "12345")
@@ -171,7 +181,7 @@ func TestEveryTransportNamesFailures(t *testing.T) {
 				_, _ = io.Copy(io.Discard, r.Body)
 				test.handler(w, r)
 			}
-			everyTransport(t, handler, func(t *testing.T, op *pingone.Operation) {
+			everyTransportWithin(t, test.timeout, handler, func(t *testing.T, op *pingone.Operation) {
 				requests.Store(0)
 				got := send(t, op)
 				if !strings.Contains(strings.Join(test.want, ","), got.Failure) || got.Failure == "" {
@@ -306,6 +316,7 @@ func TestServerWithoutHTTP2(t *testing.T) {
 // A deadline belongs to its request: what an earlier request on the connection
 // left behind ends no later one, and a later one has its own.
 func TestTimeoutIsTheRequestsOwn(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("not with -short: it waits for timeouts")
 	}
@@ -339,6 +350,7 @@ func TestTimeoutIsTheRequestsOwn(t *testing.T) {
 // A connection that the server ended while it was idle costs no request, and
 // none is sent twice: TLS ends one by a notice before the end of the connection.
 func TestConnectionsThatEndedAreReplaced(t *testing.T) {
+	t.Parallel()
 	for _, way := range transports {
 		if way.protocol != scenario.HTTP1 {
 			continue // net/http notices the end by itself, a moment later
