@@ -19,21 +19,28 @@ build: ## build bin/mfaload
 demo: build ## run the quickstart scenario against the embedded simulator
 	./bin/mfaload run scenarios/quickstart.yaml
 
-# What computes and starts nothing (a test holds them to that): there the race
-# detector has nothing to find, and takes ten times as long for it. Nor has it in
-# most of ./measure: the tests that record from several goroutines are named below.
-PURE := ./bench/model ./capacity ./feed ./internal/... ./report/... ./scenario
+# What computes and starts nothing (a test holds the packages to that): there the
+# race detector finds nothing, and takes ten times as long. The same is true of most
+# tests of ./measure, and of the tests whose names are in COMPUTE.
+PURE    := ./bench/model ./capacity ./feed ./internal/... ./report/... ./scenario
+COMPUTE := AcceptPathAgrees|WindowIsExact|AnySplit|ShardsAre|ShardsOf|SumsAre|ArrivalsFollow|ScheduleOf|AnySchedule
 
 # Their tests send on time: one package at a time, so that nothing else wants the
 # processors. Within one, tests that mostly wait run side by side; those that tell
-# a service apart from the machine do not call Parallel, and have it for themselves.
-TIMED := ./cmd/mfaload ./fleet ./live ./pingone ./runner
+# a service apart from the machine do not call Parallel, and run alone.
+TIMED := ./fleet ./live ./pingone ./runner
+
+# Tests of ./cmd/mfaload run the built program. These build it with the race detector.
+RACE := TestScripts/(closed|fleet|listen|run_connections|run_fail|run_interrupt|run_pass|tokens)$$
 
 test: check ## formatting, vet, staticcheck, all tests, with -race where anything runs side by side; the same result every time
 	$(GO) test -vet=off $(PURE) ./measure
 	$(GO) test -race -vet=off -run 'Live|ManyWorkers|Tick|SoFar' ./measure
-	$(GO) test -race -vet=off $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE) $(TIMED) ./measure)")
-	$(GO) test -race -vet=off -p 1 -parallel 4 $(TIMED)
+	$(GO) test -race -vet=off $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE) $(TIMED) ./measure ./cmd/mfaload)")
+	$(GO) test -vet=off -run '$(COMPUTE)' ./pingone ./runner
+	$(GO) test -race -vet=off -skip '$(COMPUTE)' -p 1 -parallel 4 $(TIMED)
+	$(GO) test -vet=off -parallel 6 ./cmd/mfaload
+	$(GO) test -race -vet=off -parallel 4 -run '$(RACE)' ./cmd/mfaload
 
 quick: ## formatting and the tests that need no race detector, no real time, no browser and no network (under a minute)
 	@test -z "$$(gofmt -s -l .)" || { echo 'gofmt -s -w these files:'; gofmt -s -l .; exit 1; }
