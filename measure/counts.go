@@ -76,6 +76,25 @@ func (c *Counts) ViolationRate() Share { return Share{c.Violating, c.Responded} 
 // RateLimitedRate is the share of the responses that are 429.
 func (c *Counts) RateLimitedRate() Share { return Share{c.RateLimited, c.Responded} }
 
+// BestErrorRate is the error rate at best: none of so many failures is the
+// service's, see [Doubtful.Failures], and of so many more arrivals nothing is known.
+func (c *Counts) BestErrorRate(doubtful, unknown uint64) Share {
+	return c.ErrorRate().without(c.DoubtfulErrors+doubtful, unknown)
+}
+
+// BestViolationRate is the violation rate at best: what got no response for
+// mfaload's sake would have got one that breaks no rule.
+func (c *Counts) BestViolationRate(doubtful, unknown uint64) Share {
+	return c.ViolationRate().without(0, unknown+c.DoubtfulErrors+doubtful)
+}
+
+// BestRateLimitedRate is the share of 429s at best.
+func (c *Counts) BestRateLimitedRate(doubtful, unknown uint64) Share {
+	return c.RateLimitedRate().without(c.DoubtfulLimits, unknown+c.DoubtfulErrors+doubtful)
+}
+
+func (s Share) without(n, more uint64) Share { return Share{s.N - min(n, s.N), s.Of + more} }
+
 // AchievedRate is the rate of sending as a share of the planned one. Planned is how
 // long the schedule is, took how long sending took, at least planned. What is not
 // known to be unsent counts as sent; ok is false where nothing was planned.

@@ -113,9 +113,11 @@ func playTaken(p *player, taken []byte) error {
 // SecondAt returns what was measured of a second; nil where no request was sent in
 // it.
 func (m *Measurement) SecondAt(second int64) *Second {
-	i, found := slices.BinarySearchFunc(m.Seconds, second, func(s *Second, n int64) int { return cmp.Compare(s.Second, n) })
+	i, found := slices.BinarySearchFunc(m.Seconds, second, compareSecond)
 	if !found {
 		return nil
 	}
 	return m.Seconds[i]
 }
+
+func compareSecond(s *Second, n int64) int { return cmp.Compare(s.Second, n) }

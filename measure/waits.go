@@ -224,9 +224,9 @@ func (p *Phase) BestWaits(group int, service bool) *BestWaits {
 	return b
 }
 
-// Forgive takes all requests of a second as fast, and as answered. Unsent are those
+// forgive takes all requests of a second as fast, and as answered. Unsent are those
 // that were due in it and not sent.
-func (b *BestWaits) Forgive(s *Second, group int, service bool, unsent uint64) {
+func (b *BestWaits) forgive(s *Second, group int, service bool, unsent uint64) {
 	h, split := s.part(group, service)
 	if h == nil {
 		b.fewer(unsent)
@@ -236,9 +236,9 @@ func (b *BestWaits) Forgive(s *Second, group int, service bool, unsent uint64) {
 	b.fewer(split.Unserved - split.Doubtful + unsent)
 }
 
-// ForgiveWaiting takes the requests of a second as sent at once: their response
+// forgiveWaiting takes the requests of a second as sent at once: their response
 // time is their service time.
-func (b *BestWaits) ForgiveWaiting(s *Second, group int, unsent uint64) {
+func (b *BestWaits) forgiveWaiting(s *Second, group int, unsent uint64) {
 	response, split := s.part(group, false)
 	service, _ := s.part(group, true)
 	if response == nil {
@@ -250,6 +250,7 @@ func (b *BestWaits) ForgiveWaiting(s *Second, group int, unsent uint64) {
 	b.fewer(unsent)
 }
 
+// fewer takes so many arrivals as served that were not.
 func (b *BestWaits) fewer(n uint64) { b.unserved -= min(n, b.unserved) }
 
 func (s *Split) best(all *Histogram, service bool) *Histogram {
@@ -286,9 +287,6 @@ func (b *BestWaits) Sum() (seconds float64) {
 	return max(seconds, 0)
 }
 
-// ForgiveUnsent takes so many arrivals as sent that were not.
-func (b *BestWaits) ForgiveUnsent(n uint64) { b.fewer(n) }
-
 // OtherFailures counts the failures of the second, of a group or of all where it
 // is below 0, that are not doubtful by themselves.
 func (s *Second) OtherFailures(group int) uint64 {
@@ -321,7 +319,7 @@ func (m *Measurement) UnsentIn(second int64) uint64 {
 	}
 	due := at(m.Profile.Due)
 	due -= min(due, at(m.Profile.Withheld))
-	i, found := slices.BinarySearchFunc(m.Seconds, second, func(s *Second, n int64) int { return cmp.Compare(s.Second, n) })
+	i, found := slices.BinarySearchFunc(m.Seconds, second, compareSecond)
 	if found {
 		due -= min(due, m.Seconds[i].Response.Count())
 	}

@@ -35,18 +35,18 @@ func doubtsOf(g *measure.Generator, own *measure.Histogram) []string {
 	available := g.Elapsed.Seconds() * processors
 	used, needed := g.CPU.Seconds(), g.CPU.Seconds()
 	waited := g.CPUWait.Seconds()
-	if g.Hiccups.Percentile(99) > FeltHiccup {
+	if g.Hiccups.Percentile(99) > measure.FeltHiccup {
 		needed += waited
 	}
-	if available > 0 && needed > MaxCPU*available {
+	if available > 0 && needed > measure.MaxCPU*available {
 		doubts = append(doubts, fmt.Sprintf(
 			"mfaload itself was out of processor time: it used %.0f %% of %s processors and waited for %.0f %%; use a larger or idler machine, a lower rate, or several machines",
 			100*used/available, trim(round(processors)), 100*waited/available))
 	}
-	if tooLate(g.Hiccups, MaxHiccup) {
+	if tooLate(g.Hiccups, measure.MaxHiccup) {
 		doubts = append(doubts, fmt.Sprintf(
 			"mfaload itself was held up: more than %s %% of its waits of 10 ms ended over %s ms late (p99 %s ms), so answers were read late; use an idler machine, or fewer processors for what runs beside it",
-			trim(100*LateShare), trim(ms(MaxHiccup)), trim(ms(g.Hiccups.Percentile(99)))))
+			trim(100*LateShare), trim(ms(measure.MaxHiccup)), trim(ms(g.Hiccups.Percentile(99)))))
 	}
 	return doubts
 }

@@ -46,7 +46,7 @@ func Judge(m *measure.Measurement) (*Report, error) {
 		return r.didNotStart(m.NotStarted).bound().escape(), nil
 	}
 	j := judgement{report: r, measurement: m, sums: main, token: terms.Token, tokenEnds: terms.TokenEnds}
-	r.Generator.WorkersNeeded = max(r.Generator.WorkersNeeded, j.capped().needed)
+	r.Generator.WorkersNeeded = max(r.Generator.WorkersNeeded, j.doubtful().Needed)
 	j.judge(terms.Thresholds)
 	return r.bound().escape(), nil
 }

@@ -83,10 +83,10 @@ func (j *judgement) judgeTimes(t scenario.Threshold, judged *Threshold) (missed,
 		return false, false
 	}
 	best := j.measurement.Main.BestWaits(group, service)
-	j.doubtful().forgive(j.measurement, best, group, service, s.NeverSent())
+	j.doubtful().Forgive(j.measurement, best, group, service, s.NeverSent())
 	n := max(judged.Of+j.unknown(s), needed(t))
 	mean := measure.Bound{Time: time.Duration(best.Sum() / float64(n) * float64(time.Second)), AtLeast: best.Unserved() > 0}
-	return true, exceeds(t, limit, j.doubtful().beyond(best, limit), n, mean)
+	return true, exceeds(t, limit, j.doubtful().Beyond(best, limit), n, mean)
 }
 
 // exceeds says whether a statistic of n arrivals is above a limit, of which so many
@@ -119,19 +119,21 @@ func statistic(w *measure.Waits, t scenario.Threshold) measure.Bound {
 // judgeShare holds a share against the most that may be.
 func (j *judgement) judgeShare(t scenario.Threshold, judged *Threshold) (missed, certain bool) {
 	s := j.of(t)
-	var share measure.Share
-	var doubtful uint64
+	var share, best measure.Share
 	none := "no request got a complete response"
-	forgiven := j.doubtful().forgiven(j.measurement, j.groupOf(t), s)
+	// At best the arrivals of which nothing is known would have been none of these,
+	// and those that got no response for mfaload's sake would have got a good one.
+	doubtful, unknown := j.doubtful().Failures(j.measurement, j.groupOf(t), s.NeverSent()), j.unknown(s)
 	switch t.Metric {
 	case scenario.ErrorRate:
-		share, doubtful = s.ErrorRate(), s.DoubtfulErrors+forgiven
+		share, best = s.ErrorRate(), s.BestErrorRate(doubtful, unknown)
 		judged.Causes, none = s.errorCauses(), "no request was sent"
 	case scenario.ViolationRate:
-		share, judged.Causes = s.ViolationRate(), j.violationCauses()
+		share, best = s.ViolationRate(), s.BestViolationRate(doubtful, unknown)
+		judged.Causes = j.violationCauses()
 		none += ", so the contract was never checked"
 	case scenario.RateLimitedRate:
-		share, doubtful = s.RateLimitedRate(), s.DoubtfulLimits
+		share, best = s.RateLimitedRate(), s.BestRateLimitedRate(doubtful, unknown)
 	}
 	if judged.Count, judged.Of = share.N, share.Of; share.Of == 0 {
 		return judged.noData(none)
@@ -141,14 +143,7 @@ func (j *judgement) judgeShare(t scenario.Threshold, judged *Threshold) (missed,
 	}
 	missed = share.Value() > t.Limit
 	judged.show(share.Value(), t.Limit)
-	// At best the arrivals of which nothing is known would have been none of these,
-	// and those that got no response for mfaload's sake would have got a good one.
-	of := share.Of + j.unknown(s)
-	if t.Metric != scenario.ErrorRate {
-		of += s.DoubtfulErrors + forgiven
-	}
-	least := measure.Share{N: share.N - min(doubtful, share.N), Of: of}
-	return missed, missed && least.Value() > t.Limit
+	return missed, missed && best.Value() > t.Limit
 }
 
 // judgeAchieved holds the rate of sending against the least that may be. Late sends
@@ -165,8 +160,8 @@ func (j *judgement) judgeAchieved(t scenario.Threshold, judged *Threshold) (miss
 	missed = achieved < t.Limit
 	judged.show(achieved, t.Limit)
 	best := s.Counts
-	if doubtful := j.doubtful(); doubtful.any() {
-		best.InFlight += min(doubtful.unsent(j.measurement, s.NeverSent()), s.NeverSent())
+	if doubtful := j.doubtful(); doubtful.Any() {
+		best.InFlight += min(doubtful.Unsent(j.measurement, s.NeverSent()), s.NeverSent())
 		took = main.Planned
 	}
 	atBest, _ := best.AchievedRate(main.Planned, took-main.Own.Max())

@@ -18,18 +18,6 @@ const (
 	MaxOwnLateness = 50 * time.Millisecond
 	LateShare      = 0.01
 	LateSends      = 10
-	// MaxCPU is the most of the processors' time that mfaload may use, as a
-	// share. Above it requests wait for mfaload, and it is measured as theirs.
-	// It is also the most that it may use and have to wait for, where hiccups
-	// show that the wait is felt.
-	MaxCPU = 0.80
-	// FeltHiccup is the p99 of hiccups from which on waiting for processors is
-	// felt.
-	FeltHiccup = 2 * time.Millisecond
-	// MaxHiccup is how late a wait may end that does nothing else. Where more
-	// than LateShare of them, and at least LateSends, end later, answers were
-	// read as late as that, and the times are not the service's.
-	MaxHiccup = 20 * time.Millisecond
 )
 
 // judgement fills in a report's thresholds, verdict and reasons.
@@ -40,8 +28,7 @@ type judgement struct {
 	token       TokenSource
 	tokenEnds   *time.Time // of a token that nothing renews; nil where that is not known
 	doubts      []string   // why the run is inconclusive
-	seconds     *doubtfulSeconds
-	cappedIn    *capped
+	seconds     *measure.Doubtful
 	broken      []Cause // see violationCauses
 }
 

@@ -1,0 +1,210 @@
+package measure
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"time"
+)
+
+// When mfaload itself was short of processor time.
+const (
+	// MaxCPU is the most of the processors' time that mfaload may use, as a
+	// share. Above it requests wait for mfaload, and it is measured as theirs.
+	// It is also the most that it may use and have to wait for, where hiccups
+	// show that the wait is felt.
+	MaxCPU = 0.80
+	// FeltHiccup is how late a wait that does nothing else may end before waiting for
+	// processors is felt.
+	FeltHiccup = 2 * time.Millisecond
+	// MaxHiccup is how late such a wait may end: responses are read as late as that,
+	// and the times are not the service's.
+	MaxHiccup = 20 * time.Millisecond
+)
+
+// Short says that mfaload was short of processor time in a second. Its threads used
+// most of what there was; or they used and waited for most of it, and that was felt;
+// or a quota kept them from running; or nearly every wait ended late.
+func (s *OwnSecond) Short() bool {
+	most := MaxCPU * float64(s.Available)
+	used, waited := float64(s.CPU), float64(s.CPUWait)
+	return s.Available > 0 && (used > most || used+waited > most && s.Hiccup > FeltHiccup) ||
+		s.Throttled > MaxHiccup || s.Hiccup > MaxHiccup
+}
+
+// ShortSeconds are the seconds in which a generator was short of processor time.
+func (g *Generator) ShortSeconds() map[int64]bool {
+	seconds := map[int64]bool{}
+	for i := range g.Seconds {
+		if g.Seconds[i].Short() {
+			seconds[g.Seconds[i].Second] = true
+		}
+	}
+	return seconds
+}
+
+// Doubtful are the seconds of a run in which mfaload itself may be why requests
+// were slow, failed or were not sent: the one rule for the verdict, for load.stopOn
+// and for capacity.
+type Doubtful struct {
+	// All says that no second can be told from another: the whole run is in doubt.
+	All bool
+	// Short had too little processor time: at best all of their requests would have
+	// been fast.
+	Short map[int64]bool
+	// Capped had all workers in flight, though the load needs more of them: at best
+	// their requests would have been sent at once. Needed is how many it needs in the
+	// busiest of them.
+	Capped map[int64]bool
+	Needed int
+}
+
+// Doubtful finds them, by the measurement's seconds, its profile, and what its
+// generator measured of itself.
+func (m *Measurement) Doubtful() *Doubtful {
+	d := &Doubtful{Short: m.Generator.ShortSeconds(), Capped: map[int64]bool{}}
+	d.findCapped(m)
+	return d
+}
+
+// Any says whether there are any.
+func (d *Doubtful) Any() bool { return d.All || len(d.Short)+len(d.Capped) > 0 }
+
+// Since forgets those before a second.
+func (d *Doubtful) Since(first int64) {
+	before := func(second int64, _ bool) bool { return second < first }
+	maps.DeleteFunc(d.Short, before)
+	maps.DeleteFunc(d.Capped, before)
+}
+
+// findCapped finds the seconds in which arrivals waited because all workers that
+// there may be were in flight, though the load needs more of them: stretch by
+// stretch, which are seconds one after another in which arrivals waited. What the
+// load needs is Little's law at the typical service time of the stretch, the median
+// of what was served in it. A service that stands still does not change it, for most
+// requests of the stretch are sent after that; where most of them are never served
+// there is no typical time, and the wait is the service's.
+func (d *Doubtful) findCapped(m *Measurement) {
+	busy := m.Profile.AllBusy
+	for from := 0; from < len(busy); from++ {
+		if busy[from] == 0 {
+			continue
+		}
+		to := from
+		for to < len(busy) && busy[to] > 0 {
+			to++
+		}
+		d.stretch(m, int64(from), int64(to))
+		from = to
+	}
+}
+
+// stretch goes through the seconds of a stretch. Those after the load fell below
+// what the workers can do belong to it as long as what was left waits.
+func (d *Doubtful) stretch(m *Measurement, from, to int64) {
+	typical := m.typicalService(from, to)
+	if typical <= 0 || m.Generator.Workers <= 0 {
+		return
+	}
+	able := float64(m.Generator.Workers) / typical.Seconds() // requests a second
+	waiting := 0.0
+	for second := from; second < to; second++ {
+		due := 0.0
+		if second < int64(len(m.Profile.Due)) {
+			due = float64(m.Profile.Due[second])
+		}
+		before := waiting
+		waiting = max(waiting+due-able, 0)
+		if before > 0 || due > able {
+			d.Capped[second] = true
+			d.Needed = max(d.Needed, int(math.Ceil(due*typical.Seconds())))
+		}
+	}
+}
+
+// typicalService is the median service time of the requests of some seconds that
+// were served; 0 where those are the minority.
+func (m *Measurement) typicalService(from, to int64) time.Duration {
+	var sent, served uint64
+	times := NewSparse()
+	i, _ := slices.BinarySearchFunc(m.Seconds, from, compareSecond)
+	for ; i < len(m.Seconds) && m.Seconds[i].Second < to; i++ {
+		s := m.Seconds[i]
+		_, service := s.Of(s.Response, s.Service)
+		sent, served = sent+s.Response.Count(), served+service.Count()
+		_ = times.Merge(service) // one geometry: nothing is dropped
+	}
+	if 2*served <= sent {
+		return 0
+	}
+	return times.Percentile(50)
+}
+
+// each yields the doubtful seconds of a measurement with what was due in them and
+// not sent.
+func (d *Doubtful) each(m *Measurement, yield func(s *Second, short bool, unsent uint64)) {
+	all := maps.Clone(d.Short)
+	if all == nil {
+		all = map[int64]bool{}
+	}
+	maps.Copy(all, d.Capped)
+	for _, second := range slices.Sorted(maps.Keys(all)) {
+		s := m.SecondAt(second)
+		if s == nil { // nothing of it was sent
+			s = newSecond(second)
+		}
+		yield(s, d.Short[second], m.UnsentIn(second))
+	}
+}
+
+// Forgive takes the requests of doubtful seconds as they would have been at best: of
+// a group, or of all where it is below 0. Of the arrivals that were never sent, at
+// most so many are the limit's.
+func (d *Doubtful) Forgive(m *Measurement, b *BestWaits, group int, service bool, neverSent uint64) {
+	d.each(m, func(s *Second, short bool, unsent uint64) {
+		unsent = min(unsent, neverSent)
+		neverSent -= unsent
+		switch {
+		case short:
+			b.forgive(s, group, service, unsent)
+		case service:
+			b.fewer(unsent + s.Drained(group))
+		default: // sent in time, it would have been answered before the end
+			b.forgiveWaiting(s, group, unsent+s.Drained(group))
+		}
+	})
+}
+
+// Beyond counts what is beyond a limit at best.
+func (d *Doubtful) Beyond(b *BestWaits, limit time.Duration) uint64 {
+	if d.All {
+		return 0
+	}
+	return b.Beyond(limit)
+}
+
+// Failures counts the failures, and of so many arrivals that were never sent those,
+// that may be mfaload's own doing; not those that are doubtful by themselves.
+func (d *Doubtful) Failures(m *Measurement, group int, neverSent uint64) (n uint64) {
+	if d.All {
+		return m.Main.BestWaits(group, false).Unserved()
+	}
+	d.each(m, func(s *Second, short bool, _ uint64) {
+		if short {
+			n += s.OtherFailures(group)
+		} else {
+			n += s.Drained(group)
+		}
+	})
+	return n + d.Unsent(m, neverSent)
+}
+
+// Unsent counts the arrivals that were never sent, and may not have been for
+// mfaload's sake: at most so many.
+func (d *Doubtful) Unsent(m *Measurement, most uint64) (n uint64) {
+	if d.All {
+		return most
+	}
+	d.each(m, func(_ *Second, _ bool, unsent uint64) { n += unsent })
+	return min(n, most)
+}
