@@ -22,21 +22,26 @@ func (r *run) addUp() {
 		sum := measure.Tick{Second: r.second}
 		for _, m := range r.shards {
 			if t, ok := m.ticks[r.second]; ok {
-				if err := sum.Merge(&t); err != nil {
-					r.say("add up the seconds of the shards: %v", err)
-				}
+				sum.Merge(&t)
 				delete(m.ticks, r.second)
 			}
 		}
-		stop, err := r.guard.Add(sum)
-		if err != nil {
-			r.say("%v", err)
-		}
-		if stop != nil {
+		if stop := r.guard.Add(sum); stop != nil {
 			r.stop(stop)
 			return
 		}
 	}
+}
+
+// own is what all shards said of mfaload's own part in the run.
+func (r *run) own() *measure.OwnPart {
+	sum := &measure.OwnPart{}
+	for _, m := range r.shards {
+		if m != nil {
+			sum.Merge(&m.own)
+		}
+	}
+	return sum
 }
 
 // told is the last second that all shards told of that have something to say.
@@ -66,6 +71,13 @@ func (m *member) tell(ticks []measure.Tick, from int64) {
 	}
 	for second := range m.ticks {
 		m.upTo = max(m.upTo, second)
+	}
+}
+
+// tellOwn takes in what a worker says of mfaload's own part in its shard.
+func (m *member) tellOwn(p *measure.OwnPart) {
+	if p != nil && int64(p.From) <= m.upTo+int64(maxGap/time.Second) {
+		m.own.Extend(p)
 	}
 }
 

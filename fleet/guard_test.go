@@ -55,3 +55,37 @@ func TestStopOnLooksAtAllShards(t *testing.T) {
 		t.Errorf("observed is %q, want %q", stop.Observed, want)
 	}
 }
+
+// What the machines themselves may have caused ends no run: one of two had no
+// processor time to spare while requests failed.
+func TestStopOnKnowsTheMachines(t *testing.T) {
+	for _, busy := range []bool{false, true} {
+		c := &Coordinator{Say: (&says{}).say, Plan: Plan{Run: "r", Shards: 2, StopOn: []scenario.StopCondition{
+			{Threshold: scenario.Threshold{Metric: scenario.ErrorRate, Limit: 0.1}, Window: 2 * time.Second}}}}
+		r := newRun(c, &nats.Conn{}, c.Say)
+		r.state.Phase = going
+		for i := range r.shards {
+			r.shards[i] = &member{shard: i, stage: running}
+		}
+		recorder := measure.NewRecorder(1, nil, 0)
+		ticks := recorder.Ticks(true)
+		for n := int64(1); n < 5; n++ {
+			for range 100 {
+				recorder.Record(0, &measure.Observation{Intended: time.Duration(n-1) * time.Second, Done: time.Duration(n) * time.Second, Failed: true, Label: "timeout"})
+			}
+			own := &measure.OwnPart{Workers: 100, From: int(n - 1), Profile: measure.Profile{Due: []uint64{100}}}
+			if busy {
+				own.Seconds = []measure.OwnSecond{{Second: n - 1, Available: time.Second, CPU: time.Second}}
+			}
+			snapshot := &Snapshot{Ticks: []measure.Tick{ticks.Take(time.Duration(n) * time.Second)}, Own: own}
+			for _, m := range r.shards {
+				m.tell(snapshot.Ticks, r.second)
+			}
+			r.shards[1].tellOwn(snapshot.Own)
+			r.addUp()
+		}
+		if stopped := r.state.Stop != nil; stopped == busy {
+			t.Errorf("busy: %v, stopped: %+v", busy, r.state.Stop)
+		}
+	}
+}

@@ -53,6 +53,9 @@ func TestHostileMessages(t *testing.T) {
 		"a round trip before now":  bentBeat(func(b *beat) { b.RoundTrip = -1 }),
 		"more clean than sent":     bentBeat(func(b *beat) { b.Snapshot.Progress.Clean = 2 }),
 		"no part":                  bentBeat(func(b *beat) { b.Snapshot.SoFar = nil }),
+		"seconds without figures":  bentBeat(func(b *beat) { b.Snapshot.Ticks = []measure.Tick{{Seconds: []*measure.Second{{}}}} }),
+		"a part before the start":  bentBeat(func(b *beat) { b.Snapshot.Own = &measure.OwnPart{From: -1} }),
+		"a part of many seconds":   bentBeat(func(b *beat) { b.Snapshot.Own = &measure.OwnPart{Profile: measure.Profile{Due: make([]uint64, 1000)}} }),
 		"many seconds":             bentBeat(func(b *beat) { b.Snapshot.Ticks = make([]measure.Tick, 100) }),
 	}
 	for name, data := range beats {
@@ -90,6 +93,7 @@ func FuzzMessage(f *testing.F) {
 				m := &member{}
 				if s := b.Snapshot; s != nil {
 					m.tell(s.Ticks, 1)
+					m.tellOwn(s.Own)
 					sum := Sum{Response: measure.NewHistogram()}
 					sum.add(s)
 				}

@@ -49,6 +49,7 @@ type member struct {
 	last      *Snapshot
 	ticks     map[int64]measure.Tick // by second
 	upTo      int64                  // the last of them
+	own       measure.OwnPart        // what it said of mfaload's own part
 	lost      bool                   // for good
 	delivery  *delivery              // nil while nothing is on its way
 	deliverBy time.Time              // zero while the load lasts
@@ -57,9 +58,13 @@ type member struct {
 }
 
 func newRun(c *Coordinator, nc *nats.Conn, say func(string, ...any)) *run {
-	return &run{c: c, nc: nc, names: names{c.Plan.Run}, say: say, events: make(chan func(), 1024), quit: make(chan struct{}),
+	r := &run{c: c, nc: nc, names: names{c.Plan.Run}, say: say, events: make(chan func(), 1024), quit: make(chan struct{}),
 		state:  state{Epoch: newWorkerID()},
-		shards: make([]*member, c.Plan.Shards), members: map[string]*member{}, guard: newGuard(&c.Plan), second: 1}
+		shards: make([]*member, c.Plan.Shards), members: map[string]*member{}, second: 1}
+	if r.guard = newGuard(&c.Plan); r.guard != nil {
+		r.guard.Own = r.own
+	}
+	return r
 }
 
 // post hands the loop something to do.
@@ -156,6 +161,7 @@ func (r *run) hear(id string, b beat) {
 		if b.Snapshot != nil {
 			m.last = b.Snapshot
 			m.tell(b.Snapshot.Ticks, r.second)
+			m.tellOwn(b.Snapshot.Own)
 		}
 	}
 }

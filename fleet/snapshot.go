@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"slices"
 	"time"
 
 	"mfaload/measure"
@@ -20,20 +21,41 @@ type Snapshot struct {
 	// Ticks are the last seconds, in order, where the run has conditions that end
 	// it; see [Keep].
 	Ticks []measure.Tick `json:"ticks,omitempty"`
+	// Own is mfaload's own part in the last seconds, where Ticks have requests; see
+	// [OwnFrom].
+	Own *measure.OwnPart `json:"own,omitempty"`
 }
+
+// ownKept is how many seconds of mfaload's own part each snapshot says again.
+const ownKept = 120
+
+// OwnFrom is the second from which on a snapshot says what mfaload's own part was.
+func OwnFrom(elapsed time.Duration) int { return max(int(elapsed/time.Second)-ownKept, 0) }
 
 // sound says whether a snapshot that came can be added up.
 func (s *Snapshot) sound() bool {
 	p := s.Progress
 	return s.Elapsed >= 0 && s.InFlight >= 0 && uint64(s.InFlight) <= maxCount && s.Planned <= maxCount && p.Sent <= maxCount && len(s.Ticks) <= ticksKept &&
 		p.Clean <= p.Sent && p.Violating <= p.Sent && p.Failed <= p.Sent && p.Refused <= p.Sent &&
-		p.Clean+p.Violating+p.Failed+p.Refused <= p.Sent && s.SoFar != nil && s.SoFar.Check() == nil
+		p.Clean+p.Violating+p.Failed+p.Refused <= p.Sent && s.SoFar != nil && s.SoFar.Check() == nil &&
+		!slices.ContainsFunc(s.Ticks, func(t measure.Tick) bool { return t.Check() != nil }) &&
+		(s.Own == nil || s.Own.Check() == nil && len(s.Own.Profile.Due) <= 2*ownKept)
 }
 
 // Keep adds a second to the last ones, which each snapshot says again.
 func Keep(ticks []measure.Tick, t measure.Tick) []measure.Tick {
 	ticks = append(ticks, t)
 	return ticks[max(len(ticks)-ticksKept, 0):]
+}
+
+// shorter says the half of the seconds again; nil where it has one only.
+func (s *Snapshot) shorter() *Snapshot {
+	if len(s.Ticks) < 2 {
+		return nil
+	}
+	short := *s
+	short.Ticks = s.Ticks[len(s.Ticks)/2:]
+	return &short
 }
 
 // Sum is what the last snapshots of all shards add up to.

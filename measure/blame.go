@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"errors"
 	"maps"
 	"math"
 	"slices"
@@ -65,6 +66,52 @@ func (m *Measurement) Doubtful() *Doubtful {
 	d := &Doubtful{Short: m.Generator.ShortSeconds(), Capped: map[int64]bool{}}
 	d.findCapped(m)
 	return d
+}
+
+// OwnPart is what is known of mfaload's own part in a run while it goes on: with the
+// requests, what its doubtful seconds are found by.
+type OwnPart struct {
+	// Workers is the most requests that there may be in flight.
+	Workers int `json:"workers"`
+	// From is the second that the profile and the seconds begin with.
+	From    int         `json:"from"`
+	Profile Profile     `json:"profile"`
+	Seconds []OwnSecond `json:"seconds,omitempty"`
+}
+
+// Doubtful finds the doubtful seconds of a run that goes on, of whose requests these
+// have come to an end.
+func (p *OwnPart) Doubtful(ended []*Second) *Doubtful {
+	m := Measurement{Seconds: ended, Profile: p.Profile, Generator: Generator{Workers: p.Workers, Seconds: p.Seconds}}
+	return m.Doubtful()
+}
+
+// Extend takes in what the same machine said later.
+func (p *OwnPart) Extend(o *OwnPart) {
+	p.Workers = o.Workers
+	p.Profile.extend(o.From, &o.Profile)
+	p.Seconds = slices.DeleteFunc(p.Seconds, func(s OwnSecond) bool { return s.Second >= int64(o.From) })
+	p.Seconds = append(p.Seconds, o.Seconds...)
+}
+
+// Merge adds the part of another machine, from the same second on.
+func (p *OwnPart) Merge(o *OwnPart) {
+	p.Workers += o.Workers
+	p.Profile.merge(&o.Profile)
+	p.Seconds = mergeOwnSeconds(p.Seconds, o.Seconds)
+}
+
+// Check finds a part that can't be.
+func (p *OwnPart) Check() error {
+	few := func(n int) bool { return n <= maxSecond && p.From <= maxSecond-n }
+	if p.Workers < 0 || p.From < 0 || len(p.Profile.Stages) > 0 || !few(len(p.Profile.Due)) || !few(len(p.Profile.AllBusy)) || len(p.Profile.Withheld) > len(p.Profile.Due) ||
+		slices.ContainsFunc(p.Profile.AllBusy, func(d time.Duration) bool { return d < 0 }) {
+		return errors.New("mfaload's own part in the run can't be")
+	}
+	if len(p.Seconds) > 0 && p.Seconds[0].Second < int64(p.From) {
+		return errors.New("its own seconds are not in order")
+	}
+	return checkOwnSeconds(p.Seconds)
 }
 
 // Any says whether there are any.

@@ -39,8 +39,39 @@ func (m *Measurement) check() error {
 	if err := m.checkFlow(); err != nil {
 		return err
 	}
+	if err := checkSeconds(m.Seconds, len(m.Groups)); err != nil {
+		return err
+	}
+	if err := m.checkSum(); err != nil {
+		return err
+	}
+	if err := m.Shapes.check(); err != nil {
+		return err
+	}
+	if h := m.Generator.Hiccups; h == nil || h.unmade() {
+		return errors.New("its generator has no hiccups")
+	}
+	if err := checkOwnSeconds(m.Generator.Seconds); err != nil {
+		return err
+	}
+	for _, v := range m.Violations {
+		if v == nil || v.InWarmup > v.Count || v.Explained > v.Count || len(v.Instances) == 0 {
+			return errors.New("a violation's counts do not add up")
+		}
+	}
+	if err := m.checkEnd(); err != nil {
+		return err
+	}
+	if err := m.checkUsers(); err != nil {
+		return err
+	}
+	return m.checkShards()
+}
+
+// checkSeconds finds seconds that are not in order, or contradict themselves.
+func checkSeconds(seconds []*Second, groups int) error {
 	last := int64(-1)
-	for _, s := range m.Seconds {
+	for _, s := range seconds {
 		if s == nil || s.Second <= last || s.Second > maxSecond {
 			return errors.New("its seconds are not in order, or beyond ten years")
 		}
@@ -57,34 +88,11 @@ func (m *Measurement) check() error {
 		if err := s.checkEnds(); err != nil {
 			return err
 		}
-		if err := s.checkGroups(len(m.Groups)); err != nil {
+		if err := s.checkGroups(groups); err != nil {
 			return err
 		}
 	}
-	if err := m.checkSum(); err != nil {
-		return err
-	}
-	if err := m.Shapes.check(); err != nil {
-		return err
-	}
-	if h := m.Generator.Hiccups; h == nil || h.unmade() {
-		return errors.New("its generator has no hiccups")
-	}
-	if err := m.Generator.checkOwnSeconds(); err != nil {
-		return err
-	}
-	for _, v := range m.Violations {
-		if v == nil || v.InWarmup > v.Count || v.Explained > v.Count || len(v.Instances) == 0 {
-			return errors.New("a violation's counts do not add up")
-		}
-	}
-	if err := m.checkEnd(); err != nil {
-		return err
-	}
-	if err := m.checkUsers(); err != nil {
-		return err
-	}
-	return m.checkShards()
+	return nil
 }
 
 func (p *Phase) check(groups int) error {

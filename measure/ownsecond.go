@@ -65,9 +65,9 @@ func mergeOwnSeconds(a, b []OwnSecond) []OwnSecond {
 }
 
 // checkOwnSeconds finds seconds that can't be.
-func (g *Generator) checkOwnSeconds() error {
+func checkOwnSeconds(seconds []OwnSecond) error {
 	last := int64(-1)
-	for _, s := range g.Seconds {
+	for _, s := range seconds {
 		if s.Second <= last || s.Second > maxSecond ||
 			min(s.Available, s.CPU, s.CPUWait, s.Throttled, s.Frozen, s.Hiccup) < 0 {
 			return errors.New("the generator's seconds are not in order, or negative")

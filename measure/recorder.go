@@ -52,6 +52,7 @@ type stripe struct {
 	answers    int      // whole ones that are kept of a group of violations
 	progress   Progress
 	live       *times   // for one who looks on; nil where nobody does
+	ticking    *series  // for load.stopOn; nil where nobody asks for it
 	tape       *tape    // nil where nobody writes down what is recorded
 	ended      *ended   // for one who looks on from elsewhere; nil where nobody does
 	_          [64]byte // keeps the locks of two stripes in two cache lines
@@ -131,6 +132,9 @@ func (r *Recorder) Record(worker int, o *Observation) {
 	s.recordCoverage(o.Evaluated)
 	s.progress.add(o, violating)
 	s.live.record(o)
+	if s.ticking != nil {
+		s.ticking.record(o, violating)
+	}
 	s.ended.record(o, violating)
 }
 
@@ -290,7 +294,8 @@ func (g *ViolationGroup) keep(v *Violation, o *Observation, whole bool) *Instanc
 	return &g.Instances[len(g.Instances)-1]
 }
 
-func (p *Progress) merge(o Progress) {
+// Add adds other requests.
+func (p *Progress) Add(o Progress) {
 	p.Sent += o.Sent
 	p.Clean += o.Clean
 	p.Violating += o.Violating
@@ -317,7 +322,7 @@ func (r *Recorder) Progress() (sum Progress) {
 		s.mu.Lock()
 		p := s.progress
 		s.mu.Unlock()
-		sum.merge(p)
+		sum.Add(p)
 	}
 	return sum
 }

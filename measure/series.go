@@ -85,12 +85,17 @@ func (s *series) close(sec *Second) {
 	}
 	clear(s.thawed)
 	s.thawed = s.thawed[:0]
-	sec.Response.Reset()
-	sec.Service.Reset()
-	sec.Lateness.Reset()
-	sec.Failed, sec.Clean, sec.Violating, sec.Expected, sec.RateLimited, sec.Split = 0, 0, 0, 0, 0, Split{}
-	sec.forgetEnds()
-	for _, g := range sec.Groups {
+	sec.empty()
+}
+
+// empty makes an open second empty, for the next one.
+func (s *Second) empty() {
+	for _, h := range []*Histogram{s.Response, s.Service, s.Lateness} {
+		h.Reset()
+	}
+	s.Failed, s.Clean, s.Violating, s.Expected, s.RateLimited, s.Split = 0, 0, 0, 0, 0, Split{}
+	s.forgetEnds()
+	for _, g := range s.Groups {
 		g.reset()
 	}
 }
@@ -128,6 +133,18 @@ func (s *series) all() []*Second {
 		}
 	}
 	return list
+}
+
+// take hands over the seconds so far that have a request, and goes on without them.
+func (s *series) take() []*Second {
+	all := slices.DeleteFunc(s.all(), func(sec *Second) bool { return sec.Response.Count() == 0 })
+	s.seconds, s.thawed = nil, nil
+	for i := range s.open {
+		if sec := &s.open[i]; sec.Response != nil {
+			sec.empty()
+		}
+	}
+	return all
 }
 
 // closedSecond returns the record of a second in a list, put in where it is

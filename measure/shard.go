@@ -211,7 +211,7 @@ func (p *Part) Check() error {
 	case !sameCounts(p.Response, p.Service, p.Own) || !sameCounts(p.Generator.Hiccups),
 		p.Answered+p.Failed != p.Response.Count() || p.Answered > p.Response.Count(),
 		p.Clean > p.Answered || p.Violating > p.Answered-p.Clean || p.RateLimited > p.Answered || p.Response.Count() > p.Scheduled,
-		p.Planned < 0 || p.Generator.Elapsed < 0 || p.Generator.Cores < 0, p.Generator.checkOwnSeconds() != nil:
+		p.Planned < 0 || p.Generator.Elapsed < 0 || p.Generator.Cores < 0, checkOwnSeconds(p.Generator.Seconds) != nil:
 		return fmt.Errorf("the counts of shard %d do not add up", p.Index)
 	}
 	return nil

@@ -17,76 +17,85 @@ type Tick struct {
 	// connection, or lost it, with no answer in between; of several machines that
 	// of one of them.
 	Streak uint64 `json:"streak,omitempty"`
-	// Response and Service are the times of all of them; nil where nobody asked for
-	// them. Split says which of them were served.
-	Response *Histogram `json:"response,omitempty"`
-	Service  *Histogram `json:"service,omitempty"`
-	Split
+	// Seconds are these requests by the second that they were intended for, in order;
+	// nil where nobody asked for them.
+	Seconds []*Second `json:"seconds,omitempty"`
 }
 
 // Waits returns the times as a limit judges them, and as they would have been at
-// best without what mfaload harmed. Of a tick without times both are empty.
+// best without what mfaload harmed. Of a tick without its requests both are empty.
 func (t *Tick) Waits(service bool) (measured Waits, best *BestWaits) {
-	all := t.Response
-	if service {
-		all = t.Service
+	best = &BestWaits{}
+	for _, s := range t.Seconds {
+		w := s.Waits(-1, service)
+		measured.Served = append(measured.Served, w.Served...)
+		measured.Untimed += w.Untimed
+		all, split := s.part(-1, service)
+		best.with = append(best.with, split.best(all, service))
+		best.unserved += split.Unserved - split.Doubtful
 	}
-	if all == nil {
-		return Waits{}, &BestWaits{}
-	}
-	served := all
-	if t.Served != nil {
-		if served = t.Served.Response; service {
-			served = t.Served.Service
-		}
-	}
-	return Waits{Served: []*Histogram{served}, Untimed: t.Unserved},
-		&BestWaits{with: []*Histogram{t.Split.best(all, service)}, unserved: t.Unserved - t.Doubtful}
+	return measured, best
 }
 
 // Merge adds what another tick says.
-func (t *Tick) Merge(o *Tick) error {
-	t.Counts.merge(o.Counts)
+func (t *Tick) Merge(o *Tick) {
+	t.Counts.Add(o.Counts)
 	t.Streak = max(t.Streak, o.Streak)
-	if o.Response == nil || o.Service == nil {
-		return nil
-	}
-	if t.Response == nil || t.Service == nil {
-		t.Response, t.Service = NewSparse(), NewSparse()
-	}
-	t.Split.add(&o.Split, t.Response, t.Service, o.Response, o.Service)
-	return mergeAll([]*Histogram{t.Response, t.Service}, []*Histogram{o.Response, o.Service})
+	AddSeconds(&t.Seconds, o.Seconds)
 }
+
+// AddSeconds adds seconds to others, which are in order; these are not shared.
+func AddSeconds(to *[]*Second, more []*Second) {
+	for _, s := range more {
+		closedSecond(to, s.Second).add(s)
+	}
+}
+
+// Check finds a tick that can't be.
+func (t *Tick) Check() error { return checkSeconds(t.Seconds, 0) }
 
 // Ticks hands out a run second by second while it runs. It is not safe for
 // concurrent use.
 type Ticks struct {
 	recorder *Recorder
-	live     *Live // nil without times
+	spare    *series // nil without the requests
 	before   Progress
 }
 
-// Ticks begins to hand out the run in ticks, with times or without. It is called
-// before the run.
-func (r *Recorder) Ticks(times bool) *Ticks {
+// Ticks begins to hand out the run in ticks, with the requests or without. It is
+// called once, before the run. Those who record never wait for it.
+func (r *Recorder) Ticks(requests bool) *Ticks {
 	t := &Ticks{recorder: r}
-	if times {
-		t.live = r.Live()
+	if !requests {
+		return t
+	}
+	t.spare = &series{}
+	for i := range r.stripes {
+		s := &r.stripes[i]
+		s.mu.Lock()
+		s.ticking = &series{}
+		s.mu.Unlock()
 	}
 	return t
 }
 
 // Take returns what came to an end since it was last called. Elapsed is the time
 // since the start of the run.
-func (t *Ticks) Take(elapsed time.Duration) (Tick, error) {
+func (t *Ticks) Take(elapsed time.Duration) Tick {
 	now := t.recorder.Progress()
 	tick := Tick{Second: int64(elapsed.Round(time.Second) / time.Second), Counts: now.since(t.before), Streak: t.recorder.streak.longest.Load()}
 	t.before = now
-	if t.live == nil {
-		return tick, nil
+	if t.spare == nil {
+		return tick
 	}
-	tick.Response, tick.Service = NewSparse(), NewSparse()
-	return tick, t.live.takeAll(tick.Response, tick.Service, &tick.Split)
+	for i := range t.recorder.stripes {
+		s := &t.recorder.stripes[i]
+		s.mu.Lock()
+		s.ticking, t.spare = t.spare, s.ticking
+		s.mu.Unlock()
+		AddSeconds(&tick.Seconds, t.spare.take())
+	}
+	return tick
 }
 
 // streak counts requests in a row that found no connection.
@@ -94,6 +103,7 @@ type streak struct{ now, longest atomic.Uint64 }
 
 func (s *streak) add(o *Observation) {
 	switch {
+	case o.Disconnected && o.frozen() > 0: // it may be lost for mfaload's sake
 	case o.Disconnected:
 		n := s.now.Add(1)
 		for most := s.longest.Load(); n > most && !s.longest.CompareAndSwap(most, n); most = s.longest.Load() {

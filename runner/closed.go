@@ -204,6 +204,9 @@ func (c *closed) soFar(now time.Duration, _ int) extent {
 	return e
 }
 
+// dueSince implements source: nobody planned the arrivals.
+func (c *closed) dueSince(int) measure.Profile { return measure.Profile{} }
+
 func (c *closed) close() {
 	for _, unwait := range c.unwait {
 		unwait()

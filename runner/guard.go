@@ -3,6 +3,7 @@ package runner
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"mfaload/measure"
@@ -13,9 +14,14 @@ import (
 // load.stopOn against the ticks of the run. Whoever adds up those of several
 // machines asks it about their sum. It is not safe for concurrent use.
 type Guard struct {
+	// Own says what is known of mfaload's own part in the run, from its first second
+	// on: what that may have caused ends no run. Nil where nothing is known.
+	Own func() *measure.OwnPart
+
 	conditions []scenario.StopCondition
 	ticks      []measure.Tick // those of the longest window, in order
 	longest    int64
+	ended      []*measure.Second // the requests of the last seconds
 }
 
 // NewGuard returns a guard for the conditions of a scenario.
@@ -27,69 +33,74 @@ func NewGuard(conditions []scenario.StopCondition) *Guard {
 	return g
 }
 
-// Times says whether a condition needs the times of the ticks.
-func (g *Guard) Times() bool {
-	for _, c := range g.conditions {
-		if ofTimes(c.Metric) {
-			return true
-		}
-	}
-	return false
+// Requests says whether a condition needs the requests of the ticks.
+func (g *Guard) Requests() bool {
+	return slices.ContainsFunc(g.conditions, func(c scenario.StopCondition) bool { return c.Metric != scenario.ConnectionFailures })
 }
 
 func ofTimes(m scenario.Metric) bool { return m == scenario.Response || m == scenario.Service }
 
+// remembered is for how many seconds before the longest window the requests are
+// kept, for the typical service time.
+const remembered = 120
+
 // Add takes the next tick. It returns why the run is to end, nil where it is not.
-func (g *Guard) Add(t measure.Tick) (*measure.Stop, error) {
+func (g *Guard) Add(t measure.Tick) *measure.Stop {
 	g.ticks = append(g.ticks, t)
 	for g.ticks[0].Second <= t.Second-g.longest && len(g.ticks) > 1 {
 		g.ticks = g.ticks[1:]
 	}
+	measure.AddSeconds(&g.ended, t.Seconds)
+	g.ended = slices.DeleteFunc(g.ended, func(s *measure.Second) bool { return s.Second < t.Second-g.longest-remembered })
 	for _, c := range g.conditions {
-		observed, met, err := g.meets(c, t)
-		if err != nil {
-			return nil, fmt.Errorf("look at load.stopOn: %w", err)
-		}
-		if met {
-			return &measure.Stop{At: time.Duration(t.Second) * time.Second, Condition: "load.stopOn: " + c.String(), Observed: observed, OfTimes: ofTimes(c.Metric)}, nil
+		if observed, met := g.meets(c, t); met {
+			return &measure.Stop{At: time.Duration(t.Second) * time.Second, Condition: "load.stopOn: " + c.String(), Observed: observed, OfTimes: ofTimes(c.Metric)}
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // meets says whether a condition is met at the end of a tick, and by what.
-func (g *Guard) meets(c scenario.StopCondition, now measure.Tick) (observed string, met bool, err error) {
+func (g *Guard) meets(c scenario.StopCondition, now measure.Tick) (observed string, met bool) {
 	if c.Metric == scenario.ConnectionFailures {
-		return fmt.Sprintf("%d requests in a row found no connection, or lost it", now.Streak), now.Streak >= uint64(c.Limit), nil
+		return fmt.Sprintf("%d requests in a row found no connection, or lost it", now.Streak), now.Streak >= uint64(c.Limit)
 	}
 	seconds := int64(c.Window / time.Second)
 	if now.Second < seconds {
-		return "", false, nil // the window is not full
+		return "", false // the window is not full
 	}
-	var sum measure.Tick
-	for i := range g.ticks {
-		if t := &g.ticks[i]; t.Second > now.Second-seconds {
-			if err := sum.Merge(t); err != nil {
-				return "", false, err
-			}
-		}
+	window := g.ticks
+	for len(window) > 0 && window[0].Second <= now.Second-seconds {
+		window = window[1:]
 	}
 	if ofTimes(c.Metric) {
-		observed, met = slow(c, &sum)
-	} else {
-		observed, met = frequent(c, &sum.Counts)
+		return g.slow(c, window)
 	}
-	return observed, met, nil
+	return g.frequent(c, window)
+}
+
+func sum(ticks []measure.Tick) (all measure.Tick) {
+	for i := range ticks {
+		all.Merge(&ticks[i])
+	}
+	return all
 }
 
 // slow says whether a percentile is above its limit, and so are enough requests,
-// whatever mfaload itself harmed: as a threshold is judged at the end.
-func slow(c scenario.StopCondition, sum *measure.Tick) (observed string, met bool) {
-	waits, best := sum.Waits(c.Metric == scenario.Service)
-	n := waits.Count()
-	if n < scenario.LeastRequests {
+// whatever mfaload itself did: as a threshold is judged at the end.
+func (g *Guard) slow(c scenario.StopCondition, window []measure.Tick) (observed string, met bool) {
+	all, service := sum(window), c.Metric == scenario.Service
+	waits, best := all.Waits(service)
+	n, limit := waits.Count(), time.Duration(math.Round(c.Limit*float64(time.Second)))
+	certain := func() bool {
+		beyond := best.Beyond(limit)
+		return n >= scenario.LeastRequests && beyond >= scenario.LeastBad && beyond > n-measure.Rank(c.Quantile, n)
+	}
+	if !certain() {
 		return "", false
 	}
+	ended := &measure.Measurement{Seconds: all.Seconds}
+	g.doubtful(all.Seconds).Forgive(ended, best, -1, service, 0)
 	p, sign, of := waits.Percentile(c.Quantile), "", ""
 	if p.AtLeast {
 		sign = "≥ "
@@ -97,67 +108,78 @@ func slow(c scenario.StopCondition, sum *measure.Tick) (observed string, met boo
 	if unserved := waits.Unserved(); unserved > 0 {
 		of = fmt.Sprintf(", %d of them never served", unserved)
 	}
-	beyond := best.Beyond(time.Duration(math.Round(c.Limit * float64(time.Second))))
-	return fmt.Sprintf("%s %s%v of %d requests%s", c.Stat, sign, p.Time.Round(time.Millisecond), n, of),
-		beyond >= scenario.LeastBad && beyond > n-measure.Rank(c.Quantile, n)
+	return fmt.Sprintf("%s %s%v of %d requests%s", c.Stat, sign, p.Time.Round(time.Millisecond), n, of), certain()
 }
 
 // frequent says whether a share is above its limit, and of enough requests, whatever
-// mfaload itself harmed.
-func frequent(c scenario.StopCondition, n *measure.Progress) (observed string, met bool) {
-	counts := n.Counts()
-	share, doubtful, what := counts.ErrorRate(), counts.DoubtfulErrors, "requests"
+// mfaload itself did.
+func (g *Guard) frequent(c scenario.StopCondition, window []measure.Tick) (observed string, met bool) {
+	var progress measure.Progress
+	for i := range window {
+		progress.Add(window[i].Counts)
+	}
+	counts := progress.Counts()
+	share, best, what := counts.ErrorRate(), counts.BestErrorRate, "requests"
 	switch c.Metric {
 	case scenario.ViolationRate:
-		share, doubtful, what = counts.ViolationRate(), 0, "answers"
+		share, best, what = counts.ViolationRate(), counts.BestViolationRate, "answers"
 	case scenario.RateLimitedRate:
-		share, doubtful, what = counts.RateLimitedRate(), counts.DoubtfulLimits, "answers"
+		share, best, what = counts.RateLimitedRate(), counts.BestRateLimitedRate, "answers"
 	}
-	certain := measure.Share{N: share.N - min(doubtful, share.N), Of: share.Of}
-	return fmt.Sprintf("%.3g %%, %d of %d %s", 100*share.Value(), share.N, share.Of, what),
-		certain.Of >= scenario.LeastRequests && certain.N >= scenario.LeastBad && certain.Value() > c.Limit
+	certain := func(doubtful uint64) bool {
+		s := best(doubtful, 0)
+		return s.Of >= scenario.LeastRequests && s.N >= scenario.LeastBad && s.Value() > c.Limit
+	}
+	if !certain(0) {
+		return "", false
+	}
+	ended := &measure.Measurement{Seconds: sum(window).Seconds}
+	doubtful := g.doubtful(ended.Seconds).Failures(ended, -1, 0)
+	return fmt.Sprintf("%.3g %%, %d of %d %s", 100*share.Value(), share.N, share.Of, what), certain(doubtful)
+}
+
+// doubtful are the doubtful seconds that these requests are of.
+func (g *Guard) doubtful(requests []*measure.Second) *measure.Doubtful {
+	if g.Own == nil || len(requests) == 0 {
+		return &measure.Doubtful{}
+	}
+	d := g.Own().Doubtful(g.ended)
+	d.Since(requests[0].Second)
+	return d
 }
 
 // guard looks at the run once a second, until the function it returns is called.
-func (r *Runner) guard(start time.Time) (end func() error) {
+func (r *Runner) guard(start time.Time) (end func()) {
 	if len(r.Scenario.Load.StopOn) == 0 || r.Unguarded {
-		return func() error { return nil }
+		return func() {}
 	}
 	g := NewGuard(r.Scenario.Load.StopOn)
-	ticks := r.recorder.Ticks(g.Times())
+	g.Own = func() *measure.OwnPart { return r.Own(0) }
+	ticks := r.recorder.Ticks(g.Requests())
 	ticker := time.NewTicker(time.Second)
-	over, ended := make(chan struct{}), make(chan error, 1)
+	over, ended := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(ended)
 		for {
 			select {
 			case <-ticker.C:
+				r.look(g, ticks, time.Since(start))
 			case <-over:
-				ended <- nil
-				return
-			}
-			if err := r.look(g, ticks, time.Since(start)); err != nil {
-				ended <- err
 				return
 			}
 		}
 	}()
-	return func() error {
+	return func() {
 		ticker.Stop()
 		close(over)
-		return <-ended
+		<-ended
 	}
 }
 
 // look ends the run where a condition is met.
-func (r *Runner) look(g *Guard, ticks *measure.Ticks, elapsed time.Duration) error {
-	tick, err := ticks.Take(elapsed)
-	if err != nil {
-		return fmt.Errorf("look at load.stopOn: %w", err)
-	}
-	stop, err := g.Add(tick)
-	if stop != nil {
+func (r *Runner) look(g *Guard, ticks *measure.Ticks, elapsed time.Duration) {
+	if stop := g.Add(ticks.Take(elapsed)); stop != nil {
 		stop.At = elapsed
 		r.ending.end(stop)
 	}
-	return err
 }

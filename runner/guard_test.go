@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -30,13 +31,10 @@ func counted(second int64, sent, bad uint64) measure.Tick {
 	return measure.Tick{Second: second, Counts: measure.Progress{Sent: sent, Expected: sent - bad, Failed: bad / 2, Violating: sent / 50, RateLimited: bad / 2}}
 }
 
-// timed is a tick with requests that took so long each.
+// timed is a tick with requests that took so long each, mostly until they were sent.
 func timed(second int64, n int, took time.Duration) measure.Tick {
-	t := measure.Tick{Second: second, Response: measure.NewSparse(), Service: measure.NewSparse()}
-	for range n {
-		t.Response.Record(took)
-		t.Service.Record(took / 10)
-	}
+	t := ended(slices.Repeat([]measure.Observation{{Sent: took - took/10, Done: took}}, n)...)(second)
+	t.Counts = measure.Progress{}
 	return t
 }
 
@@ -65,20 +63,19 @@ func taking(n int, took time.Duration) func(int64) measure.Tick {
 	return func(s int64) measure.Tick { return timed(s, n, took) }
 }
 
-// ended are the ticks of a run in whose seconds such requests come to an end.
+// ended are the ticks of a run in whose seconds such requests come to an end. Their
+// times count from the second that ends then.
 func ended(all ...measure.Observation) func(int64) measure.Tick {
-	r := measure.NewRecorder(1, nil, 0)
-	ticks := r.Ticks(true)
 	return func(second int64) measure.Tick {
+		r := measure.NewRecorder(1, nil, 0)
+		ticks := r.Ticks(true)
 		for _, o := range all {
-			o.AsExpected = !o.Failed && !o.Refused
+			from := time.Duration(second-1) * time.Second
+			o.Intended, o.Sent, o.Done = o.Intended+from, o.Sent+from, o.Done+from
+			o.AsExpected = !o.Failed && !o.Refused && o.Label == ""
 			r.Record(0, &o)
 		}
-		tick, err := ticks.Take(time.Duration(second) * time.Second)
-		if err != nil {
-			panic(err)
-		}
-		return tick
+		return ticks.Take(time.Duration(second) * time.Second)
 	}
 }
 
@@ -129,10 +126,7 @@ func TestGuard(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			g := runner.NewGuard([]scenario.StopCondition{above(scenario.ErrorRate, 0.999, "99.9%", 10*time.Minute), test.condition})
 			for _, tick := range test.ticks {
-				stop, err := g.Add(tick)
-				if err != nil {
-					t.Fatal(err)
-				}
+				stop := g.Add(tick)
 				if stop == nil {
 					continue
 				}
@@ -143,6 +137,79 @@ func TestGuard(t *testing.T) {
 			}
 			if test.at > 0 {
 				t.Error("never met")
+			}
+		})
+	}
+}
+
+// ownPart is a run of 100/s in whose seconds 5 to 9 mfaload had no processor time to
+// spare, or all of its 46 workers in flight.
+func ownPart(short, busy bool) *measure.OwnPart {
+	p := &measure.OwnPart{Workers: 46}
+	for s := range 60 {
+		p.Profile.Due = append(p.Profile.Due, 100)
+		if from := time.Duration(s) * time.Second; s >= 5 && s < 10 {
+			if short {
+				p.Seconds = append(p.Seconds, measure.OwnSecond{Second: int64(s), Available: time.Second, CPU: 900 * ms})
+			}
+			if busy {
+				p.Profile.Busy(from, from+time.Second)
+			}
+		}
+	}
+	return p
+}
+
+// What mfaload itself may have caused ends no run, what it can't have caused does:
+// the rule is that of a threshold.
+func TestGuardBlamesNoOtherThanTheService(t *testing.T) {
+	errors := above(scenario.ErrorRate, 0.1, "10%", 2*time.Second)
+	response := percentile(scenario.Response, "p50", 50, 1, "1s", 2*time.Second)
+	service := percentile(scenario.Service, "p50", 50, 1, "1s", 2*time.Second)
+	requests := func(n int, o measure.Observation) []measure.Observation {
+		return slices.Repeat([]measure.Observation{o}, n)
+	}
+	well := ended(requests(20, measure.Observation{Done: 500 * ms})...)
+	short, busy := ownPart(true, false), ownPart(false, true)
+	for name, test := range map[string]struct {
+		condition scenario.StopCondition
+		own       *measure.OwnPart
+		bad       measure.Observation // what the requests of seconds 5 to 9 are
+		stops     bool
+	}{
+		"timeouts of a full processor":             {errors, short, measure.Observation{Done: 900 * ms, Failed: true, Label: "timeout"}, false},
+		"timeouts, and nothing known of mfaload":   {errors, nil, measure.Observation{Done: 900 * ms, Failed: true, Label: "timeout"}, true},
+		"timeouts of an idle processor":            {errors, ownPart(false, false), measure.Observation{Done: 900 * ms, Failed: true, Label: "timeout"}, true},
+		"responses 500, and a full processor":      {errors, short, measure.Observation{Done: 900 * ms, Label: "500"}, true},
+		"slow responses of a full processor":       {response, short, measure.Observation{Done: 3 * time.Second}, false},
+		"slow service of a full processor":         {service, short, measure.Observation{Done: 3 * time.Second}, false},
+		"slow responses of an idle processor":      {response, ownPart(false, false), measure.Observation{Done: 3 * time.Second}, true},
+		"waits for a worker, of too few":           {response, busy, measure.Observation{Sent: 3 * time.Second, Done: 3900 * ms}, false},
+		"slow service, and too few workers":        {service, busy, measure.Observation{Sent: 3 * time.Second, Done: 6 * time.Second}, true},
+		"slow once sent, and too few workers":      {response, busy, measure.Observation{Sent: 3 * time.Second, Done: 6 * time.Second}, true},
+		"waits for a worker, as the service stood": {response, busy, measure.Observation{Sent: 3 * time.Second, Done: 3050 * ms}, true},
+		"given up by the end, of too few workers":  {errors, busy, measure.Observation{Done: 900 * ms, Failed: true, Label: measure.Drained}, false},
+		"timeouts, and too few workers":            {errors, busy, measure.Observation{Done: 900 * ms, Failed: true, Label: "timeout"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := runner.NewGuard([]scenario.StopCondition{test.condition})
+			if test.own != nil {
+				g.Own = func() *measure.OwnPart { return test.own }
+			}
+			var stop *measure.Stop
+			for s := int64(1); s <= 20 && stop == nil; s++ {
+				tick := well(s)
+				if s > 5 && s <= 10 {
+					bad := ended(requests(10, test.bad)...)(s)
+					served := ended(requests(11, measure.Observation{Sent: test.bad.Sent, Done: test.bad.Sent + test.bad.Done})...)(s)
+					if tick = bad; test.bad.Failed {
+						tick.Merge(&served)
+					}
+				}
+				stop = g.Add(tick)
+			}
+			if (stop != nil) != test.stops {
+				t.Errorf("stopped: %+v", stop)
 			}
 		})
 	}
@@ -159,12 +226,10 @@ func TestGuardOfSeveralMachines(t *testing.T) {
 		slower := timed(s, 9, 2*time.Second)
 		slower.Streak = 19
 		for _, o := range []measure.Tick{other, slower} {
-			if err := sum.Merge(&o); err != nil {
-				t.Fatal(err)
-			}
+			sum.Merge(&o)
 		}
-		if stop, err := g.Add(sum); stop != nil || err != nil {
-			t.Fatalf("%+v, %v", stop, err)
+		if stop := g.Add(sum); stop != nil {
+			t.Fatalf("%+v", stop)
 		}
 	}
 }
@@ -285,7 +350,7 @@ func TestGuardedFromOutside(t *testing.T) {
 		want := run(t, t.Context(), s, failing()).Stopped
 		r := &runner.Runner{Scenario: s, Operation: failing(), Wait: runner.TimerWait, Unguarded: true}
 		g := runner.NewGuard(s.Load.StopOn)
-		ticks, start := r.Ticks(g.Times()), time.Now()
+		ticks, start := r.Ticks(g.Requests()), time.Now()
 		r.Stop(measure.Stop{Condition: "before the run"})
 		over := make(chan *measure.Measurement)
 		go func() {
@@ -297,14 +362,11 @@ func TestGuardedFromOutside(t *testing.T) {
 		}()
 		for stop := (*measure.Stop)(nil); stop == nil; {
 			time.Sleep(time.Second)
-			tick, err := ticks.Take(time.Since(start))
-			if err == nil {
-				stop, err = g.Add(tick)
+			tick := ticks.Take(time.Since(start))
+			if tick.Second > 59 {
+				t.Fatal(tick.Second)
 			}
-			if err != nil || tick.Second > 59 {
-				t.Fatal(tick.Second, err)
-			}
-			if stop != nil {
+			if stop = g.Add(tick); stop != nil {
 				r.Stop(*stop)
 				r.Stop(measure.Stop{Condition: "too late"})
 			}

@@ -31,12 +31,23 @@ func (s *Schedule) MeanRate(from, to time.Duration) float64 {
 	return sum / (to - from).Seconds() / float64(s.shard.count)
 }
 
-// Ticks begins to hand out the run second by second, with times or without, to
+// Ticks begins to hand out the run second by second, with its requests or without, to
 // one who judges several machines together with a [Guard]. It is called before
 // [Runner.Run].
-func (r *Runner) Ticks(times bool) *measure.Ticks {
+func (r *Runner) Ticks(requests bool) *measure.Ticks {
 	r.init()
-	return r.recorder.Ticks(times)
+	return r.recorder.Ticks(requests)
+}
+
+// Own says what is known of mfaload's own part in a run that goes on, from a second
+// on. It may be asked at any time.
+func (r *Runner) Own(from int) *measure.OwnPart {
+	r.init()
+	p := &measure.OwnPart{Workers: r.bound.Workers, From: from}
+	if g := r.going.Load(); g != nil {
+		p.Profile, p.Seconds = g.load.dueSince(from), g.own.since(int64(from))
+	}
+	return p
 }
 
 // Stop ends the run before its time, as failed, for a reason that somebody else

@@ -1,20 +1,24 @@
 package runner
 
 import (
+	"cmp"
 	"slices"
+	"sync"
 	"time"
 
 	"mfaload/measure"
 )
 
 // ownLoad measures second by second how busy mfaload itself is. The goroutine that
-// measures hiccups asks it at each look; it looks once a second.
+// measures hiccups asks it at each look; it looks once a second. Whoever judges the
+// run while it goes on has the second that is over looked at before.
 type ownLoad struct {
 	start      time.Time
 	freezes    *freezes
 	processors *processors
 	noted      func(measure.OwnSecond) // of each second that is kept; nil where nobody writes them down
 
+	mu      sync.Mutex
 	last    load            // at the last look
 	hiccups []time.Duration // since then
 	seconds []measure.OwnSecond
@@ -39,15 +43,39 @@ func (o *ownLoad) now(now time.Time) load {
 
 // look takes in a hiccup, and the load of a second once that is over.
 func (o *ownLoad) look(late time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.hiccups = append(o.hiccups, late)
-	if now := time.Now(); now.Sub(o.start)/time.Second > o.last.at/time.Second {
-		o.end(now)
+	o.upTo(time.Now())
+}
+
+// upTo takes in the load of a second once that is over.
+func (o *ownLoad) upTo(now time.Time) {
+	if now.Sub(o.start)/time.Second > o.last.at/time.Second {
+		o.take(now)
 	}
 }
 
-// end takes in the load since the last look: that of a second, or of several where
+// since returns the seconds that are over, from one on.
+func (o *ownLoad) since(from int64) []measure.OwnSecond {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.upTo(time.Now())
+	i, _ := slices.BinarySearchFunc(o.seconds, from, func(s measure.OwnSecond, from int64) int { return cmp.Compare(s.Second, from) })
+	return slices.Clone(o.seconds[i:])
+}
+
+// end takes in what is left and returns all seconds.
+func (o *ownLoad) end() []measure.OwnSecond {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.take(time.Now())
+	return o.seconds
+}
+
+// take takes in the load since the last look: that of a second, or of several where
 // mfaload stood still.
-func (o *ownLoad) end(at time.Time) {
+func (o *ownLoad) take(at time.Time) {
 	now, last := o.now(at), o.last
 	if now.at <= last.at || len(o.hiccups) == 0 {
 		return

@@ -257,6 +257,13 @@ func (p *pacer) soFar(now time.Duration, from int) extent {
 	}
 }
 
+// dueSince implements source.
+func (p *pacer) dueSince(second int) measure.Profile {
+	p.counting.Lock()
+	defer p.counting.Unlock()
+	return p.profile.From(second)
+}
+
 // withhold implements source. The arrival's second may have been shown by then.
 func (p *pacer) withhold(a Arrival, reason string) {
 	p.counting.Lock()

@@ -63,6 +63,7 @@ type Runner struct {
 	busyMax  atomic.Int64
 	pauses   pauses
 	freezes  *freezes
+	going    atomic.Pointer[going]
 	ending   ending
 }
 
@@ -128,18 +129,20 @@ func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 		end()
 	})
 	defer context.AfterFunc(ctx, func() { r.ending.end(nil) })()
-	unguarded := r.guard(start)
 	written := r.writeDown(start, began, load)
-	meter := r.meter(load, began, written)
+	own := newOwnLoad(start, r.freezes, began.processors)
+	if written != nil {
+		own.noted = written.ownSecond
+	}
+	r.going.Store(&going{load, own})
+	unguarded := r.guard(start)
+	meter := r.meter(load, own, written)
 	r.work(load, start, flight)
 	var metered measure.Generator
 	meter(&metered)
-	err = unguarded()
+	unguarded()
 	r.ending.over()
 	written.end()
-	if err != nil {
-		return nil, err
-	}
 
 	m, err := r.recorder.Final()
 	if err != nil {
@@ -219,7 +222,15 @@ type source interface {
 	// soFar says how far it has come, while it lasts. Of the arrivals that were due
 	// it has the seconds from a given one on, or from an earlier one where that changed.
 	soFar(now time.Duration, from int) extent
+	// dueSince has the arrivals that were due so far, from a second on.
+	dueSince(second int) measure.Profile
 	close()
+}
+
+// going is a run that has begun.
+type going struct {
+	load source
+	own  *ownLoad
 }
 
 // extent is how far a run came.
@@ -278,15 +289,14 @@ func (r *Runner) watch(start time.Time) {
 
 // meter has hiccups and mfaload's own load measured until the function it returns
 // is called.
-func (r *Runner) meter(load source, began usage, written *written) (end func(*measure.Generator)) {
-	own := newOwnLoad(r.freezes.start, r.freezes, began.processors)
+func (r *Runner) meter(load source, own *ownLoad, written *written) (end func(*measure.Generator)) {
 	h, wait, closeWait := newHiccups(func(now time.Time, late time.Duration) {
 		r.freezes.run(now, late)
 		load.nudge()
 		own.look(late)
 	}), TimerWait, func() {}
 	if written != nil {
-		h.noted, own.noted = written.hiccup, written.ownSecond
+		h.noted = written.hiccup
 	}
 	if r.Wait == nil {
 		wait, closeWait = newWait()
@@ -301,8 +311,7 @@ func (r *Runner) meter(load source, began usage, written *written) (end func(*me
 	return func(g *measure.Generator) {
 		cancel()
 		<-done
-		own.end(time.Now())
-		g.Hiccups, g.MaxGCPause, g.Seconds = h.late, h.pause, own.seconds
+		g.Hiccups, g.MaxGCPause, g.Seconds = h.late, h.pause, own.end()
 	}
 }
 

@@ -236,6 +236,7 @@ type workerPart struct {
 	runner  *runner.Runner
 	sampled *sampler
 	soFar   func() (*measure.Part, error)
+	guard   *runner.Guard  // the coordinator's conditions
 	ticks   *measure.Ticks // nil where nothing ends the run
 	lately  []measure.Tick
 	second  int64 // of the last one
@@ -256,7 +257,8 @@ func (p *workerPart) prepare(ctx context.Context) error {
 	p.runner.Unguarded = true // the coordinator judges all shards together
 	p.soFar = p.runner.SoFar()
 	if len(s.Load.StopOn) > 0 {
-		p.ticks = p.runner.Ticks(runner.NewGuard(s.Load.StopOn).Times())
+		p.guard = runner.NewGuard(s.Load.StopOn)
+		p.ticks = p.runner.Ticks(p.guard.Requests())
 	}
 	return nil
 }
@@ -287,14 +289,17 @@ func (p *workerPart) snapshot() (*fleet.Snapshot, error) {
 		return nil, err
 	}
 	now := p.runner.Progress()
-	if second := int64(now.Elapsed.Round(time.Second) / time.Second); p.ticks != nil && second > p.second {
-		tick, err := p.ticks.Take(now.Elapsed)
-		if err != nil {
-			return nil, err
-		}
-		p.second, p.lately = second, fleet.Keep(p.lately, tick)
+	s := &fleet.Snapshot{Elapsed: now.Elapsed, Progress: now.Progress, InFlight: now.InFlight, Planned: p.runner.Schedule().Due(), SoFar: soFar}
+	if p.ticks == nil {
+		return s, nil
 	}
-	return &fleet.Snapshot{Elapsed: now.Elapsed, Progress: now.Progress, InFlight: now.InFlight, Planned: p.runner.Schedule().Due(), SoFar: soFar, Ticks: p.lately}, nil
+	if second := int64(now.Elapsed.Round(time.Second) / time.Second); second > p.second {
+		p.second, p.lately = second, fleet.Keep(p.lately, p.ticks.Take(now.Elapsed))
+	}
+	if s.Ticks = p.lately; p.guard.Requests() {
+		s.Own = p.runner.Own(fleet.OwnFrom(now.Elapsed))
+	}
+	return s, nil
 }
 
 // end ends the load for a reason that the coordinator found.
