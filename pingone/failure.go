@@ -25,7 +25,11 @@ func failure(ctx context.Context, err error) error {
 		return &contract.Failure{Kind: kind, Own: true, Err: plain(err)}
 	}
 	kind := failureKind(ctx, err)
-	return &contract.Failure{Kind: kind, Disconnected: disconnected(kind, err), Err: plain(err)}
+	f := &contract.Failure{Kind: kind, Disconnected: disconnected(kind, err), Err: plain(err)}
+	if kind == renegotiation {
+		f.Err = fmt.Errorf("%w: %s", f.Err, renegotiationHint)
+	}
+	return f
 }
 
 // disconnected says whether a failure is one of the connection, and not of this
@@ -33,7 +37,7 @@ func failure(ctx context.Context, err error) error {
 func disconnected(kind string, err error) bool {
 	switch kind {
 	case contract.ConnectionRefused, "connection reset", "connection closed", "connection going away",
-		"answer cut off", "host unreachable", "name not resolved", "proxy failed", "TLS failed":
+		"answer cut off", "host unreachable", "name not resolved", "proxy failed", "TLS failed", renegotiation:
 		return true
 	case "timeout":
 		var op *net.OpError
@@ -65,6 +69,8 @@ func failureKind(ctx context.Context, err error) string {
 		return "answer cut off"
 	case errors.Is(err, io.EOF):
 		return "connection closed"
+	case wantsRenegotiation(err):
+		return renegotiation
 	case isTLS(err):
 		return "TLS failed"
 	// net/http does not export its errors of HTTP/2.
@@ -77,6 +83,17 @@ func failureKind(ctx context.Context, err error) string {
 	default:
 		return systemFailure(err, runtime.GOOS)
 	}
+}
+
+// renegotiation is the failure of a server that asks for another handshake on a
+// connection that has had one: servers up to TLS 1.2 do to get a certificate, when
+// they see which path is requested.
+const renegotiation = "TLS renegotiation refused"
+
+const renegotiationHint = "the server wants to renegotiate TLS, which mfaload does not do: have it ask for target.clientCertificate in the handshake"
+
+func wantsRenegotiation(err error) bool {
+	return strings.Contains(err.Error(), "tls: no renegotiation")
 }
 
 func isTLS(err error) bool {

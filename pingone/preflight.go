@@ -78,8 +78,8 @@ func certificateFor(r *tls.CertificateRequestInfo, own []tls.Certificate) *tls.C
 	return &tls.Certificate{}
 }
 
-// settle waits for what a server says only after the handshake. With TLS 1.3 the
-// refusal of a client's certificate comes after it.
+// settle waits for what a server says only after the handshake: with TLS 1.3 that it
+// refuses the client's certificate, with TLS 1.2 that it wants to renegotiate.
 func (t *target) settle(ctx context.Context, nc net.Conn, asked bool, handshake time.Duration) error {
 	secured, ok := nc.(*tls.Conn)
 	if !ok {
@@ -88,10 +88,11 @@ func (t *target) settle(ctx context.Context, nc net.Conn, asked bool, handshake 
 		}
 		return nil
 	}
-	if t.http2 && secured.ConnectionState().NegotiatedProtocol != "h2" {
+	state := secured.ConnectionState()
+	if t.http2 && state.NegotiatedProtocol != "h2" {
 		return errNotHTTP2
 	}
-	if !asked {
+	if !asked && state.Version > tls.VersionTLS12 {
 		return nil
 	}
 	_ = nc.SetReadDeadline(time.Now().Add(min(max(4*handshake, 200*time.Millisecond), t.timeout)))
@@ -150,8 +151,8 @@ func (t *target) hint(err error, asked bool) string {
 		return "the server's certificate is not valid now, or not for this use: check the clock of this machine, or tell the owner"
 	case errors.As(err, &record):
 		return "what answers there does not speak TLS: write http:// in target.authPath, or another port"
-	case strings.Contains(text, "no renegotiation"):
-		return "the server wants to renegotiate TLS, which mfaload does not do: have it ask for target.clientCertificate in the handshake"
+	case wantsRenegotiation(err):
+		return renegotiationHint
 	case asked && (isTLS(err) || isClosed(err)):
 		return t.certificateHint()
 	case strings.Contains(text, "protocol version"):

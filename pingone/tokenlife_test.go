@@ -1,11 +1,13 @@
 package pingone
 
 import (
+	"bufio"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -23,13 +25,18 @@ func fetchFrom(t *testing.T, timeout time.Duration, answer http.HandlerFunc) (*t
 	t.Helper()
 	server := httptest.NewServer(answer)
 	t.Cleanup(server.Close)
-	s := &scenario.Scenario{Target: scenario.Target{AuthPath: server.URL, EnvID: "e", Timeout: timeout,
+	return credentialsAt(t, server.URL, timeout).fetch(t.Context())
+}
+
+func credentialsAt(t *testing.T, url string, timeout time.Duration) *credentials {
+	t.Helper()
+	s := &scenario.Scenario{Target: scenario.Target{AuthPath: url, EnvID: "e", Timeout: timeout,
 		ClientCredentials: &scenario.ClientCredentials{ClientID: "the-client", ClientSecret: scenario.NewSecret("the-secret")}}}
-	target, err := newTarget(server.URL, s)
+	target, err := newTarget(url, s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newCredentials(&target, &s.Target).fetch(t.Context())
+	return newCredentials(&target, &s.Target)
 }
 
 func says(status int, text string) http.HandlerFunc {
@@ -108,14 +115,28 @@ func TestRenewalOfATokenThatIsOver(t *testing.T) {
 
 // The time that a request may take says nothing of the fetch of a token.
 func TestTimeoutDoesNotCutTheFetch(t *testing.T) {
-	const timeout = 20 * time.Millisecond
-	got, err := fetchFrom(t, timeout, func(w http.ResponseWriter, _ *http.Request) {
-		time.Sleep(10 * timeout)
-		_, _ = io.WriteString(w, `{"access_token":"a","expires_in":3600}`)
+	synctest.Test(t, func(t *testing.T) {
+		const timeout = time.Second
+		c := credentialsAt(t, "http://127.0.0.1:1", timeout)
+		c.client.Transport = &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
+			here, there := net.Pipe()
+			go func() {
+				defer there.Close()
+				r, err := http.ReadRequest(bufio.NewReader(there))
+				if err == nil {
+					_, _ = io.Copy(io.Discard, r.Body)
+					time.Sleep(10 * timeout) // of the bubble's clock
+					_, _ = io.WriteString(there, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"+`{"access_token":"a","expires_in":3600}`)
+				}
+			}()
+			return here, nil
+		}}
+		began := time.Now()
+		got, err := c.fetch(t.Context())
+		if err != nil || got.value != "a" || time.Since(began) != 10*timeout {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
 	})
-	if err != nil || got.value != "a" {
-		t.Errorf("%v", err)
-	}
 }
 
 func TestRetryAfterOfTheTokenEndpoint(t *testing.T) {
