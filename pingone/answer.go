@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -37,6 +38,9 @@ func (c *conn) readAnswer(ex *contract.Exchange) (reusable bool, err error) {
 		n, sound, err := c.readHead(ex, bound)
 		if err != nil {
 			return false, err
+		}
+		if ex.Status == http.StatusRequestTimeout && c.crossed() {
+			return false, errIdleClosed // it ends the idle connection, and is the response to no request
 		}
 		if ex.Status < 100 || ex.Status > 199 || ex.Status == 101 {
 			return c.readBody(ex, sound && c.persists(ex.Header))

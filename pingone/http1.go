@@ -3,6 +3,7 @@ package pingone
 import (
 	"context"
 	"errors"
+	"io"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -184,10 +185,14 @@ func (c *conn) exchange(ex *contract.Exchange) (reusable bool, err error) {
 // is no failure to answer, so it has a name of its own where it is certain. The
 // request is not sent again: what stands before the service may have taken it.
 func (c *conn) early(err error) error {
-	if !c.idle.IsZero() && unheard(c.Conn, err, len(c.out)) {
+	if errors.Is(err, io.EOF) && c.crossed() {
 		return errIdleClosed
 	}
 	return err
 }
+
+// crossed says whether it is certain that what was received on a connection that had
+// been idle was sent before any of the request arrived.
+func (c *conn) crossed() bool { return !c.idle.IsZero() && unacknowledged(c.Conn, len(c.out)) }
 
 var errIdleClosed = errors.New("the server closed the idle connection as the request was sent")

@@ -1,22 +1,19 @@
 package pingone
 
 import (
-	"errors"
-	"io"
 	"net"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// unheard says whether it is certain that the other side had given up the
-// connection before the n bytes that were sent last came there. The segment by
-// which it ends a connection acknowledges all that its system has received until
-// then, so whatever is not acknowledged when the end is read was on its way. A
-// reset is no such proof: what it acknowledges is not taken in.
-func unheard(nc net.Conn, err error, n int) bool {
+// unacknowledged says whether it is certain that what was received last was sent
+// before any of the n bytes that were sent last arrived: each segment acknowledges
+// all that its sender's system has received until then. A reset is no such proof:
+// what it acknowledges is not taken in.
+func unacknowledged(nc net.Conn, n int) bool {
 	raw := rawConn(nc)
-	if !errors.Is(err, io.EOF) || raw == nil {
+	if raw == nil {
 		return false
 	}
 	certain := false
