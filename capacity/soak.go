@@ -78,7 +78,8 @@ func NewSoak(a Ask, share float64, m *measure.Measurement, o *Outcome, limits []
 	return s
 }
 
-// blocks are a percentile of the response time, in milliseconds, block by block.
+// blocks are a percentile of the response time of what was served, in milliseconds,
+// block by block.
 func blocks(m *measure.Measurement, q float64, block time.Duration) (values []float64) {
 	from, n := m.Main.Start/time.Second, int(m.Main.Planned/block)
 	all := make([]*measure.Histogram, n)
@@ -90,7 +91,8 @@ func blocks(m *measure.Measurement, q float64, block time.Duration) (values []fl
 		if all[i] == nil {
 			all[i] = measure.NewHistogram()
 		}
-		_ = all[i].Merge(s.Response) // of the same geometry: nothing is dropped
+		served, _ := s.Of(s.Response, s.Service)
+		_ = all[i].Merge(served) // of the same geometry: nothing is dropped
 	}
 	for _, h := range all {
 		if h != nil && h.Count() > 0 {

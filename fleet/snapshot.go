@@ -64,7 +64,7 @@ type Sum struct {
 	Progress measure.Progress
 	InFlight int
 	Planned  uint64
-	// Response are the response times of the judged part.
+	// Response are the response times of the judged part's requests that were served.
 	Response *measure.Histogram
 }
 

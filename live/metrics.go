@@ -81,8 +81,8 @@ func (f *figures) gauges() []struct {
 }
 
 const (
-	responseHelp = "Time from the intended send to the last byte, in seconds."
-	serviceHelp  = "Time from the actual send to the last byte, in seconds."
+	responseHelp = "Time from the intended send to the last byte of requests that were served, in seconds."
+	serviceHelp  = "Time from the actual send to the last byte of requests that were served, in seconds."
 	requestsHelp = "Requests that came to an end, by outcome."
 )
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -12,35 +13,56 @@ import (
 // HLog returns the times as an HdrHistogram log, version 1.3, as other tools
 // read it. Each second of the run has a line with the tag "response" and one
 // with "service", the warm-up included; then each group has a line for the whole
-// of its judged part: "email-otp/response", "email-otp/service". Values are in
-// nanoseconds, times in seconds since the start.
+// of its judged part: "email-otp/response", "email-otp/service". They are of the
+// requests that were served, as everywhere; what was refused or failed in a group
+// has lines of its own: "email-otp/refused/service". Values are in nanoseconds,
+// times in seconds since the start.
 func (m *Measurement) HLog() ([]byte, error) {
 	var b bytes.Buffer
 	l := hlog{writer: hdrhistogram.NewHistogramLogWriter(&b)}
 	l.head(m)
 	for _, s := range m.Seconds {
 		start := time.Duration(s.Second) * time.Second
-		l.line("response", start, start+time.Second, s.Response)
-		l.line("service", start, start+time.Second, s.Service)
+		response, service := s.Of(s.Response, s.Service)
+		l.line("response", start, start+time.Second, response)
+		l.line("service", start, start+time.Second, service)
 	}
 	end := m.Main.Start + max(m.Main.Planned, m.Main.LastSent-m.Main.Start)
 	for g, name := range m.Groups {
-		response, service := NewSparse(), NewSparse()
-		for _, c := range m.Main.Cells {
-			if c.Group != g {
-				continue
-			}
-			if err := mergeAll([]*Histogram{response, service}, []*Histogram{c.Response, c.Service}); err != nil {
-				return nil, err
-			}
+		for _, o := range m.Main.outcomes(g) {
+			l.line(name+o.tag+"/response", m.Main.Start, end, o.Response)
+			l.line(name+o.tag+"/service", m.Main.Start, end, o.Service)
 		}
-		l.line(name+"/response", m.Main.Start, end, response)
-		l.line(name+"/service", m.Main.Start, end, service)
 	}
 	if l.above > 0 {
 		l.comment("[%d values above %v are in no line]", l.above, time.Duration(highest))
 	}
 	return b.Bytes(), l.err
+}
+
+// tagged are the times of requests of a group that ended alike.
+type tagged struct {
+	tag string
+	*Pair
+}
+
+// outcomes are those of a group by outcome: of the served always, of the others
+// where there are any.
+func (p *Phase) outcomes(group int) []tagged {
+	all := []tagged{{"", newPair()}, {"/refused", newPair()}, {"/failed", newPair()}}
+	for _, c := range p.Cells {
+		to := all[0].Pair
+		switch {
+		case c.Group != group:
+			continue
+		case c.Refused:
+			to = all[1].Pair
+		case c.Failed:
+			to = all[2].Pair
+		}
+		_, _ = to.Response.Merge(c.Response), to.Service.Merge(c.Service) // one geometry: nothing is dropped
+	}
+	return slices.DeleteFunc(all, func(t tagged) bool { return t.tag != "" && t.Response.Count() == 0 })
 }
 
 // hlog writes lines until one fails.
@@ -57,7 +79,7 @@ func (l *hlog) head(m *Measurement) {
 	seconds := float64(m.Started.UnixMilli()) / 1000
 	l.comment("[StartTime: %.3f (seconds since epoch), %s]", seconds, m.Started.UTC().Format(time.RFC3339Nano))
 	l.comment("[BaseTime: %.3f (seconds since epoch)]", seconds)
-	l.comment("[response and service: by second; GROUP/response and GROUP/service: the whole judged part]")
+	l.comment("[response and service: by second; GROUP/response and GROUP/service: the whole judged part; of requests that were served]")
 	if l.err == nil {
 		l.err = l.writer.OutputLegend()
 	}

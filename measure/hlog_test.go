@@ -91,29 +91,53 @@ func TestHLogIsReadByItsLibrary(t *testing.T) {
 	compareLog(t, m, lines)
 }
 
-// compareLog holds each line against the histogram that it was made from.
+// compareLog holds each line against the histogram that it was made from: of what
+// was served, and of each group apart what was refused, and what failed.
 func compareLog(t *testing.T, m *measure.Measurement, lines []logged) {
 	t.Helper()
-	if want := 2 * (len(m.Seconds) + len(m.Groups)); len(lines) != want {
-		t.Fatalf("%d lines were read, want %d", len(lines), want)
+	next := func(tag string, start time.Duration, h *measure.Histogram) {
+		t.Helper()
+		if len(lines) == 0 {
+			t.Fatalf("no line of %s from %v", tag, start)
+		}
+		lines[0].compare(t, m, tag, start, h)
+		lines = lines[1:]
 	}
-	for i, s := range m.Seconds {
-		lines[2*i].compare(t, m, "response", time.Duration(s.Second)*time.Second, s.Response)
-		lines[2*i+1].compare(t, m, "service", time.Duration(s.Second)*time.Second, s.Service)
+	for _, s := range m.Seconds {
+		start := time.Duration(s.Second) * time.Second
+		next("response", start, sum(t, s.Waits(-1, false).Served))
+		next("service", start, sum(t, s.Waits(-1, true).Served))
 	}
-	rest := lines[2*len(m.Seconds):]
 	for g, name := range m.Groups {
-		response, service := measure.NewHistogram(), measure.NewHistogram()
-		for _, c := range m.Main.Cells {
-			if c.Group == g {
-				if err := errors.Join(response.Merge(c.Response), service.Merge(c.Service)); err != nil {
-					t.Fatal(err)
+		next(name+"/response", m.Main.Start, sum(t, m.Main.Waits(g, false).Served))
+		next(name+"/service", m.Main.Start, sum(t, m.Main.Waits(g, true).Served))
+		for _, tag := range []string{"refused", "failed"} {
+			var all [2][]*measure.Histogram
+			for _, c := range m.Main.Cells {
+				if c.Group == g && (c.Refused && tag == "refused" || c.Failed && !c.Refused && tag == "failed") {
+					all[0], all[1] = append(all[0], c.Response), append(all[1], c.Service)
 				}
 			}
+			if len(all[0]) > 0 {
+				next(name+"/"+tag+"/response", m.Main.Start, sum(t, all[0]))
+				next(name+"/"+tag+"/service", m.Main.Start, sum(t, all[1]))
+			}
 		}
-		rest[2*g].compare(t, m, name+"/response", m.Main.Start, response)
-		rest[2*g+1].compare(t, m, name+"/service", m.Main.Start, service)
 	}
+	if len(lines) > 0 {
+		t.Errorf("more lines than histograms: %+v", lines)
+	}
+}
+
+func sum(t *testing.T, all []*measure.Histogram) *measure.Histogram {
+	t.Helper()
+	h := measure.NewHistogram()
+	for _, part := range all {
+		if err := h.Merge(part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return h
 }
 
 func (l logged) compare(t *testing.T, m *measure.Measurement, tag string, start time.Duration, h *measure.Histogram) {

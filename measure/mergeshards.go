@@ -143,6 +143,9 @@ func (m *Measurement) parts() (parts []*Part, err error) {
 		p := *from
 		p.Response, p.Service, p.Own, p.Generator.Hiccups = NewSparse(), NewSparse(), NewSparse(), NewSparse()
 		p.Generator.Seconds = slices.Clone(p.Generator.Seconds)
+		if f := from.Failures; f != nil {
+			p.Failures = copyOf(f.Response, f.Service)
+		}
 		if err := mergeAll([]*Histogram{p.Response, p.Service, p.Own, p.Generator.Hiccups},
 			[]*Histogram{from.Response, from.Service, from.Own, from.Generator.Hiccups}); err != nil {
 			return nil, err

@@ -74,10 +74,54 @@ type Part struct {
 	RateLimited uint64 `json:"rate_limited"`
 	Failed      uint64 `json:"failed"`
 
+	// Response and Service are the times of the requests that were served, Failures
+	// those of the requests that failed otherwise than by a refusal; nil where none
+	// did. Apart counts the sent requests that are in neither: they were refused, or
+	// certainly never reached the service. NeverSent counts the arrivals that were to
+	// be sent and were not.
 	Response  *Histogram `json:"response"`
 	Service   *Histogram `json:"service"`
+	Failures  *Pair      `json:"failures,omitempty"`
+	Apart     uint64     `json:"apart,omitempty"`
+	NeverSent uint64     `json:"never_sent,omitempty"`
+
 	Own       *Histogram `json:"own_lateness"`
 	Generator Generator  `json:"generator"`
+}
+
+// Sent counts the requests that were sent.
+func (p *Part) Sent() uint64 { return p.Answered + p.Failed }
+
+// Waits are the response or the service times as a limit judges them.
+func (p *Part) Waits(service bool) Waits {
+	w := Waits{Served: []*Histogram{p.Response}, Untimed: p.NeverSent}
+	if service {
+		w.Served[0] = p.Service
+	}
+	switch {
+	case p.Failures == nil:
+	case service:
+		w.Failed = []*Histogram{p.Failures.Service}
+	default:
+		w.Failed = []*Histogram{p.Failures.Response}
+	}
+	return w
+}
+
+// addTimes adds the times of requests that ended alike: served, failed, or apart.
+func (p *Part) addTimes(o outcome, response, service *Histogram) error {
+	to := &Pair{p.Response, p.Service}
+	switch o {
+	case apart:
+		p.Apart += response.Count()
+		return nil
+	case failed:
+		if p.Failures == nil {
+			p.Failures = newPair()
+		}
+		to = p.Failures
+	}
+	return mergeAll([]*Histogram{to.Response, to.Service}, []*Histogram{response, service})
 }
 
 // Lost is a shard that is not in a measurement.
@@ -117,6 +161,8 @@ func PartOf(m *Measurement) (*Part, error) {
 	p := &Part{Index: m.Shard.Index, Interrupted: m.Interrupted, Stopped: m.Stopped, Planned: m.Main.Planned,
 		Response: NewSparse(), Service: NewSparse(), Own: NewSparse(), Generator: m.Generator}
 	p.Generator.Hiccups, p.Generator.Seconds = NewSparse(), slices.Clone(m.Generator.Seconds)
+	counts := m.Main.Counts(-1)
+	p.NeverSent = counts.NeverSent()
 	for _, n := range m.Main.Scheduled {
 		p.Scheduled += n
 	}
@@ -129,7 +175,7 @@ func PartOf(m *Measurement) (*Part, error) {
 		p.Clean += c.Clean
 		p.Violating += c.Violating
 		p.RateLimited += c.RateLimited
-		if err := mergeAll([]*Histogram{p.Response, p.Service}, []*Histogram{c.Response, c.Service}); err != nil {
+		if err := p.addTimes(c.outcome(), c.Response, c.Service); err != nil {
 			return nil, err
 		}
 	}
@@ -208,13 +254,30 @@ func (m *Measurement) checkShards() error {
 // Check finds counts that do not add up.
 func (p *Part) Check() error {
 	switch {
-	case !sameCounts(p.Response, p.Service, p.Own) || !sameCounts(p.Generator.Hiccups),
-		p.Answered+p.Failed != p.Response.Count() || p.Answered > p.Response.Count(),
-		p.Clean > p.Answered || p.Violating > p.Answered-p.Clean || p.RateLimited > p.Answered || p.Response.Count() > p.Scheduled,
+	case !p.timesAddUp() || !sameCounts(p.Generator.Hiccups),
+		p.Clean > p.Answered || p.Violating > p.Answered-p.Clean || p.RateLimited > p.Answered,
+		p.Sent() > p.Scheduled || p.NeverSent > p.Scheduled-p.Sent(),
 		p.Planned < 0 || p.Generator.Elapsed < 0 || p.Generator.Cores < 0, checkOwnSeconds(p.Generator.Seconds) != nil:
 		return fmt.Errorf("the counts of shard %d do not add up", p.Index)
 	}
 	return nil
+}
+
+// timesAddUp says whether each request that was sent is in one of the times, or apart.
+func (p *Part) timesAddUp() bool {
+	if !sameCounts(p.Response, p.Service) || !sameCounts(p.Own) {
+		return false
+	}
+	served, failures := p.Response.Count(), uint64(0)
+	if p.Failures != nil {
+		if !sameCounts(p.Failures.Response, p.Failures.Service) {
+			return false
+		}
+		failures = p.Failures.Response.Count()
+	}
+	sent := p.Sent()
+	return sent >= p.Answered && p.Own.Count() == sent && served <= p.Answered && failures <= p.Failed &&
+		p.Apart == sent-served-failures
 }
 
 func (m *Merged) checkLost() error {

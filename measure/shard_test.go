@@ -212,7 +212,8 @@ func TestMergeForgetsNoField(t *testing.T) {
 	parts := parted(t, 5, 900, 2)
 	parts[1].Interrupted, parts[1].Rebuilt = true, &measure.Rebuilt{Unread: 2}
 	main := &parts[1].Main
-	main.Scheduled[0]++
+	main.Scheduled[0] += 2 // one is in flight, one was never sent
+	parts[1].Profile.Add(0, false)
 	parts[1].Profile.Add(0, false)
 	main.InFlight = make([]uint64, len(main.Scheduled))
 	main.InFlight[0] = 1
@@ -360,6 +361,40 @@ func TestMergeNamesWhatDoesNotFit(t *testing.T) {
 	}
 }
 
+// What a shard was refused is not among its times, and what failed is beyond any
+// limit, as in a whole run.
+func TestTimesOfAPartAreOfWhatWasServed(t *testing.T) {
+	const ms = time.Millisecond
+	m := observe(t, &measure.Shard{Run: "r", Index: 0, Count: 1}, 300, func(k int) *measure.Observation {
+		at := time.Duration(k) * 10 * ms
+		o := &measure.Observation{Warmup: k < 100, Intended: at, Sent: at, Done: at + 200*ms, Label: "201", AsExpected: true}
+		switch k % 5 {
+		case 0, 1, 2:
+			o.Done, o.Label, o.Refused, o.RateLimited = at+ms, "429", true, true
+		case 3:
+			o.Done, o.Label, o.Failed, o.AsExpected = at+500*ms, "timeout", true, false
+		}
+		return o
+	})
+	m.Main.Scheduled[0] += 7
+	m.Profile.Due[0] += 7
+	p := merge(t, m).Merged.Parts[0]
+	if p.Answered != 160 || p.Failed != 40 || p.Apart != 120 || p.NeverSent != 7 {
+		t.Errorf("answered %d, failed %d, apart %d, never sent %d", p.Answered, p.Failed, p.Apart, p.NeverSent)
+	}
+	for _, service := range []bool{false, true} {
+		got, want := p.Waits(service), m.Main.Waits(-1, service)
+		if got.Count() != 40+40+7 || got.Min() != (measure.Bound{Time: 200 * ms}) {
+			t.Errorf("%d times from %v on", got.Count(), got.Min())
+		}
+		for _, q := range []float64{1, 40, 50, 99, 100} {
+			if got.Percentile(q) != want.Percentile(q) {
+				t.Errorf("p%g is %v, of the run %v", q, got.Percentile(q), want.Percentile(q))
+			}
+		}
+	}
+}
+
 func TestShardsThatCanNotBe(t *testing.T) {
 	parts := parted(t, 5, 100, 4)
 	for _, test := range []struct {
@@ -375,6 +410,9 @@ func TestShardsThatCanNotBe(t *testing.T) {
 		{func(m *measure.Merged) { m.Parts[1].Own = measure.NewSparse() }, "the counts of shard 1 do not add up"},
 		{func(m *measure.Merged) { m.Parts[1].Generator.Hiccups = nil }, "the counts of shard 1 do not add up"},
 		{func(m *measure.Merged) { m.Parts[1].Failed++ }, "the counts of shard 1 do not add up"},
+		{func(m *measure.Merged) { m.Parts[1].Apart++ }, "the counts of shard 1 do not add up"},
+		{func(m *measure.Merged) { m.Parts[1].NeverSent = 1e6 }, "the counts of shard 1 do not add up"},
+		{func(m *measure.Merged) { m.Parts[1].Failures = &measure.Pair{} }, "the counts of shard 1 do not add up"},
 		{func(m *measure.Merged) { m.Parts = m.Parts[:3] }, "do not add up to the whole"},
 		{func(m *measure.Merged) { m.TolerateLost = 1 }, "no share of shards"},
 		{func(m *measure.Merged) { m.Lost = []measure.Lost{{Index: 2}} }, "lost and there at once"},

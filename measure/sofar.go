@@ -13,11 +13,17 @@ type SoFar struct {
 // last taken away.
 type ended struct {
 	answered, clean, violating, failed uint64
-	response, service, own             *Histogram
+	times                              [apart + 1]Pair // by outcome
+	own                                *Histogram
 }
 
 func newEnded() *ended {
-	return &ended{response: NewHistogram(), service: NewHistogram(), own: NewHistogram()}
+	e := &ended{own: NewHistogram()}
+	for o := range e.times {
+		e.times[o] = Pair{NewSparse(), NewSparse()}
+	}
+	e.times[served] = Pair{NewHistogram(), NewHistogram()}
+	return e
 }
 
 // SoFar begins to keep what it hands out. It is called once, before the run.
@@ -53,15 +59,22 @@ func (f *SoFar) add(e *ended) error {
 	f.sum.Clean += e.clean
 	f.sum.Violating += e.violating
 	f.sum.Failed += e.failed
-	return mergeAll([]*Histogram{f.sum.Response, f.sum.Service, f.sum.Own}, []*Histogram{e.response, e.service, e.own})
+	for o, t := range e.times {
+		if t.Response.Count() == 0 {
+			continue
+		}
+		if err := f.sum.addTimes(outcome(o), t.Response, t.Service); err != nil {
+			return err
+		}
+	}
+	return f.sum.Own.Merge(e.own)
 }
 
 func (e *ended) record(o *Observation, violating bool) {
 	if e == nil || o.Warmup {
 		return
 	}
-	e.response.Record(o.Done - o.Intended)
-	e.service.Record(o.Done - o.Sent)
+	e.times[o.outcome()].record(o)
 	e.own.Record(o.Own)
 	if o.Failed {
 		e.failed++
@@ -77,8 +90,10 @@ func (e *ended) record(o *Observation, violating bool) {
 }
 
 func (e *ended) reset() {
-	e.response.Reset()
-	e.service.Reset()
+	for _, t := range e.times {
+		t.Response.Reset()
+		t.Service.Reset()
+	}
 	e.own.Reset()
 	e.answered, e.clean, e.violating, e.failed = 0, 0, 0, 0
 }

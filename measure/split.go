@@ -51,6 +51,29 @@ func (p *Pair) recordBest(o *Observation) {
 	p.Service.Record(atBest(o.Done-o.Sent, o.frozen()))
 }
 
+// outcome says in which times a request is that was sent.
+type outcome int
+
+const (
+	served outcome = iota
+	failed
+	apart // refused, or it certainly never reached the service: in none
+)
+
+func (c *Cell) outcome() outcome { return outcomeOf(c.Refused, c.Failed, c.Label) }
+
+func (o *Observation) outcome() outcome { return outcomeOf(o.Refused, o.Failed, o.Label) }
+
+func outcomeOf(refused, failure bool, label string) outcome {
+	switch {
+	case refused, failure && label == IdleClosed:
+		return apart
+	case failure:
+		return failed
+	}
+	return served
+}
+
 // served says that the request got a whole answer that turned nobody away.
 func (o *Observation) served() bool { return !o.Refused && !o.Failed }
 

@@ -43,7 +43,7 @@ func blamed(t *testing.T, unsent int, batches []batch, thresholds ...scenario.Th
 			if b.change != nil {
 				b.change(o)
 			}
-			r.recorder.Record(0, o)
+			r.recorder.Record(0, exercised(o))
 			r.sent++
 		}
 	}

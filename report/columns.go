@@ -25,13 +25,15 @@ type columns struct {
 // moment sums up some seconds. Percentiles are of all their requests together;
 // the longest time is never averaged away, nor is a count.
 type moment struct {
-	at                          float64 // the middle
-	response, service, lateness *spread // nil where nothing was sent
-	due, sent, started, ended   float64 // a second
-	failed, unexpected          uint64
-	violating, stalled          uint64
-	ends                        map[string]uint64
-	heat                        [heatRows]uint64 // response times by bin
+	at                        float64 // the middle
+	response, service         *spread // of what was served; nil where nothing was
+	lateness                  *spread // nil where nothing was sent
+	due, sent, started, ended float64 // a second
+	served                    float64 // a second
+	failed, unexpected        uint64
+	violating, stalled        uint64
+	ends                      map[string]uint64
+	heat                      [heatRows]uint64 // response times of what was served, by bin
 }
 
 // spread is what charts show of times, in milliseconds.
@@ -74,7 +76,7 @@ type summer struct {
 	next    int // of its seconds
 	long    time.Duration
 	bins    bins
-	sums    [3]*measure.Histogram // response, service, lateness
+	sums    [3]*measure.Histogram // response and service of what was served, lateness
 	stalled []int64
 }
 
@@ -97,16 +99,15 @@ func (s *summer) column(from, to int64) (moment, error) {
 		}
 	}
 	length := float64(to - from)
-	c.due, c.sent = mean(s.m.Profile.Due, from, to), float64(s.sums[0].Count())/length
+	c.due, c.sent, c.served = mean(s.m.Profile.Due, from, to), float64(s.sums[2].Count())/length, float64(s.sums[0].Count())/length
 	c.started, c.ended = mean(s.m.Flow.Sent, from, to), mean(s.m.Flow.Ended, from, to)
-	if s.sums[0].Count() > 0 {
-		c.response, c.service, c.lateness = spreadOf(s.sums[0]), spreadOf(s.sums[1]), spreadOf(s.sums[2])
-	}
+	c.response, c.service, c.lateness = spreadOf(s.sums[0]), spreadOf(s.sums[1]), spreadOf(s.sums[2])
 	return c, nil
 }
 
 func (s *summer) add(c *moment, sec *measure.Second) error {
-	for i, h := range []*measure.Histogram{sec.Response, sec.Service, sec.Lateness} {
+	response, service := sec.Of(sec.Response, sec.Service)
+	for i, h := range []*measure.Histogram{response, service, sec.Lateness} {
 		if err := s.sums[i].Merge(h); err != nil {
 			return err
 		}
@@ -118,22 +119,22 @@ func (s *summer) add(c *moment, sec *measure.Second) error {
 	for _, e := range sec.Ends {
 		c.ends[e.Label] += e.Count
 	}
-	above := uint64(0)
-	for value, n := range sec.Response.Buckets {
+	above := sec.Unserved // slower than any limit
+	for value, n := range response.Buckets {
 		if value > s.long {
 			above += n
 		}
 		c.heat[s.bins.of(ms(value))] += n
 	}
-	if stalled(sent, above) {
+	if stalled(response.Count()+sec.Unserved, above) {
 		c.stalled++
 		s.stalled = append(s.stalled, sec.Second)
 	}
 	return nil
 }
 
-// stalled says whether a second stood still: half of its requests, and not just
-// one or two, took long.
+// stalled says whether a second stood still: half of its requests that were not
+// refused, and not just one or two, took long.
 func stalled(sent, above uint64) bool { return sent >= 5 && 2*above >= sent }
 
 // mean is the mean of the counts of some seconds; those beyond are 0.
@@ -146,6 +147,9 @@ func mean(counts []uint64, from, to int64) float64 {
 }
 
 func spreadOf(h *measure.Histogram) *spread {
+	if h.Count() == 0 {
+		return nil
+	}
 	return &spread{ms(h.Percentile(50)), ms(h.Percentile(90)), ms(h.Percentile(99)), ms(h.Max())}
 }
 

@@ -11,13 +11,15 @@ import (
 
 // CSV returns the run second by second, the warm-up included. A request belongs to
 // the second of its intended time: what was due, what became of it, and times in
-// milliseconds, which are empty where nothing was sent. Only sent_in_second and
+// milliseconds. Response and service times are those of the requests that were
+// served, which the column served counts; lateness is that of all that were sent.
+// Times of no request are empty. Only sent_in_second and
 // ended_in_second count what was sent and what ended in the second itself; they are
 // empty where that is not known. Due is empty where nothing was planned.
 func CSV(m *measure.Measurement) ([]byte, error) {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
-	head := []string{"second", "time", "stage", "warmup", "due", "sent", "sent_in_second", "ended_in_second", "as_expected", "unexpected", "violating", "failed", "rate_limited"}
+	head := []string{"second", "time", "stage", "warmup", "due", "sent", "sent_in_second", "ended_in_second", "as_expected", "unexpected", "violating", "failed", "rate_limited", "served"}
 	for _, of := range []string{"response", "service", "lateness"} {
 		for _, statistic := range []string{"min", "mean", "p50", "p90", "p95", "p99", "max"} {
 			head = append(head, of+"_"+statistic+"_ms")
@@ -76,13 +78,14 @@ func row(m *measure.Measurement, n int64, s *measure.Second) []string {
 	cells := []string{strconv.FormatInt(n, 10), m.Started.Add(at).UTC().Format("2006-01-02T15:04:05.000Z"), stage,
 		strconv.FormatBool(at < m.Main.Start), countOf(m.Profile.Due, n),
 		strconv.FormatUint(sent, 10), countOf(m.Flow.Sent, n), countOf(m.Flow.Ended, n)}
-	for _, n := range []uint64{s.Clean, sent - s.Clean - s.Violating - s.Failed, s.Violating, s.Failed, s.RateLimited} {
+	response, service := s.Of(s.Response, s.Service)
+	for _, n := range []uint64{s.Clean, sent - s.Clean - s.Violating - s.Failed, s.Violating, s.Failed, s.RateLimited, response.Count()} {
 		cells = append(cells, strconv.FormatUint(n, 10))
 	}
-	for _, h := range []*measure.Histogram{s.Response, s.Service, s.Lateness} {
+	for _, h := range []*measure.Histogram{response, service, s.Lateness} {
 		t := times(h)
 		for _, x := range []float64{t.Min, t.Mean, t.P50, t.P90, t.P95, t.P99, t.Max} {
-			if sent == 0 {
+			if h.Count() == 0 {
 				cells = append(cells, "")
 				continue
 			}

@@ -77,7 +77,7 @@ func (s story) measurement(t testing.TB) *measure.Measurement {
 		if !s.closed {
 			m.Profile.Add(at, false)
 		}
-		r.Record(i, o)
+		r.Record(i, exercised(o))
 	}
 	measured, err := r.Measurement()
 	if err != nil {

@@ -86,10 +86,10 @@ func (d *drawing) stages() (marks []chart.Mark) {
 
 // all are the charts in the order of the page. Those that are wide come first.
 func (d *drawing) all() (wide, others []*chart.Chart) {
-	wide = []*chart.Chart{d.times("Response time", "intended time to last byte: what users waited", d.r.Response, func(c moment) *spread { return c.response }, true),
+	wide = []*chart.Chart{d.times("Response time", "intended time to last byte: what users waited", false, func(c moment) *spread { return c.response }, true),
 		d.events()}
 	others = []*chart.Chart{
-		d.times("Service time", "actual send to last byte", d.r.Service, func(c moment) *spread { return c.service }, false),
+		d.times("Service time", "actual send to last byte", true, func(c moment) *spread { return c.service }, false),
 		d.rates(), d.spectrum(), d.heat(), d.statuses(), d.late(),
 	}
 	return wide, others
@@ -98,7 +98,7 @@ func (d *drawing) all() (wide, others []*chart.Chart) {
 func msText(x float64) string { return digits3(x) + " ms" }
 
 // times draws bands of percentiles over time.
-func (d *drawing) times(title, meaning string, t Times, of func(moment) *spread, judged bool) *chart.Chart {
+func (d *drawing) times(title, meaning string, service bool, of func(moment) *spread, judged bool) *chart.Chart {
 	pick := func(p func(*spread) *float64) []float64 {
 		return d.columns.row(func(c moment) *float64 {
 			if s := of(c); s != nil {
@@ -111,24 +111,39 @@ func (d *drawing) times(title, meaning string, t Times, of func(moment) *spread,
 	p99, longest := pick(func(s *spread) *float64 { return &s.p99 }), pick(func(s *spread) *float64 { return &s.max })
 	x := d.columns.middles()
 	c := &chart.Chart{Title: title, X: d.time, Y: d.latency, Marks: d.marks,
-		Summary: fmt.Sprintf("From %s. Half took %s or less, 99 %% %s or less, the longest %s.%s", meaning, msText(t.P50), msText(t.P99), msText(t.Max), d.width()),
+		Summary: fmt.Sprintf("From %s. %s%s", meaning, d.servedText(service), d.width()),
 		Series: []chart.Series{
 			{Name: "longest", Kind: chart.Line, Look: chart.Faint, X: x, Y: longest},
 			{Name: "p90 to p99", Kind: chart.Band, Look: chart.One, X: x, Y: p99, Base: p90},
 			{Name: "p50 to p90", Kind: chart.DeepBand, Look: chart.One, X: x, Y: p90, Base: p50},
 			{Name: "p50", Kind: chart.Line, Look: chart.One, X: x, Y: p50},
 		},
-		Table: chart.Table{Head: []string{"time", "requests/s", "p50 ms", "p90 ms", "p99 ms", "longest ms"}, At: x},
+		Table: chart.Table{Head: []string{"time", "served/s", "p50 ms", "p90 ms", "p99 ms", "longest ms"}, At: x},
 	}
 	d.stretch(c)
 	for i, col := range d.columns.list {
-		c.Table.Rows = append(c.Table.Rows, []string{d.clock(i), digits3(col.sent), cell(p50[i]), cell(p90[i]), cell(p99[i]), cell(longest[i])})
+		c.Table.Rows = append(c.Table.Rows, []string{d.clock(i), digits3(col.served), cell(p50[i]), cell(p90[i]), cell(p99[i]), cell(longest[i])})
 	}
 	if judged {
 		c.Height = 300
 		d.judge(c)
 	}
 	return c
+}
+
+// servedText says how long those took that were served, and how many were not.
+func (d *drawing) servedText(service bool) string {
+	w := d.m.Main.Waits(-1, service)
+	w = *w.Joined()
+	text := "No request was served."
+	if t := times(w.Served[0]); w.Served[0].Count() > 0 {
+		text = fmt.Sprintf("Of the requests that were served half took %s or less, 99 %% %s or less, the longest %s.",
+			msText(t.P50), msText(t.P99), msText(t.Max))
+	}
+	if n := w.Unserved(); n > 0 {
+		text += fmt.Sprintf(" %s more were never served and are in no line.", count(n))
+	}
+	return text
 }
 
 // stretch draws the only second of a run over all of its width: a line of one
@@ -449,15 +464,12 @@ func (d *drawing) kindsText(kinds []kind) string {
 
 // spectrum draws percentiles against times, the rarer the more room.
 func (d *drawing) spectrum() *chart.Chart {
-	response, service := measure.NewHistogram(), measure.NewHistogram()
-	for _, c := range d.m.Main.Cells {
-		_ = response.Merge(c.Response) // all have the one geometry
-		_ = service.Merge(c.Service)
-	}
+	response, service := d.m.Main.Waits(-1, false), d.m.Main.Waits(-1, true)
+	waits := [2]*measure.Waits{response.Joined(), service.Joined()}
 	nines := math.Max(1, math.Log10(float64(max(response.Count(), 1))))
-	c := &chart.Chart{Title: "Percentile spectrum", X: chart.Axis{High: nines, Unit: "percent of the requests"}, Y: d.latency,
-		Summary: fmt.Sprintf("How long the slowest took: one in ten %s or more, one in a hundred %s, one in a thousand %s. Where response time leaves service time, requests waited before they were sent.",
-			msText(d.r.Response.P90), msText(d.r.Response.P99), msText(d.r.Response.P999)),
+	c := &chart.Chart{Title: "Percentile spectrum", X: chart.Axis{High: nines, Unit: "percent of the arrivals"}, Y: d.latency,
+		Summary: fmt.Sprintf("How long the slowest took: one in ten %s or more, one in a hundred %s, one in a thousand %s. Where response time leaves service time, requests waited before they were sent. Arrivals that were never served stand at what they waited at least; refusals are in neither line.",
+			d.r.Response.cell("p90")+" ms", d.r.Response.cell("p99")+" ms", d.r.Response.cell("p99.9")+" ms"),
 		Table: chart.Table{Head: []string{"percentile", "response ms", "service ms"}},
 	}
 	lines := [2]chart.Series{{Name: "response", Kind: chart.Line, Look: chart.One}, {Name: "service", Kind: chart.Dashed, Look: chart.Two}}
@@ -469,12 +481,14 @@ func (d *drawing) spectrum() *chart.Chart {
 			p = 100
 		}
 		p = max(p, 0.0001)
-		values := [2]float64{ms(response.Percentile(p)), ms(service.Percentile(p))}
+		row := []string{percentile(p)}
 		for k := range lines {
-			lines[k].X, lines[k].Y = append(lines[k].X, x), append(lines[k].Y, values[k])
+			bound := waits[k].Percentile(p)
+			lines[k].X, lines[k].Y = append(lines[k].X, x), append(lines[k].Y, ms(bound.Time))
+			row = append(row, boundText(bound))
 		}
 		c.Table.At = append(c.Table.At, x)
-		c.Table.Rows = append(c.Table.Rows, []string{percentile(p), digits3(values[0]), digits3(values[1])})
+		c.Table.Rows = append(c.Table.Rows, row)
 	}
 	for k := 0; k <= int(nines); k++ {
 		c.X.Ticks = append(c.X.Ticks, chart.Tick{At: float64(k), Text: percentile(100-100*math.Pow(10, -float64(k))) + " %"})
@@ -482,6 +496,14 @@ func (d *drawing) spectrum() *chart.Chart {
 	c.Series = lines[:]
 	c.Series = append(c.Series, d.limitDots(nines)...)
 	return c
+}
+
+// boundText is a time as tables show it, in ms.
+func boundText(b measure.Bound) string {
+	if b.AtLeast {
+		return "≥" + digits3(ms(b.Time))
+	}
+	return digits3(ms(b.Time))
 }
 
 // limitDots are the thresholds of percentiles, at their places in the spectrum.
@@ -529,7 +551,7 @@ func (d *drawing) heat() *chart.Chart {
 		cells.Count = append(cells.Count, row)
 	}
 	c := &chart.Chart{Title: "Response times over time", X: d.time, Y: d.latency, Cells: cells, Marks: unnamed(d.marks),
-		Summary: "Each cell has the requests of some seconds that took about as long; the shade goes by the logarithm of their number, so that one alone is still seen. Two bands are two kinds of answers, a column upwards is a stall.",
+		Summary: "Each cell has the served requests of some seconds that took about as long; the shade goes by the logarithm of their number, so that one alone is still seen. Two bands are two kinds of answers, a column upwards is a stall.",
 		Table:   chart.Table{Head: []string{"response time ms", "requests"}}}
 	for i, n := range sums {
 		if n > 0 {

@@ -66,7 +66,7 @@ func (s *tale) judge(t *testing.T, thresholds []scenario.Threshold) *report.Repo
 	r := newRun(t)
 	scheduled := []uint64{s.unsent[0] + s.own[0], s.unsent[1] + s.own[1]}
 	for _, o := range s.sent {
-		r.recorder.Record(o.Group, o)
+		r.recorder.Record(o.Group, exercised(o))
 		scheduled[o.Group]++
 	}
 	r.finish = func(m *measure.Measurement) {

@@ -55,8 +55,11 @@ func (t *Times) cells() (cells []string) {
 }
 
 // cell is one of the times as texts show it, "≥" before what is only known to be at
-// least so long.
+// least so long, "–" where there is none.
 func (t *Times) cell(name string) string {
+	if t.Max == 0 && len(t.AtLeast) == 0 {
+		return "–"
+	}
 	value := map[string]float64{"min": t.Min, "mean": t.Mean, "p50": t.P50, "p90": t.P90, "p95": t.P95, "p99": t.P99, "p99.9": t.P999, "max": t.Max}[name]
 	if slices.Contains(t.AtLeast, name) {
 		return "≥" + digits3(value)

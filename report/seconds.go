@@ -80,7 +80,7 @@ func (j *judgement) workersRemarks() (remarks []string) {
 	}
 	remedies := map[int]string{}
 	for _, p := range j.measurement.Merged.Parts {
-		remedies[p.Index] = workersRemedy(&p.Generator, workersNeeded(p.Scheduled, p.Planned, p.Service))
+		remedies[p.Index] = workersRemedy(&p.Generator, shardWorkers(p))
 	}
 	for _, s := range j.report.Shards {
 		if s.Lost == "" {

@@ -66,13 +66,14 @@ func shards(m *measure.Merged) (all []Shard) {
 }
 
 func shardFigures(p *measure.Part) *ShardFigures {
-	sent := p.Answered + p.Failed
+	sent := p.Sent()
+	response, service := p.Waits(false), p.Waits(true)
 	f := &ShardFigures{
 		Interrupted: p.Interrupted,
 		Requests: Requests{Scheduled: p.Scheduled, Sent: sent, Answered: p.Answered, AsExpected: p.Clean, Unexpected: p.Answered - p.Clean - p.Violating,
 			Violating: p.Violating, RateLimited: p.RateLimited, Failed: p.Failed, Unsent: p.Scheduled - sent},
-		Response: times(p.Response), Service: times(p.Service),
-		Generator: generator(&p.Generator, p.Own, workersNeeded(p.Scheduled, p.Planned, p.Service)),
+		Response: waits(&response), Service: waits(&service),
+		Generator: generator(&p.Generator, p.Own, shardWorkers(p)),
 	}
 	if p.Stopped != nil {
 		f.Stopped = newStopped(p.Stopped)
@@ -108,6 +109,15 @@ func (j *judgement) lostTooMany() bool {
 // workersNeeded is Little's law.
 func workersNeeded(scheduled uint64, planned time.Duration, service *measure.Histogram) int {
 	return int(math.Ceil(ratio(scheduled, planned.Seconds()) * service.Mean().Seconds()))
+}
+
+// shardWorkers is that of a shard. What was refused took no worker for long.
+func shardWorkers(p *measure.Part) int {
+	busy := p.Service.Sum()
+	if p.Failures != nil {
+		busy += p.Failures.Service.Sum()
+	}
+	return int(math.Ceil(ratio(p.Scheduled, p.Planned.Seconds()) * busy / float64(max(p.Sent(), 1))))
 }
 
 // doubtShards doubts a run of which shards are lost, or whose generators could
@@ -294,7 +304,7 @@ func shardRows(indent string, shards []Shard) [][]string {
 			mark = " !"
 		}
 		rows = append(rows, []string{indent + strconv.Itoa(s.Index) + mark, count(q.Sent), count(q.AsExpected), count(q.Unexpected), count(q.Violating), count(q.Failed), count(q.Unsent),
-			digits3(s.Response.P50), digits3(s.Response.P99), digits3(g.OwnLateness.P99), digits3(g.Hiccups.P99), cpu})
+			s.Response.cell("p50"), s.Response.cell("p99"), digits3(g.OwnLateness.P99), digits3(g.Hiccups.P99), cpu})
 	}
 	return rows
 }

@@ -28,7 +28,7 @@ func shardOf(t *testing.T, of measure.Shard, n int, change func(k int, o *measur
 		if change != nil {
 			change(k, o)
 		}
-		r.Record(0, o)
+		r.Record(0, exercised(o))
 		scheduled[o.Group]++
 	}
 	m, err := r.Measurement()

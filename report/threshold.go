@@ -138,6 +138,9 @@ func (j *judgement) judgeShare(t scenario.Threshold, judged *Threshold) (missed,
 	if judged.Count, judged.Of = share.N, share.Of; share.Of == 0 {
 		return judged.noData(none)
 	}
+	if why := j.neverChecked(s); why != "" && t.Metric == scenario.ViolationRate && share.N == 0 {
+		return judged.noData(why)
+	}
 	if share.N == 0 {
 		judged.Causes = nil
 	}

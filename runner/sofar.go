@@ -29,7 +29,7 @@ func (r *Runner) SoFar() func() (*measure.Part, error) {
 		p.Planned, p.Generator.Elapsed = max(to-from, 0), now
 		due := r.schedule.MeanRate(from, to) * p.Planned.Seconds()
 		// An arrival that was not due a moment ago may be answered by now.
-		p.Scheduled = max(uint64(math.Round(due)), p.Response.Count())
+		p.Scheduled = max(uint64(math.Round(due)), p.Sent())
 		return p, nil
 	}
 }
