@@ -116,10 +116,13 @@ func TestCountsAgreeWithTheServer(t *testing.T) {
 			faults = append(faults, simulator.Fault{Name: f.Name, Share: 0.02})
 		}
 	}
+	broken := "11111111-2222-4333-8444-555555555555"
 	sim, err := simulator.New(simulator.Config{
-		EnvID: envID, Seed: 7, Faults: faults, Users: user("EMAIL"),
+		EnvID: envID, Seed: 7, Faults: faults,
+		Users:   append(user("EMAIL"), simulator.User{ID: broken, HTTPStatus: 500, Error: "UNEXPECTED_ERROR"}),
 		Latency: simulator.Latency{Kind: "lognormal", A: 2 * time.Millisecond, B: 20 * time.Millisecond},
-		Limit:   &simulator.Limit{Rate: 400, Burst: 50, RetryAfter: time.Second},
+		// How many of 1,500 it lets through does not depend on how fast they are sent.
+		Limit: &simulator.Limit{Rate: 1, Burst: 1200, RetryAfter: time.Second},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +131,8 @@ func TestCountsAgreeWithTheServer(t *testing.T) {
 	defer server.Close()
 	rep := runScenario(t, scenarioOn(server.URL, 500, 3*time.Second,
 		scenario.Group{Name: "known", IDs: []string{userID}, Weight: 2, Expect: scenario.Expect{HTTPStatuses: []int{201}}},
-		scenario.Group{Name: "unknown", IDs: []string{"00000000-0000-0000-0000-000000000000"}, Weight: 1, Expect: scenario.Expect{HTTPStatuses: []int{404}}}))
+		scenario.Group{Name: "unknown", IDs: []string{"00000000-0000-0000-0000-000000000000"}, Weight: 1, Expect: scenario.Expect{HTTPStatuses: []int{404}}},
+		scenario.Group{Name: "broken", IDs: []string{broken}, Weight: 1, Expect: scenario.Expect{HTTPStatuses: []int{500}}}))
 	if got := sim.Stats().Received; got != rep.Requests.Sent || rep.Requests.Sent != 1500 {
 		t.Errorf("the server received %d of %d requests sent", got, rep.Requests.Sent)
 	}
@@ -139,8 +143,27 @@ func TestCountsAgreeWithTheServer(t *testing.T) {
 	if groups != rep.Requests.Sent {
 		t.Errorf("the groups sent %d of %d", groups, rep.Requests.Sent)
 	}
-	if rep.Errors["connection reset"] == 0 || rep.Errors["answer cut off"] == 0 || rep.Statuses["500 UNEXPECTED_ERROR"] == 0 {
-		t.Errorf("errors %v, statuses %v", rep.Errors, rep.Statuses)
+	for _, status := range []string{"201 OTP_REQUIRED", "404 NOT_FOUND", "429 REQUEST_LIMITED", "500 UNEXPECTED_ERROR"} {
+		if rep.Statuses[status] == 0 {
+			t.Errorf("no response was %s: %v", status, rep.Statuses)
+		}
+	}
+	if rep.Errors["connection reset"] == 0 || rep.Errors["answer cut off"] == 0 {
+		t.Errorf("errors %v", rep.Errors)
+	}
+	received := map[int]uint64{}
+	for label, n := range rep.Statuses {
+		var status int
+		_, _ = fmt.Sscan(label, &status)
+		received[status] += n
+	}
+	for status, n := range received { // some that it sent were cut off
+		if sent := sim.Stats().Statuses[status]; n > sent {
+			t.Errorf("%d responses are %d, and the server sent %d", n, status, sent)
+		}
+	}
+	if received[429] != rep.Requests.RateLimited {
+		t.Errorf("%d responses are 429, %d are counted as rate limited", received[429], rep.Requests.RateLimited)
 	}
 	if len(rep.Violations) < 30 {
 		t.Errorf("only %d kinds of violations were seen", len(rep.Violations))
