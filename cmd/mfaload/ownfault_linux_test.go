@@ -16,20 +16,6 @@ import (
 	"mfaload/measure"
 )
 
-// measured reads the measurement of a run.
-func measured(t *testing.T, out string) *measure.Measurement {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(out, "measurement.json.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := measure.Unpack(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
-
 // A process that is stopped for half a second makes the requests slow that are in
 // flight or due meanwhile. That is no fault of the service's.
 func TestFreezeOfMfaload(t *testing.T) {
