@@ -13,8 +13,11 @@ const (
 )
 
 // ID is a user's ID, 8-4-4-4-12 hexadecimal digits. Letters are the same in
-// upper and in lower case, and are printed in lower case.
+// upper and in lower case; how they are written is a [Case].
 type ID [16]byte
+
+// Case says which digits of an ID are written as capital letters: digit i is bit i.
+type Case uint32
 
 // idLength is the length of an ID as text.
 const idLength = 36
@@ -53,6 +56,41 @@ var nibble = func() (table [256]byte) {
 	return table
 }()
 
+// CaseOf returns how an ID is written.
+func CaseOf[T string | []byte](id T) (written Case) {
+	digit := 0
+	for i := range len(id) {
+		if id[i] == '-' {
+			continue
+		}
+		if id[i] >= 'A' && id[i] <= 'F' {
+			written |= 1 << digit
+		}
+		digit++
+	}
+	return written
+}
+
+// Text returns the ID as it was written.
+func (id ID) Text(written Case) string {
+	if written == 0 {
+		return id.String()
+	}
+	text := []byte(id.String())
+	digit := 0
+	for i, c := range text {
+		if c == '-' {
+			continue
+		}
+		if written&(1<<digit) != 0 {
+			text[i] = c - 'a' + 'A'
+		}
+		digit++
+	}
+	return string(text)
+}
+
+// String returns the ID in lower case.
 func (id ID) String() string {
 	var text [idLength]byte
 	hex.Encode(text[0:8], id[0:4])

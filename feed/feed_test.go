@@ -22,7 +22,7 @@ func store(t testing.TB, ids ...feed.ID) *feed.Store {
 	s := &feed.Store{}
 	t.Cleanup(func() { s.Close() })
 	for i, id := range ids {
-		if err := s.Add(feed.Entry{ID: id, Kind: uint16(i), Line: uint32(i + 2), Column: 7}); err != nil {
+		if err := s.Add(feed.Entry{ID: id, Kind: uint16(i % 4097), Line: uint32(i + 2), Column: 7}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -51,6 +51,51 @@ func TestID(t *testing.T) {
 	}
 }
 
+// IDs are the same however they are written, and are given back as they were.
+func TestIDsKeepTheirCase(t *testing.T) {
+	written := []string{idA, "788D4931-6936-43F2-82FF-178F5762298A", "788d4931-6936-43F2-82ff-178f5762298a", "788d4931-6936-43f2-82ff-178f5762298A"}
+	for _, before := range []int{0, 3, 400_000} { // in lower case
+		s := &feed.Store{}
+		add := func(text string) {
+			id, ok := feed.ParseID(text)
+			if err := s.Add(feed.Entry{ID: id, Case: feed.CaseOf(text), Kind: 4096}); err != nil || !ok {
+				t.Fatal(err, ok)
+			}
+		}
+		for range before {
+			add(idA)
+		}
+		const rows = 1000
+		for i := range rows {
+			add(written[i%len(written)])
+		}
+		if err := s.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		c := s.Cursor()
+		for i := range before + rows {
+			want := idA
+			if i >= before {
+				want = written[(i-before)%len(written)]
+			}
+			e, err := c.At(i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text := e.ID.Text(e.Case); text != want || e.Kind != 4096 {
+				t.Fatalf("row %d after %d is %s of kind %d, want %s", i, before, text, e.Kind, want)
+			}
+		}
+		found, _, err := feed.Duplicates([]*feed.Store{s}, 2)
+		if err != nil || len(found) != 2 {
+			t.Errorf("%v, %v", found, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // A store gives back what was added, in memory and in its file, in any order.
 func TestStore(t *testing.T) {
 	for _, n := range []int{0, 1, 1000, 400_000} {
@@ -68,7 +113,7 @@ func TestStore(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if want := (feed.Entry{ID: number(row), Kind: uint16(row), Line: uint32(row + 2), Column: 7}); e != want {
+				if want := (feed.Entry{ID: number(row), Kind: uint16(row % 4097), Line: uint32(row + 2), Column: 7}); e != want {
 					t.Fatalf("row %d is %+v", row, e)
 				}
 			}

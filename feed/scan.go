@@ -11,7 +11,8 @@ import (
 
 // Row is one user as a file has it.
 type Row struct {
-	ID ID
+	ID   ID
+	Case Case
 	// Expect and Policy are empty where the file does not say them.
 	Expect, Policy Cell
 	// Line and Column are where the ID is, from 1. A column beyond 65,535 is
@@ -113,7 +114,8 @@ func (s *scanner) found(c Cell) bool {
 		s.badID(c)
 		return false
 	}
-	s.user.ID, s.user.Line, s.user.Column = id, uint32(c.Line), uint16(min(c.Column, 1<<16-1))
+	s.user.ID, s.user.Case = id, CaseOf(c.Text)
+	s.user.Line, s.user.Column = uint32(c.Line), uint16(min(c.Column, 1<<16-1))
 	return true
 }
 

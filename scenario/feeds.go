@@ -151,7 +151,7 @@ type Users struct {
 	Digest string
 	// Kinds are the different overrides that rows have; kind k is Kinds[k-1].
 	Kinds []Kind
-	// Store has the rows in the file's order. IDs are in lower case.
+	// Store has the rows in the file's order.
 	Store *feed.Store `json:"-"`
 }
 
@@ -233,5 +233,5 @@ func (r *UserReader) User(row int) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	return User{ID: e.ID.String(), Group: r.group, Kind: int(e.Kind)}, nil
+	return User{ID: e.ID.Text(e.Case), Group: r.group, Kind: int(e.Kind)}, nil
 }

@@ -130,7 +130,7 @@ func (u *userFile) row(r *feed.Row) error {
 			}
 		}
 	}
-	return u.users.Store.Add(feed.Entry{ID: r.ID, Kind: kind, Line: r.Line, Column: r.Column})
+	return u.users.Store.Add(feed.Entry{ID: r.ID, Case: r.Case, Kind: kind, Line: r.Line, Column: r.Column})
 }
 
 // newKind reads overrides that no row had before.
@@ -202,7 +202,7 @@ func (s *Scenario) twice(stores []*feed.Store, at []int) (Problems, error) {
 		default:
 			remedy = fmt.Sprintf("remove one of them; the first is at %v, in group %q", s.place(at, f.First, first), s.Groups[at[f.First.Store-1]].Name)
 		}
-		problems = append(problems, Problem{pos, fmt.Sprintf("userID: %q is there twice", row.ID), remedy})
+		problems = append(problems, Problem{pos, fmt.Sprintf("userID: %q is there twice", row.ID.Text(row.Case)), remedy})
 	}
 	if more {
 		last := problems[len(problems)-1].Pos

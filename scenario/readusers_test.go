@@ -69,7 +69,7 @@ func TestReadUsers(t *testing.T) {
 	own := "map[n:1 policy:map[id:" + userB + "]]\n"
 	other := "map[n:1 policy:map[id:" + policy + "]]\n"
 	want := []string{
-		userA + " [404] [] [NOT_FOUND] " + own,
+		strings.ToUpper(userA) + " [404] [] [NOT_FOUND] " + own, // as written
 		"00000000-0000-0000-0000-000000000001 [201] [OTP_REQUIRED COMPLETED] [] " + other,
 		"00000000-0000-0000-0000-000000000002 [201] [] [] " + own,
 		"00000000-0000-0000-0000-000000000003 [404 429 201] [OTP_REQUIRED] [NOT_FOUND REQUEST_LIMITED] " + own,
@@ -118,7 +118,7 @@ func TestBadUsers(t *testing.T) {
 			"a.csv:1:1: the file has no users\n    write one user's ID in each line below the header"},
 		{"malformed and twice", "  - {name: a, file: a.csv}\n", "", map[string]string{"a.csv": "userID\n" + userA + "\nx\n\n" + strings.ToUpper(userA) + "\n"},
 			"a.csv:3:1: userID: \"x\" is not an ID: 36 characters, 8-4-4-4-12 hexadecimal digits\n    write an ID such as " + userA + "\n" +
-				"a.csv:5:1: userID: \"" + userA + "\" is there twice\n    remove one of them; the first is in line 2"},
+				"a.csv:5:1: userID: \"" + strings.ToUpper(userA) + "\" is there twice\n    remove one of them; the first is in line 2"},
 		{"twice across groups", "  - {name: a, ids: [" + userB + "]}\n  - {name: b, file: b.csv}\n  - {name: c, file: '-'}\n",
 			`{"userID": "` + userA + `"}` + "\n", map[string]string{"b.csv": "policy,userID\n," + userA + "\n," + userB + "\n"},
 			"b.csv:3:2: userID: \"" + userB + "\" is there twice\n    remove one of them: the user is already in group \"a\"\n" +

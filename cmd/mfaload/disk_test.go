@@ -16,7 +16,7 @@ import (
 // internal/disk.
 var mayMake = map[string][]string{
 	"internal/disk/disk.go":  {"OpenFile", "Rename"},
-	"feed/store.go":          {"CreateTemp"},                      // O_EXCL, a random name
+	"feed/records.go":        {"CreateTemp"},                      // O_EXCL, a random name
 	"fleet/scratch.go":       {"MkdirTemp", "OpenFile", "Rename"}, // in a folder that was just made
 	"fleet/scratch_unix.go":  {"OpenFile"},                        // O_NOFOLLOW, and makes nothing
 	"cmd/mfaload/results.go": {"CreateTemp"},                      // O_EXCL, a random name
