@@ -294,10 +294,15 @@ func (p *planPage) workers(plan *runner.Plan) {
 func (p *planPage) catchUp(plan *runner.Plan) {
 	c := plan.CatchUp
 	p.line("\ncatching up, above the %s/s of the plan", number(plan.Peak))
-	if c.AfterStall > 0 {
-		p.wrap("when the service stood still, requests that wait for one of the %d workers go out as these come free: about %s/s with responses after %s ms, more with faster ones",
-			plan.Workers.Workers, number(c.AfterStall), number(plan.Workers.Latency))
-	} else {
+	w := plan.Workers
+	waiting := fmt.Sprintf("when the service stood still, requests that wait for one of the %d workers go out as these come free:", w.Workers)
+	switch {
+	case c.AfterStall > 0:
+		p.wrap("%s about %s/s with responses after %s ms, more with faster ones", waiting, number(c.AfterStall), number(w.Latency))
+	case w.WorkersBy == measure.ByScenario:
+		p.wrap("%s no faster than planned with responses after %s ms, faster with responses in less than %s ms",
+			waiting, number(w.Latency), number(math.Floor(1000*float64(w.Workers)/plan.Peak)))
+	default:
 		p.wrap("none when the service stood still")
 	}
 	p.wrap("when mfaload itself stood still, what it missed goes out at up to %s/s, %.0f times the plan", number(c.AfterFreeze), c.AfterFreeze/plan.Peak)

@@ -23,7 +23,7 @@ import (
 // for minutes in a test: synth DIR [KEY=NUMBER]... Keys: seed; scale, of all
 // times; seconds; rate; start, in hours; load, another one; header, share of the
 // answers that have one more; late, in ms, of the generator; shard and shards, where
-// it is one of several.
+// it is one of several; took, in ms, of every request; limit, in ms, of the p95.
 func synth(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: synth dir [key=number...]")
@@ -116,6 +116,9 @@ func synthesize(with map[string]float64) (*measure.Measurement, error) {
 		}
 		group := i % 2
 		took := 0.05 * with["scale"] * math.Exp(level+0.15*random.NormFloat64()) * float64(1+group)
+		if with["took"] > 0 {
+			took = with["took"] / 1000
+		}
 		own := time.Duration(with["late"] * 1e6)
 		recorder.Record(0, &measure.Observation{Group: group, Intended: at, Sent: at + own, Own: own, Done: at + own + time.Duration(took*1e9),
 			Label: "201 OTP_REQUIRED", AsExpected: true})
@@ -141,7 +144,11 @@ func synthesize(with map[string]float64) (*measure.Measurement, error) {
 		m.Shard = &measure.Shard{Run: "synth", Index: int(with["shard"]), Count: int(with["shards"])}
 	}
 	m.Parts = map[string]string{"load": fmt.Sprint(with["load"]), "users": "u", "contract": "c"}
-	m.Terms = report.TermsOf(&scenario.Scenario{}).Encode()
+	of := &scenario.Scenario{}
+	if ms := with["limit"]; ms > 0 {
+		of.Thresholds = []scenario.Threshold{{Metric: scenario.Response, Stat: "p95", Quantile: 95, Limit: ms / 1000, Written: fmt.Sprintf("%gms", ms)}}
+	}
+	m.Terms = report.TermsOf(of).Encode()
 	m.Generator.Cores, m.Generator.Elapsed, m.Generator.Workers = 2, m.Main.Planned, 10
 	return m, nil
 }
