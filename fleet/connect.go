@@ -11,12 +11,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"regexp"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"mfaload/internal/disk"
 )
 
 // External says how to reach a NATS server or cluster that was there before.
@@ -115,7 +116,7 @@ func (e *External) connect(name, inbox string) (*nats.Conn, error) {
 	options := append(lasting(name), nats.CustomInboxPrefix(inbox))
 	secure := &tls.Config{MinVersion: tls.VersionTLS13}
 	if e.CA != "" {
-		pem, err := os.ReadFile(e.CA)
+		pem, err := disk.Read(e.CA, disk.MaxCredentials)
 		if err != nil {
 			return nil, settingsError{fmt.Errorf("read the authorities of the NATS server: %w: mend --nats-ca", err)}
 		}
@@ -127,7 +128,7 @@ func (e *External) connect(name, inbox string) (*nats.Conn, error) {
 		}
 	}
 	if e.Certificate != "" {
-		pair, err := tls.LoadX509KeyPair(e.Certificate, e.Key)
+		pair, err := disk.KeyPair(e.Certificate, e.Key)
 		if err != nil {
 			return nil, settingsError{fmt.Errorf("read the certificate for the NATS server: %w: mend --nats-cert and --nats-key", err)}
 		}
@@ -135,12 +136,11 @@ func (e *External) connect(name, inbox string) (*nats.Conn, error) {
 	}
 	options = append(options, nats.Secure(secure))
 	if e.Creds != "" {
-		f, err := os.Open(e.Creds)
+		credentials, err := disk.Read(e.Creds, disk.MaxCredentials)
 		if err != nil {
-			return nil, settingsError{fmt.Errorf("read the credentials for the NATS server: %w: mend --creds", err)}
+			return nil, settingsError{fmt.Errorf("read the credentials for the NATS server: %w: fix --creds", err)}
 		}
-		_ = f.Close()
-		options = append(options, nats.UserCredentials(e.Creds))
+		options = append(options, nats.UserCredentialBytes(credentials))
 	}
 	if e.NKey != "" {
 		option, err := nats.NkeyOptionFromSeed(e.NKey)

@@ -43,7 +43,7 @@ func openFiles(all []File) (*files, error) {
 }
 
 func (f *files) add(one File) (fileRef, error) {
-	in, err := os.Open(one.Path)
+	in, err := disk.Open(one.Path)
 	if err != nil {
 		return fileRef{}, err
 	}

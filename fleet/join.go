@@ -45,7 +45,7 @@ func (i *Identity) Join(addresses []string) (*Join, error) {
 func ParseJoin(data []byte) (*Join, error) {
 	var j Join
 	if err := json.Unmarshal(data, &j); err != nil {
-		return nil, fmt.Errorf("it is no JSON: %w", err)
+		return nil, fmt.Errorf("it is not JSON: %w", err)
 	}
 	return &j, j.check()
 }

@@ -4,8 +4,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"os"
 
+	"mfaload/internal/disk"
 	"mfaload/scenario"
 )
 
@@ -23,7 +23,7 @@ func tlsConfig(host string, s *scenario.Target) (*tls.Config, error) {
 		return nil, err
 	}
 	if files := s.ClientCertificate; files.Cert != "" {
-		own, err := tls.LoadX509KeyPair(files.Cert, files.Key)
+		own, err := disk.KeyPair(files.Cert, files.Key)
 		if err != nil {
 			return nil, fmt.Errorf("read target.clientCertificate: %w: write the paths of PEM files that belong together, the key not encrypted", nameless(err))
 		}
@@ -42,7 +42,7 @@ func authorities(file string) (*x509.CertPool, error) {
 	if err != nil {
 		pool = x509.NewCertPool()
 	}
-	text, err := os.ReadFile(file)
+	text, err := disk.Read(file, disk.MaxCredentials)
 	if err != nil {
 		return nil, fmt.Errorf("read target.caFile: %w: write the path of a PEM file", nameless(err))
 	}

@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"mfaload/contract"
+	"mfaload/internal/disk"
 	"mfaload/internal/redact"
 	"mfaload/scenario"
 )
@@ -210,7 +210,7 @@ func nameless(err error) error {
 
 // readToken reads a token from a file.
 func readToken(file string) (*token, error) {
-	text, err := os.ReadFile(file)
+	text, err := disk.Read(file, disk.MaxCredentials)
 	if err != nil {
 		return nil, fmt.Errorf("read the access token: %w: mend target.accessTokenFile", nameless(err))
 	}

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"slices"
+
+	"mfaload/internal/disk"
 )
 
 // Read reads a scenario file. Variables are looked up with env. The error is
@@ -92,7 +93,7 @@ func readFile(path string) ([]byte, error) {
 }
 
 func readSome(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := disk.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 
 	"mfaload/feed"
+	"mfaload/internal/disk"
 )
 
 // ReadUsers reads the files of users that the scenario names, and standard
@@ -66,7 +66,7 @@ func (s *Scenario) readGroup(g *Group, stdin io.Reader) (Problems, error) {
 	r, name := stdin, "stdin"
 	if g.File.Path != Stdin {
 		name = g.File.path(s.File)
-		f, err := os.Open(name)
+		f, err := disk.Open(name)
 		if err != nil {
 			return Problems{unreadable(g, err)}, nil
 		}

@@ -84,6 +84,10 @@ func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error
 		return err
 	}
 	defer s.Close()
+	baseline, err := readBaseline(flags.baseline)
+	if err != nil {
+		return err
+	}
 	if err := a.consentCheck(s, float64(pace), flags.negative, flags.yes); err != nil {
 		return err
 	}
@@ -98,7 +102,7 @@ func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error
 		return notStarted(ctx, err)
 	}
 	k := &checking{app: a, flags: flags, scenario: s, op: op, pace: rate.NewLimiter(rate.Limit(pace), 1),
-		tally: newTally(c), profile: contract.NewProfile()}
+		tally: newTally(c), profile: contract.NewProfile(), baseline: baseline}
 	if err := k.all(ctx); err != nil && ctx.Err() == nil {
 		return err
 	} else if err != nil {
@@ -144,6 +148,7 @@ type checking struct {
 	pace     *rate.Limiter
 	tally    *tally
 	profile  *contract.Profile
+	baseline *contract.Profile // of an earlier check; nil if there is none
 	exchange [2]contract.Exchange
 	bad      int // requests whose answer is not right
 	asked    int
@@ -362,14 +367,34 @@ func (k *checking) finish() error {
 	return nil
 }
 
-// drift compares the answers' shape with the baseline, or writes a first one.
-func (k *checking) drift() ([]string, error) {
-	if k.flags.baseline == "" {
+// readBaseline reads the shape of the responses of an earlier check; nil if there is
+// no such file yet.
+func readBaseline(path string) (*contract.Profile, error) {
+	if path == "" {
 		return nil, nil
 	}
-	text, err := readRegular(k.flags.baseline, maxProfile)
-	if errors.Is(err, fs.ErrNotExist) {
-		if text, err = k.profile.Encode(); err == nil {
+	text, err := readRegular(path, maxProfile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read the baseline: %w", err)
+	}
+	profile, err := contract.DecodeProfile(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w\n%s", path, err, hint("remove the file to write a new one"))
+	}
+	return profile, nil
+}
+
+// drift compares the shape of the responses with the baseline, or writes a first one.
+func (k *checking) drift() ([]string, error) {
+	switch {
+	case k.flags.baseline == "":
+		return nil, nil
+	case k.baseline == nil:
+		text, err := k.profile.Encode()
+		if err == nil {
 			err = disk.Replace(k.flags.baseline, text, 0o600)
 		}
 		if err != nil {
@@ -378,14 +403,7 @@ func (k *checking) drift() ([]string, error) {
 		fmt.Fprintf(k.ui.out, "\nbaseline written: %s\n", k.flags.baseline)
 		return nil, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read the baseline: %w", err)
-	}
-	before, err := contract.DecodeProfile(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w\n%s", k.flags.baseline, err, hint("remove the file to write a new one"))
-	}
-	drift := before.Drift(k.profile)
+	drift := k.baseline.Drift(k.profile)
 	fmt.Fprintf(k.ui.out, "\nagainst the baseline %s\n", k.flags.baseline)
 	for _, change := range drift {
 		fmt.Fprintf(k.ui.out, "  %s\n", change)

@@ -3,12 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"mfaload/contract"
+	"mfaload/internal/disk"
 	"mfaload/pingone"
 )
 
@@ -24,7 +24,7 @@ func (f *contractFlags) add(c *cobra.Command) {
 func (f *contractFlags) document() (name string, text []byte, err error) {
 	name, text = "contract.yaml", pingone.Document()
 	if f.file != "" {
-		if text, err = os.ReadFile(f.file); err != nil {
+		if text, err = disk.Read(f.file, maxContract); err != nil {
 			return "", nil, fmt.Errorf("read the contract: %w\n%s", err, hint("'mfaload contract' prints one to start from"))
 		}
 		name = f.file
@@ -32,7 +32,7 @@ func (f *contractFlags) document() (name string, text []byte, err error) {
 	if f.overlay == "" {
 		return name, text, nil
 	}
-	patch, err := os.ReadFile(f.overlay)
+	patch, err := disk.Read(f.overlay, maxContract)
 	if err != nil {
 		return "", nil, fmt.Errorf("read the overlay: %w", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mfaload/fleet"
+	"mfaload/internal/disk"
 	"mfaload/measure"
 	"mfaload/report"
 	"mfaload/runner"
@@ -266,7 +266,7 @@ func readIdentity(path string) (*fleet.Identity, error) {
 	if path == "" {
 		return fleet.NewIdentity(newRunName())
 	}
-	data, err := os.ReadFile(path)
+	data, err := disk.Read(path, maxIdentity)
 	if err != nil {
 		return nil, fmt.Errorf("read the identity: %w", err)
 	}

@@ -14,6 +14,12 @@ const (
 	maxProfile     = 16 << 20
 )
 
+// The largest files that a person names on the command line, in bytes.
+const (
+	maxContract = 16 << 20
+	maxIdentity = 1 << 20 // join files too
+)
+
 // openRegular opens a file to read it. What might never end, or never begin, is
 // an error.
 func openRegular(path string) (*os.File, error) {

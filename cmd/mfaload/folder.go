@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"mfaload/internal/disk"
 	"mfaload/measure"
 	"mfaload/report"
 	"mfaload/scenario"
@@ -25,7 +26,7 @@ var errWriting = errors.New("another run writes its results there")
 // lockFolder keeps others from writing to a results folder until the file is closed.
 // It leaves nothing in it.
 func lockFolder(path string) (*os.File, error) {
-	f, err := os.Open(path)
+	f, err := disk.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -15,6 +14,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"mfaload/fleet"
+	"mfaload/internal/disk"
 	"mfaload/measure"
 	"mfaload/runner"
 	"mfaload/scenario"
@@ -216,7 +216,7 @@ func (m *manifests) files() (*mounted, error) {
 		if err != nil || !filepath.IsLocal(rel) {
 			return fmt.Errorf("%s is not below the scenario's folder\n%s", file, hint("move it there: the manifests hold the scenario with its files"))
 		}
-		text, err := os.ReadFile(file)
+		text, err := disk.Read(file, mostInConfigMap)
 		if err != nil {
 			return fmt.Errorf("read what the scenario names: %w", err)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mfaload/fleet"
+	"mfaload/internal/disk"
 	"mfaload/measure"
 	"mfaload/pingone"
 	"mfaload/report"
@@ -166,7 +167,7 @@ func awaitJoin(ctx context.Context, path string, within time.Duration) (*fleet.J
 	waiting, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	for {
-		data, err := os.ReadFile(path)
+		data, err := disk.Read(path, maxIdentity)
 		if err == nil {
 			j, err := fleet.ParseJoin(data)
 			if err != nil {

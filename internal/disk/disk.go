@@ -1,6 +1,8 @@
 // Package disk is the one place where mfaload writes files that stay: what is
 // there of a name, a link somewhere else perhaps, is never written to, no reader
-// ever sees half of a file, and what was written outlives a power cut.
+// ever sees half of a file, and what was written outlives a power cut. It also opens
+// the files that a person names: that never waits without end, and reading one is
+// bounded.
 package disk
 
 import (
