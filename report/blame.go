@@ -36,7 +36,8 @@ func (j *judgement) excuse(t scenario.Threshold) string {
 	}
 	if n := len(d.Capped); n > 0 {
 		g := &j.measurement.Generator
-		why = append(why, fmt.Sprintf("all %d workers were in flight in %d seconds, and the load needs about %d: %s", g.Workers, n, d.Needed, workersRemedy(g, d.Needed)))
+		why = append(why, fmt.Sprintf("all %s workers were in flight in %s seconds, and the load needs about %s: %s",
+			count(uint64(g.Workers)), count(uint64(n)), count(uint64(d.Needed)), workersRemedy(g, d.Needed)))
 	}
 	if late := j.measurement.Main.Own.Max(); t.Metric == scenario.AchievedRate && late >= measure.HarmFloor {
 		why = append(why, fmt.Sprintf("mfaload itself was late, by up to %s ms; use an idler machine, or run longer", significant(ms(late))))
@@ -44,7 +45,24 @@ func (j *judgement) excuse(t scenario.Threshold) string {
 	if d.All {
 		why = append(why, "mfaload itself was short of processor time through the run")
 	}
-	return "it may be met without what mfaload itself did: " + strings.Join(why, "; ")
+	return harmedBy + strings.Join(why, "; ")
+}
+
+const harmedBy = "it may be met without what mfaload itself did: "
+
+// unclearText says why a threshold is neither met nor missed; what the reason of an
+// earlier one has said, it does not say again.
+func (j *judgement) unclearText(t Threshold) string {
+	if strings.HasPrefix(t.Why, harmedBy) {
+		rest, same := strings.CutPrefix(t.Why, j.excused)
+		switch {
+		case j.excused == "":
+			j.excused = t.Why
+		case same:
+			t.Why = "as above" + rest
+		}
+	}
+	return t.text()
 }
 
 // harmed counts the requests of a group, or of all, that mfaload itself harmed.

@@ -128,6 +128,18 @@ func TestDoubtNeverBeatsCertainty(t *testing.T) {
 	}
 }
 
+// TestReasonsDoNotRepeatThemselves: what excuses one threshold is said once.
+func TestReasonsDoNotRepeatThemselves(t *testing.T) {
+	got := blamed(t, 0, []batch{{99, ms, nil}, {1, 450 * ms, frozenTimeout}}, limit(scenario.Response, "max", 0, 0.3, "300ms"), noErrors)
+	if want := "errorRate <= 0%: observed 1 % (1 of 100): 1 × timeout; undecided: as above"; len(got.Reasons) < 2 || got.Reasons[1] != want ||
+		!strings.Contains(got.Reasons[0], "undecided: it may be met without what mfaload itself did: ") {
+		t.Errorf("%q, want the second to be %q", got.Reasons, want)
+	}
+	if why := got.Thresholds[1].Why; why != got.Thresholds[0].Why {
+		t.Errorf("the threshold by itself says %q", why)
+	}
+}
+
 // TestNoDataIsNeverGreen looks at every format of a run in which nothing was
 // answered.
 func TestNoDataIsNeverGreen(t *testing.T) {

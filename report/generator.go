@@ -26,7 +26,7 @@ func doubtsOf(g *measure.Generator, own *measure.Histogram) []string {
 	if tooLate(own, MaxOwnLateness) {
 		doubts = append(doubts, fmt.Sprintf(
 			"mfaload itself was late: more than %s %% of the sends, and at least %d, by over %s ms (p99 %s ms); use a machine with more or idler processors, a lower rate, or several machines",
-			trim(100*LateShare), LateSends, trim(ms(MaxOwnLateness)), trim(ms(own.Percentile(99)))))
+			trim(100*LateShare), LateSends, trim(ms(MaxOwnLateness)), significant(ms(own.Percentile(99)))))
 	}
 	processors := g.Processors
 	if !bySecond(g) {
@@ -46,7 +46,7 @@ func doubtsOf(g *measure.Generator, own *measure.Histogram) []string {
 	if tooLate(g.Hiccups, measure.MaxHiccup) {
 		doubts = append(doubts, fmt.Sprintf(
 			"mfaload itself was held up: more than %s %% of its waits of 10 ms ended over %s ms late (p99 %s ms), so answers were read late; use an idler machine, or fewer processors for what runs beside it",
-			trim(100*LateShare), trim(ms(measure.MaxHiccup)), trim(ms(g.Hiccups.Percentile(99)))))
+			trim(100*LateShare), trim(ms(measure.MaxHiccup)), significant(ms(g.Hiccups.Percentile(99)))))
 	}
 	return doubts
 }

@@ -25,7 +25,7 @@ func (r *Report) Markdown() ([]byte, error) {
 	m.line("## %s %s: %s", marks[r.Verdict], strings.ToUpper(string(r.Verdict))+r.degraded(), code(r.Scenario))
 	m.line("")
 	m.line("%s requests in %s s, planned %s/s, achieved %s/s; started %s; mfaload %s", count(r.Requests.Sent), trim(r.Duration),
-		trim(r.Rate.Planned), trim(r.Rate.Achieved), r.Started.UTC().Format("2006-01-02 15:04:05Z"), code(r.Version))
+		significant(r.Rate.Planned), significant(r.Rate.Achieved), r.Started.UTC().Format("2006-01-02 15:04:05Z"), code(r.Version))
 	m.reasons(r)
 	m.thresholds(r)
 	m.times(r)

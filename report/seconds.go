@@ -70,11 +70,14 @@ func (j *judgement) workersRemarks() (remarks []string) {
 	say := func(of string, g *Generator, remedy string) {
 		if g.WorkersNeeded > g.Workers {
 			remarks = append(remarks, fmt.Sprintf(
-				"%sall %d workers were in flight for %s s while arrivals waited; the load needs about %d (arrival rate × service time); %s",
-				of, g.Workers, trim(g.AllBusy), g.WorkersNeeded, remedy))
+				"%sall %s workers were in flight for %s s while arrivals waited; the load needs about %s (arrival rate × service time); %s",
+				of, count(uint64(g.Workers)), significant(g.AllBusy), count(uint64(g.WorkersNeeded)), remedy))
 		}
 	}
 	if m := j.measurement; m.Merged == nil {
+		if j.excused != "" && len(j.doubtful().Capped) > 0 {
+			return nil // the threshold's reason says it
+		}
 		say("", &j.report.Generator, workersRemedy(&m.Generator, j.report.Generator.WorkersNeeded))
 		return remarks
 	}

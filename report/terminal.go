@@ -125,11 +125,11 @@ func (p *page) requests(r *Report) {
 		rows[0], rows[1] = append(rows[0], "of them 429"), append(rows[1], count(q.RateLimited))
 	}
 	p.table(rows)
-	planned := fmt.Sprintf("planned %s/s", trim(r.Rate.Planned))
+	planned := fmt.Sprintf("planned %s/s", significant(r.Rate.Planned))
 	if r.Closed != nil {
 		planned = "none planned"
 	}
-	p.line(fmt.Sprintf("  rate    %s, achieved %s/s", planned, trim(r.Rate.Achieved)))
+	p.line(fmt.Sprintf("  rate    %s, achieved %s/s", planned, significant(r.Rate.Achieved)))
 	if w := r.Warmup; w != nil {
 		p.line(fmt.Sprintf("  warm-up %s requests before, not judged: %s as expected", count(w.Requests.Sent), count(w.Requests.AsExpected)))
 	}

@@ -30,6 +30,7 @@ type judgement struct {
 	doubts      []string   // why the run is inconclusive
 	seconds     *measure.Doubtful
 	broken      []Cause // see violationCauses
+	excused     string  // why the first threshold is undecided that mfaload may have harmed
 }
 
 func (j *judgement) judge(thresholds []scenario.Threshold) {
@@ -43,7 +44,7 @@ func (j *judgement) judge(thresholds []scenario.Threshold) {
 		case Missed:
 			missed = append(missed, judged.text())
 		default:
-			unclear = append(unclear, judged.text())
+			unclear = append(unclear, j.unclearText(judged))
 		}
 	}
 	if j.endedInWarmup() {
