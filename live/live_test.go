@@ -581,6 +581,16 @@ func TestOTLPIsAskedForByTheEnvironment(t *testing.T) {
 		{"OTEL_METRICS_EXPORTER= OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318", true, ""},
 		{"OTEL_METRICS_EXPORTER= OTEL_EXPORTER_OTLP_ENDPOINT=", false, ""},
 		{"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT= OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318", true, ""},
+		// What the SDK would log and leave out is refused, and no key is shown.
+		{"OTEL_METRICS_EXPORTER=otlp OTEL_EXPORTER_OTLP_HEADERS=s3cret", false, "OTEL_EXPORTER_OTLP_HEADERS has no key=value in entry 1"},
+		{"OTEL_METRICS_EXPORTER=otlp OTEL_EXPORTER_OTLP_METRICS_HEADERS=a=b,s3cret", false, "entry 2"},
+		{"OTEL_METRICS_EXPORTER=otlp OTEL_EXPORTER_OTLP_HEADERS=a=s3cret%zz", false, "entry 1"},
+		{"OTEL_METRICS_EXPORTER=otlp OTEL_EXPORTER_OTLP_HEADERS=a=b%2Cc,,d=e", true, ""},
+		{"OTEL_METRICS_EXPORTER=otlp OTEL_RESOURCE_ATTRIBUTES=s3cret", false, "OTEL_RESOURCE_ATTRIBUTES has no key=value"},
+		{"OTEL_METRICS_EXPORTER=otlp OTEL_METRIC_EXPORT_INTERVAL=10s", false, "OTEL_METRIC_EXPORT_INTERVAL"},
+		{"OTEL_METRICS_EXPORTER=otlp OTEL_EXPORTER_OTLP_TIMEOUT=-1", false, "above 0"},
+		{"OTEL_METRICS_EXPORTER=otlp OTEL_EXPORTER_OTLP_COMPRESSION=zip", false, "use gzip or none"},
+		{"OTEL_METRICS_EXPORTER=otlp OTEL_EXPORTER_OTLP_CERTIFICATE=/nonexistent", false, "OTEL_EXPORTER_OTLP_CERTIFICATE names a file"},
 		// Endpoints are URLs; a key in one is not shown.
 		{"OTEL_EXPORTER_OTLP_ENDPOINT=collector:4318", false, "OTEL_EXPORTER_OTLP_ENDPOINT has no scheme: write http:// or https:// in front"},
 		{"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=127.0.0.1:4318/v1/metrics", false, "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT has no scheme"},

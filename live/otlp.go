@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/go-logr/logr"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
@@ -19,73 +18,14 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 )
 
-// The rules of these variables are those of
-// https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/:
-// only "true", in any case, is true, and lists are separated by commas.
-
-// OTLPWanted says whether the standard environment variables ask for an export,
-// and refuses what can't be done.
-func OTLPWanted(lookup func(string) (string, bool)) (bool, error) {
-	// The first that is set, and its name. An empty one counts as not set.
-	value := func(names ...string) (name, v string) {
-		for _, name := range names {
-			if v, _ := lookup(name); strings.TrimSpace(v) != "" {
-				return name, strings.TrimSpace(v)
-			}
-		}
-		return "", ""
-	}
-	_, exporters := value("OTEL_METRICS_EXPORTER")
-	name, endpoint := value("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-	_, disabled := value("OTEL_SDK_DISABLED")
-	if strings.EqualFold(disabled, "true") || exporters != "" && !hasOTLP(exporters) || exporters == "" && endpoint == "" {
-		return false, nil
-	}
-	if variable, protocol := value("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"); protocol != "" && !strings.EqualFold(protocol, "http/protobuf") {
-		return false, fmt.Errorf("%s %.40q is not supported: use http/protobuf", variable, protocol)
-	}
-	if err := checkEndpoint(endpoint); err != nil {
-		return false, fmt.Errorf("%s %w", name, err)
-	}
-	return true, nil
-}
-
-// hasOTLP says whether a list of exporters names this one: names are separated by
-// commas, have no case, and empty ones are left out.
-func hasOTLP(list string) bool {
-	for name := range strings.SplitSeq(list, ",") {
-		if strings.EqualFold(strings.TrimSpace(name), "otlp") {
-			return true
-		}
-	}
-	return false
-}
-
-// checkEndpoint refuses what is no URL with a scheme and a host: the exporter would
-// take "collector:4318" for the scheme "collector", and send to localhost. What a
-// URL has beside them may be a key, so it is not shown.
-func checkEndpoint(endpoint string) error {
-	if endpoint == "" {
-		return nil // the default: http://localhost:4318
-	}
-	u, err := url.Parse(endpoint)
-	switch {
-	case !strings.Contains(endpoint, "://"):
-		return errors.New("has no scheme: write http:// or https:// in front, such as http://127.0.0.1:4318")
-	case err != nil || u.Host == "" || u.Hostname() == "":
-		return errors.New("is not a URL with a host: write one such as http://127.0.0.1:4318")
-	case u.Scheme != "http" && u.Scheme != "https":
-		return fmt.Errorf("has the scheme %.20q: use http or https", u.Scheme)
-	}
-	return nil
-}
-
 // Export sends the figures of the sampler by OTLP over HTTP, as often as
 // OTEL_METRIC_EXPORT_INTERVAL says, until end is called, which sends the last
 // ones. Failures of an export are told to report; they never end a run.
 func (s *Sampler) Export(ctx context.Context, version string, report func(error)) (end func(context.Context) error, err error) {
-	// The SDK has one handler of errors for a process.
+	// The SDK has one handler of errors and one log for a process. The log shows the
+	// values of variables, keys among them; what can be wrong with those is checked before.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(report))
+	otel.SetLogger(logr.Discard())
 	exporter, err := otlpmetrichttp.New(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("set up the OTLP export: %w: check the OTEL_EXPORTER_OTLP variables", err)

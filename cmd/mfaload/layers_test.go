@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 	"mfaload/report/chart/charttest": {},
 	"mfaload/report/compare":         {"mfaload/internal/stat", "mfaload/measure", "mfaload/report", "mfaload/report/chart", "mfaload/scenario"},
 	"mfaload/capacity":               {"mfaload/internal/stat", "mfaload/report", "mfaload/report/chart", "mfaload/scenario", "mfaload/measure"},
-	"mfaload/live":                   {"mfaload/runner", "mfaload/measure"},
+	"mfaload/live":                   {"mfaload/internal/disk", "mfaload/runner", "mfaload/measure"},
 	"mfaload/fleet":                  {"mfaload/internal/disk", "mfaload/runner", "mfaload/report", "mfaload/measure", "mfaload/scenario"},
 	"mfaload/scenarios":              {},
 	"mfaload/cmd/mfaload":            {"*"},
