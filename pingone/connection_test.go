@@ -22,29 +22,33 @@ import (
 func TestFramingFaultsWaitForNothing(t *testing.T) {
 	t.Parallel()
 	head := "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nCorrelation-Id: x\r\n"
-	for name, answer := range map[string]string{
-		"negative length":                   head + "Content-Length: -1\r\n\r\n{}",
-		"length with a sign":                head + "Content-Length: +2\r\n\r\n{}",
-		"empty length":                      head + "Content-Length:\r\n\r\n{}",
-		"length beyond 64 bits":             head + "Content-Length: 99999999999999999999\r\n\r\n{}",
-		"two lengths":                       head + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
-		"two lengths in one field":          head + "Content-Length: 2, 3\r\n\r\n{}",
-		"a space before the colon":          head + "Content-Length : 2\r\n\r\n{}",
-		"a tab before the colon":            head + "Transfer-Encoding\t: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-		"a folded field":                    head + " Content-Length: 2\r\n\r\n{}",
-		"a coding that is not chunked":      head + "Transfer-Encoding: gzip\r\n\r\n{}",
-		"the identity":                      head + "Transfer-Encoding: identity\r\n\r\n{}",
-		"chunked is not last":               head + "Transfer-Encoding: chunked, gzip\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-		"two fields of codings":             head + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n{}",
-		"a length and chunks that are none": head + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
-		"a length and no end of a chunk":    head + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{}",
-		"chunks of HTTP/1.0 that are none":  strings.Replace(head, "1.1", "1.0", 1) + "Transfer-Encoding: chunked\r\n\r\n{}",
-		"no content and a broken length":    "HTTP/1.1 204 No Content\r\nCorrelation-Id: x\r\nContent-Length: -1\r\n\r\n",
+	for name, response := range map[string]string{
+		"negative length":              head + "Content-Length: -1\r\n\r\n{}",
+		"length with a sign":           head + "Content-Length: +2\r\n\r\n{}",
+		"empty length":                 head + "Content-Length:\r\n\r\n{}",
+		"length beyond 64 bits":        head + "Content-Length: 99999999999999999999\r\n\r\n{}",
+		"two lengths":                  head + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+		"two lengths in one field":     head + "Content-Length: 2, 3\r\n\r\n{}",
+		"a space before the colon":     head + "Content-Length : 2\r\n\r\n{}",
+		"a tab before the colon":       head + "Transfer-Encoding\t: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+		"a folded field":               head + " Content-Length: 2\r\n\r\n{}",
+		"a coding that is not chunked": head + "Transfer-Encoding: gzip\r\n\r\n{}",
+		"the identity":                 head + "Transfer-Encoding: identity\r\n\r\n{}",
+		"chunked is not last":          head + "Transfer-Encoding: chunked, gzip\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+		"two fields of codings":        head + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n{}",
+		"a length and chunks that are none": head + "Content-Length: 2\r\n" +
+			"Transfer-Encoding: chunked\r\n\r\n{}",
+		"a length and no end of a chunk": head + "Content-Length: 2\r\n" +
+			"Transfer-Encoding: chunked\r\n\r\n1\r\n{}",
+		"chunks of HTTP/1.0 that are none": strings.Replace(head, "1.1", "1.0", 1) +
+			"Transfer-Encoding: chunked\r\n\r\n{}",
+		"no content and a broken length": "HTTP/1.1 204 No Content\r\nCorrelation-Id: x\r\n" +
+			"Content-Length: -1\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			authPath, _ := rawServer(t, answer+silenceAfter)
+			authPath, _ := rawServer(t, response+silenceAfter)
 			want := []string{"http.framing"}
-			if strings.Contains(answer, " 204 ") {
+			if strings.Contains(response, " 204 ") {
 				want = append(want, "http.status")
 			}
 			if diff := cmp.Diff(want, outcomeOf(t, operationOn(t, authPath, nil))); diff != "" {
@@ -57,12 +61,12 @@ func TestFramingFaultsWaitForNothing(t *testing.T) {
 // A length that is the same each time tells the end all the same.
 func TestLengthThatIsRepeated(t *testing.T) {
 	head := "HTTP/1.1 201 Created\r\n"
-	for name, answer := range map[string]string{
+	for name, response := range map[string]string{
 		"in two fields": head + "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
 		"in a list":     head + "Content-Length: 2, 2\r\n\r\n{}",
 		"broken chunks": head + "Transfer-Encoding: chunked\r\n\r\n{}\r\n",
 	} {
-		authPath, _ := rawServer(t, answer+silenceAfter)
+		authPath, _ := rawServer(t, response+silenceAfter)
 		want := outcome{Status: 201, Body: "{}", Framing: "http.framing"}
 		if name == "broken chunks" {
 			want.Body = "{}\r\n" // what is there
@@ -73,9 +77,10 @@ func TestLengthThatIsRepeated(t *testing.T) {
 	}
 }
 
-// An answer that switches to another protocol has no body to wait for.
+// A response that switches to another protocol has no body to wait for.
 func TestSwitchingProtocolsWaitsForNothing(t *testing.T) {
-	authPath, _ := rawServer(t, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"+silenceAfter)
+	authPath, _ := rawServer(t, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n"+
+		"Connection: upgrade\r\n\r\n"+silenceAfter)
 	if diff := cmp.Diff(outcome{Status: 101}, send(t, operationOn(t, authPath, nil))); diff != "" {
 		t.Error(diff)
 	}
@@ -101,8 +106,8 @@ func TestConnectionOptions(t *testing.T) {
 		{"HTTP/1.0 that contradicts itself", "1.0", "Connection: keep-alive, close\r\n", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			answer := "HTTP/" + tt.version + " 201 Created\r\nContent-Length: 2\r\n" + tt.fields + "\r\n{}"
-			authPath, connections := rawServer(t, answer, answer)
+			response := "HTTP/" + tt.version + " 201 Created\r\nContent-Length: 2\r\n" + tt.fields + "\r\n{}"
+			authPath, connections := rawServer(t, response, response)
 			op := operationOn(t, authPath, nil)
 			for i := range 2 {
 				if diff := cmp.Diff(outcome{Status: 201, Body: "{}"}, send(t, op)); diff != "" {
@@ -129,9 +134,10 @@ func TestUnaskedTimeoutEndsAnIdleConnection(t *testing.T) {
 			after   string
 			framing []string
 		}{
-			"with the answer": {notice, nil},
-			"of HTTP/1.0":     {strings.Replace(notice, "1.1", "1.0", 1), nil},
-			"another answer":  {strings.Replace(notice, "408 Request Timeout", "400 Bad Request", 1), []string{"http.length"}},
+			"with the response": {notice, nil},
+			"of HTTP/1.0":       {strings.Replace(notice, "1.1", "1.0", 1), nil},
+			"another response": {strings.Replace(notice, "408 Request Timeout", "400 Bad Request", 1),
+				[]string{"http.length"}},
 		} {
 			t.Run(name, func(t *testing.T) {
 				op, write := unasked(t, secure, full, tt.after)
@@ -161,7 +167,7 @@ func TestUnaskedTimeoutEndsAnIdleConnection(t *testing.T) {
 
 // unasked returns the operation on a server that answers the first request of
 // its first connection, and writes something more once write is called.
-func unasked(t *testing.T, secure bool, answer, more string) (op *pingone.Operation, write func()) {
+func unasked(t *testing.T, secure bool, response, more string) (op *pingone.Operation, write func()) {
 	t.Helper()
 	first, written := make(chan struct{}), make(chan struct{})
 	var connections atomic.Int64
@@ -173,7 +179,7 @@ func unasked(t *testing.T, secure bool, answer, more string) (op *pingone.Operat
 			return
 		}
 		defer c.Close()
-		_, _ = io.WriteString(c, answer)
+		_, _ = io.WriteString(c, response)
 		if connections.Add(1) == 1 {
 			<-first
 			_, _ = io.WriteString(c, more)
@@ -190,7 +196,8 @@ func TestTimeoutThatWasAskedFor(t *testing.T) {
 	defer cancel()
 	ex := &contract.Exchange{}
 	var f *contract.Failure
-	if err := operationOn(t, authPath, nil).Send(ctx, scenario.User{ID: userID}, ex); errors.As(err, &f) || ex.Status != 408 {
+	if err := operationOn(t, authPath, nil).Send(ctx, scenario.User{ID: userID}, ex); errors.As(err, &f) ||
+		ex.Status != 408 {
 		t.Errorf("%v, HTTP status %d", err, ex.Status)
 	}
 }

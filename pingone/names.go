@@ -10,17 +10,17 @@ import (
 )
 
 // names finds the addresses of a host by its name, and remembers those that did
-// not answer. It is safe for concurrent use.
+// not respond. It is safe for concurrent use.
 type names struct {
 	// find looks a name up; nil is the system's way.
 	find func(ctx context.Context, network, host string) ([]netip.Addr, error)
 
 	mu     sync.Mutex
-	silent map[netip.Addr]time.Time // when an address did not answer last
+	silent map[netip.Addr]time.Time // when an address last did not respond
 }
 
 const (
-	// silence is for how long an address that did not answer is tried last.
+	// silence is for how long an address that did not respond is tried last.
 	silence = 10 * time.Second
 	// maxSilent bounds the addresses that are remembered.
 	maxSilent = 1000
@@ -31,7 +31,7 @@ const (
 // lookups are the names that a resolver has for versions of IP.
 var lookups = map[string]string{"tcp": "ip", "tcp4": "ip4", "tcp6": "ip6"}
 
-// lookup returns the addresses of a name in one order, however often it is asked.
+// lookup returns the addresses of a name in one order, however often it is looked up.
 func (n *names) lookup(ctx context.Context, network, host string) ([]netip.Addr, error) {
 	find := n.find
 	if find == nil {
@@ -49,11 +49,12 @@ func (n *names) lookup(ctx context.Context, network, host string) ([]netip.Addr,
 }
 
 // inTurn tries the addresses from the one whose turn it is on, those that did not
-// answer a moment ago last. Its error is that of the first that was tried.
+// respond a moment ago last. Its error is that of the first that was tried.
 func (n *names) inTurn(ctx context.Context, found []netip.Addr, turn uint64, from net.Addr,
 	connect func(context.Context, netip.Addr) (net.Conn, error)) (net.Conn, error) {
 	order := n.order(found, turn, from)
-	var first error = &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no address of the wanted version of IP", IsNotFound: true}}
+	var first error = &net.OpError{Op: "dial", Net: "tcp",
+		Err: &net.DNSError{Err: "no address of the wanted version of IP", IsNotFound: true}}
 	for i, ip := range order {
 		nc, err := n.try(ctx, ip, len(order)-i, connect)
 		if err == nil {
@@ -62,7 +63,8 @@ func (n *names) inTurn(ctx context.Context, found []netip.Addr, turn uint64, fro
 		if i == 0 {
 			first = err
 		}
-		if limit := ownLimit(err); ctx.Err() != nil || limit == noPorts || limit == noDescriptors || limit == noMemory {
+		if limit := ownLimit(err); ctx.Err() != nil || limit == noPorts || limit == noDescriptors ||
+			limit == noMemory {
 			return nil, err
 		}
 	}
@@ -70,7 +72,8 @@ func (n *names) inTurn(ctx context.Context, found []netip.Addr, turn uint64, fro
 }
 
 // try connects to an address, within its share of the time where others are left.
-func (n *names) try(ctx context.Context, ip netip.Addr, left int, connect func(context.Context, netip.Addr) (net.Conn, error)) (net.Conn, error) {
+func (n *names) try(ctx context.Context, ip netip.Addr, left int,
+	connect func(context.Context, netip.Addr) (net.Conn, error)) (net.Conn, error) {
 	mine := ctx
 	if end, has := ctx.Deadline(); has && left > 1 {
 		var cancel context.CancelFunc
@@ -101,7 +104,7 @@ func (n *names) note(ip netip.Addr, silent bool) {
 // version of IP than the source is left out.
 func (n *names) order(found []netip.Addr, turn uint64, from net.Addr) []netip.Addr {
 	source, _ := from.(*net.TCPAddr)
-	var answer, others []netip.Addr
+	var responsive, others []netip.Addr
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, ip := range found {
@@ -110,11 +113,11 @@ func (n *names) order(found []netip.Addr, turn uint64, from net.Addr) []netip.Ad
 		case known && time.Since(at) < silence:
 			others = append(others, ip)
 		default:
-			answer = append(answer, ip)
+			responsive = append(responsive, ip)
 		}
 	}
-	if k := uint64(len(answer)); k > 0 {
-		answer = slices.Concat(answer[turn%k:], answer[:turn%k])
+	if k := uint64(len(responsive)); k > 0 {
+		responsive = slices.Concat(responsive[turn%k:], responsive[:turn%k])
 	}
-	return append(answer, others...)
+	return append(responsive, others...)
 }

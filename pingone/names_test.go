@@ -30,7 +30,7 @@ func listenOn(t *testing.T, ip string, port int, seen chan<- string) *net.TCPLis
 	return l
 }
 
-// New connections take turns over all addresses of a name that answer, and look
+// New connections take turns over all addresses of a name that respond, and look
 // the name up again.
 func TestConnectionsTakeTurnsOverAddresses(t *testing.T) {
 	seen := make(chan string, 10)
@@ -38,10 +38,11 @@ func TestConnectionsTakeTurnsOverAddresses(t *testing.T) {
 	port := first.Addr().(*net.TCPAddr).Port
 	second := listenOn(t, "127.0.0.2", port, seen)
 	found, lookups := []netip.Addr{netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.1")}, 0
-	d := &dialer{network: "tcp", addresses: []string{net.JoinHostPort("service.example", fmt.Sprint(port))}, timeout: 5 * time.Second, loopbackOnly: true}
+	d := &dialer{network: "tcp", addresses: []string{net.JoinHostPort("service.example", fmt.Sprint(port))},
+		timeout: 5 * time.Second, loopbackOnly: true}
 	d.names.find = func(context.Context, string, string) ([]netip.Addr, error) {
 		lookups++
-		// In another order each time, as name servers answer.
+		// In another order each time, as name servers do.
 		found[0], found[1] = found[1], found[0]
 		return append([]netip.Addr(nil), found...), nil
 	}
@@ -63,7 +64,7 @@ func TestConnectionsTakeTurnsOverAddresses(t *testing.T) {
 	}
 	_ = second.Close()
 	if got := connect(4); got["127.0.0.1"] != 4 {
-		t.Errorf("%v, want the address that answers", got)
+		t.Errorf("%v, want the address that responds", got)
 	}
 	_ = first.Close()
 	if _, err := d.dial(t.Context()); failureKind(t.Context(), err) != "connection refused" {
@@ -81,7 +82,8 @@ func TestConnectionsTakeTurnsOverAddresses(t *testing.T) {
 // A source meets only addresses of its own version of IP, and every one of them.
 func TestSourcesMeetAddressesOfTheirVersion(t *testing.T) {
 	var n names
-	found := []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("2001:db8::1")}
+	found := []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"),
+		netip.MustParseAddr("2001:db8::1")}
 	from := &net.TCPAddr{IP: net.ParseIP("192.0.2.9")}
 	for turn, want := range []string{"192.0.2.1", "192.0.2.2", "192.0.2.1"} {
 		got := n.order(found, uint64(turn), from)
@@ -89,7 +91,8 @@ func TestSourcesMeetAddressesOfTheirVersion(t *testing.T) {
 			t.Errorf("turn %d: %v", turn, got)
 		}
 	}
-	if _, err := n.inTurn(t.Context(), found[2:], 0, from, nil); failureKind(t.Context(), err) != "name not resolved" {
+	if _, err := n.inTurn(t.Context(), found[2:], 0, from, nil); failureKind(t.Context(),
+		err) != "name not resolved" {
 		t.Errorf("%v", err)
 	}
 }

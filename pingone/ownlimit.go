@@ -32,7 +32,8 @@ var systemLimits = []struct {
 }{
 	{noDescriptors, []syscall.Errno{syscall.EMFILE, syscall.ENFILE, 10024}},
 	// With a source address, bind(2) finds no port; FreeBSD says EAGAIN.
-	{noPorts, []syscall.Errno{syscall.EADDRNOTAVAIL, syscall.EADDRINUSE, syscall.EAGAIN, windowsAddressNotAvailable, 10048}},
+	{noPorts, []syscall.Errno{syscall.EADDRNOTAVAIL, syscall.EADDRINUSE, syscall.EAGAIN,
+		windowsAddressNotAvailable, 10048}},
 	{noMemory, []syscall.Errno{syscall.ENOBUFS, syscall.ENOMEM, 10055}},
 	// A packet filter, or what confines the process.
 	{notPermitted, []syscall.Errno{syscall.EPERM, syscall.EACCES, 10013}},

@@ -40,9 +40,13 @@ func TestOwnLimitsOfEverySystem(t *testing.T) {
 		{"packet filter on Windows", dial(system("connectex", 10013)), measure.NotPermitted},
 		{"no network", dial(system("connect", syscall.ENETDOWN)), measure.NetworkDown},
 		{"no network on Windows", dial(system("connectex", 10050)), measure.NetworkDown},
-		{"descriptors, on the way to a proxy", &proxyError{dial(system("socket", syscall.EMFILE))}, measure.NoDescriptors},
-		{"descriptors, while a name is looked up", dial(&net.DNSError{Err: "dial udp 192.0.2.1:53: socket: " + syscall.EMFILE.Error(), Name: "a.test"}), measure.NoDescriptors},
-		{"descriptors, in the system's own lookup", dial(&net.DNSError{Err: syscall.EMFILE.Error(), Name: "a.test"}), measure.NoDescriptors},
+		{"descriptors, on the way to a proxy", &proxyError{dial(system("socket", syscall.EMFILE))},
+			measure.NoDescriptors},
+		{"descriptors, while a name is looked up",
+			dial(&net.DNSError{Err: "dial udp 192.0.2.1:53: socket: " + syscall.EMFILE.Error(),
+				Name: "a.test"}), measure.NoDescriptors},
+		{"descriptors, in the system's own lookup",
+			dial(&net.DNSError{Err: syscall.EMFILE.Error(), Name: "a.test"}), measure.NoDescriptors},
 		{"source", &sourceError{net.IPv4(192, 0, 2, 1)}, measure.NoSource},
 		{"version of IP", errNoSource, measure.NoSource},
 		{"loopback", dial(errNotLoopback), measure.NotLoopback},
@@ -50,14 +54,16 @@ func TestOwnLimitsOfEverySystem(t *testing.T) {
 		{"refused", dial(system("connect", syscall.ECONNREFUSED)), ""},
 		{"unreachable", dial(system("connect", syscall.EHOSTUNREACH)), ""},
 		{"no such name", dial(&net.DNSError{Err: "no such host", Name: "a.test", IsNotFound: true}), ""},
-		{"buffers, of a request that may be on its way", &net.OpError{Op: "write", Net: "tcp", Err: system("write", syscall.ENOBUFS)}, ""},
+		{"buffers, of a request that may be on its way", &net.OpError{Op: "write", Net: "tcp",
+			Err: system("write", syscall.ENOBUFS)}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var f *contract.Failure
 			if !errors.As(failure(context.Background(), fmt.Errorf("open: %w", test.err)), &f) {
 				t.Fatal("no failure")
 			}
-			if f.Own != (test.want != "") || f.Own && (f.Kind != test.want || f.Disconnected || !measure.IsOwnLimit(f.Kind)) {
+			if f.Own != (test.want != "") || f.Own && (f.Kind != test.want || f.Disconnected ||
+				!measure.IsOwnLimit(f.Kind)) {
 				t.Errorf("%+v", f)
 			}
 		})
@@ -68,29 +74,34 @@ func TestOwnLimitsOfEverySystem(t *testing.T) {
 func TestFailuresOfEverySystem(t *testing.T) {
 	for kind, of := range map[string]map[string][]syscall.Errno{
 		contract.ConnectionRefused: {"dial": {syscall.ECONNREFUSED, 10061, 1225}},
-		"connection reset":         {"read": {syscall.ECONNRESET, 10054, 10053, 10052, 1236}, "write": {syscall.EPIPE, syscall.ECONNABORTED, 10054, 10058}},
-		"timeout":                  {"dial": {syscall.ETIMEDOUT, 10060}, "read": {10060}},
-		"host unreachable":         {"dial": {syscall.ENETUNREACH, syscall.EHOSTUNREACH, 10051, 10065, 1231, 1232}},
+		"connection reset": {"read": {syscall.ECONNRESET, 10054, 10053, 10052, 1236},
+			"write": {syscall.EPIPE, syscall.ECONNABORTED, 10054, 10058}},
+		"timeout":          {"dial": {syscall.ETIMEDOUT, 10060}, "read": {10060}},
+		"host unreachable": {"dial": {syscall.ENETUNREACH, syscall.EHOSTUNREACH, 10051, 10065, 1231, 1232}},
 	} {
 		for op, numbers := range of {
 			for _, errno := range numbers {
-				err := failure(context.Background(), &net.OpError{Op: op, Net: "tcp", Err: os.NewSyscallError(op, errno)})
+				err := failure(context.Background(), &net.OpError{Op: op, Net: "tcp",
+					Err: os.NewSyscallError(op, errno)})
 				var f *contract.Failure
-				if !errors.As(err, &f) || f.Kind != kind || f.Own || f.Disconnected != (kind != "timeout" || op == "dial") {
+				if !errors.As(err, &f) || f.Kind != kind || f.Own || f.Disconnected != (kind != "timeout" ||
+					op == "dial") {
 					t.Errorf("%s, %d: %+v, want %s", op, int(errno), err, kind)
 				}
 			}
 		}
 	}
 	cut := &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("wsarecv", windowsReset)}
-	if windows, linux := systemFailure(cut, "windows"), systemFailure(cut, "linux"); windows != "connection reset" || linux != "other failure" {
+	if windows, linux := systemFailure(cut, "windows"),
+		systemFailure(cut, "linux"); windows != "connection reset" || linux != "other failure" {
 		t.Error(windows, linux)
 	}
 }
 
 // The names are those that the measurement knows.
 func TestOwnLimitsHaveTheNamesOfTheMeasurement(t *testing.T) {
-	ours := []string{noToken, noSource, noPorts, noDescriptors, noMemory, notPermitted, networkDown, notLoopback}
+	ours := []string{noToken, noSource, noPorts, noDescriptors, noMemory, notPermitted, networkDown,
+		notLoopback}
 	theirs := measure.OwnLimits()
 	slices.Sort(ours)
 	slices.Sort(theirs)

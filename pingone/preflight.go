@@ -45,11 +45,11 @@ func (o *Operation) Preflight(ctx context.Context) error {
 // request on it.
 func (t *target) reach(ctx context.Context) error {
 	d := t.dialer
-	var asked bool // for a certificate of the client's
+	var wanted bool // a certificate of the client
 	secure := d.tls.Clone()
 	if secure != nil {
 		secure.GetClientCertificate = func(r *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			asked = true
+			wanted = true
 			return certificateFor(r, d.tls.Certificates), nil
 		}
 	}
@@ -59,12 +59,12 @@ func (t *target) reach(ctx context.Context) error {
 		if d.opened != nil {
 			d.opened(c)
 		}
-		err = t.settle(ctx, nc, asked, c.Handshake)
+		err = t.settle(ctx, nc, wanted, c.Handshake)
 	}
 	if err == nil {
 		return nil
 	}
-	return &hinted{fmt.Errorf("reach %s: %w", t.origin, unreachable(ctx, err)), t.hint(err, asked)}
+	return &hinted{fmt.Errorf("reach %s: %w", t.origin, unreachable(ctx, err)), t.hint(err, wanted)}
 }
 
 // certificateFor is what a client shows that has these certificates: the first
@@ -80,7 +80,7 @@ func certificateFor(r *tls.CertificateRequestInfo, own []tls.Certificate) *tls.C
 
 // settle waits for what a server says only after the handshake: with TLS 1.3 that it
 // refuses the client's certificate, with TLS 1.2 that it wants to renegotiate.
-func (t *target) settle(ctx context.Context, nc net.Conn, asked bool, handshake time.Duration) error {
+func (t *target) settle(ctx context.Context, nc net.Conn, wanted bool, handshake time.Duration) error {
 	secured, ok := nc.(*tls.Conn)
 	if !ok {
 		if t.http2 {
@@ -92,7 +92,7 @@ func (t *target) settle(ctx context.Context, nc net.Conn, asked bool, handshake 
 	if t.http2 && state.NegotiatedProtocol != "h2" {
 		return errNotHTTP2
 	}
-	if !asked && state.Version > tls.VersionTLS12 {
+	if !wanted && state.Version > tls.VersionTLS12 {
 		return nil
 	}
 	_ = nc.SetReadDeadline(time.Now().Add(min(max(4*handshake, 200*time.Millisecond), t.timeout)))
@@ -131,7 +131,7 @@ func (t *target) greet(ctx context.Context, nc net.Conn) error {
 }
 
 // hint says what to do about an error of a connection.
-func (t *target) hint(err error, asked bool) string {
+func (t *target) hint(err error, wanted bool) string {
 	var name x509.HostnameError
 	var unknown x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError
@@ -144,16 +144,19 @@ func (t *target) hint(err error, asked bool) string {
 	case errors.Is(err, errNotHTTP2), strings.Contains(text, "no application protocol"):
 		return "the server does not speak HTTP/2: leave out target.protocol, for HTTP/1.1"
 	case errors.As(err, &name):
-		return fmt.Sprintf("the server's certificate is not for %s: check target.authPath, or set target.serverName to a name that it has", t.dialer.tls.ServerName)
+		return fmt.Sprintf("the server's certificate is not for %s: check target.authPath, or set "+
+			"target.serverName to a name that it has", t.dialer.tls.ServerName)
 	case errors.As(err, &unknown):
-		return "no authority that this machine trusts signed the server's certificate: name the file with its authority in target.caFile"
+		return "no authority that this machine trusts signed the server's certificate: name the file with " +
+			"its authority in target.caFile"
 	case errors.As(err, &invalid):
-		return "the server's certificate is not valid now, or not for this use: check the clock of this machine, or tell the owner"
+		return "the server's certificate is not valid now, or not for this use: check the clock of this " +
+			"machine, or tell the owner"
 	case errors.As(err, &record):
-		return "what answers there does not speak TLS: write http:// in target.authPath, or another port"
+		return "what responds there does not speak TLS: write http:// in target.authPath, or another port"
 	case wantsRenegotiation(err):
 		return renegotiationHint
-	case asked && (isTLS(err) || isClosed(err)):
+	case wanted && (isTLS(err) || isClosed(err)):
 		return t.certificateHint()
 	case strings.Contains(text, "protocol version"):
 		return "the server speaks neither TLS 1.2 nor 1.3: nothing older is used"
@@ -170,5 +173,6 @@ func (t *target) certificateHint() string {
 	if len(t.dialer.tls.Certificates) == 0 {
 		return "the server wants a certificate of the client: name one in target.clientCertificate"
 	}
-	return "the server does not take the certificate of target.clientCertificate: check that its authority is one that the server trusts, and that it is not out of date"
+	return "the server does not take the certificate of target.clientCertificate: check that its authority " +
+		"is one that the server trusts, and that it is not out of date"
 }

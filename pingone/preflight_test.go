@@ -48,16 +48,24 @@ func TestPreflightFindsWhatWouldFailEachRequest(t *testing.T) {
 		change    func(*scenario.Target)
 		hint      string
 	}{
-		{"TLS 1.3 without a certificate", server(tls.VersionTLS13, tls.RequireAndVerifyClientCert), scenario.HTTP1, nil, "name one in target.clientCertificate"},
-		{"TLS 1.2 without a certificate", server(tls.VersionTLS12, tls.RequireAndVerifyClientCert), scenario.HTTP1, nil, "name one in target.clientCertificate"},
-		{"HTTP/2 without a certificate", server(tls.VersionTLS13, tls.RequireAndVerifyClientCert), scenario.HTTP2, nil, "name one in target.clientCertificate"},
-		{"TLS 1.3 with another certificate", server(tls.VersionTLS13, tls.RequireAndVerifyClientCert), scenario.HTTP1,
+		{"TLS 1.3 without a certificate", server(tls.VersionTLS13, tls.RequireAndVerifyClientCert),
+			scenario.HTTP1, nil, "name one in target.clientCertificate"},
+		{"TLS 1.2 without a certificate", server(tls.VersionTLS12, tls.RequireAndVerifyClientCert),
+			scenario.HTTP1, nil, "name one in target.clientCertificate"},
+		{"HTTP/2 without a certificate", server(tls.VersionTLS13, tls.RequireAndVerifyClientCert),
+			scenario.HTTP2, nil, "name one in target.clientCertificate"},
+		{"TLS 1.3 with another certificate", server(tls.VersionTLS13, tls.RequireAndVerifyClientCert),
+			scenario.HTTP1,
 			func(s *scenario.Target) { s.ClientCertificate = others }, "target.clientCertificate"},
-		{"TLS 1.3 with the certificate", server(tls.VersionTLS13, tls.RequireAndVerifyClientCert), scenario.HTTP1,
+		{"TLS 1.3 with the certificate", server(tls.VersionTLS13, tls.RequireAndVerifyClientCert),
+			scenario.HTTP1,
 			func(s *scenario.Target) { s.ClientCertificate = files }, ""},
-		{"a certificate that is only asked for", server(tls.VersionTLS13, tls.VerifyClientCertIfGiven), scenario.HTTP1, nil, ""},
-		{"another name", nil, scenario.HTTP1, func(s *scenario.Target) { s.ServerName = "other.example" }, "target.serverName"},
-		{"another authority", nil, scenario.HTTP1, func(s *scenario.Target) { s.CAFile = "" }, "target.caFile"},
+		{"a certificate that is only wanted", server(tls.VersionTLS13, tls.VerifyClientCertIfGiven),
+			scenario.HTTP1, nil, ""},
+		{"another name", nil, scenario.HTTP1, func(s *scenario.Target) { s.ServerName = "other.example" },
+			"target.serverName"},
+		{"another authority", nil, scenario.HTTP1, func(s *scenario.Target) { s.CAFile = "" },
+			"target.caFile"},
 		{"HTTP/2 that is not offered", offers("http/1.1"), scenario.HTTP2, nil, "does not speak HTTP/2"},
 		{"no offer at all", offers([]string{}...), scenario.HTTP2, nil, "does not speak HTTP/2"},
 		{"HTTP/2", nil, scenario.HTTP2, nil, ""},
@@ -89,7 +97,8 @@ func TestPreflightWithoutTLS(t *testing.T) {
 		{"HTTP/2", plain, scenario.HTTP2, ""},
 		{"HTTP/1.1", plain, scenario.HTTP1, ""},
 		{"no HTTP/2", silent.URL, scenario.HTTP2, "does not speak HTTP/2"},
-		{"no TLS", strings.Replace(plain, "http:", "https:", 1), scenario.HTTP1, "http:// in target.authPath"},
+		{"no TLS", strings.Replace(plain, "http:", "https:", 1), scenario.HTTP1,
+			"http:// in target.authPath"},
 	} {
 		err := open(t, tt.url, "", tt.protocol, nil).Preflight(t.Context())
 		if hint := hintOf(t, err); tt.hint == "" && err != nil || !strings.Contains(hint, tt.hint) {
@@ -109,10 +118,15 @@ func TestProxyThatRefusesCredentials(t *testing.T) {
 	for _, tt := range []struct{ name, user, challenges, want string }{
 		{"none", "", "Proxy-Authenticate: Basic realm=\"x\"\r\n", "wants a user name and a password"},
 		{"none, and no challenge", "", "", "wants a user name and a password"},
-		{"wrong ones", "user:other-s3cret@", "proxy-authenticate: Basic realm=\"x\"\r\n", "refuses the user name or the password"},
-		{"another kind", "user:other-s3cret@", "Proxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n", "another authentication than Basic (\"Negotiate, NTLM\""},
-		{"another kind, without any", "", "Proxy-Authenticate: Digest realm=\"x\"\r\n", "another authentication than Basic"},
-		{"one of several", "user:other-s3cret@", "Proxy-Authenticate: NTLM\r\nProxy-Authenticate: Basic realm=\"x\"\r\n", "refuses the user name or the password"},
+		{"wrong ones", "user:other-s3cret@", "proxy-authenticate: Basic realm=\"x\"\r\n",
+			"refuses the user name or the password"},
+		{"another kind", "user:other-s3cret@",
+			"Proxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n",
+			"another authentication than Basic (\"Negotiate, NTLM\""},
+		{"another kind, without any", "", "Proxy-Authenticate: Digest realm=\"x\"\r\n",
+			"another authentication than Basic"},
+		{"one of several", "user:other-s3cret@", "Proxy-Authenticate: NTLM\r\n" +
+			"Proxy-Authenticate: Basic realm=\"x\"\r\n", "refuses the user name or the password"},
 	} {
 		p := startProxy(t, "http", "", "http://127.0.0.1:1", refuses(tt.challenges))
 		address := strings.Replace(p.url, "://", "://"+tt.user, 1)

@@ -15,7 +15,7 @@ import (
 	"mfaload/scenario"
 )
 
-// A transaction that is read back is held against the contract like one that
+// A transaction that is read back is checked like one that
 // was created.
 func TestReadBackIsChecked(t *testing.T) {
 	created := string(example(t, "initialize-otp-email.json"))
@@ -27,11 +27,14 @@ func TestReadBackIsChecked(t *testing.T) {
 		differs     bool
 	}{
 		{"the same", created, 200, "application/json", nil, false},
-		{"IDs in upper case", strings.ReplaceAll(created, "03e1897e", "03E1897E"), 200, "application/json", nil, false},
-		{"a time without its zone", strings.Replace(created, "54.727Z", "54.727", 1), 200, "application/json", []string{"time.form"}, false},
+		{"IDs in upper case", strings.ReplaceAll(created, "03e1897e", "03E1897E"), 200, "application/json",
+			nil, false},
+		{"a time without its zone", strings.Replace(created, "54.727Z", "54.727", 1), 200, "application/json",
+			[]string{"time.form"}, false},
 		{"a page", "<p>", 200, "text/html", []string{"body.json", "header.contentType"}, true},
-		{"another user", strings.Replace(created, "788d4931", "888d4931", 1), 200, "application/json", []string{"echo.user"}, true},
-		{"created anew", created, 201, "application/json", nil, true},
+		{"another user", strings.Replace(created, "788d4931", "888d4931", 1), 200, "application/json",
+			[]string{"echo.user"}, true},
+		{"created again", created, 201, "application/json", nil, true},
 		{"a gateway's refusal", "<p>", 403, "text/html", []string{"error.body"}, true},
 		{"a redirect", "", 302, "application/json", []string{"http.status"}, true},
 	} {
@@ -45,7 +48,8 @@ func TestReadBackIsChecked(t *testing.T) {
 				w.Header().Set("Content-Type", contentType)
 				w.Header().Set("Correlation-Id", "x")
 				w.WriteHeader(status)
-				_, _ = io.WriteString(w, strings.ReplaceAll(body, "https://auth.pingone.com", "http://"+r.Host))
+				_, _ = io.WriteString(w, strings.ReplaceAll(body, "https://auth.pingone.com",
+					"http://"+r.Host))
 			}, false, nil)
 			op := open(t, url, "", scenario.HTTP1, nil)
 			var first, second contract.Exchange

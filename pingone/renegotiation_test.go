@@ -51,7 +51,8 @@ func helloRequest(keys, hello []byte) ([]byte, error) {
 	}
 	sequence := binary.BigEndian.AppendUint64(nil, 1)
 	message := []byte{0, 0, 0, 0}
-	sealed := gcm.Seal(nil, append(iv, sequence...), message, append(sequence, 22, 3, 3, 0, byte(len(message))))
+	sealed := gcm.Seal(nil, append(iv, sequence...), message,
+		append(sequence, 22, 3, 3, 0, byte(len(message))))
 	record := append([]byte{22, 3, 3, 0, byte(8 + len(sealed))}, sequence...)
 	return append(record, sealed...), nil
 }
@@ -104,8 +105,10 @@ func TestRenegotiation(t *testing.T) {
 				go func() {
 					defer nc.Close()
 					a := &asking{Conn: nc, early: early}
-					secure := tls.Server(a, &tls.Config{Certificates: other.TLS.Certificates, MaxVersion: tls.VersionTLS12,
-						CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}, KeyLogWriter: &a.keys, SessionTicketsDisabled: true})
+					secure := tls.Server(a, &tls.Config{Certificates: other.TLS.Certificates,
+						MaxVersion:   tls.VersionTLS12,
+						CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256},
+						KeyLogWriter: &a.keys, SessionTicketsDisabled: true})
 					var request [4096]byte
 					if _, err := secure.Read(request[:]); err == nil {
 						_ = a.ask()
@@ -128,7 +131,8 @@ func TestRenegotiation(t *testing.T) {
 		}
 		var ex contract.Exchange
 		var f *contract.Failure
-		if err := op.Send(t.Context(), scenario.User{ID: userID}, &ex); !errors.As(err, &f) || f.Kind != "TLS renegotiation refused" || !strings.Contains(err.Error(), hint) {
+		if err := op.Send(t.Context(), scenario.User{ID: userID}, &ex); !errors.As(err, &f) ||
+			f.Kind != "TLS renegotiation refused" || !strings.Contains(err.Error(), hint) {
 			t.Errorf("%v", err)
 		}
 	}

@@ -20,10 +20,10 @@ import (
 	"mfaload/scenario"
 )
 
-// fetchFrom fetches a token from an endpoint that answers so.
-func fetchFrom(t *testing.T, timeout time.Duration, answer http.HandlerFunc) (*token, error) {
+// fetchFrom fetches a token from an endpoint that responds so.
+func fetchFrom(t *testing.T, timeout time.Duration, response http.HandlerFunc) (*token, error) {
 	t.Helper()
-	server := httptest.NewServer(answer)
+	server := httptest.NewServer(response)
 	t.Cleanup(server.Close)
 	return credentialsAt(t, server.URL, timeout).fetch(t.Context())
 }
@@ -31,7 +31,8 @@ func fetchFrom(t *testing.T, timeout time.Duration, answer http.HandlerFunc) (*t
 func credentialsAt(t *testing.T, url string, timeout time.Duration) *credentials {
 	t.Helper()
 	s := &scenario.Scenario{Target: scenario.Target{AuthPath: url, EnvID: "e", Timeout: timeout,
-		ClientCredentials: &scenario.ClientCredentials{ClientID: "the-client", ClientSecret: scenario.NewSecret("the-secret")}}}
+		ClientCredentials: &scenario.ClientCredentials{ClientID: "the-client",
+			ClientSecret: scenario.NewSecret("the-secret")}}}
 	target, err := newTarget(url, s)
 	if err != nil {
 		t.Fatal(err)
@@ -54,23 +55,27 @@ func jwtEnding(at time.Time) string {
 // error says whose fault it is.
 func TestTokenLives(t *testing.T) {
 	for _, tt := range []struct {
-		name, answer string
-		life         time.Duration // about
-		refused      string
+		name, response string
+		life           time.Duration // about
+		refused        string
 	}{
 		{"an hour", `{"access_token":"a","expires_in":3600}`, time.Hour, ""},
 		{"a fraction", `{"access_token":"a","expires_in":3599.5}`, time.Hour, ""},
 		{"a text", `{"access_token":"a","expires_in":"3600"}`, time.Hour, ""},
 		{"none", `{"access_token":"a"}`, time.Hour, ""},
 		{"null", `{"access_token":"a","expires_in":null}`, time.Hour, ""},
-		{"two hours by its own claim", `{"access_token":"` + jwtEnding(time.Now().Add(2*time.Hour)) + `"}`, 2 * time.Hour, ""},
+		{"two hours by its own claim", `{"access_token":"` + jwtEnding(time.Now().Add(2*time.Hour)) + `"}`,
+			2 * time.Hour, ""},
 		{"many years", `{"access_token":"a","expires_in":9223372036854775807}`, maxLife, ""},
 		{"more than a number holds", `{"access_token":"a","expires_in":1e300}`, maxLife, ""},
-		{"many years by its own claim", `{"access_token":"` + jwtEnding(time.Unix(1e10, 0)) + `"}`, maxLife, ""},
-		{"expires_in counts, not the clock", `{"access_token":"` + jwtEnding(time.Unix(1e9, 0)) + `","expires_in":3600}`, time.Hour, ""},
+		{"many years by its own claim", `{"access_token":"` + jwtEnding(time.Unix(1e10, 0)) + `"}`, maxLife,
+			""},
+		{"expires_in counts, not the clock", `{"access_token":"` + jwtEnding(time.Unix(1e9, 0)) +
+			`","expires_in":3600}`, time.Hour, ""},
 		{"zero", `{"access_token":"a","expires_in":0}`, 0, "is over already"},
 		{"negative", `{"access_token":"a","expires_in":-3600}`, 0, "is over already"},
-		{"over by the clock", `{"access_token":"` + jwtEnding(time.Unix(1e9, 0)) + `"}`, 0, "set the clock right"},
+		{"over by the clock", `{"access_token":"` + jwtEnding(time.Unix(1e9, 0)) + `"}`, 0,
+			"set the clock right"},
 		{"no number", `{"access_token":"a","expires_in":"soon"}`, 0, "no number of seconds"},
 		{"an object", `{"access_token":"a","expires_in":{}}`, 0, "no number of seconds"},
 		{"no token", `{"expires_in":3600}`, 0, "is empty"},
@@ -82,9 +87,10 @@ func TestTokenLives(t *testing.T) {
 		{"an error in a success", `{"error":"invalid_client"}`, 0, "check clientID"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := fetchFrom(t, time.Second, says(200, tt.answer))
+			got, err := fetchFrom(t, time.Second, says(200, tt.response))
 			if tt.refused != "" {
-				if err == nil || !strings.Contains(err.Error(), tt.refused) || strings.Contains(err.Error(), "the network") {
+				if err == nil || !strings.Contains(err.Error(), tt.refused) ||
+					strings.Contains(err.Error(), "the network") {
 					t.Fatalf("%v, want an error of the response: %s", err, tt.refused)
 				}
 				return
@@ -107,7 +113,8 @@ func TestTokenLives(t *testing.T) {
 func TestRenewalOfATokenThatIsOver(t *testing.T) {
 	now := time.Now()
 	for _, expires := range []time.Time{now, now.Add(-time.Hour), {}, now.Add(1 << 62), time.Unix(1<<55, 0)} {
-		if at := renewal(newToken("a", expires), now); at.Before(now.Add(again)) || at.After(now.Add(maxLife)) {
+		if at := renewal(newToken("a", expires), now); at.Before(now.Add(again)) ||
+			at.After(now.Add(maxLife)) {
 			t.Errorf("a token until %v is renewed at %v", expires, at)
 		}
 	}
@@ -118,7 +125,8 @@ func TestTimeoutDoesNotCutTheFetch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const timeout = time.Second
 		c := credentialsAt(t, "http://127.0.0.1:1", timeout)
-		c.client.Transport = &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
+		c.client.Transport = &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context,
+			string, string) (net.Conn, error) {
 			here, there := net.Pipe()
 			go func() {
 				defer there.Close()
@@ -126,7 +134,8 @@ func TestTimeoutDoesNotCutTheFetch(t *testing.T) {
 				if err == nil {
 					_, _ = io.Copy(io.Discard, r.Body)
 					time.Sleep(10 * timeout) // of the bubble's clock
-					_, _ = io.WriteString(there, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"+`{"access_token":"a","expires_in":3600}`)
+					_, _ = io.WriteString(there, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"+
+						`{"access_token":"a","expires_in":3600}`)
 				}
 			}()
 			return here, nil
@@ -145,8 +154,10 @@ func TestRetryAfterOfTheTokenEndpoint(t *testing.T) {
 		value  string
 		want   time.Duration
 	}{
-		{429, "7", 7 * time.Second}, {503, "7", 7 * time.Second}, {429, "0", again}, {429, "", 0}, {429, "soon", 0},
-		{429, "999999999999999999", maxRetryAfter}, {429, "Fri, 01 Jan 9999 00:00:00 GMT", maxRetryAfter}, {400, "7", 0},
+		{429, "7", 7 * time.Second}, {503, "7", 7 * time.Second}, {429, "0", again}, {429, "", 0},
+		{429, "soon", 0},
+		{429, "999999999999999999", maxRetryAfter}, {429, "Fri, 01 Jan 9999 00:00:00 GMT", maxRetryAfter},
+		{400, "7", 0},
 	} {
 		_, err := fetchFrom(t, time.Second, func(w http.ResponseWriter, _ *http.Request) {
 			if tt.value != "" {
@@ -155,12 +166,13 @@ func TestRetryAfterOfTheTokenEndpoint(t *testing.T) {
 			w.WriteHeader(tt.status)
 		})
 		if got := askedWait(err); got != tt.want || err == nil {
-			t.Errorf("HTTP status %d with Retry-After: %s: wait %v, want %v (%v)", tt.status, tt.value, got, tt.want, err)
+			t.Errorf("HTTP status %d with Retry-After: %s: wait %v, want %v (%v)", tt.status, tt.value, got,
+				tt.want, err)
 		}
 	}
 }
 
-// At the start and during a run no token is asked for before the endpoint is
+// At the start and during a run no token is fetched before the endpoint is
 // ready.
 func TestTokenEndpointThatAsksToWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -196,8 +208,8 @@ func TestTokenEndpointThatAsksToWait(t *testing.T) {
 	})
 }
 
-// A token of a file is looked at like one of the scenario.
-func TestTokensOfFilesAreLookedAt(t *testing.T) {
+// A token of a file is checked like one of the scenario.
+func TestTokensOfFilesAreChecked(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
 	for name, tt := range map[string]struct{ text, want string }{
 		"over":           {jwtEnding(time.Unix(1e9, 0)), "expired at 2001-09-09T01:46:40Z"},
@@ -210,7 +222,8 @@ func TestTokensOfFilesAreLookedAt(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := readToken(file)
-		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), file) || strings.Contains(err.Error(), "secret") {
+		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), file) ||
+			strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v, want %s and the file", name, err, tt.want)
 		}
 	}

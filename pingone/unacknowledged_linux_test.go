@@ -13,22 +13,30 @@ import (
 	"mfaload/scenario"
 )
 
-// Only what certainly never arrived is excused, never what a service was asked
-// and did not answer.
+// Only what certainly never arrived is excused, never a request that a service received
+// and did not respond to.
 func TestUnacknowledged(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		// server is given what came first; the client sends the second line once
+		// server is given what is received first; the client sends the second line once
 		// it returns, or before where it reads that too.
 		server func(c *net.TCPConn, in *bufio.Reader)
 		waits  bool // for the server, before the second line is sent
 		want   bool
 	}{
 		{"closed before the request", func(c *net.TCPConn, _ *bufio.Reader) { c.Close() }, true, true},
-		{"half closed before the request", func(c *net.TCPConn, _ *bufio.Reader) { _ = c.CloseWrite() }, true, true},
-		{"closed after the request", func(c *net.TCPConn, in *bufio.Reader) { readLine(in); c.Close() }, false, false},
-		{"half closed after the request", func(c *net.TCPConn, in *bufio.Reader) { readLine(in); _ = c.CloseWrite() }, false, false},
-		{"reset after the request", func(c *net.TCPConn, in *bufio.Reader) { readLine(in); _ = c.SetLinger(0); c.Close() }, false, false},
+		{"half closed before the request", func(c *net.TCPConn, _ *bufio.Reader) { _ = c.CloseWrite() }, true,
+			true},
+		{"closed after the request", func(c *net.TCPConn, in *bufio.Reader) { readLine(in); c.Close() },
+			false, false},
+		{"half closed after the request",
+			func(c *net.TCPConn, in *bufio.Reader) { readLine(in); _ = c.CloseWrite() }, false, false},
+		{"reset after the request", func(c *net.TCPConn,
+			in *bufio.Reader) {
+			readLine(in)
+			_ = c.SetLinger(0)
+			c.Close()
+		}, false, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			client, server := pair(t)
@@ -135,7 +143,9 @@ func TestTimeoutThatCrosses(t *testing.T) {
 					end()
 				}
 			}()
-			target, err := newTarget("http://127.0.0.1:1", &scenario.Scenario{Target: scenario.Target{AuthPath: "http://127.0.0.1:1", EnvID: "e", Timeout: time.Minute}})
+			target, err := newTarget("http://127.0.0.1:1",
+				&scenario.Scenario{Target: scenario.Target{AuthPath: "http://127.0.0.1:1", EnvID: "e",
+					Timeout: time.Minute}})
 			if err != nil {
 				t.Fatal(err)
 			}

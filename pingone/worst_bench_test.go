@@ -18,12 +18,13 @@ func worst() map[string][]byte {
 	fill := func(unit string) string { return strings.Repeat(unit, 1<<20/len(unit)-10) }
 	return map[string][]byte{
 		"unknown members": []byte("{" + members.String() + `"status":"OTP_REQUIRED"}`),
-		"devices":         []byte(`{"_embedded":{"devices":[` + strings.TrimSuffix(fill(`{"id":1},`), ",") + `]}}`),
-		"nesting":         []byte(fill("[")),
-		"escapes":         []byte(`{"status":"` + fill(`\u0041%41&#65;`) + `"}`),
-		"addresses":       []byte(`{"status":"` + fill(`a@b `) + `"}`),
-		"digits":          []byte(`{"n":` + fill("1234567890") + `}`),
-		"spaces":          []byte(`{"otp"` + fill(" ")),
+		"devices": []byte(`{"_embedded":{"devices":[` + strings.TrimSuffix(fill(`{"id":1},`), ",") +
+			`]}}`),
+		"nesting":   []byte(fill("[")),
+		"escapes":   []byte(`{"status":"` + fill(`\u0041%41&#65;`) + `"}`),
+		"addresses": []byte(`{"status":"` + fill(`a@b `) + `"}`),
+		"digits":    []byte(`{"n":` + fill("1234567890") + `}`),
+		"spaces":    []byte(`{"otp"` + fill(" ")),
 	}
 }
 
