@@ -30,7 +30,8 @@ load: {stages: [{rate: 20/s, duration: 2s}]}
 			t.Fatal(err)
 		}
 		ours, theirs := terminal(t)
-		if err := unix.IoctlSetWinsize(int(ours.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Col: columns}); err != nil {
+		if err := unix.IoctlSetWinsize(int(ours.Fd()), unix.TIOCSWINSZ,
+			&unix.Winsize{Col: columns}); err != nil {
 			t.Fatal(err)
 		}
 		c := exec.Command(program(t), "run", "--out", filepath.Join(dir, "out"), file)
@@ -41,11 +42,13 @@ load: {stages: [{rate: 20/s, duration: 2s}]}
 		}
 		theirs.Close()
 		var shown strings.Builder
-		if _, err := io.Copy(&shown, ours); err != nil && !errors.Is(err, syscall.EIO) { // which the program's end is
+		if _, err := io.Copy(&shown, ours); err != nil &&
+			!errors.Is(err, syscall.EIO) { // which the program's end is
 			t.Fatal(err)
 		}
 		_ = c.Wait() // a busy machine makes it inconclusive
-		if !strings.Contains(shown.String(), " in flight; last 10 s: ") || strings.Contains(shown.String(), "\x1b[") {
+		if !strings.Contains(shown.String(), " in flight; last 10 s: ") || strings.Contains(shown.String(),
+			"\x1b[") {
 			t.Errorf("%d columns: %q", columns, shown.String())
 		}
 	}

@@ -27,7 +27,8 @@ var mayMake = map[string][]string{
 // Every file that mfaload writes goes through the one safe writer.
 func TestFilesHaveOneWriter(t *testing.T) {
 	t.Parallel()
-	makers := []string{"WriteFile", "Create", "CreateTemp", "MkdirTemp", "OpenFile", "Rename", "Link", "Symlink", "Truncate"}
+	makers := []string{"WriteFile", "Create", "CreateTemp", "MkdirTemp", "OpenFile", "Rename", "Link",
+		"Symlink", "Truncate"}
 	root := "../.."
 	seen := 0
 	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
@@ -37,7 +38,8 @@ func TestFilesHaveOneWriter(t *testing.T) {
 		name, _ := filepath.Rel(root, path)
 		name = filepath.ToSlash(name)
 		switch {
-		case d.IsDir() && (slices.Contains([]string{"bench", "tools", "deploy", "docs", "internal/schematest"}, name) || strings.HasPrefix(d.Name(), ".") && name != "."):
+		case d.IsDir() && (slices.Contains([]string{"bench", "tools", "deploy", "docs",
+			"internal/schematest"}, name) || strings.HasPrefix(d.Name(), ".") && name != "."):
 			return filepath.SkipDir
 		case d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
 			return nil
@@ -53,7 +55,8 @@ func TestFilesHaveOneWriter(t *testing.T) {
 				return true
 			}
 			of, is := call.X.(*ast.Ident)
-			if is && (of.Name == "os" || of.Name == "ioutil") && slices.Contains(makers, call.Sel.Name) && !slices.Contains(mayMake[name], call.Sel.Name) {
+			if is && (of.Name == "os" || of.Name == "ioutil") && slices.Contains(makers, call.Sel.Name) &&
+				!slices.Contains(mayMake[name], call.Sel.Name) {
 				t.Errorf("%s calls %s.%s: write the file with internal/disk", name, of.Name, call.Sel.Name)
 			}
 			return true

@@ -53,15 +53,17 @@ func TestFleetWorkerPaused(t *testing.T) {
 	w1.signal(syscall.SIGCONT)
 	w1.ends(4, "this worker stood still for ", "what was measured is in w1/measurement.json.gz")
 	w0.ends(0, "shard 0 is delivered")
-	l.ends(4, "1 of 2 shards is lost", "shard 1: ", "not heard of for 2.5s", "; it said later: this worker stood still for ")
+	l.ends(4, "1 of 2 shards is lost", "shard 1: ", "not heard of for 2.5s",
+		"; it said later: this worker stood still for ")
 	if l.has("is back") {
-		t.Error("the shard came back")
+		t.Error("the shard is back")
 	}
 	m := unpacked(t, filepath.Join(dir, "w1"))
 	if last := m.Started.Add(m.Main.LastSent); !m.Interrupted || last.After(woken) {
 		t.Errorf("interrupted %v; it was woken at %v and sent at %v", m.Interrupted, woken, last)
 	}
-	if r := reportOf(t, dir); r.Verdict != "inconclusive" || r.Shards[1].Lost == "" || r.Requests.Scheduled != 280 {
+	if r := reportOf(t, dir); r.Verdict != "inconclusive" || r.Shards[1].Lost == "" ||
+		r.Requests.Scheduled != 280 {
 		t.Errorf("the report says %+v", r)
 	}
 }
@@ -96,7 +98,8 @@ func TestFleetCoordinatorPaused(t *testing.T) {
 	}
 	l.signal(syscall.SIGCONT)
 	l.ends(4, "2 of 2 shards are lost")
-	if r := reportOf(t, dir); r.Verdict != "inconclusive" || len(r.Shards) != 2 || r.Shards[0].Lost == "" || r.Shards[1].Lost == "" {
+	if r := reportOf(t, dir); r.Verdict != "inconclusive" || len(r.Shards) != 2 || r.Shards[0].Lost == "" ||
+		r.Shards[1].Lost == "" {
 		t.Errorf("the report says %+v", r)
 	}
 }
@@ -115,7 +118,8 @@ func TestFleetAllKilled(t *testing.T) {
 	if r := reportOf(t, dir); r.Verdict != "inconclusive" || r.Requests.Sent != 0 {
 		t.Errorf("the report says %+v", r)
 	}
-	if again := runBinary(t, 0, "report", filepath.Join(dir, "out")); !strings.Contains(again, "2 of 2 shards are lost") {
+	if again := runBinary(t, 0, "report", filepath.Join(dir, "out")); !strings.Contains(again,
+		"2 of 2 shards are lost") {
 		t.Errorf("rendered again it says:\n%s", again)
 	}
 }
@@ -169,15 +173,18 @@ func TestFleetOutputGone(t *testing.T) {
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
-		defer time.AfterFunc(time.Minute, func() { _ = c.Process.Kill() }).Stop() // where one is gone, others would wait for it
+		// Others would wait for one that is gone.
+		defer time.AfterFunc(time.Minute, func() { _ = c.Process.Kill() }).Stop()
 	}
 	for _, c := range all {
 		err := c.Wait()
-		if code := c.ProcessState.ExitCode(); c == all[0] && code != 0 && code != 4 || c != all[0] && code != 0 {
+		if code := c.ProcessState.ExitCode(); c == all[0] && code != 0 && code != 4 || c != all[0] &&
+			code != 0 {
 			t.Errorf("mfaload %s: %v", c.Args[1], err)
 		}
 	}
-	if r := reportOf(t, dir); r.Requests.Scheduled != 120 || len(r.Shards) != 2 || r.Shards[0].Lost+r.Shards[1].Lost != "" {
+	if r := reportOf(t, dir); r.Requests.Scheduled != 120 || len(r.Shards) != 2 ||
+		r.Shards[0].Lost+r.Shards[1].Lost != "" {
 		t.Errorf("the report says %+v", r)
 	}
 	local := exec.Command(binary, "run", "--shards", "2", "--out", "local", "s.yaml")
@@ -199,9 +206,11 @@ func TestFleetOutputGone(t *testing.T) {
 
 // fleetCommands are a coordinator and two workers.
 func fleetCommands(dir string) (all []*exec.Cmd) {
-	all = append(all, exec.Command(binary, "coordinate", "--shards", "2", "--listen", "127.0.0.1:0", "--join-file", "join", "--out", "out", "s.yaml"))
+	all = append(all, exec.Command(binary, "coordinate", "--shards", "2", "--listen", "127.0.0.1:0",
+		"--join-file", "join", "--out", "out", "s.yaml"))
 	for i := range 2 {
-		all = append(all, exec.Command(binary, "worker", "--join-file", "join", "--shard", fmt.Sprint(i), "--out", fmt.Sprint("w", i)))
+		all = append(all, exec.Command(binary, "worker", "--join-file", "join", "--shard", fmt.Sprint(i),
+			"--out", fmt.Sprint("w", i)))
 	}
 	for _, c := range all {
 		c.Dir = dir

@@ -50,10 +50,12 @@ func (r *results) free() error {
 		_ = locked.Close()
 	case r.overwrite:
 	case exists(filepath.Join(r.path, reportFile)):
-		return fmt.Errorf("%s holds a report already\n%s", r.path, hint("choose another --out, or replace it with --overwrite"))
+		return fmt.Errorf("%s holds a report already\n%s", r.path,
+			hint("choose another --out, or replace it with --overwrite"))
 	case exists(filepath.Join(r.path, journalFile)):
 		return fmt.Errorf("%s holds the journal of a run that was broken off, or goes on\n%s", r.path,
-			hint("write its results with 'mfaload report %s', choose another --out, or replace it with --overwrite", r.path))
+			hint("write its results with 'mfaload report %s', choose another --out, or replace it with "+
+				"--overwrite", r.path))
 	}
 	return nil
 }
@@ -132,11 +134,13 @@ func isResult(name string) bool {
 			return true
 		}
 	}
-	if slices.Contains([]string{reportFile, measurementFile, journalFile, trialFile, "series.csv", "compare.json", "compare.html"}, name) {
+	if slices.Contains([]string{reportFile, measurementFile, journalFile, trialFile, "series.csv",
+		"compare.json", "compare.html"}, name) {
 		return true
 	}
 	kind, ok := strings.CutSuffix(name, ".hgrm")
-	return ok && (kind == "response" || kind == "service" || strings.HasSuffix(kind, ".response") || strings.HasSuffix(kind, ".service")) ||
+	return ok && (kind == "response" || kind == "service" || strings.HasSuffix(kind, ".response") ||
+		strings.HasSuffix(kind, ".service")) ||
 		strings.HasPrefix(name, ".probe-")
 }
 
@@ -160,7 +164,8 @@ func (r *results) ended(err error) error {
 		return err
 	}
 	if failed := r.writeNotStarted(exit.Error()); failed != nil {
-		return &exitError{exit.code, fmt.Errorf("%w\n%s", err, hint("its report can't be written: %v", failed))}
+		return &exitError{exit.code, fmt.Errorf("%w\n%s", err, hint("its report can't be written: %v",
+			failed))}
 	}
 	return err
 }

@@ -33,7 +33,8 @@ func serveForeign(tb testing.TB, service model.Service) (address string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	server := &http.Server{Handler: &foreignServer{service: service, began: time.Now()}, ReadHeaderTimeout: time.Minute}
+	server := &http.Server{Handler: &foreignServer{service: service, began: time.Now()},
+		ReadHeaderTimeout: time.Minute}
 	go func() { _ = server.Serve(l) }()
 	tb.Cleanup(func() { _ = server.Close() })
 	return l.Addr().String()
@@ -63,8 +64,10 @@ func (s *foreignServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func foreignScenario(tb testing.TB, address, load, thresholds, search string) (file string) {
 	tb.Helper()
 	file = filepath.Join(tb.TempDir(), "s.yaml")
-	text := fmt.Sprintf("name: foreign\ntarget: {authPath: 'http://%s', envID: %s, accessToken: t}\nusers: [{name: all, ids: [%s]}]\n"+
-		"load: {%s, stages: [{rate: 1/s, duration: 1s}]}\nthresholds: %s\ncapacity: %s\n", address, envID, userID, load, thresholds, search)
+	text := fmt.Sprintf("name: foreign\ntarget: {authPath: 'http://%s', envID: %s, accessToken: t}\n"+
+		"users: [{name: all, ids: [%s]}]\n"+
+		"load: {%s, stages: [{rate: 1/s, duration: 1s}]}\nthresholds: %s\ncapacity: %s\n", address, envID,
+		userID, load, thresholds, search)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}
@@ -74,7 +77,8 @@ func foreignScenario(tb testing.TB, address, load, thresholds, search string) (f
 // TestForeignServer holds the server against the contract: a run of it passes.
 func TestForeignServer(t *testing.T) {
 	t.Parallel()
-	file := foreignScenario(t, serveForeign(t, model.NewPatient(4, 20*time.Millisecond)), "arrivals: uniform", "{errorRate: 0}", "{maxRate: 640/s}")
+	file := foreignScenario(t, serveForeign(t, model.NewPatient(4, 20*time.Millisecond)), "arrivals: uniform",
+		"{errorRate: 0}", "{maxRate: 640/s}")
 	text, err := exec.CommandContext(context.Background(), program(t), "check", file).CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, text)

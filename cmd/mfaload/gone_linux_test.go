@@ -18,7 +18,8 @@ func TestTerminalIsClosed(t *testing.T) {
 	for _, args := range [][]string{{"run"}, {"run", "--shards", "2"}} {
 		dir := goneScenario(t, 3600, "20ms", "")
 		ours, theirs := terminal(t)
-		if err := unix.IoctlSetWinsize(int(ours.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 30, Col: 100}); err != nil {
+		if err := unix.IoctlSetWinsize(int(ours.Fd()), unix.TIOCSWINSZ,
+			&unix.Winsize{Row: 30, Col: 100}); err != nil {
 			t.Fatal(err)
 		}
 		c := inFolder(dir, append(args, "--out", "out", "s.yaml")...)

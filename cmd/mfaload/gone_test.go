@@ -82,16 +82,20 @@ func verdictOf(t *testing.T, dir string) string {
 func TestReaderGoesAway(t *testing.T) {
 	t.Parallel()
 	dir := goneScenario(t, 3, "20ms", "")
-	if out, err := inFolder(dir, "run", "--out", "before", "s.yaml").CombinedOutput(); err != nil && !bytes.Contains(out, []byte("INCONCLUSIVE")) {
+	if out, err := inFolder(dir, "run", "--out", "before", "s.yaml").CombinedOutput(); err != nil &&
+		!bytes.Contains(out, []byte("INCONCLUSIVE")) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, test := range []struct {
 		code int
 		args string
 	}{
-		{0, "run --out run s.yaml"}, {0, "run --shards 2 --out shards s.yaml"}, {0, "capacity --out capacity s.yaml"},
-		{0, "check --rate 20/s s.yaml"}, {0, "report before"}, {0, "compare --force before before"}, {0, "validate s.yaml s.yaml"},
-		{0, "schema"}, {0, "contract"}, {0, "run --plan s.yaml"}, {0, "help"}, {0, "merge --out merged shards/shards"},
+		{0, "run --out run s.yaml"}, {0, "run --shards 2 --out shards s.yaml"},
+		{0, "capacity --out capacity s.yaml"},
+		{0, "check --rate 20/s s.yaml"}, {0, "report before"}, {0, "compare --force before before"},
+		{0, "validate s.yaml s.yaml"},
+		{0, "schema"}, {0, "contract"}, {0, "run --plan s.yaml"}, {0, "help"},
+		{0, "merge --out merged shards/shards"},
 		{2, "validate s.yaml nowhere.yaml"},
 	} {
 		t.Run(strings.Fields(test.args)[0], func(t *testing.T) {
@@ -158,7 +162,8 @@ func TestFullDiskBehindTheOutput(t *testing.T) {
 	}
 	defer full.Close()
 	dir := goneScenario(t, 2, "20ms", "")
-	for _, args := range []string{"run --out run s.yaml", "run --shards 2 --out shards s.yaml", "check --rate 20/s s.yaml", "capacity --out capacity s.yaml"} {
+	for _, args := range []string{"run --out run s.yaml", "run --shards 2 --out shards s.yaml",
+		"check --rate 20/s s.yaml", "capacity --out capacity s.yaml"} {
 		c := inFolder(dir, strings.Fields(args)...)
 		c.Stderr = full
 		if err := c.Start(); err != nil {
@@ -168,7 +173,8 @@ func TestFullDiskBehindTheOutput(t *testing.T) {
 			t.Errorf("%s: exit code %d", args, code)
 		}
 	}
-	for _, args := range []string{"validate s.yaml", "schema", "run --plan s.yaml", "report run", "version", "help", "check --rate 20/s s.yaml"} {
+	for _, args := range []string{"validate s.yaml", "schema", "run --plan s.yaml", "report run", "version",
+		"help", "check --rate 20/s s.yaml"} {
 		c := inFolder(dir, strings.Fields(args)...)
 		c.Stdout = full
 		said, _ := c.StderrPipe()
@@ -205,7 +211,8 @@ func TestHangup(t *testing.T) {
 				seconds = 4
 			}
 			dir := goneScenario(t, seconds, "20ms", "")
-			c := exec.Command("sh", append([]string{"-c", test.before + `exec "$0" "$@"`, binary}, append(test.args, "--out", "out", "s.yaml")...)...)
+			c := exec.Command("sh", append([]string{"-c", test.before + `exec "$0" "$@"`, binary},
+				append(test.args, "--out", "out", "s.yaml")...)...)
 			c.Dir = dir
 			<-startedAt(t, c)
 			for range 3 {
@@ -217,7 +224,8 @@ func TestHangup(t *testing.T) {
 			if code := ended(t, c); code != test.code {
 				t.Errorf("exit code %d, want %d", code, test.code)
 			}
-			if v := verdictOf(t, filepath.Join(dir, "out")); v != test.verdict && (v != "inconclusive" || test.verdict != "pass") {
+			if v := verdictOf(t, filepath.Join(dir, "out")); v != test.verdict &&
+				(v != "inconclusive" || test.verdict != "pass") {
 				t.Errorf("verdict %q", v)
 			}
 		})
@@ -282,9 +290,11 @@ func TestSecondSignalSaysWhatIsKept(t *testing.T) {
 		args string
 		says string
 	}{
-		{"run --out out s.yaml", "quitting now: the journal is kept, and 'mfaload report out' makes the results of it"},
+		{"run --out out s.yaml", "quitting now: the journal is kept, and 'mfaload report out' makes the " +
+			"results of it"},
 		{"run --shards 2 --out out s.yaml", "keep what they measured: 'mfaload merge out/shards' judges it"},
-		{"capacity --out out s.yaml", "the trials that ended are kept, and 'mfaload capacity --resume out' goes on"},
+		{"capacity --out out s.yaml", "the trials that ended are kept, and 'mfaload capacity --resume " +
+			"out' goes on"},
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			t.Parallel()
@@ -301,7 +311,8 @@ func TestSecondSignalSaysWhatIsKept(t *testing.T) {
 			lines := bufio.NewScanner(stderr)
 			for signals := 0; lines.Scan(); {
 				said += lines.Text() + "\n"
-				going := signals == 0 && (secondsIn.MatchString(lines.Text()) || strings.Contains(lines.Text(), "a trial is judged"))
+				going := signals == 0 && (secondsIn.MatchString(lines.Text()) ||
+					strings.Contains(lines.Text(), "a trial is judged"))
 				if going || signals == 1 && strings.Contains(lines.Text(), "stopping:") {
 					if going && strings.HasPrefix(test.args, "capacity") {
 						time.Sleep(time.Second) // within the first trial; says nothing itself
@@ -314,7 +325,8 @@ func TestSecondSignalSaysWhatIsKept(t *testing.T) {
 				t.Errorf("exit code %d:\n%s", code, said)
 			}
 			if test.args == "run --out out s.yaml" {
-				if out, _ := inFolder(dir, "report", "out").CombinedOutput(); !bytes.Contains(out, []byte("INTERRUPTED  gone")) {
+				if out, _ := inFolder(dir, "report", "out").CombinedOutput(); !bytes.Contains(out,
+					[]byte("INTERRUPTED  gone")) {
 					t.Errorf("it can't be read: %s", out)
 				}
 			}

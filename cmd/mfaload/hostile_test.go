@@ -94,7 +94,8 @@ func endless(begin, again string) func(*incoming) bool {
 
 const (
 	hostileToken = "dG9rZW4+Lz09-~canary.0815/w=="
-	controls     = "\x1b[31m\x1b]0;owned\a\u009b2J\u202eevil\u2066\x7f ::error::x ##[error]y ##vso[task.complete]z"
+	controls     = "\x1b[31m\x1b]0;owned\a\u009b2J\u202eevil\u2066\x7f ::error::x ##[error]y " +
+		"##vso[task.complete]z"
 )
 
 // misbehaviours are what the hostile server can do.
@@ -103,31 +104,48 @@ func misbehaviours() []misbehaviour {
 	return []misbehaviour{
 		// Framing (RFC 9112).
 		{"negative length", whole(head + "Content-Length: -1\r\n\r\n"), []string{"http.framing"}},
-		{"two lengths", whole(head + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}x"), []string{"http.framing"}},
+		{"two lengths", whole(head + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}x"),
+			[]string{"http.framing"}},
 		{"a list of lengths", whole(head + "Content-Length: 2, 3\r\n\r\n{}x"), []string{"http.framing"}},
 		{"a length in words", whole(head + "Content-Length: two\r\n\r\n{}"), []string{"http.framing"}},
 		{"a length with a sign", whole(head + "Content-Length: +2\r\n\r\n{}"), []string{"http.framing"}},
-		{"a length beyond 64 bits", whole(head + "Content-Length: 99999999999999999999999\r\n\r\n{}"), []string{"http.framing"}},
+		{"a length beyond 64 bits", whole(head + "Content-Length: 99999999999999999999999\r\n\r\n{}"),
+			[]string{"http.framing"}},
 		{"space before the colon", whole(head + "Content-Length : 2\r\n\r\n{}"), []string{"http.framing"}},
-		{"length and chunks", whole(head + "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n2\r\n{}\r\n0\r\n\r\n"), []string{"http.framing"}},
-		{"chunk of a negative size", whole(head + "Transfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n"), []string{"http.framing"}},
-		{"chunk of an endless size", whole(head + "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n{}"), []string{"http.framing"}},
-		{"chunk without its end", whole(head + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}xx0\r\n\r\n"), []string{"http.framing"}},
-		{"chunk extension without end", endless(head+"Transfer-Encoding: chunked\r\n\r\n2;", strings.Repeat("a", 4096)), []string{"http.framing", "head too long", "body too long"}},
-		{"trailers without end", endless(head+"Transfer-Encoding: chunked\r\n\r\n0\r\n", "X: y\r\n"), []string{"head too long", "http.framing"}},
-		{"unknown transfer coding", whole(head + "Transfer-Encoding: gzip, x\r\n\r\n{}"), []string{"http.framing", "timeout"}},
+		{"length and chunks", whole(head + "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n2\r\n" +
+			"{}\r\n0\r\n\r\n"), []string{"http.framing"}},
+		{"chunk of a negative size", whole(head + "Transfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n"),
+			[]string{"http.framing"}},
+		{"chunk of an endless size", whole(head +
+			"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n{}"), []string{"http.framing"}},
+		{"chunk without its end", whole(head + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}xx0\r\n\r\n"),
+			[]string{"http.framing"}},
+		{"chunk extension without end", endless(head+"Transfer-Encoding: chunked\r\n\r\n2;",
+			strings.Repeat("a", 4096)), []string{"http.framing", "head too long", "body too long"}},
+		{"trailers without end", endless(head+"Transfer-Encoding: chunked\r\n\r\n0\r\n", "X: y\r\n"),
+			[]string{"head too long", "http.framing"}},
+		{"unknown transfer coding", whole(head + "Transfer-Encoding: gzip, x\r\n\r\n{}"),
+			[]string{"http.framing", "timeout"}},
 		{"line folded", whole(head + "X-A: b\r\n c\r\n" + zero), []string{"http.framing"}},
 		{"NUL in a field", whole(head + "X-A: b\x00c\r\n" + zero), []string{"http.framing"}},
 		{"bare CR in a field", whole(head + "X-A: b\rc\r\n" + zero), []string{"http.framing"}},
 		{"field without a colon", whole(head + "nonsense\r\n" + zero), []string{"http.framing"}},
 		{"no status", whole("HTTP/1.1\r\n" + zero), []string{"not HTTP"}},
 		{"status of two digits", whole("HTTP/1.1 20 OK\r\n" + zero), []string{"not HTTP", "http.framing"}},
-		{"status 999", whole("HTTP/1.1 999 Odd\r\n" + zero), []string{"expect.documented", "http.status", "not HTTP"}},
-		{"HTTP/2 without being asked", oneShot("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), []string{"not HTTP"}},
-		{"204 with a body", whole("HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n{}"), []string{"http.bodyless"}},
-		{"interim responses without end", endless("", "HTTP/1.1 103 Early Hints\r\n\r\n"), []string{"http.framing", "head too long", "too many interim responses", "timeout"}},
-		{"101 without being asked", whole("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"), []string{"http.status"}},
-		{"bytes behind the response", func(x *incoming) bool { x.answer(); _, err := io.WriteString(x, "surplus"); return err == nil }, []string{"http.length"}},
+		{"status 999", whole("HTTP/1.1 999 Odd\r\n" + zero), []string{"expect.documented", "http.status",
+			"not HTTP"}},
+		{"HTTP/2 for HTTP/1.1", oneShot("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), []string{"not HTTP"}},
+		{"204 with a body", whole("HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n{}"),
+			[]string{"http.bodyless"}},
+		{"interim responses without end", endless("", "HTTP/1.1 103 Early Hints\r\n\r\n"),
+			[]string{"http.framing", "head too long", "too many interim responses", "timeout"}},
+		{"101 for no Upgrade", whole("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n" +
+			"Connection: Upgrade\r\n\r\n"), []string{"http.status"}},
+		{"bytes behind the response", func(x *incoming) bool {
+			x.answer()
+			_, err := io.WriteString(x, "surplus")
+			return err == nil
+		}, []string{"http.length"}},
 		// Connections.
 		{"Connection: Upgrade, close", func(x *incoming) bool { with("Connection: Upgrade, close\r\n")(x); return false }, nil},
 		{"Connection twice", func(x *incoming) bool {
@@ -140,29 +158,43 @@ func misbehaviours() []misbehaviour {
 			return false
 		}, nil},
 		// Sizes and pace.
-		{"a head without end", endless(head, "X-Filler: "+strings.Repeat("a", 1000)+"\r\n"), []string{"head too long"}},
-		{"a line without end", endless(head+"X-Filler: ", strings.Repeat("a", 4096)), []string{"head too long"}},
+		{"a head without end", endless(head, "X-Filler: "+strings.Repeat("a", 1000)+"\r\n"),
+			[]string{"head too long"}},
+		{"a line without end", endless(head+"X-Filler: ", strings.Repeat("a", 4096)),
+			[]string{"head too long"}},
 		{"a body without end", endless(head+"\r\n", strings.Repeat(`{"a":1}`, 1000)), []string{"body.size"}},
-		{"a length of 2^62", whole(head + "Content-Length: 4611686018427387904\r\n\r\n{}"), []string{"http.framing"}},
+		{"a length of 2^62", whole(head + "Content-Length: 4611686018427387904\r\n\r\n{}"),
+			[]string{"http.framing"}},
 		{"a byte at a time", slowly(head + "Content-Length: 1000\r\n\r\n{"), []string{"timeout"}},
 		{"a header byte at a time", slowly("HTTP/1.1 201 Created\r\nX-A: "), []string{"timeout"}},
-		{"9,000 unknown members", json201("{" + manyMembers(9000) + `"status":"OTP_REQUIRED"}`), []string{"field.unknown", "shape.required"}},
-		{"nested 20,000 deep", json201(strings.Repeat("[", 20000) + strings.Repeat("]", 20000)), []string{"body.depth"}},
-		{"a number of 100,000 digits", bent(`"status"`, `"n":`+strings.Repeat("9", 100000)+`,"status"`), []string{"field.unknown"}},
+		{"9,000 unknown members", json201("{" + manyMembers(9000) + `"status":"OTP_REQUIRED"}`),
+			[]string{"field.unknown", "shape.required"}},
+		{"nested 20,000 deep", json201(strings.Repeat("[", 20000) + strings.Repeat("]", 20000)),
+			[]string{"body.depth"}},
+		{"a number of 100,000 digits", bent(`"status"`, `"n":`+strings.Repeat("9", 100000)+`,"status"`),
+			[]string{"field.unknown"}},
 		// What is in it.
 		{"not UTF-8", bent(`OTP_REQUIRED`, "OTP\xff\xfe"), []string{"body.utf8"}},
 		{"a name twice", bent(`"status"`, `"status":"COMPLETED","status"`), []string{"body.names"}},
-		{"two bodies", json201(`{"status":"OTP_REQUIRED"}{"status":"OTP_REQUIRED"}`), []string{"body.single"}},
+		{"two bodies", json201(`{"status":"OTP_REQUIRED"}{"status":"OTP_REQUIRED"}`),
+			[]string{"body.single"}},
 		{"a byte-order mark", json201("\ufeff{}"), []string{"body.bom"}},
-		{"control characters in the body", bent(`OTP_REQUIRED`, jsonText(controls)), []string{"shape.pattern", "status.form"}},
-		{"control characters in fields", with("X-Evil: " + controls + "\r\nCorrelation-Id: " + controls + "\r\n"), []string{"201 OTP_REQUIRED"}},
-		{"control characters in the reason", whole("HTTP/1.1 201 " + controls + "\r\n" + zero), []string{"http.framing", "body.json"}},
+		{"control characters in the body", bent(`OTP_REQUIRED`, jsonText(controls)),
+			[]string{"shape.pattern", "status.form"}},
+		{"control characters in fields", with("X-Evil: " + controls + "\r\nCorrelation-Id: " + controls +
+			"\r\n"), []string{"201 OTP_REQUIRED"}},
+		{"control characters in the reason", whole("HTTP/1.1 201 " + controls + "\r\n" + zero),
+			[]string{"http.framing", "body.json"}},
 		{"control characters in an error", errorBody(controls), []string{"400 INVALID_DATA"}},
 		{"the token, plain", errorBody(hostileToken), []string{"secret.token"}},
-		{"the token, escaped", errorBody(strings.NewReplacer("+", "\x00u002b", "/", "\x00/", "=", "\x00u003D").Replace(hostileToken)), []string{"secret.token"}},
-		{"the token, in a URL", errorBody("https://x.example/?t=" + strings.NewReplacer("+", "%2B", "/", "%2F", "=", "%3d").Replace(hostileToken)), []string{"secret.token"}},
-		{"the token, in HTML", errorBody(strings.NewReplacer("+", "&#43;", "/", "&#x2F;", "=", "&equals;").Replace(hostileToken)), []string{"secret.token"}},
-		{"the token, in a field", with("X-Echo: " + strings.ReplaceAll(hostileToken, "+", "%2b") + "\r\n"), []string{"secret.token"}},
+		{"the token, escaped", errorBody(strings.NewReplacer("+", "\x00u002b", "/", "\x00/", "=",
+			"\x00u003D").Replace(hostileToken)), []string{"secret.token"}},
+		{"the token, in a URL", errorBody("https://x.example/?t=" + strings.NewReplacer("+", "%2B", "/",
+			"%2F", "=", "%3d").Replace(hostileToken)), []string{"secret.token"}},
+		{"the token, in HTML", errorBody(strings.NewReplacer("+", "&#43;", "/", "&#x2F;", "=",
+			"&equals;").Replace(hostileToken)), []string{"secret.token"}},
+		{"the token, in a field", with("X-Echo: " + strings.ReplaceAll(hostileToken, "+", "%2b") + "\r\n"),
+			[]string{"secret.token"}},
 	}
 }
 
@@ -182,8 +214,10 @@ func jsonText(text string) string {
 }
 
 func errorBody(message string) func(*incoming) bool {
-	body := `{"id":"7a0d1f22-9b3c-4a55-8a11-2f0c6d7e8f90","code":"INVALID_DATA","message":"` + jsonText(message) + `","details":[{"code":"INVALID_VALUE","message":"` + jsonText(message) + `"}]}`
-	return whole("HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nCorrelation-Id: 1\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body)
+	body := `{"id":"7a0d1f22-9b3c-4a55-8a11-2f0c6d7e8f90","code":"INVALID_DATA","message":"` +
+		jsonText(message) + `","details":[{"code":"INVALID_VALUE","message":"` + jsonText(message) + `"}]}`
+	return whole("HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nCorrelation-Id: 1\r\n" +
+		"Content-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body)
 }
 
 // maxHostileMB is the most memory that a run may take against the hostile server.
@@ -198,21 +232,24 @@ func TestHostileServer(t *testing.T) {
 			t.Parallel()
 			h := newHostile(t, m.fault, "{workers: 4, stages: [{rate: 200/s, requests: 12}]}", userID)
 			rep := h.measured("run", "--yes", "--save-answers", "10", "--out", "out", "hostile.yaml")
-			if rep.Requests.Sent != rep.Requests.Answered+rep.Requests.Failed || rep.Requests.Scheduled != rep.Requests.Sent+rep.Requests.Unsent {
+			if rep.Requests.Sent != rep.Requests.Answered+rep.Requests.Failed ||
+				rep.Requests.Scheduled != rep.Requests.Sent+rep.Requests.Unsent {
 				t.Errorf("the sums are wrong: %+v", rep.Requests)
 			}
 			if rep.Generator.PeakRSS > maxHostileMB {
 				t.Errorf("it took %v MB, at most %d are stated", rep.Generator.PeakRSS, maxHostileMB)
 			}
-			names := slices.Concat(slices.Collect(maps.Keys(rep.Errors)), slices.Collect(maps.Keys(rep.Statuses)))
+			names := slices.Concat(slices.Collect(maps.Keys(rep.Errors)),
+				slices.Collect(maps.Keys(rep.Statuses)))
 			for _, v := range rep.Violations {
 				names = append(names, v.Rule)
 			}
 			if len(m.outcomes) == 0 && (rep.Requests.Failed > 0 || rep.Requests.Violating > 0) {
-				t.Errorf("it is permitted, and came to %v", names)
+				t.Errorf("it is permitted, and ended as %v", names)
 			}
-			if len(m.outcomes) > 0 && !slices.ContainsFunc(m.outcomes, func(want string) bool { return slices.Contains(names, want) }) {
-				t.Errorf("it came to %v, want one of %v", names, m.outcomes)
+			if len(m.outcomes) > 0 && !slices.ContainsFunc(m.outcomes,
+				func(want string) bool { return slices.Contains(names, want) }) {
+				t.Errorf("it ended as %v, want one of %v", names, m.outcomes)
 			}
 			h.ends("check", "--yes", "-v", "--follow", "--negative", "--rate", "100/s", "hostile.yaml")
 			h.files()
@@ -224,16 +261,19 @@ func TestHostileServer(t *testing.T) {
 func TestHostileServerInTurn(t *testing.T) {
 	t.Parallel()
 	all := misbehaviours()
-	h := newHostile(t, func(x *incoming) bool { return all[x.number%len(all)].fault(x) }, "{stages: [{rate: 50/s, duration: 3s}]}", userID+", 788d4931-6936-43f2-82ff-178f5762298b")
+	h := newHostile(t, func(x *incoming) bool { return all[x.number%len(all)].fault(x) },
+		"{stages: [{rate: 50/s, duration: 3s}]}", userID+", 788d4931-6936-43f2-82ff-178f5762298b")
 	h.measured("run", "--yes", "--save-answers", "3", "--csv", "--hgrm", "--out", "first", "hostile.yaml")
 	if err := calmDown(filepath.Join(h.dir, "first")); err != nil {
 		t.Fatal(err)
 	}
 	h.measured("run", "--yes", "--baseline", "first", "--out", "second", "hostile.yaml")
 	for _, args := range [][]string{
-		{"report", "first"}, {"compare", "--force", "first", "second"}, {"compare", "--force", "--json", "--html", "c.html", "first", "second"},
+		{"report", "first"}, {"compare", "--force", "first", "second"}, {"compare", "--force", "--json",
+			"--html", "c.html", "first", "second"},
 		{"capacity", "--yes", "--out", "searched", "--max-rate", "40/s", "--budget", "8s", "hostile.yaml"},
-		{"run", "--yes", "--shards", "2", "--out", "shared", "hostile.yaml"}, {"merge", "--out", "merged", "shared/shards"},
+		{"run", "--yes", "--shards", "2", "--out", "shared", "hostile.yaml"},
+		{"merge", "--out", "merged", "shared/shards"},
 	} {
 		h.ends(args...)
 	}
@@ -250,7 +290,8 @@ func newHostile(t *testing.T, fault func(*incoming) bool, load, users string) *h
 	t.Helper()
 	s := startFaults(t, nil, fault)
 	h := &hostile{t, t.TempDir()}
-	scenario := fmt.Sprintf("name: hostile\ntarget: {authPath: http://%s, envID: %s, accessToken: '%s', transactionIDs: f, timeout: 1s}\n", s.address, envID, hostileToken) +
+	scenario := fmt.Sprintf("name: hostile\ntarget: {authPath: http://%s, envID: %s, accessToken: '%s', "+
+		"transactionIDs: f, timeout: 1s}\n", s.address, envID, hostileToken) +
 		fmt.Sprintf("users: [{name: all, ids: [%s], maxPerUser: 1000000/d}]\n", users) +
 		"load: " + load + "\ncapacity: {maxRate: 40/s, trial: 5s, warmup: 0s, settle: 0s}\n"
 	if err := os.WriteFile(filepath.Join(h.dir, "hostile.yaml"), []byte(scenario), 0o600); err != nil {
@@ -323,7 +364,8 @@ func (h *hostile) files() {
 			}
 		}
 		name, _ := filepath.Rel(h.dir, path)
-		h.look(name, data, strings.HasSuffix(name, ".html") || strings.HasSuffix(name, ".md") || strings.HasSuffix(name, ".xml"))
+		h.look(name, data, strings.HasSuffix(name, ".html") || strings.HasSuffix(name, ".md") ||
+			strings.HasSuffix(name, ".xml"))
 		return nil
 	})
 	if err != nil {

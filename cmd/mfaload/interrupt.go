@@ -29,9 +29,9 @@ func stopSignals() []os.Signal {
 }
 
 // interruptible returns a context that the first signal ends. The second one
-// ends the process; kept says what is left of its work then, and is asked only
+// ends the process; kept says what is left of its work then, and is called only
 // for that. Nothing stands between a signal and what it ends: what is said of it
-// is said beside.
+// is said at the same time.
 func (a *app) interruptible(ctx context.Context, kept func() string) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 16)
@@ -47,7 +47,7 @@ func (a *app) interruptible(ctx context.Context, kept func() string) (context.Co
 				// One who reacts to the text sends another signal, not the same one.
 				said.Go(func() {
 					time.Sleep(sameSignal)
-					a.ui.say("stopping: waiting for the answers in flight; press Ctrl-C again to quit now")
+					a.ui.say("stopping: waiting for the responses in flight; press Ctrl-C again to quit now")
 				})
 			case s == syscall.SIGHUP || time.Since(first) < sameSignal:
 				// A shell and the system both tell that the terminal was closed.

@@ -91,10 +91,11 @@ func (p hostPins) refuse(key, host, port string) error {
 
 // checkReads finds files of this machine that a scenario from the coordinator would have read as users or
 // as load: both travel with it. Files of secrets and certificates are this machine's own.
-func checkReads(s *scenario.Scenario, offer fleet.Offer, came map[string]bool) error {
+func checkReads(s *scenario.Scenario, offer fleet.Offer, sent map[string]bool) error {
 	for i := range s.Groups {
-		if path := s.Groups[i].File.Path; path != "" && !came[usersLuggage(i)] {
-			return fmt.Errorf("the coordinator's scenario reads users from %q, which it did not send along: it is none of mfaload's", path)
+		if path := s.Groups[i].File.Path; path != "" && !sent[usersLuggage(i)] {
+			return fmt.Errorf("the coordinator's scenario reads users from %q, which it did not send "+
+				"along: it is none of mfaload's", path)
 		}
 	}
 	for _, stage := range s.Load.Stages {
@@ -103,7 +104,8 @@ func checkReads(s *scenario.Scenario, offer fleet.Offer, came map[string]bool) e
 		}
 		below, err := filepath.Rel(offer.Dir, stage.Profile.File)
 		if err != nil || !filepath.IsLocal(below) {
-			return fmt.Errorf("the coordinator's scenario reads load from %q, which it did not send along: it is none of mfaload's", stage.Profile.File)
+			return fmt.Errorf("the coordinator's scenario reads load from %q, which it did not send along: "+
+				"it is none of mfaload's", stage.Profile.File)
 		}
 	}
 	return nil

@@ -43,13 +43,15 @@ func (t *trials) awaitRecovery(ctx context.Context, a capacity.Ask) (*capacity.R
 	if !done.Back {
 		text = "the service is not back at its former response time"
 	}
-	t.app.ui.say("%s %v after the end of trial %d", text, (done.Took + a.Settle).Round(time.Second), a.Number-1)
+	t.app.ui.say("%s %v after the end of trial %d", text, (done.Took + a.Settle).Round(time.Second),
+		a.Number-1)
 	return done, nil
 }
 
 // watch sends at one rate of a recovery until the service is back at it, or for as
 // long as is left.
-func (t *trials) watch(ctx context.Context, a capacity.Ask, i int, left time.Duration) (sent float64, back bool, err error) {
+func (t *trials) watch(ctx context.Context, a capacity.Ask, i int, left time.Duration) (sent float64,
+	back bool, err error) {
 	if left = left.Truncate(time.Second); left < time.Second {
 		return 0, false, nil
 	}
@@ -61,7 +63,8 @@ func (t *trials) watch(ctx context.Context, a capacity.Ask, i int, left time.Dur
 		return 0, false, fmt.Errorf("keep the record of what is sent before trial %d: %w", a.Number, err)
 	}
 	watched := &watcher{Operation: t.operation, watch: a.Recovery.Watch(i), began: time.Now()}
-	r := &runner.Runner{Scenario: trialScenario(t.scenario, t.options, ask), Operation: watched, Earlier: t.earlier(time.Now())}
+	r := &runner.Runner{Scenario: trialScenario(t.scenario, t.options, ask), Operation: watched,
+		Earlier: t.earlier(time.Now())}
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	looked := every(100*time.Millisecond, func() {
@@ -119,7 +122,8 @@ func (w *watcher) Send(ctx context.Context, u scenario.User, ex *contract.Exchan
 	return nil
 }
 
-func (w *watcher) Check(u scenario.User, ex *contract.Exchange, dst []contract.Violation) []contract.Violation {
+func (w *watcher) Check(u scenario.User, ex *contract.Exchange,
+	dst []contract.Violation) []contract.Violation {
 	dst = w.Operation.Check(u, ex, dst)
 	w.mu.Lock()
 	defer w.mu.Unlock()

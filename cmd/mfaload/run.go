@@ -50,7 +50,7 @@ together: every eighth request of the schedule is its own, and no other asks its
 users. 'mfaload merge' judges what all of them measured.
 
 The first SIGINT or SIGTERM, or the SIGHUP of a terminal that is closed, stops
-sending, waits for the answers in flight and writes a report of what was measured.
+sending, waits for the responses in flight and writes a report of what was measured.
 It never makes a run longer. When all was sent already the verdict stands (0, 1 or
 4), else the exit code is 130. A second SIGINT or SIGTERM quits at once: the journal
 is kept, and 'mfaload report' makes the results of it. Under nohup the terminal may
