@@ -56,7 +56,8 @@ func (r *run) collect(m *member, o offer, piece []byte) receipt {
 	case r.state.Phase != going && r.state.Phase != stopping:
 		return receipt{Refused: "the run has not begun, or is over"}
 	case o.Size > maxFinal:
-		r.lose(m, fmt.Sprintf("its measurement has %d MiB, and a coordinator takes %d", o.Size>>20, maxFinal>>20))
+		r.lose(m, fmt.Sprintf("its measurement has %d MiB, and a coordinator takes %d", o.Size>>20,
+			maxFinal>>20))
 		return receipt{Refused: tidy(m.why)}
 	}
 	m.heard = time.Now()

@@ -67,7 +67,8 @@ func (r *run) hurry(now time.Time) {
 		case m.deliverBy.IsZero() && overdue && r.state.Phase == stopping:
 			r.lose(m, "its load did not end in time after it was told to stop")
 		case r.signalled && loadOver && now.Sub(r.moved) > lastMoment:
-			r.lose(m, fmt.Sprintf("its measurement was not here %v after the run was interrupted", lastMoment))
+			r.lose(m, fmt.Sprintf("its measurement was not here %v after the run was interrupted",
+				lastMoment))
 		case !m.deliverBy.IsZero() && now.After(m.deliverBy):
 			r.lose(m, fmt.Sprintf("its measurement was not here %v after its load", r.deliverWithin()))
 		case m.delivery != nil && !m.delivery.reading && now.Sub(m.delivery.moved) > deliveryStalls:

@@ -31,7 +31,8 @@ func openFiles(all []File) (*files, error) {
 		ref, err := f.add(one)
 		if err == nil {
 			if size += ref.Size; size > maxFilesSize {
-				err = fmt.Errorf("all files have more than %d MiB: copy them to the workers, and name the scenario there", maxFilesSize>>20)
+				err = fmt.Errorf("all files have more than %d MiB: copy them to the workers, and name the "+
+					"scenario there", maxFilesSize>>20)
 			}
 		}
 		if err != nil {

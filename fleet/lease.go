@@ -85,7 +85,8 @@ func (l *lease) check(now time.Duration) bool {
 // coordinator said nothing.
 func silent(quiet, still time.Duration) error {
 	if still > quiet/2 {
-		return fmt.Errorf("this worker stood still for %.1f s, stopped or suspended, and after %v it is out of the run", still.Seconds(), silence)
+		return fmt.Errorf("this worker stood still for %.1f s, stopped or suspended, and after %v it is "+
+			"out of the run", still.Seconds(), silence)
 	}
 	return fmt.Errorf("nothing was heard of the coordinator for %v", silence)
 }

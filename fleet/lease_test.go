@@ -34,7 +34,8 @@ func TestStandstillEndsTheLease(t *testing.T) {
 		}
 		at(5 * time.Second)
 		first(l)
-		if l.holds() || ended() == nil || !strings.Contains(ended().Error(), "this worker stood still for 4.5 s") {
+		if l.holds() || ended() == nil || !strings.Contains(ended().Error(),
+			"this worker stood still for 4.5 s") {
 			t.Errorf("%s first: it holds: %v, %v", name, l.holds(), ended())
 		}
 		at(6 * time.Second)
@@ -55,7 +56,8 @@ func TestSilenceEndsTheLease(t *testing.T) {
 		}
 	}
 	at(silence)
-	if l.look() || l.holds() || ended() == nil || ended().Error() != "nothing was heard of the coordinator for 3s" {
+	if l.look() || l.holds() || ended() == nil ||
+		ended().Error() != "nothing was heard of the coordinator for 3s" {
 		t.Errorf("it holds: %v, %v", l.holds(), ended())
 	}
 	l, at, _ = steps(t)

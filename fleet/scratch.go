@@ -21,7 +21,8 @@ func NewScratch(prefix string) (*Scratch, error) {
 	removeOrphans(prefix)
 	s, err := newScratch(prefix)
 	if err != nil {
-		return nil, fmt.Errorf("make a folder for the files of the run: %w: set TMPDIR to one that can be written to", err)
+		return nil, fmt.Errorf("make a folder for the files of the run: %w: set TMPDIR to one that can "+
+			"be written to", err)
 	}
 	return s, nil
 }

@@ -44,7 +44,8 @@ func TestScratchOfTheDeadIsRemoved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]bool{alive.Dir: true, dead.Dir: false, next.Dir: true, link: true, unlocked: true, other: true, elsewhere: true} {
+	for path, want := range map[string]bool{alive.Dir: true, dead.Dir: false, next.Dir: true, link: true,
+		unlocked: true, other: true, elsewhere: true} {
 		if _, err := os.Stat(path); (err == nil) != want {
 			t.Errorf("%s is there: %v, and ought to be: %v", filepath.Base(path), err == nil, want)
 		}

@@ -69,7 +69,9 @@ func (j *judgement) burstRemarks() []string {
 		which, what = fmt.Sprintf("all %s 429s", count(b.limited)), "at the planned rate there were none"
 	}
 	return []string{fmt.Sprintf(
-		"%s came while mfaload caught up: up to %s requests were sent in a second in which at most %s were due (%s); %s. Requests that wait for a worker go out in a burst: leave load.workers out, or raise it",
+		"%s came while mfaload caught up: up to %s requests were sent in a second in which at most %s were "+
+			"due (%s); %s. Requests that wait for a worker go out in a burst: leave load.workers out, "+
+			"or raise it",
 		which, count(b.most), count(b.due), inSeconds(b.seconds), what)}
 }
 

@@ -38,7 +38,8 @@ func CheckSeal(text []byte, measurement [sha256.Size]byte) error {
 	}
 	want, err := checksum(text, measurement)
 	if err == nil && want != said.Checksum {
-		err = errors.New("its checksum does not match: report.json or measurement.json.gz was changed after the run was judged, so the verdict can't be trusted")
+		err = errors.New("its checksum does not match: report.json or measurement.json.gz was changed " +
+			"after the run was judged, so the verdict can't be trusted")
 	}
 	return err
 }

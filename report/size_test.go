@@ -14,9 +14,11 @@ import (
 // refuses a comment of more than 64 KiB. What is left out is said.
 func TestSizesAreBounded(t *testing.T) {
 	const kib = 1 << 10
-	for _, long := range []string{strings.Repeat("|", 5000), strings.Repeat("\U0001F512", 5000), strings.Repeat("`", 5000), strings.Repeat("word ", 1000), "short"} {
+	for _, long := range []string{strings.Repeat("|", 5000), strings.Repeat("\U0001F512", 5000),
+		strings.Repeat("`", 5000), strings.Repeat("word ", 1000), "short"} {
 		r := full(t)
-		group, threshold, shard := r.Groups[0], r.Thresholds[0], report.Shard{ShardFigures: &report.ShardFigures{}}
+		group, threshold, shard := r.Groups[0], r.Thresholds[0],
+			report.Shard{ShardFigures: &report.ShardFigures{}}
 		threshold.State, threshold.Passed = report.Met, true
 		r.Groups, r.Thresholds, r.Violations = nil, nil, nil
 		r.Scenario, r.Description, r.Version, r.Run = long, long, long, long
@@ -26,7 +28,8 @@ func TestSizesAreBounded(t *testing.T) {
 			r.Thresholds = append(r.Thresholds, threshold)
 			r.Reasons = append(r.Reasons, name)
 			r.Statuses[name], r.Errors[name] = 1, 1
-			r.Violations = append(r.Violations, report.Violation{Rule: name, Pointer: name, Level: "fail", Count: 1, Expected: long, Got: long,
+			r.Violations = append(r.Violations, report.Violation{Rule: name, Pointer: name, Level: "fail",
+				Count: 1, Expected: long, Got: long,
 				Example: report.Example{UserID: long, CorrelationID: long, TransactionID: long, Curl: long}})
 			group.Name = name
 			if i < 600 {
@@ -37,21 +40,26 @@ func TestSizesAreBounded(t *testing.T) {
 			}
 		}
 		for i := range 600 {
-			r.Coverage = append(r.Coverage, report.Coverage{Rule: fmt.Sprint(i, " ", long), Evaluated: uint64(i % 2)})
+			r.Coverage = append(r.Coverage, report.Coverage{Rule: fmt.Sprint(i, " ", long),
+				Evaluated: uint64(i % 2)})
 		}
 		for i := range 500 {
-			r.Violations = append(r.Violations, report.Violation{Rule: "one rule", Pointer: fmt.Sprint(i, long), Level: "fail", Count: 1, Expected: long, Got: long})
+			r.Violations = append(r.Violations, report.Violation{Rule: "one rule",
+				Pointer: fmt.Sprint(i, long), Level: "fail", Count: 1, Expected: long, Got: long})
 		}
-		r.Thresholds[999].State, r.Thresholds[999].Passed, r.Thresholds[999].Expression = report.Missed, false, "the one that is missed"
+		r.Thresholds[999].State, r.Thresholds[999].Passed, r.Thresholds[999].Expression = report.Missed,
+			false, "the one that is missed"
 		for format, of := range map[string]struct {
 			render func() ([]byte, error)
 			most   int
 			more   []string
 		}{
-			"report.md": {r.Markdown, 64 * kib, []string{"more groups in report.json", "more thresholds in report.json", "more violations in report.json",
+			"report.md": {r.Markdown, 64 * kib, []string{"more groups in report.json",
+				"more thresholds in report.json", "more violations in report.json",
 				"more shards in report.json", "more reasons in report.json", "more kinds in report.json"}},
-			"report.html": {func() ([]byte, error) { return r.HTML(measured(t)) }, 4096 * kib, []string{"500 more groups are in", "800 more thresholds are in", "more reasons are in",
-				"more rules are in"}},
+			"report.html": {func() ([]byte, error) { return r.HTML(measured(t)) }, 4096 * kib,
+				[]string{"500 more groups are in", "800 more thresholds are in", "more reasons are in",
+					"more rules are in"}},
 			"terminal": {func() ([]byte, error) {
 				var b strings.Builder
 				err := report.Terminal{Width: 120}.Write(&b, r)
@@ -83,9 +91,10 @@ func TestSizesOfFilesForProgramsAreBounded(t *testing.T) {
 		of := *group
 		of.Pointer, of.Instances = fmt.Sprint("/", i, long[:5000]), nil
 		for range measure.Instances {
-			of.Instances = append(of.Instances, measure.Instance{Expected: long[:3000], Got: long[:3000], Example: measure.Example{
-				UserID: long[:3000], CorrelationID: long[:3000], Method: "POST", URL: long, Body: long,
-				Answer: &measure.Answer{Headers: []string{long}, Body: long}}})
+			of.Instances = append(of.Instances, measure.Instance{Expected: long[:3000], Got: long[:3000],
+				Example: measure.Example{
+					UserID: long[:3000], CorrelationID: long[:3000], Method: "POST", URL: long, Body: long,
+					Answer: &measure.Answer{Headers: []string{long}, Body: long}}})
 		}
 		m.Violations = append(m.Violations, &of)
 	}
@@ -95,7 +104,8 @@ func TestSizesOfFilesForProgramsAreBounded(t *testing.T) {
 		limit.Limit = float64(i%2) / 2
 		thresholds = append(thresholds, limit)
 	}
-	terms := report.TermsOf(&scenario.Scenario{Thresholds: thresholds, Text: strings.Repeat("# a comment\n", 200_000)})
+	terms := report.TermsOf(&scenario.Scenario{Thresholds: thresholds, Text: strings.Repeat("# a comment\n",
+		200_000)})
 	m.Terms = terms.Encode()
 	r, err := report.Judge(m)
 	if err != nil {
@@ -105,7 +115,8 @@ func TestSizesOfFilesForProgramsAreBounded(t *testing.T) {
 	if err != nil || len(text) > 128<<20 || r.Verdict != report.Fail {
 		t.Errorf("report.json: %d bytes, %s, %v", len(text), r.Verdict, err)
 	}
-	if o := r.LeftOut; o == nil || o.Thresholds != 2000 || o.Reasons == 0 || o.Causes == 0 || o.ScenarioText == 0 {
+	if o := r.LeftOut; o == nil || o.Thresholds != 2000 || o.Reasons == 0 || o.Causes == 0 ||
+		o.ScenarioText == 0 {
 		t.Errorf("left out: %+v", o)
 	}
 	if r.Thresholds[5999].Passed || !r.Thresholds[6000].Passed {
@@ -115,7 +126,8 @@ func TestSizesOfFilesForProgramsAreBounded(t *testing.T) {
 	if err != nil || len(lines) > 65<<20 {
 		t.Errorf("violations.ndjson: %d bytes, %v", len(lines), err)
 	}
-	for _, want := range []string{`"answer_left_out":true`, `"in":"measurement.json.gz"}`, `"answer":{`, "bytes: see measurement.json.gz>"} {
+	for _, want := range []string{`"answer_left_out":true`, `"in":"measurement.json.gz"}`, `"answer":{`,
+		"bytes: see measurement.json.gz>"} {
 		if !strings.Contains(string(lines), want) {
 			t.Errorf("violations.ndjson lacks %s", want)
 		}

@@ -17,7 +17,8 @@ func TestTokenThatEndsWithinTheRun(t *testing.T) {
 		from TokenSource
 		want string
 	}{
-		{"within", start.Add(20 * time.Second), GivenToken, "accessToken ended at 2026-11-30T12:00:20Z, 50s before the planned end"},
+		{"within", start.Add(20 * time.Second), GivenToken, "accessToken ended at 2026-11-30T12:00:20Z, " +
+			"50s before the planned end"},
 		{"within, of a file", start.Add(20 * time.Second), FileToken, "accessTokenFile held"},
 		{"at the end", start.Add(70 * time.Second), GivenToken, ""},
 		{"after it", start.Add(time.Hour), GivenToken, ""},

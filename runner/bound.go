@@ -11,7 +11,7 @@ import (
 // number.
 const MaxWorkers = 10_000
 
-// spareFiles are the files that a run opens beside its connections: those of the
+// spareFiles are the files that a run opens next to its connections: those of the
 // results, of users, of the live view, of name servers, and those of the runtime.
 const spareFiles = 64
 

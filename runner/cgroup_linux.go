@@ -21,7 +21,7 @@ type cgroup struct {
 
 // findCgroups returns the control groups of this process as far as they can be
 // seen, in a tree of files that begins at root: of version 2 and of version 1,
-// which may stand beside each other. In a container the tree may begin with the
+// which may stand next to each other. In a container the tree may begin with the
 // container's own group.
 func findCgroups(root string) (groups []cgroup) {
 	paths, err := os.ReadFile(filepath.Join(root, "proc/self/cgroup"))

@@ -11,7 +11,7 @@ import (
 )
 
 // A machine that stood still for 5 s sends nothing more once it may not, not even what it would
-// catch up with: what counts is asked right before each request.
+// catch up with: what counts is the look right before each request.
 func TestNothingIsSentWithoutLeave(t *testing.T) {
 	for name, s := range map[string]*scenario.Scenario{
 		"schedule": oneGroup(load(constant(50, 20*time.Second))),
@@ -33,8 +33,10 @@ func TestNothingIsSentWithoutLeave(t *testing.T) {
 					t.Fatal(err)
 				}
 				addsUp(t, m)
-				if sent := m.Main.Sent(); !m.Interrupted || sent < 70 || sent > 100 || m.Main.LastSent > 2*time.Second {
-					t.Errorf("interrupted %v, %d requests were sent, the last at %v", m.Interrupted, sent, m.Main.LastSent)
+				if sent := m.Main.Sent(); !m.Interrupted || sent < 70 || sent > 100 ||
+					m.Main.LastSent > 2*time.Second {
+					t.Errorf("interrupted %v, %d requests were sent, the last at %v", m.Interrupted, sent,
+						m.Main.LastSent)
 				}
 			})
 		})
