@@ -14,7 +14,8 @@ var foreign = []struct{ start, text, remedy string }{
 	{"BZh91AY", "the file is compressed with bzip2", "unpack it first, with bunzip2"},
 	{"\xfd7zXZ\x00", "the file is compressed with xz", "unpack it first, with unxz"},
 	{"\x28\xb5\x2f\xfd", "the file is compressed with zstd", "unpack it first, with unzstd"},
-	{"PK\x03\x04", "the file is a spreadsheet (.xlsx) or a zip archive", "save the sheet as CSV UTF-8, or unpack the archive"},
+	{"PK\x03\x04", "the file is a spreadsheet (.xlsx) or a zip archive",
+		"save the sheet as CSV UTF-8, or unpack the archive"},
 	{"\xd0\xcf\x11\xe0", "the file is a spreadsheet (.xls)", "save the sheet as CSV UTF-8"},
 	{"PAR1", "the file is Parquet", "export it as CSV or NDJSON"},
 	{"%PDF-", "the file is a PDF", "export the text"},
@@ -55,9 +56,11 @@ var separator = regexp.MustCompile(`(?i)^"?sep=(.?)"?[,;\t]*$`)
 
 // aliases are what people and exports call the columns.
 var aliases = map[string]string{
-	"userid": columnUser, "userids": columnUser, "id": columnUser, "ids": columnUser, "user": columnUser, "uuid": columnUser, "guid": columnUser,
+	"userid": columnUser, "userids": columnUser, "id": columnUser, "ids": columnUser, "user": columnUser,
+	"uuid": columnUser, "guid": columnUser,
 	"useruuid": columnUser, "pingoneuserid": columnUser, "pingoneid": columnUser,
-	"expect": columnExpect, "expected": columnExpect, "status": columnExpect, "policy": columnPolicy, "policyid": columnPolicy,
+	"expect": columnExpect, "expected": columnExpect, "status": columnExpect, "policy": columnPolicy,
+	"policyid": columnPolicy,
 }
 
 // meant is the column that a name means, "" for none.
@@ -71,7 +74,8 @@ func meant(name string) string {
 	return aliases[plain]
 }
 
-var plainHyphens = strings.NewReplacer("\u2010", "-", "\u2011", "-", "\u2012", "-", "\u2013", "-", "\u2014", "-", "\u2212", "-")
+var plainHyphens = strings.NewReplacer("\u2010", "-", "\u2011", "-", "\u2012", "-", "\u2013", "-",
+	"\u2014", "-", "\u2212", "-")
 
 func invisible(r rune) bool { return unicode.Is(unicode.Cf, r) || r == 0 }
 
@@ -95,7 +99,7 @@ func malformed(id []byte) (text, remedy string) {
 	case len(strings.TrimSpace(whole)) == idLength && len(whole) > idLength:
 		return "has spaces around it", "remove them"
 	case seen != whole && sound(strings.TrimSpace(seen)):
-		return "has invisible characters in it", "remove them, or write the ID anew"
+		return "has invisible characters in it", "remove them, or write the ID again"
 	case sound(bare):
 		return "has other characters around it", "remove them: write " + fmt.Sprintf("%q", bare)
 	case sound(plainHyphens.Replace(bare)):

@@ -16,7 +16,8 @@ func jsonDocument(data []byte) *yaml.Node {
 		return nil
 	}
 	j := &jsonReader{data: data, line: 1, column: 1,
-		d: jsontext.NewDecoder(bytes.NewReader(data), jsontext.AllowDuplicateNames(true))} // they are told with their places
+		// Names that are there twice are told with their places.
+		d: jsontext.NewDecoder(bytes.NewReader(data), jsontext.AllowDuplicateNames(true))}
 	root := j.value()
 	if root == nil {
 		return nil
@@ -58,7 +59,8 @@ func (j *jsonReader) value() *yaml.Node {
 		j.place(n, end-1)
 	case '"':
 		n.Style, n.Tag, n.Value = yaml.DoubleQuotedStyle, "!!str", token.String()
-		j.place(n, begin+bytes.IndexByte(j.data[begin:end], '"')) // between two tokens are spaces, ':' and ','
+		// Between two tokens are spaces, ':' and ','.
+		j.place(n, begin+bytes.IndexByte(j.data[begin:end], '"'))
 
 	default:
 		n.Value = token.String()
