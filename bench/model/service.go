@@ -7,10 +7,10 @@ import (
 )
 
 // Service is a server with a limited capacity, which may refuse requests. It is
-// asked in the order of the requests, with times that count from the first one.
+// given the requests in their order, with times that count from the first one.
 // It knows nothing of clients: what one has given up on is served all the same.
 type Service interface {
-	// Arrive returns when the request that came at a time is answered, and whether
+	// Arrive returns when the response to the request that arrives at a time is sent, and whether
 	// that is a refusal.
 	Arrive(at time.Duration) (done time.Duration, refused bool)
 }
@@ -51,7 +51,7 @@ func (s *patient) Arrive(at time.Duration) (time.Duration, bool) { return s.take
 type strained struct {
 	places
 	service, tolerated, recovery time.Duration
-	overload                     time.Duration // when the last request came that had to wait too long
+	overload                     time.Duration // when the last request arrived that had to wait too long
 	once                         bool
 }
 
@@ -86,7 +86,8 @@ type pool struct {
 // NewPool returns a service of threads with exponential service times and a
 // queue of a fixed length. It refuses requests while that is full, at once.
 func NewPool(threads int, service time.Duration, queue int, seed uint64) Service {
-	return &pool{places: make(places, threads), random: rand.New(rand.NewPCG(seed, 5)), service: service, queue: queue}
+	return &pool{places: make(places, threads), random: rand.New(rand.NewPCG(seed, 5)), service: service,
+		queue: queue}
 }
 
 func (s *pool) Arrive(at time.Duration) (time.Duration, bool) {

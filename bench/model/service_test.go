@@ -16,7 +16,8 @@ func TestPatient(t *testing.T) {
 	for k := range 3200 { // 640/s for 5 s
 		at := time.Duration(k) * time.Second / 640
 		done, refused := s.Arrive(at)
-		if want := at + 20*time.Millisecond; refused || done < want || done < time.Duration(k/4+1)*20*time.Millisecond {
+		if want := at + 20*time.Millisecond; refused || done < want ||
+			done < time.Duration(k/4+1)*20*time.Millisecond {
 			t.Fatalf("request %d: %v, refused %v", k, done, refused)
 		}
 		if k == 3199 && (done < 15900*time.Millisecond || done > 16100*time.Millisecond) {
@@ -39,7 +40,8 @@ func TestStrained(t *testing.T) {
 	for range 60 {
 		took(time.Second)
 	}
-	for at, want := range map[time.Duration]time.Duration{31 * time.Second: 30 * time.Millisecond, 46 * time.Second: 25 * time.Millisecond} {
+	for at, want := range map[time.Duration]time.Duration{31 * time.Second: 30 * time.Millisecond,
+		46 * time.Second: 25 * time.Millisecond} {
 		s := model.NewStrained(1, place, time.Second, time.Minute)
 		for range 53 { // the last one waits for 1.02 s
 			s.Arrive(time.Second)
@@ -63,16 +65,17 @@ func TestPool(t *testing.T) {
 	var times []float64
 	for range n {
 		at += random.ExpFloat64() / 250.9
-		came := time.Duration(at * 1e9)
-		done, refused := s.Arrive(came)
+		arrived := time.Duration(at * 1e9)
+		done, refused := s.Arrive(arrived)
 		if refused {
 			refusals++
 			continue
 		}
-		times = append(times, (done - came).Seconds())
+		times = append(times, (done - arrived).Seconds())
 	}
 	slices.Sort(times)
-	if p95, share := times[len(times)*95/100], float64(refusals)/n; math.Abs(p95-0.2) > 0.02 || share < 0.0004 || share > 0.002 {
+	if p95, share := times[len(times)*95/100], float64(refusals)/n; math.Abs(p95-0.2) > 0.02 ||
+		share < 0.0004 || share > 0.002 {
 		t.Errorf("p95 %.3f s, %.4f refused", p95, share)
 	}
 	full := model.NewPool(1, time.Second, 2, 1)

@@ -13,7 +13,7 @@ import (
 const maxLayers = 4
 
 // view is a text with one or more layers of encoding taken off, and where in the
-// text each of its bytes came from.
+// text each of its bytes is from.
 type view struct {
 	text string
 	// from has the place of each byte of text in the original, and at its end the
@@ -21,7 +21,7 @@ type view struct {
 	from []int
 }
 
-// source returns the part of the original that the bytes from i to j came from.
+// source returns the part of the original that the bytes from i to j are from.
 func (v *view) source(i, j int) (start, end int) {
 	if v.from == nil {
 		return i, j

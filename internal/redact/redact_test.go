@@ -42,7 +42,8 @@ var personal = []struct{ in, want string }{
 	{`{"otp":"123456"}`, `{"otp":"***"}`},
 	{`{"otp" : 123456, "a":1}`, `{"otp" : "***", "a":1}`},
 	{`{"OTP":"1\"2","a":1}`, `{"OTP":"***","a":1}`},
-	{`{"password":"p","client_secret":"q","accessToken":"r"}`, `{"password":"***","client_secret":"***","accessToken":"***"}`},
+	{`{"password":"p","client_secret":"q","accessToken":"r"}`,
+		`{"password":"***","client_secret":"***","accessToken":"***"}`},
 	{`{"user":{"id":"788d4931-6936-43f2-82ff-178f5762298a"},"selectedDevice":{"oneTime":{"type":"SMS","phone":"+14135550150"}}}`,
 		`{"user":{"id":"788d4931-6936-43f2-82ff-178f5762298a"},"selectedDevice":{"oneTime":{"type":"SMS","phone":"***"}}}`},
 }
@@ -57,7 +58,8 @@ func TestPersonal(t *testing.T) {
 
 // canaries are secrets of every kind that a scenario or a service can have.
 var canaries = []string{
-	"CanaryToken0815x", "dG9rZW4+Lz09/w==", "p%2Fss w%rd", `quote"and\slash`, "Grüße-Übung", "日本語のトークン", "a+b/c%d",
+	"CanaryToken0815x", "dG9rZW4+Lz09/w==", "p%2Fss w%rd", `quote"and\slash`, "Grüße-Übung", "日本語のトークン",
+	"a+b/c%d",
 	"<tag>&amp;'x'", "tab\tnew\nline", "12345678", "x-y~z.w_v=", "%41%42%43%44", `\u0041bcdef`, "🔑key🔑",
 }
 
@@ -78,15 +80,18 @@ var writings = map[string]func(string) string{
 	"HTML":          html.EscapeString,
 	"HTML, numbers": func(s string) string { return entities(s, "&#%d;") },
 	"HTML, hex":     func(s string) string { return entities(s, "&#x%x;") },
-	"base64":        func(s string) string { return base64.StdEncoding.EncodeToString([]byte("jo:" + s + "!")) },
-	"base64url":     func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) },
+	"base64": func(s string) string {
+		return base64.StdEncoding.EncodeToString([]byte("jo:" + s + "!"))
+	},
+	"base64url": func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) },
 }
 
 func TestHidesSecretsInEveryWriting(t *testing.T) {
 	for _, secret := range canaries {
 		s := redact.New(secret)
 		for name, write := range writings {
-			for _, around := range [][2]string{{"", ""}, {"before ", " behind"}, {`{"message":"`, `"}`}, {"https://x.example/?token=", "&u=1"}} {
+			for _, around := range [][2]string{{"", ""}, {"before ", " behind"}, {`{"message":"`, `"}`},
+				{"https://x.example/?token=", "&u=1"}} {
 				text := around[0] + write(secret) + around[1]
 				got := s.Hide(text)
 				if !strings.Contains(got, redact.Hidden) || s.Holds(got) {

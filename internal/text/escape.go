@@ -60,7 +60,9 @@ func breakCommands(s string) string {
 	if !strings.Contains(s, "::") && !strings.Contains(s, "##") {
 		return s
 	}
-	return commands.ReplaceAllStringFunc(s, func(command string) string { return command[:1] + " " + command[1:] })
+	return commands.ReplaceAllStringFunc(s, func(command string) string {
+		return command[:1] + " " + command[1:]
+	})
 }
 
 // Writer escapes what is written to a person as [Escape] does. Each call of Write

@@ -46,7 +46,8 @@ func TestWriterLetsColorsThrough(t *testing.T) {
 		false: "\\x1b[1;31mFAIL\\x1b[0m \\x1b[2J\\x1b]0;x\\x07\n",
 	} {
 		var b bytes.Buffer
-		if n, err := (text.Writer{To: &b, Color: color}).Write([]byte(in)); n != len(in) || err != nil || b.String() != want {
+		if n, err := (text.Writer{To: &b, Color: color}).Write([]byte(in)); n != len(in) || err != nil ||
+			b.String() != want {
 			t.Errorf("color %v: %q, %d, %v", color, b.String(), n, err)
 		}
 	}
@@ -59,7 +60,8 @@ func FuzzEscape(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		got := text.Escape(s)
 		bad := func(c rune) bool { return c != '\n' && c != '\t' && !unicode.IsGraphic(c) }
-		if !utf8.ValidString(got) || strings.IndexFunc(got, bad) >= 0 || strings.Contains(got, "##[") || strings.Contains(got, "##vso[") {
+		if !utf8.ValidString(got) || strings.IndexFunc(got, bad) >= 0 || strings.Contains(got, "##[") ||
+			strings.Contains(got, "##vso[") {
 			t.Errorf("Escape(%q) = %q", s, got)
 		}
 		if again := text.Escape(got); again != got {
@@ -81,10 +83,13 @@ func TestEscapeAll(t *testing.T) {
 		Any    any
 		Fixed  [1]string
 		N      int
-	}{"\x1b", []part{{"a\x00"}}, &part{"\u202e"}, map[string]uint64{"\a": 3, "b": 4}, []byte{1}, &part{"\r"}, [1]string{"\b"}, 7}
+	}{"\x1b", []part{{"a\x00"}}, &part{"\u202e"}, map[string]uint64{"\a": 3, "b": 4}, []byte{1}, &part{"\r"},
+		[1]string{"\b"}, 7}
 	text.EscapeAll(&v)
-	if v.Name != `\x1b` || v.Parts[0].Text != `a\x00` || v.To.Text != `\u202e` || v.Counts[`\x07`] != 3 || v.Counts["b"] != 4 ||
-		len(v.Counts) != 2 || v.Raw[0] != 1 || v.Any.(*part).Text != `\x0d` || v.Fixed[0] != `\x08` || v.N != 7 {
+	if v.Name != `\x1b` || v.Parts[0].Text != `a\x00` || v.To.Text != `\u202e` || v.Counts[`\x07`] != 3 ||
+		v.Counts["b"] != 4 ||
+		len(v.Counts) != 2 || v.Raw[0] != 1 || v.Any.(*part).Text != `\x0d` || v.Fixed[0] != `\x08` ||
+		v.N != 7 {
 		t.Errorf("%+v", v)
 	}
 }

@@ -35,5 +35,6 @@ func Next(decoder *yaml.Decoder) (*yaml.Node, error) {
 }
 
 func isEmpty(document *yaml.Node) bool {
-	return len(document.Content) == 0 || document.Content[0].Kind == yaml.ScalarNode && document.Content[0].Value == ""
+	return len(document.Content) == 0 || document.Content[0].Kind == yaml.ScalarNode &&
+		document.Content[0].Value == ""
 }
