@@ -131,7 +131,7 @@ func (p *page) requests(r *Report) {
 	}
 	p.line(fmt.Sprintf("  rate    %s, achieved %s/s", planned, significant(r.Rate.Achieved)))
 	if w := r.Warmup; w != nil {
-		p.line(fmt.Sprintf("  warm-up %s requests before, not judged: %s as expected", count(w.Requests.Sent), count(w.Requests.AsExpected)))
+		p.wrap("  ", fmt.Sprintf("warm-up %s requests before, not judged: %s as expected", count(w.Requests.Sent), count(w.Requests.AsExpected)))
 	}
 }
 
@@ -148,7 +148,7 @@ func (p *page) times(r *Report) {
 		rows = append(rows, append([]string{"  service, " + o.name}, o.Service.cells()...))
 	}
 	p.table(rows)
-	p.line(p.paint(faint, p.fit(0, "  response: from the intended time; service: from the actual send; lateness: between")))
+	p.line(p.paint(faint, p.fit(0, "  response: since the intended time; service: since the send; lateness: between")))
 }
 
 func (p *page) groups(r *Report) {
@@ -253,7 +253,7 @@ func (p *page) violations(r *Report) {
 			p.line("        " + p.paint(red, p.fit(8, "         "+marks)))
 		}
 		if id := v.Example.CorrelationID; id != "" {
-			p.line("        " + p.fit(8, "first correlation-id "+plain(id, longest)+"; curl in report.json"))
+			p.wrap("        ", "first correlation-id "+plain(id, longest)+"; curl in report.json")
 		}
 	}
 }
@@ -276,8 +276,8 @@ func (p *page) coverage(r *Report) {
 func (p *page) generator(r *Report) {
 	g := r.Generator
 	p.title("mfaload itself")
-	p.wrap("  ", fmt.Sprintf("own lateness p99 %s ms; hiccups p99 %s ms; CPU %s s on %d cores; memory %s MB; at most %d of %d workers in flight",
-		digits3(g.OwnLateness.P99), digits3(g.Hiccups.P99), digits3(g.CPU), g.Cores, digits3(g.PeakRSS), g.BusyWorkersMax, g.Workers))
+	p.wrap("  ", fmt.Sprintf("own lateness p99 %s ms; hiccups p99 %s ms; CPU %s s on %d cores; memory %s MB; at most %s of %s workers in flight",
+		digits3(g.OwnLateness.P99), digits3(g.Hiccups.P99), digits3(g.CPU), g.Cores, digits3(g.PeakRSS), count(uint64(g.BusyWorkersMax)), count(uint64(g.Workers))))
 	p.wrap("  ", connectionsText(r.Connections))
 }
 
@@ -296,10 +296,25 @@ func connectionsText(c Connections) string {
 	return text
 }
 
-// table writes rows with the first column to the left and the others to the
-// right.
+// table writes rows with the first column to the left and the others to the right.
+// What is wider than the terminal goes on below, with the first column again.
 func (p *page) table(rows [][]string) {
-	var widths []int
+	widths := columnWidths(rows)
+	for from := 1; from == 1 || from < len(widths); {
+		to, used := from, 0
+		if len(widths) > 0 {
+			used = widths[0]
+		}
+		for to < len(widths) && (to == from || p.Width <= 0 || used+2+widths[to] <= p.Width) {
+			used += 2 + widths[to]
+			to++
+		}
+		p.part(rows, widths, from, to)
+		from = max(to, 2)
+	}
+}
+
+func columnWidths(rows [][]string) (widths []int) {
 	for _, row := range rows {
 		for i, cell := range row {
 			if i == len(widths) {
@@ -310,15 +325,19 @@ func (p *page) table(rows [][]string) {
 			}
 		}
 	}
+	return widths
+}
+
+// part writes the first column of a table, and those of a range.
+func (p *page) part(rows [][]string, widths []int, from, to int) {
 	for n, row := range rows {
-		line := ""
-		for i, cell := range row {
-			pad := strings.Repeat(" ", max(widths[i]-utf8.RuneCountInString(cell), 0))
-			if i == 0 {
-				line += cell + pad
-			} else {
-				line += "  " + pad + cell
-			}
+		if from > 1 && len(row) <= from {
+			continue // it ended above
+		}
+		pad := func(i int) string { return strings.Repeat(" ", max(widths[i]-utf8.RuneCountInString(row[i]), 0)) }
+		line := row[0] + pad(0)
+		for i := from; i < min(to, len(row)); i++ {
+			line += "  " + pad(i) + row[i]
 		}
 		if n == 0 && rows[0][0] == "" {
 			line = p.paint(faint, line)
