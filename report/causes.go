@@ -52,7 +52,9 @@ func (j *judgement) brokenRules() []Cause {
 }
 
 func sortCauses(causes []Cause) []Cause {
-	slices.SortFunc(causes, func(a, b Cause) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.What, b.What)) })
+	slices.SortFunc(causes, func(a, b Cause) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.What, b.What))
+	})
 	return causes
 }
 

@@ -19,7 +19,8 @@ func TestForbiddenAboveARate(t *testing.T) {
 		expected bool
 		want     string
 	}{
-		{"above 100/s", ramp(20), false, "only in seconds with 110 or more requests; 450 requests of slower seconds got none"},
+		{"above 100/s", ramp(20), false, "only in seconds with 110 or more requests; 450 requests of " +
+			"slower seconds got none"},
 		{"above 100/s, as expected", ramp(20), true, ""},
 		{"at any rate", append(repeat(10, [2]int{40, 10}), repeat(10, [2]int{80, 20})...), false, ""},
 		{"at one rate, from some time on", append(steady, repeat(10, [2]int{50, 50})...), false, ""},
@@ -33,7 +34,8 @@ func TestForbiddenAboveARate(t *testing.T) {
 			for second, n := range tt.seconds {
 				for i := range n[0] + n[1] {
 					at := time.Duration(second)*time.Second + time.Duration(i)*time.Millisecond
-					o := &measure.Observation{Intended: at, Sent: at, Done: at + ms, Label: "201 OTP_REQUIRED", AsExpected: true}
+					o := &measure.Observation{Intended: at, Sent: at, Done: at + ms,
+						Label: "201 OTP_REQUIRED", AsExpected: true}
 					if i >= n[0] {
 						o.Label, o.AsExpected = "403 not from the service", tt.expected
 					}
@@ -42,10 +44,12 @@ func TestForbiddenAboveARate(t *testing.T) {
 				}
 			}
 			r.finish = func(m *measure.Measurement) {
-				m.Main.Scheduled, m.Main.Planned = []uint64{sent, 0}, time.Duration(len(tt.seconds))*time.Second
+				m.Main.Scheduled, m.Main.Planned = []uint64{sent, 0},
+					time.Duration(len(tt.seconds))*time.Second
 			}
 			reasons := strings.Join(r.judge().Reasons, "\n")
-			if tt.want == "" && strings.Contains(reasons, "403 in place of 429") || !strings.Contains(reasons, tt.want) {
+			if tt.want == "" && strings.Contains(reasons, "403 in place of 429") ||
+				!strings.Contains(reasons, tt.want) {
 				t.Errorf("reasons:\n%s\nwant: %q", reasons, tt.want)
 			}
 		})

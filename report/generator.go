@@ -25,7 +25,8 @@ func doubtsOf(g *measure.Generator, own *measure.Histogram) []string {
 	doubts := []string{}
 	if tooLate(own, MaxOwnLateness) {
 		doubts = append(doubts, fmt.Sprintf(
-			"mfaload itself was late: more than %s %% of the sends, and at least %d, by over %s ms (p99 %s ms); use a machine with more or idler processors, a lower rate, or several machines",
+			"mfaload itself was late: more than %s %% of the sends, and at least %d, by over %s ms (p99 %s "+
+				"ms); use a machine with more or idler processors, a lower rate, or several machines",
 			trim(100*LateShare), LateSends, trim(ms(MaxOwnLateness)), significant(ms(own.Percentile(99)))))
 	}
 	processors := g.Processors
@@ -40,12 +41,15 @@ func doubtsOf(g *measure.Generator, own *measure.Histogram) []string {
 	}
 	if available > 0 && needed > measure.MaxCPU*available {
 		doubts = append(doubts, fmt.Sprintf(
-			"mfaload itself was out of processor time: it used %.0f %% of %s processors and waited for %.0f %%; use a larger or idler machine, a lower rate, or several machines",
+			"mfaload itself was out of processor time: it used %.0f %% of %s processors and waited for "+
+				"%.0f %%; use a larger or idler machine, a lower rate, or several machines",
 			100*used/available, trim(round(processors)), 100*waited/available))
 	}
 	if tooLate(g.Hiccups, measure.MaxHiccup) {
 		doubts = append(doubts, fmt.Sprintf(
-			"mfaload itself was held up: more than %s %% of its waits of 10 ms ended over %s ms late (p99 %s ms), so answers were read late; use an idler machine, or fewer processors for what runs beside it",
+			"mfaload itself was held up: more than %s %% of its waits of 10 ms ended over %s ms late (p99 "+
+				"%s ms), so answers were read late; use an idler machine, or fewer processors for what "+
+				"runs beside it",
 			trim(100*LateShare), trim(ms(measure.MaxHiccup)), significant(ms(g.Hiccups.Percentile(99)))))
 	}
 	return doubts
@@ -60,7 +64,8 @@ func tooLate(times *measure.Histogram, limit time.Duration) bool {
 
 func generator(from *measure.Generator, own *measure.Histogram, workersNeeded int) Generator {
 	g := Generator{
-		Elapsed: round(from.Elapsed.Seconds()), CPU: round(from.CPU.Seconds()), CPUWait: round(from.CPUWait.Seconds()), Cores: from.Cores, Platform: from.Platform,
+		Elapsed: round(from.Elapsed.Seconds()), CPU: round(from.CPU.Seconds()),
+		CPUWait: round(from.CPUWait.Seconds()), Cores: from.Cores, Platform: from.Platform,
 		PeakRSS: round(float64(from.PeakRSS) / 1e6), MaxGCPause: ms(from.MaxGCPause),
 		BusyWorkersMax: from.BusyWorkersMax, Workers: from.Workers,
 		AllBusy: round(from.AllBusy.Seconds()), OwnLateness: times(own), Hiccups: times(from.Hiccups),

@@ -26,7 +26,8 @@ func newTale(rng *rand.Rand) *tale {
 	bad := []float64{0, 0.01, 0.2, 1}[rng.IntN(4)]
 	slow := time.Duration(1+rng.IntN(400)) * ms
 	for i := range []int{0, 7, 60, 400}[rng.IntN(4)] {
-		o := &measure.Observation{Group: rng.IntN(2), Intended: time.Duration(i) * 5 * ms, Label: "201 OTP_REQUIRED", AsExpected: true}
+		o := &measure.Observation{Group: rng.IntN(2), Intended: time.Duration(i) * 5 * ms,
+			Label: "201 OTP_REQUIRED", AsExpected: true}
 		o.Sent = o.Intended + time.Duration(rng.Int64N(1e5))
 		o.Done = o.Sent + time.Duration(rng.ExpFloat64()*float64(slow))
 		if s.harmful && rng.IntN(6) == 0 {
@@ -44,7 +45,8 @@ func newTale(rng *rand.Rand) *tale {
 			case 0:
 				o.Label, o.Failed, o.AsExpected = "timeout", true, false
 			case 1:
-				o.Label, o.Refused, o.RateLimited, o.AsExpected = "429 REQUEST_LIMITED", true, true, rng.IntN(2) == 0
+				o.Label, o.Refused, o.RateLimited, o.AsExpected = "429 REQUEST_LIMITED", true, true,
+					rng.IntN(2) == 0
 			case 2:
 				o.Label, o.Failed, o.Refused, o.AsExpected = "connection refused", true, true, false
 			case 3:
@@ -73,7 +75,8 @@ func (s *tale) judge(t *testing.T, thresholds []scenario.Threshold) *report.Repo
 		m.Main.Scheduled = scheduled
 		for g, n := range s.own {
 			if n > 0 {
-				m.Main.Withheld = append(m.Main.Withheld, measure.Withheld{Group: g, Reason: measure.NoPorts, Count: n})
+				m.Main.Withheld = append(m.Main.Withheld, measure.Withheld{Group: g, Reason: measure.NoPorts,
+					Count: n})
 			}
 		}
 	}
@@ -204,7 +207,8 @@ func (s *tale) clear(limit float64) bool {
 		if o.Own >= measure.HarmFloor {
 			frozen -= o.Own
 		}
-		for _, d := range []time.Duration{o.Done - o.Intended, o.Done - o.Sent, o.Done - o.Intended - o.Harmed, o.Done - o.Sent - frozen} {
+		for _, d := range []time.Duration{o.Done - o.Intended, o.Done - o.Sent,
+			o.Done - o.Intended - o.Harmed, o.Done - o.Sent - frozen} {
 			if math.Abs(d.Seconds()-limit) <= limit/400+2e-6 {
 				return false
 			}
@@ -222,12 +226,14 @@ func TestJudgeIsTheOracle(t *testing.T) {
 		var thresholds []scenario.Threshold
 		for len(thresholds) < 12 {
 			limit := rng.ExpFloat64() * 0.3
-			th := scenario.Threshold{Metric: []scenario.Metric{scenario.Response, scenario.Service}[rng.IntN(2)], Stat: "p", Limit: limit, Written: fmt.Sprint(limit)}
+			th := scenario.Threshold{Metric: []scenario.Metric{scenario.Response,
+				scenario.Service}[rng.IntN(2)], Stat: "p", Limit: limit, Written: fmt.Sprint(limit)}
 			switch rng.IntN(4) {
 			case 0:
 				th.Stat = []string{"min", "mean", "max"}[rng.IntN(3)]
 			case 1:
-				th.Metric = []scenario.Metric{scenario.ErrorRate, scenario.ViolationRate, scenario.RateLimitedRate}[rng.IntN(3)]
+				th.Metric = []scenario.Metric{scenario.ErrorRate, scenario.ViolationRate,
+					scenario.RateLimitedRate}[rng.IntN(3)]
 				th.Stat, th.Limit = "", []float64{0, 0.013, 0.21, 0.77}[rng.IntN(4)]
 			default:
 				th.Quantile = []float64{1, 50, 75, 95, 99, 99.9, 100}[rng.IntN(7)]
@@ -243,7 +249,8 @@ func TestJudgeIsTheOracle(t *testing.T) {
 		verdict := report.Pass
 		for i, th := range thresholds {
 			want := s.oracle(th)
-			if state := got.Thresholds[i].State; state != want || got.Thresholds[i].Passed != (want == report.Met) {
+			if state := got.Thresholds[i].State; state != want ||
+				got.Thresholds[i].Passed != (want == report.Met) {
 				t.Errorf("seed %d: %s: %s, want %s: %+v", seed, th, state, want, got.Thresholds[i])
 			}
 			seen[fmt.Sprint(th.Metric, " ", want)]++
@@ -261,7 +268,8 @@ func TestJudgeIsTheOracle(t *testing.T) {
 			t.Errorf("seed %d: verdict %s, want %s: %q", seed, got.Verdict, verdict, got.Reasons)
 		}
 	}
-	for _, metric := range []scenario.Metric{scenario.Response, scenario.Service, scenario.ErrorRate, scenario.RateLimitedRate} {
+	for _, metric := range []scenario.Metric{scenario.Response, scenario.Service, scenario.ErrorRate,
+		scenario.RateLimitedRate} {
 		for _, state := range []report.State{report.Met, report.Missed, report.NoData, report.Undecided} {
 			if seen[fmt.Sprint(metric, " ", state)] == 0 {
 				t.Errorf("no %s was ever %s: the test is too weak", metric, state)

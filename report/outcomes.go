@@ -12,7 +12,8 @@ func (s *sum) outcomeRemarks() (remarks []string) {
 	if o := s.outcomes["refused"]; o != nil {
 		n := o.response.Count()
 		remarks = append(remarks, fmt.Sprintf(
-			"%s of %s requests were refused (429, 503 with Retry-After, connection refused; p50 %s ms): times are those of the others",
+			"%s of %s requests were refused (429, 503 with Retry-After, connection refused; p50 %s ms): "+
+				"times are those of the others",
 			count(n), count(s.Sent()), digits3(ms(o.service.Percentile(50)))))
 	}
 	unsent, unserved := s.NeverSent(), s.judged[0].Unserved()
@@ -26,7 +27,8 @@ func (s *sum) outcomeRemarks() (remarks []string) {
 	if unsent > 0 {
 		of = append(of, count(unsent)+" unsent")
 	}
-	return append(remarks, fmt.Sprintf("%s arrivals were never served (%s): they count as slower than any limit, and times that are theirs are lower bounds (≥)",
+	return append(remarks, fmt.Sprintf("%s arrivals were never served (%s): they count as slower than any "+
+		"limit, and times that are theirs are lower bounds (≥)",
 		count(unserved), strings.Join(of, ", ")))
 }
 
@@ -60,7 +62,8 @@ func (t *Times) cell(name string) string {
 	if t.Max == 0 && len(t.AtLeast) == 0 {
 		return "–"
 	}
-	value := map[string]float64{"min": t.Min, "mean": t.Mean, "p50": t.P50, "p90": t.P90, "p95": t.P95, "p99": t.P99, "p99.9": t.P999, "max": t.Max}[name]
+	value := map[string]float64{"min": t.Min, "mean": t.Mean, "p50": t.P50, "p90": t.P90, "p95": t.P95,
+		"p99": t.P99, "p99.9": t.P999, "max": t.Max}[name]
 	if slices.Contains(t.AtLeast, name) {
 		return "≥" + digits3(value)
 	}

@@ -16,7 +16,8 @@ func TestOwnLimitsMakeARunInconclusive(t *testing.T) {
 		r := newRun(t).send(90, 50*time.Millisecond, nil)
 		r.finish = func(m *measure.Measurement) {
 			m.Main.Scheduled = []uint64{50, 50}
-			m.Main.Withheld = []measure.Withheld{{Group: 0, Reason: reason, Count: 5}, {Group: 1, Reason: reason, Count: 5}}
+			m.Main.Withheld = []measure.Withheld{{Group: 0, Reason: reason, Count: 5},
+				{Group: 1, Reason: reason, Count: 5}}
 		}
 		got := r.judge(p95, noErrors, noViolations, achieved)
 		if got.Verdict != report.Inconclusive || len(got.Reasons) == 0 {

@@ -31,7 +31,8 @@ func (p *paced) judge(t *testing.T, thresholds ...scenario.Threshold) *report.Re
 		for i := range due {
 			at := time.Duration(second)*time.Second + time.Duration(i)*time.Second/time.Duration(due)
 			sent := at + p.late(at)
-			r.recorder.Record(0, &measure.Observation{Intended: at, Sent: sent, Done: sent + p.service(at), Label: "201 OTP_REQUIRED", AsExpected: true})
+			r.recorder.Record(0, &measure.Observation{Intended: at, Sent: sent, Done: sent + p.service(at),
+				Label: "201 OTP_REQUIRED", AsExpected: true})
 			profile.Add(at, false)
 			n++
 		}
@@ -40,8 +41,10 @@ func (p *paced) judge(t *testing.T, thresholds ...scenario.Threshold) *report.Re
 		profile.Busy(time.Duration(second)*time.Second, time.Duration(second+1)*time.Second)
 	}
 	r.finish = func(m *measure.Measurement) {
-		m.Profile, m.Main.Scheduled, m.Main.Planned = profile, []uint64{n, 0}, time.Duration(len(p.due))*time.Second
-		m.Generator.Processors, m.Generator.Seconds, m.Generator.Workers, m.Generator.WorkersBy = 2, p.own, p.workers, measure.ByScenario
+		m.Profile, m.Main.Scheduled, m.Main.Planned = profile, []uint64{n, 0},
+			time.Duration(len(p.due))*time.Second
+		m.Generator.Processors, m.Generator.Seconds, m.Generator.Workers, m.Generator.WorkersBy = 2, p.own,
+			p.workers, measure.ByScenario
 		m.Generator.AllBusy = time.Duration(len(p.busy)) * time.Second
 	}
 	return r.judge(thresholds...)
@@ -89,16 +92,20 @@ func TestWorkersThatALoadNeeds(t *testing.T) {
 		{"64 workers for 200", paced{due: evenly(100, 20), workers: 64, service: constantly(2 * s),
 			late: func(at time.Duration) time.Duration { return at * 2 }, busy: seconds(0, 20)},
 			limit(scenario.Response, "p95", 95, 3, "3s"), report.Inconclusive, "the load needs about 200"},
-		{"64 workers for 200, and slower than the limit", paced{due: evenly(100, 20), workers: 64, service: constantly(2 * s),
-			late: func(at time.Duration) time.Duration { return at * 2 }, busy: seconds(0, 20)},
+		{"64 workers for 200, and slower than the limit", paced{due: evenly(100, 20), workers: 64,
+			service: constantly(2 * s),
+			late:    func(at time.Duration) time.Duration { return at * 2 }, busy: seconds(0, 20)},
 			limit(scenario.Response, "p95", 95, 1, "1s"), report.Fail, ""},
 		{"a spike", paced{due: spike, workers: 64, service: constantly(s / 5),
 			late: within(8*s, 12*s, s, 0), busy: seconds(8, 12)},
-			limit(scenario.Response, "p95", 95, 0.5, "500ms"), report.Inconclusive, "all 64 workers were in flight in 4 seconds, and the load needs about 100"},
+			limit(scenario.Response, "p95", 95, 0.5, "500ms"), report.Inconclusive,
+			"all 64 workers were in flight in 4 seconds, and the load needs about 100"},
 		{"a stall", paced{due: evenly(100, 40), workers: 64, busy: seconds(10, 15),
-			service: within(10*s, 10*s+640*time.Millisecond, 5*s, s/50), late: within(10*s+640*time.Millisecond, 15*s, 3*s, 0)},
+			service: within(10*s, 10*s+640*time.Millisecond, 5*s, s/50),
+			late:    within(10*s+640*time.Millisecond, 15*s, 3*s, 0)},
 			limit(scenario.Response, "p95", 95, 0.5, "500ms"), report.Fail, ""},
-		{"enough by far", paced{due: evenly(100, 20), workers: 64, service: constantly(s / 50), late: within(4*s, 8*s, s, 0), busy: seconds(4, 8)},
+		{"enough by far", paced{due: evenly(100, 20), workers: 64, service: constantly(s / 50),
+			late: within(4*s, 8*s, s, 0), busy: seconds(4, 8)},
 			limit(scenario.Response, "p95", 95, 0.5, "500ms"), report.Fail, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -138,17 +145,21 @@ func TestProcessorIsFullInThePeakOnly(t *testing.T) {
 		want report.Verdict
 	}{
 		{"full", s, used(measure.OwnSecond{CPU: 1700 * time.Millisecond}), report.Inconclusive},
-		{"waited for, and felt", s, used(measure.OwnSecond{CPU: s, CPUWait: s, Hiccup: 4 * time.Millisecond}), report.Inconclusive},
+		{"waited for, and felt", s, used(measure.OwnSecond{CPU: s, CPUWait: s, Hiccup: 4 * time.Millisecond}),
+			report.Inconclusive},
 		{"throttled", s, used(measure.OwnSecond{CPU: s / 10, Throttled: s / 2}), report.Inconclusive},
-		{"held up", s, used(measure.OwnSecond{CPU: s / 10, Hiccup: 40 * time.Millisecond}), report.Inconclusive},
+		{"held up", s, used(measure.OwnSecond{CPU: s / 10, Hiccup: 40 * time.Millisecond}),
+			report.Inconclusive},
 		{"waited for, and not felt", s, used(measure.OwnSecond{CPU: s, CPUWait: s}), report.Fail},
 		{"idle", s, nil, report.Fail},
 		// The limit is kept, but the peak was not offered.
-		{"full, and within the limit", s / 4, used(measure.OwnSecond{CPU: 1700 * time.Millisecond}), report.Inconclusive},
+		{"full, and within the limit", s / 4, used(measure.OwnSecond{CPU: 1700 * time.Millisecond}),
+			report.Inconclusive},
 		{"full, and in time", 0, used(measure.OwnSecond{CPU: 1700 * time.Millisecond}), report.Pass},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			p := paced{due: due, workers: 64, late: peak(test.late), service: constantly(time.Millisecond), own: test.own}
+			p := paced{due: due, workers: 64, late: peak(test.late), service: constantly(time.Millisecond),
+				own: test.own}
 			if rep := p.judge(t, p99); rep.Verdict != test.want {
 				t.Errorf("%s: %q", rep.Verdict, rep.Reasons)
 			}

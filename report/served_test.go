@@ -66,7 +66,8 @@ func TestTimesAreOfWhatWasServed(t *testing.T) {
 	}
 	text, _, _ := strings.Cut(string(page), "<h3>Service time")
 	_, text, _ = strings.Cut(text, "<h3>Response time")
-	if !strings.Contains(text, "Of the requests that were served half took 200 ms or less") || !strings.Contains(text, "were never served") ||
+	if !strings.Contains(text, "Of the requests that were served half took 200 ms or less") ||
+		!strings.Contains(text, "were never served") ||
 		strings.Contains(text, "<td>0.5") {
 		t.Errorf("the chart of the response time: %.2000s", text)
 	}
@@ -82,24 +83,28 @@ func TestContractThatWasNeverChecked(t *testing.T) {
 		want    report.State
 		why     string
 	}{
-		"no rule exercised":            {[]batch{{40, ms, unchecked}}, report.NoData, "no rule of the contract was exercised"},
-		"nothing of the service's own": {[]batch{{40, ms, gateway}}, report.NoData, "no response was the service's own (40 × 503 not from the service)"},
-		"one of the service's own":     {[]batch{{40, ms, gateway}, {1, ms, nil}}, report.Met, ""},
-		"one that breaks a rule":       {[]batch{{40, ms, gateway}, {1, ms, violating}}, report.Missed, ""},
+		"no rule exercised": {[]batch{{40, ms, unchecked}}, report.NoData,
+			"no rule of the contract was exercised"},
+		"nothing of the service's own": {[]batch{{40, ms, gateway}}, report.NoData,
+			"no response was the service's own (40 × 503 not from the service)"},
+		"one of the service's own": {[]batch{{40, ms, gateway}, {1, ms, nil}}, report.Met, ""},
+		"one that breaks a rule":   {[]batch{{40, ms, gateway}, {1, ms, violating}}, report.Missed, ""},
 	} {
 		got := blamed(t, 0, test.batches, noErrors, noViolations)
 		th := got.Thresholds[1]
 		if th.State != test.want || !strings.Contains(th.Why, test.why) {
 			t.Errorf("%s: %+v", name, th)
 		}
-		want := map[report.State]report.Verdict{report.NoData: report.Inconclusive, report.Met: report.Pass, report.Missed: report.Fail}[test.want]
+		want := map[report.State]report.Verdict{report.NoData: report.Inconclusive, report.Met: report.Pass,
+			report.Missed: report.Fail}[test.want]
 		if got.Verdict != want {
 			t.Errorf("%s: %s %q", name, got.Verdict, got.Reasons)
 		}
 	}
 	// A group has responses of its own.
 	group := scenario.Threshold{Metric: scenario.ViolationRate, Group: "sms", Written: "0%"}
-	if th := blamed(t, 0, []batch{{40, ms, func(o *measure.Observation) { gateway(o); o.Group = 1 }}, {40, ms, nil}}, noErrors, group).Thresholds[1]; th.State != report.NoData {
+	if th := blamed(t, 0, []batch{{40, ms, func(o *measure.Observation) { gateway(o); o.Group = 1 }},
+		{40, ms, nil}}, noErrors, group).Thresholds[1]; th.State != report.NoData {
 		t.Errorf("%+v", th)
 	}
 }

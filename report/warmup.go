@@ -25,6 +25,7 @@ func (j *judgement) endedInWarmup() bool {
 // warmupText says what an end in the warm-up means.
 func (j *judgement) warmupText() string {
 	m := j.measurement
-	return fmt.Sprintf("the run ended in its warm-up (%s s of %s s), which is not judged: no threshold was evaluated",
+	return fmt.Sprintf("the run ended in its warm-up (%s s of %s s), which is not judged: no threshold "+
+		"was evaluated",
 		trim(round(m.Warmup.Planned.Seconds())), trim(round(m.Main.Start.Seconds())))
 }

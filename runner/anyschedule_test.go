@@ -33,14 +33,16 @@ func schedulesOfAnySize() map[string]*scenario.Scenario {
 	rare.IDs, often.IDs = make([]string, 20_000), []string{"o"}
 	uneven.Groups = []scenario.Group{rare, often}
 	return map[string]*scenario.Scenario{
-		"ten days":      poisson(tenDays()),
-		"the most":      poisson(load(constant(scenario.MaxRate, 30*day))),
-		"a ramp":        poisson(load(ramp(0, 20_000, 10*day))),
-		"a wave":        poisson(load(wave(100, 20_000, day, 0, 10*day))),
-		"a warm-up":     with(poisson(tenDays()), func(s *scenario.Scenario) { s.Load.Warmup = 5 * day }),
-		"a cap":         with(poisson(tenDays()), func(s *scenario.Scenario) { s.Load.MaxRequests = 10_000_000_000 }),
-		"a number":      with(poisson(tenDays()), func(s *scenario.Scenario) { s.Load.Requests = 17_000_000_000 }),
-		"repeated":      with(poisson(load(constant(20_000, time.Second), ramp(0, 100, time.Second))), func(s *scenario.Scenario) { s.Load.Repeat = 400_000 }),
+		"ten days":  poisson(tenDays()),
+		"the most":  poisson(load(constant(scenario.MaxRate, 30*day))),
+		"a ramp":    poisson(load(ramp(0, 20_000, 10*day))),
+		"a wave":    poisson(load(wave(100, 20_000, day, 0, 10*day))),
+		"a warm-up": with(poisson(tenDays()), func(s *scenario.Scenario) { s.Load.Warmup = 5 * day }),
+		"a cap": with(poisson(tenDays()),
+			func(s *scenario.Scenario) { s.Load.MaxRequests = 10_000_000_000 }),
+		"a number": with(poisson(tenDays()), func(s *scenario.Scenario) { s.Load.Requests = 17_000_000_000 }),
+		"repeated": with(poisson(load(constant(20_000, time.Second), ramp(0, 100, time.Second))),
+			func(s *scenario.Scenario) { s.Load.Repeat = 400_000 }),
 		"uneven groups": uneven,
 		"uneven groups, poisson": with(oneGroup(tenDays()), func(s *scenario.Scenario) {
 			s.Groups, s.Load.Arrivals = uneven.Groups, scenario.Poisson
@@ -123,7 +125,8 @@ func TestCapThatCutsNothingOff(t *testing.T) {
 		s.Load.Arrivals = arrivals
 		all := runner.NewSchedule(s).Count()
 		times := arrivalTimes(s)
-		for cap, end := range map[uint64]time.Duration{all - 1: times[all-1], all: 35 * time.Second, all + 1: 35 * time.Second} {
+		for cap, end := range map[uint64]time.Duration{all - 1: times[all-1], all: 35 * time.Second,
+			all + 1: 35 * time.Second} {
 			s.Load.MaxRequests = cap
 			if sch := runner.NewSchedule(s); sch.End() != end || sch.Count() != min(cap, all) {
 				t.Errorf("%v, %d: %d arrivals until %v, not %v", arrivals, cap, sch.Count(), sch.End(), end)

@@ -11,7 +11,7 @@ import (
 	"mfaload/scenario"
 )
 
-// hangs never answers.
+// hangs never responds.
 func hangs() *service {
 	return &service{answer: func(ctx context.Context) error { return sleep(ctx, 24*time.Hour) }}
 }
@@ -32,18 +32,22 @@ func TestWhatEndsARunOnlyShortensIt(t *testing.T) {
 		ends        time.Duration
 		interrupted bool
 	}{
-		"not at all":                       {open, nil, 0, 12 * time.Second, false},
-		"a signal while sending":           {open, []time.Duration{time.Second}, 0, 11 * time.Second, true},
-		"a signal while draining":          {open, []time.Duration{5 * time.Second}, 0, 12 * time.Second, false},
-		"a signal just before its end":     {open, []time.Duration{11999 * time.Millisecond}, 0, 12 * time.Second, false},
-		"a stop while sending":             {open, nil, time.Second, 11 * time.Second, false},
-		"a stop while draining":            {open, nil, 5 * time.Second, 12 * time.Second, false},
-		"a stop after a signal":            {open, []time.Duration{time.Second}, 3 * time.Second, 11 * time.Second, true},
-		"a signal with a backlog":          {capped, []time.Duration{5 * time.Second}, 0, 12 * time.Second, true},
-		"a stop with a backlog":            {capped, nil, 5 * time.Second, 12 * time.Second, false},
-		"closed, a signal at the end":      {closedByRequests, []time.Duration{5 * time.Second}, 0, 10 * time.Second, false},
-		"closed, a stop at the end":        {closedByRequests, nil, 5 * time.Second, 10 * time.Second, false},
-		"closed, a signal and another one": {closedByRequests, []time.Duration{time.Second, 2 * time.Second}, 0, 10 * time.Second, false},
+		"not at all":              {open, nil, 0, 12 * time.Second, false},
+		"a signal while sending":  {open, []time.Duration{time.Second}, 0, 11 * time.Second, true},
+		"a signal while draining": {open, []time.Duration{5 * time.Second}, 0, 12 * time.Second, false},
+		"a signal just before its end": {open, []time.Duration{11999 * time.Millisecond}, 0, 12 * time.Second,
+			false},
+		"a stop while sending":  {open, nil, time.Second, 11 * time.Second, false},
+		"a stop while draining": {open, nil, 5 * time.Second, 12 * time.Second, false},
+		"a stop after a signal": {open, []time.Duration{time.Second}, 3 * time.Second, 11 * time.Second,
+			true},
+		"a signal with a backlog": {capped, []time.Duration{5 * time.Second}, 0, 12 * time.Second, true},
+		"a stop with a backlog":   {capped, nil, 5 * time.Second, 12 * time.Second, false},
+		"closed, a signal at the end": {closedByRequests, []time.Duration{5 * time.Second}, 0,
+			10 * time.Second, false},
+		"closed, a stop at the end": {closedByRequests, nil, 5 * time.Second, 10 * time.Second, false},
+		"closed, a signal and another one": {closedByRequests, []time.Duration{time.Second, 2 * time.Second},
+			0, 10 * time.Second, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -57,7 +61,8 @@ func TestWhatEndsARunOnlyShortensIt(t *testing.T) {
 					time.AfterFunc(at, cancel)
 				}
 				if test.stop > 0 {
-					time.AfterFunc(test.stop, func() { r.Stop(measure.Stop{At: test.stop, Condition: "load.stopOn: x"}) })
+					time.AfterFunc(test.stop,
+						func() { r.Stop(measure.Stop{At: test.stop, Condition: "load.stopOn: x"}) })
 				}
 				start := time.Now()
 				m, err := r.Run(ctx)
@@ -81,7 +86,8 @@ func TestWhatEndsARunOnlyShortensIt(t *testing.T) {
 func TestRunLastsAsLongAsItsPlan(t *testing.T) {
 	pause := func(d time.Duration) scenario.Stage { return scenario.Stage{Duration: d} }
 	closed := func(think, d time.Duration) scenario.Load {
-		return scenario.Load{Concurrency: 3, Workers: 3, Think: think, Duration: d, Drain: 10 * time.Second, Seed: 1}
+		return scenario.Load{Concurrency: 3, Workers: 3, Think: think, Duration: d, Drain: 10 * time.Second,
+			Seed: 1}
 	}
 	poisson := load(constant(1, 20*time.Second))
 	poisson.Arrivals = scenario.Poisson
@@ -95,17 +101,22 @@ func TestRunLastsAsLongAsItsPlan(t *testing.T) {
 		signal  time.Duration
 		planned time.Duration
 	}{
-		"a pause at the end":          {load(constant(10, 5*time.Second), pause(30*time.Second)), 35 * time.Second, 0, 35 * time.Second},
-		"a slow rate":                 {load(constant(2.0/60, 2*time.Minute)), 2 * time.Minute, 0, 2 * time.Minute},
-		"one request":                 {load(constant(1.0/60, time.Minute)), time.Minute, 0, time.Minute},
-		"a ramp to nothing":           {load(ramp(1, 0, 10*time.Second)), 10 * time.Second, 0, 10 * time.Second},
-		"poisson":                     {poisson, 20 * time.Second, 0, 20 * time.Second},
-		"a cap":                       {capped, 3 * time.Second, 0, 3 * time.Second},
-		"repeated pauses":             {repeated, 30 * time.Second, 0, 30 * time.Second},
-		"users who think for long":    {closed(8*time.Second, 10*time.Second), 10 * time.Second, 0, 10 * time.Second},
-		"a signal in the last pause":  {load(constant(10, 5*time.Second), pause(30*time.Second)), 10 * time.Second, 10 * time.Second, 10 * time.Second},
-		"a signal while users think":  {closed(8*time.Second, 10*time.Second), 9 * time.Second, 9 * time.Second, 9 * time.Second},
-		"a profile that ends in zero": {load(recorded(false, 2, 0, 0)), 30 * time.Second, 0, 30 * time.Second},
+		"a pause at the end": {load(constant(10, 5*time.Second), pause(30*time.Second)), 35 * time.Second, 0,
+			35 * time.Second},
+		"a slow rate":       {load(constant(2.0/60, 2*time.Minute)), 2 * time.Minute, 0, 2 * time.Minute},
+		"one request":       {load(constant(1.0/60, time.Minute)), time.Minute, 0, time.Minute},
+		"a ramp to nothing": {load(ramp(1, 0, 10*time.Second)), 10 * time.Second, 0, 10 * time.Second},
+		"poisson":           {poisson, 20 * time.Second, 0, 20 * time.Second},
+		"a cap":             {capped, 3 * time.Second, 0, 3 * time.Second},
+		"repeated pauses":   {repeated, 30 * time.Second, 0, 30 * time.Second},
+		"users who think for long": {closed(8*time.Second, 10*time.Second), 10 * time.Second, 0,
+			10 * time.Second},
+		"a signal in the last pause": {load(constant(10, 5*time.Second), pause(30*time.Second)),
+			10 * time.Second, 10 * time.Second, 10 * time.Second},
+		"a signal while users think": {closed(8*time.Second, 10*time.Second), 9 * time.Second,
+			9 * time.Second, 9 * time.Second},
+		"a profile that ends in zero": {load(recorded(false, 2, 0, 0)), 30 * time.Second, 0,
+			30 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

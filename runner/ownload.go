@@ -61,7 +61,8 @@ func (o *ownLoad) since(from int64) []measure.OwnSecond {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.upTo(time.Now())
-	i, _ := slices.BinarySearchFunc(o.seconds, from, func(s measure.OwnSecond, from int64) int { return cmp.Compare(s.Second, from) })
+	i, _ := slices.BinarySearchFunc(o.seconds, from,
+		func(s measure.OwnSecond, from int64) int { return cmp.Compare(s.Second, from) })
 	return slices.Clone(o.seconds[i:])
 }
 
@@ -97,7 +98,8 @@ func (o *ownLoad) take(at time.Time) {
 		part := func(d time.Duration) time.Duration { return max(time.Duration(share*float64(d)), 0) }
 		s.Second = int64(from / time.Second)
 		s.Available = time.Duration(available * share * float64(now.at-last.at))
-		s.CPU, s.CPUWait, s.Throttled = part(now.cpu-last.cpu), part(now.wait-last.wait), part(now.throttled-last.throttled)
+		s.CPU, s.CPUWait, s.Throttled = part(now.cpu-last.cpu), part(now.wait-last.wait),
+			part(now.throttled-last.throttled)
 		s.Frozen = o.freezes.within(from, to, at)
 		o.keep(s)
 	}

@@ -36,22 +36,26 @@ func TestAsManyWorkersAsAreNeeded(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := run(t, t.Context(), test.load, &service{answer: takes(test.took)})
-				if late := total(t, &m.Main, func(c *measure.Cell) *measure.Histogram { return c.Lateness }); late.Max() != 0 {
+				if late := total(t, &m.Main,
+					func(c *measure.Cell) *measure.Histogram { return c.Lateness }); late.Max() != 0 {
 					t.Errorf("sent up to %v late", late.Max())
 				}
 				if total(t, &m.Main, response).Max() != test.took || m.Main.Sent() != m.Main.Scheduled[0] {
-					t.Errorf("%d of %d sent, response times up to %v", m.Main.Sent(), m.Main.Scheduled[0], total(t, &m.Main, response).Max())
+					t.Errorf("%d of %d sent, response times up to %v", m.Main.Sent(), m.Main.Scheduled[0],
+						total(t, &m.Main, response).Max())
 				}
 				g := m.Generator
-				if g.BusyWorkersMax < test.want || g.BusyWorkersMax > test.want+1 || g.AllBusy != 0 || g.Workers < test.want || g.WorkersBy == measure.ByScenario {
-					t.Errorf("at most %d in flight of %d (%s), all for %v", g.BusyWorkersMax, g.Workers, g.WorkersBy, g.AllBusy)
+				if g.BusyWorkersMax < test.want || g.BusyWorkersMax > test.want+1 || g.AllBusy != 0 ||
+					g.Workers < test.want || g.WorkersBy == measure.ByScenario {
+					t.Errorf("at most %d in flight of %d (%s), all for %v", g.BusyWorkersMax, g.Workers,
+						g.WorkersBy, g.AllBusy)
 				}
 			})
 		})
 	}
 }
 
-// A service that stands still is asked all the same: the arrivals of a stall are
+// A service that stands still gets its requests all the same: the arrivals of a stall are
 // in flight, not waiting for a worker.
 func TestStallWithAsManyWorkersAsAreNeeded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -76,12 +80,14 @@ func TestStallWithAsManyWorkersAsAreNeeded(t *testing.T) {
 // A number is a cap: what waits for a worker then waits for the service, by second.
 func TestCapIsCountedBySecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := oneGroup(load(constant(10, 5*time.Second), constant(100, 2*time.Second), constant(10, 5*time.Second)))
+		s := oneGroup(load(constant(10, 5*time.Second), constant(100, 2*time.Second),
+			constant(10, 5*time.Second)))
 		s.Load.Workers = 50
 		m := run(t, t.Context(), s, &service{answer: takes(time.Second)})
 		g := m.Generator
 		if g.BusyWorkersMax != 50 || g.Workers != 50 || g.WorkersBy != measure.ByScenario || g.AllBusy == 0 {
-			t.Errorf("%d in flight of %d (%s), all for %v", g.BusyWorkersMax, g.Workers, g.WorkersBy, g.AllBusy)
+			t.Errorf("%d in flight of %d (%s), all for %v", g.BusyWorkersMax, g.Workers, g.WorkersBy,
+				g.AllBusy)
 		}
 		sum := time.Duration(0)
 		for second, busy := range m.Profile.AllBusy {
@@ -102,13 +108,16 @@ func TestShardsShareThePlan(t *testing.T) {
 		s := unbounded(constant(100, 4*time.Second))
 		s.Groups[0].IDs = []string{"a", "b", "c", "d", "e", "f", "g", "h"}
 		op := &service{answer: takes(time.Second)}
-		r := &runner.Runner{Scenario: s, Operation: op, Wait: runner.TimerWait, Shard: &measure.Shard{Run: "r", Index: 1, Count: 4}}
+		r := &runner.Runner{Scenario: s, Operation: op, Wait: runner.TimerWait,
+			Shard: &measure.Shard{Run: "r", Index: 1, Count: 4}}
 		m, err := r.Run(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := m.Generator.BusyWorkersMax; n < 25 || n > 26 || total(t, &m.Main, response).Max() != time.Second {
-			t.Errorf("%d in flight, response times up to %v", m.Generator.BusyWorkersMax, total(t, &m.Main, response).Max())
+		if n := m.Generator.BusyWorkersMax; n < 25 || n > 26 ||
+			total(t, &m.Main, response).Max() != time.Second {
+			t.Errorf("%d in flight, response times up to %v", m.Generator.BusyWorkersMax,
+				total(t, &m.Main, response).Max())
 		}
 	})
 }

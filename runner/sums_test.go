@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Any T(k), and any count, is the same whatever was looked at before.
+// Any T(k), and any count, is the same whatever was computed before.
 func TestSumsAreTheSameFromEverywhere(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 1))
 	once, again := newSums(7, 1), newSums(7, 1)
@@ -79,7 +79,8 @@ func TestSumsAreThoseOfUnitExponentials(t *testing.T) {
 	}
 	// T(k) has mean k and variance k, over seeds; so has every stretch.
 	const seeds = 4000
-	for _, stretch := range [][2]uint64{{0, 10}, {0, 1000}, {250, 260}, {1 << 20, 1<<20 + 5000}, {0, 1 << 40}, {1 << 40, 1<<40 + 1<<30}} {
+	for _, stretch := range [][2]uint64{{0, 10}, {0, 1000}, {250, 260}, {1 << 20, 1<<20 + 5000}, {0, 1 << 40},
+		{1 << 40, 1<<40 + 1<<30}} {
 		k, values := float64(stretch[1]-stretch[0]), make([]float64, seeds)
 		for seed := range values {
 			s, from := newSums(uint64(seed), 1), 0.0

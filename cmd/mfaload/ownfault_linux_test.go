@@ -20,10 +20,10 @@ import (
 // flight or due meanwhile. That is no fault of the service's.
 func TestFreezeOfMfaload(t *testing.T) {
 	t.Parallel()
-	var came atomic.Uint64
+	var received atomic.Uint64
 	enough := make(chan struct{})
 	server := fastServer(t, func() {
-		if came.Add(1) == 300 {
+		if received.Add(1) == 300 {
 			close(enough)
 		}
 	})
@@ -111,7 +111,8 @@ thresholds: {response: {p95: 3s}, errorRate: 1%%}
 			t.Fatal(err)
 		}
 		inside := fiftyPorts(t, test.name)
-		run := exec.Command(inside[0], append(inside[1:], program(t), "run", "-q", "--out", test.name, test.name+".yaml")...)
+		run := exec.Command(inside[0], append(inside[1:], program(t), "run", "-q", "--out", test.name,
+			test.name+".yaml")...)
 		run.Dir = dir
 		said, _ := run.CombinedOutput()
 		if code := run.ProcessState.ExitCode(); code != 4 || !strings.Contains(string(said), test.want) {
@@ -128,7 +129,8 @@ thresholds: {response: {p95: 3s}, errorRate: 1%%}
 		}
 		switch g := m.Generator; test.name {
 		case "asked":
-			if len(m.Main.Withheld) != 1 || m.Main.Withheld[0].Reason != measure.NoPorts || m.Main.Withheld[0].Count < 100 {
+			if len(m.Main.Withheld) != 1 || m.Main.Withheld[0].Reason != measure.NoPorts ||
+				m.Main.Withheld[0].Count < 100 {
 				t.Errorf("withheld: %+v", m.Main.Withheld)
 			}
 		case "free":

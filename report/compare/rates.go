@@ -99,7 +99,10 @@ func (c *Comparison) rateRemarks(results []result, margins Margins) {
 		}
 		row := c.Rows[i]
 		c.Remarks = append(c.Remarks, fmt.Sprintf(
-			"%s: nothing happened to %.0f requests, which excludes an increase of more than %s (3 divided by their number), and that is its margin; to exclude %s takes %.0f requests a run (--margin %s=%g%% insists on it)",
-			row.name(), r.events[1].of, row.margin(), Row{Margin: 100 * margin, points: true}.margin(), toExclude(margin), r.name, 100*margin))
+			"%s: nothing happened to %.0f requests, which excludes an increase of more than %s (3 divided "+
+				"by their number), and that is its margin; to exclude %s takes %.0f requests a run "+
+				"(--margin %s=%g%% insists on it)",
+			row.name(), r.events[1].of, row.margin(), Row{Margin: 100 * margin, points: true}.margin(),
+			toExclude(margin), r.name, 100*margin))
 	}
 }
