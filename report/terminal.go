@@ -298,8 +298,19 @@ func connectionsText(c Connections) string {
 
 // table writes rows with the first column to the left and the others to the right.
 // What is wider than the terminal goes on below, with the first column again.
+// Names are cut to what the other columns leave, or to half of the terminal.
 func (p *page) table(rows [][]string) {
 	widths := columnWidths(rows)
+	others := 0
+	for _, width := range widths[min(1, len(widths)):] {
+		others += 2 + width
+	}
+	if room := max(p.Width-others, p.Width/2, 20); p.Width > 0 && len(widths) > 1 && widths[0] > room {
+		for _, row := range rows {
+			row[0] = p.fit(p.Width-room, row[0])
+		}
+		widths = columnWidths(rows)
+	}
 	for from := 1; from == 1 || from < len(widths); {
 		to, used := from, 0
 		if len(widths) > 0 {
