@@ -76,7 +76,7 @@ func failureKind(ctx context.Context, err error) string {
 	// net/http does not export its errors of HTTP/2.
 	case strings.Contains(err.Error(), "stream error:"):
 		return "stream reset"
-	case strings.Contains(err.Error(), "GOAWAY"):
+	case strings.Contains(err.Error(), "GOAWAY"), neverSent(err):
 		return "connection going away"
 	case strings.Contains(err.Error(), "http2: client conn"), errors.Is(err, net.ErrClosed):
 		return "connection closed"

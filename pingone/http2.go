@@ -41,17 +41,7 @@ func (h *http2) roundTrip(ctx context.Context, r request, ex *contract.Exchange)
 	ex.Sent = time.Now()
 	ctx, cancel := context.WithDeadline(ctx, h.target.deadline(ctx, ex.Sent))
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, r.method, h.target.origin+r.path, bytes.NewReader(r.body))
-	if err != nil {
-		return failure(ctx, err)
-	}
-	// Without it, net/http sends a request again on a connection that ended.
-	req.GetBody = nil
-	req.Header = header(r.head + r.authorization)
-	if len(r.trace) > 0 {
-		req.Header.Set(transactionID, string(r.trace))
-	}
-	answer, err := h.client.RoundTrip(req)
+	answer, err := h.send(ctx, r)
 	if err != nil {
 		if errors.Is(err, io.ErrUnexpectedEOF) {
 			err = io.EOF // nothing of an answer came that could be cut off
@@ -70,6 +60,34 @@ func (h *http2) roundTrip(ctx context.Context, r request, ex *contract.Exchange)
 		return failure(ctx, err)
 	}
 	return nil
+}
+
+// send sends the request. Where net/http found only connections that take no more, it
+// sent nothing: then it is tried again, with new ones.
+func (h *http2) send(ctx context.Context, r request) (*http.Response, error) {
+	const attempts = 3
+	for attempt := 1; ; attempt++ {
+		req, err := http.NewRequestWithContext(ctx, r.method, h.target.origin+r.path, bytes.NewReader(r.body))
+		if err != nil {
+			return nil, err
+		}
+		// Without it, net/http sends a request again on a connection that ended.
+		req.GetBody = nil
+		req.Header = header(r.head + r.authorization)
+		if len(r.trace) > 0 {
+			req.Header.Set(transactionID, string(r.trace))
+		}
+		answer, err := h.client.RoundTrip(req)
+		if err == nil || !neverSent(err) || attempt == attempts {
+			return answer, err
+		}
+	}
+}
+
+// neverSent says that nothing of a request was sent: over HTTP/2, net/http wants its
+// body again only after the connections that it tried would not take it.
+func neverSent(err error) bool {
+	return strings.Contains(err.Error(), "cannot rewind body after connection loss")
 }
 
 var errNotHTTP2 = errors.New("the server does not speak HTTP/2")
