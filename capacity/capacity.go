@@ -38,6 +38,9 @@ type Outcome struct {
 	// Quantiles are the times that the allowed share of the requests of each limit
 	// is above, in seconds; 0 where a limit is of no time.
 	Quantiles []float64
+	// Best is the same without what mfaload itself may have caused; nil where it harmed
+	// nothing. See docs/decisions/0051.
+	Best *Best
 	// Refused counts the answers 429 in it.
 	Refused uint64
 	// Achieved is the achieved rate as a share of the planned one.

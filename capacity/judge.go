@@ -70,6 +70,30 @@ func Judge(a Ask, o *Outcome, limits []Limit) *Trial {
 		t.Doubts, t.By, t.Overloaded = t.Reasons, LimitedByGenerator, piled
 		return t
 	}
+	t.weigh(a, limits)
+	if t.Verdict == Break && !t.atBestToo(a, limits) {
+		t.Verdict, t.Broken, t.By = Inconclusive, 0.5, LimitedByGenerator
+		t.Doubts = []string{"what breaks may be mfaload's own doing: without what it harmed, or held up, the trial does not say so; use a machine with more or idler processors, or leave load.workers out"}
+		t.Reasons = append(t.Reasons, t.Doubts...)
+	}
+	return t
+}
+
+// atBestToo says whether a trial is a break without what mfaload itself may have
+// caused too.
+func (t *Trial) atBestToo(a Ask, limits []Limit) bool {
+	if t.Best == nil {
+		return true
+	}
+	best := &Trial{Ask: a, Outcome: *t.atBest(), At: a.Rate}
+	best.weigh(a, limits)
+	return best.Verdict == Break
+}
+
+// weigh weighs all that the trial may break by, and concludes.
+func (t *Trial) weigh(a Ask, limits []Limit) {
+	o := &t.Outcome
+	piled := o.Backlog.grew()
 	worst := t.judgeLimits(limits)
 	b := judgeBacklog(a, o)
 	t.Growing = piled || b.Broken > decided
@@ -91,7 +115,6 @@ func Judge(a Ask, o *Outcome, limits []Limit) *Trial {
 		t.By = LimitedByRefusals
 	}
 	t.conclude(clampOdds(worst))
-	return t
 }
 
 // conclude makes the odds that the rate is too high a verdict.

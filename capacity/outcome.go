@@ -30,6 +30,7 @@ func Read(m *measure.Measurement, r *report.Report, limits []Limit, inFlight flo
 		bySecond[s.Second] = s
 	}
 	times := make([]measure.Waits, len(limits))
+	var judged []*measure.Second
 	first, end := int64(m.Main.Start/time.Second), int64((m.Main.Start+m.Main.Planned)/time.Second)
 	for n := range end {
 		second := bySecond[n]
@@ -41,7 +42,7 @@ func Read(m *measure.Measurement, r *report.Report, limits []Limit, inFlight flo
 			o.Before = append(o.Before, s)
 			continue
 		}
-		o.Seconds = append(o.Seconds, s)
+		o.Seconds, judged = append(o.Seconds, s), append(judged, second)
 		for i := range limits {
 			limits[i].collect(&times[i], second, due(m, n))
 		}
@@ -49,6 +50,7 @@ func Read(m *measure.Measurement, r *report.Report, limits []Limit, inFlight flo
 	for i := range limits {
 		o.Quantiles = append(o.Quantiles, limits[i].quantile(&times[i]))
 	}
+	o.Best = readBest(m, r, judged, limits, o)
 	return o
 }
 
@@ -100,10 +102,16 @@ func readSecond(s *measure.Second, due float64, limits []Limit) (to Second) {
 // known of all groups together.
 func (l *Limit) waits(s *measure.Second, due float64) measure.Waits {
 	w := s.Waits(l.Group, l.Metric == scenario.Service)
-	if l.Group < 0 || len(s.Groups) == 0 {
-		w.Untimed += uint64(max(due-float64(s.Response.Count()), 0))
-	}
+	w.Untimed += l.unsent(s, due)
 	return w
+}
+
+// unsent are the arrivals of a second that were due and never sent.
+func (l *Limit) unsent(s *measure.Second, due float64) uint64 {
+	if l.Group >= 0 && len(s.Groups) > 0 {
+		return 0
+	}
+	return uint64(max(due-float64(s.Response.Count()), 0))
 }
 
 func tallyTimes(l *Limit, t *Tally, w measure.Waits) {

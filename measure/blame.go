@@ -189,7 +189,7 @@ func (m *Measurement) typicalService(from, to int64) time.Duration {
 
 // each yields the doubtful seconds of a measurement with what was due in them and
 // not sent.
-func (d *Doubtful) each(m *Measurement, yield func(s *Second, short bool, unsent uint64)) {
+func (d *Doubtful) each(m *Measurement, yield func(s *Second, unsent uint64)) {
 	all := maps.Clone(d.Short)
 	if all == nil {
 		all = map[int64]bool{}
@@ -200,7 +200,7 @@ func (d *Doubtful) each(m *Measurement, yield func(s *Second, short bool, unsent
 		if s == nil { // nothing of it was sent
 			s = newSecond(second)
 		}
-		yield(s, d.Short[second], m.UnsentIn(second))
+		yield(s, m.UnsentIn(second))
 	}
 }
 
@@ -208,18 +208,50 @@ func (d *Doubtful) each(m *Measurement, yield func(s *Second, short bool, unsent
 // a group, or of all where it is below 0. Of the arrivals that were never sent, at
 // most so many are the limit's.
 func (d *Doubtful) Forgive(m *Measurement, b *BestWaits, group int, service bool, neverSent uint64) {
-	d.each(m, func(s *Second, short bool, unsent uint64) {
+	d.each(m, func(s *Second, unsent uint64) {
 		unsent = min(unsent, neverSent)
 		neverSent -= unsent
-		switch {
-		case short:
-			b.forgive(s, group, service, unsent)
-		case service:
-			b.fewer(unsent + s.Drained(group))
-		default: // sent in time, it would have been answered before the end
-			b.forgiveWaiting(s, group, unsent+s.Drained(group))
-		}
+		d.forgive(s, b, group, service, unsent)
 	})
+}
+
+func (d *Doubtful) forgive(s *Second, b *BestWaits, group int, service bool, unsent uint64) {
+	switch {
+	case d.Short[s.Second]:
+		b.forgive(s, group, service, unsent)
+	case !d.Capped[s.Second]:
+	case service:
+		b.fewer(unsent + s.Drained(group))
+	default: // sent in time, it would have been answered before the end
+		b.forgiveWaiting(s, group, unsent+s.Drained(group))
+	}
+}
+
+// BestWaits returns the times of a second at best, of a group or of all where it is
+// below 0, with so many arrivals that were due in it and not sent.
+func (d *Doubtful) BestWaits(s *Second, group int, service bool, unsent uint64) *BestWaits {
+	b := &BestWaits{unserved: unsent}
+	if all, split := s.part(group, service); all != nil {
+		b.with = []*Histogram{split.best(all, service)}
+		b.unserved += split.Unserved - split.Doubtful
+	}
+	d.forgive(s, b, group, service, unsent)
+	return b
+}
+
+// In says whether a second is doubtful.
+func (d *Doubtful) In(second int64) bool { return d.All || d.Short[second] || d.Capped[second] }
+
+// FailuresIn counts the failures of a second that may be mfaload's own doing, but for
+// those that are doubtful by themselves.
+func (d *Doubtful) FailuresIn(s *Second, group int) uint64 {
+	switch {
+	case d.Short[s.Second]:
+		return s.OtherFailures(group)
+	case d.Capped[s.Second]:
+		return s.Drained(group)
+	}
+	return 0
 }
 
 // Beyond counts what is beyond a limit at best.
@@ -236,13 +268,7 @@ func (d *Doubtful) Failures(m *Measurement, group int, neverSent uint64) (n uint
 	if d.All {
 		return m.Main.BestWaits(group, false).Unserved()
 	}
-	d.each(m, func(s *Second, short bool, _ uint64) {
-		if short {
-			n += s.OtherFailures(group)
-		} else {
-			n += s.Drained(group)
-		}
-	})
+	d.each(m, func(s *Second, _ uint64) { n += d.FailuresIn(s, group) })
 	return n + d.Unsent(m, neverSent)
 }
 
@@ -252,6 +278,6 @@ func (d *Doubtful) Unsent(m *Measurement, most uint64) (n uint64) {
 	if d.All {
 		return most
 	}
-	d.each(m, func(_ *Second, _ bool, unsent uint64) { n += unsent })
+	d.each(m, func(_ *Second, unsent uint64) { n += unsent })
 	return min(n, most)
 }

@@ -297,6 +297,15 @@ func (s *Second) OtherFailures(group int) uint64 {
 	return split.Unserved - split.Doubtful
 }
 
+// HarmedErrors counts the requests of the second, of a group or of all where it is
+// below 0, that are no errors at best, by themselves.
+func (s *Second) HarmedErrors(group int) uint64 {
+	if _, split := s.part(group, false); split != nil {
+		return split.DoubtfulErrors
+	}
+	return 0
+}
+
 // Drained counts those of them that got no response before the end of the drain
 // time; of a group, at most so many.
 func (s *Second) Drained(group int) (n uint64) {
