@@ -150,11 +150,11 @@ func closeness(t Threshold) htmlThreshold {
 	side := map[bool]string{true: "below", false: "above"}[t.Observed < t.Limit]
 	switch {
 	case t.Limit == 0 && t.Observed == 0:
-		h.Close = "none, and none is allowed"
+		h.Close = "0 (limit 0)"
 	case t.Limit == 0:
-		h.Close, h.Fill = "none is allowed", 100
+		h.Close, h.Fill = "limit 0", 100
 	case t.Unit == "%":
-		h.Close = chart.Digits(away) + " %-points " + side
+		h.Close = chart.Digits(away) + " percentage points " + side
 	default:
 		h.Close = chart.Digits(100*away/t.Limit) + " % " + side
 	}

@@ -139,7 +139,7 @@ func (r *Report) junitGroups() (cases []junitCase) {
 		missed, unclear := missedOf[g.Name], unclearOf[g.Name]
 		q := g.Requests
 		c := junitCase{Name: g.Name}
-		figures := fmt.Sprintf("%d of %d requests sent: %d as expected, %d unexpected, %d violating, %d failed (%d of them 429); response p95 %s ms",
+		figures := fmt.Sprintf("%d of %d requests sent: %d as expected, %d unexpected, %d violating, %d failed; %d of the responses were 429; response p95 %s ms",
 			q.Sent, q.Scheduled, q.AsExpected, q.Unexpected, q.Violating, q.Failed, q.RateLimited, g.Response.cell("p95"))
 		switch {
 		case len(missed) > 0:

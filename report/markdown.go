@@ -103,7 +103,7 @@ func (m *markdown) reasons(r *Report) {
 	}
 	left := m.Len() + markdownBytes
 	for i, reason := range r.Reasons {
-		text := "- " + code(reason)
+		text := "- " + codeUpTo(reason, maxReason)
 		if i == markdownRows || m.Len()+len(text) > left {
 			m.line("- %d more reasons in report.json", len(r.Reasons)-i)
 			break
@@ -219,8 +219,10 @@ func plain(text string, most int) string {
 
 // code makes a text a code span, in a table too: nothing in it is markup, a
 // link or a mention, and it stays on its line.
-func code(text string) string {
-	text = strings.TrimSpace(plain(text, longest))
+func code(text string) string { return codeUpTo(text, longest) }
+
+func codeUpTo(text string, most int) string {
+	text = strings.TrimSpace(plain(text, most))
 	if text == "" {
 		return ""
 	}

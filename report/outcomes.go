@@ -10,11 +10,13 @@ import (
 // times.
 func (s *sum) outcomeRemarks() (remarks []string) {
 	if o := s.outcomes["refused"]; o != nil {
-		n := o.response.Count()
+		n, meaning := o.response.Count(), "times are those of the others"
+		if s.judged[0].Count() == 0 {
+			meaning = "nothing was served, so there are no times"
+		}
 		remarks = append(remarks, fmt.Sprintf(
-			"%s of %s requests were refused (429, 503 with Retry-After, connection refused; p50 %s ms): "+
-				"times are those of the others",
-			count(n), count(s.Sent()), digits3(ms(o.service.Percentile(50)))))
+			"%s of %s requests were refused (429, 503 with Retry-After, connection refused; p50 %s ms): %s",
+			count(n), count(s.Sent()), digits3(ms(o.service.Percentile(50))), meaning))
 	}
 	unsent, unserved := s.NeverSent(), s.judged[0].Unserved()
 	if unserved == 0 {

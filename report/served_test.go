@@ -108,3 +108,21 @@ func TestContractThatWasNeverChecked(t *testing.T) {
 		t.Errorf("%+v", th)
 	}
 }
+
+// TestMarkdownHasTheRemedy: a reason ends in what to do, so it is not cut before.
+func TestMarkdownHasTheRemedy(t *testing.T) {
+	r := &report.Report{Reasons: []string{strings.Repeat("why ", 150) + "raise load.workers, or leave it out"}}
+	got, err := r.Markdown()
+	if err != nil || !strings.Contains(string(got), "raise load.workers, or leave it out") {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
+// TestNothingWasServed: where all requests were refused there are no times of others.
+func TestNothingWasServed(t *testing.T) {
+	got := blamed(t, 0, []batch{{40, ms, refused}}, noViolations)
+	if text := strings.Join(got.Reasons, "\n"); !strings.Contains(text, "40 of 40 requests were refused") ||
+		!strings.Contains(text, "nothing was served, so there are no times") {
+		t.Error(text)
+	}
+}
