@@ -122,6 +122,10 @@ func TestGuard(t *testing.T) {
 		{"failures in a row", above(scenario.ConnectionFailures, 20, "20", 0), ticks(60, func(s int64) measure.Tick {
 			return measure.Tick{Second: s, Streak: uint64(s) * 3}
 		}), 7, "21 requests in a row found no connection, or lost it"},
+		{"connections lost", above(scenario.ConnectionFailures, 20, "20", 0), ticks(5, ended(slices.Repeat([]measure.Observation{
+			{Done: time.Second, Failed: true, Disconnected: true}}, 30)...)), 1, "30 requests in a row found no connection, or lost it"},
+		{"connections lost, as mfaload stood still", above(scenario.ConnectionFailures, 20, "20", 0), ticks(5, ended(slices.Repeat([]measure.Observation{
+			{Done: time.Second, Harmed: 900 * ms, Failed: true, Disconnected: true}}, 30)...)), 0, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g := runner.NewGuard([]scenario.StopCondition{above(scenario.ErrorRate, 0.999, "99.9%", 10*time.Minute), test.condition})
