@@ -55,7 +55,8 @@ func (m *Measurement) check() error {
 		return err
 	}
 	for _, v := range m.Violations {
-		if v == nil || v.InWarmup > v.Count || v.Explained > v.Count || len(v.Instances) == 0 {
+		if v == nil || v.InWarmup > v.Count || v.Explained > v.Count || len(v.Instances) == 0 ||
+			len(v.ByGroup) > len(m.Groups) || slices.ContainsFunc(v.ByGroup, func(n uint64) bool { return n > v.Count }) || total(v.ByGroup) > v.Count-v.InWarmup {
 			return errors.New("a violation's counts do not add up")
 		}
 	}

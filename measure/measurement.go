@@ -181,6 +181,9 @@ type ViolationGroup struct {
 	Fails    bool   `json:"fails"`
 	Count    uint64 `json:"count"`
 	InWarmup uint64 `json:"in_warmup,omitempty"`
+	// ByGroup counts those that are not of the warm-up by group of users, up to the last
+	// group that has one; empty in measurements of versions without it.
+	ByGroup []uint64 `json:"by_group,omitempty"`
 	// Explained counts those of them that were looked into one by one; the
 	// others are wrong in the very same facts.
 	Explained uint64 `json:"explained"`

@@ -112,7 +112,7 @@ func (m *Measurement) mergeViolations(from []*ViolationGroup) {
 		i, found := slices.BinarySearchFunc(m.Violations, f, compareGroups)
 		if !found {
 			copied := *f
-			copied.Instances = slices.Clone(f.Instances)
+			copied.Instances, copied.ByGroup = slices.Clone(f.Instances), slices.Clone(f.ByGroup)
 			m.Violations = slices.Insert(m.Violations, i, &copied)
 			continue
 		}
@@ -123,6 +123,7 @@ func (m *Measurement) mergeViolations(from []*ViolationGroup) {
 		to.Explained += f.Explained
 		to.Count += f.Count
 		to.InWarmup += f.InWarmup
+		to.ByGroup = addEach(to.ByGroup, f.ByGroup)
 	}
 }
 

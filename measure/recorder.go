@@ -275,9 +275,19 @@ func (s *stripe) recordViolations(o *Observation) (violating bool) {
 		s.tape.violation(key, v.Counted, kept)
 		if o.Warmup {
 			g.InWarmup++
+		} else {
+			g.inGroup(o.Group)
 		}
 	}
 	return violating
+}
+
+// inGroup counts one of a group of users.
+func (g *ViolationGroup) inGroup(group int) {
+	for len(g.ByGroup) <= group {
+		g.ByGroup = append(g.ByGroup, 0)
+	}
+	g.ByGroup[group]++
 }
 
 // keep adds an instance to the group.

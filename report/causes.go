@@ -27,26 +27,36 @@ func (s *sum) errorCauses() (causes []Cause) {
 	return sortCauses(causes)
 }
 
-// violationCauses are the rules that were broken at level fail, of all groups.
-// Thresholds share them.
-func (j *judgement) violationCauses() []Cause {
+// violationCauses are the rules that the responses of a group broke at level fail, or
+// those of all where it is below 0. Thresholds of all share them.
+func (j *judgement) violationCauses(group int) []Cause {
+	if group >= 0 && len(j.measurement.Groups) > 1 {
+		return sortCauses(j.brokenRules(func(g *measure.ViolationGroup) uint64 {
+			if group < len(g.ByGroup) {
+				return g.ByGroup[group]
+			}
+			return 0
+		}))
+	}
 	if j.broken == nil {
-		j.broken = sortCauses(j.brokenRules())
+		j.broken = sortCauses(j.brokenRules(func(g *measure.ViolationGroup) uint64 { return g.Count - g.InWarmup }))
 	}
 	return j.broken
 }
 
-func (j *judgement) brokenRules() []Cause {
+// brokenRules are the rules that were broken at level fail, as often as counted says.
+func (j *judgement) brokenRules(counted func(*measure.ViolationGroup) uint64) []Cause {
 	causes := []Cause{}
-	for _, v := range j.report.Violations {
-		if v.Level != "fail" {
+	for _, g := range j.measurement.Violations {
+		n := counted(g)
+		if n == 0 || !g.Fails {
 			continue
 		}
-		what := v.Rule
-		if v.Pointer != "" {
-			what += " at " + v.Pointer
+		what := g.Rule
+		if g.Pointer != "" {
+			what += " at " + g.Pointer
 		}
-		causes = append(causes, Cause{plain(what, longest), v.Count})
+		causes = append(causes, Cause{plain(what, longest), n})
 	}
 	return causes
 }

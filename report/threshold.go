@@ -130,7 +130,7 @@ func (j *judgement) judgeShare(t scenario.Threshold, judged *Threshold) (missed,
 		judged.Causes, none = s.errorCauses(), "no request was sent"
 	case scenario.ViolationRate:
 		share, best = s.ViolationRate(), s.BestViolationRate(doubtful, unknown)
-		judged.Causes = j.violationCauses()
+		judged.Causes = j.violationCauses(j.groupOf(t))
 		none += ", so the contract was never checked"
 	case scenario.RateLimitedRate:
 		share, best = s.RateLimitedRate(), s.BestRateLimitedRate(doubtful, unknown)
