@@ -124,8 +124,11 @@ func (v *view) once(format string) func(error) {
 	}
 }
 
-// recently says how the last 10 s went.
+// recently says how the last 10 s went: nothing before the first sample.
 func recently(s live.Status) string {
+	if s.Elapsed == 0 {
+		return "last 10 s: not measured yet"
+	}
 	text := fmt.Sprintf("last 10 s: %s/s", short(s.Achieved))
 	if s.Planned > 0 {
 		text += fmt.Sprintf(" of %s/s planned", short(s.Planned))
@@ -133,7 +136,7 @@ func recently(s live.Status) string {
 	if s.Response.Count > 0 {
 		text += fmt.Sprintf(", response p50 %s p99 %s ms", short(s.Response.P50), short(s.Response.P99))
 	} else {
-		text += ", no answer"
+		text += ", nothing served"
 	}
 	return text
 }
