@@ -83,7 +83,7 @@ func TestSizesAreBounded(t *testing.T) {
 
 // What programs read is bounded by what mfaload reads back, whatever was measured.
 func TestSizesOfFilesForProgramsAreBounded(t *testing.T) {
-	long := strings.Repeat("\x1b", 50_000)
+	long := strings.Repeat("\x1b", 20_000)
 	m := measured(t)
 	group := m.Violations[0]
 	m.Violations = nil
