@@ -1,5 +1,7 @@
 package report
 
+import "fmt"
+
 // Baseline says how a run compares with an earlier one that it was held
 // against.
 type Baseline struct {
@@ -24,8 +26,12 @@ func (r *Report) HoldAgainst(run, judgement string, worse, unclear bool, reasons
 		r.Verdict = Inconclusive
 	}
 	if worse || unclear {
-		for _, text := range reasons {
+		shown, more := first(reasons, maxReasonsShown)
+		for _, text := range shown {
 			r.Reasons = append(r.Reasons, "baseline: "+text)
+		}
+		if more > 0 {
+			r.Reasons = append(r.Reasons, fmt.Sprintf("baseline: %d more reasons in compare.json", more))
 		}
 	}
 }

@@ -28,3 +28,12 @@ func TestBaselineTakesPartInTheVerdict(t *testing.T) {
 		}
 	}
 }
+
+// Thousands of figures that are worse do not fill the report.
+func TestReasonsOfABaselineAreBounded(t *testing.T) {
+	r := &report.Report{Verdict: report.Pass}
+	r.HoldAgainst("main", "judgement", true, false, make([]string, 5000))
+	if n := len(r.Reasons); n != 21 || r.Reasons[20] != "baseline: 4980 more reasons in compare.json" {
+		t.Errorf("%d reasons, the last %q", n, r.Reasons[n-1])
+	}
+}

@@ -29,6 +29,7 @@ type page struct {
 	Charts             g.Group
 	Answers, Notes     []string
 	Runs               []Source
+	UndrawnCharts      int
 }
 
 type pageRow struct {
@@ -40,19 +41,25 @@ type pageRow struct {
 func (c *Comparison) HTML() ([]byte, error) {
 	p := page{Title: "mfaload compare: " + string(c.Verdict), Subject: c.New.text() + " against " + c.Base.text(), Verdict: c.Verdict,
 		Forced: c.Forced, Obstacles: c.Obstacles, Reasons: c.Reasons, Runs: slices.Concat(c.Base.Runs, c.New.Runs)}
-	for _, r := range c.Rows {
+	rows, more := foremost(c.Rows, maxPageRows)
+	for _, r := range rows {
 		p.Rows = append(p.Rows, pageRow{r, r.name(), r.change(r.Change), r.change(r.Low) + " … " + r.change(r.High), r.margin()})
 	}
 	for _, s := range c.Shifts {
+		if len(p.Charts) == maxCharts {
+			p.UndrawnCharts++
+			continue
+		}
 		for _, drawn := range s.charts(c.marginOf(s)) {
 			p.draw(drawn)
 		}
 	}
-	for _, d := range c.Drift {
-		p.Answers = append(p.Answers, d.String())
-	}
+	p.Answers = c.driftTexts()
 	if len(c.Rows) > 0 {
 		p.Notes = append([]string{c.method()}, c.Remarks...)
+		if more > 0 {
+			p.Notes = slices.Insert(p.Notes, 0, moreText(more, "figures"))
+		}
 		if len(c.Drift) == 0 {
 			p.Answers = []string{"no difference in kinds, headers, members and codes"}
 		}
@@ -70,8 +77,20 @@ func (c *Comparison) marginOf(s Shift) float64 {
 	return 0
 }
 
-// draw adds a chart.
+// driftTexts say what changed in the responses.
+func (c *Comparison) driftTexts() (texts []string) {
+	for _, d := range c.Drift {
+		texts = append(texts, d.String())
+	}
+	return texts
+}
+
+// draw adds a chart where there is room for one.
 func (p *page) draw(c *chart.Chart) {
+	if len(p.Charts) == maxCharts {
+		p.UndrawnCharts++
+		return
+	}
 	p.Charts = append(p.Charts, c.HTML(fmt.Sprintf("chart-%d", len(p.Charts)+1)))
 }
 
@@ -79,6 +98,9 @@ func (p *page) render() ([]byte, error) {
 	why := "Why they can’t be compared"
 	if p.Forced {
 		why = "Forced: these runs should not be compared"
+	}
+	if p.UndrawnCharts > 0 {
+		p.Notes = append(p.Notes, moreText(p.UndrawnCharts, "shapes are"))
 	}
 	shape := "From run to run"
 	if len(p.Rows) > 0 {
@@ -88,7 +110,7 @@ func (p *page) render() ([]byte, error) {
 		h.H1(h.Span(h.Class(classes[p.Verdict]), g.Text(string(p.Verdict)))), g.Text("\n"),
 		h.P(g.Text(p.Subject)), g.Text("\n"),
 		listed(why, p.Obstacles),
-		chart.List(p.Reasons), g.Text("\n"),
+		chart.List(few(p.Reasons)), g.Text("\n"),
 		g.If(len(p.Rows) > 0, g.Group{h.H2(g.Text("Figures")), g.Text("\n"), p.figures()}),
 		g.If(len(p.Charts) > 0, g.Group{h.H2(g.Text(shape)), g.Text("\n"), h.Div(h.Class("charts"), p.Charts), g.Text("\n")}),
 		listed("Answers", p.Answers), listed("How it was compared", p.Notes),
@@ -97,7 +119,7 @@ func (p *page) render() ([]byte, error) {
 
 // listed is a list under a heading, and nothing where the list is empty.
 func listed(title string, texts []string) g.Node {
-	return g.If(len(texts) > 0, g.Group{h.H2(g.Text(title)), chart.List(texts), g.Text("\n")})
+	return g.If(len(texts) > 0, g.Group{h.H2(g.Text(title)), chart.List(few(texts)), g.Text("\n")})
 }
 
 func (p *page) figures() g.Node {
@@ -110,7 +132,7 @@ func (p *page) figures() g.Node {
 
 func (p *page) runs() g.Node {
 	return chart.Scroll("runs", chart.Head("run", "started (UTC)", "seconds", "requests", "mfaload"),
-		g.Map(p.Runs, func(s Source) g.Node {
+		g.Map(p.Runs[:min(len(p.Runs), maxPageRows)], func(s Source) g.Node {
 			return chart.Row(chart.Texts(s.Name, s.Started.UTC().Format(time.DateTime), digits(s.Duration), strconv.FormatUint(s.Sent, 10), s.Version))
 		}))
 }

@@ -39,9 +39,7 @@ func (t Terminal) Write(w io.Writer, c *Comparison) error {
 	}
 	if len(c.Drift) > 0 {
 		b.WriteString("\nanswers\n")
-		for _, d := range c.Drift {
-			fmt.Fprintf(&b, "  %s\n", d)
-		}
+		lines(&b, "  ", c.driftTexts())
 	} else if len(c.Rows) > 0 {
 		b.WriteString("\nanswers\n  no difference in kinds, headers, members and codes\n")
 	}
@@ -58,7 +56,7 @@ func (t Terminal) verdict(b *strings.Builder, j Judgement, text string) {
 }
 
 func lines(b *strings.Builder, indent string, list []string) {
-	for _, l := range list {
+	for _, l := range few(list) {
 		fmt.Fprintf(b, "%s%s\n", indent, strings.ReplaceAll(l, "\n", "\n"+indent+"  "))
 	}
 }
@@ -72,7 +70,8 @@ func (s Side) text() string {
 
 func (t Terminal) rows(b *strings.Builder, c *Comparison) {
 	table := [][]string{{"", "base", "new", "", "change", "95 % interval", "margin", ""}}
-	for _, r := range c.Rows {
+	rows, more := foremost(c.Rows, maxRows)
+	for _, r := range rows {
 		table = append(table, []string{"  " + r.name(), r.baseText(), r.newText(), r.Unit, r.change(r.Change),
 			r.change(r.Low) + " … " + r.change(r.High), r.margin(), string(r.Judgement)})
 	}
@@ -85,9 +84,12 @@ func (t Terminal) rows(b *strings.Builder, c *Comparison) {
 		case i == 0:
 			text = t.paint("2", text)
 		default:
-			text += "  " + t.paint(colors[c.Rows[i-1].Judgement], line[last])
+			text += "  " + t.paint(colors[rows[i-1].Judgement], line[last])
 		}
 		b.WriteString(text + "\n")
+	}
+	if more > 0 {
+		fmt.Fprintf(b, "  %s\n", moreText(more, "figures"))
 	}
 }
 
@@ -180,12 +182,16 @@ func (t Terminal) WriteHistory(w io.Writer, h *History) error {
 	if len(h.Lines) > 0 {
 		b.WriteString("\n")
 		table := [][]string{}
-		for _, l := range h.Lines {
+		shown := h.Lines[:min(len(h.Lines), maxRows)]
+		for _, l := range shown {
 			first, last := l.Values[0], l.Values[len(l.Values)-1]
 			table = append(table, []string{"  " + Row{Group: l.Group, Metric: l.Metric}.name(), digits(first), digits(last), l.Unit, l.spark(), ""})
 		}
 		for _, line := range pad(table) {
 			b.WriteString(strings.TrimRight(strings.Join(line, "  "), " ") + "\n")
+		}
+		if more := len(h.Lines) - len(shown); more > 0 {
+			fmt.Fprintf(&b, "  %s\n", moreText(more, "figures"))
 		}
 		fmt.Fprintf(&b, "%s\n", t.paint("2", "  first and last run; | is where a change began"))
 	}
