@@ -65,7 +65,7 @@ func (r *Result) trials() g.Node {
 		g.Map(r.Trials, func(row Row) g.Node {
 			f, verdict := row.Figures, string(row.Verdict)
 			return chart.Row(chart.Texts(strconv.Itoa(row.Number), rateText(row.Rate), seconds(row.Duration)), h.Td(h.Class(verdict), g.Text(verdict)),
-				chart.Texts(fmt.Sprint(f.Requests.Sent), chart.Digits(f.Response.Mean), chart.Digits(f.Response.P95), chart.Digits(f.Response.P99),
+				chart.Texts(fmt.Sprint(f.Requests.Sent), f.Response.Text("mean"), f.Response.Text("p95"), f.Response.Text("p99"),
 					fmt.Sprintf("%.2f", row.Broken), strings.Join(append([]string{row.By}, row.Reasons...), "; ")))
 		}))
 }
@@ -132,7 +132,7 @@ func (r *Result) responseChart(rows []Row) *chart.Chart {
 	c.Y = chart.Log(max(low, 0.001), max(high, 0.002), 0.001, "ms")
 	for _, row := range rows {
 		t := row.Figures.Response
-		c.Table.Rows = append(c.Table.Rows, []string{rateText(row.Rate), string(row.Verdict), chart.Digits(t.Mean), chart.Digits(t.P50), chart.Digits(t.P95), chart.Digits(t.P99)})
+		c.Table.Rows = append(c.Table.Rows, []string{rateText(row.Rate), string(row.Verdict), t.Text("mean"), t.Text("p50"), t.Text("p95"), t.Text("p99")})
 	}
 	return c
 }

@@ -43,8 +43,8 @@ const decided = 0.8
 // Line is the trial in a line.
 func (t *Trial) Line(most int) string {
 	f := t.Figures
-	text := fmt.Sprintf("trial %d of at most %d: %s for %d s: %s; p50 %.4g ms, p95 %.4g ms, p99 %.4g ms, %d of %d as expected", t.Number, most, rateText(t.Rate),
-		len(t.Seconds), t.Verdict, f.Response.P50, f.Response.P95, f.Response.P99, f.Requests.AsExpected, f.Requests.Scheduled)
+	text := fmt.Sprintf("trial %d of at most %d: %s for %d s: %s; p50 %s ms, p95 %s ms, p99 %s ms, %d of %d as expected", t.Number, most, rateText(t.Rate),
+		len(t.Seconds), t.Verdict, f.Response.Text("p50"), f.Response.Text("p95"), f.Response.Text("p99"), f.Requests.AsExpected, f.Requests.Scheduled)
 	if t.Verdict != Pass {
 		text += "; " + t.By
 	}

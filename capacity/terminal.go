@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"mfaload/report/chart"
 )
 
 // Terminal prints results as text.
@@ -133,11 +135,11 @@ func (t Terminal) trials(b *strings.Builder, r *Result) {
 	for _, row := range r.Trials {
 		inFlight := ""
 		if row.Little != nil {
-			inFlight = fmt.Sprintf("%.3g", row.Little.Counted)
+			inFlight = chart.Digits(row.Little.Counted)
 		}
 		f := row.Figures
 		table = append(table, []string{fmt.Sprintf("%3d", row.Number), rateText(row.Rate), seconds(row.Duration), string(row.Verdict), fmt.Sprint(f.Requests.Sent),
-			fmt.Sprint(f.Requests.AsExpected), fmt.Sprintf("%.4g", f.Response.Mean), fmt.Sprintf("%.4g", f.Response.P95), fmt.Sprintf("%.4g", f.Response.P99), inFlight, row.By})
+			fmt.Sprint(f.Requests.AsExpected), f.Response.Text("mean"), f.Response.Text("p95"), f.Response.Text("p99"), inFlight, row.By})
 	}
 	widths := make([]int, len(table[0]))
 	for _, line := range table {

@@ -97,7 +97,7 @@ func (p *htmlPage) tiles() g.Node {
 	if p.Rate.Planned != 0 {
 		achieved += " of " + digits3(p.Rate.Planned) + "/s"
 	}
-	ms := func(name, stat string) g.Node { return tile(name, p.Response.cell(stat), "ms", "") }
+	ms := func(name, stat string) g.Node { return tile(name, p.Response.Text(stat), "ms", "") }
 	counted := func(name string, n uint64, class string) g.Node {
 		if n == 0 {
 			class = ""
@@ -241,7 +241,7 @@ func (p *htmlPage) requests() g.Node {
 func (f *Figures) cells() g.Node {
 	q, t := f.Requests, f.Response
 	return chart.Texts(count(q.Scheduled), count(q.Sent), count(q.AsExpected), count(q.Unexpected), count(q.Violating), count(q.Failed), count(q.Unsent),
-		t.cell("p50"), t.cell("p95"), t.cell("p99"), t.cell("max"))
+		t.Text("p50"), t.Text("p95"), t.Text("p99"), t.Text("max"))
 }
 
 func (p *htmlPage) machines() g.Node {

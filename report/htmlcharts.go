@@ -469,7 +469,7 @@ func (d *drawing) spectrum() *chart.Chart {
 	nines := math.Max(1, math.Log10(float64(max(response.Count(), 1))))
 	c := &chart.Chart{Title: "Percentile spectrum", X: chart.Axis{High: nines, Unit: "percent of the arrivals"}, Y: d.latency,
 		Summary: fmt.Sprintf("How long the slowest took: one in ten %s or more, one in a hundred %s, one in a thousand %s. Where response time leaves service time, requests waited before they were sent. Arrivals that were never served stand at what they waited at least; refusals are in neither line.",
-			d.r.Response.cell("p90")+" ms", d.r.Response.cell("p99")+" ms", d.r.Response.cell("p99.9")+" ms"),
+			d.r.Response.Text("p90")+" ms", d.r.Response.Text("p99")+" ms", d.r.Response.Text("p99.9")+" ms"),
 		Table: chart.Table{Head: []string{"percentile", "response ms", "service ms"}},
 	}
 	lines := [2]chart.Series{{Name: "response", Kind: chart.Line, Look: chart.One}, {Name: "service", Kind: chart.Dashed, Look: chart.Two}}

@@ -140,7 +140,7 @@ func (r *Report) junitGroups() (cases []junitCase) {
 		q := g.Requests
 		c := junitCase{Name: g.Name}
 		figures := fmt.Sprintf("%d of %d requests sent: %d as expected, %d unexpected, %d violating, %d failed; %d of the responses were 429; response p95 %s ms",
-			q.Sent, q.Scheduled, q.AsExpected, q.Unexpected, q.Violating, q.Failed, q.RateLimited, g.Response.cell("p95"))
+			q.Sent, q.Scheduled, q.AsExpected, q.Unexpected, q.Violating, q.Failed, q.RateLimited, g.Response.Text("p95"))
 		switch {
 		case len(missed) > 0:
 			c.Failure = &junitResult{Message: fmt.Sprintf("it misses %d of its thresholds", len(missed)), Type: "group",

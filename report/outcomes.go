@@ -53,14 +53,14 @@ func (r *Report) outcomes() (all []namedOutcome) {
 // cells are the times as tables show them, from min to max.
 func (t *Times) cells() (cells []string) {
 	for _, name := range []string{"min", "mean", "p50", "p90", "p95", "p99", "p99.9", "max"} {
-		cells = append(cells, t.cell(name))
+		cells = append(cells, t.Text(name))
 	}
 	return cells
 }
 
-// cell is one of the times as texts show it, "≥" before what is only known to be at
+// Text is one of the times as texts show it, "≥" before what is only known to be at
 // least so long, "–" where there is none.
-func (t *Times) cell(name string) string {
+func (t *Times) Text(name string) string {
 	if t.Max == 0 && len(t.AtLeast) == 0 {
 		return "–"
 	}

@@ -304,7 +304,7 @@ func shardRows(indent string, shards []Shard) [][]string {
 			mark = " !"
 		}
 		rows = append(rows, []string{indent + strconv.Itoa(s.Index) + mark, count(q.Sent), count(q.AsExpected), count(q.Unexpected), count(q.Violating), count(q.Failed), count(q.Unsent),
-			s.Response.cell("p50"), s.Response.cell("p99"), digits3(g.OwnLateness.P99), digits3(g.Hiccups.P99), cpu})
+			s.Response.Text("p50"), s.Response.Text("p99"), digits3(g.OwnLateness.P99), digits3(g.Hiccups.P99), cpu})
 	}
 	return rows
 }

@@ -161,7 +161,7 @@ func (p *page) groups(r *Report) {
 	for _, g := range all[:min(len(all), maxRows)] {
 		q := g.Requests
 		rows = append(rows, []string{"  " + plain(g.Name, longestName), count(q.Sent), count(q.AsExpected), count(q.Unexpected), count(q.Violating), count(q.Failed),
-			g.Response.cell("p50"), g.Response.cell("p95"), g.Response.cell("p99")})
+			g.Response.Text("p50"), g.Response.Text("p95"), g.Response.Text("p99")})
 		if r.Requests.RateLimited > 0 {
 			rows[len(rows)-1] = slices.Insert(rows[len(rows)-1], 6, count(q.RateLimited))
 		}

@@ -1,0 +1,29 @@
+package capacity_test
+
+import (
+	"strings"
+	"testing"
+
+	"mfaload/capacity"
+	"mfaload/report"
+)
+
+// Times of an overload are lower bounds, and are written as reports write them.
+func TestTrialsShowLowerBounds(t *testing.T) {
+	times := report.Times{Min: 12, Mean: 9_876.5, P50: 10_002.3, P90: 10_003, P95: 10_004, P99: 10_005, P999: 10_005,
+		Max: 10_005, AtLeast: []string{"mean", "p95", "p99", "max"}}
+	row := capacity.Row{Number: 1, Rate: 400, Duration: 5, Verdict: capacity.Break, By: "backlog",
+		Little: &capacity.Little{Counted: 2512.4}, Figures: capacity.RowFigures{Response: times}}
+	var b strings.Builder
+	if err := (capacity.Terminal{}).Write(&b, &capacity.Result{Trials: []capacity.Row{row}}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "  ≥9876  ≥10004  ≥10005       2512  backlog\n"; !strings.Contains(b.String(), want) {
+		t.Errorf("%q is not in\n%s", want, b.String())
+	}
+	trial := &capacity.Trial{Verdict: capacity.Pass}
+	trial.Rate, trial.Figures.Response = 400, times
+	if line, want := trial.Line(15), "p50 10002 ms, p95 ≥10004 ms, p99 ≥10005 ms"; !strings.Contains(line, want) {
+		t.Errorf("%q is not in %q", want, line)
+	}
+}
