@@ -50,7 +50,7 @@ func (f flow) backlog() (b Backlog) {
 	for n := f.first; n < f.end; n++ {
 		b.Due += due(f.m, n)
 	}
-	for _, s := range f.m.Seconds {
+	for s := range f.m.Seconds.All() {
 		b.Unserved += f.gaveUp(s)
 	}
 	b.Unserved += f.waiting(f.end) - f.waiting(f.first)
@@ -104,7 +104,7 @@ const (
 // time: the slowest are taken for the others, as those that were given up on are.
 func (f flow) served() float64 {
 	n := 0.0
-	for _, s := range f.m.Seconds {
+	for s := range f.m.Seconds.All() {
 		within := 0.0
 		for took, count := range s.Response.Buckets {
 			if f.within(middle(s.Second) + took.Seconds()) {
@@ -124,7 +124,7 @@ func middle(second int64) float64 { return float64(second) + 0.5 }
 // or ended after it. That is Little's law for a time that has an end.
 func (f flow) inFlight() float64 {
 	spent := 0.0
-	for _, s := range f.m.Seconds {
+	for s := range f.m.Seconds.All() {
 		sent := middle(s.Second) + s.Lateness.Mean().Seconds()
 		for took, count := range s.Service.Buckets {
 			from, to := max(sent, float64(f.first)), min(sent+took.Seconds(), float64(f.end))

@@ -25,15 +25,11 @@ func Read(m *measure.Measurement, r *report.Report, limits []Limit, inFlight flo
 	f := newFlow(m)
 	o.Backlog, o.Served, o.Expected = f.backlog(), f.served(), f.inFlight()
 	o.Drained = max(m.Generator.Elapsed-m.Main.Start-m.Main.Planned, 0)
-	bySecond := map[int64]*measure.Second{}
-	for _, s := range m.Seconds {
-		bySecond[s.Second] = s
-	}
 	times := make([]measure.Waits, len(limits))
 	var judged []*measure.Second
 	first, end := int64(m.Main.Start/time.Second), int64((m.Main.Start+m.Main.Planned)/time.Second)
 	for n := range end {
-		second := bySecond[n]
+		second := m.Seconds.At(n)
 		if second == nil { // nothing was sent in it
 			second = &measure.Second{Second: n, Response: measure.NewSparse(), Service: measure.NewSparse()}
 		}

@@ -83,7 +83,7 @@ func NewSoak(a Ask, share float64, m *measure.Measurement, o *Outcome, limits []
 func blocks(m *measure.Measurement, q float64, block time.Duration) (values []float64) {
 	from, n := m.Main.Start/time.Second, int(m.Main.Planned/block)
 	all := make([]*measure.Histogram, n)
-	for _, s := range m.Seconds {
+	for s := range m.Seconds.All() {
 		i := int((time.Duration(s.Second) - from) * time.Second / block)
 		if time.Duration(s.Second) < from || i >= n {
 			continue

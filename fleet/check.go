@@ -28,10 +28,10 @@ const (
 	maxFiles   = 4096
 	maxCount   = 1 << 48
 	maxSpread  = time.Hour
-	// maxFilesSize bounds what all files of a run take on a worker's disk, maxFinal what the
-	// packed measurement of one shard takes in the coordinator's memory.
+	// maxFilesSize bounds what all files of a run take on a worker's disk, minFinal what the
+	// packed measurement of one shard may take of the coordinator's in any case.
 	maxFilesSize = 1 << 30
-	maxFinal     = 256 << 20
+	minFinal     = 256 << 20
 )
 
 // tidy is a text of one line, no longer than a message may have it.
@@ -160,7 +160,7 @@ func (r receipt) check() error {
 	switch {
 	case !plain(maxText, r.Refused):
 		return errText
-	case r.Next < 0 || r.Next > maxFinal:
+	case r.Next < 0 || r.Next > maxCount:
 		return errSize
 	}
 	return nil

@@ -1,10 +1,12 @@
 package fleet
 
 import (
+	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -13,7 +15,7 @@ import (
 )
 
 // The coordinator takes in measurements piece by piece, of so many shards at a time: each may
-// take [maxFinal] bytes of memory. One whose pieces stop coming gives its place to another.
+// take [Plan.MaxFinal] bytes of temporary files. One whose pieces stop coming gives its place to another.
 const (
 	maxDeliveries  = 8
 	deliveryStalls = 5 * time.Second
@@ -26,7 +28,8 @@ const offerHeader = "Mfaload-Offer"
 // delivery is a measurement on its way.
 type delivery struct {
 	offer   offer
-	data    []byte
+	file    *measure.Temporary // what is here of it
+	size    int64
 	moved   time.Time
 	reading bool // all of it is here
 }
@@ -55,9 +58,9 @@ func (r *run) collect(m *member, o offer, piece []byte) receipt {
 		return receipt{Stored: true}
 	case r.state.Phase != going && r.state.Phase != stopping:
 		return receipt{Refused: "the run has not begun, or is over"}
-	case o.Size > maxFinal:
+	case o.Size > r.c.Plan.maxFinal():
 		r.lose(m, fmt.Sprintf("its measurement has %d MiB, and a coordinator takes %d", o.Size>>20,
-			maxFinal>>20))
+			r.c.Plan.maxFinal()>>20))
 		return receipt{Refused: tidy(m.why)}
 	}
 	m.heard = time.Now()
@@ -73,16 +76,43 @@ func (r *run) collect(m *member, o offer, piece []byte) receipt {
 	if d.moved = m.heard; d.reading {
 		return receipt{Wait: true}
 	}
-	if o.Offset == int64(len(d.data)) && len(piece) > 0 && int64(len(piece)) <= o.Size-o.Offset {
-		d.data = append(d.data, piece...)
+	if o.Offset == d.size && len(piece) > 0 && int64(len(piece)) <= o.Size-o.Offset {
+		if err := d.add(piece); err != nil {
+			r.lose(m, fmt.Sprintf("its measurement can't be kept: %v", err))
+			return receipt{Refused: tidy(m.why)}
+		}
 		r.moved = m.heard
 	}
-	if int64(len(d.data)) == o.Size {
+	if d.size == o.Size {
 		d.reading = true
 		go r.read(m, d)
 		return receipt{Wait: true}
 	}
-	return receipt{Next: int64(len(d.data))}
+	return receipt{Next: d.size}
+}
+
+// add puts a piece behind those that are here.
+func (d *delivery) add(piece []byte) (err error) {
+	if d.file == nil {
+		if d.file, err = measure.NewTemporary(); err != nil {
+			return err
+		}
+	}
+	n, err := d.file.WriteAt(piece, d.size)
+	d.size += int64(n)
+	return err
+}
+
+// read reads all of it, where it is what was offered.
+func (d *delivery) read() (*measure.Measurement, error) {
+	sum := sha256.New()
+	if _, err := io.Copy(sum, io.NewSectionReader(d.file, 0, d.size)); err != nil {
+		return nil, err
+	}
+	if hex.EncodeToString(sum.Sum(nil)) != d.offer.SHA256 {
+		return nil, errDamaged
+	}
+	return measure.Read(bufio.NewReader(io.NewSectionReader(d.file, 0, d.size)))
 }
 
 // deliveries counts the measurements that are on their way.
@@ -100,12 +130,9 @@ var errDamaged = errors.New("it was changed on its way")
 
 // read reads a measurement that is here as a whole.
 func (r *run) read(m *member, d *delivery) {
-	var final *measure.Measurement
-	err := errDamaged
-	if sum := sha256.Sum256(d.data); hex.EncodeToString(sum[:]) == d.offer.SHA256 {
-		if final, err = measure.Unpack(d.data); err == nil {
-			err = r.c.Plan.fits(final, m.shard, r.state.Start)
-		}
+	final, err := d.read()
+	if err == nil {
+		err = r.c.Plan.fits(final, m.shard, r.state.Start)
 	}
 	r.post(func() { r.got(m, final, err) })
 }

@@ -33,8 +33,10 @@ func (r *run) finish(m *member) {
 	}
 }
 
+// deliverWithin is how long after its load a shard's measurement may take to be here. Long
+// runs take long to be packed: about a hundredth of their length at most.
 func (r *run) deliverWithin() time.Duration {
-	return deliverGrace + time.Duration(len(r.shards))*time.Second
+	return deliverGrace + time.Duration(len(r.shards))*time.Second + r.c.Plan.Length/100
 }
 
 // stopLoad has all workers stop, and gives them the time that they may take for it.

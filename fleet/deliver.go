@@ -1,14 +1,18 @@
 package fleet
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"mfaload/measure"
 )
 
 // counter is where a worker asks the coordinator for things, and hands its measurement over.
@@ -41,11 +45,34 @@ func (c *counter) claim(ctx context.Context, want claim) (shard int, err error) 
 // errRefusedFinal says that the coordinator takes nothing of this worker.
 var errRefusedFinal = errors.New("the coordinator does not take it")
 
+// parcel is a packed measurement, and what the coordinator is told of it.
+type parcel struct {
+	io.ReaderAt
+	offer
+}
+
+// pack packs a measurement into a temporary file.
+func pack(m *measure.Measurement) (*parcel, error) {
+	f, err := measure.NewTemporary()
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.New()
+	w := bufio.NewWriterSize(io.MultiWriter(f, sum), 1<<20)
+	if err := m.Write(w); err != nil {
+		return nil, err
+	}
+	if err := w.Flush(); err != nil {
+		return nil, err
+	}
+	size, err := f.Seek(0, io.SeekCurrent)
+	return &parcel{f, offer{Size: size, SHA256: hex.EncodeToString(sum.Sum(nil))}}, err
+}
+
 // deliver hands a packed measurement over, in pieces. It is done once the coordinator could read
 // all of it.
-func (c *counter) deliver(ctx context.Context, packed []byte) error {
-	sum := sha256.Sum256(packed)
-	o := offer{Size: int64(len(packed)), SHA256: hex.EncodeToString(sum[:])}
+func (c *counter) deliver(ctx context.Context, packed *parcel) error {
+	o := packed.offer
 	for piece := []byte(nil); ; {
 		r, err := c.hand(ctx, o, piece)
 		switch {
@@ -64,7 +91,10 @@ func (c *counter) deliver(ctx context.Context, packed []byte) error {
 			}
 		default:
 			o.Offset = r.Next
-			piece = packed[r.Next:min(r.Next+c.pieceSize(), o.Size)]
+			piece = make([]byte, min(c.pieceSize(), o.Size-r.Next))
+			if _, err := packed.ReadAt(piece, r.Next); err != nil {
+				return err
+			}
 		}
 	}
 }

@@ -171,7 +171,7 @@ func TestUnreadableDelivery(t *testing.T) {
 			h := tm.hand(t)
 			say, started := h.join(t.Context(), 0)
 			say(delivering)
-			if err := h.deliver(t.Context(), bend.make(started)); !errors.Is(err, errRefusedFinal) {
+			if err := h.deliver(t.Context(), parcelOf(bend.make(started))); !errors.Is(err, errRefusedFinal) {
 				t.Errorf("it was taken: %v", err)
 			}
 			say(delivered) // and goes on to say so
@@ -243,7 +243,7 @@ func TestDamagedDeliveryIsSentAgain(t *testing.T) {
 	if r, err := h.hand(t.Context(), o, damaged); err != nil || !r.Wait {
 		t.Fatal(r, err)
 	}
-	if err := h.deliver(t.Context(), packed); err != nil {
+	if err := h.deliver(t.Context(), parcelOf(packed)); err != nil {
 		t.Error(err)
 	}
 	say(left)
@@ -293,4 +293,9 @@ func TestFilesTravel(t *testing.T) {
 	wantError(t, w.Work(ctx), ErrNotStarted, "it was changed since the coordinator started")
 	cancel()
 	_, _ = lead()
+}
+
+func parcelOf(packed []byte) *parcel {
+	sum := sha256.Sum256(packed)
+	return &parcel{bytes.NewReader(packed), offer{Size: int64(len(packed)), SHA256: hex.EncodeToString(sum[:])}}
 }

@@ -67,6 +67,9 @@ type Plan struct {
 	// StopOn are the conditions that end the run; they are held against the sums
 	// of all shards.
 	StopOn []scenario.StopCondition
+	// MaxFinal is how many bytes the packed measurement of a shard may have: several times
+	// what it is expected to. Less than 256 MiB stands for that.
+	MaxFinal int64
 	// Spread is the time over which the workers spread what they do before the
 	// start, such as fetching tokens.
 	Spread time.Duration
@@ -75,6 +78,8 @@ type Plan struct {
 	Files    []File
 	Withheld string
 }
+
+func (p *Plan) maxFinal() int64 { return max(p.MaxFinal, minFinal) }
 
 // File is a file that travels to the workers.
 type File struct {

@@ -245,7 +245,7 @@ func (w *Worker) send(attached context.Context, s *session, part *Part, at start
 
 // deliver hands the measurement over, and waits until the coordinator has all.
 func (w *Worker) deliver(ctx context.Context, s *session, m *measure.Measurement) error {
-	packed, err := m.Pack()
+	packed, err := pack(m)
 	if err != nil {
 		return err
 	}

@@ -82,7 +82,7 @@ type OwnPart struct {
 // Doubtful finds the doubtful seconds of a run that goes on, of whose requests these
 // have come to an end.
 func (p *OwnPart) Doubtful(ended []*Second) *Doubtful {
-	m := Measurement{Seconds: ended, Profile: p.Profile, Generator: Generator{Workers: p.Workers, Seconds: p.Seconds}}
+	m := Measurement{Seconds: SecondsOf(ended), Profile: p.Profile, Generator: Generator{Workers: p.Workers, Seconds: p.Seconds}}
 	return m.Doubtful()
 }
 
@@ -174,9 +174,7 @@ func (d *Doubtful) stretch(m *Measurement, from, to int64) {
 func (m *Measurement) typicalService(from, to int64) time.Duration {
 	var sent, served uint64
 	times := NewSparse()
-	i, _ := slices.BinarySearchFunc(m.Seconds, from, compareSecond)
-	for ; i < len(m.Seconds) && m.Seconds[i].Second < to; i++ {
-		s := m.Seconds[i]
+	for s := range m.Seconds.Between(from, to) {
 		_, service := s.Of(s.Response, s.Service)
 		sent, served = sent+s.Response.Count(), served+service.Count()
 		_ = times.Merge(service) // one geometry: nothing is dropped
@@ -196,7 +194,7 @@ func (d *Doubtful) each(m *Measurement, yield func(s *Second, unsent uint64)) {
 	}
 	maps.Copy(all, d.Capped)
 	for _, second := range slices.Sorted(maps.Keys(all)) {
-		s := m.SecondAt(second)
+		s := m.Seconds.At(second)
 		if s == nil { // nothing of it was sent
 			s = newSecond(second)
 		}

@@ -3,6 +3,7 @@ package measure
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"regexp"
 	"slices"
 )
@@ -39,7 +40,7 @@ func (m *Measurement) check() error {
 	if err := m.checkFlow(); err != nil {
 		return err
 	}
-	if err := checkSeconds(m.Seconds, len(m.Groups)); err != nil {
+	if err := checkSeconds(m.Seconds.All(), len(m.Groups)); err != nil {
 		return err
 	}
 	if err := m.checkSum(); err != nil {
@@ -70,9 +71,9 @@ func (m *Measurement) check() error {
 }
 
 // checkSeconds finds seconds that are not in order, or contradict themselves.
-func checkSeconds(seconds []*Second, groups int) error {
+func checkSeconds(seconds iter.Seq[*Second], groups int) error {
 	last := int64(-1)
-	for _, s := range seconds {
+	for s := range seconds {
 		if s == nil || s.Second <= last || s.Second > maxSecond {
 			return errors.New("its seconds are not in order, or beyond ten years")
 		}

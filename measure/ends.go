@@ -169,17 +169,14 @@ func (m *Measurement) checkLimited() error {
 	return nil
 }
 
-// shareLabels makes equal labels of the seconds share their bytes.
-func (m *Measurement) shareLabels() {
-	seen := map[string]string{}
-	for _, s := range m.Seconds {
-		for i, e := range s.Ends {
-			label, known := seen[e.Label]
-			if !known {
-				label = e.Label
-				seen[label] = label
-			}
-			s.Ends[i].Label = label
+// shareLabels makes equal labels of several seconds share their bytes.
+func (s *Second) shareLabels(seen map[string]string) {
+	for i, e := range s.Ends {
+		label, known := seen[e.Label]
+		if !known && len(seen) < 1000 {
+			label = e.Label
+			seen[label] = label
 		}
+		s.Ends[i].Label = cmp.Or(label, e.Label)
 	}
 }

@@ -27,7 +27,7 @@ func TestEndsAddUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.Groups, m.Main.Scheduled = []string{"a", "b"}, []uint64{50, 50}
-	for _, s := range m.Seconds {
+	for s := range m.Seconds.All() {
 		want := []measure.End{{Label: "201 OTP_REQUIRED", Count: 18}, {Label: "timeout", Failed: true, Count: 2}}
 		if diff := cmp.Diff(want, s.Ends); diff != "" {
 			t.Errorf("second %d: %s", s.Second, diff)
@@ -45,7 +45,7 @@ func TestEndsAddUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(m.Seconds[0].Ends, again.Seconds[0].Ends); diff != "" || cmp.Diff(m.Flow, again.Flow) != "" {
+	if diff := cmp.Diff(list(m.Seconds)[0].Ends, list(again.Seconds)[0].Ends); diff != "" || cmp.Diff(m.Flow, again.Flow) != "" {
 		t.Error("read as another one: ", diff)
 	}
 }
@@ -62,7 +62,7 @@ func TestEndsAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range m.Seconds {
+	for s := range m.Seconds.All() {
 		sum, other := uint64(0), uint64(0)
 		for _, e := range s.Ends {
 			sum += e.Count
@@ -78,11 +78,11 @@ func TestEndsAreBounded(t *testing.T) {
 
 func TestEndsAndFlowAreChecked(t *testing.T) {
 	for name, bend := range map[string]func(*measure.Measurement){
-		"one too many": func(m *measure.Measurement) { m.Seconds[1].Ends[0].Count++ },
-		"overflow":     func(m *measure.Measurement) { m.Seconds[1].Ends[0].Count = 1<<64 - 1 },
-		"failed":       func(m *measure.Measurement) { m.Seconds[1].Ends[0].Failed = !m.Seconds[1].Ends[0].Failed },
+		"one too many": func(m *measure.Measurement) { list(m.Seconds)[1].Ends[0].Count++ },
+		"overflow":     func(m *measure.Measurement) { list(m.Seconds)[1].Ends[0].Count = 1<<64 - 1 },
+		"failed":       func(m *measure.Measurement) { list(m.Seconds)[1].Ends[0].Failed = !list(m.Seconds)[1].Ends[0].Failed },
 		"not in order": func(m *measure.Measurement) {
-			m.Seconds[1].Ends = append(m.Seconds[1].Ends, measure.End{Label: strings.Repeat(" ", 1)})
+			list(m.Seconds)[1].Ends = append(list(m.Seconds)[1].Ends, measure.End{Label: strings.Repeat(" ", 1)})
 		},
 		"sent":  func(m *measure.Measurement) { m.Flow.Sent[0]++ },
 		"ended": func(m *measure.Measurement) { m.Flow.Ended[0] = 1<<64 - 1 },

@@ -3,54 +3,240 @@ package measure
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"time"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
-// maxUnpacked bounds how large a measurement file may become when it is
-// unpacked, in bytes: a day's run at any rate stays far below, and a file that
-// is made to fill the memory is refused.
-const maxUnpacked = 2 << 30
+// MaxRun is the longest run that can be read back, and so the longest there may be.
+const MaxRun = 31 * 24 * time.Hour
 
-// Pack writes the measurement as the file measurement.json.gz: what
-// [Measurement.Encode] writes, compressed. The same measurement gives the same
-// bytes.
-func (m *Measurement) Pack() ([]byte, error) {
-	text, err := m.Encode()
-	if err != nil {
-		return nil, err
+// Bounds on a measurement that is read. They are on what memory holds at once, and none
+// is on a file's size, packed or not: a month of seconds that are all alike packs to
+// next to nothing, and is read second by second.
+const (
+	// maxValue bounds the text of a single value.
+	maxValue = 16 << 20
+	// maxUntimed bounds the text of all that does not grow with the time of a run.
+	maxUntimed = 256 << 20
+	// maxTimed bounds what there is one of for each second, as there may be a drain too.
+	maxTimed = int(MaxRun/time.Second) + 7200
+	// maxListed bounds all other lists.
+	maxListed = 1_000_000
+)
+
+// Write writes the measurement as the file measurement.json.gz: what
+// [Measurement.Encode] returns, compressed, second by second. The same measurement
+// gives the same bytes.
+func (m *Measurement) Write(w io.Writer) error {
+	packed := gzip.NewWriter(w)
+	if err := m.encode(packed); err != nil {
+		return err
 	}
-	var packed bytes.Buffer
-	w := gzip.NewWriter(&packed)
-	if _, err := w.Write(text); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return packed.Bytes(), nil
+	return packed.Close()
 }
 
-// Unpack reads what [Measurement.Pack] wrote. A file that is damaged, cut off,
-// or contradicts itself is an error.
-func Unpack(data []byte) (*Measurement, error) { return unpack(data, maxUnpacked) }
+// encode writes the measurement as JSON.
+func (m *Measurement) encode(w io.Writer) error {
+	rest := *m
+	rest.Seconds = Seconds{}
+	text, err := json.Marshal(&rest)
+	if err != nil {
+		return err
+	}
+	if !m.Seconds.Empty() {
+		// No text in it has quotes that are not escaped, and no member before has
+		// seconds.
+		const seconds = `,"seconds":`
+		before, after, _ := bytes.Cut(text, []byte(seconds+"null"))
+		if _, err := w.Write(append(before, seconds...)); err != nil {
+			return err
+		}
+		if err := m.Seconds.encode(w); err != nil {
+			return err
+		}
+		text = after
+	}
+	_, err = w.Write(text)
+	return err
+}
 
-func unpack(data []byte, most int64) (*Measurement, error) {
-	damaged := func(err error) (*Measurement, error) {
+// encode writes the seconds as a list in JSON.
+func (l *Seconds) encode(w io.Writer) error {
+	separator := byte('[')
+	for s := range l.All() {
+		text, err := json.Marshal(s)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(append([]byte{separator}, text...)); err != nil {
+			return err
+		}
+		separator = ','
+	}
+	if err := l.Err(); err != nil {
+		return err
+	}
+	_, err := w.Write([]byte{']'})
+	return err
+}
+
+// Pack returns what [Measurement.Write] writes.
+func (m *Measurement) Pack() ([]byte, error) {
+	var packed bytes.Buffer
+	err := m.Write(&packed)
+	return packed.Bytes(), err
+}
+
+// Encode writes the measurement as JSON.
+func (m *Measurement) Encode() ([]byte, error) {
+	var text bytes.Buffer
+	err := m.encode(&text)
+	return text.Bytes(), err
+}
+
+// Unpack reads what [Measurement.Pack] returned.
+func Unpack(data []byte) (*Measurement, error) { return Read(bytes.NewReader(data)) }
+
+// Read reads what [Measurement.Write] wrote, to the end. A file that is damaged, cut
+// off, or contradicts itself is an error; so is one that takes more memory than any run
+// of mfaload does.
+func Read(r io.Reader) (*Measurement, error) {
+	unpacked, err := gzip.NewReader(r)
+	if err != nil {
 		return nil, fmt.Errorf("unpack measurement: %w: the file is damaged or no measurement of mfaload", err)
 	}
-	r, err := gzip.NewReader(bytes.NewReader(data))
+	return decode(unpacked)
+}
+
+// Decode reads a measurement that Encode wrote.
+func Decode(data []byte) (*Measurement, error) { return decode(bytes.NewReader(data)) }
+
+func decode(r io.Reader) (*Measurement, error) {
+	m, err := decodeText(r)
+	if err == nil {
+		err = m.check()
+	}
 	if err != nil {
-		return damaged(err)
+		return nil, fmt.Errorf("read measurement: %w: the file is damaged or from another version", err)
 	}
-	text, err := io.ReadAll(io.LimitReader(r, most+1))
-	if err != nil {
-		return damaged(err)
+	return m, nil
+}
+
+func decodeText(r io.Reader) (*Measurement, error) {
+	in := &bounded{Reader: r}
+	in.decoder = jsontext.NewDecoder(in, jsonv1.FormatDurationAsNano(true))
+	var m Measurement
+	if err := jsonv2.UnmarshalDecode(in.decoder, &m, jsonv2.WithUnmarshalers(in.lists())); err != nil {
+		return nil, err
 	}
-	if int64(len(text)) > most {
-		return damaged(fmt.Errorf("it holds more than %d bytes", most))
+	switch _, err := in.decoder.ReadToken(); {
+	case errors.Is(err, io.EOF):
+		return &m, nil
+	case err == nil:
+		return nil, errors.New("there is more behind it")
+	default:
+		return nil, err
 	}
-	return Decode(text)
+}
+
+// bounded is a text of which memory holds a bounded part.
+type bounded struct {
+	io.Reader
+	decoder *jsontext.Decoder
+	read    int64
+	timed   int64 // of what grows with the time of a run
+}
+
+// Read implements [io.Reader].
+func (b *bounded) Read(p []byte) (n int, err error) {
+	switch done := b.decoder.InputOffset(); {
+	case b.read-done > maxValue:
+		return 0, fmt.Errorf("a value has more than %d MB", maxValue>>20)
+	case done-b.timed > maxUntimed:
+		return 0, fmt.Errorf("it has more than %d MB beside its seconds", maxUntimed>>20)
+	}
+	n, err = b.Reader.Read(p)
+	b.read += int64(n)
+	return n, err
+}
+
+// lists are how the lists of a measurement are read, one element at a time. The first
+// are by second.
+func (b *bounded) lists() *jsonv2.Unmarshalers {
+	return jsonv2.JoinUnmarshalers(
+		jsonv2.UnmarshalFromFunc(func(in *jsontext.Decoder, l *Seconds) error {
+			return l.decode(in, b.timedFrom(in))
+		}),
+		listOf[uint64](b, maxTimed), listOf[time.Duration](b, maxTimed), listOf[OwnSecond](b, maxTimed), listOf[Pause](b, maxTimed),
+		listOf[Stage](b, maxTimed), listOf[*GroupSecond](nil, maxGroups), listOf[End](nil, 2*maxLabels),
+		listOf[string](nil, maxListed), listOf[Users](nil, maxGroups), listOf[Withheld](nil, maxListed), listOf[*Cell](nil, maxListed),
+		listOf[*ViolationGroup](nil, maxListed), listOf[Instance](nil, maxListed), listOf[RuleCount](nil, maxRules),
+		listOf[*Shape](nil, maxListed), listOf[*Part](nil, MaxShards), listOf[Lost](nil, maxListed),
+	)
+}
+
+// timedFrom returns what counts the text since it was last called, or from here on, as
+// text that grows with the time of a run.
+func (b *bounded) timedFrom(in *jsontext.Decoder) (more func()) {
+	from := in.InputOffset()
+	return func() {
+		b.timed += in.InputOffset() - from
+		from = in.InputOffset()
+	}
+}
+
+// listOf reads lists of a type, with at most so many elements. Where timed is not nil
+// they grow with the time of a run.
+func listOf[T any](timed *bounded, most int) *jsonv2.Unmarshalers {
+	return jsonv2.UnmarshalFromFunc(func(in *jsontext.Decoder, list *[]T) error {
+		if in.PeekKind() == 'n' {
+			*list = nil
+			return in.SkipValue()
+		}
+		more := func() {}
+		if timed != nil {
+			more = timed.timedFrom(in)
+		}
+		*list = []T{}
+		return eachElement(in, func(element T) error {
+			if len(*list) == most {
+				return fmt.Errorf("a list has more than %d elements", most)
+			}
+			*list = append(*list, element)
+			more()
+			return nil
+		})
+	})
+}
+
+// eachElement reads the elements of a list; null has none.
+func eachElement[T any](in *jsontext.Decoder, take func(T) error) error {
+	switch start, err := in.ReadToken(); {
+	case err != nil:
+		return err
+	case start.Kind() == 'n':
+		return nil
+	case start.Kind() != '[':
+		return fmt.Errorf("a list begins with %q", start.Kind())
+	}
+	for in.PeekKind() != ']' {
+		var element T
+		if err := jsonv2.UnmarshalDecode(in, &element); err != nil {
+			return err
+		}
+		if err := take(element); err != nil {
+			return err
+		}
+	}
+	_, err := in.ReadToken()
+	return err
 }
 
 // SetNotStarted says why a run did not start.

@@ -85,8 +85,8 @@ func TestDecodeRefusesAProfileOfAnotherRun(t *testing.T) {
 		"stages overlap":      func(m *measure.Measurement) { m.Profile.Stages[1].Start = 0 },
 		"a path as a group":   func(m *measure.Measurement) { m.Groups[1] = "../x" },
 		"a group twice":       func(m *measure.Measurement) { m.Groups[1] = "a" },
-		"seconds upside down": func(m *measure.Measurement) { m.Seconds[1].Second = 0 },
-		"an endless run":      func(m *measure.Measurement) { m.Seconds[len(m.Seconds)-1].Second = 1 << 50 },
+		"seconds upside down": func(m *measure.Measurement) { list(m.Seconds)[1].Second = 0 },
+		"an endless run":      func(m *measure.Measurement) { list(m.Seconds)[len(list(m.Seconds))-1].Second = 1 << 50 },
 		"a sum that wraps": func(m *measure.Measurement) {
 			m.Profile.Due = append(m.Profile.Due, ^uint64(0), 1)
 		},

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math/bits"
 	"time"
+	"unsafe"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
@@ -28,6 +29,18 @@ const step = 512
 func (h *Histogram) freeze() {
 	if h.packed != nil {
 		h.frozen, h.packed = newFrozen(h.packed), nil
+	}
+}
+
+// weight is how many bytes it takes, about.
+func (h *Histogram) weight() int {
+	switch size := int(unsafe.Sizeof(*h)); {
+	case h.frozen != nil:
+		return size + int(unsafe.Sizeof(*h.frozen)) + cap(h.frozen.buckets)
+	case h.packed != nil:
+		return size + 4<<10
+	default:
+		return size + 200<<10
 	}
 }
 

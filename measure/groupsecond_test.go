@@ -11,7 +11,7 @@ import (
 func TestSecondsOfGroupsAddUp(t *testing.T) {
 	m := record(t, random(4, 3000))
 	groups, expected := uint64(0), uint64(0)
-	for _, s := range m.Seconds {
+	for s := range m.Seconds.All() {
 		for _, g := range s.Groups {
 			groups += g.Response.Count()
 			expected += g.Expected
@@ -30,19 +30,19 @@ func TestSecondsOfGroupsAddUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := alone.Seconds[0]; s.Groups != nil || s.Expected != 1 {
+	if s := list(alone.Seconds)[0]; s.Groups != nil || s.Expected != 1 {
 		t.Errorf("a scenario of one group keeps it twice: %+v", s)
 	}
 }
 
 func TestSecondsOfGroupsAreChecked(t *testing.T) {
 	for name, bend := range map[string]func(*measure.Measurement){
-		"left out":    func(m *measure.Measurement) { m.Seconds[1].Groups = nil },
-		"one missing": func(m *measure.Measurement) { m.Seconds[1].Groups = m.Seconds[1].Groups[1:] },
-		"unknown":     func(m *measure.Measurement) { m.Seconds[1].Groups[2].Group = 3 },
-		"twice":       func(m *measure.Measurement) { m.Seconds[1].Groups[1].Group = 0 },
-		"expected":    func(m *measure.Measurement) { m.Seconds[1].Groups[0].Expected++ },
-		"of a second": func(m *measure.Measurement) { m.Seconds[1].Expected = 1 << 40 },
+		"left out":    func(m *measure.Measurement) { list(m.Seconds)[1].Groups = nil },
+		"one missing": func(m *measure.Measurement) { list(m.Seconds)[1].Groups = list(m.Seconds)[1].Groups[1:] },
+		"unknown":     func(m *measure.Measurement) { list(m.Seconds)[1].Groups[2].Group = 3 },
+		"twice":       func(m *measure.Measurement) { list(m.Seconds)[1].Groups[1].Group = 0 },
+		"expected":    func(m *measure.Measurement) { list(m.Seconds)[1].Groups[0].Expected++ },
+		"of a second": func(m *measure.Measurement) { list(m.Seconds)[1].Expected = 1 << 40 },
 		"a shape":     func(m *measure.Measurement) { m.Shapes.Learn("a", []string{"x", "x"}) },
 	} {
 		m := profiled(t, 5, 2000)

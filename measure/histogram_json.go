@@ -83,6 +83,9 @@ func (h *Histogram) encodeBuckets() ([]byte, error) {
 // appendV2 appends the counts of all buckets up to the last that is not empty, and
 // of several empty ones in a row how many they are, below 0.
 func (h *Histogram) appendV2(b []byte) []byte {
+	if h.bucketed() == 0 {
+		return append(b, 0)
+	}
 	next := uint64(0)
 	for value, count := range h.eachBucket {
 		n := bucket(value)

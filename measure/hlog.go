@@ -1,7 +1,7 @@
 package measure
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -10,18 +10,17 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// HLog returns the times as an HdrHistogram log, version 1.3, as other tools
+// HLog writes the times as an HdrHistogram log, version 1.3, as other tools
 // read it. Each second of the run has a line with the tag "response" and one
 // with "service", the warm-up included; then each group has a line for the whole
 // of its judged part: "email-otp/response", "email-otp/service". They are of the
 // requests that were served, as everywhere; what was refused or failed in a group
 // has lines of its own: "email-otp/refused/service". Values are in nanoseconds,
 // times in seconds since the start.
-func (m *Measurement) HLog() ([]byte, error) {
-	var b bytes.Buffer
-	l := hlog{writer: hdrhistogram.NewHistogramLogWriter(&b)}
+func (m *Measurement) HLog(w io.Writer) error {
+	l := hlog{to: w, writer: hdrhistogram.NewHistogramLogWriter(w)}
 	l.head(m)
-	for _, s := range m.Seconds {
+	for s := range m.Seconds.All() {
 		start := time.Duration(s.Second) * time.Second
 		response, service := s.Of(s.Response, s.Service)
 		l.line("response", start, start+time.Second, response)
@@ -37,7 +36,7 @@ func (m *Measurement) HLog() ([]byte, error) {
 	if l.above > 0 {
 		l.comment("[%d values above %v are in no line]", l.above, time.Duration(highest))
 	}
-	return b.Bytes(), l.err
+	return errors.Join(l.err, m.Seconds.Err())
 }
 
 // tagged are the times of requests of a group that ended alike.
@@ -67,7 +66,8 @@ func (p *Phase) outcomes(group int) []tagged {
 
 // hlog writes lines until one fails.
 type hlog struct {
-	writer *hdrhistogram.HistogramLogWriter
+	to     io.Writer
+	writer *hdrhistogram.HistogramLogWriter // of what is not in histograms
 	above  uint64
 	err    error
 }
@@ -96,16 +96,17 @@ func (l *hlog) line(tag string, start, end time.Duration, h *Histogram) {
 	if l.err != nil {
 		return
 	}
-	packed := hdrhistogram.NewPacked(lowest, highest, digits)
-	if h.dense != nil {
-		packed.MergeFrom(h.dense)
-	} else {
-		packed.Merge(h.sparse())
+	top := int64(0)
+	for value := range h.eachBucket {
+		top = value
 	}
-	packed.SetTag(tag)
-	packed.SetStartTimeMs(start.Milliseconds())
-	packed.SetEndTimeMs(end.Milliseconds())
-	l.err = l.writer.OutputIntervalPackedHistogram(packed)
+	top = lowestOf(bucket(top)+1) - 1
+	buckets, err := h.encodeBuckets()
+	if err == nil {
+		from, to := float64(start.Milliseconds())/1000, float64(end.Milliseconds())/1000
+		_, err = fmt.Fprintf(l.to, "Tag=%s,%f,%f,%f,%s\n", tag, from, to-from, float64(top)/1e6, buckets)
+	}
+	l.err = err
 }
 
 // WriteDistribution writes the percentiles of the times in milliseconds, as

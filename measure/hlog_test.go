@@ -35,7 +35,7 @@ func TestHLogIsReadByAnotherImplementation(t *testing.T) {
 		t.Skip("not with -short: it starts a program of others")
 	}
 	m := profiled(t, 5, 4000)
-	log, err := m.HLog()
+	log, err := logOf(m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestHLogIsReadByAnotherImplementation(t *testing.T) {
 // The library's own reader agrees, so that something is checked without npm.
 func TestHLogIsReadByItsLibrary(t *testing.T) {
 	m := profiled(t, 5, 4000)
-	log, err := m.HLog()
+	log, err := logOf(m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func compareLog(t *testing.T, m *measure.Measurement, lines []logged) {
 		lines[0].compare(t, m, tag, start, h)
 		lines = lines[1:]
 	}
-	for _, s := range m.Seconds {
+	for _, s := range list(m.Seconds) {
 		start := time.Duration(s.Second) * time.Second
 		next("response", start, sum(t, s.Waits(-1, false).Served))
 		next("service", start, sum(t, s.Waits(-1, true).Served))
@@ -176,4 +176,10 @@ func TestDistribution(t *testing.T) {
 			t.Errorf("%s: %s", name, b.String())
 		}
 	}
+}
+
+func logOf(m *measure.Measurement) ([]byte, error) {
+	var b bytes.Buffer
+	err := m.HLog(&b)
+	return b.Bytes(), err
 }

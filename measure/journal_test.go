@@ -274,7 +274,7 @@ func TestJournalThatIsTooSlow(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := again.Progress().Sent
-	for _, s := range m.Seconds {
+	for s := range m.Seconds.All() {
 		n += s.Response.Count()
 	}
 	if n != 1<<20 {
@@ -364,7 +364,7 @@ func gist(m *measure.Measurement) (lines []string) {
 			lines = append(lines, fmt.Sprint(h.Count(), h.Min(), h.Mean(), h.Max()))
 		}
 	}
-	for _, s := range m.Seconds {
+	for s := range m.Seconds.All() {
 		lines = append(lines, fmt.Sprint(s.Second, s.Response.Count(), s.Response.Mean(), s.Ends))
 	}
 	for _, v := range m.Violations {

@@ -147,7 +147,7 @@ func TestRecorderAddsUp(t *testing.T) {
 		got.violating += int(c.Violating)
 		got.limited += int(c.RateLimited)
 	}
-	for _, s := range m.Seconds {
+	for s := range m.Seconds.All() {
 		got.seconds += int(s.Response.Count())
 		got.limitedSeconds += int(s.RateLimited)
 	}
@@ -184,7 +184,13 @@ func TestRecorderIsSafeForManyWorkers(t *testing.T) {
 	}
 }
 
-var histograms = cmp.Comparer(func(a, b *measure.Histogram) bool { return a.Equal(b) })
+var histograms = cmp.Options{
+	cmp.Comparer(func(a, b *measure.Histogram) bool { return a.Equal(b) }),
+	cmp.Transformer("all", list),
+}
+
+// list is all seconds at once.
+func list(l measure.Seconds) []*measure.Second { return slices.Collect(l.All()) }
 
 // Requests that take longer than a second belong to seconds that are over.
 func TestLateRequestsOfClosedSeconds(t *testing.T) {
@@ -204,7 +210,7 @@ func TestLateRequestsOfClosedSeconds(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole, parts := measure.NewSparse(), measure.NewSparse()
-	for _, s := range m.Seconds {
+	for s := range m.Seconds.All() {
 		if s.Lateness.Count() != s.Response.Count() {
 			t.Errorf("second %d: %d and %d", s.Second, s.Lateness.Count(), s.Response.Count())
 		}

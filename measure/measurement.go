@@ -3,7 +3,6 @@ package measure
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -50,7 +49,7 @@ type Measurement struct {
 	Flow Flow `json:"flow,omitzero"`
 	// Seconds are the run second by second of intended time, the warm-up
 	// included, in order; seconds without a request are left out.
-	Seconds []*Second `json:"seconds"`
+	Seconds Seconds `json:"seconds"`
 	// SecondsLost says why there are none although requests were sent.
 	SecondsLost string `json:"seconds_lost,omitempty"`
 	// Violations are grouped by rule, place and level, the warm-up's included.
@@ -290,20 +289,4 @@ func boolOrder(a, b bool) int {
 	default:
 		return 1
 	}
-}
-
-// Encode writes the measurement as JSON.
-func (m *Measurement) Encode() ([]byte, error) { return json.Marshal(m) }
-
-// Decode reads a measurement that Encode wrote.
-func Decode(data []byte) (*Measurement, error) {
-	var m Measurement
-	if err := json.Unmarshal(data, &m); err != nil {
-		return nil, fmt.Errorf("read measurement: %w", err)
-	}
-	if err := m.check(); err != nil {
-		return nil, fmt.Errorf("read measurement: %w: the file is damaged or from another version", err)
-	}
-	m.shareLabels()
-	return &m, nil
 }

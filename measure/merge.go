@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// merge adds what o observed to m. Nothing of o is kept: all is copied.
+// merge adds what o observed to m, but for its seconds. Nothing of o is kept: all is
+// copied.
 func (m *Measurement) merge(o *Measurement) error {
 	if err := m.Main.merge(&o.Main); err != nil {
 		return err
@@ -15,9 +16,6 @@ func (m *Measurement) merge(o *Measurement) error {
 	}
 	m.Profile.merge(&o.Profile)
 	m.Flow.merge(&o.Flow)
-	if err := m.mergeSeconds(o.Seconds); err != nil {
-		return err
-	}
 	m.mergeViolations(o.Violations)
 	m.Shapes.merge(o.Shapes)
 	m.mergeUsers(o)
@@ -71,34 +69,6 @@ func (p *Phase) merge(o *Phase) error {
 func mergeAll(to, from []*Histogram) error {
 	for i := range to {
 		if err := to[i].Merge(from[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (m *Measurement) mergeSeconds(from []*Second) error {
-	for _, f := range from {
-		i, found := slices.BinarySearchFunc(m.Seconds, f.Second, func(s *Second, n int64) int {
-			return cmp.Compare(s.Second, n)
-		})
-		if !found {
-			m.Seconds = slices.Insert(m.Seconds, i,
-				&Second{Second: f.Second, Response: NewSparse(), Service: NewSparse(), Lateness: NewSparse()})
-		}
-		to := m.Seconds[i]
-		to.Split.add(&f.Split, to.Response, to.Service, f.Response, f.Service)
-		if err := mergeAll([]*Histogram{to.Response, to.Service, to.Lateness},
-			[]*Histogram{f.Response, f.Service, f.Lateness}); err != nil {
-			return err
-		}
-		to.Failed += f.Failed
-		to.Clean += f.Clean
-		to.Violating += f.Violating
-		to.Expected += f.Expected
-		to.RateLimited += f.RateLimited
-		to.addEnds(f.Ends)
-		if err := to.addGroups(f); err != nil {
 			return err
 		}
 	}

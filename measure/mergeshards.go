@@ -51,6 +51,9 @@ func Merge(all []*Measurement) (*Measurement, error) {
 			return nil, fmt.Errorf("merge measurements: %w", err)
 		}
 	}
+	if err := merged.mergeSeconds(all); err != nil {
+		return nil, fmt.Errorf("merge measurements: %w", err)
+	}
 	slices.SortFunc(merged.Merged.Parts, func(a, b *Part) int { return a.Index - b.Index })
 	merged.Merged.Lost = stillLost(merged.Merged, all)
 	if err := merged.check(); err != nil {
@@ -107,12 +110,26 @@ func (m *Measurement) mergeShard(o *Measurement) error {
 	if err := m.merge(o); err != nil {
 		return err
 	}
-	m.mergeLostSeconds(o)
 	if err := m.Generator.add(&o.Generator); err != nil {
 		return err
 	}
 	parts, err := o.parts()
 	m.Merged.Parts = append(m.Merged.Parts, parts...)
+	return err
+}
+
+// mergeSeconds adds the seconds of all; none where those of a part are lost.
+func (m *Measurement) mergeSeconds(all []*Measurement) (err error) {
+	lists := make([]*Seconds, len(all))
+	for i, o := range all {
+		lists[i] = &o.Seconds
+		if o.SecondsLost != "" {
+			m.loseSeconds(o.SecondsLost)
+		}
+	}
+	if m.SecondsLost == "" {
+		m.Seconds, err = joinSeconds(lists)
+	}
 	return err
 }
 

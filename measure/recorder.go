@@ -348,20 +348,28 @@ func (r *Recorder) Final() (*Measurement, error) { return r.sum(true) }
 
 func (r *Recorder) sum(final bool) (*Measurement, error) {
 	m := r.newMeasurement()
+	var lists []*Seconds
 	for i := range r.stripes {
 		s := &r.stripes[i]
 		s.mu.Lock()
-		shown := r.show(s)
+		err := m.merge(r.show(s))
+		seconds := s.series.all()
 		if final {
-			if s.series = (series{}); i == 0 {
-				m.Seconds, shown.Seconds = shown.Seconds, nil
-			}
+			s.series = series{}
+		} else if err == nil {
+			seconds, err = joinSeconds([]*Seconds{&seconds}) // a copy
 		}
-		err := m.merge(shown)
 		s.mu.Unlock()
 		if err != nil {
 			return nil, err
 		}
+		if !seconds.Empty() {
+			lists = append(lists, &seconds)
+		}
+	}
+	var err error
+	if m.Seconds, err = sumOfSeconds(lists); err != nil {
+		return nil, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -372,6 +380,14 @@ func (r *Recorder) sum(final bool) (*Measurement, error) {
 	}
 	m.trimAnswers(r.answers)
 	return m, nil
+}
+
+// sumOfSeconds hands over what is in one list only.
+func sumOfSeconds(lists []*Seconds) (Seconds, error) {
+	if len(lists) == 1 {
+		return *lists[0], nil
+	}
+	return joinSeconds(lists)
 }
 
 // trimAnswers drops the answers that several stripes kept beyond the bound.
@@ -390,7 +406,7 @@ func (r *Recorder) show(s *stripe) *Measurement {
 		from := &s.phases[i]
 		p.Cells, p.LastSent, p.Own = slices.Concat(from.cells...), from.lastSent, from.own
 	}
-	m.Seconds, m.UngroupedViolations = s.series.all(), s.ungrouped
+	m.UngroupedViolations = s.ungrouped
 	m.Flow = s.flow
 	for _, g := range s.violations {
 		m.Violations = append(m.Violations, g)

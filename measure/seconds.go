@@ -2,7 +2,6 @@ package measure
 
 import (
 	"bufio"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -29,36 +28,29 @@ func (j *Journal) AddSeconds(m *Measurement) {
 	}
 }
 
-func (m *Measurement) loseSeconds(why string) { m.Seconds, m.SecondsLost = nil, why }
-
-// mergeLostSeconds leaves out all seconds where those of a part are lost.
-func (m *Measurement) mergeLostSeconds(o *Measurement) {
-	if o.SecondsLost != "" {
-		m.loseSeconds(o.SecondsLost)
-	} else if m.SecondsLost != "" {
-		m.Seconds = nil
-	}
-}
+func (m *Measurement) loseSeconds(why string) { m.Seconds, m.SecondsLost = Seconds{}, why }
 
 // addSeconds takes over seconds, and is an error where they are not all.
-func (m *Measurement) addSeconds(written []*Second) error {
-	for _, s := range m.Seconds { // kept since the journal ended
-		to := closedSecond(&written, s.Second)
-		to.add(s)
-		to.freeze()
+func (m *Measurement) addSeconds(written Seconds) (err error) {
+	if kept := m.Seconds; kept.Empty() {
+		m.Seconds = written
+	} else if m.Seconds, err = joinSeconds([]*Seconds{&written, &kept}); err != nil { // since the journal ended
+		return err
 	}
-	m.Seconds = written
 	return m.checkSum()
 }
 
 // checkSum finds seconds that are not those of the requests that were sent.
 func (m *Measurement) checkSum() error {
-	if m.SecondsLost != "" && len(m.Seconds) == 0 {
+	if m.SecondsLost != "" && m.Seconds.Empty() {
 		return nil
 	}
 	n := uint64(0)
-	for _, s := range m.Seconds {
+	for s := range m.Seconds.All() {
 		n += s.Response.Count()
+	}
+	if err := m.Seconds.Err(); err != nil {
+		return err
 	}
 	if sent := m.Main.Sent() + m.Warmup.Sent(); n != sent {
 		return fmt.Errorf("its seconds have %d requests, and %d were sent", n, sent)
@@ -109,15 +101,3 @@ func playTaken(p *player, taken []byte) error {
 	}
 	return p.stripes(&all)
 }
-
-// SecondAt returns what was measured of a second; nil where no request was sent in
-// it.
-func (m *Measurement) SecondAt(second int64) *Second {
-	i, found := slices.BinarySearchFunc(m.Seconds, second, compareSecond)
-	if !found {
-		return nil
-	}
-	return m.Seconds[i]
-}
-
-func compareSecond(s *Second, n int64) int { return cmp.Compare(s.Second, n) }

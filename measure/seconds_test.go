@@ -33,12 +33,12 @@ func TestSecondsAreReadBack(t *testing.T) {
 				}
 			}
 		}
-		if m := final(t, taped); len(m.Seconds) != 0 {
-			t.Errorf("%d seconds were in memory", len(m.Seconds))
+		if m := final(t, taped); len(list(m.Seconds)) != 0 {
+			t.Errorf("%d seconds were in memory", len(list(m.Seconds)))
 		}
 		want, got := final(t, plain), final(t, taped)
-		if j.AddSeconds(got); got.SecondsLost != "" || len(want.Seconds) < 5 {
-			t.Fatalf("lost: %s; %d seconds", got.SecondsLost, len(want.Seconds))
+		if j.AddSeconds(got); got.SecondsLost != "" || len(list(want.Seconds)) < 5 {
+			t.Fatalf("lost: %s; %d seconds", got.SecondsLost, len(list(want.Seconds)))
 		}
 		if diff := cmp.Diff(want.Seconds, got.Seconds, histograms); diff != "" {
 			t.Error(diff)
@@ -72,8 +72,8 @@ func TestSecondsThatAreLost(t *testing.T) {
 		file.Reset()
 		file.Write(damage(bytes.Clone(whole)))
 		m := end()
-		if len(m.Seconds) > 0 || !strings.HasPrefix(m.SecondsLost, "read them back from the journal: of 5 parts ") {
-			t.Errorf("%s: %d seconds, lost: %q", name, len(m.Seconds), m.SecondsLost)
+		if len(list(m.Seconds)) > 0 || !strings.HasPrefix(m.SecondsLost, "read them back from the journal: of 5 parts ") {
+			t.Errorf("%s: %d seconds, lost: %q", name, len(list(m.Seconds)), m.SecondsLost)
 		}
 		if n := m.Main.Sent() + m.Warmup.Sent(); n < 80 {
 			t.Errorf("%s: %d requests", name, n)

@@ -1,8 +1,10 @@
 package measure
 
 import (
+	"cmp"
 	"slices"
 	"time"
+	"unsafe"
 )
 
 // series is a run second by second. The seconds that most requests belong to
@@ -10,7 +12,7 @@ import (
 // ones.
 type series struct {
 	grouped bool      // the scenario has several groups, which are kept apart
-	seconds []*Second // closed, in order
+	seconds Seconds   // closed
 	thawed  []*Second // of them, those that were recorded into since one was closed
 	open    [openSeconds]Second
 	scratch *Histogram // sparse
@@ -65,7 +67,7 @@ func (s *series) second(n int64) *Second {
 // late returns the record of a second that was closed. It stays as it is
 // recorded into until the next second is closed.
 func (s *series) late(n int64) *Second {
-	sec := closedSecond(&s.seconds, n)
+	sec := s.seconds.of(n)
 	if !slices.Contains(s.thawed, sec) {
 		s.thawed = append(s.thawed, sec)
 	}
@@ -74,7 +76,7 @@ func (s *series) late(n int64) *Second {
 
 // close moves what an open second holds to the closed ones.
 func (s *series) close(sec *Second) {
-	if closed := closedSecond(&s.seconds, sec.Second); closed.Response.Count() == 0 {
+	if closed := s.seconds.of(sec.Second); closed.Response.Count() == 0 {
 		s.fill(closed, sec)
 	} else {
 		closed.add(sec)
@@ -85,6 +87,7 @@ func (s *series) close(sec *Second) {
 	}
 	clear(s.thawed)
 	s.thawed = s.thawed[:0]
+	s.seconds.bound()
 	sec.empty()
 }
 
@@ -119,15 +122,15 @@ func (s *series) fill(closed, sec *Second) {
 }
 
 // all returns the seconds so far, in order; the open ones are copied.
-func (s *series) all() []*Second {
-	list := slices.Clone(s.seconds)
+func (s *series) all() Seconds {
+	list := s.seconds.copied()
 	for i := range s.open {
 		if sec := &s.open[i]; sec.Response != nil && sec.Response.Count() > 0 {
-			to := closedSecond(&list, sec.Second)
+			to := list.of(sec.Second)
 			if to.Response.Count() > 0 { // shared with the closed ones
 				copied := newSecond(sec.Second)
 				copied.add(to)
-				list[slices.Index(list, to)], to = copied, copied
+				list.held[slices.Index(list.held, to)], to = copied, copied
 			}
 			to.add(sec)
 		}
@@ -137,8 +140,9 @@ func (s *series) all() []*Second {
 
 // take hands over the seconds so far that have a request, and goes on without them.
 func (s *series) take() []*Second {
-	all := slices.DeleteFunc(s.all(), func(sec *Second) bool { return sec.Response.Count() == 0 })
-	s.seconds, s.thawed = nil, nil
+	seconds := s.all()
+	all := slices.DeleteFunc(slices.Collect(seconds.All()), func(sec *Second) bool { return sec.Response.Count() == 0 })
+	s.seconds, s.thawed = Seconds{}, nil
 	for i := range s.open {
 		if sec := &s.open[i]; sec.Response != nil {
 			sec.empty()
@@ -182,15 +186,34 @@ func (s *Second) add(o *Second) {
 	_ = s.addGroups(o)
 }
 
+// histograms are all that it has.
+func (s *Second) histograms() []*Histogram {
+	all := append([]*Histogram{s.Response, s.Service, s.Lateness}, s.Split.histograms()...)
+	for _, g := range s.Groups {
+		all = append(append(all, g.Response, g.Service), g.Split.histograms()...)
+	}
+	return all
+}
+
+// weight is how many bytes it takes, about.
+func (s *Second) weight() (bytes int) {
+	bytes = int(unsafe.Sizeof(*s)) + len(s.Ends)*int(unsafe.Sizeof(End{})) + len(s.Groups)*int(unsafe.Sizeof(GroupSecond{}))
+	for _, h := range s.histograms() {
+		bytes += h.weight()
+	}
+	return bytes
+}
+
+// unmade says that it has a histogram that was never made.
+func (s *Second) unmade() bool {
+	return slices.Contains(s.Groups, nil) || slices.ContainsFunc(s.histograms(), func(h *Histogram) bool { return h == nil || h.unmade() })
+}
+
+func (s *Second) compare(n int64) int { return cmp.Compare(s.Second, n) }
+
 // freeze makes a second that is over as small as it gets.
 func (s *Second) freeze() {
-	for _, h := range []*Histogram{s.Response, s.Service, s.Lateness} {
+	for _, h := range s.histograms() {
 		h.freeze()
-	}
-	s.Split.freeze()
-	for _, g := range s.Groups {
-		g.Split.freeze()
-		g.Response.freeze()
-		g.Service.freeze()
 	}
 }

@@ -152,13 +152,20 @@ func (s *Split) add(o *Split, response, service, theirResponse, theirService *Hi
 	s.DoubtfulErrors += o.DoubtfulErrors
 }
 
-// freeze makes it as small as it gets.
-func (s *Split) freeze() {
+// histograms are all that it has.
+func (s *Split) histograms() (all []*Histogram) {
 	for _, p := range []*Pair{s.Served, s.Best} {
 		if p != nil {
-			p.Response.freeze()
-			p.Service.freeze()
+			all = append(all, p.Response, p.Service)
 		}
+	}
+	return all
+}
+
+// freeze makes it as small as it gets.
+func (s *Split) freeze() {
+	for _, h := range s.histograms() {
+		h.freeze()
 	}
 }
 

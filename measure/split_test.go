@@ -60,7 +60,7 @@ func TestSecondsSplitWhatWasServed(t *testing.T) {
 		if m, err = measure.Decode(data); err != nil {
 			t.Fatal(err)
 		}
-		for _, s := range m.Seconds {
+		for s := range m.Seconds.All() {
 			compareSplit(t, all, s.Second, -1, &s.Split, s.Response, s.Service)
 			for _, g := range s.Groups {
 				compareSplit(t, all, s.Second, g.Group, &g.Split, g.Response, g.Service)

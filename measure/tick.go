@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -52,7 +53,7 @@ func AddSeconds(to *[]*Second, more []*Second) {
 }
 
 // Check finds a tick that can't be.
-func (t *Tick) Check() error { return checkSeconds(t.Seconds, 0) }
+func (t *Tick) Check() error { return checkSeconds(slices.Values(t.Seconds), 0) }
 
 // Ticks hands out a run second by second while it runs. It is not safe for
 // concurrent use.

@@ -232,7 +232,7 @@ func (b *BestWaits) forgive(s *Second, group int, service bool, unsent uint64) {
 		b.fewer(unsent)
 		return
 	}
-	b.without = append(b.without, split.best(h, service))
+	b.without = together(b.without, split.best(h, service))
 	b.fewer(split.Unserved - split.Doubtful + unsent)
 }
 
@@ -245,9 +245,25 @@ func (b *BestWaits) forgiveWaiting(s *Second, group int, unsent uint64) {
 		b.fewer(unsent)
 		return
 	}
-	b.with = append(b.with, split.best(service, true))
-	b.without = append(b.without, split.best(response, false))
+	b.with = together(b.with, split.best(service, true))
+	b.without = together(b.without, split.best(response, false))
 	b.fewer(unsent)
+}
+
+// maxApart is how many histograms are kept apart, so that of each its true minimum and
+// maximum count. Those of more seconds are added up.
+const maxApart = 1000
+
+func together(list []*Histogram, h *Histogram) []*Histogram {
+	if len(list) <= maxApart {
+		list = append(list, h)
+		if len(list) <= maxApart {
+			return list
+		}
+		list[maxApart] = NewHistogram()
+	}
+	_ = list[maxApart].Merge(h) // one geometry: nothing is dropped
+	return list
 }
 
 // fewer takes so many arrivals as served that were not.
@@ -328,9 +344,8 @@ func (m *Measurement) UnsentIn(second int64) uint64 {
 	}
 	due := at(m.Profile.Due)
 	due -= min(due, at(m.Profile.Withheld))
-	i, found := slices.BinarySearchFunc(m.Seconds, second, compareSecond)
-	if found {
-		due -= min(due, m.Seconds[i].Response.Count())
+	if s := m.Seconds.At(second); s != nil {
+		due -= min(due, s.Response.Count())
 	}
 	return due
 }

@@ -59,7 +59,7 @@ func TestSeriesShowsBursts(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.finish(m)
-	text, err := report.CSV(m)
+	text, err := series(m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestSeriesShowsBursts(t *testing.T) {
 	}
 	// A pause at the end of the plan has its seconds too.
 	m.Profile.Stages = []measure.Stage{{Name: "100/s", End: 10 * time.Second}, {Name: "pause", Start: 10 * time.Second, End: 15 * time.Second}}
-	if text, err = report.CSV(m); err != nil || bytes.Count(text, []byte("\n")) != 16 {
+	if text, err = series(m); err != nil || bytes.Count(text, []byte("\n")) != 16 {
 		t.Errorf("%v\n%s", err, text)
 	}
 }

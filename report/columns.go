@@ -1,6 +1,7 @@
 package report
 
 import (
+	"iter"
 	"math"
 	"time"
 
@@ -55,6 +56,7 @@ func newColumns(m *measure.Measurement, long time.Duration, b bins) (*columns, e
 	width := max(1, (n+mostColumns-1)/mostColumns)
 	c := &columns{seconds: float64(width)}
 	s := newSummer(m, long, b)
+	defer s.close()
 	for from := int64(0); from < n; from += width {
 		to := min(from+width, n)
 		next, err := s.column(from, to)
@@ -73,7 +75,9 @@ func newColumns(m *measure.Measurement, long time.Duration, b bins) (*columns, e
 // summer sums up the seconds of a measurement one after the other.
 type summer struct {
 	m       *measure.Measurement
-	next    int // of its seconds
+	second  *measure.Second // the next one; nil behind the last
+	next    func() (*measure.Second, bool)
+	close   func()
 	long    time.Duration
 	bins    bins
 	sums    [3]*measure.Histogram // response and service of what was served, lateness
@@ -85,6 +89,8 @@ func newSummer(m *measure.Measurement, long time.Duration, b bins) *summer {
 	for i := range s.sums {
 		s.sums[i] = measure.NewHistogram()
 	}
+	s.next, s.close = iter.Pull(m.Seconds.All())
+	s.second, _ = s.next()
 	return s
 }
 
@@ -93,10 +99,11 @@ func (s *summer) column(from, to int64) (moment, error) {
 	for _, h := range s.sums {
 		h.Reset()
 	}
-	for ; s.next < len(s.m.Seconds) && s.m.Seconds[s.next].Second < to; s.next++ {
-		if err := s.add(&c, s.m.Seconds[s.next]); err != nil {
+	for s.second != nil && s.second.Second < to {
+		if err := s.add(&c, s.second); err != nil {
 			return c, err
 		}
+		s.second, _ = s.next()
 	}
 	length := float64(to - from)
 	c.due, c.sent, c.served = mean(s.m.Profile.Due, from, to), float64(s.sums[2].Count())/length, float64(s.sums[0].Count())/length

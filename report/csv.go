@@ -1,24 +1,25 @@
 package report
 
 import (
-	"bytes"
 	"encoding/csv"
+	"errors"
+	"io"
+	"iter"
 	"strconv"
 	"time"
 
 	"mfaload/measure"
 )
 
-// CSV returns the run second by second, the warm-up included. A request belongs to
+// CSV writes the run second by second, the warm-up included. A request belongs to
 // the second of its intended time: what was due, what became of it, and times in
 // milliseconds. Response and service times are those of the requests that were
 // served, which the column served counts; lateness is that of all that were sent.
 // Times of no request are empty. Only sent_in_second and
 // ended_in_second count what was sent and what ended in the second itself; they are
 // empty where that is not known. Due is empty where nothing was planned.
-func CSV(m *measure.Measurement) ([]byte, error) {
-	var b bytes.Buffer
-	w := csv.NewWriter(&b)
+func CSV(to io.Writer, m *measure.Measurement) error {
+	w := csv.NewWriter(to)
 	head := []string{"second", "time", "stage", "warmup", "due", "sent", "sent_in_second", "ended_in_second", "as_expected", "unexpected", "violating", "failed", "rate_limited", "served"}
 	for _, of := range []string{"response", "service", "lateness"} {
 		for _, statistic := range []string{"min", "mean", "p50", "p90", "p95", "p99", "max"} {
@@ -26,21 +27,24 @@ func CSV(m *measure.Measurement) ([]byte, error) {
 		}
 	}
 	if err := w.Write(head); err != nil {
-		return nil, err
+		return err
 	}
 	empty := measure.Second{Response: measure.NewSparse(), Service: measure.NewSparse(), Lateness: measure.NewSparse()}
-	next := 0
+	next, stop := iter.Pull(m.Seconds.All())
+	defer stop()
+	ahead, _ := next()
 	for n := range max(seconds(m), int64(len(m.Flow.Sent)), int64(len(m.Flow.Ended))) {
 		s := &empty
-		if next < len(m.Seconds) && m.Seconds[next].Second == n {
-			s, next = m.Seconds[next], next+1
+		if ahead != nil && ahead.Second == n {
+			s = ahead
+			ahead, _ = next()
 		}
 		if err := w.Write(row(m, n, s)); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	w.Flush()
-	return b.Bytes(), w.Error()
+	return errors.Join(w.Error(), m.Seconds.Err())
 }
 
 // countOf is a count of a second of the run, empty where there are none.
@@ -60,10 +64,7 @@ func seconds(m *measure.Measurement) int64 {
 	if stages := m.Profile.Stages; len(stages) > 0 { // the last one may be a pause
 		n = max(n, int64((stages[len(stages)-1].End+time.Second-1)/time.Second))
 	}
-	if len(m.Seconds) > 0 {
-		n = max(n, m.Seconds[len(m.Seconds)-1].Second+1)
-	}
-	return n
+	return max(n, m.Seconds.Last()+1)
 }
 
 func row(m *measure.Measurement, n int64, s *measure.Second) []string {

@@ -61,7 +61,7 @@ type forbiddenSecond struct{ sent, forbidden float64 }
 
 // wholeSeconds are the seconds that lie within the judged part.
 func wholeSeconds(m *measure.Measurement) (all []forbiddenSecond) {
-	for _, s := range m.Seconds {
+	for s := range m.Seconds.All() {
 		from := time.Duration(s.Second) * time.Second
 		if from < m.Main.Start || from+time.Second > m.Main.Start+m.Main.Planned {
 			continue

@@ -70,7 +70,7 @@ type htmlAnswer struct {
 // else. The measurement is the one that the report judges.
 func (r *Report) HTML(m *measure.Measurement) ([]byte, error) {
 	p := &htmlPage{Report: r, Open: htmlOpen}
-	if len(m.Seconds) > 0 {
+	if !m.Seconds.Empty() {
 		d, err := newDrawing(r, m)
 		if err != nil {
 			return nil, err

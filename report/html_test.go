@@ -222,10 +222,10 @@ func TestHTMLSaysWhatItIs(t *testing.T) {
 // less.
 func TestHTMLOfAlmostNothing(t *testing.T) {
 	m := story{seconds: 1, rate: 1, interrupted: true, thresholds: []scenario.Threshold{}}.measurement(t)
-	m.Seconds, m.Main.Cells, m.Main.Own, m.Profile, m.Flow = nil, nil, measure.NewSparse(), measure.Profile{}, measure.Flow{}
+	m.Seconds, m.Main.Cells, m.Main.Own, m.Profile, m.Flow = measure.Seconds{}, nil, measure.NewSparse(), measure.Profile{}, measure.Flow{}
 	old := story{seconds: 5, rate: 10, thresholds: []scenario.Threshold{}}.measurement(t)
 	old.Flow, old.Profile = measure.Flow{}, measure.Profile{}
-	for _, s := range old.Seconds {
+	for s := range old.Seconds.All() {
 		s.Ends = nil
 	}
 	for want, m := range map[string]*measure.Measurement{"nothing to draw": m, "did not count answers by second": old} {
@@ -244,7 +244,7 @@ func TestHTMLOfAlmostNothing(t *testing.T) {
 func TestHTMLWithHostileTexts(t *testing.T) {
 	r := hostileReport(t)
 	m := measured(t)
-	for _, s := range m.Seconds {
+	for s := range m.Seconds.All() {
 		s.Ends = []measure.End{{Label: "<script>alert(1)</script>", Count: 5}, {Label: "\u202e\x00\"'", Failed: true, Count: 5}}
 	}
 	m.Profile.Stages[0].Name = "</svg><script>alert(1)</script>"

@@ -428,7 +428,7 @@ type kind struct {
 // requests without one.
 func (d *drawing) kinds() (all []kind) {
 	total, failed := map[string]uint64{}, map[string]bool{}
-	for _, s := range d.m.Seconds {
+	for s := range d.m.Seconds.All() {
 		for _, e := range s.Ends {
 			total[e.Label] += e.Count
 			failed[e.Label] = failed[e.Label] || e.Failed

@@ -97,7 +97,7 @@ func limitedSeconds(m *measure.Measurement, pauses []measure.Pause) (all []limit
 		stretch = nil
 	}
 	last := int64(-1)
-	for _, s := range m.Seconds {
+	for s := range m.Seconds.All() {
 		from := time.Duration(s.Second) * time.Second
 		if s.Second != last+1 {
 			end()

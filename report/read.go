@@ -11,9 +11,16 @@ import (
 	"mfaload/measure"
 )
 
+// maxObjects is how many objects a report.json has at most, those of the texts in it
+// included: a small one that is empty takes a kilobyte of memory.
+const maxObjects = 300_000
+
 // Decode reads a report.json. What it does not know, and a report without a
 // verdict, is an error: rendering it again would lose or invent something.
 func Decode(data []byte) (*Report, error) {
+	if n := bytes.Count(data, []byte("{")); n > maxObjects {
+		return nil, fmt.Errorf("read report: it has %d objects, and mfaload writes at most %d: the file is damaged", n, maxObjects)
+	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	var r Report

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"iter"
 	"time"
 
 	"mfaload/measure"
@@ -45,20 +46,20 @@ func peakTexts(m *measure.Measurement) []string {
 }
 
 // judgedSeconds yields how many arrivals were due in each second of the judged part.
-func judgedSeconds(m *measure.Measurement) map[int64]uint64 {
-	due := map[int64]uint64{}
-	for second, n := range m.Profile.Due {
-		if time.Duration(second+1)*time.Second > m.Main.Start {
-			due[int64(second)] = n
+func judgedSeconds(m *measure.Measurement) iter.Seq2[int64, uint64] {
+	return func(yield func(int64, uint64) bool) {
+		for second, n := range m.Profile.Due {
+			if time.Duration(second+1)*time.Second > m.Main.Start && !yield(int64(second), n) {
+				return
+			}
 		}
 	}
-	return due
 }
 
 // lateIn counts the requests of a second that were sent late, or not at all.
 func lateIn(m *measure.Measurement, second int64) uint64 {
 	late := m.UnsentIn(second)
-	if s := m.SecondAt(second); s != nil {
+	if s := m.Seconds.At(second); s != nil {
 		late += s.Lateness.Beyond(MaxOwnLateness)
 	}
 	return late

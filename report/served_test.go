@@ -41,7 +41,7 @@ func TestTimesAreOfWhatWasServed(t *testing.T) {
 			t.Errorf("shard %d: %+v, the whole %+v", s.Index, s.Response, r.Response)
 		}
 	}
-	data, err := report.CSV(m)
+	data, err := series(m)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,7 +99,7 @@ func (g *Guard) slow(c scenario.StopCondition, window []measure.Tick) (observed 
 	if !certain() {
 		return "", false
 	}
-	ended := &measure.Measurement{Seconds: all.Seconds}
+	ended := &measure.Measurement{Seconds: measure.SecondsOf(all.Seconds)}
 	g.doubtful(all.Seconds).Forgive(ended, best, -1, service, 0)
 	p, sign, of := waits.Percentile(c.Quantile), "", ""
 	if p.AtLeast {
@@ -133,8 +133,9 @@ func (g *Guard) frequent(c scenario.StopCondition, window []measure.Tick) (obser
 	if !certain(0) {
 		return "", false
 	}
-	ended := &measure.Measurement{Seconds: sum(window).Seconds}
-	doubtful := g.doubtful(ended.Seconds).Failures(ended, -1, 0)
+	requests := sum(window).Seconds
+	ended := &measure.Measurement{Seconds: measure.SecondsOf(requests)}
+	doubtful := g.doubtful(requests).Failures(ended, -1, 0)
 	return fmt.Sprintf("%.3g %%, %d of %d %s", 100*share.Value(), share.N, share.Of, what), certain(doubtful)
 }
 

@@ -61,7 +61,7 @@ func TestOwnLimitsAreWithheld(t *testing.T) {
 		if m.Profile.Withheld[3] != 100 || m.Profile.Withheld[5] != 100 {
 			t.Errorf("by second: %v", m.Profile.Withheld)
 		}
-		for _, sec := range m.Seconds {
+		for sec := range m.Seconds.All() {
 			if sec.Second == 3 || sec.Second == 5 {
 				t.Errorf("second %d has %d requests", sec.Second, sec.Response.Count())
 			}

@@ -44,6 +44,12 @@ type Plan struct {
 	// nothing renews it and the token says so; the caller of NewPlan sets it.
 	TokenEnds *time.Time `json:"token_ends,omitempty"`
 	StopOn    []string   `json:"stop_on,omitempty"`
+	// Needs are about what each process of the run takes, of Shards, and Coordinator
+	// what the one takes that merges them; nil where there is one process. See
+	// [Plan.Share].
+	Shards      int   `json:"shards"`
+	Needs       Need  `json:"needs"`
+	Coordinator *Need `json:"coordinator_needs,omitempty"`
 	// Rates are the highest rates of equal parts of the run, for a plot.
 	Rates []float64 `json:"rates"`
 }
@@ -153,6 +159,7 @@ func NewPlan(s *scenario.Scenario, latency time.Duration) *Plan {
 	p.fillGroups(s, day)
 	p.fillWorkers(&s.Load, latency, s.Target.Timeout)
 	p.fillCatchUp(&s.Load, latency)
+	p.Share(1)
 	return p
 }
 

@@ -84,7 +84,7 @@ func addsUp(t *testing.T, m *measure.Measurement) {
 		t.Error(err)
 	}
 	seconds := uint64(0)
-	for _, s := range m.Seconds {
+	for s := range m.Seconds.All() {
 		seconds += s.Response.Count()
 	}
 	if sent := m.Main.Sent() + m.Warmup.Sent(); seconds != sent {

@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,8 +56,8 @@ func TestJournalOfPauses(t *testing.T) {
 		if diff := cmp.Diff(m.Profile, rebuilt.Profile); diff != "" {
 			t.Error(diff)
 		}
-		if len(m.Seconds) == 0 || len(m.Seconds) != len(rebuilt.Seconds) {
-			t.Errorf("%d seconds, rebuilt %d", len(m.Seconds), len(rebuilt.Seconds))
+		if len(slices.Collect(m.Seconds.All())) == 0 || len(slices.Collect(m.Seconds.All())) != len(slices.Collect(rebuilt.Seconds.All())) {
+			t.Errorf("%d seconds, rebuilt %d", len(slices.Collect(m.Seconds.All())), len(slices.Collect(rebuilt.Seconds.All())))
 		}
 		if diff := cmp.Diff(m.Main.Withheld, rebuilt.Main.Withheld); diff != "" {
 			t.Error(diff)

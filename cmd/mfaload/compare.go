@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,7 +12,6 @@ import (
 
 	"mfaload/internal/disk"
 	"mfaload/internal/text"
-	"mfaload/measure"
 	"mfaload/report"
 	"mfaload/report/compare"
 )
@@ -226,11 +224,7 @@ func readRun(path string) (compare.Run, error) {
 	} else if filepath.Base(path) == reportFile {
 		file = filepath.Join(filepath.Dir(path), measurementFile)
 	}
-	packed, err := readRegular(file, maxMeasurement)
-	if err != nil {
-		return compare.Run{}, err
-	}
-	m, err := measure.Unpack(packed)
+	m, sum, err := readMeasurement(file)
 	if err != nil {
 		return compare.Run{}, err
 	}
@@ -247,7 +241,7 @@ func readRun(path string) (compare.Run, error) {
 		err = rep.SameRun(m)
 	}
 	if err == nil {
-		err = report.CheckSeal(text, sha256.Sum256(packed))
+		err = report.CheckSeal(text, sum)
 	}
 	if err != nil {
 		return compare.Run{}, err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"slices"
 	"strings"
@@ -195,8 +196,10 @@ func (a *app) newLead(file string, contract *contractFlags, shards int, tolerate
 		l.close()
 		return nil, err
 	}
+	const most = 8 // times what a measurement is expected to have
 	l.Coordinator = fleet.Coordinator{Say: a.ui.say, Plan: fleet.Plan{
-		Version: versionText(), Hash: s.Hash(), Scenario: s.Name, Shards: shards,
+		MaxFinal: most * int64(min(needOf(s, shards).Results, math.MaxInt64/most)),
+		Version:  versionText(), Hash: s.Hash(), Scenario: s.Name, Shards: shards,
 		Length: (&runner.Runner{Scenario: s}).Schedule().End(), Drain: s.Load.Drain, StopOn: s.Load.StopOn,
 		Spread: tokenSpread(s, shards), Files: luggage.files, Withheld: luggage.withheld,
 	}}
@@ -224,6 +227,10 @@ func (l *lead) open(a *app, out string, overwrite, yes bool, formats formatFlags
 		return err
 	}
 	l.dir.describe(l.scenario, l.parts, formats)
+	if plan := newPlan(l.scenario, 0); l.Plan.Shards > 0 {
+		lead := plan.LeadNeed(l.Plan.Shards)
+		a.warnOfDisk(l.dir, &lead)
+	}
 	if err := a.consent(l.scenario, yes); err != nil {
 		return l.dir.ended(err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -63,7 +64,7 @@ not in the manifests. In the cluster they come from the Secret of --env-secret.`
 	c.Flags().StringVar(&flags.envSecret, "env-secret", "", "a Secret whose keys are the variables of the scenario")
 	c.Flags().StringVar(&flags.resultsPVC, "results-claim", "", "a PersistentVolumeClaim for the results (default: a folder that goes with the pod; the summary is in its log)")
 	c.Flags().StringVar(&flags.cpu, "cpu", "1", "processors of a worker, as request and limit")
-	c.Flags().StringVar(&flags.memory, "memory", "512Mi", "memory of a worker, as request and limit")
+	c.Flags().StringVar(&flags.memory, "memory", "", "memory of a worker, as request and limit (default: what the run needs, at least 512Mi)")
 	c.Flags().StringSliceVar(&flags.nats, "nats", nil, "an external NATS server or cluster: tls://host:port")
 	c.Flags().StringVar(&flags.credsSecret, "creds-secret", "", "with --nats: a Secret with lead.creds and worker.creds")
 	return c
@@ -88,7 +89,7 @@ func (f *k8sFlags) check() error {
 		return fmt.Errorf("--run %q is not of lower-case letters, digits and '-', at most 40", f.run)
 	case !k8sName.MatchString(f.namespace):
 		return fmt.Errorf("--namespace %q can't be the name of one", f.namespace)
-	case !k8sQuantity.MatchString(f.cpu) || !k8sQuantity.MatchString(f.memory):
+	case !k8sQuantity.MatchString(f.cpu) || f.memory != "" && !k8sQuantity.MatchString(f.memory):
 		return errors.New("--cpu and --memory are quantities such as 500m, 2 and 512Mi")
 	case f.credsSecret != "" && len(f.nats) == 0:
 		return errors.New("--creds-secret needs --nats")
@@ -110,7 +111,12 @@ func (a *app) k8s(file string, flags *k8sFlags) error {
 	if err := a.consent(s, true); err != nil {
 		return err
 	}
-	m := &manifests{k8sFlags: flags, name: "mfaload-" + flags.run, scenario: s}
+	plan := newPlan(s, 0)
+	plan.Share(flags.shards)
+	m := &manifests{k8sFlags: flags, name: "mfaload-" + flags.run, scenario: s, worker: plan.Needs, leader: plan.LeadNeed(flags.shards)}
+	if flags.resultsPVC != "" {
+		a.ui.tell("mfaload: the results take about %s of the claim %s\n", storage(m.leader.Folder()), flags.resultsPVC)
+	}
 	if err := m.make(); err != nil {
 		return err
 	}
@@ -132,7 +138,27 @@ type manifests struct {
 	*k8sFlags
 	name     string
 	scenario *scenario.Scenario
-	all      []object
+	// worker and leader are what a worker and the coordinator need.
+	worker, leader runner.Need
+	all            []object
+}
+
+// The least memory of a pod, and the least room of a folder, in MiB.
+const (
+	minPodMemory = 512
+	minPodFolder = 256
+)
+
+// mebibytes is a quantity of half as much again, for a need is an estimate: at least so
+// many MiB, rounded up to 64.
+func mebibytes(bytes uint64, least uint64) string {
+	const step = 64 << 20
+	return fmt.Sprintf("%dMi", max((bytes+bytes/2+step-1)/step*64, least))
+}
+
+// folder is a volume that goes with its pod.
+func folder(name string, need uint64) object {
+	return object{"name": name, "emptyDir": object{"sizeLimit": mebibytes(need, minPodFolder)}}
 }
 
 const natsPort = 4222
@@ -267,20 +293,21 @@ func (m *manifests) lead(files *mounted) {
 		args, volumes, mounts = m.external(args, volumes, mounts, "lead.creds")
 	}
 	args = append(args, "--out", "/work/"+m.run, "/scenario/"+files.main)
-	m.job("lead", container, args, "500m", "512Mi", volumes, mounts, object{"backoffLimit": 0})
+	m.job("lead", container, args, "500m", mebibytes(m.leader.Memory, minPodMemory), &m.leader, volumes, mounts, object{"backoffLimit": 0})
 }
 
 // workers adds the job of the workers.
 func (m *manifests) workers() {
 	args := []string{"worker", "--start-within", "30m"}
-	volumes, mounts := []object{{"name": "work", "emptyDir": object{}}}, []object{{"name": "work", "mountPath": "/work"}}
+	volumes, mounts := []object{folder("work", m.worker.Folder())}, []object{{"name": "work", "mountPath": "/work"}}
 	if len(m.nats) == 0 {
 		args = append(args, "--join-file", "/join/join")
 		volumes, mounts = append(volumes, secretVolume("join", m.name+"-join")), append(mounts, object{"name": "join", "mountPath": "/join", "readOnly": true})
 	} else {
 		args, volumes, mounts = m.external(args, volumes, mounts, "worker.creds")
 	}
-	m.job("worker", object{"name": "worker"}, args, m.cpu, m.memory, volumes, mounts, object{
+	memory := cmp.Or(m.memory, mebibytes(m.worker.Memory, minPodMemory))
+	m.job("worker", object{"name": "worker"}, args, m.cpu, memory, &m.worker, volumes, mounts, object{
 		"completionMode": "Indexed", "completions": m.shards, "parallelism": m.shards,
 		// A pod that is started again would find its shard claimed.
 		"backoffLimitPerIndex": 0, "podReplacementPolicy": "Failed",
@@ -303,14 +330,14 @@ func secretVolume(name, secret string) object {
 
 func (m *manifests) results() object {
 	if m.resultsPVC == "" {
-		return object{"name": "results", "emptyDir": object{}}
+		return folder("results", m.leader.Folder())
 	}
 	return object{"name": "results", "persistentVolumeClaim": object{"claimName": m.resultsPVC}}
 }
 
 // job adds a job whose pods are not root, write nowhere but to their folders,
 // and have no token of the cluster.
-func (m *manifests) job(role string, container object, args []string, cpu, memory string, volumes, mounts []object, spec object) {
+func (m *manifests) job(role string, container object, args []string, cpu, memory string, need *runner.Need, volumes, mounts []object, spec object) {
 	container["image"], container["args"], container["workingDir"] = m.image, args, "/work"
 	container["resources"] = object{"requests": object{"cpu": cpu, "memory": memory}, "limits": object{"cpu": cpu, "memory": memory}}
 	container["securityContext"] = object{"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": object{"drop": []string{"ALL"}}}
@@ -325,7 +352,7 @@ func (m *manifests) job(role string, container object, args []string, cpu, memor
 		"securityContext": object{"runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
 			"seccompProfile": object{"type": "RuntimeDefault"}},
 		"containers": []object{container},
-		"volumes":    append(volumes, object{"name": "tmp", "emptyDir": object{}}),
+		"volumes":    append(volumes, folder("tmp", need.Temporary)),
 	}
 	if role == "worker" {
 		pod["topologySpreadConstraints"] = []object{{"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway",

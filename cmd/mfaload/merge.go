@@ -1,9 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -125,14 +125,11 @@ type shardFile struct {
 // shards did not live to write them, or something happened to them since.
 func readShards(paths []string) (files []shardFile, lost []measure.Lost) {
 	for _, name := range shardFiles(paths) {
-		data, err := readRegular(name, maxMeasurement)
-		var m *measure.Measurement
-		if err == nil {
-			m, err = measure.Unpack(data)
-		} else {
-			err = fmt.Errorf("read it: %w", cmp.Or(errors.Unwrap(err), err))
-		}
+		m, _, err := readMeasurement(name)
 		if err != nil {
+			if broken := new(fs.PathError); errors.As(err, &broken) {
+				err = fmt.Errorf("read it: %w", broken.Err)
+			}
 			why := fmt.Sprintf("%s: %v", name, err)
 			if folder := filepath.Dir(name); exists(filepath.Join(folder, journalFile)) {
 				why += fmt.Sprintf("; it was broken off: 'mfaload report %s' makes one of its journal, up to then", folder)

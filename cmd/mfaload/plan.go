@@ -56,9 +56,10 @@ func (f *planFlags) check() (latency time.Duration, err error) {
 
 // printPlan prints what a run would send, with a note on what it takes besides;
 // that may be empty.
-func (a *app) printPlan(s *scenario.Scenario, flags *planFlags, latency time.Duration, note string) error {
+func (a *app) printPlan(s *scenario.Scenario, flags *planFlags, latency time.Duration, shards int, note string) error {
 	p := newPlan(s, latency)
 	p.Bind(s)
+	p.Share(shards)
 	if flags.format == "json" {
 		e := json.NewEncoder(a.ui.data)
 		e.SetEscapeHTML(false)
@@ -112,6 +113,7 @@ func planText(p *runner.Plan, width int, note string) string {
 	page.groups(p)
 	page.messages(p)
 	page.workers(p)
+	page.needs(p)
 	return page.String()
 }
 
@@ -290,6 +292,28 @@ func (p *planPage) workers(plan *runner.Plan) {
 	p.catchUp(plan)
 }
 
+// needs says how much memory and disk the run takes.
+func (p *planPage) needs(plan *runner.Plan) {
+	p.line("\nmemory and disk, about")
+	if plan.Coordinator == nil {
+		p.need("", &plan.Needs)
+		return
+	}
+	p.need(fmt.Sprintf("each of the %d processes: ", plan.Shards), &plan.Needs)
+	p.need("the coordinator: ", plan.Coordinator)
+}
+
+func (p *planPage) need(of string, n *runner.Need) {
+	folder := storage(n.Folder()) + " in the results folder"
+	if n.Journal > 0 {
+		folder += fmt.Sprintf(" (%s of it until the run is over)", storage(n.Journal))
+	}
+	if n.Temporary > 0 {
+		folder += fmt.Sprintf("; %s of temporary files while results are made", storage(n.Temporary))
+	}
+	p.wrap("%s%s of memory; %s", of, storage(n.Memory), folder)
+}
+
 // catchUp says what may be sent above the planned rate.
 func (p *planPage) catchUp(plan *runner.Plan) {
 	c := plan.CatchUp
@@ -385,6 +409,19 @@ func length(seconds float64) string {
 		}
 	}
 	return text
+}
+
+// storage writes a number of bytes to what is known of it.
+func storage(bytes uint64) string {
+	x, unit := float64(bytes)/1e6, "MB"
+	for _, larger := range []string{"GB", "TB", "PB", "EB"} {
+		if x < 999.5 {
+			break
+		}
+		x, unit = x/1000, larger
+	}
+	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 2, 64), 64)
+	return strconv.FormatFloat(max(rounded, min(math.Ceil(x), 1)), 'f', -1, 64) + " " + unit
 }
 
 // thousands writes a number with its thousands apart.

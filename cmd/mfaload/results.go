@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -29,13 +31,31 @@ const (
 // them again.
 var rendered = []struct {
 	name string
-	make func(*report.Report, *measure.Measurement) ([]byte, error)
+	make func(*report.Report, *measure.Measurement) content
 }{
-	{violationsFile, func(_ *report.Report, m *measure.Measurement) ([]byte, error) { return report.NDJSON(m) }},
-	{"report.html", func(r *report.Report, m *measure.Measurement) ([]byte, error) { return r.HTML(m) }},
-	{"report.md", func(r *report.Report, _ *measure.Measurement) ([]byte, error) { return r.Markdown() }},
-	{"junit.xml", func(r *report.Report, _ *measure.Measurement) ([]byte, error) { return r.JUnit() }},
-	{"latency.hlog", func(_ *report.Report, m *measure.Measurement) ([]byte, error) { return m.HLog() }},
+	{violationsFile, func(_ *report.Report, m *measure.Measurement) content {
+		return whole(func() ([]byte, error) { return report.NDJSON(m) })
+	}},
+	{"report.html", func(r *report.Report, m *measure.Measurement) content {
+		return whole(func() ([]byte, error) { return r.HTML(m) })
+	}},
+	{"report.md", func(r *report.Report, _ *measure.Measurement) content { return whole(r.Markdown) }},
+	{"junit.xml", func(r *report.Report, _ *measure.Measurement) content { return whole(r.JUnit) }},
+	{"latency.hlog", func(_ *report.Report, m *measure.Measurement) content { return m.HLog }},
+}
+
+// content writes what a file has.
+type content func(io.Writer) error
+
+// whole is the content of a file of a bounded size.
+func whole(make func() ([]byte, error)) content {
+	return func(w io.Writer) error {
+		text, err := make()
+		if err == nil {
+			_, err = w.Write(text)
+		}
+		return err
+	}
 }
 
 // formatFlags ask for files that not everybody wants.
@@ -129,12 +149,9 @@ func (r *results) write(rep *report.Report, m *measure.Measurement, formats form
 // writePair writes the two files. The report is sealed together with the
 // measurement that it judges.
 func (r *results) writePair(rep *report.Report, m *measure.Measurement) error {
-	packed, err := m.Pack()
-	if err != nil {
-		return fmt.Errorf("make %s: %w", measurementFile, err)
-	}
-	return errors.Join(r.file(measurementFile, func() ([]byte, error) { return packed, nil }),
-		r.file(reportFile, func() ([]byte, error) { return rep.Sealed(sha256.Sum256(packed)) }))
+	sum := sha256.New()
+	err := r.stream(measurementFile, func(w io.Writer) error { return m.Write(io.MultiWriter(w, sum)) })
+	return errors.Join(err, r.file(reportFile, func() ([]byte, error) { return rep.Sealed([sha256.Size]byte(sum.Sum(nil))) }))
 }
 
 // writeComparison writes how the run compares with its baseline.
@@ -146,10 +163,10 @@ func (r *results) writeComparison(c *compare.Comparison) error {
 func (r *results) render(rep *report.Report, m *measure.Measurement, formats formatFlags) error {
 	var failed []error
 	for _, f := range rendered {
-		failed = append(failed, r.file(f.name, func() ([]byte, error) { return f.make(rep, m) }))
+		failed = append(failed, r.stream(f.name, f.make(rep, m)))
 	}
 	if formats.csv {
-		failed = append(failed, r.file("series.csv", func() ([]byte, error) { return report.CSV(m) }))
+		failed = append(failed, r.stream("series.csv", func(w io.Writer) error { return report.CSV(w, m) }))
 	}
 	if formats.hgrm {
 		all, err := report.Distributions(m)
@@ -187,27 +204,40 @@ func readPair(path string) (*report.Report, *measure.Measurement, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	packed, err := readRegular(filepath.Join(path, measurementFile), maxMeasurement)
-	if err != nil {
-		return nil, nil, err
-	}
-	m, err := measure.Unpack(packed)
+	m, sum, err := readMeasurement(filepath.Join(path, measurementFile))
 	if err != nil {
 		return nil, nil, err
 	}
 	if err := r.SameRun(m); err != nil {
 		return nil, nil, err
 	}
-	return r, m, report.CheckSeal(text, sha256.Sum256(packed))
+	return r, m, report.CheckSeal(text, sum)
+}
+
+// readMeasurement reads a measurement, and the checksum of its file.
+func readMeasurement(path string) (m *measure.Measurement, sum [sha256.Size]byte, err error) {
+	f, err := openRegular(path)
+	if err != nil {
+		return nil, sum, err
+	}
+	defer f.Close()
+	all := sha256.New()
+	m, err = measure.Read(bufio.NewReader(io.TeeReader(f, all)))
+	return m, [sha256.Size]byte(all.Sum(nil)), err
 }
 
 // file replaces a file in one step, so that no reader ever sees half of it.
-func (r *results) file(name string, content func() ([]byte, error)) error {
-	data, err := content()
+func (r *results) file(name string, make func() ([]byte, error)) error {
+	data, err := make()
 	if err != nil {
 		return fmt.Errorf("make %s: %w", name, err)
 	}
-	if err := disk.Replace(filepath.Join(r.path, name), data, 0o600); err != nil {
+	return r.stream(name, whole(func() ([]byte, error) { return data, nil }))
+}
+
+// stream is file of a content that memory does not hold.
+func (r *results) stream(name string, write content) error {
+	if err := disk.ReplaceWith(filepath.Join(r.path, name), write, 0o600); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil

@@ -139,7 +139,7 @@ func (a *app) plan(file string, flags *runFlags, latency time.Duration) error {
 	if err != nil {
 		return err
 	}
-	return a.printPlan(s, &flags.plan, latency, tokenFetches(s, flags.fleet.shards))
+	return a.printPlan(s, &flags.plan, latency, flags.fleet.shards, tokenFetches(s, flags.fleet.shards))
 }
 
 func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) (err error) {
@@ -168,6 +168,7 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) 
 	if err := enoughDescriptors(s); err != nil {
 		return err
 	}
+	a.warnOfDisk(dir, needOf(s, part.count()))
 	if err := a.consent(s, flags.yes); err != nil {
 		return err
 	}
@@ -282,6 +283,9 @@ func (a *app) judge(m *measure.Measurement, dir *results, formats formatFlags, e
 	r, err := report.Judge(m)
 	if err != nil {
 		return err
+	}
+	if err := m.Seconds.Err(); err != nil { // what was judged is not all
+		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", err, dir.lost())}
 	}
 	var compared *compare.Comparison
 	var unwritten error

@@ -38,6 +38,14 @@ type part struct {
 	startAt time.Time
 }
 
+// count is how many parts the run has.
+func (p part) count() int {
+	if p.shard == nil {
+		return 1
+	}
+	return p.shard.Count
+}
+
 // parse reads the flags as far as they can be without a scenario. The time is not
 // held against the clock.
 func (f *shardFlags) parse(lookup func(string) (string, bool)) (p part, err error) {

@@ -450,7 +450,7 @@ func (c *torture) measured(r *report.Report, m *measure.Measurement) {
 	}
 	var sent, failed, clean, violating, limited, grouped, ends uint64
 	several, told := len(m.Groups) > 1, false
-	for _, s := range m.Seconds {
+	for s := range m.Seconds.All() {
 		n := s.Response.Count()
 		c.equal("service times of a second", s.Service.Count(), n)
 		c.equal("latenesses of a second", s.Lateness.Count(), n)

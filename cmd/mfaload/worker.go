@@ -216,6 +216,7 @@ func (w *worker) part(offer fleet.Offer, of fleet.Shard) (*fleet.Part, error) {
 	}
 	w.dir.Store(p.dir)
 	p.dir.describe(s, w.loaded.parts, formatFlags{})
+	w.app.warnOfDisk(p.dir, needOf(s, of.Count))
 	if err := p.dir.clear(); err != nil {
 		return nil, err
 	}

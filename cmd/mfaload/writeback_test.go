@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,14 +33,14 @@ func TestJournalStaysWhereResultsCantBeReadBack(t *testing.T) {
 	if err := os.WriteFile(journal, []byte("the only copy"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	m.Seconds[0].Failed = 3 // what no reader takes
+	slices.Collect(m.Seconds.All())[0].Failed = 3 // what no reader takes
 	if err := dir.write(judged, m, formatFlags{}); err == nil || !strings.Contains(err.Error(), "can't be read back") {
 		t.Errorf("written with %v", err)
 	}
 	if _, err := os.Stat(journal); err != nil {
 		t.Error("the journal is gone")
 	}
-	m.Seconds[0].Failed = 0
+	slices.Collect(m.Seconds.All())[0].Failed = 0
 	if err := dir.write(judged, m, formatFlags{}); err != nil {
 		t.Error(err)
 	}

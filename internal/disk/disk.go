@@ -6,8 +6,10 @@
 package disk
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -38,6 +40,14 @@ func Create(path string, data []byte, mode fs.FileMode) error {
 // Replace writes a file in one step, in place of what is there of that name. A
 // device, a pipe or a folder of that name is an error: it is no file of ours.
 func Replace(path string, data []byte, mode fs.FileMode) error {
+	return ReplaceWith(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	}, mode)
+}
+
+// ReplaceWith is Replace of what is written bit by bit.
+func ReplaceWith(path string, content func(io.Writer) error, mode fs.FileMode) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is not a regular file", path)
 	}
@@ -47,8 +57,14 @@ func Replace(path string, data []byte, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	err = write(f, data)
+	w := bufio.NewWriterSize(f, 256<<10)
+	if err = content(w); err == nil {
+		err = w.Flush()
+	}
 	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
 		err = os.Rename(temporary, path)
 	}
 	if err != nil {

@@ -151,7 +151,7 @@ func TestWhatSaysNothingOfTheServiceIsNoError(t *testing.T) {
 		}
 		m.Main.Withheld = []measure.Withheld{{Reason: measure.Paused, Count: 1000}}
 		idle := &measure.Cell{Label: measure.IdleClosed, Failed: true, Response: measure.NewSparse(), Service: measure.NewSparse(), Lateness: measure.NewSparse()}
-		for _, s := range m.Seconds[70:80] {
+		for _, s := range slices.Collect(m.Seconds.All())[70:80] {
 			for _, h := range []*measure.Histogram{s.Response, idle.Response} {
 				h.Record(time.Millisecond)
 			}
@@ -224,7 +224,7 @@ func TestWhatCannotBeComparedIsRefused(t *testing.T) {
 			}
 		},
 		"b sent no request":       func(m *measure.Measurement) { m.Main.Cells = nil },
-		"b has lost its seconds,": func(m *measure.Measurement) { m.Seconds, m.SecondsLost = nil, "the disk" },
+		"b has lost its seconds,": func(m *measure.Measurement) { m.Seconds, m.SecondsLost = measure.Seconds{}, "the disk" },
 	} {
 		a, b := runs(calm, "a", 1), runs(calm, "b", 2)
 		change(b[0].Measurement)
@@ -232,7 +232,7 @@ func TestWhatCannotBeComparedIsRefused(t *testing.T) {
 		if c.Verdict != compare.Unclear || len(c.Rows) > 0 || !strings.Contains(strings.Join(c.Obstacles, "\n"), want) {
 			t.Errorf("want %q; %s, %d rows, %v", want, c.Verdict, len(c.Rows), c.Obstacles)
 		}
-		if len(b[0].Measurement.Main.Cells) == 0 || len(b[0].Measurement.Seconds) == 0 {
+		if len(b[0].Measurement.Main.Cells) == 0 || b[0].Measurement.Seconds.Empty() {
 			if _, err := compare.Compare(a, b, compare.Options{Force: true}); err == nil {
 				t.Error("nothing is compared with something by force")
 			}

@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"slices"
 	"time"
 
 	"mfaload/measure"
@@ -134,7 +135,7 @@ func (s *series) add(m *measure.Measurement, p part) {
 	units := int(to-from) / s.seconds
 	first := s.units
 	s.grow(units)
-	for _, sec := range m.Seconds {
+	for sec := range m.Seconds.All() {
 		if u := int(sec.Second-from) / s.seconds; sec.Second >= from && u < units {
 			s.addSecond(first+u, sec, p)
 		}
@@ -167,12 +168,25 @@ func (s *series) addSecond(u int, sec *measure.Second, p part) {
 // put adds the part of a second: n requests that were sent.
 func (s *series) put(u int, sec *measure.Second, p part, n float64, expected, violating uint64) {
 	response, service := sec.Waits(p.group, false), sec.Waits(p.group, true)
-	s.response[u] = append(s.response[u], response.Served...)
-	s.service[u] = append(s.service[u], service.Served...)
+	s.response[u] = together(s.response[u], response.Served)
+	s.service[u] = together(s.service[u], service.Served)
 	s.lost[u] += float64(response.Unserved())
 	s.sent[u] += n
 	s.unexpected[u] += n - float64(expected)
 	s.violating[u] += float64(violating)
+}
+
+// together adds the times of a second to those of its unit. Those of a single second
+// are not copied.
+func together(unit, second []*measure.Histogram) []*measure.Histogram {
+	if len(unit) == 0 || len(second) == 0 {
+		return append(unit, second...)
+	}
+	sum := measure.NewSparse()
+	for _, h := range slices.Concat(unit, second) {
+		_ = sum.Merge(h) // one geometry: nothing is dropped
+	}
+	return []*measure.Histogram{sum}
 }
 
 // addDue counts what was due by unit: of the whole, as the schedule had it; of a
@@ -214,7 +228,7 @@ func (s *series) leaveUnheard(m *measure.Measurement, p part, first, units int, 
 		return
 	}
 	of := share(float64(ofPart), float64(part{group: -1}.unheard(m)))
-	for _, sec := range m.Seconds {
+	for sec := range m.Seconds.All() {
 		u := int(sec.Second-from) / s.seconds
 		if sec.Second < from || u >= units {
 			continue

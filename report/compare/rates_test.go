@@ -174,7 +174,7 @@ func inGroups(r compare.Run, oneIn uint64) compare.Run {
 	}
 	cells := []*measure.Cell{}
 	sums := []uint64{0, 0}
-	for _, s := range m.Seconds {
+	for s := range m.Seconds.All() {
 		n := s.Response.Count()
 		for g, of := range []uint64{n - n/oneIn, n / oneIn} {
 			h := histogram(of)

@@ -129,7 +129,10 @@ func (r *recording) finish(random *rand.Rand) compare.Run {
 		s.Service, s.Lateness = s.Response, s.Response
 	}
 	r.cell.Service, r.cell.Lateness, r.m.Main.Own = r.cell.Response, r.cell.Response, measure.NewSparse()
-	r.m.Main.Cells, r.m.Seconds = []*measure.Cell{r.cell}, r.seconds
+	r.m.Main.Cells = []*measure.Cell{r.cell}
+	for _, s := range r.seconds {
+		r.m.Seconds.Append(s)
+	}
 	r.m.Started = time.Unix(1_800_000_000+int64(random.IntN(1e9)), 0).UTC()
 	return compare.Run{Name: r.name, Measurement: r.m}
 }

@@ -1,0 +1,261 @@
+package measure
+
+import (
+	"bytes"
+	"errors"
+	"iter"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// HeldSeconds is how many bytes of seconds memory holds, about. What is more goes to a
+// temporary file, so that hours of a run take no more than minutes.
+const HeldSeconds = 8 << 20
+
+// maxHeld is HeldSeconds, but in tests.
+var maxHeld = HeldSeconds
+
+// Seconds are the seconds of a run, in order. Memory holds a bounded part of them, and
+// a temporary file the others; all of them where there can be no such file. The zero
+// value has none. It is not safe for concurrent use while something is added; a copy
+// shares all with the original.
+type Seconds struct {
+	// held may have requests of seconds that are in the file too, which were recorded
+	// later.
+	held  []*Second
+	weigh int // how many are held when they are weighed next
+	file  *spill
+	alone bool // there can't be a file
+}
+
+// SecondsOf are some seconds in order, which memory holds already.
+func SecondsOf(all []*Second) Seconds { return Seconds{held: all} }
+
+// All yields the seconds in order. What it yields is not changed. When they can't be
+// read it ends, and Err says so.
+func (l *Seconds) All() iter.Seq[*Second] { return l.from(0) }
+
+// Between yields those from a second on, and before another.
+func (l *Seconds) Between(from, to int64) iter.Seq[*Second] {
+	return func(yield func(*Second) bool) {
+		for s := range l.from(from) {
+			if s.Second >= to || !yield(s) {
+				return
+			}
+		}
+	}
+}
+
+func (l *Seconds) from(first int64) iter.Seq[*Second] {
+	return func(yield func(*Second) bool) {
+		held := l.held
+		for len(held) > 0 && held[0].Second < first {
+			held = held[1:]
+		}
+		if l.file != nil {
+			c := cursor{spill: l.file}
+			for i := l.file.find(first); i < len(l.file.parts); {
+				n := int64(l.file.parts[i].second)
+				for ; len(held) > 0 && held[0].Second < n; held = held[1:] {
+					if !yield(held[0]) {
+						return
+					}
+				}
+				var s *Second
+				if s, i = c.second(i, readAhead); s == nil {
+					return
+				}
+				if len(held) > 0 && held[0].Second == n {
+					s.add(held[0])
+					s.freeze()
+					held = held[1:]
+				}
+				if !yield(s) {
+					return
+				}
+			}
+		}
+		for _, s := range held {
+			if !yield(s) {
+				return
+			}
+		}
+	}
+}
+
+// At returns a second; nil where no request was sent in it.
+func (l *Seconds) At(second int64) (s *Second) {
+	if l.file != nil {
+		if i := l.file.find(second); i < len(l.file.parts) && int64(l.file.parts[i].second) == second {
+			c := cursor{spill: l.file}
+			if s, _ = c.second(i, 0); s == nil {
+				return nil
+			}
+		}
+	}
+	i, found := slices.BinarySearchFunc(l.held, second, (*Second).compare)
+	switch {
+	case !found:
+		return s
+	case s == nil:
+		return l.held[i]
+	}
+	s.add(l.held[i])
+	s.freeze()
+	return s
+}
+
+// Empty says that there are none, Last which is the last; -1 for none.
+func (l *Seconds) Empty() bool { return l.Last() < 0 }
+
+func (l *Seconds) Last() (second int64) {
+	second = -1
+	if n := len(l.held); n > 0 {
+		second = l.held[n-1].Second
+	}
+	if l.file != nil && len(l.file.parts) > 0 {
+		second = max(second, int64(l.file.parts[len(l.file.parts)-1].second))
+	}
+	return second
+}
+
+// Err says why not all seconds could be read.
+func (l *Seconds) Err() error {
+	if l.file == nil {
+		return nil
+	}
+	l.file.mu.Lock()
+	defer l.file.mu.Unlock()
+	return l.file.err
+}
+
+// Append puts a second behind all others.
+func (l *Seconds) Append(s *Second) {
+	s.freeze()
+	l.held = append(l.held, s)
+	l.bound()
+}
+
+// of returns the record of a second to add to. It is frozen, and bounded, by its
+// caller.
+func (l *Seconds) of(second int64) *Second { return closedSecond(&l.held, second) }
+
+// bound moves seconds to the file where memory holds too much. They are frozen then.
+func (l *Seconds) bound() {
+	if len(l.held) < l.weigh || l.alone {
+		return
+	}
+	weight := 0
+	for _, s := range l.held {
+		weight += s.weight()
+	}
+	if weight > maxHeld {
+		weight -= l.spill(weight)
+	}
+	// As many more as there is room for half of, were they like the others.
+	each := weight/max(len(l.held), 1) + 1
+	l.weigh = len(l.held) + min(max((maxHeld-weight)/each/2, 1), 256)
+}
+
+// spill moves the first seconds to the file, half of what there is, and returns what
+// they weighed.
+func (l *Seconds) spill(weight int) (moved int) {
+	n := 0
+	for ; n < len(l.held) && 2*moved < weight; n++ {
+		moved += l.held[n].weight()
+	}
+	if l.file == nil {
+		file, err := NewTemporary()
+		if err != nil {
+			l.alone = true
+			return 0
+		}
+		l.file = &spill{file: file}
+	}
+	if err := l.file.write(l.held[:n]); err != nil {
+		l.alone = true
+		return 0
+	}
+	rest := copy(l.held, l.held[n:])
+	clear(l.held[rest:])
+	l.held = l.held[:rest]
+	return moved
+}
+
+// copied returns the same seconds; of the two only one may be added to.
+func (l *Seconds) copied() Seconds {
+	c := *l
+	c.held = slices.Clone(l.held)
+	if l.file != nil {
+		c.file = &spill{file: l.file.file, size: l.file.size, parts: slices.Clone(l.file.parts)}
+	}
+	return c
+}
+
+// joinSeconds returns the sum of several lists, second by second. Nothing of them is kept.
+func joinSeconds(lists []*Seconds) (sum Seconds, err error) {
+	var heads []head
+	for _, l := range lists {
+		next, stop := iter.Pull(l.All())
+		defer stop()
+		if s, more := next(); more {
+			heads = append(heads, head{s, next})
+		}
+	}
+	for len(heads) > 0 {
+		first := heads[0].second.Second
+		for _, h := range heads {
+			first = min(first, h.second.Second)
+		}
+		to := newSecond(first)
+		for i := range heads {
+			if h := &heads[i]; h.second.Second == first {
+				to.add(h.second)
+				h.second, _ = h.next()
+			}
+		}
+		heads = slices.DeleteFunc(heads, func(h head) bool { return h.second == nil })
+		sum.Append(to)
+	}
+	for _, l := range lists {
+		if err := l.Err(); err != nil {
+			return sum, err
+		}
+	}
+	return sum, nil
+}
+
+// MarshalJSON writes all of them at once; [Measurement.Write] does not.
+func (l Seconds) MarshalJSON() ([]byte, error) {
+	if l.Empty() {
+		return []byte("null"), nil
+	}
+	var text bytes.Buffer
+	err := l.encode(&text)
+	return text.Bytes(), err
+}
+
+// decode reads them one by one, and says when there is one more.
+func (l *Seconds) decode(in *jsontext.Decoder, more func()) error {
+	*l = Seconds{}
+	labels := map[string]string{}
+	return eachElement(in, func(s *Second) error {
+		if s == nil || s.Second <= l.Last() || s.Second > maxSecond {
+			return errors.New("its seconds are not in order, or beyond ten years")
+		}
+		if s.unmade() {
+			return errors.New("a second's counts do not add up")
+		}
+		s.shareLabels(labels)
+		l.Append(s)
+		more()
+		return nil
+	})
+}
+
+// head is the next second of a list, and how to go on.
+type head struct {
+	second *Second
+	next   func() (*Second, bool)
+}

@@ -1,0 +1,245 @@
+package measure_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mfaload/measure"
+)
+
+// everything is all that is made of the seconds of a measurement.
+func everything(t *testing.T, m *measure.Measurement) (packed []byte, log string) {
+	t.Helper()
+	packed, err := m.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := logOf(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return packed, string(text)
+}
+
+// Seconds that memory does not hold are the same as those that it does, byte by byte:
+// recorded with late requests, with and without a journal, merged, and read.
+func TestSpilledSecondsAreTheSame(t *testing.T) {
+	for seed := range uint64(4) {
+		made := func(held int) (whole, journaled *measure.Measurement, merged *measure.Measurement) {
+			measure.Hold(t, held)
+			whole = profiled(t, seed, 2000)
+			end, _ := story(t, seed, 5, 3, &page{})
+			journaled = end()
+			merged = merge(t, parted(t, seed, 600, 3)...)
+			return whole, journaled, merged
+		}
+		wantWhole, wantJournaled, wantMerged := made(1 << 30)
+		whole, journaled, merged := made(1)
+		for i, pair := range [][2]*measure.Measurement{{wantWhole, whole}, {wantJournaled, journaled}, {wantMerged, merged}} {
+			want, got := pair[0], pair[1]
+			if want.Seconds.Spilled() || !got.Seconds.Spilled() {
+				t.Fatalf("%d: in a file: %v, %v", i, want.Seconds.Spilled(), got.Seconds.Spilled())
+			}
+			wantPacked, wantLog := everything(t, want)
+			packed, log := everything(t, got)
+			if !bytes.Equal(packed, wantPacked) || log != wantLog {
+				t.Errorf("%d: the files are others", i)
+			}
+			for _, s := range list(want.Seconds) {
+				if diff := cmp.Diff(s, got.Seconds.At(s.Second), histograms); diff != "" {
+					t.Errorf("%d: second %d: %s", i, s.Second, diff)
+				}
+			}
+			if got.Seconds.At(want.Seconds.Last()+1) != nil || got.Seconds.Last() != want.Seconds.Last() || got.Seconds.Err() != nil {
+				t.Errorf("%d: it ends at %d, want %d; %v", i, got.Seconds.Last(), want.Seconds.Last(), got.Seconds.Err())
+			}
+			if i == 1 {
+				continue // it has no arrivals that were due
+			}
+			read, err := measure.Unpack(packed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again, err := read.Pack(); err != nil || !bytes.Equal(again, packed) {
+				t.Errorf("%d: what is read gives another file: %v", i, err)
+			}
+		}
+	}
+}
+
+// Where there can't be a temporary file memory holds them all.
+func TestSecondsWithoutAPlaceForAFile(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir()+"/missing")
+	measure.Hold(t, 1)
+	m := profiled(t, 3, 1000)
+	if m.Seconds.Spilled() || len(list(m.Seconds)) < 5 {
+		t.Errorf("in a file: %v, %d seconds", m.Seconds.Spilled(), len(list(m.Seconds)))
+	}
+}
+
+// soaked makes the seconds of a run of one group: of each so many requests.
+func soaked(seconds, rate int) measure.Seconds {
+	random := rand.New(rand.NewPCG(1, 1))
+	var of []*measure.Second
+	for range 20 {
+		s := &measure.Second{Response: measure.NewSparse(), Service: measure.NewSparse(), Lateness: measure.NewSparse(),
+			Clean: uint64(rate), Expected: uint64(rate), Ends: []measure.End{{Label: "201 OTP_REQUIRED", Count: uint64(rate)}}}
+		for range rate {
+			took := time.Duration(80e6 * (0.5 + random.ExpFloat64()))
+			s.Response.Record(took + 50e3)
+			s.Service.Record(took)
+			s.Lateness.Record(time.Duration(50e3 * random.ExpFloat64()))
+		}
+		of = append(of, s)
+	}
+	var all measure.Seconds
+	for n := range seconds {
+		s := *of[n%len(of)]
+		s.Second = int64(n)
+		s.Ends = append([]measure.End(nil), s.Ends...)
+		all.Append(&s)
+	}
+	return all
+}
+
+// soakOf is the measurement of a run of some seconds.
+func soakOf(seconds, rate int) *measure.Measurement {
+	m := profiledRun(seconds, rate)
+	m.Seconds = soaked(seconds, rate)
+	return m
+}
+
+func profiledRun(seconds, rate int) *measure.Measurement {
+	n := uint64(seconds * rate)
+	m := &measure.Measurement{Schema: measure.Schema, Groups: []string{"a"}, Generator: measure.Generator{Hiccups: measure.NewSparse()}}
+	phase := func() measure.Phase {
+		c := measure.Connections{Dial: measure.NewSparse(), Handshake: measure.NewSparse()}
+		return measure.Phase{Scheduled: []uint64{0}, Own: measure.NewHistogram(), Connections: c}
+	}
+	m.Main, m.Warmup = phase(), phase()
+	m.Main.Scheduled[0] = n
+	cell := &measure.Cell{Label: "201 OTP_REQUIRED", AsExpected: n, Clean: n, Response: measure.NewHistogram(), Service: measure.NewHistogram(), Lateness: measure.NewHistogram()}
+	for range n {
+		for _, h := range []*measure.Histogram{cell.Response, cell.Service, cell.Lateness, m.Main.Own} {
+			h.Record(time.Millisecond)
+		}
+	}
+	m.Main.Cells = []*measure.Cell{cell}
+	for range seconds {
+		for _, counts := range []*[]uint64{&m.Profile.Due, &m.Flow.Sent, &m.Flow.Ended} {
+			*counts = append(*counts, uint64(rate))
+		}
+	}
+	return m
+}
+
+// heapWatch is a writer that keeps the largest heap in use while something is written
+// to it.
+type heapWatch struct {
+	io.Writer
+	writes, every int
+	peak          uint64
+}
+
+func (w *heapWatch) Write(b []byte) (int, error) {
+	if w.writes++; w.writes%w.every == 0 {
+		w.peak = max(w.peak, inUse())
+	}
+	return w.Writer.Write(b)
+}
+
+func inUse() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// What is in memory while results are made and read does not grow with the hours, but
+// for the counts by second.
+func TestMemoryDoesNotGrowWithTheHours(t *testing.T) {
+	measure.Hold(t, 128<<10)
+	took := func(seconds int) uint64 {
+		before := inUse()
+		m := soakOf(seconds, 100)
+		if err := m.HLog(&heapWatch{Writer: io.Discard, every: seconds / 4}); err != nil {
+			t.Fatal(err)
+		}
+		watch := &heapWatch{Writer: io.Discard, every: 5}
+		if err := m.Write(watch); err != nil {
+			t.Fatal(err)
+		}
+		data, err := m.Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m = nil
+		read, err := measure.Unpack(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		peak := max(watch.peak, inUse()-uint64(len(data)))
+		runtime.KeepAlive(read)
+		runtime.KeepAlive(data)
+		return peak - min(before, peak)
+	}
+	short, long := took(500), took(4000)
+	t.Logf("%d KB for 500 s, %d KB for 4,000 s", short>>10, long>>10)
+	// All seconds together take more than a kilobyte each.
+	if grown := int64(long) - int64(short); grown > 3500*400 {
+		t.Errorf("%d bytes for each second", grown/3500)
+	}
+}
+
+// A file that is made to fill memory is refused, or read within the bounds, and a month
+// of seconds that are all alike, which packs to nearly nothing, is read.
+func TestReadingIsBounded(t *testing.T) {
+	m := soakOf(2, 10)
+	text, err := m.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := string(text[bytes.Index(text, []byte(`{"second":1,`)):bytes.Index(text, []byte(`],"violations"`))])
+	for name, test := range map[string]struct {
+		before, repeated, after string
+		want                    string
+	}{
+		"spaces":           {`{"schema":"`, " ", `"}`, "a value has more than 16 MB"},
+		"between":          {`{`, " ", `"schema":""}`, "a value has more than 16 MB"},
+		"arrivals":         {`{"profile":{"due":[0`, ",0", `]}}`, "a list has more than"},
+		"groups":           {`{"groups":["a"`, `,"a"`, `]}`, "a list has more than"},
+		"nothings":         {`{"merged":{"parts":[null`, ",null", `]}}`, "a list has more than"},
+		"cells":            {`{"main":{"cells":[{}`, ",{}", `]}}`, "a list has more than"},
+		"the same second":  {`{"seconds":[` + second, "," + second, `]}`, "its seconds are not in order"},
+		"empty seconds":    {`{"seconds":[{"second":1}`, `,{"second":1}`, `]}`, "a second's counts do not add up"},
+		"unknown members":  {`{"x":["`, strings.Repeat("a", 1<<20-3) + `","`, `"]}`, "it has more than 256 MB beside its seconds"},
+		"unknown elements": {`{"x":[`, `[`, `]}`, "exceeded max depth"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var file bytes.Buffer
+			packed, _ := gzip.NewWriterLevel(&file, gzip.BestSpeed)
+			_, _ = io.WriteString(packed, test.before)
+			piece := []byte(strings.Repeat(test.repeated, 1<<20/len(test.repeated)))
+			size := 40 // MB
+			if strings.Contains(test.want, "256 MB") {
+				size = 300
+			}
+			for range size {
+				_, _ = packed.Write(piece)
+			}
+			_, _ = io.WriteString(packed, test.after)
+			_ = packed.Close()
+			if _, err := measure.Unpack(file.Bytes()); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v, want %q", err, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,226 @@
+package measure
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+)
+
+// spill is a temporary file of seconds that memory does not hold. A second may be in
+// it in several parts, where requests of it were recorded late: they add up.
+type spill struct {
+	file  *Temporary
+	size  int64
+	parts []spilled // by second; those of a second in the order they came
+
+	mu  sync.Mutex
+	err error // why it can't be read, for good
+}
+
+// spilled is where a part of a second lies.
+type spilled struct {
+	second int32 // up to maxSecond
+	length uint32
+	at     int64
+}
+
+// Temporary is a file for what memory does not hold. It goes when nobody knows it any
+// more.
+type Temporary struct{ *os.File }
+
+// NewTemporary makes one. It has no name, where the system can do that, and so goes
+// with its process, whatever ends that.
+func NewTemporary() (*Temporary, error) {
+	f, err := os.CreateTemp("", "mfaload-*")
+	if err != nil {
+		return nil, err
+	}
+	t := &Temporary{f}
+	if runtime.GOOS != "windows" {
+		return t, os.Remove(f.Name())
+	}
+	runtime.AddCleanup(t, func(f *os.File) { // there an open file keeps its name
+		_ = f.Close()
+		_ = os.Remove(f.Name())
+	}, f)
+	return t, nil
+}
+
+// write appends seconds. After an error none of them is in it.
+func (s *spill) write(all []*Second) error {
+	var data []byte
+	parts := make([]spilled, 0, len(all))
+	for _, sec := range all {
+		from := len(data)
+		data = appendSecond(data, sec)
+		parts = append(parts, spilled{int32(sec.Second), uint32(len(data) - from), s.size + int64(from)})
+	}
+	if _, err := s.file.WriteAt(data, s.size); err != nil {
+		return err
+	}
+	s.size += int64(len(data))
+	for _, p := range parts {
+		s.parts = slices.Insert(s.parts, s.find(int64(p.second)+1), p)
+	}
+	return nil
+}
+
+// find returns the first part of a second, or of the next one that has any.
+func (s *spill) find(second int64) (first int) {
+	if n := len(s.parts); n == 0 || int64(s.parts[n-1].second) < second {
+		return n
+	}
+	first, _ = slices.BinarySearchFunc(s.parts, second, func(p spilled, n int64) int { return cmp.Compare(int64(p.second), n) })
+	return first
+}
+
+// cursor reads parts of a spill; those that follow one another cost least.
+type cursor struct {
+	*spill
+	window []byte
+	begin  int64 // of the window, in the file
+}
+
+// readAhead is how much of a spill is read at once.
+const readAhead = 64 << 10
+
+// second returns the second whose first part it is, and the part behind it.
+func (c *cursor) second(first, ahead int) (sec *Second, next int) {
+	for next = first; next < len(c.parts) && c.parts[next].second == c.parts[first].second; next++ {
+		part := c.part(c.parts[next], ahead)
+		switch {
+		case part == nil:
+			return nil, next
+		case sec == nil:
+			sec = part
+		default:
+			sec.add(part)
+		}
+	}
+	if next > first+1 {
+		sec.freeze()
+	}
+	return sec, next
+}
+
+// part reads one, and so many bytes ahead of it. After an error it is nil, and so are
+// all others.
+func (c *cursor) part(p spilled, ahead int) *Second {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return nil
+	}
+	if at := p.at - c.begin; at < 0 || at+int64(p.length) > int64(len(c.window)) {
+		c.window, c.begin = slices.Grow(c.window[:0], max(int(p.length), ahead)), p.at
+		n, err := c.file.ReadAt(c.window[:max(int(p.length), ahead)], p.at)
+		if c.window = c.window[:n]; n < int(p.length) {
+			c.err = fmt.Errorf("read seconds of the run from a temporary file: %w", cmp.Or(err, io.ErrUnexpectedEOF))
+			return nil
+		}
+	}
+	sec, ok := readSecond(c.window[p.at-c.begin:][:p.length])
+	if !ok {
+		c.err = errors.New("read seconds of the run from a temporary file: they are not as they were written")
+		return nil
+	}
+	return sec
+}
+
+// appendSecond appends a second as [readSecond] reads it.
+func appendSecond(b []byte, s *Second) []byte {
+	for _, n := range []uint64{uint64(s.Second), s.Failed, s.Clean, s.Violating, s.Expected, s.RateLimited, uint64(len(s.Ends))} {
+		b = binary.AppendUvarint(b, n)
+	}
+	for _, e := range s.Ends {
+		b = append(appendText(b, e.Label), bit(e.Failed))
+		b = binary.AppendUvarint(b, e.Count)
+	}
+	b = appendHistograms(b, s.Response, s.Service, s.Lateness)
+	b = appendSplit(b, &s.Split)
+	b = binary.AppendUvarint(b, uint64(len(s.Groups)))
+	for _, g := range s.Groups {
+		for _, n := range []uint64{uint64(g.Group), g.Expected, g.Violating} {
+			b = binary.AppendUvarint(b, n)
+		}
+		b = appendSplit(appendHistograms(b, g.Response, g.Service), &g.Split)
+	}
+	return b
+}
+
+func appendSplit(b []byte, s *Split) []byte {
+	for _, n := range []uint64{s.Refused, s.Unserved, s.Unheard, s.Doubtful, s.DoubtfulErrors} {
+		b = binary.AppendUvarint(b, n)
+	}
+	for _, p := range []*Pair{s.Served, s.Best} {
+		if b = append(b, bit(p != nil)); p != nil {
+			b = appendHistograms(b, p.Response, p.Service)
+		}
+	}
+	return b
+}
+
+func appendHistograms(b []byte, all ...*Histogram) []byte {
+	for _, h := range all {
+		for _, n := range []uint64{h.above, uint64(h.min), uint64(h.max), h.sumHi, h.sumLo, h.bucketed()} {
+			b = binary.AppendUvarint(b, n)
+		}
+		b = appendText(b, h.frozenBuckets())
+	}
+	return b
+}
+
+// readSecond reads what appendSecond wrote, and keeps none of it.
+func readSecond(data []byte) (s *Second, ok bool) {
+	r := reader{rest: data}
+	s = &Second{}
+	s.Second = int64(r.uvarint())
+	for _, n := range []*uint64{&s.Failed, &s.Clean, &s.Violating, &s.Expected, &s.RateLimited} {
+		*n = r.uvarint()
+	}
+	for range r.uvarint() {
+		if r.bad {
+			return nil, false
+		}
+		s.Ends = append(s.Ends, End{string(r.text()), r.byte() != 0, r.uvarint()})
+	}
+	r.histograms(&s.Response, &s.Service, &s.Lateness)
+	r.split(&s.Split)
+	for range r.uvarint() {
+		if r.bad {
+			return nil, false
+		}
+		g := &GroupSecond{Group: int(r.uvarint()), Expected: r.uvarint(), Violating: r.uvarint()}
+		r.histograms(&g.Response, &g.Service)
+		r.split(&g.Split)
+		s.Groups = append(s.Groups, g)
+	}
+	return s, !r.bad && len(r.rest) == 0
+}
+
+func (r *reader) split(s *Split) {
+	for _, n := range []*uint64{&s.Refused, &s.Unserved, &s.Unheard, &s.Doubtful, &s.DoubtfulErrors} {
+		*n = r.uvarint()
+	}
+	for _, p := range []**Pair{&s.Served, &s.Best} {
+		if r.byte() != 0 {
+			*p = &Pair{}
+			r.histograms(&(*p).Response, &(*p).Service)
+		}
+	}
+}
+
+func (r *reader) histograms(all ...**Histogram) {
+	for _, h := range all {
+		*h = &Histogram{above: r.uvarint(), min: time.Duration(r.uvarint()), max: time.Duration(r.uvarint()), sumHi: r.uvarint(), sumLo: r.uvarint()}
+		(*h).frozen = &frozen{count: r.uvarint(), buckets: bytes.Clone(r.text())}
+	}
+}
