@@ -155,6 +155,9 @@ func closeness(t Threshold) htmlThreshold {
 		h.Close, h.Fill = "limit 0", 100
 	case t.Unit == "%":
 		h.Close = chart.Digits(away) + " percentage points " + side
+		if chart.Digits(away) == "1" {
+			h.Close = "1 percentage point " + side
+		}
 	default:
 		h.Close = chart.Digits(100*away/t.Limit) + " % " + side
 	}

@@ -472,6 +472,9 @@ func (d *drawing) spectrum() *chart.Chart {
 			d.r.Response.Text("p90")+" ms", d.r.Response.Text("p99")+" ms", d.r.Response.Text("p99.9")+" ms"),
 		Table: chart.Table{Head: []string{"percentile", "response ms", "service ms"}},
 	}
+	if response.Count() == 0 {
+		c.Summary = "No request was served."
+	}
 	lines := [2]chart.Series{{Name: "response", Kind: chart.Line, Look: chart.One}, {Name: "service", Kind: chart.Dashed, Look: chart.Two}}
 	const steps = 120
 	for i := range steps + 1 {

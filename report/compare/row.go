@@ -189,6 +189,9 @@ func (r Row) name() string {
 
 // change writes a change with its sign.
 func (r Row) change(x float64) string {
+	if none := "–"; r.baseText() == none || r.newText() == none {
+		return none
+	}
 	unit := " %"
 	if r.points {
 		unit = " pp"
@@ -213,15 +216,19 @@ func (r Row) margin() string {
 }
 
 // baseText and newText write the figures.
-func (r Row) baseText() string { return atLeast(r.BaseAtLeast) + digits(r.Base) }
+func (r Row) baseText() string { return r.figure(r.Base, r.BaseAtLeast) }
 
-func (r Row) newText() string { return atLeast(r.NewAtLeast) + digits(r.New) }
+func (r Row) newText() string { return r.figure(r.New, r.NewAtLeast) }
 
-func atLeast(is bool) string {
-	if is {
-		return "≥ "
+// figure writes a figure; of times, where nothing was served, there is none.
+func (r Row) figure(x float64, atLeast bool) string {
+	switch {
+	case atLeast:
+		return "≥ " + digits(x)
+	case r.Unit == "ms" && x == 0:
+		return "–"
 	}
-	return ""
+	return digits(x)
 }
 
 // digits writes a number to 3 significant digits, or all before the point.

@@ -34,3 +34,15 @@ func TestHowLongRunsShouldBe(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// Where nothing was served there is no time to compare with, and no time of 0 ms.
+func TestNoTimeIsNotZero(t *testing.T) {
+	r := compare.Row{Metric: "response.p95", Unit: "ms", New: 45.1, Change: 1e9, Low: 1e9, High: 1e9, Judgement: compare.Unclear, Margin: 5}
+	if got, want := r.String(), "response p95 can't tell: – → 45.1 ms, –, 95 % from – to –; the margin is 5 %"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	r.Base, r.New, r.NewAtLeast, r.Change = 12, 0, true, -100
+	if got := r.String(); !strings.Contains(got, ": 12 → ≥ 0 ms, -100.0 %") {
+		t.Errorf("%q", got)
+	}
+}
