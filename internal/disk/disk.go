@@ -94,6 +94,9 @@ func SyncFolder(path string) error {
 		return nil
 	}
 	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil // a folder that may be written to and not read
+	}
 	if err != nil {
 		return err
 	}

@@ -76,3 +76,19 @@ func TestCreateKeepsWhatIsThere(t *testing.T) {
 		t.Errorf("%q", text)
 	}
 }
+
+// A folder that can't be read can't be synced, and takes files all the same.
+func TestFolderThatCannotBeRead(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o300); err != nil { // #nosec G302 -- a folder
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
+	if err := files(filepath.Join(dir, "a"), filepath.Join(dir, "b")); err != nil {
+		t.Error(err)
+	}
+}
+
+func files(created, replaced string) error {
+	return errors.Join(disk.Create(created, nil, 0o600), disk.Replace(replaced, nil, 0o600))
+}
