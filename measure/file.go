@@ -14,7 +14,8 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
-// MaxRun is the longest run that can be read back, and so the longest there may be.
+// MaxRun is the longest run that can be read back: a day more than a scenario may be
+// long, for what is late and for drains.
 const MaxRun = 31 * 24 * time.Hour
 
 // Bounds on a measurement that is read. They are on what memory holds at once, and none
@@ -25,8 +26,8 @@ const (
 	maxValue = 16 << 20
 	// maxUntimed bounds the text of all that does not grow with the time of a run.
 	maxUntimed = 256 << 20
-	// maxTimed bounds what there is one of for each second, as there may be a drain too.
-	maxTimed = int(MaxRun/time.Second) + 7200
+	// maxTimed bounds what there is one of for each second.
+	maxTimed = int(MaxRun / time.Second)
 	// maxListed bounds all other lists.
 	maxListed = 1_000_000
 )

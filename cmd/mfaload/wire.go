@@ -5,9 +5,7 @@ import (
 	"fmt"
 
 	"mfaload/contract"
-	"mfaload/measure"
 	"mfaload/pingone"
-	"mfaload/runner"
 	"mfaload/scenario"
 	"mfaload/simulator"
 )
@@ -40,9 +38,6 @@ func (a *app) complete(s *scenario.Scenario, flags *contractFlags) (*loadedScena
 		return nil, levelProblem(s, err)
 	}
 	if err := checkSimulator(s); err != nil {
-		return nil, err
-	}
-	if err := checkLength(s); err != nil {
 		return nil, err
 	}
 	if err := a.readUsers(s); err != nil {
@@ -99,16 +94,6 @@ func checkSimulator(s *scenario.Scenario) error {
 		return problems
 	}
 	return nil
-}
-
-// checkLength refuses a scenario whose results could not be read back.
-func checkLength(s *scenario.Scenario) error {
-	run := runner.NewSchedule(s).End()
-	if run <= measure.MaxRun {
-		return nil
-	}
-	return &exitError{exitUsage, fmt.Errorf("%s: a run takes %s, and mfaload reads back the results of at most %s\n%s", s.File, length(run.Seconds()),
-		length(measure.MaxRun.Seconds()), hint("make load.stages, or load.duration, shorter, and start several runs one after the other"))}
 }
 
 // operation returns the operation on the scenario's target. Where that is the
