@@ -1,0 +1,103 @@
+package measure_test
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mfaload/measure"
+)
+
+// Ticks have every request once, by the second it was intended for, and are taken as
+// sound where they are read; what they add up to is what was recorded.
+func TestTicksAddUp(t *testing.T) {
+	for seed := range uint64(8) {
+		random := rand.New(rand.NewPCG(seed, 5))
+		r, all := measure.NewRecorder(2, nil, 0), labels()
+		ticks, sum, last := r.Ticks(true), measure.Tick{}, int64(0)
+		for now := time.Second; now < 3*time.Minute; now += time.Duration(1+random.Int64N(3)) * time.Second {
+			for range random.IntN(60) {
+				r.Record(random.IntN(4), lateAndEarly(random, all, 2, now))
+			}
+			sent := ticks.Take(now)
+			text, err := json.Marshal(sent)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var tick measure.Tick
+			if err := json.Unmarshal(text, &tick); err != nil {
+				t.Fatal(err)
+			}
+			if err := tick.Check(); err != nil || tick.Second <= last {
+				t.Fatalf("after %d s, at %d s: %v", last, tick.Second, err)
+			}
+			last = tick.Second
+			sum.Merge(&tick)
+		}
+		m := final(t, r)
+		if err := sum.Check(); err != nil {
+			t.Fatal(err)
+		}
+		counts := m.Main.Counts(-1)
+		counts.Add(m.Warmup.Counts(-1))
+		got := sum.Counts.Counts()
+		got.Scheduled = 0 // nobody said what was due
+		if diff := cmp.Diff(counts, got); diff != "" {
+			t.Error(diff)
+		}
+		kept := slices.Collect(m.Seconds.All())
+		if len(sum.Seconds) != len(kept) {
+			t.Fatalf("%d seconds, want %d", len(sum.Seconds), len(kept))
+		}
+		for i, want := range kept {
+			if s := sum.Seconds[i]; s.Second != want.Second || !s.Response.Equal(want.Response) || !s.Service.Equal(want.Service) || s.Expected != want.Expected || s.Failed != want.Failed {
+				t.Errorf("second %d is another", want.Second)
+			}
+		}
+	}
+}
+
+// What a machine says again of its own part replaces what it said; parts of several
+// machines add up, and the busiest counts.
+func TestOwnPart(t *testing.T) {
+	part := func(from int, due []uint64, seconds ...measure.OwnSecond) *measure.OwnPart {
+		return &measure.OwnPart{Workers: 10, From: from, Profile: measure.Profile{Due: due}, Seconds: seconds}
+	}
+	busy := func(second int64, cpu time.Duration) measure.OwnSecond {
+		return measure.OwnSecond{Second: second, Available: time.Second, CPU: cpu}
+	}
+	var one measure.OwnPart
+	for _, p := range []*measure.OwnPart{part(0, []uint64{5, 5, 2}, busy(1, 600*time.Millisecond)), part(1, []uint64{5, 5, 5}, busy(1, 600*time.Millisecond), busy(3, 900*time.Millisecond))} {
+		if err := p.Check(); err != nil {
+			t.Fatal(err)
+		}
+		one.Extend(p)
+	}
+	sum := &measure.OwnPart{}
+	sum.Merge(&one)
+	sum.Merge(part(0, []uint64{1, 1, 1, 1, 1}, busy(3, 700*time.Millisecond), busy(4, 850*time.Millisecond)))
+	want := &measure.OwnPart{Workers: 20, Profile: measure.Profile{Due: []uint64{6, 6, 6, 6, 1}},
+		Seconds: []measure.OwnSecond{busy(1, 600*time.Millisecond), busy(3, 900*time.Millisecond), busy(4, 850*time.Millisecond)}}
+	if diff := cmp.Diff(want, sum); diff != "" {
+		t.Error(diff)
+	}
+	if d := sum.Doubtful(nil); !d.Short[3] || !d.Short[4] || d.Short[1] || len(d.Capped) > 0 {
+		t.Errorf("%+v", d)
+	}
+	for name, bad := range map[string]*measure.OwnPart{
+		"workers below 0":      {Workers: -1},
+		"before the start":     {From: -1},
+		"a second before it":   part(5, nil, busy(4, 0)),
+		"seconds not in order": part(0, nil, busy(4, 0), busy(3, 0)),
+		"stages":               {Profile: measure.Profile{Stages: []measure.Stage{{}}}},
+		"busy below 0":         {Profile: measure.Profile{AllBusy: []time.Duration{-1}}},
+	} {
+		if bad.Check() == nil {
+			t.Errorf("a part with %s is taken", name)
+		}
+	}
+}
