@@ -26,34 +26,47 @@ func (o *Outcome) atBest() *Outcome {
 	return &b
 }
 
-// readBest reads what a trial would have measured at best; nil where mfaload harmed
-// nothing. Seconds are those of the judged part, and measured what was read of them.
-func readBest(m *measure.Measurement, r *report.Report, seconds []*measure.Second, limits []Limit, measured *Outcome) *Best {
-	d := m.Doubtful()
-	late := slices.ContainsFunc(r.Thresholds, func(t report.Threshold) bool { return t.AtLeast && t.State == report.Undecided })
-	if !late && !slices.ContainsFunc(seconds, func(s *measure.Second) bool { return s.Best != nil || s.HarmedErrors(-1) > 0 || d.In(s.Second) }) {
+// bestReader reads, second by second, what a trial would have measured at best.
+type bestReader struct {
+	best     Best
+	limits   []Limit
+	doubtful *measure.Doubtful
+	certain  float64 // of the 429s
+	harmed   bool    // mfaload may have harmed anything
+}
+
+func newBestReader(m *measure.Measurement, r *report.Report, limits []Limit) *bestReader {
+	b := &bestReader{limits: limits, doubtful: m.Doubtful(), certain: certainLimits(m)}
+	b.harmed = slices.ContainsFunc(r.Thresholds, func(t report.Threshold) bool { return t.AtLeast && t.State == report.Undecided })
+	if b.harmed {
+		b.best.Achieved = 1
+	}
+	return b
+}
+
+// add takes in a second of the judged part, and what was read of it.
+func (b *bestReader) add(s *measure.Second, due float64, measured Second) {
+	d := b.doubtful
+	b.harmed = b.harmed || s.Best != nil || s.HarmedErrors(-1) > 0 || d.In(s.Second)
+	measured.Response = d.BestWaits(s, -1, false, 0).Sum()
+	measured.Tallies = slices.Clone(measured.Tallies)
+	for i := range b.limits {
+		b.limits[i].tallyBest(&measured.Tallies[i], s, due, d, b.certain)
+	}
+	b.best.Seconds = append(b.best.Seconds, measured)
+	if d.In(s.Second) {
+		b.best.Backlog.Unserved -= max(due-float64(s.OtherFailures(-1)-d.FailuresIn(s, -1)), 0)
+	}
+}
+
+// end returns what was read; nil where mfaload harmed nothing.
+func (b *bestReader) end(measured *Outcome) *Best {
+	if !b.harmed {
 		return nil
 	}
-	b := &Best{Backlog: measured.Backlog, Achieved: measured.Achieved}
-	if late {
-		b.Achieved = 1
-	}
-	certain := certainLimits(m)
-	for i, s := range seconds {
-		due := due(m, s.Second)
-		to := measured.Seconds[i]
-		to.Response = d.BestWaits(s, -1, false, 0).Sum()
-		to.Tallies = slices.Clone(to.Tallies)
-		for k := range limits {
-			limits[k].tallyBest(&to.Tallies[k], s, due, d, certain)
-		}
-		b.Seconds = append(b.Seconds, to)
-		if d.In(s.Second) {
-			b.Backlog.Unserved -= max(due-float64(s.OtherFailures(-1)-d.FailuresIn(s, -1)), 0)
-		}
-	}
-	b.Backlog.Unserved = max(b.Backlog.Unserved, 0)
-	return b
+	b.best.Backlog = Backlog{measured.Backlog.Due, max(measured.Backlog.Unserved+b.best.Backlog.Unserved, 0)}
+	b.best.Achieved = max(b.best.Achieved, measured.Achieved)
+	return &b.best
 }
 
 // certainLimits is the share of the 429s that mfaload has no part in.

@@ -26,7 +26,7 @@ func Read(m *measure.Measurement, r *report.Report, limits []Limit, inFlight flo
 	o.Backlog, o.Served, o.Expected = f.backlog(), f.served(), f.inFlight()
 	o.Drained = max(m.Generator.Elapsed-m.Main.Start-m.Main.Planned, 0)
 	times := make([]measure.Waits, len(limits))
-	var judged []*measure.Second
+	best := newBestReader(m, r, limits)
 	first, end := int64(m.Main.Start/time.Second), int64((m.Main.Start+m.Main.Planned)/time.Second)
 	for n := range end {
 		second := m.Seconds.At(n)
@@ -38,7 +38,8 @@ func Read(m *measure.Measurement, r *report.Report, limits []Limit, inFlight flo
 			o.Before = append(o.Before, s)
 			continue
 		}
-		o.Seconds, judged = append(o.Seconds, s), append(judged, second)
+		o.Seconds = append(o.Seconds, s)
+		best.add(second, due(m, n), s)
 		for i := range limits {
 			limits[i].collect(&times[i], second, due(m, n))
 		}
@@ -46,7 +47,7 @@ func Read(m *measure.Measurement, r *report.Report, limits []Limit, inFlight flo
 	for i := range limits {
 		o.Quantiles = append(o.Quantiles, limits[i].quantile(&times[i]))
 	}
-	o.Best = readBest(m, r, judged, limits, o)
+	o.Best = best.end(o)
 	return o
 }
 
