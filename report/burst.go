@@ -6,8 +6,9 @@ import (
 	"mfaload/measure"
 )
 
-// A second is a burst where much more was sent in it than was due around it: what
-// was late goes out at once when it can.
+// A second is a burst where more was sent in it than was due around it, and either
+// much more, or much of what was due before had not been sent: what was late goes out
+// at once when it can, in a part of a second.
 const (
 	burstTimes = 1.2
 	burstMore  = 5
@@ -22,6 +23,7 @@ type burst struct {
 }
 
 func bursts(m *measure.Measurement) (b burst) {
+	waiting := waitingAt(m)
 	isBurst := func(second int) (due uint64, is bool) {
 		if second < 0 || second >= len(m.Flow.Sent) {
 			return 0, false
@@ -30,7 +32,8 @@ func bursts(m *measure.Measurement) (b burst) {
 			due = max(due, m.Profile.Due[i])
 		}
 		sent := m.Flow.Sent[second]
-		return due, sent >= due+burstMore && float64(sent) > burstTimes*float64(due)
+		much := (burstTimes - 1) * float64(due)
+		return due, sent >= due+burstMore && (float64(sent-due) > much || float64(waiting[second]) > much)
 	}
 	for second, sent := range m.Flow.Sent {
 		due, is := isBurst(second)
@@ -40,10 +43,7 @@ func bursts(m *measure.Measurement) (b burst) {
 		if is && sent > b.most {
 			b.most, b.due = sent, due
 		}
-		limited := uint64(0)
-		if second < len(m.Flow.Limited) {
-			limited = m.Flow.Limited[second]
-		}
+		limited := at(m.Flow.Limited, second)
 		if _, before := isBurst(second - 1); is || before {
 			b.limited += limited
 		} else {
@@ -51,6 +51,25 @@ func bursts(m *measure.Measurement) (b burst) {
 		}
 	}
 	return b
+}
+
+// waitingAt counts for each second the arrivals that were due before it, were to be
+// sent, and had not been sent when it began.
+func waitingAt(m *measure.Measurement) []int64 {
+	all, waiting := make([]int64, len(m.Flow.Sent)), int64(0)
+	for second, sent := range m.Flow.Sent {
+		all[second] = waiting
+		waiting += int64(at(m.Profile.Due, second)) - int64(at(m.Profile.Withheld, second)) - int64(sent)
+	}
+	return all
+}
+
+// at is a count of a second; 0 beyond the last.
+func at(counts []uint64, second int) uint64 {
+	if second >= len(counts) {
+		return 0
+	}
+	return counts[second]
 }
 
 // burstRemarks name the 429s that catching up brought: at the planned rate alone
@@ -64,9 +83,9 @@ func (j *judgement) burstRemarks() []string {
 	if b.limited == 0 {
 		return nil
 	}
-	which, what := fmt.Sprintf("%s of the 429s", count(b.limited)), "the others came at the planned rate"
+	which, what := fmt.Sprintf("%s of the 429s", count(b.limited)), "the others came in seconds in which no more was sent than planned"
 	if b.limitedBeside == 0 {
-		which, what = fmt.Sprintf("all %s 429s", count(b.limited)), "at the planned rate there were none"
+		which, what = fmt.Sprintf("all %s 429s", count(b.limited)), "in other seconds there were none"
 	}
 	return []string{fmt.Sprintf(
 		"%s came while mfaload caught up: up to %s requests were sent in a second in which at most %s were "+

@@ -40,14 +40,45 @@ func caughtUp(t *testing.T, limit int) *run {
 // 429s that came only because mfaload caught up are named as that.
 func TestRefusalsOfABurst(t *testing.T) {
 	for limit, want := range map[int]string{
-		150: "all 250 429s came while mfaload caught up: up to 400 requests were sent in a second in which at most 100 were due (in one second); at the planned rate there were none",
-		90:  "320 of the 429s came while mfaload caught up: up to 400 requests were sent in a second in which at most 100 were due (in one second); the others came at the planned rate",
+		150: "all 250 429s came while mfaload caught up: up to 400 requests were sent in a second in which at most 100 were due (in one second); in other seconds there were none",
+		90:  "320 of the 429s came while mfaload caught up: up to 400 requests were sent in a second in which at most 100 were due (in one second); the others came in seconds in which no more was sent than planned",
 		400: "",
 	} {
 		reasons := strings.Join(caughtUp(t, limit).judge().Reasons, "\n")
 		if has := strings.Contains(reasons, "caught up"); has != (want != "") || !strings.Contains(reasons, want) {
 			t.Errorf("a limit of %d/s:\n%s", limit, reasons)
 		}
+	}
+}
+
+// A service that stands still for the most of a second lets what waited go out in the
+// rest of it: little more than was due in it, but all at once.
+func TestRefusalsOfABurstWithinASecond(t *testing.T) {
+	r := &run{t: t, recorder: measure.NewRecorder(2, nil, 0)}
+	due := make([]uint64, 10)
+	for i := range 1000 {
+		at := time.Duration(i) * 10 * ms
+		due[at/time.Second]++
+		o := &measure.Observation{Intended: at, Sent: at, Label: "201 OTP_REQUIRED", AsExpected: true}
+		switch {
+		case i >= 268 && i < 383:
+			o.Sent = 3900*ms + time.Duration(i-268)*ms/2
+			if i >= 330 {
+				o.Label, o.AsExpected, o.RateLimited = "429 REQUEST_LIMITED", false, true
+			}
+		case i >= 383 && i < 500:
+			o.Sent = 4*time.Second + time.Duration(i-383)*8*ms
+		}
+		o.Done = o.Sent + ms
+		r.recorder.Record(0, o)
+	}
+	r.finish = func(m *measure.Measurement) {
+		m.Main.Scheduled, m.Main.Planned = []uint64{1000, 0}, 10*time.Second
+		m.Profile.Due = due
+	}
+	want := "all 53 429s came while mfaload caught up: up to 115 requests were sent in a second in which at most 100 were due"
+	if reasons := strings.Join(r.judge().Reasons, "\n"); !strings.Contains(reasons, want) {
+		t.Error(reasons)
 	}
 }
 
