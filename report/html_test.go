@@ -195,7 +195,7 @@ func TestHTMLSaysWhatItIs(t *testing.T) {
 		verdict report.Verdict
 		texts   []string
 	}{
-		"pass":         {report.Pass, []string{"Every threshold was met", "accessToken: &#39;***&#39;", "% below", "warm-up, not judged", "Never looked at: <code>otp.attempts</code>"}},
+		"pass":         {report.Pass, []string{"Every threshold was met", "accessToken: &#39;***&#39;", "% below", "warm-up, not judged", "Not exercised: <code>otp.attempts</code>"}},
 		"fail":         {report.Fail, []string{"5 seconds in which half of the requests", "at 1:10, 2:00 to 2:04", "echo.user", "failed: timeout", "✕ missed", "curl "}},
 		"inconclusive": {report.Inconclusive, []string{"mfaload itself was late"}},
 		"closed":       {report.Pass, []string{"Closed model", "A closed load plans no rate"}},

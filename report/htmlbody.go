@@ -193,9 +193,9 @@ func (p *htmlPage) rules() g.Node {
 		never = append(never, g.If(i > 0, g.Text(", ")), h.Code(text(rule)))
 	}
 	return g.Group{h.H3(g.Text("Rule coverage")),
-		h.P(g.Textf("%d of %d rules were held against at least one answer%s. A rule that was never looked at was not passed.", p.Evaluated, len(p.Rules), broken)),
-		g.If(len(never) > 0, soft(g.Text("Never looked at: "), never, g.Text("."))), more(int(moreNever), "rules "),
-		g.If(len(p.Rules) > 0, h.Details(h.Summary(g.Text("All rules")), chart.Scroll("coverage of the rules", h.THead(chart.Head("rule", "looked at", "broken")),
+		h.P(g.Textf("%d of %d rules were exercised%s. A rule that was not exercised was not passed.", p.Evaluated, len(p.Rules), broken)),
+		g.If(len(never) > 0, soft(g.Text("Not exercised: "), never, g.Text("."))), more(int(moreNever), "rules "),
+		g.If(len(p.Rules) > 0, h.Details(h.Summary(g.Text("All rules")), chart.Scroll("coverage of the rules", h.THead(chart.Head("rule", "exercised", "broken")),
 			h.TBody(g.Map(shown, func(c Coverage) g.Node {
 				return chart.Row(h.Td(text(c.Rule)), h.Td(g.Text(count(c.Evaluated))), h.Td(g.If(c.Violated > 0, h.Class("bad")), g.Text(count(c.Violated))))
 			}))), more(int(moreRules), "rules ")))}

@@ -193,7 +193,7 @@ func (r *Report) junitRule(rule string, evaluated uint64) junitCase {
 	case len(fails) > 0:
 		c.Failure = &junitResult{Message: fmt.Sprintf("broken %d times", count), Type: "rule", Text: lines(fails)}
 	case evaluated == 0:
-		c.Skipped = &junitResult{Message: "no answer gave an occasion to look at it"}
+		c.Skipped = &junitResult{Message: "not exercised: no response gave occasion for it"}
 	}
 	return c
 }

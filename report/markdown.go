@@ -192,7 +192,7 @@ func (m *markdown) rest(r *Report) {
 			never++
 		}
 	}
-	m.line("\n%d of %d rules of the contract were looked at. mfaload's own lateness: p99 %s ms.",
+	m.line("\n%d of %d rules of the contract exercised. mfaload's own lateness: p99 %s ms.",
 		len(r.Coverage)-never, len(r.Coverage), digits3(r.Generator.OwnLateness.P99))
 }
 

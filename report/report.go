@@ -225,7 +225,7 @@ type Example struct {
 	Curl string `json:"curl"`
 }
 
-// Coverage says how often a rule was looked at, and how often it was broken,
+// Coverage says how often a rule was exercised, and how often it was broken,
 // the warm-up included.
 type Coverage struct {
 	Rule      string `json:"rule"`

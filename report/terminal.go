@@ -267,9 +267,9 @@ func (p *page) coverage(r *Report) {
 		}
 	}
 	p.title("rules")
-	p.wrap("  ", fmt.Sprintf("%d of %d rules were looked at", len(r.Coverage)-len(never), len(r.Coverage)))
+	p.wrap("  ", fmt.Sprintf("%d of %d rules exercised", len(r.Coverage)-len(never), len(r.Coverage)))
 	if len(never) > 0 {
-		p.wrap("  ", plain("no answer gave an occasion for "+strings.Join(never, ", "), maxReason))
+		p.wrap("  ", plain("not exercised: "+strings.Join(never, ", "), maxReason))
 	}
 }
 
