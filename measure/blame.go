@@ -82,7 +82,8 @@ type OwnPart struct {
 // Doubtful finds the doubtful seconds of a run that goes on, of whose requests these
 // have come to an end.
 func (p *OwnPart) Doubtful(ended []*Second) *Doubtful {
-	m := Measurement{Seconds: SecondsOf(ended), Profile: p.Profile, Generator: Generator{Workers: p.Workers, Seconds: p.Seconds}}
+	m := Measurement{Seconds: SecondsOf(ended), Profile: p.Profile, Generator: Generator{Workers: p.Workers,
+		Seconds: p.Seconds}}
 	return m.Doubtful()
 }
 
@@ -104,7 +105,8 @@ func (p *OwnPart) Merge(o *OwnPart) {
 // Check finds a part that can't be.
 func (p *OwnPart) Check() error {
 	few := func(n int) bool { return n <= maxSecond && p.From <= maxSecond-n }
-	if p.Workers < 0 || p.From < 0 || len(p.Profile.Stages) > 0 || !few(len(p.Profile.Due)) || !few(len(p.Profile.AllBusy)) || len(p.Profile.Withheld) > len(p.Profile.Due) ||
+	if p.Workers < 0 || p.From < 0 || len(p.Profile.Stages) > 0 || !few(len(p.Profile.Due)) ||
+		!few(len(p.Profile.AllBusy)) || len(p.Profile.Withheld) > len(p.Profile.Due) ||
 		slices.ContainsFunc(p.Profile.AllBusy, func(d time.Duration) bool { return d < 0 }) {
 		return errors.New("mfaload's own part in the run can't be")
 	}
@@ -220,7 +222,7 @@ func (d *Doubtful) forgive(s *Second, b *BestWaits, group int, service bool, uns
 	case !d.Capped[s.Second]:
 	case service:
 		b.fewer(unsent + s.Drained(group))
-	default: // sent in time, it would have been answered before the end
+	default: // sent in time, it would have got a response before the end
 		b.forgiveWaiting(s, group, unsent+s.Drained(group))
 	}
 }

@@ -18,7 +18,8 @@ func sealed(frames ...[]byte) []byte {
 	journal := []byte("mfaload/journal/v1\n")
 	for _, f := range frames {
 		journal = binary.LittleEndian.AppendUint32(journal, uint32(len(f)))
-		journal = binary.LittleEndian.AppendUint32(journal, crc32.Checksum(f, crc32.MakeTable(crc32.Castagnoli)))
+		journal = binary.LittleEndian.AppendUint32(journal,
+			crc32.Checksum(f, crc32.MakeTable(crc32.Castagnoli)))
 		journal = append(journal, f...)
 	}
 	return journal
@@ -59,9 +60,12 @@ func TestCraftedJournals(t *testing.T) {
 		"fewer groups are scheduled": described("[90]", "[90,90]"),
 		"none is":                    described("null", "[90,90]"),
 		"none is in the warm-up":     described("[90,90]", "[]"),
-		"withheld of no group":       strings.Replace(good, `"scheduled":[90,90]`, `"scheduled":[90,90],"withheld":[{"group":7,"reason":"x","count":1}]`, 1),
-		"withheld below all groups":  strings.Replace(good, `"scheduled":[90,90]`, `"scheduled":[90,90],"withheld":[{"group":-1,"reason":"x","count":1}]`, 1),
-		"a million groups":           strings.Replace(good, `["a","b"]`, `["a"`+strings.Repeat(`,"b"`, 1_000_000)+`]`, 1),
+		"withheld of no group": strings.Replace(good, `"scheduled":[90,90]`,
+			`"scheduled":[90,90],"withheld":[{"group":7,"reason":"x","count":1}]`, 1),
+		"withheld below all groups": strings.Replace(good, `"scheduled":[90,90]`,
+			`"scheduled":[90,90],"withheld":[{"group":-1,"reason":"x","count":1}]`, 1),
+		"a million groups": strings.Replace(good, `["a","b"]`, `["a"`+strings.Repeat(`,"b"`, 1_000_000)+`]`,
+			1),
 	} {
 		if _, err := measure.Rebuild(bytes.NewReader(sealed(frame(state, recorded(t, 1))))); err == nil {
 			t.Errorf("%s: rebuilt", name)
@@ -76,7 +80,8 @@ func FuzzFrames(f *testing.F) {
 		f.Add(good, recorded(f, seed), good, recorded(f, seed+10))
 	}
 	f.Add(described("[1]", "[]"), []byte{}, strings.Replace(good, "5000", "7000", 1), recorded(f, 4))
-	f.Add(strings.Replace(good, `"main"`, `"pauses":[{}],"stopped":{},"users":[{}],"main"`, 1), []byte{}, good, []byte{0})
+	f.Add(strings.Replace(good, `"main"`, `"pauses":[{}],"stopped":{},"users":[{}],"main"`, 1), []byte{},
+		good, []byte{0})
 	f.Fuzz(func(t *testing.T, first string, taken []byte, second string, more []byte) {
 		journal := sealed(frame(first, taken), frame(second, more))
 		m, err := measure.Rebuild(bytes.NewReader(journal))

@@ -21,7 +21,8 @@ type Harmed struct {
 }
 
 func newHarmed() *Harmed {
-	return &Harmed{Response: NewSparse(), Service: NewSparse(), BestResponse: NewSparse(), BestService: NewSparse()}
+	return &Harmed{Response: NewSparse(), Service: NewSparse(), BestResponse: NewSparse(),
+		BestService: NewSparse()}
 }
 
 func (h *Harmed) all() []*Histogram {

@@ -9,9 +9,9 @@ import (
 	"mfaload/measure"
 )
 
-// TestHarmedBeside shows that what mfaload harmed is kept beside what was
+// TestHarmedIsApart shows that what mfaload harmed is kept next to what was
 // measured: how long it took, and how long it would have taken at best.
-func TestHarmedBeside(t *testing.T) {
+func TestHarmedIsApart(t *testing.T) {
 	const ms = time.Millisecond
 	r := measure.NewRecorder(1, nil, 0)
 	for _, o := range []measure.Observation{
@@ -32,11 +32,13 @@ func TestHarmedBeside(t *testing.T) {
 		t.Fatal(err)
 	}
 	answered, failed := m.Main.Cells[0], m.Main.Cells[1]
-	if h := answered.Harmed; h.Response.Count() != 2 || h.Response.Max() != 520*ms || h.BestResponse.Min() != 20*ms ||
+	if h := answered.Harmed; h.Response.Count() != 2 || h.Response.Max() != 520*ms ||
+		h.BestResponse.Min() != 20*ms ||
 		h.BestResponse.Max() != 20*ms || h.BestService.Max() != 20*ms || h.Doubtful != 0 {
 		t.Errorf("answered: %+v", h)
 	}
-	if h := failed.Harmed; h.Response.Count() != 1 || h.Doubtful != 1 || h.DoubtfulErrors != 1 || h.BestService.Max() != 50*ms {
+	if h := failed.Harmed; h.Response.Count() != 1 || h.Doubtful != 1 || h.DoubtfulErrors != 1 ||
+		h.BestService.Max() != 50*ms {
 		t.Errorf("failed: %+v", h)
 	}
 }
@@ -52,7 +54,8 @@ func TestRefusedApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(m.Main.Cells) != 2 || m.Main.Cells[0].Refused || !m.Main.Cells[1].Refused || m.Main.Cells[0].Response.Count() != 5 {
+	if len(m.Main.Cells) != 2 || m.Main.Cells[0].Refused || !m.Main.Cells[1].Refused ||
+		m.Main.Cells[0].Response.Count() != 5 {
 		t.Errorf("cells: %+v", m.Main.Cells)
 	}
 }

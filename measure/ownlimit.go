@@ -16,7 +16,8 @@ const (
 	NotLoopback   = "not loopback"
 )
 
-var ownLimits = []string{NoToken, NoSource, NoPorts, NoDescriptors, NoMemory, NotPermitted, NetworkDown, NotLoopback}
+var ownLimits = []string{NoToken, NoSource, NoPorts, NoDescriptors, NoMemory, NotPermitted, NetworkDown,
+	NotLoopback}
 
 // OwnLimits returns the reasons of mfaload's own for which arrivals are not sent.
 func OwnLimits() []string { return slices.Clone(ownLimits) }

@@ -32,7 +32,8 @@ type OwnSecond struct {
 // used or waited for, it was throttled or stood still, or hiccups were above a
 // millisecond.
 func (s *OwnSecond) Notable() bool {
-	return 2*(s.CPU+s.CPUWait) >= s.Available || s.Throttled > 0 || s.Frozen > 0 || s.Hiccup >= time.Millisecond
+	return 2*(s.CPU+s.CPUWait) >= s.Available || s.Throttled > 0 || s.Frozen > 0 ||
+		s.Hiccup >= time.Millisecond
 }
 
 // used is the share of the available time that was used or waited for.
@@ -48,7 +49,8 @@ func (s *OwnSecond) used() float64 {
 func mergeOwnSeconds(a, b []OwnSecond) []OwnSecond {
 	all := slices.Concat(a, b)
 	slices.SortStableFunc(all, func(a, b OwnSecond) int {
-		return cmp.Or(cmp.Compare(a.Second, b.Second), cmp.Compare(b.used(), a.used()), cmp.Compare(b.Available, a.Available),
+		return cmp.Or(cmp.Compare(a.Second, b.Second), cmp.Compare(b.used(), a.used()),
+			cmp.Compare(b.Available, a.Available),
 			cmp.Compare(b.CPU, a.CPU))
 	})
 	merged := all[:0]
@@ -59,7 +61,8 @@ func mergeOwnSeconds(a, b []OwnSecond) []OwnSecond {
 			continue
 		}
 		to := &merged[n-1]
-		to.Throttled, to.Frozen, to.Hiccup = max(to.Throttled, s.Throttled), max(to.Frozen, s.Frozen), max(to.Hiccup, s.Hiccup)
+		to.Throttled, to.Frozen, to.Hiccup = max(to.Throttled, s.Throttled), max(to.Frozen, s.Frozen),
+			max(to.Hiccup, s.Hiccup)
 	}
 	return slices.Clip(merged)
 }

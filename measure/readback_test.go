@@ -17,7 +17,8 @@ import (
 // labels are of all kinds that may ever be recorded: more than are kept apart, of
 // responses and failures alike, and some that are no text.
 func labels() []string {
-	all := []string{"201 OTP_REQUIRED", "429 REQUEST_LIMITED", "timeout", "other", "", "\xff", "\xf0\x9f", "\uffff", "<a&b>", "\u2028"}
+	all := []string{"201 OTP_REQUIRED", "429 REQUEST_LIMITED", "timeout", "other", "", "\xff", "\xf0\x9f",
+		"\uffff", "<a&b>", "\u2028"}
 	for i := range 40 {
 		all = append(all, fmt.Sprintf("%d CODE", 600-i))
 	}
@@ -30,10 +31,12 @@ func lateAndEarly(random *rand.Rand, labels []string, groups int, now time.Durat
 	back := []time.Duration{0, time.Second, 5 * time.Second, time.Minute, 2 * time.Hour}[random.IntN(5)]
 	o := &measure.Observation{
 		Group: random.IntN(groups), Warmup: random.IntN(5) == 0, Label: labels[random.IntN(len(labels))],
-		Intended: max(now-time.Duration(random.Int64N(int64(back)+int64(time.Second))), 0), Own: time.Duration(random.Int64N(1e6)) - 1e3,
+		Intended:  max(now-time.Duration(random.Int64N(int64(back)+int64(time.Second))), 0),
+		Own:       time.Duration(random.Int64N(1e6)) - 1e3,
 		Evaluated: []uint64{random.Uint64N(8)},
 	}
-	o.Sent = o.Intended + time.Duration(random.Int64N(int64(now-o.Intended)+1)) - time.Duration(random.Int64N(1e3))
+	o.Sent = o.Intended + time.Duration(random.Int64N(int64(now-o.Intended)+1)) -
+		time.Duration(random.Int64N(1e3))
 	o.Done = max(now, o.Sent)
 	switch random.IntN(4) {
 	case 0:
@@ -44,8 +47,11 @@ func lateAndEarly(random *rand.Rand, labels []string, groups int, now time.Durat
 	}
 	o.AsExpected = random.IntN(3) > 0
 	for range random.IntN(3) {
-		o.Violations = append(o.Violations, measure.Violation{Rule: []string{"a", "b", "\xfe"}[random.IntN(3)], Pointer: labels[random.IntN(len(labels))],
-			Fails: random.IntN(2) == 0, Expected: "one", Got: labels[random.IntN(len(labels))], Counted: random.IntN(3) == 0})
+		o.Violations = append(o.Violations,
+			measure.Violation{Rule: []string{"a", "b", "\xfe"}[random.IntN(3)],
+				Pointer: labels[random.IntN(len(labels))],
+				Fails:   random.IntN(2) == 0, Expected: "one", Got: labels[random.IntN(len(labels))],
+				Counted: random.IntN(3) == 0})
 	}
 	return o
 }
@@ -63,12 +69,15 @@ func readsBack(t *testing.T, seed uint64) {
 	groups, all := 1+random.IntN(3), labels()
 	all = all[:1+random.IntN(len(all))]
 	rules := []string{"a", "b", "c"}
-	written, plain, file := measure.NewRecorder(groups, rules, 1), measure.NewRecorder(groups, rules, 1), &page{}
-	begun := &measure.Measurement{Schema: measure.Schema, Scenario: "s", Started: time.Unix(1e9, 0).UTC(), Groups: []string{"x", "y", "z"}[:groups]}
+	written, plain, file := measure.NewRecorder(groups, rules, 1), measure.NewRecorder(groups, rules, 1),
+		&page{}
+	begun := &measure.Measurement{Schema: measure.Schema, Scenario: "s", Started: time.Unix(1e9, 0).UTC(),
+		Groups: []string{"x", "y", "z"}[:groups]}
 	begun.Main.Scheduled, begun.Warmup.Scheduled = make([]uint64, groups), make([]uint64, groups)
 	describe := func(m *measure.Measurement) {
 		m.Schema, m.Scenario, m.Started, m.Groups = begun.Schema, begun.Scenario, begun.Started, begun.Groups
-		m.Main.Scheduled, m.Warmup.Scheduled = slices.Clone(begun.Main.Scheduled), slices.Clone(begun.Warmup.Scheduled)
+		m.Main.Scheduled, m.Warmup.Scheduled = slices.Clone(begun.Main.Scheduled),
+			slices.Clone(begun.Warmup.Scheduled)
 	}
 	now := time.Duration(random.Int64N(int64(4 * time.Hour)))
 	state := func() *measure.State {
@@ -109,7 +118,8 @@ func readsBack(t *testing.T, seed uint64) {
 	describe(m)
 	// More labels than are kept apart are counted together in the order they come.
 	if m.SecondsLost != "" || len(all) <= 24 && !cmp.Equal(kept.Seconds, m.Seconds, histograms) {
-		t.Errorf("the seconds of the journal are others: %s%s", m.SecondsLost, cmp.Diff(kept.Seconds, m.Seconds, histograms))
+		t.Errorf("the seconds of the journal are others: %s%s", m.SecondsLost,
+			cmp.Diff(kept.Seconds, m.Seconds, histograms))
 	}
 	sameAfterReading(t, "with a journal", m)
 	ends = append(ends, ends[len(ends)-1]-1, ends[len(ends)/2]+3)
@@ -143,7 +153,8 @@ func sameAfterReading(t *testing.T, name string, m *measure.Measurement) {
 	one, other := strings.Split(asText(t, m), "\n"), strings.Split(asText(t, read), "\n")
 	for i := range max(len(one), len(other)) {
 		if i >= min(len(one), len(other)) || one[i] != other[i] {
-			t.Fatalf("%s: from line %d of %d on what was written is %.300q, and what is read %.300q", name, i, len(one), one[min(i, len(one)):], other[min(i, len(other)):])
+			t.Fatalf("%s: from line %d of %d on what was written is %.300q, and what is read %.300q", name, i,
+				len(one), one[min(i, len(one)):], other[min(i, len(other)):])
 		}
 	}
 }

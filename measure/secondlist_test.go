@@ -43,7 +43,8 @@ func TestSpilledSecondsAreTheSame(t *testing.T) {
 		}
 		wantWhole, wantJournaled, wantMerged := made(1 << 30)
 		whole, journaled, merged := made(1)
-		for i, pair := range [][2]*measure.Measurement{{wantWhole, whole}, {wantJournaled, journaled}, {wantMerged, merged}} {
+		for i, pair := range [][2]*measure.Measurement{{wantWhole, whole}, {wantJournaled, journaled},
+			{wantMerged, merged}} {
 			want, got := pair[0], pair[1]
 			if want.Seconds.Spilled() || !got.Seconds.Spilled() {
 				t.Fatalf("%d: in a file: %v, %v", i, want.Seconds.Spilled(), got.Seconds.Spilled())
@@ -58,8 +59,10 @@ func TestSpilledSecondsAreTheSame(t *testing.T) {
 					t.Errorf("%d: second %d: %s", i, s.Second, diff)
 				}
 			}
-			if got.Seconds.At(want.Seconds.Last()+1) != nil || got.Seconds.Last() != want.Seconds.Last() || got.Seconds.Err() != nil {
-				t.Errorf("%d: it ends at %d, want %d; %v", i, got.Seconds.Last(), want.Seconds.Last(), got.Seconds.Err())
+			if got.Seconds.At(want.Seconds.Last()+1) != nil || got.Seconds.Last() != want.Seconds.Last() ||
+				got.Seconds.Err() != nil {
+				t.Errorf("%d: it ends at %d, want %d; %v", i, got.Seconds.Last(), want.Seconds.Last(),
+					got.Seconds.Err())
 			}
 			if i == 1 {
 				continue // it has no arrivals that were due
@@ -90,8 +93,10 @@ func soaked(seconds, rate int) measure.Seconds {
 	random := rand.New(rand.NewPCG(1, 1))
 	var of []*measure.Second
 	for range 20 {
-		s := &measure.Second{Response: measure.NewSparse(), Service: measure.NewSparse(), Lateness: measure.NewSparse(),
-			Clean: uint64(rate), Expected: uint64(rate), Ends: []measure.End{{Label: "201 OTP_REQUIRED", Count: uint64(rate)}}}
+		s := &measure.Second{Response: measure.NewSparse(), Service: measure.NewSparse(),
+			Lateness: measure.NewSparse(),
+			Clean:    uint64(rate), Expected: uint64(rate),
+			Ends: []measure.End{{Label: "201 OTP_REQUIRED", Count: uint64(rate)}}}
 		for range rate {
 			took := time.Duration(80e6 * (0.5 + random.ExpFloat64()))
 			s.Response.Record(took + 50e3)
@@ -119,14 +124,16 @@ func soakOf(seconds, rate int) *measure.Measurement {
 
 func profiledRun(seconds, rate int) *measure.Measurement {
 	n := uint64(seconds * rate)
-	m := &measure.Measurement{Schema: measure.Schema, Groups: []string{"a"}, Generator: measure.Generator{Hiccups: measure.NewSparse()}}
+	m := &measure.Measurement{Schema: measure.Schema, Groups: []string{"a"},
+		Generator: measure.Generator{Hiccups: measure.NewSparse()}}
 	phase := func() measure.Phase {
 		c := measure.Connections{Dial: measure.NewSparse(), Handshake: measure.NewSparse()}
 		return measure.Phase{Scheduled: []uint64{0}, Own: measure.NewHistogram(), Connections: c}
 	}
 	m.Main, m.Warmup = phase(), phase()
 	m.Main.Scheduled[0] = n
-	cell := &measure.Cell{Label: "201 OTP_REQUIRED", AsExpected: n, Clean: n, Response: measure.NewHistogram(), Service: measure.NewHistogram(), Lateness: measure.NewHistogram()}
+	cell := &measure.Cell{Label: "201 OTP_REQUIRED", AsExpected: n, Clean: n,
+		Response: measure.NewHistogram(), Service: measure.NewHistogram(), Lateness: measure.NewHistogram()}
 	for range n {
 		for _, h := range []*measure.Histogram{cell.Response, cell.Service, cell.Lateness, m.Main.Own} {
 			h.Record(time.Millisecond)
@@ -207,20 +214,23 @@ func TestReadingIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	second := string(text[bytes.Index(text, []byte(`{"second":1,`)):bytes.Index(text, []byte(`],"violations"`))])
+	second := string(text[bytes.Index(text, []byte(`{"second":1,`)):bytes.Index(text,
+		[]byte(`],"violations"`))])
 	for name, test := range map[string]struct {
 		before, repeated, after string
 		want                    string
 	}{
-		"spaces":           {`{"schema":"`, " ", `"}`, "a value has more than 16 MB"},
-		"between":          {`{`, " ", `"schema":""}`, "a value has more than 16 MB"},
-		"arrivals":         {`{"profile":{"due":[0`, ",0", `]}}`, "a list has more than"},
-		"groups":           {`{"groups":["a"`, `,"a"`, `]}`, "a list has more than"},
-		"nothings":         {`{"merged":{"parts":[null`, ",null", `]}}`, "a list has more than"},
-		"cells":            {`{"main":{"cells":[{}`, ",{}", `]}}`, "a list has more than"},
-		"the same second":  {`{"seconds":[` + second, "," + second, `]}`, "its seconds are not in order"},
-		"empty seconds":    {`{"seconds":[{"second":1}`, `,{"second":1}`, `]}`, "a second's counts do not add up"},
-		"unknown members":  {`{"x":["`, strings.Repeat("a", 1<<20-3) + `","`, `"]}`, "it has more than 256 MB beside its seconds"},
+		"spaces":          {`{"schema":"`, " ", `"}`, "a value has more than 16 MB"},
+		"between":         {`{`, " ", `"schema":""}`, "a value has more than 16 MB"},
+		"arrivals":        {`{"profile":{"due":[0`, ",0", `]}}`, "a list has more than"},
+		"groups":          {`{"groups":["a"`, `,"a"`, `]}`, "a list has more than"},
+		"nothings":        {`{"merged":{"parts":[null`, ",null", `]}}`, "a list has more than"},
+		"cells":           {`{"main":{"cells":[{}`, ",{}", `]}}`, "a list has more than"},
+		"the same second": {`{"seconds":[` + second, "," + second, `]}`, "its seconds are not in order"},
+		"empty seconds": {`{"seconds":[{"second":1}`, `,{"second":1}`, `]}`,
+			"a second's counts do not add up"},
+		"unknown members": {`{"x":["`, strings.Repeat("a", 1<<20-3) + `","`, `"]}`,
+			"it has more than 256 MB beside its seconds"},
 		"unknown elements": {`{"x":[`, `[`, `]}`, "exceeded max depth"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -237,7 +247,8 @@ func TestReadingIsBounded(t *testing.T) {
 			}
 			_, _ = io.WriteString(packed, test.after)
 			_ = packed.Close()
-			if _, err := measure.Unpack(file.Bytes()); err == nil || !strings.Contains(err.Error(), test.want) {
+			if _, err := measure.Unpack(file.Bytes()); err == nil || !strings.Contains(err.Error(),
+				test.want) {
 				t.Errorf("%v, want %q", err, test.want)
 			}
 		})

@@ -19,7 +19,7 @@ import (
 type spill struct {
 	file  *Temporary
 	size  int64
-	parts []spilled // by second; those of a second in the order they came
+	parts []spilled // by second; those of a second in the order they were added
 
 	mu  sync.Mutex
 	err error // why it can't be read, for good
@@ -78,7 +78,8 @@ func (s *spill) find(second int64) (first int) {
 	if n := len(s.parts); n == 0 || int64(s.parts[n-1].second) < second {
 		return n
 	}
-	first, _ = slices.BinarySearchFunc(s.parts, second, func(p spilled, n int64) int { return cmp.Compare(int64(p.second), n) })
+	first, _ = slices.BinarySearchFunc(s.parts, second,
+		func(p spilled, n int64) int { return cmp.Compare(int64(p.second), n) })
 	return first
 }
 
@@ -123,7 +124,8 @@ func (c *cursor) part(p spilled, ahead int) *Second {
 		c.window, c.begin = slices.Grow(c.window[:0], max(int(p.length), ahead)), p.at
 		n, err := c.file.ReadAt(c.window[:max(int(p.length), ahead)], p.at)
 		if c.window = c.window[:n]; n < int(p.length) {
-			c.err = fmt.Errorf("read seconds of the run from a temporary file: %w", cmp.Or(err, io.ErrUnexpectedEOF))
+			c.err = fmt.Errorf("read seconds of the run from a temporary file: %w",
+				cmp.Or(err, io.ErrUnexpectedEOF))
 			return nil
 		}
 	}
@@ -137,7 +139,8 @@ func (c *cursor) part(p spilled, ahead int) *Second {
 
 // appendSecond appends a second as [readSecond] reads it.
 func appendSecond(b []byte, s *Second) []byte {
-	for _, n := range []uint64{uint64(s.Second), s.Failed, s.Clean, s.Violating, s.Expected, s.RateLimited, uint64(len(s.Ends))} {
+	for _, n := range []uint64{uint64(s.Second), s.Failed, s.Clean, s.Violating, s.Expected, s.RateLimited,
+		uint64(len(s.Ends))} {
 		b = binary.AppendUvarint(b, n)
 	}
 	for _, e := range s.Ends {
@@ -220,7 +223,8 @@ func (r *reader) split(s *Split) {
 
 func (r *reader) histograms(all ...**Histogram) {
 	for _, h := range all {
-		*h = &Histogram{above: r.uvarint(), min: time.Duration(r.uvarint()), max: time.Duration(r.uvarint()), sumHi: r.uvarint(), sumLo: r.uvarint()}
+		*h = &Histogram{above: r.uvarint(), min: time.Duration(r.uvarint()), max: time.Duration(r.uvarint()),
+			sumHi: r.uvarint(), sumLo: r.uvarint()}
 		(*h).frozen = &frozen{count: r.uvarint(), buckets: bytes.Clone(r.text())}
 	}
 }

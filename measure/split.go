@@ -74,7 +74,7 @@ func outcomeOf(refused, failure bool, label string) outcome {
 	return served
 }
 
-// served says that the request got a whole answer that turned nobody away.
+// served says that the request got a whole response that turned nobody away.
 func (o *Observation) served() bool { return !o.Refused && !o.Failed }
 
 // record adds an observation. Response and service are the times of all requests,
@@ -173,17 +173,20 @@ func (s *Split) freeze() {
 func (s *Split) check(response, service *Histogram) error {
 	wrong := errors.New("the served requests of a second do not add up to it")
 	others := s.Refused + s.Unserved + s.Unheard
-	if (s.Served == nil) != (others == 0) || max(s.Refused, s.Unserved, s.Unheard, others) > response.Count() ||
+	if (s.Served == nil) != (others == 0) || max(s.Refused, s.Unserved, s.Unheard,
+		others) > response.Count() ||
 		s.Doubtful > s.Unserved || s.DoubtfulErrors > s.Refused+s.Unserved {
 		return wrong
 	}
-	if s.Served != nil && (!sameCounts(s.Served.Response, s.Served.Service) || s.Served.Response.Count()+others != response.Count()) {
+	if s.Served != nil && (!sameCounts(s.Served.Response, s.Served.Service) || s.Served.Response.Count()+
+		others != response.Count()) {
 		return wrong
 	}
 	served, _ := s.Of(response, service)
 	switch {
 	case s.Best == nil && s.Doubtful > 0,
-		s.Best != nil && (!sameCounts(s.Best.Response, s.Best.Service) || s.Best.Response.Count() != served.Count()+s.Doubtful):
+		s.Best != nil && (!sameCounts(s.Best.Response, s.Best.Service) ||
+			s.Best.Response.Count() != served.Count()+s.Doubtful):
 		return wrong
 	}
 	return nil

@@ -11,7 +11,8 @@ import (
 // mixed are observations that end in all ways, harmed and not, late and early.
 func mixed(rng *rand.Rand, n int) (all []*measure.Observation) {
 	for range n {
-		o := &measure.Observation{Group: rng.IntN(2), Intended: time.Duration(rng.Int64N(6e9)), Label: "201", AsExpected: rng.IntN(4) > 0}
+		o := &measure.Observation{Group: rng.IntN(2), Intended: time.Duration(rng.Int64N(6e9)), Label: "201",
+			AsExpected: rng.IntN(4) > 0}
 		o.Own = time.Duration(rng.Int64N(3e6))
 		o.Sent = o.Intended + o.Own + time.Duration(rng.Int64N(2))*time.Second
 		o.Done = o.Sent + time.Duration(rng.Int64N(2e9))
@@ -69,7 +70,8 @@ func TestSecondsSplitWhatWasServed(t *testing.T) {
 	}
 }
 
-func compareSplit(t *testing.T, all []*measure.Observation, second int64, group int, got *measure.Split, response, service *measure.Histogram) {
+func compareSplit(t *testing.T, all []*measure.Observation, second int64, group int, got *measure.Split,
+	response, service *measure.Histogram) {
 	t.Helper()
 	served, best := measure.NewSparse(), measure.NewSparse()
 	bestService := measure.NewSparse()
@@ -104,10 +106,13 @@ func compareSplit(t *testing.T, all []*measure.Observation, second int64, group 
 	gotServed, _ := got.Of(response, service)
 	gotBest, gotBestService := got.AtBest(response, service)
 	if !gotServed.Equal(served) || !gotBest.Equal(best) || !gotBestService.Equal(bestService) {
-		t.Errorf("second %d of %d: served %d, want %d; at best %d of mean %v, want %d of mean %v", second, group,
+		t.Errorf("second %d of %d: served %d, want %d; at best %d of mean %v, want %d of mean %v", second,
+			group,
 			gotServed.Count(), served.Count(), gotBest.Count(), gotBest.Mean(), best.Count(), best.Mean())
 	}
-	if got.Refused != refused || got.Unserved != unserved || got.Unheard != unheard || got.Doubtful != doubtful {
-		t.Errorf("second %d of %d: %+v, want %d refused, %d unserved, %d unheard, %d doubtful", second, group, got, refused, unserved, unheard, doubtful)
+	if got.Refused != refused || got.Unserved != unserved || got.Unheard != unheard ||
+		got.Doubtful != doubtful {
+		t.Errorf("second %d of %d: %+v, want %d refused, %d unserved, %d unheard, %d doubtful", second, group,
+			got, refused, unserved, unheard, doubtful)
 	}
 }

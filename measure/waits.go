@@ -181,7 +181,8 @@ func (s *Second) Waits(group int, service bool) Waits {
 func (s *Second) part(group int, service bool) (*Histogram, *Split) {
 	response, serviced, split := s.Response, s.Service, &s.Split
 	if group >= 0 && len(s.Groups) > 0 { // of a single group nothing is kept apart
-		i, found := slices.BinarySearchFunc(s.Groups, group, func(r *GroupSecond, g int) int { return cmp.Compare(r.Group, g) })
+		i, found := slices.BinarySearchFunc(s.Groups, group,
+			func(r *GroupSecond, g int) int { return cmp.Compare(r.Group, g) })
 		if !found {
 			return nil, nil
 		}
@@ -224,7 +225,7 @@ func (p *Phase) BestWaits(group int, service bool) *BestWaits {
 	return b
 }
 
-// forgive takes all requests of a second as fast, and as answered. Unsent are those
+// forgive takes all requests of a second as fast, and with a response. Unsent are those
 // that were due in it and not sent.
 func (b *BestWaits) forgive(s *Second, group int, service bool, unsent uint64) {
 	h, split := s.part(group, service)

@@ -22,12 +22,15 @@ func TestBeyondCountsWhatIsCertain(t *testing.T) {
 		{"nothing", nil, 300 * ms, 0},
 		{"all exactly at it", []time.Duration{300 * ms, 300 * ms, 300 * ms}, 300 * ms, 0},
 		{"all beyond it, in its bucket", []time.Duration{300*ms + 1, 300*ms + 2}, 300 * ms, 2},
-		{"some in its bucket, the maximum beyond it", []time.Duration{ms, 300*ms + 1, 300*ms + 2}, 300 * ms, 1},
+		{"some in its bucket, the maximum beyond it", []time.Duration{ms, 300*ms + 1, 300*ms + 2}, 300 * ms,
+			1},
 		{"the bucket after it", []time.Duration{ms, 301 * ms, 302 * ms}, 300 * ms, 2},
 		{"above the range", []time.Duration{ms, 2 * time.Hour, 3 * time.Hour}, 300 * ms, 2},
-		{"above the range, as the limit is", []time.Duration{ms, 2 * time.Hour, 4 * time.Hour}, 3 * time.Hour, 1},
+		{"above the range, as the limit is", []time.Duration{ms, 2 * time.Hour, 4 * time.Hour}, 3 * time.Hour,
+			1},
 	} {
-		for kind, h := range map[string]*measure.Histogram{"dense": measure.NewHistogram(), "sparse": measure.NewSparse()} {
+		for kind, h := range map[string]*measure.Histogram{"dense": measure.NewHistogram(),
+			"sparse": measure.NewSparse()} {
 			for _, v := range test.values {
 				h.Record(v)
 			}
@@ -105,17 +108,20 @@ func holdWaits(t *testing.T, all []*measure.Observation, m *measure.Measurement,
 	}
 	for _, limit := range []time.Duration{1, 1e6, 5e7, 3e8, 1e9, 2e9, 3e9} {
 		// A limit shares its bucket with the times of one part in 500 around it.
-		if got, most, least := waits.Beyond(limit), above(measured, limit), above(measured, limit+limit/500); got > most || got < least {
+		if got, most, least := waits.Beyond(limit), above(measured, limit),
+			above(measured, limit+limit/500); got > most || got < least {
 			t.Errorf("group %d: %d above %v, want %d to %d", group, got, limit, least, most)
 		}
-		if got, most, least := bests.Beyond(limit), above(best, limit), above(best, limit+limit/500); got > most || got+2 < least {
+		if got, most, least := bests.Beyond(limit), above(best, limit),
+			above(best, limit+limit/500); got > most || got+2 < least {
 			t.Errorf("group %d: %d above %v at best, want %d to %d", group, got, limit, least, most)
 		}
 	}
 	for _, p := range []float64{1, 50, 75, 90, 99, 100} {
 		want := measured[measure.Rank(p, uint64(len(measured)))-1]
 		got := waits.Percentile(p)
-		if got.AtLeast != (want == never) || !got.AtLeast && (got.Time < want || got.Time > want+want/500+time.Microsecond) {
+		if got.AtLeast != (want == never) || !got.AtLeast &&
+			(got.Time < want || got.Time > want+want/500+time.Microsecond) {
 			t.Errorf("group %d: p%g = %v, want %v", group, p, got, want)
 		}
 	}
@@ -131,9 +137,11 @@ func TestLowerBoundsOfThoseNeverServed(t *testing.T) {
 		}
 		return h
 	}
-	w := measure.Waits{Served: []*measure.Histogram{h(time.Second, 3*time.Second)}, Failed: []*measure.Histogram{h(10 * time.Second)}, Untimed: 1}
+	w := measure.Waits{Served: []*measure.Histogram{h(time.Second, 3*time.Second)},
+		Failed: []*measure.Histogram{h(10 * time.Second)}, Untimed: 1}
 	for p, want := range map[float64]measure.Bound{
-		25: {Time: time.Second}, 75: {Time: 3 * time.Second, AtLeast: true}, 100: {Time: 10 * time.Second, AtLeast: true},
+		25: {Time: time.Second}, 75: {Time: 3 * time.Second, AtLeast: true},
+		100: {Time: 10 * time.Second, AtLeast: true},
 	} {
 		got := w.Percentile(p)
 		if got.AtLeast != want.AtLeast || got.Time.Round(10*time.Millisecond) != want.Time {
