@@ -22,7 +22,8 @@ func (j *judgement) excuse(t scenario.Threshold) string {
 	var why []string
 	s := j.of(t)
 	if n := j.harmed(j.groupOf(t)); n > 0 {
-		why = append(why, fmt.Sprintf("%s requests were sent late by mfaload itself, or were in flight while it stood still", count(n)))
+		why = append(why, fmt.Sprintf("%s requests were sent late by mfaload itself, or were in flight "+
+			"while it stood still", count(n)))
 	}
 	if n := s.Own; n > 0 {
 		why = append(why, fmt.Sprintf("mfaload could not send %s arrivals", count(n)))
@@ -36,11 +37,13 @@ func (j *judgement) excuse(t scenario.Threshold) string {
 	}
 	if n := len(d.Capped); n > 0 {
 		g := &j.measurement.Generator
-		why = append(why, fmt.Sprintf("all %s workers were in flight in %s seconds, and the load needs about %s: %s",
+		why = append(why, fmt.Sprintf("all %s workers were in flight in %s seconds, and the load needs "+
+			"about %s: %s",
 			count(uint64(g.Workers)), count(uint64(n)), count(uint64(d.Needed)), workersRemedy(g, d.Needed)))
 	}
 	if late := j.measurement.Main.Own.Max(); t.Metric == scenario.AchievedRate && late >= measure.HarmFloor {
-		why = append(why, fmt.Sprintf("mfaload itself was late, by up to %s ms; use an idler machine, or run longer", significant(ms(late))))
+		why = append(why, fmt.Sprintf("mfaload itself was late, by up to %s ms; use an idler machine, "+
+			"or run longer", significant(ms(late))))
 	}
 	if d.All {
 		why = append(why, "mfaload itself was short of processor time through the run")

@@ -35,16 +35,19 @@ func TestCausesAreOfTheGroup(t *testing.T) {
 	r.finish = func(m *measure.Measurement) {
 		m.Main.Scheduled, m.Warmup.Scheduled = []uint64{30, 30}, []uint64{5, 5}
 	}
-	got := r.judge(of(scenario.ViolationRate, ""), of(scenario.ViolationRate, "email"), of(scenario.ViolationRate, "sms"),
+	got := r.judge(of(scenario.ViolationRate, ""), of(scenario.ViolationRate, "email"),
+		of(scenario.ViolationRate, "sms"),
 		of(scenario.ErrorRate, ""), of(scenario.ErrorRate, "email"), of(scenario.ErrorRate, "sms"))
 	valid(t, got)
 	var causes [][]report.Cause
 	for _, th := range got.Thresholds {
 		causes = append(causes, th.Causes)
 	}
-	user, links := report.Cause{What: "echo.user at /user/id", Count: 20}, report.Cause{What: "links.self at /_links", Count: 20}
+	user, links := report.Cause{What: "echo.user at /user/id", Count: 20},
+		report.Cause{What: "links.self at /_links", Count: 20}
 	timeouts, unavailable := report.Cause{What: "timeout", Count: 10}, report.Cause{What: "503", Count: 10}
-	want := [][]report.Cause{{user, links}, {user}, {links}, {unavailable, timeouts}, {timeouts}, {unavailable}}
+	want := [][]report.Cause{{user, links}, {user}, {links}, {unavailable, timeouts}, {timeouts},
+		{unavailable}}
 	if diff := cmp.Diff(want, causes); diff != "" {
 		t.Error(diff)
 	}

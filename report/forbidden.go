@@ -17,7 +17,7 @@ const sureForbidden = 5
 // forbiddenSeconds is the fewest seconds, faster and slower ones each, that tell.
 const forbiddenSeconds = 3
 
-// forbiddenRemarks say of unexpected 403s that they came only above some rate. The
+// forbiddenRemarks say of unexpected 403s that they were received only above some rate. The
 // service limits rates by 429, but some users of it saw 403 in its place.
 func (j *judgement) forbiddenRemarks() []string {
 	var unexpected uint64
@@ -48,15 +48,17 @@ func (j *judgement) forbiddenRemarks() []string {
 	if fast < forbiddenSeconds || slow < forbiddenSeconds || slower*refused/faster < sureForbidden {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s responses were 403, and only in seconds with %s or more requests; %s requests of slower seconds got none: "+
-		"it may be a rate limit, which some see as 403 in place of 429; look for the licence's limit, or run at a lower rate",
+	return []string{fmt.Sprintf("%s responses were 403, and only in seconds with %s or more requests; %s "+
+		"requests of slower seconds got none: "+
+		"it may be a rate limit, which some see as 403 in place of 429; look for the licence's limit, or "+
+		"run at a lower rate",
 		count(unexpected), digits3(from), count(uint64(slower)))}
 }
 
 func isForbidden(label string) bool { return label == "403" || strings.HasPrefix(label, "403 ") }
 
 // forbiddenSecond is a second with its requests and those of them that were
-// answered with 403.
+// refused with 403.
 type forbiddenSecond struct{ sent, forbidden float64 }
 
 // wholeSeconds are the seconds that lie within the judged part.

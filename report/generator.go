@@ -48,8 +48,8 @@ func doubtsOf(g *measure.Generator, own *measure.Histogram) []string {
 	if tooLate(g.Hiccups, measure.MaxHiccup) {
 		doubts = append(doubts, fmt.Sprintf(
 			"mfaload itself was held up: more than %s %% of its waits of 10 ms ended over %s ms late (p99 "+
-				"%s ms), so answers were read late; use an idler machine, or fewer processors for what "+
-				"runs beside it",
+				"%s ms), so responses were read late; use an idler machine, or fewer processors for what "+
+				"runs next to it",
 			trim(100*LateShare), trim(ms(measure.MaxHiccup)), significant(ms(g.Hiccups.Percentile(99)))))
 	}
 	return doubts

@@ -17,11 +17,13 @@ func TestDecodeIsBounded(t *testing.T) {
 		"deep object": {strings.Repeat(`{"groups":`, 20_000), "exceeded max depth"},
 		"objects":     {`{"groups":[{}` + strings.Repeat(",{}", 400_000) + `]}`, "it has 400002 objects"},
 	} {
-		if _, err := report.Decode([]byte(test.text)); err == nil || !strings.Contains(err.Error(), test.want) {
+		if _, err := report.Decode([]byte(test.text)); err == nil || !strings.Contains(err.Error(),
+			test.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := report.CheckSeal([]byte(`{"x":`+strings.Repeat("[", deep)), [sha256.Size]byte{}); err == nil || !strings.Contains(err.Error(), "exceeded max depth") {
+	if err := report.CheckSeal([]byte(`{"x":`+strings.Repeat("[", deep)), [sha256.Size]byte{}); err == nil ||
+		!strings.Contains(err.Error(), "exceeded max depth") {
 		t.Error(err)
 	}
 }

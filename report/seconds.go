@@ -41,7 +41,9 @@ func peakTexts(m *measure.Measurement) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf(
-		"mfaload itself was out of processor time in %d of the %d seconds of the peak: %s of their %s requests were sent over %s ms late, or not at all; use a machine with more or idler processors, a lower rate, or several machines",
+		"mfaload itself was out of processor time in %d of the %d seconds of the peak: %s of their %s "+
+			"requests were sent over %s ms late, or not at all; use a machine with more or idler "+
+			"processors, a lower rate, or several machines",
 		inPeak, seconds, count(late), count(all), trim(ms(MaxOwnLateness)))}
 }
 
@@ -71,7 +73,8 @@ func (j *judgement) workersRemarks() (remarks []string) {
 	say := func(of string, g *Generator, remedy string) {
 		if g.WorkersNeeded > g.Workers {
 			remarks = append(remarks, fmt.Sprintf(
-				"%sall %s workers were in flight for %s s while arrivals waited; the load needs about %s (arrival rate × service time); %s",
+				"%sall %s workers were in flight for %s s while arrivals waited; the load needs about %s "+
+					"(arrival rate × service time); %s",
 				of, count(uint64(g.Workers)), significant(g.AllBusy), count(uint64(g.WorkersNeeded)), remedy))
 		}
 	}
@@ -100,7 +103,8 @@ func workersRemedy(g *measure.Generator, needed int) string {
 	case measure.ByFiles:
 		return "raise the limit of open files (ulimit -n), or share the load among several machines"
 	case measure.ByPorts:
-		return "widen the range of local ports (Linux: net.ipv4.ip_local_port_range), add target.sourceAddresses, or share the load among several machines"
+		return "widen the range of local ports (Linux: net.ipv4.ip_local_port_range), add " +
+			"target.sourceAddresses, or share the load among several machines"
 	case measure.ByMaximum:
 		return fmt.Sprintf("write load.workers: %d, or share the load among several machines", needed)
 	}

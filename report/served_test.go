@@ -111,7 +111,8 @@ func TestContractThatWasNeverChecked(t *testing.T) {
 
 // TestMarkdownHasTheRemedy: a reason ends in what to do, so it is not cut before.
 func TestMarkdownHasTheRemedy(t *testing.T) {
-	r := &report.Report{Reasons: []string{strings.Repeat("why ", 150) + "raise load.workers, or leave it out"}}
+	r := &report.Report{Reasons: []string{strings.Repeat("why ", 150) +
+		"raise load.workers, or leave it out"}}
 	got, err := r.Markdown()
 	if err != nil || !strings.Contains(string(got), "raise load.workers, or leave it out") {
 		t.Errorf("%s, %v", got, err)

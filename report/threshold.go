@@ -14,7 +14,8 @@ import (
 // threshold judges one threshold. It is missed only where it would be missed
 // whatever the doubtful part had been: see docs/decisions/0051.
 func (j *judgement) threshold(t scenario.Threshold) Threshold {
-	judged := Threshold{Expression: t.String(), Group: t.Group, Unit: "%", Limit: percent(t.Limit), AtLeast: t.Metric == scenario.AchievedRate}
+	judged := Threshold{Expression: t.String(), Group: t.Group, Unit: "%", Limit: percent(t.Limit),
+		AtLeast: t.Metric == scenario.AchievedRate}
 	var missed, certain bool
 	switch t.Metric {
 	case scenario.Response, scenario.Service:
@@ -32,7 +33,8 @@ func (j *judgement) threshold(t scenario.Threshold) Threshold {
 		judged.State = Missed
 	case judged.Of < few:
 		judged.State = Undecided
-		judged.Why = fmt.Sprintf("%s %s: %s of at least %s; run longer or faster", tooFew, t, count(judged.Of), count(few))
+		judged.Why = fmt.Sprintf("%s %s: %s of at least %s; run longer or faster", tooFew, t,
+			count(judged.Of), count(few))
 	case missed:
 		judged.State, judged.Why = Undecided, j.excuse(t)
 	default:
@@ -85,7 +87,8 @@ func (j *judgement) judgeTimes(t scenario.Threshold, judged *Threshold) (missed,
 	best := j.measurement.Main.BestWaits(group, service)
 	j.doubtful().Forgive(j.measurement, best, group, service, s.NeverSent())
 	n := max(judged.Of+j.unknown(s), needed(t))
-	mean := measure.Bound{Time: time.Duration(best.Sum() / float64(n) * float64(time.Second)), AtLeast: best.Unserved() > 0}
+	mean := measure.Bound{Time: time.Duration(best.Sum() / float64(n) * float64(time.Second)),
+		AtLeast: best.Unserved() > 0}
 	return true, exceeds(t, limit, j.doubtful().Beyond(best, limit), n, mean)
 }
 
@@ -197,7 +200,8 @@ func (j *judgement) of(t scenario.Threshold) *sum {
 // the limit it is.
 func (t *Threshold) show(share, limit float64) {
 	t.Observed, t.Limit = percent(share), percent(limit)
-	if missed := share > limit; missed != (t.Observed > t.Limit) || (share < limit) != (t.Observed < t.Limit) {
+	if missed := share > limit; missed != (t.Observed > t.Limit) ||
+		(share < limit) != (t.Observed < t.Limit) {
 		t.Observed, t.Limit = 100*share, roundTo(100*limit, 12)
 		for digits := 4; digits < 12; digits++ {
 			if x := roundTo(100*share, digits); (x > t.Limit) == missed && (x < t.Limit) == (share < limit) {

@@ -31,20 +31,26 @@ func TestGateOf1200IdenticalRequests(t *testing.T) {
 		t.Errorf("%s: %q", c.Verdict, c.Reasons)
 	}
 	r, want := row(t, c, "errorRate"), 0.25
-	if math.Abs(r.High-want) > 1e-9 || math.Abs(r.Margin-want) > 1e-9 || !r.RuledOut || r.Judgement != compare.Same {
+	if math.Abs(r.High-want) > 1e-9 || math.Abs(r.Margin-want) > 1e-9 || !r.RuledOut ||
+		r.Judgement != compare.Same {
 		t.Errorf("%+v", r)
 	}
 	if remarks := strings.Join(c.Remarks, "\n"); !strings.Contains(remarks,
-		"errorRate: nothing happened to 1200 requests, which excludes an increase of more than 0.25 pp (3 divided by their number), and that is its margin; to exclude 0.1 pp takes 3000 requests a run (--margin errorRate=0.1% insists on it)") {
+		"errorRate: nothing happened to 1200 requests, which excludes an increase of more than 0.25 pp (3 "+
+			"divided by their number), and that is its margin; to exclude 0.1 pp takes 3000 requests a run "+
+			"(--margin errorRate=0.1% insists on it)") {
 		t.Errorf("%s", remarks)
 	}
 	strict := compare.Options{Margins: compare.Margins{{Name: "errorRate", Share: 0.001}}}
 	c = mustCompare(t, a, b, strict)
 	r = row(t, c, "errorRate")
-	if c.Verdict != compare.Unclear || r.Requests != 3000 || r.Needed != 150 || !strings.Contains(r.String(), "it takes 3000 requests a run without an event (3 divided by the margin); runs of some 3 minutes would tell") {
+	if c.Verdict != compare.Unclear || r.Requests != 3000 || r.Needed != 150 ||
+		!strings.Contains(r.String(), "it takes 3000 requests a run without an event (3 divided by the "+
+			"margin); runs of some 3 minutes would tell") {
 		t.Errorf("%s, %+v: %s", c.Verdict, r, r)
 	}
-	c = mustCompare(t, []compare.Run{gate("a", 1, 150, 20, 0)}, []compare.Run{gate("b", 2, 150, 20, 0)}, strict)
+	c = mustCompare(t, []compare.Run{gate("a", 1, 150, 20, 0)}, []compare.Run{gate("b", 2, 150, 20, 0)},
+		strict)
 	if c.Verdict != compare.Same {
 		t.Errorf("3,000 requests: %s %q", c.Verdict, c.Reasons)
 	}
@@ -55,7 +61,8 @@ func TestGateOf1200IdenticalRequests(t *testing.T) {
 func TestAdviceForRatesWithoutEvents(t *testing.T) {
 	a, b := []compare.Run{gate("a", 1, 60, 1, 0)}, []compare.Run{gate("b", 2, 60, 1, 0)}
 	r := row(t, mustCompare(t, a, b, compare.Options{Metrics: []string{"violationRate"}}), "violationRate")
-	if r.Judgement != compare.Unclear || r.Needed != 3000 || !strings.Contains(r.String(), "runs of some 50 minutes would tell") {
+	if r.Judgement != compare.Unclear || r.Needed != 3000 ||
+		!strings.Contains(r.String(), "runs of some 50 minutes would tell") {
 		t.Errorf("%+v: %s", r, r)
 	}
 }
@@ -63,7 +70,8 @@ func TestAdviceForRatesWithoutEvents(t *testing.T) {
 // A regression is found at that size as before, and one stray error is none.
 func TestErrorsOfASmallGate(t *testing.T) {
 	for failed, want := range map[int]compare.Judgement{1: compare.Unclear, 30: compare.Worse} {
-		c := mustCompare(t, []compare.Run{gate("a", 1, 60, 20, 0)}, []compare.Run{spreadErrors("b", failed)}, compare.Options{Metrics: []string{"errorRate"}})
+		c := mustCompare(t, []compare.Run{gate("a", 1, 60, 20, 0)}, []compare.Run{spreadErrors("b", failed)},
+			compare.Options{Metrics: []string{"errorRate"}})
 		r := row(t, c, "errorRate")
 		if r.Judgement != want || r.Margin != 0.1 || r.Low > r.Change || r.High < r.Change {
 			t.Errorf("%d errors: %+v", failed, r)
@@ -93,19 +101,26 @@ func TestRunsWithoutEvents(t *testing.T) {
 		a, b = append(a, gate("a", i, 30, 5, 0)), append(b, gate("b", 10+i, 30, 5, 0))
 	}
 	r := row(t, mustCompare(t, a, b, compare.Options{Metrics: []string{"errorRate"}}), "errorRate")
-	if want := 0.5; math.Abs(r.High-want) > 1e-9 || math.Abs(r.Margin-want) > 1e-9 || r.Judgement != compare.Same {
+	if want := 0.5; math.Abs(r.High-want) > 1e-9 || math.Abs(r.Margin-want) > 1e-9 ||
+		r.Judgement != compare.Same {
 		t.Errorf("%+v", r)
 	}
-	strict := compare.Options{Metrics: []string{"errorRate"}, Margins: compare.Margins{{Name: "errorRate", Share: 0.001}}}
-	if r := row(t, mustCompare(t, a, b, strict), "errorRate"); r.Judgement != compare.Unclear || r.Requests != 3000 {
+	strict := compare.Options{Metrics: []string{"errorRate"},
+		Margins: compare.Margins{{Name: "errorRate", Share: 0.001}}}
+	if r := row(t, mustCompare(t, a, b, strict), "errorRate"); r.Judgement != compare.Unclear ||
+		r.Requests != 3000 {
 		t.Errorf("%+v", r)
 	}
 }
 
 // A group with few requests and no event does not decide.
 func TestGroupsWithoutEventsDoNotDecide(t *testing.T) {
-	grouped := func(name string, seed uint64) compare.Run { return inGroups(gate(name, seed, 300, 20, 0), 10) }
-	o := compare.Options{Metrics: []string{"errorRate", "violationRate"}, Margins: compare.Margins{{Name: "*Rate", Share: 0.001}}}
+	grouped := func(name string, seed uint64) compare.Run {
+		return inGroups(gate(name, seed, 300, 20, 0),
+			10)
+	}
+	o := compare.Options{Metrics: []string{"errorRate", "violationRate"},
+		Margins: compare.Margins{{Name: "*Rate", Share: 0.001}}}
 	c := mustCompare(t, []compare.Run{grouped("a", 1)}, []compare.Run{grouped("b", 2)}, o)
 	few := 0
 	for _, r := range c.Rows {
@@ -150,11 +165,13 @@ func TestForcedIsNotJudged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h.Verdict != compare.Unclear || len(h.Obstacles) != 1 || len(h.LeftOut) != 0 || len(h.Runs) != 16 || h.Lines[0].Changes[0].Judgement != compare.NotJudged {
+	if h.Verdict != compare.Unclear || len(h.Obstacles) != 1 || len(h.LeftOut) != 0 || len(h.Runs) != 16 ||
+		h.Lines[0].Changes[0].Judgement != compare.NotJudged {
 		t.Errorf("%s, %q, %+v", h.Verdict, h.Obstacles, h.Lines)
 	}
 	fits(t, compare.HistoryJSONSchema(), h)
-	if h, err = compare.Follow(all, compare.Options{Metrics: []string{"response.p50"}}); err != nil || h.Verdict != compare.Worse || len(h.LeftOut) != 1 {
+	if h, err = compare.Follow(all, compare.Options{Metrics: []string{"response.p50"}}); err != nil ||
+		h.Verdict != compare.Worse || len(h.LeftOut) != 1 {
 		t.Errorf("not forced: %v, %s", err, h.Verdict)
 	}
 }
@@ -184,7 +201,8 @@ func inGroups(r compare.Run, oneIn uint64) compare.Run {
 	}
 	for g, n := range sums {
 		h := histogram(n)
-		cells = append(cells, &measure.Cell{Group: g, Label: "201 OTP_REQUIRED", AsExpected: n, Clean: n, Response: h, Service: h, Lateness: h})
+		cells = append(cells, &measure.Cell{Group: g, Label: "201 OTP_REQUIRED", AsExpected: n, Clean: n,
+			Response: h, Service: h, Lateness: h})
 	}
 	m.Main.Cells, m.Main.Scheduled = cells, sums
 	return r
@@ -216,7 +234,8 @@ func TestNeverServedIsSlower(t *testing.T) {
 			t.Errorf("%s: %s", name, r)
 		}
 	}
-	if r := row(t, mustCompare(t, base, []compare.Run{withOutcomes("b", 2, 0, 0, 80)}, o), "response.p50"); r.Change < -1 || r.Change > 1 {
+	if r := row(t, mustCompare(t, base, []compare.Run{withOutcomes("b", 2, 0, 0, 80)}, o),
+		"response.p50"); r.Change < -1 || r.Change > 1 {
 		t.Errorf("refusals make it look faster: %s", r)
 	}
 	var a, b []compare.Run
@@ -237,7 +256,8 @@ func withOutcomes(name string, seed uint64, timeouts, unsent, refused int) compa
 		at := time.Duration(k) * 50 * time.Millisecond
 		profile.Add(at, false)
 		took := time.Duration(80e6 * math.Exp(0.02*random.NormFloat64()))
-		o := &measure.Observation{Intended: at, Sent: at, Done: at + took, Label: "201 OTP_REQUIRED", AsExpected: true}
+		o := &measure.Observation{Intended: at, Sent: at, Done: at + took, Label: "201 OTP_REQUIRED",
+			AsExpected: true}
 		switch turn := k * 37 % 100; { // spread evenly
 		case turn < timeouts:
 			o.Done, o.Label, o.Failed, o.AsExpected = at+10*time.Second, "timeout", true, false
@@ -253,8 +273,10 @@ func withOutcomes(name string, seed uint64, timeouts, unsent, refused int) compa
 		panic(err)
 	}
 	like := newRun(name, 60, 20).m
-	m.Schema, m.Scenario, m.Groups, m.Profile.Due, m.Parts = measure.Schema, "simulated", []string{"all"}, profile.Due, like.Parts
-	m.Main.Planned, m.Main.LastSent, m.Main.Scheduled, m.Warmup.Scheduled = time.Minute, time.Minute, []uint64{1200}, []uint64{0}
+	m.Schema, m.Scenario, m.Groups, m.Profile.Due, m.Parts = measure.Schema, "simulated", []string{"all"},
+		profile.Due, like.Parts
+	m.Main.Planned, m.Main.LastSent, m.Main.Scheduled, m.Warmup.Scheduled = time.Minute, time.Minute,
+		[]uint64{1200}, []uint64{0}
 	m.Generator, m.Started = like.Generator, time.Unix(1_800_000_000+int64(seed), 0).UTC()
 	return compare.Run{Name: name, Measurement: m}
 }

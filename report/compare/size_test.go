@@ -23,8 +23,9 @@ func TestSizesAreBounded(t *testing.T) {
 		c.Rows = append(c.Rows, row)
 		c.Reasons, c.Remarks = append(c.Reasons, group), append(c.Remarks, group)
 		c.Drift = append(c.Drift, compare.Drift{What: group})
-		c.Shifts = append(c.Shifts, compare.Shift{Group: group, Time: "response", BaseStalls: i, NewStalls: i + 1,
-			Points: []compare.Point{{Quantile: 50, Base: 1, New: 2}, {Quantile: 99, Base: 1, New: 2}}})
+		c.Shifts = append(c.Shifts, compare.Shift{Group: group, Time: "response", BaseStalls: i,
+			NewStalls: i + 1,
+			Points:    []compare.Point{{Quantile: 50, Base: 1, New: 2}, {Quantile: 99, Base: 1, New: 2}}})
 		source := compare.Source{Name: group, Started: time.Unix(0, 0)}
 		c.Base.Runs, c.New.Runs = append(c.Base.Runs, source), append(c.New.Runs, source)
 	}
@@ -38,7 +39,8 @@ func TestSizesAreBounded(t *testing.T) {
 	}
 	t.Logf("text: %d bytes, page: %d bytes", text.Len(), len(page))
 	for format, shown := range map[string]string{"text": text.String(), "page": string(page)} {
-		for _, want := range []string{name + "9999 response", "more figures in the JSON", "more lines in the JSON"} {
+		for _, want := range []string{name + "9999 response", "more figures in the JSON",
+			"more lines in the JSON"} {
 			if !strings.Contains(shown, want) {
 				t.Errorf("the %s lacks %q", format, want)
 			}
