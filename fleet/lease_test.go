@@ -108,7 +108,8 @@ func TestSilentWorkerIsOutForGood(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantError(t, h.deliver(t.Context(), parcelOf(packed)), errRefusedFinal, "the shard is lost: not heard of for 2.5s")
+	wantError(t, h.deliver(t.Context(), parcelOf(packed)), errRefusedFinal,
+		"the shard is lost: not heard of for 2.5s")
 	for {
 		message, err := states.NextMsgWithContext(t.Context())
 		if err != nil {

@@ -24,10 +24,12 @@ func OTLPWanted(lookup func(string) (string, bool)) (bool, error) {
 	_, exporters := value("OTEL_METRICS_EXPORTER")
 	name, endpoint := value("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 	_, disabled := value("OTEL_SDK_DISABLED")
-	if strings.EqualFold(disabled, "true") || exporters != "" && !hasOTLP(exporters) || exporters == "" && endpoint == "" {
+	if strings.EqualFold(disabled, "true") || exporters != "" && !hasOTLP(exporters) || exporters == "" &&
+		endpoint == "" {
 		return false, nil
 	}
-	if variable, protocol := value("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"); protocol != "" && !strings.EqualFold(protocol, "http/protobuf") {
+	if variable, protocol := value("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
+		"OTEL_EXPORTER_OTLP_PROTOCOL"); protocol != "" && !strings.EqualFold(protocol, "http/protobuf") {
 		return false, fmt.Errorf("%s %.40q is not supported: use http/protobuf", variable, protocol)
 	}
 	if err := checkEndpoint(endpoint); err != nil {
@@ -63,9 +65,11 @@ func checkSettings(value func(names ...string) (name, v string)) error {
 		{[]string{"OTEL_RESOURCE_ATTRIBUTES"}, checkAttributes},
 		{[]string{"OTEL_METRIC_EXPORT_INTERVAL"}, checkMilliseconds},
 		{[]string{"OTEL_METRIC_EXPORT_TIMEOUT"}, checkMilliseconds},
-		{[]string{"OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"}, checkCompression},
+		{[]string{"OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"},
+			checkCompression},
 		{[]string{"OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"}, checkFile},
-		{[]string{"OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"}, checkFile},
+		{[]string{"OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"},
+			checkFile},
 		{[]string{"OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY"}, checkFile},
 	} {
 		name, v := value(setting.names...)
@@ -95,7 +99,8 @@ func checkPairs(list string, valid func(key string) bool) error {
 		}
 		key, v, found := strings.Cut(one, "=")
 		if _, err := url.PathUnescape(v); err != nil || !found || !valid(strings.TrimSpace(key)) {
-			return fmt.Errorf("has no key=value in entry %d: write for example x-key=VALUE, with %%2C for a comma", i+1)
+			return fmt.Errorf("has no key=value in entry %d: write for example x-key=VALUE, with %%2C "+
+				"for a comma", i+1)
 		}
 	}
 	return nil
@@ -139,7 +144,7 @@ func hasOTLP(list string) bool {
 
 // checkEndpoint refuses what is no URL with a scheme and a host: the exporter would
 // take "collector:4318" for the scheme "collector", and send to localhost. What a
-// URL has beside them may be a key, so it is not shown.
+// URL has besides them may be a key, so it is not shown.
 func checkEndpoint(endpoint string) error {
 	if endpoint == "" {
 		return nil // the default: http://localhost:4318

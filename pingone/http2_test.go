@@ -27,7 +27,8 @@ func failures(t *testing.T, op *pingone.Operation, workers, each int) map[string
 		all.Go(func() {
 			for range each {
 				var f *contract.Failure
-				if err := op.Send(t.Context(), scenario.User{ID: userID}, &contract.Exchange{}); errors.As(err, &f) {
+				if err := op.Send(t.Context(), scenario.User{ID: userID},
+					&contract.Exchange{}); errors.As(err, &f) {
 					mu.Lock()
 					kinds[f.Kind]++
 					mu.Unlock()
@@ -62,7 +63,8 @@ func goesAway(c net.Conn) {
 		}
 		var block bytes.Buffer
 		_ = hpack.NewEncoder(&block).WriteField(hpack.HeaderField{Name: ":status", Value: "201"})
-		_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: data.StreamID, BlockFragment: block.Bytes(), EndHeaders: true})
+		_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: data.StreamID, BlockFragment: block.Bytes(),
+			EndHeaders: true})
 		_ = f.WriteData(data.StreamID, true, []byte("{}"))
 		last = min(last, data.StreamID)
 		_ = f.WriteGoAway(last, http2.ErrCodeNo, nil)

@@ -82,7 +82,7 @@ func (f *freezes) add(one freeze) {
 // within returns how much of the time between two times was a freeze, up to now.
 // A freeze that has ended may not be written down yet: then the probe has not run
 // for long. Of a request during which the machine was suspended it is all: what
-// came after that is none of the service's doing.
+// happened after that is none of the service's doing.
 func (f *freezes) within(from, to time.Duration, now time.Time) (sum time.Duration) {
 	last := time.Duration(f.beat.Load())
 	_, ahead := f.clocks(now)

@@ -79,9 +79,12 @@ func (p *Plan) inFlight() int {
 // shard measured, and makes the results of all.
 func (p *Plan) LeadNeed(shards int) Need {
 	of, all := p.Need(shards), p.Need(1)
-	held := min(toBytes(p.Duration*3*spilledTimes(float64(p.Requests)/max(p.Duration, 1)/float64(shards))), measure.HeldSeconds)
-	n := Need{Results: all.Results, Temporary: uint64(shards)*of.Temporary + all.Temporary + min(uint64(shards), 8)*of.Results}
-	n.Memory = needBase + uint64(shards)*(held+toBytes(p.Duration*perSecond/4)) + toBytes(p.Duration*perSecond)
+	held := min(toBytes(p.Duration*3*spilledTimes(float64(p.Requests)/max(p.Duration, 1)/float64(shards))),
+		measure.HeldSeconds)
+	n := Need{Results: all.Results, Temporary: uint64(shards)*of.Temporary + all.Temporary +
+		min(uint64(shards), 8)*of.Results}
+	n.Memory = needBase + uint64(shards)*(held+toBytes(p.Duration*perSecond/4)) +
+		toBytes(p.Duration*perSecond)
 	return n
 }
 

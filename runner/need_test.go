@@ -51,7 +51,10 @@ func TestNeedIsWhatARunTakes(t *testing.T) {
 		groups int
 	}{{2, 1}, {40, 1}, {40, 8}, {400, 2}} {
 		t.Run(fmt.Sprint(test), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { needOfARun(t, load(constant(test.rate, 30*time.Second)), test.groups) })
+			synctest.Test(t, func(t *testing.T) {
+				needOfARun(t, load(constant(test.rate, 30*time.Second)),
+					test.groups)
+			})
 		})
 	}
 }
@@ -62,7 +65,8 @@ func needOfARun(t *testing.T, l scenario.Load, groups int) {
 	s := oneGroup(l)
 	s.Groups = nil
 	for g := range groups {
-		s.Groups = append(s.Groups, scenario.Group{Name: fmt.Sprint("g", g), IDs: []string{"a", "b"}, Weight: 1})
+		s.Groups = append(s.Groups, scenario.Group{Name: fmt.Sprint("g", g), IDs: []string{"a", "b"},
+			Weight: 1})
 	}
 	times := &scattered{random: rand.New(rand.NewPCG(1, 2))}
 	op := &service{answer: func(ctx context.Context) error { return sleep(ctx, times.next()) }}
@@ -109,7 +113,8 @@ func TestNeedOfASoak(t *testing.T) {
 	for n := range different * rate {
 		at := time.Duration(n) * time.Second / rate
 		sent := at + time.Duration(50e3*times.random.ExpFloat64())
-		r.Record(0, &measure.Observation{Intended: at, Sent: sent, Done: sent + times.next(), Label: "201 OTP_REQUIRED", AsExpected: true})
+		r.Record(0, &measure.Observation{Intended: at, Sent: sent, Done: sent + times.next(),
+			Label: "201 OTP_REQUIRED", AsExpected: true})
 	}
 	short, err := r.Final()
 	if err != nil {
@@ -132,7 +137,8 @@ func TestNeedOfASoak(t *testing.T) {
 	if day.Memory > 512<<20 {
 		t.Errorf("a day takes %d bytes of memory", day.Memory)
 	}
-	if eight := runner.NewPlan(oneGroup(load(constant(rate, 24*time.Hour))), 0).Need(8); 5*eight.Journal > day.Journal {
+	if eight := runner.NewPlan(oneGroup(load(constant(rate, 24*time.Hour))),
+		0).Need(8); 5*eight.Journal > day.Journal {
 		t.Errorf("one of eight shards takes %d bytes of journal, all of it %d", eight.Journal, day.Journal)
 	}
 }

@@ -35,7 +35,8 @@ func TestOwnLimitsAreWithheld(t *testing.T) {
 		s := oneGroup(load(constant(100, 10*time.Second)))
 		s.Load.Workers = 500
 		s.Load.StopOn = []scenario.StopCondition{
-			above(scenario.ErrorRate, 0.01, "1%", 2*time.Second), above(scenario.ConnectionFailures, 3, "3", 0)}
+			above(scenario.ErrorRate, 0.01, "1%", 2*time.Second), above(scenario.ConnectionFailures, 3, "3",
+				0)}
 		op := limited(20*ms, func(since time.Duration) string {
 			switch since / time.Second {
 			case 3:
@@ -45,17 +46,20 @@ func TestOwnLimitsAreWithheld(t *testing.T) {
 			}
 			return ""
 		})
-		r := &runner.Runner{Scenario: s, Operation: op, Wait: runner.TimerWait, Journal: measure.NewJournal(file, &measure.Measurement{})}
+		r := &runner.Runner{Scenario: s, Operation: op, Wait: runner.TimerWait,
+			Journal: measure.NewJournal(file, &measure.Measurement{})}
 		m, err := r.Run(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		addsUp(t, m)
-		want := []measure.Withheld{{Reason: measure.NoToken, Count: 100}, {Reason: measure.NoPorts, Count: 100}}
+		want := []measure.Withheld{{Reason: measure.NoToken, Count: 100},
+			{Reason: measure.NoPorts, Count: 100}}
 		if diff := cmp.Diff(want, m.Main.Withheld); diff != "" {
 			t.Error(diff)
 		}
-		if m.Stopped != nil || m.Main.Scheduled[0] != 1000 || m.Main.Sent() != 800 || total(t, &m.Main, response).Min() != 20*ms {
+		if m.Stopped != nil || m.Main.Scheduled[0] != 1000 || m.Main.Sent() != 800 ||
+			total(t, &m.Main, response).Min() != 20*ms {
 			t.Errorf("%d sent, stopped: %v", m.Main.Sent(), m.Stopped)
 		}
 		if m.Profile.Withheld[3] != 100 || m.Profile.Withheld[5] != 100 {
@@ -83,7 +87,8 @@ func TestWithheldLateIsRebuilt(t *testing.T) {
 			}
 			return ""
 		})
-		r := &runner.Runner{Scenario: s, Operation: op, Wait: runner.TimerWait, Journal: measure.NewJournal(file, &measure.Measurement{})}
+		r := &runner.Runner{Scenario: s, Operation: op, Wait: runner.TimerWait,
+			Journal: measure.NewJournal(file, &measure.Measurement{})}
 		m, err := r.Run(t.Context())
 		if err != nil {
 			t.Fatal(err)
