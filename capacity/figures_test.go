@@ -17,7 +17,8 @@ func searchPatient(t *testing.T, errors float64, c scenario.Capacity) *capacity.
 	f := foreigners()[0]
 	f.errors = errors
 	s := f.session(1)
-	found, err := capacity.Search(context.Background(), capacity.Options{Capacity: c, Limits: s.limits}, s.try)
+	found, err := capacity.Search(context.Background(), capacity.Options{Capacity: c, Limits: s.limits},
+		s.try)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,10 +31,12 @@ func TestOneInconclusiveTrialFindsNothing(t *testing.T) {
 	sys := erlang(95, 100*time.Millisecond)
 	for _, broken := range []float64{0.3, 0.5, 0.7} {
 		o := sys.options(1)
-		o.Recorded = []*capacity.Trial{{Ask: capacity.Ask{Number: 1, Rate: 25, Length: time.Minute}, At: 25, Broken: broken, Verdict: capacity.Inconclusive}}
+		o.Recorded = []*capacity.Trial{{Ask: capacity.Ask{Number: 1, Rate: 25, Length: time.Minute}, At: 25,
+			Broken: broken, Verdict: capacity.Inconclusive}}
 		o.MaxRate, o.StartRate = 800, 25
 		found := capacity.SoFar(o, o.Recorded)
-		if found.Low != 0 || found.High != 0 || found.Confidence != 0 || found.LimitedBy != capacity.LimitedByUnknown {
+		if found.Low != 0 || found.High != 0 || found.Confidence != 0 ||
+			found.LimitedBy != capacity.LimitedByUnknown {
 			t.Errorf("%v: %+v", broken, found)
 		}
 	}
@@ -48,7 +51,8 @@ func TestConfidenceIsThatOfTheTrials(t *testing.T) {
 		broken  float64
 		verdict capacity.Verdict
 	}{{0.2, capacity.Pass}, {0.8, capacity.Break}} {
-		found := capacity.SoFar(o, []*capacity.Trial{{Ask: capacity.Ask{Number: 1, Rate: 25, Length: time.Minute}, At: 25, Broken: c.broken, Verdict: c.verdict}})
+		found := capacity.SoFar(o, []*capacity.Trial{{Ask: capacity.Ask{Number: 1, Rate: 25,
+			Length: time.Minute}, At: 25, Broken: c.broken, Verdict: c.verdict}})
 		if found.Low+found.High != 25 || found.Confidence > 0.8+1e-9 {
 			t.Errorf("%v to %v with %v", found.Low, found.High, found.Confidence)
 		}
@@ -68,7 +72,8 @@ func TestRateNeverTriedIsNoLimit(t *testing.T) {
 	if err := (capacity.Terminal{}).Write(&b, r); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(b.String(), "nothing broke up to 160/s, the highest rate that was tried") || strings.Contains(b.String(), "knee") || strings.Contains(b.String(), "scalability law") {
+	if !strings.Contains(b.String(), "nothing broke up to 160/s, the highest rate that was tried") ||
+		strings.Contains(b.String(), "knee") || strings.Contains(b.String(), "scalability law") {
 		t.Errorf("%s", b.String())
 	}
 }
@@ -81,11 +86,15 @@ func TestNoKneeWithoutALimit(t *testing.T) {
 		found capacity.Found
 		curve bool
 	}{
-		"broke":     {capacity.Found{Low: 400, High: 410, LimitedBy: "response p95 <= 150ms", Trials: trials}, true},
-		"maxRate":   {capacity.Found{Low: 400, LimitedBy: capacity.LimitedByMaxRate, Trials: trials}, false},
-		"generator": {capacity.Found{Low: 400, High: 410, LimitedBy: capacity.LimitedByGenerator, Trials: trials}, false},
-		"429":       {capacity.Found{Low: 400, High: 410, LimitedBy: capacity.LimitedByRefusals, Trials: trials}, false},
-		"one rate":  {capacity.Found{Low: 400, High: 410, LimitedBy: "p95", Trials: []*capacity.Trial{trials[3], trials[3], trials[3], trials[3], trials[3]}}, false},
+		"broke": {capacity.Found{Low: 400, High: 410, LimitedBy: "response p95 <= 150ms", Trials: trials},
+			true},
+		"maxRate": {capacity.Found{Low: 400, LimitedBy: capacity.LimitedByMaxRate, Trials: trials}, false},
+		"generator": {capacity.Found{Low: 400, High: 410, LimitedBy: capacity.LimitedByGenerator,
+			Trials: trials}, false},
+		"429": {capacity.Found{Low: 400, High: 410, LimitedBy: capacity.LimitedByRefusals, Trials: trials},
+			false},
+		"one rate": {capacity.Found{Low: 400, High: 410, LimitedBy: "p95",
+			Trials: []*capacity.Trial{trials[3], trials[3], trials[3], trials[3], trials[3]}}, false},
 	} {
 		r := c.found.Result()
 		if (r.Curve.USL != nil) != c.curve || (r.Curve.Knee != nil) != c.curve {
@@ -104,21 +113,25 @@ func TestTooShortForItsThreshold(t *testing.T) {
 	for _, limits := range [][]capacity.Limit{
 		{{Name: "p99", Group: -1, Metric: scenario.Response, Over: 0.3, Allowed: 0.01}},
 		{{Name: "p99.9", Group: -1, Metric: scenario.Response, Over: 0.3, Allowed: 0.001}},
-		{{Name: "p95", Group: -1, Metric: scenario.Response, Over: 0.2, Allowed: 0.05}, {Name: "errorRate", Group: -1, Metric: scenario.ErrorRate, Allowed: 0.0001}},
-		{{Name: "p95", Group: -1, Metric: scenario.Response, Over: 0.2, Allowed: 0.05}, {Name: "violationRate", Group: -1, Metric: scenario.ViolationRate, Allowed: 0.001}},
+		{{Name: "p95", Group: -1, Metric: scenario.Response, Over: 0.2, Allowed: 0.05},
+			{Name: "errorRate", Group: -1, Metric: scenario.ErrorRate, Allowed: 0.0001}},
+		{{Name: "p95", Group: -1, Metric: scenario.Response, Over: 0.2, Allowed: 0.05},
+			{Name: "violationRate", Group: -1, Metric: scenario.ViolationRate, Allowed: 0.001}},
 	} {
 		f := foreigners()[0]
 		s := f.session(1)
 		s.limits = limits
 		c := short()
 		c.StartRate, c.Budget = 20, 30*time.Minute
-		found, err := capacity.Search(context.Background(), capacity.Options{Capacity: c, Limits: s.limits}, s.try)
+		found, err := capacity.Search(context.Background(), capacity.Options{Capacity: c, Limits: s.limits},
+			s.try)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i, want := range []float64{20, 40, 80, 160, 320} {
 			if found.Trials[i].Rate != want {
-				t.Errorf("%s: trial %d at %v/s: %s", limits[len(limits)-1].Name, i+1, found.Trials[i].Rate, trialsText(found))
+				t.Errorf("%s: trial %d at %v/s: %s", limits[len(limits)-1].Name, i+1, found.Trials[i].Rate,
+					trialsText(found))
 				break
 			}
 		}
@@ -138,7 +151,8 @@ func TestZeroEventsAreJudgedNearTheEnd(t *testing.T) {
 	}
 	c.Budget = 7 * time.Minute
 	found = searchPatient(t, 0.00001, c)
-	if found.Settled || found.Confidence > 0.5 || len(found.Unproved) != 1 || !strings.Contains(found.Unproved[0], "it takes 299572 to be sure (about 3 divided by the limit)") {
+	if found.Settled || found.Confidence > 0.5 || len(found.Unproved) != 1 ||
+		!strings.Contains(found.Unproved[0], "it takes 299572 to be sure (about 3 divided by the limit)") {
 		t.Errorf("%s", trialsText(found))
 	}
 }

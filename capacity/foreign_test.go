@@ -40,13 +40,21 @@ const (
 func foreigners() []foreign {
 	const place = 20 * time.Millisecond
 	return []foreign{
-		{name: "patient", service: func(uint64) model.Service { return model.NewPatient(4, place) }, limit: 200 * time.Millisecond, errors: 0.001, truth: 200},
-		{name: "strained", service: func(uint64) model.Service { return model.NewStrained(4, place, time.Second, time.Minute) },
+		{name: "patient", service: func(uint64) model.Service { return model.NewPatient(4, place) },
+			limit: 200 * time.Millisecond, errors: 0.001, truth: 200},
+		{name: "strained", service: func(uint64) model.Service {
+			return model.NewStrained(4, place,
+				time.Second, time.Minute)
+		},
 			limit: 200 * time.Millisecond, errors: 0.001, truth: 200},
 		// A minute with p95 <= 200 ms at most: of an M/M/8 with a queue of 64 that refuses
 		// hardly anything there.
-		{name: "pool", service: func(seed uint64) model.Service { return model.NewPool(8, 30*time.Millisecond, 64, seed) }, poisson: true,
-			limit: 200 * time.Millisecond, errors: 0.01, truth: pooled(8, 64, 30*time.Millisecond, 200*time.Millisecond, 0.05)},
+		{name: "pool", service: func(seed uint64) model.Service {
+			return model.NewPool(8, 30*time.Millisecond,
+				64, seed)
+		}, poisson: true,
+			limit: 200 * time.Millisecond, errors: 0.01, truth: pooled(8, 64, 30*time.Millisecond,
+				200*time.Millisecond, 0.05)},
 	}
 }
 
@@ -100,12 +108,15 @@ type session struct {
 }
 
 func (f *foreign) session(seed uint64) *session {
-	s := &scenario.Scenario{Name: f.name, Groups: []scenario.Group{{Name: "all", IDs: []string{"a"}}}, Thresholds: []scenario.Threshold{
-		{Metric: scenario.Response, Stat: "p95", Quantile: 95, Limit: f.limit.Seconds(), Written: f.limit.String()},
-		{Metric: scenario.ErrorRate, Limit: f.errors, Written: fmt.Sprintf("%g%%", 100*f.errors)},
-		{Metric: scenario.AchievedRate, Limit: 0.99, Written: "99%"},
-	}}
-	return &session{foreign: f, served: f.service(seed), random: rand.New(rand.NewPCG(seed, 11)), limits: capacity.Limits(s), terms: s}
+	s := &scenario.Scenario{Name: f.name, Groups: []scenario.Group{{Name: "all", IDs: []string{"a"}}},
+		Thresholds: []scenario.Threshold{
+			{Metric: scenario.Response, Stat: "p95", Quantile: 95, Limit: f.limit.Seconds(),
+				Written: f.limit.String()},
+			{Metric: scenario.ErrorRate, Limit: f.errors, Written: fmt.Sprintf("%g%%", 100*f.errors)},
+			{Metric: scenario.AchievedRate, Limit: 0.99, Written: "99%"},
+		}}
+	return &session{foreign: f, served: f.service(seed), random: rand.New(rand.NewPCG(seed, 11)),
+		limits: capacity.Limits(s), terms: s}
 }
 
 // arrivals are the times of requests at a rate.
@@ -173,7 +184,8 @@ func (s *session) try(_ context.Context, a capacity.Ask) (*capacity.Outcome, err
 // request is what becomes of a request at a time of the trial.
 func (s *session) request(at time.Duration) *measure.Observation {
 	done, refused := s.served.Arrive(s.now + at)
-	o := &measure.Observation{Intended: at, Sent: at, Done: done - s.now + time.Millisecond, Label: "201 OTP_REQUIRED", AsExpected: true}
+	o := &measure.Observation{Intended: at, Sent: at, Done: done - s.now + time.Millisecond,
+		Label: "201 OTP_REQUIRED", AsExpected: true}
 	switch {
 	case refused:
 		o.Label, o.AsExpected, o.Refused = "503", false, true
@@ -201,7 +213,8 @@ func (s *session) recover(r *capacity.Recovery) *capacity.Recovered {
 	return out
 }
 
-func (s *session) watch(r *capacity.Recovery, i int, left time.Duration, out *capacity.Recovered) (took time.Duration, back bool) {
+func (s *session) watch(r *capacity.Recovery, i int, left time.Duration,
+	out *capacity.Recovered) (took time.Duration, back bool) {
 	w, flying := r.Watch(i), &ends{}
 	s.arrivals(r.Rates[i], left, func(at time.Duration) bool {
 		for len(*flying) > 0 && (*flying)[0].at <= at {
@@ -258,10 +271,13 @@ func usual() scenario.Capacity {
 
 func trialsText(f *capacity.Found) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%.1f to %.1f with %.3f, by %s: %s\n", f.Low, f.High, f.Confidence, f.LimitedBy, strings.Join(slices.Concat([]string{f.Why}, f.Unproved), "; "))
+	fmt.Fprintf(&b, "%.1f to %.1f with %.3f, by %s: %s\n", f.Low, f.High, f.Confidence, f.LimitedBy,
+		strings.Join(slices.Concat([]string{f.Why}, f.Unproved), "; "))
 	for _, t := range f.Trials {
-		fmt.Fprintf(&b, "  %7.2f/s %6v %-12s %.3f by %s, served %.1f, unserved %.0f, p50 %.0f ms, p95 %.0f ms, recovery %+v: %s\n", t.Rate, t.Length, t.Verdict, t.Broken, t.By,
-			t.Served, t.Backlog.Unserved, t.Figures.Response.P50, t.Figures.Response.P95, t.Recovered, strings.Join(t.Reasons, "; "))
+		fmt.Fprintf(&b, "  %7.2f/s %6v %-12s %.3f by %s, served %.1f, unserved %.0f, p50 %.0f ms, p95 %.0f "+
+			"ms, recovery %+v: %s\n", t.Rate, t.Length, t.Verdict, t.Broken, t.By,
+			t.Served, t.Backlog.Unserved, t.Figures.Response.P50, t.Figures.Response.P95, t.Recovered,
+			strings.Join(t.Reasons, "; "))
 	}
 	return b.String()
 }
@@ -286,7 +302,8 @@ func TestForeign(t *testing.T) {
 				missed := 0
 				for seed := range seeds {
 					s := f.session(seed)
-					found, err := capacity.Search(context.Background(), capacity.Options{Capacity: c, Limits: s.limits}, s.try)
+					found, err := capacity.Search(context.Background(),
+						capacity.Options{Capacity: c, Limits: s.limits}, s.try)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -294,8 +311,11 @@ func TestForeign(t *testing.T) {
 						t.Logf("seed %d, truth %.1f: %s", seed, f.truth, trialsText(found))
 					}
 					checkSteps(t, found)
-					if width := (found.High - found.Low) / ((found.High + found.Low) / 2); found.Took > c.Budget+drain || found.Settled && width > c.Width*(1+1e-9) {
-						t.Errorf("seed %d took %v, and its interval is %.1f %% wide: %s", seed, found.Took, 100*width, trialsText(found))
+					if width := (found.High - found.Low) / ((found.High +
+						found.Low) / 2); found.Took > c.Budget+drain || found.Settled &&
+						width > c.Width*(1+1e-9) {
+						t.Errorf("seed %d took %v, and its interval is %.1f %% wide: %s", seed, found.Took,
+							100*width, trialsText(found))
 					}
 					if found.Low > f.truth || found.High < f.truth {
 						missed++
@@ -355,7 +375,8 @@ func TestUnservedBacklogIsABreak(t *testing.T) {
 		}
 		for _, counted := range []float64{o.InFlight, 100, 20_000} {
 			o.InFlight = counted
-			if tr := capacity.Judge(a, o, s.limits); tr.Verdict != capacity.Break || tr.By != capacity.LimitedByBacklog || !tr.Overloaded || len(tr.Reasons) != 1 {
+			if tr := capacity.Judge(a, o, s.limits); tr.Verdict != capacity.Break ||
+				tr.By != capacity.LimitedByBacklog || !tr.Overloaded || len(tr.Reasons) != 1 {
 				t.Errorf("%s, %v in flight: %s by %s: %v", f.name, counted, tr.Verdict, tr.By, tr.Reasons)
 			}
 		}
@@ -376,7 +397,8 @@ func TestLittleOfATimeWithAnEnd(t *testing.T) {
 	f := foreigners()[0]
 	for _, rate := range []float64{150, 205, 400} {
 		s := f.session(1)
-		o, err := s.try(context.Background(), capacity.Ask{Number: 1, Rate: rate, Warmup: 2 * time.Second, Length: 10 * time.Second})
+		o, err := s.try(context.Background(), capacity.Ask{Number: 1, Rate: rate, Warmup: 2 * time.Second,
+			Length: 10 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -393,12 +415,14 @@ func TestStepsDownGeometrically(t *testing.T) {
 	c := short()
 	c.StartRate = 640
 	s := f.session(1)
-	found, err := capacity.Search(context.Background(), capacity.Options{Capacity: c, Limits: s.limits}, s.try)
+	found, err := capacity.Search(context.Background(), capacity.Options{Capacity: c, Limits: s.limits},
+		s.try)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, tr := range found.Trials[1:] {
-		if before := found.Trials[i]; tr.Rate < before.Rate && before.Rate > 300 && tr.Rate > before.Rate/1.9 {
+		if before := found.Trials[i]; tr.Rate < before.Rate && before.Rate > 300 &&
+			tr.Rate > before.Rate/1.9 {
 			t.Errorf("from %.4g/s to %.4g/s", before.Rate, tr.Rate)
 		}
 		if before := found.Trials[i]; before.Overloaded && tr.Recovered == nil {
@@ -414,11 +438,13 @@ func TestStepsDownGeometrically(t *testing.T) {
 func TestSlowRecoveryIsSaid(t *testing.T) {
 	f := foreigners()[1]
 	s := f.session(1)
-	found, err := capacity.Search(context.Background(), capacity.Options{Capacity: short(), Limits: s.limits}, s.try)
+	found, err := capacity.Search(context.Background(), capacity.Options{Capacity: short(), Limits: s.limits},
+		s.try)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if reasons := strings.Join(found.Result().Reasons, "\n"); !strings.Contains(reasons, "to get back to its former response time") || found.High < 200 {
+	if reasons := strings.Join(found.Result().Reasons, "\n"); !strings.Contains(reasons,
+		"to get back to its former response time") || found.High < 200 {
 		t.Errorf("%s\n%s", reasons, trialsText(found))
 	}
 }
@@ -432,12 +458,15 @@ func TestNeverBack(t *testing.T) {
 	s := f.session(1)
 	c := short()
 	c.Budget = time.Hour
-	found, err := capacity.Search(context.Background(), capacity.Options{Capacity: c, Limits: s.limits}, s.try)
+	found, err := capacity.Search(context.Background(), capacity.Options{Capacity: c, Limits: s.limits},
+		s.try)
 	if err != nil {
 		t.Fatal(err)
 	}
 	reasons := strings.Join(found.Result().Reasons, "\n")
-	if found.Settled || found.Low < 40 || found.Low > 160 || found.High != 320 || !strings.Contains(reasons, "did not get back to its former response time") || !strings.Contains(reasons, "was not back at its former response time for 6m") {
+	if found.Settled || found.Low < 40 || found.Low > 160 || found.High != 320 ||
+		!strings.Contains(reasons, "did not get back to its former response time") ||
+		!strings.Contains(reasons, "was not back at its former response time for 6m") {
 		t.Errorf("%s\n%s", reasons, trialsText(found))
 	}
 	if r := found.Result(); r.Trials[len(r.Trials)-1].Recovery == nil {

@@ -97,7 +97,8 @@ func (s *search) reached() (rate float64) {
 func (s *search) stubborn(rate float64) bool {
 	n := 0
 	for _, t := range s.found.Trials {
-		if t.Verdict == Inconclusive && len(t.Doubts) == 0 && !t.Recovered.missed() && sameRate(t.Rate, rate) {
+		if t.Verdict == Inconclusive && len(t.Doubts) == 0 && !t.Recovered.missed() &&
+			sameRate(t.Rate, rate) {
 			n++
 		}
 	}

@@ -16,8 +16,10 @@ func (a *app) warnOfDisk(dir *results, need *runner.Need) {
 		need       uint64
 		without    string
 	}{
-		{"the results folder", dir.path, need.Folder(), "choose another one with --out; without it the journal ends early, or results can't be written"},
-		{"the folder of temporary files", os.TempDir(), need.Temporary, "set TMPDIR to another one; without it the seconds of the run stay in memory"},
+		{"the results folder", dir.path, need.Folder(), "choose another one with --out; without it the " +
+			"journal ends early, or results can't be written"},
+		{"the folder of temporary files", os.TempDir(), need.Temporary,
+			"set TMPDIR to another one; without it the seconds of the run stay in memory"},
 	} {
 		if free, known := runner.FreeDisk(place.path); known && free < place.need {
 			a.ui.tell("mfaload: the run needs about %s in %s %s, and %s are free: make room, or %s\n",

@@ -50,7 +50,8 @@ thresholds: {response: {p50: 5s}}
 		t.Fatal(err)
 	}
 	out := runBinary(t, 4, "run", "-q", "--out", filepath.Join(dir, "out"), file)
-	if !strings.Contains(out, "requests were not sent, no valid token: ") || !strings.Contains(out, "check clientCredentials and the token endpoint") {
+	if !strings.Contains(out, "requests were not sent, no valid token: ") ||
+		!strings.Contains(out, "check clientCredentials and the token endpoint") {
 		t.Errorf("the reason is not there: %s", out)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "out", "report.json"))
@@ -62,7 +63,8 @@ thresholds: {response: {p50: 5s}}
 		t.Fatal(err)
 	}
 	q := r.Requests
-	if q.Sent != uint64(served.Load()) || q.Sent == 0 || q.Unsent != 200-q.Sent || q.Failed != 0 || q.AsExpected != q.Sent {
+	if q.Sent != uint64(served.Load()) || q.Sent == 0 || q.Unsent != 200-q.Sent || q.Failed != 0 ||
+		q.AsExpected != q.Sent {
 		t.Errorf("%+v, and the server counted %d", q, served.Load())
 	}
 	for _, th := range r.Thresholds {

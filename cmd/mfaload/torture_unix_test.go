@@ -106,13 +106,17 @@ func (c *torture) run() {
 // write writes a scenario.
 func (c *torture) write() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "name: torture\ntarget:\n  timeout: %s\n  simulator:\n    seed: %d\n", c.pick("200ms", "500ms", "2s"), c.between(1, 1000))
-	fmt.Fprintf(&b, "    latency: %s\n", c.pick("0ms", "1ms", "30ms", "lognormal(5ms, 300ms)", "exponential(40ms)", "normal(50ms, 20ms)", "constant(250ms)"))
+	fmt.Fprintf(&b, "name: torture\ntarget:\n  timeout: %s\n  simulator:\n    seed: %d\n",
+		c.pick("200ms", "500ms", "2s"), c.between(1, 1000))
+	fmt.Fprintf(&b, "    latency: %s\n", c.pick("0ms", "1ms", "30ms", "lognormal(5ms, 300ms)",
+		"exponential(40ms)", "normal(50ms, 20ms)", "constant(250ms)"))
 	if c.IntN(4) == 0 {
-		fmt.Fprintf(&b, "    servers: {count: %d, time: %s}\n", c.between(1, 8), c.pick("20ms", "exponential(10ms)", "300ms"))
+		fmt.Fprintf(&b, "    servers: {count: %d, time: %s}\n", c.between(1, 8),
+			c.pick("20ms", "exponential(10ms)", "300ms"))
 	}
 	if c.IntN(3) == 0 {
-		fmt.Fprintf(&b, "    rateLimit: {rate: %d/s, burst: %d, retryAfter: %s}\n", c.between(1, 100), c.between(1, 20), c.pick("0s", "1s", "2s"))
+		fmt.Fprintf(&b, "    rateLimit: {rate: %d/s, burst: %d, retryAfter: %s}\n", c.between(1, 100),
+			c.between(1, 20), c.pick("0s", "1s", "2s"))
 	}
 	if c.IntN(5) == 0 {
 		fmt.Fprintf(&b, "    stalls: [{every: %s, for: 200ms}]\n", c.pick("500ms", "900ms"))
@@ -126,8 +130,10 @@ func (c *torture) write() string {
 		for j := range c.between(1, 40) {
 			fmt.Fprintf(&b, "%08x-0000-4000-8000-%012x, ", i+1, j)
 		}
-		fmt.Fprintf(&b, "], order: %s, expect: %s}\n", c.pick("sequential", "shuffle", "random", "once"), c.pick(
-			"{httpStatus: 201, status: OTP_REQUIRED}", "{httpStatus: [201, 429]}", "{httpStatus: 404, error: NOT_FOUND}", "{httpStatus: 201}"))
+		fmt.Fprintf(&b, "], order: %s, expect: %s}\n", c.pick("sequential", "shuffle", "random", "once"),
+			c.pick(
+				"{httpStatus: 201, status: OTP_REQUIRED}", "{httpStatus: [201, 429]}",
+				"{httpStatus: 404, error: NOT_FOUND}", "{httpStatus: 201}"))
 	}
 	b.WriteString("load:\n" + c.schedule())
 	b.WriteString("thresholds: {response: {p95: 300ms, max: 5s}, errorRate: 5%, violationRate: 0%}\n")
@@ -139,9 +145,11 @@ func (c *torture) write() string {
 
 func (c *torture) faults() string {
 	var faults []string
-	for _, name := range []string{"echo.user", "field.unknown", "http.status", "conn.reset", "conn.cut", "answer.slow", "device.masked"} {
+	for _, name := range []string{"echo.user", "field.unknown", "http.status", "conn.reset", "conn.cut",
+		"answer.slow", "device.masked"} {
 		if c.IntN(5) == 0 {
-			faults = append(faults, fmt.Sprintf("{name: %s, share: %s}", name, c.pick("1%", "10%", "50%", "100%")))
+			faults = append(faults, fmt.Sprintf("{name: %s, share: %s}", name,
+				c.pick("1%", "10%", "50%", "100%")))
 		}
 	}
 	return strings.Join(faults, ", ")
@@ -151,7 +159,8 @@ func (c *torture) faults() string {
 func (c *torture) schedule() string {
 	text := "  drain: " + c.pick("0s", "300ms", "1s", "3s") + "\n"
 	if c.IntN(5) == 0 {
-		return text + fmt.Sprintf("  concurrency: %d\n  think: %s\n  duration: %dms\n", c.between(1, 30), c.pick("0ms", "5ms", "100ms"), c.between(800, 2500))
+		return text + fmt.Sprintf("  concurrency: %d\n  think: %s\n  duration: %dms\n", c.between(1, 30),
+			c.pick("0ms", "5ms", "100ms"), c.between(800, 2500))
 	}
 	if c.IntN(3) == 0 {
 		text += fmt.Sprintf("  warmup: %dms\n", c.between(100, 1200))
@@ -159,21 +168,26 @@ func (c *torture) schedule() string {
 	if c.IntN(3) == 0 {
 		text += fmt.Sprintf("  workers: %d\n", c.between(1, 20))
 	}
-	text += fmt.Sprintf("  arrivals: %s\n  seed: %d\n  on429: %s\n", c.pick("uniform", "poisson"), c.between(1, 1000), c.pick("continue", "continue", "pause", "stop"))
+	text += fmt.Sprintf("  arrivals: %s\n  seed: %d\n  on429: %s\n", c.pick("uniform", "poisson"),
+		c.between(1, 1000), c.pick("continue", "continue", "pause", "stop"))
 	if c.IntN(4) == 0 {
 		text += "  stopOn: [{errorRate: 30%, window: 1s}]\n"
 	}
 	// The first stage has a request, and lasts for longer than the window and the
 	// warm-up's arrivals need.
-	text += fmt.Sprintf("  stages:\n    - {rate: %d/s, duration: %dms}\n", c.between(20, 300), c.between(1000, 1500))
+	text += fmt.Sprintf("  stages:\n    - {rate: %d/s, duration: %dms}\n", c.between(20, 300),
+		c.between(1000, 1500))
 	for range c.between(0, 2) {
 		long := c.between(300, 900)
 		text += "    - " + c.pick(
 			fmt.Sprintf("{rate: %d/s, duration: %dms}", c.between(1, 300), long),
 			fmt.Sprintf("{from: %d/s, to: %d/s, duration: %dms}", c.between(0, 50), c.between(51, 300), long),
-			fmt.Sprintf("{from: 10/s, to: %d/s, steps: %d, duration: %dms}", c.between(11, 300), c.between(2, 5), long),
-			fmt.Sprintf("{rate: 20/s, spike: {rate: %d/s, at: 100ms, for: 100ms}, duration: %dms}", c.between(30, 500), long),
-			fmt.Sprintf("{pause: %dms}", long/2), fmt.Sprintf("{rate: %d/s, requests: %d}", c.between(100, 200), c.between(1, 100))) + "\n"
+			fmt.Sprintf("{from: 10/s, to: %d/s, steps: %d, duration: %dms}", c.between(11, 300),
+				c.between(2, 5), long),
+			fmt.Sprintf("{rate: 20/s, spike: {rate: %d/s, at: 100ms, for: 100ms}, duration: %dms}",
+				c.between(30, 500), long),
+			fmt.Sprintf("{pause: %dms}", long/2), fmt.Sprintf("{rate: %d/s, requests: %d}",
+				c.between(100, 200), c.between(1, 100))) + "\n"
 	}
 	return text
 }
@@ -212,11 +226,14 @@ func (c *torture) load(args ...string) {
 	case 0, 1:
 		signals = []syscall.Signal{syscall.SIGKILL}
 	case 2:
-		signals = []syscall.Signal{[]syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}[c.IntN(3)]}
+		signals = []syscall.Signal{[]syscall.Signal{syscall.SIGINT, syscall.SIGTERM,
+			syscall.SIGHUP}[c.IntN(3)]}
 	case 3:
-		signals = []syscall.Signal{syscall.SIGINT, []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGKILL}[c.IntN(3)]}
+		signals = []syscall.Signal{syscall.SIGINT, []syscall.Signal{syscall.SIGTERM, syscall.SIGINT,
+			syscall.SIGKILL}[c.IntN(3)]}
 	}
-	atRequest, delay, gap := c.IntN(2) == 0, time.Duration(c.IntN(2500))*time.Millisecond, time.Duration(c.IntN(600))*time.Millisecond
+	atRequest, delay, gap := c.IntN(2) == 0, time.Duration(c.IntN(2500))*time.Millisecond,
+		time.Duration(c.IntN(600))*time.Millisecond
 	cmd := exec.Command(program(c), append([]string{"run", "--quiet", c.scenario}, args...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -305,7 +322,8 @@ func (c *torture) read() {
 		}
 	}
 	code, stderr = c.mfaload("compare", "--force", c.dir, c.dir)
-	short := strings.Contains(stderr, "no whole second: run longer") || strings.Contains(stderr, "sent no request in its judged part")
+	short := strings.Contains(stderr, "no whole second: run longer") ||
+		strings.Contains(stderr, "sent no request in its judged part")
 	if code != 0 && code != 4 && !(code == 2 && short) {
 		c.Errorf("compare with itself exited with %d: %s", code, stderr)
 	}
@@ -383,7 +401,8 @@ func (c *torture) sums(r *report.Report) {
 	for i := range r.Groups {
 		g := &r.Groups[i]
 		c.figures(g.Name, &g.Figures)
-		q.Scheduled, q.Sent, q.Answered = q.Scheduled+g.Requests.Scheduled, q.Sent+g.Requests.Sent, q.Answered+g.Requests.Answered
+		q.Scheduled, q.Sent, q.Answered = q.Scheduled+g.Requests.Scheduled, q.Sent+g.Requests.Sent,
+			q.Answered+g.Requests.Answered
 		q.AsExpected, q.Unexpected = q.AsExpected+g.Requests.AsExpected, q.Unexpected+g.Requests.Unexpected
 		q.Violating, q.RateLimited = q.Violating+g.Requests.Violating, q.RateLimited+g.Requests.RateLimited
 		q.Failed, q.Unsent = q.Failed+g.Requests.Failed, q.Unsent+g.Requests.Unsent
@@ -442,7 +461,8 @@ func (c *torture) measured(r *report.Report, m *measure.Measurement) {
 	all := r.Requests
 	if w := r.Warmup; w != nil {
 		all.Sent, all.Failed = all.Sent+w.Requests.Sent, all.Failed+w.Requests.Failed
-		all.Violating, all.AsExpected, all.RateLimited = all.Violating+w.Requests.Violating, all.AsExpected+w.Requests.AsExpected, all.RateLimited+w.Requests.RateLimited
+		all.Violating, all.AsExpected, all.RateLimited = all.Violating+w.Requests.Violating,
+			all.AsExpected+w.Requests.AsExpected, all.RateLimited+w.Requests.RateLimited
 	}
 	c.equal("requests of all cells", m.Main.Sent(), r.Requests.Sent)
 	if m.SecondsLost != "" {

@@ -34,7 +34,8 @@ func TestJournalStaysWhereResultsCantBeReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	slices.Collect(m.Seconds.All())[0].Failed = 3 // what no reader takes
-	if err := dir.write(judged, m, formatFlags{}); err == nil || !strings.Contains(err.Error(), "can't be read back") {
+	if err := dir.write(judged, m, formatFlags{}); err == nil || !strings.Contains(err.Error(),
+		"can't be read back") {
 		t.Errorf("written with %v", err)
 	}
 	if _, err := os.Stat(journal); err != nil {
