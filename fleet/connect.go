@@ -118,19 +118,19 @@ func (e *External) connect(name, inbox string) (*nats.Conn, error) {
 	if e.CA != "" {
 		pem, err := disk.Read(e.CA, disk.MaxCredentials)
 		if err != nil {
-			return nil, settingsError{fmt.Errorf("read the authorities of the NATS server: %w: mend --nats-ca", err)}
+			return nil, settingsError{fmt.Errorf("read the authorities of the NATS server: %w: fix --nats-ca", err)}
 		}
 		if secure.RootCAs, err = x509.SystemCertPool(); err != nil {
 			secure.RootCAs = x509.NewCertPool()
 		}
 		if !secure.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, settingsError{fmt.Errorf("%s holds no certificate in PEM: mend --nats-ca", e.CA)}
+			return nil, settingsError{fmt.Errorf("%s holds no certificate in PEM: fix --nats-ca", e.CA)}
 		}
 	}
 	if e.Certificate != "" {
 		pair, err := disk.KeyPair(e.Certificate, e.Key)
 		if err != nil {
-			return nil, settingsError{fmt.Errorf("read the certificate for the NATS server: %w: mend --nats-cert and --nats-key", err)}
+			return nil, settingsError{fmt.Errorf("read the certificate for the NATS server: %w: fix --nats-cert and --nats-key", err)}
 		}
 		secure.Certificates = []tls.Certificate{pair}
 	}
@@ -145,7 +145,7 @@ func (e *External) connect(name, inbox string) (*nats.Conn, error) {
 	if e.NKey != "" {
 		option, err := nats.NkeyOptionFromSeed(e.NKey)
 		if err != nil {
-			return nil, settingsError{fmt.Errorf("read the NKey for the NATS server: %w: mend --nkey", err)}
+			return nil, settingsError{fmt.Errorf("read the NKey for the NATS server: %w: fix --nkey", err)}
 		}
 		options = append(options, option)
 	}

@@ -15,7 +15,7 @@ func TestWrongFilesAreNoReasonToWait(t *testing.T) {
 		{URLs: urls, CA: nowhere}, {URLs: urls, Certificate: nowhere, Key: nowhere}, {URLs: urls, Creds: nowhere}, {URLs: urls, NKey: nowhere},
 	} {
 		_, err := dial(t.Context(), func() (*nats.Conn, error) { return e.connect("test", "_INBOX.test") })
-		if err == nil || !strings.Contains(err.Error(), ": mend --") {
+		if err == nil || !strings.Contains(err.Error(), ": fix --") {
 			t.Errorf("%+v: %v", e, err)
 		}
 	}
