@@ -37,7 +37,9 @@ type bestReader struct {
 
 func newBestReader(m *measure.Measurement, r *report.Report, limits []Limit) *bestReader {
 	b := &bestReader{limits: limits, doubtful: m.Doubtful(), certain: certainLimits(m)}
-	b.harmed = slices.ContainsFunc(r.Thresholds, func(t report.Threshold) bool { return t.AtLeast && t.State == report.Undecided })
+	b.harmed = slices.ContainsFunc(r.Thresholds, func(t report.Threshold) bool {
+		return t.AtLeast && t.State == report.Undecided
+	})
 	if b.harmed {
 		b.best.Achieved = 1
 	}

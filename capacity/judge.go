@@ -73,11 +73,14 @@ func Judge(a Ask, o *Outcome, limits []Limit) *Trial {
 	t.weigh(a, limits)
 	if t.Verdict == Break && !t.atBestToo(a, limits) {
 		t.Verdict, t.Broken, t.By = Inconclusive, 0.5, LimitedByGenerator
-		t.Doubts = []string{"what breaks may be mfaload's own doing: without what it harmed, or held up, the trial does not say so; use a machine with more or idler processors, or leave load.workers out"}
+		t.Doubts = []string{ownDoing}
 		t.Reasons = append(t.Reasons, t.Doubts...)
 	}
 	return t
 }
+
+const ownDoing = "what breaks may be mfaload's own doing: without what it held up itself, the trial does not say so; " +
+	"use a machine with more or idler processors, or leave load.workers out"
 
 // atBestToo says whether a trial is a break without what mfaload itself may have
 // caused too.

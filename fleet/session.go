@@ -197,8 +197,9 @@ func (s *session) say(snapshot *Snapshot) {
 	s.mu.Unlock()
 	b.Host, b.Shard, b.Snapshot = s.host, s.shard, snapshot
 	message := encode(b)
-	for limit := min(maxMessage, s.nc.MaxPayload()); int64(len(message)) > limit && b.Snapshot != nil; message = encode(b) {
+	for limit := min(maxMessage, s.nc.MaxPayload()); int64(len(message)) > limit && b.Snapshot != nil; {
 		b.Snapshot = b.Snapshot.shorter() // that it is alive matters more
+		message = encode(b)
 	}
 	_ = s.nc.Publish(s.names.beat(s.id), message)
 }

@@ -57,7 +57,7 @@ func (m *Measurement) check() error {
 	}
 	for _, v := range m.Violations {
 		if v == nil || v.InWarmup > v.Count || v.Explained > v.Count || len(v.Instances) == 0 ||
-			len(v.ByGroup) > len(m.Groups) || slices.ContainsFunc(v.ByGroup, func(n uint64) bool { return n > v.Count }) || total(v.ByGroup) > v.Count-v.InWarmup {
+			!v.byGroupFits(len(m.Groups)) {
 			return errors.New("a violation's counts do not add up")
 		}
 	}
@@ -129,6 +129,12 @@ func (p *Phase) check(groups int) error {
 		}
 	}
 	return p.checkWithheld(sent)
+}
+
+// byGroupFits says whether the counts by group can be of so many groups.
+func (g *ViolationGroup) byGroupFits(groups int) bool {
+	above := func(n uint64) bool { return n > g.Count }
+	return len(g.ByGroup) <= groups && !slices.ContainsFunc(g.ByGroup, above) && total(g.ByGroup) <= g.Count-g.InWarmup
 }
 
 func sameCounts(first *Histogram, others ...*Histogram) bool {

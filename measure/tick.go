@@ -84,7 +84,11 @@ func (r *Recorder) Ticks(requests bool) *Ticks {
 // since the start of the run.
 func (t *Ticks) Take(elapsed time.Duration) Tick {
 	now := t.recorder.Progress()
-	tick := Tick{Second: int64(elapsed.Round(time.Second) / time.Second), Counts: now.since(t.before), Streak: t.recorder.streak.longest.Load()}
+	tick := Tick{
+		Second: int64(elapsed.Round(time.Second) / time.Second),
+		Counts: now.since(t.before),
+		Streak: t.recorder.streak.longest.Load(),
+	}
 	t.before = now
 	if t.spare == nil {
 		return tick

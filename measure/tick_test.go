@@ -54,7 +54,9 @@ func TestTicksAddUp(t *testing.T) {
 			t.Fatalf("%d seconds, want %d", len(sum.Seconds), len(kept))
 		}
 		for i, want := range kept {
-			if s := sum.Seconds[i]; s.Second != want.Second || !s.Response.Equal(want.Response) || !s.Service.Equal(want.Service) || s.Expected != want.Expected || s.Failed != want.Failed {
+			s := sum.Seconds[i]
+			if s.Second != want.Second || !s.Response.Equal(want.Response) || !s.Service.Equal(want.Service) ||
+				s.Expected != want.Expected || s.Failed != want.Failed {
 				t.Errorf("second %d is another", want.Second)
 			}
 		}
@@ -71,7 +73,10 @@ func TestOwnPart(t *testing.T) {
 		return measure.OwnSecond{Second: second, Available: time.Second, CPU: cpu}
 	}
 	var one measure.OwnPart
-	for _, p := range []*measure.OwnPart{part(0, []uint64{5, 5, 2}, busy(1, 600*time.Millisecond)), part(1, []uint64{5, 5, 5}, busy(1, 600*time.Millisecond), busy(3, 900*time.Millisecond))} {
+	for _, p := range []*measure.OwnPart{
+		part(0, []uint64{5, 5, 2}, busy(1, 600*time.Millisecond)),
+		part(1, []uint64{5, 5, 5}, busy(1, 600*time.Millisecond), busy(3, 900*time.Millisecond)),
+	} {
 		if err := p.Check(); err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +86,9 @@ func TestOwnPart(t *testing.T) {
 	sum.Merge(&one)
 	sum.Merge(part(0, []uint64{1, 1, 1, 1, 1}, busy(3, 700*time.Millisecond), busy(4, 850*time.Millisecond)))
 	want := &measure.OwnPart{Workers: 20, Profile: measure.Profile{Due: []uint64{6, 6, 6, 6, 1}},
-		Seconds: []measure.OwnSecond{busy(1, 600*time.Millisecond), busy(3, 900*time.Millisecond), busy(4, 850*time.Millisecond)}}
+		Seconds: []measure.OwnSecond{
+			busy(1, 600*time.Millisecond), busy(3, 900*time.Millisecond), busy(4, 850*time.Millisecond),
+		}}
 	if diff := cmp.Diff(want, sum); diff != "" {
 		t.Error(diff)
 	}

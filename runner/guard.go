@@ -35,7 +35,9 @@ func NewGuard(conditions []scenario.StopCondition) *Guard {
 
 // Requests says whether a condition needs the requests of the ticks.
 func (g *Guard) Requests() bool {
-	return slices.ContainsFunc(g.conditions, func(c scenario.StopCondition) bool { return c.Metric != scenario.ConnectionFailures })
+	return slices.ContainsFunc(g.conditions, func(c scenario.StopCondition) bool {
+		return c.Metric != scenario.ConnectionFailures
+	})
 }
 
 func ofTimes(m scenario.Metric) bool { return m == scenario.Response || m == scenario.Service }
@@ -51,10 +53,14 @@ func (g *Guard) Add(t measure.Tick) *measure.Stop {
 		g.ticks = g.ticks[1:]
 	}
 	measure.AddSeconds(&g.ended, t.Seconds)
-	g.ended = slices.DeleteFunc(g.ended, func(s *measure.Second) bool { return s.Second < t.Second-g.longest-remembered })
+	first := t.Second - g.longest - remembered
+	g.ended = slices.DeleteFunc(g.ended, func(s *measure.Second) bool { return s.Second < first })
 	for _, c := range g.conditions {
 		if observed, met := g.meets(c, t); met {
-			return &measure.Stop{At: time.Duration(t.Second) * time.Second, Condition: "load.stopOn: " + c.String(), Observed: observed, OfTimes: ofTimes(c.Metric)}
+			return &measure.Stop{
+				At:        time.Duration(t.Second) * time.Second,
+				Condition: "load.stopOn: " + c.String(), Observed: observed, OfTimes: ofTimes(c.Metric),
+			}
 		}
 	}
 	return nil
@@ -63,7 +69,8 @@ func (g *Guard) Add(t measure.Tick) *measure.Stop {
 // meets says whether a condition is met at the end of a tick, and by what.
 func (g *Guard) meets(c scenario.StopCondition, now measure.Tick) (observed string, met bool) {
 	if c.Metric == scenario.ConnectionFailures {
-		return fmt.Sprintf("%d requests in a row found no connection, or lost it", now.Streak), now.Streak >= uint64(c.Limit)
+		observed = fmt.Sprintf("%d requests in a row found no connection, or lost it", now.Streak)
+		return observed, now.Streak >= uint64(c.Limit)
 	}
 	seconds := int64(c.Window / time.Second)
 	if now.Second < seconds {
@@ -94,7 +101,8 @@ func (g *Guard) slow(c scenario.StopCondition, window []measure.Tick) (observed 
 	n, limit := waits.Count(), time.Duration(math.Round(c.Limit*float64(time.Second)))
 	certain := func() bool {
 		beyond := best.Beyond(limit)
-		return n >= scenario.LeastRequests && beyond >= scenario.LeastBad && beyond > n-measure.Rank(c.Quantile, n)
+		return n >= scenario.LeastRequests && beyond >= scenario.LeastBad &&
+			beyond > n-measure.Rank(c.Quantile, n)
 	}
 	if !certain() {
 		return "", false
@@ -108,7 +116,8 @@ func (g *Guard) slow(c scenario.StopCondition, window []measure.Tick) (observed 
 	if unserved := waits.Unserved(); unserved > 0 {
 		of = fmt.Sprintf(", %d of them never served", unserved)
 	}
-	return fmt.Sprintf("%s %s%v of %d requests%s", c.Stat, sign, p.Time.Round(time.Millisecond), n, of), certain()
+	observed = fmt.Sprintf("%s %s%v of %d requests%s", c.Stat, sign, p.Time.Round(time.Millisecond), n, of)
+	return observed, certain()
 }
 
 // frequent says whether a share is above its limit, and of enough requests, whatever

@@ -291,7 +291,8 @@ func (p *workerPart) snapshot() (*fleet.Snapshot, error) {
 		return nil, err
 	}
 	now := p.runner.Progress()
-	s := &fleet.Snapshot{Elapsed: now.Elapsed, Progress: now.Progress, InFlight: now.InFlight, Planned: p.runner.Schedule().Due(), SoFar: soFar}
+	s := &fleet.Snapshot{Elapsed: now.Elapsed, Progress: now.Progress, InFlight: now.InFlight,
+		Planned: p.runner.Schedule().Due(), SoFar: soFar}
 	if p.ticks == nil {
 		return s, nil
 	}
