@@ -15,7 +15,7 @@ import (
 // Ticks have every request once, by the second it was intended for, and are taken as
 // sound where they are read; what they add up to is what was recorded.
 func TestTicksAddUp(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range uint64(3) {
 		random := rand.New(rand.NewPCG(seed, 5))
 		r, all := measure.NewRecorder(2, nil, 0), labels()
 		ticks, sum, last := r.Ticks(true), measure.Tick{}, int64(0)

@@ -92,7 +92,7 @@ func TestGoingAwayHasOneName(t *testing.T) {
 		}
 	}()
 	op := open(t, "http://"+listener.Addr().String(), "", scenario.HTTP2, func(*scenario.Target) {})
-	got := failures(t, op, 6, 400)
+	got := failures(t, op, 6, 200)
 	delete(got, "connection going away")
 	if len(got) > 0 {
 		t.Error(got)
