@@ -1,8 +1,10 @@
 package measure_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,6 +48,41 @@ func TestBucketsAreEncodedAsTheLibraryDoes(t *testing.T) {
 			if file.Buckets != string(want) {
 				t.Fatalf("%s\nis not what the library writes:\n%s", file.Buckets, want)
 			}
+			var again measure.Histogram
+			if err := json.Unmarshal(text, &again); err != nil || !again.Equal(h) {
+				t.Fatalf("read as another one: %v", err)
+			}
+			for p := 0.5; p <= 100; p += 0.5 {
+				if got, want := again.Percentile(p), dense.Percentile(p); got != want {
+					t.Fatalf("p%v is %v, read from a file %v", p, want, got)
+				}
+			}
 		}
 	}
+}
+
+// What mfaload takes as buckets the library takes too, and for the same.
+func FuzzBuckets(f *testing.F) {
+	for n := range 4 {
+		h := measure.NewSparse()
+		for i := range n * n * 10 {
+			h.Record(time.Duration(i*i+1) * time.Microsecond)
+		}
+		text, err := json.Marshal(h)
+		if err != nil {
+			f.Fatal(err)
+		}
+		var file struct{ Buckets string }
+		if err := json.Unmarshal(text, &file); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(file.Buckets)
+		f.Add(strings.ReplaceAll(file.Buckets, "A", "B"))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		ours, theirs, err, theirErr := measure.DecodedBuckets(text)
+		if err == nil && (theirErr != nil || !bytes.Equal(ours, theirs)) {
+			t.Errorf("%x, the library %x: %v", ours, theirs, theirErr)
+		}
+	})
 }

@@ -1,6 +1,10 @@
 package measure
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
 
 // Hold has memory hold so many bytes of seconds for the length of a test.
 func Hold(t testing.TB, bytes int) {
@@ -11,3 +15,16 @@ func Hold(t testing.TB, bytes int) {
 
 // Spilled says whether seconds are in a file.
 func (l *Seconds) Spilled() bool { return l.file != nil }
+
+// DecodedBuckets reads the buckets of a file as mfaload does, and as the library does.
+func DecodedBuckets(text string) (ours, theirs []byte, err, theirErr error) {
+	f, err := decodeBuckets(text)
+	if err == nil {
+		ours = f.buckets
+	}
+	p, theirErr := hdrhistogram.DecodePacked([]byte(text))
+	if theirErr == nil {
+		theirs = newFrozen(p).buckets
+	}
+	return ours, theirs, err, theirErr
+}

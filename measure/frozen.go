@@ -67,15 +67,18 @@ func appendBuckets(b []byte, buckets iter.Seq2[int64, int64]) []byte {
 	before := uint64(0)
 	for value, count := range buckets {
 		n := bucket(value)
-		if count == 1 {
-			b = binary.AppendUvarint(b, (n-before)<<1)
-		} else {
-			b = binary.AppendUvarint(b, (n-before)<<1|1)
-			b = binary.AppendUvarint(b, uint64(count))
-		}
+		b = appendBucket(b, n-before, uint64(count))
 		before = n
 	}
 	return b
+}
+
+// appendBucket appends a bucket that is so far from the one before.
+func appendBucket(b []byte, distance, count uint64) []byte {
+	if count == 1 {
+		return binary.AppendUvarint(b, distance<<1)
+	}
+	return binary.AppendUvarint(binary.AppendUvarint(b, distance<<1|1), count)
 }
 
 // frozenBuckets are those of any histogram as frozen has them, to be read only.
@@ -117,6 +120,18 @@ func (f *frozen) each(yield func(value, count int64) bool) {
 			return
 		}
 	}
+}
+
+// atRank returns the largest time of the bucket that the time of a rank is in, from 1 on.
+func (f *frozen) atRank(rank uint64) (top time.Duration) {
+	seen := uint64(0)
+	for value, count := range f.each {
+		top = time.Duration(lowestOf(bucket(value)+1) - 1)
+		if seen += uint64(count); seen >= rank {
+			break
+		}
+	}
+	return top
 }
 
 // half is how many buckets have the same width, but for the first ones, which

@@ -137,13 +137,16 @@ func (h *Histogram) atRank(rank uint64) time.Duration {
 	if rank > in || rank == n {
 		return h.max
 	}
+	if h.frozen != nil {
+		return min(max(h.frozen.atRank(rank), h.min), h.max)
+	}
 	// The library rounds (percentile × count) to the nearest rank.
 	percentile := float64(rank) / float64(in) * 100
 	var v int64
 	if h.dense != nil {
 		v = h.dense.ValueAtPercentile(percentile)
 	} else {
-		v = h.sparse().ValueAtPercentile(percentile)
+		v = h.packed.ValueAtPercentile(percentile)
 	}
 	return min(max(time.Duration(v), h.min), h.max)
 }
@@ -202,15 +205,34 @@ func (h *Histogram) Merge(o *Histogram) error {
 
 func (h *Histogram) mergeBuckets(o *Histogram) (dropped int64) {
 	switch h.thaw(); {
+	case o.frozen != nil:
+		return h.mergeFrozen(o.frozen)
 	case h.dense != nil && o.dense != nil:
 		return h.dense.Merge(o.dense)
 	case h.dense != nil:
-		return o.sparse().MergeInto(h.dense)
+		return o.packed.MergeInto(h.dense)
 	case o.dense != nil:
 		return h.packed.MergeFrom(o.dense)
 	default:
-		return h.packed.Merge(o.sparse())
+		return h.packed.Merge(o.packed)
 	}
+}
+
+func (h *Histogram) mergeFrozen(o *frozen) (dropped int64) {
+	record := h.recordMany()
+	for value, count := range o.each {
+		if record(value, count) != nil {
+			dropped += count
+		}
+	}
+	return dropped
+}
+
+func (h *Histogram) recordMany() func(value, count int64) error {
+	if h.dense != nil {
+		return h.dense.RecordValues
+	}
+	return h.packed.RecordValues
 }
 
 // Equal says whether both count the same.

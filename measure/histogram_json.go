@@ -8,12 +8,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"math/big"
+	"slices"
 	"sync"
 	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // histogramJSON is a histogram in a measurement file. Durations are in
@@ -100,6 +100,89 @@ func (h *Histogram) appendV2(b []byte) []byte {
 	return b
 }
 
+// inflaters undo what deflaters do.
+var inflaters sync.Pool
+
+// maxBucket is the last bucket of the geometry.
+var maxBucket = bucket(highest)
+
+// decodeBuckets reads what encodeBuckets returned, or another library of HdrHistogram
+// for the same geometry.
+func decodeBuckets(text string) (*frozen, error) {
+	all, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) < 8 || binary.BigEndian.Uint32(all)&^0xf0 != v2CompressedCookie&^0xf0 ||
+		uint64(binary.BigEndian.Uint32(all[4:])) > uint64(len(all)-8) {
+		return nil, errors.New("they are none of an HdrHistogram, version 2")
+	}
+	payload, err := inflate(all[8:][:binary.BigEndian.Uint32(all[4:])])
+	if err != nil {
+		return nil, err
+	}
+	head := payload[:min(v2Head, len(payload))]
+	if len(head) < v2Head || binary.BigEndian.Uint32(head)&^0xf0 != v2Cookie&^0xf0 ||
+		uint64(binary.BigEndian.Uint32(head[4:])) != uint64(len(payload)-v2Head) {
+		return nil, errors.New("they are cut off")
+	}
+	if binary.BigEndian.Uint32(head[12:]) != digits || binary.BigEndian.Uint64(head[16:]) != uint64(lowest) ||
+		binary.BigEndian.Uint64(head[24:]) != uint64(highest) {
+		return nil, errors.New("another geometry")
+	}
+	return readV2(payload[v2Head:])
+}
+
+// inflate undoes the compression of as much as a histogram can have.
+func inflate(compressed []byte) ([]byte, error) {
+	in := bytes.NewReader(compressed)
+	r, _ := inflaters.Get().(io.ReadCloser)
+	var err error
+	if r == nil {
+		r, err = zlib.NewReader(in)
+	} else {
+		err = r.(zlib.Resetter).Reset(in, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer inflaters.Put(r)
+	most := int64(v2Head + (maxBucket+1)*binary.MaxVarintLen64)
+	all, err := io.ReadAll(io.LimitReader(r, most+1))
+	if err == nil && int64(len(all)) > most {
+		err = errors.New("they are more than there can be")
+	}
+	return all, err
+}
+
+// readV2 reads what appendV2 appended.
+func readV2(payload []byte) (*frozen, error) {
+	f := &frozen{}
+	next, before := uint64(0), uint64(0)
+	in := reader{rest: payload}
+	for len(in.rest) > 0 {
+		n := in.varint()
+		if in.bad || n < -int64(maxBucket) || n > math.MaxInt64-int64(f.count) {
+			return nil, errors.New("they are damaged")
+		}
+		if n < 0 {
+			next += uint64(-n)
+			continue
+		}
+		if next > maxBucket {
+			return nil, errors.New("there are more than the geometry has")
+		}
+		if n > 0 {
+			f.buckets = appendBucket(f.buckets, next-before, uint64(n))
+			f.count += uint64(n)
+			before = next
+		}
+		next++
+	}
+	f.buckets = slices.Clip(f.buckets)
+	return f, nil
+}
+
 // UnmarshalJSON reads what MarshalJSON wrote. It refuses other geometries and
 // figures that contradict one another.
 func (h *Histogram) UnmarshalJSON(data []byte) error {
@@ -116,19 +199,11 @@ func (h *Histogram) UnmarshalJSON(data []byte) error {
 }
 
 func (j histogramJSON) histogram() (*Histogram, error) {
-	h := NewSparse()
+	h := &Histogram{frozen: &frozen{}}
 	if j.Buckets != "" {
-		packed, err := hdrhistogram.DecodePacked([]byte(j.Buckets))
-		if err != nil {
+		var err error
+		if h.frozen, err = decodeBuckets(j.Buckets); err != nil {
 			return nil, err
-		}
-		if packed.LowestTrackableValue() != lowest || packed.HighestTrackableValue() != highest || packed.SignificantFigures() != digits {
-			return nil, errors.New("another geometry")
-		}
-		// Merging into a histogram of ours leaves behind what a file may hold
-		// beside the counts.
-		if dropped := h.packed.Merge(packed); dropped != 0 {
-			return nil, fmt.Errorf("%d values do not fit", dropped)
 		}
 	}
 	sum, ok := new(big.Int).SetString(j.Sum, 10)

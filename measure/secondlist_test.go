@@ -3,6 +3,7 @@ package measure_test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"io"
 	"math/rand/v2"
 	"runtime"
@@ -234,23 +235,72 @@ func TestReadingIsBounded(t *testing.T) {
 		"unknown elements": {`{"x":[`, `[`, `]}`, "exceeded max depth"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var file bytes.Buffer
-			packed, _ := gzip.NewWriterLevel(&file, gzip.BestSpeed)
-			_, _ = io.WriteString(packed, test.before)
-			piece := []byte(strings.Repeat(test.repeated, 1<<20/len(test.repeated)))
-			size := 40 // MB
-			if strings.Contains(test.want, "256 MB") {
-				size = 300
+			// 4.6 GB, in parts that are packed once.
+			piece := strings.Repeat(test.repeated, 1+(4<<20)/len(test.repeated))
+			file := packed(t, test.before)
+			for part := packed(t, piece); file.Len() < 1100*part.Len(); {
+				file.Write(part.Bytes())
 			}
-			for range size {
-				_, _ = packed.Write(piece)
-			}
-			_, _ = io.WriteString(packed, test.after)
-			_ = packed.Close()
-			if _, err := measure.Unpack(file.Bytes()); err == nil || !strings.Contains(err.Error(),
-				test.want) {
+			file.Write(packed(t, test.after).Bytes())
+			before := taken()
+			if _, err := measure.Unpack(file.Bytes()); err == nil ||
+				!strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v, want %q", err, test.want)
 			}
+			if grown := taken() - before; grown > 400<<20 {
+				t.Errorf("a file of %d KB took %d MB of memory", file.Len()>>10, grown>>20)
+			}
 		})
+	}
+}
+
+// packed is a text, compressed.
+func packed(t *testing.T, text string) *bytes.Buffer {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := io.WriteString(w, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return &b
+}
+
+// taken is what the heap took from the system so far.
+func taken() int64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapSys)
+}
+
+// Seconds that are all alike pack to nearly nothing, and are read whatever the ratio is.
+func TestSecondsThatAreAllAlikeAreRead(t *testing.T) {
+	m := profiledRun(5000, 1)
+	s := &measure.Second{Clean: 1, Expected: 1, Ends: []measure.End{{Label: "201 OTP_REQUIRED", Count: 1}},
+		Response: measure.NewSparse(), Service: measure.NewSparse(), Lateness: measure.NewSparse()}
+	for _, h := range []*measure.Histogram{s.Response, s.Service, s.Lateness} {
+		h.Record(time.Millisecond)
+	}
+	for n := range int64(5000) {
+		alike := *s
+		alike.Second = n
+		m.Seconds.Append(&alike)
+	}
+	data, err := m.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := measure.Unpack(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(list(read.Seconds)); n != 5000 || 5000*len(one) < 60*len(data) {
+		t.Errorf("%d seconds; %d bytes unpack to %d", n, len(data), 5000*len(one))
 	}
 }
