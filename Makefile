@@ -39,6 +39,7 @@ test: check ## formatting, vet, staticcheck, all tests, with -race where anythin
 	$(GO) test -race -vet=off $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE) $(TIMED) ./measure ./cmd/mfaload)")
 	$(GO) test -vet=off -run '$(COMPUTE)' ./pingone ./runner
 	$(GO) test -race -vet=off -skip '$(COMPUTE)' -p 1 -parallel 4 $(TIMED)
+	$(GO) test -vet=off -short ./cmd/mfaload
 	$(GO) test -vet=off -parallel 6 ./cmd/mfaload
 	$(GO) test -race -vet=off -parallel 4 -run '$(RACE)' ./cmd/mfaload
 

@@ -134,7 +134,7 @@ func TestFleetUnreadOutput(t *testing.T) {
 	}
 	defer reader.Close()
 	fill(t, unread)
-	all := fleetCommands(dir)
+	all := fleetCommands(t, dir)
 	for _, c := range all {
 		c.Stderr = unread
 		c.Stdout = io.Discard
@@ -167,7 +167,7 @@ func TestFleetOutputGone(t *testing.T) {
 		reader.Close()
 		return writer
 	}
-	all := fleetCommands(dir)
+	all := fleetCommands(t, dir)
 	for _, c := range all {
 		c.Stderr, c.Stdout = broken(), broken()
 		if err := c.Start(); err != nil {
@@ -187,12 +187,12 @@ func TestFleetOutputGone(t *testing.T) {
 		r.Shards[0].Lost+r.Shards[1].Lost != "" {
 		t.Errorf("the report says %+v", r)
 	}
-	local := exec.Command(binary, "run", "--shards", "2", "--out", "local", "s.yaml")
+	local := exec.Command(program(t), "run", "--shards", "2", "--out", "local", "s.yaml")
 	local.Dir, local.Stderr, local.Stdout = dir, broken(), broken()
 	if err := local.Run(); local.ProcessState.ExitCode() != 0 && local.ProcessState.ExitCode() != 4 {
 		t.Errorf("mfaload run --shards: %v", err)
 	}
-	merge := exec.Command(binary, "merge", "--out", "merged", "w0", "w1")
+	merge := exec.Command(program(t), "merge", "--out", "merged", "w0", "w1")
 	merge.Dir, merge.Stderr, merge.Stdout = dir, broken(), broken()
 	if err := merge.Run(); merge.ProcessState.ExitCode() != 0 && merge.ProcessState.ExitCode() != 4 {
 		t.Errorf("mfaload merge: %v", err)
@@ -205,11 +205,11 @@ func TestFleetOutputGone(t *testing.T) {
 }
 
 // fleetCommands are a coordinator and two workers.
-func fleetCommands(dir string) (all []*exec.Cmd) {
-	all = append(all, exec.Command(binary, "coordinate", "--shards", "2", "--listen", "127.0.0.1:0",
+func fleetCommands(t testing.TB, dir string) (all []*exec.Cmd) {
+	all = append(all, exec.Command(program(t), "coordinate", "--shards", "2", "--listen", "127.0.0.1:0",
 		"--join-file", "join", "--out", "out", "s.yaml"))
 	for i := range 2 {
-		all = append(all, exec.Command(binary, "worker", "--join-file", "join", "--shard", fmt.Sprint(i),
+		all = append(all, exec.Command(program(t), "worker", "--join-file", "join", "--shard", fmt.Sprint(i),
 			"--out", fmt.Sprint("w", i)))
 	}
 	for _, c := range all {
@@ -253,7 +253,7 @@ func TestFleetLeftovers(t *testing.T) {
 		t.Fatal("a coordinator that was killed leaves nothing: this test looks in the wrong place")
 	}
 	var out bytes.Buffer
-	next := exec.Command(binary, "run", "--shards", "2", "--out", "next", "s.yaml")
+	next := exec.Command(program(t), "run", "--shards", "2", "--out", "next", "s.yaml")
 	next.Dir, next.Stderr = dir, &out
 	if err := next.Run(); next.ProcessState.ExitCode() != 0 && next.ProcessState.ExitCode() != 4 {
 		t.Fatalf("%v\n%s", err, out.String())

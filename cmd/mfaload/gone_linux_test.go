@@ -22,7 +22,7 @@ func TestTerminalIsClosed(t *testing.T) {
 			&unix.Winsize{Row: 30, Col: 100}); err != nil {
 			t.Fatal(err)
 		}
-		c := inFolder(dir, append(args, "--out", "out", "s.yaml")...)
+		c := inFolder(t, dir, append(args, "--out", "out", "s.yaml")...)
 		c.Env = append(os.Environ(), "TERM=xterm")
 		c.Stdin, c.Stdout, c.Stderr = theirs, theirs, theirs
 		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}

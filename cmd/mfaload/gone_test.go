@@ -39,8 +39,9 @@ capacity: {maxRate: 40/s, startRate: 20/s, trial: 5s, warmup: 1s, settle: 1s, bu
 }
 
 // inFolder is the program, to be run in a folder.
-func inFolder(dir string, args ...string) *exec.Cmd {
-	c := exec.Command(binary, args...)
+func inFolder(t testing.TB, dir string, args ...string) *exec.Cmd {
+	t.Helper()
+	c := exec.Command(program(t), args...)
 	c.Dir = dir
 	return c
 }
@@ -82,7 +83,7 @@ func verdictOf(t *testing.T, dir string) string {
 func TestReaderGoesAway(t *testing.T) {
 	t.Parallel()
 	dir := goneScenario(t, 3, "20ms", "")
-	if out, err := inFolder(dir, "run", "--out", "before", "s.yaml").CombinedOutput(); err != nil &&
+	if out, err := inFolder(t, dir, "run", "--out", "before", "s.yaml").CombinedOutput(); err != nil &&
 		!bytes.Contains(out, []byte("INCONCLUSIVE")) {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -103,7 +104,7 @@ func TestReaderGoesAway(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := inFolder(dir, strings.Fields(test.args)...)
+			c := inFolder(t, dir, strings.Fields(test.args)...)
 			c.Stdout, c.Stderr = writer, writer
 			if err := c.Start(); err != nil {
 				t.Fatal(err)
@@ -137,7 +138,7 @@ func TestReaderStandsStill(t *testing.T) {
 		}
 		defer reader.Close()
 		fill(t, writer)
-		c := inFolder(dir, append(args, "--out", "out", "s.yaml")...)
+		c := inFolder(t, dir, append(args, "--out", "out", "s.yaml")...)
 		c.Stderr = writer
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
@@ -164,7 +165,7 @@ func TestFullDiskBehindTheOutput(t *testing.T) {
 	dir := goneScenario(t, 2, "20ms", "")
 	for _, args := range []string{"run --out run s.yaml", "run --shards 2 --out shards s.yaml",
 		"check --rate 20/s s.yaml", "capacity --out capacity s.yaml"} {
-		c := inFolder(dir, strings.Fields(args)...)
+		c := inFolder(t, dir, strings.Fields(args)...)
 		c.Stderr = full
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
@@ -175,7 +176,7 @@ func TestFullDiskBehindTheOutput(t *testing.T) {
 	}
 	for _, args := range []string{"validate s.yaml", "schema", "run --plan s.yaml", "report run", "version",
 		"help", "check --rate 20/s s.yaml"} {
-		c := inFolder(dir, strings.Fields(args)...)
+		c := inFolder(t, dir, strings.Fields(args)...)
 		c.Stdout = full
 		said, _ := c.StderrPipe()
 		if err := c.Start(); err != nil {
@@ -211,7 +212,7 @@ func TestHangup(t *testing.T) {
 				seconds = 4
 			}
 			dir := goneScenario(t, seconds, "20ms", "")
-			c := exec.Command("sh", append([]string{"-c", test.before + `exec "$0" "$@"`, binary},
+			c := exec.Command("sh", append([]string{"-c", test.before + `exec "$0" "$@"`, program(t)},
 				append(test.args, "--out", "out", "s.yaml")...)...)
 			c.Dir = dir
 			<-startedAt(t, c)
@@ -270,7 +271,7 @@ func startedAt(t *testing.T, c *exec.Cmd) (said chan struct{}) {
 func TestSignalAndItsEcho(t *testing.T) {
 	t.Parallel()
 	dir := goneScenario(t, 3600, "300ms", "")
-	c := inFolder(dir, "run", "--out", "out", "s.yaml")
+	c := inFolder(t, dir, "run", "--out", "out", "s.yaml")
 	<-startedAt(t, c)
 	for range 2 {
 		if err := c.Process.Signal(syscall.SIGTERM); err != nil {
@@ -299,7 +300,7 @@ func TestSecondSignalSaysWhatIsKept(t *testing.T) {
 		t.Run(test.args, func(t *testing.T) {
 			t.Parallel()
 			dir := goneScenario(t, 60, "1m", ", drain: 2m")
-			c := inFolder(dir, strings.Fields(test.args)...)
+			c := inFolder(t, dir, strings.Fields(test.args)...)
 			stderr, err := c.StderrPipe()
 			if err == nil {
 				err = c.Start()
@@ -325,7 +326,7 @@ func TestSecondSignalSaysWhatIsKept(t *testing.T) {
 				t.Errorf("exit code %d:\n%s", code, said)
 			}
 			if test.args == "run --out out s.yaml" {
-				if out, _ := inFolder(dir, "report", "out").CombinedOutput(); !bytes.Contains(out,
+				if out, _ := inFolder(t, dir, "report", "out").CombinedOutput(); !bytes.Contains(out,
 					[]byte("INTERRUPTED  gone")) {
 					t.Errorf("it can't be read: %s", out)
 				}

@@ -305,7 +305,7 @@ func (h *hostile) ends(args ...string) (printed string) {
 	h.t.Helper()
 	ctx, cancel := context.WithTimeout(h.t.Context(), 5*time.Minute) // only to name what hangs
 	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd := exec.CommandContext(ctx, program(h.t), args...)
 	cmd.Dir = h.dir
 	out, _ := cmd.CombinedOutput()
 	code := cmd.ProcessState.ExitCode()

@@ -87,7 +87,7 @@ func TestPureStartNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := regexp.MustCompile(`(?m)^PURE := (.*)$`).FindSubmatch(makefile)
+	list := regexp.MustCompile(`(?m)^PURE +:= (.*)$`).FindSubmatch(makefile)
 	if list == nil {
 		t.Fatal("the Makefile has no PURE")
 	}
