@@ -177,7 +177,7 @@ func TestMemoryDoesNotGrowWithTheHours(t *testing.T) {
 	measure.Hold(t, 64<<10)
 	took := func(seconds int) uint64 {
 		before := inUse()
-		m := soakOf(seconds, 50)
+		m := soakOf(seconds, 300)
 		watch := &heapWatch{every: 20}
 		if err := m.Write(watch); err != nil {
 			t.Fatal(err)
