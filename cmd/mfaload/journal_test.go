@@ -117,7 +117,7 @@ func TestJournalOfARunThatGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-k.kill
-	if printed := runBinary(t, 2, "report", k.dir); !strings.Contains(printed, "the run goes on") {
+	if printed := runBinary(t, 2, "report", k.dir); !strings.Contains(printed, "wait until that run ends") {
 		t.Errorf("%s", printed)
 	}
 	_ = cmd.Process.Signal(os.Interrupt)

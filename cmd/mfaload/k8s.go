@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"path"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -114,6 +116,9 @@ func (a *app) k8s(file string, flags *k8sFlags) error {
 	plan := newPlan(s, 0)
 	plan.Share(flags.shards)
 	m := &manifests{k8sFlags: flags, name: "mfaload-" + flags.run, scenario: s, worker: plan.Needs, leader: plan.LeadNeed(flags.shards)}
+	if given := quantity(flags.memory); flags.memory != "" && given < float64(m.worker.Memory) {
+		a.ui.tell("mfaload: --memory %s is less than the %s that a worker needs, about: it may be killed\n", flags.memory, storage(m.worker.Memory))
+	}
 	if flags.resultsPVC != "" {
 		a.ui.tell("mfaload: the results take about %s of the claim %s\n", storage(m.leader.Folder()), flags.resultsPVC)
 	}
@@ -154,6 +159,24 @@ const (
 func mebibytes(bytes uint64, least uint64) string {
 	const step = 64 << 20
 	return fmt.Sprintf("%dMi", max((bytes+bytes/2+step-1)/step*64, least))
+}
+
+// quantity is the number that a quantity such as 512Mi stands for.
+func quantity(text string) float64 {
+	digits := strings.TrimRight(text, "mKMGTi")
+	n, _ := strconv.ParseFloat(digits, 64)
+	switch unit := text[len(digits):]; {
+	case unit == "":
+		return n
+	case unit == "m":
+		return n / 1000
+	default:
+		base, power := 1000.0, strings.Index("KMGT", unit[:1])+1
+		if strings.HasSuffix(unit, "i") {
+			base = 1024
+		}
+		return n * math.Pow(base, float64(power))
+	}
 }
 
 // folder is a volume that goes with its pod.
