@@ -175,9 +175,10 @@ func (b *bounded) lists() *jsonv2.Unmarshalers {
 		jsonv2.UnmarshalFromFunc(func(in *jsontext.Decoder, l *Seconds) error {
 			return l.decode(in, b.timedFrom(in))
 		}),
-		listOf[uint64](b, maxTimed), listOf[time.Duration](b, maxTimed), listOf[OwnSecond](b, maxTimed), listOf[Pause](b, maxTimed),
-		listOf[Stage](b, maxTimed), listOf[*GroupSecond](nil, maxGroups), listOf[End](nil, 2*maxLabels),
-		listOf[string](nil, maxListed), listOf[Users](nil, maxGroups), listOf[Withheld](nil, maxListed), listOf[*Cell](nil, maxListed),
+		listOf[uint64](b, maxTimed), listOf[time.Duration](b, maxTimed), listOf[OwnSecond](b, maxTimed),
+		listOf[Pause](b, maxTimed), listOf[Stage](b, maxTimed),
+		listOf[*GroupSecond](nil, maxGroups), listOf[End](nil, 2*maxLabels), listOf[string](nil, maxListed),
+		listOf[Users](nil, maxGroups), listOf[Withheld](nil, maxListed), listOf[*Cell](nil, maxListed),
 		listOf[*ViolationGroup](nil, maxListed), listOf[Instance](nil, maxListed), listOf[RuleCount](nil, maxRules),
 		listOf[*Shape](nil, maxListed), listOf[*Part](nil, MaxShards), listOf[Lost](nil, maxListed),
 	)

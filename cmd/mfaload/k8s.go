@@ -117,7 +117,8 @@ func (a *app) k8s(file string, flags *k8sFlags) error {
 	plan.Share(flags.shards)
 	m := &manifests{k8sFlags: flags, name: "mfaload-" + flags.run, scenario: s, worker: plan.Needs, leader: plan.LeadNeed(flags.shards)}
 	if given := quantity(flags.memory); flags.memory != "" && given < float64(m.worker.Memory) {
-		a.ui.tell("mfaload: --memory %s is less than the %s that a worker needs, about: it may be killed\n", flags.memory, storage(m.worker.Memory))
+		a.ui.tell("mfaload: --memory %s is less than the %s that a worker needs, about: it may be killed\n",
+			flags.memory, storage(m.worker.Memory))
 	}
 	if flags.resultsPVC != "" {
 		a.ui.tell("mfaload: the results take about %s of the claim %s\n", storage(m.leader.Folder()), flags.resultsPVC)
