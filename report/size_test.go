@@ -104,7 +104,7 @@ func TestSizesOfFilesForProgramsAreBounded(t *testing.T) {
 		limit.Limit = float64(i%2) / 2
 		thresholds = append(thresholds, limit)
 	}
-	terms := report.TermsOf(&scenario.Scenario{Thresholds: thresholds, Text: strings.Repeat("# a comment\n",
+	terms := report.TermsOf(&scenario.Scenario{Thresholds: thresholds, Text: strings.Repeat("# {a} comment\n",
 		200_000)})
 	m.Terms = terms.Encode()
 	r, err := report.Judge(m)
@@ -114,6 +114,9 @@ func TestSizesOfFilesForProgramsAreBounded(t *testing.T) {
 	text, err := r.JSON()
 	if err != nil || len(text) > 128<<20 || r.Verdict != report.Fail {
 		t.Errorf("report.json: %d bytes, %s, %v", len(text), r.Verdict, err)
+	}
+	if _, err := report.Decode(text); err != nil {
+		t.Errorf("the largest report can't be read back: %v", err)
 	}
 	if o := r.LeftOut; o == nil || o.Thresholds != 2000 || o.Reasons == 0 || o.Causes == 0 ||
 		o.ScenarioText == 0 {
