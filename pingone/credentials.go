@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"mfaload/contract"
@@ -129,7 +130,21 @@ func (c *credentials) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return fmt.Errorf("get a token from %s: no response within %v: check target.authPath or region, and the network", c.url, fetchTimeout)
 	}
-	return fmt.Errorf("get a token from %s: %w: check target.authPath or region, and the network", c.url, unreachable(ctx, err))
+	if of := new(url.Error); errors.As(err, &of) {
+		err = of.Err // without the URL, which the text has already
+	}
+	why := unreachable(ctx, err)
+	if isBroken(ctx, err) {
+		// Package net/http quotes the response, which may have the secret in it.
+		return c.wrong("its response is broken (%s): something else may respond at that address", c.clip(err.Error(), 200))
+	}
+	return fmt.Errorf("get a token from %s: %w: check target.authPath or region, and the network", c.url, why)
+}
+
+// isBroken says whether an error is about the bytes of a response, not about the
+// network.
+func isBroken(ctx context.Context, err error) bool {
+	return failureKind(ctx, err) == otherFailure && !errors.As(err, new(*net.OpError)) && !errors.As(err, new(syscall.Errno))
 }
 
 // maxLife bounds the life of a token, so that no arithmetic on it overflows.

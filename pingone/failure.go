@@ -85,6 +85,9 @@ func failureKind(ctx context.Context, err error) string {
 	}
 }
 
+// otherFailure is the kind of a failure that has no name.
+const otherFailure = "other failure"
+
 // renegotiation is the failure of a server that asks for another handshake on a
 // connection that has had one: servers up to TLS 1.2 do to get a certificate, when
 // they see which path is requested.
@@ -135,7 +138,7 @@ func systemFailure(err error, system string) string {
 	if system == "windows" && errors.Is(err, windowsReset) {
 		return "connection reset"
 	}
-	return "other failure"
+	return otherFailure
 }
 
 // plain is a network error without the addresses of this side.

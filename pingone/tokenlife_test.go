@@ -250,3 +250,37 @@ func TestWhenATokenEnds(t *testing.T) {
 		}
 	}
 }
+
+// Package net/http quotes a response that it can't read: the secret that the endpoint
+// gives back in one is not in the error, which says that it was the response.
+func TestBrokenResponseOfTheTokenEndpoint(t *testing.T) {
+	basic := base64.StdEncoding.EncodeToString([]byte("the-client:the-secret"))
+	for name, response := range map[string]string{
+		"header field": "HTTP/1.1 401 Unauthorized\r\nX: \x1b the-secret " + basic + "\r\n\r\n",
+		"no colon":     "HTTP/1.1 401 Unauthorized\r\nthe-secret " + basic + "\r\n\r\n",
+		"status":       "HTTP/1.1 the-secret " + basic + "\r\n\r\n",
+		"version":      "the-secret/1.1 200 OK\r\n\r\n",
+		"no HTTP":      "the%2Dsecret " + basic + "\r\n\r\n",
+		"length":       "HTTP/1.1 200 OK\r\nContent-Length: the-secret\r\n\r\n",
+		"encoding":     "HTTP/1.1 200 OK\r\nTransfer-Encoding: the-secret\r\n\r\n",
+	} {
+		_, err := fetchFrom(t, time.Minute, func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = io.WriteString(conn, response)
+			_ = conn.Close()
+		})
+		if err == nil || !strings.Contains(err.Error(), "its response is broken") {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, secret := range []string{"the-secret", "the%2D", basic, "\x1b"} {
+			if strings.Contains(err.Error(), secret) {
+				t.Errorf("%s: the error shows %q: %v", name, secret, err)
+			}
+		}
+	}
+}

@@ -36,19 +36,19 @@ func (a *app) interruptible(ctx context.Context, kept func() string) (context.Co
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, stopSignals()...)
-	var said sync.WaitGroup
-	said.Go(func() {
+	var handled, said sync.WaitGroup
+	handled.Go(func() {
 		var first time.Time
 		for s := range signals {
 			switch {
 			case first.IsZero():
 				first = time.Now()
-				cancel()
 				// One who reacts to the text sends another signal, not the same one.
 				said.Go(func() {
 					time.Sleep(sameSignal)
 					a.ui.say("stopping: waiting for the responses in flight; press Ctrl-C again to quit now")
 				})
+				cancel()
 			case s == syscall.SIGHUP || time.Since(first) < sameSignal:
 				// A shell and the system both tell that the terminal was closed.
 			default:
@@ -58,8 +58,13 @@ func (a *app) interruptible(ctx context.Context, kept func() string) (context.Co
 		}
 	})
 	return ctx, func() {
-		signal.Stop(signals)
-		close(signals)
+		// After a signal the handler stays until the process exits: the same signal may
+		// be sent again while a report is written.
+		if ctx.Err() == nil {
+			signal.Stop(signals)
+			close(signals)
+			handled.Wait()
+		}
 		said.Wait()
 		cancel()
 	}

@@ -44,6 +44,56 @@ func TestInterruptAtFullSpeed(t *testing.T) {
 	}
 }
 
+// Signals that are sent again and again while the first one ends a verb, as wrappers
+// such as 'timeout' do, do not kill it.
+func TestSameSignalAgain(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "token.yaml")
+	text := fmt.Sprintf(`name: token
+target: {authPath: "http://%s", envID: %s, clientCredentials: {clientID: app, clientSecret: any-secret}}
+users: [{name: all, ids: [%s]}]
+load: {stages: [{rate: 1/s, duration: 1h}]}
+`, l.Addr(), envID, userID)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range [][]string{{"run", "--out", filepath.Join(dir, "out"), file}, {"check", file}} {
+		p := exec.Command(program(t), verb...)
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
+		}
+		requestReceived(t, l)
+		go func() {
+			for p.Process.Signal(syscall.SIGTERM) == nil {
+				time.Sleep(time.Millisecond)
+			}
+		}()
+		if _ = p.Wait(); p.ProcessState.ExitCode() != 130 {
+			t.Errorf("%s: %v, want exit code 130", verb[0], p.ProcessState)
+		}
+	}
+}
+
+// requestReceived waits for a connection on which a request is sent.
+func requestReceived(t *testing.T, l net.Listener) {
+	t.Helper()
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		if n, _ := conn.Read(make([]byte, 64<<10)); n > 0 {
+			return
+		}
+	}
+}
+
 // BenchmarkInterrupt measures how long after a signal the last request comes.
 func BenchmarkInterrupt(b *testing.B) {
 	var worst time.Duration

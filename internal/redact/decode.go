@@ -60,12 +60,15 @@ func (v *view) peel() (view, bool) {
 }
 
 // unescape decodes the escape that a text begins with and returns how long it is:
-// of JSON (RFC 8259), URLs (RFC 3986) or HTML. It is 0 where there is none.
+// of JSON (RFC 8259), URLs (RFC 3986), HTML or scripts. It is 0 where there is none.
 func unescape(s string) (plain string, n int) {
 	switch s[0] {
 	case '\\':
 		return unescapeJSON(s)
 	case '%':
+		if c, ok := codeUnit(s, "%u"); ok {
+			return character(s, "%u", c)
+		}
 		if len(s) >= 3 {
 			if c, err := strconv.ParseUint(s[1:3], 16, 8); err == nil {
 				return string([]byte{byte(c)}), 3
@@ -84,26 +87,38 @@ func unescapeJSON(s string) (plain string, n int) {
 	if i := strings.IndexByte(`"\/bfnrt'`, s[1]); i >= 0 {
 		return "\"\\/\b\f\n\r\t'"[i : i+1], 2
 	}
-	c, ok := codeUnit(s)
+	if c, ok := hex(s, `\x`, 2); ok {
+		return string(c), 4
+	}
+	c, ok := codeUnit(s, `\u`)
 	if !ok {
 		return "", 0
 	}
-	if utf16.IsSurrogate(c) {
-		if low, ok := codeUnit(s[6:]); ok {
-			if both := utf16.DecodeRune(c, low); both != utf8.RuneError {
+	return character(s, `\u`, c)
+}
+
+// character is what a text begins with, a code unit of UTF-16 or two.
+func character(s, prefix string, first rune) (plain string, n int) {
+	if utf16.IsSurrogate(first) {
+		if second, ok := codeUnit(s[6:], prefix); ok {
+			if both := utf16.DecodeRune(first, second); both != utf8.RuneError {
 				return string(both), 12
 			}
 		}
 	}
-	return string(c), 6
+	return string(first), 6
 }
 
-// codeUnit reads \uXXXX.
-func codeUnit(s string) (rune, bool) {
-	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
+// codeUnit reads \uXXXX of JSON, or %uXXXX of old scripts.
+func codeUnit(s, prefix string) (rune, bool) { return hex(s, prefix, 4) }
+
+// hex reads a number of so many digits behind a prefix.
+func hex(s, prefix string, digits int) (rune, bool) {
+	n := len(prefix) + digits
+	if len(s) < n || s[:len(prefix)] != prefix {
 		return 0, false
 	}
-	c, err := strconv.ParseUint(s[2:6], 16, 16)
+	c, err := strconv.ParseUint(s[len(prefix):n], 16, 16)
 	return rune(c), err == nil
 }
 
@@ -114,7 +129,7 @@ func unescapeHTML(s string) (plain string, n int) {
 	for n = 1; n < len(s) && n < maxEntity && isEntity(s[n]); n++ {
 	}
 	if n == len(s) || s[n] != ';' {
-		return "", 0
+		return unescapeOpenNumber(s)
 	}
 	n++
 	if plain = html.UnescapeString(s[:n]); plain == s[:n] {
@@ -122,6 +137,29 @@ func unescapeHTML(s string) (plain string, n int) {
 	}
 	return plain, n
 }
+
+// unescapeOpenNumber decodes a number that no semicolon ends, as browsers do.
+func unescapeOpenNumber(s string) (plain string, n int) {
+	isDigit := func(c byte) bool { return '0' <= c && c <= '9' }
+	switch {
+	case strings.HasPrefix(s, "&#x"), strings.HasPrefix(s, "&#X"):
+		n, isDigit = 3, isHex
+	case strings.HasPrefix(s, "&#"):
+		n = 2
+	default:
+		return "", 0
+	}
+	digits := n
+	for n < len(s) && n < maxEntity && isDigit(s[n]) {
+		n++
+	}
+	if n == digits {
+		return "", 0
+	}
+	return html.UnescapeString(s[:n] + ";"), n
+}
+
+func isHex(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f' }
 
 func isEntity(c byte) bool {
 	return c == '#' || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'

@@ -152,7 +152,7 @@ func MayBeEscaped(text string) bool {
 		if i < 0 || i == len(text)-1 {
 			return false
 		}
-		if c := text[i+1]; c == 'u' || c == '/' {
+		if c := text[i+1]; c == 'u' || c == 'x' || c == '/' {
 			return true
 		}
 		text = text[i+1:]

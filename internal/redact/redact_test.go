@@ -3,10 +3,12 @@ package redact_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"html"
 	"net/url"
 	"strings"
 	"testing"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"mfaload/internal/redact"
@@ -80,6 +82,9 @@ var writings = map[string]func(string) string{
 	"HTML":          html.EscapeString,
 	"HTML, numbers": func(s string) string { return entities(s, "&#%d;") },
 	"HTML, hex":     func(s string) string { return entities(s, "&#x%x;") },
+	"HTML, open":    func(s string) string { return entities(s, "&#x%x") + "." },
+	"script":        inScript,
+	"script, %u":    func(s string) string { return eachUnit(s, "%%u%04X") },
 	"base64": func(s string) string {
 		return base64.StdEncoding.EncodeToString([]byte("jo:" + s + "!"))
 	},
@@ -216,4 +221,26 @@ func asciiUpper(s string) string {
 		}
 	}
 	return string(b)
+}
+
+// inScript writes each character as scripts and Go can, in two digits or four.
+func inScript(s string) string {
+	var b strings.Builder
+	for _, c := range s {
+		if c < 0x100 {
+			fmt.Fprintf(&b, `\x%02x`, c)
+		} else {
+			b.WriteString(eachUnit(string(c), `\u%04x`))
+		}
+	}
+	return b.String()
+}
+
+// eachUnit writes each unit of UTF-16 by a format.
+func eachUnit(s, format string) string {
+	var b strings.Builder
+	for _, unit := range utf16.Encode([]rune(s)) {
+		fmt.Fprintf(&b, format, unit)
+	}
+	return b.String()
 }
