@@ -82,10 +82,19 @@ func (c *Coordinator) Lead(ctx context.Context) (*Result, error) {
 	return r.lead(ctx)
 }
 
-// notStarted says why a run did not begin: the context's error where that ended.
+// errInterrupted ends a run whose user stopped it before its start. It is
+// [context.Canceled], without its words.
+var errInterrupted error = interrupted{}
+
+type interrupted struct{}
+
+func (interrupted) Error() string { return "interrupted before the start: nothing was sent" }
+func (interrupted) Unwrap() error { return context.Canceled }
+
+// notStarted says why a run did not begin.
 func (c *Coordinator) notStarted(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted before the start: nothing was sent: %w", ctx.Err())
+		return errInterrupted
 	}
 	return fmt.Errorf("%w: %w", ErrNotStarted, err)
 }

@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -246,7 +245,7 @@ func (r *run) interrupt() {
 	switch {
 	case r.failed != nil:
 	case r.state.Phase == gathering, r.state.Phase == arming, time.Until(r.state.Start) > margin/2:
-		r.failed = fmt.Errorf("interrupted before the start: nothing was sent: %w", context.Canceled)
+		r.failed = errInterrupted
 	default:
 		r.stopLoad("the run was interrupted")
 		r.signalled, r.moved = true, time.Now()

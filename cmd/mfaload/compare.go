@@ -38,7 +38,7 @@ func (f *compareFlags) options() (o compare.Options, err error) {
 		}
 		o.Margins = append(o.Margins, m)
 	}
-	return o, nil
+	return o, compare.CheckMetrics(f.metrics)
 }
 
 func (f *compareFlags) add(c *cobra.Command) {

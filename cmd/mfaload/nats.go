@@ -65,6 +65,9 @@ func fleetError(err error) error {
 		code = exitInconclusive
 	case errors.Is(err, context.Canceled):
 		code = exitInterrupted
+		if err == context.Canceled {
+			err = errors.New("interrupted")
+		}
 	}
 	return &exitError{code, err}
 }

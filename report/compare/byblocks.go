@@ -151,6 +151,7 @@ func (p *pair) describe(r *result, influence []float64) {
 	r.block = p.length
 	r.length = time.Duration(units*p.base.seconds) * time.Second
 	needed := max(leastUnits, leastBlocks*p.length) * p.base.seconds
+	r.lengthMin = time.Duration(needed) * time.Second
 	if p.tooFew(r) {
 		r.short, r.p = true, 1
 		r.remark = "too few requests"

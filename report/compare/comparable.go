@@ -24,6 +24,23 @@ func obstacles(base, fresh []Run) []string {
 	for _, r := range runs[1:] {
 		all = append(all, differences(runs[0], r)...)
 	}
+	if min(len(base), len(fresh)) < enoughRuns {
+		all = append(all, tooShort(base)...)
+		all = append(all, tooShort(fresh)...)
+	}
+	return all
+}
+
+// tooShort says which runs, all of a side that is compared by its seconds, have none
+// of them whole.
+func tooShort(runs []Run) (all []string) {
+	for _, r := range runs {
+		from, to := judged(r.Measurement)
+		if to > from {
+			return nil
+		}
+		all = append(all, r.Name+" has no whole second in its judged part: run longer")
+	}
 	return all
 }
 
@@ -102,7 +119,9 @@ func lengths(a, b Run) []string {
 
 // Unfit says why a run can't be compared with one that is still to come, of
 // which the groups and the parts are known.
-func Unfit(run, coming Run) []string { return append(run.doubts(), differences(run, coming)...) }
+func Unfit(run, coming Run) []string {
+	return slices.Concat(run.doubts(), differences(run, coming), tooShort([]Run{run}))
+}
 
 // names of the parts of a measurement that have to be equal.
 var names = map[string]string{"load": "load", "users": "set of users", "contract": "contract"}

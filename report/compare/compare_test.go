@@ -247,6 +247,61 @@ func TestWhatCannotBeComparedIsRefused(t *testing.T) {
 	}
 }
 
+// Where all requests were refused there are no times: they can't be told, and the rest
+// is compared.
+func TestNobodyWasServed(t *testing.T) {
+	var sides [2][]compare.Run
+	for i := range sides {
+		r := newRun("refused", 120, 1)
+		r.cell.Label, r.cell.Refused = "429 REQUEST_LIMITED", true
+		for s := range r.seconds {
+			r.record(s, time.Millisecond, true)
+			r.seconds[s].Refused = 1
+			r.seconds[s].Served = &measure.Pair{Response: measure.NewSparse(), Service: measure.NewSparse()}
+		}
+		sides[i] = []compare.Run{r.finish(rand.New(rand.NewPCG(uint64(i), 9)))}
+	}
+	c := mustCompare(t, sides[0], sides[1], compare.Options{})
+	if r := row(t, c, "response.p95"); r.Judgement != compare.Unclear || r.Base != 0 || r.New != 0 || r.Remark != "too few requests" {
+		t.Errorf("%+v", r)
+	}
+	if r := row(t, c, "achievedRate"); r.Judgement != compare.Same {
+		t.Errorf("%+v", r)
+	}
+}
+
+// Few seconds tell nothing of how long runs have to be, but that they were too few.
+func TestShortRunsNeedAtLeastTwentySeconds(t *testing.T) {
+	short := with(calm, func(m *model) { m.seconds = 1 })
+	c := mustCompare(t, runs(short, "a", 1), runs(short, "b", 2), compare.Options{})
+	for _, r := range c.Rows {
+		if r.Judgement == compare.Unclear && r.Needed < 20 {
+			t.Errorf("runs of %v s would tell: %s", r.Needed, r.String())
+		}
+	}
+}
+
+// Runs without a whole second can't be compared by their seconds; four a side can be.
+func TestRunsWithoutAWholeSecond(t *testing.T) {
+	short := func(m model, name string, seeds ...uint64) []compare.Run {
+		all := runs(m, name, seeds...)
+		for _, r := range all {
+			r.Measurement.Main.Start = 100 * time.Millisecond
+			r.Measurement.Main.Planned = time.Second
+		}
+		return all
+	}
+	c := mustCompare(t, short(calm, "a", 1), short(calm, "b", 2), compare.Options{})
+	if c.Verdict != compare.Unclear || len(c.Obstacles) != 2 ||
+		!strings.Contains(c.Obstacles[1], "b has no whole second") {
+		t.Errorf("%s, %v", c.Verdict, c.Obstacles)
+	}
+	c = mustCompare(t, short(calm, "a", 1, 2, 3, 4), short(calm, "b", 5, 6, 7, 8), compare.Options{})
+	if len(c.Obstacles) > 0 || len(c.Rows) == 0 {
+		t.Errorf("%v, %d rows", c.Obstacles, len(c.Rows))
+	}
+}
+
 func TestDriftOfAnswers(t *testing.T) {
 	shaped := func(name string, seed uint64, answers int, facts map[string]int) compare.Run {
 		r := runs(calm, name, seed)[0]

@@ -120,6 +120,12 @@ func ParseMargin(text string) (Margin, error) {
 	return Margin{name, share}, nil
 }
 
+// CheckMetrics says which of the names of [Options.Metrics] is for no figure.
+func CheckMetrics(names []string) error {
+	_, err := choose(names)
+	return err
+}
+
 // of is the margin of a metric, and whether somebody gave it.
 func (all Margins) of(m metric) (margin float64, given bool) {
 	for i := len(all) - 1; i >= 0; i-- {

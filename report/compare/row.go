@@ -61,6 +61,7 @@ type result struct {
 	autocorrelation float64
 	block           int
 	length          time.Duration // of what was measured, of seconds as units
+	lengthMin       time.Duration // that tells anything
 	short           bool          // too short to tell anything
 	remark          string
 	events          [2]events // of rates
@@ -122,10 +123,11 @@ func (r result) needed(margin float64) float64 {
 	if r.length == 0 || margin <= 0 {
 		return 0
 	}
+	seconds := 2 * r.length.Seconds()
 	if half := (r.high - r.low) / 2; half > margin {
-		return math.Ceil(r.length.Seconds()*(half/margin)*(half/margin)/60) * 60
+		seconds = math.Ceil(r.length.Seconds()*(half/margin)*(half/margin)/60) * 60
 	}
-	return 2 * r.length.Seconds()
+	return max(seconds, r.lengthMin.Seconds())
 }
 
 // neededWithoutEvents is how long runs would have to be, and how many requests they
@@ -134,7 +136,7 @@ func (r result) needed(margin float64) float64 {
 func (r result) neededWithoutEvents(margin float64) (seconds, requests float64) {
 	requests = toExclude(margin)
 	if of := r.events[1].of; of > 0 {
-		seconds = math.Ceil(r.length.Seconds() * requests / of)
+		seconds = max(math.Ceil(r.length.Seconds()*requests/of), r.lengthMin.Seconds())
 	}
 	return seconds, requests
 }

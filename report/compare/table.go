@@ -42,6 +42,9 @@ func newTables(a, b [][]*measure.Histogram, lostA, lostB []float64, longest time
 	if slices.ContainsFunc(lostA, lost) || slices.ContainsFunc(lostB, lost) {
 		ends = append(ends, max(longest, pooled.Max())+1)
 	}
+	if len(ends) == 0 { // nobody was served, and nobody waits: all were refused
+		ends = []time.Duration{low}
+	}
 	return newTable(a, lostA, ends, low), newTable(b, lostB, ends, low)
 }
 
