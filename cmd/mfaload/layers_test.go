@@ -7,8 +7,10 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -37,8 +39,7 @@ var mayImport = map[string][]string{
 	"mfaload/report/compare":         {"mfaload/internal/stat", "mfaload/measure", "mfaload/report", "mfaload/report/chart", "mfaload/scenario"},
 	"mfaload/capacity":               {"mfaload/internal/stat", "mfaload/report", "mfaload/report/chart", "mfaload/scenario", "mfaload/measure"},
 	"mfaload/live":                   {"mfaload/internal/disk", "mfaload/runner", "mfaload/measure"},
-	"mfaload/fleet":                  {"mfaload/internal/disk", "mfaload/runner", "mfaload/report", "mfaload/measure", "mfaload/scenario"},
-	"mfaload/scenarios":              {},
+	"mfaload/fleet":                  {"mfaload/internal/disk", "mfaload/runner", "mfaload/measure", "mfaload/scenario"},
 	"mfaload/cmd/mfaload":            {"*"},
 
 	"mfaload/bench":        {"mfaload/bench/model", "mfaload/runner", "mfaload/scenario"},
@@ -53,17 +54,24 @@ func TestLayers(t *testing.T) {
 		t.Fatal(err)
 	}
 	decoder := json.NewDecoder(strings.NewReader(string(out)))
+	unused := maps.Clone(mayImport)
 	for {
 		var pkg struct {
 			ImportPath string
 			Imports    []string
 		}
 		if err := decoder.Decode(&pkg); errors.Is(err, io.EOF) {
-			return
+			break
 		} else if err != nil {
 			t.Fatal(err)
 		}
 		allowed, known := mayImport[pkg.ImportPath]
+		delete(unused, pkg.ImportPath)
+		for _, path := range allowed {
+			if path != "*" && !slices.Contains(pkg.Imports, path) {
+				t.Errorf("%s may import %s and does not: take that out of the list", pkg.ImportPath, path)
+			}
+		}
 		if !known {
 			t.Errorf("%s has no layer: give it one", pkg.ImportPath)
 		}
@@ -77,7 +85,64 @@ func TestLayers(t *testing.T) {
 			}
 		}
 	}
+	for path := range unused {
+		t.Errorf("there is no package %s: take it out of the list", path)
+	}
 }
+
+// What must be the same for the same input, every time and everywhere, reads no
+// clock, no environment and no network: reading scenarios, checking responses,
+// schedules, measurements, judging, rendering, comparing and searching. Of these only
+// scenario opens files, which people name, and measure a temporary one.
+func TestPurePackages(t *testing.T) {
+	t.Parallel()
+	files := strings.Fields(`runner/schedule.go runner/cursor.go runner/sums.go runner/turns.go runner/shard.go
+		runner/plan.go runner/messages.go`)
+	for folder := range strings.FieldsSeq("scenario contract measure report report/compare report/chart capacity internal/stat") {
+		all, err := filepath.Glob("../../" + folder + "/*.go")
+		if err != nil || len(all) == 0 {
+			t.Fatal(folder, err)
+		}
+		for _, name := range all {
+			if !strings.HasSuffix(name, "_test.go") {
+				files = append(files, strings.TrimPrefix(name, "../../"))
+			}
+		}
+	}
+	for _, name := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), "../../"+name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range parsed.Imports {
+			opens := i.Path.Value == `"os"` && (strings.HasPrefix(name, "scenario/") || name == "measure/spill.go")
+			if slices.Contains(impure, i.Path.Value) && !opens {
+				t.Errorf("%s imports %s", name, i.Path.Value)
+			}
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			if s, is := n.(*ast.SelectorExpr); is {
+				of, _ := s.X.(*ast.Ident)
+				if of != nil && slices.Contains(outside[of.Name], s.Sel.Name) {
+					t.Errorf("%s calls %s.%s", name, of.Name, s.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// impure are packages, and outside functions by package, that tell different things
+// at different times and places.
+var (
+	impure  = []string{`"os"`, `"os/exec"`, `"net"`, `"crypto/rand"`, `"syscall"`}
+	outside = map[string][]string{
+		"time": {"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTicker", "NewTimer"},
+		"os":   {"Getenv", "LookupEnv", "Environ", "Hostname", "Getpid", "Getwd"},
+		"http": {"Get", "Post", "Head", "DefaultClient", "Client", "Transport", "Server"},
+		"rand": {"N", "IntN", "Int64N", "Uint64N", "Float64", "NormFloat64", "ExpFloat64", "Perm", "Shuffle"},
+	}
+)
 
 // What make test runs without the race detector starts no goroutine and shares
 // nothing.
