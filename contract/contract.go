@@ -9,7 +9,8 @@ import (
 // for each schema keyword.
 const shapePrefix = "shape."
 
-// Contract is a compiled document. It is safe for concurrent use.
+// Contract is a compiled document. It is safe for concurrent use, but for
+// [Contract.ShowWords].
 type Contract struct {
 	rules     []*rule // in the document's order
 	ordered   []*rule // those that are evaluated one by one, in that order

@@ -6,9 +6,9 @@
 // A document is OpenAPI 3.1 in YAML and describes exactly one operation. The
 // response that applies to an answer is found by its HTTP status: the exact
 // code, else the range (4XX), else default. All media types of a response share
-// one schema, a $ref to components/schemas. Schemas are JSON Schema 2020-12;
-// the keywords that are understood are those of [Compile], any other is an
-// error, for a keyword that is not looked at is a check that can't fail.
+// one schema, a $ref to components/schemas. Schemas are JSON Schema 2020-12. The
+// tables of keyword.go have the keywords that are understood; any other is an error
+// of [Compile], because a keyword that is ignored is a check that can't fail.
 //
 // A schema object may name the rule that its keywords stand for with x-rule;
 // type and required keep their own. Without it a keyword belongs to the rule

@@ -1,6 +1,6 @@
-// Package live shows a run to those who look on while it runs: a figure once a
-// second for the terminal, a page, Prometheus and OTLP. The run does not know
-// that it is watched, and none of its requests waits for a reader.
+// Package live shows a run while it lasts: once a second in the terminal, on a
+// page, to Prometheus and by OTLP. It takes its figures from the run, and no request
+// waits for a reader. A run that nobody watches keeps nothing for it.
 package live
 
 import (

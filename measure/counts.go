@@ -2,9 +2,10 @@ package measure
 
 import "time"
 
-// Counts say what became of some arrivals: of a whole run or a group, of a second,
-// of what came to an end in a window. Every share that is judged or shown is
-// defined on them, here and nowhere else.
+// Counts say what became of some arrivals: of a whole run or a group, or of what
+// came to an end in a window. The shares that thresholds and load.stopOn judge are
+// defined on them, here and nowhere else. Package compare and package capacity count
+// shares second by second, by the same definitions.
 type Counts struct {
 	// Scheduled are the arrivals that were due.
 	Scheduled uint64

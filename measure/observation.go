@@ -1,6 +1,10 @@
 // Package measure holds what a run produces: observations on the way in;
 // histograms, counters and grouped violations as their sum. A [Measurement] is
-// the only result that is written to a file, merged or sent over a network.
+// the only result: it is kept in a file, merged, and judged.
+//
+// While a run goes on, others see parts of it: a [Journal] has the observations
+// themselves, [Live] takes times for those who look on, a [Tick] is what
+// load.stopOn judges, and a [Part] is what a coordinator is told.
 package measure
 
 import (

@@ -1,6 +1,7 @@
 // Package report judges a measurement and renders the judgement. Judging is
-// pure: the same measurement always gives the same report, and
-// renderers compute nothing.
+// pure: the same measurement always gives the same report. Renderers judge nothing:
+// they write what the [Report] says, and pages, CSV and exports add what a run was
+// second by second, which only the measurement has.
 package report
 
 import "time"

@@ -386,7 +386,7 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
-// DESIGN names every member of report.json; others rely on them.
+// Others rely on these members of report.json.
 func TestReportHasTheDocumentedMembers(t *testing.T) {
 	data, err := full(t).JSON()
 	if err != nil {

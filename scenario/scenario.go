@@ -1,6 +1,9 @@
-// Package scenario turns a YAML file into one validated, immutable value that
-// describes a load run: whom to ask, how fast, what to expect and what makes
-// the run a pass. It knows no network and no clock.
+// Package scenario turns a YAML file into one validated value that describes a
+// load run: for whom to send requests, how fast, what to expect and what makes the
+// run a pass. It knows no network and no clock.
+//
+// A [Scenario] does not change once its files of users are read: whoever needs
+// another load works on a copy.
 package scenario
 
 import "time"

@@ -2,8 +2,9 @@
 // the bytes of a text mean: a secret is found however JSON, URLs, HTML and header
 // fields can write it, those in one another too.
 //
-// It is the only place that does so. Texts are redacted where they are captured;
-// what is kept, written or shown has been here before.
+// Texts are redacted where they are captured: what is kept, written or shown has been
+// here before. Only what errors quote of a scenario and of files of users is hidden
+// elsewhere, in packages scenario and feed.
 package redact
 
 import (
