@@ -250,17 +250,7 @@ func TestWhatCannotBeComparedIsRefused(t *testing.T) {
 // Where all requests were refused there are no times: they can't be told, and the rest
 // is compared.
 func TestNobodyWasServed(t *testing.T) {
-	var sides [2][]compare.Run
-	for i := range sides {
-		r := newRun("refused", 120, 1)
-		r.cell.Label, r.cell.Refused = "429 REQUEST_LIMITED", true
-		for s := range r.seconds {
-			r.record(s, time.Millisecond, true)
-			r.seconds[s].Refused = 1
-			r.seconds[s].Served = &measure.Pair{Response: measure.NewSparse(), Service: measure.NewSparse()}
-		}
-		sides[i] = []compare.Run{r.finish(rand.New(rand.NewPCG(uint64(i), 9)))}
-	}
+	sides := [2][]compare.Run{{refused(1)}, {refused(2)}}
 	c := mustCompare(t, sides[0], sides[1], compare.Options{})
 	if r := row(t, c, "response.p95"); r.Judgement != compare.Unclear || r.Base != 0 || r.New != 0 || r.Remark != "too few requests" {
 		t.Errorf("%+v", r)
@@ -278,6 +268,35 @@ func TestShortRunsNeedAtLeastTwentySeconds(t *testing.T) {
 		if r.Judgement == compare.Unclear && r.Needed < 20 {
 			t.Errorf("runs of %v s would tell: %s", r.Needed, r.String())
 		}
+	}
+}
+
+// refused is a run whose requests were all refused, as its scenario expects.
+func refused(seed uint64) compare.Run {
+	r := newRun("refused", 120, 1)
+	r.cell.Label, r.cell.Refused = "429 REQUEST_LIMITED", true
+	for s := range r.seconds {
+		r.record(s, time.Millisecond, true)
+		r.seconds[s].Refused = 1
+		r.seconds[s].Served = &measure.Pair{Response: measure.NewSparse(), Service: measure.NewSparse()}
+	}
+	return r.finish(rand.New(rand.NewPCG(seed, 9)))
+}
+
+// A run that served nothing has no time of 0 ms in a history, and hides no change.
+func TestHistoryOfARunThatServedNothing(t *testing.T) {
+	all := append(runs(calm, "a", 1, 2, 3, 4, 5, 6, 7), refused(8))
+	h, err := compare.Follow(all, compare.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.Verdict != compare.Unclear || len(h.Lines) != 3 ||
+		!slices.Contains(h.LeftOut, "the times of all runs: refused served no request") {
+		t.Errorf("%s, %v, left out %v, %d lines", h.Verdict, h.Reasons, h.LeftOut, len(h.Lines))
+	}
+	h, err = compare.Follow(all, compare.Options{Metrics: []string{"errorRate"}})
+	if err != nil || h.Verdict != compare.Same || len(h.LeftOut) > 0 {
+		t.Errorf("errorRate: %+v, %v", h, err)
 	}
 }
 

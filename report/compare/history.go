@@ -28,6 +28,8 @@ type History struct {
 	Obstacles []string `json:"obstacles,omitempty"`
 	Level     float64  `json:"level"`
 	Lines     []Line   `json:"lines"`
+
+	untimed bool // the times were to be followed, and can't be
 }
 
 // Line is one figure from run to run.
@@ -80,12 +82,36 @@ func Follow(runs []Run, o Options) (*History, error) {
 		for _, r := range runs {
 			all = append(all, figuresOf([]Run{r}, p))
 		}
+		unserved := h.unserved(p, chosen, all)
 		for _, m := range chosen {
+			if unserved && m.kind.times() {
+				continue
+			}
 			h.Lines = append(h.Lines, h.line(p, m, all, o.Margins, len(parts)*len(chosen)))
 		}
+		h.untimed = h.untimed || unserved && p.group < 0
 	}
 	h.judge()
 	return h, nil
+}
+
+// unserved says whether a run has no times because none of its requests was served.
+// Times are not followed then, and those that should be are among what is left out.
+func (h *History) unserved(p part, chosen []metric, all []*figures) bool {
+	timed := slices.IndexFunc(chosen, func(m metric) bool { return m.kind.times() })
+	if timed < 0 {
+		return false
+	}
+	i := slices.IndexFunc(all, func(f *figures) bool { return f.waited(chosen[timed]) == 0 })
+	if i < 0 {
+		return false
+	}
+	of := ""
+	if p.name != "" {
+		of = " of " + p.name
+	}
+	h.LeftOut = append(h.LeftOut, fmt.Sprintf("the times%s of all runs: %s served no request%s", of, h.Runs[i].Name, of))
+	return true
 }
 
 // comparable leaves out the runs that can't be compared with the last one that
@@ -155,6 +181,10 @@ func (h *History) judge() {
 				}
 			}
 		}
+	}
+	if h.untimed && h.Verdict != Worse {
+		h.Verdict = Unclear
+		h.Reasons = append(h.Reasons, "times can't be followed: a run served no request")
 	}
 	if len(h.Reasons) == 0 {
 		h.Reasons = append(h.Reasons, fmt.Sprintf("no change beyond the margins in %d runs", len(h.Runs)))
