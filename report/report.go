@@ -80,7 +80,7 @@ type Report struct {
 	// LeftOut is nil when the report lists everything.
 	LeftOut *LeftOut `json:"left_out,omitempty"`
 	// Checksum is that of [Report.Sealed]; empty in a report that was not written
-	// yet, and in those of versions without it.
+	// yet. Reading wants it.
 	Checksum string `json:"checksum,omitempty"`
 }
 

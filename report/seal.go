@@ -25,7 +25,7 @@ func (r *Report) Sealed(measurement [sha256.Size]byte) ([]byte, error) {
 }
 
 // CheckSeal is an error where report.json or its measurement is not what it was
-// when the run was judged. Reports of versions without a checksum pass.
+// when the run was judged. One without a checksum may have been edited as well.
 func CheckSeal(text []byte, measurement [sha256.Size]byte) error {
 	var said struct {
 		Checksum string `json:"checksum"`
@@ -34,7 +34,8 @@ func CheckSeal(text []byte, measurement [sha256.Size]byte) error {
 		return fmt.Errorf("read report: %w", err)
 	}
 	if said.Checksum == "" {
-		return nil
+		return errors.New("it has no checksum: report.json was changed after the run was judged, so the verdict " +
+			"can't be trusted")
 	}
 	want, err := checksum(text, measurement)
 	if err == nil && want != said.Checksum {
