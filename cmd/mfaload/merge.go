@@ -91,6 +91,11 @@ func (a *app) merge(paths []string, flags *mergeFlags, tolerated float64) error 
 	if len(files) == 0 {
 		return fmt.Errorf("there is nothing to merge\n%s", hint("%s\nname the results folders of the shards, or a folder that holds them", strings.Join(reasons(lost), "\n")))
 	}
+	if flags.overwrite && flags.out != "" {
+		if err := keepInputs(flags.out, files); err != nil {
+			return err
+		}
+	}
 	m, err := mergeFiles(files)
 	if err != nil {
 		return err
@@ -113,6 +118,29 @@ func (a *app) merge(paths []string, flags *mergeFlags, tolerated float64) error 
 		return err
 	}
 	return a.judge(m, dir, flags.formats, nil)
+}
+
+// keepInputs is an error if a folder that is to be replaced holds what is merged.
+func keepInputs(out string, files []shardFile) error {
+	folder := resolved(out)
+	for _, f := range files {
+		if rel, err := filepath.Rel(folder, resolved(f.name)); err == nil && filepath.IsLocal(rel) {
+			return fmt.Errorf("--overwrite would remove %s, which is merged, from %s\n%s", f.name, out,
+				hint("choose another folder with --out"))
+		}
+	}
+	return nil
+}
+
+// resolved is a path without links, as far as it exists.
+func resolved(path string) string {
+	if absolute, err := filepath.Abs(path); err == nil {
+		path = absolute
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	return path
 }
 
 // shardFile is a measurement, and what errors call it.
