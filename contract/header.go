@@ -99,7 +99,8 @@ func isMediaType(value string, types []string) bool {
 	return !has || strings.EqualFold(charset, "utf-8")
 }
 
-var seconds = regexp.MustCompile(`^[0-9]{1,18}$`)
+// seconds is a number of seconds, of any length (RFC 9110, section 10.2.3).
+var seconds = regexp.MustCompile(`^[0-9]+$`)
 
 func isSecondsOrDate(value string) bool {
 	_, err := http.ParseTime(value)
