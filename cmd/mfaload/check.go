@@ -373,7 +373,7 @@ func readBaseline(path string) (*contract.Profile, error) {
 	if path == "" {
 		return nil, nil
 	}
-	text, err := readRegular(path, maxProfile)
+	text, err := disk.ReadRegular(path, maxProfile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil

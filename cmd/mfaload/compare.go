@@ -229,7 +229,7 @@ func readRun(path string) (compare.Run, error) {
 		return compare.Run{}, err
 	}
 	r := compare.Run{Name: filepath.ToSlash(filepath.Clean(path)), Measurement: m}
-	text, err := readRegular(filepath.Join(filepath.Dir(file), reportFile), maxReport)
+	text, err := disk.ReadRegular(filepath.Join(filepath.Dir(file), reportFile), maxReport)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil // a baseline may be the measurement alone
 	}

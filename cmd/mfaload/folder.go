@@ -63,7 +63,7 @@ func (r *results) free() error {
 // didNotStart says whether what the folder has is of a run that did not start:
 // nothing is lost with it.
 func didNotStart(path string) bool {
-	text, err := readRegular(filepath.Join(path, reportFile), maxReport)
+	text, err := disk.ReadRegular(filepath.Join(path, reportFile), maxReport)
 	if err != nil {
 		return false
 	}

@@ -36,7 +36,7 @@ func (j *journalOf) Write(b []byte) (int, error) {
 
 // make makes the file, in place of one that nobody writes to.
 func (j *journalOf) make() error {
-	if old, err := openRegular(j.path); err == nil {
+	if old, err := disk.OpenRegular(j.path); err == nil {
 		err = lock(old)
 		_ = old.Close()
 		if err != nil {
@@ -107,7 +107,7 @@ func (r *results) lost() string {
 
 // journalWhole says whether all of the journal can be read, to the end of the run.
 func (r *results) journalWhole() (bool, error) {
-	f, err := openRegular(filepath.Join(r.path, journalFile))
+	f, err := disk.OpenRegular(filepath.Join(r.path, journalFile))
 	if err != nil {
 		return false, err
 	}
@@ -118,7 +118,7 @@ func (r *results) journalWhole() (bool, error) {
 // rebuild returns what can be rebuilt of a run that was broken off; nil where
 // there is nothing to rebuild.
 func (r *results) rebuild() (*measure.Measurement, error) {
-	f, err := openRegular(filepath.Join(r.path, journalFile))
+	f, err := disk.OpenRegular(filepath.Join(r.path, journalFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

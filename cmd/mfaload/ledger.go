@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"mfaload/capacity"
+	"mfaload/internal/disk"
 	"mfaload/measure"
 	"mfaload/report"
 	"mfaload/runner"
@@ -100,7 +101,7 @@ func readLedger(dir string) (all []*trialRecord, err error) {
 		}
 		for _, name := range names {
 			r := &trialRecord{folder: path.Dir(name)}
-			data, err := readRegular(filepath.Join(dir, name), maxRecord)
+			data, err := disk.ReadRegular(filepath.Join(dir, name), maxRecord)
 			if err == nil {
 				err = json.Unmarshal(data, r)
 			}

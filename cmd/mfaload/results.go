@@ -196,7 +196,7 @@ func readResults(path string) (*report.Report, *measure.Measurement, error) {
 
 // readPair reads the two files and holds them against each other.
 func readPair(path string) (*report.Report, *measure.Measurement, error) {
-	text, err := readRegular(filepath.Join(path, reportFile), maxReport)
+	text, err := disk.ReadRegular(filepath.Join(path, reportFile), maxReport)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -216,7 +216,7 @@ func readPair(path string) (*report.Report, *measure.Measurement, error) {
 
 // readMeasurement reads a measurement, and the checksum of its file.
 func readMeasurement(path string) (m *measure.Measurement, sum [sha256.Size]byte, err error) {
-	f, err := openRegular(path)
+	f, err := disk.OpenRegular(path)
 	if err != nil {
 		return nil, sum, err
 	}
