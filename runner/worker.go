@@ -127,8 +127,11 @@ func ownFailure(err error) bool {
 
 // ownLimit is why mfaload itself did not send a request; "" where it did.
 func ownLimit(err error) string {
+	if err == nil {
+		return "" // first, because the next variable is on the heap
+	}
 	var f *contract.Failure
-	if err != nil && errors.As(err, &f) && f.Own {
+	if errors.As(err, &f) && f.Own {
 		return f.Kind
 	}
 	return ""
