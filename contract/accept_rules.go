@@ -63,7 +63,7 @@ func (a *acceptor) noSecrets(r *run, s *scan) bool {
 		if tail := secret[len(secret)-shortestSecret:]; bytes.Contains(s.body, unsafeBytes(tail)) && bytes.Contains(s.body, unsafeBytes(secret)) {
 			return false
 		}
-		if mayEscape && r.secrets().Shown(string(s.body)) {
+		if mayEscape && r.secrets().Shown(view(s.body)) {
 			return false
 		}
 	}

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"mfaload/internal/redact"
 )
 
 // headerRule evaluates a rule about a header field.
@@ -118,7 +116,7 @@ func (r *run) nowhere(ru *rule) {
 		return
 	}
 	r.mark(ru)
-	secrets := redact.New(secret)
+	secrets := r.secretsOf(secret)
 	for _, f := range r.ex.Header {
 		if secrets.Shown(f.Value) || nameHolds(f.Name, secret) {
 			name := "*"
@@ -128,7 +126,7 @@ func (r *run) nowhere(ru *rule) {
 			r.violateAt(ru, headerKey(f.Name), name, name, ru.says(), "the text in a header field")
 		}
 	}
-	if secrets.Shown(string(r.ex.Body)) {
+	if secrets.Shown(view(r.ex.Body)) {
 		r.violateAt(ru, "", "", "", ru.says(), "the text in the body")
 	}
 }

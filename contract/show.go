@@ -77,16 +77,24 @@ func (r *run) safe(s string) string {
 
 // secrets are those of the request, as the document names them.
 func (r *run) secrets() redact.Secrets {
-	var all []string
+	all := make([]string, 0, 4) // on the stack
 	for _, slot := range r.contract.secrets {
 		if secret := r.fact(slot); len(secret) >= shortestSecret {
 			all = append(all, secret)
 		}
 	}
 	if !slices.Equal(all, r.secret.of) { // a run keeps its token for an hour
-		r.secret.of, r.secret.in = all, redact.New(all...)
+		r.secret.of, r.secret.in = slices.Clone(all), redact.New(all...)
 	}
 	return r.secret.in
+}
+
+// secretsOf are those that are just this text: mostly it is the only one there is.
+func (r *run) secretsOf(secret string) redact.Secrets {
+	if all := r.secrets(); len(r.secret.of) == 1 && r.secret.of[0] == secret {
+		return all
+	}
+	return redact.New(secret)
 }
 
 // secret is what the last exchange with secrets had, ready to be found in texts.

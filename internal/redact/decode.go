@@ -34,29 +34,70 @@ func (v *view) source(i, j int) (start, end int) {
 
 // peel takes off one layer. It returns false where there is none.
 func (v *view) peel() (view, bool) {
-	if !strings.ContainsAny(v.text, `\%&`) {
-		return view{}, false
-	}
-	text := make([]byte, 0, len(v.text))
-	from := make([]int, 0, len(v.text)+1)
-	found := false
-	for i := 0; i < len(v.text); {
-		plain, n := unescape(v.text[i:])
-		at, _ := v.source(i, i+1)
-		if n == 0 {
-			text, from = append(text, v.text[i]), append(from, at)
-			i++
-			continue
-		}
-		found = true
-		for range len(plain) { // the bytes of one character come from the same place
-			from = append(from, at)
+	var text []byte
+	var from []int
+	found := decode(v.text, func(at int, plain string, escaped bool) {
+		if text == nil {
+			text, from = make([]byte, 0, len(v.text)), make([]int, 0, len(v.text)+1)
 		}
 		text = append(text, plain...)
-		i += n
+		for i := range len(plain) { // the bytes of one character come from the same place
+			if escaped {
+				i = 0
+			}
+			place, _ := v.source(at+i, at+i+1)
+			from = append(from, place)
+		}
+	})
+	if !found {
+		return view{}, false
 	}
 	_, end := v.source(len(v.text)-1, len(v.text))
-	return view{string(text), append(from, end)}, found
+	return view{string(text), append(from, end)}, true
+}
+
+// introducers are what escapes begin with.
+const introducers = `\%&`
+
+// decode takes a text apart, if it has an escape: into escapes, with what they mean, and
+// what lies between them. It looks for each introducer once: most texts have none.
+func decode(text string, add func(at int, plain string, escaped bool)) (found bool) {
+	next := [len(introducers)]int{-1, -1, -1}
+	last := 0
+	for from := 0; ; {
+		at := len(text)
+		for k := range next {
+			if next[k] < from {
+				next[k] = indexFrom(text, introducers[k], from)
+			}
+			at = min(at, next[k])
+		}
+		if at == len(text) {
+			break
+		}
+		plain, n := unescape(text[at:])
+		if n == 0 {
+			from = at + 1
+			continue
+		}
+		if at > last {
+			add(last, text[last:at], false)
+		}
+		add(at, plain, true)
+		from = at + n
+		found, last = true, from
+	}
+	if found && last < len(text) {
+		add(last, text[last:], false)
+	}
+	return found
+}
+
+func indexFrom(text string, c byte, from int) int {
+	if i := strings.IndexByte(text[from:], c); i >= 0 {
+		return from + i
+	}
+	return len(text)
 }
 
 // unescape decodes the escape that a text begins with and returns how long it is:
@@ -69,10 +110,9 @@ func unescape(s string) (plain string, n int) {
 		if c, ok := codeUnit(s, "%u"); ok {
 			return character(s, "%u", c)
 		}
-		if len(s) >= 3 {
-			if c, err := strconv.ParseUint(s[1:3], 16, 8); err == nil {
-				return string([]byte{byte(c)}), 3
-			}
+		if len(s) >= 3 && isHex(s[1]) && isHex(s[2]) {
+			c, _ := strconv.ParseUint(s[1:3], 16, 8)
+			return string([]byte{byte(c)}), 3
 		}
 	case '&':
 		return unescapeHTML(s)

@@ -127,17 +127,23 @@ func latin1(text string) string {
 // Shown says whether a text has one of the secrets in it, letter by letter, plain
 // or escaped.
 func (s Secrets) Shown(text string) bool {
-	for v, layer := (view{text: text}), 0; ; layer++ {
+	for layer := 0; ; layer++ {
 		for _, secret := range s.written {
-			if strings.Contains(v.text, secret) {
+			if strings.Contains(text, secret) {
 				return true
 			}
 		}
-		next, more := v.peel()
+		var next strings.Builder
+		more := decode(text, func(_ int, plain string, _ bool) {
+			if next.Cap() == 0 {
+				next.Grow(len(text))
+			}
+			next.WriteString(plain)
+		})
 		if !more || layer == maxLayers {
 			return false
 		}
-		v = next
+		text = next.String()
 	}
 }
 
