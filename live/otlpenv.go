@@ -144,7 +144,7 @@ func hasOTLP(list string) bool {
 
 // checkEndpoint refuses what is no URL with a scheme and a host: the exporter would
 // take "collector:4318" for the scheme "collector", and send to localhost. What a
-// URL has besides them may be a key, so it is not shown.
+// URL has apart from them may be a key, so it is not shown.
 func checkEndpoint(endpoint string) error {
 	if endpoint == "" {
 		return nil // the default: http://localhost:4318

@@ -161,7 +161,7 @@ func (b *bounded) Read(p []byte) (n int, err error) {
 	case b.read-done > maxValue:
 		return 0, fmt.Errorf("a value has more than %d MB", maxValue>>20)
 	case done-b.timed > maxUntimed:
-		return 0, fmt.Errorf("it has more than %d MB beside its seconds", maxUntimed>>20)
+		return 0, fmt.Errorf("it has more than %d MB apart from its seconds", maxUntimed>>20)
 	}
 	n, err = b.Reader.Read(p)
 	b.read += int64(n)

@@ -228,7 +228,7 @@ func TestReadingIsBounded(t *testing.T) {
 		"empty seconds": {`{"seconds":[{"second":1}`, `,{"second":1}`, `]}`,
 			"a second's counts do not add up"},
 		"unknown members": {`{"x":["`, strings.Repeat("a", 1<<20-3) + `","`, `"]}`,
-			"it has more than 256 MB beside its seconds"},
+			"it has more than 256 MB apart from its seconds"},
 		"unknown elements": {`{"x":[`, `[`, `]}`, "exceeded max depth"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -62,7 +62,7 @@ func boundCauses(all []Threshold) (left uint64) {
 	return left
 }
 
-// first are the first of a list, and how many there are besides.
+// first are the first of a list, and how many more there are.
 func first[T any](list []T, n int) ([]T, uint64) {
 	if len(list) <= n {
 		return list, 0

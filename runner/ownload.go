@@ -10,8 +10,8 @@ import (
 )
 
 // ownLoad measures second by second how busy mfaload itself is. The goroutine that
-// measures hiccups asks it at each look; it looks once a second. Whoever judges the
-// run while it goes on has the second that is over looked at before.
+// measures hiccups reports each to it; it takes a look once a second. What judges the
+// run while it lasts lets it take in the second that is over first.
 type ownLoad struct {
 	start      time.Time
 	freezes    *freezes

@@ -1,5 +1,5 @@
 // Package scenario turns a YAML file into one validated value that describes a
-// load run: for whom to send requests, how fast, what to expect and what makes the
+// load run: the users to send requests for, how fast, what to expect and what makes the
 // run a pass. It knows no network and no clock.
 //
 // A [Scenario] does not change once its files of users are read: whoever needs
