@@ -2,8 +2,8 @@ package feed
 
 import (
 	"bufio"
-	"os"
-	"runtime"
+
+	"mfaload/internal/disk"
 )
 
 const (
@@ -19,7 +19,7 @@ const (
 type records struct {
 	count, size int
 	memory      []byte
-	file        *os.File
+	file        *disk.Temporary
 	writer      *bufio.Writer
 }
 
@@ -39,14 +39,8 @@ func (t *records) add(record []byte) error {
 
 // spill moves what is in memory to a file.
 func (t *records) spill() (err error) {
-	if t.file, err = os.CreateTemp("", "mfaload-users-*"); err != nil {
+	if t.file, err = disk.NewTemporary(); err != nil {
 		return err
-	}
-	if runtime.GOOS != "windows" {
-		// Without a name it goes with the process, whatever ends that.
-		if err := os.Remove(t.file.Name()); err != nil {
-			return err
-		}
 	}
 	t.writer = bufio.NewWriterSize(t.file, 256<<10)
 	_, err = t.writer.Write(t.memory)
@@ -68,9 +62,6 @@ func (t *records) close() error {
 		return nil
 	}
 	err := t.file.Close()
-	if runtime.GOOS == "windows" {
-		err = os.Remove(t.file.Name())
-	}
 	t.file = nil
 	return err
 }

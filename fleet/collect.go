@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"mfaload/internal/disk"
 	"mfaload/measure"
 )
 
@@ -28,7 +29,7 @@ const offerHeader = "Mfaload-Offer"
 // delivery is a measurement on its way.
 type delivery struct {
 	offer   offer
-	file    *measure.Temporary // what is here of it
+	file    *disk.Temporary // what is here of it
 	size    int64
 	moved   time.Time
 	reading bool // all of it is here
@@ -94,7 +95,7 @@ func (r *run) collect(m *member, o offer, piece []byte) receipt {
 // add puts a piece behind those that are here.
 func (d *delivery) add(piece []byte) (err error) {
 	if d.file == nil {
-		if d.file, err = measure.NewTemporary(); err != nil {
+		if d.file, err = disk.NewTemporary(); err != nil {
 			return err
 		}
 	}

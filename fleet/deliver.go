@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"mfaload/internal/disk"
 	"mfaload/measure"
 )
 
@@ -53,7 +54,7 @@ type parcel struct {
 
 // pack packs a measurement into a temporary file.
 func pack(m *measure.Measurement) (*parcel, error) {
-	f, err := measure.NewTemporary()
+	f, err := disk.NewTemporary()
 	if err != nil {
 		return nil, err
 	}

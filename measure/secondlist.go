@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"mfaload/internal/disk"
 )
 
 // HeldSeconds is how many bytes of seconds memory holds, about. What is more goes to a
@@ -166,7 +168,7 @@ func (l *Seconds) spill(weight int) (moved int) {
 		moved += l.held[n].weight()
 	}
 	if l.file == nil {
-		file, err := NewTemporary()
+		file, err := disk.NewTemporary()
 		if err != nil {
 			l.alone = true
 			return 0

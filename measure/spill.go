@@ -7,17 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
+
+	"mfaload/internal/disk"
 )
 
 // spill is a temporary file of seconds that memory does not hold. A second may be in
 // it in several parts, where requests of it were recorded late: they add up.
 type spill struct {
-	file  *Temporary
+	file  *disk.Temporary
 	size  int64
 	parts []spilled // by second; those of a second in the order they were added
 
@@ -30,28 +30,6 @@ type spilled struct {
 	second int32 // up to maxSecond
 	length uint32
 	at     int64
-}
-
-// Temporary is a file for what memory does not hold. It goes when nobody knows it any
-// more.
-type Temporary struct{ *os.File }
-
-// NewTemporary makes one. It has no name, where the system can do that, and so goes
-// with its process, whatever ends that.
-func NewTemporary() (*Temporary, error) {
-	f, err := os.CreateTemp("", "mfaload-*")
-	if err != nil {
-		return nil, err
-	}
-	t := &Temporary{f}
-	if runtime.GOOS != "windows" {
-		return t, os.Remove(f.Name())
-	}
-	runtime.AddCleanup(t, func(f *os.File) { // there an open file keeps its name
-		_ = f.Close()
-		_ = os.Remove(f.Name())
-	}, f)
-	return t, nil
 }
 
 // write appends seconds. After an error none of them is in it.

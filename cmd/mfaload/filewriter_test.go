@@ -15,15 +15,14 @@ import (
 // why that can't overwrite what a link leads to. All other files are written by
 // internal/disk.
 var mayMake = map[string][]string{
-	"internal/disk/read.go":  {"OpenFile"},   // makes nothing
-	"measure/spill.go":       {"CreateTemp"}, // O_EXCL, a random name
-	"internal/disk/disk.go":  {"OpenFile", "Rename"},
-	"feed/records.go":        {"CreateTemp"},                      // O_EXCL, a random name
-	"fleet/scratch.go":       {"MkdirTemp", "OpenFile", "Rename"}, // in a folder that was just made
-	"fleet/scratch_unix.go":  {"OpenFile"},                        // O_NOFOLLOW, and makes nothing
-	"cmd/mfaload/results.go": {"CreateTemp"},                      // O_EXCL, a random name
-	"cmd/mfaload/ledger.go":  {"Rename"},                          // of a trial's folder
-	"cmd/mfaload/resume.go":  {"OpenFile"},                        // makes nothing
+	"internal/disk/read.go":      {"OpenFile"},   // makes nothing
+	"internal/disk/temporary.go": {"CreateTemp"}, // O_EXCL, a random name
+	"internal/disk/disk.go":      {"OpenFile", "Rename"},
+	"fleet/scratch.go":           {"MkdirTemp", "OpenFile", "Rename"}, // in a folder that was just made
+	"fleet/scratch_unix.go":      {"OpenFile"},                        // O_NOFOLLOW, and makes nothing
+	"cmd/mfaload/results.go":     {"CreateTemp"},                      // O_EXCL, a random name
+	"cmd/mfaload/ledger.go":      {"Rename"},                          // of a trial's folder
+	"cmd/mfaload/resume.go":      {"OpenFile"},                        // makes nothing
 }
 
 // Every file that mfaload writes goes through the one safe writer.
