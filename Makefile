@@ -31,7 +31,7 @@ COMPUTE := AcceptPathAgrees|EscapesCost|WindowIsExact|AnySplit|ShardsAre|ShardsO
 TIMED := ./fleet ./live ./pingone ./runner
 
 # Tests of ./cmd/mfaload run the built program. These build it with the race detector.
-RACE := TestScripts/(closed|fleet|listen|run_connections|run_fail|run_interrupt|run_pass|tokens)$$
+RACE := TestScripts/(closed|fleet|listen|run_fail|run_interrupt|run_pass|tokens)$$
 
 test: check ## formatting, vet, staticcheck, all tests, with -race where anything runs side by side; the same result every time
 	$(GO) test -vet=off $(PURE) ./measure
