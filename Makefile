@@ -33,15 +33,21 @@ TIMED := ./fleet ./live ./pingone ./runner
 # Tests of ./cmd/mfaload run the built program. These build it with the race detector.
 RACE := TestScripts/(closed|fleet|listen|run_fail|run_interrupt|run_pass|tokens)$$
 
+# What tells time apart depends on the machine too. A test that fails is run once more,
+# alone; if it passes then, the summary names it. A data race, a panic and more than
+# six failures, subtests included, are final.
+ONTIME := $(TOOL) gotestsum --format standard-quiet --hide-summary skipped \
+	--rerun-fails=1 --rerun-fails-max-failures=6 --rerun-fails-abort-on-data-race
+
 test: check ## formatting, vet, staticcheck, all tests, with -race where anything runs side by side; the same result every time
 	$(GO) test -vet=off $(PURE) ./measure
 	$(GO) test -race -vet=off -run 'Live|ManyWorkers|Tick|SoFar' ./measure
 	$(GO) test -race -vet=off $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE) $(TIMED) ./measure ./cmd/mfaload)")
 	$(GO) test -vet=off -run '$(COMPUTE)' ./pingone ./runner
-	$(GO) test -race -vet=off -skip '$(COMPUTE)' -p 1 -parallel 4 $(TIMED)
+	$(ONTIME) --packages '$(TIMED)' -- -race -vet=off -skip '$(COMPUTE)' -p 1 -parallel 4
 	$(GO) test -vet=off -short ./cmd/mfaload
-	$(GO) test -vet=off -parallel 6 ./cmd/mfaload
-	$(GO) test -race -vet=off -parallel 4 -run '$(RACE)' ./cmd/mfaload
+	$(ONTIME) --packages ./cmd/mfaload -- -vet=off -parallel 6
+	$(ONTIME) --packages ./cmd/mfaload -- -race -vet=off -parallel 4 -run '$(RACE)'
 
 quick: ## formatting and the tests that need no race detector, no real time, no browser and no network (under a minute)
 	@test -z "$$(gofmt -s -l .)" || { echo 'gofmt -s -w these files:'; gofmt -s -l .; exit 1; }
@@ -49,8 +55,8 @@ quick: ## formatting and the tests that need no race detector, no real time, no 
 
 fleet-test: ## runs on many machines as processes, with broken networks, killed processes and other NATS servers (2 minutes)
 	tools/nats-server.sh
-	$(GO) test -tags fleettest -p 1 -parallel 1 -count 1 -run 'Debian|Cluster|Large|Credentials' ./fleet
-	$(GO) test -tags fleettest -p 1 -parallel 1 -count 1 -run TestFleet ./cmd/mfaload
+	$(ONTIME) --packages ./fleet -- -tags fleettest -p 1 -parallel 1 -count 1 -run 'Debian|Cluster|Large|Credentials'
+	$(ONTIME) --packages ./cmd/mfaload -- -tags fleettest -p 1 -parallel 1 -count 1 -run TestFleet
 	cd deploy/manifests && $(GO) mod tidy -diff && $(GO) vet . && $(GO) test .
 
 check: ## formatting, vet, staticcheck, tidy modules, types on other systems
