@@ -3,9 +3,9 @@ package runner
 import (
 	"time"
 
-	"mfaload/feed"
 	"mfaload/measure"
 	"mfaload/scenario"
+	"mfaload/scenario/users"
 )
 
 // turns hands out users: groups in proportion to their weights, spread as
@@ -16,7 +16,7 @@ type turns struct {
 	*shares
 	seen    []uint64 // by group: arrivals so far
 	users   []uint64 // by group: how many of them have a user where it stops after the last
-	queues  []*feed.Queue
+	queues  []*users.Queue
 	stripes []stripe
 	readers []*scenario.UserReader
 	clock   time.Duration // of the queues at the start of the run: earlier runs come before it
@@ -96,7 +96,7 @@ func gcd(a, b int) int {
 type draw struct {
 	group, row int
 	number     uint64 // of the users of the group given before
-	why        feed.Reason
+	why        users.Reason
 }
 
 // newTurns hands out the users of a shard. Where the scenario is closed it is
@@ -107,7 +107,7 @@ func newTurns(s *scenario.Scenario, stripes []stripe) *turns {
 		p := plan(s, i)
 		p.Rows = stripes[i].size
 		p.Seed += stripes[i].seed
-		t.queues = append(t.queues, feed.NewQueue(p))
+		t.queues = append(t.queues, users.NewQueue(p))
 		t.readers = append(t.readers, s.Reader(i))
 		t.users = append(t.users, uint64(s.Groups[i].Size()))
 		if s.Load.Closed() {
@@ -117,12 +117,12 @@ func newTurns(s *scenario.Scenario, stripes []stripe) *turns {
 	return t
 }
 
-var orders = map[scenario.Order]feed.Order{scenario.Shuffle: feed.Shuffle, scenario.Random: feed.Random}
+var orders = map[scenario.Order]users.Order{scenario.Shuffle: users.Shuffle, scenario.Random: users.Random}
 
 // plan is how a group hands out its users. Each group has a seed of its own.
-func plan(s *scenario.Scenario, group int) feed.Plan {
+func plan(s *scenario.Scenario, group int) users.Plan {
 	g := &s.Groups[group]
-	return feed.Plan{
+	return users.Plan{
 		Rows: g.Size(), Order: orders[g.Order], Seed: s.Load.Seed + uint64(group)<<48,
 		Stop: g.Exhausted == scenario.Stop, PerUser: g.PerUser, PerDay: g.MaxPerUser,
 	}
@@ -134,7 +134,7 @@ func (t *turns) next(at time.Duration) draw {
 	q := t.queues[group]
 	number := q.Turn()
 	row, why := q.Next(t.clock + at)
-	if why == feed.Given {
+	if why == users.Given {
 		row = t.stripes[group].row(row)
 	}
 	return draw{group, row, number, why}
@@ -161,13 +161,13 @@ func (t *turns) over() bool {
 func (t *turns) fill(a *Arrival, n draw) {
 	a.User, a.Turn, a.Withheld = scenario.User{Group: n.group}, n.number, ""
 	switch n.why {
-	case feed.RanOut:
+	case users.RanOut:
 		a.Withheld = measure.RanOut
 		return
-	case feed.TooSoon:
+	case users.TooSoon:
 		a.Withheld = measure.TooSoon
 		return
-	case feed.Capped:
+	case users.Capped:
 		a.Withheld = measure.Capped
 		return
 	}

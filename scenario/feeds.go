@@ -4,7 +4,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"mfaload/feed"
+	"mfaload/scenario/users"
 )
 
 // Order is the order in which a group's users are asked.
@@ -152,7 +152,7 @@ type Users struct {
 	// Kinds are the different overrides that rows have; kind k is Kinds[k-1].
 	Kinds []Kind
 	// Store has the rows in the file's order.
-	Store *feed.Store `json:"-"`
+	Store *users.Store `json:"-"`
 }
 
 // Kind is what rows say besides the user's ID.
@@ -210,15 +210,15 @@ func withPolicy(members map[string]any, id string) map[string]any {
 type UserReader struct {
 	group  int
 	ids    []string
-	cursor *feed.Cursor
+	cursor *users.Cursor
 }
 
 // Reader returns a reader of the users of a group, which must have been read
 // already.
 func (s *Scenario) Reader(group int) *UserReader {
 	r := &UserReader{group: group, ids: s.Groups[group].IDs}
-	if users := s.Groups[group].Users; users != nil {
-		r.cursor = users.Store.Cursor()
+	if file := s.Groups[group].Users; file != nil {
+		r.cursor = file.Store.Cursor()
 	}
 	return r
 }

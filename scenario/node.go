@@ -8,7 +8,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"mfaload/feed"
+	"mfaload/scenario/users"
 )
 
 type nodeKind int
@@ -225,7 +225,7 @@ func (d *decoder) label(n *node) string {
 func (n *node) shown() string {
 	text := clip(n.text)
 	if n.key == "phone" || n.parent != nil && n.parent.key == "ids" {
-		text = feed.HideNumber(text)
+		text = users.HideNumber(text)
 	}
 	switch {
 	case n.kind == mappingNode:
@@ -257,7 +257,7 @@ func (n *node) joinCalls() {
 // clip bounds a text that a message repeats.
 func clip(s string) string {
 	const most = 80
-	s = feed.HidePeople(s)
+	s = users.HidePeople(s)
 	for i := range s {
 		if i >= most {
 			return s[:i] + "…"

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"mfaload/feed"
+	"mfaload/scenario/users"
 )
 
 // Profile is a recorded rate.
@@ -207,7 +207,7 @@ func ParseProfile(file string, data []byte) ([]Point, error) {
 
 // ofAnother says what is wrong with a whole profile that another program wrote.
 func ofAnother(data []byte) (text, remedy string) {
-	if text, remedy = feed.Foreign(data[:min(len(data), 64)]); text != "" {
+	if text, remedy = users.Foreign(data[:min(len(data), 64)]); text != "" {
 		return text, remedy
 	}
 	first, _, _ := bytes.Cut(data, []byte("\n"))

@@ -8,8 +8,8 @@ import (
 	"io"
 	"io/fs"
 
-	"mfaload/feed"
 	"mfaload/internal/disk"
+	"mfaload/scenario/users"
 )
 
 // ReadUsers reads the files of users that the scenario names, and standard
@@ -19,7 +19,7 @@ import (
 // in another group. A scenario that was read must be closed.
 func (s *Scenario) ReadUsers(stdin io.Reader) error {
 	var problems Problems
-	var stores []*feed.Store
+	var stores []*users.Store
 	var at []int // the group of each store
 	for i := range s.Groups {
 		g := &s.Groups[i]
@@ -52,8 +52,8 @@ func (s *Scenario) ReadUsers(stdin io.Reader) error {
 // Close gives up what the scenario's users take of the disk.
 func (s *Scenario) Close() (err error) {
 	for i := range s.Groups {
-		if users := s.Groups[i].Users; users != nil {
-			err = errors.Join(err, users.Store.Close())
+		if file := s.Groups[i].Users; file != nil {
+			err = errors.Join(err, file.Store.Close())
 		}
 	}
 	return err
@@ -62,7 +62,7 @@ func (s *Scenario) Close() (err error) {
 // readGroup reads a group's file. The error is one of reading; whatever is
 // wrong with the rows is in the problems.
 func (s *Scenario) readGroup(g *Group, stdin io.Reader) (Problems, error) {
-	g.Users = &Users{Store: &feed.Store{}}
+	g.Users = &Users{Store: &users.Store{}}
 	r, name := stdin, "stdin"
 	if g.File.Path != Stdin {
 		name = g.File.path(s.File)
@@ -77,7 +77,7 @@ func (s *Scenario) readGroup(g *Group, stdin io.Reader) (Problems, error) {
 	reading := &userFile{decoder: decoder{file: name}, users: g.Users, kinds: map[string]uint16{}}
 	// What is wrong with a row must not keep the digest from the whole file:
 	// with a problem there is no run.
-	err := feed.Scan(io.TeeReader(r, digest), reading.row, reading.bad)
+	err := users.Scan(io.TeeReader(r, digest), reading.row, reading.bad)
 	if err == nil {
 		err = g.Users.Store.Flush()
 	}
@@ -112,13 +112,13 @@ type userFile struct {
 	key   []byte
 }
 
-func (u *userFile) bad(p feed.Problem) { u.failAt(p.Line, p.Column, p.Text, p.Remedy) }
+func (u *userFile) bad(p users.Problem) { u.failAt(p.Line, p.Column, p.Text, p.Remedy) }
 
 // maxKinds bounds the different overrides in a file: each is prepared as a
 // group of its own.
 const maxKinds = 4096
 
-func (u *userFile) row(r *feed.Row) error {
+func (u *userFile) row(r *users.Row) error {
 	kind := uint16(0)
 	if len(r.Expect.Text) > 0 || len(r.Policy.Text) > 0 {
 		var known bool
@@ -130,21 +130,21 @@ func (u *userFile) row(r *feed.Row) error {
 			}
 		}
 	}
-	return u.users.Store.Add(feed.Entry{ID: r.ID, Case: r.Case, Kind: kind, Line: r.Line, Column: r.Column})
+	return u.users.Store.Add(users.Entry{ID: r.ID, Case: r.Case, Kind: kind, Line: r.Line, Column: r.Column})
 }
 
 // newKind reads overrides that no row had before.
-func (u *userFile) newKind(r *feed.Row) (kind uint16, sound bool) {
+func (u *userFile) newKind(r *users.Row) (kind uint16, sound bool) {
 	k := Kind{Policy: string(r.Policy.Text)}
-	if _, isID := feed.ParseID(r.Policy.Text); k.Policy != "" && !isID {
-		u.failAt(r.Policy.Line, r.Policy.Column, fmt.Sprintf("policy: %s is not an ID: 36 characters, 8-4-4-4-12 hexadecimal digits", feed.Quote(r.Policy.Text)),
+	if _, isID := users.ParseID(r.Policy.Text); k.Policy != "" && !isID {
+		u.failAt(r.Policy.Line, r.Policy.Column, fmt.Sprintf("policy: %s is not an ID: 36 characters, 8-4-4-4-12 hexadecimal digits", users.Quote(r.Policy.Text)),
 			"write the policy's ID, or nothing for that of the group")
 		return 0, false
 	}
 	if len(r.Expect.Text) > 0 {
 		e, flaw := parseExpect(string(r.Expect.Text))
 		if flaw != nil {
-			u.failAt(r.Expect.Line, r.Expect.Column, fmt.Sprintf("expect: %s %s", feed.Quote(r.Expect.Text), flaw.reason), flaw.remedy)
+			u.failAt(r.Expect.Line, r.Expect.Column, fmt.Sprintf("expect: %s %s", users.Quote(r.Expect.Text), flaw.reason), flaw.remedy)
 			return 0, false
 		}
 		k.Expect = &e
@@ -160,15 +160,15 @@ func (u *userFile) newKind(r *feed.Row) (kind uint16, sound bool) {
 }
 
 // twice finds users who are there more than once, those of lists included.
-func (s *Scenario) twice(stores []*feed.Store, at []int) (Problems, error) {
-	lists := &feed.Store{}
+func (s *Scenario) twice(stores []*users.Store, at []int) (Problems, error) {
+	lists := &users.Store{}
 	defer lists.Close()
 	var groups []int // by row of lists
 	for i, g := range s.Groups {
 		for _, text := range g.IDs {
-			if id, ok := feed.ParseID(text); ok {
+			if id, ok := users.ParseID(text); ok {
 				groups = append(groups, i)
-				if err := lists.Add(feed.Entry{ID: id}); err != nil {
+				if err := lists.Add(users.Entry{ID: id}); err != nil {
 					return nil, err
 				}
 			}
@@ -177,8 +177,8 @@ func (s *Scenario) twice(stores []*feed.Store, at []int) (Problems, error) {
 	if err := lists.Flush(); err != nil {
 		return nil, err
 	}
-	stores = append([]*feed.Store{lists}, stores...)
-	found, more, err := feed.Duplicates(stores, maxProblems)
+	stores = append([]*users.Store{lists}, stores...)
+	found, more, err := users.Duplicates(stores, maxProblems)
 	if err != nil {
 		return nil, err
 	}
@@ -212,7 +212,7 @@ func (s *Scenario) twice(stores []*feed.Store, at []int) (Problems, error) {
 }
 
 // place is where a row of a file is.
-func (s *Scenario) place(at []int, w feed.Where, e feed.Entry) Pos {
+func (s *Scenario) place(at []int, w users.Where, e users.Entry) Pos {
 	source := s.Groups[at[w.Store-1]].File
 	name := "stdin"
 	if source.Path != Stdin {

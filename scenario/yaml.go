@@ -13,8 +13,8 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"mfaload/feed"
 	"mfaload/internal/yamldoc"
+	"mfaload/scenario/users"
 )
 
 // Limits of a file, so that no text takes long to read.
@@ -34,7 +34,7 @@ func (d *decoder) load(data []byte) *node {
 		return nil
 	}
 	data = yamldoc.Plain(data)
-	if text, remedy := feed.Foreign(data[:min(len(data), 64)]); text != "" {
+	if text, remedy := users.Foreign(data[:min(len(data), 64)]); text != "" {
 		d.failAt(1, 1, text, remedy)
 		return nil
 	}

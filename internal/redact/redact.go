@@ -4,7 +4,7 @@
 //
 // Texts are redacted where they are captured: what is kept, written or shown has been
 // here before. Only what errors quote of a scenario and of files of users is hidden
-// elsewhere, in packages scenario and feed.
+// elsewhere, in packages scenario and scenario/users.
 package redact
 
 import (

@@ -1,4 +1,4 @@
-package feed_test
+package users_test
 
 import (
 	"encoding/binary"
@@ -8,21 +8,21 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"mfaload/feed"
+	"mfaload/scenario/users"
 )
 
 // number is an ID that counts up.
-func number(i int) (id feed.ID) {
+func number(i int) (id users.ID) {
 	binary.BigEndian.PutUint64(id[8:], uint64(i))
 	return id
 }
 
-func store(t testing.TB, ids ...feed.ID) *feed.Store {
+func store(t testing.TB, ids ...users.ID) *users.Store {
 	t.Helper()
-	s := &feed.Store{}
+	s := &users.Store{}
 	t.Cleanup(func() { s.Close() })
 	for i, id := range ids {
-		if err := s.Add(feed.Entry{ID: id, Kind: uint16(i % 4097), Line: uint32(i + 2), Column: 7}); err != nil {
+		if err := s.Add(users.Entry{ID: id, Kind: uint16(i % 4097), Line: uint32(i + 2), Column: 7}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -32,7 +32,7 @@ func store(t testing.TB, ids ...feed.ID) *feed.Store {
 	return s
 }
 
-func numbers(n int) (ids []feed.ID) {
+func numbers(n int) (ids []users.ID) {
 	for i := range n {
 		ids = append(ids, number(i))
 	}
@@ -40,12 +40,12 @@ func numbers(n int) (ids []feed.ID) {
 }
 
 func TestID(t *testing.T) {
-	id, ok := feed.ParseID("788D4931-6936-43f2-82ff-178f5762298a")
+	id, ok := users.ParseID("788D4931-6936-43f2-82ff-178f5762298a")
 	if !ok || id.String() != idA {
 		t.Errorf("got %v, %v", id, ok)
 	}
 	for _, text := range []string{"", idA[1:], idA + "0", "788d4931-6936-43f2-82ff+178f5762298a", "788d4931-6936-43f2-82ff-178f5762298g", "788d49316-936-43f2-82ff-178f5762298a"} {
-		if _, ok := feed.ParseID(text); ok {
+		if _, ok := users.ParseID(text); ok {
 			t.Errorf("%q is taken", text)
 		}
 	}
@@ -55,10 +55,10 @@ func TestID(t *testing.T) {
 func TestIDsKeepTheirCase(t *testing.T) {
 	written := []string{idA, "788D4931-6936-43F2-82FF-178F5762298A", "788d4931-6936-43F2-82ff-178f5762298a", "788d4931-6936-43f2-82ff-178f5762298A"}
 	for _, before := range []int{0, 3, 400_000} { // in lower case
-		s := &feed.Store{}
+		s := &users.Store{}
 		add := func(text string) {
-			id, ok := feed.ParseID(text)
-			if err := s.Add(feed.Entry{ID: id, Case: feed.CaseOf(text), Kind: 4096}); err != nil || !ok {
+			id, ok := users.ParseID(text)
+			if err := s.Add(users.Entry{ID: id, Case: users.CaseOf(text), Kind: 4096}); err != nil || !ok {
 				t.Fatal(err, ok)
 			}
 		}
@@ -86,7 +86,7 @@ func TestIDsKeepTheirCase(t *testing.T) {
 				t.Fatalf("row %d after %d is %s of kind %d, want %s", i, before, text, e.Kind, want)
 			}
 		}
-		found, _, err := feed.Duplicates([]*feed.Store{s}, 2)
+		found, _, err := users.Duplicates([]*users.Store{s}, 2)
 		if err != nil || len(found) != 2 {
 			t.Errorf("%v, %v", found, err)
 		}
@@ -113,7 +113,7 @@ func TestStore(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if want := (feed.Entry{ID: number(row), Kind: uint16(row % 4097), Line: uint32(row + 2), Column: 7}); e != want {
+				if want := (users.Entry{ID: number(row), Kind: uint16(row % 4097), Line: uint32(row + 2), Column: 7}); e != want {
 					t.Fatalf("row %d is %+v", row, e)
 				}
 			}
@@ -124,18 +124,18 @@ func TestStore(t *testing.T) {
 func TestDuplicates(t *testing.T) {
 	a := store(t, number(1), number(2), number(1), number(3))
 	b := store(t, number(4), number(2), number(2))
-	type d = feed.Duplicate
-	type w = feed.Where
+	type d = users.Duplicate
+	type w = users.Where
 	want := []d{{w{0, 2}, w{0, 0}}, {w{1, 1}, w{0, 1}}, {w{1, 2}, w{0, 1}}}
-	got, more, err := feed.Duplicates([]*feed.Store{a, b}, 10)
+	got, more, err := users.Duplicates([]*users.Store{a, b}, 10)
 	if diff := cmp.Diff(want, got); diff != "" || more || err != nil {
 		t.Errorf("%v, %v (-want +got):\n%s", more, err, diff)
 	}
-	got, more, _ = feed.Duplicates([]*feed.Store{a, b}, 2)
+	got, more, _ = users.Duplicates([]*users.Store{a, b}, 2)
 	if diff := cmp.Diff(want[:2], got); diff != "" || !more {
 		t.Errorf("%v (-want +got):\n%s", more, diff)
 	}
-	if got, more, err := feed.Duplicates([]*feed.Store{store(t), store(t, numbers(100_000)...)}, 10); len(got) > 0 || more || err != nil {
+	if got, more, err := users.Duplicates([]*users.Store{store(t), store(t, numbers(100_000)...)}, 10); len(got) > 0 || more || err != nil {
 		t.Errorf("got %v, %v, %v", got, more, err)
 	}
 }
@@ -145,7 +145,7 @@ func TestDuplicatesOfMany(t *testing.T) {
 	if testing.Short() {
 		t.Skip("fills temporary files")
 	}
-	s := &feed.Store{}
+	s := &users.Store{}
 	defer s.Close()
 	const n = 4_500_000
 	for i := range n {
@@ -153,24 +153,24 @@ func TestDuplicatesOfMany(t *testing.T) {
 		if i == n-1 {
 			id = number(3)
 		}
-		if err := s.Add(feed.Entry{ID: id}); err != nil {
+		if err := s.Add(users.Entry{ID: id}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := s.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	got, more, err := feed.Duplicates([]*feed.Store{s}, 10)
-	if diff := cmp.Diff([]feed.Duplicate{{feed.Where{Row: n - 1}, feed.Where{Row: 3}}}, got); diff != "" || more || err != nil {
+	got, more, err := users.Duplicates([]*users.Store{s}, 10)
+	if diff := cmp.Diff([]users.Duplicate{{users.Where{Row: n - 1}, users.Where{Row: 3}}}, got); diff != "" || more || err != nil {
 		t.Errorf("%v, %v (-want +got):\n%s", more, err, diff)
 	}
 }
 
-func take(p feed.Plan, n int, every time.Duration) (rows []int) {
-	q := feed.NewQueue(p)
+func take(p users.Plan, n int, every time.Duration) (rows []int) {
+	q := users.NewQueue(p)
 	for i := range n {
 		row, why := q.Next(time.Duration(i) * every)
-		if why != feed.Given {
+		if why != users.Given {
 			row = -int(why)
 		}
 		rows = append(rows, row)
@@ -179,14 +179,14 @@ func take(p feed.Plan, n int, every time.Duration) (rows []int) {
 }
 
 func TestOrders(t *testing.T) {
-	if got := take(feed.Plan{Rows: 3}, 7, 0); !slices.Equal(got, []int{0, 1, 2, 0, 1, 2, 0}) {
+	if got := take(users.Plan{Rows: 3}, 7, 0); !slices.Equal(got, []int{0, 1, 2, 0, 1, 2, 0}) {
 		t.Errorf("sequential: %v", got)
 	}
-	if got := take(feed.Plan{Rows: 3, Stop: true}, 5, 0); !slices.Equal(got, []int{0, 1, 2, -int(feed.RanOut), -int(feed.RanOut)}) {
+	if got := take(users.Plan{Rows: 3, Stop: true}, 5, 0); !slices.Equal(got, []int{0, 1, 2, -int(users.RanOut), -int(users.RanOut)}) {
 		t.Errorf("stop: %v", got)
 	}
 	for _, rows := range []int{1, 2, 3, 4, 5, 17, 1000, 4097} {
-		p := feed.Plan{Rows: rows, Order: feed.Shuffle, Seed: 7}
+		p := users.Plan{Rows: rows, Order: users.Shuffle, Seed: 7}
 		got := take(p, 2*rows, 0)
 		if !slices.Equal(got[:rows], got[rows:]) {
 			t.Errorf("%d rows: the next round has another order", rows)
@@ -212,11 +212,11 @@ func TestOrders(t *testing.T) {
 // thousand.
 func TestShuffleAndRandomAreEven(t *testing.T) {
 	const rows, n = 10, 20_000
-	for _, order := range []feed.Order{feed.Shuffle, feed.Random} {
+	for _, order := range []users.Order{users.Shuffle, users.Random} {
 		for place := range 3 {
 			var seen [rows]int
 			for seed := range uint64(n) {
-				seen[feed.NewQueue(feed.Plan{Rows: rows, Order: order, Seed: seed * 31}).Row(uint64(place))]++
+				seen[users.NewQueue(users.Plan{Rows: rows, Order: order, Seed: seed * 31}).Row(uint64(place))]++
 			}
 			chi := 0.0
 			for _, k := range seen {
@@ -227,7 +227,7 @@ func TestShuffleAndRandomAreEven(t *testing.T) {
 			}
 		}
 	}
-	if a, b := take(feed.Plan{Rows: 100, Order: feed.Random, Seed: 1}, 50, 0), take(feed.Plan{Rows: 100, Order: feed.Random, Seed: 1}, 50, 0); !slices.Equal(a, b) {
+	if a, b := take(users.Plan{Rows: 100, Order: users.Random, Seed: 1}, 50, 0), take(users.Plan{Rows: 100, Order: users.Random, Seed: 1}, 50, 0); !slices.Equal(a, b) {
 		t.Error("the same seed draws others")
 	}
 }
@@ -236,12 +236,12 @@ func TestShuffleAndRandomAreEven(t *testing.T) {
 // everybody was asked within it.
 func TestPerUser(t *testing.T) {
 	const interval = 3 * time.Second
-	for name, p := range map[string]feed.Plan{
-		"sequential": {}, "shuffle": {Order: feed.Shuffle, Seed: 3}, "random": {Order: feed.Random, Seed: 3},
+	for name, p := range map[string]users.Plan{
+		"sequential": {}, "shuffle": {Order: users.Shuffle, Seed: 3}, "random": {Order: users.Random, Seed: 3},
 	} {
 		for _, rows := range []int{1, 2, 29, 30, 31, 100} {
 			p.Rows, p.PerUser = rows, interval
-			q, last := feed.NewQueue(p), map[int]time.Duration{}
+			q, last := users.NewQueue(p), map[int]time.Duration{}
 			given, at := 0, time.Duration(0)
 			for i := range 3000 {
 				at += 100 * time.Millisecond
@@ -249,7 +249,7 @@ func TestPerUser(t *testing.T) {
 					at += 100 * time.Hour // a pause
 				}
 				row, why := q.Next(at)
-				if why == feed.TooSoon {
+				if why == users.TooSoon {
 					for r := range rows {
 						if before, asked := last[r]; !asked || at-before >= interval {
 							t.Fatalf("%s, %d rows: at %v nobody, though %d was free", name, rows, at, r)
@@ -273,10 +273,10 @@ func TestPerUser(t *testing.T) {
 // However long the interval and the run, times are not mistaken for others.
 func TestPerUserOverDays(t *testing.T) {
 	for _, interval := range []time.Duration{time.Millisecond, time.Minute, 24 * time.Hour, 30 * 24 * time.Hour} {
-		q := feed.NewQueue(feed.Plan{Rows: 2, PerUser: interval})
+		q := users.NewQueue(users.Plan{Rows: 2, PerUser: interval})
 		step, given := interval/4, 0
 		for i := range 4000 {
-			if _, why := q.Next(time.Duration(i) * step); why == feed.Given {
+			if _, why := q.Next(time.Duration(i) * step); why == users.Given {
 				given++
 			}
 		}

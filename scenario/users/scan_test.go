@@ -1,4 +1,4 @@
-package feed_test
+package users_test
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"mfaload/feed"
+	"mfaload/scenario/users"
 )
 
 const (
@@ -24,16 +24,16 @@ const (
 // "line:column id expect policy", problems as "line:column! text".
 func scan(t testing.TB, text string) (got []string) {
 	t.Helper()
-	err := feed.Scan(strings.NewReader(text), func(r *feed.Row) error {
+	err := users.Scan(strings.NewReader(text), func(r *users.Row) error {
 		s := fmt.Sprintf("%d:%d %s", r.Line, r.Column, r.ID)
-		for _, c := range []feed.Cell{r.Expect, r.Policy} {
+		for _, c := range []users.Cell{r.Expect, r.Policy} {
 			if len(c.Text) > 0 {
 				s += fmt.Sprintf(" %d:%d %s", c.Line, c.Column, c.Text)
 			}
 		}
 		got = append(got, s)
 		return nil
-	}, func(p feed.Problem) {
+	}, func(p users.Problem) {
 		if p.Remedy == "" {
 			t.Errorf("no remedy for %s", p.Text)
 		}
@@ -76,7 +76,7 @@ var scans = []struct {
 	{"quote not closed", "userID,_note\n" + idA + ",x\n" + idB + ",\"a\nb\n", []string{"2:1 " + idA, "3:38! a quote is not closed"}},
 	{"quote within", "userID,_note\n" + idA + ",x\"y\n", []string{"2:39! a quote stands within a field"}},
 	{"after a quote", "userID,_note\n" + idA + ",\"x\"y\n", []string{"2:41! something stands between a quote and the comma"}},
-	{"a row too long", "userID,_note\n" + idA + ",x\n" + idB + "," + strings.Repeat("x", feed.MaxRow) + "\n", []string{"2:1 " + idA, "3:1! a row has more than 64 KB"}},
+	{"a row too long", "userID,_note\n" + idA + ",x\n" + idB + "," + strings.Repeat("x", users.MaxRow) + "\n", []string{"2:1 " + idA, "3:1! a row has more than 64 KB"}},
 	{"a quote that swallows the file", "userID,_note\n" + idA + ",\"\n" + strings.Repeat(idB+",x\n", 3000), []string{"2:38! a quote is not closed within 64 KB"}},
 
 	{"sep=, of a spreadsheet", "sep=,\r\nuserID,_n\r\n" + idA + ",1\r\n", []string{"3:1 " + idA}},
@@ -145,7 +145,7 @@ func TestFilesOfSpreadsheetsAndEditors(t *testing.T) {
 		"<?xml version=\"1.0\"?>":                  "1:1 the file is HTML or XML: download or export the text itself",
 	} {
 		var got []string
-		if err := feed.Scan(strings.NewReader(text), func(*feed.Row) error { return nil }, func(p feed.Problem) {
+		if err := users.Scan(strings.NewReader(text), func(*users.Row) error { return nil }, func(p users.Problem) {
 			got = append(got, fmt.Sprintf("%d:%d %s: %s", p.Line, p.Column, p.Text, p.Remedy))
 		}); err != nil {
 			t.Errorf("%.60q: %v", text, err)
@@ -159,17 +159,17 @@ func TestFilesOfSpreadsheetsAndEditors(t *testing.T) {
 // An error of reading, or of the caller, ends a scan and is its error.
 func TestScanErrors(t *testing.T) {
 	cause := errors.New("cause")
-	nothing := func(feed.Problem) {}
+	nothing := func(users.Problem) {}
 	for _, text := range []string{"userID\n" + idA + "\n", "userID,policy\n" + idA + ",\n", `{"userID":"` + idA + `"}` + "\n"} {
 		broken := io.MultiReader(strings.NewReader(text), &failing{cause})
-		if err := feed.Scan(broken, func(*feed.Row) error { return nil }, nothing); !errors.Is(err, cause) {
+		if err := users.Scan(broken, func(*users.Row) error { return nil }, nothing); !errors.Is(err, cause) {
 			t.Errorf("%q: got %v", text, err)
 		}
-		if err := feed.Scan(strings.NewReader(text), func(*feed.Row) error { return cause }, nothing); !errors.Is(err, cause) {
+		if err := users.Scan(strings.NewReader(text), func(*users.Row) error { return cause }, nothing); !errors.Is(err, cause) {
 			t.Errorf("%q: got %v", text, err)
 		}
 	}
-	if err := feed.Scan(&failing{cause}, nil, nothing); !errors.Is(err, cause) {
+	if err := users.Scan(&failing{cause}, nil, nothing); !errors.Is(err, cause) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -191,7 +191,7 @@ func FuzzCSV(f *testing.F) {
 			line, column int
 		}
 		var want, got []place
-		sound := !strings.Contains(body, "\r") && len(body) < feed.MaxRow // a lone CR is text to us
+		sound := !strings.Contains(body, "\r") && len(body) < users.MaxRow // a lone CR is text to us
 		r := csv.NewReader(strings.NewReader(text))
 		r.FieldsPerRecord = -1
 		for {
@@ -204,16 +204,16 @@ func FuzzCSV(f *testing.F) {
 				break
 			}
 			if line, column := r.FieldPos(0); len(fields) == 2 && line > 1 {
-				if _, ok := feed.ParseID(fields[0]); ok {
+				if _, ok := users.ParseID(fields[0]); ok {
 					want = append(want, place{strings.ToLower(fields[0]), line, column})
 				}
 			}
 		}
 		problems := 0
-		if err := feed.Scan(strings.NewReader(text), func(r *feed.Row) error {
+		if err := users.Scan(strings.NewReader(text), func(r *users.Row) error {
 			got = append(got, place{r.ID.String(), int(r.Line), int(r.Column)})
 			return nil
-		}, func(p feed.Problem) {
+		}, func(p users.Problem) {
 			problems++
 			if p.Line < 1 || p.Line > 1+strings.Count(text, "\n") || p.Column < 1 || p.Text == "" || p.Remedy == "" {
 				t.Errorf("not explained: %+v", p)
@@ -240,20 +240,20 @@ func FuzzNDJSON(f *testing.F) {
 		lines, filled := bytes.Split(append(first, body...), []byte("\n")), 0
 		told := map[int]bool{}
 		for _, l := range lines {
-			if len(l) >= feed.MaxRow {
+			if len(l) >= users.MaxRow {
 				return
 			}
 			if len(bytes.TrimLeft(bytes.TrimSuffix(l, []byte("\r")), " \t")) > 0 {
 				filled++
 			}
 		}
-		if err := feed.Scan(bytes.NewReader(append(first, body...)), func(r *feed.Row) error {
+		if err := users.Scan(bytes.NewReader(append(first, body...)), func(r *users.Row) error {
 			if told[int(r.Line)] {
 				t.Errorf("line %d is told twice", r.Line)
 			}
 			told[int(r.Line)] = true
 			return nil
-		}, func(p feed.Problem) {
+		}, func(p users.Problem) {
 			if p.Line < 1 || p.Line > len(lines) || p.Column < 1 || p.Text == "" || p.Remedy == "" {
 				t.Errorf("not explained: %+v", p)
 			}
@@ -276,7 +276,7 @@ func TestOtherFilesAreNotShown(t *testing.T) {
 		"PASSWORD=" + secret + "\n", "# " + secret + "\n", secret + ";b\n", "\"" + secret + "\",x\n", "\"" + secret, "_a," + secret + "\n", "policy\n" + secret + "\n",
 		"policy," + secret + "\n", `{"` + secret + `":"x"}`, `{"a":"` + secret + `"}`, `{"` + secret + `":1,"` + secret + `":2}`, `{"a":` + secret + `}`, `["` + secret + `"]`,
 	} {
-		err := feed.Scan(strings.NewReader(text), func(*feed.Row) error { return nil }, func(p feed.Problem) {
+		err := users.Scan(strings.NewReader(text), func(*users.Row) error { return nil }, func(p users.Problem) {
 			if strings.Contains(p.Text+p.Remedy, secret) || strings.Contains(p.Text+p.Remedy, "hunter2") {
 				t.Errorf("%q: %s: %s", text, p.Text, p.Remedy)
 			}

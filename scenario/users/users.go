@@ -1,6 +1,6 @@
-// Package feed reads the users of a file, keeps them in bounded memory and
+// Package users reads the users of a file, keeps them in bounded memory and
 // hands them out in an order. It knows no scenario and no clock.
-package feed
+package users
 
 import "encoding/hex"
 

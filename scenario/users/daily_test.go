@@ -1,11 +1,11 @@
-package feed_test
+package users_test
 
 import (
 	"math/rand/v2"
 	"testing"
 	"time"
 
-	"mfaload/feed"
+	"mfaload/scenario/users"
 )
 
 const day = 24 * time.Hour
@@ -15,20 +15,20 @@ const day = 24 * time.Hour
 func TestPerDay(t *testing.T) {
 	for seed := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, 1))
-		p := feed.Plan{Rows: 1 + random.IntN(5), Order: feed.Order(random.IntN(2)), Seed: seed, PerDay: 1 + random.Uint64N(4)}
+		p := users.Plan{Rows: 1 + random.IntN(5), Order: users.Order(random.IntN(2)), Seed: seed, PerDay: 1 + random.Uint64N(4)}
 		if seed%3 == 0 {
 			p.PerUser = time.Duration(random.Int64N(int64(3 * time.Hour)))
 		}
-		q, at, given, capped := feed.NewQueue(p), time.Duration(0), make([][]time.Duration, p.Rows), 0
+		q, at, given, capped := users.NewQueue(p), time.Duration(0), make([][]time.Duration, p.Rows), 0
 		for at < 5*day {
 			at += time.Duration(random.Int64N(int64(2 * time.Hour)))
 			switch row, why := q.Next(at); why {
-			case feed.Given:
+			case users.Given:
 				given[row] = append(given[row], at)
 				if n := within(given[row], at-day); n > p.PerDay {
 					t.Fatalf("%+v: row %d was handed out %d times in the day before %v", p, row, n, at)
 				}
-			case feed.Capped:
+			case users.Capped:
 				capped++
 				total := uint64(0)
 				for _, times := range given {
@@ -59,12 +59,12 @@ func within(times []time.Duration, after time.Duration) (n uint64) {
 // then nobody anything, however long it takes.
 func TestPerDayOfRandom(t *testing.T) {
 	for _, perUser := range []time.Duration{0, time.Second} {
-		p := feed.Plan{Rows: 97, Order: feed.Random, Seed: 5, PerDay: 3, PerUser: perUser}
-		q, counts := feed.NewQueue(p), make([]int, p.Rows)
-		at, last := time.Duration(0), feed.Given
-		for given := 0; last != feed.Capped; at += time.Second {
+		p := users.Plan{Rows: 97, Order: users.Random, Seed: 5, PerDay: 3, PerUser: perUser}
+		q, counts := users.NewQueue(p), make([]int, p.Rows)
+		at, last := time.Duration(0), users.Given
+		for given := 0; last != users.Capped; at += time.Second {
 			var row int
-			if row, last = q.Next(at); last == feed.Given {
+			if row, last = q.Next(at); last == users.Given {
 				counts[row]++
 				given++
 			}
@@ -77,7 +77,7 @@ func TestPerDayOfRandom(t *testing.T) {
 				t.Errorf("perUser %v: row %d was handed out %d times", perUser, row, n)
 			}
 		}
-		if _, why := q.Next(at + 3*day); why != feed.Capped {
+		if _, why := q.Next(at + 3*day); why != users.Capped {
 			t.Errorf("perUser %v: days later: %v", perUser, why)
 		}
 	}
