@@ -116,7 +116,8 @@ release-check: ## build a release twice, in two folders and with two caches, and
 image-check: ## make the image's files, measure and start them (Docker is not needed)
 	deploy/image-check.sh
 
-docs: build ## write the generated pages anew
+docs: build ## write the generated pages and JSON Schemas anew
+	$(GO) test ./report -run SchemaIsGenerated -update
 	./bin/mfaload contract --format markdown > docs/rules.md
 	./bin/mfaload schema --format markdown > docs/scenario.md
 	$(GO) run -tags docs ./cmd/mfaload reference > docs/cli.md

@@ -5,11 +5,10 @@ import "fmt"
 // Baseline says how a run compares with an earlier one that it was held
 // against.
 type Baseline struct {
-	// Run is what the user calls the earlier run.
-	Run string `json:"run"`
-	// Judgement is "better", "worse", "no difference found" or "can't tell".
-	Judgement string `json:"judgement"`
-	// Alone is the verdict that the run has without it.
+	// What the user calls the earlier run.
+	Run       string `json:"run"`
+	Judgement string `json:"judgement" schema:"enum=better|worse|no difference found|can't tell"`
+	// The verdict without the baseline.
 	Alone Verdict `json:"verdict_alone"`
 }
 

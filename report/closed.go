@@ -6,10 +6,10 @@ import (
 
 // Closed marks the report of a closed load.
 type Closed struct {
-	// Users wait for each answer and then Think milliseconds.
-	Users int     `json:"users"`
+	Users int `json:"users" schema:"minimum=1"`
+	// How long each waits after an answer.
 	Think float64 `json:"think_ms"`
-	// Meaning says what that means for the figures.
+	// What that means for the latency figures.
 	Meaning string `json:"meaning"`
 }
 

@@ -23,20 +23,21 @@ const (
 
 // RateLimit is what a run tells of the rate limit that it met.
 type RateLimit struct {
-	// Rate is how many requests a second the service took while it answered
-	// others with 429; nil where that can't be told.
+	// How many requests a second were accepted while others got 429; left out where that
+	// can't be told.
 	Rate *float64 `json:"rate,omitempty"`
-	// Low and High are its 5th and its 95th percentile by second.
-	Low  *float64 `json:"low,omitempty"`
+	// Its 5th percentile by second.
+	Low *float64 `json:"low,omitempty"`
+	// Its 95th percentile by second.
 	High *float64 `json:"high,omitempty"`
-	// Seconds is how many seconds it comes from.
+	// How many seconds it comes from.
 	Seconds    int        `json:"seconds"`
 	Confidence Confidence `json:"confidence"`
-	// Basis says where the confidence comes from.
+	// Where the confidence comes from.
 	Basis string `json:"basis"`
-	// Pauses is how often the run paused because of a 429, Paused for how many
-	// seconds in all.
-	Pauses int     `json:"pauses,omitempty"`
+	// How often the run paused because of a 429.
+	Pauses int `json:"pauses,omitempty" schema:"minimum=1"`
+	// For how long in all.
 	Paused float64 `json:"paused_s,omitempty"`
 }
 

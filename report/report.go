@@ -27,102 +27,107 @@ const (
 // milliseconds and rates in requests a second. Except in Warmup, the warm-up
 // counts nowhere.
 type Report struct {
-	Schema      string `json:"schema"`
+	Schema string `json:"schema"`
+	// The scenario's name.
 	Scenario    string `json:"scenario"`
 	Description string `json:"description,omitempty"`
-	// Target is where the requests went.
-	Target  string    `json:"target,omitempty"`
-	Hash    string    `json:"scenario_hash"`
+	// Where the requests went.
+	Target string `json:"target,omitempty"`
+	// Equal for scenarios of the same load and judgement.
+	Hash string `json:"scenario_hash"`
+	// The version of mfaload.
 	Version string    `json:"version"`
 	Started time.Time `json:"started"`
-	// Run names the run of several machines that the report is of; empty for one.
+	// Names the run of several machines that the report is of.
 	Run string `json:"run,omitempty"`
-	// Shard is set where the report is of one of them only.
+	// Set where the report is of one of them only.
 	Shard *OneShard `json:"shard,omitempty"`
-	// Degraded says that shards are lost, and that the others were judged.
+	// Shards are lost, and the others were judged.
 	Degraded bool `json:"degraded,omitempty"`
-	// Duration is the planned length of the judged part in seconds, up to the
-	// interruption where there was one.
+	// Planned length of the judged part, up to an interruption.
 	Duration float64  `json:"duration_s"`
 	Verdict  Verdict  `json:"verdict"`
 	Reasons  []string `json:"reasons"`
-	// NotStarted says why the run did not start; empty where it did.
+	// Why the run did not start; nothing was sent.
 	NotStarted string `json:"not_started,omitempty"`
-	// Closed is set where the load was closed: its latency figures mean less.
+	// Set where the load was closed (load.concurrency): users who wait for each answer
+	// instead of a schedule.
 	Closed *Closed `json:"closed,omitempty"`
 
 	Figures
 	Groups     []Group     `json:"groups"`
 	Violations []Violation `json:"violations"`
 	Thresholds []Threshold `json:"thresholds"`
-	// Coverage has every rule of the contract: one that no answer was held
-	// against was not passed.
-	Coverage    []Coverage  `json:"coverage"`
+	// Every rule of the contract; one that was never evaluated was not passed.
+	Coverage []Coverage `json:"coverage"`
+	// Connections that were opened. A request that had to wait for one has the wait in
+	// its service time.
 	Connections Connections `json:"connections"`
-	Generator   Generator   `json:"generator"`
-	// Stopped is nil where the run was not ended early by its scenario.
+	// What mfaload measured of itself, over the whole run. Of several shards, processor
+	// time, processors and workers are added up, and the worst stands for the rest.
+	Generator Generator `json:"generator"`
+	// Set where load.on429 or load.stopOn ended the run before its schedule.
 	Stopped *Stopped `json:"stopped,omitempty"`
-	// RateLimit is nil where no answer was 429.
+	// Set where answers were 429: what that tells of the rate limit that was met.
 	RateLimit *RateLimit `json:"rate_limit,omitempty"`
-	// Shards are the machines that the run was shared among, by index; empty where
-	// one ran it all.
+	// The machines that the run was shared among; left out where one ran it all.
 	Shards []Shard `json:"shards,omitempty"`
-	// NoUsers counts the arrivals of the schedule after the run ended because
-	// no group had users left. They are in no other figure.
+	// Arrivals of the schedule after the run ended because no group had users left; in
+	// no other figure.
 	NoUsers uint64 `json:"arrivals_after_users_ran_out,omitempty"`
-	// Baseline is nil where the run was not held against an earlier one.
+	// Set where the run was held against an earlier one (run --baseline).
 	Baseline *Baseline `json:"baseline,omitempty"`
-	// ScenarioText is the scenario as it ran, in YAML: variables filled in,
-	// defaults added, secrets and personal data as "***".
+	// The scenario as it ran, in YAML, with secrets and personal data as ***.
 	ScenarioText string `json:"scenario_text,omitempty"`
-	// Warmup has the figures of the warm-up; nil where there was none.
+	// The figures of the warm-up, where there was one.
 	Warmup *Figures `json:"warmup,omitempty"`
-	// LeftOut is nil when the report lists everything.
+	// How much the report has no room for: thresholds that were met, reasons, causes,
+	// the end of the scenario. The verdict takes it into account, and
+	// measurement.json.gz has it.
 	LeftOut *LeftOut `json:"left_out,omitempty"`
-	// Checksum is that of [Report.Sealed]; empty in a report that was not written
-	// yet. Reading wants it.
+	// SHA-256 over the report, without this member, and over measurement.json.gz: a
+	// report that was edited does not match it.
 	Checksum string `json:"checksum,omitempty"`
 }
 
 // Figures are what was counted and timed in a part of a run.
 type Figures struct {
+	// scheduled = sent + unsent; sent = answered + failed; answered = as_expected +
+	// unexpected + violating; rate_limited are those of them that are 429.
 	Requests Requests `json:"requests"`
-	Rate     Rate     `json:"rate"`
-	// Response counts from the intended time, Service from the actual send,
-	// Lateness lies between the two. Response and Service are those that thresholds
-	// judge: requests that were served, and arrivals that never were, which count as
-	// slower than any time; refusals are in ByOutcome. Lateness is that of every
-	// request that was sent.
+	// In requests a second.
+	Rate Rate `json:"rate"`
+	// Last byte − intended time, of requests that were served; arrivals that never were
+	// count as slower than any.
 	Response Times `json:"response_ms"`
-	Service  Times `json:"service_ms"`
+	// Last byte − actual send, of the same.
+	Service Times `json:"service_ms"`
+	// Actual send − intended time, of every request that was sent.
 	Lateness Times `json:"lateness_ms"`
-	// ByOutcome has the times of "served", "refused" and "failed" requests apart.
-	// Empty where all were served.
+	// The times of served, refused (429, 503 with Retry-After, connection refused) and
+	// failed requests apart; left out where all were served.
 	ByOutcome map[string]OutcomeTimes `json:"by_outcome,omitempty"`
-	// Statuses counts the answers by HTTP status and word, for example
-	// "201 OTP_REQUIRED".
+	// Answers by HTTP status and word.
 	Statuses map[string]uint64 `json:"statuses"`
-	// Errors counts the requests without an answer by reason.
+	// Requests without an answer, by reason.
 	Errors map[string]uint64 `json:"errors"`
-	// Withheld counts the unsent arrivals by reason: no user to send for, a pause, or
-	// a limit of mfaload's own such as no local port. They are in no rate.
+	// Unsent arrivals by reason: no user to send for, a pause, or a limit of mfaload's own
+	// such as no local port. They are in no rate.
 	Withheld map[string]uint64 `json:"withheld,omitempty"`
 }
 
-// Requests adds up: scheduled = sent + unsent; sent = answered + failed;
-// answered = as_expected + unexpected + violating.
+// Requests counts requests by how they ended.
 type Requests struct {
 	Scheduled uint64 `json:"scheduled"`
 	Sent      uint64 `json:"sent"`
 	Answered  uint64 `json:"answered"`
-	// AsExpected counts the answers that the scenario expects and that break
-	// no rule at level fail.
+	// Answers that the scenario expects and that break no rule at level fail.
 	AsExpected uint64 `json:"as_expected"`
-	// Unexpected counts the others that break no rule at level fail.
+	// The others that break no rule at level fail.
 	Unexpected uint64 `json:"unexpected"`
-	// Violating counts the answers that break a rule at level fail.
+	// Answers that break a rule at level fail.
 	Violating uint64 `json:"violating"`
-	// RateLimited counts the answers that are 429, expected or not.
+	// Answers that are 429, expected or not.
 	RateLimited uint64 `json:"rate_limited"`
 	Failed      uint64 `json:"failed"`
 	Unsent      uint64 `json:"unsent"`
@@ -131,7 +136,7 @@ type Requests struct {
 // Rate is in requests a second.
 type Rate struct {
 	Planned float64 `json:"planned"`
-	// Achieved is what was sent, over the planned time or up to the last send,
+	// What was sent, over the planned time or up to the last send,
 	// whichever is longer.
 	Achieved float64 `json:"achieved"`
 }
@@ -155,60 +160,57 @@ type Times struct {
 	P99  float64 `json:"p99"`
 	P999 float64 `json:"p99.9"`
 	Max  float64 `json:"max"`
-	// AtLeast names those of them that are only known to be at least so long: they
-	// are of requests that were never served.
+	// Which of them are lower bounds: those of requests that were never served.
 	AtLeast []string `json:"at_least,omitempty"`
 }
 
 // Group has the figures of one group of users.
 type Group struct {
 	Name string `json:"name"`
-	// Users say whom the group asked, the warm-up included; nil where the
-	// measurement does not tell.
+	// Whom a group asked, the warm-up included.
 	Users *Users `json:"users,omitempty"`
 	Figures
 }
 
 // Users say whom a group asked and in which order.
 type Users struct {
-	// Count is how many users it has.
+	// How many users the group has.
 	Count uint64 `json:"count"`
-	// Order is sequential, shuffle, random or once.
-	Order string `json:"order"`
-	// Exhausted is what happens after the last one: wrap or stop; empty in
-	// random order, which has no last one.
-	Exhausted string `json:"exhausted,omitempty"`
-	// PerUser is the least time between two requests for the same user, in
-	// seconds.
+	Order string `json:"order" schema:"enum=sequential|shuffle|random|once"`
+	// What happens after the last user. Random order has no last one.
+	Exhausted string `json:"exhausted,omitempty" schema:"enum=wrap|stop"`
+	// The least time between two requests for the same user.
 	PerUser float64 `json:"per_user_s,omitempty"`
-	// MaxPerUser is the most requests for the same user within 24 hours.
+	// The most requests for the same user within 24 hours.
 	MaxPerUser uint64 `json:"max_per_user,omitempty"`
-	// Turns is how often a user was chosen to be asked.
+	// How often a user was chosen to be asked.
 	Turns uint64 `json:"turns"`
-	// Wrapped is how often the group began anew.
+	// How often the group began anew after its last user.
 	Wrapped uint64 `json:"wrapped"`
-	// RanOut is when the first arrival was due for which no user was left, in
-	// seconds of the schedule; nil where there was none.
+	// When the first arrival was due for which no user was left, since the start of the
+	// schedule.
 	RanOut *float64 `json:"ran_out_s,omitempty"`
 }
 
 // Stopped says why the scenario ended a run early.
 type Stopped struct {
-	// At is when, in seconds since the start of the run.
+	// When, since the start of the run.
 	At float64 `json:"at_s"`
-	// Condition is the scenario's, Observed what met it.
+	// The scenario's, for example errorRate <= 10% over 10s.
 	Condition string `json:"condition"`
-	Observed  string `json:"observed"`
+	// What met it.
+	Observed string `json:"observed"`
 }
 
 // Violation is one rule broken at one place.
 type Violation struct {
-	Rule    string `json:"rule"`
+	Rule string `json:"rule"`
+	// JSON pointer with array indices as *, or the name of a header field.
 	Pointer string `json:"pointer"`
-	Level   string `json:"level"`
+	Level   string `json:"level" schema:"enum=fail|note"`
 	Count   uint64 `json:"count"`
-	// Explained is how many of them, the warm-up's included, were looked into
-	// one by one; the others are wrong in the very same facts.
+	// How many were looked into one by one, the warm-up's included; the others are wrong
+	// in the very same facts.
 	Explained uint64  `json:"explained"`
 	Expected  string  `json:"expected"`
 	Got       string  `json:"got"`
@@ -219,10 +221,10 @@ type Violation struct {
 type Example struct {
 	UserID        string `json:"userID"`
 	CorrelationID string `json:"correlationID"`
-	// TransactionID is the X-Ping-External-Transaction-ID that was sent, which
-	// the service's audit log has; left out where none was.
+	// The X-Ping-External-Transaction-ID that was sent, which the service's audit log
+	// has; left out where none was.
 	TransactionID string `json:"transactionID,omitempty"`
-	// Curl repeats the request; the token is the shell's PINGONE_ACCESS_TOKEN.
+	// Repeats the request; the token is the shell's PINGONE_ACCESS_TOKEN.
 	Curl string `json:"curl"`
 }
 
@@ -258,44 +260,45 @@ type Cause struct {
 // Threshold is a threshold of the scenario, judged.
 type Threshold struct {
 	Expression string `json:"expression"`
-	// Group is the group whose requests it judges; empty for all.
+	// The group whose requests it judges; left out for all.
 	Group string `json:"group,omitempty"`
-	// Observed and Limit are in Unit: "ms" or "%". AtLeast says that Limit is the
-	// least that passes, not the most. Without data Observed is 0 and means nothing.
-	Observed float64 `json:"observed"`
+	// In the unit; without data it is 0 and means nothing.
+	Observed float64 `json:"observed" schema:"signed"`
 	Limit    float64 `json:"limit"`
-	AtLeast  bool    `json:"at_least,omitempty"`
-	Unit     string  `json:"unit"`
-	// ObservedAtLeast says that Observed is a lower bound: it is the time of requests
-	// that were never served.
+	// The limit is the least that passes, not the most.
+	AtLeast bool   `json:"at_least,omitempty"`
+	Unit    string `json:"unit" schema:"enum=ms|%"`
+	// The observed time is a lower bound: it is that of requests that were never served.
 	ObservedAtLeast bool `json:"observed_at_least,omitempty"`
-	// State says what it comes to; Passed is the same as Met.
-	State  State `json:"state"`
-	Passed bool  `json:"passed"`
-	// Why says why it is undecided, or that there is no data.
+	// Undecided: too little was measured, or missed, but perhaps only by what mfaload
+	// itself harmed.
+	State State `json:"state"`
+	// The state is met.
+	Passed bool `json:"passed"`
+	// Why it is undecided, or that there is no data.
 	Why string `json:"why,omitempty"`
-	// Count of Of is the share; of times Of counts the arrivals that were judged, and
-	// Unserved those of them that were never served.
-	Count    uint64 `json:"count,omitempty"`
-	Of       uint64 `json:"of"`
+	// How many of "of" the share is.
+	Count uint64 `json:"count,omitempty"`
+	// How many arrivals, or responses, were judged.
+	Of uint64 `json:"of"`
+	// How many of them were never served: they count as slower than any limit.
 	Unserved uint64 `json:"unserved,omitempty"`
-	// Causes are what the share consists of, the most frequent first.
+	// What the share consists of, the most frequent first: rules, failures, responses.
 	Causes []Cause `json:"causes,omitempty"`
 }
 
 // Connections are those that were opened. A request that had to wait for one
 // has the wait in its service time.
 type Connections struct {
-	// Ahead were opened in the warm-up, Opened in the judged part: as the first
-	// ones, or because the service closed others.
-	Ahead  uint64 `json:"ahead"`
+	// Opened in the warm-up.
+	Ahead uint64 `json:"ahead"`
+	// Opened in the judged part: as the first ones, or because the service closed others.
 	Opened uint64 `json:"opened"`
-	// Resumed counts the TLS handshakes of the judged part that resumed an
-	// earlier session.
+	// TLS handshakes of the judged part that resumed an earlier session.
 	Resumed uint64 `json:"tls_resumed"`
-	// Dial and Handshake are how long opening them took in the judged part, and
-	// then TLS.
-	Dial      Times `json:"dial_ms"`
+	// How long opening them took in the judged part.
+	Dial Times `json:"dial_ms"`
+	// How long TLS took after that.
 	Handshake Times `json:"tls_handshake_ms"`
 }
 
@@ -303,28 +306,26 @@ type Connections struct {
 // shards, processor time, processors and workers are added up, and the worst
 // stands for the rest.
 type Generator struct {
-	// Elapsed is how long the run took, the draining included, in seconds.
+	// How long the run took, the draining included.
 	Elapsed float64 `json:"elapsed_s"`
 	CPU     float64 `json:"cpu_s"`
-	// CPUWait is how long its threads were ready to run and had to wait for a
-	// processor; 0 where the system does not tell.
+	// How long its threads were ready to run and waited for a processor, summed up; 0
+	// where the system does not tell.
 	CPUWait float64 `json:"cpu_wait_s"`
 	Cores   int     `json:"cores"`
-	// Platform is the operating system and the architecture, such as
-	// "linux/amd64"; empty where the measurement does not tell.
+	// Operating system and architecture.
 	Platform       string  `json:"platform,omitempty"`
 	PeakRSS        float64 `json:"peak_rss_mb"`
 	MaxGCPause     float64 `json:"gc_pause_ms_max"`
 	BusyWorkersMax int     `json:"busy_workers_max"`
 	Workers        int     `json:"workers"`
-	// WorkersNeeded is Little's law: the arrival rate times the service time, of the
-	// run or of its busiest stretch. Set where arrivals had to wait because all workers were in flight.
+	// Arrival rate times service time (Little's law), of the run or of its busiest
+	// stretch, where arrivals had to wait for a worker.
 	WorkersNeeded int `json:"workers_needed,omitempty"`
-	// AllBusy is how long arrivals had to wait for that reason, in seconds.
+	// How long arrivals had to wait because all workers were in flight.
 	AllBusy float64 `json:"all_busy_s"`
-	// OwnLateness is the part of the lateness that mfaload caused itself.
+	// The part of the lateness that mfaload caused itself.
 	OwnLateness Times `json:"own_lateness_ms"`
-	// Hiccups is how late waits of 10 ms ended that did nothing else: what any
-	// request may have been delayed by mfaload and its machine.
+	// How late waits of 10 ms ended that did nothing else.
 	Hiccups Times `json:"hiccups_ms"`
 }

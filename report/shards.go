@@ -13,12 +13,12 @@ import (
 
 // Shard is one of several machines that a run was shared among.
 type Shard struct {
-	// Index counts from 0.
+	// Counts from 0.
 	Index int `json:"shard"`
-	// Lost says why nothing of it is in the report's other figures; what stands
-	// beside it is then what was known of it at last. Empty where it is there.
-	Lost string `json:"lost,omitempty"`
-	// Doubts say why it makes the run inconclusive.
+	// Why nothing of it is in the report's other figures. What stands beside it was known
+	// of it at last.
+	Lost string `json:"lost,omitempty" schema:"minLength=1"`
+	// Why it makes the run inconclusive.
 	Doubts []string `json:"doubts"`
 	// ShardFigures are nil where nothing is known of a lost shard.
 	*ShardFigures
@@ -27,7 +27,7 @@ type Shard struct {
 // ShardFigures are what was counted and timed on one machine.
 type ShardFigures struct {
 	Interrupted bool `json:"interrupted,omitempty"`
-	// Stopped is nil where the scenario did not end it early.
+	// Set where the scenario ended it early.
 	Stopped   *Stopped  `json:"stopped,omitempty"`
 	Requests  Requests  `json:"requests"`
 	Response  Times     `json:"response_ms"`
@@ -38,7 +38,7 @@ type ShardFigures struct {
 // OneShard says that a report is of one shard only.
 type OneShard struct {
 	Index int `json:"index"`
-	Count int `json:"count"`
+	Count int `json:"count" schema:"minimum=1"`
 }
 
 // shards describes what a measurement was merged from, lost shards too.

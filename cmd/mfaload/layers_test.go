@@ -22,6 +22,7 @@ import (
 var mayImport = map[string][]string{
 	"mfaload/internal/disk":          {},
 	"mfaload/internal/redact":        {},
+	"mfaload/internal/schemagen":     {},
 	"mfaload/internal/schematest":    {},
 	"mfaload/internal/text":          {},
 	"mfaload/internal/yamldoc":       {},

@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // Fits holds documents against a schema with ajv and with cfworker's validator
@@ -106,5 +108,97 @@ func root(t *testing.T) string {
 			t.Fatal("tools/schemas.sh is nowhere above this folder")
 		}
 		dir = filepath.Dir(dir)
+	}
+}
+
+// Alike holds a schema against the one that was published first: both take the
+// documents, and both refuse or take each document that differs from one of them in
+// one place, where a member is missing, unknown or of another type.
+func Alike(t *testing.T, first, now []byte, documents ...[]byte) {
+	t.Helper()
+	was, is := compiled(t, "first", first), compiled(t, "now", now)
+	tried := 0
+	for i, text := range documents {
+		document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, s := range map[string]*jsonschema.Schema{"first": was, "present": is} {
+			if err := s.Validate(document); err != nil {
+				t.Errorf("the %s schema refuses document %d: %v", name, i, err)
+			}
+		}
+		document = shortened(document)
+		changes(document, func(what string) {
+			tried++
+			before, after := was.Validate(document), is.Validate(document)
+			if (before == nil) != (after == nil) {
+				t.Errorf("document %d with %s: the first schema says %v, the present one %v", i, what, before, after)
+			}
+		})
+	}
+	if tried < 100 {
+		t.Errorf("only %d changes of documents were tried", tried)
+	}
+}
+
+func compiled(t *testing.T, name string, schema []byte) *jsonschema.Schema {
+	t.Helper()
+	tree, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource(name, tree); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// shortened leaves one item of each list, so that there is less to validate.
+func shortened(v any) any {
+	switch v := v.(type) {
+	case []any:
+		for i := range v {
+			v[i] = shortened(v[i])
+		}
+		return v[:min(len(v), 1)]
+	case map[string]any:
+		for name := range v {
+			v[name] = shortened(v[name])
+		}
+	}
+	return v
+}
+
+// changes makes one change after the other to a value, and takes it back after try.
+func changes(v any, try func(what string)) {
+	switch v := v.(type) {
+	case []any:
+		for i, item := range v {
+			v[i] = map[string]any{"unknown": true}
+			try(fmt.Sprintf("an unknown object as item %d", i))
+			v[i] = item
+			changes(item, try)
+		}
+	case map[string]any:
+		for name, value := range v {
+			delete(v, name)
+			try("no " + name)
+			for _, other := range []any{nil, "x", json.Number("-1"), json.Number("0.5"), []any{}} {
+				v[name] = other
+				try(fmt.Sprintf("%s: %v", name, other))
+			}
+			v[name] = value
+			changes(value, try)
+		}
+		v["unknown"] = true
+		try("an unknown member")
+		delete(v, "unknown")
 	}
 }
