@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"mfaload/internal/stat"
 )
 
 // grid are the quantiles of the shift function.
@@ -34,15 +36,11 @@ type pair struct {
 // ratio are two sums over the units.
 type ratio struct{ above, below []float64 }
 
-// estimate is how a figure's change was estimated.
+// estimate is how a figure's change was estimated. Its influence has one side's units after the
+// other's where they are not paired.
 type estimate struct {
 	metric
-	center    float64   // the change in all units
-	influence []float64 // of units on it; one side's after the other's where not paired
-	inflation float64   // what the block bootstrap is too narrow by
-	freedom   float64
-	replicas  []float64 // changes in units drawn anew
-	spread    float64   // standard error
+	stat.Resampled
 }
 
 // wants says whether a part of the metrics is chosen.
@@ -62,8 +60,8 @@ func (p *pair) prepare() {
 		p.grids[i] = p.gridOf(i)
 	}
 	p.sums = map[kind][2]ratio{
-		errorRate:     {{added(p.base.unexpected), added(p.base.judged)}, {added(p.new.unexpected), added(p.new.judged)}},
-		violationRate: {{added(p.base.violating), added(p.base.sent)}, {added(p.new.violating), added(p.new.sent)}},
+		errorRate:     {{stat.Cumulate(p.base.unexpected), stat.Cumulate(p.base.judged)}, {stat.Cumulate(p.new.unexpected), stat.Cumulate(p.new.judged)}},
+		violationRate: {{stat.Cumulate(p.base.violating), stat.Cumulate(p.base.sent)}, {stat.Cumulate(p.new.violating), stat.Cumulate(p.new.sent)}},
 		achievedRate:  {p.base.achieved(), p.new.achieved()},
 	}
 }
@@ -71,13 +69,13 @@ func (p *pair) prepare() {
 // achieved is what was sent of what was due, or a second for a closed load.
 func (s *series) achieved() ratio {
 	if s.planned > 0 {
-		return ratio{added(s.sent), added(s.due)}
+		return ratio{stat.Cumulate(s.sent), stat.Cumulate(s.due)}
 	}
 	seconds := make([]float64, s.units)
 	for i := range seconds {
 		seconds[i] = float64(s.seconds)
 	}
-	return ratio{added(s.sent), added(seconds)}
+	return ratio{stat.Cumulate(s.sent), stat.Cumulate(seconds)}
 }
 
 // gridOf are the quantiles that both sides have enough requests for.
@@ -134,13 +132,14 @@ func (p *pair) newEstimate(m metric) *estimate {
 	a, b := p.influence(m, 0), p.influence(m, 1)
 	if p.paired {
 		for u := range a {
-			e.influence = append(e.influence, b[u]-a[u])
+			b[u] -= a[u]
 		}
+		e.Influence = [][]float64{b}
 	} else {
 		for u := range a {
 			a[u] = -a[u]
 		}
-		e.influence = slices.Concat(a, b)
+		e.Influence = [][]float64{a, b}
 	}
 	return e
 }
@@ -151,19 +150,11 @@ func (p *pair) influence(m metric, side int) []float64 {
 		return p.tables[index(m)][side].quantileInfluence(m.quantile)
 	case average:
 		t := p.tables[index(m)][side]
-		return ratioInfluence(stepsOf(t.sums), stepsOf(t.counts), true)
+		return stat.RatioInfluence(stat.Steps(t.sums), stat.Steps(t.counts), true)
 	default:
 		r := p.sums[m.kind][side]
-		return ratioInfluence(stepsOf(r.above), stepsOf(r.below), m.kind == achievedRate)
+		return stat.RatioInfluence(stat.Steps(r.above), stat.Steps(r.below), m.kind == achievedRate)
 	}
-}
-
-// sides are the parts of an influence that are drawn apart.
-func (p *pair) sides(e *estimate) [][]float64 {
-	if p.paired {
-		return [][]float64{e.influence}
-	}
-	return [][]float64{e.influence[:p.base.units], e.influence[p.base.units:]}
 }
 
 // mostBlocks bounds the work of a draw: more blocks would tell hardly more.
@@ -177,8 +168,8 @@ func (p *pair) chooseBlocks() {
 	for _, e := range p.all() {
 		if e.kind.times() {
 			longest := 1
-			for _, x := range p.sides(e) {
-				longest = max(longest, min(blockLength(x), len(x)/8))
+			for _, x := range e.Influence {
+				longest = max(longest, min(stat.BlockLength(x), len(x)/8))
 			}
 			lengths = append(lengths, longest)
 		}
@@ -187,70 +178,35 @@ func (p *pair) chooseBlocks() {
 	most := max(p.base.units, p.new.units)
 	p.length = max(lengths[len(lengths)/2], (most+mostBlocks-1)/mostBlocks)
 	for _, e := range p.all() {
-		e.correct(p.sides(e), p.length)
+		e.Correct(p.length)
 	}
-}
-
-// correct estimates what the block bootstrap is too narrow by, and how many
-// degrees of freedom it has.
-func (e *estimate) correct(sides [][]float64, length int) {
-	wide, narrow, units := 0.0, 0.0, 0
-	for _, x := range sides {
-		n := float64(max(len(x), 1))
-		l := min(length, max(len(x), 1))
-		wide += longRunVariance(x) / n
-		if len(x) > 0 {
-			narrow += blockVariance(x, l) / n
-		}
-		units += len(x)
-	}
-	e.inflation = 1
-	if narrow > 0 {
-		e.inflation = math.Sqrt(math.Max(1, wide/narrow))
-	}
-	// The variance of blocks that overlap has two thirds of the variance of as
-	// many that do not.
-	e.freedom = math.Max(3, 1.5*float64(units)/float64(length))
 }
 
 // bootstrap draws the units anew in circular blocks, again and again.
 func (p *pair) bootstrap(random *rand.Rand) {
 	var values [2][2][]float64
-	whole := [2]draw{whole(p.base.units), whole(p.new.units)}
-	p.evaluate(whole, &values, func(e *estimate, change float64) { e.center = change })
+	whole := [2]stat.Stretches{stat.Whole(p.base.units), stat.Whole(p.new.units)}
+	p.evaluate(whole, &values, func(e *estimate, change float64) { e.Estimate = change })
 	for _, e := range p.all() {
-		e.replicas = make([]float64, 0, p.resamples)
+		e.Replicas = make([]float64, 0, p.resamples)
 	}
-	var drawn [2]draw
+	var drawn [2]stat.Stretches
 	for range p.resamples {
-		drawn[0].blocks(random, p.base.units, p.length)
+		drawn[0].Draw(random, p.base.units, p.length)
 		if p.paired {
 			drawn[1] = drawn[0]
 		} else {
-			drawn[1].blocks(random, p.new.units, p.length)
+			drawn[1].Draw(random, p.new.units, p.length)
 		}
-		p.evaluate(drawn, &values, func(e *estimate, change float64) { e.replicas = append(e.replicas, change) })
+		p.evaluate(drawn, &values, func(e *estimate, change float64) { e.Replicas = append(e.Replicas, change) })
 	}
 	for _, e := range p.all() {
-		e.spread = e.inflation * deviation(e.replicas)
-	}
-}
-
-// blocks draws circular blocks until there are as many units as there were.
-func (d *draw) blocks(random *rand.Rand, units, length int) {
-	d.starts, d.ends = d.starts[:0], d.ends[:0]
-	for left := units; left > 0; left -= length {
-		start, n := random.IntN(units), min(length, left)
-		end := min(start+n, units)
-		d.starts, d.ends = append(d.starts, start), append(d.ends, end)
-		if rest := n - (end - start); rest > 0 {
-			d.starts, d.ends = append(d.starts, 0), append(d.ends, rest)
-		}
+		e.Measure()
 	}
 }
 
 // evaluate hands out each estimate's change in what was drawn.
-func (p *pair) evaluate(drawn [2]draw, values *[2][2][]float64, take func(*estimate, float64)) {
+func (p *pair) evaluate(drawn [2]stat.Stretches, values *[2][2][]float64, take func(*estimate, float64)) {
 	for i := range p.tables {
 		for s, t := range p.tables[i] {
 			if t != nil && len(p.quantilesOf[i]) > 0 {
@@ -272,20 +228,12 @@ func (p *pair) evaluate(drawn [2]draw, values *[2][2][]float64, take func(*estim
 	}
 }
 
-func (p *pair) ratioOf(k kind, side int, d draw) float64 {
+func (p *pair) ratioOf(k kind, side int, d stat.Stretches) float64 {
 	r := p.sums[k][side]
-	x := share(d.total(r.above), d.total(r.below))
+	x := stat.Ratio(d.Total(r.above), d.Total(r.below))
 	if k == achievedRate {
 		s := []*series{p.base, p.new}[side]
 		return logarithm(x * s.stretch)
 	}
 	return x
-}
-
-func deviation(x []float64) float64 {
-	m, sum := mean(x), 0.0
-	for _, v := range x {
-		sum += (v - m) * (v - m)
-	}
-	return math.Sqrt(sum / float64(max(len(x)-1, 1)))
 }

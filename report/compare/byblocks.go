@@ -10,12 +10,6 @@ import (
 	"mfaload/internal/stat"
 )
 
-// What a side has to have for its seconds to tell anything.
-const (
-	leastUnits  = 20
-	leastBlocks = 6
-)
-
 // byBlocks compares by drawing blocks of seconds anew.
 func (c *Comparison) byBlocks(base, fresh []Run, parts []part, chosen []metric, o Options) ([]result, error) {
 	seconds := max(unitSeconds(base), unitSeconds(fresh))
@@ -40,7 +34,7 @@ func (c *Comparison) byBlocks(base, fresh []Run, parts []part, chosen []metric, 
 	for i := range all {
 		tests = append(tests, all[i].p)
 	}
-	for i, p := range holm(tests) {
+	for i, p := range stat.Holm(tests) {
 		all[i].corrected = p
 	}
 	return all, nil
@@ -87,21 +81,21 @@ func (p *pair) betweenRuns(base, fresh []Run) {
 		between, within, n := 0.0, 0.0, 0
 		for i, runs := range [][]Run{base, fresh} {
 			units := float64([]*series{p.base, p.new}[i].units) / float64(len(runs))
-			x := p.sides(e)[min(i, len(p.sides(e))-1)]
+			x := e.Influence[min(i, len(e.Influence)-1)]
 			var values []float64
 			for _, r := range runs {
 				values = append(values, figuresOf([]Run{r}, p.part).scaled(e.metric))
 			}
-			d := deviation(values)
+			d := stat.Deviation(values)
 			between += d * d * float64(len(runs)-1)
-			within += longRunVariance(x) / units * float64(len(runs)-1)
+			within += stat.LongRunVariance(x) / units * float64(len(runs)-1)
 			n += len(runs) - 1
 		}
 		if p.paired {
 			within /= 2 // the influence is that of the difference of two
 		}
 		if n > 0 && within > 0 {
-			e.inflation *= math.Sqrt(math.Max(1, between/within))
+			e.Inflation *= math.Sqrt(math.Max(1, between/within))
 		}
 	}
 }
@@ -125,39 +119,39 @@ func (p *pair) results() (all []result) {
 func (p *pair) result(e *estimate) result {
 	change := p.figures[1].scaled(e.metric) - p.figures[0].scaled(e.metric)
 	r := result{metric: e.metric, group: p.name, base: p.figures[0].value(e.metric), new: p.figures[1].value(e.metric),
-		change: change, p: e.probability(change)}
+		change: change, p: e.P(change)}
 	if e.kind.times() {
 		r.atLeast = [2]bool{p.figures[0].bound(e.metric).AtLeast, p.figures[1].bound(e.metric).AtLeast}
 	}
-	r.events = [2]events{p.figures[0].events(e.metric), p.figures[1].events(e.metric)}
+	r.events = [2]stat.Proportion{p.figures[0].events(e.metric), p.figures[1].events(e.metric)}
 	switch {
 	case r.none():
 		r.low, r.high = r.withoutEvents()
 	case e.kind.share():
-		r.low, r.high = difference(r.events[0], r.events[1], e.spread, stat.StudentQuantile(0.025, e.freedom))
+		r.low, r.high = stat.Difference(r.events[0], r.events[1], e.Deviation, e.Reach())
 	default:
-		r.low, r.high = e.interval(change)
+		r.low, r.high = e.Interval(change)
 	}
-	p.describe(&r, e.influence)
+	p.describe(&r, e)
 	return r
 }
 
 // describe adds what units and blocks were like, and whether there were enough.
-func (p *pair) describe(r *result, influence []float64) {
-	if v := autocovariance(influence, 1); len(v) > 1 {
-		r.autocorrelation = share(v[1], v[0])
+func (p *pair) describe(r *result, e *estimate) {
+	if v := stat.Autocovariances(slices.Concat(e.Influence...), 1); len(v) > 1 {
+		r.autocorrelation = stat.Ratio(v[1], v[0])
 	}
 	units := min(p.base.units, p.new.units)
 	r.block = p.length
 	r.length = time.Duration(units*p.base.seconds) * time.Second
-	needed := max(leastUnits, leastBlocks*p.length) * p.base.seconds
-	r.lengthMin = time.Duration(needed) * time.Second
+	r.lengthMin = time.Duration(stat.UnitsMin(p.length)*p.base.seconds) * time.Second
 	if p.tooFew(r) {
 		r.short, r.p = true, 1
 		r.remark = "too few requests"
-	} else if units*p.base.seconds < needed {
+	} else if few := stat.EnoughUnits(units, p.length); few != nil {
 		r.short, r.p = true, 1
-		r.remark = fmt.Sprintf("the runs are too short: %d s of at least %d s", units*p.base.seconds, needed)
+		r.remark = fmt.Sprintf("the runs are too short: %d s of at least %d s", few.Got*p.base.seconds,
+			few.Needed*p.base.seconds)
 	}
 }
 
@@ -168,41 +162,4 @@ func (p *pair) tooFew(r *result) bool {
 	}
 	n := math.Min(p.figures[0].waited(r.metric), p.figures[1].waited(r.metric))
 	return n == 0 || r.kind == quantile && n*(1-r.quantile) < 5
-}
-
-// probability is that of a change as large by chance. Two answers have to agree,
-// the larger counts: Student's for the standard error, which knows that few
-// blocks estimate it badly; and the share of drawn changes that reach beyond
-// none at all, which knows when a change hangs on few seconds.
-func (e *estimate) probability(change float64) float64 {
-	if change == 0 {
-		return 1
-	}
-	byError := 0.0
-	if e.spread > 0 {
-		byError = 2 * stat.StudentTail(math.Abs(change)/e.spread, e.freedom)
-	}
-	beyond := 0
-	for _, x := range e.replicas {
-		if d := e.inflation * (x - e.center); d*sign(change)+math.Abs(change) <= 0 {
-			beyond++
-		}
-	}
-	byDraws := 2 * float64(beyond+1) / float64(len(e.replicas)+1)
-	return math.Min(1, math.Max(byError, byDraws))
-}
-
-func sign(x float64) float64 { return math.Copysign(1, x) }
-
-// interval covers the change with 95 %, by both answers.
-func (e *estimate) interval(change float64) (low, high float64) {
-	half := stat.StudentQuantile(0.025, e.freedom) * e.spread
-	low, high = change-half, change+half
-	if n := len(e.replicas); n > 0 {
-		sorted := slices.Sorted(slices.Values(e.replicas))
-		cut := n / 40
-		low = math.Min(low, change+e.inflation*(sorted[cut]-e.center))
-		high = math.Max(high, change+e.inflation*(sorted[n-1-cut]-e.center))
-	}
-	return low, high
 }

@@ -1,6 +1,10 @@
 package compare
 
-import "slices"
+import (
+	"slices"
+
+	"mfaload/internal/stat"
+)
 
 // byRuns compares the figures of whole runs.
 func byRuns(base, fresh []Run, parts []part, chosen []metric) []result {
@@ -27,9 +31,9 @@ func byRuns(base, fresh []Run, parts []part, chosen []metric) []result {
 					censored[1] = censored[1] || f.bound(m).AtLeast
 				}
 			}
-			r := result{metric: m, group: p.name, base: median(shown[:len(base)]), new: median(shown[len(base):]), atLeast: censored}
-			r.change, r.low, r.high = shiftInterval(scaled[:len(base)], scaled[len(base):], 0.95)
-			r.events = [2]events{eventsOf(figures[:len(base)], m), eventsOf(figures[len(base):], m)}
+			r := result{metric: m, group: p.name, base: stat.Median(shown[:len(base)]), new: stat.Median(shown[len(base):]), atLeast: censored}
+			r.change, r.low, r.high = stat.HodgesLehmann(scaled[:len(base)], scaled[len(base):], 0.95)
+			r.events = [2]stat.Proportion{eventsOf(figures[:len(base)], m), eventsOf(figures[len(base):], m)}
 			if nobody {
 				r.short, r.remark = true, "too few requests"
 			}
@@ -43,7 +47,7 @@ func byRuns(base, fresh []Run, parts []part, chosen []metric) []result {
 	if len(all) == 0 {
 		return nil
 	}
-	p, corrected := rankTests(values, len(base))
+	p, corrected := stat.MannWhitney(values, len(base))
 	for i := range all {
 		all[i].p, all[i].corrected = p[i], corrected[i]
 	}
@@ -51,17 +55,12 @@ func byRuns(base, fresh []Run, parts []part, chosen []metric) []result {
 }
 
 // eventsOf adds up those of runs.
-func eventsOf(all []*figures, m metric) (sum events) {
+func eventsOf(all []*figures, m metric) (sum stat.Proportion) {
 	for _, f := range all {
 		e := f.events(m)
-		sum.count, sum.of = sum.count+e.count, sum.of+e.of
+		sum.Count, sum.Of = sum.Count+e.Count, sum.Of+e.Of
 	}
 	return sum
-}
-
-func median(x []float64) float64 {
-	s := slices.Sorted(slices.Values(x))
-	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
 }
 
 // autocorrelation is that of neighbouring runs, in the order in which they were
@@ -69,10 +68,10 @@ func median(x []float64) float64 {
 func autocorrelation(sides ...[]float64) float64 {
 	var with, own float64
 	for _, x := range sides {
-		if r := autocovariance(x, 1); len(r) > 1 {
+		if r := stat.Autocovariances(x, 1); len(r) > 1 {
 			own += r[0] * float64(len(x))
 			with += r[1] * float64(len(x))
 		}
 	}
-	return share(with, own)
+	return stat.Ratio(with, own)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"mfaload/internal/stat"
 	"mfaload/measure"
 )
 
@@ -39,7 +40,7 @@ func drift(base, fresh []Run) []Drift {
 	a, b := answersOf(base), answersOf(fresh)
 	for _, label := range keys(a.kinds, b.kinds) {
 		if d, found := onlyOne("answers "+label, a.kinds[label], a.total, b.kinds[label], b.total); found {
-			d.Clear = d.Clear && share(float64(d.Base), float64(d.BaseOf))+share(float64(d.New), float64(d.NewOf)) >= leastShare
+			d.Clear = d.Clear && stat.Ratio(float64(d.Base), float64(d.BaseOf))+stat.Ratio(float64(d.New), float64(d.NewOf)) >= leastShare
 			all = append(all, d)
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"mfaload/internal/stat"
 	"mfaload/measure"
 )
 
@@ -85,9 +86,9 @@ func (f *figures) value(m metric) float64 {
 	case quantile, average, shape:
 		return milliseconds(f.bound(m).Time)
 	case errorRate:
-		return 100 * share(f.judged-f.expected, f.judged)
+		return 100 * stat.Ratio(f.judged-f.expected, f.judged)
 	case violationRate:
-		return 100 * share(f.violating, f.answered)
+		return 100 * stat.Ratio(f.violating, f.answered)
 	case achievedRate:
 		return f.achieved
 	}
@@ -131,10 +132,3 @@ const leastTime = 0.001
 func logarithm(v float64) float64 { return math.Log(math.Max(v, leastTime)) }
 
 func milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }
-
-func share(x, of float64) float64 {
-	if of <= 0 {
-		return 0
-	}
-	return x / of
-}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"mfaload/internal/stat"
 )
 
 // HistorySchema names the format of a history's JSON.
@@ -146,20 +148,20 @@ func (h *History) line(p part, m metric, all []*figures, margins Margins, tests 
 		l.Values, scaled = append(l.Values, f.value(m)), append(scaled, f.scaled(m))
 	}
 	shuffles := max(999, 40*tests)
-	found := changePoints(scaled, Level/float64(tests), shuffles, rand.New(rand.NewPCG(3, 4)))
+	found := stat.ChangePoints(scaled, Level/float64(tests), shuffles, rand.New(rand.NewPCG(3, 4)))
 	for i, c := range found {
 		from, to := 0, len(scaled)
 		if i > 0 {
-			from = found[i-1].at
+			from = found[i-1].At
 		}
 		if i+1 < len(found) {
-			to = found[i+1].at
+			to = found[i+1].At
 		}
-		r := result{metric: m, corrected: min(1, c.p*float64(tests)), base: median(l.Values[from:c.at]), new: median(l.Values[c.at:to]),
-			change: median(scaled[c.at:to]) - median(scaled[from:c.at])}
+		r := result{metric: m, corrected: min(1, c.P*float64(tests)), base: stat.Median(l.Values[from:c.At]), new: stat.Median(l.Values[c.At:to]),
+			change: stat.Median(scaled[c.At:to]) - stat.Median(scaled[from:c.At])}
 		r.low, r.high = r.change, r.change
 		row := r.row(margins)
-		l.Changes = append(l.Changes, Change{Run: c.at, Name: h.Runs[c.at].Name, Base: r.base, New: r.new, Change: row.Change,
+		l.Changes = append(l.Changes, Change{Run: c.At, Name: h.Runs[c.At].Name, Base: r.base, New: r.new, Change: row.Change,
 			P: r.corrected, Judgement: row.Judgement})
 	}
 	return l

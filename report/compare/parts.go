@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"mfaload/internal/stat"
 	"mfaload/measure"
 )
 
@@ -227,7 +228,7 @@ func (s *series) leaveUnheard(m *measure.Measurement, p part, first, units int, 
 	if ofPart == 0 {
 		return
 	}
-	of := share(float64(ofPart), float64(part{group: -1}.unheard(m)))
+	of := stat.Ratio(float64(ofPart), float64(part{group: -1}.unheard(m)))
 	for sec := range m.Seconds.All() {
 		u := int(sec.Second-from) / s.seconds
 		if sec.Second < from || u >= units {

@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"mfaload/internal/stat"
 )
 
 // Row is one figure of both sides.
@@ -64,8 +66,8 @@ type result struct {
 	lengthMin       time.Duration // that tells anything
 	short           bool          // too short to tell anything
 	remark          string
-	events          [2]events // of rates
-	atLeast         [2]bool   // of times
+	events          [2]stat.Proportion // of rates
+	atLeast         [2]bool            // of times
 }
 
 // row judges a result.
@@ -134,8 +136,8 @@ func (r result) needed(margin float64) float64 {
 // would have to have, to exclude a margin by having no event: by the rule of three,
 // not by the root of the time.
 func (r result) neededWithoutEvents(margin float64) (seconds, requests float64) {
-	requests = toExclude(margin)
-	if of := r.events[1].of; of > 0 {
+	requests = stat.ToExclude(margin)
+	if of := r.events[1].Of; of > 0 {
 		seconds = max(math.Ceil(r.length.Seconds()*requests/of), r.lengthMin.Seconds())
 	}
 	return seconds, requests

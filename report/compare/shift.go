@@ -3,7 +3,6 @@ package compare
 import (
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"mfaload/internal/stat"
@@ -45,28 +44,21 @@ func (p *pair) shapeResult(m metric) (result, bool) {
 	if len(list) == 0 {
 		return result{}, false
 	}
-	largest := largestDeviations(list)
+	together := largestOf(list)
 	best, r := -1.0, result{}
 	var at *estimate
 	for _, e := range list {
 		one := p.result(e)
-		t := significance(one.change, e.spread)
+		t := e.Significance(one.change)
 		if t > best {
 			best, r, at = t, one, e
 		}
 	}
-	reach := 0
-	for _, d := range largest {
-		if d >= shrunk(best, at.freedom) {
-			reach++
-		}
-	}
-	together := float64(reach+1) / float64(len(largest)+1)
-	r.metric, r.p = m, math.Max(r.p, together)
+	r.metric, r.p = m, math.Max(r.p, together.P(best, at.Freedom))
 	if r.change == 0 {
 		r.p = 1
 	}
-	band := critical(largest, at.freedom) * at.spread
+	band := together.Reach(at.Freedom) * at.Deviation
 	r.low, r.high = math.Min(r.low, r.change-band), math.Max(r.high, r.change+band)
 	r.remark = joined(r.remark, fmt.Sprintf("most at %g %% of the requests", 100*at.quantile))
 	return r, true
@@ -79,45 +71,12 @@ func joined(a, b string) string {
 	return a + "; " + b
 }
 
-func significance(change, spread float64) float64 {
-	switch {
-	case change == 0:
-		return 0
-	case spread == 0:
-		return math.Inf(1)
+func largestOf(list []*estimate) stat.Largest {
+	together := make([]*stat.Resampled, len(list))
+	for i, e := range list {
+		together[i] = &e.Resampled
 	}
-	return math.Abs(change) / spread
-}
-
-// shrunk turns a value of Student's distribution into the one of the normal
-// distribution that is as rare.
-func shrunk(t, freedom float64) float64 {
-	tail := stat.StudentTail(t, freedom)
-	if tail <= 0 {
-		return math.Inf(1)
-	}
-	return stat.NormalQuantile(tail)
-}
-
-// largestDeviations is for each draw the largest deviation of any quantile in
-// its standard error.
-func largestDeviations(list []*estimate) []float64 {
-	largest := make([]float64, len(list[0].replicas))
-	for _, e := range list {
-		for b, x := range e.replicas {
-			if e.spread > 0 {
-				largest[b] = math.Max(largest[b], math.Abs(e.inflation*(x-e.center))/e.spread)
-			}
-		}
-	}
-	return largest
-}
-
-// critical is how many standard errors a band of 95 % has to either side.
-func critical(largest []float64, freedom float64) float64 {
-	sorted := slices.Sorted(slices.Values(largest))
-	normal := sorted[len(sorted)*95/100]
-	return normal * stat.StudentQuantile(0.025, freedom) / stat.NormalQuantile(0.025)
+	return stat.LargestOf(together)
 }
 
 // shifts are the shift functions of the part.
@@ -127,10 +86,10 @@ func (p *pair) shifts() (all []Shift) {
 			continue
 		}
 		s := Shift{Group: p.name, Time: []string{"response", "service"}[i], Points: []Point{}}
-		largest := largestDeviations(list)
+		together := largestOf(list)
 		for _, e := range list {
 			r := p.result(e)
-			half := critical(largest, e.freedom) * e.spread
+			half := together.Reach(e.Freedom) * e.Deviation
 			s.Points = append(s.Points, Point{Quantile: math.Round(100_000*e.quantile) / 1000, Base: r.base, New: r.new, Change: 100 * math.Expm1(r.change),
 				Low: 100 * math.Expm1(math.Min(r.low, r.change-half)), High: 100 * math.Expm1(math.Max(r.high, r.change+half))})
 		}

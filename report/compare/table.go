@@ -6,6 +6,7 @@ import (
 	"sort"
 	"time"
 
+	"mfaload/internal/stat"
 	"mfaload/measure"
 )
 
@@ -106,37 +107,22 @@ func newTable(units [][]*measure.Histogram, lost []float64, ends []time.Duration
 	return t
 }
 
-// draw is a choice of stretches of units: each begins before one unit and ends
-// before another. It is the same for all that is counted by unit.
-type draw struct{ starts, ends []int }
-
-// whole draws each unit once.
-func whole(units int) draw { return draw{[]int{0}, []int{units}} }
-
-// total adds up what was added up over the units.
-func (d draw) total(added []float64) (sum float64) {
-	for i, s := range d.starts {
-		sum += added[d.ends[i]] - added[s]
-	}
-	return sum
-}
-
 // upTo counts the drawn times up to and with a bin.
-func (t *table) upTo(d draw, bin int) (n int) {
+func (t *table) upTo(d stat.Stretches, bin int) (n int) {
 	column := t.cumulated[bin*(t.units+1) : (bin+1)*(t.units+1)]
-	for i, s := range d.starts {
-		n += int(column[d.ends[i]] - column[s])
+	for i, s := range d.Starts {
+		n += int(column[d.Ends[i]] - column[s])
 	}
 	return n
 }
 
 // quantiles appends the logarithms of quantiles to dst. Between the ends of a
 // bin a quantile is interpolated.
-func (t *table) quantiles(d draw, ps []float64, dst []float64) []float64 {
+func (t *table) quantiles(d stat.Stretches, ps []float64, dst []float64) []float64 {
 	if len(t.near) != len(ps) {
 		t.near = make([]int, len(ps))
 	}
-	total := d.total(t.counts)
+	total := d.Total(t.counts)
 	for i, p := range ps {
 		t.near[i] = t.search(d, p*total, t.near[i])
 		dst = append(dst, t.interpolate(d, t.near[i], p*total))
@@ -146,7 +132,7 @@ func (t *table) quantiles(d draw, ps []float64, dst []float64) []float64 {
 
 // search finds the first bin up to which there are as many drawn times as rank
 // says, beginning at a bin that may be near.
-func (t *table) search(d draw, rank float64, near int) int {
+func (t *table) search(d stat.Stretches, rank float64, near int) int {
 	last := t.bins - 1
 	reached := func(k int) bool { return k >= last || float64(t.upTo(d, k)) >= rank }
 	low, high, step := near, near, 2
@@ -164,7 +150,7 @@ func (t *table) search(d draw, rank float64, near int) int {
 	return low + sort.Search(high-low, func(i int) bool { return reached(low + i) })
 }
 
-func (t *table) interpolate(d draw, k int, rank float64) float64 {
+func (t *table) interpolate(d stat.Stretches, k int, rank float64) float64 {
 	bottom, below := t.low, 0.0
 	if k > 0 {
 		bottom, below = t.tops[k-1], float64(t.upTo(d, k-1))
@@ -177,20 +163,20 @@ func (t *table) interpolate(d draw, k int, rank float64) float64 {
 }
 
 // mean is the logarithm of the drawn times' mean.
-func (t *table) mean(d draw) float64 {
-	return logarithm(share(d.total(t.sums), d.total(t.counts)))
+func (t *table) mean(d stat.Stretches) float64 {
+	return logarithm(stat.Ratio(d.Total(t.sums), d.Total(t.counts)))
 }
 
 // quantileInfluence says how much each unit moves the logarithm of a quantile:
 // the mean over the units is 0, and the variance of the mean is that of the
 // quantile, to first order.
 func (t *table) quantileInfluence(p float64) []float64 {
-	all := whole(t.units)
-	total := all.total(t.counts)
+	all := stat.Whole(t.units)
+	total := all.Total(t.counts)
 	width := math.Min(0.02, math.Min(p, 1-p)/4)
 	q := t.quantiles(all, []float64{p - width, p, p + width}, nil)
 	k := min(sort.SearchFloat64s(t.tops, q[1]), t.bins-1)
-	slope := share(2*width*total, q[2]-q[0])
+	slope := stat.Ratio(2*width*total, q[2]-q[0])
 	influence := make([]float64, t.units)
 	if slope == 0 || total == 0 {
 		return influence
@@ -199,9 +185,9 @@ func (t *table) quantileInfluence(p float64) []float64 {
 	if k > 0 {
 		bottom = t.tops[k-1]
 	}
-	part := share(q[1]-bottom, t.tops[k]-bottom)
+	part := stat.Ratio(q[1]-bottom, t.tops[k]-bottom)
 	for u := range influence {
-		unit := draw{[]int{u}, []int{u + 1}}
+		unit := stat.Stretches{Starts: []int{u}, Ends: []int{u + 1}}
 		below, upTo := 0.0, float64(t.upTo(unit, k))
 		if k > 0 {
 			below = float64(t.upTo(unit, k-1))
@@ -210,36 +196,4 @@ func (t *table) quantileInfluence(p float64) []float64 {
 		influence[u] = (p*n - below - part*(upTo-below)) * float64(t.units) / slope
 	}
 	return influence
-}
-
-// ratioInfluence does so for the ratio of two sums, or for its logarithm.
-func ratioInfluence(above, below []float64, logarithmic bool) []float64 {
-	influence := make([]float64, len(above))
-	a, b := mean(above), mean(below)
-	ratio := share(a, b)
-	for u := range influence {
-		influence[u] = share(above[u]-ratio*below[u], b)
-		if logarithmic {
-			influence[u] = share(influence[u], ratio)
-		}
-	}
-	return influence
-}
-
-// added adds x up; the first is 0.
-func added(x []float64) []float64 {
-	sums := make([]float64, len(x)+1)
-	for i, v := range x {
-		sums[i+1] = sums[i] + v
-	}
-	return sums
-}
-
-// stepsOf undoes added.
-func stepsOf(sums []float64) []float64 {
-	x := slices.Clone(sums[1:])
-	for i := range x {
-		x[i] -= sums[i]
-	}
-	return x
 }

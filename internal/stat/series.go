@@ -1,12 +1,12 @@
-package compare
+package stat
 
 import "math"
 
-// autocovariance returns the autocovariances of x at the lags 0 to most.
-func autocovariance(x []float64, most int) []float64 {
+// Autocovariances are those of a series at the lags from 0 to lagMax, or to the last that it has.
+func Autocovariances(x []float64, lagMax int) []float64 {
 	n := len(x)
-	m := mean(x)
-	r := make([]float64, min(most, n-1)+1)
+	m := Mean(x)
+	r := make([]float64, min(lagMax, n-1)+1)
 	for k := range r {
 		for t := k; t < n; t++ {
 			r[k] += (x[t] - m) * (x[t-k] - m)
@@ -16,25 +16,18 @@ func autocovariance(x []float64, most int) []float64 {
 	return r
 }
 
-func mean(x []float64) (m float64) {
-	for _, v := range x {
-		m += v
-	}
-	return m / float64(max(len(x), 1))
-}
-
-// blockLength returns how many units a block of the circular block bootstrap
+// BlockLength returns how many units a block of the circular block bootstrap
 // should have for a series, by the rule of Politis and White (2004) as
 // corrected by Patton, Politis and White (2009): long enough to hold what hangs
 // together, and as many blocks as that allows. It is at least 1.
-func blockLength(x []float64) int {
+func BlockLength(x []float64) int {
 	n := len(x)
 	if n < 4 {
 		return 1
 	}
 	runs := max(5, int(math.Ceil(math.Sqrt(math.Log10(float64(n))))))
 	most := int(math.Ceil(math.Sqrt(float64(n)))) + runs
-	r := autocovariance(x, 2*most)
+	r := Autocovariances(x, 2*most)
 	if r[0] <= 0 {
 		return 1
 	}
@@ -75,20 +68,20 @@ func insignificantFrom(r []float64, n, runs, most int) int {
 // flatTop is the trapezoid of Politis and Romano: 1 up to a half, 0 from 1 on.
 func flatTop(x float64) float64 { return math.Max(0, math.Min(1, 2*(1-x))) }
 
-// longRunVariance estimates the sum of all autocovariances of a series: the
+// LongRunVariance estimates the sum of all autocovariances of a series: the
 // variance of its mean times its length. The series is made white by an
 // autoregression of order 1 first (Andrews and Monahan, 1992), whose coefficient
 // is corrected for its bias: without this, what hangs together for long is
 // underestimated in a series that is short.
-func longRunVariance(x []float64) float64 {
+func LongRunVariance(x []float64) float64 {
 	n := len(x)
-	r := autocovariance(x, 1)
+	r := Autocovariances(x, 1)
 	if n < 4 || r[0] <= 0 {
 		return 0
 	}
 	rho := r[1] / r[0]
 	rho = math.Max(-0.5, math.Min(0.97, rho+(1+3*rho)/float64(n)))
-	m := mean(x)
+	m := Mean(x)
 	residual := make([]float64, n-1)
 	for t := 1; t < n; t++ {
 		residual[t-1] = (x[t] - m) - rho*(x[t-1]-m)
@@ -100,7 +93,7 @@ func longRunVariance(x []float64) float64 {
 // hardly hangs together.
 func bartlett(x []float64) float64 {
 	lags := int(math.Cbrt(float64(len(x))))
-	r := autocovariance(x, lags)
+	r := Autocovariances(x, lags)
 	sum := r[0]
 	for k := 1; k < len(r); k++ {
 		sum += 2 * (1 - float64(k)/float64(lags+1)) * r[k]
@@ -111,7 +104,7 @@ func bartlett(x []float64) float64 {
 // blockVariance is the same sum as the circular block bootstrap sees it, with
 // blocks of a length.
 func blockVariance(x []float64, length int) float64 {
-	n, m := len(x), mean(x)
+	n, m := len(x), Mean(x)
 	sum, total := 0.0, 0.0
 	for t := range length {
 		sum += x[t%n] - m

@@ -1,4 +1,4 @@
-package compare
+package stat
 
 import (
 	"math"
@@ -6,22 +6,24 @@ import (
 	"slices"
 )
 
-// leastSegment is how many runs there have to be on each side of a change: one
+// segmentMin is how many values there have to be on each side of a change: one
 // alone may be an accident.
-const leastSegment = 2
+const segmentMin = 2
 
-// change is a place in a series where its distribution changes.
-type change struct {
-	at int // the first value that is different
-	p  float64
+// ChangePoint is a place in a series where its distribution changes.
+type ChangePoint struct {
+	// At is the index of the first value that is different.
+	At int
+	// P is the probability of such a change by chance.
+	P float64
 }
 
-// changePoints finds where the distribution of a series changes: the divisive
+// ChangePoints finds where the distribution of a series changes: the divisive
 // method by energy distances of Matteson and James (2014). The best place to
 // divide any segment is tested by shuffling within the segments; where it is
 // significant, the search goes on in the segments that it makes.
-func changePoints(x []float64, level float64, shuffles int, random *rand.Rand) []change {
-	var found []change
+func ChangePoints(x []float64, level float64, shuffles int, random *rand.Rand) []ChangePoint {
+	var found []ChangePoint
 	bounds := []int{0, len(x)}
 	for {
 		at, best := bestDivision(x, bounds)
@@ -32,8 +34,8 @@ func changePoints(x []float64, level float64, shuffles int, random *rand.Rand) [
 		if p > level {
 			return found
 		}
-		found = append(found, change{at, p})
-		slices.SortFunc(found, func(a, b change) int { return a.at - b.at })
+		found = append(found, ChangePoint{at, p})
+		slices.SortFunc(found, func(a, b ChangePoint) int { return a.At - b.At })
 		i, _ := slices.BinarySearch(bounds, at)
 		bounds = slices.Insert(bounds, i, at)
 	}
@@ -62,7 +64,7 @@ func divide(x []float64) (at int, best float64) {
 			right += math.Abs(x[i] - y)
 		}
 	}
-	for k := 1; k <= n-leastSegment; k++ {
+	for k := 1; k <= n-segmentMin; k++ {
 		moved := x[k-1] // goes from the right to the left
 		toLeft, toRight := 0.0, 0.0
 		for _, y := range x[:k-1] {
@@ -74,7 +76,7 @@ func divide(x []float64) (at int, best float64) {
 		left += toLeft
 		right -= toRight
 		across += toRight - toLeft
-		if k < leastSegment {
+		if k < segmentMin {
 			continue
 		}
 		a, b := float64(k), float64(n-k)

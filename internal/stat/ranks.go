@@ -1,47 +1,53 @@
-package compare
+package stat
 
 import (
+	"iter"
 	"math"
 	"math/rand/v2"
 	"slices"
 )
 
-// mostSplits bounds how many ways to deal the runs to two sides are looked at:
-// all of them up to nine runs a side, a seeded sample beyond.
-const mostSplits = 50_000
+// dealsMax bounds how many ways to deal values to two sides are looked at:
+// all of them up to nine a side, a seeded sample beyond.
+const dealsMax = 50_000
 
-// splits yields ways to choose m of n things, as a slice that says of each
+// deals are ways to choose m of n things, as a slice that says of each
 // whether it is chosen. The first is the one that chooses the first m.
-func splits(n, m int, yield func(chosen []bool)) {
-	chosen := make([]bool, n)
-	if choices(n, m) > mostSplits {
-		sampleSplits(chosen, m, yield)
-		return
-	}
-	var choose func(from, left int)
-	choose = func(from, left int) {
-		if left == 0 {
-			yield(chosen)
+func deals(n, m int) iter.Seq[[]bool] {
+	return func(yield func([]bool) bool) {
+		chosen := make([]bool, n)
+		if choices(n, m) > dealsMax {
+			sampleDeals(chosen, m, yield)
 			return
 		}
-		for i := from; i <= n-left; i++ {
-			chosen[i] = true
-			choose(i+1, left-1)
-			chosen[i] = false
+		var choose func(from, left int) bool
+		choose = func(from, left int) bool {
+			if left == 0 {
+				return yield(chosen)
+			}
+			for i := from; i <= n-left; i++ {
+				chosen[i] = true
+				if !choose(i+1, left-1) {
+					return false
+				}
+				chosen[i] = false
+			}
+			return true
 		}
+		choose(0, m)
 	}
-	choose(0, m)
 }
 
-func sampleSplits(chosen []bool, m int, yield func([]bool)) {
+func sampleDeals(chosen []bool, m int, yield func([]bool) bool) {
 	random := rand.New(rand.NewPCG(1, uint64(len(chosen))))
 	for i := range chosen {
 		chosen[i] = i < m
 	}
-	yield(chosen)
-	for range mostSplits {
+	for range dealsMax + 1 {
+		if !yield(chosen) {
+			return
+		}
 		random.Shuffle(len(chosen), func(i, j int) { chosen[i], chosen[j] = chosen[j], chosen[i] })
-		yield(chosen)
 	}
 }
 
@@ -71,22 +77,21 @@ func midranks(x []float64) []float64 {
 	return ranks
 }
 
-// rankTests tests for each metric whether its values in the first m runs and in
+// MannWhitney tests for each of several figures whether its first m values and
 // the others have the same distribution: Mann and Whitney's test, exactly, from
-// all ways to deal the runs to the two sides, so that ties are allowed for. It
+// all ways to deal the values to the two sides, so that ties are allowed for. It
 // returns the two-sided p-values, alone and corrected for their number: by
-// Westfall and Young's step-down, which is Holm's where the tests are
-// independent, and finds more where they are not, because it deals the runs of
-// all metrics alike.
-func rankTests(values [][]float64, m int) (p, corrected []float64) {
-	n, k := len(values[0]), len(values)
-	ranks := make([][]float64, k)
-	for i, v := range values {
-		ranks[i] = midranks(v)
+// Westfall and Young's step-down, which deals the values of all figures alike.
+// There is at least one figure, and all have as many values, more than m.
+func MannWhitney(figures [][]float64, m int) (p, corrected []float64) {
+	n := len(figures[0])
+	var ranks [][]float64
+	for _, values := range figures {
+		ranks = append(ranks, midranks(values))
 	}
-	distances := make([][]float64, k) // by metric and split; the first is the real one
+	distances := make([][]float64, len(figures)) // by figure and deal; the first is the real one
 	middle := float64(m) * float64(n+1) / 2
-	splits(n, m, func(chosen []bool) {
+	for chosen := range deals(n, m) {
 		for i := range ranks {
 			sum := 0.0
 			for j, in := range chosen {
@@ -96,19 +101,18 @@ func rankTests(values [][]float64, m int) (p, corrected []float64) {
 			}
 			distances[i] = append(distances[i], math.Abs(sum-middle))
 		}
-	})
-	tails := make([][]float64, k)
+	}
+	tails := make([][]float64, len(figures))
 	for i := range distances {
 		tails[i] = tailShares(distances[i])
 		p = append(p, tails[i][0])
 	}
-	return p, stepDown(p, tails)
+	return p, minP(tails)
 }
 
 // tailShares says of each value what share of all is as large or larger.
 func tailShares(x []float64) []float64 {
-	sorted := slices.Clone(x)
-	slices.Sort(sorted)
+	sorted := slices.Sorted(slices.Values(x))
 	shares := make([]float64, len(x))
 	for i, v := range x {
 		below, _ := slices.BinarySearch(sorted, v-1e-9)
@@ -117,36 +121,10 @@ func tailShares(x []float64) []float64 {
 	return shares
 }
 
-// stepDown corrects p by the smallest p-value that each split gives among the
-// metrics that are not yet dealt with.
-func stepDown(p []float64, tails [][]float64) []float64 {
-	order := ascending(p)
-	least := make([]float64, len(tails[0]))
-	for s := range least {
-		least[s] = 1
-	}
-	corrected := make([]float64, len(p))
-	for i := len(order) - 1; i >= 0; i-- {
-		k, as := order[i], 0
-		for s := range least {
-			least[s] = min(least[s], tails[k][s])
-			if least[s] <= p[k]+1e-12 {
-				as++
-			}
-		}
-		corrected[k] = float64(as) / float64(len(least))
-	}
-	for i, highest := 0, 0.0; i < len(order); i++ {
-		highest = max(highest, corrected[order[i]])
-		corrected[order[i]] = highest
-	}
-	return corrected
-}
-
-// shiftInterval is the median of all differences between a value of b and one
-// of a (Hodges and Lehmann), and an interval for it that belongs to Mann and
+// HodgesLehmann is the median of all differences between a value of b and one
+// of a, and an interval for it that belongs to Mann and
 // Whitney's test: it covers the shift with at least the confidence.
-func shiftInterval(a, b []float64, confidence float64) (shift, low, high float64) {
+func HodgesLehmann(a, b []float64, confidence float64) (shift, low, high float64) {
 	var d []float64
 	for _, x := range a {
 		for _, y := range b {
@@ -154,9 +132,8 @@ func shiftInterval(a, b []float64, confidence float64) (shift, low, high float64
 		}
 	}
 	slices.Sort(d)
-	shift = (d[(len(d)-1)/2] + d[len(d)/2]) / 2
 	c := cutOff(len(a), len(b), (1-confidence)/2)
-	return shift, d[c], d[len(d)-1-c]
+	return middle(d), d[c], d[len(d)-1-c]
 }
 
 // cutOff is how many of the sorted differences may be cut off at each end: the
@@ -173,7 +150,7 @@ func cutOff(m, n int, tail float64) int {
 	return 0
 }
 
-// rankCounts counts the ways to deal m+n runs for each value of Mann and
+// rankCounts counts the ways to deal m+n values for each value of Mann and
 // Whitney's statistic.
 func rankCounts(m, n int) []float64 {
 	counts := make([]float64, m*n+1)

@@ -1,8 +1,3 @@
-// Package stat has the distributions that verdicts are made with. It knows
-// nothing of load tests.
-//
-// The values are right to a relative 1e-9 for 1 to 1e6 degrees of freedom, and
-// all tails from 0.5 down to 1e-300: a test holds them to tables of that range.
 package stat
 
 import (

@@ -1,0 +1,47 @@
+package stat
+
+import "math"
+
+// Proportion is how often something happened to so many.
+type Proportion struct{ Count, Of float64 }
+
+// Difference is an interval of b's share less a's by Newcombe's hybrid of Wilson's scores (1998,
+// method 10), of observations that are worth fewer independent ones: by how much the standard error
+// is larger than theirs would be. It reaches z standard errors.
+func Difference(a, b Proportion, standardError, z float64) (low, high float64) {
+	if a.Of <= 0 || b.Of <= 0 {
+		return -1, 1
+	}
+	p, q := a.Count/a.Of, b.Count/b.Of
+	inflation := 1.0
+	if variance := p*(1-p)/a.Of + q*(1-q)/b.Of; variance > 0 {
+		inflation = max(standardError*standardError/variance, 1)
+	}
+	pLow, pHigh := wilson(p, a.Of/inflation, z)
+	qLow, qHigh := wilson(q, b.Of/inflation, z)
+	return q - p - math.Hypot(q-qLow, pHigh-p), q - p + math.Hypot(qHigh-q, p-pLow)
+}
+
+// wilson is the score interval of a share of n observations.
+func wilson(p, n, z float64) (low, high float64) {
+	shrink := 1 + z*z/n
+	middle := (p + z*z/(2*n)) / shrink
+	half := z / shrink * math.Sqrt(p*(1-p)/n+z*z/(4*n*n))
+	return max(middle-half, 0), min(middle+half, 1)
+}
+
+// ruleOfThree is how many observations without an event exclude a share, times the share,
+// with 95 %: of so many with that share none would have had it in one case of twenty.
+const ruleOfThree = 3
+
+// Excludes is the share that n observations without an event exclude.
+func Excludes(n float64) float64 { return min(ruleOfThree/max(n, 1), 1) }
+
+// ToExclude is how many observations without an event exclude a share; 0 of a share that is not
+// between 0 and 1.
+func ToExclude(share float64) float64 {
+	if share <= 0 || share >= 1 {
+		return 0
+	}
+	return math.Ceil(ruleOfThree/share - 1e-6)
+}
