@@ -24,57 +24,57 @@ func (s *ruleSet) union(o *ruleSet) {
 }
 
 // acceptor is the accept path for the answers with one HTTP status.
-type acceptor struct {
-	response  *response
-	root      *fastNode
-	recognize uint64      // members of the root of which one has to be there; 0: none
-	always    ruleSet     // rules that every answer with a readable body is held against
-	headers   []*rule     // rules about header fields alone
-	reference []*fastRule // rules about what header fields refer to
-	rules     []*fastRule
-	secrets   []*rule   // rules with nowhere
-	captures  int       // number of capture slots
-	overRun   [][]int32 // slots of the places of the contract's rules over the run
-	words     []int32   // slots of the contract's words
+type acceptPath struct {
+	response        *response
+	root            *acceptNode
+	recognize       uint64        // members of the root of which one has to be there; 0: none
+	always          ruleSet       // rules that every answer with a readable body is held against
+	headers         []*rule       // rules about header fields alone
+	reference       []*acceptRule // rules about what header fields refer to
+	rules           []*acceptRule
+	secrets         []*rule   // rules with nowhere
+	captures        int       // number of capture slots
+	acrossResponses [][]int32 // slots of the places of the contract's rules over the run
+	captured        []int32   // slots of the contract's captured
 }
 
 // fastNode is all that the schemas demand of a value at one place.
-type fastNode struct {
-	id       uint64
-	types    jsonType // that the value may have
-	marks    [7]ruleSet
-	members  []fastMember
-	index    [64]uint8 // by bucket of the name: 1 + the first of the members there
-	required uint64    // bits of members
-	others   *fastNode
-	endings  []ending // of members without a name of their own, before others
-	items    *fastNode
-	texts    []textTest // of strings
-	choices  []choice
-	captures []int32 // slots that hold the value
+type acceptNode struct {
+	id          uint64
+	types       jsonType // that the value may have
+	marks       [7]ruleSet
+	members     []acceptMember
+	index       [64]uint8 // by bucket of the name: 1 + the first of the members there
+	required    uint64    // bits of members
+	others      *acceptNode
+	suffixNodes []suffixNode // of members without a name of their own, before others
+	items       *acceptNode
+	texts       []textTest // of strings
+	choices     []choice
+	captures    []int32 // slots that hold the value
 }
 
 // choice is an anyOf, or a oneOf: then only one branch may hold.
 type choice struct {
-	branches []*fastNode
+	branches []*acceptNode
 	one      bool
 }
 
 // ending is the node of members whose names end in a suffix.
-type ending struct {
+type suffixNode struct {
 	suffix string
-	node   *fastNode
+	node   *acceptNode
 }
 
-type fastMember struct {
+type acceptMember struct {
 	name string
-	node *fastNode
+	node *acceptNode
 	next uint8 // 1 + the next of the members in the same bucket
 }
 
 // file puts the members into their buckets, of which a name's is found without
 // looking at the others.
-func (n *fastNode) file() {
+func (n *acceptNode) file() {
 	for i := range n.members {
 		m := &n.members[i]
 		m.next = n.index[bucket(m.name)]
@@ -91,78 +91,78 @@ func bucket(name string) uint8 {
 }
 
 // textTest is an assertion about a string.
-type textTest func(string) verdict
+type textTest func(string) decision
 
 // verdict of a test. Unsure is for what only the explain path can tell.
-type verdict uint8
+type decision uint8
 
 const (
-	right verdict = iota
+	right decision = iota
 	wrong
 	unsure
 )
 
 // fastRule is a rule of x-rules with the slots of its operands.
-type fastRule struct {
+type acceptRule struct {
 	*rule
 	at      []int32 // slots of its places
-	members []memberSlots
+	members []rowSlots
 	when    int32   // slot; -1: none
 	operand int32   // slot of lte; -1: none
 	among   []int32 // slots of in
 	instead int32   // slot of what may be there in its place; -1: none
 	rows    int32   // slot that selects a table's row; -1: none
-	text    fastTemplate
+	text    acceptTemplate
 	matches func(string) bool // pattern
 }
 
 // memberSlots are the slots of the members that a rule demands, by row.
-type memberSlots struct {
+type rowSlots struct {
 	row   string
 	slots []int32
 }
 
 // fastTemplate is a template with the slots of its places.
-type fastTemplate []fastPart
+type acceptTemplate []acceptTemplatePart
 
-type fastPart struct {
-	part
+type acceptTemplatePart struct {
+	templatePart
 	slot int32 // of a place of the answer; -1: none
 }
 
 // acceptor returns the accept path for a status, made on its first use; nil
 // where there is none.
-func (c *Contract) acceptor(status int) *acceptor {
-	if status < 0 || status >= len(c.acceptors) {
+func (c *Contract) acceptPath(status int) *acceptPath {
+	if status < 0 || status >= len(c.acceptPaths) {
 		return nil
 	}
-	a := c.acceptors[status].Load()
+	a := c.acceptPaths[status].Load()
 	if a == nil {
 		var why string
-		if a, why = c.newAcceptor(status); why != "" {
-			a = noAcceptor
+		if a, why = c.newAcceptPath(status); why != "" {
+			a = noAcceptPath
 		}
-		c.acceptors[status].Store(a)
+		c.acceptPaths[status].Store(a)
 	}
-	if a == noAcceptor {
+	if a == noAcceptPath {
 		return nil
 	}
 	return a
 }
 
 // noAcceptor stands for a status that has no accept path.
-var noAcceptor = &acceptor{}
+var noAcceptPath = &acceptPath{}
 
 // Slow says what of the document the accept path does not know. Where it is not
 // empty, answers of some statuses are all explained, at some 20,000 a second
 // and core.
 func (c *Contract) Slow() (reasons []string) {
-	for status := range c.acceptors {
+	for status := range c.acceptPaths {
 		resp := c.responses.of(status)
 		if resp == nil || resp.schema == nil || status > 0 && resp == c.responses.of(status-1) {
 			continue
 		}
-		if _, why := c.newAcceptor(status); why != "" && !slices.Contains(reasons, why) {
+		if _, why := c.newAcceptPath(status); why != "" && !slices.Contains(reasons, why) {
 			reasons = append(reasons, why)
 		}
 	}
@@ -170,7 +170,7 @@ func (c *Contract) Slow() (reasons []string) {
 }
 
 // newAcceptor returns the accept path for a status, or why there is none.
-func (c *Contract) newAcceptor(status int) (*acceptor, string) {
+func (c *Contract) newAcceptPath(status int) (*acceptPath, string) {
 	resp := c.responses.of(status)
 	if resp == nil || resp.schema == nil {
 		return nil, "no schema"
@@ -178,17 +178,17 @@ func (c *Contract) newAcceptor(status int) (*acceptor, string) {
 	if len(c.rules) > maxRules {
 		return nil, "more than 128 rules"
 	}
-	b := &acceptBuilder{contract: c, response: resp, slots: map[string]int32{}}
-	a := &acceptor{response: resp}
+	b := &acceptPathBuilder{contract: c, response: resp, slots: map[string]int32{}}
+	a := &acceptPath{response: resp}
 	for _, ru := range c.ordered {
 		if ru.holdsFor(status) {
 			b.addRule(a, ru)
 		}
 	}
-	for _, ru := range c.overRun {
-		a.overRun = append(a.overRun, b.slotsOf(ru.at))
+	for _, ru := range c.acrossResponses {
+		a.acrossResponses = append(a.acrossResponses, b.slotsOf(ru.at))
 	}
-	a.words = b.slotsOf(c.words)
+	a.captured = b.slotsOf(c.captured)
 	a.root = b.node([]*schema{resp.schema}, resp.root, nil)
 	for i := range a.root.members {
 		if slices.Contains(resp.recognize, a.root.members[i].name) {
@@ -206,7 +206,7 @@ func (c *Contract) newAcceptor(status int) (*acceptor, string) {
 	return a, ""
 }
 
-func (b *acceptBuilder) giveUp(why string) {
+func (b *acceptPathBuilder) giveUp(why string) {
 	if b.gaveUp == "" {
 		b.gaveUp = why
 	}

@@ -7,7 +7,7 @@ import (
 
 // acceptBuilder builds an acceptor. It gives up on what the accept path does
 // not know, and says why.
-type acceptBuilder struct {
+type acceptPathBuilder struct {
 	contract *Contract
 	response *response
 	slots    map[string]int32 // by path
@@ -19,7 +19,7 @@ type acceptBuilder struct {
 
 // alwaysLooked collects the rules that the explain path marks for every body
 // that it can read.
-func (b *acceptBuilder) alwaysLooked(a *acceptor) {
+func (b *acceptPathBuilder) alwaysLooked(a *acceptPath) {
 	c := b.contract
 	for _, ru := range c.texts {
 		if ru != nil {
@@ -34,7 +34,7 @@ func (b *acceptBuilder) alwaysLooked(a *acceptor) {
 }
 
 // slot returns the slot that captures the values at a path.
-func (b *acceptBuilder) slot(p path) int32 {
+func (b *acceptPathBuilder) slot(p path) int32 {
 	if p == nil {
 		return -1
 	}
@@ -47,34 +47,34 @@ func (b *acceptBuilder) slot(p path) int32 {
 	return s
 }
 
-func (b *acceptBuilder) slotsOf(places []path) (slots []int32) {
+func (b *acceptPathBuilder) slotsOf(places []path) (slots []int32) {
 	for _, p := range places {
 		slots = append(slots, b.slot(p))
 	}
 	return slots
 }
 
-func (b *acceptBuilder) addRule(a *acceptor, ru *rule) {
+func (b *acceptPathBuilder) addRule(a *acceptPath, ru *rule) {
 	switch {
-	case ru.word == wordHasResponse:
+	case ru.predicate == predicateHasResponse:
 		a.always.add(ru)
 		return
-	case ru.word == wordNowhere:
+	case ru.predicate == predicateNowhere:
 		a.secrets = append(a.secrets, ru)
 		return
-	case ru.word == wordReference:
-		a.reference = append(a.reference, &fastRule{rule: ru, text: b.template(ru.text)})
+	case ru.predicate == predicateReference:
+		a.reference = append(a.reference, &acceptRule{rule: ru, text: b.template(ru.text)})
 		return
 	case ru.header != "":
 		a.headers = append(a.headers, ru)
 		return
 	}
-	f := &fastRule{rule: ru, when: -1, operand: b.slot(ru.operand), among: b.slotsOf(ru.among), instead: b.slot(ru.instead), rows: b.slot(ru.rows.at)}
+	f := &acceptRule{rule: ru, when: -1, operand: b.slot(ru.operand), among: b.slotsOf(ru.among), instead: b.slot(ru.instead), rows: b.slot(ru.rows.at)}
 	if ru.when != nil {
 		f.when = b.slot(ru.when.at)
 	}
 	for _, at := range ru.at {
-		if ru.required && at.wild() || ru.word == wordMembers && at.wild() {
+		if ru.required && at.wild() || ru.predicate == predicateMembers && at.wild() {
 			b.giveUp("the rule " + ru.Name + " demands members at a place with *")
 		}
 		f.at = append(f.at, b.slot(at))
@@ -83,8 +83,8 @@ func (b *acceptBuilder) addRule(a *acceptor, ru *rule) {
 	if ru.pattern != nil {
 		f.matches = matcher(ru.pattern)
 	}
-	if ru.word == wordMembers {
-		b.memberSlots(f)
+	if ru.predicate == predicateMembers {
+		b.rowSlots(f)
 	}
 	for _, t := range ru.hidden {
 		for _, p := range t {
@@ -93,26 +93,26 @@ func (b *acceptBuilder) addRule(a *acceptor, ru *rule) {
 			}
 		}
 	}
-	if ru.word == wordMembers && ru.rows.http {
+	if ru.predicate == predicateMembers && ru.rows.http {
 		b.giveUp("the rule " + ru.Name + " demands members per HTTP status")
 	}
 	a.rules = append(a.rules, f)
 }
 
-func (b *acceptBuilder) template(t template) (fast fastTemplate) {
+func (b *acceptPathBuilder) template(t template) (fast acceptTemplate) {
 	for _, p := range t {
-		fast = append(fast, fastPart{p, b.slot(p.place)})
+		fast = append(fast, acceptTemplatePart{p, b.slot(p.place)})
 	}
 	return fast
 }
 
-func (b *acceptBuilder) memberSlots(f *fastRule) {
+func (b *acceptPathBuilder) rowSlots(f *acceptRule) {
 	rows := f.rule.rows.rows
 	if rows == nil {
 		rows = map[string][]string{"": f.list}
 	}
 	for row, names := range rows {
-		m := memberSlots{row: row}
+		m := rowSlots{row: row}
 		for _, name := range names {
 			m.slots = append(m.slots, b.slot(append(slices.Clone(f.rule.at[0]), step{name: name})))
 		}
@@ -125,9 +125,9 @@ func (b *acceptBuilder) memberSlots(f *fastRule) {
 
 // node builds what the asserting schemas demand at a place. The place has the
 // names of all schemas, of branches too.
-func (b *acceptBuilder) node(asserting []*schema, p *place, way path) *fastNode {
+func (b *acceptPathBuilder) node(asserting []*schema, p *schemaTree, way path) *acceptNode {
 	b.ids++
-	n := &fastNode{id: mix(b.ids), types: anyType}
+	n := &acceptNode{id: mix(b.ids), types: anyType}
 	if p == nil {
 		return n
 	}
@@ -187,7 +187,7 @@ func (s step) leadsTo(way step) bool {
 	return s.fits(way.name)
 }
 
-func (b *acceptBuilder) addMembers(n *fastNode, all []*schema, p *place, way path) {
+func (b *acceptPathBuilder) addMembers(n *acceptNode, all []*schema, p *schemaTree, way path) {
 	names := make([]string, 0, len(p.members))
 	for _, s := range all {
 		for name := range s.properties {
@@ -215,11 +215,11 @@ func (b *acceptBuilder) addMembers(n *fastNode, all []*schema, p *place, way pat
 				asserting = append(asserting, s.others)
 			}
 		}
-		n.members = append(n.members, fastMember{name: name, node: b.node(asserting, p.members[name], append(slices.Clone(way), step{name: name}))})
+		n.members = append(n.members, acceptMember{name: name, node: b.node(asserting, p.members[name], append(slices.Clone(way), step{name: name}))})
 	}
 }
 
-func (b *acceptBuilder) addItems(n *fastNode, all []*schema, p *place, way path) {
+func (b *acceptPathBuilder) addItems(n *acceptNode, all []*schema, p *schemaTree, way path) {
 	var items, others []*schema
 	for _, s := range all {
 		if s.items != nil {
@@ -238,13 +238,13 @@ func (b *acceptBuilder) addItems(n *fastNode, all []*schema, p *place, way path)
 	}
 	for _, suffix := range b.suffixes(way) {
 		ends := append(slices.Clone(way), step{name: "*" + suffix, any: true, suffix: suffix})
-		n.endings = append(n.endings, ending{suffix, b.node(others, p.others, ends)})
+		n.suffixNodes = append(n.suffixNodes, suffixNode{suffix, b.node(others, p.others, ends)})
 	}
 }
 
 // suffixes are what names of members here end in that paths lead through, the
 // longest first: what ends in it ends in shorter ones too.
-func (b *acceptBuilder) suffixes(way path) (all []string) {
+func (b *acceptPathBuilder) suffixes(way path) (all []string) {
 	for _, p := range b.paths {
 		if len(p) <= len(way) || !matchesPath(p[:len(way)], way) {
 			continue
@@ -258,14 +258,14 @@ func (b *acceptBuilder) suffixes(way path) (all []string) {
 }
 
 // capturesBelow says whether a path leads through members of any name here.
-func (b *acceptBuilder) capturesBelow(way path) bool {
+func (b *acceptPathBuilder) capturesBelow(way path) bool {
 	return slices.ContainsFunc(b.paths, func(p path) bool {
 		return len(p) >= len(way) && p[len(way)-1].any && matchesPath(p[:len(way)], way)
 	})
 }
 
 // demands adds the keywords of a schema.
-func (b *acceptBuilder) demands(n *fastNode, s *schema) {
+func (b *acceptPathBuilder) demands(n *acceptNode, s *schema) {
 	for i := range s.keywords {
 		w := &s.keywords[i]
 		if w.rule != nil && w.rule.Level == Off {
@@ -301,27 +301,27 @@ func widen(t jsonType) jsonType {
 	return t
 }
 
-func (b *acceptBuilder) require(n *fastNode, s *schema) {
+func (b *acceptPathBuilder) require(n *acceptNode, s *schema) {
 	for _, name := range s.needs {
-		i := slices.IndexFunc(n.members, func(m fastMember) bool { return m.name == name })
+		i := slices.IndexFunc(n.members, func(m acceptMember) bool { return m.name == name })
 		if i < 0 && !b.branch || len(n.members) == 64 {
 			b.giveUp("required names a member without a schema")
 			return
 		}
 		if i < 0 {
 			i = len(n.members)
-			n.members = append(n.members, fastMember{name: name, node: b.node(nil, nil, nil)})
+			n.members = append(n.members, acceptMember{name: name, node: b.node(nil, nil, nil)})
 		}
 		n.required |= 1 << i
 	}
 }
 
 // choice adds an anyOf or oneOf. Branches capture and mark nothing.
-func (b *acceptBuilder) choice(n *fastNode, s *schema, one bool) {
-	inner := &acceptBuilder{contract: b.contract, response: b.response, slots: map[string]int32{}, ids: b.ids + 1<<32, branch: true}
-	var branches []*fastNode
+func (b *acceptPathBuilder) choice(n *acceptNode, s *schema, one bool) {
+	inner := &acceptPathBuilder{contract: b.contract, response: b.response, slots: map[string]int32{}, ids: b.ids + 1<<32, branch: true}
+	var branches []*acceptNode
 	for _, branch := range s.branches {
-		branches = append(branches, inner.node([]*schema{branch}, names(&place{}, branch), nil))
+		branches = append(branches, inner.node([]*schema{branch}, names(&schemaTree{}, branch), nil))
 	}
 	n.choices = append(n.choices, choice{branches, one})
 	if inner.gaveUp != "" {
@@ -331,22 +331,22 @@ func (b *acceptBuilder) choice(n *fastNode, s *schema, one bool) {
 
 // names adds the members that a schema names, without its rules: what fails in
 // a branch is the branch's.
-func names(p *place, s *schema) *place {
+func names(p *schemaTree, s *schema) *schemaTree {
 	for name, child := range s.properties {
 		if p.members == nil {
-			p.members = map[string]*place{}
+			p.members = map[string]*schemaTree{}
 		}
 		if p.members[name] == nil {
-			p.members[name] = &place{}
+			p.members[name] = &schemaTree{}
 		}
 		names(p.members[name], child)
 	}
-	for part, to := range map[*schema]**place{s.others: &p.others, s.items: &p.items} {
+	for part, to := range map[*schema]**schemaTree{s.others: &p.others, s.items: &p.items} {
 		if part == nil {
 			continue
 		}
 		if *to == nil {
-			*to = &place{}
+			*to = &schemaTree{}
 		}
 		names(*to, part)
 	}

@@ -11,7 +11,7 @@ import (
 
 // accept judges an answer by the accept path: right, wrong with s.wrong as the
 // fingerprint of what is wrong, or unsure.
-func (a *acceptor) accept(r *run, s *scan) verdict {
+func (a *acceptPath) accept(r *checker, s *scan) decision {
 	ex := r.ex
 	if ex.Cut || len(ex.Framing) > 0 || ex.encoded() {
 		return unsure
@@ -20,7 +20,7 @@ func (a *acceptor) accept(r *run, s *scan) verdict {
 	if !a.noSecrets(r, s) {
 		return unsure
 	}
-	s.caring = r.contract.unnamed != nil
+	s.reportUnnamed = r.contract.unnamed != nil
 	if !s.document(a.root) {
 		return unsure
 	}
@@ -45,7 +45,7 @@ func (a *acceptor) accept(r *run, s *scan) verdict {
 }
 
 // noSecrets says whether no secret is in the header or the body, plain or escaped.
-func (a *acceptor) noSecrets(r *run, s *scan) bool {
+func (a *acceptPath) noSecrets(r *checker, s *scan) bool {
 	mayEscape := redact.MayBeEscaped(view(s.body))
 	for _, ru := range a.secrets {
 		secret, ok := r.fill(ru.text)
@@ -71,7 +71,7 @@ func (a *acceptor) noSecrets(r *run, s *scan) bool {
 }
 
 // header holds an answer against a rule about a header field.
-func (s *scan) header(r *run, ru *rule) {
+func (s *scan) header(r *checker, ru *rule) {
 	value, count := r.ex.Header.Get(ru.header)
 	holds, looked := r.headerHolds(ru, value, count)
 	if !looked {
@@ -84,7 +84,7 @@ func (s *scan) header(r *run, ru *rule) {
 }
 
 // reference holds an answer against a rule about what a header field refers to.
-func (s *scan) reference(r *run, f *fastRule) {
+func (s *scan) reference(r *checker, f *acceptRule) {
 	value, count := r.ex.Header.Get(f.rule.header)
 	if count == 0 {
 		return
@@ -101,7 +101,7 @@ func (s *scan) reference(r *run, f *fastRule) {
 
 // rule holds an answer against one rule about its body. It returns false where
 // only the explain path can tell.
-func (s *scan) rule(r *run, f *fastRule) bool {
+func (s *scan) rule(r *checker, f *acceptRule) bool {
 	if f.when >= 0 && !slices.Contains(f.rule.when.values, s.text(f.when)) {
 		return true
 	}
@@ -124,7 +124,7 @@ func (s *scan) rule(r *run, f *fastRule) bool {
 			}
 		}
 		for before := int32(-1); at >= 0; before, at = at, s.captured[at].next {
-			if f.word == wordURLOrigin && before >= 0 && s.faults == 0 && s.captured[before].text == s.captured[at].text {
+			if f.predicate == predicateURLOrigin && before >= 0 && s.faults == 0 && s.captured[before].text == s.captured[at].text {
 				continue // the same text again, and it was right
 			}
 			switch s.assert(r, f, &s.captured[at]) {
@@ -146,12 +146,12 @@ func (s *scan) text(slot int32) string {
 	return ""
 }
 
-func (s *scan) assert(r *run, f *fastRule, c *capture) verdict {
-	switch f.word {
-	case wordNotNull:
+func (s *scan) assert(r *checker, f *acceptRule, c *capture) decision {
+	switch f.predicate {
+	case predicateNotNull:
 		s.marks.add(f.rule)
-		return verdictOf(c.typ != typeNull)
-	case wordMembers:
+		return decisionOf(c.typ != typeNull)
+	case predicateMembers:
 		if c.typ == typeObject {
 			s.assertMembers(f, c)
 		}
@@ -168,14 +168,14 @@ func (s *scan) assert(r *run, f *fastRule, c *capture) verdict {
 	return right
 }
 
-func verdictOf(holds bool) verdict {
+func decisionOf(holds bool) decision {
 	if holds {
 		return right
 	}
 	return wrong
 }
 
-func (s *scan) assertMembers(f *fastRule, c *capture) {
+func (s *scan) assertMembers(f *acceptRule, c *capture) {
 	row := ""
 	if f.rows >= 0 {
 		row = s.text(f.rows)
@@ -194,43 +194,43 @@ func (s *scan) assertMembers(f *fastRule, c *capture) {
 }
 
 // assertString evaluates the words about strings as the explain path does.
-func (s *scan) assertString(r *run, f *fastRule, c *capture) (v verdict, looked bool) {
-	switch f.word {
-	case wordEquals:
+func (s *scan) assertString(r *checker, f *acceptRule, c *capture) (v decision, looked bool) {
+	switch f.predicate {
+	case predicateEquals:
 		return s.equals(r, f.text, c)
-	case wordURLPath:
+	case predicateURLPath:
 		return s.urlPath(r, f.text, c)
-	case wordURLOrigin:
+	case predicateURLOrigin:
 		return s.urlOrigin(r, f.text, c)
-	case wordIn:
+	case predicateIn:
 		return s.among(f.among, c.text)
-	case wordLTE:
+	case predicateLTE:
 		later := s.text(f.operand)
 		looked = isUTC(c.text) && isUTC(later)
-		return verdictOf(!looked || !isAfter(c.text, later)), looked
-	case wordKnown:
+		return decisionOf(!looked || !isAfter(c.text, later)), looked
+	case predicateKnown:
 		list := f.rule.list
 		if f.rule.rows.http {
 			list = f.listFor(r)
 		} else if f.rows >= 0 {
 			list = f.rule.rows.rows[s.text(f.rows)]
 		}
-		return verdictOf(slices.Contains(list, c.text)), list != nil
-	case wordPattern:
-		return verdictOf(f.matches(c.text)), true
-	case wordHoldsJSON:
-		return verdictOf(isJSON(c.text)), true
-	case wordHoldsMember:
+		return decisionOf(slices.Contains(list, c.text)), list != nil
+	case predicatePattern:
+		return decisionOf(f.matches(c.text)), true
+	case predicateHoldsJSON:
+		return decisionOf(isJSON(c.text)), true
+	case predicateHoldsMember:
 		want := r.fact(f.rule.text.only())
 		if want == "" {
 			return right, false
 		}
 		holds, looked := holdsMember(c.text, f.rule.inner, want)
-		return verdictOf(holds || !looked), looked
-	case wordMasked:
-		return verdictOf(isMasked(c.text, r.hidden(f.rule))), true
-	case wordUnique:
-		return verdictOf(!s.before(f.at, c)), true
+		return decisionOf(holds || !looked), looked
+	case predicateMasked:
+		return decisionOf(isMasked(c.text, r.hidden(f.rule))), true
+	case predicateUnique:
+		return decisionOf(!s.before(f.at, c)), true
 	}
 	return right, false
 }
@@ -250,7 +250,7 @@ func (s *scan) before(slots []int32, c *capture) bool {
 	return false
 }
 
-func (s *scan) among(slots []int32, text string) (v verdict, looked bool) {
+func (s *scan) among(slots []int32, text string) (v decision, looked bool) {
 	v = wrong
 	for _, slot := range slots {
 		for at := s.first[slot]; at >= 0; at = s.captured[at].next {
@@ -269,22 +269,22 @@ func (s *scan) among(slots []int32, text string) (v verdict, looked bool) {
 }
 
 // equals compares with a template without building its text.
-func (s *scan) equals(r *run, t fastTemplate, c *capture) (v verdict, looked bool) {
+func (s *scan) equals(r *checker, t acceptTemplate, c *capture) (v decision, looked bool) {
 	if !s.known(r, t, c) {
 		return right, false
 	}
 	rest, ok := c.text, true
 	for i := range t {
 		if rest, ok = strings.CutPrefix(rest, s.partText(r, &t[i])); !ok {
-			return verdictOf(s.sameAs(r, t, c.text)), true
+			return decisionOf(s.sameAs(r, t, c.text)), true
 		}
 	}
-	return verdictOf(rest == ""), true
+	return decisionOf(rest == ""), true
 }
 
 // sameAs compares a text with a template's where they differ in a byte: that may
 // be the case of a letter of an ID.
-func (s *scan) sameAs(r *run, t fastTemplate, text string) bool {
+func (s *scan) sameAs(r *checker, t acceptTemplate, text string) bool {
 	n := 0
 	for i := range t {
 		n += len(s.partText(r, &t[i]))
@@ -292,7 +292,7 @@ func (s *scan) sameAs(r *run, t fastTemplate, text string) bool {
 	return n == len(text) && SameText(text, s.joined(r, t))
 }
 
-func (s *scan) joined(r *run, t fastTemplate) string {
+func (s *scan) joined(r *checker, t acceptTemplate) string {
 	var b strings.Builder
 	for i := range t {
 		b.WriteString(s.partText(r, &t[i]))
@@ -302,7 +302,7 @@ func (s *scan) joined(r *run, t fastTemplate) string {
 
 // known says whether all operands of a template are there, and none of them is
 // the very value under check.
-func (s *scan) known(r *run, t fastTemplate, c *capture) bool {
+func (s *scan) known(r *checker, t acceptTemplate, c *capture) bool {
 	for i := range t {
 		switch p := &t[i]; {
 		case p.slot >= 0:
@@ -319,19 +319,19 @@ func (s *scan) known(r *run, t fastTemplate, c *capture) bool {
 	return true
 }
 
-func (s *scan) partText(r *run, p *fastPart) string {
+func (s *scan) partText(r *checker, p *acceptTemplatePart) string {
 	switch {
 	case p.slot >= 0:
 		return s.text(p.slot)
 	case p.fact >= 0:
 		return r.fact(p.fact)
 	}
-	return p.part.text
+	return p.templatePart.text
 }
 
 // urlPath takes URLs of plain characters apart itself; others are left to the
 // explain path.
-func (s *scan) urlPath(r *run, t fastTemplate, c *capture) (v verdict, looked bool) {
+func (s *scan) urlPath(r *checker, t acceptTemplate, c *capture) (v decision, looked bool) {
 	if !s.known(r, t, c) {
 		return right, false
 	}
@@ -342,10 +342,10 @@ func (s *scan) urlPath(r *run, t fastTemplate, c *capture) (v verdict, looked bo
 	rest := path
 	for i := range t {
 		if rest, ok = strings.CutPrefix(rest, s.partText(r, &t[i])); !ok {
-			return verdictOf(s.sameAs(r, t, path)), true
+			return decisionOf(s.sameAs(r, t, path)), true
 		}
 	}
-	return verdictOf(rest == ""), true
+	return decisionOf(rest == ""), true
 }
 
 // splitURL splits an absolute http URL of plain characters.
@@ -398,7 +398,7 @@ var plainHost = func() (t [256]byte) {
 	return t
 }()
 
-func (s *scan) urlOrigin(r *run, t fastTemplate, c *capture) (v verdict, looked bool) {
+func (s *scan) urlOrigin(r *checker, t acceptTemplate, c *capture) (v decision, looked bool) {
 	if !s.known(r, t, c) {
 		return right, false
 	}
@@ -408,5 +408,5 @@ func (s *scan) urlOrigin(r *run, t fastTemplate, c *capture) (v verdict, looked 
 	if _, err := url.Parse(c.text); err != nil {
 		return unsure, true
 	}
-	return verdictOf(urlOrigin(c.text) == urlOrigin(s.joined(r, t))), true
+	return decisionOf(urlOrigin(c.text) == urlOrigin(s.joined(r, t))), true
 }

@@ -24,7 +24,7 @@ type compiler struct {
 func newCompiler(d *document) *compiler {
 	return &compiler{
 		document: d,
-		contract: &Contract{maxDepth: deepest, names: map[string]bool{}},
+		contract: &Contract{maxDepth: maxDepthOfText, names: map[string]bool{}},
 		schemas:  map[string]*schema{},
 		byName:   map[string]*rule{},
 		nodes:    map[*rule]*yaml.Node{},

@@ -9,25 +9,25 @@ import (
 // for each schema keyword.
 const shapePrefix = "shape."
 
-// Contract is a compiled document. It is safe for concurrent use, but for
-// [Contract.ShowWords].
+// Contract is a compiled document. It never changes and is safe for concurrent
+// use.
 type Contract struct {
-	rules     []*rule // in the document's order
-	ordered   []*rule // those that are evaluated one by one, in that order
-	texts     [textKinds]*rule
-	unnamed   *rule   // the rule about members that no schema names; nil: none
-	transport []*rule // that the transport finds
-	overRun   []*rule // that speak of other answers too
-	facts     []string
-	secrets   []int // slots of facts that no report may show
-	schemas   map[string]*schema
-	responses responses
-	words     []path // that an exchange shows
-	maxDepth  int
-	names     map[string]bool // of members that the document names
-	runs      sync.Pool
-	acceptors [600]atomic.Pointer[acceptor] // by HTTP status, made when needed
-	storms    storms
+	rules           []*rule // in the document's order
+	ordered         []*rule // those that are evaluated one by one, in that order
+	texts           [textKinds]*rule
+	unnamed         *rule   // the rule about members that no schema names; nil: none
+	transport       []*rule // that the transport finds
+	acrossResponses []*rule // that speak of other answers too
+	facts           []string
+	secrets         []int // slots of facts that no report may show
+	schemas         map[string]*schema
+	responses       responses
+	captured        []path // that an exchange shows
+	maxDepth        int
+	names           map[string]bool // of members that the document names
+	checkers        sync.Pool
+	acceptPaths     [600]atomic.Pointer[acceptPath] // by HTTP status, made when needed
+	explanations    explanations
 }
 
 // Rule is a rule of a contract.
@@ -43,8 +43,9 @@ type Rule struct {
 
 // Compile turns a document into a checker; levels are applied in order. An
 // error lists every problem as name:line:column with its remedy. It is an
-// [*UnknownRuleError] where only a level's rule is wrong.
-func Compile(name string, document []byte, levels []LevelChange) (*Contract, error) {
+// [*UnknownRuleError] where only a level's rule is wrong. The strings of the
+// members captured, of the outermost object, are left in [Exchange].Captured.
+func Compile(name string, document []byte, levels []LevelChange, captured ...string) (*Contract, error) {
 	d, err := load(name, document)
 	if err != nil {
 		return nil, err
@@ -55,6 +56,9 @@ func Compile(name string, document []byte, levels []LevelChange) (*Contract, err
 	}
 	if err := c.setLevels(levels); err != nil {
 		return nil, err
+	}
+	for _, member := range captured {
+		c.captured = append(c.captured, path{{name: member}})
 	}
 	c.arrange()
 	return c, nil
@@ -70,40 +74,30 @@ func (c *Contract) arrange() {
 			}
 		}
 	}
-	c.runs.New = func() any { return newRun(c) }
+	c.checkers.New = func() any { return newChecker(c) }
 }
 
 func (c *Contract) place(ru *rule) {
-	switch ru.word {
-	case wordText:
+	switch ru.predicate {
+	case predicateText:
 		c.texts[ru.kind] = ru
-	case wordDepth:
+	case predicateDepth:
 		c.texts[textDepth], c.maxDepth = ru, ru.number
-	case wordNamedOnly:
+	case predicateNamedOnly:
 		c.unnamed = ru
-	case wordTransport:
+	case predicateTransport:
 		c.transport = append(c.transport, ru)
-	case wordNewBody: // first: an ID in the same body again says nothing more
-		c.overRun = append([]*rule{ru}, c.overRun...)
-	case wordNewInRun, wordNotAnothers, wordInExchange:
-		c.overRun = append(c.overRun, ru)
-	case wordSchema, wordResponse, wordCaller, wordKeyword:
+	case predicateNewBody: // first: an ID in the same body again says nothing more
+		c.acrossResponses = append([]*rule{ru}, c.acrossResponses...)
+	case predicateNewInRun, predicateNotAnothers, predicateInExchange:
+		c.acrossResponses = append(c.acrossResponses, ru)
+	case predicateSchema, predicateResponse, predicateCaller, predicateKeyword:
 		if !ru.required {
 			return
 		}
 		c.ordered = append(c.ordered, ru)
 	default:
 		c.ordered = append(c.ordered, ru)
-	}
-}
-
-// ShowWords has [Contract.Check] leave the strings of these members of the
-// outermost object in [Exchange].Words. It is to be called before the first
-// check.
-func (c *Contract) ShowWords(members ...string) {
-	c.words = nil
-	for _, name := range members {
-		c.words = append(c.words, path{{name: name}})
 	}
 }
 

@@ -36,7 +36,7 @@ const tracked = `{"number":"P-1234","weight":2.5,"size":[10,20],"tags":["a"],"fr
 
 // exchange is an answer of the parcel service; facts are key=value.
 func exchange(c *contract.Contract, status int, body string, facts ...string) *contract.Exchange {
-	ex := &contract.Exchange{Status: status, Body: []byte(body), Header: contract.Header{{Name: "Content-Type", Value: "application/json"}}}
+	ex := &contract.Exchange{Status: status, Body: []byte(body), Header: contract.Fields{{Name: "Content-Type", Value: "application/json"}}}
 	for _, name := range c.FactNames() {
 		value := ""
 		for _, f := range facts {
@@ -182,7 +182,7 @@ func TestLevel(t *testing.T) {
 }
 
 func TestHeaderGet(t *testing.T) {
-	h := contract.Header{{Name: "A", Value: "1"}, {Name: "b", Value: "2"}, {Name: "a", Value: "3"}}
+	h := contract.Fields{{Name: "A", Value: "1"}, {Name: "b", Value: "2"}, {Name: "a", Value: "3"}}
 	if v, n := h.Get("A"); v != "1" || n != 2 {
 		t.Errorf("A: %q, %d", v, n)
 	}

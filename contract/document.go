@@ -27,17 +27,17 @@ type document struct {
 	name     string
 	root     *yaml.Node
 	plain    any // the same as JSON values, for the schema library
-	problems []problem
+	problems []documentProblem
 }
 
-type problem struct {
+type documentProblem struct {
 	line, column int
 	text         string
 }
 
 // fail notes a problem. Its text ends in what can be done about it.
 func (d *document) fail(n *yaml.Node, format string, args ...any) {
-	d.problems = append(d.problems, problem{n.Line, n.Column, fmt.Sprintf(format, args...)})
+	d.problems = append(d.problems, documentProblem{n.Line, n.Column, fmt.Sprintf(format, args...)})
 }
 
 // err returns all problems in the document's order, or nil.
@@ -45,7 +45,7 @@ func (d *document) err() error {
 	if len(d.problems) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(d.problems, func(a, b problem) int {
+	slices.SortStableFunc(d.problems, func(a, b documentProblem) int {
 		if a.line != b.line {
 			return a.line - b.line
 		}

@@ -8,14 +8,14 @@ import (
 )
 
 // evaluate looks at one rule of x-rules.
-func (r *run) evaluate(ru *rule) {
+func (r *checker) evaluate(ru *rule) {
 	switch {
-	case ru.word == wordHasResponse:
+	case ru.predicate == predicateHasResponse:
 		r.mark(ru)
 		if r.response == nil {
 			r.violateAt(ru, "", "", "", ru.says(), "HTTP status "+strconv.Itoa(r.ex.Status))
 		}
-	case ru.word == wordNowhere:
+	case ru.predicate == predicateNowhere:
 		r.nowhere(ru)
 	case ru.header != "":
 		r.headerRule(ru)
@@ -23,13 +23,13 @@ func (r *run) evaluate(ru *rule) {
 		for _, at := range ru.at {
 			r.visit(ru, at, r.value)
 		}
-		if ru.word == wordUnique {
+		if ru.predicate == predicateUnique {
 			clear(r.strings)
 		}
 	}
 }
 
-func (r *run) met(c *condition) bool {
+func (r *checker) met(c *condition) bool {
 	if c == nil {
 		return true
 	}
@@ -39,11 +39,11 @@ func (r *run) met(c *condition) bool {
 }
 
 // isAsked says whether the request has what the rule is about.
-func (r *run) isAsked(ru *rule) bool { return ru.asked < 0 || r.fact(ru.asked) != "" }
+func (r *checker) isAsked(ru *rule) bool { return ru.asked < 0 || r.fact(ru.asked) != "" }
 
 // visit evaluates a rule at every value that a path leads to from v, and where
 // it demands one that is not there.
-func (r *run) visit(ru *rule, p path, v any) {
+func (r *checker) visit(ru *rule, p path, v any) {
 	if len(p) == 0 {
 		r.assert(ru, v)
 		return
@@ -53,36 +53,36 @@ func (r *run) visit(ru *rule, p path, v any) {
 		if p[0].any {
 			for _, name := range sortedNames(v) {
 				if p[0].fits(name) {
-					r.step(ru, p, token{name: name, index: -1}, v[name])
+					r.step(ru, p, locationStep{name: name, index: -1}, v[name])
 				}
 			}
 		} else if child, has := v[p[0].name]; has {
-			r.step(ru, p, token{name: p[0].name, index: -1}, child)
+			r.step(ru, p, locationStep{name: p[0].name, index: -1}, child)
 		} else if ru.required && len(p) == 1 && r.replaced(ru) {
 			r.mark(ru)
 		} else if ru.required && len(p) == 1 {
-			r.trail = append(r.trail, token{name: p[0].name, index: -1})
+			r.location = append(r.location, locationStep{name: p[0].name, index: -1})
 			r.missing(ru, "nothing")
-			r.trail = r.trail[:len(r.trail)-1]
+			r.location = r.location[:len(r.location)-1]
 		}
 	case []any:
 		if p[0].any && p[0].suffix == "" {
 			for i, item := range v {
-				r.step(ru, p, token{index: i}, item)
+				r.step(ru, p, locationStep{index: i}, item)
 			}
 		}
 	}
 }
 
-func (r *run) step(ru *rule, p path, tok token, v any) {
-	r.trail = append(r.trail, tok)
+func (r *checker) step(ru *rule, p path, tok locationStep, v any) {
+	r.location = append(r.location, tok)
 	r.visit(ru, p[1:], v)
-	r.trail = r.trail[:len(r.trail)-1]
+	r.location = r.location[:len(r.location)-1]
 }
 
 // replaced says whether the answer has what may stand in place of what the rule
 // demands.
-func (r *run) replaced(ru *rule) bool {
+func (r *checker) replaced(ru *rule) bool {
 	if ru.instead == nil {
 		return false
 	}
@@ -91,14 +91,14 @@ func (r *run) replaced(ru *rule) bool {
 }
 
 // missing reports a place that a rule demands. It breaks no second rule.
-func (r *run) missing(ru *rule, got string) {
+func (r *checker) missing(ru *rule, got string) {
 	if !r.isBad() {
 		r.violate(ru, ru.says(), got)
 	}
 }
 
 // assert evaluates a rule's word at the place that the trail leads to.
-func (r *run) assert(ru *rule, v any) {
+func (r *checker) assert(ru *rule, v any) {
 	if r.isBad() {
 		return
 	}
@@ -109,13 +109,13 @@ func (r *run) assert(ru *rule, v any) {
 			return
 		}
 	}
-	switch ru.word {
-	case wordNotNull:
+	switch ru.predicate {
+	case predicateNotNull:
 		r.mark(ru)
 		if v == nil {
 			r.violate(ru, ru.says(), "null")
 		}
-	case wordMembers:
+	case predicateMembers:
 		if object, ok := v.(map[string]any); ok {
 			r.assertMembers(ru, object)
 		}
@@ -126,19 +126,19 @@ func (r *run) assert(ru *rule, v any) {
 	}
 }
 
-func (r *run) assertMembers(ru *rule, object map[string]any) {
+func (r *checker) assertMembers(ru *rule, object map[string]any) {
 	for _, name := range ru.listFor(r) {
 		r.mark(ru)
 		if _, has := object[name]; !has {
-			r.trail = append(r.trail, token{name: name, index: -1})
+			r.location = append(r.location, locationStep{name: name, index: -1})
 			r.missing(ru, "nothing")
-			r.trail = r.trail[:len(r.trail)-1]
+			r.location = r.location[:len(r.location)-1]
 		}
 	}
 }
 
 // listFor is the list of known or members that applies to the answer.
-func (ru *rule) listFor(r *run) []string {
+func (ru *rule) listFor(r *checker) []string {
 	switch {
 	case ru.rows.http:
 		return ru.rows.rows[strconv.Itoa(r.status)]
@@ -152,7 +152,7 @@ func (ru *rule) listFor(r *run) []string {
 
 // assertString evaluates the words about strings. A word that lacks an operand
 // is not evaluated.
-func (r *run) assertString(ru *rule, s string) {
+func (r *checker) assertString(ru *rule, s string) {
 	want, ok := r.fill(ru.text)
 	if !ok {
 		return
@@ -166,41 +166,41 @@ func (r *run) assertString(ru *rule, s string) {
 		return
 	}
 	if v := r.report(ru); v != nil {
-		v.Expected, v.Got = r.wanted(ru, want), r.show(s, lastName(r.trail))
+		v.Expected, v.Got = r.wanted(ru, want), r.show(s, lastName(r.location))
 	}
 }
 
 // judge says whether a string is what a rule demands, where want is the rule's
 // template, and whether that could be judged at all.
-func (r *run) judge(ru *rule, s, want string) (holds, looked bool) {
-	switch ru.word {
-	case wordEquals:
+func (r *checker) judge(ru *rule, s, want string) (holds, looked bool) {
+	switch ru.predicate {
+	case predicateEquals:
 		return SameText(s, want), true
-	case wordURLPath:
+	case predicateURLPath:
 		path, absolute := urlPath(s)
 		return absolute && SameText(path, want), true
-	case wordURLOrigin:
+	case predicateURLOrigin:
 		return urlOrigin(s) == urlOrigin(want), true
-	case wordIn:
+	case predicateIn:
 		among := r.among(ru.among)
 		return slices.ContainsFunc(among, func(one string) bool { return SameText(one, s) }), len(among) > 0
-	case wordLTE:
+	case predicateLTE:
 		v, _ := ru.operand.find(r.value)
 		later, ok := v.(string)
 		ok = ok && isUTC(s) && isUTC(later) && (len(r.bad) == 0 || !r.bad[ru.operand.String()])
 		return ok && !isAfter(s, later), ok
-	case wordKnown:
+	case predicateKnown:
 		list := ru.listFor(r)
 		return slices.Contains(list, s), list != nil
-	case wordPattern:
+	case predicatePattern:
 		return ru.pattern.MatchString(s), true
-	case wordHoldsJSON:
+	case predicateHoldsJSON:
 		return isJSON(s), true
-	case wordHoldsMember:
+	case predicateHoldsMember:
 		return holdsMember(s, ru.inner, want)
-	case wordMasked:
+	case predicateMasked:
 		return isMasked(s, r.hidden(ru)), true
-	case wordUnique:
+	case predicateUnique:
 		one := foldID(s)
 		first := !r.strings[one]
 		r.strings[one] = true
@@ -210,15 +210,15 @@ func (r *run) judge(ru *rule, s, want string) (holds, looked bool) {
 }
 
 // wanted is what a rule demands of a string, for a report.
-func (r *run) wanted(ru *rule, want string) string {
-	switch ru.word {
-	case wordEquals:
+func (r *checker) wanted(ru *rule, want string) string {
+	switch ru.predicate {
+	case predicateEquals:
 		return bound(r.quote(want))
-	case wordURLPath:
+	case predicateURLPath:
 		return bound(r.safe("an absolute URL with the path " + want))
-	case wordURLOrigin:
+	case predicateURLOrigin:
 		return bound(r.safe("a URL of " + want))
-	case wordKnown:
+	case predicateKnown:
 		return bound("one of " + strings.Join(ru.listFor(r), ", "))
 	}
 	return ru.says()
@@ -238,8 +238,8 @@ func holdsMember(s string, at path, want string) (holds, looked bool) {
 
 // among are the strings at the places of some paths, or none where one of the
 // places breaks a rule: then nothing can be said about the others.
-func (r *run) among(places []path) []string {
-	c := collector{run: r}
+func (r *checker) among(places []path) []string {
+	c := collector{checker: r}
 	for _, p := range places {
 		c.collect(p, r.value, nil)
 	}
@@ -250,43 +250,43 @@ func (r *run) among(places []path) []string {
 }
 
 type collector struct {
-	run    *run
-	found  []string
-	spoilt bool
+	checker *checker
+	found   []string
+	spoilt  bool
 }
 
-func (c *collector) collect(p path, v any, way trail) {
+func (c *collector) collect(p path, v any, way location) {
 	if len(p) == 0 {
 		if s, ok := v.(string); ok {
 			c.found = append(c.found, s)
 		}
-		c.spoilt = c.spoilt || len(c.run.bad) > 0 && c.run.bad[way.key()]
+		c.spoilt = c.spoilt || len(c.checker.bad) > 0 && c.checker.bad[way.key()]
 		return
 	}
 	switch v := v.(type) {
 	case map[string]any:
 		if !p[0].any {
 			if child, has := v[p[0].name]; has {
-				c.collect(p[1:], child, append(way, token{name: p[0].name, index: -1}))
+				c.collect(p[1:], child, append(way, locationStep{name: p[0].name, index: -1}))
 			}
 			return
 		}
 		for name, child := range v {
 			if p[0].fits(name) {
-				c.collect(p[1:], child, append(way, token{name: name, index: -1}))
+				c.collect(p[1:], child, append(way, locationStep{name: name, index: -1}))
 			}
 		}
 	case []any:
 		for i, item := range v {
 			if p[0].any && p[0].suffix == "" {
-				c.collect(p[1:], item, append(way, token{index: i}))
+				c.collect(p[1:], item, append(way, locationStep{index: i}))
 			}
 		}
 	}
 }
 
 // hidden are the texts that a masked value must not show.
-func (r *run) hidden(ru *rule) (texts []string) {
+func (r *checker) hidden(ru *rule) (texts []string) {
 	for _, t := range ru.hidden {
 		if s, ok := r.fill(t); ok && s != "" {
 			texts = append(texts, s)

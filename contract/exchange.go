@@ -29,7 +29,7 @@ type Exchange struct {
 	// Status is the HTTP status of the final answer.
 	Status int
 	// Header holds the answer's header fields as they came.
-	Header Header
+	Header Fields
 	// Body is the answer's body, at most as long as the transport's limit.
 	Body []byte
 	// Cut says that the body was longer than the limit and that the rest was
@@ -60,10 +60,10 @@ type Exchange struct {
 	// its place was there.
 	Evaluated []uint64
 
-	// Words are the strings of the members that [Contract.ShowWords] names, ""
+	// Captured are the strings of the members that [Compile] was to capture, ""
 	// where there is none; empty where the check did not come by them. They are
 	// parts of Body.
-	Words []string
+	Captured []string
 
 	head []byte // what the strings of Header are parts of
 
@@ -76,7 +76,7 @@ type Exchange struct {
 func (ex *Exchange) Reset() {
 	ex.Status, ex.Cut, ex.Unframed, ex.Label, ex.AsExpected = 0, false, false, "", false
 	ex.Header, ex.Framing = ex.Header[:0], ex.Framing[:0]
-	ex.Body, ex.Evaluated, ex.Words = ex.Body[:0], ex.Evaluated[:0], ex.Words[:0]
+	ex.Body, ex.Evaluated, ex.Captured = ex.Body[:0], ex.Evaluated[:0], ex.Captured[:0]
 }
 
 // HoldHead keeps a copy of the answer's head and shows it as a text, for the
@@ -90,13 +90,13 @@ func (ex *Exchange) HoldHead(head []byte) string {
 // memory, as HoldHead makes them: whoever keeps one clones it.
 type Field struct{ Name, Value string }
 
-// Header is the header fields of an answer, in the order in which the
+// Fields is the header fields of an answer, in the order in which the
 // transport gives them. Names compare without regard to case.
-type Header []Field
+type Fields []Field
 
 // Get returns the first value of the named field, and how many fields of that
 // name there are.
-func (h Header) Get(name string) (value string, count int) {
+func (h Fields) Get(name string) (value string, count int) {
 	for _, f := range h {
 		if len(f.Name) == len(name) && strings.EqualFold(f.Name, name) {
 			if count == 0 {

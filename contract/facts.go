@@ -3,7 +3,7 @@ package contract
 // ShapeFacts returns what an answer had, as texts that can be counted: its
 // headers ("header Content-Type"), its members with their types ("/user/id is
 // string") and its codes ("/status = OTP_REQUIRED"). None is there twice. Like a
-// [Profile], they hold no personal data, and no secret that hide takes out.
+// [ResponseProfile], they hold no personal data, and no secret that hide takes out.
 func ShapeFacts(ex *Exchange, hide func(string) string) []string {
 	p := NewProfile()
 	p.Learn(ex, hide)

@@ -7,7 +7,7 @@ import (
 // patternTest returns the test of a schema's pattern.
 func patternTest(pattern string) textTest {
 	matches := matcher(regexp.MustCompile(pattern))
-	return func(s string) verdict { return verdictOf(matches(s)) }
+	return func(s string) decision { return decisionOf(matches(s)) }
 }
 
 // utcPattern is the form of the times that timeTest takes.
@@ -42,11 +42,11 @@ func isID(s string) bool {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return false
 	}
-	odd := 0
+	invalid := 0
 	for i := range len(s) {
-		odd += int(idBytes[s[i]])
+		invalid += int(idBytes[s[i]])
 	}
-	return odd == 4 // the hyphens
+	return invalid == 4 // the hyphens
 }
 
 // idBytes has 0 for hexadecimal digits, 1 for hyphens and more for all others.
@@ -80,7 +80,7 @@ func isUpperWord(s string) bool {
 
 // timeTest takes UTC times with a real calendar date; the rest it leaves to the
 // schema library.
-func timeTest(s string) verdict {
+func timeTest(s string) decision {
 	if !isUTC(s) {
 		return unsure
 	}

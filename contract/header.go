@@ -10,14 +10,14 @@ import (
 )
 
 // headerRule evaluates a rule about a header field.
-func (r *run) headerRule(ru *rule) {
-	if len(r.bad) > 0 && r.bad[headerKey(ru.header)] || ru.word == wordMediaType && !r.ours {
+func (r *checker) headerRule(ru *rule) {
+	if len(r.bad) > 0 && r.bad[headerKey(ru.header)] || ru.predicate == predicateMediaType && !r.ours {
 		return
 	}
 	value, count := r.ex.Header.Get(ru.header)
 	holds, looked := r.headerHolds(ru, value, count)
 	want := ""
-	if ru.word == wordReference && count > 0 && r.readable {
+	if ru.predicate == predicateReference && count > 0 && r.readable {
 		if want, looked = r.fill(ru.text); looked {
 			holds = refersTo(value, want)
 		}
@@ -34,37 +34,37 @@ func (r *run) headerRule(ru *rule) {
 // headerHolds says whether a header field is as a rule wants it, and whether
 // that could be judged. Both paths ask it. What a field refers to is judged
 // apart, for it takes a text of the body.
-func (r *run) headerHolds(ru *rule, value string, count int) (holds, looked bool) {
-	switch ru.word {
-	case wordUnasked:
+func (r *checker) headerHolds(ru *rule, value string, count int) (holds, looked bool) {
+	switch ru.predicate {
+	case predicateUnasked:
 		return count == 0, true
-	case wordOnce:
+	case predicateOnce:
 		return count <= 1, true
-	case wordMediaType:
+	case predicateMediaType:
 		return count > 0 && r.response.takesMedia(value), len(r.response.mediaTypes) > 0
-	case wordSecondsOrDate:
+	case predicateSecondsOrDate:
 		return count > 0 && isSecondsOrDate(value), count > 0 || ru.required
-	case wordReference:
+	case predicateReference:
 		return true, false // each path has its own way to the text
 	}
 	return strings.TrimSpace(value) != "", true
 }
 
-func (r *run) wantedField(ru *rule, want string) string {
-	switch ru.word {
-	case wordMediaType:
+func (r *checker) wantedField(ru *rule, want string) string {
+	switch ru.predicate {
+	case predicateMediaType:
 		return bound(strings.Join(r.response.mediaTypes, " or "))
-	case wordReference:
+	case predicateReference:
 		return bound(r.quote(want))
 	}
 	return ru.says()
 }
 
-func (r *run) shownField(ru *rule, value string, count int) string {
+func (r *checker) shownField(ru *rule, value string, count int) string {
 	switch {
 	case count == 0:
 		return "nothing"
-	case ru.word == wordOnce:
+	case ru.predicate == predicateOnce:
 		return strconv.Itoa(count) + " fields"
 	}
 	return bound(r.quote(value))
@@ -110,7 +110,7 @@ func isSecondsOrDate(value string) bool {
 const shortestSecret = 8
 
 // nowhere looks for a secret in the whole answer.
-func (r *run) nowhere(ru *rule) {
+func (r *checker) nowhere(ru *rule) {
 	secret, ok := r.fill(ru.text)
 	if !ok || len(secret) < shortestSecret {
 		return

@@ -51,8 +51,8 @@ func matches(pattern, name string) bool {
 // isShape says whether a document could have this rule without listing it, so
 // that levels stay valid when a schema loses a keyword.
 func isShape(name string) bool {
-	word, ok := strings.CutPrefix(name, shapePrefix)
-	return ok && (word == "*" || isAssertion(word))
+	keyword, ok := strings.CutPrefix(name, shapePrefix)
+	return ok && (keyword == "*" || isAssertion(keyword))
 }
 
 func (c *Contract) nearestRule(name string) string {

@@ -8,11 +8,11 @@ import (
 // memory holds the last keys: a ring of them, and a table with their places in
 // it (open addressing, at most three quarters full). It grows with what it holds, up to
 // its bound, or is reserved as a whole.
-type memory[K spreader] struct {
-	mu   sync.Mutex
-	most int
-	ring []K
-	at   int // where the next one goes once the ring is full
+type seenSet[K hashed] struct {
+	mu      sync.Mutex
+	maxKeys int
+	ring    []K
+	at      int // where the next one goes once the ring is full
 	// A slot of the table has 1 + a place in the ring in its low bits and bits
 	// of the key above them, so that other keys are seldom looked at; 0 is free.
 	table []uint32
@@ -20,34 +20,34 @@ type memory[K spreader] struct {
 }
 
 // spreader is a key that spreads itself evenly over 64 bits.
-type spreader interface {
+type hashed interface {
 	comparable
-	spread() uint64
+	hash64() uint64
 }
 
 // reserve makes an empty memory as large as it may become. Clearing what is
 // new takes it from the system now and not when it is first used.
-func (m *memory[K]) reserve() {
+func (m *seenSet[K]) reserve() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.ring) > 0 {
 		return
 	}
-	m.ring = make([]K, m.most)
+	m.ring = make([]K, m.maxKeys)
 	clear(m.ring)
 	m.ring = m.ring[:0]
-	m.resize(1 << bits.Len(uint((4*m.most-1)/3)))
+	m.resize(1 << bits.Len(uint((4*m.maxKeys-1)/3)))
 	clear(m.table)
 }
 
 // add says whether the key was there, and puts it in.
-func (m *memory[K]) add(k K) (known bool) {
+func (m *seenSet[K]) add(k K) (known bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, found := m.find(k); found {
 		return true
 	}
-	if len(m.ring) < m.most {
+	if len(m.ring) < m.maxKeys {
 		m.ring = append(m.ring, k)
 		if 4*len(m.ring) > 3*len(m.table) {
 			m.resize(max(2*len(m.table), 1024))
@@ -64,17 +64,17 @@ func (m *memory[K]) add(k K) (known bool) {
 }
 
 // put enters a place of the ring into the table.
-func (m *memory[K]) put(place int) {
+func (m *seenSet[K]) put(place int) {
 	k := m.ring[place]
 	slot, _ := m.find(k)
 	m.table[slot] = uint32(place+1) | m.tag(k)
 }
 
 // tag is the bits of a key that its slot has.
-func (m *memory[K]) tag(k K) uint32 { return uint32(k.spread()>>32) &^ m.low }
+func (m *seenSet[K]) tag(k K) uint32 { return uint32(k.hash64()>>32) &^ m.low }
 
 // find returns the slot of a key, or the free one where it would go.
-func (m *memory[K]) find(k K) (slot int, found bool) {
+func (m *seenSet[K]) find(k K) (slot int, found bool) {
 	if len(m.table) == 0 {
 		return 0, false
 	}
@@ -87,10 +87,10 @@ func (m *memory[K]) find(k K) (slot int, found bool) {
 	return slot, false
 }
 
-func (m *memory[K]) home(k K) int { return int(k.spread()) & (len(m.table) - 1) }
+func (m *seenSet[K]) home(k K) int { return int(k.hash64()) & (len(m.table) - 1) }
 
 // resize makes the table anew with so many slots, a power of two.
-func (m *memory[K]) resize(slots int) {
+func (m *seenSet[K]) resize(slots int) {
 	m.table, m.low = make([]uint32, slots), uint32(slots-1)
 	for place := range m.ring {
 		m.put(place)
@@ -98,7 +98,7 @@ func (m *memory[K]) resize(slots int) {
 }
 
 // remove takes a key out and moves up those that had to go around it.
-func (m *memory[K]) remove(k K) {
+func (m *seenSet[K]) remove(k K) {
 	hole, found := m.find(k)
 	if !found {
 		return

@@ -7,10 +7,10 @@ import (
 
 // nearest returns the choice with the fewest edits from word, and their number.
 // Of equally near ones it is the first.
-func nearest(word string, choices []string) (best string, edits int) {
-	edits = len(word) + 1000
+func nearest(predicate string, choices []string) (best string, edits int) {
+	edits = len(predicate) + 1000
 	for _, c := range choices {
-		if n := distance(word, c); n < edits {
+		if n := distance(predicate, c); n < edits {
 			best, edits = c, n
 		}
 	}
@@ -38,12 +38,12 @@ func distance(a, b string) int {
 }
 
 // suggestion says which of the choices was probably meant.
-func suggestion(word string, choices []string) string {
+func suggestion(predicate string, choices []string) string {
 	if len(choices) == 0 {
 		return "there is none to choose from"
 	}
-	if len(word) <= 100 {
-		if best, edits := nearest(word, choices); edits <= 1+len(best)/3 {
+	if len(predicate) <= 100 {
+		if best, edits := nearest(predicate, choices); edits <= 1+len(best)/3 {
 			return fmt.Sprintf("did you mean %q?", clip(best))
 		}
 	}

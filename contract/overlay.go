@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	jsonpatch "github.com/evanphx/json-patch/v5"
 	"gopkg.in/yaml.v3"
 
 	"mfaload/internal/yamldoc"
@@ -20,36 +19,95 @@ import (
 // written in YAML: members are added or replaced, null removes one, lists are
 // replaced as a whole.
 func Overlay(document, patch []byte) ([]byte, error) {
-	base, err := asJSON(document)
+	base, err := readPlain(document)
 	if err != nil {
 		return nil, fmt.Errorf("read the contract: %w", err)
 	}
-	change, err := asJSON(patch)
+	change, err := readPlain(patch)
 	if err != nil {
 		return nil, fmt.Errorf("read the overlay: %w", err)
 	}
-	if !strings.HasPrefix(string(change), "{") {
+	if _, mapping := change.(map[string]any); !mapping {
 		return nil, errors.New("the overlay is no mapping: write the members that it changes")
 	}
-	return jsonpatch.MergePatch(base, change)
+	if base == nil {
+		return nil, errors.New("Invalid JSON Document")
+	}
+	var merged bytes.Buffer
+	err = writeMerged(&merged, base, change)
+	return merged.Bytes(), err
+}
+
+// writeMerged writes what a merge patch makes of a value: members that it had,
+// then those that the patch adds, each in order.
+func writeMerged(to *bytes.Buffer, base, patch any) error {
+	changes, ok := patch.(map[string]any)
+	if !ok {
+		return writeJSON(to, patch)
+	}
+	object, _ := base.(map[string]any)
+	names := slices.Sorted(maps.Keys(object))
+	for _, name := range slices.Sorted(maps.Keys(changes)) {
+		if _, has := object[name]; !has {
+			names = append(names, name)
+		}
+	}
+	separator := byte('{')
+	for _, name := range names {
+		change, changed := changes[name]
+		if changed && change == nil {
+			continue
+		}
+		to.WriteByte(separator)
+		separator = ','
+		if err := writeJSON(to, name); err != nil {
+			return err
+		}
+		to.WriteByte(':')
+		value := writeJSON
+		if changed {
+			value = func(to *bytes.Buffer, base any) error { return writeMerged(to, base, change) }
+		}
+		if err := value(to, object[name]); err != nil {
+			return err
+		}
+	}
+	if separator == '{' {
+		to.WriteByte('{')
+	}
+	return to.WriteByte('}')
+}
+
+func writeJSON(to *bytes.Buffer, v any) error {
+	text, err := json.Marshal(v)
+	to.Write(text)
+	return err
 }
 
 // asJSON converts YAML without aliases, so that no text multiplies.
 func asJSON(text []byte) ([]byte, error) {
-	root, err := yamldoc.Next(yaml.NewDecoder(bytes.NewReader(yamldoc.Plain(text))))
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%w: mend the YAML", err)
-	}
-	v, err := plainValue(root, 0)
+	v, err := readPlain(text)
 	if err != nil {
 		return nil, err
 	}
 	return json.Marshal(v)
 }
 
+func readPlain(text []byte) (any, error) {
+	root, err := yamldoc.Next(yaml.NewDecoder(bytes.NewReader(yamldoc.Plain(text))))
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w: mend the YAML", err)
+	}
+	v, err := plainValue(root, 0)
+	if err == nil {
+		_, err = json.Marshal(v) // YAML has values that JSON lacks
+	}
+	return v, err
+}
+
 func plainValue(n *yaml.Node, depth int) (any, error) {
 	switch {
-	case depth > deepest || n.Kind == yaml.AliasNode:
+	case depth > maxDepthOfText || n.Kind == yaml.AliasNode:
 		return nil, fmt.Errorf("line %d: aliases and deep nesting are not supported: write the value out", n.Line)
 	case n.Kind == yaml.DocumentNode:
 		return plainValue(n.Content[0], depth+1)

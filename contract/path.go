@@ -27,8 +27,8 @@ func parsePath(s string) (p path, fault string) {
 	if s == "" || s[0] != '/' {
 		return nil, "a JSON pointer starts with a slash: write /member"
 	}
-	for token := range strings.SplitSeq(s[1:], "/") {
-		name := unescapePointer.Replace(token)
+	for locationStep := range strings.SplitSeq(s[1:], "/") {
+		name := unescapePointer.Replace(locationStep)
 		if name == "" {
 			return nil, "a JSON pointer has an empty step: remove a slash"
 		}

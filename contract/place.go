@@ -3,22 +3,22 @@ package contract
 // place is everything that the document says about the values at one place of
 // an answer: a node of the tree that results when references, allOf and
 // branches are followed.
-type place struct {
-	members map[string]*place // by name
-	others  *place            // members without a name of their own; nil: not described
-	items   *place
-	checks  []placeCheck
+type schemaTree struct {
+	members map[string]*schemaTree // by name
+	others  *schemaTree            // members without a name of their own; nil: not described
+	items   *schemaTree
+	checks  []keywordCheck
 }
 
-// placeCheck says that a value of these types is looked at by a rule.
-type placeCheck struct {
+// keywordCheck says that a value of these types is looked at by a rule.
+type keywordCheck struct {
 	rule  *rule
 	types jsonType
 }
 
 // merge adds what a schema says. What a branch finds is reported by its anyOf
 // or oneOf, so it counts for names but not as a check, and needs no rules.
-func (k *compiler) merge(p *place, s *schema, counts bool) {
+func (k *compiler) merge(p *schemaTree, s *schema, counts bool) {
 	if counts {
 		for i := range s.keywords {
 			w := &s.keywords[i]
@@ -26,15 +26,15 @@ func (k *compiler) merge(p *place, s *schema, counts bool) {
 				w.rule = k.keywordRule(w.name)
 			}
 			k.carried[w.rule] = true
-			p.checks = append(p.checks, placeCheck{w.rule, s.looksAt(w)})
+			p.checks = append(p.checks, keywordCheck{w.rule, s.looksAt(w)})
 		}
 	}
 	for name, child := range s.properties {
 		if p.members == nil {
-			p.members = map[string]*place{}
+			p.members = map[string]*schemaTree{}
 		}
 		if p.members[name] == nil {
-			p.members[name] = &place{}
+			p.members[name] = &schemaTree{}
 		}
 		k.merge(p.members[name], child, counts)
 	}
@@ -48,12 +48,12 @@ func (k *compiler) merge(p *place, s *schema, counts bool) {
 	}
 }
 
-func (k *compiler) mergeInto(p *place, s *schema, counts bool) *place {
+func (k *compiler) mergeInto(p *schemaTree, s *schema, counts bool) *schemaTree {
 	if s == nil {
 		return p
 	}
 	if p == nil {
-		p = &place{}
+		p = &schemaTree{}
 	}
 	k.merge(p, s, counts)
 	return p
@@ -71,7 +71,7 @@ func (s *schema) looksAt(w *keyword) jsonType {
 }
 
 // member is the place of a named member, or nil where it is not described.
-func (p *place) member(name string) *place {
+func (p *schemaTree) member(name string) *schemaTree {
 	if m := p.members[name]; m != nil {
 		return m
 	}
@@ -79,7 +79,7 @@ func (p *place) member(name string) *place {
 }
 
 // has says whether some answer could have a value there.
-func (p *place) has(at path) bool {
+func (p *schemaTree) has(at path) bool {
 	if p == nil {
 		return false
 	}

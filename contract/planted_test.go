@@ -11,43 +11,43 @@ import (
 
 // defects are mistakes that an accept path could have. Each changes a freshly
 // built acceptor.
-func defects(a *acceptor) map[string]func(*acceptor) {
-	all := map[string]func(*acceptor){
-		"required members are not missed": func(a *acceptor) { a.root.required = 0 },
-		"references are not followed":     func(a *acceptor) { a.reference = nil },
-		"secrets are not looked for":      func(a *acceptor) { a.secrets = nil },
+func defects(a *acceptPath) map[string]func(*acceptPath) {
+	all := map[string]func(*acceptPath){
+		"required members are not missed": func(a *acceptPath) { a.root.required = 0 },
+		"references are not followed":     func(a *acceptPath) { a.reference = nil },
+		"secrets are not looked for":      func(a *acceptPath) { a.secrets = nil },
 	}
 	for i, ru := range a.headers {
-		all["header rule "+ru.Name+" is forgotten"] = func(a *acceptor) { a.headers = slices.Delete(a.headers, i, i+1) }
+		all["header rule "+ru.Name+" is forgotten"] = func(a *acceptPath) { a.headers = slices.Delete(a.headers, i, i+1) }
 	}
 	for i, f := range a.rules {
-		all["rule "+f.Name+" is forgotten"] = func(a *acceptor) { a.rules = slices.Delete(a.rules, i, i+1) }
+		all["rule "+f.Name+" is forgotten"] = func(a *acceptPath) { a.rules = slices.Delete(a.rules, i, i+1) }
 	}
 	for _, way := range []string{"id", "status", "environment", "environment.id", "policy", "policy.id", "user", "user.id", "createdAt", "updatedAt",
 		"_links", "_links.self", "_links.self.href", "_embedded", "_embedded.devices", "_embedded.devices.*", "_embedded.devices.*.id",
 		"_embedded.devices.*.type", "selectedDevice", "bypassAllowed"} {
-		all["any type will do at "+way] = func(a *acceptor) { nodeAt(a, way).types = anyType }
+		all["any type will do at "+way] = func(a *acceptPath) { nodeAt(a, way).types = anyType }
 		if n := nodeAt(a, way); len(n.texts) > 0 {
-			all["any text will do at "+way] = func(a *acceptor) { nodeAt(a, way).texts = nil }
+			all["any text will do at "+way] = func(a *acceptPath) { nodeAt(a, way).texts = nil }
 		}
 		if n := nodeAt(a, way); n.required != 0 {
-			all["no member is required at "+way] = func(a *acceptor) { nodeAt(a, way).required = 0 }
+			all["no member is required at "+way] = func(a *acceptPath) { nodeAt(a, way).required = 0 }
 		}
 		if n := nodeAt(a, way); len(n.choices) > 0 {
-			all["no branch has to fit at "+way] = func(a *acceptor) { nodeAt(a, way).choices = nil }
+			all["no branch has to fit at "+way] = func(a *acceptPath) { nodeAt(a, way).choices = nil }
 		}
 	}
 	return all
 }
 
-func nodeAt(a *acceptor, way string) *fastNode {
+func nodeAt(a *acceptPath, way string) *acceptNode {
 	n := a.root
 	for name := range strings.SplitSeq(way, ".") {
 		if name == "*" {
 			n = n.items
 			continue
 		}
-		n = n.members[slices.IndexFunc(n.members, func(m fastMember) bool { return m.name == name })].node
+		n = n.members[slices.IndexFunc(n.members, func(m acceptMember) bool { return m.name == name })].node
 	}
 	return n
 }
@@ -64,11 +64,11 @@ func TestPlantedDefectsAreFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sound := c.acceptor(201)
+	sound := c.acceptPath(201)
 	corpus := singleFaults(t)
 	t.Logf("%d defects, %d answers", len(defects(sound)), len(corpus))
 	for name, plant := range defects(sound) {
-		broken, why := c.newAcceptor(201)
+		broken, why := c.newAcceptPath(201)
 		if why != "" {
 			t.Fatal(why)
 		}
@@ -106,8 +106,8 @@ var covered = map[string]bool{
 	"no member is required at user":                true, // echo.user
 }
 
-func passes(c *Contract, a *acceptor, ex *Exchange) bool {
-	r := c.runs.Get().(*run)
+func passes(c *Contract, a *acceptPath, ex *Exchange) bool {
+	r := c.checkers.Get().(*checker)
 	defer r.release()
 	r.ex, r.response = ex, a.response
 	return a.accept(r, &r.scan) == right
@@ -136,7 +136,7 @@ func singleFaults(t *testing.T) (all []*Exchange) {
 			}
 		}
 		plainly := func() *Exchange { return answerOf(t, decode(t, text), name) }
-		for _, h := range []Header{{}, {{"Content-Type", "application/json"}}, {{"Content-Type", "text/html"}, {"Correlation-Id", "x"}},
+		for _, h := range []Fields{{}, {{"Content-Type", "application/json"}}, {{"Content-Type", "text/html"}, {"Correlation-Id", "x"}},
 			{{"Content-Type", "application/json"}, {"Content-Type", "application/json"}, {"Correlation-Id", "x"}},
 			{{"Content-Type", "application/json"}, {"Correlation-Id", "x"}, {"Location", "/elsewhere"}},
 			{{"Content-Type", "application/json"}, {"Correlation-Id", "x"}, {"Content-Encoding", "identity"}},
@@ -262,7 +262,7 @@ func answerOf(t *testing.T, tree any, name string) *Exchange {
 		facts["request.selectedDevice.oneTime.email"] = "john@pingidentity.com"
 		delete(facts, "request.policy.id")
 	}
-	ex := &Exchange{Status: 201, Body: body, Header: Header{{"Content-Type", "application/json"}, {"Correlation-Id", "x"}}}
+	ex := &Exchange{Status: 201, Body: body, Header: Fields{{"Content-Type", "application/json"}, {"Correlation-Id", "x"}}}
 	for _, n := range factNames {
 		ex.Facts = append(ex.Facts, facts[n])
 	}

@@ -15,10 +15,10 @@ import (
 // ProfileSchema names the format of a profile's file.
 const ProfileSchema = "mfaload/profile/v1"
 
-// Profile is the shape of what a service answers: members, their types and the
+// ResponseProfile is the shape of what a service answers: members, their types and the
 // values of enumerations, by kind of answer. It holds no personal data: no
 // value that is not a code, and no member name that does not look like one.
-type Profile struct {
+type ResponseProfile struct {
 	Schema string `json:"schema"`
 	// Answers are by label, for example "201 OTP_REQUIRED".
 	Answers map[string]*AnswerProfile `json:"answers"`
@@ -38,8 +38,8 @@ type MemberProfile struct {
 }
 
 // NewProfile returns a profile of nothing.
-func NewProfile() *Profile {
-	return &Profile{Schema: ProfileSchema, Answers: map[string]*AnswerProfile{}}
+func NewProfile() *ResponseProfile {
+	return &ResponseProfile{Schema: ProfileSchema, Answers: map[string]*AnswerProfile{}}
 }
 
 // maxProfile bounds the places and kinds of a profile.
@@ -48,7 +48,7 @@ const maxProfile = 1000
 // Learn adds the answer of an exchange. Headers that carry no meaning of their
 // own (Date, Content-Length and the like) are left out. hide takes secrets out
 // of a text: a service may put one where a name belongs.
-func (p *Profile) Learn(ex *Exchange, hide func(string) string) {
+func (p *ResponseProfile) Learn(ex *Exchange, hide func(string) string) {
 	a := p.Answers[ex.Label]
 	if a == nil {
 		if len(p.Answers) >= maxProfile {
@@ -123,7 +123,7 @@ func (a *AnswerProfile) learn(pointer string, v any, depth int) {
 }
 
 // Drift says how another profile differs: what appeared, vanished or changed.
-func (p *Profile) Drift(now *Profile) (all []string) {
+func (p *ResponseProfile) Drift(now *ResponseProfile) (all []string) {
 	for _, label := range union(p.Answers, now.Answers) {
 		before, after := p.Answers[label], now.Answers[label]
 		switch {
@@ -184,14 +184,14 @@ func listDrift(what string, before, after []string) (all []string) {
 }
 
 // Encode writes a profile as JSON.
-func (p *Profile) Encode() ([]byte, error) {
+func (p *ResponseProfile) Encode() ([]byte, error) {
 	text, err := json.MarshalIndent(p, "", "  ")
 	return append(text, '\n'), err
 }
 
 // DecodeProfile reads a profile that Encode wrote.
-func DecodeProfile(text []byte) (*Profile, error) {
-	var p Profile
+func DecodeProfile(text []byte) (*ResponseProfile, error) {
+	var p ResponseProfile
 	if err := json.Unmarshal(text, &p); err != nil {
 		return nil, fmt.Errorf("read profile: %w", err)
 	}

@@ -15,7 +15,7 @@ type response struct {
 	mediaTypes []string
 	schema     *schema // nil: nothing is said about the body
 	validator  *jsonschema.Schema
-	root       *place
+	root       *schemaTree
 	// recognize are the members by which the service's own bodies are known;
 	// nil: every body must be one. Other bodies break the rule otherwise.
 	recognize []string

@@ -11,7 +11,7 @@ import (
 // (RFC 9110, section 10.2.3): seconds, or the time until a date. That is counted
 // from the answer's own date, where it has one, for clocks differ; otherwise
 // from now. Ok is false where the answer does not say it in either form.
-func RetryAfter(h Header, now time.Time) (wait time.Duration, ok bool) {
+func RetryAfter(h Fields, now time.Time) (wait time.Duration, ok bool) {
 	value, _ := h.Get("Retry-After")
 	if seconds.MatchString(value) {
 		n, err := strconv.ParseInt(value, 10, 64)

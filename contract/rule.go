@@ -11,14 +11,14 @@ import (
 // rule is a compiled rule. Which operands are set depends on the word.
 type rule struct {
 	Rule
-	index    int // in Contract.rules
-	word     word
-	required bool
-	on       []statuses // none: every status
-	at       []path
-	header   string
-	when     *condition
-	asked    int // the fact that the request must have; -1 for none
+	index     int // in Contract.rules
+	predicate predicate
+	required  bool
+	on        []statuses // none: every status
+	at        []path
+	header    string
+	when      *condition
+	asked     int // the fact that the request must have; -1 for none
 
 	text    template   // equals, urlPath, urlOrigin, nowhere
 	hidden  []template // masked
@@ -27,7 +27,7 @@ type rule struct {
 	instead path       // with required: what may be there in its place; nil for nothing
 	inner   path       // holdsMember: within the JSON of a string
 	list    []string   // known, members
-	rows    table      // known, members with per
+	rows    rowTable   // known, members with per
 	pattern *regexp.Regexp
 	number  int      // depth
 	kind    textKind // text
@@ -40,7 +40,7 @@ type condition struct {
 }
 
 // table gives a list for a string of the answer, or for the HTTP status.
-type table struct {
+type rowTable struct {
 	at   path
 	http bool
 	rows map[string][]string
@@ -131,8 +131,8 @@ func (k *compiler) keywordRule(keyword string) *rule {
 		return ru
 	}
 	ru := &rule{
-		Rule: Rule{Name: shapePrefix + keyword, Level: Fail, Description: "the schema's keyword " + keyword + " holds", Source: "JSON Schema 2020-12"},
-		word: wordKeyword, asked: -1,
+		Rule:      Rule{Name: shapePrefix + keyword, Level: Fail, Description: "the schema's keyword " + keyword + " holds", Source: "JSON Schema 2020-12"},
+		predicate: predicateKeyword, asked: -1,
 	}
 	k.addRule(ru)
 	return ru
@@ -158,7 +158,7 @@ func (k *compiler) readRules() {
 			continue // of an unlisted keyword
 		}
 		k.attributes(ru, n)
-		k.words(ru, n, single)
+		k.readPredicate(ru, n, single)
 		k.checkPlaces(ru, n)
 	}
 }
@@ -233,18 +233,18 @@ func (k *compiler) path(n *yaml.Node, s string) path {
 }
 
 // words reads the one word that says what the rule demands.
-func (k *compiler) words(ru *rule, n *yaml.Node, single map[string]*rule) {
+func (k *compiler) readPredicate(ru *rule, n *yaml.Node, single map[string]*rule) {
 	found := 0
 	for key, value := range entries(n) {
-		spec := wordNamed(key.Value)
+		spec := predicateNamed(key.Value)
 		if spec == nil {
-			if names := ruleWords(); !slices.Contains(names, key.Value) {
+			if names := ruleMembers(); !slices.Contains(names, key.Value) {
 				k.fail(key, "unknown word %q in the rule %s: %s", clip(key.Value), ru.Name, suggestion(key.Value, names))
 			}
 			continue
 		}
 		found++
-		ru.word = spec.word
+		ru.predicate = spec.predicate
 		if has := placeOf(ru); has != spec.place && spec.place != placeAny {
 			k.fail(key, "%s is for %s: mend the rule's place", spec.name, spec.place)
 		}
@@ -253,11 +253,11 @@ func (k *compiler) words(ru *rule, n *yaml.Node, single map[string]*rule) {
 			k.onlyOne(ru, key, value, single)
 		}
 	}
-	if k.carried[ru] && ru.word != wordSchema && ru.word != wordResponse && ru.word != wordKeyword {
+	if k.carried[ru] && ru.predicate != predicateSchema && ru.predicate != predicateResponse && ru.predicate != predicateKeyword {
 		k.fail(n, "a schema or a response names the rule %s: say so with by: schema or by: response", ru.Name)
 	}
 	if found > 1 || found == 0 && !ru.required {
-		k.fail(n, "the rule %s has %d words that say what it demands: one is needed (%s)", ru.Name, found, strings.Join(wordNames(), ", "))
+		k.fail(n, "the rule %s has %d words that say what it demands: one is needed (%s)", ru.Name, found, strings.Join(predicateNames(), ", "))
 	}
 	if get(n, "per") != nil && ru.rows.rows == nil {
 		k.fail(get(n, "per"), "per belongs to a table of known or members: remove it")
@@ -267,7 +267,7 @@ func (k *compiler) words(ru *rule, n *yaml.Node, single map[string]*rule) {
 // onlyOne refuses a second rule that says the same of the whole answer.
 func (k *compiler) onlyOne(ru *rule, key, value *yaml.Node, single map[string]*rule) {
 	id := key.Value
-	if ru.word == wordText || ru.word == wordKeyword {
+	if ru.predicate == predicateText || ru.predicate == predicateKeyword {
 		id += " " + value.Value
 	}
 	if single[id] != nil {
@@ -304,7 +304,7 @@ func (k *compiler) checkPlaces(ru *rule, n *yaml.Node) {
 			}
 		}
 	}
-	if ru.word == wordMembers {
+	if ru.predicate == predicateMembers {
 		for _, at := range ru.at {
 			for _, name := range slices.Concat(append(ru.rows.all(), ru.list)...) {
 				k.demand(ru, n, append(slices.Clone(at), step{name: name}))
@@ -313,7 +313,7 @@ func (k *compiler) checkPlaces(ru *rule, n *yaml.Node) {
 	}
 }
 
-func (t *table) all() (lists [][]string) {
+func (t *rowTable) all() (lists [][]string) {
 	for _, row := range t.rows {
 		lists = append(lists, row)
 	}

@@ -18,7 +18,7 @@ const (
 )
 
 // run is the check of one answer, and the memory that checks reuse.
-type run struct {
+type checker struct {
 	contract *Contract
 	ex       *Exchange
 	status   int       // that the answer is judged by
@@ -27,12 +27,12 @@ type run struct {
 	value    any       // the body, where its text breaks no rule
 	readable bool      // value is set
 
-	buffer  bytes.Buffer
-	decoder *jsontext.Decoder
-	text    text
-	trail   trail
-	scan    scan
-	secret  secret
+	buffer   bytes.Buffer
+	decoder  *jsontext.Decoder
+	text     text
+	location location
+	scan     scan
+	secret   knownSecrets
 
 	out     []Violation
 	bad     map[string]bool // places that break a rule of level fail, by key
@@ -47,8 +47,8 @@ type placeRule struct {
 	place string
 }
 
-func newRun(c *Contract) *run {
-	return &run{
+func newChecker(c *Contract) *checker {
+	return &checker{
 		contract: c,
 		decoder:  jsontext.NewDecoder(&bytes.Buffer{}),
 		bad:      map[string]bool{},
@@ -70,39 +70,39 @@ func (c *Contract) Check(ex *Exchange, dst []Violation) []Violation {
 // CheckAs judges an answer as [Contract.Check] does, by what the document says
 // about another HTTP status: for answers of the same shape to other operations.
 func (c *Contract) CheckAs(status int, ex *Exchange, dst []Violation) []Violation {
-	r := c.runs.Get().(*run)
+	r := c.checkers.Get().(*checker)
 	defer r.release()
 	r.ex, r.status = ex, status
 	r.out = dst
-	r.judgeAnswer()
+	r.checkResponse()
 	return r.out
 }
 
 // judgeAnswer takes the accept path where it decides.
-func (r *run) judgeAnswer() {
+func (r *checker) checkResponse() {
 	c := r.contract
 	before, decided := len(r.out), false
-	r.ex.Words = r.ex.Words[:0]
-	if a := c.acceptor(r.status); a != nil {
+	r.ex.Captured = r.ex.Captured[:0]
+	if a := c.acceptPath(r.status); a != nil {
 		r.response = a.response
 		switch a.accept(r, &r.scan) {
 		case right:
 			r.ex.Evaluated = append(r.ex.Evaluated[:0], r.scan.marks[:c.markWords()]...)
 			decided = true
 		case wrong:
-			c.storms.violations(r)
+			c.explanations.violations(r)
 			decided = true
 		}
 	}
 	if !decided {
 		r.explain()
 	} else {
-		for _, slot := range r.scan.node.words {
-			r.ex.Words = append(r.ex.Words, r.scan.text(slot))
+		for _, slot := range r.scan.node.captured {
+			r.ex.Captured = append(r.ex.Captured, r.scan.text(slot))
 		}
 	}
-	if len(c.overRun) > 0 {
-		r.runRules(decided)
+	if len(c.acrossResponses) > 0 {
+		r.checkAcross(decided)
 		sortViolations(r.out[before:])
 	}
 }
@@ -110,7 +110,7 @@ func (r *run) judgeAnswer() {
 // Explain judges an answer as [Contract.Check] does, by the explain path alone.
 // It is the oracle of the accept path, and looks at no rule over the run.
 func (c *Contract) Explain(ex *Exchange, dst []Violation) []Violation {
-	r := c.runs.Get().(*run)
+	r := c.checkers.Get().(*checker)
 	defer r.release()
 	r.ex, r.status, r.out = ex, ex.Status, dst
 	return r.explain()
@@ -129,9 +129,9 @@ func (c *Contract) Mark(ex *Exchange, rule string) {
 func (c *Contract) markWords() int { return (len(c.rules) + 63) / 64 }
 
 // explain appends all violations, sorted, to those that were there before.
-func (r *run) explain() []Violation {
-	before, words := len(r.out), r.contract.markWords()
-	r.ex.Evaluated = slices.Grow(r.ex.Evaluated[:0], words)[:words]
+func (r *checker) explain() []Violation {
+	before, markWords_ := len(r.out), r.contract.markWords()
+	r.ex.Evaluated = slices.Grow(r.ex.Evaluated[:0], markWords_)[:markWords_]
 	clear(r.ex.Evaluated)
 	r.check()
 	sortViolations(r.out[before:])
@@ -146,7 +146,7 @@ func sortViolations(all []Violation) {
 
 // release gives the memory back, without what belongs to the answer. What grew
 // for an unusual answer is not kept: clearing it would slow down every other.
-func (r *run) release() {
+func (r *checker) release() {
 	if len(r.bad) > maxPlaces || len(r.seen) > maxPlaces || cap(r.text.faults) > maxPlaces {
 		return
 	}
@@ -155,16 +155,16 @@ func (r *run) release() {
 	r.ours, r.readable = false, false
 	clear(r.text.faults)
 	r.text = text{faults: r.text.faults[:0]}
-	clear(r.trail[:cap(r.trail)])
-	r.trail = r.trail[:0]
+	clear(r.location[:cap(r.location)])
+	r.location = r.location[:0]
 	r.buffer = bytes.Buffer{}
 	clear(r.seen)
 	clear(r.bad)
 	clear(r.groups)
-	r.contract.runs.Put(r)
+	r.contract.checkers.Put(r)
 }
 
-func (r *run) check() {
+func (r *checker) check() {
 	r.response = r.contract.responses.of(r.status)
 	r.framing()
 	if r.response != nil && r.response.schema != nil && !r.ex.encoded() && !r.ex.Unframed {
@@ -198,7 +198,7 @@ func (ru *rule) holdsFor(status int) bool {
 }
 
 // framing takes over what the transport found.
-func (r *run) framing() {
+func (r *checker) framing() {
 	for _, ru := range r.contract.transport {
 		r.mark(ru)
 		for _, v := range r.ex.Framing {
@@ -211,7 +211,7 @@ func (r *run) framing() {
 
 // body reads the body and decides whether it is the service's own, and whether
 // it can be looked into.
-func (r *run) body() {
+func (r *checker) body() {
 	r.read(r.ex.Body, r.ex.Cut)
 	if resp := r.response; !resp.recognizes(r.text.value) {
 		if resp.otherwise != nil && resp.otherwise.Level != Off {
@@ -231,8 +231,8 @@ func (r *run) body() {
 	}
 	for _, f := range r.text.faults {
 		if ru := r.contract.texts[f.kind]; ru != nil {
-			pointer, at := r.shown(f.trail)
-			r.violateAt(ru, f.trail.key(), pointer, at, f.expected, f.got)
+			pointer, at := r.shown(f.location)
+			r.violateAt(ru, f.location.key(), pointer, at, f.expected, f.got)
 			r.readable = false
 		}
 	}
@@ -248,7 +248,7 @@ func (resp *response) recognizes(v any) bool {
 	return slices.ContainsFunc(resp.recognize, func(name string) bool { _, has := object[name]; return has })
 }
 
-func (r *run) bodyShown() string {
+func (r *checker) bodyShown() string {
 	switch {
 	case r.text.whole:
 		return r.show(r.text.value, "")
@@ -259,10 +259,10 @@ func (r *run) bodyShown() string {
 }
 
 // mark notes that a rule was evaluated.
-func (r *run) mark(ru *rule) { r.ex.Evaluated[ru.index/64] |= 1 << (ru.index % 64) }
+func (r *checker) mark(ru *rule) { r.ex.Evaluated[ru.index/64] |= 1 << (ru.index % 64) }
 
 // fact is a value of the request; "" for one it does not have.
-func (r *run) fact(slot int) string {
+func (r *checker) fact(slot int) string {
 	if slot < len(r.ex.Facts) {
 		return r.ex.Facts[slot]
 	}
@@ -270,14 +270,14 @@ func (r *run) fact(slot int) string {
 }
 
 // violate reports a violation at the place that the trail leads to.
-func (r *run) violate(ru *rule, expected, got string) {
+func (r *checker) violate(ru *rule, expected, got string) {
 	if v := r.report(ru); v != nil {
 		v.Expected, v.Got = expected, got
 	}
 }
 
 // violateAt reports a violation at a place of the caller's.
-func (r *run) violateAt(ru *rule, key, pointer, at, expected, got string) {
+func (r *checker) violateAt(ru *rule, key, pointer, at, expected, got string) {
 	if v := r.reportAt(ru, key, pointer, at); v != nil {
 		v.Expected, v.Got = expected, got
 	}
@@ -285,16 +285,16 @@ func (r *run) violateAt(ru *rule, key, pointer, at, expected, got string) {
 
 // report notes a violation at the place that the trail leads to. It returns
 // what is left to fill in, or nil where the violation is not reported.
-func (r *run) report(ru *rule) *Violation {
+func (r *checker) report(ru *rule) *Violation {
 	if ru.Level == Off {
 		return nil
 	}
-	pointer, at := r.shown(r.trail)
-	return r.reportAt(ru, r.trail.key(), pointer, at)
+	pointer, at := r.shown(r.location)
+	return r.reportAt(ru, r.location.key(), pointer, at)
 }
 
 // reportAt leaves out rules that are off or have been reported at this place.
-func (r *run) reportAt(ru *rule, key, pointer, at string) *Violation {
+func (r *checker) reportAt(ru *rule, key, pointer, at string) *Violation {
 	if ru.Level == Off {
 		return nil
 	}
@@ -314,7 +314,7 @@ func (r *run) reportAt(ru *rule, key, pointer, at string) *Violation {
 
 // isBad says whether the place that the trail leads to breaks a rule of level
 // fail.
-func (r *run) isBad() bool { return len(r.bad) > 0 && r.bad[r.trail.key()] }
+func (r *checker) isBad() bool { return len(r.bad) > 0 && r.bad[r.location.key()] }
 
 // sortedNames are the names of an object's members, in order.
 func sortedNames(object map[string]any) []string { return slices.Sorted(maps.Keys(object)) }

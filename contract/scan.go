@@ -19,20 +19,20 @@ const (
 
 // scan is one pass over a body. Its methods return false when they can't decide.
 type scan struct {
-	body       []byte
-	i          int
-	node       *acceptor
-	marks      ruleSet
-	captured   []capture
-	first      []int32 // by slot: index of its first capture, or -1
-	unescape   []byte  // texts of strings with escapes
-	wrong      uint64  // fingerprint of the facts that are wrong
-	faults     int     // how many there are
-	values     int     // read so far
-	recognized bool    // the root has a member by which bodies are known
-	caring     bool    // unnamed members are reported
-	quiet      bool    // within a branch: nothing is captured or marked
-	inner      *scan   // of branches
+	body          []byte
+	i             int
+	node          *acceptPath
+	marks         ruleSet
+	captured      []capture
+	first         []int32 // by slot: index of its first capture, or -1
+	unescape      []byte  // texts of strings with escapes
+	wrong         uint64  // fingerprint of the facts that are wrong
+	faults        int     // how many there are
+	values        int     // read so far
+	recognized    bool    // the root has a member by which bodies are known
+	reportUnnamed bool    // unnamed members are reported
+	inBranch      bool    // within a branch: nothing is captured or marked
+	inner         *scan   // of branches
 }
 
 // capture is a value that rules look at.
@@ -44,12 +44,12 @@ type capture struct {
 	typ   jsonType
 }
 
-func (s *scan) start(a *acceptor, body []byte) {
+func (s *scan) start(a *acceptPath, body []byte) {
 	s.body, s.i, s.node = body, 0, a
 	s.marks = a.always
 	s.captured = s.captured[:0]
 	s.unescape = s.unescape[:0]
-	s.wrong, s.faults, s.values, s.quiet, s.recognized = 0, 0, 0, false, false
+	s.wrong, s.faults, s.values, s.inBranch, s.recognized = 0, 0, 0, false, false
 	if cap(s.first) < a.captures {
 		s.first = make([]int32, a.captures)
 	}
@@ -67,7 +67,7 @@ func (s *scan) fault(place, what uint64) {
 }
 
 // document reads the whole body.
-func (s *scan) document(root *fastNode) bool {
+func (s *scan) document(root *acceptNode) bool {
 	s.space()
 	if !s.value(root, mix(1), 1) {
 		return false
@@ -90,7 +90,7 @@ func (s *scan) space() {
 }
 
 // value reads one value, which begins at the position.
-func (s *scan) value(n *fastNode, place uint64, depth int) bool {
+func (s *scan) value(n *acceptNode, place uint64, depth int) bool {
 	if s.values++; s.i >= len(s.body) || depth > maxScanned || s.values > maxValues {
 		return false
 	}
@@ -124,8 +124,8 @@ func (s *scan) value(n *fastNode, place uint64, depth int) bool {
 }
 
 // judge holds a value against the schemas at its place.
-func (s *scan) judge(n *fastNode, place uint64, typ jsonType, text string, raw []byte) bool {
-	if !s.quiet {
+func (s *scan) judge(n *acceptNode, place uint64, typ jsonType, text string, raw []byte) bool {
+	if !s.inBranch {
 		s.marks.union(&n.marks[typ.index()])
 		for _, slot := range n.captures {
 			if !s.capture(slot, place, typ, text) {
@@ -172,9 +172,9 @@ func (t jsonType) index() int {
 
 // choose says whether a value fits one of the branches, and where that is
 // demanded only one.
-func (s *scan) choose(c *choice, raw []byte) verdict {
+func (s *scan) choose(c *choice, raw []byte) decision {
 	if s.inner == nil {
-		s.inner = &scan{quiet: true}
+		s.inner = &scan{inBranch: true}
 	}
 	fit := 0
 	for _, branch := range c.branches {
@@ -187,7 +187,7 @@ func (s *scan) choose(c *choice, raw []byte) verdict {
 			fit++
 		}
 	}
-	return verdictOf(fit == 1 || fit > 1 && !c.one)
+	return decisionOf(fit == 1 || fit > 1 && !c.one)
 }
 
 func (s *scan) capture(slot int32, place uint64, typ jsonType, text string) bool {
@@ -208,11 +208,11 @@ func (s *scan) capture(slot int32, place uint64, typ jsonType, text string) bool
 	return true
 }
 
-func (s *scan) literal(word string) bool {
-	if len(s.body)-s.i < len(word) || string(s.body[s.i:s.i+len(word)]) != word {
+func (s *scan) literal(text string) bool {
+	if len(s.body)-s.i < len(text) || string(s.body[s.i:s.i+len(text)]) != text {
 		return false
 	}
-	s.i += len(word)
+	s.i += len(text)
 	return true
 }
 
@@ -273,7 +273,7 @@ func (s *scan) str() (string, bool) {
 		s.i = end + 1
 		return text, true
 	}
-	return s.oddString()
+	return s.specialString()
 }
 
 // plainLength is how many bytes stand for themselves in a string: ASCII without
@@ -286,9 +286,9 @@ func plainLength(b []byte) int {
 		quote, slash := w^ones*'"', w^ones*'\\'
 		// The lowest bit that is set belongs to the first odd byte; above it,
 		// borrowing may set more.
-		odd := ((w-ones*0x20)&^w | (quote-ones)&^quote | (slash-ones)&^slash | w) & highs
-		if odd != 0 {
-			return i + bits.TrailingZeros64(odd)/8
+		invalid := ((w-ones*0x20)&^w | (quote-ones)&^quote | (slash-ones)&^slash | w) & highs
+		if invalid != 0 {
+			return i + bits.TrailingZeros64(invalid)/8
 		}
 	}
 	for ; i < len(b); i++ {
@@ -300,7 +300,7 @@ func plainLength(b []byte) int {
 }
 
 // oddString reads a string with escapes or with characters beyond ASCII.
-func (s *scan) oddString() (string, bool) {
+func (s *scan) specialString() (string, bool) {
 	end, escaped := s.i, false
 	for {
 		if end >= len(s.body) || s.body[end] < 0x20 {
@@ -367,7 +367,7 @@ func (u *unnamed) add(name string) bool {
 	return true
 }
 
-func (s *scan) object(n *fastNode, place uint64, depth int) bool {
+func (s *scan) object(n *acceptNode, place uint64, depth int) bool {
 	s.i++
 	var seen uint64
 	var others unnamed
@@ -380,7 +380,7 @@ func (s *scan) object(n *fastNode, place uint64, depth int) bool {
 			if !ok {
 				return false
 			}
-			var child *fastNode
+			var child *acceptNode
 			childPlace := place
 			if n != nil {
 				child, childPlace, ok = s.member(n, place, name, &seen, &others)
@@ -404,7 +404,7 @@ func (s *scan) object(n *fastNode, place uint64, depth int) bool {
 		}
 	}
 	if n != nil {
-		if depth == 1 && !s.quiet {
+		if depth == 1 && !s.inBranch {
 			s.recognized = s.node.recognize&seen != 0
 		}
 		for missing := n.required &^ seen; missing != 0; missing &= missing - 1 {
@@ -433,7 +433,7 @@ func (s *scan) name() (string, bool) {
 }
 
 // member finds the node of a member.
-func (s *scan) member(n *fastNode, place uint64, name string, seen *uint64, others *unnamed) (*fastNode, uint64, bool) {
+func (s *scan) member(n *acceptNode, place uint64, name string, seen *uint64, others *unnamed) (*acceptNode, uint64, bool) {
 	for i := n.index[bucket(name)]; i > 0; i = n.members[i-1].next {
 		m := &n.members[i-1]
 		if m.name == name {
@@ -449,12 +449,12 @@ func (s *scan) member(n *fastNode, place uint64, name string, seen *uint64, othe
 		return nil, 0, false
 	}
 	childPlace := mix(place + hash(name))
-	if s.caring && len(n.members) > 0 && !s.quiet {
+	if s.reportUnnamed && len(n.members) > 0 && !s.inBranch {
 		s.fault(childPlace, 3)
 	}
-	for i := range n.endings {
-		if strings.HasSuffix(name, n.endings[i].suffix) {
-			return n.endings[i].node, childPlace, true
+	for i := range n.suffixNodes {
+		if strings.HasSuffix(name, n.suffixNodes[i].suffix) {
+			return n.suffixNodes[i].node, childPlace, true
 		}
 	}
 	return n.others, childPlace, true
@@ -469,9 +469,9 @@ func hash(s string) uint64 {
 	return h
 }
 
-func (s *scan) array(n *fastNode, place uint64, depth int) bool {
+func (s *scan) array(n *acceptNode, place uint64, depth int) bool {
 	s.i++
-	var items *fastNode
+	var items *acceptNode
 	if n != nil {
 		items = n.items
 	}

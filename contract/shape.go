@@ -11,17 +11,17 @@ import (
 
 // shape validates the body by its schema and reports what the library finds
 // under the document's rules.
-func (r *run) shape() {
+func (r *checker) shape() {
 	var invalid *jsonschema.ValidationError
 	if errors.As(r.response.validator.Validate(r.value), &invalid) {
 		r.shapeError(invalid)
-		r.trail = r.trail[:0]
+		r.location = r.location[:0]
 	}
 }
 
 // shapeError descends to the keywords that failed. The causes of a failed anyOf
 // or oneOf are left out: which branch was meant can't be known.
-func (r *run) shapeError(e *jsonschema.ValidationError) {
+func (r *checker) shapeError(e *jsonschema.ValidationError) {
 	s := r.contract.schemas[strings.TrimPrefix(e.SchemaURL, schemaBase)]
 	switch cause := e.ErrorKind.(type) {
 	case *kind.Schema, *kind.Group, *kind.Reference, *kind.AllOf:
@@ -37,7 +37,7 @@ func (r *run) shapeError(e *jsonschema.ValidationError) {
 			if w := s.keyword(path[0]); w != nil && w.rule.Level != Off {
 				value := r.follow(e.InstanceLocation)
 				if v := r.report(w.rule); v != nil {
-					v.Expected, v.Got = bound(expectedOf(w)), r.show(value, lastName(r.trail))
+					v.Expected, v.Got = bound(expectedOf(w)), r.show(value, lastName(r.location))
 				}
 			}
 		}
@@ -45,7 +45,7 @@ func (r *run) shapeError(e *jsonschema.ValidationError) {
 }
 
 // shapeMembers reports members that are missing or too many.
-func (r *run) shapeMembers(s *schema, name string, location, members []string) {
+func (r *checker) shapeMembers(s *schema, name string, steps, members []string) {
 	if s == nil {
 		return
 	}
@@ -53,36 +53,36 @@ func (r *run) shapeMembers(s *schema, name string, location, members []string) {
 	if w == nil || w.rule.Level == Off {
 		return
 	}
-	object, _ := r.follow(location).(map[string]any)
+	object, _ := r.follow(steps).(map[string]any)
 	for _, member := range members {
-		r.trail = append(r.trail, token{name: member, index: -1})
+		r.location = append(r.location, locationStep{name: member, index: -1})
 		value, has := object[member]
 		if v := r.report(w.rule); v != nil && has {
 			v.Expected, v.Got = "no further member", r.show(value, member)
 		} else if v != nil {
 			v.Expected, v.Got = "a required member", "nothing"
 		}
-		r.trail = r.trail[:len(r.trail)-1]
+		r.location = r.location[:len(r.location)-1]
 	}
 }
 
-// follow sets the trail to a location of the schema library and returns the
+// follow sets the trail to a steps of the schema library and returns the
 // value there.
-func (r *run) follow(location []string) any {
+func (r *checker) follow(steps []string) any {
 	v := r.value
-	r.trail = r.trail[:0]
-	for _, step := range location {
+	r.location = r.location[:0]
+	for _, step := range steps {
 		switch parent := v.(type) {
 		case map[string]any:
 			v = parent[step]
-			r.trail = append(r.trail, token{name: step, index: -1})
+			r.location = append(r.location, locationStep{name: step, index: -1})
 		case []any:
 			i, err := strconv.Atoi(step)
 			if err != nil || i < 0 || i >= len(parent) {
 				return nil
 			}
 			v = parent[i]
-			r.trail = append(r.trail, token{index: i})
+			r.location = append(r.location, locationStep{index: i})
 		}
 	}
 	return v
@@ -92,7 +92,7 @@ func (r *run) follow(location []string) any {
 // description, others as the schema has it.
 func expectedOf(w *keyword) string {
 	switch {
-	case w.rule.word == wordSchema:
+	case w.rule.predicate == predicateSchema:
 		return w.rule.Description
 	case w.name == "type":
 		return w.text
@@ -100,7 +100,7 @@ func expectedOf(w *keyword) string {
 	return w.name + " " + w.text
 }
 
-func lastName(t trail) string {
+func lastName(t location) string {
 	for i := len(t) - 1; i >= 0; i-- {
 		if t[i].index < 0 {
 			return t[i].name

@@ -27,7 +27,7 @@ func (ru *rule) says() string { return bound(ru.Description) }
 
 // show describes a value: its type and, where it is short, the value. The name
 // is that of the member, "" for none.
-func (r *run) show(v any, name string) string {
+func (r *checker) show(v any, name string) string {
 	switch v := v.(type) {
 	case nil:
 		return "null"
@@ -52,11 +52,11 @@ func (r *run) show(v any, name string) string {
 }
 
 // quote shows a text in quotes, masked.
-func (r *run) quote(s string) string { return `"` + r.excerpt(s) + `"` }
+func (r *checker) quote(s string) string { return `"` + r.excerpt(s) + `"` }
 
 // excerpt shows the beginning of a text, masked and without characters that
 // disturb a line.
-func (r *run) excerpt(s string) string {
+func (r *checker) excerpt(s string) string {
 	return strings.Map(func(c rune) rune {
 		if !unicode.IsPrint(c) {
 			return ' '
@@ -67,7 +67,7 @@ func (r *run) excerpt(s string) string {
 
 // safe is the beginning of a text without the request's secrets and personal
 // data. Secrets are hidden before it is cut: a part of one would not be recognized.
-func (r *run) safe(s string) string {
+func (r *checker) safe(s string) string {
 	s = r.secrets().Hide(s[:min(len(s), searched)])
 	if len(s) > excerptLength {
 		s = s[:excerptLength] + "…"
@@ -76,7 +76,7 @@ func (r *run) safe(s string) string {
 }
 
 // secrets are those of the request, as the document names them.
-func (r *run) secrets() redact.Secrets {
+func (r *checker) secrets() redact.Secrets {
 	all := make([]string, 0, 4) // on the stack
 	for _, slot := range r.contract.secrets {
 		if secret := r.fact(slot); len(secret) >= shortestSecret {
@@ -90,7 +90,7 @@ func (r *run) secrets() redact.Secrets {
 }
 
 // secretsOf are those that are just this text: mostly it is the only one there is.
-func (r *run) secretsOf(secret string) redact.Secrets {
+func (r *checker) secretsOf(secret string) redact.Secrets {
 	if all := r.secrets(); len(r.secret.of) == 1 && r.secret.of[0] == secret {
 		return all
 	}
@@ -98,7 +98,7 @@ func (r *run) secretsOf(secret string) redact.Secrets {
 }
 
 // secret is what the last exchange with secrets had, ready to be found in texts.
-type secret struct {
+type knownSecrets struct {
 	of []string
 	in redact.Secrets
 }

@@ -17,20 +17,20 @@ const (
 )
 
 // storms are the kinds of wrong answers.
-type storms struct {
+type explanations struct {
 	mu    sync.Mutex
-	kinds map[kindKey]*stormKind
+	kinds map[explanationKey]*explanation
 }
 
 // kindKey is a kind of wrong answers: the wrong facts, and what the right ones
 // depend on.
-type kindKey struct {
+type explanationKey struct {
 	wrong  uint64
 	marks  ruleSet
 	status int
 }
 
-type stormKind struct {
+type explanation struct {
 	count      uint64
 	violations []Violation
 	evaluated  []uint64
@@ -38,8 +38,8 @@ type stormKind struct {
 }
 
 // violations appends those of an answer in which the scan found wrong facts.
-func (s *storms) violations(r *run) {
-	key := kindKey{r.scan.wrong, r.scan.marks, r.status}
+func (s *explanations) violations(r *checker) {
+	key := explanationKey{r.scan.wrong, r.scan.marks, r.status}
 	s.mu.Lock()
 	kind := s.kinds[key]
 	if kind != nil {
@@ -58,7 +58,7 @@ func (s *storms) violations(r *run) {
 }
 
 // learn keeps what an explanation found for the answers of its kind.
-func (s *storms) learn(key kindKey, found []Violation, evaluated []uint64) {
+func (s *explanations) learn(key explanationKey, found []Violation, evaluated []uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	kind := s.kinds[key]
@@ -67,9 +67,9 @@ func (s *storms) learn(key kindKey, found []Violation, evaluated []uint64) {
 			return
 		}
 		if s.kinds == nil {
-			s.kinds = map[kindKey]*stormKind{}
+			s.kinds = map[explanationKey]*explanation{}
 		}
-		kind = &stormKind{count: 1, violations: slices.Clone(found), evaluated: slices.Clone(evaluated)}
+		kind = &explanation{count: 1, violations: slices.Clone(found), evaluated: slices.Clone(evaluated)}
 		for i := range kind.violations {
 			kind.violations[i].Counted = true
 		}

@@ -6,11 +6,11 @@ import (
 )
 
 // template is a text with gaps.
-type template []part
+type template []templatePart
 
 // part is a piece of a template: a place of the answer, a fact of the request,
 // or text as it stands.
-type part struct {
+type templatePart struct {
 	text     string
 	fact     int // slot; -1 for none
 	optional bool
@@ -26,7 +26,7 @@ func parseTemplate(s string, slot func(name string) int) (t template, fault stri
 	for s != "" {
 		text, rest, open := strings.Cut(s, "{")
 		if text != "" {
-			t = append(t, part{text: text, fact: -1})
+			t = append(t, templatePart{text: text, fact: -1})
 		}
 		if !open {
 			break
@@ -44,19 +44,19 @@ func parseTemplate(s string, slot func(name string) int) (t template, fault stri
 	return t, ""
 }
 
-func parseGap(inner string, slot func(name string) int) (part, string) {
+func parseGap(inner string, slot func(name string) int) (templatePart, string) {
 	if strings.HasPrefix(inner, "/") {
 		place, fault := parsePath(inner)
 		if fault == "" && place.wild() {
 			fault = "a template needs one value: name it without *"
 		}
-		return part{fact: -1, place: place, key: place.String()}, fault
+		return templatePart{fact: -1, place: place, key: place.String()}, fault
 	}
 	name, optional := strings.CutSuffix(inner, "?")
 	if !factName.MatchString(name) {
-		return part{}, "{" + clip(inner) + "} is neither a fact nor a pointer: write {request.member} or {/member}"
+		return templatePart{}, "{" + clip(inner) + "} is neither a fact nor a pointer: write {request.member} or {/member}"
 	}
-	return part{fact: slot(name), optional: optional}, ""
+	return templatePart{fact: slot(name), optional: optional}, ""
 }
 
 // facts are the slots that the template refers to.
@@ -79,7 +79,7 @@ func (t template) only() int {
 
 // fill returns the template's text for an answer. It says false where a value
 // is not there, is no string, breaks a rule, or is the very place under check.
-func (r *run) fill(t template) (string, bool) {
+func (r *checker) fill(t template) (string, bool) {
 	if len(t) == 1 && t[0].place == nil {
 		return r.fillPart(&t[0])
 	}
@@ -94,12 +94,12 @@ func (r *run) fill(t template) (string, bool) {
 	return b.String(), true
 }
 
-func (r *run) fillPart(p *part) (string, bool) {
+func (r *checker) fillPart(p *templatePart) (string, bool) {
 	switch {
 	case p.place != nil:
 		v, _ := p.place.find(r.value)
 		s, ok := v.(string)
-		return s, ok && !r.bad[p.key] && !r.trail.is(p.place)
+		return s, ok && !r.bad[p.key] && !r.location.is(p.place)
 	case p.fact >= 0:
 		s := r.fact(p.fact)
 		return s, s != "" || p.optional

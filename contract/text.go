@@ -14,7 +14,7 @@ import (
 
 // deepest is how deep a body may nest where no rule says less. The recursion of
 // a check is bounded by it.
-const deepest = 1000
+const maxDepthOfText = 1000
 
 // textKind is what a rule demands of a body's text.
 type textKind uint8
@@ -35,7 +35,7 @@ const (
 // textFault is a rule of the text that a body breaks.
 type textFault struct {
 	kind          textKind
-	trail         trail // of a member that is there twice
+	location      location // of a member that is there twice
 	expected, got string
 }
 
@@ -57,7 +57,7 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // read reads the body as far as possible: of a text that breaks one rule the
 // others can still be judged, except after a syntax error.
-func (r *run) read(body []byte, cut bool) {
+func (r *checker) read(body []byte, cut bool) {
 	t := &r.text
 	if cut {
 		t.fault(textWhole, "a body within the transport's limit", fmt.Sprintf("more than %d bytes", len(body)))
@@ -70,7 +70,7 @@ func (r *run) read(body []byte, cut bool) {
 	r.buffer = *bytes.NewBuffer(body)
 	r.decoder.Reset(&r.buffer, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	value, err := r.readValue(1)
-	r.trail = r.trail[:0]
+	r.location = r.location[:0]
 	switch {
 	case errors.Is(err, errTooDeep):
 		t.fault(textDepth, fmt.Sprintf("at most %d levels", r.contract.maxDepth), "more levels")
@@ -87,7 +87,7 @@ func (r *run) read(body []byte, cut bool) {
 }
 
 // readRest judges what comes after the first value, and its encoding.
-func (r *run) readRest(body []byte) {
+func (r *checker) readRest(body []byte) {
 	t := &r.text
 	end := int(r.decoder.InputOffset())
 	switch _, err := r.decoder.ReadValue(); {
@@ -103,7 +103,7 @@ func (r *run) readRest(body []byte) {
 		t.fault(textUTF8, "valid UTF-8, surrogates in pairs", "bytes or escapes that are no characters")
 		// Different broken names look alike once they are decoded.
 		t.faults = slices.DeleteFunc(t.faults, func(f textFault) bool {
-			return f.kind == textNames && strings.ContainsRune(f.trail[len(f.trail)-1].name, utf8.RuneError)
+			return f.kind == textNames && strings.ContainsRune(f.location[len(f.location)-1].name, utf8.RuneError)
 		})
 	}
 	if _, ok := t.value.(map[string]any); !ok {
@@ -116,7 +116,7 @@ func (t *text) fault(kind textKind, expected, got string) {
 }
 
 // readValue reads one value, depth levels deep.
-func (r *run) readValue(depth int) (any, error) {
+func (r *checker) readValue(depth int) (any, error) {
 	if r.text.values++; r.text.values > maxValues {
 		return nil, errTooMany
 	}
@@ -141,7 +141,7 @@ func (r *run) readValue(depth int) (any, error) {
 	return nil, nil
 }
 
-func (r *run) readObject(depth int) (any, error) {
+func (r *checker) readObject(depth int) (any, error) {
 	if depth > r.contract.maxDepth {
 		return nil, errTooDeep
 	}
@@ -152,33 +152,33 @@ func (r *run) readObject(depth int) (any, error) {
 			return nil, err
 		}
 		name := tok.String()
-		r.trail = append(r.trail, token{name: name, index: -1})
+		r.location = append(r.location, locationStep{name: name, index: -1})
 		if _, twice := object[name]; twice {
-			r.text.faults = append(r.text.faults, textFault{textNames, slices.Clone(r.trail), "no member name twice", "the name again"})
+			r.text.faults = append(r.text.faults, textFault{textNames, slices.Clone(r.location), "no member name twice", "the name again"})
 		}
 		value, err := r.readValue(depth + 1)
 		if err != nil {
 			return nil, err
 		}
-		r.trail = r.trail[:len(r.trail)-1]
+		r.location = r.location[:len(r.location)-1]
 		object[name] = value
 	}
 	_, err := r.decoder.ReadToken()
 	return object, err
 }
 
-func (r *run) readArray(depth int) (any, error) {
+func (r *checker) readArray(depth int) (any, error) {
 	if depth > r.contract.maxDepth {
 		return nil, errTooDeep
 	}
 	list := []any{}
 	for r.decoder.PeekKind() != ']' {
-		r.trail = append(r.trail, token{index: len(list)})
+		r.location = append(r.location, locationStep{index: len(list)})
 		value, err := r.readValue(depth + 1)
 		if err != nil {
 			return nil, err
 		}
-		r.trail = r.trail[:len(r.trail)-1]
+		r.location = r.location[:len(r.location)-1]
 		list = append(list, value)
 	}
 	_, err := r.decoder.ReadToken()
@@ -187,7 +187,7 @@ func (r *run) readArray(depth int) (any, error) {
 
 // brokenText describes a body that is no JSON. The library's message is left
 // out, for it repeats the text unmasked.
-func (r *run) brokenText(body []byte, err error) string {
+func (r *checker) brokenText(body []byte, err error) string {
 	if len(body) == 0 {
 		return "an empty body"
 	}

@@ -6,17 +6,17 @@ import (
 )
 
 // trail is the way to a value of the answer.
-type trail []token
+type location []locationStep
 
 // token is a step of a trail: an item's index, or a member's name where the
 // index is -1.
-type token struct {
+type locationStep struct {
 	name  string
 	index int
 }
 
 // key is the exact JSON pointer.
-func (t trail) key() string {
+func (t location) key() string {
 	var b strings.Builder
 	for _, tok := range t {
 		b.WriteByte('/')
@@ -30,7 +30,7 @@ func (t trail) key() string {
 }
 
 // is says whether the trail leads to the place of a path without wildcards.
-func (t trail) is(p path) bool {
+func (t location) is(p path) bool {
 	if len(t) != len(p) {
 		return false
 	}
@@ -49,7 +49,7 @@ const maxSteps = 12
 // shown returns the pointers for a report. Names that neither the document has
 // nor look like a member of a contract are "*", so that few pointers come of
 // any number of answers, and so that none of them holds a secret.
-func (r *run) shown(t trail) (pointer, at string) {
+func (r *checker) shown(t location) (pointer, at string) {
 	var p, a strings.Builder
 	for i, tok := range t {
 		if i == maxSteps {

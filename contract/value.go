@@ -14,11 +14,11 @@ func isUTC(s string) bool {
 	if len(s) <= len(form) || s[len(s)-1] != 'Z' || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' {
 		return false
 	}
-	odd := 0
+	invalid := 0
 	for i := range len(form) {
-		odd += int(timeBytes[s[i]])
+		invalid += int(timeBytes[s[i]])
 	}
-	if odd != 5 { // the separators
+	if invalid != 5 { // the separators
 		return false
 	}
 	fraction := s[len(form) : len(s)-1]

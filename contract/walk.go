@@ -7,7 +7,7 @@ import (
 
 // walk marks the rules that the schema evaluated: those of the keywords that
 // look at a value of its type.
-func (r *run) walk(p *place, v any) {
+func (r *checker) walk(p *schemaTree, v any) {
 	if p == nil {
 		return
 	}
@@ -52,14 +52,14 @@ func typeOf(v any) jsonType {
 
 // unnamed reports members that no schema names. An object whose schemas name no
 // member at all is free.
-func (r *run) unnamed() {
+func (r *checker) unnamed() {
 	if r.contract.unnamed != nil {
 		r.mark(r.contract.unnamed)
 		r.unnamedIn(r.response.root, r.value)
 	}
 }
 
-func (r *run) unnamedIn(p *place, v any) {
+func (r *checker) unnamedIn(p *schemaTree, v any) {
 	switch v := v.(type) {
 	case map[string]any:
 		if len(p.members) == 0 {
@@ -73,15 +73,15 @@ func (r *run) unnamedIn(p *place, v any) {
 			return
 		}
 		for i, value := range v {
-			r.trail = append(r.trail, token{index: i})
+			r.location = append(r.location, locationStep{index: i})
 			r.unnamedIn(p.items, value)
-			r.trail = r.trail[:len(r.trail)-1]
+			r.location = r.location[:len(r.location)-1]
 		}
 	}
 }
 
-func (r *run) unnamedMember(p *place, name string, value any) {
-	r.trail = append(r.trail, token{name: name, index: -1})
+func (r *checker) unnamedMember(p *schemaTree, name string, value any) {
+	r.location = append(r.location, locationStep{name: name, index: -1})
 	if m := p.members[name]; m != nil {
 		r.unnamedIn(m, value)
 	} else if !r.isBad() {
@@ -89,5 +89,5 @@ func (r *run) unnamedMember(p *place, name string, value any) {
 			v.Expected, v.Got = "a member that the contract names", r.show(value, name)
 		}
 	}
-	r.trail = r.trail[:len(r.trail)-1]
+	r.location = r.location[:len(r.location)-1]
 }

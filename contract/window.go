@@ -15,8 +15,8 @@ const DefaultWindow = 3 << 18
 // by 128 bits of two keyed hashes) in 22 bytes each, bodies by 64 bits of a keyed
 // hash in 14 bytes each. It is safe for concurrent use.
 type Window struct {
-	ids    memory[idKey]
-	bodies memory[bodyKey]
+	ids    seenSet[idKey]
+	bodies seenSet[bodyKey]
 	seeds  [2]maphash.Seed
 
 	mu      sync.RWMutex
@@ -26,7 +26,7 @@ type Window struct {
 // NewWindow returns a window over so many answers.
 func NewWindow(answers int) *Window {
 	w := &Window{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
-	w.ids.most, w.bodies.most = answers, answers
+	w.ids.maxKeys, w.bodies.maxKeys = answers, answers
 	return w
 }
 
@@ -76,12 +76,12 @@ func (w *Window) hash(s string) uint64 { return maphash.String(w.seeds[0], foldI
 // idKey is what is remembered of an ID: itself where it has the form of one.
 type idKey [2]uint64
 
-func (k idKey) spread() uint64 { return mix(k[0] ^ mix(k[1])) }
+func (k idKey) hash64() uint64 { return mix(k[0] ^ mix(k[1])) }
 
 // bodyKey is what is remembered of a body.
 type bodyKey uint64
 
-func (k bodyKey) spread() uint64 { return uint64(k) }
+func (k bodyKey) hash64() uint64 { return uint64(k) }
 
 func (w *Window) bodyKey(body []byte) bodyKey { return bodyKey(maphash.Bytes(w.seeds[0], body)) }
 

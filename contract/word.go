@@ -8,52 +8,52 @@ import (
 )
 
 // word says what a rule demands; see the package's documentation.
-type word uint8
+type predicate uint8
 
 const (
-	wordNone word = iota
-	wordEquals
-	wordURLPath
-	wordURLOrigin
-	wordIn
-	wordLTE
-	wordKnown
-	wordMembers
-	wordPattern
-	wordUnique
-	wordMasked
-	wordHoldsJSON
-	wordNotNull
-	wordOnce
-	wordMediaType
-	wordSecondsOrDate
-	wordNowhere
-	wordHasResponse
-	wordNamedOnly
-	wordText
-	wordDepth
-	wordKeyword
-	wordSchema
-	wordResponse
-	wordTransport
-	wordCaller
-	wordNewInRun
-	wordNewBody
-	wordNotAnothers
-	wordInExchange
-	wordUnasked
-	wordHoldsMember
-	wordReference
+	predicateNone predicate = iota
+	predicateEquals
+	predicateURLPath
+	predicateURLOrigin
+	predicateIn
+	predicateLTE
+	predicateKnown
+	predicateMembers
+	predicatePattern
+	predicateUnique
+	predicateMasked
+	predicateHoldsJSON
+	predicateNotNull
+	predicateOnce
+	predicateMediaType
+	predicateSecondsOrDate
+	predicateNowhere
+	predicateHasResponse
+	predicateNamedOnly
+	predicateText
+	predicateDepth
+	predicateKeyword
+	predicateSchema
+	predicateResponse
+	predicateTransport
+	predicateCaller
+	predicateNewInRun
+	predicateNewBody
+	predicateNotAnothers
+	predicateInExchange
+	predicateUnasked
+	predicateHoldsMember
+	predicateReference
 )
 
 // placeKind is the kind of place that a word looks at.
 type placeKind string
 
 const (
-	placeBody   placeKind = "a place of the body (at)"
-	placeHeader placeKind = "a header field (header)"
-	placeAnswer placeKind = "the whole answer (neither at nor header)"
-	placeAny    placeKind = ""
+	placeBody     placeKind = "a place of the body (at)"
+	placeHeader   placeKind = "a header field (header)"
+	placeResponse placeKind = "the whole answer (neither at nor header)"
+	placeAny      placeKind = ""
 )
 
 func placeOf(ru *rule) placeKind {
@@ -63,72 +63,72 @@ func placeOf(ru *rule) placeKind {
 	case ru.header != "":
 		return placeHeader
 	}
-	return placeAnswer
+	return placeResponse
 }
 
 // wordSpec is a word of the vocabulary.
-type wordSpec struct {
-	name   string
-	word   word
-	place  placeKind
-	single bool // one rule at most may say it, with the same value
-	read   func(k *compiler, ru *rule, n *yaml.Node)
+type predicateSpec struct {
+	name      string
+	predicate predicate
+	place     placeKind
+	single    bool // one rule at most may say it, with the same value
+	read      func(k *compiler, ru *rule, n *yaml.Node)
 }
 
 // wordSpecs is a function because the vocabulary's readers refer to it.
-func wordSpecs() []wordSpec {
-	return []wordSpec{
-		{"equals", wordEquals, placeBody, false, (*compiler).readTemplate},
-		{"urlPath", wordURLPath, placeBody, false, (*compiler).readTemplate},
-		{"urlOrigin", wordURLOrigin, placeBody, false, (*compiler).readTemplate},
-		{"in", wordIn, placeBody, false, (*compiler).readAmong},
-		{"lte", wordLTE, placeBody, false, (*compiler).readOperand},
-		{"known", wordKnown, placeBody, false, (*compiler).readLists},
-		{"members", wordMembers, placeBody, false, (*compiler).readLists},
-		{"pattern", wordPattern, placeBody, false, (*compiler).readPattern},
-		{"unique", wordUnique, placeBody, false, (*compiler).readFlag},
-		{"masked", wordMasked, placeBody, false, (*compiler).readHidden},
-		{"holdsJSON", wordHoldsJSON, placeBody, false, (*compiler).readFlag},
-		{"holdsMember", wordHoldsMember, placeBody, false, (*compiler).readMember},
-		{"notNull", wordNotNull, placeBody, false, (*compiler).readFlag},
-		{"newInRun", wordNewInRun, placeBody, false, (*compiler).readFlag},
-		{"newBody", wordNewBody, placeAnswer, true, (*compiler).readFlag},
-		{"notAnothers", wordNotAnothers, placeBody, false, (*compiler).readTemplate},
-		{"inExchange", wordInExchange, placeBody, false, (*compiler).readFlag},
-		{"unasked", wordUnasked, placeHeader, false, (*compiler).readFlag},
-		{"once", wordOnce, placeHeader, false, (*compiler).readFlag},
-		{"mediaType", wordMediaType, placeHeader, false, (*compiler).readFlag},
-		{"secondsOrDate", wordSecondsOrDate, placeHeader, false, (*compiler).readFlag},
-		{"reference", wordReference, placeHeader, false, (*compiler).readTemplate},
-		{"nowhere", wordNowhere, placeAnswer, false, (*compiler).readSecret},
-		{"hasResponse", wordHasResponse, placeAnswer, true, (*compiler).readFlag},
-		{"namedOnly", wordNamedOnly, placeAnswer, true, (*compiler).readFlag},
-		{"text", wordText, placeAnswer, true, (*compiler).readTextKind},
-		{"depth", wordDepth, placeAnswer, true, (*compiler).readDepth},
-		{"keyword", wordKeyword, placeAny, true, (*compiler).readKeyword},
-		{"by", wordCaller, placeAny, false, (*compiler).readBy},
+func predicateSpecs() []predicateSpec {
+	return []predicateSpec{
+		{"equals", predicateEquals, placeBody, false, (*compiler).readTemplate},
+		{"urlPath", predicateURLPath, placeBody, false, (*compiler).readTemplate},
+		{"urlOrigin", predicateURLOrigin, placeBody, false, (*compiler).readTemplate},
+		{"in", predicateIn, placeBody, false, (*compiler).readAmong},
+		{"lte", predicateLTE, placeBody, false, (*compiler).readOperand},
+		{"known", predicateKnown, placeBody, false, (*compiler).readLists},
+		{"members", predicateMembers, placeBody, false, (*compiler).readLists},
+		{"pattern", predicatePattern, placeBody, false, (*compiler).readPattern},
+		{"unique", predicateUnique, placeBody, false, (*compiler).readFlag},
+		{"masked", predicateMasked, placeBody, false, (*compiler).readHidden},
+		{"holdsJSON", predicateHoldsJSON, placeBody, false, (*compiler).readFlag},
+		{"holdsMember", predicateHoldsMember, placeBody, false, (*compiler).readMember},
+		{"notNull", predicateNotNull, placeBody, false, (*compiler).readFlag},
+		{"newInRun", predicateNewInRun, placeBody, false, (*compiler).readFlag},
+		{"newBody", predicateNewBody, placeResponse, true, (*compiler).readFlag},
+		{"notAnothers", predicateNotAnothers, placeBody, false, (*compiler).readTemplate},
+		{"inExchange", predicateInExchange, placeBody, false, (*compiler).readFlag},
+		{"unasked", predicateUnasked, placeHeader, false, (*compiler).readFlag},
+		{"once", predicateOnce, placeHeader, false, (*compiler).readFlag},
+		{"mediaType", predicateMediaType, placeHeader, false, (*compiler).readFlag},
+		{"secondsOrDate", predicateSecondsOrDate, placeHeader, false, (*compiler).readFlag},
+		{"reference", predicateReference, placeHeader, false, (*compiler).readTemplate},
+		{"nowhere", predicateNowhere, placeResponse, false, (*compiler).readSecret},
+		{"hasResponse", predicateHasResponse, placeResponse, true, (*compiler).readFlag},
+		{"namedOnly", predicateNamedOnly, placeResponse, true, (*compiler).readFlag},
+		{"text", predicateText, placeResponse, true, (*compiler).readTextKind},
+		{"depth", predicateDepth, placeResponse, true, (*compiler).readDepth},
+		{"keyword", predicateKeyword, placeAny, true, (*compiler).readKeyword},
+		{"by", predicateCaller, placeAny, false, (*compiler).readBy},
 	}
 }
 
-func wordNamed(name string) *wordSpec {
-	for _, w := range wordSpecs() {
-		if w.name == name {
-			return &w
+func predicateNamed(name string) *predicateSpec {
+	for _, spec := range predicateSpecs() {
+		if spec.name == name {
+			return &spec
 		}
 	}
 	return nil
 }
 
-func wordNames() (names []string) {
-	for _, w := range wordSpecs() {
-		names = append(names, w.name)
+func predicateNames() (names []string) {
+	for _, spec := range predicateSpecs() {
+		names = append(names, spec.name)
 	}
 	return names
 }
 
 // ruleWords are all members that a rule may have.
-func ruleWords() []string {
-	return append([]string{"rule", "level", "description", "source", "example", "on", "at", "header", "when", "asked", "required", "instead", "per"}, wordNames()...)
+func ruleMembers() []string {
+	return append([]string{"rule", "level", "description", "source", "example", "on", "at", "header", "when", "asked", "required", "instead", "per"}, predicateNames()...)
 }
 
 func (k *compiler) readFlag(_ *rule, n *yaml.Node) { k.isTrue(n, "the word") }
@@ -210,12 +210,12 @@ func (k *compiler) readLists(ru *rule, n *yaml.Node) {
 	}
 }
 
-var textWords = []string{"whole", "noBOM", "json", "utf8", "single", "uniqueNames", "object"}
+var textKindNames = []string{"whole", "noBOM", "json", "utf8", "single", "uniqueNames", "object"}
 
 func (k *compiler) readTextKind(ru *rule, n *yaml.Node) {
-	i := slices.Index(textWords, n.Value)
+	i := slices.Index(textKindNames, n.Value)
 	if i < 0 {
-		k.fail(n, "unknown text %q: %s", clip(n.Value), suggestion(n.Value, textWords))
+		k.fail(n, "unknown text %q: %s", clip(n.Value), suggestion(n.Value, textKindNames))
 		return
 	}
 	ru.kind = textKind(i)
@@ -223,8 +223,8 @@ func (k *compiler) readTextKind(ru *rule, n *yaml.Node) {
 
 func (k *compiler) readDepth(ru *rule, n *yaml.Node) {
 	depth, err := strconv.Atoi(n.Value)
-	if err != nil || depth < 1 || depth > deepest {
-		k.fail(n, "depth must be a number from 1 to %d: write one", deepest)
+	if err != nil || depth < 1 || depth > maxDepthOfText {
+		k.fail(n, "depth must be a number from 1 to %d: write one", maxDepthOfText)
 	}
 	ru.number = depth
 }
@@ -242,13 +242,13 @@ func (k *compiler) readKeyword(ru *rule, n *yaml.Node) {
 }
 
 func (k *compiler) readBy(ru *rule, n *yaml.Node) {
-	words := map[string]word{"schema": wordSchema, "response": wordResponse, "transport": wordTransport, "caller": wordCaller}
-	w, known := words[n.Value]
+	predicates := map[string]predicate{"schema": predicateSchema, "response": predicateResponse, "transport": predicateTransport, "caller": predicateCaller}
+	p, known := predicates[n.Value]
 	if !known {
 		k.fail(n, "unknown value %q of by: %s", clip(n.Value), suggestion(n.Value, []string{"schema", "response", "transport", "caller"}))
 	}
-	ru.word = w
-	if (w == wordSchema || w == wordResponse) && !k.carried[ru] {
+	ru.predicate = p
+	if (p == predicateSchema || p == predicateResponse) && !k.carried[ru] {
 		k.fail(n, "no %s names the rule %s: it could never be broken, remove it or name it there", n.Value, ru.Name)
 	}
 }

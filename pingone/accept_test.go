@@ -27,7 +27,7 @@ type pair struct {
 func newPair(t testing.TB) pair {
 	t.Helper()
 	compile := func() *contract.Contract {
-		c, err := contract.Compile("contract.yaml", pingone.Document(), nil)
+		c, err := pingone.Compile("contract.yaml", pingone.Document(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +51,7 @@ func exchange(c *contract.Contract, status int, body []byte) *contract.Exchange 
 		known["origin"] = "https://auth.pingone.eu"
 		known["request.selectedDevice.oneTime.email"] = "abel@ping.com"
 	}
-	ex := &contract.Exchange{Status: status, Body: body, Header: contract.Header{
+	ex := &contract.Exchange{Status: status, Body: body, Header: contract.Fields{
 		{Name: "Content-Type", Value: "application/json"}, {Name: "Correlation-Id", Value: "x"}}}
 	for _, name := range c.FactNames() {
 		ex.Facts = append(ex.Facts, known[name])

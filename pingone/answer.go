@@ -140,7 +140,7 @@ func statusLine(line string) (status int, old bool, err error) {
 // persists says whether the server keeps the connection open (RFC 9112, section
 // 9.3): with HTTP/1.1 unless it says close, with HTTP/1.0 only if it says
 // keep-alive. Either may stand anywhere in any of the fields Connection.
-func (c *conn) persists(h contract.Header) bool {
+func (c *conn) persists(h contract.Fields) bool {
 	keep := !c.old
 	for _, f := range h {
 		if len(f.Name) != len("Connection") || !strings.EqualFold(f.Name, "Connection") {
@@ -189,7 +189,7 @@ func (f framing) end() bool { return f.chunked || f.sized }
 
 // framing reads what the header says of the body's end. A length that is there
 // several times counts once if it is always the same.
-func (c *conn) framing(h contract.Header) (f framing) {
+func (c *conn) framing(h contract.Fields) (f framing) {
 	coding, codings := h.Get("Transfer-Encoding")
 	length, lengths := h.Get("Content-Length")
 	switch {
@@ -209,7 +209,7 @@ func (c *conn) framing(h contract.Header) (f framing) {
 	return f
 }
 
-func sameLengths(h contract.Header, length string) bool {
+func sameLengths(h contract.Fields, length string) bool {
 	for _, f := range h {
 		if strings.EqualFold(f.Name, "Content-Length") && !sameItems(f.Value, length) {
 			return false

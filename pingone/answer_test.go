@@ -17,7 +17,7 @@ const token = "coffee.Wd7-Qk2_mZpXrtLh.sVbNy"
 // answer is an exchange under construction.
 type answer struct {
 	status  int
-	header  contract.Header
+	header  contract.Fields
 	body    []byte
 	cut     bool
 	framing []contract.Violation
@@ -41,7 +41,7 @@ func example(t testing.TB, name string) []byte {
 func email(t testing.TB) answer {
 	return answer{
 		status: 201,
-		header: contract.Header{{Name: "Content-Type", Value: "application/hal+json"}, {Name: "Correlation-Id", Value: "7bf9-11"}},
+		header: contract.Fields{{Name: "Content-Type", Value: "application/hal+json"}, {Name: "Correlation-Id", Value: "7bf9-11"}},
 		body:   example(t, "initialize-otp-email.json"),
 		facts: map[string]string{
 			"request.user.id":   "788d4931-6936-43f2-82ff-178f5762298a",

@@ -78,12 +78,12 @@ func answerWord(ex *contract.Exchange, status int) string {
 	if ex.Cut {
 		return ""
 	}
-	member, shown := "code", 1 // as ShowWords has them
+	member, captured := "code", 1 // as Compile has them captured
 	if status == 201 {
-		member, shown = "status", 0
+		member, captured = "status", 0
 	}
-	if len(ex.Words) > shown {
-		return ex.Words[shown]
+	if len(ex.Captured) > captured {
+		return ex.Captured[captured]
 	}
 	return topString(ex.Body, member)
 }

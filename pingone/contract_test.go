@@ -18,7 +18,7 @@ import (
 
 func compile(t testing.TB, levels ...contract.LevelChange) *contract.Contract {
 	t.Helper()
-	c, err := contract.Compile("contract.yaml", pingone.Document(), levels)
+	c, err := pingone.Compile("contract.yaml", pingone.Document(), levels)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -414,7 +414,7 @@ func FuzzCheck(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status int, body []byte, contentType, name, value string, cut bool) {
 		a := email(t)
 		a.status, a.body, a.cut = status, body, cut
-		a.header = contract.Header{{Name: "Content-Type", Value: contentType}, {Name: name, Value: value}}
+		a.header = contract.Fields{{Name: "Content-Type", Value: contentType}, {Name: name, Value: value}}
 		ex := a.exchange(c)
 		kept := contract.Violation{Rule: "kept"}
 		found := c.Check(ex, []contract.Violation{kept})

@@ -237,7 +237,7 @@ func retryAfter(answer *tokenAnswer) time.Duration {
 	if answer.status != http.StatusTooManyRequests && answer.status != http.StatusServiceUnavailable {
 		return 0
 	}
-	h := contract.Header{{Name: "Date", Value: answer.header.Get("Date")}}
+	h := contract.Fields{{Name: "Date", Value: answer.header.Get("Date")}}
 	if value := answer.header.Get("Retry-After"); value != "" {
 		h = append(h, contract.Field{Name: "Retry-After", Value: value})
 	}

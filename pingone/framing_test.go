@@ -46,7 +46,7 @@ func operationOn(t *testing.T, authPath string, change func(*scenario.Scenario))
 
 func embedded(t *testing.T) *contract.Contract {
 	t.Helper()
-	c, err := contract.Compile("contract.yaml", pingone.Document(), nil)
+	c, err := pingone.Compile("contract.yaml", pingone.Document(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -125,7 +125,7 @@ func header(lines string) http.Header {
 
 // fields are header fields in the order of their names: HTTP/2's own order is
 // lost in net/http.
-func fields(dst contract.Header, h http.Header) contract.Header {
+func fields(dst contract.Fields, h http.Header) contract.Fields {
 	for name, values := range h {
 		for _, value := range values {
 			dst = append(dst, contract.Field{Name: name, Value: value})

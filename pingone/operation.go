@@ -59,7 +59,6 @@ func New(s *scenario.Scenario, c *contract.Contract, authPath string) (*Operatio
 	o.secrets = s.Target.Secrets()
 	o.http = newTransport(&o.target)
 	o.url = o.target.origin + o.target.path
-	c.ShowWords("status", "code")
 	o.window = contract.NewWindow(contract.DefaultWindow)
 	o.head = "Content-Type: application/json\r\nAccept: application/json\r\nUser-Agent: mfaload\r\n"
 	o.head += t.head

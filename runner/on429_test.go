@@ -20,12 +20,12 @@ type limiter struct {
 	service
 	start   time.Time
 	refuses func(at time.Duration) bool
-	header  contract.Header // of a 429
+	header  contract.Fields // of a 429
 	mu      sync.Mutex
 	sent    []time.Duration
 }
 
-func newLimiter(took time.Duration, refuses func(at time.Duration) bool, header contract.Header) *limiter {
+func newLimiter(took time.Duration, refuses func(at time.Duration) bool, header contract.Fields) *limiter {
 	return &limiter{service: service{answer: takes(took)}, start: time.Now(), refuses: refuses, header: header}
 }
 
@@ -63,8 +63,8 @@ func exactly(at time.Duration) func(time.Duration) bool {
 	return func(t time.Duration) bool { return t == at }
 }
 
-func retryAfter(value string) contract.Header {
-	return contract.Header{{Name: "Retry-After", Value: value}}
+func retryAfter(value string) contract.Fields {
+	return contract.Fields{{Name: "Retry-After", Value: value}}
 }
 
 // paused counts the arrivals of pauses. It is the same by reason and by second.
@@ -96,7 +96,7 @@ func on429(what scenario.On429, l scenario.Load) *scenario.Scenario {
 func TestPauseShiftsNothing(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		header contract.Header
+		header contract.Fields
 		length time.Duration
 	}{
 		{"seconds", retryAfter("2"), 2 * time.Second},

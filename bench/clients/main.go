@@ -156,7 +156,7 @@ func ownClient(origin string) (func() func() error, error) {
 		Target: scenario.Target{AuthPath: origin, EnvID: envID, AccessToken: scenario.NewSecret("token-0123456789"), Timeout: 10 * time.Second},
 		Groups: []scenario.Group{{Name: "all", IDs: []string{userID}, Weight: 1}},
 	}
-	c, err := contract.Compile("contract.yaml", pingone.Document(), nil)
+	c, err := pingone.Compile("contract.yaml", pingone.Document(), nil)
 	if err != nil {
 		return nil, err
 	}

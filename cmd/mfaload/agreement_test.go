@@ -28,7 +28,7 @@ const (
 
 func embedded(t testing.TB) *contract.Contract {
 	t.Helper()
-	c, err := contract.Compile("contract.yaml", pingone.Document(), nil)
+	c, err := pingone.Compile("contract.yaml", pingone.Document(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -147,8 +147,8 @@ type checking struct {
 	op       *pingone.Operation
 	pace     *rate.Limiter
 	tally    *tally
-	profile  *contract.Profile
-	baseline *contract.Profile // of an earlier check; nil if there is none
+	profile  *contract.ResponseProfile
+	baseline *contract.ResponseProfile // of an earlier check; nil if there is none
 	exchange [2]contract.Exchange
 	bad      int // requests whose answer is not right
 	asked    int
@@ -369,7 +369,7 @@ func (k *checking) finish() error {
 
 // readBaseline reads the shape of the responses of an earlier check; nil if there is
 // no such file yet.
-func readBaseline(path string) (*contract.Profile, error) {
+func readBaseline(path string) (*contract.ResponseProfile, error) {
 	if path == "" {
 		return nil, nil
 	}

@@ -114,7 +114,7 @@ func (a *app) compile(flags *contractFlags, levels []contract.LevelChange) (*con
 	if err != nil {
 		return nil, err
 	}
-	c, err := contract.Compile(name, text, levels)
+	c, err := pingone.Compile(name, text, levels)
 	var unknown *contract.UnknownRuleError
 	if err != nil && !errors.As(err, &unknown) {
 		return nil, &exitError{exitUsage, err}

@@ -51,7 +51,7 @@ func throughput(b *testing.B, answer string) float64 {
 		scenario.Group{Name: "all", IDs: []string{userID}, Weight: 1, Expect: scenario.Expect{HTTPStatuses: []int{201}}})
 	s.Load.Drain = time.Minute
 	// The server's times stand still.
-	c, err := contract.Compile("contract.yaml", pingone.Document(), []contract.LevelChange{{Rule: "run.clock", Level: contract.Off}})
+	c, err := pingone.Compile("contract.yaml", pingone.Document(), []contract.LevelChange{{Rule: "run.clock", Level: contract.Off}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"mfaload/contract"
 	"mfaload/measure"
 	"mfaload/pingone"
 	"mfaload/runner"
@@ -90,7 +89,7 @@ func fastest(b *testing.B, authPath string, requests uint64) *scenario.Scenario 
 
 func prepareRun(b *testing.B, s *scenario.Scenario) (*pingone.Operation, *runner.Runner) {
 	b.Helper()
-	c, err := contract.Compile("contract.yaml", pingone.Document(), nil)
+	c, err := pingone.Compile("contract.yaml", pingone.Document(), nil)
 	if err != nil {
 		b.Fatal(err)
 	}
