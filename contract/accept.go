@@ -4,10 +4,10 @@ import (
 	"slices"
 )
 
-// The accept path judges an answer in one pass over its bytes. It says that the
-// answer breaks nothing, or names the exact set of facts that are wrong, or is
+// The accept path judges a response in one pass over its bytes. It says that the
+// response breaks nothing, or names the exact set of facts that are wrong, or is
 // undecided. Only the explain path makes violations; the accept path never says
-// that an answer is right which the explain path would not take.
+// that a response is right which the explain path would not take.
 
 // maxRules is how many rules fit the accept path's sets.
 const maxRules = 128
@@ -23,12 +23,12 @@ func (s *ruleSet) union(o *ruleSet) {
 	}
 }
 
-// acceptor is the accept path for the answers with one HTTP status.
+// acceptPath is the accept path for the responses with one HTTP status.
 type acceptPath struct {
 	response        *response
 	root            *acceptNode
 	recognize       uint64        // members of the root of which one has to be there; 0: none
-	always          ruleSet       // rules that every answer with a readable body is held against
+	always          ruleSet       // rules that every response with a readable body is held against
 	headers         []*rule       // rules about header fields alone
 	reference       []*acceptRule // rules about what header fields refer to
 	rules           []*acceptRule
@@ -38,7 +38,7 @@ type acceptPath struct {
 	captured        []int32   // slots of the contract's captured
 }
 
-// fastNode is all that the schemas demand of a value at one place.
+// acceptNode is all that the schemas demand of a value at one place.
 type acceptNode struct {
 	id          uint64
 	types       jsonType // that the value may have
@@ -60,7 +60,7 @@ type choice struct {
 	one      bool
 }
 
-// ending is the node of members whose names end in a suffix.
+// suffixNode is the node of members whose names end in a suffix.
 type suffixNode struct {
 	suffix string
 	node   *acceptNode
@@ -93,7 +93,7 @@ func bucket(name string) uint8 {
 // textTest is an assertion about a string.
 type textTest func(string) decision
 
-// verdict of a test. Unsure is for what only the explain path can tell.
+// decision of a test. Unsure is for what only the explain path can tell.
 type decision uint8
 
 const (
@@ -102,7 +102,7 @@ const (
 	unsure
 )
 
-// fastRule is a rule of x-rules with the slots of its operands.
+// acceptRule is a rule of x-rules with the slots of its operands.
 type acceptRule struct {
 	*rule
 	at      []int32 // slots of its places
@@ -116,21 +116,21 @@ type acceptRule struct {
 	matches func(string) bool // pattern
 }
 
-// memberSlots are the slots of the members that a rule demands, by row.
+// rowSlots are the slots of the members that a rule demands, by row.
 type rowSlots struct {
 	row   string
 	slots []int32
 }
 
-// fastTemplate is a template with the slots of its places.
+// acceptTemplate is a template with the slots of its places.
 type acceptTemplate []acceptTemplatePart
 
 type acceptTemplatePart struct {
 	templatePart
-	slot int32 // of a place of the answer; -1: none
+	slot int32 // of a place of the response; -1: none
 }
 
-// acceptor returns the accept path for a status, made on its first use; nil
+// acceptPath returns the accept path for a status, made on its first use; nil
 // where there is none.
 func (c *Contract) acceptPath(status int) *acceptPath {
 	if status < 0 || status >= len(c.acceptPaths) {
@@ -150,11 +150,11 @@ func (c *Contract) acceptPath(status int) *acceptPath {
 	return a
 }
 
-// noAcceptor stands for a status that has no accept path.
+// noAcceptPath stands for a status that has no accept path.
 var noAcceptPath = &acceptPath{}
 
 // Slow says what of the document the accept path does not know. Where it is not
-// empty, answers of some statuses are all explained, at some 20,000 a second
+// empty, responses of some statuses are all explained, at some 20,000 a second
 // and core.
 func (c *Contract) Slow() (reasons []string) {
 	for status := range c.acceptPaths {
@@ -169,7 +169,7 @@ func (c *Contract) Slow() (reasons []string) {
 	return reasons
 }
 
-// newAcceptor returns the accept path for a status, or why there is none.
+// newAcceptPath returns the accept path for a status, or why there is none.
 func (c *Contract) newAcceptPath(status int) (*acceptPath, string) {
 	resp := c.responses.of(status)
 	if resp == nil || resp.schema == nil {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// acceptBuilder builds an acceptor. It gives up on what the accept path does
+// acceptPathBuilder builds an acceptor. It gives up on what the accept path does
 // not know, and says why.
 type acceptPathBuilder struct {
 	contract *Contract
@@ -69,7 +69,8 @@ func (b *acceptPathBuilder) addRule(a *acceptPath, ru *rule) {
 		a.headers = append(a.headers, ru)
 		return
 	}
-	f := &acceptRule{rule: ru, when: -1, operand: b.slot(ru.operand), among: b.slotsOf(ru.among), instead: b.slot(ru.instead), rows: b.slot(ru.rows.at)}
+	f := &acceptRule{rule: ru, when: -1, operand: b.slot(ru.operand), among: b.slotsOf(ru.among),
+		instead: b.slot(ru.instead), rows: b.slot(ru.rows.at)}
 	if ru.when != nil {
 		f.when = b.slot(ru.when.at)
 	}
@@ -215,7 +216,8 @@ func (b *acceptPathBuilder) addMembers(n *acceptNode, all []*schema, p *schemaTr
 				asserting = append(asserting, s.others)
 			}
 		}
-		n.members = append(n.members, acceptMember{name: name, node: b.node(asserting, p.members[name], append(slices.Clone(way), step{name: name}))})
+		n.members = append(n.members, acceptMember{name: name, node: b.node(asserting, p.members[name],
+			append(slices.Clone(way), step{name: name}))})
 	}
 }
 
@@ -318,7 +320,8 @@ func (b *acceptPathBuilder) require(n *acceptNode, s *schema) {
 
 // choice adds an anyOf or oneOf. Branches capture and mark nothing.
 func (b *acceptPathBuilder) choice(n *acceptNode, s *schema, one bool) {
-	inner := &acceptPathBuilder{contract: b.contract, response: b.response, slots: map[string]int32{}, ids: b.ids + 1<<32, branch: true}
+	inner := &acceptPathBuilder{contract: b.contract, response: b.response, slots: map[string]int32{},
+		ids: b.ids + 1<<32, branch: true}
 	var branches []*acceptNode
 	for _, branch := range s.branches {
 		branches = append(branches, inner.node([]*schema{branch}, names(&schemaTree{}, branch), nil))

@@ -9,7 +9,7 @@ import (
 	"mfaload/internal/redact"
 )
 
-// accept judges an answer by the accept path: right, wrong with s.wrong as the
+// accept judges a response by the accept path: right, wrong with s.wrong as the
 // fingerprint of what is wrong, or unsure.
 func (a *acceptPath) accept(r *checker, s *scan) decision {
 	ex := r.ex
@@ -60,7 +60,8 @@ func (a *acceptPath) noSecrets(r *checker, s *scan) bool {
 			}
 		}
 		// The end of a token is random; its beginning is that of many words.
-		if tail := secret[len(secret)-shortestSecret:]; bytes.Contains(s.body, unsafeBytes(tail)) && bytes.Contains(s.body, unsafeBytes(secret)) {
+		if tail := secret[len(secret)-shortestSecret:]; bytes.Contains(s.body, unsafeBytes(tail)) &&
+			bytes.Contains(s.body, unsafeBytes(secret)) {
 			return false
 		}
 		if mayEscape && r.secrets().Shown(view(s.body)) {
@@ -70,7 +71,7 @@ func (a *acceptPath) noSecrets(r *checker, s *scan) bool {
 	return true
 }
 
-// header holds an answer against a rule about a header field.
+// header holds a response against a rule about a header field.
 func (s *scan) header(r *checker, ru *rule) {
 	value, count := r.ex.Header.Get(ru.header)
 	holds, looked := r.headerHolds(ru, value, count)
@@ -83,7 +84,7 @@ func (s *scan) header(r *checker, ru *rule) {
 	}
 }
 
-// reference holds an answer against a rule about what a header field refers to.
+// reference holds a response against a rule about what a header field refers to.
 func (s *scan) reference(r *checker, f *acceptRule) {
 	value, count := r.ex.Header.Get(f.rule.header)
 	if count == 0 {
@@ -99,7 +100,7 @@ func (s *scan) reference(r *checker, f *acceptRule) {
 	}
 }
 
-// rule holds an answer against one rule about its body. It returns false where
+// rule holds a response against one rule about its body. It returns false where
 // only the explain path can tell.
 func (s *scan) rule(r *checker, f *acceptRule) bool {
 	if f.when >= 0 && !slices.Contains(f.rule.when.values, s.text(f.when)) {
@@ -124,7 +125,8 @@ func (s *scan) rule(r *checker, f *acceptRule) bool {
 			}
 		}
 		for before := int32(-1); at >= 0; before, at = at, s.captured[at].next {
-			if f.predicate == predicateURLOrigin && before >= 0 && s.faults == 0 && s.captured[before].text == s.captured[at].text {
+			if f.predicate == predicateURLOrigin && before >= 0 && s.faults == 0 &&
+				s.captured[before].text == s.captured[at].text {
 				continue // the same text again, and it was right
 			}
 			switch s.assert(r, f, &s.captured[at]) {
@@ -402,7 +404,8 @@ func (s *scan) urlOrigin(r *checker, t acceptTemplate, c *capture) (v decision, 
 	if !s.known(r, t, c) {
 		return right, false
 	}
-	if path, ok := strings.CutPrefix(c.text, s.partText(r, &t[0])); ok && len(t) == 1 && strings.HasPrefix(path, "/") && isPlainPath(path) {
+	if path, ok := strings.CutPrefix(c.text, s.partText(r, &t[0])); ok && len(t) == 1 &&
+		strings.HasPrefix(path, "/") && isPlainPath(path) {
 		return right, true
 	}
 	if _, err := url.Parse(c.text); err != nil {

@@ -1,6 +1,8 @@
 package contract
 
 import (
+	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -17,7 +19,7 @@ type Contract struct {
 	texts           [textKinds]*rule
 	unnamed         *rule   // the rule about members that no schema names; nil: none
 	transport       []*rule // that the transport finds
-	acrossResponses []*rule // that speak of other answers too
+	acrossResponses []*rule // that speak of other responses too
 	facts           []string
 	secrets         []int // slots of facts that no report may show
 	schemas         map[string]*schema
@@ -37,7 +39,7 @@ type Rule struct {
 	Level Level
 	// Description says what the rule demands, Source where that is said.
 	Description, Source string
-	// Example is an answer, or a part of one, that breaks the rule.
+	// Example is a response, or a part of one, that breaks the rule.
 	Example string
 }
 
@@ -125,3 +127,115 @@ func (c *Contract) Level(rule string) Level {
 // FactNames returns the names of the request's values that the document refers
 // to, for example "request.user.id". [Exchange].Facts has the same order.
 func (c *Contract) FactNames() []string { return append([]string(nil), c.facts...) }
+
+// Level says what a violation of a rule means for a run.
+type Level uint8
+
+const (
+	// Off means that the rule is not looked at.
+	Off Level = iota
+	// Note means that a violation is a finding: counted and shown, never
+	// failing by itself.
+	Note
+	// Fail means that a violation breaks conformance.
+	Fail
+)
+
+var levelNames = [...]string{Off: "off", Note: "note", Fail: "fail"}
+
+func (l Level) String() string { return levelNames[l] }
+
+// ParseLevel reads "off", "note" or "fail".
+func ParseLevel(s string) (Level, error) {
+	for l, name := range levelNames {
+		if s == name {
+			return Level(l), nil
+		}
+	}
+	return Off, fmt.Errorf("unknown level %q: use fail, note or off", s)
+}
+
+// Violation is one place of a response that breaks one rule.
+type Violation struct {
+	// Rule is the name of the rule, for example "echo.user".
+	Rule string
+	// Level is the level that the rule has in this run: Note or Fail.
+	Level Level
+	// Pointer is the place: a JSON pointer into the body with array indices
+	// as "*" ("" is the whole response), or the name of a header field.
+	Pointer string
+	// At is the same place with its array indices.
+	At string
+	// Expected and Got say what should have been there and what was there:
+	// with the JSON type, bounded in length, secrets and personal data masked.
+	Expected, Got string
+	// Counted says that the response was not explained itself: it is wrong in
+	// exactly the facts of an earlier response, whose Expected and Got these are.
+	Counted bool
+}
+
+// LevelChange moves a rule, or a family of rules such as "links.*", to another
+// level.
+type LevelChange struct {
+	Rule  string
+	Level Level
+}
+
+// UnknownRuleError says that a [LevelChange] names a rule that the document
+// does not have.
+type UnknownRuleError struct {
+	// Rule is the name as it was given.
+	Rule string
+	// Nearest is the most similar name of a rule or family.
+	Nearest string
+}
+
+func (e *UnknownRuleError) Error() string {
+	return fmt.Sprintf("unknown rule %q: did you mean %q?", clip(e.Rule), e.Nearest)
+}
+
+// setLevels applies the changes in order: a later one wins.
+func (c *Contract) setLevels(changes []LevelChange) error {
+	for _, change := range changes {
+		found := isShape(change.Rule)
+		for _, ru := range c.rules {
+			if matches(change.Rule, ru.Name) {
+				ru.Level, found = change.Level, true
+			}
+		}
+		if !found {
+			return &UnknownRuleError{change.Rule, c.nearestRule(change.Rule)}
+		}
+	}
+	return nil
+}
+
+func matches(pattern, name string) bool {
+	if family, ok := strings.CutSuffix(pattern, "*"); ok && strings.HasSuffix(family, ".") {
+		return strings.HasPrefix(name, family)
+	}
+	return name == pattern
+}
+
+// isShape says whether a document could have this rule without listing it, so
+// that levels stay valid when a schema loses a keyword.
+func isShape(name string) bool {
+	keyword, ok := strings.CutPrefix(name, shapePrefix)
+	return ok && (keyword == "*" || isAssertion(keyword))
+}
+
+func (c *Contract) nearestRule(name string) string {
+	if len(name) > 100 {
+		name = name[:100]
+	}
+	var names []string
+	for _, ru := range c.rules {
+		if family := ru.Name[:strings.LastIndexByte(ru.Name, '.')+1] + "*"; strings.HasSuffix(name, "*") {
+			names = append(names, family)
+		} else {
+			names = append(names, ru.Name)
+		}
+	}
+	best, _ := nearest(name, names)
+	return best
+}

@@ -32,11 +32,14 @@ func compileText(t testing.TB, text string, levels ...contract.LevelChange) *con
 }
 
 const tracked = `{"number":"P-1234","weight":2.5,"size":[10,20],"tags":["a"],"from":{"town":"Ulm"},"history":[
-	{"at":"2024-02-29T10:00:00Z","place":"Ulm"},{"at":"2024-03-01T10:00:00.5Z","place":"Bonn"}],"now":"Bonn","first":"2024-02-29T10:00:00Z","last":"2024-03-01T10:00:00.5Z","state":"MOVING"}`
+	{"at":"2024-02-29T10:00:00Z","place":"Ulm"},
+	{"at":"2024-03-01T10:00:00.5Z","place":"Bonn"}],"now":"Bonn","first":"2024-02-29T10:00:00Z",
+	"last":"2024-03-01T10:00:00.5Z","state":"MOVING"}`
 
-// exchange is an answer of the parcel service; facts are key=value.
+// exchange is a response of the parcel service; facts are key=value.
 func exchange(c *contract.Contract, status int, body string, facts ...string) *contract.Exchange {
-	ex := &contract.Exchange{Status: status, Body: []byte(body), Header: contract.Fields{{Name: "Content-Type", Value: "application/json"}}}
+	ex := &contract.Exchange{Status: status, Body: []byte(body),
+		Header: contract.Fields{{Name: "Content-Type", Value: "application/json"}}}
 	for _, name := range c.FactNames() {
 		value := ""
 		for _, f := range facts {
@@ -82,25 +85,34 @@ func TestCheck(t *testing.T) {
 		{"maxItems", with("[10,20]", "[1,2,3,4]"), []string{"fail shape.maxItems /size"}},
 		{"uniqueItems", with(`["a"]`, `["a","a"]`), []string{"fail shape.uniqueItems /tags"}},
 		{"minLength", with(`["a"]`, `[""]`), []string{"fail shape.minLength /tags/*"}},
-		{"maxLength in characters", with(`["a"]`, `["ééééé","éééééé"]`), []string{"fail shape.maxLength /tags/*"}},
+		{"maxLength in characters", with(`["a"]`, `["ééééé","éééééé"]`),
+			[]string{"fail shape.maxLength /tags/*"}},
 		{"enum", with(`"MOVING"`, `"LOST"`), []string{"fail shape.enum /state"}},
 		{"const", with(`"number"`, `"kind":"letter","number"`), []string{"fail shape.const /kind"}},
-		{"additionalProperties", with(`"town":"Ulm"`, `"town":"Ulm","street":"x"`), []string{"fail shape.additionalProperties /from/street"}},
+		{"additionalProperties", with(`"town":"Ulm"`, `"town":"Ulm","street":"x"`),
+			[]string{"fail shape.additionalProperties /from/street"}},
 		{"minProperties", with(`{"town":"Ulm"}`, `{}`), []string{"fail shape.minProperties /from"}},
-		{"format", with(`"2024-02-29T10:00:00Z","place"`, `"2023-02-29T10:00:00Z","place"`), []string{"fail shape.format /history/*/at"}},
+		{"format", with(`"2024-02-29T10:00:00Z","place"`, `"2023-02-29T10:00:00Z","place"`),
+			[]string{"fail shape.format /history/*/at"}},
 		{"anyOf", with(`"number"`, `"owner":5,"number"`), []string{"fail shape.anyOf /owner"}},
 		{"allOf", with(`"number"`, `"owner":{"name":1},"number"`), []string{"fail shape.anyOf /owner"}},
-		{"member of an allOf", with(`"place":"Ulm"`, `"place":1`), []string{"fail shape.type /history/*/place"}},
-		{"required of an allOf", with(`,"place":"Ulm"`, ``), []string{"fail shape.required /history/*/place"}},
+		{"member of an allOf", with(`"place":"Ulm"`, `"place":1`),
+			[]string{"fail shape.type /history/*/place"}},
+		{"required of an allOf", with(`,"place":"Ulm"`, ``),
+			[]string{"fail shape.required /history/*/place"}},
 		{"in", with(`"now":"Bonn"`, `"now":"Jena"`), []string{"fail now.place /now"}},
-		{"in, spoilt", strings.Replace(with(`"now":"Bonn"`, `"now":"Jena"`), `"place":"Ulm"`, `"place":1`, 1), []string{"fail shape.type /history/*/place"}},
-		{"lte", with(`"first":"2024-02-29T10:00:00Z"`, `"first":"2024-03-01T10:00:00.51Z"`), []string{"note order.time /first"}},
+		{"in, spoilt", strings.Replace(with(`"now":"Bonn"`, `"now":"Jena"`), `"place":"Ulm"`, `"place":1`, 1),
+			[]string{"fail shape.type /history/*/place"}},
+		{"lte", with(`"first":"2024-02-29T10:00:00Z"`, `"first":"2024-03-01T10:00:00.51Z"`),
+			[]string{"note order.time /first"}},
 		{"lte, equal", with(`"first":"2024-02-29T10:00:00Z"`, `"first":"2024-03-01T10:00:00.500Z"`), nil},
 		{"lte, no time", with(`"first":"2024-02-29T10:00:00Z"`, `"first":"yesterday"`), nil},
 		{"unknown member", with(`"number"`, `"x":[{"y":1}],"number"`), []string{"note member.unknown /x"}},
-		{"names with slashes and tildes", with(`"number"`, `"a/b~c":1,"number"`), []string{"fail shape.type /a~1b~0c"}},
+		{"names with slashes and tildes", with(`"number"`, `"a/b~c":1,"number"`),
+			[]string{"fail shape.type /a~1b~0c"}},
 		{"free object", with(`"number"`, `"extra":{"any":{"x":1}},"number"`), nil},
-		{"map of described members", with(`"number"`, `"prices":{"EUR":"5"},"number"`), []string{"fail shape.type /prices/EUR"}},
+		{"map of described members", with(`"number"`, `"prices":{"EUR":"5"},"number"`),
+			[]string{"fail shape.type /prices/EUR"}},
 		{"not readable", "{", []string{"fail body.json "}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -161,12 +173,15 @@ components:
 
 func TestUnknownRule(t *testing.T) {
 	for rule, want := range map[string]string{
-		"number.from": "number.form", "Number.form": "number.form", "orders.*": "order.*", "number*": "number.*",
+		"number.from": "number.form", "Number.form": "number.form", "orders.*": "order.*",
+		"number*":         "number.*",
 		"shape.maxlength": "shape.maxLength", "": "body.json",
 	} {
-		_, err := contract.Compile("parcel.yaml", []byte(parcel(t)), []contract.LevelChange{{Rule: "now.place", Level: contract.Off}, {Rule: rule}})
+		_, err := contract.Compile("parcel.yaml", []byte(parcel(t)),
+			[]contract.LevelChange{{Rule: "now.place", Level: contract.Off}, {Rule: rule}})
 		unknown, ok := err.(*contract.UnknownRuleError)
-		if !ok || unknown.Rule != rule || unknown.Nearest != want || !strings.HasSuffix(err.Error(), fmt.Sprintf("did you mean %q?", want)) {
+		if !ok || unknown.Rule != rule || unknown.Nearest != want || !strings.HasSuffix(err.Error(),
+			fmt.Sprintf("did you mean %q?", want)) {
 			t.Errorf("%q: %v, want the nearest %q", rule, err, want)
 		}
 	}
@@ -174,7 +189,8 @@ func TestUnknownRule(t *testing.T) {
 
 func TestLevel(t *testing.T) {
 	c := compileText(t, parcel(t), contract.LevelChange{Rule: "order.*", Level: contract.Fail})
-	for rule, want := range map[string]contract.Level{"order.time": contract.Fail, "member.unknown": contract.Note, "no.rule": contract.Off} {
+	for rule, want := range map[string]contract.Level{"order.time": contract.Fail,
+		"member.unknown": contract.Note, "no.rule": contract.Off} {
 		if got := c.Level(rule); got != want {
 			t.Errorf("%s: %v, want %v", rule, got, want)
 		}
@@ -196,7 +212,8 @@ func TestReset(t *testing.T) {
 	ex := exchange(c, 200, tracked)
 	c.Check(ex, nil)
 	ex.Reset()
-	if ex.Status != 0 || len(ex.Header) != 0 || len(ex.Body) != 0 || len(ex.Evaluated) != 0 || ex.Cut || ex.AsExpected || ex.Label != "" {
+	if ex.Status != 0 || len(ex.Header) != 0 || len(ex.Body) != 0 || len(ex.Evaluated) != 0 || ex.Cut ||
+		ex.AsExpected || ex.Label != "" {
 		t.Errorf("after Reset: %+v", ex)
 	}
 }
@@ -207,7 +224,8 @@ func TestParseLevel(t *testing.T) {
 			t.Errorf("%v: %v, %v", l, got, err)
 		}
 	}
-	if _, err := contract.ParseLevel("warn"); err == nil || !strings.Contains(err.Error(), "use fail, note or off") {
+	if _, err := contract.ParseLevel("warn"); err == nil || !strings.Contains(err.Error(),
+		"use fail, note or off") {
 		t.Errorf("warn: %v", err)
 	}
 }

@@ -1,10 +1,10 @@
-// Package contract compiles a contract document into a checker of answers. It
+// Package contract compiles a contract document into a checker of responses. It
 // knows no service: every rule, member and value comes from the document.
 //
 // # Documents
 //
-// A document is OpenAPI 3.1 in YAML and describes exactly one operation. The
-// response that applies to an answer is found by its HTTP status: the exact
+// A document is OpenAPI 3.1 in YAML and describes exactly one operation. Which of
+// its responses applies is found by the HTTP status that was received: the exact
 // code, else the range (4XX), else default. All media types of a response share
 // one schema, a $ref to components/schemas. Schemas are JSON Schema 2020-12. The
 // tables of keyword.go have the keywords that are understood; any other is an error
@@ -28,7 +28,7 @@
 // What a schema can't say stands in the list x-rules. A rule has these members:
 //
 //	rule, level, description, source   its name, its level (fail, note, off), its meaning, where it is said
-//	example                            an answer that breaks it
+//	example                            a response that breaks it
 //	on: [201, 4XX]                     the HTTP statuses it holds for; without it all
 //	at: /a/*/b                         its place, or a list of places; * is any item or member, *.x any
 //	                                   member whose name ends in .x
@@ -43,7 +43,7 @@
 //	equals: TEMPLATE          the string is that text
 //	urlPath: TEMPLATE         it is an absolute URL with that path
 //	urlOrigin: TEMPLATE       scheme, host and port of the URL are these
-//	in: POINTER               it is one of the strings at these places, where there are any; or a list of pointers
+//	in: POINTER               it is one of the strings at these places, if there are any; or a list
 //	lte: POINTER              it is a UTC time not after the one there
 //	known: LIST or TABLE      it is one of these strings
 //	members: LIST or TABLE    the object has these members
@@ -53,8 +53,8 @@
 //	holdsJSON: true           the string is a JSON text
 //	holdsMember: {PTR: FACT}  the string that is at PTR in its JSON, where there is one, is that text
 //	notNull: true             it is not null
-//	newInRun: true            no other answer of the run has the same string there
-//	newBody: true             (whole answer) no other answer of the run has the same body
+//	newInRun: true            no other response of the run has the same string there
+//	newBody: true             (whole response) no other response of the run has the same body
 //	notAnothers: TEMPLATE     the string is that text, or at least not that of another request in flight
 //	inExchange: true          the UTC time lies between send and receipt, by the clock of the Date header
 //	unasked: true             (header) there is no such field
@@ -62,10 +62,10 @@
 //	mediaType: true           (header) it is one of the response's media types, in UTF-8
 //	secondsOrDate: true       (header) it is a number of seconds or an HTTP date
 //	reference: TEMPLATE       (header) it is a reference to that URL, by the URL above it
-//	nowhere: "{FACT}"         (whole answer) the fact is in no header field and not in the body
-//	hasResponse: true         (whole answer) the document has a response for the status
+//	nowhere: "{FACT}"         (whole response) the fact is in no header field and not in the body
+//	hasResponse: true         (whole response) the document has a response for the status
 //	namedOnly: true           (whole body) every member is one that a schema names
-//	text: WORD                (whole body) what the text must be: whole, noBOM, json, utf8, single, uniqueNames, object
+//	text: WORD                (whole body) one of whole, noBOM, json, utf8, single, uniqueNames, object
 //	depth: N                  (whole body) at most N levels of nesting
 //	keyword: WORD             the rule for that schema keyword, in place of shape.WORD
 //	by: schema                an x-rule in a schema says it
@@ -80,7 +80,7 @@
 // hexadecimal) compare without regard to case.
 //
 // A template is a text with {fact} for a value of the request, {fact?} for one
-// that may be empty, and {/a/b} for a string of the answer. A rule is not
+// that may be empty, and {/a/b} for a string of the response. A rule is not
 // evaluated where one of its facts or strings is not there.
 //
 // # No cascades

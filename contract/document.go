@@ -64,7 +64,8 @@ func (d *document) err() error {
 // load reads the text and refuses what has no meaning in JSON.
 func load(name string, text []byte) (*document, error) {
 	if len(text) > maxDocument {
-		return nil, fmt.Errorf("%s: the document has %d bytes: at most %d are allowed", name, len(text), maxDocument)
+		return nil, fmt.Errorf("%s: the document has %d bytes: at most %d are allowed", name, len(text),
+			maxDocument)
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(yamldoc.Plain(text)))
 	root, err := yamldoc.Next(dec)
@@ -148,7 +149,8 @@ func (d *document) scalarToJSON(n *yaml.Node) any {
 		d.fail(n, "%q is not a number of JSON: write it as digits, or in quotes", clip(n.Value))
 		return nil
 	}
-	d.fail(n, "values of the kind %s are not supported: write a text, a number, true, false or null", clip(n.ShortTag()))
+	d.fail(n, "values of the kind %s are not supported: write a text, a number, true, false or null",
+		clip(n.ShortTag()))
 	return nil
 }
 

@@ -80,7 +80,7 @@ func (r *checker) step(ru *rule, p path, tok locationStep, v any) {
 	r.location = r.location[:len(r.location)-1]
 }
 
-// replaced says whether the answer has what may stand in place of what the rule
+// replaced says whether the response has what may stand in place of what the rule
 // demands.
 func (r *checker) replaced(ru *rule) bool {
 	if ru.instead == nil {
@@ -137,7 +137,7 @@ func (r *checker) assertMembers(ru *rule, object map[string]any) {
 	}
 }
 
-// listFor is the list of known or members that applies to the answer.
+// listFor is the list of known or members that applies to the response.
 func (ru *rule) listFor(r *checker) []string {
 	switch {
 	case ru.rows.http:

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Exchange is one request and the answer to it, as a transport captured it. A
+// Exchange is one request and the response to it, as a transport captured it. A
 // transport fills everything but the last group, an operation's check fills
 // the rest. It is reused from request to request: nothing that outlives the
 // request may keep a slice of it.
@@ -26,11 +26,11 @@ type Exchange struct {
 	Method, URL string
 	Request     []byte
 
-	// Status is the HTTP status of the final answer.
+	// Status is the HTTP status of the final response.
 	Status int
-	// Header holds the answer's header fields as they came.
+	// Header holds the response's header fields as they came.
 	Header Fields
-	// Body is the answer's body, at most as long as the transport's limit.
+	// Body is the response's body, at most as long as the transport's limit.
 	Body []byte
 	// Cut says that the body was longer than the limit and that the rest was
 	// not read.
@@ -40,23 +40,23 @@ type Exchange struct {
 	Unframed bool
 
 	// Sent and Received are when the request was sent and when the last byte of
-	// the answer was there, by the wall clock.
+	// the response was there, by the wall clock.
 	Sent, Received time.Time
 
-	// Framing holds what only a transport can see of an answer: a length that
+	// Framing holds what only a transport can see of a response: a length that
 	// lies, framing that contradicts itself. Rule, Expected and Got are set; the
 	// level is the contract's.
 	Framing []Violation
 
-	// Label names the kind of the answer for statistics, for example
+	// Label names the kind of the response for statistics, for example
 	// "201 OTP_REQUIRED" or "404 NOT_FOUND". It is one of few values.
 	Label string
-	// AsExpected says that the answer is one the scenario expects for this
+	// AsExpected says that the response is one the scenario expects for this
 	// user. It says nothing about violations.
 	AsExpected bool
 	// Evaluated says which rules were looked at, as [Contract.Check] leaves
 	// it: bit i%64 of word i/64 is rule i of [Contract.Rules]. A rule is
-	// evaluated when this answer could have broken it: its condition held and
+	// evaluated when this response could have broken it: its condition held and
 	// its place was there.
 	Evaluated []uint64
 
@@ -67,7 +67,7 @@ type Exchange struct {
 
 	head []byte // what the strings of Header are parts of
 
-	// Window, where set, is what the run's other answers are remembered in.
+	// Window, where set, is what the run's other responses are remembered in.
 	Window *Window
 	flight
 }
@@ -79,7 +79,7 @@ func (ex *Exchange) Reset() {
 	ex.Body, ex.Evaluated, ex.Captured = ex.Body[:0], ex.Evaluated[:0], ex.Captured[:0]
 }
 
-// HoldHead keeps a copy of the answer's head and shows it as a text, for the
+// HoldHead keeps a copy of the response's head and shows it as a text, for the
 // strings of Header. The text is valid until the exchange is used again.
 func (ex *Exchange) HoldHead(head []byte) string {
 	ex.head = append(ex.head[:0], head...)
@@ -87,10 +87,10 @@ func (ex *Exchange) HoldHead(head []byte) string {
 }
 
 // Field is one header field. Its strings may be parts of the exchange's own
-// memory, as HoldHead makes them: whoever keeps one clones it.
+// seenSet, as HoldHead makes them: whoever keeps one clones it.
 type Field struct{ Name, Value string }
 
-// Fields is the header fields of an answer, in the order in which the
+// Fields is the header fields of a response, in the order in which the
 // transport gives them. Names compare without regard to case.
 type Fields []Field
 
@@ -112,14 +112,14 @@ func (h Fields) Get(name string) (value string, count int) {
 // away by refusing its connection.
 const ConnectionRefused = "connection refused"
 
-// Failure says why a request has no whole answer. Transports return it from
+// Failure says why a request has no whole response. Transports return it from
 // Send.
 type Failure struct {
 	// Kind names the failure for statistics: "timeout", "connection refused",
 	// "connection reset", … It is one of few values.
 	Kind string
 	// Disconnected says that no connection to the service could be opened, or
-	// that it broke before the whole answer was there.
+	// that it broke before the whole response was there.
 	Disconnected bool
 	// Own says that nothing was sent, for a reason of mfaload's own or of the
 	// machine it runs on, which Kind names: no local port, no valid token.

@@ -1,12 +1,14 @@
 package contract
 
 import (
+	"math"
 	"mime"
 	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // headerRule evaluates a rule about a header field.
@@ -27,7 +29,8 @@ func (r *checker) headerRule(ru *rule) {
 	}
 	r.mark(ru)
 	if !holds {
-		r.violateAt(ru, headerKey(ru.header), ru.header, ru.header, r.wantedField(ru, want), r.shownField(ru, value, count))
+		r.violateAt(ru, headerKey(ru.header), ru.header, ru.header, r.wantedField(ru, want),
+			r.shownField(ru, value, count))
 	}
 }
 
@@ -106,10 +109,10 @@ func isSecondsOrDate(value string) bool {
 }
 
 // shortestSecret is the fewest characters that tell a secret from a word that
-// an answer holds anyway.
+// a response holds anyway.
 const shortestSecret = 8
 
-// nowhere looks for a secret in the whole answer.
+// nowhere looks for a secret in the whole response.
 func (r *checker) nowhere(ru *rule) {
 	secret, ok := r.fill(ru.text)
 	if !ok || len(secret) < shortestSecret {
@@ -132,7 +135,31 @@ func (r *checker) nowhere(ru *rule) {
 }
 
 // nameHolds says whether the name of a header field, which has no case, holds a
-// secret.
+// knownSecrets.
 func nameHolds(name, secret string) bool {
 	return len(name) >= len(secret) && strings.Contains(strings.ToLower(name), strings.ToLower(secret))
+}
+
+// RetryAfter returns how long a response asks to wait before the next request
+// (RFC 9110, section 10.2.3): seconds, or the time until a date. That is counted
+// from the response's own date, where it has one, for clocks differ; otherwise
+// from now. Ok is false where the response does not say it in either form.
+func RetryAfter(h Fields, now time.Time) (wait time.Duration, ok bool) {
+	value, _ := h.Get("Retry-After")
+	if seconds.MatchString(value) {
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil || n > int64(math.MaxInt64/time.Second) {
+			return math.MaxInt64, true
+		}
+		return time.Duration(n) * time.Second, true
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0, false
+	}
+	date, _ := h.Get("Date")
+	if told, err := http.ParseTime(date); err == nil {
+		now = told
+	}
+	return max(at.Sub(now), 0), true
 }

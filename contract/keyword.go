@@ -64,7 +64,8 @@ var assertions = []struct {
 // say nothing about values.
 var (
 	structure   = []string{"$ref", "properties", "items", "allOf", "x-rule"}
-	annotations = []string{"title", "description", "$comment", "deprecated", "readOnly", "writeOnly", "examples",
+	annotations = []string{"title", "description", "$comment", "deprecated", "readOnly", "writeOnly",
+		"examples",
 		"example", "default", "externalDocs"}
 	formats = []string{"date-time", "date", "uuid", "uri", "email"}
 )
@@ -115,7 +116,8 @@ func (d *document) types(n *yaml.Node) (set jsonType) {
 			}
 		}
 		if !known {
-			d.fail(n, "unknown type %q: use null, boolean, integer, number, string, array or object", clip(name))
+			d.fail(n, "unknown type %q: use null, boolean, integer, number, string, array or object",
+				clip(name))
 		}
 	}
 	return set
@@ -150,7 +152,8 @@ func (d *document) regexp(n *yaml.Node) *regexp.Regexp {
 
 func (d *document) checkFormat(n *yaml.Node) {
 	if name := d.text(n, "format"); !slices.Contains(formats, name) {
-		d.fail(n, "format %q is not checked: use one of %s, or a pattern", clip(name), strings.Join(formats, ", "))
+		d.fail(n, "format %q is not checked: use one of %s, or a pattern", clip(name),
+			strings.Join(formats, ", "))
 	}
 }
 

@@ -108,7 +108,8 @@ func readPlain(text []byte) (any, error) {
 func plainValue(n *yaml.Node, depth int) (any, error) {
 	switch {
 	case depth > maxDepthOfText || n.Kind == yaml.AliasNode:
-		return nil, fmt.Errorf("line %d: aliases and deep nesting are not supported: write the value out", n.Line)
+		return nil, fmt.Errorf("line %d: aliases and deep nesting are not supported: write the value out",
+			n.Line)
 	case n.Kind == yaml.DocumentNode:
 		return plainValue(n.Content[0], depth+1)
 	case n.Kind == yaml.SequenceNode:
@@ -172,7 +173,8 @@ func JSONSchema(document []byte) ([]byte, error) {
 				response := operation.Responses[status]
 				content := response.Content
 				if content == nil {
-					content = doc.Components.Responses[strings.TrimPrefix(response.Ref, responsePrefix)].Content
+					content = doc.Components.Responses[strings.TrimPrefix(response.Ref,
+						responsePrefix)].Content
 				}
 				for _, media := range content {
 					return schemaAlone(doc.Info.Title, media.Schema, doc.Components.Schemas)
@@ -184,7 +186,8 @@ func JSONSchema(document []byte) ([]byte, error) {
 }
 
 func schemaAlone(title string, root any, all map[string]any) ([]byte, error) {
-	schema := map[string]any{"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, "allOf": []any{root}, "$defs": all}
+	schema := map[string]any{"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title,
+		"allOf": []any{root}, "$defs": all}
 	text, err := json.MarshalIndent(schema, "", "  ")
 	if err != nil {
 		return nil, err

@@ -20,7 +20,8 @@ func TestOverlayIsAMergePatch(t *testing.T) {
 		{`{"e":null}`, `{"a":1}`, `{"e":null,"a":1}`},
 		{`[1,2]`, `{"a":"b","c":null}`, `{"a":"b"}`},
 		{`{}`, `{"a":{"bb":{"ccc":null}}}`, `{"a":{"bb":{}}}`},
-		{`{"b":1,"c":{"y":1}}`, `{"c":{"x":[{"n":null}]},"a":2}`, `{"b":1,"c":{"y":1,"x":[{"n":null}]},"a":2}`},
+		{`{"b":1,"c":{"y":1}}`, `{"c":{"x":[{"n":null}]},"a":2}`,
+			`{"b":1,"c":{"y":1,"x":[{"n":null}]},"a":2}`},
 	} {
 		got, err := contract.Overlay([]byte(test.document), []byte(test.patch))
 		if err != nil || string(got) != test.want {

@@ -18,13 +18,17 @@ func defects(a *acceptPath) map[string]func(*acceptPath) {
 		"secrets are not looked for":      func(a *acceptPath) { a.secrets = nil },
 	}
 	for i, ru := range a.headers {
-		all["header rule "+ru.Name+" is forgotten"] = func(a *acceptPath) { a.headers = slices.Delete(a.headers, i, i+1) }
+		all["header rule "+ru.Name+" is forgotten"] = func(a *acceptPath) {
+			a.headers = slices.Delete(a.headers, i, i+1)
+		}
 	}
 	for i, f := range a.rules {
 		all["rule "+f.Name+" is forgotten"] = func(a *acceptPath) { a.rules = slices.Delete(a.rules, i, i+1) }
 	}
-	for _, way := range []string{"id", "status", "environment", "environment.id", "policy", "policy.id", "user", "user.id", "createdAt", "updatedAt",
-		"_links", "_links.self", "_links.self.href", "_embedded", "_embedded.devices", "_embedded.devices.*", "_embedded.devices.*.id",
+	for _, way := range []string{"id", "status", "environment", "environment.id", "policy", "policy.id",
+		"user", "user.id", "createdAt", "updatedAt",
+		"_links", "_links.self", "_links.self.href", "_embedded", "_embedded.devices", "_embedded.devices.*",
+		"_embedded.devices.*.id",
 		"_embedded.devices.*.type", "selectedDevice", "bypassAllowed"} {
 		all["any type will do at "+way] = func(a *acceptPath) { nodeAt(a, way).types = anyType }
 		if n := nodeAt(a, way); len(n.texts) > 0 {
@@ -53,7 +57,7 @@ func nodeAt(a *acceptPath, way string) *acceptNode {
 }
 
 // The proof that the accept path is sound is worth something only if it fails
-// for an accept path that is not: every planted defect lets an answer pass that
+// for an accept path that is not: every planted defect lets a response pass that
 // the explain path would not take, and systematic single faults find it.
 func TestPlantedDefectsAreFound(t *testing.T) {
 	document, err := os.ReadFile("../pingone/contract.yaml")
@@ -83,7 +87,7 @@ func TestPlantedDefectsAreFound(t *testing.T) {
 				break
 			}
 		}
-		// Where no answer of the corpus can break a rule alone, another rule
+		// Where no response of the corpus can break a rule alone, another rule
 		// covers for it.
 		if caught == covered[name] {
 			t.Errorf("%s: found is %v by %d answers", name, caught, len(corpus))
@@ -113,12 +117,16 @@ func passes(c *Contract, a *acceptPath, ex *Exchange) bool {
 	return a.accept(r, &r.scan) == right
 }
 
-// singleFaults are answers that differ from a right one in one place.
+// singleFaults are responses that differ from a right one in one place.
 func singleFaults(t *testing.T) (all []*Exchange) {
 	t.Helper()
-	values := []any{nil, true, 5.0, "", "x", []any{}, map[string]any{}, []any{5.0}, "11111111-2222-3333-4444-555555555555", "otp_required", "NEW", "FAILED", "ASSERTION_REQUIRED",
-		"DEVICE_SELECTION_REQUIRED", "2001-01-01T00:00:00.000Z", "2031-01-01T00:00:00.000Z", "2021-11-16T19:35:54Z", "john@pingidentity.com",
-		"https://other.example/abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6/deviceAuthentications/03e1897e-33b0-40b9-b54e-68236769b1fa", "https://auth.pingone.com/x", "the-access-token"}
+	values := []any{nil, true, 5.0, "", "x", []any{}, map[string]any{}, []any{5.0},
+		"11111111-2222-3333-4444-555555555555", "otp_required", "NEW", "FAILED", "ASSERTION_REQUIRED",
+		"DEVICE_SELECTION_REQUIRED", "2001-01-01T00:00:00.000Z", "2031-01-01T00:00:00.000Z",
+		"2021-11-16T19:35:54Z", "john@pingidentity.com",
+		"https://other.example/abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6" +
+			"/deviceAuthentications/03e1897e-33b0-40b9-b54e-68236769b1fa",
+		"https://auth.pingone.com/x", "the-access-token"}
 	for _, name := range []string{"initialize-otp-email.json", "initialize-onetime-email.json"} {
 		text, err := os.ReadFile("../pingone/testdata/examples/" + name)
 		if err != nil {
@@ -127,17 +135,21 @@ func singleFaults(t *testing.T) (all []*Exchange) {
 		for _, base := range variants(t, text) {
 			for _, place := range places(base) {
 				for _, v := range append(slices.Clone(values), deleted{}) {
-					all = append(all, answerOf(t, change(base, place, v), name))
+					all = append(all, responseOf(t, change(base, place, v), name))
 				}
 			}
-			for _, extra := range []string{"region", "publicKeyCredentialRequestOptions", "bypassAllowed", "error"} {
+			for _, extra := range []string{"region", "publicKeyCredentialRequestOptions", "bypassAllowed",
+				"error"} {
 				with := change(base, []string{extra}, 5.0)
-				all = append(all, answerOf(t, with, name), answerOf(t, change(base, []string{extra}, "{"), name))
+				all = append(all, responseOf(t, with, name),
+					responseOf(t, change(base, []string{extra}, "{"), name))
 			}
 		}
-		plainly := func() *Exchange { return answerOf(t, decode(t, text), name) }
-		for _, h := range []Fields{{}, {{"Content-Type", "application/json"}}, {{"Content-Type", "text/html"}, {"Correlation-Id", "x"}},
-			{{"Content-Type", "application/json"}, {"Content-Type", "application/json"}, {"Correlation-Id", "x"}},
+		plainly := func() *Exchange { return responseOf(t, decode(t, text), name) }
+		for _, h := range []Fields{{}, {{"Content-Type", "application/json"}},
+			{{"Content-Type", "text/html"}, {"Correlation-Id", "x"}},
+			{{"Content-Type", "application/json"}, {"Content-Type", "application/json"},
+				{"Correlation-Id", "x"}},
 			{{"Content-Type", "application/json"}, {"Correlation-Id", "x"}, {"Location", "/elsewhere"}},
 			{{"Content-Type", "application/json"}, {"Correlation-Id", "x"}, {"Content-Encoding", "identity"}},
 			{{"Content-Type", "application/json"}, {"Correlation-Id", "the-access-token"}}} {
@@ -150,24 +162,26 @@ func singleFaults(t *testing.T) (all []*Exchange) {
 	return all
 }
 
-// notAsAsked are right answers to other requests than were sent.
+// notAsAsked are right responses to other requests than were sent.
 func notAsAsked(t *testing.T, base any, name string) (all []*Exchange) {
-	assertion := change(change(base, []string{"status"}, "ASSERTION_REQUIRED"), []string{"publicKeyCredentialRequestOptions"}, `{"rpId":"b.example"}`)
+	assertion := change(change(base, []string{"status"}, "ASSERTION_REQUIRED"),
+		[]string{"publicKeyCredentialRequestOptions"}, `{"rpId":"b.example"}`)
 	for fact, tree := range map[string]any{
 		"request.selectedDevice.id":               base,
 		"request.selectedDevice.oneTime.type":     base,
 		"request.selectedDevice.oneTime.testMode": base,
-		"request.application.id":                  change(base, []string{"application"}, map[string]any{"id": "b"}),
-		"request.rp.id":                           assertion,
+		"request.application.id": change(base, []string{"application"},
+			map[string]any{"id": "b"}),
+		"request.rp.id": assertion,
 	} {
-		ex := answerOf(t, tree, name)
+		ex := responseOf(t, tree, name)
 		ex.Facts[slices.Index(factNames, fact)] = "a"
 		all = append(all, ex)
 	}
 	return all
 }
 
-// variants are right answers of other statuses.
+// variants are right responses of other statuses.
 func variants(t *testing.T, text []byte) []any {
 	base := decode(t, text)
 	links := map[string]any{"self": base.(map[string]any)["_links"].(map[string]any)["self"]}
@@ -184,7 +198,8 @@ func variants(t *testing.T, text []byte) []any {
 		all = append(all, v)
 	}
 	policy := change(base, []string{"policy", "id"}, "9761c24a-208d-0499-1bf6-39905184a4e1")
-	twice := change(base, []string{"_embedded", "devices"}, append([]any{}, firstDevice(base), firstDevice(base)))
+	twice := change(base, []string{"_embedded", "devices"},
+		append([]any{}, firstDevice(base), firstDevice(base)))
 	return append(all, policy, twice)
 }
 
@@ -248,21 +263,25 @@ func change(v any, place []string, value any) any {
 	return value
 }
 
-func answerOf(t *testing.T, tree any, name string) *Exchange {
+func responseOf(t *testing.T, tree any, name string) *Exchange {
 	t.Helper()
 	body, err := json.Marshal(tree)
 	if err != nil {
 		t.Fatal(err)
 	}
-	facts := map[string]string{"request.user.id": "788d4931-6936-43f2-82ff-178f5762298a", "envID": "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
-		"basePath": "/abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6", "origin": "https://auth.pingone.com", "token": "the-access-token",
+	facts := map[string]string{"request.user.id": "788d4931-6936-43f2-82ff-178f5762298a",
+		"envID":    "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
+		"basePath": "/abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6", "origin": "https://auth.pingone.com",
+		"token":             "the-access-token",
 		"request.policy.id": "9761c24a-208d-0499-1bf6-39905184a4e1"}
 	if strings.Contains(name, "onetime") {
-		facts["request.user.id"], facts["origin"] = "991776fd-145b-499e-8237-2c62aef35b2c", "https://auth.pingone.eu"
+		facts["request.user.id"] = "991776fd-145b-499e-8237-2c62aef35b2c"
+		facts["origin"] = "https://auth.pingone.eu"
 		facts["request.selectedDevice.oneTime.email"] = "john@pingidentity.com"
 		delete(facts, "request.policy.id")
 	}
-	ex := &Exchange{Status: 201, Body: body, Header: Fields{{"Content-Type", "application/json"}, {"Correlation-Id", "x"}}}
+	ex := &Exchange{Status: 201, Body: body, Header: Fields{{"Content-Type", "application/json"},
+		{"Correlation-Id", "x"}}}
 	for _, n := range factNames {
 		ex.Facts = append(ex.Facts, facts[n])
 	}

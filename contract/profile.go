@@ -15,17 +15,17 @@ import (
 // ProfileSchema names the format of a profile's file.
 const ProfileSchema = "mfaload/profile/v1"
 
-// ResponseProfile is the shape of what a service answers: members, their types and the
-// values of enumerations, by kind of answer. It holds no personal data: no
+// ResponseProfile is the shape of what a service responses: members, their types and the
+// values of enumerations, by kind of response. It holds no personal data: no
 // value that is not a code, and no member name that does not look like one.
 type ResponseProfile struct {
 	Schema string `json:"schema"`
-	// Answers are by label, for example "201 OTP_REQUIRED".
-	Answers map[string]*AnswerProfile `json:"answers"`
+	// Responses are by label, for example "201 OTP_REQUIRED".
+	Responses map[string]*KindProfile `json:"answers"`
 }
 
-// AnswerProfile is the shape of one kind of answers.
-type AnswerProfile struct {
+// KindProfile is the shape of one kind of responses.
+type KindProfile struct {
 	Headers []string                  `json:"headers"`
 	Members map[string]*MemberProfile `json:"members"` // by pointer, indices as *
 }
@@ -39,26 +39,27 @@ type MemberProfile struct {
 
 // NewProfile returns a profile of nothing.
 func NewProfile() *ResponseProfile {
-	return &ResponseProfile{Schema: ProfileSchema, Answers: map[string]*AnswerProfile{}}
+	return &ResponseProfile{Schema: ProfileSchema, Responses: map[string]*KindProfile{}}
 }
 
 // maxProfile bounds the places and kinds of a profile.
 const maxProfile = 1000
 
-// Learn adds the answer of an exchange. Headers that carry no meaning of their
+// Learn adds the response of an exchange. Headers that carry no meaning of their
 // own (Date, Content-Length and the like) are left out. hide takes secrets out
 // of a text: a service may put one where a name belongs.
 func (p *ResponseProfile) Learn(ex *Exchange, hide func(string) string) {
-	a := p.Answers[ex.Label]
+	a := p.Responses[ex.Label]
 	if a == nil {
-		if len(p.Answers) >= maxProfile {
+		if len(p.Responses) >= maxProfile {
 			return
 		}
-		a = &AnswerProfile{Headers: []string{}, Members: map[string]*MemberProfile{}}
-		p.Answers[ex.Label] = a
+		a = &KindProfile{Headers: []string{}, Members: map[string]*MemberProfile{}}
+		p.Responses[ex.Label] = a
 	}
 	for _, f := range ex.Header {
-		if name := http.CanonicalHeaderKey(hide(f.Name)); isIdentifier(name) && !slices.Contains(passing, name) {
+		if name := http.CanonicalHeaderKey(hide(f.Name)); isIdentifier(name) && !slices.Contains(passing,
+			name) {
 			a.Headers = include(a.Headers, strings.Clone(name))
 		}
 	}
@@ -69,7 +70,8 @@ func (p *ResponseProfile) Learn(ex *Exchange, hide func(string) string) {
 }
 
 // passing are header fields that any server or proxy may add.
-var passing = []string{"Date", "Content-Length", "Connection", "Keep-Alive", "Server", "Via", "Age", "Set-Cookie", "Transfer-Encoding"}
+var passing = []string{"Date", "Content-Length", "Connection", "Keep-Alive", "Server", "Via", "Age",
+	"Set-Cookie", "Transfer-Encoding"}
 
 func include(list []string, s string) []string {
 	if i, found := slices.BinarySearch(list, s); !found {
@@ -82,7 +84,7 @@ func isText(v any) bool { _, ok := v.(string); return ok }
 
 var codeForm = regexp.MustCompile(`^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$`)
 
-func (a *AnswerProfile) learn(pointer string, v any, depth int) {
+func (a *KindProfile) learn(pointer string, v any, depth int) {
 	m := a.Members[pointer]
 	if m == nil {
 		if len(a.Members) >= maxProfile || depth > 50 {
@@ -124,8 +126,8 @@ func (a *AnswerProfile) learn(pointer string, v any, depth int) {
 
 // Drift says how another profile differs: what appeared, vanished or changed.
 func (p *ResponseProfile) Drift(now *ResponseProfile) (all []string) {
-	for _, label := range union(p.Answers, now.Answers) {
-		before, after := p.Answers[label], now.Answers[label]
+	for _, label := range union(p.Responses, now.Responses) {
+		before, after := p.Responses[label], now.Responses[label]
 		switch {
 		case before == nil:
 			all = append(all, fmt.Sprintf("%s: answers of this kind appeared", label))
@@ -146,7 +148,7 @@ func union[V any](a, b map[string]V) []string {
 	return slices.Compact(names)
 }
 
-func (a *AnswerProfile) drift(now *AnswerProfile) (all []string) {
+func (a *KindProfile) drift(now *KindProfile) (all []string) {
 	all = append(all, listDrift("header ", a.Headers, now.Headers)...)
 	for _, pointer := range union(a.Members, now.Members) {
 		before, after := a.Members[pointer], now.Members[pointer]
@@ -161,7 +163,8 @@ func (a *AnswerProfile) drift(now *AnswerProfile) (all []string) {
 			all = append(all, fmt.Sprintf("%s vanished (was %s)", pointer, strings.Join(before.Types, ", ")))
 		default:
 			if !slices.Equal(before.Types, after.Types) {
-				all = append(all, fmt.Sprintf("%s changed its type from %s to %s", pointer, strings.Join(before.Types, ", "), strings.Join(after.Types, ", ")))
+				all = append(all, fmt.Sprintf("%s changed its type from %s to %s", pointer,
+					strings.Join(before.Types, ", "), strings.Join(after.Types, ", ")))
 			}
 			all = append(all, listDrift(pointer+": value ", before.Values, after.Values)...)
 		}
@@ -198,7 +201,7 @@ func DecodeProfile(text []byte) (*ResponseProfile, error) {
 	if p.Schema != ProfileSchema {
 		return nil, fmt.Errorf("read profile: its schema is %.60q, not %q", p.Schema, ProfileSchema)
 	}
-	for label, a := range p.Answers {
+	for label, a := range p.Responses {
 		if a == nil {
 			return nil, fmt.Errorf("read profile: %.60q has no shape", label)
 		}
@@ -209,4 +212,32 @@ func DecodeProfile(text []byte) (*ResponseProfile, error) {
 		}
 	}
 	return &p, nil
+}
+
+// ShapeFacts returns what a response had, as texts that can be counted: its
+// headers ("header Content-Type"), its members with their types ("/user/id is
+// string") and its codes ("/status = OTP_REQUIRED"). None is there twice. Like a
+// [ResponseProfile], they hold no personal data, and no secret that hide takes out.
+func ShapeFacts(ex *Exchange, hide func(string) string) []string {
+	p := NewProfile()
+	p.Learn(ex, hide)
+	var facts []string
+	for _, a := range p.Responses {
+		for _, name := range a.Headers {
+			facts = append(facts, "header "+name)
+		}
+		for pointer, m := range a.Members {
+			place := pointer
+			if place == "" {
+				place = "/"
+			}
+			for _, t := range m.Types {
+				facts = append(facts, place+" is "+t)
+			}
+			for _, v := range m.Values {
+				facts = append(facts, place+" = "+v)
+			}
+		}
+	}
+	return facts
 }

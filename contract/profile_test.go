@@ -8,7 +8,8 @@ import (
 // What is read as a profile is written as it was read.
 func FuzzDecodeProfile(f *testing.F) {
 	p := NewProfile()
-	ex := &Exchange{Status: 201, Label: "201 OTP_REQUIRED", Body: []byte(`{"a":[1,{"b":null}],"c":"x"}`), Header: Fields{{"Content-Type", "application/json"}}}
+	ex := &Exchange{Status: 201, Label: "201 OTP_REQUIRED", Body: []byte(`{"a":[1,{"b":null}],"c":"x"}`),
+		Header: Fields{{"Content-Type", "application/json"}}}
 	p.Learn(ex, func(text string) string { return text })
 	text, err := p.Encode()
 	if err != nil {

@@ -39,7 +39,7 @@ type condition struct {
 	values []string
 }
 
-// table gives a list for a string of the answer, or for the HTTP status.
+// rowTable gives a list for a string of the response, or for the HTTP status.
 type rowTable struct {
 	at   path
 	http bool
@@ -131,7 +131,8 @@ func (k *compiler) keywordRule(keyword string) *rule {
 		return ru
 	}
 	ru := &rule{
-		Rule:      Rule{Name: shapePrefix + keyword, Level: Fail, Description: "the schema's keyword " + keyword + " holds", Source: "JSON Schema 2020-12"},
+		Rule: Rule{Name: shapePrefix + keyword, Level: Fail,
+			Description: "the schema's keyword " + keyword + " holds", Source: "JSON Schema 2020-12"},
 		predicate: predicateKeyword, asked: -1,
 	}
 	k.addRule(ru)
@@ -171,7 +172,8 @@ func (k *compiler) attributes(ru *rule, n *yaml.Node) {
 			for _, s := range k.texts(value, "on") {
 				within, ok := parseStatuses(s)
 				if !ok || len(k.contract.responses.within(within)) == 0 {
-					k.fail(value, "%q is no HTTP status with a response: write one such as 201 or 4XX", clip(s))
+					k.fail(value, "%q is no HTTP status with a response: write one such as 201 or 4XX",
+						clip(s))
 				}
 				ru.on = append(ru.on, within)
 			}
@@ -199,7 +201,8 @@ func (k *compiler) attributes(ru *rule, n *yaml.Node) {
 		k.fail(n, "asked is for rules about places of the body: add at")
 	}
 	if ru.instead != nil && (!ru.required || len(ru.at) != 1 || ru.instead.wild()) {
-		k.fail(n, "instead is for a rule that requires one place: add required: true, and name a place without *")
+		k.fail(n, "instead is for a rule that requires one place: add required: true, and name a place "+
+			"without *")
 	}
 	if ru.required && (ru.at == nil && ru.header == "" || slices.ContainsFunc(ru.at, path.wild)) {
 		k.fail(n, "required needs a place without *: add at or header")
@@ -232,14 +235,15 @@ func (k *compiler) path(n *yaml.Node, s string) path {
 	return p
 }
 
-// words reads the one word that says what the rule demands.
+// readPredicate reads the one word that says what the rule demands.
 func (k *compiler) readPredicate(ru *rule, n *yaml.Node, single map[string]*rule) {
 	found := 0
 	for key, value := range entries(n) {
 		spec := predicateNamed(key.Value)
 		if spec == nil {
 			if names := ruleMembers(); !slices.Contains(names, key.Value) {
-				k.fail(key, "unknown word %q in the rule %s: %s", clip(key.Value), ru.Name, suggestion(key.Value, names))
+				k.fail(key, "unknown word %q in the rule %s: %s", clip(key.Value), ru.Name,
+					suggestion(key.Value, names))
 			}
 			continue
 		}
@@ -253,18 +257,20 @@ func (k *compiler) readPredicate(ru *rule, n *yaml.Node, single map[string]*rule
 			k.onlyOne(ru, key, value, single)
 		}
 	}
-	if k.carried[ru] && ru.predicate != predicateSchema && ru.predicate != predicateResponse && ru.predicate != predicateKeyword {
+	if k.carried[ru] && ru.predicate != predicateSchema && ru.predicate != predicateResponse &&
+		ru.predicate != predicateKeyword {
 		k.fail(n, "a schema or a response names the rule %s: say so with by: schema or by: response", ru.Name)
 	}
 	if found > 1 || found == 0 && !ru.required {
-		k.fail(n, "the rule %s has %d words that say what it demands: one is needed (%s)", ru.Name, found, strings.Join(predicateNames(), ", "))
+		k.fail(n, "the rule %s has %d words that say what it demands: one is needed (%s)", ru.Name, found,
+			strings.Join(predicateNames(), ", "))
 	}
 	if get(n, "per") != nil && ru.rows.rows == nil {
 		k.fail(get(n, "per"), "per belongs to a table of known or members: remove it")
 	}
 }
 
-// onlyOne refuses a second rule that says the same of the whole answer.
+// onlyOne refuses a second rule that says the same of the whole response.
 func (k *compiler) onlyOne(ru *rule, key, value *yaml.Node, single map[string]*rule) {
 	id := key.Value
 	if ru.predicate == predicateText || ru.predicate == predicateKeyword {
@@ -332,5 +338,6 @@ func (k *compiler) demand(ru *rule, n *yaml.Node, at path) {
 			}
 		}
 	}
-	k.fail(n, "the rule %s refers to %s, which no schema of its responses names: mend the place or add the member", ru.Name, at)
+	k.fail(n, "the rule %s refers to %s, which no schema of its responses names: mend the place or add "+
+		"the member", ru.Name, at)
 }

@@ -8,9 +8,9 @@ import (
 	"unsafe"
 )
 
-// maxCaptured is how many values of an answer the accept path keeps, and
+// maxCaptured is how many values of a response the accept path keeps, and
 // maxUnnamed how many members without a name of its own an object may have
-// before the accept path leaves the answer to the explain path.
+// before the accept path leaves the response to the explain path.
 const (
 	maxCaptured = 256
 	maxUnnamed  = 24
@@ -299,7 +299,7 @@ func plainLength(b []byte) int {
 	return i
 }
 
-// oddString reads a string with escapes or with characters beyond ASCII.
+// specialString reads a string with escapes or with characters beyond ASCII.
 func (s *scan) specialString() (string, bool) {
 	end, escaped := s.i, false
 	for {
@@ -337,7 +337,8 @@ func (s *scan) specialString() (string, bool) {
 	return view(s.unescape[began:]), true
 }
 
-var simpleEscape = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+var simpleEscape = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r',
+	't': '\t'}
 
 // view shows bytes as a string without copying them. The bytes outlive the
 // check and do not change during it.
@@ -433,7 +434,8 @@ func (s *scan) name() (string, bool) {
 }
 
 // member finds the node of a member.
-func (s *scan) member(n *acceptNode, place uint64, name string, seen *uint64, others *unnamed) (*acceptNode, uint64, bool) {
+func (s *scan) member(n *acceptNode, place uint64, name string, seen *uint64, others *unnamed) (*acceptNode,
+	uint64, bool) {
 	for i := n.index[bucket(name)]; i > 0; i = n.members[i-1].next {
 		m := &n.members[i-1]
 		if m.name == name {

@@ -51,7 +51,8 @@ func (s *schema) keyword(name string) *keyword {
 func (k *compiler) schemaAt(n *yaml.Node, pointer string) *schema {
 	if s, known := k.schemas[pointer]; known {
 		if s == nil {
-			k.fail(n, "the schema %s holds itself: recursive answers are not supported, write its levels out", pointer)
+			k.fail(n, "the schema %s holds itself: recursive answers are not supported, write its levels out",
+				pointer)
 		}
 		return s
 	}
@@ -72,7 +73,8 @@ func (k *compiler) newSchema(n *yaml.Node, pointer string) *schema {
 		k.schemaKeyword(s, key, value, own)
 	}
 	if own != nil && !s.carries(own) {
-		k.fail(get(n, "x-rule"), "no keyword here belongs to %s: type and required keep their own rules, add another or remove x-rule", own.Name)
+		k.fail(get(n, "x-rule"), "no keyword here belongs to %s: type and required keep their own rules, "+
+			"add another or remove x-rule", own.Name)
 	}
 	if s.size > maxSchema {
 		k.fail(n, "more than %d schemas apply here, references followed: simplify the schema", maxSchema)
@@ -114,7 +116,8 @@ func (k *compiler) schemaKeyword(s *schema, key, value *yaml.Node, own *rule) {
 		k.schemaProperties(s, value, at)
 	default:
 		k.checkAnnotation(name, value)
-		if names := keywords(); !isAssertion(name) && !slices.Contains(names, name) && !strings.HasPrefix(name, "x-") {
+		if names := keywords(); !isAssertion(name) && !slices.Contains(names, name) &&
+			!strings.HasPrefix(name, "x-") {
 			k.fail(key, "unknown schema keyword %q: %s", clip(name), suggestion(name, names))
 		}
 	}
@@ -165,7 +168,8 @@ func (k *compiler) reference(n *yaml.Node) *schema {
 	ref := k.text(n, "$ref")
 	name, local := strings.CutPrefix(ref, schemaPrefix)
 	if !local || strings.ContainsAny(name, "/~%") {
-		k.fail(n, "$ref %q is not followed: put the schema under components/schemas and write %sNAME", clip(ref), schemaPrefix)
+		k.fail(n, "$ref %q is not followed: put the schema under components/schemas and write %sNAME",
+			clip(ref), schemaPrefix)
 		return nil
 	}
 	all := get(get(k.root, "components"), "schemas")

@@ -8,7 +8,7 @@ import (
 // template is a text with gaps.
 type template []templatePart
 
-// part is a piece of a template: a place of the answer, a fact of the request,
+// templatePart is a piece of a template: a place of the response, a fact of the request,
 // or text as it stands.
 type templatePart struct {
 	text     string
@@ -54,7 +54,8 @@ func parseGap(inner string, slot func(name string) int) (templatePart, string) {
 	}
 	name, optional := strings.CutSuffix(inner, "?")
 	if !factName.MatchString(name) {
-		return templatePart{}, "{" + clip(inner) + "} is neither a fact nor a pointer: write {request.member} or {/member}"
+		return templatePart{}, "{" + clip(inner) +
+			"} is neither a fact nor a pointer: write {request.member} or {/member}"
 	}
 	return templatePart{fact: slot(name), optional: optional}, ""
 }
@@ -77,7 +78,7 @@ func (t template) only() int {
 	return -1
 }
 
-// fill returns the template's text for an answer. It says false where a value
+// fill returns the template's text for a response. It says false where a value
 // is not there, is no string, breaks a rule, or is the very place under check.
 func (r *checker) fill(t template) (string, bool) {
 	if len(t) == 1 && t[0].place == nil {
@@ -105,4 +106,78 @@ func (r *checker) fillPart(p *templatePart) (string, bool) {
 		return s, s != "" || p.optional
 	}
 	return p.text, true
+}
+
+// path is a JSON pointer whose steps may be "*", any item or member, or
+// "*.suffix", any member whose name ends so.
+type path []step
+
+type step struct {
+	name   string
+	any    bool
+	suffix string // with any: what names end in
+}
+
+// fits says whether a step leads to a member of that name.
+func (s step) fits(name string) bool {
+	if s.any {
+		return strings.HasSuffix(name, s.suffix)
+	}
+	return s.name == name
+}
+
+// parsePath reads "/a/*/b". Its error text ends in a remedy.
+func parsePath(s string) (p path, fault string) {
+	if s == "" || s[0] != '/' {
+		return nil, "a JSON pointer starts with a slash: write /member"
+	}
+	for locationStep := range strings.SplitSeq(s[1:], "/") {
+		name := unescapePointer.Replace(locationStep)
+		if name == "" {
+			return nil, "a JSON pointer has an empty step: remove a slash"
+		}
+		s := step{name: name, any: name[0] == '*'}
+		if s.any {
+			s.suffix = name[1:]
+		}
+		p = append(p, s)
+	}
+	return p, ""
+}
+
+var (
+	escapePointer   = strings.NewReplacer("~", "~0", "/", "~1")
+	unescapePointer = strings.NewReplacer("~1", "/", "~0", "~")
+)
+
+func (p path) wild() bool {
+	for _, s := range p {
+		if s.any {
+			return true
+		}
+	}
+	return false
+}
+
+func (p path) String() string {
+	var b strings.Builder
+	for _, s := range p {
+		b.WriteByte('/')
+		b.WriteString(escapePointer.Replace(s.name))
+	}
+	return b.String()
+}
+
+// find returns the value at a path without wildcards.
+func (p path) find(v any) (any, bool) {
+	for _, s := range p {
+		object, ok := v.(map[string]any)
+		if !ok {
+			return nil, false
+		}
+		if v, ok = object[s.name]; !ok {
+			return nil, false
+		}
+	}
+	return v, true
 }

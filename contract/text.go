@@ -2,17 +2,20 @@ package contract
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// deepest is how deep a body may nest where no rule says less. The recursion of
+// maxDepthOfText is how deep a body may nest where no rule says less. The recursion of
 // a check is bounded by it.
 const maxDepthOfText = 1000
 
@@ -50,7 +53,7 @@ type text struct {
 var errTooDeep, errTooMany = errors.New("too deep"), errors.New("too many values")
 
 // maxValues bounds the values of a body, and with them the time and memory that
-// a check takes. It is far above what any documented answer has.
+// a check takes. It is far above what any documented response has.
 const maxValues = 20_000
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
@@ -60,7 +63,8 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 func (r *checker) read(body []byte, cut bool) {
 	t := &r.text
 	if cut {
-		t.fault(textWhole, "a body within the transport's limit", fmt.Sprintf("more than %d bytes", len(body)))
+		t.fault(textWhole, "a body within the transport's limit",
+			fmt.Sprintf("more than %d bytes", len(body)))
 		return
 	}
 	if rest, found := bytes.CutPrefix(body, byteOrderMark); found {
@@ -99,11 +103,13 @@ func (r *checker) readRest(body []byte) {
 		return
 	}
 	first := body[:end]
-	if !utf8.Valid(body) || bytes.Contains(first, []byte(`\u`)) && !jsontext.Value(first).IsValid(jsontext.AllowDuplicateNames(true)) {
+	if !utf8.Valid(body) || bytes.Contains(first, []byte(`\u`)) &&
+		!jsontext.Value(first).IsValid(jsontext.AllowDuplicateNames(true)) {
 		t.fault(textUTF8, "valid UTF-8, surrogates in pairs", "bytes or escapes that are no characters")
 		// Different broken names look alike once they are decoded.
 		t.faults = slices.DeleteFunc(t.faults, func(f textFault) bool {
-			return f.kind == textNames && strings.ContainsRune(f.location[len(f.location)-1].name, utf8.RuneError)
+			return f.kind == textNames && strings.ContainsRune(f.location[len(f.location)-1].name,
+				utf8.RuneError)
 		})
 	}
 	if _, ok := t.value.(map[string]any); !ok {
@@ -154,7 +160,8 @@ func (r *checker) readObject(depth int) (any, error) {
 		name := tok.String()
 		r.location = append(r.location, locationStep{name: name, index: -1})
 		if _, twice := object[name]; twice {
-			r.text.faults = append(r.text.faults, textFault{textNames, slices.Clone(r.location), "no member name twice", "the name again"})
+			r.text.faults = append(r.text.faults, textFault{textNames, slices.Clone(r.location),
+				"no member name twice", "the name again"})
 		}
 		value, err := r.readValue(depth + 1)
 		if err != nil {
@@ -197,4 +204,29 @@ func (r *checker) brokenText(body []byte, err error) string {
 		at = int(syntax.ByteOffset)
 	}
 	return bound(fmt.Sprintf("%d bytes, broken after %d: %s", len(body), at, r.quote(string(body))))
+}
+
+// number returns a JSON number that the schema library computes with in little
+// time and memory: it is exact, so a few bytes such as 1e999999999 could keep
+// it busy for minutes. Numbers beyond 32 bytes or three digits of exponent are
+// rounded to double precision; what is out of its range becomes ±1e400, or
+// 1e-400 where it is nearly zero.
+func number(text string) json.Number {
+	mantissa, exponent := text, ""
+	if i := strings.IndexAny(text, "eE"); i >= 0 {
+		mantissa, exponent = text[:i], strings.TrimLeft(text[i+1:], "+-")
+	}
+	if len(text) <= 32 && len(exponent) <= 3 {
+		return json.Number(text)
+	}
+	f, _ := strconv.ParseFloat(text, 64) // ±Inf where out of range
+	switch {
+	case math.IsInf(f, 1):
+		return "1e400"
+	case math.IsInf(f, -1):
+		return "-1e400"
+	case f == 0 && strings.ContainsAny(mantissa, "123456789"):
+		return "1e-400"
+	}
+	return json.Number(strconv.FormatFloat(f, 'g', -1, 64))
 }

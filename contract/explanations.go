@@ -5,24 +5,24 @@ import (
 	"sync"
 )
 
-// When every answer is wrong, explaining each would slow the load down. Answers
+// When every response is wrong, explaining each would slow the load down. Responses
 // in which exactly the same facts are wrong have the same violations, so only
 // the first of them and then a few are explained; all are counted. Each
 // explanation is held against the first one: should facts ever not tell the
 // violations, that kind is explained every time from then on.
 const (
-	explainFirst = 16   // answers of a kind that are all explained
+	explainFirst = 16   // responses of a kind that are all explained
 	explainEvery = 1000 // then one of so many
 	maxKinds     = 4096 // kinds that are known; further ones are all explained
 )
 
-// storms are the kinds of wrong answers.
+// explanations are the kinds of wrong responses.
 type explanations struct {
 	mu    sync.Mutex
 	kinds map[explanationKey]*explanation
 }
 
-// kindKey is a kind of wrong answers: the wrong facts, and what the right ones
+// explanationKey is a kind of wrong responses: the wrong facts, and what the right ones
 // depend on.
 type explanationKey struct {
 	wrong  uint64
@@ -34,10 +34,10 @@ type explanation struct {
 	count      uint64
 	violations []Violation
 	evaluated  []uint64
-	mixed      bool // its answers have different violations
+	mixed      bool // its responses have different violations
 }
 
-// violations appends those of an answer in which the scan found wrong facts.
+// violations appends those of a response in which the scan found wrong facts.
 func (s *explanations) violations(r *checker) {
 	key := explanationKey{r.scan.wrong, r.scan.marks, r.status}
 	s.mu.Lock()
@@ -57,7 +57,7 @@ func (s *explanations) violations(r *checker) {
 	s.learn(key, r.out[before:], r.ex.Evaluated)
 }
 
-// learn keeps what an explanation found for the answers of its kind.
+// learn keeps what an explanation found for the responses of its kind.
 func (s *explanations) learn(key explanationKey, found []Violation, evaluated []uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,18 +10,18 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Bounds on what one answer reports, so that a hostile one costs no more than a
+// Bounds on what one response reports, so that a hostile one costs no more than a
 // broken one. Places beyond them are still known to be broken.
 const (
-	maxViolations = 1000 // of one answer
+	maxViolations = 1000 // of one response
 	maxPlaces     = 100  // of one rule at one pointer
 )
 
-// run is the check of one answer, and the memory that checks reuse.
+// checker is the check of one response, and the memory that checks reuse.
 type checker struct {
 	contract *Contract
 	ex       *Exchange
-	status   int       // that the answer is judged by
+	status   int       // that the response is judged by
 	response *response // nil: none for this status
 	ours     bool      // the body is, or must be, the service's own
 	value    any       // the body, where its text breaks no rule
@@ -58,17 +58,17 @@ func newChecker(c *Contract) *checker {
 	}
 }
 
-// Check judges an answer and appends its violations to dst, sorted by pointer
+// Check judges a response and appends its violations to dst, sorted by pointer
 // and rule: all of them, up to 100 places of one rule at one pointer and 1,000
-// in all. It fills ex.Evaluated. Whatever the answer holds, Check does not
+// in all. It fills ex.Evaluated. Whatever the response holds, Check does not
 // panic and takes time and memory in proportion to its length. It may be called
 // from many goroutines, for different exchanges.
 func (c *Contract) Check(ex *Exchange, dst []Violation) []Violation {
 	return c.CheckAs(ex.Status, ex, dst)
 }
 
-// CheckAs judges an answer as [Contract.Check] does, by what the document says
-// about another HTTP status: for answers of the same shape to other operations.
+// CheckAs judges a response as [Contract.Check] does, by what the document says
+// about another HTTP status: for responses of the same shape to other operations.
 func (c *Contract) CheckAs(status int, ex *Exchange, dst []Violation) []Violation {
 	r := c.checkers.Get().(*checker)
 	defer r.release()
@@ -78,7 +78,7 @@ func (c *Contract) CheckAs(status int, ex *Exchange, dst []Violation) []Violatio
 	return r.out
 }
 
-// judgeAnswer takes the accept path where it decides.
+// checkResponse takes the accept path where it decides.
 func (r *checker) checkResponse() {
 	c := r.contract
 	before, decided := len(r.out), false
@@ -107,7 +107,7 @@ func (r *checker) checkResponse() {
 	}
 }
 
-// Explain judges an answer as [Contract.Check] does, by the explain path alone.
+// Explain judges a response as [Contract.Check] does, by the explain path alone.
 // It is the oracle of the accept path, and looks at no rule over the run.
 func (c *Contract) Explain(ex *Exchange, dst []Violation) []Violation {
 	r := c.checkers.Get().(*checker)
@@ -116,7 +116,7 @@ func (c *Contract) Explain(ex *Exchange, dst []Violation) []Violation {
 	return r.explain()
 }
 
-// Mark notes that the caller of this package held an answer against a rule.
+// Mark notes that the caller of this package held a response against a rule.
 func (c *Contract) Mark(ex *Exchange, rule string) {
 	for _, ru := range c.rules {
 		if ru.Name == rule && ru.index/64 < len(ex.Evaluated) {
@@ -140,12 +140,13 @@ func (r *checker) explain() []Violation {
 
 func sortViolations(all []Violation) {
 	slices.SortFunc(all, func(a, b Violation) int {
-		return cmp.Or(strings.Compare(a.Pointer, b.Pointer), strings.Compare(a.Rule, b.Rule), strings.Compare(a.At, b.At))
+		return cmp.Or(strings.Compare(a.Pointer, b.Pointer), strings.Compare(a.Rule, b.Rule),
+			strings.Compare(a.At, b.At))
 	})
 }
 
-// release gives the memory back, without what belongs to the answer. What grew
-// for an unusual answer is not kept: clearing it would slow down every other.
+// release gives the memory back, without what belongs to the response. What grew
+// for an unusual response is not kept: clearing it would slow down every other.
 func (r *checker) release() {
 	if len(r.bad) > maxPlaces || len(r.seen) > maxPlaces || cap(r.text.faults) > maxPlaces {
 		return
@@ -215,7 +216,8 @@ func (r *checker) body() {
 	r.read(r.ex.Body, r.ex.Cut)
 	if resp := r.response; !resp.recognizes(r.text.value) {
 		if resp.otherwise != nil && resp.otherwise.Level != Off {
-			r.violateAt(resp.otherwise, "", "", "", "an object with "+strings.Join(resp.recognize, " or "), r.bodyShown())
+			r.violateAt(resp.otherwise, "", "", "", "an object with "+strings.Join(resp.recognize, " or "),
+				r.bodyShown())
 		}
 		return
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// runRules evaluates the rules over the whole run that an exchange belongs to.
+// checkAcross evaluates the rules over the whole run that an exchange belongs to.
 // They need single values only, which either path has at hand.
 func (r *checker) checkAcross(decided bool) {
 	w := r.ex.Window
@@ -36,7 +36,7 @@ func (r *checker) checkStringAcross(w *Window, ru *rule, at path, s string, agai
 	switch ru.predicate {
 	case predicateNewInRun:
 		if again {
-			return // its ID comes twice with it, and is the other answer's to enter
+			return // its ID comes twice with it, and is the other response's to enter
 		}
 		if known := w.ids.add(w.idKey(s)); !r.holdsAcross(ru, !known) {
 			r.breaksAcross(ru, at, "a value that no other answer of the run had", r.quote(s))
@@ -52,21 +52,22 @@ func (r *checker) checkStringAcross(w *Window, ru *rule, at path, s string, agai
 	}
 }
 
-// holdsOverRun marks a rule and passes on whether it holds.
+// holdsAcross marks a rule and passes on whether it holds.
 func (r *checker) holdsAcross(ru *rule, holds bool) bool {
 	r.mark(ru)
 	return holds
 }
 
-// breaksRun reports a rule that is broken. It is not silenced by other rules at
-// the same place: it speaks of other answers.
+// breaksAcross reports a rule that is broken. It is not silenced by other rules at
+// the same place: it speaks of other responses.
 func (r *checker) breaksAcross(ru *rule, at path, expected, got string) {
 	pointer := at.String()
-	r.out = append(r.out, Violation{Rule: ru.Name, Level: ru.Level, Pointer: pointer, At: pointer, Expected: bound(expected), Got: bound(got)})
+	r.out = append(r.out, Violation{Rule: ru.Name, Level: ru.Level, Pointer: pointer, At: pointer,
+		Expected: bound(expected), Got: bound(got)})
 }
 
-// stringOver returns the string at a place of a rule over the run, from
-// whichever path judged the answer.
+// capturedString returns the string at a place of a rule over the run, from
+// whichever path judged the response.
 func (r *checker) capturedString(rule, place int, decided bool) (string, bool) {
 	if !decided {
 		v, _ := r.contract.acrossResponses[rule].at[place].find(r.value)

@@ -7,7 +7,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// word says what a rule demands; see the package's documentation.
+// predicate says what a rule demands; see the package's documentation.
 type predicate uint8
 
 const (
@@ -66,7 +66,7 @@ func placeOf(ru *rule) placeKind {
 	return placeResponse
 }
 
-// wordSpec is a word of the vocabulary.
+// predicateSpec is a word of the vocabulary.
 type predicateSpec struct {
 	name      string
 	predicate predicate
@@ -75,7 +75,7 @@ type predicateSpec struct {
 	read      func(k *compiler, ru *rule, n *yaml.Node)
 }
 
-// wordSpecs is a function because the vocabulary's readers refer to it.
+// predicateSpecs is a function because the vocabulary's readers refer to it.
 func predicateSpecs() []predicateSpec {
 	return []predicateSpec{
 		{"equals", predicateEquals, placeBody, false, (*compiler).readTemplate},
@@ -126,9 +126,10 @@ func predicateNames() (names []string) {
 	return names
 }
 
-// ruleWords are all members that a rule may have.
+// ruleMembers are all members that a rule may have.
 func ruleMembers() []string {
-	return append([]string{"rule", "level", "description", "source", "example", "on", "at", "header", "when", "asked", "required", "instead", "per"}, predicateNames()...)
+	return append([]string{"rule", "level", "description", "source", "example", "on", "at", "header", "when",
+		"asked", "required", "instead", "per"}, predicateNames()...)
 }
 
 func (k *compiler) readFlag(_ *rule, n *yaml.Node) { k.isTrue(n, "the word") }
@@ -242,13 +243,16 @@ func (k *compiler) readKeyword(ru *rule, n *yaml.Node) {
 }
 
 func (k *compiler) readBy(ru *rule, n *yaml.Node) {
-	predicates := map[string]predicate{"schema": predicateSchema, "response": predicateResponse, "transport": predicateTransport, "caller": predicateCaller}
+	predicates := map[string]predicate{"schema": predicateSchema, "response": predicateResponse,
+		"transport": predicateTransport, "caller": predicateCaller}
 	p, known := predicates[n.Value]
 	if !known {
-		k.fail(n, "unknown value %q of by: %s", clip(n.Value), suggestion(n.Value, []string{"schema", "response", "transport", "caller"}))
+		k.fail(n, "unknown value %q of by: %s", clip(n.Value),
+			suggestion(n.Value, []string{"schema", "response", "transport", "caller"}))
 	}
 	ru.predicate = p
 	if (p == predicateSchema || p == predicateResponse) && !k.carried[ru] {
-		k.fail(n, "no %s names the rule %s: it could never be broken, remove it or name it there", n.Value, ru.Name)
+		k.fail(n, "no %s names the rule %s: it could never be broken, remove it or name it there", n.Value,
+			ru.Name)
 	}
 }

@@ -1,7 +1,7 @@
 package contract
 
-// place is everything that the document says about the values at one place of
-// an answer: a node of the tree that results when references, allOf and
+// schemaTree is everything that the document says about the values at one place of
+// a response: a node of the tree that results when references, allOf and
 // branches are followed.
 type schemaTree struct {
 	members map[string]*schemaTree // by name
@@ -78,7 +78,7 @@ func (p *schemaTree) member(name string) *schemaTree {
 	return p.others
 }
 
-// has says whether some answer could have a value there.
+// has says whether some response could have a value there.
 func (p *schemaTree) has(at path) bool {
 	if p == nil {
 		return false

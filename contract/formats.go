@@ -1,0 +1,309 @@
+package contract
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// isUTC says whether s has the form 2006-01-02T15:04:05Z, with or without a
+// fraction. Whether it is a real time is not looked at.
+func isUTC(s string) bool {
+	const form = "0000-00-00T00:00:00"
+	if len(s) <= len(form) || s[len(s)-1] != 'Z' || s[4] != '-' || s[7] != '-' || s[10] != 'T' ||
+		s[13] != ':' || s[16] != ':' {
+		return false
+	}
+	invalid := 0
+	for i := range len(form) {
+		invalid += int(timeBytes[s[i]])
+	}
+	if invalid != 5 { // the separators
+		return false
+	}
+	fraction := s[len(form) : len(s)-1]
+	return fraction == "" || fraction[0] == '.' && len(fraction) > 1 && areDigits(fraction[1:])
+}
+
+// timeBytes has 0 for digits, 1 for the separators of a time and more for all
+// others.
+var timeBytes = func() (t [256]uint8) {
+	for b := range t {
+		t[b] = 100
+	}
+	for b := '0'; b <= '9'; b++ {
+		t[b] = 0
+	}
+	t['-'], t['T'], t[':'] = 1, 1, 1
+	return t
+}()
+
+func areDigits(s string) bool {
+	for i := range len(s) {
+		if s[i]-'0' > 9 {
+			return false
+		}
+	}
+	return true
+}
+
+// isAfter compares two times of that form, exactly for any number of fraction
+// digits.
+func isAfter(a, b string) bool {
+	const seconds = len("0000-00-00T00:00:00")
+	if a[:seconds] != b[:seconds] {
+		return a[:seconds] > b[:seconds]
+	}
+	fraction := func(s string) string { return strings.TrimRight(strings.Trim(s[seconds:], ".Z"), "0") }
+	return fraction(a) > fraction(b)
+}
+
+// urlPath returns the path of an absolute http URL.
+func urlPath(s string) (path string, absolute bool) {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return "", false
+	}
+	return u.EscapedPath(), true
+}
+
+// urlOrigin returns scheme, host and port of a URL in one form; "" for what has
+// none.
+func urlOrigin(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return u.Scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port
+}
+
+// refersTo says whether a reference, resolved by the URL above the one that is
+// wanted, leads there (RFC 9110, section 10.2.2).
+func refersTo(reference, want string) bool {
+	if reference == want {
+		return true
+	}
+	base, err := url.Parse(want[:max(strings.LastIndexByte(want, '/'), 0)])
+	if err != nil {
+		return false
+	}
+	to, err := base.Parse(reference)
+	if err != nil || urlOrigin(to.String()) != urlOrigin(want) {
+		return false
+	}
+	path, _ := urlPath(want)
+	return SameText(to.EscapedPath(), path)
+}
+
+// isJSON says whether a string is one JSON value.
+func isJSON(s string) bool { return jsontext.Value(s).IsValid() }
+
+// isMasked says whether an e-mail address or a phone number hides its owner and
+// none of the texts shows in it.
+func isMasked(s string, texts []string) bool {
+	at := strings.LastIndexByte(s, '@')
+	if at >= 0 {
+		s = s[:at]
+	}
+	if !strings.Contains(s, "*") || at < 0 && longestDigits(s) >= 10 {
+		return false
+	}
+	for _, text := range texts {
+		if shows(s, text) {
+			return false
+		}
+	}
+	return true
+}
+
+// shows says whether s holds the local part of an e-mail address, or all digits
+// of a number. Local parts below three letters are passed over: masking leaves
+// the first one or two.
+func shows(s, text string) bool {
+	if local, _, email := strings.Cut(text, "@"); email {
+		return len(local) >= 3 && strings.Contains(strings.ToLower(s), strings.ToLower(local))
+	}
+	d := digitsOf(text)
+	return len(d) >= 7 && strings.Contains(digitsOf(s), d)
+}
+
+func digitsOf(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c < '0' || c > '9' {
+			return -1
+		}
+		return c
+	}, s)
+}
+
+func longestDigits(s string) (longest int) {
+	n := 0
+	for i := range len(s) {
+		n++
+		if s[i] < '0' || s[i] > '9' {
+			n = 0
+		}
+		longest = max(longest, n)
+	}
+	return longest
+}
+
+// patternTest returns the test of a schema's pattern.
+func patternTest(pattern string) textTest {
+	matches := matcher(regexp.MustCompile(pattern))
+	return func(s string) decision { return decisionOf(matches(s)) }
+}
+
+// utcPattern is the form of the times that timeTest takes.
+const utcPattern = `^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z$`
+
+// quickForms are common patterns whose usual matches need no regular expression
+// to be known. They never take what the pattern does not.
+var quickForms = map[string]func(string) bool{
+	`^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$`: isID,
+	`^[A-Z][A-Z0-9]*(_[A-Z][A-Z0-9]*)*$`:                                            isUpperWord,
+	utcPattern:                                                                      isUTC,
+	`\.[0-9]{3}Z$`:                                                                  endsInMillis,
+}
+
+// matcher returns a function that matches as the regular expression does.
+func matcher(re *regexp.Regexp) func(string) bool {
+	quick := quickForms[re.String()]
+	if quick == nil {
+		return re.MatchString
+	}
+	return func(s string) bool { return quick(s) || re.MatchString(s) }
+}
+
+// endsInMillis takes times such as 2021-11-16T19:35:54.554Z.
+func endsInMillis(s string) bool {
+	n := len(s)
+	return n > 5 && s[n-1] == 'Z' && s[n-5] == '.' && s[n-2]-'0' < 10 && s[n-3]-'0' < 10 && s[n-4]-'0' < 10
+}
+
+// isID says whether s has the form of an ID.
+func isID(s string) bool {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return false
+	}
+	invalid := 0
+	for i := range len(s) {
+		invalid += int(idBytes[s[i]])
+	}
+	return invalid == 4 // the hyphens
+}
+
+// idBytes has 0 for hexadecimal digits, 1 for hyphens and more for all others.
+var idBytes = func() (t [256]uint8) {
+	for b := range t {
+		t[b] = 100
+	}
+	for _, b := range []byte("0123456789abcdefABCDEF") {
+		t[b] = 0
+	}
+	t['-'] = 1
+	return t
+}()
+
+// isUpperWord says whether s is upper-case letters joined by single
+// underscores: a subset of what the pattern takes.
+func isUpperWord(s string) bool {
+	letters := 0
+	for i := range len(s) {
+		switch b := s[i]; {
+		case b >= 'A' && b <= 'Z':
+			letters++
+		case b == '_' && letters > 0:
+			letters = 0
+		default:
+			return false
+		}
+	}
+	return letters > 0
+}
+
+// timeTest takes UTC times with a real calendar date; the rest it leaves to the
+// schema library.
+func timeTest(s string) decision {
+	if !isUTC(s) {
+		return unsure
+	}
+	number := func(from, to int) (n int) {
+		for _, b := range []byte(s[from:to]) {
+			n = n*10 + int(b-'0')
+		}
+		return n
+	}
+	year, month, day := number(0, 4), number(5, 7), number(8, 10)
+	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) ||
+		number(11, 13) > 23 || number(14, 16) > 59 || number(17, 19) > 59 {
+		return unsure
+	}
+	return right
+}
+
+func daysIn(year, month int) int {
+	switch month {
+	case 4, 6, 9, 11:
+		return 30
+	case 2:
+		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+			return 29
+		}
+		return 28
+	}
+	return 31
+}
+
+// idLength is how long an ID is.
+const idLength = 36
+
+// SameText says whether two texts are the same, where the IDs in them compare
+// without regard to case.
+func SameText(a, b string) bool {
+	return a == b || len(a) == len(b) && sameButIDs(a, b)
+}
+
+func sameButIDs(a, b string) bool {
+	end := 0 // of the last ID that both have at one place
+	for i := range len(a) {
+		if a[i] == b[i] {
+			continue
+		}
+		if a[i]|0x20 != b[i]|0x20 {
+			return false
+		}
+		if i >= end {
+			if end = idEnd(a, b, i); end == 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// idEnd is where the ID around a place ends that both texts have there; 0 for
+// none.
+func idEnd(a, b string, at int) int {
+	for start := max(at-idLength+1, 0); start <= at && start+idLength <= len(a); start++ {
+		if isID(a[start:start+idLength]) && isID(b[start:start+idLength]) {
+			return start + idLength
+		}
+	}
+	return 0
+}
+
+// foldID is a text by which IDs compare without regard to case: an ID in lower
+// case, any other text as it is.
+func foldID(s string) string {
+	if !isID(s) {
+		return s
+	}
+	return strings.ToLower(s)
+}
