@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"mfaload/capacity"
-	"mfaload/report/chart/charttest"
+	"mfaload/report/render/chart/charttest"
 )
 
 // A browser looks at a search that found everything there is to find, and at

@@ -12,7 +12,7 @@ import (
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
 
-	"mfaload/report/chart"
+	"mfaload/report/render/chart"
 )
 
 const pageStyle = ".pass { color: var(--good); } .break { color: var(--bad); } .inconclusive { color: var(--warn); }\n" +

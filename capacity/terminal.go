@@ -7,7 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"mfaload/report/chart"
+	"mfaload/report/render/chart"
 )
 
 // Terminal prints results as text.

@@ -3,7 +3,7 @@ package live_test
 import (
 	"testing"
 
-	"mfaload/report/chart/charttest"
+	"mfaload/report/render/chart/charttest"
 )
 
 // A browser looks at the page of a run.

@@ -10,7 +10,7 @@ import (
 	g "maragu.dev/gomponents"
 
 	"mfaload/measure"
-	"mfaload/report/chart"
+	"mfaload/report/render/chart"
 )
 
 //go:embed report.css

@@ -15,7 +15,7 @@ import (
 
 	"mfaload/measure"
 	"mfaload/report"
-	"mfaload/report/chart/charttest"
+	"mfaload/report/render/chart/charttest"
 	"mfaload/scenario"
 )
 

@@ -9,7 +9,7 @@ import (
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
 
-	"mfaload/report/chart"
+	"mfaload/report/render/chart"
 )
 
 // Texts of answers and of the scenario are cut to these.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"mfaload/measure"
-	"mfaload/report/chart"
+	"mfaload/report/render/chart"
 )
 
 // drawing makes the charts of a report.

@@ -20,28 +20,28 @@ import (
 // mayImport says which of our packages each of our packages may import. Data
 // flows one way; only the command sees both ends.
 var mayImport = map[string][]string{
-	"mfaload/internal/disk":          {},
-	"mfaload/internal/redact":        {},
-	"mfaload/internal/schemagen":     {},
-	"mfaload/internal/schematest":    {},
-	"mfaload/internal/text":          {},
-	"mfaload/internal/yamldoc":       {},
-	"mfaload/scenario/users":         {"mfaload/internal/disk"},
-	"mfaload/scenario":               {"mfaload/scenario/users", "mfaload/internal/disk", "mfaload/internal/redact", "mfaload/internal/yamldoc"},
-	"mfaload/contract":               {"mfaload/internal/redact", "mfaload/internal/yamldoc"},
-	"mfaload/measure":                {"mfaload/internal/disk"},
-	"mfaload/internal/stat":          {},
-	"mfaload/simulator":              {},
-	"mfaload/runner":                 {"mfaload/scenario", "mfaload/scenario/users", "mfaload/measure", "mfaload/contract"},
-	"mfaload/pingone":                {"mfaload/scenario", "mfaload/contract", "mfaload/internal/disk", "mfaload/internal/redact"},
-	"mfaload/report":                 {"mfaload/internal/text", "mfaload/scenario", "mfaload/measure", "mfaload/report/chart"},
-	"mfaload/report/chart":           {},
-	"mfaload/report/chart/charttest": {},
-	"mfaload/report/compare":         {"mfaload/internal/stat", "mfaload/measure", "mfaload/report", "mfaload/report/chart", "mfaload/scenario"},
-	"mfaload/capacity":               {"mfaload/internal/stat", "mfaload/report", "mfaload/report/chart", "mfaload/scenario", "mfaload/measure"},
-	"mfaload/live":                   {"mfaload/internal/disk", "mfaload/runner", "mfaload/measure"},
-	"mfaload/fleet":                  {"mfaload/internal/disk", "mfaload/runner", "mfaload/measure", "mfaload/scenario"},
-	"mfaload/cmd/mfaload":            {"*"},
+	"mfaload/internal/disk":                 {},
+	"mfaload/internal/redact":               {},
+	"mfaload/internal/schemagen":            {},
+	"mfaload/internal/schematest":           {},
+	"mfaload/internal/text":                 {},
+	"mfaload/internal/yamldoc":              {},
+	"mfaload/scenario/users":                {"mfaload/internal/disk"},
+	"mfaload/scenario":                      {"mfaload/scenario/users", "mfaload/internal/disk", "mfaload/internal/redact", "mfaload/internal/yamldoc"},
+	"mfaload/contract":                      {"mfaload/internal/redact", "mfaload/internal/yamldoc"},
+	"mfaload/measure":                       {"mfaload/internal/disk"},
+	"mfaload/internal/stat":                 {},
+	"mfaload/simulator":                     {},
+	"mfaload/runner":                        {"mfaload/scenario", "mfaload/scenario/users", "mfaload/measure", "mfaload/contract"},
+	"mfaload/pingone":                       {"mfaload/scenario", "mfaload/contract", "mfaload/internal/disk", "mfaload/internal/redact"},
+	"mfaload/report":                        {"mfaload/internal/text", "mfaload/scenario", "mfaload/measure", "mfaload/report/render/chart"},
+	"mfaload/report/render/chart":           {},
+	"mfaload/report/render/chart/charttest": {},
+	"mfaload/report/compare":                {"mfaload/internal/stat", "mfaload/measure", "mfaload/report", "mfaload/report/render/chart", "mfaload/scenario"},
+	"mfaload/capacity":                      {"mfaload/internal/stat", "mfaload/report", "mfaload/report/render/chart", "mfaload/scenario", "mfaload/measure"},
+	"mfaload/live":                          {"mfaload/internal/disk", "mfaload/runner", "mfaload/measure"},
+	"mfaload/fleet":                         {"mfaload/internal/disk", "mfaload/runner", "mfaload/measure", "mfaload/scenario"},
+	"mfaload/cmd/mfaload":                   {"*"},
 
 	"mfaload/bench":        {"mfaload/bench/model", "mfaload/runner", "mfaload/scenario"},
 	"mfaload/bench/model":  {},
@@ -99,7 +99,7 @@ func TestPurePackages(t *testing.T) {
 	t.Parallel()
 	files := strings.Fields(`runner/schedule.go runner/cursor.go runner/sums.go runner/turns.go runner/shard.go
 		runner/plan.go runner/messages.go`)
-	for folder := range strings.FieldsSeq("scenario contract measure report report/compare report/chart capacity internal/stat") {
+	for folder := range strings.FieldsSeq("scenario contract measure report report/compare report/render/chart capacity internal/stat") {
 		all, err := filepath.Glob("../../" + folder + "/*.go")
 		if err != nil || len(all) == 0 {
 			t.Fatal(folder, err)

@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"mfaload/report/chart/charttest"
 	"mfaload/report/compare"
+	"mfaload/report/render/chart/charttest"
 )
 
 // A browser looks at a comparison that found something, at one that was

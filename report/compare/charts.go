@@ -5,7 +5,7 @@ import (
 	"math"
 	"slices"
 
-	"mfaload/report/chart"
+	"mfaload/report/render/chart"
 )
 
 // charts are the shift function and the quantiles of both sides.

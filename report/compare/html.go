@@ -9,7 +9,7 @@ import (
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
 
-	"mfaload/report/chart"
+	"mfaload/report/render/chart"
 )
 
 // pageStyle is what the page has beyond charts and tables.

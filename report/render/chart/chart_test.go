@@ -14,7 +14,7 @@ import (
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
 
-	"mfaload/report/chart"
+	"mfaload/report/render/chart"
 )
 
 func TestAxesHoldTheirValues(t *testing.T) {
