@@ -28,7 +28,7 @@ COMPUTE := AcceptPathAgrees|EscapesCost|WindowIsExact|AnySplit|ShardsAre|ShardsO
 # Their tests send on time: one package at a time, so that nothing else wants the
 # processors. Within one, tests that mostly wait run side by side; those that tell
 # a service apart from the machine do not call Parallel, and run alone.
-TIMED := ./fleet ./live ./pingone ./runner
+TIMED := ./fleet ./live ./pingone/... ./runner
 
 # Tests of ./cmd/mfaload run the built program. These build it with the race detector.
 RACE := TestScripts/(closed|fleet|listen|run_fail|run_interrupt|run_pass|tokens)$$

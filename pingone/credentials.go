@@ -15,6 +15,7 @@ import (
 
 	"mfaload/contract"
 	"mfaload/internal/redact"
+	"mfaload/pingone/transport"
 	"mfaload/scenario"
 )
 
@@ -27,7 +28,7 @@ const maxTokenAnswer = 1 << 20
 
 // credentials get tokens from the environment's token endpoint.
 type credentials struct {
-	target *target
+	envID  string
 	method scenario.AuthMethod
 	id     string
 	secret scenario.Secret
@@ -37,18 +38,13 @@ type credentials struct {
 	secrets redact.Secrets
 }
 
-func newCredentials(t *target, s *scenario.Target) *credentials {
+func newCredentials(e *endpoint, t *transport.Transport, s *scenario.Target) *credentials {
 	c := s.ClientCredentials
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return t.dialer.reach(ctx, fetchTimeout) }
 	return &credentials{
-		target: t, method: c.AuthMethod, secrets: s.Secrets(),
-		id: c.ClientID, secret: c.ClientSecret, url: t.origin + t.basePath + "/as/token",
-		// As the requests of the load: the same way through the network, and no
-		// redirect, for the secret goes to this host only.
-		client: &http.Client{
-			Transport:     &http.Transport{DialContext: dial, DialTLSContext: dial, DisableKeepAlives: true},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		envID: e.envID, method: c.AuthMethod, secrets: s.Secrets(),
+		id: c.ClientID, secret: c.ClientSecret, url: e.tokenURL(),
+		// No redirect is followed: the secret goes to this host only.
+		client: t.HTTPClient(fetchTimeout),
 	}
 }
 
@@ -133,18 +129,19 @@ func (c *credentials) unreachable(ctx context.Context, err error) error {
 	if of := new(url.Error); errors.As(err, &of) {
 		err = of.Err // without the URL, which the text has already
 	}
-	why := unreachable(ctx, err)
-	if isBroken(ctx, err) {
+	why := transport.Failure(ctx, err)
+	if isMalformed(why, err) {
 		// Package net/http quotes the response, which may have the secret in it.
 		return c.wrong("its response is broken (%s): something else may respond at that address", c.clip(err.Error(), 200))
 	}
 	return fmt.Errorf("get a token from %s: %w: check target.authPath or region, and the network", c.url, why)
 }
 
-// isBroken says whether an error is about the bytes of a response, not about the
-// network.
-func isBroken(ctx context.Context, err error) bool {
-	return failureKind(ctx, err) == otherFailure && !errors.As(err, new(*net.OpError)) && !errors.As(err, new(syscall.Errno))
+// isMalformed says whether a failure and its cause are about the bytes of a response,
+// not about the network.
+func isMalformed(f *contract.Failure, cause error) bool {
+	return f.Kind == transport.OtherFailure && !errors.As(cause, new(*net.OpError)) &&
+		!errors.As(cause, new(syscall.Errno))
 }
 
 // maxLife bounds the life of a token, so that no arithmetic on it overflows.
@@ -211,7 +208,7 @@ func (c *credentials) refused(answer *tokenAnswer) error {
 	case answer.Error == "unauthorized_client" || answer.Error == "unsupported_grant_type":
 		remedy = "the application has no grant of client credentials: use a worker application"
 	case status == http.StatusNotFound || status == http.StatusForbidden:
-		remedy = fmt.Sprintf("there is no environment %s there: check envID, and region or authPath: an environment lives in one region only", c.target.envID)
+		remedy = fmt.Sprintf("there is no environment %s there: check envID, and region or authPath: an environment lives in one region only", c.envID)
 	case status/100 == 3:
 		remedy = "it redirects elsewhere, where the secret is not sent: check target.authPath"
 	case status >= 500:

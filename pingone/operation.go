@@ -5,7 +5,6 @@ package pingone
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,13 +12,22 @@ import (
 
 	"mfaload/contract"
 	"mfaload/internal/redact"
+	"mfaload/pingone/transport"
 	"mfaload/scenario"
+)
+
+// Header fields of the service.
+const (
+	// transactionID is the field by which the service's audit log names a request.
+	transactionID = "X-Ping-External-Transaction-ID"
+	// correlationID is the field by which the service names a response.
+	correlationID = "Correlation-Id"
 )
 
 // Operation sends initializations of device authentications and checks the
 // answers. It is safe for concurrent use.
 type Operation struct {
-	target    target
+	endpoint  endpoint
 	groups    [][]group // by the scenario's group, and by the kind of its users
 	contract  *contract.Contract
 	refused   contract.Level // of the rule expect.refused
@@ -29,7 +37,7 @@ type Operation struct {
 	tokens    *tokens
 	url       string
 	labels    labels
-	http      transport
+	transport *transport.Transport
 	trace     string         // what transaction IDs begin with; "" for none
 	secrets   redact.Secrets // of the scenario
 	window    *contract.Window
@@ -51,24 +59,30 @@ func New(s *scenario.Scenario, c *contract.Contract, authPath string) (*Operatio
 	if authPath == "" {
 		authPath = s.Target.AuthPath
 	}
-	t, err := newTarget(authPath, s)
+	e, err := newEndpoint(authPath, &s.Target)
 	if err != nil {
 		return nil, err
 	}
-	o := &Operation{target: t, contract: c, refused: c.Level(ruleRefused), trace: s.Target.TransactionIDs}
-	o.secrets = s.Target.Secrets()
-	o.http = newTransport(&o.target)
-	o.url = o.target.origin + o.target.path
-	o.window = contract.NewWindow(contract.DefaultWindow)
+	o := &Operation{
+		endpoint: e, url: e.origin + e.path, contract: c, refused: c.Level(ruleRefused),
+		trace: s.Target.TransactionIDs, secrets: s.Target.Secrets(),
+		window: contract.NewWindow(contract.DefaultWindow),
+	}
+	names := transport.HeaderNames{RequestID: transactionID, ResponseID: correlationID}
+	if o.transport, err = transport.New(e.url, &s.Target, names); err != nil {
+		return nil, err
+	}
 	o.head = "Content-Type: application/json\r\nAccept: application/json\r\nUser-Agent: mfaload\r\n"
-	o.head += t.head
-	names := c.FactNames()
-	o.userSlot, o.tokenSlot = slices.Index(names, "request.user.id"), slices.Index(names, "token")
-	o.tokens = newTokens(&o.target, &s.Target)
+	for _, h := range s.Target.Headers {
+		o.head += h.Name + ": " + h.Value.Reveal() + "\r\n"
+	}
+	factNames := c.FactNames()
+	o.userSlot, o.tokenSlot = slices.Index(factNames, "request.user.id"), slices.Index(factNames, "token")
+	o.tokens = newTokens(&o.endpoint, o.transport, &s.Target)
 	for _, g := range s.Groups {
 		kinds := make([]group, g.Kinds())
 		for kind := range kinds {
-			if kinds[kind], err = o.newGroup(g.Variant(kind), names); err != nil {
+			if kinds[kind], err = o.newGroup(g.Variant(kind), factNames); err != nil {
 				return nil, fmt.Errorf("prepare the request of group %s: %w", g.Name, err)
 			}
 		}
@@ -77,15 +91,15 @@ func New(s *scenario.Scenario, c *contract.Contract, authPath string) (*Operatio
 	return o, nil
 }
 
-func (o *Operation) newGroup(g scenario.Group, names []string) (group, error) {
+func (o *Operation) newGroup(g scenario.Group, factNames []string) (group, error) {
 	b, err := newBody(g.Request, g.Usernameless)
 	if err != nil {
 		return group{}, err
 	}
-	known := o.target.facts()
+	known := o.endpoint.facts()
 	maps.Copy(known, requestFacts("request", g.Request))
-	facts := make([]string, len(names))
-	for i, name := range names {
+	facts := make([]string, len(factNames))
+	for i, name := range factNames {
 		facts[i] = known[name]
 	}
 	return group{name: g.Name, body: b, facts: facts, expect: newExpectation(g.Expect)}, nil
@@ -120,8 +134,15 @@ func (o *Operation) Send(ctx context.Context, u scenario.User, ex *contract.Exch
 		return err
 	}
 	o.prepare(u, now, ex)
-	r := request{method: ex.Method, path: o.target.path, head: o.head, authorization: now.line, trace: ex.TransactionID, body: ex.Request}
-	return o.http.roundTrip(ctx, r, ex)
+	return o.transport.RoundTrip(ctx, o.request(now, ex), ex)
+}
+
+// request is the request of an exchange that is prepared.
+func (o *Operation) request(now *token, ex *contract.Exchange) transport.Request {
+	return transport.Request{
+		Method: ex.Method, Path: o.endpoint.path, Head: o.head, Authorization: now.line,
+		ID: ex.TransactionID, Body: ex.Request,
+	}
 }
 
 // prepare fills in what is known of an exchange before it is sent.
@@ -150,32 +171,35 @@ func (o *Operation) prepare(u scenario.User, now *token, ex *contract.Exchange) 
 
 // Watch has each connection that is opened from now on told to seen, by
 // whichever goroutine opened it. It is to be called before the first request.
-func (o *Operation) Watch(seen func(contract.Connection)) { o.target.dialer.opened = seen }
+func (o *Operation) Watch(seen func(contract.Connection)) { o.transport.Watch(seen) }
 
 // Open opens connections ahead of the requests until n are open, many at a
 // time. It returns the error of the first that could not be opened.
-func (o *Operation) Open(ctx context.Context, n int) error {
-	const atOnce = 32
-	failures := make(chan error, atOnce)
-	for range atOnce {
-		go func() { failures <- o.http.open(ctx, n) }()
+func (o *Operation) Open(ctx context.Context, n int) error { return o.transport.Open(ctx, n) }
+
+// Preflight opens a connection to the target, TLS included, and sends no request
+// on it; where there are credentials it gets the first token and keeps it fresh
+// from then on. Its error says why the target can't be reached, or why there is
+// no token; where it has a method Hint, that says what to do. It also takes the
+// memory that a run needs.
+func (o *Operation) Preflight(ctx context.Context) error {
+	o.window.Reserve()
+	if err := o.transport.Reach(ctx); err != nil {
+		return err
 	}
-	var first error
-	for range atOnce {
-		if err := <-failures; first == nil {
-			first = err
-		}
+	if err := o.tokens.begin(ctx); err != nil {
+		return &explainedError{err}
 	}
-	return first
+	return nil
 }
 
-func unreachable(ctx context.Context, err error) error {
-	var f *contract.Failure
-	if errors.As(failure(ctx, err), &f) {
-		return f
-	}
-	return err
-}
+// explainedError is an error whose text says what to do.
+type explainedError struct{ error }
+
+func (e *explainedError) Unwrap() error { return e.error }
+
+// Hint returns "".
+func (e *explainedError) Hint() string { return "" }
 
 // Hide takes the tokens and the scenario's other secrets out of a text.
 func (o *Operation) Hide(text string) string { return o.hidden().Hide(text) }
@@ -185,15 +209,8 @@ func (o *Operation) Mask(text string) string { return o.hidden().Mask(text) }
 
 func (o *Operation) hidden() redact.Secrets { return o.secrets.And(o.tokens.secrets()) }
 
-// TokenFailures counts the attempts to renew the token that failed.
-func (o *Operation) TokenFailures() uint64 {
-	o.tokens.mu.Lock()
-	defer o.tokens.mu.Unlock()
-	return o.tokens.failed
-}
-
 // Close closes idle connections, and renews the token no more.
 func (o *Operation) Close() {
 	o.tokens.close()
-	o.http.close()
+	o.transport.Close()
 }

@@ -10,6 +10,7 @@ import (
 
 	"mfaload/contract"
 	"mfaload/internal/redact"
+	"mfaload/pingone/transport"
 	"mfaload/scenario"
 )
 
@@ -21,7 +22,7 @@ type Probe struct {
 	Expect scenario.Expect
 
 	user string
-	bend func(r *request, o *Operation)
+	bend func(r *transport.Request, o *Operation)
 }
 
 // unknownUser is an ID that no service gives out.
@@ -35,31 +36,31 @@ func (o *Operation) Probes(u scenario.User) []Probe {
 	refused := func(status []int, codes ...string) scenario.Expect {
 		return scenario.Expect{HTTPStatuses: status, Errors: codes}
 	}
-	body := func(text string) func(*request, *Operation) {
-		return func(r *request, _ *Operation) { r.body = []byte(text) }
+	body := func(text string) func(*transport.Request, *Operation) {
+		return func(r *transport.Request, _ *Operation) { r.Body = []byte(text) }
 	}
-	header := func(old, changed string) func(*request, *Operation) {
-		return func(r *request, _ *Operation) { r.head = strings.Replace(r.head, old, changed, 1) }
+	header := func(old, changed string) func(*transport.Request, *Operation) {
+		return func(r *transport.Request, _ *Operation) { r.Head = strings.Replace(r.Head, old, changed, 1) }
 	}
 	invalid := refused([]int{400}, "INVALID_DATA", "INVALID_REQUEST", "REQUEST_FAILED")
 	probes := []Probe{
-		{"no token", refused([]int{401}, "ACCESS_FAILED"), u.ID, func(r *request, _ *Operation) { r.authorization = "" }},
-		{"a broken token", refused([]int{401}, "ACCESS_FAILED"), u.ID, func(r *request, _ *Operation) {
-			r.authorization = strings.Replace(r.authorization, "\r\n", "x\r\n", 1)
+		{"no token", refused([]int{401}, "ACCESS_FAILED"), u.ID, func(r *transport.Request, _ *Operation) { r.Authorization = "" }},
+		{"a broken token", refused([]int{401}, "ACCESS_FAILED"), u.ID, func(r *transport.Request, _ *Operation) {
+			r.Authorization = strings.Replace(r.Authorization, "\r\n", "x\r\n", 1)
 		}},
 		{"a user without an ID", invalid, u.ID, body(`{"user":{}}`)},
 		{"user.id of a wrong type", invalid, u.ID, body(`{"user":{"id":5}}`)},
 		{"user.id of a wrong form", refused([]int{400, 404}), u.ID, body(`{"user":{"id":"nobody"}}`)},
-		{"an unknown user", refused([]int{404}, "NOT_FOUND"), unknownUser, func(*request, *Operation) {}},
+		{"an unknown user", refused([]int{404}, "NOT_FOUND"), unknownUser, func(*transport.Request, *Operation) {}},
 		{"a body that is no JSON", invalid, u.ID, body(`{"user":`)},
 		{"another content type", refused([]int{415}, "INVALID_REQUEST"), u.ID, header("Content-Type: application/json", "Content-Type: text/plain")},
 		{"an unknown policy", refused([]int{400, 404}), u.ID, body(`{"user":{"id":"` + u.ID + `"},"policy":{"id":"` + unknownUser + `"}}`)},
 	}
-	if o.target.basePath == "" {
+	if o.endpoint.basePath == "" {
 		return probes // no path of a custom domain names an environment
 	}
-	return append(probes, Probe{"an unknown environment", refused([]int{403, 404}, "ACCESS_FAILED", "NOT_FOUND"), u.ID, func(r *request, o *Operation) {
-		r.path = strings.Replace(r.path, o.target.envID, unknownUser, 1)
+	return append(probes, Probe{"an unknown environment", refused([]int{403, 404}, "ACCESS_FAILED", "NOT_FOUND"), u.ID, func(r *transport.Request, o *Operation) {
+		r.Path = strings.Replace(r.Path, o.endpoint.envID, unknownUser, 1)
 	}})
 }
 
@@ -70,10 +71,10 @@ func (o *Operation) Probe(ctx context.Context, u scenario.User, p Probe, ex *con
 		return nil, err
 	}
 	o.prepare(scenario.User{ID: p.user, Group: u.Group}, now, ex)
-	r := &request{method: ex.Method, path: o.target.path, head: o.head, authorization: now.line, trace: ex.TransactionID, body: ex.Request}
-	p.bend(r, o)
-	ex.Request, ex.URL = append(ex.Request[:0], r.body...), o.target.origin+r.path
-	if err := o.http.roundTrip(ctx, *r, ex); err != nil {
+	r := o.request(now, ex)
+	p.bend(&r, o)
+	ex.Request, ex.URL = append(ex.Request[:0], r.Body...), o.endpoint.origin+r.Path
+	if err := o.transport.RoundTrip(ctx, r, ex); err != nil {
 		return nil, err
 	}
 	expect := newExpectation(p.Expect)
@@ -88,7 +89,7 @@ func (o *Operation) ReadBack(ctx context.Context, created *contract.Exchange, ex
 		return nil, fmt.Errorf("the answer can't be read back: it is no JSON")
 	}
 	link, err := url.Parse(before.Links.Self.Href)
-	if err != nil || !isBelow(link.EscapedPath(), o.target.path) {
+	if err != nil || !isBelow(link.EscapedPath(), o.endpoint.path) {
 		return nil, fmt.Errorf("the answer can't be read back: its self link leads elsewhere")
 	}
 	now, err := o.tokens.valid()
@@ -96,8 +97,8 @@ func (o *Operation) ReadBack(ctx context.Context, created *contract.Exchange, ex
 		return nil, err
 	}
 	ex.Facts = append(ex.Facts[:0], created.Facts...)
-	ex.Method, ex.URL, ex.Request = "GET", o.target.origin+link.EscapedPath(), ex.Request[:0]
-	if err := o.http.roundTrip(ctx, request{method: "GET", path: link.EscapedPath(), head: o.head, authorization: now.line}, ex); err != nil {
+	ex.Method, ex.URL, ex.Request = "GET", o.endpoint.origin+link.EscapedPath(), ex.Request[:0]
+	if err := o.transport.RoundTrip(ctx, transport.Request{Method: "GET", Path: link.EscapedPath(), Head: o.head, Authorization: now.line}, ex); err != nil {
 		return nil, err
 	}
 	if ex.Status != 200 {

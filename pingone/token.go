@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -16,6 +15,8 @@ import (
 	"mfaload/contract"
 	"mfaload/internal/disk"
 	"mfaload/internal/redact"
+	"mfaload/measure"
+	"mfaload/pingone/transport"
 	"mfaload/scenario"
 )
 
@@ -43,7 +44,6 @@ type tokens struct {
 	mu     sync.Mutex
 	known  []string // tokens that were in use, the last ones
 	hidden redact.Secrets
-	failed uint64
 	cancel context.CancelFunc
 	done   chan struct{}
 }
@@ -61,11 +61,11 @@ const (
 	look = time.Second
 )
 
-func newTokens(t *target, s *scenario.Target) *tokens {
+func newTokens(e *endpoint, t *transport.Transport, s *scenario.Target) *tokens {
 	all := &tokens{}
 	switch {
 	case s.ClientCredentials != nil:
-		all.fetch, all.next = newCredentials(t, s).fetch, renewal
+		all.fetch, all.next = newCredentials(e, t, s).fetch, renewal
 	case s.AccessTokenFile != "":
 		all.fetch = func(context.Context) (*token, error) { return readToken(s.AccessTokenFile) }
 		all.next = func(_ *token, now time.Time) time.Time { return now.Add(look) }
@@ -158,9 +158,6 @@ func (t *tokens) keep(ctx context.Context, last *token) {
 		fresh, err := t.fetch(ctx)
 		now := time.Now()
 		if err != nil {
-			t.mu.Lock()
-			t.failed++
-			t.mu.Unlock()
 			at, pause = now.Add(max(pause/2+rand.N(pause/2+1), askedWait(err))), min(2*pause, againMost)
 			continue
 		}
@@ -193,26 +190,16 @@ func (t *tokens) valid() (*token, error) {
 	case now == nil:
 		return &token{}, nil
 	case !now.expires.IsZero() && !time.Now().Before(now.expires):
-		return nil, &contract.Failure{Kind: noToken, Own: true, Err: errNoToken}
+		return nil, &contract.Failure{Kind: measure.NoToken, Own: true, Err: errNoToken}
 	}
 	return now, nil
-}
-
-// nameless is why a file can't be read, without its path: that is the secret
-// itself where somebody took the key for that of a file's content.
-func nameless(err error) error {
-	var of *fs.PathError
-	if errors.As(err, &of) {
-		return of.Err
-	}
-	return err
 }
 
 // readToken reads a token from a file.
 func readToken(file string) (*token, error) {
 	text, err := disk.Read(file, disk.MaxCredentials)
 	if err != nil {
-		return nil, fmt.Errorf("read the access token: %w: mend target.accessTokenFile", nameless(err))
+		return nil, fmt.Errorf("read the access token: %w: mend target.accessTokenFile", disk.Cause(err))
 	}
 	value := strings.TrimSpace(string(text))
 	if err := scenario.ParseToken(value); err != nil {

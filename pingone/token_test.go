@@ -10,18 +10,22 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"mfaload/contract"
+	"mfaload/measure"
 )
 
-// endpoint is a token endpoint on the virtual clock.
-type endpoint struct {
+// tokenEndpoint is a token endpoint on the virtual clock.
+type tokenEndpoint struct {
 	lives   time.Duration
 	down    func(since time.Duration) bool
 	start   time.Time
 	fetches []time.Duration
 	running int
+	failed  int
 }
 
-func (e *endpoint) fetch(context.Context) (*token, error) {
+func (e *tokenEndpoint) fetch(context.Context) (*token, error) {
 	e.running++
 	defer func() { e.running-- }()
 	since := time.Since(e.start)
@@ -31,13 +35,14 @@ func (e *endpoint) fetch(context.Context) (*token, error) {
 		return nil, errors.New("two at a time")
 	}
 	if e.down != nil && e.down(since) {
+		e.failed++
 		return nil, errors.New("down")
 	}
 	return newToken(fmt.Sprint("token-", len(e.fetches)), time.Now().Add(e.lives)), nil
 }
 
 // watch asks for the token every second and says when there was none.
-func (e *endpoint) watch(t *testing.T, d time.Duration) (none []time.Duration, all *tokens) {
+func (e *tokenEndpoint) watch(t *testing.T, d time.Duration) (none []time.Duration, all *tokens) {
 	t.Helper()
 	e.start = time.Now()
 	all = &tokens{fetch: e.fetch, next: renewal}
@@ -60,7 +65,7 @@ func (e *endpoint) watch(t *testing.T, d time.Duration) (none []time.Duration, a
 
 func TestTokensAreRenewedAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{lives: time.Hour}
+		e := &tokenEndpoint{lives: time.Hour}
 		none, all := e.watch(t, 10*time.Hour)
 		if len(none) > 0 || len(e.fetches) < 11 || len(e.fetches) > 14 {
 			t.Errorf("%d fetches in ten hours, no token at %v", len(e.fetches), none)
@@ -81,17 +86,28 @@ func TestTokensAreRenewedAhead(t *testing.T) {
 // when it is back.
 func TestTokenEndpointIsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{lives: 10 * time.Minute, down: func(since time.Duration) bool {
+		e := &tokenEndpoint{lives: 10 * time.Minute, down: func(since time.Duration) bool {
 			return since > 5*time.Minute && since < 20*time.Minute
 		}}
-		none, all := e.watch(t, 30*time.Minute)
+		none, _ := e.watch(t, 30*time.Minute)
 		if len(none) < 9*60 || none[0] < 10*time.Minute || none[len(none)-1] > 20*time.Minute+31*time.Second {
 			t.Errorf("no token %d times", len(none))
 		}
-		if all.failed < 15 || all.failed > 60 {
-			t.Errorf("%d attempts failed", all.failed)
+		if e.failed < 15 || e.failed > 60 {
+			t.Errorf("%d attempts failed", e.failed)
 		}
 	})
+}
+
+// A request for which there is no valid token is not sent, for a reason of mfaload's own.
+func TestExpiredTokenIsAnOwnLimit(t *testing.T) {
+	all := &tokens{}
+	all.use(newToken("expired", time.Now().Add(-time.Second)))
+	_, err := all.valid()
+	var f *contract.Failure
+	if !errors.As(err, &f) || !f.Own || f.Kind != measure.NoToken {
+		t.Errorf("%v", err)
+	}
 }
 
 func TestNoFirstToken(t *testing.T) {
@@ -111,8 +127,15 @@ func TestTokenFileIsReadAgain(t *testing.T) {
 	}
 	write("one\n")
 	synctest.Test(t, func(t *testing.T) {
-		all := &tokens{fetch: func(context.Context) (*token, error) { return readToken(file) },
-			next: func(_ *token, now time.Time) time.Time { return now.Add(look) }}
+		failed := 0
+		fetch := func(context.Context) (*token, error) {
+			fresh, err := readToken(file)
+			if err != nil {
+				failed++
+			}
+			return fresh, err
+		}
+		all := &tokens{fetch: fetch, next: func(_ *token, now time.Time) time.Time { return now.Add(look) }}
 		if err := all.begin(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -130,8 +153,8 @@ func TestTokenFileIsReadAgain(t *testing.T) {
 		write("not a token") // as when it is being written
 		third := value()
 		all.close()
-		if first != "one" || second != "two" || third != "two" || all.failed == 0 {
-			t.Errorf("%s, %s, %s, %d failures", first, second, third, all.failed)
+		if first != "one" || second != "two" || third != "two" || failed == 0 {
+			t.Errorf("%s, %s, %s, %d failures", first, second, third, failed)
 		}
 	})
 }

@@ -17,6 +17,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mfaload/pingone/transport"
 	"mfaload/scenario"
 )
 
@@ -33,11 +34,15 @@ func credentialsAt(t *testing.T, url string, timeout time.Duration) *credentials
 	s := &scenario.Scenario{Target: scenario.Target{AuthPath: url, EnvID: "e", Timeout: timeout,
 		ClientCredentials: &scenario.ClientCredentials{ClientID: "the-client",
 			ClientSecret: scenario.NewSecret("the-secret")}}}
-	target, err := newTarget(url, s)
+	e, err := newEndpoint(url, &s.Target)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newCredentials(&target, &s.Target)
+	way, err := transport.New(e.url, &s.Target, transport.HeaderNames{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newCredentials(&e, way, &s.Target)
 }
 
 func says(status int, text string) http.HandlerFunc {

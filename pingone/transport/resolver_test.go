@@ -1,4 +1,4 @@
-package pingone
+package transport
 
 import (
 	"context"
@@ -40,7 +40,7 @@ func TestConnectionsTakeTurnsOverAddresses(t *testing.T) {
 	found, lookups := []netip.Addr{netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.1")}, 0
 	d := &dialer{network: "tcp", addresses: []string{net.JoinHostPort("service.example", fmt.Sprint(port))},
 		timeout: 5 * time.Second, loopbackOnly: true}
-	d.names.find = func(context.Context, string, string) ([]netip.Addr, error) {
+	d.resolver.find = func(context.Context, string, string) ([]netip.Addr, error) {
 		lookups++
 		// In another order each time, as name servers do.
 		found[0], found[1] = found[1], found[0]
@@ -81,17 +81,17 @@ func TestConnectionsTakeTurnsOverAddresses(t *testing.T) {
 
 // A source meets only addresses of its own version of IP, and every one of them.
 func TestSourcesMeetAddressesOfTheirVersion(t *testing.T) {
-	var n names
+	var r resolver
 	found := []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"),
 		netip.MustParseAddr("2001:db8::1")}
 	from := &net.TCPAddr{IP: net.ParseIP("192.0.2.9")}
 	for turn, want := range []string{"192.0.2.1", "192.0.2.2", "192.0.2.1"} {
-		got := n.order(found, uint64(turn), from)
+		got := r.order(found, uint64(turn), from)
 		if len(got) != 2 || got[0].String() != want {
 			t.Errorf("turn %d: %v", turn, got)
 		}
 	}
-	if _, err := n.inTurn(t.Context(), found[2:], 0, from, nil); failureKind(t.Context(),
+	if _, err := r.inTurn(t.Context(), found[2:], 0, from, nil); failureKind(t.Context(),
 		err) != "name not resolved" {
 		t.Errorf("%v", err)
 	}

@@ -1,4 +1,4 @@
-package pingone
+package transport
 
 import (
 	"bytes"
@@ -17,11 +17,11 @@ import (
 // http2 sends requests over HTTP/2 with net/http, many at once on a connection.
 // Over plain HTTP it speaks HTTP/2 from the first byte on.
 type http2 struct {
-	target *target
-	client *http.Transport
+	transport *Transport
+	client    *http.Transport
 }
 
-func newHTTP2(t *target) *http2 {
+func newHTTP2(t *Transport) *http2 {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
@@ -29,57 +29,57 @@ func newHTTP2(t *target) *http2 {
 	if secure := t.dialer.tls; secure != nil {
 		secure.NextProtos = []string{"h2"}
 	}
-	return &http2{target: t, client: &http.Transport{
+	return &http2{transport: t, client: &http.Transport{
 		DialContext: dial, DialTLSContext: dial, Protocols: protocols,
 		DisableCompression: true, MaxResponseHeaderBytes: maxHead,
 	}}
 }
 
-// roundTrip implements transport. What HTTP/2 itself forbids of an answer (a
+// roundTrip implements client. What HTTP/2 itself forbids of a response (a
 // length that lies, a body with a 204) ends as a failure.
-func (h *http2) roundTrip(ctx context.Context, r request, ex *contract.Exchange) error {
+func (h *http2) roundTrip(ctx context.Context, r Request, ex *contract.Exchange) error {
 	ex.Sent = time.Now()
-	ctx, cancel := context.WithDeadline(ctx, h.target.deadline(ctx, ex.Sent))
+	ctx, cancel := context.WithDeadline(ctx, h.transport.deadline(ctx, ex.Sent))
 	defer cancel()
-	answer, err := h.send(ctx, r)
+	response, err := h.send(ctx, r)
 	if err != nil {
 		if errors.Is(err, io.ErrUnexpectedEOF) {
-			err = io.EOF // nothing of an answer came that could be cut off
+			err = io.EOF // nothing of a response came that could be cut off
 		}
-		return failure(ctx, err)
+		return Failure(ctx, err)
 	}
-	defer func() { _ = answer.Body.Close() }()
-	if answer.ProtoMajor != 2 {
-		return failure(ctx, errNotHTTP2)
+	defer func() { _ = response.Body.Close() }()
+	if response.ProtoMajor != 2 {
+		return Failure(ctx, errNotHTTP2)
 	}
-	ex.Status = answer.StatusCode
-	ex.Header = fields(ex.Header[:0], answer.Header)
-	err = readUpTo(ex, answer.Body)
+	ex.Status = response.StatusCode
+	ex.Header = appendFields(ex.Header[:0], response.Header)
+	err = readUpTo(ex, response.Body)
 	ex.Received = time.Now()
 	if err != nil {
-		return failure(ctx, err)
+		return Failure(ctx, err)
 	}
 	return nil
 }
 
 // send sends the request. Where net/http found only connections that take no more, it
 // sent nothing: then it is tried again, with new ones.
-func (h *http2) send(ctx context.Context, r request) (*http.Response, error) {
+func (h *http2) send(ctx context.Context, r Request) (*http.Response, error) {
 	const attempts = 3
 	for attempt := 1; ; attempt++ {
-		req, err := http.NewRequestWithContext(ctx, r.method, h.target.origin+r.path, bytes.NewReader(r.body))
+		req, err := http.NewRequestWithContext(ctx, r.Method, h.transport.origin+r.Path, bytes.NewReader(r.Body))
 		if err != nil {
 			return nil, err
 		}
 		// Without it, net/http sends a request again on a connection that ended.
 		req.GetBody = nil
-		req.Header = header(r.head + r.authorization)
-		if len(r.trace) > 0 {
-			req.Header.Set(transactionID, string(r.trace))
+		req.Header = parseHeader(r.Head + r.Authorization)
+		if len(r.ID) > 0 {
+			req.Header.Set(h.transport.names.RequestID, string(r.ID))
 		}
-		answer, err := h.client.RoundTrip(req)
+		response, err := h.client.RoundTrip(req)
 		if err == nil || !neverSent(err) || attempt == attempts {
-			return answer, err
+			return response, err
 		}
 	}
 }
@@ -113,8 +113,8 @@ func readUpTo(ex *contract.Exchange, body io.Reader) error {
 	}
 }
 
-// header reads whole header lines, as a request has them.
-func header(lines string) http.Header {
+// parseHeader reads whole header lines, as a request has them.
+func parseHeader(lines string) http.Header {
 	h := http.Header{}
 	for line := range strings.Lines(lines) {
 		name, value, _ := strings.Cut(strings.TrimRight(line, "\r\n"), ": ")
@@ -123,9 +123,9 @@ func header(lines string) http.Header {
 	return h
 }
 
-// fields are header fields in the order of their names: HTTP/2's own order is
+// appendFields appends header fields in the order of their names: HTTP/2's own order is
 // lost in net/http.
-func fields(dst contract.Fields, h http.Header) contract.Fields {
+func appendFields(dst contract.Fields, h http.Header) contract.Fields {
 	for name, values := range h {
 		for _, value := range values {
 			dst = append(dst, contract.Field{Name: name, Value: value})
@@ -135,9 +135,9 @@ func fields(dst contract.Fields, h http.Header) contract.Fields {
 	return dst
 }
 
-// open implements transport. net/http opens a connection only with a request
+// open implements client. net/http opens a connection only with a request
 // to send on it, and one carries many: the warm-up's own requests open them.
 func (h *http2) open(context.Context, int) error { return nil }
 
-// close implements transport.
+// close implements client.
 func (h *http2) close() { h.client.CloseIdleConnections() }

@@ -1,4 +1,4 @@
-package pingone
+package transport
 
 import (
 	"context"
@@ -7,11 +7,13 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"mfaload/measure"
 )
 
-// names finds the addresses of a host by its name, and remembers those that did
+// resolver finds the addresses of a host by its name, and remembers those that did
 // not respond. It is safe for concurrent use.
-type names struct {
+type resolver struct {
 	// find looks a name up; nil is the system's way.
 	find func(ctx context.Context, network, host string) ([]netip.Addr, error)
 
@@ -32,8 +34,8 @@ const (
 var lookups = map[string]string{"tcp": "ip", "tcp4": "ip4", "tcp6": "ip6"}
 
 // lookup returns the addresses of a name in one order, however often it is looked up.
-func (n *names) lookup(ctx context.Context, network, host string) ([]netip.Addr, error) {
-	find := n.find
+func (r *resolver) lookup(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	find := r.find
 	if find == nil {
 		find = net.DefaultResolver.LookupNetIP
 	}
@@ -50,21 +52,21 @@ func (n *names) lookup(ctx context.Context, network, host string) ([]netip.Addr,
 
 // inTurn tries the addresses from the one whose turn it is on, those that did not
 // respond a moment ago last. Its error is that of the first that was tried.
-func (n *names) inTurn(ctx context.Context, found []netip.Addr, turn uint64, from net.Addr,
+func (r *resolver) inTurn(ctx context.Context, found []netip.Addr, turn uint64, from net.Addr,
 	connect func(context.Context, netip.Addr) (net.Conn, error)) (net.Conn, error) {
-	order := n.order(found, turn, from)
+	order := r.order(found, turn, from)
 	var first error = &net.OpError{Op: "dial", Net: "tcp",
 		Err: &net.DNSError{Err: "no address of the wanted version of IP", IsNotFound: true}}
 	for i, ip := range order {
-		nc, err := n.try(ctx, ip, len(order)-i, connect)
+		nc, err := r.try(ctx, ip, len(order)-i, connect)
 		if err == nil {
 			return nc, nil
 		}
 		if i == 0 {
 			first = err
 		}
-		if limit := ownLimit(err); ctx.Err() != nil || limit == noPorts || limit == noDescriptors ||
-			limit == noMemory {
+		if limit := ownLimit(err); ctx.Err() != nil || limit == measure.NoPorts ||
+			limit == measure.NoDescriptors || limit == measure.NoMemory {
 			return nil, err
 		}
 	}
@@ -72,7 +74,7 @@ func (n *names) inTurn(ctx context.Context, found []netip.Addr, turn uint64, fro
 }
 
 // try connects to an address, within its share of the time where others are left.
-func (n *names) try(ctx context.Context, ip netip.Addr, left int,
+func (r *resolver) try(ctx context.Context, ip netip.Addr, left int,
 	connect func(context.Context, netip.Addr) (net.Conn, error)) (net.Conn, error) {
 	mine := ctx
 	if end, has := ctx.Deadline(); has && left > 1 {
@@ -82,33 +84,33 @@ func (n *names) try(ctx context.Context, ip netip.Addr, left int,
 	}
 	nc, err := connect(mine, ip)
 	if ctx.Err() == nil && ownLimit(err) == "" {
-		n.note(ip, err != nil)
+		r.note(ip, err != nil)
 	}
 	return nc, err
 }
 
-func (n *names) note(ip netip.Addr, silent bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+func (r *resolver) note(ip netip.Addr, silent bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if !silent {
-		delete(n.silent, ip)
+		delete(r.silent, ip)
 		return
 	}
-	if n.silent == nil || len(n.silent) == maxSilent {
-		n.silent = map[netip.Addr]time.Time{}
+	if r.silent == nil || len(r.silent) == maxSilent {
+		r.silent = map[netip.Addr]time.Time{}
 	}
-	n.silent[ip] = time.Now()
+	r.silent[ip] = time.Now()
 }
 
 // order is the addresses in the order in which they are tried. One of another
 // version of IP than the source is left out.
-func (n *names) order(found []netip.Addr, turn uint64, from net.Addr) []netip.Addr {
+func (r *resolver) order(found []netip.Addr, turn uint64, from net.Addr) []netip.Addr {
 	source, _ := from.(*net.TCPAddr)
 	var responsive, others []netip.Addr
-	n.mu.Lock()
-	defer n.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, ip := range found {
-		switch at, known := n.silent[ip]; {
+		switch at, known := r.silent[ip]; {
 		case source != nil && source.AddrPort().Addr().Unmap().Is4() != ip.Is4():
 		case known && time.Since(at) < silence:
 			others = append(others, ip)

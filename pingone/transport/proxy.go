@@ -1,4 +1,4 @@
-package pingone
+package transport
 
 import (
 	"bytes"
@@ -63,12 +63,12 @@ type proxyError struct{ err error }
 func (e *proxyError) Error() string { return "the proxy: " + e.err.Error() }
 func (e *proxyError) Unwrap() error { return e.err }
 
-// given is a connection that exists, in the place of a dialler.
-type given struct{ net.Conn }
+// connectedDialer is a connection that exists, in the place of a dialler.
+type connectedDialer struct{ net.Conn }
 
-func (g given) Dial(string, string) (net.Conn, error) { return g.Conn, nil }
-func (g given) DialContext(context.Context, string, string) (net.Conn, error) {
-	return g.Conn, nil
+func (d connectedDialer) Dial(string, string) (net.Conn, error) { return d.Conn, nil }
+func (d connectedDialer) DialContext(context.Context, string, string) (net.Conn, error) {
+	return d.Conn, nil
 }
 
 // passSOCKS asks a SOCKS5 proxy for the target. Names are the proxy's to look
@@ -79,7 +79,7 @@ func (p *proxy) passSOCKS(ctx context.Context, nc net.Conn) error {
 		password, _ := p.user.Password()
 		auth = &socks.Auth{User: p.user.Username(), Password: password}
 	}
-	d, err := socks.SOCKS5("tcp", p.address, auth, given{nc})
+	d, err := socks.SOCKS5("tcp", p.address, auth, connectedDialer{nc})
 	if err != nil {
 		return err
 	}
@@ -98,23 +98,23 @@ func (p *proxy) socksRemedy() string {
 	return "check the user name and the password of target.proxy"
 }
 
-// maxProxyHead bounds a proxy's answer to CONNECT.
+// maxProxyHead bounds a proxy's response to CONNECT.
 const maxProxyHead = 16 << 10
 
 // passHTTP asks an HTTP proxy for a tunnel to the target.
 func (p *proxy) passHTTP(ctx context.Context, nc net.Conn) error {
-	undo := endWith(ctx, nc)
+	undo := bindDeadline(ctx, nc)
 	defer undo()
 	request := "CONNECT " + p.target + " HTTP/1.1\r\nHost: " + p.target + "\r\n" + p.authorization() + "\r\n"
 	if _, err := nc.Write([]byte(request)); err != nil {
-		return reason(ctx, err)
+		return contextError(ctx, err)
 	}
 	head := make([]byte, 0, 512)
 	for !bytes.HasSuffix(head, []byte("\r\n\r\n")) {
 		// The tunnel's first byte must not be read with the head.
 		var one [1]byte
 		if _, err := nc.Read(one[:]); err != nil {
-			return reason(ctx, err)
+			return contextError(ctx, err)
 		}
 		if head = append(head, one[0]); len(head) > maxProxyHead {
 			return errors.New("its answer to CONNECT is too long")
@@ -163,9 +163,9 @@ func (p *proxy) authorization() string {
 	return "Proxy-Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(p.user.Username()+":"+password)) + "\r\n"
 }
 
-// endWith makes a connection's reads and writes end with a context, until it is
+// bindDeadline makes a connection's reads and writes end with a context, until it is
 // undone.
-func endWith(ctx context.Context, nc net.Conn) (undo func()) {
+func bindDeadline(ctx context.Context, nc net.Conn) (undo func()) {
 	deadline, _ := ctx.Deadline()
 	_ = nc.SetDeadline(deadline)
 	stop := context.AfterFunc(ctx, func() { _ = nc.SetDeadline(time.Unix(1, 0)) })
@@ -176,8 +176,8 @@ func endWith(ctx context.Context, nc net.Conn) (undo func()) {
 	}
 }
 
-// reason is the context's error where that is why a wait ended.
-func reason(ctx context.Context, err error) error {
+// contextError is the context's error where that is why a wait ended.
+func contextError(ctx context.Context, err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -1,17 +1,39 @@
-package pingone
+package socket
 
 import (
+	"io"
 	"net"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// unacknowledged says whether it is certain that what was received last was sent
+// peek returns nil for a socket that is open and on which nothing came: it looks
+// at what there is to read, without waiting or reading it. It finds most
+// connections that a server closed while they were idle, before a request is
+// lost on them. The library's call would make an address for each look.
+func peek(fd uintptr) error {
+	var one [1]byte
+	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&one)), 1,
+		syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
+	switch {
+	case errno == syscall.EAGAIN, errno == syscall.EINTR:
+		return nil
+	case errno != 0:
+		return errno
+	case n == 0:
+		return io.EOF
+	default:
+		return ErrUnsolicited
+	}
+}
+
+// Unacknowledged says whether it is certain that what was received last was sent
 // before any of the n bytes that were sent last arrived: each segment acknowledges
 // all that its sender's system has received until then. A reset is no such proof:
 // what it acknowledges is not taken in.
-func unacknowledged(nc net.Conn, n int) bool {
+func Unacknowledged(nc net.Conn, n int) bool {
 	raw := rawConn(nc)
 	if raw == nil {
 		return false

@@ -1,4 +1,4 @@
-package pingone
+package transport
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"mfaload/contract"
 )
 
-// Bounds on an answer. A head beyond its bound is a failure, a body beyond its
+// Bounds on a response. A head beyond its bound is a failure, a body beyond its
 // bound is cut off.
 const (
 	maxHead = 64 << 10
@@ -26,14 +26,14 @@ const (
 	ruleFraming  = "http.framing"
 )
 
-// errNotHTTP means that what came is no HTTP answer.
+// errNotHTTP means that what came is no HTTP response.
 var errNotHTTP = errors.New("what came is no HTTP/1.1 answer")
 
 var errHeadTooLong = fmt.Errorf("the answer's head is longer than %d bytes", maxHead)
 
-// readAnswer reads one final answer; informational ones before it are passed
-// over. The connection can be used again if the answer's end was certain.
-func (c *conn) readAnswer(ex *contract.Exchange) (reusable bool, err error) {
+// readResponse reads one final response; informational ones before it are passed
+// over. The connection can be used again if the response's end was certain.
+func (c *conn) readResponse(ex *contract.Exchange) (reusable bool, err error) {
 	for bound := maxHead; ; {
 		n, sound, err := c.readHead(ex, bound)
 		if err != nil {
@@ -70,7 +70,7 @@ func (c *conn) readHead(ex *contract.Exchange, bound int) (n int, sound bool, er
 		}
 		name, value, found := strings.Cut(field, ":")
 		if !found || !isToken(name) || strings.IndexByte(value, '\r') >= 0 || strings.IndexByte(value, 0) >= 0 {
-			fault(ex, ruleFraming, "header fields as name: value", "a header line that is none")
+			noteFault(ex, ruleFraming, "header fields as name: value", "a header line that is none")
 			sound = false
 			c.misframed = c.misframed || frames(strings.TrimSpace(name))
 			continue
@@ -203,22 +203,22 @@ func (c *conn) framing(h contract.Fields) (f framing) {
 		length, rest, list := strings.Cut(length, ",")
 		length = strings.TrimSpace(length)
 		size, err := strconv.ParseUint(length, 10, 62)
-		f.length, f.sized = size, err == nil && sameLengths(h, length) && (!list || sameItems(rest, length))
+		f.length, f.sized = size, err == nil && equalLengths(h, length) && (!list || equalItems(rest, length))
 		f.flawed = !f.sized || list || lengths > 1
 	}
 	return f
 }
 
-func sameLengths(h contract.Fields, length string) bool {
+func equalLengths(h contract.Fields, length string) bool {
 	for _, f := range h {
-		if strings.EqualFold(f.Name, "Content-Length") && !sameItems(f.Value, length) {
+		if strings.EqualFold(f.Name, "Content-Length") && !equalItems(f.Value, length) {
 			return false
 		}
 	}
 	return true
 }
 
-func sameItems(list, item string) bool {
+func equalItems(list, item string) bool {
 	for other := range strings.SplitSeq(list, ",") {
 		if strings.TrimSpace(other) != item {
 			return false
@@ -236,17 +236,17 @@ func (c *conn) readBody(ex *contract.Exchange, keep bool) (reusable bool, err er
 	body := bodyReader{conn: c, ex: ex}
 	if bodyless(ex.Status) {
 		if f.flawed {
-			fault(ex, ruleFraming, wantFraming, "framing that contradicts itself")
+			noteFault(ex, ruleFraming, wantFraming, "framing that contradicts itself")
 			return false, nil
 		}
 		if f.sized && f.length > 0 || f.chunked {
-			fault(ex, ruleBodyless, fmt.Sprintf("no body with HTTP status %d", ex.Status), "a header that announces one")
+			noteFault(ex, ruleBodyless, fmt.Sprintf("no body with HTTP status %d", ex.Status), "a header that announces one")
 			return false, nil
 		}
 		return c.leftOver(ex, keep && ex.Status != 101), nil
 	}
 	if f.flawed {
-		fault(ex, ruleFraming, wantFraming, "framing that contradicts itself")
+		noteFault(ex, ruleFraming, wantFraming, "framing that contradicts itself")
 		keep = false
 	}
 	switch {
@@ -256,7 +256,7 @@ func (c *conn) readBody(ex *contract.Exchange, keep bool) (reusable bool, err er
 		err = body.chunked()
 		if errors.Is(err, errNotHTTP) {
 			if !f.flawed {
-				fault(ex, ruleFraming, "chunks with their size before them", "a chunk that is none")
+				noteFault(ex, ruleFraming, "chunks with their size before them", "a chunk that is none")
 			}
 			return false, body.atHand()
 		}
@@ -271,11 +271,11 @@ func (c *conn) readBody(ex *contract.Exchange, keep bool) (reusable bool, err er
 	return c.leftOver(ex, keep), nil
 }
 
-// bodyless says whether answers with a status have no body (RFC 9112, section
+// bodyless says whether responses with a status have no body (RFC 9112, section
 // 6.3). One with 101 is followed by another protocol, which nobody asked for.
 func bodyless(status int) bool { return status == 101 || status == 204 || status == 304 }
 
-// leftOver looks for bytes behind the end of the answer: a Content-Length that
+// leftOver looks for bytes behind the end of the response: a Content-Length that
 // is too small, or a body where there must be none.
 func (c *conn) leftOver(ex *contract.Exchange, keep bool) (reusable bool) {
 	n := c.to - c.from
@@ -289,11 +289,11 @@ func (c *conn) leftOver(ex *contract.Exchange, keep bool) (reusable bool) {
 	if bodyless(ex.Status) {
 		rule, expected = ruleBodyless, fmt.Sprintf("no body with HTTP status %d", ex.Status)
 	}
-	fault(ex, rule, expected, fmt.Sprintf("at least %d bytes more", n))
+	noteFault(ex, rule, expected, fmt.Sprintf("at least %d bytes more", n))
 	return false
 }
 
-// endsIdle says whether bytes that nobody asked for are the answer by which a
+// endsIdle says whether bytes that nobody asked for are the response by which a
 // server may end a connection that was idle (RFC 9110, section 15.5.9).
 func endsIdle(text []byte) bool {
 	return bytes.HasPrefix(text, []byte("HTTP/1.1 408")) || bytes.HasPrefix(text, []byte("HTTP/1.0 408"))

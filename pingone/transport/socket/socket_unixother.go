@@ -1,10 +1,11 @@
 //go:build unix && !linux
 
-package pingone
+package socket
 
 import (
 	"errors"
 	"io"
+	"net"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,6 +23,9 @@ func peek(fd uintptr) error {
 	case n == 0:
 		return io.EOF
 	default:
-		return errUnasked
+		return ErrUnsolicited
 	}
 }
+
+// Unacknowledged can't be known here: the system does not tell.
+func Unacknowledged(net.Conn, int) bool { return false }

@@ -1,4 +1,4 @@
-package pingone
+package transport
 
 import (
 	"crypto/tls"
@@ -9,7 +9,7 @@ import (
 	"mfaload/scenario"
 )
 
-// tlsConfig is how the target's host is asked for and trusted.
+// tlsConfig is how the target's host is named and trusted.
 func tlsConfig(host string, s *scenario.Target) (*tls.Config, error) {
 	c := &tls.Config{
 		ServerName: host, MinVersion: tls.VersionTLS12,
@@ -25,7 +25,8 @@ func tlsConfig(host string, s *scenario.Target) (*tls.Config, error) {
 	if files := s.ClientCertificate; files.Cert != "" {
 		own, err := disk.KeyPair(files.Cert, files.Key)
 		if err != nil {
-			return nil, fmt.Errorf("read target.clientCertificate: %w: write the paths of PEM files that belong together, the key not encrypted", nameless(err))
+			return nil, fmt.Errorf("read target.clientCertificate: %w: write the paths of PEM files that belong "+
+				"together, the key not encrypted", disk.Cause(err))
 		}
 		c.Certificates = []tls.Certificate{own}
 	}
@@ -44,10 +45,11 @@ func authorities(file string) (*x509.CertPool, error) {
 	}
 	text, err := disk.Read(file, disk.MaxCredentials)
 	if err != nil {
-		return nil, fmt.Errorf("read target.caFile: %w: write the path of a PEM file", nameless(err))
+		return nil, fmt.Errorf("read target.caFile: %w: write the path of a PEM file", disk.Cause(err))
 	}
 	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("read target.caFile: %s holds no certificate: write the path of a PEM file, with -----BEGIN CERTIFICATE-----", file)
+		return nil, fmt.Errorf("read target.caFile: %s holds no certificate: write the path of a PEM file, "+
+			"with -----BEGIN CERTIFICATE-----", file)
 	}
 	return pool, nil
 }

@@ -1,4 +1,4 @@
-package pingone
+package transport
 
 import (
 	"bufio"
@@ -26,7 +26,7 @@ func (s said) SetWriteDeadline(time.Time) error { return nil }
 
 // Whatever a server says is an answer within its bounds or a failure with a
 // name, and where net/http takes it as well, it is the same answer.
-func FuzzReadAnswer(f *testing.F) {
+func FuzzReadResponse(f *testing.F) {
 	for _, text := range []string{
 		"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}",
 		"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\n\r\n",
@@ -44,7 +44,7 @@ func FuzzReadAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c := newConn(said{Reader: bytes.NewReader(text)})
 		ex := &contract.Exchange{}
-		reusable, err := c.readAnswer(ex)
+		reusable, err := c.readResponse(ex)
 		if len(ex.Body) > maxBody || len(c.in) > 4*maxHead || err != nil && reusable {
 			t.Fatalf("%d bytes of body, %d of buffer, reusable %v after %v", len(ex.Body), len(c.in), reusable, err)
 		}

@@ -1,15 +1,12 @@
-package pingone
+package transport
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
-	"slices"
 	"syscall"
 	"testing"
-	"time"
 
 	"mfaload/contract"
 	"mfaload/measure"
@@ -58,10 +55,7 @@ func TestOwnLimitsOfEverySystem(t *testing.T) {
 			Err: system("write", syscall.ENOBUFS)}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var f *contract.Failure
-			if !errors.As(failure(context.Background(), fmt.Errorf("open: %w", test.err)), &f) {
-				t.Fatal("no failure")
-			}
+			f := Failure(context.Background(), fmt.Errorf("open: %w", test.err))
 			if f.Own != (test.want != "") || f.Own && (f.Kind != test.want || f.Disconnected ||
 				!measure.IsOwnLimit(f.Kind)) {
 				t.Errorf("%+v", f)
@@ -81,12 +75,10 @@ func TestFailuresOfEverySystem(t *testing.T) {
 	} {
 		for op, numbers := range of {
 			for _, errno := range numbers {
-				err := failure(context.Background(), &net.OpError{Op: op, Net: "tcp",
+				f := Failure(context.Background(), &net.OpError{Op: op, Net: "tcp",
 					Err: os.NewSyscallError(op, errno)})
-				var f *contract.Failure
-				if !errors.As(err, &f) || f.Kind != kind || f.Own || f.Disconnected != (kind != "timeout" ||
-					op == "dial") {
-					t.Errorf("%s, %d: %+v, want %s", op, int(errno), err, kind)
+				if f.Kind != kind || f.Own || f.Disconnected != (kind != "timeout" || op == "dial") {
+					t.Errorf("%s, %d: %+v, want %s", op, int(errno), f, kind)
 				}
 			}
 		}
@@ -95,24 +87,5 @@ func TestFailuresOfEverySystem(t *testing.T) {
 	if windows, linux := systemFailure(cut, "windows"),
 		systemFailure(cut, "linux"); windows != "connection reset" || linux != "other failure" {
 		t.Error(windows, linux)
-	}
-}
-
-// The names are those that the measurement knows.
-func TestOwnLimitsHaveTheNamesOfTheMeasurement(t *testing.T) {
-	ours := []string{noToken, noSource, noPorts, noDescriptors, noMemory, notPermitted, networkDown,
-		notLoopback}
-	theirs := measure.OwnLimits()
-	slices.Sort(ours)
-	slices.Sort(theirs)
-	if !slices.Equal(ours, theirs) {
-		t.Errorf("%q, and %q", ours, theirs)
-	}
-	all := &tokens{}
-	all.use(newToken("expired", time.Now().Add(-time.Second)))
-	_, err := all.valid()
-	var f *contract.Failure
-	if !errors.As(err, &f) || !f.Own || f.Kind != noToken {
-		t.Errorf("%v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package pingone
+package transport
 
 import (
 	"context"
@@ -30,7 +30,7 @@ type dialer struct {
 	// name resolves to.
 	loopbackOnly bool
 	count        atomic.Uint64 // connections that were dialled
-	names        names
+	resolver     resolver
 	// opened, where set, is told of each new connection.
 	opened func(contract.Connection)
 }
@@ -109,11 +109,11 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return d.connectTo(ctx, address, from)
 	}
-	found, err := d.names.lookup(ctx, d.network, host)
+	found, err := d.resolver.lookup(ctx, d.network, host)
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: d.network, Err: err}
 	}
-	return d.names.inTurn(ctx, found, n, from, func(ctx context.Context, ip netip.Addr) (net.Conn, error) {
+	return d.resolver.inTurn(ctx, found, n, from, func(ctx context.Context, ip netip.Addr) (net.Conn, error) {
 		return d.connectTo(ctx, net.JoinHostPort(ip.String(), port), from)
 	})
 }
@@ -212,7 +212,7 @@ func (d *dialer) open(ctx context.Context, secure *tls.Config, timeout time.Dura
 	}
 	c.Dial = time.Since(c.Began)
 	if secure != nil {
-		secured := tls.Client(newSight(nc), secure)
+		secured := tls.Client(newPeekConn(nc), secure)
 		if err := secured.HandshakeContext(ctx); err != nil {
 			_ = nc.Close()
 			return nil, c, err

@@ -1,4 +1,4 @@
-package pingone
+package transport
 
 import (
 	"context"
@@ -25,25 +25,10 @@ func (e *hinted) Unwrap() error { return e.err }
 // Hint says what to do; "" where the error says it.
 func (e *hinted) Hint() string { return e.hint }
 
-// Preflight opens a connection to the target, TLS included, and sends no request
-// on it; where there are credentials it gets the first token and keeps it fresh
-// from then on. Its error says why the target can't be reached, or why there is
-// no token; where it has a method Hint, that says what to do. It also takes the
-// memory that a run needs.
-func (o *Operation) Preflight(ctx context.Context) error {
-	o.window.Reserve()
-	if err := o.target.reach(ctx); err != nil {
-		return err
-	}
-	if err := o.tokens.begin(ctx); err != nil {
-		return &hinted{err: err}
-	}
-	return nil
-}
-
-// reach opens a connection as the load will, and looks for what would fail each
-// request on it.
-func (t *target) reach(ctx context.Context) error {
+// Reach opens a connection as the load will, sends no request on it, and looks for what
+// would fail each one. Its error says why the target can't be reached, and its method
+// Hint what to do; it is "" where the error says it.
+func (t *Transport) Reach(ctx context.Context) error {
 	d := t.dialer
 	var wanted bool // a certificate of the client
 	secure := d.tls.Clone()
@@ -64,7 +49,7 @@ func (t *target) reach(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	return &hinted{fmt.Errorf("reach %s: %w", t.origin, unreachable(ctx, err)), t.hint(err, wanted)}
+	return &hinted{fmt.Errorf("reach %s: %w", t.origin, Failure(ctx, err)), t.hint(err, wanted)}
 }
 
 // certificateFor is what a client shows that has these certificates: the first
@@ -80,7 +65,7 @@ func certificateFor(r *tls.CertificateRequestInfo, own []tls.Certificate) *tls.C
 
 // settle waits for what a server says only after the handshake: with TLS 1.3 that it
 // refuses the client's certificate, with TLS 1.2 that it wants to renegotiate.
-func (t *target) settle(ctx context.Context, nc net.Conn, wanted bool, handshake time.Duration) error {
+func (t *Transport) settle(ctx context.Context, nc net.Conn, wanted bool, handshake time.Duration) error {
 	secured, ok := nc.(*tls.Conn)
 	if !ok {
 		if t.http2 {
@@ -111,18 +96,18 @@ const http2Greeting = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\
 
 // greet says whether a server without TLS speaks HTTP/2: it sends its own
 // settings first then.
-func (t *target) greet(ctx context.Context, nc net.Conn) error {
-	defer endWith(ctx, nc)()
+func (t *Transport) greet(ctx context.Context, nc net.Conn) error {
+	defer bindDeadline(ctx, nc)()
 	_ = nc.SetDeadline(t.deadline(ctx, time.Now()))
 	if _, err := io.WriteString(nc, http2Greeting); err != nil {
-		return reason(ctx, err)
+		return contextError(ctx, err)
 	}
 	var frame [9]byte
 	if _, err := io.ReadFull(nc, frame[:]); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return errNotHTTP2
 		}
-		return reason(ctx, err)
+		return contextError(ctx, err)
 	}
 	if frame[3] != 4 {
 		return errNotHTTP2
@@ -131,7 +116,7 @@ func (t *target) greet(ctx context.Context, nc net.Conn) error {
 }
 
 // hint says what to do about an error of a connection.
-func (t *target) hint(err error, wanted bool) string {
+func (t *Transport) hint(err error, wanted bool) string {
 	var name x509.HostnameError
 	var unknown x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError
@@ -166,10 +151,10 @@ func (t *target) hint(err error, wanted bool) string {
 
 // isClosed says whether the other side ended the connection.
 func isClosed(err error) bool {
-	return errors.Is(err, io.EOF) || systemFailure(err, runtime.GOOS) == "connection reset"
+	return errors.Is(err, io.EOF) || systemFailure(err, runtime.GOOS) == kindReset
 }
 
-func (t *target) certificateHint() string {
+func (t *Transport) certificateHint() string {
 	if len(t.dialer.tls.Certificates) == 0 {
 		return "the server wants a certificate of the client: name one in target.clientCertificate"
 	}

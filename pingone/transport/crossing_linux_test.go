@@ -1,0 +1,101 @@
+package transport
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"mfaload/contract"
+)
+
+// crossing is a connection on which the server ends the wait for a request just as
+// the second one is written.
+type crossing struct {
+	*net.TCPConn
+	before func() // the second write
+	writes int
+}
+
+// NetConn is the connection below, as a connection with TLS has one.
+func (c *crossing) NetConn() net.Conn { return c.TCPConn }
+
+func (c *crossing) Write(b []byte) (int, error) {
+	if c.writes++; c.writes == 2 {
+		c.before()
+	}
+	return c.TCPConn.Write(b)
+}
+
+// A 408 that crosses with a request is no response to it (RFC 9110, section 15.5.9):
+// the service had ended the idle connection by then. One that was sent after the
+// request arrived is a response like any other.
+func TestTimeoutThatCrosses(t *testing.T) {
+	const notice = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+	const first = "HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}"
+	for name, crosses := range map[string]bool{"crosses": true, "responds": false} {
+		t.Run(name, func(t *testing.T) {
+			client, server := pair(t)
+			in := bufio.NewReader(server)
+			request := func() {
+				if r, err := http.ReadRequest(in); err == nil {
+					_, _ = io.Copy(io.Discard, r.Body)
+				}
+			}
+			end := func() { _, _ = io.WriteString(server, notice); server.Close() }
+			c := &crossing{TCPConn: client, before: func() {}}
+			if crosses {
+				c.before = end
+			}
+			go func() {
+				request()
+				_, _ = io.WriteString(server, first)
+				if !crosses {
+					request()
+					end()
+				}
+			}()
+			h := &http1{transport: &Transport{timeout: time.Minute}}
+			h.live.Add(1)
+			h.idle = append(h.idle, newConn(c))
+			ex := &contract.Exchange{}
+			if err := h.roundTrip(t.Context(), request1, ex); err != nil || ex.Status != 201 {
+				t.Fatalf("%v, HTTP status %d", err, ex.Status)
+			}
+			ex = &contract.Exchange{}
+			err := h.roundTrip(t.Context(), request1, ex)
+			var f *contract.Failure
+			switch {
+			case crosses && (!errors.As(err, &f) || f.Kind != "idle connection closed"):
+				t.Errorf("%v, HTTP status %d, want the idle connection closed", err, ex.Status)
+			case !crosses && (err != nil || ex.Status != 408):
+				t.Errorf("%v, HTTP status %d, want 408", err, ex.Status)
+			}
+		})
+	}
+}
+
+var request1 = Request{Method: "POST", Path: "/", Body: []byte("{}")}
+
+// pair returns both ends of a connection.
+func pair(t *testing.T) (client, server *net.TCPConn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close(); s.Close() })
+	return c.(*net.TCPConn), s.(*net.TCPConn)
+}

@@ -1,0 +1,232 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"mfaload/contract"
+	"mfaload/measure"
+)
+
+// Kinds of failures, next to package measure's: few words, for statistics.
+const (
+	kindCanceled    = "canceled"
+	kindClosed      = "connection closed"
+	kindCutOff      = "answer cut off"
+	kindGoingAway   = "connection going away"
+	kindHeadTooLong = "head too long"
+	kindNotHTTP     = "not HTTP"
+	kindProxy       = "proxy failed"
+	kindRefused     = contract.ConnectionRefused
+	// kindRenegotiation is the failure of a server that asks for another handshake on
+	// a connection that has had one: servers up to TLS 1.2 do to get a certificate,
+	// when they see which path is requested.
+	kindRenegotiation = "TLS renegotiation refused"
+	kindReset         = "connection reset"
+	kindStreamReset   = "stream reset"
+	kindTLS           = "TLS failed"
+	kindTimeout       = "timeout"
+	kindUnreachable   = "host unreachable"
+	kindUnresolved    = "name not resolved"
+	// OtherFailure is the kind of a failure that has no name.
+	OtherFailure = "other failure"
+)
+
+// Failure names the reason why there is no whole response.
+func Failure(ctx context.Context, err error) *contract.Failure {
+	var known *contract.Failure
+	if errors.As(err, &known) {
+		return known
+	}
+	if kind := ownLimit(err); kind != "" {
+		return &contract.Failure{Kind: kind, Own: true, Err: withoutAddresses(err)}
+	}
+	kind := failureKind(ctx, err)
+	f := &contract.Failure{Kind: kind, Disconnected: disconnected(kind, err), Err: withoutAddresses(err)}
+	if kind == kindRenegotiation {
+		f.Err = fmt.Errorf("%w: %s", f.Err, renegotiationHint)
+	}
+	return f
+}
+
+// disconnected says whether a failure is one of the connection, and not of this
+// machine.
+func disconnected(kind string, err error) bool {
+	switch kind {
+	case kindRefused, kindReset, kindClosed, kindGoingAway, kindCutOff, kindUnreachable, kindUnresolved,
+		kindProxy, kindTLS, kindRenegotiation:
+		return true
+	case kindTimeout:
+		var op *net.OpError
+		return errors.As(err, &op) && op.Op == "dial"
+	}
+	return false
+}
+
+// failureKind is one of few words, for statistics.
+func failureKind(ctx context.Context, err error) string {
+	var dns *net.DNSError
+	var timeout net.Error
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return kindCanceled
+	case errors.Is(err, errIdleClosed):
+		return measure.IdleClosed
+	case errors.Is(err, errNotHTTP), errors.Is(err, errNotHTTP2):
+		return kindNotHTTP
+	case errors.Is(err, errHeadTooLong):
+		return kindHeadTooLong
+	case errors.As(err, &dns):
+		return kindUnresolved
+	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return kindTimeout
+	case errors.As(err, new(*proxyError)):
+		return kindProxy
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return kindCutOff
+	case errors.Is(err, io.EOF):
+		return kindClosed
+	case wantsRenegotiation(err):
+		return kindRenegotiation
+	case isTLS(err):
+		return kindTLS
+	// net/http does not export its errors of HTTP/2.
+	case strings.Contains(err.Error(), "stream error:"):
+		return kindStreamReset
+	case strings.Contains(err.Error(), "GOAWAY"), neverSent(err):
+		return kindGoingAway
+	case strings.Contains(err.Error(), "http2: client conn"), errors.Is(err, net.ErrClosed):
+		return kindClosed
+	default:
+		return systemFailure(err, runtime.GOOS)
+	}
+}
+
+const renegotiationHint = "the server wants to renegotiate TLS, which mfaload does not do: have it ask for target.clientCertificate in the handshake"
+
+func wantsRenegotiation(err error) bool {
+	return strings.Contains(err.Error(), "tls: no renegotiation")
+}
+
+func isTLS(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	var unknownCA x509.UnknownAuthorityError
+	var record tls.RecordHeaderError
+	var alert tls.AlertError
+	return errors.As(err, &certificate) || errors.As(err, &unknownCA) || errors.As(err, &record) ||
+		errors.As(err, &alert) || strings.Contains(err.Error(), "tls: ")
+}
+
+// systemFailures are the error numbers of a connection that are about the network or
+// the peer. Those from 1000 on are of Windows, where the names of package syscall
+// have other numbers; no other system has any that high.
+var systemFailures = []struct {
+	kind   string
+	errors []syscall.Errno
+}{
+	{kindRefused, []syscall.Errno{syscall.ECONNREFUSED, 1225, 10061}},
+	{kindReset, []syscall.Errno{syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE, 1236, 10052, 10053, 10054, 10058, 10101}},
+	{kindTimeout, []syscall.Errno{syscall.ETIMEDOUT, 1460, 10060}},
+	{kindUnreachable, []syscall.Errno{syscall.ENETUNREACH, syscall.EHOSTUNREACH, 1231, 1232, 10051, 10064, 10065}},
+	{measure.NoMemory, []syscall.Errno{syscall.ENOBUFS, syscall.ENOMEM, 10055}},
+}
+
+// windowsReset is ERROR_NETNAME_DELETED: how Windows ends a read that is under way
+// when the peer resets the connection. Elsewhere the number has another meaning.
+const windowsReset = syscall.Errno(64)
+
+// systemFailure names what the operating system says.
+func systemFailure(err error, system string) string {
+	for _, failure := range systemFailures {
+		for _, errno := range failure.errors {
+			if errors.Is(err, errno) {
+				return failure.kind
+			}
+		}
+	}
+	if system == "windows" && errors.Is(err, windowsReset) {
+		return kindReset
+	}
+	return OtherFailure
+}
+
+// withoutAddresses is a network error without the addresses of this side.
+func withoutAddresses(err error) error {
+	var passing *proxyError
+	if errors.As(err, &passing) {
+		return fmt.Errorf("the proxy: %w", withoutAddresses(passing.err))
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return fmt.Errorf("%s: %v", op.Op, op.Err)
+	}
+	return err
+}
+
+// windowsAddressNotAvailable is WSAEADDRNOTAVAIL.
+const windowsAddressNotAvailable = syscall.Errno(10049)
+
+// systemLimits are the error numbers of connect(2) and socket(2) that are about
+// this machine. Those from 10000 on are of Windows, where the names of package
+// syscall have other numbers; no other system has any that high.
+var systemLimits = []struct {
+	kind   string
+	errors []syscall.Errno
+}{
+	{measure.NoDescriptors, []syscall.Errno{syscall.EMFILE, syscall.ENFILE, 10024}},
+	// With a source address, bind(2) finds no port; FreeBSD says EAGAIN.
+	{measure.NoPorts, []syscall.Errno{syscall.EADDRNOTAVAIL, syscall.EADDRINUSE, syscall.EAGAIN,
+		windowsAddressNotAvailable, 10048}},
+	{measure.NoMemory, []syscall.Errno{syscall.ENOBUFS, syscall.ENOMEM, 10055}},
+	// A packet filter, or what confines the process.
+	{measure.NotPermitted, []syscall.Errno{syscall.EPERM, syscall.EACCES, 10013}},
+	{measure.NetworkDown, []syscall.Errno{syscall.ENETDOWN, 10050}},
+}
+
+// ownLimit names the limit of this machine's, or of mfaload's, for which no
+// connection could be opened, and so nothing was sent; "" where it was another
+// reason. On a connection that is open the same errors are failures: what was
+// sent by then is not known.
+func ownLimit(err error) string {
+	var op *net.OpError
+	var dns *net.DNSError
+	switch {
+	case errors.Is(err, errNotLoopback):
+		return measure.NotLoopback
+	case errors.Is(err, errNoSource), errors.As(err, new(*sourceError)):
+		return measure.NoSource
+	case errors.As(err, &dns):
+		return lookupLimit(dns)
+	case !errors.As(err, &op) || op.Op != "dial":
+		return ""
+	}
+	for _, limit := range systemLimits {
+		for _, errno := range limit.errors {
+			if errors.Is(err, errno) {
+				return limit.kind
+			}
+		}
+	}
+	return ""
+}
+
+// lookupLimit is ownLimit of a name that could not be resolved. Of its cause
+// package net keeps the text only.
+func lookupLimit(dns *net.DNSError) string {
+	for _, limit := range systemLimits {
+		for _, errno := range limit.errors {
+			if errors.Is(dns, errno) || strings.HasSuffix(dns.Err, errno.Error()) {
+				return limit.kind
+			}
+		}
+	}
+	return ""
+}

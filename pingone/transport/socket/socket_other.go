@@ -1,0 +1,28 @@
+//go:build !unix
+
+package socket
+
+import "net"
+
+// Conn is never ready on this system: requests are written and responses read as with
+// TLS.
+type Conn struct{}
+
+// Init does nothing.
+func (*Conn) Init(net.Conn) {}
+
+// Ready returns false.
+func (*Conn) Ready() bool { return false }
+
+// Exchange is never called.
+func (*Conn) Exchange(_, _ []byte, _ bool) (written, n int, err error) { return 0, 0, nil }
+
+// Resume is never called.
+func (*Conn) Resume() (written, n int, err error) { return 0, 0, nil }
+
+// ReadNow can't read without waiting here: a connection that TLS ended is found
+// on its use.
+func ReadNow(*net.TCPConn, []byte) (int, error) { return 0, ErrWouldBlock }
+
+// Unacknowledged can't be known here: the system does not tell.
+func Unacknowledged(net.Conn, int) bool { return false }
