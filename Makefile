@@ -21,7 +21,7 @@ demo: build ## run the quickstart scenario against the embedded simulator
 
 # What computes and starts nothing (a test holds the packages to that): there the
 # race detector finds nothing, and takes ten times as long. The same is true of most
-# tests of ./measure, and of the tests whose names are in COMPUTE.
+# tests of ./measure/..., and of the tests whose names are in COMPUTE.
 PURE    := ./bench/model ./capacity ./internal/... ./report/... ./scenario/...
 COMPUTE := AcceptPathAgrees|EscapesCost|WindowIsExact|AnySplit|ShardsAre|ShardsOf|SumsAre|ArrivalsFollow|ScheduleOf|AnySchedule
 
@@ -40,9 +40,9 @@ ONTIME := $(TOOL) gotestsum --format standard-quiet --hide-summary skipped \
 	--rerun-fails=1 --rerun-fails-max-failures=6 --rerun-fails-abort-on-data-race
 
 test: check ## formatting, vet, staticcheck, all tests, with -race where anything runs side by side; the same result every time
-	$(GO) test -vet=off $(PURE) ./measure
+	$(GO) test -vet=off $(PURE) ./measure/...
 	$(GO) test -race -vet=off -run 'Live|ManyWorkers|Tick|SoFar' ./measure
-	$(GO) test -race -vet=off $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE) $(TIMED) ./measure ./cmd/mfaload)")
+	$(GO) test -race -vet=off $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE) $(TIMED) ./measure/... ./cmd/mfaload)")
 	$(GO) test -vet=off -run '$(COMPUTE)' ./pingone ./runner
 	$(ONTIME) --packages '$(TIMED)' -- -race -vet=off -skip '$(COMPUTE)' -p 1 -parallel 4
 	$(GO) test -vet=off -short ./cmd/mfaload
@@ -91,7 +91,7 @@ security: ## known vulnerabilities (govulncheck), insecure code (gosec), licence
 	# Not in tools/go.mod: gosec brings sixty modules that none of our tools needs.
 	@if $(GO) mod download github.com/securego/gosec/v2@$(GOSEC) 2>/dev/null; then \
 	  $(GO) run github.com/securego/gosec/v2/cmd/gosec@$(GOSEC) -quiet -exclude $(NOTSEC) \
-	    -exclude-dir bench -exclude-dir tools -exclude-dir charttest -exclude-dir schematest ./...; \
+	    -exclude-dir bench -exclude-dir tools -exclude-dir charttest -exclude-dir schematest -exclude-dir testkit ./...; \
 	else echo 'insecure code: NOT CHECKED: gosec can not be had from the Go module proxy'; fi
 
 # What gosec may not ask for: G103 reads strings without a copy in hot places,

@@ -90,7 +90,7 @@ func (p *OwnPart) Doubtful(ended []*Second) *Doubtful {
 // Extend takes in what the same machine said later.
 func (p *OwnPart) Extend(o *OwnPart) {
 	p.Workers = o.Workers
-	p.Profile.extend(o.From, &o.Profile)
+	p.Profile.Extend(o.From, &o.Profile)
 	p.Seconds = slices.DeleteFunc(p.Seconds, func(s OwnSecond) bool { return s.Second >= int64(o.From) })
 	p.Seconds = append(p.Seconds, o.Seconds...)
 }

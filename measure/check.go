@@ -15,9 +15,9 @@ const maxSecond = 10 * 366 * 24 * 3600
 // by it.
 var groupName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
-// check finds figures that contradict one another, so that a damaged file is
+// Check finds figures that contradict one another, so that a damaged file is
 // an error and never a wrong number.
-func (m *Measurement) check() error {
+func (m *Measurement) Check() error {
 	if m.Schema != Schema {
 		return fmt.Errorf("its schema is %.60q, not %q", m.Schema, Schema)
 	}

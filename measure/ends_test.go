@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mfaload/internal/testkit"
 	"mfaload/measure"
 )
 
@@ -45,7 +46,7 @@ func TestEndsAddUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(list(m.Seconds)[0].Ends, list(again.Seconds)[0].Ends); diff != "" || cmp.Diff(m.Flow, again.Flow) != "" {
+	if diff := cmp.Diff(testkit.Seconds(m.Seconds)[0].Ends, testkit.Seconds(again.Seconds)[0].Ends); diff != "" || cmp.Diff(m.Flow, again.Flow) != "" {
 		t.Error("read as another one: ", diff)
 	}
 }
@@ -78,11 +79,13 @@ func TestEndsAreBounded(t *testing.T) {
 
 func TestEndsAndFlowAreChecked(t *testing.T) {
 	for name, bend := range map[string]func(*measure.Measurement){
-		"one too many": func(m *measure.Measurement) { list(m.Seconds)[1].Ends[0].Count++ },
-		"overflow":     func(m *measure.Measurement) { list(m.Seconds)[1].Ends[0].Count = 1<<64 - 1 },
-		"failed":       func(m *measure.Measurement) { list(m.Seconds)[1].Ends[0].Failed = !list(m.Seconds)[1].Ends[0].Failed },
+		"one too many": func(m *measure.Measurement) { testkit.Seconds(m.Seconds)[1].Ends[0].Count++ },
+		"overflow":     func(m *measure.Measurement) { testkit.Seconds(m.Seconds)[1].Ends[0].Count = 1<<64 - 1 },
+		"failed": func(m *measure.Measurement) {
+			testkit.Seconds(m.Seconds)[1].Ends[0].Failed = !testkit.Seconds(m.Seconds)[1].Ends[0].Failed
+		},
 		"not in order": func(m *measure.Measurement) {
-			list(m.Seconds)[1].Ends = append(list(m.Seconds)[1].Ends, measure.End{Label: strings.Repeat(" ", 1)})
+			testkit.Seconds(m.Seconds)[1].Ends = append(testkit.Seconds(m.Seconds)[1].Ends, measure.End{Label: strings.Repeat(" ", 1)})
 		},
 		"sent":  func(m *measure.Measurement) { m.Flow.Sent[0]++ },
 		"ended": func(m *measure.Measurement) { m.Flow.Ended[0] = 1<<64 - 1 },

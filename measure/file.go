@@ -30,6 +30,9 @@ const (
 	maxTimed = int(MaxRun / time.Second)
 	// maxListed bounds all other lists.
 	maxListed = 1_000_000
+	// MaxGroups and MaxRules bound the groups of users, and the rules of a contract.
+	MaxGroups = 10_000
+	MaxRules  = 10_000
 )
 
 // Write writes the measurement as the file measurement.json.gz: what
@@ -122,7 +125,7 @@ func Decode(data []byte) (*Measurement, error) { return decode(bytes.NewReader(d
 func decode(r io.Reader) (*Measurement, error) {
 	m, err := decodeText(r)
 	if err == nil {
-		err = m.check()
+		err = m.Check()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read measurement: %w: the file is damaged or from another version", err)
@@ -177,9 +180,9 @@ func (b *bounded) lists() *jsonv2.Unmarshalers {
 		}),
 		listOf[uint64](b, maxTimed), listOf[time.Duration](b, maxTimed), listOf[OwnSecond](b, maxTimed),
 		listOf[Pause](b, maxTimed), listOf[Stage](b, maxTimed),
-		listOf[*GroupSecond](nil, maxGroups), listOf[End](nil, 2*maxLabels), listOf[string](nil, maxListed),
-		listOf[Users](nil, maxGroups), listOf[Withheld](nil, maxListed), listOf[*Cell](nil, maxListed),
-		listOf[*ViolationGroup](nil, maxListed), listOf[Instance](nil, maxListed), listOf[RuleCount](nil, maxRules),
+		listOf[*GroupSecond](nil, MaxGroups), listOf[End](nil, 2*maxLabels), listOf[string](nil, maxListed),
+		listOf[Users](nil, MaxGroups), listOf[Withheld](nil, maxListed), listOf[*Cell](nil, maxListed),
+		listOf[*ViolationGroup](nil, maxListed), listOf[Instance](nil, maxListed), listOf[RuleCount](nil, MaxRules),
 		listOf[*Shape](nil, maxListed), listOf[*Part](nil, MaxShards), listOf[Lost](nil, maxListed),
 	)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mfaload/internal/testkit"
 	"mfaload/measure"
 )
 
@@ -17,7 +18,7 @@ import (
 func profiled(t testing.TB, seed uint64, n int) *measure.Measurement {
 	t.Helper()
 	r := measure.NewRecorder(3, []string{"echo.user", "field.unknown"}, 0)
-	all := random(seed, n)
+	all := testkit.Observations(seed, n)
 	for i, o := range all {
 		r.Record(i, o)
 	}
@@ -50,7 +51,7 @@ func TestMeasurementFileRoundTrips(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(m, read, histograms); diff != "" {
+	if diff := cmp.Diff(m, read, testkit.Histograms); diff != "" {
 		t.Error(diff)
 	}
 	again, err := read.Pack()
@@ -85,8 +86,10 @@ func TestDecodeRefusesAProfileOfAnotherRun(t *testing.T) {
 		"stages overlap":      func(m *measure.Measurement) { m.Profile.Stages[1].Start = 0 },
 		"a path as a group":   func(m *measure.Measurement) { m.Groups[1] = "../x" },
 		"a group twice":       func(m *measure.Measurement) { m.Groups[1] = "a" },
-		"seconds upside down": func(m *measure.Measurement) { list(m.Seconds)[1].Second = 0 },
-		"an endless run":      func(m *measure.Measurement) { list(m.Seconds)[len(list(m.Seconds))-1].Second = 1 << 50 },
+		"seconds upside down": func(m *measure.Measurement) { testkit.Seconds(m.Seconds)[1].Second = 0 },
+		"an endless run": func(m *measure.Measurement) {
+			testkit.Seconds(m.Seconds)[len(testkit.Seconds(m.Seconds))-1].Second = 1 << 50
+		},
 		"a sum that wraps": func(m *measure.Measurement) {
 			m.Profile.Due = append(m.Profile.Due, ^uint64(0), 1)
 		},
@@ -131,7 +134,7 @@ func FuzzUnpack(f *testing.F) {
 		if err != nil {
 			t.Fatalf("what was read and written is refused: %v", err)
 		}
-		if diff := cmp.Diff(m, read, histograms); diff != "" {
+		if diff := cmp.Diff(m, read, testkit.Histograms); diff != "" {
 			t.Error(diff)
 		}
 	})

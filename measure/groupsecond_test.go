@@ -5,11 +5,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mfaload/internal/testkit"
 	"mfaload/measure"
 )
 
 func TestSecondsOfGroupsAddUp(t *testing.T) {
-	m := record(t, random(4, 3000))
+	m := record(t, testkit.Observations(4, 3000))
 	groups, expected := uint64(0), uint64(0)
 	for s := range m.Seconds.All() {
 		for _, g := range s.Groups {
@@ -30,19 +31,21 @@ func TestSecondsOfGroupsAddUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := list(alone.Seconds)[0]; s.Groups != nil || s.Expected != 1 {
+	if s := testkit.Seconds(alone.Seconds)[0]; s.Groups != nil || s.Expected != 1 {
 		t.Errorf("a scenario of one group keeps it twice: %+v", s)
 	}
 }
 
 func TestSecondsOfGroupsAreChecked(t *testing.T) {
 	for name, bend := range map[string]func(*measure.Measurement){
-		"left out":    func(m *measure.Measurement) { list(m.Seconds)[1].Groups = nil },
-		"one missing": func(m *measure.Measurement) { list(m.Seconds)[1].Groups = list(m.Seconds)[1].Groups[1:] },
-		"unknown":     func(m *measure.Measurement) { list(m.Seconds)[1].Groups[2].Group = 3 },
-		"twice":       func(m *measure.Measurement) { list(m.Seconds)[1].Groups[1].Group = 0 },
-		"expected":    func(m *measure.Measurement) { list(m.Seconds)[1].Groups[0].Expected++ },
-		"of a second": func(m *measure.Measurement) { list(m.Seconds)[1].Expected = 1 << 40 },
+		"left out": func(m *measure.Measurement) { testkit.Seconds(m.Seconds)[1].Groups = nil },
+		"one missing": func(m *measure.Measurement) {
+			testkit.Seconds(m.Seconds)[1].Groups = testkit.Seconds(m.Seconds)[1].Groups[1:]
+		},
+		"unknown":     func(m *measure.Measurement) { testkit.Seconds(m.Seconds)[1].Groups[2].Group = 3 },
+		"twice":       func(m *measure.Measurement) { testkit.Seconds(m.Seconds)[1].Groups[1].Group = 0 },
+		"expected":    func(m *measure.Measurement) { testkit.Seconds(m.Seconds)[1].Groups[0].Expected++ },
+		"of a second": func(m *measure.Measurement) { testkit.Seconds(m.Seconds)[1].Expected = 1 << 40 },
 		"a shape":     func(m *measure.Measurement) { m.Shapes.Learn("a", []string{"x", "x"}) },
 	} {
 		m := profiled(t, 5, 2000)

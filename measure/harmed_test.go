@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"mfaload/internal/testkit"
 	"mfaload/measure"
 )
 
@@ -68,7 +69,7 @@ func TestHarmedThatDoesNotAddUp(t *testing.T) {
 		"doubtful":            func(c *measure.Cell) { c.Harmed.Doubtful = 1000 },
 		"doubtful errors":     func(c *measure.Cell) { c.Harmed.DoubtfulErrors = c.Harmed.Doubtful + 1 },
 	} {
-		m := record(t, random(3, 200))
+		m := record(t, testkit.Observations(3, 200))
 		i := slices.IndexFunc(m.Main.Cells, func(c *measure.Cell) bool { return c.Harmed != nil })
 		spoil(m.Main.Cells[i])
 		data, err := json.Marshal(m)

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"mfaload/internal/varint"
 )
 
 // histogramJSON is a histogram in a measurement file. Durations are in
@@ -159,10 +161,10 @@ func inflate(compressed []byte) ([]byte, error) {
 func readV2(payload []byte) (*frozen, error) {
 	f := &frozen{}
 	next, before := uint64(0), uint64(0)
-	in := reader{rest: payload}
-	for len(in.rest) > 0 {
-		n := in.varint()
-		if in.bad || n < -int64(maxBucket) || n > math.MaxInt64-int64(f.count) {
+	in := varint.Reader{Rest: payload}
+	for len(in.Rest) > 0 {
+		n := in.Varint()
+		if in.Bad || n < -int64(maxBucket) || n > math.MaxInt64-int64(f.count) {
 			return nil, errors.New("they are damaged")
 		}
 		if n < 0 {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"mfaload/internal/testkit"
 	"mfaload/measure"
 )
 
@@ -103,7 +104,7 @@ func compareLog(t *testing.T, m *measure.Measurement, lines []logged) {
 		lines[0].compare(t, m, tag, start, h)
 		lines = lines[1:]
 	}
-	for _, s := range list(m.Seconds) {
+	for _, s := range testkit.Seconds(m.Seconds) {
 		start := time.Duration(s.Second) * time.Second
 		next("response", start, sum(t, s.Waits(-1, false).Served))
 		next("service", start, sum(t, s.Waits(-1, true).Served))

@@ -6,12 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"mfaload/internal/testkit"
 	"mfaload/measure"
 )
 
 // What is taken bit by bit, while many record, is all of it and once.
 func TestLiveTakesEverythingOnce(t *testing.T) {
-	all := random(6, 8000)
+	all := testkit.Observations(6, 8000)
 	r := measure.NewRecorder(3, []string{"echo.user", "field.unknown"}, 0)
 	l := r.Live()
 	var wg sync.WaitGroup

@@ -3,7 +3,6 @@ package measure_test
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mfaload/internal/testkit"
 	"mfaload/measure"
 )
 
@@ -58,40 +58,6 @@ func TestEmptyHistogramIsAllZero(t *testing.T) {
 	}
 }
 
-// random records n observations of a few groups, labels and seconds.
-func random(seed uint64, n int) []*measure.Observation {
-	rng := rand.New(rand.NewPCG(seed, 1))
-	labels := []string{"201 OTP_REQUIRED", "404 NOT_FOUND", "429 REQUEST_LIMITED"}
-	var all []*measure.Observation
-	for i := range n {
-		intended := time.Duration(i) * 10 * time.Millisecond
-		late := time.Duration(rng.ExpFloat64() * 1e5)
-		o := &measure.Observation{
-			Group: rng.IntN(3), Warmup: i < n/10, Intended: intended, Sent: intended + late,
-			Done: intended + late + time.Duration(rng.ExpFloat64()*1e8), Own: late / 2,
-			Label: labels[rng.IntN(len(labels))], AsExpected: rng.IntN(4) > 0,
-		}
-		o.RateLimited = o.Label == labels[2]
-		o.Refused = o.RateLimited
-		if rng.IntN(5) == 0 {
-			o.Harmed = o.Own + time.Duration(rng.ExpFloat64()*1e7)
-		}
-		switch rng.IntN(10) {
-		case 0:
-			o.Failed, o.AsExpected, o.RateLimited, o.Label = true, false, false, "timeout"
-			if rng.IntN(3) == 0 {
-				o.Refused, o.Label = true, "connection refused"
-			}
-		case 1:
-			o.Violations = []measure.Violation{{Rule: "echo.user", Pointer: "/user/id", Fails: true, Got: fmt.Sprint(i)},
-				{Rule: "field.unknown", Pointer: "/new"}}
-			o.Example = func(bool) measure.Example { return measure.Example{UserID: fmt.Sprint(i), At: intended} }
-		}
-		all = append(all, o)
-	}
-	return all
-}
-
 func record(t *testing.T, all []*measure.Observation) *measure.Measurement {
 	t.Helper()
 	r := measure.NewRecorder(3, []string{"echo.user", "field.unknown"}, 0)
@@ -114,7 +80,7 @@ func record(t *testing.T, all []*measure.Observation) *measure.Measurement {
 }
 
 func TestRecorderAddsUp(t *testing.T) {
-	all := random(1, 5000)
+	all := testkit.Observations(1, 5000)
 	m := record(t, all)
 	var want, got struct{ main, warmup, failed, violating, expected, limited, limitedSeconds, seconds int }
 	for _, o := range all {
@@ -160,7 +126,7 @@ func TestRecorderAddsUp(t *testing.T) {
 }
 
 func TestRecorderIsSafeForManyWorkers(t *testing.T) {
-	all := random(2, 4000)
+	all := testkit.Observations(2, 4000)
 	r := measure.NewRecorder(3, []string{"echo.user", "field.unknown"}, 0)
 	var wg sync.WaitGroup
 	for w := range 8 {
@@ -176,21 +142,13 @@ func TestRecorderIsSafeForManyWorkers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(record(t, all).Main.Cells, m.Main.Cells, histograms); diff != "" {
+	if diff := cmp.Diff(record(t, all).Main.Cells, m.Main.Cells, testkit.Histograms); diff != "" {
 		t.Error(diff)
 	}
 	if p := r.Progress(); p.Sent != 4000 || p.Clean+p.Violating+p.Failed+p.Refused+p.Unexpected() != p.Sent || p.Refused == 0 || p.RateLimited <= p.Refused || p.Unexpected() == 0 {
 		t.Errorf("progress %+v", p)
 	}
 }
-
-var histograms = cmp.Options{
-	cmp.Comparer(func(a, b *measure.Histogram) bool { return a.Equal(b) }),
-	cmp.Transformer("all", list),
-}
-
-// list is all seconds at once.
-func list(l measure.Seconds) []*measure.Second { return slices.Collect(l.All()) }
 
 // Requests that take longer than a second belong to seconds that are over.
 func TestLateRequestsOfClosedSeconds(t *testing.T) {
@@ -237,7 +195,7 @@ func TestLateRequestsOfClosedSeconds(t *testing.T) {
 // What is handed over at the end is what a copy would be.
 func TestFinalIsTheMeasurement(t *testing.T) {
 	r := measure.NewRecorder(3, []string{"echo.user", "field.unknown"}, 0)
-	for i, o := range random(6, 3000) {
+	for i, o := range testkit.Observations(6, 3000) {
 		r.Record(i, o)
 	}
 	want, err := r.Measurement()
@@ -248,13 +206,13 @@ func TestFinalIsTheMeasurement(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, got, histograms); diff != "" {
+	if diff := cmp.Diff(want, got, testkit.Histograms); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestMeasurementRoundTrips(t *testing.T) {
-	m := record(t, random(3, 3000))
+	m := record(t, testkit.Observations(3, 3000))
 	data, err := m.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -263,7 +221,7 @@ func TestMeasurementRoundTrips(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(m, read, histograms); diff != "" {
+	if diff := cmp.Diff(m, read, testkit.Histograms); diff != "" {
 		t.Error(diff)
 	}
 	again, err := read.Encode()
@@ -300,7 +258,7 @@ func TestRecorderBoundsWhatAnswersCanMakeItKeep(t *testing.T) {
 }
 
 func TestDecodeRefusesWhatContradictsItself(t *testing.T) {
-	m := record(t, random(4, 200))
+	m := record(t, testkit.Observations(4, 200))
 	data, err := m.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -342,7 +300,7 @@ func histogram(m map[string]any) map[string]any { return cell(m)["response"].(ma
 func whole(t testing.TB, groups, requests int) *measure.Measurement {
 	t.Helper()
 	r := measure.NewRecorder(groups, []string{"echo.user", "field.unknown"}, 0)
-	for i, o := range random(1, requests) {
+	for i, o := range testkit.Observations(1, requests) {
 		o.Group %= groups
 		r.Record(i, o)
 	}
@@ -372,7 +330,7 @@ func readAgain(t *testing.T, data []byte) {
 	if err != nil {
 		t.Fatalf("what was read and written is refused: %v", err)
 	}
-	if diff := cmp.Diff(m, read, histograms); diff != "" {
+	if diff := cmp.Diff(m, read, testkit.Histograms); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -388,7 +346,7 @@ func TestDecodeMany(t *testing.T) {
 }
 
 // FuzzDecode begins with small measurements: reading one takes as long as its
-// histograms do, and TestDecodeMany has many.
+// testkit.Histograms do, and TestDecodeMany has many.
 func FuzzDecode(f *testing.F) {
 	for n := range 2 {
 		f.Add([]byte(encoded(f, whole(f, max(n, 1), n))))
@@ -397,7 +355,7 @@ func FuzzDecode(f *testing.F) {
 }
 
 func BenchmarkRecord(b *testing.B) {
-	all := random(1, 10000)
+	all := testkit.Observations(1, 10000)
 	r := measure.NewRecorder(3, []string{"echo.user", "field.unknown"}, 0)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {

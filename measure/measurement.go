@@ -79,6 +79,13 @@ type Measurement struct {
 	Generator Generator `json:"generator"`
 }
 
+// Rebuilt says that a measurement was made of a journal, because the run did not
+// come to write it.
+type Rebuilt struct {
+	// Unread are the bytes behind the last whole frame.
+	Unread int64 `json:"unread_bytes,omitempty"`
+}
+
 // RuleCount counts the answers that a rule was held against.
 type RuleCount struct {
 	Rule      string `json:"rule"`

@@ -56,7 +56,7 @@ func Merge(all []*Measurement) (*Measurement, error) {
 	}
 	slices.SortFunc(merged.Merged.Parts, func(a, b *Part) int { return a.Index - b.Index })
 	merged.Merged.Lost = stillLost(merged.Merged, all)
-	if err := merged.check(); err != nil {
+	if err := merged.Check(); err != nil {
 		return nil, fmt.Errorf("merge measurements: %w", err)
 	}
 	return merged, nil
@@ -67,7 +67,7 @@ func Merge(all []*Measurement) (*Measurement, error) {
 func Unmeasured(about *Measurement, run string, count int, lost []Lost) (*Measurement, error) {
 	m := about.empty()
 	m.Merged.Run, m.Merged.Count, m.Merged.Lost = run, count, lost
-	if err := m.check(); err != nil {
+	if err := m.Check(); err != nil {
 		return nil, fmt.Errorf("describe a run without a measurement: %w", err)
 	}
 	return m, nil
@@ -118,13 +118,24 @@ func (m *Measurement) mergeShard(o *Measurement) error {
 	return err
 }
 
+// mergeRebuilt adds what is known of what another part of the run lost.
+func (m *Measurement) mergeRebuilt(o *Measurement) {
+	if o.Rebuilt == nil {
+		return
+	}
+	if m.Rebuilt == nil {
+		m.Rebuilt = &Rebuilt{}
+	}
+	m.Rebuilt.Unread += o.Rebuilt.Unread
+}
+
 // mergeSeconds adds the seconds of all; none where those of a part are lost.
 func (m *Measurement) mergeSeconds(all []*Measurement) (err error) {
 	lists := make([]*Seconds, len(all))
 	for i, o := range all {
 		lists[i] = &o.Seconds
 		if o.SecondsLost != "" {
-			m.loseSeconds(o.SecondsLost)
+			m.LoseSeconds(o.SecondsLost)
 		}
 	}
 	if m.SecondsLost == "" {
@@ -189,7 +200,7 @@ func misfits(all []*Measurement) (list []Misfit) {
 	run := most(all)
 	twins := map[int]int{}
 	for i, m := range all {
-		if err := m.check(); err != nil {
+		if err := m.Check(); err != nil {
 			list = append(list, Misfit{i, -1, err.Error()})
 			continue
 		}

@@ -2,7 +2,7 @@
 // histograms, counters and grouped violations as their sum. A [Measurement] is
 // the only result: it is kept in a file, merged, and judged.
 //
-// While a run goes on, others see parts of it: a [Journal] has the observations
+// While a run goes on, others see parts of it: a [Log] has the observations
 // themselves, [Live] takes times for those who look on, a [Tick] is what
 // load.stopOn judges, and a [Part] is what a coordinator is told.
 package measure

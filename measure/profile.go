@@ -63,8 +63,8 @@ func (p *Profile) From(second int) Profile {
 
 func tail[T any](counts []T, from int) []T { return slices.Clone(counts[min(from, len(counts)):]) }
 
-// extend puts the part from a second on behind the seconds before it.
-func (p *Profile) extend(from int, o *Profile) {
+// Extend puts the part from a second on behind the seconds before it.
+func (p *Profile) Extend(from int, o *Profile) {
 	p.Due, p.Withheld = put(p.Due, from, o.Due), put(p.Withheld, from, o.Withheld)
 	p.AllBusy = put(p.AllBusy, from, o.AllBusy)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"mfaload/internal/varint"
 )
 
 // Bounds on what answers can make a recorder keep. What lies beyond is counted
@@ -24,7 +26,7 @@ const (
 
 // Recorder sums up observations. It is safe for concurrent use; its memory
 // grows with the number of groups and labels, not with the number of requests,
-// and with that of the seconds only where no [Journal] keeps them.
+// and with that of the seconds only where no [Log] keeps them.
 type Recorder struct {
 	groups  int
 	rules   []string
@@ -33,7 +35,7 @@ type Recorder struct {
 
 	mu          sync.Mutex
 	connections [2]Connections // main, warm-up
-	taped       *opened        // nil where nobody writes them down
+	log         Log            // nil where nobody writes them down
 
 	watched watched
 	streak  streak
@@ -44,18 +46,19 @@ type Recorder struct {
 type stripe struct {
 	mu         sync.Mutex
 	phases     [2]stripePhase // main, warm-up
-	series     series         // of what is on no tape
+	timeline   Timeline       // of what is in no log
 	flow       Flow
 	violations map[violationKey]*ViolationGroup
 	ungrouped  uint64
 	evaluated  []uint64 // by rule
 	answers    int      // whole ones that are kept of a group of violations
 	progress   Progress
-	live       *times   // for one who looks on; nil where nobody does
-	ticking    *series  // for load.stopOn; nil where nobody asks for it
-	tape       *tape    // nil where nobody writes down what is recorded
-	ended      *ended   // for one who looks on from elsewhere; nil where nobody does
-	_          [64]byte // keeps the locks of two stripes in two cache lines
+	live       *times      // for one who looks on; nil where nobody does
+	ticking    *Timeline   // for load.stopOn; nil where nobody asks for it
+	log        Log         // nil where nobody writes down what is recorded
+	kept       []*Instance // of the violations of the present observation, for the log
+	ended      *ended      // for one who looks on from elsewhere; nil where nobody does
+	_          [64]byte    // keeps the locks of two stripes in two cache lines
 }
 
 // stripePhase keeps the cells of a phase by group, so that finding one is a
@@ -108,7 +111,7 @@ func NewRecorder(groups int, rules []string, answers int) *Recorder {
 		s.violations = map[violationKey]*ViolationGroup{}
 		s.evaluated = make([]uint64, len(rules))
 		s.answers = answers
-		s.series.grouped = groups > 1
+		s.timeline.grouped = groups > 1
 		for p := range s.phases {
 			s.phases[p].cells, s.phases[p].own = make([][]*Cell, groups), NewHistogram()
 		}
@@ -120,13 +123,14 @@ func NewRecorder(groups int, rules []string, answers int) *Recorder {
 func (r *Recorder) Record(worker int, o *Observation) {
 	r.streak.add(o)
 	o.Label = asText(o.Label)
-	s := &r.stripes[worker%len(r.stripes)]
+	n := worker % len(r.stripes)
+	s := &r.stripes[n]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	violating := s.recordViolations(o)
 	s.recordCell(o, violating)
-	if !s.tape.record(o) {
-		s.series.record(o, violating)
+	if s.log == nil || !s.log.Record(n, o, s.kept) {
+		s.timeline.record(o, violating)
 	}
 	s.flow.record(o)
 	s.recordCoverage(o.Evaluated)
@@ -152,8 +156,51 @@ func (r *Recorder) RecordConnection(warmup bool, dial, handshake time.Duration, 
 	if resumed {
 		c.Resumed++
 	}
-	r.taped.record(warmup, dial, handshake, resumed)
+	if r.log != nil {
+		r.log.RecordConnection(warmup, dial, handshake, resumed)
+	}
 }
+
+// Log is told all that a recorder records: see [Recorder.SetLog].
+type Log interface {
+	// Record keeps an observation, and returns false where it can't: then the recorder
+	// keeps its second. Kept has for each of its violations the instance that is kept
+	// of it, nil where none is. The partition of the recorder is locked meanwhile, and
+	// all that it is handed may change when it returns.
+	Record(partition int, o *Observation, kept []*Instance) bool
+	// RecordConnection keeps a connection: see [Recorder.RecordConnection].
+	RecordConnection(warmup bool, dial, handshake time.Duration, resumed bool)
+}
+
+// SetLog has a log keep all that is recorded from now on. It is called once, before
+// the run.
+func (r *Recorder) SetLog(log Log) {
+	for i := range r.stripes {
+		r.Locked(i, func() { r.stripes[i].log = log })
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.log = log
+}
+
+// Locked calls a function while nothing is recorded into a partition.
+func (r *Recorder) Locked(partition int, do func()) {
+	s := &r.stripes[partition]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	do()
+}
+
+// Layout is what a recorder was made for, and in how many partitions it records.
+type Layout struct {
+	Groups     int
+	Rules      []string
+	Answers    int
+	Partitions int
+}
+
+// Layout returns the recorder's.
+func (r *Recorder) Layout() Layout { return Layout{r.groups, r.rules, r.answers, len(r.stripes)} }
 
 func phaseIndex(warmup bool) int {
 	if warmup {
@@ -194,8 +241,8 @@ func (p *Progress) add(o *Observation, violating bool) {
 		p.Expected++
 	}
 	if o.doubtful() {
-		p.DoubtfulErrors += uint64(bit(!o.AsExpected))
-		p.DoubtfulLimits += uint64(bit(o.RateLimited))
+		p.DoubtfulErrors += uint64(varint.Bit(!o.AsExpected))
+		p.DoubtfulLimits += uint64(varint.Bit(o.RateLimited))
 	}
 }
 
@@ -250,6 +297,7 @@ func (p *stripePhase) cell(o *Observation) *Cell {
 
 // recordViolations says whether one of them breaks conformance.
 func (s *stripe) recordViolations(o *Observation) (violating bool) {
+	s.kept = s.kept[:0]
 	for i := range o.Violations {
 		v := &o.Violations[i]
 		violating = violating || v.Fails
@@ -258,7 +306,7 @@ func (s *stripe) recordViolations(o *Observation) (violating bool) {
 		if g == nil {
 			if len(s.violations) >= maxViolations {
 				s.ungrouped++
-				s.tape.violation(key, v.Counted, nil)
+				s.kept = append(s.kept, nil)
 				continue
 			}
 			g = &ViolationGroup{Rule: key.rule, Pointer: key.pointer, Fails: v.Fails}
@@ -272,7 +320,7 @@ func (s *stripe) recordViolations(o *Observation) (violating bool) {
 		if n := len(g.Instances); n == 0 || n < Instances && !v.Counted {
 			kept = g.keep(v, o, n < s.answers)
 		}
-		s.tape.violation(key, v.Counted, kept)
+		s.kept = append(s.kept, kept)
 		if o.Warmup {
 			g.InWarmup++
 		} else {
@@ -353,9 +401,9 @@ func (r *Recorder) sum(final bool) (*Measurement, error) {
 		s := &r.stripes[i]
 		s.mu.Lock()
 		err := m.merge(r.show(s))
-		seconds := s.series.all()
+		seconds := s.timeline.Seconds()
 		if final {
-			s.series = series{}
+			s.timeline = Timeline{}
 		} else if err == nil {
 			seconds, err = joinSeconds([]*Seconds{&seconds}) // a copy
 		}

@@ -3,6 +3,7 @@ package measure
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 
@@ -226,6 +227,38 @@ func joinSeconds(lists []*Seconds) (sum Seconds, err error) {
 		}
 	}
 	return sum, nil
+}
+
+// LoseSeconds forgets all seconds, and says why there are none.
+func (m *Measurement) LoseSeconds(why string) { m.Seconds, m.SecondsLost = Seconds{}, why }
+
+// AddSeconds takes over seconds that were not kept with the rest, and is an error where
+// they and those that were are not all.
+func (m *Measurement) AddSeconds(written Seconds) (err error) {
+	if kept := m.Seconds; kept.Empty() {
+		m.Seconds = written
+	} else if m.Seconds, err = joinSeconds([]*Seconds{&written, &kept}); err != nil { // since the journal ended
+		return err
+	}
+	return m.checkSum()
+}
+
+// checkSum finds seconds that are not those of the requests that were sent.
+func (m *Measurement) checkSum() error {
+	if m.SecondsLost != "" && m.Seconds.Empty() {
+		return nil
+	}
+	n := uint64(0)
+	for s := range m.Seconds.All() {
+		n += s.Response.Count()
+	}
+	if err := m.Seconds.Err(); err != nil {
+		return err
+	}
+	if sent := m.Main.Sent() + m.Warmup.Sent(); n != sent {
+		return fmt.Errorf("its seconds have %d requests, and %d were sent", n, sent)
+	}
+	return nil
 }
 
 // MarshalJSON writes all of them at once; [Measurement.Write] does not.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mfaload/internal/testkit"
 	"mfaload/measure"
 )
 
@@ -37,7 +38,7 @@ func TestSpilledSecondsAreTheSame(t *testing.T) {
 		made := func(held int) (whole, journaled *measure.Measurement, merged *measure.Measurement) {
 			measure.Hold(t, held)
 			whole = profiled(t, seed, 2000)
-			end, _ := story(t, seed, 5, 3, &page{})
+			end, _ := testkit.Journaled(t, seed, 5, 3, &testkit.File{})
 			journaled = end()
 			merged = merge(t, parted(t, seed, 600, 3)...)
 			return whole, journaled, merged
@@ -55,8 +56,8 @@ func TestSpilledSecondsAreTheSame(t *testing.T) {
 			if !bytes.Equal(packed, wantPacked) || log != wantLog {
 				t.Errorf("%d: the files are others", i)
 			}
-			for _, s := range list(want.Seconds) {
-				if diff := cmp.Diff(s, got.Seconds.At(s.Second), histograms); diff != "" {
+			for _, s := range testkit.Seconds(want.Seconds) {
+				if diff := cmp.Diff(s, got.Seconds.At(s.Second), testkit.Histograms); diff != "" {
 					t.Errorf("%d: second %d: %s", i, s.Second, diff)
 				}
 			}
@@ -84,8 +85,8 @@ func TestSecondsWithoutAPlaceForAFile(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir()+"/missing")
 	measure.Hold(t, 1)
 	m := profiled(t, 3, 1000)
-	if m.Seconds.Spilled() || len(list(m.Seconds)) < 5 {
-		t.Errorf("in a file: %v, %d seconds", m.Seconds.Spilled(), len(list(m.Seconds)))
+	if m.Seconds.Spilled() || len(testkit.Seconds(m.Seconds)) < 5 {
+		t.Errorf("in a file: %v, %d seconds", m.Seconds.Spilled(), len(testkit.Seconds(m.Seconds)))
 	}
 }
 
@@ -297,7 +298,7 @@ func TestSecondsThatAreAllAlikeAreRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(list(read.Seconds)); n != 5000 || 5000*len(one) < 60*len(data) {
+	if n := len(testkit.Seconds(read.Seconds)); n != 5000 || 5000*len(one) < 60*len(data) {
 		t.Errorf("%d seconds; %d bytes unpack to %d", n, len(data), 5000*len(one))
 	}
 }

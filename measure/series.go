@@ -7,10 +7,10 @@ import (
 	"unsafe"
 )
 
-// series is a run second by second. The seconds that most requests belong to
-// are kept in histograms that are fast to record into, the others in small
-// ones.
-type series struct {
+// Timeline sums up observations second by second of intended time. The seconds that
+// most requests belong to are kept in histograms that are fast to record into, the
+// others in small ones. It is not safe for concurrent use.
+type Timeline struct {
 	grouped bool      // the scenario has several groups, which are kept apart
 	seconds Seconds   // closed
 	thawed  []*Second // of them, those that were recorded into since one was closed
@@ -22,7 +22,15 @@ type series struct {
 // one before it for requests that began in it.
 const openSeconds = 2
 
-func (s *series) record(o *Observation, violating bool) {
+// NewTimeline returns an empty timeline of a run with so many groups of users.
+func NewTimeline(groups int) *Timeline { return &Timeline{grouped: groups > 1} }
+
+// Record adds an observation.
+func (s *Timeline) Record(o *Observation) {
+	s.record(o, slices.ContainsFunc(o.Violations, func(v Violation) bool { return v.Fails }))
+}
+
+func (s *Timeline) record(o *Observation, violating bool) {
 	sec := s.second(int64(o.Intended / time.Second))
 	sec.Split.record(o, sec.Response, sec.Service)
 	sec.Response.Record(o.Done - o.Intended)
@@ -50,7 +58,7 @@ func (s *series) record(o *Observation, violating bool) {
 
 // second returns the record of a second, which is opened if it is new and late
 // enough.
-func (s *series) second(n int64) *Second {
+func (s *Timeline) second(n int64) *Second {
 	sec := &s.open[n%openSeconds]
 	switch {
 	case sec.Response == nil:
@@ -66,7 +74,7 @@ func (s *series) second(n int64) *Second {
 
 // late returns the record of a second that was closed. It stays as it is
 // recorded into until the next second is closed.
-func (s *series) late(n int64) *Second {
+func (s *Timeline) late(n int64) *Second {
 	sec := s.seconds.of(n)
 	if !slices.Contains(s.thawed, sec) {
 		s.thawed = append(s.thawed, sec)
@@ -75,7 +83,7 @@ func (s *series) late(n int64) *Second {
 }
 
 // close moves what an open second holds to the closed ones.
-func (s *series) close(sec *Second) {
+func (s *Timeline) close(sec *Second) {
 	if closed := s.seconds.of(sec.Second); closed.Response.Count() == 0 {
 		s.fill(closed, sec)
 	} else {
@@ -105,7 +113,7 @@ func (s *Second) empty() {
 
 // fill makes a new closed second what an open one is, and makes hardly any
 // garbage.
-func (s *series) fill(closed, sec *Second) {
+func (s *Timeline) fill(closed, sec *Second) {
 	if s.scratch == nil {
 		s.scratch = NewSparse()
 	}
@@ -121,8 +129,8 @@ func (s *series) fill(closed, sec *Second) {
 	}
 }
 
-// all returns the seconds so far, in order; the open ones are copied.
-func (s *series) all() Seconds {
+// Seconds returns the seconds so far, in order.
+func (s *Timeline) Seconds() Seconds { // the open ones are copied
 	list := s.seconds.copied()
 	for i := range s.open {
 		if sec := &s.open[i]; sec.Response != nil && sec.Response.Count() > 0 {
@@ -139,8 +147,8 @@ func (s *series) all() Seconds {
 }
 
 // take hands over the seconds so far that have a request, and goes on without them.
-func (s *series) take() []*Second {
-	seconds := s.all()
+func (s *Timeline) take() []*Second {
+	seconds := s.Seconds()
 	all := slices.DeleteFunc(slices.Collect(seconds.All()), func(sec *Second) bool { return sec.Response.Count() == 0 })
 	s.seconds, s.thawed = Seconds{}, nil
 	for i := range s.open {

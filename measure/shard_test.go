@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mfaload/internal/testkit"
 	"mfaload/measure"
 )
 
@@ -83,7 +84,7 @@ func ownSecond(second int64, tenths int) measure.OwnSecond {
 // parted are the shards of a run of n observations.
 func parted(t testing.TB, seed uint64, n, count int) (parts []*measure.Measurement) {
 	for i := range count {
-		all := random(seed, n)
+		all := testkit.Observations(seed, n)
 		parts = append(parts, observe(t, &measure.Shard{Run: "r", Index: i, Count: count}, n, func(k int) *measure.Observation { return all[k] }))
 	}
 	return parts
@@ -109,11 +110,11 @@ func encoded(t testing.TB, m *measure.Measurement) string {
 
 // A million requests that eight shards sent are, merged, what one machine has:
 // bucket for bucket, second by second, with the true minimum, maximum and sum.
-// Most of them are recorded straight into the histograms, as that is what is
+// Most of them are recorded straight into the testkit.Histograms, as that is what is
 // merged; the recorder has seen some thousand.
 func TestMergedOfEightIsTheSingle(t *testing.T) {
 	const n, recorded = 1_000_000, 8_000
-	all := random(7, recorded)
+	all := testkit.Observations(7, recorded)
 	at := func(k int) *measure.Observation { return all[k] }
 	fill := func(m *measure.Measurement, index, count int) {
 		times := measure.NewHistogram()
@@ -126,7 +127,7 @@ func TestMergedOfEightIsTheSingle(t *testing.T) {
 			m.Flow.Sent[0]++
 			m.Flow.Ended[0]++
 		}
-		c, s := m.Main.Cells[0], list(m.Seconds)[0]
+		c, s := m.Main.Cells[0], testkit.Seconds(m.Seconds)[0]
 		s.Ends[0].Count += times.Count()
 		into := []*measure.Histogram{c.Response, c.Service, c.Lateness, m.Main.Own, s.Response, s.Service, s.Lateness, s.Groups[0].Response, s.Groups[0].Service}
 		for _, split := range []measure.Split{s.Split, s.Groups[0].Split} {
@@ -154,8 +155,8 @@ func TestMergedOfEightIsTheSingle(t *testing.T) {
 		t.Errorf("%d requests, %d above the range, at least %v", m.Main.Sent()+m.Warmup.Sent(), h.Above(), h.Min())
 	}
 	for _, d := range []string{
-		cmp.Diff(single.Main.Cells, m.Main.Cells, histograms), cmp.Diff(single.Warmup.Cells, m.Warmup.Cells, histograms),
-		cmp.Diff(single.Main.Own, m.Main.Own, histograms), cmp.Diff(single.Seconds, m.Seconds, histograms),
+		cmp.Diff(single.Main.Cells, m.Main.Cells, testkit.Histograms), cmp.Diff(single.Warmup.Cells, m.Warmup.Cells, testkit.Histograms),
+		cmp.Diff(single.Main.Own, m.Main.Own, testkit.Histograms), cmp.Diff(single.Seconds, m.Seconds, testkit.Histograms),
 		cmp.Diff(single.Main.LastSent, m.Main.LastSent), cmp.Diff(single.Shapes, m.Shapes),
 		cmp.Diff(single.Main.Scheduled[0], m.Main.Scheduled[0]), cmp.Diff(single.Profile.Due[1:], m.Profile.Due[1:]), cmp.Diff(single.Flow, m.Flow),
 	} {
@@ -191,7 +192,7 @@ func TestMergeCommutesAndAssociates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(m, read, histograms); diff != "" {
+	if diff := cmp.Diff(m, read, testkit.Histograms); diff != "" {
 		t.Error(diff)
 	}
 	g := m.Generator
@@ -263,8 +264,8 @@ func TestMergeOfLostSeconds(t *testing.T) {
 	parts[1].Seconds, parts[1].SecondsLost = measure.Seconds{}, "the disk"
 	for _, order := range [][]int{{0, 1, 2}, {1, 0, 2}, {2, 0, 1}} {
 		m := merge(t, parts[order[0]], parts[order[1]], parts[order[2]])
-		if len(list(m.Seconds)) > 0 || m.SecondsLost != "the disk" || m.Main.Sent()+m.Warmup.Sent() != 100 {
-			t.Errorf("%v: %d seconds, lost: %q", order, len(list(m.Seconds)), m.SecondsLost)
+		if len(testkit.Seconds(m.Seconds)) > 0 || m.SecondsLost != "the disk" || m.Main.Sent()+m.Warmup.Sent() != 100 {
+			t.Errorf("%v: %d seconds, lost: %q", order, len(testkit.Seconds(m.Seconds)), m.SecondsLost)
 		}
 	}
 }

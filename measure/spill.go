@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mfaload/internal/disk"
+	"mfaload/internal/varint"
 )
 
 // spill is a temporary file of seconds that memory does not hold. A second may be in
@@ -122,7 +123,7 @@ func appendSecond(b []byte, s *Second) []byte {
 		b = binary.AppendUvarint(b, n)
 	}
 	for _, e := range s.Ends {
-		b = append(appendText(b, e.Label), bit(e.Failed))
+		b = append(varint.AppendText(b, e.Label), varint.Bit(e.Failed))
 		b = binary.AppendUvarint(b, e.Count)
 	}
 	b = appendHistograms(b, s.Response, s.Service, s.Lateness)
@@ -142,7 +143,7 @@ func appendSplit(b []byte, s *Split) []byte {
 		b = binary.AppendUvarint(b, n)
 	}
 	for _, p := range []*Pair{s.Served, s.Best} {
-		if b = append(b, bit(p != nil)); p != nil {
+		if b = append(b, varint.Bit(p != nil)); p != nil {
 			b = appendHistograms(b, p.Response, p.Service)
 		}
 	}
@@ -154,55 +155,58 @@ func appendHistograms(b []byte, all ...*Histogram) []byte {
 		for _, n := range []uint64{h.above, uint64(h.min), uint64(h.max), h.sumHi, h.sumLo, h.bucketed()} {
 			b = binary.AppendUvarint(b, n)
 		}
-		b = appendText(b, h.frozenBuckets())
+		b = varint.AppendText(b, h.frozenBuckets())
 	}
 	return b
 }
 
 // readSecond reads what appendSecond wrote, and keeps none of it.
 func readSecond(data []byte) (s *Second, ok bool) {
-	r := reader{rest: data}
+	r := secondReader{varint.Reader{Rest: data}}
 	s = &Second{}
-	s.Second = int64(r.uvarint())
+	s.Second = int64(r.Uvarint())
 	for _, n := range []*uint64{&s.Failed, &s.Clean, &s.Violating, &s.Expected, &s.RateLimited} {
-		*n = r.uvarint()
+		*n = r.Uvarint()
 	}
-	for range r.uvarint() {
-		if r.bad {
+	for range r.Uvarint() {
+		if r.Bad {
 			return nil, false
 		}
-		s.Ends = append(s.Ends, End{string(r.text()), r.byte() != 0, r.uvarint()})
+		s.Ends = append(s.Ends, End{string(r.Text()), r.Byte() != 0, r.Uvarint()})
 	}
 	r.histograms(&s.Response, &s.Service, &s.Lateness)
 	r.split(&s.Split)
-	for range r.uvarint() {
-		if r.bad {
+	for range r.Uvarint() {
+		if r.Bad {
 			return nil, false
 		}
-		g := &GroupSecond{Group: int(r.uvarint()), Expected: r.uvarint(), Violating: r.uvarint()}
+		g := &GroupSecond{Group: int(r.Uvarint()), Expected: r.Uvarint(), Violating: r.Uvarint()}
 		r.histograms(&g.Response, &g.Service)
 		r.split(&g.Split)
 		s.Groups = append(s.Groups, g)
 	}
-	return s, !r.bad && len(r.rest) == 0
+	return s, !r.Bad && len(r.Rest) == 0
 }
 
-func (r *reader) split(s *Split) {
+// secondReader takes the parts of a second off bytes.
+type secondReader struct{ varint.Reader }
+
+func (r *secondReader) split(s *Split) {
 	for _, n := range []*uint64{&s.Refused, &s.Unserved, &s.Unheard, &s.Doubtful, &s.DoubtfulErrors} {
-		*n = r.uvarint()
+		*n = r.Uvarint()
 	}
 	for _, p := range []**Pair{&s.Served, &s.Best} {
-		if r.byte() != 0 {
+		if r.Byte() != 0 {
 			*p = &Pair{}
 			r.histograms(&(*p).Response, &(*p).Service)
 		}
 	}
 }
 
-func (r *reader) histograms(all ...**Histogram) {
+func (r *secondReader) histograms(all ...**Histogram) {
 	for _, h := range all {
-		*h = &Histogram{above: r.uvarint(), min: time.Duration(r.uvarint()), max: time.Duration(r.uvarint()),
-			sumHi: r.uvarint(), sumLo: r.uvarint()}
-		(*h).frozen = &frozen{count: r.uvarint(), buckets: bytes.Clone(r.text())}
+		*h = &Histogram{above: r.Uvarint(), min: time.Duration(r.Uvarint()), max: time.Duration(r.Uvarint()),
+			sumHi: r.Uvarint(), sumLo: r.Uvarint()}
+		(*h).frozen = &frozen{count: r.Uvarint(), buckets: bytes.Clone(r.Text())}
 	}
 }

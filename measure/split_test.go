@@ -5,43 +5,15 @@ import (
 	"testing"
 	"time"
 
+	"mfaload/internal/testkit"
 	"mfaload/measure"
 )
-
-// mixed are observations that end in all ways, harmed and not, late and early.
-func mixed(rng *rand.Rand, n int) (all []*measure.Observation) {
-	for range n {
-		o := &measure.Observation{Group: rng.IntN(2), Intended: time.Duration(rng.Int64N(6e9)), Label: "201",
-			AsExpected: rng.IntN(4) > 0}
-		o.Own = time.Duration(rng.Int64N(3e6))
-		o.Sent = o.Intended + o.Own + time.Duration(rng.Int64N(2))*time.Second
-		o.Done = o.Sent + time.Duration(rng.Int64N(2e9))
-		if o.Own >= measure.HarmFloor {
-			o.Harmed = o.Own
-		}
-		if rng.IntN(4) == 0 {
-			o.Harmed += time.Duration(rng.Int64N(int64(o.Done - o.Sent + 1)))
-		}
-		switch rng.IntN(8) {
-		case 0:
-			o.Label, o.Refused, o.RateLimited = "429", true, true
-		case 1:
-			o.Label, o.Failed, o.AsExpected = "timeout", true, false
-		case 2:
-			o.Label, o.Failed, o.AsExpected, o.Refused = "connection refused", true, false, true
-		case 3:
-			o.Label, o.Failed, o.AsExpected = measure.IdleClosed, true, false
-		}
-		all = append(all, o)
-	}
-	return all
-}
 
 // TestSecondsSplitWhatWasServed holds what the seconds say was served, and how fast
 // at best, against the observations one by one.
 func TestSecondsSplitWhatWasServed(t *testing.T) {
 	for seed := range uint64(8) {
-		all := mixed(rand.New(rand.NewPCG(seed, 3)), 800)
+		all := testkit.MixedObservations(rand.New(rand.NewPCG(seed, 3)), 800)
 		r := measure.NewRecorder(2, nil, 0)
 		for i, o := range all {
 			r.Record(i, o)

@@ -59,7 +59,7 @@ func (t *Tick) Check() error { return checkSeconds(slices.Values(t.Seconds), 0) 
 // concurrent use.
 type Ticks struct {
 	recorder *Recorder
-	spare    *series // nil without the requests
+	spare    *Timeline // nil without the requests
 	before   Progress
 }
 
@@ -70,11 +70,11 @@ func (r *Recorder) Ticks(requests bool) *Ticks {
 	if !requests {
 		return t
 	}
-	t.spare = &series{}
+	t.spare = &Timeline{}
 	for i := range r.stripes {
 		s := &r.stripes[i]
 		s.mu.Lock()
-		s.ticking = &series{}
+		s.ticking = &Timeline{}
 		s.mu.Unlock()
 	}
 	return t

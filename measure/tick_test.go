@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mfaload/internal/testkit"
 	"mfaload/measure"
 )
 
@@ -17,11 +18,11 @@ import (
 func TestTicksAddUp(t *testing.T) {
 	for seed := range uint64(3) {
 		random := rand.New(rand.NewPCG(seed, 5))
-		r, all := measure.NewRecorder(2, nil, 0), labels()
+		r, all := measure.NewRecorder(2, nil, 0), testkit.Labels()
 		ticks, sum, last := r.Ticks(true), measure.Tick{}, int64(0)
 		for now := time.Second; now < 3*time.Minute; now += time.Duration(1+random.Int64N(3)) * time.Second {
 			for range random.IntN(60) {
-				r.Record(random.IntN(4), lateAndEarly(random, all, 2, now))
+				r.Record(random.IntN(4), testkit.LateObservation(random, all, 2, now))
 			}
 			sent := ticks.Take(now)
 			text, err := json.Marshal(sent)
@@ -38,7 +39,7 @@ func TestTicksAddUp(t *testing.T) {
 			last = tick.Second
 			sum.Merge(&tick)
 		}
-		m := final(t, r)
+		m := testkit.Final(t, r)
 		if err := sum.Check(); err != nil {
 			t.Fatal(err)
 		}

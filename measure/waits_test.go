@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"mfaload/internal/testkit"
 	"mfaload/measure"
 )
 
@@ -46,7 +47,7 @@ func TestBeyondCountsWhatIsCertain(t *testing.T) {
 func TestWaitsAgainstOracle(t *testing.T) {
 	for seed := range uint64(6) {
 		rng := rand.New(rand.NewPCG(seed, 5))
-		all := mixed(rng, 1500)
+		all := testkit.MixedObservations(rng, 1500)
 		r := measure.NewRecorder(2, nil, 0)
 		for i, o := range all {
 			r.Record(i, o)

@@ -13,6 +13,7 @@ import (
 
 	"mfaload/contract"
 	"mfaload/measure"
+	"mfaload/measure/journal"
 	"mfaload/runner"
 	"mfaload/scenario"
 )
@@ -72,7 +73,7 @@ func needOfARun(t *testing.T, l scenario.Load, groups int) {
 	op := &service{answer: func(ctx context.Context) error { return sleep(ctx, times.next()) }}
 	file := &book{}
 	r := &runner.Runner{Scenario: s, Operation: &ruled{op}, Wait: times.late, Rules: make([]string, 60),
-		Journal: measure.NewJournal(file, &measure.Measurement{})}
+		Journal: journal.NewWriter(file, &measure.Measurement{})}
 	m, err := r.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)

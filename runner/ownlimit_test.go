@@ -12,6 +12,7 @@ import (
 
 	"mfaload/contract"
 	"mfaload/measure"
+	"mfaload/measure/journal"
 	"mfaload/runner"
 	"mfaload/scenario"
 )
@@ -47,7 +48,7 @@ func TestOwnLimitsAreWithheld(t *testing.T) {
 			return ""
 		})
 		r := &runner.Runner{Scenario: s, Operation: op, Wait: runner.TimerWait,
-			Journal: measure.NewJournal(file, &measure.Measurement{})}
+			Journal: journal.NewWriter(file, &measure.Measurement{})}
 		m, err := r.Run(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -88,7 +89,7 @@ func TestWithheldLateIsRebuilt(t *testing.T) {
 			return ""
 		})
 		r := &runner.Runner{Scenario: s, Operation: op, Wait: runner.TimerWait,
-			Journal: measure.NewJournal(file, &measure.Measurement{})}
+			Journal: journal.NewWriter(file, &measure.Measurement{})}
 		m, err := r.Run(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -104,7 +105,7 @@ func TestWithheldLateIsRebuilt(t *testing.T) {
 // sameAgain holds what is rebuilt of a run's journal against the run.
 func sameAgain(t *testing.T, m *measure.Measurement, file *book) {
 	t.Helper()
-	rebuilt, err := measure.Rebuild(&file.Buffer)
+	rebuilt, err := journal.Rebuild(&file.Buffer)
 	if err != nil {
 		t.Fatal(err)
 	}

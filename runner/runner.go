@@ -11,6 +11,7 @@ import (
 
 	"mfaload/contract"
 	"mfaload/measure"
+	"mfaload/measure/journal"
 	"mfaload/scenario"
 )
 
@@ -47,7 +48,7 @@ type Runner struct {
 	// Journal, where set, has all written down that is measured, as it comes, and at
 	// the end of the run its seconds are made of that.
 	// JournalFailed is told when that is not possible any more; the run goes on.
-	Journal       *measure.Journal
+	Journal       *journal.Writer
 	JournalFailed func(error)
 	// Wait waits until a time or until the context ends. Default: as exactly
 	// as the system can; a test on a virtual clock needs [TimerWait].

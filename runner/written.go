@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"mfaload/measure"
+	"mfaload/measure/journal"
 )
 
 // writeEvery is the time between two frames of the journal: the most that is
@@ -53,7 +54,7 @@ func (w *written) keep() {
 	for {
 		select {
 		case <-ticker.C:
-			if err := w.Journal.Append(func() *measure.State { return w.state(w.load.soFar(time.Since(w.start), w.due)) }); err != nil {
+			if err := w.Journal.Append(func() *journal.State { return w.state(w.load.soFar(time.Since(w.start), w.due)) }); err != nil {
 				w.fail(err)
 				return
 			}
@@ -67,7 +68,7 @@ func (w *written) keep() {
 }
 
 // last is the state at the end of the run.
-func (w *written) last() *measure.State {
+func (w *written) last() *journal.State {
 	e := w.load.soFar(time.Since(w.start), w.due)
 	profile, from := e.profile, e.from
 	e = w.load.extent()
@@ -79,8 +80,8 @@ func (w *written) last() *measure.State {
 
 // state describes the run. The last second of what was due may not be over, nor
 // the last pause.
-func (w *written) state(e extent) *measure.State {
-	s := &measure.State{Described: &measure.Measurement{Schema: measure.Schema}, DueFrom: e.from, PausesFrom: w.paused}
+func (w *written) state(e extent) *journal.State {
+	s := &journal.State{Described: &measure.Measurement{Schema: measure.Schema}, DueFrom: e.from, PausesFrom: w.paused}
 	w.describe(s.Described, w.start, e)
 	s.Described.Profile.Stages = nil
 	s.Described.Pauses = s.Described.Pauses[min(w.paused, len(s.Described.Pauses)):]

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mfaload/measure"
+	"mfaload/measure/journal"
 	"mfaload/runner"
 	"mfaload/scenario"
 )
@@ -38,7 +39,7 @@ func TestJournalOfPauses(t *testing.T) {
 		file := &book{}
 		op := newLimiter(time.Millisecond, func(time.Duration) bool { return true }, retryAfter("1"))
 		r := &runner.Runner{Scenario: on429(scenario.Pause429, load(constant(4, 10*time.Minute))), Operation: op, Wait: runner.TimerWait,
-			Journal: measure.NewJournal(file, &measure.Measurement{})}
+			Journal: journal.NewWriter(file, &measure.Measurement{})}
 		m, err := r.Run(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -46,7 +47,7 @@ func TestJournalOfPauses(t *testing.T) {
 		if early, late := file.frames[10], file.frames[len(file.frames)-10]; len(file.frames) < 600 || late > early+200 {
 			t.Errorf("a frame had %d bytes, and %d at the end", early, late)
 		}
-		rebuilt, err := measure.Rebuild(&file.Buffer)
+		rebuilt, err := journal.Rebuild(&file.Buffer)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"mfaload/internal/disk"
 	"mfaload/measure"
+	"mfaload/measure/journal"
 )
 
 // journalFile is what a run writes while it lasts. It is removed once the results
@@ -24,7 +25,7 @@ type journalOf struct {
 	file *os.File
 }
 
-// Write implements [measure.File].
+// Write implements [journal.File].
 func (j *journalOf) Write(b []byte) (int, error) {
 	if j.file == nil {
 		if err := j.make(); err != nil {
@@ -51,7 +52,7 @@ func (j *journalOf) make() error {
 	return lock(f)
 }
 
-// ReadAt implements [measure.File].
+// ReadAt implements [journal.File].
 func (j *journalOf) ReadAt(b []byte, at int64) (int, error) {
 	if j.file == nil {
 		return 0, io.EOF
@@ -59,7 +60,7 @@ func (j *journalOf) ReadAt(b []byte, at int64) (int, error) {
 	return j.file.ReadAt(b, at)
 }
 
-// Sync implements [measure.File].
+// Sync implements [journal.File].
 func (j *journalOf) Sync() error { return j.file.Sync() }
 
 // close lets others read it.
@@ -70,9 +71,9 @@ func (j *journalOf) close() {
 }
 
 // journal begins the journal of a run.
-func (r *results) journal() (j *measure.Journal, close func()) {
+func (r *results) journal() (j *journal.Writer, close func()) {
 	file := &journalOf{path: filepath.Join(r.path, journalFile)}
-	return measure.NewJournal(file, &r.about), file.close
+	return journal.NewWriter(file, &r.about), file.close
 }
 
 // journalFailed says that a run goes on without its journal.
@@ -112,7 +113,7 @@ func (r *results) journalWhole() (bool, error) {
 		return false, err
 	}
 	defer f.Close()
-	return measure.WholeJournal(f) == nil, nil
+	return journal.CheckComplete(f) == nil, nil
 }
 
 // rebuild returns what can be rebuilt of a run that was broken off; nil where
@@ -129,7 +130,7 @@ func (r *results) rebuild() (*measure.Measurement, error) {
 	if err := lock(f); err != nil {
 		return nil, fmt.Errorf("%s: the run goes on: it writes its results at its end", r.path)
 	}
-	m, err := measure.Rebuild(f)
+	m, err := journal.Rebuild(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Name(), err)
 	}

@@ -29,10 +29,13 @@ var mayImport = map[string][]string{
 	"mfaload/scenario/users":      {"mfaload/internal/disk"},
 	"mfaload/scenario":            {"mfaload/scenario/users", "mfaload/internal/disk", "mfaload/internal/redact", "mfaload/internal/yamldoc"},
 	"mfaload/contract":            {"mfaload/internal/redact", "mfaload/internal/yamldoc"},
-	"mfaload/measure":             {"mfaload/internal/disk"},
+	"mfaload/internal/varint":     {},
+	"mfaload/internal/testkit":    {"mfaload/measure", "mfaload/measure/journal"},
+	"mfaload/measure":             {"mfaload/internal/disk", "mfaload/internal/varint"},
+	"mfaload/measure/journal":     {"mfaload/internal/varint", "mfaload/measure"},
 	"mfaload/internal/stat":       {},
 	"mfaload/simulator":           {},
-	"mfaload/runner":              {"mfaload/scenario", "mfaload/scenario/users", "mfaload/measure", "mfaload/contract"},
+	"mfaload/runner":              {"mfaload/scenario", "mfaload/scenario/users", "mfaload/measure", "mfaload/measure/journal", "mfaload/contract"},
 	"mfaload/pingone": {"mfaload/scenario", "mfaload/contract", "mfaload/measure", "mfaload/pingone/transport",
 		"mfaload/internal/disk", "mfaload/internal/redact"},
 	"mfaload/pingone/transport": {"mfaload/scenario", "mfaload/contract", "mfaload/measure",
@@ -103,7 +106,7 @@ func TestPurePackages(t *testing.T) {
 	t.Parallel()
 	files := strings.Fields(`runner/schedule.go runner/cursor.go runner/sums.go runner/turns.go runner/shard.go
 		runner/plan.go runner/messages.go`)
-	for folder := range strings.FieldsSeq("scenario contract measure report report/compare report/render/chart capacity internal/stat") {
+	for folder := range strings.FieldsSeq("scenario contract measure measure/journal report report/compare report/render/chart capacity internal/stat") {
 		all, err := filepath.Glob("../../" + folder + "/*.go")
 		if err != nil || len(all) == 0 {
 			t.Fatal(folder, err)

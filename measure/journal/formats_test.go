@@ -1,4 +1,4 @@
-package measure_test
+package journal_test
 
 import (
 	"bytes"
@@ -19,13 +19,14 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"mfaload/measure"
+	"mfaload/measure/journal"
 )
 
 // docs/formats.md has each member of the files that are mfaload's own, at its object,
 // and no other.
 func TestFormatsPage(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("../docs/formats.md")
+	page, err := os.ReadFile("../../docs/formats.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +43,7 @@ func TestFormatsPage(t *testing.T) {
 		}
 	}
 	want := map[string][]string{}
-	for _, root := range []any{measure.Measurement{}, measure.State{}, measure.Second{}} {
+	for _, root := range []any{measure.Measurement{}, journal.State{}, measure.Second{}} {
 		members(reflect.TypeOf(root), want)
 	}
 	h := measure.NewHistogram()
@@ -96,8 +97,8 @@ func TestFormatOfTheJournal(t *testing.T) {
 	const ms = time.Millisecond
 	r := measure.NewRecorder(2, []string{"a.rule", "another.rule"}, 0)
 	file := &journalBytes{}
-	j := measure.NewJournal(file, &measure.Measurement{Version: "v1"})
-	first := &measure.State{Described: &measure.Measurement{Groups: []string{"a", "b"}}}
+	j := journal.NewWriter(file, &measure.Measurement{Version: "v1"})
+	first := &journal.State{Described: &measure.Measurement{Groups: []string{"a", "b"}}}
 	if err := j.Begin(r, first); err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +114,7 @@ func TestFormatOfTheJournal(t *testing.T) {
 	} {
 		r.Record(0, &o)
 	}
-	if err := j.Append(func() *measure.State { return &measure.State{Over: true} }); err != nil {
+	if err := j.Append(func() *journal.State { return &journal.State{Over: true} }); err != nil {
 		t.Fatal(err)
 	}
 	b := pageReader{rest: bytes.TrimPrefix(file.all, []byte("mfaload/journal/v1\n"))}

@@ -1,4 +1,4 @@
-package measure_test
+package journal_test
 
 import (
 	"bytes"
@@ -11,50 +11,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mfaload/internal/testkit"
 	"mfaload/measure"
+	"mfaload/measure/journal"
 )
-
-// labels are of all kinds that may ever be recorded: more than are kept apart, of
-// responses and failures alike, and some that are no text.
-func labels() []string {
-	all := []string{"201 OTP_REQUIRED", "429 REQUEST_LIMITED", "timeout", "other", "", "\xff", "\xf0\x9f",
-		"\uffff", "<a&b>", "\u2028"}
-	for i := range 40 {
-		all = append(all, fmt.Sprintf("%d CODE", 600-i))
-	}
-	return all
-}
-
-// lateAndEarly makes a request that ends about now. It may have been intended long ago,
-// or be recorded before the requests of earlier seconds.
-func lateAndEarly(random *rand.Rand, labels []string, groups int, now time.Duration) *measure.Observation {
-	back := []time.Duration{0, time.Second, 5 * time.Second, time.Minute, 2 * time.Hour}[random.IntN(5)]
-	o := &measure.Observation{
-		Group: random.IntN(groups), Warmup: random.IntN(5) == 0, Label: labels[random.IntN(len(labels))],
-		Intended:  max(now-time.Duration(random.Int64N(int64(back)+int64(time.Second))), 0),
-		Own:       time.Duration(random.Int64N(1e6)) - 1e3,
-		Evaluated: []uint64{random.Uint64N(8)},
-	}
-	o.Sent = o.Intended + time.Duration(random.Int64N(int64(now-o.Intended)+1)) -
-		time.Duration(random.Int64N(1e3))
-	o.Done = max(now, o.Sent)
-	switch random.IntN(4) {
-	case 0:
-		o.Failed, o.Disconnected, o.Evaluated = true, random.IntN(2) == 0, nil
-		return o
-	case 1:
-		o.RateLimited = true
-	}
-	o.AsExpected = random.IntN(3) > 0
-	for range random.IntN(3) {
-		o.Violations = append(o.Violations,
-			measure.Violation{Rule: []string{"a", "b", "\xfe"}[random.IntN(3)],
-				Pointer: labels[random.IntN(len(labels))],
-				Fails:   random.IntN(2) == 0, Expected: "one", Got: labels[random.IntN(len(labels))],
-				Counted: random.IntN(3) == 0})
-	}
-	return o
-}
 
 // Whatever is recorded in whatever order, the file that is made of it is read
 // back as it was, and so are the files of its journal wherever that ends.
@@ -66,11 +26,11 @@ func TestReadsBackWhatItRecords(t *testing.T) {
 
 func readsBack(t *testing.T, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, 77))
-	groups, all := 1+random.IntN(3), labels()
+	groups, all := 1+random.IntN(3), testkit.Labels()
 	all = all[:1+random.IntN(len(all))]
 	rules := []string{"a", "b", "c"}
 	written, plain, file := measure.NewRecorder(groups, rules, 1), measure.NewRecorder(groups, rules, 1),
-		&page{}
+		&testkit.File{}
 	begun := &measure.Measurement{Schema: measure.Schema, Scenario: "s", Started: time.Unix(1e9, 0).UTC(),
 		Groups: []string{"x", "y", "z"}[:groups]}
 	begun.Main.Scheduled, begun.Warmup.Scheduled = make([]uint64, groups), make([]uint64, groups)
@@ -80,12 +40,12 @@ func readsBack(t *testing.T, seed uint64) {
 			slices.Clone(begun.Warmup.Scheduled)
 	}
 	now := time.Duration(random.Int64N(int64(4 * time.Hour)))
-	state := func() *measure.State {
-		s := &measure.State{Described: &measure.Measurement{}, Elapsed: now}
+	state := func() *journal.State {
+		s := &journal.State{Described: &measure.Measurement{}, Elapsed: now}
 		describe(s.Described)
 		return s
 	}
-	j := measure.NewJournal(file, &measure.Measurement{Version: "v"})
+	j := journal.NewWriter(file, &measure.Measurement{Version: "v"})
 	if err := j.Begin(written, state()); err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +53,7 @@ func readsBack(t *testing.T, seed uint64) {
 	for range 3 + random.IntN(4) {
 		for range random.IntN(12) {
 			now += time.Duration(random.Int64N(int64(2 * time.Second)))
-			o := lateAndEarly(random, all, groups, now)
+			o := testkit.LateObservation(random, all, groups, now)
 			if o.Warmup {
 				begun.Warmup.Scheduled[o.Group]++
 			} else {
@@ -110,21 +70,21 @@ func readsBack(t *testing.T, seed uint64) {
 		ends = append(ends, file.Len())
 	}
 
-	kept := final(t, plain)
+	kept := testkit.Final(t, plain)
 	describe(kept)
 	sameAfterReading(t, "kept in memory", kept)
-	m := final(t, written)
+	m := testkit.Final(t, written)
 	j.AddSeconds(m)
 	describe(m)
 	// More labels than are kept apart are counted together in the order they come.
-	if m.SecondsLost != "" || len(all) <= 24 && !cmp.Equal(kept.Seconds, m.Seconds, histograms) {
+	if m.SecondsLost != "" || len(all) <= 24 && !cmp.Equal(kept.Seconds, m.Seconds, testkit.Histograms) {
 		t.Errorf("the seconds of the journal are others: %s%s", m.SecondsLost,
-			cmp.Diff(kept.Seconds, m.Seconds, histograms))
+			cmp.Diff(kept.Seconds, m.Seconds, testkit.Histograms))
 	}
 	sameAfterReading(t, "with a journal", m)
 	ends = append(ends, ends[len(ends)-1]-1, ends[len(ends)/2]+3)
 	for _, end := range ends[max(0, len(ends)-3):] {
-		m, err := measure.Rebuild(bytes.NewReader(file.Bytes()[:end]))
+		m, err := journal.Rebuild(bytes.NewReader(file.Bytes()[:end]))
 		if err != nil {
 			t.Fatalf("a journal of %d bytes of %d: %v", end, file.Len(), err)
 		}
@@ -150,7 +110,7 @@ func sameAfterReading(t *testing.T, name string, m *measure.Measurement) {
 	if bytes.Equal(data, again) {
 		return
 	}
-	one, other := strings.Split(asText(t, m), "\n"), strings.Split(asText(t, read), "\n")
+	one, other := strings.Split(testkit.Lines(t, m), "\n"), strings.Split(testkit.Lines(t, read), "\n")
 	for i := range max(len(one), len(other)) {
 		if i >= min(len(one), len(other)) || one[i] != other[i] {
 			t.Fatalf("%s: from line %d of %d on what was written is %.300q, and what is read %.300q", name, i,

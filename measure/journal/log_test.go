@@ -1,17 +1,19 @@
-package measure_test
+package journal_test
 
 import (
 	"testing"
 	"time"
 
+	"mfaload/internal/testkit"
 	"mfaload/measure"
+	"mfaload/measure/journal"
 )
 
 // What a journal costs those who record, with 20 groups; what was recorded is
 // taken away every 20,000 requests, a second of the highest rates. Take is how
 // long that keeps, at most, a stripe from recording.
 func BenchmarkTape(b *testing.B) {
-	all := random(1, 20000)
+	all := testkit.Observations(1, 20000)
 	for i, o := range all {
 		o.Group = i % 20
 	}
@@ -19,9 +21,9 @@ func BenchmarkTape(b *testing.B) {
 		name := map[bool]string{false: "without", true: "with"}[taped]
 		b.Run(name, func(b *testing.B) {
 			r := measure.NewRecorder(20, []string{"echo.user", "field.unknown"}, 0)
-			var tape *measure.Tape
+			var tape *journal.Log
 			if taped {
-				tape = r.Tape()
+				tape = journal.NewLog(r)
 			}
 			var bytes []byte
 			var longest time.Duration

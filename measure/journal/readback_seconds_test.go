@@ -1,4 +1,4 @@
-package measure_test
+package journal_test
 
 import (
 	"bytes"
@@ -8,18 +8,20 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mfaload/internal/testkit"
 	"mfaload/measure"
+	"mfaload/measure/journal"
 )
 
 // The seconds of a run that is written down are those of one that is not,
 // whatever came late.
 func TestSecondsAreReadBack(t *testing.T) {
 	for _, groups := range []int{1, 3} {
-		all := random(9, 1000)
+		all := testkit.Observations(9, 1000)
 		plain, taped := measure.NewRecorder(groups, nil, 0), measure.NewRecorder(groups, nil, 0)
-		file := &page{}
-		j := measure.NewJournal(file, &measure.Measurement{})
-		state := func() *measure.State { return &measure.State{Described: &measure.Measurement{}} }
+		file := &testkit.File{}
+		j := journal.NewWriter(file, &measure.Measurement{})
+		state := func() *journal.State { return &journal.State{Described: &measure.Measurement{}} }
 		if err := j.Begin(taped, state()); err != nil {
 			t.Fatal(err)
 		}
@@ -33,32 +35,23 @@ func TestSecondsAreReadBack(t *testing.T) {
 				}
 			}
 		}
-		if m := final(t, taped); len(list(m.Seconds)) != 0 {
-			t.Errorf("%d seconds were in memory", len(list(m.Seconds)))
+		if m := testkit.Final(t, taped); len(testkit.Seconds(m.Seconds)) != 0 {
+			t.Errorf("%d seconds were in memory", len(testkit.Seconds(m.Seconds)))
 		}
-		want, got := final(t, plain), final(t, taped)
-		if j.AddSeconds(got); got.SecondsLost != "" || len(list(want.Seconds)) < 5 {
-			t.Fatalf("lost: %s; %d seconds", got.SecondsLost, len(list(want.Seconds)))
+		want, got := testkit.Final(t, plain), testkit.Final(t, taped)
+		if j.AddSeconds(got); got.SecondsLost != "" || len(testkit.Seconds(want.Seconds)) < 5 {
+			t.Fatalf("lost: %s; %d seconds", got.SecondsLost, len(testkit.Seconds(want.Seconds)))
 		}
-		if diff := cmp.Diff(want.Seconds, got.Seconds, histograms); diff != "" {
+		if diff := cmp.Diff(want.Seconds, got.Seconds, testkit.Histograms); diff != "" {
 			t.Error(diff)
 		}
 	}
 }
 
-func final(t *testing.T, r *measure.Recorder) *measure.Measurement {
-	t.Helper()
-	m, err := r.Final()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
-
 // A journal that is not as it was written gives no seconds, rather than some.
 func TestSecondsThatAreLost(t *testing.T) {
-	file := &page{}
-	_, frames := story(t, 4, 4, 2, file)
+	file := &testkit.File{}
+	_, frames := testkit.Journaled(t, 4, 4, 2, file)
 	whole := bytes.Clone(file.Bytes())
 	for name, damage := range map[string]func(b []byte) []byte{
 		"cut off":       func(b []byte) []byte { return b[:frames[2]] },
@@ -67,13 +60,13 @@ func TestSecondsThatAreLost(t *testing.T) {
 		"removed":       func([]byte) []byte { return nil },
 		"a part is out": func(b []byte) []byte { return append(b[:frames[1]:frames[1]], b[frames[2]:]...) },
 	} {
-		file := &page{}
-		end, _ := story(t, 4, 4, 2, file)
+		file := &testkit.File{}
+		end, _ := testkit.Journaled(t, 4, 4, 2, file)
 		file.Reset()
 		file.Write(damage(bytes.Clone(whole)))
 		m := end()
-		if len(list(m.Seconds)) > 0 || !strings.HasPrefix(m.SecondsLost, "read them back from the journal: of 5 parts ") {
-			t.Errorf("%s: %d seconds, lost: %q", name, len(list(m.Seconds)), m.SecondsLost)
+		if len(testkit.Seconds(m.Seconds)) > 0 || !strings.HasPrefix(m.SecondsLost, "read them back from the journal: of 5 parts ") {
+			t.Errorf("%s: %d seconds, lost: %q", name, len(testkit.Seconds(m.Seconds)), m.SecondsLost)
 		}
 		if n := m.Main.Sent() + m.Warmup.Sent(); n < 80 {
 			t.Errorf("%s: %d requests", name, n)
@@ -86,13 +79,13 @@ func BenchmarkAddSeconds(b *testing.B) {
 	const perFrame, frames = 2000, 500
 	for _, groups := range []int{1, 20} {
 		b.Run(map[int]string{1: "1 group", 20: "20 groups"}[groups], func(b *testing.B) {
-			file := &page{}
-			j, r := measure.NewJournal(file, &measure.Measurement{}), measure.NewRecorder(groups, nil, 0)
-			state := func() *measure.State { return &measure.State{Described: &measure.Measurement{}} }
+			file := &testkit.File{}
+			j, r := journal.NewWriter(file, &measure.Measurement{}), measure.NewRecorder(groups, nil, 0)
+			state := func() *journal.State { return &journal.State{Described: &measure.Measurement{}} }
 			if err := j.Begin(r, state()); err != nil {
 				b.Fatal(err)
 			}
-			all := random(1, perFrame)
+			all := testkit.Observations(1, perFrame)
 			for second := range frames {
 				for i, o := range all {
 					o.Group = i % groups

@@ -1,4 +1,4 @@
-package measure_test
+package journal_test
 
 import (
 	"bytes"
@@ -10,19 +10,21 @@ import (
 	"testing"
 	"time"
 
+	"mfaload/internal/testkit"
 	"mfaload/measure"
+	"mfaload/measure/journal"
 )
 
 // sealed is a journal of frames whose checksums are right, whatever is in them.
 func sealed(frames ...[]byte) []byte {
-	journal := []byte("mfaload/journal/v1\n")
+	all := []byte("mfaload/journal/v1\n")
 	for _, f := range frames {
-		journal = binary.LittleEndian.AppendUint32(journal, uint32(len(f)))
-		journal = binary.LittleEndian.AppendUint32(journal,
+		all = binary.LittleEndian.AppendUint32(all, uint32(len(f)))
+		all = binary.LittleEndian.AppendUint32(all,
 			crc32.Checksum(f, crc32.MakeTable(crc32.Castagnoli)))
-		journal = append(journal, f...)
+		all = append(all, f...)
 	}
-	return journal
+	return all
 }
 
 func frame(state string, taken []byte) []byte {
@@ -33,9 +35,9 @@ func frame(state string, taken []byte) []byte {
 func recorded(t testing.TB, seed uint64) []byte {
 	t.Helper()
 	r := measure.NewRecorder(2, []string{"a"}, 1)
-	tape, random := r.Tape(), rand.New(rand.NewPCG(seed, 5))
+	tape, random := journal.NewLog(r), rand.New(rand.NewPCG(seed, 5))
 	for range 10 {
-		r.Record(0, lateAndEarly(random, labels(), 2, time.Second))
+		r.Record(0, testkit.LateObservation(random, testkit.Labels(), 2, time.Second))
 	}
 	taken, err := tape.Take(nil)
 	if err != nil {
@@ -53,7 +55,7 @@ func described(main, warmup string) string {
 // A journal with right checksums that no run wrote is an error, not a panic.
 func TestCraftedJournals(t *testing.T) {
 	good := described("[90,90]", "[90,90]")
-	if _, err := measure.Rebuild(bytes.NewReader(sealed(frame(good, recorded(t, 1))))); err != nil {
+	if _, err := journal.Rebuild(bytes.NewReader(sealed(frame(good, recorded(t, 1))))); err != nil {
 		t.Fatalf("the one that all others are made from: %v", err)
 	}
 	for name, state := range map[string]string{
@@ -67,7 +69,7 @@ func TestCraftedJournals(t *testing.T) {
 		"a million groups": strings.Replace(good, `["a","b"]`, `["a"`+strings.Repeat(`,"b"`, 1_000_000)+`]`,
 			1),
 	} {
-		if _, err := measure.Rebuild(bytes.NewReader(sealed(frame(state, recorded(t, 1))))); err == nil {
+		if _, err := journal.Rebuild(bytes.NewReader(sealed(frame(state, recorded(t, 1))))); err == nil {
 			t.Errorf("%s: rebuilt", name)
 		}
 	}
@@ -83,9 +85,9 @@ func FuzzFrames(f *testing.F) {
 	f.Add(strings.Replace(good, `"main"`, `"pauses":[{}],"stopped":{},"users":[{}],"main"`, 1), []byte{},
 		good, []byte{0})
 	f.Fuzz(func(t *testing.T, first string, taken []byte, second string, more []byte) {
-		journal := sealed(frame(first, taken), frame(second, more))
-		m, err := measure.Rebuild(bytes.NewReader(journal))
-		_ = measure.WholeJournal(bytes.NewReader(journal))
+		all := sealed(frame(first, taken), frame(second, more))
+		m, err := journal.Rebuild(bytes.NewReader(all))
+		_ = journal.CheckComplete(bytes.NewReader(all))
 		if err != nil {
 			return
 		}

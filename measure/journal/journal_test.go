@@ -1,4 +1,4 @@
-package measure_test
+package journal_test
 
 import (
 	"bytes"
@@ -13,127 +13,18 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mfaload/internal/testkit"
 	"mfaload/measure"
+	"mfaload/measure/journal"
 )
-
-// page is a journal's file. It is full at some size.
-type page struct {
-	bytes.Buffer
-	size  int
-	syncs int
-}
-
-var errFull = errors.New("no space left")
-
-func (p *page) Write(b []byte) (int, error) {
-	if p.size > 0 && p.Len()+len(b) > p.size {
-		n, _ := p.Buffer.Write(b[:p.size-p.Len()])
-		return n, errFull
-	}
-	return p.Buffer.Write(b)
-}
-
-func (p *page) ReadAt(b []byte, at int64) (int, error) {
-	return bytes.NewReader(p.Bytes()).ReadAt(b, at)
-}
-
-func (p *page) Sync() error { p.syncs++; return nil }
-
-// story records a run of some seconds, with all that a run can have, and writes
-// it down second by second. End returns what a run has at its end.
-func story(t testing.TB, seed uint64, seconds, workers int, file measure.File) (end func() *measure.Measurement, frames []int) {
-	t.Helper()
-	random := rand.New(rand.NewPCG(seed, 0))
-	rules := []string{"a", "b", "c"}
-	r := measure.NewRecorder(3, rules, 2)
-	j := measure.NewJournal(file, &measure.Measurement{Version: "v1", Terms: []byte(`{"x":1}`), Parts: map[string]string{"p": "q"}})
-	end = func() *measure.Measurement {
-		m, err := r.Final()
-		if err != nil {
-			t.Fatal(err)
-		}
-		j.AddSeconds(m)
-		return m
-	}
-	scheduled, due, withheld := []uint64{0, 0, 0}, []uint64{}, []uint64{}
-	state := func(second int) *measure.State {
-		d := &measure.Measurement{Schema: measure.Schema, Scenario: "story", Hash: "h", Started: time.Unix(1e9, 0).UTC(), Groups: []string{"x", "y", "z"}}
-		d.Main.Scheduled, d.Warmup.Scheduled = append([]uint64{}, scheduled...), []uint64{0, 0, 0}
-		d.Main.Planned = time.Duration(second) * time.Second
-		from := max(second-1, 0)
-		d.Profile.Due = append([]uint64{}, due[min(from, len(due)):]...)
-		d.Profile.Withheld = append([]uint64{}, withheld[min(from, len(withheld)):]...)
-		d.Main.Withheld = []measure.Withheld{{Group: 2, Reason: measure.Paused, Count: uint64(len(withheld)+2) / 3}}
-		d.Generator = measure.Generator{Cores: 2, Elapsed: d.Main.Planned}
-		return &measure.State{Described: d, DueFrom: min(from, len(due)), Elapsed: time.Duration(second+1) * time.Second, Hiccups: []time.Duration{time.Duration(second)}}
-	}
-	first := state(0)
-	first.Described.Profile.Stages = []measure.Stage{{Name: "steady", End: time.Hour}}
-	failed := j.Begin(r, first) != nil
-	for second := range seconds {
-		due = append(due, 0)
-		if second%3 == 0 { // in the others nothing was withheld
-			withheld = append(append(withheld, make([]uint64, second-len(withheld))...), 1)
-			scheduled[2]++
-			due[second]++
-		}
-		for range 20 + random.IntN(20) {
-			o := anything(random, second)
-			scheduled[o.Group]++
-			due[second]++
-			r.Record(random.IntN(workers), o)
-		}
-		r.RecordConnection(false, time.Millisecond, time.Duration(random.IntN(3)-1), false)
-		if failed { // and the run goes on
-			if again := j.Append(nil); !errors.Is(again, errFull) {
-				t.Errorf("then %v", again)
-			}
-			continue
-		}
-		failed = j.Append(func() *measure.State { return state(second + 1) }) != nil
-		if p, ok := file.(*page); ok {
-			frames = append(frames, p.Len())
-		}
-	}
-	return end, frames
-}
-
-func anything(random *rand.Rand, second int) *measure.Observation {
-	o := &measure.Observation{
-		Group: random.IntN(3), Intended: time.Duration(second)*time.Second + time.Duration(random.Int64N(1e9)),
-		Label: []string{"201 OTP_REQUIRED", "503", "404 NOT_FOUND"}[random.IntN(3)], AsExpected: random.IntN(4) > 0,
-		RateLimited: random.IntN(9) == 0, Evaluated: []uint64{random.Uint64N(8)}, Own: time.Duration(random.Int64N(1e6)) - 1e3,
-	}
-	o.Sent = o.Intended + time.Duration(random.Int64N(1e6))
-	o.Done = o.Sent + time.Duration(random.Int64N(1e9))
-	if o.Refused = o.RateLimited; random.IntN(5) == 0 {
-		o.Harmed = time.Duration(1 + random.Int64N(1e8))
-	}
-	if random.IntN(5) == 0 {
-		o.Failed, o.AsExpected, o.RateLimited, o.Evaluated, o.Label = true, false, false, nil, "timeout"
-		return o
-	}
-	for range random.IntN(3) {
-		o.Violations = append(o.Violations, measure.Violation{Rule: "a", Pointer: fmt.Sprint("/", random.IntN(3)), Fails: random.IntN(2) == 0,
-			Expected: "one", Got: fmt.Sprint("two ", random.IntN(100)), Counted: random.IntN(3) == 0})
-	}
-	o.Example = func(whole bool) measure.Example {
-		e := measure.Example{UserID: "u", Status: 201, At: o.Sent}
-		if whole {
-			e.Answer = &measure.Answer{Headers: []string{"a: b"}, Body: "{}"}
-		}
-		return e
-	}
-	return o
-}
 
 // What is rebuilt is what was recorded, all of it.
 func TestJournalIsWhatWasRecorded(t *testing.T) {
 	for seed := range uint64(5) {
-		file := &page{}
-		end, frames := story(t, seed, 5, 1, file)
+		file := &testkit.File{}
+		end, frames := testkit.Journaled(t, seed, 5, 1, file)
 		want := end()
-		got, err := measure.Rebuild(&file.Buffer)
+		got, err := journal.Rebuild(&file.Buffer)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,38 +33,29 @@ func TestJournalIsWhatWasRecorded(t *testing.T) {
 		want.Version, want.Terms, want.Parts = "v1", []byte(`{"x":1}`), map[string]string{"p": "q"}
 		want.Interrupted, want.Rebuilt = true, &measure.Rebuilt{}
 		want.Main.Scheduled, want.Main.Withheld, want.Main.Planned, want.Profile, want.Generator = got.Main.Scheduled, got.Main.Withheld, 5*time.Second, got.Profile, got.Generator
-		if diff := cmp.Diff(asText(t, want), asText(t, got)); diff != "" {
+		if diff := cmp.Diff(testkit.Lines(t, want), testkit.Lines(t, got)); diff != "" {
 			t.Error(diff)
 		}
 		if held := []uint64{1, 0, 0, 1}; !slices.Equal(got.Profile.Withheld, held) {
 			t.Errorf("withheld by second: %v", got.Profile.Withheld)
 		}
-		if got.Profile.Stages[0].End != 5*time.Second || got.Generator.Hiccups.Count() != 6 || file.syncs != len(frames)+1 {
-			t.Errorf("%+v, %d hiccups, %d syncs", got.Profile.Stages, got.Generator.Hiccups.Count(), file.syncs)
+		if got.Profile.Stages[0].End != 5*time.Second || got.Generator.Hiccups.Count() != 6 || file.Syncs != len(frames)+1 {
+			t.Errorf("%+v, %d hiccups, %d syncs", got.Profile.Stages, got.Generator.Hiccups.Count(), file.Syncs)
 		}
 	}
 }
 
-func asText(t *testing.T, m *measure.Measurement) string {
-	t.Helper()
-	text, err := m.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.ReplaceAll(string(text), ",", ",\n")
-}
-
 // Wherever a journal is cut off, what is rebuilt is what its whole frames say.
 func TestJournalThatIsCutOff(t *testing.T) {
-	file := &page{}
-	_, frames := story(t, 1, 4, 4, file)
+	file := &testkit.File{}
+	_, frames := testkit.Journaled(t, 1, 4, 4, file)
 	whole := file.Bytes()
 	cuts := []int{0, 1, len("mfaload/journal/v1\n"), len("mfaload/journal/v1\n") + 9}
 	for _, end := range frames {
 		cuts = append(cuts, end-1, end, min(end+1, len(whole)), min(end+8, len(whole)), end-100)
 	}
 	for _, cut := range cuts {
-		m, err := measure.Rebuild(bytes.NewReader(whole[:cut]))
+		m, err := journal.Rebuild(bytes.NewReader(whole[:cut]))
 		read := 0
 		for _, end := range frames {
 			if end <= cut {
@@ -195,10 +77,10 @@ func TestJournalThatIsCutOff(t *testing.T) {
 
 // Zeros behind the last frame, as a power cut may leave them, are no frames.
 func TestJournalThatEndsInZeros(t *testing.T) {
-	file := &page{}
-	_, frames := story(t, 1, 4, 4, file)
+	file := &testkit.File{}
+	_, frames := testkit.Journaled(t, 1, 4, 4, file)
 	for _, end := range []int{frames[1], frames[3]} {
-		m, err := measure.Rebuild(bytes.NewReader(append(file.Bytes()[:end:end], make([]byte, 4096)...)))
+		m, err := journal.Rebuild(bytes.NewReader(append(file.Bytes()[:end:end], make([]byte, 4096)...)))
 		if err != nil || m.Rebuilt.Unread != 4096 {
 			t.Errorf("zeros from %d on: %v", end, err)
 		}
@@ -207,8 +89,8 @@ func TestJournalThatEndsInZeros(t *testing.T) {
 
 // A byte that is not what was written ends the journal there.
 func TestJournalThatIsDamaged(t *testing.T) {
-	file := &page{}
-	_, frames := story(t, 2, 4, 4, file)
+	file := &testkit.File{}
+	_, frames := testkit.Journaled(t, 2, 4, 4, file)
 	for at := len("mfaload/journal/v1\n"); at < file.Len(); at += file.Len() / 40 {
 		damaged := bytes.Clone(file.Bytes())
 		damaged[at] ^= 0x20
@@ -216,7 +98,7 @@ func TestJournalThatIsDamaged(t *testing.T) {
 		for before < len(frames) && frames[before] <= at {
 			before++
 		}
-		m, err := measure.Rebuild(bytes.NewReader(damaged))
+		m, err := journal.Rebuild(bytes.NewReader(damaged))
 		if err != nil {
 			if before > 0 {
 				t.Fatalf("damaged at %d: %v", at, err)
@@ -231,19 +113,19 @@ func TestJournalThatIsDamaged(t *testing.T) {
 
 // A disk that is full ends the journal, and what is on it can be read.
 func TestJournalOnAFullDisk(t *testing.T) {
-	file := &page{}
-	whole, frames := story(t, 3, 4, 4, file)
+	file := &testkit.File{}
+	whole, frames := testkit.Journaled(t, 3, 4, 4, file)
 	want := whole().Seconds
 	for _, size := range []int{1, frames[0] - 1, frames[0] + 1, frames[1], frames[2] - 1} {
-		full := &page{size: size}
-		end, _ := story(t, 3, 4, 4, full)
-		if m := end(); m.SecondsLost != "" || !cmp.Equal(want, m.Seconds, histograms) {
-			t.Errorf("%d bytes: the seconds of the run that went on: %s%s", size, m.SecondsLost, cmp.Diff(want, m.Seconds, histograms))
+		full := &testkit.File{Size: size}
+		end, _ := testkit.Journaled(t, 3, 4, 4, full)
+		if m := end(); m.SecondsLost != "" || !cmp.Equal(want, m.Seconds, testkit.Histograms) {
+			t.Errorf("%d bytes: the seconds of the run that went on: %s%s", size, m.SecondsLost, cmp.Diff(want, m.Seconds, testkit.Histograms))
 		}
 		if size < frames[0] {
 			continue
 		}
-		m, err := measure.Rebuild(&full.Buffer)
+		m, err := journal.Rebuild(&full.Buffer)
 		if err != nil || m.Main.Planned < time.Second || m.Main.Planned > 2*time.Second {
 			t.Errorf("%d bytes: %v, rebuilt up to %v", size, err, m.Main.Planned)
 		}
@@ -253,7 +135,7 @@ func TestJournalOnAFullDisk(t *testing.T) {
 // More than can be written down in time ends the journal, and nothing waits.
 func TestJournalThatIsTooSlow(t *testing.T) {
 	r := measure.NewRecorder(1, nil, 0)
-	tape := r.Tape()
+	tape := journal.NewLog(r)
 	o := &measure.Observation{Label: "x", Evaluated: []uint64{}}
 	for range 1 << 20 {
 		o.Intended += time.Microsecond
@@ -261,12 +143,12 @@ func TestJournalThatIsTooSlow(t *testing.T) {
 		r.Record(0, o)
 	}
 	taken, err := tape.Take(nil)
-	if !errors.Is(err, measure.ErrTapeFull) {
+	if !errors.Is(err, journal.ErrFull) {
 		t.Errorf("%v", err)
 	}
 	// What is on the tape is in no second, and the rest is.
 	again := measure.NewRecorder(1, nil, 0)
-	if err := again.Replay(taken, time.Hour); err != nil {
+	if err := journal.Replay(again, taken, time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	m, err := r.Final()
@@ -288,15 +170,15 @@ func TestJournalThatIsTooSlow(t *testing.T) {
 // Whatever a journal holds, what is rebuilt of it adds up.
 func FuzzRebuild(f *testing.F) {
 	for seed := range uint64(3) {
-		file := &page{}
-		story(f, seed, 2, 1, file)
+		file := &testkit.File{}
+		testkit.Journaled(f, seed, 2, 1, file)
 		f.Add(file.Bytes())
 		f.Add(file.Bytes()[:file.Len()/2])
 	}
 	f.Add([]byte("mfaload/journal/v1\n"))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		m, err := measure.Rebuild(bytes.NewReader(data))
+		m, err := journal.Rebuild(bytes.NewReader(data))
 		if err == nil && (m.Rebuilt == nil || m.Main.Own.Count() != m.Main.Sent()) {
 			t.Errorf("%+v", m) // Rebuild checked the other sums itself
 		}
@@ -308,9 +190,9 @@ func FuzzReplay(f *testing.F) {
 	for seed := range uint64(3) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		r := measure.NewRecorder(3, []string{"a", "b", "c"}, 1)
-		tape := r.Tape()
+		tape := journal.NewLog(r)
 		for range 30 {
-			r.Record(0, anything(random, 1))
+			r.Record(0, testkit.Observation(random, 1))
 		}
 		r.RecordConnection(true, 1, 2, true)
 		taken, err := tape.Take(nil)
@@ -322,12 +204,12 @@ func FuzzReplay(f *testing.F) {
 	f.Fuzz(func(t *testing.T, taken []byte) {
 		r := measure.NewRecorder(3, []string{"a", "b", "c"}, 1)
 		again := measure.NewRecorder(3, []string{"a", "b", "c"}, 1)
-		tape := r.Tape()
-		if r.Replay(taken, time.Minute) != nil {
+		tape := journal.NewLog(r)
+		if journal.Replay(r, taken, time.Minute) != nil {
 			return
 		}
 		taped := r
-		if r = measure.NewRecorder(3, []string{"a", "b", "c"}, 1); r.Replay(taken, time.Minute) != nil {
+		if r = measure.NewRecorder(3, []string{"a", "b", "c"}, 1); journal.Replay(r, taken, time.Minute) != nil {
 			t.Fatal("what was replayed can't be")
 		}
 		// What was replayed is written down as it was.
@@ -338,7 +220,7 @@ func FuzzReplay(f *testing.F) {
 		if err != nil {
 			t.Skip("too much for one frame")
 		}
-		if err := again.Replay(copied, time.Minute); err != nil {
+		if err := journal.Replay(again, copied, time.Minute); err != nil {
 			t.Fatal(err)
 		}
 		one, err := r.Final()
@@ -355,7 +237,7 @@ func FuzzReplay(f *testing.F) {
 	})
 }
 
-// gist is what a measurement says, without the buckets of its histograms, which
+// gist is what a measurement says, without the buckets of its testkit.Histograms, which
 // take long to write.
 func gist(m *measure.Measurement) (lines []string) {
 	for _, c := range slices.Concat(m.Main.Cells, m.Warmup.Cells) {

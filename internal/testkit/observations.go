@@ -1,0 +1,146 @@
+// Package testkit makes observations, measurements and scenarios for tests. What is
+// random in them has the seed that it is given.
+package testkit
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"mfaload/measure"
+)
+
+// Observations makes n observations of a few groups, labels and seconds.
+func Observations(seed uint64, n int) []*measure.Observation {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	labels := []string{"201 OTP_REQUIRED", "404 NOT_FOUND", "429 REQUEST_LIMITED"}
+	var all []*measure.Observation
+	for i := range n {
+		intended := time.Duration(i) * 10 * time.Millisecond
+		late := time.Duration(rng.ExpFloat64() * 1e5)
+		o := &measure.Observation{
+			Group: rng.IntN(3), Warmup: i < n/10, Intended: intended, Sent: intended + late,
+			Done: intended + late + time.Duration(rng.ExpFloat64()*1e8), Own: late / 2,
+			Label: labels[rng.IntN(len(labels))], AsExpected: rng.IntN(4) > 0,
+		}
+		o.RateLimited = o.Label == labels[2]
+		o.Refused = o.RateLimited
+		if rng.IntN(5) == 0 {
+			o.Harmed = o.Own + time.Duration(rng.ExpFloat64()*1e7)
+		}
+		switch rng.IntN(10) {
+		case 0:
+			o.Failed, o.AsExpected, o.RateLimited, o.Label = true, false, false, "timeout"
+			if rng.IntN(3) == 0 {
+				o.Refused, o.Label = true, "connection refused"
+			}
+		case 1:
+			o.Violations = []measure.Violation{{Rule: "echo.user", Pointer: "/user/id", Fails: true, Got: fmt.Sprint(i)},
+				{Rule: "field.unknown", Pointer: "/new"}}
+			o.Example = func(bool) measure.Example { return measure.Example{UserID: fmt.Sprint(i), At: intended} }
+		}
+		all = append(all, o)
+	}
+	return all
+}
+
+// MixedObservations are some that end in all ways, harmed and not, late and early.
+func MixedObservations(rng *rand.Rand, n int) (all []*measure.Observation) {
+	for range n {
+		o := &measure.Observation{Group: rng.IntN(2), Intended: time.Duration(rng.Int64N(6e9)), Label: "201",
+			AsExpected: rng.IntN(4) > 0}
+		o.Own = time.Duration(rng.Int64N(3e6))
+		o.Sent = o.Intended + o.Own + time.Duration(rng.Int64N(2))*time.Second
+		o.Done = o.Sent + time.Duration(rng.Int64N(2e9))
+		if o.Own >= measure.HarmFloor {
+			o.Harmed = o.Own
+		}
+		if rng.IntN(4) == 0 {
+			o.Harmed += time.Duration(rng.Int64N(int64(o.Done - o.Sent + 1)))
+		}
+		switch rng.IntN(8) {
+		case 0:
+			o.Label, o.Refused, o.RateLimited = "429", true, true
+		case 1:
+			o.Label, o.Failed, o.AsExpected = "timeout", true, false
+		case 2:
+			o.Label, o.Failed, o.AsExpected, o.Refused = "connection refused", true, false, true
+		case 3:
+			o.Label, o.Failed, o.AsExpected = measure.IdleClosed, true, false
+		}
+		all = append(all, o)
+	}
+	return all
+}
+
+// Observation makes one of a second that may have all that an observation can have.
+func Observation(random *rand.Rand, second int) *measure.Observation {
+	o := &measure.Observation{
+		Group: random.IntN(3), Intended: time.Duration(second)*time.Second + time.Duration(random.Int64N(1e9)),
+		Label: []string{"201 OTP_REQUIRED", "503", "404 NOT_FOUND"}[random.IntN(3)], AsExpected: random.IntN(4) > 0,
+		RateLimited: random.IntN(9) == 0, Evaluated: []uint64{random.Uint64N(8)}, Own: time.Duration(random.Int64N(1e6)) - 1e3,
+	}
+	o.Sent = o.Intended + time.Duration(random.Int64N(1e6))
+	o.Done = o.Sent + time.Duration(random.Int64N(1e9))
+	if o.Refused = o.RateLimited; random.IntN(5) == 0 {
+		o.Harmed = time.Duration(1 + random.Int64N(1e8))
+	}
+	if random.IntN(5) == 0 {
+		o.Failed, o.AsExpected, o.RateLimited, o.Evaluated, o.Label = true, false, false, nil, "timeout"
+		return o
+	}
+	for range random.IntN(3) {
+		o.Violations = append(o.Violations, measure.Violation{Rule: "a", Pointer: fmt.Sprint("/", random.IntN(3)), Fails: random.IntN(2) == 0,
+			Expected: "one", Got: fmt.Sprint("two ", random.IntN(100)), Counted: random.IntN(3) == 0})
+	}
+	o.Example = func(whole bool) measure.Example {
+		e := measure.Example{UserID: "u", Status: 201, At: o.Sent}
+		if whole {
+			e.Answer = &measure.Answer{Headers: []string{"a: b"}, Body: "{}"}
+		}
+		return e
+	}
+	return o
+}
+
+// Labels are of all kinds that may ever be recorded: more than are kept apart, of
+// responses and failures alike, and some that are no text.
+func Labels() []string {
+	all := []string{"201 OTP_REQUIRED", "429 REQUEST_LIMITED", "timeout", "other", "", "\xff", "\xf0\x9f",
+		"\uffff", "<a&b>", "\u2028"}
+	for i := range 40 {
+		all = append(all, fmt.Sprintf("%d CODE", 600-i))
+	}
+	return all
+}
+
+// LateObservation makes a request that ends about now. It may have been intended long ago,
+// or be recorded before the requests of earlier seconds.
+func LateObservation(random *rand.Rand, labels []string, groups int, now time.Duration) *measure.Observation {
+	back := []time.Duration{0, time.Second, 5 * time.Second, time.Minute, 2 * time.Hour}[random.IntN(5)]
+	o := &measure.Observation{
+		Group: random.IntN(groups), Warmup: random.IntN(5) == 0, Label: labels[random.IntN(len(labels))],
+		Intended:  max(now-time.Duration(random.Int64N(int64(back)+int64(time.Second))), 0),
+		Own:       time.Duration(random.Int64N(1e6)) - 1e3,
+		Evaluated: []uint64{random.Uint64N(8)},
+	}
+	o.Sent = o.Intended + time.Duration(random.Int64N(int64(now-o.Intended)+1)) -
+		time.Duration(random.Int64N(1e3))
+	o.Done = max(now, o.Sent)
+	switch random.IntN(4) {
+	case 0:
+		o.Failed, o.Disconnected, o.Evaluated = true, random.IntN(2) == 0, nil
+		return o
+	case 1:
+		o.RateLimited = true
+	}
+	o.AsExpected = random.IntN(3) > 0
+	for range random.IntN(3) {
+		o.Violations = append(o.Violations,
+			measure.Violation{Rule: []string{"a", "b", "\xfe"}[random.IntN(3)],
+				Pointer: labels[random.IntN(len(labels))],
+				Fails:   random.IntN(2) == 0, Expected: "one", Got: labels[random.IntN(len(labels))],
+				Counted: random.IntN(3) == 0})
+	}
+	return o
+}
