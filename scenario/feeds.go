@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"mfaload/scenario/form"
 	"mfaload/scenario/users"
 )
 
@@ -39,7 +40,7 @@ const Stdin = "-"
 type Source struct {
 	// Path is as the scenario has it: from the scenario's folder, or [Stdin].
 	Path string
-	Pos  Pos
+	Pos  form.Pos
 }
 
 // path is where the file is, for a scenario in another file.
@@ -50,31 +51,25 @@ func (s Source) path(scenario string) string {
 	return filepath.Join(filepath.Dir(scenario), s.Path)
 }
 
-var filePath = func() form[Source] {
-	f := textual("a path", "such as users.csv, or '-' for standard input", "", func(text string) (Source, *flaw) {
+var filePath = func() form.Form[form.Placed[string]] {
+	f := form.Text("a path", "such as users.csv, or '-' for standard input", "", func(text string) (string, *form.Flaw) {
 		if text == "" {
-			return Source{}, &flaw{reason: "is empty"}
+			return "", &form.Flaw{Reason: "is empty"}
 		}
-		return Source{Path: text}, nil
+		return text, nil
 	})
-	f.schema["minLength"] = 1
-	read := f.read
-	f.read = func(d *decoder, n *node) Source {
-		s := read(d, n)
-		s.Pos = Pos{d.file, n.line, n.column}
-		return s
-	}
-	return f
+	f.Schema["minLength"] = 1
+	return form.WithPlace(f)
 }()
 
 const leastPerUser = time.Millisecond
 
-var perUser = unitText("an interval", "such as 1/30s: one request in 30 seconds",
-	object{"type": "string", "pattern": orVariable(`1/(?:` + durationPattern + `|s|min|h)`)}, parsePerUser)
+var perUser = form.UnitText("an interval", "such as 1/30s: one request in 30 seconds",
+	form.Object{"type": "string", "pattern": form.OrVariable(`1/(?:` + durationPattern + `|s|min|h)`)}, parsePerUser)
 
-func parsePerUser(text string) (time.Duration, *flaw) {
+func parsePerUser(text string) (time.Duration, *form.Flaw) {
 	if len(text) < 3 || text[:2] != "1/" {
-		return 0, &flaw{reason: "is not 1/ and a duration"}
+		return 0, &form.Flaw{Reason: "is not 1/ and a duration"}
 	}
 	length := text[2:]
 	switch length {
@@ -86,30 +81,30 @@ func parsePerUser(text string) (time.Duration, *flaw) {
 	d, f := parseDuration(length)
 	switch {
 	case f != nil:
-		return 0, &flaw{reason: "is not 1/ and a duration"}
+		return 0, &form.Flaw{Reason: "is not 1/ and a duration"}
 	case d < leastPerUser:
-		return 0, &flaw{"is more than one request in a millisecond", "write 1/1ms or longer, or leave perUser out"}
+		return 0, form.NewFlaw("is more than one request in a millisecond", "write 1/1ms or longer, or leave perUser out")
 	case d > maxRun:
-		return 0, &flaw{"is longer than " + days(maxRun), "write at most 1/" + days(maxRun)}
+		return 0, form.NewFlaw("is longer than "+days(maxRun), "write at most 1/"+days(maxRun))
 	}
 	return d, nil
 }
 
 // checkFeed looks at where a group's users come from, and in which order.
-func checkFeed(d *decoder, n *node, g *Group) {
-	ids, file, exhausted := n.get("ids"), n.get("file"), n.get("exhausted")
+func checkFeed(d *form.Decoder, n *form.Node, g *Group) {
+	ids, file, exhausted := n.Get("ids"), n.Get("file"), n.Get("exhausted")
 	switch {
 	case ids != nil && file != nil:
-		d.failKey(file, "both ids and file are in "+d.label(n), "remove one of them, or make two groups of it")
-	case ids == nil && file == nil && n.lacks("ids") && n.lacks("file"):
-		d.fail(n, "ids is missing in "+d.label(n), "add ids: a list of user IDs such as ["+exampleID+"], or file: users.csv")
+		d.FailKey(file, "both ids and file are in "+d.Label(n), "remove one of them, or make two groups of it")
+	case ids == nil && file == nil && n.Lacks("ids") && n.Lacks("file"):
+		d.Fail(n, "ids is missing in "+d.Label(n), "add ids: a list of user IDs such as ["+exampleID+"], or file: users.csv")
 	}
 	switch {
-	case exhausted == nil || exhausted.bad || n.get("order") == nil:
+	case exhausted == nil || exhausted.Bad || n.Get("order") == nil:
 	case g.Order == Once && g.Exhausted == Wrap:
-		d.fail(exhausted, d.label(exhausted)+": wrap contradicts order: once", "write order: sequential, or leave exhausted out")
+		d.Fail(exhausted, d.Label(exhausted)+": wrap contradicts order: once", "write order: sequential, or leave exhausted out")
 	case g.Order == Random:
-		d.failKey(exhausted, d.label(exhausted)+" has no meaning with order: random: it never comes to an end", "leave it out, or write order: shuffle")
+		d.FailKey(exhausted, d.Label(exhausted)+" has no meaning with order: random: it never comes to an end", "leave it out, or write order: shuffle")
 	}
 	if exhausted == nil && g.Order != Random {
 		g.Exhausted = Wrap
@@ -121,24 +116,24 @@ func checkFeed(d *decoder, n *node, g *Group) {
 
 // checkClosedUsers refuses an interval between the requests for a user where it
 // is users who wait.
-func checkClosedUsers(d *decoder, n *node, s *draft) {
+func checkClosedUsers(d *form.Decoder, n *form.Node, s *draft) {
 	for i := range s.Groups {
-		if key := n.get("users").entries[i].get("perUser"); key != nil && s.Load.Closed() {
-			d.failKey(key, d.label(key)+" has no meaning with load.concurrency", "leave it out and write load.think, or write stages instead of concurrency")
+		if key := n.Get("users").Entries[i].Get("perUser"); key != nil && s.Load.Closed() {
+			d.FailKey(key, d.Label(key)+" has no meaning with load.concurrency", "leave it out and write load.think, or write stages instead of concurrency")
 		}
 	}
 }
 
 // checkStdin refuses to read standard input twice.
-func checkStdin(d *decoder, n *node, s *draft) {
+func checkStdin(d *form.Decoder, n *form.Node, s *draft) {
 	first := -1
 	for i, g := range s.Groups {
 		if g.File.Path != Stdin {
 			continue
 		}
 		if first >= 0 {
-			file := n.get("users").entries[i].get("file")
-			d.fail(file, d.label(file)+": standard input is read already", "keep the users of one group there; group "+s.Groups[first].Name+" has it")
+			file := n.Get("users").Entries[i].Get("file")
+			d.Fail(file, d.Label(file)+": standard input is read already", "keep the users of one group there; group "+s.Groups[first].Name+" has it")
 			continue
 		}
 		first = i

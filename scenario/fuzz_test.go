@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mfaload/scenario"
+	"mfaload/scenario/form"
 )
 
 // lineBreaks are what YAML 1.1 counts as the end of a line.
@@ -60,7 +61,7 @@ func FuzzParse(f *testing.F) {
 }
 
 func checkProblems(t *testing.T, err error, lines int) {
-	problems, ok := err.(scenario.Problems)
+	problems, ok := err.(form.Problems)
 	if !ok || len(problems) == 0 {
 		t.Fatalf("no problems: %v", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mfaload/scenario"
+	"mfaload/scenario/form"
 )
 
 const (
@@ -83,9 +84,9 @@ var wantDesign = scenario.Scenario{
 		{Group: "unknown", Metric: scenario.ViolationRate, Limit: 0.01, Written: "1%"},
 	},
 	Levels: []scenario.LevelChange{
-		{Rule: "links.host", Level: "off", Pos: scenario.Pos{File: "design.yaml", Line: 33, Column: 12}},
-		{Rule: "field.unknown", Level: "fail", Pos: scenario.Pos{File: "design.yaml", Line: 33, Column: 29}},
-		{Rule: "echo.*", Level: "note", Pos: scenario.Pos{File: "design.yaml", Line: 33, Column: 50}},
+		{Rule: "links.host", Level: "off", Pos: form.Pos{File: "design.yaml", Line: 33, Column: 12}},
+		{Rule: "field.unknown", Level: "fail", Pos: form.Pos{File: "design.yaml", Line: 33, Column: 29}},
+		{Rule: "echo.*", Level: "note", Pos: form.Pos{File: "design.yaml", Line: 33, Column: 50}},
 	},
 }
 
@@ -193,7 +194,7 @@ var good = []struct {
 		Users: []scenario.SimulatedUsers{{IDs: []string{userA}, Devices: []string{"EMAIL", "SMS"}, Form: "newer"},
 			{IDs: []string{userB}, Form: "older", HTTPStatus: 403, Error: "ACCESS_FAILED"},
 			{IDs: []string{envID}, Form: "older", Status: "FAILED"}},
-		Faults: []scenario.Fault{{Name: "echo.user", Share: 0.01, Pos: scenario.Pos{File: "good.yaml", Line: 8, Column: 21}}},
+		Faults: []scenario.Fault{{Name: "echo.user", Share: 0.01, Pos: form.Pos{File: "good.yaml", Line: 8, Column: 21}}},
 		Seed:   1}},
 	{"aliases", "users:\n  - {name: a, ids: &ids [" + userA + "], expect: &e {httpStatus: [400, 404]}}\n  - {name: b, ids: [" + userB + "], expect: *e}\n",
 		func(s *scenario.Scenario) any { return s.Groups[1].Expect }, scenario.Expect{HTTPStatuses: []int{400, 404}}},
@@ -418,7 +419,7 @@ func TestTooLarge(t *testing.T) {
 func TestManyProblems(t *testing.T) {
 	text := whole("users:\n  - name: a\n    ids: [" + strings.Repeat("x, ", 1000) + "]\n")
 	_, err := scenario.Parse("f", []byte(text), lookup)
-	problems, _ := err.(scenario.Problems)
+	problems, _ := err.(form.Problems)
 	if len(problems) != 201 || problems[200].Text != "800 more problems, here and elsewhere" {
 		t.Errorf("%d problems, the last is %v", len(problems), problems[len(problems)-1])
 	}

@@ -1,6 +1,10 @@
 package scenario
 
-import "slices"
+import (
+	"slices"
+
+	"mfaload/scenario/form"
+)
 
 // Hash identifies what shapes the load and the judgement: two runs with the
 // same hash ran the same scenario. It is the SHA-256, in hexadecimal, of the
@@ -18,7 +22,7 @@ func (s *Scenario) bare() *Scenario {
 	c.Groups = withoutPlaces(s.Groups)
 	c.Levels = slices.Clone(s.Levels)
 	for i := range c.Levels {
-		c.Levels[i].Pos = Pos{}
+		c.Levels[i].Pos = form.Pos{}
 	}
 	c.Thresholds = slices.Clone(s.Thresholds)
 	for i := range c.Thresholds {
@@ -32,7 +36,7 @@ func (s *Scenario) bare() *Scenario {
 		simulator := *s.Target.Simulator
 		simulator.Faults = slices.Clone(simulator.Faults)
 		for i := range simulator.Faults {
-			simulator.Faults[i].Pos = Pos{}
+			simulator.Faults[i].Pos = form.Pos{}
 		}
 		c.Target.Simulator = &simulator
 	}

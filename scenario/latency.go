@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"mfaload/scenario/form"
 )
 
 const latencyDetail = "such as 5ms, normal(80ms, 20ms) or lognormal(80ms, 250ms)"
@@ -13,16 +15,16 @@ const latencyDetail = "such as 5ms, normal(80ms, 20ms) or lognormal(80ms, 250ms)
 const latencyPattern = durationPattern + `|(?:constant|exponential)\(\s*` + durationPattern + `\s*\)|(?:normal|lognormal)\(\s*` +
 	durationPattern + `\s*(?:,\s*` + durationPattern + `\s*\))?`
 
-var latencyText = unitText("a latency", latencyDetail, object{"type": "string", "pattern": orVariable(latencyPattern)}, parseLatency)
+var latencyText = form.UnitText("a latency", latencyDetail, form.Object{"type": "string", "pattern": form.OrVariable(latencyPattern)}, parseLatency)
 
 var call = regexp.MustCompile(`^([a-z]+)\(([^()]*)\)$`)
 
-func parseLatency(text string) (Latency, *flaw) {
+func parseLatency(text string) (Latency, *form.Flaw) {
 	m := call.FindStringSubmatch(text)
 	if m == nil {
 		d, f := parseLatencyTime(text)
-		if f != nil && f.reason == "is not a duration" {
-			f = &flaw{reason: "is not a latency"}
+		if f != nil && f.Reason == "is not a duration" {
+			f = &form.Flaw{Reason: "is not a latency"}
 		}
 		return Latency{Kind: "constant", A: d}, f
 	}
@@ -30,34 +32,34 @@ func parseLatency(text string) (Latency, *flaw) {
 	times := strings.Split(m[2], ",")
 	switch {
 	case want == 0:
-		return Latency{}, &flaw{reason: "is not a known distribution"}
+		return Latency{}, &form.Flaw{Reason: "is not a known distribution"}
 	case len(times) != want:
-		return Latency{}, &flaw{reason: "has the wrong number of durations"}
+		return Latency{}, &form.Flaw{Reason: "has the wrong number of durations"}
 	}
 	l := Latency{Kind: m[1]}
 	for i, into := range []*time.Duration{&l.A, &l.B}[:want] {
-		var f *flaw
+		var f *form.Flaw
 		if *into, f = parseLatencyTime(strings.TrimSpace(times[i])); f != nil {
-			return Latency{}, &flaw{"has a duration that " + f.reason, ""}
+			return Latency{}, form.NewFlaw("has a duration that "+f.Reason, "")
 		}
 	}
 	return l, checkLatency(l)
 }
 
-func parseLatencyTime(text string) (time.Duration, *flaw) {
+func parseLatencyTime(text string) (time.Duration, *form.Flaw) {
 	d, f := parseDuration(text)
 	if f == nil && d > maxWait {
-		f = &flaw{"is above " + days(maxWait), "write at most " + days(maxWait)}
+		f = form.NewFlaw("is above "+days(maxWait), "write at most "+days(maxWait))
 	}
 	return d, f
 }
 
-func checkLatency(l Latency) *flaw {
+func checkLatency(l Latency) *form.Flaw {
 	switch {
 	case l.Kind == "lognormal" && l.A == 0:
-		return &flaw{reason: "has a median of zero"}
+		return &form.Flaw{Reason: "has a median of zero"}
 	case l.Kind == "lognormal" && l.B < l.A:
-		return &flaw{"has a 99th percentile below its median", "write the median first, for example lognormal(80ms, 250ms)"}
+		return form.NewFlaw("has a 99th percentile below its median", "write the median first, for example lognormal(80ms, 250ms)")
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"mfaload/scenario/form"
 )
 
 // Duration is how long the load lasts, without the warm-up: the sum of the
@@ -33,75 +35,75 @@ func (l *Load) cycle() (sum time.Duration) {
 const leastArrivals = 1 - 1e-6
 
 // checkLoad refuses loads that can't be or that send nothing.
-func checkLoad(d *decoder, n *node, l *Load) {
+func checkLoad(d *form.Decoder, n *form.Node, l *Load) {
 	checkTimes(d, n, l)
-	if !n.bad {
+	if !n.Bad {
 		checkReach(d, n, l)
 	}
 }
 
 // checkTimes looks at when requests are sent.
-func checkTimes(d *decoder, n *node, l *Load) {
-	if n.get("concurrency") != nil {
+func checkTimes(d *form.Decoder, n *form.Node, l *Load) {
+	if n.Get("concurrency") != nil {
 		checkClosed(d, n, l)
 		return
 	}
 	for _, key := range []string{"think", "duration"} {
-		if e := n.get(key); e != nil {
-			d.failKey(e, d.label(e)+" is for the closed model only", "give each stage a duration, or write concurrency: 50 instead of stages for a closed model")
+		if e := n.Get(key); e != nil {
+			d.FailKey(e, d.Label(e)+" is for the closed model only", "give each stage a duration, or write concurrency: 50 instead of stages for a closed model")
 		}
 	}
-	if n.get("stages") == nil {
-		d.missing(n, "stages", "a list of stages such as [{rate: 50/s, duration: 2m}]")
+	if n.Get("stages") == nil {
+		d.Missing(n, "stages", "a list of stages such as [{rate: 50/s, duration: 2m}]")
 		return
 	}
-	if n.sound("stages") && fillStages(d, n, l) {
+	if n.Sound("stages") && fillStages(d, n, l) {
 		checkSum(d, n, l)
 	}
 }
 
 // checkClosed looks at a load without stages.
-func checkClosed(d *decoder, n *node, l *Load) {
+func checkClosed(d *form.Decoder, n *form.Node, l *Load) {
 	l.Workers = l.Concurrency
-	n.forget("repeat", "arrivals", "workers")
+	n.Forget("repeat", "arrivals", "workers")
 	for _, key := range []string{"stages", "repeat", "arrivals", "workers"} {
-		if e := n.get(key); e != nil {
-			d.failKey(e, d.label(e)+" has no meaning beside concurrency: in a closed model each user waits for an answer before the next request",
+		if e := n.Get(key); e != nil {
+			d.FailKey(e, d.Label(e)+" has no meaning beside concurrency: in a closed model each user waits for an answer before the next request",
 				"leave it out, or leave concurrency out for a load with a schedule")
 		}
 	}
-	length, requests := n.get("duration"), n.get("requests")
+	length, requests := n.Get("duration"), n.Get("requests")
 	switch {
 	case length != nil && requests != nil:
-		d.failKey(requests, d.label(n)+" has requests beside duration", "keep one of them; maxRequests is a cap beside a duration")
-	case n.lacks("duration") && n.lacks("requests"):
-		d.fail(n, "duration is missing in "+d.label(n), "add duration: 2m, or requests: 10000")
+		d.FailKey(requests, d.Label(n)+" has requests beside duration", "keep one of them; maxRequests is a cap beside a duration")
+	case n.Lacks("duration") && n.Lacks("requests"):
+		d.Fail(n, "duration is missing in "+d.Label(n), "add duration: 2m, or requests: 10000")
 	}
 	if l.Warmup+l.Duration > maxRun {
-		d.fail(length, d.label(n)+".duration and the warm-up are longer than "+days(maxRun)+" together", "shorten them, or split the run")
+		d.Fail(length, d.Label(n)+".duration and the warm-up are longer than "+days(maxRun)+" together", "shorten them, or split the run")
 	}
 	checkCap(d, n, l)
 }
 
 // fillStages gives each stage the duration that follows from its requests or
 // from those of the load.
-func fillStages(d *decoder, n *node, l *Load) (ok bool) {
-	list, ok := n.get("stages"), true
+func fillStages(d *form.Decoder, n *form.Node, l *Load) (ok bool) {
+	list, ok := n.Get("stages"), true
 	before := 0.0
 	for i := range l.Stages {
-		s, e := &l.Stages[i], list.entries[i]
+		s, e := &l.Stages[i], list.Entries[i]
 		switch {
 		case s.Requests > 0:
 			ok = s.last(float64(s.Requests), d, e) && ok
-		case s.Duration > 0 || e.get("pause") != nil:
-		case l.Requests > 0 && i == len(l.Stages)-1 && e.get("rate") != nil && s.Spike == nil && l.Repeat == 1:
+		case s.Duration > 0 || e.Get("pause") != nil:
+		case l.Requests > 0 && i == len(l.Stages)-1 && e.Get("rate") != nil && s.Spike == nil && l.Repeat == 1:
 			if before >= float64(l.Requests) {
-				d.fail(n.get("requests"), d.label(n)+".requests are all sent before the last stage", "write more of them, or shorten the stages before")
+				d.Fail(n.Get("requests"), d.Label(n)+".requests are all sent before the last stage", "write more of them, or shorten the stages before")
 				return false
 			}
 			ok = s.last(float64(l.Requests)-before, d, e) && ok
 		default:
-			d.missing(e, "duration", duration(true, maxRun).want())
+			d.Missing(e, "duration", duration(true, maxRun).Want())
 			ok = false
 		}
 		if ok {
@@ -109,7 +111,7 @@ func fillStages(d *decoder, n *node, l *Load) (ok bool) {
 		}
 	}
 	if ok && l.Requests > 0 {
-		n.forget("repeat")
+		n.Forget("repeat")
 		return fillRepeat(d, n, l, before)
 	}
 	return ok
@@ -117,15 +119,15 @@ func fillStages(d *decoder, n *node, l *Load) (ok bool) {
 
 // last makes the stage as long as so many requests take. It may be a fraction
 // of a nanosecond longer.
-func (s *Stage) last(requests float64, d *decoder, n *node) (ok bool) {
+func (s *Stage) last(requests float64, d *form.Decoder, n *form.Node) (ok bool) {
 	mean := float64(s.From+s.To) / 2
 	if mean == 0 {
-		d.fail(n, d.label(n)+" sends nothing, however long it is", "raise its rate, or write a duration instead of requests")
+		d.Fail(n, d.Label(n)+" sends nothing, however long it is", "raise its rate, or write a duration instead of requests")
 		return false
 	}
 	seconds := requests / mean
 	if seconds > maxRun.Seconds() {
-		d.fail(n, d.label(n)+" takes longer than "+days(maxRun)+" for its requests", "raise its rate, or write fewer requests")
+		d.Fail(n, d.Label(n)+" takes longer than "+days(maxRun)+" for its requests", "raise its rate, or write fewer requests")
 		return false
 	}
 	s.Duration = max(time.Duration(math.Ceil(seconds*1e9)), 1)
@@ -134,18 +136,18 @@ func (s *Stage) last(requests float64, d *decoder, n *node) (ok bool) {
 
 // fillRepeat repeats the stages until there are as many requests as the load
 // shall have.
-func fillRepeat(d *decoder, n *node, l *Load, once float64) (ok bool) {
-	if e := n.get("repeat"); e != nil {
-		d.failKey(e, d.label(n)+" has repeat beside requests", "keep one of them: with requests the stages are repeated as often as it takes")
+func fillRepeat(d *form.Decoder, n *form.Node, l *Load, once float64) (ok bool) {
+	if e := n.Get("repeat"); e != nil {
+		d.FailKey(e, d.Label(n)+" has repeat beside requests", "keep one of them: with requests the stages are repeated as often as it takes")
 		return false
 	}
 	if once == 0 {
-		d.fail(n.get("stages"), d.label(n.get("stages"))+" send less than one request", "raise a rate or a duration")
+		d.Fail(n.Get("stages"), d.Label(n.Get("stages"))+" send less than one request", "raise a rate or a duration")
 		return false
 	}
 	times := math.Ceil((float64(l.Requests) - once*1e-12) / once)
 	if times > maxRepeat {
-		d.fail(n.get("requests"), fmt.Sprintf("%s.requests: the stages would have to be repeated more than %d times", d.label(n), maxRepeat),
+		d.Fail(n.Get("requests"), fmt.Sprintf("%s.requests: the stages would have to be repeated more than %d times", d.Label(n), maxRepeat),
 			"raise a rate or a duration")
 		return false
 	}
@@ -154,8 +156,8 @@ func fillRepeat(d *decoder, n *node, l *Load, once float64) (ok bool) {
 }
 
 // checkSum refuses loads that are too long or send nothing.
-func checkSum(d *decoder, n *node, l *Load) {
-	stages := n.get("stages")
+func checkSum(d *form.Decoder, n *form.Node, l *Load) {
+	stages := n.Get("stages")
 	total := 0.0
 	for i := range l.Stages {
 		total += l.Stages[i].Total()
@@ -166,27 +168,27 @@ func checkSum(d *decoder, n *node, l *Load) {
 	}
 	switch begins := l.Stages[0].Begins(); {
 	case l.cycle() > maxRun || length+float64(l.Warmup) > float64(maxRun):
-		subject := d.label(stages) + " and the warm-up"
+		subject := d.Label(stages) + " and the warm-up"
 		if l.Repeat > 1 {
-			subject = fmt.Sprintf("%s, %d times, and the warm-up", d.label(stages), l.Repeat)
+			subject = fmt.Sprintf("%s, %d times, and the warm-up", d.Label(stages), l.Repeat)
 		}
-		d.fail(stages, subject+" are longer than "+days(maxRun)+" together", "shorten them, or split the run")
+		d.Fail(stages, subject+" are longer than "+days(maxRun)+" together", "shorten them, or split the run")
 	case total*float64(max(l.Repeat, 1)) < leastArrivals:
-		d.fail(stages, d.label(stages)+" send less than one request", "raise a rate or a duration")
+		d.Fail(stages, d.Label(stages)+" send less than one request", "raise a rate or a duration")
 	case l.Warmup > 0 && float64(begins)*l.Warmup.Seconds() < leastArrivals:
-		d.fail(n.get("warmup"), d.label(n)+".warmup sends less than one request at the rate with which the first stage begins",
+		d.Fail(n.Get("warmup"), d.Label(n)+".warmup sends less than one request at the rate with which the first stage begins",
 			"let the first stage begin faster, or leave the warm-up out")
 	case l.MaxRequests > 0 && float64(begins)*l.Warmup.Seconds() >= float64(l.MaxRequests):
-		d.fail(n.get("maxRequests"), d.label(n)+".maxRequests: the warm-up alone sends as many", "write more of them, or shorten the warm-up")
+		d.Fail(n.Get("maxRequests"), d.Label(n)+".maxRequests: the warm-up alone sends as many", "write more of them, or shorten the warm-up")
 	default:
 		checkCap(d, n, l)
 	}
 }
 
 // checkCap refuses a number of requests that a cap does not let through.
-func checkCap(d *decoder, n *node, l *Load) {
+func checkCap(d *form.Decoder, n *form.Node, l *Load) {
 	if l.MaxRequests > 0 && l.Requests > l.MaxRequests {
-		d.fail(n.get("requests"), d.label(n)+".requests is above maxRequests", "raise maxRequests, or write fewer requests")
+		d.Fail(n.Get("requests"), d.Label(n)+".requests is above maxRequests", "raise maxRequests, or write fewer requests")
 	}
 }
 
@@ -199,33 +201,33 @@ var allowedBeside = map[string][]string{
 	"sine": {"duration"}, "profile": {}, "pause": {},
 }
 
-func checkStage(d *decoder, n *node, s *Stage) {
-	constant, from, to := n.get("rate"), n.get("from"), n.get("to")
-	kind := slices.IndexFunc(kinds, func(k string) bool { return n.get(k) != nil })
+func checkStage(d *form.Decoder, n *form.Node, s *Stage) {
+	constant, from, to := n.Get("rate"), n.Get("from"), n.Get("to")
+	kind := slices.IndexFunc(kinds, func(k string) bool { return n.Get(k) != nil })
 	switch {
 	case constant != nil && (from != nil || to != nil):
-		d.failKey(constant, d.label(n)+" has rate beside from or to", "write rate for a constant stage, from and to for a ramp")
+		d.FailKey(constant, d.Label(n)+" has rate beside from or to", "write rate for a constant stage, from and to for a ramp")
 		return
 	case kind < 0:
-		if !slices.ContainsFunc(kinds, func(k string) bool { return !n.lacks(k) }) {
-			d.fail(n, "rate is missing in "+d.label(n), "add rate: 50/s, or from: 50/s and to: 200/s for a ramp")
+		if !slices.ContainsFunc(kinds, func(k string) bool { return !n.Lacks(k) }) {
+			d.Fail(n, "rate is missing in "+d.Label(n), "add rate: 50/s, or from: 50/s and to: 200/s for a ramp")
 		}
 		return
 	case from != nil && to == nil:
-		d.missing(n, "to", rate(false).want())
+		d.Missing(n, "to", rate(false).Want())
 	case to != nil && from == nil:
-		d.missing(n, "from", rate(false).want())
+		d.Missing(n, "from", rate(false).Want())
 	}
-	for _, e := range n.entries {
-		if e.key != kinds[kind] && e.key != "name" && slices.ContainsFunc(stageKeys, func(k string) bool { return k == e.key }) &&
-			!slices.Contains(allowedBeside[kinds[kind]], e.key) {
-			d.failKey(e, fmt.Sprintf("%s has %s beside %s", d.label(n), e.key, kinds[kind]), "keep one of them, or make two stages of it")
+	for _, e := range n.Entries {
+		if e.Key != kinds[kind] && e.Key != "name" && slices.ContainsFunc(stageKeys, func(k string) bool { return k == e.Key }) &&
+			!slices.Contains(allowedBeside[kinds[kind]], e.Key) {
+			d.FailKey(e, fmt.Sprintf("%s has %s beside %s", d.Label(n), e.Key, kinds[kind]), "keep one of them, or make two stages of it")
 		}
 	}
-	if e := n.get("requests"); e != nil && n.get("duration") != nil {
-		d.failKey(e, d.label(n)+" has requests beside duration", "keep one of them: the other follows from the rate")
+	if e := n.Get("requests"); e != nil && n.Get("duration") != nil {
+		d.FailKey(e, d.Label(n)+" has requests beside duration", "keep one of them: the other follows from the rate")
 	}
-	if !n.bad {
+	if !n.Bad {
 		s.complete(d, n)
 	}
 }
@@ -234,15 +236,15 @@ func checkStage(d *decoder, n *node, s *Stage) {
 var stageKeys = append(slices.Clone(kinds), "steps", "spike", "duration", "requests")
 
 // complete looks at the parts of a stage together.
-func (s *Stage) complete(d *decoder, n *node) {
+func (s *Stage) complete(d *form.Decoder, n *form.Node) {
 	switch {
 	case s.Profile != nil:
 		s.Duration = s.Profile.duration()
-	case s.Spike != nil && n.get("requests") != nil:
-		d.failKey(n.get("requests"), d.label(n)+" has requests beside spike", "write a duration")
+	case s.Spike != nil && n.Get("requests") != nil:
+		d.FailKey(n.Get("requests"), d.Label(n)+" has requests beside spike", "write a duration")
 	case s.Spike != nil && s.Duration > 0 && s.Spike.At+s.Spike.For > s.Duration:
-		d.fail(n.get("spike"), d.label(n.get("spike"))+" ends after its stage", "let it begin earlier, or make the stage longer")
+		d.Fail(n.Get("spike"), d.Label(n.Get("spike"))+" ends after its stage", "let it begin earlier, or make the stage longer")
 	case s.Steps > 0 && s.From == s.To:
-		d.failKey(n.get("steps"), d.label(n)+" has steps between equal rates", "let from and to differ, or write rate")
+		d.FailKey(n.Get("steps"), d.Label(n)+" has steps between equal rates", "let from and to differ, or write rate")
 	}
 }

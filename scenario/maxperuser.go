@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+
+	"mfaload/scenario/form"
 )
 
 // DefaultMaxPerUser is how often a user of a host that is not this machine may
@@ -16,15 +18,15 @@ const perDayPattern = `[1-9][0-9]*/d`
 
 var perDayText = regexp.MustCompile("^" + perDayPattern + "$")
 
-var perDay = unitText("a number a day", "such as 50/d", object{"type": "string", "pattern": orVariable(perDayPattern)}, parsePerDay)
+var perDay = form.UnitText("a number a day", "such as 50/d", form.Object{"type": "string", "pattern": form.OrVariable(perDayPattern)}, parsePerDay)
 
-func parsePerDay(text string) (uint64, *flaw) {
+func parsePerDay(text string) (uint64, *form.Flaw) {
 	if !perDayText.MatchString(text) {
-		return 0, &flaw{reason: "is not a number a day above zero"}
+		return 0, &form.Flaw{Reason: "is not a number a day above zero"}
 	}
 	n, err := strconv.ParseUint(text[:len(text)-len("/d")], 10, 64)
 	if err != nil || n > maxPerDay {
-		return 0, &flaw{fmt.Sprintf("is above %d a day", maxPerDay), "write a smaller number"}
+		return 0, form.NewFlaw(fmt.Sprintf("is above %d a day", maxPerDay), "write a smaller number")
 	}
 	return n, nil
 }

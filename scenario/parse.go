@@ -1,17 +1,20 @@
 package scenario
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"slices"
 
 	"mfaload/internal/disk"
+	"mfaload/scenario/form"
 )
 
 // Read reads a scenario file. Variables are looked up with env. The error is
-// [Problems], or says why the file can't be read.
+// [form.Problems], or says why the file can't be read.
 func Read(path string, env func(string) (string, bool)) (*Scenario, error) {
 	data, err := readFile(path)
 	if err != nil {
@@ -22,18 +25,18 @@ func Read(path string, env func(string) (string, bool)) (*Scenario, error) {
 
 // Parse turns the text of a scenario file into a scenario of its own, with
 // every default filled in. The file's name is for places only. The error is
-// [Problems]: everything that is wrong, sorted by place.
+// [form.Problems]: everything that is wrong, sorted by place.
 func Parse(file string, data []byte, env func(string) (string, bool)) (*Scenario, error) {
-	d := &decoder{file: file, env: env}
+	d := form.NewDecoder(file, env, policy)
 	var s Scenario
-	root := d.load(data)
+	root := d.Load(data)
 	if root != nil {
-		s = scenarioForm.read(d, root)
+		s = scenarioForm.Read(d, root)
 	}
-	if len(d.problems) == 0 {
-		s.Text = d.text(root)
+	if d.IsSound() {
+		s.Text = d.YAML(root)
 	}
-	return d.result(s)
+	return result(d, s)
 }
 
 // ReadSimulator reads a file for the simulator on its own: a scenario with
@@ -50,33 +53,33 @@ func ReadSimulator(path string, env func(string) (string, bool)) (*Scenario, err
 
 // ParseSimulator is [ReadSimulator] for a text that was read already.
 func ParseSimulator(file string, data []byte, env func(string) (string, bool)) (*Scenario, error) {
-	d := &decoder{file: file, env: env}
+	d := form.NewDecoder(file, env, policy)
 	var s Scenario
-	switch root := d.load(data); {
+	switch root := d.Load(data); {
 	case root == nil:
 	case isScenario(root):
-		s = scenarioForm.read(d, root)
-		if target := root.get("target"); target != nil && !target.bad && s.Target.Simulator == nil {
-			d.fail(target, "target has no simulator",
+		s = scenarioForm.Read(d, root)
+		if target := root.Get("target"); target != nil && !target.Bad && s.Target.Simulator == nil {
+			d.Fail(target, "target has no simulator",
 				"write simulator: {} there instead of authPath, or pass a file with the simulator's own keys")
 		}
 	default:
-		s.Target = simulatorFileForm.read(d, root)
+		s.Target = simulatorFileForm.Read(d, root)
 	}
-	return d.result(s)
+	return result(d, s)
 }
 
 // isScenario says whether a file has a key that only whole scenarios have.
-func isScenario(root *node) bool {
+func isScenario(root *form.Node) bool {
 	return slices.ContainsFunc([]string{"name", "description", "target", "load", "thresholds", "contract"},
-		func(key string) bool { return root.get(key) != nil })
+		func(key string) bool { return root.Get(key) != nil })
 }
 
-func (d *decoder) result(s Scenario) (*Scenario, error) {
-	if problems := d.sorted(); len(problems) > 0 {
+func result(d *form.Decoder, s Scenario) (*Scenario, error) {
+	if problems := d.Problems(); len(problems) > 0 {
 		return nil, problems
 	}
-	s.File, s.Literal = d.file, d.literal
+	s.File, s.Literal = d.File, d.Literals()
 	return &s, nil
 }
 
@@ -98,5 +101,37 @@ func readSome(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxFile+1))
+	return io.ReadAll(io.LimitReader(f, form.MaxFile+1))
 }
+
+// Schema returns the JSON Schema (2020-12) of scenario files, for editors. It
+// comes from the tables that the decoder reads with: it takes what [Parse]
+// takes, but knows nothing of what several values mean together.
+func Schema() []byte {
+	schema := maps.Clone(scenarioForm.Schema)
+	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	schema["title"] = "mfaload scenario"
+	schema["$defs"] = form.Object{
+		"variable": form.Object{"type": "string", "pattern": form.VariablePattern,
+			"description": "A value with ${VAR} or ${VAR:-default} from the environment."},
+		"rate": form.Object{"type": "string", "pattern": form.OrVariable(ratePattern),
+			"description": "Requests a second, minute or hour: 50/s, 90/min, 0.5/h."},
+		"duration": form.Object{"type": "string", "pattern": form.OrVariable(durationPattern),
+			"description": "A duration with units: 100ms, 1.5s, 2m, 1h30m, 1d."},
+		"share": form.Object{
+			"anyOf":       []any{form.Object{"const": 0}, form.Object{"type": "string", "pattern": form.OrVariable(sharePattern)}},
+			"description": "A percentage such as 0.1%. Only 0 needs no %."},
+	}
+	text, err := json.MarshalIndent(schema, "", "  ")
+	if err != nil {
+		panic("scenario: the schema is no JSON: " + err.Error())
+	}
+	return append(text, '\n')
+}
+
+// Keys returns the keys of scenario files, in the order of the tables that they
+// are read by.
+func Keys() []form.KeyDoc { return scenarioForm.Docs() }
+
+// SimulatorKeys returns the keys of a file for the simulator on its own.
+func SimulatorKeys() []form.KeyDoc { return simulatorFileForm.Docs() }

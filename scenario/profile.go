@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"mfaload/scenario/users"
+	"mfaload/scenario/form"
 )
 
 // Profile is a recorded rate.
@@ -92,52 +92,52 @@ func (p *Profile) sum() {
 }
 
 // profileForm is a file's name, or a mapping.
-var profileForm = either(
-	form[Profile]{noun: "a file", detail: "such as traffic.csv", schema: fileText.schema,
-		read: func(d *decoder, n *node) Profile {
-			p := Profile{File: fileText.read(d, n)}
-			d.readProfile(n, &p)
+var profileForm = form.Either(
+	form.Form[Profile]{Noun: "a file", Detail: "such as traffic.csv", Schema: fileText.Schema,
+		Read: func(d *form.Decoder, n *form.Node) Profile {
+			p := Profile{File: fileText.Read(d, n)}
+			readProfile(d, n, &p)
 			return p
 		}},
-	mapping(func(d *decoder, n *node, p *Profile) {
-		if n.sound("file") {
-			d.readProfile(n.get("file"), p)
+	form.Mapping(func(d *form.Decoder, n *form.Node, p *Profile) {
+		if n.Sound("file") {
+			readProfile(d, n.Get("file"), p)
 		}
-	}, []field[Profile]{
-		key("file", fileText, func(p *Profile, v string) { p.File = v },
-			"A CSV file with a row second,rate for each point, relative to the scenario's folder.").must(),
-		key("interpolate", yesOrNo, func(p *Profile, v bool) { p.Interpolate = v },
-			"Whether the rate changes linearly from row to row; else it holds until the next row.").or("false"),
+	}, []form.Field[Profile]{
+		form.Key("file", fileText, func(p *Profile, v string) { p.File = v },
+			"A CSV file with a row second,rate for each point, relative to the scenario's folder.").Required(),
+		form.Key("interpolate", form.YesOrNo, func(p *Profile, v bool) { p.Interpolate = v },
+			"Whether the rate changes linearly from row to row; else it holds until the next row.").Default("false"),
 	}),
 )
 
-var fileText = textual("a file", "such as traffic.csv", "", func(text string) (string, *flaw) {
+var fileText = form.Text("a file", "such as traffic.csv", "", func(text string) (string, *form.Flaw) {
 	if text == "" || strings.ContainsRune(text, 0) {
-		return "", &flaw{reason: "is not the name of a file"}
+		return "", &form.Flaw{Reason: "is not the name of a file"}
 	}
 	return text, nil
 })
 
 // readProfile reads the profile's file. Its problems are the scenario's, at the
 // place that names the file.
-func (d *decoder) readProfile(n *node, p *Profile) {
-	if n.bad || p.File == "" {
+func readProfile(d *form.Decoder, n *form.Node, p *Profile) {
+	if n.Bad || p.File == "" {
 		return
 	}
-	shown := n.shown() // never the value of a variable
+	shown := n.Shown() // never the value of a variable
 	if !filepath.IsAbs(p.File) {
-		p.File = filepath.Join(filepath.Dir(d.file), p.File)
+		p.File = filepath.Join(filepath.Dir(d.File), p.File)
 	}
 	data, err := readRegular(p.File, maxProfile)
 	if err != nil {
-		d.fail(n, fmt.Sprintf("%s: %s can't be read: %v", d.label(n), shown, err), "check the path; it is relative to the scenario's folder")
+		d.Fail(n, fmt.Sprintf("%s: %s can't be read: %v", d.Label(n), shown, err), "check the path; it is relative to the scenario's folder")
 		return
 	}
 	points, err := ParseProfile("line", data)
-	var problems Problems
+	var problems form.Problems
 	if errors.As(err, &problems) {
 		for _, q := range problems {
-			d.fail(n, fmt.Sprintf("%s: %s, line %d, column %d: %s", d.label(n), shown, q.Pos.Line, q.Pos.Column, q.Text), q.Remedy)
+			d.Fail(n, fmt.Sprintf("%s: %s, line %d, column %d: %s", d.Label(n), shown, q.Pos.Line, q.Pos.Column, q.Text), q.Remedy)
 		}
 		return
 	}
@@ -175,13 +175,13 @@ func readRegular(path string, most int64) ([]byte, error) {
 // a second from 0 to [MaxRate]. The first row's second counts as 0, so that a
 // profile may be written with Unix time. A first row without numbers is a
 // heading, and what follows a # is left out. The file's name is for places
-// only. The error is [Problems], of which the first ten are listed.
+// only. The error is [form.Problems], of which the first ten are listed.
 func ParseProfile(file string, data []byte) ([]Point, error) {
 	for bytes.HasPrefix(data, []byte("\uFEFF")) {
 		data = bytes.TrimPrefix(data, []byte("\uFEFF"))
 	}
 	if text, remedy := ofAnother(data); text != "" {
-		return nil, Problems{{Pos{file, 1, 1}, text, remedy}}
+		return nil, form.Problems{{Pos: form.Pos{File: file, Line: 1, Column: 1}, Text: text, Remedy: remedy}}
 	}
 	rows := csv.NewReader(bytes.NewReader(data))
 	rows.Comment, rows.FieldsPerRecord, rows.ReuseRecord, rows.TrimLeadingSpace = '#', -1, true, true
@@ -207,7 +207,7 @@ func ParseProfile(file string, data []byte) ([]Point, error) {
 
 // ofAnother says what is wrong with a whole profile that another program wrote.
 func ofAnother(data []byte) (text, remedy string) {
-	if text, remedy = users.Foreign(data[:min(len(data), 64)]); text != "" {
+	if text, remedy = form.Foreign(data[:min(len(data), 64)]); text != "" {
 		return text, remedy
 	}
 	first, _, _ := bytes.Cut(data, []byte("\n"))
@@ -229,12 +229,12 @@ type profileParser struct {
 	row      int
 	first    float64 // second of the first row
 	points   []Point
-	problems Problems
+	problems form.Problems
 	halted   bool
 }
 
 func (p *profileParser) fail(line, column int, text, remedy string) {
-	p.problems = append(p.problems, Problem{Pos{p.file, line, column}, text, remedy})
+	p.problems = append(p.problems, form.Problem{Pos: form.Pos{File: p.file, Line: line, Column: column}, Text: text, Remedy: remedy})
 }
 
 func (p *profileParser) read(fields []string, err error) {
@@ -277,7 +277,7 @@ func (p *profileParser) shown(field string) string {
 	if len(p.points) == 0 {
 		return "a field"
 	}
-	return fmt.Sprintf("%q", clip(field))
+	return fmt.Sprintf("%q", form.Clip(field))
 }
 
 // check refuses numbers that can't be. Comparisons are written such that "not a
@@ -294,12 +294,12 @@ func (p *profileParser) check(fields []string, second float64, bad1 error, rate 
 	}
 	line, column := p.rows.FieldPos(0)
 	if !(math.Abs(second) <= 1e12) {
-		p.fail(line, column, fmt.Sprintf("second %q is out of range", clip(fields[0])), "write seconds since the start, or Unix time")
+		p.fail(line, column, fmt.Sprintf("second %q is out of range", form.Clip(fields[0])), "write seconds since the start, or Unix time")
 		return false
 	}
 	if !(rate >= 0 && rate <= MaxRate) {
 		line, column = p.rows.FieldPos(1)
-		p.fail(line, column, fmt.Sprintf("rate %q is not from 0 to %d", clip(fields[1]), MaxRate), "write requests a second")
+		p.fail(line, column, fmt.Sprintf("rate %q is not from 0 to %d", form.Clip(fields[1]), MaxRate), "write requests a second")
 		return false
 	}
 	return true

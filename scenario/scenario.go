@@ -6,7 +6,11 @@
 // another load works on a copy.
 package scenario
 
-import "time"
+import (
+	"time"
+
+	"mfaload/scenario/form"
+)
 
 // Scenario is a whole scenario file, with every default filled in.
 type Scenario struct {
@@ -30,7 +34,7 @@ type Scenario struct {
 	File string
 	// Literal are the places in it where secrets are written out, rather than
 	// named by variables. Its text must not go where they must not.
-	Literal []Pos `json:"-"`
+	Literal []form.Pos `json:"-"`
 	// Text is the file as YAML for people to read: variables filled in, defaults
 	// added, long lists cut, secrets and personal data as "***".
 	Text string
@@ -207,5 +211,5 @@ type LevelChange struct {
 	// Level is "fail", "note" or "off".
 	Level string
 	// Pos is where the scenario says it.
-	Pos Pos
+	Pos form.Pos
 }

@@ -1,6 +1,10 @@
 package scenario
 
-import "time"
+import (
+	"time"
+
+	"mfaload/scenario/form"
+)
 
 // Simulator describes the embedded stand-in for a PingOne environment.
 type Simulator struct {
@@ -95,5 +99,5 @@ type Fault struct {
 	// Share is the part of the answers that are bent, above 0 and up to 1.
 	Share float64
 	// Pos is where the scenario says it.
-	Pos Pos
+	Pos form.Pos
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"mfaload/scenario/form"
 )
 
 // On429 says what a run does when an answer is 429, too many requests.
@@ -74,45 +76,45 @@ type stops struct {
 
 var stopMetrics = []string{"response", "service", "errorRate", "violationRate", "rateLimitedRate", "connectionFailures"}
 
-var stopForm = mapping(checkStops, append(
-	within(func(s *stops) *[]Threshold { return &s.limits }, []field[[]Threshold]{
+var stopForm = form.Mapping(checkStops, append(
+	form.Within(func(s *stops) *[]Threshold { return &s.limits }, []form.Field[[]Threshold]{
 		timeKey("response", Response, percentileLimits, "Percentiles of the response time that are too long, such as {p99: 5s}."),
 		timeKey("service", Service, percentileLimits, "Percentiles of the service time that are too long, such as {p99: 5s}."),
 		shareKey("errorRate", ErrorRate, "A share of requests with no answer, or with an answer other than expected, that is too many."),
 		shareKey("violationRate", ViolationRate, "A share of answers that break the contract that is too many."),
 		shareKey("rateLimitedRate", RateLimitedRate, "A share of answers with 429 that is too many."),
-		key("connectionFailures", whole(2, 1_000_000), func(ts *[]Threshold, n int) {
+		form.Key("connectionFailures", form.Whole(2, 1_000_000), func(ts *[]Threshold, n int) {
 			*ts = append(*ts, Threshold{Metric: ConnectionFailures, Limit: float64(n), Written: fmt.Sprint(n)})
 		}, "How many requests in a row may find no connection, or lose it, with no answer in between."),
 	}),
-	key("window", duration(true, maxWindow), func(s *stops, v time.Duration) { s.window = v },
+	form.Key("window", duration(true, maxWindow), func(s *stops, v time.Duration) { s.window = v },
 		"The last of the run that is looked at, in whole seconds up to 10m. Left out: 10s. Not with connectionFailures."),
-)).oneWay([]any{"response"}, []any{"service"}, []any{"errorRate"}, []any{"violationRate"}, []any{"rateLimitedRate"}, []any{"connectionFailures"})
+)).OneWay([]any{"response"}, []any{"service"}, []any{"errorRate"}, []any{"violationRate"}, []any{"rateLimitedRate"}, []any{"connectionFailures"})
 
-func checkStops(d *decoder, n *node, s *stops) {
-	given := slices.DeleteFunc(slices.Clone(stopMetrics), func(key string) bool { return n.get(key) == nil })
-	window := n.get("window")
+func checkStops(d *form.Decoder, n *form.Node, s *stops) {
+	given := slices.DeleteFunc(slices.Clone(stopMetrics), func(key string) bool { return n.Get(key) == nil })
+	window := n.Get("window")
 	switch {
 	case len(given) == 0:
-		if !slices.ContainsFunc(stopMetrics, func(key string) bool { return !n.lacks(key) }) {
-			d.fail(n, d.label(n)+" says no limit", "write one such as {errorRate: 10%, window: 10s}")
+		if !slices.ContainsFunc(stopMetrics, func(key string) bool { return !n.Lacks(key) }) {
+			d.Fail(n, d.Label(n)+" says no limit", "write one such as {errorRate: 10%, window: 10s}")
 		}
-	case len(s.limits) == 0 && n.sound(given[0]):
-		d.fail(n.get(given[0]), d.label(n.get(given[0]))+" says no limit", "write one such as {p99: 5s}")
+	case len(s.limits) == 0 && n.Sound(given[0]):
+		d.Fail(n.Get(given[0]), d.Label(n.Get(given[0]))+" says no limit", "write one such as {p99: 5s}")
 	case len(given) > 1:
-		d.failKey(n.get(given[1]), fmt.Sprintf("%s has %s beside %s", d.label(n), given[1], given[0]), "write two items of the list: the run stops when either is met")
+		d.FailKey(n.Get(given[1]), fmt.Sprintf("%s has %s beside %s", d.Label(n), given[1], given[0]), "write two items of the list: the run stops when either is met")
 	case given[0] == "connectionFailures":
 		if window != nil {
-			d.failKey(window, d.label(n)+" has a window beside connectionFailures", "leave it out: they are counted in a row")
+			d.FailKey(window, d.Label(n)+" has a window beside connectionFailures", "leave it out: they are counted in a row")
 		}
 	case window == nil:
 		s.window = defaultWindow
-	case n.sound("window") && s.window%time.Second != 0:
-		d.fail(window, d.label(window)+": "+window.shown()+" is not in whole seconds", "write whole seconds, for example 10s")
+	case n.Sound("window") && s.window%time.Second != 0:
+		d.Fail(window, d.Label(window)+": "+window.Shown()+" is not in whole seconds", "write whole seconds, for example 10s")
 	}
 	for _, t := range s.limits {
-		if e := n.get(string(t.Metric)); t.Stat == "" && t.Metric != ConnectionFailures && t.Limit >= 1 {
-			d.fail(e, d.label(e)+": no share is above "+e.shown(), "write a lower share, for example 50%")
+		if e := n.Get(string(t.Metric)); t.Stat == "" && t.Metric != ConnectionFailures && t.Limit >= 1 {
+			d.Fail(e, d.Label(e)+": no share is above "+e.Shown(), "write a lower share, for example 50%")
 		}
 	}
 }
@@ -129,8 +131,8 @@ func conditions(items []stops) (all []StopCondition) {
 
 // checkReach refuses conditions that can never be met: there are too few requests
 // in their windows, or the run is shorter.
-func checkReach(d *decoder, n *node, l *Load) {
-	if !n.sound("stopOn") {
+func checkReach(d *form.Decoder, n *form.Node, l *Load) {
+	if !n.Sound("stopOn") {
 		return
 	}
 	length := l.Warmup + l.Duration
@@ -138,17 +140,17 @@ func checkReach(d *decoder, n *node, l *Load) {
 		length = l.Warmup + l.cycle()*time.Duration(max(l.Repeat, 1))
 	}
 	at := 0
-	for _, e := range n.get("stopOn").entries {
+	for _, e := range n.Get("stopOn").Entries {
 		c := l.StopOn[at]
-		at += max(len(e.get(string(c.Metric)).entries), 1) // each percentile is a condition
+		at += max(len(e.Get(string(c.Metric)).Entries), 1) // each percentile is a condition
 		most := l.peak() * c.Window.Seconds()
 		switch {
 		case c.Window == 0:
 		case !l.Closed() && most < LeastRequests:
-			d.fail(e, fmt.Sprintf("%s can never be met: it takes %d requests in its window of %s, and there are at most %.3g", d.label(e), LeastRequests, seconds(c.Window), most),
+			d.Fail(e, fmt.Sprintf("%s can never be met: it takes %d requests in its window of %s, and there are at most %.3g", d.Label(e), LeastRequests, seconds(c.Window), most),
 				"write a longer window, or leave it to the thresholds")
 		case length > 0 && c.Window > length:
-			d.fail(e, fmt.Sprintf("%s can never be met: its window of %s is longer than the run", d.label(e), seconds(c.Window)), "write a shorter window")
+			d.Fail(e, fmt.Sprintf("%s can never be met: its window of %s is longer than the run", d.Label(e), seconds(c.Window)), "write a shorter window")
 		}
 	}
 }

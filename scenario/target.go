@@ -7,37 +7,39 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"mfaload/scenario/form"
 )
 
 const exampleAuthPath = "https://auth.pingone.eu"
 
-var authPathText = textual("the scheme and host", "such as "+exampleAuthPath, `[Hh][Tt][Tt][Pp][Ss]?://[^/?#@\s]+/?`, parseAuthPath)
+var authPathText = form.Text("the scheme and host", "such as "+exampleAuthPath, `[Hh][Tt][Tt][Pp][Ss]?://[^/?#@\s]+/?`, parseAuthPath)
 
 var hostName = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$`)
 
 // parseAuthPath checks a URL of just a scheme and a host, and returns it in
 // lower case without a slash at the end.
-func parseAuthPath(text string) (string, *flaw) {
+func parseAuthPath(text string) (string, *form.Flaw) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return "", &flaw{reason: "is not a URL"}
+		return "", &form.Flaw{Reason: "is not a URL"}
 	}
 	scheme, host, port := strings.ToLower(u.Scheme), strings.ToLower(u.Hostname()), u.Port()
 	remedy := "write only the scheme and host, such as " + exampleAuthPath
 	number, err := strconv.ParseUint(port, 10, 16)
 	switch {
 	case scheme != "https" && scheme != "http":
-		return "", &flaw{reason: "does not start with https://"}
+		return "", &form.Flaw{Reason: "does not start with https://"}
 	case u.User != nil:
-		return "", &flaw{"has a user name", remedy}
+		return "", form.NewFlaw("has a user name", remedy)
 	case strings.ContainsAny(text, "?#"):
-		return "", &flaw{"has a query or a fragment", remedy}
+		return "", form.NewFlaw("has a query or a fragment", remedy)
 	case u.Path != "" && u.Path != "/":
-		return "", &flaw{"has a path", remedy + ": the paths are added"}
+		return "", form.NewFlaw("has a path", remedy+": the paths are added")
 	case !isHost(host):
-		return "", &flaw{reason: "has no valid host"}
+		return "", &form.Flaw{Reason: "has no valid host"}
 	case port != "" && (err != nil || number == 0) || strings.HasSuffix(u.Host, ":"):
-		return "", &flaw{reason: "has no valid port"}
+		return "", &form.Flaw{Reason: "has no valid port"}
 	}
 	return scheme + "://" + strings.ToLower(u.Host), nil
 }
@@ -59,31 +61,31 @@ func isLoopback(host string) bool {
 // maxToken is what the service takes for all headers of a request.
 const maxToken = 6 << 10
 
-var bearerFlaw = flaw{`starts with "Bearer "`, "leave the prefix out: it is added"}
+var bearerFlaw = form.NewFlaw(`starts with "Bearer "`, "leave the prefix out: it is added")
 
 // tokenText is the access token: printable ASCII, as a header can hold it.
-var tokenText = func() form[Secret] {
-	f := textual("an access token", "such as ${PINGONE_ACCESS_TOKEN}", "", parseToken)
-	f.schema["pattern"] = orVariable(`[A-Za-z0-9._~+/-]+=*`)
+var tokenText = func() form.Form[Secret] {
+	f := form.Text("an access token", "such as ${PINGONE_ACCESS_TOKEN}", "", parseToken)
+	f.Schema["pattern"] = form.OrVariable(`[A-Za-z0-9._~+/-]+=*`)
 	return f
 }()
 
-func parseToken(text string) (Secret, *flaw) {
+func parseToken(text string) (Secret, *form.Flaw) {
 	switch {
 	case text == "":
-		return Secret{}, &flaw{reason: "is empty"}
+		return Secret{}, &form.Flaw{Reason: "is empty"}
 	case len(text) >= 7 && strings.EqualFold(text[:7], "bearer "):
-		return Secret{}, &bearerFlaw
+		return Secret{}, bearerFlaw
 	case strings.ContainsFunc(text, func(r rune) bool { return r < '!' || r > '~' }):
-		return Secret{}, &flaw{reason: "has a space or a character that is not printable ASCII"}
+		return Secret{}, &form.Flaw{Reason: "has a space or a character that is not printable ASCII"}
 	case isQuote(text[0]):
-		return Secret{}, &flaw{"begins with a quote", "remove the quotes: they are no part of a token"}
+		return Secret{}, form.NewFlaw("begins with a quote", "remove the quotes: they are no part of a token")
 	case len(text) > maxToken:
-		return Secret{}, &flaw{reason: "is longer than the headers that the service takes, 6 KB"}
+		return Secret{}, &form.Flaw{Reason: "is longer than the headers that the service takes, 6 KB"}
 	}
 	if at := notBearer(text); at >= 0 {
-		return Secret{}, &flaw{fmt.Sprintf("has a character that no bearer token has (RFC 6750), at place %d of %d", at+1, len(text)),
-			"write letters, digits and -._~+/ only, and = only at its end"}
+		return Secret{}, form.NewFlaw(fmt.Sprintf("has a character that no bearer token has (RFC 6750), at place %d of %d", at+1, len(text)),
+			"write letters, digits and -._~+/ only, and = only at its end")
 	}
 	return NewSecret(text), nil
 }
@@ -107,45 +109,45 @@ func notBearer(text string) int {
 	return -1
 }
 
-func checkTarget(d *decoder, n *node, t *Target) {
-	simulator, authPath := n.get("simulator"), n.get("authPath")
+func checkTarget(d *form.Decoder, n *form.Node, t *Target) {
+	simulator, authPath := n.Get("simulator"), n.Get("authPath")
 	if authPath == nil {
-		authPath = n.get("region")
+		authPath = n.Get("region")
 	}
 	checkNetwork(d, n, t)
 	checkToken(d, n)
 	checkRegion(d, n)
 	switch {
-	case n.get("region") != nil && simulator != nil: // said by checkRegion
+	case n.Get("region") != nil && simulator != nil: // said by checkRegion
 	case simulator != nil && authPath != nil:
-		d.failKey(simulator, "both authPath and simulator are in target", "remove one of them")
+		d.FailKey(simulator, "both authPath and simulator are in target", "remove one of them")
 	case simulator != nil:
 		if t.EnvID == "" {
 			t.EnvID = simulatedEnvID
 		}
 	case authPath != nil:
-		d.missing(n, "envID", idText.want())
+		d.Missing(n, "envID", idText.Want())
 		checkHost(d, n, t)
-	case n.lacks("authPath") && n.lacks("simulator"):
-		d.fail(n, "neither authPath nor simulator is in target", "add authPath: "+exampleAuthPath+", or simulator: {} for the embedded simulator")
+	case n.Lacks("authPath") && n.Lacks("simulator"):
+		d.Fail(n, "neither authPath nor simulator is in target", "add authPath: "+exampleAuthPath+", or simulator: {} for the embedded simulator")
 	}
 }
 
 // checkHost protects strangers' hosts and the token.
-func checkHost(d *decoder, n *node, t *Target) {
+func checkHost(d *form.Decoder, n *form.Node, t *Target) {
 	u, err := url.Parse(t.AuthPath)
-	authPath := n.get("authPath")
+	authPath := n.Get("authPath")
 	if authPath == nil {
-		authPath = n.get("region")
+		authPath = n.Get("region")
 	}
-	if err != nil || authPath.bad || isThisMachine(t, u.Hostname()) {
+	if err != nil || authPath.Bad || isThisMachine(t, u.Hostname()) {
 		return
 	}
 	if u.Scheme == "http" && isUnencrypted(t, u.Hostname()) {
-		d.fail(authPath, d.label(authPath)+": "+authPath.shown()+" would send the token unencrypted", "write https://")
+		d.Fail(authPath, d.Label(authPath)+": "+authPath.Shown()+" would send the token unencrypted", "write https://")
 	}
-	if agreed := n.get("ownerAgreed"); !t.OwnerAgreed && (agreed == nil || !agreed.bad) {
-		d.fail(authPath, d.label(authPath)+": "+authPath.shown()+notThisMachine(t, u.Hostname())+", and its owner's consent is not confirmed",
+	if agreed := n.Get("ownerAgreed"); !t.OwnerAgreed && (agreed == nil || !agreed.Bad) {
+		d.Fail(authPath, d.Label(authPath)+": "+authPath.Shown()+notThisMachine(t, u.Hostname())+", and its owner's consent is not confirmed",
 			"ask first: PingOne wants a support case opened before a load test, and real e-mails, SMS, calls and pushes may go out; then write ownerAgreed: true")
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"mfaload/scenario/form"
 )
 
 // ClientCredentials are those of a worker application, with which it gets
@@ -32,28 +34,28 @@ var regions = []string{"eu", "com", "ca", "com.au", "sg", "asia"}
 // authPathOf is the authPath of a region.
 func authPathOf(region string) string { return "https://auth.pingone." + region }
 
-var clientCredentialsForm = mapping(nil, []field[ClientCredentials]{
-	key("clientID", clientIDText, func(c *ClientCredentials, v string) { c.ClientID = v },
-		"The worker application's client ID.").must(),
-	key("clientSecret", clientSecretText, func(c *ClientCredentials, v Secret) { c.ClientSecret = v },
-		"Its client secret, best from a variable.").must(),
-	key("authMethod", oneOf("an authentication method", Basic, Post), func(c *ClientCredentials, v AuthMethod) { c.AuthMethod = v },
-		"How the application authenticates to the token endpoint, as it is set up there: basic or post.").or("basic"),
+var clientCredentialsForm = form.Mapping(nil, []form.Field[ClientCredentials]{
+	form.Key("clientID", clientIDText, func(c *ClientCredentials, v string) { c.ClientID = v },
+		"The worker application's client ID.").Required(),
+	form.Key("clientSecret", clientSecretText, func(c *ClientCredentials, v Secret) { c.ClientSecret = v },
+		"Its client secret, best from a variable.").Required(),
+	form.Key("authMethod", form.OneOf("an authentication method", Basic, Post), func(c *ClientCredentials, v AuthMethod) { c.AuthMethod = v },
+		"How the application authenticates to the token endpoint, as it is set up there: basic or post.").Default("basic"),
 })
 
-var clientIDText = matching("a client ID", "such as ${PINGONE_CLIENT_ID}", `[!-~]+`, 255, "has a space or a character that is not printable ASCII")
+var clientIDText = form.Matching("a client ID", "such as ${PINGONE_CLIENT_ID}", `[!-~]+`, 255, "has a space or a character that is not printable ASCII")
 
-var clientSecretText = func() form[Secret] {
-	f := textual("a client secret", "such as ${PINGONE_CLIENT_SECRET}", "", func(text string) (Secret, *flaw) {
+var clientSecretText = func() form.Form[Secret] {
+	f := form.Text("a client secret", "such as ${PINGONE_CLIENT_SECRET}", "", func(text string) (Secret, *form.Flaw) {
 		switch {
 		case text == "":
-			return Secret{}, &flaw{reason: "is empty"}
+			return Secret{}, &form.Flaw{Reason: "is empty"}
 		case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }):
-			return Secret{}, &flaw{reason: "has a character that is not printable ASCII"}
+			return Secret{}, &form.Flaw{Reason: "has a character that is not printable ASCII"}
 		}
 		return NewSecret(text), nil
 	})
-	f.schema["pattern"] = orVariable(`[ -~]+`)
+	f.Schema["pattern"] = form.OrVariable(`[ -~]+`)
 	return f
 }()
 
@@ -61,18 +63,18 @@ var clientSecretText = func() form[Secret] {
 var tokenKeys = []string{"accessToken", "accessTokenFile", "clientCredentials"}
 
 // checkToken looks at where the token comes from.
-func checkToken(d *decoder, n *node) {
-	var written []*node
+func checkToken(d *form.Decoder, n *form.Node) {
+	var written []*form.Node
 	for _, key := range tokenKeys {
-		if e := n.get(key); e != nil {
+		if e := n.Get(key); e != nil {
 			written = append(written, e)
 		}
 	}
 	if len(written) > 1 {
-		d.failKey(written[1], "both "+written[0].key+" and "+written[1].key+" are in target", "keep one of them")
+		d.FailKey(written[1], "both "+written[0].Key+" and "+written[1].Key+" are in target", "keep one of them")
 	}
-	if len(written) == 0 && n.lacks("simulator") && (n.get("authPath") != nil || n.get("region") != nil) && !slices.ContainsFunc(tokenKeys, func(key string) bool { return !n.lacks(key) }) {
-		d.fail(n, "accessToken is missing in target", "add accessToken: "+tokenText.want()+", accessTokenFile, or clientCredentials of a worker application")
+	if len(written) == 0 && n.Lacks("simulator") && (n.Get("authPath") != nil || n.Get("region") != nil) && !slices.ContainsFunc(tokenKeys, func(key string) bool { return !n.Lacks(key) }) {
+		d.Fail(n, "accessToken is missing in target", "add accessToken: "+tokenText.Want()+", accessTokenFile, or clientCredentials of a worker application")
 	}
 }
 
@@ -80,20 +82,20 @@ func checkToken(d *decoder, n *node) {
 // about the text.
 func ParseToken(text string) error {
 	if _, f := parseToken(text); f != nil {
-		return errors.New(strings.TrimRight(f.reason+": "+f.remedy, ": "))
+		return errors.New(strings.TrimRight(f.Reason+": "+f.Remedy, ": "))
 	}
 	return nil
 }
 
 // checkRegion looks for what contradicts a region.
-func checkRegion(d *decoder, n *node) {
-	region := n.get("region")
+func checkRegion(d *form.Decoder, n *form.Node) {
+	region := n.Get("region")
 	if region == nil {
 		return
 	}
 	for _, key := range []string{"authPath", "simulator", "customDomain"} {
-		if e := n.get(key); e != nil {
-			d.failKey(region, "both "+key+" and region are in target", "keep one of them")
+		if e := n.Get(key); e != nil {
+			d.FailKey(region, "both "+key+" and region are in target", "keep one of them")
 			return
 		}
 	}

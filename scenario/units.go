@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"mfaload/scenario/form"
 )
 
 // MaxRate is the highest rate that a scenario may ask for, in requests a
@@ -34,14 +36,14 @@ var (
 // 50/s, 90/min or 0.5/h, from 0 to [MaxRate] a second.
 func ParseRate(text string) (Rate, error) {
 	r, f := parseRate(text)
-	return r, f.of(text)
+	return r, f.Of(text)
 }
 
 // ParseDuration reads a duration such as 1.5s, 1h30m or 2d. Units are ns, us
 // (or µs), ms, s, m, h and d, a day being 24 hours.
 func ParseDuration(text string) (time.Duration, error) {
 	d, f := parseDuration(text)
-	return d, f.of(text)
+	return d, f.Of(text)
 }
 
 // ParseShare reads a percentage such as 0.1%, from 0% to 100%, as a share. Only
@@ -51,30 +53,22 @@ func ParseShare(text string) (float64, error) { return ParseShareUpTo(text, 1) }
 // ParseShareUpTo is [ParseShare] for shares up to a max, which is 10 for 1000%.
 func ParseShareUpTo(text string, most int64) (float64, error) {
 	s, f := parseShareUpTo(text, most)
-	return s, f.of(text)
-}
-
-// of is the flaw as an error about a text.
-func (f *flaw) of(text string) error {
-	if f == nil {
-		return nil
-	}
-	return fmt.Errorf("%q %s: %s", clip(text), f.reason, f.remedy)
+	return s, f.Of(text)
 }
 
 // leadingNumber reads the exact number that a text starts with.
-func leadingNumber(text, noun, remedy string) (number *big.Rat, rest string, f *flaw) {
+func leadingNumber(text, noun, remedy string) (number *big.Rat, rest string, f *form.Flaw) {
 	digits := leading.FindString(text)
 	rest = text[len(digits):]
 	switch {
 	case digits == "" && len(text) > 1 && text[0] == '-' && leading.MatchString(text[1:]):
-		return nil, "", &flaw{"is negative", remedy}
+		return nil, "", form.NewFlaw("is negative", remedy)
 	case digits == "":
-		return nil, "", &flaw{"is not " + noun, remedy}
+		return nil, "", form.NewFlaw("is not "+noun, remedy)
 	case len(digits) > maxDigits+1 || len(strings.Replace(digits, ".", "", 1)) > maxDigits:
-		return nil, "", &flaw{fmt.Sprintf("has more than %d digits", maxDigits), "write fewer digits"}
+		return nil, "", form.NewFlaw(fmt.Sprintf("has more than %d digits", maxDigits), "write fewer digits")
 	case exponent.MatchString(rest):
-		return nil, "", &flaw{"has an exponent", "write the number without an exponent"}
+		return nil, "", form.NewFlaw("has an exponent", "write the number without an exponent")
 	}
 	number, _ = new(big.Rat).SetString(digits)
 	return number, rest, nil
@@ -82,21 +76,21 @@ func leadingNumber(text, noun, remedy string) (number *big.Rat, rest string, f *
 
 var rateUnits = map[string]int64{"/s": 1, "/min": 60, "/h": 3600}
 
-func parseRate(text string) (Rate, *flaw) {
+func parseRate(text string) (Rate, *form.Flaw) {
 	number, unit, f := leadingNumber(text, "a rate", "write a number and a unit, for example 50/s")
 	if f != nil {
 		return 0, f
 	}
 	if unit == "" {
-		return 0, &flaw{"has no unit", "write " + text + "/s"}
+		return 0, form.NewFlaw("has no unit", "write "+text+"/s")
 	}
 	seconds, known := rateUnits[unit]
 	if !known {
-		return 0, &flaw{"has an unknown unit", "use /s, /min or /h, for example 50/s"}
+		return 0, form.NewFlaw("has an unknown unit", "use /s, /min or /h, for example 50/s")
 	}
 	number.Quo(number, big.NewRat(seconds, 1))
 	if number.Cmp(big.NewRat(MaxRate, 1)) > 0 {
-		return 0, &flaw{fmt.Sprintf("is above %d/s", MaxRate), "write a lower rate, or spread the load over several machines"}
+		return 0, form.NewFlaw(fmt.Sprintf("is above %d/s", MaxRate), "write a lower rate, or spread the load over several machines")
 	}
 	rate, _ := number.Float64()
 	return Rate(rate), nil
@@ -126,7 +120,7 @@ var durationUnits = map[string]time.Duration{
 
 var unit = regexp.MustCompile(`^[^0-9.]*`)
 
-func parseDuration(text string) (time.Duration, *flaw) {
+func parseDuration(text string) (time.Duration, *form.Flaw) {
 	const remedy = "write a number and a unit, for example 10s"
 	sum := new(big.Rat)
 	for rest := text; rest != "" || text == ""; {
@@ -135,11 +129,11 @@ func parseDuration(text string) (time.Duration, *flaw) {
 		case f != nil:
 			return 0, f
 		case name == "" && after == "" && rest == text:
-			return 0, &flaw{"has no unit", "write " + text + "s, or " + text + "ms"}
+			return 0, form.NewFlaw("has no unit", "write "+text+"s, or "+text+"ms")
 		case name == "":
-			return 0, &flaw{"has a number without a unit", remedy}
+			return 0, form.NewFlaw("has a number without a unit", remedy)
 		case durationUnits[name] == 0:
-			return 0, &flaw{"has an unknown unit", "use ns, us, ms, s, m, h or d, for example 10s"}
+			return 0, form.NewFlaw("has an unknown unit", "use ns, us, ms, s, m, h or d, for example 10s")
 		default:
 			sum.Add(sum, number.Mul(number, big.NewRat(int64(durationUnits[name]), 1)))
 			rest = after[len(name):]
@@ -147,16 +141,16 @@ func parseDuration(text string) (time.Duration, *flaw) {
 	}
 	switch {
 	case !sum.IsInt():
-		return 0, &flaw{"is finer than a nanosecond", remedy}
+		return 0, form.NewFlaw("is finer than a nanosecond", remedy)
 	case !sum.Num().IsInt64():
-		return 0, &flaw{"is too long", "write at most 30d"}
+		return 0, form.NewFlaw("is too long", "write at most 30d")
 	}
 	return time.Duration(sum.Num().Int64()), nil
 }
 
-func parseShare(text string) (float64, *flaw) { return parseShareUpTo(text, 1) }
+func parseShare(text string) (float64, *form.Flaw) { return parseShareUpTo(text, 1) }
 
-func parseShareUpTo(text string, most int64) (float64, *flaw) {
+func parseShareUpTo(text string, most int64) (float64, *form.Flaw) {
 	const remedy = "write a percentage, for example 0.1%"
 	number, unit, f := leadingNumber(text, "a share", remedy)
 	if f != nil {
@@ -168,11 +162,11 @@ func parseShareUpTo(text string, most int64) (float64, *flaw) {
 	case unit == "" && number.Sign() == 0:
 		return 0, nil
 	case number.Cmp(limit) > 0:
-		return 0, &flaw{fmt.Sprintf("is above %d%%", 100*most), fmt.Sprintf("write at most %d%%", 100*most)}
+		return 0, form.NewFlaw(fmt.Sprintf("is above %d%%", 100*most), fmt.Sprintf("write at most %d%%", 100*most))
 	case unit == "":
-		return 0, &flaw{"has no %", "write " + readings(digits, number, limit)}
+		return 0, form.NewFlaw("has no %", "write "+readings(digits, number, limit))
 	case strings.TrimPrefix(unit, " ") != "%":
-		return 0, &flaw{"has an unknown unit", remedy}
+		return 0, form.NewFlaw("has an unknown unit", remedy)
 	}
 	share, _ := number.Quo(number, hundred).Float64()
 	return share, nil
@@ -189,3 +183,59 @@ func readings(digits string, number, limit *big.Rat) string {
 	text := share.FloatString(maxDigits)
 	return percent + " or " + strings.TrimRight(strings.TrimRight(text, "0"), ".") + "%"
 }
+
+// rate is a rate, above zero if it must be.
+func rate(above bool) form.Form[Rate] {
+	return form.UnitText("a rate", "such as 50/s", form.Reference("rate"), func(text string) (Rate, *form.Flaw) {
+		r, f := parseRate(text)
+		if f == nil && above && r == 0 {
+			f = &form.Flaw{Reason: "is zero"}
+		}
+		return r, f
+	})
+}
+
+// Limits of durations.
+const (
+	maxRun  = 30 * 24 * time.Hour // a whole run
+	maxWait = time.Hour           // one request; latencies are measured up to it
+)
+
+// duration is a duration up to the most, above zero if it must be.
+func duration(above bool, most time.Duration) form.Form[time.Duration] {
+	return form.UnitText("a duration", "such as 10s", form.Reference("duration"), func(text string) (time.Duration, *form.Flaw) {
+		d, f := parseDuration(text)
+		switch {
+		case f != nil:
+			return 0, f
+		case d == 0 && above:
+			return 0, &form.Flaw{Reason: "is zero"}
+		case d > most:
+			return 0, form.NewFlaw("is above "+days(most), "write at most "+days(most))
+		}
+		return d, nil
+	})
+}
+
+// days writes a duration of whole days, hours or minutes as people do.
+func days(d time.Duration) string {
+	switch day := 24 * time.Hour; {
+	case d%day == 0:
+		return fmt.Sprintf("%dd", d/day)
+	case d%time.Hour == 0:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	}
+	return fmt.Sprintf("%dm", d/time.Minute)
+}
+
+const shareDetail = "such as 0.1%"
+
+var anyShare = form.UnitText("a percentage", shareDetail, form.Reference("share"), parseShare)
+
+var shareAboveZero = form.UnitText("a percentage", shareDetail, form.Reference("share"), func(text string) (float64, *form.Flaw) {
+	s, f := parseShare(text)
+	if f == nil && s == 0 {
+		f = &form.Flaw{Reason: "is zero"}
+	}
+	return s, f
+})

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"mfaload/scenario/form"
 )
 
 // statuses, deviceTypes and errorCodes are those of the documentation.
@@ -31,28 +33,28 @@ const MaxGroups = 10_000
 // created is the HTTP status of an answer that has a status of its own.
 const created = 201
 
-func checkExpect(d *decoder, n *node, e *Expect) {
-	if written := n.get("httpStatus"); written != nil && written.bad {
+func checkExpect(d *form.Decoder, n *form.Node, e *Expect) {
+	if written := n.Get("httpStatus"); written != nil && written.Bad {
 		return
 	}
 	onlyCreated := !slices.ContainsFunc(e.HTTPStatuses, func(s int) bool { return s != created })
-	if status := n.get("status"); status != nil && !onlyCreated {
-		d.failKey(status, d.label(status)+" is expected with an httpStatus other than 201",
+	if status := n.Get("status"); status != nil && !onlyCreated {
+		d.FailKey(status, d.Label(status)+" is expected with an httpStatus other than 201",
 			"expect error instead of status, or only httpStatus: 201: errors have no status")
 	}
-	code := n.get("error")
+	code := n.Get("error")
 	switch {
 	case code == nil || !onlyCreated:
-	case n.get("httpStatus") == nil:
-		d.needsHTTPStatus(n, code, e.Errors)
+	case n.Get("httpStatus") == nil:
+		needsHTTPStatus(d, n, code, e.Errors)
 	default:
-		d.failKey(code, d.label(code)+" is expected with only httpStatus 201", "expect status instead of error, or another httpStatus: a 201 is no error")
+		d.FailKey(code, d.Label(code)+" is expected with only httpStatus 201", "expect status instead of error, or another httpStatus: a 201 is no error")
 	}
 }
 
 // needsHTTPStatus refuses error codes without an HTTP status.
-func (d *decoder) needsHTTPStatus(n, code *node, codes []string) {
-	if !n.lacks("httpStatus") {
+func needsHTTPStatus(d *form.Decoder, n, code *form.Node, codes []string) {
+	if !n.Lacks("httpStatus") {
 		return
 	}
 	var of []string
@@ -67,29 +69,29 @@ func (d *decoder) needsHTTPStatus(n, code *node, codes []string) {
 	if len(of) > 0 {
 		remedy = fmt.Sprintf("add httpStatus: %s", strings.Join(of, " or "))
 	}
-	d.failKey(code, d.label(code)+" needs an httpStatus", remedy)
+	d.FailKey(code, d.Label(code)+" needs an httpStatus", remedy)
 }
 
 // checkScenario looks at what several parts of a scenario say.
-func checkScenario(d *decoder, n *node, s *draft) {
+func checkScenario(d *form.Decoder, n *form.Node, s *draft) {
 	if len(s.Groups) > MaxGroups {
-		d.failKey(n.get("users"), fmt.Sprintf("users has %d groups, more than %d", len(s.Groups), MaxGroups),
+		d.FailKey(n.Get("users"), fmt.Sprintf("users has %d groups, more than %d", len(s.Groups), MaxGroups),
 			"join groups that are to be judged alike: a group has as many ids as you like")
 	}
 	names, ids := map[string]int{}, map[string]string{}
 	for i, g := range s.Groups {
-		group := n.get("users").entries[i]
-		name := group.get("name")
+		group := n.Get("users").Entries[i]
+		name := group.Get("name")
 		if line, twice := names[g.Name]; twice && g.Name != "" {
-			d.fail(name, d.label(name)+": "+name.shown()+" is the name of another group too", fmt.Sprintf("choose another name; the first is in line %d", line))
+			d.Fail(name, d.Label(name)+": "+name.Shown()+" is the name of another group too", fmt.Sprintf("choose another name; the first is in line %d", line))
 		} else if name != nil {
-			names[g.Name] = name.line
+			names[g.Name] = name.Line
 		}
 		where := "in another group"
 		if name != nil {
-			where = "in group " + name.shown()
+			where = "in group " + name.Shown()
 		}
-		d.unique(group.get("ids"), g.IDs, where, ids)
+		unique(d, group.Get("ids"), g.IDs, where, ids)
 	}
 	checkStdin(d, n, s)
 	checkLimitGroups(d, n, s)
@@ -101,12 +103,12 @@ func checkScenario(d *decoder, n *node, s *draft) {
 
 // unique refuses users who are there already. In upper or lower case an ID is
 // the same.
-func (d *decoder) unique(list *node, ids []string, where string, known map[string]string) {
+func unique(d *form.Decoder, list *form.Node, ids []string, where string, known map[string]string) {
 	for i, id := range ids {
 		id = strings.ToLower(id)
 		if before, twice := known[id]; twice && id != "" {
-			e := list.entries[i]
-			d.fail(e, d.label(e)+": "+e.shown()+" is there twice", "remove one of them: the user is already "+before)
+			e := list.Entries[i]
+			d.Fail(e, d.Label(e)+": "+e.Shown()+" is there twice", "remove one of them: the user is already "+before)
 			continue
 		}
 		known[id] = where

@@ -8,7 +8,7 @@ import (
 	"syscall"
 
 	"mfaload/report"
-	"mfaload/scenario"
+	"mfaload/scenario/form"
 )
 
 // Exit codes, as documented.
@@ -43,7 +43,7 @@ func (e *exitError) Unwrap() error { return e.err }
 
 // exitCode says what is left to say of an error and returns its code.
 func (u *ui) exitCode(err error) int {
-	var problems scenario.Problems
+	var problems form.Problems
 	var exit *exitError
 	switch {
 	case err == nil:

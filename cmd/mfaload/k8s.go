@@ -21,6 +21,7 @@ import (
 	"mfaload/measure"
 	"mfaload/runner"
 	"mfaload/scenario"
+	"mfaload/scenario/form"
 )
 
 // k8sFlags are the flags of the verb k8s.
@@ -257,7 +258,7 @@ const mostInConfigMap = 1_000_000
 func (m *manifests) files() (*mounted, error) {
 	s := m.scenario
 	if len(s.Literal) > 0 && s.Target.Simulator == nil {
-		return nil, scenario.Problems{{Pos: s.Literal[0], Text: "a secret is written out here, and would be in the manifests",
+		return nil, form.Problems{{Pos: s.Literal[0], Text: "a secret is written out here, and would be in the manifests",
 			Remedy: "write ${VARIABLE}, and name a Secret that has it with --env-secret"}}
 	}
 	f, size := &mounted{data: object{}, main: filepath.Base(s.File)}, 0

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"mfaload/scenario"
+	"mfaload/scenario/form"
 )
 
 // scenarioHead is what people need to know before they look up keys.
@@ -29,13 +30,13 @@ func scenarioPage() string {
 		}
 	}
 	b.WriteString("\n## A file for the simulator\n\nWhat `mfaload simulate FILE` serves. The keys of [`target.simulator`](#targetsimulator) stand at its top, and:\n\n")
-	writeTable(&b, "", slices.DeleteFunc(scenario.SimulatorKeys(), func(k scenario.Key) bool { return own[k.Path] }))
+	writeTable(&b, "", slices.DeleteFunc(scenario.SimulatorKeys(), func(k form.KeyDoc) bool { return own[k.Path] }))
 	return b.String()
 }
 
 // writeKeys writes a section for the keys that are directly within a place, and
 // then one for each of them that has keys itself.
-func writeKeys(b *strings.Builder, title, place string, keys []scenario.Key) {
+func writeKeys(b *strings.Builder, title, place string, keys []form.KeyDoc) {
 	fmt.Fprintf(b, "\n### %s\n\n", title)
 	writeTable(b, place, keys)
 	for _, within := range placesOf(place, keys) {
@@ -44,7 +45,7 @@ func writeKeys(b *strings.Builder, title, place string, keys []scenario.Key) {
 }
 
 // placesOf are the places directly within another that have keys.
-func placesOf(place string, keys []scenario.Key) (places []string) {
+func placesOf(place string, keys []form.KeyDoc) (places []string) {
 	for _, k := range keys {
 		of, name := split(k.Path)
 		if name == "" || of == place || !strings.HasPrefix(of, place) || slices.Contains(places, of) {
@@ -66,7 +67,7 @@ func split(path string) (place, name string) {
 	return path[:at], path[at+1:]
 }
 
-func writeTable(b *strings.Builder, place string, keys []scenario.Key) {
+func writeTable(b *strings.Builder, place string, keys []form.KeyDoc) {
 	b.WriteString("| key | value | default | meaning |\n|---|---|---|---|\n")
 	for _, k := range keys {
 		of, name := split(k.Path)
@@ -88,7 +89,7 @@ func writeTable(b *strings.Builder, place string, keys []scenario.Key) {
 }
 
 // withLink is what to write for a key that has keys itself, with the way there.
-func withLink(k scenario.Key, keys []scenario.Key) string {
+func withLink(k form.KeyDoc, keys []form.KeyDoc) string {
 	place, rest := k.Path, ""
 	for _, within := range keys {
 		if left, of := strings.CutPrefix(within.Path, k.Path); of && left != "" {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"mfaload/scenario"
+	"mfaload/scenario/form"
 )
 
 // maxSimulated is how many users of files the simulator takes: it keeps
@@ -20,7 +21,7 @@ func (a *app) readUsers(s *scenario.Scenario) error {
 	}
 	for _, g := range s.Groups {
 		if g.Users != nil && g.Size() > maxSimulated {
-			return scenario.Problems{{Pos: g.File.Pos, Text: fmt.Sprintf("group %q has %d users, and the simulator keeps at most %d of a file", g.Name, g.Size(), maxSimulated),
+			return form.Problems{{Pos: g.File.Pos, Text: fmt.Sprintf("group %q has %d users, and the simulator keeps at most %d of a file", g.Name, g.Size(), maxSimulated),
 				Remedy: "use fewer users with the simulator, or another target"}}
 		}
 	}

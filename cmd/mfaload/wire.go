@@ -7,6 +7,7 @@ import (
 	"mfaload/contract"
 	"mfaload/pingone"
 	"mfaload/scenario"
+	"mfaload/scenario/form"
 	"mfaload/simulator"
 )
 
@@ -67,7 +68,7 @@ func levelProblem(s *scenario.Scenario, err error) error {
 	}
 	for _, c := range s.Levels {
 		if c.Rule == unknown.Rule {
-			return scenario.Problems{{Pos: c.Pos, Text: fmt.Sprintf("unknown rule %q", c.Rule),
+			return form.Problems{{Pos: c.Pos, Text: fmt.Sprintf("unknown rule %q", c.Rule),
 				Remedy: fmt.Sprintf("did you mean %q?", unknown.Nearest)}}
 		}
 	}
@@ -83,10 +84,10 @@ func checkSimulator(s *scenario.Scenario) error {
 	for _, f := range simulator.Faults() {
 		known[f.Name] = true
 	}
-	var problems scenario.Problems
+	var problems form.Problems
 	for _, f := range s.Target.Simulator.Faults {
 		if !known[f.Name] {
-			problems = append(problems, scenario.Problem{Pos: f.Pos, Text: fmt.Sprintf("the simulator has no fault %q", f.Name),
+			problems = append(problems, form.Problem{Pos: f.Pos, Text: fmt.Sprintf("the simulator has no fault %q", f.Name),
 				Remedy: "name one of those that 'mfaload simulate --faults' lists"})
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"mfaload/scenario/form"
 )
 
 // The columns that a file may have. One whose name starts with an underscore
@@ -136,7 +138,7 @@ func columnRemedy(name string, trusted bool) string {
 	if !trusted {
 		return remedy
 	}
-	return remedy + ": _" + strings.TrimSpace(clip(HideNumber(name)))
+	return remedy + ": _" + strings.TrimSpace(clip(form.HideNumber(name)))
 }
 
 func clip(name string) string {

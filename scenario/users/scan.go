@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"unicode/utf8"
+
+	"mfaload/scenario/form"
 )
 
 // Row is one user as a file has it.
@@ -47,7 +49,7 @@ func Scan(r io.Reader, row func(*Row) error, bad func(Problem)) error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	if text, remedy := Foreign(start); text != "" {
+	if text, remedy := form.Foreign(start); text != "" {
 		bad(Problem{1, 1, text, remedy})
 		return nil
 	}
@@ -133,7 +135,7 @@ func (s *scanner) badID(c Cell) {
 // Quote is a text of a file as a message shows it, without people.
 func Quote(text []byte) string {
 	const most = 80
-	text = []byte(HideNumber(string(text)))
+	text = []byte(form.HideNumber(string(text)))
 	if len(text) > most {
 		cut := most
 		for cut > most-utf8.UTFMax && !utf8.RuneStart(text[cut]) {

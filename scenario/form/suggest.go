@@ -1,20 +1,20 @@
-package scenario
+package form
 
 import (
 	"fmt"
 	"strings"
 )
 
-// suggestion says which of the choices a mistyped word stands for, and returns
+// Suggestion says which of the choices a mistyped word stands for, and returns
 // that choice; where none is near, it lists them.
-func suggestion(word string, choices []string) (remedy, meant string) {
-	if best := nearest(word, choices); best != "" {
-		return fmt.Sprintf("did you mean %q?", clip(best)), best
+func Suggestion(word string, choices []string) (remedy, meant string) {
+	if best := Nearest(word, choices); best != "" {
+		return fmt.Sprintf("did you mean %q?", Clip(best)), best
 	}
 	const most = 40
 	list := make([]string, 0, most)
 	for _, c := range choices[:min(len(choices), most)] {
-		list = append(list, clip(c))
+		list = append(list, Clip(c))
 	}
 	more := ""
 	if len(choices) > most {
@@ -23,16 +23,16 @@ func suggestion(word string, choices []string) (remedy, meant string) {
 	return "use one of " + strings.Join(list, ", ") + more, ""
 }
 
-// nearest returns the choice with the fewest edits from a word, or "" where
+// Nearest returns the choice with the fewest edits from a word, or "" where
 // none is near.
-func nearest(word string, choices []string) (best string) {
+func Nearest(word string, choices []string) (best string) {
 	const longest = 100
 	if len(word) > longest {
 		return ""
 	}
 	least := 0
 	for _, c := range choices {
-		edits := distance(strings.ToLower(word), strings.ToLower(c))
+		edits := Distance(strings.ToLower(word), strings.ToLower(c))
 		if edits <= 1+len(c)/4 && (best == "" || edits < least) {
 			best, least = c, edits
 		}
@@ -40,9 +40,9 @@ func nearest(word string, choices []string) (best string) {
 	return best
 }
 
-// distance is the number of bytes to insert, to delete, to replace or to swap
+// Distance is the number of bytes to insert, to delete, to replace or to swap
 // with the next.
-func distance(a, b string) int {
+func Distance(a, b string) int {
 	rows := make([][]int, len(a)+1)
 	for i := range rows {
 		rows[i] = make([]int, len(b)+1)

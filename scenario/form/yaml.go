@@ -1,4 +1,4 @@
-package scenario
+package form
 
 import (
 	"bytes"
@@ -14,32 +14,31 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"mfaload/internal/yamldoc"
-	"mfaload/scenario/users"
 )
 
 // Limits of a file, so that no text takes long to read.
 const (
-	maxFile   = 16 << 20 // bytes
+	MaxFile   = 16 << 20 // bytes
 	maxNodes  = 5e5      // values, those behind aliases counted each time
 	maxAlias  = 1e5      // values behind aliases
 	maxDepth  = 64       // mappings and lists within one another
 	maxSearch = 1 << 20  // bytes of a file in which a syntax error is searched for
 )
 
-// load reads the one document of a file. It returns nil if there is none to
+// Load reads the one document of a file. It returns nil if there is none to
 // look into.
-func (d *decoder) load(data []byte) *node {
-	if len(data) > maxFile {
-		d.failAt(1, 1, fmt.Sprintf("the file has more than %d MiB", maxFile>>20), "split the users over several scenarios")
+func (d *Decoder) Load(data []byte) *Node {
+	if len(data) > MaxFile {
+		d.FailAt(1, 1, fmt.Sprintf("the file has more than %d MiB", MaxFile>>20), d.policy.Split)
 		return nil
 	}
 	data = yamldoc.Plain(data)
-	if text, remedy := users.Foreign(data[:min(len(data), 64)]); text != "" {
-		d.failAt(1, 1, text, remedy)
+	if text, remedy := Foreign(data[:min(len(data), 64)]); text != "" {
+		d.FailAt(1, 1, text, remedy)
 		return nil
 	}
 	if line, column, ok := invalidUTF8(data); ok {
-		d.failAt(line, column, "the file is not UTF-8", "save it as UTF-8")
+		d.FailAt(line, column, "the file is not UTF-8", "save it as UTF-8")
 		return nil
 	}
 	if document := jsonDocument(data); document != nil {
@@ -53,7 +52,7 @@ func (d *decoder) load(data []byte) *node {
 	first, err := yamldoc.Next(decoder)
 	switch {
 	case errors.Is(err, io.EOF):
-		d.failAt(1, 1, "the file is empty", "write a scenario: 'mfaload schema' describes the keys")
+		d.FailAt(1, 1, "the file is empty", d.policy.Empty)
 		return nil
 	case err != nil:
 		d.syntax(data, err)
@@ -64,7 +63,7 @@ func (d *decoder) load(data []byte) *node {
 		return nil
 	}
 	if second, err := yamldoc.Next(decoder); err == nil {
-		d.failAt(second.Line, second.Column, "a second YAML document starts here", "keep one document in a file")
+		d.FailAt(second.Line, second.Column, "a second YAML document starts here", "keep one document in a file")
 	} else if !errors.Is(err, io.EOF) {
 		d.syntax(data, err)
 	}
@@ -116,7 +115,7 @@ var (
 // syntax reports an error of the YAML library. Its messages hold no text of
 // the file but the names of anchors, which are left out: a token that starts
 // with an asterisk looks like one.
-func (d *decoder) syntax(data []byte, err error) {
+func (d *Decoder) syntax(data []byte, err error) {
 	message := strings.ReplaceAll(err.Error(), "\n", " ")
 	place := yamlPlace.FindStringSubmatch(message)
 	message = yamlQuoted.ReplaceAllString(message[len(place[0]):], "unknown anchor")
@@ -144,7 +143,7 @@ func (d *decoder) syntax(data []byte, err error) {
 	if tab := strings.IndexByte(indent, '\t'); tab >= 0 {
 		column, remedy = tab+1, "indent with spaces, not with tabs"
 	}
-	d.failAt(line, column, "not YAML: "+message, remedy)
+	d.FailAt(line, column, "not YAML: "+message, remedy)
 }
 
 const dashRemedy = "write the items of a list with a hyphen: '- '"

@@ -1,4 +1,4 @@
-package users
+package form
 
 import "regexp"
 
@@ -17,3 +17,15 @@ func HidePeople(text string) string {
 // HideNumber is HidePeople of a text that stands where a number is rather
 // someone's than a quantity: one that is nothing else is hidden too.
 func HideNumber(text string) string { return HidePeople(digits.ReplaceAllString(text, "***")) }
+
+// Clip bounds a text that a message repeats.
+func Clip(s string) string {
+	const most = 80
+	s = HidePeople(s)
+	for i := range s {
+		if i >= most {
+			return s[:i] + "…"
+		}
+	}
+	return s
+}
