@@ -1,9 +1,14 @@
 package fleet
 
 import (
+	"flag"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"mfaload/measure"
 )
@@ -70,6 +75,55 @@ func TestHostileMessages(t *testing.T) {
 		if _, err := decode[beat](data); name == "beat" && err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+var update = flag.Bool("update", false, "write testdata/messages.txt anew")
+
+// TestMessagesAreFrozen holds the bytes of every kind of message to those of an
+// earlier version: coordinator and workers may be of two. With -update they are
+// written anew.
+func TestMessagesAreFrozen(t *testing.T) {
+	start := time.Date(2026, 11, 30, 21, 0, 0, 5, time.UTC)
+	long := testBeat()
+	long.Why, long.Snapshot = "why", snapshot(Shard{3, 8}, 20)
+	long.Snapshot.Elapsed, long.Snapshot.InFlight = time.Second, 2
+	long.Snapshot.Ticks = []measure.Tick{{Second: 1, Seconds: []*measure.Second{{}}}}
+	long.Snapshot.Own = &measure.OwnPart{From: 1, Profile: measure.Profile{Due: []uint64{1, 2}}}
+	whole := testPlan()
+	whole.Epoch, whole.Answers, whole.Withheld = "epoch", 2, "why"
+	stop := &measure.Stop{At: time.Second, Condition: "condition", Observed: "observed", Early: true, OfTimes: true}
+	var text strings.Builder
+	for _, m := range []struct {
+		kind    string
+		message any
+	}{
+		{"hello", hello{protocol, testVersion, "machine-1"}}, {"plan", testPlan()}, {"plan", whole},
+		{"piece", piece{1, 1 << 19}}, {"claim", claim{AnyShard, "machine-1", testHash}},
+		{"grant", grant{3, ""}}, {"grant", grant{-1, "all are taken"}},
+		{"offer", offer{1 << 20, strings.Repeat("0a", 32), 1 << 19}},
+		{"receipt", receipt{Next: 1 << 19}}, {"receipt", receipt{Wait: true}}, {"receipt", receipt{Stored: true}},
+		{"receipt", receipt{Refused: "why"}}, {"beat", testBeat()}, {"beat", long},
+		{"state", state{Phase: going, Epoch: "epoch", Start: start, Stop: &measure.Stop{}}},
+		{"state", state{Phase: stopping, Epoch: "epoch", Start: start, Why: "why", Stop: stop, Out: []int{1, 2}}},
+		{"phases", []phase{gathering, arming, going, stopping, cancelled, done}},
+		{"stages", []stage{refused, claimed, ready, armed, running, delivering, delivered, gone, left}},
+		{"protocol", protocol},
+	} {
+		fmt.Fprintf(&text, "%s %s\n", m.kind, encode(m.message))
+	}
+	const file = "testdata/messages.txt"
+	if *update {
+		if err := os.WriteFile(file, []byte(text.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(text.String(), "\n")); diff != "" {
+		t.Errorf("messages have other bytes than %s (-want +got):\n%s", file, diff)
 	}
 }
 

@@ -1,0 +1,330 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"mfaload/report"
+)
+
+var (
+	updateFrozen = flag.Bool("update", false, "write what testdata/frozen holds of outputs anew")
+	keepFrozen   = flag.String("keep", "", "write all outputs of TestFrozen into this folder, for diff -r of two commits")
+)
+
+// frozen is the folder of TestFrozen. What it makes outputs of is in input, and
+// is never renewed: results folders, journals, searches and scenarios of version
+// v0.0.0-frozen. The outputs are next to it: texts for people in one archive a
+// case, of everything else its checksum in sha256.txt.
+const frozen = "testdata/frozen"
+
+// frozenOutputs are the outputs of one case, by their names.
+type frozenOutputs map[string][]byte
+
+// TestFrozen holds all that mfaload makes of recorded results, of scenarios and of
+// itself to the bytes of an earlier version: times and versions are in what was
+// recorded, so nothing varies. With -update the outputs are written anew.
+func TestFrozen(t *testing.T) {
+	golden, err := filepath.Abs(frozen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *keepFrozen != "" {
+		if *keepFrozen, err = filepath.Abs(*keepFrozen); err != nil {
+			t.Fatal(err)
+		}
+	}
+	work := t.TempDir()
+	if err := os.CopyFS(work, os.DirFS(filepath.Join(golden, "input"))); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(work)
+	defer func(linked string) { version = linked }(version)
+	version = "v0.0.0-frozen"
+	cases := map[string]frozenOutputs{
+		"help": frozenHelp(t), "schema": frozenSchemas(t), "compare": frozenComparisons(t), "capacity": frozenCapacity(t),
+	}
+	for _, kind := range []string{"results", "journals"} {
+		folders, err := os.ReadDir(kind)
+		if err != nil || len(folders) == 0 {
+			t.Fatalf("nothing recorded in %s: %v", kind, err)
+		}
+		for _, f := range folders {
+			cases[f.Name()] = frozenRenders(t, kind, f.Name())
+		}
+	}
+	scenarios, err := filepath.Glob("scenarios/*.yaml")
+	if err != nil || len(scenarios) == 0 {
+		t.Fatalf("no scenarios: %v", err)
+	}
+	cases["scenarios"] = frozenOutputs{}
+	for _, file := range scenarios {
+		frozenScenario(t, filepath.ToSlash(file), cases["scenarios"])
+	}
+	frozenCompare(t, golden, cases)
+}
+
+// frozenRun runs one command line in this process.
+func frozenRun(t *testing.T, args ...string) []byte {
+	t.Helper()
+	var out, said bytes.Buffer
+	code := run(context.Background(), environment{args: args, in: strings.NewReader(""), out: &out, err: &said,
+		lookup: frozenVariables, leave: func(int) { t.Error("left at once") }})
+	return fmt.Appendf(nil, "%s%s[exit code %d]\n", out.Bytes(), said.Bytes(), code)
+}
+
+func frozenVariables(name string) (string, bool) {
+	value, known := map[string]string{
+		"PINGONE_AUTH_PATH": "https://auth.example.com", "PINGONE_ENV_ID": "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
+		"PINGONE_ACCESS_TOKEN": "a-token", "PINGONE_CLIENT_ID": "a-client", "PINGONE_CLIENT_SECRET": "a-secret",
+		"PINGONE_TEST_USER": "788d4931-6936-43f2-82ff-178f5762298a", "PROXY_PASSWORD": "a-password",
+	}[name]
+	return value, known
+}
+
+// frozenRenders makes all files of recorded results, or of a journal.
+func frozenRenders(t *testing.T, kind, name string) frozenOutputs {
+	t.Helper()
+	made := frozenOutputs{}
+	if err := os.Rename(filepath.Join(kind, name), name); err != nil {
+		t.Fatal(err)
+	}
+	made["report.txt"] = frozenRun(t, "report", "--csv", "--hgrm", "--out", "rendered-"+name, name)
+	frozenFolder(t, "rendered-"+name, made)
+	text, err := os.ReadFile(filepath.Join("rendered-"+name, reportFile))
+	if err != nil {
+		if text, err = os.ReadFile(filepath.Join(name, reportFile)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := report.Decode(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, terminal := range []report.Terminal{{Width: 80}, {Width: 140, Color: true}} {
+		var b bytes.Buffer
+		if err := terminal.Write(&b, r); err != nil {
+			t.Fatal(err)
+		}
+		name := fmt.Sprintf("summary%d.txt", terminal.Width)
+		made[name] = bytes.ReplaceAll(b.Bytes(), []byte("\x1b"), []byte("ESC"))
+	}
+	return made
+}
+
+// frozenFolder adds the files of a folder; what is compressed, as what it holds.
+func frozenFolder(t *testing.T, folder string, made frozenOutputs) {
+	t.Helper()
+	files, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		data, err := os.ReadFile(filepath.Join(folder, f.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := f.Name()
+		if plain, packed := strings.CutSuffix(name, ".gz"); packed {
+			z, err := gzip.NewReader(bytes.NewReader(data))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if data, err = io.ReadAll(z); err != nil {
+				t.Fatal(err)
+			}
+			name = plain
+		}
+		made[name] = data
+	}
+}
+
+// frozenComparisons compares recorded results in every form.
+func frozenComparisons(t *testing.T) frozenOutputs {
+	made := frozenOutputs{}
+	for name, args := range map[string][]string{
+		"blocks": {"results/base", "results/baselined"},
+		"same":   {"results/base", "results/base"},
+		"other":  {"results/pass", "results/slow"},
+		"forced": {"--force", "results/pass", "results/slow"},
+		"runs": {"--margin", "p95=5%", "history/01", "history/02", "history/03", "history/04", "--",
+			"history/09", "history/10", "history/11", "history/12"},
+		"history": {"--against-history", "history"},
+	} {
+		made[name+".txt"] = frozenRun(t, append([]string{"compare"}, args...)...)
+		page := name + ".html"
+		made[name+".json"] = frozenRun(t, append([]string{"compare", "--json", "--html", page}, args...)...)
+		if data, err := os.ReadFile(page); err == nil {
+			made[page] = data
+		}
+	}
+	return made
+}
+
+// searchTook is the one thing that varies: how long a search took, to the millisecond.
+var searchTook = regexp.MustCompile(`(?m)^  "duration_s": 541[.0-9]*,$`)
+
+// frozenCapacity asks a search that has ended another question: all its trials are
+// judged again, and nothing is sent.
+func frozenCapacity(t *testing.T) frozenOutputs {
+	made := frozenOutputs{
+		"plan.txt": frozenRun(t, "capacity", "--plan", "--budget", "10m", "scenarios/capacity.yaml"),
+		"resumed.txt": frozenRun(t, "capacity", "-q", "--resume", "capacity", "--target-rate", "5/s",
+			"scenarios/search.yaml"),
+	}
+	for _, name := range []string{capacityFile, capacityPage} {
+		data, err := os.ReadFile(filepath.Join("capacity", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		made[name] = searchTook.ReplaceAll(data, []byte(`  "duration_s": 541,`))
+	}
+	return made
+}
+
+func frozenSchemas(t *testing.T) frozenOutputs {
+	// Those of what mfaload writes are made from its types, and tests hold them to what they mean.
+	made := frozenOutputs{
+		"scenario-page": frozenRun(t, "schema", "--format", "markdown"),
+		"scenario.json": frozenRun(t, "schema", "scenario"),
+	}
+	for _, format := range []string{"openapi", "jsonschema", "markdown"} {
+		made["contract-"+format] = frozenRun(t, "contract", "--format", format)
+	}
+	made["faults"] = frozenRun(t, "simulate", "--faults")
+	return made
+}
+
+func frozenHelp(t *testing.T) frozenOutputs {
+	made := frozenOutputs{"mfaload.txt": frozenRun(t, "--help")}
+	root := newRoot(&app{ui: newUI(environment{out: io.Discard, err: io.Discard, lookup: frozenVariables})})
+	var all func(c *cobra.Command, path []string)
+	all = func(c *cobra.Command, path []string) {
+		for _, sub := range c.Commands() {
+			at := append(slices.Clone(path), sub.Name())
+			made[strings.Join(at, "-")+".txt"] = frozenRun(t, append([]string{"help"}, at...)...)
+			all(sub, at)
+		}
+	}
+	all(root, nil)
+	return made
+}
+
+// frozenScenario adds what identifies a scenario, and what it would send.
+func frozenScenario(t *testing.T, file string, made frozenOutputs) {
+	t.Helper()
+	name := strings.TrimSuffix(filepath.Base(file), ".yaml")
+	made[name+".validate.txt"] = frozenRun(t, "validate", file)
+	made[name+".plan.txt"] = frozenRun(t, "run", "--plan", "--latency", "50ms", file)
+	env := environment{out: io.Discard, err: io.Discard, lookup: frozenVariables}
+	a := &app{env: env, ui: newUI(env)}
+	s, _, err := a.load(file, &contractFlags{})
+	if err != nil {
+		made[name+".hashes.txt"] = fmt.Appendln(nil, err)
+		return
+	}
+	defer s.Close()
+	parts, err := (&contractFlags{}).parts(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Appendf(nil, "hash %s\n", s.Hash())
+	for kind, list := range map[string]map[string]string{"part": parts, "trial part": s.TrialParts()} {
+		for _, part := range slices.Sorted(maps.Keys(list)) {
+			text = fmt.Appendf(text, "%s %s %s\n", kind, part, list[part])
+		}
+	}
+	lines := strings.SplitAfter(string(text), "\n")
+	slices.Sort(lines)
+	made[name+".hashes.txt"] = []byte(strings.Join(lines, ""))
+}
+
+// frozenCompare compares all outputs with those that testdata/frozen holds.
+func frozenCompare(t *testing.T, golden string, cases map[string]frozenOutputs) {
+	t.Helper()
+	var sums strings.Builder
+	archives := map[string][]byte{}
+	for _, name := range slices.Sorted(maps.Keys(cases)) {
+		var archive strings.Builder
+		for _, file := range slices.Sorted(maps.Keys(cases[name])) {
+			data := cases[name][file]
+			if *keepFrozen != "" {
+				path := filepath.Join(*keepFrozen, name, file)
+				if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, data, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			switch filepath.Ext(file) {
+			case ".txt", ".md", ".xml":
+				fmt.Fprintf(&archive, "-- %s --\n%s", file, data)
+			default:
+				fmt.Fprintf(&sums, "%s/%s %x\n", name, file, sha256.Sum256(data))
+			}
+		}
+		if archive.Len() > 0 {
+			archives[name+".txtar"] = []byte(archive.String())
+		}
+	}
+	archives["sha256.txt"] = []byte(sums.String())
+	for _, name := range slices.Sorted(maps.Keys(archives)) {
+		path := filepath.Join(golden, name)
+		if *updateFrozen {
+			if err := os.WriteFile(path, archives[name], 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := otherLines(string(want), string(archives[name])); diff != "" {
+			t.Errorf("%s/%s is not what mfaload makes (see CONTRIBUTING.md):\n%s", frozen, name, diff)
+		}
+	}
+}
+
+// otherLines are the lines that only one of two texts has; the first ones, where
+// there are many.
+func otherLines(want, got string) (diff string) {
+	if want == got {
+		return ""
+	}
+	left, n := map[string]int{}, 0
+	for _, line := range strings.SplitAfter(got, "\n") {
+		left[line]++
+	}
+	note := func(sign, line string) {
+		if n++; n <= 40 {
+			diff += fmt.Sprintf("  %s%.300s\n", sign, strings.TrimSuffix(line, "\n"))
+		}
+	}
+	for _, line := range strings.SplitAfter(want, "\n") {
+		if left[line]--; left[line] < 0 {
+			note("-", line)
+		}
+	}
+	for _, line := range strings.SplitAfter(got, "\n") {
+		if left[line] > 0 {
+			left[line]--
+			note("+", line)
+		}
+	}
+	return fmt.Sprintf("%s  %d lines differ, or their order does\n", diff, n)
+}
