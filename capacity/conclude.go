@@ -130,7 +130,7 @@ func (s *search) missing(rate float64) (most float64) {
 		}
 		share, n := s.near(i, rate)
 		needed := math.Log(1-s.Confidence) / math.Log1p(-l.Allowed)
-		if share > 0 && excess(share, n, l.Allowed) > -stat.NormalQuantile(1-s.Confidence) {
+		if share > 0 && stat.Excess(share, n, l.Allowed) > -stat.NormalQuantile(1-s.Confidence) {
 			needed = math.Inf(1)
 			if share < l.Allowed {
 				z := stat.NormalQuantile(1 - s.Confidence)
@@ -151,7 +151,7 @@ func (s *search) proved(rate float64) (sure float64) {
 		if l := &s.Limits[i]; l.ofFewEvents() {
 			share, n := s.near(i, rate)
 			if share > 0 {
-				sure = min(sure, stat.NormalTail(excess(share, n, l.Allowed)))
+				sure = min(sure, stat.NormalTail(stat.Excess(share, n, l.Allowed)))
 			} else {
 				sure = min(sure, -math.Expm1(n*math.Log1p(-l.Allowed)))
 			}

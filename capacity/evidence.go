@@ -9,58 +9,16 @@ import (
 // series are a count and what it is a share of, second by second.
 type series struct{ over, of []float64 }
 
-func (s series) share() float64 {
-	n := sum(s.of)
-	if n == 0 {
-		return 0
-	}
-	return sum(s.over) / n
-}
+func (s series) share() float64 { return stat.Ratio(stat.Sum(s.over), stat.Sum(s.of)) }
 
-// variance of the share, were it measured again and again: by the batch size
-// that gives the largest, as neighbours in time resemble each other and nobody
-// knows how far that reaches.
-func (s series) variance() (largest float64) {
-	share, n := s.share(), sum(s.of)
+// variance of the share, were it measured again and again.
+func (s series) variance() float64 {
+	share, n := s.share(), stat.Sum(s.of)
 	residuals := make([]float64, len(s.over))
 	for i := range residuals {
 		residuals[i] = s.over[i] - share*s.of[i]
 	}
-	for size := 1; size == 1 || len(residuals)/size >= leastBatches; size *= 2 {
-		squares, batches := 0.0, float64(len(residuals)/size)
-		for i := 0; i+size <= len(residuals); i += size {
-			x := sum(residuals[i : i+size])
-			squares += x * x
-		}
-		if batches > 1 {
-			covered := batches * float64(size) / float64(len(residuals))
-			largest = max(largest, squares/covered*batches/(batches-1)/(n*n))
-		}
-	}
-	return largest
-}
-
-// leastBatches is how many batches tell a variance at least.
-const leastBatches = 6
-
-func sum(xs []float64) (total float64) {
-	for _, x := range xs {
-		total += x
-	}
-	return total
-}
-
-// excess says how many standard deviations a share of n independent requests is
-// above what is allowed: the signed root of the likelihood ratio, which is right
-// for few and for none as well.
-func excess(share, n, allowed float64) float64 {
-	x := (share*n + 0.5) / (n + 1)
-	deviance := x*math.Log(x/allowed) + (1-x)*math.Log((1-x)/(1-allowed))
-	z := math.Sqrt(2 * n * max(deviance, 0))
-	if x < allowed {
-		return -z
-	}
-	return z
+	return stat.SumVariance(residuals) / (n * n)
 }
 
 // mostOdds is the most that one trial says, in logarithmic odds: one in twenty

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"mfaload/internal/stat"
 	"mfaload/scenario"
 )
 
@@ -179,7 +180,7 @@ func judgeLimit(l *Limit, i int, o *Outcome) Judged {
 		return j
 	}
 	s := o.series(i, atLimit)
-	n := sum(s.of)
+	n := stat.Sum(s.of)
 	j.Observed, j.Effective = s.share(), n
 	switch {
 	case n == 0:
@@ -196,7 +197,7 @@ func judgeLimit(l *Limit, i int, o *Outcome) Judged {
 		t := tail{inflation: s.inflation()}
 		far := j.Observed == 0
 		if l.timed() {
-			far = sum(o.series(i, farBelow).over) == 0
+			far = stat.Sum(o.series(i, farBelow).over) == 0
 			t = o.tail(l, i)
 			j.Quantile, j.Over, j.Spread = o.Quantiles[i], l.Over, t.spread
 		}
@@ -251,7 +252,7 @@ func (o *Outcome) tail(l *Limit, i int) (t tail) {
 		s = o.series(i, level)
 	}
 	if share := s.share(); level > 0 && share >= l.Allowed {
-		drop := math.Log(share / max(above, 0.5/sum(s.of)))
+		drop := math.Log(share / max(above, 0.5/stat.Sum(s.of)))
 		t.slope = drop / math.Log(ofLimit[level-1]/ofLimit[level])
 		t.spread = math.Sqrt(s.variance()) / share / t.slope
 	}
@@ -269,7 +270,7 @@ func (s series) inflation() float64 {
 	if share <= 0 || share >= 1 {
 		return 1
 	}
-	return max(s.variance()*sum(s.of)/(share*(1-share)), 1)
+	return max(s.variance()*stat.Sum(s.of)/(share*(1-share)), 1)
 }
 
 // excess says how many standard deviations a share of the requests is above
@@ -277,7 +278,7 @@ func (s series) inflation() float64 {
 // how far the time that the allowed share is above is from the limit tells
 // more, by the slope of the tail.
 func (t tail) excess(l *Limit, j *Judged) float64 {
-	z := excess(j.Observed, j.Effective, l.Allowed)
+	z := stat.Excess(j.Observed, j.Effective, l.Allowed)
 	if j.Quantile > 0 && j.Quantile < l.Over && j.Observed*j.Effective < fewAbove {
 		spread := math.Sqrt((1 - l.Allowed) / (l.Allowed * j.Effective)) // of the share's logarithm
 		z = min(z, max(t.slope*math.Log(j.Quantile/l.Over)/spread, -farAtMost))
@@ -308,40 +309,14 @@ func judgeBacklog(a Ask, o *Outcome) Judged {
 			at, mean = append(at, float64(k)), append(mean, s.Response/s.Sent)
 		}
 	}
-	if len(mean) < 2*leastBatches {
+	if len(mean) < 2*stat.BatchesMin {
 		return j
 	}
-	slope, spread := trend(at, mean)
+	slope, spread := stat.Slope(at, mean)
 	j.Observed = slope * float64(len(o.Seconds))
-	average := sum(mean) / float64(len(mean))
+	average := stat.Mean(mean)
 	if slope > steepTrend*spread && j.Observed > largeTrend*average && j.Observed*a.Rate > manyRequests {
 		j.Broken = probability(oddsOf(slope / spread))
 	}
 	return j
-}
-
-// trend is the slope of a line and its standard deviation, by the batch size
-// that gives the largest.
-func trend(x, y []float64) (slope, spread float64) {
-	n := float64(len(x))
-	mx, my := sum(x)/n, sum(y)/n
-	xx, xy := 0.0, 0.0
-	for i := range x {
-		xx += (x[i] - mx) * (x[i] - mx)
-		xy += (x[i] - mx) * (y[i] - my)
-	}
-	slope = xy / xx
-	scores := make([]float64, len(x))
-	for i := range x {
-		scores[i] = (x[i] - mx) * (y[i] - my - slope*(x[i]-mx))
-	}
-	for size := 1; size == 1 || len(scores)/size >= leastBatches; size *= 2 {
-		squares, batches := 0.0, float64(len(scores)/size)
-		for i := 0; i+size <= len(scores); i += size {
-			s := sum(scores[i : i+size])
-			squares += s * s
-		}
-		spread = max(spread, math.Sqrt(squares*batches/(batches-1)*n/(batches*float64(size)))/xx)
-	}
-	return slope, max(spread, 1e-12)
 }

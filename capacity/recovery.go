@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"mfaload/internal/stat"
 )
 
 // Recovery comes before a trial that follows an overload: requests at a low rate,
@@ -146,7 +148,7 @@ func (w *Watch) medianIn(from, to time.Duration) float64 {
 	if len(times) == 0 {
 		return math.Inf(1)
 	}
-	return median(times)
+	return stat.Median(times)
 }
 
 // recoveryTexts say how the service recovered where that took long.

@@ -2,7 +2,6 @@ package capacity
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -105,43 +104,17 @@ func blocks(m *measure.Measurement, q float64, block time.Duration) (values []fl
 // drift is the test of Mann and Kendall and the slope of Theil and Sen.
 func drift(name string, values []float64, block time.Duration) Drift {
 	d := Drift{Percentile: name, P: 1, Values: values}
-	n := float64(len(values))
 	if len(values) < leastBlocks {
 		return d
 	}
-	score, slopes := 0.0, []float64{}
-	for i := range values {
-		for j := i + 1; j < len(values); j++ {
-			score += float64(sign(values[j] - values[i]))
-			slopes = append(slopes, (values[j]-values[i])/float64(j-i))
-		}
-	}
-	d.Tau = score / (n * (n - 1) / 2)
-	deviation := math.Sqrt(n * (n - 1) * (2*n + 5) / 18) // ties would make it smaller
-	z := max(math.Abs(score)-1, 0) / deviation
-	d.P = min(2*stat.NormalTail(z)*float64(len(soaked)), 1)
-	slope := median(slopes)
+	var p float64
+	d.Tau, p = stat.MannKendall(values)
+	d.P = min(p*float64(len(soaked)), 1)
+	slope := stat.TheilSen(values)
 	d.Slope = slope * float64(time.Hour) / float64(block)
-	if middle := median(values); middle > 0 {
-		d.Change = slope * n / middle
+	if middle := stat.Median(values); middle > 0 {
+		d.Change = slope * float64(len(values)) / middle
 	}
 	d.Up = d.P < driftP && d.Change > driftChange
 	return d
-}
-
-func sign(x float64) int {
-	switch {
-	case x > 0:
-		return 1
-	case x < 0:
-		return -1
-	}
-	return 0
-}
-
-func median(xs []float64) float64 {
-	xs = slices.Clone(xs)
-	slices.Sort(xs)
-	n := len(xs)
-	return (xs[(n-1)/2] + xs[n/2]) / 2
 }

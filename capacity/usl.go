@@ -2,7 +2,6 @@ package capacity
 
 import (
 	"math"
-	"slices"
 
 	"mfaload/internal/stat"
 )
@@ -28,10 +27,7 @@ type USL struct {
 	Error  float64 `json:"relative_error"`
 	Points int     `json:"points"`
 
-	terms      []int       // of the three that are fitted
-	covariance [][]float64 // of their coefficients
-	student    float64
-	c          [3]float64
+	fit stat.Fit // of the mean time, in seconds
 }
 
 // FitUSL fits the law by least squares of the relative errors of the mean time:
@@ -53,11 +49,8 @@ func FitUSL(trials []*Trial) (u *USL, ok bool) {
 	if len(rates) < fitRates {
 		return nil, false
 	}
-	for _, terms := range [][]int{{0, 1, 2}, {0, 1}, {0, 2}, {0}} {
-		if len(n) < max(4, len(terms)+1) {
-			return nil, false
-		}
-		if u, ok = fit(n, r, terms); ok {
+	for _, use := range [][3]bool{{true, true, true}, {true, true}, {true, false, true}, {true}} {
+		if u, ok = fit(n, r, use); ok {
 			u.believe(most)
 			return u, true
 		}
@@ -86,47 +79,20 @@ func (t *Trial) failing() bool {
 
 func terms(n float64) [3]float64 { return [3]float64{1, n - 1, n * (n - 1)} }
 
-// fit solves the normal equations for some of the terms.
-func fit(n, r []float64, use []int) (*USL, bool) {
-	k := len(use)
-	a, b := make([][]float64, k), make([]float64, k)
-	for i := range a {
-		a[i] = make([]float64, k)
-	}
-	for p := range n {
-		x := terms(n[p])
-		for i, ti := range use {
-			for j, tj := range use {
-				a[i][j] += x[ti] * x[tj] / (r[p] * r[p])
-			}
-			b[i] += x[ti] / r[p]
+// fit fits some of the terms.
+func fit(n, r []float64, use [3]bool) (*USL, bool) {
+	x, one := make([][3]float64, len(n)), make([]float64, len(n))
+	for i := range n {
+		for term, value := range terms(n[i]) {
+			x[i][term] = value / r[i]
 		}
+		one[i] = 1
 	}
-	inverse, ok := invert(a)
-	if !ok {
+	f, ok := stat.LeastSquares(x, one, use)
+	if c := f.Coefficients; !ok || c[0] <= 0 || c[1] < 0 || c[2] < 0 {
 		return nil, false
 	}
-	u := &USL{terms: use, Points: len(n), student: stat.StudentQuantile(0.025, float64(max(len(n)-k, 1)))}
-	for i, ti := range use {
-		for j := range use {
-			u.c[ti] += inverse[i][j] * b[j]
-		}
-		if u.c[ti] < 0 || ti == 0 && u.c[ti] == 0 {
-			return nil, false
-		}
-	}
-	squares := 0.0
-	for p := range n {
-		e := (u.time(n[p]) - r[p]) / r[p]
-		squares += e * e
-	}
-	u.Error = math.Sqrt(squares / float64(len(n)))
-	for i := range inverse {
-		for j := range inverse[i] {
-			inverse[i][j] *= squares / float64(len(n)-k)
-		}
-	}
-	u.covariance = inverse
+	u := &USL{fit: f, Points: len(n), Error: math.Sqrt(f.Squares / float64(len(n)))}
 	u.describe()
 	return u, true
 }
@@ -134,17 +100,13 @@ func fit(n, r []float64, use []int) (*USL, bool) {
 // describe turns coefficients into the law's. The interval of a ratio is that of
 // its numerator, as λ is known best.
 func (u *USL) describe() {
-	spread := func(term int) float64 {
-		if i := slices.Index(u.terms, term); i >= 0 {
-			return u.student * math.Sqrt(u.covariance[i][i])
-		}
-		return 0
-	}
+	c, student := u.fit.Coefficients, stat.StudentQuantile(0.025, u.fit.Freedom)
+	spread := func(term int) float64 { return student * math.Sqrt(u.fit.Covariance[term][term]) }
 	s := spread(0)
-	u.Lambda = Bound{1 / u.c[0], 1 / (u.c[0] + s), 1 / max(u.c[0]-s, u.c[0]/100)}
+	u.Lambda = Bound{1 / c[0], 1 / (c[0] + s), 1 / max(c[0]-s, c[0]/100)}
 	for term, to := range map[int]*Bound{1: &u.Sigma, 2: &u.Kappa} {
 		s := spread(term)
-		*to = Bound{u.c[term] / u.c[0], max(u.c[term]-s, 0) / u.c[0], (u.c[term] + s) / u.c[0]}
+		*to = Bound{c[term] / c[0], max(c[term]-s, 0) / c[0], (c[term] + s) / c[0]}
 	}
 	switch {
 	case u.Kappa.Value > 0 && u.Sigma.Value < 1:
@@ -155,64 +117,14 @@ func (u *USL) describe() {
 	}
 }
 
-// time is the mean time with so many in flight.
-func (u *USL) time(n float64) (sum float64) {
-	for term, x := range terms(n) {
-		sum += u.c[term] * x
-	}
-	return sum
-}
-
 // Throughput is that of the law with so many in flight.
-func (u *USL) Throughput(n float64) float64 { return n / u.time(n) }
+func (u *USL) Throughput(n float64) float64 { return n / u.fit.At(terms(n)) }
 
 // Band is the 95 % confidence band of the throughput with so many in flight.
 func (u *USL) Band(n float64) (low, high float64) {
-	x, variance := terms(n), 0.0
-	for i, ti := range u.terms {
-		for j, tj := range u.terms {
-			variance += x[ti] * x[tj] * u.covariance[i][j]
-		}
-	}
-	s := u.student * math.Sqrt(max(variance, 0))
-	return n / (u.time(n) + s), n / max(u.time(n)-s, u.time(n)/100)
-}
-
-// invert inverts a small matrix; false where it is singular.
-func invert(a [][]float64) ([][]float64, bool) {
-	k := len(a)
-	m := make([][]float64, k)
-	for i := range m {
-		m[i] = append(slices.Clone(a[i]), make([]float64, k)...)
-		m[i][k+i] = 1
-	}
-	for col := range k {
-		pivot := col
-		for row := col; row < k; row++ {
-			if math.Abs(m[row][col]) > math.Abs(m[pivot][col]) {
-				pivot = row
-			}
-		}
-		m[col], m[pivot] = m[pivot], m[col]
-		if math.Abs(m[col][col]) < 1e-12*math.Abs(a[col][col])+1e-300 {
-			return nil, false
-		}
-		scale := m[col][col]
-		for j := range m[col] {
-			m[col][j] /= scale
-		}
-		for row := range k {
-			if factor := m[row][col]; row != col {
-				for j := range m[row] {
-					m[row][j] -= factor * m[col][j]
-				}
-			}
-		}
-	}
-	for i := range m {
-		m[i] = m[i][k:]
-	}
-	return m, true
+	time := u.fit.At(terms(n))
+	s := stat.StudentQuantile(0.025, u.fit.Freedom) * u.fit.DeviationAt(terms(n))
+	return n / (time + s), n / max(time-s, time/100)
 }
 
 // Knee is the rate that was tried with the most throughput for its response

@@ -45,3 +45,16 @@ func ToExclude(share float64) float64 {
 	}
 	return math.Ceil(ruleOfThree/share - 1e-6)
 }
+
+// Excess says how many standard deviations a share of n independent observations is
+// above what is allowed: the signed root of the likelihood ratio, which is right
+// for few and for none as well.
+func Excess(share, n, allowed float64) float64 {
+	x := (share*n + 0.5) / (n + 1)
+	deviance := x*math.Log(x/allowed) + (1-x)*math.Log((1-x)/(1-allowed))
+	z := math.Sqrt(2 * n * max(deviance, 0))
+	if x < allowed {
+		return -z
+	}
+	return z
+}

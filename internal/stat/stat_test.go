@@ -148,3 +148,79 @@ func TestProportionsAgainstNewcombe(t *testing.T) {
 		t.Error("the rule of three")
 	}
 }
+
+// Norris' set of NIST's StRD is a line through 36 places whose certified values have 15
+// digits. Three terms are held to a parabola that is exact.
+func TestLeastSquares(t *testing.T) {
+	x := []float64{0.2, 337.4, 118.2, 884.6, 10.1, 226.5, 666.3, 996.3, 448.6, 777.0, 558.2, 0.4, 0.6, 775.5,
+		666.9, 338.0, 447.5, 11.6, 556.0, 228.1, 995.8, 887.6, 120.2, 0.3, 0.3, 556.8, 339.1, 887.2, 999.0,
+		779.0, 11.1, 118.3, 229.2, 669.1, 448.9, 0.5}
+	y := []float64{0.1, 338.8, 118.1, 888.0, 9.2, 228.1, 668.5, 998.5, 449.1, 778.9, 559.2, 0.3, 0.1, 778.1,
+		668.8, 339.3, 448.9, 10.8, 557.7, 228.3, 998.0, 888.8, 119.6, 0.3, 0.6, 557.6, 339.3, 888.0, 998.5,
+		778.9, 10.2, 117.6, 228.9, 668.4, 449.2, 0.2}
+	var terms [][3]float64
+	for _, v := range x {
+		terms = append(terms, [3]float64{1, v, v * v})
+	}
+	f, ok := LeastSquares(terms, y, [3]bool{true, true})
+	if !ok || f.Freedom != 34 || f.Coefficients[2] != 0 || f.Covariance[2][2] != 0 {
+		t.Fatalf("%v: %+v", ok, f)
+	}
+	near(t, "intercept", f.Coefficients[0], -0.262323073774029, 1e-9)
+	near(t, "slope", f.Coefficients[1], 1.00211681802045, 1e-12)
+	near(t, "deviation of the intercept", math.Sqrt(f.Covariance[0][0]), 0.232818234301152, 1e-9)
+	near(t, "deviation of the slope", math.Sqrt(f.Covariance[1][1]), 0.429796848199937e-03, 1e-12)
+	near(t, "residual variance", f.Squares/f.Freedom, 0.782864662630069, 1e-9)
+	for i, v := range x {
+		y[i] = 3 - v/2 + v*v/400
+	}
+	f, ok = LeastSquares(terms, y, [3]bool{true, true, true})
+	if !ok {
+		t.Fatal("no parabola")
+	}
+	near(t, "constant", f.Coefficients[0], 3, 1e-8)
+	near(t, "linear", f.Coefficients[1], -0.5, 1e-9)
+	near(t, "quadratic", f.Coefficients[2], 1.0/400, 1e-11)
+	near(t, "at 20", f.At([3]float64{1, 20, 400}), -6, 1e-8)
+	near(t, "deviation at 20", f.DeviationAt([3]float64{1, 20, 400}), 0, 1e-8)
+	for i := range terms {
+		terms[i][2] = 2 * terms[i][1]
+	}
+	if f, ok = LeastSquares(terms, y, [3]bool{true, true, true}); ok {
+		t.Errorf("terms that depend on each other: %+v", f)
+	}
+}
+
+// By hand: of the ten pairs of 1, 3, 2, 5, 4 eight rise, and the median of their slopes is between
+// 3/4 and 1.
+func TestTrends(t *testing.T) {
+	x := []float64{1, 3, 2, 5, 4}
+	tau, p := MannKendall(x)
+	near(t, "tau", tau, 0.6, 1e-12)
+	near(t, "p", p, 2*NormalTail(5/math.Sqrt(5*4*15.0/18)), 1e-12)
+	near(t, "slope", TheilSen(x), 0.875, 1e-12)
+	slope, deviation := Slope([]float64{0, 1, 2, 3}, []float64{1, 3, 5, 7})
+	near(t, "line", slope, 2, 1e-12)
+	near(t, "its deviation", deviation, 0, 1e-11)
+}
+
+// The variance of a sum of independent values is that of a value times their number; of an
+// autoregression it is larger by (1+φ)/(1−φ).
+func TestSumVariance(t *testing.T) {
+	var white, long float64
+	for i := range uint64(40) {
+		white += SumVariance(autoregressive(3000, 0, i)) / 3000 / 40
+		long += SumVariance(autoregressive(3000, 0.5, i)) / 3000 / 40
+	}
+	near(t, "of noise", white, 1.5, 0.5) // the largest of eleven estimates
+	near(t, "of an autoregression", long, 5, 1.5)
+}
+
+// None of 299 excludes a hundredth as surely as the signed root says.
+func TestExcess(t *testing.T) {
+	near(t, "as allowed", Excess(0.1, 1e9, 0.1), 0, 0.01)
+	near(t, "above", Excess(0.11, 10_000, 0.1), 3.28, 0.05)
+	if z := Excess(0, 299, 0.01); z > -1.6 || z < -2.2 {
+		t.Errorf("none of 299: %v", z)
+	}
+}
