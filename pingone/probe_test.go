@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mfaload/contract"
+	"mfaload/pingone/transport/transporttest"
 	"mfaload/scenario"
 )
 
@@ -39,7 +40,7 @@ func TestReadBackIsChecked(t *testing.T) {
 		{"a redirect", "", 302, "application/json", []string{"http.status"}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			url, _ := start(t, func(w http.ResponseWriter, r *http.Request) {
+			url, _ := transporttest.Start(t, func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(io.Discard, r.Body)
 				body, status, contentType := created, 201, "application/json"
 				if r.Method == "GET" {
@@ -51,7 +52,7 @@ func TestReadBackIsChecked(t *testing.T) {
 				_, _ = io.WriteString(w, strings.ReplaceAll(body, "https://auth.pingone.com",
 					"http://"+r.Host))
 			}, false, nil)
-			op := open(t, url, "", scenario.HTTP1, nil)
+			op := operationOn(t, url, nil)
 			var first, second contract.Exchange
 			if err := op.Send(t.Context(), scenario.User{ID: userID}, &first); err != nil {
 				t.Fatal(err)
@@ -80,14 +81,14 @@ func TestReadBackIsChecked(t *testing.T) {
 func TestProbesAreNoDocumentedRequests(t *testing.T) {
 	var mu sync.Mutex
 	var bodies []string
-	url, _ := start(t, func(w http.ResponseWriter, r *http.Request) {
+	url, _ := transporttest.Start(t, func(w http.ResponseWriter, r *http.Request) {
 		text, _ := io.ReadAll(r.Body)
 		mu.Lock()
 		bodies = append(bodies, string(text))
 		mu.Unlock()
 		w.WriteHeader(400)
 	}, false, nil)
-	op := open(t, url, "", scenario.HTTP1, nil)
+	op := operationOn(t, url, nil)
 	u := scenario.User{ID: userID}
 	for _, p := range op.Probes(u) {
 		if _, err := op.Probe(t.Context(), u, p, &contract.Exchange{}); err != nil {

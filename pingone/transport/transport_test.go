@@ -1,16 +1,11 @@
-package pingone_test
+package transport_test
 
 import (
 	"context"
-	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,80 +13,18 @@ import (
 	"time"
 
 	"mfaload/contract"
-	"mfaload/pingone"
+	"mfaload/pingone/transport"
+	"mfaload/pingone/transport/transporttest"
 	"mfaload/scenario"
 )
 
-// transports are all the ways to the target; each has to pass the same tests.
-var transports = []struct {
-	name     string
-	protocol scenario.Protocol
-	secure   bool
-}{
-	{"http1", scenario.HTTP1, false},
-	{"http1-tls", scenario.HTTP1, true},
-	{"h2", scenario.HTTP2, true},
-	{"h2-without-tls", scenario.HTTP2, false},
-}
-
-// patient is a timeout that no test waits for, however busy the machine is.
-const patient = 20 * time.Second
-
-// everyTransport runs a test over each transport against a server.
-func everyTransport(t *testing.T, handler http.HandlerFunc, test func(t *testing.T, op *pingone.Operation)) {
-	everyTransportWithin(t, patient, handler, test)
-}
-
-func everyTransportWithin(t *testing.T, timeout time.Duration, handler http.HandlerFunc,
-	test func(t *testing.T, op *pingone.Operation)) {
-	for _, way := range transports {
-		t.Run(way.name, func(t *testing.T) { test(t, serve(t, handler, way.protocol, way.secure, timeout)) })
-	}
-}
-
-// serve starts a server and returns the operation on it.
-func serve(t *testing.T, handler http.HandlerFunc, protocol scenario.Protocol, secure bool, timeout time.Duration) *pingone.Operation {
-	t.Helper()
-	url, caFile := start(t, handler, secure, nil)
-	return operationOn(t, url, func(s *scenario.Scenario) {
-		s.Target.Protocol, s.Target.CAFile, s.Target.Timeout = protocol, caFile, timeout
-	})
-}
-
-// start starts a server, which configure may change before, and returns its URL
-// and the file with its authority.
-func start(t *testing.T, handler http.HandlerFunc, secure bool, configure func(*httptest.Server)) (url, caFile string) {
-	t.Helper()
-	server := httptest.NewUnstartedServer(handler)
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.Config.Protocols = new(http.Protocols)
-	server.Config.Protocols.SetHTTP1(true)
-	server.Config.Protocols.SetHTTP2(true)
-	server.Config.Protocols.SetUnencryptedHTTP2(true)
-	if configure != nil {
-		configure(server)
-	}
-	if secure {
-		server.EnableHTTP2 = true
-		server.StartTLS()
-		caFile = filepath.Join(t.TempDir(), "ca.pem")
-		text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-		if err := os.WriteFile(caFile, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	} else {
-		server.Start()
-	}
-	t.Cleanup(server.Close)
-	return server.URL, caFile
-}
-
-func TestEveryTransportSendsTheRequestAndReadsTheAnswer(t *testing.T) {
+func TestEveryTransportSendsTheRequestAndReadsTheResponse(t *testing.T) {
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		want := `{"user":{"id":"` + userID + `"}}`
-		if r.Method != "POST" || r.URL.Path != "/"+envID+"/deviceAuthentications" || string(body) != want ||
-			r.Header.Get("Content-Type") != "application/json" || r.Header.Get("Authorization") != "Bearer the-token" ||
+		want := string(request.Body)
+		if r.Method != "POST" || r.URL.Path != request.Path || string(body) != want ||
+			r.Header.Get("Content-Type") != "application/json" ||
+			r.Header.Get("Authorization") != "Bearer the-token" ||
 			r.Header.Get("Accept-Encoding") != "" || r.ContentLength != int64(len(want)) {
 			http.Error(w, fmt.Sprintf("%s %s %v %s", r.Method, r.URL, r.Header, body), http.StatusBadRequest)
 			return
@@ -102,16 +35,17 @@ func TestEveryTransportSendsTheRequestAndReadsTheAnswer(t *testing.T) {
 		w.WriteHeader(http.StatusCreated)
 		_, _ = io.WriteString(w, `{"a":1}`)
 	}
-	everyTransport(t, handler, func(t *testing.T, op *pingone.Operation) {
+	everyTransport(t, handler, func(t *testing.T, to *transport.Transport) {
 		ex := &contract.Exchange{}
 		for range 3 { // the exchange and the connection are used again
 			ex.Reset()
-			if err := op.Send(t.Context(), scenario.User{ID: userID}, ex); err != nil {
+			if err := to.RoundTrip(t.Context(), request, ex); err != nil {
 				t.Fatal(err)
 			}
 			id, _ := ex.Header.Get("correlation-id")
 			twice, n := ex.Header.Get("Twice")
-			if ex.Status != 201 || string(ex.Body) != `{"a":1}` || id != "one" || twice != "1" || n != 2 || len(ex.Framing) > 0 {
+			if ex.Status != 201 || string(ex.Body) != `{"a":1}` || id != "one" || twice != "1" || n != 2 ||
+				len(ex.Framing) > 0 {
 				t.Fatalf("%d %s %v %v", ex.Status, ex.Body, ex.Header, ex.Framing)
 			}
 			if ex.Sent.IsZero() || ex.Received.Before(ex.Sent) {
@@ -127,9 +61,9 @@ func TestEveryTransportFollowsNoRedirect(t *testing.T) {
 		requests.Add(1)
 		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 	}
-	everyTransport(t, handler, func(t *testing.T, op *pingone.Operation) {
+	everyTransport(t, handler, func(t *testing.T, to *transport.Transport) {
 		requests.Store(0)
-		if got := send(t, op); got.Status != 307 || requests.Load() != 1 {
+		if got := send(t, to); got.Status != 307 || requests.Load() != 1 {
 			t.Errorf("%+v after %d requests", got, requests.Load())
 		}
 	})
@@ -140,9 +74,9 @@ func TestEveryTransportCutsLongBodies(t *testing.T) {
 		w.WriteHeader(http.StatusCreated)
 		_, _ = io.WriteString(w, strings.Repeat("x", 1<<20+1))
 	}
-	everyTransport(t, handler, func(t *testing.T, op *pingone.Operation) {
+	everyTransport(t, handler, func(t *testing.T, to *transport.Transport) {
 		ex := &contract.Exchange{}
-		if err := op.Send(t.Context(), scenario.User{ID: userID}, ex); err != nil || !ex.Cut || len(ex.Body) != 1<<20 {
+		if err := to.RoundTrip(t.Context(), request, ex); err != nil || !ex.Cut || len(ex.Body) != 1<<20 {
 			t.Errorf("cut %v at %d bytes: %v", ex.Cut, len(ex.Body), err)
 		}
 	})
@@ -158,8 +92,9 @@ func TestEveryTransportNamesFailures(t *testing.T) {
 		handler http.HandlerFunc
 		want    []string
 	}{
-		{"silence", time.Second, func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, []string{"timeout"}},
-		{"silence in the body", time.Second, func(w http.ResponseWriter, r *http.Request) {
+		{"silence", short, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+			[]string{"timeout"}},
+		{"silence in the body", short, func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusCreated)
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
@@ -181,9 +116,9 @@ func TestEveryTransportNamesFailures(t *testing.T) {
 				_, _ = io.Copy(io.Discard, r.Body)
 				test.handler(w, r)
 			}
-			everyTransportWithin(t, test.timeout, handler, func(t *testing.T, op *pingone.Operation) {
+			everyWay(t, func(t *testing.T, w way) {
 				requests.Store(0)
-				got := send(t, op)
+				got := send(t, w.serve(t, handler, within(test.timeout)))
 				if !strings.Contains(strings.Join(test.want, ","), got.Failure) || got.Failure == "" {
 					t.Errorf("%+v, want one of %q", got, test.want)
 				}
@@ -202,13 +137,11 @@ func TestEveryTransportEndsWithItsContext(t *testing.T) {
 		come <- struct{}{}
 		<-r.Context().Done()
 	}
-	everyTransport(t, handler, func(t *testing.T, op *pingone.Operation) {
+	everyTransport(t, handler, func(t *testing.T, to *transport.Transport) {
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { <-come; cancel() }()
-		err := op.Send(ctx, scenario.User{ID: userID}, &contract.Exchange{})
-		var f *contract.Failure
-		if !errors.As(err, &f) || f.Kind != "canceled" {
-			t.Errorf("%v", err)
+		if kind := kindOf(t, to.RoundTrip(ctx, request, &contract.Exchange{})); kind != "canceled" {
+			t.Error(kind)
 		}
 	})
 }
@@ -219,9 +152,9 @@ func TestEveryTransportIsSafeForManyWorkers(t *testing.T) {
 		w.WriteHeader(http.StatusCreated)
 		_, _ = io.Copy(w, r.Body)
 	}
-	everyTransport(t, handler, func(t *testing.T, op *pingone.Operation) {
+	everyTransport(t, handler, func(t *testing.T, to *transport.Transport) {
 		var opened atomic.Int64
-		op.Watch(func(c contract.Connection) {
+		to.Watch(func(c contract.Connection) {
 			opened.Add(1)
 			if c.Dial <= 0 || c.Secure != (c.Handshake > 0) {
 				t.Errorf("%+v", c)
@@ -234,7 +167,9 @@ func TestEveryTransportIsSafeForManyWorkers(t *testing.T) {
 				for n := range 20 {
 					ex.Reset()
 					id := fmt.Sprintf("%08d-6936-43f2-82ff-178f5762298a", 100*worker+n)
-					if err := op.Send(t.Context(), scenario.User{ID: id}, ex); err != nil {
+					r := request
+					r.Body = []byte(id)
+					if err := to.RoundTrip(t.Context(), r, ex); err != nil {
 						t.Error(err)
 					} else if !strings.Contains(string(ex.Body), id) {
 						t.Errorf("asked for %s, got %s", id, ex.Body)
@@ -251,15 +186,15 @@ func TestEveryTransportIsSafeForManyWorkers(t *testing.T) {
 
 func TestConnectionsAreOpenedAhead(t *testing.T) {
 	handler := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated) }
-	everyTransport(t, handler, func(t *testing.T, op *pingone.Operation) {
+	everyTransport(t, handler, func(t *testing.T, to *transport.Transport) {
 		var opened, resumed atomic.Int64
-		op.Watch(func(c contract.Connection) {
+		to.Watch(func(c contract.Connection) {
 			opened.Add(1)
 			if c.Resumed {
 				resumed.Add(1)
 			}
 		})
-		if err := op.Open(t.Context(), 50); err != nil {
+		if err := to.Open(t.Context(), 50); err != nil {
 			t.Fatal(err)
 		}
 		ahead := opened.Load()
@@ -267,7 +202,7 @@ func TestConnectionsAreOpenedAhead(t *testing.T) {
 			t.Errorf("%d connections were opened ahead, want 50", ahead)
 		}
 		for range 50 {
-			if got := send(t, op); got.Status != 201 {
+			if got := send(t, to); got.Status != 201 {
 				t.Fatalf("%+v", got)
 			}
 		}
@@ -283,19 +218,19 @@ func TestTLSSessionsAreResumed(t *testing.T) {
 		w.Header().Set("Connection", "close")
 		w.WriteHeader(http.StatusCreated)
 	}
-	everyTransport(t, handler, func(t *testing.T, op *pingone.Operation) {
+	everyTransport(t, handler, func(t *testing.T, to *transport.Transport) {
 		if !strings.HasSuffix(t.Name(), "http1-tls") {
 			t.Skip("other connections are kept")
 		}
 		var opened, resumed atomic.Int64
-		op.Watch(func(c contract.Connection) {
+		to.Watch(func(c contract.Connection) {
 			opened.Add(1)
 			if c.Resumed {
 				resumed.Add(1)
 			}
 		})
 		for range 5 {
-			send(t, op)
+			send(t, to)
 		}
 		if opened.Load() != 5 || resumed.Load() != 4 {
 			t.Errorf("%d connections, %d resumed", opened.Load(), resumed.Load())
@@ -307,39 +242,48 @@ func TestTLSSessionsAreResumed(t *testing.T) {
 func TestServerWithoutHTTP2(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}))
 	defer server.Close()
-	op := operationOn(t, server.URL, func(s *scenario.Scenario) { s.Target.Protocol = scenario.HTTP2 })
-	if got := send(t, op); got.Failure == "" || got.Status != 0 {
+	to := open(t, server.URL, func(target *scenario.Target) { target.Protocol = scenario.HTTP2 })
+	if got := send(t, to); got.Failure == "" || got.Status != 0 {
 		t.Errorf("%+v", got)
 	}
 }
 
 // A deadline belongs to its request: what an earlier request on the connection
-// left behind ends no later one, and a later one has its own.
+// left behind ends no later one, and a later one has its own. A request that the
+// machine held up for its whole timeout may end so, an earlier one of its end not.
 func TestTimeoutIsTheRequestsOwn(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("not with -short: it waits for timeouts")
 	}
-	const timeout = time.Second
-	for _, way := range transports {
-		t.Run(way.name, func(t *testing.T) {
+	for _, w := range ways {
+		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
 			var silent atomic.Bool
-			op := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			to := w.serve(t, func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(io.Discard, r.Body)
 				if silent.Load() {
 					<-r.Context().Done()
 				}
 				w.WriteHeader(http.StatusCreated)
-			}, way.protocol, way.secure, timeout)
+			}, within(short))
 			ex := &contract.Exchange{}
-			for start := time.Now(); time.Since(start) < 2*timeout; ex.Reset() {
-				if err := op.Send(t.Context(), scenario.User{ID: userID}, ex); err != nil {
-					t.Fatalf("%v into the run: %v", time.Since(start), err)
+			responses := 0
+			for start := time.Now(); time.Since(start) < 2*short; ex.Reset() {
+				began := time.Now()
+				err := to.RoundTrip(t.Context(), request, ex)
+				switch took := time.Since(began); {
+				case err == nil:
+					responses++
+				case kindOf(t, err) != "timeout" || took < short:
+					t.Fatalf("%v into the run, after %v: %v", time.Since(start), took, err)
 				}
 			}
+			if responses == 0 {
+				t.Error("no request got its response in time")
+			}
 			silent.Store(true)
-			if got := send(t, op); got.Failure != "timeout" {
+			if got := send(t, to); got.Failure != "timeout" {
 				t.Errorf("%+v", got)
 			}
 		})
@@ -350,24 +294,45 @@ func TestTimeoutIsTheRequestsOwn(t *testing.T) {
 // none is sent twice: TLS ends one by a notice before the end of the connection.
 func TestConnectionsThatEndedAreReplaced(t *testing.T) {
 	t.Parallel()
-	for _, way := range transports {
-		if way.protocol != scenario.HTTP1 {
+	for _, w := range ways {
+		if w.protocol != scenario.HTTP1 {
 			continue // net/http notices the end by itself, a moment later
 		}
-		t.Run(way.name, func(t *testing.T) {
+		t.Run(w.name, func(t *testing.T) {
 			var requests atomic.Int64
 			var server *httptest.Server
-			url, caFile := start(t, func(w http.ResponseWriter, r *http.Request) {
+			url, caFile := transporttest.Start(t, func(w http.ResponseWriter, r *http.Request) {
 				requests.Add(1)
-				created(w, r)
-			}, way.secure, func(s *httptest.Server) { server = s })
-			op := operationOn(t, url, func(s *scenario.Scenario) { s.Target.CAFile = caFile })
+				transporttest.Created(w, r)
+			}, w.secure, func(s *httptest.Server) { server = s })
+			to := w.open(t, url, caFile, nil)
 			for i := range 20 {
-				if got := send(t, op); got.Status != 201 || requests.Load() != int64(i+1) {
+				if got := send(t, to); got.Status != 201 || requests.Load() != int64(i+1) {
 					t.Fatalf("request %d: %+v, %d came", i+1, got, requests.Load())
 				}
 				server.CloseClientConnections()
 			}
 		})
+	}
+}
+
+func TestNeverLeavesLoopbackWithoutConsent(t *testing.T) {
+	// 192.0.2.0/24 is documentation; nothing may even be tried there.
+	to := open(t, "http://192.0.2.1", nil)
+	if got := send(t, to); got.Failure != "not loopback" {
+		t.Errorf("%+v", got)
+	}
+	if err := to.Reach(t.Context()); err == nil || !strings.Contains(err.Error(), "ownerAgreed") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestCanceledRequest(t *testing.T) {
+	url, _ := transporttest.StartRaw(t, transporttest.Silence)
+	to := open(t, url, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	go cancel()
+	if kind := kindOf(t, to.RoundTrip(ctx, request, &contract.Exchange{})); kind != "canceled" {
+		t.Error(kind)
 	}
 }

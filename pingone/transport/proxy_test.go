@@ -1,4 +1,4 @@
-package pingone_test
+package transport_test
 
 import (
 	"bufio"
@@ -14,7 +14,8 @@ import (
 	"time"
 
 	"mfaload/contract"
-	"mfaload/pingone"
+	"mfaload/pingone/transport"
+	"mfaload/pingone/transport/transporttest"
 	"mfaload/scenario"
 )
 
@@ -139,17 +140,23 @@ func serveSOCKS(want bool) func(*testProxy, net.Conn) {
 	}
 }
 
-// behind returns the operation on example.com, a host that is not looked up
+// behind returns the transport of a way to example.com, a host that is not looked up
 // but left to a proxy. The test servers' certificate has that name.
-func behind(t *testing.T, serverURL, caFile, proxy string, protocol scenario.Protocol,
-	timeout time.Duration) *pingone.Operation {
+func (w way) behind(t *testing.T, serverURL, caFile, proxy string, timeout time.Duration) *transport.Transport {
 	t.Helper()
 	scheme, host, _ := strings.Cut(serverURL, "://")
 	_, port, _ := net.SplitHostPort(host)
-	return operationOn(t, scheme+"://example.com:"+port, func(s *scenario.Scenario) {
-		s.Target.Protocol, s.Target.CAFile, s.Target.Timeout = protocol, caFile, timeout
-		s.Target.Proxy, s.Target.OwnerAgreed = scenario.NewSecret(proxy), true
+	return w.open(t, scheme+"://example.com:"+port, caFile, func(target *scenario.Target) {
+		target.Proxy, target.OwnerAgreed, target.Timeout = scenario.NewSecret(proxy), true, timeout
 	})
+}
+
+// elsewhere is a server that only a proxy can reach.
+func (w way) elsewhere() string {
+	if w.secure {
+		return "https://x:443"
+	}
+	return "http://x:80"
 }
 
 var proxyKinds = []struct {
@@ -166,25 +173,26 @@ var proxyKinds = []struct {
 func TestEveryTransportGoesThroughEveryProxy(t *testing.T) {
 	t.Parallel()
 	handler := func(w http.ResponseWriter, r *http.Request) {
-		if host, _, _ := net.SplitHostPort(r.Host); host != "example.com" || r.Header.Get("Proxy-Authorization") != "" || r.Header.Get("Authorization") == "" {
+		if host, _, _ := net.SplitHostPort(r.Host); host != "example.com" ||
+			r.Header.Get("Proxy-Authorization") != "" || r.Header.Get("Authorization") == "" {
 			w.WriteHeader(http.StatusBadRequest)
 		}
 		w.WriteHeader(http.StatusCreated)
 		_, _ = io.Copy(w, r.Body)
 	}
 	for _, kind := range proxyKinds {
-		for _, way := range transports {
-			t.Run(kind.name+"/"+way.name, func(t *testing.T) {
-				url, caFile := start(t, handler, way.secure, nil)
+		for _, w := range ways {
+			t.Run(kind.name+"/"+w.name, func(t *testing.T) {
+				url, caFile := transporttest.Start(t, handler, w.secure, nil)
 				credentials := ""
 				if kind.credentials {
 					credentials = "user:" + password
 				}
 				p := startProxy(t, kind.scheme, credentials, url, kind.serve)
-				op := behind(t, url, caFile, p.url, way.protocol, patient)
-				defer op.Close()
+				to := w.behind(t, url, caFile, p.url, patient)
+				defer to.Close()
 				for range 3 {
-					if got := send(t, op); got.Status != 201 || !strings.Contains(got.Body, userID) || got.Framing != "" {
+					if got := send(t, to); got.Status != 201 || !strings.Contains(got.Body, userID) || got.Framing != "" {
 						t.Fatalf("%+v", got)
 					}
 				}
@@ -220,23 +228,18 @@ func TestEveryTransportNamesFailuresOfProxies(t *testing.T) {
 		{"wrong password", "socks5", serveSOCKS(true), "proxy failed", "the proxy"},
 		{"silent SOCKS", "socks5", func(_ *testProxy, c net.Conn) { _, _ = io.Copy(io.Discard, c) }, "timeout", ""},
 	} {
-		for _, way := range transports {
-			if way.name == "http1" && test.scheme == "http" {
+		for _, w := range ways {
+			if w.name == "http1" && test.scheme == "http" {
 				continue // its requests are not tunnelled: what a proxy says of them comes as an answer
 			}
-			t.Run(test.name+"/"+way.name, func(t *testing.T) {
+			t.Run(test.name+"/"+w.name, func(t *testing.T) {
 				t.Parallel()
 				p := startProxy(t, test.scheme, "user:other-s3cret", "http://127.0.0.1:1", test.serve)
 				timeout := patient
 				if test.want == "timeout" {
 					timeout = 500 * time.Millisecond
 				}
-				url := "https://x:443"
-				if !way.secure {
-					url = "http://x:80"
-				}
-				op := behind(t, url, "", p.url, way.protocol, timeout)
-				err := op.Send(t.Context(), scenario.User{ID: userID}, &contract.Exchange{})
+				err := w.behind(t, w.elsewhere(), "", p.url, timeout).RoundTrip(t.Context(), request, &contract.Exchange{})
 				var f *contract.Failure
 				if !errors.As(err, &f) || f.Kind != test.want || !strings.Contains(err.Error(), test.says) {
 					t.Errorf("%v, want %s with %q", err, test.want, test.says)
@@ -253,7 +256,7 @@ func TestEveryTransportNamesFailuresOfProxies(t *testing.T) {
 // told from the service's, but for its body.
 func TestProxyThatWantsAPasswordForARequest(t *testing.T) {
 	p := startProxy(t, "http", "", "http://127.0.0.1:1", serveHTTP(true))
-	if got := send(t, behind(t, "http://x:80", "", p.url, scenario.HTTP1, patient)); got.Status != 407 {
+	if got := send(t, ways[0].behind(t, "http://x:80", "", p.url, patient)); got.Status != 407 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -264,11 +267,11 @@ func TestProxyThatIsNotThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = l.Close()
-	everyWay(t, func(t *testing.T, protocol scenario.Protocol, secure bool) {
-		server := map[bool]string{true: "https://x:443", false: "http://x:80"}[secure]
-		op := behind(t, server, "", "http://user:"+password+"@"+l.Addr().String(), protocol, patient)
-		err := op.Preflight(t.Context())
-		if err == nil || !strings.Contains(err.Error(), "proxy failed: the proxy: dial") || strings.Contains(err.Error(), "s3cret") {
+	everyWay(t, func(t *testing.T, w way) {
+		address := "http://user:" + password + "@" + l.Addr().String()
+		err := w.behind(t, w.elsewhere(), "", address, patient).Reach(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "proxy failed: the proxy: dial") ||
+			strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%v", err)
 		}
 	})
@@ -276,9 +279,10 @@ func TestProxyThatIsNotThere(t *testing.T) {
 
 // A proxy may lead anywhere, so a target behind one is no loopback target.
 func TestProxyNeedsAgreement(t *testing.T) {
-	s := &scenario.Scenario{Target: scenario.Target{AuthPath: "http://127.0.0.1:1", EnvID: envID}}
-	s.Target.Proxy = scenario.NewSecret("http://127.0.0.1:2")
-	if _, err := pingone.New(s, embedded(t), ""); err == nil || !strings.Contains(err.Error(), "ownerAgreed") {
+	_, err := tryOpen(t, "http://127.0.0.1:1", func(target *scenario.Target) {
+		target.Proxy = scenario.NewSecret("http://127.0.0.1:2")
+	})
+	if err == nil || !strings.Contains(err.Error(), "ownerAgreed") {
 		t.Errorf("%v", err)
 	}
 }
@@ -291,22 +295,15 @@ func TestTunnelsAreOpenedAnew(t *testing.T) {
 		w.Header().Set("Connection", "close")
 		w.WriteHeader(http.StatusCreated)
 	}
-	url, caFile := start(t, handler, true, nil)
+	url, caFile := transporttest.Start(t, handler, true, nil)
 	p := startProxy(t, "socks5", "", url, serveSOCKS(false))
-	op := behind(t, url, caFile, p.url, scenario.HTTP1, patient)
+	to := ways[1].behind(t, url, caFile, p.url, patient)
 	for range 5 {
-		if got := send(t, op); got.Status != 201 {
+		if got := send(t, to); got.Status != 201 {
 			t.Fatalf("%+v", got)
 		}
 	}
 	if len(p.asked) != 5 || requests.Load() != 5 {
 		t.Errorf("%d tunnels for %d requests", len(p.asked), requests.Load())
-	}
-}
-
-// everyWay runs a test for each transport.
-func everyWay(t *testing.T, test func(t *testing.T, protocol scenario.Protocol, secure bool)) {
-	for _, way := range transports {
-		t.Run(way.name, func(t *testing.T) { test(t, way.protocol, way.secure) })
 	}
 }

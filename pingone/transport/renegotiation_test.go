@@ -1,4 +1,4 @@
-package pingone_test
+package transport_test
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ import (
 	"testing"
 
 	"mfaload/contract"
-	"mfaload/scenario"
+	"mfaload/pingone/transport/transporttest"
 )
 
 // helloRequest is how a server of TLS 1.2 asks for another handshake (RFC 5246,
@@ -57,16 +57,16 @@ func helloRequest(keys, hello []byte) ([]byte, error) {
 	return append(record, sealed...), nil
 }
 
-// asking is a server's connection. It asks for another handshake at once after the
+// reaskingConn is a server's connection. It asks for another handshake at once after the
 // first, in the same write, or when it is told to.
-type asking struct {
+type reaskingConn struct {
 	net.Conn
 	keys  bytes.Buffer
 	hello []byte
 	early bool
 }
 
-func (a *asking) Write(b []byte) (int, error) {
+func (a *reaskingConn) Write(b []byte) (int, error) {
 	if a.hello == nil {
 		a.hello = bytes.Clone(b)
 	}
@@ -77,7 +77,7 @@ func (a *asking) Write(b []byte) (int, error) {
 	return n, err
 }
 
-func (a *asking) ask() error {
+func (a *reaskingConn) ask() error {
 	record, err := helloRequest(a.keys.Bytes(), a.hello)
 	if err == nil {
 		_, err = a.Conn.Write(record)
@@ -89,36 +89,22 @@ func (a *asking) ask() error {
 // once, and named in each failure when it waits for a request.
 func TestRenegotiation(t *testing.T) {
 	var other *httptest.Server
-	_, caFile := start(t, created, true, func(s *httptest.Server) { other = s })
+	_, caFile := transporttest.Start(t, transporttest.Created, true, func(s *httptest.Server) { other = s })
 	for _, early := range []bool{true, false} {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer listener.Close()
-		go func() {
-			for {
-				nc, err := listener.Accept()
-				if err != nil {
-					return
-				}
-				go func() {
-					defer nc.Close()
-					a := &asking{Conn: nc, early: early}
-					secure := tls.Server(a, &tls.Config{Certificates: other.TLS.Certificates,
-						MaxVersion:   tls.VersionTLS12,
-						CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256},
-						KeyLogWriter: &a.keys, SessionTicketsDisabled: true})
-					var request [4096]byte
-					if _, err := secure.Read(request[:]); err == nil {
-						_ = a.ask()
-					}
-					_, _ = nc.Read(request[:]) // until the client ends the connection
-				}()
+		url := transporttest.Listen(t, func(nc net.Conn) {
+			a := &reaskingConn{Conn: nc, early: early}
+			secure := tls.Server(a, &tls.Config{Certificates: other.TLS.Certificates,
+				MaxVersion:   tls.VersionTLS12,
+				CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256},
+				KeyLogWriter: &a.keys, SessionTicketsDisabled: true})
+			var request [4096]byte
+			if _, err := secure.Read(request[:]); err == nil {
+				_ = a.ask()
 			}
-		}()
-		op := open(t, "https://"+listener.Addr().String(), caFile, scenario.HTTP1, nil)
-		err = op.Preflight(t.Context())
+			_, _ = nc.Read(request[:]) // until the client ends the connection
+		})
+		to := ways[1].open(t, strings.Replace(url, "http:", "https:", 1), caFile, nil)
+		err := to.Reach(t.Context())
 		const hint = "ask for target.clientCertificate in the handshake"
 		if early {
 			if !strings.Contains(hintOf(t, err), hint) {
@@ -129,11 +115,9 @@ func TestRenegotiation(t *testing.T) {
 		if err != nil {
 			t.Errorf("before it asks: %v", err)
 		}
-		var ex contract.Exchange
-		var f *contract.Failure
-		if err := op.Send(t.Context(), scenario.User{ID: userID}, &ex); !errors.As(err, &f) ||
-			f.Kind != "TLS renegotiation refused" || !strings.Contains(err.Error(), hint) {
-			t.Errorf("%v", err)
+		err = to.RoundTrip(t.Context(), request, &contract.Exchange{})
+		if kindOf(t, err) != "TLS renegotiation refused" || !strings.Contains(err.Error(), hint) {
+			t.Error(err)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package pingone_test
+package transport_test
 
 import (
 	"bufio"
@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"mfaload/pingone/transport/transporttest"
 	"mfaload/scenario"
 )
 
@@ -29,7 +30,7 @@ func hintOf(t *testing.T, err error) string {
 }
 
 // What would fail each request is found before the first, with what to do.
-func TestPreflightFindsWhatWouldFailEachRequest(t *testing.T) {
+func TestReachFindsWhatWouldFailEachRequest(t *testing.T) {
 	t.Parallel()
 	files, pool := certificate(t)
 	others, _ := certificate(t)
@@ -71,13 +72,12 @@ func TestPreflightFindsWhatWouldFailEachRequest(t *testing.T) {
 		{"HTTP/2", nil, scenario.HTTP2, nil, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			url, caFile := start(t, created, true, func(s *httptest.Server) {
+			url, caFile := transporttest.Start(t, transporttest.Created, true, func(s *httptest.Server) {
 				if tt.configure != nil {
 					tt.configure(s)
 				}
 			})
-			op := open(t, url, caFile, tt.protocol, tt.change)
-			err := op.Preflight(t.Context())
+			err := way{protocol: tt.protocol, secure: true}.open(t, url, caFile, tt.change).Reach(t.Context())
 			if hint := hintOf(t, err); tt.hint == "" && err != nil || !strings.Contains(hint, tt.hint) {
 				t.Errorf("%v, hint %q, want %q", err, hint, tt.hint)
 			}
@@ -85,9 +85,9 @@ func TestPreflightFindsWhatWouldFailEachRequest(t *testing.T) {
 	}
 }
 
-func TestPreflightWithoutTLS(t *testing.T) {
-	plain, _ := start(t, created, false, nil)
-	silent := httptest.NewServer(http.HandlerFunc(created)) // HTTP/1.1 only
+func TestReachWithoutTLS(t *testing.T) {
+	plain, _ := transporttest.Start(t, transporttest.Created, false, nil)
+	silent := httptest.NewServer(http.HandlerFunc(transporttest.Created)) // HTTP/1.1 only
 	defer silent.Close()
 	for _, tt := range []struct {
 		name, url string
@@ -100,7 +100,7 @@ func TestPreflightWithoutTLS(t *testing.T) {
 		{"no TLS", strings.Replace(plain, "http:", "https:", 1), scenario.HTTP1,
 			"http:// in target.authPath"},
 	} {
-		err := open(t, tt.url, "", tt.protocol, nil).Preflight(t.Context())
+		err := way{protocol: tt.protocol}.open(t, tt.url, "", nil).Reach(t.Context())
 		if hint := hintOf(t, err); tt.hint == "" && err != nil || !strings.Contains(hint, tt.hint) {
 			t.Errorf("%s: %v, hint %q, want %q", tt.name, err, hint, tt.hint)
 		}
@@ -130,7 +130,7 @@ func TestProxyThatRefusesCredentials(t *testing.T) {
 	} {
 		p := startProxy(t, "http", "", "http://127.0.0.1:1", refuses(tt.challenges))
 		address := strings.Replace(p.url, "://", "://"+tt.user, 1)
-		err := behind(t, "https://x:443", "", address, scenario.HTTP1, patient).Preflight(t.Context())
+		err := ways[1].behind(t, "https://x:443", "", address, patient).Reach(t.Context())
 		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %v, want %s", tt.name, err, tt.want)
 		}

@@ -1,8 +1,7 @@
-package pingone_test
+package transport_test
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"net"
 	"sync"
@@ -11,14 +10,14 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
-	"mfaload/contract"
-	"mfaload/pingone"
+	"mfaload/pingone/transport"
+	"mfaload/pingone/transport/transporttest"
 	"mfaload/scenario"
 )
 
-// failures sends requests from so many workers at once, and counts how those ended
+// countFailures sends requests from so many workers at once, and counts how those ended
 // that got no response.
-func failures(t *testing.T, op *pingone.Operation, workers, each int) map[string]int {
+func countFailures(t *testing.T, to *transport.Transport, workers, each int) map[string]int {
 	t.Helper()
 	var mu sync.Mutex
 	kinds := map[string]int{}
@@ -26,11 +25,9 @@ func failures(t *testing.T, op *pingone.Operation, workers, each int) map[string
 	for range workers {
 		all.Go(func() {
 			for range each {
-				var f *contract.Failure
-				if err := op.Send(t.Context(), scenario.User{ID: userID},
-					&contract.Exchange{}); errors.As(err, &f) {
+				if got := send(t, to); got.Failure != "" {
 					mu.Lock()
-					kinds[f.Kind]++
+					kinds[got.Failure]++
 					mu.Unlock()
 				}
 			}
@@ -40,9 +37,9 @@ func failures(t *testing.T, op *pingone.Operation, workers, each int) map[string
 	return kinds
 }
 
-// goesAway answers the first request of a connection, and says that it takes none
+// goAway answers the first request of a connection, and says that it takes none
 // that began after it.
-func goesAway(c net.Conn) {
+func goAway(c net.Conn) {
 	preface := make([]byte, len(http2.ClientPreface))
 	f := http2.NewFramer(c, c)
 	if _, err := io.ReadFull(c, preface); err != nil || f.WriteSettings() != nil {
@@ -74,26 +71,9 @@ func goesAway(c net.Conn) {
 // A connection that goes away has one name, whenever a request meets that: nothing
 // else ends a request here.
 func TestGoingAwayHasOneName(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			c, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer func() { _ = c.Close() }()
-				goesAway(c)
-			}()
-		}
-	}()
 	// net/http waits a second before it tries a third connection for a request.
-	op := open(t, "http://"+listener.Addr().String(), "", scenario.HTTP2, func(s *scenario.Target) { s.Timeout = patient })
-	got := failures(t, op, 6, 200)
+	to := way{protocol: scenario.HTTP2}.open(t, transporttest.Listen(t, goAway), "", nil)
+	got := countFailures(t, to, 6, 200)
 	delete(got, "connection going away")
 	if len(got) > 0 {
 		t.Error(got)
