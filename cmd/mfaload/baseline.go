@@ -52,7 +52,7 @@ func (f *baselineFlags) open(s *scenario.Scenario, parts map[string]string) (*ba
 	for _, g := range s.Groups {
 		coming.Groups = append(coming.Groups, g.Name)
 	}
-	if why := compare.Unfit(run, compare.Run{Name: s.Name, Measurement: coming}); len(why) > 0 {
+	if why := compare.ObstaclesTo(run, compare.Run{Name: s.Name, Measurement: coming}); len(why) > 0 {
 		return nil, fmt.Errorf("the baseline can't be compared with this run: %s\n%s", strings.Join(why, "; "),
 			hint("nothing was sent; take a run of the same load, users and contract"))
 	}

@@ -76,8 +76,8 @@ Exit codes: 0 not worse, 1 worse, 4 can't tell.`,
 				return usage(c, err)
 			}
 			if f.history != "" {
-				if len(args) > 0 || f.last < compare.LeastHistory {
-					return usage(c, fmt.Errorf("--against-history takes no runs, and --last is at least %d", compare.LeastHistory))
+				if len(args) > 0 || f.last < compare.HistoryMin {
+					return usage(c, fmt.Errorf("--against-history takes no runs, and --last is at least %d", compare.HistoryMin))
 				}
 				return a.follow(f, o)
 			}

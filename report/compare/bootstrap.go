@@ -11,45 +11,45 @@ import (
 // grid are the quantiles of the shift function.
 var grid = []float64{0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99, 0.995, 0.999}
 
-// leastBeyond is how many requests have to lie beyond a quantile of the shift
+// beyondMin is how many requests have to lie beyond a quantile of the shift
 // function, on each side.
-const leastBeyond = 20
+const beyondMin = 20
 
-// pair is a part of both sides, ready to be drawn from.
-type pair struct {
-	part
-	base, new     *series
-	figures       [2]*figures
-	tables        [2][2]*table // by response or service, then side
-	sums          map[kind][2]ratio
+// secondsTest is a part of both sides, ready to be drawn from.
+type secondsTest struct {
+	scope
+	base, new     *unitSeries
+	figures       [2]*totals
+	tables        [2][2]*quantileTable // by response or service, then side
+	sums          map[metricKind][2]ratioSums
 	paired        bool
 	length        int // of a block
 	resamples     int
 	grids         [2][]float64
 	estimates     []*estimate
 	shifted       [2][]*estimate // by response or service, along the grid
-	chosen        []metric
+	chosen        []metricSpec
 	quantilesOf   [2][]float64 // that are drawn, by response or service
 	quantileIndex [2]map[float64]int
 }
 
-// ratio are two sums over the units.
-type ratio struct{ above, below []float64 }
+// ratioSums are two sums over the units.
+type ratioSums struct{ above, below []float64 }
 
 // estimate is how a figure's change was estimated. Its influence has one side's units after the
 // other's where they are not paired.
 type estimate struct {
-	metric
+	metricSpec
 	stat.Resampled
 }
 
 // wants says whether a part of the metrics is chosen.
-func (p *pair) wants(f func(metric) bool) bool { return slices.ContainsFunc(p.chosen, f) }
+func (p *secondsTest) wants(f func(metricSpec) bool) bool { return slices.ContainsFunc(p.chosen, f) }
 
 // prepare makes the tables of what is compared.
-func (p *pair) prepare() {
+func (p *secondsTest) prepare() {
 	for i := range p.tables {
-		if !p.wants(func(m metric) bool { return m.kind.times() && m.service == (i == 1) }) {
+		if !p.wants(func(m metricSpec) bool { return m.kind.times() && m.service == (i == 1) }) {
 			continue
 		}
 		a, b := p.base.response, p.new.response
@@ -59,7 +59,7 @@ func (p *pair) prepare() {
 		p.tables[i][0], p.tables[i][1] = newTables(a, b, p.base.lost, p.new.lost, max(p.figures[0].longest(i), p.figures[1].longest(i)))
 		p.grids[i] = p.gridOf(i)
 	}
-	p.sums = map[kind][2]ratio{
+	p.sums = map[metricKind][2]ratioSums{
 		errorRate:     {{stat.Cumulate(p.base.unexpected), stat.Cumulate(p.base.judged)}, {stat.Cumulate(p.new.unexpected), stat.Cumulate(p.new.judged)}},
 		violationRate: {{stat.Cumulate(p.base.violating), stat.Cumulate(p.base.sent)}, {stat.Cumulate(p.new.violating), stat.Cumulate(p.new.sent)}},
 		achievedRate:  {p.base.achieved(), p.new.achieved()},
@@ -67,43 +67,43 @@ func (p *pair) prepare() {
 }
 
 // achieved is what was sent of what was due, or a second for a closed load.
-func (s *series) achieved() ratio {
+func (s *unitSeries) achieved() ratioSums {
 	if s.planned > 0 {
-		return ratio{stat.Cumulate(s.sent), stat.Cumulate(s.due)}
+		return ratioSums{stat.Cumulate(s.sent), stat.Cumulate(s.due)}
 	}
 	seconds := make([]float64, s.units)
 	for i := range seconds {
 		seconds[i] = float64(s.seconds)
 	}
-	return ratio{stat.Cumulate(s.sent), stat.Cumulate(seconds)}
+	return ratioSums{stat.Cumulate(s.sent), stat.Cumulate(seconds)}
 }
 
 // gridOf are the quantiles that both sides have enough requests for.
-func (p *pair) gridOf(i int) []float64 {
-	if !p.wants(func(m metric) bool { return m.kind == shape && m.service == (i == 1) }) {
+func (p *secondsTest) gridOf(i int) []float64 {
+	if !p.wants(func(m metricSpec) bool { return m.kind == shape && m.service == (i == 1) }) {
 		return nil
 	}
 	n := math.Inf(1)
 	for _, t := range p.tables[i] {
 		n = math.Min(n, t.counts[t.units])
 	}
-	return slices.DeleteFunc(slices.Clone(grid), func(q float64) bool { return n*math.Min(q, 1-q) < leastBeyond })
+	return slices.DeleteFunc(slices.Clone(grid), func(q float64) bool { return n*math.Min(q, 1-q) < beyondMin })
 }
 
 // plan lists what is estimated, with the units' influence on it.
-func (p *pair) plan() {
+func (p *secondsTest) plan() {
 	for _, m := range p.chosen {
 		if m.kind == shape {
 			i := index(m)
 			for _, q := range p.grids[i] {
-				p.shifted[i] = append(p.shifted[i], p.newEstimate(metric{service: m.service, kind: quantile, quantile: q}))
+				p.shifted[i] = append(p.shifted[i], p.newEstimate(metricSpec{service: m.service, kind: quantile, quantile: q}))
 			}
 		} else {
 			p.estimates = append(p.estimates, p.newEstimate(m))
 		}
 	}
 	for _, e := range p.all() {
-		if i := index(e.metric); e.kind == quantile && !slices.Contains(p.quantilesOf[i], e.quantile) {
+		if i := index(e.metricSpec); e.kind == quantile && !slices.Contains(p.quantilesOf[i], e.quantile) {
 			p.quantilesOf[i] = append(p.quantilesOf[i], e.quantile)
 		}
 	}
@@ -116,19 +116,19 @@ func (p *pair) plan() {
 	}
 }
 
-func index(m metric) int {
+func index(m metricSpec) int {
 	if m.service {
 		return 1
 	}
 	return 0
 }
 
-func (p *pair) all() []*estimate {
+func (p *secondsTest) all() []*estimate {
 	return slices.Concat(p.estimates, p.shifted[0], p.shifted[1])
 }
 
-func (p *pair) newEstimate(m metric) *estimate {
-	e := &estimate{metric: m}
+func (p *secondsTest) newEstimate(m metricSpec) *estimate {
+	e := &estimate{metricSpec: m}
 	a, b := p.influence(m, 0), p.influence(m, 1)
 	if p.paired {
 		for u := range a {
@@ -144,7 +144,7 @@ func (p *pair) newEstimate(m metric) *estimate {
 	return e
 }
 
-func (p *pair) influence(m metric, side int) []float64 {
+func (p *secondsTest) influence(m metricSpec, side int) []float64 {
 	switch m.kind {
 	case quantile:
 		return p.tables[index(m)][side].quantileInfluence(m.quantile)
@@ -157,13 +157,13 @@ func (p *pair) influence(m metric, side int) []float64 {
 	}
 }
 
-// mostBlocks bounds the work of a draw: more blocks would tell hardly more.
-const mostBlocks = 100
+// blocksMax bounds the work of a draw: more blocks would tell hardly more.
+const blocksMax = 100
 
 // chooseBlocks takes the median of the blocks that the figures ask for, up to
 // an eighth of the units: fewer blocks could not be counted on. What is too
 // short for one figure is corrected for it.
-func (p *pair) chooseBlocks() {
+func (p *secondsTest) chooseBlocks() {
 	lengths := []int{1}
 	for _, e := range p.all() {
 		if e.kind.times() {
@@ -176,14 +176,14 @@ func (p *pair) chooseBlocks() {
 	}
 	slices.Sort(lengths)
 	most := max(p.base.units, p.new.units)
-	p.length = max(lengths[len(lengths)/2], (most+mostBlocks-1)/mostBlocks)
+	p.length = max(lengths[len(lengths)/2], (most+blocksMax-1)/blocksMax)
 	for _, e := range p.all() {
 		e.Correct(p.length)
 	}
 }
 
 // bootstrap draws the units anew in circular blocks, again and again.
-func (p *pair) bootstrap(random *rand.Rand) {
+func (p *secondsTest) bootstrap(random *rand.Rand) {
 	var values [2][2][]float64
 	whole := [2]stat.Stretches{stat.Whole(p.base.units), stat.Whole(p.new.units)}
 	p.evaluate(whole, &values, func(e *estimate, change float64) { e.Estimate = change })
@@ -206,7 +206,7 @@ func (p *pair) bootstrap(random *rand.Rand) {
 }
 
 // evaluate hands out each estimate's change in what was drawn.
-func (p *pair) evaluate(drawn [2]stat.Stretches, values *[2][2][]float64, take func(*estimate, float64)) {
+func (p *secondsTest) evaluate(drawn [2]stat.Stretches, values *[2][2][]float64, take func(*estimate, float64)) {
 	for i := range p.tables {
 		for s, t := range p.tables[i] {
 			if t != nil && len(p.quantilesOf[i]) > 0 {
@@ -215,7 +215,7 @@ func (p *pair) evaluate(drawn [2]stat.Stretches, values *[2][2][]float64, take f
 		}
 	}
 	for _, e := range p.all() {
-		i := index(e.metric)
+		i := index(e.metricSpec)
 		switch e.kind {
 		case quantile:
 			k := p.quantileIndex[i][e.quantile]
@@ -228,11 +228,11 @@ func (p *pair) evaluate(drawn [2]stat.Stretches, values *[2][2][]float64, take f
 	}
 }
 
-func (p *pair) ratioOf(k kind, side int, d stat.Stretches) float64 {
+func (p *secondsTest) ratioOf(k metricKind, side int, d stat.Stretches) float64 {
 	r := p.sums[k][side]
 	x := stat.Ratio(d.Total(r.above), d.Total(r.below))
 	if k == achievedRate {
-		s := []*series{p.base, p.new}[side]
+		s := []*unitSeries{p.base, p.new}[side]
 		return logarithm(x * s.stretch)
 	}
 	return x

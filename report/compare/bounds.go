@@ -15,25 +15,25 @@ const (
 
 const elsewhere = "in the JSON of the comparison (--json, compare.json)"
 
-// foremost are the rows that there is room for, and how many are left out: those of
+// firstRows are the rows that there is room for, and how many are left out: those of
 // the whole run and those in which something was found come first.
-func foremost(rows []Row, n int) ([]Row, int) {
+func firstRows(rows []MetricRow, n int) ([]MetricRow, int) {
 	if len(rows) <= n {
 		return rows, 0
 	}
-	rank := func(r Row) int {
+	rank := func(r MetricRow) int {
 		if r.Group == "" {
 			return -1
 		}
 		return slices.Index([]Judgement{Worse, Better, Unclear, NotJudged, Same}, r.Judgement)
 	}
 	rows = slices.Clone(rows)
-	slices.SortStableFunc(rows, func(a, b Row) int { return rank(a) - rank(b) })
+	slices.SortStableFunc(rows, func(a, b MetricRow) int { return rank(a) - rank(b) })
 	return rows[:n], len(rows) - n
 }
 
-// few are the texts that there is room for.
-func few(texts []string) []string {
+// firstTexts are the texts that there is room for.
+func firstTexts(texts []string) []string {
 	if len(texts) <= maxTexts {
 		return texts
 	}

@@ -10,16 +10,16 @@ import (
 	"mfaload/internal/stat"
 )
 
-// byBlocks compares by drawing blocks of seconds anew.
-func (c *Comparison) byBlocks(base, fresh []Run, parts []part, chosen []metric, o Options) ([]result, error) {
+// bySeconds compares by drawing blocks of seconds anew.
+func (c *Comparison) bySeconds(base, fresh []Run, parts []scope, chosen []metricSpec, o Options) ([]testResult, error) {
 	seconds := max(unitSeconds(base), unitSeconds(fresh))
 	resamples := o.Resamples
 	if resamples == 0 {
 		resamples = min(max(2000, 60*len(parts)*len(chosen)), 20_000)
 	}
-	var all []result
+	var all []testResult
 	for _, part := range parts {
-		p := newPair(base, fresh, part, seconds, chosen, resamples)
+		p := newSecondsTest(base, fresh, part, seconds, chosen, resamples)
 		if part.group < 0 {
 			c.Unit = Unit{Kind: "seconds", Seconds: seconds, Base: p.base.units, New: p.new.units, Paired: p.paired}
 			if min(p.base.units, p.new.units) == 0 {
@@ -40,15 +40,15 @@ func (c *Comparison) byBlocks(base, fresh []Run, parts []part, chosen []metric, 
 	return all, nil
 }
 
-func newPair(base, fresh []Run, part part, seconds int, chosen []metric, resamples int) *pair {
-	p := &pair{part: part, base: newSeries(base, part, seconds), new: newSeries(fresh, part, seconds),
-		figures: [2]*figures{figuresOf(base, part), figuresOf(fresh, part)}, chosen: chosen, resamples: resamples}
+func newSecondsTest(base, fresh []Run, part scope, seconds int, chosen []metricSpec, resamples int) *secondsTest {
+	p := &secondsTest{scope: part, base: newUnitSeries(base, part, seconds), new: newUnitSeries(fresh, part, seconds),
+		figures: [2]*totals{totalsOf(base, part), totalsOf(fresh, part)}, chosen: chosen, resamples: resamples}
 	p.paired = len(base) == len(fresh) && p.base.units == p.new.units
 	return p
 }
 
 // draw estimates everything.
-func (p *pair) draw(base, fresh []Run) {
+func (p *secondsTest) draw(base, fresh []Run) {
 	p.prepare()
 	p.plan()
 	p.chooseBlocks()
@@ -56,13 +56,13 @@ func (p *pair) draw(base, fresh []Run) {
 	p.bootstrap(rand.New(rand.NewPCG(1, 2))) // the same runs give the same answer
 }
 
-// shiftsByBlocks adds the shift functions of runs whose figures are compared
+// shiftsBySeconds adds the shift functions of runs whose figures are compared
 // otherwise: they take the seconds.
-func (c *Comparison) shiftsByBlocks(base, fresh []Run, parts []part, chosen []metric) {
-	chosen = slices.DeleteFunc(slices.Clone(chosen), func(m metric) bool { return m.kind != shape })
+func (c *Comparison) shiftsBySeconds(base, fresh []Run, parts []scope, chosen []metricSpec) {
+	chosen = slices.DeleteFunc(slices.Clone(chosen), func(m metricSpec) bool { return m.kind != shape })
 	seconds := max(unitSeconds(base), unitSeconds(fresh))
 	for _, part := range parts {
-		p := newPair(base, fresh, part, seconds, chosen, 1000)
+		p := newSecondsTest(base, fresh, part, seconds, chosen, 1000)
 		if min(p.base.units, p.new.units) == 0 {
 			return
 		}
@@ -73,18 +73,18 @@ func (c *Comparison) shiftsByBlocks(base, fresh []Run, parts []part, chosen []me
 
 // betweenRuns widens the intervals where the runs of a side differ by more than
 // their seconds explain.
-func (p *pair) betweenRuns(base, fresh []Run) {
+func (p *secondsTest) betweenRuns(base, fresh []Run) {
 	if len(base) < 2 && len(fresh) < 2 {
 		return
 	}
 	for _, e := range p.all() {
 		between, within, n := 0.0, 0.0, 0
 		for i, runs := range [][]Run{base, fresh} {
-			units := float64([]*series{p.base, p.new}[i].units) / float64(len(runs))
+			units := float64([]*unitSeries{p.base, p.new}[i].units) / float64(len(runs))
 			x := e.Influence[min(i, len(e.Influence)-1)]
 			var values []float64
 			for _, r := range runs {
-				values = append(values, figuresOf([]Run{r}, p.part).scaled(e.metric))
+				values = append(values, totalsOf([]Run{r}, p.scope).scaled(e.metricSpec))
 			}
 			d := stat.Deviation(values)
 			between += d * d * float64(len(runs)-1)
@@ -100,7 +100,7 @@ func (p *pair) betweenRuns(base, fresh []Run) {
 	}
 }
 
-func (p *pair) results() (all []result) {
+func (p *secondsTest) results() (all []testResult) {
 	k := 0
 	for _, m := range p.chosen {
 		if m.kind == shape {
@@ -115,15 +115,15 @@ func (p *pair) results() (all []result) {
 	return all
 }
 
-// result tests an estimate.
-func (p *pair) result(e *estimate) result {
-	change := p.figures[1].scaled(e.metric) - p.figures[0].scaled(e.metric)
-	r := result{metric: e.metric, group: p.name, base: p.figures[0].value(e.metric), new: p.figures[1].value(e.metric),
+// testResult tests an estimate.
+func (p *secondsTest) result(e *estimate) testResult {
+	change := p.figures[1].scaled(e.metricSpec) - p.figures[0].scaled(e.metricSpec)
+	r := testResult{metricSpec: e.metricSpec, group: p.name, base: p.figures[0].value(e.metricSpec), new: p.figures[1].value(e.metricSpec),
 		change: change, p: e.P(change)}
 	if e.kind.times() {
-		r.atLeast = [2]bool{p.figures[0].bound(e.metric).AtLeast, p.figures[1].bound(e.metric).AtLeast}
+		r.atLeast = [2]bool{p.figures[0].bound(e.metricSpec).AtLeast, p.figures[1].bound(e.metricSpec).AtLeast}
 	}
-	r.events = [2]stat.Proportion{p.figures[0].events(e.metric), p.figures[1].events(e.metric)}
+	r.events = [2]stat.Proportion{p.figures[0].events(e.metricSpec), p.figures[1].events(e.metricSpec)}
 	switch {
 	case r.none():
 		r.low, r.high = r.withoutEvents()
@@ -137,7 +137,7 @@ func (p *pair) result(e *estimate) result {
 }
 
 // describe adds what units and blocks were like, and whether there were enough.
-func (p *pair) describe(r *result, e *estimate) {
+func (p *secondsTest) describe(r *testResult, e *estimate) {
 	if v := stat.Autocovariances(slices.Concat(e.Influence...), 1); len(v) > 1 {
 		r.autocorrelation = stat.Ratio(v[1], v[0])
 	}
@@ -156,10 +156,10 @@ func (p *pair) describe(r *result, e *estimate) {
 }
 
 // tooFew says whether a percentile is just one of the longest times.
-func (p *pair) tooFew(r *result) bool {
+func (p *secondsTest) tooFew(r *testResult) bool {
 	if !r.kind.times() {
 		return false
 	}
-	n := math.Min(p.figures[0].waited(r.metric), p.figures[1].waited(r.metric))
+	n := math.Min(p.figures[0].waited(r.metricSpec), p.figures[1].waited(r.metricSpec))
 	return n == 0 || r.kind == quantile && n*(1-r.quantile) < 5
 }

@@ -7,13 +7,13 @@ import (
 )
 
 // byRuns compares the figures of whole runs.
-func byRuns(base, fresh []Run, parts []part, chosen []metric) []result {
-	var all []result
+func byRuns(base, fresh []Run, parts []scope, chosen []metricSpec) []testResult {
+	var all []testResult
 	var values [][]float64
 	for _, p := range parts {
-		var figures []*figures
+		var figures []*totals
 		for _, r := range slices.Concat(base, fresh) {
-			figures = append(figures, figuresOf([]Run{r}, p))
+			figures = append(figures, totalsOf([]Run{r}, p))
 		}
 		for _, m := range chosen {
 			if m.kind == shape {
@@ -31,7 +31,7 @@ func byRuns(base, fresh []Run, parts []part, chosen []metric) []result {
 					censored[1] = censored[1] || f.bound(m).AtLeast
 				}
 			}
-			r := result{metric: m, group: p.name, base: stat.Median(shown[:len(base)]), new: stat.Median(shown[len(base):]), atLeast: censored}
+			r := testResult{metricSpec: m, group: p.name, base: stat.Median(shown[:len(base)]), new: stat.Median(shown[len(base):]), atLeast: censored}
 			r.change, r.low, r.high = stat.HodgesLehmann(scaled[:len(base)], scaled[len(base):], 0.95)
 			r.events = [2]stat.Proportion{eventsOf(figures[:len(base)], m), eventsOf(figures[len(base):], m)}
 			if nobody {
@@ -55,7 +55,7 @@ func byRuns(base, fresh []Run, parts []part, chosen []metric) []result {
 }
 
 // eventsOf adds up those of runs.
-func eventsOf(all []*figures, m metric) (sum stat.Proportion) {
+func eventsOf(all []*totals, m metricSpec) (sum stat.Proportion) {
 	for _, f := range all {
 		e := f.events(m)
 		sum.Count, sum.Of = sum.Count+e.Count, sum.Of+e.Of

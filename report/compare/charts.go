@@ -13,7 +13,7 @@ func (s Shift) charts(margin float64) []*chart.Chart {
 	if len(s.Points) < 2 {
 		return nil
 	}
-	name := Row{Group: s.Group, Metric: s.Time}.name() + " time"
+	name := MetricRow{Group: s.Group, Metric: s.Time}.name() + " time"
 	return []*chart.Chart{s.shiftChart(name, margin), s.quantileChart(name)}
 }
 
@@ -29,7 +29,7 @@ func (s Shift) shiftChart(name string, margin float64) *chart.Chart {
 	for _, p := range s.Points {
 		line.Y, band.Y, band.Base = append(line.Y, p.Change), append(band.Y, p.High), append(band.Base, p.Low)
 		low, high = math.Min(low, math.Max(p.Low, 2*p.Change-50)), math.Max(high, math.Min(p.High, 2*p.Change+50))
-		r := Row{}
+		r := MetricRow{}
 		c.Table.Rows = append(c.Table.Rows, []string{fmt.Sprintf("%g %%", p.Quantile), digits(p.Base), digits(p.New), r.change(p.Change), r.change(p.Low) + " … " + r.change(p.High)})
 	}
 	if margin > 0 {
@@ -54,14 +54,14 @@ func (s Shift) quantileChart(name string) *chart.Chart {
 		low, high = math.Min(low, math.Min(p.Base, p.New)), math.Max(high, math.Max(p.Base, p.New))
 		c.Table.Rows = append(c.Table.Rows, []string{fmt.Sprintf("%g %%", p.Quantile), digits(p.Base), digits(p.New)})
 	}
-	c.Y, c.Series = chart.Log(low, high, leastTime, "ms"), []chart.Series{base, fresh}
+	c.Y, c.Series = chart.Log(low, high, timeMin, "ms"), []chart.Series{base, fresh}
 	return c
 }
 
 // places are the quantiles' places on the axis, from 0 to 1: by the logarithm of
 // the odds, so that both ends have room.
 func (s Shift) places() []float64 {
-	odds := func(p Point) float64 { return math.Log(p.Quantile / (100 - p.Quantile)) }
+	odds := func(p QuantileShift) float64 { return math.Log(p.Quantile / (100 - p.Quantile)) }
 	first, last := odds(s.Points[0]), odds(s.Points[len(s.Points)-1])
 	var xs []float64
 	for _, p := range s.Points {
@@ -84,9 +84,9 @@ func (s Shift) axis() chart.Axis {
 }
 
 // chart draws a line of a history, with a mark where a change begins.
-func (l Line) chart(runs []Source) *chart.Chart {
+func (l MetricHistory) chart(runs []RunInfo) *chart.Chart {
 	last := float64(max(len(l.Values)-1, 1))
-	c := &chart.Chart{Title: Row{Group: l.Group, Metric: l.Metric}.name(), Summary: "From run to run, in " + l.Unit + ". ",
+	c := &chart.Chart{Title: MetricRow{Group: l.Group, Metric: l.Metric}.name(), Summary: "From run to run, in " + l.Unit + ". ",
 		X: chart.Axis{High: last, Ticks: []chart.Tick{
 			{At: 0, Text: runs[0].Started.UTC().Format("2006-01-02")},
 			{At: last, Text: runs[len(runs)-1].Started.UTC().Format("2006-01-02")},

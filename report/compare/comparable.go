@@ -24,7 +24,7 @@ func obstacles(base, fresh []Run) []string {
 	for _, r := range runs[1:] {
 		all = append(all, differences(runs[0], r)...)
 	}
-	if min(len(base), len(fresh)) < enoughRuns {
+	if min(len(base), len(fresh)) < runsMin {
 		all = append(all, tooShort(base)...)
 		all = append(all, tooShort(fresh)...)
 	}
@@ -87,12 +87,12 @@ func differences(a, b Run) (all []string) {
 	if portion(x) != portion(y) {
 		say("are not the same part of a run: %s and %s", portion(x), portion(y))
 	}
-	for _, part := range slices.Sorted(maps.Keys(names)) {
+	for _, part := range slices.Sorted(maps.Keys(partNames)) {
 		switch {
 		case x.Parts[part] == "" || y.Parts[part] == "":
-			say("do not both say which %s they had", names[part])
+			say("do not both say which %s they had", partNames[part])
 		case x.Parts[part] != y.Parts[part]:
-			say("had a different %s", names[part])
+			say("had a different %s", partNames[part])
 		}
 	}
 	return append(all, lengths(a, b)...)
@@ -117,11 +117,11 @@ func lengths(a, b Run) []string {
 	return []string{fmt.Sprintf("%s and %s lasted %v and %v", a.Name, b.Name, x, y)}
 }
 
-// Unfit says why a run can't be compared with one that is still to come, of
+// ObstaclesTo says why a run can't be compared with one that is still to come, of
 // which the groups and the parts are known.
-func Unfit(run, coming Run) []string {
+func ObstaclesTo(run, coming Run) []string {
 	return slices.Concat(run.doubts(), differences(run, coming), tooShort([]Run{run}))
 }
 
-// names of the parts of a measurement that have to be equal.
-var names = map[string]string{"load": "load", "users": "set of users", "contract": "contract"}
+// partNames of the parts of a measurement that have to be equal.
+var partNames = map[string]string{"load": "load", "users": "set of users", "contract": "contract"}

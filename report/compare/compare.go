@@ -71,25 +71,25 @@ type Comparison struct {
 	Reasons []string  `json:"reasons"`
 	// Obstacles say why the runs can't be compared. Where there are some, and no
 	// force, there are no rows.
-	Obstacles []string `json:"obstacles"`
-	Forced    bool     `json:"forced,omitempty"`
-	Base      Side     `json:"base"`
-	New       Side     `json:"new"`
-	Unit      Unit     `json:"unit"`
-	Level     float64  `json:"level"`
-	Rows      []Row    `json:"rows"`
-	Shifts    []Shift  `json:"shifts"`
-	Drift     []Drift  `json:"drift"`
-	Remarks   []string `json:"remarks"`
+	Obstacles []string    `json:"obstacles"`
+	Forced    bool        `json:"forced,omitempty"`
+	Base      Side        `json:"base"`
+	New       Side        `json:"new"`
+	Unit      Unit        `json:"unit"`
+	Level     float64     `json:"level"`
+	Rows      []MetricRow `json:"rows"`
+	Shifts    []Shift     `json:"shifts"`
+	Drift     []Drift     `json:"drift"`
+	Remarks   []string    `json:"remarks"`
 }
 
 // Side is what one side is made of.
 type Side struct {
-	Runs []Source `json:"runs"`
+	Runs []RunInfo `json:"runs"`
 }
 
-// Source is a run.
-type Source struct {
+// RunInfo is a run.
+type RunInfo struct {
 	Name     string    `json:"name"`
 	Scenario string    `json:"scenario"`
 	Version  string    `json:"version"`
@@ -118,7 +118,7 @@ func Compare(base, fresh []Run, o Options) (*Comparison, error) {
 		return nil, fmt.Errorf("compare: a side has no run: name at least one a side")
 	}
 	c := &Comparison{Schema: Schema, Level: Level, Base: side(base), New: side(fresh), Forced: o.Force,
-		Reasons: []string{}, Rows: []Row{}, Shifts: []Shift{}, Drift: []Drift{}, Remarks: []string{}}
+		Reasons: []string{}, Rows: []MetricRow{}, Shifts: []Shift{}, Drift: []Drift{}, Remarks: []string{}}
 	c.Obstacles = obstacles(base, fresh)
 	if len(c.Obstacles) == 0 {
 		c.Forced = false
@@ -142,16 +142,16 @@ func Compare(base, fresh []Run, o Options) (*Comparison, error) {
 func side(runs []Run) (s Side) {
 	for _, r := range runs {
 		m := r.Measurement
-		s.Runs = append(s.Runs, Source{Name: r.Name, Scenario: m.Scenario, Version: m.Version, Started: m.Started,
+		s.Runs = append(s.Runs, RunInfo{Name: r.Name, Scenario: m.Scenario, Version: m.Version, Started: m.Started,
 			Duration: m.Main.Planned.Seconds(), Sent: m.Main.Sent()})
 	}
 	return s
 }
 
-// enoughRuns is from how many runs a side on runs are the units.
-const enoughRuns = 4
+// runsMin is from how many runs a side on runs are the units.
+const runsMin = 4
 
-func (c *Comparison) compare(base, fresh []Run, chosen []metric, o Options) error {
+func (c *Comparison) compare(base, fresh []Run, chosen []metricSpec, o Options) error {
 	for _, r := range slices.Concat(base, fresh) {
 		if r.Measurement.Main.Sent() == 0 {
 			return fmt.Errorf("compare: %s sent no request in its judged part: leave it out", r.Name)
@@ -160,15 +160,15 @@ func (c *Comparison) compare(base, fresh []Run, chosen []metric, o Options) erro
 			return fmt.Errorf("compare: %s has lost its seconds: leave it out", r.Name)
 		}
 	}
-	parts := c.askedIn(partsOf(base, fresh), base, fresh)
-	var results []result
-	if min(len(base), len(fresh)) >= enoughRuns {
+	parts := c.withRequests(scopesOf(base, fresh), base, fresh)
+	var results []testResult
+	if min(len(base), len(fresh)) >= runsMin {
 		c.Unit = Unit{Kind: "runs", Base: len(base), New: len(fresh)}
 		results = byRuns(base, fresh, parts, chosen)
-		c.shiftsByBlocks(base, fresh, parts, chosen)
+		c.shiftsBySeconds(base, fresh, parts, chosen)
 	} else {
 		var err error
-		if results, err = c.byBlocks(base, fresh, parts, chosen, o); err != nil {
+		if results, err = c.bySeconds(base, fresh, parts, chosen, o); err != nil {
 			return err
 		}
 	}
@@ -180,9 +180,9 @@ func (c *Comparison) compare(base, fresh []Run, chosen []metric, o Options) erro
 	return nil
 }
 
-// askedIn leaves out the groups that a run sent nothing for.
-func (c *Comparison) askedIn(parts []part, base, fresh []Run) []part {
-	return slices.DeleteFunc(parts, func(p part) bool {
+// withRequests leaves out the groups that a run sent nothing for.
+func (c *Comparison) withRequests(parts []scope, base, fresh []Run) []scope {
+	return slices.DeleteFunc(parts, func(p scope) bool {
 		for _, r := range slices.Concat(base, fresh) {
 			if p.group >= 0 && p.sent(r.Measurement) == 0 {
 				c.Remarks = append(c.Remarks, fmt.Sprintf("%s sent nothing for %s, which is not compared by itself", r.Name, p.name))
@@ -236,8 +236,8 @@ func (c *Comparison) leaveUnjudged() {
 	c.Reasons = append(c.Reasons, "the runs can't be compared: their figures are shown, and not judged")
 }
 
-// mostReasons is how many figures of a judgement are named among the reasons.
-const mostReasons = 6
+// reasonsMax is how many figures of a judgement are named among the reasons.
+const reasonsMax = 6
 
 // rowsOf names the figures of a judgement, the whole before its groups.
 func (c *Comparison) rowsOf(j Judgement) (all []string) {
@@ -245,7 +245,7 @@ func (c *Comparison) rowsOf(j Judgement) (all []string) {
 	for _, r := range c.Rows {
 		switch {
 		case r.Judgement != j || r.Informs:
-		case len(all) == mostReasons:
+		case len(all) == reasonsMax:
 			more++
 		default:
 			all = append(all, r.String())
@@ -259,10 +259,10 @@ func (c *Comparison) rowsOf(j Judgement) (all []string) {
 
 // remark says what a reader should know of how it was compared.
 func (c *Comparison) remark(base, fresh []Run) {
-	if n := min(len(base), len(fresh)); n < enoughRuns {
+	if n := min(len(base), len(fresh)); n < runsMin {
 		c.Remarks = append(c.Remarks, fmt.Sprintf(
 			"the units are seconds of %s: what differs from run to run for another reason (a neighbour, a restart, the time of day) counts as a change; compare %d or more runs a side to tell it apart",
-			plural(len(base)+len(fresh), "run"), enoughRuns))
+			plural(len(base)+len(fresh), "run"), runsMin))
 	}
 	for _, r := range slices.Concat(base, fresh) {
 		if v := base[0].Measurement.Version; r.Measurement.Version != v {

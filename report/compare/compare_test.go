@@ -38,7 +38,7 @@ func mustCompare(t *testing.T, base, fresh []compare.Run, o compare.Options) *co
 	return c
 }
 
-func row(t *testing.T, c *compare.Comparison, metric string) compare.Row {
+func row(t *testing.T, c *compare.Comparison, metric string) compare.MetricRow {
 	t.Helper()
 	for _, r := range c.Rows {
 		if r.Metric == metric && r.Group == "" {
@@ -46,7 +46,7 @@ func row(t *testing.T, c *compare.Comparison, metric string) compare.Row {
 		}
 	}
 	t.Fatalf("there is no row %s", metric)
-	return compare.Row{}
+	return compare.MetricRow{}
 }
 
 func TestSwappingSidesSwapsTheAnswer(t *testing.T) {
@@ -59,7 +59,7 @@ func TestSwappingSidesSwapsTheAnswer(t *testing.T) {
 	if x.Base != y.New || x.New != y.Base || math.Abs((1+x.Change/100)*(1+y.Change/100)-1) > 1e-9 {
 		t.Errorf("there %+v, back %+v", x, y)
 	}
-	if again := mustCompare(t, a, b, compare.Options{}); cmp.Diff(there.Rows, again.Rows, cmp.AllowUnexported(compare.Row{})) != "" {
+	if again := mustCompare(t, a, b, compare.Options{}); cmp.Diff(there.Rows, again.Rows, cmp.AllowUnexported(compare.MetricRow{})) != "" {
 		t.Error("the same runs give another answer")
 	}
 }

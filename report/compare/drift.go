@@ -26,21 +26,21 @@ type Drift struct {
 	Clear bool `json:"clear"`
 }
 
-// leastShare is how much of a side a kind of answer has to be: answers of a rare
+// shareMin is how much of a side a kind of answer has to be: answers of a rare
 // kind come together, in one bad second, and their number says little.
-const leastShare = 0.01
+const shareMin = 0.01
 
-// chance is below which probability a fact that only one side has is none.
-const chance = 1e-4
+// chanceMax is below which probability a fact that only one side has is none.
+const chanceMax = 1e-4
 
 // drift finds what the answers of one side have and those of the other have
 // not: kinds of answers from all that came, the rest from samples.
 func drift(base, fresh []Run) []Drift {
 	all := []Drift{}
-	a, b := answersOf(base), answersOf(fresh)
+	a, b := responsesOf(base), responsesOf(fresh)
 	for _, label := range keys(a.kinds, b.kinds) {
-		if d, found := onlyOne("answers "+label, a.kinds[label], a.total, b.kinds[label], b.total); found {
-			d.Clear = d.Clear && stat.Ratio(float64(d.Base), float64(d.BaseOf))+stat.Ratio(float64(d.New), float64(d.NewOf)) >= leastShare
+		if d, found := oneSided("answers "+label, a.kinds[label], a.total, b.kinds[label], b.total); found {
+			d.Clear = d.Clear && stat.Ratio(float64(d.Base), float64(d.BaseOf))+stat.Ratio(float64(d.New), float64(d.NewOf)) >= shareMin
 			all = append(all, d)
 			continue
 		}
@@ -53,15 +53,15 @@ func drift(base, fresh []Run) []Drift {
 	return all
 }
 
-// answers are those of a side.
-type answers struct {
+// sideResponses are those of a side.
+type sideResponses struct {
 	kinds  map[string]uint64
 	total  uint64
 	shapes map[string]*measure.Shape
 }
 
-func answersOf(runs []Run) answers {
-	a := answers{kinds: map[string]uint64{}, shapes: map[string]*measure.Shape{}}
+func responsesOf(runs []Run) sideResponses {
+	a := sideResponses{kinds: map[string]uint64{}, shapes: map[string]*measure.Shape{}}
 	for _, r := range runs {
 		for _, c := range r.Measurement.Main.Cells {
 			if !c.Failed { // the others are errors, not answers
@@ -86,21 +86,21 @@ func answersOf(runs []Run) answers {
 
 func shapeDrift(label string, a, b *measure.Shape) (all []Drift) {
 	for _, fact := range keys(a.Facts, b.Facts) {
-		if said(fact, all, label) {
+		if repeats(fact, all, label) {
 			continue
 		}
 		x, y := a.Facts[fact], b.Facts[fact]
-		if d, found := onlyOne(label+": "+fact, x, a.Answers, y, b.Answers); found {
+		if d, found := oneSided(label+": "+fact, x, a.Answers, y, b.Answers); found {
 			all = append(all, d)
-		} else if d, found := onlyOne(label+" without "+fact, a.Answers-x, a.Answers, b.Answers-y, b.Answers); found && d.Clear {
+		} else if d, found := oneSided(label+" without "+fact, a.Answers-x, a.Answers, b.Answers-y, b.Answers); found && d.Clear {
 			all = append(all, d)
 		}
 	}
 	return all
 }
 
-// said says whether a fact only repeats one about the object that it is in.
-func said(fact string, all []Drift, label string) bool {
+// repeats says whether a fact only repeats one about the object that it is in.
+func repeats(fact string, all []Drift, label string) bool {
 	return slices.ContainsFunc(all, func(d Drift) bool {
 		before, found := strings.CutPrefix(d.What, label+": ")
 		if !found {
@@ -111,10 +111,10 @@ func said(fact string, all []Drift, label string) bool {
 	})
 }
 
-// onlyOne finds what one side has and the other has not at all. It is clear
+// oneSided finds what one side has and the other has not at all. It is clear
 // where as many, dealt to both sides by chance, would hardly all have come to
 // one.
-func onlyOne(what string, a, of uint64, b, ofB uint64) (Drift, bool) {
+func oneSided(what string, a, of uint64, b, ofB uint64) (Drift, bool) {
 	if (a == 0) == (b == 0) || of == 0 || ofB == 0 {
 		return Drift{}, false
 	}
@@ -122,7 +122,7 @@ func onlyOne(what string, a, of uint64, b, ofB uint64) (Drift, bool) {
 	if b > 0 {
 		portion = 1 - portion
 	}
-	return Drift{What: what, Base: a, BaseOf: of, New: b, NewOf: ofB, Clear: math.Pow(portion, float64(a+b)) < chance}, true
+	return Drift{What: what, Base: a, BaseOf: of, New: b, NewOf: ofB, Clear: math.Pow(portion, float64(a+b)) < chanceMax}, true
 }
 
 func keys[V any](a, b map[string]V) []string {

@@ -8,8 +8,8 @@ import (
 	"mfaload/measure"
 )
 
-// figures are those of a part of one or several runs, exactly.
-type figures struct {
+// totals are those of a part of one or several runs, exactly.
+type totals struct {
 	// response and service are the times of what was served, waits the same with who
 	// was never served, by response and service.
 	response, service *measure.Histogram
@@ -24,9 +24,9 @@ type figures struct {
 	planned, achieved, stretch float64
 }
 
-// figuresOf adds up the judged parts of runs.
-func figuresOf(runs []Run, p part) *figures {
-	f := &figures{response: measure.NewSparse(), service: measure.NewSparse()}
+// totalsOf adds up the judged parts of runs.
+func totalsOf(runs []Run, p scope) *totals {
+	f := &totals{response: measure.NewSparse(), service: measure.NewSparse()}
 	for i, served := range []*measure.Histogram{f.response, f.service} {
 		f.waits[i] = measure.Waits{Served: []*measure.Histogram{served}, Failed: []*measure.Histogram{measure.NewSparse()}}
 	}
@@ -50,10 +50,10 @@ func figuresOf(runs []Run, p part) *figures {
 	return f
 }
 
-func (f *figures) add(m *measure.Measurement, p part) {
+func (f *totals) add(m *measure.Measurement, p scope) {
 	scheduled := float64(p.scheduled(m))
 	f.scheduled += scheduled
-	f.judged += scheduled - float64(p.withheld(m)+p.inFlight(m)+p.unheard(m))
+	f.judged += scheduled - float64(p.withheld(m)+p.inFlight(m)+p.notDelivered(m))
 	for i := range f.waits {
 		w := m.Main.Waits(p.group, i == 1)
 		// All histograms have one geometry, so nothing is dropped.
@@ -81,7 +81,7 @@ func (f *figures) add(m *measure.Measurement, p part) {
 
 // value is a metric's figure, in the unit of a row; of a shape the largest
 // quantile that is looked at.
-func (f *figures) value(m metric) float64 {
+func (f *totals) value(m metricSpec) float64 {
 	switch m.kind {
 	case quantile, average, shape:
 		return milliseconds(f.bound(m).Time)
@@ -96,7 +96,7 @@ func (f *figures) value(m metric) float64 {
 }
 
 // bound is a metric's time: at least that long, where so many were never served.
-func (f *figures) bound(m metric) measure.Bound {
+func (f *totals) bound(m metricSpec) measure.Bound {
 	w := &f.waits[index(m)]
 	switch m.kind {
 	case quantile:
@@ -110,15 +110,15 @@ func (f *figures) bound(m metric) measure.Bound {
 }
 
 // waited is how many arrivals a metric's time is of.
-func (f *figures) waited(m metric) float64 { return float64(f.waits[index(m)].Count()) }
+func (f *totals) waited(m metricSpec) float64 { return float64(f.waits[index(m)].Count()) }
 
 // longest is the longest that anybody is known to have waited.
-func (f *figures) longest(service int) time.Duration {
+func (f *totals) longest(service int) time.Duration {
 	return max(f.waits[service].Served[0].Max(), f.waits[service].Failed[0].Max())
 }
 
 // scaled is the figure on the scale on which changes are differences.
-func (f *figures) scaled(m metric) float64 {
+func (f *totals) scaled(m metricSpec) float64 {
 	v := f.value(m)
 	if m.kind.share() {
 		return v / 100
@@ -126,9 +126,9 @@ func (f *figures) scaled(m metric) float64 {
 	return logarithm(v)
 }
 
-// leastTime is what times below are taken for, in milliseconds: the resolution.
-const leastTime = 0.001
+// timeMin is what times below are taken for, in milliseconds: the resolution.
+const timeMin = 0.001
 
-func logarithm(v float64) float64 { return math.Log(math.Max(v, leastTime)) }
+func logarithm(v float64) float64 { return math.Log(math.Max(v, timeMin)) }
 
 func milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }

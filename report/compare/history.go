@@ -13,8 +13,8 @@ import (
 // HistorySchema names the format of a history's JSON.
 const HistorySchema = "mfaload/history/v1"
 
-// LeastHistory is how many runs a history has to have to tell anything.
-const LeastHistory = 6
+// HistoryMin is how many runs a history has to have to tell anything.
+const HistoryMin = 6
 
 // History is how figures went from run to run.
 type History struct {
@@ -22,20 +22,20 @@ type History struct {
 	Verdict Judgement `json:"verdict"`
 	Reasons []string  `json:"reasons"`
 	// Runs are in the order in which they were started.
-	Runs []Source `json:"runs"`
+	Runs []RunInfo `json:"runs"`
 	// LeftOut says which runs can't be compared with the last one, and why.
 	LeftOut []string `json:"left_out"`
 	// Obstacles say which runs are compared by force only, and why: no change is
 	// judged then.
-	Obstacles []string `json:"obstacles,omitempty"`
-	Level     float64  `json:"level"`
-	Lines     []Line   `json:"lines"`
+	Obstacles []string        `json:"obstacles,omitempty"`
+	Level     float64         `json:"level"`
+	Lines     []MetricHistory `json:"lines"`
 
 	untimed bool // the times were to be followed, and can't be
 }
 
-// Line is one figure from run to run.
-type Line struct {
+// MetricHistory is one figure from run to run.
+type MetricHistory struct {
 	Group   string    `json:"group,omitempty"`
 	Metric  string    `json:"metric"`
 	Unit    string    `json:"unit"`
@@ -63,7 +63,7 @@ type Change struct {
 // Follow finds the runs of a history where changes began. The last of the runs
 // by time is what the others have to be comparable with.
 func Follow(runs []Run, o Options) (*History, error) {
-	h := &History{Schema: HistorySchema, Reasons: []string{}, Runs: []Source{}, LeftOut: []string{}, Level: Level, Lines: []Line{}}
+	h := &History{Schema: HistorySchema, Reasons: []string{}, Runs: []RunInfo{}, LeftOut: []string{}, Level: Level, Lines: []MetricHistory{}}
 	runs = slices.Clone(runs)
 	slices.SortStableFunc(runs, func(a, b Run) int { return a.Measurement.Started.Compare(b.Measurement.Started) })
 	chosen, err := choose(o.Metrics)
@@ -71,18 +71,18 @@ func Follow(runs []Run, o Options) (*History, error) {
 		return nil, err
 	}
 	runs = h.comparable(runs, o.Force)
-	if len(runs) < LeastHistory {
+	if len(runs) < HistoryMin {
 		h.Verdict = Unclear
-		h.Reasons = append(h.Reasons, fmt.Sprintf("%s that can be compared: it takes at least %d to find a change", plural(len(runs), "run"), LeastHistory))
+		h.Reasons = append(h.Reasons, fmt.Sprintf("%s that can be compared: it takes at least %d to find a change", plural(len(runs), "run"), HistoryMin))
 		return h, nil
 	}
 	h.Runs = side(runs).Runs
-	chosen = slices.DeleteFunc(slices.Clone(chosen), func(m metric) bool { return m.kind == shape })
-	parts := partsOf(runs, nil)
+	chosen = slices.DeleteFunc(slices.Clone(chosen), func(m metricSpec) bool { return m.kind == shape })
+	parts := scopesOf(runs, nil)
 	for _, p := range parts {
-		var all []*figures
+		var all []*totals
 		for _, r := range runs {
-			all = append(all, figuresOf([]Run{r}, p))
+			all = append(all, totalsOf([]Run{r}, p))
 		}
 		unserved := h.unserved(p, chosen, all)
 		for _, m := range chosen {
@@ -99,12 +99,12 @@ func Follow(runs []Run, o Options) (*History, error) {
 
 // unserved says whether a run has no times because none of its requests was served.
 // Times are not followed then, and those that should be are among what is left out.
-func (h *History) unserved(p part, chosen []metric, all []*figures) bool {
-	timed := slices.IndexFunc(chosen, func(m metric) bool { return m.kind.times() })
+func (h *History) unserved(p scope, chosen []metricSpec, all []*totals) bool {
+	timed := slices.IndexFunc(chosen, func(m metricSpec) bool { return m.kind.times() })
 	if timed < 0 {
 		return false
 	}
-	i := slices.IndexFunc(all, func(f *figures) bool { return f.waited(chosen[timed]) == 0 })
+	i := slices.IndexFunc(all, func(f *totals) bool { return f.waited(chosen[timed]) == 0 })
 	if i < 0 {
 		return false
 	}
@@ -141,8 +141,8 @@ func (h *History) comparable(runs []Run, force bool) (kept []Run) {
 }
 
 // line follows one of so many figures.
-func (h *History) line(p part, m metric, all []*figures, margins Margins, tests int) Line {
-	l := Line{Group: p.name, Metric: m.name, Unit: result{metric: m}.unit(), Changes: []Change{}}
+func (h *History) line(p scope, m metricSpec, all []*totals, margins Margins, tests int) MetricHistory {
+	l := MetricHistory{Group: p.name, Metric: m.name, Unit: testResult{metricSpec: m}.unit(), Changes: []Change{}}
 	var scaled []float64
 	for _, f := range all {
 		l.Values, scaled = append(l.Values, f.value(m)), append(scaled, f.scaled(m))
@@ -157,7 +157,7 @@ func (h *History) line(p part, m metric, all []*figures, margins Margins, tests 
 		if i+1 < len(found) {
 			to = found[i+1].At
 		}
-		r := result{metric: m, corrected: min(1, c.P*float64(tests)), base: stat.Median(l.Values[from:c.At]), new: stat.Median(l.Values[c.At:to]),
+		r := testResult{metricSpec: m, corrected: min(1, c.P*float64(tests)), base: stat.Median(l.Values[from:c.At]), new: stat.Median(l.Values[c.At:to]),
 			change: stat.Median(scaled[c.At:to]) - stat.Median(scaled[from:c.At])}
 		r.low, r.high = r.change, r.change
 		row := r.row(margins)
@@ -205,8 +205,8 @@ func (h *History) leaveUnjudged() {
 	h.Reasons = append(h.Reasons, "some of the runs can't be compared: where figures change is shown, and not judged")
 }
 
-func (l Line) text(c Change, started time.Time) string {
-	row := Row{Group: l.Group, Metric: l.Metric, points: l.Unit == "%"}
+func (l MetricHistory) text(c Change, started time.Time) string {
+	row := MetricRow{Group: l.Group, Metric: l.Metric, points: l.Unit == "%"}
 	return fmt.Sprintf("%s %s since %s (%s): %s → %s %s, %s", row.name(), c.Judgement, c.Name, started.UTC().Format("2006-01-02 15:04"),
 		digits(c.Base), digits(c.New), l.Unit, row.change(c.Change))
 }

@@ -19,8 +19,8 @@ const pageStyle = ".worse { color: var(--bad); } .better { color: var(--good); }
 // classes are the looks of a judgement.
 var classes = map[Judgement]string{Worse: "worse", Better: "better", Same: "same", Unclear: "unclear", NotJudged: "same"}
 
-// page is what the page of a comparison or of a history shows.
-type page struct {
+// comparisonPage is what the page of a comparison or of a history shows.
+type comparisonPage struct {
 	Title, Subject     string
 	Verdict            Judgement
 	Forced             bool
@@ -28,20 +28,20 @@ type page struct {
 	Rows               []pageRow
 	Charts             g.Group
 	Answers, Notes     []string
-	Runs               []Source
+	Runs               []RunInfo
 	UndrawnCharts      int
 }
 
 type pageRow struct {
-	Row
+	MetricRow
 	Name, ChangeText, Interval, MarginText string
 }
 
 // HTML returns the comparison as a page of its own, which needs nothing else.
 func (c *Comparison) HTML() ([]byte, error) {
-	p := page{Title: "mfaload compare: " + string(c.Verdict), Subject: c.New.text() + " against " + c.Base.text(), Verdict: c.Verdict,
+	p := comparisonPage{Title: "mfaload compare: " + string(c.Verdict), Subject: c.New.text() + " against " + c.Base.text(), Verdict: c.Verdict,
 		Forced: c.Forced, Obstacles: c.Obstacles, Reasons: c.Reasons, Runs: slices.Concat(c.Base.Runs, c.New.Runs)}
-	rows, more := foremost(c.Rows, maxPageRows)
+	rows, more := firstRows(c.Rows, maxPageRows)
 	for _, r := range rows {
 		p.Rows = append(p.Rows, pageRow{r, r.name(), r.change(r.Change), r.change(r.Low) + " … " + r.change(r.High), r.margin()})
 	}
@@ -86,7 +86,7 @@ func (c *Comparison) driftTexts() (texts []string) {
 }
 
 // draw adds a chart where there is room for one.
-func (p *page) draw(c *chart.Chart) {
+func (p *comparisonPage) draw(c *chart.Chart) {
 	if len(p.Charts) == maxCharts {
 		p.UndrawnCharts++
 		return
@@ -94,7 +94,7 @@ func (p *page) draw(c *chart.Chart) {
 	p.Charts = append(p.Charts, c.HTML(fmt.Sprintf("chart-%d", len(p.Charts)+1)))
 }
 
-func (p *page) render() ([]byte, error) {
+func (p *comparisonPage) render() ([]byte, error) {
 	why := "Why they can’t be compared"
 	if p.Forced {
 		why = "Forced: these runs should not be compared"
@@ -110,7 +110,7 @@ func (p *page) render() ([]byte, error) {
 		h.H1(h.Span(h.Class(classes[p.Verdict]), g.Text(string(p.Verdict)))), g.Text("\n"),
 		h.P(g.Text(p.Subject)), g.Text("\n"),
 		listed(why, p.Obstacles),
-		chart.List(few(p.Reasons)), g.Text("\n"),
+		chart.List(firstTexts(p.Reasons)), g.Text("\n"),
 		g.If(len(p.Rows) > 0, g.Group{h.H2(g.Text("Figures")), g.Text("\n"), p.figures()}),
 		g.If(len(p.Charts) > 0, g.Group{h.H2(g.Text(shape)), g.Text("\n"), h.Div(h.Class("charts"), p.Charts), g.Text("\n")}),
 		listed("Answers", p.Answers), listed("How it was compared", p.Notes),
@@ -119,10 +119,10 @@ func (p *page) render() ([]byte, error) {
 
 // listed is a list under a heading, and nothing where the list is empty.
 func listed(title string, texts []string) g.Node {
-	return g.If(len(texts) > 0, g.Group{h.H2(g.Text(title)), chart.List(few(texts)), g.Text("\n")})
+	return g.If(len(texts) > 0, g.Group{h.H2(g.Text(title)), chart.List(firstTexts(texts)), g.Text("\n")})
 }
 
-func (p *page) figures() g.Node {
+func (p *comparisonPage) figures() g.Node {
 	return chart.Scroll("figures", chart.Head("figure", "base", "new", "unit", "change", "95 % interval", "margin", "p, corrected", "judgement"),
 		g.Map(p.Rows, func(r pageRow) g.Node {
 			return chart.Row(chart.Texts(r.Name, r.baseText(), r.newText(), r.Unit, r.ChangeText, r.Interval, r.MarginText, digits(r.Corrected)),
@@ -130,9 +130,9 @@ func (p *page) figures() g.Node {
 		}))
 }
 
-func (p *page) runs() g.Node {
+func (p *comparisonPage) runs() g.Node {
 	return chart.Scroll("runs", chart.Head("run", "started (UTC)", "seconds", "requests", "mfaload"),
-		g.Map(p.Runs[:min(len(p.Runs), maxPageRows)], func(s Source) g.Node {
+		g.Map(p.Runs[:min(len(p.Runs), maxPageRows)], func(s RunInfo) g.Node {
 			return chart.Row(chart.Texts(s.Name, s.Started.UTC().Format(time.DateTime), digits(s.Duration), strconv.FormatUint(s.Sent, 10), s.Version))
 		}))
 }
@@ -146,7 +146,7 @@ func orNone(text string) string {
 
 // HTML returns the history as a page of its own.
 func (h *History) HTML() ([]byte, error) {
-	p := page{Title: "mfaload history: " + string(h.Verdict), Subject: plural(len(h.Runs), "run"), Verdict: h.Verdict, Reasons: h.Reasons, Runs: h.Runs,
+	p := comparisonPage{Title: "mfaload history: " + string(h.Verdict), Subject: plural(len(h.Runs), "run"), Verdict: h.Verdict, Reasons: h.Reasons, Runs: h.Runs,
 		Forced: len(h.Obstacles) > 0, Obstacles: h.Obstacles}
 	for _, l := range h.Lines {
 		p.draw(l.chart(h.Runs))

@@ -9,13 +9,13 @@ import (
 	"mfaload/scenario"
 )
 
-// metric is one figure that is compared.
-type metric struct {
+// metricSpec is one figure that is compared.
+type metricSpec struct {
 	// name is as people write it: "response.p95", "errorRate".
 	name string
 	// service is of times: the service time instead of the response time.
 	service bool
-	kind    kind
+	kind    metricKind
 	// quantile is from 0 to 1, of quantiles.
 	quantile float64
 	// margin is what nobody minds by default: a share of the figure, of shares
@@ -23,10 +23,10 @@ type metric struct {
 	margin float64
 }
 
-type kind int
+type metricKind int
 
 const (
-	quantile kind = iota
+	quantile metricKind = iota
 	average
 	shape // all quantiles together
 	errorRate
@@ -35,33 +35,33 @@ const (
 )
 
 // times says whether the metric is one of the times.
-func (k kind) times() bool { return k <= shape }
+func (k metricKind) times() bool { return k <= shape }
 
 // share says whether changes are differences between shares.
-func (k kind) share() bool { return k == errorRate || k == violationRate }
+func (k metricKind) share() bool { return k == errorRate || k == violationRate }
 
 // metrics are all that there are, in the order of reports.
-var metrics = func() (all []metric) {
+var metrics = func() (all []metricSpec) {
 	for i, time := range []string{"response", "service"} {
 		for _, q := range []struct{ p, margin float64 }{{50, 0.05}, {90, 0.05}, {95, 0.05}, {99, 0.10}} {
-			all = append(all, metric{fmt.Sprintf("%s.p%g", time, q.p), i == 1, quantile, q.p / 100, q.margin})
+			all = append(all, metricSpec{fmt.Sprintf("%s.p%g", time, q.p), i == 1, quantile, q.p / 100, q.margin})
 		}
-		all = append(all, metric{time + ".mean", i == 1, average, 0, 0.05}, metric{time + ".shape", i == 1, shape, 0, 0.10})
+		all = append(all, metricSpec{time + ".mean", i == 1, average, 0, 0.05}, metricSpec{time + ".shape", i == 1, shape, 0, 0.10})
 	}
-	return append(all, metric{"errorRate", false, errorRate, 0, 0.001}, metric{"violationRate", false, violationRate, 0, 0.001},
-		metric{"achievedRate", false, achievedRate, 0, 0.01})
+	return append(all, metricSpec{"errorRate", false, errorRate, 0, 0.001}, metricSpec{"violationRate", false, violationRate, 0, 0.001},
+		metricSpec{"achievedRate", false, achievedRate, 0, 0.01})
 }()
 
 // matches says whether the metric is meant by a name: its own, the part of it
 // before or after the dot, or a pattern such as "*.p9*".
-func (m metric) matches(name string) bool {
+func (m metricSpec) matches(name string) bool {
 	time, figure, _ := strings.Cut(m.name, ".")
 	pattern, err := path.Match(name, m.name)
 	return name == m.name || name == time || name == figure || err == nil && pattern
 }
 
 // choose returns the metrics that are meant.
-func choose(names []string) ([]metric, error) {
+func choose(names []string) ([]metricSpec, error) {
 	if len(names) == 0 {
 		return metrics, nil
 	}
@@ -77,7 +77,7 @@ func choose(names []string) ([]metric, error) {
 			return nil, fmt.Errorf("there is no figure %q to compare: name some of %s", name, metricNames())
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(metrics), func(m metric) bool { return !chosen[m.name] }), nil
+	return slices.DeleteFunc(slices.Clone(metrics), func(m metricSpec) bool { return !chosen[m.name] }), nil
 }
 
 func metricNames() string {
@@ -114,7 +114,7 @@ func ParseMargin(text string) (Margin, error) {
 		return Margin{}, fmt.Errorf("margin %q: %w", text, err)
 	}
 	name = strings.TrimSpace(name)
-	if !slices.ContainsFunc(metrics, func(m metric) bool { return m.matches(name) }) {
+	if !slices.ContainsFunc(metrics, func(m metricSpec) bool { return m.matches(name) }) {
 		return Margin{}, fmt.Errorf("margin %q is for no figure: name some of %s", text, metricNames())
 	}
 	return Margin{name, share}, nil
@@ -127,7 +127,7 @@ func CheckMetrics(names []string) error {
 }
 
 // of is the margin of a metric, and whether somebody gave it.
-func (all Margins) of(m metric) (margin float64, given bool) {
+func (all Margins) of(m metricSpec) (margin float64, given bool) {
 	for i := len(all) - 1; i >= 0; i-- {
 		if m.matches(all[i].Name) {
 			return all[i].Share, true

@@ -18,7 +18,7 @@ type Mode struct {
 const (
 	binWidth  = 0.05 // of the logarithm: 5 %
 	bandwidth = 3    // bins that the density is smoothed by
-	leastHeap = 0.01 // of all requests
+	heapMin   = 0.01 // of all requests
 )
 
 // modes finds the modes of the logarithms of times, smoothed.
@@ -39,7 +39,7 @@ func modes(h *measure.Histogram) []Mode {
 		for _, n := range counts[peak.From:peak.To] {
 			sum += n
 		}
-		if sum >= leastHeap*total {
+		if sum >= heapMin*total {
 			all = append(all, Mode{At: math.Exp(low + (float64(peak.At)+0.5)*binWidth), Share: 100 * sum / total})
 		}
 	}

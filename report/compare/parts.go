@@ -8,17 +8,17 @@ import (
 	"mfaload/measure"
 )
 
-// part is the whole of a run, or one group of it.
-type part struct {
+// scope is the whole of a run, or one group of it.
+type scope struct {
 	name  string
 	group int // below 0: the whole
 }
 
 // has says whether a group's requests belong to the part.
-func (p part) has(group int) bool { return p.group < 0 || p.group == group }
+func (p scope) has(group int) bool { return p.group < 0 || p.group == group }
 
 // scheduled counts the part's arrivals in the judged part of a run.
-func (p part) scheduled(m *measure.Measurement) (n uint64) {
+func (p scope) scheduled(m *measure.Measurement) (n uint64) {
 	for g, due := range m.Main.Scheduled {
 		if p.has(g) {
 			n += due
@@ -28,7 +28,7 @@ func (p part) scheduled(m *measure.Measurement) (n uint64) {
 }
 
 // withheld counts those of them that were not to be sent.
-func (p part) withheld(m *measure.Measurement) (n uint64) {
+func (p scope) withheld(m *measure.Measurement) (n uint64) {
 	for _, w := range m.Main.Withheld {
 		if p.has(w.Group) {
 			n += w.Count
@@ -38,7 +38,7 @@ func (p part) withheld(m *measure.Measurement) (n uint64) {
 }
 
 // inFlight counts those of which it is not known what became of them.
-func (p part) inFlight(m *measure.Measurement) (n uint64) {
+func (p scope) inFlight(m *measure.Measurement) (n uint64) {
 	for g, of := range m.Main.InFlight {
 		if p.has(g) {
 			n += of
@@ -48,16 +48,16 @@ func (p part) inFlight(m *measure.Measurement) (n uint64) {
 }
 
 // sent counts those of them that were.
-func (p part) sent(m *measure.Measurement) uint64 {
+func (p scope) sent(m *measure.Measurement) uint64 {
 	return p.count(m, func(*measure.Cell) bool { return true })
 }
 
-// unheard counts the requests that the service can't have got.
-func (p part) unheard(m *measure.Measurement) uint64 {
+// notDelivered counts the requests that the service can't have got.
+func (p scope) notDelivered(m *measure.Measurement) uint64 {
 	return p.count(m, func(c *measure.Cell) bool { return c.Failed && c.Label == measure.IdleClosed })
 }
 
-func (p part) count(m *measure.Measurement, of func(*measure.Cell) bool) (n uint64) {
+func (p scope) count(m *measure.Measurement, of func(*measure.Cell) bool) (n uint64) {
 	for _, c := range m.Main.Cells {
 		if p.has(c.Group) && of(c) {
 			n += c.Response.Count()
@@ -66,10 +66,10 @@ func (p part) count(m *measure.Measurement, of func(*measure.Cell) bool) (n uint
 	return n
 }
 
-// partsOf are the parts that are compared: the groups only where all runs have
+// scopesOf are the parts that are compared: the groups only where all runs have
 // several of the same.
-func partsOf(base, fresh []Run) []part {
-	parts := []part{{"", -1}}
+func scopesOf(base, fresh []Run) []scope {
+	parts := []scope{{"", -1}}
 	groups := base[0].Measurement.Groups
 	for _, runs := range [][]Run{base, fresh} {
 		for _, r := range runs {
@@ -82,7 +82,7 @@ func partsOf(base, fresh []Run) []part {
 		return parts
 	}
 	for i, name := range groups {
-		parts = append(parts, part{name, i})
+		parts = append(parts, scope{name, i})
 	}
 	return parts
 }
@@ -108,8 +108,8 @@ func judged(m *measure.Measurement) (from, to int64) {
 	return from, max(from, int64((m.Main.Start+m.Main.Planned)/time.Second))
 }
 
-// series are a part of one side by unit: the units of its runs in a row.
-type series struct {
+// unitSeries are a part of one side by unit: the units of its runs in a row.
+type unitSeries struct {
 	units                            int
 	response, service                [][]*measure.Histogram // the histograms of each unit
 	sent, due, unexpected, violating []float64
@@ -121,17 +121,17 @@ type series struct {
 	seconds          int // a unit has
 }
 
-func newSeries(runs []Run, p part, seconds int) *series {
-	s := &series{seconds: seconds}
+func newUnitSeries(runs []Run, p scope, seconds int) *unitSeries {
+	s := &unitSeries{seconds: seconds}
 	for _, r := range runs {
 		s.add(r.Measurement, p)
 	}
-	f := figuresOf(runs, p)
+	f := totalsOf(runs, p)
 	s.stretch, s.planned = f.stretch, f.planned
 	return s
 }
 
-func (s *series) add(m *measure.Measurement, p part) {
+func (s *unitSeries) add(m *measure.Measurement, p scope) {
 	from, to := judged(m)
 	units := int(to-from) / s.seconds
 	first := s.units
@@ -142,10 +142,10 @@ func (s *series) add(m *measure.Measurement, p part) {
 		}
 	}
 	s.addDue(m, p, first, units, from)
-	s.leaveUnheard(m, p, first, units, from)
+	s.leaveOutNotDelivered(m, p, first, units, from)
 }
 
-func (s *series) grow(n int) {
+func (s *unitSeries) grow(n int) {
 	s.units += n
 	s.response = append(s.response, make([][]*measure.Histogram, n)...)
 	s.service = append(s.service, make([][]*measure.Histogram, n)...)
@@ -154,7 +154,7 @@ func (s *series) grow(n int) {
 	}
 }
 
-func (s *series) addSecond(u int, sec *measure.Second, p part) {
+func (s *unitSeries) addSecond(u int, sec *measure.Second, p scope) {
 	if p.group < 0 {
 		s.put(u, sec, p, float64(sec.Response.Count()), sec.Expected, sec.Violating)
 		return
@@ -167,19 +167,19 @@ func (s *series) addSecond(u int, sec *measure.Second, p part) {
 }
 
 // put adds the part of a second: n requests that were sent.
-func (s *series) put(u int, sec *measure.Second, p part, n float64, expected, violating uint64) {
+func (s *unitSeries) put(u int, sec *measure.Second, p scope, n float64, expected, violating uint64) {
 	response, service := sec.Waits(p.group, false), sec.Waits(p.group, true)
-	s.response[u] = together(s.response[u], response.Served)
-	s.service[u] = together(s.service[u], service.Served)
+	s.response[u] = addTimes(s.response[u], response.Served)
+	s.service[u] = addTimes(s.service[u], service.Served)
 	s.lost[u] += float64(response.Unserved())
 	s.sent[u] += n
 	s.unexpected[u] += n - float64(expected)
 	s.violating[u] += float64(violating)
 }
 
-// together adds the times of a second to those of its unit. Those of a single second
+// addTimes adds the times of a second to those of its unit. Those of a single second
 // are not copied.
-func together(unit, second []*measure.Histogram) []*measure.Histogram {
+func addTimes(unit, second []*measure.Histogram) []*measure.Histogram {
 	if len(unit) == 0 || len(second) == 0 {
 		return append(unit, second...)
 	}
@@ -193,7 +193,7 @@ func together(unit, second []*measure.Histogram) []*measure.Histogram {
 // addDue counts what was due by unit: of the whole, as the schedule had it; of a
 // group, what was sent and an even share of what was not. What was to be sent and
 // never was is no answer, and so unexpected; but those in flight when a journal ends.
-func (s *series) addDue(m *measure.Measurement, p part, first, units int, from int64) {
+func (s *unitSeries) addDue(m *measure.Measurement, p scope, first, units int, from int64) {
 	planned := p.group < 0 && len(m.Profile.Due) > 0
 	withheld := p.withheld(m) + p.inFlight(m)
 	unsent := max(p.scheduled(m), p.sent(m)+withheld) - p.sent(m)
@@ -221,14 +221,14 @@ func sum(counts []uint64, from, to int) (n float64) {
 	return n
 }
 
-// leaveUnheard leaves out the requests that the service can't have got: of a
+// leaveOutNotDelivered leaves out the requests that the service can't have got: of a
 // group its share of those of each unit.
-func (s *series) leaveUnheard(m *measure.Measurement, p part, first, units int, from int64) {
-	ofPart := p.unheard(m)
+func (s *unitSeries) leaveOutNotDelivered(m *measure.Measurement, p scope, first, units int, from int64) {
+	ofPart := p.notDelivered(m)
 	if ofPart == 0 {
 		return
 	}
-	of := stat.Ratio(float64(ofPart), float64(part{group: -1}.unheard(m)))
+	of := stat.Ratio(float64(ofPart), float64(scope{group: -1}.notDelivered(m)))
 	for sec := range m.Seconds.All() {
 		u := int(sec.Second-from) / s.seconds
 		if sec.Second < from || u >= units {

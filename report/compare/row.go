@@ -9,8 +9,8 @@ import (
 	"mfaload/internal/stat"
 )
 
-// Row is one figure of both sides.
-type Row struct {
+// MetricRow is one figure of both sides.
+type MetricRow struct {
 	// Group is empty for the whole.
 	Group  string `json:"group,omitempty"`
 	Metric string `json:"metric"`
@@ -52,9 +52,9 @@ type Row struct {
 	points  bool
 }
 
-// result is what a test found of a metric.
-type result struct {
-	metric
+// testResult is what a test found of a metric.
+type testResult struct {
+	metricSpec
 	group           string
 	base, new       float64 // in the unit of the row
 	change          float64 // a logarithm of the ratio, or a difference of shares
@@ -71,10 +71,10 @@ type result struct {
 }
 
 // row judges a result.
-func (r result) row(margins Margins) Row {
+func (r testResult) row(margins Margins) MetricRow {
 	margin := r.marginOf(margins)
 	change, low, high := r.relative(r.change), r.relative(r.low), r.relative(r.high)
-	row := Row{Group: r.group, Metric: r.name, Unit: r.unit(), Base: r.base, New: r.new,
+	row := MetricRow{Group: r.group, Metric: r.name, Unit: r.unit(), Base: r.base, New: r.new,
 		Change: 100 * change, Low: 100 * low, High: 100 * high, Margin: 100 * margin,
 		BaseAtLeast: r.atLeast[0], NewAtLeast: r.atLeast[1],
 		P: r.p, Corrected: r.corrected, Autocorrelation: r.autocorrelation, Block: r.block, Remark: r.remark, points: r.kind.share()}
@@ -101,14 +101,14 @@ func (r result) row(margins Margins) Row {
 }
 
 // relative turns a logarithm into a share.
-func (r result) relative(x float64) float64 {
+func (r testResult) relative(x float64) float64 {
 	if r.kind.share() {
 		return x
 	}
 	return math.Expm1(math.Min(x, 20)) // an interval without end is no number in JSON
 }
 
-func (r result) unit() string {
+func (r testResult) unit() string {
 	switch {
 	case r.kind.times():
 		return "ms"
@@ -121,7 +121,7 @@ func (r result) unit() string {
 
 // needed is how long runs would have to be for an interval half as wide as the
 // margin to either side: intervals shrink with the square root of the time.
-func (r result) needed(margin float64) float64 {
+func (r testResult) needed(margin float64) float64 {
 	if r.length == 0 || margin <= 0 {
 		return 0
 	}
@@ -135,7 +135,7 @@ func (r result) needed(margin float64) float64 {
 // neededWithoutEvents is how long runs would have to be, and how many requests they
 // would have to have, to exclude a margin by having no event: by the rule of three,
 // not by the root of the time.
-func (r result) neededWithoutEvents(margin float64) (seconds, requests float64) {
+func (r testResult) neededWithoutEvents(margin float64) (seconds, requests float64) {
 	requests = stat.ToExclude(margin)
 	if of := r.events[1].Of; of > 0 {
 		seconds = max(math.Ceil(r.length.Seconds()*requests/of), r.lengthMin.Seconds())
@@ -144,7 +144,7 @@ func (r result) neededWithoutEvents(margin float64) (seconds, requests float64) 
 }
 
 // String says in one line what the row says.
-func (r Row) String() string {
+func (r MetricRow) String() string {
 	text := fmt.Sprintf("%s %s: %s → %s %s, %s, 95 %% from %s to %s", r.name(), r.Judgement, r.baseText(), r.newText(), r.Unit,
 		r.change(r.Change), r.change(r.Low), r.change(r.High))
 	if r.Judgement == Unclear {
@@ -183,7 +183,7 @@ func wouldTell(needed float64) string {
 }
 
 // name is the figure's, with its group's.
-func (r Row) name() string {
+func (r MetricRow) name() string {
 	name := strings.Replace(r.Metric, ".", " ", 1)
 	if r.Group != "" {
 		name = r.Group + " " + name
@@ -192,7 +192,7 @@ func (r Row) name() string {
 }
 
 // change writes a change with its sign.
-func (r Row) change(x float64) string {
+func (r MetricRow) change(x float64) string {
 	if none := "–"; r.baseText() == none || r.newText() == none {
 		return none
 	}
@@ -212,7 +212,7 @@ func (r Row) change(x float64) string {
 	}
 }
 
-func (r Row) margin() string {
+func (r MetricRow) margin() string {
 	if r.points {
 		return digits(r.Margin) + " pp"
 	}
@@ -220,12 +220,12 @@ func (r Row) margin() string {
 }
 
 // baseText and newText write the figures.
-func (r Row) baseText() string { return r.figure(r.Base, r.BaseAtLeast) }
+func (r MetricRow) baseText() string { return r.figure(r.Base, r.BaseAtLeast) }
 
-func (r Row) newText() string { return r.figure(r.New, r.NewAtLeast) }
+func (r MetricRow) newText() string { return r.figure(r.New, r.NewAtLeast) }
 
 // figure writes a figure; of times, where nothing was served, there is none.
-func (r Row) figure(x float64, atLeast bool) string {
+func (r MetricRow) figure(x float64, atLeast bool) string {
 	switch {
 	case atLeast:
 		return "≥ " + digits(x)

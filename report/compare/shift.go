@@ -13,8 +13,8 @@ import (
 type Shift struct {
 	Group string `json:"group,omitempty"`
 	// Time is "response" or "service".
-	Time   string  `json:"time"`
-	Points []Point `json:"points"`
+	Time   string          `json:"time"`
+	Points []QuantileShift `json:"points"`
 	// BaseModes and NewModes are where times heap up.
 	BaseModes []Mode `json:"base_modes"`
 	NewModes  []Mode `json:"new_modes"`
@@ -24,8 +24,8 @@ type Shift struct {
 	NewStalls  int `json:"new_stalled_s"`
 }
 
-// Point is one quantile of both sides.
-type Point struct {
+// QuantileShift is one quantile of both sides.
+type QuantileShift struct {
 	// Quantile is in percent.
 	Quantile float64 `json:"quantile"`
 	Base     float64 `json:"base_ms"`
@@ -39,13 +39,13 @@ type Point struct {
 
 // shapeResult tests whether any quantile moved, by the largest movement
 // measured in its standard error.
-func (p *pair) shapeResult(m metric) (result, bool) {
+func (p *secondsTest) shapeResult(m metricSpec) (testResult, bool) {
 	list := p.shifted[index(m)]
 	if len(list) == 0 {
-		return result{}, false
+		return testResult{}, false
 	}
 	together := largestOf(list)
-	best, r := -1.0, result{}
+	best, r := -1.0, testResult{}
 	var at *estimate
 	for _, e := range list {
 		one := p.result(e)
@@ -54,7 +54,7 @@ func (p *pair) shapeResult(m metric) (result, bool) {
 			best, r, at = t, one, e
 		}
 	}
-	r.metric, r.p = m, math.Max(r.p, together.P(best, at.Freedom))
+	r.metricSpec, r.p = m, math.Max(r.p, together.P(best, at.Freedom))
 	if r.change == 0 {
 		r.p = 1
 	}
@@ -80,17 +80,17 @@ func largestOf(list []*estimate) stat.Largest {
 }
 
 // shifts are the shift functions of the part.
-func (p *pair) shifts() (all []Shift) {
+func (p *secondsTest) shifts() (all []Shift) {
 	for i, list := range p.shifted {
 		if len(list) == 0 {
 			continue
 		}
-		s := Shift{Group: p.name, Time: []string{"response", "service"}[i], Points: []Point{}}
+		s := Shift{Group: p.name, Time: []string{"response", "service"}[i], Points: []QuantileShift{}}
 		together := largestOf(list)
 		for _, e := range list {
 			r := p.result(e)
 			half := together.Reach(e.Freedom) * e.Deviation
-			s.Points = append(s.Points, Point{Quantile: math.Round(100_000*e.quantile) / 1000, Base: r.base, New: r.new, Change: 100 * math.Expm1(r.change),
+			s.Points = append(s.Points, QuantileShift{Quantile: math.Round(100_000*e.quantile) / 1000, Base: r.base, New: r.new, Change: 100 * math.Expm1(r.change),
 				Low: 100 * math.Expm1(math.Min(r.low, r.change-half)), High: 100 * math.Expm1(math.Max(r.high, r.change+half))})
 		}
 		h := [2]*measure.Histogram{p.figures[0].response, p.figures[1].response}

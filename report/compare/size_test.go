@@ -16,7 +16,7 @@ func TestSizesAreBounded(t *testing.T) {
 	c := &compare.Comparison{Verdict: compare.Worse}
 	for i := range 10_000 {
 		group := fmt.Sprint(name, i)
-		row := compare.Row{Group: group, Metric: "response.p95", Unit: "ms", Judgement: compare.Same}
+		row := compare.MetricRow{Group: group, Metric: "response.p95", Unit: "ms", Judgement: compare.Same}
 		if i == 9999 {
 			row.Judgement = compare.Worse
 		}
@@ -25,8 +25,8 @@ func TestSizesAreBounded(t *testing.T) {
 		c.Drift = append(c.Drift, compare.Drift{What: group})
 		c.Shifts = append(c.Shifts, compare.Shift{Group: group, Time: "response", BaseStalls: i,
 			NewStalls: i + 1,
-			Points:    []compare.Point{{Quantile: 50, Base: 1, New: 2}, {Quantile: 99, Base: 1, New: 2}}})
-		source := compare.Source{Name: group, Started: time.Unix(0, 0)}
+			Points:    []compare.QuantileShift{{Quantile: 50, Base: 1, New: 2}, {Quantile: 99, Base: 1, New: 2}}})
+		source := compare.RunInfo{Name: group, Started: time.Unix(0, 0)}
 		c.Base.Runs, c.New.Runs = append(c.Base.Runs, source), append(c.New.Runs, source)
 	}
 	var text strings.Builder

@@ -10,9 +10,9 @@ import (
 	"mfaload/measure"
 )
 
-// table counts the times of a side by unit and bin, added up over both, so that
+// quantileTable counts the times of a side by unit and bin, added up over both, so that
 // what any stretch of units has below a bin is one subtraction.
-type table struct {
+type quantileTable struct {
 	units, bins int
 	// cumulated has at bin × (units + 1) + (units before) the number of times up
 	// to and with that bin: what a search for a quantile reads lies together.
@@ -29,7 +29,7 @@ type table struct {
 
 // newTables counts two sides in the same bins. Who was never served, by unit, is in
 // a bin above all times that ends at the longest that anybody waited.
-func newTables(a, b [][]*measure.Histogram, lostA, lostB []float64, longest time.Duration) (*table, *table) {
+func newTables(a, b [][]*measure.Histogram, lostA, lostB []float64, longest time.Duration) (*quantileTable, *quantileTable) {
 	pooled := measure.NewSparse()
 	for _, units := range [][][]*measure.Histogram{a, b} {
 		for _, list := range units {
@@ -70,8 +70,8 @@ func bins(pooled *measure.Histogram) (ends []time.Duration, low time.Duration) {
 	return ends, pooled.Min()
 }
 
-func newTable(units [][]*measure.Histogram, lost []float64, ends []time.Duration, low time.Duration) *table {
-	t := &table{units: len(units), bins: len(ends), low: logarithm(milliseconds(low)),
+func newTable(units [][]*measure.Histogram, lost []float64, ends []time.Duration, low time.Duration) *quantileTable {
+	t := &quantileTable{units: len(units), bins: len(ends), low: logarithm(milliseconds(low)),
 		cumulated: make([]uint32, (len(units)+1)*len(ends)),
 		sums:      make([]float64, len(units)+1), counts: make([]float64, len(units)+1)}
 	for _, e := range ends {
@@ -108,7 +108,7 @@ func newTable(units [][]*measure.Histogram, lost []float64, ends []time.Duration
 }
 
 // upTo counts the drawn times up to and with a bin.
-func (t *table) upTo(d stat.Stretches, bin int) (n int) {
+func (t *quantileTable) upTo(d stat.Stretches, bin int) (n int) {
 	column := t.cumulated[bin*(t.units+1) : (bin+1)*(t.units+1)]
 	for i, s := range d.Starts {
 		n += int(column[d.Ends[i]] - column[s])
@@ -118,7 +118,7 @@ func (t *table) upTo(d stat.Stretches, bin int) (n int) {
 
 // quantiles appends the logarithms of quantiles to dst. Between the ends of a
 // bin a quantile is interpolated.
-func (t *table) quantiles(d stat.Stretches, ps []float64, dst []float64) []float64 {
+func (t *quantileTable) quantiles(d stat.Stretches, ps []float64, dst []float64) []float64 {
 	if len(t.near) != len(ps) {
 		t.near = make([]int, len(ps))
 	}
@@ -132,7 +132,7 @@ func (t *table) quantiles(d stat.Stretches, ps []float64, dst []float64) []float
 
 // search finds the first bin up to which there are as many drawn times as rank
 // says, beginning at a bin that may be near.
-func (t *table) search(d stat.Stretches, rank float64, near int) int {
+func (t *quantileTable) search(d stat.Stretches, rank float64, near int) int {
 	last := t.bins - 1
 	reached := func(k int) bool { return k >= last || float64(t.upTo(d, k)) >= rank }
 	low, high, step := near, near, 2
@@ -150,7 +150,7 @@ func (t *table) search(d stat.Stretches, rank float64, near int) int {
 	return low + sort.Search(high-low, func(i int) bool { return reached(low + i) })
 }
 
-func (t *table) interpolate(d stat.Stretches, k int, rank float64) float64 {
+func (t *quantileTable) interpolate(d stat.Stretches, k int, rank float64) float64 {
 	bottom, below := t.low, 0.0
 	if k > 0 {
 		bottom, below = t.tops[k-1], float64(t.upTo(d, k-1))
@@ -163,14 +163,14 @@ func (t *table) interpolate(d stat.Stretches, k int, rank float64) float64 {
 }
 
 // mean is the logarithm of the drawn times' mean.
-func (t *table) mean(d stat.Stretches) float64 {
+func (t *quantileTable) mean(d stat.Stretches) float64 {
 	return logarithm(stat.Ratio(d.Total(t.sums), d.Total(t.counts)))
 }
 
 // quantileInfluence says how much each unit moves the logarithm of a quantile:
 // the mean over the units is 0, and the variance of the mean is that of the
 // quantile, to first order.
-func (t *table) quantileInfluence(p float64) []float64 {
+func (t *quantileTable) quantileInfluence(p float64) []float64 {
 	all := stat.Whole(t.units)
 	total := all.Total(t.counts)
 	width := math.Min(0.02, math.Min(p, 1-p)/4)

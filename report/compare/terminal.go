@@ -56,7 +56,7 @@ func (t Terminal) verdict(b *strings.Builder, j Judgement, text string) {
 }
 
 func lines(b *strings.Builder, indent string, list []string) {
-	for _, l := range few(list) {
+	for _, l := range firstTexts(list) {
 		fmt.Fprintf(b, "%s%s\n", indent, strings.ReplaceAll(l, "\n", "\n"+indent+"  "))
 	}
 }
@@ -70,7 +70,7 @@ func (s Side) text() string {
 
 func (t Terminal) rows(b *strings.Builder, c *Comparison) {
 	table := [][]string{{"", "base", "new", "", "change", "95 % interval", "margin", ""}}
-	rows, more := foremost(c.Rows, maxRows)
+	rows, more := firstRows(c.Rows, maxRows)
 	for _, r := range rows {
 		table = append(table, []string{"  " + r.name(), r.baseText(), r.newText(), r.Unit, r.change(r.Change),
 			r.change(r.Low) + " … " + r.change(r.High), r.margin(), string(r.Judgement)})
@@ -128,7 +128,7 @@ func (t Terminal) shifts(b *strings.Builder, c *Comparison) {
 
 // findings are what differs in the shape of the times, beside the figures.
 func (s Shift) findings() (all []string) {
-	name := Row{Group: s.Group, Metric: s.Time}.name()
+	name := MetricRow{Group: s.Group, Metric: s.Time}.name()
 	if len(s.BaseModes) != len(s.NewModes) && len(s.BaseModes) > 0 && len(s.NewModes) > 0 {
 		all = append(all, fmt.Sprintf("%s: times heap up at %s; before at %s", name, modesText(s.NewModes), modesText(s.BaseModes)))
 	}
@@ -185,7 +185,7 @@ func (t Terminal) WriteHistory(w io.Writer, h *History) error {
 		shown := h.Lines[:min(len(h.Lines), maxRows)]
 		for _, l := range shown {
 			first, last := l.Values[0], l.Values[len(l.Values)-1]
-			table = append(table, []string{"  " + Row{Group: l.Group, Metric: l.Metric}.name(), digits(first), digits(last), l.Unit, l.spark(), ""})
+			table = append(table, []string{"  " + MetricRow{Group: l.Group, Metric: l.Metric}.name(), digits(first), digits(last), l.Unit, l.spark(), ""})
 		}
 		for _, line := range pad(table) {
 			b.WriteString(strings.TrimRight(strings.Join(line, "  "), " ") + "\n")
@@ -208,7 +208,7 @@ func (t Terminal) WriteHistory(w io.Writer, h *History) error {
 }
 
 // spark draws the values as bars, with a line before each change.
-func (l Line) spark() string {
+func (l MetricHistory) spark() string {
 	low, high := l.Values[0], l.Values[0]
 	for _, v := range l.Values {
 		low, high = math.Min(low, v), math.Max(high, v)
