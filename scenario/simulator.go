@@ -38,7 +38,9 @@ type Latency struct {
 	B time.Duration
 }
 
-// Servers are servers of known capacity behind one queue.
+// Servers are servers of known capacity behind one queue: first come, first
+// served. With exponential times and poisson arrivals that is M/M/c, with constant
+// times M/D/c.
 type Servers struct {
 	// Count is how many requests are served at a time; 0 is any number.
 	Count int
@@ -49,18 +51,19 @@ type Servers struct {
 	// 1 + Contention·(N−1) + Coherency·N·(N−1) times as long.
 	Contention, Coherency float64
 	// Collapse, where set, makes the servers slow after a while near their full
-	// rate.
+	// rate. It needs a Count.
 	Collapse *Collapse
 }
 
 // Collapse is what servers do that leak something when they are busy.
 type Collapse struct {
-	// At is a share of the full rate, and After how long arrivals have to come at
-	// it.
+	// At is a share of the full rate, Count divided by the mean of Time, and After
+	// how long arrivals have to come at it on average.
 	At    float64
 	After time.Duration
-	// Slower is how many times as long serving takes then.
-	Slower int
+	// Slower is how many times as long serving takes from then on, until arrivals
+	// stop for a second.
+	Slower float64
 }
 
 // Stall is a time that comes again and again, counted from the first request:

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"time"
+
+	"mfaload/scenario"
 )
 
 // delay waits for the servers, for the answer's latency and for the end of a
@@ -16,7 +18,7 @@ func (s *Simulator) delay(r *http.Request, refused bool) bool {
 	if s.first.IsZero() {
 		s.first = now
 	}
-	latency := s.config.Latency.draw(s.random)
+	latency := draw(s.config.Latency, s.random)
 	first := s.first
 	if s.queue != nil && !refused {
 		arrived := now.Sub(first)
@@ -58,7 +60,7 @@ func (s *Simulator) stalled(since time.Duration) (longest time.Duration) {
 const z99 = 2.3263478740408408
 
 // draw returns a latency.
-func (l Latency) draw(random *rand.Rand) time.Duration {
+func draw(l scenario.Latency, random *rand.Rand) time.Duration {
 	switch l.Kind {
 	case "constant":
 		return l.A
@@ -74,7 +76,7 @@ func (l Latency) draw(random *rand.Rand) time.Duration {
 }
 
 // mean is the mean of the latencies, as if none were cut off at zero.
-func (l Latency) mean() time.Duration {
+func mean(l scenario.Latency) time.Duration {
 	if l.Kind == "lognormal" {
 		sigma := math.Log(float64(l.B)/float64(l.A)) / z99
 		return time.Duration(float64(l.A) * math.Exp(sigma*sigma/2))

@@ -2,63 +2,26 @@ package simulator
 
 import (
 	"container/heap"
-	"errors"
 	"math/rand/v2"
 	"time"
+
+	"mfaload/scenario"
 )
-
-// Servers are servers of known capacity behind one queue: first come, first
-// served. With exponential times and poisson arrivals that is M/M/c, with
-// constant times M/D/c.
-type Servers struct {
-	// Count is how many requests are served at a time; 0 is any number.
-	Count int
-	// Time is how long serving one takes that is alone.
-	Time Latency
-	// Contention and Coherency are the coefficients of the Universal
-	// Scalability Law: one of N requests being served takes
-	// 1 + Contention·(N−1) + Coherency·N·(N−1) times as long.
-	Contention, Coherency float64
-	// Collapse, where set, makes the servers slow after a while near their full
-	// rate. It needs a Count.
-	Collapse *Collapse
-}
-
-// Collapse is what a service does that leaks something when it is busy.
-type Collapse struct {
-	// At is the share of the full rate, Count divided by the mean of Time, and
-	// After how long arrivals have to come at it on average.
-	At    float64
-	After time.Duration
-	// Slower is how many times as long serving takes from then on, until arrivals
-	// stop for a second.
-	Slower float64
-}
-
-func (s *Servers) check() error {
-	switch {
-	case s.Time.Kind == "":
-		return errors.New("simulator: servers need a time: say how long serving one request takes")
-	case s.Collapse != nil && s.Count == 0:
-		return errors.New("simulator: a collapse needs a count of servers: it comes at a share of their full rate")
-	}
-	return nil
-}
 
 // Queue says when servers are done. It knows no clock: it is told when requests
 // arrive. It is not safe for concurrent use.
 type Queue struct {
-	servers Servers
+	servers scenario.Servers
 	random  *rand.Rand
 	leaves  times // of those being served, the earliest first
 	leak    leak
 }
 
 // NewQueue returns the queue of idle servers.
-func NewQueue(s Servers, seed uint64) *Queue {
+func NewQueue(s scenario.Servers, seed uint64) *Queue {
 	q := &Queue{servers: s, random: rand.New(rand.NewPCG(seed, 2))}
 	if c := s.Collapse; c != nil {
-		full := float64(s.Count) / s.Time.mean().Seconds()
+		full := float64(s.Count) / mean(s.Time).Seconds()
 		q.leak = leak{most: full * c.At * c.After.Seconds(), seconds: make([]int, max(int(c.After/time.Second), 1))}
 	}
 	return q
@@ -70,7 +33,7 @@ func (q *Queue) Arrive(now time.Duration) (leave time.Duration) {
 	for len(q.leaves) > 0 && q.leaves[0] <= now {
 		heap.Pop(&q.leaves)
 	}
-	begin, took := now, q.servers.Time.draw(q.random)
+	begin, took := now, draw(q.servers.Time, q.random)
 	if q.servers.Count > 0 {
 		if len(q.leaves) >= q.servers.Count {
 			begin = heap.Pop(&q.leaves).(time.Duration)

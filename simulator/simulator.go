@@ -12,11 +12,14 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"mfaload/scenario"
 )
 
 // Simulator answers like the service. It is safe for concurrent use.
 type Simulator struct {
-	config   Config
+	target   scenario.Target
+	config   scenario.Simulator
 	users    map[string]*user
 	policy   string
 	limiter  *rate.Limiter
@@ -47,17 +50,28 @@ func (l *last) keep(a *answer) {
 	l.bodies[a.user] = a.body()
 }
 
-// New returns a simulator. An error says what of the configuration is wrong.
-func New(c Config) (*Simulator, error) {
-	if err := c.check(); err != nil {
+// New returns a simulator of the target's environment that behaves as its Simulator
+// says; nil is one without delays, users and faults. Users whom that does not list
+// are unknown (404). Without an access token and client credentials it takes any
+// token; with credentials only tokens from its token endpoint count, and the access
+// token. An error says what of it is wrong.
+func New(target scenario.Target) (*Simulator, error) {
+	s := &Simulator{
+		target: target, users: map[string]*user{}, policy: stableID("policy " + target.EnvID),
+		counts: map[int]uint64{}, recent: newRing(10_000),
+	}
+	if target.Simulator != nil {
+		s.config = *target.Simulator
+	}
+	c := &s.config
+	if err := check(c); err != nil {
 		return nil, err
 	}
-	s := &Simulator{
-		config: c, users: map[string]*user{}, policy: stableID("policy " + c.EnvID),
-		random: rand.New(rand.NewPCG(c.Seed, 1)), counts: map[int]uint64{}, recent: newRing(10_000),
-	}
-	for _, u := range c.Users {
-		s.users[strings.ToLower(u.ID)] = newUser(u)
+	s.random = rand.New(rand.NewPCG(c.Seed, 1))
+	for i := range c.Users {
+		for _, id := range c.Users[i].IDs {
+			s.users[strings.ToLower(id)] = newUser(id, &c.Users[i])
+		}
 	}
 	if c.Servers != nil {
 		s.queue = NewQueue(*c.Servers, c.Seed)
@@ -151,8 +165,8 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // route takes a path such as /{envID}/deviceAuthentications/{id} apart.
 func (s *Simulator) route(path string) (env, id string, ok bool) {
-	if s.config.CustomDomain {
-		path = "/" + s.config.EnvID + path
+	if s.target.CustomDomain {
+		path = "/" + s.target.EnvID + path
 	}
 	parts := strings.Split(strings.Trim(path, "/"), "/")
 	if len(parts) < 2 || len(parts) > 3 || parts[1] != "deviceAuthentications" {
@@ -226,7 +240,7 @@ func (s *Simulator) allowed(a *answer, r *http.Request, env string) bool {
 	case !bearer || !s.takes(token):
 		a.refuse(401, "ACCESS_FAILED", "The request could not be completed. There was an issue authenticating the request.",
 			detail("INVALID_TOKEN", "", "The access token is missing or invalid."))
-	case !strings.EqualFold(env, s.config.EnvID):
+	case !strings.EqualFold(env, s.target.EnvID):
 		a.refuse(403, "ACCESS_FAILED", "The request could not be completed. You do not have access to this resource.",
 			detail("INSUFFICIENT_PERMISSIONS", "", "The environment does not exist or is not accessible."))
 	case s.limiter != nil && !s.limiter.Allow():
@@ -315,7 +329,7 @@ func (s *Simulator) transact(a *answer, r *http.Request, req *request, u *user) 
 	now := time.Now()
 	a.status, a.state = 201, quote(status)
 	// The service has one form of an ID, however a request writes it.
-	env := strings.ToLower(s.config.EnvID)
+	env := strings.ToLower(s.target.EnvID)
 	a.env, a.policy = quote(env), quote(strings.ToLower(policy))
 	if req.userID != "" {
 		a.user = quote(strings.ToLower(req.userID))
@@ -326,7 +340,7 @@ func (s *Simulator) transact(a *answer, r *http.Request, req *request, u *user) 
 		scheme = "https://"
 	}
 	href := scheme + r.Host + "/" + env + "/deviceAuthentications/"
-	if s.config.CustomDomain {
+	if s.target.CustomDomain {
 		href = scheme + r.Host + "/deviceAuthentications/"
 	}
 	a.links = linksFor(status, quote(href+strings.Trim(a.id, `"`)))

@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mfaload/scenario"
 	"mfaload/simulator"
 )
 
@@ -24,13 +25,18 @@ const (
 	path = "/" + env + "/deviceAuthentications"
 )
 
-func newSimulator(t testing.TB, c simulator.Config) *simulator.Simulator {
+func newSimulator(t testing.TB, c scenario.Simulator) *simulator.Simulator {
 	t.Helper()
-	c.EnvID = env
-	if c.Users == nil {
-		c.Users = []simulator.User{{ID: user, Devices: []string{"EMAIL"}}}
+	return simulatorFor(t, scenario.Target{Simulator: &c})
+}
+
+func simulatorFor(t testing.TB, target scenario.Target) *simulator.Simulator {
+	t.Helper()
+	target.EnvID = env
+	if target.Simulator.Users == nil {
+		target.Simulator.Users = []scenario.SimulatedUsers{{IDs: []string{user}, Devices: []string{"EMAIL"}}}
 	}
-	s, err := simulator.New(c)
+	s, err := simulator.New(target)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +92,8 @@ func TestRefusals(t *testing.T) {
 		{"another method", forUser(user), url("PUT", path), 405, "INVALID_REQUEST  "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			w := post(newSimulator(t, simulator.Config{AccessToken: "token"}), test.body, test.change)
+			s := simulatorFor(t, scenario.Target{Simulator: &scenario.Simulator{}, AccessToken: scenario.NewSecret("token")})
+			w := post(s, test.body, test.change)
 			var body struct {
 				Code    string
 				Message string
@@ -110,7 +117,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestReadBack(t *testing.T) {
-	s := newSimulator(t, simulator.Config{})
+	s := newSimulator(t, scenario.Simulator{})
 	w := post(s, forUser(user), nil)
 	var body struct{ ID string }
 	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
@@ -131,7 +138,7 @@ func TestReadBack(t *testing.T) {
 
 func TestStalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSimulator(t, simulator.Config{Stalls: []simulator.Stall{{Every: 3 * time.Second, For: time.Second}}})
+		s := newSimulator(t, scenario.Simulator{Stalls: []scenario.Stall{{Every: 3 * time.Second, For: time.Second}}})
 		start := time.Now()
 		for _, test := range []struct{ at, took time.Duration }{
 			{0, 0}, {2999, 0}, {3000, 1000}, {4100, 0}, {6250, 750}, {7000, 0}, {9999, 1},
@@ -148,15 +155,15 @@ func TestStalls(t *testing.T) {
 
 func TestLatencies(t *testing.T) {
 	for _, test := range []struct {
-		latency  simulator.Latency
+		latency  scenario.Latency
 		p50, p99 time.Duration
 	}{
-		{simulator.Latency{Kind: "constant", A: 50 * time.Millisecond}, 50 * time.Millisecond, 50 * time.Millisecond},
-		{simulator.Latency{Kind: "normal", A: 100 * time.Millisecond, B: 10 * time.Millisecond}, 100 * time.Millisecond, 123263479},
-		{simulator.Latency{Kind: "lognormal", A: 80 * time.Millisecond, B: 250 * time.Millisecond}, 80 * time.Millisecond, 250 * time.Millisecond},
+		{scenario.Latency{Kind: "constant", A: 50 * time.Millisecond}, 50 * time.Millisecond, 50 * time.Millisecond},
+		{scenario.Latency{Kind: "normal", A: 100 * time.Millisecond, B: 10 * time.Millisecond}, 100 * time.Millisecond, 123263479},
+		{scenario.Latency{Kind: "lognormal", A: 80 * time.Millisecond, B: 250 * time.Millisecond}, 80 * time.Millisecond, 250 * time.Millisecond},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			s := newSimulator(t, simulator.Config{Latency: test.latency, Seed: 1})
+			s := newSimulator(t, scenario.Simulator{Latency: test.latency, Seed: 1})
 			var took []time.Duration
 			for range 10_000 {
 				before := time.Now()
@@ -175,7 +182,7 @@ func TestLatencies(t *testing.T) {
 
 func TestRateLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSimulator(t, simulator.Config{Limit: &simulator.Limit{Rate: 10, Burst: 5, RetryAfter: 2 * time.Second}})
+		s := newSimulator(t, scenario.Simulator{Limit: &scenario.Limit{Rate: 10, Burst: 5, RetryAfter: 2 * time.Second}})
 		for range 100 { // 20/s for 5 s
 			w := post(s, forUser(user), nil)
 			if w.Code == 429 && w.Header().Get("Retry-After") != "2" {
@@ -192,7 +199,7 @@ func TestRateLimit(t *testing.T) {
 
 func TestGivesUpWithTheClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSimulator(t, simulator.Config{Latency: simulator.Latency{Kind: "constant", A: time.Hour}})
+		s := newSimulator(t, scenario.Simulator{Latency: scenario.Latency{Kind: "constant", A: time.Hour}})
 		ctx := t.Context()
 		before := time.Now()
 		post(s, forUser(user), func(r *http.Request) {
@@ -210,13 +217,13 @@ func TestGivesUpWithTheClient(t *testing.T) {
 }
 
 func TestIsSafeForManyClients(t *testing.T) {
-	var faults []simulator.Fault
+	var faults []scenario.Fault
 	for _, f := range simulator.Faults() {
 		if !strings.HasPrefix(f.Name, "conn.") && !strings.HasPrefix(f.Name, "http.") && f.Name != "answer.slow" {
-			faults = append(faults, simulator.Fault{Name: f.Name, Share: 0.1})
+			faults = append(faults, scenario.Fault{Name: f.Name, Share: 0.1})
 		}
 	}
-	s := newSimulator(t, simulator.Config{Faults: faults})
+	s := newSimulator(t, scenario.Simulator{Faults: faults})
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -236,14 +243,14 @@ func TestIsSafeForManyClients(t *testing.T) {
 }
 
 func TestBadConfigurations(t *testing.T) {
-	for want, c := range map[string]simulator.Config{
-		`unknown fault "echo.usr": use one of`:               {Faults: []simulator.Fault{{Name: "echo.usr", Share: 1}}},
-		"fault echo.user: the share 2 is not above 0":        {Faults: []simulator.Fault{{Name: "echo.user", Share: 2}}},
-		"fault echo.user: the share NaN is not":              {Faults: []simulator.Fault{{Name: "echo.user", Share: math.NaN()}}},
-		`user x: unknown device type "FAX": use one of`:      {Users: []simulator.User{{ID: "x", Devices: []string{"FAX"}}}},
-		`user x: "LOST" is no documented status: use one of`: {Users: []simulator.User{{ID: "x", Status: "LOST"}}},
+	for want, c := range map[string]scenario.Simulator{
+		`unknown fault "echo.usr": use one of`:               {Faults: []scenario.Fault{{Name: "echo.usr", Share: 1}}},
+		"fault echo.user: the share 2 is not above 0":        {Faults: []scenario.Fault{{Name: "echo.user", Share: 2}}},
+		"fault echo.user: the share NaN is not":              {Faults: []scenario.Fault{{Name: "echo.user", Share: math.NaN()}}},
+		`user x: unknown device type "FAX": use one of`:      {Users: []scenario.SimulatedUsers{{IDs: []string{"x"}, Devices: []string{"FAX"}}}},
+		`user x: "LOST" is no documented status: use one of`: {Users: []scenario.SimulatedUsers{{IDs: []string{"x"}, Status: "LOST"}}},
 	} {
-		if _, err := simulator.New(c); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := simulator.New(scenario.Target{Simulator: &c}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
@@ -252,7 +259,7 @@ func TestBadConfigurations(t *testing.T) {
 func TestDevicesAreStable(t *testing.T) {
 	bodies := map[string]bool{}
 	for range 2 {
-		w := post(newSimulator(t, simulator.Config{Seed: 1}), forUser(user), nil)
+		w := post(newSimulator(t, scenario.Simulator{Seed: 1}), forUser(user), nil)
 		var body struct {
 			Embedded json.RawMessage `json:"_embedded"`
 		}
@@ -272,7 +279,7 @@ func FuzzRequest(f *testing.F) {
 		`{"user":{"id":"` + user + `"},"selectedDevice":{"oneTime":{"type":"EMAIL","email":"@"}}}`, `{"user":{"id":"` + user + `"},"selectedDevice":null,"policy":{"id":""}}`} {
 		f.Add(body, "application/json")
 	}
-	s := newSimulator(f, simulator.Config{})
+	s := newSimulator(f, scenario.Simulator{})
 	f.Fuzz(func(t *testing.T, body, contentType string) {
 		w := post(s, body, func(r *http.Request) { r.Header.Set("Content-Type", contentType) })
 		if w.Code < 200 || w.Header().Get("Correlation-Id") == "" || !json.Valid(w.Body.Bytes()) {
@@ -282,7 +289,7 @@ func FuzzRequest(f *testing.F) {
 }
 
 func BenchmarkSimulator(b *testing.B) {
-	s := newSimulator(b, simulator.Config{})
+	s := newSimulator(b, scenario.Simulator{})
 	b.ReportAllocs()
 	for b.Loop() {
 		if w := post(s, forUser(user), nil); w.Code != 201 {
@@ -295,7 +302,8 @@ func BenchmarkSimulator(b *testing.B) {
 // 2.3.1).
 func TestBasicCredentialsAreDecoded(t *testing.T) {
 	const id, secret = "a client", "a+b/c%d:é"
-	s := newSimulator(t, simulator.Config{Client: &simulator.Client{ID: id, Secret: secret}})
+	s := simulatorFor(t, scenario.Target{Simulator: &scenario.Simulator{},
+		ClientCredentials: &scenario.ClientCredentials{ClientID: id, ClientSecret: scenario.NewSecret(secret)}})
 	for _, tt := range []struct {
 		name, id, secret string
 		status           int
@@ -318,7 +326,7 @@ func TestBasicCredentialsAreDecoded(t *testing.T) {
 
 // The service has one form of an ID, however a request writes it.
 func TestIDsAreAnsweredInLowerCase(t *testing.T) {
-	s := newSimulator(t, simulator.Config{})
+	s := newSimulator(t, scenario.Simulator{})
 	w := post(s, forUser(strings.ToUpper(user)), func(r *http.Request) {
 		r.URL.Path = strings.Replace(path, "abfba8f6", "ABFBA8F6", 1)
 	})

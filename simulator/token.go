@@ -7,15 +7,9 @@ import (
 	"net/url"
 	"strings"
 	"time"
-)
 
-// Client is the application whose credentials the token endpoint takes.
-type Client struct {
-	ID, Secret string
-	// Post says that the credentials come in the form; otherwise they come by
-	// HTTP Basic. The other way is refused, as the service does.
-	Post bool
-}
+	"mfaload/scenario"
+)
 
 // issued are the tokens that the endpoint gave out, by when they end.
 type issued map[string]time.Time
@@ -23,8 +17,8 @@ type issued map[string]time.Time
 // asksToken says whether a path is that of the token endpoint.
 func (s *Simulator) asksToken(path string) bool {
 	want := "/as/token"
-	if !s.config.CustomDomain {
-		want = "/" + s.config.EnvID + want
+	if !s.target.CustomDomain {
+		want = "/" + s.target.EnvID + want
 	}
 	return strings.EqualFold(path, want)
 }
@@ -39,13 +33,13 @@ func (s *Simulator) giveToken(w http.ResponseWriter, r *http.Request) {
 	refuse := func(status int, code, description string) {
 		s.tell(w, status, map[string]any{"error": code, "error_description": description})
 	}
-	client := s.config.Client
+	client := s.target.ClientCredentials
 	switch {
 	case r.Method != http.MethodPost:
 		refuse(405, "invalid_request", "The method is not supported.")
-	case client != nil && (id != client.ID || secret != client.Secret):
+	case client != nil && (id != client.ClientID || secret != client.ClientSecret.Reveal()):
 		refuse(401, "invalid_client", "Request denied: Invalid client credentials.")
-	case client != nil && basic == client.Post:
+	case client != nil && basic == (client.AuthMethod == scenario.Post):
 		refuse(401, "invalid_client", "Request denied: Unsupported authentication method.")
 	case r.PostFormValue("grant_type") != "client_credentials":
 		refuse(400, "unsupported_grant_type", "The grant type is not supported.")
@@ -99,14 +93,14 @@ func (s *Simulator) tell(w http.ResponseWriter, status int, body map[string]any)
 
 // takes says whether a bearer token is one that counts.
 func (s *Simulator) takes(token string) bool {
-	c := &s.config
+	fixed := s.target.AccessToken.Reveal()
 	switch {
 	case token == "":
 		return false
-	case c.AccessToken != "" && token == c.AccessToken:
+	case fixed != "" && token == fixed:
 		return true
-	case c.Client == nil:
-		return c.AccessToken == ""
+	case s.target.ClientCredentials == nil:
+		return fixed == ""
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -3,9 +3,9 @@ package simulator
 import (
 	"crypto/sha256"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
+
+	"mfaload/scenario"
 )
 
 // statusOf is the status of an answer to a user with one device of a type.
@@ -16,11 +16,9 @@ var statusOf = map[string]string{
 	"FIDO2": "ASSERTION_REQUIRED", "SECURITY_KEY": "ASSERTION_REQUIRED", "PLATFORM": "ASSERTION_REQUIRED",
 }
 
-func deviceTypes() []string { return slices.Sorted(maps.Keys(statusOf)) }
-
 // user is a user with what all answers to them share.
 type user struct {
-	User
+	*scenario.SimulatedUsers
 	status  string
 	devices []*device
 }
@@ -31,10 +29,10 @@ type device struct {
 	json     string
 }
 
-func newUser(u User) *user {
-	known := &user{User: u, status: u.Status}
+func newUser(id string, u *scenario.SimulatedUsers) *user {
+	known := &user{SimulatedUsers: u, status: u.Status}
 	for i, kind := range u.Devices {
-		known.devices = append(known.devices, newDevice(u, i, kind))
+		known.devices = append(known.devices, newDevice(id, i, kind, u.Form == "newer"))
 	}
 	switch {
 	case known.status != "":
@@ -49,9 +47,13 @@ func newUser(u User) *user {
 }
 
 // newDevice gives a device an ID that is the same on every start.
-func newDevice(u User, i int, kind string) *device {
-	d := &device{id: stableID(fmt.Sprintf("device %s %d", u.ID, i)), kind: kind}
-	d.json = fmt.Sprintf(`{"id":%q,"type":%q,"status":"ACTIVE"%s%s}`, d.id, kind, contact(kind), newerMembers(u, kind))
+func newDevice(userID string, i int, kind string, newer bool) *device {
+	d := &device{id: stableID(fmt.Sprintf("device %s %d", userID, i)), kind: kind}
+	d.json = fmt.Sprintf(`{"id":%q,"type":%q,"status":"ACTIVE"%s`, d.id, kind, contact(kind))
+	if newer {
+		d.json += newerMembers(kind)
+	}
+	d.json += "}"
 	return d
 }
 
@@ -67,10 +69,7 @@ func contact(kind string) string {
 }
 
 // newerMembers are those that newer devices have.
-func newerMembers(u User, kind string) string {
-	if !u.Newer {
-		return ""
-	}
+func newerMembers(kind string) string {
 	members := `,"usableStatus":{"status":"ENABLED"},"nickname":"My device"`
 	switch kind {
 	case "FIDO2", "SECURITY_KEY", "PLATFORM":

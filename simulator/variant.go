@@ -1,6 +1,10 @@
 package simulator
 
-import "fmt"
+import (
+	"fmt"
+
+	"mfaload/scenario"
+)
 
 // flaw is what is wrong with the optional members of a request; code is "" for
 // nothing.
@@ -45,4 +49,4 @@ func (s *Simulator) extend(a *answer, req *request) {
 
 // passkeys stands for whoever answers a request without a user: the passkey will
 // say who it is.
-var passkeys = &user{status: "ASSERTION_REQUIRED"}
+var passkeys = &user{SimulatedUsers: &scenario.SimulatedUsers{}, status: "ASSERTION_REQUIRED"}

@@ -37,17 +37,18 @@ func embedded(t testing.TB) *contract.Contract {
 
 // ask sends so many requests for one user to a simulator, and returns the
 // labels of the answers and the rules that they break, findings among them.
-func ask(t *testing.T, c simulator.Config, g scenario.Group, requests int) (labels, rules []string) {
+func ask(t *testing.T, c scenario.Simulator, g scenario.Group, requests int) (labels, rules []string) {
 	t.Helper()
-	c.EnvID, c.AccessToken, c.Seed = envID, "the-access-token", 1
-	sim, err := simulator.New(c)
+	c.Seed = 1
+	token := scenario.NewSecret("the-access-token")
+	sim, err := simulator.New(scenario.Target{EnvID: envID, AccessToken: token, Simulator: &c})
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(sim)
 	t.Cleanup(server.Close)
 	timeout := 10 * time.Second
-	if slices.ContainsFunc(c.Faults, func(f simulator.Fault) bool { return f.Name == "answer.slow" }) {
+	if slices.ContainsFunc(c.Faults, func(f scenario.Fault) bool { return f.Name == "answer.slow" }) {
 		timeout = 200 * time.Millisecond
 	}
 	g.Name, g.IDs, g.Weight = "all", []string{userID}, 1
@@ -55,7 +56,7 @@ func ask(t *testing.T, c simulator.Config, g scenario.Group, requests int) (labe
 		g.Expect.HTTPStatuses = []int{201}
 	}
 	s := &scenario.Scenario{Name: "test", Groups: []scenario.Group{g}, Target: scenario.Target{
-		AuthPath: server.URL, EnvID: envID, AccessToken: scenario.NewSecret("the-access-token"), Timeout: timeout}}
+		AuthPath: server.URL, EnvID: envID, AccessToken: token, Timeout: timeout}}
 	op, err := pingone.New(s, embedded(t), "")
 	if err != nil {
 		t.Fatal(err)
@@ -83,8 +84,8 @@ func ask(t *testing.T, c simulator.Config, g scenario.Group, requests int) (labe
 	return slices.Compact(labels), slices.Compact(rules)
 }
 
-func user(devices ...string) []simulator.User {
-	return []simulator.User{{ID: userID, Devices: devices}}
+func user(devices ...string) []scenario.SimulatedUsers {
+	return []scenario.SimulatedUsers{{IDs: []string{userID}, Devices: devices}}
 }
 
 var request = map[string]map[string]any{
@@ -103,7 +104,7 @@ func TestSimulatorConforms(t *testing.T) {
 	t.Parallel()
 	type test struct {
 		name  string
-		users []simulator.User
+		users []scenario.SimulatedUsers
 		group scenario.Group
 		want  string
 	}
@@ -125,14 +126,14 @@ func TestSimulatorConforms(t *testing.T) {
 		{"no devices", user(), scenario.Group{}, "201 FAILED"},
 		{"device of nobody", user("EMAIL"), scenario.Group{Request: request["unknown"], Expect: scenario.Expect{HTTPStatuses: []int{400}}}, "400 INVALID_DATA"},
 		{"unknown user", nil, expect(404), "404 NOT_FOUND"},
-		{"gateway", []simulator.User{{ID: userID, HTTPStatus: 502}}, expect(502), "502 not from the service"},
+		{"gateway", []scenario.SimulatedUsers{{IDs: []string{userID}, HTTPStatus: 502}}, expect(502), "502 not from the service"},
 	}
 	for _, status := range []string{"OTP_REQUIRED", "DEVICE_SELECTION_REQUIRED", "COMPLETED", "PUSH_CONFIRMATION_REQUIRED",
 		"PUSH_CONFIRMATION_TIMED_OUT", "ASSERTION_REQUIRED", "FAILED"} {
-		tests = append(tests, test{"status " + status, []simulator.User{{ID: userID, Status: status, Devices: []string{"EMAIL", "FIDO2"}}}, scenario.Group{}, "201 " + status})
+		tests = append(tests, test{"status " + status, []scenario.SimulatedUsers{{IDs: []string{userID}, Status: status, Devices: []string{"EMAIL", "FIDO2"}}}, scenario.Group{}, "201 " + status})
 	}
 	for _, kind := range strings.Fields("EMAIL SMS VOICE WHATSAPP TOTP MOBILE FIDO2 SECURITY_KEY PLATFORM OATH_TOKEN PINGID_MOBILE PINGID_DESKTOP PINGID_DESKTOP_GEN2 YUBIKEY") {
-		for _, newer := range []bool{false, true} {
+		for _, form := range []string{"older", "newer"} {
 			want := "201 OTP_REQUIRED"
 			switch {
 			case strings.HasSuffix(kind, "MOBILE"):
@@ -140,15 +141,15 @@ func TestSimulatorConforms(t *testing.T) {
 			case kind == "FIDO2" || kind == "SECURITY_KEY" || kind == "PLATFORM":
 				want = "201 ASSERTION_REQUIRED"
 			}
-			tests = append(tests, test{fmt.Sprintf("%s newer %v", kind, newer), []simulator.User{{ID: userID, Devices: []string{kind}, Newer: newer}}, scenario.Group{}, want})
+			tests = append(tests, test{kind + " " + form, []scenario.SimulatedUsers{{IDs: []string{userID}, Devices: []string{kind}, Form: form}}, scenario.Group{}, want})
 		}
 	}
 	for status, code := range map[int]string{400: "INVALID_DATA", 401: "ACCESS_FAILED", 403: "ACCESS_FAILED", 404: "NOT_FOUND", 415: "INVALID_REQUEST", 429: "REQUEST_LIMITED", 500: "UNEXPECTED_ERROR", 503: "UNAVAILABLE"} {
-		tests = append(tests, test{fmt.Sprint("error ", status), []simulator.User{{ID: userID, HTTPStatus: status, Error: code}}, expect(status), fmt.Sprint(status, " ", code)})
+		tests = append(tests, test{fmt.Sprint("error ", status), []scenario.SimulatedUsers{{IDs: []string{userID}, HTTPStatus: status, Error: code}}, expect(status), fmt.Sprint(status, " ", code)})
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			labels, rules := ask(t, simulator.Config{Users: test.users}, test.group, 3)
+			labels, rules := ask(t, scenario.Simulator{Users: test.users}, test.group, 3)
 			if diff := cmp.Diff([]string{test.want}, labels); diff != "" {
 				t.Error(diff)
 			}
@@ -161,10 +162,10 @@ func TestSimulatorConforms(t *testing.T) {
 
 // faultContexts are what some faults need to apply; the others bend any success.
 var faultContexts = map[string]struct {
-	users []simulator.User
+	users []scenario.SimulatedUsers
 	group scenario.Group
 }{
-	"header.retryAfter":           {[]simulator.User{{ID: userID, HTTPStatus: 429, Error: "REQUEST_LIMITED"}}, scenario.Group{Expect: scenario.Expect{HTTPStatuses: []int{429}}}},
+	"header.retryAfter":           {[]scenario.SimulatedUsers{{IDs: []string{userID}, HTTPStatus: 429, Error: "REQUEST_LIMITED"}}, scenario.Group{Expect: scenario.Expect{HTTPStatuses: []int{429}}}},
 	"status.form":                 {user("MOBILE"), scenario.Group{}},
 	"status.known":                {user("MOBILE"), scenario.Group{}},
 	"echo.policy":                 {user("EMAIL"), scenario.Group{Request: request["policy"]}},
@@ -196,7 +197,7 @@ func TestEveryFaultBreaksItsRule(t *testing.T) {
 			if !special {
 				context.users = user("EMAIL")
 			}
-			labels, rules := ask(t, simulator.Config{Users: context.users, Faults: []simulator.Fault{{Name: f.Name, Share: 1}}}, context.group, 3)
+			labels, rules := ask(t, scenario.Simulator{Users: context.users, Faults: []scenario.Fault{{Name: f.Name, Share: 1}}}, context.group, 3)
 			if kind := failures[f.Name]; kind != "" {
 				if diff := cmp.Diff([]string{kind}, labels); diff != "" {
 					t.Error(diff)

@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 	"mfaload/measure":          {"mfaload/internal/disk", "mfaload/internal/varint"},
 	"mfaload/measure/journal":  {"mfaload/internal/varint", "mfaload/measure"},
 	"mfaload/internal/stat":    {},
-	"mfaload/simulator":        {},
+	"mfaload/simulator":        {"mfaload/scenario"},
 	"mfaload/runner":           {"mfaload/scenario", "mfaload/scenario/users", "mfaload/measure", "mfaload/measure/journal", "mfaload/contract"},
 	"mfaload/pingone": {"mfaload/scenario", "mfaload/contract", "mfaload/measure", "mfaload/pingone/transport",
 		"mfaload/internal/disk", "mfaload/internal/redact"},

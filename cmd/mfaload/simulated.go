@@ -16,56 +16,45 @@ import (
 	"mfaload/simulator"
 )
 
-// simulatorConfig is a scenario's simulator in the simulator's terms. Users
-// whom it does not list behave as their group expects.
-func simulatorConfig(s *scenario.Scenario) (simulator.Config, error) {
-	sim := s.Target.Simulator
-	c := simulator.Config{
-		EnvID: s.Target.EnvID, CustomDomain: s.Target.CustomDomain, AccessToken: s.Target.AccessToken.Reveal(), Seed: sim.Seed,
-		Latency: simulator.Latency(sim.Latency), TokenLifetime: sim.TokenLifetime,
-	}
-	if client := s.Target.ClientCredentials; client != nil {
-		c.Client = &simulator.Client{ID: client.ClientID, Secret: client.ClientSecret.Reveal(), Post: client.AuthMethod == scenario.Post}
-	}
-	if servers := sim.Servers; servers != nil {
-		c.Servers = &simulator.Servers{Count: servers.Count, Time: simulator.Latency(servers.Time), Contention: servers.Contention, Coherency: servers.Coherency}
-		if l := servers.Collapse; l != nil {
-			c.Servers.Collapse = &simulator.Collapse{At: l.At, After: l.After, Slower: float64(l.Slower)}
-		}
-	}
-	for _, st := range sim.Stalls {
-		c.Stalls = append(c.Stalls, simulator.Stall(st))
-	}
-	if l := sim.Limit; l != nil {
-		c.Limit = &simulator.Limit{Rate: float64(l.Rate), Burst: l.Burst, RetryAfter: l.RetryAfter}
-	}
-	for _, f := range sim.Faults {
-		c.Faults = append(c.Faults, simulator.Fault{Name: f.Name, Share: f.Share})
-	}
+// simulatedTarget is the scenario's target with all users whom its simulator has to
+// know: those whom it does not list behave as their group expects.
+func simulatedTarget(s *scenario.Scenario) (scenario.Target, error) {
+	simulated := *s.Target.Simulator
 	listed := map[string]bool{}
-	for _, u := range sim.Users {
+	for _, u := range simulated.Users {
 		for _, id := range u.IDs {
 			listed[strings.ToLower(id)] = true
-			c.Users = append(c.Users, simulator.User{ID: id, Devices: u.Devices, Newer: u.Form == "newer",
-				Status: u.Status, HTTPStatus: u.HTTPStatus, Error: u.Error})
 		}
 	}
+	simulated.Users = slices.Clone(simulated.Users)
 	for i, g := range s.Groups {
 		if g.Usernameless {
 			continue // the simulator knows what to answer
 		}
-		users := s.Reader(i)
+		behaviour := make([]*scenario.SimulatedUsers, g.Kinds())
+		reader := s.Reader(i)
 		for row := range g.Size() {
-			asked, err := users.User(row)
+			u, err := reader.User(row)
 			if err != nil {
-				return c, err
+				return scenario.Target{}, err
 			}
-			if u, known := asExpected(asked.ID, g.Variant(asked.Kind).Expect); known && !listed[strings.ToLower(asked.ID)] {
-				c.Users = append(c.Users, u)
+			if listed[strings.ToLower(u.ID)] {
+				continue
+			}
+			if behaviour[u.Kind] == nil {
+				behaviour[u.Kind] = asExpected(g.Variant(u.Kind).Expect)
+			}
+			behaviour[u.Kind].IDs = append(behaviour[u.Kind].IDs, u.ID)
+		}
+		for _, users := range behaviour {
+			if users != nil && users.HTTPStatus != 404 { // whom it does not know, it does not find
+				simulated.Users = append(simulated.Users, *users)
 			}
 		}
 	}
-	return c, nil
+	target := s.Target
+	target.Simulator = &simulated
+	return target, nil
 }
 
 // devicesFor are devices that yield a status.
@@ -74,23 +63,22 @@ var devicesFor = map[string][]string{
 	"PUSH_CONFIRMATION_TIMED_OUT": {"MOBILE"}, "ASSERTION_REQUIRED": {"FIDO2"},
 }
 
-// asExpected is a user who gives a group what it expects; not known where that
-// is 404.
-func asExpected(id string, e scenario.Expect) (u simulator.User, known bool) {
-	u.ID = id
+// asExpected are users who give a group what it expects.
+func asExpected(e scenario.Expect) *scenario.SimulatedUsers {
+	u := &scenario.SimulatedUsers{}
 	if slices.Contains(e.HTTPStatuses, 201) {
 		u.Status = "OTP_REQUIRED"
 		if len(e.Statuses) > 0 {
 			u.Status = e.Statuses[0]
 		}
 		u.Devices = devicesFor[u.Status]
-		return u, true
+		return u
 	}
 	u.HTTPStatus = e.HTTPStatuses[0]
 	if len(e.Errors) > 0 {
 		u.Error = e.Errors[0]
 	}
-	return u, u.HTTPStatus != 404
+	return u
 }
 
 // simulation is a simulator that serves.
@@ -103,11 +91,11 @@ type simulation struct {
 // startSimulator serves the scenario's simulator. Without a token in the
 // scenario it takes one of its own making.
 func startSimulator(s *scenario.Scenario, address string) (*simulation, error) {
-	config, err := simulatorConfig(s)
+	target, err := simulatedTarget(s)
 	if err != nil {
 		return nil, err
 	}
-	sim, err := simulator.New(config)
+	sim, err := simulator.New(target)
 	if err != nil {
 		return nil, err
 	}

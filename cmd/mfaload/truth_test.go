@@ -110,20 +110,20 @@ func TestReferenceExampleFromAnotherServer(t *testing.T) {
 // Whatever goes wrong, every request is counted once, here and at the server.
 func TestCountsAgreeWithTheServer(t *testing.T) {
 	t.Parallel()
-	faults := []simulator.Fault{}
+	faults := []scenario.Fault{}
 	for _, f := range simulator.Faults() {
 		if f.Name != "answer.slow" {
-			faults = append(faults, simulator.Fault{Name: f.Name, Share: 0.02})
+			faults = append(faults, scenario.Fault{Name: f.Name, Share: 0.02})
 		}
 	}
 	broken := "11111111-2222-4333-8444-555555555555"
-	sim, err := simulator.New(simulator.Config{
-		EnvID: envID, Seed: 7, Faults: faults,
-		Users:   append(user("EMAIL"), simulator.User{ID: broken, HTTPStatus: 500, Error: "UNEXPECTED_ERROR"}),
-		Latency: simulator.Latency{Kind: "lognormal", A: 2 * time.Millisecond, B: 20 * time.Millisecond},
+	sim, err := simulator.New(scenario.Target{EnvID: envID, Simulator: &scenario.Simulator{
+		Seed: 7, Faults: faults,
+		Users:   append(user("EMAIL"), scenario.SimulatedUsers{IDs: []string{broken}, HTTPStatus: 500, Error: "UNEXPECTED_ERROR"}),
+		Latency: scenario.Latency{Kind: "lognormal", A: 2 * time.Millisecond, B: 20 * time.Millisecond},
 		// How many of 1,500 it lets through does not depend on how fast they are sent.
-		Limit: &simulator.Limit{Rate: 1, Burst: 1200, RetryAfter: time.Second},
-	})
+		Limit: &scenario.Limit{Rate: 1, Burst: 1200, RetryAfter: time.Second},
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,8 +177,8 @@ func TestCountsAgreeWithTheServer(t *testing.T) {
 func TestCrossedAnswers(t *testing.T) {
 	t.Parallel()
 	other := "2f4a9c1e-7d0b-4c56-9e83-51b0c6d7a2f4"
-	sim, err := simulator.New(simulator.Config{EnvID: envID, Seed: 1, Faults: []simulator.Fault{{Name: "run.crossed", Share: 1}},
-		Users: append(user("EMAIL"), simulator.User{ID: other, Devices: []string{"SMS"}})})
+	sim, err := simulator.New(scenario.Target{EnvID: envID, Simulator: &scenario.Simulator{Seed: 1, Faults: []scenario.Fault{{Name: "run.crossed", Share: 1}},
+		Users: append(user("EMAIL"), scenario.SimulatedUsers{IDs: []string{other}, Devices: []string{"SMS"}})}})
 	if err != nil {
 		t.Fatal(err)
 	}
