@@ -66,7 +66,10 @@ func (p pair) agree(t *testing.T, status int, body []byte) {
 	t.Helper()
 	ex, want := exchange(p.c, status, body), exchange(p.oracle, status, body)
 	got, explained := p.c.Check(ex, nil), p.oracle.Explain(want, nil)
-	plainly := cmp.Transformer("place", func(v contract.Violation) string { return v.Rule + " " + v.At + " " + v.Level.String() })
+	plainly := cmp.Transformer("place", func(v contract.Violation) string {
+		return v.Rule + " " + v.At + " " +
+			v.Level.String()
+	})
 	if diff := cmp.Diff(explained, got, plainly); diff != "" {
 		t.Errorf("status %d, body %q: %s", status, body, diff)
 	}
@@ -149,17 +152,24 @@ func bendTree(rng *rand.Rand, v any) any {
 	return v
 }
 
-var oddNames = []string{"new", "id", "status", "self", "otp.check", "oneTime", "phone", "email", "type", "href", "é", "a\nb", "createdAt",
-	"error", "code", "message", "details", "publicKeyCredentialRequestOptions", "blockedDevices", "usableStatus", "rp", "test"}
+var oddNames = []string{"new", "id", "status", "self", "otp.check", "oneTime", "phone", "email", "type",
+	"href", "é", "a\nb", "createdAt",
+	"error", "code", "message", "details", "publicKeyCredentialRequestOptions", "blockedDevices",
+	"usableStatus", "rp", "test"}
 
-var oddStrings = []string{"", "x", "OTP_REQUIRED", "COMPLETED", "FAILED", "ASSERTION_REQUIRED", "DEVICE_SELECTION_REQUIRED", "NEW_ONE", "otp_required",
-	"_A", "A__B", "A_", "SMS", "2021-11-16T19:35:54.554Z", "2021-11-16T19:35:54Z", "2021-11-16T19:35:54.5540Z", "2021-02-29T00:00:00.000Z", "2020-02-29T23:59:60.000Z",
-	"2021-11-16T19:35:54.554+00:00", "2021-11-16t19:35:54.554z", "9761c24a-208d-0499-1bf6-39905184a4e1", "9761C24A-208D-0499-1BF6-39905184A4E1", "9761c24a-208d-0499-1bf6-39905184a4e",
-	"https://auth.pingone.com/abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6/deviceAuthentications/03e1897e-33b0-40b9-b54e-68236769b1fa",
-	"https://AUTH.pingone.com:443/abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6/deviceAuthentications/03e1897e-33b0-40b9-b54e-68236769b1fa",
-	"https://auth.pingone.eu/abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6/deviceAuthentications/03e1897e-33b0-40b9-b54e-68236769b1fa?x=1",
-	"http://[::1]/x", "//auth.pingone.com/x", "https:///x", "https://h:x/", "https://u@h/x", "https://h/%41", "the-access-token", "\"the-access-token\"", "j****@x.com", "john*@x.com", "+1********50",
-	"+14135550150*", "{\"a\":1}", "{\"a\":1,\"a\":2}", "\u00e9", "\\", "/", "\b\f", "INVALID_DATA", "NOT_FOUND", "abel@ping.com", "ab**abel@ping.com"}
+var oddStrings = []string{"", "x", "OTP_REQUIRED", "COMPLETED", "FAILED", "ASSERTION_REQUIRED",
+	"DEVICE_SELECTION_REQUIRED", "NEW_ONE", "otp_required",
+	"_A", "A__B", "A_", "SMS", "2021-11-16T19:35:54.554Z", "2021-11-16T19:35:54Z",
+	"2021-11-16T19:35:54.5540Z", "2021-02-29T00:00:00.000Z", "2020-02-29T23:59:60.000Z",
+	"2021-11-16T19:35:54.554+00:00", "2021-11-16t19:35:54.554z", "9761c24a-208d-0499-1bf6-39905184a4e1",
+	"9761C24A-208D-0499-1BF6-39905184A4E1", "9761c24a-208d-0499-1bf6-39905184a4e",
+	"https://auth.pingone.com" + selfPath,
+	"https://AUTH.pingone.com:443" + selfPath,
+	"https://auth.pingone.eu" + selfPath + "?x=1",
+	"http://[::1]/x", "//auth.pingone.com/x", "https:///x", "https://h:x/", "https://u@h/x", "https://h/%41",
+	"the-access-token", "\"the-access-token\"", "j****@x.com", "john*@x.com", "+1********50",
+	"+14135550150*", "{\"a\":1}", "{\"a\":1,\"a\":2}", "\u00e9", "\\", "/", "\b\f", "INVALID_DATA",
+	"NOT_FOUND", "abel@ping.com", "ab**abel@ping.com"}
 
 func odd(rng *rand.Rand, v any) any {
 	switch rng.IntN(12) {
@@ -168,13 +178,15 @@ func odd(rng *rand.Rand, v any) any {
 	case 1:
 		return true
 	case 2:
-		return []any{json.Number("1"), json.Number("1.0"), json.Number("-0"), json.Number("1e5"), json.Number("123456789012345678901234567890")}[rng.IntN(5)]
+		return []any{json.Number("1"), json.Number("1.0"), json.Number("-0"), json.Number("1e5"),
+			json.Number("123456789012345678901234567890")}[rng.IntN(5)]
 	case 3:
 		return map[string]any{}
 	case 4:
 		return []any{}
 	case 5:
-		return map[string]any{"id": "ea055ca3-2b5b-4766-9628-95fc03f4ec9b", "type": "SMS", "href": "x", "code": "NO_USABLE_DEVICES", "message": "m"}
+		return map[string]any{"id": "ea055ca3-2b5b-4766-9628-95fc03f4ec9b", "type": "SMS", "href": "x",
+			"code": "NO_USABLE_DEVICES", "message": "m"}
 	case 6:
 		if s, ok := v.(string); ok && s != "" {
 			i := rng.IntN(len(s))
@@ -187,7 +199,8 @@ func odd(rng *rand.Rand, v any) any {
 // garble changes the text where JSON itself may break, or only looks different.
 func garble(rng *rand.Rand, text []byte) []byte {
 	i := rng.IntN(len(text))
-	inserted := []string{" ", "\n", "\t", ",", "\"", "\\u0041", "\\/", "\x00", "\xff", "\ufeff", "{", "}", "[", "]", ":", "0", "\\ud800", "null", "\\\""}
+	inserted := []string{" ", "\n", "\t", ",", "\"", "\\u0041", "\\/", "\x00", "\xff", "\ufeff", "{", "}",
+		"[", "]", ":", "0", "\\ud800", "null", "\\\""}
 	switch rng.IntN(4) {
 	case 0:
 		return slices.Concat(text[:i], []byte(inserted[rng.IntN(len(inserted))]), text[i:])

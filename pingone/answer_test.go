@@ -41,8 +41,9 @@ func example(t testing.TB, name string) []byte {
 func email(t testing.TB) answer {
 	return answer{
 		status: 201,
-		header: contract.Fields{{Name: "Content-Type", Value: "application/hal+json"}, {Name: "Correlation-Id", Value: "7bf9-11"}},
-		body:   example(t, "initialize-otp-email.json"),
+		header: contract.Fields{{Name: "Content-Type", Value: "application/hal+json"},
+			{Name: "Correlation-Id", Value: "7bf9-11"}},
+		body: example(t, "initialize-otp-email.json"),
 		facts: map[string]string{
 			"request.user.id":   "788d4931-6936-43f2-82ff-178f5762298a",
 			"request.policy.id": "9761c24a-208d-0499-1bf6-39905184a4e1",
@@ -76,14 +77,17 @@ func oneTimePhone(t testing.TB) answer {
 
 func selection(t testing.TB) answer {
 	a := email(t)
-	a.apply(t, set("/status", `"DEVICE_SELECTION_REQUIRED"`), drop("/selectedDevice"), drop("/_links/otp.check"),
-		set("/_embedded/devices/1", `{"id":"0a0a0a0a-2b5b-4766-9628-95fc03f4ec9b","type":"TOTP","status":"ACTIVE"}`))
+	a.apply(t, set("/status", `"DEVICE_SELECTION_REQUIRED"`), drop("/selectedDevice"),
+		drop("/_links/otp.check"),
+		set("/_embedded/devices/1",
+			`{"id":"0a0a0a0a-2b5b-4766-9628-95fc03f4ec9b","type":"TOTP","status":"ACTIVE"}`))
 	return a
 }
 
 func assertion(t testing.TB) answer {
 	a := email(t)
-	a.apply(t, set("/status", `"ASSERTION_REQUIRED"`), drop("/_links/otp.check"), drop("/_links/device.select"),
+	a.apply(t, set("/status", `"ASSERTION_REQUIRED"`), drop("/_links/otp.check"),
+		drop("/_links/device.select"),
 		set("/_embedded/devices/0/type", `"FIDO2"`), drop("/_embedded/devices/0/email"),
 		set("/publicKeyCredentialRequestOptions", `"{\"challenge\":[1,2]}"`))
 	return a
@@ -91,8 +95,10 @@ func assertion(t testing.TB) answer {
 
 func failed(t testing.TB) answer {
 	a := email(t)
-	a.apply(t, set("/status", `"FAILED"`), drop("/_links/otp.check"), drop("/_links/device.select"), drop("/selectedDevice"),
-		set("/_embedded/devices", `[]`), set("/error", `{"code":"NO_USABLE_DEVICES","message":"No usable devices"}`))
+	a.apply(t, set("/status", `"FAILED"`), drop("/_links/otp.check"), drop("/_links/device.select"),
+		drop("/selectedDevice"),
+		set("/_embedded/devices", `[]`), set("/error",
+			`{"code":"NO_USABLE_DEVICES","message":"No usable devices"}`))
 	return a
 }
 

@@ -149,11 +149,14 @@ func TestEvaluated(t *testing.T) {
 	}{
 		{"links.same", one("", email, ""), true},
 		{"links.same", one("self only", failed, ""), false},
-		{"links.same", one("a relation with its own URL", failed, "", set("/_links/user", href(selfURL+"/user"))), false},
+		{"links.same", one("a relation with its own URL", failed, "",
+			set("/_links/user", href(selfURL+"/user"))), false},
 		{"header.location", one("none", email, ""), false},
 		{"header.location", one("there", email, "", field("Location", selfURL)), true},
 		{"header.location", one("at a refusal", refusal, "", field("Location", "/x")), false},
-		{"assertion.options", one("those of PingID desktop", assertion, "", drop("/publicKeyCredentialRequestOptions"), set("/pingIdDesktopCredentialRequestOptions", `"x"`)), true},
+		{"assertion.options", one("those of PingID desktop", assertion, "",
+			drop("/publicKeyCredentialRequestOptions"), set("/pingIdDesktopCredentialRequestOptions", `"x"`)),
+			true},
 		{"links.same", one("self broken", email, "", set("/_links/self", href(""))), false},
 		{"echo.policy", one("", email, ""), true},
 		{"echo.policy", one("none sent", oneTime, ""), false},
@@ -177,10 +180,13 @@ func TestEvaluated(t *testing.T) {
 		{"expect.refused", one("", refusal, ""), false},
 		{"echo.device", one("no device asked for", email, ""), false},
 		{"selected.oneTime", one("no one-time device asked for", email, ""), false},
-		{"selected.oneTime", one("asked for", oneTime, "", fact("request.selectedDevice.oneTime.type", "EMAIL")), true},
+		{"selected.oneTime", one("asked for", oneTime, "",
+			fact("request.selectedDevice.oneTime.type", "EMAIL")), true},
 		{"test.otp", one("not in test mode", oneTime, "", set("/test", `{"otp":"123456"}`)), false},
-		{"assertion.rp", one("no relying party asked for", assertion, "", set("/publicKeyCredentialRequestOptions", `"{\"rpId\":\"a.example\"}"`)), false},
-		{"assertion.rp", one("none in the options", assertion, "", fact("request.rp.id", "a.example")), false},
+		{"assertion.rp", one("no relying party asked for", assertion, "",
+			set("/publicKeyCredentialRequestOptions", `"{\"rpId\":\"a.example\"}"`)), false},
+		{"assertion.rp", one("none in the options", assertion, "", fact("request.rp.id", "a.example")),
+			false},
 	} {
 		t.Run(tt.rule+" "+tt.bend.name, func(t *testing.T) {
 			a := tt.bend.answer(t)
@@ -196,17 +202,20 @@ func TestEvaluated(t *testing.T) {
 
 // The names are fixed: people script against them.
 func TestRuleNames(t *testing.T) {
-	want := strings.Fields(`http.status http.length http.bodyless http.framing secret.token expect.refused
-		header.contentTypeOnce header.contentType header.contentEncoding header.correlationID header.retryAfter header.location
-		body.size body.bom body.json body.utf8 body.single body.names body.depth body.object error.body
-		shape.required shape.type id.form status.form status.known time.form time.precision time.order
-		echo.user echo.environment echo.policy echo.device echo.oneTime echo.application links.self links.same links.status links.host
-		device.type device.typeKnown device.statusKnown device.masked device.unique device.known
-		selected.required selected.form selected.oneTime selected.null selected.masked assertion.options assertion.rp test.otp
-		failed.error error.known field.unknown
-		run.id run.body run.crossed run.clock`)
-	notes := strings.Fields(`header.correlationID header.location status.known time.precision links.host device.typeKnown device.statusKnown
-		device.unique echo.application selected.null selected.masked assertion.rp test.otp error.known field.unknown run.clock`)
+	want := strings.Fields(`
+		http.status http.length http.bodyless http.framing secret.token expect.refused
+		header.contentTypeOnce header.contentType header.contentEncoding header.correlationID
+		header.retryAfter header.location body.size body.bom body.json body.utf8 body.single body.names
+		body.depth body.object error.body shape.required shape.type id.form status.form status.known
+		time.form time.precision time.order echo.user echo.environment echo.policy echo.device
+		echo.oneTime echo.application links.self links.same links.status links.host device.type
+		device.typeKnown device.statusKnown device.masked device.unique device.known selected.required
+		selected.form selected.oneTime selected.null selected.masked assertion.options assertion.rp
+		test.otp failed.error error.known field.unknown run.id run.body run.crossed run.clock`)
+	notes := strings.Fields(`
+		header.correlationID header.location status.known time.precision links.host device.typeKnown
+		device.statusKnown device.unique echo.application selected.null selected.masked assertion.rp
+		test.otp error.known field.unknown run.clock`)
 	var names []string
 	for _, ru := range compile(t).Rules() {
 		names = append(names, ru.Name)
@@ -224,9 +233,12 @@ func TestRuleNames(t *testing.T) {
 }
 
 func TestFactNames(t *testing.T) {
-	want := []string{"basePath", "envID", "origin", "request.application.id", "request.policy.id", "request.rp.id",
-		"request.selectedDevice.id", "request.selectedDevice.oneTime.email", "request.selectedDevice.oneTime.phone",
-		"request.selectedDevice.oneTime.testMode", "request.selectedDevice.oneTime.type", "request.user.id", "token"}
+	want := []string{"basePath", "envID", "origin", "request.application.id", "request.policy.id",
+		"request.rp.id",
+		"request.selectedDevice.id", "request.selectedDevice.oneTime.email",
+		"request.selectedDevice.oneTime.phone",
+		"request.selectedDevice.oneTime.testMode", "request.selectedDevice.oneTime.type", "request.user.id",
+		"token"}
 	if diff := cmp.Diff(want, slices.Sorted(slices.Values(compile(t).FactNames()))); diff != "" {
 		t.Errorf("facts (-want +got):\n%s", diff)
 	}
@@ -241,29 +253,43 @@ func TestExpectedAndGot(t *testing.T) {
 	}{
 		{one("type", email, "", set("/status", "7")), "/status", "string", "number 7"},
 		{one("missing", email, "", drop("/policy")), "/policy", "a required member", "nothing"},
-		{one("form", email, "", set("/id", `"x"`)), "/id", "36 characters, 8-4-4-4-12 hexadecimal", `string "x"`},
-		{one("echo", email, "", set("/user/id", `"x"`)), "/user/id", `"788d4931-6936-43f2-82ff-178f5762298a"`, `string "x"`},
-		{one("item", selection, "", set("/_embedded/devices/1/type", `"totp"`)), "/_embedded/devices/1/type", "upper-case words joined by _", `string "totp"`},
-		{one("e-mail", email, "", set("/_embedded/devices/0/email", `"john@example.com"`)), "/_embedded/devices/0/email",
+		{one("form", email, "", set("/id", `"x"`)), "/id", "36 characters, 8-4-4-4-12 hexadecimal",
+			`string "x"`},
+		{one("echo", email, "", set("/user/id", `"x"`)), "/user/id", `"788d4931-6936-43f2-82ff-178f5762298a"`,
+			`string "x"`},
+		{one("item", selection, "", set("/_embedded/devices/1/type", `"totp"`)), "/_embedded/devices/1/type",
+			"upper-case words joined by _", `string "totp"`},
+		{one("e-mail", email, "", set("/_embedded/devices/0/email", `"john@example.com"`)),
+			"/_embedded/devices/0/email",
 			"masked with *, without the full local part or number", `string "j***@***"`},
-		{one("phone", email, "", set("/_embedded/devices/0/phone", `"+14135550150"`)), "/_embedded/devices/0/phone",
+		{one("phone", email, "", set("/_embedded/devices/0/phone", `"+14135550150"`)),
+			"/_embedded/devices/0/phone",
 			"masked with *, without the full local part or number", `string "***"`},
-		{one("otp", email, "", set("/test", `{"otp":["123456"]}`)), "/test/otp", "string or number", "array of 1"},
-		{one("unknown otp", email, "", set("/otp", `"123456"`)), "/otp", "a member that the contract names", "string ***"},
-		{one("token", email, "", set("/user/id", `"`+token+`"`)), "/user/id", `"788d4931-6936-43f2-82ff-178f5762298a"`, `string "***"`},
+		{one("otp", email, "", set("/test", `{"otp":["123456"]}`)), "/test/otp", "string or number",
+			"array of 1"},
+		{one("unknown otp", email, "", set("/otp", `"123456"`)), "/otp", "a member that the contract names",
+			"string ***"},
+		{one("token", email, "", set("/user/id", `"`+token+`"`)), "/user/id",
+			`"788d4931-6936-43f2-82ff-178f5762298a"`, `string "***"`},
 		{one("empty", email, "", body("")), "", "a JSON text", "an empty body"},
-		{one("status", email, "", status(302)), "", "the HTTP status is 201, a 4xx or a 5xx", "HTTP status 302"},
+		{one("status", email, "", status(302)), "", "the HTTP status is 201, a 4xx or a 5xx",
+			"HTTP status 302"},
 		{one("page", refusal, "", body("<p>"+token)), "", "an object with id or code", `"<p>***"`},
-		{one("header", email, "", field("Content-Type", "text/html")), "Content-Type", "application/json or application/hal+json", `"text/html"`},
+		{one("header", email, "", field("Content-Type", "text/html")), "Content-Type",
+			"application/json or application/hal+json", `"text/html"`},
 	} {
 		t.Run(tt.bend.name, func(t *testing.T) {
 			a := tt.bend.answer(t)
 			found := c.Check(a.exchange(c), nil)
-			i := slices.IndexFunc(found, func(v contract.Violation) bool { return v.At == tt.at && v.Rule != "secret.token" })
+			i := slices.IndexFunc(found, func(v contract.Violation) bool {
+				return v.At == tt.at &&
+					v.Rule != "secret.token"
+			})
 			if i < 0 {
 				t.Fatalf("no violation at %q: %v", tt.at, found)
 			}
-			if diff := cmp.Diff([]string{tt.expected, tt.got}, []string{found[i].Expected, found[i].Got}); diff != "" {
+			if diff := cmp.Diff([]string{tt.expected, tt.got},
+				[]string{found[i].Expected, found[i].Got}); diff != "" {
 				t.Errorf("expected and got (-want +got):\n%s", diff)
 			}
 		})
@@ -271,22 +297,35 @@ func TestExpectedAndGot(t *testing.T) {
 }
 
 func TestLevelsOfTheContract(t *testing.T) {
-	off := func(rule string) contract.LevelChange { return contract.LevelChange{Rule: rule, Level: contract.Off} }
+	off := func(rule string) contract.LevelChange {
+		return contract.LevelChange{Rule: rule,
+			Level: contract.Off}
+	}
 	for _, tt := range []struct {
 		name   string
 		levels []contract.LevelChange
 		bend   bend
 		want   []string
 	}{
-		{"a rule off", []contract.LevelChange{off("echo.user")}, one("", email, "", set("/user/id", other)), []string{}},
-		{"a family off", []contract.LevelChange{off("links.*")}, one("", email, "", set("/_links", `{"self":{"href":""}}`)), []string{}},
-		{"names off", []contract.LevelChange{off("body.names")}, one("", email, "", swap(`"OTP_REQUIRED",`, `"x","status":"OTP_REQUIRED",`)), []string{}},
-		{"byte-order mark off", []contract.LevelChange{off("body.bom")}, one("", email, "", before("\xef\xbb\xbf")), []string{}},
-		{"error body off", []contract.LevelChange{off("error.body")}, one("", refusal, "", body("<p>")), []string{}},
-		{"a note to fail", []contract.LevelChange{{Rule: "status.known", Level: contract.Fail}}, one("", email, "", set("/status", `"NEW"`)), []string{"fail status.known /status"}},
-		{"the last change wins", []contract.LevelChange{off("id.form"), {Rule: "id.*", Level: contract.Note}}, one("", email, "", set("/policy/id", `"x"`), fact("request.policy.id", "")), []string{"note id.form /policy/id"}},
-		{"a keyword that no schema has", []contract.LevelChange{off("shape.maxLength")}, one("", email, ""), []string{}},
-		{"all of the shape off", []contract.LevelChange{off("shape.*")}, one("", email, "", set("/bypassAllowed", "1")), []string{}},
+		{"a rule off", []contract.LevelChange{off("echo.user")}, one("", email, "", set("/user/id", other)),
+			[]string{}},
+		{"a family off", []contract.LevelChange{off("links.*")},
+			one("", email, "", set("/_links", `{"self":{"href":""}}`)), []string{}},
+		{"names off", []contract.LevelChange{off("body.names")},
+			one("", email, "", swap(`"OTP_REQUIRED",`, `"x","status":"OTP_REQUIRED",`)), []string{}},
+		{"byte-order mark off", []contract.LevelChange{off("body.bom")},
+			one("", email, "", before("\xef\xbb\xbf")), []string{}},
+		{"error body off", []contract.LevelChange{off("error.body")}, one("", refusal, "", body("<p>")),
+			[]string{}},
+		{"a note to fail", []contract.LevelChange{{Rule: "status.known", Level: contract.Fail}},
+			one("", email, "", set("/status", `"NEW"`)), []string{"fail status.known /status"}},
+		{"the last change wins", []contract.LevelChange{off("id.form"), {Rule: "id.*", Level: contract.Note}},
+			one("", email, "", set("/policy/id", `"x"`), fact("request.policy.id", "")),
+			[]string{"note id.form /policy/id"}},
+		{"a keyword that no schema has", []contract.LevelChange{off("shape.maxLength")}, one("", email, ""),
+			[]string{}},
+		{"all of the shape off", []contract.LevelChange{off("shape.*")},
+			one("", email, "", set("/bypassAllowed", "1")), []string{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := compile(t, tt.levels...)
@@ -327,11 +366,14 @@ func TestBoundedReports(t *testing.T) {
 // Numbers of few bytes must not cost much time or memory, nor panic.
 func TestHugeNumbers(t *testing.T) {
 	c := compile(t)
-	for _, n := range []string{"1e999999999", "-1e999999999", "1e-999999999", "0e999999999", strings.Repeat("9", 500_000), "1" + strings.Repeat("0", 40) + ".5"} {
+	for _, n := range []string{"1e999999999", "-1e999999999", "1e-999999999", "0e999999999",
+		strings.Repeat("9", 500_000), "1" + strings.Repeat("0", 40) + ".5"} {
 		a := email(t)
 		a.apply(t, set("/test", `{"otp":1}`), set("/createdAt", "0"))
-		a.body = []byte(strings.NewReplacer(`"otp":1`, `"otp":`+n, `"createdAt":0`, `"createdAt":`+n).Replace(string(a.body)))
-		if diff := cmp.Diff([]string{"fail shape.type /createdAt"}, outline(c.Check(a.exchange(c), nil))); diff != "" {
+		a.body = []byte(strings.NewReplacer(`"otp":1`, `"otp":`+n, `"createdAt":0`,
+			`"createdAt":`+n).Replace(string(a.body)))
+		if diff := cmp.Diff([]string{"fail shape.type /createdAt"},
+			outline(c.Check(a.exchange(c), nil))); diff != "" {
 			t.Errorf("%.20s (-want +got):\n%s", n, diff)
 		}
 	}
@@ -347,7 +389,8 @@ func TestDocumentExamples(t *testing.T) {
 	if err := yaml.Unmarshal(pingone.Document(), &doc); err != nil {
 		t.Fatal(err)
 	}
-	for name, file := range map[string]string{"Email": "initialize-otp-email.json", "OneTimeEmail": "initialize-onetime-email.json", "InvalidData": "error-400-invalid-data.json"} {
+	for name, file := range map[string]string{"Email": "initialize-otp-email.json",
+		"OneTimeEmail": "initialize-onetime-email.json", "InvalidData": "error-400-invalid-data.json"} {
 		var want map[string]any
 		if err := json.Unmarshal(example(t, file), &want); err != nil {
 			t.Fatal(err)
@@ -438,7 +481,8 @@ func checkViolations(t *testing.T, c *contract.Contract, ex *contract.Exchange, 
 		if ex.Evaluated[index[v.Rule]/64]>>(index[v.Rule]%64)&1 == 0 {
 			t.Errorf("%s is broken but not evaluated", v.Rule)
 		}
-		if i > 0 && (v.Pointer < found[i-1].Pointer || v.Pointer == found[i-1].Pointer && v.Rule < found[i-1].Rule) {
+		if i > 0 && (v.Pointer < found[i-1].Pointer ||
+			v.Pointer == found[i-1].Pointer && v.Rule < found[i-1].Rule) {
 			t.Errorf("%v comes after %v", v, found[i-1])
 		}
 		if len(v.Pointer) > 500 || len(v.At) > 600 {
@@ -452,7 +496,8 @@ func checkViolations(t *testing.T, c *contract.Contract, ex *contract.Exchange, 
 				t.Errorf("%q is no UTF-8 or shows the token", text)
 			}
 		}
-		if utf8.RuneCountInString(v.Expected) > 120 || utf8.RuneCountInString(v.Got) > 120 || v.Expected == "" || v.Got == "" {
+		if utf8.RuneCountInString(v.Expected) > 120 || utf8.RuneCountInString(v.Got) > 120 ||
+			v.Expected == "" || v.Got == "" {
 			t.Errorf("expected %q, got %q", v.Expected, v.Got)
 		}
 	}

@@ -23,8 +23,8 @@ import (
 // that a request of the load may take.
 const fetchTimeout = 30 * time.Second
 
-// maxTokenAnswer bounds a response of the token endpoint.
-const maxTokenAnswer = 1 << 20
+// maxTokenResponse bounds a response of the token endpoint.
+const maxTokenResponse = 1 << 20
 
 // credentials get tokens from the environment's token endpoint.
 type credentials struct {
@@ -38,18 +38,18 @@ type credentials struct {
 	secrets redact.Secrets
 }
 
-func newCredentials(e *endpoint, t *transport.Transport, s *scenario.Target) *credentials {
+func newCredentials(to *serviceAddress, t *transport.Transport, s *scenario.Target) *credentials {
 	c := s.ClientCredentials
 	return &credentials{
-		envID: e.envID, method: c.AuthMethod, secrets: s.Secrets(),
-		id: c.ClientID, secret: c.ClientSecret, url: e.tokenURL(),
+		envID: to.envID, method: c.AuthMethod, secrets: s.Secrets(),
+		id: c.ClientID, secret: c.ClientSecret, url: to.tokenURL(),
 		// No redirect is followed: the secret goes to this host only.
 		client: t.HTTPClient(fetchTimeout),
 	}
 }
 
-// tokenAnswer is a response of a token endpoint (RFC 6749, sections 5.1 and 5.2).
-type tokenAnswer struct {
+// tokenResponse is a response of a token endpoint (RFC 6749, sections 5.1 and 5.2).
+type tokenResponse struct {
 	status      int
 	header      http.Header
 	AccessToken string          `json:"access_token"`
@@ -64,28 +64,28 @@ type tokenAnswer struct {
 func (c *credentials) fetch(ctx context.Context) (*token, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	answer, err := c.ask(ctx)
+	response, err := c.post(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if answer.status/100 != 2 || answer.Error != "" {
-		return nil, c.refused(answer)
+	if response.status/100 != 2 || response.Error != "" {
+		return nil, c.refused(response)
 	}
-	if t := answer.TokenType; t != "" && !strings.EqualFold(t, "bearer") {
+	if t := response.TokenType; t != "" && !strings.EqualFold(t, "bearer") {
 		return nil, c.wrong("a token of the type %q came, and the service takes bearer tokens", c.clip(t, 60))
 	}
-	if err := scenario.ParseToken(answer.AccessToken); err != nil {
+	if err := scenario.ParseToken(response.AccessToken); err != nil {
 		return nil, c.wrong("the token that came %w", err)
 	}
-	life, err := answer.life(time.Now())
+	life, err := response.life(time.Now())
 	if err != nil {
 		return nil, c.wrong("%w", err)
 	}
-	return newToken(answer.AccessToken, time.Now().Add(life-min(sendable, life/20))), nil
+	return newToken(response.AccessToken, time.Now().Add(life-min(expiryMargin, life/20))), nil
 }
 
-// ask sends the request for a token and reads the response.
-func (c *credentials) ask(ctx context.Context) (*tokenAnswer, error) {
+// post sends the request for a token and reads the response.
+func (c *credentials) post(ctx context.Context) (*tokenResponse, error) {
 	form := url.Values{"grant_type": {"client_credentials"}}
 	if c.method == scenario.Post {
 		form.Set("client_id", c.id)
@@ -104,27 +104,29 @@ func (c *credentials) ask(ctx context.Context) (*tokenAnswer, error) {
 	var text []byte
 	if err == nil {
 		defer func() { _ = resp.Body.Close() }()
-		text, err = io.ReadAll(io.LimitReader(resp.Body, maxTokenAnswer+1))
+		text, err = io.ReadAll(io.LimitReader(resp.Body, maxTokenResponse+1))
 	}
 	if err != nil {
 		return nil, c.unreachable(ctx, err)
 	}
-	answer := &tokenAnswer{}
-	if err := json.Unmarshal(text, answer); err != nil || len(text) > maxTokenAnswer {
+	response := &tokenResponse{}
+	if err := json.Unmarshal(text, response); err != nil || len(text) > maxTokenResponse {
 		if resp.StatusCode/100 == 2 {
-			return nil, c.wrong("the response with HTTP status %d is not the JSON of a token (%s): something else may answer at that address",
+			return nil, c.wrong("the response with HTTP status %d is not the JSON of a token (%s): "+
+				"something else may answer at that address",
 				resp.StatusCode, c.clip(resp.Header.Get("Content-Type"), 60))
 		}
-		answer = &tokenAnswer{} // a gateway's page
+		response = &tokenResponse{} // a gateway's page
 	}
-	answer.status, answer.header = resp.StatusCode, resp.Header
-	return answer, nil
+	response.status, response.header = resp.StatusCode, resp.Header
+	return response, nil
 }
 
 // unreachable says that no response came.
 func (c *credentials) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Errorf("get a token from %s: no response within %v: check target.authPath or region, and the network", c.url, fetchTimeout)
+		return fmt.Errorf("get a token from %s: no response within %v: check target.authPath or region, "+
+			"and the network", c.url, fetchTimeout)
 	}
 	if of := new(url.Error); errors.As(err, &of) {
 		err = of.Err // without the URL, which the text has already
@@ -132,7 +134,8 @@ func (c *credentials) unreachable(ctx context.Context, err error) error {
 	why := transport.Failure(ctx, err)
 	if isMalformed(why, err) {
 		// Package net/http quotes the response, which may have the secret in it.
-		return c.wrong("its response is broken (%s): something else may respond at that address", c.clip(err.Error(), 200))
+		return c.wrong("its response is broken (%s): something else may respond at that address",
+			c.clip(err.Error(), 200))
 	}
 	return fmt.Errorf("get a token from %s: %w: check target.authPath or region, and the network", c.url, why)
 }
@@ -150,15 +153,16 @@ const maxLife = 365 * 24 * time.Hour
 // life is how long the token is good from now on: as expires_in says, in seconds
 // that may have a fraction; else as the token itself says; else an hour, as the
 // documentation has it.
-func (a *tokenAnswer) life(now time.Time) (time.Duration, error) {
+func (a *tokenResponse) life(now time.Time) (time.Duration, error) {
 	text := strings.Trim(string(a.ExpiresIn), `"`)
 	if text == "" || text == "null" {
-		at, known := Expiry(a.AccessToken)
+		at, known := expiry(a.AccessToken)
 		if !known {
 			return time.Hour, nil
 		}
 		if !at.After(now) {
-			return 0, fmt.Errorf("the token that came expired at %s, by the clock of this machine: set the clock right", at.Format(time.RFC3339))
+			return 0, fmt.Errorf("the token that came expired at %s, by the clock of this machine: set "+
+				"the clock right", at.Format(time.RFC3339))
 		}
 		return min(at.Sub(now), maxLife), nil
 	}
@@ -186,42 +190,45 @@ func (e *tokenError) Error() string { return e.text }
 
 // wrong is the error of a response that has no token that can be used.
 func (c *credentials) wrong(format string, args ...any) error {
-	return &tokenError{text: fmt.Sprintf("get a token from %s: the token endpoint answered, but %v", c.url, fmt.Errorf(format, args...))}
+	return &tokenError{text: fmt.Sprintf("get a token from %s: the token endpoint answered, but %v",
+		c.url, fmt.Errorf(format, args...))}
 }
 
 // refused says what is probably wrong, and what to do.
-func (c *credentials) refused(answer *tokenAnswer) error {
+func (c *credentials) refused(response *tokenResponse) error {
 	other := scenario.Post
 	if c.method == scenario.Post {
 		other = scenario.Basic
 	}
 	e := &tokenError{}
-	e.wait = retryAfter(answer)
+	e.wait = retryAfter(response)
 	remedy := "look at what the token endpoint says"
-	switch status := answer.status; {
+	switch status := response.status; {
 	case e.wait > 0:
 		remedy = fmt.Sprintf("the token endpoint asks to wait %v: start again after that", e.wait)
 	case status == http.StatusTooManyRequests:
 		remedy = "the token endpoint gives out no more tokens for now: try again later"
-	case answer.Error == "invalid_client" || status == http.StatusUnauthorized:
-		remedy = fmt.Sprintf("check clientID and clientSecret; if they are right, the application may be set up for authMethod: %s", other)
-	case answer.Error == "unauthorized_client" || answer.Error == "unsupported_grant_type":
+	case response.Error == "invalid_client" || status == http.StatusUnauthorized:
+		remedy = fmt.Sprintf("check clientID and clientSecret; if they are right, the application may be "+
+			"set up for authMethod: %s", other)
+	case response.Error == "unauthorized_client" || response.Error == "unsupported_grant_type":
 		remedy = "the application has no grant of client credentials: use a worker application"
 	case status == http.StatusNotFound || status == http.StatusForbidden:
-		remedy = fmt.Sprintf("there is no environment %s there: check envID, and region or authPath: an environment lives in one region only", c.envID)
+		remedy = fmt.Sprintf("there is no environment %s there: check envID, and region or authPath: an "+
+			"environment lives in one region only", c.envID)
 	case status/100 == 3:
 		remedy = "it redirects elsewhere, where the secret is not sent: check target.authPath"
 	case status >= 500:
 		remedy = "the token endpoint has a problem of its own: try again later"
 	}
 	said := ""
-	if answer.Error != "" {
-		said = " " + c.clip(answer.Error, 60)
+	if response.Error != "" {
+		said = " " + c.clip(response.Error, 60)
 	}
-	if answer.Description != "" {
-		said += " (" + c.clip(answer.Description, 200) + ")"
+	if response.Description != "" {
+		said += " (" + c.clip(response.Description, 200) + ")"
 	}
-	e.text = fmt.Sprintf("get a token from %s: HTTP status %d%s: %s", c.url, answer.status, said, remedy)
+	e.text = fmt.Sprintf("get a token from %s: HTTP status %d%s: %s", c.url, response.status, said, remedy)
 	return e
 }
 
@@ -230,31 +237,31 @@ const maxRetryAfter = 24 * time.Hour
 
 // retryAfter is how long a refusal for want of capacity asks to wait; 0 where it
 // does not say.
-func retryAfter(answer *tokenAnswer) time.Duration {
-	if answer.status != http.StatusTooManyRequests && answer.status != http.StatusServiceUnavailable {
+func retryAfter(response *tokenResponse) time.Duration {
+	if response.status != http.StatusTooManyRequests && response.status != http.StatusServiceUnavailable {
 		return 0
 	}
-	h := contract.Fields{{Name: "Date", Value: answer.header.Get("Date")}}
-	if value := answer.header.Get("Retry-After"); value != "" {
+	h := contract.Fields{{Name: "Date", Value: response.header.Get("Date")}}
+	if value := response.header.Get("Retry-After"); value != "" {
 		h = append(h, contract.Field{Name: "Retry-After", Value: value})
 	}
 	wait, ok := contract.RetryAfter(h, time.Now())
 	if !ok {
 		return 0
 	}
-	return min(max(wait, again), maxRetryAfter)
+	return min(max(wait, retryMin), maxRetryAfter)
 }
 
 // clip bounds a text of the server, and keeps control characters out of it, and
 // the secret that it was sent.
-func (c *credentials) clip(text string, most int) string {
+func (c *credentials) clip(text string, maxRunes int) string {
 	text = c.secrets.Mask(text)
 	clean := []rune{}
 	for _, r := range text {
 		if r < ' ' || r == 0x7f {
 			r = ' '
 		}
-		if clean = append(clean, r); len(clean) == most {
+		if clean = append(clean, r); len(clean) == maxRunes {
 			return string(clean) + "…"
 		}
 	}

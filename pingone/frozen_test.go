@@ -121,12 +121,14 @@ func checksum(ex *contract.Exchange) string {
 func explained(violations []contract.Violation) (text string) {
 	for len(violations) > 0 {
 		n, first := 1, violations[0]
-		for n < len(violations) && violations[n].Rule == first.Rule && violations[n].Pointer == first.Pointer {
+		for n < len(violations) && violations[n].Rule == first.Rule &&
+			violations[n].Pointer == first.Pointer {
 			n++
 		}
 		var same []string
 		for _, v := range violations[:n] {
-			same = append(same, fmt.Sprintf("\t%v %s %q %q %q", v.Level, v.Rule, v.Pointer, v.Expected, v.Got))
+			same = append(same, fmt.Sprintf("\t%v %s %q %q %q", v.Level, v.Rule, v.Pointer, v.Expected,
+				v.Got))
 		}
 		slices.Sort(same)
 		text += strings.Join(same, "")

@@ -47,7 +47,8 @@ func TestHostileResponses(t *testing.T) {
 		{"half a million members", whole("{" + strings.Repeat(`"a":1,`, 150_000) + `"b":1}`),
 			[]string{"body.names", "body.size"}},
 		{"a gzip bomb",
-			strings.Replace(whole(zipped.String()), "Correlation", "Content-Encoding: gzip\r\nCorrelation", 1),
+			strings.Replace(whole(zipped.String()), "Correlation", "Content-Encoding: gzip\r\nCorrelation",
+				1),
 			[]string{"header.contentEncoding"}},
 		{"zeros", whole(strings.Repeat("\x00", 1<<19)), []string{"body.json"}},
 		{"one long string", whole(`"` + strings.Repeat("a", 1<<19) + `"`), []string{"body.object"}},
@@ -56,13 +57,16 @@ func TestHostileResponses(t *testing.T) {
 			[]string{"head too long"}},
 		{"a length that lies", head + "Content-Length: 99999999999999\r\n\r\n{}", []string{"answer cut off"}},
 		{"a negative length", head + "Content-Length: -1\r\n\r\n{", []string{"http.framing"}},
-		{"two lengths, and no end", head + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}" + transporttest.SilenceAfter,
+		{"two lengths, and no end", head + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}" +
+			transporttest.SilenceAfter,
 			[]string{"http.framing"}},
 		{"no content and a broken length", "HTTP/1.1 204 No Content\r\nCorrelation-Id: x\r\n" +
-			"Content-Length: -1\r\n\r\n" + transporttest.SilenceAfter, []string{"http.framing", "http.status"}},
+			"Content-Length: -1\r\n\r\n" + transporttest.SilenceAfter,
+			[]string{"http.framing", "http.status"}},
 		{"chunks that lie", head + "Transfer-Encoding: chunked\r\n\r\nffffffffffffff\r\n{}",
 			[]string{"answer cut off"}},
-		{"a body that never ends", head + "Content-Length: 5\r\n\r\n{" + transporttest.SilenceAfter, []string{"timeout"}},
+		{"a body that never ends", head + "Content-Length: 5\r\n\r\n{" + transporttest.SilenceAfter,
+			[]string{"timeout"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			authPath, _ := transporttest.StartRaw(t, test.response)

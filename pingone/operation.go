@@ -6,9 +6,7 @@ package pingone
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
-	"strconv"
 
 	"mfaload/contract"
 	"mfaload/internal/redact"
@@ -25,10 +23,10 @@ const (
 )
 
 // Operation sends initializations of device authentications and checks the
-// answers. It is safe for concurrent use.
+// responses. It is safe for concurrent use.
 type Operation struct {
-	endpoint  endpoint
-	groups    [][]group // by the scenario's group, and by the kind of its users
+	address   serviceAddress
+	templates [][]requestTemplate // by the scenario's group, and by the kind of its users
 	contract  *contract.Contract
 	refused   contract.Level // of the rule expect.refused
 	head      string         // header lines of every request
@@ -43,15 +41,6 @@ type Operation struct {
 	window    *contract.Window
 }
 
-// group is what a scenario's group means for the operation, for one kind of
-// its users.
-type group struct {
-	name   string
-	body   body
-	facts  []string
-	expect expectation
-}
-
 // New returns the operation for a valid scenario. Where the scenario has the
 // embedded simulator as its target, authPath is the simulator's address;
 // otherwise it is empty.
@@ -59,17 +48,17 @@ func New(s *scenario.Scenario, c *contract.Contract, authPath string) (*Operatio
 	if authPath == "" {
 		authPath = s.Target.AuthPath
 	}
-	e, err := newEndpoint(authPath, &s.Target)
+	to, err := newServiceAddress(authPath, &s.Target)
 	if err != nil {
 		return nil, err
 	}
 	o := &Operation{
-		endpoint: e, url: e.origin + e.path, contract: c, refused: c.Level(ruleRefused),
+		address: to, url: to.origin + to.path, contract: c, refused: c.Level(ruleRefused),
 		trace: s.Target.TransactionIDs, secrets: s.Target.Secrets(),
 		window: contract.NewWindow(contract.DefaultWindow),
 	}
 	names := transport.HeaderNames{RequestID: transactionID, ResponseID: correlationID}
-	if o.transport, err = transport.New(e.url, &s.Target, names); err != nil {
+	if o.transport, err = transport.New(to.url, &s.Target, names); err != nil {
 		return nil, err
 	}
 	o.head = "Content-Type: application/json\r\nAccept: application/json\r\nUser-Agent: mfaload\r\n"
@@ -78,53 +67,20 @@ func New(s *scenario.Scenario, c *contract.Contract, authPath string) (*Operatio
 	}
 	factNames := c.FactNames()
 	o.userSlot, o.tokenSlot = slices.Index(factNames, "request.user.id"), slices.Index(factNames, "token")
-	o.tokens = newTokens(&o.endpoint, o.transport, &s.Target)
+	o.tokens = newTokens(&o.address, o.transport, &s.Target)
 	for _, g := range s.Groups {
-		kinds := make([]group, g.Kinds())
+		kinds := make([]requestTemplate, g.Kinds())
 		for kind := range kinds {
-			if kinds[kind], err = o.newGroup(g.Variant(kind), factNames); err != nil {
+			if kinds[kind], err = o.newTemplate(g.Variant(kind), factNames); err != nil {
 				return nil, fmt.Errorf("prepare the request of group %s: %w", g.Name, err)
 			}
 		}
-		o.groups = append(o.groups, kinds)
+		o.templates = append(o.templates, kinds)
 	}
 	return o, nil
 }
 
-func (o *Operation) newGroup(g scenario.Group, factNames []string) (group, error) {
-	b, err := newBody(g.Request, g.Usernameless)
-	if err != nil {
-		return group{}, err
-	}
-	known := o.endpoint.facts()
-	maps.Copy(known, requestFacts("request", g.Request))
-	facts := make([]string, len(factNames))
-	for i, name := range factNames {
-		facts[i] = known[name]
-	}
-	return group{name: g.Name, body: b, facts: facts, expect: newExpectation(g.Expect)}, nil
-}
-
-// requestFacts flattens the string members of a request's body: the member
-// policy.id becomes the fact request.policy.id. One that is true is "true".
-func requestFacts(prefix string, members map[string]any) map[string]string {
-	facts := map[string]string{}
-	for name, value := range members {
-		switch value := value.(type) {
-		case string:
-			facts[prefix+"."+name] = value
-		case bool:
-			if value {
-				facts[prefix+"."+name] = "true"
-			}
-		case map[string]any:
-			maps.Copy(facts, requestFacts(prefix+"."+name, value))
-		}
-	}
-	return facts
-}
-
-// Contract returns the contract that answers are checked against.
+// Contract returns the contract that responses are checked against.
 func (o *Operation) Contract() *contract.Contract { return o.contract }
 
 // Send implements the runner's operation.
@@ -135,38 +91,6 @@ func (o *Operation) Send(ctx context.Context, u scenario.User, ex *contract.Exch
 	}
 	o.prepare(u, now, ex)
 	return o.transport.RoundTrip(ctx, o.request(now, ex), ex)
-}
-
-// request is the request of an exchange that is prepared.
-func (o *Operation) request(now *token, ex *contract.Exchange) transport.Request {
-	return transport.Request{
-		Method: ex.Method, Path: o.endpoint.path, Head: o.head, Authorization: now.line,
-		ID: ex.TransactionID, Body: ex.Request,
-	}
-}
-
-// prepare fills in what is known of an exchange before it is sent.
-func (o *Operation) prepare(u scenario.User, now *token, ex *contract.Exchange) {
-	g := &o.groups[u.Group][u.Kind]
-	ex.Facts = append(ex.Facts[:0], g.facts...)
-	if o.userSlot >= 0 {
-		ex.Facts[o.userSlot] = u.ID
-		if g.body.alone {
-			ex.Facts[o.userSlot] = ""
-		}
-	}
-	if o.tokenSlot >= 0 {
-		ex.Facts[o.tokenSlot] = now.value
-	}
-	ex.Window = o.window
-	o.window.Enter(ex, u.ID)
-	ex.Method, ex.URL = "POST", o.url
-	ex.Request = g.body.appendTo(ex.Request[:0], u.ID)
-	ex.TransactionID = ex.TransactionID[:0]
-	if o.trace != "" {
-		ex.TransactionID = append(append(ex.TransactionID, o.trace...), '-')
-		ex.TransactionID = strconv.AppendUint(ex.TransactionID, ex.Number, 10)
-	}
 }
 
 // Watch has each connection that is opened from now on told to seen, by

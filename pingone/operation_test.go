@@ -31,7 +31,8 @@ func operationOn(t *testing.T, authPath string, change func(*scenario.Scenario))
 	s := &scenario.Scenario{
 		Name: "test",
 		Target: scenario.Target{
-			AuthPath: authPath, EnvID: envID, AccessToken: scenario.NewSecret("the-token"), Timeout: 20 * time.Second,
+			AuthPath: authPath, EnvID: envID, AccessToken: scenario.NewSecret("the-token"),
+			Timeout: 20 * time.Second,
 		},
 		Groups: []scenario.Group{{
 			Name: "all", IDs: []string{userID}, Weight: 1, Expect: scenario.Expect{HTTPStatuses: []int{201}},
@@ -91,7 +92,8 @@ func TestRequestAsSent(t *testing.T) {
 	_ = op.Send(t.Context(), scenario.User{ID: userID}, &contract.Exchange{})
 	body := `{"policy":{"id":"p"},"user":{"id":"` + userID + `"}}`
 	want := strings.Join([]string{
-		"POST /" + envID + "/deviceAuthentications HTTP/1.1", "Host: " + strings.TrimPrefix(authPath, "http://"),
+		"POST /" + envID + "/deviceAuthentications HTTP/1.1",
+		"Host: " + strings.TrimPrefix(authPath, "http://"),
 		"Content-Type: application/json", "Accept: application/json", "User-Agent: mfaload",
 		"Authorization: Bearer the-token", fmt.Sprint("Content-Length: ", len(body)), "", body,
 	}, "\r\n")

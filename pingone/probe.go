@@ -22,8 +22,11 @@ type Probe struct {
 	Expect scenario.Expect
 
 	user string
-	bend func(r *transport.Request, o *Operation)
+	bend change
 }
+
+// change makes a request one that must be refused.
+type change func(*transport.Request)
 
 // unknownUser is an ID that no service gives out.
 const unknownUser = "00000000-0000-0000-0000-000000000000"
@@ -36,44 +39,51 @@ func (o *Operation) Probes(u scenario.User) []Probe {
 	refused := func(status []int, codes ...string) scenario.Expect {
 		return scenario.Expect{HTTPStatuses: status, Errors: codes}
 	}
-	body := func(text string) func(*transport.Request, *Operation) {
-		return func(r *transport.Request, _ *Operation) { r.Body = []byte(text) }
+	body := func(text string) change {
+		return func(r *transport.Request) { r.Body = []byte(text) }
 	}
-	header := func(old, changed string) func(*transport.Request, *Operation) {
-		return func(r *transport.Request, _ *Operation) { r.Head = strings.Replace(r.Head, old, changed, 1) }
+	noToken := func(r *transport.Request) { r.Authorization = "" }
+	brokenToken := func(r *transport.Request) {
+		r.Authorization = strings.Replace(r.Authorization, "\r\n", "x\r\n", 1)
 	}
+	plainText := func(r *transport.Request) {
+		r.Head = strings.Replace(r.Head, "Content-Type: application/json", "Content-Type: text/plain", 1)
+	}
+	otherEnvironment := func(r *transport.Request) {
+		r.Path = strings.Replace(r.Path, o.address.envID, unknownUser, 1)
+	}
+	unauthorized := refused([]int{401}, "ACCESS_FAILED")
 	invalid := refused([]int{400}, "INVALID_DATA", "INVALID_REQUEST", "REQUEST_FAILED")
 	probes := []Probe{
-		{"no token", refused([]int{401}, "ACCESS_FAILED"), u.ID, func(r *transport.Request, _ *Operation) { r.Authorization = "" }},
-		{"a broken token", refused([]int{401}, "ACCESS_FAILED"), u.ID, func(r *transport.Request, _ *Operation) {
-			r.Authorization = strings.Replace(r.Authorization, "\r\n", "x\r\n", 1)
-		}},
+		{"no token", unauthorized, u.ID, noToken},
+		{"a broken token", unauthorized, u.ID, brokenToken},
 		{"a user without an ID", invalid, u.ID, body(`{"user":{}}`)},
 		{"user.id of a wrong type", invalid, u.ID, body(`{"user":{"id":5}}`)},
 		{"user.id of a wrong form", refused([]int{400, 404}), u.ID, body(`{"user":{"id":"nobody"}}`)},
-		{"an unknown user", refused([]int{404}, "NOT_FOUND"), unknownUser, func(*transport.Request, *Operation) {}},
+		{"an unknown user", refused([]int{404}, "NOT_FOUND"), unknownUser, func(*transport.Request) {}},
 		{"a body that is no JSON", invalid, u.ID, body(`{"user":`)},
-		{"another content type", refused([]int{415}, "INVALID_REQUEST"), u.ID, header("Content-Type: application/json", "Content-Type: text/plain")},
-		{"an unknown policy", refused([]int{400, 404}), u.ID, body(`{"user":{"id":"` + u.ID + `"},"policy":{"id":"` + unknownUser + `"}}`)},
+		{"another content type", refused([]int{415}, "INVALID_REQUEST"), u.ID, plainText},
+		{"an unknown policy", refused([]int{400, 404}), u.ID,
+			body(`{"user":{"id":"` + u.ID + `"},"policy":{"id":"` + unknownUser + `"}}`)},
 	}
-	if o.endpoint.basePath == "" {
+	if o.address.basePath == "" {
 		return probes // no path of a custom domain names an environment
 	}
-	return append(probes, Probe{"an unknown environment", refused([]int{403, 404}, "ACCESS_FAILED", "NOT_FOUND"), u.ID, func(r *transport.Request, o *Operation) {
-		r.Path = strings.Replace(r.Path, o.endpoint.envID, unknownUser, 1)
-	}})
+	return append(probes, Probe{"an unknown environment",
+		refused([]int{403, 404}, "ACCESS_FAILED", "NOT_FOUND"), u.ID, otherEnvironment})
 }
 
 // Probe sends a request that must be refused, and checks the refusal.
-func (o *Operation) Probe(ctx context.Context, u scenario.User, p Probe, ex *contract.Exchange) ([]contract.Violation, error) {
+func (o *Operation) Probe(ctx context.Context, u scenario.User, p Probe,
+	ex *contract.Exchange) ([]contract.Violation, error) {
 	now, err := o.tokens.valid()
 	if err != nil {
 		return nil, err
 	}
 	o.prepare(scenario.User{ID: p.user, Group: u.Group}, now, ex)
 	r := o.request(now, ex)
-	p.bend(&r, o)
-	ex.Request, ex.URL = append(ex.Request[:0], r.Body...), o.endpoint.origin+r.Path
+	p.bend(&r)
+	ex.Request, ex.URL = append(ex.Request[:0], r.Body...), o.address.origin+r.Path
 	if err := o.transport.RoundTrip(ctx, r, ex); err != nil {
 		return nil, err
 	}
@@ -81,15 +91,16 @@ func (o *Operation) Probe(ctx context.Context, u scenario.User, p Probe, ex *con
 	return o.judge(&expect, ex, nil), nil
 }
 
-// ReadBack reads the transaction of an answer at its self link and returns how
-// it differs from the answer. It asks the target only, wherever the link leads.
-func (o *Operation) ReadBack(ctx context.Context, created *contract.Exchange, ex *contract.Exchange) (differences []string, err error) {
+// ReadBack reads the transaction of a response at its self link and returns how
+// it differs from the response. It sends to the target only, wherever the link leads.
+func (o *Operation) ReadBack(ctx context.Context,
+	created, ex *contract.Exchange) (differences []string, err error) {
 	var before, after transaction
 	if err := json.Unmarshal(created.Body, &before); err != nil {
 		return nil, fmt.Errorf("the answer can't be read back: it is no JSON")
 	}
 	link, err := url.Parse(before.Links.Self.Href)
-	if err != nil || !isBelow(link.EscapedPath(), o.endpoint.path) {
+	if err != nil || !isBelow(link.EscapedPath(), o.address.path) {
 		return nil, fmt.Errorf("the answer can't be read back: its self link leads elsewhere")
 	}
 	now, err := o.tokens.valid()
@@ -97,8 +108,9 @@ func (o *Operation) ReadBack(ctx context.Context, created *contract.Exchange, ex
 		return nil, err
 	}
 	ex.Facts = append(ex.Facts[:0], created.Facts...)
-	ex.Method, ex.URL, ex.Request = "GET", o.endpoint.origin+link.EscapedPath(), ex.Request[:0]
-	if err := o.transport.RoundTrip(ctx, transport.Request{Method: "GET", Path: link.EscapedPath(), Head: o.head, Authorization: now.line}, ex); err != nil {
+	ex.Method, ex.URL, ex.Request = "GET", o.address.origin+link.EscapedPath(), ex.Request[:0]
+	r := transport.Request{Method: "GET", Path: link.EscapedPath(), Head: o.head, Authorization: now.line}
+	if err := o.transport.RoundTrip(ctx, r, ex); err != nil {
 		return nil, err
 	}
 	if ex.Status != 200 {
@@ -124,7 +136,7 @@ func (o *Operation) CheckRead(ex *contract.Exchange, dst []contract.Violation) [
 		as = http.StatusCreated
 	}
 	dst = o.contract.CheckAs(as, ex, dst)
-	ex.Label = o.labels.of(ex.Status, answerWord(ex, as))
+	ex.Label = o.labels.of(ex.Status, responseCode(ex, as))
 	return dst
 }
 
@@ -143,12 +155,17 @@ type transaction struct {
 
 func (t *transaction) differences(other *transaction) (all []string) {
 	for _, m := range []struct{ name, before, after string }{
-		{"id", t.ID, other.ID}, {"environment.id", t.Environment.ID, other.Environment.ID}, {"user.id", t.User.ID, other.User.ID},
-		{"policy.id", t.Policy.ID, other.Policy.ID}, {"status", t.Status, other.Status}, {"createdAt", t.CreatedAt, other.CreatedAt},
+		{"id", t.ID, other.ID},
+		{"environment.id", t.Environment.ID, other.Environment.ID},
+		{"user.id", t.User.ID, other.User.ID},
+		{"policy.id", t.Policy.ID, other.Policy.ID},
+		{"status", t.Status, other.Status},
+		{"createdAt", t.CreatedAt, other.CreatedAt},
 		{"_links.self", t.Links.Self.Href, other.Links.Self.Href},
 	} {
 		if !contract.SameText(m.before, m.after) {
-			all = append(all, fmt.Sprintf("%s was %q and is %q", m.name, redact.Personal(m.before), redact.Personal(m.after)))
+			all = append(all, fmt.Sprintf("%s was %q and is %q",
+				m.name, redact.Personal(m.before), redact.Personal(m.after)))
 		}
 	}
 	return all

@@ -21,7 +21,8 @@ func serial(t testing.TB, n int) []byte {
 
 // over checks an answer as a part of a run and returns the run's rules that it
 // breaks.
-func over(c *contract.Contract, w *contract.Window, body []byte, change func(*contract.Exchange)) (broken []string) {
+func over(c *contract.Contract, w *contract.Window, body []byte,
+	change func(*contract.Exchange)) (broken []string) {
 	ex := exchange(c, 201, body)
 	ex.Window = w
 	w.Enter(ex, "788d4931-6936-43f2-82ff-178f5762298a")
@@ -55,17 +56,26 @@ func TestRulesOverTheRun(t *testing.T) {
 		{"another answer", string(serial(t, 2)), nil, nil},
 		{"the same answer", string(serial(t, 1)), nil, []string{"run.body"}},
 		{"the same ID", string(serial(t, 1)) + " ", nil, []string{"run.id"}},
-		{"the same ID in another case", strings.ReplaceAll(string(serial(t, 0xa1)), "000000a1", "000000A1"), nil, []string{"run.id"}},
-		{"the same ID in a wrong answer", strings.Replace(string(serial(t, 1)), "j****@", "john@", 1), nil, []string{"run.id"}},
-		{"another's user", strings.Replace(string(serial(t, 3)), "788d4931-6936", "11111111-6936", 1), nil, []string{"run.crossed"}},
-		{"nobody's user", strings.Replace(string(serial(t, 4)), "788d4931-6936", "22222222-6936", 1), nil, nil},
-		{"within the exchange", string(serial(t, 5)), at(created.Add(-time.Second), created.Add(time.Second), ""), nil},
-		{"before the exchange", string(serial(t, 6)), at(created.Add(2*time.Second), created.Add(3*time.Second), ""), []string{"run.clock"}},
-		{"after the exchange", string(serial(t, 7)), at(created.Add(-3*time.Second), created.Add(-2*time.Second), ""), []string{"run.clock"}},
+		{"the same ID in another case", strings.ReplaceAll(string(serial(t, 0xa1)), "000000a1", "000000A1"),
+			nil, []string{"run.id"}},
+		{"the same ID in a wrong answer", strings.Replace(string(serial(t, 1)), "j****@", "john@", 1), nil,
+			[]string{"run.id"}},
+		{"another's user", strings.Replace(string(serial(t, 3)), "788d4931-6936", "11111111-6936", 1), nil,
+			[]string{"run.crossed"}},
+		{"nobody's user", strings.Replace(string(serial(t, 4)), "788d4931-6936", "22222222-6936", 1), nil,
+			nil},
+		{"within the exchange", string(serial(t, 5)),
+			at(created.Add(-time.Second), created.Add(time.Second), ""), nil},
+		{"before the exchange", string(serial(t, 6)),
+			at(created.Add(2*time.Second), created.Add(3*time.Second), ""), []string{"run.clock"}},
+		{"after the exchange", string(serial(t, 7)),
+			at(created.Add(-3*time.Second), created.Add(-2*time.Second), ""), []string{"run.clock"}},
 		{"the server's clock is an hour ahead", string(serial(t, 8)),
-			at(created.Add(-time.Hour), created.Add(-time.Hour+50*time.Millisecond), "Tue, 16 Nov 2021 19:35:54 GMT"), nil},
+			at(created.Add(-time.Hour), created.Add(-time.Hour+50*time.Millisecond),
+				"Tue, 16 Nov 2021 19:35:54 GMT"), nil},
 		{"an old answer of a server that is an hour ahead", string(serial(t, 9)),
-			at(created.Add(-time.Hour+time.Minute), created.Add(-time.Hour+time.Minute), "Tue, 16 Nov 2021 19:36:54 GMT"), []string{"run.clock"}},
+			at(created.Add(-time.Hour+time.Minute), created.Add(-time.Hour+time.Minute),
+				"Tue, 16 Nov 2021 19:36:54 GMT"), []string{"run.clock"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := newPair(t)

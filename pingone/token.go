@@ -50,25 +50,25 @@ type tokens struct {
 
 // Margins in time.
 const (
-	// sendable is how long before it expires a token is used for the last time:
+	// expiryMargin is how long before it expires a token is used for the last time:
 	// a request takes its way, and clocks differ. At most a twentieth of its life.
-	sendable = 10 * time.Second
-	// again is the first pause after a fetch that failed; it doubles up to
-	// againMost.
-	again     = time.Second
-	againMost = 30 * time.Second
-	// look is how often a file with a token is looked at.
-	look = time.Second
+	expiryMargin = 10 * time.Second
+	// retryMin is the first pause after a fetch that failed; it doubles up to
+	// retryMax.
+	retryMin = time.Second
+	retryMax = 30 * time.Second
+	// fileInterval is how often a file with a token is read.
+	fileInterval = time.Second
 )
 
-func newTokens(e *endpoint, t *transport.Transport, s *scenario.Target) *tokens {
+func newTokens(to *serviceAddress, t *transport.Transport, s *scenario.Target) *tokens {
 	all := &tokens{}
 	switch {
 	case s.ClientCredentials != nil:
-		all.fetch, all.next = newCredentials(e, t, s).fetch, renewal
+		all.fetch, all.next = newCredentials(to, t, s).fetch, renewal
 	case s.AccessTokenFile != "":
 		all.fetch = func(context.Context) (*token, error) { return readToken(s.AccessTokenFile) }
-		all.next = func(_ *token, now time.Time) time.Time { return now.Add(look) }
+		all.next = func(_ *token, now time.Time) time.Time { return now.Add(fileInterval) }
 	case !s.AccessToken.IsZero():
 		all.use(newToken(s.AccessToken.Reveal(), time.Time{}))
 	}
@@ -82,7 +82,7 @@ const firstWait = time.Minute
 // it so that many runs do not ask at once.
 func renewal(t *token, now time.Time) time.Time {
 	life := min(max(t.expires.Sub(now), 0), maxLife)
-	return now.Add(max(life*3/4+rand.N(life/10+1), again))
+	return now.Add(max(life*3/4+rand.N(life/10+1), retryMin))
 }
 
 // use makes a token the current one.
@@ -101,7 +101,7 @@ func (t *tokens) use(fresh *token) {
 func (t *tokens) begin(ctx context.Context) error {
 	now := t.current.Load()
 	if now != nil {
-		if err := notOver(now.value); err != nil {
+		if err := checkExpiry(now.value); err != nil {
 			return err
 		}
 	}
@@ -124,7 +124,7 @@ func (t *tokens) begin(ctx context.Context) error {
 func (t *tokens) first(ctx context.Context) (*token, error) {
 	for waited := time.Duration(0); ; {
 		fresh, err := t.fetch(ctx)
-		wait := askedWait(err)
+		wait := retryWait(err)
 		if waited += wait; wait == 0 || waited > firstWait {
 			return fresh, err
 		}
@@ -136,8 +136,8 @@ func (t *tokens) first(ctx context.Context) (*token, error) {
 	}
 }
 
-// askedWait is how long an endpoint that refused a token asks to wait.
-func askedWait(err error) time.Duration {
+// retryWait is how long an endpoint that refused a token asks to wait.
+func retryWait(err error) time.Duration {
 	var refused *tokenError
 	if errors.As(err, &refused) {
 		return refused.wait
@@ -148,7 +148,7 @@ func askedWait(err error) time.Duration {
 // keep renews the token ahead of its end, again and again.
 func (t *tokens) keep(ctx context.Context, last *token) {
 	defer close(t.done)
-	at, pause := t.next(last, time.Now()), again
+	at, pause := t.next(last, time.Now()), retryMin
 	for {
 		select {
 		case <-ctx.Done():
@@ -158,11 +158,11 @@ func (t *tokens) keep(ctx context.Context, last *token) {
 		fresh, err := t.fetch(ctx)
 		now := time.Now()
 		if err != nil {
-			at, pause = now.Add(max(pause/2+rand.N(pause/2+1), askedWait(err))), min(2*pause, againMost)
+			at, pause = now.Add(max(pause/2+rand.N(pause/2+1), retryWait(err))), min(2*pause, retryMax)
 			continue
 		}
 		t.use(fresh)
-		at, pause = t.next(fresh, now), again
+		at, pause = t.next(fresh, now), retryMin
 	}
 }
 
@@ -205,17 +205,18 @@ func readToken(file string) (*token, error) {
 	if err := scenario.ParseToken(value); err != nil {
 		return nil, fmt.Errorf("read the access token from %s: it %w", file, err)
 	}
-	if err := notOver(value); err != nil {
+	if err := checkExpiry(value); err != nil {
 		return nil, fmt.Errorf("read the access token from %s: %w", file, err)
 	}
 	return newToken(value, time.Time{}), nil
 }
 
-// notOver says that a token is over by what it says itself. From then on only
+// checkExpiry says that a token is over by what it says itself. From then on only
 // the service says whether it is good.
-func notOver(value string) error {
-	if at, known := Expiry(value); known && time.Now().After(at) {
-		return fmt.Errorf("the access token expired at %s: get a new one, or write clientCredentials in place of it", at.Format(time.RFC3339))
+func checkExpiry(value string) error {
+	if at, known := expiry(value); known && time.Now().After(at) {
+		return fmt.Errorf("the access token expired at %s: get a new one, or write clientCredentials in "+
+			"place of it", at.Format(time.RFC3339))
 	}
 	return nil
 }
@@ -229,16 +230,16 @@ func TokenEnds(t *scenario.Target) (at time.Time, known bool) {
 		if err != nil {
 			return at, false
 		}
-		return Expiry(read.value)
+		return expiry(read.value)
 	case t.ClientCredentials == nil:
-		return Expiry(t.AccessToken.Reveal())
+		return expiry(t.AccessToken.Reveal())
 	}
 	return at, false
 }
 
-// Expiry is when a token says that it expires, where it is a JSON Web Token
+// expiry is when a token says that it expires, where it is a JSON Web Token
 // (RFC 7519) with such a claim. What it says is not verified.
-func Expiry(value string) (at time.Time, known bool) {
+func expiry(value string) (at time.Time, known bool) {
 	parts := strings.Split(value, ".")
 	if len(parts) != 3 {
 		return at, false

@@ -75,7 +75,8 @@ func TestTokensAreRenewedAhead(t *testing.T) {
 				t.Errorf("renewed after %v", gap)
 			}
 		}
-		if text := all.secrets().Hide("a token-1 b " + all.current.Load().value); len(all.known) > 8 || text != "a token-1 b ***" {
+		if text := all.secrets().Hide("a token-1 b " + all.current.Load().value); len(all.known) > 8 ||
+			text != "a token-1 b ***" {
 			t.Errorf("hidden: %s; known %d", text, len(all.known))
 		}
 	})
@@ -135,7 +136,10 @@ func TestTokenFileIsReadAgain(t *testing.T) {
 			}
 			return fresh, err
 		}
-		all := &tokens{fetch: fetch, next: func(_ *token, now time.Time) time.Time { return now.Add(look) }}
+		all := &tokens{fetch: fetch, next: func(_ *token,
+			now time.Time) time.Time {
+			return now.Add(fileInterval)
+		}}
 		if err := all.begin(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -163,12 +167,13 @@ func TestExpiry(t *testing.T) {
 	jwt := func(claims string) string {
 		return "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".sig"
 	}
-	at, known := Expiry(jwt(`{"exp": 1700000000}`))
+	at, known := expiry(jwt(`{"exp": 1700000000}`))
 	if !known || at.Unix() != 1700000000 {
 		t.Errorf("%v, %v", at, known)
 	}
-	for _, text := range []string{"", "opaque", "a.b.c", jwt(`{}`), jwt(`{"exp": "x"}`), jwt(`{"exp": -1}`), jwt(`{"exp": 1e300}`)} {
-		if at, known := Expiry(text); known {
+	for _, text := range []string{"", "opaque", "a.b.c", jwt(`{}`), jwt(`{"exp": "x"}`), jwt(`{"exp": -1}`),
+		jwt(`{"exp": 1e300}`)} {
+		if at, known := expiry(text); known {
 			t.Errorf("%q expires at %v", text, at)
 		}
 	}
@@ -183,7 +188,7 @@ func FuzzExpiry(f *testing.F) {
 	f.Add("e30.eyJleHAiOjF9.x")
 	f.Add("..")
 	f.Fuzz(func(t *testing.T, value string) {
-		if at, known := Expiry(value); known && at.Unix() <= 0 && at.Unix() < -1 {
+		if at, known := expiry(value); known && at.Unix() <= 0 && at.Unix() < -1 {
 			t.Errorf("it expires at %v", at)
 		}
 	})

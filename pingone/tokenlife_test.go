@@ -34,15 +34,15 @@ func credentialsAt(t *testing.T, url string, timeout time.Duration) *credentials
 	s := &scenario.Scenario{Target: scenario.Target{AuthPath: url, EnvID: "e", Timeout: timeout,
 		ClientCredentials: &scenario.ClientCredentials{ClientID: "the-client",
 			ClientSecret: scenario.NewSecret("the-secret")}}}
-	e, err := newEndpoint(url, &s.Target)
+	to, err := newServiceAddress(url, &s.Target)
 	if err != nil {
 		t.Fatal(err)
 	}
-	way, err := transport.New(e.url, &s.Target, transport.HeaderNames{})
+	way, err := transport.New(to.url, &s.Target, transport.HeaderNames{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newCredentials(&e, way, &s.Target)
+	return newCredentials(&to, way, &s.Target)
 }
 
 func says(status int, text string) http.HandlerFunc {
@@ -118,7 +118,7 @@ func TestTokenLives(t *testing.T) {
 func TestRenewalOfATokenThatIsOver(t *testing.T) {
 	now := time.Now()
 	for _, expires := range []time.Time{now, now.Add(-time.Hour), {}, now.Add(1 << 62), time.Unix(1<<55, 0)} {
-		if at := renewal(newToken("a", expires), now); at.Before(now.Add(again)) ||
+		if at := renewal(newToken("a", expires), now); at.Before(now.Add(retryMin)) ||
 			at.After(now.Add(maxLife)) {
 			t.Errorf("a token until %v is renewed at %v", expires, at)
 		}
@@ -159,7 +159,7 @@ func TestRetryAfterOfTheTokenEndpoint(t *testing.T) {
 		value  string
 		want   time.Duration
 	}{
-		{429, "7", 7 * time.Second}, {503, "7", 7 * time.Second}, {429, "0", again}, {429, "", 0},
+		{429, "7", 7 * time.Second}, {503, "7", 7 * time.Second}, {429, "0", retryMin}, {429, "", 0},
 		{429, "soon", 0},
 		{429, "999999999999999999", maxRetryAfter}, {429, "Fri, 01 Jan 9999 00:00:00 GMT", maxRetryAfter},
 		{400, "7", 0},
@@ -170,7 +170,7 @@ func TestRetryAfterOfTheTokenEndpoint(t *testing.T) {
 			}
 			w.WriteHeader(tt.status)
 		})
-		if got := askedWait(err); got != tt.want || err == nil {
+		if got := retryWait(err); got != tt.want || err == nil {
 			t.Errorf("HTTP status %d with Retry-After: %s: wait %v, want %v (%v)", tt.status, tt.value, got,
 				tt.want, err)
 		}

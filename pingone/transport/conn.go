@@ -14,7 +14,7 @@ import (
 // conn is a connection with its buffers. One goroutine at a time uses it.
 type conn struct {
 	net.Conn
-	socket socket.Conn // sends and receives without TLS, on systems that have it
+	socket socket.TCP // sends and receives without TLS, on systems that have it
 
 	in         []byte // what was received: bytes from..to are not read yet
 	from, to   int

@@ -36,7 +36,9 @@ type dialer struct {
 }
 
 // networks are the names that package net has for versions of IP.
-var networks = map[scenario.IPVersion]string{"": "tcp", scenario.AnyIP: "tcp", scenario.IPv4: "tcp4", scenario.IPv6: "tcp6"}
+var networks = map[scenario.IPVersion]string{
+	"": "tcp", scenario.AnyIP: "tcp", scenario.IPv4: "tcp4", scenario.IPv6: "tcp6",
+}
 
 // newDialer returns the dialler for a host, its port and the scenario's target.
 func newDialer(u *url.URL, s *scenario.Target) (*dialer, error) {
@@ -45,11 +47,15 @@ func newDialer(u *url.URL, s *scenario.Target) (*dialer, error) {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
 	host := net.JoinHostPort(u.Hostname(), port)
-	d := &dialer{network: networks[s.IPVersion], addresses: []string{host}, timeout: s.Timeout, loopbackOnly: !s.OwnerAgreed}
+	d := &dialer{
+		network: networks[s.IPVersion], addresses: []string{host}, timeout: s.Timeout,
+		loopbackOnly: !s.OwnerAgreed,
+	}
 	for _, text := range s.SourceAddresses {
 		address, err := netip.ParseAddr(text)
 		if err != nil {
-			return nil, fmt.Errorf("target.sourceAddresses: %q is no IP address: write one such as 192.0.2.10", text)
+			return nil, fmt.Errorf("target.sourceAddresses: %q is no IP address: write one such as "+
+				"192.0.2.10", text)
 		}
 		d.sources = append(d.sources, address)
 	}
@@ -64,7 +70,8 @@ func newDialer(u *url.URL, s *scenario.Target) (*dialer, error) {
 	}
 	if !s.Proxy.IsZero() {
 		if d.loopbackOnly {
-			return nil, errors.New("target.proxy may lead to any machine: set target.ownerAgreed once the owner agreed to the load")
+			return nil, errors.New("target.proxy may lead to any machine: set target.ownerAgreed once the " +
+				"owner agreed to the load")
 		}
 		if d.proxy, err = newProxy(s.Proxy, host); err != nil {
 			return nil, err
@@ -99,7 +106,7 @@ func (d *dialer) next() (n uint64, address string, from net.Addr) {
 
 // connect opens a connection to the target's host, or to the proxy. Where that
 // is a name, it is looked up each time, and new connections take turns over all
-// its addresses that answer.
+// its addresses that respond.
 func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 	n, address, from := d.next()
 	host, port, err := net.SplitHostPort(address)
@@ -139,7 +146,8 @@ func (d *dialer) connectTo(ctx context.Context, address string, from net.Addr) (
 
 // errNoSource means that the system has no address of the version of IP that an
 // address needs.
-var errNoSource = errors.New("this machine has no address from which it could be reached: set target.ipVersion, or give the machine one")
+var errNoSource = errors.New("this machine has no address from which it could be reached: set " +
+	"target.ipVersion, or give the machine one")
 
 // reachable says whether the system has an address to reach another one from.
 // Connecting a UDP socket sends nothing.
@@ -177,7 +185,8 @@ func onlyLoopback(_ context.Context, _, address string, _ syscall.RawConn) error
 	return nil
 }
 
-var errNotLoopback = errors.New("the address is not loopback: set target.ownerAgreed once the owner agreed to the load")
+var errNotLoopback = errors.New("the address is not loopback: set target.ownerAgreed once the owner " +
+	"agreed to the load")
 
 // dial opens a connection that a transport can use: through the proxy, and TLS
 // included.
@@ -199,7 +208,8 @@ func (d *dialer) reach(ctx context.Context, timeout time.Duration) (net.Conn, er
 	return nc, err
 }
 
-func (d *dialer) open(ctx context.Context, secure *tls.Config, timeout time.Duration) (net.Conn, contract.Connection, error) {
+func (d *dialer) open(ctx context.Context, secure *tls.Config,
+	timeout time.Duration) (net.Conn, contract.Connection, error) {
 	c := contract.Connection{Began: time.Now(), Secure: secure != nil}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

@@ -110,7 +110,8 @@ func failureKind(ctx context.Context, err error) string {
 	}
 }
 
-const renegotiationHint = "the server wants to renegotiate TLS, which mfaload does not do: have it ask for target.clientCertificate in the handshake"
+const renegotiationHint = "the server wants to renegotiate TLS, which mfaload does not do: have it ask " +
+	"for target.clientCertificate in the handshake"
 
 func wantsRenegotiation(err error) bool {
 	return strings.Contains(err.Error(), "tls: no renegotiation")
@@ -133,9 +134,11 @@ var systemFailures = []struct {
 	errors []syscall.Errno
 }{
 	{kindRefused, []syscall.Errno{syscall.ECONNREFUSED, 1225, 10061}},
-	{kindReset, []syscall.Errno{syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE, 1236, 10052, 10053, 10054, 10058, 10101}},
+	{kindReset, []syscall.Errno{syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE,
+		1236, 10052, 10053, 10054, 10058, 10101}},
 	{kindTimeout, []syscall.Errno{syscall.ETIMEDOUT, 1460, 10060}},
-	{kindUnreachable, []syscall.Errno{syscall.ENETUNREACH, syscall.EHOSTUNREACH, 1231, 1232, 10051, 10064, 10065}},
+	{kindUnreachable, []syscall.Errno{syscall.ENETUNREACH, syscall.EHOSTUNREACH,
+		1231, 1232, 10051, 10064, 10065}},
 	{measure.NoMemory, []syscall.Errno{syscall.ENOBUFS, syscall.ENOMEM, 10055}},
 }
 

@@ -81,18 +81,20 @@ func TestFramingFaultsWaitForNothing(t *testing.T) {
 	t.Parallel()
 	head := created + "Content-Type: application/json\r\n"
 	for name, response := range map[string]string{
-		"negative length":                   head + "Content-Length: -1\r\n\r\n{}",
-		"length with a sign":                head + "Content-Length: +2\r\n\r\n{}",
-		"empty length":                      head + "Content-Length:\r\n\r\n{}",
-		"length beyond 64 bits":             head + "Content-Length: 99999999999999999999\r\n\r\n{}",
-		"two lengths":                       head + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
-		"two lengths in one field":          head + "Content-Length: 2, 3\r\n\r\n{}",
-		"a space before the colon":          head + "Content-Length : 2\r\n\r\n{}",
-		"a tab before the colon":            head + "Transfer-Encoding\t: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-		"a folded field":                    head + " Content-Length: 2\r\n\r\n{}",
-		"a coding that is not chunked":      head + "Transfer-Encoding: gzip\r\n\r\n{}",
-		"the identity":                      head + "Transfer-Encoding: identity\r\n\r\n{}",
-		"chunked is not last":               head + "Transfer-Encoding: chunked, gzip\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+		"negative length":          head + "Content-Length: -1\r\n\r\n{}",
+		"length with a sign":       head + "Content-Length: +2\r\n\r\n{}",
+		"empty length":             head + "Content-Length:\r\n\r\n{}",
+		"length beyond 64 bits":    head + "Content-Length: 99999999999999999999\r\n\r\n{}",
+		"two lengths":              head + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+		"two lengths in one field": head + "Content-Length: 2, 3\r\n\r\n{}",
+		"a space before the colon": head + "Content-Length : 2\r\n\r\n{}",
+		"a tab before the colon": head +
+			"Transfer-Encoding\t: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+		"a folded field":               head + " Content-Length: 2\r\n\r\n{}",
+		"a coding that is not chunked": head + "Transfer-Encoding: gzip\r\n\r\n{}",
+		"the identity":                 head + "Transfer-Encoding: identity\r\n\r\n{}",
+		"chunked is not last": head +
+			"Transfer-Encoding: chunked, gzip\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
 		"two fields of codings":             head + "Transfer-Encoding: chunked\r\n" + chunks + "{}",
 		"a length and chunks that are none": head + "Content-Length: 2\r\n" + chunks + "{}",
 		"a length and no end of a chunk":    head + "Content-Length: 2\r\n" + chunks + "1\r\n{}",

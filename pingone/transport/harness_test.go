@@ -47,7 +47,8 @@ func (w way) open(t testing.TB, url, caFile string, change func(*scenario.Target
 }
 
 // serve starts a server and returns the transport of this way to it.
-func (w way) serve(t testing.TB, handler http.HandlerFunc, change func(*scenario.Target)) *transport.Transport {
+func (w way) serve(t testing.TB, handler http.HandlerFunc,
+	change func(*scenario.Target)) *transport.Transport {
 	t.Helper()
 	url, caFile := transporttest.Start(t, handler, w.secure, nil)
 	return w.open(t, url, caFile, change)
@@ -61,7 +62,8 @@ func everyWay(t *testing.T, test func(t *testing.T, w way)) {
 }
 
 // everyTransport runs a test over each way to a server.
-func everyTransport(t *testing.T, handler http.HandlerFunc, test func(t *testing.T, to *transport.Transport)) {
+func everyTransport(t *testing.T, handler http.HandlerFunc,
+	test func(t *testing.T, to *transport.Transport)) {
 	everyWay(t, func(t *testing.T, w way) { test(t, w.serve(t, handler, nil)) })
 }
 
@@ -98,7 +100,8 @@ func tryOpen(t testing.TB, authPath string, change func(*scenario.Target)) (*tra
 	if change != nil {
 		change(&target)
 	}
-	return transport.New(u, &target, transport.HeaderNames{RequestID: "Request-ID", ResponseID: "Correlation-Id"})
+	return transport.New(u, &target, transport.HeaderNames{RequestID: "Request-ID",
+		ResponseID: "Correlation-Id"})
 }
 
 // userID is in the body of the request.

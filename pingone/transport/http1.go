@@ -25,7 +25,7 @@ type http1 struct {
 	live atomic.Int64 // connections that are open or about to be
 }
 
-// roundTrip implements client.
+// roundTrip implements roundTripper.
 func (h *http1) roundTrip(ctx context.Context, r Request, ex *contract.Exchange) error {
 	ex.Sent = time.Now()
 	deadline := h.transport.deadline(ctx, ex.Sent)
@@ -113,7 +113,7 @@ func (h *http1) drop(c *conn) {
 	c.shut()
 }
 
-// open implements client.
+// open implements roundTripper.
 func (h *http1) open(ctx context.Context, n int) error {
 	for h.live.Add(1) <= int64(n) {
 		c, err := h.dial(ctx, h.transport.deadline(ctx, time.Now()))
@@ -127,7 +127,7 @@ func (h *http1) open(ctx context.Context, n int) error {
 	return nil
 }
 
-// close implements client.
+// close implements roundTripper.
 func (h *http1) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

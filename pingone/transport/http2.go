@@ -35,7 +35,7 @@ func newHTTP2(t *Transport) *http2 {
 	}}
 }
 
-// roundTrip implements client. What HTTP/2 itself forbids of a response (a
+// roundTrip implements roundTripper. What HTTP/2 itself forbids of a response (a
 // length that lies, a body with a 204) ends as a failure.
 func (h *http2) roundTrip(ctx context.Context, r Request, ex *contract.Exchange) error {
 	ex.Sent = time.Now()
@@ -67,7 +67,8 @@ func (h *http2) roundTrip(ctx context.Context, r Request, ex *contract.Exchange)
 func (h *http2) send(ctx context.Context, r Request) (*http.Response, error) {
 	const attempts = 3
 	for attempt := 1; ; attempt++ {
-		req, err := http.NewRequestWithContext(ctx, r.Method, h.transport.origin+r.Path, bytes.NewReader(r.Body))
+		req, err := http.NewRequestWithContext(ctx, r.Method, h.transport.origin+r.Path,
+			bytes.NewReader(r.Body))
 		if err != nil {
 			return nil, err
 		}
@@ -135,9 +136,9 @@ func appendFields(dst contract.Fields, h http.Header) contract.Fields {
 	return dst
 }
 
-// open implements client. net/http opens a connection only with a request
+// open implements roundTripper. net/http opens a connection only with a request
 // to send on it, and one carries many: the warm-up's own requests open them.
 func (h *http2) open(context.Context, int) error { return nil }
 
-// close implements client.
+// close implements roundTripper.
 func (h *http2) close() { h.client.CloseIdleConnections() }

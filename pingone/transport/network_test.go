@@ -90,7 +90,8 @@ func TestEveryTransportConnectsFromItsSources(t *testing.T) {
 		from := map[string]int{}
 		url, caFile := transporttest.Start(t, transporttest.Created, w.secure, func(server *httptest.Server) {
 			server.Config.ConnState = func(c net.Conn, state http.ConnState) {
-				if host, _, err := net.SplitHostPort(c.RemoteAddr().String()); err == nil && state == http.StateActive {
+				if host, _, err := net.SplitHostPort(c.RemoteAddr().String()); err == nil &&
+					state == http.StateActive {
 					mu.Lock()
 					from[host]++
 					mu.Unlock()
@@ -233,8 +234,9 @@ func certificate(t *testing.T) (files scenario.ClientCertificate, pool *x509.Cer
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "client"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "client"}, IsCA: true,
+		BasicConstraintsValid: true,
+		NotBefore:             time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
@@ -247,7 +249,8 @@ func certificate(t *testing.T) (files scenario.ClientCertificate, pool *x509.Cer
 	}
 	write := func(name, kind string, der []byte) string {
 		path := filepath.Join(t.TempDir(), name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 		return path
@@ -304,7 +307,8 @@ func TestEveryTransportAsksForTheServersName(t *testing.T) {
 		var mu sync.Mutex
 		var asked []string
 		url, caFile := transporttest.Start(t, transporttest.Created, true, func(server *httptest.Server) {
-			server.TLS = &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			server.TLS = &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config,
+				error) {
 				mu.Lock()
 				defer mu.Unlock()
 				asked = append(asked, hello.ServerName)
@@ -317,7 +321,8 @@ func TestEveryTransportAsksForTheServersName(t *testing.T) {
 				t.Errorf("%s: %+v", name, got)
 			}
 		}
-		if got := strings.Join(asked, " "); got != "example.com other.test" && got != "other.test example.com" {
+		if got := strings.Join(asked, " "); got != "example.com other.test" &&
+			got != "other.test example.com" {
 			t.Errorf("asked for %q", got)
 		}
 	})

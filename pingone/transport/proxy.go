@@ -21,7 +21,7 @@ import (
 // proxy is what connections go through.
 type proxy struct {
 	address string // host:port of its own
-	target  string // host:port that it is asked for
+	target  string // host:port that it connects to
 	user    *url.Userinfo
 	socks   bool
 	// plain says that requests are handed to it one by one, in the form that
@@ -32,7 +32,8 @@ type proxy struct {
 func newProxy(text scenario.Secret, target string) (*proxy, error) {
 	u, err := url.Parse(text.Reveal())
 	if err != nil || u.Port() == "" {
-		return nil, errors.New("target.proxy is no URL: write for example http://proxy.example:3128") // never its text
+		// Its text is never shown.
+		return nil, errors.New("target.proxy is no URL: write for example http://proxy.example:3128")
 	}
 	return &proxy{address: u.Host, target: target, user: u.User, socks: u.Scheme == "socks5"}, nil
 }
@@ -146,11 +147,15 @@ func (p *proxy) unauthorized(head string) error {
 	basic := func(scheme string) bool { return strings.EqualFold(scheme, "Basic") }
 	switch {
 	case len(schemes) > 0 && !slices.ContainsFunc(schemes, basic):
-		return fmt.Errorf("it wants another authentication than Basic (%.60q; HTTP status 407), which mfaload can't do: use a proxy with Basic authentication, or one that lets this machine through without any", strings.Join(schemes, ", "))
+		return fmt.Errorf("it wants another authentication than Basic (%.60q; HTTP status 407), which "+
+			"mfaload can't do: use a proxy with Basic authentication, or one that lets this machine "+
+			"through without any", strings.Join(schemes, ", "))
 	case p.user == nil:
-		return errors.New("it wants a user name and a password (HTTP status 407): write them in target.proxy, as http://user:password@host:port")
+		return errors.New("it wants a user name and a password (HTTP status 407): write them in " +
+			"target.proxy, as http://user:password@host:port")
 	}
-	return errors.New("it refuses the user name or the password of target.proxy (HTTP status 407): check both, with %-encoding for characters such as @, : and /")
+	return errors.New("it refuses the user name or the password of target.proxy (HTTP status 407): check " +
+		"both, with %-encoding for characters such as @, : and /")
 }
 
 // authorization is the header line that an HTTP proxy asks for; "" without
@@ -160,7 +165,8 @@ func (p *proxy) authorization() string {
 		return ""
 	}
 	password, _ := p.user.Password()
-	return "Proxy-Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(p.user.Username()+":"+password)) + "\r\n"
+	credentials := []byte(p.user.Username() + ":" + password)
+	return "Proxy-Authorization: Basic " + base64.StdEncoding.EncodeToString(credentials) + "\r\n"
 }
 
 // bindDeadline makes a connection's reads and writes end with a context, until it is

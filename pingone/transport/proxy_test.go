@@ -27,7 +27,8 @@ type testProxy struct {
 }
 
 // startProxy starts a proxy. serve handles one connection.
-func startProxy(t *testing.T, scheme, credentials, serverURL string, serve func(p *testProxy, c net.Conn)) *testProxy {
+func startProxy(t *testing.T, scheme, credentials, serverURL string,
+	serve func(p *testProxy, c net.Conn)) *testProxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -78,7 +79,8 @@ func serveHTTP(want bool) func(*testProxy, net.Conn) {
 			p.asked <- r.Method + " " + r.Host
 			if want && r.Header.Get("Proxy-Authorization") != authorization {
 				_, _ = io.Copy(io.Discard, r.Body)
-				_, _ = io.WriteString(c, "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+				_, _ = io.WriteString(c,
+					"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
 				continue
 			}
 			if r.Method == http.MethodConnect {
@@ -142,7 +144,8 @@ func serveSOCKS(want bool) func(*testProxy, net.Conn) {
 
 // behind returns the transport of a way to example.com, a host that is not looked up
 // but left to a proxy. The test servers' certificate has that name.
-func (w way) behind(t *testing.T, serverURL, caFile, proxy string, timeout time.Duration) *transport.Transport {
+func (w way) behind(t *testing.T, serverURL, caFile, proxy string,
+	timeout time.Duration) *transport.Transport {
 	t.Helper()
 	scheme, host, _ := strings.Cut(serverURL, "://")
 	_, port, _ := net.SplitHostPort(host)
@@ -192,7 +195,8 @@ func TestEveryTransportGoesThroughEveryProxy(t *testing.T) {
 				to := w.behind(t, url, caFile, p.url, patient)
 				defer to.Close()
 				for range 3 {
-					if got := send(t, to); got.Status != 201 || !strings.Contains(got.Body, userID) || got.Framing != "" {
+					if got := send(t, to); got.Status != 201 || !strings.Contains(got.Body, userID) ||
+						got.Framing != "" {
 						t.Fatalf("%+v", got)
 					}
 				}
@@ -220,13 +224,16 @@ func TestEveryTransportNamesFailuresOfProxies(t *testing.T) {
 		want, says   string
 	}{
 		{"no user", "http", serveHTTP(true), "proxy failed", "target.proxy"},
-		{"refused", "http", answers("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"), "proxy failed", "HTTP status 502"},
+		{"refused", "http", answers("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"), "proxy failed",
+			"HTTP status 502"},
 		{"not HTTP", "http", answers("SSH-2.0\r\n\r\n"), "proxy failed", "no HTTP"},
-		{"endless", "http", answers("HTTP/1.1 200 OK\r\n" + strings.Repeat("A: b\r\n", 4000)), "proxy failed", "too long"},
+		{"endless", "http", answers("HTTP/1.1 200 OK\r\n" + strings.Repeat("A: b\r\n", 4000)), "proxy failed",
+			"too long"},
 		{"closed", "http", func(_ *testProxy, c net.Conn) {}, "proxy failed", "the proxy"},
 		{"silent", "http", func(_ *testProxy, c net.Conn) { _, _ = io.Copy(io.Discard, c) }, "timeout", ""},
 		{"wrong password", "socks5", serveSOCKS(true), "proxy failed", "the proxy"},
-		{"silent SOCKS", "socks5", func(_ *testProxy, c net.Conn) { _, _ = io.Copy(io.Discard, c) }, "timeout", ""},
+		{"silent SOCKS", "socks5", func(_ *testProxy, c net.Conn) { _, _ = io.Copy(io.Discard, c) },
+			"timeout", ""},
 	} {
 		for _, w := range ways {
 			if w.name == "http1" && test.scheme == "http" {
@@ -239,7 +246,8 @@ func TestEveryTransportNamesFailuresOfProxies(t *testing.T) {
 				if test.want == "timeout" {
 					timeout = 500 * time.Millisecond
 				}
-				err := w.behind(t, w.elsewhere(), "", p.url, timeout).RoundTrip(t.Context(), request, &contract.Exchange{})
+				err := w.behind(t, w.elsewhere(), "", p.url, timeout).RoundTrip(t.Context(), request,
+					&contract.Exchange{})
 				var f *contract.Failure
 				if !errors.As(err, &f) || f.Kind != test.want || !strings.Contains(err.Error(), test.says) {
 					t.Errorf("%v, want %s with %q", err, test.want, test.says)

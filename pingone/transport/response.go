@@ -69,7 +69,8 @@ func (c *conn) readHead(ex *contract.Exchange, bound int) (n int, sound bool, er
 			return n, sound, nil
 		}
 		name, value, found := strings.Cut(field, ":")
-		if !found || !isToken(name) || strings.IndexByte(value, '\r') >= 0 || strings.IndexByte(value, 0) >= 0 {
+		if !found || !isToken(name) || strings.IndexByte(value, '\r') >= 0 ||
+			strings.IndexByte(value, 0) >= 0 {
 			noteFault(ex, ruleFraming, "header fields as name: value", "a header line that is none")
 			sound = false
 			c.misframed = c.misframed || frames(strings.TrimSpace(name))
@@ -240,7 +241,8 @@ func (c *conn) readBody(ex *contract.Exchange, keep bool) (reusable bool, err er
 			return false, nil
 		}
 		if f.sized && f.length > 0 || f.chunked {
-			noteFault(ex, ruleBodyless, fmt.Sprintf("no body with HTTP status %d", ex.Status), "a header that announces one")
+			noteFault(ex, ruleBodyless, fmt.Sprintf("no body with HTTP status %d", ex.Status),
+				"a header that announces one")
 			return false, nil
 		}
 		return c.leftOver(ex, keep && ex.Status != 101), nil
@@ -272,7 +274,7 @@ func (c *conn) readBody(ex *contract.Exchange, keep bool) (reusable bool, err er
 }
 
 // bodyless says whether responses with a status have no body (RFC 9112, section
-// 6.3). One with 101 is followed by another protocol, which nobody asked for.
+// 6.3). One with 101 is followed by another protocol, which no request wanted.
 func bodyless(status int) bool { return status == 101 || status == 204 || status == 304 }
 
 // leftOver looks for bytes behind the end of the response: a Content-Length that
@@ -293,7 +295,7 @@ func (c *conn) leftOver(ex *contract.Exchange, keep bool) (reusable bool) {
 	return false
 }
 
-// endsIdle says whether bytes that nobody asked for are the response by which a
+// endsIdle says whether bytes that no request is waiting for are the response by which a
 // server may end a connection that was idle (RFC 9110, section 15.5.9).
 func endsIdle(text []byte) bool {
 	return bytes.HasPrefix(text, []byte("HTTP/1.1 408")) || bytes.HasPrefix(text, []byte("HTTP/1.0 408"))
@@ -376,7 +378,8 @@ func (b *bodyReader) chunkSize() (uint64, error) {
 		line := b.in[b.from:b.to]
 		digits := hexDigits(line)
 		rest := bytes.TrimLeft(line[digits:], " \t")
-		if len(line) > 0 && digits == 0 || digits > 15 || len(rest) > 0 && !bytes.ContainsRune([]byte(";\r\n"), rune(rest[0])) {
+		if len(line) > 0 && digits == 0 || digits > 15 ||
+			len(rest) > 0 && !bytes.ContainsRune([]byte(";\r\n"), rune(rest[0])) {
 			return 0, errNotHTTP
 		}
 		if bytes.IndexByte(rest, '\n') >= 0 || len(line) >= maxSizeLine {

@@ -30,7 +30,8 @@ func FuzzReadResponse(f *testing.F) {
 	for _, text := range []string{
 		"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}",
 		"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\n\r\n",
-		"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\nA: b\r\n\r\n",
+		"HTTP/1.1 100 Continue\r\n\r\n" +
+			"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\nA: b\r\n\r\n",
 		"HTTP/1.0 404 Not Found\nContent-Type: text/plain\n\nnot here",
 		"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n",
 		"HTTP/1.1 201 Created\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
@@ -46,7 +47,8 @@ func FuzzReadResponse(f *testing.F) {
 		ex := &contract.Exchange{}
 		reusable, err := c.readResponse(ex)
 		if len(ex.Body) > maxBody || len(c.in) > 4*maxHead || err != nil && reusable {
-			t.Fatalf("%d bytes of body, %d of buffer, reusable %v after %v", len(ex.Body), len(c.in), reusable, err)
+			t.Fatalf("%d bytes of body, %d of buffer, reusable %v after %v", len(ex.Body), len(c.in),
+				reusable, err)
 		}
 		if err != nil {
 			if kind := failureKind(t.Context(), err); kind == "other failure" {
@@ -79,7 +81,8 @@ func agree(t *testing.T, text []byte, ex *contract.Exchange) {
 		}
 		body, err := io.ReadAll(answer.Body)
 		if err == nil && (answer.StatusCode != ex.Status || !bytes.Equal(body, ex.Body)) {
-			t.Errorf("status %d and %q, net/http reads %d and %q", ex.Status, ex.Body, answer.StatusCode, body)
+			t.Errorf("status %d and %q, net/http reads %d and %q", ex.Status, ex.Body, answer.StatusCode,
+				body)
 		}
 		return
 	}

@@ -25,7 +25,8 @@ func tlsConfig(host string, s *scenario.Target) (*tls.Config, error) {
 	if files := s.ClientCertificate; files.Cert != "" {
 		own, err := disk.KeyPair(files.Cert, files.Key)
 		if err != nil {
-			return nil, fmt.Errorf("read target.clientCertificate: %w: write the paths of PEM files that belong "+
+			return nil, fmt.Errorf("read target.clientCertificate: %w: write the paths of PEM files that "+
+				"belong "+
 				"together, the key not encrypted", disk.Cause(err))
 		}
 		c.Certificates = []tls.Certificate{own}

@@ -50,7 +50,7 @@ type Transport struct {
 	dialer            *dialer
 	http2             bool
 	timeout           time.Duration
-	client            client
+	client            roundTripper
 }
 
 // HeaderNames are the names of header fields that a transport knows; "" for none.
@@ -61,8 +61,8 @@ type HeaderNames struct {
 	ResponseID string
 }
 
-// client speaks one version of HTTP. Clients are safe for concurrent use.
-type client interface {
+// roundTripper speaks one version of HTTP. It is safe for concurrent use.
+type roundTripper interface {
 	// roundTrip implements [Transport.RoundTrip].
 	roundTrip(ctx context.Context, r Request, ex *contract.Exchange) error
 	// open opens connections until n are open or one can't be opened.

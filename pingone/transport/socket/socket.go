@@ -2,7 +2,7 @@
 // tell and do that package net has no function for. Everything a system lacks has a
 // substitute that is slower or knows less, never one that is wrong.
 //
-//   - [Conn] writes a request and reads its response within one wait (Unix).
+//   - [TCP] writes a request and reads its response within one wait (Unix).
 //   - [ReadNow] reads without waiting (Unix).
 //   - [Unacknowledged] knows what the peer had received (Linux).
 package socket

@@ -4,21 +4,21 @@ package socket
 
 import "net"
 
-// Conn is never ready on this system: requests are written and responses read as with
+// TCP is never ready on this system: requests are written and responses read as with
 // TLS.
-type Conn struct{}
+type TCP struct{}
 
 // Init does nothing.
-func (*Conn) Init(net.Conn) {}
+func (*TCP) Init(net.Conn) {}
 
 // Ready returns false.
-func (*Conn) Ready() bool { return false }
+func (*TCP) Ready() bool { return false }
 
 // Exchange is never called.
-func (*Conn) Exchange(_, _ []byte, _ bool) (written, n int, err error) { return 0, 0, nil }
+func (*TCP) Exchange(_, _ []byte, _ bool) (written, n int, err error) { return 0, 0, nil }
 
 // Resume is never called.
-func (*Conn) Resume() (written, n int, err error) { return 0, 0, nil }
+func (*TCP) Resume() (written, n int, err error) { return 0, 0, nil }
 
 // ReadNow can't read without waiting here: a connection that TLS ended is found
 // on its use.

@@ -12,11 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Conn sends and receives on a TCP connection without TLS. The request is written
+// TCP sends and receives on a TCP connection without TLS. The request is written
 // from within the wait for the response: so the first read comes when there is
 // something to read, and a fruitless one before it is saved. One goroutine at a time
 // uses it.
-type Conn struct {
+type TCP struct {
 	raw  syscall.RawConn // nil for another connection
 	step func(fd uintptr) bool
 
@@ -28,8 +28,8 @@ type Conn struct {
 	err     error
 }
 
-// Init makes a Conn of a TCP connection. Of any other it makes one that is not ready.
-func (c *Conn) Init(nc net.Conn) {
+// Init makes a TCP of a TCP connection. Of any other it makes one that is not ready.
+func (t *TCP) Init(nc net.Conn) {
 	tcp, ok := nc.(*net.TCPConn)
 	if !ok {
 		return
@@ -38,51 +38,51 @@ func (c *Conn) Init(nc net.Conn) {
 	if err != nil {
 		return
 	}
-	c.raw = raw
-	c.step = func(fd uintptr) bool { return c.advance(int(fd)) }
+	t.raw = raw
+	t.step = func(fd uintptr) bool { return t.advance(int(fd)) }
 }
 
 // Ready says whether Exchange can be used.
-func (c *Conn) Ready() bool { return c.raw != nil }
+func (t *TCP) Ready() bool { return t.raw != nil }
 
 // Exchange writes out and reads the first n bytes of the response into in. Where the
 // socket's buffer takes less than all of out it returns what it took, and reads
 // nothing. The error of an idle connection that is closed, or on which something came,
 // is a [StaleError].
-func (c *Conn) Exchange(out, in []byte, idle bool) (written, n int, err error) {
-	c.out, c.in, c.idle = out, in, idle
-	c.begun, c.written, c.n, c.err = false, 0, 0, nil
-	return c.Resume()
+func (t *TCP) Exchange(out, in []byte, idle bool) (written, n int, err error) {
+	t.out, t.in, t.idle = out, in, idle
+	t.begun, t.written, t.n, t.err = false, 0, 0, nil
+	return t.Resume()
 }
 
 // Resume continues an exchange that was ended by the connection's deadline.
-func (c *Conn) Resume() (written, n int, err error) {
-	err = c.raw.Read(c.step)
+func (t *TCP) Resume() (written, n int, err error) {
+	err = t.raw.Read(t.step)
 	if err == nil {
-		err = c.err
+		err = t.err
 	}
-	if err == nil && c.n == 0 && c.written == len(c.out) {
+	if err == nil && t.n == 0 && t.written == len(t.out) {
 		err = io.EOF
 	}
-	return c.written, c.n, err
+	return t.written, t.n, err
 }
 
 // advance does what can be done without waiting, and says whether that is all.
-func (c *Conn) advance(fd int) bool {
-	if !c.begun {
-		c.begun = true
-		if c.idle {
+func (t *TCP) advance(fd int) bool {
+	if !t.begun {
+		t.begun = true
+		if t.idle {
 			if err := peek(uintptr(fd)); err != nil {
-				c.err = &StaleError{err}
+				t.err = &StaleError{err}
 				return true
 			}
 		}
-		c.written, c.err = write(fd, c.out)
-		return c.err != nil || c.written < len(c.out)
+		t.written, t.err = write(fd, t.out)
+		return t.err != nil || t.written < len(t.out)
 	}
-	c.n, c.err = read(fd, c.in)
-	if errors.Is(c.err, unix.EAGAIN) {
-		c.err = nil
+	t.n, t.err = read(fd, t.in)
+	if errors.Is(t.err, unix.EAGAIN) {
+		t.err = nil
 		return false
 	}
 	return true

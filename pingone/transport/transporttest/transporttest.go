@@ -26,7 +26,8 @@ func Created(w http.ResponseWriter, r *http.Request) {
 // Start starts a server of HTTP/1.1 and HTTP/2, which configure may change before (nil
 // for no change), and returns its URL and, with TLS, the file with its authority. Its
 // certificate is for example.com.
-func Start(t testing.TB, handler http.HandlerFunc, secure bool, configure func(*httptest.Server)) (url, caFile string) {
+func Start(t testing.TB, handler http.HandlerFunc, secure bool, configure func(*httptest.Server)) (url,
+	caFile string) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
