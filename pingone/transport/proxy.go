@@ -104,18 +104,21 @@ const maxProxyHead = 16 << 10
 
 // passHTTP asks an HTTP proxy for a tunnel to the target.
 func (p *proxy) passHTTP(ctx context.Context, nc net.Conn) error {
-	undo := bindDeadline(ctx, nc)
-	defer undo()
+	deadline, _ := ctx.Deadline()
+	return endWith(ctx, nc, deadline, func() error { return p.openTunnel(nc) })
+}
+
+func (p *proxy) openTunnel(nc net.Conn) error {
 	request := "CONNECT " + p.target + " HTTP/1.1\r\nHost: " + p.target + "\r\n" + p.authorization() + "\r\n"
 	if _, err := nc.Write([]byte(request)); err != nil {
-		return contextError(ctx, err)
+		return err
 	}
 	head := make([]byte, 0, 512)
 	for !bytes.HasSuffix(head, []byte("\r\n\r\n")) {
 		// The tunnel's first byte must not be read with the head.
 		var one [1]byte
 		if _, err := nc.Read(one[:]); err != nil {
-			return contextError(ctx, err)
+			return err
 		}
 		if head = append(head, one[0]); len(head) > maxProxyHead {
 			return errors.New("its answer to CONNECT is too long")
@@ -169,22 +172,17 @@ func (p *proxy) authorization() string {
 	return "Proxy-Authorization: Basic " + base64.StdEncoding.EncodeToString(credentials) + "\r\n"
 }
 
-// bindDeadline makes a connection's reads and writes end with a context, until it is
-// undone.
-func bindDeadline(ctx context.Context, nc net.Conn) (undo func()) {
-	deadline, _ := ctx.Deadline()
+// endWith runs an exchange on a connection, whose reads and writes end with a context
+// and at a deadline; zero is none. Once the context is over the connection can't be
+// used any more, however the exchange ended: its reads may be ended only now.
+func endWith(ctx context.Context, nc net.Conn, deadline time.Time, exchange func() error) error {
 	_ = nc.SetDeadline(deadline)
 	stop := context.AfterFunc(ctx, func() { _ = nc.SetDeadline(time.Unix(1, 0)) })
-	return func() {
-		if stop() {
-			_ = nc.SetDeadline(time.Time{})
-		}
-	}
-}
-
-// contextError is the context's error where that is why a wait ended.
-func contextError(ctx context.Context, err error) error {
-	if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil {
+	err := exchange()
+	switch {
+	case stop():
+		_ = nc.SetDeadline(time.Time{})
+	case err == nil, errors.Is(err, os.ErrDeadlineExceeded):
 		return ctx.Err()
 	}
 	return err

@@ -97,22 +97,17 @@ const http2Greeting = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\
 // greet says whether a server without TLS speaks HTTP/2: it sends its own
 // settings first then.
 func (t *Transport) greet(ctx context.Context, nc net.Conn) error {
-	defer bindDeadline(ctx, nc)()
-	_ = nc.SetDeadline(t.deadline(ctx, time.Now()))
-	if _, err := io.WriteString(nc, http2Greeting); err != nil {
-		return contextError(ctx, err)
-	}
-	var frame [9]byte
-	if _, err := io.ReadFull(nc, frame[:]); err != nil {
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	return endWith(ctx, nc, t.deadline(ctx, time.Now()), func() error {
+		if _, err := io.WriteString(nc, http2Greeting); err != nil {
+			return err
+		}
+		var frame [9]byte
+		_, err := io.ReadFull(nc, frame[:])
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || err == nil && frame[3] != 4 {
 			return errNotHTTP2
 		}
-		return contextError(ctx, err)
-	}
-	if frame[3] != 4 {
-		return errNotHTTP2
-	}
-	return nil
+		return err
+	})
 }
 
 // hint says what to do about an error of a connection.

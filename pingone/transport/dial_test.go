@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -94,5 +95,34 @@ func TestSourcesMeetAddressesOfTheirVersion(t *testing.T) {
 	if _, err := r.inTurn(t.Context(), found[2:], 0, from, nil); failureKind(t.Context(),
 		err) != "name not resolved" {
 		t.Errorf("%v", err)
+	}
+}
+
+// canceledConn is a connection whose last byte comes just as its context is canceled.
+type canceledConn struct {
+	net.Conn
+	response string
+	cancel   func()
+}
+
+func (c *canceledConn) Write(b []byte) (int, error) { return len(b), nil }
+func (c *canceledConn) SetDeadline(time.Time) error { return nil }
+
+func (c *canceledConn) Read(b []byte) (int, error) {
+	if len(c.response) == 1 {
+		c.cancel()
+	}
+	n := copy(b, c.response)
+	c.response = c.response[n:]
+	return n, nil
+}
+
+// A tunnel that was opened as its context ended is not used: a deadline in the past may
+// be set on it any time from then on, and would be another request's timeout.
+func TestTunnelEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	nc := &canceledConn{response: "HTTP/1.1 200 OK\r\n\r\n", cancel: cancel}
+	if err := (&proxy{target: "service.example:443"}).passHTTP(ctx, nc); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want %v", err, context.Canceled)
 	}
 }
