@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 	"mfaload/report"
 	"mfaload/report/compare"
 	"mfaload/scenario"
+	"mfaload/session"
 )
 
 // baselineFlags say which earlier run a run is held against.
@@ -44,9 +46,9 @@ func (f *baselineFlags) open(s *scenario.Scenario, parts map[string]string) (*ba
 	if err != nil {
 		return nil, err
 	}
-	run, err := readRun(f.path)
+	run, err := session.ReadRun(f.path)
 	if err != nil {
-		return nil, unreadable(f.path, err)
+		return nil, err
 	}
 	coming := &measure.Measurement{Parts: parts}
 	for _, g := range s.Groups {
@@ -68,6 +70,13 @@ func (b *baseline) hold(r *report.Report, m *measure.Measurement) (*compare.Comp
 	}
 	r.HoldAgainst(b.run.Name, string(c.Verdict), c.Verdict == compare.Worse, c.Verdict == compare.Unclear, append(c.Reasons, c.Obstacles...))
 	return c, nil
+}
+
+// writeComparison writes how the run compares with its baseline.
+func writeComparison(dir *session.Folder, c *compare.Comparison) error {
+	return errors.Join(
+		dir.WriteFile("compare.json", func() ([]byte, error) { return report.Encode(c) }),
+		dir.WriteFile("compare.html", c.HTML))
 }
 
 // parts identify what runs must have in common to be compared.

@@ -11,7 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"mfaload/capacity"
+	"mfaload/report"
 	"mfaload/scenario"
+	"mfaload/session"
 )
 
 // capacityFlags are the flags of the verb capacity.
@@ -236,8 +238,8 @@ func (a *app) capacity(ctx context.Context, file string, f *capacityFlags, recor
 		if t.dir, err = newSearchResults(s.Name, f); err != nil {
 			return err
 		}
-		t.dir.describe(s, t.parts, formatFlags{})
-		defer func() { err = t.dir.ended(err) }()
+		t.dir.Describe(s, provenance(t.parts, report.TermsOf(s)), session.Formats{})
+		defer func() { err = endResults(t.dir, err) }()
 	}
 	ctx, interrupted := a.interruptible(ctx, t.keptTrials)
 	defer interrupted()

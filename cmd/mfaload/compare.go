@@ -3,9 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -14,6 +11,7 @@ import (
 	"mfaload/internal/text"
 	"mfaload/report"
 	"mfaload/report/compare"
+	"mfaload/session"
 )
 
 // compareFlags are the flags of the verb compare.
@@ -114,7 +112,7 @@ func (a *app) compare(base, fresh []string, f *compareFlags, o compare.Options) 
 	sides := [2][]compare.Run{}
 	for i, paths := range [][]string{base, fresh} {
 		for _, path := range paths {
-			runs, err := readRuns(path)
+			runs, err := session.ReadRuns(path)
 			if err != nil {
 				return err
 			}
@@ -130,7 +128,7 @@ func (a *app) compare(base, fresh []string, f *compareFlags, o compare.Options) 
 }
 
 func (a *app) follow(f *compareFlags, o compare.Options) error {
-	runs, err := readRuns(f.history)
+	runs, err := session.ReadRuns(f.history)
 	if err != nil {
 		return err
 	}
@@ -173,82 +171,4 @@ func (a *app) show(f *compareFlags, result any, html func() ([]byte, error), pri
 
 var compareCodes = map[compare.Judgement]int{
 	compare.Better: exitPass, compare.Same: exitPass, compare.Worse: exitFail, compare.Unclear: exitInconclusive,
-}
-
-// readRuns reads a run, or all runs of a folder of results folders.
-func readRuns(path string) ([]compare.Run, error) {
-	one, err := readRun(path)
-	if err == nil {
-		return []compare.Run{one}, nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, unreadable(path, err)
-	}
-	folders, globErr := filepath.Glob(filepath.Join(globQuote(path), "*", measurementFile))
-	if globErr != nil || len(folders) == 0 {
-		return nil, unreadable(path, err)
-	}
-	var runs []compare.Run
-	for _, file := range folders {
-		r, err := readRun(filepath.Dir(file))
-		if err != nil {
-			return nil, unreadable(filepath.Dir(file), err)
-		}
-		runs = append(runs, r)
-	}
-	return runs, nil
-}
-
-// globQuote takes the meaning of patterns from a path.
-func globQuote(path string) string {
-	var quoted []rune
-	for _, r := range path {
-		if os.PathSeparator != '\\' && (r == '*' || r == '?' || r == '[' || r == '\\') {
-			quoted = append(quoted, '\\')
-		}
-		quoted = append(quoted, r)
-	}
-	return string(quoted)
-}
-
-func unreadable(path string, err error) error {
-	return fmt.Errorf("%s: %w\n%s", path, err, hint("name a results folder of 'mfaload run', its %s, or a folder of results folders", measurementFile))
-}
-
-// readRun reads a results folder or a measurement file. A report beside it says
-// whether the run was conclusive.
-func readRun(path string) (compare.Run, error) {
-	file := path
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		file = filepath.Join(path, measurementFile)
-	} else if filepath.Base(path) == reportFile {
-		file = filepath.Join(filepath.Dir(path), measurementFile)
-	}
-	m, sum, err := readMeasurement(file)
-	if err != nil {
-		return compare.Run{}, err
-	}
-	r := compare.Run{Name: filepath.ToSlash(filepath.Clean(path)), Measurement: m}
-	text, err := disk.ReadRegular(filepath.Join(filepath.Dir(file), reportFile), maxReport)
-	if errors.Is(err, fs.ErrNotExist) {
-		return r, nil // a baseline may be the measurement alone
-	}
-	var rep *report.Report
-	if err == nil {
-		rep, err = report.Decode(text)
-	}
-	if err == nil {
-		err = rep.SameRun(m)
-	}
-	if err == nil {
-		err = report.CheckSeal(text, sum)
-	}
-	if err != nil {
-		return compare.Run{}, err
-	}
-	r.Verdict = rep.Verdict
-	if rep.Baseline != nil { // what it was held against says nothing of the run itself
-		r.Verdict = rep.Baseline.Alone
-	}
-	return r, nil
 }

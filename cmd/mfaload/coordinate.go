@@ -19,6 +19,7 @@ import (
 	"mfaload/report"
 	"mfaload/runner"
 	"mfaload/scenario"
+	"mfaload/session"
 )
 
 // coordinateFlags are the flags of the verb coordinate.
@@ -33,7 +34,7 @@ type coordinateFlags struct {
 	out              string
 	overwrite        bool
 	answers          int
-	formats          formatFlags
+	formats          session.Formats
 	baseline         baselineFlags
 	yes              bool
 }
@@ -106,7 +107,7 @@ everywhere, and what was measured is reported.`,
 	c.Flags().BoolVar(&flags.overwrite, "overwrite", false, "replace the results that the folder of --out holds")
 	c.Flags().IntVar(&flags.answers, "save-answers", 0, fmt.Sprintf("whole answers to keep, masked, of each group of violations (at most %d)", measure.Instances))
 	flags.contract.add(c)
-	flags.formats.add(c)
+	addFormats(c, &flags.formats)
 	flags.baseline.add(c)
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "start a run against a host that is not this machine without asking")
 	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "show no progress")
@@ -146,7 +147,7 @@ func (a *app) coordinate(ctx context.Context, file string, flags *coordinateFlag
 	if err := l.open(a, flags.out, flags.overwrite, flags.yes, flags.formats, &flags.baseline); err != nil {
 		return err
 	}
-	defer func() { err = l.dir.ended(err) }()
+	defer func() { err = endResults(l.dir, err) }()
 	ctx, interrupted := a.interruptible(ctx, keptByWorkers)
 	defer interrupted()
 	l.Within, l.External, l.Plan.Answers = flags.within, external, flags.answers
@@ -167,8 +168,8 @@ type lead struct {
 	luggage   *luggage
 	tolerated float64
 	parts     map[string]string
-	dir       *results
-	formats   formatFlags
+	dir       *session.Folder
+	formats   session.Formats
 	baseline  *baseline
 }
 
@@ -217,24 +218,24 @@ func (l *lead) close() {
 }
 
 // open does what can fail before anybody waits for workers.
-func (l *lead) open(a *app, out string, overwrite, yes bool, formats formatFlags, baseline *baselineFlags) (err error) {
+func (l *lead) open(a *app, out string, overwrite, yes bool, formats session.Formats, baseline *baselineFlags) (err error) {
 	if l.baseline, err = baseline.open(l.scenario, l.parts); err != nil {
 		return err
 	}
 	l.formats = formats
 	p := part{}
-	if l.dir, err = newResults(p.folder(l.scenario.Name), out, overwrite); err != nil {
+	if l.dir, err = session.NewFolder(p.folder(l.scenario.Name), out, overwrite); err != nil {
 		return err
 	}
-	l.dir.describe(l.scenario, l.parts, formats)
+	l.dir.Describe(l.scenario, provenance(l.parts, report.TermsOf(l.scenario)), formats)
 	if plan := newPlan(l.scenario, 0); l.Plan.Shards > 0 {
 		lead := plan.LeadNeed(l.Plan.Shards)
 		a.warnOfDisk(l.dir, &lead)
 	}
 	if err := a.consent(l.scenario, yes); err != nil {
-		return l.dir.ended(err)
+		return endResults(l.dir, err)
 	}
-	return l.dir.clear()
+	return l.dir.Clear()
 }
 
 // listen starts the server and writes the join file.

@@ -5,18 +5,19 @@ import (
 
 	"mfaload/runner"
 	"mfaload/scenario"
+	"mfaload/session"
 )
 
 // warnOfDisk says that a run has less room than it needs, about. It is no reason to
 // refuse the run: the need is an estimate, room may come while it lasts, and a run goes
 // on without its journal.
-func (a *app) warnOfDisk(dir *results, need *runner.Need) {
+func (a *app) warnOfDisk(dir *session.Folder, need *runner.Need) {
 	for _, place := range []struct {
 		name, path string
 		need       uint64
 		without    string
 	}{
-		{"the results folder", dir.path, need.Folder(), "choose another one with --out; without it the " +
+		{"the results folder", dir.Path(), need.Folder(), "choose another one with --out; without it the " +
 			"journal ends early, or results can't be written"},
 		{"the folder of temporary files", os.TempDir(), need.Temporary,
 			"set TMPDIR to another one; without it the seconds of the run stay in memory"},

@@ -20,9 +20,9 @@ var mayMake = map[string][]string{
 	"internal/disk/disk.go":      {"OpenFile", "Rename"},
 	"fleet/scratch.go":           {"MkdirTemp", "OpenFile", "Rename"}, // in a folder that was just made
 	"fleet/scratch_unix.go":      {"OpenFile"},                        // O_NOFOLLOW, and makes nothing
-	"cmd/mfaload/results.go":     {"CreateTemp"},                      // O_EXCL, a random name
+	"session/folder.go":          {"CreateTemp"},                      // O_EXCL, a random name
+	"session/search.go":          {"OpenFile"},                        // makes nothing
 	"cmd/mfaload/ledger.go":      {"Rename"},                          // of a trial's folder
-	"cmd/mfaload/resume.go":      {"OpenFile"},                        // makes nothing
 }
 
 // Every file that mfaload writes goes through the one safe writer.

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mfaload/report"
+	"mfaload/session"
 )
 
 var (
@@ -105,9 +106,9 @@ func frozenRenders(t *testing.T, kind, name string) frozenOutputs {
 	}
 	made["report.txt"] = frozenRun(t, "report", "--csv", "--hgrm", "--out", "rendered-"+name, name)
 	frozenFolder(t, "rendered-"+name, made)
-	text, err := os.ReadFile(filepath.Join("rendered-"+name, reportFile))
+	text, err := os.ReadFile(filepath.Join("rendered-"+name, session.ReportFile))
 	if err != nil {
-		if text, err = os.ReadFile(filepath.Join(name, reportFile)); err != nil {
+		if text, err = os.ReadFile(filepath.Join(name, session.ReportFile)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -186,7 +187,7 @@ func frozenCapacity(t *testing.T) frozenOutputs {
 		"resumed.txt": frozenRun(t, "capacity", "-q", "--resume", "capacity", "--target-rate", "5/s",
 			"scenarios/search.yaml"),
 	}
-	for _, name := range []string{capacityFile, capacityPage} {
+	for _, name := range []string{session.CapacityFile, session.CapacityPage} {
 		data, err := os.ReadFile(filepath.Join("capacity", name))
 		if err != nil {
 			t.Fatal(err)

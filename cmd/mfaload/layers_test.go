@@ -53,6 +53,10 @@ var mayImport = map[string][]string{
 	"mfaload/fleet":                           {"mfaload/internal/disk", "mfaload/runner", "mfaload/measure", "mfaload/scenario"},
 	"mfaload/cmd/mfaload":                     {"*"},
 
+	"mfaload/session": {"mfaload/contract", "mfaload/internal/disk", "mfaload/internal/text", "mfaload/measure",
+		"mfaload/measure/journal", "mfaload/pingone", "mfaload/report", "mfaload/report/compare", "mfaload/runner",
+		"mfaload/scenario"},
+
 	"mfaload/bench":        {"mfaload/bench/model", "mfaload/runner", "mfaload/scenario"},
 	"mfaload/bench/model":  {},
 	"mfaload/bench/server": {"mfaload/bench/model"},

@@ -17,12 +17,8 @@ import (
 	"mfaload/measure"
 	"mfaload/report"
 	"mfaload/runner"
+	"mfaload/session"
 )
-
-// trialFile says what a trial is. It is written before the first request of the
-// trial, and again when all that it measured is safe: a trial that was broken off
-// in between is no evidence, but its users were asked.
-const trialFile = "trial.json"
 
 // trialRecord is what trial.json holds.
 type trialRecord struct {
@@ -65,8 +61,8 @@ func (r *trialRecord) untried() *capacity.Outcome {
 }
 
 // write keeps the record in the trial's folder.
-func (r *trialRecord) write(dir *results) error {
-	return dir.file(trialFile, func() ([]byte, error) { return report.Encode(r) })
+func (r *trialRecord) write(dir *session.Folder) error {
+	return dir.WriteFile(session.TrialFile, func() ([]byte, error) { return report.Encode(r) })
 }
 
 // close completes the record with what was measured.
@@ -94,14 +90,14 @@ func (r *trialRecord) check() error {
 
 // readLedger reads the records of all trials below a folder, by their time.
 func readLedger(dir string) (all []*trialRecord, err error) {
-	for _, pattern := range []string{trialsFolder + "/*/" + trialFile, soakFolder + "*/" + trialFile} {
+	for _, pattern := range []string{session.TrialsFolder + "/*/" + session.TrialFile, session.SoakFolder + "*/" + session.TrialFile} {
 		names, err := fs.Glob(os.DirFS(dir), pattern)
 		if err != nil {
 			return nil, err
 		}
 		for _, name := range names {
 			r := &trialRecord{folder: path.Dir(name)}
-			data, err := disk.ReadRegular(filepath.Join(dir, name), maxRecord)
+			data, err := disk.ReadRegular(filepath.Join(dir, name), session.MaxRecord)
 			if err == nil {
 				err = json.Unmarshal(data, r)
 			}
@@ -123,7 +119,7 @@ func (t *trials) recall(k *keptSearch) (err error) {
 	if err := k.fits(t.scenario.File, t.trialParts()); err != nil {
 		return err
 	}
-	t.dir, t.started = &results{path: k.path}, k.Started
+	t.dir, t.started = session.OpenFolder(k.path), k.Started
 	if t.ledger, err = readLedger(k.path); err != nil {
 		return err
 	}
@@ -177,7 +173,7 @@ func (t *trials) remembered(r *trialRecord) (*capacity.Outcome, error) {
 
 // measured reads what a trial measured.
 func (t *trials) measured(r *trialRecord) (*measure.Measurement, error) {
-	_, m, err := readResults(filepath.Join(t.dir.path, filepath.FromSlash(r.folder)))
+	_, m, err := session.ReadResults(filepath.Join(t.dir.Path(), filepath.FromSlash(r.folder)))
 	if err != nil {
 		return nil, fmt.Errorf("read trial %d again: %w\n%s", r.Number, err, hint("remove %s and the trials after it: they are tried again", r.folder))
 	}
@@ -187,7 +183,7 @@ func (t *trials) measured(r *trialRecord) (*measure.Measurement, error) {
 // setCutAside renames the folders of trials that were broken off.
 func (t *trials) setCutAside() error {
 	for _, r := range t.ledger {
-		if !r.Complete && (r.folder == trialFolder(r.Number) || r.folder == soakFolder) {
+		if !r.Complete && (r.folder == trialFolder(r.Number) || r.folder == session.SoakFolder) {
 			if err := t.setAside(r, "cut"); err != nil {
 				return err
 			}
@@ -198,8 +194,8 @@ func (t *trials) setCutAside() error {
 
 // setAside renames the folder of a trial so that another one may have its name.
 func (t *trials) setAside(r *trialRecord, why string) error {
-	from := filepath.Join(t.dir.path, filepath.FromSlash(r.folder))
-	to := freePath(from + "-" + why)
+	from := filepath.Join(t.dir.Path(), filepath.FromSlash(r.folder))
+	to := session.FreePath(from + "-" + why)
 	if err := os.Rename(from, to); err != nil {
 		return fmt.Errorf("set %s aside, which was broken off: %w", r.folder, err)
 	}
@@ -211,7 +207,7 @@ func (t *trials) setAside(r *trialRecord, why string) error {
 func (t *trials) cut(r *capacity.Result) (folders []string) {
 	for _, c := range t.ledger {
 		shown := slices.ContainsFunc(r.Trials, func(row capacity.Row) bool { return row.Folder == c.folder })
-		if !c.Complete && !shown && !c.Recovery && c.folder != soakFolder {
+		if !c.Complete && !shown && !c.Recovery && c.folder != session.SoakFolder {
 			folders = append(folders, c.folder)
 		}
 	}
@@ -238,7 +234,7 @@ func (t *trials) earlier(now time.Time) (all []runner.Earlier) {
 // extra is how long trials were that are no evidence.
 func (t *trials) extra() (sum time.Duration) {
 	for _, r := range t.ledger {
-		if !r.Complete || path.Dir(r.folder) != trialsFolder {
+		if !r.Complete || path.Dir(r.folder) != session.TrialsFolder {
 			sum += r.Until
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"mfaload/session"
 )
 
 // runLocal runs the shards as processes of this machine, with a server in this one.
@@ -24,7 +26,7 @@ func (a *app) runLocal(ctx context.Context, file string, flags *runFlags, tolera
 	if err := l.open(a, flags.out, flags.overwrite, flags.yes, flags.formats, &flags.baseline); err != nil {
 		return err
 	}
-	defer func() { err = l.dir.ended(err) }()
+	defer func() { err = endResults(l.dir, err) }()
 	ctx, interrupted := a.interruptible(ctx, l.keptShards)
 	defer interrupted()
 	l.Plan.Answers, l.Within = flags.answers, time.Minute
@@ -44,7 +46,7 @@ func (a *app) runLocal(ctx context.Context, file string, flags *runFlags, tolera
 
 // keptShards is [keptByWorkers] of workers on this machine.
 func (l *lead) keptShards() string {
-	return fmt.Sprintf("the workers end their load within 3 s and keep what they measured: 'mfaload merge %s' judges it", filepath.Join(l.dir.path, "shards"))
+	return fmt.Sprintf("the workers end their load within 3 s and keep what they measured: 'mfaload merge %s' judges it", filepath.Join(l.dir.Path(), "shards"))
 }
 
 // children are the workers of a local run.
@@ -63,7 +65,7 @@ func (a *app) startChildren(l *lead, file, join string) (*children, error) {
 	}
 	c := &children{failed: make(chan error, l.Plan.Shards)}
 	for i := range l.Plan.Shards {
-		out := filepath.Join(l.dir.path, shardsFolder, strconv.Itoa(i))
+		out := filepath.Join(l.dir.Path(), session.ShardsFolder, strconv.Itoa(i))
 		child := exec.Command(self, "worker", "--quiet", "--join-file", join, "--shard", strconv.Itoa(i), "--start-within", "2m", "--out", out, "--overwrite", file) // #nosec G204 -- itself, with names of its own
 		apart(child)
 		said, err := child.StderrPipe()

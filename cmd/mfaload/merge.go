@@ -3,16 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"mfaload/measure"
 	"mfaload/scenario"
+	"mfaload/session"
 )
 
 // mergeFlags are the flags of the verb merge.
@@ -21,7 +19,7 @@ type mergeFlags struct {
 	tolerate  string
 	out       string
 	overwrite bool
-	formats   formatFlags
+	formats   session.Formats
 }
 
 func newMerge(a *app) *cobra.Command {
@@ -61,7 +59,7 @@ errors (2): nothing is written.`,
 	c.Flags().StringVar(&flags.tolerate, "tolerate-lost", "", "the share of shards that may be lost, such as 5%")
 	c.Flags().StringVar(&flags.out, "out", "", "results folder (default results/{name}-{start})")
 	c.Flags().BoolVar(&flags.overwrite, "overwrite", false, "replace the results that the folder of --out holds")
-	flags.formats.add(c)
+	addFormats(c, &flags.formats)
 	return c
 }
 
@@ -87,7 +85,7 @@ func parseTolerated(text string) (tolerated float64, err error) {
 }
 
 func (a *app) merge(paths []string, flags *mergeFlags, tolerated float64) error {
-	files, lost := readShards(paths)
+	files, lost := session.ReadShards(paths)
 	if len(files) == 0 {
 		return fmt.Errorf("there is nothing to merge\n%s", hint("%s\nname the results folders of the shards, or a folder that holds them", strings.Join(reasons(lost), "\n")))
 	}
@@ -109,23 +107,23 @@ func (a *app) merge(paths []string, flags *mergeFlags, tolerated float64) error 
 	}
 	m.Merged.Lost, m.Merged.TolerateLost = lost, tolerated
 	p := part{startAt: m.Started}
-	dir, err := newResults(p.folder(m.Scenario), flags.out, flags.overwrite)
+	dir, err := session.NewFolder(p.folder(m.Scenario), flags.out, flags.overwrite)
 	if err != nil {
 		return err
 	}
-	defer dir.unlock()
-	if err := dir.clear(); err != nil {
+	defer dir.Unlock()
+	if err := dir.Clear(); err != nil {
 		return err
 	}
 	return a.judge(m, dir, flags.formats, nil)
 }
 
 // keepInputs is an error if a folder that is to be replaced holds what is merged.
-func keepInputs(out string, files []shardFile) error {
+func keepInputs(out string, files []session.ShardFile) error {
 	folder := resolved(out)
 	for _, f := range files {
-		if rel, err := filepath.Rel(folder, resolved(f.name)); err == nil && filepath.IsLocal(rel) {
-			return fmt.Errorf("--overwrite would remove %s, which is merged, from %s\n%s", f.name, out,
+		if rel, err := filepath.Rel(folder, resolved(f.Name)); err == nil && filepath.IsLocal(rel) {
+			return fmt.Errorf("--overwrite would remove %s, which is merged, from %s\n%s", f.Name, out,
 				hint("choose another folder with --out"))
 		}
 	}
@@ -143,63 +141,6 @@ func resolved(path string) string {
 	return path
 }
 
-// shardFile is a measurement, and what errors call it.
-type shardFile struct {
-	name        string
-	measurement *measure.Measurement
-}
-
-// readShards reads the measurements that can be read. The others are lost: their
-// shards did not live to write them, or something happened to them since.
-func readShards(paths []string) (files []shardFile, lost []measure.Lost) {
-	for _, name := range shardFiles(paths) {
-		m, _, err := readMeasurement(name)
-		if err != nil {
-			if broken := new(fs.PathError); errors.As(err, &broken) {
-				err = fmt.Errorf("read it: %w", broken.Err)
-			}
-			why := fmt.Sprintf("%s: %v", name, err)
-			if folder := filepath.Dir(name); exists(filepath.Join(folder, journalFile)) {
-				why += fmt.Sprintf("; it was broken off: 'mfaload report %s' makes one of its journal, up to then", folder)
-			}
-			lost = append(lost, measure.Lost{Index: -1, Why: why})
-			continue
-		}
-		files = append(files, shardFile{name, m})
-	}
-	slices.SortFunc(lost, measure.CompareLost)
-	return files, lost
-}
-
-// shardFiles are the measurements that paths stand for. A folder without one may
-// hold results folders: then each of them ought to have one.
-func shardFiles(paths []string) (files []string) {
-	for _, path := range paths {
-		info, err := os.Stat(path)
-		file := filepath.Join(path, measurementFile)
-		below, globErr := filepath.Glob(filepath.Join(globQuote(path), "*", measurementFile))
-		switch {
-		case err != nil || !info.IsDir():
-			files = append(files, path)
-		case exists(file) || globErr != nil || len(below) == 0:
-			files = append(files, file)
-		default:
-			folders, _ := filepath.Glob(filepath.Join(globQuote(path), "*"))
-			for _, f := range folders {
-				if info, err := os.Stat(f); err == nil && info.IsDir() {
-					files = append(files, filepath.Join(f, measurementFile))
-				}
-			}
-		}
-	}
-	return files
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
-
 func reasons(lost []measure.Lost) (texts []string) {
 	for _, l := range lost {
 		texts = append(texts, l.Why)
@@ -208,10 +149,10 @@ func reasons(lost []measure.Lost) (texts []string) {
 }
 
 // mergeFiles names the files that can't be merged.
-func mergeFiles(files []shardFile) (*measure.Measurement, error) {
+func mergeFiles(files []session.ShardFile) (*measure.Measurement, error) {
 	var all []*measure.Measurement
 	for _, f := range files {
-		all = append(all, f.measurement)
+		all = append(all, f.Measurement)
 	}
 	m, err := measure.Merge(all)
 	var misfits *measure.MergeError
@@ -220,9 +161,9 @@ func mergeFiles(files []shardFile) (*measure.Measurement, error) {
 	}
 	texts := []string{}
 	for _, misfit := range misfits.Misfits {
-		text := files[misfit.Measurement].name + ": " + misfit.Why
+		text := files[misfit.Measurement].Name + ": " + misfit.Why
 		if misfit.Twin >= 0 {
-			text += ", also in " + files[misfit.Twin].name
+			text += ", also in " + files[misfit.Twin].Name
 		}
 		texts = append(texts, text)
 	}

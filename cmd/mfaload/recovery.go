@@ -14,6 +14,7 @@ import (
 	"mfaload/pingone"
 	"mfaload/runner"
 	"mfaload/scenario"
+	"mfaload/session"
 )
 
 // recoveryFolder is that of what is sent before a trial until the service is back.
@@ -56,10 +57,11 @@ func (t *trials) watch(ctx context.Context, a capacity.Ask, i int, left time.Dur
 		return 0, false, nil
 	}
 	ask := capacity.Ask{Number: a.Number, Rate: a.Recovery.Rates[i], Length: left}
-	dir := &results{path: freePath(filepath.Join(t.dir.path, filepath.FromSlash(recoveryFolder(a.Number))))}
-	record := newTrialRecord(ask, trialsFolder+"/"+filepath.Base(dir.path))
+	dir := session.OpenFolder(session.FreePath(filepath.Join(t.dir.Path(),
+		filepath.FromSlash(recoveryFolder(a.Number)))))
+	record := newTrialRecord(ask, session.TrialsFolder+"/"+filepath.Base(dir.Path()))
 	record.Recovery = true
-	if err := errors.Join(os.MkdirAll(dir.path, 0o700), record.write(dir)); err != nil {
+	if err := errors.Join(os.MkdirAll(dir.Path(), 0o700), record.write(dir)); err != nil {
 		return 0, false, fmt.Errorf("keep the record of what is sent before trial %d: %w", a.Number, err)
 	}
 	watched := &watcher{Operation: t.operation, watch: a.Recovery.Watch(i), began: time.Now()}

@@ -1,19 +1,16 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"mfaload/report"
+	"mfaload/session"
 )
 
 func newReport(a *app) *cobra.Command {
-	var formats formatFlags
+	var formats session.Formats
 	var out string
 	c := &cobra.Command{
 		Use:   "report DIR",
@@ -33,73 +30,46 @@ the exit code is that of its verdict (0, 1 or 4).`,
 		RunE: func(_ *cobra.Command, args []string) error { return a.render(args[0], out, formats) },
 	}
 	c.Flags().StringVar(&out, "out", "", "folder for the files (default DIR)")
-	formats.add(c)
+	addFormats(c, &formats)
 	return c
 }
 
-func (a *app) render(path, out string, formats formatFlags) error {
-	dir := &results{path: path}
-	if err := dir.lockToRender(); err != nil {
+func (a *app) render(path, out string, formats session.Formats) error {
+	dir := session.OpenFolder(path)
+	if err := dir.LockToRender(); err != nil {
 		return err
 	}
-	defer dir.unlock()
-	unfinished, err := dir.unfinished()
+	defer dir.Unlock()
+	unfinished, err := dir.Unfinished()
 	if err != nil {
 		return err
 	}
 	if out != "" {
-		if dir, err = renderInto(path, out); err != nil {
+		if dir, err = session.RenderInto(path, out); err != nil {
 			return err
 		}
-		defer dir.unlock()
+		defer dir.Unlock()
 	}
 	if unfinished != nil {
 		return a.judge(unfinished, dir, formats, nil)
 	}
-	r, m, err := readResults(path)
+	r, m, err := session.ReadResults(path)
 	if err != nil {
 		return err
 	}
-	if err := dir.render(r, m, formats); err != nil {
+	if err := dir.Render(r, m, formats); err != nil {
 		return fmt.Errorf("%w\n%s", err, hint("choose another folder with --out"))
 	}
 	if err := (report.Terminal{Color: a.ui.color, Width: a.ui.width}).Write(a.ui.out, r); err != nil {
 		return fmt.Errorf("print the summary: %w", err)
 	}
-	fmt.Fprintf(a.ui.out, "\nreport: %s\n", dir.path)
+	fmt.Fprintf(a.ui.out, "\nreport: %s\n", dir.Path())
 	return nil
 }
 
-// lockToRender keeps runs and other commands from writing to the folder meanwhile.
-// Of one that is not there, who reads it says so.
-func (r *results) lockToRender() (err error) {
-	r.lock, err = lockFolder(r.path)
-	switch {
-	case errors.Is(err, errWriting):
-		return fmt.Errorf("%w: nothing was made\n%s", err, hint("wait until that run ends: it writes all files itself"))
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	}
-	return err
-}
-
-// renderInto makes another folder for the files. It never mixes those of two
-// runs.
-func renderInto(path, out string) (*results, error) {
-	if err := os.MkdirAll(out, 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder: %w\n%s", err, hint("choose another one with --out"))
-	}
-	here, hereErr := os.Stat(path)
-	there, thereErr := os.Stat(out)
-	if err := errors.Join(hereErr, thereErr); err != nil {
-		return nil, err
-	}
-	if _, err := os.Stat(filepath.Join(out, reportFile)); err == nil && !os.SameFile(here, there) {
-		return nil, fmt.Errorf("%s holds the report of another run\n%s", out, hint("choose another --out"))
-	}
-	dir := &results{path: out}
-	if os.SameFile(here, there) {
-		return dir, nil // its lock is held
-	}
-	return dir, dir.lockToRender()
+// addFormats adds the flags that ask for more files.
+func addFormats(c *cobra.Command, f *session.Formats) {
+	c.Flags().BoolVar(&f.CSV, "csv", false, "write series.csv too: the run second by second")
+	c.Flags().BoolVar(&f.HGRM, "hgrm", false,
+		"write percentile distributions too: response.hgrm, service.hgrm, and those of each group")
 }

@@ -16,11 +16,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"mfaload/report"
+	"mfaload/session"
 )
-
-// searchFile says with what a search was begun. It is locked while the search
-// lasts.
-const searchFile = "search.json"
 
 const searchSchema = "mfaload/search/v1"
 
@@ -71,9 +68,9 @@ type keptSearch struct {
 // openSearch reads a search and keeps others from going on with it.
 func openSearch(path string) (*keptSearch, error) {
 	k := &keptSearch{path: path}
-	f, err := lockSearch(path)
+	f, err := session.LockSearch(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &exitError{exitUsage, fmt.Errorf("%s holds no search: it has no %s\n%s", path, searchFile, hint("name the results folder of 'mfaload capacity'"))}
+		return nil, &exitError{exitUsage, fmt.Errorf("%s holds no search: it has no %s\n%s", path, session.SearchFile, hint("name the results folder of 'mfaload capacity'"))}
 	}
 	if err != nil {
 		return nil, err
@@ -91,22 +88,6 @@ func openSearch(path string) (*keptSearch, error) {
 // close lets others go on with it.
 func (k *keptSearch) close() { _ = k.lock.Close() }
 
-// lockSearch keeps others from a search until the file is closed.
-func lockSearch(path string) (*os.File, error) {
-	if info, err := os.Stat(filepath.Join(path, searchFile)); err == nil && (!info.Mode().IsRegular() || info.Size() > maxRecord) {
-		return nil, fmt.Errorf("%s is not a file of at most %d bytes: mfaload did not write it", filepath.Join(path, searchFile), maxRecord)
-	}
-	f, err := os.OpenFile(filepath.Join(path, searchFile), os.O_RDWR, 0)
-	if err != nil {
-		return nil, err
-	}
-	if err := lock(f); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("%s: the search goes on, in another process\n%s", path, hint("wait until it ends, or end it"))
-	}
-	return f, nil
-}
-
 // setFlags sets the flags that the search was begun with where the command has
 // not got them.
 func (k *keptSearch) setFlags(c *cobra.Command) error {
@@ -116,7 +97,7 @@ func (k *keptSearch) setFlags(c *cobra.Command) error {
 			continue
 		}
 		if err := c.Flags().Set(name, k.Flags[name]); err != nil {
-			return fmt.Errorf("%s: --%s: %w", filepath.Join(k.path, searchFile), name, err)
+			return fmt.Errorf("%s: --%s: %w", filepath.Join(k.path, session.SearchFile), name, err)
 		}
 	}
 	return nil
@@ -150,40 +131,17 @@ func (t *trials) begin(record searchRecord, f *capacityFlags) (end func(), err e
 	if f.kept != nil {
 		return func() {}, t.setCutAside()
 	}
-	if err := t.dir.clear(); err != nil {
+	if err := t.dir.Clear(); err != nil {
 		return nil, err
 	}
-	t.dir.written = true // from here on trials are kept: an interrupted search is not one that did not start
+	t.dir.Started() // from here on trials are kept: an interrupted search is not one that did not start
 	record.Parts, t.started = t.trialParts(), record.Started
-	if err := t.dir.file(searchFile, func() ([]byte, error) { return report.Encode(record) }); err != nil {
+	if err := t.dir.WriteFile(session.SearchFile, func() ([]byte, error) { return report.Encode(record) }); err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, hint("choose another folder with --out"))
 	}
-	locked, err := lockSearch(t.dir.path)
+	locked, err := session.LockSearch(t.dir.Path())
 	if err != nil {
 		return nil, err
 	}
 	return func() { _ = locked.Close() }, nil
-}
-
-// heldSearch says whether a folder has a search.
-func heldSearch(path string) bool {
-	for _, name := range []string{capacityFile, searchFile} {
-		if _, err := os.Stat(filepath.Join(path, name)); err == nil {
-			return true
-		}
-	}
-	return false
-}
-
-// clearSearch removes all that a search left in its folder.
-func (r *results) clearSearch() error {
-	names := []string{trialsFolder, capacityFile, capacityPage, searchFile}
-	soaks, err := fs.Glob(os.DirFS(r.path), soakFolder+"*/"+trialFile)
-	for _, name := range soaks {
-		names = append(names, filepath.Dir(name))
-	}
-	for _, name := range names {
-		err = errors.Join(err, os.RemoveAll(filepath.Join(r.path, name)))
-	}
-	return err
 }

@@ -17,6 +17,7 @@ import (
 	"mfaload/report/compare"
 	"mfaload/runner"
 	"mfaload/scenario"
+	"mfaload/session"
 )
 
 // runFlags are the flags of the verb run.
@@ -26,7 +27,7 @@ type runFlags struct {
 	contract  contractFlags
 	answers   int
 	plan      planFlags
-	formats   formatFlags
+	formats   session.Formats
 	view      viewFlags
 	baseline  baselineFlags
 	yes       bool
@@ -108,7 +109,7 @@ it takes, and a plot of the rate.`,
 	c.Flags().IntVar(&flags.answers, "save-answers", 0, fmt.Sprintf("whole answers to keep, masked, of each group of violations (at most %d)", measure.Instances))
 	flags.contract.add(c)
 	flags.plan.add(c)
-	flags.formats.add(c)
+	addFormats(c, &flags.formats)
 	flags.view.add(c)
 	flags.baseline.add(c)
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "start a run against a host that is not this machine without asking")
@@ -156,12 +157,12 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) 
 	if err != nil {
 		return err
 	}
-	dir, err := newResults(part.folder(s.Name), flags.out, flags.overwrite)
+	dir, err := session.NewFolder(part.folder(s.Name), flags.out, flags.overwrite)
 	if err != nil {
 		return err
 	}
-	dir.describe(s, parts, flags.formats)
-	defer func() { err = dir.ended(err) }()
+	dir.Describe(s, provenance(parts, report.TermsOf(s)), flags.formats)
+	defer func() { err = endResults(dir, err) }()
 	if err := part.fit(s); err != nil {
 		return err
 	}
@@ -177,17 +178,16 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) 
 		return err
 	}
 	defer view.close()
-	if err := dir.clear(); err != nil {
+	if err := dir.Clear(); err != nil {
 		return err
 	}
-	ctx, interrupted := a.interruptible(ctx, dir.kept)
+	ctx, interrupted := a.interruptible(ctx, dir.Kept)
 	defer interrupted()
-	dir.about.Terms = termsOf(s, part).Encode()
+	dir.Provenance = provenance(parts, termsOf(s, part))
 	m, err := a.send(ctx, s, c, dir, flags.answers, view, part)
 	if err != nil {
 		return err
 	}
-	m.Version, m.Parts, m.Terms = dir.about.Version, dir.about.Parts, dir.about.Terms
 	runtime.GC() // what only sending needed, before the results take their share
 	return a.judge(m, dir, flags.formats, earlier)
 }
@@ -208,11 +208,44 @@ func termsOf(s *scenario.Scenario, part part) report.Terms {
 // without.
 const garbageShare = 15
 
-// send runs the scenario. What only sending needs is given up at its end.
-func (a *app) send(ctx context.Context, s *scenario.Scenario, c *contract.Contract, dir *results, answers int, view *view, part part) (*measure.Measurement, error) {
-	if set, _ := a.env.lookup("GOGC"); set == "" {
-		defer debug.SetGCPercent(debug.SetGCPercent(garbageShare))
+// keepHeapSmall has garbage looked for early, until the returned function is called;
+// not where GOGC says when.
+func (a *app) keepHeapSmall() (restore func()) {
+	if set, _ := a.env.lookup("GOGC"); set != "" {
+		return func() {}
 	}
+	before := debug.SetGCPercent(garbageShare)
+	return func() { debug.SetGCPercent(before) }
+}
+
+// provenance is what the runs of this program say of themselves.
+func provenance(parts map[string]string, terms report.Terms) session.Provenance {
+	return session.Provenance{Version: versionText(), Parts: parts, Terms: terms.Encode()}
+}
+
+// endResults lets others write to the results folder, at the end of a run and its
+// error. Where the run did not start, its report says so: no earlier one is taken for
+// its.
+func endResults(dir *session.Folder, err error) error {
+	defer dir.Unlock()
+	if err == nil || dir.IsStarted() {
+		return err
+	}
+	var exit *exitError
+	if !errors.As(err, &exit) || exit.code != exitNotStarted && exit.code != exitInterrupted ||
+		errors.Is(err, errNotConfirmed) {
+		dir.Discard()
+		return err
+	}
+	if failed := dir.WriteNotStarted(exit.Error()); failed != nil {
+		return &exitError{exit.code, fmt.Errorf("%w\n%s", err, hint("its report can't be written: %v", failed))}
+	}
+	return err
+}
+
+// send runs the scenario. What only sending needs is given up at its end.
+func (a *app) send(ctx context.Context, s *scenario.Scenario, c *contract.Contract, dir *session.Folder, answers int, view *view, part part) (*measure.Measurement, error) {
+	defer a.keepHeapSmall()()
 	op, stop, err := a.operation(s, c)
 	if err != nil {
 		return nil, err
@@ -248,44 +281,28 @@ func notStarted(ctx context.Context, err error) error {
 	return &exitError{exitNotStarted, fmt.Errorf("not started: %w\n%s", err, hint("%s", next))}
 }
 
-// newRunner returns what runs a part of the scenario.
-func newRunner(s *scenario.Scenario, op *pingone.Operation, answers int, part part) (*runner.Runner, *sampler) {
-	sampled := &sampler{Operation: op}
-	r := &runner.Runner{Scenario: s, Operation: sampled, SaveAnswers: answers, Shard: part.shard, StartAt: part.startAt}
-	for _, rule := range op.Contract().Rules() {
-		r.Rules = append(r.Rules, rule.Name)
-	}
-	return r, sampled
-}
-
 // measure runs the scenario and shows how far it has come.
-func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Operation, dir *results, answers int, view *view, part part) (*measure.Measurement, error) {
-	r, sampled := newRunner(s, op, answers, part)
-	journal, closeJournal := dir.journal()
-	defer closeJournal()
-	r.Journal, r.JournalFailed = journal, dir.journalFailed(a.ui)
-	done, err := view.begin(ctx, s.Name, r)
+func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Operation, dir *session.Folder,
+	answers int, view *view, part part) (*measure.Measurement, error) {
+	run := session.New(s, op, dir, a.ui.tell)
+	run.Runner.SaveAnswers, run.Runner.Shard, run.Runner.StartAt = answers, part.shard, part.startAt
+	done, err := view.begin(ctx, s.Name, run.Runner)
 	if err != nil {
 		return nil, err
 	}
-	m, err := r.Run(ctx)
-	done()
-	if err != nil {
-		return nil, err
-	}
-	m.Shapes = sampled.shapes
-	return m, nil
+	defer done()
+	return run.Run(ctx)
 }
 
 // judge prints the summary whatever happens to the files: no result is lost
 // because a disk is full.
-func (a *app) judge(m *measure.Measurement, dir *results, formats formatFlags, earlier *baseline) error {
+func (a *app) judge(m *measure.Measurement, dir *session.Folder, formats session.Formats, earlier *baseline) error {
 	r, err := report.Judge(m)
 	if err != nil {
 		return err
 	}
 	if err := m.Seconds.Err(); err != nil { // what was judged is not all
-		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", err, dir.lost())}
+		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", err, dir.Hint())}
 	}
 	var compared *compare.Comparison
 	var unwritten error
@@ -293,12 +310,12 @@ func (a *app) judge(m *measure.Measurement, dir *results, formats formatFlags, e
 		if compared, err = earlier.hold(r, m); err != nil {
 			return err
 		}
-		unwritten = dir.writeComparison(compared)
+		unwritten = writeComparison(dir, compared)
 	}
 	if m.SecondsLost != "" {
 		unwritten = errors.Join(unwritten, fmt.Errorf("the run second by second is lost: %s", m.SecondsLost))
 	}
-	unwritten = errors.Join(unwritten, dir.write(r, m, formats))
+	unwritten = errors.Join(unwritten, dir.Write(r, m, formats))
 	if err := (report.Terminal{Color: a.ui.color, Width: a.ui.width}).Write(a.ui.out, r); err != nil {
 		unwritten = errors.Join(unwritten, fmt.Errorf("print the summary: %w", err))
 	}
@@ -307,9 +324,9 @@ func (a *app) judge(m *measure.Measurement, dir *results, formats formatFlags, e
 		unwritten = errors.Join(unwritten, compare.Terminal{Color: a.ui.color}.Write(a.ui.out, compared))
 	}
 	if unwritten != nil {
-		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", unwritten, dir.lost())}
+		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", unwritten, dir.Hint())}
 	}
-	fmt.Fprintf(a.ui.out, "\nreport: %s\n", dir.path)
+	fmt.Fprintf(a.ui.out, "\nreport: %s\n", dir.Path())
 	if code := verdictCodes[r.Verdict]; code != exitPass {
 		return &exitError{code: code}
 	}

@@ -14,6 +14,7 @@ import (
 	"mfaload/measure"
 	"mfaload/runner"
 	"mfaload/scenario"
+	"mfaload/session"
 )
 
 // search runs a search, and a soak where one was asked for, and says what came
@@ -55,7 +56,7 @@ func (a *app) search(ctx context.Context, t *trials, f *capacityFlags, plan capa
 
 // keptTrials says what a process that quits at once leaves of its search.
 func (t *trials) keptTrials() string {
-	return fmt.Sprintf("the trials that ended are kept, and 'mfaload capacity --resume %s' goes on", t.dir.path)
+	return fmt.Sprintf("the trials that ended are kept, and 'mfaload capacity --resume %s' goes on", t.dir.Path())
 }
 
 // standing says with what a search goes on.
@@ -90,7 +91,7 @@ func (t *trials) note(r *capacity.Result) {
 
 // write replaces what is known.
 func (t *trials) write(r *capacity.Result) error {
-	return errors.Join(t.dir.file(capacityFile, r.JSON), t.dir.file(capacityPage, r.HTML))
+	return errors.Join(t.dir.WriteFile(session.CapacityFile, r.JSON), t.dir.WriteFile(session.CapacityPage, r.HTML))
 }
 
 // soak holds a share of the rate that was found. One that was held already is
@@ -111,7 +112,7 @@ func (t *trials) soak(ctx context.Context, f *capacityFlags, low float64) (*capa
 // soaked is the trial of a soak.
 func (t *trials) soaked(ctx context.Context, ask capacity.Ask) (*measure.Measurement, *trialRecord, error) {
 	for _, r := range t.ledger {
-		if r.folder != soakFolder {
+		if r.folder != session.SoakFolder {
 			continue
 		}
 		if r.Complete && r.Rate == ask.Rate && r.Warmup == ask.Warmup && r.Length == ask.Length {
@@ -127,7 +128,7 @@ func (t *trials) soaked(ctx context.Context, ask capacity.Ask) (*measure.Measure
 	if err := pause(ctx, t.options.Settle); err != nil {
 		return nil, nil, nil
 	}
-	return t.run(ctx, ask, soakFolder, nil)
+	return t.run(ctx, ask, session.SoakFolder, nil)
 }
 
 // concludeSearch prints the result whatever happens to the files.
@@ -138,11 +139,11 @@ func (a *app) concludeSearch(ctx context.Context, t *trials, r *capacity.Result)
 		unwritten = errors.Join(unwritten, fmt.Errorf("print the result: %w", err))
 	}
 	if unwritten != nil {
-		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", unwritten, hint("the trials are kept in %s", filepath.Join(t.dir.path, trialsFolder)))}
+		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", unwritten, hint("the trials are kept in %s", filepath.Join(t.dir.Path(), session.TrialsFolder)))}
 	}
-	fmt.Fprintf(a.ui.out, "\nresults: %s\n", t.dir.path)
+	fmt.Fprintf(a.ui.out, "\nresults: %s\n", t.dir.Path())
 	if !r.Complete {
-		fmt.Fprintf(a.ui.out, "go on:   mfaload capacity --resume %s\n", t.dir.path)
+		fmt.Fprintf(a.ui.out, "go on:   mfaload capacity --resume %s\n", t.dir.Path())
 	}
 	if code := searchCode(ctx, r); code != exitPass {
 		return &exitError{code: code}

@@ -15,18 +15,11 @@ import (
 	"mfaload/report"
 	"mfaload/runner"
 	"mfaload/scenario"
-)
-
-// The files of a search's results folder.
-const (
-	capacityFile = "capacity.json"
-	capacityPage = "capacity.html"
-	trialsFolder = "trials"
-	soakFolder   = "soak"
+	"mfaload/session"
 )
 
 // trialFolder is that of a trial, in the folder of the search.
-func trialFolder(number int) string { return fmt.Sprintf("%s/%02d", trialsFolder, number) }
+func trialFolder(number int) string { return fmt.Sprintf("%s/%02d", session.TrialsFolder, number) }
 
 // trials runs the trials of a search.
 type trials struct {
@@ -34,7 +27,7 @@ type trials struct {
 	scenario  *scenario.Scenario
 	options   capacity.Options
 	operation *pingone.Operation
-	dir       *results
+	dir       *session.Folder
 	parts     map[string]string
 	started   time.Time
 	// since is when this process began to search, and before how long that of the
@@ -48,13 +41,13 @@ type trials struct {
 }
 
 // newSearchResults makes the folder of a search.
-func newSearchResults(name string, f *capacityFlags) (*results, error) {
-	if f.out != "" && heldSearch(f.out) {
+func newSearchResults(name string, f *capacityFlags) (*session.Folder, error) {
+	if f.out != "" && session.HoldsSearch(f.out) {
 		if !f.overwrite {
 			return nil, fmt.Errorf("%s holds a search already\n%s", f.out, hint("go on with it with --resume %s, choose another --out, or replace it with --overwrite", f.out))
 		}
 	}
-	return newResults(name+"-capacity-"+time.Now().UTC().Format("20060102T150405Z"), f.out, f.overwrite)
+	return session.NewFolder(name+"-capacity-"+time.Now().UTC().Format("20060102T150405Z"), f.out, f.overwrite)
 }
 
 // roomInFlight is how many times the time of the tightest threshold requests may
@@ -100,11 +93,11 @@ func (t *trials) try(ctx context.Context, a capacity.Ask) (*capacity.Outcome, er
 // untried is a trial that was not made, as the service was not back from an
 // overload. Its record says so.
 func (t *trials) untried(a capacity.Ask, recovered *capacity.Recovered) (*capacity.Outcome, error) {
-	dir := &results{path: filepath.Join(t.dir.path, filepath.FromSlash(trialFolder(a.Number)))}
+	dir := session.OpenFolder(filepath.Join(t.dir.Path(), filepath.FromSlash(trialFolder(a.Number))))
 	r := newTrialRecord(a, trialFolder(a.Number))
 	r.Recovered, r.Until, r.Complete = recovered, 0, true
 	t.ledger = append(t.ledger, r)
-	if err := errors.Join(os.MkdirAll(dir.path, 0o700), r.write(dir)); err != nil {
+	if err := errors.Join(os.MkdirAll(dir.Path(), 0o700), r.write(dir)); err != nil {
 		return nil, fmt.Errorf("keep the record of trial %d: %w", a.Number, err)
 	}
 	return r.untried(), nil
@@ -124,14 +117,14 @@ func pause(ctx context.Context, d time.Duration) error {
 // run sends a trial's requests and keeps what it measured.
 func (t *trials) run(ctx context.Context, a capacity.Ask, folder string, recovered *capacity.Recovered) (*measure.Measurement, *trialRecord, error) {
 	fail := func(err error) (*measure.Measurement, *trialRecord, error) {
-		return nil, nil, fmt.Errorf("keep the results of trial %d: %w\n%s", a.Number, err, hint("make room, and go on with 'mfaload capacity --resume %s'", t.dir.path))
+		return nil, nil, fmt.Errorf("keep the results of trial %d: %w\n%s", a.Number, err, hint("make room, and go on with 'mfaload capacity --resume %s'", t.dir.Path()))
 	}
 	s := trialScenario(t.scenario, t.options, a)
 	record := newTrialRecord(a, folder)
 	record.Recovered = recovered
-	dir := &results{path: filepath.Join(t.dir.path, filepath.FromSlash(folder)),
-		about: measure.Measurement{Version: versionText(), Parts: t.parts, Terms: report.TermsOf(s).Encode()}}
-	if err := errors.Join(os.MkdirAll(dir.path, 0o700), record.write(dir)); err != nil {
+	dir := session.OpenFolder(filepath.Join(t.dir.Path(), filepath.FromSlash(folder)))
+	dir.Provenance = provenance(t.parts, report.TermsOf(s))
+	if err := errors.Join(os.MkdirAll(dir.Path(), 0o700), record.write(dir)); err != nil {
 		return fail(err)
 	}
 	m, counted, err := t.measure(ctx, a, s, dir)
@@ -143,7 +136,7 @@ func (t *trials) run(ctx context.Context, a capacity.Ask, folder string, recover
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := dir.write(judged, m, formatFlags{}); err != nil {
+	if err := dir.Write(judged, m, session.Formats{}); err != nil {
 		return fail(err)
 	}
 	record.close(m, counted)
@@ -155,24 +148,18 @@ func (t *trials) run(ctx context.Context, a capacity.Ask, folder string, recover
 
 // measure runs a trial and shows how far it has come. It counts the requests in
 // flight.
-func (t *trials) measure(ctx context.Context, a capacity.Ask, s *scenario.Scenario, dir *results) (m *measure.Measurement, inFlight float64, err error) {
-	sampled := &sampler{Operation: t.operation}
-	r := &runner.Runner{Scenario: s, Operation: sampled, Earlier: t.earlier(time.Now())}
-	for _, rule := range t.operation.Contract().Rules() {
-		r.Rules = append(r.Rules, rule.Name)
-	}
-	journal, closeJournal := dir.journal()
-	defer closeJournal()
-	r.Journal, r.JournalFailed = journal, dir.journalFailed(t.app.ui)
+func (t *trials) measure(ctx context.Context, a capacity.Ask, s *scenario.Scenario, dir *session.Folder) (m *measure.Measurement, inFlight float64, err error) {
+	trial := session.New(s, t.operation, dir, t.app.ui.tell)
+	r := trial.Runner
+	r.Earlier = t.earlier(time.Now())
 	hide := t.app.ui.showTrial(a, t.options.Trials, r)
 	counted := countInFlight(r, a.Warmup, a.Warmup+a.Length)
-	m, err = r.Run(ctx)
+	m, err = trial.Run(ctx)
 	inFlight = counted()
 	hide()
 	if err != nil {
 		return nil, 0, err
 	}
-	m.Version, m.Shapes, m.Parts, m.Terms = dir.about.Version, sampled.shapes, dir.about.Parts, dir.about.Terms
 	return m, inFlight, nil
 }
 

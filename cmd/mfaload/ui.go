@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -130,7 +129,7 @@ func (u *ui) divert(w io.Writer) (back func()) {
 
 // hint is the line below an error that says what to do.
 func hint(format string, args ...any) string {
-	return "  " + strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "\n  ")
+	return text.Hint(format, args...)
 }
 
 // paint colours a text of the results, where colours are shown.

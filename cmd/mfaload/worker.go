@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -20,6 +19,7 @@ import (
 	"mfaload/pingone"
 	"mfaload/report"
 	"mfaload/runner"
+	"mfaload/session"
 )
 
 // workerFlags are the flags of the verb worker.
@@ -127,13 +127,13 @@ type worker struct {
 	pins   hostPins
 	own    string // the scenario's file; empty for the coordinator's
 	loaded *loadedScenario
-	dir    atomic.Pointer[results] // once it has a shard
+	dir    atomic.Pointer[session.Folder] // once it has a shard
 }
 
 // keptPart says what a worker that quits at once leaves of its shard.
 func (w *worker) keptPart() string {
 	if dir := w.dir.Load(); dir != nil {
-		return dir.kept()
+		return dir.Kept()
 	}
 	return "nothing was measured yet"
 }
@@ -156,7 +156,7 @@ func (a *app) work(ctx context.Context, w *worker) error {
 	}
 	err := fleetError(w.Work(ctx))
 	if dir := w.dir.Load(); dir != nil {
-		err = dir.ended(err)
+		err = endResults(dir, err)
 	}
 	return err
 }
@@ -211,13 +211,13 @@ func (w *worker) part(offer fleet.Offer, of fleet.Shard) (*fleet.Part, error) {
 	}
 	var err error
 	name := fmt.Sprintf("%s-%s-%dof%d", s.Name, offer.Run, of.Index, of.Count)
-	if p.dir, err = newResults(name, w.flags.out, w.flags.overwrite); err != nil {
+	if p.dir, err = session.NewFolder(name, w.flags.out, w.flags.overwrite); err != nil {
 		return nil, err
 	}
 	w.dir.Store(p.dir)
-	p.dir.describe(s, w.loaded.parts, formatFlags{})
+	p.dir.Describe(s, provenance(w.loaded.parts, report.TermsOf(s)), session.Formats{})
 	w.app.warnOfDisk(p.dir, needOf(s, of.Count))
-	if err := p.dir.clear(); err != nil {
+	if err := p.dir.Clear(); err != nil {
 		return nil, err
 	}
 	made := &fleet.Part{Prepare: p.prepare, Admitted: p.admitted, Run: p.run, Stop: p.end, Snapshot: p.snapshot, Keep: p.keep, Close: p.close}
@@ -232,11 +232,10 @@ type workerPart struct {
 	*worker
 	shard   measure.Shard
 	answers int
-	dir     *results
+	dir     *session.Folder
 	op      *pingone.Operation
 	stop    func()
-	runner  *runner.Runner
-	sampled *sampler
+	session *session.Session
 	soFar   func() (*measure.Part, error)
 	guard   *runner.Guard  // the coordinator's conditions
 	ticks   *measure.Ticks // nil where nothing ends the run
@@ -255,34 +254,24 @@ func (p *workerPart) prepare(ctx context.Context) error {
 	if err := p.op.Preflight(ctx); err != nil {
 		return err
 	}
-	p.runner, p.sampled = newRunner(s, p.op, p.answers, part{shard: &p.shard})
-	p.runner.Unguarded = true // the coordinator judges all shards together
-	p.soFar = p.runner.SoFar()
+	p.session = session.New(s, p.op, p.dir, p.app.ui.tell)
+	r := p.session.Runner
+	r.SaveAnswers, r.Shard, r.Unguarded = p.answers, &p.shard, true // the coordinator judges all shards together
+	p.soFar = r.SoFar()
 	if len(s.Load.StopOn) > 0 {
 		p.guard = runner.NewGuard(s.Load.StopOn)
-		p.ticks = p.runner.Ticks(p.guard.Requests())
+		p.ticks = r.Ticks(p.guard.Requests())
 	}
 	return nil
 }
 
 // admitted is handed over what says whether requests may still be sent.
-func (p *workerPart) admitted(still func() bool) { p.runner.MaySend = still }
+func (p *workerPart) admitted(still func() bool) { p.session.Runner.MaySend = still }
 
 func (p *workerPart) run(ctx context.Context, start, startedAs time.Time) (*measure.Measurement, error) {
-	if set, _ := p.app.env.lookup("GOGC"); set == "" {
-		defer debug.SetGCPercent(debug.SetGCPercent(garbageShare))
-	}
-	p.runner.StartAt, p.runner.StartedAs = start, startedAs
-	journal, closeJournal := p.dir.journal()
-	defer closeJournal()
-	p.runner.Journal, p.runner.JournalFailed = journal, p.dir.journalFailed(p.app.ui)
-	m, err := p.runner.Run(ctx)
-	if err != nil {
-		return nil, err
-	}
-	about := &p.dir.about
-	m.Version, m.Shapes, m.Parts, m.Terms = about.Version, p.sampled.shapes, about.Parts, about.Terms
-	return m, nil
+	defer p.app.keepHeapSmall()()
+	p.session.Runner.StartAt, p.session.Runner.StartedAs = start, startedAs
+	return p.session.Run(ctx)
 }
 
 func (p *workerPart) snapshot() (*fleet.Snapshot, error) {
@@ -290,9 +279,10 @@ func (p *workerPart) snapshot() (*fleet.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := p.runner.Progress()
+	r := p.session.Runner
+	now := r.Progress()
 	s := &fleet.Snapshot{Elapsed: now.Elapsed, Progress: now.Progress, InFlight: now.InFlight,
-		Planned: p.runner.Schedule().Due(), SoFar: soFar}
+		Planned: r.Schedule().Due(), SoFar: soFar}
 	if p.ticks == nil {
 		return s, nil
 	}
@@ -300,15 +290,15 @@ func (p *workerPart) snapshot() (*fleet.Snapshot, error) {
 		p.second, p.lately = second, fleet.Keep(p.lately, p.ticks.Take(now.Elapsed))
 	}
 	if s.Ticks = p.lately; p.guard.Requests() {
-		s.Own = p.runner.Own(fleet.OwnFrom(now.Elapsed))
+		s.Own = r.Own(fleet.OwnFrom(now.Elapsed))
 	}
 	return s, nil
 }
 
 // end ends the load for a reason that the coordinator found.
 func (p *workerPart) end(why measure.Stop) {
-	if p.runner != nil {
-		p.runner.Stop(why)
+	if p.session != nil {
+		p.session.Runner.Stop(why)
 	}
 }
 
@@ -319,10 +309,10 @@ func (p *workerPart) keep(m *measure.Measurement) error {
 		return err
 	}
 	p.kept = true
-	if err := p.dir.write(r, m, formatFlags{}); err != nil {
+	if err := p.dir.Write(r, m, session.Formats{}); err != nil {
 		return err
 	}
-	p.app.ui.say("what was measured is in %s", filepath.Join(p.dir.path, measurementFile))
+	p.app.ui.say("what was measured is in %s", filepath.Join(p.dir.Path(), session.MeasurementFile))
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"mfaload/measure"
 	"mfaload/report"
+	"mfaload/session"
 )
 
 // A journal is removed only once what was written in its place can be read.
@@ -28,13 +29,13 @@ func TestJournalStaysWhereResultsCantBeReadBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := &results{path: t.TempDir()}
-	journal := filepath.Join(dir.path, journalFile)
+	dir := session.OpenFolder(t.TempDir())
+	journal := filepath.Join(dir.Path(), session.JournalFile)
 	if err := os.WriteFile(journal, []byte("the only copy"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	slices.Collect(m.Seconds.All())[0].Failed = 3 // what no reader takes
-	if err := dir.write(judged, m, formatFlags{}); err == nil || !strings.Contains(err.Error(),
+	if err := dir.Write(judged, m, session.Formats{}); err == nil || !strings.Contains(err.Error(),
 		"can't be read back") {
 		t.Errorf("written with %v", err)
 	}
@@ -42,7 +43,7 @@ func TestJournalStaysWhereResultsCantBeReadBack(t *testing.T) {
 		t.Error("the journal is gone")
 	}
 	slices.Collect(m.Seconds.All())[0].Failed = 0
-	if err := dir.write(judged, m, formatFlags{}); err != nil {
+	if err := dir.Write(judged, m, session.Formats{}); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(journal); err == nil {

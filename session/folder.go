@@ -1,0 +1,234 @@
+package session
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"mfaload/internal/disk"
+	"mfaload/internal/text"
+	"mfaload/measure"
+	"mfaload/report"
+	"mfaload/scenario"
+)
+
+// The files of a results folder.
+const (
+	ReportFile      = "report.json"
+	MeasurementFile = "measurement.json.gz"
+)
+
+// rendered are the files that are made from the two that a run leaves behind,
+// its report and its measurement, and from nothing else: 'mfaload report' makes
+// them again.
+var rendered = []struct {
+	name string
+	make func(*report.Report, *measure.Measurement) content
+}{
+	{"violations.ndjson", func(_ *report.Report, m *measure.Measurement) content {
+		return whole(func() ([]byte, error) { return report.NDJSON(m) })
+	}},
+	{"report.html", func(r *report.Report, m *measure.Measurement) content {
+		return whole(func() ([]byte, error) { return r.HTML(m) })
+	}},
+	{"report.md", func(r *report.Report, _ *measure.Measurement) content { return whole(r.Markdown) }},
+	{"junit.xml", func(r *report.Report, _ *measure.Measurement) content { return whole(r.JUnit) }},
+	{"latency.hlog", func(_ *report.Report, m *measure.Measurement) content { return m.HLog }},
+}
+
+// content writes what a file has.
+type content func(io.Writer) error
+
+// whole is the content of a file of a bounded size.
+func whole(make func() ([]byte, error)) content {
+	return func(w io.Writer) error {
+		text, err := make()
+		if err == nil {
+			_, err = w.Write(text)
+		}
+		return err
+	}
+}
+
+// Formats are files that not everybody wants.
+type Formats struct{ CSV, HGRM bool }
+
+// Folder is a results folder. Only its owner may read it: user IDs are in it.
+type Folder struct {
+	path string
+	made bool // by this run
+	// Provenance says what its measurement is of, once that is known.
+	Provenance Provenance
+	// scenario and formats are of its run, overwrite says that it replaces earlier
+	// results, and written that its own are there.
+	scenario           *scenario.Scenario
+	formats            Formats
+	overwrite, written bool
+	lock               *os.File // nil where nobody else writes to it
+	// cutOff says that the journal ends before the run did.
+	cutOff bool
+}
+
+// OpenFolder returns a results folder that is there, or is made by its caller, without
+// keeping others from it.
+func OpenFolder(path string) *Folder { return &Folder{path: path} }
+
+// Path is where the folder is.
+func (f *Folder) Path() string { return f.path }
+
+// NewFolder makes a results folder, named name below "results" where path is empty, before
+// anything is sent, so that a run whose results could not be kept does not start.
+// Until [Folder.Unlock] no other run writes to it.
+func NewFolder(name, path string, overwrite bool) (*Folder, error) {
+	if path == "" {
+		path = FreePath(filepath.Join("results", name))
+	}
+	f := &Folder{path: path, made: !exists(path), overwrite: overwrite}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("make the results folder: %w\n%s", err, text.Hint("choose another one with --out"))
+	}
+	var err error
+	if f.lock, err = lockFolder(path); errors.Is(err, errWriting) {
+		return nil, fmt.Errorf("%w: nothing was sent\n%s", err,
+			text.Hint("wait until that run ends, or choose another --out"))
+	} else if err != nil {
+		return nil, err
+	}
+	if err := f.free(); err != nil {
+		f.Unlock()
+		return nil, err
+	}
+	probe, err := os.CreateTemp(path, ".probe-*")
+	if err != nil {
+		f.Unlock()
+		return nil, fmt.Errorf("write to the results folder: %w\n%s", err,
+			text.Hint("choose another one with --out"))
+	}
+	return f, errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+// FreePath is the path, or the path with a number where it is taken: two runs
+// may start in the same second.
+func FreePath(path string) string {
+	for n, free := 2, path; ; n++ {
+		if _, err := os.Stat(free); errors.Is(err, fs.ErrNotExist) {
+			return free
+		}
+		free = fmt.Sprintf("%s-%d", path, n)
+	}
+}
+
+// Discard removes the folder of a run that did not start, where it is new and
+// empty.
+func (f *Folder) Discard() {
+	if f.made {
+		_ = os.Remove(f.path)
+	}
+}
+
+// Write writes all files that it can, and returns what went wrong with others.
+// Once those are safe that all others are made from, and can be read, the journal
+// has served.
+func (f *Folder) Write(rep *report.Report, m *measure.Measurement, formats Formats) error {
+	f.written = true
+	err := f.writePair(rep, m)
+	if err == nil {
+		if _, _, unread := readPair(f.path); unread != nil {
+			err = fmt.Errorf("%s: the results that were just written can't be read back: %w", f.path, unread)
+		}
+	}
+	if err == nil {
+		err = f.endJournal()
+	}
+	return errors.Join(err, f.Render(rep, m, formats))
+}
+
+// writePair writes the two files. The report is sealed together with the
+// measurement that it judges.
+func (f *Folder) writePair(rep *report.Report, m *measure.Measurement) error {
+	sum := sha256.New()
+	err := f.stream(MeasurementFile, func(w io.Writer) error { return m.Write(io.MultiWriter(w, sum)) })
+	return errors.Join(err, f.WriteFile(ReportFile, func() ([]byte, error) {
+		return rep.Sealed([sha256.Size]byte(sum.Sum(nil)))
+	}))
+}
+
+// Render writes the files that are made from the report and the measurement.
+func (f *Folder) Render(rep *report.Report, m *measure.Measurement, formats Formats) error {
+	var failed []error
+	for _, file := range rendered {
+		failed = append(failed, f.stream(file.name, file.make(rep, m)))
+	}
+	if formats.CSV {
+		failed = append(failed, f.stream("series.csv", func(w io.Writer) error { return report.CSV(w, m) }))
+	}
+	if formats.HGRM {
+		all, err := report.Distributions(m)
+		failed = append(failed, err)
+		for _, d := range all {
+			failed = append(failed, f.WriteFile(d.Name, func() ([]byte, error) { return d.Text, nil }))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// WriteFile replaces a file in one step, so that no reader ever sees half of it.
+func (f *Folder) WriteFile(name string, make func() ([]byte, error)) error {
+	data, err := make()
+	if err != nil {
+		return fmt.Errorf("make %s: %w", name, err)
+	}
+	return f.stream(name, whole(func() ([]byte, error) { return data, nil }))
+}
+
+// stream is WriteFile of a content that memory does not hold.
+func (f *Folder) stream(name string, write content) error {
+	if err := disk.ReplaceWith(filepath.Join(f.path, name), write, 0o600); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// LockToRender keeps runs and other commands from writing to the folder meanwhile.
+// Of one that is not there, who reads it says so.
+func (f *Folder) LockToRender() (err error) {
+	f.lock, err = lockFolder(f.path)
+	switch {
+	case errors.Is(err, errWriting):
+		return fmt.Errorf("%w: nothing was made\n%s", err,
+			text.Hint("wait until that run ends: it writes all files itself"))
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	}
+	return err
+}
+
+// RenderInto makes another folder for the files. It never mixes those of two
+// runs.
+func RenderInto(path, out string) (*Folder, error) {
+	if err := os.MkdirAll(out, 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder: %w\n%s", err, text.Hint("choose another one with --out"))
+	}
+	here, hereErr := os.Stat(path)
+	there, thereErr := os.Stat(out)
+	if err := errors.Join(hereErr, thereErr); err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(filepath.Join(out, ReportFile)); err == nil && !os.SameFile(here, there) {
+		return nil, fmt.Errorf("%s holds the report of another run\n%s", out, text.Hint("choose another --out"))
+	}
+	dir := &Folder{path: out}
+	if os.SameFile(here, there) {
+		return dir, nil // its lock is held
+	}
+	return dir, dir.LockToRender()
+}

@@ -1,0 +1,110 @@
+// Package session measures a scenario: it joins the operation, the runner, the journal
+// and the results folder, for a run, for a trial of a search and for a worker of a
+// fleet alike.
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"mfaload/contract"
+	"mfaload/measure"
+	"mfaload/pingone"
+	"mfaload/runner"
+	"mfaload/scenario"
+)
+
+// Provenance says what a measurement is of, beyond what a runner knows.
+type Provenance struct {
+	Version string
+	// Parts identify what runs must have in common to be compared, by name.
+	Parts map[string]string
+	// Terms are what the measurement is judged by; see [report.Terms].
+	Terms json.RawMessage
+}
+
+func (p *Provenance) stamp(m *measure.Measurement) {
+	m.Version, m.Parts, m.Terms = p.Version, p.Parts, p.Terms
+}
+
+// Session is one run of a scenario, or of a part of one, in this process.
+type Session struct {
+	// Runner sends the requests. Its fields may be set until Run is called, other than
+	// the operation and the journal.
+	Runner  *runner.Runner
+	sampler *sampler
+	folder  *Folder
+	tell    func(format string, args ...any)
+}
+
+// New prepares a run whose journal is kept in a results folder. Tell prints a line for
+// the person who started it.
+func New(s *scenario.Scenario, op *pingone.Operation, folder *Folder,
+	tell func(format string, args ...any)) *Session {
+	sampled := &sampler{Operation: op}
+	r := &runner.Runner{Scenario: s, Operation: sampled}
+	for _, rule := range op.Contract().Rules() {
+		r.Rules = append(r.Rules, rule.Name)
+	}
+	return &Session{Runner: r, sampler: sampled, folder: folder, tell: tell}
+}
+
+// Run sends the requests and returns what was measured, with its provenance; see
+// [runner.Runner.Run].
+func (s *Session) Run(ctx context.Context) (*measure.Measurement, error) {
+	journal, failed, closeJournal := s.folder.journal(s.tell)
+	defer closeJournal()
+	s.Runner.Journal, s.Runner.JournalFailed = journal, failed
+	m, err := s.Runner.Run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m.Shapes = s.sampler.shapes
+	s.folder.Provenance.stamp(m)
+	return m, nil
+}
+
+// maxSamples bounds the responses of a second whose shape is looked at: it costs
+// some 50 µs each.
+const maxSamples = 20
+
+// sampler is an operation that keeps what a sample of its responses looked like,
+// so that two runs can be compared in that too.
+type sampler struct {
+	*pingone.Operation
+	seen, second, taken atomic.Int64
+
+	mu     sync.Mutex
+	shapes measure.Shapes
+}
+
+// Check judges a response and may learn its shape. Nobody's time is measured
+// while it does.
+func (s *sampler) Check(u scenario.User, ex *contract.Exchange,
+	dst []contract.Violation) []contract.Violation {
+	dst = s.Operation.Check(u, ex, dst)
+	if s.wanted(ex) {
+		facts := contract.ShapeFacts(ex, s.Hide)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.shapes.Learn(strings.Clone(ex.Label), facts)
+	}
+	return dst
+}
+
+// wanted takes every response while there are few, and one in eight of many. Users
+// are asked in turn, so that every eighth would always be the same ones': the
+// number is scrambled.
+func (s *sampler) wanted(ex *contract.Exchange) bool {
+	n := uint64(s.seen.Add(1))
+	if n > 200 && n*0x9E3779B97F4A7C15>>61 != 0 {
+		return false
+	}
+	if now := ex.Received.Unix(); s.second.Swap(now) != now {
+		s.taken.Store(0)
+	}
+	return s.taken.Add(1) <= maxSamples
+}
