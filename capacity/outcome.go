@@ -147,47 +147,17 @@ func (l *Limit) quantile(w *measure.Waits) float64 {
 	return b.Time.Seconds()
 }
 
-// tallyEnds counts how requests ended. What was never sent is known of all
-// groups together.
+// tallyEnds counts how requests ended. What was never sent is known of all groups
+// together.
 func tallyEnds(l *Limit, t *Tally, s *measure.Second, due float64) {
-	sent, failed := float64(s.Response.Count()), float64(s.Failed)
-	expected, violating := float64(s.Expected), float64(s.Violating)
-	if g := groupOf(l, s); g != nil {
-		share := float64(g.Response.Count()) / max(sent, 1)
-		sent, failed, expected, violating = float64(g.Response.Count()), failed*share, float64(g.Expected), float64(g.Violating)
-	} else if l.Group >= 0 && len(s.Groups) > 0 {
-		return
-	} else {
-		sent = max(sent, due)
-		failed += sent - float64(s.Response.Count())
-	}
+	c := s.Counts(l.Group)
+	c.Scheduled += float64(l.unsent(s, due))
+	share := c.ErrorRate()
 	switch l.Metric {
-	case scenario.ErrorRate:
-		unheard := idleClosed(s) * sent / max(float64(s.Response.Count()), sent, 1)
-		t.Fail(sent-unheard, sent-unheard-expected)
 	case scenario.ViolationRate:
-		t.Fail(sent-failed, violating)
+		share = c.ViolationRate()
 	case scenario.RateLimitedRate:
-		t.Fail(sent-failed, float64(s.RateLimited)*sent/max(float64(s.Response.Count()), sent))
+		share = c.RateLimitedRate()
 	}
-}
-
-// idleClosed counts the requests that certainly never reached the service. They
-// are no errors of it.
-func idleClosed(s *measure.Second) (n float64) {
-	for _, e := range s.Ends {
-		if e.Failed && e.Label == measure.IdleClosed {
-			n += float64(e.Count)
-		}
-	}
-	return n
-}
-
-func groupOf(l *Limit, s *measure.Second) *measure.GroupSecond {
-	for _, g := range s.Groups {
-		if g.Group == l.Group {
-			return g
-		}
-	}
-	return nil
+	t.Fail(share.Of, share.N)
 }

@@ -1,34 +1,43 @@
 package measure
 
-import "time"
+import (
+	"time"
+)
 
-// Counts say what became of some arrivals: of a whole run or a group, or of what
-// came to an end in a window. The shares that thresholds and load.stopOn judge are
-// defined on them, here and nowhere else. Package compare and package capacity count
-// shares second by second, by the same definitions.
-type Counts struct {
+// Number is what arrivals are counted in: whole ones, or parts of them where a share of
+// some arrivals is counted.
+type Number interface{ uint64 | float64 }
+
+// Counts say what became of some arrivals: of a whole run or a group, or of what came
+// to an end in a window.
+type Counts = CountsOf[uint64]
+
+// CountsOf are Counts in any [Number]. The shares that thresholds and load.stopOn judge,
+// that package compare compares and that package capacity searches by are defined on
+// them, here and nowhere else.
+type CountsOf[N Number] struct {
 	// Scheduled are the arrivals that were due.
-	Scheduled uint64
+	Scheduled N
 	// Responded are those that got a complete response, refusals too. Failed were
 	// sent and got none; Unheard are those of Failed that certainly never reached the
 	// service.
-	Responded, Failed, Unheard uint64
+	Responded, Failed, Unheard N
 	// Expected are the responses that the scenario expects, whatever they violate;
 	// Violating those with a failing violation; RateLimited those that are 429.
-	Expected, Violating, RateLimited uint64
+	Expected, Violating, RateLimited N
 	// Withheld were not to be sent, by the scenario: no user, a pause. RanOut are
 	// those of them after the last user. Own were not sent for a reason of mfaload's
 	// own.
-	Withheld, RanOut, Own uint64
+	Withheld, RanOut, Own N
 	// InFlight are those of which nobody knows what became of them, as mfaload ended.
-	InFlight uint64
+	InFlight N
 	// DoubtfulErrors and DoubtfulLimits count the errors and the 429s that may be
 	// mfaload's own doing: see [Harmed].
-	DoubtfulErrors, DoubtfulLimits uint64
+	DoubtfulErrors, DoubtfulLimits N
 }
 
 // Add adds those of other arrivals.
-func (c *Counts) Add(o Counts) {
+func (c *CountsOf[N]) Add(o CountsOf[N]) {
 	c.Scheduled += o.Scheduled
 	c.Responded += o.Responded
 	c.Failed += o.Failed
@@ -45,61 +54,69 @@ func (c *Counts) Add(o Counts) {
 }
 
 // Sent are the requests that were sent.
-func (c *Counts) Sent() uint64 { return c.Responded + c.Failed }
+func (c *CountsOf[N]) Sent() N { return c.Responded + c.Failed }
 
 // Unsent are the arrivals that were not sent, for whatever reason.
-func (c *Counts) Unsent() uint64 { return c.Scheduled - c.Sent() }
+func (c *CountsOf[N]) Unsent() N { return c.Scheduled - c.Sent() }
 
 // NeverSent are those that were to be sent and were not, because the service kept
 // all workers busy or the run ended.
-func (c *Counts) NeverSent() uint64 { return c.Unsent() - c.Withheld - c.Own - c.InFlight }
+func (c *CountsOf[N]) NeverSent() N { return c.Unsent() - c.Withheld - c.Own - c.InFlight }
 
 // Judged are the arrivals that say something of the service.
-func (c *Counts) Judged() uint64 {
+func (c *CountsOf[N]) Judged() N {
 	return c.Scheduled - c.Withheld - c.Own - c.InFlight - c.Unheard
 }
 
 // Share is how many of how many.
-type Share struct{ N, Of uint64 }
+type Share = ShareOf[uint64]
+
+// ShareOf is how many of how many, in any [Number].
+type ShareOf[T Number] struct{ N, Of T }
 
 // Value is the share as a number from 0 to 1; 0 of nothing.
-func (s Share) Value() float64 { return float64(s.N) / float64(max(s.Of, 1)) }
+func (s ShareOf[T]) Value() float64 {
+	if s.Of == 0 {
+		return 0
+	}
+	return float64(s.N) / float64(s.Of)
+}
 
 // ErrorRate is the share of the arrivals that got no response, or another than
 // expected, or were never sent.
-func (c *Counts) ErrorRate() Share {
-	return Share{c.Failed - c.Unheard + c.NeverSent() + c.Responded - c.Expected, c.Judged()}
+func (c *CountsOf[N]) ErrorRate() ShareOf[N] {
+	return ShareOf[N]{c.Judged() - c.Expected, c.Judged()}
 }
 
 // ViolationRate is the share of the responses with a failing violation.
-func (c *Counts) ViolationRate() Share { return Share{c.Violating, c.Responded} }
+func (c *CountsOf[N]) ViolationRate() ShareOf[N] { return ShareOf[N]{c.Violating, c.Responded} }
 
 // RateLimitedRate is the share of the responses that are 429.
-func (c *Counts) RateLimitedRate() Share { return Share{c.RateLimited, c.Responded} }
+func (c *CountsOf[N]) RateLimitedRate() ShareOf[N] { return ShareOf[N]{c.RateLimited, c.Responded} }
 
 // BestErrorRate is the error rate at best: none of so many failures is the
 // service's, see [Doubtful.Failures], and of so many more arrivals nothing is known.
-func (c *Counts) BestErrorRate(doubtful, unknown uint64) Share {
+func (c *CountsOf[N]) BestErrorRate(doubtful, unknown N) ShareOf[N] {
 	return c.ErrorRate().without(c.DoubtfulErrors+doubtful, unknown)
 }
 
 // BestViolationRate is the violation rate at best: what got no response for
 // mfaload's sake would have got one that breaks no rule.
-func (c *Counts) BestViolationRate(doubtful, unknown uint64) Share {
+func (c *CountsOf[N]) BestViolationRate(doubtful, unknown N) ShareOf[N] {
 	return c.ViolationRate().without(0, unknown+c.DoubtfulErrors+doubtful)
 }
 
 // BestRateLimitedRate is the share of 429s at best.
-func (c *Counts) BestRateLimitedRate(doubtful, unknown uint64) Share {
+func (c *CountsOf[N]) BestRateLimitedRate(doubtful, unknown N) ShareOf[N] {
 	return c.RateLimitedRate().without(c.DoubtfulLimits, unknown+c.DoubtfulErrors+doubtful)
 }
 
-func (s Share) without(n, more uint64) Share { return Share{s.N - min(n, s.N), s.Of + more} }
+func (s ShareOf[T]) without(n, more T) ShareOf[T] { return ShareOf[T]{s.N - min(n, s.N), s.Of + more} }
 
 // AchievedRate is the rate of sending as a share of the planned one. Planned is how
 // long the schedule is, took how long sending took, at least planned. What is not
 // known to be unsent counts as sent; ok is false where nothing was planned.
-func (c *Counts) AchievedRate(planned, took time.Duration) (share float64, ok bool) {
+func (c *CountsOf[N]) AchievedRate(planned, took time.Duration) (share float64, ok bool) {
 	toSend := c.Scheduled - c.RanOut - c.Own
 	if toSend == 0 || planned <= 0 {
 		return 0, false
@@ -154,6 +171,48 @@ func (c *Cell) counts() (n Counts) {
 	}
 	if h := c.Harmed; h != nil {
 		n.DoubtfulErrors, n.DoubtfulLimits = h.DoubtfulErrors, min(h.Doubtful, c.RateLimited)
+	}
+	return n
+}
+
+// Counts are those of the requests of the second that were sent, of a group or of all
+// where it is below 0. A second does not tell of which group the refused connections
+// and the 429s are: each group has a share of those of the second, by what it was
+// refused. Of a measurement of a version that does not tell of a group what it was
+// refused, the share is that of its requests.
+func (s *Second) Counts(group int) (c CountsOf[float64]) {
+	if group < 0 || len(s.Groups) == 0 { // of a single group nothing is kept apart
+		return CountsOf[float64]{
+			Scheduled: float64(s.Response.Count()), Responded: float64(s.Response.Count() - s.Failed),
+			Failed: float64(s.Failed), Unheard: float64(s.idleClosed()), Expected: float64(s.Expected),
+			Violating: float64(s.Violating), RateLimited: float64(s.RateLimited),
+		}
+	}
+	g := s.findGroup(group)
+	if g == nil {
+		return c
+	}
+	c.Scheduled, c.Expected = float64(g.Response.Count()), float64(g.Expected)
+	c.Violating = float64(g.Violating)
+	known := s.Unserved + s.Unheard
+	if s.Served == nil || s.Failed < known { // of an old version, or no such request at all
+		share := func(n uint64) float64 { return float64(n) * c.Scheduled / float64(s.Response.Count()) }
+		c.Failed, c.Unheard, c.RateLimited = share(s.Failed), share(s.idleClosed()), share(s.RateLimited)
+	} else {
+		share := func(n uint64) float64 { return float64(n*g.Refused) / float64(max(s.Refused, 1)) }
+		c.Failed = float64(g.Unserved+g.Unheard) + share(s.Failed-known)
+		c.Unheard, c.RateLimited = float64(g.Unheard), share(s.RateLimited)
+	}
+	c.Responded = c.Scheduled - c.Failed
+	return c
+}
+
+// idleClosed counts the requests of the second that certainly never reached the service.
+func (s *Second) idleClosed() (n uint64) {
+	for _, e := range s.Ends {
+		if e.Failed && e.Label == IdleClosed {
+			n += e.Count
+		}
 	}
 	return n
 }

@@ -22,12 +22,23 @@ type GroupSecond struct {
 
 // group returns the record of a group in the second, made where it is new.
 func (s *Second) group(g int) *GroupSecond {
-	i, found := slices.BinarySearchFunc(s.Groups, g, func(r *GroupSecond, g int) int { return cmp.Compare(r.Group, g) })
+	i, found := slices.BinarySearchFunc(s.Groups, g, (*GroupSecond).compare)
 	if !found {
 		s.Groups = slices.Insert(s.Groups, i, &GroupSecond{Group: g, Response: NewSparse(), Service: NewSparse()})
 	}
 	return s.Groups[i]
 }
+
+// findGroup returns the record of a group in the second; nil where it has none.
+func (s *Second) findGroup(g int) *GroupSecond {
+	i, found := slices.BinarySearchFunc(s.Groups, g, (*GroupSecond).compare)
+	if !found {
+		return nil
+	}
+	return s.Groups[i]
+}
+
+func (r *GroupSecond) compare(group int) int { return cmp.Compare(r.Group, group) }
 
 // record adds an observation to its group.
 func (r *GroupSecond) record(o *Observation, violating bool) {

@@ -26,7 +26,7 @@ func (m *Measurement) HLog(w io.Writer) error {
 		l.line("response", start, start+time.Second, response)
 		l.line("service", start, start+time.Second, service)
 	}
-	end := m.Main.Start + max(m.Main.Planned, m.Main.LastSent-m.Main.Start)
+	end := m.Main.Start + m.Main.Sending()
 	for g, name := range m.Groups {
 		for _, o := range m.Main.outcomes(g) {
 			l.line(name+o.tag+"/response", m.Main.Start, end, o.Response)

@@ -255,6 +255,10 @@ func (p *Phase) Sent() (n uint64) {
 	return n
 }
 
+// Sending is how long sending took: the planned time, or the time up to the last send
+// where that is longer.
+func (p *Phase) Sending() time.Duration { return max(p.Planned, p.LastSent-p.Start) }
+
 // cell returns the cell of a kind of end, made where it is new.
 func (p *Phase) cell(kind cellKind) *Cell {
 	for _, c := range p.Cells {

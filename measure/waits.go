@@ -1,9 +1,7 @@
 package measure
 
 import (
-	"cmp"
 	"math"
-	"slices"
 	"time"
 )
 
@@ -181,12 +179,10 @@ func (s *Second) Waits(group int, service bool) Waits {
 func (s *Second) part(group int, service bool) (*Histogram, *Split) {
 	response, serviced, split := s.Response, s.Service, &s.Split
 	if group >= 0 && len(s.Groups) > 0 { // of a single group nothing is kept apart
-		i, found := slices.BinarySearchFunc(s.Groups, group,
-			func(r *GroupSecond, g int) int { return cmp.Compare(r.Group, g) })
-		if !found {
+		g := s.findGroup(group)
+		if g == nil {
 			return nil, nil
 		}
-		g := s.Groups[i]
 		response, serviced, split = g.Response, g.Service, &g.Split
 	}
 	if service {

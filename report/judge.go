@@ -140,17 +140,13 @@ func (s *sum) add(c *measure.Cell) error {
 	return nil
 }
 
-// sendingTime is the planned time, or the time up to the last send where that
-// is longer.
-func sendingTime(p *measure.Phase) time.Duration { return max(p.Planned, p.LastSent-p.Start) }
-
 func (s *sum) figures(p *measure.Phase) Figures {
 	return Figures{
 		Requests: Requests{
 			Scheduled: s.Scheduled, Sent: s.Sent(), Answered: s.Responded, AsExpected: s.clean, Unexpected: s.Responded - s.clean - s.Violating,
 			Violating: s.Violating, RateLimited: s.RateLimited, Failed: s.Failed, Unsent: s.Unsent(),
 		},
-		Rate:     Rate{Planned: round(ratio(s.Scheduled, p.Planned.Seconds())), Achieved: round(ratio(s.Sent(), sendingTime(p).Seconds()))},
+		Rate:     Rate{Planned: round(ratio(s.Scheduled, p.Planned.Seconds())), Achieved: round(ratio(s.Sent(), p.Sending().Seconds()))},
 		Response: waits(&s.judged[0]), Service: waits(&s.judged[1]), Lateness: times(s.lateness),
 		ByOutcome: s.byOutcome(),
 		Statuses:  s.statuses, Errors: s.errors, Withheld: s.withheld,

@@ -157,7 +157,7 @@ func (j *judgement) judgeShare(t scenario.Threshold, judged *Threshold) (missed,
 // enough.
 func (j *judgement) judgeAchieved(t scenario.Threshold, judged *Threshold) (missed, certain bool) {
 	s, main := j.of(t), &j.measurement.Main
-	took := sendingTime(main)
+	took := main.Sending()
 	achieved, ok := s.AchievedRate(main.Planned, took)
 	judged.Count, judged.Of = s.Sent()+s.InFlight, s.Scheduled-s.RanOut-s.Own
 	if !ok {

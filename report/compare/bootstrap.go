@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"mfaload/internal/stat"
+	"mfaload/measure"
 )
 
 // grid are the quantiles of the shift function.
@@ -59,23 +60,22 @@ func (p *secondsTest) prepare() {
 		p.tables[i][0], p.tables[i][1] = newTables(a, b, p.base.lost, p.new.lost, max(p.figures[0].longest(i), p.figures[1].longest(i)))
 		p.grids[i] = p.gridOf(i)
 	}
+	errors, violations := (*measure.CountsOf[float64]).ErrorRate, (*measure.CountsOf[float64]).ViolationRate
 	p.sums = map[metricKind][2]ratioSums{
-		errorRate:     {{stat.Cumulate(p.base.unexpected), stat.Cumulate(p.base.judged)}, {stat.Cumulate(p.new.unexpected), stat.Cumulate(p.new.judged)}},
-		violationRate: {{stat.Cumulate(p.base.violating), stat.Cumulate(p.base.sent)}, {stat.Cumulate(p.new.violating), stat.Cumulate(p.new.sent)}},
+		errorRate:     {p.base.shares(errors), p.new.shares(errors)},
+		violationRate: {p.base.shares(violations), p.new.shares(violations)},
 		achievedRate:  {p.base.achieved(), p.new.achieved()},
 	}
 }
 
 // achieved is what was sent of what was due, or a second for a closed load.
 func (s *unitSeries) achieved() ratioSums {
-	if s.planned > 0 {
-		return ratioSums{stat.Cumulate(s.sent), stat.Cumulate(s.due)}
+	below := s.numbers(func(c *measure.CountsOf[float64]) float64 { return c.Scheduled })
+	if s.planned <= 0 {
+		below = slices.Repeat([]float64{float64(s.seconds)}, s.units)
 	}
-	seconds := make([]float64, s.units)
-	for i := range seconds {
-		seconds[i] = float64(s.seconds)
-	}
-	return ratioSums{stat.Cumulate(s.sent), stat.Cumulate(seconds)}
+	sent := s.numbers((*measure.CountsOf[float64]).Sent)
+	return ratioSums{stat.Cumulate(sent), stat.Cumulate(below)}
 }
 
 // gridOf are the quantiles that both sides have enough requests for.

@@ -184,7 +184,7 @@ func (c *Comparison) compare(base, fresh []Run, chosen []metricSpec, o Options) 
 func (c *Comparison) withRequests(parts []scope, base, fresh []Run) []scope {
 	return slices.DeleteFunc(parts, func(p scope) bool {
 		for _, r := range slices.Concat(base, fresh) {
-			if p.group >= 0 && p.sent(r.Measurement) == 0 {
+			if counts := r.Measurement.Main.Counts(p.group); p.group >= 0 && counts.Sent() == 0 {
 				c.Remarks = append(c.Remarks, fmt.Sprintf("%s sent nothing for %s, which is not compared by itself", r.Name, p.name))
 				return true
 			}

@@ -4,7 +4,6 @@ import (
 	"math"
 	"time"
 
-	"mfaload/internal/stat"
 	"mfaload/measure"
 )
 
@@ -14,11 +13,7 @@ type totals struct {
 	// was never served, by response and service.
 	response, service *measure.Histogram
 	waits             [2]measure.Waits
-	// of what was scheduled, sent and answered
-	scheduled, sent, answered, expected, violating float64
-	// judged are the arrivals that say something of the service: not those that
-	// were not to be sent, nor requests that it can't have got.
-	judged float64
+	measure.Counts
 	// planned and achieved are rates a second; stretch is the planned time over
 	// the time up to the last send. planned is 0 for a closed load.
 	planned, achieved, stretch float64
@@ -35,25 +30,23 @@ func totalsOf(runs []Run, p scope) *totals {
 	for _, r := range runs {
 		m := r.Measurement
 		planned += m.Main.Planned
-		sending += max(m.Main.Planned, m.Main.LastSent-m.Main.Start)
+		sending += m.Main.Sending()
 		closed = closed || len(m.Profile.Due) == 0
 		f.add(m, p)
 	}
 	f.stretch = 1
 	if sending > 0 {
 		f.stretch = planned.Seconds() / sending.Seconds()
-		f.achieved = f.sent / sending.Seconds()
+		f.achieved = float64(f.Sent()) / sending.Seconds()
 	}
 	if !closed && planned > 0 {
-		f.planned = f.scheduled / planned.Seconds()
+		f.planned = float64(f.Scheduled) / planned.Seconds()
 	}
 	return f
 }
 
 func (f *totals) add(m *measure.Measurement, p scope) {
-	scheduled := float64(p.scheduled(m))
-	f.scheduled += scheduled
-	f.judged += scheduled - float64(p.withheld(m)+p.inFlight(m)+p.notDelivered(m))
+	f.Counts.Add(m.Main.Counts(p.group))
 	for i := range f.waits {
 		w := m.Main.Waits(p.group, i == 1)
 		// All histograms have one geometry, so nothing is dropped.
@@ -65,18 +58,6 @@ func (f *totals) add(m *measure.Measurement, p scope) {
 		}
 		f.waits[i].Untimed += w.Untimed
 	}
-	for _, c := range m.Main.Cells {
-		if !p.has(c.Group) {
-			continue
-		}
-		n := float64(c.Response.Count())
-		f.sent += n
-		if !c.Failed {
-			f.answered += n
-		}
-		f.expected += float64(c.AsExpected)
-		f.violating += float64(c.Violating)
-	}
 }
 
 // value is a metric's figure, in the unit of a row; of a shape the largest
@@ -85,14 +66,23 @@ func (f *totals) value(m metricSpec) float64 {
 	switch m.kind {
 	case quantile, average, shape:
 		return milliseconds(f.bound(m).Time)
-	case errorRate:
-		return 100 * stat.Ratio(f.judged-f.expected, f.judged)
-	case violationRate:
-		return 100 * stat.Ratio(f.violating, f.answered)
+	case errorRate, violationRate:
+		return 100 * f.share(m).Value()
 	case achievedRate:
 		return f.achieved
 	}
 	return 0
+}
+
+// share is that of a rate; none for other metrics.
+func (f *totals) share(m metricSpec) measure.Share {
+	switch m.kind {
+	case errorRate:
+		return f.ErrorRate()
+	case violationRate:
+		return f.ViolationRate()
+	}
+	return measure.Share{}
 }
 
 // bound is a metric's time: at least that long, where so many were never served.

@@ -14,58 +14,6 @@ type scope struct {
 	group int // below 0: the whole
 }
 
-// has says whether a group's requests belong to the part.
-func (p scope) has(group int) bool { return p.group < 0 || p.group == group }
-
-// scheduled counts the part's arrivals in the judged part of a run.
-func (p scope) scheduled(m *measure.Measurement) (n uint64) {
-	for g, due := range m.Main.Scheduled {
-		if p.has(g) {
-			n += due
-		}
-	}
-	return n
-}
-
-// withheld counts those of them that were not to be sent.
-func (p scope) withheld(m *measure.Measurement) (n uint64) {
-	for _, w := range m.Main.Withheld {
-		if p.has(w.Group) {
-			n += w.Count
-		}
-	}
-	return n
-}
-
-// inFlight counts those of which it is not known what became of them.
-func (p scope) inFlight(m *measure.Measurement) (n uint64) {
-	for g, of := range m.Main.InFlight {
-		if p.has(g) {
-			n += of
-		}
-	}
-	return n
-}
-
-// sent counts those of them that were.
-func (p scope) sent(m *measure.Measurement) uint64 {
-	return p.count(m, func(*measure.Cell) bool { return true })
-}
-
-// notDelivered counts the requests that the service can't have got.
-func (p scope) notDelivered(m *measure.Measurement) uint64 {
-	return p.count(m, func(c *measure.Cell) bool { return c.Failed && c.Label == measure.IdleClosed })
-}
-
-func (p scope) count(m *measure.Measurement, of func(*measure.Cell) bool) (n uint64) {
-	for _, c := range m.Main.Cells {
-		if p.has(c.Group) && of(c) {
-			n += c.Response.Count()
-		}
-	}
-	return n
-}
-
 // scopesOf are the parts that are compared: the groups only where all runs have
 // several of the same.
 func scopesOf(base, fresh []Run) []scope {
@@ -110,11 +58,10 @@ func judged(m *measure.Measurement) (from, to int64) {
 
 // unitSeries are a part of one side by unit: the units of its runs in a row.
 type unitSeries struct {
-	units                            int
-	response, service                [][]*measure.Histogram // the histograms of each unit
-	sent, due, unexpected, violating []float64
-	judged                           []float64 // of what was due: see figures
-	lost                             []float64 // of what was judged: never served
+	units             int
+	response, service [][]*measure.Histogram // the histograms of each unit
+	counts            []measure.CountsOf[float64]
+	lost              []float64 // of what was judged: never served
 	// stretch is how much of the planned rate is left because the last requests
 	// were sent late, planned the planned rate a second; 0 for a closed load.
 	stretch, planned float64
@@ -142,39 +89,23 @@ func (s *unitSeries) add(m *measure.Measurement, p scope) {
 		}
 	}
 	s.addDue(m, p, first, units, from)
-	s.leaveOutNotDelivered(m, p, first, units, from)
 }
 
 func (s *unitSeries) grow(n int) {
 	s.units += n
 	s.response = append(s.response, make([][]*measure.Histogram, n)...)
 	s.service = append(s.service, make([][]*measure.Histogram, n)...)
-	for _, x := range []*[]float64{&s.sent, &s.due, &s.unexpected, &s.violating, &s.judged, &s.lost} {
-		*x = append(*x, make([]float64, n)...)
-	}
+	s.counts = append(s.counts, make([]measure.CountsOf[float64], n)...)
+	s.lost = append(s.lost, make([]float64, n)...)
 }
 
+// addSecond adds the part of a second.
 func (s *unitSeries) addSecond(u int, sec *measure.Second, p scope) {
-	if p.group < 0 {
-		s.put(u, sec, p, float64(sec.Response.Count()), sec.Expected, sec.Violating)
-		return
-	}
-	for _, g := range sec.Groups {
-		if g.Group == p.group {
-			s.put(u, sec, p, float64(g.Response.Count()), g.Expected, g.Violating)
-		}
-	}
-}
-
-// put adds the part of a second: n requests that were sent.
-func (s *unitSeries) put(u int, sec *measure.Second, p scope, n float64, expected, violating uint64) {
 	response, service := sec.Waits(p.group, false), sec.Waits(p.group, true)
 	s.response[u] = addTimes(s.response[u], response.Served)
 	s.service[u] = addTimes(s.service[u], service.Served)
 	s.lost[u] += float64(response.Unserved())
-	s.sent[u] += n
-	s.unexpected[u] += n - float64(expected)
-	s.violating[u] += float64(violating)
+	s.counts[u].Add(sec.Counts(p.group))
 }
 
 // addTimes adds the times of a second to those of its unit. Those of a single second
@@ -195,22 +126,39 @@ func addTimes(unit, second []*measure.Histogram) []*measure.Histogram {
 // never was is no answer, and so unexpected; but those in flight when a journal ends.
 func (s *unitSeries) addDue(m *measure.Measurement, p scope, first, units int, from int64) {
 	planned := p.group < 0 && len(m.Profile.Due) > 0
-	withheld := p.withheld(m) + p.inFlight(m)
-	unsent := max(p.scheduled(m), p.sent(m)+withheld) - p.sent(m)
+	c := m.Main.Counts(p.group)
+	withheld := c.Withheld + c.Own + c.InFlight
+	unsent := max(c.Scheduled, c.Sent()+withheld) - c.Sent()
 	for u := first; u < first+units; u++ {
-		due, held := s.sent[u]+float64(unsent)/float64(units), float64(withheld)/float64(units)
+		sent := s.counts[u].Sent()
+		due, held := sent+float64(unsent)/float64(units), float64(withheld)/float64(units)
 		if planned {
 			begin := int(from) + (u-first)*s.seconds
 			due, held = sum(m.Profile.Due, begin, begin+s.seconds), sum(m.Profile.Withheld, begin, begin+s.seconds)
 			if u == first+units-1 { // they were due last
-				held += float64(p.inFlight(m))
+				held += float64(c.InFlight)
 			}
 		}
-		s.due[u] = max(due, s.sent[u])
-		s.judged[u] = max(due-held, s.sent[u])
-		s.unexpected[u] += s.judged[u] - s.sent[u]
-		s.lost[u] += s.judged[u] - s.sent[u]
+		s.counts[u].Scheduled = max(due, sent)
+		s.counts[u].Withheld = min(held, s.counts[u].Unsent())
+		s.lost[u] += s.counts[u].NeverSent()
 	}
+}
+
+// numbers are some number of each unit.
+func (s *unitSeries) numbers(of func(c *measure.CountsOf[float64]) float64) []float64 {
+	all := make([]float64, s.units)
+	for u := range s.counts {
+		all[u] = of(&s.counts[u])
+	}
+	return all
+}
+
+// shares are a share of each unit, added up.
+func (s *unitSeries) shares(of func(c *measure.CountsOf[float64]) measure.ShareOf[float64]) ratioSums {
+	above := s.numbers(func(c *measure.CountsOf[float64]) float64 { return of(c).N })
+	below := s.numbers(func(c *measure.CountsOf[float64]) float64 { return of(c).Of })
+	return ratioSums{stat.Cumulate(above), stat.Cumulate(below)}
 }
 
 // sum adds up the counts of some seconds; those beyond are 0.
@@ -219,27 +167,4 @@ func sum(counts []uint64, from, to int) (n float64) {
 		n += float64(counts[i])
 	}
 	return n
-}
-
-// leaveOutNotDelivered leaves out the requests that the service can't have got: of a
-// group its share of those of each unit.
-func (s *unitSeries) leaveOutNotDelivered(m *measure.Measurement, p scope, first, units int, from int64) {
-	ofPart := p.notDelivered(m)
-	if ofPart == 0 {
-		return
-	}
-	of := stat.Ratio(float64(ofPart), float64(scope{group: -1}.notDelivered(m)))
-	for sec := range m.Seconds.All() {
-		u := int(sec.Second-from) / s.seconds
-		if sec.Second < from || u >= units {
-			continue
-		}
-		for _, e := range sec.Ends {
-			if e.Failed && e.Label == measure.IdleClosed {
-				n := min(of*float64(e.Count), s.unexpected[first+u])
-				s.unexpected[first+u] -= n
-				s.judged[first+u] -= n
-			}
-		}
-	}
 }

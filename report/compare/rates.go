@@ -8,13 +8,8 @@ import (
 
 // events are those that a rate counts; none for other metrics.
 func (f *totals) events(m metricSpec) stat.Proportion {
-	switch m.kind {
-	case errorRate:
-		return stat.Proportion{Count: f.judged - f.expected, Of: f.judged}
-	case violationRate:
-		return stat.Proportion{Count: f.violating, Of: f.answered}
-	}
-	return stat.Proportion{}
+	share := f.share(m)
+	return stat.Proportion{Count: float64(share.N), Of: float64(share.Of)}
 }
 
 // none says whether the metric is a rate of something that happened on neither
