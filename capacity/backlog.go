@@ -76,7 +76,7 @@ func (f flow) waiting(second int64) (n float64) {
 func (f flow) gaveUp(s *measure.Second) (n float64) {
 	left := float64(s.Response.Count())
 	for _, e := range s.Ends {
-		if e.Failed && (e.Label == labelTimeout || e.Label == labelDrained) {
+		if e.Failed && (e.Label == measure.Timeout || e.Label == measure.Drained) {
 			left -= float64(e.Count)
 		}
 	}
@@ -92,12 +92,6 @@ func (f flow) gaveUp(s *measure.Second) (n float64) {
 
 // within says whether a time, in seconds of the run, is in the judged part.
 func (f flow) within(at float64) bool { return at >= float64(f.first) && at < float64(f.end) }
-
-// Labels of requests that the service did not serve in time.
-const (
-	labelTimeout = "timeout"
-	labelDrained = "unanswered at end of drain"
-)
 
 // served is how many responses as expected were received a second in the judged
 // part. Which of a second's requests were as expected is not known by their

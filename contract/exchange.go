@@ -108,10 +108,6 @@ func (h Fields) Get(name string) (value string, count int) {
 	return value, count
 }
 
-// ConnectionRefused is the kind of failure of a request that the service turned
-// away by refusing its connection.
-const ConnectionRefused = "connection refused"
-
 // Failure says why a request has no whole response. Transports return it from
 // Send.
 type Failure struct {

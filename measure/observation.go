@@ -67,9 +67,22 @@ type Observation struct {
 // and sending always take some of it; what is below is part of every time.
 const HarmFloor = time.Millisecond
 
-// Drained is the label of requests that got no answer before the end of the drain
-// time.
-const Drained = "unanswered at end of drain"
+// Labels of failed requests that more than one package knows.
+const (
+	// Drained is the label of requests that got no answer before the end of the drain
+	// time.
+	Drained = "unanswered at end of drain"
+	// IdleClosed is the label of requests that certainly never reached the service: it
+	// was closing the idle connection that they were sent on.
+	IdleClosed = "idle connection closed"
+	// ConnectionRefused is the label of requests that the service turned away by
+	// refusing their connection.
+	ConnectionRefused = "connection refused"
+	// Timeout is the label of requests that took longer than they may.
+	Timeout = "timeout"
+	// OtherFailure is the label of requests that failed for a reason without a name.
+	OtherFailure = "other failure"
+)
 
 // frozen is the part of Harmed in which the request was in flight.
 func (o *Observation) frozen() time.Duration {
@@ -91,10 +104,6 @@ func (o *Observation) doubtful() bool {
 	}
 	return o.Failed && (o.frozen() > 0 || o.Label == Drained)
 }
-
-// IdleClosed is the label of requests that certainly never reached the service: it
-// was closing the idle connection that they were sent on.
-const IdleClosed = "idle connection closed"
 
 // Violation is one rule of the contract broken at one place of an answer.
 type Violation struct {

@@ -15,6 +15,7 @@ import (
 
 	"mfaload/contract"
 	"mfaload/internal/redact"
+	"mfaload/measure"
 	"mfaload/pingone/transport"
 	"mfaload/scenario"
 )
@@ -143,7 +144,7 @@ func (c *credentials) unreachable(ctx context.Context, err error) error {
 // isMalformed says whether a failure and its cause are about the bytes of a response,
 // not about the network.
 func isMalformed(f *contract.Failure, cause error) bool {
-	return f.Kind == transport.OtherFailure && !errors.As(cause, new(*net.OpError)) &&
+	return f.Kind == measure.OtherFailure && !errors.As(cause, new(*net.OpError)) &&
 		!errors.As(cause, new(syscall.Errno))
 }
 

@@ -65,7 +65,7 @@ func (w *worker) serve(flight context.Context, a turn) {
 			o.Harmed = done - a.At
 		}
 		o.Failed, o.Label, o.Disconnected = true, failure(flight, err), disconnected(flight, err)
-		o.Refused = o.Label == contract.ConnectionRefused
+		o.Refused = o.Label == measure.ConnectionRefused
 	} else {
 		w.check(a.User)
 	}
@@ -106,7 +106,7 @@ func failure(flight context.Context, err error) string {
 	if errors.As(err, &f) {
 		return f.Kind
 	}
-	return "other failure"
+	return measure.OtherFailure
 }
 
 // harmed is how much of a response time mfaload itself may have caused.

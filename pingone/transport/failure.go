@@ -16,7 +16,8 @@ import (
 	"mfaload/measure"
 )
 
-// Kinds of failures, next to package measure's: few words, for statistics.
+// Kinds of failures that no other package knows; the others are labels of package
+// measure. They are few words, for statistics.
 const (
 	kindCanceled    = "canceled"
 	kindClosed      = "connection closed"
@@ -25,7 +26,6 @@ const (
 	kindHeadTooLong = "head too long"
 	kindNotHTTP     = "not HTTP"
 	kindProxy       = "proxy failed"
-	kindRefused     = contract.ConnectionRefused
 	// kindRenegotiation is the failure of a server that asks for another handshake on
 	// a connection that has had one: servers up to TLS 1.2 do to get a certificate,
 	// when they see which path is requested.
@@ -33,11 +33,8 @@ const (
 	kindReset         = "connection reset"
 	kindStreamReset   = "stream reset"
 	kindTLS           = "TLS failed"
-	kindTimeout       = "timeout"
 	kindUnreachable   = "host unreachable"
 	kindUnresolved    = "name not resolved"
-	// OtherFailure is the kind of a failure that has no name.
-	OtherFailure = "other failure"
 )
 
 // Failure names the reason why there is no whole response.
@@ -61,10 +58,10 @@ func Failure(ctx context.Context, err error) *contract.Failure {
 // machine.
 func disconnected(kind string, err error) bool {
 	switch kind {
-	case kindRefused, kindReset, kindClosed, kindGoingAway, kindCutOff, kindUnreachable, kindUnresolved,
+	case measure.ConnectionRefused, kindReset, kindClosed, kindGoingAway, kindCutOff, kindUnreachable, kindUnresolved,
 		kindProxy, kindTLS, kindRenegotiation:
 		return true
-	case kindTimeout:
+	case measure.Timeout:
 		var op *net.OpError
 		return errors.As(err, &op) && op.Op == "dial"
 	}
@@ -87,7 +84,7 @@ func failureKind(ctx context.Context, err error) string {
 	case errors.As(err, &dns):
 		return kindUnresolved
 	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return kindTimeout
+		return measure.Timeout
 	case errors.As(err, new(*proxyError)):
 		return kindProxy
 	case errors.Is(err, io.ErrUnexpectedEOF):
@@ -133,10 +130,10 @@ var systemFailures = []struct {
 	kind   string
 	errors []syscall.Errno
 }{
-	{kindRefused, []syscall.Errno{syscall.ECONNREFUSED, 1225, 10061}},
+	{measure.ConnectionRefused, []syscall.Errno{syscall.ECONNREFUSED, 1225, 10061}},
 	{kindReset, []syscall.Errno{syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE,
 		1236, 10052, 10053, 10054, 10058, 10101}},
-	{kindTimeout, []syscall.Errno{syscall.ETIMEDOUT, 1460, 10060}},
+	{measure.Timeout, []syscall.Errno{syscall.ETIMEDOUT, 1460, 10060}},
 	{kindUnreachable, []syscall.Errno{syscall.ENETUNREACH, syscall.EHOSTUNREACH,
 		1231, 1232, 10051, 10064, 10065}},
 	{measure.NoMemory, []syscall.Errno{syscall.ENOBUFS, syscall.ENOMEM, 10055}},
@@ -158,7 +155,7 @@ func systemFailure(err error, system string) string {
 	if system == "windows" && errors.Is(err, windowsReset) {
 		return kindReset
 	}
-	return OtherFailure
+	return measure.OtherFailure
 }
 
 // withoutAddresses is a network error without the addresses of this side.

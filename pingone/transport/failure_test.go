@@ -8,7 +8,6 @@ import (
 	"syscall"
 	"testing"
 
-	"mfaload/contract"
 	"mfaload/measure"
 )
 
@@ -67,7 +66,7 @@ func TestOwnLimitsOfEverySystem(t *testing.T) {
 // Windows has numbers of its own for what the network and the peer do.
 func TestFailuresOfEverySystem(t *testing.T) {
 	for kind, of := range map[string]map[string][]syscall.Errno{
-		contract.ConnectionRefused: {"dial": {syscall.ECONNREFUSED, 10061, 1225}},
+		measure.ConnectionRefused: {"dial": {syscall.ECONNREFUSED, 10061, 1225}},
 		"connection reset": {"read": {syscall.ECONNRESET, 10054, 10053, 10052, 1236},
 			"write": {syscall.EPIPE, syscall.ECONNABORTED, 10054, 10058}},
 		"timeout":          {"dial": {syscall.ETIMEDOUT, 10060}, "read": {10060}},
