@@ -31,22 +31,22 @@ func (b Backlog) text() string {
 	return fmt.Sprintf("%.0f of the %.0f requests that were due piled up: they were not served by its end, or were given up on", b.Unserved, b.Due)
 }
 
-// flow is what a run had in flight, by its own seconds and times.
-type flow struct {
+// inFlightFlow is what a run had in flight, by its own seconds and times.
+type inFlightFlow struct {
 	m *measure.Measurement
-	// first and end are the seconds of the judged part.
+	// limitedFirst and end are the seconds of the judged part.
 	first, end int64
 }
 
-func newFlow(m *measure.Measurement) flow {
-	return flow{m, int64(m.Main.Start / time.Second), int64((m.Main.Start + m.Main.Planned) / time.Second)}
+func newInFlightFlow(m *measure.Measurement) inFlightFlow {
+	return inFlightFlow{m, int64(m.Main.Start / time.Second), int64((m.Main.Start + m.Main.Planned) / time.Second)}
 }
 
 // seconds is the length of the judged part.
-func (f flow) seconds() float64 { return float64(max(f.end-f.first, 0)) }
+func (f inFlightFlow) seconds() float64 { return float64(max(f.end-f.first, 0)) }
 
 // backlog counts what was left unserved.
-func (f flow) backlog() (b Backlog) {
+func (f inFlightFlow) backlog() (b Backlog) {
 	for n := f.first; n < f.end; n++ {
 		b.Due += due(f.m, n)
 	}
@@ -59,7 +59,7 @@ func (f flow) backlog() (b Backlog) {
 
 // waiting is how many requests were due before a second and neither served nor
 // given up before it.
-func (f flow) waiting(second int64) (n float64) {
+func (f inFlightFlow) waiting(second int64) (n float64) {
 	for k := range second {
 		n += due(f.m, k)
 	}
@@ -73,7 +73,7 @@ func (f flow) waiting(second int64) (n float64) {
 
 // gaveUp counts the requests of a second that mfaload gave up on in the judged
 // part: they are the slowest of it.
-func (f flow) gaveUp(s *measure.Second) (n float64) {
+func (f inFlightFlow) gaveUp(s *measure.Second) (n float64) {
 	left := float64(s.Response.Count())
 	for _, e := range s.Ends {
 		if e.Failed && (e.Label == measure.Timeout || e.Label == measure.Drained) {
@@ -91,12 +91,12 @@ func (f flow) gaveUp(s *measure.Second) (n float64) {
 }
 
 // within says whether a time, in seconds of the run, is in the judged part.
-func (f flow) within(at float64) bool { return at >= float64(f.first) && at < float64(f.end) }
+func (f inFlightFlow) within(at float64) bool { return at >= float64(f.first) && at < float64(f.end) }
 
 // served is how many responses as expected were received a second in the judged
 // part. Which of a second's requests were as expected is not known by their
 // time: the slowest are taken for the others, as those that were given up on are.
-func (f flow) served() float64 {
+func (f inFlightFlow) served() float64 {
 	n := 0.0
 	for s := range f.m.Seconds.All() {
 		within := 0.0
@@ -116,7 +116,7 @@ func middle(second int64) float64 { return float64(second) + 0.5 }
 // inFlight is the mean number of requests in flight in the judged part as their
 // times have it: what each spent within it, those included that began before it
 // or ended after it. That is Little's law for a time that has an end.
-func (f flow) inFlight() float64 {
+func (f inFlightFlow) inFlight() float64 {
 	spent := 0.0
 	for s := range f.m.Seconds.All() {
 		sent := middle(s.Second) + s.Lateness.Mean().Seconds()
@@ -131,13 +131,13 @@ func (f flow) inFlight() float64 {
 // How far the number in flight may be from what the times say.
 const (
 	littleShare = 0.15
-	littleLeast = 0.5
+	littleMin   = 0.5
 )
 
-// little doubts a measurement in which the number in flight that was counted is
+// checkLittle doubts a measurement in which the number in flight that was counted is
 // not what the times of the requests say: one of them is wrong.
-func (o *Outcome) little() []string {
-	if o.InFlight == 0 || o.Interrupted || math.Abs(o.InFlight-o.Expected) <= max(littleShare*o.Expected, littleLeast) {
+func (o *Outcome) checkLittle() []string {
+	if o.InFlight == 0 || o.Interrupted || math.Abs(o.InFlight-o.Expected) <= max(littleShare*o.Expected, littleMin) {
 		return nil
 	}
 	return []string{fmt.Sprintf("%.3g requests were in flight on average, but by their times it should be %.3g: by Little's law one of them is wrong", o.InFlight, o.Expected)}

@@ -12,7 +12,7 @@ import (
 // Best is what a trial would have measured at best: the rule of blame, as a run's
 // verdict has it.
 type Best struct {
-	Seconds  []Second
+	Seconds  []TrialSecond
 	Backlog  Backlog
 	Achieved float64
 }
@@ -29,13 +29,13 @@ func (o *Outcome) atBest() *Outcome {
 // bestReader reads, second by second, what a trial would have measured at best.
 type bestReader struct {
 	best     Best
-	limits   []Limit
+	limits   []Criterion
 	doubtful *measure.Doubtful
 	certain  float64 // of the 429s
 	harmed   bool    // mfaload may have harmed anything
 }
 
-func newBestReader(m *measure.Measurement, r *report.Report, limits []Limit) *bestReader {
+func newBestReader(m *measure.Measurement, r *report.Report, limits []Criterion) *bestReader {
 	b := &bestReader{limits: limits, doubtful: m.Doubtful(), certain: certainLimits(m)}
 	b.harmed = slices.ContainsFunc(r.Thresholds, func(t report.Threshold) bool {
 		return t.AtLeast && t.State == report.Undecided
@@ -47,7 +47,7 @@ func newBestReader(m *measure.Measurement, r *report.Report, limits []Limit) *be
 }
 
 // add takes in a second of the judged part, and what was read of it.
-func (b *bestReader) add(s *measure.Second, due float64, measured Second) {
+func (b *bestReader) add(s *measure.Second, due float64, measured TrialSecond) {
 	d := b.doubtful
 	b.harmed = b.harmed || s.Best != nil || s.HarmedErrors(-1) > 0 || d.In(s.Second)
 	measured.Response = d.BestWaits(s, -1, false, 0).Sum()
@@ -78,7 +78,7 @@ func certainLimits(m *measure.Measurement) float64 {
 }
 
 // tallyBest makes a tally of a second that at best. Of 429s, a share is certain.
-func (l *Limit) tallyBest(t *Tally, s *measure.Second, due float64, d *measure.Doubtful, certain float64) {
+func (l *Criterion) tallyBest(t *Tally, s *measure.Second, due float64, d *measure.Doubtful, certain float64) {
 	unsent := l.unsent(s, due)
 	switch l.Metric {
 	case scenario.Response, scenario.Service:

@@ -20,7 +20,7 @@ func TestTrialBlamesNoOtherThanTheService(t *testing.T) {
 		{Metric: scenario.ErrorRate, Limit: 0.01, Written: "1%"},
 		{Metric: scenario.AchievedRate, Limit: 0.99, Written: "99%"},
 	}}
-	limits := capacity.Limits(terms)
+	limits := capacity.Criteria(terms)
 	timeout := func(o *measure.Observation) {
 		o.Done, o.Failed, o.AsExpected, o.Label = o.Sent+900*ms, true, false, "timeout"
 	}
@@ -30,7 +30,7 @@ func TestTrialBlamesNoOtherThanTheService(t *testing.T) {
 		bad    func(*measure.Observation) // what the requests of the seconds 5 to 9 are
 		short  bool                       // mfaload had no processor time to spare in them
 		capped int                        // workers that were all in flight in them
-		want   capacity.Verdict
+		want   capacity.TrialVerdict
 	}{
 		"all well, and a full processor":      {func(*measure.Observation) {}, true, 0, capacity.Pass},
 		"slow":                                {slow, false, 0, capacity.Break},
@@ -77,7 +77,7 @@ func TestTrialBlamesNoOtherThanTheService(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			a := capacity.Ask{Number: 1, Rate: rate, Length: length * time.Second}
+			a := capacity.TrialSpec{Number: 1, Rate: rate, Length: length * time.Second}
 			tr := capacity.Judge(a, capacity.Read(m, r, limits, 0), limits)
 			if tr.Verdict != test.want || tr.Verdict == capacity.Inconclusive && (tr.By != capacity.LimitedByGenerator || len(tr.Doubts) == 0) {
 				t.Errorf("%s by %s: %v; the run: %s, %v", tr.Verdict, tr.By, tr.Reasons, r.Verdict, r.Reasons)

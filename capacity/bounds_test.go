@@ -12,10 +12,10 @@ import (
 func TestTrialsShowLowerBounds(t *testing.T) {
 	times := report.Times{Min: 12, Mean: 9_876.5, P50: 10_002.3, P90: 10_003, P95: 10_004, P99: 10_005, P999: 10_005,
 		Max: 10_005, AtLeast: []string{"mean", "p95", "p99", "max"}}
-	row := capacity.Row{Number: 1, Rate: 400, Duration: 5, Verdict: capacity.Break, By: "backlog",
-		Little: &capacity.Little{Counted: 2512.4}, Figures: capacity.RowFigures{Response: times}}
+	row := capacity.TrialRow{Number: 1, Rate: 400, Duration: 5, Verdict: capacity.Break, By: "backlog",
+		Little: &capacity.Little{Counted: 2512.4}, Figures: capacity.TrialFigures{Response: times}}
 	var b strings.Builder
-	if err := (capacity.Terminal{}).Write(&b, &capacity.Result{Trials: []capacity.Row{row}}); err != nil {
+	if err := (capacity.Terminal{}).Write(&b, &capacity.Result{Trials: []capacity.TrialRow{row}}); err != nil {
 		t.Fatal(err)
 	}
 	if want := "  ≥9876  ≥10004  ≥10005       2512  backlog\n"; !strings.Contains(b.String(), want) {

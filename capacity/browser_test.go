@@ -14,7 +14,7 @@ import (
 func TestPagesInABrowser(t *testing.T) {
 	dir := t.TempDir()
 	var files []string
-	for name, r := range map[string]*capacity.Result{"whole": whole(t), "nothing": (&capacity.Found{}).Result()} {
+	for name, r := range map[string]*capacity.Result{"whole": whole(t), "nothing": (&capacity.SearchResult{}).Result()} {
 		page, err := r.HTML()
 		if err != nil {
 			t.Fatal(err)

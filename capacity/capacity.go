@@ -12,11 +12,11 @@ import (
 	"mfaload/scenario"
 )
 
-// Ask is a trial that the search wants.
-type Ask struct {
+// TrialSpec is a trial that the search wants.
+type TrialSpec struct {
 	// Number counts the trials from 1.
 	Number int
-	// Rate is in requests a second.
+	// RateInterval is in requests a second.
 	Rate float64
 	// Warmup comes first, at the same rate, and Length is judged.
 	Warmup, Length time.Duration
@@ -27,14 +27,14 @@ type Ask struct {
 	Recovery *Recovery
 }
 
-// Takes is how long the trial is, with what comes before it.
-func (a Ask) Takes() time.Duration { return a.Settle + a.Warmup + a.Length }
+// TotalTime is how long the trial is, with what comes before it.
+func (a TrialSpec) TotalTime() time.Duration { return a.Settle + a.Warmup + a.Length }
 
 // Outcome is what a trial measured.
 type Outcome struct {
 	// Seconds are its judged part, in order, and Before those of the warm-up, of
 	// which no limit is judged.
-	Seconds, Before []Second
+	Seconds, Before []TrialSecond
 	// Quantiles are the times that the allowed share of the requests of each limit
 	// is above, in seconds; 0 where a limit is of no time.
 	Quantiles []float64
@@ -71,20 +71,20 @@ type Outcome struct {
 	Folder string
 }
 
-// Try tries a rate. An error ends the search.
-type Try func(context.Context, Ask) (*Outcome, error)
+// RunTrial tries a rate. An error ends the search.
+type RunTrial func(context.Context, TrialSpec) (*Outcome, error)
 
-// Verdict is what a trial says of its rate.
-type Verdict string
+// TrialVerdict is what a trial says of its rate.
+type TrialVerdict string
 
 const (
 	// Pass means that the thresholds hold at the rate.
-	Pass Verdict = "pass"
+	Pass TrialVerdict = "pass"
 	// Break means that one does not, or that a longer trial would show it.
-	Break Verdict = "break"
+	Break TrialVerdict = "break"
 	// Inconclusive means that the trial does not say: too close to a limit for
 	// its length, or mfaload itself was at fault.
-	Inconclusive Verdict = "inconclusive"
+	Inconclusive TrialVerdict = "inconclusive"
 )
 
 // What limits a service beside its thresholds.
@@ -100,9 +100,9 @@ const (
 
 // Trial is a trial with its judgement.
 type Trial struct {
-	Ask
+	TrialSpec
 	Outcome
-	Verdict Verdict
+	Verdict TrialVerdict
 	// Broken is how likely it is that the rate is too high, by this trial alone.
 	Broken float64
 	// By is what broke, or what came closest to it.
@@ -122,10 +122,10 @@ type Trial struct {
 	Reasons []string
 }
 
-// Options say how to search. They are those of a scenario.
-type Options struct {
+// SearchOptions say how to search. They are those of a scenario.
+type SearchOptions struct {
 	scenario.Capacity
-	Limits []Limit
+	Limits []Criterion
 	// MaxRequests is a cap over all trials; 0 is none.
 	MaxRequests uint64
 	// Recorded are trials of the search that were made before it was broken off,
@@ -133,8 +133,8 @@ type Options struct {
 	Recorded []*Trial
 }
 
-// Found is the outcome of a search.
-type Found struct {
+// SearchResult is the outcome of a search.
+type SearchResult struct {
 	Trials []*Trial
 	// Low and High are the interval of the highest rate that holds, in requests a
 	// second. High is 0 where no rate was found that does not hold, Low where none

@@ -9,12 +9,12 @@ import (
 )
 
 // conclude reads the interval off the trials.
-func (s *search) conclude() *Found {
+func (s *search) conclude() *SearchResult {
 	f := s.found
 	if len(f.Trials) == 0 {
 		return f
 	}
-	s.bound(s.posterior())
+	s.setInterval(s.posterior())
 	if f.Low > 0 {
 		f.Confidence = min(f.Confidence, s.proved(f.Low))
 	}
@@ -22,12 +22,12 @@ func (s *search) conclude() *Found {
 	return f
 }
 
-// bound is the interval, and how sure it is: never surer than the trials at its ends,
+// setInterval is the interval, and how sure it is: never surer than the trials at its ends,
 // whatever the width of what was not tried.
-func (s *search) bound(p *posterior) {
+func (s *search) setInterval(p *posterior) {
 	f := s.found
 	low, high := s.passed(), s.lowestBreak()
-	if w, ok := s.lines(p); ok {
+	if w, ok := s.lineWindow(p); ok {
 		f.Low, f.High, f.Confidence = w.low, w.high, w.mass
 		return
 	}
@@ -52,7 +52,7 @@ func (s *search) bound(p *posterior) {
 // how sure those at a rate and below are that it does not: without the odds of rates
 // that were not tried.
 func (s *search) heldAt(rate float64) (sure float64) {
-	for _, l := range pool(s.found.Trials) {
+	for _, l := range poolByRate(s.found.Trials) {
 		if l.rate >= rate*(1-1e-9) {
 			sure = max(sure, probability(-l.odds))
 		}
@@ -61,7 +61,7 @@ func (s *search) heldAt(rate float64) (sure float64) {
 }
 
 func (s *search) brokeAt(rate float64) (sure float64) {
-	for _, l := range pool(s.found.Trials) {
+	for _, l := range poolByRate(s.found.Trials) {
 		if l.rate <= rate*(1+1e-9) {
 			sure = max(sure, probability(l.odds))
 		}
@@ -89,7 +89,7 @@ func (s *search) limit() string {
 	switch {
 	case lowest != nil:
 		return lowest.By
-	case s.outrun():
+	case s.anyGeneratorLimited():
 		return LimitedByGenerator
 	case s.passed() >= float64(s.MaxRate)*(1-1e-9):
 		return LimitedByMaxRate
@@ -97,9 +97,9 @@ func (s *search) limit() string {
 	return LimitedByUnknown
 }
 
-// near is what the trials that passed about a rate, or above it, say of a limit of
+// nearRate is what the trials that passed about a rate, or above it, say of a limit of
 // a rate: how many requests it judges, and which share of them is over it.
-func (s *search) near(i int, rate float64) (share, requests float64) {
+func (s *search) nearRate(i int, rate float64) (share, requests float64) {
 	over, of, effective := 0.0, 0.0, 0.0
 	for _, t := range s.found.Trials {
 		if t.Verdict != Pass || t.Rate < rate*(1-s.Width) || i >= len(t.Judged) {
@@ -115,7 +115,7 @@ func (s *search) near(i int, rate float64) (share, requests float64) {
 
 // ofFewEvents says whether a limit is a share of requests above zero that may end
 // badly: few do, so that it takes many requests to see that fewer do.
-func (l *Limit) ofFewEvents() bool {
+func (l *Criterion) ofFewEvents() bool {
 	return !l.timed() && l.Metric != scenario.AchievedRate && l.Allowed > 0 && l.Allowed < 1
 }
 
@@ -128,7 +128,7 @@ func (s *search) missing(rate float64) (most float64) {
 		if !l.ofFewEvents() {
 			continue
 		}
-		share, n := s.near(i, rate)
+		share, n := s.nearRate(i, rate)
 		needed := math.Log(1-s.Confidence) / math.Log1p(-l.Allowed)
 		if share > 0 && stat.Excess(share, n, l.Allowed) > -stat.NormalQuantile(1-s.Confidence) {
 			needed = math.Inf(1)
@@ -149,7 +149,7 @@ func (s *search) proved(rate float64) (sure float64) {
 	sure = 1
 	for i := range s.Limits {
 		if l := &s.Limits[i]; l.ofFewEvents() {
-			share, n := s.near(i, rate)
+			share, n := s.nearRate(i, rate)
 			if share > 0 {
 				sure = min(sure, stat.NormalTail(stat.Excess(share, n, l.Allowed)))
 			} else {
@@ -167,7 +167,7 @@ func (s *search) unprovedTexts() (all []string) {
 		if !l.ofFewEvents() || s.found.Low == 0 {
 			continue
 		}
-		share, n := s.near(i, s.found.Low)
+		share, n := s.nearRate(i, s.found.Low)
 		needed := math.Log(1-s.Confidence) / math.Log1p(-l.Allowed)
 		if share == 0 && n < needed-1 {
 			all = append(all, fmt.Sprintf("%s: nothing was over it in %.0f requests near %s, and it takes %.0f to be sure (about 3 divided by the limit)",

@@ -21,7 +21,7 @@ func TestEndedByTheScenario(t *testing.T) {
 		for i := range m.Profile.Due {
 			m.Profile.Due[i] = 300
 		}
-		a := capacity.Ask{Number: 1, Rate: 100, Warmup: 5 * time.Second, Length: 30 * time.Second}
+		a := capacity.TrialSpec{Number: 1, Rate: 100, Warmup: 5 * time.Second, Length: 30 * time.Second}
 		o := capacity.Read(m, r, limits, 0)
 		o.Doubts = nil // of a profile that was bent
 		trial := capacity.Judge(a, o, limits)

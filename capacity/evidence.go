@@ -6,13 +6,13 @@ import (
 	"mfaload/internal/stat"
 )
 
-// series are a count and what it is a share of, second by second.
-type series struct{ over, of []float64 }
+// countSeries are a count and what it is a share of, second by second.
+type countSeries struct{ over, of []float64 }
 
-func (s series) share() float64 { return stat.Ratio(stat.Sum(s.over), stat.Sum(s.of)) }
+func (s countSeries) share() float64 { return stat.Ratio(stat.Sum(s.over), stat.Sum(s.of)) }
 
 // variance of the share, were it measured again and again.
-func (s series) variance() float64 {
+func (s countSeries) variance() float64 {
 	share, n := s.share(), stat.Sum(s.of)
 	residuals := make([]float64, len(s.over))
 	for i := range residuals {
@@ -21,12 +21,12 @@ func (s series) variance() float64 {
 	return stat.SumVariance(residuals) / (n * n)
 }
 
-// mostOdds is the most that one trial says, in logarithmic odds: one in twenty
+// oddsMax is the most that one trial says, in logarithmic odds: one in twenty
 // times it may be wrong for reasons that it can't see, so that what matters is
 // tried twice.
-var mostOdds = math.Log(0.95 / 0.05)
+var oddsMax = math.Log(0.95 / 0.05)
 
-func clampOdds(odds float64) float64 { return min(max(odds, -mostOdds), mostOdds) }
+func clampOdds(odds float64) float64 { return min(max(odds, -oddsMax), oddsMax) }
 
 // oddsOf are the logarithmic odds of a normal deviate.
 func oddsOf(z float64) float64 {

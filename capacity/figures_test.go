@@ -12,12 +12,12 @@ import (
 )
 
 // searchPatient searches a service of 200/s.
-func searchPatient(t *testing.T, errors float64, c scenario.Capacity) *capacity.Found {
+func searchPatient(t *testing.T, errors float64, c scenario.Capacity) *capacity.SearchResult {
 	t.Helper()
 	f := foreigners()[0]
 	f.errors = errors
 	s := f.session(1)
-	found, err := capacity.Search(context.Background(), capacity.Options{Capacity: c, Limits: s.limits},
+	found, err := capacity.Search(context.Background(), capacity.SearchOptions{Capacity: c, Limits: s.limits},
 		s.try)
 	if err != nil {
 		t.Fatal(err)
@@ -31,10 +31,10 @@ func TestOneInconclusiveTrialFindsNothing(t *testing.T) {
 	sys := erlang(95, 100*time.Millisecond)
 	for _, broken := range []float64{0.3, 0.5, 0.7} {
 		o := sys.options(1)
-		o.Recorded = []*capacity.Trial{{Ask: capacity.Ask{Number: 1, Rate: 25, Length: time.Minute}, At: 25,
+		o.Recorded = []*capacity.Trial{{TrialSpec: capacity.TrialSpec{Number: 1, Rate: 25, Length: time.Minute}, At: 25,
 			Broken: broken, Verdict: capacity.Inconclusive}}
 		o.MaxRate, o.StartRate = 800, 25
-		found := capacity.SoFar(o, o.Recorded)
+		found := capacity.Summarize(o, o.Recorded)
 		if found.Low != 0 || found.High != 0 || found.Confidence != 0 ||
 			found.LimitedBy != capacity.LimitedByUnknown {
 			t.Errorf("%v: %+v", broken, found)
@@ -49,9 +49,9 @@ func TestConfidenceIsThatOfTheTrials(t *testing.T) {
 	o.MaxRate, o.StartRate = 100_000, 25
 	for _, c := range []struct {
 		broken  float64
-		verdict capacity.Verdict
+		verdict capacity.TrialVerdict
 	}{{0.2, capacity.Pass}, {0.8, capacity.Break}} {
-		found := capacity.SoFar(o, []*capacity.Trial{{Ask: capacity.Ask{Number: 1, Rate: 25,
+		found := capacity.Summarize(o, []*capacity.Trial{{TrialSpec: capacity.TrialSpec{Number: 1, Rate: 25,
 			Length: time.Minute}, At: 25, Broken: c.broken, Verdict: c.verdict}})
 		if found.Low+found.High != 25 || found.Confidence > 0.8+1e-9 {
 			t.Errorf("%v to %v with %v", found.Low, found.High, found.Confidence)
@@ -83,17 +83,17 @@ func TestRateNeverTriedIsNoLimit(t *testing.T) {
 func TestNoKneeWithoutALimit(t *testing.T) {
 	trials := synthetic(50, 0.03, 0.0005, 0.01)
 	for name, c := range map[string]struct {
-		found capacity.Found
+		found capacity.SearchResult
 		curve bool
 	}{
-		"broke": {capacity.Found{Low: 400, High: 410, LimitedBy: "response p95 <= 150ms", Trials: trials},
+		"broke": {capacity.SearchResult{Low: 400, High: 410, LimitedBy: "response p95 <= 150ms", Trials: trials},
 			true},
-		"maxRate": {capacity.Found{Low: 400, LimitedBy: capacity.LimitedByMaxRate, Trials: trials}, false},
-		"generator": {capacity.Found{Low: 400, High: 410, LimitedBy: capacity.LimitedByGenerator,
+		"maxRate": {capacity.SearchResult{Low: 400, LimitedBy: capacity.LimitedByMaxRate, Trials: trials}, false},
+		"generator": {capacity.SearchResult{Low: 400, High: 410, LimitedBy: capacity.LimitedByGenerator,
 			Trials: trials}, false},
-		"429": {capacity.Found{Low: 400, High: 410, LimitedBy: capacity.LimitedByRefusals, Trials: trials},
+		"429": {capacity.SearchResult{Low: 400, High: 410, LimitedBy: capacity.LimitedByRefusals, Trials: trials},
 			false},
-		"one rate": {capacity.Found{Low: 400, High: 410, LimitedBy: "p95",
+		"one rate": {capacity.SearchResult{Low: 400, High: 410, LimitedBy: "p95",
 			Trials: []*capacity.Trial{trials[3], trials[3], trials[3], trials[3], trials[3]}}, false},
 	} {
 		r := c.found.Result()
@@ -110,7 +110,7 @@ func TestNoKneeWithoutALimit(t *testing.T) {
 // A threshold that the first trials are too short for does not repeat them until the
 // budget is gone: what is far from its limit is passed, and judged near the end.
 func TestTooShortForItsThreshold(t *testing.T) {
-	for _, limits := range [][]capacity.Limit{
+	for _, limits := range [][]capacity.Criterion{
 		{{Name: "p99", Group: -1, Metric: scenario.Response, Over: 0.3, Allowed: 0.01}},
 		{{Name: "p99.9", Group: -1, Metric: scenario.Response, Over: 0.3, Allowed: 0.001}},
 		{{Name: "p95", Group: -1, Metric: scenario.Response, Over: 0.2, Allowed: 0.05},
@@ -123,7 +123,7 @@ func TestTooShortForItsThreshold(t *testing.T) {
 		s.limits = limits
 		c := short()
 		c.StartRate, c.Budget = 20, 30*time.Minute
-		found, err := capacity.Search(context.Background(), capacity.Options{Capacity: c, Limits: s.limits},
+		found, err := capacity.Search(context.Background(), capacity.SearchOptions{Capacity: c, Limits: s.limits},
 			s.try)
 		if err != nil {
 			t.Fatal(err)
@@ -158,7 +158,7 @@ func TestZeroEventsAreJudgedNearTheEnd(t *testing.T) {
 }
 
 // passedRequests are those of the trials about the lower end that passed.
-func passedRequests(f *capacity.Found) (n float64) {
+func passedRequests(f *capacity.SearchResult) (n float64) {
 	for _, t := range f.Trials {
 		if t.Verdict == capacity.Pass && t.Rate >= 0.9*f.Low {
 			for _, s := range t.Seconds {

@@ -103,7 +103,7 @@ type session struct {
 	served model.Service
 	random *rand.Rand
 	now    time.Duration
-	limits []capacity.Limit
+	limits []capacity.Criterion
 	terms  *scenario.Scenario
 }
 
@@ -116,7 +116,7 @@ func (f *foreign) session(seed uint64) *session {
 			{Metric: scenario.AchievedRate, Limit: 0.99, Written: "99%"},
 		}}
 	return &session{foreign: f, served: f.service(seed), random: rand.New(rand.NewPCG(seed, 11)),
-		limits: capacity.Limits(s), terms: s}
+		limits: capacity.Criteria(s), terms: s}
 }
 
 // arrivals are the times of requests at a rate.
@@ -135,7 +135,7 @@ func (s *session) arrivals(rate float64, length time.Duration, yield func(at tim
 }
 
 // try is a trial, as a generator with a worker for each request makes it.
-func (s *session) try(_ context.Context, a capacity.Ask) (*capacity.Outcome, error) {
+func (s *session) try(_ context.Context, a capacity.TrialSpec) (*capacity.Outcome, error) {
 	s.now += a.Settle
 	recovered := s.recover(a.Recovery)
 	if recovered != nil && !recovered.Back {
@@ -269,7 +269,7 @@ func usual() scenario.Capacity {
 	return c
 }
 
-func trialsText(f *capacity.Found) string {
+func trialsText(f *capacity.SearchResult) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%.1f to %.1f with %.3f, by %s: %s\n", f.Low, f.High, f.Confidence, f.LimitedBy,
 		strings.Join(slices.Concat([]string{f.Why}, f.Unproved), "; "))
@@ -303,7 +303,7 @@ func TestForeign(t *testing.T) {
 				for seed := range seeds {
 					s := f.session(seed)
 					found, err := capacity.Search(context.Background(),
-						capacity.Options{Capacity: c, Limits: s.limits}, s.try)
+						capacity.SearchOptions{Capacity: c, Limits: s.limits}, s.try)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -347,7 +347,7 @@ func (f *foreign) mayMiss(n int) int {
 }
 
 // checkSteps holds the rates of a search against what it may do next.
-func checkSteps(t *testing.T, f *capacity.Found) {
+func checkSteps(t *testing.T, f *capacity.SearchResult) {
 	t.Helper()
 	reached := f.Trials[0].Rate
 	for i, tr := range f.Trials {
@@ -368,7 +368,7 @@ func checkSteps(t *testing.T, f *capacity.Found) {
 func TestUnservedBacklogIsABreak(t *testing.T) {
 	for _, f := range foreigners()[:2] {
 		s := f.session(1)
-		a := capacity.Ask{Number: 1, Rate: 640, Warmup: 10 * time.Second, Length: 5 * time.Second}
+		a := capacity.TrialSpec{Number: 1, Rate: 640, Warmup: 10 * time.Second, Length: 5 * time.Second}
 		o, err := s.try(context.Background(), a)
 		if err != nil {
 			t.Fatal(err)
@@ -397,7 +397,7 @@ func TestLittleOfATimeWithAnEnd(t *testing.T) {
 	f := foreigners()[0]
 	for _, rate := range []float64{150, 205, 400} {
 		s := f.session(1)
-		o, err := s.try(context.Background(), capacity.Ask{Number: 1, Rate: rate, Warmup: 2 * time.Second,
+		o, err := s.try(context.Background(), capacity.TrialSpec{Number: 1, Rate: rate, Warmup: 2 * time.Second,
 			Length: 10 * time.Second})
 		if err != nil {
 			t.Fatal(err)
@@ -415,7 +415,7 @@ func TestStepsDownGeometrically(t *testing.T) {
 	c := short()
 	c.StartRate = 640
 	s := f.session(1)
-	found, err := capacity.Search(context.Background(), capacity.Options{Capacity: c, Limits: s.limits},
+	found, err := capacity.Search(context.Background(), capacity.SearchOptions{Capacity: c, Limits: s.limits},
 		s.try)
 	if err != nil {
 		t.Fatal(err)
@@ -438,7 +438,7 @@ func TestStepsDownGeometrically(t *testing.T) {
 func TestSlowRecoveryIsSaid(t *testing.T) {
 	f := foreigners()[1]
 	s := f.session(1)
-	found, err := capacity.Search(context.Background(), capacity.Options{Capacity: short(), Limits: s.limits},
+	found, err := capacity.Search(context.Background(), capacity.SearchOptions{Capacity: short(), Limits: s.limits},
 		s.try)
 	if err != nil {
 		t.Fatal(err)
@@ -458,7 +458,7 @@ func TestNeverBack(t *testing.T) {
 	s := f.session(1)
 	c := short()
 	c.Budget = time.Hour
-	found, err := capacity.Search(context.Background(), capacity.Options{Capacity: c, Limits: s.limits},
+	found, err := capacity.Search(context.Background(), capacity.SearchOptions{Capacity: c, Limits: s.limits},
 		s.try)
 	if err != nil {
 		t.Fatal(err)

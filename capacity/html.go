@@ -62,7 +62,7 @@ func (s *Soak) html() g.Node {
 func (r *Result) trials() g.Node {
 	return chart.Scroll("trials",
 		chart.Head("trial", "rate", "length", "verdict", "sent", "mean ms", "p95 ms", "p99 ms", "too high with", "closest to its limit"),
-		g.Map(r.Trials, func(row Row) g.Node {
+		g.Map(r.Trials, func(row TrialRow) g.Node {
 			f, verdict := row.Figures, string(row.Verdict)
 			return chart.Row(chart.Texts(strconv.Itoa(row.Number), rateText(row.Rate), seconds(row.Duration)), h.Td(h.Class(verdict), g.Text(verdict)),
 				chart.Texts(fmt.Sprint(f.Requests.Sent), f.Response.Text("mean"), f.Response.Text("p95"), f.Response.Text("p99"),
@@ -73,8 +73,8 @@ func (r *Result) trials() g.Node {
 // charts are the curve by the offered rate, and what the soak showed.
 func (r *Result) charts() (all []*chart.Chart) {
 	rows := slices.Clone(r.Trials)
-	slices.SortStableFunc(rows, func(a, b Row) int { return cmp.Compare(a.Rate, b.Rate) })
-	rows = slices.DeleteFunc(rows, func(row Row) bool { return row.Figures.Requests.Sent == 0 })
+	slices.SortStableFunc(rows, func(a, b TrialRow) int { return cmp.Compare(a.Rate, b.Rate) })
+	rows = slices.DeleteFunc(rows, func(row TrialRow) bool { return row.Figures.Requests.Sent == 0 })
 	if len(rows) > 1 {
 		all = append(all, r.responseChart(rows), r.throughputChart(rows), r.errorChart(rows), r.flightChart(rows))
 		if r.Curve.USL != nil {
@@ -88,17 +88,17 @@ func (r *Result) charts() (all []*chart.Chart) {
 }
 
 // column is a figure of each trial.
-func column(rows []Row, f func(Row) float64) (values []float64) {
+func column(rows []TrialRow, f func(TrialRow) float64) (values []float64) {
 	for _, row := range rows {
 		values = append(values, f(row))
 	}
 	return values
 }
 
-func offered(row Row) float64 { return row.Rate }
+func offered(row TrialRow) float64 { return row.Rate }
 
 // frame is a chart over the offered rate with the interval marked.
-func (r *Result) frame(rows []Row, title, summary string) *chart.Chart {
+func (r *Result) frame(rows []TrialRow, title, summary string) *chart.Chart {
 	c := &chart.Chart{Title: title, Summary: summary, X: chart.Linear(0, rows[len(rows)-1].Rate, "requests a second offered")}
 	if r.Rate.Low != nil && r.Rate.High != nil {
 		c.Marks = append(c.Marks, chart.Mark{From: *r.Rate.Low, To: *r.Rate.High, Name: "the limit", Look: chart.Warn})
@@ -110,19 +110,19 @@ func (r *Result) frame(rows []Row, title, summary string) *chart.Chart {
 	return c
 }
 
-func (r *Result) responseChart(rows []Row) *chart.Chart {
+func (r *Result) responseChart(rows []TrialRow) *chart.Chart {
 	c := r.frame(rows, "Response time by offered rate", "Each dot is a trial. Above the limit, the times are those of a queue that grows as long as the trial lasts.")
 	low, high := math.Inf(1), 0.0
 	c.Table.Head = []string{"rate", "verdict", "mean ms", "p50 ms", "p95 ms", "p99 ms"}
 	for _, q := range []struct {
 		name string
 		look chart.Look
-		of   func(Row) float64
+		of   func(TrialRow) float64
 	}{
-		{"mean", chart.Faint, func(row Row) float64 { return row.Figures.Response.Mean }},
-		{"p50", chart.One, func(row Row) float64 { return row.Figures.Response.P50 }},
-		{"p95", chart.Two, func(row Row) float64 { return row.Figures.Response.P95 }},
-		{"p99", chart.Three, func(row Row) float64 { return row.Figures.Response.P99 }},
+		{"mean", chart.Faint, func(row TrialRow) float64 { return row.Figures.Response.Mean }},
+		{"p50", chart.One, func(row TrialRow) float64 { return row.Figures.Response.P50 }},
+		{"p95", chart.Two, func(row TrialRow) float64 { return row.Figures.Response.P95 }},
+		{"p99", chart.Three, func(row TrialRow) float64 { return row.Figures.Response.P99 }},
 	} {
 		y := column(rows, q.of)
 		low, high = min(low, slices.Min(y)), max(high, slices.Max(y))
@@ -139,9 +139,9 @@ func (r *Result) responseChart(rows []Row) *chart.Chart {
 
 // good is the rate of responses as expected that were received while the trial
 // lasted, not later.
-func good(row Row) float64 { return row.Served }
+func good(row TrialRow) float64 { return row.Served }
 
-func (r *Result) throughputChart(rows []Row) *chart.Chart {
+func (r *Result) throughputChart(rows []TrialRow) *chart.Chart {
 	c := r.frame(rows, "Throughput by offered rate", "Responses as expected that were received a second while the trial lasted. As long as the service keeps up, that is the dashed line.")
 	top := rows[len(rows)-1].Rate
 	c.Y = chart.Linear(0, top, "/s")
@@ -157,16 +157,16 @@ func (r *Result) throughputChart(rows []Row) *chart.Chart {
 	return c
 }
 
-func inFlight(row Row) float64 {
+func inFlight(row TrialRow) float64 {
 	if row.Little != nil {
 		return row.Little.Counted
 	}
 	return row.Figures.Rate.Achieved * row.Figures.Service.Mean / 1000
 }
 
-func (r *Result) errorChart(rows []Row) *chart.Chart {
+func (r *Result) errorChart(rows []TrialRow) *chart.Chart {
 	c := r.frame(rows, "Errors by offered rate", "The share of requests without an answer as expected.")
-	share := func(row Row) float64 {
+	share := func(row TrialRow) float64 {
 		q := row.Figures.Requests
 		return 100 * float64(q.Scheduled-q.AsExpected) / float64(max(q.Scheduled, 1))
 	}
@@ -182,9 +182,9 @@ func (r *Result) errorChart(rows []Row) *chart.Chart {
 }
 
 // flightChart shows Little's law at work: what was counted, and rate × time.
-func (r *Result) flightChart(rows []Row) *chart.Chart {
+func (r *Result) flightChart(rows []TrialRow) *chart.Chart {
 	c := r.frame(rows, "Requests in flight by offered rate", "Counted while the trials ran, and by the times that the requests took within them: by Little's law both are the same.")
-	law := func(row Row) float64 {
+	law := func(row TrialRow) float64 {
 		if row.Little != nil {
 			return row.Little.Expected
 		}
@@ -206,9 +206,9 @@ func (r *Result) flightChart(rows []Row) *chart.Chart {
 }
 
 // lawChart is the fit of the Universal Scalability Law.
-func (r *Result) lawChart(rows []Row) *chart.Chart {
+func (r *Result) lawChart(rows []TrialRow) *chart.Chart {
 	u := r.Curve.USL
-	concurrency := func(row Row) float64 { return row.Served * row.Figures.Response.Mean / 1000 }
+	concurrency := func(row TrialRow) float64 { return row.Served * row.Figures.Response.Mean / 1000 }
 	most := 0.0
 	for _, row := range rows {
 		if row.Verdict == Pass {

@@ -30,7 +30,7 @@ type Judged struct {
 	// Open says that the trial is too short to judge the limit, and that nothing
 	// suggests that it is broken.
 	Open bool
-	// Rate says that the limit is of a rate of events.
+	// RateInterval says that the limit is of a rate of events.
 	Rate bool
 }
 
@@ -38,8 +38,8 @@ type Judged struct {
 // from it.
 const farBelow = atLimit + 2
 
-// decided is how likely a trial has to be right for a verdict.
-const decided = 0.8
+// verdictMin is how likely a trial has to be right for a verdict.
+const verdictMin = 0.8
 
 // Line is the trial in a line.
 func (t *Trial) Line(most int) string {
@@ -56,8 +56,8 @@ func (t *Trial) Line(most int) string {
 }
 
 // Judge says what a trial's outcome says of its rate.
-func Judge(a Ask, o *Outcome, limits []Limit) *Trial {
-	t := &Trial{Ask: a, Outcome: *o, Verdict: Inconclusive, Broken: 0.5, At: a.Rate}
+func Judge(a TrialSpec, o *Outcome, limits []Criterion) *Trial {
+	t := &Trial{TrialSpec: a, Outcome: *o, Verdict: Inconclusive, Broken: 0.5, At: a.Rate}
 	if o.Recovered.missed() {
 		t.By, t.Overloaded = LimitedByBacklog, true
 		t.Reasons = []string{fmt.Sprintf("nothing was tried: after %v the service was not back at its former response time", o.Recovered.Took.Round(time.Second))}
@@ -65,7 +65,7 @@ func Judge(a Ask, o *Outcome, limits []Limit) *Trial {
 	}
 	piled := o.Backlog.grew()
 	if t.Reasons = o.Doubts; !piled {
-		t.Reasons = slices.Concat(o.Doubts, o.little())
+		t.Reasons = slices.Concat(o.Doubts, o.checkLittle())
 	}
 	if len(t.Reasons) > 0 {
 		t.Doubts, t.By, t.Overloaded = t.Reasons, LimitedByGenerator, piled
@@ -85,26 +85,26 @@ const ownDoing = "what breaks may be mfaload's own doing: without what it held u
 
 // atBestToo says whether a trial is a break without what mfaload itself may have
 // caused too.
-func (t *Trial) atBestToo(a Ask, limits []Limit) bool {
+func (t *Trial) atBestToo(a TrialSpec, limits []Criterion) bool {
 	if t.Best == nil {
 		return true
 	}
-	best := &Trial{Ask: a, Outcome: *t.atBest(), At: a.Rate}
+	best := &Trial{TrialSpec: a, Outcome: *t.atBest(), At: a.Rate}
 	best.weigh(a, limits)
 	return best.Verdict == Break
 }
 
 // weigh weighs all that the trial may break by, and concludes.
-func (t *Trial) weigh(a Ask, limits []Limit) {
+func (t *Trial) weigh(a TrialSpec, limits []Criterion) {
 	o := &t.Outcome
 	piled := o.Backlog.grew()
 	worst := t.judgeLimits(limits)
 	b := judgeBacklog(a, o)
-	t.Growing = piled || b.Broken > decided
+	t.Growing = piled || b.Broken > verdictMin
 	switch {
 	case piled:
-		worst, t.By = mostOdds, LimitedByBacklog
-		t.Judged = append(t.Judged, Judged{Limit: LimitedByBacklog, Observed: o.Backlog.share(), Allowed: unservedShare, Effective: o.Backlog.Due, Broken: probability(mostOdds)})
+		worst, t.By = oddsMax, LimitedByBacklog
+		t.Judged = append(t.Judged, Judged{Limit: LimitedByBacklog, Observed: o.Backlog.share(), Allowed: unservedShare, Effective: o.Backlog.Due, Broken: probability(oddsMax)})
 		t.Reasons = append(t.Reasons, o.Backlog.text())
 	case b.Broken > probability(worst):
 		worst, t.By = logit(b.Broken), LimitedByBacklog
@@ -112,7 +112,7 @@ func (t *Trial) weigh(a Ask, limits []Limit) {
 		t.Reasons = append(t.Reasons, fmt.Sprintf("the response time went up by %.3g ms within the trial: a longer one would not end well", b.Observed*1000))
 	}
 	if o.Ended != "" {
-		worst, t.By = mostOdds, o.Ended
+		worst, t.By = oddsMax, o.Ended
 		t.Reasons = append(t.Reasons, o.endedText(a))
 	}
 	if worst > 0 && o.Refused > 0 {
@@ -124,14 +124,14 @@ func (t *Trial) weigh(a Ask, limits []Limit) {
 // conclude makes the odds that the rate is too high a verdict.
 func (t *Trial) conclude(worst float64) {
 	t.Broken = probability(worst)
-	t.Overloaded = t.Broken >= decided && t.By != LimitedByRefusals
+	t.Overloaded = t.Broken >= verdictMin && t.By != LimitedByRefusals
 	switch {
 	case t.Interrupted: // whoever stopped it may have seen how it went
 		t.Broken = 0.5
 		t.Reasons = append(t.Reasons, "it was stopped before its end")
-	case t.Broken >= decided:
+	case t.Broken >= verdictMin:
 		t.Verdict = Break
-	case t.Broken <= 1-decided+1e-9:
+	case t.Broken <= 1-verdictMin+1e-9:
 		t.Verdict = Pass
 	default:
 		t.Reasons = append(t.Reasons, fmt.Sprintf("%s is too close to its limit for a trial of this length", t.By))
@@ -141,7 +141,7 @@ func (t *Trial) conclude(worst float64) {
 // judgeLimits judges all limits and returns the odds that the worst of them is
 // broken. What is open takes no part in that: a rate of which no event was seen,
 // and no more than weakly a time that is far from its limit.
-func (t *Trial) judgeLimits(limits []Limit) (worst float64) {
+func (t *Trial) judgeLimits(limits []Criterion) (worst float64) {
 	worst, weak := math.Inf(-1), false
 	closest, closestBy := math.Inf(-1), ""
 	for i := range limits {
@@ -158,9 +158,9 @@ func (t *Trial) judgeLimits(limits []Limit) (worst float64) {
 		}
 	}
 	if weak {
-		worst = max(worst, logit(1-decided))
+		worst = max(worst, logit(1-verdictMin))
 	}
-	if worst <= logit(1-decided) {
+	if worst <= logit(1-verdictMin) {
 		t.By = closestBy
 	}
 	return worst
@@ -169,13 +169,13 @@ func (t *Trial) judgeLimits(limits []Limit) (worst float64) {
 func logit(p float64) float64 { return math.Log(p) - math.Log1p(-p) }
 
 // judgeLimit judges the i-th limit.
-func judgeLimit(l *Limit, i int, o *Outcome) Judged {
+func judgeLimit(l *Criterion, i int, o *Outcome) Judged {
 	j := Judged{Limit: l.Name, Allowed: l.Allowed, Rate: l.ofFewEvents()}
 	if l.Metric == scenario.AchievedRate {
 		j.Observed = 1 - o.Achieved
-		j.Broken = probability(mostOdds)
+		j.Broken = probability(oddsMax)
 		if j.Observed <= l.Allowed {
-			j.Broken = probability(-mostOdds)
+			j.Broken = probability(-oddsMax)
 		}
 		return j
 	}
@@ -189,9 +189,9 @@ func judgeLimit(l *Limit, i int, o *Outcome) Judged {
 		j.Broken = judgeMean(l, i, o, &j)
 	case l.Allowed == 0:
 		// None may be over it: there is nothing to estimate.
-		j.Broken = probability(-mostOdds)
+		j.Broken = probability(-oddsMax)
 		if j.Observed > 0 {
-			j.Broken = probability(mostOdds)
+			j.Broken = probability(oddsMax)
 		}
 	default:
 		t := tail{inflation: s.inflation()}
@@ -203,12 +203,12 @@ func judgeLimit(l *Limit, i int, o *Outcome) Judged {
 		}
 		j.Effective = n / t.inflation
 		j.Broken = probability(oddsOf(t.excess(l, &j)))
-		j.Open = far && j.Broken > 1-decided
+		j.Open = far && j.Broken > 1-verdictMin
 	}
 	return j
 }
 
-func judgeMean(l *Limit, i int, o *Outcome, j *Judged) float64 {
+func judgeMean(l *Criterion, i int, o *Outcome, j *Judged) float64 {
 	s := o.series(i, atLimit)
 	for k := range o.Seconds {
 		s.over[k] = o.Seconds[k].Tallies[i].Sum
@@ -219,9 +219,9 @@ func judgeMean(l *Limit, i int, o *Outcome, j *Judged) float64 {
 	return probability(oddsOf((j.Observed - l.Over) / spread))
 }
 
-// series are the requests of each second that the i-th limit judges, and those
+// countSeries are the requests of each second that the i-th limit judges, and those
 // above one of its levels.
-func (o *Outcome) series(i, level int) (s series) {
+func (o *Outcome) series(i, level int) (s countSeries) {
 	for k := range o.Seconds {
 		t := &o.Seconds[k].Tallies[i]
 		s.over, s.of = append(s.over, t.Over[level]), append(s.of, t.Of)
@@ -243,7 +243,7 @@ type tail struct {
 
 // tail looks at the requests around the time that the allowed share is above.
 // Where more are above the limit, those at the limit tell how much they say.
-func (o *Outcome) tail(l *Limit, i int) (t tail) {
+func (o *Outcome) tail(l *Criterion, i int) (t tail) {
 	level, above := 0, 0.0
 	s := o.series(i, level)
 	for s.share() < l.Allowed && level < levels-1 {
@@ -265,7 +265,7 @@ func (o *Outcome) tail(l *Limit, i int) (t tail) {
 
 // inflation is the variance of the share, of what it would be if the requests
 // were independent.
-func (s series) inflation() float64 {
+func (s countSeries) inflation() float64 {
 	share := s.share()
 	if share <= 0 || share >= 1 {
 		return 1
@@ -277,9 +277,9 @@ func (s series) inflation() float64 {
 // what is allowed. Where hardly any is above the limit they can't be counted:
 // how far the time that the allowed share is above is from the limit tells
 // more, by the slope of the tail.
-func (t tail) excess(l *Limit, j *Judged) float64 {
+func (t tail) excess(l *Criterion, j *Judged) float64 {
 	z := stat.Excess(j.Observed, j.Effective, l.Allowed)
-	if j.Quantile > 0 && j.Quantile < l.Over && j.Observed*j.Effective < fewAbove {
+	if j.Quantile > 0 && j.Quantile < l.Over && j.Observed*j.Effective < aboveMin {
 		spread := math.Sqrt((1 - l.Allowed) / (l.Allowed * j.Effective)) // of the share's logarithm
 		z = min(z, max(t.slope*math.Log(j.Quantile/l.Over)/spread, -farAtMost))
 	}
@@ -290,8 +290,8 @@ func (t tail) excess(l *Limit, j *Judged) float64 {
 // next burst of requests that wait for one another may have a longer one.
 const farAtMost = 0.7
 
-// fewAbove is how many independent requests above a limit can't be counted on.
-const fewAbove = 3
+// aboveMin is how many independent requests above a limit can't be counted on.
+const aboveMin = 3
 
 // When a response time that goes up is a backlog.
 const (
@@ -301,7 +301,7 @@ const (
 )
 
 // judgeBacklog finds a response time that goes up from second to second.
-func judgeBacklog(a Ask, o *Outcome) Judged {
+func judgeBacklog(a TrialSpec, o *Outcome) Judged {
 	j := Judged{Limit: LimitedByBacklog}
 	var at, mean []float64
 	for k := range o.Seconds {

@@ -7,9 +7,9 @@ import (
 	"mfaload/scenario"
 )
 
-// Limit is a threshold as a search looks at it: a share of requests that is
+// Criterion is a threshold as a search looks at it: a share of requests that is
 // allowed, or a mean.
-type Limit struct {
+type Criterion struct {
 	Name string
 	// Group is the index of the group that it judges; -1 is all.
 	Group  int
@@ -22,10 +22,10 @@ type Limit struct {
 	Mean bool
 }
 
-// Limits are a scenario's thresholds.
-func Limits(s *scenario.Scenario) (all []Limit) {
+// Criteria are a scenario's thresholds.
+func Criteria(s *scenario.Scenario) (all []Criterion) {
 	for _, t := range s.Thresholds {
-		l := Limit{Name: t.String(), Group: -1, Metric: t.Metric}
+		l := Criterion{Name: t.String(), Group: -1, Metric: t.Metric}
 		for i, g := range s.Groups {
 			if g.Name == t.Group {
 				l.Group = i
@@ -53,10 +53,12 @@ func Limits(s *scenario.Scenario) (all []Limit) {
 	return all
 }
 
-func (l *Limit) timed() bool { return l.Metric == scenario.Response || l.Metric == scenario.Service }
+func (l *Criterion) timed() bool {
+	return l.Metric == scenario.Response || l.Metric == scenario.Service
+}
 
-// Second is a second of a trial, by the times at which requests were due.
-type Second struct {
+// TrialSecond is a second of a trial, by the times at which requests were due.
+type TrialSecond struct {
 	// Sent are the requests that were sent, Expected the answers among them that
 	// the scenario expects, and Response the sum of their response times in
 	// seconds.
@@ -73,7 +75,7 @@ const (
 )
 
 // level is the i-th time, in seconds.
-func (l *Limit) level(i int) float64 { return l.Over * ofLimit[i] }
+func (l *Criterion) level(i int) float64 { return l.Over * ofLimit[i] }
 
 // ofLimit are the levels as parts of the limit.
 var ofLimit = func() (parts [levels]float64) {
@@ -95,7 +97,7 @@ type Tally struct {
 }
 
 // Add counts requests that took a time.
-func (t *Tally) Add(l *Limit, took time.Duration, n float64) {
+func (t *Tally) Add(l *Criterion, took time.Duration, n float64) {
 	seconds := took.Seconds()
 	t.Of += n
 	t.Sum += seconds * n

@@ -7,12 +7,12 @@ import (
 	"mfaload/internal/stat"
 )
 
-// line is how a time that a limit judges goes with the rate next to the limit.
+// crossingLine is how a time that a limit judges goes with the rate next to the limit.
 // Its inverse falls about as a straight line, in queues as by the Universal
 // Scalability Law, and near saturation it is as uncertain at one rate as at
 // another: so trials at different rates tell of one crossing together.
-type line struct {
-	points []point
+type crossingLine struct {
+	points []linePoint
 	// slope is of the inverse by the rate.
 	slope float64
 	// crossing is the rate at which the time is the limit, deviation its standard
@@ -20,8 +20,8 @@ type line struct {
 	crossing, deviation float64
 }
 
-// point is what a trial shows of a limit.
-type point struct {
+// linePoint is what a trial shows of a limit.
+type linePoint struct {
 	rate, seconds float64
 	// inverse is the limit divided by the time, noise its variance were the trial
 	// a second long; 0 is unknown.
@@ -34,24 +34,24 @@ const (
 	// widths: beyond saturation a time says how long the trial was.
 	farthestBelow = 2.0
 	farthestAbove = 1.1
-	// leastInverse and mostInverse are how far from the limit times are.
-	leastInverse = 0.02
-	mostInverse  = 2.5
+	// inverseMin and mostInverse are how far from the limit times are.
+	inverseMin = 0.02
+	inverseMax = 2.5
 	// bend is how far an inverse may be off the line, of its distance from the limit.
 	bend = 0.1
-	// leastPoints is how many trials it takes.
-	leastPoints = 4
+	// pointsMin is how many trials it takes.
+	pointsMin = 4
 	// steep is how many standard deviations a slope is from none.
 	steep = 3.0
 )
 
 // fitLine fits the line of the i-th limit to the trials around it; false where
 // they make none.
-func (s *search) fitLine(p *posterior, i int) (l line, ok bool) {
+func (s *search) fitLine(p *posterior, i int) (l crossingLine, ok bool) {
 	l.crossing = p.quantile(0.5)
 	for range 3 {
 		l.points = s.points(i, l.crossing)
-		if len(l.points) < leastPoints || !l.fit() {
+		if len(l.points) < pointsMin || !l.fit() {
 			return l, false
 		}
 	}
@@ -59,15 +59,15 @@ func (s *search) fitLine(p *posterior, i int) (l line, ok bool) {
 }
 
 // points are those of the trials around a rate.
-func (s *search) points(i int, around float64) (all []point) {
+func (s *search) points(i int, around float64) (all []linePoint) {
 	for _, t := range s.found.Trials {
 		if len(t.Doubts) > 0 || t.Interrupted || t.Ended != "" || t.Refused > 0 || i >= len(t.Judged) ||
 			t.Rate < around*(1-farthestBelow*s.Width) || t.Rate > around*(1+farthestAbove*s.Width) {
 			continue
 		}
 		j, seconds := &t.Judged[i], float64(len(t.Seconds))
-		if y := j.Over / j.Quantile; j.Quantile > 0 && y > leastInverse && y < mostInverse {
-			all = append(all, point{rate: t.Rate, seconds: seconds, inverse: y, noise: y * y * j.Spread * j.Spread * seconds})
+		if y := j.Over / j.Quantile; j.Quantile > 0 && y > inverseMin && y < inverseMax {
+			all = append(all, linePoint{rate: t.Rate, seconds: seconds, inverse: y, noise: y * y * j.Spread * j.Spread * seconds})
 		}
 	}
 	return all
@@ -75,7 +75,7 @@ func (s *search) points(i int, around float64) (all []point) {
 
 // fit is a regression with weights; false where it tells no crossing. The noise
 // is that of all trials together, as one without a burst knows nothing of its own.
-func (l *line) fit() bool {
+func (l *crossingLine) fit() bool {
 	noise := l.noise()
 	weights := make([]float64, len(l.points))
 	var w, x, y, xx, xy, squares float64
@@ -102,7 +102,7 @@ func (l *line) fit() bool {
 }
 
 // noise is the mean of what is known.
-func (l *line) noise() float64 {
+func (l *crossingLine) noise() float64 {
 	noise, seconds := 0.0, 0.0
 	for _, p := range l.points {
 		if p.noise > 0 {
@@ -112,40 +112,44 @@ func (l *line) noise() float64 {
 	return max(noise/max(seconds, 1), 1e-9)
 }
 
-// lines is the interval in which the limit lies by the lines through the trials;
+// lineWindow is the interval in which the limit lies by the lines through the trials;
 // false where there is none, or where trials contradict it. It is never narrower
 // than what is looked for: a step between two trials looks like a line.
-func (s *search) lines(p *posterior) (w window, ok bool) {
+func (s *search) lineWindow(p *posterior) (w rateWindow, ok bool) {
 	for i := range s.Limits {
 		l, is := s.fitLine(p, i)
 		if !is {
 			continue
 		}
 		half := max(s.Width/2*l.crossing, stat.NormalQuantile((1-s.Confidence)/2)*l.deviation)
-		c := window{l.crossing - half, l.crossing + half, min(1-2*stat.NormalTail(half/l.deviation), surest)}
+		c := rateWindow{l.crossing - half, l.crossing + half, min(1-2*stat.NormalTail(half/l.deviation), lineConfidenceMax)}
 		if ok { // what any limit breaks, is broken
-			c = window{min(w.low, c.low), min(w.high, c.high), min(w.mass, c.mass)}
+			c = rateWindow{min(w.low, c.low), min(w.high, c.high), min(w.mass, c.mass)}
 		}
 		w, ok = c, true
 	}
-	return w, ok && s.bearsOut(w)
+	return w, ok && s.consistent(w)
 }
 
-// surest is the most that a line says: that it is one is an assumption.
-const surest = 0.99
+// lineConfidenceMax is the most that a line says: that it is one is an assumption.
+const lineConfidenceMax = 0.99
 
-// stepAway is how far they may be from the middle, in half widths.
-const stepAway = 1.1
+// reachMax is how far they may be from the middle, in half widths.
+const reachMax = 1.1
 
-// bearsOut says whether trials near an interval, on both sides of its middle,
+// consistent says whether trials near an interval, on both sides of its middle,
 // agree with it, and none beyond an end contradicts it. Those next to the middle
 // have to be as near as its ends, as between them may be a step.
-func (s *search) bearsOut(w window) bool {
-	looks, middle := pool(s.found.Trials), (w.low+w.high)/2
-	holds := func(l look) bool { return l.odds < 0 && l.rate < middle && l.rate > middle-stepAway*(middle-w.low) }
-	breaks := func(l look) bool { return l.odds > 0 && l.rate > middle && l.rate < middle+stepAway*(w.high-middle) }
-	against := func(l look) bool {
-		return l.odds > mostOdds && l.rate <= w.low || l.odds < -mostOdds && l.rate >= w.high
+func (s *search) consistent(w rateWindow) bool {
+	looks, middle := poolByRate(s.found.Trials), (w.low+w.high)/2
+	holds := func(l rateEvidence) bool {
+		return l.odds < 0 && l.rate < middle && l.rate > middle-reachMax*(middle-w.low)
+	}
+	breaks := func(l rateEvidence) bool {
+		return l.odds > 0 && l.rate > middle && l.rate < middle+reachMax*(w.high-middle)
+	}
+	against := func(l rateEvidence) bool {
+		return l.odds > oddsMax && l.rate <= w.low || l.odds < -oddsMax && l.rate >= w.high
 	}
 	return slices.ContainsFunc(looks, holds) && slices.ContainsFunc(looks, breaks) && !slices.ContainsFunc(looks, against)
 }

@@ -11,7 +11,7 @@ import (
 
 // Read makes the outcome of a trial from what a run at a constant rate measured.
 // InFlight is the mean number of requests in flight as counted while it ran.
-func Read(m *measure.Measurement, r *report.Report, limits []Limit, inFlight float64) *Outcome {
+func Read(m *measure.Measurement, r *report.Report, limits []Criterion, inFlight float64) *Outcome {
 	o := &Outcome{Interrupted: m.Interrupted, Achieved: 1, Doubts: report.Doubts(m), Figures: r.Figures, Refused: r.Requests.RateLimited, InFlight: inFlight}
 	if r.Rate.Planned > 0 {
 		o.Achieved = r.Rate.Achieved / r.Rate.Planned
@@ -22,7 +22,7 @@ func Read(m *measure.Measurement, r *report.Report, limits []Limit, inFlight flo
 	if n := withheld(m); n > 0 {
 		o.Doubts = append(o.Doubts, fmt.Sprintf("%d arrivals found no user to ask: give it more users, or let them be asked more often", n))
 	}
-	f := newFlow(m)
+	f := newInFlightFlow(m)
 	o.Backlog, o.Served, o.Expected = f.backlog(), f.served(), f.inFlight()
 	o.Drained = max(m.Generator.Elapsed-m.Main.Start-m.Main.Planned, 0)
 	times := make([]measure.Waits, len(limits))
@@ -52,7 +52,7 @@ func Read(m *measure.Measurement, r *report.Report, limits []Limit, inFlight flo
 }
 
 // endedText says why the scenario ended the trial, and when.
-func (o *Outcome) endedText(a Ask) string {
+func (o *Outcome) endedText(a TrialSpec) string {
 	return fmt.Sprintf("%s ended it after %d s of %v: its figures are of that part", o.Ended, len(o.Seconds), a.Length)
 }
 
@@ -79,7 +79,7 @@ func due(m *measure.Measurement, second int64) float64 {
 }
 
 // readSecond reads a second.
-func readSecond(s *measure.Second, due float64, limits []Limit) (to Second) {
+func readSecond(s *measure.Second, due float64, limits []Criterion) (to TrialSecond) {
 	to.Tallies = make([]Tally, len(limits))
 	to.Sent, to.Expected = float64(s.Response.Count()), float64(s.Expected)
 	to.Response = s.Response.Mean().Seconds() * to.Sent
@@ -97,21 +97,21 @@ func readSecond(s *measure.Second, due float64, limits []Limit) (to Second) {
 // waits are the times of a second that the limit judges: refusals are not among them,
 // and who was never served is slower than any limit. What was due and never sent is
 // known of all groups together.
-func (l *Limit) waits(s *measure.Second, due float64) measure.Waits {
+func (l *Criterion) waits(s *measure.Second, due float64) measure.Waits {
 	w := s.Waits(l.Group, l.Metric == scenario.Service)
 	w.Untimed += l.unsent(s, due)
 	return w
 }
 
 // unsent are the arrivals of a second that were due and never sent.
-func (l *Limit) unsent(s *measure.Second, due float64) uint64 {
+func (l *Criterion) unsent(s *measure.Second, due float64) uint64 {
 	if l.Group >= 0 && len(s.Groups) > 0 {
 		return 0
 	}
 	return uint64(max(due-float64(s.Response.Count()), 0))
 }
 
-func tallyTimes(l *Limit, t *Tally, w measure.Waits) {
+func tallyTimes(l *Criterion, t *Tally, w measure.Waits) {
 	t.Of += float64(w.Count())
 	for i := range t.Over {
 		t.Over[i] += float64(w.Beyond(time.Duration(l.level(i) * 1e9)))
@@ -120,7 +120,7 @@ func tallyTimes(l *Limit, t *Tally, w measure.Waits) {
 }
 
 // collect adds the times of a second to those that the limit judges.
-func (l *Limit) collect(sum *measure.Waits, s *measure.Second, due float64) {
+func (l *Criterion) collect(sum *measure.Waits, s *measure.Second, due float64) {
 	if !l.timed() {
 		return
 	}
@@ -136,7 +136,7 @@ func (l *Limit) collect(sum *measure.Waits, s *measure.Second, due float64) {
 
 // quantile is the time that the allowed share of the requests is above, in seconds; 0
 // where the limit is of no time, or where so many were never served.
-func (l *Limit) quantile(w *measure.Waits) float64 {
+func (l *Criterion) quantile(w *measure.Waits) float64 {
 	if !l.timed() || l.Mean || l.Allowed >= 1 {
 		return 0
 	}
@@ -149,7 +149,7 @@ func (l *Limit) quantile(w *measure.Waits) float64 {
 
 // tallyEnds counts how requests ended. What was never sent is known of all groups
 // together.
-func tallyEnds(l *Limit, t *Tally, s *measure.Second, due float64) {
+func tallyEnds(l *Criterion, t *Tally, s *measure.Second, due float64) {
 	c := s.Counts(l.Group)
 	c.Scheduled += float64(l.unsent(s, due))
 	share := c.ErrorRate()

@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// Target is the rate that somebody needs.
-type Target struct {
-	// Rate is in requests a second.
+// TargetRate is the rate that somebody needs.
+type TargetRate struct {
+	// RateInterval is in requests a second.
 	Rate float64
 	// From says where it comes from, such as "2,000,000 logins a day"; empty where
 	// it was given as a rate.
 	From string
 }
 
-// Answer says whether what was found is enough.
-type Answer struct {
+// TargetCheck says whether what was found is enough.
+type TargetCheck struct {
 	TargetRate float64 `json:"target_rate"`
 	// Enough is "yes", "no" or "unclear".
 	Enough string `json:"enough"`
@@ -27,14 +27,14 @@ type Answer struct {
 	Sentences []string `json:"sentences"`
 }
 
-// Answer compares what was found with a target.
-func (f *Found) Answer(t Target) Answer {
-	a := Answer{TargetRate: t.Rate, Enough: "unclear", Headroom: f.Low/t.Rate - 1}
+// TargetCheck compares what was found with a target.
+func (f *SearchResult) Check(t TargetRate) TargetCheck {
+	a := TargetCheck{TargetRate: t.Rate, Enough: "unclear", Headroom: f.Low/t.Rate - 1}
 	need := rateText(t.Rate)
 	if t.From != "" {
 		need += " (" + t.From + ")"
 	}
-	sure := f.Confidence >= leastSure
+	sure := f.Confidence >= confidenceMin
 	switch {
 	case f.Low >= t.Rate && sure:
 		a.Enough = "yes"
@@ -47,15 +47,15 @@ func (f *Found) Answer(t Target) Answer {
 	default:
 		a.Sentences = append(a.Sentences, fmt.Sprintf("whether %s is enough can't be told: the limit is %s", need, f.Interval()))
 	}
-	a.Sentences = append(a.Sentences, f.first())
+	a.Sentences = append(a.Sentences, f.limitedFirst())
 	return a
 }
 
-// leastSure is how sure an interval has to be for a plan to rest on it.
-const leastSure = 0.9
+// confidenceMin is how sure an interval has to be for a plan to rest on it.
+const confidenceMin = 0.9
 
-// first says what goes first.
-func (f *Found) first() string {
+// limitedFirst says what goes first.
+func (f *SearchResult) limitedFirst() string {
 	switch f.LimitedBy {
 	case LimitedByMaxRate, LimitedByUnknown:
 		return "nothing broke up to the highest rate that was tried, so what goes first is not known"
@@ -70,7 +70,7 @@ func (f *Found) first() string {
 }
 
 // Interval is the interval in words.
-func (f *Found) Interval() string {
+func (f *SearchResult) Interval() string {
 	switch {
 	case f.High == 0 && f.Low == 0:
 		return "not known"
@@ -90,8 +90,8 @@ func rateText(rate float64) string {
 	return fmt.Sprintf("%.4g/s", rate)
 }
 
-// Plan is what a search may do at most, which is known before it starts.
-type Plan struct {
+// SearchPlan is what a search may do at most, which is known before it starts.
+type SearchPlan struct {
 	Trials int
 	// First is how long the first trial is judged, Longest how long any may be.
 	First, Longest time.Duration
@@ -103,11 +103,11 @@ type Plan struct {
 	Requests uint64
 }
 
-// NewPlan returns the plan of a search.
-func NewPlan(o Options) Plan {
-	p := Plan{Trials: o.Trials, Budget: o.Budget, First: o.Trial}
-	p.Percentile = Needed(o.Limits, 1).Seconds()
-	p.Longest = (o.Budget / fewTrials).Truncate(time.Second)
+// NewSearchPlan returns the plan of a search.
+func NewSearchPlan(o SearchOptions) SearchPlan {
+	p := SearchPlan{Trials: o.Trials, Budget: o.Budget, First: o.Trial}
+	p.Percentile = LengthNeeded(o.Limits, 1).Seconds()
+	p.Longest = (o.Budget / trialsMin).Truncate(time.Second)
 	if first := o.Settle + o.Warmup + p.First; first > o.Budget {
 		p.Trials = 0
 	}

@@ -8,14 +8,14 @@ import (
 	"mfaload/internal/stat"
 )
 
-// look is what all trials at a rate say of it together.
-type look struct{ rate, odds float64 }
+// rateEvidence is what all trials at a rate say of it together.
+type rateEvidence struct{ rate, odds float64 }
 
-// pool takes the trials at each rate together, by rate; those that count for
+// poolByRate takes the trials at each rate together, by rate; those that count for
 // nothing are left out. Their normal deviates are added, not their odds: a trial
 // that says little says it with the same bias the next time, and four times
 // "rather not" is no "certainly not". A long trial weighs more than a short one.
-func pool(trials []*Trial) (all []look) {
+func poolByRate(trials []*Trial) (all []rateEvidence) {
 	trials = slices.DeleteFunc(slices.Clone(trials), func(t *Trial) bool { return t.Broken == 0.5 })
 	slices.SortStableFunc(trials, func(a, b *Trial) int { return cmp.Compare(a.At, b.At) })
 	for len(trials) > 0 {
@@ -26,7 +26,7 @@ func pool(trials []*Trial) (all []look) {
 			squares += seconds
 		}
 		z /= math.Sqrt(squares)
-		all = append(all, look{trials[0].At, logOdds(z)})
+		all = append(all, rateEvidence{trials[0].At, logOdds(z)})
 		trials = trials[n:]
 	}
 	return all

@@ -7,7 +7,7 @@ import (
 )
 
 func tried(rate, broken float64, length time.Duration) *Trial {
-	return &Trial{Ask: Ask{Rate: rate, Length: length}, At: rate, Broken: broken}
+	return &Trial{TrialSpec: TrialSpec{Rate: rate, Length: length}, At: rate, Broken: broken}
 }
 
 // Four trials that say "rather not" each are no certainty, while two that are
@@ -25,7 +25,7 @@ func TestPool(t *testing.T) {
 		{"a contradiction", []*Trial{tried(100, 0.05, time.Minute), tried(100, 0.95, time.Minute)}, 0.499, 0.501},
 		{"a long one", []*Trial{tried(100, 0.05, 9*time.Minute), tried(100, 0.95, time.Minute)}, 0.1, 0.2},
 	} {
-		looks := pool(c.trials)
+		looks := poolByRate(c.trials)
 		if len(looks) != 1 || looks[0].rate != 100 {
 			t.Errorf("%s: %v", c.name, looks)
 			continue
@@ -38,8 +38,8 @@ func TestPool(t *testing.T) {
 
 // Rates are kept apart and in order, and what a limiter refused stays finite.
 func TestPoolByRate(t *testing.T) {
-	looks := pool([]*Trial{tried(200, probability(4*mostOdds), time.Minute), tried(100, 0.05, time.Minute), tried(200, probability(4*mostOdds), time.Minute)})
-	if len(looks) != 2 || looks[0].rate != 100 || looks[1].rate != 200 || math.IsInf(looks[1].odds, 0) || looks[1].odds < mostOdds {
+	looks := poolByRate([]*Trial{tried(200, probability(4*oddsMax), time.Minute), tried(100, 0.05, time.Minute), tried(200, probability(4*oddsMax), time.Minute)})
+	if len(looks) != 2 || looks[0].rate != 100 || looks[1].rate != 200 || math.IsInf(looks[1].odds, 0) || looks[1].odds < oddsMax {
 		t.Errorf("%v", looks)
 	}
 }

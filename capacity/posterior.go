@@ -17,7 +17,7 @@ type posterior struct {
 // high; what lies beyond has the weight of a doubling on each side.
 func newPosterior(low, high float64, trials []*Trial) *posterior {
 	p := &posterior{}
-	looks := pool(trials)
+	looks := poolByRate(trials)
 	for _, l := range looks {
 		p.rates = append(p.rates, l.rate)
 	}
@@ -70,14 +70,14 @@ func (p *posterior) below(rate float64) (sum float64) {
 	return sum
 }
 
-// window is the narrowest interval between two rates that were tried in which
+// rateWindow is the narrowest interval between two rates that were tried in which
 // the limit lies with a probability, or the widest where that is less sure.
-func (p *posterior) window(confidence float64) (w window, ok bool) {
+func (p *posterior) window(confidence float64) (w rateWindow, ok bool) {
 	for from := range p.rates {
 		sum := 0.0
 		for to := from + 1; to < len(p.rates); to++ {
 			sum += p.mass[to]
-			c := window{p.rates[from], p.rates[to], sum}
+			c := rateWindow{p.rates[from], p.rates[to], sum}
 			if sum >= confidence && (w.mass < confidence || c.width() < w.width()) || w.mass < confidence && sum > w.mass {
 				w = c
 			}
@@ -89,8 +89,8 @@ func (p *posterior) window(confidence float64) (w window, ok bool) {
 // above is how likely it is that the limit lies above all rates that were tried.
 func (p *posterior) above() float64 { return p.mass[len(p.mass)-1] }
 
-// window is an interval of rates.
-type window struct{ low, high, mass float64 }
+// rateWindow is an interval of rates.
+type rateWindow struct{ low, high, mass float64 }
 
 // width is relative to the middle.
-func (w window) width() float64 { return 2 * (w.high - w.low) / (w.high + w.low) }
+func (w rateWindow) width() float64 { return 2 * (w.high - w.low) / (w.high + w.low) }

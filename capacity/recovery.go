@@ -92,10 +92,10 @@ func (r *Recovery) requests() float64 {
 // begin of the rate.
 type Watch struct {
 	median, rate float64
-	requests     []watched
+	requests     []recoveryRequest
 }
 
-type watched struct {
+type recoveryRequest struct {
 	sent, done time.Duration // done is below 0 while it is in flight
 	served     bool
 }
@@ -105,7 +105,7 @@ func (r *Recovery) Watch(i int) *Watch { return &Watch{median: r.Median, rate: r
 
 // Sent counts a request and returns its number. Requests are sent in order.
 func (w *Watch) Sent(at time.Duration) (number int) {
-	w.requests = append(w.requests, watched{sent: at, done: -1})
+	w.requests = append(w.requests, recoveryRequest{sent: at, done: -1})
 	return len(w.requests) - 1
 }
 
@@ -152,7 +152,7 @@ func (w *Watch) medianIn(from, to time.Duration) float64 {
 }
 
 // recoveryTexts say how the service recovered where that took long.
-func (f *Found) recoveryTexts() (all []string) {
+func (f *SearchResult) recoveryTexts() (all []string) {
 	took, after := time.Duration(0), (*Trial)(nil)
 	for _, t := range f.Trials {
 		if t.Recovered == nil {
@@ -177,8 +177,8 @@ func (f *Found) recoveryTexts() (all []string) {
 // recoveriesMax is how often in a row a service may not be back.
 const recoveriesMax = 3
 
-// gone says whether the service was not back again and again.
-func (s *search) gone() bool {
+// neverRecovers says whether the service was not back again and again.
+func (s *search) neverRecovers() bool {
 	n := len(s.found.Trials)
 	if n < recoveriesMax {
 		return false

@@ -14,21 +14,21 @@ type refusal struct {
 	burst float64
 }
 
-// leastRefused is how many seconds tell the rate that is accepted.
-const leastRefused = 5
+// refusedSecondsMin is how many seconds tell the rate that is accepted.
+const refusedSecondsMin = 5
 
 // refusal returns what the trial tells of a rate limit.
 func (t *Trial) refusal() (r refusal, ok bool) {
 	if t.Refused == 0 || t.By != LimitedByRefusals {
 		return r, false
 	}
-	all := append(append([]Second{}, t.Before...), t.Seconds...)
+	all := append(append([]TrialSecond{}, t.Before...), t.Seconds...)
 	first := 0
 	for first < len(all) && all[first].Expected == all[first].Sent {
 		first++
 	}
 	after := all[min(first+1, len(all)):]
-	if len(after) < leastRefused {
+	if len(after) < refusedSecondsMin {
 		return r, false
 	}
 	for _, s := range after {
@@ -49,20 +49,20 @@ func (s *search) refusal() (r refusal, ok bool) {
 	return r, ok
 }
 
-// drains is how long a rate has to be tried until a rate limit shows that
+// untilRefused is how long a rate has to be tried until a rate limit shows that
 // accepts somewhat less and lets a burst through first.
-func (r refusal) drains(rate float64) time.Duration {
+func (r refusal) untilRefused(rate float64) time.Duration {
 	if rate <= r.accepted {
 		return 0
 	}
-	return time.Duration(1.2*r.burst/(rate-r.accepted)*1e9) + leastRefused*time.Second
+	return time.Duration(1.2*r.burst/(rate-r.accepted)*1e9) + refusedSecondsMin*time.Second
 }
 
-// stopAt makes a refused trial speak of the rate that is accepted, so that no
+// placeRefused makes a refused trial speak of the rate that is accepted, so that no
 // other one has to be refused to find it.
-func (s *search) stopAt(t *Trial) {
+func (s *search) placeRefused(t *Trial) {
 	if r, ok := t.refusal(); ok && s.StopOn429 {
 		t.At = min(t.Rate, r.accepted*(1+edge*s.Width))
-		t.Broken = probability(4 * mostOdds) // what a limiter refuses is no matter of chance
+		t.Broken = probability(4 * oddsMax) // what a limiter refuses is no matter of chance
 	}
 }

@@ -29,38 +29,38 @@ type Result struct {
 	Duration float64   `json:"duration_s"`
 	// Complete says that the search came to its end: it neither goes on, nor was
 	// it broken off.
-	Complete bool `json:"complete"`
-	Rate     Rate `json:"rate"`
+	Complete bool         `json:"complete"`
+	Rate     RateInterval `json:"rate"`
 	// LimitedBy is the threshold that breaks above the rate, or "429", "backlog" or
 	// "generator"; where nothing broke "maxRate", or "unknown" where that was not
 	// tried.
 	LimitedBy string `json:"limited_by"`
 	// Settled says that the interval is as narrow and as sure as it was asked for.
-	Settled bool     `json:"settled"`
-	Reasons []string `json:"reasons"`
-	Answer  *Answer  `json:"planning,omitempty"`
-	Trials  []Row    `json:"trials"`
+	Settled bool         `json:"settled"`
+	Reasons []string     `json:"reasons"`
+	Answer  *TargetCheck `json:"planning,omitempty"`
+	Trials  []TrialRow   `json:"trials"`
 	// Cut are the folders of trials that were broken off. They count for nothing.
 	Cut   []string `json:"cut_trials,omitempty"`
 	Curve Curve    `json:"curve"`
 	Soak  *Soak    `json:"soak,omitempty"`
 }
 
-// Rate is the interval of the highest rate that holds. Low is null where no rate
+// RateInterval is the interval of the highest rate that holds. Low is null where no rate
 // was found that holds, High where none was that does not.
-type Rate struct {
+type RateInterval struct {
 	Low        *float64 `json:"low"`
 	High       *float64 `json:"high"`
 	Confidence float64  `json:"confidence"`
 }
 
-// Row is a trial.
-type Row struct {
-	Number   int     `json:"number"`
-	Rate     float64 `json:"rate"`
-	Warmup   float64 `json:"warmup_s"`
-	Duration float64 `json:"duration_s"`
-	Verdict  Verdict `json:"verdict"`
+// TrialRow is a trial.
+type TrialRow struct {
+	Number   int          `json:"number"`
+	Rate     float64      `json:"rate"`
+	Warmup   float64      `json:"warmup_s"`
+	Duration float64      `json:"duration_s"`
+	Verdict  TrialVerdict `json:"verdict"`
 	// Broken is how likely it is that the rate is too high, by this trial alone.
 	Broken float64 `json:"broken"`
 	// By is what broke, or what came closest to it.
@@ -68,28 +68,28 @@ type Row struct {
 	Reasons []string `json:"reasons"`
 	// Ended is the condition of load.stopOn that ended it early: its figures are of
 	// the part until then.
-	Ended   string     `json:"ended_by,omitempty"`
-	Limits  []RowLimit `json:"limits"`
-	Little  *Little    `json:"little,omitempty"`
-	Figures RowFigures `json:"figures"`
+	Ended   string       `json:"ended_by,omitempty"`
+	Limits  []TrialLimit `json:"limits"`
+	Little  *Little      `json:"little,omitempty"`
+	Figures TrialFigures `json:"figures"`
 	// Served is how many responses as expected were received a second in the judged
 	// part, and Unserved how many of its requests piled up.
 	Served   float64 `json:"served_rate"`
 	Unserved float64 `json:"unserved"`
 	// Recovery is how the service recovered before it from an overload.
-	Recovery *RowRecovery `json:"recovery,omitempty"`
-	Folder   string       `json:"folder,omitempty"`
+	Recovery *TrialRecovery `json:"recovery,omitempty"`
+	Folder   string         `json:"folder,omitempty"`
 }
 
-// RowRecovery is how a service recovered from an overload.
-type RowRecovery struct {
+// TrialRecovery is how a service recovered from an overload.
+type TrialRecovery struct {
 	Duration float64 `json:"duration_s"`
 	// Back says that it was as fast as before.
 	Back bool `json:"back"`
 }
 
-// RowFigures are those of a report that a curve needs.
-type RowFigures struct {
+// TrialFigures are those of a report that a curve needs.
+type TrialFigures struct {
 	Requests report.Requests   `json:"requests"`
 	Rate     report.Rate       `json:"rate"`
 	Response report.Times      `json:"response_ms"`
@@ -98,8 +98,8 @@ type RowFigures struct {
 	Errors   map[string]uint64 `json:"errors"`
 }
 
-// RowLimit is what a trial says of one threshold.
-type RowLimit struct {
+// TrialLimit is what a trial says of one threshold.
+type TrialLimit struct {
 	Limit string `json:"limit"`
 	// Share of the requests that are over it, and the share that may be; of a
 	// mean both are in seconds.
@@ -125,35 +125,35 @@ type Curve struct {
 }
 
 // Result returns what was found as capacity.json holds it.
-func (f *Found) Result() *Result {
-	r := &Result{Schema: Schema, Duration: f.Took.Seconds(), LimitedBy: f.LimitedBy, Settled: f.Settled, Reasons: f.reasons(), Trials: []Row{},
-		Rate: Rate{positive(f.Low), positive(f.High), round(f.Confidence)}}
+func (f *SearchResult) Result() *Result {
+	r := &Result{Schema: Schema, Duration: f.Took.Seconds(), LimitedBy: f.LimitedBy, Settled: f.Settled, Reasons: f.reasons(), Trials: []TrialRow{},
+		Rate: RateInterval{rateOrNil(f.Low), rateOrNil(f.High), round(f.Confidence)}}
 	for _, t := range f.Trials {
 		r.Trials = append(r.Trials, t.row())
 	}
-	if f.bends() {
+	if f.reachedLimit() {
 		if u, ok := FitUSL(f.Trials); ok {
 			r.Curve.USL = u
 		}
-		if k, ok := FindKnee(f.Trials); ok {
+		if k, ok := findKnee(f.Trials); ok {
 			r.Curve.Knee = &k
 		}
 	}
 	return r
 }
 
-// bends says whether the service itself came to its limit: before that a curve has
+// reachedLimit says whether the service itself came to its limit: before that a curve has
 // neither a knee nor an end.
-func (f *Found) bends() bool {
+func (f *SearchResult) reachedLimit() bool {
 	return f.High > 0 && f.LimitedBy != LimitedByGenerator && f.LimitedBy != LimitedByRefusals
 }
 
 // reasons say why the search ended, and what else one should know.
-func (f *Found) reasons() []string {
+func (f *SearchResult) reasons() []string {
 	return slices.Concat([]string{f.Why}, f.Unproved, f.recoveryTexts())
 }
 
-func positive(x float64) *float64 {
+func rateOrNil(x float64) *float64 {
 	if x <= 0 {
 		return nil
 	}
@@ -164,19 +164,19 @@ func positive(x float64) *float64 {
 // round keeps 3 decimals.
 func round(x float64) float64 { return math.Round(x*1000) / 1000 }
 
-func (t *Trial) row() Row {
-	row := Row{Number: t.Number, Rate: round(t.Rate), Warmup: t.Warmup.Seconds(), Duration: float64(len(t.Seconds)), Verdict: t.Verdict,
-		Broken: round(t.Broken), By: t.By, Reasons: append([]string{}, t.Reasons...), Ended: t.Ended, Limits: []RowLimit{}, Folder: t.Folder,
-		Figures: RowFigures{t.Figures.Requests, t.Figures.Rate, t.Figures.Response, t.Figures.Service, t.Figures.Statuses, t.Figures.Errors}}
+func (t *Trial) row() TrialRow {
+	row := TrialRow{Number: t.Number, Rate: round(t.Rate), Warmup: t.Warmup.Seconds(), Duration: float64(len(t.Seconds)), Verdict: t.Verdict,
+		Broken: round(t.Broken), By: t.By, Reasons: append([]string{}, t.Reasons...), Ended: t.Ended, Limits: []TrialLimit{}, Folder: t.Folder,
+		Figures: TrialFigures{t.Figures.Requests, t.Figures.Rate, t.Figures.Response, t.Figures.Service, t.Figures.Statuses, t.Figures.Errors}}
 	for _, j := range t.Judged {
-		row.Limits = append(row.Limits, RowLimit{j.Limit, j.Observed, j.Allowed, round(j.Effective), round(j.Broken)})
+		row.Limits = append(row.Limits, TrialLimit{j.Limit, j.Observed, j.Allowed, round(j.Effective), round(j.Broken)})
 	}
 	row.Served, row.Unserved = round(t.Served), round(max(t.Backlog.Unserved, 0))
 	if r := t.Recovered; r != nil {
-		row.Recovery = &RowRecovery{round(r.Took.Seconds()), r.Back}
+		row.Recovery = &TrialRecovery{round(r.Took.Seconds()), r.Back}
 	}
 	if t.InFlight > 0 {
-		row.Little = &Little{round(t.InFlight), round(t.Expected), len(t.little()) == 0}
+		row.Little = &Little{round(t.InFlight), round(t.Expected), len(t.checkLittle()) == 0}
 	}
 	return row
 }

@@ -70,7 +70,9 @@ func thresholds() []scenario.Threshold {
 	}
 }
 
-func limits() []capacity.Limit { return capacity.Limits(&scenario.Scenario{Thresholds: thresholds()}) }
+func limits() []capacity.Criterion {
+	return capacity.Criteria(&scenario.Scenario{Thresholds: thresholds()})
+}
 
 func TestRead(t *testing.T) {
 	m, r := measured(t, 100, 2*time.Second, 20*time.Second, 50*time.Millisecond, 50*time.Millisecond, 0.3)
@@ -88,7 +90,7 @@ func TestRead(t *testing.T) {
 	if q := o.Quantiles; len(q) != 4 || math.Abs(q[0]-r.Response.P95/1000) > 1e-6 || q[1] != 0 {
 		t.Errorf("quantiles %v, the report has %v ms", q, r.Response.P95)
 	}
-	tr := capacity.Judge(capacity.Ask{Rate: 100, Length: 20 * time.Second}, o, limits())
+	tr := capacity.Judge(capacity.TrialSpec{Rate: 100, Length: 20 * time.Second}, o, limits())
 	if tr.Verdict != capacity.Pass || tr.Growing {
 		t.Errorf("%s by %s: %v", tr.Verdict, tr.By, tr.Reasons)
 	}
@@ -98,7 +100,7 @@ func TestRead(t *testing.T) {
 func TestLittle(t *testing.T) {
 	m, r := measured(t, 100, 0, 20*time.Second, 50*time.Millisecond, 50*time.Millisecond, 0.3)
 	o := capacity.Read(m, r, limits(), 7)
-	tr := capacity.Judge(capacity.Ask{Rate: 100, Length: 20 * time.Second}, o, limits())
+	tr := capacity.Judge(capacity.TrialSpec{Rate: 100, Length: 20 * time.Second}, o, limits())
 	if tr.Verdict != capacity.Inconclusive || tr.By != capacity.LimitedByGenerator || !strings.Contains(strings.Join(tr.Reasons, ""), "Little's law") {
 		t.Errorf("%s by %s: %v", tr.Verdict, tr.By, tr.Reasons)
 	}
@@ -107,7 +109,7 @@ func TestLittle(t *testing.T) {
 // Percentiles that still pass do not hide a backlog.
 func TestGrows(t *testing.T) {
 	m, r := measured(t, 100, 0, 60*time.Second, 20*time.Millisecond, 100*time.Millisecond, 0.1)
-	tr := capacity.Judge(capacity.Ask{Rate: 100, Length: 60 * time.Second}, capacity.Read(m, r, limits(), 0), limits())
+	tr := capacity.Judge(capacity.TrialSpec{Rate: 100, Length: 60 * time.Second}, capacity.Read(m, r, limits(), 0), limits())
 	if tr.Verdict != capacity.Break || tr.By != capacity.LimitedByBacklog {
 		t.Errorf("%s by %s: %v", tr.Verdict, tr.By, tr.Reasons)
 	}
@@ -116,10 +118,10 @@ func TestGrows(t *testing.T) {
 func TestSoakFindsDrift(t *testing.T) {
 	for _, test := range []struct {
 		to   time.Duration
-		want capacity.Verdict
+		want capacity.TrialVerdict
 	}{{50 * time.Millisecond, capacity.Pass}, {65 * time.Millisecond, capacity.Break}} {
 		m, r := measured(t, 50, 0, 10*time.Minute, 50*time.Millisecond, test.to, 0.2)
-		a := capacity.Ask{Rate: 50, Length: 10 * time.Minute}
+		a := capacity.TrialSpec{Rate: 50, Length: 10 * time.Minute}
 		s := capacity.NewSoak(a, 0.8, m, capacity.Read(m, r, limits(), 0), limits())
 		if s.Verdict != test.want || s.Block != 60 || len(s.Drifts[0].Values) != 10 {
 			t.Errorf("to %v: %s, %v, %+v", test.to, s.Verdict, s.Reasons, s.Drifts[0])
@@ -133,10 +135,10 @@ func synthetic(lambda, sigma, kappa, noise float64) (trials []*capacity.Trial) {
 	for i, n := range []float64{0.5, 1, 2, 4, 8, 12, 16, 20} {
 		x := lambda * n / (1 + sigma*(n-1) + kappa*n*(n-1))
 		mean := n / x * math.Exp(noise*random.NormFloat64()) * 1000
-		tr := &capacity.Trial{Ask: capacity.Ask{Number: i + 1, Rate: x}, Verdict: capacity.Pass, Broken: 0.05, By: "response p95 <= 150ms", At: x}
+		tr := &capacity.Trial{TrialSpec: capacity.TrialSpec{Number: i + 1, Rate: x}, Verdict: capacity.Pass, Broken: 0.05, By: "response p95 <= 150ms", At: x}
 		tr.Figures = report.Figures{Requests: report.Requests{Scheduled: 1000, Sent: 1000, Answered: 1000, AsExpected: 1000}, Rate: report.Rate{Planned: x, Achieved: x},
 			Response: report.Times{Mean: mean, P50: mean, P95: 2 * mean, P99: 3 * mean}, Service: report.Times{Mean: mean}, Statuses: map[string]uint64{"201 OTP_REQUIRED": 1000}, Errors: map[string]uint64{}}
-		tr.Seconds, tr.InFlight, tr.Expected, tr.Served = make([]capacity.Second, 30), n, n, x
+		tr.Seconds, tr.InFlight, tr.Expected, tr.Served = make([]capacity.TrialSecond, 30), n, n, x
 		trials = append(trials, tr)
 	}
 	return trials
@@ -148,7 +150,7 @@ func TestUSL(t *testing.T) {
 		t.Fatal("no fit")
 	}
 	for name, b := range map[string]struct {
-		got  capacity.Bound
+		got  capacity.Coefficient
 		want float64
 	}{"λ": {u.Lambda, 50}, "σ": {u.Sigma, 0.03}, "κ": {u.Kappa, 0.0005}} {
 		if b.got.Low > b.want || b.got.High < b.want || math.Abs(b.got.Value-b.want) > 0.3*b.want {
@@ -167,7 +169,7 @@ func TestUSL(t *testing.T) {
 }
 
 func TestAnswer(t *testing.T) {
-	f := &capacity.Found{Low: 400, High: 410, Confidence: 0.97, LimitedBy: "response p95 <= 150ms"}
+	f := &capacity.SearchResult{Low: 400, High: 410, Confidence: 0.97, LimitedBy: "response p95 <= 150ms"}
 	for _, test := range []struct {
 		rate   float64
 		enough string
@@ -177,7 +179,7 @@ func TestAnswer(t *testing.T) {
 		{500, "no", "500/s is not enough: 410/s is too much already, 18 % less"},
 		{405, "unclear", "whether 405/s is enough can't be told: the limit is between 400/s and 410/s"},
 	} {
-		a := f.Answer(capacity.Target{Rate: test.rate})
+		a := f.Check(capacity.TargetRate{Rate: test.rate})
 		if a.Enough != test.enough || len(a.Sentences) != 2 || a.Sentences[0] != test.first ||
 			a.Sentences[1] != "what goes first is response p95 <= 150ms, at a rate between 400/s and 410/s" {
 			t.Errorf("%v/s: %s, %q", test.rate, a.Enough, a.Sentences)
@@ -188,12 +190,12 @@ func TestAnswer(t *testing.T) {
 // whole is a result with everything that there may be in one.
 func whole(t *testing.T) *capacity.Result {
 	t.Helper()
-	f := &capacity.Found{Low: 400, High: 410, Confidence: 0.97, LimitedBy: "response p95 <= 150ms", Why: "done", Settled: true, Trials: synthetic(50, 0.03, 0.0005, 0.02)}
+	f := &capacity.SearchResult{Low: 400, High: 410, Confidence: 0.97, LimitedBy: "response p95 <= 150ms", Why: "done", Settled: true, Trials: synthetic(50, 0.03, 0.0005, 0.02)}
 	r := f.Result()
 	r.Scenario, r.Started = "<rollout>", time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
-	a := f.Answer(capacity.Target{Rate: 300, From: "2,000,000 logins a day, times 4 at the peak"})
+	a := f.Check(capacity.TargetRate{Rate: 300, From: "2,000,000 logins a day, times 4 at the peak"})
 	m, rep := measured(t, 50, 0, 2*time.Minute, 50*time.Millisecond, 50*time.Millisecond, 0.2)
-	ask := capacity.Ask{Rate: 50, Length: 2 * time.Minute}
+	ask := capacity.TrialSpec{Rate: 50, Length: 2 * time.Minute}
 	r.Answer, r.Soak = &a, capacity.NewSoak(ask, 0.8, m, capacity.Read(m, rep, limits(), 0), limits())
 	return r
 }
@@ -230,7 +232,7 @@ func TestResult(t *testing.T) {
 
 // A search without anything found has a form too.
 func TestNothingFound(t *testing.T) {
-	r := (&capacity.Found{}).Result()
+	r := (&capacity.SearchResult{}).Result()
 	text, err := r.JSON()
 	if err != nil {
 		t.Fatal(err)
@@ -244,7 +246,7 @@ func TestNothingFound(t *testing.T) {
 // Validators of others take capacity.json, of a whole search and of none.
 func TestResultFitsItsSchemaForOthers(t *testing.T) {
 	var documents [][]byte
-	for _, r := range []*capacity.Result{whole(t), (&capacity.Found{}).Result()} {
+	for _, r := range []*capacity.Result{whole(t), (&capacity.SearchResult{}).Result()} {
 		text, err := r.JSON()
 		if err != nil {
 			t.Fatal(err)
@@ -280,7 +282,7 @@ func validate(t *testing.T, text []byte) {
 // Who was never served is slower than any limit, whether a request was given up on or
 // never sent; refusals are not among the times.
 func TestNeverServedIsSlowerThanAnyLimit(t *testing.T) {
-	a := capacity.Ask{Rate: 100, Length: 20 * time.Second}
+	a := capacity.TrialSpec{Rate: 100, Length: 20 * time.Second}
 	judge := func(bend func(recorder *measure.Recorder, k int, o *measure.Observation) bool) *capacity.Trial {
 		s := &scenario.Scenario{Name: "m", Groups: []scenario.Group{{Name: "all", IDs: []string{"a"}}}, Thresholds: thresholds()[:1]}
 		recorder, profile := measure.NewRecorder(1, nil, 0), measure.Profile{}
@@ -303,12 +305,12 @@ func TestNeverServedIsSlowerThanAnyLimit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		limits := capacity.Limits(s)
+		limits := capacity.Criteria(s)
 		return capacity.Judge(a, capacity.Read(m, r, limits, 0), limits)
 	}
 	for name, c := range map[string]struct {
 		bend func(*measure.Recorder, int, *measure.Observation) bool
-		want capacity.Verdict
+		want capacity.TrialVerdict
 	}{
 		"all served": {func(*measure.Recorder, int, *measure.Observation) bool { return true }, capacity.Pass},
 		"timeouts of 8 %": {func(_ *measure.Recorder, k int, o *measure.Observation) bool {

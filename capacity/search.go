@@ -10,8 +10,8 @@ import (
 
 // Search looks for the highest rate that keeps the limits. It returns what it
 // found so far with an error too, as when the context ends.
-func Search(ctx context.Context, o Options, try Try) (*Found, error) {
-	s := &search{Options: o, found: &Found{}}
+func Search(ctx context.Context, o SearchOptions, try RunTrial) (*SearchResult, error) {
+	s := &search{SearchOptions: o, found: &SearchResult{}}
 	for _, t := range o.Recorded {
 		s.add(t)
 	}
@@ -35,12 +35,12 @@ func Search(ctx context.Context, o Options, try Try) (*Found, error) {
 
 // search is one that is under way.
 type search struct {
-	Options
-	found *Found
+	SearchOptions
+	found *SearchResult
 }
 
 func (s *search) add(t *Trial) {
-	s.stopAt(t)
+	s.placeRefused(t)
 	s.found.Trials = append(s.found.Trials, t)
 	if s.found.Took += t.Settle; !t.Recovered.missed() {
 		s.found.Took += t.Warmup + time.Duration(len(t.Seconds))*time.Second + t.Drained
@@ -51,8 +51,8 @@ func (s *search) add(t *Trial) {
 }
 
 // next is the next trial, or the reason why there is none.
-func (s *search) next() (a Ask, more bool) {
-	n := s.step()
+func (s *search) next() (a TrialSpec, more bool) {
+	n := s.nextStep()
 	if s.found.Why != "" {
 		return a, false
 	}
@@ -60,14 +60,14 @@ func (s *search) next() (a Ask, more bool) {
 		s.found.Why = fmt.Sprintf("all %d trials were used", s.Trials)
 		return a, false
 	}
-	a = Ask{Number: len(s.found.Trials) + 1, Rate: n.rate, Warmup: s.Warmup, Settle: s.Settle}
+	a = TrialSpec{Number: len(s.found.Trials) + 1, Rate: n.rate, Warmup: s.Warmup, Settle: s.Settle}
 	if a.Number == 1 {
 		a.Settle = 0
 	}
 	left := s.Budget - s.found.Took
 	a.Length = s.length(n, left-a.Settle-a.Warmup)
-	a.Recovery = s.recovery(left - a.Takes())
-	if a.Takes() > left || a.Recovery != nil && a.Recovery.Max < recoveryMin {
+	a.Recovery = s.recovery(left - a.TotalTime())
+	if a.TotalTime() > left || a.Recovery != nil && a.Recovery.Max < recoveryMin {
 		s.found.Why = fmt.Sprintf("the budget of %v was used", s.Budget)
 		return a, false
 	}
@@ -79,21 +79,21 @@ func (s *search) next() (a Ask, more bool) {
 }
 
 // length is how long the next trial is judged, of what is left of the budget.
-func (s *search) length(n step, left time.Duration) time.Duration {
+func (s *search) length(n searchStep, left time.Duration) time.Duration {
 	least := max(s.needed(n.rate), n.min)
-	length := max(least*time.Duration(n.times), s.telling(n.rate))
+	length := max(least*time.Duration(n.times), s.lengthToDecide(n.rate))
 	if r, ok := s.refusal(); ok {
-		length = max(length, r.drains(n.rate))
+		length = max(length, r.untilRefused(n.rate))
 	}
 	// The later trials are worth more, and each gets its share of the time.
 	spent := s.Settle + s.Warmup
-	share := (left+spent)/time.Duration(min(s.Trials-len(s.found.Trials), fewTrials)) - spent
+	share := (left+spent)/time.Duration(min(s.Trials-len(s.found.Trials), trialsMin)) - spent
 	return max(min(length, share), least).Truncate(time.Second)
 }
 
 // requests are those of the trials so far and of another one, and of what came
 // before each.
-func (s *search) requests(next Ask) (sum float64) {
+func (s *search) requests(next TrialSpec) (sum float64) {
 	for _, t := range s.found.Trials {
 		if !t.Recovered.missed() {
 			sum += t.Rate * (t.Warmup + t.Length).Seconds()
@@ -105,16 +105,16 @@ func (s *search) requests(next Ask) (sum float64) {
 	return sum + next.Rate*(next.Warmup+next.Length).Seconds() + next.Recovery.requests()
 }
 
-// telling is how long a trial next to the limit has to be to tell half of what
+// lengthToDecide is how long a trial next to the limit has to be to tell half of what
 // is allowed from what is, by what the trials at about the rate told.
-func (s *search) telling(rate float64) (length time.Duration) {
+func (s *search) lengthToDecide(rate float64) (length time.Duration) {
 	for _, t := range s.found.Trials {
 		if math.Abs(t.Rate/rate-1) > 2*s.Width || len(t.Seconds) == 0 {
 			continue
 		}
 		for _, j := range t.Judged {
 			if j.Limit == t.By && j.Allowed > 0 && (j.Over > 0 || j.Rate && !j.Open) && j.Effective > 0 {
-				seconds := halfTold / j.Allowed / j.Effective * float64(len(t.Seconds))
+				seconds := requestsToHalve / j.Allowed / j.Effective * float64(len(t.Seconds))
 				length = max(length, time.Duration(min(seconds, s.Budget.Seconds())*1e9))
 			}
 		}
@@ -122,12 +122,12 @@ func (s *search) telling(rate float64) (length time.Duration) {
 	return length
 }
 
-// halfTold is how many independent requests tell half of a small share from the
+// requestsToHalve is how many independent requests tell half of a small share from the
 // whole with odds of 19 to 1, times the share: 1.645² / (2·(½·ln ½ + ½)).
-const halfTold = 8.8
+const requestsToHalve = 8.8
 
-// fewTrials are as many as it takes to make sure of an interval.
-const fewTrials = 5
+// trialsMin are as many as it takes to make sure of an interval.
+const trialsMin = 5
 
 // needed is how long a trial takes at least at a rate: that of the scenario, or
 // what its percentiles need. On the way up to the first break most trials are so
@@ -136,15 +136,15 @@ func (s *search) needed(rate float64) time.Duration {
 	if !s.broke() && (rate < float64(s.MaxRate) || s.tried(rate) == 0) {
 		return s.Trial
 	}
-	return max(s.Trial, Needed(s.Limits, rate))
+	return max(s.Trial, LengthNeeded(s.Limits, rate))
 }
 
 // beyond is how many requests are expected beyond a percentile in a trial.
 const beyond = 50
 
-// Needed is how long a trial has to be for the percentiles that it judges: 50
+// LengthNeeded is how long a trial has to be for the percentiles that it judges: 50
 // requests beyond each, a thousand requests for a p95 and 5,000 for a p99.
-func Needed(limits []Limit, rate float64) time.Duration {
+func LengthNeeded(limits []Criterion, rate float64) time.Duration {
 	requests := 0.0
 	for i := range limits {
 		if l := &limits[i]; l.timed() && !l.Mean && l.Allowed > 0 {
@@ -176,7 +176,7 @@ func sameRate(a, b float64) bool { return math.Abs(a/b-1) < 1e-9 }
 
 // odds are those of all trials at a rate.
 func (s *search) odds(rate float64) (odds float64) {
-	for _, l := range pool(s.found.Trials) {
+	for _, l := range poolByRate(s.found.Trials) {
 		if sameRate(l.rate, rate) {
 			odds += l.odds
 		}
@@ -184,8 +184,8 @@ func (s *search) odds(rate float64) (odds float64) {
 	return odds
 }
 
-// doubted says whether mfaload itself was at fault at a rate again and again.
-func (s *search) doubted(rate float64) bool {
+// generatorLimited says whether mfaload itself was at fault at a rate again and again.
+func (s *search) generatorLimited(rate float64) bool {
 	n := 0
 	for _, t := range s.found.Trials {
 		if len(t.Doubts) > 0 && sameRate(t.Rate, rate) {
@@ -195,15 +195,15 @@ func (s *search) doubted(rate float64) bool {
 	return n > 1
 }
 
-// outrun says whether there is such a rate.
-func (s *search) outrun() bool {
-	return slices.ContainsFunc(s.found.Trials, func(t *Trial) bool { return s.doubted(t.Rate) })
+// anyGeneratorLimited says whether there is such a rate.
+func (s *search) anyGeneratorLimited() bool {
+	return slices.ContainsFunc(s.found.Trials, func(t *Trial) bool { return s.generatorLimited(t.Rate) })
 }
 
 // interval is where the limit lies with the confidence that is asked for: by lines
 // through the trials where they make some, else by their odds alone.
-func (s *search) interval(p *posterior) (w window, sure bool) {
-	if w, ok := s.lines(p); ok {
+func (s *search) interval(p *posterior) (w rateWindow, sure bool) {
+	if w, ok := s.lineWindow(p); ok {
 		return w, true
 	}
 	return p.window(s.Confidence)

@@ -12,7 +12,7 @@ import (
 	"mfaload/scenario"
 )
 
-func searched(t *testing.T, sys system, change func(*capacity.Options)) *capacity.Found {
+func searched(t *testing.T, sys system, change func(*capacity.SearchOptions)) *capacity.SearchResult {
 	t.Helper()
 	o := sys.options(1)
 	change(&o)
@@ -34,7 +34,7 @@ func searched(t *testing.T, sys system, change func(*capacity.Options)) *capacit
 // With stopOn429 nothing goes beyond the lowest rate that was refused, and the
 // limit is found nevertheless.
 func TestStopOn429(t *testing.T) {
-	f := searched(t, refusing(), func(o *capacity.Options) { o.StopOn429 = true })
+	f := searched(t, refusing(), func(o *capacity.SearchOptions) { o.StopOn429 = true })
 	refused := 0
 	for _, tr := range f.Trials {
 		if tr.Refused > 0 {
@@ -48,7 +48,7 @@ func TestStopOn429(t *testing.T) {
 
 // A service that does more than may be tried is not said to have a limit.
 func TestHighestRateHolds(t *testing.T) {
-	f := searched(t, refusing(), func(o *capacity.Options) { o.MaxRate, o.StartRate = 100, 10 })
+	f := searched(t, refusing(), func(o *capacity.SearchOptions) { o.MaxRate, o.StartRate = 100, 10 })
 	if f.Low != 100 || f.High != 0 || f.LimitedBy != capacity.LimitedByMaxRate || !f.Settled {
 		t.Errorf("%+v", f)
 	}
@@ -56,7 +56,7 @@ func TestHighestRateHolds(t *testing.T) {
 
 // A service that does not even take the first rate: the search goes down.
 func TestStartsTooHigh(t *testing.T) {
-	f := searched(t, refusing(), func(o *capacity.Options) { o.MaxRate, o.StartRate = 2000, 1000 })
+	f := searched(t, refusing(), func(o *capacity.SearchOptions) { o.MaxRate, o.StartRate = 2000, 1000 })
 	if f.Low > 200 || f.High < 200 || f.Low < 150 {
 		t.Errorf("%v to %v: %s", f.Low, f.High, f.Why)
 	}
@@ -66,9 +66,9 @@ func TestStartsTooHigh(t *testing.T) {
 // high: percentiles pass in every trial.
 func TestBacklog(t *testing.T) {
 	sys := crommelin(95, 60*time.Millisecond)
-	sys.limits = []capacity.Limit{{Name: "response p95 <= 1h", Group: -1, Metric: scenario.Response, Over: 3600, Allowed: 0.05}}
+	sys.limits = []capacity.Criterion{{Name: "response p95 <= 1h", Group: -1, Metric: scenario.Response, Over: 3600, Allowed: 0.05}}
 	sys.truth = 500
-	f := searched(t, sys, func(o *capacity.Options) {})
+	f := searched(t, sys, func(o *capacity.SearchOptions) {})
 	if f.LimitedBy != capacity.LimitedByBacklog || f.Low > 510 || f.High < 490 {
 		t.Errorf("limited by %s, %v to %v", f.LimitedBy, f.Low, f.High)
 	}
@@ -80,7 +80,7 @@ func TestGeneratorIsNoBreak(t *testing.T) {
 	try := sys.trial(1)
 	o := sys.options(1)
 	o.MaxRate, o.StartRate = 1000, 10
-	f, err := capacity.Search(context.Background(), o, func(ctx context.Context, a capacity.Ask) (*capacity.Outcome, error) {
+	f, err := capacity.Search(context.Background(), o, func(ctx context.Context, a capacity.TrialSpec) (*capacity.Outcome, error) {
 		out, err := try(ctx, a)
 		if a.Rate > 150 {
 			out.Doubts = []string{"mfaload itself was late"}
@@ -97,7 +97,7 @@ func TestInterrupted(t *testing.T) {
 	sys := refusing()
 	try := sys.trial(1)
 	gone := errors.New("gone")
-	f, err := capacity.Search(context.Background(), sys.options(1), func(ctx context.Context, a capacity.Ask) (*capacity.Outcome, error) {
+	f, err := capacity.Search(context.Background(), sys.options(1), func(ctx context.Context, a capacity.TrialSpec) (*capacity.Outcome, error) {
 		if a.Number == 4 {
 			return nil, gone
 		}
@@ -113,7 +113,7 @@ func TestNeeded(t *testing.T) {
 		p, rate float64
 		want    time.Duration
 	}{{95, 100, 10 * time.Second}, {99, 100, 50 * time.Second}, {99.9, 100, 500 * time.Second}, {99, 3, 1667 * time.Second}} {
-		if got := capacity.Needed(percentile(test.p, time.Second), test.rate); got != test.want {
+		if got := capacity.LengthNeeded(percentile(test.p, time.Second), test.rate); got != test.want {
 			t.Errorf("p%v at %v/s needs %v, want %v", test.p, test.rate, got, test.want)
 		}
 	}
@@ -121,11 +121,11 @@ func TestNeeded(t *testing.T) {
 
 func TestBudgetEnds(t *testing.T) {
 	sys := erlang(95, 150*time.Millisecond)
-	f := searched(t, sys, func(o *capacity.Options) { o.Budget = 3 * time.Minute })
+	f := searched(t, sys, func(o *capacity.SearchOptions) { o.Budget = 3 * time.Minute })
 	if f.Settled || f.Why != "the budget of 3m0s was used" || f.Low > sys.truth || f.High < sys.truth {
 		t.Errorf("%v to %v: %s", f.Low, f.High, f.Why)
 	}
-	f = searched(t, sys, func(o *capacity.Options) { o.MaxRequests = 10_000 })
+	f = searched(t, sys, func(o *capacity.SearchOptions) { o.MaxRequests = 10_000 })
 	sent := 0.0
 	for _, tr := range f.Trials {
 		for _, s := range tr.Seconds {
@@ -144,7 +144,7 @@ func TestNonsense(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		sys := erlang(99, 300*time.Millisecond)
 		o := sys.options(seed)
-		f, err := capacity.Search(context.Background(), o, func(_ context.Context, a capacity.Ask) (*capacity.Outcome, error) {
+		f, err := capacity.Search(context.Background(), o, func(_ context.Context, a capacity.TrialSpec) (*capacity.Outcome, error) {
 			return nonsense(random, a, o.Limits), nil
 		})
 		if err != nil {
@@ -163,12 +163,12 @@ func TestNonsense(t *testing.T) {
 }
 
 // nonsense is a trial whose times have nothing to do with its rate.
-func nonsense(random *rand.Rand, a capacity.Ask, limits []capacity.Limit) *capacity.Outcome {
+func nonsense(random *rand.Rand, a capacity.TrialSpec, limits []capacity.Criterion) *capacity.Outcome {
 	o := &capacity.Outcome{Achieved: 1, Quantiles: make([]float64, len(limits))}
 	scale, sent := limits[0].Over*math.Exp(2*random.NormFloat64()), math.Round(a.Rate)
 	o.Quantiles[0] = scale
 	for range a.Length / time.Second {
-		s := capacity.Second{Sent: sent, Expected: sent, Tallies: make([]capacity.Tally, len(limits))}
+		s := capacity.TrialSecond{Sent: sent, Expected: sent, Tallies: make([]capacity.Tally, len(limits))}
 		for range 20 {
 			took := scale * math.Exp(random.NormFloat64()-2)
 			s.Response += took * sent / 20

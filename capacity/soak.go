@@ -14,17 +14,17 @@ type Soak struct {
 	Rate     float64 `json:"rate"`
 	Share    float64 `json:"share"`
 	Duration float64 `json:"duration_s"`
-	// Verdict is that of the trial, or break where a time drifts up.
-	Verdict Verdict  `json:"verdict"`
-	Reasons []string `json:"reasons"`
-	Drifts  []Drift  `json:"drifts"`
+	// TrialVerdict is that of the trial, or break where a time drifts up.
+	Verdict TrialVerdict `json:"verdict"`
+	Reasons []string     `json:"reasons"`
+	Drifts  []Trend      `json:"drifts"`
 	// Block is how long the parts are that percentiles are compared of.
 	Block  float64 `json:"block_s"`
 	Folder string  `json:"folder,omitempty"`
 }
 
-// Drift is the trend of a percentile from block to block.
-type Drift struct {
+// Trend is the trend of a percentile from block to block.
+type Trend struct {
 	Percentile string `json:"percentile"`
 	// Tau is Kendall's rank correlation with time, P the probability of one as
 	// large without a trend, two-sided, corrected for the number of percentiles.
@@ -40,30 +40,30 @@ type Drift struct {
 
 // When a trend counts.
 const (
-	driftP      = 0.01
-	driftChange = 0.05
-	leastBlocks = 10
+	driftP         = 0.01
+	driftChange    = 0.05
+	trendBlocksMin = 10
 )
 
-var soaked = []float64{50, 95, 99}
+var soakPercentiles = []float64{50, 95, 99}
 
 // NewSoak judges a soak: its trial, and the trend of its percentiles by minute.
-func NewSoak(a Ask, share float64, m *measure.Measurement, o *Outcome, limits []Limit) *Soak {
+func NewSoak(a TrialSpec, share float64, m *measure.Measurement, o *Outcome, limits []Criterion) *Soak {
 	held := *o
 	held.Interrupted = false // what broke, broke
 	t := Judge(a, &held, limits)
 	if o.Interrupted && t.Verdict == Pass {
 		t.Verdict, t.Reasons = Inconclusive, append(t.Reasons, "it was stopped before its end")
 	}
-	s := &Soak{Rate: a.Rate, Share: share, Duration: float64(len(o.Seconds)), Verdict: t.Verdict, Reasons: slices.Clone(t.Reasons), Folder: o.Folder, Drifts: []Drift{}}
+	s := &Soak{Rate: a.Rate, Share: share, Duration: float64(len(o.Seconds)), Verdict: t.Verdict, Reasons: slices.Clone(t.Reasons), Folder: o.Folder, Drifts: []Trend{}}
 	if t.Verdict == Break {
 		s.Reasons = append(s.Reasons, t.By+" broke")
 	}
-	block := min(time.Minute, m.Main.Planned/leastBlocks).Truncate(time.Second)
+	block := min(time.Minute, m.Main.Planned/trendBlocksMin).Truncate(time.Second)
 	if s.Block = block.Seconds(); block < time.Second {
 		return s
 	}
-	for _, q := range soaked {
+	for _, q := range soakPercentiles {
 		d := drift(fmt.Sprintf("p%g", q), blocks(m, q, block), block)
 		s.Drifts = append(s.Drifts, d)
 		if d.Up && s.Verdict != Inconclusive {
@@ -102,14 +102,14 @@ func blocks(m *measure.Measurement, q float64, block time.Duration) (values []fl
 }
 
 // drift is the test of Mann and Kendall and the slope of Theil and Sen.
-func drift(name string, values []float64, block time.Duration) Drift {
-	d := Drift{Percentile: name, P: 1, Values: values}
-	if len(values) < leastBlocks {
+func drift(name string, values []float64, block time.Duration) Trend {
+	d := Trend{Percentile: name, P: 1, Values: values}
+	if len(values) < trendBlocksMin {
 		return d
 	}
 	var p float64
 	d.Tau, p = stat.MannKendall(values)
-	d.P = min(p*float64(len(soaked)), 1)
+	d.P = min(p*float64(len(soakPercentiles)), 1)
 	slope := stat.TheilSen(values)
 	d.Slope = slope * float64(time.Hour) / float64(block)
 	if middle := stat.Median(values); middle > 0 {

@@ -1,8 +1,8 @@
 package capacity
 
-// SoFar is what trials tell before the search is at its end.
-func SoFar(o Options, trials []*Trial) *Found {
-	s := &search{Options: o, found: &Found{Why: "the search goes on, or was broken off"}}
+// Summarize is what trials tell before the search is at its end.
+func Summarize(o SearchOptions, trials []*Trial) *SearchResult {
+	s := &search{SearchOptions: o, found: &SearchResult{Why: "the search goes on, or was broken off"}}
 	for _, t := range trials {
 		s.add(t)
 	}

@@ -29,7 +29,7 @@ func TestGoesOn(t *testing.T) {
 		if diff := cmp.Diff(whole, again); diff != "" {
 			t.Errorf("after %d trials: %s", n, diff)
 		}
-		found := capacity.SoFar(o, whole.Trials[:n])
+		found := capacity.Summarize(o, whole.Trials[:n])
 		if len(found.Trials) != n || n > 0 && found.Took > whole.Took || n == len(whole.Trials) && (found.Low != whole.Low || found.High != whole.High || found.Confidence != whole.Confidence) {
 			t.Errorf("after %d trials: %+v", n, found)
 		}
@@ -58,7 +58,7 @@ func TestGoesOnWithMore(t *testing.T) {
 // A trial that was stopped is no evidence, however it went so far.
 func TestStoppedTrialCountsForNothing(t *testing.T) {
 	sys := refusing()
-	a := capacity.Ask{Number: 1, Rate: 400, Length: 30 * time.Second}
+	a := capacity.TrialSpec{Number: 1, Rate: 400, Length: 30 * time.Second}
 	o, err := sys.trial(1)(context.Background(), a)
 	if err != nil {
 		t.Fatal(err)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// step is what the next trial is to be.
-type step struct {
+// searchStep is what the next trial is to be.
+type searchStep struct {
 	rate float64
 	// times is how many times as long as it needs.
 	times int
@@ -31,26 +31,26 @@ const (
 	edge = 0.46
 	// flank is how far from the middle a trial looks at one side of it, in widths.
 	flank = 1.5
-	// mostDoubles is how often trials get twice as long.
-	mostDoubles = 3
+	// doublingsMax is how often trials get twice as long.
+	doublingsMax = 3
 )
 
 const holds = "the highest rate that may be tried holds"
 
-// step is the next trial. It never goes further up than one step of the ramp from
+// nextStep is the next trial. It never goes further up than one step of the ramp from
 // a rate that was reached.
-func (s *search) step() (n step) {
+func (s *search) nextStep() (n searchStep) {
 	if len(s.found.Trials) == 0 {
-		return step{rate: float64(s.StartRate), times: 1}
+		return searchStep{rate: float64(s.StartRate), times: 1}
 	}
 	top := s.ceiling()
 	switch {
-	case s.gone():
+	case s.neverRecovers():
 		s.found.Why = "the service did not get back to its former response time"
 	case !s.broke():
 		n = s.ramp(top)
 	case s.reached() == 0:
-		n = s.down()
+		n = s.stepDown()
 	default:
 		n = s.narrow(top)
 	}
@@ -64,7 +64,7 @@ func (s *search) step() (n step) {
 // broke says whether anything broke yet.
 func (s *search) broke() bool {
 	for _, t := range s.found.Trials {
-		if t.Verdict == Break || s.stubborn(t.Rate) && s.odds(t.Rate) > 0 {
+		if t.Verdict == Break || s.undecidable(t.Rate) && s.odds(t.Rate) > 0 {
 			return true
 		}
 	}
@@ -86,15 +86,15 @@ func (s *search) passed() (rate float64) {
 func (s *search) reached() (rate float64) {
 	rate = s.passed()
 	for _, t := range s.found.Trials {
-		if t.Rate > rate && s.stubborn(t.Rate) && s.odds(t.Rate) <= 0 {
+		if t.Rate > rate && s.undecidable(t.Rate) && s.odds(t.Rate) <= 0 {
 			rate = t.Rate
 		}
 	}
 	return rate
 }
 
-// stubborn says whether ever longer trials at a rate did not decide.
-func (s *search) stubborn(rate float64) bool {
+// undecidable says whether ever longer trials at a rate did not decide.
+func (s *search) undecidable(rate float64) bool {
 	n := 0
 	for _, t := range s.found.Trials {
 		if t.Verdict == Inconclusive && len(t.Doubts) == 0 && !t.Recovered.missed() &&
@@ -102,50 +102,50 @@ func (s *search) stubborn(rate float64) bool {
 			n++
 		}
 	}
-	return n > mostDoubles
+	return n > doublingsMax
 }
 
-// again is another trial at the rate of the last one, where that told nothing:
+// repeat is another trial at the rate of the last one, where that told nothing:
 // once where mfaload itself was at fault, and else ever longer ones.
-func (s *search) again() (n step, ok bool) {
+func (s *search) repeat() (n searchStep, ok bool) {
 	last := s.found.Trials[len(s.found.Trials)-1]
 	tried := s.tried(last.Rate)
 	switch {
 	case last.Verdict != Inconclusive || last.Recovered.missed():
 		return n, false
 	case len(last.Doubts) > 0:
-		return step{rate: last.Rate, times: 1}, tried < 2
+		return searchStep{rate: last.Rate, times: 1}, tried < 2
 	}
-	return step{rate: last.Rate, times: 1 << min(tried, mostDoubles)}, !s.stubborn(last.Rate)
+	return searchStep{rate: last.Rate, times: 1 << min(tried, doublingsMax)}, !s.undecidable(last.Rate)
 }
 
 // ramp doubles the rate until something breaks, or until mfaload itself can't
 // keep up.
-func (s *search) ramp(top float64) step {
-	if n, ok := s.again(); ok {
+func (s *search) ramp(top float64) searchStep {
+	if n, ok := s.repeat(); ok {
 		return n
 	}
 	reached := s.reached()
 	switch {
-	case reached == 0 || s.outrun() && top <= reached*(1+s.Width):
+	case reached == 0 || s.anyGeneratorLimited() && top <= reached*(1+s.Width):
 		s.found.Why = "mfaload itself, or what it was given, could not do more"
-	case s.outrun() && reached*rampFactor > top:
-		return step{rate: math.Sqrt(reached * top), times: 1}
+	case s.anyGeneratorLimited() && reached*rampFactor > top:
+		return searchStep{rate: math.Sqrt(reached * top), times: 1}
 	case reached < top:
-		return step{rate: min(reached*rampFactor, top), times: 1}
+		return searchStep{rate: min(reached*rampFactor, top), times: 1}
 	case s.holds(top):
 		return s.settle(top, holds)
 	}
-	return step{rate: top, times: 1 << min(s.tried(top), mostDoubles)}
+	return searchStep{rate: top, times: 1 << min(s.tried(top), doublingsMax)}
 }
 
 // holds says whether it is sure enough that a rate is not too high.
 func (s *search) holds(rate float64) bool { return probability(s.odds(rate)) <= 1-s.Confidence+1e-9 }
 
-// down steps down geometrically until something holds: to half of the lowest rate,
+// stepDown steps down geometrically until something holds: to half of the lowest rate,
 // or further where the service served less than that when it was overloaded.
-func (s *search) down() step {
-	if n, ok := s.again(); ok {
+func (s *search) stepDown() searchStep {
+	if n, ok := s.repeat(); ok {
 		return n
 	}
 	lowest := s.found.Trials[0]
@@ -161,11 +161,11 @@ func (s *search) down() step {
 	if rate < float64(s.StartRate)*lowestShare {
 		s.found.Why = fmt.Sprintf("no rate was found that holds, down to %s", rateText(lowest.Rate))
 	}
-	return step{rate: rate, times: 1}
+	return searchStep{rate: rate, times: 1}
 }
 
 // narrow closes in on the limit, which lies between rates that were tried.
-func (s *search) narrow(top float64) step {
+func (s *search) narrow(top float64) searchStep {
 	p := s.posterior()
 	if w, sure := s.interval(p); sure && w.width() <= s.Width*(1+1e-9) {
 		return s.settle(w.low, "the interval is as narrow and as sure as it was asked for")
@@ -175,29 +175,29 @@ func (s *search) narrow(top float64) step {
 	}
 	rate, times, near := s.nearEstimate(p)
 	if !near {
-		rate, times = s.halve(p, top)
+		rate, times = s.bisect(p, top)
 	}
-	return step{rate: rate, times: times << min(s.tried(rate), mostDoubles)}
+	return searchStep{rate: rate, times: times << min(s.tried(rate), doublingsMax)}
 }
 
 // settle ends the search where all limits are proved at a rate that holds, and
 // else asks for what is missing.
-func (s *search) settle(rate float64, why string) step {
+func (s *search) settle(rate float64, why string) searchStep {
 	missing := s.missing(rate)
 	if missing == 0 {
 		s.found.Settled, s.found.Why = true, why
-		return step{}
+		return searchStep{}
 	}
 	length := time.Duration(math.Ceil(missing/rate)) * time.Second
 	if left := s.Budget - s.found.Took; s.Settle+s.Warmup+length > left || len(s.found.Trials) >= s.Trials {
 		s.found.Why = "it would take more time or trials to judge rates of few events"
 	}
-	return step{rate: rate, times: 1, min: length}
+	return searchStep{rate: rate, times: 1, min: length}
 }
 
-// halve tries the middle of where the limit may be, or makes sure of an end of
+// bisect tries the middle of where the limit may be, or makes sure of an end of
 // an interval that is narrow enough.
-func (s *search) halve(p *posterior, top float64) (rate float64, times int) {
+func (s *search) bisect(p *posterior, top float64) (rate float64, times int) {
 	likely, ok := p.window(0.5)
 	switch {
 	case p.above() > 0.5:
@@ -207,13 +207,13 @@ func (s *search) halve(p *posterior, top float64) (rate float64, times int) {
 		if 1-likely.mass-p.below(likely.low) > p.below(likely.low) {
 			rate = likely.high
 		}
-		return s.unstick(p, rate), 4
+		return s.stepAside(p, rate), 4
 	}
 	times = 1
 	if ok && likely.width() <= 4*s.Width {
 		times = 2
 	}
-	return s.unstick(p, s.snap(p, p.quantile(0.5))), times
+	return s.stepAside(p, s.nearTried(p, p.quantile(0.5))), times
 }
 
 // nearEstimate tries an end of an interval around the estimate: the one whose
@@ -256,7 +256,7 @@ func (s *search) saturation(p *posterior) (rate float64, ok bool) {
 	if lowest == nil || lowest.Served > lowest.Rate {
 		return 0, false
 	}
-	return lowest.Served, lowest.Served > p.quantile(unlikely) && lowest.Served < p.quantile(1-unlikely)
+	return lowest.Served, lowest.Served > p.quantile(estimateTail) && lowest.Served < p.quantile(1-estimateTail)
 }
 
 // ceiling is the highest rate that may be tried: at most the one that a limit
@@ -268,15 +268,15 @@ func (s *search) ceiling() (top float64) {
 		if r, ok := t.refusal(); ok && s.StopOn429 {
 			top = min(top, r.accepted*(1-edge*s.Width))
 		}
-		if s.doubted(t.Rate) {
+		if s.generatorLimited(t.Rate) {
 			top = min(top, t.Rate*(1-s.Width/2))
 		}
 	}
 	return top
 }
 
-// snap is the rate, or one next to it that was tried already.
-func (s *search) snap(p *posterior, rate float64) float64 {
+// nearTried is the rate, or one next to it that was tried already.
+func (s *search) nearTried(p *posterior, rate float64) float64 {
 	nearest := rate
 	for _, r := range p.rates {
 		if d := math.Abs(r/rate - 1); d < same*s.Width && (nearest == rate || d < math.Abs(nearest/rate-1)) {
@@ -286,13 +286,13 @@ func (s *search) snap(p *posterior, rate float64) float64 {
 	return nearest
 }
 
-// unstick moves away from a rate that was tried again and again and is right at
+// stepAside moves away from a rate that was tried again and again and is right at
 // the limit: an interval around it is as good as one beside it.
-func (s *search) unstick(p *posterior, rate float64) float64 {
-	if s.tried(rate) < 2 || math.Abs(s.odds(rate)) > mostOdds/2 {
+func (s *search) stepAside(p *posterior, rate float64) float64 {
+	if s.tried(rate) < 2 || math.Abs(s.odds(rate)) > oddsMax/2 {
 		return rate
 	}
-	low, high := s.snap(p, rate*(1-edge*s.Width)), s.snap(p, rate*(1+edge*s.Width))
+	low, high := s.nearTried(p, rate*(1-edge*s.Width)), s.nearTried(p, rate*(1+edge*s.Width))
 	if s.tried(low) > s.tried(high) || s.tried(low) == s.tried(high) && p.quantile(0.5) > rate {
 		return high
 	}

@@ -13,7 +13,7 @@ import (
 // Terminal prints results as text.
 type Terminal struct{ Color bool }
 
-var colors = map[Verdict]string{Pass: "32", Break: "31", Inconclusive: "33"}
+var colors = map[TrialVerdict]string{Pass: "32", Break: "31", Inconclusive: "33"}
 
 func (t Terminal) paint(code, text string) string {
 	if !t.Color {
@@ -57,7 +57,7 @@ func sentence(s string) string {
 
 // Headline is the interval in words.
 func (r *Result) Headline() string {
-	f := Found{}
+	f := SearchResult{}
 	if r.Rate.Low != nil {
 		f.Low = *r.Rate.Low
 	}
@@ -155,7 +155,7 @@ func (t Terminal) trials(b *strings.Builder, r *Result) {
 			case i == len(line)-1:
 				fmt.Fprintf(b, "  %s\n", cell)
 			case i == 3 && n > 0:
-				fmt.Fprintf(b, "  %s%s", t.paint(colors[Verdict(cell)], cell), pad)
+				fmt.Fprintf(b, "  %s%s", t.paint(colors[TrialVerdict(cell)], cell), pad)
 			case i == 3:
 				fmt.Fprintf(b, "  %s%s", cell, pad)
 			default:

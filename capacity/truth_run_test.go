@@ -36,10 +36,10 @@ func systems() []system {
 
 // options begin each search somewhere else, so that no rate of the search
 // happens to be the truth.
-func (sys *system) options(seed uint64) capacity.Options {
+func (sys *system) options(seed uint64) capacity.SearchOptions {
 	random := rand.New(rand.NewPCG(seed, 7))
 	high := sys.truth * (1.3 + 3*random.Float64())
-	return capacity.Options{Limits: sys.limits, Capacity: scenario.Capacity{
+	return capacity.SearchOptions{Limits: sys.limits, Capacity: scenario.Capacity{
 		MaxRate: scenario.Rate(high), StartRate: scenario.Rate(high / (16 + 32*random.Float64())), Trial: 30 * time.Second,
 		Warmup: 10 * time.Second, Settle: 5 * time.Second, Budget: *budget, Trials: *most, Width: *width, Confidence: 0.95,
 	}}
@@ -116,7 +116,7 @@ func (sys *system) searches(t *testing.T, seeds int) (r row) {
 	return r
 }
 
-func (r *row) add(sys *system, f *capacity.Found, seed uint64) {
+func (r *row) add(sys *system, f *capacity.SearchResult, seed uint64) {
 	covered, narrow := f.Low <= sys.truth && sys.truth <= f.High, 2*(f.High-f.Low)/(f.High+f.Low) <= *width+1e-9
 	for _, c := range []struct {
 		is    bool

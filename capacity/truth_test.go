@@ -19,28 +19,28 @@ type system struct {
 	servers scenario.Servers
 	limit   float64 // above it answers are 429; 0 is none
 	poisson bool
-	limits  []capacity.Limit
+	limits  []capacity.Criterion
 	truth   float64 // requests a second
 }
 
 const mean = 20 * time.Millisecond
 
-func percentile(p float64, over time.Duration) []capacity.Limit {
-	return []capacity.Limit{
+func percentile(p float64, over time.Duration) []capacity.Criterion {
+	return []capacity.Criterion{
 		{Name: fmt.Sprintf("response p%g <= %v", p, over), Group: -1, Metric: scenario.Response, Over: over.Seconds(), Allowed: 1 - p/100},
 		{Name: "errorRate <= 0%", Group: -1, Metric: scenario.ErrorRate},
 	}
 }
 
 // trial runs the system on a virtual clock.
-func (sys *system) trial(seed uint64) capacity.Try {
-	return func(_ context.Context, a capacity.Ask) (*capacity.Outcome, error) {
+func (sys *system) trial(seed uint64) capacity.RunTrial {
+	return func(_ context.Context, a capacity.TrialSpec) (*capacity.Outcome, error) {
 		random := rand.New(rand.NewPCG(seed, uint64(a.Number)))
 		queue := simulator.NewQueue(sys.servers, random.Uint64())
 		tokens, filled := sys.limit, time.Duration(0)
-		o := &capacity.Outcome{Achieved: 1, Seconds: make([]capacity.Second, a.Length/time.Second)}
-		o.Before = make([]capacity.Second, a.Warmup/time.Second)
-		for _, seconds := range [][]capacity.Second{o.Before, o.Seconds} {
+		o := &capacity.Outcome{Achieved: 1, Seconds: make([]capacity.TrialSecond, a.Length/time.Second)}
+		o.Before = make([]capacity.TrialSecond, a.Warmup/time.Second)
+		for _, seconds := range [][]capacity.TrialSecond{o.Before, o.Seconds} {
 			for i := range seconds {
 				seconds[i].Tallies = make([]capacity.Tally, len(sys.limits))
 			}
@@ -81,8 +81,8 @@ func (sys *system) trial(seed uint64) capacity.Try {
 	}
 }
 
-// flow counts what was served in the judged part, and what it left behind.
-func (sys *system) flow(a capacity.Ask, o *capacity.Outcome, at, done time.Duration, refused bool) {
+// inFlightFlow counts what was served in the judged part, and what it left behind.
+func (sys *system) flow(a capacity.TrialSpec, o *capacity.Outcome, at, done time.Duration, refused bool) {
 	end := a.Warmup + a.Length
 	if done >= a.Warmup && done < end && !refused {
 		o.Served++
@@ -98,7 +98,7 @@ func (sys *system) flow(a capacity.Ask, o *capacity.Outcome, at, done time.Durat
 	}
 }
 
-func (sys *system) record(o *capacity.Outcome, s *capacity.Second, took time.Duration, refused bool) {
+func (sys *system) record(o *capacity.Outcome, s *capacity.TrialSecond, took time.Duration, refused bool) {
 	s.Sent++
 	s.Response += took.Seconds()
 	if refused {

@@ -6,8 +6,8 @@ import (
 	"mfaload/internal/stat"
 )
 
-// Bound is an estimate with its 95 % interval.
-type Bound struct {
+// Coefficient is an estimate with its 95 % interval.
+type Coefficient struct {
 	Value float64 `json:"value"`
 	Low   float64 `json:"low"`
 	High  float64 `json:"high"`
@@ -16,9 +16,9 @@ type Bound struct {
 // USL is a fit of the Universal Scalability Law to the trials: with N requests
 // in flight the throughput is λN / (1 + σ(N−1) + κN(N−1)).
 type USL struct {
-	Lambda Bound `json:"lambda"`
-	Sigma  Bound `json:"sigma"`
-	Kappa  Bound `json:"kappa"`
+	Lambda Coefficient `json:"lambda"`
+	Sigma  Coefficient `json:"sigma"`
+	Kappa  Coefficient `json:"kappa"`
 	// Peak is the largest throughput and PeakInFlight where it is; 0 where the law has
 	// none, or has it far beyond what was measured.
 	Peak         float64 `json:"peak"`
@@ -51,7 +51,7 @@ func FitUSL(trials []*Trial) (u *USL, ok bool) {
 	}
 	for _, use := range [][3]bool{{true, true, true}, {true, true}, {true, false, true}, {true}} {
 		if u, ok = fit(n, r, use); ok {
-			u.believe(most)
+			u.dropFarPeak(most)
 			return u, true
 		}
 	}
@@ -65,8 +65,8 @@ const (
 	peakBeyond = 1.5
 )
 
-// believe forgets a largest throughput that lies far beyond what was measured.
-func (u *USL) believe(most float64) {
+// dropFarPeak forgets a largest throughput that lies far beyond what was measured.
+func (u *USL) dropFarPeak(most float64) {
 	if u.Peak > peakBeyond*most {
 		u.Peak, u.PeakInFlight = 0, 0
 	}
@@ -103,10 +103,10 @@ func (u *USL) describe() {
 	c, student := u.fit.Coefficients, stat.StudentQuantile(0.025, u.fit.Freedom)
 	spread := func(term int) float64 { return student * math.Sqrt(u.fit.Covariance[term][term]) }
 	s := spread(0)
-	u.Lambda = Bound{1 / c[0], 1 / (c[0] + s), 1 / max(c[0]-s, c[0]/100)}
-	for term, to := range map[int]*Bound{1: &u.Sigma, 2: &u.Kappa} {
+	u.Lambda = Coefficient{1 / c[0], 1 / (c[0] + s), 1 / max(c[0]-s, c[0]/100)}
+	for term, to := range map[int]*Coefficient{1: &u.Sigma, 2: &u.Kappa} {
 		s := spread(term)
-		*to = Bound{c[term] / c[0], max(c[term]-s, 0) / c[0], (c[term] + s) / c[0]}
+		*to = Coefficient{c[term] / c[0], max(c[term]-s, 0) / c[0], (c[term] + s) / c[0]}
 	}
 	switch {
 	case u.Kappa.Value > 0 && u.Sigma.Value < 1:
@@ -138,8 +138,8 @@ type Knee struct {
 // kneeRates is how many different rates have to pass for one of them to be a knee.
 const kneeRates = 3
 
-// FindKnee returns the knee; false where fewer than three rates passed.
-func FindKnee(trials []*Trial) (k Knee, ok bool) {
+// findKnee returns the knee; false where fewer than three rates passed.
+func findKnee(trials []*Trial) (k Knee, ok bool) {
 	best, passed := 0.0, map[float64]bool{}
 	for _, t := range trials {
 		if t.Verdict != Pass || t.Figures.Response.Mean == 0 {

@@ -117,7 +117,7 @@ func (a *app) runCapacity(c *cobra.Command, args []string, f *capacityFlags) err
 type targetFlags struct {
 	rate, logins string
 	peak         float64
-	target       *capacity.Target // nil without
+	target       *capacity.TargetRate // nil without
 }
 
 func (f *targetFlags) add(c *cobra.Command) {
@@ -138,7 +138,7 @@ func (f *targetFlags) parse() error {
 		if err != nil {
 			return fmt.Errorf("--target-rate: %w", err)
 		}
-		f.target = &capacity.Target{Rate: float64(rate)}
+		f.target = &capacity.TargetRate{Rate: float64(rate)}
 	case f.logins != "":
 		logins, err := parseCount(f.logins)
 		if err != nil {
@@ -147,7 +147,7 @@ func (f *targetFlags) parse() error {
 		if !(f.peak >= 1 && f.peak <= 1000) {
 			return fmt.Errorf("--peak-factor %v is not from 1 to 1000", f.peak)
 		}
-		f.target = &capacity.Target{Rate: logins / 86400 * f.peak,
+		f.target = &capacity.TargetRate{Rate: logins / 86400 * f.peak,
 			From: fmt.Sprintf("%s logins a day, times %g at the peak", thousands(uint64(logins)), f.peak)}
 	}
 	return nil
@@ -227,7 +227,7 @@ func (a *app) capacity(ctx context.Context, file string, f *capacityFlags, recor
 		}
 		return nil
 	}
-	widest := trialScenario(s, t.options, capacity.Ask{Rate: float64(t.options.MaxRate), Length: t.options.Budget})
+	widest := trialScenario(s, t.options, capacity.TrialSpec{Rate: float64(t.options.MaxRate), Length: t.options.Budget})
 	if err := enoughDescriptors(widest); err != nil {
 		return err
 	}
@@ -261,13 +261,13 @@ func (a *app) capacity(ctx context.Context, file string, f *capacityFlags, recor
 }
 
 // planned is a search with what is known before it begins.
-func (a *app) planned(s *scenario.Scenario, f *capacityFlags) (*trials, capacity.Plan, error) {
+func (a *app) planned(s *scenario.Scenario, f *capacityFlags) (*trials, capacity.SearchPlan, error) {
 	t := &trials{app: a, scenario: s}
 	var err error
 	if t.options, err = f.options(s); err != nil {
-		return nil, capacity.Plan{}, err
+		return nil, capacity.SearchPlan{}, err
 	}
-	plan := capacity.NewPlan(t.options)
+	plan := capacity.NewSearchPlan(t.options)
 	if plan.Trials == 0 {
 		return nil, plan, &exitError{exitUsage, fmt.Errorf("the first trial alone takes %v, and the budget is %v\n%s",
 			t.options.Warmup+plan.First, t.options.Budget, hint("raise capacity.budget or --budget, or lower capacity.trial"))}
@@ -282,11 +282,11 @@ func (a *app) planned(s *scenario.Scenario, f *capacityFlags) (*trials, capacity
 }
 
 // options are those of the scenario's section, and of flags in its place.
-func (f *capacityFlags) options(s *scenario.Scenario) (o capacity.Options, err error) {
+func (f *capacityFlags) options(s *scenario.Scenario) (o capacity.SearchOptions, err error) {
 	if s.Load.Closed() {
 		return o, &exitError{exitUsage, fmt.Errorf("%s has a closed load, which has no rate to search\n%s", s.File, hint("write load.stages: a search sends at rates of its own"))}
 	}
-	o = capacity.Options{Limits: capacity.Limits(s), MaxRequests: s.Load.MaxRequests}
+	o = capacity.SearchOptions{Limits: capacity.Criteria(s), MaxRequests: s.Load.MaxRequests}
 	if s.Capacity != nil {
 		o.Capacity = *s.Capacity
 	} else if f.maxRate == "" {

@@ -43,13 +43,13 @@ type trialRecord struct {
 	folder string // in that of the search
 }
 
-func newTrialRecord(a capacity.Ask, folder string) *trialRecord {
+func newTrialRecord(a capacity.TrialSpec, folder string) *trialRecord {
 	return &trialRecord{Number: a.Number, Rate: a.Rate, Settle: a.Settle, Warmup: a.Warmup, Length: a.Length,
 		Started: time.Now().UTC(), Until: a.Warmup + a.Length, folder: folder}
 }
 
-func (r *trialRecord) ask() capacity.Ask {
-	return capacity.Ask{Number: r.Number, Rate: r.Rate, Settle: r.Settle, Warmup: r.Warmup, Length: r.Length}
+func (r *trialRecord) ask() capacity.TrialSpec {
+	return capacity.TrialSpec{Number: r.Number, Rate: r.Rate, Settle: r.Settle, Warmup: r.Warmup, Length: r.Length}
 }
 
 // untried is the outcome of a trial that was not made; nil where it was.
@@ -142,7 +142,7 @@ func (t *trials) recall(k *keptSearch) (err error) {
 			return err
 		}
 		t.options.Recorded = append(t.options.Recorded, capacity.Judge(evidence[n].ask(), o, t.options.Limits))
-		t.before += evidence[n].ask().Takes()
+		t.before += evidence[n].ask().TotalTime()
 		if r := evidence[n].Recovered; r != nil {
 			t.before += r.Took
 		}
@@ -206,7 +206,7 @@ func (t *trials) setAside(r *trialRecord, why string) error {
 // cut are the folders of trials that were broken off.
 func (t *trials) cut(r *capacity.Result) (folders []string) {
 	for _, c := range t.ledger {
-		shown := slices.ContainsFunc(r.Trials, func(row capacity.Row) bool { return row.Folder == c.folder })
+		shown := slices.ContainsFunc(r.Trials, func(row capacity.TrialRow) bool { return row.Folder == c.folder })
 		if !c.Complete && !shown && !c.Recovery && c.folder != session.SoakFolder {
 			folders = append(folders, c.folder)
 		}

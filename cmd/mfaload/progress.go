@@ -84,7 +84,7 @@ func (u *ui) showBars(name string, r *runner.Runner, s *live.Sampler) (hide func
 
 // showTrial shows how far a trial of a search has come, on a terminal; elsewhere
 // a line after each trial is enough.
-func (u *ui) showTrial(a capacity.Ask, most int, r *runner.Runner) (hide func()) {
+func (u *ui) showTrial(a capacity.TrialSpec, most int, r *runner.Runner) (hide func()) {
 	if u.quiet || !u.bars {
 		return func() {}
 	}

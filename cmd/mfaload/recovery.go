@@ -23,7 +23,7 @@ func recoveryFolder(number int) string { return trialFolder(number) + "-recovery
 
 // awaitRecovery sends what a trial wants to be sent before it, until the service is as
 // fast as before; nil where it wants nothing.
-func (t *trials) awaitRecovery(ctx context.Context, a capacity.Ask) (*capacity.Recovered, error) {
+func (t *trials) awaitRecovery(ctx context.Context, a capacity.TrialSpec) (*capacity.Recovered, error) {
 	if a.Recovery == nil {
 		return nil, nil
 	}
@@ -51,12 +51,12 @@ func (t *trials) awaitRecovery(ctx context.Context, a capacity.Ask) (*capacity.R
 
 // watch sends at one rate of a recovery until the service is back at it, or for as
 // long as is left.
-func (t *trials) watch(ctx context.Context, a capacity.Ask, i int, left time.Duration) (sent float64,
+func (t *trials) watch(ctx context.Context, a capacity.TrialSpec, i int, left time.Duration) (sent float64,
 	back bool, err error) {
 	if left = left.Truncate(time.Second); left < time.Second {
 		return 0, false, nil
 	}
-	ask := capacity.Ask{Number: a.Number, Rate: a.Recovery.Rates[i], Length: left}
+	ask := capacity.TrialSpec{Number: a.Number, Rate: a.Recovery.Rates[i], Length: left}
 	dir := session.OpenFolder(session.FreePath(filepath.Join(t.dir.Path(),
 		filepath.FromSlash(recoveryFolder(a.Number)))))
 	record := newTrialRecord(ask, session.TrialsFolder+"/"+filepath.Base(dir.Path()))

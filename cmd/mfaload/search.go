@@ -19,18 +19,18 @@ import (
 
 // search runs a search, and a soak where one was asked for, and says what came
 // of it.
-func (a *app) search(ctx context.Context, t *trials, f *capacityFlags, plan capacity.Plan) error {
+func (a *app) search(ctx context.Context, t *trials, f *capacityFlags, plan capacity.SearchPlan) error {
 	a.ui.say("%s: %s", t.scenario.Name, strings.ReplaceAll(strings.TrimSuffix(searchPlan(t.options, plan), "\n"), "\n", "; "))
 	if f.kept != nil {
 		a.ui.say("%s", t.standing())
 	}
 	t.judged, t.since = slices.Clone(t.options.Recorded), time.Now()
-	found, failed := capacity.Search(ctx, t.options, func(ctx context.Context, ask capacity.Ask) (*capacity.Outcome, error) {
+	found, failed := capacity.Search(ctx, t.options, func(ctx context.Context, ask capacity.TrialSpec) (*capacity.Outcome, error) {
 		o, err := t.try(ctx, ask)
 		if err == nil {
 			t.judged = append(t.judged, capacity.Judge(ask, o, t.options.Limits))
 			a.ui.say("%s", t.judged[len(t.judged)-1].Line(t.options.Trials))
-			t.note(t.describe(capacity.SoFar(t.options, t.judged), f))
+			t.note(t.describe(capacity.Summarize(t.options, t.judged), f))
 		}
 		return o, err
 	})
@@ -69,13 +69,13 @@ func (t *trials) standing() string {
 }
 
 // describe fills in what the search does not know.
-func (t *trials) describe(found *capacity.Found, f *capacityFlags) *capacity.Result {
+func (t *trials) describe(found *capacity.SearchResult, f *capacityFlags) *capacity.Result {
 	r := found.Result()
 	r.Scenario, r.Hash, r.Version, r.Started = t.scenario.Name, t.scenario.Hash(), versionText(), t.started
 	r.Duration = (t.before + time.Since(t.since)).Round(time.Millisecond).Seconds()
 	r.Cut = t.cut(r)
 	if f.target.target != nil {
-		answer := found.Answer(*f.target.target)
+		answer := found.Check(*f.target.target)
 		r.Answer = &answer
 	}
 	return r
@@ -97,7 +97,7 @@ func (t *trials) write(r *capacity.Result) error {
 // soak holds a share of the rate that was found. One that was held already is
 // not held again.
 func (t *trials) soak(ctx context.Context, f *capacityFlags, low float64) (*capacity.Soak, error) {
-	ask := capacity.Ask{Number: len(t.judged) + 1, Rate: low * f.soak.share, Warmup: t.options.Warmup, Length: f.soak.length}
+	ask := capacity.TrialSpec{Number: len(t.judged) + 1, Rate: low * f.soak.share, Warmup: t.options.Warmup, Length: f.soak.length}
 	m, record, err := t.soaked(ctx, ask)
 	if m == nil {
 		return nil, err // without an error what was found stands
@@ -110,7 +110,7 @@ func (t *trials) soak(ctx context.Context, f *capacityFlags, low float64) (*capa
 }
 
 // soaked is the trial of a soak.
-func (t *trials) soaked(ctx context.Context, ask capacity.Ask) (*measure.Measurement, *trialRecord, error) {
+func (t *trials) soaked(ctx context.Context, ask capacity.TrialSpec) (*measure.Measurement, *trialRecord, error) {
 	for _, r := range t.ledger {
 		if r.folder != session.SoakFolder {
 			continue
@@ -166,7 +166,7 @@ func searchCode(ctx context.Context, r *capacity.Result) int {
 }
 
 // searchPlan says what a search does at most.
-func searchPlan(o capacity.Options, p capacity.Plan) string {
+func searchPlan(o capacity.SearchOptions, p capacity.SearchPlan) string {
 	text := fmt.Sprintf("at most %d trials within %v, from %s up to at most %s\n", p.Trials, p.Budget, o.StartRate, o.MaxRate)
 	text += fmt.Sprintf("a trial is judged over %v at first and %v at most, after %v of warm-up; %v lie between two\n", p.First, p.Longest, o.Warmup, o.Settle)
 	if p.Percentile > 0 {
@@ -177,7 +177,7 @@ func searchPlan(o capacity.Options, p capacity.Plan) string {
 
 // consentSearch asks before many requests go to a host that is not this machine,
 // and refuses to ask a user more often than the caps allow, over all trials.
-func (a *app) consentSearch(t *trials, plan capacity.Plan, f *capacityFlags) error {
+func (a *app) consentSearch(t *trials, plan capacity.SearchPlan, f *capacityFlags) error {
 	s, o := t.scenario, t.options
 	whole := *s
 	whole.Load.Stages = []scenario.Stage{{From: o.MaxRate, To: o.MaxRate, Duration: o.Budget + t.extra() + f.soak.length}}

@@ -25,7 +25,7 @@ func trialFolder(number int) string { return fmt.Sprintf("%s/%02d", session.Tria
 type trials struct {
 	app       *app
 	scenario  *scenario.Scenario
-	options   capacity.Options
+	options   capacity.SearchOptions
 	operation *pingone.Operation
 	dir       *session.Folder
 	parts     map[string]string
@@ -57,7 +57,7 @@ const roomInFlight = 2
 // trialScenario is the scenario with the load of a trial. Where it has a number of
 // workers, there are as many as it takes for a service that is twice as slow as a
 // threshold allows.
-func trialScenario(s *scenario.Scenario, o capacity.Options, a capacity.Ask) *scenario.Scenario {
+func trialScenario(s *scenario.Scenario, o capacity.SearchOptions, a capacity.TrialSpec) *scenario.Scenario {
 	t := *s
 	l := &t.Load
 	l.Stages = []scenario.Stage{{From: scenario.Rate(a.Rate), To: scenario.Rate(a.Rate), Duration: a.Length}}
@@ -72,7 +72,7 @@ func trialScenario(s *scenario.Scenario, o capacity.Options, a capacity.Ask) *sc
 }
 
 // try is a trial, with the pause before it.
-func (t *trials) try(ctx context.Context, a capacity.Ask) (*capacity.Outcome, error) {
+func (t *trials) try(ctx context.Context, a capacity.TrialSpec) (*capacity.Outcome, error) {
 	if err := pause(ctx, a.Settle); err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (t *trials) try(ctx context.Context, a capacity.Ask) (*capacity.Outcome, er
 
 // untried is a trial that was not made, as the service was not back from an
 // overload. Its record says so.
-func (t *trials) untried(a capacity.Ask, recovered *capacity.Recovered) (*capacity.Outcome, error) {
+func (t *trials) untried(a capacity.TrialSpec, recovered *capacity.Recovered) (*capacity.Outcome, error) {
 	dir := session.OpenFolder(filepath.Join(t.dir.Path(), filepath.FromSlash(trialFolder(a.Number))))
 	r := newTrialRecord(a, trialFolder(a.Number))
 	r.Recovered, r.Until, r.Complete = recovered, 0, true
@@ -115,7 +115,7 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // run sends a trial's requests and keeps what it measured.
-func (t *trials) run(ctx context.Context, a capacity.Ask, folder string, recovered *capacity.Recovered) (*measure.Measurement, *trialRecord, error) {
+func (t *trials) run(ctx context.Context, a capacity.TrialSpec, folder string, recovered *capacity.Recovered) (*measure.Measurement, *trialRecord, error) {
 	fail := func(err error) (*measure.Measurement, *trialRecord, error) {
 		return nil, nil, fmt.Errorf("keep the results of trial %d: %w\n%s", a.Number, err, hint("make room, and go on with 'mfaload capacity --resume %s'", t.dir.Path()))
 	}
@@ -148,7 +148,7 @@ func (t *trials) run(ctx context.Context, a capacity.Ask, folder string, recover
 
 // measure runs a trial and shows how far it has come. It counts the requests in
 // flight.
-func (t *trials) measure(ctx context.Context, a capacity.Ask, s *scenario.Scenario, dir *session.Folder) (m *measure.Measurement, inFlight float64, err error) {
+func (t *trials) measure(ctx context.Context, a capacity.TrialSpec, s *scenario.Scenario, dir *session.Folder) (m *measure.Measurement, inFlight float64, err error) {
 	trial := session.New(s, t.operation, dir, t.app.ui.tell)
 	r := trial.Runner
 	r.Earlier = t.earlier(time.Now())
