@@ -22,8 +22,8 @@ demo: build ## run the quickstart scenario against the embedded simulator
 # What computes and starts nothing (a test holds the packages to that): there the
 # race detector finds nothing, and takes ten times as long. The same is true of most
 # tests of ./measure/..., and of the tests whose names are in COMPUTE.
-PURE    := ./bench/model ./capacity ./internal/... ./report/... ./scenario/...
-COMPUTE := AcceptPathAgrees|MutantsAre|EscapesCost|WindowIsExact|AnySplit|ShardsAre|ShardsOf|SumsAre|ArrivalsFollow|ScheduleOf|AnySchedule|AllocateNothing
+PURE    := ./bench/model ./capacity ./internal/... ./report/... ./runner/plan ./runner/schedule ./scenario/...
+COMPUTE := AcceptPathAgrees|MutantsAre|EscapesCost|WindowIsExact|AllocateNothing
 
 # Their tests send on time: one package at a time, so that nothing else wants the
 # processors. Within one, tests that mostly wait run side by side; those that tell
@@ -43,7 +43,7 @@ test: check ## formatting, vet, staticcheck, all tests, with -race where anythin
 	$(GO) test -vet=off $(PURE) ./measure/...
 	$(GO) test -race -vet=off -run 'Live|ManyWorkers|Tick|SoFar' ./measure
 	$(GO) test -race -vet=off $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE) $(TIMED) ./measure/... ./cmd/mfaload)")
-	$(GO) test -vet=off -run '$(COMPUTE)' ./pingone/... ./runner
+	$(GO) test -vet=off -run '$(COMPUTE)' ./pingone/...
 	$(ONTIME) --packages '$(TIMED)' -- -race -vet=off -skip '$(COMPUTE)' -p 1 -parallel 4
 	$(GO) test -vet=off -short ./cmd/mfaload
 	$(ONTIME) --packages ./cmd/mfaload -- -vet=off -parallel 6

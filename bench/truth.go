@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"mfaload/bench/model"
-	"mfaload/runner"
+	"mfaload/runner/schedule"
 	"mfaload/scenario"
 )
 
@@ -88,7 +88,7 @@ func arithmetic(text string, rate int, length time.Duration, poisson bool) (map[
 	}
 	var times []float64
 	first := time.Duration(-1)
-	for a := range runner.NewSchedule(s).All() {
+	for a := range schedule.New(s).All() {
 		if first < 0 {
 			first = a.At // the server's time begins with the first request
 		}

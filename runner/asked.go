@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"mfaload/measure"
+	"mfaload/runner/schedule"
 	"mfaload/scenario"
 )
 
@@ -21,19 +22,19 @@ type withheld struct {
 	reason string
 }
 
-func newAsked(s *scenario.Scenario, stripes []stripe) *asked {
+func newAsked(s *scenario.Scenario, users []int) *asked {
 	a := &asked{withheld: [2]map[withheld]uint64{{}, {}}}
 	for i := range s.Groups {
 		g := &s.Groups[i]
 		a.users = append(a.users, measure.Users{
-			Users: uint64(stripes[i].size), Nobody: g.Usernameless, Order: string(cmp.Or(g.Order, scenario.Sequential)),
+			Users: uint64(users[i]), Nobody: g.Usernameless, Order: string(cmp.Or(g.Order, scenario.Sequential)),
 			Exhausted: string(g.Exhausted), PerUser: g.PerUser, MaxPerUser: g.MaxPerUser,
 		})
 	}
 	return a
 }
 
-func (a *asked) count(arrival Arrival) {
+func (a *asked) count(arrival schedule.Arrival) {
 	u := &a.users[arrival.User.Group]
 	if arrival.Withheld == "" || arrival.Withheld == measure.Paused {
 		u.Turns = arrival.Turn + 1
@@ -49,7 +50,7 @@ func (a *asked) count(arrival Arrival) {
 }
 
 // withhold counts an arrival that is not sent.
-func (a *asked) withhold(arrival Arrival, reason string) {
+func (a *asked) withhold(arrival schedule.Arrival, reason string) {
 	phase := 0
 	if arrival.Warmup {
 		phase = 1

@@ -4,6 +4,8 @@ import (
 	"math"
 
 	"mfaload/measure"
+	"mfaload/runner/plan"
+	"mfaload/runner/schedule"
 	"mfaload/scenario"
 )
 
@@ -15,21 +17,27 @@ const MaxWorkers = 10_000
 // results, of users, of the live view, of name servers, and those of the runtime.
 const spareFiles = 64
 
-// Bound is how many requests there may be in flight, and what that number is from:
+// workerLimit is how many requests there may be in flight, and what that number is from:
 // one of [measure.ByScenario] and its like.
-type Bound struct {
-	Workers int
-	By      string
+type workerLimit struct {
+	workers int
+	by      string
 }
 
 // WorkersBound returns how many requests a run of the scenario may have in flight on
 // this machine. Where the scenario has no number that is what open files and local
-// ports allow, and at most [MaxWorkers].
-func WorkersBound(s *scenario.Scenario) Bound {
+// ports allow, and at most [MaxWorkers]. By says what the number is from: one of
+// [measure.ByScenario] and its like.
+func WorkersBound(s *scenario.Scenario) (workers int, by string) {
+	l := limitOf(s)
+	return l.workers, l.by
+}
+
+func limitOf(s *scenario.Scenario) workerLimit {
 	if n := s.Load.Workers; n > 0 {
-		return Bound{n, measure.ByScenario}
+		return workerLimit{n, measure.ByScenario}
 	}
-	b := Bound{MaxWorkers, measure.ByMaximum}
+	b := workerLimit{MaxWorkers, measure.ByMaximum}
 	if s.Target.Protocol == scenario.HTTP2 { // one connection carries many
 		return b
 	}
@@ -47,40 +55,33 @@ func WorkersBound(s *scenario.Scenario) Bound {
 	return b.orLess(ports-ports/16-1, measure.ByPorts)
 }
 
-func (b Bound) orLess(n int, by string) Bound {
-	if n < b.Workers {
-		return Bound{max(n, 1), by}
+func (l workerLimit) orLess(n int, by string) workerLimit {
+	if n < l.workers {
+		return workerLimit{max(n, 1), by}
 	}
-	return b
+	return l
 }
 
-// bound is that of a shard: of a closed load, its users.
-func bound(s *scenario.Scenario, sch *Schedule) Bound {
-	if sch.closed != nil {
-		return Bound{sch.closed.Workers, measure.ByScenario}
+// newWorkerLimit is that of a shard: of a closed load, its users.
+func newWorkerLimit(s *scenario.Scenario, sch *schedule.Schedule) workerLimit {
+	if l := sch.Closed(); l != nil {
+		return workerLimit{l.Workers, measure.ByScenario}
 	}
-	return WorkersBound(s)
+	return limitOf(s)
 }
 
 // ahead is how many workers begin before the run: as many as the plan needs by
 // Little's law. The arrivals of a schedule fluctuate more on each shard than on
 // all.
 func (r *Runner) ahead() int {
-	latency, _ := AssumedLatency(r.Scenario)
-	return min(needed(r.schedule.Peak()*latency.Seconds()), r.bound.Workers)
-}
-
-// needed is how many workers it takes for so many requests in flight: with three
-// times the square root more, which is how far their number swings when requests
-// come at random.
-func needed(inFlight float64) int {
-	return max(int(math.Ceil(min(inFlight+3*math.Sqrt(inFlight), math.MaxInt32))), 1)
+	latency, _ := plan.AssumedLatency(r.Scenario)
+	return min(plan.Workers(r.schedule.Peak()*latency.Seconds()), r.limit.workers)
 }
 
 // openAhead is how many connections are opened in the warm-up.
 func (r *Runner) openAhead() int {
-	if r.bound.By == measure.ByScenario {
-		return r.bound.Workers
+	if r.limit.by == measure.ByScenario {
+		return r.limit.workers
 	}
 	return r.ahead()
 }
@@ -88,5 +89,5 @@ func (r *Runner) openAhead() int {
 // MaxWorkers is how many requests may be in flight.
 func (r *Runner) MaxWorkers() int {
 	r.init()
-	return r.bound.Workers
+	return r.limit.workers
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mfaload/measure"
+	"mfaload/runner/schedule"
 	"mfaload/scenario"
 )
 
@@ -24,7 +25,7 @@ type closed struct {
 	over func()
 
 	mu                         sync.Mutex
-	users                      *turns
+	users                      *schedule.ClosedUsers
 	asked                      *asked
 	out                        bool // of users
 	scheduled, scheduledWarmup []uint64
@@ -38,9 +39,8 @@ type closed struct {
 
 func newClosed(r *Runner, start time.Time, sending context.Context, over func()) *closed {
 	groups := len(r.Scenario.Groups)
-	users := r.schedule.stripes
-	return &closed{Runner: r, start: start, load: r.schedule.closed, sending: sending, over: over,
-		users: newTurns(r.Scenario, users), asked: newAsked(r.Scenario, users),
+	return &closed{Runner: r, start: start, load: r.schedule.Closed(), sending: sending, over: over,
+		users: r.schedule.ClosedUsers(), asked: newAsked(r.Scenario, r.schedule.Users()),
 		scheduled: make([]uint64, groups), scheduledWarmup: make([]uint64, groups)}
 }
 
@@ -63,7 +63,7 @@ func (c *closed) take(w *worker) (turn, bool) {
 	}
 	if w.wait == nil {
 		c.join(w)
-		due = c.spread(w)
+		due = c.schedule.ClosedDelay(w.number)
 	}
 	end := c.schedule.End()
 	for end == 0 || due < end {
@@ -72,7 +72,7 @@ func (c *closed) take(w *worker) (turn, bool) {
 		if until == due || c.sending.Err() != nil {
 			break
 		}
-		due = until + c.spread(w) // after a pause, as in the beginning
+		due = until + c.schedule.ClosedDelay(w.number) // after a pause, as in the beginning
 	}
 	if end > 0 && due >= end {
 		c.rest(w, end)
@@ -87,12 +87,6 @@ func (c *closed) rest(w *worker, end time.Duration) {
 	c.resting++
 	c.mu.Unlock()
 	w.wait(c.sending, c.start.Add(end))
-}
-
-// spread is how long after the others a user begins.
-func (c *closed) spread(w *worker) time.Duration {
-	of, load := c.schedule.shard, &c.Scenario.Load
-	return load.Think / time.Duration(load.Concurrency) * time.Duration(of.index+w.number*of.count)
 }
 
 // join gives a user a way to wait that nobody else uses.
@@ -131,18 +125,11 @@ func (c *closed) next(w *worker, due time.Duration) (t turn, ok bool) {
 	return t, true
 }
 
-// fill finds who is asked next. Groups without a user for now are passed over:
-// there is no schedule that promised them a request. When no group has one the
-// load is at its end.
-func (c *closed) fill(a *Arrival, due time.Duration) bool {
-	*a = Arrival{Index: c.all, At: due, Warmup: due < c.load.Warmup}
-	for range c.users.total { // each group has its turn in as many
-		if c.users.over() || a.Withheld == measure.Unreadable {
-			break
-		}
-		if c.users.fill(a, c.users.next(due)); a.Withheld == "" {
-			return true
-		}
+// fill fills in the next request. Without a user for it the load is at its end.
+func (c *closed) fill(a *schedule.Arrival, due time.Duration) bool {
+	*a = schedule.Arrival{Index: c.all, At: due, Warmup: due < c.load.Warmup}
+	if c.users.Next(a) {
+		return true
 	}
 	c.out = true
 	c.over()
@@ -159,7 +146,7 @@ func (c *closed) full() bool {
 const withheldPause = 100 * time.Millisecond
 
 // withhold implements source.
-func (c *closed) withhold(a Arrival, reason string) {
+func (c *closed) withhold(a schedule.Arrival, reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.asked.withhold(a, reason)

@@ -11,13 +11,9 @@ import (
 	"golang.org/x/time/rate"
 
 	"mfaload/measure"
+	"mfaload/runner/plan"
+	"mfaload/runner/schedule"
 )
-
-// Catching up: after a freeze of the machine (a laptop that slept, a paused
-// container) the arrivals that were missed go out at no more than catchUp times
-// the schedule's peak rate, not all in one instant. A backlog that builds up
-// because all workers are busy needs no such limit: the workers are one.
-const catchUp = 10
 
 // pacer walks through the schedule. One idle worker at a time leads: it waits
 // for the next arrival's time, lets another lead and sends the request itself,
@@ -29,7 +25,7 @@ type pacer struct {
 	sending context.Context // ends when the run is interrupted
 	flight  context.Context // ends when the drain time is over
 	pool    *pool
-	next    func() (Arrival, bool)
+	next    func() (schedule.Arrival, bool)
 	stop    func() // of next
 	wait    func(context.Context, time.Time)
 	unwait  func()
@@ -54,11 +50,11 @@ type pacer struct {
 
 // pullAhead pulls from a schedule, of which it has the first arrival at once: what
 // that takes is none of the run's time.
-func pullAhead(all iter.Seq[Arrival]) (next func() (Arrival, bool), stop func()) {
+func pullAhead(all iter.Seq[schedule.Arrival]) (next func() (schedule.Arrival, bool), stop func()) {
 	pull, stop := iter.Pull(all)
 	first, more := pull()
 	begun := false
-	return func() (Arrival, bool) {
+	return func() (schedule.Arrival, bool) {
 		if begun {
 			return pull()
 		}
@@ -67,12 +63,14 @@ func pullAhead(all iter.Seq[Arrival]) (next func() (Arrival, bool), stop func())
 	}, stop
 }
 
-func newPacer(r *Runner, start time.Time, sending, flight context.Context, next func() (Arrival, bool), stop func()) *pacer {
+func newPacer(r *Runner, start time.Time, sending, flight context.Context, next func() (schedule.Arrival, bool), stop func()) *pacer {
 	groups := len(r.Scenario.Groups)
-	limit := max(catchUp*r.schedule.Peak(), 1)
+	// A backlog that builds up because all workers are busy needs no such limit: the
+	// workers are one.
+	limit := max(plan.CatchUp*r.schedule.Peak(), 1)
 	p := &pacer{
-		Runner: r, start: start, sending: sending, flight: flight, asked: newAsked(r.Scenario, r.schedule.stripes),
-		pool:            newPool(r.bound.Workers, r.freezes),
+		Runner: r, start: start, sending: sending, flight: flight, asked: newAsked(r.Scenario, r.schedule.Users()),
+		pool:            newPool(r.limit.workers, r.freezes),
 		limiter:         rate.NewLimiter(rate.Limit(limit), r.burst()),
 		scheduled:       make([]uint64, groups),
 		scheduledWarmup: make([]uint64, groups),
@@ -89,7 +87,7 @@ func newPacer(r *Runner, start time.Time, sending, flight context.Context, next 
 func (p *pacer) interrupt() { p.interruptedAt = time.Since(p.start) }
 
 func (p *pacer) extent() extent {
-	end := p.schedule.ends
+	end := p.schedule.SendingEnd()
 	e := extent{scheduled: p.scheduled, scheduledWarmup: p.scheduledWarmup, profile: p.profile, asked: p.asked,
 		noUsers: p.schedule.Due() - p.schedule.Count(), end: end, interrupted: p.interrupted, allBusy: p.allBusy}
 	if p.interrupted {
@@ -108,7 +106,7 @@ func (p *pacer) close() {
 
 // turn is an arrival whose time has come.
 type turn struct {
-	Arrival
+	schedule.Arrival
 	could time.Duration // since when mfaload could have sent it
 	froze time.Duration // of its lateness, what a freeze may be the reason for
 }
@@ -166,8 +164,8 @@ func (p *pacer) busy(from, to time.Duration) {
 
 // rest waits for the end of the plan when there is nothing more to send.
 func (p *pacer) rest() {
-	p.look(Arrival{At: p.schedule.ends})
-	p.wait(p.sending, p.start.Add(p.schedule.ends))
+	p.look(schedule.Arrival{At: p.schedule.SendingEnd()})
+	p.wait(p.sending, p.start.Add(p.schedule.SendingEnd()))
 	if p.sending.Err() != nil {
 		p.restedUntil = p.interruptedAt
 	}
@@ -175,7 +173,7 @@ func (p *pacer) rest() {
 
 // due waits for the next arrival that has a user to ask. Others are counted
 // when their time comes.
-func (p *pacer) due() (a Arrival, more bool) {
+func (p *pacer) due() (a schedule.Arrival, more bool) {
 	for a, more = p.next(); more; a, more = p.next() {
 		p.look(a)
 		p.await(a)
@@ -195,7 +193,7 @@ func (p *pacer) due() (a Arrival, more bool) {
 }
 
 // await waits for the arrival's time, and longer after a freeze.
-func (p *pacer) await(a Arrival) {
+func (p *pacer) await(a schedule.Arrival) {
 	due := p.start.Add(a.At)
 	now := time.Now()
 	if early := now.Before(due); early {
@@ -230,14 +228,14 @@ func (p *pacer) ended() bool {
 
 // countRest counts the arrivals that won't be sent: all, or those that were due
 // before an interruption.
-func (p *pacer) countRest(a Arrival) {
+func (p *pacer) countRest(a schedule.Arrival) {
 	for more := true; more && (!p.interrupted || a.At <= p.stoppedAt); a, more = p.next() {
 		p.count(a)
 	}
 }
 
 // look notes which arrival is next: all those before it are counted.
-func (p *pacer) look(a Arrival) {
+func (p *pacer) look(a schedule.Arrival) {
 	p.counting.Lock()
 	defer p.counting.Unlock()
 	p.pulled = a.At
@@ -265,7 +263,7 @@ func (p *pacer) dueSince(second int) measure.Profile {
 }
 
 // withhold implements source. The arrival's second may have been shown by then.
-func (p *pacer) withhold(a Arrival, reason string) {
+func (p *pacer) withhold(a schedule.Arrival, reason string) {
 	p.counting.Lock()
 	defer p.counting.Unlock()
 	p.profile.Withhold(a.At)
@@ -273,7 +271,7 @@ func (p *pacer) withhold(a Arrival, reason string) {
 	p.asked.withhold(a, reason)
 }
 
-func (p *pacer) count(a Arrival) {
+func (p *pacer) count(a schedule.Arrival) {
 	p.counting.Lock()
 	defer p.counting.Unlock()
 	p.profile.Add(a.At, a.Withheld != "")

@@ -12,6 +12,7 @@ import (
 	"mfaload/contract"
 	"mfaload/measure"
 	"mfaload/measure/journal"
+	"mfaload/runner/schedule"
 	"mfaload/scenario"
 )
 
@@ -27,11 +28,11 @@ type Runner struct {
 	// violations, at most [measure.Instances].
 	SaveAnswers int
 	// Shard says which part of the run is this one's; nil is all of it. It has to
-	// have passed [CheckShard].
+	// have passed [schedule.CheckShard].
 	Shard *measure.Shard
-	// Earlier are runs before this one, the first one first: the users go on where
+	// Previous are runs before this one, the first one first: the users go on where
 	// they left off. For a load with stages that is not sharded.
-	Earlier []Earlier
+	Previous []schedule.PreviousRun
 	// StartAt is when the schedule begins; the zero value is at once. Run waits
 	// for it.
 	StartAt time.Time
@@ -56,8 +57,8 @@ type Runner struct {
 
 	once     sync.Once
 	hash     string // of the scenario
-	schedule *Schedule
-	bound    Bound
+	schedule *schedule.Schedule
+	limit    workerLimit
 	recorder *measure.Recorder
 	start    atomic.Pointer[time.Time]
 	inFlight atomic.Int64
@@ -80,9 +81,8 @@ var errDrained = errors.New("no answer before the end of the drain time")
 func (r *Runner) init() {
 	r.once.Do(func() {
 		r.hash = r.Scenario.Hash()
-		r.schedule = newSchedule(r.Scenario, shardOf(r.Shard))
-		r.schedule.follow(r.Earlier)
-		r.bound = bound(r.Scenario, r.schedule)
+		r.schedule = schedule.NewShard(r.Scenario, r.Shard, r.Previous...)
+		r.limit = newWorkerLimit(r.Scenario, r.schedule)
 		r.recorder = measure.NewRecorder(len(r.Scenario.Groups), r.Rules, r.SaveAnswers)
 	})
 }
@@ -161,8 +161,8 @@ func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 // generator says what the run took since it began.
 func (r *Runner) generator(began usage, start time.Time, e extent) measure.Generator {
 	g := began.generator(time.Since(start))
-	g.BusyWorkersMax, g.Workers, g.AllBusy = int(r.busyMax.Load()), r.bound.Workers, e.allBusy
-	g.WorkersBy = r.bound.By
+	g.BusyWorkersMax, g.Workers, g.AllBusy = int(r.busyMax.Load()), r.limit.workers, e.allBusy
+	g.WorkersBy = r.limit.by
 	return g
 }
 
@@ -215,7 +215,7 @@ type source interface {
 	// when there are no more.
 	take(w *worker) (turn, bool)
 	// withhold counts a request that was handed out as not sent.
-	withhold(a Arrival, reason string)
+	withhold(a schedule.Arrival, reason string)
 	// interrupt ends the run before its time.
 	interrupt()
 	// extent says how far the run came, after its end.
@@ -337,7 +337,7 @@ func (r *Runner) describe(m *measure.Measurement, start time.Time, e extent) {
 	e.asked.describe(m)
 	m.Warmup.Scheduled, m.Main.Scheduled = e.scheduledWarmup, e.scheduled
 	m.Profile = e.profile
-	m.Profile.Stages = r.schedule.passed(e.end)
+	m.Profile.Stages = r.schedule.StagesUntil(e.end)
 	m.Warmup.Planned = min(r.schedule.Start(), e.end)
 	m.Main.Start = r.schedule.Start()
 	m.Main.Planned = max(e.end-m.Main.Start, 0)
@@ -368,7 +368,7 @@ func (r *Runner) Progress() Progress {
 }
 
 // Schedule returns the run's schedule.
-func (r *Runner) Schedule() *Schedule {
+func (r *Runner) Schedule() *schedule.Schedule {
 	r.init()
 	return r.schedule
 }

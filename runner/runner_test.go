@@ -333,3 +333,20 @@ func TestHiccupsAreMeasured(t *testing.T) {
 		}
 	})
 }
+
+// A run of any size begins at once, and costs nothing for what is due later.
+func TestAnyRunStartsOnTime(t *testing.T) {
+	for _, of := range []struct{ requests, most uint64 }{{}, {17_000_000_000, 0}, {0, 10_000_000_000}} {
+		synctest.Test(t, func(t *testing.T) {
+			l := load(constant(20_000, 240*time.Hour))
+			l.Arrivals, l.Workers = scenario.Poisson, 64
+			l.Requests, l.MaxRequests = of.requests, of.most
+			ctx, cancel := context.WithTimeout(t.Context(), 50*ms)
+			defer cancel()
+			m := run(t, ctx, oneGroup(l), &service{answer: takes(0)})
+			if n := m.Main.Sent(); n < 800 || n > 1200 || !m.Interrupted {
+				t.Errorf("%+v: %d requests in 50 ms", of, n)
+			}
+		})
+	}
+}

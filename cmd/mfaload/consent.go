@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/term"
 
-	"mfaload/runner"
+	"mfaload/runner/plan"
 	"mfaload/scenario"
 )
 
@@ -62,7 +62,7 @@ func (a *app) confirm(s *scenario.Scenario, yes bool, what, much string) error {
 }
 
 // withinCaps is the refusal of a run that would go beyond its caps.
-func withinCaps(p *runner.Plan) error {
+func withinCaps(p *plan.RunPlan) error {
 	over := p.OverCap()
 	if len(over) == 0 {
 		return nil
@@ -76,7 +76,7 @@ func withinCaps(p *runner.Plan) error {
 }
 
 // overCap says how far a group is beyond its cap, and how many users it takes.
-func overCap(p *runner.Plan, g *runner.PlannedGroup) string {
+func overCap(p *plan.RunPlan, g *plan.PlannedGroup) string {
 	about := ""
 	if p.Closed {
 		about = "about "
@@ -85,7 +85,7 @@ func overCap(p *runner.Plan, g *runner.PlannedGroup) string {
 		g.Name, about, thousands(g.PerUserDay), thousands(g.Cap), about, thousands(g.UsersNeeded), thousands(uint64(g.Users)))
 }
 
-func mostOver(groups []runner.PlannedGroup) (most uint64) {
+func mostOver(groups []plan.PlannedGroup) (most uint64) {
 	for _, g := range groups {
 		most = max(most, g.PerUserDay)
 	}

@@ -17,7 +17,7 @@ import (
 	"mfaload/internal/disk"
 	"mfaload/measure"
 	"mfaload/report"
-	"mfaload/runner"
+	"mfaload/runner/schedule"
 	"mfaload/scenario"
 	"mfaload/session"
 )
@@ -186,7 +186,7 @@ func (a *app) newLead(file string, contract *contractFlags, shards int, tolerate
 		return nil, err
 	}
 	l.scenario = s
-	err = runner.CheckShard(s, measure.Shard{Run: "r", Index: 0, Count: shards})
+	err = schedule.CheckShard(s, measure.Shard{Run: "r", Index: 0, Count: shards})
 	if err == nil {
 		err = luggage.pack(s, contract)
 	}
@@ -201,7 +201,7 @@ func (a *app) newLead(file string, contract *contractFlags, shards int, tolerate
 	l.Coordinator = fleet.Coordinator{Say: a.ui.say, Plan: fleet.Plan{
 		MaxFinal: most * int64(min(needOf(s, shards).Results, math.MaxInt64/most)),
 		Version:  versionText(), Hash: s.Hash(), Scenario: s.Name, Shards: shards,
-		Length: (&runner.Runner{Scenario: s}).Schedule().End(), Drain: s.Load.Drain, StopOn: s.Load.StopOn,
+		Length: schedule.New(s).End(), Drain: s.Load.Drain, StopOn: s.Load.StopOn,
 		Spread: tokenSpread(s, shards), Files: luggage.files, Withheld: luggage.withheld,
 	}}
 	return l, nil
@@ -229,7 +229,7 @@ func (l *lead) open(a *app, out string, overwrite, yes bool, formats session.For
 	}
 	l.dir.Describe(l.scenario, provenance(l.parts, report.TermsOf(l.scenario)), formats)
 	if plan := newPlan(l.scenario, 0); l.Plan.Shards > 0 {
-		lead := plan.LeadNeed(l.Plan.Shards)
+		lead := plan.CoordinatorResources(l.Plan.Shards)
 		a.warnOfDisk(l.dir, &lead)
 	}
 	if err := a.consent(l.scenario, yes); err != nil {

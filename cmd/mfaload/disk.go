@@ -4,6 +4,7 @@ import (
 	"os"
 
 	"mfaload/runner"
+	"mfaload/runner/plan"
 	"mfaload/scenario"
 	"mfaload/session"
 )
@@ -11,7 +12,7 @@ import (
 // warnOfDisk says that a run has less room than it needs, about. It is no reason to
 // refuse the run: the need is an estimate, room may come while it lasts, and a run goes
 // on without its journal.
-func (a *app) warnOfDisk(dir *session.Folder, need *runner.Need) {
+func (a *app) warnOfDisk(dir *session.Folder, need *plan.Resources) {
 	for _, place := range []struct {
 		name, path string
 		need       uint64
@@ -30,9 +31,9 @@ func (a *app) warnOfDisk(dir *session.Folder, need *runner.Need) {
 }
 
 // needOf is what one of several processes needs that share a run.
-func needOf(s *scenario.Scenario, shards int) *runner.Need {
+func needOf(s *scenario.Scenario, shards int) *plan.Resources {
 	p := newPlan(s, 0)
-	p.Bind(s)
+	p.Bind(runner.WorkersBound(s))
 	p.Share(shards)
 	return &p.Needs
 }

@@ -19,7 +19,8 @@ import (
 	"mfaload/fleet"
 	"mfaload/internal/disk"
 	"mfaload/measure"
-	"mfaload/runner"
+	"mfaload/runner/plan"
+	"mfaload/runner/schedule"
 	"mfaload/scenario"
 	"mfaload/scenario/form"
 )
@@ -108,7 +109,7 @@ func (a *app) k8s(file string, flags *k8sFlags) error {
 		return err
 	}
 	defer s.Close()
-	if err := runner.CheckShard(s, measure.Shard{Run: flags.run, Count: flags.shards}); err != nil {
+	if err := schedule.CheckShard(s, measure.Shard{Run: flags.run, Count: flags.shards}); err != nil {
 		return err
 	}
 	if err := a.consent(s, true); err != nil {
@@ -116,7 +117,7 @@ func (a *app) k8s(file string, flags *k8sFlags) error {
 	}
 	plan := newPlan(s, 0)
 	plan.Share(flags.shards)
-	m := &manifests{k8sFlags: flags, name: "mfaload-" + flags.run, scenario: s, worker: plan.Needs, leader: plan.LeadNeed(flags.shards)}
+	m := &manifests{k8sFlags: flags, name: "mfaload-" + flags.run, scenario: s, worker: plan.Needs, leader: plan.CoordinatorResources(flags.shards)}
 	if given := quantity(flags.memory); flags.memory != "" && given < float64(m.worker.Memory) {
 		a.ui.tell("mfaload: --memory %s is less than the %s that a worker needs, about: it may be killed\n",
 			flags.memory, storage(m.worker.Memory))
@@ -146,7 +147,7 @@ type manifests struct {
 	name     string
 	scenario *scenario.Scenario
 	// worker and leader are what a worker and the coordinator need.
-	worker, leader runner.Need
+	worker, leader plan.Resources
 	all            []object
 }
 
@@ -362,7 +363,7 @@ func (m *manifests) results() object {
 
 // job adds a job whose pods are not root, write nowhere but to their folders,
 // and have no token of the cluster.
-func (m *manifests) job(role string, container object, args []string, cpu, memory string, need *runner.Need, volumes, mounts []object, spec object) {
+func (m *manifests) job(role string, container object, args []string, cpu, memory string, need *plan.Resources, volumes, mounts []object, spec object) {
 	container["image"], container["args"], container["workingDir"] = m.image, args, "/work"
 	container["resources"] = object{"requests": object{"cpu": cpu, "memory": memory}, "limits": object{"cpu": cpu, "memory": memory}}
 	container["securityContext"] = object{"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": object{"drop": []string{"ALL"}}}

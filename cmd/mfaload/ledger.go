@@ -16,7 +16,7 @@ import (
 	"mfaload/internal/disk"
 	"mfaload/measure"
 	"mfaload/report"
-	"mfaload/runner"
+	"mfaload/runner/schedule"
 	"mfaload/session"
 )
 
@@ -220,12 +220,12 @@ const longestBefore = 40 * 24 * time.Hour
 
 // earlier are the trials before one that begins now: its users come after
 // theirs.
-func (t *trials) earlier(now time.Time) (all []runner.Earlier) {
+func (t *trials) earlier(now time.Time) (all []schedule.PreviousRun) {
 	for _, r := range t.ledger {
 		if r.Until == 0 {
 			continue // nothing was sent
 		}
-		all = append(all, runner.Earlier{Scenario: trialScenario(t.scenario, t.options, r.ask()), Until: r.Until,
+		all = append(all, schedule.PreviousRun{Scenario: trialScenario(t.scenario, t.options, r.ask()), Until: r.Until,
 			Before: min(max(now.Sub(r.Started), 0), longestBefore)})
 	}
 	return all

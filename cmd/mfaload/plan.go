@@ -18,6 +18,7 @@ import (
 	"mfaload/measure"
 	"mfaload/pingone"
 	"mfaload/runner"
+	"mfaload/runner/plan"
 	"mfaload/scenario"
 )
 
@@ -58,7 +59,7 @@ func (f *planFlags) check() (latency time.Duration, err error) {
 // that may be empty.
 func (a *app) printPlan(s *scenario.Scenario, flags *planFlags, latency time.Duration, shards int, note string) error {
 	p := newPlan(s, latency)
-	p.Bind(s)
+	p.Bind(runner.WorkersBound(s))
 	p.Share(shards)
 	if flags.format == "json" {
 		e := json.NewEncoder(a.ui.data)
@@ -75,8 +76,8 @@ func (a *app) printPlan(s *scenario.Scenario, flags *planFlags, latency time.Dur
 }
 
 // newPlan returns the plan of a scenario, with when its token ends.
-func newPlan(s *scenario.Scenario, latency time.Duration) *runner.Plan {
-	p := runner.NewPlan(s, latency)
+func newPlan(s *scenario.Scenario, latency time.Duration) *plan.RunPlan {
+	p := plan.New(s, latency)
 	if at, known := pingone.TokenEnds(&s.Target); known {
 		p.TokenEnds = &at
 	}
@@ -85,7 +86,7 @@ func newPlan(s *scenario.Scenario, latency time.Duration) *runner.Plan {
 
 // tokenEnding says that a run that starts now goes on after its token's end; ""
 // where it does not.
-func tokenEnding(p *runner.Plan, now time.Time) string {
+func tokenEnding(p *plan.RunPlan, now time.Time) string {
 	if p.TokenEnds == nil {
 		return ""
 	}
@@ -98,7 +99,7 @@ func tokenEnding(p *runner.Plan, now time.Time) string {
 }
 
 // planText draws a plan in a width of columns, at least 40; 0 is unknown.
-func planText(p *runner.Plan, width int, note string) string {
+func planText(p *plan.RunPlan, width int, note string) string {
 	if width <= 0 {
 		width = 80
 	}
@@ -140,7 +141,7 @@ func (p *planPage) wrap(format string, args ...any) {
 	p.line("%s", line)
 }
 
-func (p *planPage) head(plan *runner.Plan, note string) {
+func (p *planPage) head(plan *plan.RunPlan, note string) {
 	p.line("PLAN  %s: %s requests in %s, at most %s/s%s", plan.Scenario, thousands(plan.Requests), length(plan.Duration), number(plan.Peak), note)
 	if plan.Closed {
 		p.wrap("closed model: estimated for answers after %s ms; a faster service is asked more, a slower one less", number(plan.Workers.Latency))
@@ -156,7 +157,7 @@ func (p *planPage) head(plan *runner.Plan, note string) {
 }
 
 // plot draws the rate over time, each column with the highest rate of its time.
-func (p *planPage) plot(plan *runner.Plan) {
+func (p *planPage) plot(plan *plan.RunPlan) {
 	p.line("\nrate in requests a second")
 	labels := max(len(number(plan.Peak)), 4)
 	columns := p.width - labels - 6
@@ -176,7 +177,7 @@ func (p *planPage) plot(plan *runner.Plan) {
 	}
 }
 
-func (p *planPage) stages(plan *runner.Plan) {
+func (p *planPage) stages(plan *plan.RunPlan) {
 	if plan.Closed {
 		return
 	}
@@ -197,7 +198,7 @@ func (p *planPage) stages(plan *runner.Plan) {
 }
 
 // early says what makes a run send less than was planned.
-func (p *planPage) early(plan *runner.Plan) {
+func (p *planPage) early(plan *plan.RunPlan) {
 	texts := []string{}
 	switch plan.On429 {
 	case scenario.Pause429:
@@ -219,16 +220,16 @@ func (p *planPage) early(plan *runner.Plan) {
 // maxStagesShown bounds the lists of stages and of groups.
 const maxStagesShown = 20
 
-func (p *planPage) groups(plan *runner.Plan) {
+func (p *planPage) groups(all *plan.RunPlan) {
 	p.line("")
-	capped := slices.ContainsFunc(plan.Groups, func(g runner.PlannedGroup) bool { return g.Cap > 0 })
+	capped := slices.ContainsFunc(all.Groups, func(g plan.PlannedGroup) bool { return g.Cap > 0 })
 	rows := [][]string{{"groups", "users", "requests", "most a user", "in 24h", "of 50 a day"}}
 	if capped {
 		rows[0] = append(rows[0], "cap")
 	}
-	for i, g := range plan.Groups {
-		if i == maxStagesShown && len(plan.Groups) > i+1 {
-			rows = append(rows, []string{fmt.Sprintf("  … %d more with --format json", len(plan.Groups)-i)})
+	for i, g := range all.Groups {
+		if i == maxStagesShown && len(all.Groups) > i+1 {
+			rows = append(rows, []string{fmt.Sprintf("  … %d more with --format json", len(all.Groups)-i)})
 			break
 		}
 		share := "-"
@@ -244,7 +245,7 @@ func (p *planPage) groups(plan *runner.Plan) {
 		rows = append(rows, row)
 	}
 	p.table(rows)
-	over := plan.OverCap()
+	over := all.OverCap()
 	if len(over) > 0 {
 		p.wrap("a run is refused: users would be asked more often than maxPerUser (cap) allows")
 	}
@@ -254,33 +255,33 @@ func (p *planPage) groups(plan *runner.Plan) {
 }
 
 // messages says what real users could receive.
-func (p *planPage) messages(plan *runner.Plan) {
+func (p *planPage) messages(all *plan.RunPlan) {
 	p.line("\nmessages to real users")
 	switch {
-	case plan.Target == "simulator":
+	case all.Target == "simulator":
 		p.line("  none: the simulator sends none")
 		return
-	case plan.Messages == 0:
+	case all.Messages == 0:
 		p.line("  none, if every answer is the expected one")
 		return
 	}
 	about, over := "up to", false
-	if plan.Closed {
+	if all.Closed {
 		about = "about"
 	}
-	p.wrap("%s %s, unless the users' devices are in test mode:", about, thousands(plan.Messages))
-	for _, g := range plan.Groups {
+	p.wrap("%s %s, unless the users' devices are in test mode:", about, thousands(all.Messages))
+	for _, g := range all.Groups {
 		if g.Messages > 0 {
 			p.wrap("%s: %s %s by %s", g.Name, about, thousands(g.Messages), g.Kinds)
 		}
 		over = over || g.LimitShare > 1
 	}
 	if over {
-		p.wrap("a user may get %d SMS and %d e-mails a day: beyond that requests are refused; add users or send less", runner.MessagesADay, runner.MessagesADay)
+		p.wrap("a user may get %d SMS and %d e-mails a day: beyond that requests are refused; add users or send less", plan.MessagesADay, plan.MessagesADay)
 	}
 }
 
-func (p *planPage) workers(plan *runner.Plan) {
+func (p *planPage) workers(plan *plan.RunPlan) {
 	w := plan.Workers
 	p.line("\nworkers")
 	if plan.Closed {
@@ -293,7 +294,7 @@ func (p *planPage) workers(plan *runner.Plan) {
 }
 
 // needs says how much memory and disk the run takes.
-func (p *planPage) needs(plan *runner.Plan) {
+func (p *planPage) needs(plan *plan.RunPlan) {
 	p.line("\nmemory and disk, about")
 	if plan.Coordinator == nil {
 		p.need("", &plan.Needs)
@@ -303,7 +304,7 @@ func (p *planPage) needs(plan *runner.Plan) {
 	p.need("the coordinator: ", plan.Coordinator)
 }
 
-func (p *planPage) need(of string, n *runner.Need) {
+func (p *planPage) need(of string, n *plan.Resources) {
 	folder := storage(n.Folder()) + " in the results folder"
 	if n.Journal > 0 {
 		folder += fmt.Sprintf(" (%s of it until the run is over)", storage(n.Journal))
@@ -315,7 +316,7 @@ func (p *planPage) need(of string, n *runner.Need) {
 }
 
 // catchUp says what may be sent above the planned rate.
-func (p *planPage) catchUp(plan *runner.Plan) {
+func (p *planPage) catchUp(plan *plan.RunPlan) {
 	c := plan.CatchUp
 	p.line("\ncatching up, above the %s/s of the plan", number(plan.Peak))
 	w := plan.Workers
@@ -334,7 +335,7 @@ func (p *planPage) catchUp(plan *runner.Plan) {
 
 // bound says how many requests may be in flight, and what to do where that is too
 // few.
-func bound(w runner.PlannedWorkers) string {
+func bound(w plan.PlannedWorkers) string {
 	from, remedy := "as many as are needed, up to "+thousands(uint64(w.Workers)), ""
 	switch w.WorkersBy {
 	case measure.ByScenario:

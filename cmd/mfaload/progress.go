@@ -13,6 +13,7 @@ import (
 	"mfaload/live"
 	"mfaload/measure"
 	"mfaload/runner"
+	"mfaload/runner/schedule"
 )
 
 // showProgress shows how far a run has come, until hide is called: bars on a
@@ -202,7 +203,7 @@ func (u *ui) showLines(name string, r *runner.Runner, s *live.Sampler) (tick, hi
 
 // extent is how many requests a schedule has and how long it is, as far as it
 // is known in advance.
-func extent(s *runner.Schedule) string {
+func extent(s *schedule.Schedule) string {
 	n, end := s.Count(), s.End()
 	switch {
 	case end == 0:

@@ -66,7 +66,7 @@ func (t *trials) watch(ctx context.Context, a capacity.TrialSpec, i int, left ti
 	}
 	watched := &watcher{Operation: t.operation, watch: a.Recovery.Watch(i), began: time.Now()}
 	r := &runner.Runner{Scenario: trialScenario(t.scenario, t.options, ask), Operation: watched,
-		Earlier: t.earlier(time.Now())}
+		Previous: t.earlier(time.Now())}
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	looked := every(100*time.Millisecond, func() {

@@ -12,7 +12,7 @@ import (
 	"mfaload/capacity"
 	"mfaload/internal/text"
 	"mfaload/measure"
-	"mfaload/runner"
+	"mfaload/runner/plan"
 	"mfaload/scenario"
 	"mfaload/session"
 )
@@ -177,7 +177,7 @@ func searchPlan(o capacity.SearchOptions, p capacity.SearchPlan) string {
 
 // consentSearch asks before many requests go to a host that is not this machine,
 // and refuses to ask a user more often than the caps allow, over all trials.
-func (a *app) consentSearch(t *trials, plan capacity.SearchPlan, f *capacityFlags) error {
+func (a *app) consentSearch(t *trials, search capacity.SearchPlan, f *capacityFlags) error {
 	s, o := t.scenario, t.options
 	whole := *s
 	whole.Load.Stages = []scenario.Stage{{From: o.MaxRate, To: o.MaxRate, Duration: o.Budget + t.extra() + f.soak.length}}
@@ -186,7 +186,7 @@ func (a *app) consentSearch(t *trials, plan capacity.SearchPlan, f *capacityFlag
 	for i := range whole.Groups {
 		whole.Groups[i].Exhausted = scenario.Wrap // each trial may ask all users
 	}
-	p := runner.NewPlan(&whole, 0)
+	p := plan.New(&whole, 0)
 	for _, g := range p.Groups {
 		if g.UsersNeeded > 0 {
 			return &exitError{exitUsage, fmt.Errorf("group %q could ask a user %s times within 24 hours, and maxPerUser allows %s\n%s", g.Name, thousands(g.PerUserDay), thousands(g.Cap),
@@ -196,6 +196,6 @@ func (a *app) consentSearch(t *trials, plan capacity.SearchPlan, f *capacityFlag
 	if !s.Target.Elsewhere() {
 		return nil
 	}
-	a.ui.tell("%s", searchPlan(o, plan))
+	a.ui.tell("%s", searchPlan(o, search))
 	return a.confirm(s, f.yes, "search", "up to "+thousands(p.Requests)+" requests")
 }

@@ -12,6 +12,7 @@ import (
 
 	"mfaload/measure"
 	"mfaload/runner"
+	"mfaload/runner/schedule"
 	"mfaload/scenario"
 )
 
@@ -102,7 +103,7 @@ func (p *part) fit(s *scenario.Scenario) error {
 		if p.shard.Run == "" {
 			p.shard.Run = s.Hash()[:12] + "-" + p.startAt.UTC().Format("20060102T150405.999999999Z")
 		}
-		if err := runner.CheckShard(s, *p.shard); err != nil {
+		if err := schedule.CheckShard(s, *p.shard); err != nil {
 			return fmt.Errorf("--shard %s: %w", p.shard, err)
 		}
 	}

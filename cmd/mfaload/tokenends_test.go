@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"mfaload/runner"
+	"mfaload/runner/plan"
 )
 
 // A plan says that the token ends before it does.
@@ -21,12 +21,12 @@ func TestPlanOfATokenThatEnds(t *testing.T) {
 		{time.Hour, ""},
 	} {
 		at := now.Add(tt.left)
-		got := tokenEnding(&runner.Plan{Duration: 60, TokenEnds: &at}, now)
+		got := tokenEnding(&plan.RunPlan{Duration: 60, TokenEnds: &at}, now)
 		if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
 			t.Errorf("%v left: %q, want %q", tt.left, got, tt.want)
 		}
 	}
-	if got := tokenEnding(&runner.Plan{Duration: 60}, now); got != "" {
+	if got := tokenEnding(&plan.RunPlan{Duration: 60}, now); got != "" {
 		t.Errorf("a token whose end is not known: %q", got)
 	}
 }

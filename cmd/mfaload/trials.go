@@ -151,7 +151,7 @@ func (t *trials) run(ctx context.Context, a capacity.TrialSpec, folder string, r
 func (t *trials) measure(ctx context.Context, a capacity.TrialSpec, s *scenario.Scenario, dir *session.Folder) (m *measure.Measurement, inFlight float64, err error) {
 	trial := session.New(s, t.operation, dir, t.app.ui.tell)
 	r := trial.Runner
-	r.Earlier = t.earlier(time.Now())
+	r.Previous = t.earlier(time.Now())
 	hide := t.app.ui.showTrial(a, t.options.Trials, r)
 	counted := countInFlight(r, a.Warmup, a.Warmup+a.Length)
 	m, err = trial.Run(ctx)

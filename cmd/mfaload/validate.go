@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mfaload/runner"
+	"mfaload/runner/schedule"
 	"mfaload/scenario"
 )
 
@@ -40,7 +40,7 @@ func (a *app) validate(files []string, flags *contractFlags) error {
 			a.ui.exitCode(err)
 			continue
 		}
-		sch, most := runner.NewSchedule(s), ""
+		sch, most := schedule.New(s), ""
 		if peak := sch.Peak(); peak > 0 {
 			most = ", at most " + scenario.Rate(peak).String()
 		}

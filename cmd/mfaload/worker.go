@@ -19,6 +19,7 @@ import (
 	"mfaload/pingone"
 	"mfaload/report"
 	"mfaload/runner"
+	"mfaload/runner/schedule"
 	"mfaload/session"
 )
 
@@ -203,7 +204,7 @@ func (w *worker) load(_ context.Context, offer fleet.Offer) (*fleet.Loaded, erro
 func (w *worker) part(offer fleet.Offer, of fleet.Shard) (*fleet.Part, error) {
 	s := w.loaded.scenario
 	p := &workerPart{worker: w, answers: offer.Answers, shard: measure.Shard{Run: offer.Run, Index: of.Index, Count: of.Count}}
-	if err := runner.CheckShard(s, p.shard); err != nil {
+	if err := schedule.CheckShard(s, p.shard); err != nil {
 		return nil, err
 	}
 	if err := enoughDescriptors(s); err != nil {

@@ -1,10 +1,10 @@
-package runner_test
+package schedule_test
 
 import (
 	"fmt"
 	"time"
 
-	"mfaload/runner"
+	"mfaload/runner/schedule"
 	"mfaload/scenario"
 )
 
@@ -16,7 +16,7 @@ func ExampleSchedule() {
 		Groups: []scenario.Group{{Name: "email", IDs: []string{"A", "B"}, Weight: 1}},
 		Load:   scenario.Load{Stages: []scenario.Stage{{From: 0, To: 4, Duration: 2 * time.Second}}},
 	}
-	for a := range runner.NewSchedule(s).All() {
+	for a := range schedule.New(s).All() {
 		fmt.Println(a.Index, a.At.Round(time.Millisecond), a.User.ID)
 	}
 	// Output:

@@ -1,4 +1,4 @@
-package runner
+package schedule
 
 import (
 	"errors"
@@ -8,79 +8,70 @@ import (
 	"mfaload/scenario"
 )
 
-// shard is one of count equal parts of a run. A whole run is shard 0 of 1.
-type shard struct{ index, count int }
-
-// shardOf is the shard of a run; nil is the whole.
-func shardOf(s *measure.Shard) shard {
-	if s == nil {
-		return shard{count: 1}
-	}
-	return shard{s.Index, s.Count}
+// owns says whether an arrival of the schedule is the shard's.
+func owns(of measure.Shard, arrival uint64) bool {
+	return arrival%uint64(of.Count) == uint64(of.Index)
 }
-
-// has says whether an arrival of the schedule is the shard's.
-func (s shard) has(arrival uint64) bool { return arrival%uint64(s.count) == uint64(s.index) }
 
 // share is how many of n things that are dealt out one by one the shard gets.
-func (s shard) share(n uint64) uint64 {
-	return (n + uint64(s.count-1-s.index)) / uint64(s.count)
+func share(of measure.Shard, n uint64) uint64 {
+	return (n + uint64(of.Count-1-of.Index)) / uint64(of.Count)
 }
 
-// load is the shard's share of a closed load: its users, and its requests where
+// shareOfLoad is the shard's share of a closed load: its users, and its requests where
 // they have a number.
-func (s shard) load(l *scenario.Load) *scenario.Load {
-	part := *l
-	part.Concurrency = int(s.share(uint64(l.Concurrency)))
-	part.Workers = part.Concurrency
-	part.Requests, part.MaxRequests = s.share(l.Requests), s.share(l.MaxRequests)
-	return &part
+func shareOfLoad(of measure.Shard, l *scenario.Load) *scenario.Load {
+	own := *l
+	own.Concurrency = int(share(of, uint64(l.Concurrency)))
+	own.Workers = own.Concurrency
+	own.Requests, own.MaxRequests = share(of, l.Requests), share(of, l.MaxRequests)
+	return &own
 }
 
-// stripe are the users of a group that are a shard's: no other asks them.
-type stripe struct {
+// userSlice are the users of a group that are a shard's: no other asks them.
+type userSlice struct {
 	size int
 	rows []uint32 // nil for all
 	seed uint64   // what makes its random orders others than those of other shards
 }
 
-// row returns the group's row of the stripe's.
-func (s *stripe) row(i int) int {
+// row returns the group's row of the slice's.
+func (s *userSlice) row(i int) int {
 	if s.rows == nil {
 		return i
 	}
 	return int(s.rows[i])
 }
 
-// newStripes deals the users of each group out among all shards. A group that
+// newUserSlices deals the users of each group out among all shards. A group that
 // names no user is everybody's.
-func newStripes(s *scenario.Scenario, of shard) (stripes []stripe) {
-	var dealers []*dealer
-	if of.count > 1 {
-		dealers = newDealers(s, of.count)
+func newUserSlices(s *scenario.Scenario, of measure.Shard) (all []userSlice) {
+	var splitters []*userSplitter
+	if of.Count > 1 {
+		splitters = newUserSplitters(s, of.Count)
 	}
 	for i := range s.Groups {
 		g := &s.Groups[i]
-		st := stripe{size: g.Size(), seed: uint64(of.index) << 36}
-		if of.count > 1 && !g.Usernameless {
-			st.rows = make([]uint32, 0, g.Size()/of.count+1)
-			owner := dealers[i].owners()
+		us := userSlice{size: g.Size(), seed: uint64(of.Index) << 36}
+		if of.Count > 1 && !g.Usernameless {
+			us.rows = make([]uint32, 0, g.Size()/of.Count+1)
+			owner := splitters[i].owners()
 			for row := range g.Size() {
-				if owner() == of.index {
-					st.rows = append(st.rows, uint32(row))
+				if owner() == of.Index {
+					us.rows = append(us.rows, uint32(row))
 				}
 			}
-			st.size = len(st.rows)
+			us.size = len(us.rows)
 		}
-		stripes = append(stripes, st)
+		all = append(all, us)
 	}
-	return stripes
+	return all
 }
 
-// dealer deals the users of a group out. The group's arrivals are at the same
+// userSplitter deals the users of a group out. The group's arrivals are at the same
 // places of every round of all groups; so shards whose indices are alike modulo
 // what the round and the number of shards have in common send as many of them.
-type dealer struct {
+type userSplitter struct {
 	places []uint32 // of the group's arrivals in a round
 	round  int
 	shards int
@@ -89,20 +80,21 @@ type dealer struct {
 	once   bool  // the users are asked once
 }
 
-// newDealers returns the dealers of all groups.
-func newDealers(s *scenario.Scenario, shards int) []*dealer {
-	all := make([]*dealer, len(s.Groups))
+// newUserSplitters returns the splitters of all groups.
+func newUserSplitters(s *scenario.Scenario, shards int) []*userSplitter {
+	all := make([]*userSplitter, len(s.Groups))
 	if s.Load.Closed() {
 		for i := range all { // each shard has an order of its own
-			all[i] = &dealer{places: []uint32{0}, round: 1, shards: shards, alike: 1, sends: []int{1}}
+			all[i] = &userSplitter{places: []uint32{0}, round: 1, shards: shards, alike: 1, sends: []int{1}}
 		}
 		return all
 	}
-	turns := newShares(s.Groups)
+	turns := newRoundRobin(s.Groups)
 	round := turns.round()
 	alike := gcd(round, shards)
 	for i := range all {
-		all[i] = &dealer{round: round, shards: shards, alike: alike, sends: make([]int, alike), once: s.Groups[i].Exhausted == scenario.Stop}
+		all[i] = &userSplitter{round: round, shards: shards, alike: alike, sends: make([]int, alike),
+			once: s.Groups[i].Exhausted == scenario.Stop}
 	}
 	for place := range round {
 		d := all[turns.next()]
@@ -113,7 +105,7 @@ func newDealers(s *scenario.Scenario, shards int) []*dealer {
 }
 
 // senders are the shards that send requests of the group.
-func (d *dealer) senders() (list []int) {
+func (d *userSplitter) senders() (list []int) {
 	for i := range d.shards {
 		if d.sends[i%d.alike] > 0 {
 			list = append(list, i)
@@ -123,7 +115,7 @@ func (d *dealer) senders() (list []int) {
 }
 
 // owners returns a function that says row by row whose a user is.
-func (d *dealer) owners() func() int {
+func (d *userSplitter) owners() func() int {
 	if d.once {
 		return d.inOrder()
 	}
@@ -133,7 +125,7 @@ func (d *dealer) owners() func() int {
 // inOrder gives row r to the shard that sends the group's arrival r. So users
 // who are asked once are asked when one machine would ask them, in the file's
 // order even the same ones, and they run out at the same time.
-func (d *dealer) inOrder() func() int {
+func (d *userSplitter) inOrder() func() int {
 	arrival, n := uint64(0), uint64(len(d.places))
 	return func() int {
 		place := arrival/n*uint64(d.round) + uint64(d.places[arrival%n])
@@ -145,12 +137,12 @@ func (d *dealer) inOrder() func() int {
 // inProportion gives each shard that sends requests of the group a user, and
 // then as many as it sends requests: row r to shard r modulo their number where
 // all send alike.
-func (d *dealer) inProportion() func() int {
+func (d *userSplitter) inProportion() func() int {
 	classes := make([]scenario.Group, d.alike)
 	for i := range classes {
 		classes[i].Weight = d.sends[i]
 	}
-	turns, dealt, first := newShares(classes), make([]int, d.alike), d.senders()
+	turns, dealt, first := newRoundRobin(classes), make([]int, d.alike), d.senders()
 	row := 0
 	return func() int {
 		if row++; row <= len(first) {
@@ -172,11 +164,12 @@ func CheckShard(s *scenario.Scenario, of measure.Shard) error {
 		if err := checkClosed(&s.Load, of.Count); err != nil {
 			return err
 		}
-	} else if round := newShares(s.Groups).round(); round > maxRound || round > maxTurns/len(s.Groups) {
-		return fmt.Errorf("the groups' weights come round after %d requests, which is too many to share their users among shards: write them as smaller numbers, such as 3 and 1", round)
+	} else if round := newRoundRobin(s.Groups).round(); round > maxRound || round > maxTurns/len(s.Groups) {
+		return fmt.Errorf("the groups' weights come round after %d requests, which is too many to share "+
+			"their users among shards: write them as smaller numbers, such as 3 and 1", round)
 	}
 	var problems []error
-	for i, d := range newDealers(s, of.Count) {
+	for i, d := range newUserSplitters(s, of.Count) {
 		problems = append(problems, checkUsers(s, i, d))
 	}
 	return errors.Join(problems...)
@@ -193,9 +186,14 @@ func checkClosed(l *scenario.Load, shards int) error {
 	for _, of := range []struct {
 		what string
 		have uint64
-	}{{"users of a closed load (load.concurrency)", uint64(l.Concurrency)}, {"requests (load.requests)", l.Requests}, {"requests (load.maxRequests)", l.MaxRequests}} {
+	}{
+		{"users of a closed load (load.concurrency)", uint64(l.Concurrency)},
+		{"requests (load.requests)", l.Requests},
+		{"requests (load.maxRequests)", l.MaxRequests},
+	} {
 		if of.have > 0 && of.have < uint64(shards) {
-			return fmt.Errorf("%d %s can't be shared among %d shards: raise the number, or use at most %d shards", of.have, of.what, shards, of.have)
+			return fmt.Errorf("%d %s can't be shared among %d shards: raise the number, or use at most %d shards",
+				of.have, of.what, shards, of.have)
 		}
 	}
 	return nil
@@ -203,14 +201,15 @@ func checkClosed(l *scenario.Load, shards int) error {
 
 // checkUsers refuses a group of which a shard would send requests, and have no
 // user to ask. Where users are asked once there is none left for it.
-func checkUsers(s *scenario.Scenario, group int, d *dealer) error {
+func checkUsers(s *scenario.Scenario, group int, d *userSplitter) error {
 	g := &s.Groups[group]
 	if g.Usernameless || g.Exhausted == scenario.Stop && !s.Load.Closed() {
 		return nil
 	}
-	if need := len(d.senders()); g.Size() < need {
-		return fmt.Errorf("group %s has too few users (%d) for %d shards: %d of them send requests of it, and no user is ever asked by two shards; add users, or use fewer shards",
-			g.Name, g.Size(), d.shards, need)
+	if senders := len(d.senders()); g.Size() < senders {
+		return fmt.Errorf("group %s has too few users (%d) for %d shards: %d of them send requests of it, and "+
+			"no user is ever asked by two shards; add users, or use fewer shards",
+			g.Name, g.Size(), d.shards, senders)
 	}
 	return nil
 }

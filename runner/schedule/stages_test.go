@@ -1,4 +1,4 @@
-package runner_test
+package schedule_test
 
 import (
 	"math"
@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/time/rate"
 
-	"mfaload/runner"
+	"mfaload/runner/schedule"
 	"mfaload/scenario"
 )
 
@@ -82,7 +82,7 @@ func TestKindsOfStages(t *testing.T) {
 			if diff := cmp.Diff(test.want, arrivalTimes(s), within(2)); diff != "" {
 				t.Error(diff)
 			}
-			sch := runner.NewSchedule(s)
+			sch := schedule.New(s)
 			if end := sch.End(); (end - test.end).Abs() > 1 {
 				t.Errorf("it ends at %v, want %v", end, test.end)
 			}
@@ -142,7 +142,7 @@ func anyStage(r *rand.Rand) scenario.Stage {
 // checkSchedule holds a schedule to what is true of every one.
 func checkSchedule(t *testing.T, s *scenario.Scenario) {
 	t.Helper()
-	sch := runner.NewSchedule(s)
+	sch := schedule.New(s)
 	all := slices.Collect(sch.All())
 	if uint64(len(all)) != sch.Count() {
 		t.Fatalf("%d arrivals, Count says %d", len(all), sch.Count())
@@ -155,7 +155,7 @@ func checkSchedule(t *testing.T, s *scenario.Scenario) {
 		last = a.At
 	}
 	// Shards only filter: what three machines send is what one would.
-	var union []runner.Arrival
+	var union []schedule.Arrival
 	for shard := range uint64(3) {
 		for a := range sch.All() {
 			if a.Index%3 == shard {
@@ -163,7 +163,7 @@ func checkSchedule(t *testing.T, s *scenario.Scenario) {
 			}
 		}
 	}
-	slices.SortStableFunc(union, func(a, b runner.Arrival) int { return int(a.Index) - int(b.Index) })
+	slices.SortStableFunc(union, func(a, b schedule.Arrival) int { return int(a.Index) - int(b.Index) })
 	if !slices.Equal(all, union) {
 		t.Fatal("the shards' union is not the whole")
 	}
@@ -220,7 +220,7 @@ func TestAnySplitIsTheSame(t *testing.T) {
 		if len(one)-len(two) > 1 || len(two)-len(one) > 1 {
 			t.Fatalf("%d arrivals whole, %d split", len(one), len(two))
 		}
-		sch := runner.NewSchedule(oneGroup(load(whole)))
+		sch := schedule.New(oneGroup(load(whole)))
 		for k := range min(len(one), len(two)) {
 			late := (one[k] - two[k]).Abs()
 			if late <= 2 {
@@ -271,7 +271,7 @@ func TestPoissonWithANumberOfRequests(t *testing.T) {
 	capped := oneGroup(l)
 	checkSchedule(t, capped)
 	l.MaxRequests = 18
-	if n, end := len(arrivalTimes(capped)), runner.NewSchedule(capped).End(); n != 17 || end != arrivalTimes(oneGroup(l))[17] {
+	if n, end := len(arrivalTimes(capped)), schedule.New(capped).End(); n != 17 || end != arrivalTimes(oneGroup(l))[17] {
 		t.Errorf("%d arrivals up to %v", n, end)
 	}
 }
@@ -307,18 +307,18 @@ func TestRateAndPlace(t *testing.T) {
 	l := load(constant(10, 10*time.Second), ramp(10, 30, 10*time.Second))
 	l.Stages[1].Name = "up"
 	l.Warmup, l.Repeat = 5*time.Second, 2
-	sch := runner.NewSchedule(oneGroup(l))
+	sch := schedule.New(oneGroup(l))
 	for _, test := range []struct {
 		at    time.Duration
 		rate  float64
-		place runner.Place
+		place schedule.Place
 	}{
-		{0, 10, runner.Place{Warmup: true, Name: "warm-up"}},
-		{5 * time.Second, 10, runner.Place{Stage: 1, Stages: 2, Cycle: 1, Cycles: 2, Name: "10/s"}},
-		{20 * time.Second, 20, runner.Place{Stage: 2, Stages: 2, Cycle: 1, Cycles: 2, Name: "up"}},
-		{25 * time.Second, 10, runner.Place{Stage: 1, Stages: 2, Cycle: 2, Cycles: 2, Name: "10/s"}},
-		{42500 * ms, 25, runner.Place{Stage: 2, Stages: 2, Cycle: 2, Cycles: 2, Name: "up"}},
-		{45 * time.Second, 0, runner.Place{}},
+		{0, 10, schedule.Place{Warmup: true, Name: "warm-up"}},
+		{5 * time.Second, 10, schedule.Place{Stage: 1, Stages: 2, Cycle: 1, Cycles: 2, Name: "10/s"}},
+		{20 * time.Second, 20, schedule.Place{Stage: 2, Stages: 2, Cycle: 1, Cycles: 2, Name: "up"}},
+		{25 * time.Second, 10, schedule.Place{Stage: 1, Stages: 2, Cycle: 2, Cycles: 2, Name: "10/s"}},
+		{42500 * ms, 25, schedule.Place{Stage: 2, Stages: 2, Cycle: 2, Cycles: 2, Name: "up"}},
+		{45 * time.Second, 0, schedule.Place{}},
 	} {
 		place, _ := sch.Place(test.at)
 		if diff := cmp.Diff(test.place, place); diff != "" {
@@ -354,7 +354,7 @@ func FuzzSchedule(f *testing.F) {
 		}
 		s := oneGroup(l)
 		checkSchedule(t, s)
-		if n := runner.NewSchedule(s).Count(); l.MaxRequests > 0 && n > l.MaxRequests || l.Requests > 0 && l.MaxRequests == 0 && l.Warmup == 0 && n != l.Requests {
+		if n := schedule.New(s).Count(); l.MaxRequests > 0 && n > l.MaxRequests || l.Requests > 0 && l.MaxRequests == 0 && l.Warmup == 0 && n != l.Requests {
 			t.Fatalf("%d arrivals of %d, at most %d", n, l.Requests, l.MaxRequests)
 		}
 	})
@@ -364,9 +364,24 @@ func BenchmarkScheduleOfADay(b *testing.B) {
 	for _, stage := range []scenario.Stage{constant(50, 24*time.Hour), ramp(0, 100, 24*time.Hour), wave(0, 100, 24*time.Hour, 12*time.Hour, 24*time.Hour)} {
 		b.Run(stage.String(), func(b *testing.B) {
 			for b.Loop() {
-				for range runner.NewSchedule(oneGroup(load(stage))).All() {
+				for range schedule.New(oneGroup(load(stage))).All() {
 				}
 			}
 		})
+	}
+}
+
+func TestMeanRate(t *testing.T) {
+	s := schedule.New(oneGroup(load(constant(10, 2*time.Second), scenario.Stage{From: 10, To: 30, Duration: 2 * time.Second}, constant(0, time.Second))))
+	for _, test := range []struct {
+		from, to time.Duration
+		want     float64
+	}{
+		{0, time.Second, 10}, {2 * time.Second, 4 * time.Second, 20}, {time.Second, 3 * time.Second, 12.5},
+		{4 * time.Second, 5 * time.Second, 0}, {4 * time.Second, 9 * time.Second, 0}, {time.Second, time.Second, 0},
+	} {
+		if got := s.MeanRate(test.from, test.to); math.Abs(got-test.want) > 1e-9 {
+			t.Errorf("from %v to %v: %v, want %v", test.from, test.to, got, test.want)
+		}
 	}
 }

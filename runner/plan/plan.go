@@ -1,4 +1,6 @@
-package runner
+// Package plan says what a run would send, per stage, group and user, and what it would
+// take of memory and disk: a pure function of a scenario and an assumed latency.
+package plan
 
 import (
 	"cmp"
@@ -6,16 +8,17 @@ import (
 	"time"
 
 	"mfaload/measure"
+	"mfaload/runner/schedule"
 	"mfaload/scenario"
 )
 
-// PlanSchema names the format of a plan in JSON.
-const PlanSchema = "mfaload/plan/v1"
+// Schema names the format of a plan in JSON.
+const Schema = "mfaload/plan/v1"
 
-// Plan is what a run would send. It is a pure function of a scenario and an
+// RunPlan is what a run would send. It is a pure function of a scenario and an
 // assumed latency; times are in seconds or milliseconds, rates in requests a
 // second.
-type Plan struct {
+type RunPlan struct {
 	Schema   string `json:"schema"`
 	Scenario string `json:"scenario"`
 	// Target is the host, or "simulator".
@@ -41,15 +44,15 @@ type Plan struct {
 	// more would be planned than is sent then.
 	On429 scenario.On429 `json:"on_429"`
 	// TokenEnds is when the access token ends that the run would start with, where
-	// nothing renews it and the token says so; the caller of NewPlan sets it.
+	// nothing renews it and the token says so; the caller of [New] sets it.
 	TokenEnds *time.Time `json:"token_ends,omitempty"`
 	StopOn    []string   `json:"stop_on,omitempty"`
 	// Needs are about what each process of the run takes, of Shards, and Coordinator
 	// what the one takes that merges them; nil where there is one process. See
-	// [Plan.Share].
-	Shards      int   `json:"shards"`
-	Needs       Need  `json:"needs"`
-	Coordinator *Need `json:"coordinator_needs,omitempty"`
+	// [RunPlan.Share].
+	Shards      int        `json:"shards"`
+	Needs       Resources  `json:"needs"`
+	Coordinator *Resources `json:"coordinator_needs,omitempty"`
 	// Rates are the highest rates of equal parts of the run, for a plot.
 	Rates []float64 `json:"rates"`
 }
@@ -103,17 +106,15 @@ type PlannedWorkers struct {
 	// timeout.
 	Stalled int `json:"needed_in_a_stall"`
 	// Workers is how many requests may be in flight, and WorkersBy what that number
-	// is from: see [Bound]. Where the scenario has no number, both are of the machine
-	// that runs it: see [Plan.Bind].
+	// is from. Where the scenario has no number, both are of the machine
+	// that runs it: see [RunPlan.Bind].
 	Workers   int    `json:"workers"`
 	WorkersBy string `json:"workers_by"`
 }
 
-// Bind says how many requests a run may have in flight on this machine.
-func (p *Plan) Bind(s *scenario.Scenario) {
-	b := WorkersBound(s)
-	p.Workers.Workers, p.Workers.WorkersBy = b.Workers, b.By
-}
+// Bind says how many requests a run may have in flight on the machine that runs it, and
+// what that number is from: one of [measure.ByScenario] and its like.
+func (p *RunPlan) Bind(workers int, by string) { p.Workers.Workers, p.Workers.WorkersBy = workers, by }
 
 // PlannedCatchUp is at which rate requests go out that could not go out in time;
 // 0 where it is not above the planned one.
@@ -125,8 +126,8 @@ type PlannedCatchUp struct {
 	AfterFreeze float64 `json:"after_freeze_rate_max,omitempty"`
 }
 
-// DefaultLatency is assumed where neither the user nor a threshold says more.
-const DefaultLatency = 200 * time.Millisecond
+// defaultLatency is assumed where neither the user nor a threshold says more.
+const defaultLatency = 200 * time.Millisecond
 
 // MessagesADay is how many SMS, and how many e-mails, the service's
 // documentation allows a user in a day.
@@ -135,11 +136,16 @@ const MessagesADay = 50
 // plotted is how many parts of a run a plan knows the rates of.
 const plotted = 240
 
-// NewPlan returns the plan of a valid scenario. A latency of 0 is chosen by
+// CatchUp bounds what follows a freeze of the machine (a laptop that slept, a paused
+// container): the arrivals that were missed go out at no more than so many times the
+// schedule's peak rate, not all in one instant.
+const CatchUp = 10
+
+// New returns the plan of a valid scenario. A latency of 0 is chosen by
 // [AssumedLatency].
-func NewPlan(s *scenario.Scenario, latency time.Duration) *Plan {
-	p := &Plan{Schema: PlanSchema, Scenario: s.Name, Target: s.Target.AuthPath, Closed: s.Load.Closed(), Stages: []PlannedStage{},
-		On429: cmp.Or(s.Load.On429, scenario.Continue429)}
+func New(s *scenario.Scenario, latency time.Duration) *RunPlan {
+	p := &RunPlan{Schema: Schema, Scenario: s.Name, Target: s.Target.AuthPath, Closed: s.Load.Closed(),
+		Stages: []PlannedStage{}, On429: cmp.Or(s.Load.On429, scenario.Continue429)}
 	for _, c := range s.Load.StopOn {
 		p.StopOn = append(p.StopOn, c.String())
 	}
@@ -154,7 +160,7 @@ func NewPlan(s *scenario.Scenario, latency time.Duration) *Plan {
 	if p.Closed {
 		day = p.fillClosed(&s.Load, latency)
 	} else {
-		day = p.fillStages(NewSchedule(s))
+		day = p.fillStages(schedule.New(s))
 	}
 	p.fillGroups(s, day)
 	p.fillWorkers(&s.Load, latency, s.Target.Timeout)
@@ -164,7 +170,7 @@ func NewPlan(s *scenario.Scenario, latency time.Duration) *Plan {
 }
 
 // AssumedLatency is the threshold of the response time's 99th percentile, or
-// else of the service time's, or else [DefaultLatency]; and it says which.
+// else of the service time's, or else 200 ms; and it says which.
 func AssumedLatency(s *scenario.Scenario) (latency time.Duration, from string) {
 	for _, metric := range []scenario.Metric{scenario.Response, scenario.Service} {
 		for _, t := range s.Thresholds {
@@ -173,103 +179,45 @@ func AssumedLatency(s *scenario.Scenario) (latency time.Duration, from string) {
 			}
 		}
 	}
-	return DefaultLatency, "default"
+	return defaultLatency, "default"
 }
 
 // fillStages takes numbers and rates from a schedule. It returns the most
 // requests within a day.
-func (p *Plan) fillStages(sch *Schedule) (day uint64) {
-	for i := range sch.parts {
-		counts := sch.countStages(i)
-		part := &sch.parts[i]
-		for j := range part.stages {
-			st := &part.stages[j].Stage
-			planned := PlannedStage{Name: stageName(st), Shape: st.String(), Duration: st.Duration.Seconds(), Times: part.cycles, Requests: counts[j]}
-			p.Requests += counts[j]
-			if part.warmup {
-				planned.Name, p.Warmup = "warm-up", counts[j]
-			}
-			p.Stages = append(p.Stages, planned)
+func (p *RunPlan) fillStages(sch *schedule.Schedule) (day uint64) {
+	for _, st := range sch.StageCounts() {
+		p.Requests += st.Requests
+		if st.Warmup {
+			p.Warmup = st.Requests
 		}
+		p.Stages = append(p.Stages, PlannedStage{Name: st.Label, Shape: st.String(),
+			Duration: st.Duration.Seconds(), Times: st.Times, Requests: st.Requests})
 	}
 	end := sch.End()
 	p.Duration, p.Peak = end.Seconds(), sch.Peak()
 	for i := range time.Duration(plotted) {
-		rate := 0.0
-		for j := range sch.parts {
-			rate = max(rate, sch.parts[j].peak(end*i/plotted, end*(i+1)/plotted))
-		}
-		p.Rates = append(p.Rates, rate)
+		p.Rates = append(p.Rates, sch.PeakBetween(end*i/plotted, end*(i+1)/plotted))
 	}
-	return sch.busiestDay(p.Requests)
-}
-
-// countStages counts a part's arrivals by stage.
-func (s *Schedule) countStages(i int) []uint64 {
-	p := &s.parts[i]
-	counts, of, before := make([]uint64, len(p.stages)), s.positions(i), uint64(0)
-	if len(p.stages)*p.cycles > maxCounted {
-		return p.countRoughly()
-	}
-	for cycle := range p.cycles {
-		for j := range p.stages {
-			st := &p.stages[j]
-			upTo := float64(cycle)*p.once + st.before + st.total
-			through := min(of.below(upTo-tolerance(upTo)), p.count)
-			if cycle == p.cycles-1 && j == len(p.stages)-1 {
-				through = p.count
-			}
-			counts[j] += through - before
-			before = through
-		}
-		if before == p.count {
-			break
-		}
-	}
-	return counts
-}
-
-// maxCounted is how many stages, each time they are run, are counted one by one.
-const maxCounted = 200_000
-
-// countRoughly shares a part's arrivals out as the stages share its R: of stages
-// that are repeated so often each is off by a few arrivals.
-func (p *part) countRoughly() []uint64 {
-	counts, sum, before := make([]uint64, len(p.stages)), 0.0, uint64(0)
-	for j := range p.stages {
-		sum += p.stages[j].total
-		through := min(uint64(math.Round(float64(p.count)*sum/p.once)), p.count)
-		if j == len(p.stages)-1 {
-			through = p.count
-		}
-		counts[j], before = through-before, through
-	}
-	return counts
+	return busiestDay(sch, p.Requests)
 }
 
 // busiestDay returns an upper bound of the requests within any 24 hours, from
 // the integral of the rate minute by minute.
-func (s *Schedule) busiestDay(all uint64) uint64 {
+func busiestDay(sch *schedule.Schedule, all uint64) uint64 {
 	const day = 24 * time.Hour
-	if s.End() <= day {
+	if sch.End() <= day {
 		return all
 	}
-	upto := func(t time.Duration) (sum float64) {
-		for i := range s.parts {
-			sum += s.parts[i].upto(t)
-		}
-		return sum
+	busiest := 0.0
+	for t := time.Duration(0); t < sch.End(); t += time.Minute {
+		busiest = max(busiest, sch.Upto(t+time.Minute+day)-sch.Upto(t))
 	}
-	most := 0.0
-	for t := time.Duration(0); t < s.End(); t += time.Minute {
-		most = max(most, upto(t+time.Minute+day)-upto(t))
-	}
-	return min(uint64(math.Ceil(most))+1, all)
+	return min(uint64(math.Ceil(busiest))+1, all)
 }
 
 // fillClosed estimates what users who wait for answers of the assumed latency
 // send.
-func (p *Plan) fillClosed(l *scenario.Load, latency time.Duration) (day uint64) {
+func (p *RunPlan) fillClosed(l *scenario.Load, latency time.Duration) (day uint64) {
 	each := max(l.Think+latency, time.Microsecond).Seconds()
 	p.Peak = float64(l.Concurrency) / each
 	p.Warmup = uint64(p.Peak * l.Warmup.Seconds())
@@ -290,16 +238,16 @@ func (p *Plan) fillClosed(l *scenario.Load, latency time.Duration) (day uint64) 
 }
 
 // fillGroups shares the requests out as a run would.
-func (p *Plan) fillGroups(s *scenario.Scenario, day uint64) {
-	all, busiest := shareOut(s.Groups, p.Requests), shareOut(s.Groups, day)
+func (p *RunPlan) fillGroups(s *scenario.Scenario, day uint64) {
+	all, busiest := schedule.ShareOut(s.Groups, p.Requests), schedule.ShareOut(s.Groups, day)
 	for i := range s.Groups {
 		g := &s.Groups[i]
-		requests := most(g, all[i], p.Duration)
+		requests := withUsers(g, all[i], p.Duration)
 		planned := PlannedGroup{Name: g.Name, Users: g.Size(), Requests: requests, NoUser: all[i] - requests}
-		planned.PerUser = mostOften(g, requests)
+		planned.PerUser = maxPerUser(g, requests)
 		planned.PerUserDay = planned.PerUser
 		if day < p.Requests { // where the day begins within the turns is not known
-			planned.PerUserDay = min(mostOften(g, busiest[i]+1), planned.PerUser)
+			planned.PerUserDay = min(maxPerUser(g, busiest[i]+1), planned.PerUser)
 		}
 		planned.keep(g, busiest[i]+1)
 		p.NoUser += planned.NoUser
@@ -315,9 +263,9 @@ func (p *Plan) fillGroups(s *scenario.Scenario, day uint64) {
 	}
 }
 
-// most is how many of a group's arrivals can have a user, in a run of so many
+// withUsers is how many of a group's arrivals can have a user, in a run of so many
 // seconds.
-func most(g *scenario.Group, arrivals uint64, seconds float64) uint64 {
+func withUsers(g *scenario.Group, arrivals uint64, seconds float64) uint64 {
 	users := uint64(g.Size())
 	if g.Exhausted == scenario.Stop {
 		arrivals = min(arrivals, users)
@@ -328,9 +276,9 @@ func most(g *scenario.Group, arrivals uint64, seconds float64) uint64 {
 	return arrivals
 }
 
-// mostOften is how many of a group's requests one user gets at most. Users
+// maxPerUser is how many of a group's requests one user gets at most. Users
 // drawn by chance get it, or fewer, in nineteen runs of twenty.
-func mostOften(g *scenario.Group, requests uint64) uint64 {
+func maxPerUser(g *scenario.Group, requests uint64) uint64 {
 	users := uint64(g.Size())
 	if g.Order != scenario.Random || users == 1 || requests == 0 {
 		return ceilDiv(requests, users)
@@ -367,7 +315,7 @@ func (p *PlannedGroup) keep(g *scenario.Group, day uint64) {
 
 // OverCap returns the groups of which users would be asked more often than
 // their cap allows.
-func (p *Plan) OverCap() (groups []PlannedGroup) {
+func (p *RunPlan) OverCap() (groups []PlannedGroup) {
 	for _, g := range p.Groups {
 		if g.UsersNeeded > 0 {
 			groups = append(groups, g)
@@ -376,22 +324,16 @@ func (p *Plan) OverCap() (groups []PlannedGroup) {
 	return groups
 }
 
-func ceilDiv(a, b uint64) uint64 { return (a + b - 1) / b }
-
-// shareOut says how many of the first n requests each group gets: its share of
-// whole rounds, and its turns of the last one.
-func shareOut(groups []scenario.Group, n uint64) []uint64 {
-	counts, users := make([]uint64, len(groups)), newShares(groups)
-	for i, g := range groups {
-		counts[i] = n / uint64(users.total) * uint64(g.Weight)
-	}
-	for range n % uint64(users.total) {
-		counts[users.next()]++
-	}
-	return counts
+// Workers is how many workers it takes for so many requests in flight: with three
+// times the square root more, which is how far their number swings when requests
+// come at random.
+func Workers(inFlight float64) int {
+	return max(int(math.Ceil(min(inFlight+3*math.Sqrt(inFlight), math.MaxInt32))), 1)
 }
 
-func (p *Plan) fillWorkers(l *scenario.Load, latency, timeout time.Duration) {
+func ceilDiv(a, b uint64) uint64 { return (a + b - 1) / b }
+
+func (p *RunPlan) fillWorkers(l *scenario.Load, latency, timeout time.Duration) {
 	w := &p.Workers
 	w.Latency, w.Workers = latency.Seconds()*1000, l.Workers
 	if l.Workers > 0 {
@@ -402,18 +344,18 @@ func (p *Plan) fillWorkers(l *scenario.Load, latency, timeout time.Duration) {
 		return
 	}
 	w.InFlight = p.Peak * latency.Seconds()
-	w.Needed = needed(w.InFlight)
+	w.Needed = Workers(w.InFlight)
 	w.Stalled = max(int(math.Ceil(p.Peak*timeout.Seconds())), 1)
 }
 
 // fillCatchUp says what comes after a stall or a freeze. Users of a closed load
 // catch nothing up.
-func (p *Plan) fillCatchUp(l *scenario.Load, latency time.Duration) {
+func (p *RunPlan) fillCatchUp(l *scenario.Load, latency time.Duration) {
 	if p.Closed {
 		return
 	}
-	p.CatchUp.AfterFreeze = catchUp * p.Peak
-	if most := float64(l.Workers) / latency.Seconds(); l.Workers > 0 && most > p.Peak {
-		p.CatchUp.AfterStall = most
+	p.CatchUp.AfterFreeze = CatchUp * p.Peak
+	if rate := float64(l.Workers) / latency.Seconds(); l.Workers > 0 && rate > p.Peak {
+		p.CatchUp.AfterStall = rate
 	}
 }

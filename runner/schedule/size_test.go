@@ -1,14 +1,13 @@
-package runner_test
+package schedule_test
 
 import (
-	"context"
 	"math/rand/v2"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"mfaload/measure"
-	"mfaload/runner"
+	"mfaload/runner/plan"
+	"mfaload/runner/schedule"
 	"mfaload/scenario"
 )
 
@@ -57,7 +56,7 @@ func TestAnyScheduleIsThereAtOnce(t *testing.T) {
 	for name, s := range schedulesOfAnySize() {
 		t.Run(name, func(t *testing.T) {
 			for range 20 {
-				sch := runner.NewSchedule(s)
+				sch := schedule.New(s)
 				if n := sch.Count(); n < 500_000_000 || sch.End() == 0 || sch.Due() < n {
 					t.Fatalf("%d of %d arrivals until %v", n, sch.Due(), sch.End())
 				}
@@ -68,24 +67,8 @@ func TestAnyScheduleIsThereAtOnce(t *testing.T) {
 					}
 				}
 			}
-			if p := runner.NewPlan(s, 0); p.Requests != runner.NewSchedule(s).Due() {
+			if p := plan.New(s, 0); p.Requests != schedule.New(s).Due() {
 				t.Errorf("planned %d", p.Requests)
-			}
-		})
-	}
-}
-
-// A run of any size begins at once, and costs nothing for what is due later.
-func TestAnyRunStartsOnTime(t *testing.T) {
-	for _, name := range []string{"ten days", "a number", "a cap"} {
-		synctest.Test(t, func(t *testing.T) {
-			s := schedulesOfAnySize()[name]
-			s.Load.Workers = 64
-			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-			defer cancel()
-			m := run(t, ctx, s, &service{answer: takes(0)})
-			if n := m.Main.Sent(); n < 800 || n > 1200 || !m.Interrupted {
-				t.Errorf("%s: %d requests in 50 ms", name, n)
 			}
 		})
 	}
@@ -108,7 +91,7 @@ func TestWhenUsersRunOut(t *testing.T) {
 		if random.IntN(2) == 0 {
 			s.Load.Warmup = time.Duration(1+random.IntN(20)) * time.Second
 		}
-		sch, seen := runner.NewSchedule(s), uint64(0)
+		sch, seen := schedule.New(s), uint64(0)
 		for range sch.All() {
 			seen++
 		}
@@ -123,12 +106,12 @@ func TestCapThatCutsNothingOff(t *testing.T) {
 	for _, arrivals := range []scenario.Arrivals{scenario.Uniform, scenario.Poisson} {
 		s := oneGroup(load(constant(10, 5*time.Second), scenario.Stage{Duration: 30 * time.Second}))
 		s.Load.Arrivals = arrivals
-		all := runner.NewSchedule(s).Count()
+		all := schedule.New(s).Count()
 		times := arrivalTimes(s)
 		for cap, end := range map[uint64]time.Duration{all - 1: times[all-1], all: 35 * time.Second,
 			all + 1: 35 * time.Second} {
 			s.Load.MaxRequests = cap
-			if sch := runner.NewSchedule(s); sch.End() != end || sch.Count() != min(cap, all) {
+			if sch := schedule.New(s); sch.End() != end || sch.Count() != min(cap, all) {
 				t.Errorf("%v, %d: %d arrivals until %v, not %v", arrivals, cap, sch.Count(), sch.End(), end)
 			}
 		}
@@ -140,15 +123,14 @@ func TestPoissonShardsOfAnySize(t *testing.T) {
 	s := schedulesOfAnySize()["ten days"]
 	s.Groups = []scenario.Group{group("u", 3)}
 	var whole []time.Duration
-	for a := range runner.NewSchedule(s).All() {
+	for a := range schedule.New(s).All() {
 		if whole = append(whole, a.At); len(whole) == 3000 {
 			break
 		}
 	}
 	var sum uint64
 	for i := range 3 {
-		r := runner.Runner{Scenario: s, Shard: &measure.Shard{Run: "r", Index: i, Count: 3}}
-		sch := r.Schedule()
+		sch := schedule.NewShard(s, &measure.Shard{Run: "r", Index: i, Count: 3})
 		sum += sch.Count()
 		for a := range sch.All() {
 			if a.Index >= 3000 {
@@ -159,7 +141,7 @@ func TestPoissonShardsOfAnySize(t *testing.T) {
 			}
 		}
 	}
-	if all := runner.NewSchedule(s).Count(); sum != all {
+	if all := schedule.New(s).Count(); sum != all {
 		t.Errorf("%d arrivals of shards, %d in all", sum, all)
 	}
 }

@@ -1,4 +1,4 @@
-package runner
+package schedule
 
 import (
 	"math"
@@ -10,11 +10,11 @@ import (
 // Any T(k), and any count, is the same whatever was computed before.
 func TestSumsAreTheSameFromEverywhere(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 1))
-	once, again := newSums(7, 1), newSums(7, 1)
+	once, again := newPoissonSums(7, 1), newPoissonSums(7, 1)
 	for i := range 2000 {
 		k := random.Uint64N(1 << (1 + i%42))
 		at := once.at(k)
-		if got := newSums(7, 1).at(k); got != at {
+		if got := newPoissonSums(7, 1).at(k); got != at {
 			t.Fatalf("T(%d) is %v and %v", k+1, at, got)
 		}
 		// Arrivals of one time count all or none.
@@ -26,7 +26,7 @@ func TestSumsAreTheSameFromEverywhere(t *testing.T) {
 			t.Fatalf("T(%d) is %v, T(%d) is %v", k+1, at, k+2, next)
 		}
 	}
-	for _, other := range []*sums{newSums(8, 1), newSums(7, 0)} {
+	for _, other := range []*poissonSums{newPoissonSums(8, 1), newPoissonSums(7, 0)} {
 		if other.at(0) == once.at(0) || other.at(1e12) == once.at(1e12) {
 			t.Error("another seed, or another part, gives the same")
 		}
@@ -37,10 +37,10 @@ func TestSumsAreTheSameFromEverywhere(t *testing.T) {
 // blocks.
 func TestSumsInOrder(t *testing.T) {
 	for _, first := range []uint64{0, 1<<20 - 700, 1<<32 - 300} {
-		s, last := newSums(3, 1), 0.0
+		s, last := newPoissonSums(3, 1), 0.0
 		for k := first; k < first+2000; k++ {
 			at := s.at(k)
-			if at < last || k%97 == 0 && newSums(3, 1).at(k) != at {
+			if at < last || k%97 == 0 && newPoissonSums(3, 1).at(k) != at {
 				t.Fatalf("T(%d) = %v after %v", k+1, at, last)
 			}
 			last = at
@@ -52,7 +52,7 @@ func TestSumsInOrder(t *testing.T) {
 // blocks, and over distances of any length.
 func TestSumsAreThoseOfUnitExponentials(t *testing.T) {
 	const n = 400_000
-	s, gaps := newSums(11, 1), make([]float64, n)
+	s, gaps := newPoissonSums(11, 1), make([]float64, n)
 	for k, last := uint64(0), 0.0; k < n; k++ {
 		at := s.at(k)
 		gaps[k], last = at-last, at
@@ -83,7 +83,7 @@ func TestSumsAreThoseOfUnitExponentials(t *testing.T) {
 		{1 << 40, 1<<40 + 1<<30}} {
 		k, values := float64(stretch[1]-stretch[0]), make([]float64, seeds)
 		for seed := range values {
-			s, from := newSums(uint64(seed), 1), 0.0
+			s, from := newPoissonSums(uint64(seed), 1), 0.0
 			if stretch[0] > 0 {
 				from = s.at(stretch[0] - 1)
 			}
@@ -107,7 +107,7 @@ func TestSumsCount(t *testing.T) {
 	for _, r := range []float64{3, 300, 1e6, 1.7e10} {
 		mean, square := 0.0, 0.0
 		for seed := range seeds {
-			v := (float64(newSums(uint64(seed), 1).below(r)) - r) / math.Sqrt(r)
+			v := (float64(newPoissonSums(uint64(seed), 1).below(r)) - r) / math.Sqrt(r)
 			mean += v / seeds
 			square += v * v / seeds
 		}
@@ -128,7 +128,7 @@ func farthest(values []float64, of func(float64) float64) (most float64) {
 }
 
 func BenchmarkSums(b *testing.B) {
-	s, k := newSums(1, 1), uint64(0)
+	s, k := newPoissonSums(1, 1), uint64(0)
 	for b.Loop() {
 		s.at(k)
 		k++
@@ -138,7 +138,7 @@ func BenchmarkSums(b *testing.B) {
 func BenchmarkSumsAnywhere(b *testing.B) {
 	k := uint64(0)
 	for b.Loop() {
-		newSums(1, 1).at(k % 1_700_000_000_000)
+		newPoissonSums(1, 1).at(k % 1_700_000_000_000)
 		k += 1_234_567_891
 	}
 }

@@ -1,4 +1,4 @@
-package runner
+package schedule
 
 import (
 	"math"
@@ -6,7 +6,7 @@ import (
 	"sort"
 )
 
-// sums are what the unit exponentials of a Poisson process add up to: T(k) of the
+// poissonSums are what the unit exponentials of a Poisson process add up to: T(k) of the
 // first k, for k up to 2^48. They are drawn from the top. The sum of all of them
 // has a gamma distribution; the share of it that the first half has, a beta
 // distribution, whatever the sum is; and so on down to blocks of 256, whose
@@ -14,18 +14,18 @@ import (
 // takes forty draws, and the same ones whoever looks for it: to count arrivals
 // nobody adds them up. T(k) never decreases. Each draw has a seed of its own, of
 // the scenario's seed and of its place.
-type sums struct {
+type poissonSums struct {
 	seed, part uint64
 	source     rand.PCG
 	random     *rand.Rand
-	path       [depth + 1]node // from the root to the last block
-	known      int             // how far down the path is drawn
+	path       [depth + 1]interval // from the root to the last block
+	known      int                 // how far down the path is drawn
 	block      [blockSize + 1]float64
 	filled     bool // block is that of the end of the path
 }
 
-// node is a stretch of the exponentials: number index of those of its depth.
-type node struct {
+// interval is a stretch of the exponentials: number index of those of its depth.
+type interval struct {
 	from, to float64 // T at its ends
 	index    uint64
 }
@@ -37,11 +37,11 @@ const (
 	depth     = rootBits - blockBits
 )
 
-func newSums(seed uint64, part int) *sums {
-	s := &sums{seed: mix(seed), part: uint64(part)}
+func newPoissonSums(seed uint64, part int) *poissonSums {
+	s := &poissonSums{seed: mix(seed), part: uint64(part)}
 	s.random = rand.New(&s.source)
 	s.draw(depth+1, 0)
-	s.path[0] = node{to: s.gamma(1 << rootBits)}
+	s.path[0] = interval{to: s.gamma(1 << rootBits)}
 	return s
 }
 
@@ -55,12 +55,12 @@ func mix(x uint64) uint64 {
 }
 
 // draw begins the draws of a place.
-func (s *sums) draw(level int, index uint64) {
+func (s *poissonSums) draw(level int, index uint64) {
 	s.source.Seed(s.seed, mix(s.part<<56|uint64(level)<<48|index))
 }
 
 // at returns T(k+1): when arrival k is due, counted from 0.
-func (s *sums) at(k uint64) float64 {
+func (s *poissonSums) at(k uint64) float64 {
 	index := k >> blockBits
 	for s.known > 0 && s.path[s.known].index != index>>(depth-s.known) {
 		s.known, s.filled = s.known-1, false
@@ -79,7 +79,7 @@ func (s *sums) at(k uint64) float64 {
 
 // below returns how many arrivals are due before r: the number of k with
 // T(k+1) < r.
-func (s *sums) below(r float64) uint64 {
+func (s *poissonSums) below(r float64) uint64 {
 	for s.known > 0 && !(s.path[s.known].from < r && r <= s.path[s.known].to) {
 		s.known, s.filled = s.known-1, false
 	}
@@ -95,22 +95,22 @@ func (s *sums) below(r float64) uint64 {
 }
 
 // split halves the end of the path.
-func (s *sums) split() (left, right node) {
+func (s *poissonSums) split() (left, right interval) {
 	n := s.path[s.known]
 	s.draw(s.known, n.index)
 	half := math.Ldexp(1, rootBits-1-s.known)
 	x, y := s.gamma(half), s.gamma(half)
 	middle := min(n.from+float64((n.to-n.from)*(x/(x+y))), n.to)
-	return node{n.from, middle, 2 * n.index}, node{middle, n.to, 2*n.index + 1}
+	return interval{n.from, middle, 2 * n.index}, interval{middle, n.to, 2*n.index + 1}
 }
 
-func (s *sums) descend(to node) {
+func (s *poissonSums) descend(to interval) {
 	s.known++
 	s.path[s.known], s.filled = to, false
 }
 
 // fill draws the exponentials of the block at the end of the path.
-func (s *sums) fill() {
+func (s *poissonSums) fill() {
 	if s.filled {
 		return
 	}
@@ -130,7 +130,7 @@ func (s *sums) fill() {
 // gamma draws the sum of a number of unit exponentials, by the method of
 // Marsaglia and Tsang (2000). Products are rounded before they are added, so that
 // all processors draw alike.
-func (s *sums) gamma(n float64) float64 {
+func (s *poissonSums) gamma(n float64) float64 {
 	d := n - 1.0/3
 	c := 1 / math.Sqrt(9*d)
 	for {

@@ -1,4 +1,4 @@
-package runner
+package schedule
 
 import (
 	"time"
@@ -8,36 +8,36 @@ import (
 	"mfaload/scenario/users"
 )
 
-// turns hands out users: groups in proportion to their weights, spread as
+// assigner hands out users: groups in proportion to their weights, spread as
 // evenly as whole turns allow (smooth weighted round robin), and the users of
 // a group in its order. A group that has no user for its arrival keeps its
 // share: no other group gets more.
-type turns struct {
-	*shares
+type assigner struct {
+	groups  *roundRobin
 	seen    []uint64 // by group: arrivals so far
-	users   []uint64 // by group: how many of them have a user where it stops after the last
+	limits  []uint64 // by group: how many of them have a user where it stops after the last
 	queues  []*users.Queue
-	stripes []stripe
+	slices  []userSlice
 	readers []*scenario.UserReader
-	clock   time.Duration // of the queues at the start of the run: earlier runs come before it
+	clock   time.Duration // of the queues at the start of the run: previous runs come before it
 }
 
-// shares hands out groups.
-type shares struct {
+// roundRobin hands out groups.
+type roundRobin struct {
 	groups []scenario.Group
 	credit []int // by group: how far its turns are behind its share
 	total  int
 }
 
-func newShares(groups []scenario.Group) *shares {
-	s := &shares{groups: groups, credit: make([]int, len(groups))}
+func newRoundRobin(groups []scenario.Group) *roundRobin {
+	s := &roundRobin{groups: groups, credit: make([]int, len(groups))}
 	for i := range groups {
 		s.total += groups[i].Weight
 	}
 	return s
 }
 
-func (s *shares) next() int {
+func (s *roundRobin) next() int {
 	best := 0
 	for i := range s.groups {
 		s.credit[i] += s.groups[i].Weight
@@ -50,7 +50,7 @@ func (s *shares) next() int {
 }
 
 // round is after how many turns they begin anew.
-func (s *shares) round() int {
+func (s *roundRobin) round() int {
 	divisor := 0
 	for i := range s.groups {
 		divisor = gcd(divisor, s.groups[i].Weight)
@@ -60,7 +60,7 @@ func (s *shares) round() int {
 
 // until returns after how many turns every group had its number of them, and would
 // have no more.
-func (s *shares) until(number func(group int) uint64) (turns uint64) {
+func (s *roundRobin) until(number func(group int) uint64) (turns uint64) {
 	round := s.round()
 	each := make([]uint64, len(s.groups)) // turns in a round
 	for i := range s.groups {
@@ -85,6 +85,19 @@ func (s *shares) until(number func(group int) uint64) (turns uint64) {
 	return turns
 }
 
+// ShareOut says how many of the first n requests each group gets: its share of
+// whole rounds, and its turns of the last one.
+func ShareOut(groups []scenario.Group, n uint64) []uint64 {
+	counts, turns := make([]uint64, len(groups)), newRoundRobin(groups)
+	for i, g := range groups {
+		counts[i] = n / uint64(turns.total) * uint64(g.Weight)
+	}
+	for range n % uint64(turns.total) {
+		counts[turns.next()]++
+	}
+	return counts
+}
+
 func gcd(a, b int) int {
 	for b != 0 {
 		a, b = b, a%b
@@ -92,26 +105,26 @@ func gcd(a, b int) int {
 	return a
 }
 
-// draw is what turns hands out for an arrival.
-type draw struct {
+// assignment is what an assigner hands out for an arrival.
+type assignment struct {
 	group, row int
 	number     uint64 // of the users of the group given before
 	why        users.Reason
 }
 
-// newTurns hands out the users of a shard. Where the scenario is closed it is
+// newAssigner hands out the users of a shard. Where the scenario is closed it is
 // told of that shard's requests only, else of the arrivals of all shards.
-func newTurns(s *scenario.Scenario, stripes []stripe) *turns {
-	t := &turns{shares: newShares(s.Groups), seen: make([]uint64, len(s.Groups)), stripes: stripes}
+func newAssigner(s *scenario.Scenario, slices []userSlice) *assigner {
+	t := &assigner{groups: newRoundRobin(s.Groups), seen: make([]uint64, len(s.Groups)), slices: slices}
 	for i := range s.Groups {
 		p := plan(s, i)
-		p.Rows = stripes[i].size
-		p.Seed += stripes[i].seed
+		p.Rows = slices[i].size
+		p.Seed += slices[i].seed
 		t.queues = append(t.queues, users.NewQueue(p))
 		t.readers = append(t.readers, s.Reader(i))
-		t.users = append(t.users, uint64(s.Groups[i].Size()))
+		t.limits = append(t.limits, uint64(s.Groups[i].Size()))
 		if s.Load.Closed() {
-			t.users[i] = uint64(p.Rows)
+			t.limits[i] = uint64(p.Rows)
 		}
 	}
 	return t
@@ -129,28 +142,28 @@ func plan(s *scenario.Scenario, group int) users.Plan {
 }
 
 // next hands out the turn of the next arrival, which is due at a time.
-func (t *turns) next(at time.Duration) draw {
+func (t *assigner) next(at time.Duration) assignment {
 	group := t.pass()
 	q := t.queues[group]
 	number := q.Turn()
 	row, why := q.Next(t.clock + at)
 	if why == users.Given {
-		row = t.stripes[group].row(row)
+		row = t.slices[group].row(row)
 	}
-	return draw{group, row, number, why}
+	return assignment{group, row, number, why}
 }
 
 // pass lets an arrival go by that is another shard's, and returns its group.
-func (t *turns) pass() int {
-	group := t.shares.next()
+func (t *assigner) pass() int {
+	group := t.groups.next()
 	t.seen[group]++
 	return group
 }
 
 // over says whether no group has users left.
-func (t *turns) over() bool {
+func (t *assigner) over() bool {
 	for i, q := range t.queues {
-		if !q.Stop || t.seen[i] < t.users[i] {
+		if !q.Stop || t.seen[i] < t.limits[i] {
 			return false
 		}
 	}
@@ -158,7 +171,7 @@ func (t *turns) over() bool {
 }
 
 // fill reads the user of a turn into its arrival.
-func (t *turns) fill(a *Arrival, n draw) {
+func (t *assigner) fill(a *Arrival, n assignment) {
 	a.User, a.Turn, a.Withheld = scenario.User{Group: n.group}, n.number, ""
 	switch n.why {
 	case users.RanOut:
@@ -177,4 +190,32 @@ func (t *turns) fill(a *Arrival, n draw) {
 		return
 	}
 	a.User = user
+}
+
+// ClosedUsers says whose turn it is with each request of a shard of a closed load.
+type ClosedUsers struct{ *assigner }
+
+// ClosedUsers returns the users of a closed load, at their beginning.
+func (s *Schedule) ClosedUsers() *ClosedUsers { return &ClosedUsers{newAssigner(s.scenario, s.users)} }
+
+// Next fills in the user of a request, whose Index, At and Warmup are known. It passes over
+// groups that have no user for now: there is no schedule that promised them a request. It
+// returns false, and the load is at its end, when no group has one.
+func (u *ClosedUsers) Next(a *Arrival) bool {
+	for range u.groups.total { // each group has its turn in as many
+		if u.over() || a.Withheld == measure.Unreadable {
+			break
+		}
+		if u.fill(a, u.next(a.At)); a.Withheld == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// ClosedDelay returns how long after the others a user of a closed load begins: users are
+// spread over one think time, those of all shards together. They count from 0 on each shard.
+func (s *Schedule) ClosedDelay(user int) time.Duration {
+	all := &s.scenario.Load
+	return all.Think / time.Duration(all.Concurrency) * time.Duration(s.shard.Index+user*s.shard.Count)
 }

@@ -1,4 +1,4 @@
-package runner
+package schedule
 
 import (
 	"time"
@@ -6,9 +6,9 @@ import (
 	"mfaload/scenario"
 )
 
-// Earlier is a run before this one that asked users of the same groups, such as
+// PreviousRun is a run before this one that asked users of the same groups, such as
 // an earlier trial of a search.
-type Earlier struct {
+type PreviousRun struct {
 	// Scenario is that of the run; its load is open, and not sharded.
 	Scenario *scenario.Scenario
 	// Before is how long before this run it began.
@@ -17,30 +17,30 @@ type Earlier struct {
 	Until time.Duration
 }
 
-// follow has the users go on where earlier runs ended, the first of which orders
+// follow has the users go on where previous runs ended, the first of which orders
 // them by its seed: what may be asked of a user holds over all of them. It hands
 // out the turns of those runs once more, which takes a moment for a million.
-func (s *Schedule) follow(earlier []Earlier) {
-	if len(earlier) == 0 {
+func (s *Schedule) follow(previous []PreviousRun) {
+	if len(previous) == 0 {
 		return
 	}
 	first := *s.scenario
-	first.Load.Seed = earlier[0].Scenario.Load.Seed
-	t := newTurns(&first, s.stripes)
+	first.Load.Seed = previous[0].Scenario.Load.Seed
+	t := newAssigner(&first, s.users)
 	ended := time.Duration(0)
-	for i := range earlier {
-		e := &earlier[i]
-		t.lap(max(earlier[0].Before-e.Before, ended))
+	for i := range previous {
+		e := &previous[i]
+		t.lap(max(previous[0].Before-e.Before, ended))
 		ended = t.clock + e.Until
-		t.handOut(newSchedule(e.Scenario, shard{count: 1}), e.Until)
+		t.handOut(New(e.Scenario), e.Until)
 	}
-	t.lap(max(earlier[0].Before, ended))
+	t.lap(max(previous[0].Before, ended))
 	s.before = t
 }
 
 // lap begins another run, at a time of the queues' clock.
-func (t *turns) lap(at time.Duration) {
-	t.shares, t.clock = newShares(t.groups), at
+func (t *assigner) lap(at time.Duration) {
+	t.groups, t.clock = newRoundRobin(t.groups.groups), at
 	clear(t.seen)
 	for _, q := range t.queues {
 		q.Lap()
@@ -48,8 +48,8 @@ func (t *turns) lap(at time.Duration) {
 }
 
 // handOut goes through the arrivals of a schedule up to a time.
-func (t *turns) handOut(s *Schedule, until time.Duration) {
-	for i := range s.parts {
+func (t *assigner) handOut(s *Schedule, until time.Duration) {
+	for i := range s.sections {
 		for at := range s.times(i) {
 			if at > until {
 				return
@@ -59,9 +59,9 @@ func (t *turns) handOut(s *Schedule, until time.Duration) {
 	}
 }
 
-// turns returns those of the schedule, at their beginning.
-func (s *Schedule) turns() *turns {
-	t := newTurns(s.scenario, s.stripes)
+// assigner returns that of the schedule, at its beginning.
+func (s *Schedule) assigner() *assigner {
+	t := newAssigner(s.scenario, s.users)
 	if s.before != nil {
 		t.clock = s.before.clock
 		for i, q := range s.before.queues {

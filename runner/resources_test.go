@@ -15,6 +15,7 @@ import (
 	"mfaload/measure"
 	"mfaload/measure/journal"
 	"mfaload/runner"
+	"mfaload/runner/plan"
 	"mfaload/scenario"
 )
 
@@ -78,7 +79,7 @@ func needOfARun(t *testing.T, l scenario.Load, groups int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	need := runner.NewPlan(s, 0).Needs
+	need := plan.New(s, 0).Needs
 	about(t, "journal", need.Journal, file.Len(), 1.7)
 	about(t, "results", need.Results-2<<20, results(t, m), 1.7)
 }
@@ -128,18 +129,18 @@ func TestNeedOfASoak(t *testing.T) {
 		m.Seconds.Append(&s)
 	}
 	took := results(t, &m)
-	plan := func(length time.Duration) runner.Need {
-		return runner.NewPlan(oneGroup(load(constant(rate, length))), 0).Needs
+	planned := func(length time.Duration) plan.Resources {
+		return plan.New(oneGroup(load(constant(rate, length))), 0).Needs
 	}
-	need, day := plan(seconds*time.Second), plan(24*time.Hour)
+	need, day := planned(seconds*time.Second), planned(24*time.Hour)
 	about(t, "results", need.Results-2<<20, took, 1.5)
 	about(t, "a day", day.Results-2<<20, 144*took, 1.5)
 	about(t, "its journal", day.Journal, 24*3600*rate*15, 1.2)
 	if day.Memory > 512<<20 {
 		t.Errorf("a day takes %d bytes of memory", day.Memory)
 	}
-	if eight := runner.NewPlan(oneGroup(load(constant(rate, 24*time.Hour))),
-		0).Need(8); 5*eight.Journal > day.Journal {
+	if eight := plan.New(oneGroup(load(constant(rate, 24*time.Hour))),
+		0).Resources(8); 5*eight.Journal > day.Journal {
 		t.Errorf("one of eight shards takes %d bytes of journal, all of it %d", eight.Journal, day.Journal)
 	}
 }

@@ -1,4 +1,4 @@
-package runner
+package plan
 
 import (
 	"math"
@@ -6,9 +6,9 @@ import (
 	"mfaload/measure"
 )
 
-// Need is about how much memory and disk a run takes, in bytes: of one process, or of
+// Resources are about how much memory and disk a run takes, in bytes: of one process, or of
 // the coordinator of several. What the constants are from is in docs/performance.md.
-type Need struct {
+type Resources struct {
 	// Memory is that of the process, its results being made included.
 	Memory uint64 `json:"memory_bytes"`
 	// Journal is what the results folder holds while the run lasts, Results what is
@@ -20,28 +20,28 @@ type Need struct {
 }
 
 // Folder is the most that the results folder holds.
-func (n *Need) Folder() uint64 { return n.Journal + n.Results }
+func (n *Resources) Folder() uint64 { return n.Journal + n.Results }
 
 // What a process takes in any case: the program, the rules over the run, seconds that
 // are in memory, and buffers.
-const needBase = 110 << 20
+const baseMemory = 110 << 20
 
 // Share says how many processes share the run.
-func (p *Plan) Share(shards int) {
+func (p *RunPlan) Share(shards int) {
 	p.Shards, p.Coordinator = max(shards, 1), nil
-	p.Needs = p.Need(p.Shards)
+	p.Needs = p.Resources(p.Shards)
 	if p.Shards > 1 {
-		lead := p.LeadNeed(p.Shards)
-		p.Coordinator = &lead
+		coordinator := p.CoordinatorResources(p.Shards)
+		p.Coordinator = &coordinator
 	}
 }
 
-// Need returns that of one of several shards of a planned run, at least 1.
-func (p *Plan) Need(shards int) Need {
+// Resources returns what one of several shards of a planned run takes.
+func (p *RunPlan) Resources(shards int) Resources {
 	share := float64(max(shards, 1))
 	seconds, rate := p.Duration, float64(p.Requests)/max(p.Duration, 1)/share
 	groups := float64(len(p.Groups))
-	n := Need{Memory: needBase, Results: 2 << 20}
+	n := Resources{Memory: baseMemory, Results: 2 << 20}
 	// Each second has a state of the run, and ends that are written out once.
 	n.Journal = toBytes(float64(p.Requests)/share*15 + seconds*(2100+25*groups+45*min(rate, groups)))
 	packed, spilled := 3*packedTimes(rate), 3*spilledTimes(rate)
@@ -66,7 +66,7 @@ func (p *Plan) Need(shards int) Need {
 const perSecond = 400
 
 // inFlight is the most requests that are in flight, a stall included.
-func (p *Plan) inFlight() int {
+func (p *RunPlan) inFlight() int {
 	if w := &p.Workers; !p.Closed && w.Workers > 0 {
 		return min(max(w.Stalled, w.Needed), w.Workers)
 	} else if !p.Closed {
@@ -75,15 +75,15 @@ func (p *Plan) inFlight() int {
 	return p.Workers.Workers
 }
 
-// LeadNeed returns the need of the coordinator of a planned run: it holds what each
-// shard measured, and makes the results of all.
-func (p *Plan) LeadNeed(shards int) Need {
-	of, all := p.Need(shards), p.Need(1)
+// CoordinatorResources returns what the coordinator of a planned run takes: it holds
+// what each shard measured, and makes the results of all.
+func (p *RunPlan) CoordinatorResources(shards int) Resources {
+	of, all := p.Resources(shards), p.Resources(1)
 	held := min(toBytes(p.Duration*3*spilledTimes(float64(p.Requests)/max(p.Duration, 1)/float64(shards))),
 		measure.HeldSeconds)
-	n := Need{Results: all.Results, Temporary: uint64(shards)*of.Temporary + all.Temporary +
+	n := Resources{Results: all.Results, Temporary: uint64(shards)*of.Temporary + all.Temporary +
 		min(uint64(shards), 8)*of.Results}
-	n.Memory = needBase + uint64(shards)*(held+toBytes(p.Duration*perSecond/4)) +
+	n.Memory = baseMemory + uint64(shards)*(held+toBytes(p.Duration*perSecond/4)) +
 		toBytes(p.Duration*perSecond)
 	return n
 }

@@ -1,7 +1,6 @@
 package runner_test
 
 import (
-	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,7 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mfaload/measure"
-	"mfaload/runner"
 	"mfaload/scenario"
 )
 
@@ -43,19 +41,4 @@ func TestProfileIsBounded(t *testing.T) {
 			t.Errorf("%d stages", n)
 		}
 	})
-}
-
-func TestMeanRate(t *testing.T) {
-	s := runner.NewSchedule(oneGroup(load(constant(10, 2*time.Second), scenario.Stage{From: 10, To: 30, Duration: 2 * time.Second}, constant(0, time.Second))))
-	for _, test := range []struct {
-		from, to time.Duration
-		want     float64
-	}{
-		{0, time.Second, 10}, {2 * time.Second, 4 * time.Second, 20}, {time.Second, 3 * time.Second, 12.5},
-		{4 * time.Second, 5 * time.Second, 0}, {4 * time.Second, 9 * time.Second, 0}, {time.Second, time.Second, 0},
-	} {
-		if got := s.MeanRate(test.from, test.to); math.Abs(got-test.want) > 1e-9 {
-			t.Errorf("from %v to %v: %v, want %v", test.from, test.to, got, test.want)
-		}
-	}
 }

@@ -1,4 +1,4 @@
-package runner_test
+package schedule_test
 
 import (
 	"math"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"mfaload/runner"
+	"mfaload/runner/schedule"
 	"mfaload/scenario"
 )
 
@@ -28,7 +28,7 @@ func oneGroup(l scenario.Load) *scenario.Scenario {
 }
 
 func arrivalTimes(s *scenario.Scenario) (at []time.Duration) {
-	for a := range runner.NewSchedule(s).All() {
+	for a := range schedule.New(s).All() {
 		at = append(at, a.At)
 	}
 	return at
@@ -77,7 +77,7 @@ func TestScheduleOfAnHour(t *testing.T) {
 	}
 	users := map[string]int{}
 	n := uint64(0)
-	for a := range runner.NewSchedule(s).All() {
+	for a := range schedule.New(s).All() {
 		if a.Index != n {
 			t.Fatalf("arrival %d has index %d", n, a.Index)
 		}
@@ -97,7 +97,7 @@ func TestScheduleOfAnHour(t *testing.T) {
 
 func BenchmarkScheduleOfAnHour(b *testing.B) {
 	for b.Loop() {
-		for range runner.NewSchedule(oneGroup(load(constant(500, time.Hour)))).All() {
+		for range schedule.New(oneGroup(load(constant(500, time.Hour)))).All() {
 		}
 	}
 }
@@ -105,8 +105,8 @@ func BenchmarkScheduleOfAnHour(b *testing.B) {
 func TestScheduleIsTheSameOnEveryReading(t *testing.T) {
 	s := oneGroup(load(constant(50, 10*time.Second), scenario.Stage{From: 50, To: 100, Duration: 5 * time.Second}))
 	s.Load.Arrivals, s.Load.Warmup = scenario.Poisson, time.Second
-	first := slices.Collect(runner.NewSchedule(s).All())
-	sch := runner.NewSchedule(s)
+	first := slices.Collect(schedule.New(s).All())
+	sch := schedule.New(s)
 	if diff := cmp.Diff(first, slices.Collect(sch.All())); diff != "" {
 		t.Error(diff)
 	}
@@ -114,7 +114,7 @@ func TestScheduleIsTheSameOnEveryReading(t *testing.T) {
 		t.Errorf("%d arrivals, Count says %d", len(first), sch.Count())
 	}
 	s.Load.Seed = 2
-	if slices.Equal(first, slices.Collect(runner.NewSchedule(s).All())) {
+	if slices.Equal(first, slices.Collect(schedule.New(s).All())) {
 		t.Error("another seed gives the same schedule")
 	}
 }
@@ -130,7 +130,7 @@ func TestScheduleIsMonotoneWithinTheRunAndCounts(t *testing.T) {
 		for _, process := range []scenario.Arrivals{scenario.Uniform, scenario.Poisson} {
 			l.Arrivals = process
 			s := oneGroup(l)
-			sch := runner.NewSchedule(s)
+			sch := schedule.New(s)
 			at := arrivalTimes(s)
 			if !slices.IsSorted(at) || at[0] < 0 || at[len(at)-1] > sch.End() {
 				t.Errorf("%s, %s: the arrivals are out of order or out of the run", name, process)
@@ -160,7 +160,7 @@ func TestWarmupComesBeforeTheFirstStage(t *testing.T) {
 	s := oneGroup(load(constant(2, time.Second), constant(4, time.Second)))
 	s.Load.Warmup = 1500 * ms
 	var warmup, judged []time.Duration
-	for a := range runner.NewSchedule(s).All() {
+	for a := range schedule.New(s).All() {
 		if a.Warmup {
 			warmup = append(warmup, a.At)
 		} else {

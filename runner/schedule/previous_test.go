@@ -1,4 +1,4 @@
-package runner_test
+package schedule_test
 
 import (
 	"math/rand/v2"
@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"mfaload/runner"
+	"mfaload/runner/schedule"
 	"mfaload/scenario"
 )
 
@@ -19,12 +19,13 @@ type lap struct {
 }
 
 // askedAfter returns the arrivals of a run that follows others.
-func askedAfter(laps []lap, now lap) (all []runner.Arrival) {
-	r := runner.Runner{Scenario: now.Scenario}
+func askedAfter(laps []lap, now lap) (all []schedule.Arrival) {
+	var previous []schedule.PreviousRun
 	for _, l := range laps {
-		r.Earlier = append(r.Earlier, runner.Earlier{Scenario: l.Scenario, Before: now.began - l.began, Until: l.until})
+		previous = append(previous, schedule.PreviousRun{Scenario: l.Scenario, Before: now.began - l.began,
+			Until: l.until})
 	}
-	for a := range r.Schedule().All() {
+	for a := range schedule.NewShard(now.Scenario, nil, previous...).All() {
 		if a.At > now.until {
 			break
 		}
