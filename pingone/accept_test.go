@@ -14,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mfaload/contract"
-	"mfaload/pingone"
 )
 
 // pair is two checkers of one contract: one that may use the accept path, and
@@ -26,21 +25,14 @@ type pair struct {
 
 func newPair(t testing.TB) pair {
 	t.Helper()
-	compile := func() *contract.Contract {
-		c, err := pingone.Compile("contract.yaml", pingone.Document(), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
-	p := pair{compile(), compile()}
+	p := pair{compile(t), compile(t)}
 	if slow := p.c.Slow(); len(slow) > 0 {
 		t.Fatalf("the embedded contract has no accept path: %v", slow)
 	}
 	return p
 }
 
-// exchange is an answer to the request of one of the documented examples.
+// exchange is a response to the request of one of the documented examples.
 func exchange(c *contract.Contract, status int, body []byte) *contract.Exchange {
 	known := map[string]string{
 		"request.user.id": "788d4931-6936-43f2-82ff-178f5762298a", "envID": envID, "basePath": "/" + envID,
@@ -51,16 +43,14 @@ func exchange(c *contract.Contract, status int, body []byte) *contract.Exchange 
 		known["origin"] = "https://auth.pingone.eu"
 		known["request.selectedDevice.oneTime.email"] = "abel@ping.com"
 	}
-	ex := &contract.Exchange{Status: status, Body: body, Header: contract.Fields{
-		{Name: "Content-Type", Value: "application/json"}, {Name: "Correlation-Id", Value: "x"}}}
-	for _, name := range c.FactNames() {
-		ex.Facts = append(ex.Facts, known[name])
+	header := contract.Fields{
+		{Name: "Content-Type", Value: "application/json"}, {Name: "Correlation-Id", Value: "x"},
 	}
-	return ex
+	return (&response{status: status, header: header, body: body, facts: known}).exchange(c)
 }
 
-// agree checks one answer on both paths. What the accept path takes, the
-// explain path takes; and whatever way an answer went, the violations and the
+// agree checks one response on both paths. What the accept path takes, the
+// explain path takes; and whatever way a response went, the violations and the
 // rules that were looked at are the same.
 func (p pair) agree(t *testing.T, status int, body []byte) {
 	t.Helper()
@@ -94,7 +84,7 @@ func exampleFiles(t testing.TB) (all [][]byte) {
 	return all
 }
 
-// mutant changes an answer where it hurts: members and items are removed,
+// mutant changes a response where it hurts: members and items are removed,
 // doubled, moved, renamed and replaced by values that are nearly right.
 func mutant(rng *rand.Rand, body []byte) []byte {
 	var tree any
@@ -102,7 +92,7 @@ func mutant(rng *rand.Rand, body []byte) []byte {
 		return body
 	}
 	for range 1 + rng.IntN(2) {
-		tree = bendTree(rng, tree)
+		tree = mutateTree(rng, tree)
 	}
 	text, err := json.Marshal(tree)
 	if err != nil {
@@ -114,8 +104,8 @@ func mutant(rng *rand.Rand, body []byte) []byte {
 	return text
 }
 
-// bendTree changes one value, chosen at random, of a tree.
-func bendTree(rng *rand.Rand, v any) any {
+// mutateTree changes one value, chosen at random, of a tree.
+func mutateTree(rng *rand.Rand, v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		if len(v) == 0 || rng.IntN(12) == 0 {
@@ -135,7 +125,7 @@ func bendTree(rng *rand.Rand, v any) any {
 		case 2:
 			v[name] = odd(rng, v[name])
 		default:
-			v[name] = bendTree(rng, v[name])
+			v[name] = mutateTree(rng, v[name])
 		}
 	case []any:
 		if len(v) == 0 || rng.IntN(6) == 0 {
@@ -145,7 +135,7 @@ func bendTree(rng *rand.Rand, v any) any {
 		if rng.IntN(5) == 0 {
 			return append(v, v[i])
 		}
-		v[i] = bendTree(rng, v[i])
+		v[i] = mutateTree(rng, v[i])
 	default:
 		return odd(rng, v)
 	}
@@ -275,7 +265,7 @@ func TestEscapesCostNoCopies(t *testing.T) {
 	}
 }
 
-// BenchmarkCheck compares the check of the reference answer with decoding it into
+// BenchmarkCheck compares the check of the reference response with decoding it into
 // a typed struct, in turn, and prints the ratio.
 func BenchmarkCheck(b *testing.B) {
 	p := newPair(b)
@@ -329,7 +319,7 @@ func BenchmarkCheck(b *testing.B) {
 	}
 }
 
-// typed is what a program would decode the answer into.
+// typed is what a program would decode the response into.
 type typed struct {
 	Links map[string]struct {
 		Href string `json:"href"`

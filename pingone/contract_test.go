@@ -16,24 +16,6 @@ import (
 	"mfaload/pingone"
 )
 
-func compile(t testing.TB, levels ...contract.LevelChange) *contract.Contract {
-	t.Helper()
-	c, err := pingone.Compile("contract.yaml", pingone.Document(), levels)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-// exchange is the answer as a transport would capture it.
-func (a *answer) exchange(c *contract.Contract) *contract.Exchange {
-	ex := &contract.Exchange{Status: a.status, Header: a.header, Body: a.body, Cut: a.cut, Framing: a.framing}
-	for _, name := range c.FactNames() {
-		ex.Facts = append(ex.Facts, a.facts[name])
-	}
-	return ex
-}
-
 // outline is the violations as "level rule pointer", each once.
 func outline(violations []contract.Violation) []string {
 	list := []string{}
@@ -43,7 +25,7 @@ func outline(violations []contract.Violation) []string {
 	return slices.Compact(list)
 }
 
-func (b *bend) answer(t testing.TB) answer {
+func (b *mutation) response(t testing.TB) response {
 	t.Helper()
 	a := b.base(t)
 	a.apply(t, b.edits...)
@@ -52,13 +34,13 @@ func (b *bend) answer(t testing.TB) answer {
 
 func TestSingleFaults(t *testing.T) {
 	c := compile(t)
-	table := bends()
+	table := mutations()
 	if len(table) < 100 {
-		t.Errorf("the table has %d bends", len(table))
+		t.Errorf("the table has %d mutations", len(table))
 	}
 	for _, b := range table {
 		t.Run(b.name, func(t *testing.T) {
-			a := b.answer(t)
+			a := b.response(t)
 			if diff := cmp.Diff(b.want, outline(c.Check(a.exchange(c), nil))); diff != "" {
 				t.Errorf("violations (-want +got):\n%s\nof %s", diff, a.body)
 			}
@@ -71,7 +53,7 @@ func TestConforming(t *testing.T) {
 	c := compile(t)
 	for _, b := range conforming() {
 		t.Run(b.name, func(t *testing.T) {
-			a := b.answer(t)
+			a := b.response(t)
 			if diff := cmp.Diff(b.want, outline(c.Check(a.exchange(c), nil))); diff != "" {
 				t.Errorf("violations (-want +got):\n%s\nof %s", diff, a.body)
 			}
@@ -89,7 +71,7 @@ func TestSeveralFaults(t *testing.T) {
 	c := compile(t)
 	for _, b := range severalFaults() {
 		t.Run(b.name, func(t *testing.T) {
-			a := b.answer(t)
+			a := b.response(t)
 			if diff := cmp.Diff(b.want, outline(c.Check(a.exchange(c), nil))); diff != "" {
 				t.Errorf("violations (-want +got):\n%s\nof %s", diff, a.body)
 			}
@@ -97,9 +79,9 @@ func TestSeveralFaults(t *testing.T) {
 	}
 }
 
-// Each rule has a bend that breaks exactly it, and is evaluated by the answer
+// Each rule has a mutation that breaks exactly it, and is evaluated by the response
 // that breaks it and by one that does not.
-func TestEveryRuleHasABend(t *testing.T) {
+func TestEveryRuleHasAMutation(t *testing.T) {
 	c := compile(t)
 	rules := c.Rules()
 	index := map[string]int{}
@@ -107,8 +89,8 @@ func TestEveryRuleHasABend(t *testing.T) {
 		index[ru.Name] = i
 	}
 	broken, kept := map[string]bool{}, map[string]bool{}
-	for _, b := range slices.Concat(bends(), conforming()) {
-		a := b.answer(t)
+	for _, b := range slices.Concat(mutations(), conforming()) {
+		a := b.response(t)
 		ex := a.exchange(c)
 		found := map[string]bool{}
 		for _, v := range c.Check(ex, nil) {
@@ -130,7 +112,7 @@ func TestEveryRuleHasABend(t *testing.T) {
 			continue // tested with the operation, and with the window of a run
 		}
 		if !broken[ru.Name] {
-			t.Errorf("no bend breaks %s", ru.Name)
+			t.Errorf("no mutation breaks %s", ru.Name)
 		}
 		if !kept[ru.Name] {
 			t.Errorf("no answer is evaluated by %s and keeps it", ru.Name)
@@ -138,14 +120,14 @@ func TestEveryRuleHasABend(t *testing.T) {
 	}
 }
 
-// A rule counts as evaluated only where the answer could have broken it.
+// A rule counts as evaluated only where the response could have broken it.
 func TestEvaluated(t *testing.T) {
 	c := compile(t)
 	rules := c.Rules()
 	for _, tt := range []struct {
-		rule string
-		bend bend
-		want bool
+		rule     string
+		mutation mutation
+		want     bool
 	}{
 		{"links.same", one("", email, ""), true},
 		{"links.same", one("self only", failed, ""), false},
@@ -188,8 +170,8 @@ func TestEvaluated(t *testing.T) {
 		{"assertion.rp", one("none in the options", assertion, "", fact("request.rp.id", "a.example")),
 			false},
 	} {
-		t.Run(tt.rule+" "+tt.bend.name, func(t *testing.T) {
-			a := tt.bend.answer(t)
+		t.Run(tt.rule+" "+tt.mutation.name, func(t *testing.T) {
+			a := tt.mutation.response(t)
 			ex := a.exchange(c)
 			c.Check(ex, nil)
 			i := slices.IndexFunc(rules, func(ru contract.Rule) bool { return ru.Name == tt.rule })
@@ -247,7 +229,7 @@ func TestFactNames(t *testing.T) {
 func TestExpectedAndGot(t *testing.T) {
 	c := compile(t)
 	for _, tt := range []struct {
-		bend          bend
+		mutation      mutation
 		at            string
 		expected, got string
 	}{
@@ -278,8 +260,8 @@ func TestExpectedAndGot(t *testing.T) {
 		{one("header", email, "", field("Content-Type", "text/html")), "Content-Type",
 			"application/json or application/hal+json", `"text/html"`},
 	} {
-		t.Run(tt.bend.name, func(t *testing.T) {
-			a := tt.bend.answer(t)
+		t.Run(tt.mutation.name, func(t *testing.T) {
+			a := tt.mutation.response(t)
 			found := c.Check(a.exchange(c), nil)
 			i := slices.IndexFunc(found, func(v contract.Violation) bool {
 				return v.At == tt.at &&
@@ -302,10 +284,10 @@ func TestLevelsOfTheContract(t *testing.T) {
 			Level: contract.Off}
 	}
 	for _, tt := range []struct {
-		name   string
-		levels []contract.LevelChange
-		bend   bend
-		want   []string
+		name     string
+		levels   []contract.LevelChange
+		mutation mutation
+		want     []string
 	}{
 		{"a rule off", []contract.LevelChange{off("echo.user")}, one("", email, "", set("/user/id", other)),
 			[]string{}},
@@ -329,7 +311,7 @@ func TestLevelsOfTheContract(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := compile(t, tt.levels...)
-			a := tt.bend.answer(t)
+			a := tt.mutation.response(t)
 			ex := a.exchange(c)
 			if diff := cmp.Diff(tt.want, outline(c.Check(ex, nil))); diff != "" {
 				t.Errorf("violations (-want +got):\n%s", diff)
@@ -343,7 +325,7 @@ func TestLevelsOfTheContract(t *testing.T) {
 	}
 }
 
-// Nothing of an answer comes back with many places: one rule at one pointer is
+// Nothing of a response comes back with many places: one rule at one pointer is
 // reported 100 times at most.
 func TestBoundedReports(t *testing.T) {
 	c := compile(t)
@@ -401,7 +383,7 @@ func TestDocumentExamples(t *testing.T) {
 	}
 }
 
-// Every member of an answer says what it is and where that is documented.
+// Every member of a response says what it is and where that is documented.
 func TestDescriptions(t *testing.T) {
 	var doc struct {
 		Components struct{ Schemas map[string]any }
@@ -432,13 +414,13 @@ func TestDescriptions(t *testing.T) {
 // Checks share a contract without disturbing each other.
 func TestConcurrentChecks(t *testing.T) {
 	c := compile(t)
-	table := bends()
+	table := mutations()
 	for worker := range 4 {
 		t.Run(fmt.Sprint("worker ", worker), func(t *testing.T) {
 			t.Parallel()
 			for i := range table {
 				b := &table[(i*(worker+3))%len(table)]
-				a := b.answer(t)
+				a := b.response(t)
 				if diff := cmp.Diff(b.want, outline(c.Check(a.exchange(c), nil))); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", b.name, diff)
 				}
@@ -449,8 +431,8 @@ func TestConcurrentChecks(t *testing.T) {
 
 func FuzzCheck(f *testing.F) {
 	c := compile(f)
-	for _, b := range slices.Concat(bends(), conforming(), severalFaults()) {
-		a := b.answer(f)
+	for _, b := range slices.Concat(mutations(), conforming(), severalFaults()) {
+		a := b.response(f)
 		contentType, _ := a.header.Get("Content-Type")
 		f.Add(a.status, a.body, contentType, "X-Echo", token, a.cut)
 	}
@@ -468,7 +450,7 @@ func FuzzCheck(f *testing.F) {
 	})
 }
 
-// checkViolations demands what holds for any answer.
+// checkViolations demands what holds for any response.
 func checkViolations(t *testing.T, c *contract.Contract, ex *contract.Exchange, found []contract.Violation) {
 	levels, index := map[string]contract.Level{}, map[string]int{}
 	for i, ru := range c.Rules() {
@@ -503,7 +485,7 @@ func checkViolations(t *testing.T, c *contract.Contract, ex *contract.Exchange, 
 	}
 }
 
-// BenchmarkExplain compares the check of the reference answer with decoding it.
+// BenchmarkExplain compares the check of the reference response with decoding it.
 func BenchmarkExplain(b *testing.B) {
 	c := compile(b)
 	a := email(b)
@@ -527,9 +509,9 @@ func BenchmarkExplain(b *testing.B) {
 		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "answers/s")
 	})
 	b.Run("one fault", func(b *testing.B) {
-		bent := email(b)
-		bent.apply(b, set("/user/id", other))
-		ex := bent.exchange(c)
+		changed := email(b)
+		changed.apply(b, set("/user/id", other))
+		ex := changed.exchange(c)
 		b.ReportAllocs()
 		var found []contract.Violation
 		for b.Loop() {
@@ -538,7 +520,7 @@ func BenchmarkExplain(b *testing.B) {
 	})
 }
 
-// deviceAuthentication is what a client would decode an answer into.
+// deviceAuthentication is what a client would decode a response into.
 type deviceAuthentication struct {
 	Links    map[string]struct{ Href string } `json:"_links"`
 	Embedded struct {

@@ -41,21 +41,12 @@ func operationOn(t *testing.T, authPath string, change func(*scenario.Scenario))
 	if change != nil {
 		change(s)
 	}
-	op, err := pingone.New(s, embedded(t), "")
+	op, err := pingone.New(s, compile(t), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(op.Close)
 	return op
-}
-
-func embedded(t *testing.T) *contract.Contract {
-	t.Helper()
-	c, err := contract.Compile("contract.yaml", pingone.Document(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
 }
 
 // everyProtocol runs a test on a server over each version of HTTP.

@@ -138,7 +138,7 @@ func TestUnsolicitedTimeoutEndsAnIdleConnection(t *testing.T) {
 	})
 }
 
-// unsolicited returns the transport to a server that answers the first request of
+// unsolicited returns the transport to a server that responds to the first request of
 // its first connection, and writes something more once write is called.
 func unsolicited(t *testing.T, w way, response, more string) (to *transport.Transport, write func()) {
 	t.Helper()

@@ -58,7 +58,8 @@ func Failure(ctx context.Context, err error) *contract.Failure {
 // machine.
 func disconnected(kind string, err error) bool {
 	switch kind {
-	case measure.ConnectionRefused, kindReset, kindClosed, kindGoingAway, kindCutOff, kindUnreachable, kindUnresolved,
+	case measure.ConnectionRefused, kindReset, kindClosed, kindGoingAway, kindCutOff, kindUnreachable,
+		kindUnresolved,
 		kindProxy, kindTLS, kindRenegotiation:
 		return true
 	case measure.Timeout:

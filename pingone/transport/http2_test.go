@@ -37,7 +37,7 @@ func countFailures(t *testing.T, to *transport.Transport, workers, each int) map
 	return kinds
 }
 
-// goAway answers the first request of a connection, and says that it takes none
+// goAway responds to the first request of a connection, and says that it takes none
 // that began after it.
 func goAway(c net.Conn) {
 	preface := make([]byte, len(http2.ClientPreface))

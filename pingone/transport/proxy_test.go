@@ -237,7 +237,7 @@ func TestEveryTransportNamesFailuresOfProxies(t *testing.T) {
 	} {
 		for _, w := range ways {
 			if w.name == "http1" && test.scheme == "http" {
-				continue // its requests are not tunnelled: what a proxy says of them comes as an answer
+				continue // its requests are not tunnelled: what a proxy says of them comes as a response
 			}
 			t.Run(test.name+"/"+w.name, func(t *testing.T) {
 				t.Parallel()
@@ -260,7 +260,7 @@ func TestEveryTransportNamesFailuresOfProxies(t *testing.T) {
 	}
 }
 
-// An answer that a proxy gives to a request itself is an answer: it can't be
+// What a proxy itself responds to a request is a response: it can't be
 // told from the service's, but for its body.
 func TestProxyThatWantsAPasswordForARequest(t *testing.T) {
 	p := startProxy(t, "http", "", "http://127.0.0.1:1", serveHTTP(true))

@@ -24,8 +24,8 @@ func (s said) Close() error                     { return nil }
 func (s said) SetReadDeadline(time.Time) error  { return nil }
 func (s said) SetWriteDeadline(time.Time) error { return nil }
 
-// Whatever a server says is an answer within its bounds or a failure with a
-// name, and where net/http takes it as well, it is the same answer.
+// Whatever a server says is a response within its bounds or a failure with a
+// name, and where net/http takes it as well, it is the same response.
 func FuzzReadResponse(f *testing.F) {
 	for _, text := range []string{
 		"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}",
@@ -63,7 +63,7 @@ func FuzzReadResponse(f *testing.F) {
 	})
 }
 
-// agree holds an answer without a fault against what net/http reads.
+// agree holds a response without a fault against what net/http reads.
 func agree(t *testing.T, text []byte, ex *contract.Exchange) {
 	t.Helper()
 	if len(ex.Framing) > 0 || ex.Cut || ex.Status == 101 { // what follows a 101 is no HTTP

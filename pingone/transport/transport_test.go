@@ -82,7 +82,7 @@ func TestEveryTransportCutsLongBodies(t *testing.T) {
 	})
 }
 
-// An answer that is late, cut off or not there is a failure with a name, and
+// A response that is late, cut off or not there is a failure with a name, and
 // the request is not sent again.
 func TestEveryTransportNamesFailures(t *testing.T) {
 	t.Parallel()
@@ -146,7 +146,7 @@ func TestEveryTransportEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// Many requests at once each get their own answer, and connections are told of.
+// Many requests at once each get their own response, and connections are told of.
 func TestEveryTransportIsSafeForManyWorkers(t *testing.T) {
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusCreated)
@@ -238,7 +238,7 @@ func TestTLSSessionsAreResumed(t *testing.T) {
 	})
 }
 
-// What does not speak HTTP/2 is no failure of the service's answers.
+// What does not speak HTTP/2 is no failure of the service's responses.
 func TestServerWithoutHTTP2(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}))
 	defer server.Close()

@@ -5,16 +5,16 @@ import (
 	"testing"
 )
 
-// conforming are answers that break no rule of level fail, with the findings
+// conforming are responses that break no rule of level fail, with the findings
 // that they give.
-func conforming() []bend {
-	fine := func(name string, base func(testing.TB) answer, edits ...edit) bend {
-		return bend{name, base, edits, []string{}}
+func conforming() []mutation {
+	fine := func(name string, base func(testing.TB) response, edits ...edit) mutation {
+		return mutation{name, base, edits, []string{}}
 	}
-	noted := func(name string, base func(testing.TB) answer, want string, edits ...edit) bend {
-		return bend{name, base, edits, []string{"note " + want}}
+	noted := func(name string, base func(testing.TB) response, want string, edits ...edit) mutation {
+		return mutation{name, base, edits, []string{"note " + want}}
 	}
-	return []bend{
+	return []mutation{
 		fine("the documented e-mail", email),
 		fine("the documented one-time e-mail", oneTime),
 		fine("the documented refusal", refusal),
@@ -154,9 +154,9 @@ func conforming() []bend {
 	}
 }
 
-// severalFaults are answers with more than one fault.
-func severalFaults() []bend {
-	return []bend{
+// severalFaults are responses with more than one fault.
+func severalFaults() []mutation {
+	return []mutation{
 		{"a check that the contract does not name, with another URL", email,
 			[]edit{set("/_links/push.check", href(selfURL+"/push"))},
 			[]string{"note field.unknown /_links/push.check", "fail links.same /_links/push.check/href"}},

@@ -12,14 +12,14 @@ import (
 	"mfaload/contract"
 )
 
-// serial is an answer with an ID of its own that is right in all else.
+// serial is a response with an ID of its own that is right in all else.
 func serial(t testing.TB, n int) []byte {
 	t.Helper()
 	id := fmt.Sprintf("%08x-0000-4000-8000-000000000000", n)
 	return []byte(strings.ReplaceAll(string(exampleFiles(t)[2]), "03e1897e-33b0-40b9-b54e-68236769b1fa", id))
 }
 
-// over checks an answer as a part of a run and returns the run's rules that it
+// over checks a response as a part of a run and returns the run's rules that it
 // breaks.
 func over(c *contract.Contract, w *contract.Window, body []byte,
 	change func(*contract.Exchange)) (broken []string) {
@@ -94,7 +94,7 @@ func TestRulesOverTheRun(t *testing.T) {
 	}
 }
 
-// The window forgets what is older than its answers, and nothing younger.
+// The window forgets what is older than its responses, and nothing younger.
 func TestWindowIsExact(t *testing.T) {
 	p := newPair(t)
 	const size = 5000
@@ -125,7 +125,7 @@ func TestWindowIsSafeForManyWorkers(t *testing.T) {
 	for worker := range 4 {
 		wg.Go(func() {
 			for n := range 500 {
-				// Every answer is given to two of the workers.
+				// Every response is given to two of the workers.
 				found := over(p.c, w, serial(t, worker/2*500+n), nil)
 				mu.Lock()
 				broken += len(found)

@@ -6,16 +6,16 @@ import (
 	"testing"
 )
 
-// bend is an answer with one fault.
-type bend struct {
+// mutation is a response with one fault.
+type mutation struct {
 	name  string
-	base  func(testing.TB) answer
+	base  func(testing.TB) response
 	edits []edit
 	want  []string // "level rule pointer", sorted; the same one once
 }
 
-func one(name string, base func(testing.TB) answer, want string, edits ...edit) bend {
-	return bend{name, base, edits, []string{want}}
+func one(name string, base func(testing.TB) response, want string, edits ...edit) mutation {
+	return mutation{name, base, edits, []string{want}}
 }
 
 var (
@@ -32,14 +32,15 @@ var (
 	}
 )
 
-// bends is the table of single faults. All of their violations are listed.
-func bends() []bend {
-	return slices.Concat(textBends(), headerBends(), shapeBends(), formBends(), crossBends(), linkBends(),
-		deviceBends(), errorBends())
+// mutations is the table of single faults. All of their violations are listed.
+func mutations() []mutation {
+	return slices.Concat(textMutations(), headerMutations(), shapeMutations(), formMutations(),
+		crossMutations(), linkMutations(),
+		deviceMutations(), errorMutations())
 }
 
-func textBends() []bend {
-	return []bend{
+func textMutations() []mutation {
+	return []mutation{
 		one("empty body", email, "fail body.json ", body("")),
 		one("white space only", email, "fail body.json ", body(" \n")),
 		one("not JSON", email, "fail body.json ", body("<html></html>")),
@@ -94,8 +95,8 @@ func textBends() []bend {
 	}
 }
 
-func headerBends() []bend {
-	return []bend{
+func headerMutations() []mutation {
+	return []mutation{
 		one("200", email, "fail http.status ", status(200)),
 		one("202", email, "fail http.status ", status(202)),
 		one("204", email, "fail http.status ", status(204), body("")),
@@ -163,7 +164,7 @@ func headerBends() []bend {
 	}
 }
 
-func shapeBends() (list []bend) {
+func shapeMutations() (list []mutation) {
 	for _, name := range members {
 		rule := "shape.required"
 		if name == "user" {
@@ -234,8 +235,8 @@ func shapeBends() (list []bend) {
 	)
 }
 
-func formBends() []bend {
-	var list []bend
+func formMutations() []mutation {
+	var list []mutation
 	ids := map[string]string{
 		"no dashes":            "03e1897e33b040b9b54e68236769b1fa",
 		"a letter too few":     "03e1897e-33b0-40b9-b54e-68236769b1f",
@@ -288,8 +289,8 @@ func formBends() []bend {
 	)
 }
 
-func crossBends() []bend {
-	return []bend{
+func crossMutations() []mutation {
+	return []mutation{
 		one("another user", email, "fail echo.user /user/id", set("/user/id", other)),
 		one("another user in upper case", email, "fail echo.user /user/id",
 			set("/user/id", `"888D4931-6936-43F2-82FF-178F5762298A"`)),
@@ -352,9 +353,9 @@ func crossBends() []bend {
 	}
 }
 
-func linkBends() []bend {
+func linkMutations() []mutation {
 	path := "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6/deviceAuthentications"
-	return []bend{
+	return []mutation{
 		one("self relative", email, "fail links.self /_links/self/href",
 			set("/_links/self", href("/"+path+"/03e1897e-33b0-40b9-b54e-68236769b1fa"))),
 		one("self without a scheme", email, "fail links.self /_links/self/href",
@@ -397,8 +398,8 @@ func linkBends() []bend {
 	}
 }
 
-func deviceBends() []bend {
-	return []bend{
+func deviceMutations() []mutation {
+	return []mutation{
 		one("new type", email, "note device.typeKnown /_embedded/devices/*/type",
 			set("/_embedded/devices/0/type", `"HOLOGRAM"`)),
 		one("new status of a device", email, "note device.statusKnown /_embedded/devices/*/status",
@@ -434,9 +435,9 @@ func deviceBends() []bend {
 	}
 }
 
-func errorBends() []bend {
+func errorMutations() []mutation {
 	gone := refused(404, "NOT_FOUND")
-	list := []bend{
+	list := []mutation{
 		one("page of a gateway", refusal, "fail error.body ", body("<html>Bad Request</html>"),
 			field("Content-Type", "text/html")),
 		one("empty refusal", refusal, "fail error.body ", body(""), field("Content-Type")),

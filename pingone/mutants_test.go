@@ -49,14 +49,14 @@ func TestMutantsAreFrozen(t *testing.T) {
 		}
 		lines = append(lines, line)
 	}
-	single := slices.Concat(bends(), conforming(), severalFaults())
+	single := slices.Concat(mutations(), conforming(), severalFaults())
 	for i := range single { // some have one name, and an order by chance
-		a := single[i].answer(t)
+		a := single[i].response(t)
 		single[i].name += " " + checksum(a.exchange(p.oracle))
 	}
-	slices.SortFunc(single, func(a, b bend) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(single, func(a, b mutation) int { return strings.Compare(a.name, b.name) })
 	for _, b := range single {
-		a := b.answer(t)
+		a := b.response(t)
 		add(b.name, a.exchange(p.oracle), a.exchange(p.c))
 	}
 	for _, one := range single {
@@ -65,8 +65,8 @@ func TestMutantsAreFrozen(t *testing.T) {
 			if crc32.ChecksumIEEE([]byte(one.name+two.name))%20 != 0 {
 				continue
 			}
-			a := one.answer(t)
-			if len(a.body) < 20_000 && bent(&a, two.edits) {
+			a := one.response(t)
+			if len(a.body) < 20_000 && mutate(&a, two.edits) {
 				add(one.name+" + "+two.name, a.exchange(p.oracle), a.exchange(p.c))
 			}
 		}
@@ -137,9 +137,9 @@ func explained(violations []contract.Violation) (text string) {
 	return text
 }
 
-// bent applies the edits of another fault. It is false where they have nothing to
+// mutate applies the edits of another fault. It is false where they have nothing to
 // change in this response.
-func bent(a *answer, edits []edit) (done bool) {
+func mutate(a *response, edits []edit) (done bool) {
 	attempt := &attempted{}
 	defer func() {
 		if recover() != nil {

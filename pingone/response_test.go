@@ -10,12 +10,13 @@ import (
 	"testing"
 
 	"mfaload/contract"
+	"mfaload/pingone"
 )
 
 const token = "coffee.Wd7-Qk2_mZpXrtLh.sVbNy"
 
-// answer is an exchange under construction.
-type answer struct {
+// response is an exchange under construction.
+type response struct {
 	status  int
 	header  contract.Fields
 	body    []byte
@@ -24,8 +25,27 @@ type answer struct {
 	facts   map[string]string
 }
 
-// edit changes an answer.
-type edit func(t testing.TB, a *answer)
+// compile compiles the embedded contract with the levels of a scenario.
+func compile(t testing.TB, levels ...contract.LevelChange) *contract.Contract {
+	t.Helper()
+	c, err := pingone.Compile("contract.yaml", pingone.Document(), levels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// exchange is the response as a transport would capture it.
+func (a *response) exchange(c *contract.Contract) *contract.Exchange {
+	ex := &contract.Exchange{Status: a.status, Header: a.header, Body: a.body, Cut: a.cut, Framing: a.framing}
+	for _, name := range c.FactNames() {
+		ex.Facts = append(ex.Facts, a.facts[name])
+	}
+	return ex
+}
+
+// edit changes a response.
+type edit func(t testing.TB, a *response)
 
 func example(t testing.TB, name string) []byte {
 	t.Helper()
@@ -36,10 +56,10 @@ func example(t testing.TB, name string) []byte {
 	return text
 }
 
-// The bases are answers without any violation.
+// The bases are responses without any violation.
 
-func email(t testing.TB) answer {
-	return answer{
+func email(t testing.TB) response {
+	return response{
 		status: 201,
 		header: contract.Fields{{Name: "Content-Type", Value: "application/hal+json"},
 			{Name: "Correlation-Id", Value: "7bf9-11"}},
@@ -55,7 +75,7 @@ func email(t testing.TB) answer {
 	}
 }
 
-func oneTime(t testing.TB) answer {
+func oneTime(t testing.TB) response {
 	a := email(t)
 	a.body = example(t, "initialize-onetime-email.json")
 	a.facts["request.user.id"] = "991776fd-145b-499e-8237-2c62aef35b2c"
@@ -66,7 +86,7 @@ func oneTime(t testing.TB) answer {
 }
 
 // oneTimePhone is oneTime with a phone, in the older form of the request.
-func oneTimePhone(t testing.TB) answer {
+func oneTimePhone(t testing.TB) response {
 	a := oneTime(t)
 	delete(a.facts, "request.selectedDevice.oneTime.email")
 	a.facts["request.selectedDevice.oneTime.phone"] = "+14135550150"
@@ -75,7 +95,7 @@ func oneTimePhone(t testing.TB) answer {
 	return a
 }
 
-func selection(t testing.TB) answer {
+func selection(t testing.TB) response {
 	a := email(t)
 	a.apply(t, set("/status", `"DEVICE_SELECTION_REQUIRED"`), drop("/selectedDevice"),
 		drop("/_links/otp.check"),
@@ -84,7 +104,7 @@ func selection(t testing.TB) answer {
 	return a
 }
 
-func assertion(t testing.TB) answer {
+func assertion(t testing.TB) response {
 	a := email(t)
 	a.apply(t, set("/status", `"ASSERTION_REQUIRED"`), drop("/_links/otp.check"),
 		drop("/_links/device.select"),
@@ -93,7 +113,7 @@ func assertion(t testing.TB) answer {
 	return a
 }
 
-func failed(t testing.TB) answer {
+func failed(t testing.TB) response {
 	a := email(t)
 	a.apply(t, set("/status", `"FAILED"`), drop("/_links/otp.check"), drop("/_links/device.select"),
 		drop("/selectedDevice"),
@@ -102,7 +122,7 @@ func failed(t testing.TB) answer {
 	return a
 }
 
-func refusal(t testing.TB) answer {
+func refusal(t testing.TB) response {
 	a := email(t)
 	a.status = 400
 	a.header[0].Value = "application/json;charset=utf-8"
@@ -111,8 +131,8 @@ func refusal(t testing.TB) answer {
 }
 
 // refused is a refusal with another status and code.
-func refused(status int, code string) func(testing.TB) answer {
-	return func(t testing.TB) answer {
+func refused(status int, code string) func(testing.TB) response {
+	return func(t testing.TB) response {
 		a := refusal(t)
 		a.status = status
 		a.apply(t, set("/code", `"`+code+`"`))
@@ -120,7 +140,7 @@ func refused(status int, code string) func(testing.TB) answer {
 	}
 }
 
-func (a *answer) apply(t testing.TB, edits ...edit) {
+func (a *response) apply(t testing.TB, edits ...edit) {
 	for _, e := range edits {
 		e(t, a)
 	}
@@ -128,7 +148,7 @@ func (a *answer) apply(t testing.TB, edits ...edit) {
 
 // parts decodes the body, hands the object that holds the pointer's last step
 // over, and encodes it again.
-func (a *answer) parts(t testing.TB, pointer string, change func(parent map[string]any, name string)) {
+func (a *response) parts(t testing.TB, pointer string, change func(parent map[string]any, name string)) {
 	t.Helper()
 	var root any
 	d := json.NewDecoder(bytes.NewReader(a.body))
@@ -154,7 +174,7 @@ func (a *answer) parts(t testing.TB, pointer string, change func(parent map[stri
 
 // set sets a member, or an item of a list, to a JSON value.
 func set(pointer, value string) edit {
-	return func(t testing.TB, a *answer) {
+	return func(t testing.TB, a *response) {
 		t.Helper()
 		parent, item, ok := cutItem(pointer)
 		a.parts(t, parent, func(object map[string]any, name string) {
@@ -182,7 +202,7 @@ func cutItem(pointer string) (parent string, item int, ok bool) {
 }
 
 func drop(pointer string) edit {
-	return func(t testing.TB, a *answer) {
+	return func(t testing.TB, a *response) {
 		t.Helper()
 		a.parts(t, pointer, func(object map[string]any, name string) {
 			if _, has := object[name]; !has {
@@ -195,7 +215,7 @@ func drop(pointer string) edit {
 
 // swap replaces every occurrence of a text in the body.
 func swap(old, new string) edit {
-	return func(t testing.TB, a *answer) {
+	return func(t testing.TB, a *response) {
 		t.Helper()
 		if !bytes.Contains(a.body, []byte(old)) {
 			t.Fatalf("the body does not hold %q", old)
@@ -204,21 +224,21 @@ func swap(old, new string) edit {
 	}
 }
 
-func body(text string) edit { return func(_ testing.TB, a *answer) { a.body = []byte(text) } }
+func body(text string) edit { return func(_ testing.TB, a *response) { a.body = []byte(text) } }
 func before(text string) edit {
-	return func(_ testing.TB, a *answer) { a.body = []byte(text + string(a.body)) }
+	return func(_ testing.TB, a *response) { a.body = []byte(text + string(a.body)) }
 }
 func after(text string) edit {
-	return func(_ testing.TB, a *answer) { a.body = append(a.body, text...) }
+	return func(_ testing.TB, a *response) { a.body = append(a.body, text...) }
 }
-func status(n int) edit           { return func(_ testing.TB, a *answer) { a.status = n } }
-func cut(_ testing.TB, a *answer) { a.cut = true }
+func status(n int) edit             { return func(_ testing.TB, a *response) { a.status = n } }
+func cut(_ testing.TB, a *response) { a.cut = true }
 
-func fact(name, value string) edit { return func(_ testing.TB, a *answer) { a.facts[name] = value } }
+func fact(name, value string) edit { return func(_ testing.TB, a *response) { a.facts[name] = value } }
 
 // field replaces a header field by fields with the values, or removes it.
 func field(name string, values ...string) edit {
-	return func(_ testing.TB, a *answer) {
+	return func(_ testing.TB, a *response) {
 		a.header = slices.DeleteFunc(a.header, func(f contract.Field) bool { return f.Name == name })
 		for _, v := range values {
 			a.header = append(a.header, contract.Field{Name: name, Value: v})
@@ -227,7 +247,7 @@ func field(name string, values ...string) edit {
 }
 
 func framing(rule string) edit {
-	return func(_ testing.TB, a *answer) {
+	return func(_ testing.TB, a *response) {
 		a.framing = append(a.framing, contract.Violation{Rule: rule, Expected: "one", Got: "another"})
 	}
 }
