@@ -288,7 +288,7 @@ func (b *acceptPathBuilder) demands(n *acceptNode, s *schema) {
 			}
 			n.texts = append(n.texts, timeTest)
 		case "anyOf", "oneOf":
-			b.choice(n, s, w.name == "oneOf")
+			b.choice(n, w)
 		default:
 			b.giveUp("the schema keyword " + w.name)
 		}
@@ -319,14 +319,14 @@ func (b *acceptPathBuilder) require(n *acceptNode, s *schema) {
 }
 
 // choice adds an anyOf or oneOf. Branches capture and mark nothing.
-func (b *acceptPathBuilder) choice(n *acceptNode, s *schema, one bool) {
+func (b *acceptPathBuilder) choice(n *acceptNode, w *keyword) {
 	inner := &acceptPathBuilder{contract: b.contract, response: b.response, slots: map[string]int32{},
 		ids: b.ids + 1<<32, branch: true}
 	var branches []*acceptNode
-	for _, branch := range s.branches {
+	for _, branch := range w.branches {
 		branches = append(branches, inner.node([]*schema{branch}, names(&schemaTree{}, branch), nil))
 	}
-	n.choices = append(n.choices, choice{branches, one})
+	n.choices = append(n.choices, choice{branches, w.name == "oneOf"})
 	if inner.gaveUp != "" {
 		b.giveUp(inner.gaveUp)
 	}

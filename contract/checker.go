@@ -174,7 +174,7 @@ func (r *checker) check() {
 		r.ours = r.response != nil
 	}
 	if r.readable {
-		r.shape()
+		r.validate(r.response.schema, r.value, true)
 		r.walk(r.response.root, r.value)
 	}
 	for _, ru := range r.contract.ordered {

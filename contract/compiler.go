@@ -1,8 +1,6 @@
 package contract
 
 import (
-	"errors"
-	"fmt"
 	"mime"
 	"net/url"
 	"regexp"
@@ -11,7 +9,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
 	"gopkg.in/yaml.v3"
 )
 
@@ -59,8 +56,7 @@ func (k *compiler) compile() (*Contract, error) {
 	if err := k.err(); err != nil {
 		return nil, err
 	}
-	k.contract.schemas = k.schemas
-	return k.contract, k.validators()
+	return k.contract, nil
 }
 
 var methods = []string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}
@@ -87,52 +83,7 @@ func (k *compiler) operation() (found *yaml.Node) {
 	return found
 }
 
-// validators compiles the schemas for the schema library, which may load
-// nothing from anywhere.
-func (k *compiler) validators() error {
-	lib := jsonschema.NewCompiler()
-	lib.DefaultDraft(jsonschema.Draft2020)
-	lib.UseLoader(noLoader{})
-	lib.AssertFormat()
-	if err := lib.AddResource(schemaBase, k.plain); err != nil {
-		return fmt.Errorf("%s: prepare the schemas: %s: mend them", k.name, oneLine(err))
-	}
-	all := &k.contract.responses
-	for status := 100; status <= 599; status++ {
-		resp := all.of(status)
-		if resp == nil || resp.schema == nil || resp.validator != nil {
-			continue
-		}
-		v, err := lib.Compile(schemaBase + resp.schema.pointer)
-		if err != nil {
-			return fmt.Errorf("%s: compile the schema %s: %s: mend it", k.name, resp.schema.pointer,
-				oneLine(err))
-		}
-		resp.validator = v
-	}
-	return nil
-}
-
-// oneLine is the text of the schema library's errors, which print a tree.
-func oneLine(err error) string {
-	text := strings.Join(strings.Fields(err.Error()), " ")
-	if len(text) > 500 {
-		text = strings.ToValidUTF8(text[:500], "") + "…"
-	}
-	return text
-}
-
-// schemaBase is the address under which the schema library knows the document.
-const schemaBase = "contract:///document"
-
-type noLoader struct{}
-
-func (noLoader) Load(string) (any, error) {
-	return nil, errors.New("references outside the document are not followed")
-}
-
-// encodeFragment writes a step of a JSON pointer in a URL's fragment as the
-// schema library does.
+// encodeFragment writes a step of a JSON pointer in a URL's fragment.
 func encodeFragment(step string) string {
 	return url.PathEscape(escapePointer.Replace(step))
 }
@@ -141,7 +92,6 @@ func encodeFragment(step string) string {
 type response struct {
 	mediaTypes []string
 	schema     *schema // nil: nothing is said about the body
-	validator  *jsonschema.Schema
 	root       *schemaTree
 	// recognize are the members by which the service's own bodies are known;
 	// nil: every body must be one. Other bodies break the rule otherwise.

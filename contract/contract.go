@@ -22,7 +22,6 @@ type Contract struct {
 	acrossResponses []*rule // that speak of other responses too
 	facts           []string
 	secrets         []int // slots of facts that no report may show
-	schemas         map[string]*schema
 	responses       responses
 	captured        []path // that an exchange shows
 	maxDepth        int

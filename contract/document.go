@@ -26,7 +26,6 @@ const (
 type document struct {
 	name     string
 	root     *yaml.Node
-	plain    any // the same as JSON values, for the schema library
 	problems []documentProblem
 }
 
@@ -76,7 +75,7 @@ func load(name string, text []byte) (*document, error) {
 		return nil, fmt.Errorf("%s: there is more than one YAML document: keep only the first", name)
 	}
 	d := &document{name: name, root: root.Content[0]}
-	d.plain = d.toJSON(d.root, 0)
+	d.toJSON(d.root, 0)
 	return d, d.err()
 }
 

@@ -229,11 +229,17 @@ func isUpperWord(s string) bool {
 }
 
 // timeTest takes UTC times with a real calendar date; the rest it leaves to the
-// schema library.
+// explain path.
 func timeTest(s string) decision {
-	if !isUTC(s) {
-		return unsure
+	if isUTC(s) && isRealTime(s) {
+		return right
 	}
+	return unsure
+}
+
+// isRealTime says whether the date of a time of the form of isUTC is in the
+// calendar, and the time of day before a leap second.
+func isRealTime(s string) bool {
 	number := func(from, to int) (n int) {
 		for _, b := range []byte(s[from:to]) {
 			n = n*10 + int(b-'0')
@@ -241,11 +247,8 @@ func timeTest(s string) decision {
 		return n
 	}
 	year, month, day := number(0, 4), number(5, 7), number(8, 10)
-	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) ||
-		number(11, 13) > 23 || number(14, 16) > 59 || number(17, 19) > 59 {
-		return unsure
-	}
-	return right
+	return month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month) &&
+		number(11, 13) <= 23 && number(14, 16) <= 59 && number(17, 19) <= 59
 }
 
 func daysIn(year, month int) int {

@@ -3,7 +3,6 @@ package contract
 import (
 	"regexp"
 	"slices"
-	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -31,33 +30,40 @@ var typeNames = []struct {
 	{"string", typeString}, {"array", typeArray}, {"object", typeObject},
 }
 
-// The keywords that look at a value are in assertions, with the types of the
-// values that they look at.
+// assertions are the keywords that look at a value, with the types of the values
+// that they look at. This table is the one definition of what they demand: test
+// makes it from the keyword's value. Those without a test look at members or at
+// branches, see validate.
 var assertions = []struct {
 	name  string
 	types jsonType
 	check func(d *document, n *yaml.Node)
+	test  func(value any) valueTest
 }{
-	{"type", anyType, nil},
-	{"required", typeObject, (*document).checkTexts},
-	{"enum", anyType, (*document).checkList},
-	{"const", anyType, nil},
-	{"pattern", typeString, (*document).checkPattern},
-	{"format", typeString, (*document).checkFormat},
-	{"minLength", typeString, (*document).checkCount},
-	{"maxLength", typeString, (*document).checkCount},
-	{"minimum", typeNumber | typeInteger, (*document).checkNumber},
-	{"maximum", typeNumber | typeInteger, (*document).checkNumber},
-	{"exclusiveMinimum", typeNumber | typeInteger, (*document).checkNumber},
-	{"exclusiveMaximum", typeNumber | typeInteger, (*document).checkNumber},
-	{"minItems", typeArray, (*document).checkCount},
-	{"maxItems", typeArray, (*document).checkCount},
-	{"uniqueItems", typeArray, (*document).checkTrue},
-	{"minProperties", typeObject, (*document).checkCount},
-	{"maxProperties", typeObject, (*document).checkCount},
-	{"additionalProperties", typeObject, nil},
-	{"anyOf", anyType, nil},
-	{"oneOf", anyType, nil},
+	{"type", anyType, nil, testType},
+	{"required", typeObject, (*document).checkTexts, nil},
+	{"enum", anyType, (*document).checkList, testEnum},
+	{"const", anyType, nil, testConst},
+	{"pattern", typeString, (*document).checkPattern, testPattern},
+	{"format", typeString, (*document).checkFormat, testFormat},
+	{"minLength", typeString, (*document).checkCount, testMin(characters)},
+	{"maxLength", typeString, (*document).checkCount, testMax(characters)},
+	{"minimum", typeNumber | typeInteger, (*document).checkNumber,
+		testNumber(func(order int) bool { return order >= 0 })},
+	{"maximum", typeNumber | typeInteger, (*document).checkNumber,
+		testNumber(func(order int) bool { return order <= 0 })},
+	{"exclusiveMinimum", typeNumber | typeInteger, (*document).checkNumber,
+		testNumber(func(order int) bool { return order > 0 })},
+	{"exclusiveMaximum", typeNumber | typeInteger, (*document).checkNumber,
+		testNumber(func(order int) bool { return order < 0 })},
+	{"minItems", typeArray, (*document).checkCount, testMin(elements)},
+	{"maxItems", typeArray, (*document).checkCount, testMax(elements)},
+	{"uniqueItems", typeArray, (*document).checkTrue, func(any) valueTest { return areUnique }},
+	{"minProperties", typeObject, (*document).checkCount, testMin(elements)},
+	{"maxProperties", typeObject, (*document).checkCount, testMax(elements)},
+	{"additionalProperties", typeObject, nil, nil},
+	{"anyOf", anyType, nil, nil},
+	{"oneOf", anyType, nil, nil},
 }
 
 // structure are the other keywords that are followed, annotations those that
@@ -67,7 +73,6 @@ var (
 	annotations = []string{"title", "description", "$comment", "deprecated", "readOnly", "writeOnly",
 		"examples",
 		"example", "default", "externalDocs"}
-	formats = []string{"date-time", "date", "uuid", "uri", "email"}
 )
 
 // checkAnnotation demands the type that the meta-schema has for it.
@@ -151,9 +156,9 @@ func (d *document) regexp(n *yaml.Node) *regexp.Regexp {
 }
 
 func (d *document) checkFormat(n *yaml.Node) {
-	if name := d.text(n, "format"); !slices.Contains(formats, name) {
-		d.fail(n, "format %q is not checked: use one of %s, or a pattern", clip(name),
-			strings.Join(formats, ", "))
+	if name := d.text(n, "format"); formats[name] == nil {
+		d.fail(n, "format %q is not checked: use one of date-time, date, uuid, uri, email, or a pattern",
+			clip(name))
 	}
 }
 

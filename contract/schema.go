@@ -17,12 +17,13 @@ const schemaPrefix = "#/components/schemas/"
 
 // schema is one schema object of the document.
 type schema struct {
-	pointer    string // its place in the document, as the schema library writes it
+	pointer    string // its place in the document
 	types      jsonType
 	keywords   []keyword
 	properties map[string]*schema
 	items      *schema
 	others     *schema   // additionalProperties
+	reference  *schema   // $ref
 	same       []*schema // $ref and allOf: they hold for the same value
 	branches   []*schema // anyOf and oneOf: one of them does
 	needs      []string  // required
@@ -35,6 +36,9 @@ type keyword struct {
 	text  string // its value, as reports show it
 	types jsonType
 	rule  *rule // of an x-rule, else set where the schema is used
+
+	test     valueTest
+	branches []*schema // of anyOf and oneOf
 }
 
 func (s *schema) keyword(name string) *keyword {
@@ -100,11 +104,14 @@ func (k *compiler) schemaKeyword(s *schema, key, value *yaml.Node, own *rule) {
 	at := s.pointer + "/" + encodeFragment(name)
 	switch name {
 	case "$ref":
-		s.hold(&s.same, k.reference(value))
+		s.reference = k.reference(value)
+		s.hold(&s.same, s.reference)
 	case "allOf":
 		k.schemaList(s, &s.same, value, at)
 	case "anyOf", "oneOf":
-		k.schemaList(s, &s.branches, value, at)
+		w := s.keyword(name)
+		k.schemaList(s, &w.branches, value, at)
+		s.branches = append(s.branches, w.branches...)
 	case "items":
 		s.items = s.add(k.schemaAt(value, at))
 	case "additionalProperties":
@@ -135,6 +142,9 @@ func (k *compiler) assertion(s *schema, key, value *yaml.Node, own *rule) {
 			return
 		}
 		w := keyword{name: a.name, text: k.flow(value), types: a.types, rule: own}
+		if a.test != nil {
+			w.test = a.test(k.toJSON(value, 0))
+		}
 		switch a.name {
 		case "type":
 			s.types = k.types(value)

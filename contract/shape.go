@@ -1,91 +1,125 @@
 package contract
 
-import (
-	"errors"
-	"strconv"
-	"strings"
+// validate holds the value that the location leads to against a schema (JSON
+// Schema 2020-12, the keywords of the table assertions) and reports what it
+// breaks, unless quiet. What fails a type, a constant, an enumeration or a format
+// is not looked into by this schema. A value that fits no branch of an anyOf or
+// oneOf is reported once: which branch was meant can't be known.
+func (r *checker) validate(s *schema, v any, report bool) bool {
+	t := typeOf(v)
+	holds := func(name string) bool {
+		w := s.keyword(name)
+		return w == nil || w.test == nil || w.types&t == 0 || w.test(v) || r.breaksKeyword(w, v, report)
+	}
+	for _, name := range decisiveKeywords {
+		if !holds(name) {
+			return false
+		}
+	}
+	valid := s.reference == nil || r.validate(s.reference, v, report)
+	for _, name := range boundKeywords {
+		valid = holds(name) && valid
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		valid = r.validateMembers(s, v, report) && valid
+	case []any:
+		valid = r.validateItems(s.items, v, report) && valid
+	}
+	for _, part := range s.same {
+		if part != s.reference {
+			valid = r.validate(part, v, report) && valid
+		}
+	}
+	return r.validateBranches(s, v, report) && valid
+}
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+var (
+	decisiveKeywords = []string{"type", "const", "enum", "format"}
+	boundKeywords    = []string{"minProperties", "maxProperties", "minItems", "maxItems", "uniqueItems", "minLength",
+		"maxLength", "pattern", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
 )
 
-// shape validates the body by its schema and reports what the library finds
-// under the document's rules.
-func (r *checker) shape() {
-	var invalid *jsonschema.ValidationError
-	if errors.As(r.response.validator.Validate(r.value), &invalid) {
-		r.shapeError(invalid)
-		r.location = r.location[:0]
-	}
-}
-
-// shapeError descends to the keywords that failed. The causes of a failed anyOf
-// or oneOf are left out: which branch was meant can't be known.
-func (r *checker) shapeError(e *jsonschema.ValidationError) {
-	s := r.contract.schemas[strings.TrimPrefix(e.SchemaURL, schemaBase)]
-	switch cause := e.ErrorKind.(type) {
-	case *kind.Schema, *kind.Group, *kind.Reference, *kind.AllOf:
-		for _, inner := range e.Causes {
-			r.shapeError(inner)
-		}
-	case *kind.Required:
-		r.shapeMembers(s, "required", e.InstanceLocation, cause.Missing)
-	case *kind.AdditionalProperties:
-		r.shapeMembers(s, "additionalProperties", e.InstanceLocation, cause.Properties)
-	default:
-		if path := cause.KeywordPath(); len(path) > 0 && s != nil {
-			if w := s.keyword(path[0]); w != nil && w.rule.Level != Off {
-				value := r.follow(e.InstanceLocation)
-				if v := r.report(w.rule); v != nil {
-					v.Expected, v.Got = bound(expectedOf(w)), r.show(value, lastName(r.location))
-				}
-			}
+// validateMembers holds an object's members against the schemas for them.
+func (r *checker) validateMembers(s *schema, object map[string]any, report bool) bool {
+	valid := true
+	for _, name := range s.needs {
+		if _, has := object[name]; !has {
+			valid = r.breaksMember(s.keyword("required"), name, "a required member", "nothing", report)
 		}
 	}
-}
-
-// shapeMembers reports members that are missing or too many.
-func (r *checker) shapeMembers(s *schema, name string, steps, members []string) {
-	if s == nil {
-		return
+	closed := s.keyword("additionalProperties")
+	if s.properties == nil && s.others == nil && closed == nil {
+		return valid
 	}
-	w := s.keyword(name)
-	if w == nil || w.rule.Level == Off {
-		return
-	}
-	object, _ := r.follow(steps).(map[string]any)
-	for _, member := range members {
-		r.location = append(r.location, locationStep{name: member, index: -1})
-		value, has := object[member]
-		if v := r.report(w.rule); v != nil && has {
-			v.Expected, v.Got = "no further member", r.show(value, member)
-		} else if v != nil {
-			v.Expected, v.Got = "a required member", "nothing"
+	for _, name := range sortedNames(object) {
+		part := s.properties[name]
+		if part == nil {
+			part = s.others
+		}
+		r.location = append(r.location, locationStep{name: name, index: -1})
+		if part != nil {
+			valid = r.validate(part, object[name], report) && valid
 		}
 		r.location = r.location[:len(r.location)-1]
-	}
-}
-
-// follow sets the trail to a steps of the schema library and returns the
-// value there.
-func (r *checker) follow(steps []string) any {
-	v := r.value
-	r.location = r.location[:0]
-	for _, step := range steps {
-		switch parent := v.(type) {
-		case map[string]any:
-			v = parent[step]
-			r.location = append(r.location, locationStep{name: step, index: -1})
-		case []any:
-			i, err := strconv.Atoi(step)
-			if err != nil || i < 0 || i >= len(parent) {
-				return nil
-			}
-			v = parent[i]
-			r.location = append(r.location, locationStep{index: i})
+		if part == nil && closed != nil {
+			valid = r.breaksMember(closed, name, "no further member", r.show(object[name], name), report)
 		}
 	}
-	return v
+	return valid
+}
+
+func (r *checker) validateItems(s *schema, list []any, report bool) bool {
+	if s == nil {
+		return true
+	}
+	valid := true
+	for i, item := range list {
+		r.location = append(r.location, locationStep{index: i})
+		valid = r.validate(s, item, report) && valid
+		r.location = r.location[:len(r.location)-1]
+	}
+	return valid
+}
+
+func (r *checker) validateBranches(s *schema, v any, report bool) bool {
+	valid := true
+	for _, name := range []string{"anyOf", "oneOf"} {
+		w := s.keyword(name)
+		if w == nil {
+			continue
+		}
+		fit := 0
+		for _, branch := range w.branches {
+			if r.validate(branch, v, false) {
+				fit++
+			}
+		}
+		if fit == 0 || fit > 1 && name == "oneOf" {
+			valid = r.breaksKeyword(w, v, report)
+		}
+	}
+	return valid
+}
+
+// breaksKeyword is false, after it reported the keyword.
+func (r *checker) breaksKeyword(w *keyword, v any, report bool) bool {
+	if report && w.rule.Level != Off {
+		if found := r.report(w.rule); found != nil {
+			found.Expected, found.Got = bound(expectedOf(w)), r.show(v, lastName(r.location))
+		}
+	}
+	return false
+}
+
+// breaksMember is false, after it reported a member that is missing or too many.
+func (r *checker) breaksMember(w *keyword, name, expected, got string, report bool) bool {
+	if report && w.rule.Level != Off {
+		r.location = append(r.location, locationStep{name: name, index: -1})
+		r.violate(w.rule, expected, got)
+		r.location = r.location[:len(r.location)-1]
+	}
+	return false
 }
 
 // expectedOf says what a keyword demands: an x-rule in the words of its
@@ -100,10 +134,10 @@ func expectedOf(w *keyword) string {
 	return w.name + " " + w.text
 }
 
-func lastName(t location) string {
-	for i := len(t) - 1; i >= 0; i-- {
-		if t[i].index < 0 {
-			return t[i].name
+func lastName(l location) string {
+	for i := len(l) - 1; i >= 0; i-- {
+		if l[i].index < 0 {
+			return l[i].name
 		}
 	}
 	return ""
