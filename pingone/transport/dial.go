@@ -198,8 +198,8 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 	return nc, err
 }
 
-// reach opens a connection for HTTP/1.1 that is not one of the load's.
-func (d *dialer) reach(ctx context.Context, timeout time.Duration) (net.Conn, error) {
+// dialHTTP1 opens a connection for HTTP/1.1 that is not one of the load's.
+func (d *dialer) dialHTTP1(ctx context.Context, timeout time.Duration) (net.Conn, error) {
 	secure := d.tls.Clone()
 	if secure != nil {
 		secure.NextProtos = nil

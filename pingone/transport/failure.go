@@ -59,8 +59,7 @@ func Failure(ctx context.Context, err error) *contract.Failure {
 func disconnected(kind string, err error) bool {
 	switch kind {
 	case measure.ConnectionRefused, kindReset, kindClosed, kindGoingAway, kindCutOff, kindUnreachable,
-		kindUnresolved,
-		kindProxy, kindTLS, kindRenegotiation:
+		kindUnresolved, kindProxy, kindTLS, kindRenegotiation:
 		return true
 	case measure.Timeout:
 		var op *net.OpError
@@ -124,13 +123,28 @@ func isTLS(err error) bool {
 		errors.As(err, &alert) || strings.Contains(err.Error(), "tls: ")
 }
 
+// errnoKind gives error numbers of operating systems a kind.
+type errnoKind struct {
+	kind   string
+	errnos []syscall.Errno
+}
+
+// kindByErrno is the kind of an error in a table; "" where its number is not there.
+func kindByErrno(table []errnoKind, err error) string {
+	for _, entry := range table {
+		for _, errno := range entry.errnos {
+			if errors.Is(err, errno) {
+				return entry.kind
+			}
+		}
+	}
+	return ""
+}
+
 // systemFailures are the error numbers of a connection that are about the network or
 // the peer. Those from 1000 on are of Windows, where the names of package syscall
 // have other numbers; no other system has any that high.
-var systemFailures = []struct {
-	kind   string
-	errors []syscall.Errno
-}{
+var systemFailures = []errnoKind{
 	{measure.ConnectionRefused, []syscall.Errno{syscall.ECONNREFUSED, 1225, 10061}},
 	{kindReset, []syscall.Errno{syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE,
 		1236, 10052, 10053, 10054, 10058, 10101}},
@@ -146,12 +160,8 @@ const windowsReset = syscall.Errno(64)
 
 // systemFailure names what the operating system says.
 func systemFailure(err error, system string) string {
-	for _, failure := range systemFailures {
-		for _, errno := range failure.errors {
-			if errors.Is(err, errno) {
-				return failure.kind
-			}
-		}
+	if kind := kindByErrno(systemFailures, err); kind != "" {
+		return kind
 	}
 	if system == "windows" && errors.Is(err, windowsReset) {
 		return kindReset
@@ -178,10 +188,7 @@ const windowsAddressNotAvailable = syscall.Errno(10049)
 // systemLimits are the error numbers of connect(2) and socket(2) that are about
 // this machine. Those from 10000 on are of Windows, where the names of package
 // syscall have other numbers; no other system has any that high.
-var systemLimits = []struct {
-	kind   string
-	errors []syscall.Errno
-}{
+var systemLimits = []errnoKind{
 	{measure.NoDescriptors, []syscall.Errno{syscall.EMFILE, syscall.ENFILE, 10024}},
 	// With a source address, bind(2) finds no port; FreeBSD says EAGAIN.
 	{measure.NoPorts, []syscall.Errno{syscall.EADDRNOTAVAIL, syscall.EADDRINUSE, syscall.EAGAIN,
@@ -209,21 +216,14 @@ func ownLimit(err error) string {
 	case !errors.As(err, &op) || op.Op != "dial":
 		return ""
 	}
-	for _, limit := range systemLimits {
-		for _, errno := range limit.errors {
-			if errors.Is(err, errno) {
-				return limit.kind
-			}
-		}
-	}
-	return ""
+	return kindByErrno(systemLimits, err)
 }
 
 // lookupLimit is ownLimit of a name that could not be resolved. Of its cause
 // package net keeps the text only.
 func lookupLimit(dns *net.DNSError) string {
 	for _, limit := range systemLimits {
-		for _, errno := range limit.errors {
+		for _, errno := range limit.errnos {
 			if errors.Is(dns, errno) || strings.HasSuffix(dns.Err, errno.Error()) {
 				return limit.kind
 			}

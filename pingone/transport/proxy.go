@@ -24,9 +24,9 @@ type proxy struct {
 	target  string // host:port that it connects to
 	user    *url.Userinfo
 	socks   bool
-	// plain says that requests are handed to it one by one, in the form that
+	// perRequest says that requests are handed to it one by one, in the form that
 	// proxies take: HTTP/1.1 without TLS is not tunnelled.
-	plain bool
+	perRequest bool
 }
 
 func newProxy(text scenario.Secret, target string) (*proxy, error) {
@@ -47,7 +47,7 @@ func (p *proxy) pass(ctx context.Context, nc net.Conn, err error) (net.Conn, err
 	switch {
 	case p.socks:
 		err = p.passSOCKS(ctx, nc)
-	case !p.plain:
+	case !p.perRequest:
 		err = p.passHTTP(ctx, nc)
 	}
 	if err != nil {

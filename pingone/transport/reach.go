@@ -13,17 +13,17 @@ import (
 	"time"
 )
 
-// hinted is an error with what to do about it.
-type hinted struct {
+// reachError is why a target can't be reached, with what to do about it.
+type reachError struct {
 	err  error
 	hint string
 }
 
-func (e *hinted) Error() string { return e.err.Error() }
-func (e *hinted) Unwrap() error { return e.err }
+func (e *reachError) Error() string { return e.err.Error() }
+func (e *reachError) Unwrap() error { return e.err }
 
 // Hint says what to do; "" where the error says it.
-func (e *hinted) Hint() string { return e.hint }
+func (e *reachError) Hint() string { return e.hint }
 
 // Reach opens a connection as the load will, sends no request on it, and looks for what
 // would fail each one. Its error says why the target can't be reached, and its method
@@ -49,7 +49,7 @@ func (t *Transport) Reach(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	return &hinted{fmt.Errorf("reach %s: %w", t.origin, Failure(ctx, err)), t.hint(err, wanted)}
+	return &reachError{fmt.Errorf("reach %s: %w", t.origin, Failure(ctx, err)), t.hint(err, wanted)}
 }
 
 // certificateFor is what a client shows that has these certificates: the first

@@ -17,6 +17,7 @@
 //	          with 204 and 304
 //	7.1       chunks: size in hex, extensions, data, CRLF;        chunked, chunkSize,
 //	          after the last one a trailer                        chunkEnd, trailer
+//	8         a message that ends early is incomplete             cutOff
 //	9.2       what comes while no request is under way is the     leftOver, RoundTrip
 //	          response to none
 //	9.3       a connection persists unless close is said, in      persists
@@ -87,7 +88,7 @@ func New(u *url.URL, s *scenario.Target, names HeaderNames) (*Transport, error) 
 		return nil, err
 	}
 	if p := t.dialer.proxy; p != nil && !p.socks && t.dialer.tls == nil && !t.http2 {
-		p.plain = true
+		p.perRequest = true
 		t.prefix = t.origin
 		t.proxyHead = p.authorization()
 	}
@@ -143,7 +144,7 @@ func (t *Transport) Watch(seen func(contract.Connection)) { t.dialer.opened = se
 // go the same way through the network, over HTTP/1.1 on connections of their own, each
 // opened within the timeout. It follows no redirect.
 func (t *Transport) HTTPClient(timeout time.Duration) *http.Client {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return t.dialer.reach(ctx, timeout) }
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return t.dialer.dialHTTP1(ctx, timeout) }
 	return &http.Client{
 		Transport:     &http.Transport{DialContext: dial, DialTLSContext: dial, DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
