@@ -19,7 +19,7 @@ type conn struct {
 	in         []byte // what was received: bytes from..to are not read yet
 	from, to   int
 	out        []byte
-	old        bool      // the response is HTTP/1.0, which has no transfer codings
+	http10     bool      // the response is HTTP/1.0, which has no transfer codings
 	misframed  bool      // a header line that is none would tell the body's end
 	previousID []byte    // the ID of the response before
 	idle       time.Time // since when nobody uses it; zero for a new one
@@ -61,12 +61,12 @@ func (c *conn) bind(ctx context.Context) {
 	})
 }
 
-// arm has the present request end at a deadline. One that is set already and
-// not much earlier is left, and moved once it is reached: setting one for each
+// arm has the present request end at a deadline. One that is set already and earlier
+// by less than the slack is left, and moved once it is reached: setting one for each
 // request would cost more than it is worth.
-func (c *conn) arm(deadline time.Time, much time.Duration) error {
+func (c *conn) arm(deadline time.Time, slack time.Duration) error {
 	c.deadline = deadline
-	if !c.armed.IsZero() && !c.armed.After(deadline) && deadline.Sub(c.armed) < much && c.socket.Ready() {
+	if !c.armed.IsZero() && !c.armed.After(deadline) && deadline.Sub(c.armed) < slack && c.socket.Ready() {
 		return nil
 	}
 	return c.set(deadline)

@@ -63,9 +63,9 @@ func TestFraming(t *testing.T) {
 		{"endless informational", strings.Repeat(early, 4000) + plain, outcome{Failure: "head too long"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			timeout := patient
+			timeout := longTimeout
 			if test.want.Failure == "timeout" {
-				timeout = short
+				timeout = shortTimeout
 			}
 			url, _ := transporttest.StartRaw(t, test.response)
 			if diff := cmp.Diff(test.want, send(t, open(t, url, within(timeout)))); diff != "" {

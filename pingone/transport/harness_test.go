@@ -70,8 +70,8 @@ func everyTransport(t *testing.T, handler http.HandlerFunc,
 // Timeouts: one that no test waits for, however busy the machine is, and one that a test
 // waits for.
 const (
-	patient = 20 * time.Second
-	short   = time.Second
+	longTimeout  = 20 * time.Second
+	shortTimeout = time.Second
 )
 
 // within changes a target's timeout.
@@ -96,7 +96,7 @@ func tryOpen(t testing.TB, authPath string, change func(*scenario.Target)) (*tra
 	if err != nil {
 		t.Fatal(err)
 	}
-	target := scenario.Target{AuthPath: authPath, Protocol: scenario.HTTP1, Timeout: patient}
+	target := scenario.Target{AuthPath: authPath, Protocol: scenario.HTTP1, Timeout: longTimeout}
 	if change != nil {
 		change(&target)
 	}

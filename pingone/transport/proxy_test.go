@@ -192,7 +192,7 @@ func TestEveryTransportGoesThroughEveryProxy(t *testing.T) {
 					credentials = "user:" + password
 				}
 				p := startProxy(t, kind.scheme, credentials, url, kind.serve)
-				to := w.behind(t, url, caFile, p.url, patient)
+				to := w.behind(t, url, caFile, p.url, longTimeout)
 				defer to.Close()
 				for range 3 {
 					if got := send(t, to); got.Status != 201 || !strings.Contains(got.Body, userID) ||
@@ -242,7 +242,7 @@ func TestEveryTransportNamesFailuresOfProxies(t *testing.T) {
 			t.Run(test.name+"/"+w.name, func(t *testing.T) {
 				t.Parallel()
 				p := startProxy(t, test.scheme, "user:other-s3cret", "http://127.0.0.1:1", test.serve)
-				timeout := patient
+				timeout := longTimeout
 				if test.want == "timeout" {
 					timeout = 500 * time.Millisecond
 				}
@@ -264,7 +264,7 @@ func TestEveryTransportNamesFailuresOfProxies(t *testing.T) {
 // told from the service's, but for its body.
 func TestProxyThatWantsAPasswordForARequest(t *testing.T) {
 	p := startProxy(t, "http", "", "http://127.0.0.1:1", serveHTTP(true))
-	if got := send(t, ways[0].behind(t, "http://x:80", "", p.url, patient)); got.Status != 407 {
+	if got := send(t, ways[0].behind(t, "http://x:80", "", p.url, longTimeout)); got.Status != 407 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -277,7 +277,7 @@ func TestProxyThatIsNotThere(t *testing.T) {
 	_ = l.Close()
 	everyWay(t, func(t *testing.T, w way) {
 		address := "http://user:" + password + "@" + l.Addr().String()
-		err := w.behind(t, w.elsewhere(), "", address, patient).Reach(t.Context())
+		err := w.behind(t, w.elsewhere(), "", address, longTimeout).Reach(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "proxy failed: the proxy: dial") ||
 			strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%v", err)
@@ -305,7 +305,7 @@ func TestTunnelsAreOpenedAnew(t *testing.T) {
 	}
 	url, caFile := transporttest.Start(t, handler, true, nil)
 	p := startProxy(t, "socks5", "", url, serveSOCKS(false))
-	to := ways[1].behind(t, url, caFile, p.url, patient)
+	to := ways[1].behind(t, url, caFile, p.url, longTimeout)
 	for range 5 {
 		if got := send(t, to); got.Status != 201 {
 			t.Fatalf("%+v", got)

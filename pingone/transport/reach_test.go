@@ -130,7 +130,7 @@ func TestProxyThatRefusesCredentials(t *testing.T) {
 	} {
 		p := startProxy(t, "http", "", "http://127.0.0.1:1", refuses(tt.challenges))
 		address := strings.Replace(p.url, "://", "://"+tt.user, 1)
-		err := ways[1].behind(t, "https://x:443", "", address, patient).Reach(t.Context())
+		err := ways[1].behind(t, "https://x:443", "", address, longTimeout).Reach(t.Context())
 		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %v, want %s", tt.name, err, tt.want)
 		}

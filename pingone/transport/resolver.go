@@ -17,17 +17,17 @@ type resolver struct {
 	// find looks a name up; nil is the system's way.
 	find func(ctx context.Context, network, host string) ([]netip.Addr, error)
 
-	mu     sync.Mutex
-	silent map[netip.Addr]time.Time // when an address last did not respond
+	mu           sync.Mutex
+	unresponsive map[netip.Addr]time.Time // when an address last did not respond
 }
 
 const (
-	// silence is for how long an address that did not respond is tried last.
-	silence = 10 * time.Second
-	// maxSilent bounds the addresses that are remembered.
-	maxSilent = 1000
-	// patience is the most that an address may take while others are left.
-	patience = 3 * time.Second
+	// retryAfter is for how long an address that did not respond is tried last.
+	retryAfter = 10 * time.Second
+	// maxUnresponsive bounds the addresses that are remembered.
+	maxUnresponsive = 1000
+	// maxAttempt is the most that an address may take while others are left.
+	maxAttempt = 3 * time.Second
 )
 
 // lookups are the names that a resolver has for versions of IP.
@@ -79,7 +79,7 @@ func (r *resolver) try(ctx context.Context, ip netip.Addr, left int,
 	mine := ctx
 	if end, has := ctx.Deadline(); has && left > 1 {
 		var cancel context.CancelFunc
-		mine, cancel = context.WithTimeout(ctx, min(time.Until(end)/time.Duration(left), patience))
+		mine, cancel = context.WithTimeout(ctx, min(time.Until(end)/time.Duration(left), maxAttempt))
 		defer cancel()
 	}
 	nc, err := connect(mine, ip)
@@ -89,17 +89,17 @@ func (r *resolver) try(ctx context.Context, ip netip.Addr, left int,
 	return nc, err
 }
 
-func (r *resolver) note(ip netip.Addr, silent bool) {
+func (r *resolver) note(ip netip.Addr, failed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !silent {
-		delete(r.silent, ip)
+	if !failed {
+		delete(r.unresponsive, ip)
 		return
 	}
-	if r.silent == nil || len(r.silent) == maxSilent {
-		r.silent = map[netip.Addr]time.Time{}
+	if r.unresponsive == nil || len(r.unresponsive) == maxUnresponsive {
+		r.unresponsive = map[netip.Addr]time.Time{}
 	}
-	r.silent[ip] = time.Now()
+	r.unresponsive[ip] = time.Now()
 }
 
 // order is the addresses in the order in which they are tried. One of another
@@ -110,9 +110,9 @@ func (r *resolver) order(found []netip.Addr, turn uint64, from net.Addr) []netip
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, ip := range found {
-		switch at, known := r.silent[ip]; {
+		switch at, known := r.unresponsive[ip]; {
 		case source != nil && source.AddrPort().Addr().Unmap().Is4() != ip.Is4():
-		case known && time.Since(at) < silence:
+		case known && time.Since(at) < retryAfter:
 			others = append(others, ip)
 		default:
 			responsive = append(responsive, ip)

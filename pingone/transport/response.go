@@ -58,7 +58,7 @@ func (c *conn) readHead(ex *contract.Exchange, bound int) (n int, sound bool, er
 	}
 	line, rest, _ := strings.Cut(ex.HoldHead(c.in[c.from:c.from+n]), "\n")
 	c.from += n
-	if ex.Status, c.old, err = statusLine(strings.TrimRight(line, "\r")); err != nil {
+	if ex.Status, c.http10, err = statusLine(strings.TrimRight(line, "\r")); err != nil {
 		return n, false, err
 	}
 	c.misframed = false
@@ -127,8 +127,9 @@ func (c *conn) lineFrom(skip, bound int) ([]byte, error) {
 	}
 }
 
-// statusLine reads "HTTP/1.1 201 Created". Old says that it is one of HTTP/1.0.
-func statusLine(line string) (status int, old bool, err error) {
+// statusLine reads "HTTP/1.1 201 Created". Http10 says that its version is
+// HTTP/1.0.
+func statusLine(line string) (status int, http10 bool, err error) {
 	version, rest, _ := strings.Cut(line, " ")
 	code, _, _ := strings.Cut(rest, " ")
 	status, err = strconv.Atoi(code)
@@ -142,7 +143,7 @@ func statusLine(line string) (status int, old bool, err error) {
 // 9.3): with HTTP/1.1 unless it says close, with HTTP/1.0 only if it says
 // keep-alive. Either may stand anywhere in any of the fields Connection.
 func (c *conn) persists(h contract.Fields) bool {
-	keep := !c.old
+	keep := !c.http10
 	for _, f := range h {
 		if len(f.Name) != len("Connection") || !strings.EqualFold(f.Name, "Connection") {
 			continue
@@ -197,7 +198,7 @@ func (c *conn) framing(h contract.Fields) (f framing) {
 	case c.misframed:
 		f.flawed = true
 	case codings > 0:
-		f.flawed = codings > 1 || lengths > 0 || c.old || !strings.EqualFold(coding, "chunked")
+		f.flawed = codings > 1 || lengths > 0 || c.http10 || !strings.EqualFold(coding, "chunked")
 		last := coding[strings.LastIndexByte(coding, ',')+1:]
 		f.chunked = codings == 1 && strings.EqualFold(strings.TrimSpace(last), "chunked")
 	case lengths > 0:

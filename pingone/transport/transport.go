@@ -144,7 +144,9 @@ func (t *Transport) Watch(seen func(contract.Connection)) { t.dialer.opened = se
 // go the same way through the network, over HTTP/1.1 on connections of their own, each
 // opened within the timeout. It follows no redirect.
 func (t *Transport) HTTPClient(timeout time.Duration) *http.Client {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return t.dialer.dialHTTP1(ctx, timeout) }
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return t.dialer.dialHTTP1(ctx, timeout)
+	}
 	return &http.Client{
 		Transport:     &http.Transport{DialContext: dial, DialTLSContext: dial, DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

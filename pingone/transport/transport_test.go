@@ -92,16 +92,16 @@ func TestEveryTransportNamesFailures(t *testing.T) {
 		handler http.HandlerFunc
 		want    []string
 	}{
-		{"silence", short, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		{"silence", shortTimeout, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 			[]string{"timeout"}},
-		{"silence in the body", short, func(w http.ResponseWriter, r *http.Request) {
+		{"silence in the body", shortTimeout, func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusCreated)
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
 		}, []string{"timeout"}},
-		{"no answer", patient, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		{"no answer", longTimeout, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 			[]string{"connection closed", "connection reset", "stream reset"}},
-		{"half an answer", patient, func(w http.ResponseWriter, _ *http.Request) {
+		{"half an answer", longTimeout, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "10")
 			w.WriteHeader(http.StatusCreated)
 			_, _ = io.WriteString(w, "12345")
@@ -266,16 +266,16 @@ func TestTimeoutIsTheRequestsOwn(t *testing.T) {
 					<-r.Context().Done()
 				}
 				w.WriteHeader(http.StatusCreated)
-			}, within(short))
+			}, within(shortTimeout))
 			ex := &contract.Exchange{}
 			responses := 0
-			for start := time.Now(); time.Since(start) < 2*short; ex.Reset() {
+			for start := time.Now(); time.Since(start) < 2*shortTimeout; ex.Reset() {
 				began := time.Now()
 				err := to.RoundTrip(t.Context(), request, ex)
 				switch took := time.Since(began); {
 				case err == nil:
 					responses++
-				case kindOf(t, err) != "timeout" || took < short:
+				case kindOf(t, err) != "timeout" || took < shortTimeout:
 					t.Fatalf("%v into the run, after %v: %v", time.Since(start), took, err)
 				}
 			}
