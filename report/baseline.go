@@ -1,6 +1,9 @@
 package report
 
-import "fmt"
+import (
+	"fmt"
+	"mfaload/internal/text"
+)
 
 // Baseline says how a run compares with an earlier one that it was held
 // against.
@@ -11,6 +14,9 @@ type Baseline struct {
 	// The verdict without the baseline.
 	Alone Verdict `json:"verdict_alone"`
 }
+
+// maxBaselineReasons is how many reasons of a comparison a verdict has.
+const maxBaselineReasons = 20
 
 // HoldAgainst lets the comparison with a baseline take part in the verdict: a
 // run that passes fails where it is worse, and is inconclusive where that can't
@@ -25,7 +31,7 @@ func (r *Report) HoldAgainst(run, judgement string, worse, unclear bool, reasons
 		r.Verdict = Inconclusive
 	}
 	if worse || unclear {
-		shown, more := first(reasons, maxReasonsShown)
+		shown, more := text.First(reasons, maxBaselineReasons)
 		for _, text := range shown {
 			r.Reasons = append(r.Reasons, "baseline: "+text)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"mfaload/internal/number"
 	"mfaload/measure"
 	"mfaload/scenario"
 )
@@ -23,13 +24,13 @@ func (j *judgement) excuse(t scenario.Threshold) string {
 	s := j.of(t)
 	if n := j.harmed(j.groupOf(t)); n > 0 {
 		why = append(why, fmt.Sprintf("%s requests were sent late by mfaload itself, or were in flight "+
-			"while it stood still", count(n)))
+			"while it stood still", number.Count(n)))
 	}
 	if n := s.Own; n > 0 {
-		why = append(why, fmt.Sprintf("mfaload could not send %s arrivals", count(n)))
+		why = append(why, fmt.Sprintf("mfaload could not send %s arrivals", number.Count(n)))
 	}
 	if n := j.lostArrivals(); n > 0 {
-		why = append(why, fmt.Sprintf("about %s arrivals were those of lost shards", count(n)))
+		why = append(why, fmt.Sprintf("about %s arrivals were those of lost shards", number.Count(n)))
 	}
 	d := j.doubtful()
 	if n := len(d.Short); n > 0 {
@@ -39,11 +40,11 @@ func (j *judgement) excuse(t scenario.Threshold) string {
 		g := &j.measurement.Generator
 		why = append(why, fmt.Sprintf("all %s workers were in flight in %s seconds, and the load needs "+
 			"about %s: %s",
-			count(uint64(g.Workers)), count(uint64(n)), count(uint64(d.Needed)), workersRemedy(g, d.Needed)))
+			number.Count(uint64(g.Workers)), number.Count(uint64(n)), number.Count(uint64(d.Needed)), workersRemedy(g, d.Needed)))
 	}
 	if late := j.measurement.Main.Own.Max(); t.Metric == scenario.AchievedRate && late >= measure.HarmFloor {
 		why = append(why, fmt.Sprintf("mfaload itself was late, by up to %s ms; use an idler machine, "+
-			"or run longer", significant(ms(late))))
+			"or run longer", number.Significant(Milliseconds(late))))
 	}
 	if d.All {
 		why = append(why, "mfaload itself was short of processor time through the run")
@@ -65,7 +66,7 @@ func (j *judgement) unclearText(t Threshold) string {
 			t.Why = "as above" + rest
 		}
 	}
-	return t.text()
+	return t.Text()
 }
 
 // harmed counts the requests of a group, or of all, that mfaload itself harmed.

@@ -9,6 +9,7 @@ import (
 
 	"mfaload/measure"
 	"mfaload/report"
+	"mfaload/report/render"
 	"mfaload/scenario"
 )
 
@@ -174,16 +175,16 @@ func TestNoDataIsNeverGreen(t *testing.T) {
 	if th := got.Thresholds[1]; th.Passed || th.State != report.NoData || th.Why == "" {
 		t.Errorf("%+v", th)
 	}
-	junit, err := got.JUnit()
+	junit, err := render.JUnit(got)
 	if err != nil {
 		t.Fatal(err)
 	}
-	markdown, err := got.Markdown()
+	markdown, err := render.Markdown(got)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var terminal bytes.Buffer
-	if err := (report.Terminal{}).Write(&terminal, got); err != nil {
+	if err := (render.Terminal{}).Write(&terminal, got); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
@@ -205,12 +206,12 @@ func TestColumnsAddUp(t *testing.T) {
 		q.Scheduled != q.Sent+q.Unsent {
 		t.Errorf("%+v", q)
 	}
-	markdown, err := got.Markdown()
+	markdown, err := render.Markdown(got)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var terminal bytes.Buffer
-	if err := (report.Terminal{}).Write(&terminal, got); err != nil {
+	if err := (render.Terminal{}).Write(&terminal, got); err != nil {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{"markdown": string(markdown), "terminal": terminal.String()} {

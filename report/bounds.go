@@ -1,9 +1,9 @@
 package report
 
 import (
-	"fmt"
+	"mfaload/internal/text"
+	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // What bounds report.json, so that mfaload can read it back: it has at most 128 MiB,
@@ -14,7 +14,7 @@ const (
 	maxReasons      = 1000
 	maxExplained    = 1000    // thresholds that have causes
 	maxCauses       = 20      // of each of them
-	maxText         = 2000    // bytes of a reason, a pointer and the like
+	MaxText         = 2000    // bytes of a reason, a pointer and the like
 	maxScenarioText = 1 << 20 // bytes
 	maxCurlBody     = 8 << 10 // bytes of a request that a command line repeats
 	maxCurlURL      = 4 << 10
@@ -32,20 +32,27 @@ type LeftOut struct {
 // bound leaves out of a judged report what it has no room for: what passed goes first.
 func (r *Report) bound() *Report {
 	var out LeftOut
-	r.Thresholds = missedFirst(r.Thresholds, maxThresholds)
-	r.Thresholds, out.Thresholds = first(r.Thresholds, maxThresholds)
-	r.Reasons, out.Reasons = first(r.Reasons, maxReasons)
+	r.Thresholds = MissedFirst(r.Thresholds, maxThresholds)
+	r.Thresholds, out.Thresholds = text.First(r.Thresholds, maxThresholds)
+	r.Reasons, out.Reasons = text.First(r.Reasons, maxReasons)
 	out.Causes = boundCauses(r.Thresholds)
 	if n := len(r.ScenarioText); n > maxScenarioText {
 		kept := strings.LastIndexByte(r.ScenarioText[:maxScenarioText], '\n') + 1
 		r.ScenarioText, out.ScenarioText = r.ScenarioText[:kept], uint64(n-kept)
 	}
 	for i := range r.Reasons {
-		r.Reasons[i] = clip(r.Reasons[i], maxText)
+		r.Reasons[i] = text.Clip(r.Reasons[i], MaxText)
 	}
 	if out != (LeftOut{}) {
 		r.LeftOut = &out
 	}
+	return r
+}
+
+// escaped makes all texts of the report safe to show: whoever renders it need not think
+// of what is from outside.
+func (r *Report) escaped() *Report {
+	text.EscapeAll(r)
 	return r
 }
 
@@ -56,27 +63,20 @@ func boundCauses(all []Threshold) (left uint64) {
 		if i >= maxExplained {
 			n = 0
 		}
-		all[i].Causes, more = first(all[i].Causes, n)
+		all[i].Causes, more = text.First(all[i].Causes, n)
 		left += more
 	}
 	return left
 }
 
-// first are the first of a list, and how many more there are.
-func first[T any](list []T, n int) ([]T, uint64) {
-	if len(list) <= n {
-		return list, 0
+// MissedFirst are the thresholds with those first that are not met, where not all of
+// them are shown.
+func MissedFirst(all []Threshold, shown int) []Threshold {
+	if len(all) <= shown {
+		return all
 	}
-	return list[:n:n], uint64(len(list) - n)
-}
-
-// clip shortens a text to so many bytes, and says so.
-func clip(text string, maxBytes int) string {
-	if len(text) <= maxBytes {
-		return text
-	}
-	for maxBytes > 0 && !utf8.RuneStart(text[maxBytes]) {
-		maxBytes--
-	}
-	return fmt.Sprintf("%s… (%d more bytes)", text[:maxBytes], len(text)-maxBytes)
+	order := []State{Missed, Undecided, NoData, Met}
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b Threshold) int { return slices.Index(order, a.State) - slices.Index(order, b.State) })
+	return all
 }

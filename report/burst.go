@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 
+	"mfaload/internal/number"
 	"mfaload/measure"
 )
 
@@ -83,15 +84,15 @@ func (j *judgement) burstRemarks() []string {
 	if b.limited == 0 {
 		return nil
 	}
-	which, what := fmt.Sprintf("%s of the 429s", count(b.limited)), "the others came in seconds in which no more was sent than planned"
+	which, what := fmt.Sprintf("%s of the 429s", number.Count(b.limited)), "the others came in seconds in which no more was sent than planned"
 	if b.limitedBeside == 0 {
-		which, what = fmt.Sprintf("all %s 429s", count(b.limited)), "in other seconds there were none"
+		which, what = fmt.Sprintf("all %s 429s", number.Count(b.limited)), "in other seconds there were none"
 	}
 	return []string{fmt.Sprintf(
 		"%s came while mfaload caught up: up to %s requests were sent in a second in which at most %s were "+
 			"due (%s); %s. Requests that wait for a worker go out in a burst: leave load.workers out, "+
 			"or raise it",
-		which, count(b.most), count(b.due), inSeconds(b.seconds), what)}
+		which, number.Count(b.most), number.Count(b.due), inSeconds(b.seconds), what)}
 }
 
 func inSeconds(n int) string {

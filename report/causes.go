@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"mfaload/internal/number"
+	"mfaload/internal/text"
 	"mfaload/measure"
 )
 
@@ -56,7 +58,7 @@ func (j *judgement) brokenRules(counted func(*measure.ViolationGroup) uint64) []
 		if g.Pointer != "" {
 			what += " at " + g.Pointer
 		}
-		causes = append(causes, Cause{plain(what, longest), n})
+		causes = append(causes, Cause{text.Brief(what, text.MaxName), n})
 	}
 	return causes
 }
@@ -78,7 +80,7 @@ func causesText(causes []Cause) string {
 			texts = append(texts, fmt.Sprintf("%d more in report.json", len(causes)-maxNamedCauses))
 			break
 		}
-		texts = append(texts, fmt.Sprintf("%s × %s", count(c.Count), c.What))
+		texts = append(texts, fmt.Sprintf("%s × %s", number.Count(c.Count), c.What))
 	}
 	return strings.Join(texts, ", ")
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"mfaload/report"
+	"mfaload/report/render"
 	"mfaload/scenario"
 )
 
@@ -20,7 +20,7 @@ func TestClosedLoadsAreMarked(t *testing.T) {
 		t.Errorf("got %+v", c)
 	}
 	var b bytes.Buffer
-	if err := (report.Terminal{Width: 80}).Write(&b, rep); err != nil {
+	if err := (render.Terminal{Width: 80}).Write(&b, rep); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(b.String(), "\n")

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"mfaload/internal/number"
 	"mfaload/measure"
 )
 
@@ -52,7 +53,7 @@ func (j *judgement) forbiddenRemarks() []string {
 		"requests of slower seconds got none: "+
 		"it may be a rate limit, which some see as 403 in place of 429; look for the licence's limit, or "+
 		"run at a lower rate",
-		count(unexpected), digits3(from), count(uint64(slower)))}
+		number.Count(unexpected), number.Fixed(from), number.Count(uint64(slower)))}
 }
 
 func isForbidden(label string) bool { return label == "403" || strings.HasPrefix(label, "403 ") }

@@ -15,6 +15,7 @@ import (
 
 	"mfaload/measure"
 	"mfaload/report"
+	"mfaload/report/render"
 )
 
 // measured is what the run that [full] judges measured.
@@ -38,11 +39,11 @@ func measured(t testing.TB) *measure.Measurement {
 
 func TestGoldenFormats(t *testing.T) {
 	r := full(t)
-	for name, render := range map[string]func() ([]byte, error){
-		"report.md": r.Markdown, "junit.xml": r.JUnit,
-		"series.csv": func() ([]byte, error) { return series(measured(t)) },
+	for name, format := range map[string]func(*report.Report) ([]byte, error){
+		"report.md": render.Markdown, "junit.xml": render.JUnit,
+		"series.csv": func(*report.Report) ([]byte, error) { return series(measured(t)) },
 	} {
-		data, err := render()
+		data, err := format(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +100,7 @@ func hostileReport(t *testing.T) *report.Report {
 // as passed.
 func TestJUnitWithHostileTexts(t *testing.T) {
 	for name, r := range map[string]*report.Report{"full": full(t), "hostile": hostileReport(t)} {
-		data, err := r.JUnit()
+		data, err := render.JUnit(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +188,7 @@ func TestJUnitOfRunsThatSayNothing(t *testing.T) {
 	for _, verdict := range []report.Verdict{report.Inconclusive, report.Interrupted} {
 		r := full(t)
 		r.Verdict = verdict
-		data, err := r.JUnit()
+		data, err := render.JUnit(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -202,7 +203,7 @@ func TestJUnitOfRunsThatSayNothing(t *testing.T) {
 			o.Done += time.Second
 		}
 	}).judge(email, sms)
-	data, err := r.JUnit()
+	data, err := render.JUnit(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +215,7 @@ func TestJUnitOfRunsThatSayNothing(t *testing.T) {
 // Texts from outside stay in the cell they belong to, as code.
 func TestMarkdownWithHostileTexts(t *testing.T) {
 	r := hostileReport(t)
-	data, err := r.Markdown()
+	data, err := render.Markdown(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,12 +300,12 @@ func FuzzDecode(f *testing.F) {
 		if again, err := read.JSON(); err != nil || !bytes.Equal(first, again) {
 			t.Errorf("%v: written otherwise:\n%s\n%s", err, first, again)
 		}
-		for _, render := range []func() ([]byte, error){r.JUnit, r.Markdown} {
-			if _, err := render(); err != nil {
+		for _, format := range []func(*report.Report) ([]byte, error){render.JUnit, render.Markdown} {
+			if _, err := format(r); err != nil {
 				t.Error(err)
 			}
 		}
-		junit, _ := r.JUnit()
+		junit, _ := render.JUnit(r)
 		parseJUnit(t, junit)
 	})
 }
@@ -312,6 +313,6 @@ func FuzzDecode(f *testing.F) {
 // series is a run second by second.
 func series(m *measure.Measurement) ([]byte, error) {
 	var b bytes.Buffer
-	err := report.CSV(&b, m)
+	err := render.CSV(&b, m)
 	return b.Bytes(), err
 }

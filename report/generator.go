@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"mfaload/internal/number"
 	"mfaload/measure"
 )
 
@@ -27,7 +28,7 @@ func doubtsOf(g *measure.Generator, own *measure.Histogram) []string {
 		doubts = append(doubts, fmt.Sprintf(
 			"mfaload itself was late: more than %s %% of the sends, and at least %d, by over %s ms (p99 %s "+
 				"ms); use a machine with more or idler processors, a lower rate, or several machines",
-			trim(100*LateShare), LateSends, trim(ms(MaxOwnLateness)), significant(ms(own.Percentile(99)))))
+			number.Plain(100*LateShare), LateSends, number.Plain(Milliseconds(MaxOwnLateness)), number.Significant(Milliseconds(own.Percentile(99)))))
 	}
 	processors := g.Processors
 	if !bySecond(g) {
@@ -43,14 +44,14 @@ func doubtsOf(g *measure.Generator, own *measure.Histogram) []string {
 		doubts = append(doubts, fmt.Sprintf(
 			"mfaload itself was out of processor time: it used %.0f %% of %s processors and waited for "+
 				"%.0f %%; use a larger or idler machine, a lower rate, or several machines",
-			100*used/available, trim(round(processors)), 100*waited/available))
+			100*used/available, number.Plain(number.Round(processors)), 100*waited/available))
 	}
 	if tooLate(g.Hiccups, measure.MaxHiccup) {
 		doubts = append(doubts, fmt.Sprintf(
 			"mfaload itself was held up: more than %s %% of its waits of 10 ms ended over %s ms late (p99 "+
 				"%s ms), so responses were read late; use an idler machine, or fewer processors for what "+
 				"runs next to it",
-			trim(100*LateShare), trim(ms(measure.MaxHiccup)), significant(ms(g.Hiccups.Percentile(99)))))
+			number.Plain(100*LateShare), number.Plain(Milliseconds(measure.MaxHiccup)), number.Significant(Milliseconds(g.Hiccups.Percentile(99)))))
 	}
 	return doubts
 }
@@ -64,11 +65,11 @@ func tooLate(times *measure.Histogram, limit time.Duration) bool {
 
 func generator(from *measure.Generator, own *measure.Histogram, workersNeeded int) Generator {
 	g := Generator{
-		Elapsed: round(from.Elapsed.Seconds()), CPU: round(from.CPU.Seconds()),
-		CPUWait: round(from.CPUWait.Seconds()), Cores: from.Cores, Platform: from.Platform,
-		PeakRSS: round(float64(from.PeakRSS) / 1e6), MaxGCPause: ms(from.MaxGCPause),
+		Elapsed: number.Round(from.Elapsed.Seconds()), CPU: number.Round(from.CPU.Seconds()),
+		CPUWait: number.Round(from.CPUWait.Seconds()), Cores: from.Cores, Platform: from.Platform,
+		PeakRSS: number.Round(float64(from.PeakRSS) / 1e6), MaxGCPause: Milliseconds(from.MaxGCPause),
 		BusyWorkersMax: from.BusyWorkersMax, Workers: from.Workers,
-		AllBusy: round(from.AllBusy.Seconds()), OwnLateness: times(own), Hiccups: times(from.Hiccups),
+		AllBusy: number.Round(from.AllBusy.Seconds()), OwnLateness: TimesOf(own), Hiccups: TimesOf(from.Hiccups),
 	}
 	if from.AllBusy > 0 {
 		g.WorkersNeeded = workersNeeded

@@ -15,6 +15,7 @@ import (
 
 	"mfaload/measure"
 	"mfaload/report"
+	"mfaload/report/render"
 	"mfaload/report/render/chart/charttest"
 	"mfaload/scenario"
 )
@@ -150,7 +151,7 @@ func (s story) page(t testing.TB) (*report.Report, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, err := r.HTML(m)
+	page, err := render.HTML(r, m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +234,7 @@ func TestHTMLOfAlmostNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		page, err := r.HTML(m)
+		page, err := render.HTML(r, m)
 		if err != nil || !strings.Contains(string(page), want) || strings.Contains(string(page), "NaN") {
 			t.Errorf("%v: lacks %q", err, want)
 		}
@@ -249,7 +250,7 @@ func TestHTMLWithHostileTexts(t *testing.T) {
 	}
 	m.Profile.Stages[0].Name = "</svg><script>alert(1)</script>"
 	r.ScenarioText, r.Target = hostile[5], hostile[8]
-	page, err := r.HTML(m)
+	page, err := render.HTML(r, m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +271,7 @@ func TestHTMLIsMadeFromFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, err := r.HTML(m)
+	before, err := render.HTML(r, m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +290,7 @@ func TestHTMLIsMadeFromFiles(t *testing.T) {
 	if r, err = report.Decode(text); err != nil {
 		t.Fatal(err)
 	}
-	after, err := r.HTML(m)
+	after, err := render.HTML(r, m)
 	if err != nil || !bytes.Equal(before, after) {
 		t.Errorf("another page: %v", err)
 	}
@@ -309,7 +310,7 @@ func hour(t testing.TB) (*report.Report, *measure.Measurement) {
 // bounded.
 func TestHTMLOfAnHour(t *testing.T) {
 	r, m := hour(t)
-	data, err := r.HTML(m)
+	data, err := render.HTML(r, m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,7 +346,7 @@ func BenchmarkHTML(b *testing.B) {
 	r, m := hour(b)
 	b.ResetTimer()
 	for b.Loop() {
-		page, err := r.HTML(m)
+		page, err := render.HTML(r, m)
 		if err != nil {
 			b.Fatal(err)
 		}

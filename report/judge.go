@@ -1,9 +1,10 @@
 package report
 
 import (
-	"math"
 	"time"
 
+	"mfaload/internal/number"
+	"mfaload/internal/text"
 	"mfaload/measure"
 )
 
@@ -20,7 +21,7 @@ func Judge(m *measure.Measurement) (*Report, error) {
 	}
 	r := &Report{
 		Schema: Schema, Scenario: m.Scenario, Description: terms.Description, Target: terms.Target, ScenarioText: terms.Scenario, Hash: m.Hash, Version: m.Version,
-		Started: m.Started, Duration: round(m.Main.Planned.Seconds()),
+		Started: m.Started, Duration: number.Round(m.Main.Planned.Seconds()),
 		Reasons: []string{}, Closed: closed(terms.Closed), Figures: main.all.figures(&m.Main),
 		Groups: []Group{}, Violations: violations(m), Thresholds: []Threshold{},
 		Coverage: coverage(m), Connections: connections(m), NoUsers: m.NoUsers,
@@ -43,12 +44,12 @@ func Judge(m *measure.Measurement) (*Report, error) {
 		r.Warmup = &figures
 	}
 	if m.NotStarted != "" {
-		return r.didNotStart(m.NotStarted).bound().escape(), nil
+		return r.didNotStart(m.NotStarted).bound().escaped(), nil
 	}
 	j := judgement{report: r, measurement: m, sums: main, token: terms.Token, tokenEnds: terms.TokenEnds}
 	r.Generator.WorkersNeeded = max(r.Generator.WorkersNeeded, j.doubtful().Needed)
 	j.judge(terms.Thresholds)
-	return r.bound().escape(), nil
+	return r.bound().escaped(), nil
 }
 
 // sums are a phase's cells added up, for the whole and by group.
@@ -146,8 +147,8 @@ func (s *sum) figures(p *measure.Phase) Figures {
 			Scheduled: s.Scheduled, Sent: s.Sent(), Answered: s.Responded, AsExpected: s.clean, Unexpected: s.Responded - s.clean - s.Violating,
 			Violating: s.Violating, RateLimited: s.RateLimited, Failed: s.Failed, Unsent: s.Unsent(),
 		},
-		Rate:     Rate{Planned: round(ratio(s.Scheduled, p.Planned.Seconds())), Achieved: round(ratio(s.Sent(), p.Sending().Seconds()))},
-		Response: waits(&s.judged[0]), Service: waits(&s.judged[1]), Lateness: times(s.lateness),
+		Rate:     Rate{Planned: number.Round(ratio(s.Scheduled, p.Planned.Seconds())), Achieved: number.Round(ratio(s.Sent(), p.Sending().Seconds()))},
+		Response: waits(&s.judged[0]), Service: waits(&s.judged[1]), Lateness: TimesOf(s.lateness),
 		ByOutcome: s.byOutcome(),
 		Statuses:  s.statuses, Errors: s.errors, Withheld: s.withheld,
 	}
@@ -161,11 +162,12 @@ func ratio(n uint64, d float64) float64 {
 	return float64(n) / d
 }
 
-func times(h *measure.Histogram) Times {
+// TimesOf are the times of a histogram.
+func TimesOf(h *measure.Histogram) Times {
 	return Times{
-		Min: ms(h.Min()), Mean: ms(h.Mean()), Max: ms(h.Max()),
-		P50: ms(h.Percentile(50)), P90: ms(h.Percentile(90)), P95: ms(h.Percentile(95)),
-		P99: ms(h.Percentile(99)), P999: ms(h.Percentile(99.9)),
+		Min: Milliseconds(h.Min()), Mean: Milliseconds(h.Mean()), Max: Milliseconds(h.Max()),
+		P50: Milliseconds(h.Percentile(50)), P90: Milliseconds(h.Percentile(90)), P95: Milliseconds(h.Percentile(95)),
+		P99: Milliseconds(h.Percentile(99)), P999: Milliseconds(h.Percentile(99.9)),
 	}
 }
 
@@ -180,7 +182,7 @@ func waits(all *measure.Waits) (t Times) {
 		{"min", &t.Min, w.Min()}, {"mean", &t.Mean, w.Mean()}, {"p50", &t.P50, w.Percentile(50)}, {"p90", &t.P90, w.Percentile(90)},
 		{"p95", &t.P95, w.Percentile(95)}, {"p99", &t.P99, w.Percentile(99)}, {"p99.9", &t.P999, w.Percentile(99.9)}, {"max", &t.Max, w.Max()},
 	} {
-		*of.to = ms(of.bound.Time)
+		*of.to = Milliseconds(of.bound.Time)
 		if of.bound.AtLeast {
 			t.AtLeast = append(t.AtLeast, of.name)
 		}
@@ -195,21 +197,18 @@ func (s *sum) byOutcome() map[string]OutcomeTimes {
 	}
 	all := map[string]OutcomeTimes{}
 	for name, o := range s.outcomes {
-		all[name] = OutcomeTimes{o.response.Count(), times(o.response), times(o.service)}
+		all[name] = OutcomeTimes{o.response.Count(), TimesOf(o.response), TimesOf(o.service)}
 	}
 	return all
 }
 
-// ms is d in milliseconds, to the microsecond.
-func ms(d time.Duration) float64 { return round(d.Seconds() * 1000) }
-
-// round keeps 3 decimals.
-func round(x float64) float64 { return math.Round(x*1000) / 1000 }
+// Milliseconds is d in milliseconds, to the microsecond.
+func Milliseconds(d time.Duration) float64 { return number.Round(d.Seconds() * 1000) }
 
 func connections(m *measure.Measurement) Connections {
 	c := m.Main.Connections
 	return Connections{Ahead: m.Warmup.Connections.Opened, Opened: c.Opened, Resumed: c.Resumed,
-		Dial: times(c.Dial), Handshake: times(c.Handshake)}
+		Dial: TimesOf(c.Dial), Handshake: TimesOf(c.Handshake)}
 }
 
 func violations(m *measure.Measurement) []Violation {
@@ -219,16 +218,25 @@ func violations(m *measure.Measurement) []Violation {
 			continue // seen in the warm-up only, which is not judged
 		}
 		all = append(all, Violation{
-			Rule: clip(g.Rule, maxText), Pointer: clip(g.Pointer, maxText), Level: levelOf(g), Count: g.Count - g.InWarmup, Explained: g.Explained,
-			Expected: clip(g.Instances[0].Expected, maxText), Got: clip(g.Instances[0].Got, maxText), Example: example(g.Instances[0].Example),
+			Rule: text.Clip(g.Rule, MaxText), Pointer: text.Clip(g.Pointer, MaxText), Level: LevelOf(g), Count: g.Count - g.InWarmup, Explained: g.Explained,
+			Expected: text.Clip(g.Instances[0].Expected, MaxText), Got: text.Clip(g.Instances[0].Got, MaxText), Example: ExampleOf(g.Instances[0].Example),
 		})
 	}
 	return all
 }
 
-func example(e measure.Example) Example {
-	return Example{UserID: clip(e.UserID, maxText), CorrelationID: clip(e.CorrelationID, maxText), TransactionID: clip(e.TransactionID, maxText),
+// ExampleOf is the exchange of a violation, with texts of bounded length.
+func ExampleOf(e measure.Example) Example {
+	return Example{UserID: text.Clip(e.UserID, MaxText), CorrelationID: text.Clip(e.CorrelationID, MaxText), TransactionID: text.Clip(e.TransactionID, MaxText),
 		Curl: Curl(e.Method, e.URL, e.Body)}
+}
+
+// LevelOf is what breaking the rule of a group means: "fail" or "note".
+func LevelOf(g *measure.ViolationGroup) string {
+	if g.Fails {
+		return "fail"
+	}
+	return "note"
 }
 
 func coverage(m *measure.Measurement) []Coverage {

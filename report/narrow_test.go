@@ -2,21 +2,20 @@ package report_test
 
 import (
 	"bytes"
+	"mfaload/report/render"
 	"strings"
 	"testing"
 	"unicode/utf8"
-
-	"mfaload/report"
 )
 
 // TestTablesFitTheTerminal: no line of a table is broken, and no column is lost.
 func TestTablesFitTheTerminal(t *testing.T) {
 	r := judged(t, mergedOf(t, 3, refusedTwoThirds, nil))
 	var wide, narrow bytes.Buffer
-	if err := (report.Terminal{}).Write(&wide, r); err != nil {
+	if err := (render.Terminal{}).Write(&wide, r); err != nil {
 		t.Fatal(err)
 	}
-	if err := (report.Terminal{Width: 80}).Write(&narrow, r); err != nil {
+	if err := (render.Terminal{Width: 80}).Write(&narrow, r); err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(narrow.String()) {

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 
+	"mfaload/internal/number"
 	"mfaload/measure"
 )
 
@@ -15,7 +16,7 @@ func ownLimitTexts(p *measure.Phase) (texts []string) {
 	}
 	for _, reason := range measure.OwnLimits() {
 		if n := counts[reason]; n > 0 {
-			texts = append(texts, fmt.Sprintf("%s requests were not sent, %s: %s", count(n), reason,
+			texts = append(texts, fmt.Sprintf("%s requests were not sent, %s: %s", number.Count(n), reason,
 				ownLimitRemedies[reason]))
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"sort"
 	"time"
 
+	"mfaload/internal/number"
 	"mfaload/measure"
 )
 
@@ -66,7 +67,7 @@ func rateLimit(m *measure.Measurement, s *sum) *RateLimit {
 	for _, p := range pauses {
 		paused += p.End - p.Start
 	}
-	r := &RateLimit{Confidence: None, Pauses: len(pauses), Paused: round(paused.Seconds())}
+	r := &RateLimit{Confidence: None, Pauses: len(pauses), Paused: number.Round(paused.Seconds())}
 	r.estimate(limitedSeconds(m, pauses))
 	return r
 }
@@ -149,9 +150,9 @@ func (r *RateLimit) estimate(seconds []limited) {
 	case high-low > narrow*mean || slope(seconds) > level:
 		r.Basis = "what was accepted a second scatters, or follows the load in part"
 	default:
-		r.Confidence, r.Basis = Good, fmt.Sprintf("it stayed the same while %s to %s/s were sent", digits3(quantile(sent, 0.05)), digits3(quantile(sent, 0.95)))
+		r.Confidence, r.Basis = Good, fmt.Sprintf("it stayed the same while %s to %s/s were sent", number.Fixed(quantile(sent, 0.05)), number.Fixed(quantile(sent, 0.95)))
 	}
-	mean = round(mean)
+	mean = number.Round(mean)
 	r.Rate, r.Low, r.High = &mean, &low, &high
 }
 
@@ -200,10 +201,10 @@ func (j *judgement) limitRemarks() (remarks []string) {
 		return nil
 	}
 	if s.RateLimited > 0 {
-		text := fmt.Sprintf("%s answers were 429 (rate limited), %s %% of all", count(s.RateLimited), trim(percent(s.RateLimitedRate().Value())))
+		text := fmt.Sprintf("%s answers were 429 (rate limited), %s %% of all", number.Count(s.RateLimited), number.Plain(number.Percent(s.RateLimitedRate().Value())))
 		if r.Rate != nil {
 			text += fmt.Sprintf("; meanwhile about %s/s were accepted (%s to %s/s in %d seconds), a %s estimate of the limit: %s",
-				digits3(*r.Rate), digits3(*r.Low), digits3(*r.High), r.Seconds, r.Confidence, r.Basis)
+				number.Fixed(*r.Rate), number.Fixed(*r.Low), number.Fixed(*r.High), r.Seconds, r.Confidence, r.Basis)
 		} else {
 			text += "; the limit can't be estimated: " + r.Basis
 		}
@@ -211,7 +212,7 @@ func (j *judgement) limitRemarks() (remarks []string) {
 	}
 	if n := s.withheld[measure.Paused]; r.Pauses > 0 {
 		remarks = append(remarks, fmt.Sprintf("the run paused %s after a 429, for %s s in all (load.on429: pause); %s arrivals of that time were not sent",
-			howOften(uint64(r.Pauses)), trim(r.Paused), count(n)))
+			number.Times(uint64(r.Pauses)), number.Plain(r.Paused), number.Count(n)))
 	}
 	return remarks
 }

@@ -8,6 +8,7 @@ import (
 
 	"mfaload/measure"
 	"mfaload/report"
+	"mfaload/report/render"
 	"mfaload/scenario"
 )
 
@@ -146,7 +147,7 @@ func TestRateLimitedRate(t *testing.T) {
 		t.Errorf("%s: %q", rep.Verdict, rep.Reasons)
 	}
 	var text strings.Builder
-	if err := (report.Terminal{}).Write(&text, rep); err != nil {
+	if err := (render.Terminal{}).Write(&text, rep); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(text.String(), "unsent  of them 429\n  count      1,500  1,500     1,500        1,000         500          0       0       0          500\n") {

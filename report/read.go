@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 
-	people "mfaload/internal/text"
+	"mfaload/internal/text"
 	"mfaload/measure"
 )
 
@@ -52,7 +52,7 @@ func Decode(data []byte) (*Report, error) {
 	}
 	switch r.Verdict {
 	case Pass, Fail, Inconclusive, Interrupted:
-		return r.escape(), nil
+		return r.escaped(), nil
 	}
 	return nil, fmt.Errorf("read report: %.60q is no verdict: the file is damaged or from another version", string(r.Verdict))
 }
@@ -60,7 +60,7 @@ func Decode(data []byte) (*Report, error) {
 // SameRun returns an error where the report does not judge the measurement.
 func (r *Report) SameRun(m *measure.Measurement) error {
 	sent := m.Main.Sent()
-	if r.Hash != m.Hash || !r.Started.Equal(m.Started) || r.Scenario != people.Escape(m.Scenario) || r.Requests.Sent != sent || len(r.Groups) != len(m.Groups) {
+	if r.Hash != m.Hash || !r.Started.Equal(m.Started) || r.Scenario != text.Escape(m.Scenario) || r.Requests.Sent != sent || len(r.Groups) != len(m.Groups) {
 		return fmt.Errorf("the report (%.60s, %v, %d requests) and the measurement (%.60s, %v, %d requests) are of different runs",
 			r.Scenario, r.Started, r.Requests.Sent, m.Scenario, m.Started, sent)
 	}

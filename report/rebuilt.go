@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 
+	"mfaload/internal/number"
 	"mfaload/measure"
 )
 
@@ -14,7 +15,7 @@ func rebuiltText(m *measure.Measurement) string {
 		text = "on a machine " + text
 	}
 	if n := inFlight(&m.Main) + inFlight(&m.Warmup); n > 0 {
-		text += fmt.Sprintf("; %s requests were in flight then, count as unsent, and are in no errorRate", count(n))
+		text += fmt.Sprintf("; %s requests were in flight then, count as unsent, and are in no errorRate", number.Count(n))
 	}
 	return text
 }
@@ -38,7 +39,7 @@ func (j *judgement) rebuiltRemarks() (remarks []string) {
 		remarks = append(remarks, rebuiltText(j.measurement))
 	}
 	if r.Unread > 0 {
-		remarks = append(remarks, fmt.Sprintf("the last %s bytes of the journal are no whole record and were left out", count(uint64(r.Unread))))
+		remarks = append(remarks, fmt.Sprintf("the last %s bytes of the journal are no whole record and were left out", number.Count(uint64(r.Unread))))
 	}
 	return remarks
 }

@@ -1,10 +1,13 @@
-// Package report judges a measurement and renders the judgement. Judging is
-// pure: the same measurement always gives the same report. Renderers judge nothing:
-// they write what the [Report] says, and pages, CSV and exports add what a run was
-// second by second, which only the measurement has.
+// Package report judges a measurement. Judging is pure: the same measurement always
+// gives the same report, which is what report.json holds. Package render writes the
+// report in other forms.
 package report
 
-import "time"
+import (
+	"mfaload/internal/number"
+	"slices"
+	"time"
+)
 
 // Schema names the format of report.json.
 const Schema = "mfaload/report/v1"
@@ -162,6 +165,20 @@ type Times struct {
 	Max  float64 `json:"max"`
 	// Which of them are lower bounds: those of requests that were never served.
 	AtLeast []string `json:"at_least,omitempty"`
+}
+
+// Text is one of the times as texts show it, "≥" before what is only known to be at
+// least so long, "–" where there is none.
+func (t *Times) Text(name string) string {
+	if t.Max == 0 && len(t.AtLeast) == 0 {
+		return "–"
+	}
+	value := map[string]float64{"min": t.Min, "mean": t.Mean, "p50": t.P50, "p90": t.P90, "p95": t.P95,
+		"p99": t.P99, "p99.9": t.P999, "max": t.Max}[name]
+	if slices.Contains(t.AtLeast, name) {
+		return "≥" + number.Fixed(value)
+	}
+	return number.Fixed(value)
 }
 
 // Group has the figures of one group of users.

@@ -17,6 +17,7 @@ import (
 
 	"mfaload/measure"
 	"mfaload/report"
+	"mfaload/report/render"
 	"mfaload/scenario"
 )
 
@@ -338,7 +339,7 @@ func TestGoldenFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "report.json", data)
-	for name, terminal := range map[string]report.Terminal{
+	for name, terminal := range map[string]render.Terminal{
 		"terminal.txt": {Width: 100}, "terminal-color.txt": {Width: 80, Color: true}, "terminal-narrow.txt": {Width: 40},
 	} {
 		var b bytes.Buffer

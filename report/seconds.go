@@ -5,6 +5,7 @@ import (
 	"iter"
 	"time"
 
+	"mfaload/internal/number"
 	"mfaload/measure"
 )
 
@@ -44,7 +45,7 @@ func peakTexts(m *measure.Measurement) []string {
 		"mfaload itself was out of processor time in %d of the %d seconds of the peak: %s of their %s "+
 			"requests were sent over %s ms late, or not at all; use a machine with more or idler "+
 			"processors, a lower rate, or several machines",
-		inPeak, seconds, count(late), count(all), trim(ms(MaxOwnLateness)))}
+		inPeak, seconds, number.Count(late), number.Count(all), number.Plain(Milliseconds(MaxOwnLateness)))}
 }
 
 // judgedSeconds yields how many arrivals were due in each second of the judged part.
@@ -75,7 +76,7 @@ func (j *judgement) workersRemarks() (remarks []string) {
 			remarks = append(remarks, fmt.Sprintf(
 				"%sall %s workers were in flight for %s s while arrivals waited; the load needs about %s "+
 					"(arrival rate × service time); %s",
-				of, count(uint64(g.Workers)), significant(g.AllBusy), count(uint64(g.WorkersNeeded)), remedy))
+				of, number.Count(uint64(g.Workers)), number.Significant(g.AllBusy), number.Count(uint64(g.WorkersNeeded)), remedy))
 		}
 	}
 	if m := j.measurement; m.Merged == nil {

@@ -10,6 +10,7 @@ import (
 
 	"mfaload/measure"
 	"mfaload/report"
+	"mfaload/report/render"
 	"mfaload/scenario"
 )
 
@@ -60,7 +61,7 @@ func TestTimesAreOfWhatWasServed(t *testing.T) {
 			t.Errorf("%q", row)
 		}
 	}
-	page, err := r.HTML(m)
+	page, err := render.HTML(r, m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +114,7 @@ func TestContractThatWasNeverChecked(t *testing.T) {
 func TestMarkdownHasTheRemedy(t *testing.T) {
 	r := &report.Report{Reasons: []string{strings.Repeat("why ", 150) +
 		"raise load.workers, or leave it out"}}
-	got, err := r.Markdown()
+	got, err := render.Markdown(r)
 	if err != nil || !strings.Contains(string(got), "raise load.workers, or leave it out") {
 		t.Errorf("%s, %v", got, err)
 	}

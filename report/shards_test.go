@@ -13,6 +13,7 @@ import (
 
 	"mfaload/measure"
 	"mfaload/report"
+	"mfaload/report/render"
 	"mfaload/scenario"
 )
 
@@ -178,12 +179,17 @@ func TestLostShards(t *testing.T) {
 		t.Errorf("beside, never inside: %+v, %d", s, r.Requests.Sent)
 	}
 	valid(t, r)
-	for format, render := range map[string]func() ([]byte, error){"markdown": r.Markdown, "junit": r.JUnit, "html": func() ([]byte, error) { return r.HTML(m) }, "terminal": func() ([]byte, error) {
-		var b strings.Builder
-		err := report.Terminal{}.Write(&b, r)
-		return []byte(b.String()), err
-	}} {
-		data, err := render()
+	for format, written := range map[string]func() ([]byte, error){
+		"markdown": func() ([]byte, error) { return render.Markdown(r) },
+		"junit":    func() ([]byte, error) { return render.JUnit(r) },
+		"html":     func() ([]byte, error) { return render.HTML(r, m) },
+		"terminal": func() ([]byte, error) {
+			var b strings.Builder
+			err := render.Terminal{}.Write(&b, r)
+			return []byte(b.String()), err
+		},
+	} {
+		data, err := written()
 		if err != nil || format != "junit" && !strings.Contains(string(data), "PASS (DEGRADED)") || !strings.Contains(string(data), "lost") {
 			t.Errorf("%s: %v\n%s", format, err, data)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"mfaload/internal/number"
 	"mfaload/measure"
 	"mfaload/scenario"
 )
@@ -14,12 +15,12 @@ import (
 // threshold judges one threshold. It is missed only where it would be missed
 // whatever the doubtful part had been: see docs/decisions/0051.
 func (j *judgement) threshold(t scenario.Threshold) Threshold {
-	judged := Threshold{Expression: t.String(), Group: t.Group, Unit: "%", Limit: percent(t.Limit),
+	judged := Threshold{Expression: t.String(), Group: t.Group, Unit: "%", Limit: number.Percent(t.Limit),
 		AtLeast: t.Metric == scenario.AchievedRate}
 	var missed, certain bool
 	switch t.Metric {
 	case scenario.Response, scenario.Service:
-		judged.Unit, judged.Limit = "ms", round(1000*t.Limit)
+		judged.Unit, judged.Limit = "ms", number.Round(1000*t.Limit)
 		missed, certain = j.judgeTimes(t, &judged)
 	case scenario.AchievedRate:
 		missed, certain = j.judgeAchieved(t, &judged)
@@ -34,7 +35,7 @@ func (j *judgement) threshold(t scenario.Threshold) Threshold {
 	case judged.Of < few:
 		judged.State = Undecided
 		judged.Why = fmt.Sprintf("%s %s: %s of at least %s; run longer or faster", tooFew, t,
-			count(judged.Of), count(few))
+			number.Count(judged.Of), number.Count(few))
 	case missed:
 		judged.State, judged.Why = Undecided, j.excuse(t)
 	default:
@@ -80,7 +81,7 @@ func (j *judgement) judgeTimes(t scenario.Threshold, judged *Threshold) (missed,
 	if !missed && !observed.AtLeast {
 		observed.Time = min(observed.Time, limit) // it shares a bucket with the limit
 	}
-	judged.Observed = ms(observed.Time)
+	judged.Observed = Milliseconds(observed.Time)
 	if !missed {
 		return false, false
 	}
@@ -199,12 +200,12 @@ func (j *judgement) of(t scenario.Threshold) *sum {
 // show fills in a share, with as many digits as it takes to see on which side of
 // the limit it is.
 func (t *Threshold) show(share, limit float64) {
-	t.Observed, t.Limit = percent(share), percent(limit)
+	t.Observed, t.Limit = number.Percent(share), number.Percent(limit)
 	if missed := share > limit; missed != (t.Observed > t.Limit) ||
 		(share < limit) != (t.Observed < t.Limit) {
-		t.Observed, t.Limit = 100*share, roundTo(100*limit, 12)
+		t.Observed, t.Limit = 100*share, number.RoundTo(100*limit, 12)
 		for digits := 4; digits < 12; digits++ {
-			if x := roundTo(100*share, digits); (x > t.Limit) == missed && (x < t.Limit) == (share < limit) {
+			if x := number.RoundTo(100*share, digits); (x > t.Limit) == missed && (x < t.Limit) == (share < limit) {
 				t.Observed = x
 				break
 			}
@@ -219,18 +220,18 @@ func (t Threshold) decimals() int {
 		return 12
 	}
 	resolution := measure.Resolution(time.Duration(t.Observed * float64(time.Millisecond)))
-	return min(max(int(math.Ceil(-math.Log10(ms(resolution)))), 0), 3)
+	return min(max(int(math.Ceil(-math.Log10(Milliseconds(resolution)))), 0), 3)
 }
 
-// observed is the value as the report's texts show it: three significant digits, or
+// ObservedText is the value as the report's texts show it: three significant digits, or
 // as many more as it takes to see that it is beyond the limit.
-func (t Threshold) observed() string {
+func (t Threshold) ObservedText() string {
 	if t.State == NoData {
 		return "no data"
 	}
-	text := significant(t.Observed)
+	text := number.Significant(t.Observed)
 	for digits := 0; digits <= t.decimals() && !t.seen(text); digits++ {
-		text = trim(roundDecimals(t.Observed, digits))
+		text = number.Plain(number.RoundDecimals(t.Observed, digits))
 	}
 	prefix := ""
 	if t.ObservedAtLeast {
@@ -252,9 +253,9 @@ func (t Threshold) details() string {
 	case t.State == NoData:
 		return ": " + t.Why
 	case t.Unit == "%" && t.Count != t.Of && !t.AtLeast || t.Unit == "%" && len(t.Causes) > 0:
-		fmt.Fprintf(&b, " (%s of %s)", count(t.Count), count(t.Of))
+		fmt.Fprintf(&b, " (%s of %s)", number.Count(t.Count), number.Count(t.Of))
 	case t.Unit == "ms" && t.Unserved > 0:
-		fmt.Fprintf(&b, " (%s of %s arrivals were never served)", count(t.Unserved), count(t.Of))
+		fmt.Fprintf(&b, " (%s of %s arrivals were never served)", number.Count(t.Unserved), number.Count(t.Of))
 	}
 	if len(t.Causes) > 0 {
 		b.WriteString(": " + causesText(t.Causes))
@@ -262,8 +263,8 @@ func (t Threshold) details() string {
 	return b.String()
 }
 
-// text says what a threshold came to that is not met.
-func (t Threshold) text() string {
+// Text says what a threshold came to that is not met.
+func (t Threshold) Text() string {
 	text := t.Expression + ": "
 	switch {
 	case t.State == NoData:
@@ -271,43 +272,8 @@ func (t Threshold) text() string {
 	case strings.HasPrefix(t.Why, tooFew):
 		return t.Why
 	}
-	if text += "observed " + t.observed() + t.details(); t.State == Undecided {
+	if text += "observed " + t.ObservedText() + t.details(); t.State == Undecided {
 		text += "; undecided: " + t.Why
 	}
 	return text
-}
-
-// percent is a share in percent, to 3 significant digits below 1 %, so that a
-// share above 0 is never shown as 0.
-func percent(share float64) float64 {
-	x := share * 100
-	if x >= 1 || x == 0 {
-		return round(x)
-	}
-	return roundTo(x, 3)
-}
-
-// roundTo keeps so many significant digits.
-func roundTo(x float64, digits int) float64 {
-	if x == 0 {
-		return 0
-	}
-	return roundDecimals(x, digits-1-int(math.Floor(math.Log10(math.Abs(x)))))
-}
-
-func roundDecimals(x float64, decimals int) float64 {
-	y, err := strconv.ParseFloat(strconv.FormatFloat(x, 'f', max(decimals, 0), 64), 64)
-	if err != nil {
-		return x
-	}
-	return y
-}
-
-// significant writes a number to 3 significant digits, and whole where it is 100 or
-// more.
-func significant(x float64) string {
-	if math.Abs(x) >= 100 {
-		return trim(math.Round(x))
-	}
-	return trim(roundTo(x, 3))
 }

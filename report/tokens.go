@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"mfaload/internal/number"
 	"mfaload/measure"
 )
 
@@ -25,7 +26,7 @@ func tokenRemarks(p *measure.Phase, from TokenSource) (remarks []string) {
 		case FileToken:
 			cause = "what keeps accessTokenFile fresh may have stopped, or the token is of another environment"
 		}
-		remarks = append(remarks, fmt.Sprintf("%s answers were 401, the access token refused: %s", count(refused), cause))
+		remarks = append(remarks, fmt.Sprintf("%s answers were 401, the access token refused: %s", number.Count(refused), cause))
 	}
 	return remarks
 }

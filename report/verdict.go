@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"mfaload/internal/number"
 	"mfaload/measure"
 	"mfaload/scenario"
 )
@@ -42,7 +43,7 @@ func (j *judgement) judge(thresholds []scenario.Threshold) {
 		switch judged.State {
 		case Met:
 		case Missed:
-			missed = append(missed, judged.text())
+			missed = append(missed, judged.Text())
 		default:
 			unclear = append(unclear, j.unclearText(judged))
 		}
@@ -88,11 +89,11 @@ func (j *judgement) stopped(stop *measure.Stop, doubtful bool) {
 }
 
 func newStopped(s *measure.Stop) *Stopped {
-	return &Stopped{round(s.At.Seconds()), s.Condition, s.Observed}
+	return &Stopped{number.Round(s.At.Seconds()), s.Condition, s.Observed}
 }
 
 func stopText(s *measure.Stop) string {
-	text := fmt.Sprintf("stopped %s s into the run, %s: %s", trim(round(s.At.Seconds())), s.Condition, s.Observed)
+	text := fmt.Sprintf("stopped %s s into the run, %s: %s", number.Plain(number.Round(s.At.Seconds())), s.Condition, s.Observed)
 	if s.Early {
 		text += "; only what was due by then is counted"
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"mfaload/internal/number"
 	"mfaload/measure"
 )
 
@@ -27,5 +28,5 @@ func (j *judgement) warmupText() string {
 	m := j.measurement
 	return fmt.Sprintf("the run ended in its warm-up (%s s of %s s), which is not judged: no threshold "+
 		"was evaluated",
-		trim(round(m.Warmup.Planned.Seconds())), trim(round(m.Main.Start.Seconds())))
+		number.Plain(number.Round(m.Warmup.Planned.Seconds())), number.Plain(number.Round(m.Main.Start.Seconds())))
 }

@@ -13,6 +13,7 @@ import (
 	"mfaload/internal/text"
 	"mfaload/measure"
 	"mfaload/report"
+	"mfaload/report/render"
 	"mfaload/scenario"
 )
 
@@ -30,13 +31,17 @@ var rendered = []struct {
 	make func(*report.Report, *measure.Measurement) content
 }{
 	{"violations.ndjson", func(_ *report.Report, m *measure.Measurement) content {
-		return whole(func() ([]byte, error) { return report.NDJSON(m) })
+		return whole(func() ([]byte, error) { return render.NDJSON(m) })
 	}},
 	{"report.html", func(r *report.Report, m *measure.Measurement) content {
-		return whole(func() ([]byte, error) { return r.HTML(m) })
+		return whole(func() ([]byte, error) { return render.HTML(r, m) })
 	}},
-	{"report.md", func(r *report.Report, _ *measure.Measurement) content { return whole(r.Markdown) }},
-	{"junit.xml", func(r *report.Report, _ *measure.Measurement) content { return whole(r.JUnit) }},
+	{"report.md", func(r *report.Report, _ *measure.Measurement) content {
+		return whole(func() ([]byte, error) { return render.Markdown(r) })
+	}},
+	{"junit.xml", func(r *report.Report, _ *measure.Measurement) content {
+		return whole(func() ([]byte, error) { return render.JUnit(r) })
+	}},
 	{"latency.hlog", func(_ *report.Report, m *measure.Measurement) content { return m.HLog }},
 }
 
@@ -164,10 +169,10 @@ func (f *Folder) Render(rep *report.Report, m *measure.Measurement, formats Form
 		failed = append(failed, f.stream(file.name, file.make(rep, m)))
 	}
 	if formats.CSV {
-		failed = append(failed, f.stream("series.csv", func(w io.Writer) error { return report.CSV(w, m) }))
+		failed = append(failed, f.stream("series.csv", func(w io.Writer) error { return render.CSV(w, m) }))
 	}
 	if formats.HGRM {
-		all, err := report.Distributions(m)
+		all, err := render.Distributions(m)
 		failed = append(failed, err)
 		for _, d := range all {
 			failed = append(failed, f.WriteFile(d.Name, func() ([]byte, error) { return d.Text, nil }))

@@ -12,6 +12,7 @@ import (
 
 	"mfaload/contract"
 	"mfaload/internal/disk"
+	"mfaload/internal/text"
 	"mfaload/pingone"
 	"mfaload/report"
 	"mfaload/scenario"
@@ -299,7 +300,7 @@ func (k *checking) violation(ex *contract.Exchange, v contract.Violation) {
 	}
 	v.Expected, v.Got = k.op.Mask(v.Expected), k.op.Mask(v.Got)
 	fmt.Fprintf(k.ui.out, "        %s  %s  %s\n          expected %s\n          got      %s\n", v.Level, v.Rule, place, v.Expected, v.Got)
-	if marks := report.Difference(v.Expected, v.Got); marks != "" {
+	if marks := text.Difference(v.Expected, v.Got); marks != "" {
 		fmt.Fprintf(k.ui.out, "                   %s\n", k.ui.paint("31", marks))
 	}
 	if id, count := ex.Header.Get("Correlation-Id"); count > 0 {

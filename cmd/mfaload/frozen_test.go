@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mfaload/report"
+	"mfaload/report/render"
 	"mfaload/session"
 )
 
@@ -116,7 +117,7 @@ func frozenRenders(t *testing.T, kind, name string) frozenOutputs {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, terminal := range []report.Terminal{{Width: 80}, {Width: 140, Color: true}} {
+	for _, terminal := range []render.Terminal{{Width: 80}, {Width: 140, Color: true}} {
 		var b bytes.Buffer
 		if err := terminal.Write(&b, r); err != nil {
 			t.Fatal(err)

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mfaload/report"
+	"mfaload/report/render"
 	"mfaload/session"
 )
 
@@ -60,7 +60,7 @@ func (a *app) render(path, out string, formats session.Formats) error {
 	if err := dir.Render(r, m, formats); err != nil {
 		return fmt.Errorf("%w\n%s", err, hint("choose another folder with --out"))
 	}
-	if err := (report.Terminal{Color: a.ui.color, Width: a.ui.width}).Write(a.ui.out, r); err != nil {
+	if err := (render.Terminal{Color: a.ui.color, Width: a.ui.width}).Write(a.ui.out, r); err != nil {
 		return fmt.Errorf("print the summary: %w", err)
 	}
 	fmt.Fprintf(a.ui.out, "\nreport: %s\n", dir.Path())

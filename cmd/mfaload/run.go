@@ -15,6 +15,7 @@ import (
 	"mfaload/pingone"
 	"mfaload/report"
 	"mfaload/report/compare"
+	"mfaload/report/render"
 	"mfaload/runner"
 	"mfaload/scenario"
 	"mfaload/session"
@@ -316,7 +317,7 @@ func (a *app) judge(m *measure.Measurement, dir *session.Folder, formats session
 		unwritten = errors.Join(unwritten, fmt.Errorf("the run second by second is lost: %s", m.SecondsLost))
 	}
 	unwritten = errors.Join(unwritten, dir.Write(r, m, formats))
-	if err := (report.Terminal{Color: a.ui.color, Width: a.ui.width}).Write(a.ui.out, r); err != nil {
+	if err := (render.Terminal{Color: a.ui.color, Width: a.ui.width}).Write(a.ui.out, r); err != nil {
 		unwritten = errors.Join(unwritten, fmt.Errorf("print the summary: %w", err))
 	}
 	if compared != nil {

@@ -1,4 +1,4 @@
-package report
+package render
 
 import (
 	"encoding/csv"
@@ -8,7 +8,9 @@ import (
 	"strconv"
 	"time"
 
+	"mfaload/internal/number"
 	"mfaload/measure"
+	"mfaload/report"
 )
 
 // CSV writes the run second by second, the warm-up included. A request belongs to
@@ -84,13 +86,13 @@ func row(m *measure.Measurement, n int64, s *measure.Second) []string {
 		cells = append(cells, strconv.FormatUint(n, 10))
 	}
 	for _, h := range []*measure.Histogram{response, service, s.Lateness} {
-		t := times(h)
+		t := report.TimesOf(h)
 		for _, x := range []float64{t.Min, t.Mean, t.P50, t.P90, t.P95, t.P99, t.Max} {
 			if h.Count() == 0 {
 				cells = append(cells, "")
 				continue
 			}
-			cells = append(cells, trim(x))
+			cells = append(cells, number.Plain(x))
 		}
 	}
 	return cells

@@ -1,8 +1,11 @@
-package report
+package render
 
 import (
 	"encoding/xml"
 	"fmt"
+	"mfaload/internal/number"
+	"mfaload/internal/text"
+	"mfaload/report"
 	"slices"
 	"strings"
 	"time"
@@ -48,15 +51,15 @@ type (
 
 // JUnit returns the report as junit.xml: a testcase for the verdict, and one
 // for each threshold, group and rule.
-func (r *Report) JUnit() ([]byte, error) {
-	all := junitSuites{Name: "mfaload " + plain(r.Scenario, longest), Time: trim(r.Duration), Suites: []junitSuite{
-		r.junitSuite("verdict", []junitCase{r.junitVerdict()}),
-		r.junitSuite("thresholds", r.junitThresholds()),
-		r.junitSuite("groups", r.junitGroups()),
-		r.junitSuite("rules", r.junitRules()),
+func JUnit(r *report.Report) ([]byte, error) {
+	all := junitSuites{Name: "mfaload " + text.Brief(r.Scenario, text.MaxName), Time: number.Plain(r.Duration), Suites: []junitSuite{
+		newSuite(r, "verdict", []junitCase{junitVerdict(r)}),
+		newSuite(r, "thresholds", junitThresholds(r)),
+		newSuite(r, "groups", junitGroups(r)),
+		newSuite(r, "rules", junitRules(r)),
 	}}
 	if len(r.Shards) > 0 {
-		all.Suites = append(all.Suites, r.junitSuite("shards", r.junitShards()))
+		all.Suites = append(all.Suites, newSuite(r, "shards", junitShards(r)))
 	}
 	for _, s := range all.Suites {
 		all.Tests += s.Tests
@@ -70,10 +73,10 @@ func (r *Report) JUnit() ([]byte, error) {
 	return append(append([]byte(xml.Header), data...), '\n'), nil
 }
 
-func (r *Report) junitSuite(name string, cases []junitCase) junitSuite {
+func newSuite(r *report.Report, name string, cases []junitCase) junitSuite {
 	for i := range cases {
 		c := &cases[i]
-		c.Class, c.Time, c.Name = "mfaload."+plain(r.Scenario, longest)+"."+name, "0", plain(c.Name, longest)
+		c.Class, c.Time, c.Name = "mfaload."+text.Brief(r.Scenario, text.MaxName)+"."+name, "0", text.Brief(c.Name, text.MaxName)
 	}
 	cases = fitting(cases, name)
 	s := junitSuite{Name: name, Tests: len(cases), Cases: cases, Time: "0", Timestamp: r.Started.UTC().Format(time.RFC3339)}
@@ -92,13 +95,13 @@ func (r *Report) junitSuite(name string, cases []junitCase) junitSuite {
 
 // junitVerdict keeps a run that says nothing of the service from being all
 // green.
-func (r *Report) junitVerdict() junitCase {
+func junitVerdict(r *report.Report) junitCase {
 	c := junitCase{Name: "verdict"}
 	result := &junitResult{Message: string(r.Verdict), Type: string(r.Verdict), Text: lines(r.Reasons)}
 	switch r.Verdict {
-	case Pass:
+	case report.Pass:
 		c.Out = result.Text
-	case Fail:
+	case report.Fail:
 		c.Failure = result
 	default:
 		c.Error = result
@@ -106,16 +109,16 @@ func (r *Report) junitVerdict() junitCase {
 	return c
 }
 
-func (r *Report) junitThresholds() (cases []junitCase) {
+func junitThresholds(r *report.Report) (cases []junitCase) {
 	for _, t := range r.Thresholds {
 		c := junitCase{Name: t.Expression}
 		switch t.State {
-		case Met:
-			c.Out = "observed " + t.observed()
-		case Missed:
-			c.Failure = &junitResult{Message: "observed " + t.observed(), Type: "threshold", Text: clip(t.text(), maxText)}
+		case report.Met:
+			c.Out = "observed " + t.ObservedText()
+		case report.Missed:
+			c.Failure = &junitResult{Message: "observed " + t.ObservedText(), Type: "threshold", Text: text.Clip(t.Text(), report.MaxText)}
 		default: // never green
-			c.Skipped = &junitResult{Message: clip(string(t.State)+": "+t.Why, maxText)}
+			c.Skipped = &junitResult{Message: text.Clip(string(t.State)+": "+t.Why, report.MaxText)}
 		}
 		cases = append(cases, c)
 	}
@@ -124,15 +127,15 @@ func (r *Report) junitThresholds() (cases []junitCase) {
 
 // junitGroups fails a group where a threshold of its own is missed, and skips
 // one that no request was sent for, or of which a threshold could not be judged.
-func (r *Report) junitGroups() (cases []junitCase) {
+func junitGroups(r *report.Report) (cases []junitCase) {
 	missedOf, unclearOf := map[string][]string{}, map[string][]string{}
 	for _, t := range r.Thresholds {
 		switch {
-		case t.Group == "" || t.State == Met:
-		case t.State == Missed:
-			missedOf[t.Group] = append(missedOf[t.Group], t.text())
+		case t.Group == "" || t.State == report.Met:
+		case t.State == report.Missed:
+			missedOf[t.Group] = append(missedOf[t.Group], t.Text())
 		default:
-			unclearOf[t.Group] = append(unclearOf[t.Group], t.text())
+			unclearOf[t.Group] = append(unclearOf[t.Group], t.Text())
 		}
 	}
 	for _, g := range r.Groups {
@@ -159,23 +162,23 @@ func (r *Report) junitGroups() (cases []junitCase) {
 
 // junitRules fails a rule that an answer broke at level fail, even where a
 // threshold tolerates it, and skips one that no answer was held against.
-func (r *Report) junitRules() (cases []junitCase) {
+func junitRules(r *report.Report) (cases []junitCase) {
 	known := map[string]bool{}
 	for _, c := range r.Coverage {
 		known[c.Rule] = true
-		cases = append(cases, r.junitRule(c.Rule, c.Evaluated))
+		cases = append(cases, junitRule(r, c.Rule, c.Evaluated))
 	}
 	for _, v := range r.Violations {
 		if !known[v.Rule] {
 			known[v.Rule] = true
-			cases = append(cases, r.junitRule(v.Rule, v.Count))
+			cases = append(cases, junitRule(r, v.Rule, v.Count))
 		}
 	}
 	slices.SortStableFunc(cases, func(a, b junitCase) int { return strings.Compare(a.Name, b.Name) })
 	return cases
 }
 
-func (r *Report) junitRule(rule string, evaluated uint64) junitCase {
+func junitRule(r *report.Report, rule string, evaluated uint64) junitCase {
 	var fails, notes []string
 	count := uint64(0)
 	for _, v := range r.Violations {
@@ -183,9 +186,9 @@ func (r *Report) junitRule(rule string, evaluated uint64) junitCase {
 		case v.Rule != rule:
 		case v.Level == "fail":
 			count += v.Count
-			fails = append(fails, v.text())
+			fails = append(fails, violationText(v))
 		default:
-			notes = append(notes, v.text())
+			notes = append(notes, violationText(v))
 		}
 	}
 	c := junitCase{Name: rule, Out: lines(notes)}
@@ -198,14 +201,14 @@ func (r *Report) junitRule(rule string, evaluated uint64) junitCase {
 	return c
 }
 
-// text says of a violation what a reader of a log needs.
-func (v *Violation) text() string {
-	text := fmt.Sprintf("%s: %d times\n  expected %s\n  got      %s", plain(place(v.Pointer), longest), v.Count,
-		plain(v.Expected, longest), plain(v.Got, longest))
+// violationText says of a violation what a reader of a log needs.
+func violationText(v report.Violation) string {
+	all := fmt.Sprintf("%s: %d times\n  expected %s\n  got      %s", text.Brief(place(v.Pointer), text.MaxName), v.Count,
+		text.Brief(v.Expected, text.MaxName), text.Brief(v.Got, text.MaxName))
 	if id := v.Example.CorrelationID; id != "" {
-		text += "\n  first correlation-id " + plain(id, longest)
+		all += "\n  first correlation-id " + text.Brief(id, text.MaxName)
 	}
-	return text
+	return all
 }
 
 func place(pointer string) string {

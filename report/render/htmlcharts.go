@@ -1,4 +1,4 @@
-package report
+package render
 
 import (
 	"fmt"
@@ -7,13 +7,16 @@ import (
 	"strings"
 	"time"
 
+	"mfaload/internal/number"
+	"mfaload/internal/text"
 	"mfaload/measure"
+	"mfaload/report"
 	"mfaload/report/render/chart"
 )
 
 // drawing makes the charts of a report.
 type drawing struct {
-	r       *Report
+	r       *report.Report
 	m       *measure.Measurement
 	columns *columns
 	time    chart.Axis // of the run
@@ -24,7 +27,7 @@ type drawing struct {
 // leastShown is what times below are drawn at, in milliseconds.
 const leastShown = 0.01
 
-func newDrawing(r *Report, m *measure.Measurement) (*drawing, error) {
+func newDrawing(r *report.Report, m *measure.Measurement) (*drawing, error) {
 	d := &drawing{r: r, m: m}
 	low, high := r.Response.Min, r.Response.Max
 	if s := r.Service; s.Max > 0 {
@@ -53,7 +56,7 @@ func newDrawing(r *Report, m *measure.Measurement) (*drawing, error) {
 
 // shows says whether a threshold is a limit of response times that the charts
 // have room for.
-func (d *drawing) shows(t Threshold) bool {
+func (d *drawing) shows(t report.Threshold) bool {
 	return t.Group == "" && strings.HasPrefix(t.Expression, "response ") && t.Limit >= leastShown && t.Limit <= 10*d.r.Response.Max
 }
 
@@ -71,7 +74,7 @@ const mostStages = 40
 func (d *drawing) stages() (marks []chart.Mark) {
 	if len(d.m.Profile.Stages) <= mostStages {
 		for i, s := range d.m.Profile.Stages {
-			mark := chart.Mark{From: s.Start.Seconds(), To: s.End.Seconds(), Name: plain(s.Name, 60), Look: "none"}
+			mark := chart.Mark{From: s.Start.Seconds(), To: s.End.Seconds(), Name: text.Brief(s.Name, 60), Look: "none"}
 			if i%2 == 0 {
 				mark.Look = chart.Faint
 			}
@@ -95,7 +98,7 @@ func (d *drawing) all() (wide, others []*chart.Chart) {
 	return wide, others
 }
 
-func msText(x float64) string { return digits3(x) + " ms" }
+func msText(x float64) string { return number.Fixed(x) + " ms" }
 
 // times draws bands of percentiles over time.
 func (d *drawing) times(title, meaning string, service bool, of func(moment) *spread, judged bool) *chart.Chart {
@@ -122,7 +125,7 @@ func (d *drawing) times(title, meaning string, service bool, of func(moment) *sp
 	}
 	d.stretch(c)
 	for i, col := range d.columns.list {
-		c.Table.Rows = append(c.Table.Rows, []string{d.clock(i), digits3(col.served), cell(p50[i]), cell(p90[i]), cell(p99[i]), cell(longest[i])})
+		c.Table.Rows = append(c.Table.Rows, []string{d.clock(i), number.Fixed(col.served), cell(p50[i]), cell(p90[i]), cell(p99[i]), cell(longest[i])})
 	}
 	if judged {
 		c.Height = 300
@@ -136,12 +139,12 @@ func (d *drawing) servedText(service bool) string {
 	w := d.m.Main.Waits(-1, service)
 	w = *w.Joined()
 	text := "No request was served."
-	if t := times(w.Served[0]); w.Served[0].Count() > 0 {
+	if t := report.TimesOf(w.Served[0]); w.Served[0].Count() > 0 {
 		text = fmt.Sprintf("Of the requests that were served half took %s or less, 99 %% %s or less, the longest %s.",
 			msText(t.P50), msText(t.P99), msText(t.Max))
 	}
 	if n := w.Unserved(); n > 0 {
-		text += fmt.Sprintf(" %s more were never served and are in no line.", count(n))
+		text += fmt.Sprintf(" %s more were never served and are in no line.", number.Count(n))
 	}
 	return text
 }
@@ -167,10 +170,10 @@ func (d *drawing) judge(c *chart.Chart) {
 	for _, t := range d.r.Thresholds {
 		if d.shows(t) && len(c.Levels) < mostLevels {
 			look := chart.Good
-			if t.State == Missed {
+			if t.State == report.Missed {
 				look = chart.Bad
 			}
-			c.Levels = append(c.Levels, chart.Level{At: t.Limit, Name: plain(strings.TrimPrefix(t.Expression, "response "), 60), Look: look})
+			c.Levels = append(c.Levels, chart.Level{At: t.Limit, Name: text.Brief(strings.TrimPrefix(t.Expression, "response "), 60), Look: look})
 		}
 	}
 	bad := chart.Series{Name: "failed, or unexpected", Kind: chart.Dots, Look: chart.Bad, X: d.columns.middles(), Y: d.columns.row(func(col moment) *float64 {
@@ -181,7 +184,7 @@ func (d *drawing) judge(c *chart.Chart) {
 	})}
 	c.Series = append(c.Series, bad)
 	if n := len(d.columns.stalled); n > 0 {
-		c.Summary += fmt.Sprintf(" Shaded red: %s in which half of the requests took more than three times the median (%s).", plural(n, "second"), d.spanText())
+		c.Summary += fmt.Sprintf(" Shaded red: %s in which half of the requests took more than three times the median (%s).", number.Plural(n, "second"), d.spanText())
 	}
 }
 
@@ -242,18 +245,11 @@ func (d *drawing) spanText() string {
 	return "at " + strings.Join(all, ", ")
 }
 
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
 func cell(x float64) string {
 	if math.IsNaN(x) {
 		return ""
 	}
-	return digits3(x)
+	return number.Fixed(x)
 }
 
 // clock is where a column begins.
@@ -286,14 +282,14 @@ func (d *drawing) events() *chart.Chart {
 		}
 		c.Series = append(c.Series, s)
 		c.Y.Ticks = append(c.Y.Ticks, chart.Tick{At: base + 0.5, Text: kind.name})
-		totals[len(kinds)-1-k] = fmt.Sprintf("%s: %s", kind.name, count(total))
+		totals[len(kinds)-1-k] = fmt.Sprintf("%s: %s", kind.name, number.Count(total))
 		c.Table.Head = append(c.Table.Head, kind.name)
 	}
 	c.Summary = "Requests by the second that they were due in, and stalled seconds, the warm-up included. " + strings.Join(totals, "; ") + "."
 	for i, col := range d.columns.list {
 		row := []string{d.clock(i)}
 		for _, kind := range kinds {
-			row = append(row, count(kind.of(col)))
+			row = append(row, number.Count(kind.of(col)))
 		}
 		c.Table.Rows = append(c.Table.Rows, row)
 	}
@@ -326,7 +322,7 @@ func (d *drawing) rates() *chart.Chart {
 	c := &chart.Chart{Title: "Planned and achieved rate", X: d.time, Marks: d.marks,
 		Table: chart.Table{Head: []string{"time"}, At: d.columns.middles()},
 		Summary: fmt.Sprintf("Planned %s/s, achieved %s/s over the judged part: %s of %s arrivals were sent. What falls short of the plan was late; what ends behind what is sent was slow.",
-			digits3(d.r.Rate.Planned), digits3(d.r.Rate.Achieved), count(d.r.Requests.Sent), count(d.r.Requests.Scheduled))}
+			number.Fixed(d.r.Rate.Planned), number.Fixed(d.r.Rate.Achieved), number.Count(d.r.Requests.Sent), number.Count(d.r.Requests.Scheduled))}
 	if len(d.m.Flow.Ended) > 0 {
 		c.Series = append(c.Series, chart.Series{Name: "ended", Kind: chart.Steps, Look: chart.Two, X: edges, Y: row(func(c moment) float64 { return c.ended })})
 	}
@@ -334,7 +330,7 @@ func (d *drawing) rates() *chart.Chart {
 	if len(d.m.Profile.Due) > 0 {
 		c.Series = append(c.Series, chart.Series{Name: "planned", Kind: chart.DashedSteps, Look: chart.Faint, X: edges, Y: row(func(c moment) float64 { return c.due })})
 	} else {
-		c.Summary = fmt.Sprintf("A closed load plans no rate; %s/s were achieved over the judged part.", digits3(d.r.Rate.Achieved))
+		c.Summary = fmt.Sprintf("A closed load plans no rate; %s/s were achieved over the judged part.", number.Fixed(d.r.Rate.Achieved))
 	}
 	for _, s := range c.Series {
 		c.Table.Head = append(c.Table.Head, s.Name+"/s")
@@ -404,7 +400,7 @@ func (d *drawing) statuses() *chart.Chart {
 			if k == 0 {
 				c.Table.Rows = append(c.Table.Rows, []string{d.clock(i)})
 			}
-			c.Table.Rows[i] = append(c.Table.Rows[i], count(n))
+			c.Table.Rows[i] = append(c.Table.Rows[i], number.Count(n))
 		}
 		s.Y = slices.Clone(base)
 		c.Series, c.Table.Head = append(c.Series, s), append(c.Table.Head, kind.name)
@@ -441,7 +437,7 @@ func (d *drawing) kinds() (all []kind) {
 		case failed[label]:
 			none.labels, none.count = append(none.labels, label), none.count+total[label]
 		case len(all) < len(statusLooks):
-			all = append(all, kind{plain(label, 60), []string{label}, total[label], statusLooks[len(all)]})
+			all = append(all, kind{text.Brief(label, 60), []string{label}, total[label], statusLooks[len(all)]})
 		default:
 			others.labels, others.count = append(others.labels, label), others.count+total[label]
 		}
@@ -457,7 +453,7 @@ func (d *drawing) kinds() (all []kind) {
 func (d *drawing) kindsText(kinds []kind) string {
 	var parts []string
 	for _, k := range kinds {
-		parts = append(parts, k.name+": "+count(k.count))
+		parts = append(parts, k.name+": "+number.Count(k.count))
 	}
 	return strings.Join(parts, "; ") + "."
 }
@@ -487,7 +483,7 @@ func (d *drawing) spectrum() *chart.Chart {
 		row := []string{percentile(p)}
 		for k := range lines {
 			bound := waits[k].Percentile(p)
-			lines[k].X, lines[k].Y = append(lines[k].X, x), append(lines[k].Y, ms(bound.Time))
+			lines[k].X, lines[k].Y = append(lines[k].X, x), append(lines[k].Y, report.Milliseconds(bound.Time))
 			row = append(row, boundText(bound))
 		}
 		c.Table.At = append(c.Table.At, x)
@@ -504,9 +500,9 @@ func (d *drawing) spectrum() *chart.Chart {
 // boundText is a time as tables show it, in ms.
 func boundText(b measure.Bound) string {
 	if b.AtLeast {
-		return "≥" + digits3(ms(b.Time))
+		return "≥" + number.Fixed(report.Milliseconds(b.Time))
 	}
-	return digits3(ms(b.Time))
+	return number.Fixed(report.Milliseconds(b.Time))
 }
 
 // limitDots are the thresholds of percentiles, at their places in the spectrum.
@@ -558,7 +554,7 @@ func (d *drawing) heat() *chart.Chart {
 		Table:   chart.Table{Head: []string{"response time ms", "requests"}}}
 	for i, n := range sums {
 		if n > 0 {
-			c.Table.Rows = append(c.Table.Rows, []string{digits3(b.edge(i)) + " to " + digits3(b.edge(i+1)), count(n)})
+			c.Table.Rows = append(c.Table.Rows, []string{number.Fixed(b.edge(i)) + " to " + number.Fixed(b.edge(i+1)), number.Count(n)})
 		}
 	}
 	return c

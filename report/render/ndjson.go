@@ -1,10 +1,13 @@
-package report
+package render
 
 import (
 	"bytes"
 	"encoding/json"
 
+	"mfaload/internal/number"
+	"mfaload/internal/text"
 	"mfaload/measure"
+	"mfaload/report"
 )
 
 // What bounds violations.ndjson, in bytes. A violation is written without the
@@ -25,7 +28,7 @@ type line struct {
 	Expected   string  `json:"expected"`
 	Got        string  `json:"got"`
 	HTTPStatus int     `json:"httpStatus"`
-	Example
+	report.Example
 	Answer *measure.Answer `json:"answer,omitempty"`
 	// LeftOut says that measurement.json.gz has a response for which there is no room.
 	LeftOut bool `json:"answer_left_out,omitempty"`
@@ -67,8 +70,8 @@ func NDJSON(m *measure.Measurement) ([]byte, error) {
 // lineOf is the line of a violation, with the response that was kept or without it.
 func lineOf(g *measure.ViolationGroup, i measure.Instance, whole bool) line {
 	l := line{
-		At: round(i.Example.At.Seconds()), Rule: clip(g.Rule, maxText), Pointer: clip(g.Pointer, maxText), Level: levelOf(g),
-		Expected: clip(i.Expected, maxText), Got: clip(i.Got, maxText), HTTPStatus: i.Example.Status, Example: example(i.Example),
+		At: number.Round(i.Example.At.Seconds()), Rule: text.Clip(g.Rule, report.MaxText), Pointer: text.Clip(g.Pointer, report.MaxText), Level: report.LevelOf(g),
+		Expected: text.Clip(i.Expected, report.MaxText), Got: text.Clip(i.Got, report.MaxText), HTTPStatus: i.Example.Status, Example: report.ExampleOf(i.Example),
 	}
 	if l.Answer = i.Example.Answer; !whole && l.Answer != nil {
 		l.Answer, l.LeftOut = nil, true
@@ -83,11 +86,4 @@ func compact(v any) ([]byte, error) {
 	e.SetEscapeHTML(false)
 	err := e.Encode(v)
 	return b.Bytes(), err
-}
-
-func levelOf(g *measure.ViolationGroup) string {
-	if g.Fails {
-		return "fail"
-	}
-	return "note"
 }

@@ -1,4 +1,4 @@
-package report
+package render
 
 import (
 	"iter"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mfaload/measure"
+	"mfaload/report"
 )
 
 // mostColumns is how many columns a chart over time has at most: a column is a
@@ -131,7 +132,7 @@ func (s *summer) add(c *moment, sec *measure.Second) error {
 		if value > s.long {
 			above += n
 		}
-		c.heat[s.bins.of(ms(value))] += n
+		c.heat[s.bins.of(report.Milliseconds(value))] += n
 	}
 	if stalled(response.Count()+sec.Unserved, above) {
 		c.stalled++
@@ -157,7 +158,7 @@ func spreadOf(h *measure.Histogram) *spread {
 	if h.Count() == 0 {
 		return nil
 	}
-	return &spread{ms(h.Percentile(50)), ms(h.Percentile(90)), ms(h.Percentile(99)), ms(h.Max())}
+	return &spread{report.Milliseconds(h.Percentile(50)), report.Milliseconds(h.Percentile(90)), report.Milliseconds(h.Percentile(99)), report.Milliseconds(h.Max())}
 }
 
 // row returns a value of each column; not a number where it has none.

@@ -1,4 +1,4 @@
-package report
+package render
 
 import (
 	"bytes"
@@ -17,10 +17,6 @@ type Distribution struct {
 // time of the requests of the judged part that were served, as text that HdrHistogram's plotter reads: of the
 // whole, and of each group where there are several.
 func Distributions(m *measure.Measurement) (all []Distribution, err error) {
-	s, err := newSums(&m.Main, len(m.Groups))
-	if err != nil {
-		return nil, err
-	}
 	add := func(name string, h *measure.Histogram) {
 		var b bytes.Buffer
 		if err == nil {
@@ -28,19 +24,19 @@ func Distributions(m *measure.Measurement) (all []Distribution, err error) {
 		}
 		all = append(all, Distribution{name + ".hgrm", b.Bytes()})
 	}
-	addAll := func(prefix string, s *sum) {
+	addAll := func(prefix string, group int) {
 		for i, name := range []string{"response", "service"} {
-			sum := measure.NewHistogram()
-			for _, h := range s.judged[i].Served {
+			sum, waits := measure.NewHistogram(), m.Main.Waits(group, i == 1)
+			for _, h := range waits.Served {
 				_ = sum.Merge(h) // of the same geometry
 			}
 			add(prefix+name, sum)
 		}
 	}
-	addAll("", s.all)
+	addAll("", -1)
 	if len(m.Groups) > 1 {
 		for i, name := range m.Groups {
-			addAll(name+".", s.groups[i])
+			addAll(name+".", i)
 		}
 	}
 	return all, err

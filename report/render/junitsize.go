@@ -1,8 +1,10 @@
-package report
+package render
 
 import (
 	"encoding/xml"
 	"fmt"
+	"mfaload/internal/text"
+	"mfaload/report"
 	"slices"
 	"strings"
 )
@@ -85,10 +87,10 @@ func (c *counter) Write(b []byte) (int, error) {
 
 // lines joins texts, as many as there is room for.
 func lines(texts []string) string {
-	shown, more := first(texts, junitLines)
+	shown, more := text.First(texts, junitLines)
 	cut := make([]string, len(shown))
-	for i, text := range shown {
-		cut[i] = clip(text, maxText)
+	for i, s := range shown {
+		cut[i] = text.Clip(s, report.MaxText)
 	}
 	if more > 0 {
 		cut = append(cut, fmt.Sprintf("%d more in report.json", more))

@@ -1,4 +1,7 @@
-package report
+// Package render writes a report in other forms than report.json: for people, and for
+// other programs. It judges nothing: it writes what the [report.Report] says, and pages,
+// CSV and exports add what a run was second by second, which only the measurement has.
+package render
 
 import (
 	_ "embed"
@@ -9,7 +12,9 @@ import (
 
 	g "maragu.dev/gomponents"
 
+	"mfaload/internal/text"
 	"mfaload/measure"
+	"mfaload/report"
 	"mfaload/report/render/chart"
 )
 
@@ -17,7 +22,7 @@ import (
 var htmlStyle string
 
 // htmlMarks say the verdict without a colour.
-var htmlMarks = map[Verdict]string{Pass: "✓", Fail: "✕", Inconclusive: "?", Interrupted: "■"}
+var htmlMarks = map[report.Verdict]string{report.Pass: "✓", report.Fail: "✕", report.Inconclusive: "?", report.Interrupted: "■"}
 
 // Bounds on what the page lists; report.json has the rest.
 const (
@@ -34,18 +39,18 @@ const (
 
 // htmlPage is what the page shows.
 type htmlPage struct {
-	*Report
+	*report.Report
 	Wide, Charts g.Group
 	Judged       []htmlThreshold
 	Answers      []htmlAnswer
-	Shown        []Violation
-	Few          []Group
+	Shown        []report.Violation
+	Few          []report.Group
 	// MoreAnswers and the like are how many are not listed.
 	MoreAnswers, MoreViolations, MoreGroups, MoreThresholds int
 	// Machines are the shards, the first row their head.
 	Machines [][]string
 
-	Rules                   []Coverage
+	Rules                   []report.Coverage
 	NeverRules, BrokenRules []string
 	Evaluated               int
 	// Open is how many violations are shown with their example.
@@ -54,7 +59,7 @@ type htmlPage struct {
 
 // htmlThreshold is a threshold with how close it was.
 type htmlThreshold struct {
-	Threshold
+	report.Threshold
 	Close string
 	// Fill is how much of its bar is full, in percent; the limit is at 75.
 	Fill float64
@@ -66,9 +71,9 @@ type htmlAnswer struct {
 	Count   uint64
 }
 
-// HTML returns the report as report.html: a page of its own that needs nothing
+// HTML returns a report as report.html: a page of its own that needs nothing
 // else. The measurement is the one that the report judges.
-func (r *Report) HTML(m *measure.Measurement) ([]byte, error) {
+func HTML(r *report.Report, m *measure.Measurement) ([]byte, error) {
 	p := &htmlPage{Report: r, Open: htmlOpen}
 	if !m.Seconds.Empty() {
 		d, err := newDrawing(r, m)
@@ -85,13 +90,13 @@ func (r *Report) HTML(m *measure.Measurement) ([]byte, error) {
 	}
 	p.lists()
 	p.coverage()
-	title := fmt.Sprintf("%s: %s – mfaload", strings.ToUpper(string(r.Verdict)), plain(r.Scenario, 100))
+	title := fmt.Sprintf("%s: %s – mfaload", strings.ToUpper(string(r.Verdict)), text.Brief(r.Scenario, 100))
 	return chart.Page(title, htmlStyle, p.body()...)
 }
 
 func (p *htmlPage) lists() {
 	r := p.Report
-	thresholds := missedFirst(r.Thresholds, htmlThresholds)
+	thresholds := report.MissedFirst(r.Thresholds, htmlThresholds)
 	p.MoreThresholds = max(0, len(thresholds)-htmlThresholds)
 	for _, t := range thresholds[:len(thresholds)-p.MoreThresholds] {
 		p.Judged = append(p.Judged, closeness(t))
@@ -117,7 +122,7 @@ func (p *htmlPage) lists() {
 // next.
 func (p *htmlPage) coverage() {
 	p.Rules = slices.Clone(p.Report.Coverage)
-	order := func(c Coverage) int {
+	order := func(c report.Coverage) int {
 		switch {
 		case c.Violated > 0:
 			return 0
@@ -126,7 +131,7 @@ func (p *htmlPage) coverage() {
 		}
 		return 2
 	}
-	slices.SortStableFunc(p.Rules, func(a, b Coverage) int { return order(a) - order(b) })
+	slices.SortStableFunc(p.Rules, func(a, b report.Coverage) int { return order(a) - order(b) })
 	for _, c := range p.Rules {
 		switch {
 		case c.Evaluated == 0:
@@ -141,9 +146,9 @@ func (p *htmlPage) coverage() {
 }
 
 // closeness says how close a threshold was.
-func closeness(t Threshold) htmlThreshold {
+func closeness(t report.Threshold) htmlThreshold {
 	h := htmlThreshold{Threshold: t}
-	if t.State == NoData {
+	if t.State == report.NoData {
 		return h
 	}
 	away := math.Abs(t.Observed - t.Limit)

@@ -1,12 +1,12 @@
-package report
+package render
 
 import (
-	"cmp"
 	"fmt"
 	"io"
-	"maps"
+	"mfaload/internal/number"
+	"mfaload/internal/text"
+	"mfaload/report"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -32,7 +32,7 @@ const (
 )
 
 // Write writes the summary of a report: the verdict and its reasons first.
-func (t Terminal) Write(w io.Writer, r *Report) error {
+func (t Terminal) Write(w io.Writer, r *report.Report) error {
 	p := &page{Terminal: t}
 	p.verdict(r)
 	p.closed(r.Closed)
@@ -87,17 +87,17 @@ func (p *page) fit(used int, text string) string {
 	return string([]rune(text)[:room-1]) + "…"
 }
 
-var verdictColors = map[Verdict]string{Pass: green, Fail: red, Inconclusive: yellow, Interrupted: yellow}
+var verdictColors = map[report.Verdict]string{report.Pass: green, report.Fail: red, report.Inconclusive: yellow, report.Interrupted: yellow}
 
-func (p *page) verdict(r *Report) {
-	p.line(p.paint(bold+";"+verdictColors[r.Verdict], strings.ToUpper(string(r.Verdict))+r.degraded()) + "  " +
-		fmt.Sprintf("%s: %s requests in %s s", plain(r.Scenario, longest), count(r.Requests.Sent), trim(r.Duration)))
+func (p *page) verdict(r *report.Report) {
+	p.line(p.paint(bold+";"+verdictColors[r.Verdict], strings.ToUpper(string(r.Verdict))+degraded(r)) + "  " +
+		fmt.Sprintf("%s: %s requests in %s s", text.Brief(r.Scenario, text.MaxName), number.Count(r.Requests.Sent), number.Plain(r.Duration)))
 	for i, reason := range r.Reasons {
 		if i == maxReasonsShown {
 			p.line(fmt.Sprintf("  … %d more reasons in report.json", len(r.Reasons)-i))
 			break
 		}
-		p.wrap("  ", plain(reason, maxReason))
+		p.wrap("  ", text.Brief(reason, maxReason))
 	}
 }
 
@@ -114,44 +114,44 @@ func (p *page) wrap(indent, text string) {
 	p.line(line)
 }
 
-func (p *page) requests(r *Report) {
+func (p *page) requests(r *report.Report) {
 	q := r.Requests
 	p.title("requests")
 	rows := [][]string{
 		{"", "scheduled", "sent", "answered", "as expected", "unexpected", "violating", "failed", "unsent"},
-		{"  count", count(q.Scheduled), count(q.Sent), count(q.Answered), count(q.AsExpected), count(q.Unexpected), count(q.Violating), count(q.Failed), count(q.Unsent)},
+		{"  count", number.Count(q.Scheduled), number.Count(q.Sent), number.Count(q.Answered), number.Count(q.AsExpected), number.Count(q.Unexpected), number.Count(q.Violating), number.Count(q.Failed), number.Count(q.Unsent)},
 	}
 	if q.RateLimited > 0 {
-		rows[0], rows[1] = append(rows[0], "of them 429"), append(rows[1], count(q.RateLimited))
+		rows[0], rows[1] = append(rows[0], "of them 429"), append(rows[1], number.Count(q.RateLimited))
 	}
 	p.table(rows)
-	planned := fmt.Sprintf("planned %s/s", significant(r.Rate.Planned))
+	planned := fmt.Sprintf("planned %s/s", number.Significant(r.Rate.Planned))
 	if r.Closed != nil {
 		planned = "none planned"
 	}
-	p.line(fmt.Sprintf("  rate    %s, achieved %s/s", planned, significant(r.Rate.Achieved)))
+	p.line(fmt.Sprintf("  rate    %s, achieved %s/s", planned, number.Significant(r.Rate.Achieved)))
 	if w := r.Warmup; w != nil {
-		p.wrap("  ", fmt.Sprintf("warm-up %s requests before, not judged: %s as expected", count(w.Requests.Sent), count(w.Requests.AsExpected)))
+		p.wrap("  ", fmt.Sprintf("warm-up %s requests before, not judged: %s as expected", number.Count(w.Requests.Sent), number.Count(w.Requests.AsExpected)))
 	}
 }
 
-func (p *page) times(r *Report) {
+func (p *page) times(r *report.Report) {
 	p.title("times in ms")
 	rows := [][]string{{"", "min", "mean", "p50", "p90", "p95", "p99", "p99.9", "max"}}
 	for _, t := range []struct {
 		name string
-		Times
+		report.Times
 	}{{"response", r.Response}, {"service", r.Service}, {"lateness", r.Lateness}} {
-		rows = append(rows, append([]string{"  " + t.name}, t.cells()...))
+		rows = append(rows, append([]string{"  " + t.name}, timeCells(&t.Times)...))
 	}
-	for _, o := range r.outcomes() {
-		rows = append(rows, append([]string{"  service, " + o.name}, o.Service.cells()...))
+	for _, o := range outcomes(r) {
+		rows = append(rows, append([]string{"  service, " + o.name}, timeCells(&o.Service)...))
 	}
 	p.table(rows)
 	p.line(p.paint(faint, p.fit(0, "  response: since the intended time; service: since the send; lateness: between")))
 }
 
-func (p *page) groups(r *Report) {
+func (p *page) groups(r *report.Report) {
 	if len(r.Groups) < 2 {
 		return
 	}
@@ -160,10 +160,10 @@ func (p *page) groups(r *Report) {
 	all := foremost(r.Groups, maxRows)
 	for _, g := range all[:min(len(all), maxRows)] {
 		q := g.Requests
-		rows = append(rows, []string{"  " + plain(g.Name, longestName), count(q.Sent), count(q.AsExpected), count(q.Unexpected), count(q.Violating), count(q.Failed),
+		rows = append(rows, []string{"  " + text.Brief(g.Name, longestName), number.Count(q.Sent), number.Count(q.AsExpected), number.Count(q.Unexpected), number.Count(q.Violating), number.Count(q.Failed),
 			g.Response.Text("p50"), g.Response.Text("p95"), g.Response.Text("p99")})
 		if r.Requests.RateLimited > 0 {
-			rows[len(rows)-1] = slices.Insert(rows[len(rows)-1], 6, count(q.RateLimited))
+			rows[len(rows)-1] = slices.Insert(rows[len(rows)-1], 6, number.Count(q.RateLimited))
 		}
 	}
 	if r.Requests.RateLimited > 0 {
@@ -173,7 +173,7 @@ func (p *page) groups(r *Report) {
 	p.more(len(all)-maxRows, "groups")
 }
 
-func (p *page) answers(r *Report) {
+func (p *page) answers(r *report.Report) {
 	p.title("answers")
 	rows := [][]string{}
 	for _, kinds := range []struct {
@@ -182,7 +182,7 @@ func (p *page) answers(r *Report) {
 	}{{r.Statuses, "  "}, {r.Errors, "  failed: "}} {
 		for _, kind := range mostFirst(kinds.of) {
 			n := kinds.of[kind]
-			rows = append(rows, []string{kinds.prefix + plain(kind, longest), count(n), fmt.Sprintf("%.1f %%", 100*float64(n)/float64(r.Requests.Sent))})
+			rows = append(rows, []string{kinds.prefix + text.Brief(kind, text.MaxName), number.Count(n), fmt.Sprintf("%.1f %%", 100*float64(n)/float64(r.Requests.Sent))})
 		}
 	}
 	p.table(p.most(rows, "kinds"))
@@ -204,31 +204,25 @@ func (p *page) most(rows [][]string, what string) [][]string {
 	return rows
 }
 
-func mostFirst(counts map[string]uint64) []string {
-	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
-		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
-	})
-}
+var stateColors = map[report.State]string{report.Met: green, report.Missed: red, report.NoData: yellow, report.Undecided: yellow}
 
-var stateColors = map[State]string{Met: green, Missed: red, NoData: yellow, Undecided: yellow}
-
-func (p *page) thresholds(r *Report) {
+func (p *page) thresholds(r *report.Report) {
 	p.title("thresholds")
-	width, all := 0, missedFirst(r.Thresholds, maxRows)
+	width, all := 0, report.MissedFirst(r.Thresholds, maxRows)
 	more := len(all) - maxRows
 	all = all[:min(len(all), maxRows)]
 	names := make([]string, len(all))
 	for i, t := range all {
-		names[i] = plain(t.Expression, longest)
+		names[i] = text.Brief(t.Expression, text.MaxName)
 		width = max(width, utf8.RuneCountInString(names[i]))
 	}
 	for i, t := range all {
-		p.line(fmt.Sprintf("  %s  %-*s  observed %s", p.paint(stateColors[t.State], fmt.Sprintf("%-9s", t.State)), width, names[i], t.observed()))
+		p.line(fmt.Sprintf("  %s  %-*s  observed %s", p.paint(stateColors[t.State], fmt.Sprintf("%-9s", t.State)), width, names[i], t.ObservedText()))
 	}
 	p.more(more, "thresholds")
 }
 
-func (p *page) violations(r *Report) {
+func (p *page) violations(r *report.Report) {
 	if len(r.Violations) == 0 {
 		return
 	}
@@ -242,24 +236,24 @@ func (p *page) violations(r *Report) {
 		if v.Level != "fail" {
 			mark = p.paint(yellow, v.Level)
 		}
-		times := count(v.Count) + " ×"
+		times := number.Count(v.Count) + " ×"
 		if v.Explained < v.Count {
-			times += fmt.Sprintf(" (%s explained, the others wrong in the very same)", count(v.Explained))
+			times += fmt.Sprintf(" (%s explained, the others wrong in the very same)", number.Count(v.Explained))
 		}
-		p.line(fmt.Sprintf("  %s  %s  %s  %s", mark, plain(v.Rule, longest), plain(place(v.Pointer), longest), times))
-		p.line("        " + p.fit(8, "expected "+plain(v.Expected, maxReason)))
-		p.line("        " + p.fit(8, "got      "+plain(v.Got, maxReason)))
-		if marks := Difference(v.Expected, v.Got); marks != "" {
+		p.line(fmt.Sprintf("  %s  %s  %s  %s", mark, text.Brief(v.Rule, text.MaxName), text.Brief(place(v.Pointer), text.MaxName), times))
+		p.line("        " + p.fit(8, "expected "+text.Brief(v.Expected, maxReason)))
+		p.line("        " + p.fit(8, "got      "+text.Brief(v.Got, maxReason)))
+		if marks := text.Difference(v.Expected, v.Got); marks != "" {
 			p.line("        " + p.paint(red, p.fit(8, "         "+marks)))
 		}
 		if id := v.Example.CorrelationID; id != "" {
-			p.wrap("        ", "first correlation-id "+plain(id, longest)+"; curl in report.json")
+			p.wrap("        ", "first correlation-id "+text.Brief(id, text.MaxName)+"; curl in report.json")
 		}
 	}
 }
 
 // coverage names the rules that no answer was held against.
-func (p *page) coverage(r *Report) {
+func (p *page) coverage(r *report.Report) {
 	var never []string
 	for _, c := range r.Coverage {
 		if c.Evaluated == 0 {
@@ -269,29 +263,29 @@ func (p *page) coverage(r *Report) {
 	p.title("rules")
 	p.wrap("  ", fmt.Sprintf("%d of %d rules exercised", len(r.Coverage)-len(never), len(r.Coverage)))
 	if len(never) > 0 {
-		p.wrap("  ", plain("not exercised: "+strings.Join(never, ", "), maxReason))
+		p.wrap("  ", text.Brief("not exercised: "+strings.Join(never, ", "), maxReason))
 	}
 }
 
-func (p *page) generator(r *Report) {
+func (p *page) generator(r *report.Report) {
 	g := r.Generator
 	p.title("mfaload itself")
 	p.wrap("  ", fmt.Sprintf("own lateness p99 %s ms; hiccups p99 %s ms; CPU %s s on %d cores; memory %s MB; at most %s of %s workers in flight",
-		digits3(g.OwnLateness.P99), digits3(g.Hiccups.P99), digits3(g.CPU), g.Cores, digits3(g.PeakRSS), count(uint64(g.BusyWorkersMax)), count(uint64(g.Workers))))
+		number.Fixed(g.OwnLateness.P99), number.Fixed(g.Hiccups.P99), number.Fixed(g.CPU), g.Cores, number.Fixed(g.PeakRSS), number.Count(uint64(g.BusyWorkersMax)), number.Count(uint64(g.Workers))))
 	p.wrap("  ", connectionsText(r.Connections))
 }
 
-func connectionsText(c Connections) string {
+func connectionsText(c report.Connections) string {
 	text := "connections: "
 	if c.Ahead > 0 {
-		text += count(c.Ahead) + " opened in the warm-up, "
+		text += number.Count(c.Ahead) + " opened in the warm-up, "
 	}
-	text += count(c.Opened) + " in the run"
+	text += number.Count(c.Opened) + " in the run"
 	if c.Opened > 0 {
-		text += fmt.Sprintf(" (p99 %s ms)", digits3(c.Dial.P99))
+		text += fmt.Sprintf(" (p99 %s ms)", number.Fixed(c.Dial.P99))
 	}
 	if c.Handshake.Max > 0 {
-		text += fmt.Sprintf(", TLS p99 %s ms, %s resumed", digits3(c.Handshake.P99), count(c.Resumed))
+		text += fmt.Sprintf(", TLS p99 %s ms, %s resumed", number.Fixed(c.Handshake.P99), number.Count(c.Resumed))
 	}
 	return text
 }
@@ -354,31 +348,5 @@ func (p *page) part(rows [][]string, widths []int, from, to int) {
 			line = p.paint(faint, line)
 		}
 		p.line(line)
-	}
-}
-
-// count writes a number with its thousands apart.
-func count(n uint64) string {
-	s := strconv.FormatUint(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// trim writes a number without needless zeros.
-func trim(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
-
-// digits3 writes a number to 3 significant digits.
-func digits3(x float64) string {
-	switch {
-	case x >= 100 || x == 0:
-		return strconv.FormatFloat(x, 'f', 0, 64)
-	case x >= 10:
-		return strconv.FormatFloat(x, 'f', 1, 64)
-	case x >= 1:
-		return strconv.FormatFloat(x, 'f', 2, 64)
-	default:
-		return strconv.FormatFloat(x, 'f', 3, 64)
 	}
 }

@@ -1,12 +1,11 @@
-package report
+package render
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
+	"mfaload/internal/number"
+	"mfaload/internal/text"
+	"mfaload/report"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // What bounds report.md, so that it fits a comment on a pull request: GitHub refuses
@@ -20,12 +19,12 @@ const (
 // Markdown returns the report as report.md, for a comment on a pull request or
 // the summary of a CI job: GitHub's dialect, which GitLab reads too. Texts that
 // came from outside are code and never markup.
-func (r *Report) Markdown() ([]byte, error) {
+func Markdown(r *report.Report) ([]byte, error) {
 	m := &markdown{}
-	m.line("## %s %s: %s", marks[r.Verdict], strings.ToUpper(string(r.Verdict))+r.degraded(), code(r.Scenario))
+	m.line("## %s %s: %s", marks[r.Verdict], strings.ToUpper(string(r.Verdict))+degraded(r), code(r.Scenario))
 	m.line("")
-	m.line("%s requests in %s s, planned %s/s, achieved %s/s; started %s; mfaload %s", count(r.Requests.Sent), trim(r.Duration),
-		significant(r.Rate.Planned), significant(r.Rate.Achieved), r.Started.UTC().Format("2006-01-02 15:04:05Z"), code(r.Version))
+	m.line("%s requests in %s s, planned %s/s, achieved %s/s; started %s; mfaload %s", number.Count(r.Requests.Sent), number.Plain(r.Duration),
+		number.Significant(r.Rate.Planned), number.Significant(r.Rate.Achieved), r.Started.UTC().Format("2006-01-02 15:04:05Z"), code(r.Version))
 	m.reasons(r)
 	m.thresholds(r)
 	m.times(r)
@@ -37,9 +36,9 @@ func (r *Report) Markdown() ([]byte, error) {
 	return []byte(m.String()), nil
 }
 
-var marks = map[Verdict]string{Pass: "✅", Fail: "❌", Inconclusive: "❔", Interrupted: "⏹️"}
+var marks = map[report.Verdict]string{report.Pass: "✅", report.Fail: "❌", report.Inconclusive: "❔", report.Interrupted: "⏹️"}
 
-var stateMarks = map[State]string{Met: "✅", Missed: "❌", NoData: "➖", Undecided: "❔"}
+var stateMarks = map[report.State]string{report.Met: "✅", report.Missed: "❌", report.NoData: "➖", report.Undecided: "❔"}
 
 type markdown struct{ strings.Builder }
 
@@ -69,34 +68,9 @@ func (m *markdown) rows(n int, what string, row func(i int) []string) {
 	}
 }
 
-// foremost are the groups with those first that have most requests not as expected,
-// where not all of them are shown.
-func foremost(groups []Group, shown int) []Group {
-	if len(groups) <= shown {
-		return groups
-	}
-	groups = slices.Clone(groups)
-	slices.SortStableFunc(groups, func(a, b Group) int {
-		return cmp.Compare(b.Requests.Scheduled-b.Requests.AsExpected, a.Requests.Scheduled-a.Requests.AsExpected)
-	})
-	return groups
-}
-
-// missedFirst are the thresholds with those first that are not met, where not all of
-// them are shown.
-func missedFirst(all []Threshold, shown int) []Threshold {
-	if len(all) <= shown {
-		return all
-	}
-	order := []State{Missed, Undecided, NoData, Met}
-	all = slices.Clone(all)
-	slices.SortStableFunc(all, func(a, b Threshold) int { return slices.Index(order, a.State) - slices.Index(order, b.State) })
-	return all
-}
-
-func (m *markdown) reasons(r *Report) {
+func (m *markdown) reasons(r *report.Report) {
 	if r.Closed != nil {
-		m.line("\n> **Closed model**, %d users, think time %s ms. %s", r.Closed.Users, trim(r.Closed.Think), r.Closed.Meaning)
+		m.line("\n> **report.Closed model**, %d users, think time %s ms. %s", r.Closed.Users, number.Plain(r.Closed.Think), r.Closed.Meaning)
 	}
 	if len(r.Reasons) > 0 {
 		m.line("")
@@ -112,44 +86,44 @@ func (m *markdown) reasons(r *Report) {
 	}
 }
 
-func (m *markdown) thresholds(r *Report) {
+func (m *markdown) thresholds(r *report.Report) {
 	if len(r.Thresholds) == 0 {
 		return
 	}
 	m.title("Thresholds")
 	m.head("threshold", "observed", "")
-	all := missedFirst(r.Thresholds, markdownRows)
+	all := report.MissedFirst(r.Thresholds, markdownRows)
 	m.rows(len(all), "thresholds", func(i int) []string {
 		t := all[i]
-		return []string{code(t.Expression), t.observed(), stateMarks[t.State] + " " + string(t.State)}
+		return []string{code(t.Expression), t.ObservedText(), stateMarks[t.State] + " " + string(t.State)}
 	})
 }
 
-func (m *markdown) times(r *Report) {
+func (m *markdown) times(r *report.Report) {
 	m.title("Times in ms")
 	m.head("", "mean", "p50", "p90", "p95", "p99", "p99.9", "max")
-	row := func(name string, t Times) {
-		m.row(append([]string{name}, t.cells()[1:]...)...)
+	row := func(name string, t report.Times) {
+		m.row(append([]string{name}, timeCells(&t)[1:]...)...)
 	}
 	row("response", r.Response)
 	row("service", r.Service)
 	row("lateness", r.Lateness)
-	for _, o := range r.outcomes() {
+	for _, o := range outcomes(r) {
 		row("service, "+o.name, o.Service)
 	}
 	if len(r.Groups) > 1 {
 		groups := foremost(r.Groups, markdownRows)
 		m.rows(len(groups), "groups", func(i int) []string {
-			return append([]string{"response, " + code(groups[i].Name)}, groups[i].Response.cells()[1:]...)
+			return append([]string{"response, " + code(groups[i].Name)}, timeCells(&groups[i].Response)[1:]...)
 		})
 	}
 }
 
-func (m *markdown) requests(r *Report) {
+func (m *markdown) requests(r *report.Report) {
 	m.title("Requests")
 	m.head("", "scheduled", "sent", "as expected", "unexpected", "violating", "failed", "unsent", "of them 429")
-	cells := func(name string, q Requests) []string {
-		return []string{name, count(q.Scheduled), count(q.Sent), count(q.AsExpected), count(q.Unexpected), count(q.Violating), count(q.Failed), count(q.Unsent), count(q.RateLimited)}
+	cells := func(name string, q report.Requests) []string {
+		return []string{name, number.Count(q.Scheduled), number.Count(q.Sent), number.Count(q.AsExpected), number.Count(q.Unexpected), number.Count(q.Violating), number.Count(q.Failed), number.Count(q.Unsent), number.Count(q.RateLimited)}
 	}
 	m.row(cells("all", r.Requests)...)
 	if len(r.Groups) > 1 {
@@ -158,7 +132,7 @@ func (m *markdown) requests(r *Report) {
 	}
 }
 
-func (m *markdown) answers(r *Report) {
+func (m *markdown) answers(r *report.Report) {
 	m.title("Answers")
 	m.head("", "count")
 	var rows [][]string
@@ -167,13 +141,13 @@ func (m *markdown) answers(r *Report) {
 		prefix string
 	}{{r.Statuses, ""}, {r.Errors, "failed: "}} {
 		for _, kind := range mostFirst(kinds.of) {
-			rows = append(rows, []string{kinds.prefix + code(kind), count(kinds.of[kind])})
+			rows = append(rows, []string{kinds.prefix + code(kind), number.Count(kinds.of[kind])})
 		}
 	}
 	m.rows(len(rows), "kinds", func(i int) []string { return rows[i] })
 }
 
-func (m *markdown) violations(r *Report) {
+func (m *markdown) violations(r *report.Report) {
 	if len(r.Violations) == 0 {
 		return
 	}
@@ -181,11 +155,11 @@ func (m *markdown) violations(r *Report) {
 	m.line("| rule | place | level | count | expected | got |\n|:--|:--|:--|--:|:--|:--|")
 	m.rows(len(r.Violations), "violations", func(i int) []string {
 		v := r.Violations[i]
-		return []string{code(v.Rule), code(place(v.Pointer)), v.Level, count(v.Count), code(v.Expected), code(v.Got)}
+		return []string{code(v.Rule), code(place(v.Pointer)), v.Level, number.Count(v.Count), code(v.Expected), code(v.Got)}
 	})
 }
 
-func (m *markdown) rest(r *Report) {
+func (m *markdown) rest(r *report.Report) {
 	never := 0
 	for _, c := range r.Coverage {
 		if c.Evaluated == 0 {
@@ -193,46 +167,25 @@ func (m *markdown) rest(r *Report) {
 		}
 	}
 	m.line("\n%d of %d rules of the contract exercised. mfaload's own lateness: p99 %s ms.",
-		len(r.Coverage)-never, len(r.Coverage), digits3(r.Generator.OwnLateness.P99))
-}
-
-// longest is how much of a text from outside is shown.
-const longest = 200
-
-// plain makes a text from outside one line of bounded length that a page can
-// show: nothing in it controls the page or its direction.
-func plain(text string, most int) string {
-	runes := []rune(strings.ToValidUTF8(text[:min(len(text), utf8.UTFMax*(most+1))], "\uFFFD"))
-	if len(runes) > most {
-		runes = append(runes[:most:most], '…')
-	}
-	for i, c := range runes {
-		switch {
-		case unicode.IsSpace(c):
-			runes[i] = ' '
-		case unicode.IsControl(c) || unicode.Is(unicode.Cf, c):
-			runes[i] = '\uFFFD'
-		}
-	}
-	return string(runes)
+		len(r.Coverage)-never, len(r.Coverage), number.Fixed(r.Generator.OwnLateness.P99))
 }
 
 // code makes a text a code span, in a table too: nothing in it is markup, a
 // link or a mention, and it stays on its line.
-func code(text string) string { return codeUpTo(text, longest) }
+func code(s string) string { return codeUpTo(s, text.MaxName) }
 
-func codeUpTo(text string, most int) string {
-	text = strings.TrimSpace(plain(text, most))
-	if text == "" {
+func codeUpTo(s string, maxRunes int) string {
+	s = strings.TrimSpace(text.Brief(s, maxRunes))
+	if s == "" {
 		return ""
 	}
 	fence := "`"
-	for strings.Contains(text, fence) {
+	for strings.Contains(s, fence) {
 		fence += "`"
 	}
-	text = strings.ReplaceAll(text, "|", `\|`)
+	s = strings.ReplaceAll(s, "|", `\|`)
 	if fence != "`" {
-		text = " " + text + " "
+		s = " " + s + " "
 	}
-	return fence + text + fence
+	return fence + s + fence
 }

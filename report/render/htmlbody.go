@@ -1,4 +1,4 @@
-package report
+package render
 
 import (
 	"fmt"
@@ -9,6 +9,10 @@ import (
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
 
+	"mfaload/internal/number"
+	"mfaload/internal/text"
+	"mfaload/measure"
+	"mfaload/report"
 	"mfaload/report/render/chart"
 )
 
@@ -18,7 +22,7 @@ const (
 	htmlLong = 8000
 )
 
-func text(s string) g.Node { return g.Text(plain(s, htmlText)) }
+func brief(s string) g.Node { return g.Text(text.Brief(s, htmlText)) }
 
 // body is the page from top to bottom.
 func (p *htmlPage) body() g.Group {
@@ -47,8 +51,8 @@ func (p *htmlPage) header() g.Node {
 	}
 	return g.Group{h.Header(h.Class("verdict "+string(p.Verdict)),
 		h.P(h.Class("word"), h.Span(h.Class("sign"), hidden(), g.Text(htmlMarks[p.Verdict])), g.Text(strings.ToUpper(string(p.Verdict))+degraded)),
-		h.H1(text(p.Scenario)),
-		g.If(p.Description != "", h.P(text(p.Description))),
+		h.H1(brief(p.Scenario)),
+		g.If(p.Description != "", h.P(brief(p.Description))),
 		p.when(), p.why(), p.model(), p.ending(),
 	), g.Text("\n")}
 }
@@ -57,7 +61,7 @@ func (p *htmlPage) header() g.Node {
 func (p *htmlPage) when() g.Node {
 	started := p.Started.UTC()
 	return soft(
-		g.If(p.Target != "", g.Group{text(p.Target), g.Text(" · ")}),
+		g.If(p.Target != "", g.Group{brief(p.Target), g.Text(" · ")}),
 		h.Time(h.DateTime(started.Format(time.RFC3339)), g.Text(started.Format("2 January 2006, 15:04:05 UTC"))),
 		g.Text(" · "+chart.ClockText(p.Duration)),
 		g.If(p.Warmup != nil, g.Text(" after a warm-up")))
@@ -66,7 +70,7 @@ func (p *htmlPage) when() g.Node {
 func (p *htmlPage) why() g.Node {
 	if len(p.Reasons) > 0 {
 		shown := p.Reasons[:min(len(p.Reasons), htmlReasons)]
-		return g.Group{h.Ul(h.Class("reasons"), g.Map(shown, func(reason string) g.Node { return h.Li(text(reason)) })), more(len(p.Reasons)-len(shown), "reasons ")}
+		return g.Group{h.Ul(h.Class("reasons"), g.Map(shown, func(reason string) g.Node { return h.Li(brief(reason)) })), more(len(p.Reasons)-len(shown), "reasons ")}
 	}
 	return g.If(len(p.Thresholds) > 0, h.P(g.Text("Every threshold was met.")))
 }
@@ -76,7 +80,7 @@ func (p *htmlPage) model() g.Node {
 	if c == nil {
 		return nil
 	}
-	return h.P(h.Class("note"), h.Strong(g.Text("Closed model")), g.Textf(", %d users, think time %s ms. %s", c.Users, trim(c.Think), c.Meaning))
+	return h.P(h.Class("note"), h.Strong(g.Text("Closed model")), g.Textf(", %d users, think time %s ms. %s", c.Users, number.Plain(c.Think), c.Meaning))
 }
 
 func (p *htmlPage) ending() g.Node {
@@ -84,7 +88,7 @@ func (p *htmlPage) ending() g.Node {
 	if s == nil {
 		return nil
 	}
-	return h.P(h.Class("note"), h.Strong(g.Text("Ended early")), g.Text(" after "+chart.ClockText(s.At)+": "), text(s.Condition), g.Text(", "), text(s.Observed), g.Text("."))
+	return h.P(h.Class("note"), h.Strong(g.Text("Ended early")), g.Text(" after "+chart.ClockText(s.At)+": "), brief(s.Condition), g.Text(", "), brief(s.Observed), g.Text("."))
 }
 
 // tile is a figure that is read from afar.
@@ -95,20 +99,20 @@ func tile(name, value, unit, class string) g.Node {
 func (p *htmlPage) tiles() g.Node {
 	achieved := "achieved"
 	if p.Rate.Planned != 0 {
-		achieved += " of " + digits3(p.Rate.Planned) + "/s"
+		achieved += " of " + number.Fixed(p.Rate.Planned) + "/s"
 	}
 	ms := func(name, stat string) g.Node { return tile(name, p.Response.Text(stat), "ms", "") }
 	counted := func(name string, n uint64, class string) g.Node {
 		if n == 0 {
 			class = ""
 		}
-		return tile(name, count(n), "", class)
+		return tile(name, number.Count(n), "", class)
 	}
 	q := p.Requests
 	return g.Group{
 		h.Dl(h.Class("tiles"), ms("response p50", "p50"), ms("response p95", "p95"), ms("response p99", "p99"),
-			ms("max", "max"), tile(achieved, digits3(p.Rate.Achieved), "/s", "")), g.Text("\n"),
-		h.Dl(h.Class("tiles"), counted("as expected of "+count(q.Scheduled), q.AsExpected, ""), counted("unexpected", q.Unexpected, "bad"),
+			ms("max", "max"), tile(achieved, number.Fixed(p.Rate.Achieved), "/s", "")), g.Text("\n"),
+		h.Dl(h.Class("tiles"), counted("as expected of "+number.Count(q.Scheduled), q.AsExpected, ""), counted("unexpected", q.Unexpected, "bad"),
 			counted("violating", q.Violating, "bad"), counted("failed", q.Failed, "bad"),
 			g.If(q.RateLimited > 0, counted("of them 429", q.RateLimited, "warn")), g.If(q.Unsent > 0, counted("unsent", q.Unsent, "warn"))), g.Text("\n"),
 	}
@@ -129,13 +133,13 @@ func (p *htmlPage) judged() g.Node {
 func (t htmlThreshold) row() g.Node {
 	look, word := "warn", h.Strong(h.Class("warn"), g.Text("? "+string(t.State)))
 	switch t.State {
-	case Met:
+	case report.Met:
 		look, word = "good", h.Span(h.Class("good"), g.Text("✓ met"))
-	case Missed:
+	case report.Missed:
 		look, word = "bad", h.Strong(h.Class("bad"), g.Text("✕ missed"))
 	}
-	return chart.Row(h.Td(h.Class("text"), text(t.Expression)), h.Td(h.Class("word"), word), h.Td(g.Text(t.observed())), h.Td(g.Text(t.Close)),
-		h.Td(h.Class("gauge"), h.Span(h.Class("bar "+look), hidden(), h.I(h.Style("width:"+trim(t.Fill)+"%")))))
+	return chart.Row(h.Td(h.Class("text"), brief(t.Expression)), h.Td(h.Class("word"), word), h.Td(g.Text(t.ObservedText())), h.Td(g.Text(t.Close)),
+		h.Td(h.Class("gauge"), h.Span(h.Class("bar "+look), hidden(), h.I(h.Style("width:"+number.Plain(t.Fill)+"%")))))
 }
 
 func (p *htmlPage) overTime() g.Node {
@@ -152,13 +156,13 @@ func fact(name string, children ...g.Node) g.Node {
 
 // known is a fact in the form of code, and nothing where it is empty.
 func known(name, value string) g.Node {
-	return g.If(value != "", fact(name, h.Code(text(value))))
+	return g.If(value != "", fact(name, h.Code(brief(value))))
 }
 
 func (p *htmlPage) broken() g.Node {
 	var all g.Group
 	for i, v := range p.Shown {
-		all = append(all, v.details(i < p.Open), g.Text("\n"))
+		all = append(all, violationDetails(v, i < p.Open), g.Text("\n"))
 	}
 	all = append(all, more(p.MoreViolations, ""))
 	if len(p.Shown) == 0 {
@@ -167,17 +171,17 @@ func (p *htmlPage) broken() g.Node {
 	return section("Violations of the contract", all, p.rules())
 }
 
-func (v Violation) details(open bool) g.Node {
+func violationDetails(v report.Violation, open bool) g.Node {
 	class := "warn"
 	if v.Level == "fail" {
 		class = "bad"
 	}
 	e := v.Example
 	return h.Details(h.Class("violation"), g.If(open, g.Attr("open")),
-		h.Summary(h.Strong(h.Class(class), text(v.Rule)), g.Text(" "), h.Code(text(place(v.Pointer))), g.Text(" "), h.Span(g.Text(count(v.Count)+" × "+v.Level))),
-		h.Dl(h.Class("facts"), fact("expected", h.Code(text(v.Expected))), fact("came", h.Code(text(v.Got))),
+		h.Summary(h.Strong(h.Class(class), brief(v.Rule)), g.Text(" "), h.Code(brief(place(v.Pointer))), g.Text(" "), h.Span(g.Text(number.Count(v.Count)+" × "+v.Level))),
+		h.Dl(h.Class("facts"), fact("expected", h.Code(brief(v.Expected))), fact("came", h.Code(brief(v.Got))),
 			known("correlation ID", e.CorrelationID), known("transaction ID", e.TransactionID), known("user", e.UserID),
-			fact("again", h.Pre(h.TabIndex("0"), g.Text(plain(e.Curl, htmlLong))))))
+			fact("again", h.Pre(h.TabIndex("0"), g.Text(text.Brief(e.Curl, htmlLong))))))
 }
 
 // rules says which rules were held against answers.
@@ -187,17 +191,17 @@ func (p *htmlPage) rules() g.Node {
 		broken = fmt.Sprintf(", and %d broken", n)
 	}
 	var never g.Group
-	shown, moreRules := first(p.Rules, htmlRules)
-	neverShown, moreNever := first(p.NeverRules, htmlRules)
+	shown, moreRules := text.First(p.Rules, htmlRules)
+	neverShown, moreNever := text.First(p.NeverRules, htmlRules)
 	for i, rule := range neverShown {
-		never = append(never, g.If(i > 0, g.Text(", ")), h.Code(text(rule)))
+		never = append(never, g.If(i > 0, g.Text(", ")), h.Code(brief(rule)))
 	}
 	return g.Group{h.H3(g.Text("Rule coverage")),
 		h.P(g.Textf("%d of %d rules were exercised%s. A rule that was not exercised was not passed.", p.Evaluated, len(p.Rules), broken)),
 		g.If(len(never) > 0, soft(g.Text("Not exercised: "), never, g.Text("."))), more(int(moreNever), "rules "),
 		g.If(len(p.Rules) > 0, h.Details(h.Summary(g.Text("All rules")), chart.Scroll("coverage of the rules", h.THead(chart.Head("rule", "exercised", "broken")),
-			h.TBody(g.Map(shown, func(c Coverage) g.Node {
-				return chart.Row(h.Td(text(c.Rule)), h.Td(g.Text(count(c.Evaluated))), h.Td(g.If(c.Violated > 0, h.Class("bad")), g.Text(count(c.Violated))))
+			h.TBody(g.Map(shown, func(c report.Coverage) g.Node {
+				return chart.Row(h.Td(brief(c.Rule)), h.Td(g.Text(number.Count(c.Evaluated))), h.Td(g.If(c.Violated > 0, h.Class("bad")), g.Text(number.Count(c.Violated))))
 			}))), more(int(moreRules), "rules ")))}
 }
 
@@ -206,10 +210,10 @@ func (p *htmlPage) figures() g.Node {
 }
 
 func (p *htmlPage) times() g.Node {
-	row := func(name string, t Times) g.Node {
-		return chart.Row(h.Th(h.Scope("row"), g.Text(name)), chart.Texts(t.cells()[1:]...))
+	row := func(name string, t report.Times) g.Node {
+		return chart.Row(h.Th(h.Scope("row"), g.Text(name)), chart.Texts(timeCells(&t)[1:]...))
 	}
-	outcomes := g.Map(p.outcomes(), func(o namedOutcome) g.Node { return row("service, "+o.name, o.Service) })
+	outcomes := g.Map(outcomes(p.Report), func(o namedOutcome) g.Node { return row("service, "+o.name, o.Service) })
 	names := g.Map([]string{"mean", "p50", "p90", "p95", "p99", "p99.9", "max"}, func(name string) g.Node { return h.Th(h.Scope("col"), g.Text(name)) })
 	return g.Group{h.H3(g.Text("Times in ms")), chart.Scroll("times in milliseconds", h.THead(h.Tr(h.Td(), names)),
 		h.TBody(row("response", p.Response), row("service", p.Service), row("lateness", p.Lateness), outcomes))}
@@ -218,29 +222,29 @@ func (p *htmlPage) times() g.Node {
 func (p *htmlPage) answers() g.Node {
 	return g.Group{h.H3(g.Text("Answers")), chart.Scroll("answers", h.THead(chart.Head("answer", "count", "share")),
 		h.TBody(g.Map(p.Answers, func(a htmlAnswer) g.Node {
-			name := text(a.Name)
+			name := brief(a.Name)
 			if a.Missing {
 				name = h.Span(h.Class("bad"), g.Text("failed: "), name)
 			}
-			share := percent(ratio(a.Count, float64(p.Requests.Sent)))
-			return chart.Row(h.Td(name), chart.Texts(count(a.Count), trim(share)+" %"))
+			share := number.Percent(measure.Share{N: a.Count, Of: p.Requests.Sent}.Value())
+			return chart.Row(h.Td(name), chart.Texts(number.Count(a.Count), number.Plain(share)+" %"))
 		}))), more(p.MoreAnswers, "")}
 }
 
 func (p *htmlPage) requests() g.Node {
 	return chart.Scroll("requests by group",
 		h.THead(chart.Head("group", "scheduled", "sent", "as expected", "unexpected", "violating", "failed", "unsent", "p50 ms", "p95 ms", "p99 ms", "max ms")),
-		h.TBody(g.Map(p.Few, func(one Group) g.Node { return chart.Row(h.Td(text(one.Name)), one.Figures.cells()) }),
-			chart.Row(h.Th(h.Scope("row"), g.Text("all")), p.Figures.cells()),
+		h.TBody(g.Map(p.Few, func(one report.Group) g.Node { return chart.Row(h.Td(brief(one.Name)), requestCells(&one.Figures)) }),
+			chart.Row(h.Th(h.Scope("row"), g.Text("all")), requestCells(&p.Figures)),
 			g.Iff(p.Warmup != nil, func() g.Node {
-				return chart.Row(h.Class("soft"), h.Td(g.Text("warm-up, not judged")), p.Warmup.cells())
+				return chart.Row(h.Class("soft"), h.Td(g.Text("warm-up, not judged")), requestCells(p.Warmup))
 			})))
 }
 
-// cells are those of a row of requests.
-func (f *Figures) cells() g.Node {
+// requestCells are those of a row of requests.
+func requestCells(f *report.Figures) g.Node {
 	q, t := f.Requests, f.Response
-	return chart.Texts(count(q.Scheduled), count(q.Sent), count(q.AsExpected), count(q.Unexpected), count(q.Violating), count(q.Failed), count(q.Unsent),
+	return chart.Texts(number.Count(q.Scheduled), number.Count(q.Sent), number.Count(q.AsExpected), number.Count(q.Unexpected), number.Count(q.Violating), number.Count(q.Failed), number.Count(q.Unsent),
 		t.Text("p50"), t.Text("p95"), t.Text("p99"), t.Text("max"))
 }
 
@@ -252,12 +256,12 @@ func (p *htmlPage) machines() g.Node {
 	for i, row := range p.Machines {
 		rows = append(rows, chart.Row(g.Map(row, func(s string) g.Node {
 			if i == 0 {
-				return h.Th(h.Scope("col"), text(s))
+				return h.Th(h.Scope("col"), brief(s))
 			}
-			return h.Td(text(s))
+			return h.Td(brief(s))
 		})))
 	}
-	return section("Machines", soft(g.Text("The run "), text(p.Run), g.Textf(" was shared among %d machines.", len(p.Shards))), chart.Scroll("machines", rows), more(len(p.Shards)-htmlMachines, "shards "))
+	return section("Machines", soft(g.Text("The run "), brief(p.Run), g.Textf(" was shared among %d machines.", len(p.Shards))), chart.Scroll("machines", rows), more(len(p.Shards)-htmlMachines, "shards "))
 }
 
 func (p *htmlPage) scenario() g.Node {
@@ -281,22 +285,22 @@ func (p *htmlPage) generator() g.Node {
 		on = " on " + m.Platform
 	}
 	if m.AllBusy != 0 {
-		workers += "; all of them while arrivals waited for " + trim(m.AllBusy) + " s"
+		workers += "; all of them while arrivals waited for " + number.Plain(m.AllBusy) + " s"
 	}
 	if m.WorkersNeeded != 0 {
 		workers += "; the load needs about " + strconv.Itoa(m.WorkersNeeded)
 	}
 	if c.Opened > 0 {
-		opened = fmt.Sprintf(" (dialled in %s ms, TLS in %s ms, medians)", digits3(c.Dial.P50), digits3(c.Handshake.P50))
+		opened = fmt.Sprintf(" (dialled in %s ms, TLS in %s ms, medians)", number.Fixed(c.Dial.P50), number.Fixed(c.Handshake.P50))
 	}
 	return section("How it was measured", h.Dl(h.Class("facts"),
-		fact("mfaload", text(p.Version), text(on), g.Textf(", %d processors", m.Cores)),
-		fact("processor time", g.Textf("%s s used, %s s waited for", trim(m.CPU), trim(m.CPUWait))),
-		fact("memory", g.Textf("%s MB at most; longest pause of its garbage collector %s ms", trim(m.PeakRSS), trim(m.MaxGCPause))),
+		fact("mfaload", brief(p.Version), brief(on), g.Textf(", %d processors", m.Cores)),
+		fact("processor time", g.Textf("%s s used, %s s waited for", number.Plain(m.CPU), number.Plain(m.CPUWait))),
+		fact("memory", g.Textf("%s MB at most; longest pause of its garbage collector %s ms", number.Plain(m.PeakRSS), number.Plain(m.MaxGCPause))),
 		fact("workers", g.Text(workers)),
-		fact("own lateness", g.Textf("p50 %s ms, p99 %s ms, at most %s ms", digits3(m.OwnLateness.P50), digits3(m.OwnLateness.P99), digits3(m.OwnLateness.Max))),
-		fact("hiccups", g.Textf("p99 %s ms, at most %s ms", digits3(m.Hiccups.P99), digits3(m.Hiccups.Max))),
-		fact("connections", g.Textf("%s opened ahead, %s in the judged part%s", count(c.Ahead), count(c.Opened), opened)),
-		fact("scenario", h.Code(text(p.Hash)))),
+		fact("own lateness", g.Textf("p50 %s ms, p99 %s ms, at most %s ms", number.Fixed(m.OwnLateness.P50), number.Fixed(m.OwnLateness.P99), number.Fixed(m.OwnLateness.Max))),
+		fact("hiccups", g.Textf("p99 %s ms, at most %s ms", number.Fixed(m.Hiccups.P99), number.Fixed(m.Hiccups.Max))),
+		fact("connections", g.Textf("%s opened ahead, %s in the judged part%s", number.Count(c.Ahead), number.Count(c.Opened), opened)),
+		fact("scenario", h.Code(brief(p.Hash)))),
 		soft(g.Text("Response time runs from the time at which the schedule wanted a request to be sent to its last byte, service time from the actual send. Lateness lies between the two.")))
 }

@@ -1,0 +1,90 @@
+// Package number writes and rounds numbers for people.
+package number
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+)
+
+// Count writes a number with its thousands apart.
+func Count(n uint64) string {
+	s := strconv.FormatUint(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// Times says how often something happened: "once", or "3 times".
+func Times(n uint64) string {
+	if n == 1 {
+		return "once"
+	}
+	return Count(n) + " times"
+}
+
+// Plural writes a number with a noun: "1 second", or "3 seconds".
+func Plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// Plain writes a number without needless zeros.
+func Plain(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+
+// Fixed writes a number to 3 significant digits, whole where it is 100 or more, and to
+// the thousandth below 1. Zeros at its end stay, so that columns of numbers line up.
+func Fixed(x float64) string {
+	decimals := 3
+	switch {
+	case x >= 100 || x == 0:
+		decimals = 0
+	case x >= 10:
+		decimals = 1
+	case x >= 1:
+		decimals = 2
+	}
+	return strconv.FormatFloat(x, 'f', decimals, 64)
+}
+
+// Significant writes a number to 3 significant digits, and whole where it is 100 or
+// more.
+func Significant(x float64) string {
+	if math.Abs(x) >= 100 {
+		return Plain(math.Round(x))
+	}
+	return Plain(RoundTo(x, 3))
+}
+
+// Percent is a share in percent, to 3 significant digits below 1 %, so that a share
+// above 0 is never shown as 0.
+func Percent(share float64) float64 {
+	x := share * 100
+	if x >= 1 || x == 0 {
+		return Round(x)
+	}
+	return RoundTo(x, 3)
+}
+
+// Round keeps 3 decimals.
+func Round(x float64) float64 { return math.Round(x*1000) / 1000 }
+
+// RoundTo keeps so many significant digits.
+func RoundTo(x float64, digits int) float64 {
+	if x == 0 {
+		return 0
+	}
+	return RoundDecimals(x, digits-1-int(math.Floor(math.Log10(math.Abs(x)))))
+}
+
+// RoundDecimals keeps so many decimals; none where they are below 0.
+func RoundDecimals(x float64, decimals int) float64 {
+	y, err := strconv.ParseFloat(strconv.FormatFloat(x, 'f', max(decimals, 0), 64), 64)
+	if err != nil {
+		return x
+	}
+	return y
+}

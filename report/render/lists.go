@@ -1,0 +1,177 @@
+package render
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"mfaload/internal/number"
+	"mfaload/internal/text"
+	"mfaload/report"
+	"slices"
+	"strconv"
+)
+
+// foremost are the groups with those first that have most requests not as expected,
+// where not all of them are shown.
+func foremost(groups []report.Group, shown int) []report.Group {
+	if len(groups) <= shown {
+		return groups
+	}
+	groups = slices.Clone(groups)
+	slices.SortStableFunc(groups, func(a, b report.Group) int {
+		return cmp.Compare(b.Requests.Scheduled-b.Requests.AsExpected, a.Requests.Scheduled-a.Requests.AsExpected)
+	})
+	return groups
+}
+
+func mostFirst(counts map[string]uint64) []string {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+}
+
+// namedOutcome has the times of requests that were not served.
+type namedOutcome struct {
+	name string
+	report.OutcomeTimes
+}
+
+// outcomes are those that were refused, and those that failed.
+func outcomes(r *report.Report) (all []namedOutcome) {
+	for _, name := range []string{"refused", "failed"} {
+		if o, some := r.ByOutcome[name]; some {
+			all = append(all, namedOutcome{name, o})
+		}
+	}
+	return all
+}
+
+// timeCells are the times as tables show them, from min to max.
+func timeCells(t *report.Times) (cells []string) {
+	for _, name := range []string{"min", "mean", "p50", "p90", "p95", "p99", "p99.9", "max"} {
+		cells = append(cells, t.Text(name))
+	}
+	return cells
+}
+
+// shards is a table of them.
+func (m *markdown) shards(r *report.Report) {
+	if len(r.Shards) == 0 {
+		return
+	}
+	m.title("Shards of the run " + code(r.Run))
+	rows := shardRows("", r.Shards)
+	m.head(rows[0]...)
+	m.rows(len(rows)-1, "shards", func(i int) []string { return rows[i+1] })
+}
+
+// junitShards has a testcase for each: a machine that could not keep up is an
+// error, and no failure of the service.
+func junitShards(r *report.Report) (cases []junitCase) {
+	for _, s := range r.Shards {
+		c := junitCase{Name: "shard " + strconv.Itoa(s.Index)}
+		if why := slices.Concat(s.Doubts, lostWhy(s.Lost)); len(why) > 0 {
+			c.Error = &junitResult{Message: text.Clip(why[0], report.MaxText), Type: "shard", Text: lines(why)}
+			if s.Lost != "" && r.Degraded {
+				c.Skipped, c.Error = c.Error, nil
+			}
+		}
+		cases = append(cases, c)
+	}
+	return cases
+}
+
+func lostWhy(why string) []string {
+	if why == "" {
+		return nil
+	}
+	return []string{"lost: " + why}
+}
+
+// degraded stands beside the verdict of a run that was judged without some of
+// its shards.
+func degraded(r *report.Report) string {
+	if r.Degraded {
+		return " (DEGRADED)"
+	}
+	return ""
+}
+
+// shards shows what each machine saw and how it kept up.
+func (p *page) shards(r *report.Report) {
+	if len(r.Shards) == 0 {
+		return
+	}
+	p.title("shards of the run " + text.Brief(r.Run, text.MaxName))
+	p.table(p.most(shardRows("  ", r.Shards), "shards"))
+}
+
+// shardRows are a table of shards, the first row its head.
+func shardRows(indent string, shards []report.Shard) [][]string {
+	rows := [][]string{{"", "sent", "as expected", "unexpected", "violating", "failed", "unsent", "response p50", "p99 ms", "own lateness p99", "hiccups p99 ms", "CPU"}}
+	for _, s := range shards {
+		if s.Lost != "" || s.ShardFigures == nil {
+			rows = append(rows, []string{indent + strconv.Itoa(s.Index), "lost"})
+			continue
+		}
+		g, q := &s.Generator, &s.Requests
+		cpu := "-"
+		if g.Cores > 0 && g.Elapsed > 0 {
+			cpu = fmt.Sprintf("%.0f %%", 100*g.CPU/(g.Elapsed*float64(g.Cores)))
+		}
+		mark := ""
+		if len(s.Doubts) > 0 {
+			mark = " !"
+		}
+		rows = append(rows, []string{indent + strconv.Itoa(s.Index) + mark, number.Count(q.Sent), number.Count(q.AsExpected), number.Count(q.Unexpected), number.Count(q.Violating), number.Count(q.Failed), number.Count(q.Unsent),
+			s.Response.Text("p50"), s.Response.Text("p99"), number.Fixed(g.OwnLateness.P99), number.Fixed(g.Hiccups.P99), cpu})
+	}
+	return rows
+}
+
+// usersEnd says in a few words how far the group came with its users.
+func usersEnd(u *report.Users) string {
+	switch {
+	case u.MaxPerUser > 0 && u.Turns >= u.Count*u.MaxPerUser:
+		return "each was asked as often as maxPerUser allows"
+	case u.Order == "random":
+		return "drawn " + number.Times(u.Turns)
+	case u.RanOut != nil:
+		return fmt.Sprintf("ran out %s s into the schedule", number.Plain(*u.RanOut))
+	case u.Wrapped > 0:
+		return "began anew " + number.Times(u.Wrapped)
+	case u.Turns >= u.Count:
+		return "each was asked once"
+	}
+	return fmt.Sprintf("%s of them asked", number.Count(u.Turns))
+}
+
+// users shows whom each group asked.
+func (p *page) users(r *report.Report) {
+	var rows [][]string
+	for _, g := range r.Groups {
+		if g.Users == nil {
+			continue
+		}
+		order := text.Brief(g.Users.Order, text.MaxName)
+		if g.Users.Exhausted != "" {
+			order += ", " + text.Brief(g.Users.Exhausted, text.MaxName)
+		}
+		if g.Users.PerUser > 0 {
+			order += fmt.Sprintf(", each at most once in %s s", number.Plain(g.Users.PerUser))
+		}
+		rows = append(rows, []string{"  " + text.Brief(g.Name, text.MaxName), number.Count(g.Users.Count), order, usersEnd(g.Users)})
+	}
+	if len(rows) == 0 {
+		return
+	}
+	p.title("users")
+	p.table(p.most(rows, "groups"))
+}
+
+// closed says below the verdict that the load was closed.
+func (p *page) closed(c *report.Closed) {
+	if c != nil {
+		p.wrap("  ", fmt.Sprintf("CLOSED MODEL, %d users, think time %s ms. %s", c.Users, number.Plain(c.Think), c.Meaning))
+	}
+}
