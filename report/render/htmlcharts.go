@@ -12,6 +12,7 @@ import (
 	"mfaload/measure"
 	"mfaload/report"
 	"mfaload/report/render/chart"
+	"mfaload/scenario"
 )
 
 // drawing makes the charts of a report.
@@ -22,6 +23,14 @@ type drawing struct {
 	time    chart.Axis // of the run
 	latency chart.Axis // in ms, the same for response and service time
 	marks   []chart.Mark
+	limits  []limit
+}
+
+// limit is a threshold of the response times of all groups that the charts have room for.
+type limit struct {
+	scenario.Threshold
+	at    float64 // in ms
+	state report.State
 }
 
 // leastShown is what times below are drawn at, in milliseconds.
@@ -36,10 +45,11 @@ func newDrawing(r *report.Report, m *measure.Measurement) (*drawing, error) {
 	if w := r.Warmup; w != nil && w.Requests.Sent > 0 {
 		low, high = min(low, w.Service.Min), max(high, w.Response.Max)
 	}
-	for _, t := range r.Thresholds {
-		if d.shows(t) {
-			high = max(high, t.Limit)
-		}
+	if err := d.findLimits(); err != nil {
+		return nil, err
+	}
+	for _, l := range d.limits {
+		high = max(high, l.at)
 	}
 	d.latency = chart.Log(low, high, leastShown, "ms")
 	var err error
@@ -54,10 +64,25 @@ func newDrawing(r *report.Report, m *measure.Measurement) (*drawing, error) {
 	return d, nil
 }
 
-// shows says whether a threshold is a limit of response times that the charts
-// have room for.
-func (d *drawing) shows(t report.Threshold) bool {
-	return t.Group == "" && strings.HasPrefix(t.Expression, "response ") && t.Limit >= leastShown && t.Limit <= 10*d.r.Response.Max
+// findLimits takes what a judged threshold is about from the measurement's terms: the
+// report has it as a text only.
+func (d *drawing) findLimits() error {
+	terms, err := report.DecodeTerms(d.m)
+	if err != nil {
+		return err
+	}
+	of := map[string]scenario.Threshold{}
+	for _, t := range terms.Thresholds {
+		if t.Group == "" && t.Metric == scenario.Response {
+			of[text.Escape(t.String())] = t
+		}
+	}
+	for _, t := range d.r.Thresholds {
+		if about, is := of[t.Expression]; is && t.Limit >= leastShown && t.Limit <= 10*d.r.Response.Max {
+			d.limits = append(d.limits, limit{about, t.Limit, t.State})
+		}
+	}
+	return nil
 }
 
 func (d *drawing) bins() bins {
@@ -167,14 +192,13 @@ func (d *drawing) stretch(c *chart.Chart) {
 // judge marks what response times were held against, and where they stood out.
 func (d *drawing) judge(c *chart.Chart) {
 	c.Marks = slices.Concat(c.Marks, d.stalls())
-	for _, t := range d.r.Thresholds {
-		if d.shows(t) && len(c.Levels) < mostLevels {
-			look := chart.Good
-			if t.State == report.Missed {
-				look = chart.Bad
-			}
-			c.Levels = append(c.Levels, chart.Level{At: t.Limit, Name: text.Brief(strings.TrimPrefix(t.Expression, "response "), 60), Look: look})
+	for _, l := range d.limits[:min(len(d.limits), mostLevels)] {
+		look := chart.Good
+		if l.state == report.Missed {
+			look = chart.Bad
 		}
+		name := text.Brief(text.Escape(l.Stat+" <= "+l.Written), 60)
+		c.Levels = append(c.Levels, chart.Level{At: l.at, Name: name, Look: look})
 	}
 	bad := chart.Series{Name: "failed, or unexpected", Kind: chart.Dots, Look: chart.Bad, X: d.columns.middles(), Y: d.columns.row(func(col moment) *float64 {
 		if col.failed+col.unexpected == 0 {
@@ -508,13 +532,12 @@ func boundText(b measure.Bound) string {
 // limitDots are the thresholds of percentiles, at their places in the spectrum.
 func (d *drawing) limitDots(nines float64) []chart.Series {
 	s := chart.Series{Name: "limits of the response time", Kind: chart.Dots, Look: chart.Bad}
-	for _, t := range d.r.Thresholds {
-		var p float64
-		if _, err := fmt.Sscanf(t.Expression, "response p%g ", &p); len(s.X) == mostLevels || err != nil || !d.shows(t) || p >= 100 {
+	for _, l := range d.limits {
+		if len(s.X) == mostLevels || l.Quantile == 0 || l.Quantile >= 100 {
 			continue
 		}
-		if x := -math.Log10(1 - p/100); x <= nines {
-			s.X, s.Y = append(s.X, x), append(s.Y, t.Limit)
+		if x := -math.Log10(1 - l.Quantile/100); x <= nines {
+			s.X, s.Y = append(s.X, x), append(s.Y, l.at)
 		}
 	}
 	if len(s.X) == 0 {

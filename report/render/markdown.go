@@ -70,7 +70,7 @@ func (m *markdown) rows(n int, what string, row func(i int) []string) {
 
 func (m *markdown) reasons(r *report.Report) {
 	if r.Closed != nil {
-		m.line("\n> **report.Closed model**, %d users, think time %s ms. %s", r.Closed.Users, number.Plain(r.Closed.Think), r.Closed.Meaning)
+		m.line("\n> **Closed model**, %d users, think time %s ms. %s", r.Closed.Users, number.Plain(r.Closed.Think), r.Closed.Meaning)
 	}
 	if len(r.Reasons) > 0 {
 		m.line("")
