@@ -60,7 +60,8 @@ var mayImport = map[string][]string{
 	"mfaload/cmd/mfaload":                   {"*"},
 
 	"mfaload/session": {"mfaload/contract", "mfaload/internal/disk", "mfaload/internal/text", "mfaload/measure",
-		"mfaload/measure/journal", "mfaload/pingone", "mfaload/report", "mfaload/report/render", "mfaload/report/compare", "mfaload/runner",
+		"mfaload/measure/journal", "mfaload/pingone", "mfaload/report", "mfaload/report/render", "mfaload/report/compare",
+		"mfaload/runner",
 		"mfaload/scenario"},
 
 	"mfaload/bench":        {"mfaload/bench/model", "mfaload/runner/schedule", "mfaload/scenario"},
@@ -119,7 +120,7 @@ func TestPurePackages(t *testing.T) {
 	t.Parallel()
 	var files []string
 	for folder := range strings.FieldsSeq(`scenario contract measure measure/journal report report/compare
-		report/render/chart capacity internal/stat runner/plan runner/schedule`) {
+		report/render report/render/chart capacity internal/number internal/stat runner/plan runner/schedule`) {
 		all, err := filepath.Glob("../../" + folder + "/*.go")
 		if err != nil || len(all) == 0 {
 			t.Fatal(folder, err)
