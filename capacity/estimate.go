@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"mfaload/internal/stat"
 )
 
 // estimate is where the limit seems to be, by a line through the trials next to
@@ -49,3 +51,150 @@ const (
 )
 
 func (p linePoint) distance() float64 { return math.Abs(math.Log(p.inverse)) }
+
+// crossingLine is how a time that a limit judges goes with the rate next to the limit.
+// Its inverse falls about as a straight line, in queues as by the Universal
+// Scalability Law, and near saturation it is as uncertain at one rate as at
+// another: so trials at different rates tell of one crossing together.
+type crossingLine struct {
+	points []linePoint
+	// slope is of the inverse by the rate.
+	slope float64
+	// crossing is the rate at which the time is the limit, deviation its standard
+	// deviation.
+	crossing, deviation float64
+}
+
+// linePoint is what a trial shows of a limit.
+type linePoint struct {
+	rate, seconds float64
+	// inverse is the limit divided by the time, noise its variance were the trial
+	// a second long; 0 is unknown.
+	inverse, noise float64
+}
+
+// What a line is made of.
+const (
+	// farthestBelow and farthestAbove are how far from the crossing trials are, in
+	// widths: beyond saturation a time says how long the trial was.
+	farthestBelow = 2.0
+	farthestAbove = 1.1
+	// inverseMin and mostInverse are how far from the limit times are.
+	inverseMin = 0.02
+	inverseMax = 2.5
+	// bend is how far an inverse may be off the line, of its distance from the limit.
+	bend = 0.1
+	// pointsMin is how many trials it takes.
+	pointsMin = 4
+	// steep is how many standard deviations a slope is from none.
+	steep = 3.0
+)
+
+// fitLine fits the line of the i-th limit to the trials around it; false where
+// they make none.
+func (s *search) fitLine(p *posterior, i int) (l crossingLine, ok bool) {
+	l.crossing = p.quantile(0.5)
+	for range 3 {
+		l.points = s.points(i, l.crossing)
+		if len(l.points) < pointsMin || !l.fit() {
+			return l, false
+		}
+	}
+	return l, true
+}
+
+// points are those of the trials around a rate.
+func (s *search) points(i int, around float64) (all []linePoint) {
+	for _, t := range s.found.Trials {
+		if len(t.Doubts) > 0 || t.Interrupted || t.Ended != "" || t.Refused > 0 || i >= len(t.Judged) ||
+			t.Rate < around*(1-farthestBelow*s.Width) || t.Rate > around*(1+farthestAbove*s.Width) {
+			continue
+		}
+		j, seconds := &t.Judged[i], float64(len(t.Seconds))
+		if y := j.Over / j.Quantile; j.Quantile > 0 && y > inverseMin && y < inverseMax {
+			all = append(all, linePoint{rate: t.Rate, seconds: seconds, inverse: y, noise: y * y * j.Spread * j.Spread * seconds})
+		}
+	}
+	return all
+}
+
+// fit is a regression with weights; false where it tells no crossing. The noise
+// is that of all trials together, as one without a burst knows nothing of its own.
+func (l *crossingLine) fit() bool {
+	noise := l.noise()
+	weights := make([]float64, len(l.points))
+	var w, x, y, xx, xy, squares float64
+	for i, p := range l.points {
+		off := bend * (p.inverse - 1)
+		weights[i] = 1 / (noise/p.seconds + off*off)
+		w, x, y = w+weights[i], x+weights[i]*p.rate, y+weights[i]*p.inverse
+	}
+	x, y = x/w, y/w
+	for i, p := range l.points {
+		xx, xy = xx+weights[i]*(p.rate-x)*(p.rate-x), xy+weights[i]*(p.rate-x)*(p.inverse-y)
+	}
+	l.slope = xy / xx
+	l.crossing = x + (1-y)/l.slope
+	for i, p := range l.points {
+		residual := p.inverse - y - l.slope*(p.rate-x)
+		squares += weights[i] * residual * residual
+	}
+	// What scatters more than its noise is noisier than it seemed.
+	scale := max(squares/float64(max(len(l.points)-2, 1)), 1)
+	away := l.crossing - x
+	l.deviation = math.Sqrt(scale*(1/w+away*away/xx)) / -l.slope
+	return l.slope < 0 && l.slope*l.slope*xx >= steep*steep*scale
+}
+
+// noise is the mean of what is known.
+func (l *crossingLine) noise() float64 {
+	noise, seconds := 0.0, 0.0
+	for _, p := range l.points {
+		if p.noise > 0 {
+			noise, seconds = noise+p.noise*p.seconds, seconds+p.seconds
+		}
+	}
+	return max(noise/max(seconds, 1), 1e-9)
+}
+
+// lineWindow is the interval in which the limit lies by the lines through the trials;
+// false where there is none, or where trials contradict it. It is never narrower
+// than what is looked for: a step between two trials looks like a line.
+func (s *search) lineWindow(p *posterior) (w rateWindow, ok bool) {
+	for i := range s.Limits {
+		l, is := s.fitLine(p, i)
+		if !is {
+			continue
+		}
+		half := max(s.Width/2*l.crossing, stat.NormalQuantile((1-s.Confidence)/2)*l.deviation)
+		c := rateWindow{l.crossing - half, l.crossing + half, min(1-2*stat.NormalTail(half/l.deviation), lineConfidenceMax)}
+		if ok { // what any limit breaks, is broken
+			c = rateWindow{min(w.low, c.low), min(w.high, c.high), min(w.mass, c.mass)}
+		}
+		w, ok = c, true
+	}
+	return w, ok && s.consistent(w)
+}
+
+// lineConfidenceMax is the most that a line says: that it is one is an assumption.
+const lineConfidenceMax = 0.99
+
+// reachMax is how far they may be from the middle, in half widths.
+const reachMax = 1.1
+
+// consistent says whether trials near an interval, on both sides of its middle,
+// agree with it, and none beyond an end contradicts it. Those next to the middle
+// have to be as near as its ends, as between them may be a step.
+func (s *search) consistent(w rateWindow) bool {
+	looks, middle := poolByRate(s.found.Trials), (w.low+w.high)/2
+	holds := func(l rateEvidence) bool {
+		return l.odds < 0 && l.rate < middle && l.rate > middle-reachMax*(middle-w.low)
+	}
+	breaks := func(l rateEvidence) bool {
+		return l.odds > 0 && l.rate > middle && l.rate < middle+reachMax*(w.high-middle)
+	}
+	against := func(l rateEvidence) bool {
+		return l.odds > oddsMax && l.rate <= w.low || l.odds < -oddsMax && l.rate >= w.high
+	}
+	return slices.ContainsFunc(looks, holds) && slices.ContainsFunc(looks, breaks) && !slices.ContainsFunc(looks, against)
+}

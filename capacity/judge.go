@@ -320,3 +320,18 @@ func judgeBacklog(a TrialSpec, o *Outcome) Judged {
 	}
 	return j
 }
+
+// countSeries are a count and what it is a share of, second by second.
+type countSeries struct{ over, of []float64 }
+
+func (s countSeries) share() float64 { return stat.Ratio(stat.Sum(s.over), stat.Sum(s.of)) }
+
+// variance of the share, were it measured again and again.
+func (s countSeries) variance() float64 {
+	share, n := s.share(), stat.Sum(s.of)
+	residuals := make([]float64, len(s.over))
+	for i := range residuals {
+		residuals[i] = s.over[i] - share*s.of[i]
+	}
+	return stat.SumVariance(residuals) / (n * n)
+}

@@ -1,6 +1,12 @@
 package capacity
 
-import "math"
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"mfaload/internal/stat"
+)
 
 // posterior says where the highest rate that holds may be: between which of the
 // rates that were tried. Before any trial all orders of magnitude are alike.
@@ -94,3 +100,48 @@ type rateWindow struct{ low, high, mass float64 }
 
 // width is relative to the middle.
 func (w rateWindow) width() float64 { return 2 * (w.high - w.low) / (w.high + w.low) }
+
+// rateEvidence is what all trials at a rate say of it together.
+type rateEvidence struct{ rate, odds float64 }
+
+// poolByRate takes the trials at each rate together, by rate; those that count for
+// nothing are left out. Their normal deviates are added, not their odds: a trial
+// that says little says it with the same bias the next time, and four times
+// "rather not" is no "certainly not". A long trial weighs more than a short one.
+func poolByRate(trials []*Trial) (all []rateEvidence) {
+	trials = slices.DeleteFunc(slices.Clone(trials), func(t *Trial) bool { return t.Broken == 0.5 })
+	slices.SortStableFunc(trials, func(a, b *Trial) int { return cmp.Compare(a.At, b.At) })
+	for len(trials) > 0 {
+		n, z, squares := 0, 0.0, 0.0
+		for ; n < len(trials) && trials[n].At <= trials[0].At*(1+1e-9); n++ {
+			seconds := max(trials[n].Length.Seconds(), 1)
+			z += stat.NormalQuantile(1-trials[n].Broken) * math.Sqrt(seconds)
+			squares += seconds
+		}
+		z /= math.Sqrt(squares)
+		all = append(all, rateEvidence{trials[0].At, logOdds(z)})
+		trials = trials[n:]
+	}
+	return all
+}
+
+// oddsMax is the most that one trial says, in logarithmic odds: one in twenty
+// times it may be wrong for reasons that it can't see, so that what matters is
+// tried twice.
+var oddsMax = math.Log(0.95 / 0.05)
+
+func clampOdds(odds float64) float64 { return min(max(odds, -oddsMax), oddsMax) }
+
+// oddsOf are the logarithmic odds of a normal deviate.
+func oddsOf(z float64) float64 {
+	return clampOdds(logOdds(z))
+}
+
+// logOdds are they where one trial may say anything: finite for any z.
+func logOdds(z float64) float64 {
+	const least = 1e-300
+	return math.Log(max(stat.NormalTail(-z), least)) - math.Log(max(stat.NormalTail(z), least))
+}
+
+// probability of logarithmic odds.
+func probability(odds float64) float64 { return 1 / (1 + math.Exp(-odds)) }

@@ -1,11 +1,14 @@
 package capacity_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"mfaload/capacity"
 	"mfaload/report"
+	"mfaload/report/render/chart/charttest"
 )
 
 // Times of an overload are lower bounds, and are written as reports write them.
@@ -25,5 +28,33 @@ func TestTrialsShowLowerBounds(t *testing.T) {
 	trial.Rate, trial.Figures.Response = 400, times
 	if line, want := trial.Line(15), "p50 10002 ms, p95 ≥10004 ms, p99 ≥10005 ms"; !strings.Contains(line, want) {
 		t.Errorf("%q is not in %q", want, line)
+	}
+}
+
+// A browser looks at a search that found everything there is to find, and at
+// one that found nothing.
+func TestPagesInABrowser(t *testing.T) {
+	dir := t.TempDir()
+	var files []string
+	for name, r := range map[string]*capacity.Result{"whole": whole(t), "nothing": (&capacity.SearchResult{}).Result()} {
+		page, err := r.HTML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, filepath.Join(dir, name+".html"))
+		if err := os.WriteFile(files[len(files)-1], page, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, l := range charttest.Pages(t, files...) {
+		charts := map[string]int{"whole.html": 6, "nothing.html": 0}[filepath.Base(l.Page)]
+		if len(l.Charts) != charts {
+			t.Errorf("%s at %d px: %d charts, want %d", filepath.Base(l.Page), l.Width, len(l.Charts), charts)
+		}
+		for _, c := range l.Charts {
+			if c.Drawn == 0 {
+				t.Errorf("%s at %d px: nothing is drawn in %q", filepath.Base(l.Page), l.Width, c.Title)
+			}
+		}
 	}
 }
