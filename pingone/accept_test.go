@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -263,86 +262,4 @@ func TestEscapesCostNoCopies(t *testing.T) {
 			t.Errorf("%s: %v allocations, at most %v", name, got, test.most)
 		}
 	}
-}
-
-// BenchmarkCheck compares the check of the reference response with decoding it into
-// a typed struct, in turn, and prints the ratio.
-func BenchmarkCheck(b *testing.B) {
-	p := newPair(b)
-	indented := exampleFiles(b)[2]
-	var compact bytes.Buffer
-	if err := json.Compact(&compact, indented); err != nil {
-		b.Fatal(err)
-	}
-	for name, body := range map[string][]byte{
-		"indented": indented, "compact": compact.Bytes(), "escaped": escapedSlashes(compact.Bytes()),
-	} {
-		ex := exchange(p.c, 201, body)
-		wrong := exchange(p.c, 201, []byte(strings.Replace(string(body), "788d4931", "788d4932", 1)))
-		if v := p.c.Check(ex, nil); len(v) > 0 {
-			b.Fatal(v)
-		}
-		var dst []contract.Violation
-		ways := []struct {
-			name string
-			do   func()
-		}{
-			{"accept", func() { p.c.Check(ex, nil) }},
-			{"wrong", func() { dst = p.c.Check(wrong, dst[:0]) }},
-			{"explain", func() { p.c.Explain(ex, nil) }},
-			{"unmarshal", func() {
-				var v typed
-				if err := json.Unmarshal(body, &v); err != nil {
-					b.Fatal(err)
-				}
-			}},
-		}
-		b.Run(name, func(b *testing.B) {
-			took := make([]time.Duration, len(ways))
-			rounds := 0
-			for b.Loop() {
-				for i, way := range ways {
-					began := time.Now()
-					for range 200 {
-						way.do()
-					}
-					took[i] += time.Since(began)
-				}
-				rounds++
-			}
-			for i, way := range ways {
-				b.ReportMetric(float64(took[i].Nanoseconds())/float64(200*rounds), way.name+"-ns")
-			}
-			b.ReportMetric(took[0].Seconds()/took[3].Seconds(), "accept/unmarshal")
-			b.ReportMetric(testing.AllocsPerRun(100, ways[0].do), "accept-allocs")
-		})
-	}
-}
-
-// typed is what a program would decode the response into.
-type typed struct {
-	Links map[string]struct {
-		Href string `json:"href"`
-	} `json:"_links"`
-	Embedded struct {
-		Devices []struct {
-			ID, Type, Status, Email, Phone string
-		} `json:"devices"`
-	} `json:"_embedded"`
-	ID          string `json:"id"`
-	Environment struct {
-		ID string `json:"id"`
-	} `json:"environment"`
-	Status string `json:"status"`
-	Policy struct {
-		ID string `json:"id"`
-	} `json:"policy"`
-	SelectedDevice struct {
-		ID string `json:"id"`
-	} `json:"selectedDevice"`
-	User struct {
-		ID string `json:"id"`
-	} `json:"user"`
-	CreatedAt string `json:"createdAt"`
-	UpdatedAt string `json:"updatedAt"`
 }

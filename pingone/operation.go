@@ -5,6 +5,7 @@ package pingone
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"slices"
 
@@ -13,6 +14,18 @@ import (
 	"mfaload/pingone/transport"
 	"mfaload/scenario"
 )
+
+//go:embed contract.yaml
+var document []byte
+
+// Document returns the operation's contract document, for package contract.
+func Document() []byte { return slices.Clone(document) }
+
+// Compile compiles a contract document for the operation, as [contract.Compile]
+// does. Checks capture the members that name the kind of a response.
+func Compile(name string, document []byte, levels []contract.LevelChange) (*contract.Contract, error) {
+	return contract.Compile(name, document, levels, "status", "code") // in the order of responseCode
+}
 
 // Header fields of the service.
 const (
@@ -128,7 +141,7 @@ func (e *explainedError) Hint() string { return "" }
 // Hide takes the tokens and the scenario's other secrets out of a text.
 func (o *Operation) Hide(text string) string { return o.hidden().Hide(text) }
 
-// Mask implements the runner's operation.
+// Mask implements the runner's operation: it hides what looks personal, too.
 func (o *Operation) Mask(text string) string { return o.hidden().Mask(text) }
 
 func (o *Operation) hidden() redact.Secrets { return o.secrets.And(o.tokens.secrets()) }
