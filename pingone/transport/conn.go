@@ -171,7 +171,7 @@ func isStale(err error) bool {
 // by which a server ends a connection, before a request is lost on it. A byte
 // that came is kept.
 func (c *conn) checkIdle() error {
-	n, err := c.readNow(c.in[:1])
+	n, err := readNow(c.Conn, c.in[:1])
 	switch {
 	case n > 0:
 		c.to = n
@@ -185,17 +185,17 @@ func (c *conn) checkIdle() error {
 // timedOut says whether what came on an idle connection is a server's notice that
 // it waited long enough. It reads what is there and waits for no more.
 func (c *conn) timedOut() bool {
-	n, _ := c.readNow(c.in[c.to:])
+	n, _ := readNow(c.Conn, c.in[c.to:])
 	c.to += n
 	return endsIdle(c.in[:c.to])
 }
 
-// readNow reads what came on the connection and waits for nothing.
-func (c *conn) readNow(b []byte) (int, error) {
-	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+// readNow reads what came on a connection and waits for nothing.
+func readNow(nc net.Conn, b []byte) (int, error) {
+	if tcp, ok := nc.(*net.TCPConn); ok {
 		return socket.ReadNow(tcp, b)
 	}
-	secured, ok := c.Conn.(interface{ NetConn() net.Conn })
+	secured, ok := nc.(interface{ NetConn() net.Conn })
 	if !ok {
 		return 0, socket.ErrWouldBlock
 	}
@@ -205,7 +205,7 @@ func (c *conn) readNow(b []byte) (int, error) {
 	}
 	below.peeking = true
 	defer func() { below.peeking = false }()
-	return c.Read(b)
+	return nc.Read(b)
 }
 
 // peekConn is the TCP connection below TLS. While it is peeking, a read of the

@@ -71,7 +71,6 @@ func disconnected(kind string, err error) bool {
 // failureKind is one of few words, for statistics.
 func failureKind(ctx context.Context, err error) string {
 	var dns *net.DNSError
-	var timeout net.Error
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return kindCanceled
@@ -83,7 +82,7 @@ func failureKind(ctx context.Context, err error) string {
 		return kindHeadTooLong
 	case errors.As(err, &dns):
 		return kindUnresolved
-	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+	case errors.Is(ctx.Err(), context.DeadlineExceeded), isTimeout(err):
 		return measure.Timeout
 	case errors.As(err, new(*proxyError)):
 		return kindProxy

@@ -2,10 +2,12 @@ package transport
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -98,4 +100,44 @@ func pair(t *testing.T) (client, server *net.TCPConn) {
 	}
 	t.Cleanup(func() { c.Close(); s.Close() })
 	return c.(*net.TCPConn), s.(*net.TCPConn)
+}
+
+// What a server says after the handshake is found even if this machine was too busy to
+// look in time.
+func TestRefusedCertificateIsFoundLate(t *testing.T) {
+	server := httptest.NewUnstartedServer(nil)
+	server.StartTLS()
+	defer server.Close()
+	refused := make(chan error, 1)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		nc, err := l.Accept()
+		if err == nil {
+			defer nc.Close()
+			err = tls.Server(nc, &tls.Config{
+				Certificates: server.TLS.Certificates, ClientAuth: tls.RequireAnyClientCert,
+			}).Handshake()
+		}
+		refused <- err
+	}()
+	nc, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	client := tls.Client(newPeekConn(nc), &tls.Config{InsecureSkipVerify: true})
+	if err := client.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-refused; err == nil {
+		t.Fatal("the server takes a client without a certificate")
+	}
+	way := &Transport{timeout: time.Nanosecond}
+	if err := way.settle(t.Context(), client, true, time.Nanosecond); !isTLS(err) {
+		t.Errorf("%v, want the server's alert", err)
+	}
 }
