@@ -137,7 +137,7 @@ func TestRefusedCertificateIsFoundLate(t *testing.T) {
 		t.Fatal("the server takes a client without a certificate")
 	}
 	way := &Transport{timeout: time.Nanosecond}
-	if err := way.settle(t.Context(), client, true, time.Nanosecond); !isTLS(err) {
+	if err := way.settle(t.Context(), client, true, time.Nanosecond); err == nil || !isTLS(err) {
 		t.Errorf("%v, want the server's alert", err)
 	}
 }
