@@ -133,7 +133,7 @@ func (s *Sampler) sample(done bool) error {
 }
 
 // fill makes the status of the samples so far.
-func (s *Sampler) fill(p runner.Progress, done bool) Status {
+func (s *Sampler) fill(p runner.RunProgress, done bool) Status {
 	st := Status{
 		Scenario: s.name, Elapsed: p.Elapsed.Seconds(), End: p.End.Seconds(), Left: max(p.End-p.Elapsed, 0).Seconds(),
 		Stage: s.place(), InFlight: p.InFlight, Workers: s.runner.MaxWorkers(),

@@ -68,11 +68,11 @@ func (s *service) Watch(func(contract.Connection)) {}
 func (s *service) Mask(text string) string { return text }
 
 func newRunner(takes time.Duration, stages ...scenario.Stage) *runner.Runner {
-	return &runner.Runner{Wait: runner.TimerWait, Operation: &service{takes: takes}, Scenario: &scenario.Scenario{
+	return runner.New(runner.Config{Wait: runner.TimerWait, Operation: &service{takes: takes}, Scenario: &scenario.Scenario{
 		Name: "friday", Target: scenario.Target{Timeout: 10 * time.Second},
 		Groups: []scenario.Group{{Name: "all", IDs: []string{"u"}, Weight: 1}},
 		Load:   scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Workers: 8, Drain: time.Second, Stages: stages},
-	}}
+	}})
 }
 
 func constant(rate scenario.Rate, d time.Duration) scenario.Stage {
@@ -96,7 +96,7 @@ func sampled(t *testing.T, s *live.Sampler, r *runner.Runner, d time.Duration, l
 	t.Helper()
 	over := make(chan error)
 	go func() {
-		_, err := r.Run(t.Context())
+		_, err := r.Run(t.Context(), runner.Start{})
 		over <- err
 	}()
 	time.Sleep(510 * ms) // never when a request is due

@@ -74,7 +74,7 @@ func newWorkerLimit(s *scenario.Scenario, sch *schedule.Schedule) workerLimit {
 // Little's law. The arrivals of a schedule fluctuate more on each shard than on
 // all.
 func (r *Runner) ahead() int {
-	latency, _ := plan.AssumedLatency(r.Scenario)
+	latency, _ := plan.AssumedLatency(r.config.Scenario)
 	return min(plan.Workers(r.schedule.Peak()*latency.Seconds()), r.limit.workers)
 }
 
@@ -88,6 +88,5 @@ func (r *Runner) openAhead() int {
 
 // MaxWorkers is how many requests may be in flight.
 func (r *Runner) MaxWorkers() int {
-	r.init()
 	return r.limit.workers
 }

@@ -17,7 +17,7 @@ import (
 // intended time is when its user came free plus the think time, so its response
 // time is the service time plus what mfaload was late itself.
 type closed struct {
-	*Runner
+	runner  *Runner
 	start   time.Time
 	load    *scenario.Load // the shard's share
 	sending context.Context
@@ -38,9 +38,9 @@ type closed struct {
 }
 
 func newClosed(r *Runner, start time.Time, sending context.Context, over func()) *closed {
-	groups := len(r.Scenario.Groups)
-	return &closed{Runner: r, start: start, load: r.schedule.Closed(), sending: sending, over: over,
-		users: r.schedule.ClosedUsers(), asked: newAsked(r.Scenario, r.schedule.Users()),
+	groups := len(r.config.Scenario.Groups)
+	return &closed{runner: r, start: start, load: r.schedule.Closed(), sending: sending, over: over,
+		users: r.schedule.ClosedUsers(), asked: newAsked(r.config.Scenario, r.schedule.Users()),
 		scheduled: make([]uint64, groups), scheduledWarmup: make([]uint64, groups)}
 }
 
@@ -63,21 +63,21 @@ func (c *closed) take(w *worker) (turn, bool) {
 	}
 	if w.wait == nil {
 		c.join(w)
-		due = c.schedule.ClosedDelay(w.number)
+		due = c.runner.schedule.ClosedDelay(w.number)
 	}
-	end := c.schedule.End()
+	end := c.runner.schedule.End()
 	for end == 0 || due < end {
 		w.wait(c.sending, c.start.Add(due))
-		until := due + c.pauses.left(due)
+		until := due + c.runner.pauses.left(due)
 		if until == due || c.sending.Err() != nil {
 			break
 		}
-		due = until + c.schedule.ClosedDelay(w.number) // after a pause, as in the beginning
+		due = until + c.runner.schedule.ClosedDelay(w.number) // after a pause, as in the beginning
 	}
 	if end > 0 && due >= end {
 		c.rest(w, end)
 	}
-	c.admitted()
+	c.runner.admitted()
 	return c.next(w, due)
 }
 
@@ -91,10 +91,8 @@ func (c *closed) rest(w *worker, end time.Duration) {
 
 // join gives a user a way to wait that nobody else uses.
 func (c *closed) join(w *worker) {
-	unwait := func() {}
-	if w.wait = c.Wait; w.wait == nil {
-		w.wait, unwait = newWait()
-	}
+	wait, unwait := c.runner.newWait()
+	w.wait = wait
 	c.mu.Lock()
 	c.unwait = append(c.unwait, unwait)
 	c.mu.Unlock()
@@ -105,7 +103,7 @@ func (c *closed) next(w *worker, due time.Duration) (t turn, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last = max(c.last, w.free)
-	end := c.schedule.End()
+	end := c.runner.schedule.End()
 	woken := c.sending.Err() != nil && time.Since(c.start) < due // before its time: there is no more to wait for
 	if woken || end > 0 && due >= end || c.interruptedAt > 0 || c.full() || !c.fill(&t.Arrival, due) {
 		return t, false
@@ -167,11 +165,11 @@ func (c *closed) interrupt() {
 // extent implements source. Where requests ended the run, it lasted until the
 // last answer came.
 func (c *closed) extent() extent {
-	e := extent{asked: c.asked, scheduled: c.scheduled, scheduledWarmup: c.scheduledWarmup, end: c.schedule.End()}
+	e := extent{asked: c.asked, scheduled: c.scheduled, scheduledWarmup: c.scheduledWarmup, end: c.runner.schedule.End()}
 	if e.end == 0 || c.full() {
 		e.end = c.last
 	}
-	if c.interruptedAt > 0 && (c.interruptedAt < e.end || c.schedule.End() == 0) {
+	if c.interruptedAt > 0 && (c.interruptedAt < e.end || c.runner.schedule.End() == 0) {
 		e.interrupted, e.end = true, c.interruptedAt
 	}
 	if c.restedUntil > 0 {
@@ -185,7 +183,7 @@ func (c *closed) soFar(now time.Duration, _ int) extent {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := extent{asked: c.asked.clone(), scheduled: slices.Clone(c.scheduled), scheduledWarmup: slices.Clone(c.scheduledWarmup), end: now}
-	if end := c.schedule.End(); end > 0 {
+	if end := c.runner.schedule.End(); end > 0 {
 		e.end = min(now, end)
 	}
 	return e

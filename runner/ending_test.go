@@ -56,7 +56,7 @@ func TestWhatEndsARunOnlyShortensIt(t *testing.T) {
 				test.change(&s.Load)
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				r := &runner.Runner{Scenario: s, Operation: hangs(), Wait: runner.TimerWait}
+				r := runner.New(runner.Config{Scenario: s, Operation: hangs(), Wait: runner.TimerWait})
 				for _, at := range test.at {
 					time.AfterFunc(at, cancel)
 				}
@@ -65,7 +65,7 @@ func TestWhatEndsARunOnlyShortensIt(t *testing.T) {
 						func() { r.Stop(measure.Stop{At: test.stop, Condition: "load.stopOn: x"}) })
 				}
 				start := time.Now()
-				m, err := r.Run(ctx)
+				m, err := r.Run(ctx, runner.Start{})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -40,8 +40,8 @@ load: {stages: [{rate: 200/s, duration: 50ms}]}
 		fmt.Println(err)
 		return
 	}
-	r := &runner.Runner{Scenario: s, Operation: echo{}}
-	m, err := r.Run(context.Background())
+	r := runner.New(runner.Config{Scenario: s, Operation: echo{}})
+	m, err := r.Run(context.Background(), runner.Start{})
 	if err != nil {
 		fmt.Println(err)
 		return

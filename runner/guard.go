@@ -160,10 +160,10 @@ func (g *Guard) doubtful(requests []*measure.Second) *measure.Doubtful {
 
 // guard looks at the run once a second, until the function it returns is called.
 func (r *Runner) guard(start time.Time) (end func()) {
-	if len(r.Scenario.Load.StopOn) == 0 || r.Unguarded {
+	if len(r.config.Scenario.Load.StopOn) == 0 || r.config.Unguarded {
 		return func() {}
 	}
-	g := NewGuard(r.Scenario.Load.StopOn)
+	g := NewGuard(r.config.Scenario.Load.StopOn)
 	g.Own = func() *measure.OwnPart { return r.Own(0) }
 	ticks := r.recorder.Ticks(g.Requests())
 	ticker := time.NewTicker(time.Second)

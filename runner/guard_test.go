@@ -352,13 +352,13 @@ func TestGuardedFromOutside(t *testing.T) {
 			return &refusing{service{answer: takes(50 * ms)}, time.Now(), 20450 * ms, &contract.Failure{Kind: "timeout", Err: context.Canceled}}
 		}
 		want := run(t, t.Context(), s, failing()).Stopped
-		r := &runner.Runner{Scenario: s, Operation: failing(), Wait: runner.TimerWait, Unguarded: true}
+		r := runner.New(runner.Config{Scenario: s, Operation: failing(), Wait: runner.TimerWait, Unguarded: true})
 		g := runner.NewGuard(s.Load.StopOn)
 		ticks, start := r.Ticks(g.Requests()), time.Now()
 		r.Stop(measure.Stop{Condition: "before the run"})
 		over := make(chan *measure.Measurement)
 		go func() {
-			m, err := r.Run(t.Context())
+			m, err := r.Run(t.Context(), runner.Start{})
 			if err != nil {
 				t.Error(err)
 			}

@@ -20,15 +20,15 @@ func TestNothingIsSentWithoutLeave(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
-				r := &runner.Runner{Scenario: s, Operation: &service{answer: takes(20 * ms)}}
-				r.Wait = func(ctx context.Context, until time.Time) {
+				wait := func(ctx context.Context, until time.Time) {
 					if due := until.Sub(start); due >= 2*time.Second && due < 7*time.Second {
 						until, ctx = start.Add(7*time.Second), context.Background() // it stands still
 					}
 					runner.TimerWait(ctx, until)
 				}
-				r.MaySend = func() bool { return time.Since(start) < 5*time.Second }
-				m, err := r.Run(t.Context())
+				r := runner.New(runner.Config{Scenario: s, Operation: &service{answer: takes(20 * ms)}, Wait: wait})
+				m, err := r.Run(t.Context(), runner.Start{
+					MaySend: func() bool { return time.Since(start) < 5*time.Second }})
 				if err != nil {
 					t.Fatal(err)
 				}

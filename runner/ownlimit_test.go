@@ -47,9 +47,8 @@ func TestOwnLimitsAreWithheld(t *testing.T) {
 			}
 			return ""
 		})
-		r := &runner.Runner{Scenario: s, Operation: op, Wait: runner.TimerWait,
-			Journal: journal.NewWriter(file, &measure.Measurement{})}
-		m, err := r.Run(t.Context())
+		r := runner.New(runner.Config{Scenario: s, Operation: op, Wait: runner.TimerWait})
+		m, err := r.Run(t.Context(), runner.Start{Journal: journal.NewWriter(file, &measure.Measurement{})})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,9 +87,8 @@ func TestWithheldLateIsRebuilt(t *testing.T) {
 			}
 			return ""
 		})
-		r := &runner.Runner{Scenario: s, Operation: op, Wait: runner.TimerWait,
-			Journal: journal.NewWriter(file, &measure.Measurement{})}
-		m, err := r.Run(t.Context())
+		r := runner.New(runner.Config{Scenario: s, Operation: op, Wait: runner.TimerWait})
+		m, err := r.Run(t.Context(), runner.Start{Journal: journal.NewWriter(file, &measure.Measurement{})})
 		if err != nil {
 			t.Fatal(err)
 		}

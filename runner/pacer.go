@@ -20,7 +20,7 @@ import (
 // so that between waking up and sending nothing is handed from one goroutine to
 // another.
 type pacer struct {
-	*Runner
+	runner  *Runner
 	start   time.Time
 	sending context.Context // ends when the run is interrupted
 	flight  context.Context // ends when the drain time is over
@@ -64,12 +64,12 @@ func pullAhead(all iter.Seq[schedule.Arrival]) (next func() (schedule.Arrival, b
 }
 
 func newPacer(r *Runner, start time.Time, sending, flight context.Context, next func() (schedule.Arrival, bool), stop func()) *pacer {
-	groups := len(r.Scenario.Groups)
+	groups := len(r.config.Scenario.Groups)
 	// A backlog that builds up because all workers are busy needs no such limit: the
 	// workers are one.
 	limit := max(plan.CatchUp*r.schedule.Peak(), 1)
 	p := &pacer{
-		Runner: r, start: start, sending: sending, flight: flight, asked: newAsked(r.Scenario, r.schedule.Users()),
+		runner: r, start: start, sending: sending, flight: flight, asked: newAsked(r.config.Scenario, r.schedule.Users()),
 		pool:            newPool(r.limit.workers, r.freezes),
 		limiter:         rate.NewLimiter(rate.Limit(limit), r.burst()),
 		scheduled:       make([]uint64, groups),
@@ -77,19 +77,16 @@ func newPacer(r *Runner, start time.Time, sending, flight context.Context, next 
 		changed:         math.MaxInt,
 	}
 	p.next, p.stop = next, stop
-	p.wait, p.unwait = r.Wait, func() {}
-	if p.wait == nil {
-		p.wait, p.unwait = newWait()
-	}
+	p.wait, p.unwait = r.newWait()
 	return p
 }
 
 func (p *pacer) interrupt() { p.interruptedAt = time.Since(p.start) }
 
 func (p *pacer) extent() extent {
-	end := p.schedule.SendingEnd()
+	end := p.runner.schedule.SendingEnd()
 	e := extent{scheduled: p.scheduled, scheduledWarmup: p.scheduledWarmup, profile: p.profile, asked: p.asked,
-		noUsers: p.schedule.Due() - p.schedule.Count(), end: end, interrupted: p.interrupted, allBusy: p.allBusy}
+		noUsers: p.runner.schedule.Due() - p.runner.schedule.Count(), end: end, interrupted: p.interrupted, allBusy: p.allBusy}
 	if p.interrupted {
 		e.end, e.noUsers = min(e.end, p.stoppedAt), 0
 	}
@@ -113,14 +110,14 @@ type turn struct {
 
 // burst is how many arrivals may go out at once after a freeze.
 func (r *Runner) burst() int {
-	if n := r.Scenario.Load.Workers; n > 0 {
+	if n := r.config.Scenario.Load.Workers; n > 0 {
 		return n
 	}
 	return r.ahead()
 }
 
 // begin implements source.
-func (p *pacer) begin(start func(*worker)) { p.pool.begin(p.ahead(), start) }
+func (p *pacer) begin(start func(*worker)) { p.pool.begin(p.runner.ahead(), start) }
 
 // nudge implements source.
 func (p *pacer) nudge() { p.pool.nudge() }
@@ -164,8 +161,8 @@ func (p *pacer) busy(from, to time.Duration) {
 
 // rest waits for the end of the plan when there is nothing more to send.
 func (p *pacer) rest() {
-	p.look(schedule.Arrival{At: p.schedule.SendingEnd()})
-	p.wait(p.sending, p.start.Add(p.schedule.SendingEnd()))
+	p.look(schedule.Arrival{At: p.runner.schedule.SendingEnd()})
+	p.wait(p.sending, p.start.Add(p.runner.schedule.SendingEnd()))
 	if p.sending.Err() != nil {
 		p.restedUntil = p.interruptedAt
 	}
@@ -181,7 +178,7 @@ func (p *pacer) due() (a schedule.Arrival, more bool) {
 			p.countRest(a)
 			return a, false
 		}
-		if a.Withheld == "" && p.pauses.hold(a.At, time.Since(p.start)) {
+		if a.Withheld == "" && p.runner.pauses.hold(a.At, time.Since(p.start)) {
 			a.Withheld = measure.Paused
 		}
 		p.count(a)
@@ -207,7 +204,7 @@ func (p *pacer) await(a schedule.Arrival) {
 	case late <= frozen:
 		p.froze = 0
 	case p.froze == 0: // while all workers were in flight, perhaps
-		p.froze = p.freezes.within(a.At, a.At+late, now)
+		p.froze = p.runner.freezes.within(a.At, a.At+late, now)
 	}
 	if p.froze > 0 {
 		p.wait(p.sending, now.Add(p.limiter.ReserveN(now, 1).DelayFrom(now)))
@@ -216,7 +213,7 @@ func (p *pacer) await(a schedule.Arrival) {
 
 // ended notices that the run is over, and when.
 func (p *pacer) ended() bool {
-	if p.sending.Err() == nil && p.flight.Err() == nil && p.admitted() {
+	if p.sending.Err() == nil && p.flight.Err() == nil && p.runner.admitted() {
 		return false
 	}
 	p.stoppedAt = time.Since(p.start)

@@ -108,9 +108,9 @@ func TestShardsShareThePlan(t *testing.T) {
 		s := unbounded(constant(100, 4*time.Second))
 		s.Groups[0].IDs = []string{"a", "b", "c", "d", "e", "f", "g", "h"}
 		op := &service{answer: takes(time.Second)}
-		r := &runner.Runner{Scenario: s, Operation: op, Wait: runner.TimerWait,
-			Shard: &measure.Shard{Run: "r", Index: 1, Count: 4}}
-		m, err := r.Run(t.Context())
+		r := runner.New(runner.Config{Scenario: s, Operation: op, Wait: runner.TimerWait,
+			Shard: &measure.Shard{Run: "r", Index: 1, Count: 4}})
+		m, err := r.Run(t.Context(), runner.Start{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -73,9 +73,8 @@ func needOfARun(t *testing.T, l scenario.Load, groups int) {
 	times := &scattered{random: rand.New(rand.NewPCG(1, 2))}
 	op := &service{answer: func(ctx context.Context) error { return sleep(ctx, times.next()) }}
 	file := &book{}
-	r := &runner.Runner{Scenario: s, Operation: &ruled{op}, Wait: times.late, Rules: make([]string, 60),
-		Journal: journal.NewWriter(file, &measure.Measurement{})}
-	m, err := r.Run(t.Context())
+	r := runner.New(runner.Config{Scenario: s, Operation: &ruled{op}, Wait: times.late, Rules: make([]string, 60)})
+	m, err := r.Run(t.Context(), runner.Start{Journal: journal.NewWriter(file, &measure.Measurement{})})
 	if err != nil {
 		t.Fatal(err)
 	}

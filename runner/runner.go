@@ -16,8 +16,8 @@ import (
 	"mfaload/scenario"
 )
 
-// Runner runs one scenario once.
-type Runner struct {
+// Config is what a run is.
+type Config struct {
 	// Scenario and Operation are required.
 	Scenario  *scenario.Scenario
 	Operation Operation
@@ -33,29 +33,36 @@ type Runner struct {
 	// Previous are runs before this one, the first one first: the users go on where
 	// they left off. For a load with stages that is not sharded.
 	Previous []schedule.PreviousRun
-	// StartAt is when the schedule begins; the zero value is at once. Run waits
-	// for it.
-	StartAt time.Time
-	// StartedAs is what the measurement calls the start: all shards of a run have
-	// to call it the same, whatever their clocks say. Default: the start.
-	StartedAs time.Time
 	// Unguarded leaves load.stopOn to somebody who judges several shards together,
 	// with [Runner.Ticks], a [Guard] and [Runner.Stop].
 	Unguarded bool
-	// MaySend, where set, is asked right before each request. Once it says no the run ends as
-	// interrupted, and nothing more is sent: a machine that stood still must not catch up with
-	// what others have given up. It is quick, and called by many.
+	// Wait waits until a time or until the context ends. Default: as exactly
+	// as the system can; a test on a virtual clock needs [TimerWait].
+	Wait func(context.Context, time.Time)
+}
+
+// Start is how a run begins; the zero value is at once, without a journal.
+type Start struct {
+	// At is when the schedule begins; the zero value is at once. Run waits for it.
+	At time.Time
+	// CalledAs is what the measurement calls the start: all shards of a run have
+	// to call it the same, whatever their clocks say. Default: the start.
+	CalledAs time.Time
+	// MaySend, where set, is asked right before each request. Once it says no the run ends
+	// as interrupted, and nothing more is sent: a machine that stood still must not catch up
+	// with what others have given up. It is quick, and called by many.
 	MaySend func() bool
 	// Journal, where set, has all written down that is measured, as it comes, and at
 	// the end of the run its seconds are made of that.
 	// JournalFailed is told when that is not possible any more; the run goes on.
 	Journal       *journal.Writer
 	JournalFailed func(error)
-	// Wait waits until a time or until the context ends. Default: as exactly
-	// as the system can; a test on a virtual clock needs [TimerWait].
-	Wait func(context.Context, time.Time)
+}
 
-	once     sync.Once
+// Runner runs one scenario once.
+type Runner struct {
+	config   Config
+	begins   Start  // as Run was told
 	hash     string // of the scenario
 	schedule *schedule.Schedule
 	limit    workerLimit
@@ -69,6 +76,16 @@ type Runner struct {
 	ending   ending
 }
 
+// New returns a runner that is ready: those who look on may ask it for what they need,
+// before the run and while it lasts. That takes a moment where many users are shared out.
+func New(c Config) *Runner {
+	r := &Runner{config: c, hash: c.Scenario.Hash(),
+		schedule: schedule.NewShard(c.Scenario, c.Shard, c.Previous...)}
+	r.limit = newWorkerLimit(c.Scenario, r.schedule)
+	r.recorder = measure.NewRecorder(len(c.Scenario.Groups), c.Rules, c.SaveAnswers)
+	return r
+}
+
 // Why a run with a start time did not start. Nothing was sent.
 var (
 	ErrLate      = errors.New("the start time has passed")
@@ -78,23 +95,14 @@ var (
 // errDrained ends requests that are still in flight when the drain time is over.
 var errDrained = errors.New("no answer before the end of the drain time")
 
-func (r *Runner) init() {
-	r.once.Do(func() {
-		r.hash = r.Scenario.Hash()
-		r.schedule = schedule.NewShard(r.Scenario, r.Shard, r.Previous...)
-		r.limit = newWorkerLimit(r.Scenario, r.schedule)
-		r.recorder = measure.NewRecorder(len(r.Scenario.Groups), r.Rules, r.SaveAnswers)
-	})
-}
-
 // Run sends the whole schedule, waits for the answers and returns what it
 // measured. It lasts as long as its schedule, also when nothing is due at the end
 // of that. When the context ends it stops sending, waits for the answers in
 // flight as long as the scenario's drain time, and never longer than it would have
 // waited without, and returns what it measured up to then. It was interrupted only
 // if there was more to send.
-func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
-	r.init()
+func (r *Runner) Run(ctx context.Context, how Start) (*measure.Measurement, error) {
+	r.begins = how
 	next, stopPulling := pullAhead(r.schedule.All())
 	start, err := r.begin(ctx)
 	if err != nil {
@@ -115,11 +123,11 @@ func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	end := func() {
-		wait.until(time.Since(start) + r.Scenario.Load.Drain)
+		wait.until(time.Since(start) + r.config.Scenario.Load.Drain)
 		stop()
 	}
 	var load source
-	if r.Scenario.Load.Closed() {
+	if r.config.Scenario.Load.Closed() {
 		load = newClosed(r, start, sending, end)
 	} else {
 		load = newPacer(r, start, sending, flight, next, stopPulling)
@@ -152,8 +160,8 @@ func (r *Runner) Run(ctx context.Context) (*measure.Measurement, error) {
 	r.describe(m, start, load.extent())
 	m.Generator = r.generator(began, start, load.extent())
 	m.Generator.Hiccups, m.Generator.MaxGCPause, m.Generator.Seconds = metered.Hiccups, metered.MaxGCPause, metered.Seconds
-	if r.Journal != nil { // what that takes is none of the run
-		r.Journal.AddSeconds(m)
+	if r.begins.Journal != nil { // what that takes is none of the run
+		r.begins.Journal.AddSeconds(m)
 	}
 	return m, nil
 }
@@ -170,20 +178,17 @@ func (r *Runner) generator(began usage, start time.Time, e extent) measure.Gener
 // clock.
 func (r *Runner) begin(ctx context.Context) (start time.Time, err error) {
 	start = time.Now()
-	if r.StartAt.IsZero() {
+	if r.begins.At.IsZero() {
 		return start, nil
 	}
-	if late := start.Sub(r.StartAt); late >= 0 {
+	if late := start.Sub(r.begins.At); late >= 0 {
 		return start, fmt.Errorf("%w %v ago", ErrLate, late.Round(time.Millisecond))
 	}
-	wait, unwait := r.Wait, func() {}
-	if wait == nil {
-		wait, unwait = newWait()
-	}
+	wait, unwait := r.newWait()
 	defer unwait()
 	// The system's clock may be set while it waits: the last second counts.
-	left := r.StartAt.Sub(start.Round(0))
-	for ; left > time.Second && ctx.Err() == nil; left = r.StartAt.Sub(start.Round(0)) {
+	left := r.begins.At.Sub(start.Round(0))
+	for ; left > time.Second && ctx.Err() == nil; left = r.begins.At.Sub(start.Round(0)) {
 		wait(ctx, start.Add(min(left-time.Second/2, 10*time.Second)))
 		start = time.Now()
 	}
@@ -195,9 +200,17 @@ func (r *Runner) begin(ctx context.Context) (start time.Time, err error) {
 	return start, nil
 }
 
+// newWait returns how one goroutine waits, and what ends that way to wait.
+func (r *Runner) newWait() (wait func(context.Context, time.Time), stop func()) {
+	if r.config.Wait != nil {
+		return r.config.Wait, func() {}
+	}
+	return newWait()
+}
+
 // admitted says whether a request may be sent, and ends the run where it may not.
 func (r *Runner) admitted() bool {
-	if r.MaySend == nil || r.MaySend() {
+	if r.begins.MaySend == nil || r.begins.MaySend() {
 		return true
 	}
 	r.ending.end(nil)
@@ -248,13 +261,13 @@ type extent struct {
 
 // work sends the load's requests and waits for the answers.
 func (r *Runner) work(load source, start time.Time, flight context.Context) {
-	if r.Scenario.Load.Warmup > 0 {
+	if r.config.Scenario.Load.Warmup > 0 {
 		// What can't be opened now, requests will tell.
-		go func() { _ = r.Operation.Open(flight, r.openAhead()) }()
+		go func() { _ = r.config.Operation.Open(flight, r.openAhead()) }()
 	}
 	var workers sync.WaitGroup
 	load.begin(func(w *worker) {
-		w.Runner, w.start, w.load = r, start, load
+		w.runner, w.start, w.load = r, start, load
 		workers.Go(func() {
 			for {
 				t, more := load.take(w)
@@ -272,14 +285,14 @@ func (r *Runner) work(load source, start time.Time, flight context.Context) {
 // load that ends by its number of requests knows that only then.
 func (r *Runner) drainEnds() time.Duration {
 	if end := r.schedule.End(); end > 0 {
-		return end + r.Scenario.Load.Drain
+		return end + r.config.Scenario.Load.Drain
 	}
 	return math.MaxInt64
 }
 
 // watch has the connections recorded that are opened.
 func (r *Runner) watch(start time.Time) {
-	r.Operation.Watch(func(c contract.Connection) {
+	r.config.Operation.Watch(func(c contract.Connection) {
 		handshake := time.Duration(-1)
 		if c.Secure {
 			handshake = c.Handshake
@@ -291,15 +304,17 @@ func (r *Runner) watch(start time.Time) {
 // meter has hiccups and mfaload's own load measured until the function it returns
 // is called.
 func (r *Runner) meter(load source, own *ownLoad, written *written) (end func(*measure.Generator)) {
-	h, wait, closeWait := newHiccups(func(now time.Time, late time.Duration) {
+	h := newHiccups(func(now time.Time, late time.Duration) {
 		r.freezes.run(now, late)
 		load.nudge()
 		own.look(late)
-	}), TimerWait, func() {}
+	})
 	if written != nil {
 		h.noted = written.hiccup
 	}
-	if r.Wait == nil {
+	// A test's own way to wait is none of the probe's.
+	wait, closeWait := TimerWait, func() {}
+	if r.config.Wait == nil {
 		wait, closeWait = newWait()
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -318,14 +333,14 @@ func (r *Runner) meter(load source, own *ownLoad, written *written) (end func(*m
 
 // describe fills in what observations do not tell.
 func (r *Runner) describe(m *measure.Measurement, start time.Time, e extent) {
-	m.Scenario, m.Hash, m.Started = r.Scenario.Name, r.hash, start.UTC().Round(0)
-	if m.Shard = r.Shard; !r.StartAt.IsZero() {
-		m.Started = r.StartAt.UTC().Round(0)
+	m.Scenario, m.Hash, m.Started = r.config.Scenario.Name, r.hash, start.UTC().Round(0)
+	if m.Shard = r.config.Shard; !r.begins.At.IsZero() {
+		m.Started = r.begins.At.UTC().Round(0)
 	}
-	if !r.StartedAs.IsZero() {
-		m.Started = r.StartedAs.UTC().Round(0)
+	if !r.begins.CalledAs.IsZero() {
+		m.Started = r.begins.CalledAs.UTC().Round(0)
 	}
-	for _, g := range r.Scenario.Groups {
+	for _, g := range r.config.Scenario.Groups {
 		m.Groups = append(m.Groups, g.Name)
 	}
 	m.Stopped, m.NoUsers = r.ending.reason(), e.noUsers
@@ -341,34 +356,4 @@ func (r *Runner) describe(m *measure.Measurement, start time.Time, e extent) {
 	m.Warmup.Planned = min(r.schedule.Start(), e.end)
 	m.Main.Start = r.schedule.Start()
 	m.Main.Planned = max(e.end-m.Main.Start, 0)
-}
-
-// Progress is how far a run has come. It may be asked at any time.
-type Progress struct {
-	measure.Progress
-	// Planned is how many requests the schedule has.
-	Planned uint64
-	// Elapsed is the time since the start; End when the last stage ends.
-	Elapsed, End time.Duration
-	// InFlight is how many requests are waiting for an answer.
-	InFlight int
-	// Paused is how long nothing will be sent because an answer was 429.
-	Paused time.Duration
-}
-
-// Progress returns how far the run has come.
-func (r *Runner) Progress() Progress {
-	r.init()
-	p := Progress{Progress: r.recorder.Progress(), End: r.schedule.End(), InFlight: int(r.inFlight.Load())}
-	if start := r.start.Load(); start != nil {
-		p.Elapsed = time.Since(*start)
-		p.Paused = r.pauses.left(p.Elapsed)
-	}
-	return p
-}
-
-// Schedule returns the run's schedule.
-func (r *Runner) Schedule() *schedule.Schedule {
-	r.init()
-	return r.schedule
 }

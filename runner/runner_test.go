@@ -63,8 +63,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 func run(t *testing.T, ctx context.Context, s *scenario.Scenario, op runner.Operation) *measure.Measurement {
 	t.Helper()
-	r := &runner.Runner{Scenario: s, Operation: op, Wait: runner.TimerWait}
-	m, err := r.Run(ctx)
+	r := runner.New(runner.Config{Scenario: s, Operation: op, Wait: runner.TimerWait})
+	m, err := r.Run(ctx, runner.Start{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,15 +266,15 @@ func TestCatchingUpIsBounded(t *testing.T) {
 		s.Load.Workers = 20
 		start := time.Now()
 		frozen := false
-		r := &runner.Runner{Scenario: s, Operation: &service{answer: takes(0)}}
-		r.Wait = func(ctx context.Context, until time.Time) {
+		wait := func(ctx context.Context, until time.Time) {
 			if !frozen && time.Since(start) >= 2*time.Second {
 				frozen = true
 				time.Sleep(5 * time.Second)
 			}
 			runner.TimerWait(ctx, until)
 		}
-		m, err := r.Run(t.Context())
+		r := runner.New(runner.Config{Scenario: s, Operation: &service{answer: takes(0)}, Wait: wait})
+		m, err := r.Run(t.Context(), runner.Start{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -31,8 +31,9 @@ func TestClosedShards(t *testing.T) {
 		for _, of := range shards(3) {
 			s := closedLoad(7, 100*ms, 0)
 			s.Groups, s.Load.Requests = []scenario.Group{group("a", 10)}, 50
-			r := &runner.Runner{Scenario: s, Operation: &service{answer: takes(10 * ms)}, Wait: runner.TimerWait, Shard: of}
-			m, err := r.Run(t.Context())
+			r := runner.New(runner.Config{Scenario: s, Operation: &service{answer: takes(10 * ms)},
+				Wait: runner.TimerWait, Shard: of})
+			m, err := r.Run(t.Context(), runner.Start{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,8 +62,9 @@ func TestShardsTogether(t *testing.T) {
 			s := oneGroup(l)
 			s.Groups = []scenario.Group{group("a", 12), group("b", 9)}
 			s.Groups[1].Order, s.Groups[1].Exhausted = scenario.Once, scenario.Stop
-			r := &runner.Runner{Scenario: s, Operation: &service{answer: takes(30 * ms)}, Wait: runner.TimerWait, Shard: of, StartAt: start}
-			m, err := r.Run(t.Context())
+			r := runner.New(runner.Config{Scenario: s, Operation: &service{answer: takes(30 * ms)},
+				Wait: runner.TimerWait, Shard: of})
+			m, err := r.Run(t.Context(), runner.Start{At: start})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -96,17 +98,18 @@ func TestStartTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now().Add(time.Hour)
 		r := func() *runner.Runner {
-			return &runner.Runner{Scenario: oneGroup(load(constant(1, time.Second))), Operation: &service{answer: takes(ms)}, Wait: runner.TimerWait, StartAt: start}
+			return runner.New(runner.Config{Scenario: oneGroup(load(constant(1, time.Second))),
+				Operation: &service{answer: takes(ms)}, Wait: runner.TimerWait})
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if _, err := r().Run(ctx); !errors.Is(err, runner.ErrCancelled) {
+		if _, err := r().Run(ctx, runner.Start{At: start}); !errors.Is(err, runner.ErrCancelled) {
 			t.Errorf("stopped while it waits: %v", err)
 		}
-		if _, err := r().Run(t.Context()); err != nil || time.Since(start) > 2*time.Second {
+		if _, err := r().Run(t.Context(), runner.Start{At: start}); err != nil || time.Since(start) > 2*time.Second {
 			t.Errorf("%v, ended %v after the start time", err, time.Since(start))
 		}
-		if _, err := r().Run(t.Context()); !errors.Is(err, runner.ErrLate) || !strings.Contains(err.Error(), "ago") {
+		if _, err := r().Run(t.Context(), runner.Start{At: start}); !errors.Is(err, runner.ErrLate) || !strings.Contains(err.Error(), "ago") {
 			t.Errorf("a start time that has passed: %v", err)
 		}
 	})

@@ -14,7 +14,7 @@ import (
 
 // worker sends one request at a time.
 type worker struct {
-	*Runner
+	runner *Runner
 	number int
 	start  time.Time
 
@@ -38,11 +38,11 @@ func (w *worker) serve(flight context.Context, a turn) {
 
 	ex.Number = a.Index
 	sent := time.Since(w.start)
-	err := w.Operation.Send(flight, a.User, ex)
+	err := w.runner.config.Operation.Send(flight, a.User, ex)
 	now := time.Now()
 	done := now.Sub(w.start)
 
-	w.inFlight.Add(-1)
+	w.runner.inFlight.Add(-1)
 	if reason := ownLimit(err); reason != "" {
 		w.free, w.withheld = done, true
 		w.load.withhold(a.Arrival, reason)
@@ -69,7 +69,7 @@ func (w *worker) serve(flight context.Context, a turn) {
 	} else {
 		w.check(a.User)
 	}
-	w.recorder.Record(w.number, o)
+	w.runner.recorder.Record(w.number, o)
 	if o.RateLimited {
 		w.refused()
 	}
@@ -78,20 +78,20 @@ func (w *worker) serve(flight context.Context, a turn) {
 // refused does what the scenario says about a 429.
 func (w *worker) refused() {
 	now := time.Since(w.start)
-	switch w.Scenario.Load.On429 {
+	switch w.runner.config.Scenario.Load.On429 {
 	case scenario.Pause429:
-		w.pauses.begin(now, pauseAfter(&w.exchange))
+		w.runner.pauses.begin(now, pauseAfter(&w.exchange))
 	case scenario.Stop429:
-		w.ending.end(&measure.Stop{At: now, Condition: "load.on429: stop", Observed: "an answer was 429, too many requests"})
+		w.runner.ending.end(&measure.Stop{At: now, Condition: "load.on429: stop", Observed: "an answer was 429, too many requests"})
 	}
 }
 
 // enter counts the worker as in flight.
 func (w *worker) enter() {
-	n := w.inFlight.Add(1)
+	n := w.runner.inFlight.Add(1)
 	for {
-		most := w.busyMax.Load()
-		if n <= most || w.busyMax.CompareAndSwap(most, n) {
+		most := w.runner.busyMax.Load()
+		if n <= most || w.runner.busyMax.CompareAndSwap(most, n) {
 			return
 		}
 	}
@@ -111,7 +111,7 @@ func failure(flight context.Context, err error) string {
 
 // harmed is how much of a response time mfaload itself may have caused.
 func (w *worker) harmed(o *measure.Observation, now time.Time) time.Duration {
-	still := w.freezes.within(o.Sent, o.Done, now)
+	still := w.runner.freezes.within(o.Sent, o.Done, now)
 	if o.Own >= measure.HarmFloor {
 		return still + o.Own
 	}
@@ -145,7 +145,7 @@ func disconnected(flight context.Context, err error) bool {
 
 func (w *worker) check(u scenario.User) {
 	ex, o := &w.exchange, &w.seen
-	w.violations = w.Operation.Check(u, ex, w.violations[:0])
+	w.violations = w.runner.config.Operation.Check(u, ex, w.violations[:0])
 	o.Label, o.AsExpected, o.Evaluated = ex.Label, ex.AsExpected, ex.Evaluated
 	o.RateLimited = ex.Status == http.StatusTooManyRequests
 	o.Refused = o.RateLimited || ex.Status == http.StatusServiceUnavailable && retryAfter(ex)
@@ -158,7 +158,7 @@ func (w *worker) check(u scenario.User) {
 		})
 	}
 	// The contract hides the token; what a scenario's headers hold it can't know.
-	o.Mask = w.Operation.Mask
+	o.Mask = w.runner.config.Operation.Mask
 	o.Example = w.example(u.ID)
 }
 
@@ -169,7 +169,7 @@ func (w *worker) example(userID string) func(whole bool) measure.Example {
 	var answer *measure.Answer
 	kept := 0
 	return func(whole bool) measure.Example {
-		ex, mask := &w.exchange, w.Operation.Mask
+		ex, mask := &w.exchange, w.runner.config.Operation.Mask
 		if e == nil {
 			correlation, _ := ex.Header.Get("Correlation-Id")
 			e = &measure.Example{
@@ -196,9 +196,9 @@ func retryAfter(ex *contract.Exchange) bool {
 
 // answer keeps a whole answer, masked.
 func (w *worker) answer(ex *contract.Exchange) *measure.Answer {
-	a := &measure.Answer{Headers: []string{}, Body: w.Operation.Mask(strings.ToValidUTF8(string(ex.Body[:min(len(ex.Body), maxKept)]), "\uFFFD"))}
+	a := &measure.Answer{Headers: []string{}, Body: w.runner.config.Operation.Mask(strings.ToValidUTF8(string(ex.Body[:min(len(ex.Body), maxKept)]), "\uFFFD"))}
 	for _, f := range ex.Header {
-		a.Headers = append(a.Headers, w.Operation.Mask(f.Name+": "+f.Value))
+		a.Headers = append(a.Headers, w.runner.config.Operation.Mask(f.Name+": "+f.Value))
 	}
 	return a
 }

@@ -14,7 +14,7 @@ const writeEvery = time.Second
 
 // written writes a run down while it lasts.
 type written struct {
-	*Runner
+	runner *Runner
 	began  usage
 	start  time.Time
 	load   source
@@ -32,13 +32,13 @@ type written struct {
 // writeDown begins the journal and goes on with it until end is called. It
 // returns nil where there is none.
 func (r *Runner) writeDown(start time.Time, began usage, load source) *written {
-	if r.Journal == nil {
+	if r.begins.Journal == nil {
 		return nil
 	}
-	w := &written{Runner: r, began: began, start: start, load: load, stop: make(chan struct{}), done: make(chan struct{})}
+	w := &written{runner: r, began: began, start: start, load: load, stop: make(chan struct{}), done: make(chan struct{})}
 	first := w.state(load.soFar(0, 0))
 	first.Described.Profile.Stages = r.schedule.Stages()
-	if err := r.Journal.Begin(r.recorder, first); err != nil {
+	if err := r.begins.Journal.Begin(r.recorder, first); err != nil {
 		w.fail(err)
 		close(w.done)
 		return w
@@ -54,12 +54,12 @@ func (w *written) keep() {
 	for {
 		select {
 		case <-ticker.C:
-			if err := w.Journal.Append(func() *journal.State { return w.state(w.load.soFar(time.Since(w.start), w.due)) }); err != nil {
+			if err := w.runner.begins.Journal.Append(func() *journal.State { return w.state(w.load.soFar(time.Since(w.start), w.due)) }); err != nil {
 				w.fail(err)
 				return
 			}
 		case <-w.stop:
-			if err := w.Journal.Append(w.last); err != nil {
+			if err := w.runner.begins.Journal.Append(w.last); err != nil {
 				w.fail(err)
 			}
 			return
@@ -82,11 +82,11 @@ func (w *written) last() *journal.State {
 // the last pause.
 func (w *written) state(e extent) *journal.State {
 	s := &journal.State{Described: &measure.Measurement{Schema: measure.Schema}, DueFrom: e.from, PausesFrom: w.paused}
-	w.describe(s.Described, w.start, e)
+	w.runner.describe(s.Described, w.start, e)
 	s.Described.Profile.Stages = nil
 	s.Described.Pauses = s.Described.Pauses[min(w.paused, len(s.Described.Pauses)):]
 	w.paused = max(w.paused+len(s.Described.Pauses)-1, 0)
-	s.Described.Generator = w.generator(w.began, w.start, e)
+	s.Described.Generator = w.runner.generator(w.began, w.start, e)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s.Hiccups, s.Described.Generator.MaxGCPause = w.late, w.pause
@@ -121,7 +121,7 @@ func (w *written) end() {
 }
 
 func (w *written) fail(err error) {
-	if w.JournalFailed != nil {
-		w.JournalFailed(err)
+	if w.runner.begins.JournalFailed != nil {
+		w.runner.begins.JournalFailed(err)
 	}
 }

@@ -32,33 +32,32 @@ func (p *Provenance) stamp(m *measure.Measurement) {
 
 // Session is one run of a scenario, or of a part of one, in this process.
 type Session struct {
-	// Runner sends the requests. Its fields may be set until Run is called, other than
-	// the operation and the journal.
+	// Runner sends the requests.
 	Runner  *runner.Runner
 	sampler *sampler
 	folder  *Folder
 	tell    func(format string, args ...any)
 }
 
-// New prepares a run whose journal is kept in a results folder. Tell prints a line for
-// the person who started it.
-func New(s *scenario.Scenario, op *pingone.Operation, folder *Folder,
+// New prepares a run whose journal is kept in a results folder. It sets the operation and
+// the rules of the config. Tell prints a line for the person who started it.
+func New(c runner.Config, op *pingone.Operation, folder *Folder,
 	tell func(format string, args ...any)) *Session {
 	sampled := &sampler{Operation: op}
-	r := &runner.Runner{Scenario: s, Operation: sampled}
+	c.Operation = sampled
 	for _, rule := range op.Contract().Rules() {
-		r.Rules = append(r.Rules, rule.Name)
+		c.Rules = append(c.Rules, rule.Name)
 	}
-	return &Session{Runner: r, sampler: sampled, folder: folder, tell: tell}
+	return &Session{Runner: runner.New(c), sampler: sampled, folder: folder, tell: tell}
 }
 
 // Run sends the requests and returns what was measured, with its provenance; see
-// [runner.Runner.Run].
-func (s *Session) Run(ctx context.Context) (*measure.Measurement, error) {
+// [runner.Runner.Run]. It sets the journal of the start.
+func (s *Session) Run(ctx context.Context, how runner.Start) (*measure.Measurement, error) {
 	journal, failed, closeJournal := s.folder.journal(s.tell)
 	defer closeJournal()
-	s.Runner.Journal, s.Runner.JournalFailed = journal, failed
-	m, err := s.Runner.Run(ctx)
+	how.Journal, how.JournalFailed = journal, failed
+	m, err := s.Runner.Run(ctx, how)
 	if err != nil {
 		return nil, err
 	}

@@ -113,7 +113,7 @@ func simulatedPart(hash, version string, terms []byte, groups int, load func(con
 	return func(_ context.Context, offer fleet.Offer) (*fleet.Loaded, error) {
 		return &fleet.Loaded{Hash: hash, Part: func(of fleet.Shard) (*fleet.Part, error) {
 			r := measure.NewRecorder(1, nil, 0) // of one group: a recorder of all groups for each of 50 workers would fill the memory
-			soFar, n := r.SoFar(), 0
+			soFar, n := r.Snapshots(), 0
 			more := func() {
 				for range 1000 { // 500 a second
 					at := time.Duration(n) * 2 * time.Millisecond

@@ -27,7 +27,7 @@ func BenchmarkLiveView(b *testing.B) {
 		op, r := prepareRun(b, fastest(b, authPath, requests))
 		defer op.Close()
 		done := look(r)
-		m, err := r.Run(context.Background())
+		m, err := r.Run(context.Background(), runner.Start{})
 		done()
 		if err != nil {
 			b.Fatal(err)

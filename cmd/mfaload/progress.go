@@ -31,13 +31,13 @@ func (u *ui) showProgress(name string, r *runner.Runner, s *live.Sampler) (tick,
 }
 
 // outcome says in a few words what has come back so far.
-func outcome(p runner.Progress) string {
+func outcome(p runner.RunProgress) string {
 	return fmt.Sprintf("%d as expected, %d unexpected, %s%d violating, %d failed, %d in flight",
 		p.Clean, p.Unexpected(), limited(p), p.Violating, p.Failed, p.InFlight)
 }
 
 // limited says how many answers were 429, where there were any.
-func limited(p runner.Progress) string {
+func limited(p runner.RunProgress) string {
 	if p.RateLimited == 0 {
 		return ""
 	}
@@ -162,7 +162,7 @@ func sentOf(n, total int64) string {
 
 // standing says what came back so far and how long it will take, as short as a
 // narrow terminal needs it.
-func standing(p runner.Progress) string {
+func standing(p runner.RunProgress) string {
 	text := fmt.Sprintf("%d as expected, %d errors, %s%d violating, %d in flight", p.Clean, p.Failed+p.Unexpected(), limited(p), p.Violating, p.InFlight)
 	if p.End > 0 {
 		text += fmt.Sprintf(", %v left", max(p.End-p.Elapsed, 0).Round(time.Second))
@@ -214,7 +214,7 @@ func extent(s *schedule.Schedule) string {
 	return fmt.Sprintf("%d requests in %v", n, end)
 }
 
-func elapsed(p runner.Progress) string {
+func elapsed(p runner.RunProgress) string {
 	if p.End == 0 {
 		return p.Elapsed.Round(time.Second).String()
 	}

@@ -65,8 +65,8 @@ func (t *trials) watch(ctx context.Context, a capacity.TrialSpec, i int, left ti
 		return 0, false, fmt.Errorf("keep the record of what is sent before trial %d: %w", a.Number, err)
 	}
 	watched := &watcher{Operation: t.operation, watch: a.Recovery.Watch(i), began: time.Now()}
-	r := &runner.Runner{Scenario: trialScenario(t.scenario, t.options, ask), Operation: watched,
-		Previous: t.earlier(time.Now())}
+	r := runner.New(runner.Config{Scenario: trialScenario(t.scenario, t.options, ask), Operation: watched,
+		Previous: t.earlier(time.Now())})
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	looked := every(100*time.Millisecond, func() {
@@ -74,7 +74,7 @@ func (t *trials) watch(ctx context.Context, a capacity.TrialSpec, i int, left ti
 			stop()
 		}
 	})
-	m, err := r.Run(running)
+	m, err := r.Run(running, runner.Start{})
 	looked()
 	t.ledger = append(t.ledger, record)
 	if err != nil {

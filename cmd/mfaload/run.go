@@ -285,14 +285,13 @@ func notStarted(ctx context.Context, err error) error {
 // measure runs the scenario and shows how far it has come.
 func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Operation, dir *session.Folder,
 	answers int, view *view, part part) (*measure.Measurement, error) {
-	run := session.New(s, op, dir, a.ui.tell)
-	run.Runner.SaveAnswers, run.Runner.Shard, run.Runner.StartAt = answers, part.shard, part.startAt
+	run := session.New(runner.Config{Scenario: s, SaveAnswers: answers, Shard: part.shard}, op, dir, a.ui.tell)
 	done, err := view.begin(ctx, s.Name, run.Runner)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	return run.Run(ctx)
+	return run.Run(ctx, runner.Start{At: part.startAt})
 }
 
 // judge prints the summary whatever happens to the files: no result is lost

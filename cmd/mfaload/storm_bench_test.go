@@ -60,9 +60,9 @@ func throughput(b *testing.B, answer string) float64 {
 		b.Fatal(err)
 	}
 	defer op.Close()
-	r := &runner.Runner{Scenario: s, Operation: op, Rules: ruleNames(op.Contract())}
+	r := runner.New(runner.Config{Scenario: s, Operation: op, Rules: ruleNames(op.Contract())})
 	began := time.Now()
-	m, err := r.Run(b.Context())
+	m, err := r.Run(b.Context(), runner.Start{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func BenchmarkThroughput(b *testing.B) {
 			defer op.Close()
 			b.ReportAllocs()
 			b.ResetTimer()
-			m, err := r.Run(context.Background())
+			m, err := r.Run(context.Background(), runner.Start{})
 			b.StopTimer()
 			if err != nil {
 				b.Fatal(err)
@@ -105,9 +105,5 @@ func prepareRun(b *testing.B, s *scenario.Scenario) (*pingone.Operation, *runner
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	r := &runner.Runner{Scenario: s, Operation: op}
-	for _, rule := range c.Rules() {
-		r.Rules = append(r.Rules, rule.Name)
-	}
-	return op, r
+	return op, runner.New(runner.Config{Scenario: s, Operation: op, Rules: ruleNames(c)})
 }

@@ -149,12 +149,11 @@ func (t *trials) run(ctx context.Context, a capacity.TrialSpec, folder string, r
 // measure runs a trial and shows how far it has come. It counts the requests in
 // flight.
 func (t *trials) measure(ctx context.Context, a capacity.TrialSpec, s *scenario.Scenario, dir *session.Folder) (m *measure.Measurement, inFlight float64, err error) {
-	trial := session.New(s, t.operation, dir, t.app.ui.tell)
+	trial := session.New(runner.Config{Scenario: s, Previous: t.earlier(time.Now())}, t.operation, dir, t.app.ui.tell)
 	r := trial.Runner
-	r.Previous = t.earlier(time.Now())
 	hide := t.app.ui.showTrial(a, t.options.Trials, r)
 	counted := countInFlight(r, a.Warmup, a.Warmup+a.Length)
-	m, err = trial.Run(ctx)
+	m, err = trial.Run(ctx, runner.Start{})
 	inFlight = counted()
 	hide()
 	if err != nil {

@@ -28,8 +28,8 @@ func runScenario(t *testing.T, s *scenario.Scenario) *report.Report {
 		t.Fatal(err)
 	}
 	defer op.Close()
-	r := &runner.Runner{Scenario: s, Operation: op, Rules: ruleNames(op.Contract())}
-	m, err := r.Run(t.Context())
+	r := runner.New(runner.Config{Scenario: s, Operation: op, Rules: ruleNames(op.Contract())})
+	m, err := r.Run(t.Context(), runner.Start{})
 	if err != nil {
 		t.Fatal(err)
 	}

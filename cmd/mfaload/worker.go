@@ -237,6 +237,7 @@ type workerPart struct {
 	op      *pingone.Operation
 	stop    func()
 	session *session.Session
+	maySend func() bool
 	soFar   func() (*measure.Part, error)
 	guard   *runner.Guard  // the coordinator's conditions
 	ticks   *measure.Ticks // nil where nothing ends the run
@@ -255,10 +256,11 @@ func (p *workerPart) prepare(ctx context.Context) error {
 	if err := p.op.Preflight(ctx); err != nil {
 		return err
 	}
-	p.session = session.New(s, p.op, p.dir, p.app.ui.tell)
+	// Unguarded, because the coordinator judges all shards together.
+	config := runner.Config{Scenario: s, SaveAnswers: p.answers, Shard: &p.shard, Unguarded: true}
+	p.session = session.New(config, p.op, p.dir, p.app.ui.tell)
 	r := p.session.Runner
-	r.SaveAnswers, r.Shard, r.Unguarded = p.answers, &p.shard, true // the coordinator judges all shards together
-	p.soFar = r.SoFar()
+	p.soFar = r.Snapshots()
 	if len(s.Load.StopOn) > 0 {
 		p.guard = runner.NewGuard(s.Load.StopOn)
 		p.ticks = r.Ticks(p.guard.Requests())
@@ -267,12 +269,11 @@ func (p *workerPart) prepare(ctx context.Context) error {
 }
 
 // admitted is handed over what says whether requests may still be sent.
-func (p *workerPart) admitted(still func() bool) { p.session.Runner.MaySend = still }
+func (p *workerPart) admitted(still func() bool) { p.maySend = still }
 
 func (p *workerPart) run(ctx context.Context, start, startedAs time.Time) (*measure.Measurement, error) {
 	defer p.app.keepHeapSmall()()
-	p.session.Runner.StartAt, p.session.Runner.StartedAs = start, startedAs
-	return p.session.Run(ctx)
+	return p.session.Run(ctx, runner.Start{At: start, CalledAs: startedAs, MaySend: p.maySend})
 }
 
 func (p *workerPart) snapshot() (*fleet.Snapshot, error) {
