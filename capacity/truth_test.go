@@ -36,7 +36,7 @@ func percentile(p float64, over time.Duration) []capacity.Criterion {
 func (sys *system) trial(seed uint64) capacity.RunTrial {
 	return func(_ context.Context, a capacity.TrialSpec) (*capacity.Outcome, error) {
 		random := rand.New(rand.NewPCG(seed, uint64(a.Number)))
-		queue := simulator.NewQueue(sys.servers, random.Uint64())
+		queue := simulator.NewServerQueue(sys.servers, random.Uint64())
 		tokens, filled := sys.limit, time.Duration(0)
 		o := &capacity.Outcome{Achieved: 1, Seconds: make([]capacity.TrialSecond, a.Length/time.Second)}
 		o.Before = make([]capacity.TrialSecond, a.Warmup/time.Second)

@@ -101,7 +101,7 @@ func (g *Guard) slow(c scenario.StopCondition, window []measure.Tick) (observed 
 	n, limit := waits.Count(), time.Duration(math.Round(c.Limit*float64(time.Second)))
 	certain := func() bool {
 		beyond := best.Beyond(limit)
-		return n >= scenario.LeastRequests && beyond >= scenario.LeastBad &&
+		return n >= scenario.MinWindowRequests && beyond >= scenario.MinWindowBad &&
 			beyond > n-measure.Rank(c.Quantile, n)
 	}
 	if !certain() {
@@ -137,7 +137,7 @@ func (g *Guard) frequent(c scenario.StopCondition, window []measure.Tick) (obser
 	}
 	certain := func(doubtful uint64) bool {
 		s := best(doubtful, 0)
-		return s.Of >= scenario.LeastRequests && s.N >= scenario.LeastBad && s.Value() > c.Limit
+		return s.Of >= scenario.MinWindowRequests && s.N >= scenario.MinWindowBad && s.Value() > c.Limit
 	}
 	if !certain(0) {
 		return "", false

@@ -62,7 +62,7 @@ var capacityForm = form.Mapping(checkCapacity, []form.Field[Capacity]{
 })
 
 const (
-	leastTrial   = 5 * time.Second
+	minTrial     = 5 * time.Second
 	defaultRange = 32 // of maxRate to startRate
 )
 
@@ -72,7 +72,7 @@ func checkCapacity(d *form.Decoder, n *form.Node, c *Capacity) {
 	} else if n.Sound("startRate") && n.Sound("maxRate") && c.StartRate > c.MaxRate {
 		d.Fail(n.Get("startRate"), d.Label(n.Get("startRate"))+": "+n.Get("startRate").Shown()+" is above maxRate", "write a lower rate, or leave it out")
 	}
-	if n.Sound("trial") && c.Trial < leastTrial {
+	if n.Sound("trial") && c.Trial < minTrial {
 		d.Fail(n.Get("trial"), d.Label(n.Get("trial"))+": "+n.Get("trial").Shown()+" is too short to tell a steady load from none", "write at least 5s")
 	}
 	for _, k := range []struct {

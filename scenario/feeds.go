@@ -62,10 +62,10 @@ var filePath = func() form.Form[form.Placed[string]] {
 	return form.WithPlace(f)
 }()
 
-const leastPerUser = time.Millisecond
+const minPerUser = time.Millisecond
 
 var perUser = form.UnitText("an interval", "such as 1/30s: one request in 30 seconds",
-	form.Object{"type": "string", "pattern": form.OrVariable(`1/(?:` + durationPattern + `|s|min|h)`)}, parsePerUser)
+	form.SchemaObject{"type": "string", "pattern": form.OrVariable(`1/(?:` + durationPattern + `|s|min|h)`)}, parsePerUser)
 
 func parsePerUser(text string) (time.Duration, *form.Flaw) {
 	if len(text) < 3 || text[:2] != "1/" {
@@ -82,7 +82,7 @@ func parsePerUser(text string) (time.Duration, *form.Flaw) {
 	switch {
 	case f != nil:
 		return 0, &form.Flaw{Reason: "is not 1/ and a duration"}
-	case d < leastPerUser:
+	case d < minPerUser:
 		return 0, form.NewFlaw("is more than one request in a millisecond", "write 1/1ms or longer, or leave perUser out")
 	case d > maxRun:
 		return 0, form.NewFlaw("is longer than "+days(maxRun), "write at most 1/"+days(maxRun))

@@ -10,11 +10,11 @@ import (
 // same hash ran the same scenario. It is the SHA-256, in hexadecimal, of the
 // scenario as JSON, without names, descriptions and the text of the whole, the token and
 // where it comes from, transaction IDs, the owner's consent, places, and the way
-// limits are written. Files of users count by their content.
-func (s *Scenario) Hash() string { return part(s.bare()) }
+// thresholdSet are written. Files of users count by their content.
+func (s *Scenario) Hash() string { return fingerprint(s.forFingerprint()) }
 
-// bare is the scenario as it is hashed.
-func (s *Scenario) bare() *Scenario {
+// forFingerprint is the scenario as it is hashed.
+func (s *Scenario) forFingerprint() *Scenario {
 	c := *s
 	c.Name, c.Description, c.File, c.Text = "", "", "", ""
 	c.Target.AccessToken, c.Target.OwnerAgreed, c.Target.TransactionIDs = Secret{}, false, ""

@@ -20,7 +20,7 @@ var scenarioForm = func() form.Form[Scenario] {
 			"The groups of users to ask.").Required(),
 		form.Key("load", loadForm, func(s *draft, v Load) { s.Load = v },
 			"When requests are sent.").Required(),
-		form.Key("thresholds", limitsForm, func(s *draft, v limits) { s.limits = v },
+		form.Key("thresholds", limitsForm, func(s *draft, v thresholdSet) { s.limits = v },
 			"What makes the run a pass, judged over the whole run without its warm-up.").Default("{}"),
 		form.Key("capacity", capacityForm, func(s *draft, v Capacity) { s.Capacity = &v },
 			"How 'mfaload capacity' looks for the highest rate that keeps the thresholds. The stages of the load do not count there."),
@@ -33,7 +33,7 @@ var scenarioForm = func() form.Form[Scenario] {
 // draft is a scenario whose thresholds are not in order yet.
 type draft struct {
 	Scenario
-	limits limits
+	limits thresholdSet
 }
 
 var targetForm = form.Described("of authPath, envID and accessToken, or of simulator", form.Mapping(checkTarget, append([]form.Field[Target]{

@@ -44,7 +44,7 @@ var loadForm = form.Mapping(checkLoad, []form.Field[Load]{
 		"How long the closed model lasts."),
 	form.Key("on429", form.OneOf("a way to go on", Continue429, Pause429, Stop429), func(l *Load, v On429) { l.On429 = v },
 		"What an answer with 429 (too many requests) does to the run: nothing (continue), nothing is sent for as long as Retry-After says, from 1s to 1m, and arrivals of that time are counted as unsent (pause), or it ends as failed (stop).").Default("continue"),
-	form.Key("stopOn", form.ListOf("a list of conditions", "such as [{errorRate: 10%, window: 10s}, {connectionFailures: 20}]", stopForm), func(l *Load, v []stops) { l.StopOn = conditions(v) },
+	form.Key("stopOn", form.ListOf("a list of conditions", "such as [{errorRate: 10%, window: 10s}, {connectionFailures: 20}]", stopForm), func(l *Load, v []stopItem) { l.StopOn = conditions(v) },
 		"What ends the run early as failed: limits that the last seconds broke, by at least 5 of at least 20 requests that came to an end in them."),
 }).OneWay([]any{"stages"}, []any{"concurrency"})
 

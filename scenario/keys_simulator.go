@@ -31,7 +31,7 @@ var simulatorForm = withCalls(form.Mapping(checkSimulator, simulatorKeys))
 // withCalls lets the schema of a mapping take what YAML makes of a distribution in
 // braces, as in {latency: normal(80ms, 20ms)}.
 func withCalls[V any](f form.Form[V]) form.Form[V] {
-	f.Schema["patternProperties"] = form.Object{`^[0-9][^ ]*\)$`: form.Object{"type": "null",
+	f.Schema["patternProperties"] = form.SchemaObject{`^[0-9][^ ]*\)$`: form.SchemaObject{"type": "null",
 		"description": "The second half of a distribution in braces, which YAML takes apart at the comma."}}
 	return f
 }

@@ -15,7 +15,7 @@ const latencyDetail = "such as 5ms, normal(80ms, 20ms) or lognormal(80ms, 250ms)
 const latencyPattern = durationPattern + `|(?:constant|exponential)\(\s*` + durationPattern + `\s*\)|(?:normal|lognormal)\(\s*` +
 	durationPattern + `\s*(?:,\s*` + durationPattern + `\s*\))?`
 
-var latencyText = form.UnitText("a latency", latencyDetail, form.Object{"type": "string", "pattern": form.OrVariable(latencyPattern)}, parseLatency)
+var latencyText = form.UnitText("a latency", latencyDetail, form.SchemaObject{"type": "string", "pattern": form.OrVariable(latencyPattern)}, parseLatency)
 
 var call = regexp.MustCompile(`^([a-z]+)\(([^()]*)\)$`)
 

@@ -9,17 +9,17 @@ import (
 	"mfaload/scenario/form"
 )
 
-// limits are the thresholds of a file: those of the whole run in the file's
+// thresholdSet are the thresholds of a file: those of the whole run in the file's
 // order with the defaults after them, and those of groups.
-type limits struct {
+type thresholdSet struct {
 	whole  []Threshold
 	groups []form.Entry[[]Threshold]
 }
 
 var limitsForm = form.Mapping(nil, append(
-	form.Within(func(l *limits) *[]Threshold { return &l.whole }, limitKeys("0%", "0%", "99%")),
+	form.Within(func(l *thresholdSet) *[]Threshold { return &l.whole }, limitKeys("0%", "0%", "99%")),
 	form.Key("groups", form.Dictionary("a mapping", "of groups to their thresholds", "", anyGroup, form.Mapping(nil, limitKeys("", "", ""))),
-		func(l *limits, v []form.Entry[[]Threshold]) { l.groups = v },
+		func(l *thresholdSet, v []form.Entry[[]Threshold]) { l.groups = v },
 		"Thresholds of single groups, by their names."),
 ))
 
@@ -38,27 +38,27 @@ func limitKeys(errorRate, violationRate, achievedRate string) []form.Field[[]Thr
 	}
 }
 
-// limit is a number with the text that it was written as.
-type limit struct {
+// writtenLimit is a number with the text that it was written as.
+type writtenLimit struct {
 	value   float64
 	written string
 }
 
-var shareLimit = form.UnitText("a percentage", shareDetail, form.Reference("share"), func(text string) (limit, *form.Flaw) {
+var shareLimit = form.UnitText("a percentage", shareDetail, form.Reference("share"), func(text string) (writtenLimit, *form.Flaw) {
 	s, f := parseShare(text)
-	return limit{s, text}, f
+	return writtenLimit{s, text}, f
 })
 
-var timeLimit = form.UnitText("a duration", "such as 300ms", form.Reference("duration"), func(text string) (limit, *form.Flaw) {
+var timeLimit = form.UnitText("a duration", "such as 300ms", form.Reference("duration"), func(text string) (writtenLimit, *form.Flaw) {
 	d, f := parseDuration(text)
 	if f == nil && d == 0 {
 		f = &form.Flaw{Reason: "is zero"}
 	}
-	return limit{d.Seconds(), text}, f
+	return writtenLimit{d.Seconds(), text}, f
 })
 
 func shareKey(name string, m Metric, doc string) form.Field[[]Threshold] {
-	return form.Key(name, shareLimit, func(ts *[]Threshold, l limit) {
+	return form.Key(name, shareLimit, func(ts *[]Threshold, l writtenLimit) {
 		*ts = append(*ts, Threshold{Metric: m, Limit: l.value, Written: l.written})
 	}, doc)
 }
@@ -68,8 +68,8 @@ var timeLimits = form.Dictionary("a mapping", "such as {p95: 300ms}", "^(?:min|m
 // percentileLimits are limits that one unlucky request can't break.
 var percentileLimits = form.Dictionary("a mapping", "such as {p99: 5s}", "^"+quantilePattern+"$", checkPercentile, timeLimit)
 
-func timeKey(name string, m Metric, stats form.Form[[]form.Entry[limit]], doc string) form.Field[[]Threshold] {
-	return form.Key(name, stats, func(ts *[]Threshold, stats []form.Entry[limit]) {
+func timeKey(name string, m Metric, stats form.Form[[]form.Entry[writtenLimit]], doc string) form.Field[[]Threshold] {
+	return form.Key(name, stats, func(ts *[]Threshold, stats []form.Entry[writtenLimit]) {
 		for _, s := range stats {
 			quantile, _ := parseQuantile(s.Name)
 			*ts = append(*ts, Threshold{Metric: m, Stat: s.Name, Quantile: quantile, Limit: s.Value.value, Written: s.Value.written})
@@ -115,7 +115,7 @@ func parseQuantile(name string) (float64, *form.Flaw) {
 
 // ordered puts the thresholds of the groups behind those of the whole run, in
 // the order of the groups.
-func (l limits) ordered(groups []Group) []Threshold {
+func (l thresholdSet) ordered(groups []Group) []Threshold {
 	all := l.whole
 	for _, g := range groups {
 		for _, e := range l.groups {

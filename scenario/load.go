@@ -31,8 +31,8 @@ func (l *Load) cycle() (sum time.Duration) {
 	return sum
 }
 
-// leastArrivals is one request, less what a sum may be off by rounding.
-const leastArrivals = 1 - 1e-6
+// minArrivals is one request, less what a sum may be off by rounding.
+const minArrivals = 1 - 1e-6
 
 // checkLoad refuses loads that can't be or that send nothing.
 func checkLoad(d *form.Decoder, n *form.Node, l *Load) {
@@ -173,9 +173,9 @@ func checkSum(d *form.Decoder, n *form.Node, l *Load) {
 			subject = fmt.Sprintf("%s, %d times, and the warm-up", d.Label(stages), l.Repeat)
 		}
 		d.Fail(stages, subject+" are longer than "+days(maxRun)+" together", "shorten them, or split the run")
-	case total*float64(max(l.Repeat, 1)) < leastArrivals:
+	case total*float64(max(l.Repeat, 1)) < minArrivals:
 		d.Fail(stages, d.Label(stages)+" send less than one request", "raise a rate or a duration")
-	case l.Warmup > 0 && float64(begins)*l.Warmup.Seconds() < leastArrivals:
+	case l.Warmup > 0 && float64(begins)*l.Warmup.Seconds() < minArrivals:
 		d.Fail(n.Get("warmup"), d.Label(n)+".warmup sends less than one request at the rate with which the first stage begins",
 			"let the first stage begin faster, or leave the warm-up out")
 	case l.MaxRequests > 0 && float64(begins)*l.Warmup.Seconds() >= float64(l.MaxRequests):

@@ -18,7 +18,7 @@ const perDayPattern = `[1-9][0-9]*/d`
 
 var perDayText = regexp.MustCompile("^" + perDayPattern + "$")
 
-var perDay = form.UnitText("a number a day", "such as 50/d", form.Object{"type": "string", "pattern": form.OrVariable(perDayPattern)}, parsePerDay)
+var perDay = form.UnitText("a number a day", "such as 50/d", form.SchemaObject{"type": "string", "pattern": form.OrVariable(perDayPattern)}, parsePerDay)
 
 func parsePerDay(text string) (uint64, *form.Flaw) {
 	if !perDayText.MatchString(text) {
@@ -35,7 +35,7 @@ func parsePerDay(text string) (uint64, *form.Flaw) {
 // Those that name no user have none.
 func (s *draft) fillMaxPerUser() {
 	most := s.Load.MaxPerUser
-	if most == 0 && s.Target.Elsewhere() {
+	if most == 0 && s.Target.IsRemote() {
 		most = DefaultMaxPerUser
 	}
 	for i := range s.Groups {

@@ -111,15 +111,15 @@ func Schema() []byte {
 	schema := maps.Clone(scenarioForm.Schema)
 	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	schema["title"] = "mfaload scenario"
-	schema["$defs"] = form.Object{
-		"variable": form.Object{"type": "string", "pattern": form.VariablePattern,
+	schema["$defs"] = form.SchemaObject{
+		"variable": form.SchemaObject{"type": "string", "pattern": form.VariablePattern,
 			"description": "A value with ${VAR} or ${VAR:-default} from the environment."},
-		"rate": form.Object{"type": "string", "pattern": form.OrVariable(ratePattern),
+		"rate": form.SchemaObject{"type": "string", "pattern": form.OrVariable(ratePattern),
 			"description": "Requests a second, minute or hour: 50/s, 90/min, 0.5/h."},
-		"duration": form.Object{"type": "string", "pattern": form.OrVariable(durationPattern),
+		"duration": form.SchemaObject{"type": "string", "pattern": form.OrVariable(durationPattern),
 			"description": "A duration with units: 100ms, 1.5s, 2m, 1h30m, 1d."},
-		"share": form.Object{
-			"anyOf":       []any{form.Object{"const": 0}, form.Object{"type": "string", "pattern": form.OrVariable(sharePattern)}},
+		"share": form.SchemaObject{
+			"anyOf":       []any{form.SchemaObject{"const": 0}, form.SchemaObject{"type": "string", "pattern": form.OrVariable(sharePattern)}},
 			"description": "A percentage such as 0.1%. Only 0 needs no %."},
 	}
 	text, err := json.MarshalIndent(schema, "", "  ")

@@ -6,28 +6,28 @@ import (
 	"encoding/json"
 )
 
-// Parts identify what two runs have to have in common to be compared: the load
+// Fingerprints identify what two runs have to have in common to be compared: the load
 // and the users. Each is a SHA-256 in hexadecimal, as [Scenario.Hash] is. The
 // target may differ, as it is what runs are compared for; so may the thresholds,
 // and the seed, which draws other arrivals of the same kind.
-func (s *Scenario) Parts() map[string]string {
+func (s *Scenario) Fingerprints() map[string]string {
 	load := s.Load
 	load.Seed = 0
-	return map[string]string{"load": part(load), "users": part(withoutPlaces(s.Groups))}
+	return map[string]string{"load": fingerprint(load), "users": fingerprint(withoutPlaces(s.Groups))}
 }
 
-// TrialParts identify what the trials of one search have in common, by the names
+// TrialFingerprints identify what the trials of one search have in common, by the names
 // of the sections of a scenario. How long and how fast the load is does not
 // count, as each trial has its own; nor do caps of requests, and the section
 // capacity, which say how far a search may go.
-func (s *Scenario) TrialParts() map[string]string {
-	c := s.bare()
+func (s *Scenario) TrialFingerprints() map[string]string {
+	c := s.forFingerprint()
 	l := c.Load
 	l.Stages, l.Warmup, l.Repeat, l.Requests, l.MaxRequests, l.On429 = nil, 0, 0, 0, 0, ""
-	return map[string]string{"target": part(c.Target), "users": part(c.Groups), "load": part(l), "thresholds": part(c.Thresholds)}
+	return map[string]string{"target": fingerprint(c.Target), "users": fingerprint(c.Groups), "load": fingerprint(l), "thresholds": fingerprint(c.Thresholds)}
 }
 
-func part(v any) string {
+func fingerprint(v any) string {
 	text, err := json.Marshal(v)
 	if err != nil {
 		panic("scenario: a request's body holds something that is no JSON: " + err.Error())

@@ -14,7 +14,7 @@ func TestParts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return s.Parts()
+		return s.Fingerprints()
 	}
 	const users, load = "[{name: a, ids: [788d4931-6936-43f2-82ff-178f5762298a]}]", "{arrivals: poisson, seed: 1, stages: [{rate: 5/s, duration: 1m}]}"
 	before := parse("{simulator: {}}", users, load)
@@ -44,7 +44,7 @@ func TestTrialParts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return s.TrialParts()
+		return s.TrialFingerprints()
 	}
 	before := parse()
 	for _, c := range []struct {

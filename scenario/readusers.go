@@ -132,7 +132,7 @@ func (u *userFile) row(r *users.Row) error {
 			}
 		}
 	}
-	return u.users.Store.Add(users.Entry{ID: r.ID, Case: r.Case, Kind: kind, Line: r.Line, Column: r.Column})
+	return u.users.Store.Add(users.Record{ID: r.ID, Case: r.Case, Kind: kind, Line: r.Line, Column: r.Column})
 }
 
 // newKind reads overrides that no row had before.
@@ -170,7 +170,7 @@ func (s *Scenario) twice(stores []*users.Store, at []int) (form.Problems, error)
 		for _, text := range g.IDs {
 			if id, ok := users.ParseID(text); ok {
 				groups = append(groups, i)
-				if err := lists.Add(users.Entry{ID: id}); err != nil {
+				if err := lists.Add(users.Record{ID: id}); err != nil {
 					return nil, err
 				}
 			}
@@ -216,7 +216,7 @@ func (s *Scenario) twice(stores []*users.Store, at []int) (form.Problems, error)
 }
 
 // place is where a row of a file is.
-func (s *Scenario) place(at []int, w users.Where, e users.Entry) form.Pos {
+func (s *Scenario) place(at []int, w users.Where, e users.Record) form.Pos {
 	source := s.Groups[at[w.Store-1]].File
 	name := "stdin"
 	if source.Path != Stdin {

@@ -105,7 +105,7 @@ type Group struct {
 	// times at which they are due. From 1 ms to 30 days; 0 is none.
 	PerUser time.Duration
 	// MaxPerUser is the most requests for the same user within 24 hours; 0 is no
-	// limit. Default: that of Load, or else [DefaultMaxPerUser] for a target that
+	// writtenLimit. Default: that of Load, or else [DefaultMaxPerUser] for a target that
 	// is not this machine. It shapes no load: a run that would exceed it is
 	// refused.
 	MaxPerUser uint64 `json:"-"`

@@ -23,11 +23,11 @@ const (
 // When a condition over a window is met at all: never because of one unlucky
 // request.
 const (
-	// LeastRequests is how many requests have to come to an end in a window.
-	LeastRequests = 20
-	// LeastBad is how many of them have to be beyond the limit, or to count
+	// MinWindowRequests is how many requests have to come to an end in a window.
+	MinWindowRequests = 20
+	// MinWindowBad is how many of them have to be beyond the limit, or to count
 	// against it.
-	LeastBad = 5
+	MinWindowBad = 5
 )
 
 // StopCondition ends a run early when its limit is broken.
@@ -68,8 +68,8 @@ const (
 	maxWindow     = 10 * time.Minute
 )
 
-// stops is an item of stopOn: limits of one metric over one window.
-type stops struct {
+// stopItem is an item of stopOn: limits of one metric over one window.
+type stopItem struct {
 	limits []Threshold
 	window time.Duration
 }
@@ -77,7 +77,7 @@ type stops struct {
 var stopMetrics = []string{"response", "service", "errorRate", "violationRate", "rateLimitedRate", "connectionFailures"}
 
 var stopForm = form.Mapping(checkStops, append(
-	form.Within(func(s *stops) *[]Threshold { return &s.limits }, []form.Field[[]Threshold]{
+	form.Within(func(s *stopItem) *[]Threshold { return &s.limits }, []form.Field[[]Threshold]{
 		timeKey("response", Response, percentileLimits, "Percentiles of the response time that are too long, such as {p99: 5s}."),
 		timeKey("service", Service, percentileLimits, "Percentiles of the service time that are too long, such as {p99: 5s}."),
 		shareKey("errorRate", ErrorRate, "A share of requests with no answer, or with an answer other than expected, that is too many."),
@@ -87,11 +87,11 @@ var stopForm = form.Mapping(checkStops, append(
 			*ts = append(*ts, Threshold{Metric: ConnectionFailures, Limit: float64(n), Written: fmt.Sprint(n)})
 		}, "How many requests in a row may find no connection, or lose it, with no answer in between."),
 	}),
-	form.Key("window", duration(true, maxWindow), func(s *stops, v time.Duration) { s.window = v },
+	form.Key("window", duration(true, maxWindow), func(s *stopItem, v time.Duration) { s.window = v },
 		"The last of the run that is looked at, in whole seconds up to 10m. Left out: 10s. Not with connectionFailures."),
 )).OneWay([]any{"response"}, []any{"service"}, []any{"errorRate"}, []any{"violationRate"}, []any{"rateLimitedRate"}, []any{"connectionFailures"})
 
-func checkStops(d *form.Decoder, n *form.Node, s *stops) {
+func checkStops(d *form.Decoder, n *form.Node, s *stopItem) {
 	given := slices.DeleteFunc(slices.Clone(stopMetrics), func(key string) bool { return n.Get(key) == nil })
 	window := n.Get("window")
 	switch {
@@ -120,7 +120,7 @@ func checkStops(d *form.Decoder, n *form.Node, s *stops) {
 }
 
 // conditions are the items as one list.
-func conditions(items []stops) (all []StopCondition) {
+func conditions(items []stopItem) (all []StopCondition) {
 	for _, s := range items {
 		for _, t := range s.limits {
 			all = append(all, StopCondition{t, s.window})
@@ -146,8 +146,8 @@ func checkReach(d *form.Decoder, n *form.Node, l *Load) {
 		most := l.peak() * c.Window.Seconds()
 		switch {
 		case c.Window == 0:
-		case !l.Closed() && most < LeastRequests:
-			d.Fail(e, fmt.Sprintf("%s can never be met: it takes %d requests in its window of %s, and there are at most %.3g", d.Label(e), LeastRequests, seconds(c.Window), most),
+		case !l.Closed() && most < MinWindowRequests:
+			d.Fail(e, fmt.Sprintf("%s can never be met: it takes %d requests in its window of %s, and there are at most %.3g", d.Label(e), MinWindowRequests, seconds(c.Window), most),
 				"write a longer window, or leave it to the thresholds")
 		case length > 0 && c.Window > length:
 			d.Fail(e, fmt.Sprintf("%s can never be met: its window of %s is longer than the run", d.Label(e), seconds(c.Window)), "write a shorter window")

@@ -152,9 +152,9 @@ func checkHost(d *form.Decoder, n *form.Node, t *Target) {
 	}
 }
 
-// Elsewhere says whether requests may leave this machine, whatever a resolver
+// IsRemote says whether requests may leave this machine, whatever a resolver
 // says: the target is neither the embedded simulator nor a loopback host.
-func (t *Target) Elsewhere() bool {
+func (t *Target) IsRemote() bool {
 	if t.Simulator != nil {
 		return false
 	}

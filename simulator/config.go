@@ -1,7 +1,7 @@
 // Package simulator is a stand-in for PingOne MFA's device authentications: an
 // http.Handler with users and their devices, latency, stalls, a rate limit and
 // named faults. It is written from the documented contract alone and shares no
-// code with what checks answers, so that each tests the other.
+// code with what checks responses, so that each tests the other.
 package simulator
 
 import (
@@ -14,7 +14,7 @@ import (
 	"mfaload/scenario"
 )
 
-// statuses are the documented values of an answer's status.
+// statuses are the documented values of a response's status.
 var statuses = []string{"OTP_REQUIRED", "DEVICE_SELECTION_REQUIRED", "COMPLETED", "PUSH_CONFIRMATION_REQUIRED",
 	"PUSH_CONFIRMATION_TIMED_OUT", "ASSERTION_REQUIRED", "FAILED"}
 

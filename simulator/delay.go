@@ -9,10 +9,10 @@ import (
 	"mfaload/scenario"
 )
 
-// delay waits for the servers, for the answer's latency and for the end of a
+// delay waits for the servers, for the response's latency and for the end of a
 // stall. What is refused does not wait for servers. It returns false when the
 // client gave up meanwhile.
-func (s *Simulator) delay(r *http.Request, refused bool) bool {
+func (s *Environment) delay(r *http.Request, refused bool) bool {
 	s.mu.Lock()
 	now := time.Now() // under the lock: the queue takes arrivals in the order of their times
 	if s.first.IsZero() {
@@ -47,7 +47,7 @@ func sleep(r *http.Request, d time.Duration) bool {
 }
 
 // stalled is how much longer a stall lasts; 0 where there is none.
-func (s *Simulator) stalled(since time.Duration) (longest time.Duration) {
+func (s *Environment) stalled(since time.Duration) (longest time.Duration) {
 	for _, st := range s.config.Stalls {
 		if into := since % st.Every; since >= st.Every && into < st.For {
 			longest = max(longest, st.For-into)

@@ -1,160 +1,152 @@
 package simulator
 
 import (
-	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"time"
 )
 
-// faults are named like the rule that each of them breaks, and no other.
-var faults = map[string]fault{
-	"http.status": {"answers 200 instead of 201", success, func(_ *Simulator, a *answer) { a.raw, a.rawSet, a.status = a.body(), true, 200 }},
-	"http.length": {"announces a body shorter than it sends", jsonAnswer, func(_ *Simulator, a *answer) {
-		a.wire = func(head, body string) string {
-			return fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s{}", head, len(body), body)
+// FaultInfo describes a fault.
+type FaultInfo struct{ Name, Description string }
+
+// Faults returns all faults, sorted by name.
+func Faults() (all []FaultInfo) {
+	for _, name := range faultNames() {
+		all = append(all, FaultInfo{name, faults[name].does})
+	}
+	return all
+}
+
+func faultNames() []string { return slices.Sorted(maps.Keys(faults)) }
+
+// defect bends one thing of a response. It applies where can says so.
+type defect struct {
+	does string
+	can  func(*simulatedResponse) bool
+	bend func(*Environment, *simulatedResponse)
+}
+
+// bend applies the first fault that chance picks for this response: one response
+// has one fault at most.
+func (s *Environment) bend(a *simulatedResponse) {
+	for _, f := range s.config.Faults {
+		bender := faults[f.Name]
+		if !bender.can(a) {
+			continue
 		}
-	}},
-	"http.bodyless": {"answers 204, which http.status finds too, with a body", success, func(_ *Simulator, a *answer) {
-		a.raw, a.rawSet, a.status = a.body(), true, 204
-		a.wire = func(head, body string) string { return head + "\r\n" + body }
-	}},
-	"http.framing": {"announces a length and chunks at once", jsonAnswer, func(_ *Simulator, a *answer) {
-		a.wire = func(head, body string) string {
-			return fmt.Sprintf("%sContent-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", head, len(body), len(body), body)
+		s.mu.Lock()
+		picked := s.random.Float64() < f.Share
+		s.mu.Unlock()
+		if picked {
+			bender.bend(s, a)
+			break
 		}
-	}},
-	"http.redirect": {"answers with a redirect to the same place", anyAnswer, func(_ *Simulator, a *answer) {
-		a.status, a.location, a.raw, a.rawSet = 302, "/redirected", nil, true
-	}},
-	"header.contentType":     {"answers as text/html", jsonAnswer, func(_ *Simulator, a *answer) { a.contentType = []string{"text/html"} }},
-	"header.contentTypeOnce": {"sends two Content-Types", jsonAnswer, func(_ *Simulator, a *answer) { a.contentType = []string{"application/json", "application/json"} }},
-	"header.contentEncoding": {"says that the body is compressed", jsonAnswer, func(_ *Simulator, a *answer) { a.encoding = "gzip" }},
-	"header.correlationID":   {"leaves Correlation-Id out", anyAnswer, func(_ *Simulator, a *answer) { a.correlation = "" }},
-	"header.retryAfter": {"sends a Retry-After that is no time (429 and 503 only)",
-		func(a *answer) bool { return a.status == 429 || a.status == 503 }, func(_ *Simulator, a *answer) { a.retryAfter = "soon" }},
+	}
+	if len(s.config.Faults) > 0 && success(a) {
+		s.mu.Lock()
+		s.last.keep(a)
+		s.mu.Unlock()
+	}
+}
 
-	"header.location": {"sends a Location that is not the transaction's", success, func(_ *Simulator, a *answer) { a.location = "/transactions" }},
+// jsonResponse holds for responses with a body of the service.
+func jsonResponse(a *simulatedResponse) bool { return success(a) || platform(a) }
 
-	"body.bom":    {"begins the body with a byte-order mark", jsonAnswer, onBody(func(s string) string { return "\ufeff" + s })},
-	"body.json":   {"leaves the last brace out", jsonAnswer, onBody(func(s string) string { return s[:len(s)-1] })},
-	"body.utf8":   {"puts a byte into the body that is no UTF-8", success, onBody(func(s string) string { return strings.Replace(s, `"updatedAt"`, "\"note\":\"\xff\",\"updatedAt\"", 1) })},
-	"body.single": {"sends a second value after the first", jsonAnswer, onBody(func(s string) string { return s + "{}" })},
-	"body.names":  {"sends a member twice", success, onBody(func(s string) string { return strings.Replace(s, `"status":`, `"status":"COMPLETED","status":`, 1) })},
-	"body.depth": {"nests arrays 200 deep", success, onBody(func(s string) string {
-		return s[:len(s)-1] + `,"deep":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + "}"
-	})},
-	"body.size":   {"sends a body of more than 1 MiB", success, onBody(func(s string) string { return s + strings.Repeat(" ", 1<<20) })},
-	"body.object": {"sends an array", success, onBody(func(s string) string { return "[" + s + "]" })},
+func anyResponse(*simulatedResponse) bool { return true }
+func success(a *simulatedResponse) bool   { return a.success() && !a.rawSet }
+func platform(a *simulatedResponse) bool {
+	return a.status >= 400 && !a.rawSet
+}
 
-	"shape.required": {"leaves createdAt out", success, func(_ *Simulator, a *answer) { a.createdAt = "" }},
-	"shape.type":     {"sends updatedAt as a number", success, func(_ *Simulator, a *answer) { a.updatedAt = "1637091354727" }},
-	"id.form":        {"sends a policy ID that is none", success, func(s *Simulator, a *answer) { a.policy = `"default"` }},
-	"status.form":    {"sends a status in lower case (not at OTP_REQUIRED and others whose status matters)", status("COMPLETED", "PUSH_CONFIRMATION_REQUIRED"), func(_ *Simulator, a *answer) { a.state = strings.ToLower(a.state) }},
-	"status.known":   {"sends a status that is not documented", status("COMPLETED", "PUSH_CONFIRMATION_REQUIRED"), func(_ *Simulator, a *answer) { a.state = `"BIOMETRICS_REQUIRED"` }},
-	"time.form":      {"sends createdAt with an offset", success, func(_ *Simulator, a *answer) { a.createdAt = strings.Replace(a.createdAt, "Z", "+00:00", 1) }},
-	"time.precision": {"drops the fraction of updatedAt and createdAt", success, func(_ *Simulator, a *answer) {
-		a.createdAt = a.createdAt[:20] + `Z"`
-		a.updatedAt = a.updatedAt[:20] + `Z"`
-	}},
-	"time.order": {"sends an updatedAt before createdAt", success, func(_ *Simulator, a *answer) { a.updatedAt = `"2001` + a.updatedAt[5:] }},
+// status restricts a fault to responses with one of the statuses.
+func status(of ...string) func(*simulatedResponse) bool {
+	return func(a *simulatedResponse) bool { return success(a) && slices.Contains(of, strings.Trim(a.state, `"`)) }
+}
 
-	"echo.user":        {"answers for another user", hasUser, func(_ *Simulator, a *answer) { a.user = otherID(a.user) }},
-	"echo.environment": {"answers for another environment", success, func(_ *Simulator, a *answer) { a.env = otherID(a.env) }},
-	"echo.policy": {"ignores the request's policy", func(a *answer) bool { return success(a) && a.request.Policy.ID != "" },
-		func(_ *Simulator, a *answer) { a.policy = otherID(a.policy) }},
+func hasUser(a *simulatedResponse) bool { return success(a) && a.user != "" }
 
-	"echo.device": {"selects another of the user's devices than the request",
-		func(a *answer) bool { return selectsID(a) && a.request.SelectedDevice != nil && len(a.devices) > 1 },
-		func(_ *Simulator, a *answer) { selectAnother(a) }},
-	"echo.oneTime": {"gives the one-time device another type", selectsOneTime, func(_ *Simulator, a *answer) {
-		if strings.Contains(a.selected, `"type":"VOICE"`) {
-			a.selected = strings.Replace(a.selected, `"VOICE"`, `"SMS"`, 1)
+func hasLinks(a *simulatedResponse) bool   { return success(a) && len(a.links) > 1 }
+func hasDevices(a *simulatedResponse) bool { return success(a) && len(a.devices) > 0 }
+
+func hasContact(a *simulatedResponse) bool {
+	return hasDevices(a) && (strings.Contains(a.devices[0], `"email"`) || strings.Contains(a.devices[0], `"phone"`))
+}
+
+func selectsID(a *simulatedResponse) bool {
+	return success(a) && strings.HasPrefix(a.selected, `{"id"`)
+}
+
+func selectsOneTime(a *simulatedResponse) bool {
+	return success(a) && strings.Contains(a.selected, `"oneTime"`)
+}
+
+// on bends the finished body.
+func onBody(change func(string) string) func(*Environment, *simulatedResponse) {
+	return func(_ *Environment, a *simulatedResponse) { a.raw, a.rawSet = []byte(change(string(a.body()))), true }
+}
+
+// otherID is an ID that differs from the given JSON text.
+func otherID(id string) string {
+	return strings.Replace(id, id[1:2], string("0123456789abcdef"[(strings.IndexByte("0123456789abcdef", lower(id[1]))+1)%16]), 1)
+}
+
+func lower(b byte) byte {
+	if b >= 'A' && b <= 'F' {
+		return b | 0x20
+	}
+	return b
+}
+
+// eachLink changes the URL of every link.
+func eachLink(a *simulatedResponse, change func(string) string) {
+	a.links = slices.Clone(a.links)
+	for i := range a.links {
+		a.links[i].href = change(a.links[i].href)
+	}
+}
+
+// inDevice replaces a text in the first device.
+func inDevice(old, changed string) func(*Environment, *simulatedResponse) {
+	return func(_ *Environment, a *simulatedResponse) {
+		a.devices = append([]string{strings.Replace(a.devices[0], old, changed, 1)}, a.devices[1:]...)
+	}
+}
+
+// selectAnother selects a device that is listed but was not asked for.
+func selectAnother(a *simulatedResponse) {
+	for _, d := range a.devices {
+		if id, _, _ := strings.Cut(d, ","); id+"}" != a.selected {
+			a.selected = id + "}"
 			return
 		}
-		a.selected = strings.NewReplacer(`"type":"EMAIL"`, `"type":"VOICE"`, `"type":"SMS"`, `"type":"VOICE"`).Replace(a.selected)
-	}},
-	"echo.application": {"answers for another application", func(a *answer) bool { return success(a) && a.request.Application.ID != "" },
-		func(_ *Simulator, a *answer) {
-			id := quote(a.request.Application.ID)
-			a.extra = strings.Replace(a.extra, id, otherID(id), 1)
-		}},
+	}
+}
 
-	"links.self": {"links to another place", success, func(_ *Simulator, a *answer) {
-		eachLink(a, func(s string) string { return strings.Replace(s, "/deviceAuthentications/", "/transactions/", 1) })
-	}},
-	"links.same": {"gives another link another URL", hasLinks, func(_ *Simulator, a *answer) {
-		last := &a.links[len(a.links)-1]
-		last.href = strings.Replace(last.href, `"http`, `"https`, 1)
-	}},
-	"links.status": {"leaves a link out that the status needs", hasLinks, func(_ *Simulator, a *answer) { a.links = a.links[:len(a.links)-1] }},
-	"links.host": {"links to another host", success, func(_ *Simulator, a *answer) {
-		eachLink(a, func(s string) string {
-			scheme, rest, _ := strings.Cut(s, "://")
-			_, path, _ := strings.Cut(rest, "/")
-			return scheme + "://internal.example/" + path
-		})
-	}},
+// unmask replaces the masked part of an address or a number.
+func unmask(s string) string {
+	return strings.NewReplacer("****@", "ohn@", "+1********50", "+14135550150").Replace(s)
+}
 
-	"device.type":        {"sends a device type in lower case", hasDevices, inDevice(`"type":"`, `"type":"x-`)},
-	"device.typeKnown":   {"sends a device type that is not documented", hasDevices, inDevice(`"type":"`, `"type":"NEW_`)},
-	"device.statusKnown": {"sends a device status that is not documented", func(a *answer) bool { return hasDevices(a) && strings.Contains(a.devices[0], `"status":"ACTIVE"`) }, inDevice(`"status":"ACTIVE"`, `"status":"SLEEPING"`)},
-	"device.masked": {"shows an address or a number unmasked", hasContact, func(_ *Simulator, a *answer) {
-		a.devices = append([]string{unmask(a.devices[0])}, a.devices[1:]...)
-	}},
-	"device.unique": {"lists a device twice", func(a *answer) bool { return hasDevices(a) && strings.Contains(a.devices[0], `"id":`) },
-		func(_ *Simulator, a *answer) {
-			a.devices = append(a.devices[:len(a.devices):len(a.devices)], a.devices[0])
-		}},
-	"device.known": {"selects a device that is not listed", selectsID, func(_ *Simulator, a *answer) {
-		a.selected = `{"id":` + otherID(a.selected[6:len(a.selected)-1]) + `}`
-	}},
+// repeatID gives a response the ID of the one before, in its links too.
+func (s *Environment) repeatID(a *simulatedResponse) {
+	s.mu.Lock()
+	before := s.last.id
+	s.last.repeats++
+	spaces := s.last.repeats
+	s.mu.Unlock()
+	if before == "" {
+		return
+	}
+	id := strings.Trim(a.id, `"`)
+	eachLink(a, func(href string) string { return strings.Replace(href, id, strings.Trim(before, `"`), 1) })
+	a.id = before
+	// White space tells it from a body that came before.
+	a.raw, a.rawSet = append(a.body(), strings.Repeat(" ", spaces%100)...), true
+}
 
-	"selected.required": {"leaves the selected device out", status("OTP_REQUIRED"), func(_ *Simulator, a *answer) { a.selected = "" }},
-	"selected.form":     {"sends a selected device of no known form", status("OTP_REQUIRED"), func(_ *Simulator, a *answer) { a.selected = `{}` }},
-	"selected.oneTime": {"selects a device of the user's instead of the one-time device", selectsOneTime, func(_ *Simulator, a *answer) {
-		a.selected = `{"id":"` + stableID("another device") + `"}`
-	}},
-	"selected.null":   {"sends null as the selected device", status("DEVICE_SELECTION_REQUIRED", "PUSH_CONFIRMATION_REQUIRED", "COMPLETED"), func(_ *Simulator, a *answer) { a.selected = "null" }},
-	"selected.masked": {"shows the address of a one-time device unmasked", selectsOneTime, func(_ *Simulator, a *answer) { a.selected = unmask(a.selected) }},
-
-	"assertion.options": {"sends assertion options that are no JSON", status("ASSERTION_REQUIRED"), func(_ *Simulator, a *answer) { a.extra = `,"publicKeyCredentialRequestOptions":"{"` }},
-	"assertion.rp": {"sends assertion options for another relying party than the request's", func(a *answer) bool {
-		return status("ASSERTION_REQUIRED")(a) && a.request.RP.ID != ""
-	}, func(_ *Simulator, a *answer) { a.extra = strings.Replace(a.extra, a.request.RP.ID, "other.example", 1) }},
-	"test.otp": {"leaves out the passcode of a one-time device in test mode", func(a *answer) bool {
-		return success(a) && strings.Contains(a.extra, `"test":`)
-	}, func(_ *Simulator, a *answer) { a.extra, _, _ = strings.Cut(a.extra, `,"test":`) }},
-	"failed.error":  {"leaves the error of a failure out", status("FAILED"), func(_ *Simulator, a *answer) { a.extra = "" }},
-	"field.unknown": {"sends a member that is not documented", jsonAnswer, func(_ *Simulator, a *answer) { a.extra += `,"region":"EU"` }},
-
-	"error.body": {"answers an error with a gateway's page", platform, func(_ *Simulator, a *answer) {
-		if a.status > 500 {
-			a.status = 500
-		}
-		a.gateway(a.status)
-	}},
-	"error.known":    {"sends an error code that is not documented", platform, func(_ *Simulator, a *answer) { a.code = `"TEAPOT"` }},
-	"expect.refused": {"answers 500 instead of a refusal", func(a *answer) bool { return platform(a) && a.status < 500 }, func(_ *Simulator, a *answer) { a.refuse(500, "UNEXPECTED_ERROR", "An unexpected error occurred.", "") }},
-	"secret.token": {"sends the token back in a header", func(a *answer) bool { return a.request != nil },
-		func(_ *Simulator, a *answer) { a.link = []string{a.request.token} }},
-
-	"run.id": {"gives a transaction the ID of the last one", success, func(s *Simulator, a *answer) { s.repeatID(a) }},
-	"run.body": {"sends the last body again", success, func(s *Simulator, a *answer) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if body := s.last.bodies[a.user]; body != nil {
-			a.raw, a.rawSet = body, true
-		}
-	}},
-	"run.crossed": {"answers for the user of the last request", success, func(s *Simulator, a *answer) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if other := s.last.user; other != "" {
-			a.user = other
-		}
-	}},
-	"run.clock": {"sends times of an hour ago", success, func(_ *Simulator, a *answer) { shift(a) }},
-
-	"conn.reset":  {"resets the connection before the answer", anyAnswer, func(_ *Simulator, a *answer) { a.reset = true }},
-	"conn.cut":    {"closes the connection in the middle of the body", jsonAnswer, func(_ *Simulator, a *answer) { a.cut = true }},
-	"answer.slow": {"never answers", anyAnswer, func(_ *Simulator, a *answer) { a.silent = true }},
+// shift moves a response's times an hour back.
+func shift(a *simulatedResponse) {
+	earlier := stamp(time.Now().Add(-time.Hour))
+	a.createdAt, a.updatedAt = earlier, earlier
 }

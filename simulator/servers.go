@@ -8,28 +8,28 @@ import (
 	"mfaload/scenario"
 )
 
-// Queue says when servers are done. It knows no clock: it is told when requests
+// ServerQueue says when servers are done. It knows no clock: it is told when requests
 // arrive. It is not safe for concurrent use.
-type Queue struct {
+type ServerQueue struct {
 	servers scenario.Servers
 	random  *rand.Rand
-	leaves  times // of those being served, the earliest first
+	leaves  leaveTimes // of those being served, the earliest first
 	leak    leak
 }
 
-// NewQueue returns the queue of idle servers.
-func NewQueue(s scenario.Servers, seed uint64) *Queue {
-	q := &Queue{servers: s, random: rand.New(rand.NewPCG(seed, 2))}
+// NewServerQueue returns the queue of idle servers.
+func NewServerQueue(s scenario.Servers, seed uint64) *ServerQueue {
+	q := &ServerQueue{servers: s, random: rand.New(rand.NewPCG(seed, 2))}
 	if c := s.Collapse; c != nil {
 		full := float64(s.Count) / mean(s.Time).Seconds()
-		q.leak = leak{most: full * c.At * c.After.Seconds(), seconds: make([]int, max(int(c.After/time.Second), 1))}
+		q.leak = leak{max: full * c.At * c.After.Seconds(), seconds: make([]int, max(int(c.After/time.Second), 1))}
 	}
 	return q
 }
 
 // Arrive returns when a request leaves that arrives at a time, which is not
 // before the last one's. Times count from any moment.
-func (q *Queue) Arrive(now time.Duration) (leave time.Duration) {
+func (q *ServerQueue) Arrive(now time.Duration) (leave time.Duration) {
 	for len(q.leaves) > 0 && q.leaves[0] <= now {
 		heap.Pop(&q.leaves)
 	}
@@ -50,7 +50,7 @@ func (q *Queue) Arrive(now time.Duration) (leave time.Duration) {
 
 // leak counts the arrivals of the last seconds.
 type leak struct {
-	most      float64 // arrivals in all of the seconds
+	max       float64 // arrivals in all of the seconds
 	seconds   []int   // by second modulo their number
 	last      int
 	sum       int
@@ -64,7 +64,7 @@ func (l *leak) arrive(now time.Duration) (collapsed bool) {
 		l.sum, l.collapsed, l.last = 0, false, second
 	}
 	for ; l.last < second; l.last++ {
-		l.collapsed = l.collapsed || float64(l.sum) >= l.most
+		l.collapsed = l.collapsed || float64(l.sum) >= l.max
 		next := &l.seconds[(l.last+1)%len(l.seconds)]
 		l.sum -= *next
 		*next = 0
@@ -74,14 +74,14 @@ func (l *leak) arrive(now time.Duration) (collapsed bool) {
 	return l.collapsed
 }
 
-// times is a heap.
-type times []time.Duration
+// leaveTimes is a heap.
+type leaveTimes []time.Duration
 
-func (t times) Len() int           { return len(t) }
-func (t times) Less(i, j int) bool { return t[i] < t[j] }
-func (t times) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
-func (t *times) Push(x any)        { *t = append(*t, x.(time.Duration)) }
-func (t *times) Pop() any {
+func (t leaveTimes) Len() int           { return len(t) }
+func (t leaveTimes) Less(i, j int) bool { return t[i] < t[j] }
+func (t leaveTimes) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
+func (t *leaveTimes) Push(x any)        { *t = append(*t, x.(time.Duration)) }
+func (t *leaveTimes) Pop() any {
 	last := len(*t) - 1
 	x := (*t)[last]
 	*t = (*t)[:last]

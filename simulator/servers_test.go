@@ -27,7 +27,7 @@ func TestQueueWaits(t *testing.T) {
 		{"M/M/4", 4, "exponential", 0.8, erlangC(4, 3.2) / (4 - 3.2)},
 	} {
 		const mean = 10 * time.Millisecond
-		q := simulator.NewQueue(scenario.Servers{Count: test.count, Time: scenario.Latency{Kind: test.kind, A: mean}}, 1)
+		q := simulator.NewServerQueue(scenario.Servers{Count: test.count, Time: scenario.Latency{Kind: test.kind, A: mean}}, 1)
 		random := rand.New(rand.NewPCG(1, 1))
 		now, sum, n := time.Duration(0), 0.0, 1_000_000
 		for range n {
@@ -50,7 +50,7 @@ func erlangC(c int, a float64) float64 {
 }
 
 func TestQueueSlowsDown(t *testing.T) {
-	q := simulator.NewQueue(scenario.Servers{Time: scenario.Latency{Kind: "constant", A: 100 * time.Millisecond}, Contention: 0.1, Coherency: 0.01}, 1)
+	q := simulator.NewServerQueue(scenario.Servers{Time: scenario.Latency{Kind: "constant", A: 100 * time.Millisecond}, Contention: 0.1, Coherency: 0.01}, 1)
 	for n, want := range []time.Duration{100, 112, 126, 142} { // 1 + 0.1·(N−1) + 0.01·N·(N−1)
 		if got := q.Arrive(0); got != want*time.Millisecond {
 			t.Errorf("one of %d requests takes %v, want %v", n+1, got, want*time.Millisecond)
@@ -65,7 +65,7 @@ func TestQueueCollapses(t *testing.T) {
 		rate      int
 		collapses time.Duration // 0 is never
 	}{{89, 0}, {90, 5 * time.Second}, {95, 5 * time.Second}} {
-		q := simulator.NewQueue(servers, 1)
+		q := simulator.NewServerQueue(servers, 1)
 		for i := range 60 * test.rate {
 			now := time.Duration(i) * time.Second / time.Duration(test.rate)
 			took := q.Arrive(now) - now

@@ -16,33 +16,33 @@ import (
 	"mfaload/scenario"
 )
 
-// Simulator answers like the service. It is safe for concurrent use.
-type Simulator struct {
+// Environment answers like the service. It is safe for concurrent use.
+type Environment struct {
 	target   scenario.Target
 	config   scenario.Simulator
-	users    map[string]*user
+	users    map[string]*knownUser
 	policy   string
 	limiter  *rate.Limiter
 	received atomic.Uint64
 
 	mu     sync.Mutex
 	random *rand.Rand
-	first  time.Time // of the first request; stalls count from it
-	queue  *Queue    // nil where there are no servers
+	first  time.Time    // of the first request; stalls count from it
+	queue  *ServerQueue // nil where there are no servers
 	counts map[int]uint64
 	recent ring
 	last   last
 	issued issued
 }
 
-// last is what the latest successes held, for faults that mix answers up.
+// last is what the latest successes held, for faults that mix responses up.
 type last struct {
 	id, user string
 	repeats  int
 	bodies   map[string][]byte // by user
 }
 
-func (l *last) keep(a *answer) {
+func (l *last) keep(a *simulatedResponse) {
 	if l.bodies == nil {
 		l.bodies = map[string][]byte{}
 	}
@@ -55,9 +55,9 @@ func (l *last) keep(a *answer) {
 // are unknown (404). Without an access token and client credentials it takes any
 // token; with credentials only tokens from its token endpoint count, and the access
 // token. An error says what of it is wrong.
-func New(target scenario.Target) (*Simulator, error) {
-	s := &Simulator{
-		target: target, users: map[string]*user{}, policy: stableID("policy " + target.EnvID),
+func New(target scenario.Target) (*Environment, error) {
+	s := &Environment{
+		target: target, users: map[string]*knownUser{}, policy: stableID("policy " + target.EnvID),
 		counts: map[int]uint64{}, recent: newRing(10_000),
 	}
 	if target.Simulator != nil {
@@ -74,7 +74,7 @@ func New(target scenario.Target) (*Simulator, error) {
 		}
 	}
 	if c.Servers != nil {
-		s.queue = NewQueue(*c.Servers, c.Seed)
+		s.queue = NewServerQueue(*c.Servers, c.Seed)
 	}
 	if c.Limit != nil {
 		s.limiter = rate.NewLimiter(rate.Limit(c.Limit.Rate), max(c.Limit.Burst, 1))
@@ -86,13 +86,13 @@ func New(target scenario.Target) (*Simulator, error) {
 type Stats struct {
 	// Received counts the initializations that arrived.
 	Received uint64
-	// Statuses counts the answers to them by HTTP status; 0 is for those that
+	// Statuses counts the responses to them by HTTP status; 0 is for those that
 	// got none.
 	Statuses map[int]uint64
 }
 
 // Stats returns what the simulator did so far.
-func (s *Simulator) Stats() Stats {
+func (s *Environment) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stats := Stats{Received: s.received.Load(), Statuses: map[int]uint64{}}
@@ -102,8 +102,8 @@ func (s *Simulator) Stats() Stats {
 	return stats
 }
 
-// request is the body of an initialization.
-type request struct {
+// initialization is the body of an initialization.
+type initialization struct {
 	User struct {
 		ID json.RawMessage `json:"id"`
 	} `json:"user"`
@@ -131,7 +131,7 @@ type request struct {
 const maxRequest = 64 << 10
 
 // ServeHTTP answers initializations, and reads of transactions.
-func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *Environment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.asksToken(r.URL.Path) {
 		s.giveToken(w, r)
 		return
@@ -141,7 +141,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if initializes {
 		s.received.Add(1)
 	}
-	a := s.newAnswer()
+	a := s.newResponse()
 	switch {
 	case !ok:
 		a.refuse(404, "NOT_FOUND", "The requested resource was not found.", "")
@@ -164,7 +164,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // route takes a path such as /{envID}/deviceAuthentications/{id} apart.
-func (s *Simulator) route(path string) (env, id string, ok bool) {
+func (s *Environment) route(path string) (env, id string, ok bool) {
 	if s.target.CustomDomain {
 		path = "/" + s.target.EnvID + path
 	}
@@ -178,13 +178,13 @@ func (s *Simulator) route(path string) (env, id string, ok bool) {
 	return parts[0], id, true
 }
 
-func (s *Simulator) newAnswer() *answer {
+func (s *Environment) newResponse() *simulatedResponse {
 	id, correlation := s.newID(), s.newID()
-	return &answer{contentType: []string{"application/json"}, correlation: correlation, id: quote(id)}
+	return &simulatedResponse{contentType: []string{"application/json"}, correlation: correlation, id: quote(id)}
 }
 
 // newID returns a random ID.
-func (s *Simulator) newID() string {
+func (s *Environment) newID() string {
 	var b [32]byte
 	s.mu.Lock()
 	for i := 0; i < 16; i += 8 {
@@ -198,7 +198,7 @@ func (s *Simulator) newID() string {
 }
 
 // initialize answers as the service would, before any fault.
-func (s *Simulator) initialize(a *answer, r *http.Request, env string) {
+func (s *Environment) initialize(a *simulatedResponse, r *http.Request, env string) {
 	if !s.allowed(a, r, env) {
 		return
 	}
@@ -226,14 +226,14 @@ func (s *Simulator) initialize(a *answer, r *http.Request, env string) {
 	}
 }
 
-// gateway makes the answer one that does not come from the service.
-func (a *answer) gateway(status int) {
+// gateway makes the response one that does not come from the service.
+func (a *simulatedResponse) gateway(status int) {
 	a.status, a.contentType, a.rawSet = status, []string{"text/html"}, true
 	a.raw = []byte("<html><body><h1>" + strconv.Itoa(status) + " " + http.StatusText(status) + "</h1></body></html>")
 }
 
 // allowed checks what comes before the body.
-func (s *Simulator) allowed(a *answer, r *http.Request, env string) bool {
+func (s *Environment) allowed(a *simulatedResponse, r *http.Request, env string) bool {
 	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	switch {
@@ -256,8 +256,8 @@ func (s *Simulator) allowed(a *answer, r *http.Request, env string) bool {
 }
 
 // parse reads the request's body.
-func (s *Simulator) parse(a *answer, r *http.Request) (*request, bool) {
-	req := &request{token: strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")}
+func (s *Environment) parse(a *simulatedResponse, r *http.Request) (*initialization, bool) {
+	req := &initialization{token: strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")}
 	data, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))
 	if err != nil || len(data) > maxRequest || !json.Valid(data) {
 		a.refuse(400, "INVALID_REQUEST", "The request could not be completed. The request was malformed.", "")
@@ -287,7 +287,7 @@ func (s *Simulator) parse(a *answer, r *http.Request) (*request, bool) {
 	return nil, false
 }
 
-func (s *Simulator) invalid(a *answer, code, target, message string) {
+func (s *Environment) invalid(a *simulatedResponse, code, target, message string) {
 	a.refuse(400, "INVALID_DATA", "The request could not be completed. One or more validation errors were in the request.",
 		detail(code, target, message))
 }
@@ -306,8 +306,8 @@ func isID(s string) bool {
 	return true
 }
 
-// transact makes the answer a new transaction.
-func (s *Simulator) transact(a *answer, r *http.Request, req *request, u *user) {
+// transact makes the response a new transaction.
+func (s *Environment) transact(a *simulatedResponse, r *http.Request, req *initialization, u *knownUser) {
 	policy := req.Policy.ID
 	if policy == "" {
 		policy = s.policy
@@ -350,14 +350,14 @@ func (s *Simulator) transact(a *answer, r *http.Request, req *request, u *user) 
 
 // aging is how long before its last change a transaction was made: 10 to 200 ms,
 // as in the documented examples.
-func (s *Simulator) aging() time.Duration {
+func (s *Environment) aging() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return time.Duration(10+s.random.IntN(191)) * time.Millisecond
 }
 
 // choose follows the device that the request selects.
-func (s *Simulator) choose(a *answer, req *request, u *user) (status string, ok bool) {
+func (s *Environment) choose(a *simulatedResponse, req *initialization, u *knownUser) (status string, ok bool) {
 	if o := req.SelectedDevice.OneTime; o != nil {
 		a.devices = []string{o.json()}
 		a.selected = `{"oneTime":` + o.json() + `}`
@@ -373,7 +373,7 @@ func (s *Simulator) choose(a *answer, req *request, u *user) (status string, ok 
 }
 
 // read answers with a transaction of before.
-func (s *Simulator) read(a *answer, r *http.Request, env, id string) {
+func (s *Environment) read(a *simulatedResponse, r *http.Request, env, id string) {
 	if !s.allowed(a, r, env) {
 		return
 	}
@@ -387,14 +387,14 @@ func (s *Simulator) read(a *answer, r *http.Request, env, id string) {
 	a.status, a.raw, a.rawSet = 200, body, true
 }
 
-func (s *Simulator) count(status int) {
+func (s *Environment) count(status int) {
 	s.mu.Lock()
 	s.counts[status]++
 	s.mu.Unlock()
 }
 
-// write sends the answer.
-func (s *Simulator) write(w http.ResponseWriter, a *answer, initializes bool) {
+// write sends the response.
+func (s *Environment) write(w http.ResponseWriter, a *simulatedResponse, initializes bool) {
 	if a.reset {
 		s.count(0)
 		reset(w)
@@ -439,3 +439,20 @@ func (s *Simulator) write(w http.ResponseWriter, a *answer, initializes bool) {
 	}
 	_, _ = w.Write(body)
 }
+
+// ring keeps the last transactions.
+type ring struct {
+	ids    []string
+	bodies map[string][]byte
+	at     int
+}
+
+func newRing(n int) ring { return ring{ids: make([]string, n), bodies: map[string][]byte{}} }
+
+func (r *ring) add(id string, body []byte) {
+	delete(r.bodies, r.ids[r.at])
+	r.ids[r.at], r.bodies[id] = id, body
+	r.at = (r.at + 1) % len(r.ids)
+}
+
+func (r *ring) find(id string) []byte { return r.bodies[id] }

@@ -25,12 +25,12 @@ const (
 	path = "/" + env + "/deviceAuthentications"
 )
 
-func newSimulator(t testing.TB, c scenario.Simulator) *simulator.Simulator {
+func newSimulator(t testing.TB, c scenario.Simulator) *simulator.Environment {
 	t.Helper()
 	return simulatorFor(t, scenario.Target{Simulator: &c})
 }
 
-func simulatorFor(t testing.TB, target scenario.Target) *simulator.Simulator {
+func simulatorFor(t testing.TB, target scenario.Target) *simulator.Environment {
 	t.Helper()
 	target.EnvID = env
 	if target.Simulator.Users == nil {
@@ -273,7 +273,7 @@ func TestDevicesAreStable(t *testing.T) {
 	}
 }
 
-// Whatever a request holds, there is an answer, with a correlation ID.
+// Whatever a request holds, there is a response, with a correlation ID.
 func FuzzRequest(f *testing.F) {
 	for _, body := range []string{forUser(user), `{}`, `{"user":{"id":5}}`, `{"user":{"id":"` + user + `"},"selectedDevice":{"oneTime":{"type":"SMS","phone":"1"}}}`,
 		`{"user":{"id":"` + user + `"},"selectedDevice":{"oneTime":{"type":"EMAIL","email":"@"}}}`, `{"user":{"id":"` + user + `"},"selectedDevice":null,"policy":{"id":""}}`} {

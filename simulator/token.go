@@ -15,7 +15,7 @@ import (
 type issued map[string]time.Time
 
 // asksToken says whether a path is that of the token endpoint.
-func (s *Simulator) asksToken(path string) bool {
+func (s *Environment) asksToken(path string) bool {
 	want := "/as/token"
 	if !s.target.CustomDomain {
 		want = "/" + s.target.EnvID + want
@@ -25,7 +25,7 @@ func (s *Simulator) asksToken(path string) bool {
 
 // giveToken answers as an OAuth 2.0 token endpoint (RFC 6749, sections 4.4
 // and 5).
-func (s *Simulator) giveToken(w http.ResponseWriter, r *http.Request) {
+func (s *Environment) giveToken(w http.ResponseWriter, r *http.Request) {
 	id, secret, basic := basicClient(r)
 	if !basic {
 		id, secret = r.PostFormValue("client_id"), r.PostFormValue("client_secret")
@@ -80,7 +80,7 @@ func basicClient(r *http.Request) (id, secret string, ok bool) {
 	return id, secret, true
 }
 
-func (s *Simulator) tell(w http.ResponseWriter, status int, body map[string]any) {
+func (s *Environment) tell(w http.ResponseWriter, status int, body map[string]any) {
 	text, err := json.Marshal(body)
 	if err != nil {
 		status = 500
@@ -92,7 +92,7 @@ func (s *Simulator) tell(w http.ResponseWriter, status int, body map[string]any)
 }
 
 // takes says whether a bearer token is one that counts.
-func (s *Simulator) takes(token string) bool {
+func (s *Environment) takes(token string) bool {
 	fixed := s.target.AccessToken.Reveal()
 	switch {
 	case token == "":

@@ -8,7 +8,7 @@ import (
 	"mfaload/scenario"
 )
 
-// statusOf is the status of an answer to a user with one device of a type.
+// statusOf is the status of a response to a user with one device of a type.
 var statusOf = map[string]string{
 	"EMAIL": "OTP_REQUIRED", "SMS": "OTP_REQUIRED", "VOICE": "OTP_REQUIRED", "WHATSAPP": "OTP_REQUIRED", "TOTP": "OTP_REQUIRED",
 	"OATH_TOKEN": "OTP_REQUIRED", "YUBIKEY": "OTP_REQUIRED", "PINGID_DESKTOP": "OTP_REQUIRED", "PINGID_DESKTOP_GEN2": "OTP_REQUIRED",
@@ -16,8 +16,8 @@ var statusOf = map[string]string{
 	"FIDO2": "ASSERTION_REQUIRED", "SECURITY_KEY": "ASSERTION_REQUIRED", "PLATFORM": "ASSERTION_REQUIRED",
 }
 
-// user is a user with what all answers to them share.
-type user struct {
+// knownUser is a user with what all responses to them share.
+type knownUser struct {
 	*scenario.SimulatedUsers
 	status  string
 	devices []*device
@@ -29,8 +29,8 @@ type device struct {
 	json     string
 }
 
-func newUser(id string, u *scenario.SimulatedUsers) *user {
-	known := &user{SimulatedUsers: u, status: u.Status}
+func newUser(id string, u *scenario.SimulatedUsers) *knownUser {
+	known := &knownUser{SimulatedUsers: u, status: u.Status}
 	for i, kind := range u.Devices {
 		known.devices = append(known.devices, newDevice(id, i, kind, u.Form == "newer"))
 	}
@@ -94,11 +94,11 @@ type oneTime struct {
 	Type  string `json:"type"`
 	Email string `json:"email"`
 	Phone string `json:"phone"`
-	// TestMode has nothing sent and the passcode in the answer.
+	// TestMode has nothing sent and the passcode in the response.
 	TestMode bool `json:"testMode"`
 }
 
-// json is the device as answers show it.
+// json is the device as responses show it.
 func (o *oneTime) json() string {
 	if o.Email != "" {
 		return fmt.Sprintf(`{"type":%q,"email":%q}`, o.Type, maskEmail(o.Email))

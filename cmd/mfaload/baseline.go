@@ -90,7 +90,7 @@ func (f *contractFlags) parts(s *scenario.Scenario) (map[string]string, error) {
 		return nil, err
 	}
 	sum := sha256.Sum256(append(document, levels...))
-	parts := s.Parts()
+	parts := s.Fingerprints()
 	parts["contract"] = hex.EncodeToString(sum[:])
 	return parts, nil
 }

@@ -19,7 +19,7 @@ import (
 // It prints the plan of one against a host that is not this machine, and asks
 // whether to start; yes is the answer where nobody can be asked.
 func (a *app) consent(s *scenario.Scenario, yes bool) error {
-	elsewhere := s.Target.Elsewhere()
+	elsewhere := s.Target.IsRemote()
 	if !elsewhere && !slices.ContainsFunc(s.Groups, func(g scenario.Group) bool { return g.MaxPerUser > 0 }) {
 		return nil
 	}
@@ -34,7 +34,7 @@ func (a *app) consent(s *scenario.Scenario, yes bool) error {
 // consentCheck says how many users of a host that is not this machine a check
 // would ask, and asks whether to start.
 func (a *app) consentCheck(s *scenario.Scenario, pace float64, negative, yes bool) error {
-	if !s.Target.Elsewhere() {
+	if !s.Target.IsRemote() {
 		return nil
 	}
 	n := uint64(0)

@@ -245,7 +245,7 @@ func frozenScenario(t *testing.T, file string, made frozenOutputs) {
 		t.Fatal(err)
 	}
 	text := fmt.Appendf(nil, "hash %s\n", s.Hash())
-	for kind, list := range map[string]map[string]string{"part": parts, "trial part": s.TrialParts()} {
+	for kind, list := range map[string]map[string]string{"part": parts, "trial part": s.TrialFingerprints()} {
 		for _, part := range slices.Sorted(maps.Keys(list)) {
 			text = fmt.Appendf(text, "%s %s %s\n", kind, part, list[part])
 		}

@@ -120,7 +120,7 @@ func (k *keptSearch) fits(file string, parts map[string]string) error {
 
 // trialParts identify what all trials of a search have in common.
 func (t *trials) trialParts() map[string]string {
-	parts := t.scenario.TrialParts()
+	parts := t.scenario.TrialFingerprints()
 	parts["contract"] = t.parts["contract"]
 	return parts
 }

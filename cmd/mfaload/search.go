@@ -193,7 +193,7 @@ func (a *app) consentSearch(t *trials, search capacity.SearchPlan, f *capacityFl
 				hint("a search of %d trials may send %s requests: add users, lower capacity.maxRate, capacity.budget or capacity.trials, write load.maxRequests, or raise maxPerUser; nothing was sent", o.Trials, thousands(p.Requests)))}
 		}
 	}
-	if !s.Target.Elsewhere() {
+	if !s.Target.IsRemote() {
 		return nil
 	}
 	a.ui.tell("%s", searchPlan(o, search))

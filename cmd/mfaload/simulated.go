@@ -83,7 +83,7 @@ func asExpected(e scenario.Expect) *scenario.SimulatedUsers {
 
 // simulation is a simulator that serves.
 type simulation struct {
-	*simulator.Simulator
+	*simulator.Environment
 	authPath string
 	stop     func()
 }

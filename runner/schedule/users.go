@@ -133,9 +133,9 @@ func newAssigner(s *scenario.Scenario, slices []userSlice) *assigner {
 var orders = map[scenario.Order]users.Order{scenario.Shuffle: users.Shuffle, scenario.Random: users.Random}
 
 // plan is how a group hands out its users. Each group has a seed of its own.
-func plan(s *scenario.Scenario, group int) users.Plan {
+func plan(s *scenario.Scenario, group int) users.QueueOptions {
 	g := &s.Groups[group]
-	return users.Plan{
+	return users.QueueOptions{
 		Rows: g.Size(), Order: orders[g.Order], Seed: s.Load.Seed + uint64(group)<<48,
 		Stop: g.Exhausted == scenario.Stop, PerUser: g.PerUser, PerDay: g.MaxPerUser,
 	}
@@ -147,7 +147,7 @@ func (t *assigner) next(at time.Duration) assignment {
 	q := t.queues[group]
 	number := q.Turn()
 	row, why := q.Next(t.clock + at)
-	if why == users.Given {
+	if why == users.Available {
 		row = t.slices[group].row(row)
 	}
 	return assignment{group, row, number, why}

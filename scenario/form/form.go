@@ -21,7 +21,7 @@ type Form[V any] struct {
 	// read returns the value. It notes what is wrong and then returns
 	// something of no use, mostly the zero value.
 	Read   func(*Decoder, *Node) V
-	Schema Object
+	Schema SchemaObject
 	// keys are those within it, for the page that describes them.
 	keys []KeyDoc
 }
@@ -36,7 +36,7 @@ type Field[T any] struct {
 	// it; "{}" is an empty mapping and "" nothing.
 	fallback string
 	want     string
-	schema   Object
+	schema   SchemaObject
 	read     func(*Decoder, *Node, *T)
 	keys     []KeyDoc // within its value
 }
@@ -95,7 +95,7 @@ func Mapping[T any](check func(*Decoder, *Node, *T), fields []Field[T]) Form[T] 
 func (f Form[V]) OneWay(ways ...[]any) Form[V] {
 	choices := make([]any, len(ways))
 	for i, keys := range ways {
-		choices[i] = Object{"required": keys}
+		choices[i] = SchemaObject{"required": keys}
 	}
 	f.Schema["type"], f.Schema["oneOf"] = "object", choices
 	return f
@@ -186,9 +186,9 @@ type Entry[V any] struct {
 // The pattern is what checkKey takes; "" is any key.
 func Dictionary[V any](noun, detail, pattern string, checkKey func(string) *Flaw, value Form[V]) Form[[]Entry[V]] {
 	f := Form[[]Entry[V]]{Noun: noun, Detail: detail, keys: under(".*", value.keys)}
-	f.Schema = Object{"type": []any{"object", "null"}, "additionalProperties": value.Schema}
+	f.Schema = SchemaObject{"type": []any{"object", "null"}, "additionalProperties": value.Schema}
 	if pattern != "" {
-		f.Schema["additionalProperties"], f.Schema["patternProperties"] = false, Object{pattern: value.Schema}
+		f.Schema["additionalProperties"], f.Schema["patternProperties"] = false, SchemaObject{pattern: value.Schema}
 	}
 	known := regexp.MustCompile(pattern)
 	f.Read = func(d *Decoder, n *Node) (entries []Entry[V]) {
@@ -214,7 +214,7 @@ func Dictionary[V any](noun, detail, pattern string, checkKey func(string) *Flaw
 // list, so that they can be put side by side.
 func ListOf[V any](noun, detail string, item Form[V]) Form[[]V] {
 	f := Form[[]V]{Noun: noun, Detail: detail, keys: under("[]", item.keys)}
-	f.Schema = Object{"type": "array", "items": item.Schema, "minItems": 1}
+	f.Schema = SchemaObject{"type": "array", "items": item.Schema, "minItems": 1}
 	f.Read = func(d *Decoder, n *Node) []V {
 		if n.kind != listNode && !n.isNull() {
 			d.Fail(n, fmt.Sprintf("%s is %s, not a list", d.Label(n), n.Shown()), "write "+f.Want())
@@ -238,7 +238,7 @@ func OneOrMore[V any](item Form[V]) Form[[]V] {
 	several := ListOf(item.Noun, item.Detail+", or a list of them", item)
 	return Form[[]V]{
 		Noun: several.Noun, Detail: several.Detail,
-		Schema: Object{"anyOf": []any{item.Schema, several.Schema}}, keys: several.keys,
+		Schema: SchemaObject{"anyOf": []any{item.Schema, several.Schema}}, keys: several.keys,
 		Read: func(d *Decoder, n *Node) []V {
 			if n.kind == listNode {
 				return several.Read(d, n)
@@ -252,7 +252,7 @@ func OneOrMore[V any](item Form[V]) Form[[]V] {
 func Either[V any](short, long Form[V]) Form[V] {
 	return Form[V]{
 		Noun: short.Noun, Detail: short.Detail + ", or " + long.Want(),
-		Schema: Object{"anyOf": []any{short.Schema, long.Schema}}, keys: long.keys,
+		Schema: SchemaObject{"anyOf": []any{short.Schema, long.Schema}}, keys: long.keys,
 		Read: func(d *Decoder, n *Node) V {
 			if n.kind == mappingNode {
 				return long.Read(d, n)
@@ -263,13 +263,13 @@ func Either[V any](short, long Form[V]) Form[V] {
 }
 
 // AnyObject is any mapping, as encoding/json has it.
-var AnyObject = func() Form[Object] {
-	f := Form[Object]{Noun: "a mapping", Schema: Object{"type": []any{"object", "null"}}}
-	f.Read = func(d *Decoder, n *Node) Object {
+var AnyObject = func() Form[SchemaObject] {
+	f := Form[SchemaObject]{Noun: "a mapping", Schema: SchemaObject{"type": []any{"object", "null"}}}
+	f.Read = func(d *Decoder, n *Node) SchemaObject {
 		if !d.isMapping(n, f.Want()) {
 			return nil
 		}
-		m, _ := d.json(n).(Object)
+		m, _ := d.json(n).(SchemaObject)
 		return m
 	}
 	return f

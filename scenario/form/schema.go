@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Object is a JSON object of a schema.
-type Object = map[string]any
+// SchemaObject is a JSON object of a schema.
+type SchemaObject = map[string]any
 
 // VariablePattern finds a variable in a text that the schema can't know.
 const VariablePattern = `\$\{[A-Za-z_]`
@@ -15,11 +15,11 @@ const VariablePattern = `\$\{[A-Za-z_]`
 // OrVariable is a pattern for the whole of a text, or one with a variable.
 func OrVariable(pattern string) string { return "^(?:" + pattern + ")$|" + VariablePattern }
 
-func Reference(definition string) Object { return Object{"$ref": "#/$defs/" + definition} }
+func Reference(definition string) SchemaObject { return SchemaObject{"$ref": "#/$defs/" + definition} }
 
 // mappingSchema describes a mapping with these keys.
-func mappingSchema[T any](fields []Field[T]) Object {
-	properties, required := Object{}, []string{}
+func mappingSchema[T any](fields []Field[T]) SchemaObject {
+	properties, required := SchemaObject{}, []string{}
 	for _, f := range fields {
 		property := maps.Clone(f.schema)
 		property["description"] = f.doc
@@ -31,7 +31,7 @@ func mappingSchema[T any](fields []Field[T]) Object {
 			required = append(required, f.name)
 		}
 	}
-	schema := Object{"type": []any{"object", "null"}, "properties": properties, "additionalProperties": false}
+	schema := SchemaObject{"type": []any{"object", "null"}, "properties": properties, "additionalProperties": false}
 	if len(required) > 0 {
 		schema["type"], schema["required"] = "object", required
 	}

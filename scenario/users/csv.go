@@ -23,7 +23,7 @@ const (
 // csv reads RFC 4180: commas, quotes that are doubled within quotes, lines
 // that end in LF or CRLF. Blank lines are left out. The first line is known.
 func (s *scanner) csv(first []byte) error {
-	c := &table{scanner: s}
+	c := &csvFile{scanner: s}
 	if mark := separator.FindSubmatch(first); mark != nil {
 		if string(mark[1]) != "," {
 			s.bad(Problem{s.number, 1, fmt.Sprintf("%s asks a spreadsheet for another separator", Quote(first)), "remove this line, and separate the columns with commas"})
@@ -43,7 +43,7 @@ func (s *scanner) csv(first []byte) error {
 			return c.end(err)
 		}
 		if len(c.columns) == 1 && bytes.IndexByte(line, '"') < 0 && bytes.IndexByte(line, ',') < 0 {
-			if s.found(Cell{line, s.number, 1}) {
+			if s.found(PlacedText{line, s.number, 1}) {
 				err = s.emit()
 			}
 		} else if err = c.record(line); err == nil {
@@ -55,11 +55,11 @@ func (s *scanner) csv(first []byte) error {
 	}
 }
 
-// table is a CSV file.
-type table struct {
+// csvFile is a CSV file.
+type csvFile struct {
 	*scanner
 	columns []string // by index; "" for one that is left alone
-	fields  []Cell
+	fields  []PlacedText
 	whole   []byte // a record of several lines
 	text    []byte // of the record's quoted fields
 }
@@ -68,7 +68,7 @@ type table struct {
 // be told apart.
 var errBroken = errors.New("the quotes are wrong")
 
-func (t *table) end(err error) error {
+func (t *csvFile) end(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, errBroken) || errors.Is(err, errEnough) {
 		return nil
 	}
@@ -76,10 +76,10 @@ func (t *table) end(err error) error {
 }
 
 // header reads the names of the columns.
-func (t *table) header() bool {
+func (t *csvFile) header() bool {
 	known := map[string]bool{}
-	sound, trusted := true, slices.ContainsFunc(t.fields, func(f Cell) bool { return namesUsers(f.Text) })
-	refuse := func(f Cell, text, remedy string) {
+	sound, trusted := true, slices.ContainsFunc(t.fields, func(f PlacedText) bool { return namesUsers(f.Text) })
+	refuse := func(f PlacedText, text, remedy string) {
 		sound = false
 		t.bad(Problem{f.Line, f.Column, text, remedy})
 	}
@@ -149,16 +149,16 @@ func clip(name string) string {
 }
 
 // take turns the record's fields into a row.
-func (t *table) take() error {
+func (t *csvFile) take() error {
 	if len(t.fields) != len(t.columns) {
 		remedy := "write as many; a comma within a field needs quotes around the field"
-		if extra := t.fields[min(len(t.columns), len(t.fields)):]; len(extra) > 0 && !slices.ContainsFunc(extra, func(c Cell) bool { return len(c.Text) > 0 }) {
+		if extra := t.fields[min(len(t.columns), len(t.fields)):]; len(extra) > 0 && !slices.ContainsFunc(extra, func(c PlacedText) bool { return len(c.Text) > 0 }) {
 			remedy = "remove the comma at the end of the row"
 		}
 		t.bad(Problem{t.fields[0].Line, 1, fmt.Sprintf("the row has %d fields, the header %d", len(t.fields), len(t.columns)), remedy})
 		return nil
 	}
-	t.user.Expect, t.user.Policy = Cell{}, Cell{}
+	t.user.Expect, t.user.Policy = PlacedText{}, PlacedText{}
 	sound := true
 	for i, f := range t.fields {
 		switch t.columns[i] {
@@ -178,7 +178,7 @@ func (t *table) take() error {
 
 // record splits a record into its fields. One with quotes may go on over
 // several lines.
-func (t *table) record(line []byte) error {
+func (t *csvFile) record(line []byte) error {
 	t.fields = t.fields[:0]
 	if bytes.IndexByte(line, '"') < 0 {
 		t.plain(line)
@@ -210,15 +210,15 @@ func (t *table) record(line []byte) error {
 }
 
 // plain splits a line without quotes.
-func (t *table) plain(line []byte) {
+func (t *csvFile) plain(line []byte) {
 	for start := 0; ; {
 		end := bytes.IndexByte(line[start:], ',')
 		column := 1 + utf8.RuneCount(line[:start])
 		if end < 0 {
-			t.fields = append(t.fields, Cell{line[start:], t.number, column})
+			t.fields = append(t.fields, PlacedText{line[start:], t.number, column})
 			return
 		}
-		t.fields = append(t.fields, Cell{line[start : start+end], t.number, column})
+		t.fields = append(t.fields, PlacedText{line[start : start+end], t.number, column})
 		start += end + 1
 	}
 }
@@ -228,11 +228,11 @@ var errOpen = errors.New("a quote is open")
 
 // quoted splits a record with quotes. With errOpen it returns the place of the
 // quote that is open.
-func (t *table) quoted(line int) (Cell, error) {
+func (t *csvFile) quoted(line int) (PlacedText, error) {
 	t.fields, t.text = t.fields[:0], t.text[:0]
 	rest, lineStart := t.whole, t.whole
 	for {
-		c := Cell{Line: line, Column: 1 + utf8.RuneCount(lineStart[:len(lineStart)-len(rest)])}
+		c := PlacedText{Line: line, Column: 1 + utf8.RuneCount(lineStart[:len(lineStart)-len(rest)])}
 		if len(rest) == 0 || rest[0] != '"' {
 			end := bytes.IndexByte(rest, ',')
 			last := end < 0
@@ -282,7 +282,7 @@ func (t *table) quoted(line int) (Cell, error) {
 }
 
 // unquote returns a field's text up to its closing quote.
-func (t *table) unquote(rest []byte) (text, after []byte, closed bool) {
+func (t *csvFile) unquote(rest []byte) (text, after []byte, closed bool) {
 	start := len(t.text)
 	for {
 		end := bytes.IndexByte(rest, '"')

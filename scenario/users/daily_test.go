@@ -15,7 +15,7 @@ const day = 24 * time.Hour
 func TestPerDay(t *testing.T) {
 	for seed := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, 1))
-		p := users.Plan{Rows: 1 + random.IntN(5), Order: users.Order(random.IntN(2)), Seed: seed, PerDay: 1 + random.Uint64N(4)}
+		p := users.QueueOptions{Rows: 1 + random.IntN(5), Order: users.Order(random.IntN(2)), Seed: seed, PerDay: 1 + random.Uint64N(4)}
 		if seed%3 == 0 {
 			p.PerUser = time.Duration(random.Int64N(int64(3 * time.Hour)))
 		}
@@ -23,7 +23,7 @@ func TestPerDay(t *testing.T) {
 		for at < 5*day {
 			at += time.Duration(random.Int64N(int64(2 * time.Hour)))
 			switch row, why := q.Next(at); why {
-			case users.Given:
+			case users.Available:
 				given[row] = append(given[row], at)
 				if n := within(given[row], at-day); n > p.PerDay {
 					t.Fatalf("%+v: row %d was handed out %d times in the day before %v", p, row, n, at)
@@ -59,12 +59,12 @@ func within(times []time.Duration, after time.Duration) (n uint64) {
 // then nobody anything, however long it takes.
 func TestPerDayOfRandom(t *testing.T) {
 	for _, perUser := range []time.Duration{0, time.Second} {
-		p := users.Plan{Rows: 97, Order: users.Random, Seed: 5, PerDay: 3, PerUser: perUser}
+		p := users.QueueOptions{Rows: 97, Order: users.Random, Seed: 5, PerDay: 3, PerUser: perUser}
 		q, counts := users.NewQueue(p), make([]int, p.Rows)
-		at, last := time.Duration(0), users.Given
+		at, last := time.Duration(0), users.Available
 		for given := 0; last != users.Capped; at += time.Second {
 			var row int
-			if row, last = q.Next(at); last == users.Given {
+			if row, last = q.Next(at); last == users.Available {
 				counts[row]++
 				given++
 			}

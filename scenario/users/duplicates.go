@@ -25,7 +25,7 @@ func Duplicates(stores []*Store, most int) (found []Duplicate, more bool, err er
 	for _, s := range stores {
 		total += s.Len()
 	}
-	f := &finder{stores: stores, most: most, suspects: map[uint64][]seen{}}
+	f := &finder{stores: stores, max: most, suspects: map[uint64][]seen{}}
 	passes := uint64(total/(passKeys-passKeys/16) + 1)
 	f.keys = make([]uint64, 0, min(total, passKeys))
 	for pass := range passes {
@@ -42,7 +42,7 @@ func Duplicates(stores []*Store, most int) (found []Duplicate, more bool, err er
 
 type finder struct {
 	stores   []*Store
-	most     int
+	max      int
 	keys     []uint64
 	suspects map[uint64][]seen // by hash; who was seen is filled in by confirm
 	crowded  bool              // there are more suspects than are kept
@@ -107,7 +107,7 @@ func (f *finder) confirm() (found []Duplicate, more bool, err error) {
 			if s.id != id {
 				continue
 			}
-			if len(found) == f.most {
+			if len(found) == f.max {
 				more = true
 				return false
 			}

@@ -34,15 +34,15 @@ func (s *scanner) ndjson(line []byte) error {
 // The shape that most lines have, which needs no JSON decoder.
 var objectStart, objectEnd = []byte(`{"userID":"`), []byte(`"}`)
 
-// object reads a line into the row, and says whether it is sound.
+// jsonLine reads a line into the row, and says whether it is sound.
 func (s *scanner) object(line []byte) bool {
-	s.user.Expect, s.user.Policy = Cell{}, Cell{}
+	s.user.Expect, s.user.Policy = PlacedText{}, PlacedText{}
 	if len(line) == len(objectStart)+idLength+len(objectEnd) && bytes.HasPrefix(line, objectStart) && bytes.HasSuffix(line, objectEnd) {
 		if _, ok := ParseID(line[len(objectStart) : len(objectStart)+idLength]); ok {
-			return s.found(Cell{line[len(objectStart) : len(objectStart)+idLength], s.number, len(objectStart)})
+			return s.found(PlacedText{line[len(objectStart) : len(objectStart)+idLength], s.number, len(objectStart)})
 		}
 	}
-	o := object{scanner: s, line: line, d: jsontext.NewDecoder(bytes.NewReader(line))}
+	o := jsonLine{scanner: s, line: line, d: jsontext.NewDecoder(bytes.NewReader(line))}
 	if err := o.read(); err != nil {
 		o.refuse(o.fault(err), "no JSON object: "+plainError(err), o.remedy())
 	}
@@ -53,7 +53,7 @@ func (s *scanner) object(line []byte) bool {
 }
 
 // remedy is what to do about a line that is no object.
-func (o *object) remedy() string {
+func (o *jsonLine) remedy() string {
 	line := bytes.TrimSpace(o.line)
 	switch {
 	case bytes.IndexByte(line, '\r') >= 0:
@@ -66,8 +66,8 @@ func (o *object) remedy() string {
 	return `write one object a line, such as {"userID": "` + exampleID + `"}`
 }
 
-// object is a line of NDJSON.
-type object struct {
+// jsonLine is a line of NDJSON.
+type jsonLine struct {
 	*scanner
 	line           []byte
 	d              *jsontext.Decoder
@@ -75,15 +75,17 @@ type object struct {
 }
 
 // refuse notes a problem at an offset of the line.
-func (o *object) refuse(offset int, text, remedy string) {
+func (o *jsonLine) refuse(offset int, text, remedy string) {
 	o.sound = false
 	o.bad(Problem{o.number, o.column(offset), text, remedy})
 }
 
-func (o *object) column(offset int) int { return 1 + utf8.RuneCount(o.line[:min(offset, len(o.line))]) }
+func (o *jsonLine) column(offset int) int {
+	return 1 + utf8.RuneCount(o.line[:min(offset, len(o.line))])
+}
 
 // fault is where the decoder met an error.
-func (o *object) fault(err error) int {
+func (o *jsonLine) fault(err error) int {
 	var syntactic *jsontext.SyntacticError
 	if errors.As(err, &syntactic) {
 		return int(syntactic.ByteOffset)
@@ -102,7 +104,7 @@ func plainError(err error) string {
 
 var errNoObject = errors.New("the line does not hold one object")
 
-func (o *object) read() error {
+func (o *jsonLine) read() error {
 	o.sound = true
 	if token, err := o.d.ReadToken(); err != nil {
 		return err
@@ -130,7 +132,7 @@ func (o *object) read() error {
 }
 
 // member reads the value of the member whose name stands at an offset.
-func (o *object) member(name string, before int) error {
+func (o *jsonLine) member(name string, before int) error {
 	if name != columnUser && name != columnExpect && name != columnPolicy {
 		if !strings.HasPrefix(name, "_") {
 			trusted := namesUsers(o.line)
@@ -152,7 +154,7 @@ func (o *object) member(name string, before int) error {
 	if err != nil {
 		return err
 	}
-	cell := Cell{text, o.number, o.column(at)}
+	cell := PlacedText{text, o.number, o.column(at)}
 	switch name {
 	case columnExpect:
 		o.user.Expect = cell

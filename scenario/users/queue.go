@@ -18,8 +18,8 @@ const (
 	Random
 )
 
-// Plan says how a queue hands out users.
-type Plan struct {
+// QueueOptions says how a queue hands out users.
+type QueueOptions struct {
 	// Rows is the number of users, at least 1.
 	Rows  int
 	Order Order
@@ -39,8 +39,8 @@ type Plan struct {
 type Reason int
 
 const (
-	// Given means that there is one.
-	Given Reason = iota
+	// Available means that there is one.
+	Available Reason = iota
 	// RanOut means that all users had their turn.
 	RanOut
 	// TooSoon means that every user was asked within Plan.PerUser.
@@ -53,20 +53,20 @@ const (
 // the times at which it is asked. Its memory is at most 4 bytes a user for each
 // of PerUser and PerDay, and none without them. It is not safe for concurrent use.
 type Queue struct {
-	Plan
-	shuffle shuffle
-	turn    uint64 // how many users were handed out
-	lap     uint64 // how many of them before the lap
-	rounds  recent
-	day     *daily
-	given   []uint32      // with Random and PerDay: how often each row was handed out
-	last    []uint32      // with Random: when each row was handed out, in ms from 1; 0 is never
-	all     time.Duration // with Random: until when no user may be asked
+	QueueOptions
+	shuffle    shuffle
+	turn       uint64 // how many users were handed out
+	lap        uint64 // how many of them before the lap
+	rounds     recent
+	day        *daily
+	timesGiven []uint32      // with Random and PerDay: how often each row was handed out
+	last       []uint32      // with Random: when each row was handed out, in ms from 1; 0 is never
+	all        time.Duration // with Random: until when no user may be asked
 }
 
 // NewQueue returns a queue at its beginning.
-func NewQueue(p Plan) *Queue {
-	q := &Queue{Plan: p, rounds: newRecent(p.PerUser)}
+func NewQueue(p QueueOptions) *Queue {
+	q := &Queue{QueueOptions: p, rounds: newRecent(p.PerUser)}
 	switch {
 	case p.Order == Shuffle:
 		q.shuffle = newShuffle(p.Rows, p.Seed)
@@ -76,7 +76,7 @@ func NewQueue(p Plan) *Queue {
 	switch {
 	case p.PerDay == 0:
 	case p.Order == Random:
-		q.given = make([]uint32, p.Rows)
+		q.timesGiven = make([]uint32, p.Rows)
 	default:
 		q.day = &daily{}
 	}
@@ -93,7 +93,7 @@ func (q *Queue) Lap() { q.lap = q.turn }
 // Clone returns a queue that goes on like this one.
 func (q *Queue) Clone() *Queue {
 	c := *q
-	c.rounds, c.given, c.last = q.rounds.clone(), slices.Clone(q.given), slices.Clone(q.last)
+	c.rounds, c.timesGiven, c.last = q.rounds.clone(), slices.Clone(q.timesGiven), slices.Clone(q.last)
 	if q.day != nil {
 		day := *q.day
 		c.day = &day
@@ -112,12 +112,12 @@ func (q *Queue) Next(at time.Duration) (row int, why Reason) {
 	}
 	// All others were asked after the one whose turn it is: if he may not be
 	// asked yet, nobody may.
-	if why = q.mayGo(at); why != Given {
+	if why = q.mayGo(at); why != Available {
 		return 0, why
 	}
 	row = q.Row(q.turn)
 	q.turn++
-	return row, Given
+	return row, Available
 }
 
 // mayGo says whether the user whose turn it is may be asked, and notes it.
@@ -134,7 +134,7 @@ func (q *Queue) mayGo(at time.Duration) Reason {
 	if q.PerUser > 0 {
 		q.rounds.add(at)
 	}
-	return Given
+	return Available
 }
 
 // Row returns the row of a turn, counted from 0. It does not hold for Random
@@ -156,10 +156,10 @@ const attempts = 32
 // random draws among the users who may be asked.
 func (q *Queue) random(at time.Duration) (int, Reason) {
 	switch {
-	case q.last == nil && q.given == nil:
+	case q.last == nil && q.timesGiven == nil:
 		q.turn++
-		return q.Row(q.turn - 1), Given
-	case q.given != nil && q.turn/uint64(q.Rows) >= q.PerDay:
+		return q.Row(q.turn - 1), Available
+	case q.timesGiven != nil && q.turn/uint64(q.Rows) >= q.PerDay:
 		return 0, Capped
 	case at < q.all:
 		return 0, TooSoon
@@ -198,7 +198,7 @@ func (q *Queue) free(row int, at time.Duration) bool {
 
 // under says whether a row was handed out less often than PerDay allows.
 func (q *Queue) under(row int) bool {
-	return q.given == nil || uint64(q.given[row]) < q.PerDay
+	return q.timesGiven == nil || uint64(q.timesGiven[row]) < q.PerDay
 }
 
 // give notes the time, rounded up so that no interval is ever too short.
@@ -206,9 +206,9 @@ func (q *Queue) give(row int, at time.Duration) (int, Reason) {
 	if q.last != nil {
 		q.last[row] = 1 + uint32((at+time.Millisecond-1)/time.Millisecond)
 	}
-	if q.given != nil {
-		q.given[row]++
+	if q.timesGiven != nil {
+		q.timesGiven[row]++
 	}
 	q.turn++
-	return row, Given
+	return row, Available
 }

@@ -66,15 +66,15 @@ func (t *records) close() error {
 	return err
 }
 
-// reader reads the records, a block of them at a time.
-type reader struct {
+// recordReader reads the records, a block of them at a time.
+type recordReader struct {
 	of    *records
 	block []byte
 	first int // the record with which block begins
 }
 
 // at returns a record; it is valid until the next call.
-func (r *reader) at(i int) ([]byte, error) {
+func (r *recordReader) at(i int) ([]byte, error) {
 	size := r.of.size
 	if r.of.file == nil {
 		return r.of.memory[i*size:][:size], nil
@@ -87,7 +87,7 @@ func (r *reader) at(i int) ([]byte, error) {
 	return r.block[(i-r.first)*size:][:size], nil
 }
 
-func (r *reader) load(i int) error {
+func (r *recordReader) load(i int) error {
 	size := r.of.size
 	if r.block == nil {
 		r.block = make([]byte, blockSize/size*size)

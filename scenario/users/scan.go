@@ -16,15 +16,15 @@ type Row struct {
 	ID   ID
 	Case Case
 	// Expect and Policy are empty where the file does not say them.
-	Expect, Policy Cell
+	Expect, Policy PlacedText
 	// Line and Column are where the ID is, from 1. A column beyond 65,535 is
 	// that one.
 	Line   uint32
 	Column uint16
 }
 
-// Cell is a text of a row. It is valid until the next row is read.
-type Cell struct {
+// PlacedText is a text of a row. It is valid until the next row is read.
+type PlacedText struct {
 	Text         []byte
 	Line, Column int
 }
@@ -110,7 +110,7 @@ func (s *scanner) emit() error {
 var errEnough = errors.New("too many users")
 
 // found takes the ID out of a cell, or tells what is wrong with it.
-func (s *scanner) found(c Cell) bool {
+func (s *scanner) found(c PlacedText) bool {
 	id, ok := ParseID(c.Text)
 	if !ok {
 		s.badID(c)
@@ -123,7 +123,7 @@ func (s *scanner) found(c Cell) bool {
 
 const exampleID = "788d4931-6936-43f2-82ff-178f5762298a"
 
-func (s *scanner) badID(c Cell) {
+func (s *scanner) badID(c PlacedText) {
 	if len(bytes.TrimSpace(c.Text)) == 0 {
 		s.bad(Problem{c.Line, c.Column, "userID is empty", "write an ID such as " + exampleID + ", or remove the row"})
 		return

@@ -26,7 +26,7 @@ func scan(t testing.TB, text string) (got []string) {
 	t.Helper()
 	err := users.Scan(strings.NewReader(text), func(r *users.Row) error {
 		s := fmt.Sprintf("%d:%d %s", r.Line, r.Column, r.ID)
-		for _, c := range []users.Cell{r.Expect, r.Policy} {
+		for _, c := range []users.PlacedText{r.Expect, r.Policy} {
 			if len(c.Text) > 0 {
 				s += fmt.Sprintf(" %d:%d %s", c.Line, c.Column, c.Text)
 			}

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Entry is what is kept of a row.
-type Entry struct {
+// Record is what is kept of a row.
+type Record struct {
 	ID   ID
 	Case Case
 	// Kind is 0 for a row that says no more than its ID, and below 1<<15.
@@ -38,7 +38,7 @@ type Store struct {
 func (s *Store) Len() int { return s.entries.count }
 
 // Add appends a row.
-func (s *Store) Add(e Entry) error {
+func (s *Store) Add(e Record) error {
 	if err := s.addCase(e.Case); err != nil {
 		return err
 	}
@@ -88,16 +88,16 @@ func (s *Store) Close() error {
 // It is not safe for concurrent use; each reader has its own.
 type Cursor struct {
 	store          *Store
-	entries, cases reader
+	entries, cases recordReader
 }
 
 // Cursor returns a new cursor.
 func (s *Store) Cursor() *Cursor {
-	return &Cursor{s, reader{of: &s.entries}, reader{of: &s.cases}}
+	return &Cursor{s, recordReader{of: &s.entries}, recordReader{of: &s.cases}}
 }
 
 // At returns row i, from 0 to Len()-1.
-func (c *Cursor) At(i int) (e Entry, err error) {
+func (c *Cursor) At(i int) (e Record, err error) {
 	b, err := c.entries.at(i)
 	if err != nil {
 		return e, fmt.Errorf("read the temporary file of users: %w", err)

@@ -22,7 +22,7 @@ func store(t testing.TB, ids ...users.ID) *users.Store {
 	s := &users.Store{}
 	t.Cleanup(func() { s.Close() })
 	for i, id := range ids {
-		if err := s.Add(users.Entry{ID: id, Kind: uint16(i % 4097), Line: uint32(i + 2), Column: 7}); err != nil {
+		if err := s.Add(users.Record{ID: id, Kind: uint16(i % 4097), Line: uint32(i + 2), Column: 7}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -58,7 +58,7 @@ func TestIDsKeepTheirCase(t *testing.T) {
 		s := &users.Store{}
 		add := func(text string) {
 			id, ok := users.ParseID(text)
-			if err := s.Add(users.Entry{ID: id, Case: users.CaseOf(text), Kind: 4096}); err != nil || !ok {
+			if err := s.Add(users.Record{ID: id, Case: users.CaseOf(text), Kind: 4096}); err != nil || !ok {
 				t.Fatal(err, ok)
 			}
 		}
@@ -113,7 +113,7 @@ func TestStore(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if want := (users.Entry{ID: number(row), Kind: uint16(row % 4097), Line: uint32(row + 2), Column: 7}); e != want {
+				if want := (users.Record{ID: number(row), Kind: uint16(row % 4097), Line: uint32(row + 2), Column: 7}); e != want {
 					t.Fatalf("row %d is %+v", row, e)
 				}
 			}
@@ -153,7 +153,7 @@ func TestDuplicatesOfMany(t *testing.T) {
 		if i == n-1 {
 			id = number(3)
 		}
-		if err := s.Add(users.Entry{ID: id}); err != nil {
+		if err := s.Add(users.Record{ID: id}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -166,11 +166,11 @@ func TestDuplicatesOfMany(t *testing.T) {
 	}
 }
 
-func take(p users.Plan, n int, every time.Duration) (rows []int) {
+func take(p users.QueueOptions, n int, every time.Duration) (rows []int) {
 	q := users.NewQueue(p)
 	for i := range n {
 		row, why := q.Next(time.Duration(i) * every)
-		if why != users.Given {
+		if why != users.Available {
 			row = -int(why)
 		}
 		rows = append(rows, row)
@@ -179,14 +179,14 @@ func take(p users.Plan, n int, every time.Duration) (rows []int) {
 }
 
 func TestOrders(t *testing.T) {
-	if got := take(users.Plan{Rows: 3}, 7, 0); !slices.Equal(got, []int{0, 1, 2, 0, 1, 2, 0}) {
+	if got := take(users.QueueOptions{Rows: 3}, 7, 0); !slices.Equal(got, []int{0, 1, 2, 0, 1, 2, 0}) {
 		t.Errorf("sequential: %v", got)
 	}
-	if got := take(users.Plan{Rows: 3, Stop: true}, 5, 0); !slices.Equal(got, []int{0, 1, 2, -int(users.RanOut), -int(users.RanOut)}) {
+	if got := take(users.QueueOptions{Rows: 3, Stop: true}, 5, 0); !slices.Equal(got, []int{0, 1, 2, -int(users.RanOut), -int(users.RanOut)}) {
 		t.Errorf("stop: %v", got)
 	}
 	for _, rows := range []int{1, 2, 3, 4, 5, 17, 1000, 4097} {
-		p := users.Plan{Rows: rows, Order: users.Shuffle, Seed: 7}
+		p := users.QueueOptions{Rows: rows, Order: users.Shuffle, Seed: 7}
 		got := take(p, 2*rows, 0)
 		if !slices.Equal(got[:rows], got[rows:]) {
 			t.Errorf("%d rows: the next round has another order", rows)
@@ -216,7 +216,7 @@ func TestShuffleAndRandomAreEven(t *testing.T) {
 		for place := range 3 {
 			var seen [rows]int
 			for seed := range uint64(n) {
-				seen[users.NewQueue(users.Plan{Rows: rows, Order: order, Seed: seed * 31}).Row(uint64(place))]++
+				seen[users.NewQueue(users.QueueOptions{Rows: rows, Order: order, Seed: seed * 31}).Row(uint64(place))]++
 			}
 			chi := 0.0
 			for _, k := range seen {
@@ -227,7 +227,7 @@ func TestShuffleAndRandomAreEven(t *testing.T) {
 			}
 		}
 	}
-	if a, b := take(users.Plan{Rows: 100, Order: users.Random, Seed: 1}, 50, 0), take(users.Plan{Rows: 100, Order: users.Random, Seed: 1}, 50, 0); !slices.Equal(a, b) {
+	if a, b := take(users.QueueOptions{Rows: 100, Order: users.Random, Seed: 1}, 50, 0), take(users.QueueOptions{Rows: 100, Order: users.Random, Seed: 1}, 50, 0); !slices.Equal(a, b) {
 		t.Error("the same seed draws others")
 	}
 }
@@ -236,7 +236,7 @@ func TestShuffleAndRandomAreEven(t *testing.T) {
 // everybody was asked within it.
 func TestPerUser(t *testing.T) {
 	const interval = 3 * time.Second
-	for name, p := range map[string]users.Plan{
+	for name, p := range map[string]users.QueueOptions{
 		"sequential": {}, "shuffle": {Order: users.Shuffle, Seed: 3}, "random": {Order: users.Random, Seed: 3},
 	} {
 		for _, rows := range []int{1, 2, 29, 30, 31, 100} {
@@ -273,10 +273,10 @@ func TestPerUser(t *testing.T) {
 // However long the interval and the run, times are not mistaken for others.
 func TestPerUserOverDays(t *testing.T) {
 	for _, interval := range []time.Duration{time.Millisecond, time.Minute, 24 * time.Hour, 30 * 24 * time.Hour} {
-		q := users.NewQueue(users.Plan{Rows: 2, PerUser: interval})
+		q := users.NewQueue(users.QueueOptions{Rows: 2, PerUser: interval})
 		step, given := interval/4, 0
 		for i := range 4000 {
-			if _, why := q.Next(time.Duration(i) * step); why == users.Given {
+			if _, why := q.Next(time.Duration(i) * step); why == users.Available {
 				given++
 			}
 		}

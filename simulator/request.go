@@ -8,7 +8,7 @@ import (
 
 // flaw is what is wrong with the optional members of a request; code is "" for
 // nothing.
-func (r *request) flaw() (code, target, message string) {
+func (r *initialization) flaw() (code, target, message string) {
 	if id := r.Application.ID; id != "" && !isID(id) {
 		return "INVALID_VALUE", "application.id", "application.id must be an ID."
 	}
@@ -34,8 +34,8 @@ func (o *oneTime) flaw() (code, target, message string) {
 	return "", "", ""
 }
 
-// extend adds what optional members of the request bring into the answer.
-func (s *Simulator) extend(a *answer, req *request) {
+// extend adds what optional members of the request bring into the response.
+func (s *Environment) extend(a *simulatedResponse, req *initialization) {
 	if id := req.Application.ID; id != "" {
 		a.extra += `,"application":{"id":` + quote(id) + `}`
 	}
@@ -49,4 +49,4 @@ func (s *Simulator) extend(a *answer, req *request) {
 
 // passkeys stands for whoever answers a request without a user: the passkey will
 // say who it is.
-var passkeys = &user{SimulatedUsers: &scenario.SimulatedUsers{}, status: "ASSERTION_REQUIRED"}
+var passkeys = &knownUser{SimulatedUsers: &scenario.SimulatedUsers{}, status: "ASSERTION_REQUIRED"}

@@ -2,12 +2,16 @@ package simulator
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"strings"
 	"time"
 )
 
-// answer is an answer before it is written. Faults change it.
-type answer struct {
+// simulatedResponse is a response before it is written. Faults change it.
+type simulatedResponse struct {
 	status      int
 	contentType []string
 	correlation string
@@ -33,21 +37,21 @@ type answer struct {
 	raw    []byte
 	rawSet bool
 
-	request *request // that it answers; nil for none
-	cut     bool     // the connection is closed in the middle of the body
-	reset   bool     // the connection is reset before the answer
-	silent  bool     // no answer comes
-	// wire, where set, writes the answer past the server: head is what would
+	request *initialization // that it answers; nil for none
+	cut     bool            // the connection is closed in the middle of the body
+	reset   bool            // the connection is reset before the response
+	silent  bool            // no response comes
+	// wire, where set, writes the response past the server: head is what would
 	// have been sent without a length.
 	wire func(head, body string) string
 }
 
 type link struct{ name, href string }
 
-func (a *answer) success() bool { return a.status == 201 || a.status == 200 }
+func (a *simulatedResponse) success() bool { return a.status == 201 || a.status == 200 }
 
-// body builds the answer's body.
-func (a *answer) body() []byte {
+// body builds the response's body.
+func (a *simulatedResponse) body() []byte {
 	switch {
 	case a.rawSet:
 		return a.raw
@@ -58,7 +62,7 @@ func (a *answer) body() []byte {
 	}
 }
 
-func (a *answer) transaction() []byte {
+func (a *simulatedResponse) transaction() []byte {
 	b := make([]byte, 0, 1536)
 	b = append(b, `{"_links":{`...)
 	for i, l := range a.links {
@@ -99,7 +103,7 @@ func object(b []byte, name, id string) []byte {
 	return append(member(b, name, `{"id":`+id), '}')
 }
 
-func (a *answer) refusal() []byte {
+func (a *simulatedResponse) refusal() []byte {
 	b := []byte(`{`)
 	if a.errorID != "" {
 		b = append(append(b, `"id":`...), a.errorID...)
@@ -139,7 +143,7 @@ func linksFor(status, href string) []link {
 }
 
 // extraFor are the members that a status brings with it.
-func extraFor(status string, req *request) string {
+func extraFor(status string, req *initialization) string {
 	switch status {
 	case "ASSERTION_REQUIRED":
 		rp := req.RP.ID
@@ -154,8 +158,8 @@ func extraFor(status string, req *request) string {
 	return ""
 }
 
-// refuse makes an answer an error.
-func (a *answer) refuse(status int, code, message, details string) {
+// refuse makes a response an error.
+func (a *simulatedResponse) refuse(status int, code, message, details string) {
 	a.status, a.code, a.message, a.details = status, quote(code), quote(message), details
 	switch status {
 	case 403, 429, 502, 503:
@@ -171,4 +175,38 @@ func detail(code, target, message string) string {
 		d += `,"target":` + quote(target)
 	}
 	return d + `}`
+}
+
+// reset closes the connection so that the client sees a reset.
+func reset(w http.ResponseWriter) {
+	h, ok := w.(http.Hijacker)
+	if !ok {
+		panic(http.ErrAbortHandler)
+	}
+	conn, _, err := h.Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
+}
+
+// pastServer writes a response that the server would not: its framing is wrong.
+// The connection is closed after it.
+func pastServer(w http.ResponseWriter, status int, wire func(head, body string) string, body string) {
+	var head strings.Builder
+	fmt.Fprintf(&head, "HTTP/1.1 %d %s\r\n", status, http.StatusText(status))
+	_ = w.Header().Write(&head)
+	h, ok := w.(http.Hijacker)
+	if !ok {
+		panic(http.ErrAbortHandler)
+	}
+	conn, _, err := h.Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	_, _ = io.WriteString(conn, wire(head.String(), body))
+	_ = conn.Close()
 }
