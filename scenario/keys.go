@@ -1,6 +1,8 @@
 package scenario
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"mfaload/scenario/form"
@@ -116,3 +118,50 @@ func checkRule(name string) *form.Flaw {
 }
 
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+
+// MaxGroups is how many groups a scenario has at most: a report lists each of them,
+// and mfaload has to be able to read it back.
+const MaxGroups = 10_000
+
+// checkScenario looks at what several parts of a scenario say.
+func checkScenario(d *form.Decoder, n *form.Node, s *draft) {
+	if len(s.Groups) > MaxGroups {
+		d.FailKey(n.Get("users"), fmt.Sprintf("users has %d groups, more than %d", len(s.Groups), MaxGroups),
+			"join groups that are to be judged alike: a group has as many ids as you like")
+	}
+	names, ids := map[string]int{}, map[string]string{}
+	for i, g := range s.Groups {
+		group := n.Get("users").Entries[i]
+		name := group.Get("name")
+		if line, twice := names[g.Name]; twice && g.Name != "" {
+			d.Fail(name, d.Label(name)+": "+name.Shown()+" is the name of another group too", fmt.Sprintf("choose another name; the first is in line %d", line))
+		} else if name != nil {
+			names[g.Name] = name.Line
+		}
+		where := "in another group"
+		if name != nil {
+			where = "in group " + name.Shown()
+		}
+		unique(d, group.Get("ids"), g.IDs, where, ids)
+	}
+	checkStdin(d, n, s)
+	checkLimitGroups(d, n, s)
+	checkClosedLimits(d, n, s)
+	checkClosedUsers(d, n, s)
+	s.fillMaxPerUser()
+	s.Thresholds = s.limits.ordered(s.Groups)
+}
+
+// unique refuses users who are there already. In upper or lower case an ID is
+// the same.
+func unique(d *form.Decoder, list *form.Node, ids []string, where string, known map[string]string) {
+	for i, id := range ids {
+		id = strings.ToLower(id)
+		if before, twice := known[id]; twice && id != "" {
+			e := list.Entries[i]
+			d.Fail(e, d.Label(e)+": "+e.Shown()+" is there twice", "remove one of them: the user is already "+before)
+			continue
+		}
+		known[id] = where
+	}
+}

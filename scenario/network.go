@@ -3,9 +3,14 @@ package scenario
 import (
 	"cmp"
 	"encoding/base64"
+	"net/netip"
 	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
 
 	"mfaload/internal/redact"
+	"mfaload/scenario/form"
 )
 
 // Network says how connections to the target are made and what every request
@@ -93,4 +98,238 @@ func asSent(user, password string) []string {
 		return nil
 	}
 	return []string{cmp.Or(password, user), base64.StdEncoding.EncodeToString([]byte(user + ":" + password))}
+}
+
+// networkKeys are the keys of target about connections and headers.
+var networkKeys = []form.Field[Network]{
+	form.Key("customDomain", form.YesOrNo, func(w *Network, v bool) { w.CustomDomain = v },
+		"Says that authPath is a custom domain: the environment's ID is not in the paths then.").Default("false"),
+	form.Key("clientCertificate", clientCertificateForm, func(w *Network, v ClientCertificate) { w.ClientCertificate = v },
+		"The certificate that TLS shows the server, for hosts that ask for one."),
+	form.Key("serverName", form.Matching("a host name", "such as auth.pingone.eu", serverNamePattern, 253, "is not a host name"),
+		func(w *Network, v string) { w.ServerName = v },
+		"The name that TLS asks for and that the certificate must have. Left out: the host of authPath."),
+	form.Key("proxy", proxyText, func(w *Network, v Secret) { w.Proxy = v },
+		"A proxy to go through: http://host:port or socks5://host:port, with user:password@ before the host if it asks for them. Needs ownerAgreed: where a proxy leads can't be told from here."),
+	form.Key("sourceAddresses", form.ListOf("a list of IP addresses", "such as [192.0.2.10, 192.0.2.11]", addressText), func(w *Network, v []string) { w.SourceAddresses = v },
+		"Addresses of this machine that connections come from, in turn: limits per address and numbers of ports count for each."),
+	form.Key("resolve", form.OneOrMore(endpointText), func(w *Network, v []Endpoint) { w.Resolve = v },
+		"The address to connect to, or a list to take in turn, with a port if it is another: the host's name is not looked up. TLS and the header Host keep the name."),
+	form.Key("ipVersion", form.OneOf("a version of IP", AnyIP, IPv4, IPv6), func(w *Network, v IPVersion) { w.IPVersion = v },
+		"Connects over this version of IP only.").Default("any"),
+	form.Key("headers", form.Dictionary("a mapping", "such as {X-Ping-External-Session-ID: rollout}", headerPattern, checkHeaderName, headerText),
+		func(w *Network, v []form.Entry[Secret]) {
+			for _, e := range v {
+				w.Headers = append(w.Headers, Header{e.Name, e.Value})
+			}
+		},
+		"Further header fields of every request. Those that mfaload sets can't be replaced. Values are never shown."),
+	form.Key("transactionIDs", form.Matching("a text", "of letters, digits, '.', '_' and '-', such as friday-peak", namePattern, 64,
+		"is not a text of letters, digits, '.', '_' and '-'"), func(w *Network, v string) { w.TransactionIDs = v },
+		"Sends X-Ping-External-Transaction-ID with every request: this text, a hyphen and the request's number, as in friday-peak-17. The service's audit log has it."),
+}
+
+var clientCertificateForm = form.Mapping(nil, []form.Field[ClientCertificate]{
+	form.Key("cert", pathText, func(c *ClientCertificate, v string) { c.Cert = v },
+		"The file with the certificate and those between it and its authority (PEM). Relative to the working folder.").Required(),
+	form.Key("key", pathText, func(c *ClientCertificate, v string) { c.Key = v },
+		"The file with the certificate's key (PEM), not encrypted.").Required(),
+})
+
+var pathText = form.Text("the path of a file", "", `[\s\S]+`, func(text string) (string, *form.Flaw) {
+	if text == "" {
+		return "", &form.Flaw{Reason: "is empty"}
+	}
+	return text, nil
+})
+
+const serverNamePattern = `[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*`
+
+// proxyText is a proxy's URL. It may hold a password, so nothing of it is ever
+// shown.
+var proxyText = form.Text("the URL of a proxy", "such as http://proxy.example:3128 or socks5://127.0.0.1:1080",
+	`(?:[Hh][Tt][Tt][Pp]|[Ss][Oo][Cc][Kk][Ss]5)://[^/?#\s]+/?`, parseProxy)
+
+func parseProxy(text string) (Secret, *form.Flaw) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return Secret{}, form.NewFlaw("is not a URL", "write for example http://proxy.example:3128; in a user name and a password write @ as %40, : as %3A and / as %2F")
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	switch {
+	case u.Scheme != "http" && u.Scheme != "socks5":
+		return Secret{}, &form.Flaw{Reason: "starts with neither http:// nor socks5://"}
+	case u.Path != "" && u.Path != "/" || strings.ContainsAny(text, "?#"):
+		return Secret{}, &form.Flaw{Reason: "has more than a host and a port"}
+	case !isHost(strings.ToLower(u.Hostname())):
+		return Secret{}, &form.Flaw{Reason: "has no valid host"}
+	case err != nil || port == 0:
+		return Secret{}, &form.Flaw{Reason: "has no valid port"}
+	}
+	return NewSecret(text), nil
+}
+
+var addressText = form.Text("an IP address", "such as 192.0.2.10", "[0-9A-Fa-f:.]+", func(text string) (string, *form.Flaw) {
+	address, err := netip.ParseAddr(text)
+	if err != nil || address.Zone() != "" {
+		return "", &form.Flaw{Reason: "is not an IP address"}
+	}
+	return address.Unmap().String(), nil
+})
+
+var endpointText = form.Text("an IP address", "such as 192.0.2.10, 192.0.2.10:8443 or '[2001:db8::1]:8443'", `[0-9A-Fa-f:.\[\]]+`, parseEndpoint)
+
+func parseEndpoint(text string) (Endpoint, *form.Flaw) {
+	if address, err := netip.ParseAddr(text); err == nil && address.Zone() == "" {
+		return Endpoint{Address: address.Unmap().String()}, nil
+	}
+	e, err := netip.ParseAddrPort(text)
+	if err != nil || e.Addr().Zone() != "" || e.Port() == 0 {
+		return Endpoint{}, &form.Flaw{Reason: "is not an IP address, with or without a port"}
+	}
+	return Endpoint{e.Addr().Unmap().String(), int(e.Port())}, nil
+}
+
+const headerPattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+
+var headerName = regexp.MustCompile(headerPattern)
+
+// ownHeaders are the header fields that mfaload sets or that belong to the
+// connection, in lower case.
+var ownHeaders = map[string]bool{
+	"host": true, "content-type": true, "content-length": true, "transfer-encoding": true, "accept": true, "accept-encoding": true,
+	"authorization": true, "user-agent": true, "connection": true, "keep-alive": true, "proxy-connection": true,
+	"proxy-authorization": true, "te": true, "trailer": true, "upgrade": true, "expect": true, "http2-settings": true,
+	transactionIDHeader: true,
+}
+
+const transactionIDHeader = "x-ping-external-transaction-id"
+
+func checkHeaderName(name string) *form.Flaw {
+	switch lower := strings.ToLower(name); {
+	case !headerName.MatchString(name):
+		return form.NewFlaw("is not the name of a header field", "write a name such as X-Forwarded-For")
+	case lower == transactionIDHeader:
+		return form.NewFlaw("is a header field that mfaload sets", "write target.transactionIDs: friday-peak instead")
+	case ownHeaders[lower]:
+		return form.NewFlaw("is a header field that mfaload sets", "remove it")
+	}
+	return nil
+}
+
+// headerText is what a header field can hold: printable ASCII within.
+var headerText = form.Text("text", "of printable ASCII characters", "", func(text string) (Secret, *form.Flaw) {
+	switch {
+	case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }):
+		return Secret{}, &form.Flaw{Reason: "has a character that is not printable ASCII"}
+	case text == "" || strings.TrimSpace(text) != text:
+		return Secret{}, form.NewFlaw("is empty, or begins or ends with a space", "write text")
+	}
+	return NewSecret(text), nil
+})
+
+// checkNetwork looks at what several keys about connections mean together.
+func checkNetwork(d *form.Decoder, n *form.Node, t *Target) {
+	checkHeaders(d, n, t)
+	checkVersions(d, n, t)
+	if simulator := n.Get("simulator"); simulator != nil {
+		for _, name := range []string{"clientCertificate", "serverName", "proxy", "resolve"} {
+			if e := n.Get(name); e != nil {
+				d.FailKey(e, d.Label(e)+" has no use with simulator, which is within mfaload", "remove it")
+			}
+		}
+		if e := n.Get("ipVersion"); e != nil && t.IPVersion == IPv6 {
+			d.Fail(e, d.Label(e)+": the simulator is within mfaload, at an IPv4 address", "remove it")
+		}
+		return
+	}
+	if resolve := n.Get("resolve"); resolve != nil && n.Get("proxy") != nil {
+		d.FailKey(resolve, d.Label(resolve)+" has no use with proxy, which looks up the host's name itself", "remove one of them")
+	}
+	if strings.HasPrefix(t.AuthPath, "http://") {
+		for _, name := range []string{"clientCertificate", "serverName"} {
+			if e := n.Get(name); e != nil {
+				d.FailKey(e, d.Label(e)+" has no use without TLS", "remove it, or write https:// in authPath")
+			}
+		}
+	}
+	if custom := n.Get("customDomain"); t.CustomDomain && n.Sound("authPath") && pingOneHost.MatchString(t.AuthPath) {
+		d.Fail(custom, d.Label(custom)+": "+n.Get("authPath").Shown()+" is no custom domain: its paths have the environment in them", "remove customDomain, or write your own domain in authPath")
+	}
+}
+
+var pingOneHost = regexp.MustCompile(`^https?://auth\.pingone\.[a-z.]+(:[0-9]+)?$`)
+
+// checkHeaders finds names that are the same but for their case, and headers
+// that the service would not take.
+func checkHeaders(d *form.Decoder, n *form.Node, t *Target) {
+	headers := n.Get("headers")
+	if headers == nil {
+		return
+	}
+	seen := map[string]bool{}
+	size := len(t.AccessToken.Reveal())
+	for i, h := range t.Headers {
+		name := strings.ToLower(h.Name)
+		if seen[name] {
+			e := headers.Entries[i]
+			d.FailKey(e, d.Label(e)+" is there twice: names of header fields have no case", "remove one of them")
+		}
+		seen[name] = true
+		size += len(h.Name) + len(h.Value.Reveal()) + len(": \r\n")
+	}
+	if size > maxToken {
+		d.Fail(headers, d.Label(headers)+" and the token are longer than the headers that the service takes, 6 KB", "write fewer or shorter ones")
+	}
+}
+
+// checkVersions refuses addresses that could never be connected.
+func checkVersions(d *form.Decoder, n *form.Node, t *Target) {
+	version, of := t.IPVersion, "ipVersion"
+	if version == AnyIP {
+		version = ""
+	}
+	look := func(e *form.Node, text string) {
+		address, err := netip.ParseAddr(text)
+		its := IPv4
+		if address.Unmap().Is6() {
+			its = IPv6
+		}
+		switch {
+		case err != nil || e == nil || e.Bad:
+		case version == "":
+			version, of = its, d.Label(e)
+		case version != its:
+			d.Fail(e, d.Label(e)+": "+e.Shown()+" is not of the IP version that "+of+" has", "write addresses of one version")
+		}
+	}
+	if u, err := url.Parse(t.AuthPath); err == nil && len(t.Resolve) == 0 && t.Proxy.IsZero() {
+		look(n.Get("authPath"), u.Hostname())
+	}
+	for i, e := range t.Resolve {
+		look(n.Get("resolve").Item(i), e.Address)
+	}
+	for i, address := range t.SourceAddresses {
+		look(n.Get("sourceAddresses").Item(i), address)
+	}
+}
+
+// isThisMachine says whether requests can't but end on this machine: neither
+// the host nor an address for it is another, and no proxy passes them on.
+func isThisMachine(t *Target, host string) bool {
+	for _, e := range t.Resolve {
+		if !isLoopback(e.Address) {
+			return false
+		}
+	}
+	return isLoopback(host) && t.Proxy.IsZero()
+}
+
+// isUnencrypted says whether a token could be read on its way over http://.
+func isUnencrypted(t *Target, host string) bool {
+	if !t.Proxy.IsZero() {
+		proxy, err := url.Parse(t.Proxy.Reveal())
+		return err != nil || !isLoopback(strings.ToLower(proxy.Hostname())) || !isLoopback(host)
+	}
+	return !isThisMachine(t, host)
 }

@@ -1,6 +1,9 @@
 package scenario
 
 import (
+	"math"
+	"regexp"
+	"strings"
 	"time"
 
 	"mfaload/scenario/form"
@@ -103,4 +106,225 @@ type Fault struct {
 	Share float64
 	// Pos is where the scenario says it.
 	Pos form.Pos
+}
+
+var simulatorKeys = []form.Field[Simulator]{
+	form.Key("latency", latencyText, func(s *Simulator, v Latency) { s.Latency = v },
+		"How long answers take: a duration, constant(5ms), normal(mean, standard deviation), lognormal(median, 99th percentile) or exponential(mean)."),
+	form.Key("servers", serversForm, func(s *Simulator, v Servers) { s.Servers = &v },
+		"Servers of known capacity, to hold a search for it against: {count: 10, time: exponential(20ms)} serves ten requests at a time, and others wait in order."),
+	form.Key("stalls", form.ListOf("a list of stalls", "such as [{every: 30s, for: 2s}]", stallForm), func(s *Simulator, v []Stall) { s.Stalls = v },
+		"Times in which no answer leaves the simulator."),
+	form.Key("rateLimit", form.Either(plainLimit, limitForm), func(s *Simulator, v Limit) { s.Limit = &v },
+		"Answers 429 above a rate."),
+	form.Key("users", form.ListOf("a list of users", "such as [{ids: ["+exampleID+"], devices: [EMAIL]}]", simulatedUsersForm), func(s *Simulator, v []SimulatedUsers) { s.Users = v },
+		"The users it knows. Users of a group that are not listed behave as their group expects, others are unknown."),
+	form.Key("faults", form.ListOf("a list of faults", "such as [{name: echo.user, share: 1%}]", faultForm), func(s *Simulator, v []Fault) { s.Faults = v },
+		"Faults that bend a share of the answers."),
+	form.Key("tokenLifetime", duration(true, maxRun), func(s *Simulator, v time.Duration) { s.TokenLifetime = v },
+		"How long tokens of its token endpoint live. Default: 1h."),
+	form.Key("seed", seed, func(s *Simulator, v uint64) { s.Seed = v },
+		"Makes latencies and faults repeatable.").Default("1"),
+}
+
+var simulatorForm = withCalls(form.Mapping(checkSimulator, simulatorKeys))
+
+// withCalls lets the schema of a mapping take what YAML makes of a distribution in
+// braces, as in {latency: normal(80ms, 20ms)}.
+func withCalls[V any](f form.Form[V]) form.Form[V] {
+	f.Schema["patternProperties"] = form.SchemaObject{`^[0-9][^ ]*\)$`: form.SchemaObject{"type": "null",
+		"description": "The second half of a distribution in braces, which YAML takes apart at the comma."}}
+	return f
+}
+
+// simulatorFileForm is a file for the simulator on its own.
+var simulatorFileForm = withCalls(form.Mapping(checkSimulatorFile, append([]form.Field[Target]{
+	form.Key("envID", idText, func(t *Target, v string) { t.EnvID = v },
+		"The ID of the environment.").Default(simulatedEnvID),
+	form.Key("accessToken", tokenText, func(t *Target, v Secret) { t.AccessToken = v },
+		"The bearer token to ask for. Left out: any."),
+	form.Key("clientCredentials", clientCredentialsForm, func(t *Target, v ClientCredentials) { t.ClientCredentials = &v },
+		"The credentials that its token endpoint takes. Only tokens from there count then, and accessToken. Left out: any."),
+	form.Key("customDomain", form.YesOrNo, func(t *Target, v bool) { t.CustomDomain = v },
+		"Serves paths without the environment, as a custom domain does.").Default("false"),
+}, form.Within(func(t *Target) *Simulator {
+	if t.Simulator == nil {
+		t.Simulator = &Simulator{}
+	}
+	return t.Simulator
+}, simulatorKeys)...)))
+
+// simulatedEnvID is the environment that the simulator serves unless it is
+// told another. It is that of the documentation's examples.
+const simulatedEnvID = "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"
+
+func checkSimulatorFile(d *form.Decoder, n *form.Node, t *Target) { checkSimulator(d, n, t.Simulator) }
+
+func checkSimulator(d *form.Decoder, n *form.Node, s *Simulator) {
+	known := map[string]string{}
+	for i, users := range s.Users {
+		unique(d, n.Get("users").Entries[i].Get("ids"), users.IDs, "listed", known)
+	}
+}
+
+var serversForm = form.Mapping(checkServers, []form.Field[Servers]{
+	form.Key("count", form.Whole(1, 100_000), func(s *Servers, v int) { s.Count = v },
+		"How many requests are served at a time. Left out: any number, and none waits."),
+	form.Key("time", latencyText, func(s *Servers, v Latency) { s.Time = v },
+		"How long serving one takes that is alone, written like latency. exponential(20ms) makes an M/M/c queue of count, 20ms an M/D/c queue.").Required(),
+	form.Key("contention", anyShare, func(s *Servers, v float64) { s.Contention = v },
+		"The coefficient σ of the Universal Scalability Law: each other request in service makes one take this share longer.").Default("0%"),
+	form.Key("coherency", anyShare, func(s *Servers, v float64) { s.Coherency = v },
+		"The coefficient κ of the Universal Scalability Law: each pair of requests in service makes one take this share longer.").Default("0%"),
+	form.Key("collapse", collapseForm, func(s *Servers, v Collapse) { s.Collapse = &v },
+		"Makes the servers slow after a while near their full rate, as a leak does: {at: 90%, after: 20s}."),
+})
+
+var collapseForm = form.Mapping(nil, []form.Field[Collapse]{
+	form.Key("at", shareAboveZero, func(c *Collapse, v float64) { c.At = v },
+		"The share of the full rate, which is count divided by the mean of time.").Required(),
+	form.Key("after", duration(true, maxWait), func(c *Collapse, v time.Duration) { c.After = v },
+		"How long requests have to come at it, in whole seconds.").Required(),
+	form.Key("slower", form.Whole(2, 1000), func(c *Collapse, v int) { c.Slower = float64(v) },
+		"How many times as long serving takes from then on, until no request came for a second.").Default("4"),
+})
+
+func checkServers(d *form.Decoder, n *form.Node, s *Servers) {
+	if n.Sound("time") && s.Time.A == 0 {
+		d.Fail(n.Get("time"), d.Label(n.Get("time"))+": "+n.Get("time").Shown()+" is no time to serve anything", "write a time above zero, such as 20ms")
+	}
+	if s.Count == 0 && s.Collapse != nil && n.Get("count") == nil {
+		d.Fail(n.Get("collapse"), d.Label(n)+" has a collapse and no count", "add count: 10: a collapse comes at a share of the servers' full rate")
+	}
+}
+
+var stallForm = form.Mapping(checkStall, []form.Field[Stall]{
+	form.Key("every", duration(true, maxRun), func(s *Stall, v time.Duration) { s.Every = v },
+		"The time from the start of one stall to that of the next. The first comes this long after the first request.").Required(),
+	form.Key("for", duration(true, maxWait), func(s *Stall, v time.Duration) { s.For = v },
+		"How long nothing leaves the simulator.").Required(),
+})
+
+func checkStall(d *form.Decoder, n *form.Node, s *Stall) {
+	if n.Sound("every") && n.Sound("for") && s.For >= s.Every {
+		d.Fail(n.Get("for"), d.Label(n)+": the stall never ends: for is not shorter than every", "write a shorter for, or a longer every")
+	}
+}
+
+const defaultRetryAfter = time.Second
+
+var plainLimit = form.Described("such as 100/s", form.Convert(rate(true), func(r Rate) Limit {
+	l := Limit{Rate: r, RetryAfter: defaultRetryAfter}
+	l.setBurst()
+	return l
+}))
+
+var limitForm = form.Mapping(checkLimit, []form.Field[Limit]{
+	form.Key("rate", rate(true), func(l *Limit, v Rate) { l.Rate = v },
+		"The rate above which answers are 429.").Required(),
+	form.Key("burst", form.Whole(1, MaxRate), func(l *Limit, v int) { l.Burst = v },
+		"How many requests may come at once. Default: those of a second, at least 1."),
+	form.Key("retryAfter", duration(false, maxWait), func(l *Limit, v time.Duration) { l.RetryAfter = v },
+		"The value of the header Retry-After, in whole seconds.").Default("1s"),
+})
+
+func checkLimit(d *form.Decoder, n *form.Node, l *Limit) {
+	if n.Sound("retryAfter") && l.RetryAfter%time.Second != 0 {
+		e := n.Get("retryAfter")
+		d.Fail(e, d.Label(e)+": "+e.Shown()+" is not in whole seconds", "write whole seconds, for example 1s")
+	}
+	if n.Get("burst") == nil {
+		l.setBurst()
+	}
+}
+
+func (l *Limit) setBurst() { l.Burst = max(1, int(math.Round(float64(l.Rate)))) }
+
+var simulatedUsersForm = form.Mapping(checkSimulatedUsers, []form.Field[SimulatedUsers]{
+	form.Key("ids", form.ListOf("a list of user IDs", "such as ["+exampleID+"]", idText), func(u *SimulatedUsers, v []string) { u.IDs = v },
+		"The users' IDs.").Required(),
+	form.Key("devices", form.ListOf("a list of device types", "such as [EMAIL, SMS]", form.OneOf("a device type", deviceTypes...)), func(u *SimulatedUsers, v []string) { u.Devices = v },
+		"Their devices by type. The answer's status follows from them unless status is set."),
+	form.Key("form", form.OneOf("a form of devices", "older", "newer"), func(u *SimulatedUsers, v string) { u.Form = v },
+		"The form in which answers show the devices.").Default("older"),
+	form.Key("status", form.OneOf("a status", statuses...), func(u *SimulatedUsers, v string) { u.Status = v },
+		"The status of every answer to them."),
+	form.Key("httpStatus", form.Whole(400, 599), func(u *SimulatedUsers, v int) { u.HTTPStatus = v },
+		"Makes every answer to them an error of this HTTP status."),
+	form.Key("error", word("an error code", "NOT_FOUND", errorCodes), func(u *SimulatedUsers, v string) { u.Error = v },
+		"The code of the error body. Needs httpStatus."),
+})
+
+func checkSimulatedUsers(d *form.Decoder, n *form.Node, u *SimulatedUsers) {
+	if e := n.Get("status"); e != nil && n.Get("httpStatus") != nil {
+		d.FailKey(e, d.Label(n)+" has both status and httpStatus", "remove one: an error has no status")
+	}
+	if e := n.Get("error"); e != nil {
+		needsHTTPStatus(d, n, e, []string{u.Error})
+	}
+}
+
+var faultForm = form.Mapping(nil, []form.Field[Fault]{
+	form.Key("name", form.WithPlace(faultName), func(f *Fault, v form.Placed[string]) { f.Name, f.Pos = v.Value, v.Pos },
+		"The fault, named like the rule that it breaks, such as echo.user.").Required(),
+	form.Key("share", shareAboveZero, func(f *Fault, v float64) { f.Share = v },
+		"The part of the answers that are bent, above 0 and up to 100%.").Required(),
+})
+
+var faultName = form.Matching("a fault", "such as echo.user", namePattern, 100, "is not the name of a fault")
+
+const latencyDetail = "such as 5ms, normal(80ms, 20ms) or lognormal(80ms, 250ms)"
+
+// latencyPattern also takes what is left of the comma when YAML has taken a
+// distribution in braces apart.
+const latencyPattern = durationPattern + `|(?:constant|exponential)\(\s*` + durationPattern + `\s*\)|(?:normal|lognormal)\(\s*` +
+	durationPattern + `\s*(?:,\s*` + durationPattern + `\s*\))?`
+
+var latencyText = form.UnitText("a latency", latencyDetail, form.SchemaObject{"type": "string", "pattern": form.OrVariable(latencyPattern)}, parseLatency)
+
+var call = regexp.MustCompile(`^([a-z]+)\(([^()]*)\)$`)
+
+func parseLatency(text string) (Latency, *form.Flaw) {
+	m := call.FindStringSubmatch(text)
+	if m == nil {
+		d, f := parseLatencyTime(text)
+		if f != nil && f.Reason == "is not a duration" {
+			f = &form.Flaw{Reason: "is not a latency"}
+		}
+		return Latency{Kind: "constant", A: d}, f
+	}
+	want := map[string]int{"constant": 1, "normal": 2, "lognormal": 2, "exponential": 1}[m[1]]
+	times := strings.Split(m[2], ",")
+	switch {
+	case want == 0:
+		return Latency{}, &form.Flaw{Reason: "is not a known distribution"}
+	case len(times) != want:
+		return Latency{}, &form.Flaw{Reason: "has the wrong number of durations"}
+	}
+	l := Latency{Kind: m[1]}
+	for i, into := range []*time.Duration{&l.A, &l.B}[:want] {
+		var f *form.Flaw
+		if *into, f = parseLatencyTime(strings.TrimSpace(times[i])); f != nil {
+			return Latency{}, form.NewFlaw("has a duration that "+f.Reason, "")
+		}
+	}
+	return l, checkLatency(l)
+}
+
+func parseLatencyTime(text string) (time.Duration, *form.Flaw) {
+	d, f := parseDuration(text)
+	if f == nil && d > maxWait {
+		f = form.NewFlaw("is above "+days(maxWait), "write at most "+days(maxWait))
+	}
+	return d, f
+}
+
+func checkLatency(l Latency) *form.Flaw {
+	switch {
+	case l.Kind == "lognormal" && l.A == 0:
+		return &form.Flaw{Reason: "has a median of zero"}
+	case l.Kind == "lognormal" && l.B < l.A:
+		return form.NewFlaw("has a 99th percentile below its median", "write the median first, for example lognormal(80ms, 250ms)")
+	}
+	return nil
 }

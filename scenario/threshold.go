@@ -1,5 +1,15 @@
 package scenario
 
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"mfaload/scenario/form"
+)
+
 // Threshold is one limit that a run must keep to pass.
 type Threshold struct {
 	// Group is the name of the group that it judges; "" is the whole run.
@@ -57,4 +67,326 @@ func (t Threshold) String() string {
 		s = t.Group + ": " + s
 	}
 	return s
+}
+
+// thresholdSet are the thresholds of a file: those of the whole run in the file's
+// order with the defaults after them, and those of groups.
+type thresholdSet struct {
+	whole  []Threshold
+	groups []form.Entry[[]Threshold]
+}
+
+var limitsForm = form.Mapping(nil, append(
+	form.Within(func(l *thresholdSet) *[]Threshold { return &l.whole }, limitKeys("0%", "0%", "99%")),
+	form.Key("groups", form.Dictionary("a mapping", "of groups to their thresholds", "", anyGroup, form.Mapping(nil, limitKeys("", "", ""))),
+		func(l *thresholdSet, v []form.Entry[[]Threshold]) { l.groups = v },
+		"Thresholds of single groups, by their names."),
+))
+
+// anyGroup leaves names to [checkScenario], which knows the groups.
+func anyGroup(string) *form.Flaw { return nil }
+
+// limitKeys are the keys of a block of thresholds, with these defaults.
+func limitKeys(errorRate, violationRate, achievedRate string) []form.Field[[]Threshold] {
+	return []form.Field[[]Threshold]{
+		timeKey("response", Response, timeLimits, "Limits of the response time (last byte − intended time), such as {p95: 300ms}."),
+		timeKey("service", Service, timeLimits, "Limits of the service time (last byte − actual send), such as {p99: 500ms}."),
+		shareKey("errorRate", ErrorRate, "The most requests with no answer, or with an answer other than expected.").Default(errorRate),
+		shareKey("violationRate", ViolationRate, "The most answers that break the contract.").Default(violationRate),
+		shareKey("rateLimitedRate", RateLimitedRate, "The most answers that are 429. Those that no group expects count as errors too."),
+		shareKey("achievedRate", AchievedRate, "The least achieved rate, as a share of the planned one.").Default(achievedRate),
+	}
+}
+
+// writtenLimit is a number with the text that it was written as.
+type writtenLimit struct {
+	value   float64
+	written string
+}
+
+var shareLimit = form.UnitText("a percentage", shareDetail, form.Reference("share"), func(text string) (writtenLimit, *form.Flaw) {
+	s, f := parseShare(text)
+	return writtenLimit{s, text}, f
+})
+
+var timeLimit = form.UnitText("a duration", "such as 300ms", form.Reference("duration"), func(text string) (writtenLimit, *form.Flaw) {
+	d, f := parseDuration(text)
+	if f == nil && d == 0 {
+		f = &form.Flaw{Reason: "is zero"}
+	}
+	return writtenLimit{d.Seconds(), text}, f
+})
+
+func shareKey(name string, m Metric, doc string) form.Field[[]Threshold] {
+	return form.Key(name, shareLimit, func(ts *[]Threshold, l writtenLimit) {
+		*ts = append(*ts, Threshold{Metric: m, Limit: l.value, Written: l.written})
+	}, doc)
+}
+
+var timeLimits = form.Dictionary("a mapping", "such as {p95: 300ms}", "^(?:min|mean|max|"+quantilePattern+")$", checkStat, timeLimit)
+
+// percentileLimits are limits that one unlucky request can't break.
+var percentileLimits = form.Dictionary("a mapping", "such as {p99: 5s}", "^"+quantilePattern+"$", checkPercentile, timeLimit)
+
+func timeKey(name string, m Metric, stats form.Form[[]form.Entry[writtenLimit]], doc string) form.Field[[]Threshold] {
+	return form.Key(name, stats, func(ts *[]Threshold, stats []form.Entry[writtenLimit]) {
+		for _, s := range stats {
+			quantile, _ := parseQuantile(s.Name)
+			*ts = append(*ts, Threshold{Metric: m, Stat: s.Name, Quantile: quantile, Limit: s.Value.value, Written: s.Value.written})
+		}
+	}, doc)
+}
+
+const quantilePattern = `p[0-9]{1,3}(?:\.[0-9]{1,6})?`
+
+var quantileText = regexp.MustCompile("^" + quantilePattern + "$")
+
+func checkStat(name string) *form.Flaw {
+	if slices.Contains([]string{"min", "mean", "max"}, name) {
+		return nil
+	}
+	_, f := parseQuantile(name)
+	return f
+}
+
+func checkPercentile(name string) *form.Flaw {
+	const remedy = "write a percentile below 100, such as p99"
+	switch q, f := parseQuantile(name); {
+	case f != nil:
+		return form.NewFlaw("is not a percentile", remedy)
+	case q >= 100:
+		return form.NewFlaw("is what one unlucky request makes of it", remedy)
+	}
+	return nil
+}
+
+// parseQuantile reads a percentile such as p99.9.
+func parseQuantile(name string) (float64, *form.Flaw) {
+	const remedy = "write min, mean, max or a percentile such as p99.9"
+	if !quantileText.MatchString(name) {
+		return 0, form.NewFlaw("is not a statistic", remedy)
+	}
+	q, err := strconv.ParseFloat(name[1:], 64)
+	if err != nil || q <= 0 || q > 100 {
+		return 0, form.NewFlaw("is not a percentile above 0 and up to 100", remedy)
+	}
+	return q, nil
+}
+
+// ordered puts the thresholds of the groups behind those of the whole run, in
+// the order of the groups.
+func (l thresholdSet) ordered(groups []Group) []Threshold {
+	all := l.whole
+	for _, g := range groups {
+		for _, e := range l.groups {
+			for _, t := range e.Value {
+				if e.Name == g.Name {
+					t.Group = g.Name
+					all = append(all, t)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// checkClosedLimits leaves the achieved rate out of a closed load's thresholds:
+// it promises no rate that could be missed, so it would always be kept.
+func checkClosedLimits(d *form.Decoder, n *form.Node, s *draft) {
+	if !s.Load.Closed() {
+		return
+	}
+	n.GetOrDefault("thresholds").Forget("achievedRate")
+	s.limits.whole = slices.DeleteFunc(s.limits.whole, func(t Threshold) bool { return t.Metric == AchievedRate })
+	refuse := func(of *form.Node) {
+		if e := of.Get("achievedRate"); e != nil {
+			d.FailKey(e, d.Label(e)+" can't be judged with load.concurrency: a closed load promises no rate", "leave it out, or write stages instead of concurrency")
+		}
+	}
+	limits := n.Get("thresholds")
+	refuse(limits)
+	if groups := limits.Get("groups"); groups != nil {
+		for _, g := range groups.Entries {
+			refuse(g)
+		}
+	}
+}
+
+// checkLimitGroups refuses thresholds of groups that are not there.
+func checkLimitGroups(d *form.Decoder, n *form.Node, s *draft) {
+	var names, written []string
+	for i, g := range s.Groups {
+		names = append(names, g.Name)
+		if name := n.Get("users").Entries[i].Get("name"); name != nil && !name.FromVariable() {
+			written = append(written, g.Name)
+		}
+	}
+	if len(names) == 0 || slices.Contains(names, "") {
+		return // a problem that was noted may be why
+	}
+	for _, e := range s.limits.groups {
+		if !slices.Contains(names, e.Name) {
+			remedy, _ := form.Suggestion(e.Name, written)
+			d.FailKey(n.Get("thresholds").Get("groups").Get(e.Name), fmt.Sprintf("thresholds of an unknown group %q", form.Clip(e.Name)), remedy)
+		}
+	}
+}
+
+// On429 says what a run does when an answer is 429, too many requests.
+type On429 string
+
+const (
+	// Continue429 goes on with the schedule. The default.
+	Continue429 On429 = "continue"
+	// Pause429 sends nothing for as long as Retry-After says.
+	Pause429 On429 = "pause"
+	// Stop429 ends the run.
+	Stop429 On429 = "stop"
+)
+
+// When a condition over a window is met at all: never because of one unlucky
+// request.
+const (
+	// MinWindowRequests is how many requests have to come to an end in a window.
+	MinWindowRequests = 20
+	// MinWindowBad is how many of them have to be beyond the limit, or to count
+	// against it.
+	MinWindowBad = 5
+)
+
+// StopCondition ends a run early when its limit is broken.
+type StopCondition struct {
+	// Threshold is judged of the requests that came to an end in the window, the
+	// warm-up's included, and not of a group. Its metric is Response or Service
+	// with a percentile below 100, ErrorRate (of those requests), ViolationRate,
+	// RateLimitedRate or ConnectionFailures.
+	Threshold
+	// Window is the last of the run that is judged, in whole seconds; 0 with
+	// ConnectionFailures.
+	Window time.Duration
+}
+
+// String says when the condition is met, for example "errorRate > 10% over 10s".
+func (c StopCondition) String() string {
+	if c.Metric == ConnectionFailures {
+		return fmt.Sprintf("%s connection failures in a row", c.Written)
+	}
+	metric := string(c.Metric)
+	if c.Stat != "" {
+		metric += " " + c.Stat
+	}
+	return fmt.Sprintf("%s > %s over %s", metric, c.Written, seconds(c.Window))
+}
+
+// seconds writes a whole number of seconds as people do.
+func seconds(d time.Duration) string {
+	if d >= time.Minute && d%time.Minute == 0 {
+		return fmt.Sprintf("%dm", d/time.Minute)
+	}
+	return fmt.Sprintf("%ds", d/time.Second)
+}
+
+// Limits of conditions.
+const (
+	defaultWindow = 10 * time.Second
+	maxWindow     = 10 * time.Minute
+)
+
+// stopItem is an item of stopOn: limits of one metric over one window.
+type stopItem struct {
+	limits []Threshold
+	window time.Duration
+}
+
+var stopMetrics = []string{"response", "service", "errorRate", "violationRate", "rateLimitedRate", "connectionFailures"}
+
+var stopForm = form.Mapping(checkStops, append(
+	form.Within(func(s *stopItem) *[]Threshold { return &s.limits }, []form.Field[[]Threshold]{
+		timeKey("response", Response, percentileLimits, "Percentiles of the response time that are too long, such as {p99: 5s}."),
+		timeKey("service", Service, percentileLimits, "Percentiles of the service time that are too long, such as {p99: 5s}."),
+		shareKey("errorRate", ErrorRate, "A share of requests with no answer, or with an answer other than expected, that is too many."),
+		shareKey("violationRate", ViolationRate, "A share of answers that break the contract that is too many."),
+		shareKey("rateLimitedRate", RateLimitedRate, "A share of answers with 429 that is too many."),
+		form.Key("connectionFailures", form.Whole(2, 1_000_000), func(ts *[]Threshold, n int) {
+			*ts = append(*ts, Threshold{Metric: ConnectionFailures, Limit: float64(n), Written: fmt.Sprint(n)})
+		}, "How many requests in a row may find no connection, or lose it, with no answer in between."),
+	}),
+	form.Key("window", duration(true, maxWindow), func(s *stopItem, v time.Duration) { s.window = v },
+		"The last of the run that is looked at, in whole seconds up to 10m. Left out: 10s. Not with connectionFailures."),
+)).OneWay([]any{"response"}, []any{"service"}, []any{"errorRate"}, []any{"violationRate"}, []any{"rateLimitedRate"}, []any{"connectionFailures"})
+
+func checkStops(d *form.Decoder, n *form.Node, s *stopItem) {
+	given := slices.DeleteFunc(slices.Clone(stopMetrics), func(key string) bool { return n.Get(key) == nil })
+	window := n.Get("window")
+	switch {
+	case len(given) == 0:
+		if !slices.ContainsFunc(stopMetrics, func(key string) bool { return !n.Lacks(key) }) {
+			d.Fail(n, d.Label(n)+" says no limit", "write one such as {errorRate: 10%, window: 10s}")
+		}
+	case len(s.limits) == 0 && n.Sound(given[0]):
+		d.Fail(n.Get(given[0]), d.Label(n.Get(given[0]))+" says no limit", "write one such as {p99: 5s}")
+	case len(given) > 1:
+		d.FailKey(n.Get(given[1]), fmt.Sprintf("%s has %s beside %s", d.Label(n), given[1], given[0]), "write two items of the list: the run stops when either is met")
+	case given[0] == "connectionFailures":
+		if window != nil {
+			d.FailKey(window, d.Label(n)+" has a window beside connectionFailures", "leave it out: they are counted in a row")
+		}
+	case window == nil:
+		s.window = defaultWindow
+	case n.Sound("window") && s.window%time.Second != 0:
+		d.Fail(window, d.Label(window)+": "+window.Shown()+" is not in whole seconds", "write whole seconds, for example 10s")
+	}
+	for _, t := range s.limits {
+		if e := n.Get(string(t.Metric)); t.Stat == "" && t.Metric != ConnectionFailures && t.Limit >= 1 {
+			d.Fail(e, d.Label(e)+": no share is above "+e.Shown(), "write a lower share, for example 50%")
+		}
+	}
+}
+
+// conditions are the items as one list.
+func conditions(items []stopItem) (all []StopCondition) {
+	for _, s := range items {
+		for _, t := range s.limits {
+			all = append(all, StopCondition{t, s.window})
+		}
+	}
+	return all
+}
+
+// checkReach refuses conditions that can never be met: there are too few requests
+// in their windows, or the run is shorter.
+func checkReach(d *form.Decoder, n *form.Node, l *Load) {
+	if !n.Sound("stopOn") {
+		return
+	}
+	length := l.Warmup + l.Duration
+	if !l.Closed() {
+		length = l.Warmup + l.cycle()*time.Duration(max(l.Repeat, 1))
+	}
+	at := 0
+	for _, e := range n.Get("stopOn").Entries {
+		c := l.StopOn[at]
+		at += max(len(e.Get(string(c.Metric)).Entries), 1) // each percentile is a condition
+		most := l.peak() * c.Window.Seconds()
+		switch {
+		case c.Window == 0:
+		case !l.Closed() && most < MinWindowRequests:
+			d.Fail(e, fmt.Sprintf("%s can never be met: it takes %d requests in its window of %s, and there are at most %.3g", d.Label(e), MinWindowRequests, seconds(c.Window), most),
+				"write a longer window, or leave it to the thresholds")
+		case length > 0 && c.Window > length:
+			d.Fail(e, fmt.Sprintf("%s can never be met: its window of %s is longer than the run", d.Label(e), seconds(c.Window)), "write a shorter window")
+		}
+	}
+}
+
+// peak is the highest rate of the stages, in requests a second; 0 of a closed
+// load.
+func (l *Load) peak() (peak float64) {
+	for i := range l.Stages {
+		for p := range l.Stages[i].Pieces() {
+			piece := l.Stages[i].Piece(p)
+			peak = max(peak, piece.Peak(0, piece.Length))
+		}
+	}
+	return peak
 }

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"math"
 	"math/big"
 	"regexp"
 	"strconv"
@@ -10,6 +11,22 @@ import (
 
 	"mfaload/scenario/form"
 )
+
+const namePattern = `[A-Za-z0-9][A-Za-z0-9._-]*`
+
+var nameText = form.Matching("a name", "of letters, digits, '.', '_' and '-' that starts with a letter or digit", namePattern, 100,
+	"is not a name of letters, digits, '.', '_' and '-'")
+
+// idPattern is the form of the platform's IDs. It is wider than that of RFC
+// 4122: the documentation's own example of a policy's ID is none by that.
+const idPattern = `[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}`
+
+const exampleID = "788d4931-6936-43f2-82ff-178f5762298a"
+
+var idText = form.Matching("an ID", "such as "+exampleID, idPattern, 36,
+	"is not an ID: 36 characters, 8-4-4-4-12 hexadecimal digits")
+
+var seed = form.Whole[uint64](0, math.MaxUint64)
 
 // MaxRate is the highest rate that a scenario may ask for, in requests a
 // second.
