@@ -1,9 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -77,20 +74,4 @@ func writeComparison(dir *session.Folder, c *compare.Comparison) error {
 	return errors.Join(
 		dir.WriteFile("compare.json", func() ([]byte, error) { return report.Encode(c) }),
 		dir.WriteFile("compare.html", c.HTML))
-}
-
-// parts identify what runs must have in common to be compared.
-func (f *contractFlags) parts(s *scenario.Scenario) (map[string]string, error) {
-	_, document, err := f.document()
-	if err != nil {
-		return nil, err
-	}
-	levels, err := json.Marshal(levels(s))
-	if err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(append(document, levels...))
-	parts := s.Fingerprints()
-	parts["contract"] = hex.EncodeToString(sum[:])
-	return parts, nil
 }

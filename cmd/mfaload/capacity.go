@@ -211,12 +211,13 @@ const (
 
 // capacity searches and writes what it found.
 func (a *app) capacity(ctx context.Context, file string, f *capacityFlags, record searchRecord) (err error) {
-	s, c, err := a.load(file, &f.contract)
+	in, err := f.contract.loader(a).Load(file)
 	if err != nil {
 		return err
 	}
+	s := in.Scenario
 	defer s.Close()
-	t, plan, err := a.planned(s, f)
+	t, plan, err := a.planned(in, f)
 	if err != nil {
 		return err
 	}
@@ -243,7 +244,7 @@ func (a *app) capacity(ctx context.Context, file string, f *capacityFlags, recor
 	}
 	ctx, interrupted := a.interruptible(ctx, t.keptTrials)
 	defer interrupted()
-	op, stop, err := a.operation(widest, c)
+	op, stop, err := a.operation(widest, in.Contract)
 	if err != nil {
 		return err
 	}
@@ -261,19 +262,16 @@ func (a *app) capacity(ctx context.Context, file string, f *capacityFlags, recor
 }
 
 // planned is a search with what is known before it begins.
-func (a *app) planned(s *scenario.Scenario, f *capacityFlags) (*trials, capacity.SearchPlan, error) {
-	t := &trials{app: a, scenario: s}
+func (a *app) planned(in *session.Inputs, f *capacityFlags) (*trials, capacity.SearchPlan, error) {
+	t := &trials{app: a, scenario: in.Scenario, parts: in.Parts}
 	var err error
-	if t.options, err = f.options(s); err != nil {
+	if t.options, err = f.options(in.Scenario); err != nil {
 		return nil, capacity.SearchPlan{}, err
 	}
 	plan := capacity.NewSearchPlan(t.options)
 	if plan.Trials == 0 {
 		return nil, plan, &exitError{exitUsage, fmt.Errorf("the first trial alone takes %v, and the budget is %v\n%s",
 			t.options.Warmup+plan.First, t.options.Budget, hint("raise capacity.budget or --budget, or lower capacity.trial"))}
-	}
-	if t.parts, err = f.contract.parts(s); err != nil {
-		return nil, plan, err
 	}
 	if f.kept != nil {
 		err = t.recall(f.kept)

@@ -16,6 +16,7 @@ import (
 	"mfaload/pingone"
 	"mfaload/report"
 	"mfaload/scenario"
+	"mfaload/session"
 )
 
 // checkFlags are the flags of the verb check.
@@ -80,10 +81,11 @@ func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error
 	if err != nil || pace <= 0 {
 		return &exitError{exitUsage, fmt.Errorf("--rate %s is no pace\n%s", flags.rate, hint("write for example 2/s or 30/min"))}
 	}
-	s, c, err := a.checked(args, flags)
+	in, err := a.checked(args, flags)
 	if err != nil {
 		return err
 	}
+	s, c := in.Scenario, in.Contract
 	defer s.Close()
 	baseline, err := readBaseline(flags.baseline)
 	if err != nil {
@@ -113,9 +115,10 @@ func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error
 }
 
 // checked returns the scenario, or one made of the flags.
-func (a *app) checked(args []string, flags *checkFlags) (*scenario.Scenario, *contract.Contract, error) {
+func (a *app) checked(args []string, flags *checkFlags) (*session.Inputs, error) {
+	loader := flags.contract.loader(a)
 	if flags.user == "" {
-		return a.load(args[0], &flags.contract)
+		return loader.Load(args[0])
 	}
 	expect := ""
 	if len(flags.expect) > 0 {
@@ -134,10 +137,10 @@ load: {stages: [{rate: 1/s, duration: 1s}]}
 `, flags.ownerAgreed, flags.user, expect)
 	s, err := scenario.Parse("command line", []byte(text), a.env.lookup)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	c, err := a.compile(&flags.contract, nil)
-	return s, c, err
+	c, err := loader.Compile(nil)
+	return &session.Inputs{Scenario: s, Contract: c}, err
 }
 
 // checking is a check under way.

@@ -1,43 +1,26 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"mfaload/contract"
-	"mfaload/internal/disk"
-	"mfaload/pingone"
+	"mfaload/session"
 )
 
 // contractFlags say which contract answers are held against.
 type contractFlags struct{ file, overlay string }
 
+// loader reads scenarios with the contract that the flags name.
+func (f *contractFlags) loader(a *app) *session.Loader {
+	return &session.Loader{Contract: f.file, Overlay: f.overlay, Lookup: a.env.lookup, Stdin: a.env.in, Say: a.ui.say}
+}
+
 func (f *contractFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.file, "contract", "", "contract document to use instead of the built-in one")
 	c.Flags().StringVar(&f.overlay, "contract-overlay", "", "changes to the contract: a JSON Merge Patch in JSON or YAML")
-}
-
-// document returns the contract document and what errors call it.
-func (f *contractFlags) document() (name string, text []byte, err error) {
-	name, text = "contract.yaml", pingone.Document()
-	if f.file != "" {
-		if text, err = disk.Read(f.file, maxContract); err != nil {
-			return "", nil, fmt.Errorf("read the contract: %w\n%s", err, hint("'mfaload contract' prints one to start from"))
-		}
-		name = f.file
-	}
-	if f.overlay == "" {
-		return name, text, nil
-	}
-	patch, err := disk.Read(f.overlay, maxContract)
-	if err != nil {
-		return "", nil, fmt.Errorf("read the overlay: %w", err)
-	}
-	text, err = contract.Overlay(text, patch)
-	return name + " with " + f.overlay, text, err
 }
 
 func newContract(a *app) *cobra.Command {
@@ -59,7 +42,7 @@ with --contract-overlay.`,
 }
 
 func (a *app) printContract(c *cobra.Command, flags *contractFlags, format string) error {
-	name, text, err := flags.document()
+	name, text, err := flags.loader(a).Document()
 	if err != nil {
 		return err
 	}
@@ -106,24 +89,3 @@ Sources: [S] the operation's own reference page, [D] another documentation page,
 
 // cell writes a text into a table of Markdown.
 func cell(s string) string { return strings.NewReplacer("|", `\|`, "\n", " ").Replace(s) }
-
-// compile compiles the contract that the flags name, with a scenario's levels,
-// and says what of it slows the checks down.
-func (a *app) compile(flags *contractFlags, levels []contract.LevelChange) (*contract.Contract, error) {
-	name, text, err := flags.document()
-	if err != nil {
-		return nil, err
-	}
-	c, err := pingone.Compile(name, text, levels)
-	var unknown *contract.UnknownRuleError
-	if err != nil && !errors.As(err, &unknown) {
-		return nil, &exitError{exitUsage, err}
-	}
-	if err != nil {
-		return nil, err
-	}
-	for _, why := range c.Slow() {
-		a.ui.say("checks are slower than they could be, some 20,000 answers a second and core: the contract has %s", why)
-	}
-	return c, nil
-}

@@ -180,18 +180,17 @@ func (a *app) newLead(file string, contract *contractFlags, shards int, tolerate
 		return nil, err
 	}
 	l := &lead{app: a, luggage: luggage, tolerated: tolerated}
-	s, _, err := a.load(file, contract)
+	loader := contract.loader(a)
+	in, err := loader.Load(file)
 	if err != nil {
 		l.close()
 		return nil, err
 	}
-	l.scenario = s
+	s := in.Scenario
+	l.scenario, l.parts = s, in.Parts
 	err = schedule.CheckShard(s, measure.Shard{Run: "r", Index: 0, Count: shards})
 	if err == nil {
-		err = luggage.pack(s, contract)
-	}
-	if err == nil {
-		l.parts, err = contract.parts(s)
+		err = luggage.pack(s, loader)
 	}
 	if err != nil {
 		l.close()

@@ -2,7 +2,6 @@ package main
 
 // The largest files that a person names on the command line, in bytes.
 const (
-	maxContract = 16 << 20
 	maxIdentity = 1 << 20 // join files too
 	maxProfile  = 16 << 20
 )

@@ -234,16 +234,13 @@ func frozenScenario(t *testing.T, file string, made frozenOutputs) {
 	made[name+".plan.txt"] = frozenRun(t, "run", "--plan", "--latency", "50ms", file)
 	env := environment{out: io.Discard, err: io.Discard, lookup: frozenVariables}
 	a := &app{env: env, ui: newUI(env)}
-	s, _, err := a.load(file, &contractFlags{})
+	in, err := (&contractFlags{}).loader(a).Load(file)
 	if err != nil {
 		made[name+".hashes.txt"] = fmt.Appendln(nil, err)
 		return
 	}
+	s, parts := in.Scenario, in.Parts
 	defer s.Close()
-	parts, err := (&contractFlags{}).parts(s)
-	if err != nil {
-		t.Fatal(err)
-	}
 	text := fmt.Appendf(nil, "hash %s\n", s.Hash())
 	for kind, list := range map[string]map[string]string{"part": parts, "trial part": s.TrialFingerprints()} {
 		for _, part := range slices.Sorted(maps.Keys(list)) {

@@ -104,10 +104,11 @@ func (f *k8sFlags) check() error {
 }
 
 func (a *app) k8s(file string, flags *k8sFlags) error {
-	s, _, err := a.load(file, &contractFlags{})
+	in, err := (&contractFlags{}).loader(a).Load(file)
 	if err != nil {
 		return err
 	}
+	s := in.Scenario
 	defer s.Close()
 	if err := schedule.CheckShard(s, measure.Shard{Run: flags.run, Count: flags.shards}); err != nil {
 		return err

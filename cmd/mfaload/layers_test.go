@@ -59,10 +59,10 @@ var mayImport = map[string][]string{
 	"mfaload/fleet":                         {"mfaload/internal/disk", "mfaload/runner", "mfaload/measure", "mfaload/scenario"},
 	"mfaload/cmd/mfaload":                   {"*"},
 
-	"mfaload/session": {"mfaload/contract", "mfaload/internal/disk", "mfaload/internal/text", "mfaload/measure",
-		"mfaload/measure/journal", "mfaload/pingone", "mfaload/report", "mfaload/report/render", "mfaload/report/compare",
-		"mfaload/runner",
-		"mfaload/scenario"},
+	"mfaload/session": {"mfaload/contract", "mfaload/internal/disk", "mfaload/internal/text",
+		"mfaload/live", "mfaload/measure", "mfaload/measure/journal", "mfaload/pingone", "mfaload/report",
+		"mfaload/report/compare", "mfaload/report/render", "mfaload/runner", "mfaload/scenario",
+		"mfaload/scenario/form", "mfaload/simulator"},
 
 	"mfaload/bench":        {"mfaload/bench/model", "mfaload/runner/schedule", "mfaload/scenario"},
 	"mfaload/bench/model":  {},

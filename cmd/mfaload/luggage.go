@@ -10,6 +10,7 @@ import (
 	"mfaload/fleet"
 	"mfaload/internal/disk"
 	"mfaload/scenario"
+	"mfaload/session"
 )
 
 // What the files are called that travel to workers. Users of groups are
@@ -52,9 +53,9 @@ func (l *luggage) close() {
 }
 
 // pack collects what a scenario that was read needs.
-func (l *luggage) pack(s *scenario.Scenario, contract *contractFlags) error {
-	if contract.file != "" || contract.overlay != "" {
-		_, text, err := contract.document()
+func (l *luggage) pack(s *scenario.Scenario, loader *session.Loader) error {
+	if loader.Contract != "" || loader.Overlay != "" {
+		_, text, err := loader.Document()
 		if err != nil {
 			return err
 		}
@@ -124,8 +125,8 @@ func beside(scenarioFile, name string) string {
 // unpack reads the scenario of a run where its luggage arrived, or the worker's
 // own file where one is named. Users and contract are always those that came, and the load may
 // go to pinned hosts only.
-func (a *app) unpack(offer fleet.Offer, own string, pins hostPins) (*loadedScenario, error) {
-	file, flags := own, contractFlags{}
+func (a *app) unpack(offer fleet.Offer, own string, pins hostPins) (*session.Inputs, error) {
+	file, loader := own, (&contractFlags{}).loader(a)
 	came := map[string]bool{}
 	for _, name := range offer.Files {
 		came[name] = true
@@ -159,7 +160,7 @@ func (a *app) unpack(offer fleet.Offer, own string, pins hostPins) (*loadedScena
 		}
 	}
 	if came[contractLuggage] {
-		flags.file = filepath.Join(offer.Dir, contractLuggage)
+		loader.Contract = filepath.Join(offer.Dir, contractLuggage)
 	}
-	return a.complete(s, &flags)
+	return loader.Complete(s)
 }

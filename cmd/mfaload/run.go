@@ -137,23 +137,21 @@ func (f *runFlags) checkLocal(local bool) (tolerated float64, err error) {
 
 // plan prints what a run would send.
 func (a *app) plan(file string, flags *runFlags, latency time.Duration) error {
-	s, _, err := a.load(file, &flags.contract)
+	in, err := flags.contract.loader(a).Load(file)
 	if err != nil {
 		return err
 	}
+	s := in.Scenario
 	return a.printPlan(s, &flags.plan, latency, flags.fleet.shards, tokenFetches(s, flags.fleet.shards))
 }
 
 func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) (err error) {
-	s, c, err := a.load(file, &flags.contract)
+	in, err := flags.contract.loader(a).Load(file)
 	if err != nil {
 		return err
 	}
+	s, parts := in.Scenario, in.Parts
 	defer s.Close()
-	parts, err := flags.contract.parts(s)
-	if err != nil {
-		return err
-	}
 	earlier, err := flags.baseline.open(s, parts)
 	if err != nil {
 		return err
@@ -185,7 +183,7 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) 
 	ctx, interrupted := a.interruptible(ctx, dir.Kept)
 	defer interrupted()
 	dir.Provenance = provenance(parts, termsOf(s, part))
-	m, err := a.send(ctx, s, c, dir, flags.answers, view, part)
+	m, err := a.send(ctx, in, dir, flags.answers, view, part)
 	if err != nil {
 		return err
 	}
@@ -245,9 +243,10 @@ func endResults(dir *session.Folder, err error) error {
 }
 
 // send runs the scenario. What only sending needs is given up at its end.
-func (a *app) send(ctx context.Context, s *scenario.Scenario, c *contract.Contract, dir *session.Folder, answers int, view *view, part part) (*measure.Measurement, error) {
+func (a *app) send(ctx context.Context, in *session.Inputs, dir *session.Folder, answers int, view *view,
+	part part) (*measure.Measurement, error) {
 	defer a.keepHeapSmall()()
-	op, stop, err := a.operation(s, c)
+	op, stop, err := a.operation(in.Scenario, in.Contract)
 	if err != nil {
 		return nil, err
 	}
@@ -258,7 +257,7 @@ func (a *app) send(ctx context.Context, s *scenario.Scenario, c *contract.Contra
 	if a.await(ctx, part); ctx.Err() != nil {
 		return nil, notStarted(ctx, ctx.Err())
 	}
-	m, err := a.measure(ctx, s, op, dir, answers, view, part)
+	m, err := a.measure(ctx, in.Scenario, op, dir, answers, view, part)
 	switch {
 	case errors.Is(err, runner.ErrLate):
 		return nil, late(err)
@@ -280,6 +279,21 @@ func notStarted(ctx context.Context, err error) error {
 		next += "; " + known.Hint()
 	}
 	return &exitError{exitNotStarted, fmt.Errorf("not started: %w\n%s", err, hint("%s", next))}
+}
+
+// operation returns the operation on the scenario's target, until stop is called.
+func (a *app) operation(s *scenario.Scenario, c *contract.Contract) (*pingone.Operation, func(), error) {
+	op, stop, err := session.Operation(s, c)
+	return op, stop, refused(err)
+}
+
+// refused gives an error of a session that could not begin its exit code.
+func refused(err error) error {
+	var notStarted *session.NotStartedError
+	if errors.As(err, &notStarted) {
+		return &exitError{exitNotStarted, notStarted.Err}
+	}
+	return err
 }
 
 // measure runs the scenario and shows how far it has come.

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mfaload/scenario"
+	"mfaload/session"
 	"mfaload/simulator"
 )
 
@@ -46,27 +47,27 @@ func (a *app) simulate(c *cobra.Command, file, address string) error {
 	if err != nil {
 		return err
 	}
-	if err := checkSimulator(s); err != nil {
+	if err := session.CheckSimulator(s); err != nil {
 		return err
 	}
 	defer s.Close()
-	if err := a.readUsers(s); err != nil {
+	if err := (&contractFlags{}).loader(a).ReadUsers(s); err != nil {
 		return err
 	}
 	ctx, done := a.interruptible(c.Context(), nothingKept)
 	defer done()
-	running, err := startSimulator(s, address)
+	running, err := session.StartSimulator(s, address)
 	if err != nil {
-		return err
+		return refused(err)
 	}
-	defer running.stop()
-	base := running.authPath
+	defer running.Stop()
+	base := running.AuthPath
 	if !s.Target.CustomDomain {
 		base += "/" + s.Target.EnvID
 	}
 	a.ui.say("serving POST %s/deviceAuthentications", base)
 	<-ctx.Done()
-	counts := running.Stats().Statuses
+	counts := running.Simulator.Stats().Statuses
 	for _, status := range slices.Sorted(maps.Keys(counts)) {
 		name := strconv.Itoa(status)
 		if status == 0 {

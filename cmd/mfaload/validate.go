@@ -32,14 +32,15 @@ line and column, what is wrong, and what to do about it.`,
 
 // validate looks at every file, whatever is wrong with the ones before.
 func (a *app) validate(files []string, flags *contractFlags) error {
-	bad := 0
+	bad, loader := 0, flags.loader(a)
 	for _, file := range files {
-		s, _, err := a.load(file, flags)
+		in, err := loader.Load(file)
 		if err != nil {
 			bad++
 			a.ui.exitCode(err)
 			continue
 		}
+		s := in.Scenario
 		sch, most := schedule.New(s), ""
 		if peak := sch.Peak(); peak > 0 {
 			most = ", at most " + scenario.Rate(peak).String()

@@ -127,7 +127,7 @@ type worker struct {
 	flags  *workerFlags
 	pins   hostPins
 	own    string // the scenario's file; empty for the coordinator's
-	loaded *loadedScenario
+	loaded *session.Inputs
 	dir    atomic.Pointer[session.Folder] // once it has a shard
 }
 
@@ -144,7 +144,7 @@ func (a *app) work(ctx context.Context, w *worker) error {
 	defer interrupted()
 	defer func() {
 		if w.loaded != nil {
-			_ = w.loaded.scenario.Close()
+			_ = w.loaded.Scenario.Close()
 		}
 	}()
 	if w.flags.join != "" {
@@ -197,12 +197,12 @@ func (w *worker) load(_ context.Context, offer fleet.Offer) (*fleet.Loaded, erro
 		return nil, err
 	}
 	w.loaded = loaded
-	return &fleet.Loaded{Hash: loaded.scenario.Hash(), Part: func(s fleet.Shard) (*fleet.Part, error) { return w.part(offer, s) }}, nil
+	return &fleet.Loaded{Hash: loaded.Scenario.Hash(), Part: func(s fleet.Shard) (*fleet.Part, error) { return w.part(offer, s) }}, nil
 }
 
 // part prepares a shard of the run.
 func (w *worker) part(offer fleet.Offer, of fleet.Shard) (*fleet.Part, error) {
-	s := w.loaded.scenario
+	s := w.loaded.Scenario
 	p := &workerPart{worker: w, answers: offer.Answers, shard: measure.Shard{Run: offer.Run, Index: of.Index, Count: of.Count}}
 	if err := schedule.CheckShard(s, p.shard); err != nil {
 		return nil, err
@@ -216,7 +216,7 @@ func (w *worker) part(offer fleet.Offer, of fleet.Shard) (*fleet.Part, error) {
 		return nil, err
 	}
 	w.dir.Store(p.dir)
-	p.dir.Describe(s, provenance(w.loaded.parts, report.TermsOf(s)), session.Formats{})
+	p.dir.Describe(s, provenance(w.loaded.Parts, report.TermsOf(s)), session.Formats{})
 	w.app.warnOfDisk(p.dir, needOf(s, of.Count))
 	if err := p.dir.Clear(); err != nil {
 		return nil, err
@@ -248,9 +248,9 @@ type workerPart struct {
 
 // prepare gets the token and looks at the target.
 func (p *workerPart) prepare(ctx context.Context) error {
-	s := p.loaded.scenario
+	s := p.loaded.Scenario
 	var err error
-	if p.op, p.stop, err = p.app.operation(s, p.loaded.contract); err != nil {
+	if p.op, p.stop, err = p.app.operation(s, p.loaded.Contract); err != nil {
 		return err
 	}
 	if err := p.op.Preflight(ctx); err != nil {

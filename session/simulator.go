@@ -1,4 +1,4 @@
-package main
+package session
 
 import (
 	"crypto/rand"
@@ -11,10 +11,36 @@ import (
 	"strings"
 	"time"
 
+	"mfaload/contract"
+	"mfaload/internal/text"
 	"mfaload/live"
+	"mfaload/pingone"
 	"mfaload/scenario"
 	"mfaload/simulator"
 )
+
+// Operation returns the operation on the scenario's target. Where that is the
+// embedded simulator, it runs until stop is called.
+func Operation(s *scenario.Scenario, c *contract.Contract) (op *pingone.Operation, stop func(), err error) {
+	if s.Target.Simulator == nil {
+		op, err = pingone.New(s, c, "")
+		if err != nil {
+			return nil, nil, err
+		}
+		return op, op.Close, nil
+	}
+	s = withToken(s)
+	running, err := StartSimulator(s, "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, err
+	}
+	op, err = pingone.New(s, c, running.AuthPath)
+	if err != nil {
+		running.Stop()
+		return nil, nil, err
+	}
+	return op, func() { op.Close(); running.Stop() }, nil
+}
 
 // simulatedTarget is the scenario's target with all users whom its simulator has to
 // know: those whom it does not list behave as their group expects.
@@ -59,8 +85,9 @@ func simulatedTarget(s *scenario.Scenario) (scenario.Target, error) {
 
 // devicesFor are devices that yield a status.
 var devicesFor = map[string][]string{
-	"OTP_REQUIRED": {"EMAIL"}, "DEVICE_SELECTION_REQUIRED": {"EMAIL", "SMS"}, "PUSH_CONFIRMATION_REQUIRED": {"MOBILE"},
-	"PUSH_CONFIRMATION_TIMED_OUT": {"MOBILE"}, "ASSERTION_REQUIRED": {"FIDO2"},
+	"OTP_REQUIRED": {"EMAIL"}, "DEVICE_SELECTION_REQUIRED": {"EMAIL", "SMS"},
+	"PUSH_CONFIRMATION_REQUIRED": {"MOBILE"}, "PUSH_CONFIRMATION_TIMED_OUT": {"MOBILE"},
+	"ASSERTION_REQUIRED": {"FIDO2"},
 }
 
 // asExpected are users who give a group what it expects.
@@ -81,16 +108,24 @@ func asExpected(e scenario.Expect) *scenario.SimulatedUsers {
 	return u
 }
 
-// simulation is a simulator that serves.
-type simulation struct {
-	*simulator.Environment
-	authPath string
-	stop     func()
+// NotStartedError is why nothing was sent: this machine could not begin.
+type NotStartedError struct{ Err error }
+
+func (e *NotStartedError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *NotStartedError) Unwrap() error { return e.Err }
+
+// Simulation is a simulator that serves at AuthPath until Stop is called.
+type Simulation struct {
+	Simulator *simulator.Environment
+	AuthPath  string
+	Stop      func()
 }
 
-// startSimulator serves the scenario's simulator. Without a token in the
+// StartSimulator serves the scenario's simulator. Without a token in the
 // scenario it takes one of its own making.
-func startSimulator(s *scenario.Scenario, address string) (*simulation, error) {
+func StartSimulator(s *scenario.Scenario, address string) (*Simulation, error) {
 	target, err := simulatedTarget(s)
 	if err != nil {
 		return nil, err
@@ -101,14 +136,15 @@ func startSimulator(s *scenario.Scenario, address string) (*simulation, error) {
 	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, &exitError{exitNotStarted, fmt.Errorf("start the simulator: %w\n%s", err, hint("choose another address"))}
+		return nil, &NotStartedError{fmt.Errorf("start the simulator: %w\n%s", err, text.Hint("choose another address"))}
 	}
 	// A connection that was opened ahead may wait long for its first request.
-	server := &http.Server{Handler: sim, ReadHeaderTimeout: time.Hour, ErrorLog: log.New(io.Discard, "", 0), Protocols: new(http.Protocols)}
+	server := &http.Server{Handler: sim, ReadHeaderTimeout: time.Hour, ErrorLog: log.New(io.Discard, "", 0),
+		Protocols: new(http.Protocols)}
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetUnencryptedHTTP2(true)
 	go func() { _ = server.Serve(listener) }()
-	return &simulation{sim, "http://" + live.Reachable(listener.Addr()), func() { _ = server.Close() }}, nil
+	return &Simulation{sim, "http://" + live.Reachable(listener.Addr()), func() { _ = server.Close() }}, nil
 }
 
 // withToken returns the scenario with a token, which the embedded simulator
