@@ -191,8 +191,8 @@ func (f *soakFlags) parse() (err error) {
 	if f.length, err = scenario.ParseDuration(f.text); err != nil {
 		return fmt.Errorf("--soak: %w", err)
 	}
-	if f.length < leastSoak || f.length > mostSoak {
-		return fmt.Errorf("--soak %s is not from %v to %v", f.text, leastSoak, mostSoak)
+	if f.length < minSoak || f.length > maxSoak {
+		return fmt.Errorf("--soak %s is not from %v to %v", f.text, minSoak, maxSoak)
 	}
 	return nil
 }
@@ -205,8 +205,8 @@ func zeroShare(share float64) error {
 }
 
 const (
-	leastSoak = 30 * time.Second
-	mostSoak  = 7 * 24 * time.Hour
+	minSoak = 30 * time.Second
+	maxSoak = 7 * 24 * time.Hour
 )
 
 // capacity searches and writes what it found.

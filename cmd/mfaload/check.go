@@ -19,6 +19,9 @@ import (
 	"mfaload/session"
 )
 
+// maxProfile bounds a baseline of the shape of responses, in bytes.
+const maxProfile = 16 << 20
+
 // checkFlags are the flags of the verb check.
 type checkFlags struct {
 	contract    contractFlags
@@ -104,8 +107,8 @@ func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error
 	if err := op.Preflight(ctx); err != nil {
 		return notStarted(ctx, err)
 	}
-	k := &checking{app: a, flags: flags, scenario: s, op: op, pace: rate.NewLimiter(rate.Limit(pace), 1),
-		tally: newTally(c), profile: contract.NewProfile(), baseline: baseline}
+	k := &checkRun{app: a, flags: flags, scenario: s, op: op, pace: rate.NewLimiter(rate.Limit(pace), 1),
+		ruleCounts: newRuleCounts(c), profile: contract.NewProfile(), baseline: baseline}
 	if err := k.all(ctx); err != nil && ctx.Err() == nil {
 		return err
 	} else if err != nil {
@@ -143,22 +146,22 @@ load: {stages: [{rate: 1/s, duration: 1s}]}
 	return &session.Inputs{Scenario: s, Contract: c}, err
 }
 
-// checking is a check under way.
-type checking struct {
-	*app
-	flags    *checkFlags
-	scenario *scenario.Scenario
-	op       *pingone.Operation
-	pace     *rate.Limiter
-	tally    *tally
-	profile  *contract.ResponseProfile
-	baseline *contract.ResponseProfile // of an earlier check; nil if there is none
-	exchange [2]contract.Exchange
-	bad      int // requests whose answer is not right
-	asked    int
+// checkRun is a check under way.
+type checkRun struct {
+	app        *app
+	flags      *checkFlags
+	scenario   *scenario.Scenario
+	op         *pingone.Operation
+	pace       *rate.Limiter
+	ruleCounts *ruleCounts
+	profile    *contract.ResponseProfile
+	baseline   *contract.ResponseProfile // of an earlier check; nil if there is none
+	exchange   [2]contract.Exchange
+	bad        int // requests whose answer is not right
+	asked      int
 }
 
-func (k *checking) all(ctx context.Context) error {
+func (k *checkRun) all(ctx context.Context) error {
 	for i, g := range k.scenario.Groups {
 		users := k.scenario.Reader(i)
 		for row := range g.Size() {
@@ -174,13 +177,13 @@ func (k *checking) all(ctx context.Context) error {
 	if !k.flags.negative {
 		return nil
 	}
-	fmt.Fprintln(k.ui.out, "\nmust be refused")
+	fmt.Fprintln(k.app.ui.out, "\nmust be refused")
 	u, known, err := k.someUser()
 	if err != nil {
 		return err
 	}
 	if !known {
-		fmt.Fprintln(k.ui.out, "  nothing was sent: no group has a user to make wrong requests of")
+		fmt.Fprintln(k.app.ui.out, "  nothing was sent: no group has a user to make wrong requests of")
 		return nil
 	}
 	for _, p := range k.op.Probes(u) {
@@ -192,7 +195,7 @@ func (k *checking) all(ctx context.Context) error {
 }
 
 // someUser is the first user that a group has.
-func (k *checking) someUser() (u scenario.User, known bool, err error) {
+func (k *checkRun) someUser() (u scenario.User, known bool, err error) {
 	for i, g := range k.scenario.Groups {
 		if !g.Usernameless {
 			u, err = k.scenario.Reader(i).User(0)
@@ -203,7 +206,7 @@ func (k *checking) someUser() (u scenario.User, known bool, err error) {
 }
 
 // request gives one request its time and its timeout.
-func (k *checking) request(ctx context.Context, do func(context.Context) error) error {
+func (k *checkRun) request(ctx context.Context, do func(context.Context) error) error {
 	if err := k.pace.Wait(ctx); err != nil {
 		return err
 	}
@@ -213,7 +216,7 @@ func (k *checking) request(ctx context.Context, do func(context.Context) error) 
 	return do(ctx)
 }
 
-func (k *checking) one(ctx context.Context, u scenario.User) error {
+func (k *checkRun) one(ctx context.Context, u scenario.User) error {
 	ex := &k.exchange[0]
 	ex.Reset()
 	ex.Number = uint64(k.asked)
@@ -235,7 +238,7 @@ func (k *checking) one(ctx context.Context, u scenario.User) error {
 	return nil
 }
 
-func (k *checking) probe(ctx context.Context, u scenario.User, p pingone.Probe) error {
+func (k *checkRun) probe(ctx context.Context, u scenario.User, p pingone.Probe) error {
 	ex := &k.exchange[0]
 	ex.Reset()
 	ex.Number = uint64(k.asked)
@@ -271,8 +274,8 @@ func remarked(ex *contract.Exchange, remark string) string {
 }
 
 // judge shows an answer with what it violates, after a text about it.
-func (k *checking) judge(name string, ex *contract.Exchange, found []contract.Violation, text string) {
-	k.tally.add(ex, found)
+func (k *checkRun) judge(name string, ex *contract.Exchange, found []contract.Violation, text string) {
+	k.ruleCounts.add(ex, found)
 	right := ex.AsExpected
 	for _, v := range found {
 		right = right && v.Level != contract.Fail
@@ -286,50 +289,50 @@ func (k *checking) judge(name string, ex *contract.Exchange, found []contract.Vi
 	}
 }
 
-func (k *checking) line(right bool, name, text string) {
-	mark := k.ui.paint("32", "ok  ")
+func (k *checkRun) line(right bool, name, text string) {
+	mark := k.app.ui.paint("32", "ok  ")
 	if !right {
-		mark = k.ui.paint("31", "FAIL")
+		mark = k.app.ui.paint("31", "FAIL")
 		k.bad++
 	}
-	fmt.Fprintf(k.ui.out, "  %s  %s  %s\n", mark, name, text)
+	fmt.Fprintf(k.app.ui.out, "  %s  %s  %s\n", mark, name, text)
 }
 
 // violation shows one violation, with what the vendor's support asks for.
-func (k *checking) violation(ex *contract.Exchange, v contract.Violation) {
+func (k *checkRun) violation(ex *contract.Exchange, v contract.Violation) {
 	place := v.At
 	if place == "" {
 		place = "(whole answer)"
 	}
 	v.Expected, v.Got = k.op.Mask(v.Expected), k.op.Mask(v.Got)
-	fmt.Fprintf(k.ui.out, "        %s  %s  %s\n          expected %s\n          got      %s\n", v.Level, v.Rule, place, v.Expected, v.Got)
+	fmt.Fprintf(k.app.ui.out, "        %s  %s  %s\n          expected %s\n          got      %s\n", v.Level, v.Rule, place, v.Expected, v.Got)
 	if marks := text.Difference(v.Expected, v.Got); marks != "" {
-		fmt.Fprintf(k.ui.out, "                   %s\n", k.ui.paint("31", marks))
+		fmt.Fprintf(k.app.ui.out, "                   %s\n", k.app.ui.paint("31", marks))
 	}
 	if id, count := ex.Header.Get("Correlation-Id"); count > 0 {
-		fmt.Fprintf(k.ui.out, "          correlation-id %s\n", k.op.Mask(id))
+		fmt.Fprintf(k.app.ui.out, "          correlation-id %s\n", k.op.Mask(id))
 	}
 	if len(ex.TransactionID) > 0 {
-		fmt.Fprintf(k.ui.out, "          transaction-id %s\n", ex.TransactionID)
+		fmt.Fprintf(k.app.ui.out, "          transaction-id %s\n", ex.TransactionID)
 	}
-	fmt.Fprintf(k.ui.out, "          %s\n", report.Curl(ex.Method, ex.URL, k.op.Mask(string(ex.Request))))
+	fmt.Fprintf(k.app.ui.out, "          %s\n", report.Curl(ex.Method, ex.URL, k.op.Mask(string(ex.Request))))
 }
 
 // maxVerbose bounds a body that is shown.
 const maxVerbose = 16 << 10
 
 // show prints request and answer. The token is in neither.
-func (k *checking) show(ex *contract.Exchange) {
-	fmt.Fprintf(k.ui.out, "        > %s %s\n        > %s\n", ex.Method, ex.URL, k.op.Mask(string(ex.Request)))
-	fmt.Fprintf(k.ui.out, "        < HTTP status %d\n", ex.Status)
+func (k *checkRun) show(ex *contract.Exchange) {
+	fmt.Fprintf(k.app.ui.out, "        > %s %s\n        > %s\n", ex.Method, ex.URL, k.op.Mask(string(ex.Request)))
+	fmt.Fprintf(k.app.ui.out, "        < HTTP status %d\n", ex.Status)
 	for _, f := range ex.Header {
-		fmt.Fprintf(k.ui.out, "        < %s: %s\n", k.op.Mask(f.Name), k.op.Mask(f.Value))
+		fmt.Fprintf(k.app.ui.out, "        < %s: %s\n", k.op.Mask(f.Name), k.op.Mask(f.Value))
 	}
 	body := k.op.Mask(string(ex.Body[:min(len(ex.Body), maxVerbose)]))
-	fmt.Fprintf(k.ui.out, "        < %s\n", strings.ReplaceAll(strings.TrimSpace(body), "\n", "\n        < "))
+	fmt.Fprintf(k.app.ui.out, "        < %s\n", strings.ReplaceAll(strings.TrimSpace(body), "\n", "\n        < "))
 }
 
-func (k *checking) readBack(ctx context.Context, created *contract.Exchange) error {
+func (k *checkRun) readBack(ctx context.Context, created *contract.Exchange) error {
 	ex := &k.exchange[1]
 	ex.Reset()
 	var differences []string
@@ -353,18 +356,18 @@ func (k *checking) readBack(ctx context.Context, created *contract.Exchange) err
 }
 
 // finish shows the rules and the drift, and says what it all comes to.
-func (k *checking) finish() error {
-	k.tally.write(k.ui)
+func (k *checkRun) finish() error {
+	k.ruleCounts.write(k.app.ui)
 	drift, err := k.drift()
 	if err != nil {
 		return err
 	}
-	verdict := k.ui.paint("1;32", "PASS")
+	verdict := k.app.ui.paint("1;32", "PASS")
 	failed := k.bad > 0 || len(drift) > 0
 	if failed {
-		verdict = k.ui.paint("1;31", "FAIL")
+		verdict = k.app.ui.paint("1;31", "FAIL")
 	}
-	fmt.Fprintf(k.ui.out, "\n%s  %d requests, %d not right; rules: %s\n", verdict, k.asked, k.bad, k.tally.summary())
+	fmt.Fprintf(k.app.ui.out, "\n%s  %d requests, %d not right; rules: %s\n", verdict, k.asked, k.bad, k.ruleCounts.summary())
 	if failed {
 		return &exitError{code: exitFail}
 	}
@@ -392,7 +395,7 @@ func readBaseline(path string) (*contract.ResponseProfile, error) {
 }
 
 // drift compares the shape of the responses with the baseline, or writes a first one.
-func (k *checking) drift() ([]string, error) {
+func (k *checkRun) drift() ([]string, error) {
 	switch {
 	case k.flags.baseline == "":
 		return nil, nil
@@ -404,16 +407,16 @@ func (k *checking) drift() ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("write the baseline: %w", err)
 		}
-		fmt.Fprintf(k.ui.out, "\nbaseline written: %s\n", k.flags.baseline)
+		fmt.Fprintf(k.app.ui.out, "\nbaseline written: %s\n", k.flags.baseline)
 		return nil, nil
 	}
 	drift := k.baseline.Drift(k.profile)
-	fmt.Fprintf(k.ui.out, "\nagainst the baseline %s\n", k.flags.baseline)
+	fmt.Fprintf(k.app.ui.out, "\nagainst the baseline %s\n", k.flags.baseline)
 	for _, change := range drift {
-		fmt.Fprintf(k.ui.out, "  %s\n", change)
+		fmt.Fprintf(k.app.ui.out, "  %s\n", change)
 	}
 	if len(drift) == 0 {
-		fmt.Fprintln(k.ui.out, "  no difference")
+		fmt.Fprintln(k.app.ui.out, "  no difference")
 	}
 	return drift, nil
 }

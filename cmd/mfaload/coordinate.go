@@ -39,6 +39,9 @@ type coordinateFlags struct {
 	yes              bool
 }
 
+// maxIdentity bounds files of identities, and join files, in bytes.
+const maxIdentity = 1 << 20
+
 // fleetFlags are those of all runs with a coordinator.
 type fleetFlags struct {
 	shards   int
@@ -139,7 +142,7 @@ func (f *coordinateFlags) check() (*fleet.External, error) {
 }
 
 func (a *app) coordinate(ctx context.Context, file string, flags *coordinateFlags, external *fleet.External, tolerated float64) (err error) {
-	l, err := a.newLead(file, &flags.contract, flags.shards, tolerated)
+	l, err := a.newCoordination(file, &flags.contract, flags.shards, tolerated)
 	if err != nil {
 		return err
 	}
@@ -150,36 +153,36 @@ func (a *app) coordinate(ctx context.Context, file string, flags *coordinateFlag
 	defer func() { err = endResults(l.dir, err) }()
 	ctx, interrupted := a.interruptible(ctx, keptByWorkers)
 	defer interrupted()
-	l.Within, l.External, l.Plan.Answers = flags.within, external, flags.answers
-	if l.Plan.Run = flags.nats.run; external == nil {
+	l.coordinator.Within, l.coordinator.External, l.coordinator.Plan.Answers = flags.within, external, flags.answers
+	if l.coordinator.Plan.Run = flags.nats.run; external == nil {
 		if err := l.listen(flags.listen, flags.advertise, flags.identity, flags.joinFile); err != nil {
 			return err
 		}
-		defer l.Embedded.Close()
+		defer l.coordinator.Embedded.Close()
 	}
-	return l.lead(ctx)
+	return l.run(ctx)
 }
 
-// lead is a run that is led from here.
-type lead struct {
-	fleet.Coordinator
-	app       *app
-	scenario  *scenario.Scenario
-	luggage   *luggage
-	tolerated float64
-	parts     map[string]string
-	dir       *session.Folder
-	formats   session.Formats
-	baseline  *baseline
+// coordination is a run that is led from here.
+type coordination struct {
+	coordinator fleet.Coordinator
+	app         *app
+	scenario    *scenario.Scenario
+	bundle      *bundle
+	tolerated   float64
+	parts       map[string]string
+	dir         *session.Folder
+	formats     session.Formats
+	baseline    *baseline
 }
 
-// newLead reads the scenario and finds what speaks against so many shards of it.
-func (a *app) newLead(file string, contract *contractFlags, shards int, tolerated float64) (*lead, error) {
-	luggage, err := a.newLuggage()
+// newCoordination reads the scenario and finds what speaks against so many shards of it.
+func (a *app) newCoordination(file string, contract *contractFlags, shards int, tolerated float64) (*coordination, error) {
+	bundle, err := a.newBundle()
 	if err != nil {
 		return nil, err
 	}
-	l := &lead{app: a, luggage: luggage, tolerated: tolerated}
+	l := &coordination{app: a, bundle: bundle, tolerated: tolerated}
 	loader := contract.loader(a)
 	in, err := loader.Load(file)
 	if err != nil {
@@ -190,18 +193,18 @@ func (a *app) newLead(file string, contract *contractFlags, shards int, tolerate
 	l.scenario, l.parts = s, in.Parts
 	err = schedule.CheckShard(s, measure.Shard{Run: "r", Index: 0, Count: shards})
 	if err == nil {
-		err = luggage.pack(s, loader)
+		err = bundle.pack(s, loader)
 	}
 	if err != nil {
 		l.close()
 		return nil, err
 	}
 	const most = 8 // times what a measurement is expected to have
-	l.Coordinator = fleet.Coordinator{Say: a.ui.say, Plan: fleet.Plan{
+	l.coordinator = fleet.Coordinator{Say: a.ui.say, Plan: fleet.Plan{
 		MaxFinal: most * int64(min(needOf(s, shards).Results, math.MaxInt64/most)),
 		Version:  versionText(), Hash: s.Hash(), Scenario: s.Name, Shards: shards,
 		Length: schedule.New(s).End(), Drain: s.Load.Drain, StopOn: s.Load.StopOn,
-		Spread: tokenSpread(s, shards), Files: luggage.files, Withheld: luggage.withheld,
+		Spread: tokenSpread(s, shards), Files: bundle.files, Withheld: bundle.withheld,
 	}}
 	return l, nil
 }
@@ -209,15 +212,15 @@ func (a *app) newLead(file string, contract *contractFlags, shards int, tolerate
 // newRunName names a run that has a server of its own.
 func newRunName() string { return time.Now().UTC().Format("20060102T150405Z") }
 
-func (l *lead) close() {
+func (l *coordination) close() {
 	if l.scenario != nil {
 		_ = l.scenario.Close()
 	}
-	l.luggage.close()
+	l.bundle.close()
 }
 
 // open does what can fail before anybody waits for workers.
-func (l *lead) open(a *app, out string, overwrite, yes bool, formats session.Formats, baseline *baselineFlags) (err error) {
+func (l *coordination) open(a *app, out string, overwrite, yes bool, formats session.Formats, baseline *baselineFlags) (err error) {
 	if l.baseline, err = baseline.open(l.scenario, l.parts); err != nil {
 		return err
 	}
@@ -227,8 +230,8 @@ func (l *lead) open(a *app, out string, overwrite, yes bool, formats session.For
 		return err
 	}
 	l.dir.Describe(l.scenario, provenance(l.parts, report.TermsOf(l.scenario)), formats)
-	if plan := newPlan(l.scenario, 0); l.Plan.Shards > 0 {
-		lead := plan.CoordinatorResources(l.Plan.Shards)
+	if plan := newPlan(l.scenario, 0); l.coordinator.Plan.Shards > 0 {
+		lead := plan.CoordinatorResources(l.coordinator.Plan.Shards)
 		a.warnOfDisk(l.dir, &lead)
 	}
 	if err := a.consent(l.scenario, yes); err != nil {
@@ -238,20 +241,20 @@ func (l *lead) open(a *app, out string, overwrite, yes bool, formats session.For
 }
 
 // listen starts the server and writes the join file.
-func (l *lead) listen(address string, advertise []string, identityFile, joinFile string) error {
+func (l *coordination) listen(address string, advertise []string, identityFile, joinFile string) error {
 	identity, err := readIdentity(identityFile)
 	if err != nil {
 		return err
 	}
-	l.Plan.Run = identity.Run
-	if l.Embedded, err = fleet.Listen(address, identity); err != nil {
+	l.coordinator.Plan.Run = identity.Run
+	if l.coordinator.Embedded, err = fleet.Listen(address, identity); err != nil {
 		return &exitError{exitNotStarted, err}
 	}
 	if joinFile == "" {
 		return nil
 	}
 	if len(advertise) == 0 {
-		advertise, err = fleet.Addresses(l.Embedded.Addr())
+		advertise, err = fleet.Addresses(l.coordinator.Embedded.Addr())
 	}
 	var join *fleet.Join
 	if err == nil {
@@ -261,7 +264,7 @@ func (l *lead) listen(address string, advertise []string, identityFile, joinFile
 		err = join.Write(joinFile)
 	}
 	if err != nil {
-		l.Embedded.Close()
+		l.coordinator.Embedded.Close()
 		return err
 	}
 	l.app.ui.say("workers join with %s, at %s", joinFile, strings.Join(advertise, ", "))
@@ -284,16 +287,16 @@ func readIdentity(path string) (*fleet.Identity, error) {
 	return &identity, nil
 }
 
-// lead leads the run and judges what came of it.
-func (l *lead) lead(ctx context.Context) error {
-	if l.luggage.withheld != "" {
-		l.app.ui.say("the scenario does not travel, and workers must have it: %s", l.luggage.withheld)
+// run leads the run and judges what came of it.
+func (l *coordination) run(ctx context.Context) error {
+	if l.bundle.withheld != "" {
+		l.app.ui.say("the scenario does not travel, and workers must have it: %s", l.bundle.withheld)
 	}
-	if text := tokenFetches(l.scenario, l.Plan.Shards); text != "" {
+	if text := tokenFetches(l.scenario, l.coordinator.Plan.Shards); text != "" {
 		l.app.ui.say("%s", text)
 	}
 	hide := l.app.showFleet(l)
-	result, err := l.Lead(ctx)
+	result, err := l.coordinator.Lead(ctx)
 	hide()
 	if err != nil {
 		return fleetError(err)
@@ -307,7 +310,7 @@ func keptByWorkers() string {
 }
 
 // judge merges and judges the shards that are there, also where there is none.
-func (l *lead) judge(result *fleet.Result) error {
+func (l *coordination) judge(result *fleet.Result) error {
 	var all []*measure.Measurement
 	for _, m := range result.Parts {
 		if m != nil {
@@ -325,7 +328,7 @@ func (l *lead) judge(result *fleet.Result) error {
 	}
 	slices.SortFunc(lost, measure.CompareLost)
 	if err == nil && m == nil {
-		m, err = measure.Unmeasured(l.about(result), l.Plan.Run, l.Plan.Shards, lost)
+		m, err = measure.Unmeasured(l.about(result), l.coordinator.Plan.Run, l.coordinator.Plan.Shards, lost)
 	}
 	if err != nil {
 		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", err, hint("the workers keep what they measured: merge it with 'mfaload merge'"))}
@@ -363,8 +366,8 @@ func mergeAlike(all []*measure.Measurement) (m *measure.Measurement, lost []meas
 }
 
 // about is what is known of a run without a measurement.
-func (l *lead) about(result *fleet.Result) *measure.Measurement {
-	m := &measure.Measurement{Scenario: l.scenario.Name, Hash: l.Plan.Hash, Version: l.Plan.Version, Started: result.Started,
+func (l *coordination) about(result *fleet.Result) *measure.Measurement {
+	m := &measure.Measurement{Scenario: l.scenario.Name, Hash: l.coordinator.Plan.Hash, Version: l.coordinator.Plan.Version, Started: result.Started,
 		Parts: l.parts, Terms: report.TermsOf(l.scenario).Encode()}
 	for _, g := range l.scenario.Groups {
 		m.Groups = append(m.Groups, g.Name)

@@ -11,8 +11,8 @@ import (
 	"mfaload/fleet"
 )
 
-// mostBars is how many shards have a bar of their own.
-const mostBars = 16
+// maxBars is how many shards have a bar of their own.
+const maxBars = 16
 
 // fleetView shows how far the shards of a run are.
 type fleetView struct {
@@ -30,17 +30,17 @@ type fleetMark struct {
 
 // showFleet shows the run until hide is called: bars on a terminal, a line now
 // and then elsewhere, nothing with -q.
-func (a *app) showFleet(l *lead) (hide func()) {
+func (a *app) showFleet(l *coordination) (hide func()) {
 	v := &fleetView{status: &fleet.Status{}}
 	switch {
 	case a.ui.quiet:
 		return func() {}
 	case a.ui.bars:
-		l.Watch = v.take
-		return a.ui.showFleetBars(l.scenario.Name, l.Plan.Shards, v)
+		l.coordinator.Watch = v.take
+		return a.ui.showFleetBars(l.scenario.Name, l.coordinator.Plan.Shards, v)
 	}
 	n := 0
-	l.Watch = func(s *fleet.Status) {
+	l.coordinator.Watch = func(s *fleet.Status) {
 		v.take(s)
 		// It is told four times a second.
 		if n++; s.Going && (n%8 == 0 && n <= 80 || n%40 == 0) {
@@ -110,7 +110,7 @@ func (u *ui) showFleetBars(name string, shards int, v *fleetView) (hide func()) 
 	all := bars.AddBar(0, mpb.PrependDecorators(decor.Name(fit(name, width/4), decor.WCSyncSpaceR)),
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return v.joined() })))
 	shown := []*mpb.Bar{all}
-	if shards <= mostBars {
+	if shards <= maxBars {
 		for i := range shards {
 			shown = append(shown, bars.AddBar(0, mpb.PrependDecorators(decor.Name(fmt.Sprintf("shard %d", i), decor.WCSyncSpaceR)),
 				mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return fit(v.shard(i), width/2) }))))

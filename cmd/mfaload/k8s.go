@@ -254,8 +254,8 @@ type mounted struct {
 	main  string
 }
 
-// mostInConfigMap bounds what a ConfigMap may hold, in bytes.
-const mostInConfigMap = 1_000_000
+// maxConfigMap bounds what a ConfigMap may hold, in bytes.
+const maxConfigMap = 1_000_000
 
 func (m *manifests) files() (*mounted, error) {
 	s := m.scenario
@@ -269,11 +269,11 @@ func (m *manifests) files() (*mounted, error) {
 		if err != nil || !filepath.IsLocal(rel) {
 			return fmt.Errorf("%s is not below the scenario's folder\n%s", file, hint("move it there: the manifests hold the scenario with its files"))
 		}
-		text, err := disk.Read(file, mostInConfigMap)
+		text, err := disk.Read(file, maxConfigMap)
 		if err != nil {
 			return fmt.Errorf("read what the scenario names: %w", err)
 		}
-		if size += len(text); size > mostInConfigMap {
+		if size += len(text); size > maxConfigMap {
 			return fmt.Errorf("the scenario and its files have more than 1 MB, which is all that a ConfigMap holds\n%s", hint("use 'mfaload coordinate' on a machine of your own"))
 		}
 		key := fmt.Sprintf("file-%d", len(f.items))

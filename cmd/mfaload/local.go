@@ -18,7 +18,7 @@ import (
 
 // runLocal runs the shards as processes of this machine, with a server in this one.
 func (a *app) runLocal(ctx context.Context, file string, flags *runFlags, tolerated float64) (err error) {
-	l, err := a.newLead(file, &flags.contract, flags.fleet.shards, tolerated)
+	l, err := a.newCoordination(file, &flags.contract, flags.fleet.shards, tolerated)
 	if err != nil {
 		return err
 	}
@@ -29,23 +29,23 @@ func (a *app) runLocal(ctx context.Context, file string, flags *runFlags, tolera
 	defer func() { err = endResults(l.dir, err) }()
 	ctx, interrupted := a.interruptible(ctx, l.keptShards)
 	defer interrupted()
-	l.Plan.Answers, l.Within = flags.answers, time.Minute
-	join := filepath.Join(l.luggage.Dir, "join")
+	l.coordinator.Plan.Answers, l.coordinator.Within = flags.answers, time.Minute
+	join := filepath.Join(l.bundle.Dir, "join")
 	if err := l.listen("127.0.0.1:0", nil, "", join); err != nil {
 		return err
 	}
-	defer l.Embedded.Close()
+	defer l.coordinator.Embedded.Close()
 	children, err := a.startChildren(l, file, join)
 	if err != nil {
 		return err
 	}
-	l.Fail = children.failed
+	l.coordinator.Fail = children.failed
 	defer children.end()
-	return l.lead(ctx)
+	return l.run(ctx)
 }
 
 // keptShards is [keptByWorkers] of workers on this machine.
-func (l *lead) keptShards() string {
+func (l *coordination) keptShards() string {
 	return fmt.Sprintf("the workers end their load within 3 s and keep what they measured: 'mfaload merge %s' judges it", filepath.Join(l.dir.Path(), "shards"))
 }
 
@@ -58,16 +58,16 @@ type children struct {
 
 // startChildren starts a worker for each shard. They are no part of this
 // process's group: an interrupt from the keyboard is the coordinator's alone.
-func (a *app) startChildren(l *lead, file, join string) (*children, error) {
+func (a *app) startChildren(l *coordination, file, join string) (*children, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find the program of the workers: %w", err)
 	}
-	c := &children{failed: make(chan error, l.Plan.Shards)}
-	for i := range l.Plan.Shards {
+	c := &children{failed: make(chan error, l.coordinator.Plan.Shards)}
+	for i := range l.coordinator.Plan.Shards {
 		out := filepath.Join(l.dir.Path(), session.ShardsFolder, strconv.Itoa(i))
 		child := exec.Command(self, "worker", "--quiet", "--join-file", join, "--shard", strconv.Itoa(i), "--start-within", "2m", "--out", out, "--overwrite", file) // #nosec G204 -- itself, with names of its own
-		apart(child)
+		ownProcessGroup(child)
 		said, err := child.StderrPipe()
 		if err == nil {
 			err = child.Start()

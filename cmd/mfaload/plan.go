@@ -425,7 +425,7 @@ func storage(bytes uint64) string {
 	return strconv.FormatFloat(max(rounded, min(math.Ceil(x), 1)), 'f', -1, 64) + " " + unit
 }
 
-// thousands writes a number with its thousands apart.
+// thousands writes a number with its thousands ownProcessGroup.
 func thousands(n uint64) string {
 	s := strconv.FormatUint(n, 10)
 	for i := len(s) - 3; i > 0; i -= 3 {

@@ -76,7 +76,7 @@ func (t *trials) watch(ctx context.Context, a capacity.TrialSpec, i int, left ti
 	})
 	m, err := r.Run(running, runner.Start{})
 	looked()
-	t.ledger = append(t.ledger, record)
+	t.records = append(t.records, record)
 	if err != nil {
 		return 0, false, err
 	}

@@ -129,7 +129,7 @@ func (t *trials) trialParts() map[string]string {
 // the search goes on.
 func (t *trials) begin(record searchRecord, f *capacityFlags) (end func(), err error) {
 	if f.kept != nil {
-		return func() {}, t.setCutAside()
+		return func() {}, t.setInterruptedAside()
 	}
 	if err := t.dir.Clear(); err != nil {
 		return nil, err

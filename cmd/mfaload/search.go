@@ -111,7 +111,7 @@ func (t *trials) soak(ctx context.Context, f *capacityFlags, low float64) (*capa
 
 // soaked is the trial of a soak.
 func (t *trials) soaked(ctx context.Context, ask capacity.TrialSpec) (*measure.Measurement, *trialRecord, error) {
-	for _, r := range t.ledger {
+	for _, r := range t.records {
 		if r.folder != session.SoakFolder {
 			continue
 		}

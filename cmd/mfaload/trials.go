@@ -34,10 +34,10 @@ type trials struct {
 	// trials was that were made until then.
 	since  time.Time
 	before time.Duration
-	// ledger are all trials that sent anything, by their time, and judged those
+	// records are all trials that sent anything, by their time, and judged those
 	// that are evidence.
-	ledger []*trialRecord
-	judged []*capacity.Trial
+	records []*trialRecord
+	judged  []*capacity.Trial
 }
 
 // newSearchResults makes the folder of a search.
@@ -96,7 +96,7 @@ func (t *trials) untried(a capacity.TrialSpec, recovered *capacity.Recovered) (*
 	dir := session.OpenFolder(filepath.Join(t.dir.Path(), filepath.FromSlash(trialFolder(a.Number))))
 	r := newTrialRecord(a, trialFolder(a.Number))
 	r.Recovered, r.Until, r.Complete = recovered, 0, true
-	t.ledger = append(t.ledger, r)
+	t.records = append(t.records, r)
 	if err := errors.Join(os.MkdirAll(dir.Path(), 0o700), r.write(dir)); err != nil {
 		return nil, fmt.Errorf("keep the record of trial %d: %w", a.Number, err)
 	}
@@ -128,7 +128,7 @@ func (t *trials) run(ctx context.Context, a capacity.TrialSpec, folder string, r
 		return fail(err)
 	}
 	m, counted, err := t.measure(ctx, a, s, dir)
-	t.ledger = append(t.ledger, record)
+	t.records = append(t.records, record)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -26,7 +26,7 @@ type ui struct {
 	stdout    *resultWriter
 	out, data io.Writer
 	// stderr is where all that is said ends, terminal the file behind it.
-	stderr   *outlet
+	stderr   *queuedWriter
 	terminal io.Writer
 	// err is where it is said: stderr, or the bars while they are shown. mu guards
 	// it.
@@ -49,7 +49,7 @@ type ui struct {
 const minBars = 20
 
 func newUI(env environment) *ui {
-	u := &ui{stderr: newOutlet(env.err), terminal: env.err}
+	u := &ui{stderr: newQueuedWriter(env.err), terminal: env.err}
 	u.err = u.stderr
 	noColor, _ := env.lookup("NO_COLOR")
 	kind, _ := env.lookup("TERM")

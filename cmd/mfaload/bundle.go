@@ -17,28 +17,28 @@ import (
 // numbered; what the scenario's stages read lies beside it.
 const (
 	scenarioFolder  = "scenario"
-	contractLuggage = "contract.yaml"
+	bundledContract = "contract.yaml"
 )
 
-func usersLuggage(group int) string { return fmt.Sprintf("users-%d", group) }
+func bundledUsers(group int) string { return fmt.Sprintf("users-%d", group) }
 
-// luggage is what workers need to read the same scenario. Its text travels as it
+// bundle is what workers need to read the same scenario. Its text travels as it
 // is written: variables are filled in where they arrive.
-type luggage struct {
+type bundle struct {
 	*fleet.Scratch
 	stdin    *os.File
 	files    []fleet.File
 	withheld string // why the scenario's text does not travel
 }
 
-// newLuggage makes room, and keeps what is read from standard input: workers
+// newBundle makes room, and keeps what is read from standard input: workers
 // need it too.
-func (a *app) newLuggage() (*luggage, error) {
+func (a *app) newBundle() (*bundle, error) {
 	scratch, err := fleet.NewScratch("mfaload-run-")
 	if err != nil {
 		return nil, err
 	}
-	l := &luggage{Scratch: scratch}
+	l := &bundle{Scratch: scratch}
 	if l.stdin, err = disk.New(filepath.Join(l.Dir, "stdin")); err != nil {
 		l.Close()
 		return nil, fmt.Errorf("make a file for the users of the run: %w", err)
@@ -47,31 +47,31 @@ func (a *app) newLuggage() (*luggage, error) {
 	return l, nil
 }
 
-func (l *luggage) close() {
+func (l *bundle) close() {
 	_ = l.stdin.Close()
 	l.Close()
 }
 
 // pack collects what a scenario that was read needs.
-func (l *luggage) pack(s *scenario.Scenario, loader *session.Loader) error {
+func (l *bundle) pack(s *scenario.Scenario, loader *session.Loader) error {
 	if loader.Contract != "" || loader.Overlay != "" {
 		_, text, err := loader.Document()
 		if err != nil {
 			return err
 		}
-		file := filepath.Join(l.Dir, contractLuggage)
+		file := filepath.Join(l.Dir, bundledContract)
 		if err := disk.Replace(file, text, 0o600); err != nil {
 			return fmt.Errorf("keep the contract for the workers: %w", err)
 		}
-		l.add(contractLuggage, file)
+		l.add(bundledContract, file)
 	}
 	for i := range s.Groups {
 		switch source := s.Groups[i].File; source.Path {
 		case "":
 		case scenario.Stdin:
-			l.add(usersLuggage(i), l.stdin.Name())
+			l.add(bundledUsers(i), l.stdin.Name())
 		default:
-			l.add(usersLuggage(i), beside(s.File, source.Path))
+			l.add(bundledUsers(i), beside(s.File, source.Path))
 		}
 	}
 	l.packScenario(s)
@@ -80,7 +80,7 @@ func (l *luggage) pack(s *scenario.Scenario, loader *session.Loader) error {
 
 // packScenario adds the scenario's text and what its stages read, or says why
 // that can't travel.
-func (l *luggage) packScenario(s *scenario.Scenario) {
+func (l *bundle) packScenario(s *scenario.Scenario) {
 	if len(s.Literal) > 0 && s.Target.Simulator == nil {
 		at := s.Literal[0]
 		l.withheld = fmt.Sprintf("a secret is written out in line %d of it: write ${VARIABLE} there, and set it where the workers run", at.Line)
@@ -105,7 +105,7 @@ func (l *luggage) packScenario(s *scenario.Scenario) {
 }
 
 // add adds a file once.
-func (l *luggage) add(name, file string) {
+func (l *bundle) add(name, file string) {
 	for _, f := range l.files {
 		if f.Name == name {
 			return
@@ -122,7 +122,7 @@ func beside(scenarioFile, name string) string {
 	return filepath.Join(filepath.Dir(scenarioFile), name)
 }
 
-// unpack reads the scenario of a run where its luggage arrived, or the worker's
+// unpack reads the scenario of a run where its bundle arrived, or the worker's
 // own file where one is named. Users and contract are always those that came, and the load may
 // go to pinned hosts only.
 func (a *app) unpack(offer fleet.Offer, own string, pins hostPins) (*session.Inputs, error) {
@@ -155,12 +155,12 @@ func (a *app) unpack(offer fleet.Offer, own string, pins hostPins) (*session.Inp
 		return nil, err
 	}
 	for i := range s.Groups {
-		if came[usersLuggage(i)] && s.Groups[i].File.Path != "" {
-			s.Groups[i].File.Path = filepath.Join(offer.Dir, usersLuggage(i))
+		if came[bundledUsers(i)] && s.Groups[i].File.Path != "" {
+			s.Groups[i].File.Path = filepath.Join(offer.Dir, bundledUsers(i))
 		}
 	}
-	if came[contractLuggage] {
-		loader.Contract = filepath.Join(offer.Dir, contractLuggage)
+	if came[bundledContract] {
+		loader.Contract = filepath.Join(offer.Dir, bundledContract)
 	}
 	return loader.Complete(s)
 }

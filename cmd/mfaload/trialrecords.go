@@ -70,8 +70,8 @@ func (r *trialRecord) close(m *measure.Measurement, inFlight float64) {
 	r.Started, r.Until, r.InFlight, r.Complete = m.Started, m.Main.Start+m.Main.Planned, inFlight, !m.Interrupted
 }
 
-// mostTurns is how many requests a trial had at most: they are handed out once more.
-const mostTurns = 1e9
+// maxRequests is how many requests a trial had at most: they are handed out once more.
+const maxRequests = 1e9
 
 // check says what makes a record useless.
 func (r *trialRecord) check() error {
@@ -80,7 +80,7 @@ func (r *trialRecord) check() error {
 		return errors.New("it describes no trial")
 	case r.Recovered != nil && (r.Recovered.Took < 0 || !(r.Recovered.Sent >= 0)):
 		return errors.New("it describes no recovery")
-	case r.Rate*r.Until.Seconds() > mostTurns:
+	case r.Rate*r.Until.Seconds() > maxRequests:
 		return fmt.Errorf("a trial of %.3g requests is longer than any", r.Rate*r.Until.Seconds())
 	case !(r.InFlight >= 0):
 		return fmt.Errorf("%v requests can't be in flight", r.InFlight)
@@ -88,8 +88,8 @@ func (r *trialRecord) check() error {
 	return nil
 }
 
-// readLedger reads the records of all trials below a folder, by their time.
-func readLedger(dir string) (all []*trialRecord, err error) {
+// readTrialRecords reads the records of all trials below a folder, by their time.
+func readTrialRecords(dir string) (all []*trialRecord, err error) {
 	for _, pattern := range []string{session.TrialsFolder + "/*/" + session.TrialFile, session.SoakFolder + "*/" + session.TrialFile} {
 		names, err := fs.Glob(os.DirFS(dir), pattern)
 		if err != nil {
@@ -120,11 +120,11 @@ func (t *trials) recall(k *keptSearch) (err error) {
 		return err
 	}
 	t.dir, t.started = session.OpenFolder(k.path), k.Started
-	if t.ledger, err = readLedger(k.path); err != nil {
+	if t.records, err = readTrialRecords(k.path); err != nil {
 		return err
 	}
 	evidence := map[int]*trialRecord{}
-	for _, r := range t.ledger {
+	for _, r := range t.records {
 		switch {
 		case r.Complete && r.folder == trialFolder(r.Number):
 			evidence[r.Number] = r
@@ -153,7 +153,7 @@ func (t *trials) recall(k *keptSearch) (err error) {
 // recoveryCounted says whether what was sent before a trial is counted with it: the
 // trial was made.
 func (t *trials) recoveryCounted(r *trialRecord) bool {
-	return slices.ContainsFunc(t.ledger, func(o *trialRecord) bool {
+	return slices.ContainsFunc(t.records, func(o *trialRecord) bool {
 		return o.Complete && o.folder == trialFolder(r.Number) && o.Recovered != nil && !r.Started.After(o.Started)
 	})
 }
@@ -180,9 +180,9 @@ func (t *trials) measured(r *trialRecord) (*measure.Measurement, error) {
 	return m, nil
 }
 
-// setCutAside renames the folders of trials that were broken off.
-func (t *trials) setCutAside() error {
-	for _, r := range t.ledger {
+// setInterruptedAside renames the folders of trials that were broken off.
+func (t *trials) setInterruptedAside() error {
+	for _, r := range t.records {
 		if !r.Complete && (r.folder == trialFolder(r.Number) || r.folder == session.SoakFolder) {
 			if err := t.setAside(r, "cut"); err != nil {
 				return err
@@ -205,7 +205,7 @@ func (t *trials) setAside(r *trialRecord, why string) error {
 
 // cut are the folders of trials that were broken off.
 func (t *trials) cut(r *capacity.Result) (folders []string) {
-	for _, c := range t.ledger {
+	for _, c := range t.records {
 		shown := slices.ContainsFunc(r.Trials, func(row capacity.TrialRow) bool { return row.Folder == c.folder })
 		if !c.Complete && !shown && !c.Recovery && c.folder != session.SoakFolder {
 			folders = append(folders, c.folder)
@@ -214,26 +214,26 @@ func (t *trials) cut(r *capacity.Result) (folders []string) {
 	return folders
 }
 
-// longestBefore is how long ago a user may have been asked at most for anybody to
+// maxBefore is how long ago a user may have been asked at most for anybody to
 // care: longer than the longest perUser.
-const longestBefore = 40 * 24 * time.Hour
+const maxBefore = 40 * 24 * time.Hour
 
 // earlier are the trials before one that begins now: its users come after
 // theirs.
 func (t *trials) earlier(now time.Time) (all []schedule.PreviousRun) {
-	for _, r := range t.ledger {
+	for _, r := range t.records {
 		if r.Until == 0 {
 			continue // nothing was sent
 		}
 		all = append(all, schedule.PreviousRun{Scenario: trialScenario(t.scenario, t.options, r.ask()), Until: r.Until,
-			Before: min(max(now.Sub(r.Started), 0), longestBefore)})
+			Before: min(max(now.Sub(r.Started), 0), maxBefore)})
 	}
 	return all
 }
 
 // extra is how long trials were that are no evidence.
 func (t *trials) extra() (sum time.Duration) {
-	for _, r := range t.ledger {
+	for _, r := range t.records {
 		if !r.Complete || path.Dir(r.folder) != session.TrialsFolder {
 			sum += r.Until
 		}

@@ -9,17 +9,17 @@ import (
 	"mfaload/contract"
 )
 
-// tally counts how often each rule was looked at and broken.
-type tally struct {
+// ruleCounts counts how often each rule was looked at and broken.
+type ruleCounts struct {
 	rules                []contract.Rule
 	evaluated, violating map[string]int
 }
 
-func newTally(c *contract.Contract) *tally {
-	return &tally{rules: c.Rules(), evaluated: map[string]int{}, violating: map[string]int{}}
+func newRuleCounts(c *contract.Contract) *ruleCounts {
+	return &ruleCounts{rules: c.Rules(), evaluated: map[string]int{}, violating: map[string]int{}}
 }
 
-func (t *tally) add(ex *contract.Exchange, found []contract.Violation) {
+func (t *ruleCounts) add(ex *contract.Exchange, found []contract.Violation) {
 	for i, r := range t.rules {
 		if i/64 < len(ex.Evaluated) && ex.Evaluated[i/64]>>(i%64)&1 == 1 {
 			t.evaluated[r.Name]++
@@ -37,7 +37,7 @@ func (t *tally) add(ex *contract.Exchange, found []contract.Violation) {
 // The states of a rule, in the order in which they are shown.
 var states = []string{"violated", "found", "passed", "not reached", "off"}
 
-func (t *tally) state(r contract.Rule) string {
+func (t *ruleCounts) state(r contract.Rule) string {
 	switch {
 	case r.Level == contract.Off:
 		return "off"
@@ -52,7 +52,7 @@ func (t *tally) state(r contract.Rule) string {
 }
 
 // write shows every rule.
-func (t *tally) write(u *ui) {
+func (t *ruleCounts) write(u *ui) {
 	fmt.Fprintln(u.out, "\nrules")
 	rules := slices.Clone(t.rules)
 	slices.SortStableFunc(rules, func(a, b contract.Rule) int {
@@ -74,7 +74,7 @@ func (t *tally) write(u *ui) {
 }
 
 // summary counts the rules by state.
-func (t *tally) summary() string {
+func (t *ruleCounts) summary() string {
 	counts := map[string]int{}
 	for _, r := range t.rules {
 		counts[t.state(r)]++

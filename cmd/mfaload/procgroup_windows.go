@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// apart gives a process a group of its own.
-func apart(c *exec.Cmd) {
+// ownProcessGroup gives a process a group of its own.
+func ownProcessGroup(c *exec.Cmd) {
 	c.SysProcAttr = &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
 }

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// outlet is stderr for what is said while something goes on. It makes nobody
+// queuedWriter is stderr for what is said while something goes on. It makes nobody
 // wait and never fails: a reader that went away, a terminal that was closed or
 // stands still, and a full disk cost what is said, and nothing else. It is safe
 // for concurrent use.
-type outlet struct {
+type queuedWriter struct {
 	to io.Writer
 
 	mu      sync.Mutex
@@ -26,14 +26,14 @@ type outlet struct {
 // maxQueued is how much may wait for a reader. Beyond it progress is left out.
 const maxQueued = 1 << 20
 
-func newOutlet(to io.Writer) *outlet {
-	o := &outlet{to: to}
+func newQueuedWriter(to io.Writer) *queuedWriter {
+	o := &queuedWriter{to: to}
 	o.idle = sync.NewCond(&o.mu)
 	return o
 }
 
 // Write implements [io.Writer].
-func (o *outlet) Write(b []byte) (int, error) {
+func (o *queuedWriter) Write(b []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.size+len(b) > maxQueued && o.size > 0 {
@@ -49,7 +49,7 @@ func (o *outlet) Write(b []byte) (int, error) {
 }
 
 // drain writes the queue until it is empty.
-func (o *outlet) drain() {
+func (o *queuedWriter) drain() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for len(o.queue) > 0 {
@@ -66,7 +66,7 @@ func (o *outlet) drain() {
 
 // flush waits until all is written, or for so long; with 0 for as long as it
 // takes a reader to read it.
-func (o *outlet) flush(atMost time.Duration) {
+func (o *queuedWriter) flush(atMost time.Duration) {
 	over := false
 	if atMost > 0 {
 		timer := time.AfterFunc(atMost, func() {
@@ -90,7 +90,7 @@ func (o *outlet) flush(atMost time.Duration) {
 type resultWriter struct {
 	to       io.Writer
 	terminal bool
-	progress *outlet // stands before the results on a terminal that shows both
+	progress *queuedWriter // stands before the results on a terminal that shows both
 	gone     bool
 	failed   error
 }

@@ -93,7 +93,7 @@ func (p hostPins) refuse(key, host, port string) error {
 // as load: both travel with it. Files of secrets and certificates are this machine's own.
 func checkReads(s *scenario.Scenario, offer fleet.Offer, sent map[string]bool) error {
 	for i := range s.Groups {
-		if path := s.Groups[i].File.Path; path != "" && !sent[usersLuggage(i)] {
+		if path := s.Groups[i].File.Path; path != "" && !sent[bundledUsers(i)] {
 			return fmt.Errorf("the coordinator's scenario reads users from %q, which it did not send "+
 				"along: it is none of mfaload's", path)
 		}
