@@ -125,8 +125,12 @@ func (c *conn) startDirectly() error {
 	}
 	if written < len(c.out) {
 		// The socket's buffer is full: a request longer than that.
-		if _, err := c.Write(c.out[written:]); err != nil {
-			return err
+		for rest := c.out[written:]; len(rest) > 0; {
+			n, err := c.Write(rest)
+			if err != nil && !c.extend(err) {
+				return err
+			}
+			rest = rest[n:]
 		}
 		return c.fill()
 	}

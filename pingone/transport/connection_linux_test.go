@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"testing"
 	"time"
 
@@ -139,5 +140,27 @@ func TestRefusedCertificateIsFoundLate(t *testing.T) {
 	way := &Transport{timeout: time.Nanosecond}
 	if err := way.settle(t.Context(), client, true, time.Nanosecond); err == nil || !isTLS(err) {
 		t.Errorf("%v, want the server's alert", err)
+	}
+}
+
+// A request that is longer than the socket's buffer has its own timeout, too, and not
+// what is left of an earlier one's.
+func TestTimeoutOfALongRequestIsItsOwn(t *testing.T) {
+	client, server := pair(t)
+	c := newConn(client)
+	c.out = make([]byte, 64<<20)
+	c.bind(t.Context())
+	const earlier = 50 * time.Millisecond
+	if err := c.arm(time.Now().Add(earlier), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.arm(time.Now().Add(time.Minute), 2*time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	// The server reads nothing, and ends the connection after the earlier deadline.
+	timer := time.AfterFunc(4*earlier, func() { _ = server.SetLinger(0); _ = server.Close() })
+	defer timer.Stop()
+	if err := c.start(); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("%v, want the connection reset", err)
 	}
 }
