@@ -78,7 +78,7 @@ func (c *credentials) fetch(ctx context.Context) (*token, error) {
 	if err := scenario.ParseToken(response.AccessToken); err != nil {
 		return nil, c.wrong("the token that came %w", err)
 	}
-	life, err := response.life(time.Now())
+	life, err := response.lifetime(time.Now())
 	if err != nil {
 		return nil, c.wrong("%w", err)
 	}
@@ -151,10 +151,10 @@ func isMalformed(f *contract.Failure, cause error) bool {
 // maxLife bounds the life of a token, so that no arithmetic on it overflows.
 const maxLife = 365 * 24 * time.Hour
 
-// life is how long the token is good from now on: as expires_in says, in seconds
+// lifetime is how long the token is good from now on: as expires_in says, in seconds
 // that may have a fraction; else as the token itself says; else an hour, as the
 // documentation has it.
-func (a *tokenResponse) life(now time.Time) (time.Duration, error) {
+func (a *tokenResponse) lifetime(now time.Time) (time.Duration, error) {
 	text := strings.Trim(string(a.ExpiresIn), `"`)
 	if text == "" || text == "null" {
 		at, known := expiry(a.AccessToken)

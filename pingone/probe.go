@@ -22,11 +22,11 @@ type Probe struct {
 	Expect scenario.Expect
 
 	user string
-	bend change
+	edit requestEdit
 }
 
-// change makes a request one that must be refused.
-type change func(*transport.Request)
+// requestEdit makes a request one that must be refused.
+type requestEdit func(*transport.Request)
 
 // unknownUser is an ID that no service gives out.
 const unknownUser = "00000000-0000-0000-0000-000000000000"
@@ -39,7 +39,7 @@ func (o *Operation) Probes(u scenario.User) []Probe {
 	refused := func(status []int, codes ...string) scenario.Expect {
 		return scenario.Expect{HTTPStatuses: status, Errors: codes}
 	}
-	body := func(text string) change {
+	body := func(text string) requestEdit {
 		return func(r *transport.Request) { r.Body = []byte(text) }
 	}
 	noToken := func(r *transport.Request) { r.Authorization = "" }
@@ -82,7 +82,7 @@ func (o *Operation) Probe(ctx context.Context, u scenario.User, p Probe,
 	}
 	o.prepare(scenario.User{ID: p.user, Group: u.Group}, now, ex)
 	r := o.request(now, ex)
-	p.bend(&r)
+	p.edit(&r)
 	ex.Request, ex.URL = append(ex.Request[:0], r.Body...), o.address.origin+r.Path
 	if err := o.transport.RoundTrip(ctx, r, ex); err != nil {
 		return nil, err

@@ -15,18 +15,18 @@ import (
 	"mfaload/contract"
 )
 
-// crossing is a connection on which the server ends the wait for a request just as
+// crossingConn is a connection on which the server ends the wait for a request just as
 // the second one is written.
-type crossing struct {
+type crossingConn struct {
 	*net.TCPConn
 	before func() // the second write
 	writes int
 }
 
 // NetConn is the connection below, as a connection with TLS has one.
-func (c *crossing) NetConn() net.Conn { return c.TCPConn }
+func (c *crossingConn) NetConn() net.Conn { return c.TCPConn }
 
-func (c *crossing) Write(b []byte) (int, error) {
+func (c *crossingConn) Write(b []byte) (int, error) {
 	if c.writes++; c.writes == 2 {
 		c.before()
 	}
@@ -49,7 +49,7 @@ func TestTimeoutThatCrosses(t *testing.T) {
 				}
 			}
 			end := func() { _, _ = io.WriteString(server, notice); server.Close() }
-			c := &crossing{TCPConn: client, before: func() {}}
+			c := &crossingConn{TCPConn: client, before: func() {}}
 			if crosses {
 				c.before = end
 			}

@@ -254,14 +254,14 @@ func (c *conn) readBody(ex *contract.Exchange, keep bool) (reusable bool, err er
 	}
 	switch {
 	case f.flawed && !f.end():
-		return false, body.atHand()
+		return false, body.takeReceived()
 	case f.chunked:
 		err = body.chunked()
 		if errors.Is(err, errNotHTTP) {
 			if !f.flawed {
 				noteFault(ex, ruleFraming, "chunks with their size before them", "a chunk that is none")
 			}
-			return false, body.atHand()
+			return false, body.takeReceived()
 		}
 	case f.sized:
 		err = body.take(f.length)
@@ -327,8 +327,8 @@ func (b *bodyReader) take(n uint64) error {
 	return nil
 }
 
-// atHand takes what came already of a body whose end can't be told.
-func (b *bodyReader) atHand() error {
+// takeReceived takes what came already of a body whose end can't be told.
+func (b *bodyReader) takeReceived() error {
 	b.ex.Unframed = true
 	return b.take(uint64(b.to - b.from))
 }

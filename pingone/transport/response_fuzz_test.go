@@ -12,17 +12,17 @@ import (
 	"mfaload/contract"
 )
 
-// said is a connection on which a server said something and then ended it.
-type said struct {
+// textConn is a connection on which a server said something and then ended it.
+type textConn struct {
 	net.Conn
 	*bytes.Reader
 }
 
-func (s said) Read(b []byte) (int, error)       { return s.Reader.Read(b) }
-func (s said) SetDeadline(time.Time) error      { return nil }
-func (s said) Close() error                     { return nil }
-func (s said) SetReadDeadline(time.Time) error  { return nil }
-func (s said) SetWriteDeadline(time.Time) error { return nil }
+func (c textConn) Read(b []byte) (int, error)       { return c.Reader.Read(b) }
+func (c textConn) SetDeadline(time.Time) error      { return nil }
+func (c textConn) Close() error                     { return nil }
+func (c textConn) SetReadDeadline(time.Time) error  { return nil }
+func (c textConn) SetWriteDeadline(time.Time) error { return nil }
 
 // Whatever a server says is a response within its bounds or a failure with a
 // name, and where net/http takes it as well, it is the same response.
@@ -43,7 +43,7 @@ func FuzzReadResponse(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		c := newConn(said{Reader: bytes.NewReader(text)})
+		c := newConn(textConn{Reader: bytes.NewReader(text)})
 		ex := &contract.Exchange{}
 		reusable, err := c.readResponse(ex)
 		if len(ex.Body) > maxBody || len(c.in) > 4*maxHead || err != nil && reusable {
