@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"mfaload/contract"
+	"mfaload/pingone/transport/transporttest"
 )
 
 // crossingConn is a connection on which the server ends the wait for a request just as
@@ -41,7 +42,7 @@ func TestTimeoutThatCrosses(t *testing.T) {
 	const first = "HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}"
 	for name, crosses := range map[string]bool{"crosses": true, "responds": false} {
 		t.Run(name, func(t *testing.T) {
-			client, server := pair(t)
+			client, server := transporttest.Pair(t)
 			in := bufio.NewReader(server)
 			request := func() {
 				if r, err := http.ReadRequest(in); err == nil {
@@ -82,26 +83,6 @@ func TestTimeoutThatCrosses(t *testing.T) {
 }
 
 var request1 = Request{Method: "POST", Path: "/", Body: []byte("{}")}
-
-// pair returns both ends of a connection.
-func pair(t *testing.T) (client, server *net.TCPConn) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	c, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close(); s.Close() })
-	return c.(*net.TCPConn), s.(*net.TCPConn)
-}
 
 // What a server says after the handshake is found even if this machine was too busy to
 // look in time.
@@ -146,7 +127,7 @@ func TestRefusedCertificateIsFoundLate(t *testing.T) {
 // A request that is longer than the socket's buffer has its own timeout, too, and not
 // what is left of an earlier one's.
 func TestTimeoutOfALongRequestIsItsOwn(t *testing.T) {
-	client, server := pair(t)
+	client, server := transporttest.Pair(t)
 	c := newConn(client)
 	c.out = make([]byte, 64<<20)
 	c.bind(t.Context())

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"testing"
+
+	"mfaload/pingone/transport/transporttest"
 )
 
 // Only what certainly never arrived is excused, never a request that a service received
@@ -34,7 +36,7 @@ func TestUnacknowledged(t *testing.T) {
 		}, false, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			client, server := pair(t)
+			client, server := transporttest.Pair(t)
 			in := bufio.NewReader(server)
 			exchange(t, client, server, in)
 			done := make(chan struct{})
@@ -71,23 +73,3 @@ func exchange(t *testing.T, client, server net.Conn, in *bufio.Reader) {
 }
 
 func readLine(in *bufio.Reader) { _, _ = in.ReadString('\n') }
-
-// pair returns both ends of a connection.
-func pair(t *testing.T) (client, server *net.TCPConn) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	c, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close(); s.Close() })
-	return c.(*net.TCPConn), s.(*net.TCPConn)
-}

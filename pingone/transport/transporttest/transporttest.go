@@ -95,6 +95,26 @@ func Listen(t testing.TB, serve func(c net.Conn)) (url string) {
 	return "http://" + l.Addr().String()
 }
 
+// Pair returns both ends of a TCP connection.
+func Pair(t testing.TB) (client, server *net.TCPConn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close(); s.Close() })
+	return c.(*net.TCPConn), s.(*net.TCPConn)
+}
+
 func serveRaw(c net.Conn, responses []string) {
 	in := bufio.NewReader(c)
 	for _, response := range responses {
