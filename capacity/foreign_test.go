@@ -141,7 +141,7 @@ func (s *session) try(_ context.Context, a capacity.TrialSpec) (*capacity.Outcom
 	if recovered != nil && !recovered.Back {
 		return &capacity.Outcome{Recovered: recovered}, nil
 	}
-	recorder, profile := measure.NewRecorder(1, nil, 0), measure.Profile{}
+	recorder, profile := measure.NewRecorder(1, nil, 0), measure.LoadProfile{}
 	end, last := a.Warmup+a.Length, time.Duration(0)
 	busy := 0.0 // request-seconds in flight in the judged part
 	var scheduled [2]uint64

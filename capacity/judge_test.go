@@ -48,7 +48,7 @@ func TestTrialBlamesNoOtherThanTheService(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			recorder := measure.NewRecorder(1, nil, 0)
-			profile := measure.Profile{}
+			profile := measure.LoadProfile{}
 			for n := range rate * length {
 				at := time.Duration(n) * time.Second / rate
 				o := &measure.Observation{Intended: at, Sent: at, Done: at + 100*ms, Label: "201 OTP_REQUIRED", AsExpected: true}

@@ -184,7 +184,7 @@ func (o *Outcome) atBest() *Outcome {
 type bestReader struct {
 	best     Best
 	limits   []Criterion
-	doubtful *measure.Doubtful
+	doubtful *measure.DoubtfulSeconds
 	certain  float64 // of the 429s
 	harmed   bool    // mfaload may have harmed anything
 }
@@ -232,7 +232,7 @@ func certainLimits(m *measure.Measurement) float64 {
 }
 
 // tallyBest makes a tally of a second that at best. Of 429s, a share is certain.
-func (l *Criterion) tallyBest(t *Tally, s *measure.Second, due float64, d *measure.Doubtful, certain float64) {
+func (l *Criterion) tallyBest(t *Tally, s *measure.Second, due float64, d *measure.DoubtfulSeconds, certain float64) {
 	unsent := l.unsent(s, due)
 	switch l.Metric {
 	case scenario.Response, scenario.Service:

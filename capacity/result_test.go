@@ -27,7 +27,7 @@ func measured(t *testing.T, rate float64, warmup, length time.Duration, from, to
 		Thresholds: thresholds()}
 	random := rand.New(rand.NewPCG(1, 1))
 	recorder := measure.NewRecorder(1, nil, 0)
-	profile := measure.Profile{}
+	profile := measure.LoadProfile{}
 	end := warmup + length
 	sent := [2]uint64{}
 	for k := 0; ; k++ {
@@ -285,7 +285,7 @@ func TestNeverServedIsSlowerThanAnyLimit(t *testing.T) {
 	a := capacity.TrialSpec{Rate: 100, Length: 20 * time.Second}
 	judge := func(bend func(recorder *measure.Recorder, k int, o *measure.Observation) bool) *capacity.Trial {
 		s := &scenario.Scenario{Name: "m", Groups: []scenario.Group{{Name: "all", IDs: []string{"a"}}}, Thresholds: thresholds()[:1]}
-		recorder, profile := measure.NewRecorder(1, nil, 0), measure.Profile{}
+		recorder, profile := measure.NewRecorder(1, nil, 0), measure.LoadProfile{}
 		for k := range 2000 {
 			at := time.Duration(k) * 10 * time.Millisecond
 			o := &measure.Observation{Intended: at, Sent: at, Done: at + 50*time.Millisecond, Label: "201 OTP_REQUIRED", AsExpected: true}

@@ -73,7 +73,7 @@ func TestStopOnKnowsTheMachines(t *testing.T) {
 			for range 100 {
 				recorder.Record(0, &measure.Observation{Intended: time.Duration(n-1) * time.Second, Done: time.Duration(n) * time.Second, Failed: true, Label: "timeout"})
 			}
-			own := &measure.OwnPart{Workers: 100, From: int(n - 1), Profile: measure.Profile{Due: []uint64{100}}}
+			own := &measure.OwnPart{Workers: 100, From: int(n - 1), Profile: measure.LoadProfile{Due: []uint64{100}}}
 			if busy {
 				own.Seconds = []measure.OwnSecond{{Second: n - 1, Available: time.Second, CPU: time.Second}}
 			}

@@ -60,8 +60,10 @@ func TestHostileMessages(t *testing.T) {
 		"no part":                  bentBeat(func(b *beat) { b.Snapshot.SoFar = nil }),
 		"seconds without figures":  bentBeat(func(b *beat) { b.Snapshot.Ticks = []measure.Tick{{Seconds: []*measure.Second{{}}}} }),
 		"a part before the start":  bentBeat(func(b *beat) { b.Snapshot.Own = &measure.OwnPart{From: -1} }),
-		"a part of many seconds":   bentBeat(func(b *beat) { b.Snapshot.Own = &measure.OwnPart{Profile: measure.Profile{Due: make([]uint64, 1000)}} }),
-		"many seconds":             bentBeat(func(b *beat) { b.Snapshot.Ticks = make([]measure.Tick, 100) }),
+		"a part of many seconds": bentBeat(func(b *beat) {
+			b.Snapshot.Own = &measure.OwnPart{Profile: measure.LoadProfile{Due: make([]uint64, 1000)}}
+		}),
+		"many seconds": bentBeat(func(b *beat) { b.Snapshot.Ticks = make([]measure.Tick, 100) }),
 	}
 	for name, data := range beats {
 		if b, err := decode[beat](data); err == nil {
@@ -89,7 +91,7 @@ func TestMessagesAreFrozen(t *testing.T) {
 	long.Why, long.Snapshot = "why", snapshot(Shard{3, 8}, 20)
 	long.Snapshot.Elapsed, long.Snapshot.InFlight = time.Second, 2
 	long.Snapshot.Ticks = []measure.Tick{{Second: 1, Seconds: []*measure.Second{{}}}}
-	long.Snapshot.Own = &measure.OwnPart{From: 1, Profile: measure.Profile{Due: []uint64{1, 2}}}
+	long.Snapshot.Own = &measure.OwnPart{From: 1, Profile: measure.LoadProfile{Due: []uint64{1, 2}}}
 	whole := testPlan()
 	whole.Epoch, whole.Answers, whole.Withheld = "epoch", 2, "why"
 	stop := &measure.Stop{At: time.Second, Condition: "condition", Observed: "observed", Early: true, OfTimes: true}

@@ -44,10 +44,10 @@ func (g *Generator) ShortSeconds() map[int64]bool {
 	return seconds
 }
 
-// Doubtful are the seconds of a run in which mfaload itself may be why requests
+// DoubtfulSeconds are the seconds of a run in which mfaload itself may be why requests
 // were slow, failed or were not sent: the one rule for the verdict, for load.stopOn
 // and for capacity.
-type Doubtful struct {
+type DoubtfulSeconds struct {
 	// All says that no second can be told from another: the whole run is in doubt.
 	All bool
 	// Short had too little processor time: at best all of their requests would have
@@ -62,8 +62,8 @@ type Doubtful struct {
 
 // Doubtful finds them, by the measurement's seconds, its profile, and what its
 // generator measured of itself.
-func (m *Measurement) Doubtful() *Doubtful {
-	d := &Doubtful{Short: m.Generator.ShortSeconds(), Capped: map[int64]bool{}}
+func (m *Measurement) Doubtful() *DoubtfulSeconds {
+	d := &DoubtfulSeconds{Short: m.Generator.ShortSeconds(), Capped: map[int64]bool{}}
 	d.findCapped(m)
 	return d
 }
@@ -75,13 +75,13 @@ type OwnPart struct {
 	Workers int `json:"workers"`
 	// From is the second that the profile and the seconds begin with.
 	From    int         `json:"from"`
-	Profile Profile     `json:"profile"`
+	Profile LoadProfile `json:"profile"`
 	Seconds []OwnSecond `json:"seconds,omitempty"`
 }
 
 // Doubtful finds the doubtful seconds of a run that goes on, of whose requests these
 // have come to an end.
-func (p *OwnPart) Doubtful(ended []*Second) *Doubtful {
+func (p *OwnPart) Doubtful(ended []*Second) *DoubtfulSeconds {
 	m := Measurement{Seconds: SecondsOf(ended), Profile: p.Profile, Generator: Generator{Workers: p.Workers,
 		Seconds: p.Seconds}}
 	return m.Doubtful()
@@ -117,10 +117,10 @@ func (p *OwnPart) Check() error {
 }
 
 // Any says whether there are any.
-func (d *Doubtful) Any() bool { return d.All || len(d.Short)+len(d.Capped) > 0 }
+func (d *DoubtfulSeconds) Any() bool { return d.All || len(d.Short)+len(d.Capped) > 0 }
 
 // Since forgets those before a second.
-func (d *Doubtful) Since(first int64) {
+func (d *DoubtfulSeconds) Since(first int64) {
 	before := func(second int64, _ bool) bool { return second < first }
 	maps.DeleteFunc(d.Short, before)
 	maps.DeleteFunc(d.Capped, before)
@@ -133,7 +133,7 @@ func (d *Doubtful) Since(first int64) {
 // of what was served in it. A service that stands still does not change it, for most
 // requests of the stretch are sent after that; where most of them are never served
 // there is no typical time, and the wait is the service's.
-func (d *Doubtful) findCapped(m *Measurement) {
+func (d *DoubtfulSeconds) findCapped(m *Measurement) {
 	busy := m.Profile.AllBusy
 	for from := 0; from < len(busy); from++ {
 		if busy[from] == 0 {
@@ -150,7 +150,7 @@ func (d *Doubtful) findCapped(m *Measurement) {
 
 // stretch goes through the seconds of a stretch. Those after the load fell below
 // what the workers can do belong to it as long as what was left waits.
-func (d *Doubtful) stretch(m *Measurement, from, to int64) {
+func (d *DoubtfulSeconds) stretch(m *Measurement, from, to int64) {
 	typical := m.typicalService(from, to)
 	if typical <= 0 || m.Generator.Workers <= 0 {
 		return
@@ -189,7 +189,7 @@ func (m *Measurement) typicalService(from, to int64) time.Duration {
 
 // each yields the doubtful seconds of a measurement with what was due in them and
 // not sent.
-func (d *Doubtful) each(m *Measurement, yield func(s *Second, unsent uint64)) {
+func (d *DoubtfulSeconds) each(m *Measurement, yield func(s *Second, unsent uint64)) {
 	all := maps.Clone(d.Short)
 	if all == nil {
 		all = map[int64]bool{}
@@ -207,7 +207,7 @@ func (d *Doubtful) each(m *Measurement, yield func(s *Second, unsent uint64)) {
 // Forgive takes the requests of doubtful seconds as they would have been at best: of
 // a group, or of all where it is below 0. Of the arrivals that were never sent, at
 // most so many are the limit's.
-func (d *Doubtful) Forgive(m *Measurement, b *BestWaits, group int, service bool, neverSent uint64) {
+func (d *DoubtfulSeconds) Forgive(m *Measurement, b *BestWaits, group int, service bool, neverSent uint64) {
 	d.each(m, func(s *Second, unsent uint64) {
 		unsent = min(unsent, neverSent)
 		neverSent -= unsent
@@ -215,7 +215,7 @@ func (d *Doubtful) Forgive(m *Measurement, b *BestWaits, group int, service bool
 	})
 }
 
-func (d *Doubtful) forgive(s *Second, b *BestWaits, group int, service bool, unsent uint64) {
+func (d *DoubtfulSeconds) forgive(s *Second, b *BestWaits, group int, service bool, unsent uint64) {
 	switch {
 	case d.Short[s.Second]:
 		b.forgive(s, group, service, unsent)
@@ -229,7 +229,7 @@ func (d *Doubtful) forgive(s *Second, b *BestWaits, group int, service bool, uns
 
 // BestWaits returns the times of a second at best, of a group or of all where it is
 // below 0, with so many arrivals that were due in it and not sent.
-func (d *Doubtful) BestWaits(s *Second, group int, service bool, unsent uint64) *BestWaits {
+func (d *DoubtfulSeconds) BestWaits(s *Second, group int, service bool, unsent uint64) *BestWaits {
 	b := &BestWaits{unserved: unsent}
 	if all, split := s.part(group, service); all != nil {
 		b.with = []*Histogram{split.best(all, service)}
@@ -240,11 +240,11 @@ func (d *Doubtful) BestWaits(s *Second, group int, service bool, unsent uint64) 
 }
 
 // In says whether a second is doubtful.
-func (d *Doubtful) In(second int64) bool { return d.All || d.Short[second] || d.Capped[second] }
+func (d *DoubtfulSeconds) In(second int64) bool { return d.All || d.Short[second] || d.Capped[second] }
 
 // FailuresIn counts the failures of a second that may be mfaload's own doing, but for
 // those that are doubtful by themselves.
-func (d *Doubtful) FailuresIn(s *Second, group int) uint64 {
+func (d *DoubtfulSeconds) FailuresIn(s *Second, group int) uint64 {
 	switch {
 	case d.Short[s.Second]:
 		return s.OtherFailures(group)
@@ -255,7 +255,7 @@ func (d *Doubtful) FailuresIn(s *Second, group int) uint64 {
 }
 
 // Beyond counts what is beyond a limit at best.
-func (d *Doubtful) Beyond(b *BestWaits, limit time.Duration) uint64 {
+func (d *DoubtfulSeconds) Beyond(b *BestWaits, limit time.Duration) uint64 {
 	if d.All {
 		return 0
 	}
@@ -264,7 +264,7 @@ func (d *Doubtful) Beyond(b *BestWaits, limit time.Duration) uint64 {
 
 // Failures counts the failures, and of so many arrivals that were never sent those,
 // that may be mfaload's own doing; not those that are doubtful by themselves.
-func (d *Doubtful) Failures(m *Measurement, group int, neverSent uint64) (n uint64) {
+func (d *DoubtfulSeconds) Failures(m *Measurement, group int, neverSent uint64) (n uint64) {
 	if d.All {
 		return m.Main.BestWaits(group, false).Unserved()
 	}
@@ -274,7 +274,7 @@ func (d *Doubtful) Failures(m *Measurement, group int, neverSent uint64) (n uint
 
 // Unsent counts the arrivals that were never sent, and may not have been for
 // mfaload's sake: at most so many.
-func (d *Doubtful) Unsent(m *Measurement, most uint64) (n uint64) {
+func (d *DoubtfulSeconds) Unsent(m *Measurement, most uint64) (n uint64) {
 	if d.All {
 		return most
 	}

@@ -19,9 +19,9 @@ type CountsOf[N Number] struct {
 	// Scheduled are the arrivals that were due.
 	Scheduled N
 	// Responded are those that got a complete response, refusals too. Failed were
-	// sent and got none; Unheard are those of Failed that certainly never reached the
+	// sent and got none; NotDelivered are those of Failed that certainly never reached the
 	// service.
-	Responded, Failed, Unheard N
+	Responded, Failed, NotDelivered N
 	// Expected are the responses that the scenario expects, whatever they violate;
 	// Violating those with a failing violation; RateLimited those that are 429.
 	Expected, Violating, RateLimited N
@@ -41,7 +41,7 @@ func (c *CountsOf[N]) Add(o CountsOf[N]) {
 	c.Scheduled += o.Scheduled
 	c.Responded += o.Responded
 	c.Failed += o.Failed
-	c.Unheard += o.Unheard
+	c.NotDelivered += o.NotDelivered
 	c.Expected += o.Expected
 	c.Violating += o.Violating
 	c.RateLimited += o.RateLimited
@@ -65,7 +65,7 @@ func (c *CountsOf[N]) NeverSent() N { return c.Unsent() - c.Withheld - c.Own - c
 
 // Judged are the arrivals that say something of the service.
 func (c *CountsOf[N]) Judged() N {
-	return c.Scheduled - c.Withheld - c.Own - c.InFlight - c.Unheard
+	return c.Scheduled - c.Withheld - c.Own - c.InFlight - c.NotDelivered
 }
 
 // Share is how many of how many.
@@ -95,7 +95,7 @@ func (c *CountsOf[N]) ViolationRate() ShareOf[N] { return ShareOf[N]{c.Violating
 func (c *CountsOf[N]) RateLimitedRate() ShareOf[N] { return ShareOf[N]{c.RateLimited, c.Responded} }
 
 // BestErrorRate is the error rate at best: none of so many failures is the
-// service's, see [Doubtful.Failures], and of so many more arrivals nothing is known.
+// service's, see [DoubtfulSeconds.Failures], and of so many more arrivals nothing is known.
 func (c *CountsOf[N]) BestErrorRate(doubtful, unknown N) ShareOf[N] {
 	return c.ErrorRate().without(c.DoubtfulErrors+doubtful, unknown)
 }
@@ -165,7 +165,7 @@ func (c *Cell) counts() (n Counts) {
 	case !c.Failed:
 		n.Responded = sent
 	case c.Label == IdleClosed:
-		n.Failed, n.Unheard = sent, sent
+		n.Failed, n.NotDelivered = sent, sent
 	default:
 		n.Failed = sent
 	}
@@ -184,7 +184,7 @@ func (s *Second) Counts(group int) (c CountsOf[float64]) {
 	if group < 0 || len(s.Groups) == 0 { // of a single group nothing is kept apart
 		return CountsOf[float64]{
 			Scheduled: float64(s.Response.Count()), Responded: float64(s.Response.Count() - s.Failed),
-			Failed: float64(s.Failed), Unheard: float64(s.idleClosed()), Expected: float64(s.Expected),
+			Failed: float64(s.Failed), NotDelivered: float64(s.idleClosed()), Expected: float64(s.Expected),
 			Violating: float64(s.Violating), RateLimited: float64(s.RateLimited),
 		}
 	}
@@ -194,14 +194,14 @@ func (s *Second) Counts(group int) (c CountsOf[float64]) {
 	}
 	c.Scheduled, c.Expected = float64(g.Response.Count()), float64(g.Expected)
 	c.Violating = float64(g.Violating)
-	known := s.Unserved + s.Unheard
+	known := s.Unserved + s.NotDelivered
 	if s.Served == nil || s.Failed < known { // of an old version, or no such request at all
 		share := func(n uint64) float64 { return float64(n) * c.Scheduled / float64(s.Response.Count()) }
-		c.Failed, c.Unheard, c.RateLimited = share(s.Failed), share(s.idleClosed()), share(s.RateLimited)
+		c.Failed, c.NotDelivered, c.RateLimited = share(s.Failed), share(s.idleClosed()), share(s.RateLimited)
 	} else {
 		share := func(n uint64) float64 { return float64(n*g.Refused) / float64(max(s.Refused, 1)) }
-		c.Failed = float64(g.Unserved+g.Unheard) + share(s.Failed-known)
-		c.Unheard, c.RateLimited = float64(g.Unheard), share(s.RateLimited)
+		c.Failed = float64(g.Unserved+g.NotDelivered) + share(s.Failed-known)
+		c.NotDelivered, c.RateLimited = float64(g.NotDelivered), share(s.RateLimited)
 	}
 	c.Responded = c.Scheduled - c.Failed
 	return c
@@ -219,7 +219,7 @@ func (s *Second) idleClosed() (n uint64) {
 
 // Counts are those of the requests that came to an end: all were due and sent.
 func (p *Progress) Counts() Counts {
-	return Counts{Scheduled: p.Sent, Responded: p.Sent - p.Failed, Failed: p.Failed, Unheard: p.Unheard,
+	return Counts{Scheduled: p.Sent, Responded: p.Sent - p.Failed, Failed: p.Failed, NotDelivered: p.NotDelivered,
 		Expected: p.Expected, Violating: p.Violating, RateLimited: p.RateLimited,
 		DoubtfulErrors: p.DoubtfulErrors, DoubtfulLimits: p.DoubtfulLimits}
 }

@@ -24,7 +24,7 @@ func DecodedBuckets(text string) (ours, theirs []byte, err, theirErr error) {
 	}
 	p, theirErr := hdrhistogram.DecodePacked([]byte(text))
 	if theirErr == nil {
-		theirs = newFrozen(p).buckets
+		theirs = compactOf(p).buckets
 	}
 	return ours, theirs, err, theirErr
 }

@@ -179,11 +179,11 @@ func (b *bounded) lists() *jsonv2.Unmarshalers {
 			return l.decode(in, b.timedFrom(in))
 		}),
 		listOf[uint64](b, maxTimed), listOf[time.Duration](b, maxTimed), listOf[OwnSecond](b, maxTimed),
-		listOf[Pause](b, maxTimed), listOf[Stage](b, maxTimed),
+		listOf[Pause](b, maxTimed), listOf[StageSpan](b, maxTimed),
 		listOf[*GroupSecond](nil, MaxGroups), listOf[End](nil, 2*maxLabels), listOf[string](nil, maxListed),
-		listOf[Users](nil, MaxGroups), listOf[Withheld](nil, maxListed), listOf[*Cell](nil, maxListed),
+		listOf[GroupUsers](nil, MaxGroups), listOf[Withheld](nil, maxListed), listOf[*Cell](nil, maxListed),
 		listOf[*ViolationGroup](nil, maxListed), listOf[Instance](nil, maxListed), listOf[RuleCount](nil, MaxRules),
-		listOf[*Shape](nil, maxListed), listOf[*Part](nil, MaxShards), listOf[Lost](nil, maxListed),
+		listOf[*Shape](nil, maxListed), listOf[*Part](nil, MaxShards), listOf[LostShard](nil, maxListed),
 	)
 }
 

@@ -37,7 +37,7 @@ func profiled(t testing.TB, seed uint64, n int) *measure.Measurement {
 		}
 	}
 	m.Terms = json.RawMessage(`{"any":"thing"}`)
-	m.Profile.Stages = []measure.Stage{{Name: "warm-up", Warmup: true, End: time.Second}, {Name: "100/s", Start: time.Second, End: 10 * time.Second}}
+	m.Profile.Stages = []measure.StageSpan{{Name: "warm-up", Warmup: true, End: time.Second}, {Name: "100/s", Start: time.Second, End: 10 * time.Second}}
 	return m
 }
 

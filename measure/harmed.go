@@ -42,7 +42,7 @@ func recordHarmed(to **Harmed, o *Observation) {
 	h.Response.Record(o.Done - o.Intended)
 	h.Service.Record(o.Done - o.Sent)
 	h.BestResponse.Record(atBest(o.Done-o.Intended, o.Harmed))
-	h.BestService.Record(atBest(o.Done-o.Sent, o.frozen()))
+	h.BestService.Record(atBest(o.Done-o.Sent, o.harmedInFlight()))
 	if o.doubtful() {
 		h.Doubtful++
 		if !o.AsExpected {

@@ -25,10 +25,10 @@ const (
 // [NewSparse]. It is not safe for concurrent use.
 type Histogram struct {
 	// One of the three is set: dense is fast to record into, packed is small,
-	// frozen is smallest.
-	dense  *hdrhistogram.Histogram
-	packed *hdrhistogram.PackedHistogram
-	frozen *frozen
+	// compact is smallest.
+	dense   *hdrhistogram.Histogram
+	packed  *hdrhistogram.PackedHistogram
+	compact *compactBuckets
 
 	above    uint64 // values above the range, which have no bucket
 	min, max time.Duration
@@ -64,7 +64,7 @@ func (h *Histogram) put(v int64) bool {
 	if v > highest {
 		return false
 	}
-	switch h.thaw(); {
+	switch h.expand(); {
 	case h.packed != nil:
 		return h.packed.RecordValue(v) == nil
 	default:
@@ -83,8 +83,8 @@ func (h *Histogram) Count() uint64 { return h.bucketed() + h.above }
 
 func (h *Histogram) bucketed() uint64 {
 	switch {
-	case h.frozen != nil:
-		return h.frozen.count
+	case h.compact != nil:
+		return h.compact.count
 	case h.packed != nil:
 		return uint64(h.packed.TotalCount())
 	default:
@@ -94,8 +94,8 @@ func (h *Histogram) bucketed() uint64 {
 
 // sparse returns the buckets of a histogram that is not dense, to be read only.
 func (h *Histogram) sparse() *hdrhistogram.PackedHistogram {
-	if h.frozen != nil {
-		return h.frozen.sparse()
+	if h.compact != nil {
+		return h.compact.sparse()
 	}
 	return h.packed
 }
@@ -137,8 +137,8 @@ func (h *Histogram) atRank(rank uint64) time.Duration {
 	if rank > in || rank == n {
 		return h.max
 	}
-	if h.frozen != nil {
-		return min(max(h.frozen.atRank(rank), h.min), h.max)
+	if h.compact != nil {
+		return min(max(h.compact.atRank(rank), h.min), h.max)
 	}
 	// The library rounds (percentile × count) to the nearest rank.
 	percentile := float64(rank) / float64(in) * 100
@@ -180,7 +180,7 @@ func (h *Histogram) Reset() {
 	case h.dense != nil:
 		h.dense.Reset()
 	default:
-		h.thaw()
+		h.expand()
 		h.packed.Reset()
 	}
 	h.above, h.min, h.max, h.sumHi, h.sumLo = 0, 0, 0, 0, 0
@@ -204,9 +204,9 @@ func (h *Histogram) Merge(o *Histogram) error {
 }
 
 func (h *Histogram) mergeBuckets(o *Histogram) (dropped int64) {
-	switch h.thaw(); {
-	case o.frozen != nil:
-		return h.mergeFrozen(o.frozen)
+	switch h.expand(); {
+	case o.compact != nil:
+		return h.mergeFrozen(o.compact)
 	case h.dense != nil && o.dense != nil:
 		return h.dense.Merge(o.dense)
 	case h.dense != nil:
@@ -218,7 +218,7 @@ func (h *Histogram) mergeBuckets(o *Histogram) (dropped int64) {
 	}
 }
 
-func (h *Histogram) mergeFrozen(o *frozen) (dropped int64) {
+func (h *Histogram) mergeFrozen(o *compactBuckets) (dropped int64) {
 	record := h.recordMany()
 	for value, count := range o.each {
 		if record(value, count) != nil {
@@ -240,7 +240,7 @@ func (h *Histogram) Equal(o *Histogram) bool {
 	if h.above != o.above || h.min != o.min || h.max != o.max || h.sumHi != o.sumHi || h.sumLo != o.sumLo {
 		return false
 	}
-	return h.bucketed() == o.bucketed() && bytes.Equal(h.frozenBuckets(), o.frozenBuckets())
+	return h.bucketed() == o.bucketed() && bytes.Equal(h.compactBytes(), o.compactBytes())
 }
 
 // sum returns the exact sum in nanoseconds.

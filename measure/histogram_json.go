@@ -110,7 +110,7 @@ var maxBucket = bucket(highest)
 
 // decodeBuckets reads what encodeBuckets returned, or another library of HdrHistogram
 // for the same geometry.
-func decodeBuckets(text string) (*frozen, error) {
+func decodeBuckets(text string) (*compactBuckets, error) {
 	all, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
 		return nil, err
@@ -158,8 +158,8 @@ func inflate(compressed []byte) ([]byte, error) {
 }
 
 // readV2 reads what appendV2 appended.
-func readV2(payload []byte) (*frozen, error) {
-	f := &frozen{}
+func readV2(payload []byte) (*compactBuckets, error) {
+	f := &compactBuckets{}
 	next, before := uint64(0), uint64(0)
 	in := varint.Reader{Rest: payload}
 	for len(in.Rest) > 0 {
@@ -201,10 +201,10 @@ func (h *Histogram) UnmarshalJSON(data []byte) error {
 }
 
 func (j histogramJSON) histogram() (*Histogram, error) {
-	h := &Histogram{frozen: &frozen{}}
+	h := &Histogram{compact: &compactBuckets{}}
 	if j.Buckets != "" {
 		var err error
-		if h.frozen, err = decodeBuckets(j.Buckets); err != nil {
+		if h.compact, err = decodeBuckets(j.Buckets); err != nil {
 			return nil, err
 		}
 	}
@@ -236,4 +236,4 @@ func (h *Histogram) contradiction(count uint64) error {
 }
 
 // unmade says that the histogram was never made: the zero value.
-func (h *Histogram) unmade() bool { return h.dense == nil && h.packed == nil && h.frozen == nil }
+func (h *Histogram) unmade() bool { return h.dense == nil && h.packed == nil && h.compact == nil }

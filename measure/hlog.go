@@ -42,22 +42,22 @@ func (m *Measurement) HLog(w io.Writer) error {
 // tagged are the times of requests of a group that ended alike.
 type tagged struct {
 	tag string
-	*Pair
+	*RequestTimes
 }
 
 // outcomes are those of a group by outcome: of the served always, of the others
 // where there are any.
 func (p *Phase) outcomes(group int) []tagged {
-	all := []tagged{{"", newPair()}, {"/refused", newPair()}, {"/failed", newPair()}}
+	all := []tagged{{"", newRequestTimes()}, {"/refused", newRequestTimes()}, {"/failed", newRequestTimes()}}
 	for _, c := range p.Cells {
-		to := all[0].Pair
+		to := all[0].RequestTimes
 		switch {
 		case c.Group != group:
 			continue
 		case c.Refused:
-			to = all[1].Pair
+			to = all[1].RequestTimes
 		case c.Failed:
-			to = all[2].Pair
+			to = all[2].RequestTimes
 		}
 		_, _ = to.Response.Merge(c.Response), to.Service.Merge(c.Service) // one geometry: nothing is dropped
 	}

@@ -41,8 +41,8 @@ func (r *Recorder) Live() *Live {
 	defer w.mu.Unlock()
 	if w.recorder == nil {
 		w.recorder, w.spare = r, newTimes(NewHistogram)
-		for i := range r.stripes {
-			s := &r.stripes[i]
+		for i := range r.partitions {
+			s := &r.partitions[i]
 			s.mu.Lock()
 			s.live = newTimes(NewHistogram)
 			s.mu.Unlock()
@@ -84,8 +84,8 @@ func (l *Live) takeAll(response, service *Histogram, split *Split) error {
 
 // collect takes the times away from those who record, for all who look on.
 func (w *watched) collect() error {
-	for i := range w.recorder.stripes {
-		s := &w.recorder.stripes[i]
+	for i := range w.recorder.partitions {
+		s := &w.recorder.partitions[i]
 		s.mu.Lock()
 		s.live, w.spare = w.spare, s.live
 		s.mu.Unlock()
@@ -136,8 +136,8 @@ func (h *Histogram) Buckets(yield func(value time.Duration, count uint64) bool) 
 // order.
 func (h *Histogram) eachBucket(yield func(value, count int64) bool) {
 	switch {
-	case h.frozen != nil:
-		h.frozen.each(yield)
+	case h.compact != nil:
+		h.compact.each(yield)
 	case h.packed != nil:
 		h.packed.ForEachBucket(yield)
 	default:

@@ -238,7 +238,7 @@ func TestRecorderBoundsWhatAnswersCanMakeItKeep(t *testing.T) {
 	for i := range 5000 {
 		r.Record(0, &measure.Observation{
 			Label:      fmt.Sprint("label ", i),
-			Violations: []measure.Violation{{Rule: "field.unknown", Pointer: fmt.Sprint("/", i), Fails: true}},
+			Violations: []measure.RuleViolation{{Rule: "field.unknown", Pointer: fmt.Sprint("/", i), Fails: true}},
 		})
 	}
 	m, err := r.Measurement()

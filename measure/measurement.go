@@ -22,7 +22,7 @@ type Measurement struct {
 	Groups []string `json:"groups"`
 	// Users say of each group whom it could ask and whose turn it was, over the
 	// whole run. Empty in measurements of versions without it.
-	Users []Users `json:"users,omitempty"`
+	Users []GroupUsers `json:"users,omitempty"`
 	// NoUsers counts the arrivals of the schedule after the run ended because
 	// no group had users left. They are in no other figure.
 	NoUsers uint64 `json:"no_users,omitempty"`
@@ -43,7 +43,7 @@ type Measurement struct {
 	Main   Phase `json:"main"`
 	Warmup Phase `json:"warmup"`
 	// Profile is the load that was planned.
-	Profile Profile `json:"profile"`
+	Profile LoadProfile `json:"profile"`
 	// Flow is what was sent and what ended by second. Empty in measurements of
 	// versions without it.
 	Flow Flow `json:"flow,omitzero"`

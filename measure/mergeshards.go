@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Misfit is a measurement that can't be merged with others.
-type Misfit struct {
+// MergeConflict is a measurement that can't be merged with others.
+type MergeConflict struct {
 	// Measurement is its index among those that were to be merged.
 	Measurement int
 	// Twin is the index of the other measurement of the same shard, -1 where that
@@ -21,11 +21,11 @@ type Misfit struct {
 }
 
 // MergeError says which measurements can't be merged.
-type MergeError struct{ Misfits []Misfit }
+type MergeError struct{ Conflicts []MergeConflict }
 
 func (e *MergeError) Error() string {
 	texts := []string{"merge measurements"}
-	for _, m := range e.Misfits {
+	for _, m := range e.Conflicts {
 		texts = append(texts, fmt.Sprintf("number %d: %s", m.Measurement+1, m.Why))
 	}
 	return strings.Join(texts, ": ")
@@ -42,8 +42,8 @@ func Merge(all []*Measurement) (*Measurement, error) {
 	if len(all) == 0 {
 		return nil, fmt.Errorf("merge measurements: there is none")
 	}
-	if misfits := misfits(all); len(misfits) > 0 {
-		return nil, &MergeError{misfits}
+	if conflicts := conflicts(all); len(conflicts) > 0 {
+		return nil, &MergeError{conflicts}
 	}
 	merged := all[0].empty()
 	for _, m := range all {
@@ -62,9 +62,9 @@ func Merge(all []*Measurement) (*Measurement, error) {
 	return merged, nil
 }
 
-// Unmeasured returns what was measured of a run of so many shards that are all lost: nothing.
+// NoMeasurement returns what was measured of a run of so many shards that are all lost: nothing.
 // What about says of the run stands in it: its name, hash, groups and terms.
-func Unmeasured(about *Measurement, run string, count int, lost []Lost) (*Measurement, error) {
+func NoMeasurement(about *Measurement, run string, count int, lost []LostShard) (*Measurement, error) {
 	m := about.empty()
 	m.Merged.Run, m.Merged.Count, m.Merged.Lost = run, count, lost
 	if err := m.Check(); err != nil {
@@ -145,7 +145,7 @@ func (m *Measurement) mergeSeconds(all []*Measurement) (err error) {
 }
 
 // stillLost is what was known of the shards that are missing, each reason once.
-func stillLost(merged *Merged, all []*Measurement) (lost []Lost) {
+func stillLost(merged *Merged, all []*Measurement) (lost []LostShard) {
 	missing := merged.Missing()
 	for _, m := range all {
 		if m.Merged == nil {
@@ -157,8 +157,8 @@ func stillLost(merged *Merged, all []*Measurement) (lost []Lost) {
 			}
 		}
 	}
-	slices.SortStableFunc(lost, CompareLost)
-	return slices.CompactFunc(lost, func(a, b Lost) bool { return CompareLost(a, b) == 0 })
+	slices.SortStableFunc(lost, CompareLostShards)
+	return slices.CompactFunc(lost, func(a, b LostShard) bool { return CompareLostShards(a, b) == 0 })
 }
 
 // parts returns copies of the shards that are in it.
@@ -194,23 +194,23 @@ func (m *Measurement) indices() (list []int) {
 	return list
 }
 
-// misfits finds what does not belong to the run that most measurements are of,
+// conflicts finds what does not belong to the run that most measurements are of,
 // and shards that are there twice.
-func misfits(all []*Measurement) (list []Misfit) {
+func conflicts(all []*Measurement) (list []MergeConflict) {
 	run := most(all)
 	twins := map[int]int{}
 	for i, m := range all {
 		if err := m.Check(); err != nil {
-			list = append(list, Misfit{i, -1, err.Error()})
+			list = append(list, MergeConflict{i, -1, err.Error()})
 			continue
 		}
 		if why := m.foreign(all[run]); why != "" {
-			list = append(list, Misfit{i, -1, why})
+			list = append(list, MergeConflict{i, -1, why})
 			continue
 		}
 		for _, index := range m.indices() {
 			if twin, twice := twins[index]; twice {
-				list = append(list, Misfit{i, twin, fmt.Sprintf("shard %d is there twice", index)})
+				list = append(list, MergeConflict{i, twin, fmt.Sprintf("shard %d is there twice", index)})
 				break
 			}
 			twins[index] = i

@@ -51,7 +51,7 @@ type Observation struct {
 	// says nothing of how fast the service serves.
 	Refused bool
 	// Violations are what the answer breaks. The recorder copies them.
-	Violations []Violation
+	Violations []RuleViolation
 	// Evaluated says which rules the answer was held against: bit i%64 of word
 	// i/64 is rule i of the recorder's.
 	Evaluated []uint64
@@ -84,8 +84,8 @@ const (
 	OtherFailure = "other failure"
 )
 
-// frozen is the part of Harmed in which the request was in flight.
-func (o *Observation) frozen() time.Duration {
+// harmedInFlight is the part of Harmed in which the request was in flight.
+func (o *Observation) harmedInFlight() time.Duration {
 	if o.Own >= HarmFloor {
 		return max(o.Harmed-o.Own, 0)
 	}
@@ -102,11 +102,11 @@ func (o *Observation) doubtful() bool {
 	case o.Refused:
 		return true
 	}
-	return o.Failed && (o.frozen() > 0 || o.Label == Drained)
+	return o.Failed && (o.harmedInFlight() > 0 || o.Label == Drained)
 }
 
-// Violation is one rule of the contract broken at one place of an answer.
-type Violation struct {
+// RuleViolation is one rule of the contract broken at one place of an answer.
+type RuleViolation struct {
 	Rule    string
 	Pointer string
 	// Fails says that it breaks conformance; otherwise it is a finding.
@@ -138,11 +138,11 @@ type Example struct {
 	// At is the time of the send since the start of the run.
 	At time.Duration `json:"at_ns"`
 	// Answer is the whole answer, for those that were to be kept.
-	Answer *Answer `json:"answer,omitempty"`
+	Answer *MaskedResponse `json:"answer,omitempty"`
 }
 
-// Answer is an answer, secrets and personal data masked.
-type Answer struct {
+// MaskedResponse is an answer, secrets and personal data masked.
+type MaskedResponse struct {
 	Headers []string `json:"headers"`
 	Body    string   `json:"body"`
 }
@@ -160,7 +160,7 @@ func (i *Instance) asText() {
 	if e.Answer == nil {
 		return
 	}
-	answer := Answer{Headers: slices.Clone(e.Answer.Headers), Body: asText(e.Answer.Body)}
+	answer := MaskedResponse{Headers: slices.Clone(e.Answer.Headers), Body: asText(e.Answer.Body)}
 	for i, h := range answer.Headers {
 		answer.Headers[i] = asText(h)
 	}

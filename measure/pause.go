@@ -67,9 +67,9 @@ func (m *Measurement) checkEnd() error {
 	return nil
 }
 
-// Joined are the pauses of several machines as those in which one of them at
+// JoinPauses returns the pauses of several machines as those in which one of them at
 // least paused: apart from one another, in order.
-func Joined(pauses []Pause) (all []Pause) {
+func JoinPauses(pauses []Pause) (all []Pause) {
 	for _, p := range pauses {
 		if n := len(all); n > 0 && p.Start <= all[n-1].End {
 			all[n-1].End = max(all[n-1].End, p.End)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Profile is the load that was planned, as far as the run came.
-type Profile struct {
+// LoadProfile is the load that was planned, as far as the run came.
+type LoadProfile struct {
 	// Due counts the arrivals that were due in each second of intended time
 	// since the start of the run, the warm-up included: sent or not. It is empty
 	// where nobody planned them: users of a closed load wait for their answers.
@@ -19,11 +19,11 @@ type Profile struct {
 	// there may be were in flight, by second: up to the last one that has some.
 	AllBusy []time.Duration `json:"all_busy_ns,omitempty"`
 	// Stages are the parts of the schedule in order, each time they were run.
-	Stages []Stage `json:"stages,omitempty"`
+	Stages []StageSpan `json:"stages,omitempty"`
 }
 
-// Stage is a part of the schedule, as it was run once.
-type Stage struct {
+// StageSpan is a part of the schedule, as it was run once.
+type StageSpan struct {
 	// Name is what the scenario calls it, or its shape.
 	Name   string `json:"name"`
 	Warmup bool   `json:"warmup,omitempty"`
@@ -33,7 +33,7 @@ type Stage struct {
 }
 
 // Add counts an arrival that was due at a time, and whether it was withheld.
-func (p *Profile) Add(at time.Duration, withheld bool) {
+func (p *LoadProfile) Add(at time.Duration, withheld bool) {
 	countAt(&p.Due, at)
 	if withheld {
 		p.Withhold(at)
@@ -41,10 +41,10 @@ func (p *Profile) Add(at time.Duration, withheld bool) {
 }
 
 // Withhold counts an arrival, which was added before, as withheld.
-func (p *Profile) Withhold(at time.Duration) { countAt(&p.Withheld, at) }
+func (p *LoadProfile) Withhold(at time.Duration) { countAt(&p.Withheld, at) }
 
 // Busy counts a time in which all workers were in flight.
-func (p *Profile) Busy(from, to time.Duration) {
+func (p *LoadProfile) Busy(from, to time.Duration) {
 	for from = max(from, 0); from < to; {
 		second := int(from / time.Second)
 		end := min(time.Duration(second+1)*time.Second, to)
@@ -57,14 +57,14 @@ func (p *Profile) Busy(from, to time.Duration) {
 }
 
 // From is the part from a second on, as a copy.
-func (p *Profile) From(second int) Profile {
-	return Profile{Due: tail(p.Due, second), Withheld: tail(p.Withheld, second), AllBusy: tail(p.AllBusy, second)}
+func (p *LoadProfile) From(second int) LoadProfile {
+	return LoadProfile{Due: tail(p.Due, second), Withheld: tail(p.Withheld, second), AllBusy: tail(p.AllBusy, second)}
 }
 
 func tail[T any](counts []T, from int) []T { return slices.Clone(counts[min(from, len(counts)):]) }
 
 // Extend puts the part from a second on behind the seconds before it.
-func (p *Profile) Extend(from int, o *Profile) {
+func (p *LoadProfile) Extend(from int, o *LoadProfile) {
 	p.Due, p.Withheld = put(p.Due, from, o.Due), put(p.Withheld, from, o.Withheld)
 	p.AllBusy = put(p.AllBusy, from, o.AllBusy)
 }
@@ -79,7 +79,7 @@ func put[T any](counts []T, from int, rest []T) []T {
 
 // merge adds the arrivals of another part of the same run. Where one was cut
 // short the stages are those of the other.
-func (p *Profile) merge(o *Profile) {
+func (p *LoadProfile) merge(o *LoadProfile) {
 	p.Due, p.Withheld = addEach(p.Due, o.Due), addEach(p.Withheld, o.Withheld)
 	p.AllBusy = addEach(p.AllBusy, o.AllBusy)
 	for i, s := range o.Stages {

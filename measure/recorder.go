@@ -28,10 +28,10 @@ const (
 // grows with the number of groups and labels, not with the number of requests,
 // and with that of the seconds only where no [Log] keeps them.
 type Recorder struct {
-	groups  int
-	rules   []string
-	answers int
-	stripes []stripe
+	groups     int
+	rules      []string
+	answers    int
+	partitions []partition
 
 	mu          sync.Mutex
 	connections [2]Connections // main, warm-up
@@ -41,12 +41,12 @@ type Recorder struct {
 	streak  streak
 }
 
-// stripe is what some of the workers record into, so that they seldom wait
+// partition is what some of the workers record into, so that they seldom wait
 // for one another.
-type stripe struct {
+type partition struct {
 	mu         sync.Mutex
-	phases     [2]stripePhase // main, warm-up
-	timeline   Timeline       // of what is in no log
+	phases     [2]partitionPhase // main, warm-up
+	timeline   Timeline          // of what is in no log
 	flow       Flow
 	violations map[violationKey]*ViolationGroup
 	ungrouped  uint64
@@ -58,12 +58,12 @@ type stripe struct {
 	log        Log         // nil where nobody writes down what is recorded
 	kept       []*Instance // of the violations of the present observation, for the log
 	ended      *ended      // for one who looks on from elsewhere; nil where nobody does
-	_          [64]byte    // keeps the locks of two stripes in two cache lines
+	_          [64]byte    // keeps the locks of two partitions in two cache lines
 }
 
-// stripePhase keeps the cells of a phase by group, so that finding one is a
+// partitionPhase keeps the cells of a phase by group, so that finding one is a
 // walk over a few labels.
-type stripePhase struct {
+type partitionPhase struct {
 	lastSent time.Duration
 	own      *Histogram
 	cells    [][]*Cell
@@ -88,8 +88,8 @@ type Progress struct {
 	RateLimited uint64 `json:"rate_limited"`
 	// Expected counts all answers that the scenario expects, whatever they break.
 	Expected uint64 `json:"as_expected"`
-	// Unheard counts the failed ones that certainly never reached the service.
-	Unheard uint64 `json:"unheard"`
+	// NotDelivered counts the failed ones that certainly never reached the service.
+	NotDelivered uint64 `json:"unheard"`
 	// DoubtfulErrors and DoubtfulLimits count the errors and the 429s that may be
 	// mfaload's own doing: see [Harmed].
 	DoubtfulErrors uint64 `json:"doubtful_errors,omitempty"`
@@ -104,10 +104,10 @@ func (p Progress) Unexpected() uint64 { return p.Sent - p.Clean - p.Violating - 
 // with these rules. Of each group of violations it keeps so many whole answers,
 // at most [Instances].
 func NewRecorder(groups int, rules []string, answers int) *Recorder {
-	r := &Recorder{groups: groups, rules: rules, answers: answers, stripes: make([]stripe, min(runtime.GOMAXPROCS(0), 4))}
+	r := &Recorder{groups: groups, rules: rules, answers: answers, partitions: make([]partition, min(runtime.GOMAXPROCS(0), 4))}
 	r.connections = [2]Connections{newConnections(), newConnections()}
-	for i := range r.stripes {
-		s := &r.stripes[i]
+	for i := range r.partitions {
+		s := &r.partitions[i]
 		s.violations = map[violationKey]*ViolationGroup{}
 		s.evaluated = make([]uint64, len(rules))
 		s.answers = answers
@@ -123,8 +123,8 @@ func NewRecorder(groups int, rules []string, answers int) *Recorder {
 func (r *Recorder) Record(worker int, o *Observation) {
 	r.streak.add(o)
 	o.Label = asText(o.Label)
-	n := worker % len(r.stripes)
-	s := &r.stripes[n]
+	n := worker % len(r.partitions)
+	s := &r.partitions[n]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	violating := s.recordViolations(o)
@@ -175,8 +175,8 @@ type Log interface {
 // SetLog has a log keep all that is recorded from now on. It is called once, before
 // the run.
 func (r *Recorder) SetLog(log Log) {
-	for i := range r.stripes {
-		r.Locked(i, func() { r.stripes[i].log = log })
+	for i := range r.partitions {
+		r.Locked(i, func() { r.partitions[i].log = log })
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -185,7 +185,7 @@ func (r *Recorder) SetLog(log Log) {
 
 // Locked calls a function while nothing is recorded into a partition.
 func (r *Recorder) Locked(partition int, do func()) {
-	s := &r.stripes[partition]
+	s := &r.partitions[partition]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	do()
@@ -200,7 +200,7 @@ type Layout struct {
 }
 
 // Layout returns the recorder's.
-func (r *Recorder) Layout() Layout { return Layout{r.groups, r.rules, r.answers, len(r.stripes)} }
+func (r *Recorder) Layout() Layout { return Layout{r.groups, r.rules, r.answers, len(r.partitions)} }
 
 func phaseIndex(warmup bool) int {
 	if warmup {
@@ -209,7 +209,7 @@ func phaseIndex(warmup bool) int {
 	return 0
 }
 
-func (s *stripe) recordCoverage(evaluated []uint64) {
+func (s *partition) recordCoverage(evaluated []uint64) {
 	for i, word := range evaluated {
 		for ; word != 0; word &= word - 1 {
 			if rule := i*64 + bits.TrailingZeros64(word); rule < len(s.evaluated) {
@@ -225,7 +225,7 @@ func (p *Progress) add(o *Observation, violating bool) {
 	case o.Failed:
 		p.Failed++
 		if o.Label == IdleClosed {
-			p.Unheard++
+			p.NotDelivered++
 		}
 	case violating:
 		p.Violating++
@@ -246,7 +246,7 @@ func (p *Progress) add(o *Observation, violating bool) {
 	}
 }
 
-func (s *stripe) recordCell(o *Observation, violating bool) {
+func (s *partition) recordCell(o *Observation, violating bool) {
 	phase := &s.phases[phaseIndex(o.Warmup)]
 	phase.lastSent = max(phase.lastSent, o.Sent)
 	phase.own.Record(o.Own)
@@ -269,7 +269,7 @@ func (s *stripe) recordCell(o *Observation, violating bool) {
 	recordHarmed(&c.Harmed, o)
 }
 
-func (p *stripePhase) cell(o *Observation) *Cell {
+func (p *partitionPhase) cell(o *Observation) *Cell {
 	cells := p.cells[o.Group]
 	for _, c := range cells {
 		if c.Label == o.Label && c.Failed == o.Failed && c.Refused == o.Refused {
@@ -296,7 +296,7 @@ func (p *stripePhase) cell(o *Observation) *Cell {
 }
 
 // recordViolations says whether one of them breaks conformance.
-func (s *stripe) recordViolations(o *Observation) (violating bool) {
+func (s *partition) recordViolations(o *Observation) (violating bool) {
 	s.kept = s.kept[:0]
 	for i := range o.Violations {
 		v := &o.Violations[i]
@@ -339,7 +339,7 @@ func (g *ViolationGroup) inGroup(group int) {
 }
 
 // keep adds an instance to the group.
-func (g *ViolationGroup) keep(v *Violation, o *Observation, whole bool) *Instance {
+func (g *ViolationGroup) keep(v *RuleViolation, o *Observation, whole bool) *Instance {
 	instance := Instance{Expected: v.Expected, Got: v.Got}
 	if o.Mask != nil {
 		instance.Expected, instance.Got = o.Mask(v.Expected), o.Mask(v.Got)
@@ -361,7 +361,7 @@ func (p *Progress) Add(o Progress) {
 	p.Refused += o.Refused
 	p.RateLimited += o.RateLimited
 	p.Expected += o.Expected
-	p.Unheard += o.Unheard
+	p.NotDelivered += o.NotDelivered
 	p.DoubtfulErrors += o.DoubtfulErrors
 	p.DoubtfulLimits += o.DoubtfulLimits
 }
@@ -369,14 +369,14 @@ func (p *Progress) Add(o Progress) {
 // since is what was added after an earlier one.
 func (p Progress) since(o Progress) Progress {
 	return Progress{Sent: p.Sent - o.Sent, Clean: p.Clean - o.Clean, Violating: p.Violating - o.Violating, Failed: p.Failed - o.Failed,
-		Refused: p.Refused - o.Refused, RateLimited: p.RateLimited - o.RateLimited, Expected: p.Expected - o.Expected, Unheard: p.Unheard - o.Unheard,
+		Refused: p.Refused - o.Refused, RateLimited: p.RateLimited - o.RateLimited, Expected: p.Expected - o.Expected, NotDelivered: p.NotDelivered - o.NotDelivered,
 		DoubtfulErrors: p.DoubtfulErrors - o.DoubtfulErrors, DoubtfulLimits: p.DoubtfulLimits - o.DoubtfulLimits}
 }
 
 // Progress returns how far the run has come.
 func (r *Recorder) Progress() (sum Progress) {
-	for i := range r.stripes {
-		s := &r.stripes[i]
+	for i := range r.partitions {
+		s := &r.partitions[i]
 		s.mu.Lock()
 		p := s.progress
 		s.mu.Unlock()
@@ -397,8 +397,8 @@ func (r *Recorder) Final() (*Measurement, error) { return r.sum(true) }
 func (r *Recorder) sum(final bool) (*Measurement, error) {
 	m := r.newMeasurement()
 	var lists []*Seconds
-	for i := range r.stripes {
-		s := &r.stripes[i]
+	for i := range r.partitions {
+		s := &r.partitions[i]
 		s.mu.Lock()
 		err := m.merge(r.show(s))
 		seconds := s.timeline.Seconds()
@@ -438,7 +438,7 @@ func sumOfSeconds(lists []*Seconds) (Seconds, error) {
 	return joinSeconds(lists)
 }
 
-// trimAnswers drops the answers that several stripes kept beyond the bound.
+// trimAnswers drops the answers that several partitions kept beyond the bound.
 func (m *Measurement) trimAnswers(most int) {
 	for _, g := range m.Violations {
 		for i := most; i < len(g.Instances); i++ {
@@ -447,8 +447,8 @@ func (m *Measurement) trimAnswers(most int) {
 	}
 }
 
-// show shows a stripe as a measurement without copying it.
-func (r *Recorder) show(s *stripe) *Measurement {
+// show shows a partition as a measurement without copying it.
+func (r *Recorder) show(s *partition) *Measurement {
 	m := r.newMeasurement()
 	for i, p := range []*Phase{&m.Main, &m.Warmup} {
 		from := &s.phases[i]

@@ -71,7 +71,7 @@ func (l *Seconds) from(first int64) iter.Seq[*Second] {
 				}
 				if len(held) > 0 && held[0].Second == n {
 					s.add(held[0])
-					s.freeze()
+					s.shrink()
 					held = held[1:]
 				}
 				if !yield(s) {
@@ -105,7 +105,7 @@ func (l *Seconds) At(second int64) (s *Second) {
 		return l.held[i]
 	}
 	s.add(l.held[i])
-	s.freeze()
+	s.shrink()
 	return s
 }
 
@@ -135,16 +135,16 @@ func (l *Seconds) Err() error {
 
 // Append puts a second behind all others.
 func (l *Seconds) Append(s *Second) {
-	s.freeze()
+	s.shrink()
 	l.held = append(l.held, s)
 	l.bound()
 }
 
-// of returns the record of a second to add to. It is frozen, and bounded, by its
+// of returns the record of a second to add to. It is shrunk, and bounded, by its
 // caller.
 func (l *Seconds) of(second int64) *Second { return closedSecond(&l.held, second) }
 
-// bound moves seconds to the file where memory holds too much. They are frozen then.
+// bound moves seconds to the file where memory holds too much. They are small then.
 func (l *Seconds) bound() {
 	if len(l.held) < l.weigh || l.alone {
 		return

@@ -11,11 +11,11 @@ import (
 // most requests belong to are kept in histograms that are fast to record into, the
 // others in small ones. It is not safe for concurrent use.
 type Timeline struct {
-	grouped bool      // the scenario has several groups, which are kept apart
-	seconds Seconds   // closed
-	thawed  []*Second // of them, those that were recorded into since one was closed
-	open    [openSeconds]Second
-	scratch *Histogram // sparse
+	grouped  bool      // the scenario has several groups, which are kept apart
+	seconds  Seconds   // closed
+	expanded []*Second // of them, those that were recorded into since one was closed
+	open     [openSeconds]Second
+	scratch  *Histogram // sparse
 }
 
 // openSeconds is how many seconds are open at a time: the present one, and the
@@ -27,7 +27,7 @@ func NewTimeline(groups int) *Timeline { return &Timeline{grouped: groups > 1} }
 
 // Record adds an observation.
 func (s *Timeline) Record(o *Observation) {
-	s.record(o, slices.ContainsFunc(o.Violations, func(v Violation) bool { return v.Fails }))
+	s.record(o, slices.ContainsFunc(o.Violations, func(v RuleViolation) bool { return v.Fails }))
 }
 
 func (s *Timeline) record(o *Observation, violating bool) {
@@ -76,8 +76,8 @@ func (s *Timeline) second(n int64) *Second {
 // recorded into until the next second is closed.
 func (s *Timeline) late(n int64) *Second {
 	sec := s.seconds.of(n)
-	if !slices.Contains(s.thawed, sec) {
-		s.thawed = append(s.thawed, sec)
+	if !slices.Contains(s.expanded, sec) {
+		s.expanded = append(s.expanded, sec)
 	}
 	return sec
 }
@@ -88,13 +88,13 @@ func (s *Timeline) close(sec *Second) {
 		s.fill(closed, sec)
 	} else {
 		closed.add(sec)
-		s.thawed = append(s.thawed, closed)
+		s.expanded = append(s.expanded, closed)
 	}
-	for _, late := range s.thawed {
-		late.freeze()
+	for _, late := range s.expanded {
+		late.shrink()
 	}
-	clear(s.thawed)
-	s.thawed = s.thawed[:0]
+	clear(s.expanded)
+	s.expanded = s.expanded[:0]
 	s.seconds.bound()
 	sec.empty()
 }
@@ -119,12 +119,12 @@ func (s *Timeline) fill(closed, sec *Second) {
 	}
 	closed.Failed, closed.Clean, closed.Violating, closed.Expected, closed.RateLimited = sec.Failed, sec.Clean, sec.Violating, sec.Expected, sec.RateLimited
 	closed.Ends, closed.Split = copyEnds(sec.Ends), sec.Split
-	closed.Split.freeze()
-	closed.Response, closed.Service, closed.Lateness = sec.Response.frozenCopy(s.scratch), sec.Service.frozenCopy(s.scratch), sec.Lateness.frozenCopy(s.scratch)
+	closed.Split.shrink()
+	closed.Response, closed.Service, closed.Lateness = sec.Response.compactCopy(s.scratch), sec.Service.compactCopy(s.scratch), sec.Lateness.compactCopy(s.scratch)
 	for _, g := range sec.Groups {
 		if g.Response.Count() > 0 {
-			g.Split.freeze()
-			closed.Groups = append(closed.Groups, &GroupSecond{g.Group, g.Expected, g.Violating, g.Response.frozenCopy(s.scratch), g.Service.frozenCopy(s.scratch), g.Split})
+			g.Split.shrink()
+			closed.Groups = append(closed.Groups, &GroupSecond{g.Group, g.Expected, g.Violating, g.Response.compactCopy(s.scratch), g.Service.compactCopy(s.scratch), g.Split})
 		}
 	}
 }
@@ -150,7 +150,7 @@ func (s *Timeline) Seconds() Seconds { // the open ones are copied
 func (s *Timeline) take() []*Second {
 	seconds := s.Seconds()
 	all := slices.DeleteFunc(slices.Collect(seconds.All()), func(sec *Second) bool { return sec.Response.Count() == 0 })
-	s.seconds, s.thawed = Seconds{}, nil
+	s.seconds, s.expanded = Seconds{}, nil
 	for i := range s.open {
 		if sec := &s.open[i]; sec.Response != nil {
 			sec.empty()
@@ -219,9 +219,9 @@ func (s *Second) unmade() bool {
 
 func (s *Second) compare(n int64) int { return cmp.Compare(s.Second, n) }
 
-// freeze makes a second that is over as small as it gets.
-func (s *Second) freeze() {
+// shrink makes a second that is over as small as it gets.
+func (s *Second) shrink() {
 	for _, h := range s.histograms() {
-		h.freeze()
+		h.shrink()
 	}
 }

@@ -50,7 +50,7 @@ type Merged struct {
 	Parts []*Part `json:"parts"`
 	// Lost says what is known of those that are not, sorted. Its caller fills it
 	// in, and TolerateLost.
-	Lost []Lost `json:"lost,omitempty"`
+	Lost []LostShard `json:"lost,omitempty"`
 	// TolerateLost is the share of lost shards up to which the others are judged.
 	TolerateLost float64 `json:"tolerate_lost,omitempty"`
 }
@@ -79,11 +79,11 @@ type Part struct {
 	// did. Apart counts the sent requests that are in neither: they were refused, or
 	// certainly never reached the service. NeverSent counts the arrivals that were to
 	// be sent and were not.
-	Response  *Histogram `json:"response"`
-	Service   *Histogram `json:"service"`
-	Failures  *Pair      `json:"failures,omitempty"`
-	Apart     uint64     `json:"apart,omitempty"`
-	NeverSent uint64     `json:"never_sent,omitempty"`
+	Response  *Histogram    `json:"response"`
+	Service   *Histogram    `json:"service"`
+	Failures  *RequestTimes `json:"failures,omitempty"`
+	Apart     uint64        `json:"apart,omitempty"`
+	NeverSent uint64        `json:"never_sent,omitempty"`
 
 	Own       *Histogram `json:"own_lateness"`
 	Generator Generator  `json:"generator"`
@@ -110,22 +110,22 @@ func (p *Part) Waits(service bool) Waits {
 
 // addTimes adds the times of requests that ended alike: served, failed, or apart.
 func (p *Part) addTimes(o outcome, response, service *Histogram) error {
-	to := &Pair{p.Response, p.Service}
+	to := &RequestTimes{p.Response, p.Service}
 	switch o {
 	case apart:
 		p.Apart += response.Count()
 		return nil
 	case failed:
 		if p.Failures == nil {
-			p.Failures = newPair()
+			p.Failures = newRequestTimes()
 		}
 		to = p.Failures
 	}
 	return mergeAll([]*Histogram{to.Response, to.Service}, []*Histogram{response, service})
 }
 
-// Lost is a shard that is not in a measurement.
-type Lost struct {
+// LostShard is a shard that is not in a measurement.
+type LostShard struct {
 	// Index is -1 where nobody knows which shard it was.
 	Index int `json:"index"`
 	// Why says what became of it.
@@ -135,8 +135,8 @@ type Lost struct {
 	Last *Part `json:"last,omitempty"`
 }
 
-// CompareLost is the order by shard and reason.
-func CompareLost(a, b Lost) int {
+// CompareLostShards is the order by shard and reason.
+func CompareLostShards(a, b LostShard) int {
 	return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.Why, b.Why))
 }
 
@@ -287,7 +287,7 @@ func (m *Merged) checkLost() error {
 		return errors.New("it was merged from nothing, and says nothing of why")
 	case !(m.TolerateLost >= 0 && m.TolerateLost < 1):
 		return fmt.Errorf("%v is no share of shards that may be lost", m.TolerateLost)
-	case !slices.IsSortedFunc(m.Lost, CompareLost):
+	case !slices.IsSortedFunc(m.Lost, CompareLostShards):
 		return errors.New("its lost shards are not in order")
 	}
 	for _, l := range m.Lost {

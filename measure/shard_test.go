@@ -27,7 +27,7 @@ func observe(t testing.TB, of *measure.Shard, n int, at func(k int) *measure.Obs
 	}
 	r := measure.NewRecorder(3, []string{"echo.user", "field.unknown"}, 0)
 	scheduled := [2][]uint64{make([]uint64, 3), make([]uint64, 3)}
-	var profile measure.Profile
+	var profile measure.LoadProfile
 	var shapes measure.Shapes
 	turns := uint64(0)
 	for k := index; k < n; k += count {
@@ -60,12 +60,12 @@ func observe(t testing.TB, of *measure.Shard, n int, at func(k int) *measure.Obs
 	m.Main.Withheld = []measure.Withheld{{Group: 1, Reason: measure.RanOut, Count: 2}}
 	ranOut := time.Duration(5+index) * time.Second
 	for range 3 {
-		m.Users = append(m.Users, measure.Users{Users: 10, Order: "once", Exhausted: "stop", Turns: turns, RanOut: &ranOut})
+		m.Users = append(m.Users, measure.GroupUsers{Users: 10, Order: "once", Exhausted: "stop", Turns: turns, RanOut: &ranOut})
 	}
-	m.Users[2].Nobody, m.Users[2].Users = true, 1
+	m.Users[2].Usernameless, m.Users[2].Users = true, 1
 	m.NoUsers, m.UngroupedViolations = 3, 4
 	m.Profile.Busy(1500*time.Millisecond, 3*time.Second)
-	m.Profile.Stages = []measure.Stage{{Name: "warm-up", Warmup: true, End: time.Second}, {Name: "100/s", Start: time.Second, End: 10 * time.Second}}
+	m.Profile.Stages = []measure.StageSpan{{Name: "warm-up", Warmup: true, End: time.Second}, {Name: "100/s", Start: time.Second, End: 10 * time.Second}}
 	m.Parts, m.Terms = map[string]string{"load": "l", "users": "u", "contract": "c"}, []byte(`{"any":"thing"}`)
 	hiccups := measure.NewSparse()
 	hiccups.Record(time.Duration(index) * time.Millisecond)
@@ -131,7 +131,7 @@ func TestMergedOfEightIsTheSingle(t *testing.T) {
 		s.Ends[0].Count += times.Count()
 		into := []*measure.Histogram{c.Response, c.Service, c.Lateness, m.Main.Own, s.Response, s.Service, s.Lateness, s.Groups[0].Response, s.Groups[0].Service}
 		for _, split := range []measure.Split{s.Split, s.Groups[0].Split} {
-			for _, p := range []*measure.Pair{split.Served, split.Best} {
+			for _, p := range []*measure.RequestTimes{split.Served, split.Best} {
 				if p != nil {
 					into = append(into, p.Response, p.Service)
 				}
@@ -224,7 +224,7 @@ func TestMergeForgetsNoField(t *testing.T) {
 	if !slices.Equal(m.Main.InFlight, main.InFlight) {
 		t.Errorf("in flight: %v, want %v", m.Main.InFlight, main.InFlight)
 	}
-	m.Merged.Lost, m.Merged.TolerateLost = []measure.Lost{{Index: -1, Why: "x", Last: m.Merged.Parts[1]}}, 0.1
+	m.Merged.Lost, m.Merged.TolerateLost = []measure.LostShard{{Index: -1, Why: "x", Last: m.Merged.Parts[1]}}, 0.1
 	unset := map[string]bool{"Measurement.Shard": true, "Measurement.SecondsLost": true, "Measurement.NotStarted": true}
 	var look func(path string, v reflect.Value)
 	look = func(path string, v reflect.Value) {
@@ -241,7 +241,7 @@ func TestMergeForgetsNoField(t *testing.T) {
 			for i := range v.NumField() {
 				name := v.Type().Name() + "." + v.Type().Field(i).Name
 				if f := v.Field(i); f.IsZero() && !unset[name] && !slices.Contains([]string{
-					"Cell.Failed", "Cell.Refused", "Cell.Harmed", "Split.Unheard", "Split.Doubtful", "Split.DoubtfulErrors", "Split.Refused", "Split.Unserved", "Split.Served", "Split.Best", "Harmed.Doubtful", "Harmed.DoubtfulErrors", "Cell.Group", "Second.Second", "Phase.Start", "Stage.Start", "Stage.Warmup", "Users.Nobody", "Users.PerUser", "Users.MaxPerUser", "Cell.AsExpected", "Cell.RateLimited", "Stop.OfTimes", "Cell.Clean", "Cell.Violating",
+					"Cell.Failed", "Cell.Refused", "Cell.Harmed", "Split.NotDelivered", "Split.Doubtful", "Split.DoubtfulErrors", "Split.Refused", "Split.Unserved", "Split.Served", "Split.Best", "Harmed.Doubtful", "Harmed.DoubtfulErrors", "Cell.Group", "Second.Second", "Phase.Start", "StageSpan.Start", "StageSpan.Warmup", "GroupUsers.Usernameless", "GroupUsers.PerUser", "GroupUsers.MaxPerUser", "Cell.AsExpected", "Cell.RateLimited", "Stop.OfTimes", "Cell.Clean", "Cell.Violating",
 					"Part.Index", "GroupSecond.Group", "Phase.Withheld", "Phase.InFlight", "Shape.Facts"}, name) && v.Type() != reflect.TypeFor[time.Time]() {
 					t.Errorf("%s is empty after merging (%s)", name, path)
 				} else if v.Type() != reflect.TypeFor[time.Time]() && !f.IsZero() {
@@ -274,7 +274,7 @@ func TestMergeOfLostSeconds(t *testing.T) {
 func TestMergeKeepsWhatIsLost(t *testing.T) {
 	parts := parted(t, 5, 100, 4)
 	m := merge(t, parts[0], parts[1])
-	m.Merged.Lost = []measure.Lost{{Index: -1, Why: "x"}, {Index: 2, Why: "gone"}, {Index: 3, Why: "silent", Last: m.Merged.Parts[0]}}
+	m.Merged.Lost = []measure.LostShard{{Index: -1, Why: "x"}, {Index: 2, Why: "gone"}, {Index: 3, Why: "silent", Last: m.Merged.Parts[0]}}
 	if got := merge(t, m, parts[2]).Merged.Lost; len(got) != 1 || got[0].Index != 3 || got[0].Why != "silent" || got[0].Last == nil {
 		t.Errorf("lost: %+v", got)
 	}
@@ -318,35 +318,35 @@ func TestMergeNamesWhatDoesNotFit(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		change func(parts []*measure.Measurement) []*measure.Measurement
-		want   []measure.Misfit
+		want   []measure.MergeConflict
 	}{
 		{"all well", func(p []*measure.Measurement) []*measure.Measurement { return p }, nil},
 		{"one missing", func(p []*measure.Measurement) []*measure.Measurement { return p[1:] }, nil},
 		{"doubled", func(p []*measure.Measurement) []*measure.Measurement { return append(p, p[1]) },
-			[]measure.Misfit{{Measurement: 4, Twin: 1, Why: "shard 1 is there twice"}}},
+			[]measure.MergeConflict{{Measurement: 4, Twin: 1, Why: "shard 1 is there twice"}}},
 		{"doubled within what was merged", func(p []*measure.Measurement) []*measure.Measurement {
 			return []*measure.Measurement{merge(t, p[0], p[1]), merge(t, p[1], p[2])}
-		}, []measure.Misfit{{Measurement: 1, Twin: 0, Why: "shard 1 is there twice"}}},
+		}, []measure.MergeConflict{{Measurement: 1, Twin: 0, Why: "shard 1 is there twice"}}},
 		{"the first is of another run", func(p []*measure.Measurement) []*measure.Measurement { p[0].Shard.Run = "q"; return p },
-			[]measure.Misfit{{Measurement: 0, Twin: -1, Why: `it is of the run "q", not of "r"`}}},
+			[]measure.MergeConflict{{Measurement: 0, Twin: -1, Why: `it is of the run "q", not of "r"`}}},
 		{"other number", func(p []*measure.Measurement) []*measure.Measurement { p[2].Shard.Count = 5; return p },
-			[]measure.Misfit{{Measurement: 2, Twin: -1, Why: "its run had 5 shards, not 4"}}},
+			[]measure.MergeConflict{{Measurement: 2, Twin: -1, Why: "its run had 5 shards, not 4"}}},
 		{"other scenario and version", func(p []*measure.Measurement) []*measure.Measurement {
 			p[1].Hash = "def"
 			p[3].Version = "v2"
 			return p
-		}, []measure.Misfit{{Measurement: 1, Twin: -1, Why: `it is of another scenario: "friday", hash def, not "friday", hash abc`},
+		}, []measure.MergeConflict{{Measurement: 1, Twin: -1, Why: `it is of another scenario: "friday", hash def, not "friday", hash abc`},
 			{Measurement: 3, Twin: -1, Why: `it is of mfaload "v2", not of "v1"`}}},
 		{"other start", func(p []*measure.Measurement) []*measure.Measurement { p[1].Started = p[1].Started.Add(1); return p },
-			[]measure.Misfit{{Measurement: 1, Twin: -1, Why: "it started at 2026-11-23T12:00:00.000000001Z, not at 2026-11-23T12:00:00Z"}}},
+			[]measure.MergeConflict{{Measurement: 1, Twin: -1, Why: "it started at 2026-11-23T12:00:00.000000001Z, not at 2026-11-23T12:00:00Z"}}},
 		{"other contract", func(p []*measure.Measurement) []*measure.Measurement { p[1].Parts["contract"] = "d"; return p },
-			[]measure.Misfit{{Measurement: 1, Twin: -1, Why: "its contract is another one, or its users are"}}},
+			[]measure.MergeConflict{{Measurement: 1, Twin: -1, Why: "its contract is another one, or its users are"}}},
 		{"other terms", func(p []*measure.Measurement) []*measure.Measurement { p[1].Terms = []byte(`{}`); return p },
-			[]measure.Misfit{{Measurement: 1, Twin: -1, Why: "its scenario file is another one: text, description, thresholds or kind of token are not the same"}}},
+			[]measure.MergeConflict{{Measurement: 1, Twin: -1, Why: "its scenario file is another one: text, description, thresholds or kind of token are not the same"}}},
 		{"whole run", func(p []*measure.Measurement) []*measure.Measurement { p[1].Shard = nil; return p },
-			[]measure.Misfit{{Measurement: 1, Twin: -1, Why: "it is a whole run and no shard of one"}}},
+			[]measure.MergeConflict{{Measurement: 1, Twin: -1, Why: "it is a whole run and no shard of one"}}},
 		{"damaged", func(p []*measure.Measurement) []*measure.Measurement { p[1].Main.Scheduled[0] = 0; return p },
-			[]measure.Misfit{{Measurement: 1, Twin: -1, Why: "a group sent"}}},
+			[]measure.MergeConflict{{Measurement: 1, Twin: -1, Why: "a group sent"}}},
 	} {
 		_, err := measure.Merge(test.change(parted(t, 5, 100, 4)))
 		var misfits *measure.MergeError
@@ -357,7 +357,7 @@ func TestMergeNamesWhatDoesNotFit(t *testing.T) {
 		if misfits == nil {
 			continue
 		}
-		if diff := cmp.Diff(test.want, misfits.Misfits, cmp.Comparer(func(a, b string) bool { return strings.HasPrefix(a, b) || strings.HasPrefix(b, a) })); diff != "" {
+		if diff := cmp.Diff(test.want, misfits.Conflicts, cmp.Comparer(func(a, b string) bool { return strings.HasPrefix(a, b) || strings.HasPrefix(b, a) })); diff != "" {
 			t.Errorf("%s: %s", test.name, diff)
 		}
 	}
@@ -417,11 +417,11 @@ func TestShardsThatCanNotBe(t *testing.T) {
 		{func(m *measure.Merged) { m.Parts[1].Failed++ }, "the counts of shard 1 do not add up"},
 		{func(m *measure.Merged) { m.Parts[1].Apart++ }, "the counts of shard 1 do not add up"},
 		{func(m *measure.Merged) { m.Parts[1].NeverSent = 1e6 }, "the counts of shard 1 do not add up"},
-		{func(m *measure.Merged) { m.Parts[1].Failures = &measure.Pair{} }, "the counts of shard 1 do not add up"},
+		{func(m *measure.Merged) { m.Parts[1].Failures = &measure.RequestTimes{} }, "the counts of shard 1 do not add up"},
 		{func(m *measure.Merged) { m.Parts = m.Parts[:3] }, "do not add up to the whole"},
 		{func(m *measure.Merged) { m.TolerateLost = 1 }, "no share of shards"},
-		{func(m *measure.Merged) { m.Lost = []measure.Lost{{Index: 2}} }, "lost and there at once"},
-		{func(m *measure.Merged) { m.Count = 5; m.Lost = []measure.Lost{{Index: 4}, {Index: -1}} }, "not in order"},
+		{func(m *measure.Merged) { m.Lost = []measure.LostShard{{Index: 2}} }, "lost and there at once"},
+		{func(m *measure.Merged) { m.Count = 5; m.Lost = []measure.LostShard{{Index: 4}, {Index: -1}} }, "not in order"},
 	} {
 		m := merge(t, parts...)
 		test.change(m.Merged)

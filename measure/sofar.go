@@ -13,23 +13,23 @@ type SoFar struct {
 // last taken away.
 type ended struct {
 	answered, clean, violating, failed uint64
-	times                              [apart + 1]Pair // by outcome
+	times                              [apart + 1]RequestTimes // by outcome
 	own                                *Histogram
 }
 
 func newEnded() *ended {
 	e := &ended{own: NewHistogram()}
 	for o := range e.times {
-		e.times[o] = Pair{NewSparse(), NewSparse()}
+		e.times[o] = RequestTimes{NewSparse(), NewSparse()}
 	}
-	e.times[served] = Pair{NewHistogram(), NewHistogram()}
+	e.times[served] = RequestTimes{NewHistogram(), NewHistogram()}
 	return e
 }
 
 // SoFar begins to keep what it hands out. It is called once, before the run.
 func (r *Recorder) SoFar() *SoFar {
-	for i := range r.stripes {
-		s := &r.stripes[i]
+	for i := range r.partitions {
+		s := &r.partitions[i]
 		s.mu.Lock()
 		s.ended = newEnded()
 		s.mu.Unlock()
@@ -40,8 +40,8 @@ func (r *Recorder) SoFar() *SoFar {
 // Take returns the requests that came to an end so far. Its caller fills in what
 // observations do not tell; the histograms are valid until the next call.
 func (f *SoFar) Take() (*Part, error) {
-	for i := range f.recorder.stripes {
-		s := &f.recorder.stripes[i]
+	for i := range f.recorder.partitions {
+		s := &f.recorder.partitions[i]
 		s.mu.Lock()
 		s.ended, f.spare = f.spare, s.ended
 		s.mu.Unlock()

@@ -19,7 +19,7 @@ func TestSoFar(t *testing.T) {
 		o := &measure.Observation{Group: i % 2, Warmup: i < 100, Label: "201", AsExpected: i%7 > 0, Failed: i%70 == 0, Refused: i%30 == 11,
 			Intended: at, Sent: at + time.Millisecond, Done: at + time.Duration(i)*time.Millisecond, Own: time.Duration(i)}
 		if i%50 == 1 && o.AsExpected {
-			o.Violations = []measure.Violation{{Rule: "r", Pointer: "/", Fails: true}}
+			o.Violations = []measure.RuleViolation{{Rule: "r", Pointer: "/", Fails: true}}
 		}
 		r.Record(i, o)
 		if i%300 == 0 || i == 999 {

@@ -86,7 +86,7 @@ func (c *cursor) second(first, ahead int) (sec *Second, next int) {
 		}
 	}
 	if next > first+1 {
-		sec.freeze()
+		sec.shrink()
 	}
 	return sec, next
 }
@@ -139,10 +139,10 @@ func appendSecond(b []byte, s *Second) []byte {
 }
 
 func appendSplit(b []byte, s *Split) []byte {
-	for _, n := range []uint64{s.Refused, s.Unserved, s.Unheard, s.Doubtful, s.DoubtfulErrors} {
+	for _, n := range []uint64{s.Refused, s.Unserved, s.NotDelivered, s.Doubtful, s.DoubtfulErrors} {
 		b = binary.AppendUvarint(b, n)
 	}
-	for _, p := range []*Pair{s.Served, s.Best} {
+	for _, p := range []*RequestTimes{s.Served, s.Best} {
 		if b = append(b, varint.Bit(p != nil)); p != nil {
 			b = appendHistograms(b, p.Response, p.Service)
 		}
@@ -155,7 +155,7 @@ func appendHistograms(b []byte, all ...*Histogram) []byte {
 		for _, n := range []uint64{h.above, uint64(h.min), uint64(h.max), h.sumHi, h.sumLo, h.bucketed()} {
 			b = binary.AppendUvarint(b, n)
 		}
-		b = varint.AppendText(b, h.frozenBuckets())
+		b = varint.AppendText(b, h.compactBytes())
 	}
 	return b
 }
@@ -192,12 +192,12 @@ func readSecond(data []byte) (s *Second, ok bool) {
 type secondReader struct{ varint.Reader }
 
 func (r *secondReader) split(s *Split) {
-	for _, n := range []*uint64{&s.Refused, &s.Unserved, &s.Unheard, &s.Doubtful, &s.DoubtfulErrors} {
+	for _, n := range []*uint64{&s.Refused, &s.Unserved, &s.NotDelivered, &s.Doubtful, &s.DoubtfulErrors} {
 		*n = r.Uvarint()
 	}
-	for _, p := range []**Pair{&s.Served, &s.Best} {
+	for _, p := range []**RequestTimes{&s.Served, &s.Best} {
 		if r.Byte() != 0 {
-			*p = &Pair{}
+			*p = &RequestTimes{}
 			r.histograms(&(*p).Response, &(*p).Service)
 		}
 	}
@@ -207,6 +207,6 @@ func (r *secondReader) histograms(all ...**Histogram) {
 	for _, h := range all {
 		*h = &Histogram{above: r.Uvarint(), min: time.Duration(r.Uvarint()), max: time.Duration(r.Uvarint()),
 			sumHi: r.Uvarint(), sumLo: r.Uvarint()}
-		(*h).frozen = &frozen{count: r.Uvarint(), buckets: bytes.Clone(r.Text())}
+		(*h).compact = &compactBuckets{count: r.Uvarint(), buckets: bytes.Clone(r.Text())}
 	}
 }

@@ -9,15 +9,15 @@ type Split struct {
 	// Refused counts the requests that the service turned away: see
 	// [Observation.Refused].
 	Refused uint64 `json:"refused,omitempty"`
-	// Unserved counts those that failed otherwise, Unheard those that certainly
+	// Unserved counts those that failed otherwise, NotDelivered those that certainly
 	// never reached the service.
-	Unserved uint64 `json:"unserved,omitempty"`
-	Unheard  uint64 `json:"unheard,omitempty"`
+	Unserved     uint64 `json:"unserved,omitempty"`
+	NotDelivered uint64 `json:"unheard,omitempty"`
 	// Served are the times of the others; nil where there are only others.
-	Served *Pair `json:"served,omitempty"`
+	Served *RequestTimes `json:"served,omitempty"`
 	// Best are those of Served at best, as if mfaload had harmed none, and of
 	// failures that may be its own doing; nil where it harmed none.
-	Best *Pair `json:"best,omitempty"`
+	Best *RequestTimes `json:"best,omitempty"`
 	// Doubtful counts these failures.
 	Doubtful uint64 `json:"doubtful,omitempty"`
 	// DoubtfulErrors counts the requests that may not count against the error rate:
@@ -25,30 +25,30 @@ type Split struct {
 	DoubtfulErrors uint64 `json:"doubtful_errors,omitempty"`
 }
 
-// Pair is the response and the service times of the same requests.
-type Pair struct {
+// RequestTimes is the response and the service times of the same requests.
+type RequestTimes struct {
 	Response *Histogram `json:"response"`
 	Service  *Histogram `json:"service"`
 }
 
-func newPair() *Pair { return &Pair{NewSparse(), NewSparse()} }
+func newRequestTimes() *RequestTimes { return &RequestTimes{NewSparse(), NewSparse()} }
 
 // copyOf is a copy of two histograms as a pair.
-func copyOf(response, service *Histogram) *Pair {
-	p := newPair()
+func copyOf(response, service *Histogram) *RequestTimes {
+	p := newRequestTimes()
 	_, _ = p.Response.Merge(response), p.Service.Merge(service) // one geometry: nothing is dropped
 	return p
 }
 
-func (p *Pair) record(o *Observation) {
+func (p *RequestTimes) record(o *Observation) {
 	p.Response.Record(o.Done - o.Intended)
 	p.Service.Record(o.Done - o.Sent)
 }
 
 // recordBest adds a request as if mfaload had not harmed it.
-func (p *Pair) recordBest(o *Observation) {
+func (p *RequestTimes) recordBest(o *Observation) {
 	p.Response.Record(atBest(o.Done-o.Intended, o.Harmed))
-	p.Service.Record(atBest(o.Done-o.Sent, o.frozen()))
+	p.Service.Record(atBest(o.Done-o.Sent, o.harmedInFlight()))
 }
 
 // outcome says in which times a request is that was sent.
@@ -97,7 +97,7 @@ func (s *Split) record(o *Observation, response, service *Histogram) {
 	case o.Refused:
 		s.Refused++
 	case o.Label == IdleClosed:
-		s.Unheard++
+		s.NotDelivered++
 	default:
 		s.Unserved++
 		if o.doubtful() {
@@ -147,14 +147,14 @@ func (s *Split) add(o *Split, response, service, theirResponse, theirService *Hi
 	}
 	s.Refused += o.Refused
 	s.Unserved += o.Unserved
-	s.Unheard += o.Unheard
+	s.NotDelivered += o.NotDelivered
 	s.Doubtful += o.Doubtful
 	s.DoubtfulErrors += o.DoubtfulErrors
 }
 
 // histograms are all that it has.
 func (s *Split) histograms() (all []*Histogram) {
-	for _, p := range []*Pair{s.Served, s.Best} {
+	for _, p := range []*RequestTimes{s.Served, s.Best} {
 		if p != nil {
 			all = append(all, p.Response, p.Service)
 		}
@@ -162,18 +162,18 @@ func (s *Split) histograms() (all []*Histogram) {
 	return all
 }
 
-// freeze makes it as small as it gets.
-func (s *Split) freeze() {
+// shrink makes it as small as it gets.
+func (s *Split) shrink() {
 	for _, h := range s.histograms() {
-		h.freeze()
+		h.shrink()
 	}
 }
 
 // check finds a split that is not of these requests.
 func (s *Split) check(response, service *Histogram) error {
 	wrong := errors.New("the served requests of a second do not add up to it")
-	others := s.Refused + s.Unserved + s.Unheard
-	if (s.Served == nil) != (others == 0) || max(s.Refused, s.Unserved, s.Unheard,
+	others := s.Refused + s.Unserved + s.NotDelivered
+	if (s.Served == nil) != (others == 0) || max(s.Refused, s.Unserved, s.NotDelivered,
 		others) > response.Count() ||
 		s.Doubtful > s.Unserved || s.DoubtfulErrors > s.Refused+s.Unserved {
 		return wrong

@@ -82,7 +82,7 @@ func compareSplit(t *testing.T, all []*measure.Observation, second int64, group 
 			group,
 			gotServed.Count(), served.Count(), gotBest.Count(), gotBest.Mean(), best.Count(), best.Mean())
 	}
-	if got.Refused != refused || got.Unserved != unserved || got.Unheard != unheard ||
+	if got.Refused != refused || got.Unserved != unserved || got.NotDelivered != unheard ||
 		got.Doubtful != doubtful {
 		t.Errorf("second %d of %d: %+v, want %d refused, %d unserved, %d unheard, %d doubtful", second, group,
 			got, refused, unserved, unheard, doubtful)

@@ -42,11 +42,11 @@ func (t *Tick) Waits(service bool) (measured Waits, best *BestWaits) {
 func (t *Tick) Merge(o *Tick) {
 	t.Counts.Add(o.Counts)
 	t.Streak = max(t.Streak, o.Streak)
-	AddSeconds(&t.Seconds, o.Seconds)
+	MergeSeconds(&t.Seconds, o.Seconds)
 }
 
-// AddSeconds adds seconds to others, which are in order; these are not shared.
-func AddSeconds(to *[]*Second, more []*Second) {
+// MergeSeconds adds seconds to others, which are in order; these are not shared.
+func MergeSeconds(to *[]*Second, more []*Second) {
 	for _, s := range more {
 		closedSecond(to, s.Second).add(s)
 	}
@@ -71,8 +71,8 @@ func (r *Recorder) Ticks(requests bool) *Ticks {
 		return t
 	}
 	t.spare = &Timeline{}
-	for i := range r.stripes {
-		s := &r.stripes[i]
+	for i := range r.partitions {
+		s := &r.partitions[i]
 		s.mu.Lock()
 		s.ticking = &Timeline{}
 		s.mu.Unlock()
@@ -93,12 +93,12 @@ func (t *Ticks) Take(elapsed time.Duration) Tick {
 	if t.spare == nil {
 		return tick
 	}
-	for i := range t.recorder.stripes {
-		s := &t.recorder.stripes[i]
+	for i := range t.recorder.partitions {
+		s := &t.recorder.partitions[i]
 		s.mu.Lock()
 		s.ticking, t.spare = t.spare, s.ticking
 		s.mu.Unlock()
-		AddSeconds(&tick.Seconds, t.spare.take())
+		MergeSeconds(&tick.Seconds, t.spare.take())
 	}
 	return tick
 }
@@ -108,7 +108,7 @@ type streak struct{ now, longest atomic.Uint64 }
 
 func (s *streak) add(o *Observation) {
 	switch {
-	case o.Disconnected && o.frozen() > 0: // it may be lost for mfaload's sake
+	case o.Disconnected && o.harmedInFlight() > 0: // it may be lost for mfaload's sake
 	case o.Disconnected:
 		n := s.now.Add(1)
 		for most := s.longest.Load(); n > most && !s.longest.CompareAndSwap(most, n); most = s.longest.Load() {

@@ -68,7 +68,7 @@ func TestTicksAddUp(t *testing.T) {
 // machines add up, and the busiest counts.
 func TestOwnPart(t *testing.T) {
 	part := func(from int, due []uint64, seconds ...measure.OwnSecond) *measure.OwnPart {
-		return &measure.OwnPart{Workers: 10, From: from, Profile: measure.Profile{Due: due}, Seconds: seconds}
+		return &measure.OwnPart{Workers: 10, From: from, Profile: measure.LoadProfile{Due: due}, Seconds: seconds}
 	}
 	busy := func(second int64, cpu time.Duration) measure.OwnSecond {
 		return measure.OwnSecond{Second: second, Available: time.Second, CPU: cpu}
@@ -86,7 +86,7 @@ func TestOwnPart(t *testing.T) {
 	sum := &measure.OwnPart{}
 	sum.Merge(&one)
 	sum.Merge(part(0, []uint64{1, 1, 1, 1, 1}, busy(3, 700*time.Millisecond), busy(4, 850*time.Millisecond)))
-	want := &measure.OwnPart{Workers: 20, Profile: measure.Profile{Due: []uint64{6, 6, 6, 6, 1}},
+	want := &measure.OwnPart{Workers: 20, Profile: measure.LoadProfile{Due: []uint64{6, 6, 6, 6, 1}},
 		Seconds: []measure.OwnSecond{
 			busy(1, 600*time.Millisecond), busy(3, 900*time.Millisecond), busy(4, 850*time.Millisecond),
 		}}
@@ -101,8 +101,8 @@ func TestOwnPart(t *testing.T) {
 		"before the start":     {From: -1},
 		"a second before it":   part(5, nil, busy(4, 0)),
 		"seconds not in order": part(0, nil, busy(4, 0), busy(3, 0)),
-		"stages":               {Profile: measure.Profile{Stages: []measure.Stage{{}}}},
-		"busy below 0":         {Profile: measure.Profile{AllBusy: []time.Duration{-1}}},
+		"stages":               {Profile: measure.LoadProfile{Stages: []measure.StageSpan{{}}}},
+		"busy below 0":         {Profile: measure.LoadProfile{AllBusy: []time.Duration{-1}}},
 	} {
 		if bad.Check() == nil {
 			t.Errorf("a part with %s is taken", name)

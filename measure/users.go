@@ -20,12 +20,12 @@ const (
 	Unreadable = "users unreadable"
 )
 
-// Users say whom a group could ask and how far it came.
-type Users struct {
+// GroupUsers say whom a group could ask and how far it came.
+type GroupUsers struct {
 	// Users is how many it has.
 	Users uint64 `json:"users"`
-	// Nobody says that its requests name no user: Users is 1 on every machine.
-	Nobody bool `json:"nobody,omitempty"`
+	// Nobody says that its requests name no user: GroupUsers is 1 on every machine.
+	Usernameless bool `json:"nobody,omitempty"`
 	// Order and Exhausted are the scenario's words for how they are asked and
 	// for what happens after the last one.
 	Order     string `json:"order"`
@@ -63,7 +63,7 @@ func (m *Measurement) mergeUsers(o *Measurement) {
 	for i, u := range o.Users {
 		to := &m.Users[i]
 		to.Turns += u.Turns
-		if !to.Nobody {
+		if !to.Usernameless {
 			to.Users += u.Users
 		}
 		if to.RanOut == nil || u.RanOut != nil && *u.RanOut < *to.RanOut {

@@ -10,7 +10,7 @@ import (
 )
 
 // doubtful returns the seconds in which mfaload itself may be to blame.
-func (j *judgement) doubtful() *measure.Doubtful {
+func (j *judgement) doubtful() *measure.DoubtfulSeconds {
 	if j.seconds == nil {
 		j.seconds = j.findDoubtful()
 	}
@@ -94,7 +94,7 @@ func (j *judgement) lostArrivals() uint64 {
 
 // findDoubtful finds the seconds in which mfaload itself may be to blame. What it
 // did not measure second by second leaves the whole run in doubt.
-func (j *judgement) findDoubtful() *measure.Doubtful {
+func (j *judgement) findDoubtful() *measure.DoubtfulSeconds {
 	m := j.measurement
 	d := m.Doubtful()
 	d.All = unclear(&m.Generator)

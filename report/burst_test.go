@@ -116,7 +116,7 @@ func TestSeriesShowsBursts(t *testing.T) {
 		}
 	}
 	// A pause at the end of the plan has its seconds too.
-	m.Profile.Stages = []measure.Stage{{Name: "100/s", End: 10 * time.Second}, {Name: "pause", Start: 10 * time.Second, End: 15 * time.Second}}
+	m.Profile.Stages = []measure.StageSpan{{Name: "100/s", End: 10 * time.Second}, {Name: "pause", Start: 10 * time.Second, End: 15 * time.Second}}
 	if text, err = series(m); err != nil || bytes.Count(text, []byte("\n")) != 16 {
 		t.Errorf("%v\n%s", err, text)
 	}

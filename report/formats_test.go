@@ -32,7 +32,7 @@ func measured(t testing.TB) *measure.Measurement {
 	for i := range 100 {
 		m.Profile.Add(time.Duration(i)*100*ms, false)
 	}
-	m.Profile.Stages = []measure.Stage{{Name: "warm-up", Warmup: true, End: time.Second}, {Name: "10/s, then on", Start: time.Second, End: 10 * time.Second}}
+	m.Profile.Stages = []measure.StageSpan{{Name: "warm-up", Warmup: true, End: time.Second}, {Name: "10/s, then on", Start: time.Second, End: 10 * time.Second}}
 	m.Main.Scheduled = []uint64{50, 50}
 	return m
 }

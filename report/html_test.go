@@ -93,11 +93,11 @@ func (s story) measurement(t testing.TB) *measure.Measurement {
 	m.Main.Start, m.Main.Planned, m.Main.Scheduled = warmup, length, scheduled[:]
 	m.Warmup.Planned, m.Warmup.Scheduled = warmup, warm[:]
 	if s.warmup > 0 {
-		m.Profile.Stages = append(m.Profile.Stages, measure.Stage{Name: "warm-up", Warmup: true, End: warmup})
+		m.Profile.Stages = append(m.Profile.Stages, measure.StageSpan{Name: "warm-up", Warmup: true, End: warmup})
 	}
 	if s.seconds > 10 {
-		m.Profile.Stages = append(m.Profile.Stages, measure.Stage{Name: "steady", Start: warmup, End: warmup + length/2},
-			measure.Stage{Name: fmt.Sprintf("%d/s to the end", s.rate), Start: warmup + length/2, End: warmup + length})
+		m.Profile.Stages = append(m.Profile.Stages, measure.StageSpan{Name: "steady", Start: warmup, End: warmup + length/2},
+			measure.StageSpan{Name: fmt.Sprintf("%d/s to the end", s.rate), Start: warmup + length/2, End: warmup + length})
 	}
 	m.Interrupted = s.interrupted
 	m.Generator = measure.Generator{CPU: length / 20, Cores: 4, Platform: "linux/amd64", Elapsed: length, PeakRSS: 61e6, MaxGCPause: 200 * time.Microsecond,
@@ -223,9 +223,9 @@ func TestHTMLSaysWhatItIs(t *testing.T) {
 // less.
 func TestHTMLOfAlmostNothing(t *testing.T) {
 	m := story{seconds: 1, rate: 1, interrupted: true, thresholds: []scenario.Threshold{}}.measurement(t)
-	m.Seconds, m.Main.Cells, m.Main.Own, m.Profile, m.Flow = measure.Seconds{}, nil, measure.NewSparse(), measure.Profile{}, measure.Flow{}
+	m.Seconds, m.Main.Cells, m.Main.Own, m.Profile, m.Flow = measure.Seconds{}, nil, measure.NewSparse(), measure.LoadProfile{}, measure.Flow{}
 	old := story{seconds: 5, rate: 10, thresholds: []scenario.Threshold{}}.measurement(t)
-	old.Flow, old.Profile = measure.Flow{}, measure.Profile{}
+	old.Flow, old.Profile = measure.Flow{}, measure.LoadProfile{}
 	for s := range old.Seconds.All() {
 		s.Ends = nil
 	}

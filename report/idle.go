@@ -7,7 +7,7 @@ import (
 
 // idleRemarks say how many requests were lost on idle connections.
 func (s *sum) idleRemarks() []string {
-	n := s.Unheard
+	n := s.NotDelivered
 	if n == 0 {
 		return nil
 	}

@@ -74,7 +74,7 @@ func rateLimit(m *measure.Measurement, s *sum) *RateLimit {
 
 // judgedPauses are the pauses of the judged part, apart from one another.
 func judgedPauses(m *measure.Measurement) (pauses []measure.Pause) {
-	for _, p := range measure.Joined(m.Pauses) {
+	for _, p := range measure.JoinPauses(m.Pauses) {
 		if p.Start = max(p.Start, m.Main.Start); p.Start < p.End {
 			pauses = append(pauses, p)
 		}

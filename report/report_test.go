@@ -106,7 +106,7 @@ func lost(o *measure.Observation) {
 func unexpected(o *measure.Observation) { o.AsExpected, o.Label = false, "503" }
 
 func violating(o *measure.Observation) {
-	o.Violations = []measure.Violation{{Rule: "echo.user", Pointer: "/user/id", Fails: true, Expected: `"788d4931-6936-43f2-82ff-178f5762298a"`, Got: `string "788d4931-6936-43f3-82ff-178f5762298a"`}}
+	o.Violations = []measure.RuleViolation{{Rule: "echo.user", Pointer: "/user/id", Fails: true, Expected: `"788d4931-6936-43f2-82ff-178f5762298a"`, Got: `string "788d4931-6936-43f3-82ff-178f5762298a"`}}
 	o.Example = func(bool) measure.Example {
 		return measure.Example{UserID: "a", CorrelationID: "c", Method: "POST", URL: "http://127.0.0.1/x", Body: `{"it's":1}`}
 	}
@@ -233,7 +233,7 @@ func TestVerdicts(t *testing.T) {
 			r.send(90, 50*ms, nil)
 			r.finish = func(m *measure.Measurement) {
 				m.Main.Scheduled = []uint64{50, 45}
-				m.Users = []measure.Users{{Users: 4, Order: "shuffle", Exhausted: "wrap", MaxPerUser: 10, Turns: 45}, {Users: 40, Order: "sequential", Exhausted: "wrap", Turns: 45}}
+				m.Users = []measure.GroupUsers{{Users: 4, Order: "shuffle", Exhausted: "wrap", MaxPerUser: 10, Turns: 45}, {Users: 40, Order: "sequential", Exhausted: "wrap", Turns: 45}}
 				m.Main.Withheld = []measure.Withheld{{Group: 0, Reason: measure.Capped, Count: 5}}
 			}
 		}, report.Fail, []string{

@@ -25,7 +25,7 @@ type paced struct {
 func (p *paced) judge(t *testing.T, thresholds ...scenario.Threshold) *report.Report {
 	t.Helper()
 	r := newRun(t)
-	var profile measure.Profile
+	var profile measure.LoadProfile
 	n := uint64(0)
 	for second, due := range p.due {
 		for i := range due {

@@ -158,7 +158,7 @@ func lostTexts(m *measure.Merged) (texts []string) {
 		return nil
 	}
 	texts = append(texts, fmt.Sprintf("%d of %d shards %s lost, and what they sent is in no figure: %s", len(missing), m.Count, isAre(len(missing)), indices(missing)))
-	if slices.ContainsFunc(m.Lost, func(l measure.Lost) bool { return l.Last != nil }) {
+	if slices.ContainsFunc(m.Lost, func(l measure.LostShard) bool { return l.Last != nil }) {
 		texts = append(texts, lastTold)
 	}
 	for i, l := range m.Lost {

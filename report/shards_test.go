@@ -168,7 +168,7 @@ func TestLostShards(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Merged.Lost = []measure.Lost{{Index: -1, Why: "x.gz: damaged"}, {Index: 3, Why: "nothing was heard of it for 3 s", Last: last}}
+	m.Merged.Lost = []measure.LostShard{{Index: -1, Why: "x.gz: damaged"}, {Index: 3, Why: "nothing was heard of it for 3 s", Last: last}}
 	m.Merged.TolerateLost = 0.2
 	r := judged(t, m)
 	if r.Verdict != report.Pass || !r.Degraded || !slices.Equal(slices.Delete(slices.Clone(r.Reasons), 1, 2), []string{"degraded: " + lost, "x.gz: damaged", "shard 3: nothing was heard of it for 3 s"}) ||

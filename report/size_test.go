@@ -95,7 +95,7 @@ func TestSizesOfFilesForProgramsAreBounded(t *testing.T) {
 			of.Instances = append(of.Instances, measure.Instance{Expected: long[:3000], Got: long[:3000],
 				Example: measure.Example{
 					UserID: long[:3000], CorrelationID: long[:3000], Method: "POST", URL: long, Body: long,
-					Answer: &measure.Answer{Headers: []string{long}, Body: long}}})
+					Answer: &measure.MaskedResponse{Headers: []string{long}, Body: long}}})
 		}
 		m.Violations = append(m.Violations, &of)
 	}

@@ -29,7 +29,7 @@ type judgement struct {
 	token       TokenSource
 	tokenEnds   *time.Time // of a token that nothing renews; nil where that is not known
 	doubts      []string   // why the run is inconclusive
-	seconds     *measure.Doubtful
+	seconds     *measure.DoubtfulSeconds
 	broken      []Cause // see violationCauses
 	excused     string  // why the first threshold is undecided that mfaload may have harmed
 }

@@ -12,7 +12,7 @@ import (
 
 // asked counts whose turn it was, and the arrivals that had no user.
 type asked struct {
-	users    []measure.Users // by group
+	users    []measure.GroupUsers // by group
 	withheld [2]map[withheld]uint64
 }
 
@@ -26,8 +26,8 @@ func newAsked(s *scenario.Scenario, users []int) *asked {
 	a := &asked{withheld: [2]map[withheld]uint64{{}, {}}}
 	for i := range s.Groups {
 		g := &s.Groups[i]
-		a.users = append(a.users, measure.Users{
-			Users: uint64(users[i]), Nobody: g.Usernameless, Order: string(cmp.Or(g.Order, scenario.Sequential)),
+		a.users = append(a.users, measure.GroupUsers{
+			Users: uint64(users[i]), Usernameless: g.Usernameless, Order: string(cmp.Or(g.Order, scenario.Sequential)),
 			Exhausted: string(g.Exhausted), PerUser: g.PerUser, MaxPerUser: g.MaxPerUser,
 		})
 	}

@@ -190,7 +190,7 @@ func (c *closed) soFar(now time.Duration, _ int) extent {
 }
 
 // dueSince implements source: nobody planned the arrivals.
-func (c *closed) dueSince(int) measure.Profile { return measure.Profile{} }
+func (c *closed) dueSince(int) measure.LoadProfile { return measure.LoadProfile{} }
 
 func (c *closed) close() {
 	for _, unwait := range c.unwait {

@@ -52,7 +52,7 @@ func (g *Guard) Add(t measure.Tick) *measure.Stop {
 	for g.ticks[0].Second <= t.Second-g.longest && len(g.ticks) > 1 {
 		g.ticks = g.ticks[1:]
 	}
-	measure.AddSeconds(&g.ended, t.Seconds)
+	measure.MergeSeconds(&g.ended, t.Seconds)
 	first := t.Second - g.longest - remembered
 	g.ended = slices.DeleteFunc(g.ended, func(s *measure.Second) bool { return s.Second < first })
 	for _, c := range g.conditions {
@@ -149,9 +149,9 @@ func (g *Guard) frequent(c scenario.StopCondition, window []measure.Tick) (obser
 }
 
 // doubtful are the doubtful seconds that these requests are of.
-func (g *Guard) doubtful(requests []*measure.Second) *measure.Doubtful {
+func (g *Guard) doubtful(requests []*measure.Second) *measure.DoubtfulSeconds {
 	if g.Own == nil || len(requests) == 0 {
-		return &measure.Doubtful{}
+		return &measure.DoubtfulSeconds{}
 	}
 	d := g.Own().Doubtful(g.ended)
 	d.Since(requests[0].Second)

@@ -34,7 +34,7 @@ type pacer struct {
 	asked                      *asked
 	froze                      time.Duration // how late the first arrival after a freeze was, until the schedule is reached again
 	scheduled, scheduledWarmup []uint64      // arrivals that were due, by group
-	profile                    measure.Profile
+	profile                    measure.LoadProfile
 	handed                     time.Duration // when the last arrival was taken
 	over                       bool          // nothing is sent any more
 	interrupted                bool
@@ -253,7 +253,7 @@ func (p *pacer) soFar(now time.Duration, from int) extent {
 }
 
 // dueSince implements source.
-func (p *pacer) dueSince(second int) measure.Profile {
+func (p *pacer) dueSince(second int) measure.LoadProfile {
 	p.counting.Lock()
 	defer p.counting.Unlock()
 	return p.profile.From(second)

@@ -18,7 +18,7 @@ func TestMeasurementHasTheProfile(t *testing.T) {
 	l.Warmup, l.Repeat = time.Second, 2
 	synctest.Test(t, func(t *testing.T) {
 		m := run(t, t.Context(), oneGroup(l), &service{answer: takes(100 * ms)})
-		want := measure.Profile{Due: []uint64{5, 5, 5, 0, 5, 5}, Stages: []measure.Stage{
+		want := measure.LoadProfile{Due: []uint64{5, 5, 5, 0, 5, 5}, Stages: []measure.StageSpan{
 			{Name: "warm-up", Warmup: true, End: time.Second},
 			{Name: "5/s", Start: 1 * time.Second, End: 3 * time.Second},
 			{Name: "pause", Start: 3 * time.Second, End: 4 * time.Second},

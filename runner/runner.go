@@ -237,7 +237,7 @@ type source interface {
 	// it has the seconds from a given one on, or from an earlier one where that changed.
 	soFar(now time.Duration, from int) extent
 	// dueSince has the arrivals that were due so far, from a second on.
-	dueSince(second int) measure.Profile
+	dueSince(second int) measure.LoadProfile
 	close()
 }
 
@@ -249,8 +249,8 @@ type going struct {
 
 // extent is how far a run came.
 type extent struct {
-	scheduled, scheduledWarmup []uint64        // requests that were due, by group
-	profile                    measure.Profile // from the second from on
+	scheduled, scheduledWarmup []uint64            // requests that were due, by group
+	profile                    measure.LoadProfile // from the second from on
 	from                       int
 	asked                      *asked
 	noUsers                    uint64        // arrivals after all users ran out

@@ -153,7 +153,7 @@ func (w *worker) check(u scenario.User) {
 		return
 	}
 	for _, v := range w.violations {
-		o.Violations = append(o.Violations, measure.Violation{
+		o.Violations = append(o.Violations, measure.RuleViolation{
 			Rule: v.Rule, Pointer: v.Pointer, Fails: v.Level == contract.Fail, Expected: v.Expected, Got: v.Got, Counted: v.Counted,
 		})
 	}
@@ -166,7 +166,7 @@ func (w *worker) check(u scenario.User) {
 // shows is masked once, however many they are.
 func (w *worker) example(userID string) func(whole bool) measure.Example {
 	var e *measure.Example
-	var answer *measure.Answer
+	var answer *measure.MaskedResponse
 	kept := 0
 	return func(whole bool) measure.Example {
 		ex, mask := &w.exchange, w.runner.config.Operation.Mask
@@ -195,8 +195,8 @@ func retryAfter(ex *contract.Exchange) bool {
 }
 
 // answer keeps a whole answer, masked.
-func (w *worker) answer(ex *contract.Exchange) *measure.Answer {
-	a := &measure.Answer{Headers: []string{}, Body: w.runner.config.Operation.Mask(strings.ToValidUTF8(string(ex.Body[:min(len(ex.Body), maxKept)]), "\uFFFD"))}
+func (w *worker) answer(ex *contract.Exchange) *measure.MaskedResponse {
+	a := &measure.MaskedResponse{Headers: []string{}, Body: w.runner.config.Operation.Mask(strings.ToValidUTF8(string(ex.Body[:min(len(ex.Body), maxKept)]), "\uFFFD"))}
 	for _, f := range ex.Header {
 		a.Headers = append(a.Headers, w.runner.config.Operation.Mask(f.Name+": "+f.Value))
 	}

@@ -171,7 +171,7 @@ type ShardFile struct {
 
 // ReadShards reads the measurements that can be read. The others are lost: their
 // shards did not live to write them, or something happened to them since.
-func ReadShards(paths []string) (files []ShardFile, lost []measure.Lost) {
+func ReadShards(paths []string) (files []ShardFile, lost []measure.LostShard) {
 	for _, name := range shardFiles(paths) {
 		m, _, err := ReadMeasurement(name)
 		if err != nil {
@@ -183,12 +183,12 @@ func ReadShards(paths []string) (files []ShardFile, lost []measure.Lost) {
 				why += fmt.Sprintf("; it was broken off: 'mfaload report %s' makes one of its journal, up to then",
 					folder)
 			}
-			lost = append(lost, measure.Lost{Index: -1, Why: why})
+			lost = append(lost, measure.LostShard{Index: -1, Why: why})
 			continue
 		}
 		files = append(files, ShardFile{name, m})
 	}
-	slices.SortFunc(lost, measure.CompareLost)
+	slices.SortFunc(lost, measure.CompareLostShards)
 	return files, lost
 }
 

@@ -320,15 +320,15 @@ func (l *coordination) judge(result *fleet.Result) error {
 	m, lost, err := mergeAlike(all)
 	for _, shard := range result.Lost {
 		text := fmt.Sprintf("%s, last heard of %v after the start: %s", shard.Host, shard.At.Round(100*time.Millisecond), shard.Why)
-		one := measure.Lost{Index: shard.Shard, Why: text}
+		one := measure.LostShard{Index: shard.Shard, Why: text}
 		if shard.Last != nil {
 			one.Last = shard.Last.SoFar
 		}
 		lost = append(lost, one)
 	}
-	slices.SortFunc(lost, measure.CompareLost)
+	slices.SortFunc(lost, measure.CompareLostShards)
 	if err == nil && m == nil {
-		m, err = measure.Unmeasured(l.about(result), l.coordinator.Plan.Run, l.coordinator.Plan.Shards, lost)
+		m, err = measure.NoMeasurement(l.about(result), l.coordinator.Plan.Run, l.coordinator.Plan.Shards, lost)
 	}
 	if err != nil {
 		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", err, hint("the workers keep what they measured: merge it with 'mfaload merge'"))}
@@ -340,7 +340,7 @@ func (l *coordination) judge(result *fleet.Result) error {
 
 // mergeAlike merges measurements that are of one run; those that do not fit the others are lost.
 // It returns nil where there is none.
-func mergeAlike(all []*measure.Measurement) (m *measure.Measurement, lost []measure.Lost, err error) {
+func mergeAlike(all []*measure.Measurement) (m *measure.Measurement, lost []measure.LostShard, err error) {
 	for len(all) > 0 {
 		m, err = measure.Merge(all)
 		var misfits *measure.MergeError
@@ -348,9 +348,9 @@ func mergeAlike(all []*measure.Measurement) (m *measure.Measurement, lost []meas
 			return m, lost, err
 		}
 		odd := map[int]bool{}
-		for _, misfit := range misfits.Misfits {
+		for _, misfit := range misfits.Conflicts {
 			if shard := all[misfit.Measurement].Shard; shard != nil && !odd[misfit.Measurement] {
-				lost = append(lost, measure.Lost{Index: shard.Index, Why: "its measurement does not fit those of the others: " + misfit.Why})
+				lost = append(lost, measure.LostShard{Index: shard.Index, Why: "its measurement does not fit those of the others: " + misfit.Why})
 			}
 			odd[misfit.Measurement] = true
 		}

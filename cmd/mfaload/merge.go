@@ -141,7 +141,7 @@ func resolved(path string) string {
 	return path
 }
 
-func reasons(lost []measure.Lost) (texts []string) {
+func reasons(lost []measure.LostShard) (texts []string) {
 	for _, l := range lost {
 		texts = append(texts, l.Why)
 	}
@@ -160,7 +160,7 @@ func mergeFiles(files []session.ShardFile) (*measure.Measurement, error) {
 		return m, err
 	}
 	texts := []string{}
-	for _, misfit := range misfits.Misfits {
+	for _, misfit := range misfits.Conflicts {
 		text := files[misfit.Measurement].Name + ": " + misfit.Why
 		if misfit.Twin >= 0 {
 			text += ", also in " + files[misfit.Twin].Name

@@ -116,12 +116,12 @@ type runBars struct {
 	all    *mpb.Progress
 	end    int64 // requests; 0 is not known
 	shown  []*mpb.Bar
-	stages []measure.Stage
+	stages []measure.StageSpan
 	stage  *mpb.Bar // nil where there is one stage only
 }
 
 // addStage adds a bar of the time that has passed of the stage.
-func (b *runBars) addStage(width int, stages []measure.Stage) {
+func (b *runBars) addStage(width int, stages []measure.StageSpan) {
 	b.stages = stages
 	b.stage = b.all.AddBar(1000,
 		mpb.PrependDecorators(decor.Name("", decor.WCSyncSpaceR)),

@@ -107,7 +107,7 @@ func synthesize(with map[string]float64) (*measure.Measurement, error) {
 	var shapes measure.Shapes
 	seconds, rate := int(with["seconds"]), int(with["rate"])
 	scheduled := []uint64{0, 0}
-	var profile measure.Profile
+	var profile measure.LoadProfile
 	level := 0.0
 	for i := range seconds * rate {
 		at := time.Duration(i) * time.Second / time.Duration(rate)

@@ -67,7 +67,7 @@ func Journaled(t testing.TB, seed uint64, seconds, workers int, file journal.Fil
 		return &journal.State{Described: d, DueFrom: min(from, len(due)), Elapsed: time.Duration(second+1) * time.Second, Hiccups: []time.Duration{time.Duration(second)}}
 	}
 	first := state(0)
-	first.Described.Profile.Stages = []measure.Stage{{Name: "steady", End: time.Hour}}
+	first.Described.Profile.Stages = []measure.StageSpan{{Name: "steady", End: time.Hour}}
 	failed := j.Begin(r, first) != nil
 	for second := range seconds {
 		due = append(due, 0)

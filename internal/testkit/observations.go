@@ -35,7 +35,7 @@ func Observations(seed uint64, n int) []*measure.Observation {
 				o.Refused, o.Label = true, "connection refused"
 			}
 		case 1:
-			o.Violations = []measure.Violation{{Rule: "echo.user", Pointer: "/user/id", Fails: true, Got: fmt.Sprint(i)},
+			o.Violations = []measure.RuleViolation{{Rule: "echo.user", Pointer: "/user/id", Fails: true, Got: fmt.Sprint(i)},
 				{Rule: "field.unknown", Pointer: "/new"}}
 			o.Example = func(bool) measure.Example { return measure.Example{UserID: fmt.Sprint(i), At: intended} }
 		}
@@ -90,13 +90,13 @@ func Observation(random *rand.Rand, second int) *measure.Observation {
 		return o
 	}
 	for range random.IntN(3) {
-		o.Violations = append(o.Violations, measure.Violation{Rule: "a", Pointer: fmt.Sprint("/", random.IntN(3)), Fails: random.IntN(2) == 0,
+		o.Violations = append(o.Violations, measure.RuleViolation{Rule: "a", Pointer: fmt.Sprint("/", random.IntN(3)), Fails: random.IntN(2) == 0,
 			Expected: "one", Got: fmt.Sprint("two ", random.IntN(100)), Counted: random.IntN(3) == 0})
 	}
 	o.Example = func(whole bool) measure.Example {
 		e := measure.Example{UserID: "u", Status: 201, At: o.Sent}
 		if whole {
-			e.Answer = &measure.Answer{Headers: []string{"a: b"}, Body: "{}"}
+			e.Answer = &measure.MaskedResponse{Headers: []string{"a: b"}, Body: "{}"}
 		}
 		return e
 	}
@@ -137,7 +137,7 @@ func LateObservation(random *rand.Rand, labels []string, groups int, now time.Du
 	o.AsExpected = random.IntN(3) > 0
 	for range random.IntN(3) {
 		o.Violations = append(o.Violations,
-			measure.Violation{Rule: []string{"a", "b", "\xfe"}[random.IntN(3)],
+			measure.RuleViolation{Rule: []string{"a", "b", "\xfe"}[random.IntN(3)],
 				Pointer: labels[random.IntN(len(labels))],
 				Fails:   random.IntN(2) == 0, Expected: "one", Got: labels[random.IntN(len(labels))],
 				Counted: random.IntN(3) == 0})

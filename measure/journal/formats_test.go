@@ -103,7 +103,7 @@ func TestFormatOfTheJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.RecordConnection(false, 2*ms, 3*ms, true)
-	broken := []measure.Violation{{Rule: "a.rule", Pointer: "/id", Fails: true, Expected: "x", Got: "y"}}
+	broken := []measure.RuleViolation{{Rule: "a.rule", Pointer: "/id", Fails: true, Expected: "x", Got: "y"}}
 	for _, o := range []measure.Observation{
 		{Group: 1, Intended: 5 * ms, Sent: 6 * ms, Done: 9 * ms, Own: ms, Harmed: ms,
 			Label: "201", AsExpected: true, Evaluated: []uint64{3}},

@@ -252,7 +252,7 @@ const (
 )
 
 // appendViolation appends one. Kept is its instance, nil where none was kept.
-func (p *partitionLog) appendViolation(b []byte, v *measure.Violation, kept *measure.Instance) []byte {
+func (p *partitionLog) appendViolation(b []byte, v *measure.RuleViolation, kept *measure.Instance) []byte {
 	key := violationKey{validText(v.Rule), validText(v.Pointer), v.Fails}
 	number, known := p.keys[key]
 	if !known {

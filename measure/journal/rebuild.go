@@ -70,7 +70,7 @@ type rebuilder struct {
 	first, last *State
 	recorder    *measure.Recorder
 	hiccups     *measure.Histogram
-	profile     measure.Profile
+	profile     measure.LoadProfile
 	pauses      []measure.Pause
 	ownSeconds  []measure.OwnSecond
 }
@@ -195,8 +195,8 @@ func leaveInFlight(p *measure.Phase) {
 }
 
 // until cuts the stages off at a time.
-func until(stages []measure.Stage, end time.Duration) []measure.Stage {
-	stages = slices.DeleteFunc(stages, func(s measure.Stage) bool { return s.Start >= end })
+func until(stages []measure.StageSpan, end time.Duration) []measure.StageSpan {
+	stages = slices.DeleteFunc(stages, func(s measure.StageSpan) bool { return s.Start >= end })
 	for i := range stages {
 		stages[i].End = min(stages[i].End, end)
 	}

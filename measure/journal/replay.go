@@ -183,7 +183,7 @@ func (p *player) violation() *measure.Example {
 		return nil
 	}
 	key := p.keys[number-1]
-	v := measure.Violation{Rule: key.rule, Pointer: key.pointer, Fails: key.fails, Counted: flags&flagCounted != 0}
+	v := measure.RuleViolation{Rule: key.rule, Pointer: key.pointer, Fails: key.fails, Counted: flags&flagCounted != 0}
 	var kept *measure.Example
 	if flags&flagKept != 0 {
 		var instance measure.Instance

@@ -278,7 +278,7 @@ func refused(seed uint64) compare.Run {
 	for s := range r.seconds {
 		r.record(s, time.Millisecond, true)
 		r.seconds[s].Refused = 1
-		r.seconds[s].Served = &measure.Pair{Response: measure.NewSparse(), Service: measure.NewSparse()}
+		r.seconds[s].Served = &measure.RequestTimes{Response: measure.NewSparse(), Service: measure.NewSparse()}
 	}
 	return r.finish(rand.New(rand.NewPCG(seed, 9)))
 }

@@ -290,7 +290,7 @@ func TestNeverServedIsSlower(t *testing.T) {
 // ten seconds, are never sent, or are turned away at once.
 func withOutcomes(name string, seed uint64, timeouts, unsent, refused int) compare.Run {
 	random := rand.New(rand.NewPCG(seed, 5))
-	recorder, profile := measure.NewRecorder(1, nil, 0), measure.Profile{}
+	recorder, profile := measure.NewRecorder(1, nil, 0), measure.LoadProfile{}
 	for k := range 1200 {
 		at := time.Duration(k) * 50 * time.Millisecond
 		profile.Add(at, false)

@@ -29,7 +29,7 @@ type line struct {
 	Got        string  `json:"got"`
 	HTTPStatus int     `json:"httpStatus"`
 	report.Example
-	Answer *measure.Answer `json:"answer,omitempty"`
+	Answer *measure.MaskedResponse `json:"answer,omitempty"`
 	// LeftOut says that measurement.json.gz has a response for which there is no room.
 	LeftOut bool `json:"answer_left_out,omitempty"`
 }

@@ -16,7 +16,7 @@ const maxStages = 1000
 // StagesUntil returns the stages of the schedule up to a time of the run, the
 // warm-up first; a repeated stage once for each time it was run. The last one
 // ends there where the run was cut short. Beyond [maxStages] they are left out.
-func (s *Schedule) StagesUntil(end time.Duration) (all []measure.Stage) {
+func (s *Schedule) StagesUntil(end time.Duration) (all []measure.StageSpan) {
 	for i := range s.sections {
 		p := &s.sections[i]
 		for cycle := range p.cycles {
@@ -30,7 +30,7 @@ func (s *Schedule) StagesUntil(end time.Duration) (all []measure.Stage) {
 				if !p.warmup {
 					name = stageName(&p.stages[j].Stage)
 				}
-				all = append(all, measure.Stage{Name: name, Warmup: p.warmup, Start: from, End: to})
+				all = append(all, measure.StageSpan{Name: name, Warmup: p.warmup, Start: from, End: to})
 			}
 		}
 	}
@@ -39,7 +39,7 @@ func (s *Schedule) StagesUntil(end time.Duration) (all []measure.Stage) {
 
 // Stages returns the stages of the schedule with their times, the warm-up first,
 // a repeated stage once for each time; the first thousand of them.
-func (s *Schedule) Stages() []measure.Stage { return s.StagesUntil(s.End()) }
+func (s *Schedule) Stages() []measure.StageSpan { return s.StagesUntil(s.End()) }
 
 // Place is where a time of the run is in the schedule.
 type Place struct {

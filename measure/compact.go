@@ -10,12 +10,12 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// frozen are the buckets of a histogram that nothing is recorded into any more,
+// compactBuckets are the buckets of a histogram that nothing is recorded into any more,
 // or seldom. For each that is not empty there is a varint: twice the distance
 // from the one before, plus 1 where a second varint has the count because it is
 // not 1. That is one or two bytes, a tenth of what a small sparse histogram
 // takes.
-type frozen struct {
+type compactBuckets struct {
 	buckets []byte
 	count   uint64
 }
@@ -24,19 +24,19 @@ type frozen struct {
 // [lowest] is not below.
 const step = 512
 
-// freeze makes a sparse histogram as small as it gets. Recording into it makes
+// shrink makes a sparse histogram as small as it gets. Recording into it makes
 // it large again.
-func (h *Histogram) freeze() {
+func (h *Histogram) shrink() {
 	if h.packed != nil {
-		h.frozen, h.packed = newFrozen(h.packed), nil
+		h.compact, h.packed = compactOf(h.packed), nil
 	}
 }
 
 // weight is how many bytes it takes, about.
 func (h *Histogram) weight() int {
 	switch size := int(unsafe.Sizeof(*h)); {
-	case h.frozen != nil:
-		return size + int(unsafe.Sizeof(*h.frozen)) + cap(h.frozen.buckets)
+	case h.compact != nil:
+		return size + int(unsafe.Sizeof(*h.compact)) + cap(h.compact.buckets)
 	case h.packed != nil:
 		return size + 4<<10
 	default:
@@ -44,25 +44,25 @@ func (h *Histogram) weight() int {
 	}
 }
 
-// frozenCopy returns a frozen histogram of the same content. Scratch is any
+// compactCopy returns a small histogram of the same content. Scratch is any
 // sparse one, whose content is lost.
-func (h *Histogram) frozenCopy(scratch *Histogram) *Histogram {
+func (h *Histogram) compactCopy(scratch *Histogram) *Histogram {
 	copied := *h
 	if h.dense != nil {
 		scratch.packed.Reset()
 		scratch.packed.MergeFrom(h.dense)
 		copied.dense, copied.packed = nil, scratch.packed
 	}
-	copied.freeze()
+	copied.shrink()
 	return &copied
 }
 
-func newFrozen(p *hdrhistogram.PackedHistogram) *frozen {
+func compactOf(p *hdrhistogram.PackedHistogram) *compactBuckets {
 	var buffer [512]byte
-	return &frozen{append([]byte(nil), appendBuckets(buffer[:0], p.ForEachBucket)...), uint64(p.TotalCount())}
+	return &compactBuckets{append([]byte(nil), appendBuckets(buffer[:0], p.ForEachBucket)...), uint64(p.TotalCount())}
 }
 
-// appendBuckets appends the buckets as frozen has them.
+// appendBuckets appends the buckets as compactBuckets has them.
 func appendBuckets(b []byte, buckets iter.Seq2[int64, int64]) []byte {
 	before := uint64(0)
 	for value, count := range buckets {
@@ -81,23 +81,23 @@ func appendBucket(b []byte, distance, count uint64) []byte {
 	return binary.AppendUvarint(binary.AppendUvarint(b, distance<<1|1), count)
 }
 
-// frozenBuckets are those of any histogram as frozen has them, to be read only.
-func (h *Histogram) frozenBuckets() []byte {
-	if h.frozen != nil {
-		return h.frozen.buckets
+// compactBytes are those of any histogram as compactBuckets has them, to be read only.
+func (h *Histogram) compactBytes() []byte {
+	if h.compact != nil {
+		return h.compact.buckets
 	}
 	return appendBuckets(nil, h.eachBucket)
 }
 
-// thaw undoes freeze.
-func (h *Histogram) thaw() {
-	if h.frozen != nil {
-		h.packed, h.frozen = h.frozen.sparse(), nil
+// expand undoes shrink.
+func (h *Histogram) expand() {
+	if h.compact != nil {
+		h.packed, h.compact = h.compact.sparse(), nil
 	}
 }
 
 // sparse returns the buckets as a histogram of the library.
-func (f *frozen) sparse() *hdrhistogram.PackedHistogram {
+func (f *compactBuckets) sparse() *hdrhistogram.PackedHistogram {
 	p := hdrhistogram.NewPacked(lowest, highest, digits)
 	for value, count := range f.each {
 		_ = p.RecordValues(value, count) // it was in range
@@ -106,7 +106,7 @@ func (f *frozen) sparse() *hdrhistogram.PackedHistogram {
 }
 
 // each yields the buckets in ascending order, as ForEachBucket of the library.
-func (f *frozen) each(yield func(value, count int64) bool) {
+func (f *compactBuckets) each(yield func(value, count int64) bool) {
 	place := uint64(0)
 	for b := f.buckets; len(b) > 0; {
 		distance, n := binary.Uvarint(b)
@@ -123,7 +123,7 @@ func (f *frozen) each(yield func(value, count int64) bool) {
 }
 
 // atRank returns the largest time of the bucket that the time of a rank is in, from 1 on.
-func (f *frozen) atRank(rank uint64) (top time.Duration) {
+func (f *compactBuckets) atRank(rank uint64) (top time.Duration) {
 	seen := uint64(0)
 	for value, count := range f.each {
 		top = time.Duration(lowestOf(bucket(value)+1) - 1)

@@ -27,9 +27,9 @@ func TestBuckets(t *testing.T) {
 	if err := want.Merge(h); err != nil {
 		t.Fatal(err)
 	}
-	h.freeze()
+	h.shrink()
 	if !h.Equal(want) || h.Percentile(50) != want.Percentile(50) || h.Count() != want.Count() {
-		t.Error("a frozen histogram is another one")
+		t.Error("a small histogram is another one")
 	}
 	if h.Record(time.Second); h.Count() != want.Count()+1 {
 		t.Error("nothing can be recorded into it")
