@@ -40,7 +40,8 @@ func complete(file []byte) []byte {
 }
 
 var variables = map[string]string{
-	"NAME": "secret-name", "RATE": "7/s", "HUGE": "7654321/s", "NUMBER": "4711", "MAPPING": "{workers: 3}", "YES": "true",
+	"NAME": "secret-name", "RATE": "7/s", "HUGE": "7654321/s", "NUMBER": "4711", "MAPPING": "{workers: 3}",
+	"YES":   "true",
 	"EMPTY": "", "BINARY": "\xff\xfe", "HOST": "https://secret.example.com", "DURATION": "5s", "SHARE": "2%",
 	"TOKEN": "4711", "POLICY": "9761c24a-208d-0499-1bf6-39905184a4e1", "SPACED": "a: b # c",
 }
@@ -121,7 +122,8 @@ func messages(t *testing.T, name string, data []byte) string {
 		return ""
 	}
 	shown := strings.ReplaceAll(err.Error(), "clientSecret", "") // the key's name
-	for _, hidden := range []string{"s3", "cret", "secret-name", "secret.example", "4711", "7/s", "7654321", "workers: 3"} {
+	for _, hidden := range []string{"s3", "cret", "secret-name", "secret.example", "4711", "7/s", "7654321",
+		"workers: 3"} {
 		if strings.Contains(shown, hidden) && !strings.Contains(name, hidden) {
 			t.Errorf("%s: %q is shown: %v", name, hidden, err)
 		}

@@ -19,9 +19,11 @@ func BenchmarkReadUsers(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			dir := b.TempDir()
 			writeUsers(b, filepath.Join(dir, "users.csv"), n)
-			text := "name: a\ntarget: {simulator: {}}\nusers: [{name: a, file: users.csv, order: shuffle}]\nload: {stages: [{rate: 1/s, duration: 1s}]}\n"
+			text := "name: a\ntarget: {simulator: {}}\nusers: [{name: a, file: users.csv, order: " +
+				"shuffle}]\nload: {stages: [{rate: 1/s, duration: 1s}]}\n"
 			for b.Loop() {
-				s, err := scenario.Parse(filepath.Join(dir, "s.yaml"), []byte(text), func(string) (string, bool) { return "", false })
+				s, err := scenario.Parse(filepath.Join(dir, "s.yaml"), []byte(text),
+					func(string) (string, bool) { return "", false })
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -34,7 +34,8 @@ type Capacity struct {
 
 // NewCapacity returns the defaults for a highest rate.
 func NewCapacity(most Rate) Capacity {
-	return Capacity{MaxRate: most, StartRate: most / defaultRange, Trial: 30 * time.Second, Warmup: 10 * time.Second, Settle: 5 * time.Second,
+	return Capacity{MaxRate: most, StartRate: most / defaultRange, Trial: 30 * time.Second,
+		Warmup: 10 * time.Second, Settle: 5 * time.Second,
 		Budget: 30 * time.Minute, Trials: 15, Width: 0.05, Confidence: 0.95}
 }
 
@@ -44,9 +45,11 @@ var capacityForm = form.Mapping(checkCapacity, []form.Field[Capacity]{
 	form.Key("startRate", rate(true), func(c *Capacity, v Rate) { c.StartRate = v },
 		"The rate of the first trial. Left out: a 32nd of maxRate."),
 	form.Key("stopOn429", form.YesOrNo, func(c *Capacity, v bool) { c.StopOn429 = v },
-		"Whether 429 ends the search upwards: no trial goes to a rate that was refused before, and the rate limit is what was found.").Default("false"),
+		"Whether 429 ends the search upwards: no trial goes to a rate that was refused before, and the "+
+			"rate limit is what was found.").Default("false"),
 	form.Key("trial", duration(true, maxRun), func(c *Capacity, v time.Duration) { c.Trial = v },
-		"How long a trial is judged at least. It gets longer where percentiles need more requests and near the limit.").Default("30s"),
+		"How long a trial is judged at least. It gets longer where percentiles need more requests and near "+
+			"the limit.").Default("30s"),
 	form.Key("warmup", duration(false, maxRun), func(c *Capacity, v time.Duration) { c.Warmup = v },
 		"Time at the start of each trial that is not judged.").Default("10s"),
 	form.Key("settle", duration(false, maxRun), func(c *Capacity, v time.Duration) { c.Settle = v },
@@ -70,10 +73,14 @@ func checkCapacity(d *form.Decoder, n *form.Node, c *Capacity) {
 	if n.Get("startRate") == nil {
 		c.StartRate = c.MaxRate / defaultRange
 	} else if n.Sound("startRate") && n.Sound("maxRate") && c.StartRate > c.MaxRate {
-		d.Fail(n.Get("startRate"), d.Label(n.Get("startRate"))+": "+n.Get("startRate").Shown()+" is above maxRate", "write a lower rate, or leave it out")
+		d.Fail(n.Get("startRate"),
+			d.Label(n.Get("startRate"))+": "+n.Get("startRate").Shown()+" is above maxRate",
+			"write a lower rate, or leave it out")
 	}
 	if n.Sound("trial") && c.Trial < minTrial {
-		d.Fail(n.Get("trial"), d.Label(n.Get("trial"))+": "+n.Get("trial").Shown()+" is too short to tell a steady load from none", "write at least 5s")
+		d.Fail(n.Get("trial"),
+			d.Label(n.Get("trial"))+": "+n.Get("trial").Shown()+
+				" is too short to tell a steady load from none", "write at least 5s")
 	}
 	for _, k := range []struct {
 		name       string
@@ -85,7 +92,8 @@ func checkCapacity(d *form.Decoder, n *form.Node, c *Capacity) {
 		{"confidence", c.Confidence, 0.5, 0.999, "write from 50% to 99.9%"},
 	} {
 		if n.Sound(k.name) && (k.v < k.least || k.v > k.end) {
-			d.Fail(n.Get(k.name), d.Label(n.Get(k.name))+": "+n.Get(k.name).Shown()+" is out of range", k.remedy)
+			d.Fail(n.Get(k.name), d.Label(n.Get(k.name))+": "+n.Get(k.name).Shown()+" is out of range",
+				k.remedy)
 		}
 	}
 }

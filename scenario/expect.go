@@ -12,9 +12,11 @@ import (
 
 // statuses, deviceTypes and errorCodes are those of the documentation.
 var (
-	statuses = []string{"OTP_REQUIRED", "DEVICE_SELECTION_REQUIRED", "COMPLETED", "PUSH_CONFIRMATION_REQUIRED",
+	statuses = []string{"OTP_REQUIRED", "DEVICE_SELECTION_REQUIRED", "COMPLETED",
+		"PUSH_CONFIRMATION_REQUIRED",
 		"PUSH_CONFIRMATION_TIMED_OUT", "ASSERTION_REQUIRED", "FAILED"}
-	deviceTypes = []string{"EMAIL", "SMS", "VOICE", "WHATSAPP", "TOTP", "MOBILE", "FIDO2", "SECURITY_KEY", "PLATFORM",
+	deviceTypes = []string{"EMAIL", "SMS", "VOICE", "WHATSAPP", "TOTP", "MOBILE", "FIDO2", "SECURITY_KEY",
+		"PLATFORM",
 		"OATH_TOKEN", "PINGID_MOBILE", "PINGID_DESKTOP", "PINGID_DESKTOP_GEN2", "YUBIKEY"}
 	errorCodes = []string{"INVALID_DATA", "INVALID_REQUEST", "REQUEST_FAILED", "ACCESS_FAILED", "NOT_FOUND",
 		"REQUEST_LIMITED", "UNEXPECTED_ERROR"}
@@ -23,8 +25,9 @@ var (
 // httpStatusesOf are the HTTP statuses that the documentation has for an error
 // code.
 var httpStatusesOf = map[string][]int{
-	"INVALID_DATA": {400}, "INVALID_REQUEST": {400, 415}, "REQUEST_FAILED": {400}, "ACCESS_FAILED": {401, 403},
-	"NOT_FOUND": {404}, "REQUEST_LIMITED": {429}, "UNEXPECTED_ERROR": {500},
+	"INVALID_DATA": {400}, "INVALID_REQUEST": {400, 415}, "REQUEST_FAILED": {400},
+	"ACCESS_FAILED": {401, 403},
+	"NOT_FOUND":     {404}, "REQUEST_LIMITED": {429}, "UNEXPECTED_ERROR": {500},
 }
 
 // created is the HTTP status of an answer that has a status of its own.
@@ -45,7 +48,8 @@ func checkExpect(d *form.Decoder, n *form.Node, e *Expect) {
 	case n.Get("httpStatus") == nil:
 		needsHTTPStatus(d, n, code, e.Errors)
 	default:
-		d.FailKey(code, d.Label(code)+" is expected with only httpStatus 201", "expect status instead of error, or another httpStatus: a 201 is no error")
+		d.FailKey(code, d.Label(code)+" is expected with only httpStatus 201",
+			"expect status instead of error, or another httpStatus: a 201 is no error")
 	}
 }
 
@@ -72,7 +76,8 @@ func needsHTTPStatus(d *form.Decoder, n, code *form.Node, codes []string) {
 // word is a word of the service in upper case. Documentation calls its lists
 // common, so others are taken too, but not those that look mistyped.
 func word(noun, example string, known []string) form.Form[string] {
-	return form.Text(noun, "such as "+example, wordPattern, func(text string) (string, *form.Flaw) { return parseWord(text, noun, known) })
+	return form.Text(noun, "such as "+example, wordPattern,
+		func(text string) (string, *form.Flaw) { return parseWord(text, noun, known) })
 }
 
 const wordPattern = `[A-Z][A-Z0-9]*(?:_[A-Z][A-Z0-9]*)*`
@@ -120,7 +125,9 @@ func parseExpect(text string) (e Expect, f *form.Flaw) {
 	}
 	for _, isCreated := range []bool{true, false} {
 		if bare[isCreated] && worded[isCreated] {
-			return Expect{}, form.NewFlaw("has answers with and without a word", "give all of them a word, such as 404 NOT_FOUND, or none")
+			return Expect{},
+				form.NewFlaw("has answers with and without a word",
+					"give all of them a word, such as 404 NOT_FOUND, or none")
 		}
 	}
 	return e, nil
@@ -147,7 +154,8 @@ func parseAnswer(parts []string) (status int, word string, f *form.Flaw) {
 	if status != created {
 		known, noun = errorCodes, "an error code"
 	} else if slices.Contains(errorCodes, parts[0]) {
-		return 0, "", form.NewFlaw("names an error without its HTTP status", "write for example 404 NOT_FOUND")
+		return 0, "",
+			form.NewFlaw("names an error without its HTTP status", "write for example 404 NOT_FOUND")
 	}
 	if word, f = parseWord(parts[0], noun, known); f != nil && f.Remedy == "" {
 		f.Remedy = "write " + expectExample

@@ -74,7 +74,8 @@ func (s *Scenario) TrialFingerprints() map[string]string {
 	c := s.forFingerprint()
 	l := c.Load
 	l.Stages, l.Warmup, l.Repeat, l.Requests, l.MaxRequests, l.On429 = nil, 0, 0, 0, 0, ""
-	return map[string]string{"target": fingerprint(c.Target), "users": fingerprint(c.Groups), "load": fingerprint(l), "thresholds": fingerprint(c.Thresholds)}
+	return map[string]string{"target": fingerprint(c.Target), "users": fingerprint(c.Groups),
+		"load": fingerprint(l), "thresholds": fingerprint(c.Thresholds)}
 }
 
 func fingerprint(v any) string {

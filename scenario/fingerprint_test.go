@@ -46,12 +46,16 @@ contract: {levels: {echo.user: note}}
 
 // shapesNothing are the fields that say nothing about load or judgement.
 func shapesNothing(path string) bool {
-	for _, p := range []string{".Name", ".Description", ".File", ".Text", ".Target.AccessToken", ".Target.AccessTokenFile", ".Target.OwnerAgreed", ".Target.Network.TransactionIDs", ".Target.Network.Proxy", ".Target.Network.Headers[].Value", ".Load.Stages[].Profile.File", ".Groups[].File.Path", ".Groups[].MaxPerUser", ".Load.MaxPerUser"} {
+	for _, p := range []string{".Name", ".Description", ".File", ".Text", ".Target.AccessToken",
+		".Target.AccessTokenFile", ".Target.OwnerAgreed", ".Target.Network.TransactionIDs",
+		".Target.Network.Proxy", ".Target.Network.Headers[].Value", ".Load.Stages[].Profile.File",
+		".Groups[].File.Path", ".Groups[].MaxPerUser", ".Load.MaxPerUser"} {
 		if path == p {
 			return true
 		}
 	}
-	return strings.HasPrefix(path, ".Literal") || strings.Contains(path, ".Pos") || strings.HasSuffix(path, ".Written")
+	return strings.HasPrefix(path, ".Literal") || strings.Contains(path, ".Pos") ||
+		strings.HasSuffix(path, ".Written")
 }
 
 // TestHash changes one field after the other: a field that is added to a
@@ -128,7 +132,8 @@ func TestHash(t *testing.T) {
 // TestHashOfWriting compares two ways to write the same.
 func TestHashOfWriting(t *testing.T) {
 	a := parse(t, "a", whole("thresholds: {errorRate: 0.1%, response: {p95: 1s}}\n"))
-	b := parse(t, "b", whole("description: other\nthresholds: {errorRate: 0.100%, response: {p95: 1000ms}}\n"))
+	b := parse(t, "b",
+		whole("description: other\nthresholds: {errorRate: 0.100%, response: {p95: 1000ms}}\n"))
 	if a.Hash() != b.Hash() {
 		t.Error("limits that are written in another way give another hash")
 	}
@@ -140,26 +145,35 @@ func TestHashOfWriting(t *testing.T) {
 // What is compared may differ: where requests go, and what they are judged by.
 func TestParts(t *testing.T) {
 	parse := func(target, users, load string) map[string]string {
-		s, err := scenario.Parse("parts.yaml", []byte("name: parts\ntarget: "+target+"\nusers: "+users+"\nload: "+load+"\n"), func(string) (string, bool) { return "", false })
+		s, err := scenario.Parse("parts.yaml",
+			[]byte("name: parts\ntarget: "+target+"\nusers: "+users+"\nload: "+load+"\n"),
+			func(string) (string, bool) { return "", false })
 		if err != nil {
 			t.Fatal(err)
 		}
 		return s.Fingerprints()
 	}
-	const users, load = "[{name: a, ids: [788d4931-6936-43f2-82ff-178f5762298a]}]", "{arrivals: poisson, seed: 1, stages: [{rate: 5/s, duration: 1m}]}"
+	const users, load = "[{name: a, ids: [788d4931-6936-43f2-82ff-178f5762298a]}]",
+		"{arrivals: poisson, seed: 1, stages: [{rate: 5/s, duration: 1m}]}"
 	before := parse("{simulator: {}}", users, load)
 	for name, c := range map[string]struct {
 		target, users, load string
 		sameUsers, sameLoad bool
 	}{
 		"target": {"{simulator: {latency: 5ms}}", users, load, true, true},
-		"seed":   {"{simulator: {}}", users, "{arrivals: poisson, seed: 2, stages: [{rate: 5/s, duration: 1m}]}", true, true},
-		"rate":   {"{simulator: {}}", users, "{arrivals: poisson, seed: 1, stages: [{rate: 6/s, duration: 1m}]}", true, false},
-		"users":  {"{simulator: {}}", "[{name: a, ids: [788d4931-6936-43f2-82ff-178f5762298b]}]", load, false, true},
-		"expect": {"{simulator: {}}", "[{name: a, ids: [788d4931-6936-43f2-82ff-178f5762298a], expect: {httpStatus: 404}}]", load, false, true},
+		"seed": {"{simulator: {}}", users,
+			"{arrivals: poisson, seed: 2, stages: [{rate: 5/s, duration: 1m}]}", true, true},
+		"rate": {"{simulator: {}}", users,
+			"{arrivals: poisson, seed: 1, stages: [{rate: 6/s, duration: 1m}]}", true, false},
+		"users": {"{simulator: {}}", "[{name: a, ids: [788d4931-6936-43f2-82ff-178f5762298b]}]", load, false,
+			true},
+		"expect": {"{simulator: {}}",
+			"[{name: a, ids: [788d4931-6936-43f2-82ff-178f5762298a], expect: {httpStatus: 404}}]", load,
+			false, true},
 	} {
 		after := parse(c.target, c.users, c.load)
-		if (after["users"] == before["users"]) != c.sameUsers || (after["load"] == before["load"]) != c.sameLoad {
+		if (after["users"] == before["users"]) != c.sameUsers ||
+			(after["load"] == before["load"]) != c.sameLoad {
 			t.Errorf("another %s: %v, before %v", name, after, before)
 		}
 	}
@@ -167,10 +181,13 @@ func TestParts(t *testing.T) {
 
 // A search may go on with other limits of itself, and with nothing else.
 func TestTrialParts(t *testing.T) {
-	const base = "name: parts\ntarget: {simulator: {latency: 1ms}}\nusers: [{name: a, ids: [788d4931-6936-43f2-82ff-178f5762298a]}]\n" +
-		"load: {seed: 1, maxRequests: 10, stages: [{rate: 5/s, duration: 1m}]}\nthresholds: {response: {p95: 100ms}}\ncapacity: {maxRate: 10/s}\n"
+	const base = "name: parts\ntarget: {simulator: {latency: 1ms}}\nusers: [{name: a, ids: " +
+		"[788d4931-6936-43f2-82ff-178f5762298a]}]\n" +
+		"load: {seed: 1, maxRequests: 10, stages: [{rate: 5/s, duration: 1m}]}\nthresholds: {response: " +
+		"{p95: 100ms}}\ncapacity: {maxRate: 10/s}\n"
 	parse := func(replace ...string) map[string]string {
-		s, err := scenario.Parse("parts.yaml", []byte(strings.NewReplacer(replace...).Replace(base)), func(string) (string, bool) { return "", false })
+		s, err := scenario.Parse("parts.yaml", []byte(strings.NewReplacer(replace...).Replace(base)),
+			func(string) (string, bool) { return "", false })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -181,7 +198,9 @@ func TestTrialParts(t *testing.T) {
 		differs string // "" for nothing
 		replace []string
 	}{
-		{"", []string{"parts", "others", "rate: 5/s", "rate: 7/s", "duration: 1m", "duration: 2m", "maxRequests: 10", "maxRequests: 20", "maxRate: 10/s", "maxRate: 20/s, trials: 30", "100ms", "0.1s"}},
+		{"", []string{"parts", "others", "rate: 5/s", "rate: 7/s", "duration: 1m", "duration: 2m",
+			"maxRequests: 10", "maxRequests: 20", "maxRate: 10/s", "maxRate: 20/s, trials: 30", "100ms",
+			"0.1s"}},
 		{"", []string{"seed: 1,", "seed: 1, maxPerUser: 5/d,"}},
 		{"target", []string{"1ms", "2ms"}},
 		{"users", []string{"788d", "788e"}},

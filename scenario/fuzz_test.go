@@ -44,7 +44,8 @@ func FuzzParse(f *testing.F) {
 			s, err := read("f", data, lookup)
 			again, errAgain := read("f", data, lookup)
 			if !reflect.DeepEqual(s, again) || message(err) != message(errAgain) {
-				t.Fatalf("read twice: %v, %v, %s", err, errAgain, cmp.Diff(s, again, cmp.Comparer(sameSecret)))
+				t.Fatalf("read twice: %v, %v, %s", err, errAgain,
+					cmp.Diff(s, again, cmp.Comparer(sameSecret)))
 			}
 			if err == nil {
 				if s.Hash() != again.Hash() {

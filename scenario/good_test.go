@@ -62,18 +62,23 @@ contract:
 var wantDesign = scenario.Scenario{
 	Name: "rollout-eu", Description: "Friday peak before the EU rollout", File: "design.yaml",
 	Target: scenario.Target{AuthPath: "https://auth.pingone.eu", EnvID: envID,
-		AccessToken: scenario.NewSecret("4711"), OwnerAgreed: true, Timeout: 10 * time.Second, Protocol: scenario.HTTP1, Network: scenario.Network{IPVersion: scenario.AnyIP}},
+		AccessToken: scenario.NewSecret("4711"), OwnerAgreed: true, Timeout: 10 * time.Second,
+		Protocol: scenario.HTTP1, Network: scenario.Network{IPVersion: scenario.AnyIP}},
 	Groups: []scenario.Group{
-		{Name: "email-otp", IDs: []string{userA}, Weight: 3, MaxPerUser: 10, Order: scenario.Sequential, Exhausted: scenario.Wrap,
+		{Name: "email-otp", IDs: []string{userA}, Weight: 3, MaxPerUser: 10, Order: scenario.Sequential,
+			Exhausted: scenario.Wrap,
 			Request: map[string]any{
 				"policy": map[string]any{"id": "9761c24a-208d-0499-1bf6-39905184a4e1"},
 				"n":      json.Number("1.50"), "list": []any{true, nil, "1"}},
 			Expect: scenario.Expect{HTTPStatuses: []int{201}, Statuses: []string{"OTP_REQUIRED"}}},
-		{Name: "unknown", IDs: []string{userB}, Weight: 1, MaxPerUser: 10, Order: scenario.Sequential, Exhausted: scenario.Wrap,
-			Expect: scenario.Expect{HTTPStatuses: []int{404}, Errors: []string{"NOT_FOUND"}}},
+		{Name: "unknown", IDs: []string{userB}, Weight: 1, MaxPerUser: 10, Order: scenario.Sequential,
+			Exhausted: scenario.Wrap,
+			Expect:    scenario.Expect{HTTPStatuses: []int{404}, Errors: []string{"NOT_FOUND"}}},
 	},
-	Load: scenario.Load{Arrivals: scenario.Poisson, Seed: 1<<64 - 1, Warmup: 10 * time.Second, Workers: 32, Drain: 5 * time.Second, Repeat: 1, On429: scenario.Continue429,
-		Stages: []scenario.Stage{{From: 50, To: 50, Duration: 2 * time.Minute}, {From: 50, To: 200, Duration: 5 * time.Minute}}},
+	Load: scenario.Load{Arrivals: scenario.Poisson, Seed: 1<<64 - 1, Warmup: 10 * time.Second, Workers: 32,
+		Drain: 5 * time.Second, Repeat: 1, On429: scenario.Continue429,
+		Stages: []scenario.Stage{{From: 50, To: 50, Duration: 2 * time.Minute},
+			{From: 50, To: 200, Duration: 5 * time.Minute}}},
 	Thresholds: []scenario.Threshold{
 		{Metric: scenario.ErrorRate, Limit: 0.001, Written: "0.1%"},
 		{Metric: scenario.Response, Stat: "p99.9", Quantile: 99.9, Limit: 0.8, Written: "800ms"},
@@ -115,9 +120,12 @@ func TestParse(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	want := &scenario.Scenario{
 		Name: "test", File: "f",
-		Target: scenario.Target{EnvID: envID, Timeout: 10 * time.Second, Protocol: scenario.HTTP1, Network: scenario.Network{IPVersion: scenario.AnyIP}, Simulator: &scenario.Simulator{Seed: 1}},
-		Groups: []scenario.Group{{Name: "email", IDs: []string{userA}, Weight: 1, Order: scenario.Sequential, Exhausted: scenario.Wrap, Expect: scenario.Expect{HTTPStatuses: []int{201}}}},
-		Load: scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Drain: 10 * time.Second, Repeat: 1, On429: scenario.Continue429,
+		Target: scenario.Target{EnvID: envID, Timeout: 10 * time.Second, Protocol: scenario.HTTP1,
+			Network: scenario.Network{IPVersion: scenario.AnyIP}, Simulator: &scenario.Simulator{Seed: 1}},
+		Groups: []scenario.Group{{Name: "email", IDs: []string{userA}, Weight: 1, Order: scenario.Sequential,
+			Exhausted: scenario.Wrap, Expect: scenario.Expect{HTTPStatuses: []int{201}}}},
+		Load: scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Drain: 10 * time.Second, Repeat: 1,
+			On429:  scenario.Continue429,
 			Stages: []scenario.Stage{{From: 10, To: 10, Duration: 10 * time.Second}}},
 		Thresholds: []scenario.Threshold{
 			{Metric: scenario.ErrorRate, Written: "0%"},
@@ -125,7 +133,8 @@ func TestDefaults(t *testing.T) {
 			{Metric: scenario.AchievedRate, Limit: 0.99, Written: "99%"},
 		},
 	}
-	if diff := cmp.Diff(want, parse(t, "f", string(complete(nil))), cmp.Comparer(sameSecret), noText); diff != "" {
+	if diff := cmp.Diff(want, parse(t, "f", string(complete(nil))), cmp.Comparer(sameSecret),
+		noText); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -138,17 +147,34 @@ var good = []struct {
 }{
 	{"byte-order mark", "\uFEFF# a comment\nname: a\n", name, "a"},
 	{"line ends of Windows", "name: a\r\ndescription: b\r\n", name, "a"},
-	{"JSON", `{"name": "a", "target": {"simulator": {}}, "users": [{"name": "b", "ids": ["` + userA + `"]}], "load": {"stages": [{"rate": "1/s", "duration": "1m"}]}}`, name, "a"},
-	{"users of files", "users:\n  - {name: a, file: users/a.csv, order: random, perUser: 1/30s}\n  - {name: b, file: '-', order: once}\n" +
-		"  - {name: c, file: c.ndjson, order: shuffle, exhausted: stop, perUser: 1/min}\n  - {name: d, ids: [" + userA + "]}\n", feeds,
-		[]string{"users/a.csv:2:21 random  30s", "-:3:21 once stop 0s", "c.ndjson:4:21 shuffle stop 1m0s", ":0:0 sequential wrap 0s"}},
+	{"JSON", `{"name": "a", "target": {"simulator": {}}, "users": [{"name": "b", "ids": ["` + userA +
+		`"]}], "load": {"stages": [{"rate": "1/s", "duration": "1m"}]}}`, name, "a"},
+	{"users of files",
+		"users:\n  - {name: a, file: users/a.csv, order: random, perUser: 1/30s}\n  - {name: b, file: '-', " +
+			"order: once}\n" +
+			"  - {name: c, file: c.ndjson, order: shuffle, exhausted: stop, perUser: 1/min}\n  - {name: d, " +
+			"ids: [" + userA + "]}\n", feeds,
+		[]string{"users/a.csv:2:21 random  30s", "-:3:21 once stop 0s", "c.ndjson:4:21 shuffle stop 1m0s",
+			":0:0 sequential wrap 0s"}},
 	{"the most a user of the simulator gets", "", maxPerUser, []uint64{0}},
-	{"the most a user of this machine gets", "target: {authPath: 'http://127.0.0.1:8080', envID: " + envID + ", accessToken: a}\n", maxPerUser, []uint64{0}},
-	{"the most a user of a host gets", "target: {authPath: 'https://mfa.example.com', envID: " + envID + ", accessToken: a, ownerAgreed: true}\n", maxPerUser, []uint64{10}},
-	{"the most a user behind a resolved name gets", "target: {authPath: 'https://mfa.example.com', envID: " + envID + ", accessToken: a, ownerAgreed: true, resolve: 127.0.0.1}\n", maxPerUser, []uint64{10}},
-	{"the most a user behind a proxy gets", "target: {authPath: 'http://127.0.0.1:8080', envID: " + envID + ", accessToken: a, ownerAgreed: true, proxy: 'http://127.0.0.1:3128'}\n", maxPerUser, []uint64{10}},
-	{"the most a user gets, by group", "users:\n  - {name: a, ids: [" + userA + "]}\n  - {name: b, ids: [" + userB + "], maxPerUser: 1000000000/d}\n" +
-		"  - {name: c, usernameless: true, request: {rp: {id: example.com}}}\nload: {maxPerUser: 50/d, stages: [{rate: 1/s, duration: 1m}]}\n", maxPerUser, []uint64{50, 1_000_000_000, 0}},
+	{"the most a user of this machine gets",
+		"target: {authPath: 'http://127.0.0.1:8080', envID: " + envID + ", accessToken: a}\n", maxPerUser,
+		[]uint64{0}},
+	{"the most a user of a host gets",
+		"target: {authPath: 'https://mfa.example.com', envID: " + envID +
+			", accessToken: a, ownerAgreed: true}\n", maxPerUser, []uint64{10}},
+	{"the most a user behind a resolved name gets",
+		"target: {authPath: 'https://mfa.example.com', envID: " + envID +
+			", accessToken: a, ownerAgreed: true, resolve: 127.0.0.1}\n", maxPerUser, []uint64{10}},
+	{"the most a user behind a proxy gets",
+		"target: {authPath: 'http://127.0.0.1:8080', envID: " + envID +
+			", accessToken: a, ownerAgreed: true, proxy: 'http://127.0.0.1:3128'}\n", maxPerUser,
+		[]uint64{10}},
+	{"the most a user gets, by group",
+		"users:\n  - {name: a, ids: [" + userA + "]}\n  - {name: b, ids: [" + userB +
+			"], maxPerUser: 1000000000/d}\n" +
+			"  - {name: c, usernameless: true, request: {rp: {id: example.com}}}\nload: {maxPerUser: 50/d, " +
+			"stages: [{rate: 1/s, duration: 1m}]}\n", maxPerUser, []uint64{50, 1_000_000_000, 0}},
 	{"document markers", "---\nname: a\n", name, "a"},
 	{"quoted digits", "name: '12'\n", name, "12"},
 	{"tagged text", "name: !!str 12\n", name, "12"},
@@ -161,16 +187,22 @@ var good = []struct {
 	{"a date is text", "description: 2024-01-01\n", description, "2024-01-01"},
 	{"folded text", "description: >-\n  a\n  b\n", description, "a b"},
 	{"no capacity", "", capacity, (*scenario.Capacity)(nil)},
-	{"capacity", "capacity: {maxRate: 64/s}\n", capacity, &scenario.Capacity{MaxRate: 64, StartRate: 2, Trial: 30 * time.Second, Warmup: 10 * time.Second,
-		Settle: 5 * time.Second, Budget: 30 * time.Minute, Trials: 15, Width: 0.05, Confidence: 0.95}},
-	{"servers", "target: {simulator: {servers: {count: 10, time: exponential(20ms), contention: 3%, coherency: 0.01%, collapse: {at: 90%, after: 20s}}}}\n", simulator,
-		scenario.Simulator{Servers: &scenario.Servers{Count: 10, Time: scenario.Latency{Kind: "exponential", A: 20 * time.Millisecond}, Contention: 0.03, Coherency: 0.0001,
-			Collapse: &scenario.Collapse{At: 0.9, After: 20 * time.Second, Slower: 4}}, Seed: 1}},
+	{"capacity", "capacity: {maxRate: 64/s}\n", capacity,
+		&scenario.Capacity{MaxRate: 64, StartRate: 2, Trial: 30 * time.Second, Warmup: 10 * time.Second,
+			Settle: 5 * time.Second, Budget: 30 * time.Minute, Trials: 15, Width: 0.05, Confidence: 0.95}},
+	{"servers", "target: {simulator: {servers: {count: 10, time: exponential(20ms), contention: 3%, " +
+		"coherency: 0.01%, collapse: {at: 90%, after: 20s}}}}\n", simulator,
+		scenario.Simulator{Servers: &scenario.Servers{Count: 10,
+			Time: scenario.Latency{Kind: "exponential", A: 20 * time.Millisecond}, Contention: 0.03,
+			Coherency: 0.0001,
+			Collapse:  &scenario.Collapse{At: 0.9, After: 20 * time.Second, Slower: 4}}, Seed: 1}},
 	{"simulator of nothing", "target:\n  simulator:\n", simulator, scenario.Simulator{Seed: 1}},
 	{"distribution in braces", "target: {simulator: {latency: lognormal(80ms, 250ms), seed: 2}}\n", simulator,
-		scenario.Simulator{Latency: scenario.Latency{Kind: "lognormal", A: 80 * time.Millisecond, B: 250 * time.Millisecond}, Seed: 2}},
+		scenario.Simulator{Latency: scenario.Latency{Kind: "lognormal", A: 80 * time.Millisecond,
+			B: 250 * time.Millisecond}, Seed: 2}},
 	{"distribution in a block", "target:\n  simulator:\n    latency: normal( 80ms ,20ms )\n", simulator,
-		scenario.Simulator{Latency: scenario.Latency{Kind: "normal", A: 80 * time.Millisecond, B: 20 * time.Millisecond}, Seed: 1}},
+		scenario.Simulator{Latency: scenario.Latency{Kind: "normal", A: 80 * time.Millisecond,
+			B: 20 * time.Millisecond}, Seed: 1}},
 	{"constant latency", "target: {simulator: {latency: constant(5ms)}}\n", simulator,
 		scenario.Simulator{Latency: scenario.Latency{Kind: "constant", A: 5 * time.Millisecond}, Seed: 1}},
 	{"plain latency", "target: {simulator: {latency: '${DURATION}'}}\n", simulator,
@@ -178,7 +210,8 @@ var good = []struct {
 	{"plain limit", "target: {simulator: {rateLimit: 90/min}}\n", simulator,
 		scenario.Simulator{Limit: &scenario.Limit{Rate: 1.5, Burst: 2, RetryAfter: time.Second}, Seed: 1}},
 	{"low limit", "target: {simulator: {rateLimit: {rate: 6/h, retryAfter: 1m}}}\n", simulator,
-		scenario.Simulator{Limit: &scenario.Limit{Rate: 6.0 / 3600, Burst: 1, RetryAfter: time.Minute}, Seed: 1}},
+		scenario.Simulator{Limit: &scenario.Limit{Rate: 6.0 / 3600, Burst: 1, RetryAfter: time.Minute},
+			Seed: 1}},
 	{"limit with a burst", "target: {simulator: {rateLimit: {rate: 100/s, burst: 5}}}\n", simulator,
 		scenario.Simulator{Limit: &scenario.Limit{Rate: 100, Burst: 5, RetryAfter: time.Second}, Seed: 1}},
 	{"simulated users, stalls and faults", `target:
@@ -191,35 +224,60 @@ var good = []struct {
     faults: [{name: echo.user, share: 1%}]
 `, simulator, scenario.Simulator{
 		Stalls: []scenario.Stall{{Every: 3 * time.Second, For: time.Second}},
-		Users: []scenario.SimulatedUsers{{IDs: []string{userA}, Devices: []string{"EMAIL", "SMS"}, Form: "newer"},
+		Users: []scenario.SimulatedUsers{{IDs: []string{userA}, Devices: []string{"EMAIL", "SMS"},
+			Form: "newer"},
 			{IDs: []string{userB}, Form: "older", HTTPStatus: 403, Error: "ACCESS_FAILED"},
 			{IDs: []string{envID}, Form: "older", Status: "FAILED"}},
-		Faults: []scenario.Fault{{Name: "echo.user", Share: 0.01, Pos: form.Pos{File: "good.yaml", Line: 8, Column: 21}}},
-		Seed:   1}},
-	{"aliases", "users:\n  - {name: a, ids: &ids [" + userA + "], expect: &e {httpStatus: [400, 404]}}\n  - {name: b, ids: [" + userB + "], expect: *e}\n",
-		func(s *scenario.Scenario) any { return s.Groups[1].Expect }, scenario.Expect{HTTPStatuses: []int{400, 404}}},
-	{"list of statuses", "users:\n  - name: a\n    ids: [" + userA + "]\n    expect:\n      status: [OTP_REQUIRED, SOME_NEW_STATUS]\n",
+		Faults: []scenario.Fault{{Name: "echo.user", Share: 0.01,
+			Pos: form.Pos{File: "good.yaml", Line: 8, Column: 21}}},
+		Seed: 1}},
+	{"aliases", "users:\n  - {name: a, ids: &ids [" + userA +
+		"], expect: &e {httpStatus: [400, 404]}}\n  - {name: b, ids: [" + userB + "], expect: *e}\n",
+		func(s *scenario.Scenario) any { return s.Groups[1].Expect },
+		scenario.Expect{HTTPStatuses: []int{400, 404}}},
+	{"list of statuses",
+		"users:\n  - name: a\n    ids: [" + userA +
+			"]\n    expect:\n      status: [OTP_REQUIRED, SOME_NEW_STATUS]\n",
 		func(s *scenario.Scenario) any { return s.Groups[0].Expect },
 		scenario.Expect{HTTPStatuses: []int{201}, Statuses: []string{"OTP_REQUIRED", "SOME_NEW_STATUS"}}},
-	{"error beside success", "users: [{name: a, ids: [" + userA + "], expect: {httpStatus: [201, 429], error: REQUEST_LIMITED}}]\n",
+	{"error beside success",
+		"users: [{name: a, ids: [" + userA +
+			"], expect: {httpStatus: [201, 429], error: REQUEST_LIMITED}}]\n",
 		func(s *scenario.Scenario) any { return s.Groups[0].Expect },
 		scenario.Expect{HTTPStatuses: []int{201, 429}, Errors: []string{"REQUEST_LIMITED"}}},
-	{"typed request", "users:\n  - name: a\n    ids: [" + userA + "]\n    request:\n     undocumented:\n      n: ${NUMBER}\n      s: '${NUMBER}'\n      b: ${YES}\n      e: ${EMPTY}\n      big: 123456789012345678901234567890\n      m: ${MAPPING}\n      no: no\n",
+	{"typed request",
+		"users:\n  - name: a\n    ids: [" + userA +
+			"]\n    request:\n     undocumented:\n      n: ${NUMBER}\n      s: '${NUMBER}'\n      b: " +
+			"${YES}\n      e: ${EMPTY}\n      big: 123456789012345678901234567890\n      m: ${MAPPING}\n   " +
+			"   no: no\n",
 		func(s *scenario.Scenario) any { return s.Groups[0].Request },
-		map[string]any{"n": json.Number("4711"), "s": "4711", "b": true, "e": nil, "big": json.Number("123456789012345678901234567890"), "m": "{workers: 3}", "no": "no"}},
-	{"typed variables", "target:\n  authPath: HTTP://LocalHost:8080/\n  envID: " + envID + "\n  accessToken: ${TOKEN}\n  ownerAgreed: ${YES}\n" +
-		"load:\n  workers: ${NUMBER}\n  seed: \"${NUMBER}\"\n  stages:\n    - rate: ${RATE}\n      duration: ${DURATION}\n",
+		map[string]any{"n": json.Number("4711"), "s": "4711", "b": true, "e": nil,
+			"big": json.Number("123456789012345678901234567890"), "m": "{workers: 3}", "no": "no"}},
+	{"typed variables",
+		"target:\n  authPath: HTTP://LocalHost:8080/\n  envID: " + envID +
+			"\n  accessToken: ${TOKEN}\n  ownerAgreed: ${YES}\n" +
+			"load:\n  workers: ${NUMBER}\n  seed: \"${NUMBER}\"\n  stages:\n    - rate: ${RATE}\n      " +
+			"duration: ${DURATION}\n",
 		func(s *scenario.Scenario) any {
-			return []any{s.Target.AuthPath, s.Target.AccessToken.Reveal(), s.Target.OwnerAgreed, s.Load.Workers, s.Load.Seed, s.Load.Stages[0]}
+			return []any{s.Target.AuthPath, s.Target.AccessToken.Reveal(), s.Target.OwnerAgreed,
+				s.Load.Workers, s.Load.Seed, s.Load.Stages[0]}
 		},
-		[]any{"http://localhost:8080", "4711", true, 4711, uint64(4711), scenario.Stage{From: 7, To: 7, Duration: 5 * time.Second}}},
-	{"loopback addresses", "target: {authPath: 'http://127.8.9.10', envID: " + envID + ", accessToken: a}\n", authPath, "http://127.8.9.10"},
-	{"loopback of IPv6", "target: {authPath: 'http://[::1]:80', envID: " + envID + ", accessToken: a}\n", authPath, "http://[::1]:80"},
-	{"a host with consent", "target: {authPath: 'https://Auth.PingOne.com/', envID: " + envID + ", accessToken: a, ownerAgreed: true}\n", authPath, "https://auth.pingone.com"},
-	{"simulator with a token", "target: {simulator: {}, envID: " + userB + ", accessToken: a}\n", func(s *scenario.Scenario) any { return s.Target.EnvID }, userB},
-	{"pauses", "load: {stages: [{rate: 0/s, duration: 1m}, {from: 0/s, to: 10/s, duration: 1d}, {from: 10/s, to: 0/s, duration: 1h30m}]}\n",
+		[]any{"http://localhost:8080", "4711", true, 4711, uint64(4711),
+			scenario.Stage{From: 7, To: 7, Duration: 5 * time.Second}}},
+	{"loopback addresses", "target: {authPath: 'http://127.8.9.10', envID: " + envID + ", accessToken: a}\n",
+		authPath, "http://127.8.9.10"},
+	{"loopback of IPv6", "target: {authPath: 'http://[::1]:80', envID: " + envID + ", accessToken: a}\n",
+		authPath, "http://[::1]:80"},
+	{"a host with consent",
+		"target: {authPath: 'https://Auth.PingOne.com/', envID: " + envID +
+			", accessToken: a, ownerAgreed: true}\n", authPath, "https://auth.pingone.com"},
+	{"simulator with a token", "target: {simulator: {}, envID: " + userB + ", accessToken: a}\n",
+		func(s *scenario.Scenario) any { return s.Target.EnvID }, userB},
+	{"pauses", "load: {stages: [{rate: 0/s, duration: 1m}, {from: 0/s, to: 10/s, duration: 1d}, {from: " +
+		"10/s, to: 0/s, duration: 1h30m}]}\n",
 		func(s *scenario.Scenario) any { return s.Load.Stages },
-		[]scenario.Stage{{Duration: time.Minute}, {To: 10, Duration: 24 * time.Hour}, {From: 10, Duration: 90 * time.Minute}}},
+		[]scenario.Stage{{Duration: time.Minute}, {To: 10, Duration: 24 * time.Hour},
+			{From: 10, Duration: 90 * time.Minute}}},
 	{"kinds of stages", `load:
   repeat: 2
   maxRequests: 5000
@@ -231,46 +289,82 @@ var good = []struct {
     - {sine: {low: 1/s, high: 9/s, period: 1h, crest: 0s}, duration: 1d}
     - {rate: 4/s, requests: 10}
     - {from: 0/s, to: 3/s, requests: 1}
-`, func(s *scenario.Scenario) any { return []any{s.Load.Repeat, s.Load.MaxRequests, s.Load.Stages} }, []any{2, uint64(5000), []scenario.Stage{
-		{Name: "up", From: 1, To: 4, Steps: 4, Duration: 10 * time.Second},
-		{From: 1, To: 1, Spike: &scenario.Spike{Rate: 50, At: 2 * time.Second, For: 500 * time.Millisecond}, Duration: time.Minute},
-		{Duration: 5 * time.Second},
-		{Wave: &scenario.Wave{Low: 1, High: 9, Period: time.Hour, Crest: 30 * time.Minute}, Duration: 24 * time.Hour},
-		{Wave: &scenario.Wave{Low: 1, High: 9, Period: time.Hour}, Duration: 24 * time.Hour},
-		{From: 4, To: 4, Requests: 10, Duration: 2500 * time.Millisecond},
-		{To: 3, Requests: 1, Duration: 666666667},
-	}}},
-	{"a profile that holds", "load: {stages: [{profile: testdata/profile.csv}]}\n", func(s *scenario.Scenario) any { return s.Load.Stages },
-		[]scenario.Stage{{Duration: time.Minute, Profile: &scenario.Profile{File: "testdata/profile.csv", Points: []scenario.Point{
-			{Rate: 2}, {At: 10 * time.Second, Rate: 8, Before: 20}, {At: 20 * time.Second, Rate: 4.5, Before: 100}, {At: 40 * time.Second, Before: 190}}}}}},
-	{"a profile of lines", "load: {stages: [{profile: {file: testdata/profile.csv, interpolate: true}}]}\n", func(s *scenario.Scenario) any { return s.Load.Stages },
-		[]scenario.Stage{{Duration: 40 * time.Second, Profile: &scenario.Profile{File: "testdata/profile.csv", Interpolate: true, Points: []scenario.Point{
-			{Rate: 2}, {At: 10 * time.Second, Rate: 8, Before: 50}, {At: 20 * time.Second, Rate: 4.5, Before: 112.5}, {At: 40 * time.Second, Before: 157.5}}}}}},
-	{"so many requests at a rate", "load: {requests: 100, stages: [{from: 0/s, to: 10/s, duration: 10s}, {rate: 10/s}]}\n",
-		func(s *scenario.Scenario) any { return []any{s.Load.Requests, s.Load.Stages[1].Duration, s.Duration()} },
+`, func(s *scenario.Scenario) any { return []any{s.Load.Repeat, s.Load.MaxRequests, s.Load.Stages} },
+		[]any{2, uint64(5000), []scenario.Stage{
+			{Name: "up", From: 1, To: 4, Steps: 4, Duration: 10 * time.Second},
+			{From: 1, To: 1,
+				Spike:    &scenario.Spike{Rate: 50, At: 2 * time.Second, For: 500 * time.Millisecond},
+				Duration: time.Minute},
+			{Duration: 5 * time.Second},
+			{Wave: &scenario.Wave{Low: 1, High: 9, Period: time.Hour, Crest: 30 * time.Minute},
+				Duration: 24 * time.Hour},
+			{Wave: &scenario.Wave{Low: 1, High: 9, Period: time.Hour}, Duration: 24 * time.Hour},
+			{From: 4, To: 4, Requests: 10, Duration: 2500 * time.Millisecond},
+			{To: 3, Requests: 1, Duration: 666666667},
+		}}},
+	{"a profile that holds", "load: {stages: [{profile: testdata/profile.csv}]}\n",
+		func(s *scenario.Scenario) any { return s.Load.Stages },
+		[]scenario.Stage{{Duration: time.Minute,
+			Profile: &scenario.Profile{File: "testdata/profile.csv", Points: []scenario.Point{
+				{Rate: 2}, {At: 10 * time.Second, Rate: 8, Before: 20},
+				{At: 20 * time.Second, Rate: 4.5, Before: 100}, {At: 40 * time.Second, Before: 190}}}}}},
+	{"a profile of lines", "load: {stages: [{profile: {file: testdata/profile.csv, interpolate: true}}]}\n",
+		func(s *scenario.Scenario) any { return s.Load.Stages },
+		[]scenario.Stage{{Duration: 40 * time.Second,
+			Profile: &scenario.Profile{File: "testdata/profile.csv", Interpolate: true,
+				Points: []scenario.Point{
+					{Rate: 2}, {At: 10 * time.Second, Rate: 8, Before: 50},
+					{At: 20 * time.Second, Rate: 4.5, Before: 112.5},
+					{At: 40 * time.Second, Before: 157.5}}}}}},
+	{"so many requests at a rate",
+		"load: {requests: 100, stages: [{from: 0/s, to: 10/s, duration: 10s}, {rate: 10/s}]}\n",
+		func(s *scenario.Scenario) any {
+			return []any{s.Load.Requests, s.Load.Stages[1].Duration,
+				s.Duration()}
+		},
 		[]any{uint64(100), 5 * time.Second, 15 * time.Second}},
-	{"so many requests by repeating", "load: {requests: 101, stages: [{rate: 10/s, duration: 1s}, {pause: 1s}]}\n",
+	{"so many requests by repeating",
+		"load: {requests: 101, stages: [{rate: 10/s, duration: 1s}, {pause: 1s}]}\n",
 		func(s *scenario.Scenario) any { return s.Load.Repeat }, 11},
 	{"closed", "load: {concurrency: 50, think: 200ms, duration: 2m, warmup: 5s, maxRequests: 9000}\n",
 		func(s *scenario.Scenario) any { return []any{s.Load, s.Duration(), s.Load.Closed()} },
-		[]any{scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Warmup: 5 * time.Second, Workers: 50, Drain: 10 * time.Second, Repeat: 1,
-			MaxRequests: 9000, On429: scenario.Continue429, Concurrency: 50, Think: 200 * time.Millisecond, Duration: 2 * time.Minute}, 2 * time.Minute, true}},
-	{"on 429", "load: {on429: stop, stages: [{rate: 1/s, duration: 1m}]}\n", func(s *scenario.Scenario) any { return s.Load.On429 }, scenario.Stop429},
-	{"conditions that end a run", "load:\n  stages: [{rate: 0/s, duration: 1m}, {from: 1/s, to: 3/s, duration: 1m}]\n" +
-		"  stopOn: [{errorRate: 10%}, {service: {p99.9: 5s, p50: 100ms}, window: 1m}, {connectionFailures: 20}, {window: 90s, rateLimitedRate: 0%}, {violationRate: 1%}]\n", stopOn,
-		[]string{"errorRate > 10% over 10s", "service p99.9 > 5s over 1m", "service p50 > 100ms over 1m", "20 connection failures in a row",
+		[]any{scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Warmup: 5 * time.Second, Workers: 50,
+			Drain: 10 * time.Second, Repeat: 1,
+			MaxRequests: 9000, On429: scenario.Continue429, Concurrency: 50, Think: 200 * time.Millisecond,
+			Duration: 2 * time.Minute}, 2 * time.Minute, true}},
+	{"on 429", "load: {on429: stop, stages: [{rate: 1/s, duration: 1m}]}\n",
+		func(s *scenario.Scenario) any { return s.Load.On429 }, scenario.Stop429},
+	{"conditions that end a run",
+		"load:\n  stages: [{rate: 0/s, duration: 1m}, {from: 1/s, to: 3/s, duration: 1m}]\n" +
+			"  stopOn: [{errorRate: 10%}, {service: {p99.9: 5s, p50: 100ms}, window: 1m}, " +
+			"{connectionFailures: 20}, {window: 90s, rateLimitedRate: 0%}, {violationRate: 1%}]\n", stopOn,
+		[]string{"errorRate > 10% over 10s", "service p99.9 > 5s over 1m", "service p50 > 100ms over 1m",
+			"20 connection failures in a row",
 			"rateLimitedRate > 0% over 90s", "violationRate > 1% over 10s"}},
-	{"conditions of a closed load", "load: {concurrency: 1, requests: 5, stopOn: [{response: {p50: 1s}, window: 10m}]}\n", stopOn, []string{"response p50 > 1s over 10m"}},
-	{"closed, so many requests", "load: {concurrency: 5, requests: 100}\n", func(s *scenario.Scenario) any { return s.Load.Requests }, uint64(100)},
-	{"closed has no planned rate", "load: {concurrency: 5, requests: 100}\n", thresholds, "errorRate <= 0%; violationRate <= 0%"},
-	{"just one request", "load: {stages: [{rate: 0.1/s, duration: 10s}]}\n", func(s *scenario.Scenario) any { return s.Load.Stages[0].From }, scenario.Rate(0.1)},
-	{"thresholds of nothing", "thresholds:\n", thresholds, "errorRate <= 0%; violationRate <= 0%; achievedRate >= 99%"},
-	{"no share as a number", "thresholds: {errorRate: 0, violationRate: 0.0}\n", thresholds, "errorRate <= 0; violationRate <= 0.0; achievedRate >= 99%"},
-	{"share from a variable", "thresholds: {errorRate: '${SHARE}'}\n", thresholds, "errorRate <= 2%; violationRate <= 0%; achievedRate >= 99%"},
-	{"statistics", "thresholds:\n  service: {min: 1ms, mean: 2ms, max: 1m, p50: 3ms, p100: 2h, p0.001: 1ms}\n", thresholds,
-		"service min <= 1ms; service mean <= 2ms; service max <= 1m; service p50 <= 3ms; service p100 <= 2h; service p0.001 <= 1ms; errorRate <= 0%; violationRate <= 0%; achievedRate >= 99%"},
-	{"group's thresholds have no defaults", "thresholds: {groups: {email: {response: {p50: 1s}, achievedRate: 90%}}}\n", thresholds,
-		"errorRate <= 0%; violationRate <= 0%; achievedRate >= 99%; email: response p50 <= 1s; email: achievedRate >= 90%"},
+	{"conditions of a closed load",
+		"load: {concurrency: 1, requests: 5, stopOn: [{response: {p50: 1s}, window: 10m}]}\n", stopOn,
+		[]string{"response p50 > 1s over 10m"}},
+	{"closed, so many requests", "load: {concurrency: 5, requests: 100}\n",
+		func(s *scenario.Scenario) any { return s.Load.Requests }, uint64(100)},
+	{"closed has no planned rate", "load: {concurrency: 5, requests: 100}\n", thresholds,
+		"errorRate <= 0%; violationRate <= 0%"},
+	{"just one request", "load: {stages: [{rate: 0.1/s, duration: 10s}]}\n",
+		func(s *scenario.Scenario) any { return s.Load.Stages[0].From }, scenario.Rate(0.1)},
+	{"thresholds of nothing", "thresholds:\n", thresholds,
+		"errorRate <= 0%; violationRate <= 0%; achievedRate >= 99%"},
+	{"no share as a number", "thresholds: {errorRate: 0, violationRate: 0.0}\n", thresholds,
+		"errorRate <= 0; violationRate <= 0.0; achievedRate >= 99%"},
+	{"share from a variable", "thresholds: {errorRate: '${SHARE}'}\n", thresholds,
+		"errorRate <= 2%; violationRate <= 0%; achievedRate >= 99%"},
+	{"statistics",
+		"thresholds:\n  service: {min: 1ms, mean: 2ms, max: 1m, p50: 3ms, p100: 2h, p0.001: 1ms}\n",
+		thresholds,
+		"service min <= 1ms; service mean <= 2ms; service max <= 1m; service p50 <= 3ms; service p100 <= " +
+			"2h; service p0.001 <= 1ms; errorRate <= 0%; violationRate <= 0%; achievedRate >= 99%"},
+	{"group's thresholds have no defaults",
+		"thresholds: {groups: {email: {response: {p50: 1s}, achievedRate: 90%}}}\n", thresholds,
+		"errorRate <= 0%; violationRate <= 0%; achievedRate >= 99%; email: response p50 <= 1s; email: " +
+			"achievedRate >= 90%"},
 	{"contract of nothing", "contract:\n", func(s *scenario.Scenario) any { return len(s.Levels) }, 0},
 }
 
@@ -308,7 +402,9 @@ func stopOn(s *scenario.Scenario) any {
 func feeds(s *scenario.Scenario) any {
 	var all []string
 	for _, g := range s.Groups {
-		all = append(all, fmt.Sprintf("%s:%d:%d %s %s %v", g.File.Path, g.File.Pos.Line, g.File.Pos.Column, g.Order, g.Exhausted, g.PerUser))
+		all = append(all,
+			fmt.Sprintf("%s:%d:%d %s %s %v", g.File.Path, g.File.Pos.Line, g.File.Pos.Column, g.Order,
+				g.Exhausted, g.PerUser))
 	}
 	return all
 }
@@ -340,7 +436,8 @@ func TestGood(t *testing.T) {
 			if len(s.Load.Stages) > 0 {
 				again.Load.Stages[0].From = 99
 			}
-			if s.Groups[0].IDs[0] == "" || len(s.Load.Stages) > 0 && s.Load.Stages[0].From == 99 || s.Thresholds[0].Limit == 99 {
+			if s.Groups[0].IDs[0] == "" || len(s.Load.Stages) > 0 && s.Load.Stages[0].From == 99 ||
+				s.Thresholds[0].Limit == 99 {
 				t.Error("two scenarios share memory")
 			}
 		})
@@ -363,7 +460,8 @@ func TestRead(t *testing.T) {
 	for _, path := range []string{filepath.Join(dir, "none.yaml"), dir} {
 		_, err := scenario.Read(path, lookup)
 		_, same := scenario.ReadSimulator(path, lookup)
-		if m := message(err); !strings.HasPrefix(m, "read "+path+": ") || !strings.HasSuffix(m, ": check the path") || m != message(same) {
+		if m := message(err); !strings.HasPrefix(m, "read "+path+": ") ||
+			!strings.HasSuffix(m, ": check the path") || m != message(same) {
 			t.Errorf("got %v, %v", err, same)
 		}
 		if errors.Is(err, fs.ErrNotExist) != (path != dir) {
@@ -374,18 +472,25 @@ func TestRead(t *testing.T) {
 
 func TestUnreadable(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                                "f:1:1: the file is empty\n    write a scenario: 'mfaload schema' describes the keys",
-		"\uFEFF":                          "f:1:1: the file is empty\n    write a scenario: 'mfaload schema' describes the keys",
-		"# nothing\n":                     "f:1:1: the file is empty\n    write a scenario: 'mfaload schema' describes the keys",
-		"name: a\nüb\xff: b\n":            "f:2:3: the file is not UTF-8\n    save it as UTF-8",
-		"\xff\xfen\x00a\x00":              "f:1:1: the file is UTF-16\n    save it as UTF-8",
-		"name: a\x00\n":                   "f:1:1: not YAML: control characters are not allowed\n    remove the character that can't be printed",
-		strings.Repeat("#", 16<<20) + "#": "f:1:1: the file has more than 16 MiB\n    split the users over several scenarios",
-		"a: " + strings.Repeat("[", 70) + strings.Repeat("]", 70): "f:1:1: unknown key \"a\"\n    use one of name, description, target, users, load, thresholds, capacity, contract\n" +
-			"f:1:68: mappings and lists are more than 64 deep here\n    use fewer levels; an alias must not hold itself",
+		"":                     "f:1:1: the file is empty\n    write a scenario: 'mfaload schema' describes the keys",
+		"\uFEFF":               "f:1:1: the file is empty\n    write a scenario: 'mfaload schema' describes the keys",
+		"# nothing\n":          "f:1:1: the file is empty\n    write a scenario: 'mfaload schema' describes the keys",
+		"name: a\nüb\xff: b\n": "f:2:3: the file is not UTF-8\n    save it as UTF-8",
+		"\xff\xfen\x00a\x00":   "f:1:1: the file is UTF-16\n    save it as UTF-8",
+		"name: a\x00\n": "f:1:1: not YAML: control characters are not allowed\n    " +
+			"remove the character that can't be printed",
+		strings.Repeat("#", 16<<20) +
+			"#": "f:1:1: the file has more than 16 MiB\n    split the users over several scenarios",
+		"a: " + strings.Repeat("[", 70) +
+			strings.Repeat("]",
+				70): "f:1:1: unknown key \"a\"\n    use one of name, description, target, users, load, " +
+			"thresholds, capacity, contract\n" +
+			"f:1:68: mappings and lists are more than 64 deep here\n    use fewer levels; an alias must " +
+			"not hold itself",
 	} {
 		_, err := scenario.Parse("f", []byte(text), lookup)
-		if err == nil || !strings.HasPrefix(missing.ReplaceAllString(err.Error(), ""), want) && err.Error() != want {
+		if err == nil || !strings.HasPrefix(missing.ReplaceAllString(err.Error(), ""), want) &&
+			err.Error() != want {
 			t.Errorf("%.40q: got %v, want %s", text, err, want)
 		}
 	}
@@ -398,17 +503,25 @@ func TestTooLarge(t *testing.T) {
 		fmt.Fprintf(&groups, "  - {name: group-%02d, ids: [00000000-0000-0000-0000-%012d]}\n", i, i)
 		fmt.Fprintf(&names, "group-%02d, ", i)
 	}
-	token := "target: {authPath: 'http://localhost', envID: " + envID + ", accessToken: " + strings.Repeat("x", 6<<10) + "y}\n"
+	token := "target: {authPath: 'http://localhost', envID: " + envID + ", accessToken: " +
+		strings.Repeat("x", 6<<10) + "y}\n"
 	for text, want := range map[string]string{
-		whole("name: a\nlist: [" + strings.Repeat("1,", 5e5) + "]\n"): "the file has more than 500000 values\n    split the users over several scenarios",
-		whole(token): "target.accessToken is longer than the headers that the service takes, 6 KB\n    write an access token such as ${PINGONE_ACCESS_TOKEN}",
-		whole("description: " + strings.Repeat("${LONG}", 20) + "\n"): "description: variable LONG is too long\n" +
+		whole("name: a\nlist: [" + strings.Repeat("1,", 5e5) +
+			"]\n"): "the file has more than 500000 values\n    split the users over several scenarios",
+		whole(token): "target.accessToken is longer than the headers that the service takes, 6 KB\n    " +
+			"write an access token such as ${PINGONE_ACCESS_TOKEN}",
+		whole("description: " + strings.Repeat("${LONG}", 20) +
+			"\n"): "description: variable LONG is too long\n" +
 			"    set it in the environment, or give a default: ${LONG:-default}",
-		whole("users:\n" + groups.String() + "thresholds: {groups: {push: {errorRate: 1%}}}\n"): `thresholds of an unknown group "push"` + "\n    use one of " +
+		whole("users:\n" + groups.String() +
+			"thresholds: {groups: {push: {errorRate: 1%}}}\n"): `thresholds of an unknown group "push"` +
+			"\n    use one of " +
 			names.String()[:40*len("group-00, ")-len(", ")] + ", …",
-		whole(strings.Repeat("name", 100) + ": a\n"): `unknown key "` + strings.Repeat("name", 20) + `…"` + "\n    use one of name, description, target, users, load, thresholds, capacity, contract",
+		whole(strings.Repeat("name", 100) + ": a\n"): `unknown key "` + strings.Repeat("name", 20) + `…"` +
+			"\n    use one of name, description, target, users, load, thresholds, capacity, contract",
 	} {
-		_, err := scenario.Parse("f", []byte(text), func(name string) (string, bool) { return strings.Repeat("x", 100_000), name == "LONG" })
+		_, err := scenario.Parse("f", []byte(text),
+			func(name string) (string, bool) { return strings.Repeat("x", 100_000), name == "LONG" })
 		if err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > 2000 {
 			t.Errorf("%.60q: got %.2000v, want %s", text, err, want)
 		}
@@ -435,8 +548,10 @@ func TestSimulatorFile(t *testing.T) {
 		users: own,
 		"envID: " + userB + "\naccessToken: a-token\n" + users: withToken,
 		"{}": {EnvID: envID, Simulator: &scenario.Simulator{Seed: 1}},
-		"name: a\ntarget: {simulator: {seed: 3}}\n" + whole("")[len("name: test\ntarget: {simulator: {}}\n"):]: {
-			EnvID: envID, Timeout: 10 * time.Second, Protocol: scenario.HTTP1, Network: scenario.Network{IPVersion: scenario.AnyIP}, Simulator: &scenario.Simulator{Seed: 3}},
+		"name: a\ntarget: {simulator: {seed: 3}}\n" +
+			whole("")[len("name: test\ntarget: {simulator: {}}\n"):]: {
+			EnvID: envID, Timeout: 10 * time.Second, Protocol: scenario.HTTP1,
+			Network: scenario.Network{IPVersion: scenario.AnyIP}, Simulator: &scenario.Simulator{Seed: 3}},
 	} {
 		s, err := scenario.ParseSimulator("f", []byte(text), lookup)
 		if err != nil {
@@ -448,8 +563,10 @@ func TestSimulatorFile(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"latncy: 5ms\n": "f:1:1: unknown key \"latncy\"\n    did you mean \"latency\"?",
-		"users: [{ids: [" + userA + ", " + userA + "]}]\n": "f:1:54: users[0].ids[1]: \"" + userA + "\" is there twice\n    remove one of them: the user is already listed",
-		whole("target: {authPath: 'http://localhost', envID: " + envID + ", accessToken: a}\n"): "f:1:9: target has no simulator\n" +
+		"users: [{ids: [" + userA + ", " + userA + "]}]\n": "f:1:54: users[0].ids[1]: \"" + userA +
+			"\" is there twice\n    remove one of them: the user is already listed",
+		whole("target: {authPath: 'http://localhost', envID: " + envID +
+			", accessToken: a}\n"): "f:1:9: target has no simulator\n" +
 			"    write simulator: {} there instead of authPath, or pass a file with the simulator's own keys",
 		"": "f:1:1: the file is empty\n    write a scenario: 'mfaload schema' describes the keys",
 	} {

@@ -55,12 +55,13 @@ func (s Source) path(scenario string) string {
 }
 
 var filePath = func() form.Form[form.Placed[string]] {
-	f := form.Text("a path", "such as users.csv, or '-' for standard input", "", func(text string) (string, *form.Flaw) {
-		if text == "" {
-			return "", &form.Flaw{Reason: "is empty"}
-		}
-		return text, nil
-	})
+	f := form.Text("a path", "such as users.csv, or '-' for standard input", "",
+		func(text string) (string, *form.Flaw) {
+			if text == "" {
+				return "", &form.Flaw{Reason: "is empty"}
+			}
+			return text, nil
+		})
 	f.Schema["minLength"] = 1
 	return form.WithPlace(f)
 }()
@@ -68,7 +69,8 @@ var filePath = func() form.Form[form.Placed[string]] {
 const minPerUser = time.Millisecond
 
 var perUser = form.UnitText("an interval", "such as 1/30s: one request in 30 seconds",
-	form.SchemaObject{"type": "string", "pattern": form.OrVariable(`1/(?:` + durationPattern + `|s|min|h)`)}, parsePerUser)
+	form.SchemaObject{"type": "string", "pattern": form.OrVariable(`1/(?:` + durationPattern + `|s|min|h)`)},
+	parsePerUser)
 
 func parsePerUser(text string) (time.Duration, *form.Flaw) {
 	if len(text) < 3 || text[:2] != "1/" {
@@ -86,7 +88,8 @@ func parsePerUser(text string) (time.Duration, *form.Flaw) {
 	case f != nil:
 		return 0, &form.Flaw{Reason: "is not 1/ and a duration"}
 	case d < minPerUser:
-		return 0, form.NewFlaw("is more than one request in a millisecond", "write 1/1ms or longer, or leave perUser out")
+		return 0, form.NewFlaw("is more than one request in a millisecond",
+			"write 1/1ms or longer, or leave perUser out")
 	case d > maxRun:
 		return 0, form.NewFlaw("is longer than "+days(maxRun), "write at most 1/"+days(maxRun))
 	}
@@ -98,16 +101,21 @@ func checkFeed(d *form.Decoder, n *form.Node, g *Group) {
 	ids, file, exhausted := n.Get("ids"), n.Get("file"), n.Get("exhausted")
 	switch {
 	case ids != nil && file != nil:
-		d.FailKey(file, "both ids and file are in "+d.Label(n), "remove one of them, or make two groups of it")
+		d.FailKey(file, "both ids and file are in "+d.Label(n),
+			"remove one of them, or make two groups of it")
 	case ids == nil && file == nil && n.Lacks("ids") && n.Lacks("file"):
-		d.Fail(n, "ids is missing in "+d.Label(n), "add ids: a list of user IDs such as ["+exampleID+"], or file: users.csv")
+		d.Fail(n, "ids is missing in "+d.Label(n),
+			"add ids: a list of user IDs such as ["+exampleID+"], or file: users.csv")
 	}
 	switch {
 	case exhausted == nil || exhausted.Bad || n.Get("order") == nil:
 	case g.Order == Once && g.Exhausted == Wrap:
-		d.Fail(exhausted, d.Label(exhausted)+": wrap contradicts order: once", "write order: sequential, or leave exhausted out")
+		d.Fail(exhausted, d.Label(exhausted)+": wrap contradicts order: once",
+			"write order: sequential, or leave exhausted out")
 	case g.Order == Random:
-		d.FailKey(exhausted, d.Label(exhausted)+" has no meaning with order: random: it never comes to an end", "leave it out, or write order: shuffle")
+		d.FailKey(exhausted,
+			d.Label(exhausted)+" has no meaning with order: random: it never comes to an end",
+			"leave it out, or write order: shuffle")
 	}
 	if exhausted == nil && g.Order != Random {
 		g.Exhausted = Wrap
@@ -122,7 +130,8 @@ func checkFeed(d *form.Decoder, n *form.Node, g *Group) {
 func checkClosedUsers(d *form.Decoder, n *form.Node, s *draft) {
 	for i := range s.Groups {
 		if key := n.Get("users").Entries[i].Get("perUser"); key != nil && s.Load.Closed() {
-			d.FailKey(key, d.Label(key)+" has no meaning with load.concurrency", "leave it out and write load.think, or write stages instead of concurrency")
+			d.FailKey(key, d.Label(key)+" has no meaning with load.concurrency",
+				"leave it out and write load.think, or write stages instead of concurrency")
 		}
 	}
 }
@@ -136,7 +145,8 @@ func checkStdin(d *form.Decoder, n *form.Node, s *draft) {
 		}
 		if first >= 0 {
 			file := n.Get("users").Entries[i].Get("file")
-			d.Fail(file, d.Label(file)+": standard input is read already", "keep the users of one group there; group "+s.Groups[first].Name+" has it")
+			d.Fail(file, d.Label(file)+": standard input is read already",
+				"keep the users of one group there; group "+s.Groups[first].Name+" has it")
 			continue
 		}
 		first = i
@@ -248,10 +258,12 @@ func checkGroup(d *form.Decoder, n *form.Node, g *Group) {
 	g.IDs, g.Order, g.Exhausted = []string{""}, Sequential, Wrap
 	request := n.Get("request")
 	if device := request.Get("selectedDevice"); device != nil {
-		d.FailKey(device, d.Label(device)+" needs a user, and the group is usernameless", "remove one of them")
+		d.FailKey(device, d.Label(device)+" needs a user, and the group is usernameless",
+			"remove one of them")
 	}
 	if request.Get("rp") == nil && (request == nil || !request.Bad) {
-		d.FailKey(n.Get("usernameless"), d.Label(n.Get("usernameless"))+" needs request.rp", "add request: {rp: {id: example.com}}, the relying party's ID")
+		d.FailKey(n.Get("usernameless"), d.Label(n.Get("usernameless"))+" needs request.rp",
+			"add request: {rp: {id: example.com}}, the relying party's ID")
 	}
 }
 
@@ -265,7 +277,8 @@ const perDayPattern = `[1-9][0-9]*/d`
 
 var perDayText = regexp.MustCompile("^" + perDayPattern + "$")
 
-var perDay = form.UnitText("a number a day", "such as 50/d", form.SchemaObject{"type": "string", "pattern": form.OrVariable(perDayPattern)}, parsePerDay)
+var perDay = form.UnitText("a number a day", "such as 50/d",
+	form.SchemaObject{"type": "string", "pattern": form.OrVariable(perDayPattern)}, parsePerDay)
 
 func parsePerDay(text string) (uint64, *form.Flaw) {
 	if !perDayText.MatchString(text) {

@@ -50,7 +50,8 @@ func checkTimes(d *form.Decoder, n *form.Node, l *Load) {
 	}
 	for _, key := range []string{"think", "duration"} {
 		if e := n.Get(key); e != nil {
-			d.FailKey(e, d.Label(e)+" is for the closed model only", "give each stage a duration, or write concurrency: 50 instead of stages for a closed model")
+			d.FailKey(e, d.Label(e)+" is for the closed model only",
+				"give each stage a duration, or write concurrency: 50 instead of stages for a closed model")
 		}
 	}
 	if n.Get("stages") == nil {
@@ -68,19 +69,23 @@ func checkClosed(d *form.Decoder, n *form.Node, l *Load) {
 	n.Forget("repeat", "arrivals", "workers")
 	for _, key := range []string{"stages", "repeat", "arrivals", "workers"} {
 		if e := n.Get(key); e != nil {
-			d.FailKey(e, d.Label(e)+" has no meaning beside concurrency: in a closed model each user waits for an answer before the next request",
+			d.FailKey(e,
+				d.Label(e)+" has no meaning beside concurrency: in a closed model each user waits for an "+
+					"answer before the next request",
 				"leave it out, or leave concurrency out for a load with a schedule")
 		}
 	}
 	length, requests := n.Get("duration"), n.Get("requests")
 	switch {
 	case length != nil && requests != nil:
-		d.FailKey(requests, d.Label(n)+" has requests beside duration", "keep one of them; maxRequests is a cap beside a duration")
+		d.FailKey(requests, d.Label(n)+" has requests beside duration",
+			"keep one of them; maxRequests is a cap beside a duration")
 	case n.Lacks("duration") && n.Lacks("requests"):
 		d.Fail(n, "duration is missing in "+d.Label(n), "add duration: 2m, or requests: 10000")
 	}
 	if l.Warmup+l.Duration > maxRun {
-		d.Fail(length, d.Label(n)+".duration and the warm-up are longer than "+days(maxRun)+" together", "shorten them, or split the run")
+		d.Fail(length, d.Label(n)+".duration and the warm-up are longer than "+days(maxRun)+" together",
+			"shorten them, or split the run")
 	}
 	checkCap(d, n, l)
 }
@@ -96,9 +101,11 @@ func fillStages(d *form.Decoder, n *form.Node, l *Load) (ok bool) {
 		case s.Requests > 0:
 			ok = s.last(float64(s.Requests), d, e) && ok
 		case s.Duration > 0 || e.Get("pause") != nil:
-		case l.Requests > 0 && i == len(l.Stages)-1 && e.Get("rate") != nil && s.Spike == nil && l.Repeat == 1:
+		case l.Requests > 0 && i == len(l.Stages)-1 && e.Get("rate") != nil && s.Spike == nil &&
+			l.Repeat == 1:
 			if before >= float64(l.Requests) {
-				d.Fail(n.Get("requests"), d.Label(n)+".requests are all sent before the last stage", "write more of them, or shorten the stages before")
+				d.Fail(n.Get("requests"), d.Label(n)+".requests are all sent before the last stage",
+					"write more of them, or shorten the stages before")
 				return false
 			}
 			ok = s.last(float64(l.Requests)-before, d, e) && ok
@@ -122,12 +129,14 @@ func fillStages(d *form.Decoder, n *form.Node, l *Load) (ok bool) {
 func (s *Stage) last(requests float64, d *form.Decoder, n *form.Node) (ok bool) {
 	mean := float64(s.From+s.To) / 2
 	if mean == 0 {
-		d.Fail(n, d.Label(n)+" sends nothing, however long it is", "raise its rate, or write a duration instead of requests")
+		d.Fail(n, d.Label(n)+" sends nothing, however long it is",
+			"raise its rate, or write a duration instead of requests")
 		return false
 	}
 	seconds := requests / mean
 	if seconds > maxRun.Seconds() {
-		d.Fail(n, d.Label(n)+" takes longer than "+days(maxRun)+" for its requests", "raise its rate, or write fewer requests")
+		d.Fail(n, d.Label(n)+" takes longer than "+days(maxRun)+" for its requests",
+			"raise its rate, or write fewer requests")
 		return false
 	}
 	s.Duration = max(time.Duration(math.Ceil(seconds*1e9)), 1)
@@ -138,16 +147,20 @@ func (s *Stage) last(requests float64, d *form.Decoder, n *form.Node) (ok bool) 
 // shall have.
 func fillRepeat(d *form.Decoder, n *form.Node, l *Load, once float64) (ok bool) {
 	if e := n.Get("repeat"); e != nil {
-		d.FailKey(e, d.Label(n)+" has repeat beside requests", "keep one of them: with requests the stages are repeated as often as it takes")
+		d.FailKey(e, d.Label(n)+" has repeat beside requests",
+			"keep one of them: with requests the stages are repeated as often as it takes")
 		return false
 	}
 	if once == 0 {
-		d.Fail(n.Get("stages"), d.Label(n.Get("stages"))+" send less than one request", "raise a rate or a duration")
+		d.Fail(n.Get("stages"), d.Label(n.Get("stages"))+" send less than one request",
+			"raise a rate or a duration")
 		return false
 	}
 	times := math.Ceil((float64(l.Requests) - once*1e-12) / once)
 	if times > maxRepeat {
-		d.Fail(n.Get("requests"), fmt.Sprintf("%s.requests: the stages would have to be repeated more than %d times", d.Label(n), maxRepeat),
+		d.Fail(n.Get("requests"),
+			fmt.Sprintf("%s.requests: the stages would have to be repeated more than %d times", d.Label(n),
+				maxRepeat),
 			"raise a rate or a duration")
 		return false
 	}
@@ -176,10 +189,12 @@ func checkSum(d *form.Decoder, n *form.Node, l *Load) {
 	case total*float64(max(l.Repeat, 1)) < minArrivals:
 		d.Fail(stages, d.Label(stages)+" send less than one request", "raise a rate or a duration")
 	case l.Warmup > 0 && float64(begins)*l.Warmup.Seconds() < minArrivals:
-		d.Fail(n.Get("warmup"), d.Label(n)+".warmup sends less than one request at the rate with which the first stage begins",
+		d.Fail(n.Get("warmup"),
+			d.Label(n)+".warmup sends less than one request at the rate with which the first stage begins",
 			"let the first stage begin faster, or leave the warm-up out")
 	case l.MaxRequests > 0 && float64(begins)*l.Warmup.Seconds() >= float64(l.MaxRequests):
-		d.Fail(n.Get("maxRequests"), d.Label(n)+".maxRequests: the warm-up alone sends as many", "write more of them, or shorten the warm-up")
+		d.Fail(n.Get("maxRequests"), d.Label(n)+".maxRequests: the warm-up alone sends as many",
+			"write more of them, or shorten the warm-up")
 	default:
 		checkCap(d, n, l)
 	}
@@ -188,7 +203,8 @@ func checkSum(d *form.Decoder, n *form.Node, l *Load) {
 // checkCap refuses a number of requests that a cap does not let through.
 func checkCap(d *form.Decoder, n *form.Node, l *Load) {
 	if l.MaxRequests > 0 && l.Requests > l.MaxRequests {
-		d.Fail(n.Get("requests"), d.Label(n)+".requests is above maxRequests", "raise maxRequests, or write fewer requests")
+		d.Fail(n.Get("requests"), d.Label(n)+".requests is above maxRequests",
+			"raise maxRequests, or write fewer requests")
 	}
 }
 
@@ -197,7 +213,8 @@ var kinds = []string{"rate", "from", "to", "sine", "profile", "pause"}
 
 // allowedBeside are the keys that a kind of stage takes.
 var allowedBeside = map[string][]string{
-	"rate": {"duration", "requests", "spike"}, "from": {"to", "duration", "requests", "steps"}, "to": {"from", "duration", "requests", "steps"},
+	"rate": {"duration", "requests", "spike"}, "from": {"to", "duration", "requests", "steps"},
+	"to":   {"from", "duration", "requests", "steps"},
 	"sine": {"duration"}, "profile": {}, "pause": {},
 }
 
@@ -206,11 +223,13 @@ func checkStage(d *form.Decoder, n *form.Node, s *Stage) {
 	kind := slices.IndexFunc(kinds, func(k string) bool { return n.Get(k) != nil })
 	switch {
 	case constant != nil && (from != nil || to != nil):
-		d.FailKey(constant, d.Label(n)+" has rate beside from or to", "write rate for a constant stage, from and to for a ramp")
+		d.FailKey(constant, d.Label(n)+" has rate beside from or to",
+			"write rate for a constant stage, from and to for a ramp")
 		return
 	case kind < 0:
 		if !slices.ContainsFunc(kinds, func(k string) bool { return !n.Lacks(k) }) {
-			d.Fail(n, "rate is missing in "+d.Label(n), "add rate: 50/s, or from: 50/s and to: 200/s for a ramp")
+			d.Fail(n, "rate is missing in "+d.Label(n),
+				"add rate: 50/s, or from: 50/s and to: 200/s for a ramp")
 		}
 		return
 	case from != nil && to == nil:
@@ -219,13 +238,16 @@ func checkStage(d *form.Decoder, n *form.Node, s *Stage) {
 		d.Missing(n, "from", rate(false).Want())
 	}
 	for _, e := range n.Entries {
-		if e.Key != kinds[kind] && e.Key != "name" && slices.ContainsFunc(stageKeys, func(k string) bool { return k == e.Key }) &&
+		if e.Key != kinds[kind] && e.Key != "name" &&
+			slices.ContainsFunc(stageKeys, func(k string) bool { return k == e.Key }) &&
 			!slices.Contains(allowedBeside[kinds[kind]], e.Key) {
-			d.FailKey(e, fmt.Sprintf("%s has %s beside %s", d.Label(n), e.Key, kinds[kind]), "keep one of them, or make two stages of it")
+			d.FailKey(e, fmt.Sprintf("%s has %s beside %s", d.Label(n), e.Key, kinds[kind]),
+				"keep one of them, or make two stages of it")
 		}
 	}
 	if e := n.Get("requests"); e != nil && n.Get("duration") != nil {
-		d.FailKey(e, d.Label(n)+" has requests beside duration", "keep one of them: the other follows from the rate")
+		d.FailKey(e, d.Label(n)+" has requests beside duration",
+			"keep one of them: the other follows from the rate")
 	}
 	if !n.Bad {
 		s.complete(d, n)
@@ -243,9 +265,11 @@ func (s *Stage) complete(d *form.Decoder, n *form.Node) {
 	case s.Spike != nil && n.Get("requests") != nil:
 		d.FailKey(n.Get("requests"), d.Label(n)+" has requests beside spike", "write a duration")
 	case s.Spike != nil && s.Duration > 0 && s.Spike.At+s.Spike.For > s.Duration:
-		d.Fail(n.Get("spike"), d.Label(n.Get("spike"))+" ends after its stage", "let it begin earlier, or make the stage longer")
+		d.Fail(n.Get("spike"), d.Label(n.Get("spike"))+" ends after its stage",
+			"let it begin earlier, or make the stage longer")
 	case s.Steps > 0 && s.From == s.To:
-		d.FailKey(n.Get("steps"), d.Label(n)+" has steps between equal rates", "let from and to differ, or write rate")
+		d.FailKey(n.Get("steps"), d.Label(n)+" has steps between equal rates",
+			"let from and to differ, or write rate")
 	}
 }
 
@@ -259,36 +283,52 @@ const (
 var requestCount = form.Whole[uint64](1, maxRequests)
 
 var loadForm = form.Mapping(checkLoad, []form.Field[Load]{
-	form.Key("arrivals", form.OneOf("an arrival process", Uniform, Poisson), func(l *Load, v Arrivals) { l.Arrivals = v },
+	form.Key("arrivals", form.OneOf("an arrival process", Uniform, Poisson),
+		func(l *Load, v Arrivals) { l.Arrivals = v },
 		"Whether requests are evenly spaced (uniform) or come at random (poisson).").Default("uniform"),
 	form.Key("seed", seed, func(l *Load, v uint64) { l.Seed = v },
 		"Makes random schedules repeatable.").Default("1"),
 	form.Key("warmup", duration(false, maxRun), func(l *Load, v time.Duration) { l.Warmup = v },
 		"Time before the first stage, at the rate with which that begins. Reported apart, not judged.").Default("0s"),
 	form.Key("workers", form.Whole(1, 100_000), func(l *Load, v int) { l.Workers = v },
-		"The most requests in flight; in a run on several machines, on each of them. Left out: as many as are needed, up to 10000 or what open files and local ports allow."),
+		"The most requests in flight; in a run on several machines, on each of them. Left out: as many as "+
+			"are needed, up to 10000 or what open files and local ports allow."),
 	form.Key("drain", duration(false, maxWait), func(l *Load, v time.Duration) { l.Drain = v },
-		"How long after the last stage requests may still be sent or answered. After a signal, or a stop, that is how long responses in flight are waited for; neither ever prolongs the wait.").Default("10s"),
-	form.Key("stages", form.ListOf("a list of stages", "such as [{rate: 50/s, duration: 2m}]", stageForm), func(l *Load, v []Stage) { l.Stages = v },
-		"Parts of the load that follow one another: {rate: 50/s, duration: 2m}, {from: 50/s, to: 200/s, duration: 5m} or {pause: 30s}; also steps, spike, sine and profile."),
+		"How long after the last stage requests may still be sent or answered. After a signal, or a stop, "+
+			"that is how long responses in flight are waited for; neither ever prolongs the wait.").Default("10s"),
+	form.Key("stages", form.ListOf("a list of stages", "such as [{rate: 50/s, duration: 2m}]", stageForm),
+		func(l *Load, v []Stage) { l.Stages = v },
+		"Parts of the load that follow one another: {rate: 50/s, duration: 2m}, {from: 50/s, to: 200/s, "+
+			"duration: 5m} or {pause: 30s}; also steps, spike, sine and profile."),
 	form.Key("repeat", form.Whole(1, maxRepeat), func(l *Load, v int) { l.Repeat = v },
 		"How many times the list of stages is run.").Default("1"),
 	form.Key("requests", requestCount, func(l *Load, v uint64) { l.Requests = v },
-		"Exactly how many requests to send after the warm-up. The last stage then may have a rate and no duration; if all have one, the stages are repeated."),
+		"Exactly how many requests to send after the warm-up. The last stage then may have a rate and no "+
+			"duration; if all have one, the stages are repeated."),
 	form.Key("maxRequests", requestCount, func(l *Load, v uint64) { l.MaxRequests = v },
 		"The most requests of the whole run, the warm-up's included, whatever the rest says."),
 	form.Key("maxPerUser", perDay, func(l *Load, v uint64) { l.MaxPerUser = v },
-		"The most requests for the same user within 24 hours, such as 50/d; a group may have its own. Left out: 10/d for a host that is not this machine, and no limit for others. A run that would send more is refused before it starts."),
+		"The most requests for the same user within 24 hours, such as 50/d; a group may have its own. Left "+
+			"out: 10/d for a host that is not this machine, and no limit for others. A run that would send "+
+			"more is refused before it starts."),
 	form.Key("concurrency", form.Whole(1, 100_000), func(l *Load, v int) { l.Concurrency = v },
-		"Instead of stages: a closed model with as many users, each of whom waits for an answer before the next request. A slow service slows this load down."),
+		"Instead of stages: a closed model with as many users, each of whom waits for an answer before the "+
+			"next request. A slow service slows this load down."),
 	form.Key("think", duration(false, maxWait), func(l *Load, v time.Duration) { l.Think = v },
 		"How long a user of the closed model waits before each request. Left out: not at all."),
 	form.Key("duration", duration(true, maxRun), func(l *Load, v time.Duration) { l.Duration = v },
 		"How long the closed model lasts."),
-	form.Key("on429", form.OneOf("a way to go on", Continue429, Pause429, Stop429), func(l *Load, v On429) { l.On429 = v },
-		"What an answer with 429 (too many requests) does to the run: nothing (continue), nothing is sent for as long as Retry-After says, from 1s to 1m, and arrivals of that time are counted as unsent (pause), or it ends as failed (stop).").Default("continue"),
-	form.Key("stopOn", form.ListOf("a list of conditions", "such as [{errorRate: 10%, window: 10s}, {connectionFailures: 20}]", stopForm), func(l *Load, v []stopItem) { l.StopOn = conditions(v) },
-		"What ends the run early as failed: limits that the last seconds broke, by at least 5 of at least 20 requests that came to an end in them."),
+	form.Key("on429", form.OneOf("a way to go on", Continue429, Pause429, Stop429),
+		func(l *Load, v On429) { l.On429 = v },
+		"What an answer with 429 (too many requests) does to the run: nothing (continue), nothing is sent "+
+			"for as long as Retry-After says, from 1s to 1m, and arrivals of that time are counted as "+
+			"unsent (pause), or it ends as failed (stop).").Default("continue"),
+	form.Key("stopOn",
+		form.ListOf("a list of conditions",
+			"such as [{errorRate: 10%, window: 10s}, {connectionFailures: 20}]", stopForm),
+		func(l *Load, v []stopItem) { l.StopOn = conditions(v) },
+		"What ends the run early as failed: limits that the last seconds broke, by at least 5 of at least "+
+			"20 requests that came to an end in them."),
 }).OneWay([]any{"stages"}, []any{"concurrency"})
 
 var stageForm = form.Mapping(checkStage, []form.Field[Stage]{
@@ -301,7 +341,8 @@ var stageForm = form.Mapping(checkStage, []form.Field[Stage]{
 	form.Key("to", rate(false), func(s *Stage, v Rate) { s.To = v },
 		"The rate at the stage's end."),
 	form.Key("steps", form.Whole(2, maxSteps), func(s *Stage, v int) { s.Steps = v },
-		"Goes from from to to in as many equally long steps instead of a ramp; the first step has the rate from, the last one the rate to."),
+		"Goes from from to to in as many equally long steps instead of a ramp; the first step has the rate "+
+			"from, the last one the rate to."),
 	form.Key("spike", spikeForm, func(s *Stage, v Spike) { s.Spike = &v },
 		"A jump from rate to another rate, and back: {rate: 500/s, at: 1m, for: 10s}."),
 	form.Key("sine", waveForm, func(s *Stage, v Wave) { s.Wave = &v },
@@ -313,7 +354,8 @@ var stageForm = form.Mapping(checkStage, []form.Field[Stage]{
 	form.Key("duration", duration(true, maxRun), func(s *Stage, v time.Duration) { s.Duration = v },
 		"How long the stage is. A profile and a pause say that themselves."),
 	form.Key("requests", requestCount, func(s *Stage, v uint64) { s.Requests = v },
-		"How many requests the stage has, instead of a duration: with rate, or with from and to. With poisson arrivals that is their mean."),
+		"How many requests the stage has, instead of a duration: with rate, or with from and to. With "+
+			"poisson arrivals that is their mean."),
 }).OneWay([]any{"rate"}, []any{"from", "to"}, []any{"sine"}, []any{"profile"}, []any{"pause"})
 
 var spikeForm = form.Mapping(nil, []form.Field[Spike]{
@@ -333,15 +375,18 @@ var waveForm = form.Mapping(checkWave, []form.Field[Wave]{
 	form.Key("period", duration(true, maxRun), func(w *Wave, v time.Duration) { w.Period = v },
 		"The time from crest to crest, at least a second.").Required(),
 	form.Key("crest", duration(false, maxRun), func(w *Wave, v time.Duration) { w.Crest = v },
-		"When the rate is highest, since the start of the stage. Left out: after half a period, so that the stage begins with the lowest rate."),
+		"When the rate is highest, since the start of the stage. Left out: after half a period, so that "+
+			"the stage begins with the lowest rate."),
 })
 
 func checkWave(d *form.Decoder, n *form.Node, w *Wave) {
 	if n.Sound("low") && n.Sound("high") && w.Low > w.High {
-		d.Fail(n.Get("low"), d.Label(n.Get("low"))+": "+n.Get("low").Shown()+" is above high", "swap low and high")
+		d.Fail(n.Get("low"), d.Label(n.Get("low"))+": "+n.Get("low").Shown()+" is above high",
+			"swap low and high")
 	}
 	if n.Sound("period") && w.Period < time.Second {
-		d.Fail(n.Get("period"), d.Label(n.Get("period"))+": "+n.Get("period").Shown()+" is below a second", "write at least 1s")
+		d.Fail(n.Get("period"), d.Label(n.Get("period"))+": "+n.Get("period").Shown()+" is below a second",
+			"write at least 1s")
 	}
 	if n.Get("crest") == nil {
 		w.Crest = w.Period / 2

@@ -104,34 +104,49 @@ func asSent(user, password string) []string {
 var networkKeys = []form.Field[Network]{
 	form.Key("customDomain", form.YesOrNo, func(w *Network, v bool) { w.CustomDomain = v },
 		"Says that authPath is a custom domain: the environment's ID is not in the paths then.").Default("false"),
-	form.Key("clientCertificate", clientCertificateForm, func(w *Network, v ClientCertificate) { w.ClientCertificate = v },
+	form.Key("clientCertificate", clientCertificateForm,
+		func(w *Network, v ClientCertificate) { w.ClientCertificate = v },
 		"The certificate that TLS shows the server, for hosts that ask for one."),
-	form.Key("serverName", form.Matching("a host name", "such as auth.pingone.eu", serverNamePattern, 253, "is not a host name"),
+	form.Key("serverName",
+		form.Matching("a host name", "such as auth.pingone.eu", serverNamePattern, 253, "is not a host name"),
 		func(w *Network, v string) { w.ServerName = v },
 		"The name that TLS asks for and that the certificate must have. Left out: the host of authPath."),
 	form.Key("proxy", proxyText, func(w *Network, v Secret) { w.Proxy = v },
-		"A proxy to go through: http://host:port or socks5://host:port, with user:password@ before the host if it asks for them. Needs ownerAgreed: where a proxy leads can't be told from here."),
-	form.Key("sourceAddresses", form.ListOf("a list of IP addresses", "such as [192.0.2.10, 192.0.2.11]", addressText), func(w *Network, v []string) { w.SourceAddresses = v },
-		"Addresses of this machine that connections come from, in turn: limits per address and numbers of ports count for each."),
+		"A proxy to go through: http://host:port or socks5://host:port, with user:password@ before the "+
+			"host if it asks for them. Needs ownerAgreed: where a proxy leads can't be told from here."),
+	form.Key("sourceAddresses",
+		form.ListOf("a list of IP addresses", "such as [192.0.2.10, 192.0.2.11]", addressText),
+		func(w *Network, v []string) { w.SourceAddresses = v },
+		"Addresses of this machine that connections come from, in turn: limits per address and numbers of "+
+			"ports count for each."),
 	form.Key("resolve", form.OneOrMore(endpointText), func(w *Network, v []Endpoint) { w.Resolve = v },
-		"The address to connect to, or a list to take in turn, with a port if it is another: the host's name is not looked up. TLS and the header Host keep the name."),
-	form.Key("ipVersion", form.OneOf("a version of IP", AnyIP, IPv4, IPv6), func(w *Network, v IPVersion) { w.IPVersion = v },
+		"The address to connect to, or a list to take in turn, with a port if it is another: the host's "+
+			"name is not looked up. TLS and the header Host keep the name."),
+	form.Key("ipVersion", form.OneOf("a version of IP", AnyIP, IPv4, IPv6),
+		func(w *Network, v IPVersion) { w.IPVersion = v },
 		"Connects over this version of IP only.").Default("any"),
-	form.Key("headers", form.Dictionary("a mapping", "such as {X-Ping-External-Session-ID: rollout}", headerPattern, checkHeaderName, headerText),
+	form.Key("headers",
+		form.Dictionary("a mapping", "such as {X-Ping-External-Session-ID: rollout}", headerPattern,
+			checkHeaderName, headerText),
 		func(w *Network, v []form.Entry[Secret]) {
 			for _, e := range v {
 				w.Headers = append(w.Headers, Header{e.Name, e.Value})
 			}
 		},
-		"Further header fields of every request. Those that mfaload sets can't be replaced. Values are never shown."),
-	form.Key("transactionIDs", form.Matching("a text", "of letters, digits, '.', '_' and '-', such as friday-peak", namePattern, 64,
-		"is not a text of letters, digits, '.', '_' and '-'"), func(w *Network, v string) { w.TransactionIDs = v },
-		"Sends X-Ping-External-Transaction-ID with every request: this text, a hyphen and the request's number, as in friday-peak-17. The service's audit log has it."),
+		"Further header fields of every request. Those that mfaload sets can't be replaced. Values are "+
+			"never shown."),
+	form.Key("transactionIDs",
+		form.Matching("a text", "of letters, digits, '.', '_' and '-', such as friday-peak", namePattern, 64,
+			"is not a text of letters, digits, '.', '_' and '-'"),
+		func(w *Network, v string) { w.TransactionIDs = v },
+		"Sends X-Ping-External-Transaction-ID with every request: this text, a hyphen and the request's "+
+			"number, as in friday-peak-17. The service's audit log has it."),
 }
 
 var clientCertificateForm = form.Mapping(nil, []form.Field[ClientCertificate]{
 	form.Key("cert", pathText, func(c *ClientCertificate, v string) { c.Cert = v },
-		"The file with the certificate and those between it and its authority (PEM). Relative to the working folder.").Required(),
+		"The file with the certificate and those between it and its authority (PEM). Relative to the "+
+			"working folder.").Required(),
 	form.Key("key", pathText, func(c *ClientCertificate, v string) { c.Key = v },
 		"The file with the certificate's key (PEM), not encrypted.").Required(),
 })
@@ -147,13 +162,17 @@ const serverNamePattern = `[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-
 
 // proxyText is a proxy's URL. It may hold a password, so nothing of it is ever
 // shown.
-var proxyText = form.Text("the URL of a proxy", "such as http://proxy.example:3128 or socks5://127.0.0.1:1080",
+var proxyText = form.Text("the URL of a proxy",
+	"such as http://proxy.example:3128 or socks5://127.0.0.1:1080",
 	`(?:[Hh][Tt][Tt][Pp]|[Ss][Oo][Cc][Kk][Ss]5)://[^/?#\s]+/?`, parseProxy)
 
 func parseProxy(text string) (Secret, *form.Flaw) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return Secret{}, form.NewFlaw("is not a URL", "write for example http://proxy.example:3128; in a user name and a password write @ as %40, : as %3A and / as %2F")
+		return Secret{},
+			form.NewFlaw("is not a URL",
+				"write for example http://proxy.example:3128; in a user name and a password write @ as "+
+					"%40, : as %3A and / as %2F")
 	}
 	port, err := strconv.ParseUint(u.Port(), 10, 16)
 	switch {
@@ -169,15 +188,17 @@ func parseProxy(text string) (Secret, *form.Flaw) {
 	return NewSecret(text), nil
 }
 
-var addressText = form.Text("an IP address", "such as 192.0.2.10", "[0-9A-Fa-f:.]+", func(text string) (string, *form.Flaw) {
-	address, err := netip.ParseAddr(text)
-	if err != nil || address.Zone() != "" {
-		return "", &form.Flaw{Reason: "is not an IP address"}
-	}
-	return address.Unmap().String(), nil
-})
+var addressText = form.Text("an IP address", "such as 192.0.2.10", "[0-9A-Fa-f:.]+",
+	func(text string) (string, *form.Flaw) {
+		address, err := netip.ParseAddr(text)
+		if err != nil || address.Zone() != "" {
+			return "", &form.Flaw{Reason: "is not an IP address"}
+		}
+		return address.Unmap().String(), nil
+	})
 
-var endpointText = form.Text("an IP address", "such as 192.0.2.10, 192.0.2.10:8443 or '[2001:db8::1]:8443'", `[0-9A-Fa-f:.\[\]]+`, parseEndpoint)
+var endpointText = form.Text("an IP address", "such as 192.0.2.10, 192.0.2.10:8443 or '[2001:db8::1]:8443'",
+	`[0-9A-Fa-f:.\[\]]+`, parseEndpoint)
 
 func parseEndpoint(text string) (Endpoint, *form.Flaw) {
 	if address, err := netip.ParseAddr(text); err == nil && address.Zone() == "" {
@@ -197,9 +218,12 @@ var headerName = regexp.MustCompile(headerPattern)
 // ownHeaders are the header fields that mfaload sets or that belong to the
 // connection, in lower case.
 var ownHeaders = map[string]bool{
-	"host": true, "content-type": true, "content-length": true, "transfer-encoding": true, "accept": true, "accept-encoding": true,
-	"authorization": true, "user-agent": true, "connection": true, "keep-alive": true, "proxy-connection": true,
-	"proxy-authorization": true, "te": true, "trailer": true, "upgrade": true, "expect": true, "http2-settings": true,
+	"host": true, "content-type": true, "content-length": true, "transfer-encoding": true, "accept": true,
+	"accept-encoding": true,
+	"authorization":   true, "user-agent": true, "connection": true, "keep-alive": true,
+	"proxy-connection":    true,
+	"proxy-authorization": true, "te": true, "trailer": true, "upgrade": true, "expect": true,
+	"http2-settings":    true,
 	transactionIDHeader: true,
 }
 
@@ -210,7 +234,8 @@ func checkHeaderName(name string) *form.Flaw {
 	case !headerName.MatchString(name):
 		return form.NewFlaw("is not the name of a header field", "write a name such as X-Forwarded-For")
 	case lower == transactionIDHeader:
-		return form.NewFlaw("is a header field that mfaload sets", "write target.transactionIDs: friday-peak instead")
+		return form.NewFlaw("is a header field that mfaload sets",
+			"write target.transactionIDs: friday-peak instead")
 	case ownHeaders[lower]:
 		return form.NewFlaw("is a header field that mfaload sets", "remove it")
 	}
@@ -218,15 +243,16 @@ func checkHeaderName(name string) *form.Flaw {
 }
 
 // headerText is what a header field can hold: printable ASCII within.
-var headerText = form.Text("text", "of printable ASCII characters", "", func(text string) (Secret, *form.Flaw) {
-	switch {
-	case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }):
-		return Secret{}, &form.Flaw{Reason: "has a character that is not printable ASCII"}
-	case text == "" || strings.TrimSpace(text) != text:
-		return Secret{}, form.NewFlaw("is empty, or begins or ends with a space", "write text")
-	}
-	return NewSecret(text), nil
-})
+var headerText = form.Text("text", "of printable ASCII characters", "",
+	func(text string) (Secret, *form.Flaw) {
+		switch {
+		case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }):
+			return Secret{}, &form.Flaw{Reason: "has a character that is not printable ASCII"}
+		case text == "" || strings.TrimSpace(text) != text:
+			return Secret{}, form.NewFlaw("is empty, or begins or ends with a space", "write text")
+		}
+		return NewSecret(text), nil
+	})
 
 // checkNetwork looks at what several keys about connections mean together.
 func checkNetwork(d *form.Decoder, n *form.Node, t *Target) {
@@ -244,7 +270,8 @@ func checkNetwork(d *form.Decoder, n *form.Node, t *Target) {
 		return
 	}
 	if resolve := n.Get("resolve"); resolve != nil && n.Get("proxy") != nil {
-		d.FailKey(resolve, d.Label(resolve)+" has no use with proxy, which looks up the host's name itself", "remove one of them")
+		d.FailKey(resolve, d.Label(resolve)+" has no use with proxy, which looks up the host's name itself",
+			"remove one of them")
 	}
 	if strings.HasPrefix(t.AuthPath, "http://") {
 		for _, name := range []string{"clientCertificate", "serverName"} {
@@ -253,8 +280,12 @@ func checkNetwork(d *form.Decoder, n *form.Node, t *Target) {
 			}
 		}
 	}
-	if custom := n.Get("customDomain"); t.CustomDomain && n.Sound("authPath") && pingOneHost.MatchString(t.AuthPath) {
-		d.Fail(custom, d.Label(custom)+": "+n.Get("authPath").Shown()+" is no custom domain: its paths have the environment in them", "remove customDomain, or write your own domain in authPath")
+	if custom := n.Get("customDomain"); t.CustomDomain && n.Sound("authPath") &&
+		pingOneHost.MatchString(t.AuthPath) {
+		d.Fail(custom,
+			d.Label(custom)+": "+n.Get("authPath").Shown()+
+				" is no custom domain: its paths have the environment in them",
+			"remove customDomain, or write your own domain in authPath")
 	}
 }
 
@@ -273,13 +304,16 @@ func checkHeaders(d *form.Decoder, n *form.Node, t *Target) {
 		name := strings.ToLower(h.Name)
 		if seen[name] {
 			e := headers.Entries[i]
-			d.FailKey(e, d.Label(e)+" is there twice: names of header fields have no case", "remove one of them")
+			d.FailKey(e, d.Label(e)+" is there twice: names of header fields have no case",
+				"remove one of them")
 		}
 		seen[name] = true
 		size += len(h.Name) + len(h.Value.Reveal()) + len(": \r\n")
 	}
 	if size > maxToken {
-		d.Fail(headers, d.Label(headers)+" and the token are longer than the headers that the service takes, 6 KB", "write fewer or shorter ones")
+		d.Fail(headers,
+			d.Label(headers)+" and the token are longer than the headers that the service takes, 6 KB",
+			"write fewer or shorter ones")
 	}
 }
 
@@ -300,7 +334,8 @@ func checkVersions(d *form.Decoder, n *form.Node, t *Target) {
 		case version == "":
 			version, of = its, d.Label(e)
 		case version != its:
-			d.Fail(e, d.Label(e)+": "+e.Shown()+" is not of the IP version that "+of+" has", "write addresses of one version")
+			d.Fail(e, d.Label(e)+": "+e.Shown()+" is not of the IP version that "+of+" has",
+				"write addresses of one version")
 		}
 	}
 	if u, err := url.Parse(t.AuthPath); err == nil && len(t.Resolve) == 0 && t.Proxy.IsZero() {

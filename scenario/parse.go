@@ -119,7 +119,8 @@ func Schema() []byte {
 		"duration": form.SchemaObject{"type": "string", "pattern": form.OrVariable(durationPattern),
 			"description": "A duration with units: 100ms, 1.5s, 2m, 1h30m, 1d."},
 		"share": form.SchemaObject{
-			"anyOf":       []any{form.SchemaObject{"const": 0}, form.SchemaObject{"type": "string", "pattern": form.OrVariable(sharePattern)}},
+			"anyOf": []any{form.SchemaObject{"const": 0},
+				form.SchemaObject{"type": "string", "pattern": form.OrVariable(sharePattern)}},
 			"description": "A percentage such as 0.1%. Only 0 needs no %."},
 	}
 	text, err := json.MarshalIndent(schema, "", "  ")

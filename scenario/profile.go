@@ -130,14 +130,16 @@ func readProfile(d *form.Decoder, n *form.Node, p *Profile) {
 	}
 	data, err := readRegular(p.File, maxProfile)
 	if err != nil {
-		d.Fail(n, fmt.Sprintf("%s: %s can't be read: %v", d.Label(n), shown, err), "check the path; it is relative to the scenario's folder")
+		d.Fail(n, fmt.Sprintf("%s: %s can't be read: %v", d.Label(n), shown, err),
+			"check the path; it is relative to the scenario's folder")
 		return
 	}
 	points, err := ParseProfile("line", data)
 	var problems form.Problems
 	if errors.As(err, &problems) {
 		for _, q := range problems {
-			d.Fail(n, fmt.Sprintf("%s: %s, line %d, column %d: %s", d.Label(n), shown, q.Pos.Line, q.Pos.Column, q.Text), q.Remedy)
+			d.Fail(n, fmt.Sprintf("%s: %s, line %d, column %d: %s", d.Label(n), shown, q.Pos.Line,
+				q.Pos.Column, q.Text), q.Remedy)
 		}
 		return
 	}
@@ -215,7 +217,8 @@ func ofAnother(data []byte) (text, remedy string) {
 	case bytes.IndexByte(line, '\r') >= 0:
 		return "the lines end in CR alone", "save the file with line ends LF or CRLF"
 	case len(line) > 4 && bytes.EqualFold(line[:4], []byte("sep=")) && line[4] != ',':
-		return "the line sep= asks a spreadsheet for another separator", "remove this line, and separate the columns with commas"
+		return "the line sep= asks a spreadsheet for another separator",
+			"remove this line, and separate the columns with commas"
 	case bytes.HasPrefix(line, []byte("[")) || bytes.HasPrefix(line, []byte("{")):
 		return "the file is JSON", "write rows of CSV such as 60,80"
 	}
@@ -234,7 +237,8 @@ type profileParser struct {
 }
 
 func (p *profileParser) fail(line, column int, text, remedy string) {
-	p.problems = append(p.problems, form.Problem{Pos: form.Pos{File: p.file, Line: line, Column: column}, Text: text, Remedy: remedy})
+	p.problems = append(p.problems,
+		form.Problem{Pos: form.Pos{File: p.file, Line: line, Column: column}, Text: text, Remedy: remedy})
 }
 
 func (p *profileParser) read(fields []string, err error) {
@@ -242,7 +246,8 @@ func (p *profileParser) read(fields []string, err error) {
 	var broken *csv.ParseError
 	switch {
 	case errors.As(err, &broken):
-		p.fail(broken.Line, max(broken.Column, 1), "is no CSV: "+broken.Err.Error(), "write rows such as 60,80")
+		p.fail(broken.Line, max(broken.Column, 1), "is no CSV: "+broken.Err.Error(),
+			"write rows such as 60,80")
 		p.halted = true
 		return
 	case len(fields) != 2:
@@ -282,24 +287,28 @@ func (p *profileParser) shown(field string) string {
 
 // check refuses numbers that can't be. Comparisons are written such that "not a
 // number" is refused too.
-func (p *profileParser) check(fields []string, second float64, bad1 error, rate float64, bad2 error) (ok bool) {
+func (p *profileParser) check(fields []string, second float64, bad1 error, rate float64,
+	bad2 error) (ok bool) {
 	if cmp.Or(bad1, bad2) != nil {
 		for i, bad := range []error{bad1, bad2} {
 			if bad != nil {
 				line, column := p.rows.FieldPos(i)
-				p.fail(line, column, p.shown(fields[i])+" is not a number", "write rows such as 60,80: seconds, and requests a second without a unit")
+				p.fail(line, column, p.shown(fields[i])+" is not a number",
+					"write rows such as 60,80: seconds, and requests a second without a unit")
 			}
 		}
 		return false
 	}
 	line, column := p.rows.FieldPos(0)
 	if !(math.Abs(second) <= 1e12) {
-		p.fail(line, column, fmt.Sprintf("second %q is out of range", form.Clip(fields[0])), "write seconds since the start, or Unix time")
+		p.fail(line, column, fmt.Sprintf("second %q is out of range", form.Clip(fields[0])),
+			"write seconds since the start, or Unix time")
 		return false
 	}
 	if !(rate >= 0 && rate <= MaxRate) {
 		line, column = p.rows.FieldPos(1)
-		p.fail(line, column, fmt.Sprintf("rate %q is not from 0 to %d", form.Clip(fields[1]), MaxRate), "write requests a second")
+		p.fail(line, column, fmt.Sprintf("rate %q is not from 0 to %d", form.Clip(fields[1]), MaxRate),
+			"write requests a second")
 		return false
 	}
 	return true
@@ -316,12 +325,15 @@ func (p *profileParser) add(second float64, rate Rate) {
 	at := time.Duration(math.Round(min(since, maxRun.Seconds()+1)*1e6)) * time.Microsecond
 	switch {
 	case len(p.points) > 0 && at <= p.points[len(p.points)-1].At:
-		p.fail(line, column, "the second is not after that of the row before", "sort the rows by their seconds, each one once")
+		p.fail(line, column, "the second is not after that of the row before",
+			"sort the rows by their seconds, each one once")
 	case at > maxRun:
-		p.fail(line, column, "the row is more than "+days(maxRun)+" after the first", "shorten the profile, or split the run")
+		p.fail(line, column, "the row is more than "+days(maxRun)+" after the first",
+			"shorten the profile, or split the run")
 		p.halted = true
 	case len(p.points) == maxPoints:
-		p.fail(line, column, fmt.Sprintf("the profile has more than %d rows", maxPoints), "write fewer rows, for example one in ten seconds")
+		p.fail(line, column, fmt.Sprintf("the profile has more than %d rows", maxPoints),
+			"write fewer rows, for example one in ten seconds")
 		p.halted = true
 	default:
 		p.points = append(p.points, Point{At: at, Rate: rate})

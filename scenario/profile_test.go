@@ -17,9 +17,11 @@ import (
 func TestParseProfile(t *testing.T) {
 	for text, want := range map[string][]scenario.Point{
 		"0,1\n1,2\n": {{Rate: 1}, {At: time.Second, Rate: 2}},
-		"\uFEFFsecond,rate\r\n5, 1\r\n6.25, 2e2\r\n":       {{Rate: 1}, {At: 1250 * time.Millisecond, Rate: 200}},
-		"\"second\",\"rate\"\n\"0\",\"1\"\n\n# x\n1,0\n":   {{Rate: 1}, {At: time.Second}},
-		"1718000000.1,1\n1718000000.2,2\n1718000001.1,3\n": {{Rate: 1}, {At: 100 * time.Millisecond, Rate: 2}, {At: time.Second, Rate: 3}},
+		"\uFEFFsecond,rate\r\n5, 1\r\n6.25, 2e2\r\n": {{Rate: 1},
+			{At: 1250 * time.Millisecond, Rate: 200}},
+		"\"second\",\"rate\"\n\"0\",\"1\"\n\n# x\n1,0\n": {{Rate: 1}, {At: time.Second}},
+		"1718000000.1,1\n1718000000.2,2\n1718000001.1,3\n": {{Rate: 1}, {At: 100 * time.Millisecond, Rate: 2},
+			{At: time.Second, Rate: 3}},
 	} {
 		got, err := scenario.ParseProfile("f", []byte(text))
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
@@ -27,16 +29,23 @@ func TestParseProfile(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"":             "f:1:1: a profile needs at least two rows of second,rate\n    write rows such as 0,50 and 60,80",
-		"0,1\n\"1,2\n": "f:2:6: is no CSV: extraneous or missing \" in quoted-field\n    write rows such as 60,80",
-		"0,1\nnan,2\n": "f:2:1: second \"nan\" is out of range\n    write seconds since the start, or Unix time",
+		"": "f:1:1: a profile needs at least two rows of second,rate\n    write rows such as 0,50 and 60,80",
+		"0,1\n\"1,2\n": "f:2:6: is no CSV: extraneous or missing \" in quoted-field\n    write rows such " +
+			"as 60,80",
+		"0,1\nnan,2\n": "f:2:1: second \"nan\" is out of range\n    write seconds since the start, or Unix " +
+			"time",
 		"0,1\n1,nan\n": "f:2:3: rate \"nan\" is not from 0 to 1000000\n    write requests a second",
-		"user,hunter2\nhunter2,x\n": "f:2:1: a field is not a number\n    write rows such as 60,80: seconds, and requests a second without a unit\n" +
-			"f:2:9: a field is not a number\n    write rows such as 60,80: seconds, and requests a second without a unit",
-		"0,1\n1,50/s\n":            "f:2:3: \"50/s\" is not a number\n    write rows such as 60,80: seconds, and requests a second without a unit",
-		"0,1\n2592000.5,2\n1,1\n":  "f:2:1: the row is more than 30d after the first\n    shorten the profile, or split the run",
-		"0,1\n0.0000001,1\n":       "f:2:1: the second is not after that of the row before\n    sort the rows by their seconds, each one once",
-		"0\n" + "1\n" + "0,1\n0,2": "f:1:1: a row has 1 columns, not second,rate\n    write rows such as 60,80",
+		"user,hunter2\nhunter2,x\n": "f:2:1: a field is not a number\n    write rows such as 60,80: " +
+			"seconds, and requests a second without a unit\n" +
+			"f:2:9: a field is not a number\n    write rows such as 60,80: seconds, and requests a second " +
+			"without a unit",
+		"0,1\n1,50/s\n": "f:2:3: \"50/s\" is not a number\n    write rows such as 60,80: " +
+			"seconds, and requests a second without a unit",
+		"0,1\n2592000.5,2\n1,1\n": "f:2:1: the row is more than 30d after the first\n    shorten the " +
+			"profile, or split the run",
+		"0,1\n0.0000001,1\n": "f:2:1: the second is not after that of the row before\n    sort the " +
+			"rows by their seconds, each one once",
+		"0\n" + "1\n0,1\n0,2": "f:1:1: a row has 1 columns, not second,rate\n    write rows such as 60,80",
 	} {
 		_, err := scenario.ParseProfile("f", []byte(text))
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
@@ -76,7 +85,8 @@ func rows(n int) string {
 // FuzzProfile holds every text to be refused with places, or to be a profile
 // whose times go up and whose rates can be sent.
 func FuzzProfile(f *testing.F) {
-	for _, text := range []string{"0,1\n1,2\n", "second,rate\n5,1\n6.25,2e2\n", "# x\n\"0\",\"1\"\n1,0\n", "0,1\n\"1,2\n", "0,nan\n", "1,2,3\n", "9e99,1\n0,1\n"} {
+	for _, text := range []string{"0,1\n1,2\n", "second,rate\n5,1\n6.25,2e2\n", "# x\n\"0\",\"1\"\n1,0\n",
+		"0,1\n\"1,2\n", "0,nan\n", "1,2,3\n", "9e99,1\n0,1\n"} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -100,12 +110,15 @@ func TestProfilesOfSpreadsheetsAndEditors(t *testing.T) {
 	for text, want := range map[string]string{
 		"\uFEFF\uFEFFsecond,rate\r\n0,50\r\n60,80\r\n": "",
 		"sep=,\r\nsecond,rate\r\n0,50\r\n60,80\r\n":    "",
-		"sep=;\r\n0;50\r\n60;80\r\n":                   "f:1:1: the line sep= asks a spreadsheet for another separator\n    remove this line, and separate the columns with commas",
-		"0;50\n60;80,5\n":                              "f:1:1: a row has 1 columns, not second,rate\n    separate the columns with commas, and write decimal points: 60,80.5",
-		"0,50,\n60,80,\n":                              "f:1:1: a row has 3 columns, not second,rate\n    remove the comma at the end of the row",
-		"0,50\r60,80\r":                                "f:1:1: the lines end in CR alone\n    save the file with line ends LF or CRLF",
-		"\x1f\x8b\x08rest":                             "f:1:1: the file is compressed with gzip\n    unpack it first, with gunzip",
-		"[[0,50],[60,80]]":                             "f:1:1: the file is JSON\n    write rows of CSV such as 60,80",
+		"sep=;\r\n0;50\r\n60;80\r\n": "f:1:1: the line sep= asks a spreadsheet for " +
+			"another separator\n    remove this line, and separate the columns with commas",
+		"0;50\n60;80,5\n": "f:1:1: a row has 1 columns, not second,rate\n    " +
+			"separate the columns with commas, and write decimal points: 60,80.5",
+		"0,50,\n60,80,\n": "f:1:1: a row has 3 columns, not second,rate\n    " +
+			"remove the comma at the end of the row",
+		"0,50\r60,80\r":    "f:1:1: the lines end in CR alone\n    save the file with line ends LF or CRLF",
+		"\x1f\x8b\x08rest": "f:1:1: the file is compressed with gzip\n    unpack it first, with gunzip",
+		"[[0,50],[60,80]]": "f:1:1: the file is JSON\n    write rows of CSV such as 60,80",
 	} {
 		_, err := scenario.ParseProfile("f", []byte(text))
 		if got := message(err); want == "" && got != "" || !strings.HasPrefix(got, want) {

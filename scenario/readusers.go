@@ -87,7 +87,8 @@ func (s *Scenario) readGroup(g *Group, stdin io.Reader) (form.Problems, error) {
 		if errors.As(err, &path) && g.File.Path != Stdin && path.Path == name {
 			return form.Problems{unreadable(g, err)}, nil
 		}
-		return nil, fmt.Errorf("read the users of group %s from %s: %w: check the file, and the room for temporary files", g.Name, name, err)
+		return nil, fmt.Errorf("read the users of group %s from %s: %w: check the file, and the room for "+
+			"temporary files", g.Name, name, err)
 	}
 	if g.Users.Store.Len() == 0 && reading.IsSound() {
 		reading.FailAt(1, 1, "the file has no users", "write one user's ID in each line below the header")
@@ -102,7 +103,8 @@ func unreadable(g *Group, err error) form.Problem {
 		err = path.Err
 	}
 	return form.Problem{Pos: g.File.Pos,
-		Text:   fmt.Sprintf("the users of group %q can't be read from %q: %v", g.Name, form.Clip(g.File.Path), err),
+		Text: fmt.Sprintf("the users of group %q can't be read from %q: %v", g.Name, form.Clip(g.File.Path),
+			err),
 		Remedy: "check the path: it counts from the scenario's folder"}
 }
 
@@ -139,20 +141,25 @@ func (u *userFile) row(r *users.Row) error {
 func (u *userFile) newKind(r *users.Row) (kind uint16, sound bool) {
 	k := Kind{Policy: string(r.Policy.Text)}
 	if _, isID := users.ParseID(r.Policy.Text); k.Policy != "" && !isID {
-		u.FailAt(r.Policy.Line, r.Policy.Column, fmt.Sprintf("policy: %s is not an ID: 36 characters, 8-4-4-4-12 hexadecimal digits", users.Quote(r.Policy.Text)),
+		u.FailAt(r.Policy.Line, r.Policy.Column,
+			fmt.Sprintf("policy: %s is not an ID: 36 characters, 8-4-4-4-12 hexadecimal digits",
+				users.Quote(r.Policy.Text)),
 			"write the policy's ID, or nothing for that of the group")
 		return 0, false
 	}
 	if len(r.Expect.Text) > 0 {
 		e, flaw := parseExpect(string(r.Expect.Text))
 		if flaw != nil {
-			u.FailAt(r.Expect.Line, r.Expect.Column, fmt.Sprintf("expect: %s %s", users.Quote(r.Expect.Text), flaw.Reason), flaw.Remedy)
+			u.FailAt(r.Expect.Line, r.Expect.Column,
+				fmt.Sprintf("expect: %s %s", users.Quote(r.Expect.Text), flaw.Reason), flaw.Remedy)
 			return 0, false
 		}
 		k.Expect = &e
 	}
 	if len(u.users.Kinds) == maxKinds {
-		u.FailAt(int(r.Line), int(r.Column), fmt.Sprintf("the file has more than %d different pairs of expect and policy", maxKinds), "split it over several files")
+		u.FailAt(int(r.Line), int(r.Column),
+			fmt.Sprintf("the file has more than %d different pairs of expect and policy", maxKinds),
+			"split it over several files")
 		return 0, false
 	}
 	u.users.Kinds = append(u.users.Kinds, k)
@@ -198,11 +205,13 @@ func (s *Scenario) twice(stores []*users.Store, at []int) (form.Problems, error)
 		remedy := ""
 		switch {
 		case f.First.Store == 0:
-			remedy = fmt.Sprintf("remove one of them: the user is already in group %q", s.Groups[groups[f.First.Row]].Name)
+			remedy = fmt.Sprintf("remove one of them: the user is already in group %q",
+				s.Groups[groups[f.First.Row]].Name)
 		case f.First.Store == f.Row.Store:
 			remedy = fmt.Sprintf("remove one of them; the first is in line %d", first.Line)
 		default:
-			remedy = fmt.Sprintf("remove one of them; the first is at %v, in group %q", s.place(at, f.First, first), s.Groups[at[f.First.Store-1]].Name)
+			remedy = fmt.Sprintf("remove one of them; the first is at %v, in group %q",
+				s.place(at, f.First, first), s.Groups[at[f.First.Store-1]].Name)
 		}
 		problems = append(problems, form.Problem{Pos: pos,
 			Text: fmt.Sprintf("userID: %q is there twice", row.ID.Text(row.Case)), Remedy: remedy})

@@ -52,17 +52,23 @@ func listed(t *testing.T, s *scenario.Scenario, group int) (all []string) {
 			t.Fatal(u, err)
 		}
 		v := g.Variant(u.Kind)
-		all = append(all, fmt.Sprintln(u.ID, v.Expect.HTTPStatuses, v.Expect.Statuses, v.Expect.Errors, v.Request))
+		all = append(all,
+			fmt.Sprintln(u.ID, v.Expect.HTTPStatuses, v.Expect.Statuses, v.Expect.Errors, v.Request))
 	}
 	return all
 }
 
 func TestReadUsers(t *testing.T) {
-	s, err := withUsers(t, "  - {name: a, file: sub/a.csv, request: {policy: {id: "+userB+"}, undocumented: {n: 1}}, expect: {httpStatus: 404, error: NOT_FOUND}}\n"+
-		"  - {name: b, ids: ["+userB+"]}\n  - {name: c, file: '-'}\n", `{"userID":"`+userC+`"}`, map[string]string{
-		"sub/a.csv": "userID,expect,policy\n" + strings.ToUpper(userA) + ",,\n" +
-			"00000000-0000-0000-0000-000000000001,OTP_REQUIRED | COMPLETED," + policy + "\n00000000-0000-0000-0000-000000000002,201,\n" +
-			"00000000-0000-0000-0000-000000000003,404 NOT_FOUND|429 REQUEST_LIMITED|OTP_REQUIRED,\n00000000-0000-0000-0000-000000000004,503," + policy + "\n"})
+	s, err := withUsers(t,
+		"  - {name: a, file: sub/a.csv, request: {policy: {id: "+userB+
+			"}, undocumented: {n: 1}}, expect: {httpStatus: 404, error: NOT_FOUND}}\n"+
+			"  - {name: b, ids: ["+userB+"]}\n  - {name: c, file: '-'}\n", `{"userID":"`+userC+`"}`,
+		map[string]string{
+			"sub/a.csv": "userID,expect,policy\n" + strings.ToUpper(userA) + ",,\n" +
+				"00000000-0000-0000-0000-000000000001,OTP_REQUIRED | COMPLETED," + policy +
+				"\n00000000-0000-0000-0000-000000000002,201,\n" +
+				"00000000-0000-0000-0000-000000000003,404 NOT_FOUND|429 " +
+				"REQUEST_LIMITED|OTP_REQUIRED,\n00000000-0000-0000-0000-000000000004,503," + policy + "\n"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +78,8 @@ func TestReadUsers(t *testing.T) {
 		strings.ToUpper(userA) + " [404] [] [NOT_FOUND] " + own, // as written
 		"00000000-0000-0000-0000-000000000001 [201] [OTP_REQUIRED COMPLETED] [] " + other,
 		"00000000-0000-0000-0000-000000000002 [201] [] [] " + own,
-		"00000000-0000-0000-0000-000000000003 [404 429 201] [OTP_REQUIRED] [NOT_FOUND REQUEST_LIMITED] " + own,
+		"00000000-0000-0000-0000-000000000003 [404 429 201] [OTP_REQUIRED] [NOT_FOUND REQUEST_LIMITED] " +
+			own,
 		"00000000-0000-0000-0000-000000000004 [503] [] [] " + other,
 	}
 	if diff := cmp.Diff(want, listed(t, s, 0)); diff != "" {
@@ -111,30 +118,48 @@ func TestBadUsers(t *testing.T) {
 		want               string
 	}{
 		{"missing", "  - {name: a, file: gone.csv}\n", "", nil,
-			"s.yaml:2:21: the users of group \"a\" can't be read from \"gone.csv\": no such file or directory\n    check the path: it counts from the scenario's folder"},
+			"s.yaml:2:21: the users of group \"a\" can't be read from \"gone.csv\": no such file or " +
+				"directory\n    check the path: it counts from the scenario's folder"},
 		{"a folder", "  - {name: a, file: .}\n", "", nil,
-			"s.yaml:2:21: the users of group \"a\" can't be read from \".\": is a directory\n    check the path: it counts from the scenario's folder"},
+			"s.yaml:2:21: the users of group \"a\" can't be read from \".\": is a directory\n    check the " +
+				"path: it counts from the scenario's folder"},
 		{"header only", "  - {name: a, file: a.csv}\n", "", map[string]string{"a.csv": "userID\n"},
 			"a.csv:1:1: the file has no users\n    write one user's ID in each line below the header"},
-		{"malformed and twice", "  - {name: a, file: a.csv}\n", "", map[string]string{"a.csv": "userID\n" + userA + "\nx\n\n" + strings.ToUpper(userA) + "\n"},
-			"a.csv:3:1: userID: \"x\" is not an ID: 36 characters, 8-4-4-4-12 hexadecimal digits\n    write an ID such as " + userA + "\n" +
-				"a.csv:5:1: userID: \"" + strings.ToUpper(userA) + "\" is there twice\n    remove one of them; the first is in line 2"},
-		{"twice across groups", "  - {name: a, ids: [" + userB + "]}\n  - {name: b, file: b.csv}\n  - {name: c, file: '-'}\n",
-			`{"userID": "` + userA + `"}` + "\n", map[string]string{"b.csv": "policy,userID\n," + userA + "\n," + userB + "\n"},
-			"b.csv:3:2: userID: \"" + userB + "\" is there twice\n    remove one of them: the user is already in group \"a\"\n" +
-				"stdin:1:12: userID: \"" + userA + "\" is there twice\n    remove one of them; the first is at b.csv:2:2, in group \"b\""},
-		{"overrides", "  - {name: a, file: a.csv}\n", "", map[string]string{"a.csv": "userID,expect,policy\n" +
-			userA + ",OTP_REQUIERD,\n" + userB + ",NOT_FOUND,\n" + userC + ",404|404 NOT_FOUND,\n" +
-			"00000000-0000-0000-0000-000000000001,a b c,\n00000000-0000-0000-0000-000000000002,99,\n00000000-0000-0000-0000-000000000003,,p\n" +
-			"00000000-0000-0000-0000-000000000004,404 not-a-code!,\n00000000-0000-0000-0000-000000000005,${TOKEN},\n"},
+		{"malformed and twice", "  - {name: a, file: a.csv}\n", "",
+			map[string]string{"a.csv": "userID\n" + userA + "\nx\n\n" + strings.ToUpper(userA) + "\n"},
+			"a.csv:3:1: userID: \"x\" is not an ID: 36 characters, 8-4-4-4-12 hexadecimal digits\n    " +
+				"write an ID such as " + userA + "\na.csv:5:1: userID: \"" + strings.ToUpper(userA) +
+				"\" is there twice\n    remove one of them; the first is in line 2"},
+		{"twice across groups",
+			"  - {name: a, ids: [" + userB + "]}\n  - {name: b, file: b.csv}\n  - {name: c, file: '-'}\n",
+			`{"userID": "` + userA + `"}` + "\n",
+			map[string]string{"b.csv": "policy,userID\n," + userA + "\n," + userB + "\n"},
+			"b.csv:3:2: userID: \"" + userB +
+				"\" is there twice\n    remove one of them: the user is already in group \"a\"\n" +
+				"stdin:1:12: userID: \"" + userA +
+				"\" is there twice\n    remove one of them; the first is at b.csv:2:2, in group \"b\""},
+		{"overrides", "  - {name: a, file: a.csv}\n", "",
+			map[string]string{"a.csv": "userID,expect,policy\n" +
+				userA + ",OTP_REQUIERD,\n" + userB + ",NOT_FOUND,\n" + userC + ",404|404 NOT_FOUND,\n" +
+				"00000000-0000-0000-0000-000000000001,a b " +
+				"c,\n00000000-0000-0000-0000-000000000002,99,\n00000000-0000-0000-0000-000000000003,,p\n" +
+				"00000000-0000-0000-0000-000000000004,404 " +
+				"not-a-code!,\n00000000-0000-0000-0000-000000000005,${TOKEN},\n"},
 			"a.csv:2:38: expect: \"OTP_REQUIERD\" is unknown\n    did you mean \"OTP_REQUIRED\"?\n" +
-				"a.csv:3:38: expect: \"NOT_FOUND\" names an error without its HTTP status\n    write for example 404 NOT_FOUND\n" +
-				"a.csv:4:38: expect: \"404|404 NOT_FOUND\" has answers with and without a word\n    give all of them a word, such as 404 NOT_FOUND, or none\n" +
-				"a.csv:5:38: expect: \"a b c\" is no answer\n    write OTP_REQUIRED, 404 NOT_FOUND, or several: OTP_REQUIRED|COMPLETED\n" +
-				"a.csv:6:38: expect: \"99\" has no HTTP status from 100 to 599\n    write OTP_REQUIRED, 404 NOT_FOUND, or several: OTP_REQUIRED|COMPLETED\n" +
-				"a.csv:7:39: policy: \"p\" is not an ID: 36 characters, 8-4-4-4-12 hexadecimal digits\n    write the policy's ID, or nothing for that of the group\n" +
-				"a.csv:8:38: expect: \"404 not-a-code!\" is not an error code: upper-case words joined by _\n    write OTP_REQUIRED, 404 NOT_FOUND, or several: OTP_REQUIRED|COMPLETED\n" +
-				"a.csv:9:38: expect: \"${TOKEN}\" is not a status: upper-case words joined by _\n    write OTP_REQUIRED, 404 NOT_FOUND, or several: OTP_REQUIRED|COMPLETED"},
+				"a.csv:3:38: expect: \"NOT_FOUND\" names an error without its HTTP status\n    write for " +
+				"example 404 NOT_FOUND\n" +
+				"a.csv:4:38: expect: \"404|404 NOT_FOUND\" has answers with and without a word\n    give " +
+				"all of them a word, such as 404 NOT_FOUND, or none\n" +
+				"a.csv:5:38: expect: \"a b c\" is no answer\n    write OTP_REQUIRED, 404 NOT_FOUND, or " +
+				"several: OTP_REQUIRED|COMPLETED\n" +
+				"a.csv:6:38: expect: \"99\" has no HTTP status from 100 to 599\n    write OTP_REQUIRED, " +
+				"404 NOT_FOUND, or several: OTP_REQUIRED|COMPLETED\n" +
+				"a.csv:7:39: policy: \"p\" is not an ID: 36 characters, 8-4-4-4-12 hexadecimal digits\n    " +
+				"write the policy's ID, or nothing for that of the group\n" +
+				"a.csv:8:38: expect: \"404 not-a-code!\" is not an error code: upper-case words joined by " +
+				"_\n    write OTP_REQUIRED, 404 NOT_FOUND, or several: OTP_REQUIRED|COMPLETED\n" +
+				"a.csv:9:38: expect: \"${TOKEN}\" is not a status: upper-case words joined by _\n    write " +
+				"OTP_REQUIRED, 404 NOT_FOUND, or several: OTP_REQUIRED|COMPLETED"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := withUsers(t, test.users, test.stdin, test.files)
@@ -148,8 +173,10 @@ func TestBadUsers(t *testing.T) {
 // However much is wrong with a file, the messages fit on a few screens.
 func TestManyBadUsers(t *testing.T) {
 	for _, row := range []string{"x\n", userA + "\n"} {
-		_, err := withUsers(t, "  - {name: a, file: a.csv}\n", "", map[string]string{"a.csv": "userID\n" + strings.Repeat(row, 100_000)})
-		if n := strings.Count(message(err), "\n"); n < 400 || n > 410 || !strings.Contains(message(err), "mend these first") {
+		_, err := withUsers(t, "  - {name: a, file: a.csv}\n", "",
+			map[string]string{"a.csv": "userID\n" + strings.Repeat(row, 100_000)})
+		if n := strings.Count(message(err), "\n"); n < 400 || n > 410 ||
+			!strings.Contains(message(err), "mend these first") {
 			t.Errorf("%d lines:\n%.300s", n, message(err))
 		}
 	}
@@ -162,7 +189,8 @@ func TestManyKinds(t *testing.T) {
 		fmt.Fprintf(&b, "00000000-0000-0000-0000-%012x,00000000-0000-0000-0000-%012x\n", i, i)
 	}
 	_, err := withUsers(t, "  - {name: a, file: a.csv}\n", "", map[string]string{"a.csv": b.String()})
-	if want := "a.csv:4098:1: the file has more than 4096 different pairs of expect and policy\n    split it over several files"; message(err) != want {
+	if want := "a.csv:4098:1: the file has more than 4096 different pairs of expect and policy\n    split " +
+		"it over several files"; message(err) != want {
 		t.Errorf("got %v", err)
 	}
 }
@@ -171,7 +199,8 @@ func TestManyKinds(t *testing.T) {
 func TestTooManyGroups(t *testing.T) {
 	text := func(groups int) []byte {
 		var b strings.Builder
-		b.WriteString("name: many\ntarget: {simulator: {}}\nload: {stages: [{rate: 10/s, duration: 10s}]}\nusers:\n")
+		b.WriteString("name: many\ntarget: {simulator: {}}\nload: {stages: [{rate: 10/s, duration: " +
+			"10s}]}\nusers:\n")
 		for i := range groups {
 			fmt.Fprintf(&b, "  - {name: g%d, ids: [788d4931-6936-43f2-82ff-%012d]}\n", i, i)
 		}
@@ -181,7 +210,8 @@ func TestTooManyGroups(t *testing.T) {
 		t.Error(err)
 	}
 	_, err := scenario.Parse("f.yaml", text(10_001), nil)
-	if want := "f.yaml:4:1: users has 10001 groups, more than 10000"; err == nil || !strings.HasPrefix(err.Error(), want) {
+	if want := "f.yaml:4:1: users has 10001 groups, more than 10000"; err == nil ||
+		!strings.HasPrefix(err.Error(), want) {
 		t.Errorf("%v, want %s", err, want)
 	}
 }

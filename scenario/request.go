@@ -30,31 +30,42 @@ var requestForm = func() form.Form[members] {
 			"The MFA policy to follow. Left out: the environment's default policy."),
 		member("selectedDevice", form.Mapping(checkSelectedDevice, []form.Field[members]{
 			member("id", idText, "The ID of one of the user's devices."),
-			member("oneTime", oneTimeForm, "A device for this request only, which the user need not have. It gets a real message unless testMode is true."),
+			member("oneTime", oneTimeForm,
+				"A device for this request only, which the user need not have. It gets a real message "+
+					"unless testMode is true."),
 		}), "The device to use: one of the user's own by its id, or a oneTime device."),
 		member("notification", form.Mapping(nil, []form.Field[members]{
 			member("template", form.Mapping(nil, []form.Field[members]{
 				member("name", someText, "The template's name."),
 				member("variant", someText, "The template's variant."),
-				member("locale", form.Matching("a locale", "such as en or de-CH", `[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*`, 35, "is not a locale"), "The language of the message."),
-				member("variables", dictionaryOf(someText), "Values of the template's variables, all of them text."),
+				member("locale",
+					form.Matching("a locale", "such as en or de-CH", `[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*`,
+						35, "is not a locale"), "The language of the message."),
+				member("variables", dictionaryOf(someText),
+					"Values of the template's variables, all of them text."),
 			}), "The template of the message."),
-			member("clientContext", form.AnyObject, "Values that a push notification hands to the mobile application."),
+			member("clientContext", form.AnyObject,
+				"Values that a push notification hands to the mobile application."),
 		}), "What the message says."),
 		member("application", onlyID("The application's ID."),
 			"The application that the user signs on to."),
-		member("mobilePayload", someText, "What the mobile application's SDK collected on the device. Needs application."),
+		member("mobilePayload", someText,
+			"What the mobile application's SDK collected on the device. Needs application."),
 		member("rp", form.Mapping(nil, []form.Field[members]{
-			member("id", form.Matching("a relying party's ID", "such as example.com", serverNamePattern, 253, "is not a relying party's ID: a host name without a scheme and a port"),
+			member("id",
+				form.Matching("a relying party's ID", "such as example.com", serverNamePattern, 253,
+					"is not a relying party's ID: a host name without a scheme and a port"),
 				"The relying party's ID.").Required(),
 		}), "The relying party, for FIDO2 devices. Left out: that of the FIDO2 policy."),
-		member("undocumented", form.AnyObject, "Further members of the body, sent as they are and known to no documentation."),
+		member("undocumented", form.AnyObject,
+			"Further members of the body, sent as they are and known to no documentation."),
 	})
 	f.Detail = "such as {policy: {id: 9761c24a-208d-0499-1bf6-39905184a4e1}}"
 	read := f.Read
 	f.Read = func(d *form.Decoder, n *form.Node) members {
 		if user := n.Get("user"); user != nil {
-			d.FailKey(user, d.Label(user)+" is not allowed", "remove it: the user's ID is filled in from the group's users")
+			d.FailKey(user, d.Label(user)+" is not allowed",
+				"remove it: the user's ID is filled in from the group's users")
 			n.Entries = without(n.Entries, user)
 		}
 		return read(d, n)
@@ -76,7 +87,8 @@ func onlyID(doc string) form.Form[members] {
 }
 
 var oneTimeForm = form.Mapping(checkOneTime, []form.Field[members]{
-	member("type", form.OneOf("a type of one-time devices", "EMAIL", "SMS", "VOICE"), "The kind of the device: EMAIL, SMS or VOICE.").Required(),
+	member("type", form.OneOf("a type of one-time devices", "EMAIL", "SMS", "VOICE"),
+		"The kind of the device: EMAIL, SMS or VOICE.").Required(),
 	member("email", emailText, "The e-mail address, with type EMAIL."),
 	member("phone", phoneText, "The phone number, with type SMS or VOICE."),
 	member("testMode", form.YesOrNo, "Whether nothing is sent, and the answer holds the passcode instead."),
@@ -89,17 +101,20 @@ var someText = form.Text("text", "", `[\s\S]+`, func(text string) (string, *form
 	return text, nil
 })
 
-var emailText = form.Matching("an e-mail address", "such as abel@example.com", `[^@\s]+@[^@\s]+`, 320, "is not an e-mail address")
+var emailText = form.Matching("an e-mail address", "such as abel@example.com", `[^@\s]+@[^@\s]+`, 320,
+	"is not an e-mail address")
 
 var phoneText = func() form.Form[string] {
 	digits := regexp.MustCompile(`[0-9]`)
-	f := form.Text("a phone number", "with the country's code, in quotes, such as '+14135550150'", `\+[0-9][0-9 .()-]*[0-9]`, func(text string) (string, *form.Flaw) {
-		n := len(digits.FindAllString(text, -1))
-		if !phoneNumber.MatchString(text) || n < 6 || n > 15 {
-			return "", &form.Flaw{Reason: "is not a phone number that begins with + and the country's code"}
-		}
-		return text, nil
-	})
+	f := form.Text("a phone number", "with the country's code, in quotes, such as '+14135550150'",
+		`\+[0-9][0-9 .()-]*[0-9]`, func(text string) (string, *form.Flaw) {
+			n := len(digits.FindAllString(text, -1))
+			if !phoneNumber.MatchString(text) || n < 6 || n > 15 {
+				return "", &form.Flaw{Reason: "is not a phone number that begins with + and the country's " +
+					"code"}
+			}
+			return text, nil
+		})
 	return f
 }()
 
@@ -119,13 +134,15 @@ func dictionaryOf[V any](value form.Form[V]) form.Form[members] {
 
 func checkRequest(d *form.Decoder, n *form.Node, m *members) {
 	if e := n.Get("mobilePayload"); e != nil && n.Lacks("application") {
-		d.FailKey(e, d.Label(e)+" needs application", "add application: {id: …}, the application that collected it")
+		d.FailKey(e, d.Label(e)+" needs application",
+			"add application: {id: …}, the application that collected it")
 	}
 	others, _ := (*m)["undocumented"].(members)
 	delete(*m, "undocumented")
 	for _, e := range n.Get("undocumented").All() {
 		if e.Key == "user" {
-			d.FailKey(e, d.Label(e)+" is not allowed", "remove it: the user's ID is filled in from the group's users")
+			d.FailKey(e, d.Label(e)+" is not allowed",
+				"remove it: the user's ID is filled in from the group's users")
 		} else if isDocumented(e.Key) {
 			d.FailKey(e, d.Label(e)+" is documented", "write it in "+d.Label(n)+" itself")
 		}
@@ -154,7 +171,8 @@ func checkSelectedDevice(d *form.Decoder, n *form.Node, _ *members) {
 	case id != nil && oneTime != nil:
 		d.FailKey(oneTime, d.Label(n)+" has both id and oneTime", "remove one of them")
 	case n.Lacks("id") && n.Lacks("oneTime"):
-		d.Fail(n, d.Label(n)+" has neither id nor oneTime", "add id: the ID of a device, or oneTime: {type: EMAIL, email: abel@example.com}")
+		d.Fail(n, d.Label(n)+" has neither id nor oneTime",
+			"add id: the ID of a device, or oneTime: {type: EMAIL, email: abel@example.com}")
 	}
 }
 
@@ -168,9 +186,11 @@ func checkOneTime(d *form.Decoder, n *form.Node, m *members) {
 		needs, not, example = "email", "phone", emailText.Want()
 	}
 	if n.Lacks(needs) {
-		d.Fail(n, fmt.Sprintf("%s: a device of type %s needs %s", d.Label(n), kind, needs), "add "+strings.TrimSpace(needs+": "+example))
+		d.Fail(n, fmt.Sprintf("%s: a device of type %s needs %s", d.Label(n), kind, needs),
+			"add "+strings.TrimSpace(needs+": "+example))
 	}
 	if e := n.Get(not); e != nil {
-		d.FailKey(e, fmt.Sprintf("%s: a device of type %s has no %s", d.Label(n), kind, not), "remove it, or write another type")
+		d.FailKey(e, fmt.Sprintf("%s: a device of type %s has no %s", d.Label(n), kind, not),
+			"remove it, or write another type")
 	}
 }

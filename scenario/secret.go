@@ -43,14 +43,18 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "***") }
 // policy says what of a scenario is secret or personal.
 var policy = &form.Policy{
 	IsSecret: isSecret, IsLiteral: isLiteral, IsHidden: isHidden,
-	IsPersonal: func(n *form.Node) bool { return n.Key == "phone" || n.Parent != nil && n.Parent.Key == "ids" },
-	IsCut:      func(n *form.Node) bool { return n.Key == "ids" },
-	Split:      "split the users over several scenarios",
-	Empty:      "write a scenario: 'mfaload schema' describes the keys",
+	IsPersonal: func(n *form.Node) bool {
+		return n.Key == "phone" || n.Parent != nil &&
+			n.Parent.Key == "ids"
+	},
+	IsCut: func(n *form.Node) bool { return n.Key == "ids" },
+	Split: "split the users over several scenarios",
+	Empty: "write a scenario: 'mfaload schema' describes the keys",
 }
 
 // secretKeys are the keys below which nothing is ever shown.
-var secretKeys = map[string]bool{"proxy": true, "accessToken": true, "clientSecret": true, "clientCredentials": true}
+var secretKeys = map[string]bool{"proxy": true, "accessToken": true, "clientSecret": true,
+	"clientCredentials": true}
 
 func isSecret(n *form.Node) bool {
 	return secretKeys[n.Key] || n.Parent != nil && n.Parent.Key == "headers" ||

@@ -83,9 +83,10 @@ load: {stages: [{rate: 1/s, duration: 1s}]}
 // back a header field as it came.
 func TestHide(t *testing.T) {
 	target := scenario.Target{
-		AccessToken:       scenario.NewSecret("the-token"),
-		ClientCredentials: &scenario.ClientCredentials{ClientID: "app", ClientSecret: scenario.NewSecret("s3cret/+0815")},
-		Network:           scenario.Network{Proxy: scenario.NewSecret("http://jo:pass%2Fword@proxy.example:3128")},
+		AccessToken: scenario.NewSecret("the-token"),
+		ClientCredentials: &scenario.ClientCredentials{ClientID: "app",
+			ClientSecret: scenario.NewSecret("s3cret/+0815")},
+		Network: scenario.Network{Proxy: scenario.NewSecret("http://jo:pass%2Fword@proxy.example:3128")},
 	}
 	for in, want := range map[string]string{
 		"nothing":                                           "nothing",

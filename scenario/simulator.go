@@ -110,18 +110,26 @@ type Fault struct {
 
 var simulatorKeys = []form.Field[Simulator]{
 	form.Key("latency", latencyText, func(s *Simulator, v Latency) { s.Latency = v },
-		"How long answers take: a duration, constant(5ms), normal(mean, standard deviation), lognormal(median, 99th percentile) or exponential(mean)."),
+		"How long answers take: a duration, constant(5ms), normal(mean, standard deviation), "+
+			"lognormal(median, 99th percentile) or exponential(mean)."),
 	form.Key("servers", serversForm, func(s *Simulator, v Servers) { s.Servers = &v },
-		"Servers of known capacity, to hold a search for it against: {count: 10, time: exponential(20ms)} serves ten requests at a time, and others wait in order."),
-	form.Key("stalls", form.ListOf("a list of stalls", "such as [{every: 30s, for: 2s}]", stallForm), func(s *Simulator, v []Stall) { s.Stalls = v },
+		"Servers of known capacity, to hold a search for it against: {count: 10, time: exponential(20ms)} "+
+			"serves ten requests at a time, and others wait in order."),
+	form.Key("stalls", form.ListOf("a list of stalls", "such as [{every: 30s, for: 2s}]", stallForm),
+		func(s *Simulator, v []Stall) { s.Stalls = v },
 		"Times in which no answer leaves the simulator."),
 	form.Key("rateLimit", form.Either(plainLimit, limitForm), func(s *Simulator, v Limit) { s.Limit = &v },
 		"Answers 429 above a rate."),
-	form.Key("users", form.ListOf("a list of users", "such as [{ids: ["+exampleID+"], devices: [EMAIL]}]", simulatedUsersForm), func(s *Simulator, v []SimulatedUsers) { s.Users = v },
-		"The users it knows. Users of a group that are not listed behave as their group expects, others are unknown."),
-	form.Key("faults", form.ListOf("a list of faults", "such as [{name: echo.user, share: 1%}]", faultForm), func(s *Simulator, v []Fault) { s.Faults = v },
+	form.Key("users",
+		form.ListOf("a list of users", "such as [{ids: ["+exampleID+"], devices: [EMAIL]}]",
+			simulatedUsersForm), func(s *Simulator, v []SimulatedUsers) { s.Users = v },
+		"The users it knows. Users of a group that are not listed behave as their group expects, others "+
+			"are unknown."),
+	form.Key("faults", form.ListOf("a list of faults", "such as [{name: echo.user, share: 1%}]", faultForm),
+		func(s *Simulator, v []Fault) { s.Faults = v },
 		"Faults that bend a share of the answers."),
-	form.Key("tokenLifetime", duration(true, maxRun), func(s *Simulator, v time.Duration) { s.TokenLifetime = v },
+	form.Key("tokenLifetime", duration(true, maxRun),
+		func(s *Simulator, v time.Duration) { s.TokenLifetime = v },
 		"How long tokens of its token endpoint live. Default: 1h."),
 	form.Key("seed", seed, func(s *Simulator, v uint64) { s.Seed = v },
 		"Makes latencies and faults repeatable.").Default("1"),
@@ -143,8 +151,10 @@ var simulatorFileForm = withCalls(form.Mapping(checkSimulatorFile, append([]form
 		"The ID of the environment.").Default(simulatedEnvID),
 	form.Key("accessToken", tokenText, func(t *Target, v Secret) { t.AccessToken = v },
 		"The bearer token to ask for. Left out: any."),
-	form.Key("clientCredentials", clientCredentialsForm, func(t *Target, v ClientCredentials) { t.ClientCredentials = &v },
-		"The credentials that its token endpoint takes. Only tokens from there count then, and accessToken. Left out: any."),
+	form.Key("clientCredentials", clientCredentialsForm,
+		func(t *Target, v ClientCredentials) { t.ClientCredentials = &v },
+		"The credentials that its token endpoint takes. Only tokens from there count then, and "+
+			"accessToken. Left out: any."),
 	form.Key("customDomain", form.YesOrNo, func(t *Target, v bool) { t.CustomDomain = v },
 		"Serves paths without the environment, as a custom domain does.").Default("false"),
 }, form.Within(func(t *Target) *Simulator {
@@ -171,11 +181,14 @@ var serversForm = form.Mapping(checkServers, []form.Field[Servers]{
 	form.Key("count", form.Whole(1, 100_000), func(s *Servers, v int) { s.Count = v },
 		"How many requests are served at a time. Left out: any number, and none waits."),
 	form.Key("time", latencyText, func(s *Servers, v Latency) { s.Time = v },
-		"How long serving one takes that is alone, written like latency. exponential(20ms) makes an M/M/c queue of count, 20ms an M/D/c queue.").Required(),
+		"How long serving one takes that is alone, written like latency. exponential(20ms) makes an M/M/c "+
+			"queue of count, 20ms an M/D/c queue.").Required(),
 	form.Key("contention", anyShare, func(s *Servers, v float64) { s.Contention = v },
-		"The coefficient σ of the Universal Scalability Law: each other request in service makes one take this share longer.").Default("0%"),
+		"The coefficient σ of the Universal Scalability Law: each other request in service makes one take "+
+			"this share longer.").Default("0%"),
 	form.Key("coherency", anyShare, func(s *Servers, v float64) { s.Coherency = v },
-		"The coefficient κ of the Universal Scalability Law: each pair of requests in service makes one take this share longer.").Default("0%"),
+		"The coefficient κ of the Universal Scalability Law: each pair of requests in service makes one "+
+			"take this share longer.").Default("0%"),
 	form.Key("collapse", collapseForm, func(s *Servers, v Collapse) { s.Collapse = &v },
 		"Makes the servers slow after a while near their full rate, as a leak does: {at: 90%, after: 20s}."),
 })
@@ -191,23 +204,28 @@ var collapseForm = form.Mapping(nil, []form.Field[Collapse]{
 
 func checkServers(d *form.Decoder, n *form.Node, s *Servers) {
 	if n.Sound("time") && s.Time.A == 0 {
-		d.Fail(n.Get("time"), d.Label(n.Get("time"))+": "+n.Get("time").Shown()+" is no time to serve anything", "write a time above zero, such as 20ms")
+		d.Fail(n.Get("time"),
+			d.Label(n.Get("time"))+": "+n.Get("time").Shown()+" is no time to serve anything",
+			"write a time above zero, such as 20ms")
 	}
 	if s.Count == 0 && s.Collapse != nil && n.Get("count") == nil {
-		d.Fail(n.Get("collapse"), d.Label(n)+" has a collapse and no count", "add count: 10: a collapse comes at a share of the servers' full rate")
+		d.Fail(n.Get("collapse"), d.Label(n)+" has a collapse and no count",
+			"add count: 10: a collapse comes at a share of the servers' full rate")
 	}
 }
 
 var stallForm = form.Mapping(checkStall, []form.Field[Stall]{
 	form.Key("every", duration(true, maxRun), func(s *Stall, v time.Duration) { s.Every = v },
-		"The time from the start of one stall to that of the next. The first comes this long after the first request.").Required(),
+		"The time from the start of one stall to that of the next. The first comes this long after the "+
+			"first request.").Required(),
 	form.Key("for", duration(true, maxWait), func(s *Stall, v time.Duration) { s.For = v },
 		"How long nothing leaves the simulator.").Required(),
 })
 
 func checkStall(d *form.Decoder, n *form.Node, s *Stall) {
 	if n.Sound("every") && n.Sound("for") && s.For >= s.Every {
-		d.Fail(n.Get("for"), d.Label(n)+": the stall never ends: for is not shorter than every", "write a shorter for, or a longer every")
+		d.Fail(n.Get("for"), d.Label(n)+": the stall never ends: for is not shorter than every",
+			"write a shorter for, or a longer every")
 	}
 }
 
@@ -241,17 +259,24 @@ func checkLimit(d *form.Decoder, n *form.Node, l *Limit) {
 func (l *Limit) setBurst() { l.Burst = max(1, int(math.Round(float64(l.Rate)))) }
 
 var simulatedUsersForm = form.Mapping(checkSimulatedUsers, []form.Field[SimulatedUsers]{
-	form.Key("ids", form.ListOf("a list of user IDs", "such as ["+exampleID+"]", idText), func(u *SimulatedUsers, v []string) { u.IDs = v },
+	form.Key("ids", form.ListOf("a list of user IDs", "such as ["+exampleID+"]", idText),
+		func(u *SimulatedUsers, v []string) { u.IDs = v },
 		"The users' IDs.").Required(),
-	form.Key("devices", form.ListOf("a list of device types", "such as [EMAIL, SMS]", form.OneOf("a device type", deviceTypes...)), func(u *SimulatedUsers, v []string) { u.Devices = v },
+	form.Key("devices",
+		form.ListOf("a list of device types", "such as [EMAIL, SMS]",
+			form.OneOf("a device type", deviceTypes...)),
+		func(u *SimulatedUsers, v []string) { u.Devices = v },
 		"Their devices by type. The answer's status follows from them unless status is set."),
-	form.Key("form", form.OneOf("a form of devices", "older", "newer"), func(u *SimulatedUsers, v string) { u.Form = v },
+	form.Key("form", form.OneOf("a form of devices", "older", "newer"),
+		func(u *SimulatedUsers, v string) { u.Form = v },
 		"The form in which answers show the devices.").Default("older"),
-	form.Key("status", form.OneOf("a status", statuses...), func(u *SimulatedUsers, v string) { u.Status = v },
+	form.Key("status", form.OneOf("a status", statuses...),
+		func(u *SimulatedUsers, v string) { u.Status = v },
 		"The status of every answer to them."),
 	form.Key("httpStatus", form.Whole(400, 599), func(u *SimulatedUsers, v int) { u.HTTPStatus = v },
 		"Makes every answer to them an error of this HTTP status."),
-	form.Key("error", word("an error code", "NOT_FOUND", errorCodes), func(u *SimulatedUsers, v string) { u.Error = v },
+	form.Key("error", word("an error code", "NOT_FOUND", errorCodes),
+		func(u *SimulatedUsers, v string) { u.Error = v },
 		"The code of the error body. Needs httpStatus."),
 })
 
@@ -265,7 +290,8 @@ func checkSimulatedUsers(d *form.Decoder, n *form.Node, u *SimulatedUsers) {
 }
 
 var faultForm = form.Mapping(nil, []form.Field[Fault]{
-	form.Key("name", form.WithPlace(faultName), func(f *Fault, v form.Placed[string]) { f.Name, f.Pos = v.Value, v.Pos },
+	form.Key("name", form.WithPlace(faultName),
+		func(f *Fault, v form.Placed[string]) { f.Name, f.Pos = v.Value, v.Pos },
 		"The fault, named like the rule that it breaks, such as echo.user.").Required(),
 	form.Key("share", shareAboveZero, func(f *Fault, v float64) { f.Share = v },
 		"The part of the answers that are bent, above 0 and up to 100%.").Required(),
@@ -277,10 +303,12 @@ const latencyDetail = "such as 5ms, normal(80ms, 20ms) or lognormal(80ms, 250ms)
 
 // latencyPattern also takes what is left of the comma when YAML has taken a
 // distribution in braces apart.
-const latencyPattern = durationPattern + `|(?:constant|exponential)\(\s*` + durationPattern + `\s*\)|(?:normal|lognormal)\(\s*` +
+const latencyPattern = durationPattern + `|(?:constant|exponential)\(\s*` + durationPattern +
+	`\s*\)|(?:normal|lognormal)\(\s*` +
 	durationPattern + `\s*(?:,\s*` + durationPattern + `\s*\))?`
 
-var latencyText = form.UnitText("a latency", latencyDetail, form.SchemaObject{"type": "string", "pattern": form.OrVariable(latencyPattern)}, parseLatency)
+var latencyText = form.UnitText("a latency", latencyDetail,
+	form.SchemaObject{"type": "string", "pattern": form.OrVariable(latencyPattern)}, parseLatency)
 
 var call = regexp.MustCompile(`^([a-z]+)\(([^()]*)\)$`)
 
@@ -324,7 +352,8 @@ func checkLatency(l Latency) *form.Flaw {
 	case l.Kind == "lognormal" && l.A == 0:
 		return &form.Flaw{Reason: "has a median of zero"}
 	case l.Kind == "lognormal" && l.B < l.A:
-		return form.NewFlaw("has a 99th percentile below its median", "write the median first, for example lognormal(80ms, 250ms)")
+		return form.NewFlaw("has a 99th percentile below its median",
+			"write the median first, for example lognormal(80ms, 250ms)")
 	}
 	return nil
 }

@@ -74,7 +74,8 @@ func (s *Stage) Piece(i int) Piece {
 		n, each := float64(i), length/float64(s.Steps)
 		rise := float64(s.To-s.From) / float64(s.Steps-1)
 		r := float64(s.From) + rise*n
-		return Piece{Start: each * n, Length: each, From: r, To: r, Before: each * (n*float64(s.From) + rise*n*(n-1)/2)}
+		return Piece{Start: each * n, Length: each, From: r, To: r,
+			Before: each * (n*float64(s.From) + rise*n*(n-1)/2)}
 	}
 	return Piece{Length: length, From: float64(s.From), To: float64(s.To)}
 }
@@ -82,8 +83,10 @@ func (s *Stage) Piece(i int) Piece {
 func (s *Stage) spikePiece(i int) Piece {
 	base, at, end := float64(s.From), s.Spike.At.Seconds(), (s.Spike.At + s.Spike.For).Seconds()
 	before := Piece{Length: at, From: base, To: base}
-	spike := Piece{Start: at, Length: end - at, From: float64(s.Spike.Rate), To: float64(s.Spike.Rate), Before: before.Total()}
-	after := Piece{Start: end, Length: s.Duration.Seconds() - end, From: base, To: base, Before: spike.Before + spike.Total()}
+	spike := Piece{Start: at, Length: end - at, From: float64(s.Spike.Rate), To: float64(s.Spike.Rate),
+		Before: before.Total()}
+	after := Piece{Start: end, Length: s.Duration.Seconds() - end, From: base, To: base,
+		Before: spike.Before + spike.Total()}
 	return []Piece{before, spike, after}[i]
 }
 

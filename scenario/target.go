@@ -15,7 +15,8 @@ import (
 
 const exampleAuthPath = "https://auth.pingone.eu"
 
-var authPathText = form.Text("the scheme and host", "such as "+exampleAuthPath, `[Hh][Tt][Tt][Pp][Ss]?://[^/?#@\s]+/?`, parseAuthPath)
+var authPathText = form.Text("the scheme and host", "such as "+exampleAuthPath,
+	`[Hh][Tt][Tt][Pp][Ss]?://[^/?#@\s]+/?`, parseAuthPath)
 
 var hostName = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$`)
 
@@ -86,8 +87,10 @@ func parseToken(text string) (Secret, *form.Flaw) {
 		return Secret{}, &form.Flaw{Reason: "is longer than the headers that the service takes, 6 KB"}
 	}
 	if at := notBearer(text); at >= 0 {
-		return Secret{}, form.NewFlaw(fmt.Sprintf("has a character that no bearer token has (RFC 6750), at place %d of %d", at+1, len(text)),
-			"write letters, digits and -._~+/ only, and = only at its end")
+		return Secret{},
+			form.NewFlaw(fmt.Sprintf("has a character that no bearer token has (RFC 6750), at place %d of %d",
+				at+1, len(text)),
+				"write letters, digits and -._~+/ only, and = only at its end")
 	}
 	return NewSecret(text), nil
 }
@@ -100,7 +103,8 @@ func notBearer(text string) int {
 	end := len(strings.TrimRight(text, "="))
 	for i := range end {
 		switch b := text[i]; {
-		case b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z', b >= '0' && b <= '9', strings.IndexByte("-._~+/", b) >= 0:
+		case b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z', b >= '0' && b <= '9',
+			strings.IndexByte("-._~+/", b) >= 0:
 		default:
 			return i
 		}
@@ -131,7 +135,8 @@ func checkTarget(d *form.Decoder, n *form.Node, t *Target) {
 		d.Missing(n, "envID", idText.Want())
 		checkHost(d, n, t)
 	case n.Lacks("authPath") && n.Lacks("simulator"):
-		d.Fail(n, "neither authPath nor simulator is in target", "add authPath: "+exampleAuthPath+", or simulator: {} for the embedded simulator")
+		d.Fail(n, "neither authPath nor simulator is in target",
+			"add authPath: "+exampleAuthPath+", or simulator: {} for the embedded simulator")
 	}
 }
 
@@ -146,11 +151,15 @@ func checkHost(d *form.Decoder, n *form.Node, t *Target) {
 		return
 	}
 	if u.Scheme == "http" && isUnencrypted(t, u.Hostname()) {
-		d.Fail(authPath, d.Label(authPath)+": "+authPath.Shown()+" would send the token unencrypted", "write https://")
+		d.Fail(authPath, d.Label(authPath)+": "+authPath.Shown()+" would send the token unencrypted",
+			"write https://")
 	}
 	if agreed := n.Get("ownerAgreed"); !t.OwnerAgreed && (agreed == nil || !agreed.Bad) {
-		d.Fail(authPath, d.Label(authPath)+": "+authPath.Shown()+notThisMachine(t, u.Hostname())+", and its owner's consent is not confirmed",
-			"ask first: PingOne wants a support case opened before a load test, and real e-mails, SMS, calls and pushes may go out; then write ownerAgreed: true")
+		d.Fail(authPath,
+			d.Label(authPath)+": "+authPath.Shown()+notThisMachine(t, u.Hostname())+
+				", and its owner's consent is not confirmed",
+			"ask first: PingOne wants a support case opened before a load test, and real e-mails, SMS, "+
+				"calls and pushes may go out; then write ownerAgreed: true")
 	}
 }
 
@@ -206,22 +215,25 @@ var clientCredentialsForm = form.Mapping(nil, []form.Field[ClientCredentials]{
 		"The worker application's client ID.").Required(),
 	form.Key("clientSecret", clientSecretText, func(c *ClientCredentials, v Secret) { c.ClientSecret = v },
 		"Its client secret, best from a variable.").Required(),
-	form.Key("authMethod", form.OneOf("an authentication method", Basic, Post), func(c *ClientCredentials, v AuthMethod) { c.AuthMethod = v },
+	form.Key("authMethod", form.OneOf("an authentication method", Basic, Post),
+		func(c *ClientCredentials, v AuthMethod) { c.AuthMethod = v },
 		"How the application authenticates to the token endpoint, as it is set up there: basic or post.").Default("basic"),
 })
 
-var clientIDText = form.Matching("a client ID", "such as ${PINGONE_CLIENT_ID}", `[!-~]+`, 255, "has a space or a character that is not printable ASCII")
+var clientIDText = form.Matching("a client ID", "such as ${PINGONE_CLIENT_ID}", `[!-~]+`, 255,
+	"has a space or a character that is not printable ASCII")
 
 var clientSecretText = func() form.Form[Secret] {
-	f := form.Text("a client secret", "such as ${PINGONE_CLIENT_SECRET}", "", func(text string) (Secret, *form.Flaw) {
-		switch {
-		case text == "":
-			return Secret{}, &form.Flaw{Reason: "is empty"}
-		case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }):
-			return Secret{}, &form.Flaw{Reason: "has a character that is not printable ASCII"}
-		}
-		return NewSecret(text), nil
-	})
+	f := form.Text("a client secret", "such as ${PINGONE_CLIENT_SECRET}", "",
+		func(text string) (Secret, *form.Flaw) {
+			switch {
+			case text == "":
+				return Secret{}, &form.Flaw{Reason: "is empty"}
+			case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }):
+				return Secret{}, &form.Flaw{Reason: "has a character that is not printable ASCII"}
+			}
+			return NewSecret(text), nil
+		})
 	f.Schema["pattern"] = form.OrVariable(`[ -~]+`)
 	return f
 }()
@@ -238,10 +250,14 @@ func checkToken(d *form.Decoder, n *form.Node) {
 		}
 	}
 	if len(written) > 1 {
-		d.FailKey(written[1], "both "+written[0].Key+" and "+written[1].Key+" are in target", "keep one of them")
+		d.FailKey(written[1], "both "+written[0].Key+" and "+written[1].Key+" are in target",
+			"keep one of them")
 	}
-	if len(written) == 0 && n.Lacks("simulator") && (n.Get("authPath") != nil || n.Get("region") != nil) && !slices.ContainsFunc(tokenKeys, func(key string) bool { return !n.Lacks(key) }) {
-		d.Fail(n, "accessToken is missing in target", "add accessToken: "+tokenText.Want()+", accessTokenFile, or clientCredentials of a worker application")
+	if len(written) == 0 && n.Lacks("simulator") && (n.Get("authPath") != nil || n.Get("region") != nil) &&
+		!slices.ContainsFunc(tokenKeys, func(key string) bool { return !n.Lacks(key) }) {
+		d.Fail(n, "accessToken is missing in target",
+			"add accessToken: "+tokenText.Want()+
+				", accessTokenFile, or clientCredentials of a worker application")
 	}
 }
 

@@ -63,17 +63,21 @@ func canaryLookup(name string) (string, bool) {
 
 func TestTextHidesSecretsAndPersonalData(t *testing.T) {
 	text := strings.Replace(canary, "1413555canary0150", "14135550150", 1)
-	for _, variant := range []string{text, strings.Replace(text, `clientCredentials: {clientID: canary-client, clientSecret: "${SECRET}"}`, "accessToken: canary-token", 1)} {
+	for _, variant := range []string{text,
+		strings.Replace(text, `clientCredentials: {clientID: canary-client, clientSecret: "${SECRET}"}`,
+			"accessToken: canary-token", 1)} {
 		s, err := scenario.Parse("canary.yaml", []byte(variant), canaryLookup)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, hidden := range []string{"canary-", "canary@", "proxy.example", "14135550150", "type: canary", "- canary"} {
+		for _, hidden := range []string{"canary-", "canary@", "proxy.example", "14135550150", "type: canary",
+			"- canary"} {
 			if strings.Contains(s.Text, hidden) {
 				t.Errorf("the text has %q:\n%s", hidden, s.Text)
 			}
 		}
-		for _, shown := range []string{environmentID, "X-Gate: '***'", "locale: en", "policy:", "timeout: 10s # default", "{rate: 5/s, duration: 1s}"} {
+		for _, shown := range []string{environmentID, "X-Gate: '***'", "locale: en", "policy:",
+			"timeout: 10s # default", "{rate: 5/s, duration: 1s}"} {
 			if !strings.Contains(s.Text, shown) {
 				t.Errorf("the text lacks %q:\n%s", shown, s.Text)
 			}
@@ -83,8 +87,9 @@ func TestTextHidesSecretsAndPersonalData(t *testing.T) {
 
 // A new kind of secret has to be in the canary.
 func TestCanaryHasEverySecret(t *testing.T) {
-	want := map[string]bool{"Scenario.Target.AccessToken": true, "Scenario.Target.ClientCredentials.ClientSecret": true,
-		"Scenario.Target.Network.Proxy": true, "Scenario.Target.Network.Headers.Value": true}
+	want := map[string]bool{"Scenario.Target.AccessToken": true,
+		"Scenario.Target.ClientCredentials.ClientSecret": true,
+		"Scenario.Target.Network.Proxy":                  true, "Scenario.Target.Network.Headers.Value": true}
 	var walk func(path string, of reflect.Type)
 	walk = func(path string, of reflect.Type) {
 		for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
@@ -132,11 +137,15 @@ func TestTextIsTheScenario(t *testing.T) {
 			t.Errorf("%s: %v\n%s", file, err, s.Text)
 			continue
 		}
-		for _, list := range [][]scenario.Threshold{s.Thresholds, again.Thresholds} { // those of the file come first
-			slices.SortFunc(list, func(a, b scenario.Threshold) int { return strings.Compare(a.String(), b.String()) })
+		// those of the file come first
+		for _, list := range [][]scenario.Threshold{s.Thresholds, again.Thresholds} {
+			slices.SortFunc(list,
+				func(a, b scenario.Threshold) int { return strings.Compare(a.String(), b.String()) })
 		}
-		if said := strings.ReplaceAll(s.Text, " # default", ""); strings.ReplaceAll(again.Text, " # default", "") != said || again.Hash() != s.Hash() {
-			t.Errorf("%s: another scenario:\n%s\n%s", file, s.Text, cmp.Diff(s, again, cmp.Comparer(sameSecret), noText))
+		if said := strings.ReplaceAll(s.Text, " # default", ""); strings.ReplaceAll(again.Text, " # default",
+			"") != said || again.Hash() != s.Hash() {
+			t.Errorf("%s: another scenario:\n%s\n%s", file, s.Text,
+				cmp.Diff(s, again, cmp.Comparer(sameSecret), noText))
 		}
 	}
 }
@@ -146,11 +155,14 @@ func TestTextCutsLongLists(t *testing.T) {
 	for i := range 20 {
 		ids += "00000000-0000-0000-0000-0000000000" + string(rune('a'+i/10)) + string(rune('0'+i%10)) + ", "
 	}
-	s, err := scenario.Parse("long.yaml", []byte("name: long\ntarget: {simulator: {}}\nusers: [{name: a, ids: ["+ids+"]}]\nload: {stages: [{rate: 1/s, duration: 1s}]}\n"), canaryLookup)
+	s, err := scenario.Parse("long.yaml",
+		[]byte("name: long\ntarget: {simulator: {}}\nusers: [{name: a, ids: ["+ids+
+			"]}]\nload: {stages: [{rate: 1/s, duration: 1s}]}\n"), canaryLookup)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(s.Text, "- 00000000-0000-0000-0000-0000000000a1 # 21 in all\n") || strings.Count(s.Text, "- 0000") != 2 {
+	if !strings.Contains(s.Text, "- 00000000-0000-0000-0000-0000000000a1 # 21 in all\n") ||
+		strings.Count(s.Text, "- 0000") != 2 {
 		t.Error(s.Text)
 	}
 }

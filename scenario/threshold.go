@@ -78,7 +78,9 @@ type thresholdSet struct {
 
 var limitsForm = form.Mapping(nil, append(
 	form.Within(func(l *thresholdSet) *[]Threshold { return &l.whole }, limitKeys("0%", "0%", "99%")),
-	form.Key("groups", form.Dictionary("a mapping", "of groups to their thresholds", "", anyGroup, form.Mapping(nil, limitKeys("", "", ""))),
+	form.Key("groups",
+		form.Dictionary("a mapping", "of groups to their thresholds", "", anyGroup,
+			form.Mapping(nil, limitKeys("", "", ""))),
 		func(l *thresholdSet, v []form.Entry[[]Threshold]) { l.groups = v },
 		"Thresholds of single groups, by their names."),
 ))
@@ -89,12 +91,18 @@ func anyGroup(string) *form.Flaw { return nil }
 // limitKeys are the keys of a block of thresholds, with these defaults.
 func limitKeys(errorRate, violationRate, achievedRate string) []form.Field[[]Threshold] {
 	return []form.Field[[]Threshold]{
-		timeKey("response", Response, timeLimits, "Limits of the response time (last byte − intended time), such as {p95: 300ms}."),
-		timeKey("service", Service, timeLimits, "Limits of the service time (last byte − actual send), such as {p99: 500ms}."),
-		shareKey("errorRate", ErrorRate, "The most requests with no answer, or with an answer other than expected.").Default(errorRate),
-		shareKey("violationRate", ViolationRate, "The most answers that break the contract.").Default(violationRate),
-		shareKey("rateLimitedRate", RateLimitedRate, "The most answers that are 429. Those that no group expects count as errors too."),
-		shareKey("achievedRate", AchievedRate, "The least achieved rate, as a share of the planned one.").Default(achievedRate),
+		timeKey("response", Response, timeLimits,
+			"Limits of the response time (last byte − intended time), such as {p95: 300ms}."),
+		timeKey("service", Service, timeLimits,
+			"Limits of the service time (last byte − actual send), such as {p99: 500ms}."),
+		shareKey("errorRate", ErrorRate,
+			"The most requests with no answer, or with an answer other than expected.").Default(errorRate),
+		shareKey("violationRate", ViolationRate,
+			"The most answers that break the contract.").Default(violationRate),
+		shareKey("rateLimitedRate", RateLimitedRate,
+			"The most answers that are 429. Those that no group expects count as errors too."),
+		shareKey("achievedRate", AchievedRate,
+			"The least achieved rate, as a share of the planned one.").Default(achievedRate),
 	}
 }
 
@@ -104,18 +112,20 @@ type writtenLimit struct {
 	written string
 }
 
-var shareLimit = form.UnitText("a percentage", shareDetail, form.Reference("share"), func(text string) (writtenLimit, *form.Flaw) {
-	s, f := parseShare(text)
-	return writtenLimit{s, text}, f
-})
+var shareLimit = form.UnitText("a percentage", shareDetail, form.Reference("share"),
+	func(text string) (writtenLimit, *form.Flaw) {
+		s, f := parseShare(text)
+		return writtenLimit{s, text}, f
+	})
 
-var timeLimit = form.UnitText("a duration", "such as 300ms", form.Reference("duration"), func(text string) (writtenLimit, *form.Flaw) {
-	d, f := parseDuration(text)
-	if f == nil && d == 0 {
-		f = &form.Flaw{Reason: "is zero"}
-	}
-	return writtenLimit{d.Seconds(), text}, f
-})
+var timeLimit = form.UnitText("a duration", "such as 300ms", form.Reference("duration"),
+	func(text string) (writtenLimit, *form.Flaw) {
+		d, f := parseDuration(text)
+		if f == nil && d == 0 {
+			f = &form.Flaw{Reason: "is zero"}
+		}
+		return writtenLimit{d.Seconds(), text}, f
+	})
 
 func shareKey(name string, m Metric, doc string) form.Field[[]Threshold] {
 	return form.Key(name, shareLimit, func(ts *[]Threshold, l writtenLimit) {
@@ -123,16 +133,21 @@ func shareKey(name string, m Metric, doc string) form.Field[[]Threshold] {
 	}, doc)
 }
 
-var timeLimits = form.Dictionary("a mapping", "such as {p95: 300ms}", "^(?:min|mean|max|"+quantilePattern+")$", checkStat, timeLimit)
+var timeLimits = form.Dictionary("a mapping", "such as {p95: 300ms}",
+	"^(?:min|mean|max|"+quantilePattern+")$", checkStat, timeLimit)
 
 // percentileLimits are limits that one unlucky request can't break.
-var percentileLimits = form.Dictionary("a mapping", "such as {p99: 5s}", "^"+quantilePattern+"$", checkPercentile, timeLimit)
+var percentileLimits = form.Dictionary("a mapping", "such as {p99: 5s}", "^"+quantilePattern+"$",
+	checkPercentile, timeLimit)
 
-func timeKey(name string, m Metric, stats form.Form[[]form.Entry[writtenLimit]], doc string) form.Field[[]Threshold] {
+func timeKey(name string, m Metric, stats form.Form[[]form.Entry[writtenLimit]],
+	doc string) form.Field[[]Threshold] {
 	return form.Key(name, stats, func(ts *[]Threshold, stats []form.Entry[writtenLimit]) {
 		for _, s := range stats {
 			quantile, _ := parseQuantile(s.Name)
-			*ts = append(*ts, Threshold{Metric: m, Stat: s.Name, Quantile: quantile, Limit: s.Value.value, Written: s.Value.written})
+			*ts = append(*ts,
+				Threshold{Metric: m, Stat: s.Name, Quantile: quantile, Limit: s.Value.value,
+					Written: s.Value.written})
 		}
 	}, doc)
 }
@@ -197,10 +212,12 @@ func checkClosedLimits(d *form.Decoder, n *form.Node, s *draft) {
 		return
 	}
 	n.GetOrDefault("thresholds").Forget("achievedRate")
-	s.limits.whole = slices.DeleteFunc(s.limits.whole, func(t Threshold) bool { return t.Metric == AchievedRate })
+	s.limits.whole = slices.DeleteFunc(s.limits.whole,
+		func(t Threshold) bool { return t.Metric == AchievedRate })
 	refuse := func(of *form.Node) {
 		if e := of.Get("achievedRate"); e != nil {
-			d.FailKey(e, d.Label(e)+" can't be judged with load.concurrency: a closed load promises no rate", "leave it out, or write stages instead of concurrency")
+			d.FailKey(e, d.Label(e)+" can't be judged with load.concurrency: a closed load promises no rate",
+				"leave it out, or write stages instead of concurrency")
 		}
 	}
 	limits := n.Get("thresholds")
@@ -227,7 +244,8 @@ func checkLimitGroups(d *form.Decoder, n *form.Node, s *draft) {
 	for _, e := range s.limits.groups {
 		if !slices.Contains(names, e.Name) {
 			remedy, _ := form.Suggestion(e.Name, written)
-			d.FailKey(n.Get("thresholds").Get("groups").Get(e.Name), fmt.Sprintf("thresholds of an unknown group %q", form.Clip(e.Name)), remedy)
+			d.FailKey(n.Get("thresholds").Get("groups").Get(e.Name),
+				fmt.Sprintf("thresholds of an unknown group %q", form.Clip(e.Name)), remedy)
 		}
 	}
 }
@@ -298,22 +316,30 @@ type stopItem struct {
 	window time.Duration
 }
 
-var stopMetrics = []string{"response", "service", "errorRate", "violationRate", "rateLimitedRate", "connectionFailures"}
+var stopMetrics = []string{"response", "service", "errorRate", "violationRate", "rateLimitedRate",
+	"connectionFailures"}
 
 var stopForm = form.Mapping(checkStops, append(
 	form.Within(func(s *stopItem) *[]Threshold { return &s.limits }, []form.Field[[]Threshold]{
-		timeKey("response", Response, percentileLimits, "Percentiles of the response time that are too long, such as {p99: 5s}."),
-		timeKey("service", Service, percentileLimits, "Percentiles of the service time that are too long, such as {p99: 5s}."),
-		shareKey("errorRate", ErrorRate, "A share of requests with no answer, or with an answer other than expected, that is too many."),
-		shareKey("violationRate", ViolationRate, "A share of answers that break the contract that is too many."),
+		timeKey("response", Response, percentileLimits,
+			"Percentiles of the response time that are too long, such as {p99: 5s}."),
+		timeKey("service", Service, percentileLimits,
+			"Percentiles of the service time that are too long, such as {p99: 5s}."),
+		shareKey("errorRate", ErrorRate,
+			"A share of requests with no answer, or with an answer other than expected, that is too many."),
+		shareKey("violationRate", ViolationRate,
+			"A share of answers that break the contract that is too many."),
 		shareKey("rateLimitedRate", RateLimitedRate, "A share of answers with 429 that is too many."),
 		form.Key("connectionFailures", form.Whole(2, 1_000_000), func(ts *[]Threshold, n int) {
-			*ts = append(*ts, Threshold{Metric: ConnectionFailures, Limit: float64(n), Written: fmt.Sprint(n)})
+			*ts = append(*ts,
+				Threshold{Metric: ConnectionFailures, Limit: float64(n), Written: fmt.Sprint(n)})
 		}, "How many requests in a row may find no connection, or lose it, with no answer in between."),
 	}),
 	form.Key("window", duration(true, maxWindow), func(s *stopItem, v time.Duration) { s.window = v },
-		"The last of the run that is looked at, in whole seconds up to 10m. Left out: 10s. Not with connectionFailures."),
-)).OneWay([]any{"response"}, []any{"service"}, []any{"errorRate"}, []any{"violationRate"}, []any{"rateLimitedRate"}, []any{"connectionFailures"})
+		"The last of the run that is looked at, in whole seconds up to 10m. Left out: 10s. Not with "+
+			"connectionFailures."),
+)).OneWay([]any{"response"}, []any{"service"}, []any{"errorRate"}, []any{"violationRate"},
+	[]any{"rateLimitedRate"}, []any{"connectionFailures"})
 
 func checkStops(d *form.Decoder, n *form.Node, s *stopItem) {
 	given := slices.DeleteFunc(slices.Clone(stopMetrics), func(key string) bool { return n.Get(key) == nil })
@@ -326,15 +352,18 @@ func checkStops(d *form.Decoder, n *form.Node, s *stopItem) {
 	case len(s.limits) == 0 && n.Sound(given[0]):
 		d.Fail(n.Get(given[0]), d.Label(n.Get(given[0]))+" says no limit", "write one such as {p99: 5s}")
 	case len(given) > 1:
-		d.FailKey(n.Get(given[1]), fmt.Sprintf("%s has %s beside %s", d.Label(n), given[1], given[0]), "write two items of the list: the run stops when either is met")
+		d.FailKey(n.Get(given[1]), fmt.Sprintf("%s has %s beside %s", d.Label(n), given[1], given[0]),
+			"write two items of the list: the run stops when either is met")
 	case given[0] == "connectionFailures":
 		if window != nil {
-			d.FailKey(window, d.Label(n)+" has a window beside connectionFailures", "leave it out: they are counted in a row")
+			d.FailKey(window, d.Label(n)+" has a window beside connectionFailures",
+				"leave it out: they are counted in a row")
 		}
 	case window == nil:
 		s.window = defaultWindow
 	case n.Sound("window") && s.window%time.Second != 0:
-		d.Fail(window, d.Label(window)+": "+window.Shown()+" is not in whole seconds", "write whole seconds, for example 10s")
+		d.Fail(window, d.Label(window)+": "+window.Shown()+" is not in whole seconds",
+			"write whole seconds, for example 10s")
 	}
 	for _, t := range s.limits {
 		if e := n.Get(string(t.Metric)); t.Stat == "" && t.Metric != ConnectionFailures && t.Limit >= 1 {
@@ -371,10 +400,12 @@ func checkReach(d *form.Decoder, n *form.Node, l *Load) {
 		switch {
 		case c.Window == 0:
 		case !l.Closed() && most < MinWindowRequests:
-			d.Fail(e, fmt.Sprintf("%s can never be met: it takes %d requests in its window of %s, and there are at most %.3g", d.Label(e), MinWindowRequests, seconds(c.Window), most),
+			d.Fail(e, fmt.Sprintf("%s can never be met: it takes %d requests in its window of %s, and "+
+				"there are at most %.3g", d.Label(e), MinWindowRequests, seconds(c.Window), most),
 				"write a longer window, or leave it to the thresholds")
 		case length > 0 && c.Window > length:
-			d.Fail(e, fmt.Sprintf("%s can never be met: its window of %s is longer than the run", d.Label(e), seconds(c.Window)), "write a shorter window")
+			d.Fail(e, fmt.Sprintf("%s can never be met: its window of %s is longer than the run", d.Label(e),
+				seconds(c.Window)), "write a shorter window")
 		}
 	}
 }

@@ -15,7 +15,8 @@ var rates = []struct {
 	want scenario.Rate
 	err  string
 }{
-	{"50/s", 50, ""}, {"90/min", 1.5, ""}, {"3600/h", 1, ""}, {"0.5/s", 0.5, ""}, {"0/s", 0, ""}, {"1000000/s", 1e6, ""},
+	{"50/s", 50, ""}, {"90/min", 1.5, ""}, {"3600/h", 1, ""}, {"0.5/s", 0.5, ""}, {"0/s", 0, ""},
+	{"1000000/s", 1e6, ""},
 	{"0.1/s", 0.1, ""}, {"1/h", 1.0 / 3600, ""}, {"007/s", 7, ""},
 	{"50", 0, `"50" has no unit: write 50/s`},
 	{"50/m", 0, `"50/m" has an unknown unit: use /s, /min or /h, for example 50/s`},
@@ -23,8 +24,10 @@ var rates = []struct {
 	{"-1/s", 0, `"-1/s" is negative: write a number and a unit, for example 50/s`},
 	{"NaN/s", 0, `"NaN/s" is not a rate: write a number and a unit, for example 50/s`},
 	{"1e309/s", 0, `"1e309/s" has an exponent: write the number without an exponent`},
-	{"1000000.1/s", 0, `"1000000.1/s" is above 1000000/s: write a lower rate, or spread the load over several machines`},
-	{strings.Repeat("9", 200) + "/s", 0, `"` + strings.Repeat("9", 80) + `…" has more than 15 digits: write fewer digits`},
+	{"1000000.1/s", 0,
+		`"1000000.1/s" is above 1000000/s: write a lower rate, or spread the load over several machines`},
+	{strings.Repeat("9", 200) + "/s", 0,
+		`"` + strings.Repeat("9", 80) + `…" has more than 15 digits: write fewer digits`},
 	{"1./s", 0, `"1./s" has an unknown unit: use /s, /min or /h, for example 50/s`},
 }
 
@@ -46,7 +49,8 @@ func message(err error) string {
 
 func TestRateString(t *testing.T) {
 	for rate, want := range map[scenario.Rate]string{
-		50: "50/s", 1.5: "1.5/s", 1.0 / 3600: "1/h", 7.0 / 60: "7/min", 0: "0/s", 1e6: "1000000/s", 0.1: "0.1/s", 123.456: "123.456/s",
+		50: "50/s", 1.5: "1.5/s", 1.0 / 3600: "1/h", 7.0 / 60: "7/min", 0: "0/s", 1e6: "1000000/s",
+		0.1: "0.1/s", 123.456: "123.456/s",
 		2e6: "2e+06/s",
 	} {
 		if got := rate.String(); got != want {
@@ -60,9 +64,12 @@ var durations = []struct {
 	want time.Duration
 	err  string
 }{
-	{"10s", 10 * time.Second, ""}, {"1.5s", 1500 * time.Millisecond, ""}, {"2m", 2 * time.Minute, ""}, {"1h30m", 90 * time.Minute, ""},
-	{"1d", 24 * time.Hour, ""}, {"1d1ns", 24*time.Hour + 1, ""}, {"100us", 100 * time.Microsecond, ""}, {"100µs", 100 * time.Microsecond, ""},
-	{"0.000000001s", 1, ""}, {"0s", 0, ""}, {"9223372036.854775807s", 1<<63 - 1, "x"}, {"0.1s0.2s", 300 * time.Millisecond, ""},
+	{"10s", 10 * time.Second, ""}, {"1.5s", 1500 * time.Millisecond, ""}, {"2m", 2 * time.Minute, ""},
+	{"1h30m", 90 * time.Minute, ""},
+	{"1d", 24 * time.Hour, ""}, {"1d1ns", 24*time.Hour + 1, ""}, {"100us", 100 * time.Microsecond, ""},
+	{"100µs", 100 * time.Microsecond, ""},
+	{"0.000000001s", 1, ""}, {"0s", 0, ""}, {"9223372036.854775807s", 1<<63 - 1, "x"},
+	{"0.1s0.2s", 300 * time.Millisecond, ""},
 	{"10", 0, `"10" has no unit: write 10s, or 10ms`},
 	{"0", 0, `"0" has no unit: write 0s, or 0ms`},
 	{"", 0, `"" is not a duration: write a number and a unit, for example 10s`},
@@ -93,7 +100,8 @@ var shares = []struct {
 	want float64
 	err  string
 }{
-	{"0.1%", 0.001, ""}, {"99.9%", 0.999, ""}, {"0%", 0, ""}, {"100%", 1, ""}, {"0.3%", 0.003, ""}, {"5 %", 0.05, ""},
+	{"0.1%", 0.001, ""}, {"99.9%", 0.999, ""}, {"0%", 0, ""}, {"100%", 1, ""}, {"0.3%", 0.003, ""},
+	{"5 %", 0.05, ""},
 	{"0", 0, ""}, {"0.0", 0, ""}, {"00.00", 0, ""},
 	{"0.001", 0, `"0.001" has no %: write 0.001% or 0.1%`},
 	{"1", 0, `"1" has no %: write 1% or 100%`},
@@ -151,8 +159,10 @@ func FuzzUnits(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		if r, err := scenario.ParseRate(text); err == nil {
 			again, err := scenario.ParseRate(r.String())
-			if err != nil || again != r || !(0 <= r && r <= scenario.MaxRate) || !ratePattern.MatchString(text) {
-				t.Errorf("rate %q is %v, printed as %v, read again as %v, %v", text, float64(r), r, float64(again), err)
+			if err != nil || again != r || !(0 <= r && r <= scenario.MaxRate) ||
+				!ratePattern.MatchString(text) {
+				t.Errorf("rate %q is %v, printed as %v, read again as %v, %v", text, float64(r), r,
+					float64(again), err)
 			}
 		}
 		if d, err := scenario.ParseDuration(text); err == nil {
@@ -163,7 +173,9 @@ func FuzzUnits(f *testing.F) {
 				t.Errorf("duration %q is %v, but Go has %v", text, d, same)
 			}
 		}
-		if s, err := scenario.ParseShare(text); err == nil && (!(0 <= s && s <= 1) || !sharePattern.MatchString(text) || s > 0 && !strings.HasSuffix(text, "%")) {
+		if s, err := scenario.ParseShare(text); err == nil &&
+			(!(0 <= s && s <= 1) || !sharePattern.MatchString(text) || s > 0 &&
+				!strings.HasSuffix(text, "%")) {
 			t.Errorf("share %q is %v", text, s)
 		}
 	})

@@ -14,7 +14,8 @@ import (
 
 const namePattern = `[A-Za-z0-9][A-Za-z0-9._-]*`
 
-var nameText = form.Matching("a name", "of letters, digits, '.', '_' and '-' that starts with a letter or digit", namePattern, 100,
+var nameText = form.Matching("a name",
+	"of letters, digits, '.', '_' and '-' that starts with a letter or digit", namePattern, 100,
 	"is not a name of letters, digits, '.', '_' and '-'")
 
 // idPattern is the form of the platform's IDs. It is wider than that of RFC
@@ -107,7 +108,8 @@ func parseRate(text string) (Rate, *form.Flaw) {
 	}
 	number.Quo(number, big.NewRat(seconds, 1))
 	if number.Cmp(big.NewRat(MaxRate, 1)) > 0 {
-		return 0, form.NewFlaw(fmt.Sprintf("is above %d/s", MaxRate), "write a lower rate, or spread the load over several machines")
+		return 0, form.NewFlaw(fmt.Sprintf("is above %d/s", MaxRate),
+			"write a lower rate, or spread the load over several machines")
 	}
 	rate, _ := number.Float64()
 	return Rate(rate), nil
@@ -118,7 +120,8 @@ func parseRate(text string) (Rate, *form.Flaw) {
 func (r Rate) String() string {
 	best := ""
 	for _, unit := range []string{"/s", "/min", "/h"} {
-		rounded, _ := strconv.ParseFloat(strconv.FormatFloat(float64(r)*float64(rateUnits[unit]), 'g', maxDigits, 64), 64)
+		rounded, _ := strconv.ParseFloat(strconv.FormatFloat(float64(r)*float64(rateUnits[unit]), 'g',
+			maxDigits, 64), 64)
 		text := strconv.FormatFloat(rounded, 'f', -1, 64) + unit
 		if same, f := parseRate(text); f == nil && same == r && (best == "" || len(text) < len(best)-2) {
 			best = text
@@ -179,7 +182,8 @@ func parseShareUpTo(text string, most int64) (float64, *form.Flaw) {
 	case unit == "" && number.Sign() == 0:
 		return 0, nil
 	case number.Cmp(limit) > 0:
-		return 0, form.NewFlaw(fmt.Sprintf("is above %d%%", 100*most), fmt.Sprintf("write at most %d%%", 100*most))
+		return 0, form.NewFlaw(fmt.Sprintf("is above %d%%", 100*most),
+			fmt.Sprintf("write at most %d%%", 100*most))
 	case unit == "":
 		return 0, form.NewFlaw("has no %", "write "+readings(digits, number, limit))
 	case strings.TrimPrefix(unit, " ") != "%":
@@ -203,13 +207,14 @@ func readings(digits string, number, limit *big.Rat) string {
 
 // rate is a rate, above zero if it must be.
 func rate(above bool) form.Form[Rate] {
-	return form.UnitText("a rate", "such as 50/s", form.Reference("rate"), func(text string) (Rate, *form.Flaw) {
-		r, f := parseRate(text)
-		if f == nil && above && r == 0 {
-			f = &form.Flaw{Reason: "is zero"}
-		}
-		return r, f
-	})
+	return form.UnitText("a rate", "such as 50/s", form.Reference("rate"),
+		func(text string) (Rate, *form.Flaw) {
+			r, f := parseRate(text)
+			if f == nil && above && r == 0 {
+				f = &form.Flaw{Reason: "is zero"}
+			}
+			return r, f
+		})
 }
 
 // Limits of durations.
@@ -220,18 +225,19 @@ const (
 
 // duration is a duration up to the most, above zero if it must be.
 func duration(above bool, most time.Duration) form.Form[time.Duration] {
-	return form.UnitText("a duration", "such as 10s", form.Reference("duration"), func(text string) (time.Duration, *form.Flaw) {
-		d, f := parseDuration(text)
-		switch {
-		case f != nil:
-			return 0, f
-		case d == 0 && above:
-			return 0, &form.Flaw{Reason: "is zero"}
-		case d > most:
-			return 0, form.NewFlaw("is above "+days(most), "write at most "+days(most))
-		}
-		return d, nil
-	})
+	return form.UnitText("a duration", "such as 10s", form.Reference("duration"),
+		func(text string) (time.Duration, *form.Flaw) {
+			d, f := parseDuration(text)
+			switch {
+			case f != nil:
+				return 0, f
+			case d == 0 && above:
+				return 0, &form.Flaw{Reason: "is zero"}
+			case d > most:
+				return 0, form.NewFlaw("is above "+days(most), "write at most "+days(most))
+			}
+			return d, nil
+		})
 }
 
 // days writes a duration of whole days, hours or minutes as people do.
@@ -249,10 +255,11 @@ const shareDetail = "such as 0.1%"
 
 var anyShare = form.UnitText("a percentage", shareDetail, form.Reference("share"), parseShare)
 
-var shareAboveZero = form.UnitText("a percentage", shareDetail, form.Reference("share"), func(text string) (float64, *form.Flaw) {
-	s, f := parseShare(text)
-	if f == nil && s == 0 {
-		f = &form.Flaw{Reason: "is zero"}
-	}
-	return s, f
-})
+var shareAboveZero = form.UnitText("a percentage", shareDetail, form.Reference("share"),
+	func(text string) (float64, *form.Flaw) {
+		s, f := parseShare(text)
+		if f == nil && s == 0 {
+			f = &form.Flaw{Reason: "is zero"}
+		}
+		return s, f
+	})

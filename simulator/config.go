@@ -15,7 +15,8 @@ import (
 )
 
 // statuses are the documented values of a response's status.
-var statuses = []string{"OTP_REQUIRED", "DEVICE_SELECTION_REQUIRED", "COMPLETED", "PUSH_CONFIRMATION_REQUIRED",
+var statuses = []string{"OTP_REQUIRED", "DEVICE_SELECTION_REQUIRED", "COMPLETED",
+	"PUSH_CONFIRMATION_REQUIRED",
 	"PUSH_CONFIRMATION_TIMED_OUT", "ASSERTION_REQUIRED", "FAILED"}
 
 // check looks for what a simulator can't be. A scenario's parser refuses most of it
@@ -31,15 +32,18 @@ func check(c *scenario.Simulator) error {
 		case s.Time.Kind == "":
 			return errors.New("simulator: servers need a time: say how long serving one request takes")
 		case s.Collapse != nil && s.Count == 0:
-			return errors.New("simulator: a collapse needs a count of servers: it comes at a share of their full rate")
+			return errors.New("simulator: a collapse needs a count of servers: it comes at a share of " +
+				"their full rate")
 		}
 	}
 	for _, f := range c.Faults {
 		if _, known := faults[f.Name]; !known {
-			return fmt.Errorf("simulator: unknown fault %q: use one of %s", f.Name, strings.Join(faultNames(), ", "))
+			return fmt.Errorf("simulator: unknown fault %q: use one of %s", f.Name,
+				strings.Join(faultNames(), ", "))
 		}
 		if !(f.Share > 0 && f.Share <= 1) {
-			return fmt.Errorf("simulator: fault %s: the share %v is not above 0 and at most 1", f.Name, f.Share)
+			return fmt.Errorf("simulator: fault %s: the share %v is not above 0 and at most 1", f.Name,
+				f.Share)
 		}
 	}
 	return nil

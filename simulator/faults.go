@@ -61,7 +61,10 @@ func platform(a *simulatedResponse) bool {
 
 // status restricts a fault to responses with one of the statuses.
 func status(of ...string) func(*simulatedResponse) bool {
-	return func(a *simulatedResponse) bool { return success(a) && slices.Contains(of, strings.Trim(a.state, `"`)) }
+	return func(a *simulatedResponse) bool {
+		return success(a) &&
+			slices.Contains(of, strings.Trim(a.state, `"`))
+	}
 }
 
 func hasUser(a *simulatedResponse) bool { return success(a) && a.user != "" }
@@ -70,7 +73,8 @@ func hasLinks(a *simulatedResponse) bool   { return success(a) && len(a.links) >
 func hasDevices(a *simulatedResponse) bool { return success(a) && len(a.devices) > 0 }
 
 func hasContact(a *simulatedResponse) bool {
-	return hasDevices(a) && (strings.Contains(a.devices[0], `"email"`) || strings.Contains(a.devices[0], `"phone"`))
+	return hasDevices(a) &&
+		(strings.Contains(a.devices[0], `"email"`) || strings.Contains(a.devices[0], `"phone"`))
 }
 
 func selectsID(a *simulatedResponse) bool {
@@ -83,12 +87,16 @@ func selectsOneTime(a *simulatedResponse) bool {
 
 // on bends the finished body.
 func onBody(change func(string) string) func(*Environment, *simulatedResponse) {
-	return func(_ *Environment, a *simulatedResponse) { a.raw, a.rawSet = []byte(change(string(a.body()))), true }
+	return func(_ *Environment, a *simulatedResponse) {
+		a.raw, a.rawSet = []byte(change(string(a.body()))),
+			true
+	}
 }
 
 // otherID is an ID that differs from the given JSON text.
 func otherID(id string) string {
-	return strings.Replace(id, id[1:2], string("0123456789abcdef"[(strings.IndexByte("0123456789abcdef", lower(id[1]))+1)%16]), 1)
+	return strings.Replace(id, id[1:2],
+		string("0123456789abcdef"[(strings.IndexByte("0123456789abcdef", lower(id[1]))+1)%16]), 1)
 }
 
 func lower(b byte) byte {

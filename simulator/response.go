@@ -150,7 +150,8 @@ func extraFor(status string, req *initialization) string {
 		if rp == "" {
 			rp = "pingone.com"
 		}
-		options := `{"challenge":"3q2+7w==","rpId":` + quote(rp) + `,"userVerification":"preferred","timeout":120000}`
+		options := `{"challenge":"3q2+7w==","rpId":` + quote(rp) +
+			`,"userVerification":"preferred","timeout":120000}`
 		return `,"publicKeyCredentialRequestOptions":` + quote(options)
 	case "FAILED":
 		return `,"error":{"code":"NO_USABLE_DEVICES","message":"The user has no usable devices."}`

@@ -22,7 +22,8 @@ func NewServerQueue(s scenario.Servers, seed uint64) *ServerQueue {
 	q := &ServerQueue{servers: s, random: rand.New(rand.NewPCG(seed, 2))}
 	if c := s.Collapse; c != nil {
 		full := float64(s.Count) / mean(s.Time).Seconds()
-		q.leak = leak{max: full * c.At * c.After.Seconds(), seconds: make([]int, max(int(c.After/time.Second), 1))}
+		q.leak = leak{max: full * c.At * c.After.Seconds(),
+			seconds: make([]int, max(int(c.After/time.Second), 1))}
 	}
 	return q
 }

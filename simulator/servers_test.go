@@ -27,7 +27,8 @@ func TestQueueWaits(t *testing.T) {
 		{"M/M/4", 4, "exponential", 0.8, erlangC(4, 3.2) / (4 - 3.2)},
 	} {
 		const mean = 10 * time.Millisecond
-		q := simulator.NewServerQueue(scenario.Servers{Count: test.count, Time: scenario.Latency{Kind: test.kind, A: mean}}, 1)
+		q := simulator.NewServerQueue(scenario.Servers{Count: test.count,
+			Time: scenario.Latency{Kind: test.kind, A: mean}}, 1)
 		random := rand.New(rand.NewPCG(1, 1))
 		now, sum, n := time.Duration(0), 0.0, 1_000_000
 		for range n {
@@ -50,7 +51,8 @@ func erlangC(c int, a float64) float64 {
 }
 
 func TestQueueSlowsDown(t *testing.T) {
-	q := simulator.NewServerQueue(scenario.Servers{Time: scenario.Latency{Kind: "constant", A: 100 * time.Millisecond}, Contention: 0.1, Coherency: 0.01}, 1)
+	q := simulator.NewServerQueue(scenario.Servers{Time: scenario.Latency{Kind: "constant",
+		A: 100 * time.Millisecond}, Contention: 0.1, Coherency: 0.01}, 1)
 	for n, want := range []time.Duration{100, 112, 126, 142} { // 1 + 0.1·(N−1) + 0.01·N·(N−1)
 		if got := q.Arrive(0); got != want*time.Millisecond {
 			t.Errorf("one of %d requests takes %v, want %v", n+1, got, want*time.Millisecond)
@@ -59,7 +61,8 @@ func TestQueueSlowsDown(t *testing.T) {
 }
 
 func TestQueueCollapses(t *testing.T) {
-	servers := scenario.Servers{Count: 10, Time: scenario.Latency{Kind: "constant", A: 100 * time.Millisecond},
+	servers := scenario.Servers{Count: 10,
+		Time:     scenario.Latency{Kind: "constant", A: 100 * time.Millisecond},
 		Collapse: &scenario.Collapse{At: 0.9, After: 5 * time.Second, Slower: 4}}
 	for _, test := range []struct {
 		rate      int
@@ -85,8 +88,10 @@ func TestQueueCollapses(t *testing.T) {
 // rate limit refuses does not wait.
 func TestServers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSimulator(t, scenario.Simulator{Servers: &scenario.Servers{Count: 1, Time: scenario.Latency{Kind: "constant", A: time.Second}},
-			Limit: &scenario.Limit{Rate: 1e-6, Burst: 2, RetryAfter: time.Second}})
+		s := newSimulator(t,
+			scenario.Simulator{Servers: &scenario.Servers{Count: 1,
+				Time: scenario.Latency{Kind: "constant", A: time.Second}},
+				Limit: &scenario.Limit{Rate: 1e-6, Burst: 2, RetryAfter: time.Second}})
 		before := time.Now()
 		took := make(chan [2]int, 3)
 		for range 3 {
@@ -99,7 +104,8 @@ func TestServers(t *testing.T) {
 		for range 3 {
 			got[<-took]++
 		}
-		for _, want := range [][2]int{{http.StatusTooManyRequests, 0}, {http.StatusCreated, 1}, {http.StatusCreated, 2}} {
+		for _, want := range [][2]int{{http.StatusTooManyRequests, 0}, {http.StatusCreated, 1},
+			{http.StatusCreated, 2}} {
 			if got[want] != 1 {
 				t.Errorf("status and seconds: %v, want one of each of 429 0, 201 1, 201 2", got)
 			}
@@ -110,7 +116,8 @@ func TestServers(t *testing.T) {
 func TestServersThatCantBe(t *testing.T) {
 	for _, servers := range []scenario.Servers{
 		{Count: 1},
-		{Time: scenario.Latency{Kind: "constant", A: time.Second}, Collapse: &scenario.Collapse{At: 1, After: time.Second, Slower: 2}},
+		{Time: scenario.Latency{Kind: "constant", A: time.Second},
+			Collapse: &scenario.Collapse{At: 1, After: time.Second, Slower: 2}},
 	} {
 		if _, err := simulator.New(scenario.Target{Simulator: &scenario.Simulator{Servers: &servers}}); err == nil {
 			t.Errorf("%+v was taken", servers)

@@ -180,7 +180,8 @@ func (s *Environment) route(path string) (env, id string, ok bool) {
 
 func (s *Environment) newResponse() *simulatedResponse {
 	id, correlation := s.newID(), s.newID()
-	return &simulatedResponse{contentType: []string{"application/json"}, correlation: correlation, id: quote(id)}
+	return &simulatedResponse{contentType: []string{"application/json"}, correlation: correlation,
+		id: quote(id)}
 }
 
 // newID returns a random ID.
@@ -229,7 +230,8 @@ func (s *Environment) initialize(a *simulatedResponse, r *http.Request, env stri
 // gateway makes the response one that does not come from the service.
 func (a *simulatedResponse) gateway(status int) {
 	a.status, a.contentType, a.rawSet = status, []string{"text/html"}, true
-	a.raw = []byte("<html><body><h1>" + strconv.Itoa(status) + " " + http.StatusText(status) + "</h1></body></html>")
+	a.raw = []byte("<html><body><h1>" + strconv.Itoa(status) + " " + http.StatusText(status) +
+		"</h1></body></html>")
 }
 
 // allowed checks what comes before the body.
@@ -238,10 +240,12 @@ func (s *Environment) allowed(a *simulatedResponse, r *http.Request, env string)
 	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	switch {
 	case !bearer || !s.takes(token):
-		a.refuse(401, "ACCESS_FAILED", "The request could not be completed. There was an issue authenticating the request.",
+		a.refuse(401, "ACCESS_FAILED",
+			"The request could not be completed. There was an issue authenticating the request.",
 			detail("INVALID_TOKEN", "", "The access token is missing or invalid."))
 	case !strings.EqualFold(env, s.target.EnvID):
-		a.refuse(403, "ACCESS_FAILED", "The request could not be completed. You do not have access to this resource.",
+		a.refuse(403, "ACCESS_FAILED",
+			"The request could not be completed. You do not have access to this resource.",
 			detail("INSUFFICIENT_PERMISSIONS", "", "The environment does not exist or is not accessible."))
 	case s.limiter != nil && !s.limiter.Allow():
 		a.refuse(429, "REQUEST_LIMITED", "The request could not be completed. Too many requests.",
@@ -288,7 +292,8 @@ func (s *Environment) parse(a *simulatedResponse, r *http.Request) (*initializat
 }
 
 func (s *Environment) invalid(a *simulatedResponse, code, target, message string) {
-	a.refuse(400, "INVALID_DATA", "The request could not be completed. One or more validation errors were in the request.",
+	a.refuse(400, "INVALID_DATA",
+		"The request could not be completed. One or more validation errors were in the request.",
 		detail(code, target, message))
 }
 
@@ -357,7 +362,8 @@ func (s *Environment) aging() time.Duration {
 }
 
 // choose follows the device that the request selects.
-func (s *Environment) choose(a *simulatedResponse, req *initialization, u *knownUser) (status string, ok bool) {
+func (s *Environment) choose(a *simulatedResponse, req *initialization, u *knownUser) (status string,
+	ok bool) {
 	if o := req.SelectedDevice.OneTime; o != nil {
 		a.devices = []string{o.json()}
 		a.selected = `{"oneTime":` + o.json() + `}`

@@ -71,11 +71,17 @@ func TestRefusals(t *testing.T) {
 		status     int
 		want       string // "code detail target"
 	}{
-		{"no token", forUser(user), func(r *http.Request) { r.Header.Del("Authorization") }, 401, "ACCESS_FAILED INVALID_TOKEN "},
-		{"another scheme", forUser(user), set("Authorization", "Basic dTpw"), 401, "ACCESS_FAILED INVALID_TOKEN "},
-		{"another token", forUser(user), set("Authorization", "Bearer other"), 401, "ACCESS_FAILED INVALID_TOKEN "},
-		{"an empty token", forUser(user), set("Authorization", "Bearer "), 401, "ACCESS_FAILED INVALID_TOKEN "},
-		{"another environment", forUser(user), url("POST", "/11111111-2222-3333-4444-555555555555/deviceAuthentications"), 403, "ACCESS_FAILED INSUFFICIENT_PERMISSIONS "},
+		{"no token", forUser(user), func(r *http.Request) { r.Header.Del("Authorization") }, 401,
+			"ACCESS_FAILED INVALID_TOKEN "},
+		{"another scheme", forUser(user), set("Authorization", "Basic dTpw"), 401,
+			"ACCESS_FAILED INVALID_TOKEN "},
+		{"another token", forUser(user), set("Authorization", "Bearer other"), 401,
+			"ACCESS_FAILED INVALID_TOKEN "},
+		{"an empty token", forUser(user), set("Authorization", "Bearer "), 401,
+			"ACCESS_FAILED INVALID_TOKEN "},
+		{"another environment", forUser(user),
+			url("POST", "/11111111-2222-3333-4444-555555555555/deviceAuthentications"), 403,
+			"ACCESS_FAILED INSUFFICIENT_PERMISSIONS "},
 		{"another content type", forUser(user), set("Content-Type", "text/plain"), 415, "INVALID_REQUEST  "},
 		{"no JSON", `{"user"`, nil, 400, "INVALID_REQUEST  "},
 		{"no body", ``, nil, 400, "INVALID_REQUEST  "},
@@ -86,13 +92,15 @@ func TestRefusals(t *testing.T) {
 		{"a number", `{"user":{"id":5}}`, nil, 400, "INVALID_DATA INVALID_VALUE user.id"},
 		{"no ID form", `{"user":{"id":"5"}}`, nil, 400, "INVALID_DATA INVALID_VALUE user.id"},
 		{"a user of the wrong type", `{"user":5}`, nil, 400, "INVALID_DATA INVALID_VALUE "},
-		{"a bad policy", `{"user":{"id":"` + user + `"},"policy":{"id":"x"}}`, nil, 400, "INVALID_DATA INVALID_VALUE policy.id"},
+		{"a bad policy", `{"user":{"id":"` + user + `"},"policy":{"id":"x"}}`, nil, 400,
+			"INVALID_DATA INVALID_VALUE policy.id"},
 		{"unknown user", forUser("00000000-0000-0000-0000-000000000000"), nil, 404, "NOT_FOUND  "},
 		{"another path", forUser(user), url("POST", "/x"), 404, "NOT_FOUND  "},
 		{"another method", forUser(user), url("PUT", path), 405, "INVALID_REQUEST  "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := simulatorFor(t, scenario.Target{Simulator: &scenario.Simulator{}, AccessToken: scenario.NewSecret("token")})
+			s := simulatorFor(t,
+				scenario.Target{Simulator: &scenario.Simulator{}, AccessToken: scenario.NewSecret("token")})
 			w := post(s, test.body, test.change)
 			var body struct {
 				Code    string
@@ -138,7 +146,8 @@ func TestReadBack(t *testing.T) {
 
 func TestStalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSimulator(t, scenario.Simulator{Stalls: []scenario.Stall{{Every: 3 * time.Second, For: time.Second}}})
+		s := newSimulator(t,
+			scenario.Simulator{Stalls: []scenario.Stall{{Every: 3 * time.Second, For: time.Second}}})
 		start := time.Now()
 		for _, test := range []struct{ at, took time.Duration }{
 			{0, 0}, {2999, 0}, {3000, 1000}, {4100, 0}, {6250, 750}, {7000, 0}, {9999, 1},
@@ -158,9 +167,12 @@ func TestLatencies(t *testing.T) {
 		latency  scenario.Latency
 		p50, p99 time.Duration
 	}{
-		{scenario.Latency{Kind: "constant", A: 50 * time.Millisecond}, 50 * time.Millisecond, 50 * time.Millisecond},
-		{scenario.Latency{Kind: "normal", A: 100 * time.Millisecond, B: 10 * time.Millisecond}, 100 * time.Millisecond, 123263479},
-		{scenario.Latency{Kind: "lognormal", A: 80 * time.Millisecond, B: 250 * time.Millisecond}, 80 * time.Millisecond, 250 * time.Millisecond},
+		{scenario.Latency{Kind: "constant", A: 50 * time.Millisecond}, 50 * time.Millisecond,
+			50 * time.Millisecond},
+		{scenario.Latency{Kind: "normal", A: 100 * time.Millisecond, B: 10 * time.Millisecond},
+			100 * time.Millisecond, 123263479},
+		{scenario.Latency{Kind: "lognormal", A: 80 * time.Millisecond, B: 250 * time.Millisecond},
+			80 * time.Millisecond, 250 * time.Millisecond},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newSimulator(t, scenario.Simulator{Latency: test.latency, Seed: 1})
@@ -182,7 +194,8 @@ func TestLatencies(t *testing.T) {
 
 func TestRateLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSimulator(t, scenario.Simulator{Limit: &scenario.Limit{Rate: 10, Burst: 5, RetryAfter: 2 * time.Second}})
+		s := newSimulator(t,
+			scenario.Simulator{Limit: &scenario.Limit{Rate: 10, Burst: 5, RetryAfter: 2 * time.Second}})
 		for range 100 { // 20/s for 5 s
 			w := post(s, forUser(user), nil)
 			if w.Code == 429 && w.Header().Get("Retry-After") != "2" {
@@ -219,7 +232,8 @@ func TestGivesUpWithTheClient(t *testing.T) {
 func TestIsSafeForManyClients(t *testing.T) {
 	var faults []scenario.Fault
 	for _, f := range simulator.Faults() {
-		if !strings.HasPrefix(f.Name, "conn.") && !strings.HasPrefix(f.Name, "http.") && f.Name != "answer.slow" {
+		if !strings.HasPrefix(f.Name, "conn.") && !strings.HasPrefix(f.Name, "http.") &&
+			f.Name != "answer.slow" {
 			faults = append(faults, scenario.Fault{Name: f.Name, Share: 0.1})
 		}
 	}
@@ -244,13 +258,17 @@ func TestIsSafeForManyClients(t *testing.T) {
 
 func TestBadConfigurations(t *testing.T) {
 	for want, c := range map[string]scenario.Simulator{
-		`unknown fault "echo.usr": use one of`:               {Faults: []scenario.Fault{{Name: "echo.usr", Share: 1}}},
-		"fault echo.user: the share 2 is not above 0":        {Faults: []scenario.Fault{{Name: "echo.user", Share: 2}}},
-		"fault echo.user: the share NaN is not":              {Faults: []scenario.Fault{{Name: "echo.user", Share: math.NaN()}}},
+		`unknown fault "echo.usr": use one of`: {Faults: []scenario.Fault{{Name: "echo.usr",
+			Share: 1}}},
+		"fault echo.user: the share 2 is not above 0": {Faults: []scenario.Fault{{Name: "echo.user",
+			Share: 2}}},
+		"fault echo.user: the share NaN is not": {Faults: []scenario.Fault{{Name: "echo.user",
+			Share: math.NaN()}}},
 		`user x: unknown device type "FAX": use one of`:      {Users: []scenario.SimulatedUsers{{IDs: []string{"x"}, Devices: []string{"FAX"}}}},
 		`user x: "LOST" is no documented status: use one of`: {Users: []scenario.SimulatedUsers{{IDs: []string{"x"}, Status: "LOST"}}},
 	} {
-		if _, err := simulator.New(scenario.Target{Simulator: &c}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := simulator.New(scenario.Target{Simulator: &c}); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
@@ -275,8 +293,10 @@ func TestDevicesAreStable(t *testing.T) {
 
 // Whatever a request holds, there is a response, with a correlation ID.
 func FuzzRequest(f *testing.F) {
-	for _, body := range []string{forUser(user), `{}`, `{"user":{"id":5}}`, `{"user":{"id":"` + user + `"},"selectedDevice":{"oneTime":{"type":"SMS","phone":"1"}}}`,
-		`{"user":{"id":"` + user + `"},"selectedDevice":{"oneTime":{"type":"EMAIL","email":"@"}}}`, `{"user":{"id":"` + user + `"},"selectedDevice":null,"policy":{"id":""}}`} {
+	for _, body := range []string{forUser(user), `{}`, `{"user":{"id":5}}`,
+		`{"user":{"id":"` + user + `"},"selectedDevice":{"oneTime":{"type":"SMS","phone":"1"}}}`,
+		`{"user":{"id":"` + user + `"},"selectedDevice":{"oneTime":{"type":"EMAIL","email":"@"}}}`,
+		`{"user":{"id":"` + user + `"},"selectedDevice":null,"policy":{"id":""}}`} {
 		f.Add(body, "application/json")
 	}
 	s := newSimulator(f, scenario.Simulator{})
@@ -303,7 +323,8 @@ func BenchmarkSimulator(b *testing.B) {
 func TestBasicCredentialsAreDecoded(t *testing.T) {
 	const id, secret = "a client", "a+b/c%d:é"
 	s := simulatorFor(t, scenario.Target{Simulator: &scenario.Simulator{},
-		ClientCredentials: &scenario.ClientCredentials{ClientID: id, ClientSecret: scenario.NewSecret(secret)}})
+		ClientCredentials: &scenario.ClientCredentials{ClientID: id,
+			ClientSecret: scenario.NewSecret(secret)}})
 	for _, tt := range []struct {
 		name, id, secret string
 		status           int

@@ -60,7 +60,9 @@ func (s *Environment) giveToken(w http.ResponseWriter, r *http.Request) {
 		}
 		s.issued[token] = time.Now().Add(life)
 		s.mu.Unlock()
-		s.tell(w, 200, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": int(life / time.Second)})
+		s.tell(w, 200,
+			map[string]any{"access_token": token, "token_type": "Bearer",
+				"expires_in": int(life / time.Second)})
 	}
 }
 

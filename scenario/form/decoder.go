@@ -89,7 +89,8 @@ func (d *Decoder) Problems() Problems {
 	problems := slices.Compact(d.found)
 	if d.dropped > 0 {
 		last := problems[len(problems)-1].Pos
-		problems = append(problems, Problem{last, fmt.Sprintf("%d more problems, here and elsewhere", d.dropped), "mend these first"})
+		problems = append(problems,
+			Problem{last, fmt.Sprintf("%d more problems, here and elsewhere", d.dropped), "mend these first"})
 	}
 	return problems
 }
@@ -208,7 +209,8 @@ func (d *Decoder) expand(n *Node) (text string, ok bool) {
 		}
 		m := afterDollar.FindStringSubmatch(after)
 		if m == nil {
-			d.Fail(n, d.Label(n)+" has ${ without a variable's name and a }", "write ${VAR} or ${VAR:-default}; $${ is a literal ${")
+			d.Fail(n, d.Label(n)+" has ${ without a variable's name and a }",
+				"write ${VAR} or ${VAR:-default}; $${ is a literal ${")
 			return "", false
 		}
 		rest = after[len(m[0]):]

@@ -70,7 +70,8 @@ func Mapping[T any](check func(*Decoder, *Node, *T), fields []Field[T]) Form[T] 
 	for _, f := range fields {
 		names = append(names, f.name)
 	}
-	f := Form[T]{Noun: "a mapping", Detail: "of " + strings.Join(names, ", "), Schema: mappingSchema(fields), keys: keysOf(fields)}
+	f := Form[T]{Noun: "a mapping", Detail: "of " + strings.Join(names, ", "), Schema: mappingSchema(fields),
+		keys: keysOf(fields)}
 	f.Read = func(d *Decoder, n *Node) (v T) {
 		if !d.isMapping(n, f.Want()) {
 			return v
@@ -115,11 +116,13 @@ func readEntry[T any](d *Decoder, e *Node, fields []Field[T], names []string, in
 	remedy, meant := "", ""
 	if !d.full() {
 		remedy, meant = Suggestion(e.Key, names)
-		switch seen := strings.TrimFunc(e.Key, func(r rune) bool { return r > unicode.MaxASCII && !unicode.IsLetter(r) }); {
+		switch seen := strings.TrimFunc(e.Key,
+			func(r rune) bool { return r > unicode.MaxASCII && !unicode.IsLetter(r) }); {
 		case foreignDash.MatchString(e.Key):
 			remedy = dashRemedy
 		case seen != e.Key:
-			remedy = "remove the space or invisible character of a browser or word processor next to it; indent with plain spaces"
+			remedy = "remove the space or invisible character of a browser or word processor next to it; " +
+				"indent with plain spaces"
 			if slices.Contains(names, seen) {
 				meant = seen
 			}
@@ -184,11 +187,13 @@ type Entry[V any] struct {
 
 // Dictionary is a mapping whose keys the user chooses, in the file's order.
 // The pattern is what checkKey takes; "" is any key.
-func Dictionary[V any](noun, detail, pattern string, checkKey func(string) *Flaw, value Form[V]) Form[[]Entry[V]] {
+func Dictionary[V any](noun, detail, pattern string, checkKey func(string) *Flaw,
+	value Form[V]) Form[[]Entry[V]] {
 	f := Form[[]Entry[V]]{Noun: noun, Detail: detail, keys: under(".*", value.keys)}
 	f.Schema = SchemaObject{"type": []any{"object", "null"}, "additionalProperties": value.Schema}
 	if pattern != "" {
-		f.Schema["additionalProperties"], f.Schema["patternProperties"] = false, SchemaObject{pattern: value.Schema}
+		f.Schema["additionalProperties"], f.Schema["patternProperties"] = false,
+			SchemaObject{pattern: value.Schema}
 	}
 	known := regexp.MustCompile(pattern)
 	f.Read = func(d *Decoder, n *Node) (entries []Entry[V]) {

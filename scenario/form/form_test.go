@@ -14,7 +14,8 @@ func ExampleMapping() {
 	}
 	servers := form.Mapping(nil, []form.Field[server]{
 		form.Key("host", form.AnyText, func(s *server, v string) { s.host = v }, "Its name.").Required(),
-		form.Key("port", form.Whole(1, 65535), func(s *server, v int) { s.port = v }, "Its port.").Default("443"),
+		form.Key("port", form.Whole(1, 65535), func(s *server, v int) { s.port = v },
+			"Its port.").Default("443"),
 	})
 	no := func(*form.Node) bool { return false }
 	policy := &form.Policy{IsSecret: no, IsLiteral: no, IsPersonal: no, IsHidden: no, IsCut: no}

@@ -58,7 +58,8 @@ func (d *Decoder) build(y *yaml.Node, parent *Node, key string, depth int) *Node
 	n := &Node{Parent: parent, Key: key, Line: y.Line, Column: y.Column, Text: y.Value}
 	n.secret = parent != nil && parent.secret || d.policy.IsSecret(n)
 	n.personal = d.policy.IsPersonal(n)
-	n.quoted = y.Style&^(yaml.FlowStyle|yaml.TaggedStyle) != 0 || y.Style&yaml.TaggedStyle != 0 && y.Tag == "!!str"
+	n.quoted = y.Style&^(yaml.FlowStyle|yaml.TaggedStyle) != 0 || y.Style&yaml.TaggedStyle != 0 &&
+		y.Tag == "!!str"
 	if y.Style&yaml.TaggedStyle != 0 && y.Tag != "!!str" && y.Tag != "!!map" && y.Tag != "!!seq" {
 		d.Fail(n, d.Label(n)+" has a YAML tag", "leave the tag out: a text in quotes stays text")
 	}
@@ -107,7 +108,8 @@ func (d *Decoder) tooLarge(n *Node) {
 		d.halted = true
 		d.Fail(n, fmt.Sprintf("aliases stand for more than %d values", int(maxAlias)), "use fewer aliases")
 	default:
-		d.Fail(n, fmt.Sprintf("mappings and lists are more than %d deep here", maxDepth), "use fewer levels; an alias must not hold itself")
+		d.Fail(n, fmt.Sprintf("mappings and lists are more than %d deep here", maxDepth),
+			"use fewer levels; an alias must not hold itself")
 	}
 }
 
@@ -130,7 +132,8 @@ func (d *Decoder) buildMapping(y *yaml.Node, n *Node, depth int) {
 			if !n.secret {
 				name = fmt.Sprintf("%q", Clip(key.Value))
 			}
-			d.FailAt(line, column, name+" is twice in "+d.Label(n), fmt.Sprintf("keep one of them; the first is in line %d", first))
+			d.FailAt(line, column, name+" is twice in "+d.Label(n),
+				fmt.Sprintf("keep one of them; the first is in line %d", first))
 			continue
 		}
 		seen[key.Value] = line
@@ -228,7 +231,8 @@ var openCall = regexp.MustCompile(`^[a-z]+\([^()]*$`)
 func (n *Node) joinCalls() {
 	for i := 0; i+1 < len(n.Entries); i++ {
 		call, rest := n.Entries[i], n.Entries[i+1]
-		if call.kind == scalarNode && !call.quoted && openCall.MatchString(call.Text) && rest.isNull() && strings.HasSuffix(rest.Key, ")") {
+		if call.kind == scalarNode && !call.quoted && openCall.MatchString(call.Text) && rest.isNull() &&
+			strings.HasSuffix(rest.Key, ")") {
 			call.Text += ", " + rest.Key
 			n.Entries = append(n.Entries[:i+1], n.Entries[i+2:]...)
 		}
@@ -288,7 +292,8 @@ func (d *Decoder) json(n *Node) any {
 		return text[0] == 't' || text[0] == 'T'
 	case isInt, isFloat:
 		if !json.Valid([]byte(text)) {
-			d.Fail(n, fmt.Sprintf("%s: %s is not a number in JSON", d.Label(n), n.Shown()), "write it in digits, or put it in quotes")
+			d.Fail(n, fmt.Sprintf("%s: %s is not a number in JSON", d.Label(n), n.Shown()),
+				"write it in digits, or put it in quotes")
 		}
 		return json.Number(text)
 	}

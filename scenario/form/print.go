@@ -44,7 +44,8 @@ func (d *Decoder) yamlMapping(n *Node) *yaml.Node {
 		return cmp.Compare(slices.Index(n.names, a.Key), slices.Index(n.names, b.Key))
 	})
 	for _, e := range entries {
-		if slices.Contains(n.defaults, e) && (e.Text == "false" || len(e.Entries)+len(e.defaults) == 0 && e.kind != scalarNode) {
+		if slices.Contains(n.defaults, e) &&
+			(e.Text == "false" || len(e.Entries)+len(e.defaults) == 0 && e.kind != scalarNode) {
 			continue // what is off, or says nothing
 		}
 		key := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: e.Key}

@@ -9,7 +9,8 @@ import (
 )
 
 // scalar is a single value. Parse gets its text with the variables filled in.
-func scalar[V any](noun, detail string, schema SchemaObject, parse func(text string, t scalarType) (V, *Flaw)) Form[V] {
+func scalar[V any](noun, detail string, schema SchemaObject,
+	parse func(text string, t scalarType) (V, *Flaw)) Form[V] {
 	f := Form[V]{Noun: noun, Detail: detail, Schema: schema}
 	f.Read = func(d *Decoder, n *Node) (v V) {
 		if n.kind != scalarNode {
@@ -44,7 +45,8 @@ func typeOf(n *Node, text string) scalarType {
 // Text is a scalar that must be text. A variable's value is text whatever
 // it looks like, so that a token may be all digits.
 func Text[V any](noun, detail, pattern string, parse func(text string) (V, *Flaw)) Form[V] {
-	f := scalar(noun, detail, SchemaObject{"type": "string"}, func(text string, _ scalarType) (V, *Flaw) { return parse(text) })
+	f := scalar(noun, detail, SchemaObject{"type": "string"},
+		func(text string, _ scalarType) (V, *Flaw) { return parse(text) })
 	if pattern != "" {
 		f.Schema["pattern"] = OrVariable(pattern)
 	}
@@ -102,7 +104,8 @@ func OneOf[V ~string](noun string, words ...V) Form[V] {
 	return f
 }
 
-var YesOrNo = scalar("true or false", "", SchemaObject{"anyOf": []any{SchemaObject{"type": "boolean"}, Reference("variable")}},
+var YesOrNo = scalar("true or false", "",
+	SchemaObject{"anyOf": []any{SchemaObject{"type": "boolean"}, Reference("variable")}},
 	func(text string, t scalarType) (bool, *Flaw) {
 		if t != isBool {
 			return false, &Flaw{Reason: "is neither true nor false"}
@@ -113,7 +116,8 @@ var YesOrNo = scalar("true or false", "", SchemaObject{"anyOf": []any{SchemaObje
 // Whole is a whole number within limits.
 func Whole[V int | uint64](least, most V) Form[V] {
 	limits := fmt.Sprintf("from %d to %d", least, most)
-	schema := SchemaObject{"anyOf": []any{SchemaObject{"type": "integer", "minimum": least, "maximum": most}, Reference("variable")}}
+	schema := SchemaObject{"anyOf": []any{SchemaObject{"type": "integer", "minimum": least, "maximum": most},
+		Reference("variable")}}
 	digits := regexp.MustCompile(`^(?:0|[1-9][0-9]*)$`)
 	return scalar("a whole number", limits, schema, func(text string, t scalarType) (V, *Flaw) {
 		switch {

@@ -31,7 +31,8 @@ func mappingSchema[T any](fields []Field[T]) SchemaObject {
 			required = append(required, f.name)
 		}
 	}
-	schema := SchemaObject{"type": []any{"object", "null"}, "properties": properties, "additionalProperties": false}
+	schema := SchemaObject{"type": []any{"object", "null"}, "properties": properties,
+		"additionalProperties": false}
 	if len(required) > 0 {
 		schema["type"], schema["required"] = "object", required
 	}
@@ -66,7 +67,8 @@ type KeyDoc struct {
 // keysOf are the keys of a mapping, each before those within it.
 func keysOf[T any](fields []Field[T]) (keys []KeyDoc) {
 	for _, f := range fields {
-		k := KeyDoc{Path: "." + f.name, Want: f.want, Required: f.isRequired, Default: f.fallback, Doc: f.doc, Mapping: len(f.keys) > 0}
+		k := KeyDoc{Path: "." + f.name, Want: f.want, Required: f.isRequired, Default: f.fallback, Doc: f.doc,
+			Mapping: len(f.keys) > 0}
 		if k.Default == "{}" {
 			k.Default = ""
 		}

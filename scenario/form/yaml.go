@@ -63,7 +63,8 @@ func (d *Decoder) Load(data []byte) *Node {
 		return nil
 	}
 	if second, err := yamldoc.Next(decoder); err == nil {
-		d.FailAt(second.Line, second.Column, "a second YAML document starts here", "keep one document in a file")
+		d.FailAt(second.Line, second.Column, "a second YAML document starts here",
+			"keep one document in a file")
 	} else if !errors.Is(err, io.EOF) {
 		d.syntax(data, err)
 	}
@@ -103,7 +104,8 @@ var remedies = []struct{ message, remedy string }{
 	{"unknown anchor", "define it before with &, or put a text that starts with * in quotes"},
 	{"control characters", "remove the character that can't be printed"},
 	{"incompatible YAML document", "write %YAML 1.2, or leave the line out"},
-	{"found invalid Unicode character", `write the character itself, or both halves of the pair: \ud83d\ude00`},
+	{"found invalid Unicode character",
+		`write the character itself, or both halves of the pair: \ud83d\ude00`},
 	{"escape", "double the backslash, or use single quotes"},
 }
 

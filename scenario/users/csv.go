@@ -26,7 +26,9 @@ func (s *scanner) csv(first []byte) error {
 	c := &csvFile{scanner: s}
 	if mark := separator.FindSubmatch(first); mark != nil {
 		if string(mark[1]) != "," {
-			s.bad(Problem{s.number, 1, fmt.Sprintf("%s asks a spreadsheet for another separator", Quote(first)), "remove this line, and separate the columns with commas"})
+			s.bad(Problem{s.number, 1,
+				fmt.Sprintf("%s asks a spreadsheet for another separator", Quote(first)),
+				"remove this line, and separate the columns with commas"})
 			return nil
 		}
 		var err error
@@ -78,7 +80,8 @@ func (t *csvFile) end(err error) error {
 // header reads the names of the columns.
 func (t *csvFile) header() bool {
 	known := map[string]bool{}
-	sound, trusted := true, slices.ContainsFunc(t.fields, func(f PlacedText) bool { return namesUsers(f.Text) })
+	sound, trusted := true,
+		slices.ContainsFunc(t.fields, func(f PlacedText) bool { return namesUsers(f.Text) })
 	refuse := func(f PlacedText, text, remedy string) {
 		sound = false
 		t.bad(Problem{f.Line, f.Column, text, remedy})
@@ -96,7 +99,9 @@ func (t *csvFile) header() bool {
 			t.columns = append(t.columns, "")
 		case strings.TrimSpace(name) == "":
 			if sound { // one of a row of them
-				refuse(f, fmt.Sprintf("column %d has no name", len(t.columns)+1), "remove the comma at the end of every line, or give the column a name that starts with an underscore")
+				refuse(f, fmt.Sprintf("column %d has no name", len(t.columns)+1),
+					"remove the comma at the end of every line, or give the column a name that starts with "+
+						"an underscore")
 			}
 		default:
 			refuse(f, fmt.Sprintf("unknown column %s", shown(f.Text, trusted)), columnRemedy(name, trusted))
@@ -134,7 +139,8 @@ func columnRemedy(name string, trusted bool) string {
 	case known != "":
 		return fmt.Sprintf("did you mean %q?", known)
 	}
-	const remedy = "use userID, expect and policy; a column is left alone if its name starts with an underscore"
+	const remedy = "use userID, expect and policy; a column is left alone if its name starts with an " +
+		"underscore"
 	if !trusted {
 		return remedy
 	}
@@ -152,10 +158,12 @@ func clip(name string) string {
 func (t *csvFile) take() error {
 	if len(t.fields) != len(t.columns) {
 		remedy := "write as many; a comma within a field needs quotes around the field"
-		if extra := t.fields[min(len(t.columns), len(t.fields)):]; len(extra) > 0 && !slices.ContainsFunc(extra, func(c PlacedText) bool { return len(c.Text) > 0 }) {
+		if extra := t.fields[min(len(t.columns), len(t.fields)):]; len(extra) > 0 &&
+			!slices.ContainsFunc(extra, func(c PlacedText) bool { return len(c.Text) > 0 }) {
 			remedy = "remove the comma at the end of the row"
 		}
-		t.bad(Problem{t.fields[0].Line, 1, fmt.Sprintf("the row has %d fields, the header %d", len(t.fields), len(t.columns)), remedy})
+		t.bad(Problem{t.fields[0].Line, 1,
+			fmt.Sprintf("the row has %d fields, the header %d", len(t.fields), len(t.columns)), remedy})
 		return nil
 	}
 	t.user.Expect, t.user.Policy = PlacedText{}, PlacedText{}
@@ -197,10 +205,13 @@ func (t *csvFile) record(line []byte) error {
 		}
 		switch {
 		case errors.Is(err, errLong):
-			t.bad(Problem{place.Line, place.Column, fmt.Sprintf("a quote is not closed within %d KB", MaxRow>>10), `close it; a quote within quotes is written twice: ""`})
+			t.bad(Problem{place.Line, place.Column,
+				fmt.Sprintf("a quote is not closed within %d KB", MaxRow>>10),
+				`close it; a quote within quotes is written twice: ""`})
 			return errBroken
 		case errors.Is(err, io.EOF):
-			t.bad(Problem{place.Line, place.Column, "a quote is not closed", `close it; a quote within quotes is written twice: ""`})
+			t.bad(Problem{place.Line, place.Column, "a quote is not closed",
+				`close it; a quote within quotes is written twice: ""`})
 			return errBroken
 		case err != nil:
 			return err
@@ -245,7 +256,8 @@ func (t *csvFile) quoted(line int) (PlacedText, error) {
 				if c.Text[0] == '=' {
 					remedy = "write the value alone, without the formula around it"
 				}
-				t.bad(Problem{line, c.Column + utf8.RuneCount(c.Text[:at]), "a quote stands within a field", remedy})
+				t.bad(Problem{line, c.Column + utf8.RuneCount(c.Text[:at]), "a quote stands within a field",
+					remedy})
 				return c, errBroken
 			}
 			t.fields = append(t.fields, c)
@@ -274,7 +286,9 @@ func (t *csvFile) quoted(line int) (PlacedText, error) {
 		case len(after) == 0:
 			return c, nil
 		case after[0] != ',':
-			t.bad(Problem{line, 1 + utf8.RuneCount(lineStart[:len(lineStart)-len(after)]), "something stands between a quote and the comma", `remove it; a quote within quotes is written twice: ""`})
+			t.bad(Problem{line, 1 + utf8.RuneCount(lineStart[:len(lineStart)-len(after)]),
+				"something stands between a quote and the comma",
+				`remove it; a quote within quotes is written twice: ""`})
 			return c, errBroken
 		}
 		rest = after[1:]

@@ -56,7 +56,8 @@ func malformed(id []byte) (text, remedy string) {
 		}
 		return r
 	}, whole)
-	bare := strings.Trim(seen, " \t\u00a0\u202f\u2007'\"`{}()<>[]=;\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb")
+	bare := strings.Trim(seen,
+		" \t\u00a0\u202f\u2007'\"`{}()<>[]=;\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb")
 	switch {
 	case len(strings.TrimSpace(whole)) == idLength && len(whole) > idLength:
 		return "has spaces around it", "remove them"

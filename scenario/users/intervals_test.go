@@ -15,7 +15,8 @@ const day = 24 * time.Hour
 func TestPerDay(t *testing.T) {
 	for seed := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, 1))
-		p := users.QueueOptions{Rows: 1 + random.IntN(5), Order: users.Order(random.IntN(2)), Seed: seed, PerDay: 1 + random.Uint64N(4)}
+		p := users.QueueOptions{Rows: 1 + random.IntN(5), Order: users.Order(random.IntN(2)), Seed: seed,
+			PerDay: 1 + random.Uint64N(4)}
 		if seed%3 == 0 {
 			p.PerUser = time.Duration(random.Int64N(int64(3 * time.Hour)))
 		}

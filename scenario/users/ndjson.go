@@ -37,9 +37,11 @@ var objectStart, objectEnd = []byte(`{"userID":"`), []byte(`"}`)
 // jsonLine reads a line into the row, and says whether it is sound.
 func (s *scanner) object(line []byte) bool {
 	s.user.Expect, s.user.Policy = PlacedText{}, PlacedText{}
-	if len(line) == len(objectStart)+idLength+len(objectEnd) && bytes.HasPrefix(line, objectStart) && bytes.HasSuffix(line, objectEnd) {
+	if len(line) == len(objectStart)+idLength+len(objectEnd) && bytes.HasPrefix(line, objectStart) &&
+		bytes.HasSuffix(line, objectEnd) {
 		if _, ok := ParseID(line[len(objectStart) : len(objectStart)+idLength]); ok {
-			return s.found(PlacedText{line[len(objectStart) : len(objectStart)+idLength], s.number, len(objectStart)})
+			return s.found(PlacedText{line[len(objectStart) : len(objectStart)+idLength], s.number,
+				len(objectStart)})
 		}
 	}
 	o := jsonLine{scanner: s, line: line, d: jsontext.NewDecoder(bytes.NewReader(line))}
@@ -136,7 +138,8 @@ func (o *jsonLine) member(name string, before int) error {
 	if name != columnUser && name != columnExpect && name != columnPolicy {
 		if !strings.HasPrefix(name, "_") {
 			trusted := namesUsers(o.line)
-			o.refuse(before, fmt.Sprintf("unknown member %s", shown([]byte(name), trusted)), columnRemedy(name, trusted))
+			o.refuse(before, fmt.Sprintf("unknown member %s", shown([]byte(name), trusted)),
+				columnRemedy(name, trusted))
 		}
 		return o.d.SkipValue()
 	}

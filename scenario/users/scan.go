@@ -59,7 +59,8 @@ func Scan(r io.Reader, row func(*Row) error, bad func(Problem)) error {
 		bad(Problem{s.number, 1, loneCR, loneCRRemedy})
 		return nil
 	case errors.Is(err, errLong):
-		bad(Problem{s.number, 1, fmt.Sprintf("a row has more than %d KB", MaxRow>>10), "shorten it, or close the quote that holds it together"})
+		bad(Problem{s.number, 1, fmt.Sprintf("a row has more than %d KB", MaxRow>>10),
+			"shorten it, or close the quote that holds it together"})
 		return nil
 	}
 	return err
@@ -81,14 +82,17 @@ func (s *scanner) scan() error {
 	line, err := s.filled()
 	switch {
 	case errors.Is(err, io.EOF):
-		s.bad(Problem{1, 1, "the file is empty", "write a first line userID, and one user's ID in each line below"})
+		s.bad(Problem{1, 1, "the file is empty",
+			"write a first line userID, and one user's ID in each line below"})
 		return nil
 	case err != nil:
 		return err
 	case bytes.TrimLeft(line, " \t")[0] == '{':
 		return s.ndjson(line)
 	case bytes.TrimLeft(line, " \t")[0] == '[':
-		s.bad(Problem{s.number, 1, "the file is a JSON array", "write one object a line, without brackets and commas: jq -c '.[]' makes that of an array of objects"})
+		s.bad(Problem{s.number, 1, "the file is a JSON array",
+			"write one object a line, without brackets and commas: jq -c '.[]' makes that of an array of " +
+				"objects"})
 		return nil
 	case bytes.IndexByte(line, '\r') >= 0:
 		s.bad(Problem{s.number, 1, loneCR, loneCRRemedy})
@@ -100,7 +104,8 @@ func (s *scanner) scan() error {
 // emit hands a row over.
 func (s *scanner) emit() error {
 	if s.rows++; s.rows > MaxRows {
-		s.bad(Problem{int(s.user.Line), int(s.user.Column), fmt.Sprintf("the file has more than %d users", MaxRows), "split the users over several files"})
+		s.bad(Problem{int(s.user.Line), int(s.user.Column),
+			fmt.Sprintf("the file has more than %d users", MaxRows), "split the users over several files"})
 		return errEnough
 	}
 	return s.row(&s.user)
@@ -125,7 +130,8 @@ const exampleID = "788d4931-6936-43f2-82ff-178f5762298a"
 
 func (s *scanner) badID(c PlacedText) {
 	if len(bytes.TrimSpace(c.Text)) == 0 {
-		s.bad(Problem{c.Line, c.Column, "userID is empty", "write an ID such as " + exampleID + ", or remove the row"})
+		s.bad(Problem{c.Line, c.Column, "userID is empty",
+			"write an ID such as " + exampleID + ", or remove the row"})
 		return
 	}
 	text, remedy := malformed(c.Text)

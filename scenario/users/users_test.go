@@ -22,7 +22,8 @@ func store(t testing.TB, ids ...users.ID) *users.Store {
 	s := &users.Store{}
 	t.Cleanup(func() { s.Close() })
 	for i, id := range ids {
-		if err := s.Add(users.Record{ID: id, Kind: uint16(i % 4097), Line: uint32(i + 2), Column: 7}); err != nil {
+		if err := s.Add(users.Record{ID: id, Kind: uint16(i % 4097), Line: uint32(i + 2),
+			Column: 7}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -44,7 +45,8 @@ func TestID(t *testing.T) {
 	if !ok || id.String() != idA {
 		t.Errorf("got %v, %v", id, ok)
 	}
-	for _, text := range []string{"", idA[1:], idA + "0", "788d4931-6936-43f2-82ff+178f5762298a", "788d4931-6936-43f2-82ff-178f5762298g", "788d49316-936-43f2-82ff-178f5762298a"} {
+	for _, text := range []string{"", idA[1:], idA + "0", "788d4931-6936-43f2-82ff+178f5762298a",
+		"788d4931-6936-43f2-82ff-178f5762298g", "788d49316-936-43f2-82ff-178f5762298a"} {
 		if _, ok := users.ParseID(text); ok {
 			t.Errorf("%q is taken", text)
 		}
@@ -53,7 +55,8 @@ func TestID(t *testing.T) {
 
 // IDs are the same however they are written, and are given back as they were.
 func TestIDsKeepTheirCase(t *testing.T) {
-	written := []string{idA, "788D4931-6936-43F2-82FF-178F5762298A", "788d4931-6936-43F2-82ff-178f5762298a", "788d4931-6936-43f2-82ff-178f5762298A"}
+	written := []string{idA, "788D4931-6936-43F2-82FF-178F5762298A", "788d4931-6936-43F2-82ff-178f5762298a",
+		"788d4931-6936-43f2-82ff-178f5762298A"}
 	for _, before := range []int{0, 3, 400_000} { // in lower case
 		s := &users.Store{}
 		add := func(text string) {
@@ -113,7 +116,8 @@ func TestStore(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if want := (users.Record{ID: number(row), Kind: uint16(row % 4097), Line: uint32(row + 2), Column: 7}); e != want {
+				if want := (users.Record{ID: number(row), Kind: uint16(row % 4097), Line: uint32(row + 2),
+					Column: 7}); e != want {
 					t.Fatalf("row %d is %+v", row, e)
 				}
 			}
@@ -135,7 +139,9 @@ func TestDuplicates(t *testing.T) {
 	if diff := cmp.Diff(want[:2], got); diff != "" || !more {
 		t.Errorf("%v (-want +got):\n%s", more, diff)
 	}
-	if got, more, err := users.Duplicates([]*users.Store{store(t), store(t, numbers(100_000)...)}, 10); len(got) > 0 || more || err != nil {
+	if got, more,
+		err := users.Duplicates([]*users.Store{store(t), store(t, numbers(100_000)...)}, 10); len(got) > 0 ||
+		more || err != nil {
 		t.Errorf("got %v, %v, %v", got, more, err)
 	}
 }
@@ -161,7 +167,8 @@ func TestDuplicatesOfMany(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, more, err := users.Duplicates([]*users.Store{s}, 10)
-	if diff := cmp.Diff([]users.Duplicate{{users.Where{Row: n - 1}, users.Where{Row: 3}}}, got); diff != "" || more || err != nil {
+	if diff := cmp.Diff([]users.Duplicate{{users.Where{Row: n - 1}, users.Where{Row: 3}}}, got); diff != "" ||
+		more || err != nil {
 		t.Errorf("%v, %v (-want +got):\n%s", more, err, diff)
 	}
 }
@@ -182,7 +189,8 @@ func TestOrders(t *testing.T) {
 	if got := take(users.QueueOptions{Rows: 3}, 7, 0); !slices.Equal(got, []int{0, 1, 2, 0, 1, 2, 0}) {
 		t.Errorf("sequential: %v", got)
 	}
-	if got := take(users.QueueOptions{Rows: 3, Stop: true}, 5, 0); !slices.Equal(got, []int{0, 1, 2, -int(users.RanOut), -int(users.RanOut)}) {
+	if got := take(users.QueueOptions{Rows: 3, Stop: true}, 5, 0); !slices.Equal(got,
+		[]int{0, 1, 2, -int(users.RanOut), -int(users.RanOut)}) {
 		t.Errorf("stop: %v", got)
 	}
 	for _, rows := range []int{1, 2, 3, 4, 5, 17, 1000, 4097} {
@@ -216,7 +224,8 @@ func TestShuffleAndRandomAreEven(t *testing.T) {
 		for place := range 3 {
 			var seen [rows]int
 			for seed := range uint64(n) {
-				seen[users.NewQueue(users.QueueOptions{Rows: rows, Order: order, Seed: seed * 31}).Row(uint64(place))]++
+				seen[users.NewQueue(users.QueueOptions{Rows: rows, Order: order,
+					Seed: seed * 31}).Row(uint64(place))]++
 			}
 			chi := 0.0
 			for _, k := range seen {
@@ -227,7 +236,8 @@ func TestShuffleAndRandomAreEven(t *testing.T) {
 			}
 		}
 	}
-	if a, b := take(users.QueueOptions{Rows: 100, Order: users.Random, Seed: 1}, 50, 0), take(users.QueueOptions{Rows: 100, Order: users.Random, Seed: 1}, 50, 0); !slices.Equal(a, b) {
+	if a, b := take(users.QueueOptions{Rows: 100, Order: users.Random, Seed: 1}, 50, 0),
+		take(users.QueueOptions{Rows: 100, Order: users.Random, Seed: 1}, 50, 0); !slices.Equal(a, b) {
 		t.Error("the same seed draws others")
 	}
 }
@@ -237,7 +247,8 @@ func TestShuffleAndRandomAreEven(t *testing.T) {
 func TestPerUser(t *testing.T) {
 	const interval = 3 * time.Second
 	for name, p := range map[string]users.QueueOptions{
-		"sequential": {}, "shuffle": {Order: users.Shuffle, Seed: 3}, "random": {Order: users.Random, Seed: 3},
+		"sequential": {}, "shuffle": {Order: users.Shuffle, Seed: 3},
+		"random": {Order: users.Random, Seed: 3},
 	} {
 		for _, rows := range []int{1, 2, 29, 30, 31, 100} {
 			p.Rows, p.PerUser = rows, interval
@@ -272,7 +283,8 @@ func TestPerUser(t *testing.T) {
 
 // However long the interval and the run, times are not mistaken for others.
 func TestPerUserOverDays(t *testing.T) {
-	for _, interval := range []time.Duration{time.Millisecond, time.Minute, 24 * time.Hour, 30 * 24 * time.Hour} {
+	for _, interval := range []time.Duration{time.Millisecond, time.Minute, 24 * time.Hour,
+		30 * 24 * time.Hour} {
 		q := users.NewQueue(users.QueueOptions{Rows: 2, PerUser: interval})
 		step, given := interval/4, 0
 		for i := range 4000 {
