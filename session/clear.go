@@ -83,7 +83,8 @@ func (f *Folder) Clear() error {
 		err = f.clearSearch()
 	}
 	if err = errors.Join(err, clearFolder(f.path)); err != nil {
-		return fmt.Errorf("remove the earlier results: %w\n%s", err, text.Hint("choose another folder with --out"))
+		return fmt.Errorf("remove the earlier results: %w\n%s", err,
+			text.Hint("choose another folder with --out"))
 	}
 	return nil
 }

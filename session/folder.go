@@ -94,7 +94,8 @@ func NewFolder(name, path string, overwrite bool) (*Folder, error) {
 	}
 	f := &Folder{path: path, made: !exists(path), overwrite: overwrite}
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, fmt.Errorf("make the results folder: %w\n%s", err, text.Hint("choose another one with --out"))
+		return nil, fmt.Errorf("make the results folder: %w\n%s", err,
+			text.Hint("choose another one with --out"))
 	}
 	var err error
 	if f.lock, err = lockFolder(path); errors.Is(err, errWriting) {
@@ -229,7 +230,8 @@ func RenderInto(path, out string) (*Folder, error) {
 		return nil, err
 	}
 	if _, err := os.Stat(filepath.Join(out, ReportFile)); err == nil && !os.SameFile(here, there) {
-		return nil, fmt.Errorf("%s holds the report of another run\n%s", out, text.Hint("choose another --out"))
+		return nil, fmt.Errorf("%s holds the report of another run\n%s", out,
+			text.Hint("choose another --out"))
 	}
 	dir := &Folder{path: out}
 	if os.SameFile(here, there) {

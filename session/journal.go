@@ -80,7 +80,8 @@ func (f *Folder) journal(tell func(format string, args ...any)) (w *journal.Writ
 	f.Provenance.stamp(about)
 	return journal.NewWriter(file, about), func(err error) {
 		f.cutOff = true
-		tell("mfaload: %v: the run goes on, but what comes now is lost if mfaload is killed before its end\n", err)
+		tell("mfaload: %v: the run goes on, but what comes now is lost if mfaload is killed before its end\n",
+			err)
 	}, file.close
 }
 
@@ -89,7 +90,8 @@ func (f *Folder) Kept() string {
 	if !exists(filepath.Join(f.path, JournalFile)) {
 		return "nothing was measured yet"
 	}
-	return fmt.Sprintf("the journal is kept, and 'mfaload report %s' makes the results of it, up to its last second",
+	return fmt.Sprintf("the journal is kept, and 'mfaload report %s' makes the results of it, up to its "+
+		"last second",
 		f.path)
 }
 
@@ -101,12 +103,15 @@ func (f *Folder) Hint() string {
 	case err != nil:
 		return text.Hint(lost)
 	case f.cutOff:
-		return text.Hint(lost+": the journal has its beginning, and 'mfaload report %s' rebuilds that", f.path)
+		return text.Hint(lost+": the journal has its beginning, and 'mfaload report %s' rebuilds that",
+			f.path)
 	case !whole:
-		return text.Hint(lost+", and its journal is damaged: 'mfaload report %s' rebuilds what comes before the "+
+		return text.Hint(lost+", and its journal is damaged: 'mfaload report %s' rebuilds what comes "+
+			"before the "+
 			"damage", f.path)
 	}
-	return text.Hint("the run was measured, and its journal is whole: make room, then 'mfaload report %s' writes the "+
+	return text.Hint("the run was measured, and its journal is whole: make room, then 'mfaload report %s' "+
+		"writes the "+
 		"results", f.path)
 }
 

@@ -74,7 +74,8 @@ func (l *Loader) Document() (name string, document []byte, err error) {
 	name, document = "contract.yaml", pingone.Document()
 	if l.Contract != "" {
 		if document, err = disk.Read(l.Contract, maxContract); err != nil {
-			return "", nil, fmt.Errorf("read the contract: %w\n%s", err, text.Hint("'mfaload contract' prints one to start from"))
+			return "", nil, fmt.Errorf("read the contract: %w\n%s", err,
+				text.Hint("'mfaload contract' prints one to start from"))
 		}
 		name = l.Contract
 	}
@@ -101,7 +102,8 @@ func (l *Loader) Compile(levels []contract.LevelChange) (*contract.Contract, err
 		return nil, err
 	}
 	for _, why := range c.Slow() {
-		l.Say("checks are slower than they could be, some 20,000 answers a second and core: the contract has %s", why)
+		l.Say("checks are slower than they could be, some 20,000 answers a second and core: the contract "+
+			"has %s", why)
 	}
 	return c, nil
 }
@@ -136,8 +138,9 @@ func (l *Loader) ReadUsers(s *scenario.Scenario) error {
 	}
 	for _, g := range s.Groups {
 		if g.Users != nil && g.Size() > maxSimulated {
-			return form.Problems{{Pos: g.File.Pos, Text: fmt.Sprintf("group %q has %d users, and the simulator keeps at "+
-				"most %d of a file", g.Name, g.Size(), maxSimulated),
+			return form.Problems{{Pos: g.File.Pos,
+				Text: fmt.Sprintf("group %q has %d users, and the simulator keeps at "+
+					"most %d of a file", g.Name, g.Size(), maxSimulated),
 				Remedy: "use fewer users with the simulator, or another target"}}
 		}
 	}

@@ -34,7 +34,8 @@ func ReadResults(path string) (*report.Report, *measure.Measurement, error) {
 				text.Hint("the run was broken off, or goes on: 'mfaload report %s' writes its results", path))
 		}
 		return nil, nil, fmt.Errorf("%s: %w\n%s", path, err,
-			text.Hint("name a results folder of 'mfaload run': it holds %s and %s", ReportFile, MeasurementFile))
+			text.Hint("name a results folder of 'mfaload run': it holds %s and %s", ReportFile,
+				MeasurementFile))
 	}
 	r, m, err := readPair(path)
 	if err != nil {
@@ -113,7 +114,8 @@ func globQuote(path string) string {
 
 func unreadable(path string, err error) error {
 	return fmt.Errorf("%s: %w\n%s", path, err,
-		text.Hint("name a results folder of 'mfaload run', its %s, or a folder of results folders", MeasurementFile))
+		text.Hint("name a results folder of 'mfaload run', its %s, or a folder of results folders",
+			MeasurementFile))
 }
 
 // ReadRun reads a run from its results folder, or from its measurement file.
@@ -180,7 +182,8 @@ func ReadShards(paths []string) (files []ShardFile, lost []measure.LostShard) {
 			}
 			why := fmt.Sprintf("%s: %v", name, err)
 			if folder := filepath.Dir(name); exists(filepath.Join(folder, JournalFile)) {
-				why += fmt.Sprintf("; it was broken off: 'mfaload report %s' makes one of its journal, up to then",
+				why += fmt.Sprintf("; it was broken off: 'mfaload report %s' makes one of its journal, up "+
+					"to then",
 					folder)
 			}
 			lost = append(lost, measure.LostShard{Index: -1, Why: why})

@@ -29,7 +29,8 @@ const (
 func LockSearch(path string) (*os.File, error) {
 	file := filepath.Join(path, SearchFile)
 	if info, err := os.Stat(file); err == nil && (!info.Mode().IsRegular() || info.Size() > MaxRecord) {
-		return nil, fmt.Errorf("%s is not a file of at most %d bytes: mfaload did not write it", file, MaxRecord)
+		return nil, fmt.Errorf("%s is not a file of at most %d bytes: mfaload did not write it", file,
+			MaxRecord)
 	}
 	f, err := os.OpenFile(file, os.O_RDWR, 0)
 	if err != nil {

@@ -136,7 +136,8 @@ func StartSimulator(s *scenario.Scenario, address string) (*Simulation, error) {
 	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, &NotStartedError{fmt.Errorf("start the simulator: %w\n%s", err, text.Hint("choose another address"))}
+		return nil, &NotStartedError{fmt.Errorf("start the simulator: %w\n%s", err,
+			text.Hint("choose another address"))}
 	}
 	// A connection that was opened ahead may wait long for its first request.
 	server := &http.Server{Handler: sim, ReadHeaderTimeout: time.Hour, ErrorLog: log.New(io.Discard, "", 0),

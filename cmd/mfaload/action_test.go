@@ -44,7 +44,8 @@ func TestAction(t *testing.T) {
 	}
 	for _, step := range a.Runs.Steps {
 		if strings.Contains(step.Run, "${{") {
-			t.Errorf("step %q: an expression in a script runs what an input says: hand it over in env", step.Name)
+			t.Errorf("step %q: an expression in a script runs what an input says: hand it over in env",
+				step.Name)
 		}
 	}
 	for _, used := range regexp.MustCompile(`inputs\.([a-z-]+)`).FindAllStringSubmatch(string(data), -1) {
@@ -52,7 +53,8 @@ func TestAction(t *testing.T) {
 			t.Errorf("input %q is used, but not declared", used[1])
 		}
 	}
-	const passes = "name: short\ntarget: {simulator: {}}\nusers: [{name: email, ids: [788d4931-6936-43f2-82ff-178f5762298a]}]\nload: {stages: [{rate: 50/s, duration: 1s}]}\n"
+	const passes = "name: short\ntarget: {simulator: {}}\nusers: [{name: email, ids: " +
+		"[788d4931-6936-43f2-82ff-178f5762298a]}]\nload: {stages: [{rate: 50/s, duration: 1s}]}\n"
 	for _, c := range []struct {
 		name, scenario, verdict string
 		inputs                  map[string]string
@@ -60,8 +62,10 @@ func TestAction(t *testing.T) {
 	}{
 		{"pass", passes, "pass", map[string]string{"args": "--csv\n--quiet"}, 0},
 		{"fail", passes + "thresholds: {errorRate: 0%, response: {p50: 1us}}\n", "fail", nil, 1},
-		{"warn", strings.Replace(passes, "50/s", "1/s", 1) + "thresholds: {response: {p99: 1s}}\n", "inconclusive", map[string]string{"inconclusive": "warn"}, 0},
-		{"inconclusive", strings.Replace(passes, "50/s", "1/s", 1) + "thresholds: {response: {p99: 1s}}\n", "inconclusive", nil, 4},
+		{"warn", strings.Replace(passes, "50/s", "1/s", 1) + "thresholds: {response: {p99: 1s}}\n",
+			"inconclusive", map[string]string{"inconclusive": "warn"}, 0},
+		{"inconclusive", strings.Replace(passes, "50/s", "1/s", 1) + "thresholds: {response: {p99: 1s}}\n",
+			"inconclusive", nil, 4},
 		{"usage", "name: short\n", "", nil, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -82,7 +86,8 @@ func TestAction(t *testing.T) {
 			step := a.Runs.Steps[len(a.Runs.Steps)-1]
 			cmd := exec.Command("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step.Run)
 			cmd.Dir = dir
-			cmd.Env = append(os.Environ(), "RUNNER_TEMP="+filepath.Dir(program(t)), "GITHUB_OUTPUT="+output, "GITHUB_STEP_SUMMARY="+summary)
+			cmd.Env = append(os.Environ(), "RUNNER_TEMP="+filepath.Dir(program(t)), "GITHUB_OUTPUT="+output,
+				"GITHUB_STEP_SUMMARY="+summary)
 			for name, value := range step.Env {
 				for in, v := range inputs {
 					value = strings.ReplaceAll(value, "${{ inputs."+in+" }}", v)

@@ -15,12 +15,21 @@ func TestErrorsEndInWhatToDo(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"good.yaml":   "name: good\ntarget: {simulator: {}}\nusers: [{name: a, ids: [788d4931-6936-43f2-82ff-178f5762298a]}]\nload: {stages: [{rate: 10/s, duration: 1s}]}\n",
-		"real.yaml":   "name: real\ntarget: {authPath: 'https://auth.pingone.eu', envID: abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6, accessToken: x}\nusers: [{name: a, ids: [788d4931-6936-43f2-82ff-178f5762298a]}]\nload: {stages: [{rate: 10/s, duration: 1s}]}\n",
-		"vars.yaml":   "name: vars\ntarget: {authPath: 'http://127.0.0.1:1', envID: '${NOT_SET}', accessToken: x}\nusers: [{name: a, ids: [788d4931-6936-43f2-82ff-178f5762298a]}]\nload: {stages: [{rate: 10/s, duration: 1s}]}\n",
-		"typo.yaml":   "name: typo\ntarget: {simulator: {}}\nuser: []\nload: {stages: [{rate: 10, duration: 1s}]}\n",
-		"gone.yaml":   "name: gone\ntarget: {authPath: 'http://127.0.0.1:1', envID: abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6, accessToken: x}\nusers: [{name: a, ids: [788d4931-6936-43f2-82ff-178f5762298a]}]\nload: {stages: [{rate: 10/s, duration: 1s}]}\n",
-		"users.yaml":  "name: users\ntarget: {simulator: {}}\nusers: [{name: a, file: nobody.csv}]\nload: {stages: [{rate: 10/s, duration: 1s}]}\n",
+		"good.yaml": "name: good\ntarget: {simulator: {}}\nusers: [{name: a, ids: " +
+			"[788d4931-6936-43f2-82ff-178f5762298a]}]\nload: {stages: [{rate: 10/s, duration: 1s}]}\n",
+		"real.yaml": "name: real\ntarget: {authPath: 'https://auth.pingone.eu', envID: " +
+			"abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6, accessToken: x}\nusers: [{name: a, ids: " +
+			"[788d4931-6936-43f2-82ff-178f5762298a]}]\nload: {stages: [{rate: 10/s, duration: 1s}]}\n",
+		"vars.yaml": "name: vars\ntarget: {authPath: 'http://127.0.0.1:1', envID: '${NOT_SET}', " +
+			"accessToken: x}\nusers: [{name: a, ids: [788d4931-6936-43f2-82ff-178f5762298a]}]\nload: " +
+			"{stages: [{rate: 10/s, duration: 1s}]}\n",
+		"typo.yaml": "name: typo\ntarget: {simulator: {}}\nuser: []\nload: {stages: [{rate: 10, " +
+			"duration: 1s}]}\n",
+		"gone.yaml": "name: gone\ntarget: {authPath: 'http://127.0.0.1:1', envID: " +
+			"abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6, accessToken: x}\nusers: [{name: a, ids: " +
+			"[788d4931-6936-43f2-82ff-178f5762298a]}]\nload: {stages: [{rate: 10/s, duration: 1s}]}\n",
+		"users.yaml": "name: users\ntarget: {simulator: {}}\nusers: [{name: a, file: nobody.csv}]\nload: " +
+			"{stages: [{rate: 10/s, duration: 1s}]}\n",
 		"tabs.yaml":   "name: tabs\n\ttarget: {}\n",
 		"report.json": "{}",
 	} {

@@ -89,12 +89,16 @@ func user(devices ...string) []scenario.SimulatedUsers {
 }
 
 var request = map[string]map[string]any{
-	"policy":  {"policy": map[string]any{"id": "9761c24a-208d-0499-1bf6-39905184a4e1"}},
-	"oneTime": {"selectedDevice": map[string]any{"oneTime": map[string]any{"type": "EMAIL", "email": "abel@example.com"}}},
-	"phone":   {"selectedDevice": map[string]any{"oneTime": map[string]any{"type": "SMS", "phone": "+14135550150"}}},
-	"device":  {"selectedDevice": map[string]any{"id": "88cdb0e7-b5c4-d900-eb6e-41179d68c263"}},
-	"test":    {"selectedDevice": map[string]any{"oneTime": map[string]any{"type": "VOICE", "phone": "+14135550150", "testMode": true}}},
-	"app":     {"application": map[string]any{"id": "9761c24a-208d-0499-1bf6-39905184a4e1"}, "mobilePayload": "eyJ"},
+	"policy": {"policy": map[string]any{"id": "9761c24a-208d-0499-1bf6-39905184a4e1"}},
+	"oneTime": {"selectedDevice": map[string]any{"oneTime": map[string]any{"type": "EMAIL",
+		"email": "abel@example.com"}}},
+	"phone": {"selectedDevice": map[string]any{"oneTime": map[string]any{"type": "SMS",
+		"phone": "+14135550150"}}},
+	"device": {"selectedDevice": map[string]any{"id": "88cdb0e7-b5c4-d900-eb6e-41179d68c263"}},
+	"test": {"selectedDevice": map[string]any{"oneTime": map[string]any{"type": "VOICE",
+		"phone": "+14135550150", "testMode": true}}},
+	"app": {"application": map[string]any{"id": "9761c24a-208d-0499-1bf6-39905184a4e1"},
+		"mobilePayload": "eyJ"},
 	"rp":      {"rp": map[string]any{"id": "example.com"}},
 	"no app":  {"mobilePayload": "eyJ"},
 	"unknown": {"selectedDevice": map[string]any{"id": "00000000-0000-0000-0000-000000000000"}},
@@ -116,23 +120,32 @@ func TestSimulatorConforms(t *testing.T) {
 		{"one-time e-mail", user("SMS"), scenario.Group{Request: request["oneTime"]}, "201 OTP_REQUIRED"},
 		{"one-time phone", user("EMAIL"), scenario.Group{Request: request["phone"]}, "201 OTP_REQUIRED"},
 		{"policy", user("EMAIL"), scenario.Group{Request: request["policy"]}, "201 OTP_REQUIRED"},
-		{"device that is asked for", user("FIDO2", "SMS"), scenario.Group{Request: request["device"]}, "201 OTP_REQUIRED"},
-		{"one-time device in test mode", user("EMAIL"), scenario.Group{Request: request["test"]}, "201 OTP_REQUIRED"},
+		{"device that is asked for", user("FIDO2", "SMS"), scenario.Group{Request: request["device"]},
+			"201 OTP_REQUIRED"},
+		{"one-time device in test mode", user("EMAIL"), scenario.Group{Request: request["test"]},
+			"201 OTP_REQUIRED"},
 		{"application", user("EMAIL"), scenario.Group{Request: request["app"]}, "201 OTP_REQUIRED"},
 		{"relying party", user("FIDO2"), scenario.Group{Request: request["rp"]}, "201 ASSERTION_REQUIRED"},
-		{"no user", nil, scenario.Group{Request: request["rp"], Usernameless: true}, "201 ASSERTION_REQUIRED"},
-		{"payload without an application", user("EMAIL"), scenario.Group{Request: request["no app"], Expect: scenario.Expect{HTTPStatuses: []int{400}}}, "400 INVALID_DATA"},
+		{"no user", nil, scenario.Group{Request: request["rp"], Usernameless: true},
+			"201 ASSERTION_REQUIRED"},
+		{"payload without an application", user("EMAIL"), scenario.Group{Request: request["no app"],
+			Expect: scenario.Expect{HTTPStatuses: []int{400}}}, "400 INVALID_DATA"},
 		{"several devices", user("EMAIL", "SMS", "FIDO2"), scenario.Group{}, "201 DEVICE_SELECTION_REQUIRED"},
 		{"no devices", user(), scenario.Group{}, "201 FAILED"},
-		{"device of nobody", user("EMAIL"), scenario.Group{Request: request["unknown"], Expect: scenario.Expect{HTTPStatuses: []int{400}}}, "400 INVALID_DATA"},
+		{"device of nobody", user("EMAIL"), scenario.Group{Request: request["unknown"],
+			Expect: scenario.Expect{HTTPStatuses: []int{400}}}, "400 INVALID_DATA"},
 		{"unknown user", nil, expect(404), "404 NOT_FOUND"},
-		{"gateway", []scenario.SimulatedUsers{{IDs: []string{userID}, HTTPStatus: 502}}, expect(502), "502 not from the service"},
+		{"gateway", []scenario.SimulatedUsers{{IDs: []string{userID}, HTTPStatus: 502}}, expect(502),
+			"502 not from the service"},
 	}
-	for _, status := range []string{"OTP_REQUIRED", "DEVICE_SELECTION_REQUIRED", "COMPLETED", "PUSH_CONFIRMATION_REQUIRED",
+	for _, status := range []string{"OTP_REQUIRED", "DEVICE_SELECTION_REQUIRED", "COMPLETED",
+		"PUSH_CONFIRMATION_REQUIRED",
 		"PUSH_CONFIRMATION_TIMED_OUT", "ASSERTION_REQUIRED", "FAILED"} {
-		tests = append(tests, test{"status " + status, []scenario.SimulatedUsers{{IDs: []string{userID}, Status: status, Devices: []string{"EMAIL", "FIDO2"}}}, scenario.Group{}, "201 " + status})
+		tests = append(tests, test{"status " + status, []scenario.SimulatedUsers{{IDs: []string{userID},
+			Status: status, Devices: []string{"EMAIL", "FIDO2"}}}, scenario.Group{}, "201 " + status})
 	}
-	for _, kind := range strings.Fields("EMAIL SMS VOICE WHATSAPP TOTP MOBILE FIDO2 SECURITY_KEY PLATFORM OATH_TOKEN PINGID_MOBILE PINGID_DESKTOP PINGID_DESKTOP_GEN2 YUBIKEY") {
+	for _, kind := range strings.Fields("EMAIL SMS VOICE WHATSAPP TOTP MOBILE FIDO2 SECURITY_KEY PLATFORM " +
+		"OATH_TOKEN PINGID_MOBILE PINGID_DESKTOP PINGID_DESKTOP_GEN2 YUBIKEY") {
 		for _, form := range []string{"older", "newer"} {
 			want := "201 OTP_REQUIRED"
 			switch {
@@ -141,11 +154,15 @@ func TestSimulatorConforms(t *testing.T) {
 			case kind == "FIDO2" || kind == "SECURITY_KEY" || kind == "PLATFORM":
 				want = "201 ASSERTION_REQUIRED"
 			}
-			tests = append(tests, test{kind + " " + form, []scenario.SimulatedUsers{{IDs: []string{userID}, Devices: []string{kind}, Form: form}}, scenario.Group{}, want})
+			tests = append(tests, test{kind + " " + form, []scenario.SimulatedUsers{{IDs: []string{userID},
+				Devices: []string{kind}, Form: form}}, scenario.Group{}, want})
 		}
 	}
-	for status, code := range map[int]string{400: "INVALID_DATA", 401: "ACCESS_FAILED", 403: "ACCESS_FAILED", 404: "NOT_FOUND", 415: "INVALID_REQUEST", 429: "REQUEST_LIMITED", 500: "UNEXPECTED_ERROR", 503: "UNAVAILABLE"} {
-		tests = append(tests, test{fmt.Sprint("error ", status), []scenario.SimulatedUsers{{IDs: []string{userID}, HTTPStatus: status, Error: code}}, expect(status), fmt.Sprint(status, " ", code)})
+	for status, code := range map[int]string{400: "INVALID_DATA", 401: "ACCESS_FAILED", 403: "ACCESS_FAILED",
+		404: "NOT_FOUND", 415: "INVALID_REQUEST", 429: "REQUEST_LIMITED", 500: "UNEXPECTED_ERROR", 503: "UNAVAILABLE"} {
+		tests = append(tests, test{fmt.Sprint("error ", status),
+			[]scenario.SimulatedUsers{{IDs: []string{userID}, HTTPStatus: status,
+				Error: code}}, expect(status), fmt.Sprint(status, " ", code)})
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -165,7 +182,8 @@ var faultContexts = map[string]struct {
 	users []scenario.SimulatedUsers
 	group scenario.Group
 }{
-	"header.retryAfter":           {[]scenario.SimulatedUsers{{IDs: []string{userID}, HTTPStatus: 429, Error: "REQUEST_LIMITED"}}, scenario.Group{Expect: scenario.Expect{HTTPStatuses: []int{429}}}},
+	"header.retryAfter": {[]scenario.SimulatedUsers{{IDs: []string{userID}, HTTPStatus: 429,
+		Error: "REQUEST_LIMITED"}}, scenario.Group{Expect: scenario.Expect{HTTPStatuses: []int{429}}}},
 	"status.form":                 {user("MOBILE"), scenario.Group{}},
 	"status.known":                {user("MOBILE"), scenario.Group{}},
 	"echo.policy":                 {user("EMAIL"), scenario.Group{Request: request["policy"]}},
@@ -189,7 +207,8 @@ var faultContexts = map[string]struct {
 // rule that a server can break has a fault.
 func TestEveryFaultBreaksItsRule(t *testing.T) {
 	t.Parallel()
-	failures := map[string]string{"conn.reset": "connection reset", "conn.cut": "answer cut off", "answer.slow": "timeout"}
+	failures := map[string]string{"conn.reset": "connection reset", "conn.cut": "answer cut off",
+		"answer.slow": "timeout"}
 	covered := map[string]bool{}
 	for _, f := range simulator.Faults() {
 		t.Run(f.Name, func(t *testing.T) {
@@ -197,7 +216,8 @@ func TestEveryFaultBreaksItsRule(t *testing.T) {
 			if !special {
 				context.users = user("EMAIL")
 			}
-			labels, rules := ask(t, scenario.Simulator{Users: context.users, Faults: []scenario.Fault{{Name: f.Name, Share: 1}}}, context.group, 3)
+			labels, rules := ask(t, scenario.Simulator{Users: context.users,
+				Faults: []scenario.Fault{{Name: f.Name, Share: 1}}}, context.group, 3)
 			if kind := failures[f.Name]; kind != "" {
 				if diff := cmp.Diff([]string{kind}, labels); diff != "" {
 					t.Error(diff)

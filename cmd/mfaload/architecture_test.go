@@ -209,7 +209,8 @@ func TestDecisions(t *testing.T) {
 		m := heading.FindStringSubmatch(page)
 		switch {
 		case m == nil || m[1] != strconv.Itoa(number):
-			t.Errorf("%s%s does not begin with `# %d. SENTENCE`, and with the paragraphs `**Decided:**` and `**Given up:**`",
+			t.Errorf("%s%s does not begin with `# %d. SENTENCE`, and with the paragraphs `**Decided:**` "+
+				"and `**Given up:**`",
 				folder, name, number)
 		case rows[name] != m[2]:
 			t.Errorf("%s%s is %q, and in the table of README.md %q", folder, name, m[2], rows[name])

@@ -21,7 +21,8 @@ type baselineFlags struct {
 }
 
 func (f *baselineFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.path, "baseline", "", "hold the run against an earlier one: its results folder, or its measurement.json.gz")
+	c.Flags().StringVar(&f.path, "baseline", "",
+		"hold the run against an earlier one: its results folder, or its measurement.json.gz")
 	c.Flags().StringArrayVar(&f.flags.margins, "baseline-margin", nil, "as --margin of compare")
 	c.Flags().StringSliceVar(&f.flags.metrics, "baseline-metrics", nil, "as --metrics of compare")
 	c.Flags().BoolVar(&f.flags.allowDrift, "baseline-allow-drift", false, "as --allow-drift of compare")
@@ -52,7 +53,8 @@ func (f *baselineFlags) open(s *scenario.Scenario, parts map[string]string) (*ba
 		coming.Groups = append(coming.Groups, g.Name)
 	}
 	if why := compare.ObstaclesTo(run, compare.Run{Name: s.Name, Measurement: coming}); len(why) > 0 {
-		return nil, fmt.Errorf("the baseline can't be compared with this run: %s\n%s", strings.Join(why, "; "),
+		return nil, fmt.Errorf("the baseline can't be compared with this run: %s\n%s",
+			strings.Join(why, "; "),
 			hint("nothing was sent; take a run of the same load, users and contract"))
 	}
 	return &baseline{run, o}, nil
@@ -61,11 +63,13 @@ func (f *baselineFlags) open(s *scenario.Scenario, parts map[string]string) (*ba
 // hold compares the run with its baseline, and lets that take part in the
 // verdict.
 func (b *baseline) hold(r *report.Report, m *measure.Measurement) (*compare.Comparison, error) {
-	c, err := compare.Compare([]compare.Run{b.run}, []compare.Run{{Name: "this run", Verdict: r.Verdict, Measurement: m}}, b.options)
+	c, err := compare.Compare([]compare.Run{b.run}, []compare.Run{{Name: "this run", Verdict: r.Verdict,
+		Measurement: m}}, b.options)
 	if err != nil {
 		return nil, err
 	}
-	r.HoldAgainst(b.run.Name, string(c.Verdict), c.Verdict == compare.Worse, c.Verdict == compare.Unclear, append(c.Reasons, c.Obstacles...))
+	r.HoldAgainst(b.run.Name, string(c.Verdict), c.Verdict == compare.Worse, c.Verdict == compare.Unclear,
+		append(c.Reasons, c.Obstacles...))
 	return c, nil
 }
 

@@ -83,7 +83,8 @@ func (l *bundle) pack(s *scenario.Scenario, loader *session.Loader) error {
 func (l *bundle) packScenario(s *scenario.Scenario) {
 	if len(s.Literal) > 0 && s.Target.Simulator == nil {
 		at := s.Literal[0]
-		l.withheld = fmt.Sprintf("a secret is written out in line %d of it: write ${VARIABLE} there, and set it where the workers run", at.Line)
+		l.withheld = fmt.Sprintf("a secret is written out in line %d of it: write ${VARIABLE} there, and "+
+			"set it where the workers run", at.Line)
 		return
 	}
 	var beside []fleet.File
@@ -96,7 +97,8 @@ func (l *bundle) packScenario(s *scenario.Scenario) {
 			l.withheld = fmt.Sprintf("a stage reads %s, which is not below its folder", st.Profile.File)
 			return
 		}
-		beside = append(beside, fleet.File{Name: path.Join(scenarioFolder, filepath.ToSlash(rel)), Path: st.Profile.File})
+		beside = append(beside, fleet.File{Name: path.Join(scenarioFolder, filepath.ToSlash(rel)),
+			Path: st.Profile.File})
 	}
 	l.add(path.Join(scenarioFolder, filepath.Base(s.File)), s.File)
 	for _, f := range beside {
@@ -133,7 +135,8 @@ func (a *app) unpack(offer fleet.Offer, own string, pins hostPins) (*session.Inp
 	}
 	if file == "" {
 		if offer.Withheld != "" {
-			return nil, fmt.Errorf("the coordinator does not send its scenario: %s\n%s", offer.Withheld, hint("or name the same file to every worker: mfaload worker … SCENARIO"))
+			return nil, fmt.Errorf("the coordinator does not send its scenario: %s\n%s", offer.Withheld,
+				hint("or name the same file to every worker: mfaload worker … SCENARIO"))
 		}
 		for _, name := range offer.Files {
 			if path.Dir(name) == scenarioFolder {

@@ -39,16 +39,19 @@ func newCage(t *testing.T) *cage {
 	c := &cage{t: t, dir: t.TempDir(), planted: map[string]bool{}}
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Proxy-Authenticate", "Basic realm="+everything)
-		http.Error(w, r.Header.Get("Proxy-Authorization")+" "+canaryProxy+" "+everything, http.StatusProxyAuthRequired)
+		http.Error(w, r.Header.Get("Proxy-Authorization")+" "+canaryProxy+" "+everything,
+			http.StatusProxyAuthRequired)
 	}))
 	t.Cleanup(proxy.Close)
 	service, temporary := leakyService(t), filepath.Join(c.dir, "tmp")
 	if err := os.Mkdir(temporary, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	c.env = append(os.Environ(), "TMPDIR="+temporary, "TOKEN="+canaryToken, "SECRET="+canarySecret, "HEADER="+canaryHeader, "EMAIL="+canaryEmail, "PHONE="+canaryPhone,
+	c.env = append(os.Environ(), "TMPDIR="+temporary, "TOKEN="+canaryToken, "SECRET="+canarySecret,
+		"HEADER="+canaryHeader, "EMAIL="+canaryEmail, "PHONE="+canaryPhone,
 		"AUTH="+service, "PINGONE_AUTH_PATH="+service, "PINGONE_ENV_ID="+envID, "PINGONE_ACCESS_TOKEN="+canaryToken,
-		"PROXY=http://jo:"+canaryProxy+"@"+strings.TrimPrefix(proxy.URL, "http://"), "OTEL_EXPORTER_OTLP_HEADERS=x-key="+canaryOTLP)
+		"PROXY=http://jo:"+canaryProxy+"@"+strings.TrimPrefix(proxy.URL,
+			"http://"), "OTEL_EXPORTER_OTLP_HEADERS=x-key="+canaryOTLP)
 	return c
 }
 
@@ -125,7 +128,8 @@ func (c *cage) ended(wantCode int, cmd *exec.Cmd, out []byte, err error) {
 		return
 	}
 	code := cmd.ProcessState.ExitCode()
-	if wantCode >= 0 && code != wantCode && (code != 4 || !heldUp(string(out))) || wantCode == anyCode && code == 2 {
+	if wantCode >= 0 && code != wantCode && (code != 4 || !heldUp(string(out))) || wantCode == anyCode &&
+		code == 2 {
 		c.t.Errorf("mfaload %v: exit code %d, want %d:\n%s", args, code, wantCode, out)
 	}
 	c.look(fmt.Sprintf("mfaload %v", args), out)
@@ -203,7 +207,9 @@ func (c *cage) processes() {
 		env, _ := os.ReadFile(filepath.Join(filepath.Dir(list), "environ"))
 		for one := range strings.SplitSeq(strings.Trim(string(env), "\x00"), "\x00") {
 			name, _, _ := strings.Cut(one, "=")
-			if !slices.ContainsFunc(append(c.env[:len(c.env):len(c.env)], "=", "PWD=", "GOTRACEBACK=", "OTEL_EXPORTER_OTLP_ENDPOINT=", "OTEL_METRICS_EXPORTER="), func(own string) bool { return strings.HasPrefix(own, name+"=") }) {
+			if !slices.ContainsFunc(append(c.env[:len(c.env):len(c.env)], "=", "PWD=", "GOTRACEBACK=",
+				"OTEL_EXPORTER_OTLP_ENDPOINT=", "OTEL_METRICS_EXPORTER="),
+				func(own string) bool { return strings.HasPrefix(own, name+"=") }) {
 				c.t.Errorf("a process got the variable %s", one)
 			}
 		}

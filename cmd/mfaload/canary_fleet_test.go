@@ -23,7 +23,8 @@ func (c *cage) fleet() {
 		func() { c.led("led", anyCode, "token.yaml", c.env, "--join-within", "1m") },
 		func() { c.led("unled", 3, "refused.yaml", c.env, "--join-within", "1m") },
 		func() {
-			c.led("misled", 3, "token.yaml", append(c.env[:len(c.env):len(c.env)], "TOKEN="+canaryToken+" \x01"), "--join-within", "3s")
+			c.led("misled", 3, "token.yaml", append(c.env[:len(c.env):len(c.env)],
+				"TOKEN="+canaryToken+" \x01"), "--join-within", "3s")
 		},
 	)
 }
@@ -35,11 +36,13 @@ func (c *cage) led(name string, code int, scenario string, workers []string, mor
 	c.planted[join] = true
 	c.mu.Unlock()
 	worker := func(i int, file string) []string {
-		return []string{"worker", "--start-within", "20s", "--join-file", file, "--shard", fmt.Sprint(i), "--out", fmt.Sprint(name, "-", i)}
+		return []string{"worker", "--start-within", "20s", "--join-file", file, "--shard", fmt.Sprint(i),
+			"--out", fmt.Sprint(name, "-", i)}
 	}
 	together(
 		func() {
-			c.run(code, append([]string{"coordinate", "--shards", "2", "--listen", "127.0.0.1:0", "--join-file", join, "--out", name, scenario}, more...)...)
+			c.run(code, append([]string{"coordinate", "--shards", "2", "--listen", "127.0.0.1:0",
+				"--join-file", join, "--out", name, scenario}, more...)...)
 		},
 		func() {
 			cmd := c.command(worker(0, join)...)
@@ -86,29 +89,39 @@ func (c *cage) estrange(join, to string) {
 // external looks at what is said of NATS servers with credentials in their URLs
 // and in files, and of one that gives away what it was told.
 func (c *cage) external() {
-	for _, url := range []string{"tls://jo:" + canarySecret + "@127.0.0.1:1", "tls://" + canaryToken + "@127.0.0.1:1", "tls://jo:" + canarySecret + "@127.0.0.1:1/%zz",
-		"tls://127.0.0.1:1?token=" + canaryToken, "tls://127.0.0.1:1/" + canaryToken, "nats://" + canaryToken + ":" + canarySecret + "@h", canaryToken, "tls://127.0.0.1:1#" + canaryToken} {
+	for _, url := range []string{"tls://jo:" + canarySecret + "@127.0.0.1:1", "tls://" + canaryToken +
+		"@127.0.0.1:1", "tls://jo:" + canarySecret + "@127.0.0.1:1/%zz",
+		"tls://127.0.0.1:1?token=" + canaryToken, "tls://127.0.0.1:1/" + canaryToken, "nats://" +
+			canaryToken + ":" + canarySecret + "@h", canaryToken, "tls://127.0.0.1:1#" + canaryToken} {
 		c.run(2, "worker", "--nats", url, "--run", "r")
 	}
-	c.run(2, "coordinate", "--shards", "2", "--nats", "tls://"+canaryToken+"@127.0.0.1:1", "--run", "r", "token.yaml")
-	c.run(2, "k8s", "--shards", "2", "--image", "x", "--nats", "tls://"+canaryToken+"@127.0.0.1:1", "token.yaml")
-	c.plant("bad.creds", "-----BEGIN NATS USER JWT-----\n"+canaryToken+"\n------END NATS USER JWT------\n-----BEGIN USER NKEY SEED-----\n"+canarySecret+"\n------END USER NKEY SEED------\n")
+	c.run(2, "coordinate", "--shards", "2", "--nats", "tls://"+canaryToken+"@127.0.0.1:1", "--run", "r",
+		"token.yaml")
+	c.run(2, "k8s", "--shards", "2", "--image", "x", "--nats", "tls://"+canaryToken+"@127.0.0.1:1",
+		"token.yaml")
+	c.plant("bad.creds", "-----BEGIN NATS USER JWT-----\n"+canaryToken+"\n------END NATS USER "+
+		"JWT------\n-----BEGIN USER NKEY SEED-----\n"+canarySecret+"\n------END USER NKEY SEED------\n")
 	c.plant("bad.join", `{"schema": "`+canarySecret+`", "run": "`+canarySecret+`", "token": "`+canaryToken+`"}`)
 	c.plant("bad.identity", `{"run": "r", "token": "`+canaryToken+`", "key": "`+canarySecret+`", "certificate": "x"}`)
 	server := c.loudServer()
 	loud := func(more ...string) func() {
 		return func() {
-			c.run(3, append([]string{"worker", "--nats", server, "--run", "r", "--start-within", "1s"}, more...)...)
+			c.run(3, append([]string{"worker", "--nats", server, "--run", "r", "--start-within", "1s"},
+				more...)...)
 		}
 	}
 	together(
-		loud("--nats-ca", "loud.pem"), loud("--nats-ca", "bad.creds"), loud("--nats-ca", "loud.pem", "--creds", "bad.creds"),
-		loud("--nats-ca", "loud.pem", "--nkey", "bad.creds"), loud("--nats-cert", "bad.creds", "--nats-key", "bad.creds"),
+		loud("--nats-ca", "loud.pem"), loud("--nats-ca", "bad.creds"), loud("--nats-ca", "loud.pem",
+			"--creds", "bad.creds"),
+		loud("--nats-ca", "loud.pem", "--nkey", "bad.creds"), loud("--nats-cert", "bad.creds", "--nats-key",
+			"bad.creds"),
 	)
 	c.run(2, "worker", "--join-file", "bad.join")
 	c.run(2, "worker", "--join-file", "bad.creds")
-	c.run(3, "coordinate", "--shards", "2", "--listen", "127.0.0.1:0", "--identity", "bad.identity", "token.yaml")
-	c.run(2, "coordinate", "--shards", "2", "--listen", "127.0.0.1:0", "--identity", "bad.creds", "token.yaml")
+	c.run(3, "coordinate", "--shards", "2", "--listen", "127.0.0.1:0", "--identity", "bad.identity",
+		"token.yaml")
+	c.run(2, "coordinate", "--shards", "2", "--listen", "127.0.0.1:0", "--identity", "bad.creds",
+		"token.yaml")
 }
 
 // loudServer is a NATS server that refuses with all that it knows; loud.pem is
@@ -116,7 +129,8 @@ func (c *cage) external() {
 func (c *cage) loudServer() (url string) {
 	web := httptest.NewTLSServer(nil) // for its certificate
 	c.t.Cleanup(web.Close)
-	c.plant("loud.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: web.Certificate().Raw})))
+	c.plant("loud.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE",
+		Bytes: web.Certificate().Raw})))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		c.t.Fatal(err)
@@ -139,5 +153,6 @@ func refuseLoudly(conn net.Conn, config *tls.Config) {
 	_, _ = io.WriteString(conn, `INFO {"server_id":"`+canaryToken+`","server_name":"`+canarySecret+`","version":"2.11.0","proto":1,"tls_required":true,"max_payload":1048576,"nonce":"x"}`+"\r\n")
 	secure := tls.Server(conn, config)
 	said, _ := bufio.NewReader(secure).ReadString('\n')
-	_, _ = io.WriteString(secure, "-ERR 'Authorization Violation: "+everything+" "+strings.TrimSpace(said)+"'\r\n")
+	_, _ = io.WriteString(secure, "-ERR 'Authorization Violation: "+everything+" "+
+		""+strings.TrimSpace(said)+"'\r\n")
 }

@@ -39,7 +39,8 @@ func tracks() []string {
 }
 
 // everything is what a service knows: what it was sent, and who its users are.
-const everything = canaryToken + " " + canaryHeader + " " + canaryEmail + " " + canaryPhone + " " + canaryPhoneFit
+const everything = canaryToken + " " + canaryHeader + " " + canaryEmail + " " + canaryPhone + " " +
+	canaryPhoneFit
 
 // leaks are answers that give away what they should not, each in another place.
 var leaks = []func(w http.ResponseWriter){
@@ -91,7 +92,8 @@ var leaks = []func(w http.ResponseWriter){
 		body(w, 200, everything)
 	},
 	func(w http.ResponseWriter) { // in the names of header fields, which have no case
-		for _, name := range []string{canaryToken, strings.ToLower(canaryToken), canaryHeader, strings.ToUpper(canaryHeader)} {
+		for _, name := range []string{canaryToken, strings.ToLower(canaryToken), canaryHeader,
+			strings.ToUpper(canaryHeader)} {
 			w.Header()[name] = []string{"x"}
 		}
 		w.Header().Set("X-"+canaryToken, "x")
@@ -101,7 +103,8 @@ var leaks = []func(w http.ResponseWriter){
 	func(w http.ResponseWriter) { raw(w, everything+"\r\n\r\n") }, // no HTTP at all
 	func(w http.ResponseWriter) { raw(w, "HTTP/1.1 201 Created\r\n"+everything+"\r\n\r\n") },
 	func(w http.ResponseWriter) {
-		raw(w, "HTTP/1.1 201 Created\r\nContent-Length: "+canaryToken+"\r\nTransfer-Encoding: "+canaryHeader+"\r\n\r\n")
+		raw(w, "HTTP/1.1 201 Created\r\nContent-Length: "+canaryToken+"\r\nTransfer-Encoding: "+
+			""+canaryHeader+"\r\n\r\n")
 	},
 }
 
@@ -148,7 +151,8 @@ func leakyService(t *testing.T) string {
 		switch {
 		case strings.Contains(r.URL.Path, refusedEnv):
 			w.Header().Set("WWW-Authenticate", "Basic realm="+canarySecret)
-			body(w, 401, `{"error":"invalid_client","error_description":"`+canaryHeader+" "+canaryEmail+" "+canaryPhoneFit+" "+canarySecret+` `+r.Header.Get("Authorization")+`"}`)
+			body(w, 401, `{"error":"invalid_client","error_description":"`+canaryHeader+" "+canaryEmail+" "+
+				""+canaryPhoneFit+" "+canarySecret+` `+r.Header.Get("Authorization")+`"}`)
 		case strings.HasSuffix(r.URL.Path, "/as/token"):
 			body(w, 200, `{"access_token":"`+canaryToken+`","token_type":"Bearer","expires_in":3600}`)
 		default:
@@ -172,7 +176,8 @@ load: {stages: [{rate: 80/s, duration: 1s}]}
 `
 
 // canaryTarget begins a scenario; how one proves who one is comes after it.
-const canaryTarget = "name: canary\ntarget:\n  authPath: ${AUTH}\n  envID: " + envID + "\n  headers: {X-Api-Key: '${HEADER}'}\n"
+const canaryTarget = "name: canary\ntarget:\n  authPath: ${AUTH}\n  envID: " + envID +
+	"\n  headers: {X-Api-Key: '${HEADER}'}\n"
 
 // A canary test: what is secret, and who is asked about, stands in nothing that
 // mfaload writes, shows, sends elsewhere or is seen by: not in a run, not in any
@@ -181,11 +186,16 @@ func TestSecretsAndPeopleStayHidden(t *testing.T) {
 	c := newCage(t)
 	token := canaryTarget + "  accessToken: ${TOKEN}"
 	c.plant("token.yaml", token+canaryUsers)
-	c.plant("credentials.yaml", canaryTarget+"  clientCredentials: {clientID: app, clientSecret: '${SECRET}', authMethod: basic}"+canaryUsers)
-	c.plant("refused.yaml", strings.Replace(canaryTarget, envID, refusedEnv, 1)+"  clientCredentials: {clientID: app, clientSecret: '${SECRET}', authMethod: post}"+canaryUsers)
-	c.plant("proxy.yaml", canaryTarget+"  ownerAgreed: true\n  accessToken: ${TOKEN}\n  proxy: ${PROXY}"+strings.Replace(canaryUsers, "load: {", "load: {maxPerUser: 1000/d, ", 1))
-	c.plant("gone.yaml", strings.Replace(token, "${AUTH}", "http://127.0.0.1:1", 1)+"\n  ownerAgreed: true"+canaryUsers)
-	c.plant("search.yaml", token+canaryUsers+"capacity: {maxRate: 40/s, trial: 5s, warmup: 0s, settle: 0s, budget: 6s}\n")
+	c.plant("credentials.yaml", canaryTarget+"  clientCredentials: {clientID: app, clientSecret: "+
+		"'${SECRET}', authMethod: basic}"+canaryUsers)
+	c.plant("refused.yaml", strings.Replace(canaryTarget, envID, refusedEnv,
+		1)+"  clientCredentials: {clientID: app, clientSecret: '${SECRET}', authMethod: post}"+canaryUsers)
+	c.plant("proxy.yaml", canaryTarget+"  ownerAgreed: true\n  accessToken: ${TOKEN}\n  proxy: "+
+		"${PROXY}"+strings.Replace(canaryUsers, "load: {", "load: {maxPerUser: 1000/d, ", 1))
+	c.plant("gone.yaml", strings.Replace(token, "${AUTH}", "http://127.0.0.1:1",
+		1)+"\n  ownerAgreed: true"+canaryUsers)
+	c.plant("search.yaml", token+canaryUsers+"capacity: {maxRate: 40/s, trial: 5s, warmup: 0s, settle: 0s, "+
+		"budget: 6s}\n")
 
 	c.run(1, "run", "--out", "first", "--save-answers", "10", "--csv", "--hgrm", "token.yaml")
 	if err := calmDown(filepath.Join(c.dir, "first")); err != nil {
@@ -195,13 +205,15 @@ func TestSecretsAndPeopleStayHidden(t *testing.T) {
 		func() { c.run(1, "run", "--out", "second", "--baseline", "first", "credentials.yaml") },
 		func() { c.run(1, "check", "--rate", "100/s", "token.yaml") },
 		func() {
-			c.run(1, "check", "-v", "--negative", "--follow", "--baseline", "shapes.json", "--rate", "100/s", "credentials.yaml")
+			c.run(1, "check", "-v", "--negative", "--follow", "--baseline", "shapes.json", "--rate", "100/s",
+				"credentials.yaml")
 		},
 		func() { c.run(-1, "run", "--out", "proxied", "--yes", "--save-answers", "10", "proxy.yaml") },
 		func() { c.run(-1, "check", "--yes", "-v", "--rate", "100/s", "proxy.yaml") },
 		func() { c.run(4, "capacity", "--out", "searched", "search.yaml") },
 		func() {
-			c.run(3, "capacity", "--out", "unsearched", "--max-rate", "40/s", "--budget", "1h", "refused.yaml")
+			c.run(3, "capacity", "--out", "unsearched", "--max-rate", "40/s", "--budget", "1h",
+				"refused.yaml")
 		},
 		func() { c.watched(1, "run", "--out", "watched", "token.yaml") },
 		func() { c.watched(1, "run", "--out", "shared", "--shards", "2", "credentials.yaml") },
@@ -213,21 +225,27 @@ func TestSecretsAndPeopleStayHidden(t *testing.T) {
 	)
 	c.run(0, "report", "first")
 	for _, args := range [][]string{
-		{"report", "shared"}, {"report", "killed"}, {"report", "searched/trials/01"}, {"report", "led-1"}, {"report", "--out", "again", "led-0"},
-		{"merge", "--out", "merged", "shared/shards"}, {"merge", "--out", "rest", "--expect", "2", "led-0", "led-1"},
-		{"compare", "first", "second"}, {"compare", "--json", "--html", "compared.html", "first", "second"}, {"compare", "--force", "first", "searched/trials/01"}, {"compare", "first", "merged"},
+		{"report", "shared"}, {"report", "killed"}, {"report", "searched/trials/01"}, {"report",
+			"led-1"}, {"report", "--out", "again", "led-0"},
+		{"merge", "--out", "merged", "shared/shards"}, {"merge", "--out", "rest", "--expect", "2", "led-0",
+			"led-1"},
+		{"compare", "first", "second"}, {"compare", "--json", "--html", "compared.html", "first",
+			"second"}, {"compare", "--force", "first", "searched/trials/01"}, {"compare", "first", "merged"},
 		{"check", "-v", "--user", "788d4931-6936-43f2-82ff-178f5762298a", "--expect", "OTP_REQUIRED"},
 	} {
 		c.run(-1, args...)
 	}
 	for _, args := range [][]string{
-		{"run", "--plan", "token.yaml"}, {"run", "--plan", "--format", "json", "credentials.yaml"}, {"validate", "token.yaml", "credentials.yaml", "proxy.yaml"},
-		{"capacity", "--plan", "search.yaml"}, {"k8s", "--shards", "2", "--image", "x", "token.yaml"}, {"k8s", "--shards", "2", "--image", "x", "--nats", "tls://h:1", "credentials.yaml"},
+		{"run", "--plan", "token.yaml"}, {"run", "--plan", "--format", "json",
+			"credentials.yaml"}, {"validate", "token.yaml", "credentials.yaml", "proxy.yaml"},
+		{"capacity", "--plan", "search.yaml"}, {"k8s", "--shards", "2", "--image", "x", "token.yaml"}, {"k8s",
+			"--shards", "2", "--image", "x", "--nats", "tls://h:1", "credentials.yaml"},
 	} {
 		c.run(0, args...)
 	}
 	for _, args := range [][]string{
-		{"run", "--out", "refused", "refused.yaml"}, {"check", "refused.yaml"}, {"run", "--out", "gone", "gone.yaml"}, {"run", "--out", "gone", "--shards", "2", "gone.yaml"},
+		{"run", "--out", "refused", "refused.yaml"}, {"check", "refused.yaml"}, {"run", "--out", "gone",
+			"gone.yaml"}, {"run", "--out", "gone", "--shards", "2", "gone.yaml"},
 	} {
 		c.run(3, args...)
 	}
@@ -245,6 +263,7 @@ func (c *cage) exported() {
 	}))
 	defer collector.Close()
 	cmd := c.command("run", "--out", "exported", "token.yaml")
-	cmd.Env = append(c.env[:len(c.env):len(c.env)], "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_METRICS_EXPORTER=otlp")
+	cmd.Env = append(c.env[:len(c.env):len(c.env)], "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL,
+		"OTEL_METRICS_EXPORTER=otlp")
 	c.finish(1, cmd)
 }

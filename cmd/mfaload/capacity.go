@@ -71,10 +71,12 @@ broke or drifted; 4 not sure enough; 130 interrupted, with what was found so far
 	c.Flags().StringVar(&f.out, "out", "", "results folder (default results/{name}-capacity-{start})")
 	c.Flags().BoolVar(&f.overwrite, "overwrite", false, "replace the results that the folder of --out holds")
 	c.Flags().StringVar(&f.resume, "resume", "", "go on with the search in this results folder")
-	c.Flags().BoolVarP(&f.yes, "yes", "y", false, "start a search against a host that is not this machine without asking")
+	c.Flags().BoolVarP(&f.yes, "yes", "y", false,
+		"start a search against a host that is not this machine without asking")
 	c.Flags().BoolVar(&f.plan, "plan", false, "send nothing: print what the search would do at most")
 	c.Flags().StringVar(&f.maxRate, "max-rate", "", "never try a higher rate (default capacity.maxRate)")
-	c.Flags().StringVar(&f.budget, "budget", "", "the most time for all trials (default capacity.budget, or 30m)")
+	c.Flags().StringVar(&f.budget, "budget", "",
+		"the most time for all trials (default capacity.budget, or 30m)")
 	f.target.add(c)
 	f.soak.add(c)
 	f.contract.add(c)
@@ -87,7 +89,8 @@ func (a *app) runCapacity(c *cobra.Command, args []string, f *capacityFlags) err
 	var record searchRecord
 	if f.resume != "" {
 		if f.out != "" || f.overwrite {
-			return usage(c, errors.New("--resume goes on in the folder that it names: leave out --out and --overwrite"))
+			return usage(c, errors.New("--resume goes on in the folder that it names: leave out --out and "+
+				"--overwrite"))
 		}
 		kept, err := openSearch(f.resume)
 		if err != nil {
@@ -121,9 +124,12 @@ type targetFlags struct {
 }
 
 func (f *targetFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.rate, "target-rate", "", "say whether this rate is enough, and with which headroom")
-	c.Flags().StringVar(&f.logins, "logins-per-day", "", "the same, for so many logins a day: 250000, 300k or 2M")
-	c.Flags().Float64Var(&f.peak, "peak-factor", 4, "with --logins-per-day: how many times the mean rate the busiest time has")
+	c.Flags().StringVar(&f.rate, "target-rate", "",
+		"say whether this rate is enough, and with which headroom")
+	c.Flags().StringVar(&f.logins, "logins-per-day", "",
+		"the same, for so many logins a day: 250000, 300k or 2M")
+	c.Flags().Float64Var(&f.peak, "peak-factor", 4,
+		"with --logins-per-day: how many times the mean rate the busiest time has")
 }
 
 func (f *targetFlags) parse() error {
@@ -164,7 +170,8 @@ func parseCount(text string) (float64, error) {
 	}
 	n, err := strconv.ParseFloat(number, 64)
 	if err != nil || !(n*times >= 1 && n*times <= 1e11) {
-		return 0, fmt.Errorf("--logins-per-day %q is not a number from 1 to 100000M, such as 250000, 300k or 2M", text)
+		return 0, fmt.Errorf("--logins-per-day %q is not a number from 1 to 100000M, such as 250000, 300k "+
+			"or 2M", text)
 	}
 	return n * times, nil
 }
@@ -177,8 +184,10 @@ type soakFlags struct {
 }
 
 func (f *soakFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.text, "soak", "", "hold a share of the found rate for this time, and look for times that drift up")
-	c.Flags().StringVar(&f.shareText, "soak-share", "80%", "with --soak: the share of the rate that was found to hold")
+	c.Flags().StringVar(&f.text, "soak", "",
+		"hold a share of the found rate for this time, and look for times that drift up")
+	c.Flags().StringVar(&f.shareText, "soak-share", "80%",
+		"with --soak: the share of the rate that was found to hold")
 }
 
 func (f *soakFlags) parse() (err error) {
@@ -228,7 +237,8 @@ func (a *app) capacity(ctx context.Context, file string, f *capacityFlags, recor
 		}
 		return nil
 	}
-	widest := trialScenario(s, t.options, capacity.TrialSpec{Rate: float64(t.options.MaxRate), Length: t.options.Budget})
+	widest := trialScenario(s, t.options, capacity.TrialSpec{Rate: float64(t.options.MaxRate),
+		Length: t.options.Budget})
 	if err := enoughDescriptors(widest); err != nil {
 		return err
 	}
@@ -270,8 +280,10 @@ func (a *app) planned(in *session.Inputs, f *capacityFlags) (*trials, capacity.S
 	}
 	plan := capacity.NewSearchPlan(t.options)
 	if plan.Trials == 0 {
-		return nil, plan, &exitError{exitUsage, fmt.Errorf("the first trial alone takes %v, and the budget is %v\n%s",
-			t.options.Warmup+plan.First, t.options.Budget, hint("raise capacity.budget or --budget, or lower capacity.trial"))}
+		return nil, plan, &exitError{exitUsage,
+			fmt.Errorf("the first trial alone takes %v, and the budget is %v\n%s",
+				t.options.Warmup+plan.First, t.options.Budget, hint("raise capacity.budget or --budget, or "+
+					"lower capacity.trial"))}
 	}
 	if f.kept != nil {
 		err = t.recall(f.kept)
@@ -282,20 +294,23 @@ func (a *app) planned(in *session.Inputs, f *capacityFlags) (*trials, capacity.S
 // options are those of the scenario's section, and of flags in its place.
 func (f *capacityFlags) options(s *scenario.Scenario) (o capacity.SearchOptions, err error) {
 	if s.Load.Closed() {
-		return o, &exitError{exitUsage, fmt.Errorf("%s has a closed load, which has no rate to search\n%s", s.File, hint("write load.stages: a search sends at rates of its own"))}
+		return o, &exitError{exitUsage, fmt.Errorf("%s has a closed load, which has no rate to search\n%s",
+			s.File, hint("write load.stages: a search sends at rates of its own"))}
 	}
 	o = capacity.SearchOptions{Limits: capacity.Criteria(s), MaxRequests: s.Load.MaxRequests}
 	if s.Capacity != nil {
 		o.Capacity = *s.Capacity
 	} else if f.maxRate == "" {
-		return o, &exitError{exitUsage, fmt.Errorf("%s has no section capacity\n%s", s.File, hint("add capacity: {maxRate: 500/s}, or --max-rate 500/s: no rate above it is tried"))}
+		return o, &exitError{exitUsage, fmt.Errorf("%s has no section capacity\n%s", s.File,
+			hint("add capacity: {maxRate: 500/s}, or --max-rate 500/s: no rate above it is tried"))}
 	} else {
 		o.Capacity = scenario.NewCapacity(0)
 	}
 	if f.maxRate != "" {
 		rate, err := scenario.ParseRate(f.maxRate)
 		if err != nil || rate == 0 {
-			return o, &exitError{exitUsage, fmt.Errorf("--max-rate %q is not a rate above zero, such as 500/s", f.maxRate)}
+			return o, &exitError{exitUsage,
+				fmt.Errorf("--max-rate %q is not a rate above zero, such as 500/s", f.maxRate)}
 		}
 		o.MaxRate = rate
 		if s.Capacity == nil || o.StartRate > rate {
@@ -308,7 +323,8 @@ func (f *capacityFlags) options(s *scenario.Scenario) (o capacity.SearchOptions,
 		}
 	}
 	if t := f.target.target; t != nil && t.Rate > float64(o.MaxRate) {
-		return o, &exitError{exitUsage, fmt.Errorf("the target of %.4g/s is above the highest rate that may be tried, %s\n%s", t.Rate, o.MaxRate,
+		return o, &exitError{exitUsage, fmt.Errorf("the target of %.4g/s is above the highest rate that "+
+			"may be tried, %s\n%s", t.Rate, o.MaxRate,
 			hint("raise capacity.maxRate or --max-rate above it: what is not tried can't be known"))}
 	}
 	return o, nil

@@ -33,12 +33,15 @@ func BenchmarkCapacity(b *testing.B) {
 			for i := range b.N {
 				dir := b.TempDir()
 				file := filepath.Join(dir, "s.yaml")
-				text := fmt.Sprintf("name: s\ntarget: {simulator: %s}\nusers: [{name: all, ids: [%s]}]\nload: {arrivals: %s, seed: %d, stages: [{rate: 1/s, duration: 1s}]}\n"+
-					"thresholds: {response: {p95: %s}}\ncapacity: {maxRate: 800/s, startRate: 50/s}\n", service.simulator, userID, service.load, 1000*i+1, limit)
+				text := fmt.Sprintf("name: s\ntarget: {simulator: %s}\nusers: [{name: all, ids: "+
+					"[%s]}]\nload: {arrivals: %s, seed: %d, stages: [{rate: 1/s, duration: 1s}]}\n"+
+					"thresholds: {response: {p95: %s}}\ncapacity: {maxRate: 800/s, startRate: "+
+					"50/s}\n", service.simulator, userID, service.load, 1000*i+1, limit)
 				if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 					b.Fatal(err)
 				}
-				out, err := exec.Command(program(b), "capacity", "-q", "--out", filepath.Join(dir, "out"), file).CombinedOutput()
+				out, err := exec.Command(program(b), "capacity", "-q", "--out", filepath.Join(dir, "out"),
+					file).CombinedOutput()
 				var exit *exec.ExitError
 				if err != nil && !errors.As(err, &exit) {
 					b.Fatal(err)
@@ -67,14 +70,16 @@ func BenchmarkForeignCapacity(b *testing.B) {
 		truth            float64 // requests a second
 	}{
 		{"patient", model.NewPatient(4, place), "uniform", short, "0.1%", 200},
-		{"patient-defaults", model.NewPatient(4, place), "uniform", "{maxRate: 640/s, budget: 9m}", "0.1%", 200},
+		{"patient-defaults", model.NewPatient(4, place), "uniform", "{maxRate: 640/s, budget: 9m}", "0.1%",
+			200},
 		{"strained", model.NewStrained(4, place, time.Second, time.Minute), "uniform", short, "0.1%", 200},
 		{"pool", model.NewPool(8, 30*time.Millisecond, 64, 1), "poisson", short, "1%", 250.9},
 	} {
 		b.Run(s.name, func(b *testing.B) {
 			for range b.N {
 				address := serveForeign(b, s.service)
-				file := foreignScenario(b, address, "arrivals: "+s.arrivals, "{response: {p95: 200ms}, errorRate: "+s.errors+"}", s.search)
+				file := foreignScenario(b, address, "arrivals: "+s.arrivals,
+					"{response: {p95: 200ms}, errorRate: "+s.errors+"}", s.search)
 				out := filepath.Join(b.TempDir(), "out")
 				text, err := exec.Command(binary, "capacity", "-q", "--out", out, file).CombinedOutput()
 				var exit *exec.ExitError
@@ -103,7 +108,8 @@ func reportSearch(b *testing.B, file string, truth float64) {
 	if err := json.Unmarshal(data, &found); err != nil {
 		b.Fatal(err)
 	}
-	if found.Rate.Low == nil || found.Rate.High == nil || *found.Rate.Low > truth || *found.Rate.High < truth {
+	if found.Rate.Low == nil || found.Rate.High == nil || *found.Rate.Low > truth ||
+		*found.Rate.High < truth {
 		b.Errorf("found %s, and the truth is %v/s", data[:min(len(data), 600)], truth)
 		return
 	}

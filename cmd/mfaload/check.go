@@ -58,7 +58,8 @@ would ask, and on a terminal it has to be confirmed; elsewhere --yes does that.`
 				return exactly()(c, args)
 			}
 			if len(flags.expect) > 0 || flags.ownerAgreed {
-				return usage(c, errors.New("--expect and --owner-agreed go with --user: a scenario says so itself"))
+				return usage(c, errors.New("--expect and --owner-agreed go with --user: a scenario says so "+
+					"itself"))
 			}
 			return exactly("SCENARIO")(c, args)
 		},
@@ -68,13 +69,17 @@ would ask, and on a terminal it has to be confirmed; elsewhere --yes does that.`
 	flags.contract.add(c)
 	f.StringVar(&flags.user, "user", "", "check this user instead of a scenario's")
 	f.StringSliceVar(&flags.expect, "expect", nil, "with --user: the status to expect")
-	f.BoolVar(&flags.ownerAgreed, "owner-agreed", false, "with --user: the owner of a host that is not loopback agreed")
+	f.BoolVar(&flags.ownerAgreed, "owner-agreed", false,
+		"with --user: the owner of a host that is not loopback agreed")
 	f.StringVar(&flags.rate, "rate", "2/s", "pace of the requests")
 	f.BoolVar(&flags.negative, "negative", false, "also send what must be refused, one request each")
 	f.BoolVar(&flags.follow, "follow", false, "read each transaction back, check it and compare")
-	f.StringVar(&flags.baseline, "baseline", "", "file with the shape of the answers: written where there is none, compared with where there is")
-	f.BoolVarP(&flags.verbose, "verbose", "v", false, "show requests and answers, secrets and personal data masked")
-	f.BoolVarP(&flags.yes, "yes", "y", false, "start a check of a host that is not this machine without asking")
+	f.StringVar(&flags.baseline, "baseline", "",
+		"file with the shape of the answers: written where there is none, compared with where there is")
+	f.BoolVarP(&flags.verbose, "verbose", "v", false,
+		"show requests and answers, secrets and personal data masked")
+	f.BoolVarP(&flags.yes, "yes", "y", false,
+		"start a check of a host that is not this machine without asking")
 	return c
 }
 
@@ -82,7 +87,8 @@ would ask, and on a terminal it has to be confirmed; elsewhere --yes does that.`
 func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error {
 	pace, err := scenario.ParseRate(flags.rate)
 	if err != nil || pace <= 0 {
-		return &exitError{exitUsage, fmt.Errorf("--rate %s is no pace\n%s", flags.rate, hint("write for example 2/s or 30/min"))}
+		return &exitError{exitUsage, fmt.Errorf("--rate %s is no pace\n%s", flags.rate,
+			hint("write for example 2/s or 30/min"))}
 	}
 	in, err := a.checked(args, flags)
 	if err != nil {
@@ -257,7 +263,8 @@ func (k *checkRun) probe(ctx context.Context, u scenario.User, p pingone.Probe) 
 	remark := ""
 	if !ex.AsExpected && ex.Status/100 == 4 {
 		// The class is promised, the status and the code may move.
-		remark, ex.AsExpected = fmt.Sprintf("the documentation names %v %s", p.Expect.HTTPStatuses, strings.Join(p.Expect.Errors, " or ")), true
+		remark, ex.AsExpected = fmt.Sprintf("the documentation names %v %s", p.Expect.HTTPStatuses,
+			strings.Join(p.Expect.Errors, " or ")), true
 	} else if ex.Status/100 == 2 {
 		remark = "a transaction was created"
 	}
@@ -305,7 +312,8 @@ func (k *checkRun) violation(ex *contract.Exchange, v contract.Violation) {
 		place = "(whole answer)"
 	}
 	v.Expected, v.Got = k.op.Mask(v.Expected), k.op.Mask(v.Got)
-	fmt.Fprintf(k.app.ui.out, "        %s  %s  %s\n          expected %s\n          got      %s\n", v.Level, v.Rule, place, v.Expected, v.Got)
+	fmt.Fprintf(k.app.ui.out, "        %s  %s  %s\n          expected %s\n          got      %s\n", v.Level,
+		v.Rule, place, v.Expected, v.Got)
 	if marks := text.Difference(v.Expected, v.Got); marks != "" {
 		fmt.Fprintf(k.app.ui.out, "                   %s\n", k.app.ui.paint("31", marks))
 	}
@@ -323,13 +331,15 @@ const maxVerbose = 16 << 10
 
 // show prints request and answer. The token is in neither.
 func (k *checkRun) show(ex *contract.Exchange) {
-	fmt.Fprintf(k.app.ui.out, "        > %s %s\n        > %s\n", ex.Method, ex.URL, k.op.Mask(string(ex.Request)))
+	fmt.Fprintf(k.app.ui.out, "        > %s %s\n        > %s\n", ex.Method, ex.URL,
+		k.op.Mask(string(ex.Request)))
 	fmt.Fprintf(k.app.ui.out, "        < HTTP status %d\n", ex.Status)
 	for _, f := range ex.Header {
 		fmt.Fprintf(k.app.ui.out, "        < %s: %s\n", k.op.Mask(f.Name), k.op.Mask(f.Value))
 	}
 	body := k.op.Mask(string(ex.Body[:min(len(ex.Body), maxVerbose)]))
-	fmt.Fprintf(k.app.ui.out, "        < %s\n", strings.ReplaceAll(strings.TrimSpace(body), "\n", "\n        < "))
+	fmt.Fprintf(k.app.ui.out, "        < %s\n", strings.ReplaceAll(strings.TrimSpace(body), "\n",
+		"\n        < "))
 }
 
 func (k *checkRun) readBack(ctx context.Context, created *contract.Exchange) error {
@@ -367,7 +377,8 @@ func (k *checkRun) finish() error {
 	if failed {
 		verdict = k.app.ui.paint("1;31", "FAIL")
 	}
-	fmt.Fprintf(k.app.ui.out, "\n%s  %d requests, %d not right; rules: %s\n", verdict, k.asked, k.bad, k.ruleCounts.summary())
+	fmt.Fprintf(k.app.ui.out, "\n%s  %d requests, %d not right; rules: %s\n", verdict, k.asked, k.bad,
+		k.ruleCounts.summary())
 	if failed {
 		return &exitError{code: exitFail}
 	}

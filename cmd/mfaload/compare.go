@@ -40,9 +40,13 @@ func (f *compareFlags) options() (o compare.Options, err error) {
 }
 
 func (f *compareFlags) add(c *cobra.Command) {
-	c.Flags().StringArrayVar(&f.margins, "margin", nil, "a change that nobody minds, such as p95=5%, service.p99=20% or errorRate=0.1% (percentage points); may be repeated")
-	c.Flags().StringSliceVar(&f.metrics, "metrics", nil, "compare only these figures, such as response,errorRate or response.p95: fewer figures tell more")
-	c.Flags().BoolVar(&f.force, "force", false, "show the figures of runs that can't be compared: they are marked, and not judged")
+	c.Flags().StringArrayVar(&f.margins, "margin", nil,
+		"a change that nobody minds, such as p95=5%, service.p99=20% or errorRate=0.1% (percentage "+
+			"points); may be repeated")
+	c.Flags().StringSliceVar(&f.metrics, "metrics", nil,
+		"compare only these figures, such as response,errorRate or response.p95: fewer figures tell more")
+	c.Flags().BoolVar(&f.force, "force", false,
+		"show the figures of runs that can't be compared: they are marked, and not judged")
 	c.Flags().BoolVar(&f.allowDrift, "allow-drift", false, "do not mind when the answers look different")
 }
 
@@ -75,7 +79,8 @@ Exit codes: 0 not worse, 1 worse, 4 can't tell.`,
 			}
 			if f.history != "" {
 				if len(args) > 0 || f.last < compare.HistoryMin {
-					return usage(c, fmt.Errorf("--against-history takes no runs, and --last is at least %d", compare.HistoryMin))
+					return usage(c, fmt.Errorf("--against-history takes no runs, and --last is at least %d",
+						compare.HistoryMin))
 				}
 				return a.follow(f, o)
 			}
@@ -104,7 +109,8 @@ func sidesOf(args []string, dash int) (base, fresh []string, err error) {
 	case dash >= 0 || len(args) < 2:
 		return nil, nil, errors.New("BASE or NEW is missing")
 	default:
-		return nil, nil, errors.New("it is not clear which of the runs are new: write -- before the first of them")
+		return nil, nil, errors.New("it is not clear which of the runs are new: write -- before the first " +
+			"of them")
 	}
 }
 
@@ -142,7 +148,8 @@ func (a *app) follow(f *compareFlags, o compare.Options) error {
 }
 
 // show prints a result, writes its page, and turns the verdict into a code.
-func (a *app) show(f *compareFlags, result any, html func() ([]byte, error), print func() error, verdict compare.Judgement) error {
+func (a *app) show(f *compareFlags, result any, html func() ([]byte, error), print func() error,
+	verdict compare.Judgement) error {
 	text.EscapeAll(result)
 	if f.html != "" {
 		page, err := html()

@@ -41,7 +41,8 @@ func (a *app) consentCheck(s *scenario.Scenario, pace float64, negative, yes boo
 	for i := range s.Groups {
 		n += uint64(s.Groups[i].Size())
 	}
-	a.ui.tell("CHECK  %s: one request for each of %s users, at %s/s: %s\n  to %s, where each may send a real message\n",
+	a.ui.tell("CHECK  %s: one request for each of %s users, at %s/s: %s\n  to %s, where each may send a "+
+		"real message\n",
 		s.Name, thousands(n), number(pace), length(float64(n-1)/pace), s.Target.AuthPath)
 	if negative {
 		a.ui.tell("  and then wrong requests, all for the first of them\n")
@@ -56,7 +57,8 @@ func (a *app) confirm(s *scenario.Scenario, yes bool, what, much string) error {
 		return nil
 	}
 	if why := a.noAnswer(s); why != "" {
-		return &exitError{exitUsage, fmt.Errorf("%s is not this machine, and %s: nothing was sent\n%s", s.Target.AuthPath, why, hint("read what is said above, and start the %s with --yes", what))}
+		return &exitError{exitUsage, fmt.Errorf("%s is not this machine, and %s: nothing was sent\n%s",
+			s.Target.AuthPath, why, hint("read what is said above, and start the %s with --yes", what))}
 	}
 	return a.ask(fmt.Sprintf("send %s to %s?", much, s.Target.AuthPath))
 }
@@ -72,7 +74,8 @@ func withinCaps(p *plan.RunPlan) error {
 		text = append(text, overCap(p, &g))
 	}
 	return &exitError{exitUsage, fmt.Errorf("%s\n%s", strings.Join(text, "\n"),
-		hint("add users, send fewer requests (load.maxRequests is a cap over all), or write maxPerUser: %d/d in load or in the group; nothing was sent", mostOver(over)))}
+		hint("add users, send fewer requests (load.maxRequests is a cap over all), or write maxPerUser: "+
+			"%d/d in load or in the group; nothing was sent", mostOver(over)))}
 }
 
 // overCap says how far a group is beyond its cap, and how many users it takes.
@@ -81,7 +84,8 @@ func overCap(p *plan.RunPlan, g *plan.PlannedGroup) string {
 	if p.Closed {
 		about = "about "
 	}
-	return fmt.Sprintf("group %q would ask a user %s%s times within 24 hours, and maxPerUser allows %s: its requests take %s%s users, and it has %s",
+	return fmt.Sprintf("group %q would ask a user %s%s times within 24 hours, and maxPerUser allows %s: "+
+		"its requests take %s%s users, and it has %s",
 		g.Name, about, thousands(g.PerUserDay), thousands(g.Cap), about, thousands(g.UsersNeeded), thousands(uint64(g.Users)))
 }
 

@@ -45,17 +45,21 @@ load: {stages: [{rate: 1/s, duration: 5s}]}
 	} {
 		shown, code := onTerminal(t, test.typed, "run", "--out", filepath.Join(dir, "out"), file)
 		if code != test.code || !strings.Contains(shown, "PLAN  host: 5 requests in 5s") ||
-			!strings.Contains(shown, "send 5 requests to https://mfa.example.com? [y/N]") || !strings.Contains(shown, test.says) {
+			!strings.Contains(shown, "send 5 requests to https://mfa.example.com? [y/N]") ||
+			!strings.Contains(shown, test.says) {
 			t.Errorf("%q: exit code %d:\n%s", test.typed, code, shown)
 		}
 	}
-	for typed, says := range map[string]string{"y\n": "not started: reach https://mfa.example.com", "n\n": "not confirmed: nothing was sent"} {
+	for typed, says := range map[string]string{"y\n": "not started: reach https://mfa.example.com",
+		"n\n": "not confirmed: nothing was sent"} {
 		shown, code := onTerminal(t, typed, "check", file)
-		if code != 3 || !strings.Contains(shown, "send 1 requests to https://mfa.example.com? [y/N]") || !strings.Contains(shown, says) {
+		if code != 3 || !strings.Contains(shown, "send 1 requests to https://mfa.example.com? [y/N]") ||
+			!strings.Contains(shown, says) {
 			t.Errorf("check, %q: exit code %d:\n%s", typed, code, shown)
 		}
 	}
-	if data, err := os.ReadFile(filepath.Join(dir, "out", "report.json")); err != nil || !strings.Contains(string(data), `"not_started"`) {
+	if data, err := os.ReadFile(filepath.Join(dir, "out", "report.json")); err != nil ||
+		!strings.Contains(string(data), `"not_started"`) {
 		t.Errorf("its results do not say that it did not start: %v", err)
 	}
 }

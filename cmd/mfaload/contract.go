@@ -15,12 +15,14 @@ type contractFlags struct{ file, overlay string }
 
 // loader reads scenarios with the contract that the flags name.
 func (f *contractFlags) loader(a *app) *session.Loader {
-	return &session.Loader{Contract: f.file, Overlay: f.overlay, Lookup: a.env.lookup, Stdin: a.env.in, Say: a.ui.say}
+	return &session.Loader{Contract: f.file, Overlay: f.overlay, Lookup: a.env.lookup, Stdin: a.env.in,
+		Say: a.ui.say}
 }
 
 func (f *contractFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.file, "contract", "", "contract document to use instead of the built-in one")
-	c.Flags().StringVar(&f.overlay, "contract-overlay", "", "changes to the contract: a JSON Merge Patch in JSON or YAML")
+	c.Flags().StringVar(&f.overlay, "contract-overlay", "",
+		"changes to the contract: a JSON Merge Patch in JSON or YAML")
 }
 
 func newContract(a *app) *cobra.Command {
@@ -36,7 +38,8 @@ with --contract-overlay.`,
 		RunE: func(c *cobra.Command, _ []string) error { return a.printContract(c, flags, format) },
 	}
 	flags.add(c)
-	c.Flags().StringVar(&format, "format", "openapi", "openapi, jsonschema (of a success) or markdown (the rules)")
+	c.Flags().StringVar(&format, "format", "openapi",
+		"openapi, jsonschema (of a success) or markdown (the rules)")
 	formats(c, "openapi", "jsonschema", "markdown")
 	return c
 }
@@ -82,7 +85,8 @@ Sources: [S] the operation's own reference page, [D] another documentation page,
 |---|---|---|---|---|
 `)
 	for _, r := range rules {
-		fmt.Fprintf(&b, "| `%s` | %v | %s | %s | %s |\n", r.Name, r.Level, cell(r.Description), cell(r.Source), cell(r.Example))
+		fmt.Fprintf(&b, "| `%s` | %v | %s | %s | %s |\n", r.Name, r.Level, cell(r.Description),
+			cell(r.Source), cell(r.Example))
 	}
 	return b.String()
 }

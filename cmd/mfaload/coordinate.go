@@ -50,7 +50,8 @@ type fleetFlags struct {
 
 func (f *fleetFlags) add(c *cobra.Command, what string) {
 	c.Flags().IntVar(&f.shards, "shards", 0, what)
-	c.Flags().StringVar(&f.tolerate, "tolerate-lost", "", "with --shards: the share of shards that may be lost, such as 5%")
+	c.Flags().StringVar(&f.tolerate, "tolerate-lost", "",
+		"with --shards: the share of shards that may be lost, such as 5%")
 }
 
 func (f *fleetFlags) check() (tolerated float64, err error) {
@@ -99,20 +100,29 @@ everywhere, and what was measured is reported.`,
 	}
 	flags.fleetFlags.add(c, "the number of shards, each a worker's (required)")
 	c.Flags().StringVar(&flags.listen, "listen", "", "be the NATS server, at HOST:PORT, such as :4222")
-	c.Flags().StringVar(&flags.joinFile, "join-file", "", "with --listen: write what workers need to join to this file")
-	c.Flags().StringSliceVar(&flags.advertise, "advertise", nil, "with --listen: HOST:PORT where workers reach it (default: the addresses of this machine)")
-	c.Flags().StringVar(&flags.identity, "identity", "", "with --listen: a certificate, key and token that were made before ('mfaload k8s')")
+	c.Flags().StringVar(&flags.joinFile, "join-file", "",
+		"with --listen: write what workers need to join to this file")
+	c.Flags().StringSliceVar(&flags.advertise, "advertise", nil,
+		"with --listen: HOST:PORT where workers reach it (default: the addresses of this machine)")
+	c.Flags().StringVar(&flags.identity, "identity", "",
+		"with --listen: a certificate, key and token that were made before ('mfaload k8s')")
 	flags.nats.add(c)
 	c.Flags().Bool("replace", false, "")
-	_ = c.Flags().MarkDeprecated("replace", "nothing is left on a NATS server that would have to be removed") // it is there
-	c.Flags().DurationVar(&flags.within, "join-within", 10*time.Minute, "how long workers have to join and to get ready")
+	// it is there
+	_ = c.Flags().MarkDeprecated("replace", "nothing is left on a NATS server that would have to be removed")
+	c.Flags().DurationVar(&flags.within, "join-within", 10*time.Minute,
+		"how long workers have to join and to get ready")
 	c.Flags().StringVar(&flags.out, "out", "", "results folder (default results/{name}-{start})")
-	c.Flags().BoolVar(&flags.overwrite, "overwrite", false, "replace the results that the folder of --out holds")
-	c.Flags().IntVar(&flags.answers, "save-answers", 0, fmt.Sprintf("whole answers to keep, masked, of each group of violations (at most %d)", measure.Instances))
+	c.Flags().BoolVar(&flags.overwrite, "overwrite", false,
+		"replace the results that the folder of --out holds")
+	c.Flags().IntVar(&flags.answers, "save-answers", 0,
+		fmt.Sprintf("whole answers to keep, masked, of each group of violations (at most %d)",
+			measure.Instances))
 	flags.contract.add(c)
 	addFormats(c, &flags.formats)
 	flags.baseline.add(c)
-	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "start a run against a host that is not this machine without asking")
+	c.Flags().BoolVarP(&flags.yes, "yes", "y", false,
+		"start a run against a host that is not this machine without asking")
 	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "show no progress")
 	return c
 }
@@ -141,7 +151,8 @@ func (f *coordinateFlags) check() (*fleet.External, error) {
 	return external, nil
 }
 
-func (a *app) coordinate(ctx context.Context, file string, flags *coordinateFlags, external *fleet.External, tolerated float64) (err error) {
+func (a *app) coordinate(ctx context.Context, file string, flags *coordinateFlags, external *fleet.External,
+	tolerated float64) (err error) {
 	l, err := a.newCoordination(file, &flags.contract, flags.shards, tolerated)
 	if err != nil {
 		return err
@@ -177,7 +188,8 @@ type coordination struct {
 }
 
 // newCoordination reads the scenario and finds what speaks against so many shards of it.
-func (a *app) newCoordination(file string, contract *contractFlags, shards int, tolerated float64) (*coordination, error) {
+func (a *app) newCoordination(file string, contract *contractFlags, shards int,
+	tolerated float64) (*coordination, error) {
 	bundle, err := a.newBundle()
 	if err != nil {
 		return nil, err
@@ -220,7 +232,8 @@ func (l *coordination) close() {
 }
 
 // open does what can fail before anybody waits for workers.
-func (l *coordination) open(a *app, out string, overwrite, yes bool, formats session.Formats, baseline *baselineFlags) (err error) {
+func (l *coordination) open(a *app, out string, overwrite, yes bool, formats session.Formats,
+	baseline *baselineFlags) (err error) {
 	if l.baseline, err = baseline.open(l.scenario, l.parts); err != nil {
 		return err
 	}
@@ -319,7 +332,8 @@ func (l *coordination) judge(result *fleet.Result) error {
 	}
 	m, lost, err := mergeAlike(all)
 	for _, shard := range result.Lost {
-		text := fmt.Sprintf("%s, last heard of %v after the start: %s", shard.Host, shard.At.Round(100*time.Millisecond), shard.Why)
+		text := fmt.Sprintf("%s, last heard of %v after the start: %s", shard.Host,
+			shard.At.Round(100*time.Millisecond), shard.Why)
 		one := measure.LostShard{Index: shard.Shard, Why: text}
 		if shard.Last != nil {
 			one.Last = shard.Last.SoFar
@@ -328,10 +342,12 @@ func (l *coordination) judge(result *fleet.Result) error {
 	}
 	slices.SortFunc(lost, measure.CompareLostShards)
 	if err == nil && m == nil {
-		m, err = measure.NoMeasurement(l.about(result), l.coordinator.Plan.Run, l.coordinator.Plan.Shards, lost)
+		m, err = measure.NoMeasurement(l.about(result), l.coordinator.Plan.Run, l.coordinator.Plan.Shards,
+			lost)
 	}
 	if err != nil {
-		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", err, hint("the workers keep what they measured: merge it with 'mfaload merge'"))}
+		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", err,
+			hint("the workers keep what they measured: merge it with 'mfaload merge'"))}
 	}
 	m.Merged.Lost, m.Merged.TolerateLost = lost, l.tolerated
 	l.app.ui.say("the clocks of all workers were read to %v", (result.RoundTrip / 2).Round(time.Microsecond))
@@ -350,7 +366,8 @@ func mergeAlike(all []*measure.Measurement) (m *measure.Measurement, lost []meas
 		odd := map[int]bool{}
 		for _, misfit := range misfits.Conflicts {
 			if shard := all[misfit.Measurement].Shard; shard != nil && !odd[misfit.Measurement] {
-				lost = append(lost, measure.LostShard{Index: shard.Index, Why: "its measurement does not fit those of the others: " + misfit.Why})
+				lost = append(lost, measure.LostShard{Index: shard.Index,
+					Why: "its measurement does not fit those of the others: " + misfit.Why})
 			}
 			odd[misfit.Measurement] = true
 		}
@@ -367,7 +384,8 @@ func mergeAlike(all []*measure.Measurement) (m *measure.Measurement, lost []meas
 
 // about is what is known of a run without a measurement.
 func (l *coordination) about(result *fleet.Result) *measure.Measurement {
-	m := &measure.Measurement{Scenario: l.scenario.Name, Hash: l.coordinator.Plan.Hash, Version: l.coordinator.Plan.Version, Started: result.Started,
+	m := &measure.Measurement{Scenario: l.scenario.Name, Hash: l.coordinator.Plan.Hash,
+		Version: l.coordinator.Plan.Version, Started: result.Started,
 		Parts: l.parts, Terms: report.TermsOf(l.scenario).Encode()}
 	for _, g := range l.scenario.Groups {
 		m.Groups = append(m.Groups, g.Name)
@@ -380,7 +398,8 @@ func tokenFetches(s *scenario.Scenario, shards int) string {
 	if s.Target.ClientCredentials == nil || shards < 2 {
 		return ""
 	}
-	return fmt.Sprintf("%d workers fetch a token each: %d fetches spread over %v before the start, and each again when about four fifths of its token's life are over",
+	return fmt.Sprintf("%d workers fetch a token each: %d fetches spread over %v before the start, and "+
+		"each again when about four fifths of its token's life are over",
 		shards, shards, tokenSpread(s, shards))
 }
 

@@ -89,7 +89,8 @@ func (b block) commands() (string, error) {
 	case "text", "json", "csv", "dockerfile":
 		for line := range strings.Lines(b.text) {
 			if regexp.MustCompile(`^ *(\$ |mfaload |make |\./)`).MatchString(line) {
-				return "", fmt.Errorf("a command stands in a block of %s: write it as sh, so that it is run: %s", b.language, line)
+				return "", fmt.Errorf("a command stands in a block of %s: write it as sh, so that it is "+
+					"run: %s", b.language, line)
 			}
 		}
 		return "", nil
@@ -155,5 +156,6 @@ func wrongInputs(n *yaml.Node) error {
 // isScenario says whether a block is a whole scenario.
 func (b block) isScenario() bool {
 	var s struct{ Target, Users, Load any }
-	return b.language == "yaml" && yaml.Unmarshal([]byte(b.text), &s) == nil && s.Target != nil && s.Users != nil && s.Load != nil
+	return b.language == "yaml" && yaml.Unmarshal([]byte(b.text), &s) == nil && s.Target != nil &&
+		s.Users != nil && s.Load != nil
 }

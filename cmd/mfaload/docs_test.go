@@ -19,7 +19,8 @@ import (
 
 // pages are all that has blocks a reader may copy.
 func pages(t *testing.T) (all []string) {
-	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md", "bench/*.md", "deploy/*.md", "scenarios/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md", "bench/*.md", "deploy/*.md",
+		"scenarios/*.md"} {
 		found, err := filepath.Glob("../../" + pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -144,7 +145,8 @@ func short(text string) string {
 		}
 		return stage
 	})
-	lines := strings.SplitAfter(longWindow.ReplaceAllString(longWarmup.ReplaceAllString(text, "$1: 100ms"), "window: 1s"), "\n")
+	lines := strings.SplitAfter(longWindow.ReplaceAllString(longWarmup.ReplaceAllString(text, "$1: 100ms"),
+		"window: 1s"), "\n")
 	for i, line := range lines {
 		if !strings.Contains(line, "spike:") && !strings.Contains(line, "sine:") { // those have times of their own
 			lines[i] = longStage.ReplaceAllString(line, "duration: 1s")
@@ -259,7 +261,9 @@ func TestReportsPageNamesEveryFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, file := filepath.Join(t.TempDir(), "out"), filepath.Join(t.TempDir(), "short.yaml")
-	if err := os.WriteFile(file, []byte("name: short\ntarget: {simulator: {}}\nusers: [{name: email, ids: [788d4931-6936-43f2-82ff-178f5762298a]}]\nload: {stages: [{rate: 50/s, duration: 1s}]}\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("name: short\ntarget: {simulator: {}}\nusers: [{name: email, ids: "+
+		"[788d4931-6936-43f2-82ff-178f5762298a]}]\nload: {stages: [{rate: 50/s, duration: 1s}]}\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	runBinary(t, 0, "run", "-q", "--hgrm", "--csv", "--out", out, file)
@@ -287,9 +291,11 @@ func TestReadyMadeScenariosAreValid(t *testing.T) {
 	t.Setenv("PINGONE_ENV_ID", envID)
 	t.Setenv("PINGONE_ACCESS_TOKEN", "a-token")
 	shown := regexp.MustCompile(`(?s)\n  name: first.*?\n\n`).FindString(runBinary(t, 0, "help", "scenario"))
-	thresholds := regexp.MustCompile(`(?s)\n  thresholds:.*?\n\n`).FindString(runBinary(t, 0, "help", "thresholds"))
+	thresholds := regexp.MustCompile(`(?s)\n  thresholds:.*?\n\n`).FindString(runBinary(t, 0, "help",
+		"thresholds"))
 	file := filepath.Join(t.TempDir(), "shown.yaml")
-	if err := os.WriteFile(file, []byte(strings.Split(shown, "\n  thresholds:")[0]+thresholds), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(strings.Split(shown, "\n  thresholds:")[0]+thresholds),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	runBinary(t, 0, append([]string{"validate", file}, files...)...)

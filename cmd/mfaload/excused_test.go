@@ -53,7 +53,8 @@ func (e *excuses) enough() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if n := len(e.reasons); n >= 4 && 4*n > 3*e.judged {
-		return fmt.Errorf("%d of %d verdicts were excused, so this tested next to nothing: run it on an idler machine, or mfaload blames itself wrongly:\n%s",
+		return fmt.Errorf("%d of %d verdicts were excused, so this tested next to nothing: run it on an "+
+			"idler machine, or mfaload blames itself wrongly:\n%s",
 			n, e.judged, strings.Join(e.reasons, "\n"))
 	}
 	return nil
@@ -68,7 +69,8 @@ func TestExcuses(t *testing.T) {
 	for _, bad := range []struct {
 		code    int
 		summary string
-	}{{1, held}, {4, "INCONCLUSIVE  s: 10 requests\n  too few requests\n"}, {4, "FAIL  s\n  mfaload itself was late\n"}} {
+	}{{1, held}, {4, "INCONCLUSIVE  s: 10 requests\n  too few requests\n"}, {4,
+		"FAIL  s\n  mfaload itself was late\n"}} {
 		if e.verdict(bad.code, 0, bad.summary) {
 			t.Errorf("exit code %d is excused by %q", bad.code, bad.summary)
 		}
@@ -84,7 +86,8 @@ func TestExcuses(t *testing.T) {
 		e.verdict(4, 0, held)
 	}
 	e.verdict(0, 0, "what validate prints is no verdict")
-	if err := e.enough(); err == nil || !strings.Contains(err.Error(), "6 of 7 verdicts") || !strings.Contains(err.Error(), "late: by 80 ms") {
+	if err := e.enough(); err == nil || !strings.Contains(err.Error(), "6 of 7 verdicts") ||
+		!strings.Contains(err.Error(), "late: by 80 ms") {
 		t.Errorf("six of seven: %v", err)
 	}
 }

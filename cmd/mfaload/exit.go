@@ -82,7 +82,8 @@ func advised(err error) error {
 		// Windows has other numbers for them.
 		{syscall.Errno(10048), "something else listens there: choose another port"},
 		{syscall.Errno(10049), "this machine has no such address: choose one of its own, such as 127.0.0.1"},
-		{syscall.Errno(10013), "something else has the port for itself, or the system keeps it: choose another port"},
+		{syscall.Errno(10013), "something else has the port for itself, or the system keeps it: choose " +
+			"another port"},
 	} {
 		if errors.Is(err, a.is) {
 			return fmt.Errorf("%w\n%s", err, hint("%s", a.next))

@@ -105,10 +105,12 @@ func (f *frames) begin(frame *http2.MetaHeadersFrame) *stream {
 func (x *stream) head() bool {
 	var block bytes.Buffer
 	e := hpack.NewEncoder(&block)
-	for _, f := range [][2]string{{":status", "201"}, {"content-type", "application/json"}, {"correlation-id", strconv.Itoa(x.number)}} {
+	for _, f := range [][2]string{{":status", "201"}, {"content-type", "application/json"},
+		{"correlation-id", strconv.Itoa(x.number)}} {
 		_ = e.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]})
 	}
-	return x.WriteHeaders(http2.HeadersFrameParam{StreamID: x.id, BlockFragment: block.Bytes(), EndHeaders: true}) == nil
+	return x.WriteHeaders(http2.HeadersFrameParam{StreamID: x.id, BlockFragment: block.Bytes(),
+		EndHeaders: true}) == nil
 }
 
 func (x *stream) answer() bool {
@@ -143,8 +145,14 @@ func TestFaultsOfHTTP2(t *testing.T) {
 		either string // another name that the kernel or the moment may give
 	}{
 		{"all well", much, (*stream).answer, "", counts{}, ""},
-		{"the stream is reset", much, func(x *stream) bool { return x.WriteRSTStream(x.id, http2.ErrCodeInternal) == nil }, "", counts{"stream reset": 10}, ""},
-		{"the stream is refused", much, func(x *stream) bool { return x.WriteRSTStream(x.id, http2.ErrCodeRefusedStream) == nil }, "", counts{"stream reset": 10}, ""},
+		{"the stream is reset", much, func(x *stream) bool {
+			return x.WriteRSTStream(x.id,
+				http2.ErrCodeInternal) == nil
+		}, "", counts{"stream reset": 10}, ""},
+		{"the stream is refused", much, func(x *stream) bool {
+			return x.WriteRSTStream(x.id,
+				http2.ErrCodeRefusedStream) == nil
+		}, "", counts{"stream reset": 10}, ""},
 		{"the stream is reset in the body", much, func(x *stream) bool {
 			return x.half() && x.WriteRSTStream(x.id, http2.ErrCodeInternal) == nil
 		}, "", counts{"stream reset": 10}, ""},
@@ -157,12 +165,15 @@ func TestFaultsOfHTTP2(t *testing.T) {
 		}, "", counts{"connection going away": 10}, ""},
 		{"no window for the request", 0, (*stream).answer, "timeout: 100ms", counts{"timeout": 10}, "201 OTP_REQUIRED"}, // the first may be quicker than the settings
 		{"silence in the body", much, (*stream).half, "timeout: 100ms", counts{"timeout": 10}, ""},
-		{"the connection ends", much, func(*stream) bool { return false }, "", counts{"connection closed": 10}, "connection reset"},
+		{"the connection ends", much, func(*stream) bool { return false }, "",
+			counts{"connection closed": 10}, "connection reset"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			f := &faulty{server: startFrames(t, test.window, test.fault), target: strings.TrimPrefix(test.target+", protocol: h2", ", ")}
-			f.load = "{workers: 1, stages: [{rate: 200/s, requests: 10}]}" // one stream at a time, so that each meets its own fault
+			f := &faulty{server: startFrames(t, test.window, test.fault),
+				target: strings.TrimPrefix(test.target+", protocol: h2", ", ")}
+			// one stream at a time, so that each meets its own fault
+			f.load = "{workers: 1, stages: [{rate: 200/s, requests: 10}]}"
 			rep, printed, code := f.run(t)
 			if rep == nil {
 				t.Fatalf("exit code %d:\n%s", code, printed)

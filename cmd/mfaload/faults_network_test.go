@@ -76,7 +76,8 @@ func TestProxyRefuses(t *testing.T) {
 		_, _ = io.Copy(c, to)
 		return false
 	})
-	f := &faulty{server: server, target: "caFile: " + ca + ", ownerAgreed: true, proxy: http://" + proxy.address + ", authPath: https://" + server.address}
+	f := &faulty{server: server, target: "caFile: " + ca + ", ownerAgreed: true, proxy: http://" +
+		proxy.address + ", authPath: https://" + server.address}
 	f.load = "{workers: 1, stages: [{rate: 200/s, requests: 10}]}"
 	rep, printed, code := f.run(t)
 	if rep == nil || code != 1 && code != 4 {
@@ -98,7 +99,8 @@ func TestNames(t *testing.T) {
 	}
 	loopbackUp(t)
 	conf := filepath.Join(t.TempDir(), "resolv.conf")
-	if err := os.WriteFile(conf, []byte("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"), 0o600); err != nil {
+	if err := os.WriteFile(conf, []byte("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := unix.Mount(conf, "/etc/resolv.conf", "", unix.MS_BIND, ""); err != nil {
@@ -108,7 +110,8 @@ func TestNames(t *testing.T) {
 	secure := &tls.Config{Certificates: []tls.Certificate{made}}
 	first := startFaults(t, secure, (*incoming).answerAndClose)
 	_, port, _ := net.SplitHostPort(first.address)
-	second := &faultServer{t: t, fault: (*incoming).answerAndClose, open: map[net.Conn]bool{}, came: map[string]int{}, address: "127.0.0.2:" + port}
+	second := &faultServer{t: t, fault: (*incoming).answerAndClose, open: map[net.Conn]bool{},
+		came: map[string]int{}, address: "127.0.0.2:" + port}
 	second.start(secure)
 	t.Cleanup(second.kill)
 	names := serveNames(t)
@@ -150,7 +153,8 @@ func TestNames(t *testing.T) {
 	}
 
 	// It is not there from the start.
-	if rep, printed, code = f.run(t); rep == nil || rep.NotStarted == "" || code != 3 || !strings.Contains(printed, "nothing was sent") {
+	if rep, printed, code = f.run(t); rep == nil || rep.NotStarted == "" || code != 3 ||
+		!strings.Contains(printed, "nothing was sent") {
 		t.Errorf("exit code %d:\n%s", code, printed)
 	}
 }
@@ -229,7 +233,8 @@ func serveNames(t *testing.T) *nameServer {
 
 func (s *nameServer) reply(m dnsmessage.Message) ([]byte, error) {
 	q, last := m.Questions[0], byte(s.answer.Load())
-	reply := dnsmessage.Message{Header: dnsmessage.Header{ID: m.ID, Response: true, RecursionAvailable: true}, Questions: m.Questions}
+	reply := dnsmessage.Message{Header: dnsmessage.Header{ID: m.ID, Response: true, RecursionAvailable: true},
+		Questions: m.Questions}
 	switch {
 	case last == 0:
 		reply.RCode = dnsmessage.RCodeNameError

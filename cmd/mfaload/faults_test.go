@@ -49,7 +49,8 @@ func (f *faulty) scenario(t *testing.T) string {
 	if !strings.Contains(target, "timeout") {
 		target += ", timeout: 5s"
 	}
-	text := fmt.Sprintf("name: faults\ntarget: {%s, envID: %s, accessToken: the-token, transactionIDs: f}\nusers: [{name: all, ids: [%s], maxPerUser: 1000000/d}]\nload: %s\n",
+	text := fmt.Sprintf("name: faults\ntarget: {%s, envID: %s, accessToken: the-token, transactionIDs: "+
+		"f}\nusers: [{name: all, ids: [%s], maxPerUser: 1000000/d}]\nload: %s\n",
 		strings.TrimPrefix(target, ", "), envID, userID, load)
 	file := filepath.Join(t.TempDir(), "faults.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -85,7 +86,8 @@ func (f *faulty) run(t *testing.T) (rep *report.Report, printed string, code int
 func (f *faulty) exact(t *testing.T, r *report.Report) {
 	t.Helper()
 	q := r.Requests
-	if q.Scheduled != q.Sent+q.Unsent || q.Sent != q.Answered+q.Failed || sum(r.Errors) != q.Failed || sum(r.Statuses) != q.Answered ||
+	if q.Scheduled != q.Sent+q.Unsent || q.Sent != q.Answered+q.Failed || sum(r.Errors) != q.Failed ||
+		sum(r.Statuses) != q.Answered ||
 		len(r.Groups) != 1 || r.Groups[0].Requests != q {
 		t.Errorf("the sums are wrong: %+v, errors %v, statuses %v", q, r.Errors, r.Statuses)
 	}
@@ -123,13 +125,21 @@ func TestFaults(t *testing.T) {
 		want   counts
 	}{
 		{"reset before the answer", (*incoming).reset, nil, "", counts{"connection reset": 10}},
-		{"closed before the answer", func(*incoming) bool { return false }, nil, "", counts{"connection closed": 10}},
-		{"reset in the middle", func(x *incoming) bool { x.begin(); return x.reset() }, nil, "", counts{"connection reset": 10}},
-		{"closed in the middle", func(x *incoming) bool { x.begin(); return false }, nil, "", counts{"answer cut off": 10}},
+		{"closed before the answer", func(*incoming) bool { return false }, nil, "",
+			counts{"connection closed": 10}},
+		{"reset in the middle", func(x *incoming) bool { x.begin(); return x.reset() }, nil, "",
+			counts{"connection reset": 10}},
+		{"closed in the middle", func(x *incoming) bool { x.begin(); return false }, nil, "",
+			counts{"answer cut off": 10}},
 		{"silence", (*incoming).silent, nil, soon, counts{"timeout": 10}},
-		{"silence in the middle", func(x *incoming) bool { x.begin(); return x.silent() }, nil, soon, counts{"timeout": 10}},
+		{"silence in the middle", func(x *incoming) bool { x.begin(); return x.silent() }, nil, soon,
+			counts{"timeout": 10}},
 		{"a byte at a time", (*incoming).drip, nil, soon, counts{"timeout": 10}},
-		{"another protocol", func(x *incoming) bool { _, _ = io.WriteString(x, "SSH-2.0-OpenSSH_9.6\r\n"); return false }, nil, "", counts{"not HTTP": 10}},
+		{"another protocol", func(x *incoming) bool {
+			_, _ = io.WriteString(x,
+				"SSH-2.0-OpenSSH_9.6\r\n")
+			return false
+		}, nil, "", counts{"not HTTP": 10}},
 		{"a head without end", (*incoming).endless, nil, "", counts{"head too long": 10}},
 		{"half closed after each answer", func(x *incoming) bool {
 			good := x.answer()
@@ -152,7 +162,8 @@ func TestFaults(t *testing.T) {
 		{"a reset before the TLS handshake", (*incoming).answer, func(*faultServer) func(net.Conn, int) bool {
 			return first(func(c net.Conn) bool { return (&incoming{Conn: c}).reset() })
 		}, "TLS", counts{"connection reset": 10}},
-		{"TLS that ends after each answer", func(x *incoming) bool { x.answer(); return false }, nil, "TLS", counts{}},
+		{"TLS that ends after each answer", func(x *incoming) bool { x.answer(); return false }, nil, "TLS",
+			counts{}},
 		{"silence under TLS", (*incoming).silent, nil, "TLS, " + soon, counts{"timeout": 10}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -192,7 +203,8 @@ func TestFaults(t *testing.T) {
 			}
 			f.exact(t, rep)
 			if test.want == nil { // the kernel tells the one or the other
-				test.want = counts{"connection reset": rep.Errors["connection reset"], "connection closed": 10 - rep.Errors["connection reset"]}
+				test.want = counts{"connection reset": rep.Errors["connection reset"],
+					"connection closed": 10 - rep.Errors["connection reset"]}
 				maps.DeleteFunc(test.want, func(_ string, n uint64) bool { return n == 0 })
 			}
 			if diff := cmp.Diff(test.want, counts(rep.Errors)); diff != "" {
@@ -243,20 +255,23 @@ func TestFaultsBeforeTheStart(t *testing.T) {
 		unknown bool      // to the client
 		want    string
 	}{
-		{"the certificate expired", time.Now().Add(-time.Hour), "127.0.0.1", false, "certificate has expired"},
+		{"the certificate expired", time.Now().Add(-time.Hour), "127.0.0.1", false,
+			"certificate has expired"},
 		{"a certificate for another name", hour, "other.example", false, "certificate"},
 		{"a certificate of an unknown authority", hour, "127.0.0.1", true, "unknown authority"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			made, ca := certificateFor(t, test.ends, test.server)
-			f := &faulty{server: startFaults(t, &tls.Config{Certificates: []tls.Certificate{made}}, (*incoming).answer)}
+			f := &faulty{server: startFaults(t, &tls.Config{Certificates: []tls.Certificate{made}},
+				(*incoming).answer)}
 			f.target = "authPath: https://" + f.server.address
 			if !test.unknown {
 				f.target += ", caFile: " + ca
 			}
 			rep, printed, code := f.run(t)
-			if rep == nil || rep.NotStarted == "" || code != 3 || !strings.Contains(printed, test.want) || !strings.Contains(printed, "nothing was sent") {
+			if rep == nil || rep.NotStarted == "" || code != 3 || !strings.Contains(printed, test.want) ||
+				!strings.Contains(printed, "nothing was sent") {
 				t.Errorf("exit code %d:\n%s", code, printed)
 			}
 		})
@@ -370,7 +385,8 @@ func TestConnectionsEndAsTheyAreUsed(t *testing.T) {
 	if came := uint64(len(f.server.came)); lost > q.Sent-came {
 		t.Errorf("%d requests are excused, but only %d did not come", lost, q.Sent-came)
 	}
-	if silent := rep.Errors["connection closed"] + rep.Errors["connection reset"]; silent < uint64(dropped.Load()) {
+	if silent := rep.Errors["connection closed"] +
+		rep.Errors["connection reset"]; silent < uint64(dropped.Load()) {
 		t.Errorf("%d requests are said to have had no answer, and %d had none", silent, dropped.Load())
 	}
 	for _, threshold := range rep.Thresholds {
@@ -413,7 +429,8 @@ func TestServerIsKilledTwice(t *testing.T) {
 		t.Errorf("%+v, errors %v", rep.Requests, rep.Errors)
 	}
 	for name := range rep.Errors {
-		if !slices.Contains([]string{"connection refused", "connection reset", "connection closed", "answer cut off", "idle connection closed"}, name) {
+		if !slices.Contains([]string{"connection refused", "connection reset", "connection closed",
+			"answer cut off", "idle connection closed"}, name) {
 			t.Errorf("%q is no outcome of a server that is killed", name)
 		}
 	}

@@ -55,7 +55,8 @@ type incoming struct {
 // startFaults starts a server. Secure is nil for one without TLS.
 func startFaults(t *testing.T, secure *tls.Config, fault func(*incoming) bool) *faultServer {
 	t.Helper()
-	s := &faultServer{t: t, fault: fault, open: map[net.Conn]bool{}, came: map[string]int{}, address: freeAddress(t)}
+	s := &faultServer{t: t, fault: fault, open: map[net.Conn]bool{}, came: map[string]int{},
+		address: freeAddress(t)}
 	s.start(secure)
 	t.Cleanup(s.kill)
 	return s
@@ -185,7 +186,8 @@ func (x *incoming) silent() bool {
 // goodAnswer is the documented answer to a request.
 func goodAnswer(host string, number int) string {
 	body := goodBody(host, number)
-	return fmt.Sprintf("HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nCorrelation-Id: %d\r\nContent-Length: %d\r\n\r\n%s", number, len(body), body)
+	return fmt.Sprintf("HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nCorrelation-Id: "+
+		"%d\r\nContent-Length: %d\r\n\r\n%s", number, len(body), body)
 }
 
 func goodBody(host string, number int) string {
@@ -211,7 +213,8 @@ func certificateFor(t *testing.T, ends time.Time, names ...string) (tls.Certific
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(ends.UnixNano()), Subject: pkix.Name{CommonName: "fault server"},
+	template := &x509.Certificate{SerialNumber: big.NewInt(ends.UnixNano()),
+		Subject:   pkix.Name{CommonName: "fault server"},
 		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: ends, IsCA: true, BasicConstraintsValid: true}
 	for _, name := range names {
 		if ip := net.ParseIP(name); ip != nil {
@@ -225,7 +228,8 @@ func certificateFor(t *testing.T, ends time.Time, names ...string) (tls.Certific
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file

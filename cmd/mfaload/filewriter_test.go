@@ -40,7 +40,8 @@ func TestFilesHaveOneWriter(t *testing.T) {
 		name = filepath.ToSlash(name)
 		switch {
 		case d.IsDir() && (slices.Contains([]string{"bench", "tools", "deploy", "docs",
-			"internal/schematest", "pingone/transport/transporttest"}, name) || strings.HasPrefix(d.Name(), ".") && name != "."):
+			"internal/schematest", "pingone/transport/transporttest"}, name) ||
+			strings.HasPrefix(d.Name(), ".") && name != "."):
 			return filepath.SkipDir
 		case d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
 			return nil

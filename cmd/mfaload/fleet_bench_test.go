@@ -49,7 +49,8 @@ func BenchmarkCoordinator(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		lead := exec.Command(program(b), "coordinate", "--shards", fmt.Sprint(workers), "--listen", "127.0.0.1:0", "--join-file", "join", "--out", "out", "--overwrite", "s.yaml")
+		lead := exec.Command(program(b), "coordinate", "--shards", fmt.Sprint(workers), "--listen",
+			"127.0.0.1:0", "--join-file", "join", "--out", "out", "--overwrite", "s.yaml")
 		lead.Dir = dir
 		said := &bytes.Buffer{}
 		lead.Stderr, lead.Stdout = said, said
@@ -62,16 +63,20 @@ func BenchmarkCoordinator(b *testing.B) {
 		join := awaitJoinFile(b, filepath.Join(dir, "join"))
 		var all sync.WaitGroup
 		for i := range workers {
-			w := &fleet.Worker{Join: join, Version: strings.Fields(string(version))[1], Host: fmt.Sprint("simulated-", i), Shard: i, Within: time.Minute, Say: func(string, ...any) {},
-				Load: simulatedPart(s.Hash(), strings.Fields(string(version))[1], report.TermsOf(s).Encode(), groups, func(ctx context.Context, start time.Time) {
-					pause(ctx, time.Until(start)+2*time.Second)
-					once.Do(func() {
-						before = cpuOf(b, lead.Process.Pid)
-						pause(ctx, length-4*time.Second)
-						after = cpuOf(b, lead.Process.Pid)
-					})
-					pause(ctx, time.Until(start.Add(length)))
-				})}
+			w := &fleet.Worker{Join: join, Version: strings.Fields(string(version))[1],
+				Host: fmt.Sprint("simulated-", i), Shard: i, Within: time.Minute, Say: func(string,
+					...any) {
+				},
+				Load: simulatedPart(s.Hash(), strings.Fields(string(version))[1], report.TermsOf(s).Encode(),
+					groups, func(ctx context.Context, start time.Time) {
+						pause(ctx, time.Until(start)+2*time.Second)
+						once.Do(func() {
+							before = cpuOf(b, lead.Process.Pid)
+							pause(ctx, length-4*time.Second)
+							after = cpuOf(b, lead.Process.Pid)
+						})
+						pause(ctx, time.Until(start.Add(length)))
+					})}
 			all.Go(func() {
 				if err := w.Work(b.Context()); err != nil {
 					b.Error(err)
@@ -109,15 +114,18 @@ func awaitJoinFile(b *testing.B, path string) *fleet.Join {
 }
 
 // simulatedPart is a shard that sends nothing and tells of many different times.
-func simulatedPart(hash, version string, terms []byte, groups int, load func(context.Context, time.Time)) func(context.Context, fleet.Offer) (*fleet.Loaded, error) {
+func simulatedPart(hash, version string, terms []byte, groups int,
+	load func(context.Context, time.Time)) func(context.Context, fleet.Offer) (*fleet.Loaded, error) {
 	return func(_ context.Context, offer fleet.Offer) (*fleet.Loaded, error) {
 		return &fleet.Loaded{Hash: hash, Part: func(of fleet.Shard) (*fleet.Part, error) {
-			r := measure.NewRecorder(1, nil, 0) // of one group: a recorder of all groups for each of 50 workers would fill the memory
+			// of one group: a recorder of all groups for each of 50 workers would fill the memory
+			r := measure.NewRecorder(1, nil, 0)
 			soFar, n := r.Snapshots(), 0
 			more := func() {
 				for range 1000 { // 500 a second
 					at := time.Duration(n) * 2 * time.Millisecond
-					r.Record(0, &measure.Observation{Label: "201", AsExpected: true, Intended: at, Sent: at, Done: at + time.Duration(50_000+n*n%200_000)*time.Microsecond})
+					r.Record(0, &measure.Observation{Label: "201", AsExpected: true, Intended: at, Sent: at,
+						Done: at + time.Duration(50_000+n*n%200_000)*time.Microsecond})
 					n++
 				}
 			}
@@ -127,7 +135,8 @@ func simulatedPart(hash, version string, terms []byte, groups int, load func(con
 					load(ctx, start)
 					last := measure.NewRecorder(groups, []string{"rule"}, 0)
 					for g := range groups {
-						last.Record(0, &measure.Observation{Group: g, Label: "201", AsExpected: true, Done: time.Duration(g+1) * time.Millisecond})
+						last.Record(0, &measure.Observation{Group: g, Label: "201", AsExpected: true,
+							Done: time.Duration(g+1) * time.Millisecond})
 					}
 					m, err := last.Final()
 					if err != nil {
@@ -146,7 +155,8 @@ func simulatedPart(hash, version string, terms []byte, groups int, load func(con
 					more()
 					p, err := soFar.Take()
 					p.Scheduled, p.Index = p.Response.Count(), of.Index
-					return &fleet.Snapshot{Progress: r.Progress(), Planned: 10_000, Elapsed: time.Duration(n) * 2 * time.Millisecond, SoFar: p}, err
+					return &fleet.Snapshot{Progress: r.Progress(), Planned: 10_000,
+						Elapsed: time.Duration(n) * 2 * time.Millisecond, SoFar: p}, err
 				},
 				Keep: func(*measure.Measurement) error { return nil }, Close: func() {},
 			}, nil

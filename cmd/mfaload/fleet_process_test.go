@@ -110,7 +110,8 @@ func fleetScenario(t *testing.T, rate, seconds int) (dir string) {
 	for i := range 16 {
 		ids = append(ids, fmt.Sprintf("788d4931-6936-43f2-82ff-178f576229%02d", i+10))
 	}
-	text := fmt.Sprintf("name: proof\ntarget: {simulator: {latency: 20ms}}\nusers: [{name: all, ids: [%s]}]\nload: {workers: 128, stages: [{rate: %d/s, duration: %ds}]}\n",
+	text := fmt.Sprintf("name: proof\ntarget: {simulator: {latency: 20ms}}\nusers: [{name: all, ids: "+
+		"[%s]}]\nload: {workers: 128, stages: [{rate: %d/s, duration: %ds}]}\n",
 		strings.Join(ids, ", "), rate, seconds)
 	if err := os.WriteFile(filepath.Join(dir, "s.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -119,11 +120,13 @@ func fleetScenario(t *testing.T, rate, seconds int) (dir string) {
 }
 
 func lead(t *testing.T, dir string, shards int, more ...string) *process {
-	return start(t, dir, nil, append([]string{"coordinate", "--shards", fmt.Sprint(shards), "--listen", "127.0.0.1:0", "--join-file", "join", "--out", "out", "s.yaml"}, more...)...)
+	return start(t, dir, nil, append([]string{"coordinate", "--shards", fmt.Sprint(shards), "--listen",
+		"127.0.0.1:0", "--join-file", "join", "--out", "out", "s.yaml"}, more...)...)
 }
 
 func follow(t *testing.T, dir string, shard int) *process {
-	return start(t, dir, nil, "worker", "--join-file", "join", "--shard", fmt.Sprint(shard), "--out", fmt.Sprint("w", shard))
+	return start(t, dir, nil, "worker", "--join-file", "join", "--shard", fmt.Sprint(shard), "--out",
+		fmt.Sprint("w", shard))
 }
 
 // reportOf reads what a report says of requests and shards.
@@ -196,7 +199,8 @@ func TestFleetWorkerKilled(t *testing.T) {
 	workers[0].ends(0, "shard 0 is delivered")
 	workers[2].ends(0, "shard 2 is delivered")
 	r := reportOf(t, dir)
-	if r.Verdict != "inconclusive" || r.Requests.Scheduled >= 480 || len(r.Shards) != 3 || r.Shards[1].Lost == "" {
+	if r.Verdict != "inconclusive" || r.Requests.Scheduled >= 480 || len(r.Shards) != 3 ||
+		r.Shards[1].Lost == "" {
 		t.Errorf("the report says %+v", r)
 	}
 }
@@ -223,7 +227,8 @@ func TestFleetCoordinatorKilled(t *testing.T) {
 	for _, w := range []*process{w0, w1} {
 		w.ends(4, "nothing was heard of the coordinator for 3s", "what was measured is in ")
 	}
-	merged := runBinary(t, 130, "merge", "--expect", "2", "--out", filepath.Join(dir, "out"), filepath.Join(dir, "w0"), filepath.Join(dir, "w1"))
+	merged := runBinary(t, 130, "merge", "--expect", "2", "--out", filepath.Join(dir, "out"),
+		filepath.Join(dir, "w0"), filepath.Join(dir, "w1"))
 	if !strings.Contains(merged, "INTERRUPTED") {
 		t.Errorf("what the workers kept merges to:\n%s", merged)
 	}
@@ -281,7 +286,8 @@ func TestFleetStrangers(t *testing.T) {
 	}
 	stranger := func(join, want string, more ...string) {
 		t.Helper()
-		start(t, dir, nil, append([]string{"worker", "--join-file", join, "--out", "stranger"}, more...)...).ends(3, want, "nothing was sent")
+		start(t, dir, nil, append([]string{"worker", "--join-file", join, "--out", "stranger"},
+			more...)...).ends(3, want, "nothing was sent")
 	}
 	stranger(bent("token", strings.Repeat("x", 26)), "the NATS server does not take the credentials")
 	stranger(bent("certificate_sha256", strings.Repeat("0", 64)), "its certificate is another one")
@@ -292,7 +298,8 @@ func TestFleetStrangers(t *testing.T) {
 	w0.ends(0, "shard 0 is delivered")
 	w1.ends(0, "shard 1 is delivered")
 	_ = l.Wait() // the verdict is of this machine's load as well
-	if r := reportOf(t, dir); r.Requests.Scheduled != 320 || len(r.Shards) != 2 || r.Shards[0].Lost+r.Shards[1].Lost != "" {
+	if r := reportOf(t, dir); r.Requests.Scheduled != 320 || len(r.Shards) != 2 ||
+		r.Shards[0].Lost+r.Shards[1].Lost != "" {
 		t.Errorf("the report says %+v", r)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "stranger")); err == nil {
@@ -322,9 +329,11 @@ func TestFleetAcrossNamespaces(t *testing.T) {
 		near, far = near[:min(len(near), 15)], far[:min(len(far), 15)]
 		t.Cleanup(func() { _ = ip("netns", "del", space) })
 		for _, args := range [][]string{
-			{"netns", "add", space}, {"link", "add", near, "type", "veth", "peer", "name", far, "netns", space},
+			{"netns", "add", space}, {"link", "add", near, "type", "veth", "peer", "name", far, "netns",
+				space},
 			{"addr", "add", fmt.Sprintf("10.213.%d.1/24", i), "dev", near}, {"link", "set", near, "up"},
-			{"-n", space, "addr", "add", fmt.Sprintf("10.213.%d.2/24", i), "dev", far}, {"-n", space, "link", "set", far, "up"}, {"-n", space, "link", "set", "lo", "up"},
+			{"-n", space, "addr", "add", fmt.Sprintf("10.213.%d.2/24", i), "dev", far}, {"-n", space, "link",
+				"set", far, "up"}, {"-n", space, "link", "set", "lo", "up"},
 		} {
 			if err := ip(args...); err != nil {
 				skipFleet(t, err.Error())
@@ -333,9 +342,11 @@ func TestFleetAcrossNamespaces(t *testing.T) {
 	}
 	run := func(seconds int) (dir string, l *process, workers []*process) {
 		dir = fleetScenario(t, 40, seconds)
-		l = start(t, dir, nil, "coordinate", "--shards", "2", "--listen", "0.0.0.0:0", "--join-file", "join", "--out", "out", "s.yaml")
+		l = start(t, dir, nil, "coordinate", "--shards", "2", "--listen", "0.0.0.0:0", "--join-file", "join",
+			"--out", "out", "s.yaml")
 		for i := range 2 {
-			workers = append(workers, start(t, dir, []string{"ip", "netns", "exec", name("n", i)}, "worker", "--join-file", "join", "--shard", fmt.Sprint(i), "--out", fmt.Sprint("w", i)))
+			workers = append(workers, start(t, dir, []string{"ip", "netns", "exec", name("n", i)}, "worker",
+				"--join-file", "join", "--shard", fmt.Sprint(i), "--out", fmt.Sprint("w", i)))
 		}
 		l.await("  2 s: ")
 		return dir, l, workers

@@ -89,9 +89,11 @@ func (v *fleetView) standing() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	p := v.status.Sum.Progress
-	text := fmt.Sprintf("%s/s, %d as expected, %d errors, %d violating", short(v.rate()), p.Clean, p.Failed+p.Refused+p.Unexpected(), p.Violating)
+	text := fmt.Sprintf("%s/s, %d as expected, %d errors, %d violating", short(v.rate()), p.Clean,
+		p.Failed+p.Refused+p.Unexpected(), p.Violating)
 	if r := v.status.Sum.Response; r != nil && r.Count() > 0 {
-		text += fmt.Sprintf(", response p50 %s p99 %s ms", short(milliseconds(r.Percentile(50))), short(milliseconds(r.Percentile(99))))
+		text += fmt.Sprintf(", response p50 %s p99 %s ms", short(milliseconds(r.Percentile(50))),
+			short(milliseconds(r.Percentile(99))))
 	}
 	if lost := v.status.Count(func(s fleet.ShardStatus) bool { return s.Lost }); lost > 0 {
 		text += fmt.Sprintf(", %d of %d shards lost", lost, len(v.status.Shards))
@@ -112,8 +114,12 @@ func (u *ui) showFleetBars(name string, shards int, v *fleetView) (hide func()) 
 	shown := []*mpb.Bar{all}
 	if shards <= maxBars {
 		for i := range shards {
-			shown = append(shown, bars.AddBar(0, mpb.PrependDecorators(decor.Name(fmt.Sprintf("shard %d", i), decor.WCSyncSpaceR)),
-				mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return fit(v.shard(i), width/2) }))))
+			shown = append(shown, bars.AddBar(0, mpb.PrependDecorators(decor.Name(fmt.Sprintf("shard %d", i),
+				decor.WCSyncSpaceR)),
+				mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
+					return fit(v.shard(i),
+						width/2)
+				}))))
 		}
 	}
 	line := bars.New(0, mpb.NopStyle(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return fit(v.standing(), width-1) })))
@@ -157,7 +163,8 @@ func (v *fleetView) joined() string {
 	defer v.mu.Unlock()
 	s := v.status
 	if s.Going {
-		return fmt.Sprintf("%s, %v", sentOf(int64(s.Sum.Progress.Sent), int64(s.Sum.Planned)), s.Sum.Elapsed.Round(time.Second))
+		return fmt.Sprintf("%s, %v", sentOf(int64(s.Sum.Progress.Sent), int64(s.Sum.Planned)),
+			s.Sum.Elapsed.Round(time.Second))
 	}
 	there := s.Count(func(shard fleet.ShardStatus) bool { return shard.Host != "" })
 	return fmt.Sprintf("%d of %d workers", there, len(s.Shards))

@@ -32,12 +32,14 @@ load: {stages: [{rate: 20/s, duration: 3s}]}
 		t.Fatal(err)
 	}
 	ours, theirs := terminal(t)
-	if err := unix.IoctlSetWinsize(int(ours.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 30, Col: 80}); err != nil {
+	if err := unix.IoctlSetWinsize(int(ours.Fd()), unix.TIOCSWINSZ,
+		&unix.Winsize{Row: 30, Col: 80}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // so that a run that stands still ends
 	defer cancel()
-	c := exec.CommandContext(ctx, program(t), "run", "--shards", "2", "--out", filepath.Join(dir, "out"), file)
+	c := exec.CommandContext(ctx, program(t), "run", "--shards", "2", "--out", filepath.Join(dir, "out"),
+		file)
 	c.Env = append(os.Environ(), "TERM=xterm", "NO_COLOR=1")
 	summary := &bytes.Buffer{}
 	c.Stdout, c.Stderr = summary, theirs
@@ -51,10 +53,12 @@ load: {stages: [{rate: 20/s, duration: 3s}]}
 		t.Fatal(err)
 	}
 	_ = c.Wait() // a busy machine makes it inconclusive
-	if !strings.Contains(summary.String(), "  shown: 60 requests in 3 s\n") || strings.Contains(shown.String(), "lost:") {
+	if !strings.Contains(summary.String(), "  shown: 60 requests in 3 s\n") ||
+		strings.Contains(shown.String(), "lost:") {
 		t.Errorf("not all was sent, or %v:\n%s\n%s", ctx.Err(), summary, shown.String())
 	}
-	for _, want := range []string{`shown +\[=*>-+\] [1-9][0-9]* / 60, [0-9]+s`, `shard 0 +\[=+>-+\] \S+: `, `shard 1 +\[=+>-+\] \S+: `, `/s, [1-9][0-9]* as expected, 0 errors, 0 violating`} {
+	for _, want := range []string{`shown +\[=*>-+\] [1-9][0-9]* / 60, [0-9]+s`, `shard 0 +\[=+>-+\] \S+: `,
+		`shard 1 +\[=+>-+\] \S+: `, `/s, [1-9][0-9]* as expected, 0 errors, 0 violating`} {
 		if !regexp.MustCompile(want).MatchString(shown.String()) {
 			t.Errorf("nothing like %q in:\n%s", want, shown.String())
 		}

@@ -25,7 +25,8 @@ import (
 
 var (
 	updateFrozen = flag.Bool("update", false, "write what testdata/frozen holds of outputs anew")
-	keepFrozen   = flag.String("keep", "", "write all outputs of TestFrozen into this folder, for diff -r of two commits")
+	keepFrozen   = flag.String("keep", "",
+		"write all outputs of TestFrozen into this folder, for diff -r of two commits")
 )
 
 // frozen is the folder of TestFrozen. What it makes outputs of is in input, and
@@ -84,7 +85,8 @@ func TestFrozen(t *testing.T) {
 func frozenRun(t *testing.T, args ...string) []byte {
 	t.Helper()
 	var out, said bytes.Buffer
-	code := run(context.Background(), environment{args: args, in: strings.NewReader(""), out: &out, err: &said,
+	code := run(context.Background(), environment{args: args, in: strings.NewReader(""), out: &out,
+		err:    &said,
 		lookup: frozenVariables, leave: func(int) { t.Error("left at once") }})
 	return fmt.Appendf(nil, "%s%s[exit code %d]\n", out.Bytes(), said.Bytes(), code)
 }

@@ -28,7 +28,10 @@ import (
 )
 
 func main() {
-	env := environment{out: os.Stdout, err: os.Stderr, lookup: func(string) (string, bool) { return "", false }}
+	env := environment{out: os.Stdout, err: os.Stderr, lookup: func(string) (string, bool) {
+		return "",
+			false
+	}}
 	root := newRoot(&app{env: env, ui: newUI(env)})
 	if err := generate(root, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "gendocs:", err)
@@ -51,10 +54,12 @@ func generate(root *cobra.Command, args []string) error {
 // reference writes every command's help, and the topics, as one page.
 func reference(w io.Writer, root *cobra.Command) error {
 	var b bytes.Buffer
-	b.WriteString("# Command line\n\nMade from the program itself by `make docs`; `mfaload help COMMAND` shows the same.\n\n")
+	b.WriteString("# Command line\n\nMade from the program itself by `make docs`; `mfaload help COMMAND` " +
+		"shows the same.\n\n")
 	root.InitDefaultCompletionCmd()
 	for _, c := range commands(root) {
-		fmt.Fprintf(&b, "- [%s](#%s): %s\n", c.CommandPath(), strings.ReplaceAll(c.CommandPath(), " ", "-"), c.Short)
+		fmt.Fprintf(&b, "- [%s](#%s): %s\n", c.CommandPath(), strings.ReplaceAll(c.CommandPath(), " ", "-"),
+			c.Short)
 	}
 	for _, c := range commands(root) {
 		c.InitDefaultHelpFlag()
@@ -96,12 +101,14 @@ func manPages(dir string, root *cobra.Command) error {
 	}
 	for _, c := range append(commands(root), root) {
 		if c.Runnable() {
-			if err := mend(filepath.Join(dir, strings.ReplaceAll(c.CommandPath(), " ", "-")+".1"), c, root); err != nil {
+			if err := mend(filepath.Join(dir, strings.ReplaceAll(c.CommandPath(), " ", "-")+".1"), c,
+				root); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := disk.Replace(filepath.Join(dir, "mfaload-"+c.Name()+".7"), topicPage(c), 0o644); err != nil {
+		if err := disk.Replace(filepath.Join(dir, "mfaload-"+c.Name()+".7"), topicPage(c),
+			0o644); err != nil {
 			return err
 		}
 	}
@@ -169,7 +176,8 @@ func topicPage(c *cobra.Command) []byte {
 	text := strings.ReplaceAll(c.Long, `\`, `\e`)
 	text = regexp.MustCompile(`(?m)^[.']`).ReplaceAllString(text, `\&$0`)
 	text = strings.ReplaceAll(text, "-", `\-`)
-	return fmt.Appendf(nil, ".TH MFALOAD-%s 7 \"\" mfaload mfaload\n.SH NAME\nmfaload\\-%s \\- %s\n.SH DESCRIPTION\n.nf\n%s\n.fi\n",
+	return fmt.Appendf(nil, ".TH MFALOAD-%s 7 \"\" mfaload mfaload\n.SH NAME\nmfaload\\-%s \\- %s\n.SH "+
+		"DESCRIPTION\n.nf\n%s\n.fi\n",
 		strings.ToUpper(c.Name()), c.Name(), c.Short, text)
 }
 

@@ -29,7 +29,8 @@ func newTopics() []*cobra.Command {
 			panic("mfaload: " + err.Error())
 		}
 		about, long, _ := strings.Cut(string(text), "\n")
-		all = append(all, &cobra.Command{Use: strings.TrimSuffix(f.Name(), ".txt"), Short: about, Long: strings.TrimSpace(long)})
+		all = append(all, &cobra.Command{Use: strings.TrimSuffix(f.Name(), ".txt"), Short: about,
+			Long: strings.TrimSpace(long)})
 	}
 	return all
 }
@@ -40,7 +41,8 @@ func newHelp() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND | TOPIC]",
 		Short: "Explain a command or a topic",
-		ValidArgsFunction: func(c *cobra.Command, args []string, _ string) (found []string, _ cobra.ShellCompDirective) {
+		ValidArgsFunction: func(c *cobra.Command, args []string, _ string) (found []string,
+			_ cobra.ShellCompDirective) {
 			if at, _, err := c.Root().Find(args); err == nil {
 				for _, sub := range at.Commands() {
 					if sub.IsAvailableCommand() || sub.IsAdditionalHelpTopicCommand() {
@@ -74,5 +76,6 @@ func resultFolders(*cobra.Command, []string, string) ([]string, cobra.ShellCompD
 
 // formats completes the values of the flag --format, which c has.
 func formats(c *cobra.Command, values ...string) {
-	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(values,
+		cobra.ShellCompDirectiveNoFileComp))
 }

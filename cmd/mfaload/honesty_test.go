@@ -30,13 +30,17 @@ func TestWhoIsAtFault(t *testing.T) {
 		reason  string
 		excuse  string // what no reason has
 	}{
-		{"a rate that it can't reach", "{workers: 64, drain: 0s, stages: [{rate: 500000/s, duration: 2s}]}", "constant(0ms)", 0,
+		{"a rate that it can't reach", "{workers: 64, drain: 0s, stages: [{rate: 500000/s, duration: 2s}]}",
+			"constant(0ms)", 0,
 			4, "mfaload itself was out of processor time", ""},
-		{"busy loops beside it", "{workers: 64, drain: 0s, stages: [{rate: 100000/s, duration: 2s}]}", "constant(0ms)", 2 * runtime.NumCPU(),
+		{"busy loops beside it", "{workers: 64, drain: 0s, stages: [{rate: 100000/s, duration: 2s}]}",
+			"constant(0ms)", 2 * runtime.NumCPU(),
 			4, "mfaload itself", ""},
-		{"a service that is too slow", "{stages: [{rate: 200/s, duration: 2s}]}\nthresholds: {service: {p95: 150ms}}", "constant(200ms)", 0,
+		{"a service that is too slow", "{stages: [{rate: 200/s, duration: 2s}]}\nthresholds: {service: " +
+			"{p95: 150ms}}", "constant(200ms)", 0,
 			1, "service p95 <= 150ms: observed", "mfaload itself"},
-		{"too few workers for the load", "{workers: 8, drain: 0s, stages: [{rate: 200/s, duration: 2s}]}", "constant(200ms)", 0,
+		{"too few workers for the load", "{workers: 8, drain: 0s, stages: [{rate: 200/s, duration: 2s}]}",
+			"constant(200ms)", 0,
 			4, "raise load.workers, or leave it out", "mfaload itself was out of processor time"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -45,7 +49,8 @@ func TestWhoIsAtFault(t *testing.T) {
 			}
 			dir := t.TempDir()
 			file := filepath.Join(dir, "s.yaml")
-			text := fmt.Sprintf("name: s\ntarget: {simulator: {latency: %s}}\nusers: [{name: all, ids: [%s]}]\nload: %s\n", test.latency, userID, test.load)
+			text := fmt.Sprintf("name: s\ntarget: {simulator: {latency: %s}}\nusers: [{name: all, ids: "+
+				"[%s]}]\nload: %s\n", test.latency, userID, test.load)
 			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -60,7 +65,8 @@ func TestWhoIsAtFault(t *testing.T) {
 			busy := measured(t, filepath.Join(dir, "out")).Generator.ShortSeconds()
 			if test.exit == 1 && exit.ExitCode() == 4 && len(busy) > 0 { // something else took the processor
 				test.exit, test.excuse = 4, ""
-				test.reason += fmt.Sprintf(" [0-9]+ ms; undecided: .*mfaload was out of processor time in %d seconds", len(busy))
+				test.reason += fmt.Sprintf(" [0-9]+ ms; undecided: .*mfaload was out of processor time in "+
+					"%d seconds", len(busy))
 			}
 			if exit.ExitCode() != test.exit {
 				t.Fatalf("%v, want exit code %d\n%s", err, test.exit, out)
@@ -68,7 +74,10 @@ func TestWhoIsAtFault(t *testing.T) {
 			reason := regexp.MustCompile(test.reason)
 			said := slices.ContainsFunc(all, reason.MatchString)
 			if held { // by what runs next to the tests: that is said for itself, and excuses no threshold
-				all = slices.DeleteFunc(all, func(reason string) bool { return strings.HasPrefix(reason, "mfaload itself was ") })
+				all = slices.DeleteFunc(all, func(reason string) bool {
+					return strings.HasPrefix(reason,
+						"mfaload itself was ")
+				})
 			}
 			reasons := strings.Join(all, "\n")
 			if !said || test.excuse != "" && strings.Contains(reasons, test.excuse) {

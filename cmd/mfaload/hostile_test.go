@@ -147,7 +147,11 @@ func misbehaviours() []misbehaviour {
 			return err == nil
 		}, []string{"http.length"}},
 		// Connections.
-		{"Connection: Upgrade, close", func(x *incoming) bool { with("Connection: Upgrade, close\r\n")(x); return false }, nil},
+		{"Connection: Upgrade, close", func(x *incoming) bool {
+			with("Connection: Upgrade, " +
+				"close\r\n")(x)
+			return false
+		}, nil},
 		{"Connection twice", func(x *incoming) bool {
 			with("Connection: keep-alive\r\nConnection: close\r\n")(x)
 			return false

@@ -85,7 +85,8 @@ func (p hostPins) refuse(key, host, port string) error {
 	if p.allow(host, port) {
 		return nil
 	}
-	return fmt.Errorf("the scenario sends to %s (target.%s), which --host does not name: nothing was sent\n%s", net.JoinHostPort(host, port), key,
+	return fmt.Errorf("the scenario sends to %s (target.%s), which --host does not name: nothing was "+
+		"sent\n%s", net.JoinHostPort(host, port), key,
 		hint("name it with --host too, if the load may go there"))
 }
 

@@ -40,7 +40,8 @@ func TestInterruptAtFullSpeed(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !m.Interrupted || m.Main.Sent() != after.all {
-		t.Errorf("interrupted %v: the report has %d requests, the server %d", m.Interrupted, m.Main.Sent(), after.all)
+		t.Errorf("interrupted %v: the report has %d requests, the server %d", m.Interrupted, m.Main.Sent(),
+			after.all)
 	}
 }
 

@@ -72,19 +72,22 @@ func (k *killed) rebuilt(t *testing.T) {
 	k.server.mu.Lock()
 	defer k.server.mu.Unlock()
 	q, came := r.Requests, uint64(len(k.server.came))
-	if q.Scheduled != q.Sent+q.Unsent || q.Sent != q.Answered+q.Failed || sum(r.Errors) != q.Failed || sum(r.Statuses) != q.Answered {
+	if q.Scheduled != q.Sent+q.Unsent || q.Sent != q.Answered+q.Failed || sum(r.Errors) != q.Failed ||
+		sum(r.Statuses) != q.Answered {
 		t.Errorf("the sums are wrong: %+v, errors %v, statuses %v", q, r.Errors, r.Statuses)
 	}
 	// A second of requests may be missing, and on a busy machine some more; none
 	// may be there that the server does not know.
 	const most = killRate * 3 / 2
-	if q.Sent > came || q.Sent+most < came || q.Answered > uint64(k.server.answered) || q.Answered+most < uint64(k.server.answered) {
+	if q.Sent > came || q.Sent+most < came || q.Answered > uint64(k.server.answered) ||
+		q.Answered+most < uint64(k.server.answered) {
 		t.Errorf("%d requests came and %d were answered, rebuilt were %+v", came, k.server.answered, q)
 	}
 	if n := r.Errors["connection reset"]; n != q.Failed || n > uint64(k.resets) || n+most < uint64(k.resets) {
 		t.Errorf("%d connections were reset, rebuilt were %v", k.resets, r.Errors)
 	}
-	if r.Verdict != report.Interrupted || len(r.Reasons) < 2 || !strings.Contains(r.Reasons[1], "rebuilt from the journal") {
+	if r.Verdict != report.Interrupted || len(r.Reasons) < 2 || !strings.Contains(r.Reasons[1],
+		"rebuilt from the journal") {
 		t.Errorf("%s: %q\n%s", r.Verdict, r.Reasons, printed)
 	}
 	if _, err := os.Stat(filepath.Join(k.dir, "run.journal")); err == nil {

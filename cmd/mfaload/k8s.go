@@ -62,15 +62,22 @@ not in the manifests. In the cluster they come from the Secret of --env-secret.`
 		},
 	}
 	flags.fleetFlags.add(c, "the number of shards, each a pod (required)")
-	c.Flags().StringVar(&flags.image, "image", "", "the image of mfaload, as deploy/Dockerfile makes it (required)")
+	c.Flags().StringVar(&flags.image, "image", "",
+		"the image of mfaload, as deploy/Dockerfile makes it (required)")
 	c.Flags().StringVar(&flags.namespace, "namespace", "default", "the namespace")
-	c.Flags().StringVar(&flags.run, "run", "", "the run's name: lower-case letters, digits and '-' (default: made from the time)")
-	c.Flags().StringVar(&flags.envSecret, "env-secret", "", "a Secret whose keys are the variables of the scenario")
-	c.Flags().StringVar(&flags.resultsPVC, "results-claim", "", "a PersistentVolumeClaim for the results (default: a folder that goes with the pod; the summary is in its log)")
+	c.Flags().StringVar(&flags.run, "run", "",
+		"the run's name: lower-case letters, digits and '-' (default: made from the time)")
+	c.Flags().StringVar(&flags.envSecret, "env-secret", "",
+		"a Secret whose keys are the variables of the scenario")
+	c.Flags().StringVar(&flags.resultsPVC, "results-claim", "",
+		"a PersistentVolumeClaim for the results (default: a folder that goes with the pod; the summary is "+
+			"in its log)")
 	c.Flags().StringVar(&flags.cpu, "cpu", "1", "processors of a worker, as request and limit")
-	c.Flags().StringVar(&flags.memory, "memory", "", "memory of a worker, as request and limit (default: what the run needs, at least 512Mi)")
+	c.Flags().StringVar(&flags.memory, "memory", "",
+		"memory of a worker, as request and limit (default: what the run needs, at least 512Mi)")
 	c.Flags().StringSliceVar(&flags.nats, "nats", nil, "an external NATS server or cluster: tls://host:port")
-	c.Flags().StringVar(&flags.credsSecret, "creds-secret", "", "with --nats: a Secret with lead.creds and worker.creds")
+	c.Flags().StringVar(&flags.credsSecret, "creds-secret", "",
+		"with --nats: a Secret with lead.creds and worker.creds")
 	return c
 }
 
@@ -118,13 +125,15 @@ func (a *app) k8s(file string, flags *k8sFlags) error {
 	}
 	plan := newPlan(s, 0)
 	plan.Share(flags.shards)
-	m := &manifests{k8sFlags: flags, name: "mfaload-" + flags.run, scenario: s, worker: plan.Needs, leader: plan.CoordinatorResources(flags.shards)}
+	m := &manifests{k8sFlags: flags, name: "mfaload-" + flags.run, scenario: s, worker: plan.Needs,
+		leader: plan.CoordinatorResources(flags.shards)}
 	if given := quantity(flags.memory); flags.memory != "" && given < float64(m.worker.Memory) {
 		a.ui.tell("mfaload: --memory %s is less than the %s that a worker needs, about: it may be killed\n",
 			flags.memory, storage(m.worker.Memory))
 	}
 	if flags.resultsPVC != "" {
-		a.ui.tell("mfaload: the results take about %s of the claim %s\n", storage(m.leader.Folder()), flags.resultsPVC)
+		a.ui.tell("mfaload: the results take about %s of the claim %s\n", storage(m.leader.Folder()),
+			flags.resultsPVC)
 	}
 	if err := m.make(); err != nil {
 		return err
@@ -239,10 +248,13 @@ func (m *manifests) server() error {
 		if err != nil {
 			return err
 		}
-		m.add("v1", "Secret", m.name+"-"+secret.key, object{"type": "Opaque", "stringData": object{secret.key: string(text)}})
+		m.add("v1", "Secret", m.name+"-"+secret.key, object{"type": "Opaque",
+			"stringData": object{secret.key: string(text)}})
 	}
-	m.add("v1", "Service", m.name, object{"spec": object{"selector": m.labels("lead"), "publishNotReadyAddresses": true,
-		"ports": []object{{"name": "nats", "port": natsPort, "targetPort": natsPort, "protocol": "TCP"}}}})
+	m.add("v1", "Service", m.name, object{"spec": object{"selector": m.labels("lead"),
+		"publishNotReadyAddresses": true,
+		"ports": []object{{"name": "nats", "port": natsPort, "targetPort": natsPort,
+			"protocol": "TCP"}}}})
 	return nil
 }
 
@@ -260,21 +272,24 @@ const maxConfigMap = 1_000_000
 func (m *manifests) files() (*mounted, error) {
 	s := m.scenario
 	if len(s.Literal) > 0 && s.Target.Simulator == nil {
-		return nil, form.Problems{{Pos: s.Literal[0], Text: "a secret is written out here, and would be in the manifests",
+		return nil, form.Problems{{Pos: s.Literal[0],
+			Text:   "a secret is written out here, and would be in the manifests",
 			Remedy: "write ${VARIABLE}, and name a Secret that has it with --env-secret"}}
 	}
 	f, size := &mounted{data: object{}, main: filepath.Base(s.File)}, 0
 	add := func(file string) error {
 		rel, err := filepath.Rel(filepath.Dir(s.File), file)
 		if err != nil || !filepath.IsLocal(rel) {
-			return fmt.Errorf("%s is not below the scenario's folder\n%s", file, hint("move it there: the manifests hold the scenario with its files"))
+			return fmt.Errorf("%s is not below the scenario's folder\n%s", file,
+				hint("move it there: the manifests hold the scenario with its files"))
 		}
 		text, err := disk.Read(file, maxConfigMap)
 		if err != nil {
 			return fmt.Errorf("read what the scenario names: %w", err)
 		}
 		if size += len(text); size > maxConfigMap {
-			return fmt.Errorf("the scenario and its files have more than 1 MB, which is all that a ConfigMap holds\n%s", hint("use 'mfaload coordinate' on a machine of your own"))
+			return fmt.Errorf("the scenario and its files have more than 1 MB, which is all that a "+
+				"ConfigMap holds\n%s", hint("use 'mfaload coordinate' on a machine of your own"))
 		}
 		key := fmt.Sprintf("file-%d", len(f.items))
 		f.data[key] = string(text)
@@ -284,7 +299,8 @@ func (m *manifests) files() (*mounted, error) {
 	names := []string{s.File}
 	for _, g := range s.Groups {
 		if g.File.Path == scenario.Stdin {
-			return nil, errors.New("users from standard input can't come to a pod: write them to a file below the scenario's folder")
+			return nil, errors.New("users from standard input can't come to a pod: write them to a file " +
+				"below the scenario's folder")
 		}
 		if g.File.Path != "" {
 			names = append(names, beside(s.File, g.File.Path))
@@ -309,27 +325,33 @@ func (m *manifests) lead(files *mounted) {
 	if m.tolerate != "" {
 		args = append(args, "--tolerate-lost", m.tolerate)
 	}
-	volumes := []object{{"name": "scenario", "configMap": object{"name": m.name + "-scenario", "items": files.items}}, m.results()}
-	mounts := []object{{"name": "scenario", "mountPath": "/scenario", "readOnly": true}, {"name": "results", "mountPath": "/work"}}
+	volumes := []object{{"name": "scenario", "configMap": object{"name": m.name + "-scenario",
+		"items": files.items}}, m.results()}
+	mounts := []object{{"name": "scenario", "mountPath": "/scenario", "readOnly": true},
+		{"name": "results", "mountPath": "/work"}}
 	container := object{"name": "lead"}
 	if len(m.nats) == 0 {
 		args = append(args, "--listen", fmt.Sprintf(":%d", natsPort), "--identity", "/identity/identity")
-		volumes, mounts = append(volumes, secretVolume("identity", m.name+"-identity")), append(mounts, object{"name": "identity", "mountPath": "/identity", "readOnly": true})
+		volumes, mounts = append(volumes, secretVolume("identity", m.name+"-identity")), append(mounts,
+			object{"name": "identity", "mountPath": "/identity", "readOnly": true})
 		container["ports"] = []object{{"name": "nats", "containerPort": natsPort}}
 	} else {
 		args, volumes, mounts = m.external(args, volumes, mounts, "lead.creds")
 	}
 	args = append(args, "--out", "/work/"+m.run, "/scenario/"+files.main)
-	m.job("lead", container, args, "500m", mebibytes(m.leader.Memory, minPodMemory), &m.leader, volumes, mounts, object{"backoffLimit": 0})
+	m.job("lead", container, args, "500m", mebibytes(m.leader.Memory, minPodMemory), &m.leader, volumes,
+		mounts, object{"backoffLimit": 0})
 }
 
 // workers adds the job of the workers.
 func (m *manifests) workers() {
 	args := []string{"worker", "--start-within", "30m"}
-	volumes, mounts := []object{folder("work", m.worker.Folder())}, []object{{"name": "work", "mountPath": "/work"}}
+	volumes, mounts := []object{folder("work", m.worker.Folder())}, []object{{"name": "work",
+		"mountPath": "/work"}}
 	if len(m.nats) == 0 {
 		args = append(args, "--join-file", "/join/join")
-		volumes, mounts = append(volumes, secretVolume("join", m.name+"-join")), append(mounts, object{"name": "join", "mountPath": "/join", "readOnly": true})
+		volumes, mounts = append(volumes, secretVolume("join", m.name+"-join")), append(mounts,
+			object{"name": "join", "mountPath": "/join", "readOnly": true})
 	} else {
 		args, volumes, mounts = m.external(args, volumes, mounts, "worker.creds")
 	}
@@ -341,12 +363,15 @@ func (m *manifests) workers() {
 	})
 }
 
-func (m *manifests) external(args []string, volumes, mounts []object, creds string) ([]string, []object, []object) {
+func (m *manifests) external(args []string, volumes, mounts []object, creds string) ([]string, []object,
+	[]object) {
 	args = append(args, "--nats", strings.Join(m.nats, ","), "--run", m.run)
 	if m.credsSecret != "" {
 		args = append(args, "--creds", "/creds/"+creds)
-		volume := object{"name": "creds", "secret": object{"secretName": m.credsSecret, "defaultMode": 0o440, "items": []object{{"key": creds, "path": creds}}}}
-		volumes, mounts = append(volumes, volume), append(mounts, object{"name": "creds", "mountPath": "/creds", "readOnly": true})
+		volume := object{"name": "creds", "secret": object{"secretName": m.credsSecret, "defaultMode": 0o440,
+			"items": []object{{"key": creds, "path": creds}}}}
+		volumes, mounts = append(volumes, volume), append(mounts, object{"name": "creds",
+			"mountPath": "/creds", "readOnly": true})
 	}
 	return args, volumes, mounts
 }
@@ -364,10 +389,13 @@ func (m *manifests) results() object {
 
 // job adds a job whose pods are not root, write nowhere but to their folders,
 // and have no token of the cluster.
-func (m *manifests) job(role string, container object, args []string, cpu, memory string, need *plan.Resources, volumes, mounts []object, spec object) {
+func (m *manifests) job(role string, container object, args []string, cpu, memory string,
+	need *plan.Resources, volumes, mounts []object, spec object) {
 	container["image"], container["args"], container["workingDir"] = m.image, args, "/work"
-	container["resources"] = object{"requests": object{"cpu": cpu, "memory": memory}, "limits": object{"cpu": cpu, "memory": memory}}
-	container["securityContext"] = object{"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": object{"drop": []string{"ALL"}}}
+	container["resources"] = object{"requests": object{"cpu": cpu, "memory": memory},
+		"limits": object{"cpu": cpu, "memory": memory}}
+	container["securityContext"] = object{"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
+		"capabilities": object{"drop": []string{"ALL"}}}
 	if m.envSecret != "" {
 		container["envFrom"] = []object{{"secretRef": object{"name": m.envSecret}}}
 	}
@@ -376,14 +404,16 @@ func (m *manifests) job(role string, container object, args []string, cpu, memor
 	pod := object{
 		"restartPolicy": "Never", "automountServiceAccountToken": false, "enableServiceLinks": false,
 		"terminationGracePeriodSeconds": int(grace / time.Second),
-		"securityContext": object{"runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
+		"securityContext": object{"runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532,
+			"fsGroup":        65532,
 			"seccompProfile": object{"type": "RuntimeDefault"}},
 		"containers": []object{container},
 		"volumes":    append(volumes, folder("tmp", need.Temporary)),
 	}
 	if role == "worker" {
-		pod["topologySpreadConstraints"] = []object{{"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway",
-			"labelSelector": object{"matchLabels": m.labels(role)}}}
+		pod["topologySpreadConstraints"] = []object{{"maxSkew": 1, "topologyKey": "kubernetes.io/hostname",
+			"whenUnsatisfiable": "ScheduleAnyway",
+			"labelSelector":     object{"matchLabels": m.labels(role)}}}
 	}
 	spec["ttlSecondsAfterFinished"] = 86400
 	spec["template"] = object{"metadata": object{"labels": m.labels(role)}, "spec": pod}

@@ -22,12 +22,15 @@ func TestManifests(t *testing.T) {
 	const secret = "sesame-open-thyself"
 	for golden, flags := range map[string][]string{
 		"embedded.yaml": nil,
-		"nats.yaml":     {"--nats", "tls://nats.example:4222", "--creds-secret", "nats-creds", "--results-claim", "results", "--tolerate-lost", "15%"},
+		"nats.yaml": {"--nats", "tls://nats.example:4222", "--creds-secret", "nats-creds",
+			"--results-claim", "results", "--tolerate-lost", "15%"},
 	} {
-		c := exec.Command(program(t), append([]string{"k8s", "--shards", "8", "--image", "registry.example/mfaload:v1", "--namespace", "load",
+		c := exec.Command(program(t), append([]string{"k8s", "--shards", "8", "--image",
+			"registry.example/mfaload:v1", "--namespace", "load",
 			"--run", "pr-812", "--env-secret", "pingone"}, append(flags, "rollout.yaml")...)...)
 		c.Dir = "../../deploy/kubernetes"
-		c.Env = append(os.Environ(), "PINGONE_AUTH_PATH=http://127.0.0.1:1", "PINGONE_ENV_ID=abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
+		c.Env = append(os.Environ(), "PINGONE_AUTH_PATH=http://127.0.0.1:1",
+			"PINGONE_ENV_ID=abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
 			"PINGONE_CLIENT_ID="+secret, "PINGONE_CLIENT_SECRET="+secret)
 		var said strings.Builder
 		c.Stderr = &said
@@ -50,7 +53,8 @@ func TestManifests(t *testing.T) {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(string(want), got); diff != "" {
-			t.Errorf("deploy/kubernetes/%s is not what 'mfaload k8s' prints: UPDATE=1 go test ./cmd/mfaload -run Manifests\n%s", golden, diff)
+			t.Errorf("deploy/kubernetes/%s is not what 'mfaload k8s' prints: UPDATE=1 go test "+
+				"./cmd/mfaload -run Manifests\n%s", golden, diff)
 		}
 	}
 }

@@ -42,22 +42,28 @@ var mayImport = map[string][]string{
 		"mfaload/runner/plan", "mfaload/runner/schedule"},
 	"mfaload/runner/plan":     {"mfaload/scenario", "mfaload/measure", "mfaload/runner/schedule"},
 	"mfaload/runner/schedule": {"mfaload/scenario", "mfaload/scenario/users", "mfaload/measure"},
-	"mfaload/pingone": {"mfaload/scenario", "mfaload/contract", "mfaload/measure", "mfaload/pingone/transport",
+	"mfaload/pingone": {"mfaload/scenario", "mfaload/contract", "mfaload/measure",
+		"mfaload/pingone/transport",
 		"mfaload/internal/disk", "mfaload/internal/redact"},
 	"mfaload/pingone/transport": {"mfaload/scenario", "mfaload/contract", "mfaload/measure",
 		"mfaload/pingone/transport/socket", "mfaload/internal/disk"},
 	"mfaload/pingone/transport/socket":        {},
 	"mfaload/pingone/transport/transporttest": {},
-	"mfaload/report":                          {"mfaload/internal/number", "mfaload/internal/text", "mfaload/scenario", "mfaload/measure"},
-	"mfaload/report/render": {"mfaload/internal/number", "mfaload/internal/text", "mfaload/measure", "mfaload/report",
+	"mfaload/report": {"mfaload/internal/number", "mfaload/internal/text",
+		"mfaload/scenario", "mfaload/measure"},
+	"mfaload/report/render": {"mfaload/internal/number", "mfaload/internal/text", "mfaload/measure",
+		"mfaload/report",
 		"mfaload/report/render/chart", "mfaload/scenario"},
 	"mfaload/report/render/chart":           {},
 	"mfaload/report/render/chart/charttest": {},
-	"mfaload/report/compare":                {"mfaload/internal/stat", "mfaload/measure", "mfaload/report", "mfaload/report/render/chart", "mfaload/scenario"},
-	"mfaload/capacity":                      {"mfaload/internal/stat", "mfaload/report", "mfaload/report/render/chart", "mfaload/scenario", "mfaload/measure"},
-	"mfaload/live":                          {"mfaload/internal/disk", "mfaload/runner", "mfaload/measure"},
-	"mfaload/fleet":                         {"mfaload/internal/disk", "mfaload/runner", "mfaload/measure", "mfaload/scenario"},
-	"mfaload/cmd/mfaload":                   {"*"},
+	"mfaload/report/compare": {"mfaload/internal/stat", "mfaload/measure", "mfaload/report",
+		"mfaload/report/render/chart", "mfaload/scenario"},
+	"mfaload/capacity": {"mfaload/internal/stat", "mfaload/report",
+		"mfaload/report/render/chart", "mfaload/scenario", "mfaload/measure"},
+	"mfaload/live": {"mfaload/internal/disk", "mfaload/runner", "mfaload/measure"},
+	"mfaload/fleet": {"mfaload/internal/disk", "mfaload/runner", "mfaload/measure",
+		"mfaload/scenario"},
+	"mfaload/cmd/mfaload": {"*"},
 
 	"mfaload/session": {"mfaload/contract", "mfaload/internal/disk", "mfaload/internal/text",
 		"mfaload/live", "mfaload/measure", "mfaload/measure/journal", "mfaload/pingone", "mfaload/report",
@@ -100,9 +106,11 @@ func TestLayers(t *testing.T) {
 		for _, path := range pkg.Imports {
 			// They look methods up by name, so that the linker must keep all there are.
 			if strings.HasSuffix(path, "/template") {
-				t.Errorf("%s imports %s, which makes the program 5 MB larger: write the page with gomponents", pkg.ImportPath, path)
+				t.Errorf("%s imports %s, which makes the program 5 MB larger: write the page with gomponents",
+					pkg.ImportPath, path)
 			}
-			if strings.HasPrefix(path, "mfaload/") && !slices.Contains(allowed, path) && !slices.Contains(allowed, "*") {
+			if strings.HasPrefix(path, "mfaload/") && !slices.Contains(allowed, path) &&
+				!slices.Contains(allowed, "*") {
 				t.Errorf("%s imports %s from its own or a higher layer", pkg.ImportPath, path)
 			}
 		}
@@ -178,7 +186,9 @@ func TestPureStartNothing(t *testing.T) {
 	if list == nil {
 		t.Fatal("the Makefile has no PURE")
 	}
-	files := exec.Command("go", append([]string{"list", "-f", `{{$d := .Dir}}{{range .GoFiles}}{{$d}}/{{.}}{{"\n"}}{{end}}`}, strings.Fields(string(list[1]))...)...)
+	files := exec.Command("go", append([]string{"list", "-f",
+		`{{$d := .Dir}}{{range .GoFiles}}{{$d}}/{{.}}{{"\n"}}{{end}}`},
+		strings.Fields(string(list[1]))...)...)
 	files.Dir = "../.."
 	out, err := files.Output()
 	if err != nil {
@@ -190,7 +200,8 @@ func TestPureStartNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, i := range parsed.Imports {
-			if slices.Contains([]string{`"sync"`, `"sync/atomic"`, `"golang.org/x/sync/errgroup"`}, i.Path.Value) {
+			if slices.Contains([]string{`"sync"`, `"sync/atomic"`, `"golang.org/x/sync/errgroup"`},
+				i.Path.Value) {
 				t.Errorf("%s imports %s: take its package out of PURE", file, i.Path.Value)
 			}
 		}

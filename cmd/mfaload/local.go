@@ -46,7 +46,8 @@ func (a *app) runLocal(ctx context.Context, file string, flags *runFlags, tolera
 
 // keptShards is [keptByWorkers] of workers on this machine.
 func (l *coordination) keptShards() string {
-	return fmt.Sprintf("the workers end their load within 3 s and keep what they measured: 'mfaload merge %s' judges it", filepath.Join(l.dir.Path(), "shards"))
+	return fmt.Sprintf("the workers end their load within 3 s and keep what they measured: 'mfaload merge "+
+		"%s' judges it", filepath.Join(l.dir.Path(), "shards"))
 }
 
 // children are the workers of a local run.
@@ -94,7 +95,8 @@ func (c *children) wait(a *app, i int, child *exec.Cmd, said io.Reader) {
 	}
 	_, _ = io.Copy(io.Discard, said) // after a line that is too long
 	if err := child.Wait(); err != nil {
-		c.failed <- fmt.Errorf("worker %d ended: %s", i, strings.TrimPrefix(strings.Join([]string{last, err.Error()}, ": "), ": "))
+		c.failed <- fmt.Errorf("worker %d ended: %s", i, strings.TrimPrefix(strings.Join([]string{last,
+			err.Error()}, ": "), ": "))
 	}
 }
 

@@ -55,10 +55,13 @@ errors (2): nothing is written.`,
 			return a.merge(args, flags, tolerated)
 		},
 	}
-	c.Flags().IntVar(&flags.expect, "expect", 0, "the number of shards that the run had (default: what the files say)")
-	c.Flags().StringVar(&flags.tolerate, "tolerate-lost", "", "the share of shards that may be lost, such as 5%")
+	c.Flags().IntVar(&flags.expect, "expect", 0,
+		"the number of shards that the run had (default: what the files say)")
+	c.Flags().StringVar(&flags.tolerate, "tolerate-lost", "",
+		"the share of shards that may be lost, such as 5%")
 	c.Flags().StringVar(&flags.out, "out", "", "results folder (default results/{name}-{start})")
-	c.Flags().BoolVar(&flags.overwrite, "overwrite", false, "replace the results that the folder of --out holds")
+	c.Flags().BoolVar(&flags.overwrite, "overwrite", false,
+		"replace the results that the folder of --out holds")
 	addFormats(c, &flags.formats)
 	return c
 }
@@ -87,7 +90,9 @@ func parseTolerated(text string) (tolerated float64, err error) {
 func (a *app) merge(paths []string, flags *mergeFlags, tolerated float64) error {
 	files, lost := session.ReadShards(paths)
 	if len(files) == 0 {
-		return fmt.Errorf("there is nothing to merge\n%s", hint("%s\nname the results folders of the shards, or a folder that holds them", strings.Join(reasons(lost), "\n")))
+		return fmt.Errorf("there is nothing to merge\n%s",
+			hint("%s\nname the results folders of the shards, or a folder that holds them",
+				strings.Join(reasons(lost), "\n")))
 	}
 	if flags.overwrite && flags.out != "" {
 		if err := keepInputs(flags.out, files); err != nil {
@@ -100,7 +105,8 @@ func (a *app) merge(paths []string, flags *mergeFlags, tolerated float64) error 
 	}
 	switch missing := m.Merged.Missing(); {
 	case flags.expect > 0 && flags.expect != m.Merged.Count:
-		return fmt.Errorf("--expect %d, but the run %s had %d shards\n%s", flags.expect, m.Merged.Run, m.Merged.Count, hint("name the files of the run that you mean"))
+		return fmt.Errorf("--expect %d, but the run %s had %d shards\n%s", flags.expect, m.Merged.Run,
+			m.Merged.Count, hint("name the files of the run that you mean"))
 	case len(missing) == 0 && len(lost) > 0:
 		return fmt.Errorf("all %d shards are there, and something else beside them\n%s", m.Merged.Count,
 			hint("%s", strings.Join(append(reasons(lost), "leave it out"), "\n")))
@@ -168,5 +174,6 @@ func mergeFiles(files []session.ShardFile) (*measure.Measurement, error) {
 		texts = append(texts, text)
 	}
 	return nil, fmt.Errorf("these can't be merged, and nothing was\n%s", hint("%s", strings.Join(append(texts,
-		"name the files of one run, each shard once; two machines that were the same shard sent more than the scenario says: repeat the run"), "\n")))
+		"name the files of one run, each shard once; two machines that were the same shard sent more than "+
+			"the scenario says: repeat the run"), "\n")))
 }

@@ -19,19 +19,25 @@ type natsFlags struct {
 }
 
 func (f *natsFlags) add(c *cobra.Command) {
-	c.Flags().StringSliceVar(&f.urls, "nats", nil, "an external NATS server or cluster: tls://host:port, several with commas")
-	c.Flags().StringVar(&f.creds, "creds", "", "with --nats: a file with the user's credentials (JWT and seed)")
+	c.Flags().StringSliceVar(&f.urls, "nats", nil,
+		"an external NATS server or cluster: tls://host:port, several with commas")
+	c.Flags().StringVar(&f.creds, "creds", "",
+		"with --nats: a file with the user's credentials (JWT and seed)")
 	c.Flags().StringVar(&f.nkey, "nkey", "", "with --nats: a file with the user's NKey seed")
-	c.Flags().StringVar(&f.ca, "nats-ca", "", "with --nats: a PEM file of authorities to trust beside the system's")
-	c.Flags().StringVar(&f.certificate, "nats-cert", "", "with --nats: a PEM file with a client certificate, for mutual TLS")
+	c.Flags().StringVar(&f.ca, "nats-ca", "",
+		"with --nats: a PEM file of authorities to trust beside the system's")
+	c.Flags().StringVar(&f.certificate, "nats-cert", "",
+		"with --nats: a PEM file with a client certificate, for mutual TLS")
 	c.Flags().StringVar(&f.key, "nats-key", "", "with --nats-cert: a PEM file with its key")
-	c.Flags().StringVar(&f.run, "run", "", "with --nats: the run's name, the same for all: letters, digits, _ and -")
+	c.Flags().StringVar(&f.run, "run", "",
+		"with --nats: the run's name, the same for all: letters, digits, _ and -")
 }
 
 // external returns the server that the flags name; nil where they name none.
 func (f *natsFlags) external() (*fleet.External, error) {
 	switch {
-	case len(f.urls) == 0 && (f.creds != "" || f.nkey != "" || f.ca != "" || f.certificate != "" || f.key != "" || f.run != ""):
+	case len(f.urls) == 0 && (f.creds != "" || f.nkey != "" || f.ca != "" || f.certificate != "" ||
+		f.key != "" || f.run != ""):
 		return nil, errors.New("--creds, --nkey, --nats-ca, --nats-cert, --nats-key and --run need --nats")
 	case len(f.urls) == 0:
 		return nil, nil
@@ -45,7 +51,8 @@ func (f *natsFlags) external() (*fleet.External, error) {
 	if err := fleet.CheckRun(f.run); err != nil {
 		return nil, err
 	}
-	e := &fleet.External{URLs: f.urls, Creds: f.creds, NKey: f.nkey, CA: f.ca, Certificate: f.certificate, Key: f.key}
+	e := &fleet.External{URLs: f.urls, Creds: f.creds, NKey: f.nkey, CA: f.ca, Certificate: f.certificate,
+		Key: f.key}
 	return e, e.Check()
 }
 

@@ -30,7 +30,8 @@ type planFlags struct {
 
 func (f *planFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.wanted, "plan", false, "print what would be sent, and send nothing")
-	c.Flags().StringVar(&f.latency, "latency", "", "with --plan: the latency to assume (default: a threshold of p99, or else 200ms)")
+	c.Flags().StringVar(&f.latency, "latency", "",
+		"with --plan: the latency to assume (default: a threshold of p99, or else 200ms)")
 	c.Flags().StringVar(&f.format, "format", "text", "with --plan: text or json")
 	formats(c, "text", "json")
 }
@@ -57,7 +58,8 @@ func (f *planFlags) check() (latency time.Duration, err error) {
 
 // printPlan prints what a run would send, with a note on what it takes besides;
 // that may be empty.
-func (a *app) printPlan(s *scenario.Scenario, flags *planFlags, latency time.Duration, shards int, note string) error {
+func (a *app) printPlan(s *scenario.Scenario, flags *planFlags, latency time.Duration, shards int,
+	note string) error {
 	p := newPlan(s, latency)
 	p.Bind(runner.WorkersBound(s))
 	p.Share(shards)
@@ -94,7 +96,8 @@ func tokenEnding(p *plan.RunPlan, now time.Time) string {
 	if left.Seconds() >= p.Duration {
 		return ""
 	}
-	return fmt.Sprintf("the access token ends at %s, %s into a run of %s that starts now: the service refuses requests after that; get a new token, or write clientCredentials, which renew it",
+	return fmt.Sprintf("the access token ends at %s, %s into a run of %s that starts now: the service "+
+		"refuses requests after that; get a new token, or write clientCredentials, which renew it",
 		p.TokenEnds.Format(time.RFC3339), length(max(left.Seconds(), 0)), length(p.Duration))
 }
 
@@ -142,12 +145,15 @@ func (p *planPage) wrap(format string, args ...any) {
 }
 
 func (p *planPage) head(plan *plan.RunPlan, note string) {
-	p.line("PLAN  %s: %s requests in %s, at most %s/s%s", plan.Scenario, thousands(plan.Requests), length(plan.Duration), number(plan.Peak), note)
+	p.line("PLAN  %s: %s requests in %s, at most %s/s%s", plan.Scenario, thousands(plan.Requests),
+		length(plan.Duration), number(plan.Peak), note)
 	if plan.Closed {
-		p.wrap("closed model: estimated for answers after %s ms; a faster service is asked more, a slower one less", number(plan.Workers.Latency))
+		p.wrap("closed model: estimated for answers after %s ms; a faster service is asked more, a slower "+
+			"one less", number(plan.Workers.Latency))
 	}
 	if plan.NoUser > 0 {
-		p.wrap("%s of the requests will not be sent: their groups run out of users, or perUser forbids it", thousands(plan.NoUser))
+		p.wrap("%s of the requests will not be sent: their groups run out of users, or perUser forbids it",
+			thousands(plan.NoUser))
 	}
 	if plan.Target == "simulator" {
 		p.line("  to the embedded simulator")
@@ -169,7 +175,10 @@ func (p *planPage) plot(plan *plan.RunPlan) {
 		}
 	}
 	graph := asciigraph.Plot(series, asciigraph.Height(8), asciigraph.LowerBound(0), asciigraph.Offset(3),
-		asciigraph.YAxisValueFormatter(func(v float64) string { return fmt.Sprintf("%*s", labels, number(v)) }),
+		asciigraph.YAxisValueFormatter(func(v float64) string {
+			return fmt.Sprintf("%*s", labels,
+				number(v))
+		}),
 		asciigraph.XAxisRange(0, plan.Duration), asciigraph.XAxisTickCount(5),
 		asciigraph.XAxisValueFormatter(length))
 	for line := range strings.Lines(graph) {
@@ -192,7 +201,8 @@ func (p *planPage) stages(plan *plan.RunPlan) {
 		if s.Name != s.Shape {
 			name += ": " + s.Shape
 		}
-		rows = append(rows, []string{"  " + name, length(s.Duration), strconv.Itoa(s.Times), thousands(s.Requests)})
+		rows = append(rows, []string{"  " + name, length(s.Duration), strconv.Itoa(s.Times),
+			thousands(s.Requests)})
 	}
 	p.table(rows)
 }
@@ -202,7 +212,8 @@ func (p *planPage) early(plan *plan.RunPlan) {
 	texts := []string{}
 	switch plan.On429 {
 	case scenario.Pause429:
-		texts = append(texts, "an answer with 429 pauses it for as long as Retry-After says: what is due then is not sent")
+		texts = append(texts, "an answer with 429 pauses it for as long as Retry-After says: what is due "+
+			"then is not sent")
 	case scenario.Stop429:
 		texts = append(texts, "an answer with 429 ends it, as failed")
 	}
@@ -236,7 +247,8 @@ func (p *planPage) groups(all *plan.RunPlan) {
 		if g.LimitShare > 0 {
 			share = fmt.Sprintf("%s %%", number(100*g.LimitShare))
 		}
-		row := []string{"  " + g.Name, thousands(uint64(g.Users)), thousands(g.Requests), thousands(g.PerUser), thousands(g.PerUserDay), share}
+		row := []string{"  " + g.Name, thousands(uint64(g.Users)), thousands(g.Requests),
+			thousands(g.PerUser), thousands(g.PerUserDay), share}
 		if capped && g.Cap > 0 {
 			row = append(row, thousands(g.Cap))
 		} else if capped {
@@ -277,7 +289,8 @@ func (p *planPage) messages(all *plan.RunPlan) {
 		over = over || g.LimitShare > 1
 	}
 	if over {
-		p.wrap("a user may get %d SMS and %d e-mails a day: beyond that requests are refused; add users or send less", plan.MessagesADay, plan.MessagesADay)
+		p.wrap("a user may get %d SMS and %d e-mails a day: beyond that requests are refused; add users or "+
+			"send less", plan.MessagesADay, plan.MessagesADay)
 	}
 }
 
@@ -288,7 +301,8 @@ func (p *planPage) workers(plan *plan.RunPlan) {
 		p.wrap("%d users, each with one request at a time", w.Workers)
 		return
 	}
-	p.wrap("%s/s × %s ms (%s) = %s in flight; %d with headroom; %s", number(plan.Peak), number(w.Latency), w.LatencyFrom, number(w.InFlight), w.Needed, bound(w))
+	p.wrap("%s/s × %s ms (%s) = %s in flight; %d with headroom; %s", number(plan.Peak), number(w.Latency),
+		w.LatencyFrom, number(w.InFlight), w.Needed, bound(w))
 	p.wrap("if nothing were answered until the timeout: %s in flight", thousands(uint64(w.Stalled)))
 	p.catchUp(plan)
 }
@@ -320,17 +334,21 @@ func (p *planPage) catchUp(plan *plan.RunPlan) {
 	c := plan.CatchUp
 	p.line("\ncatching up, above the %s/s of the plan", number(plan.Peak))
 	w := plan.Workers
-	waiting := fmt.Sprintf("when the service stood still, requests that wait for one of the %d workers go out as these come free:", w.Workers)
+	waiting := fmt.Sprintf("when the service stood still, requests that wait for one of the %d workers go "+
+		"out as these come free:", w.Workers)
 	switch {
 	case c.AfterStall > 0:
-		p.wrap("%s about %s/s with responses after %s ms, more with faster ones", waiting, number(c.AfterStall), number(w.Latency))
+		p.wrap("%s about %s/s with responses after %s ms, more with faster ones", waiting,
+			number(c.AfterStall), number(w.Latency))
 	case w.WorkersBy == measure.ByScenario:
-		p.wrap("%s no faster than planned with responses after %s ms, faster with responses in less than %s ms",
+		p.wrap("%s no faster than planned with responses after %s ms, faster with responses in less than "+
+			"%s ms",
 			waiting, number(w.Latency), number(math.Floor(1000*float64(w.Workers)/plan.Peak)))
 	default:
 		p.wrap("none when the service stood still")
 	}
-	p.wrap("when mfaload itself stood still, what it missed goes out at up to %s/s, %.0f times the plan", number(c.AfterFreeze), c.AfterFreeze/plan.Peak)
+	p.wrap("when mfaload itself stood still, what it missed goes out at up to %s/s, %.0f times the plan",
+		number(c.AfterFreeze), c.AfterFreeze/plan.Peak)
 }
 
 // bound says how many requests may be in flight, and what to do where that is too
@@ -339,13 +357,16 @@ func bound(w plan.PlannedWorkers) string {
 	from, remedy := "as many as are needed, up to "+thousands(uint64(w.Workers)), ""
 	switch w.WorkersBy {
 	case measure.ByScenario:
-		from, remedy = fmt.Sprintf("the scenario has %d", w.Workers), fmt.Sprintf("write load.workers: %d", w.Needed)
+		from, remedy = fmt.Sprintf("the scenario has %d", w.Workers), fmt.Sprintf("write load.workers: %d",
+			w.Needed)
 	case measure.ByFiles:
 		from, remedy = from+", which open files allow", "raise the limit of open files (ulimit -n)"
 	case measure.ByPorts:
-		from, remedy = from+", which local ports allow", "widen net.ipv4.ip_local_port_range, or add target.sourceAddresses"
+		from, remedy = from+", which local ports allow", "widen net.ipv4.ip_local_port_range, or add "+
+			"target.sourceAddresses"
 	case measure.ByMaximum:
-		from, remedy = from+", mfaload's maximum", fmt.Sprintf("write load.workers: %d, or share the load among several machines", w.Needed)
+		from, remedy = from+", mfaload's maximum", fmt.Sprintf("write load.workers: %d, or share the load "+
+			"among several machines", w.Needed)
 	}
 	if w.Workers < w.Needed {
 		return from + ": too few: " + remedy

@@ -51,7 +51,8 @@ func (u *ui) newBars(width int) *mpb.Progress {
 	if f, ok := u.terminal.(*os.File); ok {
 		w.SetTermFd(int(f.Fd()))
 	}
-	return mpb.New(mpb.WithConsoleWriter(w), mpb.WithWidth(min(width, 100)), mpb.WithRefreshRate(100*time.Millisecond))
+	return mpb.New(mpb.WithConsoleWriter(w), mpb.WithWidth(min(width, 100)),
+		mpb.WithRefreshRate(100*time.Millisecond))
 }
 
 // showBars shows a bar for the run and one for its stage, and below them once a
@@ -64,7 +65,10 @@ func (u *ui) showBars(name string, r *runner.Runner, s *live.Sampler) (hide func
 	total := int64(r.Schedule().Count()) // 0 of a closed load that ends by its duration: the bar has no end
 	run := bars.AddBar(total,
 		mpb.PrependDecorators(decor.Name(fit(name, width/4), decor.WCSyncSpaceR)),
-		mpb.AppendDecorators(decor.Any(func(st decor.Statistics) string { return sentOf(st.Current, total) + ", " + elapsed(r.Progress()) })))
+		mpb.AppendDecorators(decor.Any(func(st decor.Statistics) string {
+			return sentOf(st.Current, total) +
+				", " + elapsed(r.Progress())
+		})))
 	b := &runBars{runner: r, all: bars, end: total, shown: []*mpb.Bar{run}}
 	if stages := r.Schedule().Stages(); len(stages) > 1 {
 		b.addStage(width, stages)
@@ -94,7 +98,8 @@ func (u *ui) showTrial(a capacity.TrialSpec, most int, r *runner.Runner) (hide f
 	back := u.divert(bars)
 	total := int64(r.Schedule().Count())
 	bar := bars.AddBar(total,
-		mpb.PrependDecorators(decor.Name(fit(fmt.Sprintf("trial %d of at most %d, %.4g/s", a.Number, most, a.Rate), width/3), decor.WCSyncSpaceR)),
+		mpb.PrependDecorators(decor.Name(fit(fmt.Sprintf("trial %d of at most %d, %.4g/s", a.Number, most,
+			a.Rate), width/3), decor.WCSyncSpaceR)),
 		mpb.AppendDecorators(decor.Any(func(st decor.Statistics) string { return elapsed(r.Progress()) })))
 	b := &runBars{runner: r, all: bars, end: total, shown: []*mpb.Bar{bar}}
 	b.line(func() string { return fit(standing(r.Progress()), width-1) })
@@ -125,13 +130,17 @@ func (b *runBars) addStage(width int, stages []measure.StageSpan) {
 	b.stages = stages
 	b.stage = b.all.AddBar(1000,
 		mpb.PrependDecorators(decor.Name("", decor.WCSyncSpaceR)),
-		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return fit(place(b.runner), width/2) })))
+		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
+			return fit(place(b.runner),
+				width/2)
+		})))
 	b.shown = append(b.shown, b.stage)
 }
 
 // line adds a line of text.
 func (b *runBars) line(text func() string) {
-	b.shown = append(b.shown, b.all.New(b.end, mpb.NopStyle(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return text() }))))
+	b.shown = append(b.shown, b.all.New(b.end, mpb.NopStyle(),
+		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return text() }))))
 }
 
 func (b *runBars) advance() {
@@ -163,7 +172,8 @@ func sentOf(n, total int64) string {
 // standing says what came back so far and how long it will take, as short as a
 // narrow terminal needs it.
 func standing(p runner.RunProgress) string {
-	text := fmt.Sprintf("%d as expected, %d errors, %s%d violating, %d in flight", p.Clean, p.Failed+p.Unexpected(), limited(p), p.Violating, p.InFlight)
+	text := fmt.Sprintf("%d as expected, %d errors, %s%d violating, %d in flight", p.Clean,
+		p.Failed+p.Unexpected(), limited(p), p.Violating, p.InFlight)
 	if p.End > 0 {
 		text += fmt.Sprintf(", %v left", max(p.End-p.Elapsed, 0).Round(time.Second))
 	}
@@ -191,7 +201,8 @@ func (u *ui) showLines(name string, r *runner.Runner, s *live.Sampler) (tick, hi
 		if where != "" {
 			where = " (" + where + ")"
 		}
-		u.say("%3.0f s%s: %d%s sent: %s; %s", p.Elapsed.Seconds(), where, p.Sent, of, outcome(p), recently(s.Status()))
+		u.say("%3.0f s%s: %d%s sent: %s; %s", p.Elapsed.Seconds(), where, p.Sent, of, outcome(p),
+			recently(s.Status()))
 	}
 	n := 0
 	return func() {

@@ -39,9 +39,11 @@ func enoughDescriptors(s *scenario.Scenario) error {
 	}
 	remedy := fmt.Sprintf("raise the limit, for example with 'ulimit -n %d'", needed)
 	if limit > 2*spareDescriptors && s.Target.Protocol != scenario.HTTP2 {
-		remedy += fmt.Sprintf(", or lower load.workers to at most %d", uint64(s.Load.Workers)*(limit-spareDescriptors)/connections(s))
+		remedy += fmt.Sprintf(", or lower load.workers to at most %d",
+			uint64(s.Load.Workers)*(limit-spareDescriptors)/connections(s))
 	}
-	return &exitError{exitNotStarted, fmt.Errorf("not started: %d workers take up to %d open files, and this process may have %d\n%s",
+	return &exitError{exitNotStarted, fmt.Errorf("not started: %d workers take up to %d open files, and "+
+		"this process may have %d\n%s",
 		s.Load.Workers, needed, limit, hint("%s", remedy))}
 }
 

@@ -34,11 +34,13 @@ type searchRecord struct {
 }
 
 // keptFlags are remembered for a search that goes on.
-var keptFlags = []string{"max-rate", "budget", "target-rate", "logins-per-day", "peak-factor", "soak", "soak-share", "contract", "contract-overlay"}
+var keptFlags = []string{"max-rate", "budget", "target-rate", "logins-per-day", "peak-factor", "soak",
+	"soak-share", "contract", "contract-overlay"}
 
 // newSearchRecord describes a search that begins with flags of a command.
 func newSearchRecord(c *cobra.Command, file string) searchRecord {
-	r := searchRecord{Schema: searchSchema, Started: time.Now().UTC(), File: absolute(file), Flags: map[string]string{}}
+	r := searchRecord{Schema: searchSchema, Started: time.Now().UTC(), File: absolute(file),
+		Flags: map[string]string{}}
 	for _, name := range keptFlags {
 		if flag := c.Flags().Lookup(name); flag.Changed {
 			r.Flags[name] = flag.Value.String()
@@ -70,7 +72,8 @@ func openSearch(path string) (*keptSearch, error) {
 	k := &keptSearch{path: path}
 	f, err := session.LockSearch(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &exitError{exitUsage, fmt.Errorf("%s holds no search: it has no %s\n%s", path, session.SearchFile, hint("name the results folder of 'mfaload capacity'"))}
+		return nil, &exitError{exitUsage, fmt.Errorf("%s holds no search: it has no %s\n%s", path,
+			session.SearchFile, hint("name the results folder of 'mfaload capacity'"))}
 	}
 	if err != nil {
 		return nil, err
@@ -79,7 +82,8 @@ func openSearch(path string) (*keptSearch, error) {
 	decoder := json.NewDecoder(f)
 	if err := decoder.Decode(&k.searchRecord); err != nil || k.Schema != searchSchema {
 		_ = f.Close()
-		return nil, fmt.Errorf("%s is not the record of a search of this version: %w\n%s", f.Name(), cmp.Or(err, fmt.Errorf("its schema is %q", k.Schema)),
+		return nil, fmt.Errorf("%s is not the record of a search of this version: %w\n%s", f.Name(),
+			cmp.Or(err, fmt.Errorf("its schema is %q", k.Schema)),
 			hint("start a new search: the trials of this one can be looked at with 'mfaload report'"))
 	}
 	return k, nil
@@ -93,7 +97,8 @@ func (k *keptSearch) close() { _ = k.lock.Close() }
 func (k *keptSearch) setFlags(c *cobra.Command) error {
 	asked := c.Flags().Changed("target-rate") || c.Flags().Changed("logins-per-day")
 	for _, name := range slices.Sorted(maps.Keys(k.Flags)) {
-		if !slices.Contains(keptFlags, name) || c.Flags().Changed(name) || asked && (name == "target-rate" || name == "logins-per-day") {
+		if !slices.Contains(keptFlags, name) || c.Flags().Changed(name) || asked &&
+			(name == "target-rate" || name == "logins-per-day") {
 			continue
 		}
 		if err := c.Flags().Set(name, k.Flags[name]); err != nil {
@@ -114,8 +119,10 @@ func (k *keptSearch) fits(file string, parts map[string]string) error {
 	if len(differ) == 0 {
 		return nil
 	}
-	return &exitError{exitUsage, fmt.Errorf("%s has changed since the search in %s began (%s), so its trials are of something else\n%s", file, k.path, strings.Join(differ, ", "),
-		hint("undo that, or start a new search; caps of requests, the stages of the load and the section capacity may change"))}
+	return &exitError{exitUsage, fmt.Errorf("%s has changed since the search in %s began (%s), so its "+
+		"trials are of something else\n%s", file, k.path, strings.Join(differ, ", "),
+		hint("undo that, or start a new search; caps of requests, the stages of the load and the section "+
+			"capacity may change"))}
 }
 
 // trialParts identify what all trials of a search have in common.
@@ -136,7 +143,10 @@ func (t *trials) begin(record searchRecord, f *capacityFlags) (end func(), err e
 	}
 	t.dir.Started() // from here on trials are kept: an interrupted search is not one that did not start
 	record.Parts, t.started = t.trialParts(), record.Started
-	if err := t.dir.WriteFile(session.SearchFile, func() ([]byte, error) { return report.Encode(record) }); err != nil {
+	if err := t.dir.WriteFile(session.SearchFile, func() ([]byte,
+		error) {
+		return report.Encode(record)
+	}); err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, hint("choose another folder with --out"))
 	}
 	locked, err := session.LockSearch(t.dir.Path())

@@ -39,7 +39,8 @@ Exit codes:
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(c, flagError(err)) })
-	root.AddCommand(newRun(a), newCheck(a), newReport(a), newCompare(a), newCapacity(a), newMerge(a), newCoordinate(a), newWorker(a), newK8s(a), newValidate(a), newInit(a), newSimulate(a), newContract(a), newSchema(a), newVersion(a))
+	root.AddCommand(newRun(a), newCheck(a), newReport(a), newCompare(a), newCapacity(a), newMerge(a),
+		newCoordinate(a), newWorker(a), newK8s(a), newValidate(a), newInit(a), newSimulate(a), newContract(a), newSchema(a), newVersion(a))
 	root.AddCommand(newTopics()...)
 	root.SetHelpCommand(newHelp())
 	return root
@@ -64,7 +65,8 @@ func usage(c *cobra.Command, err error) error {
 
 // flagKinds are what the values of flags are, by their type.
 var flagKinds = map[string]string{
-	"int": "a whole number", "float64": "a number", "bool": "true or false", "duration": "a duration such as 90s, 10m or 2h",
+	"int": "a whole number", "float64": "a number", "bool": "true or false", "duration": "a duration such " +
+		"as 90s, 10m or 2h",
 	"stringSlice": "a list separated by commas",
 }
 
@@ -80,7 +82,8 @@ func flagError(err error) error {
 	case kind == "":
 		return err
 	case errors.Is(invalid, strconv.ErrRange):
-		return fmt.Errorf("--%s %.80q is out of range: write a smaller number", invalid.GetFlag().Name, invalid.GetValue())
+		return fmt.Errorf("--%s %.80q is out of range: write a smaller number", invalid.GetFlag().Name,
+			invalid.GetValue())
 	}
 	return fmt.Errorf("--%s %.80q is not %s", invalid.GetFlag().Name, invalid.GetValue(), kind)
 }

@@ -64,11 +64,13 @@ func (t *ruleCounts) write(u *ui) {
 		counts := ""
 		switch state {
 		case "violated", "found":
-			counts = fmt.Sprintf("%d of %d", t.violating[r.Name], max(t.evaluated[r.Name], t.violating[r.Name]))
+			counts = fmt.Sprintf("%d of %d", t.violating[r.Name], max(t.evaluated[r.Name],
+				t.violating[r.Name]))
 		case "passed":
 			counts = fmt.Sprint(t.evaluated[r.Name])
 		}
-		line := fmt.Sprintf("  %s  %-24s %s", u.paint(cmp.Or(colors[state], "2"), fmt.Sprintf("%-11s", state)), r.Name, counts)
+		line := fmt.Sprintf("  %s  %-24s %s", u.paint(cmp.Or(colors[state], "2"),
+			fmt.Sprintf("%-11s", state)), r.Name, counts)
 		fmt.Fprintln(u.out, strings.TrimRight(line, " "))
 	}
 }

@@ -75,14 +75,16 @@ it takes, and a plot of the rate.`,
 		ValidArgsFunction: scenarioFiles,
 		RunE: func(c *cobra.Command, args []string) error {
 			if flags.answers < 0 || flags.answers > measure.Instances {
-				return usage(c, fmt.Errorf("--save-answers %d is not from 0 to %d", flags.answers, measure.Instances))
+				return usage(c, fmt.Errorf("--save-answers %d is not from 0 to %d", flags.answers,
+					measure.Instances))
 			}
 			latency, err := flags.plan.check()
 			if err != nil {
 				return usage(c, err)
 			}
 			if flags.plan.wanted && flags.shard != (shardFlags{}) {
-				return usage(c, errors.New("--plan shows the whole run: leave out --shard, --start-at and --run"))
+				return usage(c, errors.New("--plan shows the whole run: leave out --shard, --start-at and "+
+					"--run"))
 			}
 			local := c.Flags().Changed("shards")
 			tolerated, err := flags.checkLocal(local)
@@ -97,7 +99,8 @@ it takes, and a plot of the rate.`,
 			}
 			part, err := flags.shard.parse(a.env.lookup)
 			if err == nil && part.shard != nil && flags.baseline.path != "" {
-				err = errors.New("--baseline takes a whole run, and --shard is a part of one: merge the shards, and then compare")
+				err = errors.New("--baseline takes a whole run, and --shard is a part of one: merge the " +
+					"shards, and then compare")
 			}
 			if err != nil {
 				return usage(c, err)
@@ -106,14 +109,18 @@ it takes, and a plot of the rate.`,
 		},
 	}
 	c.Flags().StringVar(&flags.out, "out", "", "results folder (default results/{name}-{start})")
-	c.Flags().BoolVar(&flags.overwrite, "overwrite", false, "replace the results that the folder of --out holds")
-	c.Flags().IntVar(&flags.answers, "save-answers", 0, fmt.Sprintf("whole answers to keep, masked, of each group of violations (at most %d)", measure.Instances))
+	c.Flags().BoolVar(&flags.overwrite, "overwrite", false,
+		"replace the results that the folder of --out holds")
+	c.Flags().IntVar(&flags.answers, "save-answers", 0,
+		fmt.Sprintf("whole answers to keep, masked, of each group of violations (at most %d)",
+			measure.Instances))
 	flags.contract.add(c)
 	flags.plan.add(c)
 	addFormats(c, &flags.formats)
 	flags.view.add(c)
 	flags.baseline.add(c)
-	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "start a run against a host that is not this machine without asking")
+	c.Flags().BoolVarP(&flags.yes, "yes", "y", false,
+		"start a run against a host that is not this machine without asking")
 	flags.shard.add(c)
 	flags.fleet.add(c, "share the run among so many processes of this machine")
 	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "show no progress")
@@ -128,7 +135,8 @@ func (f *runFlags) checkLocal(local bool) (tolerated float64, err error) {
 	case !local:
 		return 0, nil
 	case f.shard != (shardFlags{}):
-		return 0, errors.New("--shards is the whole run, and --shard, --start-at and --run are for a part of one")
+		return 0, errors.New("--shards is the whole run, and --shard, --start-at and --run are for a part " +
+			"of one")
 	case f.view.listen != "":
 		return 0, errors.New("--listen shows one process, and --shards makes several")
 	}
@@ -237,7 +245,8 @@ func endResults(dir *session.Folder, err error) error {
 		return err
 	}
 	if failed := dir.WriteNotStarted(exit.Error()); failed != nil {
-		return &exitError{exit.code, fmt.Errorf("%w\n%s", err, hint("its report can't be written: %v", failed))}
+		return &exitError{exit.code, fmt.Errorf("%w\n%s", err, hint("its report can't be written: %v",
+			failed))}
 	}
 	return err
 }
@@ -269,7 +278,8 @@ func (a *app) send(ctx context.Context, in *session.Inputs, dir *session.Folder,
 
 func notStarted(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return &exitError{exitInterrupted, errors.New("interrupted before the first request: nothing was sent")}
+		return &exitError{exitInterrupted,
+			errors.New("interrupted before the first request: nothing was sent")}
 	}
 	next := "nothing was sent"
 	var known interface{ Hint() string }
@@ -299,7 +309,8 @@ func refused(err error) error {
 // measure runs the scenario and shows how far it has come.
 func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Operation, dir *session.Folder,
 	answers int, view *view, part part) (*measure.Measurement, error) {
-	run := session.New(runner.Config{Scenario: s, SaveAnswers: answers, Shard: part.shard}, op, dir, a.ui.tell)
+	run := session.New(runner.Config{Scenario: s, SaveAnswers: answers, Shard: part.shard}, op, dir,
+		a.ui.tell)
 	done, err := view.begin(ctx, s.Name, run.Runner)
 	if err != nil {
 		return nil, err
@@ -310,7 +321,8 @@ func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Ope
 
 // judge prints the summary whatever happens to the files: no result is lost
 // because a disk is full.
-func (a *app) judge(m *measure.Measurement, dir *session.Folder, formats session.Formats, earlier *baseline) error {
+func (a *app) judge(m *measure.Measurement, dir *session.Folder, formats session.Formats,
+	earlier *baseline) error {
 	r, err := report.Judge(m)
 	if err != nil {
 		return err

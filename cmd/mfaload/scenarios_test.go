@@ -50,7 +50,8 @@ func readyMade(t *testing.T) map[string]string {
 func TestReadyMadeScenariosSayWhatTheyAreFor(t *testing.T) {
 	for name, text := range readyMade(t) {
 		head, _, _ := strings.Cut(text, "\nname: ")
-		if comment := strings.TrimSpace(head); len(comment) < 150 || strings.Contains(strings.ReplaceAll(comment, "\n\n", "\n"), "\n\n") ||
+		if comment := strings.TrimSpace(head); len(comment) < 150 ||
+			strings.Contains(strings.ReplaceAll(comment, "\n\n", "\n"), "\n\n") ||
 			regexp.MustCompile(`(?m)^[^#\n]`).MatchString(comment) {
 			t.Errorf("%s.yaml does not open with a comment of what it is for", name)
 		}
@@ -117,7 +118,8 @@ func TestReadyMadeScenariosRun(t *testing.T) {
 				return
 			}
 			file := filepath.Join(dir, name+".yaml")
-			if err := os.WriteFile(file, shortened(t, dir, filepath.Join(scenarios(t), name+".yaml"), text), 0o600); err != nil {
+			if err := os.WriteFile(file, shortened(t, dir, filepath.Join(scenarios(t), name+".yaml"), text),
+				0o600); err != nil {
 				t.Fatal(err)
 			}
 			if err := runShort(t, file, strings.Contains(text, failing)); err != nil {
@@ -161,7 +163,8 @@ func runShort(t *testing.T, file string, broken bool) error {
 		return fmt.Errorf("not as expected: %+v\n%s", q, out)
 	}
 	for _, th := range r.Thresholds {
-		if !th.Passed && (strings.HasPrefix(th.Expression, "errorRate") || strings.HasPrefix(th.Expression, "violationRate")) {
+		if !th.Passed && (strings.HasPrefix(th.Expression, "errorRate") ||
+			strings.HasPrefix(th.Expression, "violationRate")) {
 			return fmt.Errorf("%s is not kept\n%s", th.Expression, out)
 		}
 	}

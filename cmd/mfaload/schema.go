@@ -30,7 +30,8 @@ With --format markdown it prints the keys of scenario files as a page for people
 		ValidArgs: schemaNames,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 1 || len(args) == 1 && !slices.Contains(schemaNames, args[0]) {
-				return usage(c, fmt.Errorf("unexpected argument %q: use %s", args[len(args)-1], strings.Join(schemaNames, ", ")))
+				return usage(c, fmt.Errorf("unexpected argument %q: use %s", args[len(args)-1],
+					strings.Join(schemaNames, ", ")))
 			}
 			return nil
 		},
@@ -49,7 +50,8 @@ With --format markdown it prints the keys of scenario files as a page for people
 			return err
 		},
 	}
-	c.Flags().StringVar(&format, "format", "json", "json (a JSON Schema) or markdown (the keys of scenario files)")
+	c.Flags().StringVar(&format, "format", "json",
+		"json (a JSON Schema) or markdown (the keys of scenario files)")
 	formats(c, "json", "markdown")
 	return c
 }

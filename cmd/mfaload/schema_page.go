@@ -19,7 +19,8 @@ var scenarioHead string
 func scenarioPage() string {
 	var b strings.Builder
 	b.WriteString(scenarioHead)
-	b.WriteString("\n## Every key\n\nA key in **bold** can't be left out. `[]` stands for any item of a list, `*` for a name of your choice.\n")
+	b.WriteString("\n## Every key\n\nA key in **bold** can't be left out. `[]` stands for any item of a " +
+		"list, `*` for a name of your choice.\n")
 	keys := scenario.Keys()
 	writeKeys(&b, "The file", "", keys)
 
@@ -29,8 +30,10 @@ func scenarioPage() string {
 			own[name] = true
 		}
 	}
-	b.WriteString("\n## A file for the simulator\n\nWhat `mfaload simulate FILE` serves. The keys of [`target.simulator`](#targetsimulator) stand at its top, and:\n\n")
-	writeTable(&b, "", slices.DeleteFunc(scenario.SimulatorKeys(), func(k form.KeyDoc) bool { return own[k.Path] }))
+	b.WriteString("\n## A file for the simulator\n\nWhat `mfaload simulate FILE` serves. The keys of " +
+		"[`target.simulator`](#targetsimulator) stand at its top, and:\n\n")
+	writeTable(&b, "", slices.DeleteFunc(scenario.SimulatorKeys(),
+		func(k form.KeyDoc) bool { return own[k.Path] }))
 	return b.String()
 }
 

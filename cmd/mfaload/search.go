@@ -20,12 +20,14 @@ import (
 // search runs a search, and a soak where one was asked for, and says what came
 // of it.
 func (a *app) search(ctx context.Context, t *trials, f *capacityFlags, plan capacity.SearchPlan) error {
-	a.ui.say("%s: %s", t.scenario.Name, strings.ReplaceAll(strings.TrimSuffix(searchPlan(t.options, plan), "\n"), "\n", "; "))
+	a.ui.say("%s: %s", t.scenario.Name, strings.ReplaceAll(strings.TrimSuffix(searchPlan(t.options, plan),
+		"\n"), "\n", "; "))
 	if f.kept != nil {
 		a.ui.say("%s", t.standing())
 	}
 	t.judged, t.since = slices.Clone(t.options.Recorded), time.Now()
-	found, failed := capacity.Search(ctx, t.options, func(ctx context.Context, ask capacity.TrialSpec) (*capacity.Outcome, error) {
+	found, failed := capacity.Search(ctx, t.options, func(ctx context.Context,
+		ask capacity.TrialSpec) (*capacity.Outcome, error) {
 		o, err := t.try(ctx, ask)
 		if err == nil {
 			t.judged = append(t.judged, capacity.Judge(ask, o, t.options.Limits))
@@ -56,7 +58,8 @@ func (a *app) search(ctx context.Context, t *trials, f *capacityFlags, plan capa
 
 // keptTrials says what a process that quits at once leaves of its search.
 func (t *trials) keptTrials() string {
-	return fmt.Sprintf("the trials that ended are kept, and 'mfaload capacity --resume %s' goes on", t.dir.Path())
+	return fmt.Sprintf("the trials that ended are kept, and 'mfaload capacity --resume %s' goes on",
+		t.dir.Path())
 }
 
 // standing says with what a search goes on.
@@ -91,13 +94,15 @@ func (t *trials) note(r *capacity.Result) {
 
 // write replaces what is known.
 func (t *trials) write(r *capacity.Result) error {
-	return errors.Join(t.dir.WriteFile(session.CapacityFile, r.JSON), t.dir.WriteFile(session.CapacityPage, r.HTML))
+	return errors.Join(t.dir.WriteFile(session.CapacityFile, r.JSON),
+		t.dir.WriteFile(session.CapacityPage, r.HTML))
 }
 
 // soak holds a share of the rate that was found. One that was held already is
 // not held again.
 func (t *trials) soak(ctx context.Context, f *capacityFlags, low float64) (*capacity.Soak, error) {
-	ask := capacity.TrialSpec{Number: len(t.judged) + 1, Rate: low * f.soak.share, Warmup: t.options.Warmup, Length: f.soak.length}
+	ask := capacity.TrialSpec{Number: len(t.judged) + 1, Rate: low * f.soak.share, Warmup: t.options.Warmup,
+		Length: f.soak.length}
 	m, record, err := t.soaked(ctx, ask)
 	if m == nil {
 		return nil, err // without an error what was found stands
@@ -110,7 +115,8 @@ func (t *trials) soak(ctx context.Context, f *capacityFlags, low float64) (*capa
 }
 
 // soaked is the trial of a soak.
-func (t *trials) soaked(ctx context.Context, ask capacity.TrialSpec) (*measure.Measurement, *trialRecord, error) {
+func (t *trials) soaked(ctx context.Context, ask capacity.TrialSpec) (*measure.Measurement, *trialRecord,
+	error) {
 	for _, r := range t.records {
 		if r.folder != session.SoakFolder {
 			continue
@@ -139,7 +145,8 @@ func (a *app) concludeSearch(ctx context.Context, t *trials, r *capacity.Result)
 		unwritten = errors.Join(unwritten, fmt.Errorf("print the result: %w", err))
 	}
 	if unwritten != nil {
-		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", unwritten, hint("the trials are kept in %s", filepath.Join(t.dir.Path(), session.TrialsFolder)))}
+		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", unwritten,
+			hint("the trials are kept in %s", filepath.Join(t.dir.Path(), session.TrialsFolder)))}
 	}
 	fmt.Fprintf(a.ui.out, "\nresults: %s\n", t.dir.Path())
 	if !r.Complete {
@@ -159,7 +166,8 @@ func searchCode(ctx context.Context, r *capacity.Result) int {
 		return exitInterrupted
 	case r.Answer != nil && r.Answer.Enough == "no", r.Soak != nil && r.Soak.Verdict == capacity.Break:
 		return exitFail
-	case r.Answer != nil && r.Answer.Enough != "yes", r.Answer == nil && !r.Settled, r.Soak != nil && r.Soak.Verdict != capacity.Pass:
+	case r.Answer != nil && r.Answer.Enough != "yes", r.Answer == nil && !r.Settled, r.Soak != nil &&
+		r.Soak.Verdict != capacity.Pass:
 		code = exitInconclusive
 	}
 	return code
@@ -167,10 +175,13 @@ func searchCode(ctx context.Context, r *capacity.Result) int {
 
 // searchPlan says what a search does at most.
 func searchPlan(o capacity.SearchOptions, p capacity.SearchPlan) string {
-	text := fmt.Sprintf("at most %d trials within %v, from %s up to at most %s\n", p.Trials, p.Budget, o.StartRate, o.MaxRate)
-	text += fmt.Sprintf("a trial is judged over %v at first and %v at most, after %v of warm-up; %v lie between two\n", p.First, p.Longest, o.Warmup, o.Settle)
+	text := fmt.Sprintf("at most %d trials within %v, from %s up to at most %s\n", p.Trials, p.Budget,
+		o.StartRate, o.MaxRate)
+	text += fmt.Sprintf("a trial is judged over %v at first and %v at most, after %v of warm-up; %v lie "+
+		"between two\n", p.First, p.Longest, o.Warmup, o.Settle)
 	if p.Percentile > 0 {
-		text += fmt.Sprintf("the percentiles of the thresholds need %s requests in each trial from the first break on\n", thousands(uint64(p.Percentile)))
+		text += fmt.Sprintf("the percentiles of the thresholds need %s requests in each trial from the "+
+			"first break on\n", thousands(uint64(p.Percentile)))
 	}
 	return text + fmt.Sprintf("at most %s requests in all\n", thousands(p.Requests))
 }
@@ -180,7 +191,8 @@ func searchPlan(o capacity.SearchOptions, p capacity.SearchPlan) string {
 func (a *app) consentSearch(t *trials, search capacity.SearchPlan, f *capacityFlags) error {
 	s, o := t.scenario, t.options
 	whole := *s
-	whole.Load.Stages = []scenario.Stage{{From: o.MaxRate, To: o.MaxRate, Duration: o.Budget + t.extra() + f.soak.length}}
+	whole.Load.Stages = []scenario.Stage{{From: o.MaxRate, To: o.MaxRate, Duration: o.Budget + t.extra() +
+		f.soak.length}}
 	whole.Load.Warmup, whole.Load.Repeat, whole.Load.Requests = 0, 1, 0
 	whole.Groups = slices.Clone(s.Groups)
 	for i := range whole.Groups {
@@ -189,8 +201,12 @@ func (a *app) consentSearch(t *trials, search capacity.SearchPlan, f *capacityFl
 	p := plan.New(&whole, 0)
 	for _, g := range p.Groups {
 		if g.UsersNeeded > 0 {
-			return &exitError{exitUsage, fmt.Errorf("group %q could ask a user %s times within 24 hours, and maxPerUser allows %s\n%s", g.Name, thousands(g.PerUserDay), thousands(g.Cap),
-				hint("a search of %d trials may send %s requests: add users, lower capacity.maxRate, capacity.budget or capacity.trials, write load.maxRequests, or raise maxPerUser; nothing was sent", o.Trials, thousands(p.Requests)))}
+			return &exitError{exitUsage,
+				fmt.Errorf("group %q could ask a user %s times within 24 hours, and maxPerUser allows %s\n%s",
+					g.Name, thousands(g.PerUserDay), thousands(g.Cap),
+					hint("a search of %d trials may send %s requests: add users, lower capacity.maxRate, "+
+						"capacity.budget or capacity.trials, write load.maxRequests, or raise maxPerUser; "+
+						"nothing was sent", o.Trials, thousands(p.Requests)))}
 		}
 	}
 	if !s.Target.IsRemote() {

@@ -20,9 +20,14 @@ import (
 type shardFlags struct{ shard, startAt, run string }
 
 func (f *shardFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.shard, "shard", "", "be one of several machines of one run: 3/8, counted from 0; or /8, and the index from "+strings.Join(indexVariables, ", "))
-	c.Flags().StringVar(&f.startAt, "start-at", "", "start at a time such as 2026-11-23T12:00:00Z; all shards of a run need the same")
-	c.Flags().StringVar(&f.run, "run", "", "with --shard: the run's name, the same for all shards (default: made from the scenario's hash and --start-at)")
+	c.Flags().StringVar(&f.shard, "shard", "",
+		"be one of several machines of one run: 3/8, counted from 0; or /8, and the index from "+
+			""+strings.Join(indexVariables, ", "))
+	c.Flags().StringVar(&f.startAt, "start-at", "",
+		"start at a time such as 2026-11-23T12:00:00Z; all shards of a run need the same")
+	c.Flags().StringVar(&f.run, "run", "",
+		"with --shard: the run's name, the same for all shards (default: made from the scenario's hash and "+
+			"--start-at)")
 }
 
 // indexVariables hold a machine's index in what schedules machines: Kubernetes'
@@ -71,7 +76,8 @@ func (f *shardFlags) parse(lookup func(string) (string, bool)) (p part, err erro
 	from := "--shard " + f.shard
 	if index == "" {
 		if index, from = indexOf(lookup); index == "" {
-			return p, fmt.Errorf("--shard %s needs an index: write it, as in 3%s, or set %s", f.shard, f.shard, strings.Join(indexVariables, ", "))
+			return p, fmt.Errorf("--shard %s needs an index: write it, as in 3%s, or set %s", f.shard,
+				f.shard, strings.Join(indexVariables, ", "))
 		}
 	}
 	if p.shard.Index, err = strconv.Atoi(index); err != nil {
@@ -114,14 +120,16 @@ func (p *part) fit(s *scenario.Scenario) error {
 	case left <= 0:
 		return late(fmt.Errorf("%w %v ago", runner.ErrLate, -left.Round(time.Second)))
 	case left > farthest:
-		return fmt.Errorf("--start-at %s is more than %d days ahead\n%s", p.startAt.Format(time.RFC3339), farthest/(24*time.Hour), hint("is the year right, and the time zone?"))
+		return fmt.Errorf("--start-at %s is more than %d days ahead\n%s", p.startAt.Format(time.RFC3339),
+			farthest/(24*time.Hour), hint("is the year right, and the time zone?"))
 	}
 	return nil
 }
 
 func late(err error) error {
 	return &exitError{exitNotStarted, fmt.Errorf("not started: %w\n%s", err,
-		hint("nothing was sent; choose a later --start-at, with time for all machines to come up, and hold their clocks against the same source"))}
+		hint("nothing was sent; choose a later --start-at, with time for all machines to come up, and hold "+
+			"their clocks against the same source"))}
 }
 
 // folder names the results of the part where no other name was asked for.

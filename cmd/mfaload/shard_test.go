@@ -27,12 +27,14 @@ func later(ts *testscript.TestScript, neg bool, args []string) {
 func TestInterruptedWhileItWaits(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "s.yaml")
-	text := "name: waits\ntarget: {simulator: {}}\nusers: [{name: a, ids: [" + userID + "]}]\nload: {stages: [{rate: 10/s, duration: 1s}]}\n"
+	text := "name: waits\ntarget: {simulator: {}}\nusers: [{name: a, ids: [" + userID +
+		"]}]\nload: {stages: [{rate: 10/s, duration: 1s}]}\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out := filepath.Join(dir, "out")
-	c := exec.Command(program(t), "run", "--out", out, "--start-at", time.Now().Add(time.Hour).UTC().Format(time.RFC3339), file)
+	c := exec.Command(program(t), "run", "--out", out, "--start-at",
+		time.Now().Add(time.Hour).UTC().Format(time.RFC3339), file)
 	stderr, err := c.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -53,12 +55,14 @@ func TestInterruptedWhileItWaits(t *testing.T) {
 	if err := c.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 130 {
 		t.Errorf("ended with %v", err)
 	}
-	for _, want := range []string{"mfaload: waiting for the start at ", "mfaload: interrupted before the first request: nothing was sent"} {
+	for _, want := range []string{"mfaload: waiting for the start at ",
+		"mfaload: interrupted before the first request: nothing was sent"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("%q is not in:\n%s", want, said)
 		}
 	}
-	if data, err := os.ReadFile(filepath.Join(out, "report.json")); err != nil || !strings.Contains(string(data), `"not_started"`) {
+	if data, err := os.ReadFile(filepath.Join(out, "report.json")); err != nil ||
+		!strings.Contains(string(data), `"not_started"`) {
 		t.Errorf("its results do not say that it did not start: %v", err)
 	}
 }

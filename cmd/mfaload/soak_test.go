@@ -48,8 +48,10 @@ func TestSoak(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := uint64(float64(rate) * duration.Seconds())
-	t.Logf("requests: %d planned, %d sent, %d as expected; verdict %s", want, r.Requests.Sent, r.Requests.AsExpected, r.Verdict)
-	t.Logf("lateness: p50 %v ms, p99 %v ms, p99.9 %v ms, at most %v ms; by mfaload itself p99 %v ms", r.Lateness.P50, r.Lateness.P99, r.Lateness.P999, r.Lateness.Max, r.Generator.OwnLateness.P99)
+	t.Logf("requests: %d planned, %d sent, %d as expected; verdict %s", want, r.Requests.Sent,
+		r.Requests.AsExpected, r.Verdict)
+	t.Logf("lateness: p50 %v ms, p99 %v ms, p99.9 %v ms, at most %v ms; by mfaload itself p99 %v ms",
+		r.Lateness.P50, r.Lateness.P99, r.Lateness.P999, r.Lateness.Max, r.Generator.OwnLateness.P99)
 	if q := r.Requests; q.Scheduled != want || q.Sent != want || q.AsExpected != want {
 		t.Errorf("%d requests were to be sent: %+v, errors %v", want, q, r.Errors)
 	}
@@ -67,7 +69,8 @@ func TestSoak(t *testing.T) {
 func startSimulator(t *testing.T) (address string, counted func() string) {
 	t.Helper()
 	config := filepath.Join(t.TempDir(), "simulator.yaml")
-	if err := write(config, "envID: "+envID+"\naccessToken: the-token\nlatency: 5ms\nusers: [{ids: ["+userID+"]}]\n"); err != nil {
+	if err := write(config, "envID: "+envID+"\naccessToken: the-token\nlatency: 5ms\nusers: [{ids: "+
+		"["+userID+"]}]\n"); err != nil {
 		t.Fatal(err)
 	}
 	address = freeAddress(t)
@@ -92,11 +95,14 @@ func startSimulator(t *testing.T) (address string, counted func() string) {
 }
 
 // startSoak starts the run, and returns where it shows its metrics.
-func startSoak(t *testing.T, out, address string, rate int, duration time.Duration) (run *exec.Cmd, metrics string) {
+func startSoak(t *testing.T, out, address string, rate int, duration time.Duration) (run *exec.Cmd,
+	metrics string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "soak.yaml")
-	if err := write(file, fmt.Sprintf("name: soak\ntarget: {authPath: http://%s, envID: %s, accessToken: the-token}\nusers: [{name: all, ids: [%s]}]\n"+
-		"load: {warmup: 1s, workers: 64, stages: [{rate: %d/s, duration: %v}]}\n", address, envID, userID, rate, duration)); err != nil {
+	if err := write(file, fmt.Sprintf("name: soak\ntarget: {authPath: http://%s, envID: %s, accessToken: "+
+		"the-token}\nusers: [{name: all, ids: [%s]}]\n"+
+		"load: {warmup: 1s, workers: 64, stages: [{rate: %d/s, duration: "+
+		"%v}]}\n", address, envID, userID, rate, duration)); err != nil {
 		t.Fatal(err)
 	}
 	run = exec.Command(program(t), "run", "-q", "--listen", "127.0.0.1:0", "--out", out, file)
@@ -221,7 +227,8 @@ func judgeSoak(t *testing.T, all []sample, duration time.Duration) {
 		t.Fatalf("%d looks at the program", len(settled))
 	}
 	first, last := settled[0], settled[len(settled)-1]
-	t.Logf("from %v to %v; resident with the program's text: %.1f to %.1f MB, at most %.1f MB when the results were made", first.at.Round(time.Second), last.at.Round(time.Second),
+	t.Logf("from %v to %v; resident with the program's text: %.1f to %.1f MB, at most %.1f MB when the "+
+		"results were made", first.at.Round(time.Second), last.at.Round(time.Second),
 		first.resident, last.resident, peak)
 	for _, f := range []struct {
 		name        string

@@ -77,9 +77,11 @@ func (r trend) judge(from, to time.Duration, step float64) (text string, leaks b
 	case over >= decides, least > flat && grown > step:
 		return text + fmt.Sprintf("GROWS by more than %v MB/h", flat), true
 	case least > flat:
-		return text + fmt.Sprintf("NOT SETTLED: it grew, but by %.2f MB only; run for half an hour", grown), false
+		return text + fmt.Sprintf("NOT SETTLED: it grew, but by %.2f MB only; run for half an hour", grown),
+			false
 	default:
-		return text + fmt.Sprintf("NOT SETTLED: %v can't tell less than %.0f MB/h from none; run for half an hour", over.Round(time.Second), math.Ceil(r.slope+r.margin)), false
+		return text + fmt.Sprintf("NOT SETTLED: %v can't tell less than %.0f MB/h from none; run for half "+
+			"an hour", over.Round(time.Second), math.Ceil(r.slope+r.margin)), false
 	}
 }
 

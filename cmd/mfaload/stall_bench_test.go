@@ -13,7 +13,8 @@ import (
 func BenchmarkStall(b *testing.B) {
 	for b.Loop() {
 		dir := b.TempDir()
-		cmd := exec.Command(program(b), "run", "-q", "--out", dir, "--overwrite", "../../scenarios/stall.yaml")
+		cmd := exec.Command(program(b), "run", "-q", "--out", dir, "--overwrite",
+			"../../scenarios/stall.yaml")
 		cmd.Stderr = os.Stderr
 		if err := cmd.Run(); err != nil {
 			b.Fatal(err)
@@ -29,7 +30,8 @@ func BenchmarkStall(b *testing.B) {
 		if err := json.Unmarshal(data, &r); err != nil {
 			b.Fatal(err)
 		}
-		if q := r.Requests; q.Scheduled != 10_000 || q.Sent+q.Unsent != q.Scheduled || q.Answered+q.Failed != q.Sent {
+		if q := r.Requests; q.Scheduled != 10_000 || q.Sent+q.Unsent != q.Scheduled ||
+			q.Answered+q.Failed != q.Sent {
 			b.Errorf("not all 10,000 are accounted for: %+v", q)
 		}
 		for name, truth := range map[string]float64{"p90": 1000 * 2. / 3, "p99": 1000 * 29. / 30} {

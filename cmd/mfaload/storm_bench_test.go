@@ -48,10 +48,12 @@ func throughput(b *testing.B, answer string) float64 {
 	go serveFast(l, strings.Split(answer, "03e1897e-33b0-40b9-b54e-68236769b1fa"), func() {})
 	const requests = 50_000
 	s := scenarioOn("http://"+l.Addr().String(), 1_000_000, requests*time.Microsecond,
-		scenario.Group{Name: "all", IDs: []string{userID}, Weight: 1, Expect: scenario.Expect{HTTPStatuses: []int{201}}})
+		scenario.Group{Name: "all", IDs: []string{userID}, Weight: 1,
+			Expect: scenario.Expect{HTTPStatuses: []int{201}}})
 	s.Load.Drain = time.Minute
 	// The server's times stand still.
-	c, err := pingone.Compile("contract.yaml", pingone.Document(), []contract.LevelChange{{Rule: "run.clock", Level: contract.Off}})
+	c, err := pingone.Compile("contract.yaml", pingone.Document(),
+		[]contract.LevelChange{{Rule: "run.clock", Level: contract.Off}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -98,7 +100,9 @@ func serveFast(l net.Listener, parts []string, came func()) {
 				for _, p := range parts[1:] {
 					body = append(append(body, id...), p...)
 				}
-				out = fmt.Appendf(out[:0], "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nCorrelation-Id: x\r\nContent-Length: %d\r\n\r\n", len(body))
+				out = fmt.Appendf(out[:0],
+					"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nCorrelation-Id: "+
+						"x\r\nContent-Length: %d\r\n\r\n", len(body))
 				if _, err := c.Write(append(out, body...)); err != nil {
 					return
 				}

@@ -97,7 +97,8 @@ func keepResults(dir string, r *report.Report, m *measure.Measurement) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, "measurement.json.gz"), packed, 0o600),
+	return errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, "measurement.json.gz"),
+		packed, 0o600),
 		os.WriteFile(filepath.Join(dir, "report.json"), text, 0o600))
 }
 
@@ -120,7 +121,8 @@ func synthesize(with map[string]float64) (*measure.Measurement, error) {
 			took = with["took"] / 1000
 		}
 		own := time.Duration(with["late"] * 1e6)
-		recorder.Record(0, &measure.Observation{Group: group, Intended: at, Sent: at + own, Own: own, Done: at + own + time.Duration(took*1e9),
+		recorder.Record(0, &measure.Observation{Group: group, Intended: at, Sent: at + own, Own: own,
+			Done:  at + own + time.Duration(took*1e9),
 			Label: "201 OTP_REQUIRED", AsExpected: true})
 		scheduled[group]++
 		profile.Add(at, false)
@@ -136,8 +138,10 @@ func synthesize(with map[string]float64) (*measure.Measurement, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.Scenario, m.Hash, m.Version, m.Groups = "synth", fmt.Sprintf("hash-%v", with["load"]), "test", []string{"email", "sms"}
-	m.Started = time.Date(2026, 11, 1, 0, 0, int(with["seed"]), 0, time.UTC).Add(time.Duration(with["start"]) * time.Hour)
+	m.Scenario, m.Hash, m.Version, m.Groups = "synth", fmt.Sprintf("hash-%v",
+		with["load"]), "test", []string{"email", "sms"}
+	m.Started = time.Date(2026, 11, 1, 0, 0, int(with["seed"]), 0,
+		time.UTC).Add(time.Duration(with["start"]) * time.Hour)
 	m.Main.Scheduled, m.Profile, m.Shapes = scheduled, profile, shapes
 	m.Main.Planned = time.Duration(seconds) * time.Second
 	if with["shards"] > 0 {
@@ -146,7 +150,8 @@ func synthesize(with map[string]float64) (*measure.Measurement, error) {
 	m.Parts = map[string]string{"load": fmt.Sprint(with["load"]), "users": "u", "contract": "c"}
 	of := &scenario.Scenario{}
 	if ms := with["limit"]; ms > 0 {
-		of.Thresholds = []scenario.Threshold{{Metric: scenario.Response, Stat: "p95", Quantile: 95, Limit: ms / 1000, Written: fmt.Sprintf("%gms", ms)}}
+		of.Thresholds = []scenario.Threshold{{Metric: scenario.Response, Stat: "p95", Quantile: 95,
+			Limit: ms / 1000, Written: fmt.Sprintf("%gms", ms)}}
 	}
 	m.Terms = report.TermsOf(of).Encode()
 	m.Generator.Cores, m.Generator.Elapsed, m.Generator.Workers = 2, m.Main.Planned, 10

@@ -26,7 +26,8 @@ func BenchmarkThroughput(b *testing.B) {
 	}{
 		{"http1", scenario.HTTP1, scenario.Network{}},
 		{"http1-traced", scenario.HTTP1, scenario.Network{
-			TransactionIDs: "bench", Headers: []scenario.Header{{Name: "X-Tenant", Value: scenario.NewSecret("blue-green")}}}},
+			TransactionIDs: "bench", Headers: []scenario.Header{{Name: "X-Tenant",
+				Value: scenario.NewSecret("blue-green")}}}},
 	} {
 		b.Run(test.name, func(b *testing.B) {
 			s := fastest(b, startBenchServer(b), uint64(b.N))
@@ -58,7 +59,8 @@ func cleanAnswers(m *measure.Measurement) (n uint64) {
 func startBenchServer(b *testing.B) (authPath string) {
 	b.Helper()
 	binary := filepath.Join(b.TempDir(), "server")
-	if out, err := exec.Command("go", "build", "-o", binary, "../../bench/server").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", binary,
+		"../../bench/server").CombinedOutput(); err != nil {
 		b.Fatalf("build the server: %v\n%s", err, out)
 	}
 	const addr = "127.0.0.1:9810"
@@ -75,15 +77,17 @@ func fastest(b *testing.B, authPath string, requests uint64) *scenario.Scenario 
 	b.Helper()
 	const top = 1_000_000
 	s := &scenario.Scenario{
-		Name:   "fastest",
-		Target: scenario.Target{AuthPath: authPath, EnvID: "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6", AccessToken: scenario.NewSecret("token-0123456789"), Timeout: 10 * time.Second},
+		Name: "fastest",
+		Target: scenario.Target{AuthPath: authPath, EnvID: "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
+			AccessToken: scenario.NewSecret("token-0123456789"), Timeout: 10 * time.Second},
 		Groups: []scenario.Group{{
 			Name: "all", IDs: []string{"788d4931-6936-43f2-82ff-178f5762298a"}, Weight: 1,
 			Expect: scenario.Expect{HTTPStatuses: []int{201}, Statuses: []string{"OTP_REQUIRED"}},
 		}},
 		Load: scenario.Load{Arrivals: scenario.Uniform, Workers: 64, Drain: time.Hour},
 	}
-	s.Load.Stages = []scenario.Stage{{From: top, To: top, Duration: time.Duration(requests) * time.Second / top}}
+	s.Load.Stages = []scenario.Stage{{From: top, To: top,
+		Duration: time.Duration(requests) * time.Second / top}}
 	return s
 }
 

@@ -49,7 +49,8 @@ func newTrialRecord(a capacity.TrialSpec, folder string) *trialRecord {
 }
 
 func (r *trialRecord) ask() capacity.TrialSpec {
-	return capacity.TrialSpec{Number: r.Number, Rate: r.Rate, Settle: r.Settle, Warmup: r.Warmup, Length: r.Length}
+	return capacity.TrialSpec{Number: r.Number, Rate: r.Rate, Settle: r.Settle, Warmup: r.Warmup,
+		Length: r.Length}
 }
 
 // untried is the outcome of a trial that was not made; nil where it was.
@@ -76,7 +77,8 @@ const maxRequests = 1e9
 // check says what makes a record useless.
 func (r *trialRecord) check() error {
 	switch {
-	case !(r.Rate > 0 && r.Rate <= math.MaxInt32), r.Number < 1, r.Length <= 0, min(r.Settle, r.Warmup, r.Until) < 0, r.Until > r.Warmup+r.Length:
+	case !(r.Rate > 0 && r.Rate <= math.MaxInt32), r.Number < 1, r.Length <= 0,
+		min(r.Settle, r.Warmup, r.Until) < 0, r.Until > r.Warmup+r.Length:
 		return errors.New("it describes no trial")
 	case r.Recovered != nil && (r.Recovered.Took < 0 || !(r.Recovered.Sent >= 0)):
 		return errors.New("it describes no recovery")
@@ -90,7 +92,8 @@ func (r *trialRecord) check() error {
 
 // readTrialRecords reads the records of all trials below a folder, by their time.
 func readTrialRecords(dir string) (all []*trialRecord, err error) {
-	for _, pattern := range []string{session.TrialsFolder + "/*/" + session.TrialFile, session.SoakFolder + "*/" + session.TrialFile} {
+	for _, pattern := range []string{session.TrialsFolder + "/*/" + session.TrialFile, session.SoakFolder +
+		"*/" + session.TrialFile} {
 		names, err := fs.Glob(os.DirFS(dir), pattern)
 		if err != nil {
 			return nil, err
@@ -105,7 +108,8 @@ func readTrialRecords(dir string) (all []*trialRecord, err error) {
 				err = r.check()
 			}
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w\n%s", filepath.Join(dir, name), err, hint("start a new search: the trials of this one can be looked at with 'mfaload report'"))
+				return nil, fmt.Errorf("%s: %w\n%s", filepath.Join(dir, name), err,
+					hint("start a new search: the trials of this one can be looked at with 'mfaload report'"))
 			}
 			all = append(all, r)
 		}
@@ -135,13 +139,15 @@ func (t *trials) recall(k *keptSearch) (err error) {
 	}
 	for n := 1; n <= len(evidence); n++ {
 		if evidence[n] == nil {
-			return fmt.Errorf("%s: trial %d is missing, and later ones are there\n%s", k.path, n, hint("put %s back, or remove those after it: they are tried again", trialFolder(n)))
+			return fmt.Errorf("%s: trial %d is missing, and later ones are there\n%s", k.path, n,
+				hint("put %s back, or remove those after it: they are tried again", trialFolder(n)))
 		}
 		o, err := t.remembered(evidence[n])
 		if err != nil {
 			return err
 		}
-		t.options.Recorded = append(t.options.Recorded, capacity.Judge(evidence[n].ask(), o, t.options.Limits))
+		t.options.Recorded = append(t.options.Recorded, capacity.Judge(evidence[n].ask(), o,
+			t.options.Limits))
 		t.before += evidence[n].ask().TotalTime()
 		if r := evidence[n].Recovered; r != nil {
 			t.before += r.Took
@@ -154,7 +160,8 @@ func (t *trials) recall(k *keptSearch) (err error) {
 // trial was made.
 func (t *trials) recoveryCounted(r *trialRecord) bool {
 	return slices.ContainsFunc(t.records, func(o *trialRecord) bool {
-		return o.Complete && o.folder == trialFolder(r.Number) && o.Recovered != nil && !r.Started.After(o.Started)
+		return o.Complete && o.folder == trialFolder(r.Number) && o.Recovered != nil &&
+			!r.Started.After(o.Started)
 	})
 }
 
@@ -175,7 +182,8 @@ func (t *trials) remembered(r *trialRecord) (*capacity.Outcome, error) {
 func (t *trials) measured(r *trialRecord) (*measure.Measurement, error) {
 	_, m, err := session.ReadResults(filepath.Join(t.dir.Path(), filepath.FromSlash(r.folder)))
 	if err != nil {
-		return nil, fmt.Errorf("read trial %d again: %w\n%s", r.Number, err, hint("remove %s and the trials after it: they are tried again", r.folder))
+		return nil, fmt.Errorf("read trial %d again: %w\n%s", r.Number, err,
+			hint("remove %s and the trials after it: they are tried again", r.folder))
 	}
 	return m, nil
 }
@@ -206,7 +214,8 @@ func (t *trials) setAside(r *trialRecord, why string) error {
 // cut are the folders of trials that were broken off.
 func (t *trials) cut(r *capacity.Result) (folders []string) {
 	for _, c := range t.records {
-		shown := slices.ContainsFunc(r.Trials, func(row capacity.TrialRow) bool { return row.Folder == c.folder })
+		shown := slices.ContainsFunc(r.Trials,
+			func(row capacity.TrialRow) bool { return row.Folder == c.folder })
 		if !c.Complete && !shown && !c.Recovery && c.folder != session.SoakFolder {
 			folders = append(folders, c.folder)
 		}
@@ -225,7 +234,8 @@ func (t *trials) earlier(now time.Time) (all []schedule.PreviousRun) {
 		if r.Until == 0 {
 			continue // nothing was sent
 		}
-		all = append(all, schedule.PreviousRun{Scenario: trialScenario(t.scenario, t.options, r.ask()), Until: r.Until,
+		all = append(all, schedule.PreviousRun{Scenario: trialScenario(t.scenario, t.options, r.ask()),
+			Until:  r.Until,
 			Before: min(max(now.Sub(r.Started), 0), maxBefore)})
 	}
 	return all

@@ -44,10 +44,13 @@ type trials struct {
 func newSearchResults(name string, f *capacityFlags) (*session.Folder, error) {
 	if f.out != "" && session.HoldsSearch(f.out) {
 		if !f.overwrite {
-			return nil, fmt.Errorf("%s holds a search already\n%s", f.out, hint("go on with it with --resume %s, choose another --out, or replace it with --overwrite", f.out))
+			return nil, fmt.Errorf("%s holds a search already\n%s", f.out,
+				hint("go on with it with --resume %s, choose another --out, or replace it with --overwrite",
+					f.out))
 		}
 	}
-	return session.NewFolder(name+"-capacity-"+time.Now().UTC().Format("20060102T150405Z"), f.out, f.overwrite)
+	return session.NewFolder(name+"-capacity-"+time.Now().UTC().Format("20060102T150405Z"), f.out,
+		f.overwrite)
 }
 
 // roomInFlight is how many times the time of the tightest threshold requests may
@@ -115,9 +118,11 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // run sends a trial's requests and keeps what it measured.
-func (t *trials) run(ctx context.Context, a capacity.TrialSpec, folder string, recovered *capacity.Recovered) (*measure.Measurement, *trialRecord, error) {
+func (t *trials) run(ctx context.Context, a capacity.TrialSpec, folder string,
+	recovered *capacity.Recovered) (*measure.Measurement, *trialRecord, error) {
 	fail := func(err error) (*measure.Measurement, *trialRecord, error) {
-		return nil, nil, fmt.Errorf("keep the results of trial %d: %w\n%s", a.Number, err, hint("make room, and go on with 'mfaload capacity --resume %s'", t.dir.Path()))
+		return nil, nil, fmt.Errorf("keep the results of trial %d: %w\n%s", a.Number, err,
+			hint("make room, and go on with 'mfaload capacity --resume %s'", t.dir.Path()))
 	}
 	s := trialScenario(t.scenario, t.options, a)
 	record := newTrialRecord(a, folder)
@@ -148,8 +153,10 @@ func (t *trials) run(ctx context.Context, a capacity.TrialSpec, folder string, r
 
 // measure runs a trial and shows how far it has come. It counts the requests in
 // flight.
-func (t *trials) measure(ctx context.Context, a capacity.TrialSpec, s *scenario.Scenario, dir *session.Folder) (m *measure.Measurement, inFlight float64, err error) {
-	trial := session.New(runner.Config{Scenario: s, Previous: t.earlier(time.Now())}, t.operation, dir, t.app.ui.tell)
+func (t *trials) measure(ctx context.Context, a capacity.TrialSpec, s *scenario.Scenario,
+	dir *session.Folder) (m *measure.Measurement, inFlight float64, err error) {
+	trial := session.New(runner.Config{Scenario: s, Previous: t.earlier(time.Now())}, t.operation, dir,
+		t.app.ui.tell)
 	r := trial.Runner
 	hide := t.app.ui.showTrial(a, t.options.Trials, r)
 	counted := countInFlight(r, a.Warmup, a.Warmup+a.Length)

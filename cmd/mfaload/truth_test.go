@@ -70,10 +70,12 @@ func sum(counts map[string]uint64) (n uint64) {
 	return n
 }
 
-func scenarioOn(authPath string, rate scenario.Rate, d time.Duration, groups ...scenario.Group) *scenario.Scenario {
+func scenarioOn(authPath string, rate scenario.Rate, d time.Duration,
+	groups ...scenario.Group) *scenario.Scenario {
 	return &scenario.Scenario{
 		Name: "test", Groups: groups,
-		Target: scenario.Target{AuthPath: authPath, EnvID: envID, AccessToken: scenario.NewSecret("canary-access-token"), Timeout: 2 * time.Second},
+		Target: scenario.Target{AuthPath: authPath, EnvID: envID,
+			AccessToken: scenario.NewSecret("canary-access-token"), Timeout: 2 * time.Second},
 		Load: scenario.Load{Arrivals: scenario.Uniform, Workers: 16, Drain: 5 * time.Second,
 			Stages: []scenario.Stage{{From: rate, To: rate, Duration: d}}},
 	}
@@ -101,7 +103,8 @@ func TestReferenceExampleFromAnotherServer(t *testing.T) {
 	}))
 	defer server.Close()
 	rep := runScenario(t, scenarioOn(server.URL, 500, 2*time.Second,
-		scenario.Group{Name: "all", IDs: []string{userID}, Weight: 1, Expect: scenario.Expect{HTTPStatuses: []int{201}, Statuses: []string{"OTP_REQUIRED"}}}))
+		scenario.Group{Name: "all", IDs: []string{userID}, Weight: 1,
+			Expect: scenario.Expect{HTTPStatuses: []int{201}, Statuses: []string{"OTP_REQUIRED"}}}))
 	if len(rep.Violations) > 0 || rep.Requests.AsExpected != 1000 || served.Load() != 1000 {
 		t.Errorf("%d served, %+v, violations %+v", served.Load(), rep.Requests, rep.Violations)
 	}
@@ -119,7 +122,8 @@ func TestCountsAgreeWithTheServer(t *testing.T) {
 	broken := "11111111-2222-4333-8444-555555555555"
 	sim, err := simulator.New(scenario.Target{EnvID: envID, Simulator: &scenario.Simulator{
 		Seed: 7, Faults: faults,
-		Users:   append(user("EMAIL"), scenario.SimulatedUsers{IDs: []string{broken}, HTTPStatus: 500, Error: "UNEXPECTED_ERROR"}),
+		Users: append(user("EMAIL"), scenario.SimulatedUsers{IDs: []string{broken}, HTTPStatus: 500,
+			Error: "UNEXPECTED_ERROR"}),
 		Latency: scenario.Latency{Kind: "lognormal", A: 2 * time.Millisecond, B: 20 * time.Millisecond},
 		// How many of 1,500 it lets through does not depend on how fast they are sent.
 		Limit: &scenario.Limit{Rate: 1, Burst: 1200, RetryAfter: time.Second},
@@ -130,9 +134,12 @@ func TestCountsAgreeWithTheServer(t *testing.T) {
 	server := httptest.NewServer(sim)
 	defer server.Close()
 	rep := runScenario(t, scenarioOn(server.URL, 500, 3*time.Second,
-		scenario.Group{Name: "known", IDs: []string{userID}, Weight: 2, Expect: scenario.Expect{HTTPStatuses: []int{201}}},
-		scenario.Group{Name: "unknown", IDs: []string{"00000000-0000-0000-0000-000000000000"}, Weight: 1, Expect: scenario.Expect{HTTPStatuses: []int{404}}},
-		scenario.Group{Name: "broken", IDs: []string{broken}, Weight: 1, Expect: scenario.Expect{HTTPStatuses: []int{500}}}))
+		scenario.Group{Name: "known", IDs: []string{userID}, Weight: 2,
+			Expect: scenario.Expect{HTTPStatuses: []int{201}}},
+		scenario.Group{Name: "unknown", IDs: []string{"00000000-0000-0000-0000-000000000000"}, Weight: 1,
+			Expect: scenario.Expect{HTTPStatuses: []int{404}}},
+		scenario.Group{Name: "broken", IDs: []string{broken}, Weight: 1,
+			Expect: scenario.Expect{HTTPStatuses: []int{500}}}))
 	if got := sim.Stats().Received; got != rep.Requests.Sent || rep.Requests.Sent != 1500 {
 		t.Errorf("the server received %d of %d requests sent", got, rep.Requests.Sent)
 	}
@@ -143,7 +150,8 @@ func TestCountsAgreeWithTheServer(t *testing.T) {
 	if groups != rep.Requests.Sent {
 		t.Errorf("the groups sent %d of %d", groups, rep.Requests.Sent)
 	}
-	for _, status := range []string{"201 OTP_REQUIRED", "404 NOT_FOUND", "429 REQUEST_LIMITED", "500 UNEXPECTED_ERROR"} {
+	for _, status := range []string{"201 OTP_REQUIRED", "404 NOT_FOUND", "429 REQUEST_LIMITED",
+		"500 UNEXPECTED_ERROR"} {
 		if rep.Statuses[status] == 0 {
 			t.Errorf("no response was %s: %v", status, rep.Statuses)
 		}
@@ -163,7 +171,8 @@ func TestCountsAgreeWithTheServer(t *testing.T) {
 		}
 	}
 	if received[429] != rep.Requests.RateLimited {
-		t.Errorf("%d responses are 429, %d are counted as rate limited", received[429], rep.Requests.RateLimited)
+		t.Errorf("%d responses are 429, %d are counted as rate limited", received[429],
+			rep.Requests.RateLimited)
 	}
 	if len(rep.Violations) < 30 {
 		t.Errorf("only %d kinds of violations were seen", len(rep.Violations))
@@ -177,18 +186,23 @@ func TestCountsAgreeWithTheServer(t *testing.T) {
 func TestCrossedAnswers(t *testing.T) {
 	t.Parallel()
 	other := "2f4a9c1e-7d0b-4c56-9e83-51b0c6d7a2f4"
-	sim, err := simulator.New(scenario.Target{EnvID: envID, Simulator: &scenario.Simulator{Seed: 1, Faults: []scenario.Fault{{Name: "run.crossed", Share: 1}},
-		Users: append(user("EMAIL"), scenario.SimulatedUsers{IDs: []string{other}, Devices: []string{"SMS"}})}})
+	sim, err := simulator.New(scenario.Target{EnvID: envID, Simulator: &scenario.Simulator{Seed: 1,
+		Faults: []scenario.Fault{{Name: "run.crossed", Share: 1}},
+		Users: append(user("EMAIL"), scenario.SimulatedUsers{IDs: []string{other},
+			Devices: []string{"SMS"}})}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(sim)
 	defer server.Close()
 	rep := runScenario(t, scenarioOn(server.URL, 200, time.Second,
-		scenario.Group{Name: "a", IDs: []string{userID}, Weight: 1, Expect: scenario.Expect{HTTPStatuses: []int{201}}},
-		scenario.Group{Name: "b", IDs: []string{other}, Weight: 1, Expect: scenario.Expect{HTTPStatuses: []int{201}}}))
+		scenario.Group{Name: "a", IDs: []string{userID}, Weight: 1,
+			Expect: scenario.Expect{HTTPStatuses: []int{201}}},
+		scenario.Group{Name: "b", IDs: []string{other}, Weight: 1,
+			Expect: scenario.Expect{HTTPStatuses: []int{201}}}))
 	for _, v := range rep.Violations {
-		if v.Rule == "run.crossed" && v.Level == "fail" && strings.Contains(v.Got, "another request in flight") {
+		if v.Rule == "run.crossed" && v.Level == "fail" && strings.Contains(v.Got,
+			"another request in flight") {
 			return
 		}
 	}

@@ -19,7 +19,8 @@ import (
 type viewFlags struct{ listen string }
 
 func (f *viewFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.listen, "listen", "", "serve a live page and Prometheus metrics at HOST:PORT, such as 127.0.0.1:9095")
+	c.Flags().StringVar(&f.listen, "listen", "",
+		"serve a live page and Prometheus metrics at HOST:PORT, such as 127.0.0.1:9095")
 }
 
 // view is all that shows a run while it runs: the terminal, a page with
@@ -120,7 +121,10 @@ var answered = regexp.MustCompile(`(?s)(: \d{3} [A-Za-z ]+)\(body: .*`)
 func (v *view) once(format string) func(error) {
 	var first sync.Once
 	return func(err error) {
-		first.Do(func() { v.app.ui.tell("mfaload: "+format+"\n", strings.Join(strings.Fields(err.Error()), " ")) })
+		first.Do(func() {
+			v.app.ui.tell("mfaload: "+format+"\n", strings.Join(strings.Fields(err.Error()),
+				" "))
+		})
 	}
 }
 

@@ -75,12 +75,19 @@ coordinator's.`,
 			return a.work(c.Context(), w)
 		},
 	}
-	c.Flags().StringVar(&flags.join, "join-file", "", "the file that the coordinator wrote with --join-file; it is waited for")
-	c.Flags().IntVar(&flags.shard, "shard", fleet.AnyShard, "the shard to claim, from 0 (default: "+strings.Join(indexVariables, ", ")+", or any that is free)")
-	c.Flags().DurationVar(&flags.within, "start-within", 15*time.Minute, "leave when the run has not started by then")
-	c.Flags().StringVar(&flags.out, "out", "", "results folder (default results/{name}-{run}-{shard}of{shards})")
-	c.Flags().BoolVar(&flags.overwrite, "overwrite", false, "replace the results that the folder of --out holds")
-	c.Flags().StringSliceVar(&flags.hosts, "host", nil, "send to this HOST or HOST:PORT only, whatever the coordinator's scenario says; several with commas (default: all)")
+	c.Flags().StringVar(&flags.join, "join-file", "",
+		"the file that the coordinator wrote with --join-file; it is waited for")
+	c.Flags().IntVar(&flags.shard, "shard", fleet.AnyShard,
+		"the shard to claim, from 0 (default: "+strings.Join(indexVariables, ", ")+", or any that is free)")
+	c.Flags().DurationVar(&flags.within, "start-within", 15*time.Minute,
+		"leave when the run has not started by then")
+	c.Flags().StringVar(&flags.out, "out", "",
+		"results folder (default results/{name}-{run}-{shard}of{shards})")
+	c.Flags().BoolVar(&flags.overwrite, "overwrite", false,
+		"replace the results that the folder of --out holds")
+	c.Flags().StringSliceVar(&flags.hosts, "host", nil,
+		"send to this HOST or HOST:PORT only, whatever the coordinator's scenario says; several with "+
+			"commas (default: all)")
 	flags.nats.add(c)
 	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "say nothing but errors")
 	return c
@@ -115,7 +122,8 @@ func (f *workerFlags) worker(a *app, scenarioFile string) (*worker, error) {
 	if err != nil {
 		host = "unknown host"
 	}
-	w.Worker = fleet.Worker{External: external, Run: f.nats.run, Version: versionText(), Host: host, Shard: f.shard, Within: f.within,
+	w.Worker = fleet.Worker{External: external, Run: f.nats.run, Version: versionText(), Host: host,
+		Shard: f.shard, Within: f.within,
 		Load: w.load, Say: a.ui.say}
 	return w, nil
 }
@@ -172,7 +180,8 @@ func awaitJoin(ctx context.Context, path string, within time.Duration) (*fleet.J
 		if err == nil {
 			j, err := fleet.ParseJoin(data)
 			if err != nil {
-				return nil, &exitError{exitUsage, fmt.Errorf("read the join file %s: %w\n%s", path, err, hint("take the one that 'mfaload coordinate --join-file' wrote"))}
+				return nil, &exitError{exitUsage, fmt.Errorf("read the join file %s: %w\n%s", path, err,
+					hint("take the one that 'mfaload coordinate --join-file' wrote"))}
 			}
 			return j, nil
 		}
@@ -184,7 +193,8 @@ func awaitJoin(ctx context.Context, path string, within time.Duration) (*fleet.J
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
-			return nil, fmt.Errorf("%w: there is no join file %s: is the coordinator up, with --join-file?", fleet.ErrNotStarted, path)
+			return nil, fmt.Errorf("%w: there is no join file %s: is the coordinator up, with --join-file?",
+				fleet.ErrNotStarted, path)
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
@@ -197,13 +207,17 @@ func (w *worker) load(_ context.Context, offer fleet.Offer) (*fleet.Loaded, erro
 		return nil, err
 	}
 	w.loaded = loaded
-	return &fleet.Loaded{Hash: loaded.Scenario.Hash(), Part: func(s fleet.Shard) (*fleet.Part, error) { return w.part(offer, s) }}, nil
+	return &fleet.Loaded{Hash: loaded.Scenario.Hash(), Part: func(s fleet.Shard) (*fleet.Part,
+		error) {
+		return w.part(offer, s)
+	}}, nil
 }
 
 // part prepares a shard of the run.
 func (w *worker) part(offer fleet.Offer, of fleet.Shard) (*fleet.Part, error) {
 	s := w.loaded.Scenario
-	p := &workerPart{worker: w, answers: offer.Answers, shard: measure.Shard{Run: offer.Run, Index: of.Index, Count: of.Count}}
+	p := &workerPart{worker: w, answers: offer.Answers, shard: measure.Shard{Run: offer.Run, Index: of.Index,
+		Count: of.Count}}
 	if err := schedule.CheckShard(s, p.shard); err != nil {
 		return nil, err
 	}
@@ -221,7 +235,8 @@ func (w *worker) part(offer fleet.Offer, of fleet.Shard) (*fleet.Part, error) {
 	if err := p.dir.Clear(); err != nil {
 		return nil, err
 	}
-	made := &fleet.Part{Prepare: p.prepare, Admitted: p.admitted, Run: p.run, Stop: p.end, Snapshot: p.snapshot, Keep: p.keep, Close: p.close}
+	made := &fleet.Part{Prepare: p.prepare, Admitted: p.admitted, Run: p.run, Stop: p.end,
+		Snapshot: p.snapshot, Keep: p.keep, Close: p.close}
 	if len(s.Load.StopOn) > 0 {
 		made.Every = time.Second
 	}
