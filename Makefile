@@ -41,7 +41,7 @@ ONTIME := $(TOOL) gotestsum --format standard-quiet --hide-summary skipped \
 
 test: check ## formatting, vet, staticcheck, all tests, with -race where anything runs side by side; the same result every time
 	$(GO) test -vet=off $(PURE) ./measure/...
-	$(GO) test -race -vet=off -run 'Live|ManyWorkers|Tick|SoFar' ./measure
+	$(GO) test -race -vet=off -run 'Live|ManyWorkers|Tick|Snapshots' ./measure
 	$(GO) test -race -vet=off $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE) $(TIMED) ./measure/... ./cmd/mfaload)")
 	$(GO) test -vet=off -run '$(COMPUTE)' ./pingone/...
 	$(ONTIME) --packages '$(TIMED)' -- -race -vet=off -skip '$(COMPUTE)' -p 1 -parallel 4

@@ -248,3 +248,40 @@ func (h *Histogram) sum() *big.Int {
 	s := new(big.Int).SetUint64(h.sumHi)
 	return s.Lsh(s, 64).Add(s, new(big.Int).SetUint64(h.sumLo))
 }
+
+// Buckets yields what the histogram counts in ascending order: a value of each
+// bucket that is not empty, to 3 significant digits, and how many lie there.
+// What is above the range comes last, at the maximum.
+func (h *Histogram) Buckets(yield func(value time.Duration, count uint64) bool) {
+	more := true
+	h.eachBucket(func(value, count int64) bool {
+		more = count == 0 || yield(time.Duration(value), uint64(count))
+		return more
+	})
+	if more && h.above > 0 {
+		yield(h.max, h.above)
+	}
+}
+
+// eachBucket yields the lowest value of each bucket that is not empty, in ascending
+// order.
+func (h *Histogram) eachBucket(yield func(value, count int64) bool) {
+	switch {
+	case h.compact != nil:
+		h.compact.each(yield)
+	case h.packed != nil:
+		h.packed.ForEachBucket(yield)
+	default:
+		for _, bar := range h.dense.Distribution() {
+			if bar.Count > 0 && !yield(bar.From, bar.Count) {
+				return
+			}
+		}
+	}
+}
+
+// Sum returns the sum of the durations in seconds.
+func (h *Histogram) Sum() float64 {
+	sum, _ := h.sum().Float64()
+	return sum / float64(time.Second)
+}

@@ -37,8 +37,7 @@ type Recorder struct {
 	connections [2]Connections // main, warm-up
 	log         Log            // nil where nobody writes them down
 
-	watched watched
-	streak  streak
+	streak streak
 }
 
 // partition is what some of the workers record into, so that they seldom wait
@@ -53,11 +52,9 @@ type partition struct {
 	evaluated  []uint64 // by rule
 	answers    int      // whole ones that are kept of a group of violations
 	progress   Progress
-	live       *times      // for one who looks on; nil where nobody does
-	ticking    *Timeline   // for load.stopOn; nil where nobody asks for it
 	log        Log         // nil where nobody writes down what is recorded
 	kept       []*Instance // of the violations of the present observation, for the log
-	ended      *ended      // for one who looks on from elsewhere; nil where nobody does
+	taps       []observer  // of those who look on
 	_          [64]byte    // keeps the locks of two partitions in two cache lines
 }
 
@@ -135,11 +132,9 @@ func (r *Recorder) Record(worker int, o *Observation) {
 	s.flow.record(o)
 	s.recordCoverage(o.Evaluated)
 	s.progress.add(o, violating)
-	s.live.record(o)
-	if s.ticking != nil {
-		s.ticking.record(o, violating)
+	for _, t := range s.taps {
+		t.record(n, o, violating)
 	}
-	s.ended.record(o, violating)
 }
 
 // RecordConnection adds a connection that was opened. The time of a TLS

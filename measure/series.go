@@ -146,17 +146,20 @@ func (s *Timeline) Seconds() Seconds { // the open ones are copied
 	return list
 }
 
-// take hands over the seconds so far that have a request, and goes on without them.
-func (s *Timeline) take() []*Second {
+// recorded are the seconds so far that have a request.
+func (s *Timeline) recorded() []*Second {
 	seconds := s.Seconds()
-	all := slices.DeleteFunc(slices.Collect(seconds.All()), func(sec *Second) bool { return sec.Response.Count() == 0 })
+	return slices.DeleteFunc(slices.Collect(seconds.All()), func(sec *Second) bool { return sec.Response.Count() == 0 })
+}
+
+// reset makes the timeline empty.
+func (s *Timeline) reset() {
 	s.seconds, s.expanded = Seconds{}, nil
 	for i := range s.open {
 		if sec := &s.open[i]; sec.Response != nil {
 			sec.empty()
 		}
 	}
-	return all
 }
 
 // closedSecond returns the record of a second in a list, put in where it is

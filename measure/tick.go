@@ -59,7 +59,7 @@ func (t *Tick) Check() error { return checkSeconds(slices.Values(t.Seconds), 0) 
 // concurrent use.
 type Ticks struct {
 	recorder *Recorder
-	spare    *Timeline // nil without the requests
+	tap      *tap[*Timeline] // nil without the requests
 	before   Progress
 }
 
@@ -67,15 +67,8 @@ type Ticks struct {
 // called once, before the run. Those who record never wait for it.
 func (r *Recorder) Ticks(requests bool) *Ticks {
 	t := &Ticks{recorder: r}
-	if !requests {
-		return t
-	}
-	t.spare = &Timeline{}
-	for i := range r.partitions {
-		s := &r.partitions[i]
-		s.mu.Lock()
-		s.ticking = &Timeline{}
-		s.mu.Unlock()
+	if requests {
+		t.tap = newTap(r, func() *Timeline { return NewTimeline(1) })
 	}
 	return t
 }
@@ -90,15 +83,11 @@ func (t *Ticks) Take(elapsed time.Duration) Tick {
 		Streak: t.recorder.streak.longest.Load(),
 	}
 	t.before = now
-	if t.spare == nil {
-		return tick
-	}
-	for i := range t.recorder.partitions {
-		s := &t.recorder.partitions[i]
-		s.mu.Lock()
-		s.ticking, t.spare = t.spare, s.ticking
-		s.mu.Unlock()
-		MergeSeconds(&tick.Seconds, t.spare.take())
+	if t.tap != nil {
+		_ = t.tap.take(func(requests *Timeline) error { // merging seconds has no error
+			MergeSeconds(&tick.Seconds, requests.recorded())
+			return nil
+		})
 	}
 	return tick
 }

@@ -69,7 +69,7 @@ func (r *Runner) Stop(why measure.Stop) { r.ending.end(&why) }
 // one who looks on from another machine, and returns what hands it out. It
 // is called once; what it returns is not safe for concurrent use.
 func (r *Runner) Snapshots() func() (*measure.Part, error) {
-	soFar := r.recorder.SoFar()
+	soFar := r.recorder.Snapshots()
 	return func() (*measure.Part, error) {
 		now := r.Progress().Elapsed
 		p, err := soFar.Take()

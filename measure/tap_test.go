@@ -10,9 +10,9 @@ import (
 )
 
 // What is handed out while a run goes on is at its end what the run measured.
-func TestSoFar(t *testing.T) {
+func TestSnapshots(t *testing.T) {
 	r := measure.NewRecorder(2, nil, 0)
-	soFar := r.SoFar()
+	soFar := r.Snapshots()
 	var last *measure.Part
 	for i := range 1000 {
 		at := time.Duration(i) * time.Millisecond

@@ -1,0 +1,189 @@
+package measure
+
+// tap keeps sums of what is recorded, one for each partition of the recorder, for one
+// who looks on. To take them away, full sums are exchanged for an empty one: those who
+// record never wait. It is not safe for concurrent use.
+type tap[T tapSum] struct {
+	recorder *Recorder
+	sums     []T
+	spare    T
+}
+
+// tapSum is a sum of observations.
+type tapSum interface {
+	record(o *Observation, violating bool)
+	reset()
+}
+
+// observer is told of each observation while its partition is locked: any [tap].
+type observer interface {
+	record(partition int, o *Observation, violating bool)
+}
+
+// newTap returns a tap of what is recorded from now on.
+func newTap[T tapSum](r *Recorder, empty func() T) *tap[T] {
+	t := &tap[T]{recorder: r, sums: make([]T, len(r.partitions)), spare: empty()}
+	for i := range t.sums {
+		t.sums[i] = empty()
+		r.Locked(i, func() { r.partitions[i].taps = append(r.partitions[i].taps, t) })
+	}
+	return t
+}
+
+// record implements [observer].
+func (t *tap[T]) record(partition int, o *Observation, violating bool) {
+	t.sums[partition].record(o, violating)
+}
+
+// take hands over the sums of what was recorded since it was last called. They are valid
+// until add returns.
+func (t *tap[T]) take(add func(T) error) error {
+	for i := range t.sums {
+		t.recorder.Locked(i, func() { t.sums[i], t.spare = t.spare, t.sums[i] })
+		err := add(t.spare)
+		if t.spare.reset(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Live hands out the times of a run while it runs, bit by bit. Those who record never
+// wait for it. It is not safe for concurrent use, but several of them are.
+type Live struct{ tap *tap[*liveTimes] }
+
+// liveTimes are the times of requests that came to an end.
+type liveTimes struct {
+	response, service *Histogram
+	split             Split
+}
+
+// Live begins to keep times for one who looks on. It is called before the run; requests
+// recorded before it are not in them. Without it, nothing is kept.
+func (r *Recorder) Live() *Live {
+	return &Live{newTap(r, func() *liveTimes {
+		return &liveTimes{response: NewHistogram(), service: NewHistogram()}
+	})}
+}
+
+// Take adds the times of all requests that came to an end since it was last called
+// to two histograms, the warm-up's included.
+func (l *Live) Take(response, service *Histogram) error {
+	return l.takeAll(response, service, &Split{})
+}
+
+// TakeServed is Take of the requests that were served: a refusal is fast, and says
+// nothing of how fast the service is.
+func (l *Live) TakeServed(response, service *Histogram) error {
+	var split Split
+	all := newRequestTimes()
+	if err := l.takeAll(all.Response, all.Service, &split); err != nil {
+		return err
+	}
+	served, serviced := split.Of(all.Response, all.Service)
+	return mergeAll([]*Histogram{response, service}, []*Histogram{served, serviced})
+}
+
+// takeAll adds those of all requests, and says which of them were served.
+func (l *Live) takeAll(response, service *Histogram, split *Split) error {
+	return l.tap.take(func(t *liveTimes) error {
+		split.add(&t.split, response, service, t.response, t.service)
+		return mergeAll([]*Histogram{response, service}, []*Histogram{t.response, t.service})
+	})
+}
+
+func (t *liveTimes) record(o *Observation, _ bool) {
+	t.split.record(o, t.response, t.service)
+	t.response.Record(o.Done - o.Intended)
+	t.service.Record(o.Done - o.Sent)
+}
+
+func (t *liveTimes) reset() {
+	t.response.Reset()
+	t.service.Reset()
+	t.split = Split{}
+}
+
+// Snapshots hands out what the judged part of a run has measured so far, for one who
+// looks on from another machine. Those who record never wait for it. It is not safe for
+// concurrent use.
+type Snapshots struct {
+	tap *tap[*partSums]
+	sum *Part
+}
+
+// partSums are the requests of the judged part that came to an end.
+type partSums struct {
+	answered, clean, violating, failed uint64
+	times                              [apart + 1]RequestTimes // by outcome
+	own                                *Histogram
+}
+
+func newPartSums() *partSums {
+	e := &partSums{own: NewHistogram()}
+	for o := range e.times {
+		e.times[o] = RequestTimes{NewSparse(), NewSparse()}
+	}
+	e.times[served] = RequestTimes{NewHistogram(), NewHistogram()}
+	return e
+}
+
+// Snapshots begins to keep what it hands out. It is called once, before the run.
+func (r *Recorder) Snapshots() *Snapshots {
+	return &Snapshots{newTap(r, newPartSums), &Part{Response: NewSparse(), Service: NewSparse(), Own: NewSparse(),
+		Generator: Generator{Hiccups: NewSparse()}}}
+}
+
+// Take returns the requests that came to an end so far. Its caller fills in what
+// observations do not tell; the histograms are valid until the next call.
+func (f *Snapshots) Take() (*Part, error) {
+	if err := f.tap.take(f.add); err != nil {
+		return nil, err
+	}
+	now := *f.sum
+	return &now, nil
+}
+
+func (f *Snapshots) add(e *partSums) error {
+	f.sum.Answered += e.answered
+	f.sum.Clean += e.clean
+	f.sum.Violating += e.violating
+	f.sum.Failed += e.failed
+	for o, t := range e.times {
+		if t.Response.Count() == 0 {
+			continue
+		}
+		if err := f.sum.addTimes(outcome(o), t.Response, t.Service); err != nil {
+			return err
+		}
+	}
+	return f.sum.Own.Merge(e.own)
+}
+
+func (e *partSums) record(o *Observation, violating bool) {
+	if o.Warmup {
+		return
+	}
+	e.times[o.outcome()].record(o)
+	e.own.Record(o.Own)
+	if o.Failed {
+		e.failed++
+		return
+	}
+	e.answered++
+	switch {
+	case violating:
+		e.violating++
+	case o.AsExpected:
+		e.clean++
+	}
+}
+
+func (e *partSums) reset() {
+	for _, t := range e.times {
+		t.Response.Reset()
+		t.Service.Reset()
+	}
+	e.own.Reset()
+	e.answered, e.clean, e.violating, e.failed = 0, 0, 0, 0
+}
