@@ -6,30 +6,18 @@ import (
 	"mfaload/scenario/form"
 )
 
-// Capacity says how the highest rate is looked for that keeps the thresholds.
+// Capacity says how the highest rate is looked for that keeps the thresholds. The
+// keys of the file have the same names.
 type Capacity struct {
-	// MaxRate is never exceeded. Required.
-	MaxRate Rate
-	// StartRate is that of the first trial; default a 32nd of MaxRate.
-	StartRate Rate
-	// StopOn429 says that no trial goes where one was answered with 429 before.
-	StopOn429 bool
-	// Trial is how long a trial is judged at least; default 30 s.
-	Trial time.Duration
-	// Warmup is the time before that in which requests are sent at the same
-	// rate; default 10 s.
-	Warmup time.Duration
-	// Settle is the pause between two trials; default 5 s.
-	Settle time.Duration
-	// Budget bounds the whole search; default 30 m.
-	Budget time.Duration
-	// Trials is the most trials; default 15.
+	MaxRate, StartRate Rate
+	StopOn429          bool
+	// Trial is how long a trial is judged at least, after its Warmup. Settle is the
+	// pause between two trials, and Budget bounds the whole search.
+	Trial, Warmup, Settle, Budget time.Duration
+	// Trials is the most trials, from 3 to 1,000.
 	Trials int
-	// Width is how wide the interval may be, as a share of its middle; default
-	// 0.05.
-	Width float64
-	// Confidence is how sure the interval has to be; default 0.95.
-	Confidence float64
+	// Width and Confidence are shares: 0.005 to 0.5, and 0.5 to 0.999.
+	Width, Confidence float64
 }
 
 // NewCapacity returns the defaults for a highest rate.

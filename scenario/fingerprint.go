@@ -13,7 +13,7 @@ import (
 // same hash ran the same scenario. It is the SHA-256, in hexadecimal, of the
 // scenario as JSON, without names, descriptions and the text of the whole, the token and
 // where it comes from, transaction IDs, the owner's consent, places, and the way
-// thresholdSet are written. Files of users count by their content.
+// limits are written. Files of users count by their content.
 func (s *Scenario) Hash() string { return fingerprint(s.forFingerprint()) }
 
 // forFingerprint is the scenario as it is hashed.

@@ -16,30 +16,21 @@ import (
 // Network says how connections to the target are made and what every request
 // carries beside its body. The zero value is a direct connection.
 type Network struct {
-	// CustomDomain says that the host is the environment's own domain: paths
-	// have no environment in them.
-	CustomDomain bool
-	// ClientCertificate is what the client proves itself with in TLS.
+	CustomDomain      bool
 	ClientCertificate ClientCertificate
-	// ServerName is the name that TLS asks for (SNI) and that the server's
-	// certificate must have; empty for the host of AuthPath.
+	// ServerName is empty for the host of AuthPath.
 	ServerName string
-	// Proxy is the URL of a proxy, http://… or socks5://…, with its user name
-	// and password if it asks for them. Zero for none; the environment's
-	// variables about proxies are never looked at.
+	// Proxy is the URL of a proxy with its user name and password. Zero for none; the
+	// environment's variables about proxies are never looked at.
 	Proxy Secret
-	// SourceAddresses are addresses of this machine to connect from, in turn.
-	// Empty: the system's choice. All are of one IP version.
+	// SourceAddresses are empty for the system's choice. All are of one IP version.
 	SourceAddresses []string
-	// Resolve are the addresses to connect to in turn instead of those that the
-	// host's name has.
-	Resolve []Endpoint
-	// IPVersion restricts connections to a version of IP. Default [AnyIP].
+	// Resolve replaces the addresses that the host's name has.
+	Resolve   []Endpoint
 	IPVersion IPVersion
-	// Headers are further header fields of every request, in the file's order.
+	// Headers are in the file's order.
 	Headers []Header
-	// TransactionIDs, where set, is the beginning of the header
-	// X-Ping-External-Transaction-ID, which ends in the request's number.
+	// TransactionIDs is empty where requests carry none.
 	TransactionIDs string
 }
 

@@ -12,21 +12,18 @@ import (
 // Simulator describes the embedded stand-in for a PingOne environment.
 type Simulator struct {
 	Latency Latency
-	// Servers, where set, serve what is not refused; nil is no queue.
+	// Servers serve what is not refused; nil is no queue.
 	Servers *Servers `json:",omitempty"`
-	// Stalls are times in which no answer leaves the simulator.
-	Stalls []Stall
-	// Limit answers 429 above a rate. Nil means no limit.
+	Stalls  []Stall
+	// Limit is nil for none.
 	Limit *Limit
-	// Users are the users it knows. A user of a group that is not listed here
-	// behaves as its group expects; any other user is unknown (404).
-	Users []SimulatedUsers
-	// Faults bend answers.
+	// Users are the users it knows. A user of a group that is not listed here behaves
+	// as its group expects; any other user is unknown (404).
+	Users  []SimulatedUsers
 	Faults []Fault
-	// TokenLifetime is how long tokens of its token endpoint live; 0 is an hour.
+	// TokenLifetime is 0 for an hour.
 	TokenLifetime time.Duration
-	// Seed makes latencies and faults repeatable. Default 1.
-	Seed uint64
+	Seed          uint64
 }
 
 // Latency is the distribution of the time an answer takes.
@@ -85,15 +82,13 @@ type Limit struct {
 
 // SimulatedUsers are users who behave alike.
 type SimulatedUsers struct {
-	IDs []string
-	// Devices are their devices by type, for example EMAIL or SMS. The
-	// answer's status follows from them unless Status is set.
+	IDs     []string
 	Devices []string
-	// Form is the form of the devices: "older" (the default) or "newer".
+	// Form is "older" or "newer".
 	Form string
-	// Status, where set, is the status of every answer to them.
+	// Status is empty where it follows from the devices.
 	Status string
-	// HTTPStatus and Error, where set, make every answer an error.
+	// HTTPStatus and Error, where set, make every response an error.
 	HTTPStatus int
 	Error      string
 }
