@@ -155,31 +155,6 @@ type Cell struct {
 	Harmed *Harmed `json:"harmed,omitempty"`
 }
 
-// Second is one second of a run by intended time.
-type Second struct {
-	Second    int64  `json:"second"`
-	Failed    uint64 `json:"failed"`
-	Clean     uint64 `json:"clean"`
-	Violating uint64 `json:"violating"`
-	// Expected counts the answers that the scenario expects, whatever they
-	// violate.
-	Expected uint64 `json:"as_expected"`
-	// RateLimited counts the answers that are 429, expected or not.
-	RateLimited uint64 `json:"rate_limited,omitempty"`
-	// Ends count all requests of the second by how they ended, in order. Empty in
-	// measurements of versions without it.
-	Ends []End `json:"ends,omitempty"`
-
-	Response *Histogram `json:"response"`
-	Service  *Histogram `json:"service"`
-	Lateness *Histogram `json:"lateness"`
-	Split
-
-	// Groups are the parts of the groups, in their order, where the scenario has
-	// several; those without a request are left out.
-	Groups []*GroupSecond `json:"groups,omitempty"`
-}
-
 // ViolationGroup counts the violations of one rule at one place.
 type ViolationGroup struct {
 	Rule     string `json:"rule"`
@@ -196,56 +171,6 @@ type ViolationGroup struct {
 	// Instances are the first ones seen, at least one.
 	Instances []Instance `json:"instances"`
 }
-
-// Generator is what mfaload measured of itself.
-type Generator struct {
-	// CPU is the processor time that the process used during the run.
-	CPU time.Duration `json:"cpu_ns"`
-	// CPUWait is how long its threads were ready to run and waited for a
-	// processor, summed up; 0 where the system does not tell.
-	CPUWait time.Duration `json:"cpu_wait_ns"`
-	// Platform is the operating system and the architecture, such as
-	// "linux/amd64".
-	Platform string `json:"platform,omitempty"`
-	// Cores is how many processors it could use.
-	Cores int `json:"cores"`
-	// Processors is how many it had, a fraction where it has a quota; 0 in
-	// measurements of versions without it.
-	Processors float64 `json:"processors,omitempty"`
-	// Seconds are those in which mfaload itself was busy or stood still, in order.
-	Seconds []OwnSecond `json:"seconds,omitempty"`
-	// Elapsed is how long the run took, the draining included.
-	Elapsed time.Duration `json:"elapsed_ns"`
-	// PeakRSS is the largest resident memory of the process, in bytes; 0 where
-	// the system does not tell.
-	PeakRSS uint64 `json:"peak_rss_bytes"`
-	// MaxGCPause is the longest pause of the garbage collector in the run.
-	MaxGCPause time.Duration `json:"gc_pause_max_ns"`
-	// Hiccups is how late a wait of 10 ms ended that did nothing else, again and
-	// again through the run: what any request may have been delayed by mfaload
-	// and the machine it runs on.
-	Hiccups *Histogram `json:"hiccups"`
-	// BusyWorkersMax is the most requests in flight at once, of Workers. WorkersBy
-	// says what that number is from: one of [ByScenario] and its like, "" in
-	// measurements of versions without it.
-	BusyWorkersMax int    `json:"busy_workers_max"`
-	Workers        int    `json:"workers"`
-	WorkersBy      string `json:"workers_by,omitempty"`
-	// AllBusy is how long arrivals were waiting because all workers were in
-	// flight.
-	AllBusy time.Duration `json:"all_busy_ns"`
-}
-
-// What the most requests in flight are from.
-const (
-	// ByScenario: load.workers, or the users of a closed load.
-	ByScenario = "load.workers"
-	// ByFiles and ByPorts: the limit of open files, and that of local ports.
-	ByFiles = "open files"
-	ByPorts = "local ports"
-	// ByMaximum: the most that there are where the scenario has no number.
-	ByMaximum = "maximum"
-)
 
 // Sent returns how many requests of the phase were sent.
 func (p *Phase) Sent() (n uint64) {

@@ -1,9 +1,275 @@
 package measure
 
 import (
+	"bytes"
 	"cmp"
+	"fmt"
+	"maps"
 	"slices"
+	"strings"
+	"time"
 )
+
+// MergeConflict is a measurement that can't be merged with others.
+type MergeConflict struct {
+	// Measurement is its index among those that were to be merged.
+	Measurement int
+	// Twin is the index of the other measurement of the same shard, -1 where that
+	// is not the reason.
+	Twin int
+	// Why says what is wrong with it.
+	Why string
+}
+
+// MergeError says which measurements can't be merged.
+type MergeError struct{ Conflicts []MergeConflict }
+
+func (e *MergeError) Error() string {
+	texts := []string{"merge measurements"}
+	for _, m := range e.Conflicts {
+		texts = append(texts, fmt.Sprintf("number %d: %s", m.Measurement+1, m.Why))
+	}
+	return strings.Join(texts, ": ")
+}
+
+// Merge adds up the measurements of shards of one run, or of what was merged
+// from some. The result does not depend on their order, nor on which were merged
+// before, and shares nothing with them. Histograms are added bucket by bucket. A
+// measurement of something else, or of a shard that is there twice, is a
+// [MergeError], which names them all. What was known of lost shards is kept of
+// those that are still missing; the caller may say more, and how many may be lost,
+// in the result's Merged.
+func Merge(all []*Measurement) (*Measurement, error) {
+	if len(all) == 0 {
+		return nil, fmt.Errorf("merge measurements: there is none")
+	}
+	if conflicts := conflicts(all); len(conflicts) > 0 {
+		return nil, &MergeError{conflicts}
+	}
+	merged := all[0].empty()
+	for _, m := range all {
+		if err := merged.mergeShard(m); err != nil {
+			return nil, fmt.Errorf("merge measurements: %w", err)
+		}
+	}
+	if err := merged.mergeSeconds(all); err != nil {
+		return nil, fmt.Errorf("merge measurements: %w", err)
+	}
+	slices.SortFunc(merged.Merged.Parts, func(a, b *Part) int { return a.Index - b.Index })
+	merged.Merged.Lost = stillLost(merged.Merged, all)
+	if err := merged.Check(); err != nil {
+		return nil, fmt.Errorf("merge measurements: %w", err)
+	}
+	return merged, nil
+}
+
+// NoMeasurement returns what was measured of a run of so many shards that are all lost: nothing.
+// What about says of the run stands in it: its name, hash, groups and terms.
+func NoMeasurement(about *Measurement, run string, count int, lost []LostShard) (*Measurement, error) {
+	m := about.empty()
+	m.Merged.Run, m.Merged.Count, m.Merged.Lost = run, count, lost
+	if err := m.Check(); err != nil {
+		return nil, fmt.Errorf("describe a run without a measurement: %w", err)
+	}
+	return m, nil
+}
+
+// empty returns a measurement of the same run in which nothing was measured.
+func (m *Measurement) empty() *Measurement {
+	groups := len(m.Groups)
+	phase := func(p *Phase) Phase {
+		return Phase{Start: p.Start, Scheduled: make([]uint64, groups), Own: NewSparse(), Connections: newConnections()}
+	}
+	e := &Measurement{
+		Schema: Schema, Scenario: m.Scenario, Hash: m.Hash, Version: m.Version, Started: m.Started,
+		Groups: slices.Clone(m.Groups), Parts: maps.Clone(m.Parts), Terms: bytes.Clone(m.Terms),
+		Main: phase(&m.Main), Warmup: phase(&m.Warmup), Generator: Generator{Hiccups: NewSparse()}, Merged: &Merged{},
+	}
+	e.Merged.Run, e.Merged.Count = m.run()
+	for _, c := range m.Coverage {
+		e.Coverage = append(e.Coverage, RuleCount{Rule: c.Rule})
+	}
+	return e
+}
+
+// run returns the run's name and the number of its shards.
+func (m *Measurement) run() (name string, count int) {
+	switch {
+	case m.Shard != nil:
+		return m.Shard.Run, m.Shard.Count
+	case m.Merged != nil:
+		return m.Merged.Run, m.Merged.Count
+	}
+	return "", 0
+}
+
+// mergeShard adds all of another measurement of the same run.
+func (m *Measurement) mergeShard(o *Measurement) error {
+	m.Interrupted = m.Interrupted || o.Interrupted
+	m.mergeRebuilt(o)
+	m.Main.Planned, m.Warmup.Planned = max(m.Main.Planned, o.Main.Planned), max(m.Warmup.Planned, o.Warmup.Planned)
+	if err := m.merge(o); err != nil {
+		return err
+	}
+	if err := m.Generator.add(&o.Generator); err != nil {
+		return err
+	}
+	parts, err := o.parts()
+	m.Merged.Parts = append(m.Merged.Parts, parts...)
+	return err
+}
+
+// mergeRebuilt adds what is known of what another part of the run lost.
+func (m *Measurement) mergeRebuilt(o *Measurement) {
+	if o.Rebuilt == nil {
+		return
+	}
+	if m.Rebuilt == nil {
+		m.Rebuilt = &Rebuilt{}
+	}
+	m.Rebuilt.Unread += o.Rebuilt.Unread
+}
+
+// mergeSeconds adds the seconds of all; none where those of a part are lost.
+func (m *Measurement) mergeSeconds(all []*Measurement) (err error) {
+	lists := make([]*Seconds, len(all))
+	for i, o := range all {
+		lists[i] = &o.Seconds
+		if o.SecondsLost != "" {
+			m.LoseSeconds(o.SecondsLost)
+		}
+	}
+	if m.SecondsLost == "" {
+		m.Seconds, err = joinSeconds(lists)
+	}
+	return err
+}
+
+// stillLost is what was known of the shards that are missing, each reason once.
+func stillLost(merged *Merged, all []*Measurement) (lost []LostShard) {
+	missing := merged.Missing()
+	for _, m := range all {
+		if m.Merged == nil {
+			continue
+		}
+		for _, l := range m.Merged.Lost {
+			if slices.Contains(missing, l.Index) {
+				lost = append(lost, l)
+			}
+		}
+	}
+	slices.SortStableFunc(lost, CompareLostShards)
+	return slices.CompactFunc(lost, func(a, b LostShard) bool { return CompareLostShards(a, b) == 0 })
+}
+
+// parts returns copies of the shards that are in it.
+func (m *Measurement) parts() (parts []*Part, err error) {
+	if m.Shard != nil {
+		p, err := PartOf(m)
+		return []*Part{p}, err
+	}
+	for _, from := range m.Merged.Parts {
+		p := *from
+		p.Response, p.Service, p.Own, p.Generator.Hiccups = NewSparse(), NewSparse(), NewSparse(), NewSparse()
+		p.Generator.Seconds = slices.Clone(p.Generator.Seconds)
+		if f := from.Failures; f != nil {
+			p.Failures = copyOf(f.Response, f.Service)
+		}
+		if err := mergeAll([]*Histogram{p.Response, p.Service, p.Own, p.Generator.Hiccups},
+			[]*Histogram{from.Response, from.Service, from.Own, from.Generator.Hiccups}); err != nil {
+			return nil, err
+		}
+		parts = append(parts, &p)
+	}
+	return parts, nil
+}
+
+// indices are the shards that are in it.
+func (m *Measurement) indices() (list []int) {
+	if m.Shard != nil {
+		return []int{m.Shard.Index}
+	}
+	for _, p := range m.Merged.Parts {
+		list = append(list, p.Index)
+	}
+	return list
+}
+
+// conflicts finds what does not belong to the run that most measurements are of,
+// and shards that are there twice.
+func conflicts(all []*Measurement) (list []MergeConflict) {
+	run := most(all)
+	twins := map[int]int{}
+	for i, m := range all {
+		if err := m.Check(); err != nil {
+			list = append(list, MergeConflict{i, -1, err.Error()})
+			continue
+		}
+		if why := m.foreign(all[run]); why != "" {
+			list = append(list, MergeConflict{i, -1, why})
+			continue
+		}
+		for _, index := range m.indices() {
+			if twin, twice := twins[index]; twice {
+				list = append(list, MergeConflict{i, twin, fmt.Sprintf("shard %d is there twice", index)})
+				break
+			}
+			twins[index] = i
+		}
+	}
+	return list
+}
+
+// most returns a measurement of the run that most are of; the first where there
+// are several such runs.
+func most(all []*Measurement) (best int) {
+	seen := 0
+	for i, m := range all {
+		n := 0
+		for _, o := range all {
+			if o.foreign(m) == "" {
+				n++
+			}
+		}
+		if n > seen {
+			best, seen = i, n
+		}
+		if n == len(all) {
+			break
+		}
+	}
+	return best
+}
+
+// foreign says in what it differs from what another shard of the run has to
+// have in common with it; "" where they belong together.
+func (m *Measurement) foreign(o *Measurement) string {
+	run, count := m.run()
+	theirRun, theirCount := o.run()
+	switch {
+	case m.NotStarted != "":
+		return "it is of a run that did not start"
+	case count == 0:
+		return "it is a whole run and no shard of one"
+	case run != theirRun:
+		return fmt.Sprintf("it is of the run %q, not of %q", run, theirRun)
+	case count != theirCount:
+		return fmt.Sprintf("its run had %d shards, not %d", count, theirCount)
+	case m.Version != o.Version:
+		return fmt.Sprintf("it is of mfaload %.100q, not of %.100q", m.Version, o.Version)
+	case m.Hash != o.Hash || m.Scenario != o.Scenario:
+		return fmt.Sprintf("it is of another scenario: %.60q, hash %.12s, not %.60q, hash %.12s", m.Scenario, m.Hash, o.Scenario, o.Hash)
+	case !m.Started.Equal(o.Started):
+		return fmt.Sprintf("it started at %s, not at %s", m.Started.Format(time.RFC3339Nano), o.Started.Format(time.RFC3339Nano))
+	case !maps.Equal(m.Parts, o.Parts) || !slices.EqualFunc(m.Coverage, o.Coverage, func(a, b RuleCount) bool { return a.Rule == b.Rule }):
+		return "its contract is another one, or its users are"
+	case !bytes.Equal(m.Terms, o.Terms):
+		return "its scenario file is another one: text, description, thresholds or kind of token are not the same"
+	case !slices.Equal(m.Groups, o.Groups) || m.Main.Start != o.Main.Start || len(m.Users) != len(o.Users):
+		return "its groups or its warm-up are not the same"
+	}
+	return ""
+}
 
 // merge adds what o observed to m, but for its seconds. Nothing of o is kept: all is
 // copied.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -180,34 +179,6 @@ func PartOf(m *Measurement) (*Part, error) {
 		}
 	}
 	return p, mergeAll([]*Histogram{p.Own, p.Generator.Hiccups}, []*Histogram{m.Main.Own, m.Generator.Hiccups})
-}
-
-// add makes the generator that of several shards: what it used is added up; of
-// what tells how well it kept up, the worst counts.
-func (g *Generator) add(o *Generator) error {
-	g.CPU += o.CPU
-	g.CPUWait += o.CPUWait
-	g.Cores += o.Cores
-	g.Processors += o.Processors
-	g.Seconds = mergeOwnSeconds(g.Seconds, o.Seconds)
-	g.Platform = joinPlatforms(g.Platform, o.Platform)
-	g.Workers += o.Workers
-	if g.WorkersBy == "" || o.WorkersBy != "" && o.WorkersBy < g.WorkersBy {
-		g.WorkersBy = o.WorkersBy
-	}
-	g.Elapsed = max(g.Elapsed, o.Elapsed)
-	g.PeakRSS = max(g.PeakRSS, o.PeakRSS)
-	g.MaxGCPause = max(g.MaxGCPause, o.MaxGCPause)
-	g.BusyWorkersMax = max(g.BusyWorkersMax, o.BusyWorkersMax)
-	g.AllBusy = max(g.AllBusy, o.AllBusy)
-	return g.Hiccups.Merge(o.Hiccups)
-}
-
-// joinPlatforms names each platform once, in order.
-func joinPlatforms(a, b string) string {
-	all := slices.Concat(strings.Split(a, ", "), strings.Split(b, ", "))
-	slices.Sort(all)
-	return strings.TrimPrefix(strings.Join(slices.Compact(all), ", "), ", ")
 }
 
 // checkShards finds shards that can't be, or do not add up to the whole.

@@ -1,10 +1,8 @@
 package measure
 
 import (
-	"cmp"
 	"slices"
 	"time"
-	"unsafe"
 )
 
 // Timeline sums up observations second by second of intended time. The seconds that
@@ -175,56 +173,4 @@ func closedSecond(list *[]*Second, n int64) *Second {
 	sec := newSecond(n)
 	*list = slices.Insert(*list, i, sec)
 	return sec
-}
-
-func newSecond(n int64) *Second {
-	return &Second{Second: n, Response: NewSparse(), Service: NewSparse(), Lateness: NewSparse()}
-}
-
-// add adds what another record of the second holds. Both have the one geometry,
-// so nothing is dropped.
-func (s *Second) add(o *Second) {
-	s.Split.add(&o.Split, s.Response, s.Service, o.Response, o.Service)
-	_ = s.Response.Merge(o.Response)
-	_ = s.Service.Merge(o.Service)
-	_ = s.Lateness.Merge(o.Lateness)
-	s.Failed += o.Failed
-	s.Clean += o.Clean
-	s.Violating += o.Violating
-	s.Expected += o.Expected
-	s.RateLimited += o.RateLimited
-	s.addEnds(o.Ends)
-	_ = s.addGroups(o)
-}
-
-// histograms are all that it has.
-func (s *Second) histograms() []*Histogram {
-	all := append([]*Histogram{s.Response, s.Service, s.Lateness}, s.Split.histograms()...)
-	for _, g := range s.Groups {
-		all = append(append(all, g.Response, g.Service), g.Split.histograms()...)
-	}
-	return all
-}
-
-// weight is how many bytes it takes, about.
-func (s *Second) weight() (bytes int) {
-	bytes = int(unsafe.Sizeof(*s)) + len(s.Ends)*int(unsafe.Sizeof(End{})) + len(s.Groups)*int(unsafe.Sizeof(GroupSecond{}))
-	for _, h := range s.histograms() {
-		bytes += h.weight()
-	}
-	return bytes
-}
-
-// unmade says that it has a histogram that was never made.
-func (s *Second) unmade() bool {
-	return slices.Contains(s.Groups, nil) || slices.ContainsFunc(s.histograms(), func(h *Histogram) bool { return h == nil || h.unmade() })
-}
-
-func (s *Second) compare(n int64) int { return cmp.Compare(s.Second, n) }
-
-// shrink makes a second that is over as small as it gets.
-func (s *Second) shrink() {
-	for _, h := range s.histograms() {
-		h.shrink()
-	}
 }
