@@ -11,12 +11,12 @@ import (
 	"mfaload/scenario"
 )
 
-// closed hands out the requests of a closed load: a fixed number of users, each
+// closedModel hands out the requests of a closed load: a fixed number of users, each
 // of whom waits for an answer, thinks, and asks again. There is no schedule that
 // a slow service could fall behind: it slows the load down instead. A request's
 // intended time is when its user came free plus the think time, so its response
 // time is the service time plus what mfaload was late itself.
-type closed struct {
+type closedModel struct {
 	runner  *Runner
 	start   time.Time
 	load    *scenario.Load // the shard's share
@@ -26,7 +26,7 @@ type closed struct {
 
 	mu                         sync.Mutex
 	users                      *schedule.ClosedUsers
-	asked                      *asked
+	counts                     *userCounts
 	out                        bool // of users
 	scheduled, scheduledWarmup []uint64
 	judged, all                uint64
@@ -37,26 +37,26 @@ type closed struct {
 	unwait                     []func()
 }
 
-func newClosed(r *Runner, start time.Time, sending context.Context, over func()) *closed {
+func newClosedModel(r *Runner, start time.Time, sending context.Context, over func()) *closedModel {
 	groups := len(r.config.Scenario.Groups)
-	return &closed{runner: r, start: start, load: r.schedule.Closed(), sending: sending, over: over,
-		users: r.schedule.ClosedUsers(), asked: newAsked(r.config.Scenario, r.schedule.Users()),
+	return &closedModel{runner: r, start: start, load: r.schedule.Closed(), sending: sending, over: over,
+		users: r.schedule.ClosedUsers(), counts: newUserCounts(r.config.Scenario, r.schedule.Users()),
 		scheduled: make([]uint64, groups), scheduledWarmup: make([]uint64, groups)}
 }
 
-// begin implements source: each user has a worker.
-func (c *closed) begin(start func(*worker)) {
+// begin implements loadModel: each user has a worker.
+func (c *closedModel) begin(start func(*worker)) {
 	for i := range c.load.Workers {
 		start(&worker{number: i})
 	}
 }
 
-// nudge implements source.
-func (c *closed) nudge() {}
+// nudge implements loadModel.
+func (c *closedModel) nudge() {}
 
 // take waits until the worker's user has thought. The users begin spread over
 // one think time, not all at once.
-func (c *closed) take(w *worker) (turn, bool) {
+func (c *closedModel) take(w *worker) (turn, bool) {
 	due := w.free + c.load.Think
 	if w.withheld {
 		due = w.free + max(c.load.Think, withheldPause)
@@ -82,7 +82,7 @@ func (c *closed) take(w *worker) (turn, bool) {
 }
 
 // rest waits for the end of the plan when a user has nothing more to send.
-func (c *closed) rest(w *worker, end time.Duration) {
+func (c *closedModel) rest(w *worker, end time.Duration) {
 	c.mu.Lock()
 	c.resting++
 	c.mu.Unlock()
@@ -90,7 +90,7 @@ func (c *closed) rest(w *worker, end time.Duration) {
 }
 
 // join gives a user a way to wait that nobody else uses.
-func (c *closed) join(w *worker) {
+func (c *closedModel) join(w *worker) {
 	wait, unwait := c.runner.newWait()
 	w.wait = wait
 	c.mu.Lock()
@@ -99,7 +99,7 @@ func (c *closed) join(w *worker) {
 }
 
 // next returns the next request, which is due by now, unless the run is over.
-func (c *closed) next(w *worker, due time.Duration) (t turn, ok bool) {
+func (c *closedModel) next(w *worker, due time.Duration) (t turn, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last = max(c.last, w.free)
@@ -110,7 +110,7 @@ func (c *closed) next(w *worker, due time.Duration) (t turn, ok bool) {
 	}
 	t.could = max(due, w.free)
 	c.all++
-	c.asked.count(t.Arrival)
+	c.counts.count(t.Arrival)
 	if t.Warmup {
 		c.scheduledWarmup[t.User.Group]++
 	} else {
@@ -124,7 +124,7 @@ func (c *closed) next(w *worker, due time.Duration) (t turn, ok bool) {
 }
 
 // fill fills in the next request. Without a user for it the load is at its end.
-func (c *closed) fill(a *schedule.Arrival, due time.Duration) bool {
+func (c *closedModel) fill(a *schedule.Arrival, due time.Duration) bool {
 	*a = schedule.Arrival{Index: c.all, At: due, Warmup: due < c.load.Warmup}
 	if c.users.Next(a) {
 		return true
@@ -135,7 +135,7 @@ func (c *closed) fill(a *schedule.Arrival, due time.Duration) bool {
 }
 
 // full says whether there are as many requests as there shall be.
-func (c *closed) full() bool {
+func (c *closedModel) full() bool {
 	return c.out || c.load.MaxRequests > 0 && c.all >= c.load.MaxRequests || c.load.Requests > 0 && c.judged >= c.load.Requests
 }
 
@@ -143,14 +143,14 @@ func (c *closed) full() bool {
 // mfaload itself could not send: no service slows the next one down.
 const withheldPause = 100 * time.Millisecond
 
-// withhold implements source.
-func (c *closed) withhold(a schedule.Arrival, reason string) {
+// withhold implements loadModel.
+func (c *closedModel) withhold(a schedule.Arrival, reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.asked.withhold(a, reason)
+	c.counts.withhold(a, reason)
 }
 
-func (c *closed) interrupt() {
+func (c *closedModel) interrupt() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch now := max(time.Since(c.start), 1); {
@@ -162,10 +162,10 @@ func (c *closed) interrupt() {
 	}
 }
 
-// extent implements source. Where requests ended the run, it lasted until the
+// extent implements loadModel. Where requests ended the run, it lasted until the
 // last answer came.
-func (c *closed) extent() extent {
-	e := extent{asked: c.asked, scheduled: c.scheduled, scheduledWarmup: c.scheduledWarmup, end: c.runner.schedule.End()}
+func (c *closedModel) extent() extent {
+	e := extent{counts: c.counts, scheduled: c.scheduled, scheduledWarmup: c.scheduledWarmup, end: c.runner.schedule.End()}
 	if e.end == 0 || c.full() {
 		e.end = c.last
 	}
@@ -178,21 +178,21 @@ func (c *closed) extent() extent {
 	return e
 }
 
-// soFar implements source.
-func (c *closed) soFar(now time.Duration, _ int) extent {
+// soFar implements loadModel.
+func (c *closedModel) soFar(now time.Duration, _ int) extent {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e := extent{asked: c.asked.clone(), scheduled: slices.Clone(c.scheduled), scheduledWarmup: slices.Clone(c.scheduledWarmup), end: now}
+	e := extent{counts: c.counts.clone(), scheduled: slices.Clone(c.scheduled), scheduledWarmup: slices.Clone(c.scheduledWarmup), end: now}
 	if end := c.runner.schedule.End(); end > 0 {
 		e.end = min(now, end)
 	}
 	return e
 }
 
-// dueSince implements source: nobody planned the arrivals.
-func (c *closed) dueSince(int) measure.LoadProfile { return measure.LoadProfile{} }
+// dueSince implements loadModel: nobody planned the arrivals.
+func (c *closedModel) dueSince(int) measure.LoadProfile { return measure.LoadProfile{} }
 
-func (c *closed) close() {
+func (c *closedModel) close() {
 	for _, unwait := range c.unwait {
 		unwait()
 	}

@@ -9,13 +9,13 @@ import (
 // How mfaload learns that it stood still: it was stopped, its machine did
 // something else, or was suspended.
 const (
-	// frozen is how late a wait ends at least after a freeze.
-	frozen = 20 * time.Millisecond
-	// shortOfTime is how late the probe is at least where processors are short.
-	shortOfTime = 5 * time.Millisecond
-	// suspended is how much further the wall clock goes than the monotonic one, at
+	// freezeDelay is how late a wait ends at least after a freeze.
+	freezeDelay = 20 * time.Millisecond
+	// shortDelay is how late the probe is at least where processors are short.
+	shortDelay = 5 * time.Millisecond
+	// suspendDelay is how much further the wall clock goes than the monotonic one, at
 	// least, while a machine is suspended: that clock stands still then.
-	suspended = 500 * time.Millisecond
+	suspendDelay = 500 * time.Millisecond
 	// maxFreezes bounds how many are remembered.
 	maxFreezes = 4096
 )
@@ -54,8 +54,8 @@ func (f *freezes) clocks(now time.Time) (since, ahead time.Duration) {
 func (f *freezes) run(now time.Time, late time.Duration) {
 	since, ahead := f.clocks(now)
 	last := time.Duration(f.beat.Load())
-	asleep := ahead-time.Duration(f.ahead.Load()) > suspended
-	if asleep || since-last > probeEvery+frozen {
+	asleep := ahead-time.Duration(f.ahead.Load()) > suspendDelay
+	if asleep || since-last > probeEvery+freezeDelay {
 		f.add(freeze{last, since, asleep})
 	}
 	f.ahead.Store(int64(ahead))
@@ -65,8 +65,8 @@ func (f *freezes) run(now time.Time, late time.Duration) {
 
 // timely says whether mfaload is given processors in time.
 func (f *freezes) timely() bool {
-	return time.Duration(f.late.Load()) <= shortOfTime &&
-		time.Since(f.start)-time.Duration(f.beat.Load()) <= probeEvery+shortOfTime
+	return time.Duration(f.late.Load()) <= shortDelay &&
+		time.Since(f.start)-time.Duration(f.beat.Load()) <= probeEvery+shortDelay
 }
 
 func (f *freezes) add(one freeze) {
@@ -86,10 +86,10 @@ func (f *freezes) add(one freeze) {
 func (f *freezes) within(from, to time.Duration, now time.Time) (sum time.Duration) {
 	last := time.Duration(f.beat.Load())
 	_, ahead := f.clocks(now)
-	if ahead-time.Duration(f.ahead.Load()) > suspended {
+	if ahead-time.Duration(f.ahead.Load()) > suspendDelay {
 		return to - from
 	}
-	if to-last > probeEvery+frozen {
+	if to-last > probeEvery+freezeDelay {
 		sum = to - max(last, from)
 	} else {
 		last = to

@@ -42,9 +42,9 @@ func (g *Guard) Requests() bool {
 
 func ofTimes(m scenario.Metric) bool { return m == scenario.Response || m == scenario.Service }
 
-// remembered is for how many seconds before the longest window the requests are
+// secondsKept is for how many seconds before the longest window the requests are
 // kept, for the typical service time.
-const remembered = 120
+const secondsKept = 120
 
 // Add takes the next tick. It returns why the run is to end, nil where it is not.
 func (g *Guard) Add(t measure.Tick) *measure.Stop {
@@ -53,7 +53,7 @@ func (g *Guard) Add(t measure.Tick) *measure.Stop {
 		g.ticks = g.ticks[1:]
 	}
 	measure.MergeSeconds(&g.ended, t.Seconds)
-	first := t.Second - g.longest - remembered
+	first := t.Second - g.longest - secondsKept
 	g.ended = slices.DeleteFunc(g.ended, func(s *measure.Second) bool { return s.Second < first })
 	for _, c := range g.conditions {
 		if observed, met := g.meets(c, t); met {
@@ -190,6 +190,6 @@ func (r *Runner) guard(start time.Time) (end func()) {
 func (r *Runner) look(g *Guard, ticks *measure.Ticks, elapsed time.Duration) {
 	if stop := g.Add(ticks.Take(elapsed)); stop != nil {
 		stop.At = elapsed
-		r.ending.end(stop)
+		r.stopper.end(stop)
 	}
 }

@@ -63,7 +63,7 @@ func (r *Runner) Own(from int) *measure.OwnPart {
 // Stop ends the run before its time, as failed, for a reason that somebody else
 // found. It does nothing before the run, after its end, and where it was ended
 // already.
-func (r *Runner) Stop(why measure.Stop) { r.ending.end(&why) }
+func (r *Runner) Stop(why measure.Stop) { r.stopper.end(&why) }
 
 // Snapshots begins to keep what the judged part of the run has measured so far, for
 // one who looks on from another machine, and returns what hands it out. It

@@ -31,8 +31,8 @@ type pacer struct {
 	unwait  func()
 	limiter *rate.Limiter
 
-	asked                      *asked
-	froze                      time.Duration // how late the first arrival after a freeze was, until the schedule is reached again
+	counts                     *userCounts
+	lateByFreeze               time.Duration // how late the first arrival after a freeze was, until the schedule is reached again
 	scheduled, scheduledWarmup []uint64      // arrivals that were due, by group
 	profile                    measure.LoadProfile
 	handed                     time.Duration // when the last arrival was taken
@@ -69,7 +69,7 @@ func newPacer(r *Runner, start time.Time, sending, flight context.Context, next 
 	// workers are one.
 	limit := max(plan.CatchUp*r.schedule.Peak(), 1)
 	p := &pacer{
-		runner: r, start: start, sending: sending, flight: flight, asked: newAsked(r.config.Scenario, r.schedule.Users()),
+		runner: r, start: start, sending: sending, flight: flight, counts: newUserCounts(r.config.Scenario, r.schedule.Users()),
 		pool:            newPool(r.limit.workers, r.freezes),
 		limiter:         rate.NewLimiter(rate.Limit(limit), r.burst()),
 		scheduled:       make([]uint64, groups),
@@ -85,7 +85,7 @@ func (p *pacer) interrupt() { p.interruptedAt = time.Since(p.start) }
 
 func (p *pacer) extent() extent {
 	end := p.runner.schedule.SendingEnd()
-	e := extent{scheduled: p.scheduled, scheduledWarmup: p.scheduledWarmup, profile: p.profile, asked: p.asked,
+	e := extent{scheduled: p.scheduled, scheduledWarmup: p.scheduledWarmup, profile: p.profile, counts: p.counts,
 		noUsers: p.runner.schedule.Due() - p.runner.schedule.Count(), end: end, interrupted: p.interrupted, allBusy: p.allBusy}
 	if p.interrupted {
 		e.end, e.noUsers = min(e.end, p.stoppedAt), 0
@@ -104,8 +104,8 @@ func (p *pacer) close() {
 // turn is an arrival whose time has come.
 type turn struct {
 	schedule.Arrival
-	could time.Duration // since when mfaload could have sent it
-	froze time.Duration // of its lateness, what a freeze may be the reason for
+	could        time.Duration // since when mfaload could have sent it
+	lateByFreeze time.Duration // of its lateness, what a freeze may be the reason for
 }
 
 // burst is how many arrivals may go out at once after a freeze.
@@ -116,10 +116,10 @@ func (r *Runner) burst() int {
 	return r.ahead()
 }
 
-// begin implements source.
+// begin implements loadModel.
 func (p *pacer) begin(start func(*worker)) { p.pool.begin(p.runner.ahead(), start) }
 
-// nudge implements source.
+// nudge implements loadModel.
 func (p *pacer) nudge() { p.pool.nudge() }
 
 // take waits for the next arrival's time. It returns false when the run is over:
@@ -145,7 +145,7 @@ func (p *pacer) take(w *worker) (turn, bool) {
 		p.busy(max(a.At, p.handed), w.free)
 	}
 	p.handed = time.Since(p.start)
-	return turn{a, could, p.froze}, true
+	return turn{a, could, p.lateByFreeze}, true
 }
 
 // busy counts the time in which an arrival was due and all workers were in flight.
@@ -196,17 +196,17 @@ func (p *pacer) await(a schedule.Arrival) {
 	if early := now.Before(due); early {
 		p.wait(p.sending, due)
 		now = time.Now()
-		if late := now.Sub(due); late > frozen {
-			p.froze = late
+		if late := now.Sub(due); late > freezeDelay {
+			p.lateByFreeze = late
 		}
 	}
 	switch late := now.Sub(due); {
-	case late <= frozen:
-		p.froze = 0
-	case p.froze == 0: // while all workers were in flight, perhaps
-		p.froze = p.runner.freezes.within(a.At, a.At+late, now)
+	case late <= freezeDelay:
+		p.lateByFreeze = 0
+	case p.lateByFreeze == 0: // while all workers were in flight, perhaps
+		p.lateByFreeze = p.runner.freezes.within(a.At, a.At+late, now)
 	}
-	if p.froze > 0 {
+	if p.lateByFreeze > 0 {
 		p.wait(p.sending, now.Add(p.limiter.ReserveN(now, 1).DelayFrom(now)))
 	}
 }
@@ -238,7 +238,7 @@ func (p *pacer) look(a schedule.Arrival) {
 	p.pulled = a.At
 }
 
-// soFar implements source. Arrivals that are due and wait for a worker to come
+// soFar implements loadModel. Arrivals that are due and wait for a worker to come
 // free are not counted yet, so it goes up to the first of them.
 func (p *pacer) soFar(now time.Duration, from int) extent {
 	p.counting.Lock()
@@ -248,31 +248,31 @@ func (p *pacer) soFar(now time.Duration, from int) extent {
 	return extent{
 		scheduled: slices.Clone(p.scheduled), scheduledWarmup: slices.Clone(p.scheduledWarmup),
 		profile: p.profile.From(from), from: from,
-		asked: p.asked.clone(), end: min(now, p.pulled), allBusy: p.allBusy,
+		counts: p.counts.clone(), end: min(now, p.pulled), allBusy: p.allBusy,
 	}
 }
 
-// dueSince implements source.
+// dueSince implements loadModel.
 func (p *pacer) dueSince(second int) measure.LoadProfile {
 	p.counting.Lock()
 	defer p.counting.Unlock()
 	return p.profile.From(second)
 }
 
-// withhold implements source. The arrival's second may have been shown by then.
+// withhold implements loadModel. The arrival's second may have been shown by then.
 func (p *pacer) withhold(a schedule.Arrival, reason string) {
 	p.counting.Lock()
 	defer p.counting.Unlock()
 	p.profile.Withhold(a.At)
 	p.changed = min(p.changed, int(a.At/time.Second))
-	p.asked.withhold(a, reason)
+	p.counts.withhold(a, reason)
 }
 
 func (p *pacer) count(a schedule.Arrival) {
 	p.counting.Lock()
 	defer p.counting.Unlock()
 	p.profile.Add(a.At, a.Withheld != "")
-	p.asked.count(a)
+	p.counts.count(a)
 	if a.Warmup {
 		p.scheduledWarmup[a.User.Group]++
 	} else {

@@ -13,14 +13,14 @@ import (
 // within these bounds, so that there is a pause at all and that a gateway's
 // mistake does not end the run.
 const (
-	shortestPause = time.Second // also where Retry-After is missing or no time
-	longestPause  = time.Minute
+	minPause = time.Second // also where Retry-After is missing or no time
+	maxPause = time.Minute
 )
 
 // pauseAfter is how long a 429 asks to pause.
 func pauseAfter(ex *contract.Exchange) time.Duration {
 	wait, _ := contract.RetryAfter(ex.Header, time.Now())
-	return min(max(wait, shortestPause), longestPause)
+	return min(max(wait, minPause), maxPause)
 }
 
 // pauses are the times in which a run obeys a Retry-After. Times count from the

@@ -13,7 +13,7 @@ func TestPoolGrowsSlowlyWhileProcessorsAreShort(t *testing.T) {
 	p := newPool(10, state)
 	p.begin(1, func(w *worker) { begun = append(begun, w) })
 	p.lead(begun[0])
-	state.run(time.Now(), 2*shortOfTime)
+	state.run(time.Now(), 2*shortDelay)
 	p.pass()
 	if len(begun) != 1 || p.full() {
 		t.Fatalf("%d workers", len(begun))

@@ -73,7 +73,7 @@ type Runner struct {
 	pauses   pauses
 	freezes  *freezes
 	going    atomic.Pointer[going]
-	ending   ending
+	stopper  runStopper
 }
 
 // New returns a runner that is ready: those who look on may ask it for what they need,
@@ -117,7 +117,7 @@ func (r *Runner) Run(ctx context.Context, how Start) (*measure.Measurement, erro
 	// Requests in flight outlive the context, but not the drain time.
 	flight, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(nil)
-	wait := newPatience(start, func() { cut(errDrained) })
+	wait := newDrainTimer(start, func() { cut(errDrained) })
 	defer wait.timer.Stop()
 	wait.until(r.drainEnds())
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -126,32 +126,32 @@ func (r *Runner) Run(ctx context.Context, how Start) (*measure.Measurement, erro
 		wait.until(time.Since(start) + r.config.Scenario.Load.Drain)
 		stop()
 	}
-	var load source
+	var load loadModel
 	if r.config.Scenario.Load.Closed() {
-		load = newClosed(r, start, sending, end)
+		load = newClosedModel(r, start, sending, end)
 	} else {
 		load = newPacer(r, start, sending, flight, next, stopPulling)
 	}
 	defer load.close()
-	r.ending.begin(func() {
+	r.stopper.begin(func() {
 		load.interrupt() // before anyone can see that sending ended
 		end()
 	})
-	defer context.AfterFunc(ctx, func() { r.ending.end(nil) })()
-	written := r.writeDown(start, began, load)
-	own := newOwnLoad(start, r.freezes, began.processors)
-	if written != nil {
-		own.noted = written.ownSecond
+	defer context.AfterFunc(ctx, func() { r.stopper.end(nil) })()
+	writer := r.startJournal(start, began, load)
+	own := newLoadMeter(start, r.freezes, began.processors)
+	if writer != nil {
+		own.noted = writer.ownSecond
 	}
 	r.going.Store(&going{load, own})
 	unguarded := r.guard(start)
-	meter := r.meter(load, own, written)
+	meter := r.meter(load, own, writer)
 	r.work(load, start, flight)
 	var metered measure.Generator
 	meter(&metered)
 	unguarded()
-	r.ending.over()
-	written.end()
+	r.stopper.over()
+	writer.end()
 
 	m, err := r.recorder.Final()
 	if err != nil {
@@ -213,13 +213,13 @@ func (r *Runner) admitted() bool {
 	if r.begins.MaySend == nil || r.begins.MaySend() {
 		return true
 	}
-	r.ending.end(nil)
+	r.stopper.end(nil)
 	return false
 }
 
-// source says which request is next and when: the schedule, or users who wait
+// loadModel says which request is next and when: the schedule, or users who wait
 // for their answers.
-type source interface {
+type loadModel interface {
 	// begin begins workers with start, now and as they are needed.
 	begin(start func(*worker))
 	// nudge begins one where none was begun because mfaload was short of time.
@@ -243,8 +243,8 @@ type source interface {
 
 // going is a run that has begun.
 type going struct {
-	load source
-	own  *ownLoad
+	load loadModel
+	own  *loadMeter
 }
 
 // extent is how far a run came.
@@ -252,7 +252,7 @@ type extent struct {
 	scheduled, scheduledWarmup []uint64            // requests that were due, by group
 	profile                    measure.LoadProfile // from the second from on
 	from                       int
-	asked                      *asked
+	counts                     *userCounts
 	noUsers                    uint64        // arrivals after all users ran out
 	end                        time.Duration // of the time in which requests were due
 	interrupted                bool
@@ -260,7 +260,7 @@ type extent struct {
 }
 
 // work sends the load's requests and waits for the answers.
-func (r *Runner) work(load source, start time.Time, flight context.Context) {
+func (r *Runner) work(load loadModel, start time.Time, flight context.Context) {
 	if r.config.Scenario.Load.Warmup > 0 {
 		// What can't be opened now, requests will tell.
 		go func() { _ = r.config.Operation.Open(flight, r.openAhead()) }()
@@ -303,14 +303,14 @@ func (r *Runner) watch(start time.Time) {
 
 // meter has hiccups and mfaload's own load measured until the function it returns
 // is called.
-func (r *Runner) meter(load source, own *ownLoad, written *written) (end func(*measure.Generator)) {
-	h := newHiccups(func(now time.Time, late time.Duration) {
+func (r *Runner) meter(load loadModel, own *loadMeter, writer *journalWriter) (end func(*measure.Generator)) {
+	h := newHiccupMeter(func(now time.Time, late time.Duration) {
 		r.freezes.run(now, late)
 		load.nudge()
 		own.look(late)
 	})
-	if written != nil {
-		h.noted = written.hiccup
+	if writer != nil {
+		h.noted = writer.hiccup
 	}
 	// A test's own way to wait is none of the probe's.
 	wait, closeWait := TimerWait, func() {}
@@ -343,13 +343,13 @@ func (r *Runner) describe(m *measure.Measurement, start time.Time, e extent) {
 	for _, g := range r.config.Scenario.Groups {
 		m.Groups = append(m.Groups, g.Name)
 	}
-	m.Stopped, m.NoUsers = r.ending.reason(), e.noUsers
+	m.Stopped, m.NoUsers = r.stopper.reason(), e.noUsers
 	m.Interrupted = e.interrupted && m.Stopped == nil
 	if m.Stopped != nil {
 		m.Stopped.Early = e.interrupted
 	}
 	m.Pauses = r.pauses.upto(e.end)
-	e.asked.describe(m)
+	e.counts.describe(m)
 	m.Warmup.Scheduled, m.Main.Scheduled = e.scheduledWarmup, e.scheduled
 	m.Profile = e.profile
 	m.Profile.Stages = r.schedule.StagesUntil(e.end)

@@ -18,7 +18,7 @@ type worker struct {
 	number int
 	start  time.Time
 
-	load       source
+	load       loadModel
 	wake       chan struct{}                    // tells it that it leads
 	leads      bool                             // it begins as the leader
 	free       time.Duration                    // since when it is not in flight
@@ -55,7 +55,7 @@ func (w *worker) serve(flight context.Context, a turn) {
 		Intended: a.At, Sent: sent, Done: done,
 		// While all workers that there may be were in flight nobody could have
 		// sent it: that wait is the service's. Only what a freeze left behind is not.
-		Own:        max(sent-a.could, min(sent-a.At, a.froze)),
+		Own:        max(sent-a.could, min(sent-a.At, a.lateByFreeze)),
 		Violations: o.Violations[:0],
 	}
 	o.Harmed = w.harmed(o, now)
@@ -82,7 +82,7 @@ func (w *worker) refused() {
 	case scenario.Pause429:
 		w.runner.pauses.begin(now, pauseAfter(&w.exchange))
 	case scenario.Stop429:
-		w.runner.ending.end(&measure.Stop{At: now, Condition: "load.on429: stop", Observed: "an answer was 429, too many requests"})
+		w.runner.stopper.end(&measure.Stop{At: now, Condition: "load.on429: stop", Observed: "an answer was 429, too many requests"})
 	}
 }
 
@@ -90,8 +90,8 @@ func (w *worker) refused() {
 func (w *worker) enter() {
 	n := w.runner.inFlight.Add(1)
 	for {
-		most := w.runner.busyMax.Load()
-		if n <= most || w.runner.busyMax.CompareAndSwap(most, n) {
+		highest := w.runner.busyMax.Load()
+		if n <= highest || w.runner.busyMax.CompareAndSwap(highest, n) {
 			return
 		}
 	}

@@ -8,22 +8,22 @@ import (
 	"mfaload/measure"
 )
 
-// ending ends a run before its time: once, because it was interrupted or for a
+// runStopper ends a run before its time: once, because it was interrupted or for a
 // reason of the scenario's.
-type ending struct {
+type runStopper struct {
 	mu   sync.Mutex
 	stop func() // stops sending; nil once it was called
 	why  *measure.Stop
 }
 
-func (e *ending) begin(stop func()) {
+func (e *runStopper) begin(stop func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.stop = stop
 }
 
 // end ends the run. Why is nil for an interruption.
-func (e *ending) end(why *measure.Stop) {
+func (e *runStopper) end(why *measure.Stop) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.stop != nil {
@@ -33,10 +33,10 @@ func (e *ending) end(why *measure.Stop) {
 }
 
 // over ends nothing any more: the last answer came.
-func (e *ending) over() { e.begin(nil) }
+func (e *runStopper) over() { e.begin(nil) }
 
 // reason is why the scenario ended the run; nil where it did not.
-func (e *ending) reason() *measure.Stop {
+func (e *runStopper) reason() *measure.Stop {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.why == nil {
@@ -46,21 +46,21 @@ func (e *ending) reason() *measure.Stop {
 	return &why
 }
 
-// patience gives the requests in flight up at a time, in time since the start of
+// drainTimer gives the requests in flight up at a time, in time since the start of
 // the run. That time only ever comes nearer: what ends a run does not prolong it.
-type patience struct {
+type drainTimer struct {
 	start time.Time
 	mu    sync.Mutex
 	ends  time.Duration
 	timer *time.Timer
 }
 
-func newPatience(start time.Time, giveUp func()) *patience {
-	return &patience{start: start, ends: math.MaxInt64, timer: time.AfterFunc(math.MaxInt64, giveUp)}
+func newDrainTimer(start time.Time, giveUp func()) *drainTimer {
+	return &drainTimer{start: start, ends: math.MaxInt64, timer: time.AfterFunc(math.MaxInt64, giveUp)}
 }
 
-// until ends the patience at a time, if it does not end before.
-func (p *patience) until(end time.Duration) {
+// until ends the drain at a time, if it does not end before.
+func (p *drainTimer) until(end time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if end < p.ends {

@@ -12,12 +12,12 @@ import (
 // lost with the process.
 const writeEvery = time.Second
 
-// written writes a run down while it lasts.
-type written struct {
+// journalWriter writes a run down while it lasts.
+type journalWriter struct {
 	runner *Runner
 	began  usage
 	start  time.Time
-	load   source
+	load   loadModel
 	stop   chan struct{}
 	done   chan struct{}
 	due    int // seconds of what was due that are written for good
@@ -29,13 +29,13 @@ type written struct {
 	own   []measure.OwnSecond // since the last frame
 }
 
-// writeDown begins the journal and goes on with it until end is called. It
+// startJournal begins the journal and goes on with it until end is called. It
 // returns nil where there is none.
-func (r *Runner) writeDown(start time.Time, began usage, load source) *written {
+func (r *Runner) startJournal(start time.Time, began usage, load loadModel) *journalWriter {
 	if r.begins.Journal == nil {
 		return nil
 	}
-	w := &written{runner: r, began: began, start: start, load: load, stop: make(chan struct{}), done: make(chan struct{})}
+	w := &journalWriter{runner: r, began: began, start: start, load: load, stop: make(chan struct{}), done: make(chan struct{})}
 	first := w.state(load.soFar(0, 0))
 	first.Described.Profile.Stages = r.schedule.Stages()
 	if err := r.begins.Journal.Begin(r.recorder, first); err != nil {
@@ -47,7 +47,7 @@ func (r *Runner) writeDown(start time.Time, began usage, load source) *written {
 	return w
 }
 
-func (w *written) keep() {
+func (w *journalWriter) keep() {
 	defer close(w.done)
 	ticker := time.NewTicker(writeEvery)
 	defer ticker.Stop()
@@ -68,7 +68,7 @@ func (w *written) keep() {
 }
 
 // last is the state at the end of the run.
-func (w *written) last() *journal.State {
+func (w *journalWriter) last() *journal.State {
 	e := w.load.soFar(time.Since(w.start), w.due)
 	profile, from := e.profile, e.from
 	e = w.load.extent()
@@ -80,7 +80,7 @@ func (w *written) last() *journal.State {
 
 // state describes the run. The last second of what was due may not be over, nor
 // the last pause.
-func (w *written) state(e extent) *journal.State {
+func (w *journalWriter) state(e extent) *journal.State {
 	s := &journal.State{Described: &measure.Measurement{Schema: measure.Schema}, DueFrom: e.from, PausesFrom: w.paused}
 	w.runner.describe(s.Described, w.start, e)
 	s.Described.Profile.Stages = nil
@@ -98,21 +98,21 @@ func (w *written) state(e extent) *journal.State {
 }
 
 // hiccup takes in a look of the meter.
-func (w *written) hiccup(late, pause time.Duration) {
+func (w *journalWriter) hiccup(late, pause time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.late, w.pause = append(w.late, late), pause
 }
 
 // ownSecond takes in what mfaload's own load was.
-func (w *written) ownSecond(s measure.OwnSecond) {
+func (w *journalWriter) ownSecond(s measure.OwnSecond) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.own = append(w.own, s)
 }
 
 // end writes the last frame.
-func (w *written) end() {
+func (w *journalWriter) end() {
 	if w == nil {
 		return
 	}
@@ -120,7 +120,7 @@ func (w *written) end() {
 	<-w.done
 }
 
-func (w *written) fail(err error) {
+func (w *journalWriter) fail(err error) {
 	if w.runner.begins.JournalFailed != nil {
 		w.runner.begins.JournalFailed(err)
 	}

@@ -10,20 +10,20 @@ import (
 	"mfaload/scenario"
 )
 
-// asked counts whose turn it was, and the arrivals that had no user.
-type asked struct {
+// userCounts counts whose turn it was, and the arrivals that had no user.
+type userCounts struct {
 	users    []measure.GroupUsers // by group
-	withheld [2]map[withheld]uint64
+	withheld [2]map[withheldKey]uint64
 }
 
-// withheld is a group and the reason why an arrival of it was not sent.
-type withheld struct {
+// withheldKey is a group and the reason why an arrival of it was not sent.
+type withheldKey struct {
 	group  int
 	reason string
 }
 
-func newAsked(s *scenario.Scenario, users []int) *asked {
-	a := &asked{withheld: [2]map[withheld]uint64{{}, {}}}
+func newUserCounts(s *scenario.Scenario, users []int) *userCounts {
+	a := &userCounts{withheld: [2]map[withheldKey]uint64{{}, {}}}
 	for i := range s.Groups {
 		g := &s.Groups[i]
 		a.users = append(a.users, measure.GroupUsers{
@@ -34,7 +34,7 @@ func newAsked(s *scenario.Scenario, users []int) *asked {
 	return a
 }
 
-func (a *asked) count(arrival schedule.Arrival) {
+func (a *userCounts) count(arrival schedule.Arrival) {
 	u := &a.users[arrival.User.Group]
 	if arrival.Withheld == "" || arrival.Withheld == measure.Paused {
 		u.Turns = arrival.Turn + 1
@@ -50,21 +50,21 @@ func (a *asked) count(arrival schedule.Arrival) {
 }
 
 // withhold counts an arrival that is not sent.
-func (a *asked) withhold(arrival schedule.Arrival, reason string) {
+func (a *userCounts) withhold(arrival schedule.Arrival, reason string) {
 	phase := 0
 	if arrival.Warmup {
 		phase = 1
 	}
-	a.withheld[phase][withheld{arrival.User.Group, reason}]++
+	a.withheld[phase][withheldKey{arrival.User.Group, reason}]++
 }
 
 // clone returns a copy that counts no further.
-func (a *asked) clone() *asked {
-	return &asked{slices.Clone(a.users), [2]map[withheld]uint64{maps.Clone(a.withheld[0]), maps.Clone(a.withheld[1])}}
+func (a *userCounts) clone() *userCounts {
+	return &userCounts{slices.Clone(a.users), [2]map[withheldKey]uint64{maps.Clone(a.withheld[0]), maps.Clone(a.withheld[1])}}
 }
 
 // describe fills in what was asked, and of whom.
-func (a *asked) describe(m *measure.Measurement) {
+func (a *userCounts) describe(m *measure.Measurement) {
 	m.Users = slices.Clone(a.users)
 	for i, phase := range []*measure.Phase{&m.Main, &m.Warmup} {
 		for w, n := range a.withheld[i] {
