@@ -1,9 +1,10 @@
 package report
 
 import (
-	"mfaload/internal/text"
 	"slices"
 	"strings"
+
+	"mfaload/internal/text"
 )
 
 // What bounds report.json, so that mfaload can read it back: it has at most 128 MiB,

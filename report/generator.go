@@ -2,11 +2,20 @@ package report
 
 import (
 	"fmt"
+	"iter"
 	"time"
 
 	"mfaload/internal/number"
 	"mfaload/measure"
 )
+
+// Doubts says why a measurement allows no judgement of the service, whatever
+// the thresholds: nothing where it does.
+func Doubts(m *measure.Measurement) []string {
+	j := judgement{measurement: m, report: &Report{Shards: shards(m.Merged)}}
+	j.doubtGenerator()
+	return j.doubts
+}
 
 // doubtGenerator doubts a run whose generator could not keep its schedule.
 func (j *judgement) doubtGenerator() {
@@ -75,4 +84,145 @@ func generator(from *measure.Generator, own *measure.Histogram, workersNeeded in
 		g.WorkersNeeded = workersNeeded
 	}
 	return g
+}
+
+// ownLimitTexts say how many requests mfaload itself did not send, for which of
+// its limits, and what to do.
+func ownLimitTexts(p *measure.Phase) (texts []string) {
+	counts := map[string]uint64{}
+	for _, w := range p.Withheld {
+		counts[w.Reason] += w.Count
+	}
+	for _, reason := range measure.OwnLimits() {
+		if n := counts[reason]; n > 0 {
+			texts = append(texts, fmt.Sprintf("%s requests were not sent, %s: %s", number.Count(n), reason,
+				ownLimitRemedies[reason]))
+		}
+	}
+	return texts
+}
+
+var ownLimitRemedies = map[string]string{
+	measure.NoToken: "the token had expired, and the token endpoint gave no new one; check " +
+		"clientCredentials and the token endpoint, " +
+		"or keep accessTokenFile up to date",
+	measure.NoSource: "this machine has no such address; correct target.sourceAddresses or " +
+		"target.ipVersion, or give the machine the address",
+	measure.NoPorts: "widen the range of local ports (Linux: net.ipv4.ip_local_port_range), add " +
+		"target.sourceAddresses, lower load.workers, " +
+		"or share the load among several machines",
+	measure.NoDescriptors: "raise the limit of open files (ulimit -n, and fs.file-max for the whole " +
+		"system), lower load.workers, " +
+		"or share the load among several machines",
+	measure.NoMemory: "the system had no memory for another socket (Windows: or no local port); lower " +
+		"load.workers, " +
+		"or use a machine with more memory, or several",
+	measure.NotPermitted: "a packet filter of this machine, or what confines mfaload, refused the " +
+		"connection; let it connect to the target",
+	measure.NetworkDown: "bring the network interface up and run again",
+	measure.NotLoopback: "the target's name led to another machine; set target.ownerAgreed once the owner " +
+		"agreed to the load",
+}
+
+// bySecond says whether a generator measured its own load second by second: older
+// versions did not.
+func bySecond(g *measure.Generator) bool { return g.Processors > 0 }
+
+// peak is from what share of the highest rate on a second belongs to the peak.
+const peak = 0.9
+
+// peakTexts say that the peak of a run was not offered: mfaload was short of
+// processor time in it, and too many of its requests were late, or were not sent.
+// What was in flight then waited for mfaload, so the lateness that its waiting
+// caused is mfaload's own.
+func peakTexts(m *measure.Measurement) []string {
+	highest := uint64(0)
+	for _, n := range judgedSeconds(m) {
+		highest = max(highest, n)
+	}
+	shorts := m.Generator.ShortSeconds()
+	var all, late, seconds, inPeak uint64
+	for second, due := range judgedSeconds(m) {
+		if due == 0 || float64(due) < peak*float64(highest) {
+			continue
+		}
+		all += due
+		seconds++
+		if shorts[second] {
+			inPeak++
+			late += lateIn(m, second)
+		}
+	}
+	if late < LateSends || float64(late) <= LateShare*float64(all) {
+		return nil
+	}
+	return []string{fmt.Sprintf(
+		"mfaload itself was out of processor time in %d of the %d seconds of the peak: %s of their %s "+
+			"requests were sent over %s ms late, or not at all; use a machine with more or idler "+
+			"processors, a lower rate, or several machines",
+		inPeak, seconds, number.Count(late), number.Count(all), number.Plain(Milliseconds(MaxOwnLateness)))}
+}
+
+// judgedSeconds yields how many arrivals were due in each second of the judged part.
+func judgedSeconds(m *measure.Measurement) iter.Seq2[int64, uint64] {
+	return func(yield func(int64, uint64) bool) {
+		for second, n := range m.Profile.Due {
+			if time.Duration(second+1)*time.Second > m.Main.Start && !yield(int64(second), n) {
+				return
+			}
+		}
+	}
+}
+
+// lateIn counts the requests of a second that were sent late, or not at all.
+func lateIn(m *measure.Measurement, second int64) uint64 {
+	late := m.UnsentIn(second)
+	if s := m.Seconds.At(second); s != nil {
+		late += s.Lateness.Beyond(MaxOwnLateness)
+	}
+	return late
+}
+
+// workersRemarks say where arrivals waited because all workers that there may be
+// were in flight, and the load needs more of them.
+func (j *judgement) workersRemarks() (remarks []string) {
+	say := func(of string, g *Generator, remedy string) {
+		if g.WorkersNeeded > g.Workers {
+			remarks = append(remarks, fmt.Sprintf(
+				"%sall %s workers were in flight for %s s while arrivals waited; the load needs about %s "+
+					"(arrival rate × service time); %s",
+				of, number.Count(uint64(g.Workers)), number.Significant(g.AllBusy), number.Count(uint64(g.WorkersNeeded)), remedy))
+		}
+	}
+	if m := j.measurement; m.Merged == nil {
+		if j.excused != "" && len(j.doubtful().Capped) > 0 {
+			return nil // the threshold's reason says it
+		}
+		say("", &j.report.Generator, workersRemedy(&m.Generator, j.report.Generator.WorkersNeeded))
+		return remarks
+	}
+	remedies := map[int]string{}
+	for _, p := range j.measurement.Merged.Parts {
+		remedies[p.Index] = workersRemedy(&p.Generator, shardWorkers(p))
+	}
+	for _, s := range j.report.Shards {
+		if s.Lost == "" {
+			say(fmt.Sprintf("shard %d: ", s.Index), &s.Generator, remedies[s.Index])
+		}
+	}
+	return remarks
+}
+
+// workersRemedy says how to have more workers, by what their number is from.
+func workersRemedy(g *measure.Generator, needed int) string {
+	switch g.WorkersBy {
+	case measure.ByFiles:
+		return "raise the limit of open files (ulimit -n), or share the load among several machines"
+	case measure.ByPorts:
+		return "widen the range of local ports (Linux: net.ipv4.ip_local_port_range), add " +
+			"target.sourceAddresses, or share the load among several machines"
+	case measure.ByMaximum:
+		return fmt.Sprintf("write load.workers: %d, or share the load among several machines", needed)
+	}
+	return "raise load.workers, or leave it out"
 }

@@ -2,10 +2,11 @@ package report_test
 
 import (
 	"bytes"
-	"mfaload/report/render"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"mfaload/report/render"
 )
 
 // TestTablesFitTheTerminal: no line of a table is broken, and no column is lost.

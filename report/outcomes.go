@@ -2,8 +2,9 @@ package report
 
 import (
 	"fmt"
-	"mfaload/internal/number"
 	"strings"
+
+	"mfaload/internal/number"
 )
 
 // outcomeRemarks say which arrivals were not served, and what that means for the
@@ -33,3 +34,22 @@ func (s *sum) outcomeRemarks() (remarks []string) {
 		"limit, and times that are theirs are lower bounds (≥)",
 		number.Count(unserved), strings.Join(of, ", ")))
 }
+
+// idleRemarks say how many requests were lost on idle connections.
+func (s *sum) idleRemarks() []string {
+	n := s.NotDelivered
+	if n == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf(
+		"%s requests met an idle connection that the service was just closing; it can't have got them, so they are in no errorRate, and none was sent twice: its keep-alive time is about as long as connections were idle here",
+		number.Count(n))}
+}
+
+// StallFactor is how many times the median a request of a stall takes.
+const StallFactor = 3
+
+// Stalled says whether the service stood still in a second: half of so many requests
+// that it did not refuse, and not just one or two, took longer than StallFactor times
+// the median.
+func Stalled(requests, slow uint64) bool { return requests >= 5 && 2*slow >= requests }

@@ -2,8 +2,10 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"mfaload/internal/number"
@@ -215,4 +217,169 @@ func (j *judgement) limitRemarks() (remarks []string) {
 			number.Times(uint64(r.Pauses)), number.Plain(r.Paused), number.Count(n)))
 	}
 	return remarks
+}
+
+// sureForbidden is how many 403s the slower seconds would have had, had their
+// responses been refused as often as those of the faster ones, for it to be no
+// chance that they had none: the odds are one in 150 then.
+const sureForbidden = 5
+
+// forbiddenSeconds is the fewest seconds, faster and slower ones each, that tell.
+const forbiddenSeconds = 3
+
+// forbiddenRemarks say of unexpected 403s that they were received only above some rate. The
+// service limits rates by 429, but some users of it saw 403 in its place.
+func (j *judgement) forbiddenRemarks() []string {
+	var unexpected uint64
+	for _, c := range j.measurement.Main.Cells {
+		if !c.Failed && isForbidden(c.Label) {
+			unexpected += c.Response.Count() - min(c.AsExpected, c.Response.Count())
+		}
+	}
+	if unexpected == 0 {
+		return nil
+	}
+	seconds := wholeSeconds(j.measurement)
+	from := math.Inf(1) // the slowest second with a 403
+	for _, s := range seconds {
+		if s.forbidden > 0 {
+			from = min(from, s.sent)
+		}
+	}
+	var faster, slower float64 // requests of the seconds from there on, and below
+	var refused, fast, slow float64
+	for _, s := range seconds {
+		if s.sent >= from {
+			faster, refused, fast = faster+s.sent, refused+s.forbidden, fast+1
+		} else {
+			slower, slow = slower+s.sent, slow+1
+		}
+	}
+	if fast < forbiddenSeconds || slow < forbiddenSeconds || slower*refused/faster < sureForbidden {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s responses were 403, and only in seconds with %s or more requests; %s "+
+		"requests of slower seconds got none: "+
+		"it may be a rate limit, which some see as 403 in place of 429; look for the licence's limit, or "+
+		"run at a lower rate",
+		number.Count(unexpected), number.Fixed(from), number.Count(uint64(slower)))}
+}
+
+func isForbidden(label string) bool { return label == "403" || strings.HasPrefix(label, "403 ") }
+
+// forbiddenSecond is a second with its requests and those of them that were
+// refused with 403.
+type forbiddenSecond struct{ sent, forbidden float64 }
+
+// wholeSeconds are the seconds that lie within the judged part.
+func wholeSeconds(m *measure.Measurement) (all []forbiddenSecond) {
+	for s := range m.Seconds.All() {
+		from := time.Duration(s.Second) * time.Second
+		if from < m.Main.Start || from+time.Second > m.Main.Start+m.Main.Planned {
+			continue
+		}
+		one := forbiddenSecond{sent: float64(s.Response.Count())}
+		for _, end := range s.Ends {
+			if !end.Failed && isForbidden(end.Label) {
+				one.forbidden += float64(end.Count)
+			}
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// A second is a burst where more was sent in it than was due around it, and either
+// much more, or much of what was due before had not been sent: what was late goes out
+// at once when it can, in a part of a second.
+const (
+	burstTimes = 1.2
+	burstMore  = 5
+)
+
+// burst is what was sent in bursts.
+type burst struct {
+	seconds       int
+	most, due     uint64 // sent in the fullest of them, and due in a second around it
+	limited       uint64 // 429s of requests that were sent in one, or right after
+	limitedBeside uint64 // all others
+}
+
+func bursts(m *measure.Measurement) (b burst) {
+	waiting := waitingAt(m)
+	isBurst := func(second int) (due uint64, is bool) {
+		if second < 0 || second >= len(m.Flow.Sent) {
+			return 0, false
+		}
+		for i := max(second-1, 0); i < min(second+2, len(m.Profile.Due)); i++ {
+			due = max(due, m.Profile.Due[i])
+		}
+		sent := m.Flow.Sent[second]
+		much := (burstTimes - 1) * float64(due)
+		return due, sent >= due+burstMore && (float64(sent-due) > much || float64(waiting[second]) > much)
+	}
+	for second, sent := range m.Flow.Sent {
+		due, is := isBurst(second)
+		if is {
+			b.seconds++
+		}
+		if is && sent > b.most {
+			b.most, b.due = sent, due
+		}
+		limited := at(m.Flow.Limited, second)
+		if _, before := isBurst(second - 1); is || before {
+			b.limited += limited
+		} else {
+			b.limitedBeside += limited
+		}
+	}
+	return b
+}
+
+// waitingAt counts for each second the arrivals that were due before it, were to be
+// sent, and had not been sent when it began.
+func waitingAt(m *measure.Measurement) []int64 {
+	all, waiting := make([]int64, len(m.Flow.Sent)), int64(0)
+	for second, sent := range m.Flow.Sent {
+		all[second] = waiting
+		waiting += int64(at(m.Profile.Due, second)) - int64(at(m.Profile.Withheld, second)) - int64(sent)
+	}
+	return all
+}
+
+// at is a count of a second; 0 beyond the last.
+func at(counts []uint64, second int) uint64 {
+	if second >= len(counts) {
+		return 0
+	}
+	return counts[second]
+}
+
+// burstRemarks name the 429s that catching up brought: at the planned rate alone
+// the service may not have sent them.
+func (j *judgement) burstRemarks() []string {
+	m := j.measurement
+	if len(m.Profile.Due) == 0 || len(m.Flow.Limited) == 0 {
+		return nil
+	}
+	b := bursts(m)
+	if b.limited == 0 {
+		return nil
+	}
+	which, what := fmt.Sprintf("%s of the 429s", number.Count(b.limited)), "the others came in seconds in which no more was sent than planned"
+	if b.limitedBeside == 0 {
+		which, what = fmt.Sprintf("all %s 429s", number.Count(b.limited)), "in other seconds there were none"
+	}
+	return []string{fmt.Sprintf(
+		"%s came while mfaload caught up: up to %s requests were sent in a second in which at most %s were "+
+			"due (%s); %s. Requests that wait for a worker go out in a burst: leave load.workers out, "+
+			"or raise it",
+		which, number.Count(b.most), number.Count(b.due), inSeconds(b.seconds), what)}
+}
+
+func inSeconds(n int) string {
+	if n == 1 {
+		return "in one second"
+	}
+	return fmt.Sprintf("in %d seconds", n)
 }

@@ -4,9 +4,10 @@
 package report
 
 import (
-	"mfaload/internal/number"
 	"slices"
 	"time"
+
+	"mfaload/internal/number"
 )
 
 // Schema names the format of report.json.

@@ -3,9 +3,11 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"mfaload/internal/number"
+	"mfaload/internal/text"
 	"mfaload/measure"
 	"mfaload/scenario"
 )
@@ -118,4 +120,110 @@ func (j *judgement) remarks() (remarks []string) {
 	remarks = append(remarks, tokenRemarks(&j.measurement.Main, j.token)...)
 	remarks = append(remarks, j.tokenEnding()...)
 	return append(remarks, j.userRemarks()...)
+}
+
+// Baseline says how a run compares with an earlier one that it was held
+// against.
+type Baseline struct {
+	// What the user calls the earlier run.
+	Run       string `json:"run"`
+	Judgement string `json:"judgement" schema:"enum=better|worse|no difference found|can't tell"`
+	// The verdict without the baseline.
+	Alone Verdict `json:"verdict_alone"`
+}
+
+// maxBaselineReasons is how many reasons of a comparison a verdict has.
+const maxBaselineReasons = 20
+
+// HoldAgainst lets the comparison with a baseline take part in the verdict: a
+// run that passes fails where it is worse, and is inconclusive where that can't
+// be told. Reasons say why.
+func (r *Report) HoldAgainst(run, judgement string, worse, unclear bool, reasons []string) {
+	r.Baseline = &Baseline{Run: run, Judgement: judgement, Alone: r.Verdict}
+	switch {
+	case r.Verdict != Pass:
+	case worse:
+		r.Verdict = Fail
+	case unclear:
+		r.Verdict = Inconclusive
+	}
+	if worse || unclear {
+		shown, more := text.First(reasons, maxBaselineReasons)
+		for _, text := range shown {
+			r.Reasons = append(r.Reasons, "baseline: "+text)
+		}
+		if more > 0 {
+			r.Reasons = append(r.Reasons, fmt.Sprintf("baseline: %d more reasons in compare.json", more))
+		}
+	}
+}
+
+// didNotStart judges a run that sent nothing, so that no threshold, rule or group
+// is shown as if there were something to judge.
+func (r *Report) didNotStart(why string) *Report {
+	why = strings.TrimPrefix(strings.Join(strings.Fields(why), " "), "not started: ")
+	r.NotStarted, r.Verdict = why, Inconclusive
+	r.Reasons = []string{"not started: " + why, "nothing was sent, so the run says nothing about the service"}
+	r.Coverage, r.RateLimit = []Coverage{}, nil
+	return r
+}
+
+// lasted is how long the time was, since the start, in which requests were due.
+func lasted(m *measure.Measurement) time.Duration {
+	if m.Main.Planned == 0 {
+		return m.Warmup.Planned
+	}
+	return m.Main.Start + m.Main.Planned
+}
+
+// endedInWarmup says whether the run was ended before its judged part began: then
+// nothing is judged.
+func (j *judgement) endedInWarmup() bool {
+	m := j.measurement
+	return (m.Stopped != nil || m.Interrupted) && m.Main.Start > 0 && m.Main.Planned == 0
+}
+
+// warmupText says what an end in the warm-up means.
+func (j *judgement) warmupText() string {
+	m := j.measurement
+	return fmt.Sprintf("the run ended in its warm-up (%s s of %s s), which is not judged: no threshold "+
+		"was evaluated",
+		number.Plain(number.Round(m.Warmup.Planned.Seconds())), number.Plain(number.Round(m.Main.Start.Seconds())))
+}
+
+// rebuiltText says why a run is interrupted that did not come to write its
+// results.
+func rebuiltText(m *measure.Measurement) string {
+	text := "mfaload was ended before it could write the results: they were rebuilt from the journal, up to its last second"
+	if m.Merged != nil {
+		text = "on a machine " + text
+	}
+	if n := inFlight(&m.Main) + inFlight(&m.Warmup); n > 0 {
+		text += fmt.Sprintf("; %s requests were in flight then, count as unsent, and are in no errorRate", number.Count(n))
+	}
+	return text
+}
+
+func inFlight(p *measure.Phase) (n uint64) {
+	for _, of := range p.InFlight {
+		n += of
+	}
+	return n
+}
+
+// rebuiltRemarks are about results that were rebuilt.
+func (j *judgement) rebuiltRemarks() (remarks []string) {
+	r := j.measurement.Rebuilt
+	switch {
+	case r == nil:
+		return nil
+	case !j.measurement.Interrupted:
+		remarks = append(remarks, "the run came to its end, but mfaload was ended before it could write the results: they were rebuilt from the journal")
+	default:
+		remarks = append(remarks, rebuiltText(j.measurement))
+	}
+	if r.Unread > 0 {
+		remarks = append(remarks, fmt.Sprintf("the last %s bytes of the journal are no whole record and were left out", number.Count(uint64(r.Unread))))
+	}
+	return remarks
 }

@@ -7,6 +7,7 @@ import (
 
 	"mfaload/internal/stat"
 	"mfaload/measure"
+	"mfaload/report"
 )
 
 // Shift is how the distribution of times moved, along its quantiles.
@@ -106,17 +107,16 @@ func (p *secondsTest) shifts() (all []Shift) {
 	return all
 }
 
-// stalls counts the units in which half of the requests took longer than three
-// times the median of all.
+// stalls counts the units in which the service stalled.
 func stalls(units [][]*measure.Histogram, all *measure.Histogram) (n int) {
-	limit := 3 * all.Percentile(50)
+	limit := report.StallFactor * all.Percentile(50)
 	for _, list := range units {
 		count, long := uint64(0), uint64(0)
 		for _, h := range list {
 			count += h.Count()
 			long += above(h, limit)
 		}
-		if count >= 5 && 2*long >= count {
+		if report.Stalled(count, long) {
 			n++
 		}
 	}

@@ -134,16 +134,12 @@ func (s *summer) add(c *moment, sec *measure.Second) error {
 		}
 		c.heat[s.bins.of(report.Milliseconds(value))] += n
 	}
-	if stalled(response.Count()+sec.Unserved, above) {
+	if report.Stalled(response.Count()+sec.Unserved, above) {
 		c.stalled++
 		s.stalled = append(s.stalled, sec.Second)
 	}
 	return nil
 }
-
-// stalled says whether a second stood still: half of its requests that were not
-// refused, and not just one or two, took long.
-func stalled(sent, above uint64) bool { return sent >= 5 && 2*above >= sent }
 
 // mean is the mean of the counts of some seconds; those beyond are 0.
 func mean(counts []uint64, from, to int64) float64 {

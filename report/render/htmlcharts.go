@@ -53,7 +53,7 @@ func newDrawing(r *report.Report, m *measure.Measurement) (*drawing, error) {
 	}
 	d.latency = chart.Log(low, high, leastShown, "ms")
 	var err error
-	long := time.Duration(3 * r.Response.P50 * float64(time.Millisecond))
+	long := time.Duration(report.StallFactor * r.Response.P50 * float64(time.Millisecond))
 	if d.columns, err = newColumns(m, long, d.bins()); err != nil {
 		return nil, err
 	}

@@ -4,11 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"slices"
+	"strconv"
+
 	"mfaload/internal/number"
 	"mfaload/internal/text"
 	"mfaload/report"
-	"slices"
-	"strconv"
 )
 
 // foremost are the groups with those first that have most requests not as expected,

@@ -2,10 +2,11 @@ package render
 
 import (
 	"fmt"
+	"strings"
+
 	"mfaload/internal/number"
 	"mfaload/internal/text"
 	"mfaload/report"
-	"strings"
 )
 
 // What bounds report.md, so that it fits a comment on a pull request: GitHub refuses

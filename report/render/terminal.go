@@ -3,12 +3,13 @@ package render
 import (
 	"fmt"
 	"io"
-	"mfaload/internal/number"
-	"mfaload/internal/text"
-	"mfaload/report"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"mfaload/internal/number"
+	"mfaload/internal/text"
+	"mfaload/report"
 )
 
 // Terminal is how a summary is drawn.
