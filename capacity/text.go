@@ -7,20 +7,16 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"mfaload/internal/text"
 	"mfaload/report/render/chart"
 )
 
 // Terminal prints results as text.
 type Terminal struct{ Color bool }
 
-var colors = map[TrialVerdict]string{Pass: "32", Break: "31", Inconclusive: "33"}
+var colors = map[TrialVerdict]string{Pass: text.Green, Break: text.Red, Inconclusive: text.Yellow}
 
-func (t Terminal) paint(code, text string) string {
-	if !t.Color {
-		return text
-	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
-}
+func (t Terminal) paint(code, s string) string { return text.Paint(t.Color, code, s) }
 
 // Write prints a result.
 func (t Terminal) Write(w io.Writer, r *Result) error {
@@ -31,7 +27,7 @@ func (t Terminal) Write(w io.Writer, r *Result) error {
 		}
 		b.WriteString("\n")
 	}
-	fmt.Fprintf(&b, "%s  %s\n", t.paint("1", "CAPACITY"), r.Headline())
+	fmt.Fprintf(&b, "%s  %s\n", t.paint(text.Bold, "CAPACITY"), r.Headline())
 	for _, s := range r.notes() {
 		fmt.Fprintf(&b, "  %s\n", s)
 	}
@@ -138,29 +134,13 @@ func (t Terminal) trials(b *strings.Builder, r *Result) {
 			inFlight = chart.Digits(row.Little.Counted)
 		}
 		f := row.Figures
-		table = append(table, []string{fmt.Sprintf("%3d", row.Number), rateText(row.Rate), seconds(row.Duration), string(row.Verdict), fmt.Sprint(f.Requests.Sent),
+		table = append(table, []string{fmt.Sprintf("%3d", row.Number), rateText(row.Rate), seconds(row.Duration),
+			t.paint(colors[row.Verdict], string(row.Verdict)), fmt.Sprint(f.Requests.Sent),
 			fmt.Sprint(f.Requests.AsExpected), f.Response.Text("mean"), f.Response.Text("p95"), f.Response.Text("p99"), inFlight, row.By})
 	}
-	widths := make([]int, len(table[0]))
-	for _, line := range table {
-		for i, cell := range line {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
+	text.Align(table, 3, len(table[0])-1)
 	b.WriteString("\ntrials\n")
-	for n, line := range table {
-		for i, cell := range line {
-			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
-			switch {
-			case i == len(line)-1:
-				fmt.Fprintf(b, "  %s\n", cell)
-			case i == 3 && n > 0:
-				fmt.Fprintf(b, "  %s%s", t.paint(colors[TrialVerdict(cell)], cell), pad)
-			case i == 3:
-				fmt.Fprintf(b, "  %s%s", cell, pad)
-			default:
-				fmt.Fprintf(b, "  %s%s", pad, cell)
-			}
-		}
+	for _, row := range table {
+		fmt.Fprintf(b, "  %s\n", strings.Join(row, "  "))
 	}
 }

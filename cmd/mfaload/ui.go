@@ -133,9 +133,4 @@ func hint(format string, args ...any) string {
 }
 
 // paint colours a text of the results, where colours are shown.
-func (u *ui) paint(code, text string) string {
-	if !u.color {
-		return text
-	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
-}
+func (u *ui) paint(code, s string) string { return text.Paint(u.color, code, s) }

@@ -6,20 +6,17 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"mfaload/internal/text"
 )
 
 // Terminal prints comparisons as text.
 type Terminal struct{ Color bool }
 
-var colors = map[Judgement]string{Worse: "31", Better: "32", Same: "2", Unclear: "33", NotJudged: "2"}
+var colors = map[Judgement]string{Worse: text.Red, Better: text.Green, Same: text.Faint, Unclear: text.Yellow,
+	NotJudged: text.Faint}
 
-func (t Terminal) paint(code, text string) string {
-	if !t.Color {
-		return text
-	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
-}
+func (t Terminal) paint(code, s string) string { return text.Paint(t.Color, code, s) }
 
 // Write prints a comparison.
 func (t Terminal) Write(w io.Writer, c *Comparison) error {
@@ -31,7 +28,7 @@ func (t Terminal) Write(w io.Writer, c *Comparison) error {
 		if c.Forced {
 			title = "FORCED: they should not be compared"
 		}
-		fmt.Fprintf(&b, "\n%s\n", t.paint("33", title))
+		fmt.Fprintf(&b, "\n%s\n", t.paint(text.Yellow, title))
 		lines(&b, "  ", c.Obstacles)
 	}
 	if len(c.Rows) > 0 {
@@ -52,8 +49,8 @@ func (t Terminal) Write(w io.Writer, c *Comparison) error {
 	return err
 }
 
-func (t Terminal) verdict(b *strings.Builder, j Judgement, text string) {
-	fmt.Fprintf(b, "%s  %s\n", t.paint("1;"+colors[j], strings.ToUpper(string(j))), text)
+func (t Terminal) verdict(b *strings.Builder, j Judgement, about string) {
+	fmt.Fprintf(b, "%s  %s\n", t.paint(text.Bold+";"+colors[j], strings.ToUpper(string(j))), about)
 }
 
 func lines(b *strings.Builder, indent string, list []string) {
@@ -78,41 +75,20 @@ func (t Terminal) rows(b *strings.Builder, c *Comparison) {
 	}
 	b.WriteString("\n")
 	last := len(table[0]) - 1
-	for i, line := range pad(table) {
-		cells := line[:last]
-		text := strings.TrimRight(strings.Join(cells, "  "), " ")
+	text.Align(table, 0, 3, last)
+	for i, row := range table {
+		line := strings.TrimRight(strings.Join(row[:last], "  "), " ")
 		switch {
 		case i == 0:
-			text = t.paint("2", text)
+			line = t.paint(text.Faint, line)
 		default:
-			text += "  " + t.paint(colors[rows[i-1].Judgement], line[last])
+			line += "  " + t.paint(colors[rows[i-1].Judgement], row[last])
 		}
-		b.WriteString(text + "\n")
+		b.WriteString(line + "\n")
 	}
 	if more > 0 {
 		fmt.Fprintf(b, "  %s\n", moreText(more, "figures"))
 	}
-}
-
-// pad makes the columns as wide as their widest cell; the first and the last
-// are to the left.
-func pad(table [][]string) [][]string {
-	last := len(table[0]) - 1
-	for col := range last {
-		width := 0
-		for _, row := range table {
-			width = max(width, utf8.RuneCountInString(row[col]))
-		}
-		for _, row := range table {
-			space := strings.Repeat(" ", width-utf8.RuneCountInString(row[col]))
-			if col == 0 || col == 3 {
-				row[col] += space
-			} else {
-				row[col] = space + row[col]
-			}
-		}
-	}
-	return table
 }
 
 // shifts says in words what the shift functions show: new modes and stalls.
@@ -188,16 +164,17 @@ func (t Terminal) WriteHistory(w io.Writer, h *History) error {
 			first, last := l.Values[0], l.Values[len(l.Values)-1]
 			table = append(table, []string{"  " + MetricRow{Group: l.Group, Metric: l.Metric}.name(), digits(first), digits(last), l.Unit, l.spark(), ""})
 		}
-		for _, line := range pad(table) {
-			b.WriteString(strings.TrimRight(strings.Join(line, "  "), " ") + "\n")
+		text.Align(table, 0, 3)
+		for _, row := range table {
+			b.WriteString(strings.TrimRight(strings.Join(row, "  "), " ") + "\n")
 		}
 		if more := len(h.Lines) - len(shown); more > 0 {
 			fmt.Fprintf(&b, "  %s\n", moreText(more, "figures"))
 		}
-		fmt.Fprintf(&b, "%s\n", t.paint("2", "  first and last run; | is where a change began"))
+		fmt.Fprintf(&b, "%s\n", t.paint(text.Faint, "  first and last run; | is where a change began"))
 	}
 	if len(h.Obstacles) > 0 {
-		fmt.Fprintf(&b, "\n%s\n", t.paint("33", "FORCED: they should not be compared"))
+		fmt.Fprintf(&b, "\n%s\n", t.paint(text.Yellow, "FORCED: they should not be compared"))
 		lines(&b, "  ", h.Obstacles)
 	}
 	if len(h.LeftOut) > 0 {

@@ -57,24 +57,11 @@ type page struct {
 	strings.Builder
 }
 
-const (
-	bold   = "1"
-	red    = "31"
-	green  = "32"
-	yellow = "33"
-	faint  = "2"
-)
-
-func (p *page) paint(code, text string) string {
-	if !p.Color {
-		return text
-	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
-}
+func (p *page) paint(code, s string) string { return text.Paint(p.Color, code, s) }
 
 func (p *page) line(text string) { p.WriteString(strings.TrimRight(text, " ") + "\n") }
 
-func (p *page) title(text string) { p.line("\n" + p.paint(bold, text)) }
+func (p *page) title(s string) { p.line("\n" + p.paint(text.Bold, s)) }
 
 // fit cuts a text that takes more than what is left of a line.
 func (p *page) fit(used int, text string) string {
@@ -88,10 +75,10 @@ func (p *page) fit(used int, text string) string {
 	return string([]rune(text)[:room-1]) + "…"
 }
 
-var verdictColors = map[report.Verdict]string{report.Pass: green, report.Fail: red, report.Inconclusive: yellow, report.Interrupted: yellow}
+var verdictColors = map[report.Verdict]string{report.Pass: text.Green, report.Fail: text.Red, report.Inconclusive: text.Yellow, report.Interrupted: text.Yellow}
 
 func (p *page) verdict(r *report.Report) {
-	p.line(p.paint(bold+";"+verdictColors[r.Verdict], strings.ToUpper(string(r.Verdict))+degraded(r)) + "  " +
+	p.line(p.paint(text.Bold+";"+verdictColors[r.Verdict], strings.ToUpper(string(r.Verdict))+degraded(r)) + "  " +
 		fmt.Sprintf("%s: %s requests in %s s", text.Brief(r.Scenario, text.MaxName), number.Count(r.Requests.Sent), number.Plain(r.Duration)))
 	for i, reason := range r.Reasons {
 		if i == maxReasonsShown {
@@ -149,7 +136,7 @@ func (p *page) times(r *report.Report) {
 		rows = append(rows, append([]string{"  service, " + o.name}, timeCells(&o.Service)...))
 	}
 	p.table(rows)
-	p.line(p.paint(faint, p.fit(0, "  response: since the intended time; service: since the send; lateness: between")))
+	p.line(p.paint(text.Faint, p.fit(0, "  response: since the intended time; service: since the send; lateness: between")))
 }
 
 func (p *page) groups(r *report.Report) {
@@ -205,7 +192,7 @@ func (p *page) most(rows [][]string, what string) [][]string {
 	return rows
 }
 
-var stateColors = map[report.State]string{report.Met: green, report.Missed: red, report.NoData: yellow, report.Undecided: yellow}
+var stateColors = map[report.State]string{report.Met: text.Green, report.Missed: text.Red, report.NoData: text.Yellow, report.Undecided: text.Yellow}
 
 func (p *page) thresholds(r *report.Report) {
 	p.title("thresholds")
@@ -233,9 +220,9 @@ func (p *page) violations(r *report.Report) {
 			p.line(fmt.Sprintf("  … %d more in report.json", len(r.Violations)-i))
 			break
 		}
-		mark := p.paint(red, "fail")
+		mark := p.paint(text.Red, "fail")
 		if v.Level != "fail" {
-			mark = p.paint(yellow, v.Level)
+			mark = p.paint(text.Yellow, v.Level)
 		}
 		times := number.Count(v.Count) + " ×"
 		if v.Explained < v.Count {
@@ -245,7 +232,7 @@ func (p *page) violations(r *report.Report) {
 		p.line("        " + p.fit(8, "expected "+text.Brief(v.Expected, maxReason)))
 		p.line("        " + p.fit(8, "got      "+text.Brief(v.Got, maxReason)))
 		if marks := text.Difference(v.Expected, v.Got); marks != "" {
-			p.line("        " + p.paint(red, p.fit(8, "         "+marks)))
+			p.line("        " + p.paint(text.Red, p.fit(8, "         "+marks)))
 		}
 		if id := v.Example.CorrelationID; id != "" {
 			p.wrap("        ", "first correlation-id "+text.Brief(id, text.MaxName)+"; curl in report.json")
@@ -295,7 +282,8 @@ func connectionsText(c report.Connections) string {
 // What is wider than the terminal goes on below, with the first column again.
 // Names are cut to what the other columns leave, or to half of the terminal.
 func (p *page) table(rows [][]string) {
-	widths := columnWidths(rows)
+	head := len(rows) > 0 && rows[0][0] == ""
+	widths := text.Widths(rows)
 	others := 0
 	for _, width := range widths[min(1, len(widths)):] {
 		others += 2 + width
@@ -304,8 +292,8 @@ func (p *page) table(rows [][]string) {
 		for _, row := range rows {
 			row[0] = p.fit(p.Width-room, row[0])
 		}
-		widths = columnWidths(rows)
 	}
+	widths = text.Align(rows, 0)
 	for from := 1; from == 1 || from < len(widths); {
 		to, used := from, 0
 		if len(widths) > 0 {
@@ -315,38 +303,20 @@ func (p *page) table(rows [][]string) {
 			used += 2 + widths[to]
 			to++
 		}
-		p.part(rows, widths, from, to)
+		p.part(rows, head, from, to)
 		from = max(to, 2)
 	}
 }
 
-func columnWidths(rows [][]string) (widths []int) {
-	for _, row := range rows {
-		for i, cell := range row {
-			if i == len(widths) {
-				widths = append(widths, 0)
-			}
-			if len(row) > 1 {
-				widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-			}
-		}
-	}
-	return widths
-}
-
-// part writes the first column of a table, and those of a range.
-func (p *page) part(rows [][]string, widths []int, from, to int) {
+// part writes the first column of a table, and those of a range. Its head is faint.
+func (p *page) part(rows [][]string, head bool, from, to int) {
 	for n, row := range rows {
 		if from > 1 && len(row) <= from {
 			continue // it ended above
 		}
-		pad := func(i int) string { return strings.Repeat(" ", max(widths[i]-utf8.RuneCountInString(row[i]), 0)) }
-		line := row[0] + pad(0)
-		for i := from; i < min(to, len(row)); i++ {
-			line += "  " + pad(i) + row[i]
-		}
-		if n == 0 && rows[0][0] == "" {
-			line = p.paint(faint, line)
+		line := strings.Join(append([]string{row[0]}, row[min(from, len(row)):min(to, len(row))]...), "  ")
+		if n == 0 && head {
+			line = p.paint(text.Faint, line)
 		}
 		p.line(line)
 	}
