@@ -2,10 +2,10 @@ package capacity
 
 import (
 	_ "embed"
-	"math"
 	"slices"
 	"time"
 
+	"mfaload/internal/number"
 	"mfaload/report"
 )
 
@@ -127,7 +127,7 @@ type Curve struct {
 // Result returns what was found as capacity.json holds it.
 func (f *SearchResult) Result() *Result {
 	r := &Result{Schema: Schema, Duration: f.Took.Seconds(), LimitedBy: f.LimitedBy, Settled: f.Settled, Reasons: f.reasons(), Trials: []TrialRow{},
-		Rate: RateInterval{rateOrNil(f.Low), rateOrNil(f.High), round(f.Confidence)}}
+		Rate: RateInterval{rateOrNil(f.Low), rateOrNil(f.High), number.Round(f.Confidence)}}
 	for _, t := range f.Trials {
 		r.Trials = append(r.Trials, t.row())
 	}
@@ -157,26 +157,24 @@ func rateOrNil(x float64) *float64 {
 	if x <= 0 {
 		return nil
 	}
-	x = round(x)
+	x = number.Round(x)
 	return &x
 }
 
 // round keeps 3 decimals.
-func round(x float64) float64 { return math.Round(x*1000) / 1000 }
-
 func (t *Trial) row() TrialRow {
-	row := TrialRow{Number: t.Number, Rate: round(t.Rate), Warmup: t.Warmup.Seconds(), Duration: float64(len(t.Seconds)), Verdict: t.Verdict,
-		Broken: round(t.Broken), By: t.By, Reasons: append([]string{}, t.Reasons...), Ended: t.Ended, Limits: []TrialLimit{}, Folder: t.Folder,
+	row := TrialRow{Number: t.Number, Rate: number.Round(t.Rate), Warmup: t.Warmup.Seconds(), Duration: float64(len(t.Seconds)), Verdict: t.Verdict,
+		Broken: number.Round(t.Broken), By: t.By, Reasons: append([]string{}, t.Reasons...), Ended: t.Ended, Limits: []TrialLimit{}, Folder: t.Folder,
 		Figures: TrialFigures{t.Figures.Requests, t.Figures.Rate, t.Figures.Response, t.Figures.Service, t.Figures.Statuses, t.Figures.Errors}}
 	for _, j := range t.Judged {
-		row.Limits = append(row.Limits, TrialLimit{j.Limit, j.Observed, j.Allowed, round(j.Effective), round(j.Broken)})
+		row.Limits = append(row.Limits, TrialLimit{j.Limit, j.Observed, j.Allowed, number.Round(j.Effective), number.Round(j.Broken)})
 	}
-	row.Served, row.Unserved = round(t.Served), round(max(t.Backlog.Unserved, 0))
+	row.Served, row.Unserved = number.Round(t.Served), number.Round(max(t.Backlog.Unserved, 0))
 	if r := t.Recovered; r != nil {
-		row.Recovery = &TrialRecovery{round(r.Took.Seconds()), r.Back}
+		row.Recovery = &TrialRecovery{number.Round(r.Took.Seconds()), r.Back}
 	}
 	if t.InFlight > 0 {
-		row.Little = &Little{round(t.InFlight), round(t.Expected), len(t.checkLittle()) == 0}
+		row.Little = &Little{number.Round(t.InFlight), number.Round(t.Expected), len(t.checkLittle()) == 0}
 	}
 	return row
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mfaload/capacity"
+	"mfaload/internal/number"
 	"mfaload/report"
 	"mfaload/scenario"
 	"mfaload/session"
@@ -154,7 +155,7 @@ func (f *targetFlags) parse() error {
 			return fmt.Errorf("--peak-factor %v is not from 1 to 1000", f.peak)
 		}
 		f.target = &capacity.TargetRate{Rate: logins / 86400 * f.peak,
-			From: fmt.Sprintf("%s logins a day, times %g at the peak", thousands(uint64(logins)), f.peak)}
+			From: fmt.Sprintf("%s logins a day, times %g at the peak", number.Count(uint64(logins)), f.peak)}
 	}
 	return nil
 }

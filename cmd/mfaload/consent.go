@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/term"
 
+	"mfaload/internal/number"
 	"mfaload/runner/plan"
 	"mfaload/scenario"
 )
@@ -28,7 +29,7 @@ func (a *app) consent(s *scenario.Scenario, yes bool) error {
 		return err
 	}
 	a.ui.tell("%s\n", planText(p, a.ui.errWidth, ""))
-	return a.confirm(s, yes, "run", thousands(p.Requests)+" requests")
+	return a.confirm(s, yes, "run", number.Count(p.Requests)+" requests")
 }
 
 // consentCheck says how many users of a host that is not this machine a check
@@ -43,11 +44,11 @@ func (a *app) consentCheck(s *scenario.Scenario, pace float64, negative, yes boo
 	}
 	a.ui.tell("CHECK  %s: one request for each of %s users, at %s/s: %s\n  to %s, where each may send a "+
 		"real message\n",
-		s.Name, thousands(n), number(pace), length(float64(n-1)/pace), s.Target.AuthPath)
+		s.Name, number.Count(n), number.Significant(pace), length(float64(n-1)/pace), s.Target.AuthPath)
 	if negative {
 		a.ui.tell("  and then wrong requests, all for the first of them\n")
 	}
-	return a.confirm(s, yes, "check", thousands(n)+" requests")
+	return a.confirm(s, yes, "check", number.Count(n)+" requests")
 }
 
 // confirm asks whether to send so much, once it was said what a run or the like
@@ -86,7 +87,8 @@ func overCap(p *plan.RunPlan, g *plan.PlannedGroup) string {
 	}
 	return fmt.Sprintf("group %q would ask a user %s%s times within 24 hours, and maxPerUser allows %s: "+
 		"its requests take %s%s users, and it has %s",
-		g.Name, about, thousands(g.PerUserDay), thousands(g.Cap), about, thousands(g.UsersNeeded), thousands(uint64(g.Users)))
+		g.Name, about, number.Count(g.PerUserDay), number.Count(g.Cap), about, number.Count(g.UsersNeeded),
+		number.Count(uint64(g.Users)))
 }
 
 func mostOver(groups []plan.PlannedGroup) (most uint64) {

@@ -15,6 +15,8 @@ import (
 	"github.com/guptarohit/asciigraph"
 	"github.com/spf13/cobra"
 
+	"mfaload/internal/number"
+	"mfaload/internal/text"
 	"mfaload/measure"
 	"mfaload/pingone"
 	"mfaload/runner"
@@ -145,15 +147,15 @@ func (p *planPage) wrap(format string, args ...any) {
 }
 
 func (p *planPage) head(plan *plan.RunPlan, note string) {
-	p.line("PLAN  %s: %s requests in %s, at most %s/s%s", plan.Scenario, thousands(plan.Requests),
-		length(plan.Duration), number(plan.Peak), note)
+	p.line("PLAN  %s: %s requests in %s, at most %s/s%s", plan.Scenario, number.Count(plan.Requests),
+		length(plan.Duration), number.Significant(plan.Peak), note)
 	if plan.Closed {
 		p.wrap("closed model: estimated for answers after %s ms; a faster service is asked more, a slower "+
-			"one less", number(plan.Workers.Latency))
+			"one less", number.Significant(plan.Workers.Latency))
 	}
 	if plan.NoUser > 0 {
 		p.wrap("%s of the requests will not be sent: their groups run out of users, or perUser forbids it",
-			thousands(plan.NoUser))
+			number.Count(plan.NoUser))
 	}
 	if plan.Target == "simulator" {
 		p.line("  to the embedded simulator")
@@ -165,7 +167,7 @@ func (p *planPage) head(plan *plan.RunPlan, note string) {
 // plot draws the rate over time, each column with the highest rate of its time.
 func (p *planPage) plot(plan *plan.RunPlan) {
 	p.line("\nrate in requests a second")
-	labels := max(len(number(plan.Peak)), 4)
+	labels := max(len(number.Significant(plan.Peak)), 4)
 	columns := p.width - labels - 6
 	series := make([]float64, columns)
 	for i := range series {
@@ -177,7 +179,7 @@ func (p *planPage) plot(plan *plan.RunPlan) {
 	graph := asciigraph.Plot(series, asciigraph.Height(8), asciigraph.LowerBound(0), asciigraph.Offset(3),
 		asciigraph.YAxisValueFormatter(func(v float64) string {
 			return fmt.Sprintf("%*s", labels,
-				number(v))
+				number.Significant(v))
 		}),
 		asciigraph.XAxisRange(0, plan.Duration), asciigraph.XAxisTickCount(5),
 		asciigraph.XAxisValueFormatter(length))
@@ -202,7 +204,7 @@ func (p *planPage) stages(plan *plan.RunPlan) {
 			name += ": " + s.Shape
 		}
 		rows = append(rows, []string{"  " + name, length(s.Duration), strconv.Itoa(s.Times),
-			thousands(s.Requests)})
+			number.Count(s.Requests)})
 	}
 	p.table(rows)
 }
@@ -245,12 +247,12 @@ func (p *planPage) groups(all *plan.RunPlan) {
 		}
 		share := "-"
 		if g.LimitShare > 0 {
-			share = fmt.Sprintf("%s %%", number(100*g.LimitShare))
+			share = fmt.Sprintf("%s %%", number.Significant(100*g.LimitShare))
 		}
-		row := []string{"  " + g.Name, thousands(uint64(g.Users)), thousands(g.Requests),
-			thousands(g.PerUser), thousands(g.PerUserDay), share}
+		row := []string{"  " + g.Name, number.Count(uint64(g.Users)), number.Count(g.Requests),
+			number.Count(g.PerUser), number.Count(g.PerUserDay), share}
 		if capped && g.Cap > 0 {
-			row = append(row, thousands(g.Cap))
+			row = append(row, number.Count(g.Cap))
 		} else if capped {
 			row = append(row, "-")
 		}
@@ -262,7 +264,8 @@ func (p *planPage) groups(all *plan.RunPlan) {
 		p.wrap("a run is refused: users would be asked more often than maxPerUser (cap) allows")
 	}
 	for _, g := range over {
-		p.wrap("%s: %s users would do, or maxPerUser: %d/d", g.Name, thousands(g.UsersNeeded), g.PerUserDay)
+		p.wrap("%s: %s users would do, or maxPerUser: %d/d", g.Name, number.Count(g.UsersNeeded),
+			g.PerUserDay)
 	}
 }
 
@@ -281,10 +284,10 @@ func (p *planPage) messages(all *plan.RunPlan) {
 	if all.Closed {
 		about = "about"
 	}
-	p.wrap("%s %s, unless the users' devices are in test mode:", about, thousands(all.Messages))
+	p.wrap("%s %s, unless the users' devices are in test mode:", about, number.Count(all.Messages))
 	for _, g := range all.Groups {
 		if g.Messages > 0 {
-			p.wrap("%s: %s %s by %s", g.Name, about, thousands(g.Messages), g.Kinds)
+			p.wrap("%s: %s %s by %s", g.Name, about, number.Count(g.Messages), g.Kinds)
 		}
 		over = over || g.LimitShare > 1
 	}
@@ -301,9 +304,10 @@ func (p *planPage) workers(plan *plan.RunPlan) {
 		p.wrap("%d users, each with one request at a time", w.Workers)
 		return
 	}
-	p.wrap("%s/s × %s ms (%s) = %s in flight; %d with headroom; %s", number(plan.Peak), number(w.Latency),
-		w.LatencyFrom, number(w.InFlight), w.Needed, bound(w))
-	p.wrap("if nothing were answered until the timeout: %s in flight", thousands(uint64(w.Stalled)))
+	p.wrap("%s/s × %s ms (%s) = %s in flight; %d with headroom; %s", number.Significant(plan.Peak),
+		number.Significant(w.Latency),
+		w.LatencyFrom, number.Significant(w.InFlight), w.Needed, bound(w))
+	p.wrap("if nothing were answered until the timeout: %s in flight", number.Count(uint64(w.Stalled)))
 	p.catchUp(plan)
 }
 
@@ -332,29 +336,30 @@ func (p *planPage) need(of string, n *plan.Resources) {
 // catchUp says what may be sent above the planned rate.
 func (p *planPage) catchUp(plan *plan.RunPlan) {
 	c := plan.CatchUp
-	p.line("\ncatching up, above the %s/s of the plan", number(plan.Peak))
+	p.line("\ncatching up, above the %s/s of the plan", number.Significant(plan.Peak))
 	w := plan.Workers
 	waiting := fmt.Sprintf("when the service stood still, requests that wait for one of the %d workers go "+
 		"out as these come free:", w.Workers)
 	switch {
 	case c.AfterStall > 0:
 		p.wrap("%s about %s/s with responses after %s ms, more with faster ones", waiting,
-			number(c.AfterStall), number(w.Latency))
+			number.Significant(c.AfterStall), number.Significant(w.Latency))
 	case w.WorkersBy == measure.ByScenario:
 		p.wrap("%s no faster than planned with responses after %s ms, faster with responses in less than "+
 			"%s ms",
-			waiting, number(w.Latency), number(math.Floor(1000*float64(w.Workers)/plan.Peak)))
+			waiting, number.Significant(w.Latency),
+			number.Significant(math.Floor(1000*float64(w.Workers)/plan.Peak)))
 	default:
 		p.wrap("none when the service stood still")
 	}
 	p.wrap("when mfaload itself stood still, what it missed goes out at up to %s/s, %.0f times the plan",
-		number(c.AfterFreeze), c.AfterFreeze/plan.Peak)
+		number.Significant(c.AfterFreeze), c.AfterFreeze/plan.Peak)
 }
 
 // bound says how many requests may be in flight, and what to do where that is too
 // few.
 func bound(w plan.PlannedWorkers) string {
-	from, remedy := "as many as are needed, up to "+thousands(uint64(w.Workers)), ""
+	from, remedy := "as many as are needed, up to "+number.Count(uint64(w.Workers)), ""
 	switch w.WorkersBy {
 	case measure.ByScenario:
 		from, remedy = fmt.Sprintf("the scenario has %d", w.Workers), fmt.Sprintf("write load.workers: %d",
@@ -377,39 +382,20 @@ func bound(w plan.PlannedWorkers) string {
 // table writes rows with the first column to the left, cut where it is too
 // long, and the others to the right.
 func (p *planPage) table(rows [][]string) {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			if len(row) > 1 {
-				widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-			}
-		}
-	}
-	rest := 0
+	widths, rest := text.Widths(rows), 0
 	for _, w := range widths[1:] {
 		rest += w + 2
 	}
-	widths[0] = min(widths[0], max(p.width-rest, 8))
+	room := min(widths[0], max(p.width-rest, 8))
 	for _, row := range rows {
-		first := []rune(row[0])
-		if len(row) > 1 && len(first) > widths[0] {
-			first = append(first[:widths[0]-1], '…')
+		if first := []rune(row[0]); len(row) > 1 && len(first) > room {
+			row[0] = string(first[:room-1]) + "…"
 		}
-		line := fmt.Sprintf("%-*s", widths[0], string(first))
-		for i, cell := range row[1:] {
-			line += strings.Repeat(" ", 2+widths[i+1]-utf8.RuneCountInString(cell)) + cell
-		}
-		p.line("%s", line)
 	}
-}
-
-// number writes a number to 3 significant digits, larger ones in full.
-func number(x float64) string {
-	if x >= 100 || x == 0 {
-		return strconv.FormatFloat(math.Round(x), 'f', -1, 64)
+	text.Align(rows, 0)
+	for _, row := range rows {
+		p.line("%s", strings.Join(row, "  "))
 	}
-	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 3, 64), 64)
-	return strconv.FormatFloat(rounded, 'f', -1, 64)
 }
 
 // length writes a number of seconds as people do, to what can be read at a
@@ -444,13 +430,4 @@ func storage(bytes uint64) string {
 	}
 	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 2, 64), 64)
 	return strconv.FormatFloat(max(rounded, min(math.Ceil(x), 1)), 'f', -1, 64) + " " + unit
-}
-
-// thousands writes a number with its thousands ownProcessGroup.
-func thousands(n uint64) string {
-	s := strconv.FormatUint(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

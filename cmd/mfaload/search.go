@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mfaload/capacity"
+	"mfaload/internal/number"
 	"mfaload/internal/text"
 	"mfaload/measure"
 	"mfaload/runner/plan"
@@ -181,9 +182,9 @@ func searchPlan(o capacity.SearchOptions, p capacity.SearchPlan) string {
 		"between two\n", p.First, p.Longest, o.Warmup, o.Settle)
 	if p.Percentile > 0 {
 		text += fmt.Sprintf("the percentiles of the thresholds need %s requests in each trial from the "+
-			"first break on\n", thousands(uint64(p.Percentile)))
+			"first break on\n", number.Count(uint64(p.Percentile)))
 	}
-	return text + fmt.Sprintf("at most %s requests in all\n", thousands(p.Requests))
+	return text + fmt.Sprintf("at most %s requests in all\n", number.Count(p.Requests))
 }
 
 // consentSearch asks before many requests go to a host that is not this machine,
@@ -203,15 +204,15 @@ func (a *app) consentSearch(t *trials, search capacity.SearchPlan, f *capacityFl
 		if g.UsersNeeded > 0 {
 			return &exitError{exitUsage,
 				fmt.Errorf("group %q could ask a user %s times within 24 hours, and maxPerUser allows %s\n%s",
-					g.Name, thousands(g.PerUserDay), thousands(g.Cap),
+					g.Name, number.Count(g.PerUserDay), number.Count(g.Cap),
 					hint("a search of %d trials may send %s requests: add users, lower capacity.maxRate, "+
 						"capacity.budget or capacity.trials, write load.maxRequests, or raise maxPerUser; "+
-						"nothing was sent", o.Trials, thousands(p.Requests)))}
+						"nothing was sent", o.Trials, number.Count(p.Requests)))}
 		}
 	}
 	if !s.Target.IsRemote() {
 		return nil
 	}
 	a.ui.tell("%s", searchPlan(o, search))
-	return a.confirm(s, f.yes, "search", "up to "+thousands(p.Requests)+" requests")
+	return a.confirm(s, f.yes, "search", "up to "+number.Count(p.Requests)+" requests")
 }

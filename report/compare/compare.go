@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"mfaload/internal/number"
 	"mfaload/measure"
 	"mfaload/report"
 )
@@ -252,7 +253,7 @@ func (c *Comparison) rowsOf(j Judgement) (all []string) {
 		}
 	}
 	if more > 0 {
-		all = append(all, fmt.Sprintf("… and %s more: %s", plural(more, "figure"), j))
+		all = append(all, fmt.Sprintf("… and %s more: %s", number.Plural(more, "figure"), j))
 	}
 	return all
 }
@@ -262,7 +263,7 @@ func (c *Comparison) remark(base, fresh []Run) {
 	if n := min(len(base), len(fresh)); n < runsMin {
 		c.Remarks = append(c.Remarks, fmt.Sprintf(
 			"the units are seconds of %s: what differs from run to run for another reason (a neighbour, a restart, the time of day) counts as a change; compare %d or more runs a side to tell it apart",
-			plural(len(base)+len(fresh), "run"), runsMin))
+			number.Plural(len(base)+len(fresh), "run"), runsMin))
 	}
 	for _, r := range slices.Concat(base, fresh) {
 		if v := base[0].Measurement.Version; r.Measurement.Version != v {
@@ -270,11 +271,4 @@ func (c *Comparison) remark(base, fresh []Run) {
 			break
 		}
 	}
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

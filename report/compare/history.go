@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"mfaload/internal/number"
 	"mfaload/internal/stat"
 )
 
@@ -73,7 +74,7 @@ func Follow(runs []Run, o Options) (*History, error) {
 	runs = h.comparable(runs, o.Force)
 	if len(runs) < HistoryMin {
 		h.Verdict = Unclear
-		h.Reasons = append(h.Reasons, fmt.Sprintf("%s that can be compared: it takes at least %d to find a change", plural(len(runs), "run"), HistoryMin))
+		h.Reasons = append(h.Reasons, fmt.Sprintf("%s that can be compared: it takes at least %d to find a change", number.Plural(len(runs), "run"), HistoryMin))
 		return h, nil
 	}
 	h.Runs = side(runs).Runs

@@ -9,6 +9,7 @@ import (
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
 
+	"mfaload/internal/number"
 	"mfaload/report/render/chart"
 )
 
@@ -146,7 +147,7 @@ func orNone(text string) string {
 
 // HTML returns the history as a page of its own.
 func (h *History) HTML() ([]byte, error) {
-	p := comparisonPage{Title: "mfaload history: " + string(h.Verdict), Subject: plural(len(h.Runs), "run"), Verdict: h.Verdict, Reasons: h.Reasons, Runs: h.Runs,
+	p := comparisonPage{Title: "mfaload history: " + string(h.Verdict), Subject: number.Plural(len(h.Runs), "run"), Verdict: h.Verdict, Reasons: h.Reasons, Runs: h.Runs,
 		Forced: len(h.Obstacles) > 0, Obstacles: h.Obstacles}
 	for _, l := range h.Lines {
 		p.draw(l.chart(h.Runs))

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"mfaload/internal/number"
 	"mfaload/internal/text"
 )
 
@@ -154,7 +155,7 @@ func (c *Comparison) method() string {
 // WriteHistory prints a history.
 func (t Terminal) WriteHistory(w io.Writer, h *History) error {
 	var b strings.Builder
-	t.verdict(&b, h.Verdict, plural(len(h.Runs), "run"))
+	t.verdict(&b, h.Verdict, number.Plural(len(h.Runs), "run"))
 	lines(&b, "  ", h.Reasons)
 	if len(h.Lines) > 0 {
 		b.WriteString("\n")
