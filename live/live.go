@@ -90,7 +90,8 @@ type sample struct {
 // New returns a sampler of a run that has not begun. Place says in a few words
 // where in its schedule the run is.
 func New(name string, r *runner.Runner, place func() string) *Sampler {
-	s := &Sampler{name: name, runner: r, live: r.Live(), place: place, response: measure.NewSparse(), service: measure.NewSparse(),
+	s := &Sampler{name: name, runner: r, live: r.Live(), place: place, response: measure.NewSparse(),
+		service:  measure.NewSparse(),
 		watchers: map[chan struct{}]bool{}}
 	for i := range s.recent {
 		s.recent[i].response, s.recent[i].service = measure.NewSparse(), measure.NewSparse()
@@ -117,7 +118,8 @@ func (s *Sampler) sample(done bool) error {
 	if err := s.live.TakeServed(now.response, now.service); err != nil {
 		return fmt.Errorf("look at the run: %w", err)
 	}
-	for _, h := range []struct{ to, from *measure.Histogram }{{s.response, now.response}, {s.service, now.service}} {
+	for _, h := range []struct{ to, from *measure.Histogram }{{s.response, now.response},
+		{s.service, now.service}} {
 		if err := h.to.Merge(h.from); err != nil {
 			return fmt.Errorf("look at the run: %w", err)
 		}
@@ -135,17 +137,20 @@ func (s *Sampler) sample(done bool) error {
 // fill makes the status of the samples so far.
 func (s *Sampler) fill(p runner.RunProgress, done bool) Status {
 	st := Status{
-		Scenario: s.name, Elapsed: p.Elapsed.Seconds(), End: p.End.Seconds(), Left: max(p.End-p.Elapsed, 0).Seconds(),
+		Scenario: s.name, Elapsed: p.Elapsed.Seconds(), End: p.End.Seconds(),
+		Left:  max(p.End-p.Elapsed, 0).Seconds(),
 		Stage: s.place(), InFlight: p.InFlight, Workers: s.runner.MaxWorkers(),
-		Scheduled: s.runner.Schedule().Count(), Ended: p.Sent, AsExpected: p.Clean, Unexpected: p.Unexpected(),
-		Violating: p.Violating, Refused: p.Refused, Failed: p.Failed, RateLimited: p.RateLimited, Done: done,
+		Scheduled: s.runner.Schedule().Count(), Ended: p.Sent, AsExpected: p.Clean,
+		Unexpected: p.Unexpected(),
+		Violating:  p.Violating, Refused: p.Refused, Failed: p.Failed, RateLimited: p.RateLimited, Done: done,
 	}
 	from, to := s.ends()
 	if span := to.elapsed - from.elapsed; span > 0 {
 		st.Achieved = float64(to.sent-min(from.sent, to.sent)) / span.Seconds()
 		st.Planned = s.runner.Schedule().MeanRate(from.elapsed, to.elapsed)
 	}
-	st.Response, st.Service = s.times(func(x *sample) *measure.Histogram { return x.response }), s.times(func(x *sample) *measure.Histogram { return x.service })
+	st.Response, st.Service = s.times(func(x *sample) *measure.Histogram { return x.response }),
+		s.times(func(x *sample) *measure.Histogram { return x.service })
 	return st
 }
 

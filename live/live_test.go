@@ -56,7 +56,8 @@ func (s *service) Send(ctx context.Context, _ scenario.User, ex *contract.Exchan
 	return nil
 }
 
-func (s *service) Check(_ scenario.User, ex *contract.Exchange, dst []contract.Violation) []contract.Violation {
+func (s *service) Check(_ scenario.User, ex *contract.Exchange,
+	dst []contract.Violation) []contract.Violation {
 	ex.Label, ex.AsExpected = strconv.Itoa(ex.Status), ex.Status == http.StatusCreated
 	return dst
 }
@@ -68,11 +69,13 @@ func (s *service) Watch(func(contract.Connection)) {}
 func (s *service) Mask(text string) string { return text }
 
 func newRunner(takes time.Duration, stages ...scenario.Stage) *runner.Runner {
-	return runner.New(runner.Config{Wait: runner.TimerWait, Operation: &service{takes: takes}, Scenario: &scenario.Scenario{
-		Name: "friday", Target: scenario.Target{Timeout: 10 * time.Second},
-		Groups: []scenario.Group{{Name: "all", IDs: []string{"u"}, Weight: 1}},
-		Load:   scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Workers: 8, Drain: time.Second, Stages: stages},
-	}})
+	return runner.New(runner.Config{Wait: runner.TimerWait, Operation: &service{takes: takes},
+		Scenario: &scenario.Scenario{
+			Name: "friday", Target: scenario.Target{Timeout: 10 * time.Second},
+			Groups: []scenario.Group{{Name: "all", IDs: []string{"u"}, Weight: 1}},
+			Load: scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Workers: 8, Drain: time.Second,
+				Stages: stages},
+		}})
 }
 
 func constant(rate scenario.Rate, d time.Duration) scenario.Stage {
@@ -92,7 +95,8 @@ func finished(t *testing.T) (s *live.Sampler) {
 }
 
 // sampled runs and looks once a second.
-func sampled(t *testing.T, s *live.Sampler, r *runner.Runner, d time.Duration, look func(second int, st live.Status)) {
+func sampled(t *testing.T, s *live.Sampler, r *runner.Runner, d time.Duration,
+	look func(second int, st live.Status)) {
 	t.Helper()
 	over := make(chan error)
 	go func() {
@@ -142,7 +146,8 @@ func TestStatusLooksBackTenSeconds(t *testing.T) {
 			if st := test.st; math.Abs(st.Achieved-test.rate) > 0.2 || math.Abs(st.Planned-test.rate) > 0.2 {
 				t.Errorf("%s: achieved %v, planned %v, want %v", name, st.Achieved, st.Planned, test.rate)
 			}
-			if p := test.st.Response; p.P50 < 100 || p.P50 > 101 || p.P99 > 101 || math.Abs(float64(p.Count)-7.5*test.rate) > 5 {
+			if p := test.st.Response; p.P50 < 100 || p.P50 > 101 || p.P99 > 101 ||
+				math.Abs(float64(p.Count)-7.5*test.rate) > 5 {
 				t.Errorf("%s: response %+v", name, p)
 			}
 		}
@@ -150,7 +155,8 @@ func TestStatusLooksBackTenSeconds(t *testing.T) {
 			t.Errorf("in flight %d, left %v", after.InFlight, after.Left)
 		}
 		st := s.Status()
-		if !st.Done || st.Ended != 750 || st.Failed != 150 || st.AsExpected != 562 || st.Refused != 38 || st.RateLimited != 38 || st.Errors() != 150 || st.Scheduled != 750 {
+		if !st.Done || st.Ended != 750 || st.Failed != 150 || st.AsExpected != 562 || st.Refused != 38 ||
+			st.RateLimited != 38 || st.Errors() != 150 || st.Scheduled != 750 {
 			t.Errorf("at the end: %+v", st)
 		}
 	})
@@ -163,7 +169,8 @@ func TestStallShows(t *testing.T) {
 		r := newRunner(time.Hour, constant(2, 20*time.Second))
 		s := live.New("friday", r, func() string { return "" })
 		sampled(t, s, r, 19*time.Second, func(second int, st live.Status) {
-			if second == 15 && (st.Response.Count != 0 || st.InFlight != 8 || st.Achieved > 0.1 || st.Planned != 2) {
+			if second == 15 &&
+				(st.Response.Count != 0 || st.InFlight != 8 || st.Achieved > 0.1 || st.Planned != 2) {
 				t.Errorf("%+v", st)
 			}
 		})
@@ -191,7 +198,10 @@ func get(t *testing.T, url string, change func(*http.Request)) (*http.Response, 
 	if change != nil {
 		change(r)
 	}
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{CheckRedirect: func(*http.Request,
+		[]*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 	resp, err := client.Do(r)
 	if err != nil {
 		t.Fatal(err)
@@ -207,13 +217,16 @@ func get(t *testing.T, url string, change func(*http.Request)) (*http.Response, 
 func TestPageNeedsNothingFromElsewhere(t *testing.T) {
 	url := serve(t, finished(t))
 	resp, page := get(t, url, nil)
-	if resp.StatusCode != 200 || !strings.Contains(page, "<title>mfaload</title>") || strings.Contains(page, "//") {
+	if resp.StatusCode != 200 || !strings.Contains(page, "<title>mfaload</title>") ||
+		strings.Contains(page, "//") {
 		t.Errorf("%s: %s", resp.Status, page)
 	}
-	if csp := resp.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "http") {
+	if csp := resp.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") ||
+		strings.Contains(csp, "http") {
 		t.Errorf("policy %q", csp)
 	}
-	if resp, _ := get(t, url+"page.js", nil); resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/javascript; charset=utf-8" {
+	if resp, _ := get(t, url+"page.js", nil); resp.StatusCode != 200 ||
+		resp.Header.Get("Content-Type") != "text/javascript; charset=utf-8" {
 		t.Errorf("the script: %s %s", resp.Status, resp.Header.Get("Content-Type"))
 	}
 	if resp, _ := get(t, url+"nothing", nil); resp.StatusCode != 404 {
@@ -227,7 +240,8 @@ func TestHostIsChecked(t *testing.T) {
 	port := url[strings.LastIndex(url, ":")+1 : len(url)-1]
 	for host, want := range map[string]int{
 		"127.0.0.1:" + port: 200, "localhost:" + port: 200, "LOCALHOST:" + port: 200, "[::1]:" + port: 200,
-		"evil.example:" + port: 403, "127.0.0.1": 403, "127.0.0.1:1": 403, "evil.example": 403, "127.0.0.1.evil.example:" + port: 403,
+		"evil.example:" + port: 403, "127.0.0.1": 403, "127.0.0.1:1": 403, "evil.example": 403,
+		"127.0.0.1.evil.example:" + port: 403,
 	} {
 		for _, path := range []string{"", "events", "status", "metrics", "page.js"} {
 			resp, _ := get(t, url+path, func(r *http.Request) { r.Host = host })
@@ -262,15 +276,21 @@ func TestOthersNeedTheToken(t *testing.T) {
 			change func(*http.Request)
 			want   int
 		}{
-			"none":         {nil, 401},
-			"wrong":        {func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token[1:]) }, 401},
-			"empty":        {func(r *http.Request) { r.Header.Set("Authorization", "Bearer ") }, 401},
-			"wrong cookie": {func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "mfaload", Value: "x"}) }, 401},
-			"bearer":       {func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }, 200},
-			"lower case":   {func(r *http.Request) { r.Header.Set("Authorization", "bearer "+token) }, 200},
-			"upper case":   {func(r *http.Request) { r.Header.Set("Authorization", "BEARER  "+token+" ") }, 200},
-			"basic":        {func(r *http.Request) { r.Header.Set("Authorization", "Basic "+token) }, 401},
-			"cookie":       {func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "mfaload", Value: token}) }, 200},
+			"none": {nil, 401},
+			"wrong": {func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token[1:]) },
+				401},
+			"empty": {func(r *http.Request) { r.Header.Set("Authorization", "Bearer ") }, 401},
+			"wrong cookie": {func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "mfaload", Value: "x"}) },
+				401},
+			"bearer":     {func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }, 200},
+			"lower case": {func(r *http.Request) { r.Header.Set("Authorization", "bearer "+token) }, 200},
+			"upper case": {func(r *http.Request) { r.Header.Set("Authorization", "BEARER  "+token+" ") },
+				200},
+			"basic": {func(r *http.Request) { r.Header.Set("Authorization", "Basic "+token) }, 401},
+			"cookie": {func(r *http.Request) {
+				r.AddCookie(&http.Cookie{Name: "mfaload",
+					Value: token})
+			}, 200},
 		} {
 			if got := status(base+path, test.change); got != test.want {
 				t.Errorf("%q, %s: %d, want %d", path, name, got, test.want)
@@ -278,13 +298,15 @@ func TestOthersNeedTheToken(t *testing.T) {
 		}
 	}
 	// A scraper has the token in its address each time.
-	for path, want := range map[string]int{"metrics?token=" + token: 200, "status?token=" + token: 200, "metrics?token=x": 401, "metrics?token=": 401} {
+	for path, want := range map[string]int{"metrics?token=" + token: 200, "status?token=" + token: 200,
+		"metrics?token=x": 401, "metrics?token=": 401} {
 		if got := status(base+path, nil); got != want {
 			t.Errorf("%q: %d, want %d", path, got, want)
 		}
 	}
 	resp, _ := get(t, base+"?token="+token, nil)
-	if c := resp.Cookies(); resp.StatusCode != 303 || resp.Header.Get("Location") != "/" || len(c) != 1 || !c[0].HttpOnly || c[0].SameSite != http.SameSiteStrictMode {
+	if c := resp.Cookies(); resp.StatusCode != 303 || resp.Header.Get("Location") != "/" || len(c) != 1 ||
+		!c[0].HttpOnly || c[0].SameSite != http.SameSiteStrictMode {
 		t.Errorf("%s to %q with %v", resp.Status, resp.Header.Get("Location"), resp.Cookies())
 	}
 	for _, path := range []string{"/evil.example/", "/evil.example//x", `\evil.example`, "%5cevil.example"} {
@@ -359,7 +381,8 @@ func openSockets(t *testing.T) (n int) {
 		t.Skipf("open files can't be counted here: %v", err)
 	}
 	for _, e := range entries {
-		if to, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && strings.HasPrefix(to, "socket:") {
+		if to, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil &&
+			strings.HasPrefix(to, "socket:") {
 			n++
 		}
 	}
@@ -445,7 +468,8 @@ func TestPrometheus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("Accept", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited")
+	r.Header.Set("Accept",
+		"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited")
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
@@ -465,7 +489,9 @@ func TestPrometheus(t *testing.T) {
 		}
 		seen++
 		h := family.GetMetric()[0].GetHistogram()
-		if h.GetSampleCount() != 150 || math.Abs(h.GetSampleSum()-15) > 0.01 || h.GetSchema() != 5 || len(h.GetPositiveSpan()) != 1 || len(h.GetPositiveDelta()) != 1 || h.GetPositiveDelta()[0] != 150 {
+		if h.GetSampleCount() != 150 || math.Abs(h.GetSampleSum()-15) > 0.01 || h.GetSchema() != 5 ||
+			len(h.GetPositiveSpan()) != 1 || len(h.GetPositiveDelta()) != 1 ||
+			h.GetPositiveDelta()[0] != 150 {
 			t.Fatalf("%s: %v", family.GetName(), h)
 		}
 		holds(t, float64(h.GetPositiveSpan()[0].GetOffset()), 0.1)
@@ -503,7 +529,8 @@ func TestOTLP(t *testing.T) {
 		body, err := io.ReadAll(r.Body)
 		// A request to export has the form of MetricsData.
 		data := &collector.MetricsData{}
-		if err != nil || r.URL.Path != "/v1/metrics" || r.Header.Get("X-Key") != "secret" || proto.Unmarshal(body, data) != nil {
+		if err != nil || r.URL.Path != "/v1/metrics" || r.Header.Get("X-Key") != "secret" ||
+			proto.Unmarshal(body, data) != nil {
 			t.Errorf("%v: %s", err, r.URL)
 		}
 		got <- data
@@ -520,7 +547,8 @@ func TestOTLP(t *testing.T) {
 		t.Fatal(err)
 	}
 	resource := (<-got).GetResourceMetrics()[0]
-	if about := fmt.Sprint(resource.GetResource()); !strings.Contains(about, "team") || !strings.Contains(about, `"mfaload"`) {
+	if about := fmt.Sprint(resource.GetResource()); !strings.Contains(about, "team") ||
+		!strings.Contains(about, `"mfaload"`) {
 		t.Errorf("resource %s", about)
 	}
 	seen := map[string]bool{}
@@ -537,13 +565,16 @@ func TestOTLP(t *testing.T) {
 			}
 		case "mfaload.response", "mfaload.service":
 			p := m.GetExponentialHistogram().GetDataPoints()[0]
-			if p.GetCount() != 150 || p.GetScale() != 5 || len(p.GetPositive().GetBucketCounts()) != 1 || p.GetPositive().GetBucketCounts()[0] != 150 { // of those that were served
+			// of those that were served
+			if p.GetCount() != 150 || p.GetScale() != 5 || len(p.GetPositive().GetBucketCounts()) != 1 ||
+				p.GetPositive().GetBucketCounts()[0] != 150 {
 				t.Fatalf("%v", m)
 			}
 			holds(t, float64(p.GetPositive().GetOffset())+1, 0.1)
 		}
 	}
-	for _, name := range []string{"mfaload.requests", "mfaload.response", "mfaload.service", "mfaload.rate_achieved", "mfaload.requests_in_flight"} {
+	for _, name := range []string{"mfaload.requests", "mfaload.response", "mfaload.service",
+		"mfaload.rate_achieved", "mfaload.requests_in_flight"} {
 		if !seen[name] {
 			t.Errorf("no %s in %v", name, seen)
 		}
@@ -562,10 +593,14 @@ func TestOTLPIsAskedForByTheEnvironment(t *testing.T) {
 		{"OTEL_METRICS_EXPORTER=otlp", true, ""},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_METRICS_EXPORTER=none", false, ""},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_SDK_DISABLED=true", false, ""},
-		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_EXPORTER_OTLP_PROTOCOL=grpc", false, "use http/protobuf"},
-		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_EXPORTER_OTLP_PROTOCOL=HTTP/protobuf", true, ""},
-		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/json", false, "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL"},
-		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/protobuf OTEL_EXPORTER_OTLP_PROTOCOL=grpc", true, ""},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_EXPORTER_OTLP_PROTOCOL=grpc", false,
+			"use http/protobuf"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_EXPORTER_OTLP_PROTOCOL=HTTP/protobuf", true,
+			""},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/json",
+			false, "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 " +
+			"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/protobuf OTEL_EXPORTER_OTLP_PROTOCOL=grpc", true, ""},
 		// Only "true" is true, in any case.
 		{"OTEL_METRICS_EXPORTER=otlp OTEL_SDK_DISABLED=TRUE", false, ""},
 		{"OTEL_METRICS_EXPORTER=otlp OTEL_SDK_DISABLED=True", false, ""},
@@ -582,19 +617,25 @@ func TestOTLPIsAskedForByTheEnvironment(t *testing.T) {
 		{"OTEL_METRICS_EXPORTER= OTEL_EXPORTER_OTLP_ENDPOINT=", false, ""},
 		{"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT= OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318", true, ""},
 		// What the SDK would log and leave out is refused, and no key is shown.
-		{"OTEL_METRICS_EXPORTER=otlp OTEL_EXPORTER_OTLP_HEADERS=s3cret", false, "OTEL_EXPORTER_OTLP_HEADERS has no key=value in entry 1"},
+		{"OTEL_METRICS_EXPORTER=otlp OTEL_EXPORTER_OTLP_HEADERS=s3cret", false,
+			"OTEL_EXPORTER_OTLP_HEADERS has no key=value in entry 1"},
 		{"OTEL_METRICS_EXPORTER=otlp OTEL_EXPORTER_OTLP_METRICS_HEADERS=a=b,s3cret", false, "entry 2"},
 		{"OTEL_METRICS_EXPORTER=otlp OTEL_EXPORTER_OTLP_HEADERS=a=s3cret%zz", false, "entry 1"},
 		{"OTEL_METRICS_EXPORTER=otlp OTEL_EXPORTER_OTLP_HEADERS=a=b%2Cc,,d=e", true, ""},
-		{"OTEL_METRICS_EXPORTER=otlp OTEL_RESOURCE_ATTRIBUTES=s3cret", false, "OTEL_RESOURCE_ATTRIBUTES has no key=value"},
+		{"OTEL_METRICS_EXPORTER=otlp OTEL_RESOURCE_ATTRIBUTES=s3cret", false,
+			"OTEL_RESOURCE_ATTRIBUTES has no key=value"},
 		{"OTEL_METRICS_EXPORTER=otlp OTEL_METRIC_EXPORT_INTERVAL=10s", false, "OTEL_METRIC_EXPORT_INTERVAL"},
 		{"OTEL_METRICS_EXPORTER=otlp OTEL_EXPORTER_OTLP_TIMEOUT=-1", false, "above 0"},
 		{"OTEL_METRICS_EXPORTER=otlp OTEL_EXPORTER_OTLP_COMPRESSION=zip", false, "use gzip or none"},
-		{"OTEL_METRICS_EXPORTER=otlp OTEL_EXPORTER_OTLP_CERTIFICATE=/nonexistent", false, "OTEL_EXPORTER_OTLP_CERTIFICATE names a file"},
+		{"OTEL_METRICS_EXPORTER=otlp OTEL_EXPORTER_OTLP_CERTIFICATE=/nonexistent", false,
+			"OTEL_EXPORTER_OTLP_CERTIFICATE names a file"},
 		// Endpoints are URLs; a key in one is not shown.
-		{"OTEL_EXPORTER_OTLP_ENDPOINT=collector:4318", false, "OTEL_EXPORTER_OTLP_ENDPOINT has no scheme: write http:// or https:// in front"},
-		{"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=127.0.0.1:4318/v1/metrics", false, "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT has no scheme"},
-		{"OTEL_EXPORTER_OTLP_ENDPOINT=grpc://collector:4317", false, `has the scheme "grpc": use http or https`},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=collector:4318", false,
+			"OTEL_EXPORTER_OTLP_ENDPOINT has no scheme: write http:// or https:// in front"},
+		{"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=127.0.0.1:4318/v1/metrics", false,
+			"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT has no scheme"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=grpc://collector:4317", false,
+			`has the scheme "grpc": use http or https`},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT=http:///v1", false, "is not a URL with a host"},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://:4318", false, "is not a URL with a host"},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT=HTTPS://collector", true, ""},
@@ -607,7 +648,8 @@ func TestOTLPIsAskedForByTheEnvironment(t *testing.T) {
 			env[name] = value
 		}
 		got, err := live.OTLPWanted(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
-		if got != test.want || (err != nil) != (test.fail != "") || err != nil && !strings.Contains(err.Error(), test.fail) {
+		if got != test.want || (err != nil) != (test.fail != "") || err != nil &&
+			!strings.Contains(err.Error(), test.fail) {
 			t.Errorf("%q: %v, %v", test.env, got, err)
 		}
 	}

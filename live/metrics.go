@@ -59,7 +59,8 @@ func (f *figures) outcomes() []struct {
 	return []struct {
 		name string
 		n    uint64
-	}{{"as_expected", f.AsExpected}, {"unexpected", f.Unexpected}, {"violating", f.Violating}, {"rate_limited", f.Refused}, {"failed", f.Failed}}
+	}{{"as_expected", f.AsExpected}, {"unexpected", f.Unexpected}, {"violating", f.Violating},
+		{"rate_limited", f.Refused}, {"failed", f.Failed}}
 }
 
 // gauges are the figures of the moment, by name, with what they mean.
@@ -104,7 +105,8 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(requests, prometheus.CounterValue, float64(o.n), o.name)
 	}
 	for _, g := range f.gauges() {
-		to <- prometheus.MustNewConstMetric(prometheus.NewDesc("mfaload_"+g.name, g.help, nil, scenario), prometheus.GaugeValue, g.value)
+		to <- prometheus.MustNewConstMetric(prometheus.NewDesc("mfaload_"+g.name, g.help, nil, scenario),
+			prometheus.GaugeValue, g.value)
 	}
 	for _, h := range []struct {
 		name, help string
@@ -113,9 +115,11 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	}{{"response", responseHelp, f.response, f.Response}, {"service", serviceHelp, f.service, f.Service}} {
 		desc := prometheus.NewDesc("mfaload_"+h.name+"_seconds", h.help, nil, scenario)
 		e := h.all
-		to <- prometheus.MustNewConstNativeHistogram(desc, e.count, e.sum, e.buckets, nil, e.zeros, scale, smallest, c.started)
+		to <- prometheus.MustNewConstNativeHistogram(desc, e.count, e.sum, e.buckets, nil, e.zeros, scale,
+			smallest, c.started)
 		// Scrapers without native histograms see no bucket of those.
-		recent := prometheus.NewDesc("mfaload_recent_"+h.name+"_seconds", "Percentiles of the last 10 s: "+h.help, []string{"percentile"}, scenario)
+		recent := prometheus.NewDesc("mfaload_recent_"+h.name+"_seconds", "Percentiles of the last 10 s: "+
+			h.help, []string{"percentile"}, scenario)
 		if h.recent.Count > 0 {
 			to <- prometheus.MustNewConstMetric(recent, prometheus.GaugeValue, h.recent.P50/1000, "50")
 			to <- prometheus.MustNewConstMetric(recent, prometheus.GaugeValue, h.recent.P99/1000, "99")

@@ -87,14 +87,16 @@ func (s *Server) URL() string {
 func (s *Server) Serve(sampler *Sampler) {
 	s.sampler = sampler
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(&collector{sampler, time.Now()}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(&collector{sampler, time.Now()}, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", constant("text/html", page))
 	mux.HandleFunc("GET /page.js", constant("text/javascript", script))
 	mux.HandleFunc("GET /events", s.events)
 	mux.HandleFunc("GET /status", s.status)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	s.server = &http.Server{Handler: s.guard(mux), ReadTimeout: slow, WriteTimeout: 2 * slow, IdleTimeout: 2 * slow, MaxHeaderBytes: 16 << 10,
+	s.server = &http.Server{Handler: s.guard(mux), ReadTimeout: slow, WriteTimeout: 2 * slow,
+		IdleTimeout: 2 * slow, MaxHeaderBytes: 16 << 10,
 		ErrorLog: log.New(io.Discard, "", 0)}
 	go func() { _ = s.server.Serve(s.listener) }()
 }
@@ -126,7 +128,8 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src "+
+			"'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 		switch {
 		case s.token == "" && !s.own(r.Host):
 			h.Set("Connection", "close") // strangers keep none
@@ -135,7 +138,8 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		case s.token != "" && s.same(r.URL.Query().Get("token")):
 			// The token leaves the address bar, and the history with it.
-			http.SetCookie(w, &http.Cookie{Name: "mfaload", Value: s.token, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode}) // #nosec G124 -- there is no TLS, see decision 19
+			http.SetCookie(w, &http.Cookie{Name: "mfaload", Value: s.token, Path: "/", HttpOnly: true,
+				SameSite: http.SameSiteStrictMode}) // #nosec G124 -- there is no TLS, see decision 19
 			http.Redirect(w, r, "/", http.StatusSeeOther)
 		case s.token != "" && !s.authorized(r):
 			h.Set("WWW-Authenticate", "Bearer")
@@ -164,7 +168,8 @@ func (s *Server) same(token string) bool {
 
 func (s *Server) authorized(r *http.Request) bool {
 	// Names of schemes have no case (RFC 9110, 11.1).
-	if scheme, bearer, ok := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " "); ok && strings.EqualFold(scheme, "Bearer") {
+	if scheme, bearer, ok := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " "); ok &&
+		strings.EqualFold(scheme, "Bearer") {
 		return s.same(strings.TrimSpace(bearer))
 	}
 	c, err := r.Cookie("mfaload")

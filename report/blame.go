@@ -40,7 +40,8 @@ func (j *judgement) excuse(t scenario.Threshold) string {
 		g := &j.measurement.Generator
 		why = append(why, fmt.Sprintf("all %s workers were in flight in %s seconds, and the load needs "+
 			"about %s: %s",
-			number.Count(uint64(g.Workers)), number.Count(uint64(n)), number.Count(uint64(d.Needed)), workersRemedy(g, d.Needed)))
+			number.Count(uint64(g.Workers)), number.Count(uint64(n)), number.Count(uint64(d.Needed)),
+			workersRemedy(g, d.Needed)))
 	}
 	if late := j.measurement.Main.Own.Max(); t.Metric == scenario.AchievedRate && late >= measure.HarmFloor {
 		why = append(why, fmt.Sprintf("mfaload itself was late, by up to %s ms; use an idler machine, "+

@@ -154,7 +154,8 @@ func TestDoubtNeverBeatsCertainty(t *testing.T) {
 func TestReasonsDoNotRepeatThemselves(t *testing.T) {
 	got := blamed(t, 0, []batch{{99, ms, nil}, {1, 450 * ms, frozenTimeout}}, limit(scenario.Response, "max",
 		0, 0.3, "300ms"), noErrors)
-	if want := "errorRate <= 0%: observed 1 % (1 of 100): 1 × timeout; undecided: as above"; len(got.Reasons) < 2 || got.Reasons[1] != want ||
+	if want := "errorRate <= 0%: observed 1 % (1 of 100): 1 × timeout; undecided: as above"; len(
+		got.Reasons) < 2 || got.Reasons[1] != want ||
 		!strings.Contains(got.Reasons[0], "undecided: it may be met without what mfaload itself did: ") {
 		t.Errorf("%q, want the second to be %q", got.Reasons, want)
 	}

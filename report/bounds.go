@@ -78,6 +78,7 @@ func MissedFirst(all []Threshold, shown int) []Threshold {
 	}
 	order := []State{Missed, Undecided, NoData, Met}
 	all = slices.Clone(all)
-	slices.SortStableFunc(all, func(a, b Threshold) int { return slices.Index(order, a.State) - slices.Index(order, b.State) })
+	slices.SortStableFunc(all,
+		func(a, b Threshold) int { return slices.Index(order, a.State) - slices.Index(order, b.State) })
 	return all
 }

@@ -21,7 +21,8 @@ func caughtUp(t *testing.T, limit int) *run {
 	for i := range 1000 {
 		at := time.Duration(i) * 10 * ms
 		due[at/time.Second]++
-		o := &measure.Observation{Intended: at, Sent: at, Done: at + ms, Label: "201 OTP_REQUIRED", AsExpected: true}
+		o := &measure.Observation{Intended: at, Sent: at, Done: at + ms, Label: "201 OTP_REQUIRED",
+			AsExpected: true}
 		if at >= 3*time.Second && at < 6*time.Second {
 			o.Sent, o.Done = 6*time.Second, 6*time.Second+ms
 		}
@@ -40,12 +41,16 @@ func caughtUp(t *testing.T, limit int) *run {
 // 429s that came only because mfaload caught up are named as that.
 func TestRefusalsOfABurst(t *testing.T) {
 	for limit, want := range map[int]string{
-		150: "all 250 429s came while mfaload caught up: up to 400 requests were sent in a second in which at most 100 were due (in one second); in other seconds there were none",
-		90:  "320 of the 429s came while mfaload caught up: up to 400 requests were sent in a second in which at most 100 were due (in one second); the others came in seconds in which no more was sent than planned",
+		150: "all 250 429s came while mfaload caught up: up to 400 requests were sent in a second in which " +
+			"at most 100 were due (in one second); in other seconds there were none",
+		90: "320 of the 429s came while mfaload caught up: up to 400 requests were sent in a second in " +
+			"which at most 100 were due (in one second); the others came in seconds in which no more was " +
+			"sent than planned",
 		400: "",
 	} {
 		reasons := strings.Join(caughtUp(t, limit).judge().Reasons, "\n")
-		if has := strings.Contains(reasons, "caught up"); has != (want != "") || !strings.Contains(reasons, want) {
+		if has := strings.Contains(reasons, "caught up"); has != (want != "") ||
+			!strings.Contains(reasons, want) {
 			t.Errorf("a limit of %d/s:\n%s", limit, reasons)
 		}
 	}
@@ -76,7 +81,8 @@ func TestRefusalsOfABurstWithinASecond(t *testing.T) {
 		m.Main.Scheduled, m.Main.Planned = []uint64{1000, 0}, 10*time.Second
 		m.Profile.Due = due
 	}
-	want := "all 53 429s came while mfaload caught up: up to 115 requests were sent in a second in which at most 100 were due"
+	want := "all 53 429s came while mfaload caught up: up to 115 requests were sent in a second in which " +
+		"at most 100 were due"
 	if reasons := strings.Join(r.judge().Reasons, "\n"); !strings.Contains(reasons, want) {
 		t.Error(reasons)
 	}
@@ -116,7 +122,8 @@ func TestSeriesShowsBursts(t *testing.T) {
 		}
 	}
 	// A pause at the end of the plan has its seconds too.
-	m.Profile.Stages = []measure.StageSpan{{Name: "100/s", End: 10 * time.Second}, {Name: "pause", Start: 10 * time.Second, End: 15 * time.Second}}
+	m.Profile.Stages = []measure.StageSpan{{Name: "100/s", End: 10 * time.Second},
+		{Name: "pause", Start: 10 * time.Second, End: 15 * time.Second}}
 	if text, err = series(m); err != nil || bytes.Count(text, []byte("\n")) != 16 {
 		t.Errorf("%v\n%s", err, text)
 	}
@@ -124,9 +131,13 @@ func TestSeriesShowsBursts(t *testing.T) {
 
 // A run that ends in its warm-up says when, and that nothing was judged.
 func TestEndInTheWarmup(t *testing.T) {
-	for _, stop := range []*measure.Stop{nil, {At: 3 * time.Second, Condition: "load.on429: stop", Observed: "an answer was 429, too many requests", Early: true}} {
+	for _, stop := range []*measure.Stop{nil,
+		{At: 3 * time.Second, Condition: "load.on429: stop", Observed: "an answer was 429, too many requests",
+			Early: true}} {
 		r := &run{t: t, recorder: measure.NewRecorder(2, nil, 0)}
-		r.recorder.Record(0, &measure.Observation{Warmup: true, Sent: ms, Done: 2 * ms, Label: "201 OTP_REQUIRED", AsExpected: true})
+		r.recorder.Record(0,
+			&measure.Observation{Warmup: true, Sent: ms, Done: 2 * ms, Label: "201 OTP_REQUIRED",
+				AsExpected: true})
 		r.finish = func(m *measure.Measurement) {
 			m.Interrupted, m.Stopped = stop == nil, stop
 			m.Warmup.Scheduled, m.Warmup.Planned = []uint64{1, 0}, 3*time.Second
@@ -136,9 +147,11 @@ func TestEndInTheWarmup(t *testing.T) {
 		want := []string{"stopped 3.0 s into the schedule: only what was due by then is counted"}
 		verdict := report.Interrupted
 		if stop != nil {
-			want, verdict = []string{"stopped 3 s into the run, load.on429: stop: an answer was 429, too many requests; only what was due by then is counted"}, report.Fail
+			want, verdict = []string{"stopped 3 s into the run, load.on429: stop: an answer was 429, too " +
+				"many requests; only what was due by then is counted"}, report.Fail
 		}
-		want = append(want, "the run ended in its warm-up (3 s of 10 s), which is not judged: no threshold was evaluated")
+		want = append(want,
+			"the run ended in its warm-up (3 s of 10 s), which is not judged: no threshold was evaluated")
 		if judged.Verdict != verdict || !slices.Equal(judged.Reasons, want) {
 			t.Errorf("%s: %q", judged.Verdict, judged.Reasons)
 		}

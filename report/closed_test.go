@@ -16,7 +16,8 @@ func TestClosedLoadsAreMarked(t *testing.T) {
 	r.load = scenario.Load{Concurrency: 50, Think: 200 * time.Millisecond}
 	rep := r.judge(noErrors)
 	valid(t, rep)
-	if c := rep.Closed; c == nil || c.Users != 50 || c.Think != 200 || !strings.Contains(c.Meaning, "coordinated omission") {
+	if c := rep.Closed; c == nil || c.Users != 50 || c.Think != 200 || !strings.Contains(c.Meaning,
+		"coordinated omission") {
 		t.Errorf("got %+v", c)
 	}
 	var b bytes.Buffer

@@ -18,7 +18,8 @@ func Curl(method, url, body string) string {
 	if len(url) > maxCurlURL {
 		url = fmt.Sprintf("<%d bytes: see measurement.json.gz>", len(url))
 	}
-	return "curl -sS -i -X " + method + ` -H "Authorization: Bearer $PINGONE_ACCESS_TOKEN" -H 'Content-Type: application/json' --data ` +
+	return "curl -sS -i -X " + method +
+		` -H "Authorization: Bearer $PINGONE_ACCESS_TOKEN" -H 'Content-Type: application/json' --data ` +
 		quote(body) + " " + quote(url)
 }
 

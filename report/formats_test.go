@@ -32,7 +32,8 @@ func measured(t testing.TB) *measure.Measurement {
 	for i := range 100 {
 		m.Profile.Add(time.Duration(i)*100*ms, false)
 	}
-	m.Profile.Stages = []measure.StageSpan{{Name: "warm-up", Warmup: true, End: time.Second}, {Name: "10/s, then on", Start: time.Second, End: 10 * time.Second}}
+	m.Profile.Stages = []measure.StageSpan{{Name: "warm-up", Warmup: true, End: time.Second},
+		{Name: "10/s, then on", Start: time.Second, End: 10 * time.Second}}
 	m.Main.Scheduled = []uint64{50, 50}
 	return m
 }
@@ -73,7 +74,8 @@ func TestReportIsReadAsItWasWritten(t *testing.T) {
 		"other schema":   strings.Replace(string(data), "report/v1", "report/v2", 1),
 		"no verdict":     strings.Replace(string(data), `"verdict": "fail"`, `"verdict": "good"`, 1),
 	} {
-		if _, err := report.Decode([]byte(bad)); err == nil || !strings.HasPrefix(err.Error(), "read report: ") {
+		if _, err := report.Decode([]byte(bad)); err == nil ||
+			!strings.HasPrefix(err.Error(), "read report: ") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -81,7 +83,8 @@ func TestReportIsReadAsItWasWritten(t *testing.T) {
 
 // hostile texts come from answers.
 var hostile = []string{
-	"]]><failure/>", "\x00\x01\x1b[31m", "\xff\xfe", "a|b`c``d\\|e", "\r\n# title\n| x |", "<script>alert(1)</script>",
+	"]]><failure/>", "\x00\x01\x1b[31m", "\xff\xfe", "a|b`c``d\\|e", "\r\n# title\n| x |",
+	"<script>alert(1)</script>",
 	"@admin https://evil.example [x](y)", "\u202ertl", `"'&amp;`, "\uFFFE", strings.Repeat("x", 5000),
 }
 
@@ -89,7 +92,9 @@ func hostileReport(t *testing.T) *report.Report {
 	r := full(t)
 	r.Violations = nil
 	for i, text := range hostile {
-		r.Violations = append(r.Violations, report.Violation{Rule: fmt.Sprint("rule.", i, text), Pointer: text, Level: "fail", Count: 1, Expected: text, Got: text})
+		r.Violations = append(r.Violations,
+			report.Violation{Rule: fmt.Sprint("rule.", i, text), Pointer: text, Level: "fail", Count: 1,
+				Expected: text, Got: text})
 		r.Statuses[text] = 1
 	}
 	r.Reasons = append(r.Reasons, hostile...)
@@ -121,7 +126,8 @@ func TestJUnitWithHostileTexts(t *testing.T) {
 		for _, c := range r.Coverage {
 			delete(rules, c.Rule)
 		}
-		if want := 1 + len(r.Thresholds) + len(r.Groups) + len(r.Coverage) + len(rules); cases != want || broken == 0 {
+		if want := 1 + len(r.Thresholds) + len(r.Groups) + len(r.Coverage) + len(rules); cases != want ||
+			broken == 0 {
 			t.Errorf("%s: %d testcases, want %d", name, cases, want)
 		}
 		if !failed["mfaload.friday.verdict verdict"] {
@@ -192,7 +198,8 @@ func TestJUnitOfRunsThatSayNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if failed, _ := parseJUnit(t, data); !failed["mfaload.friday.verdict verdict"] || !bytes.Contains(data, []byte(`errors="1"`)) {
+		if failed, _ := parseJUnit(t, data); !failed["mfaload.friday.verdict verdict"] ||
+			!bytes.Contains(data, []byte(`errors="1"`)) {
 			t.Errorf("%s is no error", verdict)
 		}
 	}
@@ -207,7 +214,8 @@ func TestJUnitOfRunsThatSayNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if failed, _ := parseJUnit(t, data); failed["mfaload.friday.groups email"] || !failed["mfaload.friday.groups sms"] {
+	if failed, _ := parseJUnit(t, data); failed["mfaload.friday.groups email"] ||
+		!failed["mfaload.friday.groups sms"] {
 		t.Errorf("failed: %v", failed)
 	}
 }
@@ -224,7 +232,8 @@ func TestMarkdownWithHostileTexts(t *testing.T) {
 	}
 	rows := 0
 	for line := range strings.Lines(string(data)) {
-		if strings.ContainsFunc(strings.TrimSuffix(line, "\n"), func(c rune) bool { return c < ' ' || c == '\u202e' }) {
+		if strings.ContainsFunc(strings.TrimSuffix(line, "\n"),
+			func(c rune) bool { return c < ' ' || c == '\u202e' }) {
 			t.Errorf("control characters in %q", line)
 		}
 		if strings.HasPrefix(line, "# ") || strings.HasPrefix(line, "| x") {
@@ -266,7 +275,8 @@ func TestCSVAddsUp(t *testing.T) {
 			sums[name] += n
 		}
 	}
-	want := map[string]int{"due": 100, "sent": 90, "as_expected": 60, "unexpected": 10, "violating": 20, "failed": 0}
+	want := map[string]int{"due": 100, "sent": 90, "as_expected": 60, "unexpected": 10, "violating": 20,
+		"failed": 0}
 	if fmt.Sprint(sums) != fmt.Sprint(want) || len(rows) != 11 {
 		t.Errorf("%v in %d rows, want %v in 11", sums, len(rows), want)
 	}

@@ -37,7 +37,8 @@ func doubtsOf(g *measure.Generator, own *measure.Histogram) []string {
 		doubts = append(doubts, fmt.Sprintf(
 			"mfaload itself was late: more than %s %% of the sends, and at least %d, by over %s ms (p99 %s "+
 				"ms); use a machine with more or idler processors, a lower rate, or several machines",
-			number.Plain(100*LateShare), LateSends, number.Plain(Milliseconds(MaxOwnLateness)), number.Significant(Milliseconds(own.Percentile(99)))))
+			number.Plain(100*LateShare), LateSends, number.Plain(Milliseconds(MaxOwnLateness)),
+			number.Significant(Milliseconds(own.Percentile(99)))))
 	}
 	processors := g.Processors
 	if !bySecond(g) {
@@ -60,7 +61,8 @@ func doubtsOf(g *measure.Generator, own *measure.Histogram) []string {
 			"mfaload itself was held up: more than %s %% of its waits of 10 ms ended over %s ms late (p99 "+
 				"%s ms), so responses were read late; use an idler machine, or fewer processors for what "+
 				"runs next to it",
-			number.Plain(100*LateShare), number.Plain(Milliseconds(measure.MaxHiccup)), number.Significant(Milliseconds(g.Hiccups.Percentile(99)))))
+			number.Plain(100*LateShare), number.Plain(Milliseconds(measure.MaxHiccup)),
+			number.Significant(Milliseconds(g.Hiccups.Percentile(99)))))
 	}
 	return doubts
 }
@@ -78,7 +80,8 @@ func generator(from *measure.Generator, own *measure.Histogram, workersNeeded in
 		CPUWait: number.Round(from.CPUWait.Seconds()), Cores: from.Cores, Platform: from.Platform,
 		PeakRSS: number.Round(float64(from.PeakRSS) / 1e6), MaxGCPause: Milliseconds(from.MaxGCPause),
 		BusyWorkersMax: from.BusyWorkersMax, Workers: from.Workers,
-		AllBusy: number.Round(from.AllBusy.Seconds()), OwnLateness: TimesOf(own), Hiccups: TimesOf(from.Hiccups),
+		AllBusy: number.Round(from.AllBusy.Seconds()), OwnLateness: TimesOf(own),
+		Hiccups: TimesOf(from.Hiccups),
 	}
 	if from.AllBusy > 0 {
 		g.WorkersNeeded = workersNeeded
@@ -191,7 +194,8 @@ func (j *judgement) workersRemarks() (remarks []string) {
 			remarks = append(remarks, fmt.Sprintf(
 				"%sall %s workers were in flight for %s s while arrivals waited; the load needs about %s "+
 					"(arrival rate × service time); %s",
-				of, number.Count(uint64(g.Workers)), number.Significant(g.AllBusy), number.Count(uint64(g.WorkersNeeded)), remedy))
+				of, number.Count(uint64(g.Workers)), number.Significant(g.AllBusy),
+				number.Count(uint64(g.WorkersNeeded)), remedy))
 		}
 	}
 	if m := j.measurement; m.Merged == nil {

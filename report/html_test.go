@@ -35,12 +35,15 @@ type story struct {
 
 // stories are the pages that a browser looks at.
 var stories = map[string]story{
-	"pass":         {seconds: 120, rate: 50, warmup: 10, thresholds: []scenario.Threshold{p95, p99, noErrors, noViolations, achieved}},
-	"fail":         {seconds: 180, rate: 60, stalls: map[int]int{70: 1, 120: 4}, violating: 0.01, failing: 0.01, thresholds: []scenario.Threshold{p95, p99, noErrors, noViolations, achieved}},
+	"pass": {seconds: 120, rate: 50, warmup: 10,
+		thresholds: []scenario.Threshold{p95, p99, noErrors, noViolations, achieved}},
+	"fail": {seconds: 180, rate: 60, stalls: map[int]int{70: 1, 120: 4}, violating: 0.01,
+		failing: 0.01, thresholds: []scenario.Threshold{p95, p99, noErrors, noViolations, achieved}},
 	"inconclusive": {seconds: 30, rate: 50, late: 80 * ms, thresholds: []scenario.Threshold{p95, noErrors}},
-	"closed":       {seconds: 60, rate: 40, closed: true, thresholds: []scenario.Threshold{p95, noErrors, noViolations}},
-	"one-second":   {seconds: 1, rate: 30, thresholds: []scenario.Threshold{p95, noErrors}},
-	"interrupted":  {seconds: 2, rate: 1, interrupted: true, thresholds: []scenario.Threshold{p95}},
+	"closed": {seconds: 60, rate: 40, closed: true,
+		thresholds: []scenario.Threshold{p95, noErrors, noViolations}},
+	"one-second":  {seconds: 1, rate: 30, thresholds: []scenario.Threshold{p95, noErrors}},
+	"interrupted": {seconds: 2, rate: 1, interrupted: true, thresholds: []scenario.Threshold{p95}},
 }
 
 var p99 = limit(scenario.Response, "p99", 99, 0.8, "800ms")
@@ -87,22 +90,28 @@ func (s story) measurement(t testing.TB) *measure.Measurement {
 	profile := m.Profile
 	m = measured
 	m.Profile = profile
-	m.Scenario, m.Hash, m.Version, m.Groups = "friday", strings.Repeat("0123456789abcdef", 4), "v0.9.0", []string{"email", "sms"}
+	m.Scenario, m.Hash, m.Version, m.Groups = "friday", strings.Repeat("0123456789abcdef", 4), "v0.9.0",
+		[]string{"email", "sms"}
 	m.Started = time.Date(2026, 11, 27, 16, 30, 0, 0, time.UTC)
 	warmup, length := time.Duration(s.warmup)*time.Second, time.Duration(s.seconds)*time.Second
 	m.Main.Start, m.Main.Planned, m.Main.Scheduled = warmup, length, scheduled[:]
 	m.Warmup.Planned, m.Warmup.Scheduled = warmup, warm[:]
 	if s.warmup > 0 {
-		m.Profile.Stages = append(m.Profile.Stages, measure.StageSpan{Name: "warm-up", Warmup: true, End: warmup})
+		m.Profile.Stages = append(m.Profile.Stages,
+			measure.StageSpan{Name: "warm-up", Warmup: true, End: warmup})
 	}
 	if s.seconds > 10 {
-		m.Profile.Stages = append(m.Profile.Stages, measure.StageSpan{Name: "steady", Start: warmup, End: warmup + length/2},
-			measure.StageSpan{Name: fmt.Sprintf("%d/s to the end", s.rate), Start: warmup + length/2, End: warmup + length})
+		m.Profile.Stages = append(m.Profile.Stages,
+			measure.StageSpan{Name: "steady", Start: warmup, End: warmup + length/2},
+			measure.StageSpan{Name: fmt.Sprintf("%d/s to the end", s.rate), Start: warmup + length/2,
+				End: warmup + length})
 	}
 	m.Interrupted = s.interrupted
-	m.Generator = measure.Generator{CPU: length / 20, Cores: 4, Platform: "linux/amd64", Elapsed: length, PeakRSS: 61e6, MaxGCPause: 200 * time.Microsecond,
+	m.Generator = measure.Generator{CPU: length / 20, Cores: 4, Platform: "linux/amd64", Elapsed: length,
+		PeakRSS: 61e6, MaxGCPause: 200 * time.Microsecond,
 		Hiccups: measure.NewSparse(), BusyWorkersMax: 23, Workers: 64}
-	terms := report.Terms{Description: "Friday's peak, before the roll-out", Target: "https://auth.pingone.eu/abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
+	terms := report.Terms{Description: "Friday's peak, before the roll-out",
+		Target:   "https://auth.pingone.eu/abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
 		Scenario: storyText, Thresholds: s.thresholds, Token: report.GivenToken}
 	if s.closed {
 		terms.Closed = &report.ClosedTerms{Users: 50, Think: time.Second}
@@ -114,8 +123,9 @@ func (s story) measurement(t testing.TB) *measure.Measurement {
 // observation is what became of a request: log-normal times, two kinds of
 // answers, and stalls in which all wait for the end of it.
 func (s story) observation(i int, at time.Duration, random *rand.Rand) *measure.Observation {
-	o := &measure.Observation{Group: i % 3 % 2, Intended: at, Label: "201 OTP_REQUIRED", AsExpected: true, Evaluated: []uint64{0b011111},
-		Warmup: at < time.Duration(s.warmup)*time.Second}
+	o := &measure.Observation{Group: i % 3 % 2, Intended: at, Label: "201 OTP_REQUIRED", AsExpected: true,
+		Evaluated: []uint64{0b011111},
+		Warmup:    at < time.Duration(s.warmup)*time.Second}
 	if o.Group == 1 && i%4 == 1 {
 		o.Label = "201 PUSH_CONFIRMATION_REQUIRED"
 	}
@@ -136,7 +146,8 @@ func (s story) observation(i int, at time.Duration, random *rand.Rand) *measure.
 		violating(o)
 	}
 	if s.failing > 0 && at > time.Duration(s.seconds/2)*time.Second && random.Float64() < s.failing {
-		*o = measure.Observation{Group: o.Group, Intended: at, Sent: o.Sent, Done: o.Sent + 2*time.Second, Label: "timeout", Failed: true, Own: o.Own}
+		*o = measure.Observation{Group: o.Group, Intended: at, Sent: o.Sent, Done: o.Sent + 2*time.Second,
+			Label: "timeout", Failed: true, Own: o.Own}
 		if i%2 == 0 {
 			o.Label, o.Failed, o.Done = "503", false, o.Sent+5*ms
 		}
@@ -158,7 +169,8 @@ func (s story) page(t testing.TB) (*report.Report, []byte) {
 	return r, page
 }
 
-var chartTitles = []string{"Response time", "What went wrong when", "Service time", "Planned and achieved rate", "Percentile spectrum",
+var chartTitles = []string{"Response time", "What went wrong when", "Service time",
+	"Planned and achieved rate", "Percentile spectrum",
 	"Response times over time", "Statuses by second", "Lateness of the generator"}
 
 // A browser looks at the pages of all kinds of runs.
@@ -196,8 +208,12 @@ func TestHTMLSaysWhatItIs(t *testing.T) {
 		verdict report.Verdict
 		texts   []string
 	}{
-		"pass":         {report.Pass, []string{"Every threshold was met", "accessToken: &#39;***&#39;", "% below", "warm-up, not judged", "Not exercised: <code>otp.attempts</code>"}},
-		"fail":         {report.Fail, []string{"5 seconds in which half of the requests", "at 1:10, 2:00 to 2:04", "echo.user", "failed: timeout", "✕ missed", "curl "}},
+		"pass": {report.Pass,
+			[]string{"Every threshold was met", "accessToken: &#39;***&#39;", "% below",
+				"warm-up, not judged", "Not exercised: <code>otp.attempts</code>"}},
+		"fail": {report.Fail,
+			[]string{"5 seconds in which half of the requests", "at 1:10, 2:00 to 2:04", "echo.user",
+				"failed: timeout", "✕ missed", "curl "}},
 		"inconclusive": {report.Inconclusive, []string{"mfaload itself was late"}},
 		"closed":       {report.Pass, []string{"Closed model", "A closed load plans no rate"}},
 		"one-second":   {report.Pass, []string{"30 of 30 arrivals were sent"}},
@@ -213,8 +229,10 @@ func TestHTMLSaysWhatItIs(t *testing.T) {
 				t.Errorf("%s lacks %q", name, text)
 			}
 		}
-		if strings.Contains(page, "NaN") || strings.Contains(page, "Inf") || strings.Contains(page, "<no value>") || strings.Contains(page, "%!") {
-			t.Errorf("%s has what is no number: %s", name, regexp.MustCompile(`.{0,60}(NaN|Inf|<no value>|%!).{0,60}`).FindString(page))
+		if strings.Contains(page, "NaN") || strings.Contains(page, "Inf") ||
+			strings.Contains(page, "<no value>") || strings.Contains(page, "%!") {
+			t.Errorf("%s has what is no number: %s", name,
+				regexp.MustCompile(`.{0,60}(NaN|Inf|<no value>|%!).{0,60}`).FindString(page))
 		}
 	}
 }
@@ -223,13 +241,15 @@ func TestHTMLSaysWhatItIs(t *testing.T) {
 // less.
 func TestHTMLOfAlmostNothing(t *testing.T) {
 	m := story{seconds: 1, rate: 1, interrupted: true, thresholds: []scenario.Threshold{}}.measurement(t)
-	m.Seconds, m.Main.Cells, m.Main.Own, m.Profile, m.Flow = measure.Seconds{}, nil, measure.NewSparse(), measure.LoadProfile{}, measure.Flow{}
+	m.Seconds, m.Main.Cells, m.Main.Own, m.Profile, m.Flow = measure.Seconds{}, nil, measure.NewSparse(),
+		measure.LoadProfile{}, measure.Flow{}
 	old := story{seconds: 5, rate: 10, thresholds: []scenario.Threshold{}}.measurement(t)
 	old.Flow, old.Profile = measure.Flow{}, measure.LoadProfile{}
 	for s := range old.Seconds.All() {
 		s.Ends = nil
 	}
-	for want, m := range map[string]*measure.Measurement{"nothing to draw": m, "did not count answers by second": old} {
+	for want, m := range map[string]*measure.Measurement{"nothing to draw": m,
+		"did not count answers by second": old} {
 		r, err := report.Judge(m)
 		if err != nil {
 			t.Fatal(err)
@@ -246,7 +266,8 @@ func TestHTMLWithHostileTexts(t *testing.T) {
 	r := hostileReport(t)
 	m := measured(t)
 	for s := range m.Seconds.All() {
-		s.Ends = []measure.End{{Label: "<script>alert(1)</script>", Count: 5}, {Label: "\u202e\x00\"'", Failed: true, Count: 5}}
+		s.Ends = []measure.End{{Label: "<script>alert(1)</script>", Count: 5},
+			{Label: "\u202e\x00\"'", Failed: true, Count: 5}}
 	}
 	m.Profile.Stages[0].Name = "</svg><script>alert(1)</script>"
 	r.ScenarioText, r.Target = hostile[5], hostile[8]
@@ -255,7 +276,9 @@ func TestHTMLWithHostileTexts(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(page)
-	if strings.Count(text, "<script") != 1 || strings.Contains(text, "<failure") || strings.ContainsAny(text, "\x00\x1b\u202e") || regexp.MustCompile(`(src|href)=|url\(`).MatchString(text) {
+	if strings.Count(text, "<script") != 1 || strings.Contains(text, "<failure") ||
+		strings.ContainsAny(text, "\x00\x1b\u202e") ||
+		regexp.MustCompile(`(src|href)=|url\(`).MatchString(text) {
 		t.Error("a text got out of its place")
 	}
 	if len(page) > 400_000 {
@@ -298,7 +321,8 @@ func TestHTMLIsMadeFromFiles(t *testing.T) {
 
 // hour is an hour with one second that stood still.
 func hour(t testing.TB) (*report.Report, *measure.Measurement) {
-	m := story{seconds: 3600, rate: 100, stalls: map[int]int{1807: 1}, failing: 0.001, violating: 0.001, thresholds: []scenario.Threshold{p95, p99}}.measurement(t)
+	m := story{seconds: 3600, rate: 100, stalls: map[int]int{1807: 1}, failing: 0.001, violating: 0.001,
+		thresholds: []scenario.Threshold{p95, p99}}.measurement(t)
 	r, err := report.Judge(m)
 	if err != nil {
 		t.Fatal(err)

@@ -59,7 +59,8 @@ func objects(data []byte) (n int) {
 // verdict, is an error: rendering it again would lose or invent something.
 func Decode(data []byte) (*Report, error) {
 	if n := objects(data); n > maxObjects {
-		return nil, fmt.Errorf("read report: it has %d objects, and mfaload writes at most %d: the file is damaged",
+		return nil, fmt.Errorf("read report: it has %d objects, and mfaload writes at most %d: the file "+
+			"is damaged",
 			n, maxObjects)
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -72,20 +73,24 @@ func Decode(data []byte) (*Report, error) {
 		return nil, errors.New("read report: there is more behind the report: the file is damaged")
 	}
 	if r.Schema != Schema {
-		return nil, fmt.Errorf("read report: its schema is %.60q, not %q: it is from another version", r.Schema, Schema)
+		return nil, fmt.Errorf("read report: its schema is %.60q, not %q: it is from another version",
+			r.Schema, Schema)
 	}
 	switch r.Verdict {
 	case Pass, Fail, Inconclusive, Interrupted:
 		return r.escaped(), nil
 	}
-	return nil, fmt.Errorf("read report: %.60q is no verdict: the file is damaged or from another version", string(r.Verdict))
+	return nil, fmt.Errorf("read report: %.60q is no verdict: the file is damaged or from another version",
+		string(r.Verdict))
 }
 
 // SameRun returns an error where the report does not judge the measurement.
 func (r *Report) SameRun(m *measure.Measurement) error {
 	sent := m.Main.Sent()
-	if r.Hash != m.Hash || !r.Started.Equal(m.Started) || r.Scenario != text.Escape(m.Scenario) || r.Requests.Sent != sent || len(r.Groups) != len(m.Groups) {
-		return fmt.Errorf("the report (%.60s, %v, %d requests) and the measurement (%.60s, %v, %d requests) are of different runs",
+	if r.Hash != m.Hash || !r.Started.Equal(m.Started) || r.Scenario != text.Escape(m.Scenario) ||
+		r.Requests.Sent != sent || len(r.Groups) != len(m.Groups) {
+		return fmt.Errorf("the report (%.60s, %v, %d requests) and the measurement (%.60s, %v, %d "+
+			"requests) are of different runs",
 			r.Scenario, r.Started, r.Requests.Sent, m.Scenario, m.Started, sent)
 	}
 	return nil
@@ -116,7 +121,8 @@ func CheckSeal(text []byte, measurement [sha256.Size]byte) error {
 		return fmt.Errorf("read report: %w", err)
 	}
 	if said.Checksum == "" {
-		return errors.New("it has no checksum: report.json was changed after the run was judged, so the verdict " +
+		return errors.New("it has no checksum: report.json was changed after the run was judged, so the " +
+			"verdict " +
 			"can't be trusted")
 	}
 	want, err := checksum(text, measurement)

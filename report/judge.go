@@ -20,7 +20,8 @@ func Judge(m *measure.Measurement) (*Report, error) {
 		return nil, err
 	}
 	r := &Report{
-		Schema: Schema, Scenario: m.Scenario, Description: terms.Description, Target: terms.Target, ScenarioText: terms.Scenario, Hash: m.Hash, Version: m.Version,
+		Schema: Schema, Scenario: m.Scenario, Description: terms.Description, Target: terms.Target,
+		ScenarioText: terms.Scenario, Hash: m.Hash, Version: m.Version,
 		Started: m.Started, Duration: number.Round(m.Main.Planned.Seconds()),
 		Reasons: []string{}, Closed: closed(terms.Closed), Figures: main.all.figures(&m.Main),
 		Groups: []Group{}, Violations: violations(m), Thresholds: []Threshold{},
@@ -28,7 +29,8 @@ func Judge(m *measure.Measurement) (*Report, error) {
 		Run: runOf(m), Shards: shards(m.Merged),
 		RateLimit: rateLimit(m, main.all),
 	}
-	r.Generator = generator(&m.Generator, m.Main.Own, workersNeeded(main.all.Scheduled, m.Main.Planned, main.all.service))
+	r.Generator = generator(&m.Generator, m.Main.Own, workersNeeded(main.all.Scheduled, m.Main.Planned,
+		main.all.service))
 	if r.Closed != nil && m.Shard != nil {
 		r.Closed.Users = m.Generator.Workers // the shard's share
 	}
@@ -98,8 +100,9 @@ func newSums(p *measure.Phase, groups int) (sums, error) {
 
 func newSum() *sum {
 	return &sum{
-		statuses: map[string]uint64{}, errors: map[string]uint64{}, withheld: map[string]uint64{}, unexpected: map[string]uint64{},
-		service: measure.NewHistogram(), lateness: measure.NewHistogram(), outcomes: map[string]*outcome{},
+		statuses: map[string]uint64{}, errors: map[string]uint64{}, withheld: map[string]uint64{},
+		unexpected: map[string]uint64{},
+		service:    measure.NewHistogram(), lateness: measure.NewHistogram(), outcomes: map[string]*outcome{},
 	}
 }
 
@@ -144,10 +147,12 @@ func (s *sum) add(c *measure.Cell) error {
 func (s *sum) figures(p *measure.Phase) Figures {
 	return Figures{
 		Requests: Requests{
-			Scheduled: s.Scheduled, Sent: s.Sent(), Answered: s.Responded, AsExpected: s.clean, Unexpected: s.Responded - s.clean - s.Violating,
-			Violating: s.Violating, RateLimited: s.RateLimited, Failed: s.Failed, Unsent: s.Unsent(),
+			Scheduled: s.Scheduled, Sent: s.Sent(), Answered: s.Responded, AsExpected: s.clean,
+			Unexpected: s.Responded - s.clean - s.Violating,
+			Violating:  s.Violating, RateLimited: s.RateLimited, Failed: s.Failed, Unsent: s.Unsent(),
 		},
-		Rate:     Rate{Planned: number.Round(ratio(s.Scheduled, p.Planned.Seconds())), Achieved: number.Round(ratio(s.Sent(), p.Sending().Seconds()))},
+		Rate: Rate{Planned: number.Round(ratio(s.Scheduled, p.Planned.Seconds())),
+			Achieved: number.Round(ratio(s.Sent(), p.Sending().Seconds()))},
 		Response: waits(&s.judged[0]), Service: waits(&s.judged[1]), Lateness: TimesOf(s.lateness),
 		ByOutcome: s.byOutcome(),
 		Statuses:  s.statuses, Errors: s.errors, Withheld: s.withheld,
@@ -166,7 +171,8 @@ func ratio(n uint64, d float64) float64 {
 func TimesOf(h *measure.Histogram) Times {
 	return Times{
 		Min: Milliseconds(h.Min()), Mean: Milliseconds(h.Mean()), Max: Milliseconds(h.Max()),
-		P50: Milliseconds(h.Percentile(50)), P90: Milliseconds(h.Percentile(90)), P95: Milliseconds(h.Percentile(95)),
+		P50: Milliseconds(h.Percentile(50)), P90: Milliseconds(h.Percentile(90)),
+		P95: Milliseconds(h.Percentile(95)),
 		P99: Milliseconds(h.Percentile(99)), P999: Milliseconds(h.Percentile(99.9)),
 	}
 }
@@ -179,8 +185,10 @@ func waits(all *measure.Waits) (t Times) {
 		to    *float64
 		bound measure.Bound
 	}{
-		{"min", &t.Min, w.Min()}, {"mean", &t.Mean, w.Mean()}, {"p50", &t.P50, w.Percentile(50)}, {"p90", &t.P90, w.Percentile(90)},
-		{"p95", &t.P95, w.Percentile(95)}, {"p99", &t.P99, w.Percentile(99)}, {"p99.9", &t.P999, w.Percentile(99.9)}, {"max", &t.Max, w.Max()},
+		{"min", &t.Min, w.Min()}, {"mean", &t.Mean, w.Mean()}, {"p50", &t.P50, w.Percentile(50)},
+		{"p90", &t.P90, w.Percentile(90)},
+		{"p95", &t.P95, w.Percentile(95)}, {"p99", &t.P99, w.Percentile(99)},
+		{"p99.9", &t.P999, w.Percentile(99.9)}, {"max", &t.Max, w.Max()},
 	} {
 		*of.to = Milliseconds(of.bound.Time)
 		if of.bound.AtLeast {
@@ -218,8 +226,10 @@ func violations(m *measure.Measurement) []Violation {
 			continue // seen in the warm-up only, which is not judged
 		}
 		all = append(all, Violation{
-			Rule: text.Clip(g.Rule, MaxText), Pointer: text.Clip(g.Pointer, MaxText), Level: LevelOf(g), Count: g.Count - g.InWarmup, Explained: g.Explained,
-			Expected: text.Clip(g.Instances[0].Expected, MaxText), Got: text.Clip(g.Instances[0].Got, MaxText), Example: ExampleOf(g.Instances[0].Example),
+			Rule: text.Clip(g.Rule, MaxText), Pointer: text.Clip(g.Pointer, MaxText), Level: LevelOf(g),
+			Count: g.Count - g.InWarmup, Explained: g.Explained,
+			Expected: text.Clip(g.Instances[0].Expected, MaxText), Got: text.Clip(g.Instances[0].Got,
+				MaxText), Example: ExampleOf(g.Instances[0].Example),
 		})
 	}
 	return all
@@ -227,8 +237,9 @@ func violations(m *measure.Measurement) []Violation {
 
 // ExampleOf is the exchange of a violation, with texts of bounded length.
 func ExampleOf(e measure.Example) Example {
-	return Example{UserID: text.Clip(e.UserID, MaxText), CorrelationID: text.Clip(e.CorrelationID, MaxText), TransactionID: text.Clip(e.TransactionID, MaxText),
-		Curl: Curl(e.Method, e.URL, e.Body)}
+	return Example{UserID: text.Clip(e.UserID, MaxText), CorrelationID: text.Clip(e.CorrelationID, MaxText),
+		TransactionID: text.Clip(e.TransactionID, MaxText),
+		Curl:          Curl(e.Method, e.URL, e.Body)}
 }
 
 // LevelOf is what breaking the rule of a group means: "fail" or "note".

@@ -17,7 +17,8 @@ func (s *sum) outcomeRemarks() (remarks []string) {
 		}
 		remarks = append(remarks, fmt.Sprintf(
 			"%s of %s requests were refused (429, 503 with Retry-After, connection refused; p50 %s ms): %s",
-			number.Count(n), number.Count(s.Sent()), number.Fixed(Milliseconds(o.service.Percentile(50))), meaning))
+			number.Count(n), number.Count(s.Sent()), number.Fixed(Milliseconds(o.service.Percentile(50))),
+			meaning))
 	}
 	unsent, unserved := s.NeverSent(), s.judged[0].Unserved()
 	if unserved == 0 {
@@ -42,7 +43,9 @@ func (s *sum) idleRemarks() []string {
 		return nil
 	}
 	return []string{fmt.Sprintf(
-		"%s requests met an idle connection that the service was just closing; it can't have got them, so they are in no errorRate, and none was sent twice: its keep-alive time is about as long as connections were idle here",
+		"%s requests met an idle connection that the service was just closing; it can't have got them, so "+
+			"they are in no errorRate, and none was sent twice: its keep-alive time is about as long as "+
+			"connections were idle here",
 		number.Count(n))}
 }
 

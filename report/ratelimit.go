@@ -128,31 +128,36 @@ func paused(pauses []measure.Pause, from, to time.Duration) bool {
 // estimate fills in the rate, or why there is none.
 func (r *RateLimit) estimate(seconds []limited) {
 	r.Seconds = len(seconds)
-	sent, accepted := column(seconds, func(l limited) float64 { return l.sent }), column(seconds, func(l limited) float64 { return l.accepted })
+	sent, accepted := column(seconds, func(l limited) float64 { return l.sent }),
+		column(seconds, func(l limited) float64 { return l.accepted })
 	mean := average(accepted)
 	vary := len(seconds) > 0 && quantile(sent, 0.95) >= varied*quantile(sent, 0.05)
 	switch {
 	case len(seconds) < leastLimited:
-		r.Basis = fmt.Sprintf("it takes %d seconds in the middle of stretches in which 429s came every second and the run did not pause; there were %d", leastLimited, len(seconds))
+		r.Basis = fmt.Sprintf("it takes %d seconds in the middle of stretches in which 429s came every "+
+			"second and the run did not pause; there were %d", leastLimited, len(seconds))
 		return
 	case mean == 0:
 		r.Basis = "nothing was accepted while 429s came: that is a quota that is used up rather than a rate"
 		return
 	case vary && slope(seconds) >= rising:
-		r.Basis = "the more was sent, the more was accepted: the 429s have another reason than the rate, such as a quota of some users"
+		r.Basis = "the more was sent, the more was accepted: the 429s have another reason than the rate, " +
+			"such as a quota of some users"
 		return
 	}
 	low, high := quantile(accepted, 0.05), quantile(accepted, 0.95)
 	r.Confidence = Rough
 	switch {
 	case !vary:
-		r.Basis = "the load hardly varied meanwhile, so 429s for another reason than the rate would look the same; a ramp tells more"
+		r.Basis = "the load hardly varied meanwhile, so 429s for another reason than the rate would look " +
+			"the same; a ramp tells more"
 	case len(seconds) < sureLimited:
 		r.Basis = fmt.Sprintf("it comes from %d seconds only", len(seconds))
 	case high-low > narrow*mean || slope(seconds) > level:
 		r.Basis = "what was accepted a second scatters, or follows the load in part"
 	default:
-		r.Confidence, r.Basis = Good, fmt.Sprintf("it stayed the same while %s to %s/s were sent", number.Fixed(quantile(sent, 0.05)), number.Fixed(quantile(sent, 0.95)))
+		r.Confidence, r.Basis = Good, fmt.Sprintf("it stayed the same while %s to %s/s were sent",
+			number.Fixed(quantile(sent, 0.05)), number.Fixed(quantile(sent, 0.95)))
 	}
 	mean = number.Round(mean)
 	r.Rate, r.Low, r.High = &mean, &low, &high
@@ -203,17 +208,21 @@ func (j *judgement) limitRemarks() (remarks []string) {
 		return nil
 	}
 	if s.RateLimited > 0 {
-		text := fmt.Sprintf("%s answers were 429 (rate limited), %s %% of all", number.Count(s.RateLimited), number.Plain(number.Percent(s.RateLimitedRate().Value())))
+		text := fmt.Sprintf("%s answers were 429 (rate limited), %s %% of all", number.Count(s.RateLimited),
+			number.Plain(number.Percent(s.RateLimitedRate().Value())))
 		if r.Rate != nil {
-			text += fmt.Sprintf("; meanwhile about %s/s were accepted (%s to %s/s in %d seconds), a %s estimate of the limit: %s",
-				number.Fixed(*r.Rate), number.Fixed(*r.Low), number.Fixed(*r.High), r.Seconds, r.Confidence, r.Basis)
+			text += fmt.Sprintf("; meanwhile about %s/s were accepted (%s to %s/s in %d seconds), a %s "+
+				"estimate of the limit: %s",
+				number.Fixed(*r.Rate), number.Fixed(*r.Low), number.Fixed(*r.High), r.Seconds, r.Confidence,
+				r.Basis)
 		} else {
 			text += "; the limit can't be estimated: " + r.Basis
 		}
 		remarks = append(remarks, text)
 	}
 	if n := s.withheld[measure.Paused]; r.Pauses > 0 {
-		remarks = append(remarks, fmt.Sprintf("the run paused %s after a 429, for %s s in all (load.on429: pause); %s arrivals of that time were not sent",
+		remarks = append(remarks, fmt.Sprintf("the run paused %s after a 429, for %s s in all (load.on429: "+
+			"pause); %s arrivals of that time were not sent",
 			number.Times(uint64(r.Pauses)), number.Plain(r.Paused), number.Count(n)))
 	}
 	return remarks
@@ -366,7 +375,8 @@ func (j *judgement) burstRemarks() []string {
 	if b.limited == 0 {
 		return nil
 	}
-	which, what := fmt.Sprintf("%s of the 429s", number.Count(b.limited)), "the others came in seconds in which no more was sent than planned"
+	which, what := fmt.Sprintf("%s of the 429s", number.Count(b.limited)), "the others came in seconds in "+
+		"which no more was sent than planned"
 	if b.limitedBeside == 0 {
 		which, what = fmt.Sprintf("all %s 429s", number.Count(b.limited)), "in other seconds there were none"
 	}

@@ -14,13 +14,15 @@ import (
 
 // limitedRun records a run of which each second takes so many requests and
 // answers so many of them with 429.
-func limitedRun(t *testing.T, pauses []measure.Pause, seconds [][2]int, thresholds ...scenario.Threshold) *report.Report {
+func limitedRun(t *testing.T, pauses []measure.Pause, seconds [][2]int,
+	thresholds ...scenario.Threshold) *report.Report {
 	r := &run{t: t, recorder: measure.NewRecorder(2, nil, 0)}
 	sent := uint64(0)
 	for second, n := range seconds {
 		for i := range n[0] + n[1] {
 			at := time.Duration(second)*time.Second + time.Duration(i)*time.Millisecond
-			o := &measure.Observation{Intended: at, Sent: at, Done: at + ms, Label: "201 OTP_REQUIRED", AsExpected: true}
+			o := &measure.Observation{Intended: at, Sent: at, Done: at + ms, Label: "201 OTP_REQUIRED",
+				AsExpected: true}
 			if i >= n[0] {
 				o.Label, o.AsExpected, o.RateLimited = "429 REQUEST_LIMITED", false, true
 			}
@@ -70,14 +72,18 @@ func TestRateLimitIsEstimated(t *testing.T) {
 		rate       float64
 		basis      string
 	}{
-		{"a ramp beyond the limit", ramp(30), nil, report.Good, 100, "stayed the same while 130 to 320/s were sent"},
+		{"a ramp beyond the limit", ramp(30), nil, report.Good, 100, "stayed the same while 130 to 320/s " +
+			"were sent"},
 		{"few seconds of a ramp", ramp(14), nil, report.Rough, 100, "from 6 seconds only"},
 		{"a constant load", repeat(60, [2]int{100, 50}), nil, report.Rough, 100, "hardly varied"},
 		{"one second", append(repeat(10, [2]int{50, 0}), [2]int{50, 1}), nil, report.None, 0, "there were 0"},
 		{"never two seconds in a row", everyOther, nil, report.None, 0, "there were 0"},
 		{"a used up quota", repeat(30, [2]int{0, 50}), nil, report.None, 0, "quota that is used up"},
-		{"users who are refused at any rate", proportional, nil, report.None, 0, "another reason than the rate"},
-		{"pauses", repeat(30, [2]int{40, 5}), []measure.Pause{{Start: 0, End: 15 * time.Second}, {Start: 2 * time.Second, End: 3 * time.Second}, {Start: 20500 * ms, End: 28 * time.Second}, {Start: 21 * time.Second, End: 29 * time.Second}}, report.None, 0, "there were 3"},
+		{"users who are refused at any rate", proportional, nil, report.None, 0,
+			"another reason than the rate"},
+		{"pauses", repeat(30, [2]int{40, 5}), []measure.Pause{{Start: 0, End: 15 * time.Second},
+			{Start: 2 * time.Second, End: 3 * time.Second}, {Start: 20500 * ms, End: 28 * time.Second},
+			{Start: 21 * time.Second, End: 29 * time.Second}}, report.None, 0, "there were 3"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := limitedRun(t, test.pauses, test.seconds).RateLimit
@@ -108,7 +114,8 @@ func TestPausesOfTheWarmUp(t *testing.T) {
 		paused float64
 	}{
 		{[]measure.Pause{{Start: time.Second, End: 2 * time.Second}}, 0, 0},
-		{[]measure.Pause{{Start: time.Second, End: 2 * time.Second}, {Start: 4 * time.Second, End: 6 * time.Second}}, 1, 1},
+		{[]measure.Pause{{Start: time.Second, End: 2 * time.Second},
+			{Start: 4 * time.Second, End: 6 * time.Second}}, 1, 1},
 	} {
 		r := newRun(t)
 		r.send(100, 50*ms, nil)
@@ -116,16 +123,21 @@ func TestPausesOfTheWarmUp(t *testing.T) {
 			m.Main.Start, m.Warmup.Planned, m.Pauses = 5*time.Second, 5*time.Second, test.pauses
 		}
 		rep := r.judge()
-		if l := rep.RateLimit; (l != nil) != (test.n > 0) || l != nil && (l.Pauses != test.n || l.Paused != test.paused) {
+		if l := rep.RateLimit; (l != nil) != (test.n > 0) || l != nil &&
+			(l.Pauses != test.n || l.Paused != test.paused) {
 			t.Errorf("%v: %+v", test.pauses, l)
 		}
 	}
 }
 
 func TestPausesOfSeveralMachines(t *testing.T) {
-	rep := limitedRun(t, []measure.Pause{{Start: 0, End: 4 * time.Second}, {Start: time.Second, End: 2 * time.Second}, {Start: 3 * time.Second, End: 5 * time.Second}, {Start: 7 * time.Second, End: 8 * time.Second}},
+	rep := limitedRun(t, []measure.Pause{{Start: 0, End: 4 * time.Second},
+		{Start: time.Second, End: 2 * time.Second}, {Start: 3 * time.Second, End: 5 * time.Second},
+		{Start: 7 * time.Second, End: 8 * time.Second}},
 		repeat(10, [2]int{100, 50}))
-	if r := rep.RateLimit; r.Pauses != 2 || r.Paused != 6 || !strings.Contains(strings.Join(rep.Reasons, "\n"), "the run paused 2 times after a 429, for 6 s in all") {
+	if r := rep.RateLimit; r.Pauses != 2 || r.Paused != 6 ||
+		!strings.Contains(strings.Join(rep.Reasons, "\n"), "the run paused 2 times after a 429, for 6 "+
+			"s in all") {
 		t.Errorf("%+v, %q", r, rep.Reasons)
 	}
 }
@@ -133,8 +145,10 @@ func TestPausesOfSeveralMachines(t *testing.T) {
 // A 429 is an error unless a group expects it; beside that it has a count and a
 // limit of its own.
 func TestRateLimitedRate(t *testing.T) {
-	few, many := limit(scenario.RateLimitedRate, "", 0, 0.5, "50%"), limit(scenario.RateLimitedRate, "", 0, 0.2, "20%")
-	rep := limitedRun(t, nil, repeat(10, [2]int{100, 50}), limit(scenario.ErrorRate, "", 0, 0.4, "40%"), few, many)
+	few, many := limit(scenario.RateLimitedRate, "", 0, 0.5, "50%"), limit(scenario.RateLimitedRate, "", 0,
+		0.2, "20%")
+	rep := limitedRun(t, nil, repeat(10, [2]int{100, 50}), limit(scenario.ErrorRate, "", 0, 0.4, "40%"), few,
+		many)
 	if got := rep.Requests; got.RateLimited != 500 || got.AsExpected != 1000 || got.Answered != 1500 {
 		t.Errorf("%+v", got)
 	}
@@ -143,14 +157,16 @@ func TestRateLimitedRate(t *testing.T) {
 			t.Errorf("%+v", th)
 		}
 	}
-	if rep.Verdict != report.Fail || !strings.Contains(strings.Join(rep.Reasons, "\n"), "500 answers were 429 (rate limited), 33.333 % of all; meanwhile about 100/s were accepted") {
+	if rep.Verdict != report.Fail || !strings.Contains(strings.Join(rep.Reasons, "\n"),
+		"500 answers were 429 (rate limited), 33.333 % of all; meanwhile about 100/s were accepted") {
 		t.Errorf("%s: %q", rep.Verdict, rep.Reasons)
 	}
 	var text strings.Builder
 	if err := (render.Terminal{}).Write(&text, rep); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(text.String(), "unsent  of them 429\n  count      1,500  1,500     1,500        1,000         500          0       0       0          500\n") {
+	if !strings.Contains(text.String(), "unsent  of them 429\n  count      1,500  1,500     1,500        "+
+		"1,000         500          0       0       0          500\n") {
 		t.Error(text.String())
 	}
 }
@@ -159,7 +175,8 @@ func TestRateLimitedRate(t *testing.T) {
 // generator that was late itself.
 func TestStopped(t *testing.T) {
 	late := func(o *measure.Observation) { o.Own = 200 * ms }
-	stop := measure.Stop{At: 5*time.Second + 400*time.Microsecond, Condition: "load.stopOn: errorRate > 10% over 10s", Observed: "15 %, 15 of 100 requests", Early: true}
+	stop := measure.Stop{At: 5*time.Second + 400*time.Microsecond, Condition: "load.stopOn: errorRate > " +
+		"10% over 10s", Observed: "15 %, 15 of 100 requests", Early: true}
 	ofTimes := stop
 	ofTimes.OfTimes, ofTimes.Early = true, false
 	p999 := limit(scenario.Response, "p99.9", 99.9, 0.3, "300ms")
@@ -170,8 +187,10 @@ func TestStopped(t *testing.T) {
 		verdict report.Verdict
 		reason  string
 	}{
-		{"by errors", &stop, nil, report.Fail, "stopped 5 s into the run, load.stopOn: errorRate > 10% over 10s: 15 %, 15 of 100 requests; only what was due by then is counted"},
-		{"by errors, of a late generator", &stop, late, report.Fail, "; only what was due by then is counted"},
+		{"by errors", &stop, nil, report.Fail, "stopped 5 s into the run, load.stopOn: errorRate > 10% " +
+			"over 10s: 15 %, 15 of 100 requests; only what was due by then is counted"},
+		{"by errors, of a late generator", &stop, late, report.Fail, "; only what was due by then " +
+			"is counted"},
 		{"by times", &ofTimes, nil, report.Fail, "15 of 100 requests"},
 		{"by times, of a late generator", &ofTimes, late, report.Inconclusive, "15 of 100 requests"},
 		{"not at all", nil, nil, report.Inconclusive, "too few requests to judge"},
@@ -181,7 +200,8 @@ func TestStopped(t *testing.T) {
 			r.finish = func(m *measure.Measurement) { m.Stopped = test.stop }
 			rep := r.judge(p999)
 			valid(t, rep)
-			if rep.Verdict != test.verdict || !strings.HasSuffix(rep.Reasons[0], test.reason) && test.stop != nil || (rep.Stopped != nil) != (test.stop != nil) {
+			if rep.Verdict != test.verdict || !strings.HasSuffix(rep.Reasons[0], test.reason) &&
+				test.stop != nil || (rep.Stopped != nil) != (test.stop != nil) {
 				t.Errorf("%s: %q", rep.Verdict, rep.Reasons)
 			}
 			if test.stop != nil && (rep.Stopped.At != 5 || rep.Stopped.Condition != test.stop.Condition) {

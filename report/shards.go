@@ -47,7 +47,8 @@ func shards(m *measure.Merged) (all []Shard) {
 		return nil
 	}
 	for _, p := range m.Parts {
-		all = append(all, Shard{Index: p.Index, Doubts: doubtsOf(&p.Generator, p.Own), ShardFigures: shardFigures(p)})
+		all = append(all,
+			Shard{Index: p.Index, Doubts: doubtsOf(&p.Generator, p.Own), ShardFigures: shardFigures(p)})
 	}
 	for _, i := range m.Missing() {
 		lost := Shard{Index: i, Lost: "nothing of it is there", Doubts: []string{}}
@@ -70,8 +71,10 @@ func shardFigures(p *measure.Part) *ShardFigures {
 	response, service := p.Waits(false), p.Waits(true)
 	f := &ShardFigures{
 		Interrupted: p.Interrupted,
-		Requests: Requests{Scheduled: p.Scheduled, Sent: sent, Answered: p.Answered, AsExpected: p.Clean, Unexpected: p.Answered - p.Clean - p.Violating,
-			Violating: p.Violating, RateLimited: p.RateLimited, Failed: p.Failed, Unsent: p.Scheduled - sent},
+		Requests: Requests{Scheduled: p.Scheduled, Sent: sent, Answered: p.Answered, AsExpected: p.Clean,
+			Unexpected: p.Answered - p.Clean - p.Violating,
+			Violating:  p.Violating, RateLimited: p.RateLimited, Failed: p.Failed,
+			Unsent: p.Scheduled - sent},
 		Response: waits(&response), Service: waits(&service),
 		Generator: generator(&p.Generator, p.Own, shardWorkers(p)),
 	}
@@ -149,7 +152,8 @@ const maxNamed = 8
 
 // lastTold bounds what the service saw of a lost shard beyond its last figures:
 // workers tell them every 2 s, and stop their load once they hear nothing for 3 s.
-const lastTold = "the last figures of a lost shard are up to 2 s old: its worker sent up to 2 s of its load more, up to 5 s if it was cut off or stood still, and what was in flight"
+const lastTold = "the last figures of a lost shard are up to 2 s old: its worker sent up to 2 s of its " +
+	"load more, up to 5 s if it was cut off or stood still, and what was in flight"
 
 // lostTexts say which shards are lost, and why; nothing where none is.
 func lostTexts(m *measure.Merged) (texts []string) {
@@ -157,7 +161,9 @@ func lostTexts(m *measure.Merged) (texts []string) {
 	if len(missing) == 0 {
 		return nil
 	}
-	texts = append(texts, fmt.Sprintf("%d of %d shards %s lost, and what they sent is in no figure: %s", len(missing), m.Count, isAre(len(missing)), indices(missing)))
+	texts = append(texts,
+		fmt.Sprintf("%d of %d shards %s lost, and what they sent is in no figure: %s", len(missing), m.Count,
+			isAre(len(missing)), indices(missing)))
 	if slices.ContainsFunc(m.Lost, func(l measure.LostShard) bool { return l.Last != nil }) {
 		texts = append(texts, lastTold)
 	}
@@ -208,10 +214,12 @@ func (j *judgement) interruptedText() string {
 			}
 		}
 		if len(stopped) < len(m.Merged.Parts) {
-			return fmt.Sprintf("%s of %d stopped before the end of the schedule: only what was due by then is counted of them", indices(stopped), m.Merged.Count)
+			return fmt.Sprintf("%s of %d stopped before the end of the schedule: only what was due by then "+
+				"is counted of them", indices(stopped), m.Merged.Count)
 		}
 	}
-	return fmt.Sprintf("stopped %.1f s into the schedule: only what was due by then is counted", lasted(m).Seconds())
+	return fmt.Sprintf("stopped %.1f s into the schedule: only what was due by then is counted",
+		lasted(m).Seconds())
 }
 
 // oneShard says that a report is of one shard only.
@@ -219,7 +227,8 @@ func (j *judgement) oneShard() {
 	if of := j.measurement.Shard; of != nil {
 		j.report.Shard = &OneShard{of.Index, of.Count}
 		j.report.Reasons = append(j.report.Reasons, fmt.Sprintf(
-			"this is shard %d of %d of the run %s, judged alone: the run's verdict is that of 'mfaload merge' over all of them", of.Index, of.Count, of.Run))
+			"this is shard %d of %d of the run %s, judged alone: the run's verdict is that of 'mfaload "+
+				"merge' over all of them", of.Index, of.Count, of.Run))
 	}
 }
 

@@ -19,13 +19,15 @@ import (
 
 // shardOf is the measurement of a shard of a run of n requests; Count 0 is the
 // whole run.
-func shardOf(t *testing.T, of measure.Shard, n int, change func(k int, o *measure.Observation)) *measure.Measurement {
+func shardOf(t *testing.T, of measure.Shard, n int,
+	change func(k int, o *measure.Observation)) *measure.Measurement {
 	t.Helper()
 	r := measure.NewRecorder(2, []string{"echo.user"}, 0)
 	scheduled := []uint64{0, 0}
 	for k := of.Index; k < n; k += max(of.Count, 1) {
 		at := time.Duration(k) * time.Second / 100
-		o := &measure.Observation{Group: k % 2, Intended: at, Sent: at + ms, Own: ms, Done: at + time.Duration(20+k%50)*ms, Label: "201 OTP_REQUIRED", AsExpected: true}
+		o := &measure.Observation{Group: k % 2, Intended: at, Sent: at + ms, Own: ms,
+			Done: at + time.Duration(20+k%50)*ms, Label: "201 OTP_REQUIRED", AsExpected: true}
 		if change != nil {
 			change(k, o)
 		}
@@ -39,8 +41,10 @@ func shardOf(t *testing.T, of measure.Shard, n int, change func(k int, o *measur
 	m.Scenario, m.Hash, m.Version, m.Groups = "friday", "abc", "v1", []string{"email", "sms"}
 	m.Started = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	m.Main.Scheduled, m.Main.Planned = scheduled, time.Duration(n)*time.Second/100
-	m.Generator = measure.Generator{CPU: time.Second, Cores: 2, Elapsed: m.Main.Planned, PeakRSS: 30e6, Hiccups: measure.NewSparse(), BusyWorkersMax: 3, Workers: 64}
-	m.Terms = report.TermsOf(&scenario.Scenario{Description: "d", Thresholds: []scenario.Threshold{p95, noErrors, noViolations, achieved}}).Encode()
+	m.Generator = measure.Generator{CPU: time.Second, Cores: 2, Elapsed: m.Main.Planned, PeakRSS: 30e6,
+		Hiccups: measure.NewSparse(), BusyWorkersMax: 3, Workers: 64}
+	m.Terms = report.TermsOf(&scenario.Scenario{Description: "d",
+		Thresholds: []scenario.Threshold{p95, noErrors, noViolations, achieved}}).Encode()
 	if of.Count > 0 {
 		of.Run = "r1"
 		m.Shard = &of
@@ -58,7 +62,8 @@ func judged(t *testing.T, m *measure.Measurement) *report.Report {
 }
 
 // mergedOf merges shards of a run of 3,200 requests, but those that are left out.
-func mergedOf(t *testing.T, count int, change func(k int, o *measure.Observation), each func(i int, m *measure.Measurement), without ...int) *measure.Measurement {
+func mergedOf(t *testing.T, count int, change func(k int, o *measure.Observation),
+	each func(i int, m *measure.Measurement), without ...int) *measure.Measurement {
 	t.Helper()
 	var parts []*measure.Measurement
 	for i := range count {
@@ -91,10 +96,12 @@ func TestReportOfShardsIsThatOfOne(t *testing.T) {
 		}
 	}
 	one, many := judged(t, shardOf(t, measure.Shard{}, 3200, some)), judged(t, mergedOf(t, 4, some, nil))
-	if diff := cmp.Diff(one, many, cmpopts.IgnoreFields(report.Report{}, "Run", "Shards", "Generator")); diff != "" {
+	if diff := cmp.Diff(one, many,
+		cmpopts.IgnoreFields(report.Report{}, "Run", "Shards", "Generator")); diff != "" {
 		t.Error(diff)
 	}
-	if many.Run != "r1" || len(many.Shards) != 4 || many.Generator.CPU != 4 || many.Generator.Cores != 8 || many.Generator.BusyWorkersMax != 3 {
+	if many.Run != "r1" || len(many.Shards) != 4 || many.Generator.CPU != 4 || many.Generator.Cores != 8 ||
+		many.Generator.BusyWorkersMax != 3 {
 		t.Errorf("run %q, shards %+v, generator %+v", many.Run, many.Shards, many.Generator)
 	}
 	sent := uint64(0)
@@ -139,7 +146,8 @@ func TestShardsAreDoubtedOneByOne(t *testing.T) {
 	} {
 		m := mergedOf(t, 4, test.change, test.each)
 		r := judged(t, m)
-		if r.Verdict != report.Inconclusive || len(r.Reasons) != 1 || !strings.HasPrefix(r.Reasons[0], test.want) {
+		if r.Verdict != report.Inconclusive || len(r.Reasons) != 1 ||
+			!strings.HasPrefix(r.Reasons[0], test.want) {
 			t.Errorf("%s: %s %q", test.name, r.Verdict, r.Reasons)
 		}
 		if d := report.Doubts(m); !slices.Equal(d, r.Reasons) {
@@ -161,21 +169,26 @@ func TestShardsAreDoubtedOneByOne(t *testing.T) {
 func TestLostShards(t *testing.T) {
 	m := mergedOf(t, 5, nil, nil, 3)
 	const lost = "1 of 5 shards is lost, and what they sent is in no figure: shard 3"
-	if r := judged(t, m); r.Verdict != report.Inconclusive || !slices.Equal(r.Reasons, []string{lost}) || r.Shards[3].Lost != "nothing of it is there" || r.Degraded {
+	if r := judged(t, m); r.Verdict != report.Inconclusive || !slices.Equal(r.Reasons, []string{lost}) ||
+		r.Shards[3].Lost != "nothing of it is there" || r.Degraded {
 		t.Errorf("%s %q %+v", r.Verdict, r.Reasons, r.Shards[3])
 	}
 	last, err := measure.PartOf(shardOf(t, measure.Shard{Index: 3, Count: 5}, 3200, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Merged.Lost = []measure.LostShard{{Index: -1, Why: "x.gz: damaged"}, {Index: 3, Why: "nothing was heard of it for 3 s", Last: last}}
+	m.Merged.Lost = []measure.LostShard{{Index: -1, Why: "x.gz: damaged"},
+		{Index: 3, Why: "nothing was heard of it for 3 s", Last: last}}
 	m.Merged.TolerateLost = 0.2
 	r := judged(t, m)
-	if r.Verdict != report.Pass || !r.Degraded || !slices.Equal(slices.Delete(slices.Clone(r.Reasons), 1, 2), []string{"degraded: " + lost, "x.gz: damaged", "shard 3: nothing was heard of it for 3 s"}) ||
+	if r.Verdict != report.Pass || !r.Degraded ||
+		!slices.Equal(slices.Delete(slices.Clone(r.Reasons), 1, 2),
+			[]string{"degraded: " + lost, "x.gz: damaged", "shard 3: nothing was heard of it for 3 s"}) ||
 		!strings.HasPrefix(r.Reasons[1], "the last figures of a lost shard are up to 2 s old") {
 		t.Errorf("tolerated: %s %q", r.Verdict, r.Reasons)
 	}
-	if s := r.Shards[3]; s.Lost != "nothing was heard of it for 3 s" || s.Requests.Sent != 640 || r.Requests.Sent != 2560 {
+	if s := r.Shards[3]; s.Lost != "nothing was heard of it for 3 s" || s.Requests.Sent != 640 ||
+		r.Requests.Sent != 2560 {
 		t.Errorf("beside, never inside: %+v, %d", s, r.Requests.Sent)
 	}
 	valid(t, r)
@@ -190,7 +203,8 @@ func TestLostShards(t *testing.T) {
 		},
 	} {
 		data, err := written()
-		if err != nil || format != "junit" && !strings.Contains(string(data), "PASS (DEGRADED)") || !strings.Contains(string(data), "lost") {
+		if err != nil || format != "junit" && !strings.Contains(string(data), "PASS (DEGRADED)") ||
+			!strings.Contains(string(data), "lost") {
 			t.Errorf("%s: %v\n%s", format, err, data)
 		}
 	}
@@ -204,7 +218,10 @@ func TestLostShards(t *testing.T) {
 func TestInterruptedShards(t *testing.T) {
 	m := mergedOf(t, 4, nil, func(i int, m *measure.Measurement) { m.Interrupted = i == 2 })
 	r := judged(t, m)
-	if r.Verdict != report.Interrupted || !slices.Equal(r.Reasons, []string{"shard 2 of 4 stopped before the end of the schedule: only what was due by then is counted of them"}) {
+	if r.Verdict != report.Interrupted ||
+		!slices.Equal(r.Reasons,
+			[]string{"shard 2 of 4 stopped before the end of the schedule: only what was due by then is " +
+				"counted of them"}) {
 		t.Errorf("%s %q", r.Verdict, r.Reasons)
 	}
 }
@@ -225,17 +242,21 @@ func TestKilledShard(t *testing.T) {
 	of := func(group string) scenario.Threshold {
 		return scenario.Threshold{Metric: scenario.ErrorRate, Group: group, Written: noErrors.Written}
 	}
-	m.Terms = report.TermsOf(&scenario.Scenario{Thresholds: []scenario.Threshold{of(""), of("email"), of("sms")}}).Encode()
+	m.Terms = report.TermsOf(&scenario.Scenario{Thresholds: []scenario.Threshold{of(""), of("email"),
+		of("sms")}}).Encode()
 	r := judged(t, m)
 	if r.Requests.Unsent != 11 || r.Groups[0].Requests.Unsent != 4 || r.Groups[1].Requests.Unsent != 7 {
-		t.Errorf("unsent: %d, of the groups %d and %d", r.Requests.Unsent, r.Groups[0].Requests.Unsent, r.Groups[1].Requests.Unsent)
+		t.Errorf("unsent: %d, of the groups %d and %d", r.Requests.Unsent, r.Groups[0].Requests.Unsent,
+			r.Groups[1].Requests.Unsent)
 	}
 	for i, want := range []float64{100 * 4. / 3204, 100 * 4. / 1604, 0} {
 		if got := r.Thresholds[i]; math.Abs(got.Observed-want) > 0.001 {
 			t.Errorf("%s: observed %v %%, want %v %%", got.Expression, got.Observed, want)
 		}
 	}
-	if want := "on a machine mfaload was ended before it could write the results: they were rebuilt from the journal, up to its last second; 7 requests were in flight then, count as unsent, and are in no errorRate"; !slices.Contains(r.Reasons, want) {
+	if want := "on a machine mfaload was ended before it could write the results: they were rebuilt from " +
+		"the journal, up to its last second; 7 requests were in flight then, count as unsent, and are in " +
+		"no errorRate"; !slices.Contains(r.Reasons, want) {
 		t.Errorf("%q", r.Reasons)
 	}
 }
@@ -245,12 +266,15 @@ func TestKilledShard(t *testing.T) {
 func TestStoppedShards(t *testing.T) {
 	stop := func(i int, m *measure.Measurement) {
 		if i == 2 {
-			m.Stopped = &measure.Stop{At: 3 * time.Second, Condition: "load.stopOn.errorRate > 50%", Observed: "80 %", Early: true}
+			m.Stopped = &measure.Stop{At: 3 * time.Second, Condition: "load.stopOn.errorRate > 50%",
+				Observed: "80 %", Early: true}
 		}
 	}
-	want := "shard 2 stopped 3 s into the run, load.stopOn.errorRate > 50%: 80 %; only what was due by then is counted"
+	want := "shard 2 stopped 3 s into the run, load.stopOn.errorRate > 50%: 80 %; only what was due by " +
+		"then is counted"
 	r := judged(t, mergedOf(t, 4, nil, stop))
-	if r.Verdict != report.Fail || r.Reasons[0] != want || r.Stopped == nil || r.Shards[2].Stopped == nil || r.Shards[1].Stopped != nil {
+	if r.Verdict != report.Fail || r.Reasons[0] != want || r.Stopped == nil || r.Shards[2].Stopped == nil ||
+		r.Shards[1].Stopped != nil {
 		t.Errorf("%s %q", r.Verdict, r.Reasons)
 	}
 	valid(t, r)
@@ -262,8 +286,10 @@ func TestStoppedShards(t *testing.T) {
 // A shard alone is judged, and says that it is not the run.
 func TestOneShard(t *testing.T) {
 	r := judged(t, shardOf(t, measure.Shard{Index: 1, Count: 8}, 3200, nil))
-	want := "this is shard 1 of 8 of the run r1, judged alone: the run's verdict is that of 'mfaload merge' over all of them"
-	if r.Verdict != report.Pass || !slices.Equal(r.Reasons, []string{want}) || *r.Shard != (report.OneShard{Index: 1, Count: 8}) || r.Requests.Sent != 400 {
+	want := "this is shard 1 of 8 of the run r1, judged alone: the run's verdict is that of 'mfaload " +
+		"merge' over all of them"
+	if r.Verdict != report.Pass || !slices.Equal(r.Reasons, []string{want}) ||
+		*r.Shard != (report.OneShard{Index: 1, Count: 8}) || r.Requests.Sent != 400 {
 		t.Errorf("%s %q %+v", r.Verdict, r.Reasons, r.Shard)
 	}
 	valid(t, r)
@@ -271,12 +297,15 @@ func TestOneShard(t *testing.T) {
 
 // Workers that were missing on one machine are said of it.
 func TestWorkersOfShards(t *testing.T) {
-	r := judged(t, mergedOf(t, 4, func(_ int, o *measure.Observation) { o.Done += time.Second }, func(i int, m *measure.Measurement) {
-		if i == 1 {
-			m.Generator.AllBusy, m.Generator.Workers = 2*time.Second, 10
-		}
-	}))
-	if text := fmt.Sprint(r.Reasons); !strings.Contains(text, "shard 1: all 10 workers were in flight for 2 s while arrivals waited; the load needs about 27") {
+	r := judged(t,
+		mergedOf(t, 4, func(_ int, o *measure.Observation) { o.Done += time.Second },
+			func(i int, m *measure.Measurement) {
+				if i == 1 {
+					m.Generator.AllBusy, m.Generator.Workers = 2*time.Second, 10
+				}
+			}))
+	if text := fmt.Sprint(r.Reasons); !strings.Contains(text,
+		"shard 1: all 10 workers were in flight for 2 s while arrivals waited; the load needs about 27") {
 		t.Error(text)
 	}
 }

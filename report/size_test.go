@@ -55,9 +55,11 @@ func TestSizesAreBounded(t *testing.T) {
 			most   int
 			more   []string
 		}{
-			"report.md": {func() ([]byte, error) { return render.Markdown(r) }, 64 * kib, []string{"more groups in report.json",
-				"more thresholds in report.json", "more violations in report.json",
-				"more shards in report.json", "more reasons in report.json", "more kinds in report.json"}},
+			"report.md": {func() ([]byte, error) { return render.Markdown(r) }, 64 * kib,
+				[]string{"more groups in report.json",
+					"more thresholds in report.json", "more violations in report.json",
+					"more shards in report.json", "more reasons in report.json",
+					"more kinds in report.json"}},
 			"report.html": {func() ([]byte, error) { return render.HTML(r, measured(t)) }, 4096 * kib,
 				[]string{"500 more groups are in", "800 more thresholds are in", "more reasons are in",
 					"more rules are in"}},
@@ -66,7 +68,8 @@ func TestSizesAreBounded(t *testing.T) {
 				err := render.Terminal{Width: 120}.Write(&b, r)
 				return []byte(b.String()), err
 			}, 256 * kib, []string{"500 more groups in", "900 more thresholds in", "more reasons in"}},
-			"junit.xml": {func() ([]byte, error) { return render.JUnit(r) }, 4096 * kib, []string{"more rules in report.json", "more in report.json"}},
+			"junit.xml": {func() ([]byte, error) { return render.JUnit(r) }, 4096 * kib,
+				[]string{"more rules in report.json", "more in report.json"}},
 		} {
 			data, err := of.render()
 			if err != nil || len(data) > of.most {

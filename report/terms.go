@@ -54,7 +54,8 @@ const (
 
 // TermsOf returns the terms of a scenario.
 func TermsOf(s *scenario.Scenario) Terms {
-	t := Terms{Description: s.Description, Target: target(&s.Target), Scenario: s.Text, Thresholds: slices.Clone(s.Thresholds), Token: GivenToken}
+	t := Terms{Description: s.Description, Target: target(&s.Target), Scenario: s.Text,
+		Thresholds: slices.Clone(s.Thresholds), Token: GivenToken}
 	if t.Thresholds == nil {
 		t.Thresholds = []scenario.Threshold{}
 	}
@@ -93,7 +94,8 @@ func (t Terms) Encode() json.RawMessage {
 // DecodeTerms reads the terms of a measurement. What they can't be is an error.
 func DecodeTerms(m *measure.Measurement) (Terms, error) {
 	fail := func(err error) (Terms, error) {
-		return Terms{}, fmt.Errorf("read what the measurement is judged by: %w: the file is damaged or from another version", err)
+		return Terms{}, fmt.Errorf("read what the measurement is judged by: %w: the file is damaged or "+
+			"from another version", err)
 	}
 	if len(m.Terms) == 0 {
 		return fail(errors.New("there is nothing"))
@@ -137,7 +139,8 @@ func checkThreshold(h scenario.Threshold, groups []string) error {
 	switch {
 	case h.Group != "" && !slices.Contains(groups, h.Group):
 		return fmt.Errorf("a threshold is for the group %.60q, which is not there", h.Group)
-	case !timed && !slices.Contains([]scenario.Metric{scenario.ErrorRate, scenario.ViolationRate, scenario.RateLimitedRate, scenario.AchievedRate}, h.Metric):
+	case !timed && !slices.Contains([]scenario.Metric{scenario.ErrorRate, scenario.ViolationRate,
+		scenario.RateLimitedRate, scenario.AchievedRate}, h.Metric):
 		return fmt.Errorf("%.60q is nothing that a threshold can judge", string(h.Metric))
 	case !(h.Limit >= 0) || math.IsInf(h.Limit, 0):
 		return fmt.Errorf("%v is no limit", h.Limit)
@@ -169,7 +172,8 @@ func closed(c *ClosedTerms) *Closed {
 	if c == nil {
 		return nil
 	}
-	return &Closed{Users: c.Users, Think: Milliseconds(c.Think), Meaning: "No schedule was kept: a slow answer delays its user's next request, so a slow service " +
+	return &Closed{Users: c.Users, Think: Milliseconds(c.Think), Meaning: "No schedule was kept: a slow " +
+		"answer delays its user's next request, so a slow service " +
 		"is asked less and its slow times are underrepresented in the percentiles (coordinated omission). " +
 		"They do not say what users who come at their own time would have waited."}
 }

@@ -22,8 +22,9 @@ func everyTerm() *scenario.Scenario {
 			{Group: "sms", Metric: scenario.ErrorRate, Limit: 0.001, Written: "0.1%"},
 		},
 		Load: scenario.Load{Concurrency: 5, Think: 3 * time.Second},
-		Target: scenario.Target{AccessToken: scenario.NewSecret("canary"), ClientCredentials: &scenario.ClientCredentials{
-			ClientID: "canary", ClientSecret: scenario.NewSecret("canary")}},
+		Target: scenario.Target{AccessToken: scenario.NewSecret("canary"),
+			ClientCredentials: &scenario.ClientCredentials{
+				ClientID: "canary", ClientSecret: scenario.NewSecret("canary")}},
 	}
 }
 
@@ -75,13 +76,17 @@ func TestTermsThatCanNotBe(t *testing.T) {
 		{`{"thresholds":[]}`, `"" is no source of a token`},
 		{`{"token":"given"}`, "no thresholds"},
 		{`{"thresholds":[],"token":"given","closed":{"users":0,"think_ns":0}}`, "a closed load of 0 users"},
-		{`{"thresholds":[{"metric":"errorRate","limit":0,"group":"nobody","written":""}],"token":"given"}`, `the group "nobody"`},
-		{`{"thresholds":[{"metric":"errors","limit":0,"written":""}],"token":"given"}`, `"errors" is nothing`},
+		{`{"thresholds":[{"metric":"errorRate","limit":0,"group":"nobody","written":""}],"token":"given"}`,
+			`the group "nobody"`},
+		{`{"thresholds":[{"metric":"errors","limit":0,"written":""}],"token":"given"}`,
+			`"errors" is nothing`},
 		{`{"thresholds":[{"metric":"errorRate","limit":-1,"written":""}],"token":"given"}`, "-1 is no limit"},
 		{`{"thresholds":[{"metric":"errorRate","stat":"p50","quantile":50,"limit":0,"written":""}],"token":"given"}`, "no percentiles"},
 		{`{"thresholds":[{"metric":"response","stat":"p50","quantile":101,"limit":0,"written":""}],"token":"given"}`, "101 is no percentile"},
-		{`{"thresholds":[{"metric":"response","stat":"p50","limit":0,"written":""}],"token":"given"}`, "0 is no percentile"},
-		{`{"thresholds":[{"metric":"response","stat":"median","limit":0,"written":""}],"token":"given"}`, `"median" is no figure`},
+		{`{"thresholds":[{"metric":"response","stat":"p50","limit":0,"written":""}],"token":"given"}`,
+			"0 is no percentile"},
+		{`{"thresholds":[{"metric":"response","stat":"median","limit":0,"written":""}],"token":"given"}`,
+			`"median" is no figure`},
 		{`{"thresholds":[{"metric":"response","stat":"max","quantile":5,"limit":0,"written":""}],"token":"given"}`, "no figure"},
 	} {
 		m.Terms = json.RawMessage(test.terms)

@@ -208,7 +208,8 @@ func (t *Threshold) show(share, limit float64) {
 		(share < limit) != (t.Observed < t.Limit) {
 		t.Observed, t.Limit = 100*share, number.RoundTo(100*limit, 12)
 		for digits := 4; digits < 12; digits++ {
-			if x := number.RoundTo(100*share, digits); (x > t.Limit) == missed && (x < t.Limit) == (share < limit) {
+			if x := number.RoundTo(100*share, digits); (x > t.Limit) == missed &&
+				(x < t.Limit) == (share < limit) {
 				t.Observed = x
 				break
 			}
@@ -258,7 +259,8 @@ func (t Threshold) details() string {
 	case t.Unit == "%" && t.Count != t.Of && !t.AtLeast || t.Unit == "%" && len(t.Causes) > 0:
 		fmt.Fprintf(&b, " (%s of %s)", number.Count(t.Count), number.Count(t.Of))
 	case t.Unit == "ms" && t.Unserved > 0:
-		fmt.Fprintf(&b, " (%s of %s arrivals were never served)", number.Count(t.Unserved), number.Count(t.Of))
+		fmt.Fprintf(&b, " (%s of %s arrivals were never served)", number.Count(t.Unserved),
+			number.Count(t.Of))
 	}
 	if len(t.Causes) > 0 {
 		b.WriteString(": " + causesText(t.Causes))
@@ -311,7 +313,8 @@ func (j *judgement) violationCauses(group int) []Cause {
 		}))
 	}
 	if j.broken == nil {
-		j.broken = sortCauses(j.brokenRules(func(g *measure.ViolationGroup) uint64 { return g.Count - g.InWarmup }))
+		j.broken = sortCauses(
+			j.brokenRules(func(g *measure.ViolationGroup) uint64 { return g.Count - g.InWarmup }))
 	}
 	return j.broken
 }

@@ -19,14 +19,18 @@ func tokenRemarks(p *measure.Phase, from TokenSource) (remarks []string) {
 		}
 	}
 	if refused > 0 {
-		cause := "it may have expired, or be of another environment; PingOne's tokens live for an hour, and clientCredentials renew them"
+		cause := "it may have expired, or be of another environment; PingOne's tokens live for an hour, " +
+			"and clientCredentials renew them"
 		switch from {
 		case RenewedToken:
-			cause = "it was renewed in time, so it was probably revoked, or the application has no role in this environment"
+			cause = "it was renewed in time, so it was probably revoked, or the application has no role in " +
+				"this environment"
 		case FileToken:
-			cause = "what keeps accessTokenFile fresh may have stopped, or the token is of another environment"
+			cause = "what keeps accessTokenFile fresh may have stopped, or the token is of another " +
+				"environment"
 		}
-		remarks = append(remarks, fmt.Sprintf("%s answers were 401, the access token refused: %s", number.Count(refused), cause))
+		remarks = append(remarks, fmt.Sprintf("%s answers were 401, the access token refused: %s",
+			number.Count(refused), cause))
 	}
 	return remarks
 }
@@ -46,6 +50,7 @@ func (j *judgement) tokenEnding() []string {
 	if j.token == FileToken {
 		who = "the token that accessTokenFile held at the start"
 	}
-	return []string{fmt.Sprintf("%s ended at %s, %v before the planned end of the run: the service may have refused requests after that; use clientCredentials, which renew it",
+	return []string{fmt.Sprintf("%s ended at %s, %v before the planned end of the run: the service may "+
+		"have refused requests after that; use clientCredentials, which renew it",
 		who, j.tokenEnds.Format(time.RFC3339), before)}
 }

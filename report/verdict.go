@@ -95,7 +95,8 @@ func newStopped(s *measure.Stop) *Stopped {
 }
 
 func stopText(s *measure.Stop) string {
-	text := fmt.Sprintf("stopped %s s into the run, %s: %s", number.Plain(number.Round(s.At.Seconds())), s.Condition, s.Observed)
+	text := fmt.Sprintf("stopped %s s into the run, %s: %s", number.Plain(number.Round(s.At.Seconds())),
+		s.Condition, s.Observed)
 	if s.Early {
 		text += "; only what was due by then is counted"
 	}
@@ -111,7 +112,8 @@ func (j *judgement) remarks() (remarks []string) {
 		remarks = append(remarks, "the run second by second is lost: "+why+"; all other figures are whole")
 	}
 	if n := j.measurement.UngroupedViolations; n > 0 {
-		remarks = append(remarks, fmt.Sprintf("%d violations are counted but not listed: they fell into too many different places", n))
+		remarks = append(remarks, fmt.Sprintf("%d violations are counted but not listed: they fell into "+
+			"too many different places", n))
 	}
 	remarks = append(remarks, j.limitRemarks()...)
 	remarks = append(remarks, j.forbiddenRemarks()...)
@@ -188,18 +190,21 @@ func (j *judgement) warmupText() string {
 	m := j.measurement
 	return fmt.Sprintf("the run ended in its warm-up (%s s of %s s), which is not judged: no threshold "+
 		"was evaluated",
-		number.Plain(number.Round(m.Warmup.Planned.Seconds())), number.Plain(number.Round(m.Main.Start.Seconds())))
+		number.Plain(number.Round(m.Warmup.Planned.Seconds())),
+		number.Plain(number.Round(m.Main.Start.Seconds())))
 }
 
 // rebuiltText says why a run is interrupted that did not come to write its
 // results.
 func rebuiltText(m *measure.Measurement) string {
-	text := "mfaload was ended before it could write the results: they were rebuilt from the journal, up to its last second"
+	text := "mfaload was ended before it could write the results: they were rebuilt from the journal, up " +
+		"to its last second"
 	if m.Merged != nil {
 		text = "on a machine " + text
 	}
 	if n := inFlight(&m.Main) + inFlight(&m.Warmup); n > 0 {
-		text += fmt.Sprintf("; %s requests were in flight then, count as unsent, and are in no errorRate", number.Count(n))
+		text += fmt.Sprintf("; %s requests were in flight then, count as unsent, and are in no errorRate",
+			number.Count(n))
 	}
 	return text
 }
@@ -218,12 +223,14 @@ func (j *judgement) rebuiltRemarks() (remarks []string) {
 	case r == nil:
 		return nil
 	case !j.measurement.Interrupted:
-		remarks = append(remarks, "the run came to its end, but mfaload was ended before it could write the results: they were rebuilt from the journal")
+		remarks = append(remarks, "the run came to its end, but mfaload was ended before it could write "+
+			"the results: they were rebuilt from the journal")
 	default:
 		remarks = append(remarks, rebuiltText(j.measurement))
 	}
 	if r.Unread > 0 {
-		remarks = append(remarks, fmt.Sprintf("the last %s bytes of the journal are no whole record and were left out", number.Count(uint64(r.Unread))))
+		remarks = append(remarks, fmt.Sprintf("the last %s bytes of the journal are no whole record and "+
+			"were left out", number.Count(uint64(r.Unread))))
 	}
 	return remarks
 }

@@ -47,7 +47,8 @@ func Generate(d Document) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &generator{document: d, root: root, packages: map[string]*source{}, defined: map[string]reflect.Type{}}
+	g := &generator{document: d, root: root, packages: map[string]*source{},
+		defined: map[string]reflect.Type{}}
 	t := reflect.TypeOf(d.Root)
 	body, err := g.object(t)
 	if err != nil {

@@ -133,7 +133,8 @@ func Alike(t *testing.T, first, now []byte, documents ...[]byte) {
 			tried++
 			before, after := was.Validate(document), is.Validate(document)
 			if (before == nil) != (after == nil) {
-				t.Errorf("document %d with %s: the first schema says %v, the present one %v", i, what, before, after)
+				t.Errorf("document %d with %s: the first schema says %v, the present one %v", i, what, before,
+					after)
 			}
 		})
 	}

@@ -107,7 +107,8 @@ func (s *summer) column(from, to int64) (moment, error) {
 		s.second, _ = s.next()
 	}
 	length := float64(to - from)
-	c.due, c.sent, c.served = mean(s.m.Profile.Due, from, to), float64(s.sums[2].Count())/length, float64(s.sums[0].Count())/length
+	c.due, c.sent, c.served = mean(s.m.Profile.Due, from, to), float64(s.sums[2].Count())/length,
+		float64(s.sums[0].Count())/length
 	c.started, c.ended = mean(s.m.Flow.Sent, from, to), mean(s.m.Flow.Ended, from, to)
 	c.response, c.service, c.lateness = spreadOf(s.sums[0]), spreadOf(s.sums[1]), spreadOf(s.sums[2])
 	return c, nil
@@ -154,7 +155,8 @@ func spreadOf(h *measure.Histogram) *spread {
 	if h.Count() == 0 {
 		return nil
 	}
-	return &spread{report.Milliseconds(h.Percentile(50)), report.Milliseconds(h.Percentile(90)), report.Milliseconds(h.Percentile(99)), report.Milliseconds(h.Max())}
+	return &spread{report.Milliseconds(h.Percentile(50)), report.Milliseconds(h.Percentile(90)),
+		report.Milliseconds(h.Percentile(99)), report.Milliseconds(h.Max())}
 }
 
 // row returns a value of each column; not a number where it has none.

@@ -22,7 +22,8 @@ import (
 // empty where that is not known. Due is empty where nothing was planned.
 func CSV(to io.Writer, m *measure.Measurement) error {
 	w := csv.NewWriter(to)
-	head := []string{"second", "time", "stage", "warmup", "due", "sent", "sent_in_second", "ended_in_second", "as_expected", "unexpected", "violating", "failed", "rate_limited", "served"}
+	head := []string{"second", "time", "stage", "warmup", "due", "sent", "sent_in_second", "ended_in_second",
+		"as_expected", "unexpected", "violating", "failed", "rate_limited", "served"}
 	for _, of := range []string{"response", "service", "lateness"} {
 		for _, statistic := range []string{"min", "mean", "p50", "p90", "p95", "p99", "max"} {
 			head = append(head, of+"_"+statistic+"_ms")
@@ -31,7 +32,8 @@ func CSV(to io.Writer, m *measure.Measurement) error {
 	if err := w.Write(head); err != nil {
 		return err
 	}
-	empty := measure.Second{Response: measure.NewSparse(), Service: measure.NewSparse(), Lateness: measure.NewSparse()}
+	empty := measure.Second{Response: measure.NewSparse(), Service: measure.NewSparse(),
+		Lateness: measure.NewSparse()}
 	next, stop := iter.Pull(m.Seconds.All())
 	defer stop()
 	ahead, _ := next()
@@ -78,11 +80,13 @@ func row(m *measure.Measurement, n int64, s *measure.Second) []string {
 		}
 	}
 	sent := s.Response.Count()
-	cells := []string{strconv.FormatInt(n, 10), m.Started.Add(at).UTC().Format("2006-01-02T15:04:05.000Z"), stage,
+	cells := []string{strconv.FormatInt(n, 10), m.Started.Add(at).UTC().Format("2006-01-02T15:04:05.000Z"),
+		stage,
 		strconv.FormatBool(at < m.Main.Start), countOf(m.Profile.Due, n),
 		strconv.FormatUint(sent, 10), countOf(m.Flow.Sent, n), countOf(m.Flow.Ended, n)}
 	response, service := s.Of(s.Response, s.Service)
-	for _, n := range []uint64{s.Clean, sent - s.Clean - s.Violating - s.Failed, s.Violating, s.Failed, s.RateLimited, response.Count()} {
+	for _, n := range []uint64{s.Clean, sent - s.Clean - s.Violating - s.Failed, s.Violating, s.Failed,
+		s.RateLimited, response.Count()} {
 		cells = append(cells, strconv.FormatUint(n, 10))
 	}
 	for _, h := range []*measure.Histogram{response, service, s.Lateness} {

@@ -22,7 +22,8 @@ import (
 var htmlStyle string
 
 // htmlMarks say the verdict without a colour.
-var htmlMarks = map[report.Verdict]string{report.Pass: "✓", report.Fail: "✕", report.Inconclusive: "?", report.Interrupted: "■"}
+var htmlMarks = map[report.Verdict]string{report.Pass: "✓", report.Fail: "✕", report.Inconclusive: "?",
+	report.Interrupted: "■"}
 
 // Bounds on what the page lists; report.json has the rest.
 const (

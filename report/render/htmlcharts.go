@@ -99,7 +99,8 @@ const mostStages = 40
 func (d *drawing) stages() (marks []chart.Mark) {
 	if len(d.m.Profile.Stages) <= mostStages {
 		for i, s := range d.m.Profile.Stages {
-			mark := chart.Mark{From: s.Start.Seconds(), To: s.End.Seconds(), Name: text.Brief(s.Name, 60), Look: "none"}
+			mark := chart.Mark{From: s.Start.Seconds(), To: s.End.Seconds(), Name: text.Brief(s.Name, 60),
+				Look: "none"}
 			if i%2 == 0 {
 				mark.Look = chart.Faint
 			}
@@ -107,17 +108,20 @@ func (d *drawing) stages() (marks []chart.Mark) {
 		}
 	}
 	for _, p := range d.m.Pauses[:min(len(d.m.Pauses), mostColumns)] {
-		marks = append(marks, chart.Mark{From: p.Start.Seconds(), To: p.End.Seconds(), Name: "paused", Look: chart.Warn})
+		marks = append(marks, chart.Mark{From: p.Start.Seconds(), To: p.End.Seconds(), Name: "paused",
+			Look: chart.Warn})
 	}
 	return marks
 }
 
 // all are the charts in the order of the page. Those that are wide come first.
 func (d *drawing) all() (wide, others []*chart.Chart) {
-	wide = []*chart.Chart{d.times("Response time", "intended time to last byte: what users waited", false, func(c moment) *spread { return c.response }, true),
+	wide = []*chart.Chart{d.times("Response time", "intended time to last byte: what users waited", false,
+		func(c moment) *spread { return c.response }, true),
 		d.events()}
 	others = []*chart.Chart{
-		d.times("Service time", "actual send to last byte", true, func(c moment) *spread { return c.service }, false),
+		d.times("Service time", "actual send to last byte", true, func(c moment) *spread { return c.service },
+			false),
 		d.rates(), d.spectrum(), d.heat(), d.statuses(), d.late(),
 	}
 	return wide, others
@@ -126,7 +130,8 @@ func (d *drawing) all() (wide, others []*chart.Chart) {
 func msText(x float64) string { return number.Fixed(x) + " ms" }
 
 // times draws bands of percentiles over time.
-func (d *drawing) times(title, meaning string, service bool, of func(moment) *spread, judged bool) *chart.Chart {
+func (d *drawing) times(title, meaning string, service bool, of func(moment) *spread,
+	judged bool) *chart.Chart {
 	pick := func(p func(*spread) *float64) []float64 {
 		return d.columns.row(func(c moment) *float64 {
 			if s := of(c); s != nil {
@@ -135,8 +140,10 @@ func (d *drawing) times(title, meaning string, service bool, of func(moment) *sp
 			return nil
 		})
 	}
-	p50, p90 := pick(func(s *spread) *float64 { return &s.p50 }), pick(func(s *spread) *float64 { return &s.p90 })
-	p99, longest := pick(func(s *spread) *float64 { return &s.p99 }), pick(func(s *spread) *float64 { return &s.max })
+	p50, p90 := pick(func(s *spread) *float64 { return &s.p50 }),
+		pick(func(s *spread) *float64 { return &s.p90 })
+	p99, longest := pick(func(s *spread) *float64 { return &s.p99 }),
+		pick(func(s *spread) *float64 { return &s.max })
 	x := d.columns.middles()
 	c := &chart.Chart{Title: title, X: d.time, Y: d.latency, Marks: d.marks,
 		Summary: fmt.Sprintf("From %s. %s%s", meaning, d.servedText(service), d.width()),
@@ -146,11 +153,13 @@ func (d *drawing) times(title, meaning string, service bool, of func(moment) *sp
 			{Name: "p50 to p90", Kind: chart.DeepBand, Look: chart.One, X: x, Y: p90, Base: p50},
 			{Name: "p50", Kind: chart.Line, Look: chart.One, X: x, Y: p50},
 		},
-		Table: chart.Table{Head: []string{"time", "served/s", "p50 ms", "p90 ms", "p99 ms", "longest ms"}, At: x},
+		Table: chart.Table{Head: []string{"time", "served/s", "p50 ms", "p90 ms", "p99 ms", "longest ms"},
+			At: x},
 	}
 	d.stretch(c)
 	for i, col := range d.columns.list {
-		c.Table.Rows = append(c.Table.Rows, []string{d.clock(i), number.Fixed(col.served), cell(p50[i]), cell(p90[i]), cell(p99[i]), cell(longest[i])})
+		c.Table.Rows = append(c.Table.Rows, []string{d.clock(i), number.Fixed(col.served), cell(p50[i]),
+			cell(p90[i]), cell(p99[i]), cell(longest[i])})
 	}
 	if judged {
 		c.Height = 300
@@ -165,7 +174,8 @@ func (d *drawing) servedText(service bool) string {
 	w = *w.Joined()
 	text := "No request was served."
 	if t := report.TimesOf(w.Served[0]); w.Served[0].Count() > 0 {
-		text = fmt.Sprintf("Of the requests that were served half took %s or less, 99 %% %s or less, the longest %s.",
+		text = fmt.Sprintf("Of the requests that were served half took %s or less, 99 %% %s or less, the "+
+			"longest %s.",
 			msText(t.P50), msText(t.P99), msText(t.Max))
 	}
 	if n := w.Unserved(); n > 0 {
@@ -200,15 +210,17 @@ func (d *drawing) judge(c *chart.Chart) {
 		name := text.Brief(text.Escape(l.Stat+" <= "+l.Written), 60)
 		c.Levels = append(c.Levels, chart.Level{At: l.at, Name: name, Look: look})
 	}
-	bad := chart.Series{Name: "failed, or unexpected", Kind: chart.Dots, Look: chart.Bad, X: d.columns.middles(), Y: d.columns.row(func(col moment) *float64 {
-		if col.failed+col.unexpected == 0 {
-			return nil
-		}
-		return &d.latency.Low
-	})}
+	bad := chart.Series{Name: "failed, or unexpected", Kind: chart.Dots, Look: chart.Bad,
+		X: d.columns.middles(), Y: d.columns.row(func(col moment) *float64 {
+			if col.failed+col.unexpected == 0 {
+				return nil
+			}
+			return &d.latency.Low
+		})}
 	c.Series = append(c.Series, bad)
 	if n := len(d.columns.stalled); n > 0 {
-		c.Summary += fmt.Sprintf(" Shaded red: %s in which half of the requests took more than three times the median (%s).", number.Plural(n, "second"), d.spanText())
+		c.Summary += fmt.Sprintf(" Shaded red: %s in which half of the requests took more than three times "+
+			"the median (%s).", number.Plural(n, "second"), d.spanText())
 	}
 }
 
@@ -244,7 +256,8 @@ func (d *drawing) stalls() (marks []chart.Mark) {
 	}
 	for i, col := range d.columns.list {
 		if col.stalled > 0 {
-			marks = append(marks, chart.Mark{From: d.columns.edges[i], To: d.columns.edges[i+1], Look: chart.Bad})
+			marks = append(marks, chart.Mark{From: d.columns.edges[i], To: d.columns.edges[i+1],
+				Look: chart.Bad})
 		}
 	}
 	return marks
@@ -291,7 +304,8 @@ func (d *drawing) events() *chart.Chart {
 		{"failed", chart.Bad, func(c moment) uint64 { return c.failed }},
 		{"stalled", chart.Faint, func(c moment) uint64 { return c.stalled }},
 	}
-	c := &chart.Chart{Title: "What went wrong when", Height: 96, X: d.time, Y: chart.Axis{High: float64(len(kinds))}, Marks: unnamed(d.marks),
+	c := &chart.Chart{Title: "What went wrong when", Height: 96, X: d.time,
+		Y: chart.Axis{High: float64(len(kinds))}, Marks: unnamed(d.marks),
 		Table: chart.Table{Head: []string{"time"}, At: d.columns.middles()}}
 	totals := make([]string, len(kinds))
 	for k, kind := range kinds {
@@ -309,7 +323,8 @@ func (d *drawing) events() *chart.Chart {
 		totals[len(kinds)-1-k] = fmt.Sprintf("%s: %s", kind.name, number.Count(total))
 		c.Table.Head = append(c.Table.Head, kind.name)
 	}
-	c.Summary = "Requests by the second that they were due in, and stalled seconds, the warm-up included. " + strings.Join(totals, "; ") + "."
+	c.Summary = "Requests by the second that they were due in, and stalled seconds, the warm-up included. " +
+		strings.Join(totals, "; ") + "."
 	for i, col := range d.columns.list {
 		row := []string{d.clock(i)}
 		for _, kind := range kinds {
@@ -345,16 +360,22 @@ func (d *drawing) rates() *chart.Chart {
 	}
 	c := &chart.Chart{Title: "Planned and achieved rate", X: d.time, Marks: d.marks,
 		Table: chart.Table{Head: []string{"time"}, At: d.columns.middles()},
-		Summary: fmt.Sprintf("Planned %s/s, achieved %s/s over the judged part: %s of %s arrivals were sent. What falls short of the plan was late; what ends behind what is sent was slow.",
-			number.Fixed(d.r.Rate.Planned), number.Fixed(d.r.Rate.Achieved), number.Count(d.r.Requests.Sent), number.Count(d.r.Requests.Scheduled))}
+		Summary: fmt.Sprintf("Planned %s/s, achieved %s/s over the judged part: %s of %s arrivals were "+
+			"sent. What falls short of the plan was late; what ends behind what is sent was slow.",
+			number.Fixed(d.r.Rate.Planned), number.Fixed(d.r.Rate.Achieved), number.Count(d.r.Requests.Sent),
+			number.Count(d.r.Requests.Scheduled))}
 	if len(d.m.Flow.Ended) > 0 {
-		c.Series = append(c.Series, chart.Series{Name: "ended", Kind: chart.Steps, Look: chart.Two, X: edges, Y: row(func(c moment) float64 { return c.ended })})
+		c.Series = append(c.Series, chart.Series{Name: "ended", Kind: chart.Steps, Look: chart.Two, X: edges,
+			Y: row(func(c moment) float64 { return c.ended })})
 	}
-	c.Series = append(c.Series, chart.Series{Name: "sent", Kind: chart.Steps, Look: chart.One, X: edges, Y: sent})
+	c.Series = append(c.Series, chart.Series{Name: "sent", Kind: chart.Steps, Look: chart.One, X: edges,
+		Y: sent})
 	if len(d.m.Profile.Due) > 0 {
-		c.Series = append(c.Series, chart.Series{Name: "planned", Kind: chart.DashedSteps, Look: chart.Faint, X: edges, Y: row(func(c moment) float64 { return c.due })})
+		c.Series = append(c.Series, chart.Series{Name: "planned", Kind: chart.DashedSteps, Look: chart.Faint,
+			X: edges, Y: row(func(c moment) float64 { return c.due })})
 	} else {
-		c.Summary = fmt.Sprintf("A closed load plans no rate; %s/s were achieved over the judged part.", number.Fixed(d.r.Rate.Achieved))
+		c.Summary = fmt.Sprintf("A closed load plans no rate; %s/s were achieved over the judged part.",
+			number.Fixed(d.r.Rate.Achieved))
 	}
 	for _, s := range c.Series {
 		c.Table.Head = append(c.Table.Head, s.Name+"/s")
@@ -377,12 +398,15 @@ func (d *drawing) late() *chart.Chart {
 		high = max(high, d.r.Warmup.Lateness.Max)
 	}
 	x, own := d.columns.middles(), d.r.Generator.OwnLateness
-	c := &chart.Chart{Title: "Lateness of the generator", X: d.time, Y: chart.Log(leastShown, high, leastShown, "ms"), Marks: d.marks,
-		Summary: fmt.Sprintf("Actual send after intended time, waiting for a free worker included: p99 %s, at most %s. Of it mfaload's own: p99 %s, at most %s.",
+	c := &chart.Chart{Title: "Lateness of the generator", X: d.time, Y: chart.Log(leastShown, high,
+		leastShown, "ms"), Marks: d.marks,
+		Summary: fmt.Sprintf("Actual send after intended time, waiting for a free worker included: p99 %s, "+
+			"at most %s. Of it mfaload's own: p99 %s, at most %s.",
 			msText(d.r.Lateness.P99), msText(d.r.Lateness.Max), msText(own.P99), msText(own.Max)),
 		Table: chart.Table{Head: []string{"time", "p50 ms", "p99 ms", "longest ms"}, At: x}}
 	rows := make([][]float64, 3)
-	for k, of := range []func(*spread) *float64{func(s *spread) *float64 { return &s.p50 }, func(s *spread) *float64 { return &s.p99 }, func(s *spread) *float64 { return &s.max }} {
+	for k, of := range []func(*spread) *float64{func(s *spread) *float64 { return &s.p50 },
+		func(s *spread) *float64 { return &s.p99 }, func(s *spread) *float64 { return &s.max }} {
 		rows[k] = d.columns.row(func(c moment) *float64 {
 			if c.lateness == nil {
 				return nil
@@ -391,7 +415,8 @@ func (d *drawing) late() *chart.Chart {
 		})
 	}
 	for i := range d.columns.list {
-		c.Table.Rows = append(c.Table.Rows, []string{d.clock(i), cell(rows[0][i]), cell(rows[1][i]), cell(rows[2][i])})
+		c.Table.Rows = append(c.Table.Rows, []string{d.clock(i), cell(rows[0][i]), cell(rows[1][i]),
+			cell(rows[2][i])})
 	}
 	c.Series = []chart.Series{
 		{Name: "longest", Kind: chart.Line, Look: chart.Faint, X: x, Y: rows[2]},
@@ -408,11 +433,14 @@ var statusLooks = []chart.Look{chart.One, chart.Five, chart.Three, chart.Four, c
 // statuses stacks the kinds of answers, those without one on top.
 func (d *drawing) statuses() *chart.Chart {
 	kinds, most := d.kinds(), 0.0
-	c := &chart.Chart{Title: "Statuses by second", X: d.time, Marks: unnamed(d.marks), Table: chart.Table{Head: []string{"time"}, At: d.columns.middles()},
-		Summary: "Answers by the second that their request was due in, requests without an answer on top. " + d.kindsText(kinds)}
+	c := &chart.Chart{Title: "Statuses by second", X: d.time, Marks: unnamed(d.marks),
+		Table: chart.Table{Head: []string{"time"}, At: d.columns.middles()},
+		Summary: "Answers by the second that their request was due in, requests without an answer on top. " +
+			d.kindsText(kinds)}
 	base := make([]float64, len(d.columns.list))
 	for k, kind := range kinds {
-		s := chart.Series{Name: kind.name, Kind: chart.Bars, Look: kind.look, X: d.columns.edges, Base: slices.Clone(base)}
+		s := chart.Series{Name: kind.name, Kind: chart.Bars, Look: kind.look, X: d.columns.edges,
+			Base: slices.Clone(base)}
 		for i, col := range d.columns.list {
 			n := uint64(0)
 			for _, label := range kind.labels {
@@ -461,7 +489,8 @@ func (d *drawing) kinds() (all []kind) {
 		case failed[label]:
 			none.labels, none.count = append(none.labels, label), none.count+total[label]
 		case len(all) < len(statusLooks):
-			all = append(all, kind{text.Brief(label, 60), []string{label}, total[label], statusLooks[len(all)]})
+			all = append(all, kind{text.Brief(label, 60), []string{label}, total[label],
+				statusLooks[len(all)]})
 		default:
 			others.labels, others.count = append(others.labels, label), others.count+total[label]
 		}
@@ -487,15 +516,20 @@ func (d *drawing) spectrum() *chart.Chart {
 	response, service := d.m.Main.Waits(-1, false), d.m.Main.Waits(-1, true)
 	waits := [2]*measure.Waits{response.Joined(), service.Joined()}
 	nines := math.Max(1, math.Log10(float64(max(response.Count(), 1))))
-	c := &chart.Chart{Title: "Percentile spectrum", X: chart.Axis{High: nines, Unit: "percent of the arrivals"}, Y: d.latency,
-		Summary: fmt.Sprintf("How long the slowest took: one in ten %s or more, one in a hundred %s, one in a thousand %s. Where response time leaves service time, requests waited before they were sent. Arrivals that were never served stand at what they waited at least; refusals are in neither line.",
+	c := &chart.Chart{Title: "Percentile spectrum",
+		X: chart.Axis{High: nines, Unit: "percent of the arrivals"}, Y: d.latency,
+		Summary: fmt.Sprintf("How long the slowest took: one in ten %s or more, one in a hundred %s, one "+
+			"in a thousand %s. Where response time leaves service time, requests waited before they were "+
+			"sent. Arrivals that were never served stand at what they waited at least; refusals are in "+
+			"neither line.",
 			d.r.Response.Text("p90")+" ms", d.r.Response.Text("p99")+" ms", d.r.Response.Text("p99.9")+" ms"),
 		Table: chart.Table{Head: []string{"percentile", "response ms", "service ms"}},
 	}
 	if response.Count() == 0 {
 		c.Summary = "No request was served."
 	}
-	lines := [2]chart.Series{{Name: "response", Kind: chart.Line, Look: chart.One}, {Name: "service", Kind: chart.Dashed, Look: chart.Two}}
+	lines := [2]chart.Series{{Name: "response", Kind: chart.Line, Look: chart.One},
+		{Name: "service", Kind: chart.Dashed, Look: chart.Two}}
 	const steps = 120
 	for i := range steps + 1 {
 		x := nines * float64(i) / steps
@@ -507,14 +541,16 @@ func (d *drawing) spectrum() *chart.Chart {
 		row := []string{percentile(p)}
 		for k := range lines {
 			bound := waits[k].Percentile(p)
-			lines[k].X, lines[k].Y = append(lines[k].X, x), append(lines[k].Y, report.Milliseconds(bound.Time))
+			lines[k].X, lines[k].Y = append(lines[k].X, x),
+				append(lines[k].Y, report.Milliseconds(bound.Time))
 			row = append(row, boundText(bound))
 		}
 		c.Table.At = append(c.Table.At, x)
 		c.Table.Rows = append(c.Table.Rows, row)
 	}
 	for k := 0; k <= int(nines); k++ {
-		c.X.Ticks = append(c.X.Ticks, chart.Tick{At: float64(k), Text: percentile(100-100*math.Pow(10, -float64(k))) + " %"})
+		c.X.Ticks = append(c.X.Ticks,
+			chart.Tick{At: float64(k), Text: percentile(100-100*math.Pow(10, -float64(k))) + " %"})
 	}
 	c.Series = lines[:]
 	c.Series = append(c.Series, d.limitDots(nines)...)
@@ -572,12 +608,16 @@ func (d *drawing) heat() *chart.Chart {
 		}
 		cells.Count = append(cells.Count, row)
 	}
-	c := &chart.Chart{Title: "Response times over time", X: d.time, Y: d.latency, Cells: cells, Marks: unnamed(d.marks),
-		Summary: "Each cell has the served requests of some seconds that took about as long; the shade goes by the logarithm of their number, so that one alone is still seen. Two bands are two kinds of answers, a column upwards is a stall.",
-		Table:   chart.Table{Head: []string{"response time ms", "requests"}}}
+	c := &chart.Chart{Title: "Response times over time", X: d.time, Y: d.latency, Cells: cells,
+		Marks: unnamed(d.marks),
+		Summary: "Each cell has the served requests of some seconds that took about as long; the shade " +
+			"goes by the logarithm of their number, so that one alone is still seen. Two bands are two " +
+			"kinds of answers, a column upwards is a stall.",
+		Table: chart.Table{Head: []string{"response time ms", "requests"}}}
 	for i, n := range sums {
 		if n > 0 {
-			c.Table.Rows = append(c.Table.Rows, []string{number.Fixed(b.edge(i)) + " to " + number.Fixed(b.edge(i+1)), number.Count(n)})
+			c.Table.Rows = append(c.Table.Rows, []string{number.Fixed(b.edge(i)) + " to " +
+				number.Fixed(b.edge(i+1)), number.Count(n)})
 		}
 	}
 	return c

@@ -53,12 +53,13 @@ type (
 // JUnit returns the report as junit.xml: a testcase for the verdict, and one
 // for each threshold, group and rule.
 func JUnit(r *report.Report) ([]byte, error) {
-	all := junitSuites{Name: "mfaload " + text.Brief(r.Scenario, text.MaxName), Time: number.Plain(r.Duration), Suites: []junitSuite{
-		newSuite(r, "verdict", []junitCase{junitVerdict(r)}),
-		newSuite(r, "thresholds", junitThresholds(r)),
-		newSuite(r, "groups", junitGroups(r)),
-		newSuite(r, "rules", junitRules(r)),
-	}}
+	all := junitSuites{Name: "mfaload " + text.Brief(r.Scenario, text.MaxName),
+		Time: number.Plain(r.Duration), Suites: []junitSuite{
+			newSuite(r, "verdict", []junitCase{junitVerdict(r)}),
+			newSuite(r, "thresholds", junitThresholds(r)),
+			newSuite(r, "groups", junitGroups(r)),
+			newSuite(r, "rules", junitRules(r)),
+		}}
 	if len(r.Shards) > 0 {
 		all.Suites = append(all.Suites, newSuite(r, "shards", junitShards(r)))
 	}
@@ -77,10 +78,12 @@ func JUnit(r *report.Report) ([]byte, error) {
 func newSuite(r *report.Report, name string, cases []junitCase) junitSuite {
 	for i := range cases {
 		c := &cases[i]
-		c.Class, c.Time, c.Name = "mfaload."+text.Brief(r.Scenario, text.MaxName)+"."+name, "0", text.Brief(c.Name, text.MaxName)
+		c.Class, c.Time, c.Name = "mfaload."+text.Brief(r.Scenario, text.MaxName)+"."+name, "0",
+			text.Brief(c.Name, text.MaxName)
 	}
 	cases = fitting(cases, name)
-	s := junitSuite{Name: name, Tests: len(cases), Cases: cases, Time: "0", Timestamp: r.Started.UTC().Format(time.RFC3339)}
+	s := junitSuite{Name: name, Tests: len(cases), Cases: cases, Time: "0",
+		Timestamp: r.Started.UTC().Format(time.RFC3339)}
 	for _, c := range s.Cases {
 		switch {
 		case c.Failure != nil:
@@ -117,7 +120,8 @@ func junitThresholds(r *report.Report) (cases []junitCase) {
 		case report.Met:
 			c.Out = "observed " + t.ObservedText()
 		case report.Missed:
-			c.Failure = &junitResult{Message: "observed " + t.ObservedText(), Type: "threshold", Text: text.Clip(t.Text(), report.MaxText)}
+			c.Failure = &junitResult{Message: "observed " + t.ObservedText(), Type: "threshold",
+				Text: text.Clip(t.Text(), report.MaxText)}
 		default: // never green
 			c.Skipped = &junitResult{Message: text.Clip(string(t.State)+": "+t.Why, report.MaxText)}
 		}
@@ -143,11 +147,14 @@ func junitGroups(r *report.Report) (cases []junitCase) {
 		missed, unclear := missedOf[g.Name], unclearOf[g.Name]
 		q := g.Requests
 		c := junitCase{Name: g.Name}
-		figures := fmt.Sprintf("%d of %d requests sent: %d as expected, %d unexpected, %d violating, %d failed; %d of the responses were 429; response p95 %s ms",
-			q.Sent, q.Scheduled, q.AsExpected, q.Unexpected, q.Violating, q.Failed, q.RateLimited, g.Response.Text("p95"))
+		figures := fmt.Sprintf("%d of %d requests sent: %d as expected, %d unexpected, %d violating, %d "+
+			"failed; %d of the responses were 429; response p95 %s ms",
+			q.Sent, q.Scheduled, q.AsExpected, q.Unexpected, q.Violating, q.Failed, q.RateLimited,
+			g.Response.Text("p95"))
 		switch {
 		case len(missed) > 0:
-			c.Failure = &junitResult{Message: fmt.Sprintf("it misses %d of its thresholds", len(missed)), Type: "group",
+			c.Failure = &junitResult{Message: fmt.Sprintf("it misses %d of its thresholds", len(missed)),
+				Type: "group",
 				Text: figures + "\n" + lines(missed)}
 		case len(unclear) > 0:
 			c.Skipped = &junitResult{Message: strings.ReplaceAll(lines(unclear), "\n", "; ")}
@@ -195,7 +202,8 @@ func junitRule(r *report.Report, rule string, evaluated uint64) junitCase {
 	c := junitCase{Name: rule, Out: lines(notes)}
 	switch {
 	case len(fails) > 0:
-		c.Failure = &junitResult{Message: fmt.Sprintf("broken %d times", count), Type: "rule", Text: lines(fails)}
+		c.Failure = &junitResult{Message: fmt.Sprintf("broken %d times", count), Type: "rule",
+			Text: lines(fails)}
 	case evaluated == 0:
 		c.Skipped = &junitResult{Message: "not exercised: no response gave occasion for it"}
 	}
@@ -204,7 +212,8 @@ func junitRule(r *report.Report, rule string, evaluated uint64) junitCase {
 
 // violationText says of a violation what a reader of a log needs.
 func violationText(v report.Violation) string {
-	all := fmt.Sprintf("%s: %d times\n  expected %s\n  got      %s", text.Brief(place(v.Pointer), text.MaxName), v.Count,
+	all := fmt.Sprintf("%s: %d times\n  expected %s\n  got      %s", text.Brief(place(v.Pointer),
+		text.MaxName), v.Count,
 		text.Brief(v.Expected, text.MaxName), text.Brief(v.Got, text.MaxName))
 	if id := v.Example.CorrelationID; id != "" {
 		all += "\n  first correlation-id " + text.Brief(id, text.MaxName)

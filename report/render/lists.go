@@ -20,7 +20,8 @@ func foremost(groups []report.Group, shown int) []report.Group {
 	}
 	groups = slices.Clone(groups)
 	slices.SortStableFunc(groups, func(a, b report.Group) int {
-		return cmp.Compare(b.Requests.Scheduled-b.Requests.AsExpected, a.Requests.Scheduled-a.Requests.AsExpected)
+		return cmp.Compare(b.Requests.Scheduled-b.Requests.AsExpected,
+			a.Requests.Scheduled-a.Requests.AsExpected)
 	})
 	return groups
 }
@@ -72,7 +73,8 @@ func junitShards(r *report.Report) (cases []junitCase) {
 	for _, s := range r.Shards {
 		c := junitCase{Name: "shard " + strconv.Itoa(s.Index)}
 		if why := slices.Concat(s.Doubts, lostWhy(s.Lost)); len(why) > 0 {
-			c.Error = &junitResult{Message: text.Clip(why[0], report.MaxText), Type: "shard", Text: lines(why)}
+			c.Error = &junitResult{Message: text.Clip(why[0], report.MaxText), Type: "shard",
+				Text: lines(why)}
 			if s.Lost != "" && r.Degraded {
 				c.Skipped, c.Error = c.Error, nil
 			}
@@ -109,7 +111,8 @@ func (p *page) shards(r *report.Report) {
 
 // shardRows are a table of shards, the first row its head.
 func shardRows(indent string, shards []report.Shard) [][]string {
-	rows := [][]string{{"", "sent", "as expected", "unexpected", "violating", "failed", "unsent", "response p50", "p99 ms", "own lateness p99", "hiccups p99 ms", "CPU"}}
+	rows := [][]string{{"", "sent", "as expected", "unexpected", "violating", "failed", "unsent",
+		"response p50", "p99 ms", "own lateness p99", "hiccups p99 ms", "CPU"}}
 	for _, s := range shards {
 		if s.Lost != "" || s.ShardFigures == nil {
 			rows = append(rows, []string{indent + strconv.Itoa(s.Index), "lost"})
@@ -124,8 +127,11 @@ func shardRows(indent string, shards []report.Shard) [][]string {
 		if len(s.Doubts) > 0 {
 			mark = " !"
 		}
-		rows = append(rows, []string{indent + strconv.Itoa(s.Index) + mark, number.Count(q.Sent), number.Count(q.AsExpected), number.Count(q.Unexpected), number.Count(q.Violating), number.Count(q.Failed), number.Count(q.Unsent),
-			s.Response.Text("p50"), s.Response.Text("p99"), number.Fixed(g.OwnLateness.P99), number.Fixed(g.Hiccups.P99), cpu})
+		rows = append(rows, []string{indent + strconv.Itoa(s.Index) + mark, number.Count(q.Sent),
+			number.Count(q.AsExpected), number.Count(q.Unexpected), number.Count(q.Violating),
+			number.Count(q.Failed), number.Count(q.Unsent),
+			s.Response.Text("p50"), s.Response.Text("p99"), number.Fixed(g.OwnLateness.P99),
+			number.Fixed(g.Hiccups.P99), cpu})
 	}
 	return rows
 }
@@ -161,7 +167,8 @@ func (p *page) users(r *report.Report) {
 		if g.Users.PerUser > 0 {
 			order += fmt.Sprintf(", each at most once in %s s", number.Plain(g.Users.PerUser))
 		}
-		rows = append(rows, []string{"  " + text.Brief(g.Name, text.MaxName), number.Count(g.Users.Count), order, usersEnd(g.Users)})
+		rows = append(rows, []string{"  " + text.Brief(g.Name, text.MaxName), number.Count(g.Users.Count),
+			order, usersEnd(g.Users)})
 	}
 	if len(rows) == 0 {
 		return
@@ -173,6 +180,7 @@ func (p *page) users(r *report.Report) {
 // closed says below the verdict that the load was closed.
 func (p *page) closed(c *report.Closed) {
 	if c != nil {
-		p.wrap("  ", fmt.Sprintf("CLOSED MODEL, %d users, think time %s ms. %s", c.Users, number.Plain(c.Think), c.Meaning))
+		p.wrap("  ", fmt.Sprintf("CLOSED MODEL, %d users, think time %s ms. %s", c.Users,
+			number.Plain(c.Think), c.Meaning))
 	}
 }

@@ -24,8 +24,10 @@ func Markdown(r *report.Report) ([]byte, error) {
 	m := &markdown{}
 	m.line("## %s %s: %s", marks[r.Verdict], strings.ToUpper(string(r.Verdict))+degraded(r), code(r.Scenario))
 	m.line("")
-	m.line("%s requests in %s s, planned %s/s, achieved %s/s; started %s; mfaload %s", number.Count(r.Requests.Sent), number.Plain(r.Duration),
-		number.Significant(r.Rate.Planned), number.Significant(r.Rate.Achieved), r.Started.UTC().Format("2006-01-02 15:04:05Z"), code(r.Version))
+	m.line("%s requests in %s s, planned %s/s, achieved %s/s; started %s; mfaload %s",
+		number.Count(r.Requests.Sent), number.Plain(r.Duration),
+		number.Significant(r.Rate.Planned), number.Significant(r.Rate.Achieved),
+		r.Started.UTC().Format("2006-01-02 15:04:05Z"), code(r.Version))
 	m.reasons(r)
 	m.thresholds(r)
 	m.times(r)
@@ -37,9 +39,11 @@ func Markdown(r *report.Report) ([]byte, error) {
 	return []byte(m.String()), nil
 }
 
-var marks = map[report.Verdict]string{report.Pass: "✅", report.Fail: "❌", report.Inconclusive: "❔", report.Interrupted: "⏹️"}
+var marks = map[report.Verdict]string{report.Pass: "✅", report.Fail: "❌", report.Inconclusive: "❔",
+	report.Interrupted: "⏹️"}
 
-var stateMarks = map[report.State]string{report.Met: "✅", report.Missed: "❌", report.NoData: "➖", report.Undecided: "❔"}
+var stateMarks = map[report.State]string{report.Met: "✅", report.Missed: "❌", report.NoData: "➖",
+	report.Undecided: "❔"}
 
 type markdown struct{ strings.Builder }
 
@@ -71,7 +75,8 @@ func (m *markdown) rows(n int, what string, row func(i int) []string) {
 
 func (m *markdown) reasons(r *report.Report) {
 	if r.Closed != nil {
-		m.line("\n> **Closed model**, %d users, think time %s ms. %s", r.Closed.Users, number.Plain(r.Closed.Think), r.Closed.Meaning)
+		m.line("\n> **Closed model**, %d users, think time %s ms. %s", r.Closed.Users,
+			number.Plain(r.Closed.Think), r.Closed.Meaning)
 	}
 	if len(r.Reasons) > 0 {
 		m.line("")
@@ -115,21 +120,27 @@ func (m *markdown) times(r *report.Report) {
 	if len(r.Groups) > 1 {
 		groups := foremost(r.Groups, markdownRows)
 		m.rows(len(groups), "groups", func(i int) []string {
-			return append([]string{"response, " + code(groups[i].Name)}, timeCells(&groups[i].Response)[1:]...)
+			return append([]string{"response, " + code(groups[i].Name)},
+				timeCells(&groups[i].Response)[1:]...)
 		})
 	}
 }
 
 func (m *markdown) requests(r *report.Report) {
 	m.title("Requests")
-	m.head("", "scheduled", "sent", "as expected", "unexpected", "violating", "failed", "unsent", "of them 429")
+	m.head("", "scheduled", "sent", "as expected", "unexpected", "violating", "failed", "unsent",
+		"of them 429")
 	cells := func(name string, q report.Requests) []string {
-		return []string{name, number.Count(q.Scheduled), number.Count(q.Sent), number.Count(q.AsExpected), number.Count(q.Unexpected), number.Count(q.Violating), number.Count(q.Failed), number.Count(q.Unsent), number.Count(q.RateLimited)}
+		return []string{name, number.Count(q.Scheduled), number.Count(q.Sent), number.Count(q.AsExpected),
+			number.Count(q.Unexpected), number.Count(q.Violating), number.Count(q.Failed),
+			number.Count(q.Unsent), number.Count(q.RateLimited)}
 	}
 	m.row(cells("all", r.Requests)...)
 	if len(r.Groups) > 1 {
 		groups := foremost(r.Groups, markdownRows)
-		m.rows(len(groups), "groups", func(i int) []string { return cells(code(groups[i].Name), groups[i].Requests) })
+		m.rows(len(groups), "groups", func(i int) []string {
+			return cells(code(groups[i].Name), groups[i].Requests)
+		})
 	}
 }
 
@@ -156,7 +167,8 @@ func (m *markdown) violations(r *report.Report) {
 	m.line("| rule | place | level | count | expected | got |\n|:--|:--|:--|--:|:--|:--|")
 	m.rows(len(r.Violations), "violations", func(i int) []string {
 		v := r.Violations[i]
-		return []string{code(v.Rule), code(place(v.Pointer)), v.Level, number.Count(v.Count), code(v.Expected), code(v.Got)}
+		return []string{code(v.Rule), code(place(v.Pointer)), v.Level, number.Count(v.Count),
+			code(v.Expected), code(v.Got)}
 	})
 }
 

@@ -70,8 +70,10 @@ func NDJSON(m *measure.Measurement) ([]byte, error) {
 // lineOf is the line of a violation, with the response that was kept or without it.
 func lineOf(g *measure.ViolationGroup, i measure.Instance, whole bool) line {
 	l := line{
-		At: number.Round(i.Example.At.Seconds()), Rule: text.Clip(g.Rule, report.MaxText), Pointer: text.Clip(g.Pointer, report.MaxText), Level: report.LevelOf(g),
-		Expected: text.Clip(i.Expected, report.MaxText), Got: text.Clip(i.Got, report.MaxText), HTTPStatus: i.Example.Status, Example: report.ExampleOf(i.Example),
+		At: number.Round(i.Example.At.Seconds()), Rule: text.Clip(g.Rule, report.MaxText),
+		Pointer: text.Clip(g.Pointer, report.MaxText), Level: report.LevelOf(g),
+		Expected: text.Clip(i.Expected, report.MaxText), Got: text.Clip(i.Got, report.MaxText),
+		HTTPStatus: i.Example.Status, Example: report.ExampleOf(i.Example),
 	}
 	if l.Answer = i.Example.Answer; !whole && l.Answer != nil {
 		l.Answer, l.LeftOut = nil, true

@@ -75,11 +75,14 @@ func (p *page) fit(used int, text string) string {
 	return string([]rune(text)[:room-1]) + "…"
 }
 
-var verdictColors = map[report.Verdict]string{report.Pass: text.Green, report.Fail: text.Red, report.Inconclusive: text.Yellow, report.Interrupted: text.Yellow}
+var verdictColors = map[report.Verdict]string{report.Pass: text.Green, report.Fail: text.Red,
+	report.Inconclusive: text.Yellow, report.Interrupted: text.Yellow}
 
 func (p *page) verdict(r *report.Report) {
-	p.line(p.paint(text.Bold+";"+verdictColors[r.Verdict], strings.ToUpper(string(r.Verdict))+degraded(r)) + "  " +
-		fmt.Sprintf("%s: %s requests in %s s", text.Brief(r.Scenario, text.MaxName), number.Count(r.Requests.Sent), number.Plain(r.Duration)))
+	p.line(p.paint(text.Bold+";"+verdictColors[r.Verdict], strings.ToUpper(string(r.Verdict))+degraded(r)) +
+		"  " +
+		fmt.Sprintf("%s: %s requests in %s s", text.Brief(r.Scenario, text.MaxName),
+			number.Count(r.Requests.Sent), number.Plain(r.Duration)))
 	for i, reason := range r.Reasons {
 		if i == maxReasonsShown {
 			p.line(fmt.Sprintf("  … %d more reasons in report.json", len(r.Reasons)-i))
@@ -107,7 +110,9 @@ func (p *page) requests(r *report.Report) {
 	p.title("requests")
 	rows := [][]string{
 		{"", "scheduled", "sent", "answered", "as expected", "unexpected", "violating", "failed", "unsent"},
-		{"  count", number.Count(q.Scheduled), number.Count(q.Sent), number.Count(q.Answered), number.Count(q.AsExpected), number.Count(q.Unexpected), number.Count(q.Violating), number.Count(q.Failed), number.Count(q.Unsent)},
+		{"  count", number.Count(q.Scheduled), number.Count(q.Sent), number.Count(q.Answered),
+			number.Count(q.AsExpected), number.Count(q.Unexpected), number.Count(q.Violating),
+			number.Count(q.Failed), number.Count(q.Unsent)},
 	}
 	if q.RateLimited > 0 {
 		rows[0], rows[1] = append(rows[0], "of them 429"), append(rows[1], number.Count(q.RateLimited))
@@ -119,7 +124,8 @@ func (p *page) requests(r *report.Report) {
 	}
 	p.line(fmt.Sprintf("  rate    %s, achieved %s/s", planned, number.Significant(r.Rate.Achieved)))
 	if w := r.Warmup; w != nil {
-		p.wrap("  ", fmt.Sprintf("warm-up %s requests before, not judged: %s as expected", number.Count(w.Requests.Sent), number.Count(w.Requests.AsExpected)))
+		p.wrap("  ", fmt.Sprintf("warm-up %s requests before, not judged: %s as expected",
+			number.Count(w.Requests.Sent), number.Count(w.Requests.AsExpected)))
 	}
 }
 
@@ -136,7 +142,8 @@ func (p *page) times(r *report.Report) {
 		rows = append(rows, append([]string{"  service, " + o.name}, timeCells(&o.Service)...))
 	}
 	p.table(rows)
-	p.line(p.paint(text.Faint, p.fit(0, "  response: since the intended time; service: since the send; lateness: between")))
+	p.line(p.paint(text.Faint, p.fit(0, "  response: since the intended time; service: since the send; "+
+		"lateness: between")))
 }
 
 func (p *page) groups(r *report.Report) {
@@ -144,11 +151,14 @@ func (p *page) groups(r *report.Report) {
 		return
 	}
 	p.title("groups")
-	rows := [][]string{{"", "sent", "as expected", "unexpected", "violating", "failed", "p50", "p95", "p99 ms"}}
+	rows := [][]string{{"", "sent", "as expected", "unexpected", "violating", "failed", "p50", "p95",
+		"p99 ms"}}
 	all := foremost(r.Groups, maxRows)
 	for _, g := range all[:min(len(all), maxRows)] {
 		q := g.Requests
-		rows = append(rows, []string{"  " + text.Brief(g.Name, longestName), number.Count(q.Sent), number.Count(q.AsExpected), number.Count(q.Unexpected), number.Count(q.Violating), number.Count(q.Failed),
+		rows = append(rows, []string{"  " + text.Brief(g.Name, longestName), number.Count(q.Sent),
+			number.Count(q.AsExpected), number.Count(q.Unexpected), number.Count(q.Violating),
+			number.Count(q.Failed),
 			g.Response.Text("p50"), g.Response.Text("p95"), g.Response.Text("p99")})
 		if r.Requests.RateLimited > 0 {
 			rows[len(rows)-1] = slices.Insert(rows[len(rows)-1], 6, number.Count(q.RateLimited))
@@ -170,7 +180,8 @@ func (p *page) answers(r *report.Report) {
 	}{{r.Statuses, "  "}, {r.Errors, "  failed: "}} {
 		for _, kind := range mostFirst(kinds.of) {
 			n := kinds.of[kind]
-			rows = append(rows, []string{kinds.prefix + text.Brief(kind, text.MaxName), number.Count(n), fmt.Sprintf("%.1f %%", 100*float64(n)/float64(r.Requests.Sent))})
+			rows = append(rows, []string{kinds.prefix + text.Brief(kind, text.MaxName), number.Count(n),
+				fmt.Sprintf("%.1f %%", 100*float64(n)/float64(r.Requests.Sent))})
 		}
 	}
 	p.table(p.most(rows, "kinds"))
@@ -187,12 +198,14 @@ func (p *page) more(n int, what string) {
 func (p *page) most(rows [][]string, what string) [][]string {
 	if len(rows) > maxShown+1 {
 		more := len(rows) - maxShown
-		rows = append(rows[:maxShown:maxShown], []string{fmt.Sprintf("  … %d more %s in report.json", more, what)})
+		rows = append(rows[:maxShown:maxShown], []string{fmt.Sprintf("  … %d more %s in report.json", more,
+			what)})
 	}
 	return rows
 }
 
-var stateColors = map[report.State]string{report.Met: text.Green, report.Missed: text.Red, report.NoData: text.Yellow, report.Undecided: text.Yellow}
+var stateColors = map[report.State]string{report.Met: text.Green, report.Missed: text.Red,
+	report.NoData: text.Yellow, report.Undecided: text.Yellow}
 
 func (p *page) thresholds(r *report.Report) {
 	p.title("thresholds")
@@ -205,7 +218,8 @@ func (p *page) thresholds(r *report.Report) {
 		width = max(width, utf8.RuneCountInString(names[i]))
 	}
 	for i, t := range all {
-		p.line(fmt.Sprintf("  %s  %-*s  observed %s", p.paint(stateColors[t.State], fmt.Sprintf("%-9s", t.State)), width, names[i], t.ObservedText()))
+		p.line(fmt.Sprintf("  %s  %-*s  observed %s", p.paint(stateColors[t.State],
+			fmt.Sprintf("%-9s", t.State)), width, names[i], t.ObservedText()))
 	}
 	p.more(more, "thresholds")
 }
@@ -226,9 +240,11 @@ func (p *page) violations(r *report.Report) {
 		}
 		times := number.Count(v.Count) + " ×"
 		if v.Explained < v.Count {
-			times += fmt.Sprintf(" (%s explained, the others wrong in the very same)", number.Count(v.Explained))
+			times += fmt.Sprintf(" (%s explained, the others wrong in the very same)",
+				number.Count(v.Explained))
 		}
-		p.line(fmt.Sprintf("  %s  %s  %s  %s", mark, text.Brief(v.Rule, text.MaxName), text.Brief(place(v.Pointer), text.MaxName), times))
+		p.line(fmt.Sprintf("  %s  %s  %s  %s", mark, text.Brief(v.Rule, text.MaxName),
+			text.Brief(place(v.Pointer), text.MaxName), times))
 		p.line("        " + p.fit(8, "expected "+text.Brief(v.Expected, maxReason)))
 		p.line("        " + p.fit(8, "got      "+text.Brief(v.Got, maxReason)))
 		if marks := text.Difference(v.Expected, v.Got); marks != "" {
@@ -258,8 +274,10 @@ func (p *page) coverage(r *report.Report) {
 func (p *page) generator(r *report.Report) {
 	g := r.Generator
 	p.title("mfaload itself")
-	p.wrap("  ", fmt.Sprintf("own lateness p99 %s ms; hiccups p99 %s ms; CPU %s s on %d cores; memory %s MB; at most %s of %s workers in flight",
-		number.Fixed(g.OwnLateness.P99), number.Fixed(g.Hiccups.P99), number.Fixed(g.CPU), g.Cores, number.Fixed(g.PeakRSS), number.Count(uint64(g.BusyWorkersMax)), number.Count(uint64(g.Workers))))
+	p.wrap("  ", fmt.Sprintf("own lateness p99 %s ms; hiccups p99 %s ms; CPU %s s on %d cores; memory %s "+
+		"MB; at most %s of %s workers in flight",
+		number.Fixed(g.OwnLateness.P99), number.Fixed(g.Hiccups.P99), number.Fixed(g.CPU), g.Cores,
+		number.Fixed(g.PeakRSS), number.Count(uint64(g.BusyWorkersMax)), number.Count(uint64(g.Workers))))
 	p.wrap("  ", connectionsText(r.Connections))
 }
 
@@ -273,7 +291,8 @@ func connectionsText(c report.Connections) string {
 		text += fmt.Sprintf(" (p99 %s ms)", number.Fixed(c.Dial.P99))
 	}
 	if c.Handshake.Max > 0 {
-		text += fmt.Sprintf(", TLS p99 %s ms, %s resumed", number.Fixed(c.Handshake.P99), number.Count(c.Resumed))
+		text += fmt.Sprintf(", TLS p99 %s ms, %s resumed", number.Fixed(c.Handshake.P99),
+			number.Count(c.Resumed))
 	}
 	return text
 }

@@ -76,7 +76,8 @@ func Clock(from, to float64) Axis {
 	return a
 }
 
-var clockSteps = []float64{0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 4 * 3600, 6 * 3600, 12 * 3600, 24 * 3600}
+var clockSteps = []float64{0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200,
+	4 * 3600, 6 * 3600, 12 * 3600, 24 * 3600}
 
 // ClockText writes seconds as people read a clock: "12 s", "1:30", "2:00:00".
 func ClockText(seconds float64) string {

@@ -65,10 +65,12 @@ func (c *Chart) HTML(id string) g.Node {
 	fmt.Fprintf(b, `<figure class="chart" id="%[1]s"><figcaption><h3>%[2]s</h3><p>%[3]s</p></figcaption>`,
 		html.EscapeString(id), html.EscapeString(c.Title), html.EscapeString(c.Summary))
 	c.legend(b)
-	fmt.Fprintf(b, `<div class="plot" style="--h:%dpx"><div class="unit" aria-hidden="true">%s</div>`, height, html.EscapeString(c.Y.Unit))
+	fmt.Fprintf(b, `<div class="plot" style="--h:%dpx"><div class="unit" aria-hidden="true">%s</div>`, height,
+		html.EscapeString(c.Y.Unit))
 	c.ticksY(b)
 	b.WriteString(`<div class="frame">`)
-	fmt.Fprintf(b, `<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" role="img" aria-labelledby="%[1]s-s %[1]s-e"><title id="%[1]s-s">%[2]s</title><desc id="%[1]s-e">%[3]s</desc>`,
+	fmt.Fprintf(b,
+		`<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" role="img" aria-labelledby="%[1]s-s %[1]s-e"><title id="%[1]s-s">%[2]s</title><desc id="%[1]s-e">%[3]s</desc>`,
 		html.EscapeString(id), html.EscapeString(c.Title), html.EscapeString(c.Summary))
 	c.draw(b)
 	b.WriteString(`</svg>`)
@@ -87,7 +89,8 @@ func (c *Chart) legend(b *strings.Builder) {
 	var items []string
 	for _, s := range c.Series {
 		if s.Name != "" {
-			items = append(items, fmt.Sprintf(`<li><i class="%s k-%s" aria-hidden="true"></i>%s</li>`, s.Kind, s.Look, html.EscapeString(s.Name)))
+			items = append(items, fmt.Sprintf(`<li><i class="%s k-%s" aria-hidden="true"></i>%s</li>`, s.Kind,
+				s.Look, html.EscapeString(s.Name)))
 		}
 	}
 	if c.Cells != nil {
@@ -107,7 +110,8 @@ func (c *Chart) ticksY(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, `<div class="ys" style="--w:%dch" aria-hidden="true">`, widest)
 	for _, t := range c.Y.Ticks {
-		fmt.Fprintf(b, `<span style="bottom:%s%%">%s</span>`, number(100*c.Y.share(t.At)), html.EscapeString(t.Text))
+		fmt.Fprintf(b, `<span style="bottom:%s%%">%s</span>`, number(100*c.Y.share(t.At)),
+			html.EscapeString(t.Text))
 	}
 	b.WriteString(`</div>`)
 }
@@ -122,7 +126,8 @@ func (c *Chart) ticksX(b *strings.Builder) {
 		case share > 0.97:
 			class = ` class="last"`
 		}
-		fmt.Fprintf(b, `<span%s style="left:%s%%">%s</span>`, class, number(100*share), html.EscapeString(t.Text))
+		fmt.Fprintf(b, `<span%s style="left:%s%%">%s</span>`, class, number(100*share),
+			html.EscapeString(t.Text))
 	}
 	fmt.Fprintf(b, `</div><div class="unit x" aria-hidden="true">%s</div>`, html.EscapeString(c.X.Unit))
 }
@@ -137,7 +142,8 @@ func (c *Chart) labels(b *strings.Builder) {
 	}
 	for _, l := range c.Levels {
 		if l.Name != "" {
-			fmt.Fprintf(b, `<span class="level" aria-hidden="true" style="bottom:%s%%">%s</span>`, number(100*c.Y.share(l.At)), html.EscapeString(l.Name))
+			fmt.Fprintf(b, `<span class="level" aria-hidden="true" style="bottom:%s%%">%s</span>`,
+				number(100*c.Y.share(l.At)), html.EscapeString(l.Name))
 		}
 	}
 }
@@ -155,7 +161,8 @@ func (c *Chart) table(b *strings.Builder) {
 	if len(c.Table.Rows) == 0 {
 		return
 	}
-	fmt.Fprintf(b, `<details><summary>As a table</summary><div class="scroll" tabindex="0" role="region" aria-label="%s, as a table"><table><thead><tr>`, html.EscapeString(c.Title))
+	fmt.Fprintf(b,
+		`<details><summary>As a table</summary><div class="scroll" tabindex="0" role="region" aria-label="%s, as a table"><table><thead><tr>`, html.EscapeString(c.Title))
 	for _, text := range c.Table.Head {
 		fmt.Fprintf(b, `<th scope="col">%s`, html.EscapeString(text))
 	}

@@ -19,10 +19,13 @@ import (
 
 func TestAxesHoldTheirValues(t *testing.T) {
 	for _, c := range []struct{ low, high float64 }{
-		{0, 0}, {0, 1}, {0, 0.003}, {0.1, 0.1}, {1, 7}, {0, 123456}, {-3, 4}, {99.99, 100}, {5, 1}, {0.0013, 3.6e6}, {1, 1000}, {2, 5},
+		{0, 0}, {0, 1}, {0, 0.003}, {0.1, 0.1}, {1, 7}, {0, 123456}, {-3, 4}, {99.99, 100}, {5, 1},
+		{0.0013, 3.6e6}, {1, 1000}, {2, 5},
 	} {
-		for name, a := range map[string]chart.Axis{"linear": chart.Linear(c.low, c.high, ""), "log": chart.Log(c.low, c.high, 0.001, "")} {
-			if a.Low > max(c.low, 0.001) && name == "log" || name == "linear" && a.Low > c.low+1e-9 || a.High < c.high && c.high >= 0.001 || !(a.High > a.Low) {
+		for name, a := range map[string]chart.Axis{"linear": chart.Linear(c.low, c.high, ""),
+			"log": chart.Log(c.low, c.high, 0.001, "")} {
+			if a.Low > max(c.low, 0.001) && name == "log" || name == "linear" && a.Low > c.low+1e-9 ||
+				a.High < c.high && c.high >= 0.001 || !(a.High > a.Low) {
 				t.Errorf("%s axis of %v: from %v to %v", name, c, a.Low, a.High)
 			}
 			if n := len(a.Ticks); n < 2 || n > 12 {
@@ -46,7 +49,8 @@ func TestClock(t *testing.T) {
 			t.Errorf("%v s: %d ticks: %v", to, n, a.Ticks)
 		}
 	}
-	for seconds, want := range map[float64]string{0: "0 s", 12: "12 s", 0.5: "0.5 s", 90: "1:30", 3600: "1:00:00", 90061: "25:01:01"} {
+	for seconds, want := range map[float64]string{0: "0 s", 12: "12 s", 0.5: "0.5 s", 90: "1:30",
+		3600: "1:00:00", 90061: "25:01:01"} {
 		if got := chart.ClockText(seconds); got != want {
 			t.Errorf("%v: %q, want %q", seconds, got, want)
 		}
@@ -54,7 +58,8 @@ func TestClock(t *testing.T) {
 }
 
 func TestDigits(t *testing.T) {
-	for x, want := range map[float64]string{0: "0", 1: "1", 0.1: "0.1", 1.234: "1.23", 12.34: "12.3", 1234.5: "1234", 0.00123: "0.00123", 99.96: "100", -2.5: "-2.5", 1e-9: "0"} {
+	for x, want := range map[float64]string{0: "0", 1: "1", 0.1: "0.1", 1.234: "1.23", 12.34: "12.3",
+		1234.5: "1234", 0.00123: "0.00123", 99.96: "100", -2.5: "-2.5", 1e-9: "0"} {
 		if got := chart.Digits(x); got != want {
 			t.Errorf("%v: %q, want %q", x, got, want)
 		}
@@ -69,19 +74,25 @@ func all() *chart.Chart {
 	return &chart.Chart{
 		Title: "Times " + hostile, Summary: "What is to be seen " + hostile,
 		X: chart.Clock(0, 4), Y: chart.Log(1, 100, 0.001, "ms "+hostile),
-		Marks:  []chart.Mark{{From: 0, To: 2, Name: "stage " + hostile, Look: chart.Faint}, {From: 2, To: 2, Look: chart.Bad}},
+		Marks: []chart.Mark{{From: 0, To: 2, Name: "stage " + hostile, Look: chart.Faint},
+			{From: 2, To: 2, Look: chart.Bad}},
 		Levels: []chart.Level{{At: 50, Name: "limit " + hostile, Look: chart.Bad}},
-		Cells:  &chart.Cells{X: []float64{0, 2, 4}, Y: []float64{1, 10, 100}, Count: [][]float64{{1, 0}, {5, 1000}}},
+		Cells: &chart.Cells{X: []float64{0, 2, 4}, Y: []float64{1, 10, 100},
+			Count: [][]float64{{1, 0}, {5, 1000}}},
 		Series: []chart.Series{
-			{Name: "line " + hostile, Kind: chart.Line, Look: chart.One, X: []float64{0, 1, 2, 3, 4}, Y: []float64{1, 2, nan, 3, nan}},
-			{Kind: chart.Band, Look: chart.One, X: []float64{0, 1, 2, 3}, Y: []float64{nan, 20, 30, nan}, Base: []float64{nan, 2, 3, nan}},
+			{Name: "line " + hostile, Kind: chart.Line, Look: chart.One, X: []float64{0, 1, 2, 3, 4},
+				Y: []float64{1, 2, nan, 3, nan}},
+			{Kind: chart.Band, Look: chart.One, X: []float64{0, 1, 2, 3}, Y: []float64{nan, 20, 30, nan},
+				Base: []float64{nan, 2, 3, nan}},
 			{Kind: chart.Band, Look: chart.Two, X: []float64{0, 1}, Y: []float64{5, 6}},
 			{Kind: chart.Steps, Look: chart.Two, X: []float64{0, 1, 2, 3}, Y: []float64{5, nan, 6}},
-			{Kind: chart.Bars, Look: chart.Three, X: []float64{0, 1, 2}, Y: []float64{5, nan}, Base: []float64{1, nan}},
+			{Kind: chart.Bars, Look: chart.Three, X: []float64{0, 1, 2}, Y: []float64{5, nan},
+				Base: []float64{1, nan}},
 			{Kind: chart.Dots, Look: chart.Bad, X: []float64{1, 2}, Y: []float64{1000, nan}},
 			{Kind: chart.Line, Look: chart.Four},
 		},
-		Table: chart.Table{Head: []string{"at", "ms"}, Rows: [][]string{{"0 s", hostile}, {"1 s", "2"}}, At: []float64{0, 1}},
+		Table: chart.Table{Head: []string{"at", "ms"}, Rows: [][]string{{"0 s", hostile}, {"1 s", "2"}},
+			At: []float64{0, 1}},
 	}
 }
 
@@ -114,15 +125,18 @@ func TestChartIsWellFormed(t *testing.T) {
 			}
 		}
 	}
-	if grid, marks, cells, series, levels := 7, 2, 3, 7, 1; paths != grid+marks+cells+series+levels || empty != 1 {
+	if grid, marks, cells, series, levels := 7, 2, 3, 7, 1; paths != grid+marks+cells+series+levels ||
+		empty != 1 {
 		t.Errorf("%d paths, %d of them empty:\n%s", paths, empty, svg)
 	}
 	for _, want := range []string{
-		`d="M0 1000L250 849.5M748 761.4h4"`,                                            // the line, its gap, and a point alone
-		`d="M250 349.5L500 261.4L500 761.4L250 849.5z"`,                                // the band
-		`d="M0 650.5H250M500 610.9H750"`,                                               // the steps
-		`d="M0 1000V650.5H250V1000z"`,                                                  // the bar
-		`d="M250 0h0"`,                                                                 // the dot, held back by the frame
+		// the line, its gap, and a point alone
+		`d="M0 1000L250 849.5M748 761.4h4"`,
+		`d="M250 349.5L500 261.4L500 761.4L250 849.5z"`, // the band
+		`d="M0 650.5H250M500 610.9H750"`,                // the steps
+		`d="M0 1000V650.5H250V1000z"`,                   // the bar
+		// the dot, held back by the frame
+		`d="M250 0h0"`,
 		`data-x="250"`, `role="img"`, `<p>What is to be seen`, `<desc id="all-e">What`, // for readers
 	} {
 		if !strings.Contains(text, want) {
@@ -144,7 +158,8 @@ func TestPage(t *testing.T) {
 		t.Fatalf("%d scripts", len(script))
 	}
 	hash := sha256.Sum256([]byte(script[0][1]))
-	for _, want := range []string{"script-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "'", "default-src 'none'", ".own {}", "<p>body</p>"} {
+	for _, want := range []string{"script-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "'",
+		"default-src 'none'", ".own {}", "<p>body</p>"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("it lacks %s", want)
 		}

@@ -94,7 +94,8 @@ func (c *Chart) mark(b *strings.Builder, m Mark) {
 	if m.To > m.From {
 		class = "span"
 		from, to := 1000*c.X.share(m.From), 1000*c.X.share(m.To)
-		fmt.Fprintf(b, `<path class="%s k-%s" d="M%s 0V1000H%sV0z"/>`, class, m.Look, place(from), place(math.Max(to, from+2)))
+		fmt.Fprintf(b, `<path class="%s k-%s" d="M%s 0V1000H%sV0z"/>`, class, m.Look, place(from),
+			place(math.Max(to, from+2)))
 		return
 	}
 	fmt.Fprintf(b, `<path class="%s k-%s" d="M%s 0V1000"/>`, class, m.Look, c.x(m.From))
@@ -219,7 +220,8 @@ func (c *Chart) cells(b *strings.Builder) {
 				continue
 			}
 			shade := min(int(shades*math.Log1p(n)/math.Log1p(most)), shades-1)
-			fmt.Fprintf(&paths[shade], "M%s %sH%sV%sH%sz", c.x(c.Cells.X[i]), c.y(c.Cells.Y[j]), c.x(c.Cells.X[i+1]), c.y(c.Cells.Y[j+1]), c.x(c.Cells.X[i]))
+			fmt.Fprintf(&paths[shade], "M%s %sH%sV%sH%sz", c.x(c.Cells.X[i]), c.y(c.Cells.Y[j]),
+				c.x(c.Cells.X[i+1]), c.y(c.Cells.Y[j+1]), c.x(c.Cells.X[i]))
 		}
 	}
 	for shade := range paths {

@@ -8,7 +8,8 @@ import (
 // Scroll returns a table that scrolls by itself where it is wider than the
 // page. The label says what it is to those who can't see it.
 func Scroll(label string, children ...g.Node) g.Node {
-	return h.Div(h.Class("scroll"), h.TabIndex("0"), h.Role("region"), h.Aria("label", label), h.Table(children...))
+	return h.Div(h.Class("scroll"), h.TabIndex("0"), h.Role("region"), h.Aria("label", label),
+		h.Table(children...))
 }
 
 // Head returns the row of a table that names its columns.
