@@ -95,8 +95,10 @@ func run() error {
 func (b *bench) head() {
 	version, _ := exec.Command(b.mfaload, "version").Output()
 	kernel, _ := exec.Command("uname", "-sr").Output()
-	b.print("# Results\n\nMade by `make bench` on %s: %s, %s, %s. The server and the client of the moment had a processor each.\nRatios are medians of %d paired runs of %v.\n",
-		time.Now().UTC().Format(time.DateOnly), processor(), strings.TrimSpace(string(kernel)), strings.TrimSpace(strings.SplitN(string(version), "\n", 2)[0]), b.runs, b.length)
+	b.print("# Results\n\nMade by `make bench` on %s: %s, %s, %s. The server and the client of the moment "+
+		"had a processor each.\nRatios are medians of %d paired runs of %v.\n",
+		time.Now().UTC().Format(time.DateOnly), processor(), strings.TrimSpace(string(kernel)),
+		strings.TrimSpace(strings.SplitN(string(version), "\n", 2)[0]), b.runs, b.length)
 }
 
 func processor() string {

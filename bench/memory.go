@@ -19,9 +19,11 @@ func (b *bench) memory() error {
 		length := time.Duration(requests) * time.Second / rate
 		var groups strings.Builder
 		for g := range 20 {
-			fmt.Fprintf(&groups, "  - {name: group-%d, ids: [%08d-6936-43f2-82ff-178f5762298a], expect: {httpStatus: 201, status: OTP_REQUIRED}}\n", g, g)
+			fmt.Fprintf(&groups, "  - {name: group-%d, ids: [%08d-6936-43f2-82ff-178f5762298a], expect: "+
+				"{httpStatus: 201, status: OTP_REQUIRED}}\n", g, g)
 		}
-		scenario := fmt.Sprintf("name: memory\ntarget: {authPath: 'http://%s', envID: %s, accessToken: token-0123456789}\nusers:\n%sload: {workers: 1000, warmup: 2s, stages: [{rate: %d/s, duration: %v}]}\n",
+		scenario := fmt.Sprintf("name: memory\ntarget: {authPath: 'http://%s', envID: %s, accessToken: "+
+			"token-0123456789}\nusers:\n%sload: {workers: 1000, warmup: 2s, stages: [{rate: %d/s, duration: %v}]}\n",
 			plainHost, envID, groups.String(), rate, length)
 		if err := os.WriteFile(b.path("memory.yaml"), []byte(scenario), 0o600); err != nil {
 			return err

@@ -132,10 +132,12 @@ load: {workers: %d, drain: %s, arrivals: %s, stages: [{rate: %d/s, duration: %v}
 		return o, fmt.Errorf("%w\n%v", err, failed)
 	}
 	if report.Requests.AsExpected < report.Requests.Answered {
-		return o, fmt.Errorf("%v of %v answers are as expected", report.Requests.AsExpected, report.Requests.Answered)
+		return o, fmt.Errorf("%v of %v answers are as expected", report.Requests.AsExpected,
+			report.Requests.Answered)
 	}
 	o.requests, o.rate = report.Requests.Sent, report.Rate.Achieved
-	o.times, o.intended, o.lateness = percentiles(report.Service, 1), percentiles(report.Response, 1), percentiles(report.Lateness, 1)
+	o.times, o.intended, o.lateness = percentiles(report.Service, 1), percentiles(report.Response, 1),
+		percentiles(report.Lateness, 1)
 	return o, nil
 }
 
@@ -172,12 +174,15 @@ func percentiles(named map[string]float64, scale float64) map[float64]float64 {
 
 func vegeta(b *bench, p peer, a attack) (outcome, error) {
 	o := outcome{}
-	targets := fmt.Sprintf("POST %s\nContent-Type: application/json\nAuthorization: Bearer token-0123456789\n@%s\n", a.url(), b.path("body.json"))
+	targets := fmt.Sprintf("POST %s\nContent-Type: application/json\nAuthorization: Bearer "+
+		"token-0123456789\n@%s\n", a.url(), b.path("body.json"))
 	if err := writeAll(b, map[string]string{"targets": targets, "body.json": body}); err != nil {
 		return o, err
 	}
-	args := []string{"attack", "-targets", b.path("targets"), "-duration", a.length.String(), "-rate", strconv.Itoa(a.rate) + "/1s",
-		"-connections", strconv.Itoa(a.connections), "-insecure", "-output", b.path("results.bin"), "-http2=" + strconv.FormatBool(a.http2)}
+	args := []string{"attack", "-targets", b.path("targets"), "-duration", a.length.String(), "-rate",
+		strconv.Itoa(a.rate) + "/1s",
+		"-connections", strconv.Itoa(a.connections), "-insecure", "-output", b.path("results.bin"),
+		"-http2=" + strconv.FormatBool(a.http2)}
 	if a.rate == 0 {
 		args = append(args, "-max-workers", strconv.Itoa(a.connections))
 	}
@@ -206,7 +211,8 @@ func hey(b *bench, p peer, a attack) (outcome, error) {
 		return o, err
 	}
 	connections := a.connections
-	args := []string{"-z", a.length.String(), "-m", "POST", "-D", b.path("body.json"), "-T", "application/json", "-H", "Authorization: Bearer token-0123456789"}
+	args := []string{"-z", a.length.String(), "-m", "POST", "-D", b.path("body.json"), "-T",
+		"application/json", "-H", "Authorization: Bearer token-0123456789"}
 	if a.rate > 0 { // a rate is by worker
 		connections = min(connections, 10)
 		args = append(args, "-q", number(float64(a.rate)/float64(connections), 3))
@@ -247,10 +253,12 @@ func k6(b *bench, p peer, a attack) (outcome, error) {
 	if a.rate > 0 {
 		model = fmt.Sprintf(`{ executor: 'constant-arrival-rate', rate: %d, timeUnit: '1s', duration: '%v', preAllocatedVUs: %d }`, a.rate, a.length, a.connections)
 	}
-	if err := writeAll(b, map[string]string{"script.js": fmt.Sprintf(k6Script, model, a.url(), body, userID)}); err != nil {
+	if err := writeAll(b, map[string]string{"script.js": fmt.Sprintf(k6Script, model, a.url(), body,
+		userID)}); err != nil {
 		return o, err
 	}
-	if _, err := b.execute(&o, []string{"K6_NO_USAGE_REPORT=true"}, p.binary, "run", "--quiet", "--no-usage-report", "--summary-export", b.path("summary.json"), b.path("script.js")); err != nil {
+	if _, err := b.execute(&o, []string{"K6_NO_USAGE_REPORT=true"}, p.binary, "run", "--quiet",
+		"--no-usage-report", "--summary-export", b.path("summary.json"), b.path("script.js")); err != nil {
 		return o, err
 	}
 	text, err := os.ReadFile(b.path("summary.json"))
@@ -277,11 +285,14 @@ func k6(b *bench, p peer, a attack) (outcome, error) {
 
 func wrk(b *bench, p peer, a attack) (outcome, error) {
 	o := outcome{}
-	script := fmt.Sprintf("wrk.method = 'POST'\nwrk.headers['Content-Type'] = 'application/json'\nwrk.headers['Authorization'] = 'Bearer token-0123456789'\nwrk.body = '%s'\n", body)
+	script := fmt.Sprintf("wrk.method = 'POST'\nwrk.headers['Content-Type'] = "+
+		"'application/json'\nwrk.headers['Authorization'] = 'Bearer token-0123456789'\nwrk.body = '%s'\n",
+		body)
 	if err := writeAll(b, map[string]string{"wrk.lua": script}); err != nil {
 		return o, err
 	}
-	text, err := b.execute(&o, nil, p.binary, "-t1", "-c"+strconv.Itoa(a.connections), "-d"+number(a.length.Seconds(), 0)+"s", "-s", b.path("wrk.lua"), a.url())
+	text, err := b.execute(&o, nil, p.binary, "-t1", "-c"+strconv.Itoa(a.connections),
+		"-d"+number(a.length.Seconds(), 0)+"s", "-s", b.path("wrk.lua"), a.url())
 	if err != nil {
 		return o, err
 	}
@@ -295,7 +306,8 @@ func h2load(b *bench, p peer, a attack) (outcome, error) {
 	if err := writeAll(b, map[string]string{"body.json": body}); err != nil {
 		return o, err
 	}
-	args := []string{"-t1", "-D", number(a.length.Seconds(), 0), "-d", b.path("body.json"), "-H", "content-type: application/json", "-H", "authorization: Bearer token-0123456789"}
+	args := []string{"-t1", "-D", number(a.length.Seconds(), 0), "-d", b.path("body.json"), "-H",
+		"content-type: application/json", "-H", "authorization: Bearer token-0123456789"}
 	if a.http2 {
 		args = append(args, "-c1", "-m"+strconv.Itoa(a.connections))
 	} else {

@@ -12,7 +12,8 @@ import (
 // sees them.
 func (b *bench) punctuality() error {
 	b.print("\n## Punctuality: arrivals as the server sees them, against the ideal grid")
-	b.header("rate", "tool", "achieved/planned", "deviation p50 ms", "p99 ms", "max ms", "own word: lateness p50 ms", "p99 ms")
+	b.header("rate", "tool", "achieved/planned", "deviation p50 ms", "p99 ms", "max ms",
+		"own word: lateness p50 ms", "p99 ms")
 	for _, rate := range []int{1, 100, 1000, 10_000, 20_000} {
 		length := b.length
 		if rate == 1 {
@@ -22,7 +23,8 @@ func (b *bench) punctuality() error {
 			if !p.paced || rate == 1 && p.name != "mfaload" {
 				continue
 			}
-			if err := b.punctual(p, attack{origin: "http://" + plainHost, connections: 64, rate: rate, length: length}); err != nil {
+			if err := b.punctual(p, attack{origin: "http://" + plainHost, connections: 64, rate: rate,
+				length: length}); err != nil {
 				return err
 			}
 		}
@@ -58,7 +60,8 @@ func (b *bench) punctual(p peer, a attack) error {
 	if own50 != nil {
 		own = []string{number(median(own50), 3), number(median(own99), 3)}
 	}
-	b.row(append([]string{fmt.Sprintf("%d/s", a.rate), p.name, fmt.Sprintf("%.4f", median(achieved)), number(median(p50), 3), number(median(p99), 3), number(median(most), 2)}, own...)...)
+	b.row(append([]string{fmt.Sprintf("%d/s", a.rate), p.name, fmt.Sprintf("%.4f", median(achieved)),
+		number(median(p50), 3), number(median(p99), 3), number(median(most), 2)}, own...)...)
 	return nil
 }
 

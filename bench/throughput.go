@@ -31,7 +31,8 @@ func (b *bench) compare(a attack) error {
 			all[p.name] = append(all[p.name], o)
 		}
 	}
-	b.header("tool", "checked of each answer", "requests/s (median)", "least", "most", "mfaload ÷ it (median of pairs)", "CPU µs a request")
+	b.header("tool", "checked of each answer", "requests/s (median)", "least", "most",
+		"mfaload ÷ it (median of pairs)", "CPU µs a request")
 	for _, p := range peers {
 		outcomes := all[p.name]
 		if len(outcomes) == 0 {
@@ -46,7 +47,8 @@ func (b *bench) compare(a attack) error {
 		for _, r := range rates {
 			least, most = min(least, r), max(most, r)
 		}
-		b.row(p.name, p.checked, number(median(rates), 0), number(least, 0), number(most, 0), fmt.Sprintf("%.2f", median(ratios)), number(median(costs), 1))
+		b.row(p.name, p.checked, number(median(rates), 0), number(least, 0), number(most, 0),
+			fmt.Sprintf("%.2f", median(ratios)), number(median(costs), 1))
 	}
 	return nil
 }
@@ -59,7 +61,8 @@ func (b *bench) clients() error {
 		return err
 	}
 	var o outcome
-	text, err := b.execute(&o, nil, "bench/.peers/clients", "-origin", "http://"+plainHost, "-runs", fmt.Sprint(b.runs), "-length", b.length.String())
+	text, err := b.execute(&o, nil, "bench/.peers/clients", "-origin", "http://"+plainHost, "-runs",
+		fmt.Sprint(b.runs), "-length", b.length.String())
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,8 @@ package main
 // than most of them, so look at the processor time of a request.
 func (b *bench) tls() error {
 	b.print("\n## HTTPS, HTTP/1.1: 64 connections, as fast as each can")
-	a := attack{origin: "https://" + secureHost, connections: 64, length: b.length, certificate: b.server.certificate}
+	a := attack{origin: "https://" + secureHost, connections: 64, length: b.length,
+		certificate: b.server.certificate}
 	if err := b.compare(a); err != nil {
 		return err
 	}

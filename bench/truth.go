@@ -34,7 +34,9 @@ var judged = []float64{50, 90, 95, 99}
 // truth compares the percentiles that the tools report with arithmetic.
 func (b *bench) truth() error {
 	b.print("\n## Truth: reported response times in ms, against arithmetic")
-	b.print("\nThe truth is what the server's model does with the schedule's arrivals, computed without a clock or a socket. For queues, the percentiles that theory gives an endless run stand beside it. The bar is 3 %% or 0.2 ms, whichever is larger.")
+	b.print("\nThe truth is what the server's model does with the schedule's arrivals, computed without a " +
+		"clock or a socket. For queues, the percentiles that theory gives an endless run stand beside it. " +
+		"The bar is 3 %% or 0.2 ms, whichever is larger.")
 	b.header("server", "source", "p50", "p90", "p95", "p99", "within the bar")
 	for _, t := range truths {
 		length := 4 * b.length
@@ -57,7 +59,8 @@ func (b *bench) truth() error {
 			if err := b.server.behave(t.model); err != nil {
 				return err
 			}
-			o, err := b.try(p, attack{origin: "http://" + plainHost, connections: 512, rate: t.rate, length: length, poisson: t.poisson})
+			o, err := b.try(p, attack{origin: "http://" + plainHost, connections: 512, rate: t.rate,
+				length: length, poisson: t.poisson})
 			if err != nil {
 				return err
 			}
@@ -81,7 +84,8 @@ func arithmetic(text string, rate int, length time.Duration, poisson bool) (map[
 	}
 	s := &scenario.Scenario{
 		Groups: []scenario.Group{{Name: "all", IDs: []string{userID}, Weight: 1}},
-		Load:   scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Stages: []scenario.Stage{{From: scenario.Rate(rate), To: scenario.Rate(rate), Duration: length}}},
+		Load: scenario.Load{Arrivals: scenario.Uniform, Seed: 1,
+			Stages: []scenario.Stage{{From: scenario.Rate(rate), To: scenario.Rate(rate), Duration: length}}},
 	}
 	if poisson {
 		s.Load.Arrivals = scenario.Poisson

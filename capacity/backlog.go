@@ -28,7 +28,8 @@ func (b Backlog) grew() bool { return b.Unserved > max(unservedShare*b.Due, unse
 func (b Backlog) share() float64 { return b.Unserved / max(b.Due, 1) }
 
 func (b Backlog) text() string {
-	return fmt.Sprintf("%.0f of the %.0f requests that were due piled up: they were not served by its end, or were given up on", b.Unserved, b.Due)
+	return fmt.Sprintf("%.0f of the %.0f requests that were due piled up: they were not served by its "+
+		"end, or were given up on", b.Unserved, b.Due)
 }
 
 // inFlightFlow is what a run had in flight, by its own seconds and times.
@@ -39,7 +40,8 @@ type inFlightFlow struct {
 }
 
 func newInFlightFlow(m *measure.Measurement) inFlightFlow {
-	return inFlightFlow{m, int64(m.Main.Start / time.Second), int64((m.Main.Start + m.Main.Planned) / time.Second)}
+	return inFlightFlow{m, int64(m.Main.Start / time.Second),
+		int64((m.Main.Start + m.Main.Planned) / time.Second)}
 }
 
 // seconds is the length of the judged part.
@@ -137,8 +139,10 @@ const (
 // checkLittle doubts a measurement in which the number in flight that was counted is
 // not what the times of the requests say: one of them is wrong.
 func (o *Outcome) checkLittle() []string {
-	if o.InFlight == 0 || o.Interrupted || math.Abs(o.InFlight-o.Expected) <= max(littleShare*o.Expected, littleMin) {
+	if o.InFlight == 0 || o.Interrupted || math.Abs(o.InFlight-o.Expected) <= max(littleShare*o.Expected,
+		littleMin) {
 		return nil
 	}
-	return []string{fmt.Sprintf("%.3g requests were in flight on average, but by their times it should be %.3g: by Little's law one of them is wrong", o.InFlight, o.Expected)}
+	return []string{fmt.Sprintf("%.3g requests were in flight on average, but by their times it should be "+
+		"%.3g: by Little's law one of them is wrong", o.InFlight, o.Expected)}
 }

@@ -134,7 +134,8 @@ func (s *search) missing(rate float64) (most float64) {
 			needed = math.Inf(1)
 			if share < l.Allowed {
 				z := stat.NormalQuantile(1 - s.Confidence)
-				needed = z * z / 2 / (share*math.Log(share/l.Allowed) + (1-share)*math.Log((1-share)/(1-l.Allowed)))
+				needed = z * z / 2 / (share*math.Log(share/l.Allowed) + (1-share)*math.Log(
+					(1-share)/(1-l.Allowed)))
 			}
 		} else if share > 0 {
 			needed = 0
@@ -170,7 +171,8 @@ func (s *search) unprovedTexts() (all []string) {
 		share, n := s.nearRate(i, s.found.Low)
 		needed := math.Log(1-s.Confidence) / math.Log1p(-l.Allowed)
 		if share == 0 && n < needed-1 {
-			all = append(all, fmt.Sprintf("%s: nothing was over it in %.0f requests near %s, and it takes %.0f to be sure (about 3 divided by the limit)",
+			all = append(all, fmt.Sprintf("%s: nothing was over it in %.0f requests near %s, and it takes "+
+				"%.0f to be sure (about 3 divided by the limit)",
 				l.Name, n, rateText(s.found.Low), math.Ceil(needed)))
 		}
 	}

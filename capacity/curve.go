@@ -40,7 +40,8 @@ func FitUSL(trials []*Trial) (u *USL, ok bool) {
 	rates, most := map[float64]bool{}, 0.0
 	for _, t := range trials {
 		rate, mean := t.Served, t.Figures.Response.Mean/1000
-		if len(t.Doubts) > 0 || t.Interrupted || t.Ended != "" || t.Growing || rate == 0 || mean == 0 || t.failing() {
+		if len(t.Doubts) > 0 || t.Interrupted || t.Ended != "" || t.Growing || rate == 0 || mean == 0 ||
+			t.failing() {
 			continue
 		}
 		n, r = append(n, rate*mean), append(r, mean)
@@ -147,7 +148,8 @@ func findKnee(trials []*Trial) (k Knee, ok bool) {
 		}
 		passed[t.Rate] = true
 		if power := t.Figures.Rate.Achieved / t.Figures.Response.Mean; power > best {
-			best, k = power, Knee{t.Rate, "the rate that was tried with the largest quotient of rate and mean response time (Kleinrock's power)"}
+			best, k = power, Knee{t.Rate, "the rate that was tried with the largest quotient of rate and " +
+				"mean response time (Kleinrock's power)"}
 		}
 	}
 	return k, len(passed) >= kneeRates

@@ -33,7 +33,10 @@ func (s *search) crossingOf(i int, around float64) (rate float64, ok bool) {
 			return 0, false
 		}
 		if l.fit(); !(l.slope < 0) { // noise: the closest one, then
-			closest := slices.MinFunc(l.points, func(a, b linePoint) int { return cmp.Compare(a.distance(), b.distance()) })
+			closest := slices.MinFunc(l.points, func(a, b linePoint) int {
+				return cmp.Compare(a.distance(),
+					b.distance())
+			})
 			return closest.rate, closest.distance() < nearest
 		}
 		byRate := func(a, b linePoint) int { return cmp.Compare(a.rate, b.rate) }
@@ -112,7 +115,8 @@ func (s *search) points(i int, around float64) (all []linePoint) {
 		}
 		j, seconds := &t.Judged[i], float64(len(t.Seconds))
 		if y := j.Over / j.Quantile; j.Quantile > 0 && y > inverseMin && y < inverseMax {
-			all = append(all, linePoint{rate: t.Rate, seconds: seconds, inverse: y, noise: y * y * j.Spread * j.Spread * seconds})
+			all = append(all, linePoint{rate: t.Rate, seconds: seconds, inverse: y,
+				noise: y * y * j.Spread * j.Spread * seconds})
 		}
 	}
 	return all
@@ -167,7 +171,8 @@ func (s *search) lineWindow(p *posterior) (w rateWindow, ok bool) {
 			continue
 		}
 		half := max(s.Width/2*l.crossing, stat.NormalQuantile((1-s.Confidence)/2)*l.deviation)
-		c := rateWindow{l.crossing - half, l.crossing + half, min(1-2*stat.NormalTail(half/l.deviation), lineConfidenceMax)}
+		c := rateWindow{l.crossing - half, l.crossing + half, min(1-2*stat.NormalTail(half/l.deviation),
+			lineConfidenceMax)}
 		if ok { // what any limit breaks, is broken
 			c = rateWindow{min(w.low, c.low), min(w.high, c.high), min(w.mass, c.mass)}
 		}
@@ -196,5 +201,6 @@ func (s *search) consistent(w rateWindow) bool {
 	against := func(l rateEvidence) bool {
 		return l.odds > oddsMax && l.rate <= w.low || l.odds < -oddsMax && l.rate >= w.high
 	}
-	return slices.ContainsFunc(looks, holds) && slices.ContainsFunc(looks, breaks) && !slices.ContainsFunc(looks, against)
+	return slices.ContainsFunc(looks, holds) && slices.ContainsFunc(looks, breaks) &&
+		!slices.ContainsFunc(looks, against)
 }

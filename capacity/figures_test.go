@@ -31,7 +31,8 @@ func TestOneInconclusiveTrialFindsNothing(t *testing.T) {
 	sys := erlang(95, 100*time.Millisecond)
 	for _, broken := range []float64{0.3, 0.5, 0.7} {
 		o := sys.options(1)
-		o.Recorded = []*capacity.Trial{{TrialSpec: capacity.TrialSpec{Number: 1, Rate: 25, Length: time.Minute}, At: 25,
+		o.Recorded = []*capacity.Trial{{TrialSpec: capacity.TrialSpec{Number: 1, Rate: 25,
+			Length: time.Minute}, At: 25,
 			Broken: broken, Verdict: capacity.Inconclusive}}
 		o.MaxRate, o.StartRate = 800, 25
 		found := capacity.Summarize(o, o.Recorded)
@@ -86,12 +87,15 @@ func TestNoKneeWithoutALimit(t *testing.T) {
 		found capacity.SearchResult
 		curve bool
 	}{
-		"broke": {capacity.SearchResult{Low: 400, High: 410, LimitedBy: "response p95 <= 150ms", Trials: trials},
+		"broke": {capacity.SearchResult{Low: 400, High: 410, LimitedBy: "response p95 <= 150ms",
+			Trials: trials},
 			true},
-		"maxRate": {capacity.SearchResult{Low: 400, LimitedBy: capacity.LimitedByMaxRate, Trials: trials}, false},
+		"maxRate": {capacity.SearchResult{Low: 400, LimitedBy: capacity.LimitedByMaxRate, Trials: trials},
+			false},
 		"generator": {capacity.SearchResult{Low: 400, High: 410, LimitedBy: capacity.LimitedByGenerator,
 			Trials: trials}, false},
-		"429": {capacity.SearchResult{Low: 400, High: 410, LimitedBy: capacity.LimitedByRefusals, Trials: trials},
+		"429": {capacity.SearchResult{Low: 400, High: 410, LimitedBy: capacity.LimitedByRefusals,
+			Trials: trials},
 			false},
 		"one rate": {capacity.SearchResult{Low: 400, High: 410, LimitedBy: "p95",
 			Trials: []*capacity.Trial{trials[3], trials[3], trials[3], trials[3], trials[3]}}, false},
@@ -123,7 +127,8 @@ func TestTooShortForItsThreshold(t *testing.T) {
 		s.limits = limits
 		c := short()
 		c.StartRate, c.Budget = 20, 30*time.Minute
-		found, err := capacity.Search(context.Background(), capacity.SearchOptions{Capacity: c, Limits: s.limits},
+		found, err := capacity.Search(context.Background(), capacity.SearchOptions{Capacity: c,
+			Limits: s.limits},
 			s.try)
 		if err != nil {
 			t.Fatal(err)

@@ -397,7 +397,8 @@ func TestLittleOfATimeWithAnEnd(t *testing.T) {
 	f := foreigners()[0]
 	for _, rate := range []float64{150, 205, 400} {
 		s := f.session(1)
-		o, err := s.try(context.Background(), capacity.TrialSpec{Number: 1, Rate: rate, Warmup: 2 * time.Second,
+		o, err := s.try(context.Background(), capacity.TrialSpec{Number: 1, Rate: rate,
+			Warmup: 2 * time.Second,
 			Length: 10 * time.Second})
 		if err != nil {
 			t.Fatal(err)
@@ -438,7 +439,8 @@ func TestStepsDownGeometrically(t *testing.T) {
 func TestSlowRecoveryIsSaid(t *testing.T) {
 	f := foreigners()[1]
 	s := f.session(1)
-	found, err := capacity.Search(context.Background(), capacity.SearchOptions{Capacity: short(), Limits: s.limits},
+	found, err := capacity.Search(context.Background(), capacity.SearchOptions{Capacity: short(),
+		Limits: s.limits},
 		s.try)
 	if err != nil {
 		t.Fatal(err)

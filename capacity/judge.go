@@ -44,8 +44,10 @@ const verdictMin = 0.8
 // Line is the trial in a line.
 func (t *Trial) Line(most int) string {
 	f := t.Figures
-	text := fmt.Sprintf("trial %d of at most %d: %s for %d s: %s; p50 %s ms, p95 %s ms, p99 %s ms, %d of %d as expected", t.Number, most, rateText(t.Rate),
-		len(t.Seconds), t.Verdict, f.Response.Text("p50"), f.Response.Text("p95"), f.Response.Text("p99"), f.Requests.AsExpected, f.Requests.Scheduled)
+	text := fmt.Sprintf("trial %d of at most %d: %s for %d s: %s; p50 %s ms, p95 %s ms, p99 %s ms, %d of "+
+		"%d as expected", t.Number, most, rateText(t.Rate),
+		len(t.Seconds), t.Verdict, f.Response.Text("p50"), f.Response.Text("p95"), f.Response.Text("p99"),
+		f.Requests.AsExpected, f.Requests.Scheduled)
 	if t.Verdict != Pass {
 		text += "; " + t.By
 	}
@@ -60,7 +62,8 @@ func Judge(a TrialSpec, o *Outcome, limits []Criterion) *Trial {
 	t := &Trial{TrialSpec: a, Outcome: *o, Verdict: Inconclusive, Broken: 0.5, At: a.Rate}
 	if o.Recovered.missed() {
 		t.By, t.Overloaded = LimitedByBacklog, true
-		t.Reasons = []string{fmt.Sprintf("nothing was tried: after %v the service was not back at its former response time", o.Recovered.Took.Round(time.Second))}
+		t.Reasons = []string{fmt.Sprintf("nothing was tried: after %v the service was not back at its "+
+			"former response time", o.Recovered.Took.Round(time.Second))}
 		return t
 	}
 	piled := o.Backlog.grew()
@@ -80,7 +83,8 @@ func Judge(a TrialSpec, o *Outcome, limits []Criterion) *Trial {
 	return t
 }
 
-const ownDoing = "what breaks may be mfaload's own doing: without what it held up itself, the trial does not say so; " +
+const ownDoing = "what breaks may be mfaload's own doing: without what it held up itself, the trial does " +
+	"not say so; " +
 	"use a machine with more or idler processors, or leave load.workers out"
 
 // atBestToo says whether a trial is a break without what mfaload itself may have
@@ -104,12 +108,14 @@ func (t *Trial) weigh(a TrialSpec, limits []Criterion) {
 	switch {
 	case piled:
 		worst, t.By = oddsMax, LimitedByBacklog
-		t.Judged = append(t.Judged, Judged{Limit: LimitedByBacklog, Observed: o.Backlog.share(), Allowed: unservedShare, Effective: o.Backlog.Due, Broken: probability(oddsMax)})
+		t.Judged = append(t.Judged, Judged{Limit: LimitedByBacklog, Observed: o.Backlog.share(),
+			Allowed: unservedShare, Effective: o.Backlog.Due, Broken: probability(oddsMax)})
 		t.Reasons = append(t.Reasons, o.Backlog.text())
 	case b.Broken > probability(worst):
 		worst, t.By = logit(b.Broken), LimitedByBacklog
 		t.Judged = append(t.Judged, b)
-		t.Reasons = append(t.Reasons, fmt.Sprintf("the response time went up by %.3g ms within the trial: a longer one would not end well", b.Observed*1000))
+		t.Reasons = append(t.Reasons, fmt.Sprintf("the response time went up by %.3g ms within the trial: "+
+			"a longer one would not end well", b.Observed*1000))
 	}
 	if o.Ended != "" {
 		worst, t.By = oddsMax, o.Ended
@@ -134,7 +140,8 @@ func (t *Trial) conclude(worst float64) {
 	case t.Broken <= 1-verdictMin+1e-9:
 		t.Verdict = Pass
 	default:
-		t.Reasons = append(t.Reasons, fmt.Sprintf("%s is too close to its limit for a trial of this length", t.By))
+		t.Reasons = append(t.Reasons, fmt.Sprintf("%s is too close to its limit for a trial of this length",
+			t.By))
 	}
 }
 

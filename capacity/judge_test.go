@@ -17,11 +17,12 @@ import (
 func TestTrialBlamesNoOtherThanTheService(t *testing.T) {
 	const ms = time.Millisecond
 	const rate, length = 50, 20
-	terms := &scenario.Scenario{Name: "s", Groups: []scenario.Group{{Name: "all", IDs: []string{"a"}}}, Thresholds: []scenario.Threshold{
-		{Metric: scenario.Response, Stat: "p95", Quantile: 95, Limit: 0.2, Written: "200ms"},
-		{Metric: scenario.ErrorRate, Limit: 0.01, Written: "1%"},
-		{Metric: scenario.AchievedRate, Limit: 0.99, Written: "99%"},
-	}}
+	terms := &scenario.Scenario{Name: "s", Groups: []scenario.Group{{Name: "all", IDs: []string{"a"}}},
+		Thresholds: []scenario.Threshold{
+			{Metric: scenario.Response, Stat: "p95", Quantile: 95, Limit: 0.2, Written: "200ms"},
+			{Metric: scenario.ErrorRate, Limit: 0.01, Written: "1%"},
+			{Metric: scenario.AchievedRate, Limit: 0.99, Written: "99%"},
+		}}
 	limits := capacity.Criteria(terms)
 	timeout := func(o *measure.Observation) {
 		o.Done, o.Failed, o.AsExpected, o.Label = o.Sent+900*ms, true, false, "timeout"
@@ -34,14 +35,19 @@ func TestTrialBlamesNoOtherThanTheService(t *testing.T) {
 		capped int                        // workers that were all in flight in them
 		want   capacity.TrialVerdict
 	}{
-		"all well, and a full processor":      {func(*measure.Observation) {}, true, 0, capacity.Pass},
-		"slow":                                {slow, false, 0, capacity.Break},
-		"slow, on a full processor":           {slow, true, 0, capacity.Inconclusive},
-		"slow, as mfaload stood still":        {func(o *measure.Observation) { slow(o); o.Harmed = 790 * ms }, false, 0, capacity.Inconclusive},
-		"slow, and mfaload stood still a bit": {func(o *measure.Observation) { slow(o); o.Harmed = 50 * ms }, false, 0, capacity.Break},
-		"timeouts":                            {timeout, false, 0, capacity.Break},
-		"timeouts of a full processor":        {timeout, true, 0, capacity.Inconclusive},
-		"responses 500, and a full processor": {func(o *measure.Observation) { o.AsExpected, o.Label = false, "500" }, true, 0, capacity.Break},
+		"all well, and a full processor": {func(*measure.Observation) {}, true, 0, capacity.Pass},
+		"slow":                           {slow, false, 0, capacity.Break},
+		"slow, on a full processor":      {slow, true, 0, capacity.Inconclusive},
+		"slow, as mfaload stood still": {func(o *measure.Observation) { slow(o); o.Harmed = 790 * ms },
+			false, 0, capacity.Inconclusive},
+		"slow, and mfaload stood still a bit": {func(o *measure.Observation) { slow(o); o.Harmed = 50 * ms },
+			false, 0, capacity.Break},
+		"timeouts":                     {timeout, false, 0, capacity.Break},
+		"timeouts of a full processor": {timeout, true, 0, capacity.Inconclusive},
+		"responses 500, and a full processor": {func(o *measure.Observation) {
+			o.AsExpected, o.Label = false,
+				"500"
+		}, true, 0, capacity.Break},
 		"waits for a worker, of too few":      {queued, false, 4, capacity.Inconclusive},
 		"waits for a worker, of many":         {queued, false, 40, capacity.Break},
 		"slow once sent, and too few workers": {slow, false, 4, capacity.Break},
@@ -51,7 +57,8 @@ func TestTrialBlamesNoOtherThanTheService(t *testing.T) {
 			profile := measure.LoadProfile{}
 			for n := range rate * length {
 				at := time.Duration(n) * time.Second / rate
-				o := &measure.Observation{Intended: at, Sent: at, Done: at + 100*ms, Label: "201 OTP_REQUIRED", AsExpected: true}
+				o := &measure.Observation{Intended: at, Sent: at, Done: at + 100*ms,
+					Label: "201 OTP_REQUIRED", AsExpected: true}
 				if second := at / time.Second; second >= 5 && second < 10 {
 					test.bad(o)
 				}
@@ -63,12 +70,14 @@ func TestTrialBlamesNoOtherThanTheService(t *testing.T) {
 				t.Fatal(err)
 			}
 			m.Schema, m.Scenario, m.Groups, m.Profile = measure.Schema, "s", []string{"all"}, profile
-			m.Main.Planned, m.Main.LastSent, m.Main.Scheduled = length*time.Second, length*time.Second, []uint64{rate * length}
+			m.Main.Planned, m.Main.LastSent, m.Main.Scheduled = length*time.Second, length*time.Second,
+				[]uint64{rate * length}
 			g := &m.Generator
 			g.Elapsed, g.Processors, g.Cores, g.Workers = 21*time.Second, 1, 1, max(test.capped, 1)
 			for s := int64(5); s < 10; s++ {
 				if test.short {
-					g.Seconds = append(g.Seconds, measure.OwnSecond{Second: s, Available: time.Second, CPU: 900 * ms})
+					g.Seconds = append(g.Seconds, measure.OwnSecond{Second: s, Available: time.Second,
+						CPU: 900 * ms})
 				}
 				if test.capped > 0 {
 					m.Profile.Busy(time.Duration(s)*time.Second, time.Duration(s+1)*time.Second)
@@ -81,7 +90,8 @@ func TestTrialBlamesNoOtherThanTheService(t *testing.T) {
 			}
 			a := capacity.TrialSpec{Number: 1, Rate: rate, Length: length * time.Second}
 			tr := capacity.Judge(a, capacity.Read(m, r, limits, 0), limits)
-			if tr.Verdict != test.want || tr.Verdict == capacity.Inconclusive && (tr.By != capacity.LimitedByGenerator || len(tr.Doubts) == 0) {
+			if tr.Verdict != test.want || tr.Verdict == capacity.Inconclusive &&
+				(tr.By != capacity.LimitedByGenerator || len(tr.Doubts) == 0) {
 				t.Errorf("%s by %s: %v; the run: %s, %v", tr.Verdict, tr.By, tr.Reasons, r.Verdict, r.Reasons)
 			}
 		})
@@ -103,10 +113,12 @@ func TestEndedByTheScenario(t *testing.T) {
 		o := capacity.Read(m, r, limits, 0)
 		o.Doubts = nil // of a profile that was bent
 		trial := capacity.Judge(a, o, limits)
-		if trial.Verdict != capacity.Break || trial.By != m.Stopped.Condition || trial.Broken < 0.9 || len(trial.Seconds) != int(seconds) || len(trial.Reasons) == 0 {
+		if trial.Verdict != capacity.Break || trial.By != m.Stopped.Condition || trial.Broken < 0.9 ||
+			len(trial.Seconds) != int(seconds) || len(trial.Reasons) == 0 {
 			t.Errorf("after %d s: %+v", seconds, trial)
 		}
-		if i := slices.IndexFunc(trial.Judged, func(j capacity.Judged) bool { return j.Limit == limits[2].Name && j.Observed > 0 }); i >= 0 {
+		if i := slices.IndexFunc(trial.Judged,
+			func(j capacity.Judged) bool { return j.Limit == limits[2].Name && j.Observed > 0 }); i >= 0 {
 			t.Errorf("after %d s: %+v", seconds, trial.Judged[i])
 		}
 		// What mfaload itself is to blame for is not.

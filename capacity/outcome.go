@@ -13,7 +13,8 @@ import (
 // Read makes the outcome of a trial from what a run at a constant rate measured.
 // InFlight is the mean number of requests in flight as counted while it ran.
 func Read(m *measure.Measurement, r *report.Report, limits []Criterion, inFlight float64) *Outcome {
-	o := &Outcome{Interrupted: m.Interrupted, Achieved: 1, Doubts: report.Doubts(m), Figures: r.Figures, Refused: r.Requests.RateLimited, InFlight: inFlight}
+	o := &Outcome{Interrupted: m.Interrupted, Achieved: 1, Doubts: report.Doubts(m), Figures: r.Figures,
+		Refused: r.Requests.RateLimited, InFlight: inFlight}
 	if r.Rate.Planned > 0 {
 		o.Achieved = r.Rate.Achieved / r.Rate.Planned
 	}
@@ -21,7 +22,8 @@ func Read(m *measure.Measurement, r *report.Report, limits []Criterion, inFlight
 		o.Ended = m.Stopped.Condition
 	}
 	if n := withheld(m); n > 0 {
-		o.Doubts = append(o.Doubts, fmt.Sprintf("%d arrivals found no user to ask: give it more users, or let them be asked more often", n))
+		o.Doubts = append(o.Doubts, fmt.Sprintf("%d arrivals found no user to ask: give it more users, or "+
+			"let them be asked more often", n))
 	}
 	f := newInFlightFlow(m)
 	o.Backlog, o.Served, o.Expected = f.backlog(), f.served(), f.inFlight()
@@ -54,7 +56,8 @@ func Read(m *measure.Measurement, r *report.Report, limits []Criterion, inFlight
 
 // endedText says why the scenario ended the trial, and when.
 func (o *Outcome) endedText(a TrialSpec) string {
-	return fmt.Sprintf("%s ended it after %d s of %v: its figures are of that part", o.Ended, len(o.Seconds), a.Length)
+	return fmt.Sprintf("%s ended it after %d s of %v: its figures are of that part", o.Ended, len(o.Seconds),
+		a.Length)
 }
 
 func withheld(m *measure.Measurement) (n uint64) {
@@ -232,7 +235,8 @@ func certainLimits(m *measure.Measurement) float64 {
 }
 
 // tallyBest makes a tally of a second that at best. Of 429s, a share is certain.
-func (l *Criterion) tallyBest(t *Tally, s *measure.Second, due float64, d *measure.DoubtfulSeconds, certain float64) {
+func (l *Criterion) tallyBest(t *Tally, s *measure.Second, due float64, d *measure.DoubtfulSeconds,
+	certain float64) {
 	unsent := l.unsent(s, due)
 	switch l.Metric {
 	case scenario.Response, scenario.Service:

@@ -38,14 +38,18 @@ func (f *SearchResult) Check(t TargetRate) TargetCheck {
 	switch {
 	case f.Low >= t.Rate && sure:
 		a.Enough = "yes"
-		a.Sentences = append(a.Sentences, fmt.Sprintf("%s is enough: %s holds, which is %.0f %% more", need, rateText(f.Low), 100*a.Headroom))
+		a.Sentences = append(a.Sentences, fmt.Sprintf("%s is enough: %s holds, which is %.0f %% more", need,
+			rateText(f.Low), 100*a.Headroom))
 	case f.High > 0 && f.High < t.Rate && sure:
 		a.Enough = "no"
-		a.Sentences = append(a.Sentences, fmt.Sprintf("%s is not enough: %s is too much already, %.0f %% less", need, rateText(f.High), 100*(1-f.High/t.Rate)))
+		a.Sentences = append(a.Sentences, fmt.Sprintf("%s is not enough: %s is too much already, %.0f %% "+
+			"less", need, rateText(f.High), 100*(1-f.High/t.Rate)))
 	case f.Low == 0:
-		a.Sentences = append(a.Sentences, fmt.Sprintf("whether %s is enough can't be told: no rate was found that holds", need))
+		a.Sentences = append(a.Sentences, fmt.Sprintf("whether %s is enough can't be told: no rate was "+
+			"found that holds", need))
 	default:
-		a.Sentences = append(a.Sentences, fmt.Sprintf("whether %s is enough can't be told: the limit is %s", need, f.Interval()))
+		a.Sentences = append(a.Sentences, fmt.Sprintf("whether %s is enough can't be told: the limit is %s",
+			need, f.Interval()))
 	}
 	a.Sentences = append(a.Sentences, f.limitedFirst())
 	return a

@@ -84,7 +84,8 @@ func (p *posterior) window(confidence float64) (w rateWindow, ok bool) {
 		for to := from + 1; to < len(p.rates); to++ {
 			sum += p.mass[to]
 			c := rateWindow{p.rates[from], p.rates[to], sum}
-			if sum >= confidence && (w.mass < confidence || c.width() < w.width()) || w.mass < confidence && sum > w.mass {
+			if sum >= confidence && (w.mass < confidence || c.width() < w.width()) || w.mass < confidence &&
+				sum > w.mass {
 				w = c
 			}
 		}

@@ -19,10 +19,14 @@ func TestPool(t *testing.T) {
 		least, top float64 // probability that the rate is too high
 	}{
 		{"one", []*Trial{tried(100, 0.05, time.Minute)}, 0.0499, 0.0501},
-		{"four rather not", []*Trial{tried(100, 0.25, time.Minute), tried(100, 0.25, time.Minute), tried(100, 0.25, time.Minute), tried(100, 0.25, time.Minute)}, 0.08, 0.1},
-		{"two that are sure", []*Trial{tried(100, 0.95, time.Minute), tried(100, 0.95, time.Minute)}, 0.985, 0.995},
-		{"one that counts for nothing", []*Trial{tried(100, 0.05, time.Minute), tried(100, 0.5, time.Hour)}, 0.0499, 0.0501},
-		{"a contradiction", []*Trial{tried(100, 0.05, time.Minute), tried(100, 0.95, time.Minute)}, 0.499, 0.501},
+		{"four rather not", []*Trial{tried(100, 0.25, time.Minute), tried(100, 0.25, time.Minute),
+			tried(100, 0.25, time.Minute), tried(100, 0.25, time.Minute)}, 0.08, 0.1},
+		{"two that are sure", []*Trial{tried(100, 0.95, time.Minute), tried(100, 0.95, time.Minute)}, 0.985,
+			0.995},
+		{"one that counts for nothing", []*Trial{tried(100, 0.05, time.Minute), tried(100, 0.5, time.Hour)},
+			0.0499, 0.0501},
+		{"a contradiction", []*Trial{tried(100, 0.05, time.Minute), tried(100, 0.95, time.Minute)}, 0.499,
+			0.501},
 		{"a long one", []*Trial{tried(100, 0.05, 9*time.Minute), tried(100, 0.95, time.Minute)}, 0.1, 0.2},
 	} {
 		looks := poolByRate(c.trials)
@@ -38,8 +42,10 @@ func TestPool(t *testing.T) {
 
 // Rates are kept apart and in order, and what a limiter refused stays finite.
 func TestPoolByRate(t *testing.T) {
-	looks := poolByRate([]*Trial{tried(200, probability(4*oddsMax), time.Minute), tried(100, 0.05, time.Minute), tried(200, probability(4*oddsMax), time.Minute)})
-	if len(looks) != 2 || looks[0].rate != 100 || looks[1].rate != 200 || math.IsInf(looks[1].odds, 0) || looks[1].odds < oddsMax {
+	looks := poolByRate([]*Trial{tried(200, probability(4*oddsMax), time.Minute), tried(100, 0.05,
+		time.Minute), tried(200, probability(4*oddsMax), time.Minute)})
+	if len(looks) != 2 || looks[0].rate != 100 || looks[1].rate != 200 || math.IsInf(looks[1].odds, 0) ||
+		looks[1].odds < oddsMax {
 		t.Errorf("%v", looks)
 	}
 }

@@ -71,7 +71,8 @@ func (s *search) recovery(left time.Duration) *Recovery {
 	if held == nil {
 		return &Recovery{Rates: []float64{lowRate(lowest)}, Max: min(recoveryMaxBlind, left)}
 	}
-	r := &Recovery{Rates: []float64{lowRate(held.Rate)}, Median: held.Figures.Response.P50 / 1000, Max: min(recoveryMax, left)}
+	r := &Recovery{Rates: []float64{lowRate(held.Rate)}, Median: held.Figures.Response.P50 / 1000,
+		Max: min(recoveryMax, left)}
 	if held.Rate > r.Rates[0] {
 		r.Rates = append(r.Rates, held.Rate)
 	}
@@ -163,11 +164,13 @@ func (f *SearchResult) recoveryTexts() (all []string) {
 		switch {
 		case t.Recovered.missed():
 			if t == f.Trials[len(f.Trials)-1] {
-				all = append(all, fmt.Sprintf("after trial %d (%s) the service was not back at its former response time for %v", after.Number, rateText(after.Rate), took.Round(time.Second)))
+				all = append(all, fmt.Sprintf("after trial %d (%s) the service was not back at its former "+
+					"response time for %v", after.Number, rateText(after.Rate), took.Round(time.Second)))
 			}
 			continue
 		case took >= slowRecovery:
-			all = append(all, fmt.Sprintf("after trial %d (%s) the service took %v to get back to its former response time", after.Number, rateText(after.Rate), took.Round(time.Second)))
+			all = append(all, fmt.Sprintf("after trial %d (%s) the service took %v to get back to its "+
+				"former response time", after.Number, rateText(after.Rate), took.Round(time.Second)))
 		}
 		took, after = 0, t
 	}

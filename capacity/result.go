@@ -126,7 +126,8 @@ type Curve struct {
 
 // Result returns what was found as capacity.json holds it.
 func (f *SearchResult) Result() *Result {
-	r := &Result{Schema: Schema, Duration: f.Took.Seconds(), LimitedBy: f.LimitedBy, Settled: f.Settled, Reasons: f.reasons(), Trials: []TrialRow{},
+	r := &Result{Schema: Schema, Duration: f.Took.Seconds(), LimitedBy: f.LimitedBy, Settled: f.Settled,
+		Reasons: f.reasons(), Trials: []TrialRow{},
 		Rate: RateInterval{rateOrNil(f.Low), rateOrNil(f.High), number.Round(f.Confidence)}}
 	for _, t := range f.Trials {
 		r.Trials = append(r.Trials, t.row())
@@ -163,11 +164,15 @@ func rateOrNil(x float64) *float64 {
 
 // round keeps 3 decimals.
 func (t *Trial) row() TrialRow {
-	row := TrialRow{Number: t.Number, Rate: number.Round(t.Rate), Warmup: t.Warmup.Seconds(), Duration: float64(len(t.Seconds)), Verdict: t.Verdict,
-		Broken: number.Round(t.Broken), By: t.By, Reasons: append([]string{}, t.Reasons...), Ended: t.Ended, Limits: []TrialLimit{}, Folder: t.Folder,
-		Figures: TrialFigures{t.Figures.Requests, t.Figures.Rate, t.Figures.Response, t.Figures.Service, t.Figures.Statuses, t.Figures.Errors}}
+	row := TrialRow{Number: t.Number, Rate: number.Round(t.Rate), Warmup: t.Warmup.Seconds(),
+		Duration: float64(len(t.Seconds)), Verdict: t.Verdict,
+		Broken: number.Round(t.Broken), By: t.By, Reasons: append([]string{}, t.Reasons...), Ended: t.Ended,
+		Limits: []TrialLimit{}, Folder: t.Folder,
+		Figures: TrialFigures{t.Figures.Requests, t.Figures.Rate, t.Figures.Response, t.Figures.Service,
+			t.Figures.Statuses, t.Figures.Errors}}
 	for _, j := range t.Judged {
-		row.Limits = append(row.Limits, TrialLimit{j.Limit, j.Observed, j.Allowed, number.Round(j.Effective), number.Round(j.Broken)})
+		row.Limits = append(row.Limits, TrialLimit{j.Limit, j.Observed, j.Allowed, number.Round(j.Effective),
+			number.Round(j.Broken)})
 	}
 	row.Served, row.Unserved = number.Round(t.Served), number.Round(max(t.Backlog.Unserved, 0))
 	if r := t.Recovered; r != nil {

@@ -20,10 +20,12 @@ import (
 
 // measured is a run at a constant rate as a runner measures it: times go from
 // one to another over the run.
-func measured(t *testing.T, rate float64, warmup, length time.Duration, from, to time.Duration, spread float64) (*measure.Measurement, *report.Report) {
+func measured(t *testing.T, rate float64, warmup, length time.Duration, from, to time.Duration,
+	spread float64) (*measure.Measurement, *report.Report) {
 	t.Helper()
 	s := &scenario.Scenario{Name: "m", Groups: []scenario.Group{{Name: "all", IDs: []string{"a"}}},
-		Load:       scenario.Load{Stages: []scenario.Stage{{From: scenario.Rate(rate), To: scenario.Rate(rate), Duration: length}}, Warmup: warmup},
+		Load: scenario.Load{Stages: []scenario.Stage{{From: scenario.Rate(rate),
+			To: scenario.Rate(rate), Duration: length}}, Warmup: warmup},
 		Thresholds: thresholds()}
 	random := rand.New(rand.NewPCG(1, 1))
 	recorder := measure.NewRecorder(1, nil, 0)
@@ -38,7 +40,8 @@ func measured(t *testing.T, rate float64, warmup, length time.Duration, from, to
 		took := float64(from) + float64(to-from)*float64(at)/float64(end)
 		took *= math.Exp(spread * random.NormFloat64())
 		warm := at < warmup
-		recorder.Record(0, &measure.Observation{Intended: at, Sent: at, Done: at + time.Duration(took), Label: "201 OTP_REQUIRED", AsExpected: true, Warmup: warm})
+		recorder.Record(0, &measure.Observation{Intended: at, Sent: at, Done: at + time.Duration(took),
+			Label: "201 OTP_REQUIRED", AsExpected: true, Warmup: warm})
 		profile.Add(at, false)
 		if warm {
 			sent[0]++
@@ -66,7 +69,8 @@ func thresholds() []scenario.Threshold {
 	return []scenario.Threshold{
 		{Metric: scenario.Response, Stat: "p95", Quantile: 95, Limit: 0.15, Written: "150ms"},
 		{Metric: scenario.Response, Stat: "mean", Limit: 0.1, Written: "100ms"},
-		{Metric: scenario.ErrorRate, Written: "0%"}, {Metric: scenario.AchievedRate, Limit: 0.99, Written: "99%"},
+		{Metric: scenario.ErrorRate, Written: "0%"}, {Metric: scenario.AchievedRate, Limit: 0.99,
+			Written: "99%"},
 	}
 }
 
@@ -85,7 +89,8 @@ func TestRead(t *testing.T) {
 		sent, took, above = sent+s.Sent, took+s.Tallies[1].Sum, above+s.Tallies[0].Over[4]
 	}
 	if sent != 2000 || math.Abs(took/sent-r.Response.Mean/1000) > 1e-4 || above != 0 {
-		t.Errorf("%v requests of %v s, %v above the limit; the report has %v ms", sent, took/sent, above, r.Response.Mean)
+		t.Errorf("%v requests of %v s, %v above the limit; the report has %v ms", sent, took/sent, above,
+			r.Response.Mean)
 	}
 	if q := o.Quantiles; len(q) != 4 || math.Abs(q[0]-r.Response.P95/1000) > 1e-6 || q[1] != 0 {
 		t.Errorf("quantiles %v, the report has %v ms", q, r.Response.P95)
@@ -101,7 +106,8 @@ func TestLittle(t *testing.T) {
 	m, r := measured(t, 100, 0, 20*time.Second, 50*time.Millisecond, 50*time.Millisecond, 0.3)
 	o := capacity.Read(m, r, limits(), 7)
 	tr := capacity.Judge(capacity.TrialSpec{Rate: 100, Length: 20 * time.Second}, o, limits())
-	if tr.Verdict != capacity.Inconclusive || tr.By != capacity.LimitedByGenerator || !strings.Contains(strings.Join(tr.Reasons, ""), "Little's law") {
+	if tr.Verdict != capacity.Inconclusive || tr.By != capacity.LimitedByGenerator ||
+		!strings.Contains(strings.Join(tr.Reasons, ""), "Little's law") {
 		t.Errorf("%s by %s: %v", tr.Verdict, tr.By, tr.Reasons)
 	}
 }
@@ -109,7 +115,8 @@ func TestLittle(t *testing.T) {
 // Percentiles that still pass do not hide a backlog.
 func TestGrows(t *testing.T) {
 	m, r := measured(t, 100, 0, 60*time.Second, 20*time.Millisecond, 100*time.Millisecond, 0.1)
-	tr := capacity.Judge(capacity.TrialSpec{Rate: 100, Length: 60 * time.Second}, capacity.Read(m, r, limits(), 0), limits())
+	tr := capacity.Judge(capacity.TrialSpec{Rate: 100, Length: 60 * time.Second}, capacity.Read(m, r,
+		limits(), 0), limits())
 	if tr.Verdict != capacity.Break || tr.By != capacity.LimitedByBacklog {
 		t.Errorf("%s by %s: %v", tr.Verdict, tr.By, tr.Reasons)
 	}
@@ -135,9 +142,13 @@ func synthetic(lambda, sigma, kappa, noise float64) (trials []*capacity.Trial) {
 	for i, n := range []float64{0.5, 1, 2, 4, 8, 12, 16, 20} {
 		x := lambda * n / (1 + sigma*(n-1) + kappa*n*(n-1))
 		mean := n / x * math.Exp(noise*random.NormFloat64()) * 1000
-		tr := &capacity.Trial{TrialSpec: capacity.TrialSpec{Number: i + 1, Rate: x}, Verdict: capacity.Pass, Broken: 0.05, By: "response p95 <= 150ms", At: x}
-		tr.Figures = report.Figures{Requests: report.Requests{Scheduled: 1000, Sent: 1000, Answered: 1000, AsExpected: 1000}, Rate: report.Rate{Planned: x, Achieved: x},
-			Response: report.Times{Mean: mean, P50: mean, P95: 2 * mean, P99: 3 * mean}, Service: report.Times{Mean: mean}, Statuses: map[string]uint64{"201 OTP_REQUIRED": 1000}, Errors: map[string]uint64{}}
+		tr := &capacity.Trial{TrialSpec: capacity.TrialSpec{Number: i + 1, Rate: x}, Verdict: capacity.Pass,
+			Broken: 0.05, By: "response p95 <= 150ms", At: x}
+		tr.Figures = report.Figures{Requests: report.Requests{Scheduled: 1000, Sent: 1000, Answered: 1000,
+			AsExpected: 1000}, Rate: report.Rate{Planned: x, Achieved: x},
+			Response: report.Times{Mean: mean, P50: mean, P95: 2 * mean, P99: 3 * mean},
+			Service:  report.Times{Mean: mean}, Statuses: map[string]uint64{"201 OTP_REQUIRED": 1000},
+			Errors: map[string]uint64{}}
 		tr.Seconds, tr.InFlight, tr.Expected, tr.Served = make([]capacity.TrialSecond, 30), n, n, x
 		trials = append(trials, tr)
 	}
@@ -157,7 +168,8 @@ func TestUSL(t *testing.T) {
 			t.Errorf("%s = %+v, want %v", name, b.got, b.want)
 		}
 	}
-	if low, high := u.Band(10); low > u.Throughput(10) || high < u.Throughput(10) || high-low > 0.1*u.Throughput(10) {
+	if low, high := u.Band(10); low > u.Throughput(10) || high < u.Throughput(10) ||
+		high-low > 0.1*u.Throughput(10) {
 		t.Errorf("the band is %v to %v around %v", low, high, u.Throughput(10))
 	}
 	if want := math.Sqrt((1 - u.Sigma.Value) / u.Kappa.Value); u.PeakInFlight != want {
@@ -190,7 +202,8 @@ func TestAnswer(t *testing.T) {
 // whole is a result with everything that there may be in one.
 func whole(t *testing.T) *capacity.Result {
 	t.Helper()
-	f := &capacity.SearchResult{Low: 400, High: 410, Confidence: 0.97, LimitedBy: "response p95 <= 150ms", Why: "done", Settled: true, Trials: synthetic(50, 0.03, 0.0005, 0.02)}
+	f := &capacity.SearchResult{Low: 400, High: 410, Confidence: 0.97, LimitedBy: "response p95 <= 150ms",
+		Why: "done", Settled: true, Trials: synthetic(50, 0.03, 0.0005, 0.02)}
 	r := f.Result()
 	r.Scenario, r.Started = "<rollout>", time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	a := f.Check(capacity.TargetRate{Rate: 300, From: "2,000,000 logins a day, times 4 at the peak"})
@@ -212,7 +225,8 @@ func TestResult(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"300/s (2,000,000 logins a day, times 4 at the peak) is enough", "between 400/s and 410/s", "Response time by offered rate",
+	for _, want := range []string{"300/s (2,000,000 logins a day, times 4 at the peak) is enough",
+		"between 400/s and 410/s", "Response time by offered rate",
 		"Throughput by offered rate", "Scalability law", "Soak: percentiles", "&lt;rollout&gt;", "<svg"} {
 		if !bytes.Contains(page, []byte(want)) {
 			t.Errorf("the page has no %q", want)
@@ -222,8 +236,10 @@ func TestResult(t *testing.T) {
 	if err := (capacity.Terminal{}).Write(&b, r); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"300/s (2,000,000 logins a day, times 4 at the peak) is enough: 400/s holds, which is 33 % more.", "CAPACITY  between 400/s and 410/s, with 97 % confidence",
-		"limited by response p95 <= 150ms", "knee at", "scalability law: λ", "closest to its limit", "soak\n  pass  50/s for 2m0s"} {
+	for _, want := range []string{"300/s (2,000,000 logins a day, times 4 at the peak) is enough: 400/s " +
+		"holds, which is 33 % more.", "CAPACITY  between 400/s and 410/s, with 97 % confidence",
+		"limited by response p95 <= 150ms", "knee at", "scalability law: λ", "closest to its limit",
+		"soak\n  pass  50/s for 2m0s"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}
@@ -284,11 +300,13 @@ func validate(t *testing.T, text []byte) {
 func TestNeverServedIsSlowerThanAnyLimit(t *testing.T) {
 	a := capacity.TrialSpec{Rate: 100, Length: 20 * time.Second}
 	judge := func(bend func(recorder *measure.Recorder, k int, o *measure.Observation) bool) *capacity.Trial {
-		s := &scenario.Scenario{Name: "m", Groups: []scenario.Group{{Name: "all", IDs: []string{"a"}}}, Thresholds: thresholds()[:1]}
+		s := &scenario.Scenario{Name: "m", Groups: []scenario.Group{{Name: "all", IDs: []string{"a"}}},
+			Thresholds: thresholds()[:1]}
 		recorder, profile := measure.NewRecorder(1, nil, 0), measure.LoadProfile{}
 		for k := range 2000 {
 			at := time.Duration(k) * 10 * time.Millisecond
-			o := &measure.Observation{Intended: at, Sent: at, Done: at + 50*time.Millisecond, Label: "201 OTP_REQUIRED", AsExpected: true}
+			o := &measure.Observation{Intended: at, Sent: at, Done: at + 50*time.Millisecond,
+				Label: "201 OTP_REQUIRED", AsExpected: true}
 			profile.Add(at, false)
 			if bend(recorder, k, o) {
 				recorder.Record(0, o)
@@ -299,7 +317,8 @@ func TestNeverServedIsSlowerThanAnyLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 		m.Schema, m.Scenario, m.Groups, m.Profile.Due = measure.Schema, "m", []string{"all"}, profile.Due
-		m.Main.Planned, m.Main.LastSent, m.Main.Scheduled, m.Warmup.Scheduled = a.Length, a.Length, []uint64{2000}, []uint64{0}
+		m.Main.Planned, m.Main.LastSent, m.Main.Scheduled, m.Warmup.Scheduled = a.Length, a.Length,
+			[]uint64{2000}, []uint64{0}
 		m.Generator.Hiccups, m.Terms = measure.NewHistogram(), report.TermsOf(s).Encode()
 		r, err := report.Judge(m)
 		if err != nil {
@@ -312,15 +331,23 @@ func TestNeverServedIsSlowerThanAnyLimit(t *testing.T) {
 		bend func(*measure.Recorder, int, *measure.Observation) bool
 		want capacity.TrialVerdict
 	}{
-		"all served": {func(*measure.Recorder, int, *measure.Observation) bool { return true }, capacity.Pass},
+		"all served": {func(*measure.Recorder, int, *measure.Observation) bool { return true },
+			capacity.Pass},
 		"timeouts of 8 %": {func(_ *measure.Recorder, k int, o *measure.Observation) bool {
 			if k%12 == 0 {
-				o.Done, o.Label, o.Failed, o.AsExpected = o.Intended+100*time.Millisecond, "timeout", true, false
+				o.Done, o.Label, o.Failed, o.AsExpected = o.Intended+100*time.Millisecond, "timeout", true,
+					false
 			}
 			return true
 		}, capacity.Break},
-		"8 % never sent":      {func(_ *measure.Recorder, k int, _ *measure.Observation) bool { return k%12 != 0 }, capacity.Break},
-		"seconds without any": {func(_ *measure.Recorder, k int, _ *measure.Observation) bool { return k < 500 || k >= 660 }, capacity.Break},
+		"8 % never sent": {func(_ *measure.Recorder, k int,
+			_ *measure.Observation) bool {
+			return k%12 != 0
+		}, capacity.Break},
+		"seconds without any": {func(_ *measure.Recorder, k int,
+			_ *measure.Observation) bool {
+			return k < 500 || k >= 660
+		}, capacity.Break},
 		"slow, and refusals": {func(_ *measure.Recorder, k int, o *measure.Observation) bool {
 			if k%10 != 0 { // nine of ten are turned away at once
 				o.Done, o.Label, o.AsExpected, o.Refused = o.Intended+300*time.Microsecond, "429", true, true
@@ -334,7 +361,8 @@ func TestNeverServedIsSlowerThanAnyLimit(t *testing.T) {
 			return true
 		}, capacity.Pass},
 	} {
-		if tr := judge(c.bend); tr.Verdict != c.want || c.want == capacity.Break && tr.By == capacity.LimitedByBacklog {
+		if tr := judge(c.bend); tr.Verdict != c.want || c.want == capacity.Break &&
+			tr.By == capacity.LimitedByBacklog {
 			t.Errorf("%s: %s by %s: %+v %v", name, tr.Verdict, tr.By, tr.Judged, tr.Reasons)
 		}
 	}

@@ -72,7 +72,8 @@ func (s *search) next() (a TrialSpec, more bool) {
 		return a, false
 	}
 	if s.MaxRequests > 0 && s.requests(a) > float64(s.MaxRequests) {
-		s.found.Why = fmt.Sprintf("more than the %d requests of load.maxRequests would be sent", s.MaxRequests)
+		s.found.Why = fmt.Sprintf("more than the %d requests of load.maxRequests would be sent",
+			s.MaxRequests)
 		return a, false
 	}
 	return a, true

@@ -43,7 +43,8 @@ func TestStopOn429(t *testing.T) {
 			refused++
 		}
 	}
-	if refused != 1 || f.LimitedBy != capacity.LimitedByRefusals || f.Low > 200 || f.High < 200 || f.High/f.Low > 1.06 {
+	if refused != 1 || f.LimitedBy != capacity.LimitedByRefusals || f.Low > 200 || f.High < 200 ||
+		f.High/f.Low > 1.06 {
 		t.Errorf("%d trials were refused; limited by %s, %v to %v", refused, f.LimitedBy, f.Low, f.High)
 	}
 }
@@ -68,7 +69,8 @@ func TestStartsTooHigh(t *testing.T) {
 // high: percentiles pass in every trial.
 func TestBacklog(t *testing.T) {
 	sys := crommelin(95, 60*time.Millisecond)
-	sys.limits = []capacity.Criterion{{Name: "response p95 <= 1h", Group: -1, Metric: scenario.Response, Over: 3600, Allowed: 0.05}}
+	sys.limits = []capacity.Criterion{{Name: "response p95 <= 1h", Group: -1, Metric: scenario.Response,
+		Over: 3600, Allowed: 0.05}}
 	sys.truth = 500
 	f := searched(t, sys, func(o *capacity.SearchOptions) {})
 	if f.LimitedBy != capacity.LimitedByBacklog || f.Low > 510 || f.High < 490 {
@@ -82,14 +84,16 @@ func TestGeneratorIsNoBreak(t *testing.T) {
 	try := sys.trial(1)
 	o := sys.options(1)
 	o.MaxRate, o.StartRate = 1000, 10
-	f, err := capacity.Search(context.Background(), o, func(ctx context.Context, a capacity.TrialSpec) (*capacity.Outcome, error) {
+	f, err := capacity.Search(context.Background(), o, func(ctx context.Context, a capacity.TrialSpec) (
+		*capacity.Outcome, error) {
 		out, err := try(ctx, a)
 		if a.Rate > 150 {
 			out.Doubts = []string{"mfaload itself was late"}
 		}
 		return out, err
 	})
-	if err != nil || f.LimitedBy != capacity.LimitedByGenerator || f.High != 0 || f.Low < 130 || f.Low > 150 || f.Settled {
+	if err != nil || f.LimitedBy != capacity.LimitedByGenerator || f.High != 0 || f.Low < 130 ||
+		f.Low > 150 || f.Settled {
 		t.Errorf("%v: limited by %s, %v to %v, settled %v", err, f.LimitedBy, f.Low, f.High, f.Settled)
 	}
 }
@@ -99,7 +103,8 @@ func TestInterrupted(t *testing.T) {
 	sys := refusing()
 	try := sys.trial(1)
 	gone := errors.New("gone")
-	f, err := capacity.Search(context.Background(), sys.options(1), func(ctx context.Context, a capacity.TrialSpec) (*capacity.Outcome, error) {
+	f, err := capacity.Search(context.Background(), sys.options(1), func(ctx context.Context,
+		a capacity.TrialSpec) (*capacity.Outcome, error) {
 		if a.Number == 4 {
 			return nil, gone
 		}
@@ -114,7 +119,8 @@ func TestNeeded(t *testing.T) {
 	for _, test := range []struct {
 		p, rate float64
 		want    time.Duration
-	}{{95, 100, 10 * time.Second}, {99, 100, 50 * time.Second}, {99.9, 100, 500 * time.Second}, {99, 3, 1667 * time.Second}} {
+	}{{95, 100, 10 * time.Second}, {99, 100, 50 * time.Second}, {99.9, 100, 500 * time.Second},
+		{99, 3, 1667 * time.Second}} {
 		if got := capacity.LengthNeeded(percentile(test.p, time.Second), test.rate); got != test.want {
 			t.Errorf("p%v at %v/s needs %v, want %v", test.p, test.rate, got, test.want)
 		}
@@ -146,7 +152,8 @@ func TestNonsense(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		sys := erlang(99, 300*time.Millisecond)
 		o := sys.options(seed)
-		f, err := capacity.Search(context.Background(), o, func(_ context.Context, a capacity.TrialSpec) (*capacity.Outcome, error) {
+		f, err := capacity.Search(context.Background(), o, func(_ context.Context, a capacity.TrialSpec) (
+			*capacity.Outcome, error) {
 			return nonsense(random, a, o.Limits), nil
 		})
 		if err != nil {
@@ -154,12 +161,15 @@ func TestNonsense(t *testing.T) {
 		}
 		for _, tr := range f.Trials {
 			if !(tr.Rate > 0 && tr.Rate <= float64(o.MaxRate)*(1+1e-9)) || tr.Length <= 0 {
-				t.Errorf("seed %d: trial %d: %v/s for %v, at most %v/s", seed, tr.Number, tr.Rate, tr.Length, o.MaxRate)
+				t.Errorf("seed %d: trial %d: %v/s for %v, at most %v/s", seed, tr.Number, tr.Rate, tr.Length,
+					o.MaxRate)
 			}
 		}
-		if len(f.Trials) > o.Trials || f.Took > o.Budget || !(f.Confidence >= 0 && f.Confidence <= 1) || f.Why == "" ||
+		if len(f.Trials) > o.Trials || f.Took > o.Budget || !(f.Confidence >= 0 && f.Confidence <= 1) ||
+			f.Why == "" ||
 			!(f.Low >= 0 && f.High >= 0) || f.High > 0 && f.High <= f.Low {
-			t.Errorf("seed %d: %d trials, %v, %v to %v with %v: %q", seed, len(f.Trials), f.Took, f.Low, f.High, f.Confidence, f.Why)
+			t.Errorf("seed %d: %d trials, %v, %v to %v with %v: %q", seed, len(f.Trials), f.Took, f.Low,
+				f.High, f.Confidence, f.Why)
 		}
 	}
 }
@@ -205,7 +215,8 @@ func TestGoesOn(t *testing.T) {
 			t.Errorf("after %d trials: %s", n, diff)
 		}
 		found := capacity.Summarize(o, whole.Trials[:n])
-		if len(found.Trials) != n || n > 0 && found.Took > whole.Took || n == len(whole.Trials) && (found.Low != whole.Low || found.High != whole.High || found.Confidence != whole.Confidence) {
+		if len(found.Trials) != n || n > 0 && found.Took > whole.Took || n == len(whole.Trials) &&
+			(found.Low != whole.Low || found.High != whole.High || found.Confidence != whole.Confidence) {
 			t.Errorf("after %d trials: %+v", n, found)
 		}
 	}
@@ -225,8 +236,10 @@ func TestGoesOnWithMore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !long.Settled || len(long.Trials) <= len(short.Trials) || long.Low > sys.truth || long.High < sys.truth || long.Took > o.Budget {
-		t.Errorf("%v to %v after %d and %d trials: %s", long.Low, long.High, len(short.Trials), len(long.Trials), long.Why)
+	if !long.Settled || len(long.Trials) <= len(short.Trials) || long.Low > sys.truth ||
+		long.High < sys.truth || long.Took > o.Budget {
+		t.Errorf("%v to %v after %d and %d trials: %s", long.Low, long.High, len(short.Trials),
+			len(long.Trials), long.Why)
 	}
 }
 

@@ -55,7 +55,8 @@ func NewSoak(a TrialSpec, share float64, m *measure.Measurement, o *Outcome, lim
 	if o.Interrupted && t.Verdict == Pass {
 		t.Verdict, t.Reasons = Inconclusive, append(t.Reasons, "it was stopped before its end")
 	}
-	s := &Soak{Rate: a.Rate, Share: share, Duration: float64(len(o.Seconds)), Verdict: t.Verdict, Reasons: slices.Clone(t.Reasons), Folder: o.Folder, Drifts: []Trend{}}
+	s := &Soak{Rate: a.Rate, Share: share, Duration: float64(len(o.Seconds)), Verdict: t.Verdict,
+		Reasons: slices.Clone(t.Reasons), Folder: o.Folder, Drifts: []Trend{}}
 	if t.Verdict == Break {
 		s.Reasons = append(s.Reasons, t.By+" broke")
 	}
@@ -68,7 +69,8 @@ func NewSoak(a TrialSpec, share float64, m *measure.Measurement, o *Outcome, lim
 		s.Drifts = append(s.Drifts, d)
 		if d.Up && s.Verdict != Inconclusive {
 			s.Verdict = Break
-			s.Reasons = append(s.Reasons, fmt.Sprintf("%s of the response time drifts up by %.3g ms an hour (%.0f %% over the soak)", d.Percentile, d.Slope, 100*d.Change))
+			s.Reasons = append(s.Reasons, fmt.Sprintf("%s of the response time drifts up by %.3g ms an "+
+				"hour (%.0f %% over the soak)", d.Percentile, d.Slope, 100*d.Change))
 		}
 	}
 	if s.Reasons == nil {

@@ -256,7 +256,8 @@ func (s *search) saturation(p *posterior) (rate float64, ok bool) {
 	if lowest == nil || lowest.Served > lowest.Rate {
 		return 0, false
 	}
-	return lowest.Served, lowest.Served > p.quantile(estimateTail) && lowest.Served < p.quantile(1-estimateTail)
+	return lowest.Served, lowest.Served > p.quantile(estimateTail) && lowest.Served < p.quantile(
+		1-estimateTail)
 }
 
 // ceiling is the highest rate that may be tried: at most the one that a limit

@@ -33,12 +33,14 @@ func (t Terminal) Write(w io.Writer, r *Result) error {
 	}
 	t.trials(&b, r)
 	if s := r.Soak; s != nil {
-		fmt.Fprintf(&b, "\nsoak\n  %s  %s for %s\n", t.paint(colors[s.Verdict], string(s.Verdict)), rateText(s.Rate), seconds(s.Duration))
+		fmt.Fprintf(&b, "\nsoak\n  %s  %s for %s\n", t.paint(colors[s.Verdict], string(s.Verdict)),
+			rateText(s.Rate), seconds(s.Duration))
 		for _, reason := range s.Reasons {
 			fmt.Fprintf(&b, "  %s\n", reason)
 		}
 		for _, d := range s.Drifts {
-			fmt.Fprintf(&b, "  %s of the response time: %+.3g ms an hour, p = %.2g\n", d.Percentile, d.Slope, d.P)
+			fmt.Fprintf(&b, "  %s of the response time: %+.3g ms an hour, p = %.2g\n", d.Percentile, d.Slope,
+				d.P)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
@@ -97,7 +99,8 @@ func (r *Result) notes() (all []string) {
 	}
 	for _, row := range r.Trials {
 		if row.Little != nil && !row.Little.Agrees {
-			all = append(all, fmt.Sprintf("trial %d: Little's law does not hold, so its measurement is wrong", row.Number))
+			all = append(all, fmt.Sprintf("trial %d: Little's law does not hold, so its measurement is wrong",
+				row.Number))
 		}
 	}
 	return all
@@ -112,7 +115,8 @@ func (r *Result) highest() (rate float64) {
 }
 
 func (u *USL) text() string {
-	text := fmt.Sprintf("scalability law: λ %.4g/s, σ %.2g (%.2g … %.2g), κ %.2g (%.2g … %.2g)", u.Lambda.Value,
+	text := fmt.Sprintf("scalability law: λ %.4g/s, σ %.2g (%.2g … %.2g), κ %.2g (%.2g … %.2g)",
+		u.Lambda.Value,
 		u.Sigma.Value, u.Sigma.Low, u.Sigma.High, u.Kappa.Value, u.Kappa.Low, u.Kappa.High)
 	if u.Peak > 0 {
 		text += ", max " + rateText(u.Peak)
@@ -127,16 +131,19 @@ func (t Terminal) trials(b *strings.Builder, r *Result) {
 	if len(r.Trials) == 0 {
 		return
 	}
-	table := [][]string{{"", "rate", "length", "verdict", "sent", "as expected", "mean ms", "p95 ms", "p99 ms", "in flight", "closest to its limit"}}
+	table := [][]string{{"", "rate", "length", "verdict", "sent", "as expected", "mean ms", "p95 ms",
+		"p99 ms", "in flight", "closest to its limit"}}
 	for _, row := range r.Trials {
 		inFlight := ""
 		if row.Little != nil {
 			inFlight = chart.Digits(row.Little.Counted)
 		}
 		f := row.Figures
-		table = append(table, []string{fmt.Sprintf("%3d", row.Number), rateText(row.Rate), seconds(row.Duration),
+		table = append(table, []string{fmt.Sprintf("%3d", row.Number), rateText(row.Rate),
+			seconds(row.Duration),
 			t.paint(colors[row.Verdict], string(row.Verdict)), fmt.Sprint(f.Requests.Sent),
-			fmt.Sprint(f.Requests.AsExpected), f.Response.Text("mean"), f.Response.Text("p95"), f.Response.Text("p99"), inFlight, row.By})
+			fmt.Sprint(f.Requests.AsExpected), f.Response.Text("mean"), f.Response.Text("p95"),
+			f.Response.Text("p99"), inFlight, row.By})
 	}
 	text.Align(table, 3, len(table[0])-1)
 	b.WriteString("\ntrials\n")

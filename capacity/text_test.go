@@ -13,12 +13,14 @@ import (
 
 // Times of an overload are lower bounds, and are written as reports write them.
 func TestTrialsShowLowerBounds(t *testing.T) {
-	times := report.Times{Min: 12, Mean: 9_876.5, P50: 10_002.3, P90: 10_003, P95: 10_004, P99: 10_005, P999: 10_005,
-		Max: 10_005, AtLeast: []string{"mean", "p95", "p99", "max"}}
+	times := report.Times{Min: 12, Mean: 9_876.5, P50: 10_002.3, P90: 10_003, P95: 10_004, P99: 10_005,
+		P999: 10_005,
+		Max:  10_005, AtLeast: []string{"mean", "p95", "p99", "max"}}
 	row := capacity.TrialRow{Number: 1, Rate: 400, Duration: 5, Verdict: capacity.Break, By: "backlog",
 		Little: &capacity.Little{Counted: 2512.4}, Figures: capacity.TrialFigures{Response: times}}
 	var b strings.Builder
-	if err := (capacity.Terminal{}).Write(&b, &capacity.Result{Trials: []capacity.TrialRow{row}}); err != nil {
+	if err := (capacity.Terminal{}).Write(&b,
+		&capacity.Result{Trials: []capacity.TrialRow{row}}); err != nil {
 		t.Fatal(err)
 	}
 	if want := "  ≥9876  ≥10004  ≥10005       2512  backlog\n"; !strings.Contains(b.String(), want) {
@@ -26,7 +28,8 @@ func TestTrialsShowLowerBounds(t *testing.T) {
 	}
 	trial := &capacity.Trial{Verdict: capacity.Pass}
 	trial.Rate, trial.Figures.Response = 400, times
-	if line, want := trial.Line(15), "p50 10002 ms, p95 ≥10004 ms, p99 ≥10005 ms"; !strings.Contains(line, want) {
+	if line, want := trial.Line(15), "p50 10002 ms, p95 ≥10004 ms, p99 ≥10005 ms"; !strings.Contains(line,
+		want) {
 		t.Errorf("%q is not in %q", want, line)
 	}
 }
@@ -36,7 +39,8 @@ func TestTrialsShowLowerBounds(t *testing.T) {
 func TestPagesInABrowser(t *testing.T) {
 	dir := t.TempDir()
 	var files []string
-	for name, r := range map[string]*capacity.Result{"whole": whole(t), "nothing": (&capacity.SearchResult{}).Result()} {
+	for name, r := range map[string]*capacity.Result{"whole": whole(t),
+		"nothing": (&capacity.SearchResult{}).Result()} {
 		page, err := r.HTML()
 		if err != nil {
 			t.Fatal(err)

@@ -29,8 +29,10 @@ var (
 // systems are those of the table.
 func systems() []system {
 	return []system{
-		refusing(), crommelin(95, 60*time.Millisecond), erlang(95, 150*time.Millisecond), erlang(95, 100*time.Millisecond),
-		erlang(99, 300*time.Millisecond), general(95, 150*time.Millisecond, 479.9), general(99, 300*time.Millisecond, 488.8), slowing(), leaking(), stepping(),
+		refusing(), crommelin(95, 60*time.Millisecond), erlang(95, 150*time.Millisecond),
+		erlang(95, 100*time.Millisecond),
+		erlang(99, 300*time.Millisecond), general(95, 150*time.Millisecond, 479.9),
+		general(99, 300*time.Millisecond, 488.8), slowing(), leaking(), stepping(),
 	}
 }
 
@@ -40,8 +42,10 @@ func (sys *system) options(seed uint64) capacity.SearchOptions {
 	random := rand.New(rand.NewPCG(seed, 7))
 	high := sys.truth * (1.3 + 3*random.Float64())
 	return capacity.SearchOptions{Limits: sys.limits, Capacity: scenario.Capacity{
-		MaxRate: scenario.Rate(high), StartRate: scenario.Rate(high / (16 + 32*random.Float64())), Trial: 30 * time.Second,
-		Warmup: 10 * time.Second, Settle: 5 * time.Second, Budget: *budget, Trials: *most, Width: *width, Confidence: 0.95,
+		MaxRate: scenario.Rate(high), StartRate: scenario.Rate(high / (16 + 32*random.Float64())),
+		Trial:  30 * time.Second,
+		Warmup: 10 * time.Second, Settle: 5 * time.Second, Budget: *budget, Trials: *most, Width: *width,
+		Confidence: 0.95,
 	}}
 }
 
@@ -69,7 +73,8 @@ func TestTruth(t *testing.T) {
 		r := sys.searches(t, seeds)
 		n := float64(seeds)
 		if *long {
-			fmt.Printf("| %s%s | %.1f/s | %.1f %% | %.1f %% | %.1f %% | %.1f | %.0f |\n", sys.name, patience(), sys.truth, 100*float64(r.covered)/n,
+			fmt.Printf("| %s%s | %.1f/s | %.1f %% | %.1f %% | %.1f %% | %.1f | %.0f |\n", sys.name,
+				patience(), sys.truth, 100*float64(r.covered)/n,
 				100*float64(r.narrow)/n, 100*float64(r.within)/n, r.trials/n, r.minutes/n)
 		} else {
 			missed += seeds - r.covered
@@ -117,7 +122,8 @@ func (sys *system) searches(t *testing.T, seeds int) (r row) {
 }
 
 func (r *row) add(sys *system, f *capacity.SearchResult, seed uint64) {
-	covered, narrow := f.Low <= sys.truth && sys.truth <= f.High, 2*(f.High-f.Low)/(f.High+f.Low) <= *width+1e-9
+	covered, narrow := f.Low <= sys.truth && sys.truth <= f.High, 2*(f.High-f.Low)/(f.High+f.Low) <= *width+
+		1e-9
 	for _, c := range []struct {
 		is    bool
 		count *int
@@ -131,8 +137,10 @@ func (r *row) add(sys *system, f *capacity.SearchResult, seed uint64) {
 	if !*misses || covered && narrow {
 		return
 	}
-	fmt.Printf("%s, seed %d: truth %.1f, found %.1f to %.1f with %.3f: %s\n", sys.name, seed, sys.truth, f.Low, f.High, f.Confidence, f.Why)
+	fmt.Printf("%s, seed %d: truth %.1f, found %.1f to %.1f with %.3f: %s\n", sys.name, seed, sys.truth,
+		f.Low, f.High, f.Confidence, f.Why)
 	for _, tr := range f.Trials {
-		fmt.Printf("   %7.1f (%.3f) %6v %-12s %.3f %s: %.4f of %.0f\n", tr.Rate, tr.Rate/sys.truth, tr.Length, tr.Verdict, tr.Broken, tr.By, tr.Judged[0].Observed, tr.Judged[0].Effective)
+		fmt.Printf("   %7.1f (%.3f) %6v %-12s %.3f %s: %.4f of %.0f\n", tr.Rate, tr.Rate/sys.truth, tr.Length,
+			tr.Verdict, tr.Broken, tr.By, tr.Judged[0].Observed, tr.Judged[0].Effective)
 	}
 }

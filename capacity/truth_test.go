@@ -27,7 +27,8 @@ const mean = 20 * time.Millisecond
 
 func percentile(p float64, over time.Duration) []capacity.Criterion {
 	return []capacity.Criterion{
-		{Name: fmt.Sprintf("response p%g <= %v", p, over), Group: -1, Metric: scenario.Response, Over: over.Seconds(), Allowed: 1 - p/100},
+		{Name: fmt.Sprintf("response p%g <= %v", p, over), Group: -1, Metric: scenario.Response,
+			Over: over.Seconds(), Allowed: 1 - p/100},
 		{Name: "errorRate <= 0%", Group: -1, Metric: scenario.ErrorRate},
 	}
 }
@@ -145,7 +146,8 @@ func erlang(p float64, over time.Duration) system {
 		both := (drain*served - mu*math.Exp(-drain*t)) / (drain - mu)
 		return (1-wait)*served + wait*both
 	}
-	return system{name: fmt.Sprintf("M/M/%d, p%g <= %v", c, p, over), servers: scenario.Servers{Count: c, Time: scenario.Latency{Kind: "exponential", A: mean}},
+	return system{name: fmt.Sprintf("M/M/%d, p%g <= %v", c, p, over), servers: scenario.Servers{Count: c,
+		Time: scenario.Latency{Kind: "exponential", A: mean}},
 		poisson: true, limits: percentile(p, over), truth: bisect(1, c*mu*(1-1e-9), 1-p/100, beyond)}
 }
 
@@ -177,7 +179,8 @@ func crommelin(p float64, over time.Duration) system {
 		}
 		return 1 - sum
 	}
-	return system{name: fmt.Sprintf("M/D/%d, p%g <= %v", c, p, over), servers: scenario.Servers{Count: c, Time: scenario.Latency{Kind: "constant", A: mean}},
+	return system{name: fmt.Sprintf("M/D/%d, p%g <= %v", c, p, over), servers: scenario.Servers{Count: c,
+		Time: scenario.Latency{Kind: "constant", A: mean}},
 		poisson: true, limits: percentile(p, over), truth: bisect(0.7*c/d, 0.99*c/d, 1-p/100, beyond)}
 }
 
@@ -212,7 +215,8 @@ func queueLengths(c int, load float64) func(m int) float64 {
 
 // refusing is a token bucket of a second.
 func refusing() system {
-	return system{name: "429 above 200/s", servers: scenario.Servers{Time: scenario.Latency{Kind: "constant", A: mean}}, limit: 200,
+	return system{name: "429 above 200/s", servers: scenario.Servers{Time: scenario.Latency{Kind: "constant",
+		A: mean}}, limit: 200,
 		limits: percentile(95, 150*time.Millisecond), truth: 200}
 }
 
@@ -223,29 +227,36 @@ func slowing() system {
 	const sigma, over = 0.01, 30.1
 	one := mean.Seconds() * 1000
 	n := math.Floor((over/one-1)/sigma) + 1
-	return system{name: "USL, σ = 1 %, p95 <= 30.1ms", servers: scenario.Servers{Time: scenario.Latency{Kind: "constant", A: mean}, Contention: sigma},
-		limits: percentile(95, 30100*time.Microsecond), truth: n / (one * (1 + sigma*(n-1))) * 1000}
+	return system{name: "USL, σ = 1 %, p95 <= 30.1ms",
+		servers: scenario.Servers{Time: scenario.Latency{Kind: "constant", A: mean}, Contention: sigma},
+		limits:  percentile(95, 30100*time.Microsecond), truth: n / (one * (1 + sigma*(n-1))) * 1000}
 }
 
 // leaking collapses after 20 s at 90 % of its rate.
 func leaking() system {
-	return system{name: "leak: collapses after 20 s at 90 %", servers: scenario.Servers{Count: 10, Time: scenario.Latency{Kind: "exponential", A: mean},
-		Collapse: &scenario.Collapse{At: 0.9, After: 20 * time.Second, Slower: 4}}, limits: percentile(95, 300*time.Millisecond), truth: 450}
+	return system{name: "leak: collapses after 20 s at 90 %", servers: scenario.Servers{Count: 10,
+		Time:     scenario.Latency{Kind: "exponential", A: mean},
+		Collapse: &scenario.Collapse{At: 0.9, After: 20 * time.Second, Slower: 4}}, limits: percentile(95,
+		300*time.Millisecond), truth: 450}
 }
 
 // general is M/G/10: log-normal times with a mean of 19.6 ms and a coefficient
 // of variation of 1.29. There is no formula: the truth is that of 40 million
 // requests, 23 hours, at each rate of a bisection.
 func general(p float64, over time.Duration, truth float64) system {
-	return system{name: fmt.Sprintf("M/G/10, p%g <= %v", p, over), poisson: true, limits: percentile(p, over), truth: truth,
-		servers: scenario.Servers{Count: 10, Time: scenario.Latency{Kind: "lognormal", A: 12 * time.Millisecond, B: 120 * time.Millisecond}}}
+	return system{name: fmt.Sprintf("M/G/10, p%g <= %v", p, over), poisson: true, limits: percentile(p, over),
+		truth: truth,
+		servers: scenario.Servers{Count: 10, Time: scenario.Latency{Kind: "lognormal",
+			A: 12 * time.Millisecond, B: 120 * time.Millisecond}}}
 }
 
 // stepping gets a fifth slower at a rate and no slower above it: its times lie
 // on no line.
 func stepping() system {
-	return system{name: "step: a fifth slower from 750/s", servers: scenario.Servers{Count: 50, Time: scenario.Latency{Kind: "exponential", A: mean},
-		Collapse: &scenario.Collapse{At: 0.3, After: 2 * time.Second, Slower: 1.2}}, limits: percentile(95, 66*time.Millisecond), truth: 750}
+	return system{name: "step: a fifth slower from 750/s", servers: scenario.Servers{Count: 50,
+		Time:     scenario.Latency{Kind: "exponential", A: mean},
+		Collapse: &scenario.Collapse{At: 0.3, After: 2 * time.Second, Slower: 1.2}}, limits: percentile(95,
+		66*time.Millisecond), truth: 750}
 }
 
 // erlangC is the share of requests that wait, of an offered load in servers.

@@ -64,12 +64,15 @@ func run() error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
 			}
-			rates[c.name], costs[c.name], allocations[c.name] = append(rates[c.name], rate), append(costs[c.name], cost), append(allocations[c.name], allocated)
+			rates[c.name], costs[c.name], allocations[c.name] = append(rates[c.name], rate),
+				append(costs[c.name], cost), append(allocations[c.name], allocated)
 		}
 	}
-	fmt.Println("| client | requests/s (median) | CPU µs a request | allocations a request |\n| --- | --- | --- | --- |")
+	fmt.Println("| client | requests/s (median) | CPU µs a request | allocations a request |\n| --- | --- " +
+		"| --- | --- |")
 	for _, c := range clients {
-		fmt.Printf("| %s | %.0f | %.1f | %.1f |\n", c.name, middle(rates[c.name]), middle(costs[c.name]), middle(allocations[c.name]))
+		fmt.Printf("| %s | %.0f | %.1f | %.1f |\n", c.name, middle(rates[c.name]), middle(costs[c.name]),
+			middle(allocations[c.name]))
 	}
 	return nil
 }
@@ -80,7 +83,8 @@ func middle(figures []float64) float64 {
 }
 
 // measure has so many goroutines send for a time.
-func measure(sender func() func() error, connections int, length time.Duration) (rate, cost, allocations float64, err error) {
+func measure(sender func() func() error, connections int, length time.Duration) (rate, cost,
+	allocations float64, err error) {
 	var sent atomic.Int64
 	var failed atomic.Pointer[error]
 	var before, after runtime.MemStats
@@ -106,7 +110,8 @@ func measure(sender func() func() error, connections int, length time.Duration) 
 	}
 	runtime.ReadMemStats(&after)
 	n := float64(sent.Load())
-	return n / time.Since(start).Seconds(), float64((processorTime() - cpu).Microseconds()) / n, float64(after.Mallocs-before.Mallocs) / n, nil
+	return n / time.Since(start).Seconds(), float64((processorTime() - cpu).Microseconds()) / n,
+		float64(after.Mallocs-before.Mallocs) / n, nil
 }
 
 func processorTime() time.Duration {
@@ -116,10 +121,12 @@ func processorTime() time.Duration {
 }
 
 func netHTTP(origin string, connections int) func() func() error {
-	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: connections, DisableCompression: true}}
+	client := &http.Client{Timeout: 10 * time.Second,
+		Transport: &http.Transport{MaxIdleConnsPerHost: connections, DisableCompression: true}}
 	return func() func() error {
 		return func() error {
-			req, err := http.NewRequest("POST", origin+"/"+envID+"/deviceAuthentications", bytes.NewReader([]byte(body)))
+			req, err := http.NewRequest("POST", origin+"/"+envID+"/deviceAuthentications",
+				bytes.NewReader([]byte(body)))
 			if err != nil {
 				return err
 			}
@@ -153,7 +160,8 @@ func fastHTTP(origin string, connections int) func() func() error {
 
 func ownClient(origin string) (func() func() error, error) {
 	s := &scenario.Scenario{
-		Target: scenario.Target{AuthPath: origin, EnvID: envID, AccessToken: scenario.NewSecret("token-0123456789"), Timeout: 10 * time.Second},
+		Target: scenario.Target{AuthPath: origin, EnvID: envID, AccessToken: scenario.NewSecret(
+			"token-0123456789"), Timeout: 10 * time.Second},
 		Groups: []scenario.Group{{Name: "all", IDs: []string{userID}, Weight: 1}},
 	}
 	c, err := pingone.Compile("contract.yaml", pingone.Document(), nil)

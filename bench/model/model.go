@@ -18,7 +18,8 @@ import (
 type Model func(at time.Duration) (done time.Duration)
 
 // Forms are the texts that Parse takes.
-const Forms = "none, constant:D, bimodal:D,D,SHARE (of the second), stall:D,EVERY,LENGTH, queue:constant,MEAN or queue:exponential,MEAN"
+const Forms = "none, constant:D, bimodal:D,D,SHARE (of the second), stall:D,EVERY,LENGTH, " +
+	"queue:constant,MEAN or queue:exponential,MEAN"
 
 // Parse returns the model that a text describes; see [Forms].
 func Parse(text string) (Model, error) {

@@ -41,7 +41,8 @@ func TestModels(t *testing.T) {
 	}{
 		{"none", []time.Duration{0, ms(3)}, []time.Duration{0, ms(3)}},
 		{"constant:5ms", []time.Duration{0, ms(3)}, []time.Duration{ms(5), ms(8)}},
-		{"stall:1ms,1s,200ms", []time.Duration{0, ms(399.5), ms(500), ms(1450)}, []time.Duration{ms(1), ms(600), ms(600), ms(1600)}},
+		{"stall:1ms,1s,200ms", []time.Duration{0, ms(399.5), ms(500), ms(1450)}, []time.Duration{ms(1),
+			ms(600), ms(600), ms(1600)}},
 		{"queue:constant,2ms", []time.Duration{0, ms(1), ms(9)}, []time.Duration{ms(2), ms(4), ms(11)}},
 	} {
 		m, err := model.Parse(test.text)
@@ -54,7 +55,8 @@ func TestModels(t *testing.T) {
 			}
 		}
 	}
-	for _, bad := range []string{"", "constant", "constant:5", "bimodal:1ms,2ms", "queue:often,1ms", "none:1"} {
+	for _, bad := range []string{"", "constant", "constant:5", "bimodal:1ms,2ms", "queue:often,1ms",
+		"none:1"} {
 		if _, err := model.Parse(bad); err == nil {
 			t.Errorf("%q was taken", bad)
 		}

@@ -42,7 +42,8 @@ func newTemplate(origin, path string) *template {
 		env = string(parts[1])
 	}
 	body := fmt.Sprintf(reference, origin+path+"/"+markID, env)
-	head := "HTTP/1.1 201 Created\r\nContent-Type: application/json;charset=UTF-8\r\nCache-Control: no-store\r\n" +
+	head := "HTTP/1.1 201 Created\r\nContent-Type: application/json;charset=UTF-8\r\nCache-Control: " +
+		"no-store\r\n" +
 		"Correlation-Id: " + markRequest + "\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n"
 	t := &template{text: []byte(head + body), body: len(head)}
 	t.ids, t.users = places(t.text, markID), places(t.text, markUser)

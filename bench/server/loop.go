@@ -56,7 +56,8 @@ func newLoop(addr string) (*loop, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	lo := &loop{listener: file, accepts: int(file.Fd()), poll: poll, conns: map[int32]*conn{}, maker: newMaker()}
+	lo := &loop{listener: file, accepts: int(file.Fd()), poll: poll, conns: map[int32]*conn{},
+		maker: newMaker()}
 	if err := unix.SetNonblock(lo.accepts, true); err != nil {
 		return nil, err
 	}
@@ -71,7 +72,8 @@ func errorOr(a, b error) error {
 }
 
 func (l *loop) watch(fd int) error {
-	return unix.EpollCtl(l.poll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)})
+	return unix.EpollCtl(l.poll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN,
+		Fd: int32(fd)})
 }
 
 // reset forgets the requests so far and behaves as the text says from now on.

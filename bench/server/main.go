@@ -31,7 +31,8 @@ func main() {
 
 func run() error {
 	addr := flag.String("addr", "127.0.0.1:9800", "address of the HTTP/1.1 server")
-	control := flag.String("control", "127.0.0.1:9801", "address that tells when requests came, and takes a new model")
+	control := flag.String("control", "127.0.0.1:9801", "address that tells when requests came, and takes "+
+		"a new model")
 	secure := flag.String("tls", "", "address of the HTTPS server (HTTP/1.1 and HTTP/2), none if empty")
 	certificate := flag.String("certificate", "", "where to write the HTTPS server's certificate")
 	flag.Parse()
@@ -74,7 +75,8 @@ func run() error {
 
 // serveTLS answers over HTTPS with net/http: slower, but the same for all.
 func serveTLS(l net.Listener, config *tls.Config) {
-	server := &http.Server{TLSConfig: config, ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(answerPlainly)}
+	server := &http.Server{TLSConfig: config, ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(
+		answerPlainly)}
 	if err := server.ServeTLS(l, "", ""); !errors.Is(err, http.ErrServerClosed) {
 		fmt.Fprintln(os.Stderr, "server:", err)
 	}

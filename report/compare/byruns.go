@@ -31,7 +31,8 @@ func byRuns(base, fresh []Run, parts []scope, chosen []metricSpec) []testResult 
 					censored[1] = censored[1] || f.bound(m).AtLeast
 				}
 			}
-			r := testResult{metricSpec: m, group: p.name, base: stat.Median(shown[:len(base)]), new: stat.Median(shown[len(base):]), atLeast: censored}
+			r := testResult{metricSpec: m, group: p.name, base: stat.Median(shown[:len(base)]),
+				new: stat.Median(shown[len(base):]), atLeast: censored}
 			r.change, r.low, r.high = stat.HodgesLehmann(scaled[:len(base)], scaled[len(base):], 0.95)
 			r.events = [2]stat.Proportion{eventsOf(figures[:len(base)], m), eventsOf(figures[len(base):], m)}
 			if nobody {

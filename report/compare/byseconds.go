@@ -12,7 +12,8 @@ import (
 )
 
 // bySeconds compares by drawing blocks of seconds anew.
-func (c *Comparison) bySeconds(base, fresh []Run, parts []scope, chosen []metricSpec, o Options) ([]testResult, error) {
+func (c *Comparison) bySeconds(base, fresh []Run, parts []scope, chosen []metricSpec, o Options) (
+	[]testResult, error) {
 	seconds := max(unitSeconds(base), unitSeconds(fresh))
 	resamples := o.Resamples
 	if resamples == 0 {
@@ -22,7 +23,8 @@ func (c *Comparison) bySeconds(base, fresh []Run, parts []scope, chosen []metric
 	for _, part := range parts {
 		p := newSecondsTest(base, fresh, part, seconds, chosen, resamples)
 		if part.group < 0 {
-			c.Unit = Unit{Kind: "seconds", Seconds: seconds, Base: p.base.units, New: p.new.units, Paired: p.paired}
+			c.Unit = Unit{Kind: "seconds", Seconds: seconds, Base: p.base.units, New: p.new.units,
+				Paired: p.paired}
 			if min(p.base.units, p.new.units) == 0 {
 				return nil, fmt.Errorf("compare: a side has no whole second: run longer")
 			}
@@ -41,9 +43,12 @@ func (c *Comparison) bySeconds(base, fresh []Run, parts []scope, chosen []metric
 	return all, nil
 }
 
-func newSecondsTest(base, fresh []Run, part scope, seconds int, chosen []metricSpec, resamples int) *secondsTest {
-	p := &secondsTest{scope: part, base: newUnitSeries(base, part, seconds), new: newUnitSeries(fresh, part, seconds),
-		figures: [2]*totals{totalsOf(base, part), totalsOf(fresh, part)}, chosen: chosen, resamples: resamples}
+func newSecondsTest(base, fresh []Run, part scope, seconds int, chosen []metricSpec,
+	resamples int) *secondsTest {
+	p := &secondsTest{scope: part, base: newUnitSeries(base, part, seconds), new: newUnitSeries(fresh, part,
+		seconds),
+		figures: [2]*totals{totalsOf(base, part), totalsOf(fresh, part)}, chosen: chosen,
+		resamples: resamples}
 	p.paired = len(base) == len(fresh) && p.base.units == p.new.units
 	return p
 }
@@ -119,10 +124,12 @@ func (p *secondsTest) results() (all []testResult) {
 // testResult tests an estimate.
 func (p *secondsTest) result(e *estimate) testResult {
 	change := p.figures[1].scaled(e.metricSpec) - p.figures[0].scaled(e.metricSpec)
-	r := testResult{metricSpec: e.metricSpec, group: p.name, base: p.figures[0].value(e.metricSpec), new: p.figures[1].value(e.metricSpec),
+	r := testResult{metricSpec: e.metricSpec, group: p.name, base: p.figures[0].value(e.metricSpec),
+		new:    p.figures[1].value(e.metricSpec),
 		change: change, p: e.P(change)}
 	if e.kind.times() {
-		r.atLeast = [2]bool{p.figures[0].bound(e.metricSpec).AtLeast, p.figures[1].bound(e.metricSpec).AtLeast}
+		r.atLeast = [2]bool{p.figures[0].bound(e.metricSpec).AtLeast,
+			p.figures[1].bound(e.metricSpec).AtLeast}
 	}
 	r.events = [2]stat.Proportion{p.figures[0].events(e.metricSpec), p.figures[1].events(e.metricSpec)}
 	switch {
@@ -166,7 +173,8 @@ func (p *secondsTest) tooFew(r *testResult) bool {
 }
 
 // grid are the quantiles of the shift function.
-var grid = []float64{0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99, 0.995, 0.999}
+var grid = []float64{0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8,
+	0.85, 0.9, 0.95, 0.975, 0.99, 0.995, 0.999}
 
 // beyondMin is how many requests have to lie beyond a quantile of the shift
 // function, on each side.
@@ -213,7 +221,8 @@ func (p *secondsTest) prepare() {
 		if i == 1 {
 			a, b = p.base.service, p.new.service
 		}
-		p.tables[i][0], p.tables[i][1] = newTables(a, b, p.base.lost, p.new.lost, max(p.figures[0].longest(i), p.figures[1].longest(i)))
+		p.tables[i][0], p.tables[i][1] = newTables(a, b, p.base.lost, p.new.lost, max(p.figures[0].longest(i),
+			p.figures[1].longest(i)))
 		p.grids[i] = p.gridOf(i)
 	}
 	errors, violations := (*measure.CountsOf[float64]).ErrorRate, (*measure.CountsOf[float64]).ViolationRate
@@ -243,7 +252,10 @@ func (p *secondsTest) gridOf(i int) []float64 {
 	for _, t := range p.tables[i] {
 		n = math.Min(n, t.counts[t.units])
 	}
-	return slices.DeleteFunc(slices.Clone(grid), func(q float64) bool { return n*math.Min(q, 1-q) < beyondMin })
+	return slices.DeleteFunc(slices.Clone(grid), func(q float64) bool {
+		return n*math.Min(q,
+			1-q) < beyondMin
+	})
 }
 
 // plan lists what is estimated, with the units' influence on it.
@@ -252,7 +264,8 @@ func (p *secondsTest) plan() {
 		if m.kind == shape {
 			i := index(m)
 			for _, q := range p.grids[i] {
-				p.shifted[i] = append(p.shifted[i], p.newEstimate(metricSpec{service: m.service, kind: quantile, quantile: q}))
+				p.shifted[i] = append(p.shifted[i], p.newEstimate(metricSpec{service: m.service,
+					kind: quantile, quantile: q}))
 			}
 		} else {
 			p.estimates = append(p.estimates, p.newEstimate(m))
@@ -354,7 +367,10 @@ func (p *secondsTest) bootstrap(random *rand.Rand) {
 		} else {
 			drawn[1].Draw(random, p.new.units, p.length)
 		}
-		p.evaluate(drawn, &values, func(e *estimate, change float64) { e.Replicas = append(e.Replicas, change) })
+		p.evaluate(drawn, &values, func(e *estimate, change float64) {
+			e.Replicas = append(e.Replicas,
+				change)
+		})
 	}
 	for _, e := range p.all() {
 		e.Measure()
@@ -362,7 +378,8 @@ func (p *secondsTest) bootstrap(random *rand.Rand) {
 }
 
 // evaluate hands out each estimate's change in what was drawn.
-func (p *secondsTest) evaluate(drawn [2]stat.Stretches, values *[2][2][]float64, take func(*estimate, float64)) {
+func (p *secondsTest) evaluate(drawn [2]stat.Stretches, values *[2][2][]float64, take func(*estimate,
+	float64)) {
 	for i := range p.tables {
 		for s, t := range p.tables[i] {
 			if t != nil && len(p.quantilesOf[i]) > 0 {

@@ -22,18 +22,23 @@ func (s Shift) shiftChart(name string, margin float64) *chart.Chart {
 	band := chart.Series{Name: "95 % band", Kind: chart.Band, Look: chart.One}
 	line := chart.Series{Name: "change", Kind: chart.Line, Look: chart.One}
 	c := &chart.Chart{Title: name + ": shift function", X: s.axis(), Y: chart.Axis{},
-		Summary: "How much longer each quantile takes, in percent: above 0 is slower. The band holds the whole line with 95 %; dotted is the margin.",
-		Levels:  []chart.Level{{At: 0, Look: chart.Faint}},
-		Table:   chart.Table{Head: []string{"quantile", "base ms", "new ms", "change", "band"}, At: s.places()},
+		Summary: "How much longer each quantile takes, in percent: above 0 is slower. The band holds the " +
+			"whole line with 95 %; dotted is the margin.",
+		Levels: []chart.Level{{At: 0, Look: chart.Faint}},
+		Table: chart.Table{Head: []string{"quantile", "base ms", "new ms", "change", "band"},
+			At: s.places()},
 	}
 	for _, p := range s.Points {
 		line.Y, band.Y, band.Base = append(line.Y, p.Change), append(band.Y, p.High), append(band.Base, p.Low)
-		low, high = math.Min(low, math.Max(p.Low, 2*p.Change-50)), math.Max(high, math.Min(p.High, 2*p.Change+50))
+		low, high = math.Min(low, math.Max(p.Low, 2*p.Change-50)), math.Max(high, math.Min(p.High, 2*p.Change+
+			50))
 		r := MetricRow{}
-		c.Table.Rows = append(c.Table.Rows, []string{fmt.Sprintf("%g %%", p.Quantile), digits(p.Base), digits(p.New), r.change(p.Change), r.change(p.Low) + " … " + r.change(p.High)})
+		c.Table.Rows = append(c.Table.Rows, []string{fmt.Sprintf("%g %%", p.Quantile), digits(p.Base),
+			digits(p.New), r.change(p.Change), r.change(p.Low) + " … " + r.change(p.High)})
 	}
 	if margin > 0 {
-		c.Levels = append(c.Levels, chart.Level{At: margin, Look: chart.Warn}, chart.Level{At: -margin, Look: chart.Warn})
+		c.Levels = append(c.Levels, chart.Level{At: margin, Look: chart.Warn}, chart.Level{At: -margin,
+			Look: chart.Warn})
 	}
 	line.X, band.X = s.places(), s.places()
 	c.Y, c.Series = chart.Linear(low, high, "%"), []chart.Series{band, line}
@@ -52,7 +57,8 @@ func (s Shift) quantileChart(name string) *chart.Chart {
 	for _, p := range s.Points {
 		base.Y, fresh.Y = append(base.Y, p.Base), append(fresh.Y, p.New)
 		low, high = math.Min(low, math.Min(p.Base, p.New)), math.Max(high, math.Max(p.Base, p.New))
-		c.Table.Rows = append(c.Table.Rows, []string{fmt.Sprintf("%g %%", p.Quantile), digits(p.Base), digits(p.New)})
+		c.Table.Rows = append(c.Table.Rows, []string{fmt.Sprintf("%g %%", p.Quantile), digits(p.Base),
+			digits(p.New)})
 	}
 	c.Y, c.Series = chart.Log(low, high, timeMin, "ms"), []chart.Series{base, fresh}
 	return c
@@ -86,7 +92,8 @@ func (s Shift) axis() chart.Axis {
 // chart draws a line of a history, with a mark where a change begins.
 func (l MetricHistory) chart(runs []RunInfo) *chart.Chart {
 	last := float64(max(len(l.Values)-1, 1))
-	c := &chart.Chart{Title: MetricRow{Group: l.Group, Metric: l.Metric}.name(), Summary: "From run to run, in " + l.Unit + ". ",
+	c := &chart.Chart{Title: MetricRow{Group: l.Group, Metric: l.Metric}.name(),
+		Summary: "From run to run, in " + l.Unit + ". ",
 		X: chart.Axis{High: last, Ticks: []chart.Tick{
 			{At: 0, Text: runs[0].Started.UTC().Format("2006-01-02")},
 			{At: last, Text: runs[len(runs)-1].Started.UTC().Format("2006-01-02")},

@@ -17,7 +17,10 @@ func obstacles(base, fresh []Run) []string {
 		all = append(all, r.doubts()...)
 	}
 	for i, r := range runs {
-		if j := slices.IndexFunc(runs, func(o Run) bool { return sameRun(o.Measurement, r.Measurement) }); j < i {
+		if j := slices.IndexFunc(runs, func(o Run) bool {
+			return sameRun(o.Measurement,
+				r.Measurement)
+		}); j < i {
 			all = append(all, fmt.Sprintf("%s and %s are the same run", runs[j].Name, r.Name))
 		}
 	}
@@ -64,7 +67,8 @@ func (r Run) doubts() (all []string) {
 		all = append(all, fmt.Sprintf("%s is inconclusive: %s", r.Name, d))
 	}
 	if m.Merged != nil && len(all) == 0 && len(m.Merged.Missing()) > 0 {
-		all = append(all, fmt.Sprintf("%s lacks %d of its %d shards", r.Name, len(m.Merged.Missing()), m.Merged.Count))
+		all = append(all, fmt.Sprintf("%s lacks %d of its %d shards", r.Name, len(m.Merged.Missing()),
+			m.Merged.Count))
 	}
 	if len(all) == 0 && r.Verdict == report.Inconclusive {
 		all = append(all, r.Name+" is inconclusive")
@@ -111,7 +115,8 @@ func portion(m *measure.Measurement) string {
 // nearly so.
 func lengths(a, b Run) []string {
 	x, y := a.Measurement.Main.Planned, b.Measurement.Main.Planned
-	if len(a.Measurement.Profile.Due) == 0 || len(b.Measurement.Profile.Due) == 0 || max(x, y)-min(x, y) <= max(x, y)/100 {
+	if len(a.Measurement.Profile.Due) == 0 || len(b.Measurement.Profile.Due) == 0 || max(x, y)-min(x,
+		y) <= max(x, y)/100 {
 		return nil
 	}
 	return []string{fmt.Sprintf("%s and %s lasted %v and %v", a.Name, b.Name, x, y)}

@@ -143,7 +143,8 @@ func Compare(base, fresh []Run, o Options) (*Comparison, error) {
 func side(runs []Run) (s Side) {
 	for _, r := range runs {
 		m := r.Measurement
-		s.Runs = append(s.Runs, RunInfo{Name: r.Name, Scenario: m.Scenario, Version: m.Version, Started: m.Started,
+		s.Runs = append(s.Runs, RunInfo{Name: r.Name, Scenario: m.Scenario, Version: m.Version,
+			Started:  m.Started,
 			Duration: m.Main.Planned.Seconds(), Sent: m.Main.Sent()})
 	}
 	return s
@@ -186,7 +187,8 @@ func (c *Comparison) withRequests(parts []scope, base, fresh []Run) []scope {
 	return slices.DeleteFunc(parts, func(p scope) bool {
 		for _, r := range slices.Concat(base, fresh) {
 			if counts := r.Measurement.Main.Counts(p.group); p.group >= 0 && counts.Sent() == 0 {
-				c.Remarks = append(c.Remarks, fmt.Sprintf("%s sent nothing for %s, which is not compared by itself", r.Name, p.name))
+				c.Remarks = append(c.Remarks, fmt.Sprintf("%s sent nothing for %s, which is not compared "+
+					"by itself", r.Name, p.name))
 				return true
 			}
 		}
@@ -222,7 +224,8 @@ func (c *Comparison) judge(o Options) {
 		c.Verdict = Better
 	default:
 		c.Verdict = Same
-		c.Reasons = append(c.Reasons, fmt.Sprintf("no regression beyond the margins in %d figures", len(c.Rows)))
+		c.Reasons = append(c.Reasons, fmt.Sprintf("no regression beyond the margins in %d figures",
+			len(c.Rows)))
 	}
 }
 
@@ -262,12 +265,15 @@ func (c *Comparison) rowsOf(j Judgement) (all []string) {
 func (c *Comparison) remark(base, fresh []Run) {
 	if n := min(len(base), len(fresh)); n < runsMin {
 		c.Remarks = append(c.Remarks, fmt.Sprintf(
-			"the units are seconds of %s: what differs from run to run for another reason (a neighbour, a restart, the time of day) counts as a change; compare %d or more runs a side to tell it apart",
+			"the units are seconds of %s: what differs from run to run for another reason (a neighbour, a "+
+				"restart, the time of day) counts as a change; compare %d or more runs a side to tell it "+
+				"apart",
 			number.Plural(len(base)+len(fresh), "run"), runsMin))
 	}
 	for _, r := range slices.Concat(base, fresh) {
 		if v := base[0].Measurement.Version; r.Measurement.Version != v {
-			c.Remarks = append(c.Remarks, fmt.Sprintf("%s was measured by mfaload %s, %s by %s", base[0].Name, cmp.Or(v, "?"), r.Name, cmp.Or(r.Measurement.Version, "?")))
+			c.Remarks = append(c.Remarks, fmt.Sprintf("%s was measured by mfaload %s, %s by %s", base[0].Name,
+				cmp.Or(v, "?"), r.Name, cmp.Or(r.Measurement.Version, "?")))
 			break
 		}
 	}

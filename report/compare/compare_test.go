@@ -59,7 +59,8 @@ func TestSwappingSidesSwapsTheAnswer(t *testing.T) {
 	if x.Base != y.New || x.New != y.Base || math.Abs((1+x.Change/100)*(1+y.Change/100)-1) > 1e-9 {
 		t.Errorf("there %+v, back %+v", x, y)
 	}
-	if again := mustCompare(t, a, b, compare.Options{}); cmp.Diff(there.Rows, again.Rows, cmp.AllowUnexported(compare.MetricRow{})) != "" {
+	if again := mustCompare(t, a, b, compare.Options{}); cmp.Diff(there.Rows, again.Rows,
+		cmp.AllowUnexported(compare.MetricRow{})) != "" {
 		t.Error("the same runs give another answer")
 	}
 }
@@ -68,13 +69,17 @@ func TestSwappingSidesSwapsTheAnswer(t *testing.T) {
 // not enough.
 func TestWhatWasNotFoundIsNotRuledOut(t *testing.T) {
 	few := with(calm, func(m *model) { m.rate, m.sd = 5, 0.1 })
-	c := mustCompare(t, runs(few, "a", 1), runs(few, "b", 2), compare.Options{Metrics: []string{"response.p95"}})
+	c := mustCompare(t, runs(few, "a", 1), runs(few, "b", 2),
+		compare.Options{Metrics: []string{"response.p95"}})
 	r := row(t, c, "response.p95")
-	if r.Judgement != compare.Unclear || r.RuledOut || r.P < 0.05 || r.High < r.Margin || r.Needed <= 120 || c.Verdict != compare.Unclear {
+	if r.Judgement != compare.Unclear || r.RuledOut || r.P < 0.05 || r.High < r.Margin || r.Needed <= 120 ||
+		c.Verdict != compare.Unclear {
 		t.Errorf("few requests: %+v", r)
 	}
-	c = mustCompare(t, runs(calm, "a", 1), runs(calm, "b", 2), compare.Options{Metrics: []string{"response.p95"}})
-	if r = row(t, c, "response.p95"); r.Judgement != compare.Same || !r.RuledOut || r.High > r.Margin || r.Needed != 0 || c.Verdict != compare.Same {
+	c = mustCompare(t, runs(calm, "a", 1), runs(calm, "b", 2),
+		compare.Options{Metrics: []string{"response.p95"}})
+	if r = row(t, c, "response.p95"); r.Judgement != compare.Same || !r.RuledOut || r.High > r.Margin ||
+		r.Needed != 0 || c.Verdict != compare.Same {
 		t.Errorf("many requests: %+v", r)
 	}
 }
@@ -83,7 +88,8 @@ func TestChangesBelowTheMarginAreNone(t *testing.T) {
 	slow := with(calm, func(m *model) { m.scale = 1.05 })
 	a, b := runs(calm, "a", 1), runs(slow, "b", 2)
 	for margin, want := range map[float64]compare.Judgement{0.01: compare.Worse, 0.10: compare.Same} {
-		c := mustCompare(t, a, b, compare.Options{Metrics: []string{"response.p50"}, Margins: compare.Margins{{Name: "p50", Share: margin}}})
+		c := mustCompare(t, a, b, compare.Options{Metrics: []string{"response.p50"},
+			Margins: compare.Margins{{Name: "p50", Share: margin}}})
 		if r := row(t, c, "response.p50"); r.Judgement != want || r.Corrected > 0.01 {
 			t.Errorf("margin %v: %+v", margin, r)
 		}
@@ -94,19 +100,23 @@ func TestChangesBelowTheMarginAreNone(t *testing.T) {
 func TestShapesThatPercentilesHide(t *testing.T) {
 	m := with(calm, func(m *model) { m.rate, m.seconds = 100, 200 })
 	modes := with(m, func(m *model) { m.slowShare, m.slowTimes = 0.025, 12 })
-	c := mustCompare(t, runs(m, "a", 1), runs(modes, "b", 2), compare.Options{Metrics: []string{"response.p50", "response.p90", "response.shape"}})
+	c := mustCompare(t, runs(m, "a", 1), runs(modes, "b", 2),
+		compare.Options{Metrics: []string{"response.p50", "response.p90", "response.shape"}})
 	if r := row(t, c, "response.p90"); r.Judgement == compare.Worse {
 		t.Errorf("the percentiles show it too: %+v", r)
 	}
-	if r := row(t, c, "response.shape"); r.Judgement != compare.Worse || !strings.Contains(r.Remark, "of the requests") {
+	if r := row(t, c, "response.shape"); r.Judgement != compare.Worse || !strings.Contains(r.Remark,
+		"of the requests") {
 		t.Errorf("shape: %+v", r)
 	}
 	s := c.Shifts[0]
-	if len(s.BaseModes) != 1 || len(s.NewModes) != 2 || math.Abs(s.NewModes[1].At-960) > 200 || math.Abs(s.NewModes[1].Share-2.5) > 0.8 {
+	if len(s.BaseModes) != 1 || len(s.NewModes) != 2 || math.Abs(s.NewModes[1].At-960) > 200 ||
+		math.Abs(s.NewModes[1].Share-2.5) > 0.8 {
 		t.Errorf("modes %v and %v", s.BaseModes, s.NewModes)
 	}
 	stalls := with(m, func(m *model) { m.stalls, m.stall = 3, 4 })
-	c = mustCompare(t, runs(m, "a", 1), runs(stalls, "b", 4), compare.Options{Metrics: []string{"response.shape"}})
+	c = mustCompare(t, runs(m, "a", 1), runs(stalls, "b", 4),
+		compare.Options{Metrics: []string{"response.shape"}})
 	if s := c.Shifts[0]; s.BaseStalls != 0 || s.NewStalls < 3 {
 		t.Errorf("stalled seconds: %d and %d", s.BaseStalls, s.NewStalls)
 	}
@@ -114,7 +124,8 @@ func TestShapesThatPercentilesHide(t *testing.T) {
 	if err != nil || !strings.Contains(string(page), "shift function") {
 		t.Errorf("page: %v", err)
 	}
-	if same := mustCompare(t, runs(m, "a", 1), runs(m, "b", 3), compare.Options{Metrics: []string{"response.shape"}}); same.Verdict != compare.Same {
+	if same := mustCompare(t, runs(m, "a", 1), runs(m, "b", 3),
+		compare.Options{Metrics: []string{"response.shape"}}); same.Verdict != compare.Same {
 		t.Errorf("alike: %v", same.Reasons)
 	}
 }
@@ -124,7 +135,8 @@ func TestErrorRates(t *testing.T) {
 	o := compare.Options{Metrics: []string{"errorRate", "achievedRate"}}
 	c := mustCompare(t, runs(calm, "a", 1), runs(bad, "b", 2), o)
 	r := row(t, c, "errorRate")
-	if r.Judgement != compare.Worse || r.Base != 0 || math.Abs(r.New-2) > 0.6 || math.Abs(r.Change-r.New) > 1e-9 || r.Low <= 0 {
+	if r.Judgement != compare.Worse || r.Base != 0 || math.Abs(r.New-2) > 0.6 ||
+		math.Abs(r.Change-r.New) > 1e-9 || r.Low <= 0 {
 		t.Errorf("%+v", r)
 	}
 	if r := row(t, c, "achievedRate"); r.Judgement != compare.Same || r.Base != 50 || r.Change != 0 {
@@ -144,13 +156,15 @@ func TestWhatSaysNothingOfTheServiceIsNoError(t *testing.T) {
 		r := runs(calm, name, seed)[0]
 		m := r.Measurement
 		for second := 40; second < 60; second++ { // as many again in a pause
-			m.Profile.Withheld = append(m.Profile.Withheld, make([]uint64, second+1-len(m.Profile.Withheld))...)
+			m.Profile.Withheld = append(m.Profile.Withheld, make([]uint64, second+
+				1-len(m.Profile.Withheld))...)
 			m.Profile.Withheld[second] = 50
 			m.Profile.Due[second] += 50
 			m.Main.Scheduled[0] += 50
 		}
 		m.Main.Withheld = []measure.Withheld{{Reason: measure.Paused, Count: 1000}}
-		idle := &measure.Cell{Label: measure.IdleClosed, Failed: true, Response: measure.NewSparse(), Service: measure.NewSparse(), Lateness: measure.NewSparse()}
+		idle := &measure.Cell{Label: measure.IdleClosed, Failed: true, Response: measure.NewSparse(),
+			Service: measure.NewSparse(), Lateness: measure.NewSparse()}
 		for _, s := range slices.Collect(m.Seconds.All())[70:80] {
 			for _, h := range []*measure.Histogram{s.Response, idle.Response} {
 				h.Record(time.Millisecond)
@@ -185,7 +199,8 @@ func TestRunsAsUnits(t *testing.T) {
 	a, b := runs(calm, "a", 1, 2, 3, 4), runs(with(calm, slower), "b", 5, 6, 7, 8)
 	c := mustCompare(t, a, b, compare.Options{})
 	r := row(t, c, "response.p95")
-	if c.Unit.Kind != "runs" || r.Judgement != compare.Worse || r.Block != 0 || r.Low < 5 || r.High > 15 || len(c.Shifts) != 2 {
+	if c.Unit.Kind != "runs" || r.Judgement != compare.Worse || r.Block != 0 || r.Low < 5 || r.High > 15 ||
+		len(c.Shifts) != 2 {
 		t.Errorf("%+v of %+v", r, c.Unit)
 	}
 	// What differs between the runs of a side is no difference between the sides.
@@ -195,41 +210,63 @@ func TestRunsAsUnits(t *testing.T) {
 		t.Errorf("mixed: %s %v", c.Verdict, c.Reasons)
 	}
 	two := mustCompare(t, mixed[1:3], also[1:3], compare.Options{Metrics: []string{"response.p50"}})
-	if r := row(t, two, "response.p50"); two.Unit.Kind != "seconds" || r.Judgement != compare.Unclear || r.High-r.Low < 10 {
+	if r := row(t, two, "response.p50"); two.Unit.Kind != "seconds" || r.Judgement != compare.Unclear ||
+		r.High-r.Low < 10 {
 		t.Errorf("two runs a side that differ: %+v", r)
 	}
 	uneven := mustCompare(t, a[:1], b[:3], compare.Options{Metrics: []string{"response.p50"}})
-	if r := row(t, uneven, "response.p50"); uneven.Unit.Paired || uneven.Unit.New != 360 || r.Judgement != compare.Worse {
+	if r := row(t, uneven, "response.p50"); uneven.Unit.Paired || uneven.Unit.New != 360 ||
+		r.Judgement != compare.Worse {
 		t.Errorf("one against three: %+v %+v", uneven.Unit, r)
 	}
 }
 
 func TestWhatCannotBeComparedIsRefused(t *testing.T) {
 	for want, change := range map[string]func(*measure.Measurement){
-		"had a different load":                    func(m *measure.Measurement) { m.Parts["load"] = "other" },
-		"had a different set of users":            func(m *measure.Measurement) { m.Parts["users"] = "other" },
-		"had a different contract":                func(m *measure.Measurement) { m.Parts["contract"] = "other" },
-		"do not both say which contract they had": func(m *measure.Measurement) { m.Parts = map[string]string{"load": "l", "users": "u"} },
-		"are not the same part of a run":          func(m *measure.Measurement) { m.Shard = &measure.Shard{Run: "r", Count: 8} },
-		"lacks 7 of its 8 shards": func(m *measure.Measurement) {
-			m.Merged = &measure.Merged{Count: 8, TolerateLost: 0.9, Parts: []*measure.Part{{Own: m.Main.Own, Response: m.Main.Own, Service: m.Main.Own, Generator: m.Generator}}}
+		"had a different load": func(m *measure.Measurement) { m.Parts["load"] = "other" },
+		"had a different set of users": func(
+			m *measure.Measurement) {
+			m.Parts["users"] = "other"
 		},
-		"have different groups":             func(m *measure.Measurement) { m.Groups = []string{"others"} },
-		"lasted 2m0s and 1m0s":              func(m *measure.Measurement) { m.Main.Planned = time.Minute },
-		"b was interrupted":                 func(m *measure.Measurement) { m.Interrupted = true },
-		"b was ended early by its scenario": func(m *measure.Measurement) { m.Stopped = &measure.Stop{Early: true} },
+		"had a different contract": func(
+			m *measure.Measurement) {
+			m.Parts["contract"] = "other"
+		},
+		"do not both say which contract they had": func(
+			m *measure.Measurement) {
+			m.Parts = map[string]string{"load": "l", "users": "u"}
+		},
+		"are not the same part of a run": func(m *measure.Measurement) {
+			m.Shard = &measure.Shard{Run: "r",
+				Count: 8}
+		},
+		"lacks 7 of its 8 shards": func(m *measure.Measurement) {
+			m.Merged = &measure.Merged{Count: 8, TolerateLost: 0.9, Parts: []*measure.Part{{Own: m.Main.Own,
+				Response: m.Main.Own, Service: m.Main.Own, Generator: m.Generator}}}
+		},
+		"have different groups": func(m *measure.Measurement) { m.Groups = []string{"others"} },
+		"lasted 2m0s and 1m0s":  func(m *measure.Measurement) { m.Main.Planned = time.Minute },
+		"b was interrupted":     func(m *measure.Measurement) { m.Interrupted = true },
+		"b was ended early by its scenario": func(
+			m *measure.Measurement) {
+			m.Stopped = &measure.Stop{Early: true}
+		},
 		"b is inconclusive: mfaload itself": func(m *measure.Measurement) {
 			for range 1000 {
 				m.Main.Own.Record(time.Second)
 			}
 		},
-		"b sent no request":       func(m *measure.Measurement) { m.Main.Cells = nil },
-		"b has lost its seconds,": func(m *measure.Measurement) { m.Seconds, m.SecondsLost = measure.Seconds{}, "the disk" },
+		"b sent no request": func(m *measure.Measurement) { m.Main.Cells = nil },
+		"b has lost its seconds,": func(
+			m *measure.Measurement) {
+			m.Seconds, m.SecondsLost = measure.Seconds{}, "the disk"
+		},
 	} {
 		a, b := runs(calm, "a", 1), runs(calm, "b", 2)
 		change(b[0].Measurement)
 		c := mustCompare(t, a, b, compare.Options{})
-		if c.Verdict != compare.Unclear || len(c.Rows) > 0 || !strings.Contains(strings.Join(c.Obstacles, "\n"), want) {
+		if c.Verdict != compare.Unclear || len(c.Rows) > 0 || !strings.Contains(strings.Join(c.Obstacles,
+			"\n"), want) {
 			t.Errorf("want %q; %s, %d rows, %v", want, c.Verdict, len(c.Rows), c.Obstacles)
 		}
 		if len(b[0].Measurement.Main.Cells) == 0 || b[0].Measurement.Seconds.Empty() {
@@ -238,11 +275,14 @@ func TestWhatCannotBeComparedIsRefused(t *testing.T) {
 			}
 			continue
 		}
-		if forced := mustCompare(t, a, b, compare.Options{Force: true, Metrics: []string{"response.p50"}}); len(forced.Rows) == 0 || !forced.Forced || len(forced.Obstacles) == 0 {
+		if forced := mustCompare(t, a, b, compare.Options{Force: true,
+			Metrics: []string{"response.p50"}}); len(forced.Rows) == 0 || !forced.Forced ||
+			len(forced.Obstacles) == 0 {
 			t.Errorf("%s: forced %+v", want, forced)
 		}
 	}
-	if c := mustCompare(t, runs(calm, "a", 1), runs(calm, "a", 1), compare.Options{}); len(c.Obstacles) != 1 || c.Obstacles[0] != "a and a are the same run" {
+	if c := mustCompare(t, runs(calm, "a", 1), runs(calm, "a", 1), compare.Options{}); len(
+		c.Obstacles) != 1 || c.Obstacles[0] != "a and a are the same run" {
 		t.Errorf("the same run: %v", c.Obstacles)
 	}
 }
@@ -252,7 +292,8 @@ func TestWhatCannotBeComparedIsRefused(t *testing.T) {
 func TestNobodyWasServed(t *testing.T) {
 	sides := [2][]compare.Run{{refused(1)}, {refused(2)}}
 	c := mustCompare(t, sides[0], sides[1], compare.Options{})
-	if r := row(t, c, "response.p95"); r.Judgement != compare.Unclear || r.Base != 0 || r.New != 0 || r.Remark != "too few requests" {
+	if r := row(t, c, "response.p95"); r.Judgement != compare.Unclear || r.Base != 0 || r.New != 0 ||
+		r.Remark != "too few requests" {
 		t.Errorf("%+v", r)
 	}
 	if r := row(t, c, "achievedRate"); r.Judgement != compare.Same {
@@ -278,7 +319,8 @@ func refused(seed uint64) compare.Run {
 	for s := range r.seconds {
 		r.record(s, time.Millisecond, true)
 		r.seconds[s].Refused = 1
-		r.seconds[s].Served = &measure.RequestTimes{Response: measure.NewSparse(), Service: measure.NewSparse()}
+		r.seconds[s].Served = &measure.RequestTimes{Response: measure.NewSparse(),
+			Service: measure.NewSparse()}
 	}
 	return r.finish(rand.New(rand.NewPCG(seed, 9)))
 }
@@ -335,8 +377,10 @@ func TestDriftOfAnswers(t *testing.T) {
 		}
 		return r
 	}
-	a := shaped("a", 1, 100, map[string]int{"/user is object": 100, "/user/id is string": 100, "/id is string": 100, "/rare is string": 1})
-	b := shaped("b", 2, 100, map[string]int{"/id is string": 60, "/new is object": 100, "/new/id is string": 100})
+	a := shaped("a", 1, 100, map[string]int{"/user is object": 100, "/user/id is string": 100,
+		"/id is string": 100, "/rare is string": 1})
+	b := shaped("b", 2, 100, map[string]int{"/id is string": 60, "/new is object": 100,
+		"/new/id is string": 100})
 	c := mustCompare(t, []compare.Run{a}, []compare.Run{b}, compare.Options{Metrics: []string{"errorRate"}})
 	var got []string
 	for _, d := range c.Drift {
@@ -373,7 +417,8 @@ func TestHistoryFindsTheRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, l := range h.Lines {
-		if len(l.Changes) != 1 || l.Changes[0].Name != "j" || l.Changes[0].Judgement != compare.Worse || math.Abs(l.Changes[0].Change-10) > 4 {
+		if len(l.Changes) != 1 || l.Changes[0].Name != "j" || l.Changes[0].Judgement != compare.Worse ||
+			math.Abs(l.Changes[0].Change-10) > 4 {
 			t.Errorf("%s: %+v", l.Metric, l.Changes)
 		}
 	}
@@ -466,7 +511,8 @@ func TestResultsFitTheirSchemasForOthers(t *testing.T) {
 	few := encoded(t, mustCompare(t, a[:1], b[:1], compare.Options{}))
 	many := encoded(t, mustCompare(t, a, b, compare.Options{}))
 	a[0].Measurement.Interrupted = true
-	schematest.Fits(t, compare.JSONSchema(), many, few, encoded(t, mustCompare(t, a[:1], b[:1], compare.Options{Force: true})))
+	schematest.Fits(t, compare.JSONSchema(), many, few, encoded(t, mustCompare(t, a[:1], b[:1],
+		compare.Options{Force: true})))
 }
 
 func encoded(t *testing.T, result any) []byte {
@@ -498,7 +544,8 @@ func TestMarginsNeedPercent(t *testing.T) {
 }
 
 func FuzzParseMargin(f *testing.F) {
-	for _, s := range []string{"p95=5%", "response.p99 = 10 %", "errorRate=0.1%", "*=0%", "p95", "p95=NaN%", "[=1%", "x=1%", "p95=-1%", "p95=0.05", "p95=0", "p95=20"} {
+	for _, s := range []string{"p95=5%", "response.p99 = 10 %", "errorRate=0.1%", "*=0%", "p95", "p95=NaN%",
+		"[=1%", "x=1%", "p95=-1%", "p95=0.05", "p95=0", "p95=20"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -57,7 +57,8 @@ func counted(t *testing.T, seed uint64) (m *measure.Measurement, ended measure.T
 			p.Withheld = []measure.Withheld{{Group: 1, Reason: measure.Paused, Count: withheld[i]}}
 		}
 	}
-	m.Warmup.Planned, m.Main.Start, m.Main.Planned = warmup*time.Second, warmup*time.Second, seconds*time.Second
+	m.Warmup.Planned, m.Main.Start, m.Main.Planned = warmup*time.Second, warmup*time.Second,
+		seconds*time.Second
 	m.Generator.Elapsed, m.Generator.Cores = (warmup+seconds)*time.Second, 1
 	if err := m.Check(); err != nil {
 		t.Fatal(err)
@@ -80,7 +81,8 @@ func TestCountsAgree(t *testing.T) {
 		for metric, share := range rates {
 			for group, name := range []string{"", "x", "y", "z"} {
 				c := m.Main.Counts(group - 1)
-				agree(t, fmt.Sprintf("seed %d: %s of %q", seed, metric, name), m, metric, name, group-1, share(&c))
+				agree(t, fmt.Sprintf("seed %d: %s of %q", seed, metric, name), m, metric, name, group-1,
+					share(&c))
 			}
 			all, warmup := m.Main.Counts(-1), m.Warmup.Counts(-1)
 			all.Add(warmup)
@@ -92,7 +94,8 @@ func TestCountsAgree(t *testing.T) {
 }
 
 // agree compares what each counts of a metric with a share.
-func agree(t *testing.T, name string, m *measure.Measurement, metric scenario.Metric, groupName string, group int,
+func agree(t *testing.T, name string, m *measure.Measurement, metric scenario.Metric, groupName string,
+	group int,
 	want measure.Share) {
 	t.Helper()
 	sc := &scenario.Scenario{Groups: []scenario.Group{{Name: "x"}, {Name: "y"}, {Name: "z"}},
@@ -141,7 +144,8 @@ func near(t *testing.T, name string, n, of float64, want measure.Share) {
 // stopped holds what load.stopOn observes of all that ended against a share.
 func stopped(t *testing.T, metric scenario.Metric, ended measure.Tick, want measure.Share) {
 	t.Helper()
-	g := runner.NewGuard([]scenario.StopCondition{{Threshold: scenario.Threshold{Metric: metric, Written: "0%"},
+	g := runner.NewGuard([]scenario.StopCondition{{Threshold: scenario.Threshold{Metric: metric,
+		Written: "0%"},
 		Window: time.Duration(ended.Second) * time.Second}})
 	stop := g.Add(ended)
 	if stop == nil || !strings.Contains(stop.Observed, fmt.Sprintf(", %d of %d ", want.N, want.Of)) {

@@ -40,7 +40,8 @@ func drift(base, fresh []Run) []Drift {
 	a, b := responsesOf(base), responsesOf(fresh)
 	for _, label := range keys(a.kinds, b.kinds) {
 		if d, found := oneSided("answers "+label, a.kinds[label], a.total, b.kinds[label], b.total); found {
-			d.Clear = d.Clear && stat.Ratio(float64(d.Base), float64(d.BaseOf))+stat.Ratio(float64(d.New), float64(d.NewOf)) >= shareMin
+			d.Clear = d.Clear && stat.Ratio(float64(d.Base), float64(d.BaseOf))+stat.Ratio(float64(d.New),
+				float64(d.NewOf)) >= shareMin
 			all = append(all, d)
 			continue
 		}
@@ -92,7 +93,8 @@ func shapeDrift(label string, a, b *measure.Shape) (all []Drift) {
 		x, y := a.Facts[fact], b.Facts[fact]
 		if d, found := oneSided(label+": "+fact, x, a.Answers, y, b.Answers); found {
 			all = append(all, d)
-		} else if d, found := oneSided(label+" without "+fact, a.Answers-x, a.Answers, b.Answers-y, b.Answers); found && d.Clear {
+		} else if d, found := oneSided(label+" without "+fact, a.Answers-x, a.Answers, b.Answers-y,
+			b.Answers); found && d.Clear {
 			all = append(all, d)
 		}
 	}
@@ -107,7 +109,8 @@ func repeats(fact string, all []Drift, label string) bool {
 			before, found = strings.CutPrefix(d.What, label+" without ")
 		}
 		pointer, _, _ := strings.Cut(before, " ")
-		return found && strings.HasPrefix(pointer, "/") && (strings.HasPrefix(fact, pointer+"/") || strings.HasPrefix(fact, pointer+" = "))
+		return found && strings.HasPrefix(pointer, "/") && (strings.HasPrefix(fact, pointer+"/") ||
+			strings.HasPrefix(fact, pointer+" = "))
 	})
 }
 
@@ -122,7 +125,8 @@ func oneSided(what string, a, of uint64, b, ofB uint64) (Drift, bool) {
 	if b > 0 {
 		portion = 1 - portion
 	}
-	return Drift{What: what, Base: a, BaseOf: of, New: b, NewOf: ofB, Clear: math.Pow(portion, float64(a+b)) < chanceMax}, true
+	return Drift{What: what, Base: a, BaseOf: of, New: b, NewOf: ofB, Clear: math.Pow(portion,
+		float64(a+b)) < chanceMax}, true
 }
 
 func keys[V any](a, b map[string]V) []string {

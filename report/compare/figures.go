@@ -23,7 +23,8 @@ type totals struct {
 func totalsOf(runs []Run, p scope) *totals {
 	f := &totals{response: measure.NewSparse(), service: measure.NewSparse()}
 	for i, served := range []*measure.Histogram{f.response, f.service} {
-		f.waits[i] = measure.Waits{Served: []*measure.Histogram{served}, Failed: []*measure.Histogram{measure.NewSparse()}}
+		f.waits[i] = measure.Waits{Served: []*measure.Histogram{served},
+			Failed: []*measure.Histogram{measure.NewSparse()}}
 	}
 	var planned, sending time.Duration
 	closed := false

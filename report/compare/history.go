@@ -64,9 +64,13 @@ type Change struct {
 // Follow finds the runs of a history where changes began. The last of the runs
 // by time is what the others have to be comparable with.
 func Follow(runs []Run, o Options) (*History, error) {
-	h := &History{Schema: HistorySchema, Reasons: []string{}, Runs: []RunInfo{}, LeftOut: []string{}, Level: Level, Lines: []MetricHistory{}}
+	h := &History{Schema: HistorySchema, Reasons: []string{}, Runs: []RunInfo{}, LeftOut: []string{},
+		Level: Level, Lines: []MetricHistory{}}
 	runs = slices.Clone(runs)
-	slices.SortStableFunc(runs, func(a, b Run) int { return a.Measurement.Started.Compare(b.Measurement.Started) })
+	slices.SortStableFunc(runs, func(a, b Run) int {
+		return a.Measurement.Started.Compare(
+			b.Measurement.Started)
+	})
 	chosen, err := choose(o.Metrics)
 	if err != nil {
 		return nil, err
@@ -74,7 +78,8 @@ func Follow(runs []Run, o Options) (*History, error) {
 	runs = h.comparable(runs, o.Force)
 	if len(runs) < HistoryMin {
 		h.Verdict = Unclear
-		h.Reasons = append(h.Reasons, fmt.Sprintf("%s that can be compared: it takes at least %d to find a change", number.Plural(len(runs), "run"), HistoryMin))
+		h.Reasons = append(h.Reasons, fmt.Sprintf("%s that can be compared: it takes at least %d to find "+
+			"a change", number.Plural(len(runs), "run"), HistoryMin))
 		return h, nil
 	}
 	h.Runs = side(runs).Runs
@@ -113,7 +118,8 @@ func (h *History) unserved(p scope, chosen []metricSpec, all []*totals) bool {
 	if p.name != "" {
 		of = " of " + p.name
 	}
-	h.LeftOut = append(h.LeftOut, fmt.Sprintf("the times%s of all runs: %s served no request%s", of, h.Runs[i].Name, of))
+	h.LeftOut = append(h.LeftOut, fmt.Sprintf("the times%s of all runs: %s served no request%s", of,
+		h.Runs[i].Name, of))
 	return true
 }
 
@@ -143,7 +149,8 @@ func (h *History) comparable(runs []Run, force bool) (kept []Run) {
 
 // line follows one of so many figures.
 func (h *History) line(p scope, m metricSpec, all []*totals, margins Margins, tests int) MetricHistory {
-	l := MetricHistory{Group: p.name, Metric: m.name, Unit: testResult{metricSpec: m}.unit(), Changes: []Change{}}
+	l := MetricHistory{Group: p.name, Metric: m.name, Unit: testResult{metricSpec: m}.unit(),
+		Changes: []Change{}}
 	var scaled []float64
 	for _, f := range all {
 		l.Values, scaled = append(l.Values, f.value(m)), append(scaled, f.scaled(m))
@@ -158,12 +165,14 @@ func (h *History) line(p scope, m metricSpec, all []*totals, margins Margins, te
 		if i+1 < len(found) {
 			to = found[i+1].At
 		}
-		r := testResult{metricSpec: m, corrected: min(1, c.P*float64(tests)), base: stat.Median(l.Values[from:c.At]), new: stat.Median(l.Values[c.At:to]),
+		r := testResult{metricSpec: m, corrected: min(1, c.P*float64(tests)),
+			base: stat.Median(l.Values[from:c.At]), new: stat.Median(l.Values[c.At:to]),
 			change: stat.Median(scaled[c.At:to]) - stat.Median(scaled[from:c.At])}
 		r.low, r.high = r.change, r.change
 		row := r.row(margins)
-		l.Changes = append(l.Changes, Change{Run: c.At, Name: h.Runs[c.At].Name, Base: r.base, New: r.new, Change: row.Change,
-			P: r.corrected, Judgement: row.Judgement})
+		l.Changes = append(l.Changes, Change{Run: c.At, Name: h.Runs[c.At].Name, Base: r.base, New: r.new,
+			Change: row.Change,
+			P:      r.corrected, Judgement: row.Judgement})
 	}
 	return l
 }
@@ -203,11 +212,13 @@ func (h *History) leaveUnjudged() {
 		}
 	}
 	h.Verdict = Unclear
-	h.Reasons = append(h.Reasons, "some of the runs can't be compared: where figures change is shown, and not judged")
+	h.Reasons = append(h.Reasons, "some of the runs can't be compared: where figures change is shown, and "+
+		"not judged")
 }
 
 func (l MetricHistory) text(c Change, started time.Time) string {
 	row := MetricRow{Group: l.Group, Metric: l.Metric, points: l.Unit == "%"}
-	return fmt.Sprintf("%s %s since %s (%s): %s → %s %s, %s", row.name(), c.Judgement, c.Name, started.UTC().Format("2006-01-02 15:04"),
+	return fmt.Sprintf("%s %s since %s (%s): %s → %s %s, %s", row.name(), c.Judgement, c.Name,
+		started.UTC().Format("2006-01-02 15:04"),
 		digits(c.Base), digits(c.New), l.Unit, row.change(c.Change))
 }

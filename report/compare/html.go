@@ -14,11 +14,13 @@ import (
 )
 
 // pageStyle is what the page has beyond charts and tables.
-const pageStyle = ".worse { color: var(--bad); } .better { color: var(--good); } .unclear { color: var(--warn); } .same { color: var(--soft); }\n" +
+const pageStyle = ".worse { color: var(--bad); } .better { color: var(--good); } .unclear { color: " +
+	"var(--warn); } .same { color: var(--soft); }\n" +
 	"td:last-child, th:last-child { text-align: left; } .runs { font-size: .9375rem; }\n"
 
 // classes are the looks of a judgement.
-var classes = map[Judgement]string{Worse: "worse", Better: "better", Same: "same", Unclear: "unclear", NotJudged: "same"}
+var classes = map[Judgement]string{Worse: "worse", Better: "better", Same: "same", Unclear: "unclear",
+	NotJudged: "same"}
 
 // comparisonPage is what the page of a comparison or of a history shows.
 type comparisonPage struct {
@@ -40,11 +42,14 @@ type pageRow struct {
 
 // HTML returns the comparison as a page of its own, which needs nothing else.
 func (c *Comparison) HTML() ([]byte, error) {
-	p := comparisonPage{Title: "mfaload compare: " + string(c.Verdict), Subject: c.New.text() + " against " + c.Base.text(), Verdict: c.Verdict,
-		Forced: c.Forced, Obstacles: c.Obstacles, Reasons: c.Reasons, Runs: slices.Concat(c.Base.Runs, c.New.Runs)}
+	p := comparisonPage{Title: "mfaload compare: " + string(c.Verdict), Subject: c.New.text() + " against " +
+		c.Base.text(), Verdict: c.Verdict,
+		Forced: c.Forced, Obstacles: c.Obstacles, Reasons: c.Reasons, Runs: slices.Concat(c.Base.Runs,
+			c.New.Runs)}
 	rows, more := firstRows(c.Rows, maxPageRows)
 	for _, r := range rows {
-		p.Rows = append(p.Rows, pageRow{r, r.name(), r.change(r.Change), r.change(r.Low) + " … " + r.change(r.High), r.margin()})
+		p.Rows = append(p.Rows, pageRow{r, r.name(), r.change(r.Change), r.change(r.Low) + " … " +
+			r.change(r.High), r.margin()})
 	}
 	for _, s := range c.Shifts {
 		if len(p.Charts) == maxCharts {
@@ -113,7 +118,8 @@ func (p *comparisonPage) render() ([]byte, error) {
 		listed(why, p.Obstacles),
 		chart.List(firstTexts(p.Reasons)), g.Text("\n"),
 		g.If(len(p.Rows) > 0, g.Group{h.H2(g.Text("Figures")), g.Text("\n"), p.figures()}),
-		g.If(len(p.Charts) > 0, g.Group{h.H2(g.Text(shape)), g.Text("\n"), h.Div(h.Class("charts"), p.Charts), g.Text("\n")}),
+		g.If(len(p.Charts) > 0, g.Group{h.H2(g.Text(shape)), g.Text("\n"), h.Div(h.Class("charts"), p.Charts),
+			g.Text("\n")}),
 		listed("Answers", p.Answers), listed("How it was compared", p.Notes),
 		h.H2(g.Text("Runs")), g.Text("\n"), p.runs())
 }
@@ -124,9 +130,11 @@ func listed(title string, texts []string) g.Node {
 }
 
 func (p *comparisonPage) figures() g.Node {
-	return chart.Scroll("figures", chart.Head("figure", "base", "new", "unit", "change", "95 % interval", "margin", "p, corrected", "judgement"),
+	return chart.Scroll("figures", chart.Head("figure", "base", "new", "unit", "change", "95 % interval",
+		"margin", "p, corrected", "judgement"),
 		g.Map(p.Rows, func(r pageRow) g.Node {
-			return chart.Row(chart.Texts(r.Name, r.baseText(), r.newText(), r.Unit, r.ChangeText, r.Interval, r.MarginText, digits(r.Corrected)),
+			return chart.Row(chart.Texts(r.Name, r.baseText(), r.newText(), r.Unit, r.ChangeText, r.Interval,
+				r.MarginText, digits(r.Corrected)),
 				h.Td(h.Class(classes[r.Judgement]), g.Text(string(r.Judgement))))
 		}))
 }
@@ -134,7 +142,8 @@ func (p *comparisonPage) figures() g.Node {
 func (p *comparisonPage) runs() g.Node {
 	return chart.Scroll("runs", chart.Head("run", "started (UTC)", "seconds", "requests", "mfaload"),
 		g.Map(p.Runs[:min(len(p.Runs), maxPageRows)], func(s RunInfo) g.Node {
-			return chart.Row(chart.Texts(s.Name, s.Started.UTC().Format(time.DateTime), digits(s.Duration), strconv.FormatUint(s.Sent, 10), s.Version))
+			return chart.Row(chart.Texts(s.Name, s.Started.UTC().Format(time.DateTime), digits(s.Duration),
+				strconv.FormatUint(s.Sent, 10), s.Version))
 		}))
 }
 
@@ -147,7 +156,8 @@ func orNone(text string) string {
 
 // HTML returns the history as a page of its own.
 func (h *History) HTML() ([]byte, error) {
-	p := comparisonPage{Title: "mfaload history: " + string(h.Verdict), Subject: number.Plural(len(h.Runs), "run"), Verdict: h.Verdict, Reasons: h.Reasons, Runs: h.Runs,
+	p := comparisonPage{Title: "mfaload history: " + string(h.Verdict), Subject: number.Plural(len(h.Runs),
+		"run"), Verdict: h.Verdict, Reasons: h.Reasons, Runs: h.Runs,
 		Forced: len(h.Obstacles) > 0, Obstacles: h.Obstacles}
 	for _, l := range h.Lines {
 		p.draw(l.chart(h.Runs))

@@ -44,11 +44,14 @@ func (k metricKind) share() bool { return k == errorRate || k == violationRate }
 var metrics = func() (all []metricSpec) {
 	for i, time := range []string{"response", "service"} {
 		for _, q := range []struct{ p, margin float64 }{{50, 0.05}, {90, 0.05}, {95, 0.05}, {99, 0.10}} {
-			all = append(all, metricSpec{fmt.Sprintf("%s.p%g", time, q.p), i == 1, quantile, q.p / 100, q.margin})
+			all = append(all, metricSpec{fmt.Sprintf("%s.p%g", time, q.p), i == 1, quantile, q.p / 100,
+				q.margin})
 		}
-		all = append(all, metricSpec{time + ".mean", i == 1, average, 0, 0.05}, metricSpec{time + ".shape", i == 1, shape, 0, 0.10})
+		all = append(all, metricSpec{time + ".mean", i == 1, average, 0, 0.05}, metricSpec{time + ".shape",
+			i == 1, shape, 0, 0.10})
 	}
-	return append(all, metricSpec{"errorRate", false, errorRate, 0, 0.001}, metricSpec{"violationRate", false, violationRate, 0, 0.001},
+	return append(all, metricSpec{"errorRate", false, errorRate, 0, 0.001}, metricSpec{"violationRate", false,
+		violationRate, 0, 0.001},
 		metricSpec{"achievedRate", false, achievedRate, 0, 0.01})
 }()
 

@@ -29,7 +29,8 @@ type quantileTable struct {
 
 // newTables counts two sides in the same bins. Who was never served, by unit, is in
 // a bin above all times that ends at the longest that anybody waited.
-func newTables(a, b [][]*measure.Histogram, lostA, lostB []float64, longest time.Duration) (*quantileTable, *quantileTable) {
+func newTables(a, b [][]*measure.Histogram, lostA, lostB []float64, longest time.Duration) (*quantileTable,
+	*quantileTable) {
 	pooled := measure.NewSparse()
 	for _, units := range [][][]*measure.Histogram{a, b} {
 		for _, list := range units {
@@ -70,7 +71,8 @@ func bins(pooled *measure.Histogram) (ends []time.Duration, low time.Duration) {
 	return ends, pooled.Min()
 }
 
-func newTable(units [][]*measure.Histogram, lost []float64, ends []time.Duration, low time.Duration) *quantileTable {
+func newTable(units [][]*measure.Histogram, lost []float64, ends []time.Duration,
+	low time.Duration) *quantileTable {
 	t := &quantileTable{units: len(units), bins: len(ends), low: logarithm(milliseconds(low)),
 		cumulated: make([]uint32, (len(units)+1)*len(ends)),
 		sums:      make([]float64, len(units)+1), counts: make([]float64, len(units)+1)}

@@ -77,7 +77,8 @@ func (r testResult) row(margins Margins) MetricRow {
 	row := MetricRow{Group: r.group, Metric: r.name, Unit: r.unit(), Base: r.base, New: r.new,
 		Change: 100 * change, Low: 100 * low, High: 100 * high, Margin: 100 * margin,
 		BaseAtLeast: r.atLeast[0], NewAtLeast: r.atLeast[1],
-		P: r.p, Corrected: r.corrected, Autocorrelation: r.autocorrelation, Block: r.block, Remark: r.remark, points: r.kind.share()}
+		P: r.p, Corrected: r.corrected, Autocorrelation: r.autocorrelation, Block: r.block, Remark: r.remark,
+		points: r.kind.share()}
 	worst := high
 	if r.kind == achievedRate {
 		worst, change = -low, -change
@@ -145,12 +146,14 @@ func (r testResult) neededWithoutEvents(margin float64) (seconds, requests float
 
 // String says in one line what the row says.
 func (r MetricRow) String() string {
-	text := fmt.Sprintf("%s %s: %s → %s %s, %s, 95 %% from %s to %s", r.name(), r.Judgement, r.baseText(), r.newText(), r.Unit,
+	text := fmt.Sprintf("%s %s: %s → %s %s, %s, 95 %% from %s to %s", r.name(), r.Judgement, r.baseText(),
+		r.newText(), r.Unit,
 		r.change(r.Change), r.change(r.Low), r.change(r.High))
 	if r.Judgement == Unclear {
 		text += fmt.Sprintf("; the margin is %s", r.margin())
 		if r.Requests > 0 {
-			text += fmt.Sprintf("; it takes %.0f requests a run without an event (3 divided by the margin)", r.Requests)
+			text += fmt.Sprintf("; it takes %.0f requests a run without an event (3 divided by the margin)",
+				r.Requests)
 		}
 		if r.Needed > 0 {
 			text += "; " + wouldTell(r.Needed)
@@ -178,7 +181,8 @@ func wouldTell(needed float64) string {
 	case needed <= 31*day:
 		return some(day, "days")
 	default:
-		return "only runs longer than a month would tell: what differs within a run is much more than the margin, so widen it (--margin) or make the runs steadier"
+		return "only runs longer than a month would tell: what differs within a run is much more than the " +
+			"margin, so widen it (--margin) or make the runs steadier"
 	}
 }
 

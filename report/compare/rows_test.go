@@ -25,23 +25,28 @@ func TestHowLongRunsShouldBe(t *testing.T) {
 		31*24*time.Hour + time.Minute:  "only runs longer than a month would tell: ",
 		100 * 365 * 24 * time.Hour:     "only runs longer than a month would tell: ",
 	} {
-		text := compare.MetricRow{Metric: "response.p95", Unit: "ms", Judgement: compare.Unclear, Needed: needed.Seconds()}.String()
+		text := compare.MetricRow{Metric: "response.p95", Unit: "ms", Judgement: compare.Unclear,
+			Needed: needed.Seconds()}.String()
 		if !strings.Contains(text, "; "+want) {
 			t.Errorf("%v: %s", needed, text)
 		}
 	}
-	if text := (compare.MetricRow{Metric: "response.p95", Judgement: compare.Unclear, Needed: 1e15}).String(); !strings.Contains(text, "longer than a month") {
+	if text := (compare.MetricRow{Metric: "response.p95", Judgement: compare.Unclear,
+		Needed: 1e15}).String(); !strings.Contains(text, "longer than a month") {
 		t.Error(text) // more than a time.Duration can be
 	}
-	if text := (compare.MetricRow{Metric: "response.p95", Judgement: compare.Unclear}).String(); strings.Contains(text, "would tell") {
+	if text := (compare.MetricRow{Metric: "response.p95",
+		Judgement: compare.Unclear}).String(); strings.Contains(text, "would tell") {
 		t.Error(text)
 	}
 }
 
 // Where nothing was served there is no time to compare with, and no time of 0 ms.
 func TestNoTimeIsNotZero(t *testing.T) {
-	r := compare.MetricRow{Metric: "response.p95", Unit: "ms", New: 45.1, Change: 1e9, Low: 1e9, High: 1e9, Judgement: compare.Unclear, Margin: 5}
-	if got, want := r.String(), "response p95 can't tell: – → 45.1 ms, –, 95 % from – to –; the margin is 5 %"; got != want {
+	r := compare.MetricRow{Metric: "response.p95", Unit: "ms", New: 45.1, Change: 1e9, Low: 1e9, High: 1e9,
+		Judgement: compare.Unclear, Margin: 5}
+	if got, want := r.String(), "response p95 can't tell: – → 45.1 ms, –, 95 % from – to –; the margin is "+
+		"5 %"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	r.Base, r.New, r.NewAtLeast, r.Change = 12, 0, true, -100

@@ -91,8 +91,10 @@ func (p *secondsTest) shifts() (all []Shift) {
 		for _, e := range list {
 			r := p.result(e)
 			half := together.Reach(e.Freedom) * e.Deviation
-			s.Points = append(s.Points, QuantileShift{Quantile: math.Round(100_000*e.quantile) / 1000, Base: r.base, New: r.new, Change: 100 * math.Expm1(r.change),
-				Low: 100 * math.Expm1(math.Min(r.low, r.change-half)), High: 100 * math.Expm1(math.Max(r.high, r.change+half))})
+			s.Points = append(s.Points, QuantileShift{Quantile: math.Round(100_000*e.quantile) / 1000,
+				Base: r.base, New: r.new, Change: 100 * math.Expm1(r.change),
+				Low: 100 * math.Expm1(math.Min(r.low, r.change-half)), High: 100 * math.Expm1(math.Max(r.high,
+					r.change+half))})
 		}
 		h := [2]*measure.Histogram{p.figures[0].response, p.figures[1].response}
 		units := [2][][]*measure.Histogram{p.base.response, p.new.response}
@@ -101,7 +103,8 @@ func (p *secondsTest) shifts() (all []Shift) {
 			units = [2][][]*measure.Histogram{p.base.service, p.new.service}
 		}
 		s.BaseModes, s.NewModes = modes(h[0]), modes(h[1])
-		s.BaseStalls, s.NewStalls = stalls(units[0], h[0])*p.base.seconds, stalls(units[1], h[1])*p.new.seconds
+		s.BaseStalls, s.NewStalls = stalls(units[0], h[0])*p.base.seconds, stalls(units[1],
+			h[1])*p.new.seconds
 		all = append(all, s)
 	}
 	return all
@@ -169,7 +172,8 @@ func modes(h *measure.Histogram) []Mode {
 			sum += n
 		}
 		if sum >= heapMin*total {
-			all = append(all, Mode{At: math.Exp(low + (float64(peak.At)+0.5)*binWidth), Share: 100 * sum / total})
+			all = append(all, Mode{At: math.Exp(low + (float64(peak.At)+0.5)*binWidth),
+				Share: 100 * sum / total})
 		}
 	}
 	return all

@@ -78,7 +78,8 @@ func (m model) stallTimes(random *rand.Rand) (all [][2]float64) {
 	if m.stalls == 0 {
 		return nil
 	}
-	for at := random.ExpFloat64() * float64(m.seconds) / m.stalls; at < float64(m.seconds); at += random.ExpFloat64() * float64(m.seconds) / m.stalls {
+	for at := random.ExpFloat64() * float64(m.seconds) / m.stalls; at < float64(
+		m.seconds); at += random.ExpFloat64() * float64(m.seconds) / m.stalls {
 		all = append(all, [2]float64{at, at + m.stall*random.ExpFloat64()})
 	}
 	return all
@@ -97,12 +98,17 @@ func newRun(name string, seconds, rate int) *recording {
 		return measure.Phase{Scheduled: []uint64{0}, Own: measure.NewSparse(),
 			Connections: measure.Connections{Dial: measure.NewSparse(), Handshake: measure.NewSparse()}}
 	}
-	r := &recording{name: name, m: &measure.Measurement{Schema: measure.Schema, Scenario: "simulated", Hash: "simulated", Version: "test",
-		Groups: []string{"all"}, Main: empty(), Warmup: empty(), Generator: measure.Generator{Hiccups: measure.NewSparse(), Cores: 2, Elapsed: time.Duration(seconds) * time.Second},
+	r := &recording{name: name, m: &measure.Measurement{Schema: measure.Schema, Scenario: "simulated",
+		Hash: "simulated", Version: "test",
+		Groups: []string{"all"}, Main: empty(), Warmup: empty(),
+		Generator: measure.Generator{Hiccups: measure.NewSparse(), Cores: 2,
+			Elapsed: time.Duration(seconds) * time.Second},
 		Parts: map[string]string{"load": "l", "users": "u", "contract": "c"}}}
-	r.cell = &measure.Cell{Label: "201 OTP_REQUIRED", Response: measure.NewHistogram(), Service: measure.NewHistogram(), Lateness: measure.NewHistogram()}
+	r.cell = &measure.Cell{Label: "201 OTP_REQUIRED", Response: measure.NewHistogram(),
+		Service: measure.NewHistogram(), Lateness: measure.NewHistogram()}
 	for s := range seconds {
-		r.seconds = append(r.seconds, &measure.Second{Second: int64(s), Response: measure.NewSparse(), Service: measure.NewSparse(), Lateness: measure.NewSparse()})
+		r.seconds = append(r.seconds, &measure.Second{Second: int64(s), Response: measure.NewSparse(),
+			Service: measure.NewSparse(), Lateness: measure.NewSparse()})
 		r.m.Profile.Due = append(r.m.Profile.Due, uint64(rate))
 	}
 	r.m.Main.Planned = time.Duration(seconds) * time.Second
@@ -203,7 +209,8 @@ func (t *tally) add(o tally) {
 
 func (t tally) String() string {
 	percent := func(n int) string { return fmt.Sprintf("%5.1f %%", 100*float64(n)/float64(t.pairs)) }
-	return fmt.Sprintf("| %d | %s | %s | %s | %s |", t.pairs, percent(t.any), percent(t.p95), percent(t.told), percent(t.requests))
+	return fmt.Sprintf("| %d | %s | %s | %s | %s |", t.pairs, percent(t.any), percent(t.p95), percent(t.told),
+		percent(t.requests))
 }
 
 // requestTest is Mann and Whitney's test on single requests, by its normal
@@ -253,7 +260,8 @@ func TestCalibration(t *testing.T) {
 	o := compare.Options{Metrics: []string{"response.p50", "response.p95"}, Resamples: 500}
 	const pairs = 30
 	if same := compareMany(t, small, small, 1, 0, pairs, o); same.any > 4 || same.requests < pairs/4 {
-		t.Errorf("of %d pairs that are alike, %d were called different; by single requests, %d", pairs, same.any, same.requests)
+		t.Errorf("of %d pairs that are alike, %d were called different; by single requests, %d", pairs,
+			same.any, same.requests)
 	}
 	if shifted := compareMany(t, small, with(small, slower), 1, 1000, pairs, o); shifted.p95 < 24 {
 		t.Errorf("of %d true shifts by 10 %%, %d were found", pairs, shifted.p95)
@@ -279,21 +287,25 @@ func TestTable(t *testing.T) {
 	}{
 		{"alike", noisy, noisy, 1, 1000, compare.Options{}, 0.05, 0},
 		{"alike, p95 alone", noisy, noisy, 1, 1000, gate, 0.05, 0},
-		{"alike, margins of 0", noisy, noisy, 1, 1000, compare.Options{Margins: compare.Margins{{Name: "*"}}}, 0.05, 0},
+		{"alike, margins of 0", noisy, noisy, 1, 1000, compare.Options{Margins: compare.Margins{{Name: "*"}}},
+			0.05, 0},
 		{"all 10 % slower", noisy, with(noisy, slower), 1, 300, compare.Options{}, 1, 0.9},
 		{"p95 10 % slower, p50 not", noisy, with(noisy, longTail), 1, 300, compare.Options{}, 1, 0.9},
 		{"the same, p95 alone", noisy, with(noisy, longTail), 1, 300, gate, 1, 0.9},
 		{"harsh, alike", harsh, harsh, 1, 300, compare.Options{}, 0.08, 0},
 		{"harsh, all 10 % slower", harsh, with(harsh, slower), 1, 300, compare.Options{}, 1, 0},
-		{"harsh, all 30 % slower", harsh, with(harsh, func(m *model) { m.scale = 1.3 }), 1, 300, compare.Options{}, 1, 0},
+		{"harsh, all 30 % slower", harsh, with(harsh, func(m *model) { m.scale = 1.3 }), 1, 300,
+			compare.Options{}, 1, 0},
 		{"runs differ by 3 %, alike, one a side", moody, moody, 1, 300, compare.Options{}, 1, 0},
 		{"runs differ by 3 %, alike, four a side", moody, moody, 4, 300, compare.Options{}, 0.05, 0},
-		{"runs differ by 3 %, all 10 % slower, four a side", moody, with(moody, slower), 4, 200, compare.Options{}, 1, 0},
+		{"runs differ by 3 %, all 10 % slower, four a side", moody, with(moody, slower), 4, 200,
+			compare.Options{}, 1, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			sum := compareMany(t, row.base, row.fresh, row.runs, 0, row.pairs, row.options)
 			fmt.Printf("| %s %s\n", row.name, sum)
-			if float64(sum.any) > row.mostCalled*float64(sum.pairs) || float64(sum.p95) < row.leastP95*float64(sum.pairs) {
+			if float64(sum.any) > row.mostCalled*float64(sum.pairs) ||
+				float64(sum.p95) < row.leastP95*float64(sum.pairs) {
 				t.Errorf("out of its bar: %s", sum)
 			}
 		})

@@ -108,14 +108,16 @@ func (t Terminal) shifts(b *strings.Builder, c *Comparison) {
 func (s Shift) findings() (all []string) {
 	name := MetricRow{Group: s.Group, Metric: s.Time}.name()
 	if len(s.BaseModes) != len(s.NewModes) && len(s.BaseModes) > 0 && len(s.NewModes) > 0 {
-		all = append(all, fmt.Sprintf("%s: times heap up at %s; before at %s", name, modesText(s.NewModes), modesText(s.BaseModes)))
+		all = append(all, fmt.Sprintf("%s: times heap up at %s; before at %s", name, modesText(s.NewModes),
+			modesText(s.BaseModes)))
 	}
 	if s.BaseStalls != s.NewStalls {
 		all = append(all, fmt.Sprintf("%s: %d stalled seconds, before %d", name, s.NewStalls, s.BaseStalls))
 	}
 	for _, p := range s.Points {
 		if (p.Low > 10 || p.High < -10) && p.Quantile > 99 {
-			all = append(all, fmt.Sprintf("%s: the %g %% quantile moved from %s to %s ms", name, p.Quantile, digits(p.Base), digits(p.New)))
+			all = append(all, fmt.Sprintf("%s: the %g %% quantile moved from %s to %s ms", name, p.Quantile,
+				digits(p.Base), digits(p.New)))
 		}
 	}
 	return all
@@ -134,12 +136,14 @@ func (c *Comparison) method() string {
 	low, high, block := 1.0, -1.0, 0
 	for _, r := range c.Rows {
 		if !strings.HasSuffix(r.Metric, "Rate") {
-			low, high, block = math.Min(low, r.Autocorrelation), math.Max(high, r.Autocorrelation), max(block, r.Block)
+			low, high, block = math.Min(low, r.Autocorrelation), math.Max(high, r.Autocorrelation),
+				max(block, r.Block)
 		}
 	}
 	text := fmt.Sprintf("units: %d and %d %s", c.Unit.Base, c.Unit.New, c.Unit.Kind)
 	if c.Unit.Kind == "runs" {
-		text += "; Mann-Whitney test, intervals by Hodges and Lehmann, corrected for all figures together (Westfall-Young step-down)"
+		text += "; Mann-Whitney test, intervals by Hodges and Lehmann, corrected for all figures together " +
+			"(Westfall-Young step-down)"
 	} else {
 		if c.Unit.Seconds > 1 {
 			text = fmt.Sprintf("units: %d and %d stretches of %d s", c.Unit.Base, c.Unit.New, c.Unit.Seconds)
@@ -163,7 +167,8 @@ func (t Terminal) WriteHistory(w io.Writer, h *History) error {
 		shown := h.Lines[:min(len(h.Lines), maxRows)]
 		for _, l := range shown {
 			first, last := l.Values[0], l.Values[len(l.Values)-1]
-			table = append(table, []string{"  " + MetricRow{Group: l.Group, Metric: l.Metric}.name(), digits(first), digits(last), l.Unit, l.spark(), ""})
+			table = append(table, []string{"  " + MetricRow{Group: l.Group, Metric: l.Metric}.name(),
+				digits(first), digits(last), l.Unit, l.spark(), ""})
 		}
 		text.Align(table, 0, 3)
 		for _, row := range table {

@@ -28,7 +28,8 @@ func TestSizesAreBounded(t *testing.T) {
 		c.Drift = append(c.Drift, compare.Drift{What: group})
 		c.Shifts = append(c.Shifts, compare.Shift{Group: group, Time: "response", BaseStalls: i,
 			NewStalls: i + 1,
-			Points:    []compare.QuantileShift{{Quantile: 50, Base: 1, New: 2}, {Quantile: 99, Base: 1, New: 2}}})
+			Points: []compare.QuantileShift{{Quantile: 50, Base: 1, New: 2}, {Quantile: 99, Base: 1,
+				New: 2}}})
 		source := compare.RunInfo{Name: group, Started: time.Unix(0, 0)}
 		c.Base.Runs, c.New.Runs = append(c.Base.Runs, source), append(c.New.Runs, source)
 	}
@@ -90,7 +91,8 @@ func TestPagesInABrowser(t *testing.T) {
 		}
 	}
 	for _, l := range charttest.Pages(t, files...) {
-		charts := map[string]int{"worse.html": 4, "refused.html": 0, "history.html": len(history.Lines)}[filepath.Base(l.Page)]
+		charts := map[string]int{"worse.html": 4, "refused.html": 0,
+			"history.html": len(history.Lines)}[filepath.Base(l.Page)]
 		if len(l.Charts) != charts {
 			t.Errorf("%s at %d px: %d charts, want %d", filepath.Base(l.Page), l.Width, len(l.Charts), charts)
 		}

@@ -134,7 +134,8 @@ func (s *unitSeries) addDue(m *measure.Measurement, p scope, first, units int, f
 		due, held := sent+float64(unsent)/float64(units), float64(withheld)/float64(units)
 		if planned {
 			begin := int(from) + (u-first)*s.seconds
-			due, held = sum(m.Profile.Due, begin, begin+s.seconds), sum(m.Profile.Withheld, begin, begin+s.seconds)
+			due, held = sum(m.Profile.Due, begin, begin+s.seconds), sum(m.Profile.Withheld, begin, begin+
+				s.seconds)
 			if u == first+units-1 { // they were due last
 				held += float64(c.InFlight)
 			}

@@ -27,9 +27,12 @@ var kinds = []struct {
 	says []string
 }{
 	{"Apache-2.0", []string{"Apache License Version 2.0"}},
-	{"MIT", []string{"Permission is hereby granted, free of charge, to any person obtaining a copy", "The above copyright notice and this permission notice"}},
-	{"ISC", []string{"Permission to use, copy, modify, and/or distribute this software for any purpose with or without fee"}},
-	{"BSD-3-Clause", []string{"Redistribution and use in source and binary forms", "endorse or promote products"}},
+	{"MIT", []string{"Permission is hereby granted, free of charge, to any person obtaining a copy",
+		"The above copyright notice and this permission notice"}},
+	{"ISC", []string{"Permission to use, copy, modify, and/or distribute this software for any purpose " +
+		"with or without fee"}},
+	{"BSD-3-Clause", []string{"Redistribution and use in source and binary forms",
+		"endorse or promote products"}},
 	{"BSD-2-Clause", []string{"Redistribution and use in source and binary forms"}},
 	{"Unlicense", []string{"This is free and unencumbered software released into the public domain"}},
 	{"CC0-1.0", []string{"CC0 1.0 Universal"}},
@@ -53,7 +56,8 @@ func list(w io.Writer, texts bool) error {
 	}
 	var failed []error
 	if !texts {
-		fmt.Fprint(w, "# Licences\n\nWhat is linked into mfaload, made by `make licenses`. Releases carry the texts.\n\n| module | version | licence |\n|---|---|---|\n")
+		fmt.Fprint(w, "# Licences\n\nWhat is linked into mfaload, made by `make licenses`. Releases carry "+
+			"the texts.\n\n| module | version | licence |\n|---|---|---|\n")
 	}
 	for _, m := range modules {
 		files, err := filesOf(m)
@@ -64,14 +68,16 @@ func list(w io.Writer, texts bool) error {
 		var names []string
 		for _, f := range files {
 			if texts {
-				fmt.Fprintf(w, "%s %s, %s\n\n%s\n%s\n\n", m.path, m.version, f.name, strings.TrimSpace(f.text), strings.Repeat("-", 78))
+				fmt.Fprintf(w, "%s %s, %s\n\n%s\n%s\n\n", m.path, m.version, f.name,
+					strings.TrimSpace(f.text), strings.Repeat("-", 78))
 			}
 			if f.kind != "" && !slices.Contains(names, f.kind) {
 				names = append(names, f.kind)
 			}
 		}
 		if len(names) == 0 {
-			failed = append(failed, fmt.Errorf("%s %s has no licence that is known: read it in %s, and add it to tools/licenses if it may be linked in", m.path, m.version, m.dir))
+			failed = append(failed, fmt.Errorf("%s %s has no licence that is known: read it in %s, and "+
+				"add it to tools/licenses if it may be linked in", m.path, m.version, m.dir))
 		}
 		if !texts {
 			fmt.Fprintf(w, "| %s | %s | %s |\n", m.path, m.version, strings.Join(names, ", "))

@@ -33,7 +33,8 @@ func tarball(name, folder string, files []file, stamp time.Time) error {
 			if err != nil {
 				return err
 			}
-			header := &tar.Header{Name: path.Join(folder, f.name), Mode: int64(mode(f)), Size: int64(len(data)), ModTime: stamp, Format: tar.FormatUSTAR}
+			header := &tar.Header{Name: path.Join(folder, f.name), Mode: int64(mode(f)),
+				Size: int64(len(data)), ModTime: stamp, Format: tar.FormatUSTAR}
 			if err := tw.WriteHeader(header); err != nil {
 				return err
 			}

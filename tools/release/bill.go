@@ -14,7 +14,8 @@ import (
 
 // bill writes what a program was made from, and looks at what was written.
 func (r *maker) bill(binary, name string) error {
-	if _, err := r.run([]string{"GOFLAGS=-trimpath"}, "tool", "-modfile=tools/go.mod", "cyclonedx-gomod", "bin", "-json", "-licenses", "-noserial", "-notimestamp",
+	if _, err := r.run([]string{"GOFLAGS=-trimpath"}, "tool", "-modfile=tools/go.mod", "cyclonedx-gomod",
+		"bin", "-json", "-licenses", "-noserial", "-notimestamp",
 		"-std", "-version", r.version, "-output", name, binary); err != nil {
 		return err
 	}
@@ -34,7 +35,8 @@ func (r *maker) bill(binary, name string) error {
 		return err
 	}
 	var b bytes.Buffer
-	if err := cdx.NewBOMEncoder(&b, cdx.BOMFileFormatJSON).SetPretty(true).SetEscapeHTML(false).Encode(bom); err != nil {
+	if err := cdx.NewBOMEncoder(&b, cdx.BOMFileFormatJSON).SetPretty(true).SetEscapeHTML(false).Encode(
+		bom); err != nil {
 		return fmt.Errorf("write the bill of materials: %w", err)
 	}
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(b.Bytes()))
@@ -84,7 +86,8 @@ func (r *maker) billSchema() (*jsonschema.Schema, error) {
 		return nil, err
 	}
 	compiler := jsonschema.NewCompiler()
-	for file, name := range map[string]string{"bom-1.6.schema.json": "bom-1.6.schema.json", "spdx.schema.json": "spdx.schema.json", "jsf-0.82.schemax.json": "jsf-0.82.schema.json"} {
+	for file, name := range map[string]string{"bom-1.6.schema.json": "bom-1.6.schema.json",
+		"spdx.schema.json": "spdx.schema.json", "jsf-0.82.schemax.json": "jsf-0.82.schema.json"} {
 		text, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "schema", file))
 		if err != nil {
 			return nil, err

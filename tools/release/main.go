@@ -110,7 +110,8 @@ func (r *maker) run(env []string, args ...string) ([]byte, error) {
 	c := exec.Command("go", args...)
 	var said bytes.Buffer
 	c.Dir, c.Stderr = "..", &said
-	c.Env = append(append(os.Environ(), "CGO_ENABLED=0", "SOURCE_DATE_EPOCH="+strconv.FormatInt(r.stamp.Unix(), 10)), env...)
+	c.Env = append(append(os.Environ(), "CGO_ENABLED=0", "SOURCE_DATE_EPOCH="+
+		strconv.FormatInt(r.stamp.Unix(), 10)), env...)
 	out, err := c.Output()
 	if err != nil {
 		return nil, fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, said.String())
@@ -137,8 +138,10 @@ func (r *maker) shared() error {
 	if err := os.WriteFile(licences, texts, 0o644); err != nil {
 		return err
 	}
-	r.files = []file{{"README.md", "../README.md"}, {"CHANGELOG.md", "../CHANGELOG.md"}, {"THIRD_PARTY_LICENSES.txt", licences}}
-	for _, pattern := range []string{"../docs/*.md", "../docs/*/*.md", "../scenarios/*", r.work + "/man/*", r.work + "/completion/*", "../LICENSE*"} {
+	r.files = []file{{"README.md", "../README.md"}, {"CHANGELOG.md", "../CHANGELOG.md"},
+		{"THIRD_PARTY_LICENSES.txt", licences}}
+	for _, pattern := range []string{"../docs/*.md", "../docs/*/*.md", "../scenarios/*", r.work + "/man/*",
+		r.work + "/completion/*", "../LICENSE*"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
 			return err
@@ -168,7 +171,8 @@ func (r *maker) system(goos, goarch string) error {
 		name += ".exe"
 	}
 	binary := filepath.Join(r.work, goos+"-"+goarch, name)
-	if _, err := r.run(env, "build", "-tags", "grpcnotrace", "-buildvcs=false", "-ldflags", "-s -w -buildid= -X main.version="+r.version, "-o", binary, "./cmd/mfaload"); err != nil {
+	if _, err := r.run(env, "build", "-tags", "grpcnotrace", "-buildvcs=false", "-ldflags",
+		"-s -w -buildid= -X main.version="+r.version, "-o", binary, "./cmd/mfaload"); err != nil {
 		return err
 	}
 	if goos == "linux" {

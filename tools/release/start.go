@@ -54,7 +54,8 @@ func (r *maker) started(system, binary string) (string, error) {
 	if !strings.HasPrefix(said, "mfaload "+r.version+" ") || !strings.Contains(said, system) {
 		return "", fmt.Errorf("it says that it is %q", strings.TrimSpace(said))
 	}
-	if err := os.WriteFile(filepath.Join(filepath.Dir(binary), "trial.yaml"), []byte(trial), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(filepath.Dir(binary), "trial.yaml"), []byte(trial),
+		0o600); err != nil {
 		return "", err
 	}
 	said, err = r.start(emulator, binary, "run", "-q", "--out", "trial", "trial.yaml")
@@ -79,7 +80,8 @@ func (r *maker) start(emulator []string, binary string, args ...string) (string,
 	argv := append(append(emulator, binary), args...)
 	c := exec.Command(argv[0], argv[1:]...)
 	c.Dir = filepath.Dir(binary)
-	c.Env = append(os.Environ(), "WINEDEBUG=-all", "WINEPREFIX="+cmp.Or(os.Getenv("WINEPREFIX"), filepath.Join(r.work, "wine")))
+	c.Env = append(os.Environ(), "WINEDEBUG=-all", "WINEPREFIX="+cmp.Or(os.Getenv("WINEPREFIX"),
+		filepath.Join(r.work, "wine")))
 	out, err := c.CombinedOutput()
 	said := strings.ReplaceAll(string(out), "\r\n", "\n")
 	if err != nil {

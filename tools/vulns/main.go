@@ -29,7 +29,8 @@ import (
 const database = "golang.org/x/vulndb"
 
 func main() {
-	strict := flag.Bool("strict", false, "fail for the standard library too, and where nothing could be checked")
+	strict := flag.Bool("strict", false, "fail for the standard library too, and where nothing could be "+
+		"checked")
 	flag.Parse()
 	if err := check(*strict); err != nil {
 		fmt.Fprintln(os.Stderr, "vulns:", err)
@@ -42,7 +43,8 @@ func check(strict bool) error {
 	if errors.Is(err, errUnreachable) {
 		fmt.Println("vulnerabilities: NOT CHECKED:", err)
 		if strict {
-			return errors.New("a release needs the check: run where the database or a Go module proxy can be reached")
+			return errors.New("a release needs the check: run where the database or a Go module proxy can " +
+				"be reached")
 		}
 		return nil
 	}
@@ -56,14 +58,16 @@ func check(strict bool) error {
 	modules, library := 0, 0
 	for _, id := range slices.Sorted(maps.Keys(found)) {
 		v := found[id]
-		fmt.Printf("%s  %s %s, fixed in %s: %s\n  https://pkg.go.dev/vuln/%s\n", id, v.module, v.version, v.fixed, v.summary, id)
+		fmt.Printf("%s  %s %s, fixed in %s: %s\n  https://pkg.go.dev/vuln/%s\n", id, v.module, v.version,
+			v.fixed, v.summary, id)
 		if v.module == "stdlib" {
 			library++
 		} else {
 			modules++
 		}
 	}
-	fmt.Printf("vulnerabilities that the code reaches, by %s: %d in modules, %d in the standard library\n", source, modules, library)
+	fmt.Printf("vulnerabilities that the code reaches, by %s: %d in modules, %d in the standard library\n",
+		source, modules, library)
 	switch {
 	case modules > 0:
 		return errors.New("take the fixed versions: go get MODULE@VERSION")
