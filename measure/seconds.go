@@ -57,7 +57,7 @@ func (l *Seconds) from(first int64) iter.Seq[*Second] {
 			held = held[1:]
 		}
 		if l.file != nil {
-			c := cursor{spill: l.file}
+			c := spillReader{spill: l.file}
 			for i := l.file.find(first); i < len(l.file.parts); {
 				n := int64(l.file.parts[i].second)
 				for ; len(held) > 0 && held[0].Second < n; held = held[1:] {
@@ -91,7 +91,7 @@ func (l *Seconds) from(first int64) iter.Seq[*Second] {
 func (l *Seconds) At(second int64) (s *Second) {
 	if l.file != nil {
 		if i := l.file.find(second); i < len(l.file.parts) && int64(l.file.parts[i].second) == second {
-			c := cursor{spill: l.file}
+			c := spillReader{spill: l.file}
 			if s, _ = c.second(i, 0); s == nil {
 				return nil
 			}

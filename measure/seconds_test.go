@@ -38,7 +38,7 @@ func TestSpilledSecondsAreTheSame(t *testing.T) {
 		made := func(held int) (whole, journaled *measure.Measurement, merged *measure.Measurement) {
 			measure.Hold(t, held)
 			whole = profiled(t, seed, 2000)
-			end, _ := testkit.Journaled(t, seed, 5, 3, &testkit.File{})
+			end, _ := testkit.Journaled(t, seed, 5, 3, &testkit.MemoryFile{})
 			journaled = end()
 			merged = merge(t, parted(t, seed, 600, 3)...)
 			return whole, journaled, merged

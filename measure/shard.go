@@ -108,7 +108,7 @@ func (p *Part) Waits(service bool) Waits {
 }
 
 // addTimes adds the times of requests that ended alike: served, failed, or apart.
-func (p *Part) addTimes(o outcome, response, service *Histogram) error {
+func (p *Part) addTimes(o waitKind, response, service *Histogram) error {
 	to := &RequestTimes{p.Response, p.Service}
 	switch o {
 	case apart:
@@ -174,7 +174,7 @@ func PartOf(m *Measurement) (*Part, error) {
 		p.Clean += c.Clean
 		p.Violating += c.Violating
 		p.RateLimited += c.RateLimited
-		if err := p.addTimes(c.outcome(), c.Response, c.Service); err != nil {
+		if err := p.addTimes(c.waitKind(), c.Response, c.Service); err != nil {
 			return nil, err
 		}
 	}

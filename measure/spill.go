@@ -62,8 +62,8 @@ func (s *spill) find(second int64) (first int) {
 	return first
 }
 
-// cursor reads parts of a spill; those that follow one another cost least.
-type cursor struct {
+// spillReader reads parts of a spill; those that follow one another cost least.
+type spillReader struct {
 	*spill
 	window []byte
 	begin  int64 // of the window, in the file
@@ -73,7 +73,7 @@ type cursor struct {
 const readAhead = 64 << 10
 
 // second returns the second whose first part it is, and the part behind it.
-func (c *cursor) second(first, ahead int) (sec *Second, next int) {
+func (c *spillReader) second(first, ahead int) (sec *Second, next int) {
 	for next = first; next < len(c.parts) && c.parts[next].second == c.parts[first].second; next++ {
 		part := c.part(c.parts[next], ahead)
 		switch {
@@ -93,7 +93,7 @@ func (c *cursor) second(first, ahead int) (sec *Second, next int) {
 
 // part reads one, and so many bytes ahead of it. After an error it is nil, and so are
 // all others.
-func (c *cursor) part(p spilled, ahead int) *Second {
+func (c *spillReader) part(p spilled, ahead int) *Second {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {

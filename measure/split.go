@@ -51,20 +51,20 @@ func (p *RequestTimes) recordBest(o *Observation) {
 	p.Service.Record(atBest(o.Done-o.Sent, o.harmedInFlight()))
 }
 
-// outcome says in which times a request is that was sent.
-type outcome int
+// waitKind says in which times a request is that was sent.
+type waitKind int
 
 const (
-	served outcome = iota
+	served waitKind = iota
 	failed
 	apart // refused, or it certainly never reached the service: in none
 )
 
-func (c *Cell) outcome() outcome { return outcomeOf(c.Refused, c.Failed, c.Label) }
+func (c *Cell) waitKind() waitKind { return waitKindOf(c.Refused, c.Failed, c.Label) }
 
-func (o *Observation) outcome() outcome { return outcomeOf(o.Refused, o.Failed, o.Label) }
+func (o *Observation) waitKind() waitKind { return waitKindOf(o.Refused, o.Failed, o.Label) }
 
-func outcomeOf(refused, failure bool, label string) outcome {
+func waitKindOf(refused, failure bool, label string) waitKind {
 	switch {
 	case refused, failure && label == IdleClosed:
 		return apart

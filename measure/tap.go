@@ -159,7 +159,7 @@ func (f *Snapshots) add(e *partSums) error {
 		if t.Response.Count() == 0 {
 			continue
 		}
-		if err := f.sum.addTimes(outcome(o), t.Response, t.Service); err != nil {
+		if err := f.sum.addTimes(waitKind(o), t.Response, t.Service); err != nil {
 			return err
 		}
 	}
@@ -170,7 +170,7 @@ func (e *partSums) record(o *Observation, violating bool) {
 	if o.Warmup {
 		return
 	}
-	e.times[o.outcome()].record(o)
+	e.times[o.waitKind()].record(o)
 	e.own.Record(o.Own)
 	if o.Failed {
 		e.failed++

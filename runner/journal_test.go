@@ -40,7 +40,7 @@ func TestJournalOfPauses(t *testing.T) {
 		op := newLimiter(time.Millisecond, func(time.Duration) bool { return true }, retryAfter("1"))
 		r := runner.New(runner.Config{Operation: op, Wait: runner.TimerWait,
 			Scenario: on429(scenario.Pause429, load(constant(4, 10*time.Minute)))})
-		m, err := r.Run(t.Context(), runner.Start{Journal: journal.NewWriter(file, &measure.Measurement{})})
+		m, err := r.Run(t.Context(), runner.Start{Journal: journal.NewAppender(file, &measure.Measurement{})})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -48,7 +48,7 @@ func TestOwnLimitsAreWithheld(t *testing.T) {
 			return ""
 		})
 		r := runner.New(runner.Config{Scenario: s, Operation: op, Wait: runner.TimerWait})
-		m, err := r.Run(t.Context(), runner.Start{Journal: journal.NewWriter(file, &measure.Measurement{})})
+		m, err := r.Run(t.Context(), runner.Start{Journal: journal.NewAppender(file, &measure.Measurement{})})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +88,7 @@ func TestWithheldLateIsRebuilt(t *testing.T) {
 			return ""
 		})
 		r := runner.New(runner.Config{Scenario: s, Operation: op, Wait: runner.TimerWait})
-		m, err := r.Run(t.Context(), runner.Start{Journal: journal.NewWriter(file, &measure.Measurement{})})
+		m, err := r.Run(t.Context(), runner.Start{Journal: journal.NewAppender(file, &measure.Measurement{})})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -55,7 +55,7 @@ type Start struct {
 	// Journal, where set, has all written down that is measured, as it comes, and at
 	// the end of the run its seconds are made of that.
 	// JournalFailed is told when that is not possible any more; the run goes on.
-	Journal       *journal.Writer
+	Journal       *journal.Appender
 	JournalFailed func(error)
 }
 

@@ -73,12 +73,12 @@ func (j *journalOf) close() {
 
 // journal begins the journal of a run. Tell is told once that the run goes on without
 // it.
-func (f *Folder) journal(tell func(format string, args ...any)) (w *journal.Writer, failed func(error),
+func (f *Folder) journal(tell func(format string, args ...any)) (w *journal.Appender, failed func(error),
 	close func()) {
 	file := &journalOf{path: filepath.Join(f.path, JournalFile)}
 	about := &measure.Measurement{}
 	f.Provenance.stamp(about)
-	return journal.NewWriter(file, about), func(err error) {
+	return journal.NewAppender(file, about), func(err error) {
 		f.cutOff = true
 		tell("mfaload: %v: the run goes on, but what comes now is lost if mfaload is killed before its end\n",
 			err)

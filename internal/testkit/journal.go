@@ -11,8 +11,8 @@ import (
 	"mfaload/measure/journal"
 )
 
-// File is a journal's file. It is full at some size.
-type File struct {
+// MemoryFile is a journal's file. It is full at some size.
+type MemoryFile struct {
 	bytes.Buffer
 	Size  int // 0 for one that is never full
 	Syncs int
@@ -22,7 +22,7 @@ type File struct {
 var ErrFull = errors.New("no space left")
 
 // Write implements [journal.File].
-func (p *File) Write(b []byte) (int, error) {
+func (p *MemoryFile) Write(b []byte) (int, error) {
 	if p.Size > 0 && p.Len()+len(b) > p.Size {
 		n, _ := p.Buffer.Write(b[:p.Size-p.Len()])
 		return n, ErrFull
@@ -31,12 +31,12 @@ func (p *File) Write(b []byte) (int, error) {
 }
 
 // ReadAt implements [journal.File].
-func (p *File) ReadAt(b []byte, at int64) (int, error) {
+func (p *MemoryFile) ReadAt(b []byte, at int64) (int, error) {
 	return bytes.NewReader(p.Bytes()).ReadAt(b, at)
 }
 
 // Sync implements [journal.File].
-func (p *File) Sync() error { p.Syncs++; return nil }
+func (p *MemoryFile) Sync() error { p.Syncs++; return nil }
 
 // Journaled records a run of some seconds, with all that a run can have, and writes
 // it down second by second. End returns what a run has at its end.
@@ -45,7 +45,7 @@ func Journaled(t testing.TB, seed uint64, seconds, workers int, file journal.Fil
 	random := rand.New(rand.NewPCG(seed, 0))
 	rules := []string{"a", "b", "c"}
 	r := measure.NewRecorder(3, rules, 2)
-	j := journal.NewWriter(file, &measure.Measurement{Version: "v1", Terms: []byte(`{"x":1}`), Parts: map[string]string{"p": "q"}})
+	j := journal.NewAppender(file, &measure.Measurement{Version: "v1", Terms: []byte(`{"x":1}`), Parts: map[string]string{"p": "q"}})
 	end = func() *measure.Measurement {
 		m, err := r.Final()
 		if err != nil {
@@ -90,7 +90,7 @@ func Journaled(t testing.TB, seed uint64, seconds, workers int, file journal.Fil
 			continue
 		}
 		failed = j.Append(func() *journal.State { return state(second + 1) }) != nil
-		if p, ok := file.(*File); ok {
+		if p, ok := file.(*MemoryFile); ok {
 			frames = append(frames, p.Len())
 		}
 	}

@@ -97,7 +97,7 @@ func TestFormatOfTheJournal(t *testing.T) {
 	const ms = time.Millisecond
 	r := measure.NewRecorder(2, []string{"a.rule", "another.rule"}, 0)
 	file := &journalBytes{}
-	j := journal.NewWriter(file, &measure.Measurement{Version: "v1"})
+	j := journal.NewAppender(file, &measure.Measurement{Version: "v1"})
 	first := &journal.State{Described: &measure.Measurement{Groups: []string{"a", "b"}}}
 	if err := j.Begin(r, first); err != nil {
 		t.Fatal(err)

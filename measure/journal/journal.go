@@ -53,9 +53,9 @@ type File interface {
 	Sync() error
 }
 
-// Writer writes down a run, whose seconds are nowhere else until the run is over. It is
+// Appender writes down a run, whose seconds are nowhere else until the run is over. It is
 // not safe for concurrent use.
-type Writer struct {
+type Appender struct {
 	file         File
 	about        *measure.Measurement
 	log          *observationLog
@@ -67,15 +67,15 @@ type Writer struct {
 	left   [][]byte // what was taken and is in none of them
 }
 
-// NewWriter returns the writer of a run's journal. About has what the measurement will
+// NewAppender returns the appender of a run's journal. About has what the measurement will
 // have and the runner does not know: version, terms and parts.
-func NewWriter(file File, about *measure.Measurement) *Writer {
-	return &Writer{file: file, about: about}
+func NewAppender(file File, about *measure.Measurement) *Appender {
+	return &Appender{file: file, about: about}
 }
 
 // Begin has all written down that is recorded from now on, and writes the first
 // frame.
-func (w *Writer) Begin(r *measure.Recorder, s *State) error {
+func (w *Appender) Begin(r *measure.Recorder, s *State) error {
 	w.log = newLog(r)
 	d, layout := s.Described, r.Layout()
 	s.Answers = layout.Answers
@@ -90,7 +90,7 @@ func (w *Writer) Begin(r *measure.Recorder, s *State) error {
 // Append writes a frame. Describe takes the state, after what was recorded was
 // taken away: so there is no request in the journal that the state does not know.
 // After an error the journal is at its end, and the same error comes again.
-func (w *Writer) Append(describe func() *State) error {
+func (w *Appender) Append(describe func() *State) error {
 	if w.err != nil {
 		return w.err
 	}
@@ -104,7 +104,7 @@ func (w *Writer) Append(describe func() *State) error {
 
 // write writes a frame of the state and what was taken, behind what is in
 // w.frame.
-func (w *Writer) write(s *State) error {
+func (w *Appender) write(s *State) error {
 	state, err := json.Marshal(s)
 	if err != nil {
 		return w.fail(fmt.Errorf("write the journal: %w", err))
@@ -123,7 +123,7 @@ func (w *Writer) write(s *State) error {
 }
 
 // fail ends the journal. From here on the recorder keeps the seconds.
-func (w *Writer) fail(err error) error {
+func (w *Appender) fail(err error) error {
 	w.err = err
 	w.left = [][]byte{w.taken, w.log.stop()}
 	w.taken, w.frame = nil, nil

@@ -23,7 +23,7 @@ import (
 // What is rebuilt is what was recorded, all of it.
 func TestJournalIsWhatWasRecorded(t *testing.T) {
 	for seed := range uint64(5) {
-		file := &testkit.File{}
+		file := &testkit.MemoryFile{}
 		end, frames := testkit.Journaled(t, seed, 5, 1, file)
 		want := end()
 		got, err := journal.Rebuild(&file.Buffer)
@@ -49,7 +49,7 @@ func TestJournalIsWhatWasRecorded(t *testing.T) {
 
 // Wherever a journal is cut off, what is rebuilt is what its whole frames say.
 func TestJournalThatIsCutOff(t *testing.T) {
-	file := &testkit.File{}
+	file := &testkit.MemoryFile{}
 	_, frames := testkit.Journaled(t, 1, 4, 4, file)
 	whole := file.Bytes()
 	cuts := []int{0, 1, len("mfaload/journal/v1\n"), len("mfaload/journal/v1\n") + 9}
@@ -79,7 +79,7 @@ func TestJournalThatIsCutOff(t *testing.T) {
 
 // Zeros behind the last frame, as a power cut may leave them, are no frames.
 func TestJournalThatEndsInZeros(t *testing.T) {
-	file := &testkit.File{}
+	file := &testkit.MemoryFile{}
 	_, frames := testkit.Journaled(t, 1, 4, 4, file)
 	for _, end := range []int{frames[1], frames[3]} {
 		m, err := journal.Rebuild(bytes.NewReader(append(file.Bytes()[:end:end], make([]byte, 4096)...)))
@@ -91,7 +91,7 @@ func TestJournalThatEndsInZeros(t *testing.T) {
 
 // A byte that is not what was written ends the journal there.
 func TestJournalThatIsDamaged(t *testing.T) {
-	file := &testkit.File{}
+	file := &testkit.MemoryFile{}
 	_, frames := testkit.Journaled(t, 2, 4, 4, file)
 	for at := len("mfaload/journal/v1\n"); at < file.Len(); at += file.Len() / 40 {
 		damaged := bytes.Clone(file.Bytes())
@@ -115,11 +115,11 @@ func TestJournalThatIsDamaged(t *testing.T) {
 
 // A disk that is full ends the journal, and what is on it can be read.
 func TestJournalOnAFullDisk(t *testing.T) {
-	file := &testkit.File{}
+	file := &testkit.MemoryFile{}
 	whole, frames := testkit.Journaled(t, 3, 4, 4, file)
 	want := whole().Seconds
 	for _, size := range []int{1, frames[0] - 1, frames[0] + 1, frames[1], frames[2] - 1} {
-		full := &testkit.File{Size: size}
+		full := &testkit.MemoryFile{Size: size}
 		end, _ := testkit.Journaled(t, 3, 4, 4, full)
 		if m := end(); m.SecondsLost != "" || !cmp.Equal(want, m.Seconds, testkit.Histograms) {
 			t.Errorf("%d bytes: the seconds of the run that went on: %s%s", size, m.SecondsLost, cmp.Diff(want, m.Seconds, testkit.Histograms))
@@ -172,7 +172,7 @@ func TestJournalThatIsTooSlow(t *testing.T) {
 // Whatever a journal holds, what is rebuilt of it adds up.
 func FuzzRebuild(f *testing.F) {
 	for seed := range uint64(3) {
-		file := &testkit.File{}
+		file := &testkit.MemoryFile{}
 		testkit.Journaled(f, seed, 2, 1, file)
 		f.Add(file.Bytes())
 		f.Add(file.Bytes()[:file.Len()/2])

@@ -134,7 +134,7 @@ type partitionLog struct {
 	full         bool
 	ends         [][]endKind // by group
 	known        uint64      // ends that have a number in bytes
-	keys         map[violationKey]uint64
+	keys         map[ruleKey]uint64
 	last         time.Duration // intended time of the last observation
 }
 
@@ -159,8 +159,8 @@ const (
 	endAll = 1<<iota - 1
 )
 
-// violationKey is what the violations of a group of them have in common.
-type violationKey struct {
+// ruleKey is what the violations of a group of them have in common.
+type ruleKey struct {
 	rule, pointer string
 	fails         bool
 }
@@ -169,7 +169,7 @@ type violationKey struct {
 const maxEnds = 64
 
 func newPartitionLog(groups int) *partitionLog {
-	return &partitionLog{ends: make([][]endKind, groups), keys: map[violationKey]uint64{}}
+	return &partitionLog{ends: make([][]endKind, groups), keys: map[ruleKey]uint64{}}
 }
 
 func flagsOf(o *measure.Observation) (f endFlags) {
@@ -253,7 +253,7 @@ const (
 
 // appendViolation appends one. Kept is its instance, nil where none was kept.
 func (p *partitionLog) appendViolation(b []byte, v *measure.RuleViolation, kept *measure.Instance) []byte {
-	key := violationKey{validText(v.Rule), validText(v.Pointer), v.Fails}
+	key := ruleKey{validText(v.Rule), validText(v.Pointer), v.Fails}
 	number, known := p.keys[key]
 	if !known {
 		number = uint64(len(p.keys)) + 1

@@ -13,7 +13,7 @@ import (
 // AddSeconds adds the seconds that were written down to what [measure.Recorder.Final]
 // returned. When they can't be read back, the measurement has none and says why, for
 // some would look like a run with gaps.
-func (w *Writer) AddSeconds(m *measure.Measurement) {
+func (w *Appender) AddSeconds(m *measure.Measurement) {
 	if w.log == nil {
 		return
 	}
@@ -30,7 +30,7 @@ func (w *Writer) AddSeconds(m *measure.Measurement) {
 }
 
 // replay plays all that was taken, frame by frame.
-func (w *Writer) replay(p *player) error {
+func (w *Appender) replay(p *player) error {
 	const head = int64(len(format))
 	in := bufio.NewReaderSize(io.NewSectionReader(w.file, head, max(w.length-head, 0)), 1<<20)
 	for n := 0; ; n++ {
@@ -52,7 +52,7 @@ func (w *Writer) replay(p *player) error {
 }
 
 // replayLeft plays what came into no frame that is safe.
-func (w *Writer) replayLeft(p *player) error {
+func (w *Appender) replayLeft(p *player) error {
 	for _, taken := range w.left {
 		if err := playTaken(p, taken); err != nil {
 			return err
@@ -63,7 +63,7 @@ func (w *Writer) replayLeft(p *player) error {
 
 // playTaken plays what was taken at once, but for the connections.
 func playTaken(p *player, taken []byte) error {
-	all := reader{varint.Reader{Rest: taken}}
+	all := logReader{varint.Reader{Rest: taken}}
 	if len(taken) > 0 {
 		all.Text() // the connections
 	}

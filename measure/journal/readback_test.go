@@ -30,7 +30,7 @@ func readsBack(t *testing.T, seed uint64) {
 	all = all[:1+random.IntN(len(all))]
 	rules := []string{"a", "b", "c"}
 	written, plain, file := measure.NewRecorder(groups, rules, 1), measure.NewRecorder(groups, rules, 1),
-		&testkit.File{}
+		&testkit.MemoryFile{}
 	begun := &measure.Measurement{Schema: measure.Schema, Scenario: "s", Started: time.Unix(1e9, 0).UTC(),
 		Groups: []string{"x", "y", "z"}[:groups]}
 	begun.Main.Scheduled, begun.Warmup.Scheduled = make([]uint64, groups), make([]uint64, groups)
@@ -45,7 +45,7 @@ func readsBack(t *testing.T, seed uint64) {
 		describe(s.Described)
 		return s
 	}
-	j := journal.NewWriter(file, &measure.Measurement{Version: "v"})
+	j := journal.NewAppender(file, &measure.Measurement{Version: "v"})
 	if err := j.Begin(written, state()); err != nil {
 		t.Fatal(err)
 	}
@@ -125,8 +125,8 @@ func TestSecondsAreReadBack(t *testing.T) {
 	for _, groups := range []int{1, 3} {
 		all := testkit.Observations(9, 1000)
 		plain, taped := measure.NewRecorder(groups, nil, 0), measure.NewRecorder(groups, nil, 0)
-		file := &testkit.File{}
-		j := journal.NewWriter(file, &measure.Measurement{})
+		file := &testkit.MemoryFile{}
+		j := journal.NewAppender(file, &measure.Measurement{})
 		state := func() *journal.State { return &journal.State{Described: &measure.Measurement{}} }
 		if err := j.Begin(taped, state()); err != nil {
 			t.Fatal(err)
@@ -156,7 +156,7 @@ func TestSecondsAreReadBack(t *testing.T) {
 
 // A journal that is not as it was written gives no seconds, rather than some.
 func TestSecondsThatAreLost(t *testing.T) {
-	file := &testkit.File{}
+	file := &testkit.MemoryFile{}
 	_, frames := testkit.Journaled(t, 4, 4, 2, file)
 	whole := bytes.Clone(file.Bytes())
 	for name, damage := range map[string]func(b []byte) []byte{
@@ -166,7 +166,7 @@ func TestSecondsThatAreLost(t *testing.T) {
 		"removed":       func([]byte) []byte { return nil },
 		"a part is out": func(b []byte) []byte { return append(b[:frames[1]:frames[1]], b[frames[2]:]...) },
 	} {
-		file := &testkit.File{}
+		file := &testkit.MemoryFile{}
 		end, _ := testkit.Journaled(t, 4, 4, 2, file)
 		file.Reset()
 		file.Write(damage(bytes.Clone(whole)))
@@ -185,8 +185,8 @@ func BenchmarkAddSeconds(b *testing.B) {
 	const perFrame, frames = 2000, 500
 	for _, groups := range []int{1, 20} {
 		b.Run(map[int]string{1: "1 group", 20: "20 groups"}[groups], func(b *testing.B) {
-			file := &testkit.File{}
-			j, r := journal.NewWriter(file, &measure.Measurement{}), measure.NewRecorder(groups, nil, 0)
+			file := &testkit.MemoryFile{}
+			j, r := journal.NewAppender(file, &measure.Measurement{}), measure.NewRecorder(groups, nil, 0)
 			state := func() *journal.State { return &journal.State{Described: &measure.Measurement{}} }
 			if err := j.Begin(r, state()); err != nil {
 				b.Fatal(err)

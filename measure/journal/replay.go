@@ -19,8 +19,8 @@ var errDamaged = errors.New("what was recorded can't be read: it is damaged")
 // Bytes that are none of it are an error; what came before the damage may have been
 // recorded.
 func replay(r *measure.Recorder, taken []byte, until time.Duration) error {
-	all := reader{varint.Reader{Rest: taken}}
-	connections := reader{varint.Reader{Rest: all.Text()}}
+	all := logReader{varint.Reader{Rest: taken}}
+	connections := logReader{varint.Reader{Rest: all.Text()}}
 	for len(connections.Rest) > 0 && !connections.Bad {
 		replayConnection(r, &connections)
 	}
@@ -33,7 +33,7 @@ func replay(r *measure.Recorder, taken []byte, until time.Duration) error {
 	return p.partitions(&all)
 }
 
-func replayConnection(r *measure.Recorder, in *reader) {
+func replayConnection(r *measure.Recorder, in *logReader) {
 	flags := in.Byte()
 	dial, handshake := in.duration(), time.Duration(-1)
 	if flags&flagSecure != 0 {
@@ -46,10 +46,10 @@ func replayConnection(r *measure.Recorder, in *reader) {
 	r.RecordConnection(flags&1 != 0, dial, handshake, flags&flagResumed != 0)
 }
 
-// reader takes values off bytes.
-type reader struct{ varint.Reader }
+// logReader takes values off bytes.
+type logReader struct{ varint.Reader }
 
-func (r *reader) duration() time.Duration {
+func (r *logReader) duration() time.Duration {
 	n := r.Uvarint()
 	if n > uint64(maxTime) {
 		r.Bad = true
@@ -65,17 +65,17 @@ type player struct {
 	until         time.Duration
 	record        func(*measure.Observation)
 
-	reader // of a partition
-	ends   []groupEnd
-	keys   []violationKey
-	last   time.Duration
-	seen   measure.Observation
+	logReader // of a partition
+	ends      []groupEnd
+	keys      []ruleKey
+	last      time.Duration
+	seen      measure.Observation
 }
 
 // partitions plays what is left of what was taken, partition by partition.
-func (p *player) partitions(all *reader) error {
+func (p *player) partitions(all *logReader) error {
 	for len(all.Rest) > 0 {
-		p.reader = reader{varint.Reader{Rest: all.Text()}}
+		p.logReader = logReader{varint.Reader{Rest: all.Text()}}
 		p.ends, p.keys, p.last = p.ends[:0], p.keys[:0], 0
 		for len(p.Rest) > 0 && !p.Bad {
 			p.play()
@@ -171,7 +171,7 @@ func (p *player) violation() *measure.Example {
 	number := p.Uvarint()
 	switch known := uint64(len(p.keys)); {
 	case number == known+1:
-		key := violationKey{rule: string(p.Text()), pointer: string(p.Text())}
+		key := ruleKey{rule: string(p.Text()), pointer: string(p.Text())}
 		key.fails = p.Byte() != 0
 		p.keys = append(p.keys, key)
 	case number == 0 || number > known:
