@@ -78,7 +78,8 @@ func checkSeconds(seconds iter.Seq[*Second], groups int) error {
 			return errors.New("its seconds are not in order, or beyond ten years")
 		}
 		last = s.Second
-		if !sameCounts(s.Response, s.Service, s.Lateness) || s.Failed+s.Clean+s.Violating > s.Response.Count() {
+		if !sameCounts(s.Response, s.Service, s.Lateness) ||
+			s.Failed+s.Clean+s.Violating > s.Response.Count() {
 			return errors.New("a second's counts do not add up")
 		}
 		if s.Clean > s.Expected || max(s.Expected, s.RateLimited)+s.Failed > s.Response.Count() {
@@ -107,7 +108,8 @@ func (p *Phase) check(groups int) error {
 			return errors.New("a cell's counts do not add up")
 		}
 		n := c.Response.Count()
-		if max(c.AsExpected, c.Violating, c.RateLimited) > n || c.Clean > c.AsExpected || c.Clean+c.Violating > n ||
+		if max(c.AsExpected, c.Violating, c.RateLimited) > n || c.Clean > c.AsExpected ||
+			c.Clean+c.Violating > n ||
 			(c.Failed && (c.AsExpected > 0 || c.Violating > 0 || c.RateLimited > 0)) {
 			return fmt.Errorf("the counts of %.60q do not add up", c.Label)
 		}
@@ -120,7 +122,8 @@ func (p *Phase) check(groups int) error {
 		return errors.New("the count of lateness is not that of the requests sent")
 	}
 	c := p.Connections
-	if !sameCounts(c.Dial) || !sameCounts(c.Handshake) || c.Dial.Count() != c.Opened || c.Handshake.Count() > c.Opened || c.Resumed > c.Handshake.Count() {
+	if !sameCounts(c.Dial) || !sameCounts(c.Handshake) || c.Dial.Count() != c.Opened ||
+		c.Handshake.Count() > c.Opened || c.Resumed > c.Handshake.Count() {
 		return errors.New("the counts of connections do not add up")
 	}
 	for g, n := range sent {
@@ -134,7 +137,8 @@ func (p *Phase) check(groups int) error {
 // byGroupFits says whether the counts by group can be of so many groups.
 func (g *ViolationGroup) byGroupFits(groups int) bool {
 	above := func(n uint64) bool { return n > g.Count }
-	return len(g.ByGroup) <= groups && !slices.ContainsFunc(g.ByGroup, above) && total(g.ByGroup) <= g.Count-g.InWarmup
+	return len(g.ByGroup) <= groups && !slices.ContainsFunc(g.ByGroup, above) &&
+		total(g.ByGroup) <= g.Count-g.InWarmup
 }
 
 func sameCounts(first *Histogram, others ...*Histogram) bool {

@@ -219,7 +219,8 @@ func (s *Second) idleClosed() (n uint64) {
 
 // Counts are those of the requests that came to an end: all were due and sent.
 func (p *Progress) Counts() Counts {
-	return Counts{Scheduled: p.Sent, Responded: p.Sent - p.Failed, Failed: p.Failed, NotDelivered: p.NotDelivered,
-		Expected: p.Expected, Violating: p.Violating, RateLimited: p.RateLimited,
+	return Counts{Scheduled: p.Sent, Responded: p.Sent - p.Failed, Failed: p.Failed,
+		NotDelivered: p.NotDelivered,
+		Expected:     p.Expected, Violating: p.Violating, RateLimited: p.RateLimited,
 		DoubtfulErrors: p.DoubtfulErrors, DoubtfulLimits: p.DoubtfulLimits}
 }

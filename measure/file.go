@@ -114,7 +114,8 @@ func Unpack(data []byte) (*Measurement, error) { return Read(bytes.NewReader(dat
 func Read(r io.Reader) (*Measurement, error) {
 	unpacked, err := gzip.NewReader(r)
 	if err != nil {
-		return nil, fmt.Errorf("unpack measurement: %w: the file is damaged or no measurement of mfaload", err)
+		return nil, fmt.Errorf("unpack measurement: %w: the file is damaged or no measurement of mfaload",
+			err)
 	}
 	return decode(unpacked)
 }
@@ -182,7 +183,8 @@ func (b *bounded) lists() *jsonv2.Unmarshalers {
 		listOf[Pause](b, maxTimed), listOf[StageSpan](b, maxTimed),
 		listOf[*GroupSecond](nil, MaxGroups), listOf[End](nil, 2*maxLabels), listOf[string](nil, maxListed),
 		listOf[GroupUsers](nil, MaxGroups), listOf[Withheld](nil, maxListed), listOf[*Cell](nil, maxListed),
-		listOf[*ViolationGroup](nil, maxListed), listOf[Instance](nil, maxListed), listOf[RuleCount](nil, MaxRules),
+		listOf[*ViolationGroup](nil, maxListed), listOf[Instance](nil, maxListed),
+		listOf[RuleCount](nil, MaxRules),
 		listOf[*Shape](nil, maxListed), listOf[*Part](nil, MaxShards), listOf[LostShard](nil, maxListed),
 	)
 }

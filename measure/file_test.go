@@ -37,7 +37,8 @@ func profiled(t testing.TB, seed uint64, n int) *measure.Measurement {
 		}
 	}
 	m.Terms = json.RawMessage(`{"any":"thing"}`)
-	m.Profile.Stages = []measure.StageSpan{{Name: "warm-up", Warmup: true, End: time.Second}, {Name: "100/s", Start: time.Second, End: 10 * time.Second}}
+	m.Profile.Stages = []measure.StageSpan{{Name: "warm-up", Warmup: true, End: time.Second},
+		{Name: "100/s", Start: time.Second, End: 10 * time.Second}}
 	return m
 }
 
@@ -72,7 +73,8 @@ func TestUnpackRefusesDamagedFiles(t *testing.T) {
 	flipped[len(flipped)/2] ^= 0x10
 	for name, file := range map[string][]byte{
 		"empty": nil, "cut off": data[:len(data)-9], "a bit flipped": flipped,
-		"not packed": []byte(`{"schema":"mfaload/measurement/v1"}`), "two of them": append(bytes.Clone(data), data...),
+		"not packed":  []byte(`{"schema":"mfaload/measurement/v1"}`),
+		"two of them": append(bytes.Clone(data), data...),
 	} {
 		if _, err := measure.Unpack(file); err == nil || !strings.Contains(err.Error(), "measurement: ") {
 			t.Errorf("%s: %v", name, err)

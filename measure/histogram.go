@@ -195,7 +195,8 @@ func (h *Histogram) Merge(o *Histogram) error {
 		h.min = o.min
 	}
 	if dropped := h.mergeBuckets(o); dropped != 0 {
-		return fmt.Errorf("merge histograms: %d values do not fit: they were recorded with another geometry", dropped)
+		return fmt.Errorf("merge histograms: %d values do not fit: they were recorded with another geometry",
+			dropped)
 	}
 	h.min, h.max = min(h.min, o.min), max(h.max, o.max)
 	h.addSum(o.sumHi, o.sumLo)

@@ -59,7 +59,8 @@ func (h *Histogram) compactCopy(scratch *Histogram) *Histogram {
 
 func compactOf(p *hdrhistogram.PackedHistogram) *compactBuckets {
 	var buffer [512]byte
-	return &compactBuckets{append([]byte(nil), appendBuckets(buffer[:0], p.ForEachBucket)...), uint64(p.TotalCount())}
+	return &compactBuckets{append([]byte(nil), appendBuckets(buffer[:0], p.ForEachBucket)...),
+		uint64(p.TotalCount())}
 }
 
 // appendBuckets appends the buckets as compactBuckets has them.

@@ -32,7 +32,8 @@ type histogramJSON struct {
 
 // MarshalJSON writes the histogram with everything it counts.
 func (h *Histogram) MarshalJSON() ([]byte, error) {
-	j := histogramJSON{Count: h.Count(), Above: h.above, Min: int64(h.min), Max: int64(h.max), Sum: h.sum().String()}
+	j := histogramJSON{Count: h.Count(), Above: h.above, Min: int64(h.min), Max: int64(h.max),
+		Sum: h.sum().String()}
 	if h.bucketed() > 0 {
 		buckets, err := h.encodeBuckets()
 		if err != nil {

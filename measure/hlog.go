@@ -77,7 +77,8 @@ type hlog struct {
 func (l *hlog) head(m *Measurement) {
 	l.comment("[Histogram log format version %s]", hdrhistogram.HISTOGRAM_LOG_FORMAT_VERSION)
 	seconds := float64(m.Started.UnixMilli()) / 1000
-	l.comment("[StartTime: %.3f (seconds since epoch), %s]", seconds, m.Started.UTC().Format(time.RFC3339Nano))
+	l.comment("[StartTime: %.3f (seconds since epoch), %s]", seconds,
+		m.Started.UTC().Format(time.RFC3339Nano))
 	l.comment("[BaseTime: %.3f (seconds since epoch)]", seconds)
 	l.comment("[response and service: by second; GROUP/response and GROUP/service: the whole judged part; of requests that were served]")
 	if l.err == nil {

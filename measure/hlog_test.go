@@ -51,7 +51,8 @@ func TestHLogIsReadByAnotherImplementation(t *testing.T) {
 	var exit *exec.ExitError
 	switch {
 	case errors.Is(err, exec.ErrNotFound), errors.As(err, &exit) && exit.ExitCode() == 3:
-		t.Skipf("SKIPPED, latency.hlog was not read back by another implementation: %s %v", said.String(), err)
+		t.Skipf("SKIPPED, latency.hlog was not read back by another implementation: %s %v", said.String(),
+			err)
 	case err != nil:
 		t.Fatalf("%v: %s", err, said.String())
 	}
@@ -87,7 +88,8 @@ func TestHLogIsReadByItsLibrary(t *testing.T) {
 		at := func(p float64) int64 { // the library rounds to the nearest rank
 			return h.ValueAtPercentile(math.Ceil(p/100*n-1e-9) / n * 100)
 		}
-		lines = append(lines, logged{h.Tag(), float64(h.StartTimeMs()), float64(h.EndTimeMs()), uint64(h.TotalCount()), at(50), at(90), at(99), h.Max()})
+		lines = append(lines, logged{h.Tag(), float64(h.StartTimeMs()), float64(h.EndTimeMs()),
+			uint64(h.TotalCount()), at(50), at(90), at(99), h.Max()})
 	}
 	compareLog(t, m, lines)
 }
@@ -115,7 +117,8 @@ func compareLog(t *testing.T, m *measure.Measurement, lines []logged) {
 		for _, tag := range []string{"refused", "failed"} {
 			var all [2][]*measure.Histogram
 			for _, c := range m.Main.Cells {
-				if c.Group == g && (c.Refused && tag == "refused" || c.Failed && !c.Refused && tag == "failed") {
+				if c.Group == g && (c.Refused && tag == "refused" || c.Failed && !c.Refused &&
+					tag == "failed") {
 					all[0], all[1] = append(all[0], c.Response), append(all[1], c.Service)
 				}
 			}
@@ -141,9 +144,11 @@ func sum(t *testing.T, all []*measure.Histogram) *measure.Histogram {
 	return h
 }
 
-func (l logged) compare(t *testing.T, m *measure.Measurement, tag string, start time.Duration, h *measure.Histogram) {
+func (l logged) compare(t *testing.T, m *measure.Measurement, tag string, start time.Duration,
+	h *measure.Histogram) {
 	t.Helper()
-	if want := float64(m.Started.Add(start).UnixMilli()); l.Tag != tag || l.Count != h.Count() || l.Start != want || l.End <= l.Start {
+	if want := float64(m.Started.Add(start).UnixMilli()); l.Tag != tag || l.Count != h.Count() ||
+		l.Start != want || l.End <= l.Start {
 		t.Fatalf("line %+v, want %d values of %s from %.0f", l, h.Count(), tag, want)
 	}
 	for p, got := range map[float64]int64{50: l.P50, 90: l.P90, 99: l.P99, 100: l.Max} {
@@ -154,7 +159,8 @@ func (l logged) compare(t *testing.T, m *measure.Measurement, tag string, start 
 }
 
 func TestDistribution(t *testing.T) {
-	for name, h := range map[string]*measure.Histogram{"dense": measure.NewHistogram(), "sparse": measure.NewSparse()} {
+	for name, h := range map[string]*measure.Histogram{"dense": measure.NewHistogram(),
+		"sparse": measure.NewSparse()} {
 		for i := 1; i <= 1000; i++ {
 			h.Record(time.Duration(i) * time.Millisecond)
 		}
@@ -166,14 +172,16 @@ func TestDistribution(t *testing.T) {
 		var value, percentile float64
 		var count, found int
 		for line := range strings.Lines(b.String()) {
-			if n, _ := fmt.Sscanf(line, "%f %f %d", &value, &percentile, &count); n == 3 && (percentile == 0.5 || percentile == 0.75) {
+			if n, _ := fmt.Sscanf(line, "%f %f %d", &value, &percentile, &count); n == 3 &&
+				(percentile == 0.5 || percentile == 0.75) {
 				found++
 				if math.Abs(value-1000*percentile) > 2 || math.Abs(float64(count)-1000*percentile) > 1 {
 					t.Errorf("%s: %s", name, line)
 				}
 			}
 		}
-		if found != 2 || !strings.Contains(b.String(), "#[1 values above 1h0m0s are in no line]") || !strings.Contains(b.String(), "Total count    =         1000") {
+		if found != 2 || !strings.Contains(b.String(), "#[1 values above 1h0m0s are in no line]") ||
+			!strings.Contains(b.String(), "Total count    =         1000") {
 			t.Errorf("%s: %s", name, b.String())
 		}
 	}

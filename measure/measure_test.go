@@ -15,11 +15,13 @@ import (
 )
 
 func TestHistogramPercentiles(t *testing.T) {
-	for name, h := range map[string]*measure.Histogram{"dense": measure.NewHistogram(), "sparse": measure.NewSparse()} {
+	for name, h := range map[string]*measure.Histogram{"dense": measure.NewHistogram(),
+		"sparse": measure.NewSparse()} {
 		for i := 1; i <= 1000; i++ {
 			h.Record(time.Duration(i) * time.Millisecond)
 		}
-		for p, want := range map[float64]time.Duration{50: 500, 90: 900, 99: 990, 99.9: 999, 100: 1000, 0.1: 1} {
+		for p, want := range map[float64]time.Duration{50: 500, 90: 900, 99: 990, 99.9: 999, 100: 1000,
+			0.1: 1} {
 			want *= time.Millisecond
 			if got := h.Percentile(p); got < want || got > want+want/1000+time.Microsecond {
 				t.Errorf("%s: p%g = %v, want %v to 3 digits", name, p, got, want)
@@ -145,7 +147,8 @@ func TestRecorderIsSafeForManyWorkers(t *testing.T) {
 	if diff := cmp.Diff(record(t, all).Main.Cells, m.Main.Cells, testkit.Histograms); diff != "" {
 		t.Error(diff)
 	}
-	if p := r.Progress(); p.Sent != 4000 || p.Clean+p.Violating+p.Failed+p.Refused+p.Unexpected() != p.Sent || p.Refused == 0 || p.RateLimited <= p.Refused || p.Unexpected() == 0 {
+	if p := r.Progress(); p.Sent != 4000 || p.Clean+p.Violating+p.Failed+p.Refused+p.Unexpected() != p.Sent ||
+		p.Refused == 0 || p.RateLimited <= p.Refused || p.Unexpected() == 0 {
 		t.Errorf("progress %+v", p)
 	}
 }
@@ -161,7 +164,8 @@ func TestLateRequestsOfClosedSeconds(t *testing.T) {
 		}
 		took := time.Duration(i*i%2_000_003) * time.Microsecond
 		sum += took
-		r.Record(0, &measure.Observation{Group: i % 2, Intended: intended, Sent: intended, Done: intended + took, Label: "201", AsExpected: true})
+		r.Record(0, &measure.Observation{Group: i % 2, Intended: intended, Sent: intended, Done: intended +
+			took, Label: "201", AsExpected: true})
 	}
 	m, err := r.Final()
 	if err != nil {
@@ -188,7 +192,8 @@ func TestLateRequestsOfClosedSeconds(t *testing.T) {
 		}
 	}
 	if !total.Equal(whole) || !whole.Equal(parts) || whole.Mean() != sum/5000 {
-		t.Errorf("%d requests in all, %d by second, %d by group and second; mean %v, not %v", total.Count(), whole.Count(), parts.Count(), whole.Mean(), sum/5000)
+		t.Errorf("%d requests in all, %d by second, %d by group and second; mean %v, not %v", total.Count(),
+			whole.Count(), parts.Count(), whole.Mean(), sum/5000)
 	}
 }
 
@@ -237,8 +242,9 @@ func TestRecorderBoundsWhatAnswersCanMakeItKeep(t *testing.T) {
 	r := measure.NewRecorder(1, []string{"echo.user", "field.unknown"}, 0)
 	for i := range 5000 {
 		r.Record(0, &measure.Observation{
-			Label:      fmt.Sprint("label ", i),
-			Violations: []measure.RuleViolation{{Rule: "field.unknown", Pointer: fmt.Sprint("/", i), Fails: true}},
+			Label: fmt.Sprint("label ", i),
+			Violations: []measure.RuleViolation{{Rule: "field.unknown", Pointer: fmt.Sprint("/", i),
+				Fails: true}},
 		})
 	}
 	m, err := r.Measurement()
@@ -264,15 +270,18 @@ func TestDecodeRefusesWhatContradictsItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	bend := map[string]func(map[string]any){
-		"schema":            func(m map[string]any) { m["schema"] = "mfaload/measurement/v9" },
-		"a group less":      func(m map[string]any) { m["groups"] = []any{"a", "b"} },
-		"no histogram":      func(m map[string]any) { delete(cell(m), "service") },
-		"more than sent":    func(m map[string]any) { cell(m)["violating"] = 1e6 },
-		"count":             func(m map[string]any) { histogram(m)["count"] = 7e6 },
-		"minimum":           func(m map[string]any) { histogram(m)["min_ns"] = -1 },
-		"sum":               func(m map[string]any) { histogram(m)["sum_ns"] = "many" },
-		"buckets":           func(m map[string]any) { histogram(m)["buckets"] = "AAAA" },
-		"more than planned": func(m map[string]any) { m["main"].(map[string]any)["scheduled"] = []any{0, 0, 0} },
+		"schema":         func(m map[string]any) { m["schema"] = "mfaload/measurement/v9" },
+		"a group less":   func(m map[string]any) { m["groups"] = []any{"a", "b"} },
+		"no histogram":   func(m map[string]any) { delete(cell(m), "service") },
+		"more than sent": func(m map[string]any) { cell(m)["violating"] = 1e6 },
+		"count":          func(m map[string]any) { histogram(m)["count"] = 7e6 },
+		"minimum":        func(m map[string]any) { histogram(m)["min_ns"] = -1 },
+		"sum":            func(m map[string]any) { histogram(m)["sum_ns"] = "many" },
+		"buckets":        func(m map[string]any) { histogram(m)["buckets"] = "AAAA" },
+		"more than planned": func(m map[string]any) {
+			m["main"].(map[string]any)["scheduled"] = []any{0, 0,
+				0}
+		},
 	}
 	for name, change := range bend {
 		var tree map[string]any
@@ -336,7 +345,8 @@ func readAgain(t *testing.T, data []byte) {
 }
 
 func TestDecodeMany(t *testing.T) {
-	for _, m := range []*measure.Measurement{whole(t, 3, 60), parted(t, 2, 6, 3)[1], merge(t, parted(t, 2, 6, 3)...)} {
+	for _, m := range []*measure.Measurement{whole(t, 3, 60), parted(t, 2, 6, 3)[1],
+		merge(t, parted(t, 2, 6, 3)...)} {
 		data := []byte(encoded(t, m))
 		if _, err := measure.Decode(data); err != nil {
 			t.Fatal(err)

@@ -212,7 +212,8 @@ func newCell(kind cellKind, histogram func() *Histogram) *Cell {
 
 func (p *Phase) sort() {
 	slices.SortFunc(p.Cells, func(a, b *Cell) int {
-		return cmp.Or(a.Group-b.Group, cmp.Compare(a.Label, b.Label), boolOrder(a.Failed, b.Failed), boolOrder(a.Refused, b.Refused))
+		return cmp.Or(a.Group-b.Group, cmp.Compare(a.Label, b.Label), boolOrder(a.Failed, b.Failed),
+			boolOrder(a.Refused, b.Refused))
 	})
 }
 

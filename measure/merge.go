@@ -78,12 +78,14 @@ func NoMeasurement(about *Measurement, run string, count int, lost []LostShard) 
 func (m *Measurement) empty() *Measurement {
 	groups := len(m.Groups)
 	phase := func(p *Phase) Phase {
-		return Phase{Start: p.Start, Scheduled: make([]uint64, groups), Own: NewSparse(), Connections: newConnections()}
+		return Phase{Start: p.Start, Scheduled: make([]uint64, groups), Own: NewSparse(),
+			Connections: newConnections()}
 	}
 	e := &Measurement{
 		Schema: Schema, Scenario: m.Scenario, Hash: m.Hash, Version: m.Version, Started: m.Started,
 		Groups: slices.Clone(m.Groups), Parts: maps.Clone(m.Parts), Terms: bytes.Clone(m.Terms),
-		Main: phase(&m.Main), Warmup: phase(&m.Warmup), Generator: Generator{Hiccups: NewSparse()}, Merged: &Merged{},
+		Main: phase(&m.Main), Warmup: phase(&m.Warmup), Generator: Generator{Hiccups: NewSparse()},
+		Merged: &Merged{},
 	}
 	e.Merged.Run, e.Merged.Count = m.run()
 	for _, c := range m.Coverage {
@@ -107,7 +109,8 @@ func (m *Measurement) run() (name string, count int) {
 func (m *Measurement) mergeShard(o *Measurement) error {
 	m.Interrupted = m.Interrupted || o.Interrupted
 	m.mergeRebuilt(o)
-	m.Main.Planned, m.Warmup.Planned = max(m.Main.Planned, o.Main.Planned), max(m.Warmup.Planned, o.Warmup.Planned)
+	m.Main.Planned, m.Warmup.Planned = max(m.Main.Planned, o.Main.Planned),
+		max(m.Warmup.Planned, o.Warmup.Planned)
 	if err := m.merge(o); err != nil {
 		return err
 	}
@@ -258,10 +261,13 @@ func (m *Measurement) foreign(o *Measurement) string {
 	case m.Version != o.Version:
 		return fmt.Sprintf("it is of mfaload %.100q, not of %.100q", m.Version, o.Version)
 	case m.Hash != o.Hash || m.Scenario != o.Scenario:
-		return fmt.Sprintf("it is of another scenario: %.60q, hash %.12s, not %.60q, hash %.12s", m.Scenario, m.Hash, o.Scenario, o.Hash)
+		return fmt.Sprintf("it is of another scenario: %.60q, hash %.12s, not %.60q, hash %.12s", m.Scenario,
+			m.Hash, o.Scenario, o.Hash)
 	case !m.Started.Equal(o.Started):
-		return fmt.Sprintf("it started at %s, not at %s", m.Started.Format(time.RFC3339Nano), o.Started.Format(time.RFC3339Nano))
-	case !maps.Equal(m.Parts, o.Parts) || !slices.EqualFunc(m.Coverage, o.Coverage, func(a, b RuleCount) bool { return a.Rule == b.Rule }):
+		return fmt.Sprintf("it started at %s, not at %s", m.Started.Format(time.RFC3339Nano),
+			o.Started.Format(time.RFC3339Nano))
+	case !maps.Equal(m.Parts, o.Parts) || !slices.EqualFunc(m.Coverage, o.Coverage,
+		func(a, b RuleCount) bool { return a.Rule == b.Rule }):
 		return "its contract is another one, or its users are"
 	case !bytes.Equal(m.Terms, o.Terms):
 		return "its scenario file is another one: text, description, thresholds or kind of token are not the same"
@@ -370,5 +376,6 @@ func compareGroups(a, b *ViolationGroup) int {
 
 func compareInstances(a, b Instance) int {
 	return cmp.Or(cmp.Compare(a.Example.At, b.Example.At), cmp.Compare(a.Example.UserID, b.Example.UserID),
-		cmp.Compare(a.Got, b.Got), cmp.Compare(a.Expected, b.Expected), cmp.Compare(a.Example.CorrelationID, b.Example.CorrelationID))
+		cmp.Compare(a.Got, b.Got), cmp.Compare(a.Expected, b.Expected),
+		cmp.Compare(a.Example.CorrelationID, b.Example.CorrelationID))
 }

@@ -154,7 +154,8 @@ func asText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 // asText makes all of the instance what is read back from a file.
 func (i *Instance) asText() {
 	e := &i.Example
-	for _, s := range []*string{&i.Expected, &i.Got, &e.UserID, &e.CorrelationID, &e.TransactionID, &e.Method, &e.URL, &e.Body} {
+	for _, s := range []*string{&i.Expected, &i.Got, &e.UserID, &e.CorrelationID, &e.TransactionID, &e.Method,
+		&e.URL, &e.Body} {
 		*s = asText(*s)
 	}
 	if e.Answer == nil {

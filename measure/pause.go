@@ -49,7 +49,8 @@ func comparePauses(a, b Pause) int {
 }
 
 func compareStops(a, b *Stop) int {
-	return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Condition, b.Condition), cmp.Compare(a.Observed, b.Observed))
+	return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Condition, b.Condition),
+		cmp.Compare(a.Observed, b.Observed))
 }
 
 func (m *Measurement) checkEnd() error {

@@ -58,7 +58,8 @@ func (p *LoadProfile) Busy(from, to time.Duration) {
 
 // From is the part from a second on, as a copy.
 func (p *LoadProfile) From(second int) LoadProfile {
-	return LoadProfile{Due: tail(p.Due, second), Withheld: tail(p.Withheld, second), AllBusy: tail(p.AllBusy, second)}
+	return LoadProfile{Due: tail(p.Due, second), Withheld: tail(p.Withheld, second),
+		AllBusy: tail(p.AllBusy, second)}
 }
 
 func tail[T any](counts []T, from int) []T { return slices.Clone(counts[min(from, len(counts)):]) }
@@ -108,7 +109,8 @@ func (m *Measurement) checkProfile() error {
 			without += w.Count
 		}
 	}
-	if len(m.Profile.Due) > 0 && (due != scheduled || slices.Max(m.Profile.Due) > scheduled || withheld != without) {
+	if len(m.Profile.Due) > 0 && (due != scheduled || slices.Max(m.Profile.Due) > scheduled ||
+		withheld != without) {
 		return errors.New("the arrivals by second are not those of the groups")
 	}
 	for i, n := range m.Profile.Withheld {
@@ -116,7 +118,8 @@ func (m *Measurement) checkProfile() error {
 			return errors.New("more arrivals of a second were withheld than were due")
 		}
 	}
-	if len(m.Profile.AllBusy) > maxSecond || slices.ContainsFunc(m.Profile.AllBusy, func(d time.Duration) bool { return d < 0 }) {
+	if len(m.Profile.AllBusy) > maxSecond || slices.ContainsFunc(m.Profile.AllBusy,
+		func(d time.Duration) bool { return d < 0 }) {
 		return errors.New("the seconds in which all workers were in flight can't be")
 	}
 	end := time.Duration(0)

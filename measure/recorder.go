@@ -101,7 +101,8 @@ func (p Progress) Unexpected() uint64 { return p.Sent - p.Clean - p.Violating - 
 // with these rules. Of each group of violations it keeps so many whole answers,
 // at most [Instances].
 func NewRecorder(groups int, rules []string, answers int) *Recorder {
-	r := &Recorder{groups: groups, rules: rules, answers: answers, partitions: make([]partition, min(runtime.GOMAXPROCS(0), 4))}
+	r := &Recorder{groups: groups, rules: rules, answers: answers,
+		partitions: make([]partition, min(runtime.GOMAXPROCS(0), 4))}
 	r.connections = [2]Connections{newConnections(), newConnections()}
 	for i := range r.partitions {
 		s := &r.partitions[i]
@@ -363,9 +364,12 @@ func (p *Progress) Add(o Progress) {
 
 // since is what was added after an earlier one.
 func (p Progress) since(o Progress) Progress {
-	return Progress{Sent: p.Sent - o.Sent, Clean: p.Clean - o.Clean, Violating: p.Violating - o.Violating, Failed: p.Failed - o.Failed,
-		Refused: p.Refused - o.Refused, RateLimited: p.RateLimited - o.RateLimited, Expected: p.Expected - o.Expected, NotDelivered: p.NotDelivered - o.NotDelivered,
-		DoubtfulErrors: p.DoubtfulErrors - o.DoubtfulErrors, DoubtfulLimits: p.DoubtfulLimits - o.DoubtfulLimits}
+	return Progress{Sent: p.Sent - o.Sent, Clean: p.Clean - o.Clean, Violating: p.Violating - o.Violating,
+		Failed:  p.Failed - o.Failed,
+		Refused: p.Refused - o.Refused, RateLimited: p.RateLimited - o.RateLimited,
+		Expected: p.Expected - o.Expected, NotDelivered: p.NotDelivered - o.NotDelivered,
+		DoubtfulErrors: p.DoubtfulErrors - o.DoubtfulErrors,
+		DoubtfulLimits: p.DoubtfulLimits - o.DoubtfulLimits}
 }
 
 // Progress returns how far the run has come.
@@ -462,9 +466,11 @@ func (r *Recorder) show(s *partition) *Measurement {
 
 func (r *Recorder) newMeasurement() *Measurement {
 	m := &Measurement{
-		Schema:    Schema,
-		Main:      Phase{Scheduled: make([]uint64, r.groups), Own: NewSparse(), Connections: newConnections()},
-		Warmup:    Phase{Scheduled: make([]uint64, r.groups), Own: NewSparse(), Connections: newConnections()},
+		Schema: Schema,
+		Main: Phase{Scheduled: make([]uint64, r.groups), Own: NewSparse(),
+			Connections: newConnections()},
+		Warmup: Phase{Scheduled: make([]uint64, r.groups), Own: NewSparse(),
+			Connections: newConnections()},
 		Generator: Generator{Hiccups: NewSparse()},
 	}
 	for _, name := range r.rules {

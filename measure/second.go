@@ -27,7 +27,8 @@ type GroupSecond struct {
 func (s *Second) group(g int) *GroupSecond {
 	i, found := slices.BinarySearchFunc(s.Groups, g, (*GroupSecond).compare)
 	if !found {
-		s.Groups = slices.Insert(s.Groups, i, &GroupSecond{Group: g, Response: NewSparse(), Service: NewSparse()})
+		s.Groups = slices.Insert(s.Groups, i, &GroupSecond{Group: g, Response: NewSparse(),
+			Service: NewSparse()})
 	}
 	return s.Groups[i]
 }
@@ -71,7 +72,8 @@ func (s *Second) addGroups(o *Second) error {
 		}
 		to := s.group(from.Group)
 		to.Split.add(&from.Split, to.Response, to.Service, from.Response, from.Service)
-		if err := mergeAll([]*Histogram{to.Response, to.Service}, []*Histogram{from.Response, from.Service}); err != nil {
+		if err := mergeAll([]*Histogram{to.Response, to.Service},
+			[]*Histogram{from.Response, from.Service}); err != nil {
 			return err
 		}
 		to.Expected += from.Expected
@@ -142,7 +144,8 @@ func countAt(seconds *[]uint64, at time.Duration) {
 }
 
 func (f *Flow) merge(o *Flow) {
-	f.Sent, f.Ended, f.Limited = addEach(f.Sent, o.Sent), addEach(f.Ended, o.Ended), addEach(f.Limited, o.Limited)
+	f.Sent, f.Ended, f.Limited = addEach(f.Sent, o.Sent), addEach(f.Ended, o.Ended),
+		addEach(f.Limited, o.Limited)
 }
 
 func addEach[T ~uint64 | ~int64](to, from []T) []T {
@@ -336,7 +339,8 @@ func (s *Second) histograms() []*Histogram {
 
 // weight is how many bytes it takes, about.
 func (s *Second) weight() (bytes int) {
-	bytes = int(unsafe.Sizeof(*s)) + len(s.Ends)*int(unsafe.Sizeof(End{})) + len(s.Groups)*int(unsafe.Sizeof(GroupSecond{}))
+	bytes = int(unsafe.Sizeof(*s)) + len(s.Ends)*int(unsafe.Sizeof(End{})) +
+		len(s.Groups)*int(unsafe.Sizeof(GroupSecond{}))
 	for _, h := range s.histograms() {
 		bytes += h.weight()
 	}
@@ -345,7 +349,8 @@ func (s *Second) weight() (bytes int) {
 
 // unmade says that it has a histogram that was never made.
 func (s *Second) unmade() bool {
-	return slices.Contains(s.Groups, nil) || slices.ContainsFunc(s.histograms(), func(h *Histogram) bool { return h == nil || h.unmade() })
+	return slices.Contains(s.Groups, nil) || slices.ContainsFunc(s.histograms(),
+		func(h *Histogram) bool { return h == nil || h.unmade() })
 }
 
 func (s *Second) compare(n int64) int { return cmp.Compare(s.Second, n) }

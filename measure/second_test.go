@@ -23,7 +23,8 @@ func TestSecondsOfGroupsAddUp(t *testing.T) {
 			groups += g.Response.Count()
 			expected += g.Expected
 			if g.Service.Count() != g.Response.Count() {
-				t.Errorf("second %d, group %d: %d and %d times", s.Second, g.Group, g.Service.Count(), g.Response.Count())
+				t.Errorf("second %d, group %d: %d and %d times", s.Second, g.Group, g.Service.Count(),
+					g.Response.Count())
 			}
 		}
 		expected -= s.Expected
@@ -71,7 +72,8 @@ func TestShapesCount(t *testing.T) {
 	s.Learn("b", []string{"x", "y"})
 	s.Learn("a", nil)
 	s.Learn("b", []string{"x"})
-	want := measure.Shapes{{Label: "a", Answers: 1, Facts: map[string]uint64{}}, {Label: "b", Answers: 2, Facts: map[string]uint64{"x": 2, "y": 1}}}
+	want := measure.Shapes{{Label: "a", Answers: 1, Facts: map[string]uint64{}},
+		{Label: "b", Answers: 2, Facts: map[string]uint64{"x": 2, "y": 1}}}
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Error(diff)
 	}
@@ -82,7 +84,8 @@ func TestEndsAddUp(t *testing.T) {
 	buffer := []byte("201 OTP_REQUIRED")
 	for i := range 100 {
 		at := time.Duration(i) * 50 * time.Millisecond
-		o := &measure.Observation{Group: i % 2, Intended: at, Sent: at + 1100*time.Millisecond, Done: at + 2*time.Second, Label: string(buffer), AsExpected: true}
+		o := &measure.Observation{Group: i % 2, Intended: at, Sent: at + 1100*time.Millisecond, Done: at +
+			2*time.Second, Label: string(buffer), AsExpected: true}
 		if i%10 == 0 {
 			o.Label, o.Failed, o.AsExpected = "timeout", true, false
 		}
@@ -94,7 +97,8 @@ func TestEndsAddUp(t *testing.T) {
 	}
 	m.Groups, m.Main.Scheduled = []string{"a", "b"}, []uint64{50, 50}
 	for s := range m.Seconds.All() {
-		want := []measure.End{{Label: "201 OTP_REQUIRED", Count: 18}, {Label: "timeout", Failed: true, Count: 2}}
+		want := []measure.End{{Label: "201 OTP_REQUIRED", Count: 18},
+			{Label: "timeout", Failed: true, Count: 2}}
 		if diff := cmp.Diff(want, s.Ends); diff != "" {
 			t.Errorf("second %d: %s", s.Second, diff)
 		}
@@ -111,7 +115,8 @@ func TestEndsAddUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(testkit.Seconds(m.Seconds)[0].Ends, testkit.Seconds(again.Seconds)[0].Ends); diff != "" || cmp.Diff(m.Flow, again.Flow) != "" {
+	if diff := cmp.Diff(testkit.Seconds(m.Seconds)[0].Ends,
+		testkit.Seconds(again.Seconds)[0].Ends); diff != "" || cmp.Diff(m.Flow, again.Flow) != "" {
 		t.Error("read as another one: ", diff)
 	}
 }
@@ -122,7 +127,8 @@ func TestEndsAreBounded(t *testing.T) {
 	r := measure.NewRecorder(1, nil, 0)
 	for i := range 3000 {
 		at := time.Duration(i) * time.Millisecond
-		r.Record(0, &measure.Observation{Intended: at, Sent: at, Done: at, Label: fmt.Sprint(i % 1000), Failed: i%2 == 0})
+		r.Record(0, &measure.Observation{Intended: at, Sent: at, Done: at, Label: fmt.Sprint(i % 1000),
+			Failed: i%2 == 0})
 	}
 	m, err := r.Measurement()
 	if err != nil {
@@ -150,7 +156,8 @@ func TestEndsAndFlowAreChecked(t *testing.T) {
 			testkit.Seconds(m.Seconds)[1].Ends[0].Failed = !testkit.Seconds(m.Seconds)[1].Ends[0].Failed
 		},
 		"not in order": func(m *measure.Measurement) {
-			testkit.Seconds(m.Seconds)[1].Ends = append(testkit.Seconds(m.Seconds)[1].Ends, measure.End{Label: strings.Repeat(" ", 1)})
+			testkit.Seconds(m.Seconds)[1].Ends = append(testkit.Seconds(m.Seconds)[1].Ends,
+				measure.End{Label: strings.Repeat(" ", 1)})
 		},
 		"sent":  func(m *measure.Measurement) { m.Flow.Sent[0]++ },
 		"ended": func(m *measure.Measurement) { m.Flow.Ended[0] = 1<<64 - 1 },

@@ -32,7 +32,10 @@ func (s *Shapes) Learn(label string, facts []string) {
 }
 
 func (s *Shapes) of(label string) *Shape {
-	i, found := slices.BinarySearchFunc(*s, label, func(e *Shape, label string) int { return cmp.Compare(e.Label, label) })
+	i, found := slices.BinarySearchFunc(*s, label, func(e *Shape,
+		label string) int {
+		return cmp.Compare(e.Label, label)
+	})
 	if !found {
 		*s = slices.Insert(*s, i, &Shape{Label: label, Facts: map[string]uint64{}})
 	}

@@ -178,7 +178,8 @@ func PartOf(m *Measurement) (*Part, error) {
 			return nil, err
 		}
 	}
-	return p, mergeAll([]*Histogram{p.Own, p.Generator.Hiccups}, []*Histogram{m.Main.Own, m.Generator.Hiccups})
+	return p, mergeAll([]*Histogram{p.Own, p.Generator.Hiccups},
+		[]*Histogram{m.Main.Own, m.Generator.Hiccups})
 }
 
 // checkShards finds shards that can't be, or do not add up to the whole.
@@ -205,7 +206,8 @@ func (m *Measurement) checkShards() error {
 			return err
 		}
 		sum.Scheduled += p.Scheduled
-		if err := mergeAll([]*Histogram{sum.Own, sum.Generator.Hiccups}, []*Histogram{p.Own, p.Generator.Hiccups}); err != nil {
+		if err := mergeAll([]*Histogram{sum.Own, sum.Generator.Hiccups},
+			[]*Histogram{p.Own, p.Generator.Hiccups}); err != nil {
 			return err
 		}
 	}
@@ -216,7 +218,8 @@ func (m *Measurement) checkShards() error {
 	for _, n := range m.Main.Scheduled {
 		scheduled += n
 	}
-	if sum.Scheduled != scheduled || !sum.Own.Equal(m.Main.Own) || !sum.Generator.Hiccups.Equal(m.Generator.Hiccups) {
+	if sum.Scheduled != scheduled || !sum.Own.Equal(m.Main.Own) ||
+		!sum.Generator.Hiccups.Equal(m.Generator.Hiccups) {
 		return errors.New("its shards do not add up to the whole")
 	}
 	return nil
@@ -228,7 +231,8 @@ func (p *Part) Check() error {
 	case !p.timesAddUp() || !sameCounts(p.Generator.Hiccups),
 		p.Clean > p.Answered || p.Violating > p.Answered-p.Clean || p.RateLimited > p.Answered,
 		p.Sent() > p.Scheduled || p.NeverSent > p.Scheduled-p.Sent(),
-		p.Planned < 0 || p.Generator.Elapsed < 0 || p.Generator.Cores < 0, checkOwnSeconds(p.Generator.Seconds) != nil:
+		p.Planned < 0 || p.Generator.Elapsed < 0 || p.Generator.Cores < 0,
+		checkOwnSeconds(p.Generator.Seconds) != nil:
 		return fmt.Errorf("the counts of shard %d do not add up", p.Index)
 	}
 	return nil

@@ -19,7 +19,8 @@ import (
 var every = []uint64{3}
 
 // observe makes a recorder's measurement one of a run, whole or a shard of it.
-func observe(t testing.TB, of *measure.Shard, n int, at func(k int) *measure.Observation) *measure.Measurement {
+func observe(t testing.TB, of *measure.Shard, n int,
+	at func(k int) *measure.Observation) *measure.Measurement {
 	t.Helper()
 	index, count := 0, 1
 	if of != nil {
@@ -60,32 +61,41 @@ func observe(t testing.TB, of *measure.Shard, n int, at func(k int) *measure.Obs
 	m.Main.Withheld = []measure.Withheld{{Group: 1, Reason: measure.RanOut, Count: 2}}
 	ranOut := time.Duration(5+index) * time.Second
 	for range 3 {
-		m.Users = append(m.Users, measure.GroupUsers{Users: 10, Order: "once", Exhausted: "stop", Turns: turns, RanOut: &ranOut})
+		m.Users = append(m.Users, measure.GroupUsers{Users: 10, Order: "once", Exhausted: "stop",
+			Turns: turns, RanOut: &ranOut})
 	}
 	m.Users[2].Usernameless, m.Users[2].Users = true, 1
 	m.NoUsers, m.UngroupedViolations = 3, 4
 	m.Profile.Busy(1500*time.Millisecond, 3*time.Second)
-	m.Profile.Stages = []measure.StageSpan{{Name: "warm-up", Warmup: true, End: time.Second}, {Name: "100/s", Start: time.Second, End: 10 * time.Second}}
-	m.Parts, m.Terms = map[string]string{"load": "l", "users": "u", "contract": "c"}, []byte(`{"any":"thing"}`)
+	m.Profile.Stages = []measure.StageSpan{{Name: "warm-up", Warmup: true, End: time.Second},
+		{Name: "100/s", Start: time.Second, End: 10 * time.Second}}
+	m.Parts, m.Terms = map[string]string{"load": "l", "users": "u", "contract": "c"},
+		[]byte(`{"any":"thing"}`)
 	hiccups := measure.NewSparse()
 	hiccups.Record(time.Duration(index) * time.Millisecond)
-	m.Generator = measure.Generator{CPU: time.Second, CPUWait: time.Millisecond, Cores: 2, Platform: []string{"linux/amd64", "linux/arm64"}[index%2], Elapsed: 10 * time.Second, PeakRSS: 1e6 * uint64(index+1),
-		MaxGCPause: time.Duration(index) * time.Millisecond, Hiccups: hiccups, BusyWorkersMax: index + 1, Workers: 8, WorkersBy: measure.ByPorts, AllBusy: time.Duration(index) * time.Second,
+	m.Generator = measure.Generator{CPU: time.Second, CPUWait: time.Millisecond, Cores: 2,
+		Platform: []string{"linux/amd64", "linux/arm64"}[index%2], Elapsed: 10 * time.Second,
+		PeakRSS:    1e6 * uint64(index+1),
+		MaxGCPause: time.Duration(index) * time.Millisecond, Hiccups: hiccups, BusyWorkersMax: index + 1,
+		Workers: 8, WorkersBy: measure.ByPorts, AllBusy: time.Duration(index) * time.Second,
 		Processors: 1.5, Seconds: []measure.OwnSecond{ownSecond(int64(index), 1), ownSecond(9, index+1)}}
 	return m
 }
 
 // ownSecond is a second in which mfaload was busy for so many tenths.
 func ownSecond(second int64, tenths int) measure.OwnSecond {
-	return measure.OwnSecond{Second: second, Available: 2 * time.Second, CPU: time.Duration(tenths) * 100 * time.Millisecond, CPUWait: time.Millisecond,
-		Throttled: time.Duration(10-tenths) * time.Millisecond, Frozen: time.Duration(tenths) * time.Millisecond, Hiccup: 2 * time.Millisecond}
+	return measure.OwnSecond{Second: second, Available: 2 * time.Second,
+		CPU: time.Duration(tenths) * 100 * time.Millisecond, CPUWait: time.Millisecond,
+		Throttled: time.Duration(10-tenths) * time.Millisecond,
+		Frozen:    time.Duration(tenths) * time.Millisecond, Hiccup: 2 * time.Millisecond}
 }
 
 // parted are the shards of a run of n observations.
 func parted(t testing.TB, seed uint64, n, count int) (parts []*measure.Measurement) {
 	for i := range count {
 		all := testkit.Observations(seed, n)
-		parts = append(parts, observe(t, &measure.Shard{Run: "r", Index: i, Count: count}, n, func(k int) *measure.Observation { return all[k] }))
+		parts = append(parts, observe(t, &measure.Shard{Run: "r", Index: i, Count: count}, n,
+			func(k int) *measure.Observation { return all[k] }))
 	}
 	return parts
 }
@@ -129,7 +139,8 @@ func TestMergedOfEightIsTheSingle(t *testing.T) {
 		}
 		c, s := m.Main.Cells[0], testkit.Seconds(m.Seconds)[0]
 		s.Ends[0].Count += times.Count()
-		into := []*measure.Histogram{c.Response, c.Service, c.Lateness, m.Main.Own, s.Response, s.Service, s.Lateness, s.Groups[0].Response, s.Groups[0].Service}
+		into := []*measure.Histogram{c.Response, c.Service, c.Lateness, m.Main.Own, s.Response, s.Service,
+			s.Lateness, s.Groups[0].Response, s.Groups[0].Service}
 		for _, split := range []measure.Split{s.Split, s.Groups[0].Split} {
 			for _, p := range []*measure.RequestTimes{split.Served, split.Best} {
 				if p != nil {
@@ -151,14 +162,19 @@ func TestMergedOfEightIsTheSingle(t *testing.T) {
 		fill(parts[i], i, 8)
 	}
 	m := merge(t, parts...)
-	if h := m.Main.Cells[0].Response; m.Main.Sent()+m.Warmup.Sent() != n || h.Above() == 0 || h.Min() > time.Microsecond {
-		t.Errorf("%d requests, %d above the range, at least %v", m.Main.Sent()+m.Warmup.Sent(), h.Above(), h.Min())
+	if h := m.Main.Cells[0].Response; m.Main.Sent()+m.Warmup.Sent() != n || h.Above() == 0 ||
+		h.Min() > time.Microsecond {
+		t.Errorf("%d requests, %d above the range, at least %v", m.Main.Sent()+m.Warmup.Sent(), h.Above(),
+			h.Min())
 	}
 	for _, d := range []string{
-		cmp.Diff(single.Main.Cells, m.Main.Cells, testkit.Histograms), cmp.Diff(single.Warmup.Cells, m.Warmup.Cells, testkit.Histograms),
-		cmp.Diff(single.Main.Own, m.Main.Own, testkit.Histograms), cmp.Diff(single.Seconds, m.Seconds, testkit.Histograms),
+		cmp.Diff(single.Main.Cells, m.Main.Cells, testkit.Histograms),
+		cmp.Diff(single.Warmup.Cells, m.Warmup.Cells, testkit.Histograms),
+		cmp.Diff(single.Main.Own, m.Main.Own, testkit.Histograms),
+		cmp.Diff(single.Seconds, m.Seconds, testkit.Histograms),
 		cmp.Diff(single.Main.LastSent, m.Main.LastSent), cmp.Diff(single.Shapes, m.Shapes),
-		cmp.Diff(single.Main.Scheduled[0], m.Main.Scheduled[0]), cmp.Diff(single.Profile.Due[1:], m.Profile.Due[1:]), cmp.Diff(single.Flow, m.Flow),
+		cmp.Diff(single.Main.Scheduled[0], m.Main.Scheduled[0]),
+		cmp.Diff(single.Profile.Due[1:], m.Profile.Due[1:]), cmp.Diff(single.Flow, m.Flow),
 	} {
 		if d != "" {
 			t.Error(d)
@@ -196,13 +212,16 @@ func TestMergeCommutesAndAssociates(t *testing.T) {
 		t.Error(diff)
 	}
 	g := m.Generator
-	if g.CPU != 8*time.Second || g.Cores != 16 || g.Platform != "linux/amd64, linux/arm64" || g.Workers != 64 || g.BusyWorkersMax != 8 || g.AllBusy != 7*time.Second || g.PeakRSS != 8e6 || g.Processors != 12 {
+	if g.CPU != 8*time.Second || g.Cores != 16 || g.Platform != "linux/amd64, linux/arm64" ||
+		g.Workers != 64 || g.BusyWorkersMax != 8 || g.AllBusy != 7*time.Second || g.PeakRSS != 8e6 ||
+		g.Processors != 12 {
 		t.Errorf("generator %+v", g)
 	}
 	if u := m.Users; u[0].Users != 80 || u[2].Users != 1 || *u[0].RanOut != 5*time.Second || m.NoUsers != 24 {
 		t.Errorf("users %+v, %d without", u, m.NoUsers)
 	}
-	if p := m.Merged.Parts[5]; p.Index != 5 || p.Generator.BusyWorkersMax != 6 || p.Scheduled != p.Answered+p.Failed+2 {
+	if p := m.Merged.Parts[5]; p.Index != 5 || p.Generator.BusyWorkersMax != 6 ||
+		p.Scheduled != p.Answered+p.Failed+2 {
 		t.Errorf("shard 5: %+v", p)
 	}
 }
@@ -219,13 +238,16 @@ func TestMergeForgetsNoField(t *testing.T) {
 	main.InFlight = make([]uint64, len(main.Scheduled))
 	main.InFlight[0] = 1
 	parts[1].Stopped = &measure.Stop{At: 2, Condition: "c", Observed: "o", Early: true}
-	parts[0].Stopped, parts[0].Pauses = &measure.Stop{At: 1, Condition: "c", Observed: "o", Early: true}, []measure.Pause{{Start: 1, End: 2}}
+	parts[0].Stopped, parts[0].Pauses = &measure.Stop{At: 1, Condition: "c", Observed: "o", Early: true},
+		[]measure.Pause{{Start: 1, End: 2}}
 	m := merge(t, parts...)
 	if !slices.Equal(m.Main.InFlight, main.InFlight) {
 		t.Errorf("in flight: %v, want %v", m.Main.InFlight, main.InFlight)
 	}
-	m.Merged.Lost, m.Merged.TolerateLost = []measure.LostShard{{Index: -1, Why: "x", Last: m.Merged.Parts[1]}}, 0.1
-	unset := map[string]bool{"Measurement.Shard": true, "Measurement.SecondsLost": true, "Measurement.NotStarted": true}
+	m.Merged.Lost, m.Merged.TolerateLost = []measure.LostShard{{Index: -1, Why: "x",
+		Last: m.Merged.Parts[1]}}, 0.1
+	unset := map[string]bool{"Measurement.Shard": true, "Measurement.SecondsLost": true,
+		"Measurement.NotStarted": true}
 	var look func(path string, v reflect.Value)
 	look = func(path string, v reflect.Value) {
 		switch v.Kind() {
@@ -241,15 +263,22 @@ func TestMergeForgetsNoField(t *testing.T) {
 			for i := range v.NumField() {
 				name := v.Type().Name() + "." + v.Type().Field(i).Name
 				if f := v.Field(i); f.IsZero() && !unset[name] && !slices.Contains([]string{
-					"Cell.Failed", "Cell.Refused", "Cell.Harmed", "Split.NotDelivered", "Split.Doubtful", "Split.DoubtfulErrors", "Split.Refused", "Split.Unserved", "Split.Served", "Split.Best", "Harmed.Doubtful", "Harmed.DoubtfulErrors", "Cell.Group", "Second.Second", "Phase.Start", "StageSpan.Start", "StageSpan.Warmup", "GroupUsers.Usernameless", "GroupUsers.PerUser", "GroupUsers.MaxPerUser", "Cell.AsExpected", "Cell.RateLimited", "Stop.OfTimes", "Cell.Clean", "Cell.Violating",
-					"Part.Index", "GroupSecond.Group", "Phase.Withheld", "Phase.InFlight", "Shape.Facts"}, name) && v.Type() != reflect.TypeFor[time.Time]() {
+					"Cell.Failed", "Cell.Refused", "Cell.Harmed", "Split.NotDelivered", "Split.Doubtful",
+					"Split.DoubtfulErrors", "Split.Refused", "Split.Unserved", "Split.Served",
+					"Split.Best", "Harmed.Doubtful", "Harmed.DoubtfulErrors", "Cell.Group",
+					"Second.Second", "Phase.Start", "StageSpan.Start", "StageSpan.Warmup",
+					"GroupUsers.Usernameless", "GroupUsers.PerUser", "GroupUsers.MaxPerUser",
+					"Cell.AsExpected", "Cell.RateLimited", "Stop.OfTimes", "Cell.Clean", "Cell.Violating",
+					"Part.Index", "GroupSecond.Group", "Phase.Withheld", "Phase.InFlight", "Shape.Facts"},
+					name) && v.Type() != reflect.TypeFor[time.Time]() {
 					t.Errorf("%s is empty after merging (%s)", name, path)
 				} else if v.Type() != reflect.TypeFor[time.Time]() && !f.IsZero() {
 					look(path+"/"+v.Type().Field(i).Name, f)
 				}
 			}
 		case reflect.Slice:
-			if v.Len() > 0 && v.Type().Elem().Kind() != reflect.Uint8 && v.Type().Elem() != reflect.TypeFor[*measure.ViolationGroup]() {
+			if v.Len() > 0 && v.Type().Elem().Kind() != reflect.Uint8 &&
+				v.Type().Elem() != reflect.TypeFor[*measure.ViolationGroup]() {
 				look(path+"/0", v.Index(v.Len()-1))
 			}
 		}
@@ -264,7 +293,8 @@ func TestMergeOfLostSeconds(t *testing.T) {
 	parts[1].Seconds, parts[1].SecondsLost = measure.Seconds{}, "the disk"
 	for _, order := range [][]int{{0, 1, 2}, {1, 0, 2}, {2, 0, 1}} {
 		m := merge(t, parts[order[0]], parts[order[1]], parts[order[2]])
-		if len(testkit.Seconds(m.Seconds)) > 0 || m.SecondsLost != "the disk" || m.Main.Sent()+m.Warmup.Sent() != 100 {
+		if len(testkit.Seconds(m.Seconds)) > 0 || m.SecondsLost != "the disk" ||
+			m.Main.Sent()+m.Warmup.Sent() != 100 {
 			t.Errorf("%v: %d seconds, lost: %q", order, len(testkit.Seconds(m.Seconds)), m.SecondsLost)
 		}
 	}
@@ -274,8 +304,10 @@ func TestMergeOfLostSeconds(t *testing.T) {
 func TestMergeKeepsWhatIsLost(t *testing.T) {
 	parts := parted(t, 5, 100, 4)
 	m := merge(t, parts[0], parts[1])
-	m.Merged.Lost = []measure.LostShard{{Index: -1, Why: "x"}, {Index: 2, Why: "gone"}, {Index: 3, Why: "silent", Last: m.Merged.Parts[0]}}
-	if got := merge(t, m, parts[2]).Merged.Lost; len(got) != 1 || got[0].Index != 3 || got[0].Why != "silent" || got[0].Last == nil {
+	m.Merged.Lost = []measure.LostShard{{Index: -1, Why: "x"}, {Index: 2, Why: "gone"},
+		{Index: 3, Why: "silent", Last: m.Merged.Parts[0]}}
+	if got := merge(t, m, parts[2]).Merged.Lost; len(got) != 1 || got[0].Index != 3 ||
+		got[0].Why != "silent" || got[0].Last == nil {
 		t.Errorf("lost: %+v", got)
 	}
 	if got := merge(t, parts[2], parts[3], m).Merged.Lost; len(got) != 0 {
@@ -304,8 +336,10 @@ func FuzzMerge(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if m.Main.Sent() != x.Main.Sent()+y.Main.Sent() || len(m.Merged.Parts)+len(m.Merged.Missing()) != m.Merged.Count {
-			t.Errorf("%d of %d and %d requests, %d shards", m.Main.Sent(), x.Main.Sent(), y.Main.Sent(), len(m.Merged.Parts))
+		if m.Main.Sent() != x.Main.Sent()+y.Main.Sent() ||
+			len(m.Merged.Parts)+len(m.Merged.Missing()) != m.Merged.Count {
+			t.Errorf("%d of %d and %d requests, %d shards", m.Main.Sent(), x.Main.Sent(), y.Main.Sent(),
+				len(m.Merged.Parts))
 		}
 		other, err := measure.Merge([]*measure.Measurement{y, x})
 		if err != nil || encoded(t, other) != encoded(t, m) {
@@ -327,7 +361,8 @@ func TestMergeNamesWhatDoesNotFit(t *testing.T) {
 		{"doubled within what was merged", func(p []*measure.Measurement) []*measure.Measurement {
 			return []*measure.Measurement{merge(t, p[0], p[1]), merge(t, p[1], p[2])}
 		}, []measure.MergeConflict{{Measurement: 1, Twin: 0, Why: "shard 1 is there twice"}}},
-		{"the first is of another run", func(p []*measure.Measurement) []*measure.Measurement { p[0].Shard.Run = "q"; return p },
+		{"the first is of another run",
+			func(p []*measure.Measurement) []*measure.Measurement { p[0].Shard.Run = "q"; return p },
 			[]measure.MergeConflict{{Measurement: 0, Twin: -1, Why: `it is of the run "q", not of "r"`}}},
 		{"other number", func(p []*measure.Measurement) []*measure.Measurement { p[2].Shard.Count = 5; return p },
 			[]measure.MergeConflict{{Measurement: 2, Twin: -1, Why: "its run had 5 shards, not 4"}}},
@@ -335,16 +370,21 @@ func TestMergeNamesWhatDoesNotFit(t *testing.T) {
 			p[1].Hash = "def"
 			p[3].Version = "v2"
 			return p
-		}, []measure.MergeConflict{{Measurement: 1, Twin: -1, Why: `it is of another scenario: "friday", hash def, not "friday", hash abc`},
+		}, []measure.MergeConflict{{Measurement: 1, Twin: -1,
+			Why: `it is of another scenario: "friday", hash def, not "friday", hash abc`},
 			{Measurement: 3, Twin: -1, Why: `it is of mfaload "v2", not of "v1"`}}},
 		{"other start", func(p []*measure.Measurement) []*measure.Measurement { p[1].Started = p[1].Started.Add(1); return p },
-			[]measure.MergeConflict{{Measurement: 1, Twin: -1, Why: "it started at 2026-11-23T12:00:00.000000001Z, not at 2026-11-23T12:00:00Z"}}},
+			[]measure.MergeConflict{{Measurement: 1, Twin: -1,
+				Why: "it started at 2026-11-23T12:00:00.000000001Z, not at 2026-11-23T12:00:00Z"}}},
 		{"other contract", func(p []*measure.Measurement) []*measure.Measurement { p[1].Parts["contract"] = "d"; return p },
-			[]measure.MergeConflict{{Measurement: 1, Twin: -1, Why: "its contract is another one, or its users are"}}},
+			[]measure.MergeConflict{{Measurement: 1, Twin: -1,
+				Why: "its contract is another one, or its users are"}}},
 		{"other terms", func(p []*measure.Measurement) []*measure.Measurement { p[1].Terms = []byte(`{}`); return p },
-			[]measure.MergeConflict{{Measurement: 1, Twin: -1, Why: "its scenario file is another one: text, description, thresholds or kind of token are not the same"}}},
+			[]measure.MergeConflict{{Measurement: 1, Twin: -1,
+				Why: "its scenario file is another one: text, description, thresholds or kind of token are not the same"}}},
 		{"whole run", func(p []*measure.Measurement) []*measure.Measurement { p[1].Shard = nil; return p },
-			[]measure.MergeConflict{{Measurement: 1, Twin: -1, Why: "it is a whole run and no shard of one"}}},
+			[]measure.MergeConflict{{Measurement: 1, Twin: -1,
+				Why: "it is a whole run and no shard of one"}}},
 		{"damaged", func(p []*measure.Measurement) []*measure.Measurement { p[1].Main.Scheduled[0] = 0; return p },
 			[]measure.MergeConflict{{Measurement: 1, Twin: -1, Why: "a group sent"}}},
 	} {
@@ -357,7 +397,10 @@ func TestMergeNamesWhatDoesNotFit(t *testing.T) {
 		if misfits == nil {
 			continue
 		}
-		if diff := cmp.Diff(test.want, misfits.Conflicts, cmp.Comparer(func(a, b string) bool { return strings.HasPrefix(a, b) || strings.HasPrefix(b, a) })); diff != "" {
+		if diff := cmp.Diff(test.want, misfits.Conflicts, cmp.Comparer(func(a,
+			b string) bool {
+			return strings.HasPrefix(a, b) || strings.HasPrefix(b, a)
+		})); diff != "" {
 			t.Errorf("%s: %s", test.name, diff)
 		}
 	}
@@ -372,7 +415,8 @@ func TestTimesOfAPartAreOfWhatWasServed(t *testing.T) {
 	const ms = time.Millisecond
 	m := observe(t, &measure.Shard{Run: "r", Index: 0, Count: 1}, 300, func(k int) *measure.Observation {
 		at := time.Duration(k) * 10 * ms
-		o := &measure.Observation{Warmup: k < 100, Intended: at, Sent: at, Done: at + 200*ms, Label: "201", AsExpected: true}
+		o := &measure.Observation{Warmup: k < 100, Intended: at, Sent: at, Done: at + 200*ms, Label: "201",
+			AsExpected: true}
 		switch k % 5 {
 		case 0, 1, 2:
 			o.Done, o.Label, o.Refused, o.RateLimited = at+ms, "429", true, true
@@ -385,7 +429,8 @@ func TestTimesOfAPartAreOfWhatWasServed(t *testing.T) {
 	m.Profile.Due[0] += 7
 	p := merge(t, m).Merged.Parts[0]
 	if p.Answered != 160 || p.Failed != 40 || p.Apart != 120 || p.NeverSent != 7 {
-		t.Errorf("answered %d, failed %d, apart %d, never sent %d", p.Answered, p.Failed, p.Apart, p.NeverSent)
+		t.Errorf("answered %d, failed %d, apart %d, never sent %d", p.Answered, p.Failed, p.Apart,
+			p.NeverSent)
 	}
 	for _, service := range []bool{false, true} {
 		got, want := p.Waits(service), m.Main.Waits(-1, service)
@@ -412,16 +457,20 @@ func TestShardsThatCanNotBe(t *testing.T) {
 		{func(m *measure.Merged) { m.Parts[1] = nil }, "not in order"},
 		{func(m *measure.Merged) { m.Parts[1].Index = 0 }, "not in order"},
 		{func(m *measure.Merged) { m.Parts[1].Scheduled++ }, "do not add up to the whole"},
-		{func(m *measure.Merged) { m.Parts[1].Own = measure.NewSparse() }, "the counts of shard 1 do not add up"},
-		{func(m *measure.Merged) { m.Parts[1].Generator.Hiccups = nil }, "the counts of shard 1 do not add up"},
+		{func(m *measure.Merged) { m.Parts[1].Own = measure.NewSparse() },
+			"the counts of shard 1 do not add up"},
+		{func(m *measure.Merged) { m.Parts[1].Generator.Hiccups = nil },
+			"the counts of shard 1 do not add up"},
 		{func(m *measure.Merged) { m.Parts[1].Failed++ }, "the counts of shard 1 do not add up"},
 		{func(m *measure.Merged) { m.Parts[1].Apart++ }, "the counts of shard 1 do not add up"},
 		{func(m *measure.Merged) { m.Parts[1].NeverSent = 1e6 }, "the counts of shard 1 do not add up"},
-		{func(m *measure.Merged) { m.Parts[1].Failures = &measure.RequestTimes{} }, "the counts of shard 1 do not add up"},
+		{func(m *measure.Merged) { m.Parts[1].Failures = &measure.RequestTimes{} },
+			"the counts of shard 1 do not add up"},
 		{func(m *measure.Merged) { m.Parts = m.Parts[:3] }, "do not add up to the whole"},
 		{func(m *measure.Merged) { m.TolerateLost = 1 }, "no share of shards"},
 		{func(m *measure.Merged) { m.Lost = []measure.LostShard{{Index: 2}} }, "lost and there at once"},
-		{func(m *measure.Merged) { m.Count = 5; m.Lost = []measure.LostShard{{Index: 4}, {Index: -1}} }, "not in order"},
+		{func(m *measure.Merged) { m.Count = 5; m.Lost = []measure.LostShard{{Index: 4}, {Index: -1}} },
+			"not in order"},
 	} {
 		m := merge(t, parts...)
 		test.change(m.Merged)

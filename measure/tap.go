@@ -136,7 +136,8 @@ func newPartSums() *partSums {
 
 // Snapshots begins to keep what it hands out. It is called once, before the run.
 func (r *Recorder) Snapshots() *Snapshots {
-	return &Snapshots{newTap(r, newPartSums), &Part{Response: NewSparse(), Service: NewSparse(), Own: NewSparse(),
+	return &Snapshots{newTap(r, newPartSums), &Part{Response: NewSparse(), Service: NewSparse(),
+		Own:       NewSparse(),
 		Generator: Generator{Hiccups: NewSparse()}}}
 }
 
@@ -288,7 +289,8 @@ func (s *streak) add(o *Observation) {
 	case o.Disconnected && o.harmedInFlight() > 0: // it may be lost for mfaload's sake
 	case o.Disconnected:
 		n := s.now.Add(1)
-		for most := s.longest.Load(); n > most && !s.longest.CompareAndSwap(most, n); most = s.longest.Load() {
+		for most := s.longest.Load(); n > most && !s.longest.CompareAndSwap(most,
+			n); most = s.longest.Load() {
 		}
 	case !o.Failed && s.now.Load() > 0: // the others tell nothing of connections
 		s.now.Store(0)

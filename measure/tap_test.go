@@ -22,8 +22,10 @@ func TestSnapshots(t *testing.T) {
 	var last *measure.Part
 	for i := range 1000 {
 		at := time.Duration(i) * time.Millisecond
-		o := &measure.Observation{Group: i % 2, Warmup: i < 100, Label: "201", AsExpected: i%7 > 0, Failed: i%70 == 0, Refused: i%30 == 11,
-			Intended: at, Sent: at + time.Millisecond, Done: at + time.Duration(i)*time.Millisecond, Own: time.Duration(i)}
+		o := &measure.Observation{Group: i % 2, Warmup: i < 100, Label: "201", AsExpected: i%7 > 0,
+			Failed: i%70 == 0, Refused: i%30 == 11,
+			Intended: at, Sent: at + time.Millisecond, Done: at + time.Duration(i)*time.Millisecond,
+			Own: time.Duration(i)}
 		if i%50 == 1 && o.AsExpected {
 			o.Violations = []measure.RuleViolation{{Rule: "r", Pointer: "/", Fails: true}}
 		}
@@ -44,11 +46,14 @@ func TestSnapshots(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if last.Sent() != 900 || last.Apart == 0 || last.Response.Count() >= 900-last.Apart || last.Violating == 0 || last.Failed == 0 || last.Clean == 0 {
-		t.Errorf("it holds %d responses, %d violating, %d failed, %d clean", last.Response.Count(), last.Violating, last.Failed, last.Clean)
+	if last.Sent() != 900 || last.Apart == 0 || last.Response.Count() >= 900-last.Apart ||
+		last.Violating == 0 || last.Failed == 0 || last.Clean == 0 {
+		t.Errorf("it holds %d responses, %d violating, %d failed, %d clean", last.Response.Count(),
+			last.Violating, last.Failed, last.Clean)
 	}
 	last.NeverSent = want.NeverSent // of which nothing is known yet
-	if diff := cmp.Diff(want, last, cmp.Comparer(func(a, b *measure.Histogram) bool { return a.Equal(b) })); diff != "" {
+	if diff := cmp.Diff(want, last,
+		cmp.Comparer(func(a, b *measure.Histogram) bool { return a.Equal(b) })); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -90,9 +95,11 @@ func TestLiveTakesEverythingOnce(t *testing.T) {
 }
 
 func TestBucketsHoldEverything(t *testing.T) {
-	for name, h := range map[string]*measure.Histogram{"dense": measure.NewHistogram(), "sparse": measure.NewSparse()} {
+	for name, h := range map[string]*measure.Histogram{"dense": measure.NewHistogram(),
+		"sparse": measure.NewSparse()} {
 		sum := 0.0
-		for _, d := range []time.Duration{0, time.Microsecond, 40 * time.Millisecond, 40 * time.Millisecond, time.Minute, 2 * time.Hour} {
+		for _, d := range []time.Duration{0, time.Microsecond, 40 * time.Millisecond, 40 * time.Millisecond,
+			time.Minute, 2 * time.Hour} {
 			h.Record(d)
 			sum += d.Seconds()
 		}
@@ -104,7 +111,8 @@ func TestBucketsHoldEverything(t *testing.T) {
 			}
 			n, last, again = n+count, value, again+value.Seconds()*float64(count)
 		}
-		if n != h.Count() || last != 2*time.Hour || math.Abs(again/sum-1) > 0.001 || math.Abs(h.Sum()-sum) > 1e-9 {
+		if n != h.Count() || last != 2*time.Hour || math.Abs(again/sum-1) > 0.001 ||
+			math.Abs(h.Sum()-sum) > 1e-9 {
 			t.Errorf("%s: %d values up to %v, sum %v, %v", name, n, last, again, h.Sum())
 		}
 		for range h.Buckets {
@@ -156,7 +164,8 @@ func TestTicksAddUp(t *testing.T) {
 		}
 		for i, want := range kept {
 			s := sum.Seconds[i]
-			if s.Second != want.Second || !s.Response.Equal(want.Response) || !s.Service.Equal(want.Service) ||
+			if s.Second != want.Second || !s.Response.Equal(want.Response) ||
+				!s.Service.Equal(want.Service) ||
 				s.Expected != want.Expected || s.Failed != want.Failed {
 				t.Errorf("second %d is another", want.Second)
 			}
@@ -168,7 +177,8 @@ func TestTicksAddUp(t *testing.T) {
 // machines add up, and the busiest counts.
 func TestOwnPart(t *testing.T) {
 	part := func(from int, due []uint64, seconds ...measure.OwnSecond) *measure.OwnPart {
-		return &measure.OwnPart{Workers: 10, From: from, Profile: measure.LoadProfile{Due: due}, Seconds: seconds}
+		return &measure.OwnPart{Workers: 10, From: from, Profile: measure.LoadProfile{Due: due},
+			Seconds: seconds}
 	}
 	busy := func(second int64, cpu time.Duration) measure.OwnSecond {
 		return measure.OwnSecond{Second: second, Available: time.Second, CPU: cpu}

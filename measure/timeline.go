@@ -115,14 +115,17 @@ func (s *Timeline) fill(closed, sec *Second) {
 	if s.scratch == nil {
 		s.scratch = NewSparse()
 	}
-	closed.Failed, closed.Clean, closed.Violating, closed.Expected, closed.RateLimited = sec.Failed, sec.Clean, sec.Violating, sec.Expected, sec.RateLimited
+	closed.Failed, closed.Clean, closed.Violating, closed.Expected, closed.RateLimited = sec.Failed,
+		sec.Clean, sec.Violating, sec.Expected, sec.RateLimited
 	closed.Ends, closed.Split = copyEnds(sec.Ends), sec.Split
 	closed.Split.shrink()
-	closed.Response, closed.Service, closed.Lateness = sec.Response.compactCopy(s.scratch), sec.Service.compactCopy(s.scratch), sec.Lateness.compactCopy(s.scratch)
+	closed.Response, closed.Service, closed.Lateness = sec.Response.compactCopy(s.scratch),
+		sec.Service.compactCopy(s.scratch), sec.Lateness.compactCopy(s.scratch)
 	for _, g := range sec.Groups {
 		if g.Response.Count() > 0 {
 			g.Split.shrink()
-			closed.Groups = append(closed.Groups, &GroupSecond{g.Group, g.Expected, g.Violating, g.Response.compactCopy(s.scratch), g.Service.compactCopy(s.scratch), g.Split})
+			closed.Groups = append(closed.Groups, &GroupSecond{g.Group, g.Expected, g.Violating,
+				g.Response.compactCopy(s.scratch), g.Service.compactCopy(s.scratch), g.Split})
 		}
 	}
 }
@@ -147,7 +150,8 @@ func (s *Timeline) Seconds() Seconds { // the open ones are copied
 // recorded are the seconds so far that have a request.
 func (s *Timeline) recorded() []*Second {
 	seconds := s.Seconds()
-	return slices.DeleteFunc(slices.Collect(seconds.All()), func(sec *Second) bool { return sec.Response.Count() == 0 })
+	return slices.DeleteFunc(slices.Collect(seconds.All()),
+		func(sec *Second) bool { return sec.Response.Count() == 0 })
 }
 
 // reset makes the timeline empty.

@@ -40,12 +40,14 @@ func (p *MemoryFile) Sync() error { p.Syncs++; return nil }
 
 // Journaled records a run of some seconds, with all that a run can have, and writes
 // it down second by second. End returns what a run has at its end.
-func Journaled(t testing.TB, seed uint64, seconds, workers int, file journal.File) (end func() *measure.Measurement, frames []int) {
+func Journaled(t testing.TB, seed uint64, seconds, workers int,
+	file journal.File) (end func() *measure.Measurement, frames []int) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 0))
 	rules := []string{"a", "b", "c"}
 	r := measure.NewRecorder(3, rules, 2)
-	j := journal.NewAppender(file, &measure.Measurement{Version: "v1", Terms: []byte(`{"x":1}`), Parts: map[string]string{"p": "q"}})
+	j := journal.NewAppender(file, &measure.Measurement{Version: "v1", Terms: []byte(`{"x":1}`),
+		Parts: map[string]string{"p": "q"}})
 	end = func() *measure.Measurement {
 		m, err := r.Final()
 		if err != nil {
@@ -56,15 +58,18 @@ func Journaled(t testing.TB, seed uint64, seconds, workers int, file journal.Fil
 	}
 	scheduled, due, withheld := []uint64{0, 0, 0}, []uint64{}, []uint64{}
 	state := func(second int) *journal.State {
-		d := &measure.Measurement{Schema: measure.Schema, Scenario: "story", Hash: "h", Started: time.Unix(1e9, 0).UTC(), Groups: []string{"x", "y", "z"}}
+		d := &measure.Measurement{Schema: measure.Schema, Scenario: "story", Hash: "h",
+			Started: time.Unix(1e9, 0).UTC(), Groups: []string{"x", "y", "z"}}
 		d.Main.Scheduled, d.Warmup.Scheduled = append([]uint64{}, scheduled...), []uint64{0, 0, 0}
 		d.Main.Planned = time.Duration(second) * time.Second
 		from := max(second-1, 0)
 		d.Profile.Due = append([]uint64{}, due[min(from, len(due)):]...)
 		d.Profile.Withheld = append([]uint64{}, withheld[min(from, len(withheld)):]...)
-		d.Main.Withheld = []measure.Withheld{{Group: 2, Reason: measure.Paused, Count: uint64(len(withheld)+2) / 3}}
+		d.Main.Withheld = []measure.Withheld{{Group: 2, Reason: measure.Paused,
+			Count: uint64(len(withheld)+2) / 3}}
 		d.Generator = measure.Generator{Cores: 2, Elapsed: d.Main.Planned}
-		return &journal.State{Described: d, DueFrom: min(from, len(due)), Elapsed: time.Duration(second+1) * time.Second, Hiccups: []time.Duration{time.Duration(second)}}
+		return &journal.State{Described: d, DueFrom: min(from, len(due)),
+			Elapsed: time.Duration(second+1) * time.Second, Hiccups: []time.Duration{time.Duration(second)}}
 	}
 	first := state(0)
 	first.Described.Profile.Stages = []measure.StageSpan{{Name: "steady", End: time.Hour}}

@@ -35,9 +35,13 @@ func Observations(seed uint64, n int) []*measure.Observation {
 				o.Refused, o.Label = true, "connection refused"
 			}
 		case 1:
-			o.Violations = []measure.RuleViolation{{Rule: "echo.user", Pointer: "/user/id", Fails: true, Got: fmt.Sprint(i)},
+			o.Violations = []measure.RuleViolation{{Rule: "echo.user", Pointer: "/user/id", Fails: true,
+				Got: fmt.Sprint(i)},
 				{Rule: "field.unknown", Pointer: "/new"}}
-			o.Example = func(bool) measure.Example { return measure.Example{UserID: fmt.Sprint(i), At: intended} }
+			o.Example = func(bool) measure.Example {
+				return measure.Example{UserID: fmt.Sprint(i),
+					At: intended}
+			}
 		}
 		all = append(all, o)
 	}
@@ -76,9 +80,12 @@ func MixedObservations(rng *rand.Rand, n int) (all []*measure.Observation) {
 // Observation makes one of a second that may have all that an observation can have.
 func Observation(random *rand.Rand, second int) *measure.Observation {
 	o := &measure.Observation{
-		Group: random.IntN(3), Intended: time.Duration(second)*time.Second + time.Duration(random.Int64N(1e9)),
-		Label: []string{"201 OTP_REQUIRED", "503", "404 NOT_FOUND"}[random.IntN(3)], AsExpected: random.IntN(4) > 0,
-		RateLimited: random.IntN(9) == 0, Evaluated: []uint64{random.Uint64N(8)}, Own: time.Duration(random.Int64N(1e6)) - 1e3,
+		Group: random.IntN(3), Intended: time.Duration(second)*time.Second +
+			time.Duration(random.Int64N(1e9)),
+		Label:       []string{"201 OTP_REQUIRED", "503", "404 NOT_FOUND"}[random.IntN(3)],
+		AsExpected:  random.IntN(4) > 0,
+		RateLimited: random.IntN(9) == 0, Evaluated: []uint64{random.Uint64N(8)},
+		Own: time.Duration(random.Int64N(1e6)) - 1e3,
 	}
 	o.Sent = o.Intended + time.Duration(random.Int64N(1e6))
 	o.Done = o.Sent + time.Duration(random.Int64N(1e9))
@@ -90,7 +97,8 @@ func Observation(random *rand.Rand, second int) *measure.Observation {
 		return o
 	}
 	for range random.IntN(3) {
-		o.Violations = append(o.Violations, measure.RuleViolation{Rule: "a", Pointer: fmt.Sprint("/", random.IntN(3)), Fails: random.IntN(2) == 0,
+		o.Violations = append(o.Violations, measure.RuleViolation{Rule: "a",
+			Pointer: fmt.Sprint("/", random.IntN(3)), Fails: random.IntN(2) == 0,
 			Expected: "one", Got: fmt.Sprint("two ", random.IntN(100)), Counted: random.IntN(3) == 0})
 	}
 	o.Example = func(whole bool) measure.Example {

@@ -129,7 +129,8 @@ func TestFormatOfTheJournal(t *testing.T) {
 	if err := json.Unmarshal(state.text(), &described); err != nil {
 		t.Fatal(err)
 	}
-	if d := described.Described; d.Version != "v1" || len(d.Groups) != 2 || d.Coverage[1].Rule != "another.rule" {
+	if d := described.Described; d.Version != "v1" || len(d.Groups) != 2 ||
+		d.Coverage[1].Rule != "another.rule" {
 		t.Errorf("the first state is %+v", d)
 	}
 	frame := pageReader{rest: b.frame(t)}

@@ -165,7 +165,8 @@ func readFrame(in *bufio.Reader) (frame []byte, unread int64, err error) {
 		var copied int64
 		copied, err = io.CopyN(&whole, in, int64(length))
 		unread += copied
-		if frame = whole.Bytes(); err == nil && crc32.Checksum(frame, castagnoli) == binary.LittleEndian.Uint32(head[4:]) {
+		if frame = whole.Bytes(); err == nil && crc32.Checksum(frame,
+			castagnoli) == binary.LittleEndian.Uint32(head[4:]) {
 			return frame, 0, nil
 		}
 	}

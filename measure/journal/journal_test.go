@@ -34,15 +34,18 @@ func TestJournalIsWhatWasRecorded(t *testing.T) {
 		want.Scenario, want.Hash, want.Started, want.Groups = got.Scenario, got.Hash, got.Started, got.Groups
 		want.Version, want.Terms, want.Parts = "v1", []byte(`{"x":1}`), map[string]string{"p": "q"}
 		want.Interrupted, want.Rebuilt = true, &measure.Rebuilt{}
-		want.Main.Scheduled, want.Main.Withheld, want.Main.Planned, want.Profile, want.Generator = got.Main.Scheduled, got.Main.Withheld, 5*time.Second, got.Profile, got.Generator
+		want.Main.Scheduled, want.Main.Withheld, want.Main.Planned, want.Profile,
+			want.Generator = got.Main.Scheduled, got.Main.Withheld, 5*time.Second, got.Profile, got.Generator
 		if diff := cmp.Diff(testkit.Lines(t, want), testkit.Lines(t, got)); diff != "" {
 			t.Error(diff)
 		}
 		if held := []uint64{1, 0, 0, 1}; !slices.Equal(got.Profile.Withheld, held) {
 			t.Errorf("withheld by second: %v", got.Profile.Withheld)
 		}
-		if got.Profile.Stages[0].End != 5*time.Second || got.Generator.Hiccups.Count() != 6 || file.Syncs != len(frames)+1 {
-			t.Errorf("%+v, %d hiccups, %d syncs", got.Profile.Stages, got.Generator.Hiccups.Count(), file.Syncs)
+		if got.Profile.Stages[0].End != 5*time.Second || got.Generator.Hiccups.Count() != 6 ||
+			file.Syncs != len(frames)+1 {
+			t.Errorf("%+v, %d hiccups, %d syncs", got.Profile.Stages, got.Generator.Hiccups.Count(),
+				file.Syncs)
 		}
 	}
 }
@@ -122,7 +125,8 @@ func TestJournalOnAFullDisk(t *testing.T) {
 		full := &testkit.MemoryFile{Size: size}
 		end, _ := testkit.Journaled(t, 3, 4, 4, full)
 		if m := end(); m.SecondsLost != "" || !cmp.Equal(want, m.Seconds, testkit.Histograms) {
-			t.Errorf("%d bytes: the seconds of the run that went on: %s%s", size, m.SecondsLost, cmp.Diff(want, m.Seconds, testkit.Histograms))
+			t.Errorf("%d bytes: the seconds of the run that went on: %s%s", size, m.SecondsLost,
+				cmp.Diff(want, m.Seconds, testkit.Histograms))
 		}
 		if size < frames[0] {
 			continue
@@ -211,7 +215,8 @@ func FuzzReplay(f *testing.F) {
 			return
 		}
 		taped := r
-		if r = measure.NewRecorder(3, []string{"a", "b", "c"}, 1); journal.Replay(r, taken, time.Minute) != nil {
+		if r = measure.NewRecorder(3, []string{"a", "b", "c"}, 1); journal.Replay(r, taken,
+			time.Minute) != nil {
 			t.Fatal("what was replayed can't be")
 		}
 		// What was replayed is written down as it was.
@@ -243,7 +248,8 @@ func FuzzReplay(f *testing.F) {
 // take long to write.
 func gist(m *measure.Measurement) (lines []string) {
 	for _, c := range slices.Concat(m.Main.Cells, m.Warmup.Cells) {
-		lines = append(lines, fmt.Sprintf("%d %s %v %d %d %d %d", c.Group, c.Label, c.Failed, c.AsExpected, c.Violating, c.Clean, c.RateLimited))
+		lines = append(lines, fmt.Sprintf("%d %s %v %d %d %d %d", c.Group, c.Label, c.Failed, c.AsExpected,
+			c.Violating, c.Clean, c.RateLimited))
 		for _, h := range []*measure.Histogram{c.Response, c.Service, c.Lateness} {
 			lines = append(lines, fmt.Sprint(h.Count(), h.Min(), h.Mean(), h.Max()))
 		}
@@ -255,7 +261,8 @@ func gist(m *measure.Measurement) (lines []string) {
 		text, _ := json.Marshal(v)
 		lines = append(lines, string(text))
 	}
-	return append(lines, fmt.Sprint(m.Coverage, m.Flow, m.UngroupedViolations, m.Main.Connections.Opened, m.Warmup.Connections.Resumed))
+	return append(lines, fmt.Sprint(m.Coverage, m.Flow, m.UngroupedViolations, m.Main.Connections.Opened,
+		m.Warmup.Connections.Resumed))
 }
 
 // sealed is a journal of frames whose checksums are right, whatever is in them.

@@ -171,7 +171,8 @@ func TestSecondsThatAreLost(t *testing.T) {
 		file.Reset()
 		file.Write(damage(bytes.Clone(whole)))
 		m := end()
-		if len(testkit.Seconds(m.Seconds)) > 0 || !strings.HasPrefix(m.SecondsLost, "read them back from the journal: of 5 parts ") {
+		if len(testkit.Seconds(m.Seconds)) > 0 || !strings.HasPrefix(m.SecondsLost,
+			"read them back from the journal: of 5 parts ") {
 			t.Errorf("%s: %d seconds, lost: %q", name, len(testkit.Seconds(m.Seconds)), m.SecondsLost)
 		}
 		if n := m.Main.Sent() + m.Warmup.Sent(); n < 80 {

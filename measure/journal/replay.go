@@ -96,8 +96,9 @@ type groupEnd struct {
 func (p *player) play() {
 	e := p.end()
 	o := &p.seen
-	*o = measure.Observation{Group: e.group, Label: e.label, Evaluated: e.evaluated, Violations: o.Violations[:0],
-		Warmup: e.endFlags&endWarmup != 0, Failed: e.endFlags&endFailed != 0,
+	*o = measure.Observation{Group: e.group, Label: e.label, Evaluated: e.evaluated,
+		Violations: o.Violations[:0],
+		Warmup:     e.endFlags&endWarmup != 0, Failed: e.endFlags&endFailed != 0,
 		AsExpected: e.endFlags&endExpected != 0, RateLimited: e.endFlags&endLimited != 0,
 		Refused: e.endFlags&endRefused != 0}
 	o.Intended = p.after(p.last)
@@ -183,7 +184,8 @@ func (p *player) violation() *measure.Example {
 		return nil
 	}
 	key := p.keys[number-1]
-	v := measure.RuleViolation{Rule: key.rule, Pointer: key.pointer, Fails: key.fails, Counted: flags&flagCounted != 0}
+	v := measure.RuleViolation{Rule: key.rule, Pointer: key.pointer, Fails: key.fails,
+		Counted: flags&flagCounted != 0}
 	var kept *measure.Example
 	if flags&flagKept != 0 {
 		var instance measure.Instance
