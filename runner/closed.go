@@ -104,7 +104,8 @@ func (c *closedModel) next(w *worker, due time.Duration) (t turn, ok bool) {
 	defer c.mu.Unlock()
 	c.last = max(c.last, w.free)
 	end := c.runner.schedule.End()
-	woken := c.sending.Err() != nil && time.Since(c.start) < due // before its time: there is no more to wait for
+	// Woken before its time: there is no more to wait for.
+	woken := c.sending.Err() != nil && time.Since(c.start) < due
 	if woken || end > 0 && due >= end || c.interruptedAt > 0 || c.full() || !c.fill(&t.Arrival, due) {
 		return t, false
 	}
@@ -136,7 +137,8 @@ func (c *closedModel) fill(a *schedule.Arrival, due time.Duration) bool {
 
 // full says whether there are as many requests as there shall be.
 func (c *closedModel) full() bool {
-	return c.out || c.load.MaxRequests > 0 && c.all >= c.load.MaxRequests || c.load.Requests > 0 && c.judged >= c.load.Requests
+	return c.out || c.load.MaxRequests > 0 && c.all >= c.load.MaxRequests ||
+		c.load.Requests > 0 && c.judged >= c.load.Requests
 }
 
 // withheldPause is how long a user of the closed load waits after a request that
@@ -165,7 +167,8 @@ func (c *closedModel) interrupt() {
 // extent implements loadModel. Where requests ended the run, it lasted until the
 // last answer came.
 func (c *closedModel) extent() extent {
-	e := extent{counts: c.counts, scheduled: c.scheduled, scheduledWarmup: c.scheduledWarmup, end: c.runner.schedule.End()}
+	e := extent{counts: c.counts, scheduled: c.scheduled, scheduledWarmup: c.scheduledWarmup,
+		end: c.runner.schedule.End()}
 	if e.end == 0 || c.full() {
 		e.end = c.last
 	}
@@ -182,7 +185,8 @@ func (c *closedModel) extent() extent {
 func (c *closedModel) soFar(now time.Duration, _ int) extent {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e := extent{counts: c.counts.clone(), scheduled: slices.Clone(c.scheduled), scheduledWarmup: slices.Clone(c.scheduledWarmup), end: now}
+	e := extent{counts: c.counts.clone(), scheduled: slices.Clone(c.scheduled),
+		scheduledWarmup: slices.Clone(c.scheduledWarmup), end: now}
 	if end := c.runner.schedule.End(); end > 0 {
 		e.end = min(now, end)
 	}

@@ -35,7 +35,8 @@ func (r *Runner) startJournal(start time.Time, began usage, load loadModel) *jou
 	if r.begins.Journal == nil {
 		return nil
 	}
-	w := &journalWriter{runner: r, began: began, start: start, load: load, stop: make(chan struct{}), done: make(chan struct{})}
+	w := &journalWriter{runner: r, began: began, start: start, load: load,
+		stop: make(chan struct{}), done: make(chan struct{})}
 	first := w.state(load.soFar(0, 0))
 	first.Described.Profile.Stages = r.schedule.Stages()
 	if err := r.begins.Journal.Begin(r.recorder, first); err != nil {
@@ -54,7 +55,7 @@ func (w *journalWriter) keep() {
 	for {
 		select {
 		case <-ticker.C:
-			if err := w.runner.begins.Journal.Append(func() *journal.State { return w.state(w.load.soFar(time.Since(w.start), w.due)) }); err != nil {
+			if err := w.runner.begins.Journal.Append(w.now); err != nil {
 				w.fail(err)
 				return
 			}
@@ -65,6 +66,11 @@ func (w *journalWriter) keep() {
 			return
 		}
 	}
+}
+
+// now is the state while the run lasts.
+func (w *journalWriter) now() *journal.State {
+	return w.state(w.load.soFar(time.Since(w.start), w.due))
 }
 
 // last is the state at the end of the run.
@@ -81,7 +87,8 @@ func (w *journalWriter) last() *journal.State {
 // state describes the run. The last second of what was due may not be over, nor
 // the last pause.
 func (w *journalWriter) state(e extent) *journal.State {
-	s := &journal.State{Described: &measure.Measurement{Schema: measure.Schema}, DueFrom: e.from, PausesFrom: w.paused}
+	s := &journal.State{Described: &measure.Measurement{Schema: measure.Schema},
+		DueFrom: e.from, PausesFrom: w.paused}
 	w.runner.describe(s.Described, w.start, e)
 	s.Described.Profile.Stages = nil
 	s.Described.Pauses = s.Described.Pauses[min(w.paused, len(s.Described.Pauses)):]

@@ -31,9 +31,11 @@ type pacer struct {
 	unwait  func()
 	limiter *rate.Limiter
 
-	counts                     *userCounts
-	lateByFreeze               time.Duration // how late the first arrival after a freeze was, until the schedule is reached again
-	scheduled, scheduledWarmup []uint64      // arrivals that were due, by group
+	counts *userCounts
+	// lateByFreeze is how late the first arrival after a freeze was, until the schedule is
+	// reached again.
+	lateByFreeze               time.Duration
+	scheduled, scheduledWarmup []uint64 // arrivals that were due, by group
 	profile                    measure.LoadProfile
 	handed                     time.Duration // when the last arrival was taken
 	over                       bool          // nothing is sent any more
@@ -63,13 +65,15 @@ func pullAhead(all iter.Seq[schedule.Arrival]) (next func() (schedule.Arrival, b
 	}, stop
 }
 
-func newPacer(r *Runner, start time.Time, sending, flight context.Context, next func() (schedule.Arrival, bool), stop func()) *pacer {
+func newPacer(r *Runner, start time.Time, sending, flight context.Context,
+	next func() (schedule.Arrival, bool), stop func()) *pacer {
 	groups := len(r.config.Scenario.Groups)
 	// A backlog that builds up because all workers are busy needs no such limit: the
 	// workers are one.
 	limit := max(plan.CatchUp*r.schedule.Peak(), 1)
 	p := &pacer{
-		runner: r, start: start, sending: sending, flight: flight, counts: newUserCounts(r.config.Scenario, r.schedule.Users()),
+		runner: r, start: start, sending: sending, flight: flight,
+		counts:          newUserCounts(r.config.Scenario, r.schedule.Users()),
 		pool:            newPool(r.limit.workers, r.freezes),
 		limiter:         rate.NewLimiter(rate.Limit(limit), r.burst()),
 		scheduled:       make([]uint64, groups),
@@ -85,8 +89,9 @@ func (p *pacer) interrupt() { p.interruptedAt = time.Since(p.start) }
 
 func (p *pacer) extent() extent {
 	end := p.runner.schedule.SendingEnd()
-	e := extent{scheduled: p.scheduled, scheduledWarmup: p.scheduledWarmup, profile: p.profile, counts: p.counts,
-		noUsers: p.runner.schedule.Due() - p.runner.schedule.Count(), end: end, interrupted: p.interrupted, allBusy: p.allBusy}
+	e := extent{scheduled: p.scheduled, scheduledWarmup: p.scheduledWarmup, profile: p.profile,
+		counts: p.counts, noUsers: p.runner.schedule.Due() - p.runner.schedule.Count(), end: end,
+		interrupted: p.interrupted, allBusy: p.allBusy}
 	if p.interrupted {
 		e.end, e.noUsers = min(e.end, p.stoppedAt), 0
 	}

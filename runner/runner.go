@@ -159,7 +159,8 @@ func (r *Runner) Run(ctx context.Context, how Start) (*measure.Measurement, erro
 	}
 	r.describe(m, start, load.extent())
 	m.Generator = r.generator(began, start, load.extent())
-	m.Generator.Hiccups, m.Generator.MaxGCPause, m.Generator.Seconds = metered.Hiccups, metered.MaxGCPause, metered.Seconds
+	m.Generator.Hiccups, m.Generator.MaxGCPause = metered.Hiccups, metered.MaxGCPause
+	m.Generator.Seconds = metered.Seconds
 	if r.begins.Journal != nil { // what that takes is none of the run
 		r.begins.Journal.AddSeconds(m)
 	}

@@ -27,7 +27,8 @@ func newUserCounts(s *scenario.Scenario, users []int) *userCounts {
 	for i := range s.Groups {
 		g := &s.Groups[i]
 		a.users = append(a.users, measure.GroupUsers{
-			Users: uint64(users[i]), Usernameless: g.Usernameless, Order: string(cmp.Or(g.Order, scenario.Sequential)),
+			Users: uint64(users[i]), Usernameless: g.Usernameless,
+			Order:     string(cmp.Or(g.Order, scenario.Sequential)),
 			Exhausted: string(g.Exhausted), PerUser: g.PerUser, MaxPerUser: g.MaxPerUser,
 		})
 	}
@@ -60,7 +61,8 @@ func (a *userCounts) withhold(arrival schedule.Arrival, reason string) {
 
 // clone returns a copy that counts no further.
 func (a *userCounts) clone() *userCounts {
-	return &userCounts{slices.Clone(a.users), [2]map[withheldKey]uint64{maps.Clone(a.withheld[0]), maps.Clone(a.withheld[1])}}
+	return &userCounts{slices.Clone(a.users),
+		[2]map[withheldKey]uint64{maps.Clone(a.withheld[0]), maps.Clone(a.withheld[1])}}
 }
 
 // describe fills in what was asked, and of whom.
@@ -68,7 +70,8 @@ func (a *userCounts) describe(m *measure.Measurement) {
 	m.Users = slices.Clone(a.users)
 	for i, phase := range []*measure.Phase{&m.Main, &m.Warmup} {
 		for w, n := range a.withheld[i] {
-			phase.Withheld = append(phase.Withheld, measure.Withheld{Group: w.group, Reason: w.reason, Count: n})
+			phase.Withheld = append(phase.Withheld,
+				measure.Withheld{Group: w.group, Reason: w.reason, Count: n})
 		}
 		slices.SortFunc(phase.Withheld, measure.CompareWithheld)
 	}

@@ -82,7 +82,8 @@ func (w *worker) refused() {
 	case scenario.Pause429:
 		w.runner.pauses.begin(now, pauseAfter(&w.exchange))
 	case scenario.Stop429:
-		w.runner.stopper.end(&measure.Stop{At: now, Condition: "load.on429: stop", Observed: "an answer was 429, too many requests"})
+		w.runner.stopper.end(&measure.Stop{At: now, Condition: "load.on429: stop",
+			Observed: "an answer was 429, too many requests"})
 	}
 }
 
@@ -154,7 +155,8 @@ func (w *worker) check(u scenario.User) {
 	}
 	for _, v := range w.violations {
 		o.Violations = append(o.Violations, measure.RuleViolation{
-			Rule: v.Rule, Pointer: v.Pointer, Fails: v.Level == contract.Fail, Expected: v.Expected, Got: v.Got, Counted: v.Counted,
+			Rule: v.Rule, Pointer: v.Pointer, Fails: v.Level == contract.Fail,
+			Expected: v.Expected, Got: v.Got, Counted: v.Counted,
 		})
 	}
 	// The contract hides the token; what a scenario's headers hold it can't know.
@@ -173,7 +175,8 @@ func (w *worker) example(userID string) func(whole bool) measure.Example {
 		if e == nil {
 			correlation, _ := ex.Header.Get("Correlation-Id")
 			e = &measure.Example{
-				UserID: userID, CorrelationID: mask(correlation), TransactionID: string(ex.TransactionID), Status: ex.Status,
+				UserID: userID, CorrelationID: mask(correlation),
+				TransactionID: string(ex.TransactionID), Status: ex.Status,
 				Method: ex.Method, URL: ex.URL, Body: mask(string(ex.Request)), At: w.seen.Sent,
 			}
 		}
@@ -196,9 +199,11 @@ func retryAfter(ex *contract.Exchange) bool {
 
 // answer keeps a whole answer, masked.
 func (w *worker) answer(ex *contract.Exchange) *measure.MaskedResponse {
-	a := &measure.MaskedResponse{Headers: []string{}, Body: w.runner.config.Operation.Mask(strings.ToValidUTF8(string(ex.Body[:min(len(ex.Body), maxKept)]), "\uFFFD"))}
+	mask := w.runner.config.Operation.Mask
+	body := strings.ToValidUTF8(string(ex.Body[:min(len(ex.Body), maxKept)]), "\uFFFD")
+	a := &measure.MaskedResponse{Headers: []string{}, Body: mask(body)}
 	for _, f := range ex.Header {
-		a.Headers = append(a.Headers, w.runner.config.Operation.Mask(f.Name+": "+f.Value))
+		a.Headers = append(a.Headers, mask(f.Name+": "+f.Value))
 	}
 	return a
 }

@@ -17,19 +17,24 @@ var pushes = []string{"PUSH_CONFIRMATION_REQUIRED", "PUSH_CONFIRMATION_TIMED_OUT
 // counts them. Whether a user's device is in test mode, and so receives
 // nothing, nobody knows but the environment.
 func messageKinds(s *scenario.Scenario, g *scenario.Group) (kinds string, limited bool) {
-	expected := slices.DeleteFunc(slices.Clone(g.Expect.Statuses), func(status string) bool { return slices.Contains(silent, status) })
+	expected := slices.DeleteFunc(slices.Clone(g.Expect.Statuses),
+		func(status string) bool { return slices.Contains(silent, status) })
+	only := func(of ...string) bool {
+		return len(expected) > 0 && !slices.ContainsFunc(expected,
+			func(status string) bool { return !slices.Contains(of, status) })
+	}
 	switch {
 	case s.Target.Simulator != nil,
 		!slices.Contains(g.Expect.HTTPStatuses, 201),
 		len(g.Expect.Statuses) > 0 && len(expected) == 0:
 		return "", false
-	case len(expected) > 0 && !slices.ContainsFunc(expected, func(status string) bool { return !slices.Contains(pushes, status) }):
+	case only(pushes...):
 		return "push", false
 	}
 	if kinds, known := oneTime(g.Request); known {
 		return kinds, kinds == "e-mail" || kinds == "SMS"
 	}
-	if len(expected) > 0 && !slices.ContainsFunc(expected, func(status string) bool { return status != "OTP_REQUIRED" }) {
+	if only("OTP_REQUIRED") {
 		return "e-mail, SMS or voice", true
 	}
 	return "e-mail, SMS, voice or push", true

@@ -62,7 +62,8 @@ func (s *Schedule) Place(t time.Duration) (place Place, ok bool) {
 	}
 	cycle, st := p.find(t)
 	i := sort.Search(len(p.stages), func(i int) bool { return p.stages[i].start > st.start })
-	return Place{Stage: i, Stages: len(p.stages), Cycle: cycle + 1, Cycles: p.cycles, Name: stageName(&st.Stage)}, true
+	return Place{Stage: i, Stages: len(p.stages), Cycle: cycle + 1, Cycles: p.cycles,
+		Name: stageName(&st.Stage)}, true
 }
 
 // warmupName is what the warm-up is called among the stages.
@@ -92,7 +93,8 @@ func (s *Schedule) StageCounts() (all []StageCount) {
 		p := &s.sections[i]
 		for j, n := range s.countStages(i) {
 			st := &p.stages[j].Stage
-			one := StageCount{Stage: *st, Label: stageName(st), Warmup: p.warmup, Times: p.cycles, Requests: n}
+			one := StageCount{Stage: *st, Label: stageName(st), Warmup: p.warmup,
+				Times: p.cycles, Requests: n}
 			if p.warmup {
 				one.Label = warmupName
 			}
