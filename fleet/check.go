@@ -16,7 +16,7 @@ import (
 // message is what travels. Who has the run's token may send anything: what would
 // have the other end run out of memory, or write what is no text, is refused.
 type message interface {
-	hello | plan | piece | claim | grant | offer | receipt | state | beat
+	hello | planMessage | fileChunk | claim | grant | offer | receipt | runState | beat
 	check() error
 }
 
@@ -70,7 +70,7 @@ func (h hello) check() error {
 }
 
 // check lets the plan of another protocol pass: the worker then says so.
-func (p plan) check() error {
+func (p planMessage) check() error {
 	switch {
 	case !plain(maxHost, p.Version, p.Scenario, p.Hash, p.Epoch) || !plain(maxText, p.Withheld):
 		return errText
@@ -92,11 +92,11 @@ func (p plan) check() error {
 	return nil
 }
 
-func (s state) check() error {
+func (s runState) check() error {
 	if !plain(maxText, s.Why) || !plain(maxHost, s.Epoch) || s.Stop != nil && !plain(maxText, s.Stop.Condition, s.Stop.Observed) {
 		return errText
 	}
-	if !slices.Contains([]phase{gathering, arming, going, stopping, cancelled, done}, s.Phase) {
+	if !slices.Contains([]runPhase{gathering, arming, going, stopping, cancelled, done}, s.Phase) {
 		return errors.New("it has an unknown phase")
 	}
 	if len(s.Out) > measure.MaxShards {
@@ -109,7 +109,7 @@ func (b beat) check() error {
 	switch {
 	case !plain(maxHost, b.Host) || !plain(maxText, b.Why):
 		return errText
-	case !slices.Contains([]stage{refused, claimed, ready, armed, running, delivering, delivered, gone, left}, b.Stage):
+	case !slices.Contains([]workerStage{refused, claimed, ready, armed, running, delivering, delivered, gone, left}, b.Stage):
 		return errors.New("it has an unknown stage")
 	case b.Shard < AnyShard || b.Shard >= measure.MaxShards || b.RoundTrip < 0 || b.RoundTrip > time.Hour:
 		return errSize
@@ -119,7 +119,7 @@ func (b beat) check() error {
 	return nil
 }
 
-func (p piece) check() error {
+func (p fileChunk) check() error {
 	if p.File < 0 || p.File >= maxFiles || p.Offset < 0 || p.Offset > maxFilesSize {
 		return errSize
 	}

@@ -36,7 +36,7 @@ type delivery struct {
 }
 
 // takeFinal hands a piece of a measurement to the loop.
-func (r *run) takeFinal(m *nats.Msg) {
+func (r *coordination) takeFinal(m *nats.Msg) {
 	id := idOf(m, r.names.final("*"))
 	if _, admitted := r.admitted.Load(id); !admitted {
 		_ = m.Respond(encode(receipt{Refused: "this worker has no shard of the run"}))
@@ -51,7 +51,7 @@ func (r *run) takeFinal(m *nats.Msg) {
 }
 
 // collect takes in a piece of a shard's measurement, and says what is wanted next.
-func (r *run) collect(m *member, o offer, piece []byte) receipt {
+func (r *coordination) collect(m *member, o offer, piece []byte) receipt {
 	switch {
 	case m.lost:
 		return receipt{Refused: tidy("the shard is lost: " + m.why)}
@@ -117,7 +117,7 @@ func (d *delivery) read() (*measure.Measurement, error) {
 }
 
 // deliveries counts the measurements that are on their way.
-func (r *run) deliveries() (n int) {
+func (r *coordination) deliveries() (n int) {
 	for _, m := range r.shards {
 		if m.delivery != nil {
 			n++
@@ -130,7 +130,7 @@ func (r *run) deliveries() (n int) {
 var errDamaged = errors.New("it was changed on its way")
 
 // read reads a measurement that is here as a whole.
-func (r *run) read(m *member, d *delivery) {
+func (r *coordination) read(m *member, d *delivery) {
 	final, err := d.read()
 	if err == nil {
 		err = r.c.Plan.fits(final, m.shard, r.state.Start)
@@ -152,7 +152,7 @@ func (p *Plan) fits(m *measure.Measurement, shard int, start time.Time) error {
 }
 
 // got takes in a shard's measurement, or why it can't be read.
-func (r *run) got(m *member, final *measure.Measurement, err error) {
+func (r *coordination) got(m *member, final *measure.Measurement, err error) {
 	m.delivery = nil
 	switch {
 	case m.lost:

@@ -31,9 +31,9 @@ type External struct {
 	CA, Certificate, Key string
 }
 
-// ErrRefused is the error of a server that does not let one in, or is not the
+// errRefused is the error of a server that does not let one in, or is not the
 // one it should be: trying again does not help.
-var ErrRefused = errors.New("refused")
+var errRefused = errors.New("refused")
 
 // settingsError is of files that say how to connect: trying again does not help.
 type settingsError struct{ error }
@@ -72,7 +72,7 @@ func lasting(name string) []nats.Option {
 
 // connect connects a worker to an embedded server.
 func (j *Join) connect(id string) (*nats.Conn, error) {
-	options := append(lasting("mfaload worker"), nats.UserInfo(id, j.Token), nats.CustomInboxPrefix(names{j.Run}.inbox(id)),
+	options := append(lasting("mfaload worker"), nats.UserInfo(id, j.Token), nats.CustomInboxPrefix(subjects{j.Run}.inbox(id)),
 		nats.IgnoreDiscoveredServers(), nats.Secure(j.tls()))
 	// One address at a time: the one that works is then the only one that a
 	// broken connection is made to again, without waiting for others.
@@ -82,7 +82,7 @@ func (j *Join) connect(id string) (*nats.Conn, error) {
 		if err == nil {
 			return nc, nil
 		}
-		if failed = connectError(err); errors.Is(failed, ErrRefused) {
+		if failed = connectError(err); errors.Is(failed, errRefused) {
 			break
 		}
 	}
@@ -170,13 +170,13 @@ func connectError(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, errPin):
-		return fmt.Errorf("%w: %w: take the join file of this run's coordinator", ErrRefused, errPin)
+		return fmt.Errorf("%w: %w: take the join file of this run's coordinator", errRefused, errPin)
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked), errors.Is(err, nats.ErrAccountAuthExpired):
-		return fmt.Errorf("%w: the NATS server does not take the credentials: take the join file, or the credentials, of this run", ErrRefused)
+		return fmt.Errorf("%w: the NATS server does not take the credentials: take the join file, or the credentials, of this run", errRefused)
 	case errors.Is(err, nats.ErrSecureConnWanted), errors.Is(err, nats.ErrSecureConnRequired):
-		return fmt.Errorf("%w: the NATS server offers no TLS: switch it on there, TLS 1.3", ErrRefused)
+		return fmt.Errorf("%w: the NATS server offers no TLS: switch it on there, TLS 1.3", errRefused)
 	case errors.As(err, &unknown), errors.As(err, &host), errors.As(err, &invalid):
-		return fmt.Errorf("%w: %w: name the authority of the NATS server with --nats-ca", ErrRefused, err)
+		return fmt.Errorf("%w: %w: name the authority of the NATS server with --nats-ca", errRefused, err)
 	}
 	return err
 }
@@ -186,7 +186,7 @@ func dial(ctx context.Context, connect func() (*nats.Conn, error)) (*nats.Conn, 
 	for {
 		nc, err := connect()
 		var settings settingsError
-		if err == nil || errors.Is(err, ErrRefused) || errors.As(err, &settings) {
+		if err == nil || errors.Is(err, errRefused) || errors.As(err, &settings) {
 			return nc, err
 		}
 		select {

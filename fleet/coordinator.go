@@ -34,15 +34,15 @@ type Result struct {
 	Started time.Time
 	// Parts are the measurements by shard; nil where one was lost.
 	Parts []*measure.Measurement
-	Lost  []Lost
+	Lost  []LostShard
 	// RoundTrip is the longest of the round trips that the workers' clocks were
 	// read with: they began within half of it of each other, and what their
 	// machines add.
 	RoundTrip time.Duration
 }
 
-// Lost is a shard without a measurement.
-type Lost struct {
+// LostShard is a shard without a measurement.
+type LostShard struct {
 	Shard int
 	Host  string
 	Why   string
@@ -52,8 +52,8 @@ type Lost struct {
 	Last *Snapshot
 }
 
-// ErrExists says that there is a run of that name.
-var ErrExists = errors.New("the NATS server has a run of that name, and its coordinator is alive: choose another --run")
+// errExists says that there is a run of that name.
+var errExists = errors.New("the NATS server has a run of that name, and its coordinator is alive: choose another --run")
 
 // Lead leads a run: it waits for the workers, has them begin at one time, and
 // collects what they measured. When the context ends before the start, nothing
@@ -106,13 +106,13 @@ func (c *Coordinator) connect(ctx context.Context) (*nats.Conn, error) {
 	waiting, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	return dial(waiting, func() (*nats.Conn, error) {
-		return c.External.connect("mfaload coordinator", names{c.Plan.Run}.inbox("coordinator"))
+		return c.External.connect("mfaload coordinator", subjects{c.Plan.Run}.inbox("coordinator"))
 	})
 }
 
 // alone makes sure that nobody else leads a run of this name on an external server. Two that
 // begin at the same time hear each other later: see [run.hearOther].
-func (c *Coordinator) alone(ctx context.Context, r *run) error {
+func (c *Coordinator) alone(ctx context.Context, r *coordination) error {
 	if c.External == nil {
 		return nil
 	}
@@ -121,15 +121,15 @@ func (c *Coordinator) alone(ctx context.Context, r *run) error {
 	question := encode(hello{Protocol: protocol, Version: c.Plan.Version, Host: "another coordinator"})
 	_, err := r.nc.RequestWithContext(try, r.names.hello(newWorkerID()), question)
 	if err == nil {
-		return ErrExists
+		return errExists
 	}
 	return ctx.Err() // without a response, nobody is there
 }
 
 // listen responds to workers and takes in what they say.
-func (r *run) listen(files *files) error {
+func (r *coordination) listen(files *files) error {
 	p := r.c.Plan
-	response := encode(plan{Protocol: protocol, Version: p.Version, Epoch: r.state.Epoch, Scenario: p.Scenario, Hash: p.Hash, Shards: p.Shards,
+	response := encode(planMessage{Protocol: protocol, Version: p.Version, Epoch: r.state.Epoch, Scenario: p.Scenario, Hash: p.Hash, Shards: p.Shards,
 		Answers: p.Answers, Files: files.refs, Withheld: tidy(p.Withheld), Spread: p.Spread})
 	if len(response) > int(r.nc.MaxPayload()) {
 		return fmt.Errorf("the plan of the run has %d bytes, and the NATS server takes %d: use fewer files, or raise its max_payload", len(response), r.nc.MaxPayload())
@@ -154,7 +154,7 @@ func (r *run) listen(files *files) error {
 }
 
 // greet gives a worker the plan.
-func (r *run) greet(m *nats.Msg, response []byte) {
+func (r *coordination) greet(m *nats.Msg, response []byte) {
 	_ = m.Respond(response)
 	h, err := decode[hello](m.Data)
 	if err == nil && (h.Protocol != protocol || h.Version != r.c.Plan.Version) {
@@ -165,13 +165,13 @@ func (r *run) greet(m *nats.Msg, response []byte) {
 }
 
 // hearOther notices another coordinator of the same run.
-func (r *run) hearOther(m *nats.Msg) {
-	if s, err := decode[state](m.Data); err != nil || s.Epoch == r.state.Epoch || s.Phase == done || s.Phase == cancelled {
+func (r *coordination) hearOther(m *nats.Msg) {
+	if s, err := decode[runState](m.Data); err != nil || s.Epoch == r.state.Epoch || s.Phase == done || s.Phase == cancelled {
 		return
 	}
 	r.post(func() {
 		if r.state.Phase == gathering || r.state.Phase == arming {
-			r.fail("%w", ErrExists)
+			r.fail("%w", errExists)
 		}
 	})
 }
@@ -180,7 +180,7 @@ func (r *run) hearOther(m *nats.Msg) {
 func idOf(m *nats.Msg, any string) string { return m.Subject[len(any)-1:] }
 
 // takeBeat hands a worker's beat to the loop. One who has no shard has little to say.
-func (r *run) takeBeat(m *nats.Msg) {
+func (r *coordination) takeBeat(m *nats.Msg) {
 	id := idOf(m, r.names.beat("*"))
 	if _, admitted := r.admitted.Load(id); !admitted && len(m.Data) > maxStranger {
 		return
@@ -194,7 +194,7 @@ func (r *run) takeBeat(m *nats.Msg) {
 const maxStranger = 2 * maxText
 
 // lead is the loop that owns everything about the run.
-func (r *run) lead(ctx context.Context) (*Result, error) {
+func (r *coordination) lead(ctx context.Context) (*Result, error) {
 	defer close(r.quit)
 	r.enter(gathering, "")
 	gather := time.NewTimer(r.c.Within)

@@ -19,14 +19,14 @@ const (
 )
 
 // setLoadEnd notes when the load is to be over.
-func (r *run) setLoadEnd() {
+func (r *coordination) setLoadEnd() {
 	if p := &r.c.Plan; p.Length > 0 {
 		r.loadEnds = r.state.Start.Add(p.Length + p.Drain + loadGrace)
 	}
 }
 
 // finish notes that a worker's load is over.
-func (r *run) finish(m *member) {
+func (r *coordination) finish(m *member) {
 	if m.deliverBy.IsZero() {
 		r.moved = time.Now()
 		m.deliverBy = r.moved.Add(r.deliverWithin())
@@ -35,12 +35,12 @@ func (r *run) finish(m *member) {
 
 // deliverWithin is how long after its load a shard's measurement may take to be here. Long
 // runs take long to be packed: about a hundredth of their length at most.
-func (r *run) deliverWithin() time.Duration {
+func (r *coordination) deliverWithin() time.Duration {
 	return deliverGrace + time.Duration(len(r.shards))*time.Second + r.c.Plan.Length/100
 }
 
 // stopLoad has all workers stop, and gives them the time that they may take for it.
-func (r *run) stopLoad(why string) {
+func (r *coordination) stopLoad(why string) {
 	if r.state.Phase == going {
 		r.enter(stopping, why)
 	}
@@ -51,7 +51,7 @@ func (r *run) stopLoad(why string) {
 }
 
 // hurry ends what takes too long.
-func (r *run) hurry(now time.Time) {
+func (r *coordination) hurry(now time.Time) {
 	if r.state.Phase != going && r.state.Phase != stopping {
 		return
 	}

@@ -16,16 +16,16 @@ import (
 	"mfaload/measure"
 )
 
-// counter is where a worker asks the coordinator for things, and hands its measurement over.
-type counter struct {
-	names
+// coordinatorClient is where a worker asks the coordinator for things, and hands its measurement over.
+type coordinatorClient struct {
+	subjects
 	id string
 	nc *nats.Conn
 }
 
 // claim asks for a shard.
-func (c *counter) claim(ctx context.Context, want claim) (shard int, err error) {
-	m := nats.NewMsg(c.names.claim(c.id))
+func (c *coordinatorClient) claim(ctx context.Context, want claim) (shard int, err error) {
+	m := nats.NewMsg(c.subjects.claim(c.id))
 	m.Data = encode(want)
 	response, err := c.ask(ctx, m)
 	if err != nil {
@@ -46,14 +46,14 @@ func (c *counter) claim(ctx context.Context, want claim) (shard int, err error) 
 // errRefusedFinal says that the coordinator takes nothing of this worker.
 var errRefusedFinal = errors.New("the coordinator does not take it")
 
-// parcel is a packed measurement, and what the coordinator is told of it.
-type parcel struct {
+// packedMeasurement is a packed measurement, and what the coordinator is told of it.
+type packedMeasurement struct {
 	io.ReaderAt
 	offer
 }
 
 // pack packs a measurement into a temporary file.
-func pack(m *measure.Measurement) (*parcel, error) {
+func pack(m *measure.Measurement) (*packedMeasurement, error) {
 	f, err := disk.NewTemporary()
 	if err != nil {
 		return nil, err
@@ -67,12 +67,12 @@ func pack(m *measure.Measurement) (*parcel, error) {
 		return nil, err
 	}
 	size, err := f.Seek(0, io.SeekCurrent)
-	return &parcel{f, offer{Size: size, SHA256: hex.EncodeToString(sum.Sum(nil))}}, err
+	return &packedMeasurement{f, offer{Size: size, SHA256: hex.EncodeToString(sum.Sum(nil))}}, err
 }
 
 // deliver hands a packed measurement over, in pieces. It is done once the coordinator could read
 // all of it.
-func (c *counter) deliver(ctx context.Context, packed *parcel) error {
+func (c *coordinatorClient) deliver(ctx context.Context, packed *packedMeasurement) error {
 	o := packed.offer
 	for piece := []byte(nil); ; {
 		r, err := c.hand(ctx, o, piece)
@@ -101,14 +101,14 @@ func (c *counter) deliver(ctx context.Context, packed *parcel) error {
 }
 
 // pieceSize is how much of a measurement goes in one message.
-func (c *counter) pieceSize() int64 {
+func (c *coordinatorClient) pieceSize() int64 {
 	const headers = 4 << 10
 	return max(min(pieceSize, c.nc.MaxPayload()-headers), 1<<10)
 }
 
 // hand sends a piece and returns what the coordinator wants next.
-func (c *counter) hand(ctx context.Context, o offer, piece []byte) (receipt, error) {
-	m := nats.NewMsg(c.names.final(c.id))
+func (c *coordinatorClient) hand(ctx context.Context, o offer, piece []byte) (receipt, error) {
+	m := nats.NewMsg(c.subjects.final(c.id))
 	m.Header.Set(offerHeader, string(encode(o)))
 	m.Data = piece
 	response, err := c.ask(ctx, m)

@@ -21,7 +21,7 @@ import (
 // hand is a connection that speaks the protocol of a run by hand, as a worker may that means no
 // good.
 type hand struct {
-	*counter
+	*coordinatorClient
 	t  *testing.T
 	tm *team
 }
@@ -34,26 +34,26 @@ func (tm *team) hand(t *testing.T) *hand {
 		t.Fatal(err)
 	}
 	t.Cleanup(nc.Close)
-	return &hand{&counter{names{"test"}, id, nc}, t, tm}
+	return &hand{&coordinatorClient{subjects{"test"}, id, nc}, t, tm}
 }
 
 // heard is what a subscription gets.
 func heard(of any) *nats.Msg { return &nats.Msg{Data: encode(of)} }
 
 // beat says how it is, until the test ends: an honest worker's state.
-func (h *hand) beat(shard int, now stage) (say func(stage)) {
+func (h *hand) beat(shard int, now workerStage) (say func(workerStage)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	h.t.Cleanup(cancel)
 	return h.beatUntil(ctx, shard, now)
 }
 
-func (h *hand) beatUntil(ctx context.Context, shard int, now stage) (say func(stage)) {
-	stages := make(chan stage)
+func (h *hand) beatUntil(ctx context.Context, shard int, now workerStage) (say func(workerStage)) {
+	stages := make(chan workerStage)
 	go func() {
 		ticker := time.NewTicker(beatEvery / 2)
 		defer ticker.Stop()
 		for {
-			_ = h.nc.Publish(h.names.beat(h.id), encode(beat{Host: "by hand", Shard: shard, Stage: now}))
+			_ = h.nc.Publish(h.subjects.beat(h.id), encode(beat{Host: "by hand", Shard: shard, Stage: now}))
 			select {
 			case now = <-stages:
 			case <-ticker.C:
@@ -62,11 +62,11 @@ func (h *hand) beatUntil(ctx context.Context, shard int, now stage) (say func(st
 			}
 		}
 	}()
-	return func(s stage) { stages <- s }
+	return func(s workerStage) { stages <- s }
 }
 
 // join claims a shard and gets as far as to begin.
-func (h *hand) join(ctx context.Context, shard int) (say func(stage), started time.Time) {
+func (h *hand) join(ctx context.Context, shard int) (say func(workerStage), started time.Time) {
 	h.t.Helper()
 	beating, cancel := context.WithCancel(context.Background())
 	h.t.Cleanup(cancel)
@@ -74,13 +74,13 @@ func (h *hand) join(ctx context.Context, shard int) (say func(stage), started ti
 }
 
 // joinUntil is as join, and says nothing any more once beating ends.
-func (h *hand) joinUntil(ctx, beating context.Context, shard int) (say func(stage), started time.Time) {
+func (h *hand) joinUntil(ctx, beating context.Context, shard int) (say func(workerStage), started time.Time) {
 	h.t.Helper()
 	if _, err := h.claim(ctx, claim{shard, "by hand", testHash}); err != nil {
 		h.t.Fatal(err)
 	}
 	say = h.beatUntil(beating, shard, ready)
-	states, err := h.nc.SubscribeSync(h.names.state())
+	states, err := h.nc.SubscribeSync(h.subjects.state())
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func (h *hand) joinUntil(ctx, beating context.Context, shard int) (say func(stag
 		if err != nil {
 			h.t.Fatal(err)
 		}
-		switch now, _ := decode[state](m.Data); now.Phase {
+		switch now, _ := decode[runState](m.Data); now.Phase {
 		case arming:
 			say(armed)
 		case going:
@@ -295,7 +295,7 @@ func TestFilesTravel(t *testing.T) {
 	_, _ = lead()
 }
 
-func parcelOf(packed []byte) *parcel {
+func parcelOf(packed []byte) *packedMeasurement {
 	sum := sha256.Sum256(packed)
-	return &parcel{bytes.NewReader(packed), offer{Size: int64(len(packed)), SHA256: hex.EncodeToString(sum[:])}}
+	return &packedMeasurement{bytes.NewReader(packed), offer{Size: int64(len(packed)), SHA256: hex.EncodeToString(sum[:])}}
 }

@@ -110,7 +110,7 @@ func TestDebianServer(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := certificate(t, dir)
 	lead, help := filepath.Join(dir, "lead.nk"), filepath.Join(dir, "worker.nk")
-	publish, subscribe := names{"pr-812"}.workerMay("*")
+	publish, subscribe := subjects{"pr-812"}.workerMay("*")
 	quote := func(all []string) string { return `"` + strings.Join(all, `", "`) + `"` }
 	config := filepath.Join(dir, "nats.conf")
 	write(t, config, fmt.Appendf(nil, `listen: "127.0.0.1:-1"

@@ -229,7 +229,7 @@ func TestWorkerMay(t *testing.T) {
 	}
 	defer nc.Close()
 	nc.SetErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { denied <- err })
-	n := names{"test"}
+	n := subjects{"test"}
 	for _, subject := range []string{n.state(), n.beat("*"), n.beat(other), n.claim(other), n.final(other), n.file(other),
 		n.inbox(other) + ".x", "$KV.mfaload-test-shards.0", "$O.mfaload-test-large.C.x", "$JS.API.STREAM.CREATE.more", "$JS.API.STREAM.LIST", "anything"} {
 		if err := nc.Publish(subject, []byte("{}")); err != nil {
@@ -247,7 +247,7 @@ func TestWorkerMay(t *testing.T) {
 			t.Errorf("subscribe to %s: %v", subject, err)
 		}
 	}
-	c := &counter{n, id, nc}
+	c := &coordinatorClient{n, id, nc}
 	if shard, err := c.claim(ctx, claim{0, "stranger", testHash}); err == nil {
 		t.Errorf("it got shard %d, which another worker has", shard)
 	}

@@ -75,7 +75,7 @@ const failedHeader = "Mfaload-Failed"
 // serve responds with a piece of a file.
 func (f *files) serve(m *nats.Msg) {
 	response := nats.NewMsg(m.Reply)
-	p, err := decode[piece](m.Data)
+	p, err := decode[fileChunk](m.Data)
 	switch {
 	case err != nil:
 	case p.File >= len(f.refs) || p.Offset > f.refs[p.File].Size:
@@ -94,7 +94,7 @@ func (f *files) serve(m *nats.Msg) {
 }
 
 // fetch gets the files of the plan into a folder.
-func (c *counter) fetch(ctx context.Context, refs []fileRef, dir string) error {
+func (c *coordinatorClient) fetch(ctx context.Context, refs []fileRef, dir string) error {
 	for i, ref := range refs {
 		path := filepath.Join(dir, filepath.FromSlash(ref.Name)) // it is local: see plan.check
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -107,7 +107,7 @@ func (c *counter) fetch(ctx context.Context, refs []fileRef, dir string) error {
 	return nil
 }
 
-func (c *counter) fetchFile(ctx context.Context, index int, ref fileRef, path string) error {
+func (c *coordinatorClient) fetchFile(ctx context.Context, index int, ref fileRef, path string) error {
 	out, err := disk.New(path)
 	if err != nil {
 		return err
@@ -115,7 +115,7 @@ func (c *counter) fetchFile(ctx context.Context, index int, ref fileRef, path st
 	defer out.Close()
 	sum := sha256.New()
 	for offset := int64(0); offset < ref.Size; {
-		data, err := c.fetchPiece(ctx, piece{index, offset}, min(pieceSize, ref.Size-offset))
+		data, err := c.fetchPiece(ctx, fileChunk{index, offset}, min(pieceSize, ref.Size-offset))
 		if err != nil {
 			return err
 		}
@@ -132,8 +132,8 @@ func (c *counter) fetchFile(ctx context.Context, index int, ref fileRef, path st
 }
 
 // fetchPiece asks for a piece until there is a response.
-func (c *counter) fetchPiece(ctx context.Context, p piece, size int64) ([]byte, error) {
-	m := nats.NewMsg(c.names.file(c.id))
+func (c *coordinatorClient) fetchPiece(ctx context.Context, p fileChunk, size int64) ([]byte, error) {
+	m := nats.NewMsg(c.subjects.file(c.id))
 	m.Data = encode(p)
 	response, err := c.ask(ctx, m)
 	switch {
@@ -149,7 +149,7 @@ func (c *counter) fetchPiece(ctx context.Context, p piece, size int64) ([]byte, 
 
 // ask sends a request until there is a response, or the context ends. All requests of a run may
 // be sent more than once: the second response is the first one's.
-func (c *counter) ask(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
+func (c *coordinatorClient) ask(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
 	for {
 		try, cancel := context.WithTimeout(ctx, 2*time.Second)
 		response, err := c.nc.RequestMsgWithContext(try, m)

@@ -14,7 +14,7 @@ const ticksKept = 8
 // addUp holds the conditions of load.stopOn against the sums of all shards,
 // second by second, as far as all have told. A shard that is lost or over has
 // nothing more to say.
-func (r *run) addUp() {
+func (r *coordination) addUp() {
 	if r.guard == nil || r.state.Phase != going {
 		return
 	}
@@ -34,7 +34,7 @@ func (r *run) addUp() {
 }
 
 // own is what all shards said of mfaload's own part in the run.
-func (r *run) own() *measure.OwnPart {
+func (r *coordination) own() *measure.OwnPart {
 	sum := &measure.OwnPart{}
 	for _, m := range r.shards {
 		if m != nil {
@@ -45,7 +45,7 @@ func (r *run) own() *measure.OwnPart {
 }
 
 // told is the last second that all shards told of that have something to say.
-func (r *run) told() int64 {
+func (r *coordination) told() int64 {
 	last, farthest := int64(-1), int64(0)
 	for _, m := range r.shards {
 		farthest = max(farthest, m.upTo)
@@ -86,7 +86,7 @@ func (m *member) tellOwn(p *measure.OwnPart) {
 const maxGap = time.Hour
 
 // stop ends the run everywhere, as failed.
-func (r *run) stop(why *measure.Stop) {
+func (r *coordination) stop(why *measure.Stop) {
 	if r.state.Phase != going {
 		return
 	}

@@ -89,7 +89,7 @@ func TestSilentWorkerIsOutForGood(t *testing.T) {
 	tm, w := newTeam(t, 2), &work{requests: 10, length: 5 * time.Second}
 	lead, works := tm.start(t.Context(), tm.worker(1, w))
 	h := tm.hand(t)
-	states, err := h.nc.SubscribeSync(h.names.state())
+	states, err := h.nc.SubscribeSync(h.subjects.state())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestSilentWorkerIsOutForGood(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if now, _ := decode[state](message.Data); len(now.Out) == 1 && now.Out[0] == 0 {
+		if now, _ := decode[runState](message.Data); len(now.Out) == 1 && now.Out[0] == 0 {
 			break
 		}
 	}
@@ -132,13 +132,13 @@ func TestSilentWorkerIsOutForGood(t *testing.T) {
 // Of two coordinators of one name, one after the other, workers hear their own.
 func TestOtherEpochIsNotHeard(t *testing.T) {
 	s := &session{epoch: "a", changed: make(chan struct{})}
-	for _, now := range []state{{Epoch: "b", Phase: going}, {Phase: going}} {
+	for _, now := range []runState{{Epoch: "b", Phase: going}, {Phase: going}} {
 		s.hear(heard(now))
 		if s.state.Phase != "" {
 			t.Errorf("it heard %+v", now)
 		}
 	}
-	if s.hear(heard(state{Epoch: "a", Phase: going})); s.state.Phase != going {
+	if s.hear(heard(runState{Epoch: "a", Phase: going})); s.state.Phase != going {
 		t.Error("it does not hear its own")
 	}
 }

@@ -15,8 +15,8 @@ type hello struct {
 	Host     string `json:"host"`
 }
 
-// plan is the response: what is to be run.
-type plan struct {
+// planMessage is the response: what is to be run.
+type planMessage struct {
 	Protocol int    `json:"protocol"`
 	Version  string `json:"version"`
 	// Epoch names the coordinator: two that lead a run of the same name, one after the other,
@@ -38,8 +38,8 @@ type fileRef struct {
 	SHA256 string `json:"sha256"`
 }
 
-// piece asks for a piece of a file that travels.
-type piece struct {
+// fileChunk asks for a fileChunk of a file that travels.
+type fileChunk struct {
 	File   int   `json:"file"` // its index in the plan
 	Offset int64 `json:"offset"`
 }
@@ -73,22 +73,22 @@ type receipt struct {
 	Refused string `json:"refused,omitempty"` // it takes nothing of this worker
 }
 
-// phase is what the coordinator wants.
-type phase string
+// runPhase is what the coordinator wants.
+type runPhase string
 
 const (
-	gathering phase = "gathering" // workers join and get ready
-	arming    phase = "arming"    // the start is set
-	going     phase = "going"     // all are armed: begin at the start
-	stopping  phase = "stopping"  // end the load now
-	cancelled phase = "cancelled" // nothing is to be sent any more
-	done      phase = "done"      // the results are in
+	gathering runPhase = "gathering" // workers join and get ready
+	arming    runPhase = "arming"    // the start is set
+	going     runPhase = "going"     // all are armed: begin at the start
+	stopping  runPhase = "stopping"  // end the load now
+	cancelled runPhase = "cancelled" // nothing is to be sent any more
+	done      runPhase = "done"      // the results are in
 )
 
-// state is what the coordinator says again and again.
-type state struct {
-	Epoch string `json:"epoch"`
-	Phase phase  `json:"phase"`
+// runState is what the coordinator says again and again.
+type runState struct {
+	Epoch string   `json:"epoch"`
+	Phase runPhase `json:"phase"`
 	// Start is when to begin, by the coordinator's clock, once it is set.
 	Start time.Time `json:"start"`
 	Why   string    `json:"why,omitempty"`
@@ -99,30 +99,30 @@ type state struct {
 	Out []int `json:"out,omitempty"`
 }
 
-// stage is how far a worker is.
-type stage string
+// workerStage is how far a worker is.
+type workerStage string
 
 const (
-	refused    stage = "refused"    // it does not take part
-	claimed    stage = "claimed"    // it has a shard and gets ready
-	ready      stage = "ready"      // it could begin
-	armed      stage = "armed"      // it knows when to begin
-	running    stage = "running"    // it sends, or waits for responses
-	delivering stage = "delivering" // its load is over, and its measurement travels
-	delivered  stage = "delivered"  // the coordinator has its measurement
-	gone       stage = "gone"       // it gave up
-	left       stage = "left"       // it is not needed any more
+	refused    workerStage = "refused"    // it does not take part
+	claimed    workerStage = "claimed"    // it has a shard and gets ready
+	ready      workerStage = "ready"      // it could begin
+	armed      workerStage = "armed"      // it knows when to begin
+	running    workerStage = "running"    // it sends, or waits for responses
+	delivering workerStage = "delivering" // its load is over, and its measurement travels
+	delivered  workerStage = "delivered"  // the coordinator has its measurement
+	gone       workerStage = "gone"       // it gave up
+	left       workerStage = "left"       // it is not needed any more
 )
 
 // loadOver says that a worker at this stage sends nothing any more.
-func (s stage) loadOver() bool { return s == delivering || s == delivered || s == left }
+func (s workerStage) loadOver() bool { return s == delivering || s == delivered || s == left }
 
 // beat is what a worker says of itself again and again.
 type beat struct {
-	Host  string `json:"host"`
-	Shard int    `json:"shard"`
-	Stage stage  `json:"stage"`
-	Why   string `json:"why,omitempty"`
+	Host  string      `json:"host"`
+	Shard int         `json:"shard"`
+	Stage workerStage `json:"stage"`
+	Why   string      `json:"why,omitempty"`
 	// Offset is by how much the coordinator's clock is ahead, RoundTrip the
 	// time of the quickest question, which bounds the error: half of it.
 	Offset    time.Duration `json:"offset_ns,omitempty"`

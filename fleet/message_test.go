@@ -19,32 +19,32 @@ func testBeat() beat {
 		Snapshot: snapshot(Shard{3, 8}, 1)}
 }
 
-func testPlan() plan {
-	return plan{Protocol: protocol, Version: testVersion, Scenario: "s", Hash: testHash, Shards: 8, Spread: time.Second,
+func testPlan() planMessage {
+	return planMessage{Protocol: protocol, Version: testVersion, Scenario: "s", Hash: testHash, Shards: 8, Spread: time.Second,
 		Files: []fileRef{{"scenario/s.yaml", 10, strings.Repeat("0a", 32)}}}
 }
 
 // What comes over the network and would have somebody run out of memory, panic, or
 // write what moves a terminal's cursor, is refused.
 func TestHostileMessages(t *testing.T) {
-	bentPlan := func(bend func(*plan)) []byte { p := testPlan(); bend(&p); return encode(p) }
+	bentPlan := func(bend func(*planMessage)) []byte { p := testPlan(); bend(&p); return encode(p) }
 	bentBeat := func(bend func(*beat)) []byte { b := testBeat(); bend(&b); return encode(b) }
 	plans := map[string][]byte{
-		"no shards":           bentPlan(func(p *plan) { p.Shards = 0 }),
-		"billions of shards":  bentPlan(func(p *plan) { p.Shards = 1 << 40 }),
-		"a spread before now": bentPlan(func(p *plan) { p.Spread = -2 }),
-		"a spread of years":   bentPlan(func(p *plan) { p.Spread = 1 << 62 }),
-		"billions of answers": bentPlan(func(p *plan) { p.Answers = 1 << 40 }),
-		"many files":          bentPlan(func(p *plan) { p.Files = make([]fileRef, 5000) }),
-		"a file elsewhere":    bentPlan(func(p *plan) { p.Files[0].Name = "../s.yaml" }),
-		"a file of terabytes": bentPlan(func(p *plan) { p.Files[0].Size = 1 << 40 }),
-		"a file below 0":      bentPlan(func(p *plan) { p.Files[0].Size = -1 }),
-		"no checksum":         bentPlan(func(p *plan) { p.Files[0].SHA256 = "" }),
-		"a terminal's codes":  bentPlan(func(p *plan) { p.Scenario = "\x1b[2J" }),
-		"a megabyte":          bentPlan(func(p *plan) { p.Withheld = strings.Repeat("x", 1<<20) }),
+		"no shards":           bentPlan(func(p *planMessage) { p.Shards = 0 }),
+		"billions of shards":  bentPlan(func(p *planMessage) { p.Shards = 1 << 40 }),
+		"a spread before now": bentPlan(func(p *planMessage) { p.Spread = -2 }),
+		"a spread of years":   bentPlan(func(p *planMessage) { p.Spread = 1 << 62 }),
+		"billions of answers": bentPlan(func(p *planMessage) { p.Answers = 1 << 40 }),
+		"many files":          bentPlan(func(p *planMessage) { p.Files = make([]fileRef, 5000) }),
+		"a file elsewhere":    bentPlan(func(p *planMessage) { p.Files[0].Name = "../s.yaml" }),
+		"a file of terabytes": bentPlan(func(p *planMessage) { p.Files[0].Size = 1 << 40 }),
+		"a file below 0":      bentPlan(func(p *planMessage) { p.Files[0].Size = -1 }),
+		"no checksum":         bentPlan(func(p *planMessage) { p.Files[0].SHA256 = "" }),
+		"a terminal's codes":  bentPlan(func(p *planMessage) { p.Scenario = "\x1b[2J" }),
+		"a megabyte":          bentPlan(func(p *planMessage) { p.Withheld = strings.Repeat("x", 1<<20) }),
 	}
 	for name, data := range plans {
-		if p, err := decode[plan](data); err == nil {
+		if p, err := decode[planMessage](data); err == nil {
 			t.Errorf("a plan with %s is taken: %.100v", name, p)
 		}
 	}
@@ -71,7 +71,7 @@ func TestHostileMessages(t *testing.T) {
 		}
 	}
 	for name, data := range map[string][]byte{"plan": encode(testPlan()), "beat": encode(testBeat())} {
-		if _, err := decode[plan](data); name == "plan" && err != nil {
+		if _, err := decode[planMessage](data); name == "plan" && err != nil {
 			t.Error(err)
 		}
 		if _, err := decode[beat](data); name == "beat" && err != nil {
@@ -101,15 +101,15 @@ func TestMessagesAreFrozen(t *testing.T) {
 		message any
 	}{
 		{"hello", hello{protocol, testVersion, "machine-1"}}, {"plan", testPlan()}, {"plan", whole},
-		{"piece", piece{1, 1 << 19}}, {"claim", claim{AnyShard, "machine-1", testHash}},
+		{"piece", fileChunk{1, 1 << 19}}, {"claim", claim{AnyShard, "machine-1", testHash}},
 		{"grant", grant{3, ""}}, {"grant", grant{-1, "all are taken"}},
 		{"offer", offer{1 << 20, strings.Repeat("0a", 32), 1 << 19}},
 		{"receipt", receipt{Next: 1 << 19}}, {"receipt", receipt{Wait: true}}, {"receipt", receipt{Stored: true}},
 		{"receipt", receipt{Refused: "why"}}, {"beat", testBeat()}, {"beat", long},
-		{"state", state{Phase: going, Epoch: "epoch", Start: start, Stop: &measure.Stop{}}},
-		{"state", state{Phase: stopping, Epoch: "epoch", Start: start, Why: "why", Stop: stop, Out: []int{1, 2}}},
-		{"phases", []phase{gathering, arming, going, stopping, cancelled, done}},
-		{"stages", []stage{refused, claimed, ready, armed, running, delivering, delivered, gone, left}},
+		{"state", runState{Phase: going, Epoch: "epoch", Start: start, Stop: &measure.Stop{}}},
+		{"state", runState{Phase: stopping, Epoch: "epoch", Start: start, Why: "why", Stop: stop, Out: []int{1, 2}}},
+		{"phases", []runPhase{gathering, arming, going, stopping, cancelled, done}},
+		{"stages", []workerStage{refused, claimed, ready, armed, running, delivering, delivered, gone, left}},
 		{"protocol", protocol},
 	} {
 		fmt.Fprintf(&text, "%s %s\n", m.kind, encode(m.message))
@@ -132,8 +132,8 @@ func TestMessagesAreFrozen(t *testing.T) {
 // What coordinator and workers say to each other: whatever is taken has sizes
 // that nobody runs out of memory with, and is said again the same.
 func FuzzMessage(f *testing.F) {
-	for kind, message := range []any{testPlan(), testBeat(), hello{protocol, testVersion, "machine-1"}, state{Phase: going, Start: time.Unix(1e9, 0), Stop: &measure.Stop{}},
-		claim{AnyShard, "machine-1", testHash}, grant{3, ""}, offer{1 << 20, strings.Repeat("0a", 32), 1 << 19}, receipt{Next: 1 << 19}, piece{1, 1 << 19}} {
+	for kind, message := range []any{testPlan(), testBeat(), hello{protocol, testVersion, "machine-1"}, runState{Phase: going, Start: time.Unix(1e9, 0), Stop: &measure.Stop{}},
+		claim{AnyShard, "machine-1", testHash}, grant{3, ""}, offer{1 << 20, strings.Repeat("0a", 32), 1 << 19}, receipt{Next: 1 << 19}, fileChunk{1, 1 << 19}} {
 		f.Add(uint8(kind), encode(message))
 	}
 	f.Add(uint8(0), []byte(`{"shards":1e18,"spread_ns":-9223372036854775808}`))
@@ -141,7 +141,7 @@ func FuzzMessage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind uint8, data []byte) {
 		switch kind % 9 {
 		case 0:
-			if p, ok := taken[plan](t, data); ok && p.Protocol == protocol && (p.Shards < 1 || p.Shards > measure.MaxShards || p.Spread < 0 || len(p.Files) > maxFiles) {
+			if p, ok := taken[planMessage](t, data); ok && p.Protocol == protocol && (p.Shards < 1 || p.Shards > measure.MaxShards || p.Spread < 0 || len(p.Files) > maxFiles) {
 				t.Errorf("%s is taken for a plan", data)
 			}
 		case 1:
@@ -150,7 +150,7 @@ func FuzzMessage(f *testing.F) {
 				if s := b.Snapshot; s != nil {
 					m.tell(s.Ticks, 1)
 					m.tellOwn(s.Own)
-					sum := Sum{Response: measure.NewHistogram()}
+					sum := SnapshotSum{Response: measure.NewHistogram()}
 					sum.add(s)
 				}
 				if len(m.ticks) > ticksKept || len(b.Host) > maxHost {
@@ -160,7 +160,7 @@ func FuzzMessage(f *testing.F) {
 		case 2:
 			taken[hello](t, data)
 		case 3:
-			taken[state](t, data)
+			taken[runState](t, data)
 		case 4:
 			taken[claim](t, data)
 		case 5:
@@ -172,7 +172,7 @@ func FuzzMessage(f *testing.F) {
 		case 7:
 			taken[receipt](t, data)
 		case 8:
-			taken[piece](t, data)
+			taken[fileChunk](t, data)
 		}
 	})
 }

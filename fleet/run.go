@@ -12,17 +12,17 @@ import (
 	"mfaload/runner"
 )
 
-// run is a run as its coordinator sees it. One goroutine owns it; others send
+// coordination is a coordination as its coordinator sees it. One goroutine owns it; others send
 // it what there is to do.
-type run struct {
+type coordination struct {
 	c      *Coordinator
 	nc     *nats.Conn
-	names  names
+	names  subjects
 	say    func(format string, args ...any)
 	events chan func()
 	quit   chan struct{} // closed when nobody takes events any more
 
-	state     state
+	state     runState
 	shards    []*member          // by shard; nil where nobody has it
 	members   map[string]*member // the same, by the worker's ID
 	admitted  sync.Map           // the IDs among them, for those who do not own the run
@@ -41,7 +41,7 @@ type run struct {
 type member struct {
 	host      string
 	shard     int
-	stage     stage
+	stage     workerStage
 	why       string
 	heard     time.Time
 	roundTrip time.Duration
@@ -56,9 +56,9 @@ type member struct {
 	final     *measure.Measurement
 }
 
-func newRun(c *Coordinator, nc *nats.Conn, say func(string, ...any)) *run {
-	r := &run{c: c, nc: nc, names: names{c.Plan.Run}, say: say, events: make(chan func(), 1024), quit: make(chan struct{}),
-		state:  state{Epoch: newWorkerID()},
+func newRun(c *Coordinator, nc *nats.Conn, say func(string, ...any)) *coordination {
+	r := &coordination{c: c, nc: nc, names: subjects{c.Plan.Run}, say: say, events: make(chan func(), 1024), quit: make(chan struct{}),
+		state:  runState{Epoch: newWorkerID()},
 		shards: make([]*member, c.Plan.Shards), members: map[string]*member{}, second: 1}
 	if r.guard = newGuard(&c.Plan); r.guard != nil {
 		r.guard.Own = r.own
@@ -67,7 +67,7 @@ func newRun(c *Coordinator, nc *nats.Conn, say func(string, ...any)) *run {
 }
 
 // post hands the loop something to do.
-func (r *run) post(event func()) {
+func (r *coordination) post(event func()) {
 	select {
 	case r.events <- event:
 	case <-r.quit:
@@ -75,12 +75,12 @@ func (r *run) post(event func()) {
 }
 
 // enter says that something else is wanted now.
-func (r *run) enter(p phase, why string) {
+func (r *coordination) enter(p runPhase, why string) {
 	r.state.Phase, r.state.Why = p, tidy(why)
 	r.broadcast()
 }
 
-func (r *run) broadcast() {
+func (r *coordination) broadcast() {
 	_ = r.nc.Publish(r.names.state(), encode(r.state))
 }
 
@@ -89,14 +89,14 @@ func (r *run) broadcast() {
 const maxStrangers = 50
 
 // stranger says something of a worker that does not take part.
-func (r *run) stranger(format string, args ...any) {
+func (r *coordination) stranger(format string, args ...any) {
 	if r.strangers++; r.strangers <= maxStrangers {
 		r.say(format, args...)
 	}
 }
 
 // takeClaim hands a worker's claim to the loop.
-func (r *run) takeClaim(m *nats.Msg) {
+func (r *coordination) takeClaim(m *nats.Msg) {
 	if c, err := decode[claim](m.Data); err == nil {
 		id := idOf(m, r.names.claim("*"))
 		r.post(func() { _ = m.Respond(encode(r.grant(id, c))) })
@@ -105,7 +105,7 @@ func (r *run) takeClaim(m *nats.Msg) {
 
 // grant gives a shard to a worker, or says why not. One who has a shard gets the same again:
 // the first response may have been lost. Nobody gets a shard that has a worker.
-func (r *run) grant(id string, c claim) grant {
+func (r *coordination) grant(id string, c claim) grant {
 	refuse := func(why string) grant { return grant{AnyShard, tidy(why)} }
 	m := r.members[id]
 	switch {
@@ -141,7 +141,7 @@ func (r *run) grant(id string, c claim) grant {
 }
 
 // hear takes in what a worker says of itself.
-func (r *run) hear(id string, b beat) {
+func (r *coordination) hear(id string, b beat) {
 	m := r.members[id]
 	switch {
 	case m == nil:
@@ -166,14 +166,14 @@ func (r *run) hear(id string, b beat) {
 }
 
 // fail has nothing sent.
-func (r *run) fail(format string, args ...any) {
+func (r *coordination) fail(format string, args ...any) {
 	if r.failed == nil {
 		r.failed = fmt.Errorf(format, args...)
 	}
 }
 
 // look finds workers that are not heard of, and those who take too long.
-func (r *run) look() {
+func (r *coordination) look() {
 	now := time.Now()
 	r.reconnect()
 	for _, m := range r.shards {
@@ -189,7 +189,7 @@ func (r *run) look() {
 
 // reconnect makes the connection to an external server anew when nobody at all
 // is heard of.
-func (r *run) reconnect() {
+func (r *coordination) reconnect() {
 	quiet := func(m *member) bool { return time.Since(m.heard) >= reconnectAfter }
 	if r.c.External != nil && r.all(quiet) && time.Since(r.renewed) >= reconnectAfter {
 		_ = r.nc.ForceReconnect() // an error means that it is under way
@@ -200,7 +200,7 @@ func (r *run) reconnect() {
 // lose names a shard whose worker is not heard of any more, gave up, or takes too long. It is
 // lost for good: the state tells its worker to stop, and nothing of it is taken any more. Were
 // one taken back that had stood still, its figures would be of another load than the plan's.
-func (r *run) lose(m *member, why string) {
+func (r *coordination) lose(m *member, why string) {
 	if r.state.Phase == gathering || r.state.Phase == arming {
 		r.fail("shard %d (%s) was lost before the start: %s", m.shard, m.host, why)
 		return
@@ -212,7 +212,7 @@ func (r *run) lose(m *member, why string) {
 }
 
 // late is called when the time for joining is over.
-func (r *run) late() {
+func (r *coordination) late() {
 	if r.state.Phase != gathering {
 		return
 	}
@@ -241,7 +241,7 @@ func (r *run) late() {
 
 // interrupt ends the run at its user's wish. Workers that still send stop; measurements that
 // are on their way have a last moment.
-func (r *run) interrupt() {
+func (r *coordination) interrupt() {
 	switch {
 	case r.failed != nil:
 	case r.state.Phase == gathering, r.state.Phase == arming, time.Until(r.state.Start) > margin/2:
@@ -253,7 +253,7 @@ func (r *run) interrupt() {
 }
 
 // all says whether something is so of every shard.
-func (r *run) all(is func(*member) bool) bool {
+func (r *coordination) all(is func(*member) bool) bool {
 	for _, m := range r.shards {
 		if m == nil || !is(m) {
 			return false
@@ -263,7 +263,7 @@ func (r *run) all(is func(*member) bool) bool {
 }
 
 // advance does what the workers' news call for.
-func (r *run) advance() {
+func (r *coordination) advance() {
 	for _, m := range r.shards {
 		switch {
 		case m == nil || m.lost:
@@ -287,7 +287,7 @@ func (r *run) advance() {
 }
 
 // armedLate is called when all should be armed.
-func (r *run) armedLate() {
+func (r *coordination) armedLate() {
 	if r.state.Phase != arming {
 		return
 	}
@@ -301,7 +301,7 @@ func (r *run) armedLate() {
 }
 
 // over says whether every shard is here or lost.
-func (r *run) over() bool {
+func (r *coordination) over() bool {
 	if r.state.Phase != going && r.state.Phase != stopping {
 		return false
 	}
@@ -309,7 +309,7 @@ func (r *run) over() bool {
 }
 
 // linger waits a moment until the workers heard what the last word is.
-func (r *run) linger() {
+func (r *coordination) linger() {
 	give := time.After(time.Second)
 	ticker := time.NewTicker(beatEvery / 5)
 	defer ticker.Stop()
@@ -329,7 +329,7 @@ func (r *run) linger() {
 }
 
 // awaited says whether a worker that is there did not leave yet.
-func (r *run) awaited() bool {
+func (r *coordination) awaited() bool {
 	for _, m := range r.shards {
 		if m != nil && !m.lost && m.stage != gone && m.stage != left {
 			return true
@@ -338,13 +338,13 @@ func (r *run) awaited() bool {
 	return false
 }
 
-func (r *run) result() *Result {
+func (r *coordination) result() *Result {
 	result := &Result{Started: r.state.Start}
 	for _, m := range r.shards {
 		result.Parts = append(result.Parts, m.final)
 		result.RoundTrip = max(result.RoundTrip, m.roundTrip)
 		if m.final == nil {
-			result.Lost = append(result.Lost, Lost{Shard: m.shard, Host: m.host, Why: m.why, At: m.heard.Sub(r.state.Start), Last: m.last})
+			result.Lost = append(result.Lost, LostShard{Shard: m.shard, Host: m.host, Why: m.why, At: m.heard.Sub(r.state.Start), Last: m.last})
 		}
 	}
 	return result

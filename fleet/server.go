@@ -107,7 +107,7 @@ func Listen(address string, identity *Identity) (*Embedded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the run's certificate: %w: make a new one", err)
 	}
-	e := &Embedded{identity: identity, gate: &gate{names: names{identity.Run}, token: identity.Token, secret: rand.Text()}}
+	e := &Embedded{identity: identity, gate: &gate{names: subjects{identity.Run}, token: identity.Token, secret: rand.Text()}}
 	options := e.options(host, int(number), pair)
 	if e.server, err = server.NewServer(options); err != nil {
 		return fail(err)
@@ -172,7 +172,7 @@ const coordinatorUser = "coordinator"
 // gate lets in the coordinator, who may do everything, and workers that have
 // the run's token, who may do what concerns themselves.
 type gate struct {
-	names         names
+	names         subjects
 	token, secret string
 }
 

@@ -16,10 +16,10 @@ import (
 type session struct {
 	nc      *nats.Conn
 	sub     *nats.Subscription
-	names   names
+	names   subjects
 	id      string
 	host    string
-	counter *counter
+	counter *coordinatorClient
 	shards  int
 	shard   int
 	spread  time.Duration
@@ -29,7 +29,7 @@ type session struct {
 	mu      sync.Mutex
 	epoch   string // of the coordinator whose plan it has; empty before
 	heard   time.Time
-	state   state
+	state   runState
 	said    string        // as it came
 	changed chan struct{} // closed when the state changes
 	self    beat
@@ -38,7 +38,7 @@ type session struct {
 // hear takes in what the coordinator says. One of another epoch leads another run of the same
 // name: it is none of this worker's.
 func (s *session) hear(m *nats.Msg) {
-	now, err := decode[state](m.Data)
+	now, err := decode[runState](m.Data)
 	if err != nil {
 		return
 	}
@@ -60,14 +60,14 @@ func (s *session) hear(m *nats.Msg) {
 
 // now returns the coordinator's state, a channel that is closed when it
 // changes, and how long ago it was heard of.
-func (s *session) now() (state, <-chan struct{}, time.Duration) {
+func (s *session) now() (runState, <-chan struct{}, time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state, s.changed, time.Since(s.heard)
 }
 
 // await waits for a state.
-func (s *session) await(ctx context.Context, is func(state) bool) (state, error) {
+func (s *session) await(ctx context.Context, is func(runState) bool) (runState, error) {
 	for {
 		now, changed, _ := s.now()
 		if is(now) {
@@ -76,21 +76,21 @@ func (s *session) await(ctx context.Context, is func(state) bool) (state, error)
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return state{}, context.Cause(ctx)
+			return runState{}, context.Cause(ctx)
 		}
 	}
 }
 
 // plan asks for the plan until there is an answer: with an external server, the
 // worker may be there before the coordinator.
-func (s *session) plan(ctx context.Context, w *Worker) (plan, error) {
+func (s *session) plan(ctx context.Context, w *Worker) (planMessage, error) {
 	question := encode(hello{Protocol: protocol, Version: w.Version, Host: s.host})
 	for {
 		try, cancel := context.WithTimeout(ctx, 2*time.Second)
 		answer, err := s.nc.RequestWithContext(try, s.names.hello(s.id), question)
 		cancel()
 		if err == nil {
-			p, err := decode[plan](answer.Data)
+			p, err := decode[planMessage](answer.Data)
 			s.mu.Lock()
 			s.epoch = p.Epoch
 			s.mu.Unlock()
@@ -98,7 +98,7 @@ func (s *session) plan(ctx context.Context, w *Worker) (plan, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return plan{}, fmt.Errorf("ask the coordinator for its plan: %w", cause(ctx, err))
+			return planMessage{}, fmt.Errorf("ask the coordinator for its plan: %w", cause(ctx, err))
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
@@ -162,7 +162,7 @@ func (s *session) waiting() bool {
 }
 
 // enter says how far the worker is.
-func (s *session) enter(now stage) {
+func (s *session) enter(now workerStage) {
 	s.mu.Lock()
 	s.self.Stage = now
 	s.mu.Unlock()
@@ -170,7 +170,7 @@ func (s *session) enter(now stage) {
 }
 
 // leave says that the worker goes, and why.
-func (s *session) leave(now stage, why error) {
+func (s *session) leave(now workerStage, why error) {
 	s.mu.Lock()
 	switch s.self.Stage = now; {
 	case errors.Is(why, context.Canceled):

@@ -58,8 +58,8 @@ func (s *Snapshot) shorter() *Snapshot {
 	return &short
 }
 
-// Sum is what the last snapshots of all shards add up to.
-type Sum struct {
+// SnapshotSum is what the last snapshots of all shards add up to.
+type SnapshotSum struct {
 	Elapsed  time.Duration // of the one that is farthest
 	Progress measure.Progress
 	InFlight int
@@ -69,7 +69,7 @@ type Sum struct {
 }
 
 // add adds a shard's snapshot.
-func (s *Sum) add(o *Snapshot) {
+func (s *SnapshotSum) add(o *Snapshot) {
 	s.Elapsed = max(s.Elapsed, o.Elapsed)
 	s.Progress.Sent += o.Progress.Sent
 	s.Progress.Clean += o.Progress.Clean

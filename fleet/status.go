@@ -14,7 +14,7 @@ type Status struct {
 	// Shards are all of them, in order.
 	Shards []ShardStatus
 	// Sum adds up the last snapshots.
-	Sum Sum
+	Sum SnapshotSum
 }
 
 // ShardStatus is how a shard stands.
@@ -37,9 +37,9 @@ func (s *Status) Count(is func(ShardStatus) bool) (n int) {
 	return n
 }
 
-func (r *run) status() *Status {
+func (r *coordination) status() *Status {
 	s := &Status{Going: r.state.Phase == going || r.state.Phase == stopping, Start: r.state.Start,
-		Sum: Sum{Response: measure.NewHistogram()}}
+		Sum: SnapshotSum{Response: measure.NewHistogram()}}
 	for _, m := range r.shards {
 		var shard ShardStatus
 		if m != nil {

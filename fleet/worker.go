@@ -86,7 +86,7 @@ func (w *Worker) connect(id string) (*nats.Conn, error) {
 	if w.Join != nil {
 		return w.Join.connect(id)
 	}
-	return w.External.connect("mfaload worker", names{w.Run}.inbox(id))
+	return w.External.connect("mfaload worker", subjects{w.Run}.inbox(id))
 }
 
 func (w *Worker) run() string {
@@ -152,7 +152,7 @@ type loadError struct{ error }
 func (e loadError) Unwrap() error { return e.error }
 
 // load fetches the files and reads the scenario.
-func (w *Worker) load(ctx context.Context, s *session, p plan) (*Loaded, error) {
+func (w *Worker) load(ctx context.Context, s *session, p planMessage) (*Loaded, error) {
 	scratch, err := NewScratch("mfaload-worker-")
 	if err != nil {
 		return nil, err
@@ -193,7 +193,7 @@ func (w *Worker) arm(ctx context.Context, s *session, part *Part) (starts, error
 	}
 	s.setClock(clock)
 	s.enter(ready)
-	set, err := s.await(ctx, func(now state) bool { return now.Phase == arming || now.Phase == going })
+	set, err := s.await(ctx, func(now runState) bool { return now.Phase == arming || now.Phase == going })
 	if err != nil {
 		return starts{}, err
 	}
@@ -204,7 +204,7 @@ func (w *Worker) arm(ctx context.Context, s *session, part *Part) (starts, error
 	late, cancel := context.WithDeadlineCause(ctx, start, errors.New("not all workers were armed in time"))
 	defer cancel()
 	s.enter(armed)
-	if _, err := s.await(late, func(now state) bool { return now.Phase == going }); err != nil {
+	if _, err := s.await(late, func(now runState) bool { return now.Phase == going }); err != nil {
 		return starts{}, err
 	}
 	return starts{set.Start, start}, nil
@@ -253,14 +253,14 @@ func (w *Worker) deliver(ctx context.Context, s *session, m *measure.Measurement
 		return fmt.Errorf("deliver the measurement: %w", err)
 	}
 	s.enter(delivered)
-	_, err = s.await(ctx, func(now state) bool { return now.Phase == done })
+	_, err = s.await(ctx, func(now runState) bool { return now.Phase == done })
 	return err
 }
 
 // newSession prepares to hear the coordinator.
 func newSession(nc *nats.Conn, w *Worker, id string) (*session, error) {
-	s := &session{nc: nc, names: names{w.run()}, id: id, host: cut(w.Host, maxHost), shard: AnyShard, changed: make(chan struct{})}
-	s.counter = &counter{s.names, id, nc}
+	s := &session{nc: nc, names: subjects{w.run()}, id: id, host: cut(w.Host, maxHost), shard: AnyShard, changed: make(chan struct{})}
+	s.counter = &coordinatorClient{s.names, id, nc}
 	s.heard = time.Now()
 	var err error
 	if s.sub, err = nc.Subscribe(s.names.state(), s.hear); err != nil {
