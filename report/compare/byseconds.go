@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -15,10 +16,7 @@ import (
 func (c *Comparison) bySeconds(base, fresh []Run, parts []scope, chosen []metricSpec, o Options) (
 	[]testResult, error) {
 	seconds := max(unitSeconds(base), unitSeconds(fresh))
-	resamples := o.Resamples
-	if resamples == 0 {
-		resamples = min(max(2000, 60*len(parts)*len(chosen)), 20_000)
-	}
+	resamples := cmp.Or(o.Resamples, resamplesFor(len(parts), chosen))
 	var all []testResult
 	for _, part := range parts {
 		p := newSecondsTest(base, fresh, part, seconds, chosen, resamples)
@@ -41,6 +39,28 @@ func (c *Comparison) bySeconds(base, fresh []Run, parts []scope, chosen []metric
 		all[i].corrected = p
 	}
 	return all, nil
+}
+
+// How often seconds are drawn anew. It takes more draws to call one of many figures
+// different: its corrected p-value is at least 2 times their number divided by the draws.
+const (
+	resamplesMin = 2_000
+	resamplesMax = 20_000
+)
+
+// resamplesFor is how often the seconds are drawn for the figures of so many parts. Where not even
+// the most draws could call one of them, more than the fewest would only take time.
+func resamplesFor(parts int, chosen []metricSpec) int {
+	tests := 0 // at least: parts with few requests have no shape
+	for _, m := range chosen {
+		if m.kind != shape {
+			tests += parts
+		}
+	}
+	if 2*float64(tests) >= Level*(resamplesMax+1) {
+		return resamplesMin
+	}
+	return min(max(resamplesMin, 60*parts*len(chosen)), resamplesMax)
 }
 
 func newSecondsTest(base, fresh []Run, part scope, seconds int, chosen []metricSpec,
