@@ -1,7 +1,10 @@
 package contract
 
 import (
+	"bytes"
+	"mfaload/internal/redact"
 	"slices"
+	"strings"
 )
 
 // The accept path judges a response in one pass over its bytes. It says that the
@@ -23,19 +26,22 @@ func (s *ruleSet) union(o *ruleSet) {
 	}
 }
 
-// acceptPath is the accept path for the responses with one HTTP status.
+// acceptPath is what responses with one HTTP status are held against, and the
+// accept path for them.
 type acceptPath struct {
-	response        *response
-	root            *acceptNode
-	recognize       uint64        // members of the root of which one has to be there; 0: none
-	always          ruleSet       // rules that every response with a readable body is held against
-	headers         []*rule       // rules about header fields alone
-	reference       []*acceptRule // rules about what header fields refer to
-	rules           []*acceptRule
-	secrets         []*rule   // rules with nowhere
-	captures        int       // number of capture slots
-	acrossResponses [][]int32 // slots of the places of the contract's rules over the run
-	captured        []int32   // slots of the contract's captured
+	response *response
+	paths    []path        // by slot, of the values that rules look at
+	ordered  []*acceptRule // the contract's ordered rules that hold for the status
+	across   []*acceptRule // the contract's rules over the run
+	captured []int32       // slots of the contract's captured
+
+	// What only the accept path needs. It has no root where there is none.
+	root      *acceptNode
+	recognize uint64        // members of the root of which one has to be there; 0: none
+	always    ruleSet       // rules that every response with a readable body is held against
+	headers   []*acceptRule // rules about header fields
+	rules     []*acceptRule // rules about the body
+	secrets   []*acceptRule // rules with nowhere
 }
 
 // acceptNode is all that the schemas demand of a value at one place.
@@ -105,21 +111,16 @@ const (
 // acceptRule is a rule of x-rules with the slots of its operands.
 type acceptRule struct {
 	*rule
-	at      []int32 // slots of its places
-	members []rowSlots
-	when    int32   // slot; -1: none
-	operand int32   // slot of lte; -1: none
-	among   []int32 // slots of in
-	instead int32   // slot of what may be there in its place; -1: none
-	rows    int32   // slot that selects a table's row; -1: none
+	at      []int32            // slots of its places
+	members map[string][]int32 // slots of the members that the rule demands, by row
+	when    int32              // slot; -1: none
+	operand int32              // slot of lte; -1: none
+	among   []int32            // slots of in
+	instead int32              // slot of what may be there in its place; -1: none
+	rows    int32              // slot that selects a table's row; -1: none
 	text    acceptTemplate
+	hidden  []acceptTemplate  // masked
 	matches func(string) bool // pattern
-}
-
-// rowSlots are the slots of the members that a rule demands, by row.
-type rowSlots struct {
-	row   string
-	slots []int32
 }
 
 // acceptTemplate is a template with the slots of its places.
@@ -130,28 +131,20 @@ type acceptTemplatePart struct {
 	slot int32 // of a place of the response; -1: none
 }
 
-// acceptPath returns the accept path for a status, made on its first use; nil
-// where there is none.
+// acceptPath returns what responses with a status are held against, made on its
+// first use.
 func (c *Contract) acceptPath(status int) *acceptPath {
 	if status < 0 || status >= len(c.acceptPaths) {
-		return nil
+		a, _ := c.newAcceptPath(status)
+		return a
 	}
 	a := c.acceptPaths[status].Load()
 	if a == nil {
-		var why string
-		if a, why = c.newAcceptPath(status); why != "" {
-			a = noAcceptPath
-		}
+		a, _ = c.newAcceptPath(status)
 		c.acceptPaths[status].Store(a)
-	}
-	if a == noAcceptPath {
-		return nil
 	}
 	return a
 }
-
-// noAcceptPath stands for a status that has no accept path.
-var noAcceptPath = &acceptPath{}
 
 // Slow says what of the document the accept path does not know. Where it is not
 // empty, responses of some statuses are all explained, at some 20,000 a second
@@ -169,26 +162,42 @@ func (c *Contract) Slow() (reasons []string) {
 	return reasons
 }
 
-// newAcceptPath returns the accept path for a status, or why there is none.
+// newAcceptPath returns what responses with a status are held against, and why
+// there is no accept path for them.
 func (c *Contract) newAcceptPath(status int) (*acceptPath, string) {
 	resp := c.responses.of(status)
-	if resp == nil || resp.schema == nil {
-		return nil, "no schema"
-	}
-	if len(c.rules) > maxRules {
-		return nil, "more than 128 rules"
-	}
 	b := &acceptPathBuilder{contract: c, response: resp, slots: map[string]int32{}}
 	a := &acceptPath{response: resp}
+	if resp == nil || resp.schema == nil {
+		b.giveUp("no schema")
+	}
+	if len(c.rules) > maxRules {
+		b.giveUp("more than 128 rules")
+	}
 	for _, ru := range c.ordered {
 		if ru.holdsFor(status) {
 			b.addRule(a, ru)
 		}
 	}
 	for _, ru := range c.acrossResponses {
-		a.acrossResponses = append(a.acrossResponses, b.slotsOf(ru.at))
+		if ru.holdsFor(status) {
+			a.across = append(a.across, b.operands(ru))
+		}
 	}
 	a.captured = b.slotsOf(c.captured)
+	a.paths = b.paths
+	if b.gaveUp == "" {
+		b.addNodes(a)
+	}
+	if b.gaveUp != "" {
+		a.root = nil
+	}
+	return a, b.gaveUp
+}
+
+// addNodes adds what the schemas demand.
+func (b *acceptPathBuilder) addNodes(a *acceptPath) {
+	resp := b.response
 	a.root = b.node([]*schema{resp.schema}, resp.root, nil)
 	for i := range a.root.members {
 		if slices.Contains(resp.recognize, a.root.members[i].name) {
@@ -196,14 +205,9 @@ func (c *Contract) newAcceptPath(status int) (*acceptPath, string) {
 		}
 	}
 	b.alwaysLooked(a)
-	a.captures = len(b.paths)
 	if resp.recognize != nil && a.recognize == 0 {
 		b.giveUp("x-recognized names a member that the schema lacks")
 	}
-	if b.gaveUp != "" {
-		return nil, b.gaveUp
-	}
-	return a, ""
 }
 
 func (b *acceptPathBuilder) giveUp(why string) {
@@ -218,4 +222,64 @@ func mix(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
+}
+
+// accept judges a response by the accept path: right, wrong with s.wrong as the
+// fingerprint of what is wrong, or unsure.
+func (a *acceptPath) accept(r *checker, s *scan) decision {
+	ex := r.ex
+	if ex.Cut || len(ex.Framing) > 0 || ex.encoded() {
+		return unsure
+	}
+	s.start(a, ex.Body)
+	r.accepting, r.values = true, &s.captures
+	if !a.noSecrets(r, s) {
+		return unsure
+	}
+	s.reportUnnamed = r.contract.unnamed != nil
+	if !s.document(a.root) {
+		return unsure
+	}
+	if a.recognize != 0 && !s.recognized {
+		return unsure
+	}
+	for _, f := range a.headers {
+		r.headerRule(f)
+	}
+	for _, f := range a.rules {
+		if !r.evaluate(f) {
+			return unsure
+		}
+	}
+	if s.faults > 0 {
+		return wrong
+	}
+	return right
+}
+
+// noSecrets says whether no secret is in the header or the body, plain or escaped.
+func (a *acceptPath) noSecrets(r *checker, s *scan) bool {
+	mayEscape := redact.MayBeEscaped(view(s.body))
+	for _, f := range a.secrets {
+		secret := r.joined(f.text)
+		if len(secret) < shortestSecret {
+			continue
+		}
+		s.marks.add(f.rule)
+		for _, f := range r.ex.Header {
+			if strings.Contains(f.Value, secret) || nameHolds(f.Name, secret) ||
+				redact.MayBeEscaped(f.Value) && r.secrets().Shown(f.Value) {
+				return false
+			}
+		}
+		// The end of a token is random; its beginning is that of many words.
+		if tail := secret[len(secret)-shortestSecret:]; bytes.Contains(s.body, unsafeBytes(tail)) &&
+			bytes.Contains(s.body, unsafeBytes(secret)) {
+			return false
+		}
+		if mayEscape && r.secrets().Shown(view(s.body)) {
+			return false
+		}
+	}
+	return true
 }

@@ -55,37 +55,31 @@ func (b *acceptPathBuilder) slotsOf(places []path) (slots []int32) {
 }
 
 func (b *acceptPathBuilder) addRule(a *acceptPath, ru *rule) {
+	f := b.operands(ru)
+	a.ordered = append(a.ordered, f)
 	switch {
 	case ru.predicate == predicateHasResponse:
-		a.always.add(ru)
-		return
-	case ru.predicate == predicateNowhere:
-		a.secrets = append(a.secrets, ru)
-		return
-	case ru.predicate == predicateReference:
-		a.reference = append(a.reference, &acceptRule{rule: ru, text: b.template(ru.text)})
-		return
-	case ru.header != "":
-		a.headers = append(a.headers, ru)
-		return
-	}
-	f := &acceptRule{rule: ru, when: -1, operand: b.slot(ru.operand), among: b.slotsOf(ru.among),
-		instead: b.slot(ru.instead), rows: b.slot(ru.rows.at)}
-	if ru.when != nil {
-		f.when = b.slot(ru.when.at)
-	}
-	for _, at := range ru.at {
-		if ru.required && at.wild() || ru.predicate == predicateMembers && at.wild() {
-			b.giveUp("the rule " + ru.Name + " demands members at a place with *")
+		if ru.index < maxRules {
+			a.always.add(ru)
 		}
-		f.at = append(f.at, b.slot(at))
+	case ru.predicate == predicateNowhere:
+		a.secrets = append(a.secrets, f)
+	case ru.header != "":
+		a.headers = append(a.headers, f)
+	default:
+		b.refuse(ru)
+		a.rules = append(a.rules, f)
 	}
-	f.text = b.template(ru.text)
-	if ru.pattern != nil {
-		f.matches = matcher(ru.pattern)
+}
+
+// refuse gives up on rules that the accept path can't evaluate.
+func (b *acceptPathBuilder) refuse(ru *rule) {
+	members := ru.predicate == predicateMembers
+	if (ru.required || members) && slices.ContainsFunc(ru.at, path.wild) {
+		b.giveUp("the rule " + ru.Name + " demands members at a place with *")
 	}
-	if ru.predicate == predicateMembers {
-		b.rowSlots(f)
+	if members && len(ru.at) != 1 {
+		b.giveUp("the rule " + ru.Name + " demands members at two places")
 	}
 	for _, t := range ru.hidden {
 		for _, p := range t {
@@ -94,10 +88,39 @@ func (b *acceptPathBuilder) addRule(a *acceptPath, ru *rule) {
 			}
 		}
 	}
-	if ru.predicate == predicateMembers && ru.rows.http {
+	if members && ru.rows.http {
 		b.giveUp("the rule " + ru.Name + " demands members per HTTP status")
 	}
-	a.rules = append(a.rules, f)
+}
+
+// operands finds the slots of a rule's operands.
+func (b *acceptPathBuilder) operands(ru *rule) *acceptRule {
+	f := &acceptRule{rule: ru, when: -1, at: b.slotsOf(ru.at), operand: b.slot(ru.operand),
+		among: b.slotsOf(ru.among), instead: b.slot(ru.instead), rows: b.slot(ru.rows.at),
+		text: b.template(ru.text)}
+	if ru.when != nil {
+		f.when = b.slot(ru.when.at)
+	}
+	for _, t := range ru.hidden {
+		f.hidden = append(f.hidden, b.template(t))
+	}
+	if ru.pattern != nil {
+		f.matches = matcher(ru.pattern)
+	}
+	if ru.predicate == predicateMembers && len(ru.at) == 1 {
+		rows := ru.rows.rows
+		if rows == nil {
+			rows = map[string][]string{"": ru.list}
+		}
+		f.members = map[string][]int32{}
+		for row, names := range rows {
+			for _, name := range names {
+				f.members[row] = append(f.members[row], b.slot(append(slices.Clone(ru.at[0]),
+					step{name: name})))
+			}
+		}
+	}
+	return f
 }
 
 func (b *acceptPathBuilder) template(t template) (fast acceptTemplate) {
@@ -105,23 +128,6 @@ func (b *acceptPathBuilder) template(t template) (fast acceptTemplate) {
 		fast = append(fast, acceptTemplatePart{p, b.slot(p.place)})
 	}
 	return fast
-}
-
-func (b *acceptPathBuilder) rowSlots(f *acceptRule) {
-	rows := f.rule.rows.rows
-	if rows == nil {
-		rows = map[string][]string{"": f.list}
-	}
-	for row, names := range rows {
-		m := rowSlots{row: row}
-		for _, name := range names {
-			m.slots = append(m.slots, b.slot(append(slices.Clone(f.rule.at[0]), step{name: name})))
-		}
-		f.members = append(f.members, m)
-	}
-	if len(f.rule.at) != 1 {
-		b.giveUp("the rule " + f.Name + " demands members at two places")
-	}
 }
 
 // node builds what the asserting schemas demand at a place. The place has the

@@ -7,16 +7,13 @@ import (
 
 // checkAcross evaluates the rules over the whole run that an exchange belongs to.
 // They need single values only, which either path has at hand.
-func (r *checker) checkAcross(decided bool) {
+func (r *checker) checkAcross(rules []*acceptRule) {
 	w := r.ex.Window
-	if w == nil || !decided && !r.readable {
+	if w == nil || !r.accepting && !r.readable {
 		return
 	}
 	again := false
-	for i, ru := range r.contract.acrossResponses {
-		if !ru.holdsFor(r.status) {
-			continue
-		}
+	for _, ru := range rules {
 		if ru.predicate == predicateNewBody {
 			again = w.bodies.add(w.bodyKey(r.ex.Body))
 			if !r.holdsAcross(ru, !again) {
@@ -24,15 +21,18 @@ func (r *checker) checkAcross(decided bool) {
 			}
 			continue
 		}
-		for j, at := range ru.at {
-			if s, ok := r.capturedString(i, j, decided); ok {
-				r.checkStringAcross(w, ru, at, s, again)
+		for i, slot := range ru.at {
+			first := r.values.first[slot]
+			if first < 0 || r.values.captured[first].typ != typeString {
+				continue
 			}
+			r.checkStringAcross(w, ru, ru.rule.at[i], &r.values.captured[first], again)
 		}
 	}
 }
 
-func (r *checker) checkStringAcross(w *Window, ru *rule, at path, s string, again bool) {
+func (r *checker) checkStringAcross(w *Window, ru *acceptRule, at path, c *capture, again bool) {
+	s := c.text
 	switch ru.predicate {
 	case predicateNewInRun:
 		if again {
@@ -42,7 +42,10 @@ func (r *checker) checkStringAcross(w *Window, ru *rule, at path, s string, agai
 			r.breaksAcross(ru, at, "a value that no other answer of the run had", r.quote(s))
 		}
 	case predicateNotAnothers:
-		if mine, ok := r.fill(ru.text); ok && !r.holdsAcross(ru, SameText(s, mine) || !w.inFlight(s, r.ex)) {
+		if !r.known(ru.text, c) {
+			return
+		}
+		if mine := r.joined(ru.text); !r.holdsAcross(ru, SameText(s, mine) || !w.inFlight(s, r.ex)) {
 			r.breaksAcross(ru, at, r.quote(mine), r.quote(s)+", which another request in flight asked for")
 		}
 	case predicateInExchange:
@@ -53,33 +56,17 @@ func (r *checker) checkStringAcross(w *Window, ru *rule, at path, s string, agai
 }
 
 // holdsAcross marks a rule and passes on whether it holds.
-func (r *checker) holdsAcross(ru *rule, holds bool) bool {
-	r.mark(ru)
+func (r *checker) holdsAcross(ru *acceptRule, holds bool) bool {
+	r.markEvaluated(ru.rule)
 	return holds
 }
 
 // breaksAcross reports a rule that is broken. It is not silenced by other rules at
 // the same place: it speaks of other responses.
-func (r *checker) breaksAcross(ru *rule, at path, expected, got string) {
+func (r *checker) breaksAcross(ru *acceptRule, at path, expected, got string) {
 	pointer := at.String()
 	r.out = append(r.out, Violation{Rule: ru.Name, Level: ru.Level, Pointer: pointer, At: pointer,
 		Expected: bound(expected), Got: bound(got)})
-}
-
-// capturedString returns the string at a place of a rule over the run, from
-// whichever path judged the response.
-func (r *checker) capturedString(rule, place int, decided bool) (string, bool) {
-	if !decided {
-		v, _ := r.contract.acrossResponses[rule].at[place].find(r.value)
-		s, ok := v.(string)
-		return s, ok
-	}
-	first := r.scan.first[r.scan.node.acrossResponses[rule][place]]
-	if first < 0 {
-		return "", false
-	}
-	c := &r.scan.captured[first]
-	return c.text, c.typ == typeString
 }
 
 // clockGrain is how exactly servers' clocks are told: the Date header has whole

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -19,19 +20,24 @@ const (
 
 // checker is the check of one response, and the memory that checks reuse.
 type checker struct {
-	contract *Contract
-	ex       *Exchange
-	status   int       // that the response is judged by
-	response *response // nil: none for this status
-	ours     bool      // the body is, or must be, the service's own
-	value    any       // the body, where its text breaks no rule
-	readable bool      // value is set
+	contract  *Contract
+	accepting bool      // in the accept path
+	values    *captures // scan\'s in the accept path, tree in the explain path
+	ex        *Exchange
+	status    int       // that the response is judged by
+	response  *response // nil: none for this status
+	ours      bool      // the body is, or must be, the service's own
+	value     any       // the body, where its text breaks no rule
+	readable  bool      // value is set
 
 	buffer   bytes.Buffer
 	decoder  *jsontext.Decoder
 	text     text
 	location location
 	scan     scan
+	tree     captures
+	places   []capturedPlace
+	placeOf  map[string]uint64 // by key
 	secret   knownSecrets
 
 	out     []Violation
@@ -55,6 +61,7 @@ func newChecker(c *Contract) *checker {
 		seen:     map[placeRule]bool{},
 		groups:   map[placeRule]int{},
 		strings:  map[string]bool{},
+		placeOf:  map[string]uint64{},
 	}
 }
 
@@ -83,7 +90,8 @@ func (r *checker) checkResponse() {
 	c := r.contract
 	before, decided := len(r.out), false
 	r.ex.Captured = r.ex.Captured[:0]
-	if a := c.acceptPath(r.status); a != nil {
+	a := c.acceptPath(r.status)
+	if a.root != nil {
 		r.response = a.response
 		switch a.accept(r, &r.scan) {
 		case right:
@@ -97,12 +105,13 @@ func (r *checker) checkResponse() {
 	if !decided {
 		r.explain()
 	} else {
-		for _, slot := range r.scan.node.captured {
-			r.ex.Captured = append(r.ex.Captured, r.scan.text(slot))
+		r.accepting, r.values = true, &r.scan.captures // even if it was explained too
+		for _, slot := range a.captured {
+			r.ex.Captured = append(r.ex.Captured, r.values.text(slot))
 		}
 	}
 	if len(c.acrossResponses) > 0 {
-		r.checkAcross(decided)
+		r.checkAcross(a.across)
 		sortViolations(r.out[before:])
 	}
 }
@@ -130,9 +139,10 @@ func (c *Contract) markWords() int { return (len(c.rules) + 63) / 64 }
 
 // explain appends all violations, sorted, to those that were there before.
 func (r *checker) explain() []Violation {
-	before, markWords_ := len(r.out), r.contract.markWords()
-	r.ex.Evaluated = slices.Grow(r.ex.Evaluated[:0], markWords_)[:markWords_]
+	before, words := len(r.out), r.contract.markWords()
+	r.ex.Evaluated = slices.Grow(r.ex.Evaluated[:0], words)[:words]
 	clear(r.ex.Evaluated)
+	r.accepting, r.values, r.ours = false, &r.tree, false
 	r.check()
 	sortViolations(r.out[before:])
 	return r.out
@@ -148,7 +158,8 @@ func sortViolations(all []Violation) {
 // release gives the memory back, without what belongs to the response. What grew
 // for an unusual response is not kept: clearing it would slow down every other.
 func (r *checker) release() {
-	if len(r.bad) > maxPlaces || len(r.seen) > maxPlaces || cap(r.text.faults) > maxPlaces {
+	if len(r.places) > 2*maxCaptured || len(r.bad) > maxPlaces || len(r.seen) > maxPlaces ||
+		cap(r.text.faults) > maxPlaces {
 		return
 	}
 	r.ex, r.response, r.value, r.out = nil, nil, nil, nil
@@ -156,6 +167,9 @@ func (r *checker) release() {
 	r.ours, r.readable = false, false
 	clear(r.text.faults)
 	r.text = text{faults: r.text.faults[:0]}
+	clear(r.places)
+	r.places = r.places[:0]
+	clear(r.placeOf)
 	clear(r.location[:cap(r.location)])
 	r.location = r.location[:0]
 	r.buffer = bytes.Buffer{}
@@ -177,13 +191,31 @@ func (r *checker) check() {
 		r.validate(r.response.schema, r.value, true)
 		r.walk(r.response.root, r.value)
 	}
-	for _, ru := range r.contract.ordered {
-		if ru.holdsFor(r.status) {
-			r.evaluate(ru)
+	plan := r.contract.acceptPath(r.status)
+	r.captureTree(plan.paths)
+	for _, f := range plan.ordered {
+		switch {
+		case f.predicate == predicateHasResponse:
+			r.hasResponse(f.rule)
+		case f.predicate == predicateNowhere:
+			r.nowhere(f)
+		case f.header != "":
+			r.headerRule(f)
+		case r.readable:
+			r.evaluate(f)
 		}
 	}
+	r.location = r.location[:0]
 	if r.readable {
 		r.unnamed()
+	}
+}
+
+// hasResponse reports a status that the document has no response for.
+func (r *checker) hasResponse(ru *rule) {
+	r.mark(ru)
+	if r.response == nil {
+		r.violateAt(ru, "", "", "", ru.says(), "HTTP status "+strconv.Itoa(r.ex.Status))
 	}
 }
 
@@ -261,7 +293,15 @@ func (r *checker) bodyShown() string {
 }
 
 // mark notes that a rule was evaluated.
-func (r *checker) mark(ru *rule) { r.ex.Evaluated[ru.index/64] |= 1 << (ru.index % 64) }
+func (r *checker) mark(ru *rule) {
+	if r.accepting {
+		r.scan.marks.add(ru)
+		return
+	}
+	r.markEvaluated(ru)
+}
+
+func (r *checker) markEvaluated(ru *rule) { r.ex.Evaluated[ru.index/64] |= 1 << (ru.index % 64) }
 
 // fact is a value of the request; "" for one it does not have.
 func (r *checker) fact(slot int) string {

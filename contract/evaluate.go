@@ -1,296 +1,524 @@
 package contract
 
 import (
-	"encoding/json"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// evaluate looks at one rule of x-rules.
-func (r *checker) evaluate(ru *rule) {
-	switch {
-	case ru.predicate == predicateHasResponse:
-		r.mark(ru)
-		if r.response == nil {
-			r.violateAt(ru, "", "", "", ru.says(), "HTTP status "+strconv.Itoa(r.ex.Status))
-		}
-	case ru.predicate == predicateNowhere:
-		r.nowhere(ru)
-	case ru.header != "":
-		r.headerRule(ru)
-	case r.readable && r.met(ru.when) && r.isAsked(ru):
-		for _, at := range ru.at {
-			r.visit(ru, at, r.value)
-		}
-		if ru.predicate == predicateUnique {
-			clear(r.strings)
+// Each rule is evaluated by one piece of code, over the values that were captured
+// of a response. The accept path captures them from the bytes, notes a fault for
+// what is wrong, and leaves to the explain path what it can't tell. The explain
+// path captures them from the tree, leaves out places that break another rule, and
+// reports what is wrong.
+
+// captures are the values that rules look at.
+type captures struct {
+	captured []capture
+	first    []int32 // by slot: index of its first capture, or -1
+}
+
+// capture is one of them.
+type capture struct {
+	slot  int32
+	next  int32  // the next capture of the slot, or -1
+	place uint64 // the same for the same place; in the explain path an index of checker.places
+	text  string // of a string
+	typ   jsonType
+}
+
+// noPlace is the place of no value of the body.
+const noPlace = ^uint64(0)
+
+// capturedPlace is where the explain path captured a value.
+type capturedPlace struct {
+	location location
+	key      string
+	value    any
+}
+
+// text is the string at a slot, or "".
+func (v *captures) text(slot int32) string {
+	if at := v.first[slot]; at >= 0 && v.captured[at].typ == typeString {
+		return v.captured[at].text
+	}
+	return ""
+}
+
+// empty makes room for the captures of so many slots.
+func (v *captures) empty(slots int) {
+	v.captured = v.captured[:0]
+	if cap(v.first) < slots {
+		v.first = make([]int32, slots)
+	}
+	v.first = v.first[:slots]
+	for i := range v.first {
+		v.first[i] = -1
+	}
+}
+
+// captureTree captures the values that rules look at from the tree.
+func (r *checker) captureTree(paths []path) {
+	v := &r.tree
+	v.empty(len(paths))
+	clear(r.places)
+	r.places = r.places[:0]
+	clear(r.placeOf)
+	if !r.readable {
+		return
+	}
+	for slot, p := range paths {
+		began := len(v.captured)
+		r.location = r.location[:0]
+		r.captureBelow(int32(slot), p, r.value)
+		if end := len(v.captured); end > began {
+			v.first[slot], v.captured[end-1].next = int32(began), -1
 		}
 	}
 }
 
-func (r *checker) met(c *condition) bool {
-	if c == nil {
-		return true
-	}
-	v, _ := c.at.find(r.value)
-	s, ok := v.(string)
-	return ok && slices.Contains(c.values, s)
-}
-
-// isAsked says whether the request has what the rule is about.
-func (r *checker) isAsked(ru *rule) bool { return ru.asked < 0 || r.fact(ru.asked) != "" }
-
-// visit evaluates a rule at every value that a path leads to from v, and where
-// it demands one that is not there.
-func (r *checker) visit(ru *rule, p path, v any) {
+func (r *checker) captureBelow(slot int32, p path, v any) {
 	if len(p) == 0 {
-		r.assert(ru, v)
+		text, _ := v.(string)
+		r.tree.captured = append(r.tree.captured, capture{slot: slot, next: int32(len(r.tree.captured) + 1),
+			place: r.placeHere(v), text: text, typ: typeOf(v)})
 		return
 	}
-	switch v := v.(type) {
-	case map[string]any:
-		if p[0].any {
-			for _, name := range sortedNames(v) {
-				if p[0].fits(name) {
-					r.step(ru, p, locationStep{name: name, index: -1}, v[name])
-				}
-			}
-		} else if child, has := v[p[0].name]; has {
-			r.step(ru, p, locationStep{name: p[0].name, index: -1}, child)
-		} else if ru.required && len(p) == 1 && r.replaced(ru) {
-			r.mark(ru)
-		} else if ru.required && len(p) == 1 {
-			r.location = append(r.location, locationStep{name: p[0].name, index: -1})
-			r.missing(ru, "nothing")
-			r.location = r.location[:len(r.location)-1]
-		}
-	case []any:
-		if p[0].any && p[0].suffix == "" {
-			for i, item := range v {
-				r.step(ru, p, locationStep{index: i}, item)
-			}
-		}
-	}
-}
-
-func (r *checker) step(ru *rule, p path, tok locationStep, v any) {
-	r.location = append(r.location, tok)
-	r.visit(ru, p[1:], v)
-	r.location = r.location[:len(r.location)-1]
-}
-
-// replaced says whether the response has what may stand in place of what the rule
-// demands.
-func (r *checker) replaced(ru *rule) bool {
-	if ru.instead == nil {
-		return false
-	}
-	_, has := ru.instead.find(r.value)
-	return has
-}
-
-// missing reports a place that a rule demands. It breaks no second rule.
-func (r *checker) missing(ru *rule, got string) {
-	if !r.isBad() {
-		r.violate(ru, ru.says(), got)
-	}
-}
-
-// assert evaluates a rule's word at the place that the trail leads to.
-func (r *checker) assert(ru *rule, v any) {
-	if r.isBad() {
-		return
-	}
-	if ru.required {
-		r.mark(ru)
-		if v == nil {
-			r.violate(ru, ru.says(), "null")
-			return
-		}
-	}
-	switch ru.predicate {
-	case predicateNotNull:
-		r.mark(ru)
-		if v == nil {
-			r.violate(ru, ru.says(), "null")
-		}
-	case predicateMembers:
-		if object, ok := v.(map[string]any); ok {
-			r.assertMembers(ru, object)
-		}
-	default:
-		if s, ok := v.(string); ok {
-			r.assertString(ru, s)
-		}
-	}
-}
-
-func (r *checker) assertMembers(ru *rule, object map[string]any) {
-	for _, name := range ru.listFor(r) {
-		r.mark(ru)
-		if _, has := object[name]; !has {
-			r.location = append(r.location, locationStep{name: name, index: -1})
-			r.missing(ru, "nothing")
-			r.location = r.location[:len(r.location)-1]
-		}
-	}
-}
-
-// listFor is the list of known or members that applies to the response.
-func (ru *rule) listFor(r *checker) []string {
-	switch {
-	case ru.rows.http:
-		return ru.rows.rows[strconv.Itoa(r.status)]
-	case ru.rows.at != nil:
-		v, _ := ru.rows.at.find(r.value)
-		s, _ := v.(string)
-		return ru.rows.rows[s]
-	}
-	return ru.list
-}
-
-// assertString evaluates the words about strings. A word that lacks an operand
-// is not evaluated.
-func (r *checker) assertString(ru *rule, s string) {
-	want, ok := r.fill(ru.text)
-	if !ok {
-		return
-	}
-	holds, looked := r.judge(ru, s, want)
-	if !looked {
-		return
-	}
-	r.mark(ru)
-	if holds {
-		return
-	}
-	if v := r.report(ru); v != nil {
-		v.Expected, v.Got = r.wanted(ru, want), r.show(s, lastName(r.location))
-	}
-}
-
-// judge says whether a string is what a rule demands, where want is the rule's
-// template, and whether that could be judged at all.
-func (r *checker) judge(ru *rule, s, want string) (holds, looked bool) {
-	switch ru.predicate {
-	case predicateEquals:
-		return SameText(s, want), true
-	case predicateURLPath:
-		path, absolute := urlPath(s)
-		return absolute && SameText(path, want), true
-	case predicateURLOrigin:
-		return urlOrigin(s) == urlOrigin(want), true
-	case predicateIn:
-		among := r.among(ru.among)
-		return slices.ContainsFunc(among, func(one string) bool { return SameText(one, s) }), len(among) > 0
-	case predicateLTE:
-		v, _ := ru.operand.find(r.value)
-		later, ok := v.(string)
-		ok = ok && isUTC(s) && isUTC(later) && (len(r.bad) == 0 || !r.bad[ru.operand.String()])
-		return ok && !isAfter(s, later), ok
-	case predicateKnown:
-		list := ru.listFor(r)
-		return slices.Contains(list, s), list != nil
-	case predicatePattern:
-		return ru.pattern.MatchString(s), true
-	case predicateHoldsJSON:
-		return isJSON(s), true
-	case predicateHoldsMember:
-		return holdsMember(s, ru.inner, want)
-	case predicateMasked:
-		return isMasked(s, r.hidden(ru)), true
-	case predicateUnique:
-		one := foldID(s)
-		first := !r.strings[one]
-		r.strings[one] = true
-		return first, true
-	}
-	return true, false
-}
-
-// wanted is what a rule demands of a string, for a report.
-func (r *checker) wanted(ru *rule, want string) string {
-	switch ru.predicate {
-	case predicateEquals:
-		return bound(r.quote(want))
-	case predicateURLPath:
-		return bound(r.safe("an absolute URL with the path " + want))
-	case predicateURLOrigin:
-		return bound(r.safe("a URL of " + want))
-	case predicateKnown:
-		return bound("one of " + strings.Join(ru.listFor(r), ", "))
-	}
-	return ru.says()
-}
-
-// holdsMember says whether the JSON in a string has a value at a place. A text
-// that is no JSON, or has no string there, is other rules' business.
-func holdsMember(s string, at path, want string) (holds, looked bool) {
-	var v any
-	if json.Unmarshal([]byte(s), &v) != nil {
-		return true, false
-	}
-	found, _ := at.find(v)
-	text, ok := found.(string)
-	return text == want, ok
-}
-
-// among are the strings at the places of some paths, or none where one of the
-// places breaks a rule: then nothing can be said about the others.
-func (r *checker) among(places []path) []string {
-	c := collector{checker: r}
-	for _, p := range places {
-		c.collect(p, r.value, nil)
-	}
-	if c.spoilt {
-		return nil
-	}
-	return c.found
-}
-
-type collector struct {
-	checker *checker
-	found   []string
-	spoilt  bool
-}
-
-func (c *collector) collect(p path, v any, way location) {
-	if len(p) == 0 {
-		if s, ok := v.(string); ok {
-			c.found = append(c.found, s)
-		}
-		c.spoilt = c.spoilt || len(c.checker.bad) > 0 && c.checker.bad[way.key()]
-		return
+	below := func(to locationStep, child any) {
+		r.location = append(r.location, to)
+		r.captureBelow(slot, p[1:], child)
+		r.location = r.location[:len(r.location)-1]
 	}
 	switch v := v.(type) {
 	case map[string]any:
 		if !p[0].any {
 			if child, has := v[p[0].name]; has {
-				c.collect(p[1:], child, append(way, locationStep{name: p[0].name, index: -1}))
+				below(locationStep{name: p[0].name, index: -1}, child)
 			}
 			return
 		}
-		for name, child := range v {
+		for _, name := range sortedNames(v) {
 			if p[0].fits(name) {
-				c.collect(p[1:], child, append(way, locationStep{name: name, index: -1}))
+				below(locationStep{name: name, index: -1}, v[name])
 			}
 		}
 	case []any:
 		for i, item := range v {
 			if p[0].any && p[0].suffix == "" {
-				c.collect(p[1:], item, append(way, locationStep{index: i}))
+				below(locationStep{index: i}, item)
 			}
 		}
 	}
 }
 
+// placeHere is the place that the location leads to.
+func (r *checker) placeHere(v any) uint64 {
+	key := r.location.key()
+	place, known := r.placeOf[key]
+	if !known {
+		place = uint64(len(r.places))
+		r.placeOf[key] = place
+		r.places = append(r.places, capturedPlace{slices.Clone(r.location), key, v})
+	}
+	return place
+}
+
+// breaksRule says whether the place of a capture breaks a rule of level fail. The
+// accept path does not ask: there it never does.
+func (r *checker) breaksRule(c *capture) bool {
+	return len(r.bad) > 0 && !r.accepting && r.bad[r.places[c.place].key]
+}
+
+// wrong notes a value that breaks a rule.
+func (r *checker) wrong(f *acceptRule, c *capture, fact uint64, expected, got func() string) {
+	if r.accepting {
+		r.scan.fault(c.place, fact)
+		return
+	}
+	r.location = append(r.location[:0], r.places[c.place].location...)
+	if v := r.report(f.rule); v != nil {
+		v.Expected, v.Got = expected(), got()
+	}
+}
+
+// evaluate holds a response against one rule about its body. It returns false where
+// only the explain path can tell.
+func (r *checker) evaluate(f *acceptRule) bool {
+	v := r.values
+	if f.when >= 0 && !slices.Contains(f.rule.when.values, v.text(f.when)) || !r.isAsked(f.rule) {
+		return true
+	}
+	for i, slot := range f.at {
+		at := v.first[slot]
+		if f.required {
+			there, decided := r.demand(f, i, at)
+			if !decided {
+				return false
+			}
+			if !there {
+				continue
+			}
+		}
+		for before := int32(-1); at >= 0; before, at = at, v.captured[at].next {
+			if r.accepting && f.predicate == predicateURLOrigin && before >= 0 && r.scan.faults == 0 &&
+				v.captured[before].text == v.captured[at].text {
+				continue // the same text again, and it was right
+			}
+			if !r.assert(f, &v.captured[at]) {
+				return false
+			}
+		}
+	}
+	if f.predicate == predicateUnique {
+		clear(r.strings)
+	}
+	return true
+}
+
+// isAsked says whether the request has what the rule is about.
+func (r *checker) isAsked(ru *rule) bool { return ru.asked < 0 || r.fact(ru.asked) != "" }
+
+// demand says whether there is what a rule requires, and whether that could be
+// told. What is missing breaks no second rule.
+func (r *checker) demand(f *acceptRule, i int, at int32) (there, decided bool) {
+	if at >= 0 {
+		c := &r.values.captured[at]
+		if r.breaksRule(c) {
+			return false, true
+		}
+		r.mark(f.rule)
+		if c.typ == typeNull {
+			r.wrong(f, &capture{place: r.placeOfDemand(i, c)}, 7<<32|uint64(f.index), f.says, isNull)
+		}
+		return c.typ != typeNull, true
+	}
+	p := f.rule.at[i]
+	if r.accepting && len(p) > 1 {
+		return false, false // whether what it would be in is there, only the explain path sees
+	}
+	if !r.accepting {
+		parent, _ := p[:len(p)-1].find(r.value)
+		if _, object := parent.(map[string]any); !object {
+			return false, true
+		}
+	}
+	switch {
+	case f.instead >= 0 && r.values.first[f.instead] >= 0:
+		r.mark(f.rule)
+	case r.accepting:
+		r.mark(f.rule)
+		r.scan.fault(uint64(i), 7<<32|uint64(f.index))
+	default:
+		r.location = r.location[:0]
+		for _, s := range p[:len(p)-1] {
+			r.location = append(r.location, locationStep{name: s.name, index: -1})
+		}
+		r.missing(f.rule, p[len(p)-1].name)
+	}
+	return false, true
+}
+
+// placeOfDemand is the place of a null that a rule's i-th place has.
+func (r *checker) placeOfDemand(i int, c *capture) uint64 {
+	if r.accepting {
+		return uint64(i)
+	}
+	return c.place
+}
+
+func isNull() string { return "null" }
+
+// missing reports a member that a rule demands of the object at the location.
+func (r *checker) missing(ru *rule, name string) {
+	r.location = append(r.location, locationStep{name: name, index: -1})
+	if !r.isBad() {
+		r.violate(ru, ru.says(), "nothing")
+	}
+	r.location = r.location[:len(r.location)-1]
+}
+
+// assert evaluates a rule's predicate of one value. It returns false where only
+// the explain path can tell.
+func (r *checker) assert(f *acceptRule, c *capture) bool {
+	if r.breaksRule(c) {
+		return true
+	}
+	broken := 8<<32 | uint64(f.index)
+	switch {
+	case f.predicate == predicateNotNull:
+		r.mark(f.rule)
+		if c.typ == typeNull {
+			r.wrong(f, c, broken, f.says, isNull)
+		}
+	case f.predicate == predicateMembers:
+		if c.typ == typeObject {
+			r.assertMembers(f, c)
+		}
+	case c.typ == typeString:
+		holds, looked := r.assertString(f, c)
+		if holds == unsure && looked {
+			return false
+		}
+		if looked {
+			r.mark(f.rule)
+			if holds == wrong {
+				r.wrong(f, c, broken, func() string { return r.wanted(f) },
+					func() string { return r.show(c.text, lastName(r.location)) })
+			}
+		}
+	}
+	return true
+}
+
+func decisionOf(holds bool) decision {
+	if holds {
+		return right
+	}
+	return wrong
+}
+
+func (r *checker) assertMembers(f *acceptRule, c *capture) {
+	var slots []int32
+	if r.accepting {
+		slots = f.members[r.rowOf(f)]
+	}
+	for i, name := range r.listFor(f) {
+		r.mark(f.rule)
+		if r.accepting {
+			if r.values.first[slots[i]] < 0 {
+				r.scan.fault(c.place, 9<<32|uint64(f.index)<<8|uint64(i))
+			}
+			continue
+		}
+		place := &r.places[c.place]
+		object, _ := place.value.(map[string]any)
+		if _, has := object[name]; !has {
+			r.location = append(r.location[:0], place.location...)
+			r.missing(f.rule, name)
+		}
+	}
+}
+
+// rowOf is the row of a rule's table that applies, listFor the list of known or
+// members.
+func (r *checker) rowOf(f *acceptRule) string {
+	switch {
+	case f.rule.rows.http:
+		return strconv.Itoa(r.status)
+	case f.rows >= 0:
+		return r.values.text(f.rows)
+	}
+	return ""
+}
+
+func (r *checker) listFor(f *acceptRule) []string {
+	if f.rule.rows.rows != nil {
+		return f.rule.rows.rows[r.rowOf(f)]
+	}
+	return f.list
+}
+
+// assertString evaluates the predicates about strings: whether one holds, and
+// whether that could be judged at all. One that lacks an operand is not evaluated.
+func (r *checker) assertString(f *acceptRule, c *capture) (holds decision, looked bool) {
+	if !r.known(f.text, c) {
+		return right, false
+	}
+	switch f.predicate {
+	case predicateEquals:
+		return decisionOf(r.equals(f.text, c.text)), true
+	case predicateURLPath:
+		return r.urlPath(f.text, c.text), true
+	case predicateURLOrigin:
+		return r.urlOrigin(f.text, c.text), true
+	case predicateIn:
+		return r.isAmong(f.among, c.text)
+	case predicateLTE:
+		return r.notAfter(f, c)
+	case predicateKnown:
+		list := r.listFor(f)
+		return decisionOf(slices.Contains(list, c.text)), list != nil
+	case predicatePattern:
+		return decisionOf(f.matches(c.text)), true
+	case predicateHoldsJSON:
+		return decisionOf(isJSON(c.text)), true
+	case predicateHoldsMember:
+		held, looked := holdsMember(c.text, f.rule.inner, r.joined(f.text))
+		return decisionOf(held), looked
+	case predicateMasked:
+		return decisionOf(isMasked(c.text, r.hidden(f, c))), true
+	case predicateUnique:
+		return decisionOf(!r.isAgain(f.at, c)), true
+	}
+	return right, false
+}
+
+// wanted is what a rule demands of a string, for a report.
+func (r *checker) wanted(f *acceptRule) string {
+	switch f.predicate {
+	case predicateEquals:
+		return bound(r.quote(r.joined(f.text)))
+	case predicateURLPath:
+		return bound(r.safe("an absolute URL with the path " + r.joined(f.text)))
+	case predicateURLOrigin:
+		return bound(r.safe("a URL of " + r.joined(f.text)))
+	case predicateKnown:
+		return bound("one of " + strings.Join(r.listFor(f), ", "))
+	}
+	return f.says()
+}
+
+// isAgain says whether the string of a capture stands at an earlier place of the
+// rule. The explain path remembers what it met, for there may be very many.
+func (r *checker) isAgain(slots []int32, c *capture) bool {
+	if !r.accepting {
+		one := foldID(c.text)
+		again := r.strings[one]
+		r.strings[one] = true
+		return again
+	}
+	for _, slot := range slots {
+		for at := r.values.first[slot]; at >= 0; at = r.values.captured[at].next {
+			if other := &r.values.captured[at]; other == c {
+				return false
+			} else if other.typ == typeString && SameText(other.text, c.text) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isAmong says whether a text is one of the strings at some slots. Where there is
+// none, or one of the places breaks a rule, nothing can be said.
+func (r *checker) isAmong(slots []int32, text string) (holds decision, looked bool) {
+	holds = wrong
+	for _, slot := range slots {
+		for at := r.values.first[slot]; at >= 0; at = r.values.captured[at].next {
+			other := &r.values.captured[at]
+			if r.breaksRule(other) {
+				return right, false
+			}
+			if other.typ == typeString {
+				looked = true
+				if SameText(other.text, text) {
+					holds = right
+				}
+			}
+		}
+	}
+	return holds, looked
+}
+
+func (r *checker) notAfter(f *acceptRule, c *capture) (holds decision, looked bool) {
+	at := r.values.first[f.operand]
+	if at < 0 || r.breaksRule(&r.values.captured[at]) {
+		return right, false
+	}
+	later := r.values.text(f.operand)
+	if !isUTC(c.text) || !isUTC(later) {
+		return right, false
+	}
+	return decisionOf(!isAfter(c.text, later)), true
+}
+
 // hidden are the texts that a masked value must not show.
-func (r *checker) hidden(ru *rule) (texts []string) {
-	for _, t := range ru.hidden {
-		if s, ok := r.fill(t); ok && s != "" {
-			texts = append(texts, s)
+func (r *checker) hidden(f *acceptRule, c *capture) (texts []string) {
+	for _, t := range f.hidden {
+		if r.known(t, c) {
+			if text := r.joined(t); text != "" {
+				texts = append(texts, text)
+			}
 		}
 	}
 	return texts
+}
+
+// known says whether all operands of a template are there: strings at places that
+// break no rule and are not the very value under check.
+func (r *checker) known(t acceptTemplate, c *capture) bool {
+	for i := range t {
+		switch p := &t[i]; {
+		case p.slot >= 0:
+			at := r.values.first[p.slot]
+			if at < 0 {
+				return false
+			}
+			operand := &r.values.captured[at]
+			if operand.typ != typeString || operand.place == c.place || r.breaksRule(operand) {
+				return false
+			}
+		case p.fact >= 0:
+			if r.fact(p.fact) == "" && !p.optional {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// equals compares with a template without building its text. Where they differ in
+// a byte, that may be the case of a letter of an ID.
+func (r *checker) equals(t acceptTemplate, text string) bool {
+	rest, same, length := text, true, 0
+	for i := range t {
+		part := r.partText(&t[i])
+		length += len(part)
+		if same {
+			rest, same = strings.CutPrefix(rest, part)
+		}
+	}
+	if same {
+		return rest == ""
+	}
+	return length == len(text) && SameText(text, r.joined(t))
+}
+
+func (r *checker) joined(t acceptTemplate) string {
+	if len(t) == 1 {
+		return r.partText(&t[0])
+	}
+	var b strings.Builder
+	for i := range t {
+		b.WriteString(r.partText(&t[i]))
+	}
+	return b.String()
+}
+
+func (r *checker) partText(p *acceptTemplatePart) string {
+	switch {
+	case p.slot >= 0:
+		return r.values.text(p.slot)
+	case p.fact >= 0:
+		return r.fact(p.fact)
+	}
+	return p.templatePart.text
+}
+
+// urlPath takes URLs of plain characters apart itself; the accept path leaves
+// others to the explain path.
+func (r *checker) urlPath(t acceptTemplate, text string) decision {
+	_, path, plain := splitURL(text)
+	if !plain {
+		if r.accepting {
+			return unsure
+		}
+		var absolute bool
+		if path, absolute = urlPath(text); !absolute {
+			return wrong
+		}
+	}
+	return decisionOf(r.equals(t, path))
+}
+
+func (r *checker) urlOrigin(t acceptTemplate, text string) decision {
+	path, begins := strings.CutPrefix(text, r.partText(&t[0]))
+	if r.accepting && begins && len(t) == 1 && strings.HasPrefix(path, "/") && isPlainPath(path) {
+		return right
+	}
+	if _, err := url.Parse(text); r.accepting && err != nil {
+		return unsure
+	}
+	return decisionOf(urlOrigin(text) == urlOrigin(r.joined(t)))
 }

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"encoding/json"
 	"net/url"
 	"regexp"
 	"strings"
@@ -310,3 +311,65 @@ func foldID(s string) string {
 	}
 	return strings.ToLower(s)
 }
+
+// holdsMember says whether the JSON in a string has a value at a place. A text
+// that is no JSON, or has no string there, is other rules' business.
+func holdsMember(s string, at path, want string) (holds, looked bool) {
+	var v any
+	if json.Unmarshal([]byte(s), &v) != nil {
+		return true, false
+	}
+	found, _ := at.find(v)
+	text, ok := found.(string)
+	return text == want, ok
+}
+
+// splitURL splits an absolute http URL of plain characters.
+func splitURL(text string) (origin, path string, ok bool) {
+	rest, ok := strings.CutPrefix(text, "https://")
+	if !ok {
+		if rest, ok = strings.CutPrefix(text, "http://"); !ok {
+			return "", "", false
+		}
+	}
+	end := 0
+	for end < len(rest) && plainHost[rest[end]] == 1 {
+		end++
+	}
+	if end == 0 || end == len(rest) || rest[end] != '/' || rest[0] == ':' {
+		return "", "", false
+	}
+	path = rest[end:]
+	if !isPlainPath(path) {
+		return "", "", false
+	}
+	colon := strings.IndexByte(rest[:end], ':')
+	if colon >= 0 && (colon+1 == end || strings.Trim(rest[colon+1:end], "0123456789") != "") {
+		return "", "", false
+	}
+	return text[:len(text)-len(path)], path, true
+}
+
+// isPlainPath says whether a URL's path reads the same in every form.
+func isPlainPath(path string) bool {
+	for i := range len(path) {
+		if plainPath[path[i]] == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+var plainPath = func() (t [256]byte) {
+	t = plainHost
+	t['/'], t[':'] = 1, 0
+	return t
+}()
+
+// plainHost has 1 for letters, digits, dots, hyphens and the port's colon.
+var plainHost = func() (t [256]byte) {
+	for _, b := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:") {
+		t[b] = 1
+	}
+	return t
+}()

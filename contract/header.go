@@ -12,25 +12,28 @@ import (
 )
 
 // headerRule evaluates a rule about a header field.
-func (r *checker) headerRule(ru *rule) {
-	if len(r.bad) > 0 && r.bad[headerKey(ru.header)] || ru.predicate == predicateMediaType && !r.ours {
+func (r *checker) headerRule(f *acceptRule) {
+	if !r.accepting && (r.bad[headerKey(f.header)] || f.predicate == predicateMediaType && !r.ours) {
 		return
 	}
-	value, count := r.ex.Header.Get(ru.header)
-	holds, looked := r.headerHolds(ru, value, count)
-	want := ""
-	if ru.predicate == predicateReference && count > 0 && r.readable {
-		if want, looked = r.fill(ru.text); looked {
-			holds = refersTo(value, want)
+	value, count := r.ex.Header.Get(f.header)
+	holds, looked := r.headerHolds(f.rule, value, count)
+	if f.predicate == predicateReference && count > 0 && (r.accepting || r.readable) {
+		if looked = r.known(f.text, &capture{place: noPlace}); looked {
+			holds = r.equals(f.text, value) || refersTo(value, r.joined(f.text))
 		}
 	}
 	if !looked {
 		return
 	}
-	r.mark(ru)
-	if !holds {
-		r.violateAt(ru, headerKey(ru.header), ru.header, ru.header, r.wantedField(ru, want),
-			r.shownField(ru, value, count))
+	r.mark(f.rule)
+	switch {
+	case holds:
+	case r.accepting:
+		r.scan.fault(5, uint64(f.index))
+	default:
+		r.violateAt(f.rule, headerKey(f.header), f.header, f.header, r.wantedField(f),
+			r.shownField(f.rule, value, count))
 	}
 }
 
@@ -53,14 +56,14 @@ func (r *checker) headerHolds(ru *rule, value string, count int) (holds, looked 
 	return strings.TrimSpace(value) != "", true
 }
 
-func (r *checker) wantedField(ru *rule, want string) string {
-	switch ru.predicate {
+func (r *checker) wantedField(f *acceptRule) string {
+	switch f.predicate {
 	case predicateMediaType:
 		return bound(strings.Join(r.response.mediaTypes, " or "))
 	case predicateReference:
-		return bound(r.quote(want))
+		return bound(r.quote(r.joined(f.text)))
 	}
-	return ru.says()
+	return f.says()
 }
 
 func (r *checker) shownField(ru *rule, value string, count int) string {
@@ -113,9 +116,9 @@ func isSecondsOrDate(value string) bool {
 const shortestSecret = 8
 
 // nowhere looks for a secret in the whole response.
-func (r *checker) nowhere(ru *rule) {
-	secret, ok := r.fill(ru.text)
-	if !ok || len(secret) < shortestSecret {
+func (r *checker) nowhere(f *acceptRule) {
+	ru, secret := f.rule, r.joined(f.text)
+	if len(secret) < shortestSecret {
 		return
 	}
 	r.mark(ru)

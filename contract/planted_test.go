@@ -14,8 +14,11 @@ import (
 func defects(a *acceptPath) map[string]func(*acceptPath) {
 	all := map[string]func(*acceptPath){
 		"required members are not missed": func(a *acceptPath) { a.root.required = 0 },
-		"references are not followed":     func(a *acceptPath) { a.reference = nil },
-		"secrets are not looked for":      func(a *acceptPath) { a.secrets = nil },
+		"references are not followed": func(a *acceptPath) {
+			a.headers = slices.DeleteFunc(a.headers,
+				func(f *acceptRule) bool { return f.predicate == predicateReference })
+		},
+		"secrets are not looked for": func(a *acceptPath) { a.secrets = nil },
 	}
 	for i, ru := range a.headers {
 		all["header rule "+ru.Name+" is forgotten"] = func(a *acceptPath) {

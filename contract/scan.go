@@ -19,44 +19,27 @@ const (
 
 // scan is one pass over a body. Its methods return false when they can't decide.
 type scan struct {
-	body          []byte
-	i             int
-	node          *acceptPath
-	marks         ruleSet
-	captured      []capture
-	first         []int32 // by slot: index of its first capture, or -1
-	unescape      []byte  // texts of strings with escapes
-	wrong         uint64  // fingerprint of the facts that are wrong
-	faults        int     // how many there are
-	values        int     // read so far
-	recognized    bool    // the root has a member by which bodies are known
-	reportUnnamed bool    // unnamed members are reported
-	inBranch      bool    // within a branch: nothing is captured or marked
-	inner         *scan   // of branches
-}
-
-// capture is a value that rules look at.
-type capture struct {
-	slot  int32
-	next  int32 // the next capture of the slot, or -1
-	place uint64
-	text  string // of a string
-	typ   jsonType
+	body  []byte
+	i     int
+	node  *acceptPath
+	marks ruleSet
+	captures
+	unescape      []byte // texts of strings with escapes
+	wrong         uint64 // fingerprint of the facts that are wrong
+	faults        int    // how many there are
+	values        int    // read so far
+	recognized    bool   // the root has a member by which bodies are known
+	reportUnnamed bool   // unnamed members are reported
+	inBranch      bool   // within a branch: nothing is captured or marked
+	inner         *scan  // of branches
 }
 
 func (s *scan) start(a *acceptPath, body []byte) {
 	s.body, s.i, s.node = body, 0, a
 	s.marks = a.always
-	s.captured = s.captured[:0]
 	s.unescape = s.unescape[:0]
 	s.wrong, s.faults, s.values, s.inBranch, s.recognized = 0, 0, 0, false, false
-	if cap(s.first) < a.captures {
-		s.first = make([]int32, a.captures)
-	}
-	s.first = s.first[:a.captures]
-	for i := range s.first {
-		s.first[i] = -1
-	}
+	s.empty(len(a.paths))
 }
 
 // fault notes a fact that is wrong: what, at which place. The order in which

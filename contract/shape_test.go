@@ -105,7 +105,8 @@ func schemaFindings(c *Contract, status int, body []byte) (all []string) {
 }
 
 // schemaValues are values that keywords tell apart.
-var schemaValues = strings.Fields(`null true 0 5 5.0 5.5 -1 1e2 1e400 123456789012345678901 "" "x" "X" "xx" "a" [] {}
+var schemaValues = strings.Fields(`null true 0 5 5.0 5.5 -1 1e2 1e400 123456789012345678901 ""
+	"x" "X" "xx" "a" [] {}
 	[1] [1,1.0] ["a","a"] [1,2,3,4,5,6] {"a":1} {"a":[1,2.0]} {"a":"x","b":2} {"name":"x"} {"k":[1,"x"]}
 	"2024-02-29" "2023-02-29" "2024-02-29T10:00:00Z" "2024-02-29T10:00:60Z" "2024-12-31T23:59:60Z"
 	"2024-12-31T22:59:60-01:00" "2024-12-31t23:59:59.25z" "2024-12-31T23:59:59." "2024-12-31T25:00:00Z"
@@ -115,7 +116,8 @@ var schemaValues = strings.Fields(`null true 0 5 5.0 5.5 -1 1e2 1e400 1234567890
 
 // The keywords of schemas mean what the JSON Schema library takes them for.
 func TestSchemasAgreeWithTheLibrary(t *testing.T) {
-	for _, file := range []string{"testdata/keywords.yaml", "testdata/parcel.yaml", "../pingone/contract.yaml"} {
+	for _, file := range []string{"testdata/keywords.yaml", "testdata/parcel.yaml",
+		"../pingone/contract.yaml"} {
 		status := map[bool]int{true: 201, false: 200}[strings.HasPrefix(file, "..")]
 		l, c := newLibrary(t, file, status)
 		rng := rand.New(rand.NewPCG(3, 4))

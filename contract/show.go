@@ -141,19 +141,6 @@ func (t location) key() string {
 	return b.String()
 }
 
-// is says whether the trail leads to the place of a path without wildcards.
-func (t location) is(p path) bool {
-	if len(t) != len(p) {
-		return false
-	}
-	for i, tok := range t {
-		if tok.index >= 0 || tok.name != p[i].name {
-			return false
-		}
-	}
-	return true
-}
-
 // maxSteps is how many steps a report shows of a pointer; one "*" stands for
 // the rest.
 const maxSteps = 12

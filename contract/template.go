@@ -15,7 +15,6 @@ type templatePart struct {
 	fact     int // slot; -1 for none
 	optional bool
 	place    path
-	key      string // of place
 }
 
 var factName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$`)
@@ -50,7 +49,7 @@ func parseGap(inner string, slot func(name string) int) (templatePart, string) {
 		if fault == "" && place.wild() {
 			fault = "a template needs one value: name it without *"
 		}
-		return templatePart{fact: -1, place: place, key: place.String()}, fault
+		return templatePart{fact: -1, place: place}, fault
 	}
 	name, optional := strings.CutSuffix(inner, "?")
 	if !factName.MatchString(name) {
@@ -76,36 +75,6 @@ func (t template) only() int {
 		return t[0].fact
 	}
 	return -1
-}
-
-// fill returns the template's text for a response. It says false where a value
-// is not there, is no string, breaks a rule, or is the very place under check.
-func (r *checker) fill(t template) (string, bool) {
-	if len(t) == 1 && t[0].place == nil {
-		return r.fillPart(&t[0])
-	}
-	var b strings.Builder
-	for i := range t {
-		text, ok := r.fillPart(&t[i])
-		if !ok {
-			return "", false
-		}
-		b.WriteString(text)
-	}
-	return b.String(), true
-}
-
-func (r *checker) fillPart(p *templatePart) (string, bool) {
-	switch {
-	case p.place != nil:
-		v, _ := p.place.find(r.value)
-		s, ok := v.(string)
-		return s, ok && !r.bad[p.key] && !r.location.is(p.place)
-	case p.fact >= 0:
-		s := r.fact(p.fact)
-		return s, s != "" || p.optional
-	}
-	return p.text, true
 }
 
 // path is a JSON pointer whose steps may be "*", any item or member, or

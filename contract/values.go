@@ -260,7 +260,8 @@ func isEmail(s string) bool {
 		if strings.ContainsAny(local[1:len(local)-1], `\"`) {
 			return false
 		}
-	} else if strings.HasPrefix(local, ".") || strings.HasSuffix(local, ".") || strings.Contains(local, "..") ||
+	} else if strings.HasPrefix(local, ".") || strings.HasSuffix(local, ".") ||
+		strings.Contains(local, "..") ||
 		strings.Trim(local, letters+digits+".!#$%&'*+-/=?^_`{|}~") != "" {
 		return false
 	}
