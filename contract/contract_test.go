@@ -171,6 +171,16 @@ components:
     A: {properties: {n: {type: integer}}}
 `
 
+// Every compilation of a document gives the rules the same numbers.
+func TestRulesHaveAnOrder(t *testing.T) {
+	want := compileText(t, parcel(t)).Rules()
+	for range 20 {
+		if diff := cmp.Diff(want, compileText(t, parcel(t)).Rules()); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+}
+
 func TestUnknownRule(t *testing.T) {
 	for rule, want := range map[string]string{
 		"number.from": "number.form", "Number.form": "number.form", "orders.*": "order.*",

@@ -1,5 +1,10 @@
 package contract
 
+import (
+	"maps"
+	"slices"
+)
+
 // schemaTree is everything that the document says about the values at one place of
 // a response: a node of the tree that results when references, allOf and
 // branches are followed.
@@ -29,7 +34,8 @@ func (k *compiler) merge(p *schemaTree, s *schema, counts bool) {
 			p.checks = append(p.checks, keywordCheck{w.rule, s.looksAt(w)})
 		}
 	}
-	for name, child := range s.properties {
+	for _, name := range slices.Sorted(maps.Keys(s.properties)) { // in order, for rules get their numbers here
+		child := s.properties[name]
 		if p.members == nil {
 			p.members = map[string]*schemaTree{}
 		}
