@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"path"
 	"path/filepath"
@@ -135,17 +138,7 @@ func (a *app) k8s(file string, flags *k8sFlags) error {
 		a.ui.tell("mfaload: the results take about %s of the claim %s\n", storage(m.leader.Folder()),
 			flags.resultsPVC)
 	}
-	if err := m.make(); err != nil {
-		return err
-	}
-	encoder := yaml.NewEncoder(a.ui.data)
-	encoder.SetIndent(2)
-	for _, document := range m.all {
-		if err := encoder.Encode(document); err != nil {
-			return fmt.Errorf("print the manifests: %w", err)
-		}
-	}
-	return encoder.Close()
+	return m.print(a.ui.data)
 }
 
 // object is a part of a manifest.
@@ -158,7 +151,6 @@ type manifests struct {
 	scenario *scenario.Scenario
 	// worker and leader are what a worker and the coordinator need.
 	worker, leader plan.Resources
-	all            []object
 }
 
 // The least memory of a pod, and the least room of a folder, in MiB.
@@ -192,33 +184,97 @@ func quantity(text string) float64 {
 	}
 }
 
-// folder is a volume that goes with its pod.
-func folder(name string, need uint64) object {
-	return object{"name": name, "emptyDir": object{"sizeLimit": mebibytes(need, minPodFolder)}}
-}
-
 const natsPort = 4222
 
-func (m *manifests) make() error {
-	files, err := m.files()
+// k8sTemplate are the manifests, with places to be filled in; it says how.
+//
+//go:embed k8s.yaml
+var k8sTemplate []byte
+
+// print fills the manifests in.
+func (m *manifests) print(to io.Writer) error {
+	values, err := m.values()
 	if err != nil {
 		return err
 	}
-	if len(m.nats) == 0 {
-		if err := m.server(); err != nil {
-			return err
+	template, encoder := yaml.NewDecoder(bytes.NewReader(k8sTemplate)), yaml.NewEncoder(to)
+	encoder.SetIndent(2)
+	for {
+		var document any
+		if err := template.Decode(&document); errors.Is(err, io.EOF) {
+			return encoder.Close()
+		} else if err != nil {
+			return fmt.Errorf("read the template of the manifests: %w", err)
+		}
+		if document = fill(document, values); document == nil {
+			continue
+		}
+		if err := encoder.Encode(document); err != nil {
+			return fmt.Errorf("print the manifests: %w", err)
 		}
 	}
-	m.add("v1", "ConfigMap", m.name+"-scenario", object{"data": files.data})
-	m.lead(files)
-	m.workers()
-	return nil
 }
 
-func (m *manifests) add(version, kind, name string, rest object) {
-	rest["apiVersion"], rest["kind"] = version, kind
-	rest["metadata"] = object{"name": name, "namespace": m.namespace, "labels": m.labels("")}
-	m.all = append(m.all, rest)
+var placeholder = regexp.MustCompile(`\$[A-Z_]+`)
+
+// fill returns a part of the template with its values; nil for one that is not there.
+func fill(part any, values object) any {
+	switch part := part.(type) {
+	case string:
+		if part == placeholder.FindString(part) && part != "" {
+			return values[part[1:]]
+		}
+		return placeholder.ReplaceAllStringFunc(part, func(name string) string { return fmt.Sprint(values[name[1:]]) })
+	case []any:
+		var list []any
+		for _, item := range part {
+			if item = fill(item, values); item != nil {
+				list = append(list, item)
+			}
+		}
+		if len(list) > 0 {
+			return list
+		}
+		return nil
+	case object:
+		if when, conditional := part["x-when"]; conditional && values[when.(string)] != true {
+			return nil
+		}
+		filled := object{}
+		for name, value := range part {
+			if value = fill(value, values); value != nil && name != "x-when" {
+				filled[name] = value
+			}
+		}
+		return filled
+	}
+	return part
+}
+
+// values are what the template leaves open.
+func (m *manifests) values() (object, error) {
+	files, err := m.files()
+	if err != nil {
+		return nil, err
+	}
+	grace := m.scenario.Load.Drain + m.scenario.Target.Timeout + 20*time.Second
+	values := object{
+		"embedded": len(m.nats) == 0, "creds": m.credsSecret != "", "env": m.envSecret != "",
+		"claim": m.resultsPVC != "", "no claim": m.resultsPVC == "",
+		"NAME": m.name, "NAMESPACE": m.namespace, "IMAGE": m.image, "SHARDS": m.shards, "GRACE": int(grace / time.Second),
+		"LABELS": m.labels(""), "LEAD_LABELS": m.labels("lead"), "WORKER_LABELS": m.labels("worker"),
+		"ENV_SECRET": m.envSecret, "CREDS_SECRET": m.credsSecret, "CLAIM": m.resultsPVC,
+		"FILES": files.data, "ITEMS": files.items, "LEAD_ARGS": m.leadArgs(files), "WORKER_ARGS": m.workerArgs(),
+		"CPU": m.cpu, "MEMORY": cmp.Or(m.memory, mebibytes(m.worker.Memory, minPodMemory)),
+		"LEAD_MEMORY":  mebibytes(m.leader.Memory, minPodMemory),
+		"RESULTS_SIZE": mebibytes(m.leader.Folder(), minPodFolder), "WORK_SIZE": mebibytes(m.worker.Folder(), minPodFolder),
+		"LEAD_TMP_SIZE":   mebibytes(m.leader.Temporary, minPodFolder),
+		"WORKER_TMP_SIZE": mebibytes(m.worker.Temporary, minPodFolder),
+	}
+	if len(m.nats) == 0 {
+		values["IDENTITY"], values["JOIN"], err = m.secrets()
+	}
+	return values, err
 }
 
 func (m *manifests) labels(role string) object {
@@ -229,33 +285,20 @@ func (m *manifests) labels(role string) object {
 	return l
 }
 
-// server adds what the embedded server needs: its identity for the
-// coordinator, the join file for the workers, and a name.
-func (m *manifests) server() error {
-	identity, err := fleet.NewIdentity(m.run)
+// secrets are what the embedded server needs: its identity for the coordinator, and
+// the join file for the workers.
+func (m *manifests) secrets() (identity, join string, err error) {
+	made, err := fleet.NewIdentity(m.run)
 	if err != nil {
-		return err
+		return "", "", err
 	}
-	join, err := identity.Join([]string{fmt.Sprintf("%s.%s.svc:%d", m.name, m.namespace, natsPort)})
+	joined, err := made.Join([]string{fmt.Sprintf("%s.%s.svc:%d", m.name, m.namespace, natsPort)})
 	if err != nil {
-		return err
+		return "", "", err
 	}
-	for _, secret := range []struct {
-		key   string
-		value any
-	}{{"identity", identity}, {"join", join}} {
-		text, err := json.Marshal(secret.value)
-		if err != nil {
-			return err
-		}
-		m.add("v1", "Secret", m.name+"-"+secret.key, object{"type": "Opaque",
-			"stringData": object{secret.key: string(text)}})
-	}
-	m.add("v1", "Service", m.name, object{"spec": object{"selector": m.labels("lead"),
-		"publishNotReadyAddresses": true,
-		"ports": []object{{"name": "nats", "port": natsPort, "targetPort": natsPort,
-			"protocol": "TCP"}}}})
-	return nil
+	identityText, identityErr := json.Marshal(made)
+	joinText, joinErr := json.Marshal(joined)
+	return string(identityText), string(joinText), errors.Join(identityErr, joinErr)
 }
 
 // mounted are the scenario and its files, as keys of a ConfigMap and where they
@@ -319,103 +362,32 @@ func (m *manifests) files() (*mounted, error) {
 	return f, nil
 }
 
-// lead adds the coordinator's job.
-func (m *manifests) lead(files *mounted) {
+func (m *manifests) leadArgs(files *mounted) []string {
 	args := []string{"coordinate", "--yes", "--shards", fmt.Sprint(m.shards), "--join-within", "30m"}
 	if m.tolerate != "" {
 		args = append(args, "--tolerate-lost", m.tolerate)
 	}
-	volumes := []object{{"name": "scenario", "configMap": object{"name": m.name + "-scenario",
-		"items": files.items}}, m.results()}
-	mounts := []object{{"name": "scenario", "mountPath": "/scenario", "readOnly": true},
-		{"name": "results", "mountPath": "/work"}}
-	container := object{"name": "lead"}
 	if len(m.nats) == 0 {
 		args = append(args, "--listen", fmt.Sprintf(":%d", natsPort), "--identity", "/identity/identity")
-		volumes, mounts = append(volumes, secretVolume("identity", m.name+"-identity")), append(mounts,
-			object{"name": "identity", "mountPath": "/identity", "readOnly": true})
-		container["ports"] = []object{{"name": "nats", "containerPort": natsPort}}
 	} else {
-		args, volumes, mounts = m.external(args, volumes, mounts, "lead.creds")
+		args = m.external(args, "lead.creds")
 	}
-	args = append(args, "--out", "/work/"+m.run, "/scenario/"+files.main)
-	m.job("lead", container, args, "500m", mebibytes(m.leader.Memory, minPodMemory), &m.leader, volumes,
-		mounts, object{"backoffLimit": 0})
+	return append(args, "--out", "/work/"+m.run, "/scenario/"+files.main)
 }
 
-// workers adds the job of the workers.
-func (m *manifests) workers() {
+func (m *manifests) workerArgs() []string {
 	args := []string{"worker", "--start-within", "30m"}
-	volumes, mounts := []object{folder("work", m.worker.Folder())}, []object{{"name": "work",
-		"mountPath": "/work"}}
 	if len(m.nats) == 0 {
-		args = append(args, "--join-file", "/join/join")
-		volumes, mounts = append(volumes, secretVolume("join", m.name+"-join")), append(mounts,
-			object{"name": "join", "mountPath": "/join", "readOnly": true})
-	} else {
-		args, volumes, mounts = m.external(args, volumes, mounts, "worker.creds")
+		return append(args, "--join-file", "/join/join")
 	}
-	memory := cmp.Or(m.memory, mebibytes(m.worker.Memory, minPodMemory))
-	m.job("worker", object{"name": "worker"}, args, m.cpu, memory, &m.worker, volumes, mounts, object{
-		"completionMode": "Indexed", "completions": m.shards, "parallelism": m.shards,
-		// A pod that is started again would find its shard claimed.
-		"backoffLimitPerIndex": 0, "podReplacementPolicy": "Failed",
-	})
+	return m.external(args, "worker.creds")
 }
 
-func (m *manifests) external(args []string, volumes, mounts []object, creds string) ([]string, []object,
-	[]object) {
+// external adds where a server of yours is.
+func (m *manifests) external(args []string, creds string) []string {
 	args = append(args, "--nats", strings.Join(m.nats, ","), "--run", m.run)
 	if m.credsSecret != "" {
 		args = append(args, "--creds", "/creds/"+creds)
-		volume := object{"name": "creds", "secret": object{"secretName": m.credsSecret, "defaultMode": 0o440,
-			"items": []object{{"key": creds, "path": creds}}}}
-		volumes, mounts = append(volumes, volume), append(mounts, object{"name": "creds",
-			"mountPath": "/creds", "readOnly": true})
 	}
-	return args, volumes, mounts
-}
-
-func secretVolume(name, secret string) object {
-	return object{"name": name, "secret": object{"secretName": secret, "defaultMode": 0o440}}
-}
-
-func (m *manifests) results() object {
-	if m.resultsPVC == "" {
-		return folder("results", m.leader.Folder())
-	}
-	return object{"name": "results", "persistentVolumeClaim": object{"claimName": m.resultsPVC}}
-}
-
-// job adds a job whose pods are not root, write nowhere but to their folders,
-// and have no token of the cluster.
-func (m *manifests) job(role string, container object, args []string, cpu, memory string,
-	need *plan.Resources, volumes, mounts []object, spec object) {
-	container["image"], container["args"], container["workingDir"] = m.image, args, "/work"
-	container["resources"] = object{"requests": object{"cpu": cpu, "memory": memory},
-		"limits": object{"cpu": cpu, "memory": memory}}
-	container["securityContext"] = object{"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
-		"capabilities": object{"drop": []string{"ALL"}}}
-	if m.envSecret != "" {
-		container["envFrom"] = []object{{"secretRef": object{"name": m.envSecret}}}
-	}
-	container["volumeMounts"] = append(mounts, object{"name": "tmp", "mountPath": "/tmp"})
-	grace := m.scenario.Load.Drain + m.scenario.Target.Timeout + 20*time.Second
-	pod := object{
-		"restartPolicy": "Never", "automountServiceAccountToken": false, "enableServiceLinks": false,
-		"terminationGracePeriodSeconds": int(grace / time.Second),
-		"securityContext": object{"runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532,
-			"fsGroup":        65532,
-			"seccompProfile": object{"type": "RuntimeDefault"}},
-		"containers": []object{container},
-		"volumes":    append(volumes, folder("tmp", need.Temporary)),
-	}
-	if role == "worker" {
-		pod["topologySpreadConstraints"] = []object{{"maxSkew": 1, "topologyKey": "kubernetes.io/hostname",
-			"whenUnsatisfiable": "ScheduleAnyway",
-			"labelSelector":     object{"matchLabels": m.labels(role)}}}
-	}
-	spec["ttlSecondsAfterFinished"] = 86400
-	spec["template"] = object{"metadata": object{"labels": m.labels(role)}, "spec": pod}
-	m.add("batch/v1", "Job", m.name+"-"+role, object{"spec": spec})
+	return args
 }
