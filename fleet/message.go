@@ -38,7 +38,7 @@ type fileRef struct {
 	SHA256 string `json:"sha256"`
 }
 
-// fileChunk asks for a fileChunk of a file that travels.
+// fileChunk asks for a chunk of a file that travels.
 type fileChunk struct {
 	File   int   `json:"file"` // its index in the plan
 	Offset int64 `json:"offset"`
