@@ -87,17 +87,17 @@ const (
 	requestsHelp = "Requests that came to an end, by outcome."
 )
 
-// collector makes Prometheus metrics when they are asked for.
-type collector struct {
+// prometheusMetrics makes Prometheus metrics when they are asked for.
+type prometheusMetrics struct {
 	sampler *Sampler
 	started time.Time
 }
 
 // Describe implements prometheus.Collector: the metrics are made as they come.
-func (c *collector) Describe(chan<- *prometheus.Desc) {}
+func (c *prometheusMetrics) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
-func (c *collector) Collect(to chan<- prometheus.Metric) {
+func (c *prometheusMetrics) Collect(to chan<- prometheus.Metric) {
 	f := c.sampler.figures()
 	scenario := prometheus.Labels{"scenario": f.Scenario}
 	requests := prometheus.NewDesc("mfaload_requests_total", requestsHelp, []string{"outcome"}, scenario)

@@ -87,7 +87,7 @@ func (s *Server) URL() string {
 func (s *Server) Serve(sampler *Sampler) {
 	s.sampler = sampler
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(&collector{sampler, time.Now()}, collectors.NewGoCollector(),
+	registry.MustRegister(&prometheusMetrics{sampler, time.Now()}, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", constant("text/html", page))

@@ -10,7 +10,7 @@ import (
 )
 
 // doubtful returns the seconds in which mfaload itself may be to blame.
-func (j *judgement) doubtful() *measure.DoubtfulSeconds {
+func (j *assessment) doubtful() *measure.DoubtfulSeconds {
 	if j.seconds == nil {
 		j.seconds = j.findDoubtful()
 	}
@@ -19,7 +19,7 @@ func (j *judgement) doubtful() *measure.DoubtfulSeconds {
 
 // excuse says why a threshold that is missed may be missed for mfaload's own sake
 // only.
-func (j *judgement) excuse(t scenario.Threshold) string {
+func (j *assessment) excuse(t scenario.Threshold) string {
 	var why []string
 	s := j.of(t)
 	if n := j.harmed(j.groupOf(t)); n > 0 {
@@ -57,7 +57,7 @@ const harmedBy = "it may be met without what mfaload itself did: "
 
 // unclearText says why a threshold is neither met nor missed; what the reason of an
 // earlier one has said, it does not say again.
-func (j *judgement) unclearText(t Threshold) string {
+func (j *assessment) unclearText(t Threshold) string {
 	if strings.HasPrefix(t.Why, harmedBy) {
 		rest, same := strings.CutPrefix(t.Why, j.excused)
 		switch {
@@ -71,7 +71,7 @@ func (j *judgement) unclearText(t Threshold) string {
 }
 
 // harmed counts the requests of a group, or of all, that mfaload itself harmed.
-func (j *judgement) harmed(group int) (n uint64) {
+func (j *assessment) harmed(group int) (n uint64) {
 	for _, c := range j.measurement.Main.Cells {
 		if c.Harmed != nil && (group < 0 || c.Group == group) {
 			n += c.Harmed.Response.Count()
@@ -81,7 +81,7 @@ func (j *judgement) harmed(group int) (n uint64) {
 }
 
 // lostArrivals is how many arrivals were due, at most, on shards that are lost.
-func (j *judgement) lostArrivals() uint64 {
+func (j *assessment) lostArrivals() uint64 {
 	m := j.measurement.Merged
 	if m == nil {
 		return 0
@@ -95,7 +95,7 @@ func (j *judgement) lostArrivals() uint64 {
 
 // findDoubtful finds the seconds in which mfaload itself may be to blame. What it
 // did not measure second by second leaves the whole run in doubt.
-func (j *judgement) findDoubtful() *measure.DoubtfulSeconds {
+func (j *assessment) findDoubtful() *measure.DoubtfulSeconds {
 	m := j.measurement
 	d := m.Doubtful()
 	d.All = unclear(&m.Generator)

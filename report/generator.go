@@ -12,13 +12,13 @@ import (
 // Doubts says why a measurement allows no judgement of the service, whatever
 // the thresholds: nothing where it does.
 func Doubts(m *measure.Measurement) []string {
-	j := judgement{measurement: m, report: &Report{Shards: shards(m.Merged)}}
+	j := assessment{measurement: m, report: &Report{Shards: shards(m.Merged)}}
 	j.doubtGenerator()
 	return j.doubts
 }
 
 // doubtGenerator doubts a run whose generator could not keep its schedule.
-func (j *judgement) doubtGenerator() {
+func (j *assessment) doubtGenerator() {
 	j.doubts = append(j.doubts, ownLimitTexts(&j.measurement.Main)...)
 	before := len(j.doubts)
 	j.doubtShards()
@@ -188,7 +188,7 @@ func lateIn(m *measure.Measurement, second int64) uint64 {
 
 // workersRemarks say where arrivals waited because all workers that there may be
 // were in flight, and the load needs more of them.
-func (j *judgement) workersRemarks() (remarks []string) {
+func (j *assessment) workersRemarks() (remarks []string) {
 	say := func(of string, g *Generator, remedy string) {
 		if g.WorkersNeeded > g.Workers {
 			remarks = append(remarks, fmt.Sprintf(

@@ -48,7 +48,7 @@ func Judge(m *measure.Measurement) (*Report, error) {
 	if m.NotStarted != "" {
 		return r.didNotStart(m.NotStarted).bound().escaped(), nil
 	}
-	j := judgement{report: r, measurement: m, sums: main, token: terms.Token, tokenEnds: terms.TokenEnds}
+	j := assessment{report: r, measurement: m, sums: main, token: terms.Token, tokenEnds: terms.TokenEnds}
 	r.Generator.WorkersNeeded = max(r.Generator.WorkersNeeded, j.doubtful().Needed)
 	j.judge(terms.Thresholds)
 	return r.bound().escaped(), nil

@@ -202,7 +202,7 @@ func slope(seconds []limited) float64 {
 }
 
 // limitRemarks say how many answers were 429, and what that tells of the limit.
-func (j *judgement) limitRemarks() (remarks []string) {
+func (j *assessment) limitRemarks() (remarks []string) {
 	r, s := j.report.RateLimit, j.sums.all
 	if r == nil {
 		return nil
@@ -238,7 +238,7 @@ const forbiddenSeconds = 3
 
 // forbiddenRemarks say of unexpected 403s that they were received only above some rate. The
 // service limits rates by 429, but some users of it saw 403 in its place.
-func (j *judgement) forbiddenRemarks() []string {
+func (j *assessment) forbiddenRemarks() []string {
 	var unexpected uint64
 	for _, c := range j.measurement.Main.Cells {
 		if !c.Failed && isForbidden(c.Label) {
@@ -366,7 +366,7 @@ func at(counts []uint64, second int) uint64 {
 
 // burstRemarks name the 429s that catching up brought: at the planned rate alone
 // the service may not have sent them.
-func (j *judgement) burstRemarks() []string {
+func (j *assessment) burstRemarks() []string {
 	m := j.measurement
 	if len(m.Profile.Due) == 0 || len(m.Flow.Limited) == 0 {
 		return nil

@@ -86,7 +86,7 @@ func shardFigures(p *measure.Part) *ShardFigures {
 
 // stoppedShards says which shards the scenario ended, and why: each is ended by
 // what it saw itself. It is empty where nobody knows of which shard it was.
-func (j *judgement) stoppedShards() (texts []string) {
+func (j *assessment) stoppedShards() (texts []string) {
 	m := j.measurement.Merged
 	if m == nil {
 		return nil
@@ -104,7 +104,7 @@ func (j *judgement) stoppedShards() (texts []string) {
 }
 
 // lostTooMany says whether more shards are lost than may be.
-func (j *judgement) lostTooMany() bool {
+func (j *assessment) lostTooMany() bool {
 	m := j.measurement.Merged
 	return m != nil && float64(len(m.Missing())) > m.TolerateLost*float64(m.Count)
 }
@@ -126,7 +126,7 @@ func shardWorkers(p *measure.Part) int {
 // doubtShards doubts a run of which shards are lost, or whose generators could
 // not keep their schedules on some of the machines: the others do not make up
 // for them.
-func (j *judgement) doubtShards() {
+func (j *assessment) doubtShards() {
 	m := j.measurement.Merged
 	if m == nil {
 		return
@@ -204,7 +204,7 @@ func indices(list []int) string {
 }
 
 // interruptedText says how far an interrupted run came.
-func (j *judgement) interruptedText() string {
+func (j *assessment) interruptedText() string {
 	m := j.measurement
 	if m.Merged != nil {
 		var stopped []int
@@ -223,7 +223,7 @@ func (j *judgement) interruptedText() string {
 }
 
 // oneShard says that a report is of one shard only.
-func (j *judgement) oneShard() {
+func (j *assessment) oneShard() {
 	if of := j.measurement.Shard; of != nil {
 		j.report.Shard = &OneShard{of.Index, of.Count}
 		j.report.Reasons = append(j.report.Reasons, fmt.Sprintf(

@@ -17,7 +17,7 @@ import (
 
 // threshold judges one threshold. It is missed only where it would be missed
 // whatever the doubtful part had been: see docs/decisions/0051.
-func (j *judgement) threshold(t scenario.Threshold) Threshold {
+func (j *assessment) threshold(t scenario.Threshold) Threshold {
 	judged := Threshold{Expression: t.String(), Group: t.Group, Unit: "%", Limit: number.Percent(t.Limit),
 		AtLeast: t.Metric == scenario.AchievedRate}
 	var missed, certain bool
@@ -65,7 +65,7 @@ func needed(t scenario.Threshold) uint64 {
 }
 
 // judgeTimes holds the times of the arrivals against a limit.
-func (j *judgement) judgeTimes(t scenario.Threshold, judged *Threshold) (missed, certain bool) {
+func (j *assessment) judgeTimes(t scenario.Threshold, judged *Threshold) (missed, certain bool) {
 	service := t.Metric == scenario.Service
 	group := j.groupOf(t)
 	s := j.of(t)
@@ -124,7 +124,7 @@ func statistic(w *measure.Waits, t scenario.Threshold) measure.Bound {
 }
 
 // judgeShare holds a share against the most that may be.
-func (j *judgement) judgeShare(t scenario.Threshold, judged *Threshold) (missed, certain bool) {
+func (j *assessment) judgeShare(t scenario.Threshold, judged *Threshold) (missed, certain bool) {
 	s := j.of(t)
 	var share, best measure.Share
 	none := "no request got a complete response"
@@ -159,7 +159,7 @@ func (j *judgement) judgeShare(t scenario.Threshold, judged *Threshold) (missed,
 // judgeAchieved holds the rate of sending against the least that may be. Late sends
 // may be mfaload's own fault: in a short run that of the last request alone is
 // enough.
-func (j *judgement) judgeAchieved(t scenario.Threshold, judged *Threshold) (missed, certain bool) {
+func (j *assessment) judgeAchieved(t scenario.Threshold, judged *Threshold) (missed, certain bool) {
 	s, main := j.of(t), &j.measurement.Main
 	took := main.Sending()
 	achieved, ok := s.AchievedRate(main.Planned, took)
@@ -180,10 +180,10 @@ func (j *judgement) judgeAchieved(t scenario.Threshold, judged *Threshold) (miss
 
 // unknown counts the arrivals that say nothing of the service, and might have: those
 // that mfaload could not send, and those of lost shards.
-func (j *judgement) unknown(s *sum) uint64 { return s.Own + j.lostArrivals() }
+func (j *assessment) unknown(s *sum) uint64 { return s.Own + j.lostArrivals() }
 
 // groupOf is the index of the group that a threshold judges; -1 for all.
-func (j *judgement) groupOf(t scenario.Threshold) int {
+func (j *assessment) groupOf(t scenario.Threshold) int {
 	for i, name := range j.measurement.Groups {
 		if name == t.Group {
 			return i
@@ -193,7 +193,7 @@ func (j *judgement) groupOf(t scenario.Threshold) int {
 }
 
 // of is the sum that a threshold judges.
-func (j *judgement) of(t scenario.Threshold) *sum {
+func (j *assessment) of(t scenario.Threshold) *sum {
 	if i := j.groupOf(t); i >= 0 {
 		return j.sums.groups[i]
 	}
@@ -303,7 +303,7 @@ func (s *sum) errorCauses() (causes []Cause) {
 
 // violationCauses are the rules that the responses of a group broke at level fail, or
 // those of all where it is below 0. Thresholds of all share them.
-func (j *judgement) violationCauses(group int) []Cause {
+func (j *assessment) violationCauses(group int) []Cause {
 	if group >= 0 && len(j.measurement.Groups) > 1 {
 		return sortCauses(j.brokenRules(func(g *measure.ViolationGroup) uint64 {
 			if group < len(g.ByGroup) {
@@ -320,7 +320,7 @@ func (j *judgement) violationCauses(group int) []Cause {
 }
 
 // brokenRules are the rules that were broken at level fail, as often as counted says.
-func (j *judgement) brokenRules(counted func(*measure.ViolationGroup) uint64) []Cause {
+func (j *assessment) brokenRules(counted func(*measure.ViolationGroup) uint64) []Cause {
 	causes := []Cause{}
 	for _, g := range j.measurement.Violations {
 		n := counted(g)
@@ -364,7 +364,7 @@ const foreign = " not from the service"
 
 // neverChecked says why the contract was never checked, although responses were
 // received; "" where it was.
-func (j *judgement) neverChecked(s *sum) string {
+func (j *assessment) neverChecked(s *sum) string {
 	const so = ", so the contract was never checked"
 	if rules := j.measurement.Coverage; len(rules) > 0 && !exercised(rules) {
 		return "no rule of the contract was exercised" + so

@@ -26,7 +26,7 @@ func TestTokenThatEndsWithinTheRun(t *testing.T) {
 	} {
 		m := &measure.Measurement{Started: start}
 		m.Main.Start, m.Main.Planned = 10*time.Second, time.Minute
-		j := judgement{measurement: m, token: tt.from}
+		j := assessment{measurement: m, token: tt.from}
 		if !tt.ends.IsZero() {
 			j.tokenEnds = &tt.ends
 		}

@@ -36,7 +36,7 @@ func tokenRemarks(p *measure.Phase, from TokenSource) (remarks []string) {
 }
 
 // tokenEnding says that the planned run was longer than its token's life.
-func (j *judgement) tokenEnding() []string {
+func (j *assessment) tokenEnding() []string {
 	if j.tokenEnds == nil {
 		return nil
 	}

@@ -26,7 +26,7 @@ func users(m *measure.Measurement, group int) *Users {
 }
 
 // userRemarks say which users ran out, and which arrivals had none.
-func (j *judgement) userRemarks() (remarks []string) {
+func (j *assessment) userRemarks() (remarks []string) {
 	for i := range j.report.Groups {
 		g := &j.report.Groups[i]
 		if n := g.Withheld[measure.RanOut]; n > 0 && g.Users != nil {

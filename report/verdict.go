@@ -23,8 +23,8 @@ const (
 	LateSends      = 10
 )
 
-// judgement fills in a report's thresholds, verdict and reasons.
-type judgement struct {
+// assessment fills in a report's thresholds, verdict and reasons.
+type assessment struct {
 	report      *Report
 	measurement *measure.Measurement
 	sums        sums
@@ -36,7 +36,7 @@ type judgement struct {
 	excused     string  // why the first threshold is undecided that mfaload may have harmed
 }
 
-func (j *judgement) judge(thresholds []scenario.Threshold) {
+func (j *assessment) judge(thresholds []scenario.Threshold) {
 	j.oneShard()
 	var missed, unclear []string
 	for _, t := range thresholds {
@@ -76,7 +76,7 @@ func (j *judgement) judge(thresholds []scenario.Threshold) {
 // stopped judges a run that its scenario ended. That too little was measured
 // then for some thresholds is no wonder; times are not the service's where the
 // generator is in doubt.
-func (j *judgement) stopped(stop *measure.Stop, doubtful bool) {
+func (j *assessment) stopped(stop *measure.Stop, doubtful bool) {
 	r := j.report
 	r.Verdict = Fail
 	if stop.OfTimes && doubtful || j.lostTooMany() {
@@ -104,7 +104,7 @@ func stopText(s *measure.Stop) string {
 }
 
 // remarks are what a reader should know beside the verdict.
-func (j *judgement) remarks() (remarks []string) {
+func (j *assessment) remarks() (remarks []string) {
 	s := j.sums.all
 	remarks = append(remarks, j.workersRemarks()...)
 	remarks = append(remarks, s.outcomeRemarks()...)
@@ -180,13 +180,13 @@ func lasted(m *measure.Measurement) time.Duration {
 
 // endedInWarmup says whether the run was ended before its judged part began: then
 // nothing is judged.
-func (j *judgement) endedInWarmup() bool {
+func (j *assessment) endedInWarmup() bool {
 	m := j.measurement
 	return (m.Stopped != nil || m.Interrupted) && m.Main.Start > 0 && m.Main.Planned == 0
 }
 
 // warmupText says what an end in the warm-up means.
-func (j *judgement) warmupText() string {
+func (j *assessment) warmupText() string {
 	m := j.measurement
 	return fmt.Sprintf("the run ended in its warm-up (%s s of %s s), which is not judged: no threshold "+
 		"was evaluated",
@@ -217,7 +217,7 @@ func inFlight(p *measure.Phase) (n uint64) {
 }
 
 // rebuiltRemarks are about results that were rebuilt.
-func (j *judgement) rebuiltRemarks() (remarks []string) {
+func (j *assessment) rebuiltRemarks() (remarks []string) {
 	r := j.measurement.Rebuilt
 	switch {
 	case r == nil:

@@ -47,7 +47,7 @@ func Generate(d Document) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &generator{document: d, root: root, packages: map[string]*source{},
+	g := &schemaWriter{document: d, root: root, packages: map[string]*source{},
 		defined: map[string]reflect.Type{}}
 	t := reflect.TypeOf(d.Root)
 	body, err := g.object(t)
@@ -75,7 +75,7 @@ type member struct {
 	value any
 }
 
-type generator struct {
+type schemaWriter struct {
 	document    Document
 	root        string // of the module
 	packages    map[string]*source
@@ -84,7 +84,7 @@ type generator struct {
 }
 
 // object describes a struct.
-func (g *generator) object(t reflect.Type) (object, error) {
+func (g *schemaWriter) object(t reflect.Type) (object, error) {
 	properties, required, err := g.members(t)
 	if err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func (g *generator) object(t reflect.Type) (object, error) {
 
 // members describes the fields of a struct, with those of embedded ones in their
 // place. Those of an embedded pointer may all be left out.
-func (g *generator) members(t reflect.Type) (properties object, required []string, err error) {
+func (g *schemaWriter) members(t reflect.Type) (properties object, required []string, err error) {
 	required = []string{}
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -133,7 +133,7 @@ func (g *generator) members(t reflect.Type) (properties object, required []strin
 	return properties, required, nil
 }
 
-func (g *generator) field(in reflect.Type, f reflect.StructField, optional bool) (object, error) {
+func (g *schemaWriter) field(in reflect.Type, f reflect.StructField, optional bool) (object, error) {
 	src, err := g.source(in)
 	if err != nil {
 		return nil, err
@@ -188,7 +188,7 @@ func refine(value *object, tag string, null bool) error {
 
 // value describes what a Go type is encoded as. Structs are definitions, which are
 // named like their type.
-func (g *generator) value(t reflect.Type, signed bool) (object, error) {
+func (g *schemaWriter) value(t reflect.Type, signed bool) (object, error) {
 	switch t.Kind() {
 	case reflect.Pointer:
 		return g.value(t.Elem(), signed)
@@ -222,7 +222,7 @@ func number(name string, signed bool) object {
 	return object{{"type", name}, {"minimum", 0}}
 }
 
-func (g *generator) text(t reflect.Type) (object, error) {
+func (g *schemaWriter) text(t reflect.Type) (object, error) {
 	if t.PkgPath() == "" {
 		return object{{"type", "string"}}, nil
 	}
@@ -233,7 +233,7 @@ func (g *generator) text(t reflect.Type) (object, error) {
 	return object{{"enum", src.constants[t.Name()]}}, nil
 }
 
-func (g *generator) reference(t reflect.Type) (object, error) {
+func (g *schemaWriter) reference(t reflect.Type) (object, error) {
 	name := strings.ToLower(t.Name()[:1]) + t.Name()[1:]
 	switch known := g.defined[name]; known {
 	case nil:
@@ -257,7 +257,7 @@ type source struct {
 }
 
 // source reads the package of a type.
-func (g *generator) source(t reflect.Type) (*source, error) {
+func (g *schemaWriter) source(t reflect.Type) (*source, error) {
 	path := t.PkgPath()
 	if known := g.packages[path]; known != nil {
 		return known, nil

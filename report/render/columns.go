@@ -20,13 +20,13 @@ const heatRows = 40
 type columns struct {
 	seconds float64   // that a column has
 	edges   []float64 // in seconds since the start; one more than there are columns
-	list    []moment
+	list    []column
 	stalled []int64 // seconds in which half of the requests took long
 }
 
-// moment sums up some seconds. Percentiles are of all their requests together;
+// column sums up some seconds. Percentiles are of all their requests together;
 // the longest time is never averaged away, nor is a count.
-type moment struct {
+type column struct {
 	at                        float64 // the middle
 	response, service         *spread // of what was served; nil where nothing was
 	lateness                  *spread // nil where nothing was sent
@@ -56,7 +56,7 @@ func newColumns(m *measure.Measurement, long time.Duration, b bins) (*columns, e
 	n := seconds(m)
 	width := max(1, (n+mostColumns-1)/mostColumns)
 	c := &columns{seconds: float64(width)}
-	s := newSummer(m, long, b)
+	s := newAggregator(m, long, b)
 	defer s.close()
 	for from := int64(0); from < n; from += width {
 		to := min(from+width, n)
@@ -73,8 +73,8 @@ func newColumns(m *measure.Measurement, long time.Duration, b bins) (*columns, e
 	return c, nil
 }
 
-// summer sums up the seconds of a measurement one after the other.
-type summer struct {
+// aggregator sums up the seconds of a measurement one after the other.
+type aggregator struct {
 	m       *measure.Measurement
 	second  *measure.Second // the next one; nil behind the last
 	next    func() (*measure.Second, bool)
@@ -85,8 +85,8 @@ type summer struct {
 	stalled []int64
 }
 
-func newSummer(m *measure.Measurement, long time.Duration, b bins) *summer {
-	s := &summer{m: m, long: long, bins: b}
+func newAggregator(m *measure.Measurement, long time.Duration, b bins) *aggregator {
+	s := &aggregator{m: m, long: long, bins: b}
 	for i := range s.sums {
 		s.sums[i] = measure.NewHistogram()
 	}
@@ -95,8 +95,8 @@ func newSummer(m *measure.Measurement, long time.Duration, b bins) *summer {
 	return s
 }
 
-func (s *summer) column(from, to int64) (moment, error) {
-	c := moment{at: float64(from+to) / 2, ends: map[string]uint64{}}
+func (s *aggregator) column(from, to int64) (column, error) {
+	c := column{at: float64(from+to) / 2, ends: map[string]uint64{}}
 	for _, h := range s.sums {
 		h.Reset()
 	}
@@ -114,7 +114,7 @@ func (s *summer) column(from, to int64) (moment, error) {
 	return c, nil
 }
 
-func (s *summer) add(c *moment, sec *measure.Second) error {
+func (s *aggregator) add(c *column, sec *measure.Second) error {
 	response, service := sec.Of(sec.Response, sec.Service)
 	for i, h := range []*measure.Histogram{response, service, sec.Lateness} {
 		if err := s.sums[i].Merge(h); err != nil {
@@ -160,7 +160,7 @@ func spreadOf(h *measure.Histogram) *spread {
 }
 
 // row returns a value of each column; not a number where it has none.
-func (c *columns) row(value func(moment) *float64) []float64 {
+func (c *columns) row(value func(column) *float64) []float64 {
 	all := make([]float64, len(c.list))
 	for i, col := range c.list {
 		all[i] = math.NaN()

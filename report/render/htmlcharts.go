@@ -23,11 +23,11 @@ type drawing struct {
 	time    chart.Axis // of the run
 	latency chart.Axis // in ms, the same for response and service time
 	marks   []chart.Mark
-	limits  []limit
+	limits  []drawnLimit
 }
 
-// limit is a threshold of the response times of all groups that the charts have room for.
-type limit struct {
+// drawnLimit is a threshold of the response times of all groups that the charts have room for.
+type drawnLimit struct {
 	scenario.Threshold
 	at    float64 // in ms
 	state report.State
@@ -79,7 +79,7 @@ func (d *drawing) findLimits() error {
 	}
 	for _, t := range d.r.Thresholds {
 		if about, is := of[t.Expression]; is && t.Limit >= leastShown && t.Limit <= 10*d.r.Response.Max {
-			d.limits = append(d.limits, limit{about, t.Limit, t.State})
+			d.limits = append(d.limits, drawnLimit{about, t.Limit, t.State})
 		}
 	}
 	return nil
@@ -117,10 +117,10 @@ func (d *drawing) stages() (marks []chart.Mark) {
 // all are the charts in the order of the page. Those that are wide come first.
 func (d *drawing) all() (wide, others []*chart.Chart) {
 	wide = []*chart.Chart{d.times("Response time", "intended time to last byte: what users waited", false,
-		func(c moment) *spread { return c.response }, true),
+		func(c column) *spread { return c.response }, true),
 		d.events()}
 	others = []*chart.Chart{
-		d.times("Service time", "actual send to last byte", true, func(c moment) *spread { return c.service },
+		d.times("Service time", "actual send to last byte", true, func(c column) *spread { return c.service },
 			false),
 		d.rates(), d.spectrum(), d.heat(), d.statuses(), d.late(),
 	}
@@ -130,10 +130,10 @@ func (d *drawing) all() (wide, others []*chart.Chart) {
 func msText(x float64) string { return number.Fixed(x) + " ms" }
 
 // times draws bands of percentiles over time.
-func (d *drawing) times(title, meaning string, service bool, of func(moment) *spread,
+func (d *drawing) times(title, meaning string, service bool, of func(column) *spread,
 	judged bool) *chart.Chart {
 	pick := func(p func(*spread) *float64) []float64 {
-		return d.columns.row(func(c moment) *float64 {
+		return d.columns.row(func(c column) *float64 {
 			if s := of(c); s != nil {
 				return p(s)
 			}
@@ -211,7 +211,7 @@ func (d *drawing) judge(c *chart.Chart) {
 		c.Levels = append(c.Levels, chart.Level{At: l.at, Name: name, Look: look})
 	}
 	bad := chart.Series{Name: "failed, or unexpected", Kind: chart.Dots, Look: chart.Bad,
-		X: d.columns.middles(), Y: d.columns.row(func(col moment) *float64 {
+		X: d.columns.middles(), Y: d.columns.row(func(col column) *float64 {
 			if col.failed+col.unexpected == 0 {
 				return nil
 			}
@@ -297,12 +297,12 @@ func (d *drawing) events() *chart.Chart {
 	kinds := []struct {
 		name string
 		look chart.Look
-		of   func(moment) uint64
+		of   func(column) uint64
 	}{
-		{"violating", chart.Four, func(c moment) uint64 { return c.violating }},
-		{"unexpected", chart.Two, func(c moment) uint64 { return c.unexpected }},
-		{"failed", chart.Bad, func(c moment) uint64 { return c.failed }},
-		{"stalled", chart.Faint, func(c moment) uint64 { return c.stalled }},
+		{"violating", chart.Four, func(c column) uint64 { return c.violating }},
+		{"unexpected", chart.Two, func(c column) uint64 { return c.unexpected }},
+		{"failed", chart.Bad, func(c column) uint64 { return c.failed }},
+		{"stalled", chart.Faint, func(c column) uint64 { return c.stalled }},
 	}
 	c := &chart.Chart{Title: "What went wrong when", Height: 96, X: d.time,
 		Y: chart.Axis{High: float64(len(kinds))}, Marks: unnamed(d.marks),
@@ -347,16 +347,16 @@ func unnamed(marks []chart.Mark) []chart.Mark {
 // rates shows what was planned, what was sent, and what ended.
 func (d *drawing) rates() *chart.Chart {
 	edges, high := d.columns.edges, 0.0
-	row := func(of func(moment) float64) []float64 {
-		return d.columns.row(func(c moment) *float64 {
+	row := func(of func(column) float64) []float64 {
+		return d.columns.row(func(c column) *float64 {
 			v := of(c)
 			high = max(high, v)
 			return &v
 		})
 	}
-	sent := row(func(c moment) float64 { return c.started })
+	sent := row(func(c column) float64 { return c.started })
 	if len(d.m.Flow.Sent) == 0 { // of a version that did not tell
-		sent = row(func(c moment) float64 { return c.sent })
+		sent = row(func(c column) float64 { return c.sent })
 	}
 	c := &chart.Chart{Title: "Planned and achieved rate", X: d.time, Marks: d.marks,
 		Table: chart.Table{Head: []string{"time"}, At: d.columns.middles()},
@@ -366,13 +366,13 @@ func (d *drawing) rates() *chart.Chart {
 			number.Count(d.r.Requests.Scheduled))}
 	if len(d.m.Flow.Ended) > 0 {
 		c.Series = append(c.Series, chart.Series{Name: "ended", Kind: chart.Steps, Look: chart.Two, X: edges,
-			Y: row(func(c moment) float64 { return c.ended })})
+			Y: row(func(c column) float64 { return c.ended })})
 	}
 	c.Series = append(c.Series, chart.Series{Name: "sent", Kind: chart.Steps, Look: chart.One, X: edges,
 		Y: sent})
 	if len(d.m.Profile.Due) > 0 {
 		c.Series = append(c.Series, chart.Series{Name: "planned", Kind: chart.DashedSteps, Look: chart.Faint,
-			X: edges, Y: row(func(c moment) float64 { return c.due })})
+			X: edges, Y: row(func(c column) float64 { return c.due })})
 	} else {
 		c.Summary = fmt.Sprintf("A closed load plans no rate; %s/s were achieved over the judged part.",
 			number.Fixed(d.r.Rate.Achieved))
@@ -407,7 +407,7 @@ func (d *drawing) late() *chart.Chart {
 	rows := make([][]float64, 3)
 	for k, of := range []func(*spread) *float64{func(s *spread) *float64 { return &s.p50 },
 		func(s *spread) *float64 { return &s.p99 }, func(s *spread) *float64 { return &s.max }} {
-		rows[k] = d.columns.row(func(c moment) *float64 {
+		rows[k] = d.columns.row(func(c column) *float64 {
 			if c.lateness == nil {
 				return nil
 			}
@@ -464,8 +464,8 @@ func (d *drawing) statuses() *chart.Chart {
 	return c
 }
 
-// kind is a kind of answer in a chart; the last one may be several.
-type kind struct {
+// responseKind is a kind of answer in a chart; the last one may be several.
+type responseKind struct {
 	name   string
 	labels []string
 	count  uint64
@@ -474,7 +474,7 @@ type kind struct {
 
 // kinds are the most frequent kinds of answers, the others together, and the
 // requests without one.
-func (d *drawing) kinds() (all []kind) {
+func (d *drawing) kinds() (all []responseKind) {
 	total, failed := map[string]uint64{}, map[string]bool{}
 	for s := range d.m.Seconds.All() {
 		for _, e := range s.Ends {
@@ -482,20 +482,20 @@ func (d *drawing) kinds() (all []kind) {
 			failed[e.Label] = failed[e.Label] || e.Failed
 		}
 	}
-	others := kind{name: "others", look: chart.Faint}
-	none := kind{name: "failed", look: chart.Bad}
+	others := responseKind{name: "others", look: chart.Faint}
+	none := responseKind{name: "failed", look: chart.Bad}
 	for _, label := range mostFirst(total) {
 		switch {
 		case failed[label]:
 			none.labels, none.count = append(none.labels, label), none.count+total[label]
 		case len(all) < len(statusLooks):
-			all = append(all, kind{text.Brief(label, 60), []string{label}, total[label],
+			all = append(all, responseKind{text.Brief(label, 60), []string{label}, total[label],
 				statusLooks[len(all)]})
 		default:
 			others.labels, others.count = append(others.labels, label), others.count+total[label]
 		}
 	}
-	for _, k := range []kind{others, none} {
+	for _, k := range []responseKind{others, none} {
 		if k.count > 0 {
 			all = append(all, k)
 		}
@@ -503,7 +503,7 @@ func (d *drawing) kinds() (all []kind) {
 	return all
 }
 
-func (d *drawing) kindsText(kinds []kind) string {
+func (d *drawing) kindsText(kinds []responseKind) string {
 	var parts []string
 	for _, k := range kinds {
 		parts = append(parts, k.name+": "+number.Count(k.count))

@@ -291,16 +291,16 @@ func (c *junitCase) size() int {
 
 // escapedSize is how long a text is in XML.
 func escapedSize(text string) int {
-	var n counter
+	var n byteCounter
 	_ = xml.EscapeText(&n, []byte(text))
 	return int(n)
 }
 
-// counter counts what is written to it.
-type counter int
+// byteCounter counts what is written to it.
+type byteCounter int
 
-func (c *counter) Write(b []byte) (int, error) {
-	*c += counter(len(b))
+func (c *byteCounter) Write(b []byte) (int, error) {
+	*c += byteCounter(len(b))
 	return len(b), nil
 }
 
