@@ -31,7 +31,7 @@ func Overlay(document, patch []byte) ([]byte, error) {
 		return nil, errors.New("the overlay is no mapping: write the members that it changes")
 	}
 	if base == nil {
-		return nil, errors.New("Invalid JSON Document")
+		return nil, errors.New("the contract is empty: write an OpenAPI document")
 	}
 	var merged bytes.Buffer
 	err = writeMerged(&merged, base, change)

@@ -45,9 +45,7 @@ func newDrawing(r *report.Report, m *measure.Measurement) (*drawing, error) {
 	if w := r.Warmup; w != nil && w.Requests.Sent > 0 {
 		low, high = min(low, w.Service.Min), max(high, w.Response.Max)
 	}
-	if err := d.findLimits(); err != nil {
-		return nil, err
-	}
+	d.findLimits()
 	for _, l := range d.limits {
 		high = max(high, l.at)
 	}
@@ -65,11 +63,11 @@ func newDrawing(r *report.Report, m *measure.Measurement) (*drawing, error) {
 }
 
 // findLimits takes what a judged threshold is about from the measurement's terms: the
-// report has it as a text only.
-func (d *drawing) findLimits() error {
+// report has it as a text only. Without terms that can be read no limit is drawn.
+func (d *drawing) findLimits() {
 	terms, err := report.DecodeTerms(d.m)
 	if err != nil {
-		return err
+		return
 	}
 	of := map[string]scenario.Threshold{}
 	for _, t := range terms.Thresholds {
@@ -82,7 +80,6 @@ func (d *drawing) findLimits() error {
 			d.limits = append(d.limits, drawnLimit{about, t.Limit, t.State})
 		}
 	}
-	return nil
 }
 
 func (d *drawing) bins() bins {
