@@ -38,6 +38,7 @@ type acceptPath struct {
 	// What only the accept path needs. It has no root where there is none.
 	root      *acceptNode
 	recognize uint64        // members of the root of which one has to be there; 0: none
+	maxDepth  int           // levels of nesting that it decides
 	always    ruleSet       // rules that every response with a readable body is held against
 	headers   []*acceptRule // rules about header fields
 	rules     []*acceptRule // rules about the body
@@ -140,8 +141,9 @@ func (c *Contract) acceptPath(status int) *acceptPath {
 	}
 	a := c.acceptPaths[status].Load()
 	if a == nil {
-		a, _ = c.newAcceptPath(status)
-		c.acceptPaths[status].Store(a)
+		made, _ := c.newAcceptPath(status)
+		c.acceptPaths[status].CompareAndSwap(nil, made) // another goroutine may have made it
+		a = c.acceptPaths[status].Load()
 	}
 	return a
 }
@@ -167,8 +169,8 @@ func (c *Contract) Slow() (reasons []string) {
 func (c *Contract) newAcceptPath(status int) (*acceptPath, string) {
 	resp := c.responses.of(status)
 	b := &acceptPathBuilder{contract: c, response: resp, slots: map[string]int32{}}
-	a := &acceptPath{response: resp}
-	if resp == nil || resp.schema == nil {
+	a := &acceptPath{response: resp, maxDepth: min(maxScanned, c.maxDepth)}
+	if resp == nil || resp.root == nil {
 		b.giveUp("no schema")
 	}
 	if len(c.rules) > maxRules {
@@ -199,6 +201,9 @@ func (c *Contract) newAcceptPath(status int) (*acceptPath, string) {
 func (b *acceptPathBuilder) addNodes(a *acceptPath) {
 	resp := b.response
 	a.root = b.node([]*schema{resp.schema}, resp.root, nil)
+	if b.contract.texts[textObject] != nil {
+		a.root.types &= typeObject
+	}
 	for i := range a.root.members {
 		if slices.Contains(resp.recognize, a.root.members[i].name) {
 			a.recognize |= 1 << i

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -113,8 +114,8 @@ func (b *acceptPathBuilder) operands(ru *rule) *acceptRule {
 			rows = map[string][]string{"": ru.list}
 		}
 		f.members = map[string][]int32{}
-		for row, names := range rows {
-			for _, name := range names {
+		for _, row := range slices.Sorted(maps.Keys(rows)) {
+			for _, name := range rows[row] {
 				f.members[row] = append(f.members[row], b.slot(append(slices.Clone(ru.at[0]),
 					step{name: name})))
 			}
@@ -155,7 +156,7 @@ func (b *acceptPathBuilder) node(asserting []*schema, p *schemaTree, way path) *
 	all := closure(asserting)
 	b.addMembers(n, all, p, way)
 	for _, s := range all {
-		b.demands(n, s)
+		b.demands(n, s, all)
 	}
 	b.addItems(n, all, p, way)
 	n.file()
@@ -272,20 +273,23 @@ func (b *acceptPathBuilder) capturesBelow(way path) bool {
 	})
 }
 
-// demands adds the keywords of a schema.
-func (b *acceptPathBuilder) demands(n *acceptNode, s *schema) {
+// demands adds the keywords of a schema, one of all that hold for the same value. In a
+// branch a rule that is off counts too: it says whether the branch fits.
+func (b *acceptPathBuilder) demands(n *acceptNode, s *schema, all []*schema) {
+	off := func(w *keyword) bool { return !b.branch && w.rule != nil && w.rule.Level == Off }
 	for i := range s.keywords {
 		w := &s.keywords[i]
-		if w.rule != nil && w.rule.Level == Off {
+		if off(w) {
 			continue
 		}
 		switch w.name {
 		case "type":
 			n.types &= widen(s.types)
 		case "required":
-			b.require(n, s)
+			b.require(n, s, all)
 		case "pattern":
-			if w.text != utcPattern || s.keyword("format") == nil { // timeTest demands more
+			// timeTest demands more.
+			if format := s.keyword("format"); w.text != utcPattern || format == nil || off(format) {
 				n.texts = append(n.texts, patternTest(w.text))
 			}
 		case "format":
@@ -309,10 +313,11 @@ func widen(t jsonType) jsonType {
 	return t
 }
 
-func (b *acceptPathBuilder) require(n *acceptNode, s *schema) {
+func (b *acceptPathBuilder) require(n *acceptNode, s *schema, all []*schema) {
+	free := !slices.ContainsFunc(all, func(s *schema) bool { return s.others != nil })
 	for _, name := range s.needs {
 		i := slices.IndexFunc(n.members, func(m acceptMember) bool { return m.name == name })
-		if i < 0 && !b.branch || len(n.members) == 64 {
+		if i < 0 && !(b.branch && free) || len(n.members) == 64 {
 			b.giveUp("required names a member without a schema")
 			return
 		}

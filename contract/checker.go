@@ -22,13 +22,14 @@ const (
 type checker struct {
 	contract  *Contract
 	accepting bool      // in the accept path
-	values    *captures // scan\'s in the accept path, tree in the explain path
+	values    *captures // the scan's in the accept path, tree in the explain path
 	ex        *Exchange
 	status    int       // that the response is judged by
 	response  *response // nil: none for this status
-	ours      bool      // the body is, or must be, the service's own
-	value     any       // the body, where its text breaks no rule
-	readable  bool      // value is set
+	plan      *acceptPath
+	ours      bool // the body is, or must be, the service's own
+	value     any  // the body, where its text breaks no rule
+	readable  bool // value is set
 
 	buffer   bytes.Buffer
 	decoder  *jsontext.Decoder
@@ -91,6 +92,7 @@ func (r *checker) checkResponse() {
 	before, decided := len(r.out), false
 	r.ex.Captured = r.ex.Captured[:0]
 	a := c.acceptPath(r.status)
+	r.plan = a
 	if a.root != nil {
 		r.response = a.response
 		switch a.accept(r, &r.scan) {
@@ -107,7 +109,11 @@ func (r *checker) checkResponse() {
 	} else {
 		r.accepting, r.values = true, &r.scan.captures // even if it was explained too
 		for _, slot := range a.captured {
-			r.ex.Captured = append(r.ex.Captured, r.values.text(slot))
+			text := r.values.text(slot)
+			if r.scan.unescaped(text) {
+				text = strings.Clone(text) // it outlives the check
+			}
+			r.ex.Captured = append(r.ex.Captured, text)
 		}
 	}
 	if len(c.acrossResponses) > 0 {
@@ -121,7 +127,7 @@ func (r *checker) checkResponse() {
 func (c *Contract) Explain(ex *Exchange, dst []Violation) []Violation {
 	r := c.checkers.Get().(*checker)
 	defer r.release()
-	r.ex, r.status, r.out = ex, ex.Status, dst
+	r.ex, r.status, r.out, r.plan = ex, ex.Status, dst, c.acceptPath(ex.Status)
 	return r.explain()
 }
 
@@ -191,9 +197,8 @@ func (r *checker) check() {
 		r.validate(r.response.schema, r.value, true)
 		r.walk(r.response.root, r.value)
 	}
-	plan := r.contract.acceptPath(r.status)
-	r.captureTree(plan.paths)
-	for _, f := range plan.ordered {
+	r.captureTree(r.plan.paths)
+	for _, f := range r.plan.ordered {
 		switch {
 		case f.predicate == predicateHasResponse:
 			r.hasResponse(f.rule)

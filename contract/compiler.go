@@ -198,7 +198,7 @@ func (k *compiler) content(resp *response, content *yaml.Node) {
 // known to be without problems, for only then the schemas have an end.
 func (k *compiler) places() {
 	all := &k.contract.responses
-	for status := 100; status <= 599; status++ {
+	for status := range len(k.contract.acceptPaths) {
 		if resp := all.of(status); resp != nil && resp.schema != nil && resp.root == nil {
 			resp.root = k.mergeInto(nil, resp.schema, true)
 		}

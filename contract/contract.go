@@ -27,7 +27,7 @@ type Contract struct {
 	maxDepth        int
 	names           map[string]bool // of members that the document names
 	checkers        sync.Pool
-	acceptPaths     [600]atomic.Pointer[acceptPath] // by HTTP status, made when needed
+	acceptPaths     [1000]atomic.Pointer[acceptPath] // by HTTP status, made when needed
 	explanations    explanations
 }
 

@@ -162,7 +162,8 @@ func (r *checker) evaluate(f *acceptRule) bool {
 		}
 		for before := int32(-1); at >= 0; before, at = at, v.captured[at].next {
 			if r.accepting && f.predicate == predicateURLOrigin && before >= 0 && r.scan.faults == 0 &&
-				v.captured[before].text == v.captured[at].text {
+				v.captured[before].text == v.captured[at].text &&
+				v.captured[before].typ == v.captured[at].typ {
 				continue // the same text again, and it was right
 			}
 			if !r.assert(f, &v.captured[at]) {

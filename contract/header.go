@@ -138,7 +138,7 @@ func (r *checker) nowhere(f *acceptRule) {
 }
 
 // nameHolds says whether the name of a header field, which has no case, holds a
-// knownSecrets.
+// secret.
 func nameHolds(name, secret string) bool {
 	return len(name) >= len(secret) && strings.Contains(strings.ToLower(name), strings.ToLower(secret))
 }

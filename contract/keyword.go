@@ -148,6 +148,10 @@ func (d *document) checkPattern(n *yaml.Node) { d.regexp(n) }
 
 // regexp compiles a pattern in the syntax that Go and ECMA-262 share.
 func (d *document) regexp(n *yaml.Node) *regexp.Regexp {
+	if n.ShortTag() != "!!str" {
+		d.fail(n, "a pattern must be a text: put it in quotes")
+		return nil
+	}
 	re, err := regexp.Compile(d.text(n, "pattern"))
 	if err != nil {
 		d.fail(n, "%v: mend the pattern (lookarounds and back references are not supported)", err)

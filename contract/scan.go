@@ -28,6 +28,7 @@ type scan struct {
 	wrong         uint64 // fingerprint of the facts that are wrong
 	faults        int    // how many there are
 	values        int    // read so far
+	maxDepth      int    // levels of nesting
 	recognized    bool   // the root has a member by which bodies are known
 	reportUnnamed bool   // unnamed members are reported
 	inBranch      bool   // within a branch: nothing is captured or marked
@@ -37,7 +38,7 @@ type scan struct {
 func (s *scan) start(a *acceptPath, body []byte) {
 	s.body, s.i, s.node = body, 0, a
 	s.marks = a.always
-	s.unescape = s.unescape[:0]
+	s.unescape, s.maxDepth = s.unescape[:0], a.maxDepth
 	s.wrong, s.faults, s.values, s.inBranch, s.recognized = 0, 0, 0, false, false
 	s.empty(len(a.paths))
 }
@@ -74,7 +75,7 @@ func (s *scan) space() {
 
 // value reads one value, which begins at the position.
 func (s *scan) value(n *acceptNode, place uint64, depth int) bool {
-	if s.values++; s.i >= len(s.body) || depth > maxScanned || s.values > maxValues {
+	if s.values++; s.i >= len(s.body) || depth > s.maxDepth || s.values > maxValues {
 		return false
 	}
 	began := s.i
@@ -157,7 +158,7 @@ func (t jsonType) index() int {
 // demanded only one.
 func (s *scan) choose(c *choice, raw []byte) decision {
 	if s.inner == nil {
-		s.inner = &scan{inBranch: true}
+		s.inner = &scan{inBranch: true, maxDepth: maxScanned}
 	}
 	fit := 0
 	for _, branch := range c.branches {
@@ -318,6 +319,17 @@ func (s *scan) specialString() (string, bool) {
 		s.unescape = append(s.unescape, b)
 	}
 	return view(s.unescape[began:]), true
+}
+
+// unescaped says whether a text lies in the memory of texts with escapes, which the
+// next response overwrites.
+func (s *scan) unescaped(text string) bool {
+	if text == "" || cap(s.unescape) == 0 {
+		return false
+	}
+	at := uintptr(unsafe.Pointer(unsafe.StringData(text)))
+	from := uintptr(unsafe.Pointer(unsafe.SliceData(s.unescape)))
+	return from <= at && at < from+uintptr(cap(s.unescape))
 }
 
 var simpleEscape = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r',

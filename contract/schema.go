@@ -138,8 +138,8 @@ func (k *compiler) assertion(s *schema, key, value *yaml.Node, own *rule) {
 		if a.check != nil {
 			a.check(k.document, value)
 		}
-		if a.name == "additionalProperties" && value.Value != "false" {
-			return
+		if a.name == "additionalProperties" && !strings.EqualFold(value.Value, "false") {
+			return // true, or a schema
 		}
 		w := keyword{name: a.name, text: k.flow(value), types: a.types, rule: own}
 		if a.test != nil {

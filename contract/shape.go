@@ -51,7 +51,7 @@ func (r *checker) validateMembers(s *schema, object map[string]any, report bool)
 	valid := true
 	for _, name := range s.needs {
 		if _, has := object[name]; !has {
-			valid = r.breaksMember(s.keyword("required"), name, "a required member", "nothing", report)
+			valid = r.breaksMember(s.keyword("required"), name, "a required member", absent{}, report)
 		}
 	}
 	closed := s.keyword("additionalProperties")
@@ -69,7 +69,7 @@ func (r *checker) validateMembers(s *schema, object map[string]any, report bool)
 		}
 		r.location = r.location[:len(r.location)-1]
 		if part == nil && closed != nil {
-			valid = r.breaksMember(closed, name, "no further member", r.show(object[name], name), report)
+			valid = r.breaksMember(closed, name, "no further member", object[name], report)
 		}
 	}
 	return valid
@@ -118,11 +118,20 @@ func (r *checker) breaksKeyword(w *keyword, v any, report bool) bool {
 	return false
 }
 
-// breaksMember is false, after it reported a member that is missing or too many.
-func (r *checker) breaksMember(w *keyword, name, expected, got string, report bool) bool {
+// absent is the value of a member that is not there.
+type absent struct{}
+
+// breaksMember is false, after it reported a member that is missing or too many. Only
+// what is reported is shown.
+func (r *checker) breaksMember(w *keyword, name, expected string, got any, report bool) bool {
 	if report && w.rule.Level != Off {
 		r.location = append(r.location, locationStep{name: name, index: -1})
-		r.violate(w.rule, expected, got)
+		if found := r.report(w.rule); found != nil {
+			found.Expected, found.Got = expected, "nothing"
+			if got != (absent{}) {
+				found.Got = r.show(got, name)
+			}
+		}
 		r.location = r.location[:len(r.location)-1]
 	}
 	return false

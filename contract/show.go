@@ -120,7 +120,7 @@ func bound(s string) string {
 // location is the way to a value of the response.
 type location []locationStep
 
-// locationStep is a step of a trail: an item's index, or a member's name where the
+// locationStep is a step of a location: an item's index, or a member's name where the
 // index is -1.
 type locationStep struct {
 	name  string

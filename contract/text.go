@@ -206,7 +206,7 @@ func (r *checker) brokenText(body []byte, err error) string {
 	return bound(fmt.Sprintf("%d bytes, broken after %d: %s", len(body), at, r.quote(string(body))))
 }
 
-// number returns a JSON number that the schema library computes with in little
+// number returns a JSON number that can be computed with in little
 // time and memory: it is exact, so a few bytes such as 1e999999999 could keep
 // it busy for minutes. Numbers beyond 32 bytes or three digits of exponent are
 // rounded to double precision; what is out of its range becomes ±1e400, or
