@@ -44,9 +44,9 @@ const (
 	Available Reason = iota
 	// RanOut means that all users had their turn.
 	RanOut
-	// TooSoon means that every user was asked within Plan.PerUser.
+	// TooSoon means that every user was asked within QueueOptions.PerUser.
 	TooSoon
-	// Capped means that every user was asked Plan.PerDay times.
+	// Capped means that every user was asked QueueOptions.PerDay times.
 	Capped
 )
 
