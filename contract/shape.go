@@ -218,8 +218,8 @@ func (r *checker) unnamedIn(p *schemaTree, v any) {
 		if len(p.members) == 0 {
 			return
 		}
-		for name, value := range v {
-			r.unnamedMember(p, name, value)
+		for _, name := range sortedNames(v) { // in order: which examples are kept is no chance
+			r.unnamedMember(p, name, v[name])
 		}
 	case []any:
 		if p.items == nil {

@@ -10,12 +10,14 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -36,6 +38,9 @@ func testMain(m *testing.M) int {
 	}
 	if flag.Parse(); testing.Short() {
 		return m.Run()
+	}
+	if signal.Ignored(syscall.SIGHUP) { // by nohup: programs would inherit that
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	}
 	dir, err := os.MkdirTemp("", "mfaload-test-")
 	if err != nil {
