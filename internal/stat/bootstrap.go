@@ -51,14 +51,6 @@ type Resampled struct {
 // UnitsMin is how many units blocks of a length take at least to tell anything: 20, and 6 blocks.
 func UnitsMin(length int) int { return max(20, 6*length) }
 
-// EnoughUnits warns of fewer; nil where there are enough.
-func EnoughUnits(units, length int) *TooFew {
-	if needed := UnitsMin(length); units < needed {
-		return &TooFew{units, needed}
-	}
-	return nil
-}
-
 // Correct estimates what the bootstrap in blocks of a length is too narrow by, and how many
 // degrees of freedom it has.
 func (r *Resampled) Correct(length int) {

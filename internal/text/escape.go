@@ -22,11 +22,6 @@ func Escape(s string) string {
 	return breakCommands(s)
 }
 
-// Line is [Escape] for a text that has to stay on its line.
-func Line(s string) string {
-	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(Escape(s))
-}
-
 func isUnsafe(c rune) bool { return c != '\n' && c != '\t' && !unicode.IsGraphic(c) }
 
 func writeOut(s string) string {

@@ -34,9 +34,6 @@ func TestEscape(t *testing.T) {
 			t.Errorf("Escape(%q) = %q, want %q", tt.in, got, tt.want)
 		}
 	}
-	if got := text.Line("a\nb\tc"); got != `a\nb\tc` {
-		t.Errorf("Line: %q", got)
-	}
 }
 
 func TestWriterLetsColorsThrough(t *testing.T) {

@@ -172,14 +172,15 @@ func (p *secondsTest) describe(r *testResult, e *estimate) {
 	units := min(p.base.units, p.new.units)
 	r.block = p.length
 	r.length = time.Duration(units*p.base.seconds) * time.Second
-	r.lengthMin = time.Duration(stat.UnitsMin(p.length)*p.base.seconds) * time.Second
+	unitsMin := stat.UnitsMin(p.length)
+	r.lengthMin = time.Duration(unitsMin*p.base.seconds) * time.Second
 	if p.tooFew(r) {
 		r.short, r.p = true, 1
 		r.remark = "too few requests"
-	} else if few := stat.EnoughUnits(units, p.length); few != nil {
+	} else if units < unitsMin {
 		r.short, r.p = true, 1
-		r.remark = fmt.Sprintf("the runs are too short: %d s of at least %d s", few.Got*p.base.seconds,
-			few.Needed*p.base.seconds)
+		r.remark = fmt.Sprintf("the runs are too short: %d s of at least %d s", units*p.base.seconds,
+			unitsMin*p.base.seconds)
 	}
 }
 
