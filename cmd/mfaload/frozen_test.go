@@ -24,7 +24,7 @@ import (
 )
 
 var (
-	updateFrozen = flag.Bool("update", false, "write what testdata/frozen holds of outputs anew")
+	updateFrozen = flag.Bool("update", false, "rewrite what testdata/frozen holds of outputs")
 	keepFrozen   = flag.String("keep", "",
 		"write all outputs of TestFrozen into this folder, for diff -r of two commits")
 )
@@ -40,7 +40,7 @@ type frozenOutputs map[string][]byte
 
 // TestFrozen holds all that mfaload makes of recorded results, of scenarios and of
 // itself to the bytes of an earlier version: times and versions are in what was
-// recorded, so nothing varies. With -update the outputs are written anew.
+// recorded, so nothing varies. With -update the outputs are rewritten.
 func TestFrozen(t *testing.T) {
 	golden, err := filepath.Abs(frozen)
 	if err != nil {
