@@ -39,6 +39,9 @@ type Resampled struct {
 	// Influence is how much each unit moves the estimate: its mean is 0, and the variance of its mean
 	// is that of the estimate, to first order. It has one part for each side that is drawn apart.
 	Influence [][]float64
+	// Sampling is how much of the variance of a unit's influence is sampling noise, by the same parts; none
+	// if nobody knows.
+	Sampling []float64
 	// Estimate is that of all units, Replicas those of what was drawn.
 	Estimate float64
 	Replicas []float64
@@ -54,11 +57,17 @@ func UnitsMin(length int) int { return max(20, 6*length) }
 // Correct estimates what the bootstrap in blocks of a length is too narrow by, and how many
 // degrees of freedom it has.
 func (r *Resampled) Correct(length int) {
-	wide, narrow, units := 0.0, 0.0, 0
-	for _, x := range r.Influence {
+	wide, narrow, units, rho := 0.0, 0.0, 0, 0.0
+	for i, x := range r.Influence {
 		n := float64(max(len(x), 1))
 		l := min(length, max(len(x), 1))
-		wide += LongRunVariance(x) / n
+		sampling := 0.0
+		if i < len(r.Sampling) {
+			sampling = r.Sampling[i]
+		}
+		v, correlation := LongRunVariance(x, sampling)
+		wide += v / n
+		rho = max(rho, correlation)
 		if len(x) > 0 {
 			narrow += blockVariance(x, l) / n
 		}
@@ -68,9 +77,7 @@ func (r *Resampled) Correct(length int) {
 	if narrow > 0 {
 		r.Inflation = math.Sqrt(math.Max(1, wide/narrow))
 	}
-	// The variance of blocks that overlap has two thirds of the variance of as
-	// many that do not.
-	r.Freedom = math.Max(3, 1.5*float64(units)/float64(length))
+	r.Freedom = Freedom(units, length, rho)
 }
 
 // Measure makes the standard error of the replicas.

@@ -68,25 +68,49 @@ func insignificantFrom(r []float64, n, runs, most int) int {
 // flatTop is the trapezoid of Politis and Romano: 1 up to a half, 0 from 1 on.
 func flatTop(x float64) float64 { return math.Max(0, math.Min(1, 2*(1-x))) }
 
-// LongRunVariance estimates the sum of all autocovariances of a series: the
-// variance of its mean times its length. The series is made white by an
-// autoregression of order 1 first (Andrews and Monahan, 1992), whose coefficient
-// is corrected for its bias: without this, what hangs together for long is
-// underestimated in a series that is short.
-func LongRunVariance(x []float64) float64 {
+// rhoMax is the largest correlation of neighbours that a series of seconds can tell: what is remembered
+// for longer looks like a level of its own.
+const rhoMax = 0.97
+
+// LongRunVariance estimates the sum v of all autocovariances of a series: the variance of its mean times
+// its length. Rho is the correlation of neighbours that it takes for that, at most 0.97. The larger of
+// two estimates counts. The first makes the series white by an autoregression of order 1 (Andrews and
+// Monahan, 1992), whose coefficient is corrected for its bias. The second knows how much of the variance
+// of a unit is sampling noise, 0 if nobody knows: noise is added to each unit apart, hides how much the
+// rest is correlated, and is taken out of it first (errors in variables).
+func LongRunVariance(x []float64, sampling float64) (v, rho float64) {
 	n := len(x)
 	r := Autocovariances(x, 1)
 	if n < 4 || r[0] <= 0 {
-		return 0
+		return 0, 0
 	}
-	rho := r[1] / r[0]
-	rho = math.Max(-0.5, math.Min(0.97, rho+(1+3*rho)/float64(n)))
+	v = prewhitened(x, r[1]/r[0])
+	if level := r[0] - sampling; level > 0 {
+		rho = math.Max(0, math.Min(rhoMax, r[1]/level))
+		v = math.Max(v, sampling+level*(1+rho)/(1-rho))
+	}
+	return v, rho
+}
+
+// prewhitened is the long-run variance of a series whose neighbours are so correlated, by the residuals
+// of an autoregression.
+func prewhitened(x []float64, rho float64) float64 {
+	n := len(x)
+	rho = math.Max(-0.5, math.Min(rhoMax, rho+(1+3*rho)/float64(n)))
 	m := Mean(x)
 	residual := make([]float64, n-1)
 	for t := 1; t < n; t++ {
 		residual[t-1] = (x[t] - m) - rho*(x[t-1]-m)
 	}
 	return bartlett(residual) / ((1 - rho) * (1 - rho))
+}
+
+// Freedom is how many degrees of freedom the variance of the mean of so many units has, by blocks of a
+// length of units whose neighbours are correlated by rho: at least 3. The variance of blocks that overlap
+// has two thirds of the variance of as many that do not.
+func Freedom(units, block int, rho float64) float64 {
+	n := float64(units)
+	return math.Max(3, math.Min(1.5*n/float64(max(block, 1)), n*(1-rho)/(1+rho)))
 }
 
 // bartlett is the long-run variance by Bartlett's weights, for a series that

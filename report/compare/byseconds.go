@@ -114,7 +114,8 @@ func (p *secondsTest) betweenRuns(base, fresh []Run) {
 			}
 			d := stat.Deviation(values)
 			between += d * d * float64(len(runs)-1)
-			within += stat.LongRunVariance(x) / units * float64(len(runs)-1)
+			variance, _ := stat.LongRunVariance(x, 0)
+			within += variance / units * float64(len(runs)-1)
 			n += len(runs) - 1
 		}
 		if p.paired {
