@@ -56,9 +56,10 @@ var mayImport = map[string][]string{
 		"mfaload/report/render/chart", "mfaload/scenario"},
 	"mfaload/report/render/chart":           {},
 	"mfaload/report/render/chart/charttest": {},
+	"mfaload/report/units":                  {"mfaload/measure"},
 	"mfaload/report/compare": {"mfaload/internal/number", "mfaload/internal/stat", "mfaload/internal/text",
 		"mfaload/measure", "mfaload/report",
-		"mfaload/report/render/chart", "mfaload/scenario"},
+		"mfaload/report/render/chart", "mfaload/scenario", "mfaload/report/units"},
 	"mfaload/capacity": {"mfaload/internal/number", "mfaload/internal/stat", "mfaload/internal/text",
 		"mfaload/report",
 		"mfaload/report/render/chart", "mfaload/scenario", "mfaload/measure"},
@@ -129,7 +130,7 @@ func TestLayers(t *testing.T) {
 func TestPurePackages(t *testing.T) {
 	t.Parallel()
 	var files []string
-	for folder := range strings.FieldsSeq(`scenario contract measure measure/journal report report/compare
+	for folder := range strings.FieldsSeq(`scenario contract measure measure/journal report report/compare report/units
 		report/render report/render/chart capacity internal/number internal/stat runner/plan runner/schedule`) {
 		all, err := filepath.Glob("../../" + folder + "/*.go")
 		if err != nil || len(all) == 0 {

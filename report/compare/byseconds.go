@@ -21,9 +21,9 @@ func (c *Comparison) bySeconds(base, fresh []Run, parts []scope, chosen []metric
 	for _, part := range parts {
 		p := newSecondsTest(base, fresh, part, seconds, chosen, resamples)
 		if part.group < 0 {
-			c.Unit = Unit{Kind: "seconds", Seconds: seconds, Base: p.base.units, New: p.new.units,
+			c.Unit = Unit{Kind: "seconds", Seconds: seconds, Base: p.base.N, New: p.new.N,
 				Paired: p.paired}
-			if min(p.base.units, p.new.units) == 0 {
+			if min(p.base.N, p.new.N) == 0 {
 				return nil, fmt.Errorf("compare: a side has no whole second: run longer")
 			}
 		}
@@ -69,7 +69,7 @@ func newSecondsTest(base, fresh []Run, part scope, seconds int, chosen []metricS
 		seconds),
 		figures: [2]*totals{totalsOf(base, part), totalsOf(fresh, part)}, chosen: chosen,
 		resamples: resamples}
-	p.paired = len(base) == len(fresh) && p.base.units == p.new.units
+	p.paired = len(base) == len(fresh) && p.base.N == p.new.N
 	return p
 }
 
@@ -89,7 +89,7 @@ func (c *Comparison) shiftsBySeconds(base, fresh []Run, parts []scope, chosen []
 	seconds := max(unitSeconds(base), unitSeconds(fresh))
 	for _, part := range parts {
 		p := newSecondsTest(base, fresh, part, seconds, chosen, 1000)
-		if min(p.base.units, p.new.units) == 0 {
+		if min(p.base.N, p.new.N) == 0 {
 			return
 		}
 		p.draw(base, fresh)
@@ -106,7 +106,7 @@ func (p *secondsTest) betweenRuns(base, fresh []Run) {
 	for _, e := range p.all() {
 		between, within, n := 0.0, 0.0, 0
 		for i, runs := range [][]Run{base, fresh} {
-			units := float64([]*unitSeries{p.base, p.new}[i].units) / float64(len(runs))
+			units := float64([]*unitSeries{p.base, p.new}[i].N) / float64(len(runs))
 			x := e.Influence[min(i, len(e.Influence)-1)]
 			var values []float64
 			for _, r := range runs {
@@ -170,18 +170,18 @@ func (p *secondsTest) describe(r *testResult, e *estimate) {
 	if v := stat.Autocovariances(slices.Concat(e.Influence...), 1); len(v) > 1 {
 		r.autocorrelation = stat.Ratio(v[1], v[0])
 	}
-	units := min(p.base.units, p.new.units)
+	units := min(p.base.N, p.new.N)
 	r.block = p.length
-	r.length = time.Duration(units*p.base.seconds) * time.Second
+	r.length = time.Duration(units*p.base.Seconds) * time.Second
 	unitsMin := stat.UnitsMin(p.length)
-	r.lengthMin = time.Duration(unitsMin*p.base.seconds) * time.Second
+	r.lengthMin = time.Duration(unitsMin*p.base.Seconds) * time.Second
 	if p.tooFew(r) {
 		r.short, r.p = true, 1
 		r.remark = "too few requests"
 	} else if units < unitsMin {
 		r.short, r.p = true, 1
-		r.remark = fmt.Sprintf("the runs are too short: %d s of at least %d s", units*p.base.seconds,
-			unitsMin*p.base.seconds)
+		r.remark = fmt.Sprintf("the runs are too short: %d s of at least %d s", units*p.base.Seconds,
+			unitsMin*p.base.Seconds)
 	}
 }
 
@@ -239,11 +239,11 @@ func (p *secondsTest) prepare() {
 		if !p.wants(func(m metricSpec) bool { return m.kind.times() && m.service == (i == 1) }) {
 			continue
 		}
-		a, b := p.base.response, p.new.response
+		a, b := p.base.Response, p.new.Response
 		if i == 1 {
-			a, b = p.base.service, p.new.service
+			a, b = p.base.Service, p.new.Service
 		}
-		p.tables[i][0], p.tables[i][1] = newTables(a, b, p.base.lost, p.new.lost, max(p.figures[0].longest(i),
+		p.tables[i][0], p.tables[i][1] = newTables(a, b, p.base.Lost, p.new.Lost, max(p.figures[0].longest(i),
 			p.figures[1].longest(i)))
 		p.grids[i] = p.gridOf(i)
 	}
@@ -257,11 +257,11 @@ func (p *secondsTest) prepare() {
 
 // achieved is what was sent of what was due, or a second for a closed load.
 func (s *unitSeries) achieved() ratioSums {
-	below := s.numbers(func(c *measure.CountsOf[float64]) float64 { return c.Scheduled })
+	below := s.Numbers(func(c *measure.CountsOf[float64]) float64 { return c.Scheduled })
 	if s.planned <= 0 {
-		below = slices.Repeat([]float64{float64(s.seconds)}, s.units)
+		below = slices.Repeat([]float64{float64(s.Seconds)}, s.N)
 	}
-	sent := s.numbers((*measure.CountsOf[float64]).Sent)
+	sent := s.Numbers((*measure.CountsOf[float64]).Sent)
 	return ratioSums{stat.Cumulate(sent), stat.Cumulate(below)}
 }
 
@@ -366,7 +366,7 @@ func (p *secondsTest) chooseBlocks() {
 		}
 	}
 	slices.Sort(lengths)
-	most := max(p.base.units, p.new.units)
+	most := max(p.base.N, p.new.N)
 	p.length = max(lengths[len(lengths)/2], (most+blocksMax-1)/blocksMax)
 	for _, e := range p.all() {
 		e.Correct(p.length)
@@ -376,18 +376,18 @@ func (p *secondsTest) chooseBlocks() {
 // bootstrap draws the units anew in circular blocks, again and again.
 func (p *secondsTest) bootstrap(random *rand.Rand) {
 	var values [2][2][]float64
-	whole := [2]stat.Stretches{stat.Whole(p.base.units), stat.Whole(p.new.units)}
+	whole := [2]stat.Stretches{stat.Whole(p.base.N), stat.Whole(p.new.N)}
 	p.evaluate(whole, &values, func(e *estimate, change float64) { e.Estimate = change })
 	for _, e := range p.all() {
 		e.Replicas = make([]float64, 0, p.resamples)
 	}
 	var drawn [2]stat.Stretches
 	for range p.resamples {
-		drawn[0].Draw(random, p.base.units, p.length)
+		drawn[0].Draw(random, p.base.N, p.length)
 		if p.paired {
 			drawn[1] = drawn[0]
 		} else {
-			drawn[1].Draw(random, p.new.units, p.length)
+			drawn[1].Draw(random, p.new.N, p.length)
 		}
 		p.evaluate(drawn, &values, func(e *estimate, change float64) {
 			e.Replicas = append(e.Replicas,

@@ -7,6 +7,7 @@ import (
 
 	"mfaload/measure"
 	"mfaload/report"
+	"mfaload/report/units"
 )
 
 // obstacles say why runs can't be compared: nothing where they can.
@@ -38,7 +39,7 @@ func obstacles(base, fresh []Run) []string {
 // of them whole.
 func tooShort(runs []Run) (all []string) {
 	for _, r := range runs {
-		from, to := judged(r.Measurement)
+		from, to := units.Judged(r.Measurement)
 		if to > from {
 			return nil
 		}

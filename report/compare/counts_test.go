@@ -131,7 +131,7 @@ func agree(t *testing.T, name string, m *measure.Measurement, metric scenario.Me
 	if kind == violationRate {
 		sums = units.shares((*measure.CountsOf[float64]).ViolationRate)
 	}
-	near(t, name+", by unit", sums.above[units.units], sums.below[units.units], want)
+	near(t, name+", by unit", sums.above[units.N], sums.below[units.N], want)
 }
 
 func near(t *testing.T, name string, n, of float64, want measure.Share) {

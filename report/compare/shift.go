@@ -97,14 +97,14 @@ func (p *secondsTest) shifts() (all []Shift) {
 					r.change+half))})
 		}
 		h := [2]*measure.Histogram{p.figures[0].response, p.figures[1].response}
-		units := [2][][]*measure.Histogram{p.base.response, p.new.response}
+		units := [2][][]*measure.Histogram{p.base.Response, p.new.Response}
 		if i == 1 {
 			h = [2]*measure.Histogram{p.figures[0].service, p.figures[1].service}
-			units = [2][][]*measure.Histogram{p.base.service, p.new.service}
+			units = [2][][]*measure.Histogram{p.base.Service, p.new.Service}
 		}
 		s.BaseModes, s.NewModes = modes(h[0]), modes(h[1])
-		s.BaseStalls, s.NewStalls = stalls(units[0], h[0])*p.base.seconds, stalls(units[1],
-			h[1])*p.new.seconds
+		s.BaseStalls, s.NewStalls = stalls(units[0], h[0])*p.base.Seconds, stalls(units[1],
+			h[1])*p.new.Seconds
 		all = append(all, s)
 	}
 	return all
