@@ -25,6 +25,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"mfaload/contract"
+	"mfaload/internal/machine"
 	"mfaload/live"
 	"mfaload/runner"
 	"mfaload/scenario"
@@ -69,7 +70,7 @@ func (s *service) Watch(func(contract.Connection)) {}
 func (s *service) Mask(text string) string { return text }
 
 func newRunner(takes time.Duration, stages ...scenario.Stage) *runner.Runner {
-	return runner.New(runner.Config{Wait: runner.TimerWait, Operation: &service{takes: takes},
+	return runner.New(runner.Config{Wait: machine.TimerWait, Operation: &service{takes: takes},
 		Scenario: &scenario.Scenario{
 			Name: "friday", Target: scenario.Target{Timeout: 10 * time.Second},
 			Groups: []scenario.Group{{Name: "all", IDs: []string{"u"}, Weight: 1}},

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mfaload/contract"
+	"mfaload/internal/machine"
 	"mfaload/measure"
 	"mfaload/runner"
 	"mfaload/scenario"
@@ -352,7 +353,7 @@ func TestGuardedFromOutside(t *testing.T) {
 			return &refusing{service{answer: takes(50 * ms)}, time.Now(), 20450 * ms, &contract.Failure{Kind: "timeout", Err: context.Canceled}}
 		}
 		want := run(t, t.Context(), s, failing()).Stopped
-		r := runner.New(runner.Config{Scenario: s, Operation: failing(), Wait: runner.TimerWait, Unguarded: true})
+		r := runner.New(runner.Config{Scenario: s, Operation: failing(), Wait: machine.TimerWait, Unguarded: true})
 		g := runner.NewGuard(s.Load.StopOn)
 		ticks, start := r.Ticks(g.Requests()), time.Now()
 		r.Stop(measure.Stop{Condition: "before the run"})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mfaload/internal/machine"
 	"mfaload/measure"
 	"mfaload/measure/journal"
 	"mfaload/runner"
@@ -38,7 +39,7 @@ func TestJournalOfPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := &book{}
 		op := newLimiter(time.Millisecond, func(time.Duration) bool { return true }, retryAfter("1"))
-		r := runner.New(runner.Config{Operation: op, Wait: runner.TimerWait,
+		r := runner.New(runner.Config{Operation: op, Wait: machine.TimerWait,
 			Scenario: on429(scenario.Pause429, load(constant(4, 10*time.Minute)))})
 		m, err := r.Run(t.Context(), runner.Start{Journal: journal.NewAppender(file, &measure.Measurement{})})
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mfaload/internal/machine"
 	"mfaload/runner"
 	"mfaload/scenario"
 )
@@ -24,7 +25,7 @@ func TestNothingIsSentWithoutLeave(t *testing.T) {
 					if due := until.Sub(start); due >= 2*time.Second && due < 7*time.Second {
 						until, ctx = start.Add(7*time.Second), context.Background() // it stands still
 					}
-					runner.TimerWait(ctx, until)
+					machine.TimerWait(ctx, until)
 				}
 				r := runner.New(runner.Config{Scenario: s, Operation: &service{answer: takes(20 * ms)}, Wait: wait})
 				m, err := r.Run(t.Context(), runner.Start{

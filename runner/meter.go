@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"mfaload/internal/machine"
 	"mfaload/measure"
 )
 
@@ -74,7 +75,7 @@ func (h *hiccupMeter) pauses() {
 type loadMeter struct {
 	start      time.Time
 	freezes    *freezes
-	processors *processors
+	processors *machine.Processors
 	noted      func(measure.OwnSecond) // of each second that is kept; nil where nobody writes them down
 
 	mu      sync.Mutex
@@ -89,15 +90,14 @@ type processLoad struct {
 	cpu, wait, throttled time.Duration
 }
 
-func newLoadMeter(start time.Time, f *freezes, p *processors) *loadMeter {
+func newLoadMeter(start time.Time, f *freezes, p *machine.Processors) *loadMeter {
 	o := &loadMeter{start: start, freezes: f, processors: p}
 	o.last = o.now(start)
 	return o
 }
 
 func (o *loadMeter) now(now time.Time) processLoad {
-	cpu, _ := processUsage()
-	return processLoad{now.Sub(o.start), cpu, processorWait(), o.processors.throttled()}
+	return processLoad{now.Sub(o.start), machine.CPUTime(), machine.CPUWait(), o.processors.Throttled()}
 }
 
 // look takes in a hiccup, and the load of a second once that is over.
@@ -141,7 +141,7 @@ func (o *loadMeter) take(at time.Time) {
 		return
 	}
 	o.last = now
-	available := o.processors.available()
+	available := o.processors.Available()
 	slices.Sort(o.hiccups)
 	s := measure.OwnSecond{Hiccup: o.hiccups[len(o.hiccups)*95/100]}
 	o.hiccups = o.hiccups[:0]
@@ -177,20 +177,18 @@ func (o *loadMeter) keep(s measure.OwnSecond) {
 // usage is what the process had used when the run began.
 type usage struct {
 	cpu, wait  time.Duration
-	processors *processors
+	processors *machine.Processors
 }
 
 func startUsage() usage {
-	cpu, _ := processUsage()
-	return usage{cpu, processorWait(), newProcessors()}
+	return usage{machine.CPUTime(), machine.CPUWait(), machine.NewProcessors()}
 }
 
 // generator returns what the process used since then.
 func (u usage) generator(elapsed time.Duration) measure.Generator {
-	cpu, rss := processUsage()
 	return measure.Generator{
-		CPU: cpu - u.cpu, CPUWait: processorWait() - u.wait,
+		CPU: machine.CPUTime() - u.cpu, CPUWait: machine.CPUWait() - u.wait,
 		Platform: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.GOMAXPROCS(0),
-		Processors: u.processors.available(), Elapsed: elapsed, PeakRSS: peakMemory(rss),
+		Processors: u.processors.Available(), Elapsed: elapsed, PeakRSS: machine.PeakMemory(),
 	}
 }

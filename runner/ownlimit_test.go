@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mfaload/contract"
+	"mfaload/internal/machine"
 	"mfaload/measure"
 	"mfaload/measure/journal"
 	"mfaload/runner"
@@ -47,7 +48,7 @@ func TestOwnLimitsAreWithheld(t *testing.T) {
 			}
 			return ""
 		})
-		r := runner.New(runner.Config{Scenario: s, Operation: op, Wait: runner.TimerWait})
+		r := runner.New(runner.Config{Scenario: s, Operation: op, Wait: machine.TimerWait})
 		m, err := r.Run(t.Context(), runner.Start{Journal: journal.NewAppender(file, &measure.Measurement{})})
 		if err != nil {
 			t.Fatal(err)
@@ -87,7 +88,7 @@ func TestWithheldLateIsRebuilt(t *testing.T) {
 			}
 			return ""
 		})
-		r := runner.New(runner.Config{Scenario: s, Operation: op, Wait: runner.TimerWait})
+		r := runner.New(runner.Config{Scenario: s, Operation: op, Wait: machine.TimerWait})
 		m, err := r.Run(t.Context(), runner.Start{Journal: journal.NewAppender(file, &measure.Measurement{})})
 		if err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mfaload/internal/machine"
 	"mfaload/measure"
 	"mfaload/runner"
 	"mfaload/scenario"
@@ -108,7 +109,7 @@ func TestShardsShareThePlan(t *testing.T) {
 		s := unbounded(constant(100, 4*time.Second))
 		s.Groups[0].IDs = []string{"a", "b", "c", "d", "e", "f", "g", "h"}
 		op := &service{answer: takes(time.Second)}
-		r := runner.New(runner.Config{Scenario: s, Operation: op, Wait: runner.TimerWait,
+		r := runner.New(runner.Config{Scenario: s, Operation: op, Wait: machine.TimerWait,
 			Shard: &measure.Shard{Run: "r", Index: 1, Count: 4}})
 		m, err := r.Run(t.Context(), runner.Start{})
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mfaload/contract"
+	"mfaload/internal/machine"
 	"mfaload/measure"
 	"mfaload/measure/journal"
 	"mfaload/runner"
@@ -33,7 +34,7 @@ func (s *scattered) next() time.Duration {
 
 // late waits as a machine does, about a tenth of a millisecond too long.
 func (s *scattered) late(ctx context.Context, until time.Time) {
-	runner.TimerWait(ctx, until.Add(s.next()/1000))
+	machine.TimerWait(ctx, until.Add(s.next()/1000))
 }
 
 // about fails where a need is not within a factor of what was measured.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mfaload/contract"
+	"mfaload/internal/machine"
 	"mfaload/measure"
 	"mfaload/measure/journal"
 	"mfaload/runner/schedule"
@@ -37,7 +38,7 @@ type Config struct {
 	// with [Runner.Ticks], a [Guard] and [Runner.Stop].
 	Unguarded bool
 	// Wait waits until a time or until the context ends. Default: as exactly
-	// as the system can; a test on a virtual clock needs [TimerWait].
+	// as the system can; a test on a virtual clock needs [machine.TimerWait].
 	Wait func(context.Context, time.Time)
 }
 
@@ -206,7 +207,7 @@ func (r *Runner) newWait() (wait func(context.Context, time.Time), stop func()) 
 	if r.config.Wait != nil {
 		return r.config.Wait, func() {}
 	}
-	return newWait()
+	return machine.NewWait()
 }
 
 // admitted says whether a request may be sent, and ends the run where it may not.
@@ -314,9 +315,9 @@ func (r *Runner) meter(load loadModel, own *loadMeter, writer *journalWriter) (e
 		h.noted = writer.hiccup
 	}
 	// A test's own way to wait is none of the probe's.
-	wait, closeWait := TimerWait, func() {}
+	wait, closeWait := machine.TimerWait, func() {}
 	if r.config.Wait == nil {
-		wait, closeWait = newWait()
+		wait, closeWait = machine.NewWait()
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

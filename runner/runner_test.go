@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mfaload/contract"
+	"mfaload/internal/machine"
 	"mfaload/measure"
 	"mfaload/runner"
 	"mfaload/scenario"
@@ -63,7 +64,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 func run(t *testing.T, ctx context.Context, s *scenario.Scenario, op runner.Operation) *measure.Measurement {
 	t.Helper()
-	r := runner.New(runner.Config{Scenario: s, Operation: op, Wait: runner.TimerWait})
+	r := runner.New(runner.Config{Scenario: s, Operation: op, Wait: machine.TimerWait})
 	m, err := r.Run(ctx, runner.Start{})
 	if err != nil {
 		t.Fatal(err)
@@ -271,7 +272,7 @@ func TestCatchingUpIsBounded(t *testing.T) {
 				frozen = true
 				time.Sleep(5 * time.Second)
 			}
-			runner.TimerWait(ctx, until)
+			machine.TimerWait(ctx, until)
 		}
 		r := runner.New(runner.Config{Scenario: s, Operation: &service{answer: takes(0)}, Wait: wait})
 		m, err := r.Run(t.Context(), runner.Start{})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mfaload/internal/machine"
 	"mfaload/measure"
 	"mfaload/runner"
 	"mfaload/scenario"
@@ -32,7 +33,7 @@ func TestClosedShards(t *testing.T) {
 			s := closedLoad(7, 100*ms, 0)
 			s.Groups, s.Load.Requests = []scenario.Group{group("a", 10)}, 50
 			r := runner.New(runner.Config{Scenario: s, Operation: &service{answer: takes(10 * ms)},
-				Wait: runner.TimerWait, Shard: of})
+				Wait: machine.TimerWait, Shard: of})
 			m, err := r.Run(t.Context(), runner.Start{})
 			if err != nil {
 				t.Fatal(err)
@@ -63,7 +64,7 @@ func TestShardsTogether(t *testing.T) {
 			s.Groups = []scenario.Group{group("a", 12), group("b", 9)}
 			s.Groups[1].Order, s.Groups[1].Exhausted = scenario.Once, scenario.Stop
 			r := runner.New(runner.Config{Scenario: s, Operation: &service{answer: takes(30 * ms)},
-				Wait: runner.TimerWait, Shard: of})
+				Wait: machine.TimerWait, Shard: of})
 			m, err := r.Run(t.Context(), runner.Start{At: start})
 			if err != nil {
 				t.Fatal(err)
@@ -99,7 +100,7 @@ func TestStartTime(t *testing.T) {
 		start := time.Now().Add(time.Hour)
 		r := func() *runner.Runner {
 			return runner.New(runner.Config{Scenario: oneGroup(load(constant(1, time.Second))),
-				Operation: &service{answer: takes(ms)}, Wait: runner.TimerWait})
+				Operation: &service{answer: takes(ms)}, Wait: machine.TimerWait})
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()

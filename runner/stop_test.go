@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mfaload/internal/machine"
 	"mfaload/measure"
 	"mfaload/runner"
 	"mfaload/scenario"
@@ -56,7 +57,7 @@ func TestWhatEndsARunOnlyShortensIt(t *testing.T) {
 				test.change(&s.Load)
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				r := runner.New(runner.Config{Scenario: s, Operation: hangs(), Wait: runner.TimerWait})
+				r := runner.New(runner.Config{Scenario: s, Operation: hangs(), Wait: machine.TimerWait})
 				for _, at := range test.at {
 					time.AfterFunc(at, cancel)
 				}

@@ -3,6 +3,7 @@ package runner
 import (
 	"math"
 
+	"mfaload/internal/machine"
 	"mfaload/measure"
 	"mfaload/runner/plan"
 	"mfaload/runner/schedule"
@@ -41,17 +42,17 @@ func limitOf(s *scenario.Scenario) workerLimit {
 	if s.Target.Protocol == scenario.HTTP2 { // one connection carries many
 		return b
 	}
-	if files, known := MaxFiles(); known {
+	if files, known := machine.MaxFiles(); known {
 		each := 1
 		if s.Target.Simulator != nil { // both ends are this process's
 			each = 2
 		}
-		b = b.orLess((int(min(files, math.MaxInt32))-openFiles()-spareFiles)/each, measure.ByFiles)
+		b = b.orLess((int(min(files, math.MaxInt32))-machine.OpenFiles()-spareFiles)/each, measure.ByFiles)
 	}
 	// A local port is free again for another address, or from another one.
 	ways := max(len(s.Target.SourceAddresses), 1) * max(len(s.Target.Resolve), 1)
 	// Some are in use, or held for a while after a connection was closed.
-	ports := localPorts() * ways
+	ports := machine.LocalPorts() * ways
 	return b.orLess(ports-ports/16-1, measure.ByPorts)
 }
 

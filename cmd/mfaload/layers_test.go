@@ -21,6 +21,7 @@ import (
 // flows one way; only the command sees both ends.
 var mayImport = map[string][]string{
 	"mfaload/internal/disk":       {},
+	"mfaload/internal/machine":    {},
 	"mfaload/internal/number":     {},
 	"mfaload/internal/redact":     {},
 	"mfaload/internal/schemagen":  {},
@@ -38,7 +39,8 @@ var mayImport = map[string][]string{
 	"mfaload/measure/journal":  {"mfaload/internal/varint", "mfaload/measure"},
 	"mfaload/internal/stat":    {},
 	"mfaload/simulator":        {"mfaload/scenario"},
-	"mfaload/runner": {"mfaload/scenario", "mfaload/measure", "mfaload/measure/journal", "mfaload/contract",
+	"mfaload/runner": {"mfaload/internal/machine", "mfaload/scenario", "mfaload/measure",
+		"mfaload/measure/journal", "mfaload/contract",
 		"mfaload/runner/plan", "mfaload/runner/schedule"},
 	"mfaload/runner/plan":     {"mfaload/scenario", "mfaload/measure", "mfaload/runner/schedule"},
 	"mfaload/runner/schedule": {"mfaload/scenario", "mfaload/scenario/users", "mfaload/measure"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 
+	"mfaload/internal/machine"
 	"mfaload/live"
 	"mfaload/runner"
 	"mfaload/runner/plan"
@@ -32,7 +33,7 @@ func connections(s *scenario.Scenario) uint64 {
 // enoughDescriptors finds a run that would come to its limit of open files in the
 // middle: its requests would fail, and not for the service's fault.
 func enoughDescriptors(s *scenario.Scenario) error {
-	limit, known := runner.MaxFiles()
+	limit, known := machine.MaxFiles()
 	needed := connections(s) + spareDescriptors
 	if !known || needed <= limit {
 		return nil
@@ -61,7 +62,7 @@ func (a *app) warnOfDisk(dir *session.Folder, need *plan.Resources) {
 		{"the folder of temporary files", os.TempDir(), need.Temporary,
 			"set TMPDIR to another one; without it the seconds of the run stay in memory"},
 	} {
-		if free, known := runner.FreeDisk(place.path); known && free < place.need {
+		if free, known := machine.FreeDisk(place.path); known && free < place.need {
 			a.ui.tell("mfaload: the run needs about %s in %s %s, and %s are free: make room, or %s\n",
 				storage(place.need), place.name, place.path, storage(free), place.without)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mfaload/internal/machine"
 	"mfaload/measure"
 	"mfaload/runner"
 	"mfaload/runner/schedule"
@@ -159,6 +160,6 @@ func (a *app) await(ctx context.Context, p part) {
 	a.ui.say("waiting for the start at %s%s", p.startAt.UTC().Format(time.RFC3339Nano), what)
 	for left() > 0 && ctx.Err() == nil {
 		a.ui.say("%v left", (left() + time.Second).Round(time.Second))
-		runner.TimerWait(ctx, time.Now().Add(min(left(), 30*time.Second)))
+		machine.TimerWait(ctx, time.Now().Add(min(left(), 30*time.Second)))
 	}
 }

@@ -1,4 +1,9 @@
-package runner
+// Package machine says what this machine has (processors, open files, local ports, disk) and
+// what this process took of it, and waits for a time as exactly as the system can.
+//
+// Where a system does not tell, a function says so, or returns what is sure: the zero value, or
+// the usual number. machine_other.go has what only Linux tells.
+package machine
 
 import (
 	"context"

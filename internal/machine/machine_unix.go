@@ -1,9 +1,10 @@
 //go:build unix
 
-package runner
+package machine
 
 import (
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,11 +19,20 @@ func MaxFiles() (limit uint64, known bool) {
 	return uint64(r.Cur), true
 }
 
-// openFiles is how many files this process has open; 0 where nobody tells.
-func openFiles() int {
+// OpenFiles is how many files this process has open; 0 where nobody tells.
+func OpenFiles() int {
 	all, err := os.ReadDir("/dev/fd")
 	if err != nil {
 		return 0
 	}
 	return len(all)
+}
+
+// CPUTime is the processor time that this process used; 0 where nobody tells.
+func CPUTime() time.Duration {
+	var r unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &r) != nil {
+		return 0
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }

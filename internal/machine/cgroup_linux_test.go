@@ -1,4 +1,4 @@
-package runner
+package machine
 
 import (
 	"os"
@@ -103,18 +103,18 @@ func TestQuotaOfControlGroups(t *testing.T) {
 		}, 0, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			p := &processors{findCgroups(tree(t, test.files))}
+			p := &Processors{findCgroups(tree(t, test.files))}
 			lowest := 0.0
 			for _, g := range p.groups {
 				if n, limited := g.quota(); limited && (lowest == 0 || n < lowest) {
 					lowest = n
 				}
 			}
-			if lowest != test.want || p.throttled() != test.throttled {
-				t.Errorf("%v processors, throttled for %v: %+v", lowest, p.throttled(), p.groups)
+			if lowest != test.want || p.Throttled() != test.throttled {
+				t.Errorf("%v processors, throttled for %v: %+v", lowest, p.Throttled(), p.groups)
 			}
-			if all := (&processors{}).available(); test.want > 0 && p.available() != min(test.want, all) {
-				t.Errorf("%v are available", p.available())
+			if all := (&Processors{}).Available(); test.want > 0 && p.Available() != min(test.want, all) {
+				t.Errorf("%v are available", p.Available())
 			}
 		})
 	}

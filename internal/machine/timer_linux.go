@@ -1,4 +1,4 @@
-package runner
+package machine
 
 import (
 	"context"
@@ -9,13 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newWait returns a function that waits until a time, or until its context
+// NewWait returns a function that waits until a time, or until its context
 // ends, for one goroutine at a time and always with the same context. The
 // runtime's own timers wake an idle program up to a millisecond late; a timer of
 // the kernel's that the runtime's poller looks at wakes it within some 0.1 ms,
 // and holds no thread meanwhile. Where there is none to be had, it is
 // [TimerWait].
-func newWait() (wait func(context.Context, time.Time), stop func()) {
+func NewWait() (wait func(context.Context, time.Time), stop func()) {
 	t, err := newKernelTimer()
 	if err != nil {
 		return TimerWait, func() {}
