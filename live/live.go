@@ -197,3 +197,26 @@ func (s *Sampler) watch() (news <-chan struct{}, stop func()) {
 		delete(s.watchers, c)
 	}
 }
+
+// Every calls f again and again, in a goroutine of its own, until it is stopped. Stop waits for a
+// call that goes on.
+func Every(d time.Duration, f func()) (stop func()) {
+	ticker := time.NewTicker(d)
+	quit, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-ticker.C:
+				f()
+			case <-quit:
+				return
+			}
+		}
+	}()
+	return func() {
+		ticker.Stop()
+		close(quit)
+		<-stopped
+	}
+}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,9 +15,12 @@ import (
 
 	"mfaload/capacity"
 	"mfaload/internal/number"
+	"mfaload/internal/text"
 	"mfaload/report"
+	"mfaload/runner"
 	"mfaload/scenario"
 	"mfaload/session"
+	"mfaload/session/search"
 )
 
 // capacityFlags are the flags of the verb capacity.
@@ -24,7 +30,6 @@ type capacityFlags struct {
 	yes       bool
 	plan      bool
 	resume    string
-	kept      *keptSearch // that of resume; nil for a new search
 	maxRate   string
 	budget    string
 	target    targetFlags
@@ -85,25 +90,27 @@ broke or drifted; 4 not sure enough; 130 interrupted, with what was found so far
 	return c
 }
 
+// keptFlags are remembered for a search that goes on.
+var keptFlags = []string{"max-rate", "budget", "target-rate", "logins-per-day", "peak-factor", "soak",
+	"soak-share", "contract", "contract-overlay"}
+
 // runCapacity begins a search, or goes on with one.
 func (a *app) runCapacity(c *cobra.Command, args []string, f *capacityFlags) error {
-	var record searchRecord
+	var record *search.Record
 	if f.resume != "" {
 		if f.out != "" || f.overwrite {
 			return usage(c, errors.New("--resume goes on in the folder that it names: leave out --out and "+
 				"--overwrite"))
 		}
-		kept, err := openSearch(f.resume)
-		if err != nil {
+		var err error
+		if record, err = search.Open(f.resume); err != nil {
 			return err
 		}
-		defer kept.close()
-		if err := kept.setFlags(c); err != nil {
+		defer record.Close()
+		if err := setKeptFlags(c, record.Flags, f.resume); err != nil {
 			return err
 		}
-		if f.kept = kept; len(args) == 0 {
-			args = []string{kept.File}
-		}
+		args = append(args, record.File)
 	}
 	if err := f.target.parse(); err != nil {
 		return usage(c, err)
@@ -111,10 +118,48 @@ func (a *app) runCapacity(c *cobra.Command, args []string, f *capacityFlags) err
 	if err := f.soak.parse(); err != nil {
 		return usage(c, err)
 	}
-	if f.kept == nil {
+	if record == nil {
 		record = newSearchRecord(c, args[0])
 	}
 	return a.capacity(c.Context(), args[0], f, record)
+}
+
+// newSearchRecord describes a search that begins with flags of a command.
+func newSearchRecord(c *cobra.Command, file string) *search.Record {
+	flags := map[string]string{}
+	for _, name := range keptFlags {
+		if flag := c.Flags().Lookup(name); flag.Changed {
+			flags[name] = flag.Value.String()
+			if strings.HasPrefix(name, "contract") {
+				flags[name] = absolute(flags[name])
+			}
+		}
+	}
+	return search.NewRecord(absolute(file), flags)
+}
+
+// absolute is a path from wherever the search goes on; "-" stays what it is.
+func absolute(path string) string {
+	if full, err := filepath.Abs(path); err == nil && path != "-" {
+		return full
+	}
+	return path
+}
+
+// setKeptFlags sets the flags that a search was begun with where the command has
+// not got them.
+func setKeptFlags(c *cobra.Command, flags map[string]string, folder string) error {
+	asked := c.Flags().Changed("target-rate") || c.Flags().Changed("logins-per-day")
+	for _, name := range slices.Sorted(maps.Keys(flags)) {
+		if !slices.Contains(keptFlags, name) || c.Flags().Changed(name) || asked &&
+			(name == "target-rate" || name == "logins-per-day") {
+			continue
+		}
+		if err := c.Flags().Set(name, flags[name]); err != nil {
+			return fmt.Errorf("%s: --%s: %w", filepath.Join(folder, session.SearchFile), name, err)
+		}
+	}
+	return nil
 }
 
 // targetFlags say which rate somebody needs.
@@ -220,40 +265,43 @@ const (
 )
 
 // capacity searches and writes what it found.
-func (a *app) capacity(ctx context.Context, file string, f *capacityFlags, record searchRecord) (err error) {
+func (a *app) capacity(ctx context.Context, file string, f *capacityFlags,
+	record *search.Record) (err error) {
 	in, err := f.contract.loader(a).Load(file)
 	if err != nil {
 		return err
 	}
-	s := in.Scenario
-	defer s.Close()
-	t, plan, err := a.planned(in, f)
+	defer in.Scenario.Close()
+	s, plan, err := a.planned(in, f, record)
 	if err != nil {
 		return err
 	}
+	resumed := f.resume != ""
 	if f.plan {
-		fmt.Fprint(a.ui.out, searchPlan(t.options, plan))
-		if f.kept != nil {
-			fmt.Fprintln(a.ui.out, t.standing())
+		fmt.Fprint(a.ui.out, searchPlan(s.Options, plan))
+		if resumed {
+			fmt.Fprintln(a.ui.out, s.Standing())
 		}
 		return nil
 	}
-	widest := trialScenario(s, t.options, capacity.TrialSpec{Rate: float64(t.options.MaxRate),
-		Length: t.options.Budget})
+	widest := s.Widest()
 	if err := enoughDescriptors(widest); err != nil {
 		return err
 	}
-	if err := a.consentSearch(t, plan, f); err != nil {
+	if err := a.consentSearch(s, plan, f.yes); err != nil {
 		return err
 	}
-	if f.kept == nil {
-		if t.dir, err = newSearchResults(s.Name, f); err != nil {
+	if !resumed {
+		if s.Folder, err = search.NewFolder(in.Scenario.Name, f.out, f.overwrite); err != nil {
 			return err
 		}
-		t.dir.Describe(s, provenance(t.parts, report.TermsOf(s)), session.Formats{})
-		defer func() { err = endResults(t.dir, err) }()
+		s.Folder.Describe(in.Scenario, provenance(in.Parts, report.TermsOf(in.Scenario)), session.Formats{})
+		defer func() { err = endResults(s.Folder, err) }()
 	}
-	ctx, interrupted := a.interruptible(ctx, t.keptTrials)
+	ctx, interrupted := a.interruptible(ctx, func() string {
+		return fmt.Sprintf("the trials that ended are kept, and 'mfaload capacity --resume %s' goes on",
+			s.Folder.Path())
+	})
 	defer interrupted()
 	op, stop, err := a.operation(widest, in.Contract)
 	if err != nil {
@@ -263,55 +311,75 @@ func (a *app) capacity(ctx context.Context, file string, f *capacityFlags, recor
 	if err := op.Preflight(ctx); err != nil {
 		return notStarted(ctx, err)
 	}
-	end, err := t.begin(record, f)
+	if resumed {
+		err = s.SetInterruptedAside()
+	} else {
+		var end func()
+		if end, err = s.Begin(record); err == nil {
+			defer end()
+		}
+	}
 	if err != nil {
 		return err
 	}
-	defer end()
-	t.operation = op
-	return a.search(ctx, t, f, plan)
+	a.ui.say("%s: %s", in.Scenario.Name,
+		strings.ReplaceAll(strings.TrimSuffix(searchPlan(s.Options, plan), "\n"), "\n", "; "))
+	if resumed {
+		a.ui.say("%s", s.Standing())
+	}
+	r, err := s.Run(ctx, op)
+	switch {
+	case err != nil:
+		return err
+	case r == nil:
+		return notStarted(ctx, ctx.Err())
+	}
+	return a.concludeSearch(ctx, s, r)
 }
 
 // planned is a search with what is known before it begins.
-func (a *app) planned(in *session.Inputs, f *capacityFlags) (*trials, capacity.SearchPlan, error) {
-	t := &trials{app: a, scenario: in.Scenario, parts: in.Parts}
+func (a *app) planned(in *session.Inputs, f *capacityFlags, record *search.Record) (*search.Search,
+	capacity.SearchPlan, error) {
+	s := &search.Search{Scenario: in.Scenario, Parts: in.Parts, Target: f.target.target,
+		Soak: f.soak.length, SoakShare: f.soak.share, Version: versionText(), Say: a.ui.say, Tell: a.ui.tell}
+	s.Show = func(trial capacity.TrialSpec, r *runner.Runner) (hide func()) {
+		return a.ui.showTrial(trial, s.Options.Trials, r)
+	}
 	var err error
-	if t.options, err = f.options(in.Scenario); err != nil {
+	if s.Options, err = f.options(in.Scenario); err != nil {
 		return nil, capacity.SearchPlan{}, err
 	}
-	plan := capacity.NewSearchPlan(t.options)
+	plan := capacity.NewSearchPlan(s.Options)
 	if plan.Trials == 0 {
-		return nil, plan, &exitError{exitUsage,
-			fmt.Errorf("the first trial alone takes %v, and the budget is %v\n%s",
-				t.options.Warmup+plan.First, t.options.Budget, hint("raise capacity.budget or --budget, or "+
-					"lower capacity.trial"))}
+		return nil, plan, fmt.Errorf("the first trial alone takes %v, and the budget is %v\n%s",
+			s.Options.Warmup+plan.First, s.Options.Budget,
+			hint("raise capacity.budget or --budget, or lower capacity.trial"))
 	}
-	if f.kept != nil {
-		err = t.recall(f.kept)
+	if f.resume != "" {
+		err = s.Resume(record)
 	}
-	return t, plan, err
+	return s, plan, err
 }
 
 // options are those of the scenario's section, and of flags in its place.
 func (f *capacityFlags) options(s *scenario.Scenario) (o capacity.SearchOptions, err error) {
 	if s.Load.Closed() {
-		return o, &exitError{exitUsage, fmt.Errorf("%s has a closed load, which has no rate to search\n%s",
-			s.File, hint("write load.stages: a search sends at rates of its own"))}
+		return o, fmt.Errorf("%s has a closed load, which has no rate to search\n%s",
+			s.File, hint("write load.stages: a search sends at rates of its own"))
 	}
 	o = capacity.SearchOptions{Limits: capacity.Criteria(s), MaxRequests: s.Load.MaxRequests}
 	if s.Capacity != nil {
 		o.Capacity = *s.Capacity
 	} else if f.maxRate == "" {
-		return o, &exitError{exitUsage, fmt.Errorf("%s has no section capacity\n%s", s.File,
-			hint("add capacity: {maxRate: 500/s}, or --max-rate 500/s: no rate above it is tried"))}
+		return o, fmt.Errorf("%s has no section capacity\n%s", s.File,
+			hint("add capacity: {maxRate: 500/s}, or --max-rate 500/s: no rate above it is tried"))
 	} else {
 		o.Capacity = scenario.NewCapacity(0)
 	}
 	if f.maxRate != "" {
 		rate, err := scenario.ParseRate(f.maxRate)
 		if err != nil || rate == 0 {
-			return o, &exitError{exitUsage,
-				fmt.Errorf("--max-rate %q is not a rate above zero, such as 500/s", f.maxRate)}
+			return o, fmt.Errorf("--max-rate %q is not a rate above zero, such as 500/s", f.maxRate)
 		}
 		o.MaxRate = rate
 		if s.Capacity == nil || o.StartRate > rate {
@@ -320,13 +388,79 @@ func (f *capacityFlags) options(s *scenario.Scenario) (o capacity.SearchOptions,
 	}
 	if f.budget != "" {
 		if o.Budget, err = scenario.ParseDuration(f.budget); err != nil {
-			return o, &exitError{exitUsage, fmt.Errorf("--budget: %w", err)}
+			return o, fmt.Errorf("--budget: %w", err)
 		}
 	}
 	if t := f.target.target; t != nil && t.Rate > float64(o.MaxRate) {
-		return o, &exitError{exitUsage, fmt.Errorf("the target of %.4g/s is above the highest rate that "+
+		return o, fmt.Errorf("the target of %.4g/s is above the highest rate that "+
 			"may be tried, %s\n%s", t.Rate, o.MaxRate,
-			hint("raise capacity.maxRate or --max-rate above it: what is not tried can't be known"))}
+			hint("raise capacity.maxRate or --max-rate above it: what is not tried can't be known"))
 	}
 	return o, nil
+}
+
+// concludeSearch prints the result whatever happens to the files.
+func (a *app) concludeSearch(ctx context.Context, s *search.Search, r *capacity.Result) error {
+	text.EscapeAll(r)
+	unwritten := s.Write(r)
+	if err := (capacity.Terminal{Color: a.ui.color}).Write(a.ui.out, r); err != nil {
+		unwritten = errors.Join(unwritten, fmt.Errorf("print the result: %w", err))
+	}
+	if unwritten != nil {
+		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", unwritten,
+			hint("the trials are kept in %s", filepath.Join(s.Folder.Path(), session.TrialsFolder)))}
+	}
+	fmt.Fprintf(a.ui.out, "\nresults: %s\n", s.Folder.Path())
+	if !r.Complete {
+		fmt.Fprintf(a.ui.out, "go on:   mfaload capacity --resume %s\n", s.Folder.Path())
+	}
+	if code := searchCode(ctx, r); code != exitPass {
+		return &exitError{code: code}
+	}
+	return nil
+}
+
+// searchCode is the exit code of a search.
+func searchCode(ctx context.Context, r *capacity.Result) int {
+	switch {
+	case ctx.Err() != nil:
+		return exitInterrupted
+	case r.Answer != nil && r.Answer.Enough == "no", r.Soak != nil && r.Soak.Verdict == capacity.Break:
+		return exitFail
+	case r.Answer != nil && r.Answer.Enough != "yes", r.Answer == nil && !r.Settled,
+		r.Soak != nil && r.Soak.Verdict != capacity.Pass:
+		return exitInconclusive
+	}
+	return exitPass
+}
+
+// searchPlan says what a search does at most.
+func searchPlan(o capacity.SearchOptions, p capacity.SearchPlan) string {
+	text := fmt.Sprintf("at most %d trials within %v, from %s up to at most %s\n", p.Trials, p.Budget,
+		o.StartRate, o.MaxRate)
+	text += fmt.Sprintf("a trial is judged over %v at first and %v at most, after %v of warm-up; %v lie "+
+		"between two\n", p.First, p.Longest, o.Warmup, o.Settle)
+	if p.Percentile > 0 {
+		text += fmt.Sprintf("the percentiles of the thresholds need %s requests in each trial from the "+
+			"first break on\n", number.Count(uint64(p.Percentile)))
+	}
+	return text + fmt.Sprintf("at most %s requests in all\n", number.Count(p.Requests))
+}
+
+// consentSearch asks before many requests go to a host that is not this machine,
+// and refuses to ask a user more often than the caps allow, over all trials.
+func (a *app) consentSearch(s *search.Search, plan capacity.SearchPlan, yes bool) error {
+	most := s.Most()
+	for _, g := range most.OverCap() {
+		return fmt.Errorf("group %q could ask a user %s times within 24 hours, and maxPerUser allows %s\n%s",
+			g.Name, number.Count(g.PerUserDay), number.Count(g.Cap),
+			hint("a search of %d trials may send %s requests: add users, lower capacity.maxRate, "+
+				"capacity.budget or capacity.trials, write load.maxRequests, or raise maxPerUser; "+
+				"nothing was sent", s.Options.Trials, number.Count(most.Requests)))
+	}
+	if !s.Scenario.Target.IsRemote() {
+		return nil
+	}
+	a.ui.tell("%s", searchPlan(s.Options, plan))
+	return a.confirm(s.Scenario, yes, "search", "up to "+number.Count(most.Requests)+" requests")
 }

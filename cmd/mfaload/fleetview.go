@@ -9,6 +9,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"mfaload/fleet"
+	"mfaload/live"
 )
 
 // maxBars is how many shards have a bar of their own.
@@ -123,7 +124,7 @@ func (u *ui) showFleetBars(name string, shards int, v *fleetView) (hide func()) 
 		}
 	}
 	line := bars.New(0, mpb.NopStyle(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return fit(v.standing(), width-1) })))
-	stop := every(100*time.Millisecond, func() { v.advance(shown) })
+	stop := live.Every(100*time.Millisecond, func() { v.advance(shown) })
 	return func() {
 		stop()
 		v.advance(shown)

@@ -75,6 +75,11 @@ var mayImport = map[string][]string{
 		"mfaload/report/compare", "mfaload/report/render", "mfaload/runner", "mfaload/scenario",
 		"mfaload/scenario/form", "mfaload/simulator"},
 
+	"mfaload/session/search": {"mfaload/capacity", "mfaload/contract", "mfaload/internal/disk",
+		"mfaload/internal/text", "mfaload/live", "mfaload/measure", "mfaload/pingone", "mfaload/report",
+		"mfaload/runner", "mfaload/runner/plan", "mfaload/runner/schedule", "mfaload/scenario",
+		"mfaload/session"},
+
 	"mfaload/bench":        {"mfaload/bench/model", "mfaload/runner/schedule", "mfaload/scenario"},
 	"mfaload/bench/model":  {},
 	"mfaload/bench/server": {"mfaload/bench/model"},

@@ -75,7 +75,7 @@ func (u *ui) showBars(name string, r *runner.Runner, s *live.Sampler) (hide func
 	}
 	b.line(func() string { return fit(recently(s.Status()), width-1) })
 	b.line(func() string { return fit(standing(r.Progress()), width-1) })
-	stop := every(100*time.Millisecond, b.advance)
+	stop := live.Every(100*time.Millisecond, b.advance)
 	return func() {
 		stop()
 		b.advance()
@@ -103,7 +103,7 @@ func (u *ui) showTrial(a capacity.TrialSpec, most int, r *runner.Runner) (hide f
 		mpb.AppendDecorators(decor.Any(func(st decor.Statistics) string { return elapsed(r.Progress()) })))
 	b := &runBars{runner: r, all: bars, end: total, shown: []*mpb.Bar{bar}}
 	b.line(func() string { return fit(standing(r.Progress()), width-1) })
-	stop := every(100*time.Millisecond, b.advance)
+	stop := live.Every(100*time.Millisecond, b.advance)
 	return func() {
 		stop()
 		b.advance()
@@ -252,26 +252,4 @@ func place(r *runner.Runner) string {
 		text += ": " + at.Name
 	}
 	return fmt.Sprintf("%s, now %.3g/s", text, r.Schedule().Rate(now))
-}
-
-// every calls f again and again until it is stopped.
-func every(d time.Duration, f func()) (stop func()) {
-	ticker := time.NewTicker(d)
-	quit, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		for {
-			select {
-			case <-ticker.C:
-				f()
-			case <-quit:
-				return
-			}
-		}
-	}()
-	return func() {
-		ticker.Stop()
-		close(quit)
-		<-stopped
-	}
 }

@@ -83,7 +83,7 @@ func (v *view) begin(ctx context.Context, name string, r *runner.Runner) (done f
 		}
 		tick()
 	}
-	stop := every(time.Second, func() { look(s.Sample) })
+	stop := live.Every(time.Second, func() { look(s.Sample) })
 	return func() {
 		stop()
 		look(s.Finish)

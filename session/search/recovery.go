@@ -1,4 +1,4 @@
-package main
+package search
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"mfaload/capacity"
 	"mfaload/contract"
+	"mfaload/live"
 	"mfaload/pingone"
 	"mfaload/runner"
 	"mfaload/scenario"
@@ -23,14 +24,14 @@ func recoveryFolder(number int) string { return trialFolder(number) + "-recovery
 
 // awaitRecovery sends what a trial wants to be sent before it, until the service is as
 // fast as before; nil where it wants nothing.
-func (t *trials) awaitRecovery(ctx context.Context, a capacity.TrialSpec) (*capacity.Recovered, error) {
+func (s *Search) awaitRecovery(ctx context.Context, a capacity.TrialSpec) (*capacity.Recovered, error) {
 	if a.Recovery == nil {
 		return nil, nil
 	}
 	done := &capacity.Recovered{}
 	began := time.Now()
 	for i := range a.Recovery.Rates {
-		sent, back, err := t.watch(ctx, a, i, a.Recovery.Max-time.Since(began))
+		sent, back, err := s.watch(ctx, a, i, a.Recovery.Max-time.Since(began))
 		if err != nil {
 			return nil, err
 		}
@@ -40,43 +41,43 @@ func (t *trials) awaitRecovery(ctx context.Context, a capacity.TrialSpec) (*capa
 		}
 	}
 	done.Took = time.Since(began)
-	text := "the service is back at its former response time"
+	remark := "the service is back at its former response time"
 	if !done.Back {
-		text = "the service is not back at its former response time"
+		remark = "the service is not back at its former response time"
 	}
-	t.app.ui.say("%s %v after the end of trial %d", text, (done.Took + a.Settle).Round(time.Second),
+	s.Say("%s %v after the end of trial %d", remark, (done.Took + a.Settle).Round(time.Second),
 		a.Number-1)
 	return done, nil
 }
 
 // watch sends at one rate of a recovery until the service is back at it, or for as
 // long as is left.
-func (t *trials) watch(ctx context.Context, a capacity.TrialSpec, i int, left time.Duration) (sent float64,
+func (s *Search) watch(ctx context.Context, a capacity.TrialSpec, i int, left time.Duration) (sent float64,
 	back bool, err error) {
 	if left = left.Truncate(time.Second); left < time.Second {
 		return 0, false, nil
 	}
 	ask := capacity.TrialSpec{Number: a.Number, Rate: a.Recovery.Rates[i], Length: left}
-	dir := session.OpenFolder(session.FreePath(filepath.Join(t.dir.Path(),
+	dir := session.OpenFolder(session.FreePath(filepath.Join(s.Folder.Path(),
 		filepath.FromSlash(recoveryFolder(a.Number)))))
 	record := newTrialRecord(ask, session.TrialsFolder+"/"+filepath.Base(dir.Path()))
 	record.Recovery = true
 	if err := errors.Join(os.MkdirAll(dir.Path(), 0o700), record.write(dir)); err != nil {
 		return 0, false, fmt.Errorf("keep the record of what is sent before trial %d: %w", a.Number, err)
 	}
-	watched := &watcher{Operation: t.operation, watch: a.Recovery.Watch(i), began: time.Now()}
-	r := runner.New(runner.Config{Scenario: trialScenario(t.scenario, t.options, ask), Operation: watched,
-		Previous: t.earlier(time.Now())})
+	watched := &watcher{Operation: s.operation, watch: a.Recovery.Watch(i), began: time.Now()}
+	r := runner.New(runner.Config{Scenario: trialScenario(s.Scenario, s.Options, ask), Operation: watched,
+		Previous: s.earlier(time.Now())})
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	looked := every(100*time.Millisecond, func() {
+	looked := live.Every(100*time.Millisecond, func() {
 		if watched.back() {
 			stop()
 		}
 	})
 	m, err := r.Run(running, runner.Start{})
 	looked()
-	t.records = append(t.records, record)
+	s.records = append(s.records, record)
 	if err != nil {
 		return 0, false, err
 	}
@@ -95,12 +96,12 @@ type watcher struct {
 
 	mu     sync.Mutex
 	watch  *capacity.Watch
-	flying map[*contract.Exchange]request
+	flying map[*contract.Exchange]sentRequest
 	isBack bool
 }
 
-// request is one that is watched: its number, and when it ended.
-type request struct {
+// sentRequest is one that is watched: its number, and when it ended.
+type sentRequest struct {
 	number int
 	done   time.Duration
 }
@@ -118,9 +119,9 @@ func (w *watcher) Send(ctx context.Context, u scenario.User, ex *contract.Exchan
 		return err
 	}
 	if w.flying == nil {
-		w.flying = map[*contract.Exchange]request{}
+		w.flying = map[*contract.Exchange]sentRequest{}
 	}
-	w.flying[ex] = request{number, done}
+	w.flying[ex] = sentRequest{number, done}
 	return nil
 }
 

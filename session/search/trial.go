@@ -1,4 +1,4 @@
-package main
+package search
 
 import (
 	"context"
@@ -10,8 +10,9 @@ import (
 	"time"
 
 	"mfaload/capacity"
+	"mfaload/internal/text"
+	"mfaload/live"
 	"mfaload/measure"
-	"mfaload/pingone"
 	"mfaload/report"
 	"mfaload/runner"
 	"mfaload/scenario"
@@ -20,38 +21,6 @@ import (
 
 // trialFolder is that of a trial, in the folder of the search.
 func trialFolder(number int) string { return fmt.Sprintf("%s/%02d", session.TrialsFolder, number) }
-
-// trials runs the trials of a search.
-type trials struct {
-	app       *app
-	scenario  *scenario.Scenario
-	options   capacity.SearchOptions
-	operation *pingone.Operation
-	dir       *session.Folder
-	parts     map[string]string
-	started   time.Time
-	// since is when this process began to search, and before how long that of the
-	// trials was that were made until then.
-	since  time.Time
-	before time.Duration
-	// records are all trials that sent anything, by their time, and judged those
-	// that are evidence.
-	records []*trialRecord
-	judged  []*capacity.Trial
-}
-
-// newSearchResults makes the folder of a search.
-func newSearchResults(name string, f *capacityFlags) (*session.Folder, error) {
-	if f.out != "" && session.HoldsSearch(f.out) {
-		if !f.overwrite {
-			return nil, fmt.Errorf("%s holds a search already\n%s", f.out,
-				hint("go on with it with --resume %s, choose another --out, or replace it with --overwrite",
-					f.out))
-		}
-	}
-	return session.NewFolder(name+"-capacity-"+time.Now().UTC().Format("20060102T150405Z"), f.out,
-		f.overwrite)
-}
 
 // roomInFlight is how many times the time of the tightest threshold requests may
 // take before one waits for a worker.
@@ -75,31 +44,31 @@ func trialScenario(s *scenario.Scenario, o capacity.SearchOptions, a capacity.Tr
 }
 
 // try is a trial, with the pause before it.
-func (t *trials) try(ctx context.Context, a capacity.TrialSpec) (*capacity.Outcome, error) {
+func (s *Search) try(ctx context.Context, a capacity.TrialSpec) (*capacity.Outcome, error) {
 	if err := pause(ctx, a.Settle); err != nil {
 		return nil, err
 	}
-	recovered, err := t.awaitRecovery(ctx, a)
+	recovered, err := s.awaitRecovery(ctx, a)
 	if err != nil {
 		return nil, err
 	}
 	if recovered != nil && !recovered.Back {
-		return t.untried(a, recovered)
+		return s.untried(a, recovered)
 	}
-	m, r, err := t.run(ctx, a, trialFolder(a.Number), recovered)
+	m, r, err := s.run(ctx, a, trialFolder(a.Number), recovered)
 	if err != nil {
 		return nil, err
 	}
-	return t.outcome(m, r)
+	return s.outcome(m, r)
 }
 
 // untried is a trial that was not made, as the service was not back from an
 // overload. Its record says so.
-func (t *trials) untried(a capacity.TrialSpec, recovered *capacity.Recovered) (*capacity.Outcome, error) {
-	dir := session.OpenFolder(filepath.Join(t.dir.Path(), filepath.FromSlash(trialFolder(a.Number))))
+func (s *Search) untried(a capacity.TrialSpec, recovered *capacity.Recovered) (*capacity.Outcome, error) {
+	dir := session.OpenFolder(filepath.Join(s.Folder.Path(), filepath.FromSlash(trialFolder(a.Number))))
 	r := newTrialRecord(a, trialFolder(a.Number))
 	r.Recovered, r.Until, r.Complete = recovered, 0, true
-	t.records = append(t.records, r)
+	s.records = append(s.records, r)
 	if err := errors.Join(os.MkdirAll(dir.Path(), 0o700), r.write(dir)); err != nil {
 		return nil, fmt.Errorf("keep the record of trial %d: %w", a.Number, err)
 	}
@@ -118,22 +87,22 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // run sends a trial's requests and keeps what it measured.
-func (t *trials) run(ctx context.Context, a capacity.TrialSpec, folder string,
+func (s *Search) run(ctx context.Context, a capacity.TrialSpec, folder string,
 	recovered *capacity.Recovered) (*measure.Measurement, *trialRecord, error) {
 	fail := func(err error) (*measure.Measurement, *trialRecord, error) {
 		return nil, nil, fmt.Errorf("keep the results of trial %d: %w\n%s", a.Number, err,
-			hint("make room, and go on with 'mfaload capacity --resume %s'", t.dir.Path()))
+			text.Hint("make room, and go on with 'mfaload capacity --resume %s'", s.Folder.Path()))
 	}
-	s := trialScenario(t.scenario, t.options, a)
+	trial := trialScenario(s.Scenario, s.Options, a)
 	record := newTrialRecord(a, folder)
 	record.Recovered = recovered
-	dir := session.OpenFolder(filepath.Join(t.dir.Path(), filepath.FromSlash(folder)))
-	dir.Provenance = provenance(t.parts, report.TermsOf(s))
+	dir := session.OpenFolder(filepath.Join(s.Folder.Path(), filepath.FromSlash(folder)))
+	dir.Provenance = s.provenance(trial)
 	if err := errors.Join(os.MkdirAll(dir.Path(), 0o700), record.write(dir)); err != nil {
 		return fail(err)
 	}
-	m, counted, err := t.measure(ctx, a, s, dir)
-	t.records = append(t.records, record)
+	m, counted, err := s.measure(ctx, a, trial, dir)
+	s.records = append(s.records, record)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -153,12 +122,12 @@ func (t *trials) run(ctx context.Context, a capacity.TrialSpec, folder string,
 
 // measure runs a trial and shows how far it has come. It counts the requests in
 // flight.
-func (t *trials) measure(ctx context.Context, a capacity.TrialSpec, s *scenario.Scenario,
+func (s *Search) measure(ctx context.Context, a capacity.TrialSpec, of *scenario.Scenario,
 	dir *session.Folder) (m *measure.Measurement, inFlight float64, err error) {
-	trial := session.New(runner.Config{Scenario: s, Previous: t.earlier(time.Now())}, t.operation, dir,
-		t.app.ui.tell)
+	trial := session.New(runner.Config{Scenario: of, Previous: s.earlier(time.Now())}, s.operation, dir,
+		s.Tell)
 	r := trial.Runner
-	hide := t.app.ui.showTrial(a, t.options.Trials, r)
+	hide := s.Show(a, r)
 	counted := countInFlight(r, a.Warmup, a.Warmup+a.Length)
 	m, err = trial.Run(ctx, runner.Start{})
 	inFlight = counted()
@@ -171,12 +140,12 @@ func (t *trials) measure(ctx context.Context, a capacity.TrialSpec, s *scenario.
 
 // outcome is what a trial measured, just now or before the search was broken
 // off.
-func (t *trials) outcome(m *measure.Measurement, r *trialRecord) (*capacity.Outcome, error) {
+func (s *Search) outcome(m *measure.Measurement, r *trialRecord) (*capacity.Outcome, error) {
 	judged, err := report.Judge(m)
 	if err != nil {
 		return nil, err
 	}
-	o := capacity.Read(m, judged, t.options.Limits, r.InFlight)
+	o := capacity.Read(m, judged, s.Options.Limits, r.InFlight)
 	o.Folder, o.Recovered = r.folder, r.Recovered
 	return o, nil
 }
@@ -185,7 +154,7 @@ func (t *trials) outcome(m *measure.Measurement, r *trialRecord) (*capacity.Outc
 // of a run. The function it returns ends that and has their mean.
 func countInFlight(r *runner.Runner, from, to time.Duration) (mean func() float64) {
 	sum, n := 0.0, 0
-	stop := every(7*time.Millisecond, func() { // no divisor of the gaps between requests
+	stop := live.Every(7*time.Millisecond, func() { // no divisor of the gaps between requests
 		if p := r.Progress(); p.Elapsed >= from && p.Elapsed < to {
 			sum += float64(p.InFlight)
 			n++

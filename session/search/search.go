@@ -1,0 +1,200 @@
+// Package search runs a search for capacity in a results folder: it makes the trials that
+// the package capacity asks for, keeps a record of each, waits until the service is back
+// from an overload, and goes on with a search that was broken off.
+package search
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mfaload/capacity"
+	"mfaload/internal/text"
+	"mfaload/measure"
+	"mfaload/pingone"
+	"mfaload/report"
+	"mfaload/runner"
+	"mfaload/runner/plan"
+	"mfaload/scenario"
+	"mfaload/session"
+)
+
+// Search is a search for capacity, in a results folder. It is used by one goroutine.
+type Search struct {
+	// Scenario and Parts are those of [session.Inputs].
+	Scenario *scenario.Scenario
+	Parts    map[string]string
+	Options  capacity.SearchOptions
+	// Target is the rate that somebody needs; nil where nobody does.
+	Target *capacity.TargetRate
+	// Soak is how long SoakShare of the rate that was found is held; 0 for not at all.
+	Soak      time.Duration
+	SoakShare float64
+	// Version of mfaload.
+	Version string
+	// Folder is the search's results folder. [Search.Resume] sets it.
+	Folder *session.Folder
+	// Say prints a line for people, and Tell one that they see with -q too.
+	Say, Tell func(format string, args ...any)
+	// Show shows how far a trial has come, until hide is called.
+	Show func(trial capacity.TrialSpec, r *runner.Runner) (hide func())
+
+	operation *pingone.Operation
+	started   time.Time
+	// since is when this process began to search, and before how long that of the
+	// trials was that were made until then.
+	since  time.Time
+	before time.Duration
+	// records are all trials that sent anything, by their time, and judged those
+	// that are evidence.
+	records []*trialRecord
+	judged  []*capacity.Trial
+}
+
+// Run runs the search, and a soak where one was asked for. The context's end is no error: the
+// result is that of the trials until then, and nil where it came before the first of them. The
+// results are written after each trial, but those of the last one are the caller's to write.
+func (s *Search) Run(ctx context.Context, op *pingone.Operation) (*capacity.Result, error) {
+	s.operation = op
+	s.judged, s.since = slices.Clone(s.Options.Recorded), time.Now()
+	found, failed := capacity.Search(ctx, s.Options, func(ctx context.Context,
+		ask capacity.TrialSpec) (*capacity.Outcome, error) {
+		o, err := s.try(ctx, ask)
+		if err == nil {
+			s.judged = append(s.judged, capacity.Judge(ask, o, s.Options.Limits))
+			s.Say("%s", s.judged[len(s.judged)-1].Line(s.Options.Trials))
+			s.note(s.describe(capacity.Summarize(s.Options, s.judged)))
+		}
+		return o, err
+	})
+	if failed != nil && ctx.Err() == nil {
+		return nil, failed
+	}
+	if len(found.Trials) == 0 {
+		return nil, nil
+	}
+	r := s.describe(found)
+	if s.Soak > 0 && found.Low > 0 && ctx.Err() == nil {
+		s.note(r)
+		soak, err := s.soak(ctx, found.Low)
+		if err != nil {
+			return nil, err
+		}
+		r = s.describe(found)
+		r.Soak = soak
+	}
+	r.Complete = ctx.Err() == nil
+	return r, nil
+}
+
+// Standing says with what a search goes on.
+func (s *Search) Standing() string {
+	standing := fmt.Sprintf("it goes on after %d trials", len(s.Options.Recorded))
+	if cut := s.cut(&capacity.Result{}); len(cut) > 0 {
+		standing += "; broken off, and counting for nothing: " + strings.Join(cut, ", ")
+	}
+	return standing
+}
+
+// Most is the plan of a run that sends all that the search may send.
+func (s *Search) Most() *plan.RunPlan {
+	whole, o := *s.Scenario, &s.Options
+	whole.Load.Stages = []scenario.Stage{{From: o.MaxRate, To: o.MaxRate,
+		Duration: o.Budget + s.extra() + s.Soak}}
+	whole.Load.Warmup, whole.Load.Repeat, whole.Load.Requests = 0, 1, 0
+	whole.Groups = slices.Clone(whole.Groups)
+	for i := range whole.Groups {
+		whole.Groups[i].Exhausted = scenario.Wrap // each trial may ask all users
+	}
+	return plan.New(&whole, 0)
+}
+
+// Widest is the scenario with the load of a trial at the highest rate.
+func (s *Search) Widest() *scenario.Scenario {
+	return trialScenario(s.Scenario, s.Options,
+		capacity.TrialSpec{Rate: float64(s.Options.MaxRate), Length: s.Options.Budget})
+}
+
+// describe fills in what the search does not know.
+func (s *Search) describe(found *capacity.SearchResult) *capacity.Result {
+	r := found.Result()
+	r.Scenario, r.Hash, r.Version, r.Started = s.Scenario.Name, s.Scenario.Hash(), s.Version, s.started
+	r.Duration = (s.before + time.Since(s.since)).Round(time.Millisecond).Seconds()
+	r.Cut = s.cut(r)
+	if s.Target != nil {
+		answer := found.Check(*s.Target)
+		r.Answer = &answer
+	}
+	return r
+}
+
+// note writes what is known before the search is at its end, for one that is
+// killed. It goes on where that can't be written: the trials are safe.
+func (s *Search) note(r *capacity.Result) {
+	if err := s.Write(r); err != nil {
+		s.Tell("mfaload: %v: the search goes on\n", err)
+	}
+}
+
+// Write replaces what the folder says of the search.
+func (s *Search) Write(r *capacity.Result) error {
+	return errors.Join(s.Folder.WriteFile(session.CapacityFile, r.JSON),
+		s.Folder.WriteFile(session.CapacityPage, r.HTML))
+}
+
+// soak holds a share of the rate that was found. One that was held already is
+// not held again.
+func (s *Search) soak(ctx context.Context, low float64) (*capacity.Soak, error) {
+	ask := capacity.TrialSpec{Number: len(s.judged) + 1, Rate: low * s.SoakShare, Warmup: s.Options.Warmup,
+		Length: s.Soak}
+	m, record, err := s.soaked(ctx, ask)
+	if m == nil {
+		return nil, err // without an error what was found stands
+	}
+	o, err := s.outcome(m, record)
+	if err != nil {
+		return nil, err
+	}
+	return capacity.NewSoak(ask, s.SoakShare, m, o, s.Options.Limits), nil
+}
+
+// soaked is the trial of a soak.
+func (s *Search) soaked(ctx context.Context, ask capacity.TrialSpec) (*measure.Measurement, *trialRecord,
+	error) {
+	for _, r := range s.records {
+		if r.folder != session.SoakFolder {
+			continue
+		}
+		if r.Complete && r.Rate == ask.Rate && r.Warmup == ask.Warmup && r.Length == ask.Length {
+			s.Say("soak: %.4g/s for %v was held before", ask.Rate, ask.Length)
+			m, err := s.measured(r)
+			return m, r, err
+		}
+		if err := s.setAside(r, "before"); err != nil {
+			return nil, nil, err
+		}
+	}
+	s.Say("soak: %.4g/s for %v", ask.Rate, ask.Length)
+	if err := pause(ctx, s.Options.Settle); err != nil {
+		return nil, nil, nil
+	}
+	return s.run(ctx, ask, session.SoakFolder, nil)
+}
+
+// provenance is what the trials of the search say of themselves.
+func (s *Search) provenance(trial *scenario.Scenario) session.Provenance {
+	return session.Provenance{Version: s.Version, Parts: s.Parts, Terms: report.TermsOf(trial).Encode()}
+}
+
+// NewFolder makes the results folder of a new search of a scenario of this name.
+func NewFolder(name, out string, overwrite bool) (*session.Folder, error) {
+	if out != "" && session.HoldsSearch(out) && !overwrite {
+		return nil, fmt.Errorf("%s holds a search already\n%s", out,
+			text.Hint("go on with it with --resume %s, choose another --out, or replace it with --overwrite",
+				out))
+	}
+	return session.NewFolder(name+"-capacity-"+time.Now().UTC().Format("20060102T150405Z"), out, overwrite)
+}
