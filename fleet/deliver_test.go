@@ -132,7 +132,7 @@ func TestClaimIsOnesOwn(t *testing.T) {
 // the others: each of these once had a run go on for ever, or would have broken the merge.
 func TestUnreadableDelivery(t *testing.T) {
 	good := func(started time.Time, bend func(*measure.Measurement)) []byte {
-		m, err := measured(Shard{0, 2}, 10, false)
+		m, err := measured(shardOf(0, 2), 10, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -226,7 +226,7 @@ func TestDamagedDeliveryIsSentAgain(t *testing.T) {
 	lead, _ := tm.start(t.Context())
 	h := tm.hand(t)
 	say, started := h.join(t.Context(), 0)
-	m, err := measured(Shard{0, 1}, 10, false)
+	m, err := measured(shardOf(0, 1), 10, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +267,7 @@ func TestFilesTravel(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	lead, _ := tm.start(ctx)
 	got, w := map[string]string{}, tm.worker(0, &work{})
-	w.Load = func(_ context.Context, o Offer) (*Loaded, error) {
+	w.Load = func(_ context.Context, o Offer) (*WorkerScenario, error) {
 		for _, name := range o.Files {
 			data, err := os.ReadFile(filepath.Join(o.Dir, name))
 			if err != nil {

@@ -86,7 +86,6 @@ func externalTeam(shards int, coordinator *External) *team {
 
 func (tm *team) externalWorker(e *External, w *work) *Worker {
 	made := tm.worker(AnyShard, w)
-	w.run = "pr-812"
 	made.Join, made.External, made.Run = nil, e, "pr-812"
 	return made
 }
@@ -173,7 +172,7 @@ func TestClusterLosesAServer(t *testing.T) {
 	cert, key := certificate(t, dir)
 	servers, urls := cluster(t, dir, cert, key)
 	external := &External{URLs: urls, CA: cert}
-	tm, w := externalTeam(2, external), &work{requests: 300, length: 5 * time.Second, begun: make(chan Shard, 2)}
+	tm, w := externalTeam(2, external), &work{requests: 300, length: 5 * time.Second, begun: make(chan measure.Shard, 2)}
 	leading, works := tm.start(t.Context(), tm.externalWorker(external, w), tm.externalWorker(external, w))
 	tm.awaitBegin(t, w)
 	servers[0].Shutdown()

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"mfaload/measure"
+
 	"github.com/nats-io/nats.go"
 )
 
@@ -46,7 +48,7 @@ func (tm *team) farWorker(t *testing.T, n int, w *work) (*Worker, *link) {
 }
 
 func TestBlipLosesNothing(t *testing.T) {
-	tm, w := newTeam(t, 2), &work{requests: 100, length: 4 * time.Second, begun: make(chan Shard, 2)}
+	tm, w := newTeam(t, 2), &work{requests: 100, length: 4 * time.Second, begun: make(chan measure.Shard, 2)}
 	far, l := tm.farWorker(t, 1, w)
 	lead, works := tm.start(t.Context(), tm.worker(0, w), far)
 	tm.awaitBegin(t, w)
@@ -66,7 +68,7 @@ func TestBlipLosesNothing(t *testing.T) {
 }
 
 func TestCutOffWorkerStopsAndKeeps(t *testing.T) {
-	tm, w := newTeam(t, 2), &work{requests: 100, length: 5 * time.Second, begun: make(chan Shard, 2)}
+	tm, w := newTeam(t, 2), &work{requests: 100, length: 5 * time.Second, begun: make(chan measure.Shard, 2)}
 	far, l := tm.farWorker(t, 1, w)
 	lead, works := tm.start(t.Context(), tm.worker(0, w), far)
 	tm.awaitBegin(t, w)
@@ -96,7 +98,7 @@ func TestCutOffWorkerStopsAndKeeps(t *testing.T) {
 }
 
 func TestServerGone(t *testing.T) {
-	tm, w := newTeam(t, 1), &work{requests: 100, length: time.Minute, begun: make(chan Shard, 1)}
+	tm, w := newTeam(t, 1), &work{requests: 100, length: time.Minute, begun: make(chan measure.Shard, 1)}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	_, works := tm.start(ctx, tm.worker(0, w))
@@ -124,7 +126,7 @@ func TestNotAllJoined(t *testing.T) {
 
 func TestUnableWorkerStopsAll(t *testing.T) {
 	tm, w := newTeam(t, 2), &work{}
-	w.prepare = func(s Shard) error {
+	w.prepare = func(s measure.Shard) error {
 		if s.Index == 1 {
 			return errors.New("no token")
 		}
@@ -170,7 +172,7 @@ func TestForeignWorkers(t *testing.T) {
 	other.Version = "v0"
 	wantError(t, other.Work(ctx), ErrMismatch, "the coordinator is mfaload v-test, and this worker v0")
 	other = tm.worker(AnyShard, w)
-	other.Load = func(context.Context, Offer) (*Loaded, error) { return &Loaded{Hash: "0ther"}, nil }
+	other.Load = func(context.Context, Offer) (*WorkerScenario, error) { return &WorkerScenario{Hash: "0ther"}, nil }
 	wantError(t, other.Work(ctx), ErrMismatch, "its hash is 0ther, the coordinator's 5ca1ab1e")
 	wantError(t, tm.worker(1, w).Work(ctx), ErrMismatch, "shard 1 was asked for, and the run has 1")
 	join := *tm.join
@@ -188,7 +190,7 @@ func TestForeignWorkers(t *testing.T) {
 }
 
 func TestInterrupted(t *testing.T) {
-	tm, w := newTeam(t, 2), &work{requests: 10, length: time.Minute, begun: make(chan Shard, 2)}
+	tm, w := newTeam(t, 2), &work{requests: 10, length: time.Minute, begun: make(chan measure.Shard, 2)}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var result *Result

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"mfaload/measure"
+	"mfaload/runner"
 	"mfaload/scenario"
 )
 
@@ -41,11 +42,6 @@ const (
 	startLead = 2 * time.Second
 	margin    = 500 * time.Millisecond
 )
-
-// Shard is one of the equal parts of a run's schedule.
-type Shard struct {
-	Index, Count int
-}
 
 // Plan is what a coordinator wants to be run.
 type Plan struct {
@@ -103,37 +99,35 @@ type Offer struct {
 	Withheld string
 }
 
-// Loaded is a scenario as a worker read it.
-type Loaded struct {
+// WorkerScenario is a scenario as a worker read it.
+type WorkerScenario struct {
+	// Hash is that of the scenario, for the coordinator to compare.
 	Hash string
-	// Part makes a shard of it.
-	Part func(Shard) (*Part, error)
+	// SnapshotEvery is how often a snapshot is wanted; 0 for every 2 s.
+	SnapshotEvery time.Duration
+	// Shard makes a shard of it.
+	Shard func(measure.Shard) (ShardRun, error)
 }
 
-// Part is a worker's shard of a run.
-type Part struct {
+// ShardRun is a worker's shard of a run.
+type ShardRun interface {
 	// Prepare does what can fail before the start: tokens, a first look at the
 	// target.
-	Prepare func(context.Context) error
-	// Run sends the shard's requests from a time of the worker's own clock on,
-	// until the context ends. StartedAs is that time by the coordinator's clock: it
-	// is what all shards call their start.
-	Run func(ctx context.Context, start, startedAs time.Time) (*measure.Measurement, error)
-	// Admitted is handed over before Run: what sends has to ask it before each request, and to
-	// stop as if it was interrupted once it says no. It is quick.
-	Admitted func(still func() bool)
+	Prepare(context.Context) error
+	// Run sends the shard's requests from start.At on, a time of the worker's own clock,
+	// until the context ends. What sends has to ask start.MaySend before each request, and
+	// to stop as if it was interrupted once that says no.
+	Run(ctx context.Context, start runner.Start) (*measure.Measurement, error)
 	// Stop ends the load, as failed, for a reason that the coordinator found. It
 	// may be called more than once, and before and after Run.
-	Stop func(measure.Stop)
-	// Every is how often a snapshot is wanted; 0 for every 2 s.
-	Every time.Duration
+	Stop(measure.Stop)
 	// Snapshot says how far it has come. It is called by one goroutine while
 	// Run runs, and after it.
-	Snapshot func() (*Snapshot, error)
+	Snapshot() (*Snapshot, error)
 	// Keep writes down what was measured, before it travels.
-	Keep func(*measure.Measurement) error
+	Keep(*measure.Measurement) error
 	// Close gives up what it holds.
-	Close func()
+	Close()
 }
 
 // Errors that callers tell apart.

@@ -1,15 +1,16 @@
 package fleet
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"mfaload/measure"
+	"mfaload/runner"
 )
 
 const testVersion, testHash = "v-test", "5ca1ab1e"
@@ -55,83 +56,91 @@ func (s *says) all() string {
 // interruption, and then a measurement of so many requests.
 type work struct {
 	mu       sync.Mutex
-	run      string // its name, where it is not test
-	shards   []Shard
+	shards   []measure.Shard
 	starts   []time.Time
 	kept     []*measure.Measurement
 	length   time.Duration
 	requests int
-	prepare  func(Shard) error
+	prepare  func(measure.Shard) error
 	grow     func(*measure.Measurement) // makes it larger, where set
-	begun    chan Shard                 // told of every begin, where set
+	begun    chan measure.Shard         // told of every begin, where set
 }
 
-func (w *work) load(context.Context, Offer) (*Loaded, error) {
-	return &Loaded{Hash: testHash, Part: w.part}, nil
+func (w *work) load(context.Context, Offer) (*WorkerScenario, error) {
+	return &WorkerScenario{Hash: testHash, Shard: func(of measure.Shard) (ShardRun, error) {
+		return &workedShard{work: w, shard: of}, nil
+	}}, nil
 }
 
-func (w *work) part(shard Shard) (*Part, error) {
-	var mu sync.Mutex
-	var done uint64
-	return &Part{
-		Prepare: func(context.Context) error {
-			if w.prepare != nil {
-				return w.prepare(shard)
+// workedShard is a shard of a work.
+type workedShard struct {
+	*work
+	shard measure.Shard
+	sent  atomic.Uint64
+}
+
+func (w *workedShard) Prepare(context.Context) error {
+	if w.prepare != nil {
+		return w.prepare(w.shard)
+	}
+	return nil
+}
+
+func (w *workedShard) Run(ctx context.Context, start runner.Start) (*measure.Measurement, error) {
+	w.mu.Lock()
+	w.shards, w.starts = append(w.shards, w.shard), append(w.starts, start.At)
+	w.mu.Unlock()
+	interrupted := w.await(ctx, start.At)
+	w.sent.Store(uint64(w.requests))
+	m, err := measured(w.shard, w.requests, interrupted)
+	m.Started = start.CalledAs
+	if w.grow != nil {
+		w.grow(m)
+	}
+	return m, err
+}
+
+// await waits until the load is over, and says whether it was interrupted.
+func (w *workedShard) await(ctx context.Context, start time.Time) (interrupted bool) {
+	begin, over := time.NewTimer(time.Until(start)), time.NewTimer(time.Until(start)+w.length)
+	defer begin.Stop()
+	defer over.Stop()
+	for {
+		select {
+		case <-begin.C:
+			if w.begun != nil {
+				w.begun <- w.shard
 			}
-			return nil
-		},
-		Run: func(ctx context.Context, start, startedAs time.Time) (*measure.Measurement, error) {
-			w.mu.Lock()
-			w.shards, w.starts = append(w.shards, shard), append(w.starts, start)
-			w.mu.Unlock()
-			begin, over := time.NewTimer(time.Until(start)), time.NewTimer(time.Until(start)+w.length)
-			defer begin.Stop()
-			defer over.Stop()
-			interrupted := false
-			for !interrupted {
-				select {
-				case <-begin.C:
-					if w.begun != nil {
-						w.begun <- shard
-					}
-					continue
-				case <-over.C:
-				case <-ctx.Done():
-					interrupted = true
-				}
-				break
-			}
-			mu.Lock()
-			done = uint64(w.requests)
-			mu.Unlock()
-			m, err := measured(shard, w.requests, interrupted)
-			m.Started = startedAs
-			m.Shard.Run = cmp.Or(w.run, m.Shard.Run)
-			if w.grow != nil {
-				w.grow(m)
-			}
-			return m, err
-		},
-		Snapshot: func() (*Snapshot, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			return snapshot(shard, done), nil
-		},
-		Keep: func(m *measure.Measurement) error {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.kept = append(w.kept, m)
-			return nil
-		},
-		Stop:  func(measure.Stop) {},
-		Close: func() {},
-	}, nil
+		case <-over.C:
+			return false
+		case <-ctx.Done():
+			return true
+		}
+	}
+}
+
+func (w *workedShard) Snapshot() (*Snapshot, error) { return snapshot(w.shard, w.sent.Load()), nil }
+
+func (w *workedShard) Keep(m *measure.Measurement) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.kept = append(w.kept, m)
+	return nil
+}
+
+func (w *workedShard) Stop(measure.Stop) {}
+func (w *workedShard) Close()            {}
+
+// shardOf is a shard of the run of most tests.
+func shardOf(index, count int) measure.Shard {
+	return measure.Shard{Run: "test", Index: index, Count: count}
 }
 
 // snapshot is one of so many requests.
-func snapshot(shard Shard, n uint64) *Snapshot {
+func snapshot(shard measure.Shard, n uint64) *Snapshot {
 	p := &measure.Part{Index: shard.Index, Scheduled: n, Answered: n, Clean: n,
-		Response: measure.NewSparse(), Service: measure.NewSparse(), Own: measure.NewSparse(), Generator: measure.Generator{Hiccups: measure.NewSparse()}}
+		Response: measure.NewSparse(), Service: measure.NewSparse(), Own: measure.NewSparse(),
+		Generator: measure.Generator{Hiccups: measure.NewSparse()}}
 	for i := range n {
 		p.Response.Record(time.Duration(i) * time.Microsecond)
 		p.Service.Record(time.Duration(i) * time.Microsecond)
@@ -141,18 +150,20 @@ func snapshot(shard Shard, n uint64) *Snapshot {
 }
 
 // measured is a measurement of so many requests that took different times.
-func measured(shard Shard, requests int, interrupted bool) (*measure.Measurement, error) {
+func measured(shard measure.Shard, requests int, interrupted bool) (*measure.Measurement, error) {
 	r := measure.NewRecorder(1, []string{"rule"}, 0)
 	for i := range requests {
 		at := time.Duration(i) * time.Millisecond
-		r.Record(0, &measure.Observation{Label: "201", AsExpected: true, Intended: at, Sent: at, Done: at + time.Duration(1+i*shard.Count+shard.Index)*time.Microsecond})
+		r.Record(0, &measure.Observation{Label: "201", AsExpected: true, Intended: at, Sent: at,
+			Done: at + time.Duration(1+i*shard.Count+shard.Index)*time.Microsecond})
 	}
 	m, err := r.Final()
 	if err != nil {
 		return nil, err
 	}
-	m.Scenario, m.Hash, m.Version, m.Groups, m.Interrupted = "test", testHash, testVersion, []string{"all"}, interrupted
-	m.Shard = &measure.Shard{Run: "test", Index: shard.Index, Count: shard.Count}
+	m.Scenario, m.Hash, m.Version = "test", testHash, testVersion
+	m.Groups, m.Interrupted = []string{"all"}, interrupted
+	m.Shard = &shard
 	m.Main.Scheduled[0] = uint64(requests)
 	return m, nil
 }
@@ -272,7 +283,7 @@ func TestAllWell(t *testing.T) {
 		t.Fatalf("%d parts, lost %v", len(result.Parts), result.Lost)
 	}
 	for i, m := range result.Parts {
-		want, _ := measured(Shard{i, 3}, 500, false)
+		want, _ := measured(shardOf(i, 3), 500, false)
 		want.Started = result.Parts[0].Started
 		a, _ := want.Encode()
 		b, _ := m.Encode()

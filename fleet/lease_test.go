@@ -99,7 +99,7 @@ func TestSilentWorkerIsOutForGood(t *testing.T) {
 	silent()
 	tm.await(t, "lost: shard 0 (by hand): not heard of for 2.5s")
 	h.beat(0, running) // it woke up
-	m, err := measured(Shard{0, 2}, 10, false)
+	m, err := measured(shardOf(0, 2), 10, false)
 	if err != nil {
 		t.Fatal(err)
 	}

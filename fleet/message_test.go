@@ -16,7 +16,7 @@ import (
 // testBeat is a beat with all that one may have.
 func testBeat() beat {
 	return beat{Host: "machine-1", Shard: 3, Stage: running, Offset: -time.Second, RoundTrip: time.Millisecond,
-		Snapshot: snapshot(Shard{3, 8}, 1)}
+		Snapshot: snapshot(shardOf(3, 8), 1)}
 }
 
 func testPlan() planMessage {
@@ -88,7 +88,7 @@ var update = flag.Bool("update", false, "write testdata/messages.txt anew")
 func TestMessagesAreFrozen(t *testing.T) {
 	start := time.Date(2026, 11, 30, 21, 0, 0, 5, time.UTC)
 	long := testBeat()
-	long.Why, long.Snapshot = "why", snapshot(Shard{3, 8}, 20)
+	long.Why, long.Snapshot = "why", snapshot(shardOf(3, 8), 20)
 	long.Snapshot.Elapsed, long.Snapshot.InFlight = time.Second, 2
 	long.Snapshot.Ticks = []measure.Tick{{Second: 1, Seconds: []*measure.Second{{}}}}
 	long.Snapshot.Own = &measure.OwnPart{From: 1, Profile: measure.LoadProfile{Due: []uint64{1, 2}}}

@@ -14,17 +14,18 @@ import (
 
 // session is a worker's connection to the coordinator of a run.
 type session struct {
-	nc      *nats.Conn
-	sub     *nats.Subscription
-	names   subjects
-	id      string
-	host    string
-	counter *coordinatorClient
-	shards  int
-	shard   int
-	spread  time.Duration
-	lease   *lease
-	load    context.Context // of the load alone; it ends before what it measured is delivered
+	nc            *nats.Conn
+	sub           *nats.Subscription
+	names         subjects
+	id            string
+	host          string
+	counter       *coordinatorClient
+	shards        int
+	shard         int
+	spread        time.Duration
+	lease         *lease
+	snapshotEvery time.Duration   // 0 for the usual
+	load          context.Context // of the load alone; it ends before what it measured is delivered
 
 	mu      sync.Mutex
 	epoch   string // of the coordinator whose plan it has; empty before
@@ -107,7 +108,7 @@ func (s *session) plan(ctx context.Context, w *Worker) (planMessage, error) {
 // attach returns a context that ends when the worker is no longer part of a run,
 // with the reason, and begins to watch for that. Until the load begins, it ends
 // at the deadline too.
-func (s *session) attach(ctx context.Context, part *Part, within time.Duration, deadline time.Time) (context.Context, func()) {
+func (s *session) attach(ctx context.Context, part ShardRun, within time.Duration, deadline time.Time) (context.Context, func()) {
 	attached, detach := context.WithCancelCause(ctx)
 	load, stop := context.WithCancel(attached)
 	s.mu.Lock()
@@ -124,7 +125,7 @@ const reconnectAfter = 3 * beatEvery / 2
 
 // watch is the dead-man switch: it ends the load when the coordinator wants it
 // or is not heard of.
-func (s *session) watch(ctx context.Context, detach context.CancelCauseFunc, part *Part, stop func(), within time.Duration, deadline time.Time) {
+func (s *session) watch(ctx context.Context, detach context.CancelCauseFunc, part ShardRun, stop func(), within time.Duration, deadline time.Time) {
 	ticker := time.NewTicker(beatEvery / 10)
 	defer ticker.Stop()
 	var renewed time.Time
@@ -205,7 +206,7 @@ func (s *session) say(snapshot *Snapshot) {
 }
 
 // beats says how the worker is, until the context ends.
-func (s *session) beats(ctx context.Context, part *Part) {
+func (s *session) beats(ctx context.Context, part ShardRun) {
 	ticker := time.NewTicker(beatEvery)
 	defer ticker.Stop()
 	var last time.Time
@@ -215,7 +216,7 @@ func (s *session) beats(ctx context.Context, part *Part) {
 			return
 		case <-ticker.C:
 		}
-		if s.waiting() || time.Since(last) < cmp.Or(part.Every, snapshotEvery)-beatEvery/2 {
+		if s.waiting() || time.Since(last) < cmp.Or(s.snapshotEvery, snapshotEvery)-beatEvery/2 {
 			s.say(nil)
 			continue
 		}

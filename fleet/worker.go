@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"mfaload/measure"
+	"mfaload/runner"
 )
 
 // AnyShard is what a worker wants that takes whichever shard is free.
@@ -31,7 +32,7 @@ type Worker struct {
 	// Within is how long it waits for the start. Required.
 	Within time.Duration
 	// Load reads the scenario. Required.
-	Load func(context.Context, Offer) (*Loaded, error)
+	Load func(context.Context, Offer) (*WorkerScenario, error)
 	// Say tells people what is going on. It must not block. Required.
 	Say func(format string, args ...any)
 }
@@ -70,13 +71,13 @@ func (w *Worker) Work(ctx context.Context) error {
 	defer part.Close()
 	attached, detach := s.attach(ctx, part, w.Within, deadline)
 	defer detach()
-	starts, err := w.arm(attached, s, part)
+	start, err := w.arm(attached, s, part)
 	if err != nil {
 		err = cause(attached, err)
 		s.leave(gone, err)
 		return w.notStarted(ctx, err)
 	}
-	return w.send(attached, s, part, starts)
+	return w.send(attached, s, part, start)
 }
 
 // noStart is why a worker leaves that waited long enough.
@@ -116,7 +117,7 @@ func cause(ctx context.Context, err error) error {
 }
 
 // join gets the plan, reads the scenario, compares, and claims a shard.
-func (w *Worker) join(ctx context.Context, s *session) (*Part, error) {
+func (w *Worker) join(ctx context.Context, s *session) (ShardRun, error) {
 	p, err := s.plan(ctx, w)
 	if err != nil {
 		return nil, err
@@ -141,7 +142,8 @@ func (w *Worker) join(ctx context.Context, s *session) (*Part, error) {
 	}
 	w.Say("shard %d of %d, of %s in run %s", s.shard, p.Shards, p.Scenario, w.run())
 	s.spread = p.Spread
-	return loaded.Part(Shard{s.shard, p.Shards})
+	s.snapshotEvery = loaded.SnapshotEvery
+	return loaded.Shard(measure.Shard{Run: w.run(), Index: s.shard, Count: p.Shards})
 }
 
 // loadError is why a worker can't take the scenario. It may show values of the worker's
@@ -152,7 +154,7 @@ type loadError struct{ error }
 func (e loadError) Unwrap() error { return e.error }
 
 // load fetches the files and reads the scenario.
-func (w *Worker) load(ctx context.Context, s *session, p planMessage) (*Loaded, error) {
+func (w *Worker) load(ctx context.Context, s *session, p planMessage) (*WorkerScenario, error) {
 	scratch, err := NewScratch("mfaload-worker-")
 	if err != nil {
 		return nil, err
@@ -172,30 +174,27 @@ func (w *Worker) load(ctx context.Context, s *session, p planMessage) (*Loaded, 
 	return loaded, nil
 }
 
-// starts is when a run begins, by the coordinator's clock and by one's own.
-type starts struct{ theirs, own time.Time }
-
-// arm gets ready, and returns when to begin once all are armed.
-func (w *Worker) arm(ctx context.Context, s *session, part *Part) (starts, error) {
+// arm gets ready, and returns how to begin once all are armed.
+func (w *Worker) arm(ctx context.Context, s *session, part ShardRun) (runner.Start, error) {
 	s.enter(claimed)
 	go s.beats(ctx, part)
 	select {
 	case <-time.After(rand.N(s.spread + 1)):
 	case <-ctx.Done():
-		return starts{}, context.Cause(ctx)
+		return runner.Start{}, context.Cause(ctx)
 	}
 	if err := part.Prepare(ctx); err != nil {
-		return starts{}, err
+		return runner.Start{}, err
 	}
 	clock, err := measureClock(ctx, askClock(s.nc, s.names.clock(s.id)))
 	if err != nil {
-		return starts{}, err
+		return runner.Start{}, err
 	}
 	s.setClock(clock)
 	s.enter(ready)
 	set, err := s.await(ctx, func(now runState) bool { return now.Phase == arming || now.Phase == going })
 	if err != nil {
-		return starts{}, err
+		return runner.Start{}, err
 	}
 	// Now, and what is left added to it: waiting is then independent of steps of
 	// the clock.
@@ -205,18 +204,15 @@ func (w *Worker) arm(ctx context.Context, s *session, part *Part) (starts, error
 	defer cancel()
 	s.enter(armed)
 	if _, err := s.await(late, func(now runState) bool { return now.Phase == going }); err != nil {
-		return starts{}, err
+		return runner.Start{}, err
 	}
-	return starts{set.Start, start}, nil
+	return runner.Start{At: start, CalledAs: set.Start, MaySend: s.lease.holds}, nil
 }
 
 // send runs the part and delivers what it measured.
-func (w *Worker) send(attached context.Context, s *session, part *Part, at starts) error {
-	if part.Admitted != nil {
-		part.Admitted(s.lease.holds)
-	}
+func (w *Worker) send(attached context.Context, s *session, part ShardRun, at runner.Start) error {
 	s.enter(running)
-	m, err := part.Run(s.load, at.own, at.theirs)
+	m, err := part.Run(s.load, at)
 	if err != nil {
 		s.leave(gone, err)
 		return fmt.Errorf("%w: %w", ErrCutOff, err)

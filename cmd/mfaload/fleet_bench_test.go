@@ -18,6 +18,7 @@ import (
 	"mfaload/fleet"
 	"mfaload/measure"
 	"mfaload/report"
+	"mfaload/runner"
 	"mfaload/scenario"
 )
 
@@ -61,22 +62,22 @@ func BenchmarkCoordinator(b *testing.B) {
 		var before, after time.Duration
 		var once sync.Once
 		join := awaitJoinFile(b, filepath.Join(dir, "join"))
+		simulated := simulatedScenario{hash: s.Hash(), version: strings.Fields(string(version))[1],
+			terms: report.TermsOf(s).Encode(), groups: groups,
+			load: func(ctx context.Context, start time.Time) {
+				pause(ctx, time.Until(start)+2*time.Second)
+				once.Do(func() {
+					before = cpuOf(b, lead.Process.Pid)
+					pause(ctx, length-4*time.Second)
+					after = cpuOf(b, lead.Process.Pid)
+				})
+				pause(ctx, time.Until(start.Add(length)))
+			}}
 		var all sync.WaitGroup
 		for i := range workers {
 			w := &fleet.Worker{Join: join, Version: strings.Fields(string(version))[1],
-				Host: fmt.Sprint("simulated-", i), Shard: i, Within: time.Minute, Say: func(string,
-					...any) {
-				},
-				Load: simulatedPart(s.Hash(), strings.Fields(string(version))[1], report.TermsOf(s).Encode(),
-					groups, func(ctx context.Context, start time.Time) {
-						pause(ctx, time.Until(start)+2*time.Second)
-						once.Do(func() {
-							before = cpuOf(b, lead.Process.Pid)
-							pause(ctx, length-4*time.Second)
-							after = cpuOf(b, lead.Process.Pid)
-						})
-						pause(ctx, time.Until(start.Add(length)))
-					})}
+				Host: fmt.Sprint("simulated-", i), Shard: i, Within: time.Minute,
+				Say: func(string, ...any) {}, Load: simulated.read}
 			all.Go(func() {
 				if err := w.Work(b.Context()); err != nil {
 					b.Error(err)
@@ -113,56 +114,72 @@ func awaitJoinFile(b *testing.B, path string) *fleet.Join {
 	return nil
 }
 
-// simulatedPart is a shard that sends nothing and tells of many different times.
-func simulatedPart(hash, version string, terms []byte, groups int,
-	load func(context.Context, time.Time)) func(context.Context, fleet.Offer) (*fleet.Loaded, error) {
-	return func(_ context.Context, offer fleet.Offer) (*fleet.Loaded, error) {
-		return &fleet.Loaded{Hash: hash, Part: func(of fleet.Shard) (*fleet.Part, error) {
-			// of one group: a recorder of all groups for each of 50 workers would fill the memory
-			r := measure.NewRecorder(1, nil, 0)
-			soFar, n := r.Snapshots(), 0
-			more := func() {
-				for range 1000 { // 500 a second
-					at := time.Duration(n) * 2 * time.Millisecond
-					r.Record(0, &measure.Observation{Label: "201", AsExpected: true, Intended: at, Sent: at,
-						Done: at + time.Duration(50_000+n*n%200_000)*time.Microsecond})
-					n++
-				}
-			}
-			return &fleet.Part{
-				Prepare: func(context.Context) error { return nil },
-				Run: func(ctx context.Context, start, startedAs time.Time) (*measure.Measurement, error) {
-					load(ctx, start)
-					last := measure.NewRecorder(groups, []string{"rule"}, 0)
-					for g := range groups {
-						last.Record(0, &measure.Observation{Group: g, Label: "201", AsExpected: true,
-							Done: time.Duration(g+1) * time.Millisecond})
-					}
-					m, err := last.Final()
-					if err != nil {
-						return nil, err
-					}
-					m.Shard = &measure.Shard{Run: offer.Run, Index: of.Index, Count: of.Count}
-					m.Scenario, m.Hash, m.Version, m.Started, m.Terms = offer.Scenario, hash, version, startedAs, terms
-					for g := range groups {
-						m.Groups = append(m.Groups, fmt.Sprint("g", g))
-						m.Main.Scheduled[g] = 1
-					}
-					return m, nil
-				},
-				Stop: func(measure.Stop) {},
-				Snapshot: func() (*fleet.Snapshot, error) {
-					more()
-					p, err := soFar.Take()
-					p.Scheduled, p.Index = p.Response.Count(), of.Index
-					return &fleet.Snapshot{Progress: r.Progress(), Planned: 10_000,
-						Elapsed: time.Duration(n) * 2 * time.Millisecond, SoFar: p}, err
-				},
-				Keep: func(*measure.Measurement) error { return nil }, Close: func() {},
-			}, nil
-		}}, nil
-	}
+// simulatedScenario makes shards that send nothing and tell of many different times.
+type simulatedScenario struct {
+	offer         fleet.Offer
+	hash, version string
+	terms         []byte
+	groups        int
+	load          func(context.Context, time.Time)
 }
+
+// read is how a worker reads it.
+func (s simulatedScenario) read(_ context.Context, offer fleet.Offer) (*fleet.WorkerScenario, error) {
+	s.offer = offer
+	return &fleet.WorkerScenario{Hash: s.hash, Shard: func(of measure.Shard) (fleet.ShardRun, error) {
+		// of one group: a recorder of all groups for each of 50 workers would fill the memory
+		r := measure.NewRecorder(1, nil, 0)
+		return &simulatedShard{simulatedScenario: s, shard: of, recorder: r, soFar: r.Snapshots()}, nil
+	}}, nil
+}
+
+type simulatedShard struct {
+	simulatedScenario
+	shard    measure.Shard
+	recorder *measure.Recorder
+	soFar    *measure.Snapshots
+	n        int // requests so far
+}
+
+func (s *simulatedShard) Prepare(context.Context) error { return nil }
+
+func (s *simulatedShard) Run(ctx context.Context, start runner.Start) (*measure.Measurement, error) {
+	s.load(ctx, start.At)
+	last := measure.NewRecorder(s.groups, []string{"rule"}, 0)
+	for g := range s.groups {
+		last.Record(0, &measure.Observation{Group: g, Label: "201", AsExpected: true,
+			Done: time.Duration(g+1) * time.Millisecond})
+	}
+	m, err := last.Final()
+	if err != nil {
+		return nil, err
+	}
+	m.Shard = &s.shard
+	m.Scenario, m.Hash, m.Version = s.offer.Scenario, s.hash, s.version
+	m.Started, m.Terms = start.CalledAs, s.terms
+	for g := range s.groups {
+		m.Groups = append(m.Groups, fmt.Sprint("g", g))
+		m.Main.Scheduled[g] = 1
+	}
+	return m, nil
+}
+
+func (s *simulatedShard) Snapshot() (*fleet.Snapshot, error) {
+	for range 1000 { // 500 a second
+		at := time.Duration(s.n) * 2 * time.Millisecond
+		s.recorder.Record(0, &measure.Observation{Label: "201", AsExpected: true, Intended: at, Sent: at,
+			Done: at + time.Duration(50_000+s.n*s.n%200_000)*time.Microsecond})
+		s.n++
+	}
+	p, err := s.soFar.Take()
+	p.Scheduled, p.Index = p.Response.Count(), s.shard.Index
+	return &fleet.Snapshot{Progress: s.recorder.Progress(), Planned: 10_000,
+		Elapsed: time.Duration(s.n) * 2 * time.Millisecond, SoFar: p}, err
+}
+
+func (s *simulatedShard) Keep(*measure.Measurement) error { return nil }
+func (s *simulatedShard) Stop(measure.Stop)               {}
+func (s *simulatedShard) Close()                          {}
 
 // cpuOf is the processor time that a process used so far.
 func cpuOf(b *testing.B, pid int) time.Duration {

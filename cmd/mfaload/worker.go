@@ -201,23 +201,24 @@ func awaitJoin(ctx context.Context, path string, within time.Duration) (*fleet.J
 }
 
 // load reads the scenario of the run.
-func (w *worker) load(_ context.Context, offer fleet.Offer) (*fleet.Loaded, error) {
+func (w *worker) load(_ context.Context, offer fleet.Offer) (*fleet.WorkerScenario, error) {
 	loaded, err := w.app.unpack(offer, w.own, w.pins)
 	if err != nil {
 		return nil, err
 	}
 	w.loaded = loaded
-	return &fleet.Loaded{Hash: loaded.Scenario.Hash(), Part: func(s fleet.Shard) (*fleet.Part,
-		error) {
-		return w.part(offer, s)
-	}}, nil
+	read := &fleet.WorkerScenario{Hash: loaded.Scenario.Hash(),
+		Shard: func(of measure.Shard) (fleet.ShardRun, error) { return w.part(offer, of) }}
+	if len(loaded.Scenario.Load.StopOn) > 0 {
+		read.SnapshotEvery = time.Second
+	}
+	return read, nil
 }
 
 // part prepares a shard of the run.
-func (w *worker) part(offer fleet.Offer, of fleet.Shard) (*fleet.Part, error) {
+func (w *worker) part(offer fleet.Offer, of measure.Shard) (*workerPart, error) {
 	s := w.loaded.Scenario
-	p := &workerPart{worker: w, answers: offer.Answers, shard: measure.Shard{Run: offer.Run, Index: of.Index,
-		Count: of.Count}}
+	p := &workerPart{worker: w, answers: offer.Answers, shard: of}
 	if err := schedule.CheckShard(s, p.shard); err != nil {
 		return nil, err
 	}
@@ -235,15 +236,10 @@ func (w *worker) part(offer fleet.Offer, of fleet.Shard) (*fleet.Part, error) {
 	if err := p.dir.Clear(); err != nil {
 		return nil, err
 	}
-	made := &fleet.Part{Prepare: p.prepare, Admitted: p.admitted, Run: p.run, Stop: p.end,
-		Snapshot: p.snapshot, Keep: p.keep, Close: p.close}
-	if len(s.Load.StopOn) > 0 {
-		made.Every = time.Second
-	}
-	return made, nil
+	return p, nil
 }
 
-// workerPart is a shard of a run on this machine.
+// workerPart is a shard of a run on this machine, as a [fleet.ShardRun].
 type workerPart struct {
 	*worker
 	shard   measure.Shard
@@ -252,7 +248,6 @@ type workerPart struct {
 	op      *pingone.Operation
 	stop    func()
 	session *session.Session
-	maySend func() bool
 	soFar   func() (*measure.Part, error)
 	guard   *runner.Guard  // the coordinator's conditions
 	ticks   *measure.Ticks // nil where nothing ends the run
@@ -261,8 +256,8 @@ type workerPart struct {
 	kept    bool
 }
 
-// prepare gets the token and looks at the target.
-func (p *workerPart) prepare(ctx context.Context) error {
+// Prepare gets the token and looks at the target.
+func (p *workerPart) Prepare(ctx context.Context) error {
 	s := p.loaded.Scenario
 	var err error
 	if p.op, p.stop, err = p.app.operation(s, p.loaded.Contract); err != nil {
@@ -283,15 +278,14 @@ func (p *workerPart) prepare(ctx context.Context) error {
 	return nil
 }
 
-// admitted is handed over what says whether requests may still be sent.
-func (p *workerPart) admitted(still func() bool) { p.maySend = still }
-
-func (p *workerPart) run(ctx context.Context, start, startedAs time.Time) (*measure.Measurement, error) {
+// Run sends the shard's requests.
+func (p *workerPart) Run(ctx context.Context, start runner.Start) (*measure.Measurement, error) {
 	defer p.app.keepHeapSmall()()
-	return p.session.Run(ctx, runner.Start{At: start, CalledAs: startedAs, MaySend: p.maySend})
+	return p.session.Run(ctx, start)
 }
 
-func (p *workerPart) snapshot() (*fleet.Snapshot, error) {
+// Snapshot says how far the run has come.
+func (p *workerPart) Snapshot() (*fleet.Snapshot, error) {
 	soFar, err := p.soFar()
 	if err != nil {
 		return nil, err
@@ -312,15 +306,15 @@ func (p *workerPart) snapshot() (*fleet.Snapshot, error) {
 	return s, nil
 }
 
-// end ends the load for a reason that the coordinator found.
-func (p *workerPart) end(why measure.Stop) {
+// Stop ends the load for a reason that the coordinator found.
+func (p *workerPart) Stop(why measure.Stop) {
 	if p.session != nil {
 		p.session.Runner.Stop(why)
 	}
 }
 
-// keep writes the shard's own results.
-func (p *workerPart) keep(m *measure.Measurement) error {
+// Keep writes the shard's own results.
+func (p *workerPart) Keep(m *measure.Measurement) error {
 	r, err := report.Judge(m)
 	if err != nil {
 		return err
@@ -333,7 +327,8 @@ func (p *workerPart) keep(m *measure.Measurement) error {
 	return nil
 }
 
-func (p *workerPart) close() {
+// Close ends the simulator, if there is one.
+func (p *workerPart) Close() {
 	if p.stop != nil {
 		p.stop()
 	}
