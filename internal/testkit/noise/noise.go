@@ -1,0 +1,221 @@
+// Package noise simulates services whose times vary in known ways, as measurements of runs that nobody had
+// to wait for: what judging and comparing make of them is held against what is true of them. The same
+// service, random numbers and start give the same measurement.
+package noise
+
+import (
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"mfaload/measure"
+)
+
+// Service is a service under a load. Requests take a median of 40 ms, log-normal with a standard deviation
+// of 0.4 of the logarithm, and are sent an exponential 0.1 ms late on average.
+type Service struct {
+	Name string
+	// Seconds is how long a run is, Rate how many requests are due a second at its beginning, RateEnd at its
+	// end; 0 for the same.
+	Seconds       int
+	Rate, RateEnd float64
+	// Random arrivals follow a Poisson process; others are evenly spaced.
+	Random bool
+	// Scale multiplies all times; 0 is 1.
+	Scale float64
+	// Level is the standard deviation of a level that all requests of a second share, of its logarithm, and
+	// Correlation is that of neighbouring seconds: an autoregression of order 1.
+	Level, Correlation float64
+	// Walk is the standard deviation of the level's steps from second to second: a random walk that turns
+	// back at ±6 %.
+	Walk float64
+	// Between is the standard deviation of a level of its own that each run has, of its logarithm.
+	Between float64
+	// Day is how much times change over the day, ±, as a share. Anytime says that the runs of two sides start
+	// at any times of the day, and not one after the other.
+	Day     float64
+	Anytime bool
+	// Stops are every 7 to 30 s, of 50 to 400 ms, in which nothing goes on.
+	Stops bool
+	// Tail is the share of the requests that take 3 times a Pareto variable of 1.5 as long.
+	Tail float64
+	// Crowding is how much longer requests take at 200/s, as a share; the square of the rate counts.
+	Crowding float64
+	// Sawtooth is how much longer requests take before each restart, every 20 to 40 s, than after it.
+	Sawtooth float64
+	// Misses is the mean share of the requests that take 3 times as long; it changes from second to second
+	// with a correlation of 0.9.
+	Misses float64
+	// Utilization is that of a queue with one place, in which requests wait for those before them; 0 for none.
+	Utilization float64
+	// Errors is the share of the requests that get a 500, in bursts of a second.
+	Errors float64
+}
+
+const (
+	median   = 40e6 // ns
+	spread   = 0.4
+	lateness = 1e5 // ns
+	burst    = 0.2 // of the requests of a second with errors
+)
+
+// Run returns the measurement of a run that starts at a time.
+func (s Service) Run(random *rand.Rand, start time.Time) *measure.Measurement {
+	recorder, profile := measure.NewRecorder(1, nil, 0), measure.LoadProfile{}
+	levels, misses := s.levels(random, start), s.missShares(random)
+	stops := s.stops(random)
+	free, scheduled := 0.0, uint64(0)
+	bad := -1 // the last second that has errors
+	for at := range s.arrivals(random) {
+		second := int(at)
+		took := median * math.Exp(levels[second]+spread*random.NormFloat64())
+		if s.Tail > 0 && random.Float64() < s.Tail {
+			took *= 3 * math.Pow(1-random.Float64(), -1/1.5)
+		}
+		if s.Misses > 0 && random.Float64() < misses[second] {
+			took *= 3
+		}
+		for len(stops) > 1 && at >= stops[0].to {
+			stops = stops[1:]
+		}
+		took = stops[0].delayed(1e9*at, took)
+		if s.Utilization > 0 {
+			serve := s.Utilization * 1e9 / s.Rate * random.ExpFloat64()
+			free = max(free, 1e9*at) + serve
+			took += free - 1e9*at
+		}
+		o := &measure.Observation{Intended: time.Duration(1e9 * at), Label: "201 OTP_REQUIRED", AsExpected: true}
+		o.Own = time.Duration(lateness * random.ExpFloat64())
+		o.Sent = o.Intended + o.Own
+		o.Done = o.Sent + time.Duration(min(took, 6e10))
+		if s.Errors > 0 {
+			if bad < second && random.Float64() < s.Errors/burst/s.Rate {
+				bad = second
+			}
+			if bad == second && random.Float64() < burst {
+				o.Label, o.AsExpected = "500", false
+			}
+		}
+		recorder.Record(0, o)
+		profile.Add(o.Intended, false)
+		scheduled++
+	}
+	m, err := recorder.Final()
+	if err != nil {
+		panic(err) // it takes no file
+	}
+	m.Schema, m.Profile = measure.Schema, profile
+	s.describe(m, scheduled, start)
+	return m
+}
+
+// describe fills in what requests do not tell.
+func (s Service) describe(m *measure.Measurement, scheduled uint64, start time.Time) {
+	m.Scenario, m.Hash, m.Version, m.Groups = s.Name, s.Name, "simulated", []string{"all"}
+	m.Started = start.UTC()
+	m.Parts = map[string]string{"load": "l", "users": "u", "contract": "c"}
+	m.Main.Planned = time.Duration(s.Seconds) * time.Second
+	m.Main.Scheduled, m.Warmup.Scheduled = []uint64{scheduled}, []uint64{0}
+	m.Generator.Cores, m.Generator.Elapsed, m.Generator.Workers = 2, m.Main.Planned, 10
+}
+
+// arrivals yields when requests are due, in seconds.
+func (s Service) arrivals(random *rand.Rand) func(yield func(float64) bool) {
+	first, last := s.Rate, s.RateEnd
+	if last == 0 {
+		last = first
+	}
+	length := float64(s.Seconds)
+	slope := (last - first) / length
+	return func(yield func(float64) bool) {
+		gap := func() float64 {
+			if s.Random {
+				return random.ExpFloat64()
+			}
+			return 1
+		}
+		for due := gap() / 2; ; due += gap() {
+			at := due / first // due = first·at + slope·at²/2
+			if slope != 0 {
+				at = (math.Sqrt(first*first+2*slope*due) - first) / slope
+			}
+			if at >= length || !yield(at) {
+				return
+			}
+		}
+	}
+}
+
+// levels are the logarithms of the level of each second.
+func (s Service) levels(random *rand.Rand, start time.Time) []float64 {
+	run := s.Between * random.NormFloat64()
+	if s.Scale > 0 {
+		run += math.Log(s.Scale)
+	}
+	level := make([]float64, s.Seconds)
+	own, walk := s.Level*random.NormFloat64(), 0.12*(random.Float64()-0.5)
+	restart, next := 0.0, 0.0
+	for i := range level {
+		own = s.Correlation*own + s.Level*math.Sqrt(1-s.Correlation*s.Correlation)*random.NormFloat64()
+		level[i] = run + own
+		if s.Walk > 0 {
+			walk += s.Walk * random.NormFloat64()
+			walk -= 2 * (max(walk-0.06, 0) + min(walk+0.06, 0)) // it turns back
+			level[i] += walk
+		}
+		if s.Day > 0 {
+			hours := start.Add(time.Duration(i) * time.Second).Sub(start.Truncate(24 * time.Hour)).Hours()
+			level[i] += math.Log(1 + s.Day*math.Sin(2*math.Pi*hours/24))
+		}
+		if s.Crowding > 0 {
+			rate := s.Rate + (max(s.RateEnd, s.Rate)-s.Rate)*float64(i)/float64(s.Seconds)
+			level[i] += math.Log(1 + s.Crowding*rate*rate/200/200)
+		}
+		if s.Sawtooth > 0 {
+			if at := float64(i); at >= next {
+				restart, next = at, at+20+20*random.Float64()
+			}
+			level[i] += s.Sawtooth * (float64(i) - restart) / 30
+		}
+	}
+	return level
+}
+
+// missShares are the shares of slow requests by second.
+func (s Service) missShares(random *rand.Rand) []float64 {
+	if s.Misses == 0 {
+		return nil
+	}
+	const correlation = 0.9
+	shares, x := make([]float64, s.Seconds), random.NormFloat64()
+	for i := range shares {
+		x = correlation*x + math.Sqrt(1-correlation*correlation)*random.NormFloat64()
+		shares[i] = s.Misses * math.Exp(0.3*x)
+	}
+	return shares
+}
+
+// stop is a time in which nothing goes on, in seconds.
+type stop struct{ from, to float64 }
+
+// delayed is how long a request takes, in ns, that arrives at a time and would take so long without the stop.
+func (p stop) delayed(at, took float64) float64 {
+	from, to := 1e9*p.from, 1e9*p.to
+	switch {
+	case at >= to || at+took <= from:
+		return took
+	case at >= from:
+		return took + to - at
+	default:
+		return took + to - from
+	}
+}
+
+func (s Service) stops(random *rand.Rand) []stop {
+	uniform := func(from, to float64) float64 { return from + (to-from)*random.Float64() }
+	var all []stop
+	for at := uniform(0, 30); s.Stops && at < float64(s.Seconds); at += uniform(7, 30) {
+		all = append(all, stop{at, at + uniform(0.05, 0.4)})
+	}
+	return append(all, stop{math.Inf(1), math.Inf(1)})
+}
