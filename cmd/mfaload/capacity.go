@@ -285,8 +285,8 @@ func (a *app) capacity(ctx context.Context, file string, f *capacityFlags,
 		return nil
 	}
 	widest := s.Widest()
-	if err := enoughDescriptors(widest); err != nil {
-		return err
+	if err := session.EnoughDescriptors(widest); err != nil {
+		return refused(err)
 	}
 	if err := a.consentSearch(s, plan, f.yes); err != nil {
 		return err

@@ -8,12 +8,15 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 
 	"mfaload/internal/number"
 	"mfaload/runner/plan"
+	"mfaload/runner/plan/plantext"
 	"mfaload/scenario"
+	"mfaload/session"
 )
 
 // consent refuses a run that would ask a user more often than its caps allow.
@@ -24,11 +27,11 @@ func (a *app) consent(s *scenario.Scenario, yes bool) error {
 	if !elsewhere && !slices.ContainsFunc(s.Groups, func(g scenario.Group) bool { return g.MaxPerUser > 0 }) {
 		return nil
 	}
-	p := newPlan(s, 0)
+	p := session.Plan(s, 0)
 	if err := withinCaps(p); err != nil || !elsewhere {
 		return err
 	}
-	a.ui.tell("%s\n", planText(p, a.ui.errWidth, ""))
+	a.ui.tell("%s\n", plantext.Page(p, a.ui.errWidth, time.Now(), ""))
 	return a.confirm(s, yes, "run", number.Count(p.Requests)+" requests")
 }
 
@@ -44,7 +47,7 @@ func (a *app) consentCheck(s *scenario.Scenario, pace float64, negative, yes boo
 	}
 	a.ui.tell("CHECK  %s: one request for each of %s users, at %s/s: %s\n  to %s, where each may send a "+
 		"real message\n",
-		s.Name, number.Count(n), number.Significant(pace), length(float64(n-1)/pace), s.Target.AuthPath)
+		s.Name, number.Count(n), number.Significant(pace), number.Length(float64(n-1)/pace), s.Target.AuthPath)
 	if negative {
 		a.ui.tell("  and then wrong requests, all for the first of them\n")
 	}

@@ -213,7 +213,7 @@ func (a *app) newCoordination(file string, contract *contractFlags, shards int,
 	}
 	const most = 8 // times what a measurement is expected to have
 	l.coordinator = fleet.Coordinator{Say: a.ui.say, Plan: fleet.Plan{
-		MaxFinal: most * int64(min(needOf(s, shards).Results, math.MaxInt64/most)),
+		MaxFinal: most * int64(min(session.Resources(s, shards).Results, math.MaxInt64/most)),
 		Version:  versionText(), Hash: s.Hash(), Scenario: s.Name, Shards: shards,
 		Length: schedule.New(s).End(), Drain: s.Load.Drain, StopOn: s.Load.StopOn,
 		Spread: tokenSpread(s, shards), Files: bundle.files, Withheld: bundle.withheld,
@@ -243,9 +243,9 @@ func (l *coordination) open(a *app, out string, overwrite, yes bool, formats ses
 		return err
 	}
 	l.dir.Describe(l.scenario, provenance(l.parts, report.TermsOf(l.scenario)), formats)
-	if plan := newPlan(l.scenario, 0); l.coordinator.Plan.Shards > 0 {
+	if plan := session.Plan(l.scenario, 0); l.coordinator.Plan.Shards > 0 {
 		lead := plan.CoordinatorResources(l.coordinator.Plan.Shards)
-		a.warnOfDisk(l.dir, &lead)
+		session.WarnOfDisk(l.dir, &lead, a.ui.tell)
 	}
 	if err := a.consent(l.scenario, yes); err != nil {
 		return endResults(l.dir, err)

@@ -21,11 +21,13 @@ import (
 
 	"mfaload/fleet"
 	"mfaload/internal/disk"
+	"mfaload/internal/number"
 	"mfaload/measure"
 	"mfaload/runner/plan"
 	"mfaload/runner/schedule"
 	"mfaload/scenario"
 	"mfaload/scenario/form"
+	"mfaload/session"
 )
 
 // k8sFlags are the flags of the verb k8s.
@@ -126,16 +128,16 @@ func (a *app) k8s(file string, flags *k8sFlags) error {
 	if err := a.consent(s, true); err != nil {
 		return err
 	}
-	plan := newPlan(s, 0)
+	plan := session.Plan(s, 0)
 	plan.Share(flags.shards)
 	m := &manifests{k8sFlags: flags, name: "mfaload-" + flags.run, scenario: s, worker: plan.Needs,
 		leader: plan.CoordinatorResources(flags.shards)}
 	if given := quantity(flags.memory); flags.memory != "" && given < float64(m.worker.Memory) {
 		a.ui.tell("mfaload: --memory %s is less than the %s that a worker needs, about: it may be killed\n",
-			flags.memory, storage(m.worker.Memory))
+			flags.memory, number.Bytes(m.worker.Memory))
 	}
 	if flags.resultsPVC != "" {
-		a.ui.tell("mfaload: the results take about %s of the claim %s\n", storage(m.leader.Folder()),
+		a.ui.tell("mfaload: the results take about %s of the claim %s\n", number.Bytes(m.leader.Folder()),
 			flags.resultsPVC)
 	}
 	return m.print(a.ui.data)

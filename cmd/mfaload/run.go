@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -173,10 +172,10 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) 
 	if err := part.fit(s); err != nil {
 		return err
 	}
-	if err := enoughDescriptors(s); err != nil {
-		return err
+	if err := session.EnoughDescriptors(s); err != nil {
+		return refused(err)
 	}
-	a.warnOfDisk(dir, needOf(s, part.count()))
+	session.WarnOfDisk(dir, session.Resources(s, part.count()), a.ui.tell)
 	if err := a.consent(s, flags.yes); err != nil {
 		return err
 	}
@@ -209,22 +208,6 @@ func termsOf(s *scenario.Scenario, part part) report.Terms {
 	return terms
 }
 
-// garbageShare is how much garbage may lie on the heap, in percent of what is in
-// use. A run keeps tens of megabytes and makes hardly any garbage, so looking
-// for it early costs next to nothing, and twice the memory would be needed
-// without.
-const garbageShare = 15
-
-// keepHeapSmall has garbage looked for early, until the returned function is called;
-// not where GOGC says when.
-func (a *app) keepHeapSmall() (restore func()) {
-	if set, _ := a.env.lookup("GOGC"); set != "" {
-		return func() {}
-	}
-	before := debug.SetGCPercent(garbageShare)
-	return func() { debug.SetGCPercent(before) }
-}
-
 // provenance is what the runs of this program say of themselves.
 func provenance(parts map[string]string, terms report.Terms) session.Provenance {
 	return session.Provenance{Version: versionText(), Parts: parts, Terms: terms.Encode()}
@@ -254,7 +237,7 @@ func endResults(dir *session.Folder, err error) error {
 // send runs the scenario. What only sending needs is given up at its end.
 func (a *app) send(ctx context.Context, in *session.Inputs, dir *session.Folder, answers int, view *view,
 	part part) (*measure.Measurement, error) {
-	defer a.keepHeapSmall()()
+	defer session.KeepHeapSmall(a.env.lookup)()
 	op, stop, err := a.operation(in.Scenario, in.Contract)
 	if err != nil {
 		return nil, err

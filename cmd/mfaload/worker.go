@@ -222,8 +222,8 @@ func (w *worker) part(offer fleet.Offer, of measure.Shard) (*workerPart, error) 
 	if err := schedule.CheckShard(s, p.shard); err != nil {
 		return nil, err
 	}
-	if err := enoughDescriptors(s); err != nil {
-		return nil, err
+	if err := session.EnoughDescriptors(s); err != nil {
+		return nil, refused(err)
 	}
 	var err error
 	name := fmt.Sprintf("%s-%s-%dof%d", s.Name, offer.Run, of.Index, of.Count)
@@ -232,7 +232,7 @@ func (w *worker) part(offer fleet.Offer, of measure.Shard) (*workerPart, error) 
 	}
 	w.dir.Store(p.dir)
 	p.dir.Describe(s, provenance(w.loaded.Parts, report.TermsOf(s)), session.Formats{})
-	w.app.warnOfDisk(p.dir, needOf(s, of.Count))
+	session.WarnOfDisk(p.dir, session.Resources(s, of.Count), w.app.ui.tell)
 	if err := p.dir.Clear(); err != nil {
 		return nil, err
 	}
@@ -280,7 +280,7 @@ func (p *workerPart) Prepare(ctx context.Context) error {
 
 // Run sends the shard's requests.
 func (p *workerPart) Run(ctx context.Context, start runner.Start) (*measure.Measurement, error) {
-	defer p.app.keepHeapSmall()()
+	defer session.KeepHeapSmall(p.app.env.lookup)()
 	return p.session.Run(ctx, start)
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"time"
 )
 
 // Count writes a number with its thousands apart.
@@ -87,4 +88,38 @@ func RoundDecimals(x float64, decimals int) float64 {
 		return x
 	}
 	return y
+}
+
+// Length writes a number of seconds as people do, to what can be read at a
+// glance: 1d2h, 5m30s, 2.5s.
+func Length(seconds float64) string {
+	d := time.Duration(seconds * 1e9)
+	if d < 10*time.Second {
+		return strconv.FormatFloat(math.Round(seconds*100)/100, 'f', -1, 64) + "s"
+	}
+	d = d.Round(time.Second)
+	text := ""
+	for _, unit := range []struct {
+		name string
+		of   time.Duration
+	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}} {
+		if n := d / unit.of; n > 0 {
+			text += fmt.Sprintf("%d%s", n, unit.name)
+			d %= unit.of
+		}
+	}
+	return text
+}
+
+// Bytes writes a number of bytes to what is known of it.
+func Bytes(bytes uint64) string {
+	x, unit := float64(bytes)/1e6, "MB"
+	for _, larger := range []string{"GB", "TB", "PB", "EB"} {
+		if x < 999.5 {
+			break
+		}
+		x, unit = x/1000, larger
+	}
+	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 2, 64), 64)
+	return strconv.FormatFloat(max(rounded, min(math.Ceil(x), 1)), 'f', -1, 64) + " " + unit
 }

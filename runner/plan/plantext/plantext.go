@@ -1,0 +1,331 @@
+// Package plantext writes the plan of a run for people to read.
+package plantext
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/guptarohit/asciigraph"
+
+	"mfaload/internal/number"
+	"mfaload/internal/text"
+	"mfaload/measure"
+	"mfaload/runner/plan"
+	"mfaload/scenario"
+)
+
+// tokenEnding says that a run that starts now goes on after its token's end; ""
+// where it does not.
+func tokenEnding(p *plan.RunPlan, now time.Time) string {
+	if p.TokenEnds == nil {
+		return ""
+	}
+	left := p.TokenEnds.Sub(now)
+	if left.Seconds() >= p.Duration {
+		return ""
+	}
+	return fmt.Sprintf("the access token ends at %s, %s into a run of %s that starts now: the service "+
+		"refuses requests after that; get a new token, or write clientCredentials, which renew it",
+		p.TokenEnds.Format(time.RFC3339), number.Length(max(left.Seconds(), 0)), number.Length(p.Duration))
+}
+
+// Page draws a plan in a width of columns, at least 40; 0 is unknown. A note stands at the end of
+// its first line. Now is when the run would start.
+func Page(p *plan.RunPlan, width int, now time.Time, note string) string {
+	if width <= 0 {
+		width = 80
+	}
+	page := &page{width: max(width, 40)}
+	page.head(p, note)
+	if text := tokenEnding(p, now); text != "" {
+		page.wrap("%s", text)
+	}
+	page.plot(p)
+	page.stages(p)
+	page.early(p)
+	page.groups(p)
+	page.messages(p)
+	page.workers(p)
+	page.needs(p)
+	return page.String()
+}
+
+// page collects the lines of a plan.
+type page struct {
+	strings.Builder
+	width int
+}
+
+func (p *page) line(format string, args ...any) {
+	p.WriteString(strings.TrimRight(fmt.Sprintf(format, args...), " ") + "\n")
+}
+
+// wrap writes a text of several lines where it is longer than one.
+func (p *page) wrap(format string, args ...any) {
+	line := " "
+	for _, word := range strings.Fields(fmt.Sprintf(format, args...)) {
+		if line != " " && utf8.RuneCountInString(line+" "+word) > p.width {
+			p.line("%s", line)
+			line = "   "
+		}
+		line += " " + word
+	}
+	p.line("%s", line)
+}
+
+func (p *page) head(plan *plan.RunPlan, note string) {
+	p.line("PLAN  %s: %s requests in %s, at most %s/s%s", plan.Scenario, number.Count(plan.Requests),
+		number.Length(plan.Duration), number.Significant(plan.Peak), note)
+	if plan.Closed {
+		p.wrap("closed model: estimated for answers after %s ms; a faster service is asked more, a slower "+
+			"one less", number.Significant(plan.Workers.Latency))
+	}
+	if plan.NoUser > 0 {
+		p.wrap("%s of the requests will not be sent: their groups run out of users, or perUser forbids it",
+			number.Count(plan.NoUser))
+	}
+	if plan.Target == "simulator" {
+		p.line("  to the embedded simulator")
+	} else {
+		p.line("  to %s", plan.Target)
+	}
+}
+
+// plot draws the rate over time, each column with the highest rate of its time.
+func (p *page) plot(plan *plan.RunPlan) {
+	p.line("\nrate in requests a second")
+	labels := max(len(number.Significant(plan.Peak)), 4)
+	columns := p.width - labels - 6
+	series := make([]float64, columns)
+	for i := range series {
+		from, to := i*len(plan.Rates)/columns, (i+1)*len(plan.Rates)/columns
+		for _, r := range plan.Rates[from:max(to, from+1)] {
+			series[i] = max(series[i], r)
+		}
+	}
+	graph := asciigraph.Plot(series, asciigraph.Height(8), asciigraph.LowerBound(0), asciigraph.Offset(3),
+		asciigraph.YAxisValueFormatter(func(v float64) string {
+			return fmt.Sprintf("%*s", labels,
+				number.Significant(v))
+		}),
+		asciigraph.XAxisRange(0, plan.Duration), asciigraph.XAxisTickCount(5),
+		asciigraph.XAxisValueFormatter(number.Length))
+	for line := range strings.Lines(graph) {
+		p.line("%s", strings.TrimRight(line, " \n"))
+	}
+}
+
+func (p *page) stages(plan *plan.RunPlan) {
+	if plan.Closed {
+		return
+	}
+	p.line("")
+	rows := [][]string{{"stages", "for", "times", "requests"}}
+	for i, s := range plan.Stages {
+		if i == maxStagesShown && len(plan.Stages) > i+1 {
+			rows = append(rows, []string{fmt.Sprintf("  … %d more with --format json", len(plan.Stages)-i)})
+			break
+		}
+		name := s.Name
+		if s.Name != s.Shape {
+			name += ": " + s.Shape
+		}
+		rows = append(rows, []string{"  " + name, number.Length(s.Duration), strconv.Itoa(s.Times),
+			number.Count(s.Requests)})
+	}
+	p.table(rows)
+}
+
+// early says what makes a run send less than was planned.
+func (p *page) early(plan *plan.RunPlan) {
+	texts := []string{}
+	switch plan.On429 {
+	case scenario.Pause429:
+		texts = append(texts, "an answer with 429 pauses it for as long as Retry-After says: what is due "+
+			"then is not sent")
+	case scenario.Stop429:
+		texts = append(texts, "an answer with 429 ends it, as failed")
+	}
+	for _, c := range plan.StopOn {
+		texts = append(texts, "it ends, as failed, at "+c)
+	}
+	if len(texts) > 0 {
+		p.line("\nbefore its time")
+	}
+	for _, t := range texts {
+		p.wrap("%s", t)
+	}
+}
+
+// maxStagesShown bounds the lists of stages and of groups.
+const maxStagesShown = 20
+
+func (p *page) groups(all *plan.RunPlan) {
+	p.line("")
+	capped := slices.ContainsFunc(all.Groups, func(g plan.PlannedGroup) bool { return g.Cap > 0 })
+	rows := [][]string{{"groups", "users", "requests", "most a user", "in 24h", "of 50 a day"}}
+	if capped {
+		rows[0] = append(rows[0], "cap")
+	}
+	for i, g := range all.Groups {
+		if i == maxStagesShown && len(all.Groups) > i+1 {
+			rows = append(rows, []string{fmt.Sprintf("  … %d more with --format json", len(all.Groups)-i)})
+			break
+		}
+		share := "-"
+		if g.LimitShare > 0 {
+			share = fmt.Sprintf("%s %%", number.Significant(100*g.LimitShare))
+		}
+		row := []string{"  " + g.Name, number.Count(uint64(g.Users)), number.Count(g.Requests),
+			number.Count(g.PerUser), number.Count(g.PerUserDay), share}
+		if capped && g.Cap > 0 {
+			row = append(row, number.Count(g.Cap))
+		} else if capped {
+			row = append(row, "-")
+		}
+		rows = append(rows, row)
+	}
+	p.table(rows)
+	over := all.OverCap()
+	if len(over) > 0 {
+		p.wrap("a run is refused: users would be asked more often than maxPerUser (cap) allows")
+	}
+	for _, g := range over {
+		p.wrap("%s: %s users would do, or maxPerUser: %d/d", g.Name, number.Count(g.UsersNeeded),
+			g.PerUserDay)
+	}
+}
+
+// messages says what real users could receive.
+func (p *page) messages(all *plan.RunPlan) {
+	p.line("\nmessages to real users")
+	switch {
+	case all.Target == "simulator":
+		p.line("  none: the simulator sends none")
+		return
+	case all.Messages == 0:
+		p.line("  none, if every answer is the expected one")
+		return
+	}
+	about, over := "up to", false
+	if all.Closed {
+		about = "about"
+	}
+	p.wrap("%s %s, unless the users' devices are in test mode:", about, number.Count(all.Messages))
+	for _, g := range all.Groups {
+		if g.Messages > 0 {
+			p.wrap("%s: %s %s by %s", g.Name, about, number.Count(g.Messages), g.Kinds)
+		}
+		over = over || g.LimitShare > 1
+	}
+	if over {
+		p.wrap("a user may get %d SMS and %d e-mails a day: beyond that requests are refused; add users or "+
+			"send less", plan.MessagesADay, plan.MessagesADay)
+	}
+}
+
+func (p *page) workers(plan *plan.RunPlan) {
+	w := plan.Workers
+	p.line("\nworkers")
+	if plan.Closed {
+		p.wrap("%d users, each with one request at a time", w.Workers)
+		return
+	}
+	p.wrap("%s/s × %s ms (%s) = %s in flight; %d with headroom; %s", number.Significant(plan.Peak),
+		number.Significant(w.Latency),
+		w.LatencyFrom, number.Significant(w.InFlight), w.Needed, bound(w))
+	p.wrap("if nothing were answered until the timeout: %s in flight", number.Count(uint64(w.Stalled)))
+	p.catchUp(plan)
+}
+
+// needs says how much memory and disk the run takes.
+func (p *page) needs(plan *plan.RunPlan) {
+	p.line("\nmemory and disk, about")
+	if plan.Coordinator == nil {
+		p.need("", &plan.Needs)
+		return
+	}
+	p.need(fmt.Sprintf("each of the %d processes: ", plan.Shards), &plan.Needs)
+	p.need("the coordinator: ", plan.Coordinator)
+}
+
+func (p *page) need(of string, n *plan.Resources) {
+	folder := number.Bytes(n.Folder()) + " in the results folder"
+	if n.Journal > 0 {
+		folder += fmt.Sprintf(" (%s of it until the run is over)", number.Bytes(n.Journal))
+	}
+	if n.Temporary > 0 {
+		folder += fmt.Sprintf("; %s of temporary files while results are made", number.Bytes(n.Temporary))
+	}
+	p.wrap("%s%s of memory; %s", of, number.Bytes(n.Memory), folder)
+}
+
+// catchUp says what may be sent above the planned rate.
+func (p *page) catchUp(plan *plan.RunPlan) {
+	c := plan.CatchUp
+	p.line("\ncatching up, above the %s/s of the plan", number.Significant(plan.Peak))
+	w := plan.Workers
+	waiting := fmt.Sprintf("when the service stood still, requests that wait for one of the %d workers go "+
+		"out as these come free:", w.Workers)
+	switch {
+	case c.AfterStall > 0:
+		p.wrap("%s about %s/s with responses after %s ms, more with faster ones", waiting,
+			number.Significant(c.AfterStall), number.Significant(w.Latency))
+	case w.WorkersBy == measure.ByScenario:
+		p.wrap("%s no faster than planned with responses after %s ms, faster with responses in less than "+
+			"%s ms",
+			waiting, number.Significant(w.Latency),
+			number.Significant(math.Floor(1000*float64(w.Workers)/plan.Peak)))
+	default:
+		p.wrap("none when the service stood still")
+	}
+	p.wrap("when mfaload itself stood still, what it missed goes out at up to %s/s, %.0f times the plan",
+		number.Significant(c.AfterFreeze), c.AfterFreeze/plan.Peak)
+}
+
+// bound says how many requests may be in flight, and what to do where that is too
+// few.
+func bound(w plan.PlannedWorkers) string {
+	from, remedy := "as many as are needed, up to "+number.Count(uint64(w.Workers)), ""
+	switch w.WorkersBy {
+	case measure.ByScenario:
+		from, remedy = fmt.Sprintf("the scenario has %d", w.Workers), fmt.Sprintf("write load.workers: %d",
+			w.Needed)
+	case measure.ByFiles:
+		from, remedy = from+", which open files allow", "raise the limit of open files (ulimit -n)"
+	case measure.ByPorts:
+		from, remedy = from+", which local ports allow", "widen net.ipv4.ip_local_port_range, or add "+
+			"target.sourceAddresses"
+	case measure.ByMaximum:
+		from, remedy = from+", mfaload's maximum", fmt.Sprintf("write load.workers: %d, or share the load "+
+			"among several machines", w.Needed)
+	}
+	if w.Workers < w.Needed {
+		return from + ": too few: " + remedy
+	}
+	return from + ": enough"
+}
+
+// table writes rows with the first column to the left, cut where it is too
+// long, and the others to the right.
+func (p *page) table(rows [][]string) {
+	widths, rest := text.Widths(rows), 0
+	for _, w := range widths[1:] {
+		rest += w + 2
+	}
+	room := min(widths[0], max(p.width-rest, 8))
+	for _, row := range rows {
+		if first := []rune(row[0]); len(row) > 1 && len(first) > room {
+			row[0] = string(first[:room-1]) + "…"
+		}
+	}
+	text.Align(rows, 0)
+	for _, row := range rows {
+		p.line("%s", strings.Join(row, "  "))
+	}
+}
