@@ -51,7 +51,7 @@ func (r *coordination) takeFinal(m *nats.Msg) {
 }
 
 // collect takes in a piece of a shard's measurement, and says what is wanted next.
-func (r *coordination) collect(m *member, o offer, piece []byte) receipt {
+func (r *coordination) collect(m *shardWorker, o offer, piece []byte) receipt {
 	switch {
 	case m.lost:
 		return receipt{Refused: tidy("the shard is lost: " + m.why)}
@@ -130,7 +130,7 @@ func (r *coordination) deliveries() (n int) {
 var errDamaged = errors.New("it was changed on its way")
 
 // read reads a measurement that is here as a whole.
-func (r *coordination) read(m *member, d *delivery) {
+func (r *coordination) read(m *shardWorker, d *delivery) {
 	final, err := d.read()
 	if err == nil {
 		err = r.c.Plan.fits(final, m.shard, r.state.Start)
@@ -152,7 +152,7 @@ func (p *Plan) fits(m *measure.Measurement, shard int, start time.Time) error {
 }
 
 // got takes in a shard's measurement, or why it can't be read.
-func (r *coordination) got(m *member, final *measure.Measurement, err error) {
+func (r *coordination) got(m *shardWorker, final *measure.Measurement, err error) {
 	m.delivery = nil
 	switch {
 	case m.lost:

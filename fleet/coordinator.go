@@ -25,31 +25,21 @@ type Coordinator struct {
 	// Say tells people what is going on. It must not block. Required.
 	Say func(format string, args ...any)
 	// Watch, where set, is told the run's state some times a second. It must not block.
-	Watch func(*Status)
+	Watch func(*RunStatus)
 }
 
-// Result is what came of a run that began.
-type Result struct {
+// RunResult is what came of a run that began.
+type RunResult struct {
 	// Started is the start that all shards have in common.
 	Started time.Time
 	// Parts are the measurements by shard; nil where one was lost.
 	Parts []*measure.Measurement
-	Lost  []LostShard
+	// Lost are the shards without a measurement, by index, with what was last known of them.
+	Lost []measure.LostShard
 	// RoundTrip is the longest of the round trips that the workers' clocks were
 	// read with: they began within half of it of each other, and what their
 	// machines add.
 	RoundTrip time.Duration
-}
-
-// LostShard is a shard without a measurement.
-type LostShard struct {
-	Shard int
-	Host  string
-	Why   string
-	// At is how long after the start it was last heard of.
-	At time.Duration
-	// Last is its last snapshot; nil where there is none.
-	Last *Snapshot
 }
 
 // errExists says that there is a run of that name.
@@ -61,7 +51,7 @@ var errExists = errors.New("the NATS server has a run of that name, and its coor
 // Each phase has an end of its own: a shard whose worker does not reach the next one in
 // time is lost. The error is [ErrNotStarted], the context's, or says what is wrong with the
 // server.
-func (c *Coordinator) Lead(ctx context.Context) (*Result, error) {
+func (c *Coordinator) Lead(ctx context.Context) (*RunResult, error) {
 	files, err := openFiles(c.Plan.Files)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotStarted, err)
@@ -194,7 +184,7 @@ func (r *coordination) takeBeat(m *nats.Msg) {
 const maxStranger = 2 * maxText
 
 // lead is the loop that owns everything about the run.
-func (r *coordination) lead(ctx context.Context) (*Result, error) {
+func (r *coordination) lead(ctx context.Context) (*RunResult, error) {
 	defer close(r.quit)
 	r.enter(gathering, "")
 	gather := time.NewTimer(r.c.Within)

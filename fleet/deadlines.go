@@ -26,7 +26,7 @@ func (r *coordination) setLoadEnd() {
 }
 
 // finish notes that a worker's load is over.
-func (r *coordination) finish(m *member) {
+func (r *coordination) finish(m *shardWorker) {
 	if m.deliverBy.IsZero() {
 		r.moved = time.Now()
 		m.deliverBy = r.moved.Add(r.deliverWithin())
@@ -56,7 +56,7 @@ func (r *coordination) hurry(now time.Time) {
 		return
 	}
 	overdue := !r.loadEnds.IsZero() && now.After(r.loadEnds)
-	loadOver := r.all(func(m *member) bool { return m.lost || !m.deliverBy.IsZero() })
+	loadOver := r.all(func(m *shardWorker) bool { return m.lost || !m.deliverBy.IsZero() })
 	if overdue && r.state.Phase == going && !loadOver {
 		r.say("the load goes on after its end: stopping all workers")
 		r.loadEnds = time.Time{}

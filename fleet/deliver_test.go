@@ -191,7 +191,7 @@ func TestSignalEndsWaitingForDelivery(t *testing.T) {
 	tm, w := newTeam(t, 2), &work{requests: 10}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var result *Result
+	var result *RunResult
 	leading := begin(func() (err error) { result, err = tm.lead(ctx); return err })
 	honest := begin(func() error { return tm.worker(1, w).Work(t.Context()) })
 	h := tm.hand(t)
@@ -211,7 +211,7 @@ func TestSignalEndsWaitingForDelivery(t *testing.T) {
 		}
 	}
 	cancel()
-	result = wantLost(t, tm, func() (*Result, error) { err := leading(); return result, err }, 0)
+	result = wantLost(t, tm, func() (*RunResult, error) { err := leading(); return result, err }, 0)
 	if why := result.Lost[0].Why; !strings.Contains(why, "was not here 5s after the run was interrupted") {
 		t.Errorf("it was lost: %s", why)
 	}
@@ -263,7 +263,7 @@ func TestFilesTravel(t *testing.T) {
 		t.Fatal(err)
 	}
 	tm := newTeam(t, 1)
-	tm.Plan.Files = []File{{"scenario/s.yaml", empty}, {"users-0", large}}
+	tm.Plan.Files = []PlanFile{{"scenario/s.yaml", empty}, {"users-0", large}}
 	ctx, cancel := context.WithCancel(t.Context())
 	lead, _ := tm.start(ctx)
 	got, w := map[string]string{}, tm.worker(0, &work{})

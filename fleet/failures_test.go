@@ -14,7 +14,7 @@ import (
 )
 
 // wantLost waits for a result that lacks just the shards given.
-func wantLost(t *testing.T, tm *team, lead func() (*Result, error), shards ...int) *Result {
+func wantLost(t *testing.T, tm *team, lead func() (*RunResult, error), shards ...int) *RunResult {
 	t.Helper()
 	result, err := lead()
 	if err != nil {
@@ -22,7 +22,7 @@ func wantLost(t *testing.T, tm *team, lead func() (*Result, error), shards ...in
 	}
 	var lost []int
 	for _, l := range result.Lost {
-		lost = append(lost, l.Shard)
+		lost = append(lost, l.Index)
 	}
 	if !slices.Equal(lost, shards) {
 		t.Fatalf("lost are %v, not %v:\n%s", lost, shards, tm.says.all())
@@ -92,8 +92,9 @@ func TestCutOffWorkerStopsAndKeeps(t *testing.T) {
 	if result.Parts[0] == nil || result.Parts[0].Interrupted {
 		t.Error("the other shard was touched")
 	}
-	if lost := result.Lost[0]; lost.Host != "host-1" || lost.Why != "not heard of for 2.5s" {
-		t.Errorf("lost: %v", lost)
+	if why := result.Lost[0].Why; !strings.HasPrefix(why, "host-1, last heard of ") ||
+		!strings.HasSuffix(why, "s after the start: not heard of for 2.5s") {
+		t.Errorf("lost: %s", why)
 	}
 }
 
@@ -193,7 +194,7 @@ func TestInterrupted(t *testing.T) {
 	tm, w := newTeam(t, 2), &work{requests: 10, length: time.Minute, begun: make(chan measure.Shard, 2)}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var result *Result
+	var result *RunResult
 	leading := begin(func() (err error) { result, err = tm.lead(ctx); return err })
 	works := []func() error{
 		begin(func() error { return tm.worker(0, w).Work(t.Context()) }),

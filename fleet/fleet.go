@@ -71,14 +71,14 @@ type Plan struct {
 	Spread time.Duration
 	// Files are what workers need. Where there is no file of the scenario, Withheld says
 	// why its text does not travel, and workers must have it.
-	Files    []File
+	Files    []PlanFile
 	Withheld string
 }
 
 func (p *Plan) maxFinal() int64 { return max(p.MaxFinal, minFinal) }
 
-// File is a file that travels to the workers.
-type File struct {
+// PlanFile is a file that travels to the workers.
+type PlanFile struct {
 	// Name is what the worker calls it, a relative path with slashes.
 	Name string
 	// Path is where the coordinator reads it.

@@ -177,7 +177,7 @@ type team struct {
 }
 
 // lead has the coordinator lead, once.
-func (tm *team) lead(ctx context.Context) (*Result, error) {
+func (tm *team) lead(ctx context.Context) (*RunResult, error) {
 	defer close(tm.ended)
 	return tm.Lead(ctx)
 }
@@ -248,8 +248,8 @@ func (tm *team) worker(shard int, w *work) *Worker {
 
 // start has the coordinator lead and so many workers work, and returns what
 // waits for what came of them.
-func (tm *team) start(ctx context.Context, workers ...*Worker) (lead func() (*Result, error), works []func() error) {
-	var result *Result
+func (tm *team) start(ctx context.Context, workers ...*Worker) (lead func() (*RunResult, error), works []func() error) {
+	var result *RunResult
 	leading := begin(func() (err error) {
 		result, err = tm.lead(ctx)
 		return err
@@ -257,7 +257,7 @@ func (tm *team) start(ctx context.Context, workers ...*Worker) (lead func() (*Re
 	for _, w := range workers {
 		works = append(works, begin(func() error { return w.Work(ctx) }))
 	}
-	return func() (*Result, error) { err := leading(); return result, err }, works
+	return func() (*RunResult, error) { err := leading(); return result, err }, works
 }
 
 // begin runs f beside, and returns what waits for its end.

@@ -60,7 +60,7 @@ func (r *coordination) told() int64 {
 }
 
 // tell takes in the seconds that a worker tells of.
-func (m *member) tell(ticks []measure.Tick, from int64) {
+func (m *shardWorker) tell(ticks []measure.Tick, from int64) {
 	if m.ticks == nil {
 		m.ticks = map[int64]measure.Tick{}
 	}
@@ -75,7 +75,7 @@ func (m *member) tell(ticks []measure.Tick, from int64) {
 }
 
 // tellOwn takes in what a worker says of mfaload's own part in its shard.
-func (m *member) tellOwn(p *measure.OwnPart) {
+func (m *shardWorker) tellOwn(p *measure.OwnPart) {
 	if p != nil && int64(p.From) <= m.upTo+int64(maxGap/time.Second) {
 		m.own.Extend(p)
 	}

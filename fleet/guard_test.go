@@ -25,7 +25,7 @@ func TestStopOnLooksAtAllShards(t *testing.T) {
 	r := newRun(c, nowhere, said.say)
 	r.state.Phase = going
 	for i := range r.shards {
-		r.shards[i] = &member{shard: i, stage: running}
+		r.shards[i] = &shardWorker{shard: i, stage: running}
 	}
 	tell := func(shard int, ticks ...measure.Tick) {
 		r.shards[shard].tell(ticks, r.second)
@@ -65,7 +65,7 @@ func TestStopOnKnowsTheMachines(t *testing.T) {
 		r := newRun(c, &nats.Conn{}, c.Say)
 		r.state.Phase = going
 		for i := range r.shards {
-			r.shards[i] = &member{shard: i, stage: running}
+			r.shards[i] = &shardWorker{shard: i, stage: running}
 		}
 		recorder := measure.NewRecorder(1, nil, 0)
 		ticks := recorder.Ticks(true)

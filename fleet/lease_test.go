@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mfaload/internal/machine"
 )
 
 // steps is a lease on a clock that a test sets.
@@ -131,7 +133,7 @@ func TestSilentWorkerIsOutForGood(t *testing.T) {
 
 // Of two coordinators of one name, one after the other, workers hear their own.
 func TestOtherEpochIsNotHeard(t *testing.T) {
-	s := &session{epoch: "a", changed: make(chan struct{})}
+	s := &coordinatorLink{epoch: "a", changed: make(chan struct{})}
 	for _, now := range []runState{{Epoch: "b", Phase: going}, {Phase: going}} {
 		s.hear(heard(now))
 		if s.state.Phase != "" {
@@ -145,7 +147,7 @@ func TestOtherEpochIsNotHeard(t *testing.T) {
 
 // BenchmarkLease is what asking for the leave to send costs each request.
 func BenchmarkLease(b *testing.B) {
-	l := newLease(sinceBoot, time.Now, func(error) {})
+	l := newLease(machine.SinceBoot, time.Now, func(error) {})
 	for b.Loop() {
 		if !l.holds() && !l.look() {
 			b.Fatal("it ended")

@@ -146,7 +146,7 @@ func FuzzMessage(f *testing.F) {
 			}
 		case 1:
 			if b, ok := taken[beat](t, data); ok {
-				m := &member{}
+				m := &shardWorker{}
 				if s := b.Snapshot; s != nil {
 					m.tell(s.Ticks, 1)
 					m.tellOwn(s.Own)

@@ -17,6 +17,7 @@ import (
 	"math/big"
 	"net"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -202,3 +203,33 @@ func same(a, b string) bool {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
+
+// serverLog keeps the last error of the embedded server, and nothing else: what
+// matters of a run, its two ends say themselves.
+type serverLog struct {
+	mu   sync.Mutex
+	text string
+}
+
+func (l *serverLog) keep(format string, v []any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = fmt.Sprintf(format, v...)
+}
+
+// last is the last error; nil where there was none.
+func (l *serverLog) last() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.text == "" {
+		return nil
+	}
+	return errors.New(l.text)
+}
+
+func (l *serverLog) Noticef(string, ...any)         {}
+func (l *serverLog) Warnf(string, ...any)           {}
+func (l *serverLog) Debugf(string, ...any)          {}
+func (l *serverLog) Tracef(string, ...any)          {}
+func (l *serverLog) Errorf(format string, v ...any) { l.keep(format, v) }
+func (l *serverLog) Fatalf(format string, v ...any) { l.keep(format, v) }

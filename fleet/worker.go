@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"mfaload/internal/disk"
 	"mfaload/measure"
 	"mfaload/runner"
 )
@@ -50,7 +51,7 @@ func (w *Worker) Work(ctx context.Context) error {
 		return w.notStarted(waiting, err)
 	}
 	defer nc.Close()
-	s, err := newSession(nc, w, id)
+	s, err := newCoordinatorLink(nc, w, id)
 	if err != nil {
 		return w.notStarted(waiting, err)
 	}
@@ -117,7 +118,7 @@ func cause(ctx context.Context, err error) error {
 }
 
 // join gets the plan, reads the scenario, compares, and claims a shard.
-func (w *Worker) join(ctx context.Context, s *session) (ShardRun, error) {
+func (w *Worker) join(ctx context.Context, s *coordinatorLink) (ShardRun, error) {
 	p, err := s.plan(ctx, w)
 	if err != nil {
 		return nil, err
@@ -137,7 +138,7 @@ func (w *Worker) join(ctx context.Context, s *session) (ShardRun, error) {
 		return nil, fmt.Errorf("%w: the scenario that this worker reads is not the coordinator's: its hash is %.12s, the coordinator's %.12s; "+
 			"compare the file, and the variables that it names", ErrMismatch, loaded.Hash, p.Hash)
 	}
-	if s.shard, err = s.counter.claim(ctx, claim{w.Shard, s.host, loaded.Hash}); err != nil {
+	if s.shard, err = s.client.claim(ctx, claim{w.Shard, s.host, loaded.Hash}); err != nil {
 		return nil, err
 	}
 	w.Say("shard %d of %d, of %s in run %s", s.shard, p.Shards, p.Scenario, w.run())
@@ -154,13 +155,13 @@ type loadError struct{ error }
 func (e loadError) Unwrap() error { return e.error }
 
 // load fetches the files and reads the scenario.
-func (w *Worker) load(ctx context.Context, s *session, p planMessage) (*WorkerScenario, error) {
-	scratch, err := NewScratch("mfaload-worker-")
+func (w *Worker) load(ctx context.Context, s *coordinatorLink, p planMessage) (*WorkerScenario, error) {
+	scratch, err := disk.NewScratch("mfaload-worker-")
 	if err != nil {
 		return nil, err
 	}
 	defer scratch.Close()
-	if err := s.counter.fetch(ctx, p.Files, scratch.Dir); err != nil {
+	if err := s.client.fetch(ctx, p.Files, scratch.Dir); err != nil {
 		return nil, err
 	}
 	offer := Offer{Run: w.run(), Scenario: p.Scenario, Answers: p.Answers, Dir: scratch.Dir, Withheld: p.Withheld}
@@ -175,7 +176,7 @@ func (w *Worker) load(ctx context.Context, s *session, p planMessage) (*WorkerSc
 }
 
 // arm gets ready, and returns how to begin once all are armed.
-func (w *Worker) arm(ctx context.Context, s *session, part ShardRun) (runner.Start, error) {
+func (w *Worker) arm(ctx context.Context, s *coordinatorLink, part ShardRun) (runner.Start, error) {
 	s.enter(claimed)
 	go s.beats(ctx, part)
 	select {
@@ -210,7 +211,7 @@ func (w *Worker) arm(ctx context.Context, s *session, part ShardRun) (runner.Sta
 }
 
 // send runs the part and delivers what it measured.
-func (w *Worker) send(attached context.Context, s *session, part ShardRun, at runner.Start) error {
+func (w *Worker) send(attached context.Context, s *coordinatorLink, part ShardRun, at runner.Start) error {
 	s.enter(running)
 	m, err := part.Run(s.load, at)
 	if err != nil {
@@ -240,12 +241,12 @@ func (w *Worker) send(attached context.Context, s *session, part ShardRun, at ru
 }
 
 // deliver hands the measurement over, and waits until the coordinator has all.
-func (w *Worker) deliver(ctx context.Context, s *session, m *measure.Measurement) error {
+func (w *Worker) deliver(ctx context.Context, s *coordinatorLink, m *measure.Measurement) error {
 	packed, err := pack(m)
 	if err != nil {
 		return err
 	}
-	if err := s.counter.deliver(ctx, packed); err != nil {
+	if err := s.client.deliver(ctx, packed); err != nil {
 		return fmt.Errorf("deliver the measurement: %w", err)
 	}
 	s.enter(delivered)
@@ -253,10 +254,10 @@ func (w *Worker) deliver(ctx context.Context, s *session, m *measure.Measurement
 	return err
 }
 
-// newSession prepares to hear the coordinator.
-func newSession(nc *nats.Conn, w *Worker, id string) (*session, error) {
-	s := &session{nc: nc, names: subjects{w.run()}, id: id, host: cut(w.Host, maxHost), shard: AnyShard, changed: make(chan struct{})}
-	s.counter = &coordinatorClient{s.names, id, nc}
+// newCoordinatorLink prepares to hear the coordinator.
+func newCoordinatorLink(nc *nats.Conn, w *Worker, id string) (*coordinatorLink, error) {
+	s := &coordinatorLink{nc: nc, names: subjects{w.run()}, id: id, host: cut(w.Host, maxHost), shard: AnyShard, changed: make(chan struct{})}
+	s.client = &coordinatorClient{s.names, id, nc}
 	s.heard = time.Now()
 	var err error
 	if s.sub, err = nc.Subscribe(s.names.state(), s.hear); err != nil {

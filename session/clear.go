@@ -31,7 +31,7 @@ func lockFolder(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := lock(f); err != nil {
+	if err := disk.Lock(f); err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("%s: %w", path, errWriting)
 	}

@@ -39,7 +39,7 @@ func (j *journalOf) Write(b []byte) (int, error) {
 // make makes the file, in place of one that nobody writes to.
 func (j *journalOf) make() error {
 	if old, err := disk.OpenRegular(j.path); err == nil {
-		err = lock(old)
+		err = disk.Lock(old)
 		_ = old.Close()
 		if err != nil {
 			return fmt.Errorf("%s: another run writes to it: %w", j.path, err)
@@ -50,7 +50,7 @@ func (j *journalOf) make() error {
 		return err
 	}
 	j.file = f
-	return lock(f)
+	return disk.Lock(f)
 }
 
 // ReadAt implements [journal.File].
@@ -136,7 +136,7 @@ func (f *Folder) rebuild() (*measure.Measurement, error) {
 		return nil, err
 	}
 	defer file.Close()
-	if err := lock(file); err != nil {
+	if err := disk.Lock(file); err != nil {
 		return nil, fmt.Errorf("%s: the run goes on: it writes its results at its end", f.path)
 	}
 	m, err := journal.Rebuild(file)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"mfaload/internal/disk"
 	"mfaload/internal/text"
 )
 
@@ -36,7 +37,7 @@ func LockSearch(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := lock(f); err != nil {
+	if err := disk.Lock(f); err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("%s: the search goes on, in another process\n%s", path,
 			text.Hint("wait until it ends, or end it"))

@@ -25,16 +25,16 @@ func bundledUsers(group int) string { return fmt.Sprintf("users-%d", group) }
 // bundle is what workers need to read the same scenario. Its text travels as it
 // is written: variables are filled in where they arrive.
 type bundle struct {
-	*fleet.Scratch
+	*disk.Scratch
 	stdin    *os.File
-	files    []fleet.File
+	files    []fleet.PlanFile
 	withheld string // why the scenario's text does not travel
 }
 
 // newBundle makes room, and keeps what is read from standard input: workers
 // need it too.
 func (a *app) newBundle() (*bundle, error) {
-	scratch, err := fleet.NewScratch("mfaload-run-")
+	scratch, err := disk.NewScratch("mfaload-run-")
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func (l *bundle) packScenario(s *scenario.Scenario) {
 			"set it where the workers run", at.Line)
 		return
 	}
-	var beside []fleet.File
+	var beside []fleet.PlanFile
 	for _, st := range s.Load.Stages {
 		if st.Profile == nil {
 			continue
@@ -97,7 +97,7 @@ func (l *bundle) packScenario(s *scenario.Scenario) {
 			l.withheld = fmt.Sprintf("a stage reads %s, which is not below its folder", st.Profile.File)
 			return
 		}
-		beside = append(beside, fleet.File{Name: path.Join(scenarioFolder, filepath.ToSlash(rel)),
+		beside = append(beside, fleet.PlanFile{Name: path.Join(scenarioFolder, filepath.ToSlash(rel)),
 			Path: st.Profile.File})
 	}
 	l.add(path.Join(scenarioFolder, filepath.Base(s.File)), s.File)
@@ -113,7 +113,7 @@ func (l *bundle) add(name, file string) {
 			return
 		}
 	}
-	l.files = append(l.files, fleet.File{Name: name, Path: file})
+	l.files = append(l.files, fleet.PlanFile{Name: name, Path: file})
 }
 
 // beside is where a file is that a scenario names.

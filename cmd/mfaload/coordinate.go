@@ -323,7 +323,7 @@ func keptByWorkers() string {
 }
 
 // judge merges and judges the shards that are there, also where there is none.
-func (l *coordination) judge(result *fleet.Result) error {
+func (l *coordination) judge(result *fleet.RunResult) error {
 	var all []*measure.Measurement
 	for _, m := range result.Parts {
 		if m != nil {
@@ -331,15 +331,7 @@ func (l *coordination) judge(result *fleet.Result) error {
 		}
 	}
 	m, lost, err := mergeAlike(all)
-	for _, shard := range result.Lost {
-		text := fmt.Sprintf("%s, last heard of %v after the start: %s", shard.Host,
-			shard.At.Round(100*time.Millisecond), shard.Why)
-		one := measure.LostShard{Index: shard.Shard, Why: text}
-		if shard.Last != nil {
-			one.Last = shard.Last.SoFar
-		}
-		lost = append(lost, one)
-	}
+	lost = append(lost, result.Lost...)
 	slices.SortFunc(lost, measure.CompareLostShards)
 	if err == nil && m == nil {
 		m, err = measure.NoMeasurement(l.about(result), l.coordinator.Plan.Run, l.coordinator.Plan.Shards,
@@ -383,7 +375,7 @@ func mergeAlike(all []*measure.Measurement) (m *measure.Measurement, lost []meas
 }
 
 // about is what is known of a run without a measurement.
-func (l *coordination) about(result *fleet.Result) *measure.Measurement {
+func (l *coordination) about(result *fleet.RunResult) *measure.Measurement {
 	m := &measure.Measurement{Scenario: l.scenario.Name, Hash: l.coordinator.Plan.Hash,
 		Version: l.coordinator.Plan.Version, Started: result.Started,
 		Parts: l.parts, Terms: report.TermsOf(l.scenario).Encode()}

@@ -18,7 +18,7 @@ const maxBars = 16
 // fleetView shows how far the shards of a run are.
 type fleetView struct {
 	mu     sync.Mutex
-	status *fleet.Status
+	status *fleet.RunStatus
 	before [][]fleetMark // by shard, of the last 10 s, for the rate
 }
 
@@ -32,7 +32,7 @@ type fleetMark struct {
 // showFleet shows the run until hide is called: bars on a terminal, a line now
 // and then elsewhere, nothing with -q.
 func (a *app) showFleet(l *coordination) (hide func()) {
-	v := &fleetView{status: &fleet.Status{}}
+	v := &fleetView{status: &fleet.RunStatus{}}
 	switch {
 	case a.ui.quiet:
 		return func() {}
@@ -41,7 +41,7 @@ func (a *app) showFleet(l *coordination) (hide func()) {
 		return a.ui.showFleetBars(l.scenario.Name, l.coordinator.Plan.Shards, v)
 	}
 	n := 0
-	l.coordinator.Watch = func(s *fleet.Status) {
+	l.coordinator.Watch = func(s *fleet.RunStatus) {
 		v.take(s)
 		// It is told four times a second.
 		if n++; s.Going && (n%8 == 0 && n <= 80 || n%40 == 0) {
@@ -52,7 +52,7 @@ func (a *app) showFleet(l *coordination) (hide func()) {
 }
 
 // take takes in how the run stands.
-func (v *fleetView) take(s *fleet.Status) {
+func (v *fleetView) take(s *fleet.RunStatus) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.status = s

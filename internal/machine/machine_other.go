@@ -34,3 +34,10 @@ func LocalPorts() int { return 65535 - 49152 + 1 }
 func NewWait() (wait func(context.Context, time.Time), stop func()) {
 	return TimerWait, func() {}
 }
+
+// SinceBoot is a clock that nobody sets, and that goes on while the process is stopped. While
+// the machine is suspended it may stand still.
+func SinceBoot() time.Duration { return time.Since(began) }
+
+// began is where the clock counts from.
+var began = time.Now()

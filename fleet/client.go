@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -21,6 +23,27 @@ type coordinatorClient struct {
 	subjects
 	id string
 	nc *nats.Conn
+}
+
+// ask sends a request until there is a response, or the context ends. All requests of a run may
+// be sent more than once: the second response is the first one's.
+func (c *coordinatorClient) ask(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
+	for {
+		try, cancel := context.WithTimeout(ctx, 2*time.Second)
+		response, err := c.nc.RequestMsgWithContext(try, m)
+		cancel()
+		if err == nil {
+			return response, nil
+		}
+		if errors.Is(err, nats.ErrMaxPayload) {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, cause(ctx, err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // claim asks for a shard.
@@ -41,6 +64,60 @@ func (c *coordinatorClient) claim(ctx context.Context, want claim) (shard int, e
 		return AnyShard, fmt.Errorf("the coordinator gave shard %d for %d", g.Shard, want.Shard)
 	}
 	return g.Shard, nil
+}
+
+// fetch gets the files of the plan into a folder.
+func (c *coordinatorClient) fetch(ctx context.Context, refs []fileRef, dir string) error {
+	for i, ref := range refs {
+		path := filepath.Join(dir, filepath.FromSlash(ref.Name)) // it is local: see plan.check
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return fmt.Errorf("make a folder for the files of the run: %w", err)
+		}
+		if err := c.fetchFile(ctx, i, ref, path); err != nil {
+			return fmt.Errorf("get %s from the coordinator: %w", ref.Name, err)
+		}
+	}
+	return nil
+}
+
+func (c *coordinatorClient) fetchFile(ctx context.Context, index int, ref fileRef, path string) error {
+	out, err := disk.New(path)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	sum := sha256.New()
+	for offset := int64(0); offset < ref.Size; {
+		data, err := c.fetchPiece(ctx, fileChunk{index, offset}, min(pieceSize, ref.Size-offset))
+		if err != nil {
+			return err
+		}
+		sum.Write(data)
+		if _, err := out.Write(data); err != nil {
+			return err
+		}
+		offset += int64(len(data))
+	}
+	if hex.EncodeToString(sum.Sum(nil)) != ref.SHA256 {
+		return errors.New("it was changed since the coordinator started: start all again")
+	}
+	return out.Close()
+}
+
+// fetchPiece asks for a piece until there is a response.
+func (c *coordinatorClient) fetchPiece(ctx context.Context, p fileChunk, size int64) ([]byte, error) {
+	m := nats.NewMsg(c.subjects.file(c.id))
+	m.Data = encode(p)
+	response, err := c.ask(ctx, m)
+	switch {
+	case err != nil:
+		return nil, err
+	case response.Header.Get(failedHeader) != "":
+		return nil, errors.New(tidy(response.Header.Get(failedHeader)))
+	case int64(len(response.Data)) != size:
+		return nil, fmt.Errorf("a piece of it has %d bytes, not %d", len(response.Data), size)
+	}
+	return response.Data, nil
 }
 
 // errRefusedFinal says that the coordinator takes nothing of this worker.

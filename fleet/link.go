@@ -9,17 +9,19 @@ import (
 	"sync"
 	"time"
 
+	"mfaload/internal/machine"
+
 	"github.com/nats-io/nats.go"
 )
 
-// session is a worker's connection to the coordinator of a run.
-type session struct {
+// coordinatorLink is a worker's connection to the coordinator of a run.
+type coordinatorLink struct {
 	nc            *nats.Conn
 	sub           *nats.Subscription
 	names         subjects
 	id            string
 	host          string
-	counter       *coordinatorClient
+	client        *coordinatorClient
 	shards        int
 	shard         int
 	spread        time.Duration
@@ -38,7 +40,7 @@ type session struct {
 
 // hear takes in what the coordinator says. One of another epoch leads another run of the same
 // name: it is none of this worker's.
-func (s *session) hear(m *nats.Msg) {
+func (s *coordinatorLink) hear(m *nats.Msg) {
 	now, err := decode[runState](m.Data)
 	if err != nil {
 		return
@@ -61,14 +63,14 @@ func (s *session) hear(m *nats.Msg) {
 
 // now returns the coordinator's state, a channel that is closed when it
 // changes, and how long ago it was heard of.
-func (s *session) now() (runState, <-chan struct{}, time.Duration) {
+func (s *coordinatorLink) now() (runState, <-chan struct{}, time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state, s.changed, time.Since(s.heard)
 }
 
 // await waits for a state.
-func (s *session) await(ctx context.Context, is func(runState) bool) (runState, error) {
+func (s *coordinatorLink) await(ctx context.Context, is func(runState) bool) (runState, error) {
 	for {
 		now, changed, _ := s.now()
 		if is(now) {
@@ -84,7 +86,7 @@ func (s *session) await(ctx context.Context, is func(runState) bool) (runState, 
 
 // plan asks for the plan until there is an answer: with an external server, the
 // worker may be there before the coordinator.
-func (s *session) plan(ctx context.Context, w *Worker) (planMessage, error) {
+func (s *coordinatorLink) plan(ctx context.Context, w *Worker) (planMessage, error) {
 	question := encode(hello{Protocol: protocol, Version: w.Version, Host: s.host})
 	for {
 		try, cancel := context.WithTimeout(ctx, 2*time.Second)
@@ -108,11 +110,11 @@ func (s *session) plan(ctx context.Context, w *Worker) (planMessage, error) {
 // attach returns a context that ends when the worker is no longer part of a run,
 // with the reason, and begins to watch for that. Until the load begins, it ends
 // at the deadline too.
-func (s *session) attach(ctx context.Context, part ShardRun, within time.Duration, deadline time.Time) (context.Context, func()) {
+func (s *coordinatorLink) attach(ctx context.Context, part ShardRun, within time.Duration, deadline time.Time) (context.Context, func()) {
 	attached, detach := context.WithCancelCause(ctx)
 	load, stop := context.WithCancel(attached)
 	s.mu.Lock()
-	s.heard, s.lease = time.Now(), newLease(sinceBoot, time.Now, detach)
+	s.heard, s.lease = time.Now(), newLease(machine.SinceBoot, time.Now, detach)
 	s.load = load
 	s.mu.Unlock()
 	go s.watch(attached, detach, part, stop, within, deadline)
@@ -125,7 +127,7 @@ const reconnectAfter = 3 * beatEvery / 2
 
 // watch is the dead-man switch: it ends the load when the coordinator wants it
 // or is not heard of.
-func (s *session) watch(ctx context.Context, detach context.CancelCauseFunc, part ShardRun, stop func(), within time.Duration, deadline time.Time) {
+func (s *coordinatorLink) watch(ctx context.Context, detach context.CancelCauseFunc, part ShardRun, stop func(), within time.Duration, deadline time.Time) {
 	ticker := time.NewTicker(beatEvery / 10)
 	defer ticker.Stop()
 	var renewed time.Time
@@ -156,14 +158,14 @@ func (s *session) watch(ctx context.Context, detach context.CancelCauseFunc, par
 }
 
 // waiting says that the load has not begun.
-func (s *session) waiting() bool {
+func (s *coordinatorLink) waiting() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.self.Stage == claimed || s.self.Stage == ready || s.self.Stage == armed
 }
 
 // enter says how far the worker is.
-func (s *session) enter(now workerStage) {
+func (s *coordinatorLink) enter(now workerStage) {
 	s.mu.Lock()
 	s.self.Stage = now
 	s.mu.Unlock()
@@ -171,7 +173,7 @@ func (s *session) enter(now workerStage) {
 }
 
 // leave says that the worker goes, and why.
-func (s *session) leave(now workerStage, why error) {
+func (s *coordinatorLink) leave(now workerStage, why error) {
 	s.mu.Lock()
 	switch s.self.Stage = now; {
 	case errors.Is(why, context.Canceled):
@@ -184,7 +186,7 @@ func (s *session) leave(now workerStage, why error) {
 	_ = s.nc.FlushTimeout(time.Second)
 }
 
-func (s *session) setClock(c clock) {
+func (s *coordinatorLink) setClock(c clock) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.self.Offset, s.self.RoundTrip = c.offset, c.roundTrip
@@ -192,7 +194,7 @@ func (s *session) setClock(c clock) {
 
 // say publishes the worker's beat. What can't be published now is made up for
 // by the next one.
-func (s *session) say(snapshot *Snapshot) {
+func (s *coordinatorLink) say(snapshot *Snapshot) {
 	s.mu.Lock()
 	b := s.self
 	s.mu.Unlock()
@@ -206,7 +208,7 @@ func (s *session) say(snapshot *Snapshot) {
 }
 
 // beats says how the worker is, until the context ends.
-func (s *session) beats(ctx context.Context, part ShardRun) {
+func (s *coordinatorLink) beats(ctx context.Context, part ShardRun) {
 	ticker := time.NewTicker(beatEvery)
 	defer ticker.Stop()
 	var last time.Time
@@ -227,4 +229,4 @@ func (s *session) beats(ctx context.Context, part ShardRun) {
 	}
 }
 
-func (s *session) close() { _ = s.sub.Unsubscribe() }
+func (s *coordinatorLink) close() { _ = s.sub.Unsubscribe() }

@@ -23,22 +23,22 @@ type coordination struct {
 	quit   chan struct{} // closed when nobody takes events any more
 
 	state     runState
-	shards    []*member          // by shard; nil where nobody has it
-	members   map[string]*member // the same, by the worker's ID
-	admitted  sync.Map           // the IDs among them, for those who do not own the run
-	strangers int                // how often workers were named that do not take part
-	failed    error              // why nothing is sent
-	loadEnds  time.Time          // when all workers' load is to be over; zero is not known
-	signalled bool               // the run's user wants its end
-	moved     time.Time          // when the collecting of measurements came further, at last
-	guard     *runner.Guard      // nil where nothing ends the run
-	second    int64              // the next one that it is told
+	shards    []*shardWorker          // by shard; nil where nobody has it
+	members   map[string]*shardWorker // the same, by the worker's ID
+	admitted  sync.Map                // the IDs among them, for those who do not own the run
+	strangers int                     // how often workers were named that do not take part
+	failed    error                   // why nothing is sent
+	loadEnds  time.Time               // when all workers' load is to be over; zero is not known
+	signalled bool                    // the run's user wants its end
+	moved     time.Time               // when the collecting of measurements came further, at last
+	guard     *runner.Guard           // nil where nothing ends the run
+	second    int64                   // the next one that it is told
 	renewed   time.Time
 }
 
-// member is a worker that has a shard. Its ID is one of this process of the worker: who is
+// shardWorker is a worker that has a shard. Its ID is one of this process of the worker: who is
 // started again has another one, and finds the shard taken.
-type member struct {
+type shardWorker struct {
 	host      string
 	shard     int
 	stage     workerStage
@@ -59,7 +59,7 @@ type member struct {
 func newRun(c *Coordinator, nc *nats.Conn, say func(string, ...any)) *coordination {
 	r := &coordination{c: c, nc: nc, names: subjects{c.Plan.Run}, say: say, events: make(chan func(), 1024), quit: make(chan struct{}),
 		state:  runState{Epoch: newWorkerID()},
-		shards: make([]*member, c.Plan.Shards), members: map[string]*member{}, second: 1}
+		shards: make([]*shardWorker, c.Plan.Shards), members: map[string]*shardWorker{}, second: 1}
 	if r.guard = newGuard(&c.Plan); r.guard != nil {
 		r.guard.Own = r.own
 	}
@@ -133,7 +133,7 @@ func (r *coordination) grant(id string, c claim) grant {
 	if r.state.Phase != gathering {
 		return refuse("the run has begun: it takes no more workers")
 	}
-	m = &member{host: c.Host, shard: shard, stage: claimed, heard: time.Now()}
+	m = &shardWorker{host: c.Host, shard: shard, stage: claimed, heard: time.Now()}
 	r.shards[shard], r.members[id] = m, m
 	r.admitted.Store(id, true)
 	r.say("shard %d: %s", shard, c.Host)
@@ -190,7 +190,7 @@ func (r *coordination) look() {
 // reconnect makes the connection to an external server anew when nobody at all
 // is heard of.
 func (r *coordination) reconnect() {
-	quiet := func(m *member) bool { return time.Since(m.heard) >= reconnectAfter }
+	quiet := func(m *shardWorker) bool { return time.Since(m.heard) >= reconnectAfter }
 	if r.c.External != nil && r.all(quiet) && time.Since(r.renewed) >= reconnectAfter {
 		_ = r.nc.ForceReconnect() // an error means that it is under way
 		r.renewed = time.Now()
@@ -200,7 +200,7 @@ func (r *coordination) reconnect() {
 // lose names a shard whose worker is not heard of any more, gave up, or takes too long. It is
 // lost for good: the state tells its worker to stop, and nothing of it is taken any more. Were
 // one taken back that had stood still, its figures would be of another load than the plan's.
-func (r *coordination) lose(m *member, why string) {
+func (r *coordination) lose(m *shardWorker, why string) {
 	if r.state.Phase == gathering || r.state.Phase == arming {
 		r.fail("shard %d (%s) was lost before the start: %s", m.shard, m.host, why)
 		return
@@ -253,7 +253,7 @@ func (r *coordination) interrupt() {
 }
 
 // all says whether something is so of every shard.
-func (r *coordination) all(is func(*member) bool) bool {
+func (r *coordination) all(is func(*shardWorker) bool) bool {
 	for _, m := range r.shards {
 		if m == nil || !is(m) {
 			return false
@@ -274,12 +274,12 @@ func (r *coordination) advance() {
 		}
 	}
 	switch {
-	case r.state.Phase == gathering && r.all(func(m *member) bool { return m.stage == ready }):
+	case r.state.Phase == gathering && r.all(func(m *shardWorker) bool { return m.stage == ready }):
 		r.state.Start = time.Now().Add(startLead).Round(0).UTC()
 		r.say("all %d workers are ready: the start is at %s", len(r.shards), r.state.Start.Format("15:04:05.000Z"))
 		r.enter(arming, "")
 		time.AfterFunc(startLead-margin, func() { r.post(r.armedLate) })
-	case r.state.Phase == arming && r.all(func(m *member) bool { return m.stage == armed }):
+	case r.state.Phase == arming && r.all(func(m *shardWorker) bool { return m.stage == armed }):
 		r.say("all are armed: going")
 		r.setLoadEnd()
 		r.enter(going, "")
@@ -305,7 +305,7 @@ func (r *coordination) over() bool {
 	if r.state.Phase != going && r.state.Phase != stopping {
 		return false
 	}
-	return r.all(func(m *member) bool { return m.final != nil || m.lost })
+	return r.all(func(m *shardWorker) bool { return m.final != nil || m.lost })
 }
 
 // linger waits a moment until the workers heard what the last word is.
@@ -338,13 +338,23 @@ func (r *coordination) awaited() bool {
 	return false
 }
 
-func (r *coordination) result() *Result {
-	result := &Result{Started: r.state.Start}
+// lostShard says what became of a shard whose measurement is not here.
+func (m *shardWorker) lostShard(start time.Time) measure.LostShard {
+	lost := measure.LostShard{Index: m.shard, Why: fmt.Sprintf("%s, last heard of %v after the start: %s", m.host,
+		m.heard.Sub(start).Round(100*time.Millisecond), m.why)}
+	if m.last != nil {
+		lost.Last = m.last.SoFar
+	}
+	return lost
+}
+
+func (r *coordination) result() *RunResult {
+	result := &RunResult{Started: r.state.Start}
 	for _, m := range r.shards {
 		result.Parts = append(result.Parts, m.final)
 		result.RoundTrip = max(result.RoundTrip, m.roundTrip)
 		if m.final == nil {
-			result.Lost = append(result.Lost, LostShard{Shard: m.shard, Host: m.host, Why: m.why, At: m.heard.Sub(r.state.Start), Last: m.last})
+			result.Lost = append(result.Lost, m.lostShard(r.state.Start))
 		}
 	}
 	return result
