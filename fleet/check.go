@@ -58,7 +58,8 @@ var (
 // plain says whether texts are as tidy leaves them.
 func plain(limit int, all ...string) bool {
 	return !slices.ContainsFunc(all, func(text string) bool {
-		return len(text) > limit || strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsPrint(c) })
+		return len(text) > limit ||
+			strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsPrint(c) })
 	})
 }
 
@@ -85,7 +86,8 @@ func (p planMessage) check() error {
 		if size += f.Size; f.Size < 0 || size < 0 || size > maxFilesSize {
 			return fmt.Errorf("its files have more than %d MiB", maxFilesSize>>20)
 		}
-		if sum, err := hex.DecodeString(f.SHA256); err != nil || len(sum) != 32 || !filepath.IsLocal(filepath.FromSlash(f.Name)) || !plain(maxText, f.Name) {
+		if sum, err := hex.DecodeString(f.SHA256); err != nil || len(sum) != 32 ||
+			!filepath.IsLocal(filepath.FromSlash(f.Name)) || !plain(maxText, f.Name) {
 			return errors.New("a file has no name or checksum that could be")
 		}
 	}
@@ -93,7 +95,8 @@ func (p planMessage) check() error {
 }
 
 func (s runState) check() error {
-	if !plain(maxText, s.Why) || !plain(maxHost, s.Epoch) || s.Stop != nil && !plain(maxText, s.Stop.Condition, s.Stop.Observed) {
+	if !plain(maxText, s.Why) || !plain(maxHost, s.Epoch) ||
+		s.Stop != nil && !plain(maxText, s.Stop.Condition, s.Stop.Observed) {
 		return errText
 	}
 	if !slices.Contains([]runPhase{gathering, arming, going, stopping, cancelled, done}, s.Phase) {
@@ -109,7 +112,8 @@ func (b beat) check() error {
 	switch {
 	case !plain(maxHost, b.Host) || !plain(maxText, b.Why):
 		return errText
-	case !slices.Contains([]workerStage{refused, claimed, ready, armed, running, delivering, delivered, gone, left}, b.Stage):
+	case !slices.Contains([]workerStage{refused, claimed, ready, armed, running, delivering, delivered,
+		gone, left}, b.Stage):
 		return errors.New("it has an unknown stage")
 	case b.Shard < AnyShard || b.Shard >= measure.MaxShards || b.RoundTrip < 0 || b.RoundTrip > time.Hour:
 		return errSize

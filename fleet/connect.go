@@ -62,8 +62,10 @@ func newWorkerID() string {
 // is over.
 func lasting(name string) []nats.Option {
 	return []nats.Option{
-		nats.Name(name), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(reconnectWait, reconnectWait),
-		nats.Timeout(connectWithin), nats.SetCustomDialer(&net.Dialer{Timeout: dialTimeout}), nats.DontRandomize(),
+		nats.Name(name), nats.MaxReconnects(-1),
+		nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(reconnectWait, reconnectWait),
+		nats.Timeout(connectWithin), nats.SetCustomDialer(&net.Dialer{Timeout: dialTimeout}),
+		nats.DontRandomize(),
 		nats.PingInterval(5 * time.Second), nats.MaxPingsOutstanding(2),
 		// Asynchronous errors show themselves as silence.
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}),
@@ -72,7 +74,8 @@ func lasting(name string) []nats.Option {
 
 // connect connects a worker to an embedded server.
 func (j *Join) connect(id string) (*nats.Conn, error) {
-	options := append(lasting("mfaload worker"), nats.UserInfo(id, j.Token), nats.CustomInboxPrefix(subjects{j.Run}.inbox(id)),
+	options := append(lasting("mfaload worker"), nats.UserInfo(id, j.Token),
+		nats.CustomInboxPrefix(subjects{j.Run}.inbox(id)),
 		nats.IgnoreDiscoveredServers(), nats.Secure(j.tls()))
 	// One address at a time: the one that works is then the only one that a
 	// broken connection is made to again, without waiting for others.
@@ -96,8 +99,9 @@ var errPin = errors.New("the server is not the one of the join file: its certifi
 func (j *Join) tls() *tls.Config {
 	want, _ := hex.DecodeString(j.Pin) // it was checked
 	return &tls.Config{
-		MinVersion:         tls.VersionTLS13,
-		InsecureSkipVerify: true, // #nosec G402 -- names and authorities mean nothing here; VerifyConnection is all there is
+		MinVersion: tls.VersionTLS13,
+		// #nosec G402 -- names and authorities mean nothing here; VerifyConnection is all there is
+		InsecureSkipVerify: true,
 		VerifyConnection: func(s tls.ConnectionState) error {
 			if len(s.PeerCertificates) == 0 {
 				return errPin
@@ -118,7 +122,8 @@ func (e *External) connect(name, inbox string) (*nats.Conn, error) {
 	if e.CA != "" {
 		pem, err := disk.Read(e.CA, disk.MaxCredentials)
 		if err != nil {
-			return nil, settingsError{fmt.Errorf("read the authorities of the NATS server: %w: fix --nats-ca", err)}
+			return nil, settingsError{fmt.Errorf("read the authorities of the NATS server: %w: fix --nats-ca",
+				err)}
 		}
 		if secure.RootCAs, err = x509.SystemCertPool(); err != nil {
 			secure.RootCAs = x509.NewCertPool()
@@ -130,7 +135,8 @@ func (e *External) connect(name, inbox string) (*nats.Conn, error) {
 	if e.Certificate != "" {
 		pair, err := disk.KeyPair(e.Certificate, e.Key)
 		if err != nil {
-			return nil, settingsError{fmt.Errorf("read the certificate for the NATS server: %w: fix --nats-cert and --nats-key", err)}
+			return nil, settingsError{fmt.Errorf(
+				"read the certificate for the NATS server: %w: fix --nats-cert and --nats-key", err)}
 		}
 		secure.Certificates = []tls.Certificate{pair}
 	}
@@ -138,7 +144,8 @@ func (e *External) connect(name, inbox string) (*nats.Conn, error) {
 	if e.Creds != "" {
 		credentials, err := disk.Read(e.Creds, disk.MaxCredentials)
 		if err != nil {
-			return nil, settingsError{fmt.Errorf("read the credentials for the NATS server: %w: fix --creds", err)}
+			return nil, settingsError{fmt.Errorf("read the credentials for the NATS server: %w: fix --creds",
+				err)}
 		}
 		options = append(options, nats.UserCredentialBytes(credentials))
 	}
@@ -171,8 +178,10 @@ func connectError(err error) error {
 		return nil
 	case errors.Is(err, errPin):
 		return fmt.Errorf("%w: %w: take the join file of this run's coordinator", errRefused, errPin)
-	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked), errors.Is(err, nats.ErrAccountAuthExpired):
-		return fmt.Errorf("%w: the NATS server does not take the credentials: take the join file, or the credentials, of this run", errRefused)
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired),
+		errors.Is(err, nats.ErrAuthRevoked), errors.Is(err, nats.ErrAccountAuthExpired):
+		return fmt.Errorf("%w: the NATS server does not take the credentials: take the join file, or "+
+			"the credentials, of this run", errRefused)
 	case errors.Is(err, nats.ErrSecureConnWanted), errors.Is(err, nats.ErrSecureConnRequired):
 		return fmt.Errorf("%w: the NATS server offers no TLS: switch it on there, TLS 1.3", errRefused)
 	case errors.As(err, &unknown), errors.As(err, &host), errors.As(err, &invalid):

@@ -12,7 +12,8 @@ import (
 func TestWrongFilesAreNoReasonToWait(t *testing.T) {
 	nowhere, urls := filepath.Join(t.TempDir(), "nowhere"), []string{"tls://127.0.0.1:1"}
 	for _, e := range []*External{
-		{URLs: urls, CA: nowhere}, {URLs: urls, Certificate: nowhere, Key: nowhere}, {URLs: urls, Creds: nowhere}, {URLs: urls, NKey: nowhere},
+		{URLs: urls, CA: nowhere}, {URLs: urls, Certificate: nowhere, Key: nowhere},
+		{URLs: urls, Creds: nowhere}, {URLs: urls, NKey: nowhere},
 	} {
 		_, err := dial(t.Context(), func() (*nats.Conn, error) { return e.connect("test", "_INBOX.test") })
 		if err == nil || !strings.Contains(err.Error(), ": fix --") {

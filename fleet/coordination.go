@@ -57,7 +57,8 @@ type shardWorker struct {
 }
 
 func newRun(c *Coordinator, nc *nats.Conn, say func(string, ...any)) *coordination {
-	r := &coordination{c: c, nc: nc, names: subjects{c.Plan.Run}, say: say, events: make(chan func(), 1024), quit: make(chan struct{}),
+	r := &coordination{c: c, nc: nc, names: subjects{c.Plan.Run}, say: say,
+		events: make(chan func(), 1024), quit: make(chan struct{}),
 		state:  runState{Epoch: newWorkerID()},
 		shards: make([]*shardWorker, c.Plan.Shards), members: map[string]*shardWorker{}, second: 1}
 	if r.guard = newGuard(&c.Plan); r.guard != nil {
@@ -128,7 +129,8 @@ func (r *coordination) grant(id string, c claim) grant {
 	case shard == AnyShard:
 		return refuse(fmt.Sprintf("all %d shards have a worker: this one is not needed", len(r.shards)))
 	case r.shards[shard] != nil:
-		return refuse(fmt.Sprintf("shard %d: another worker has it: give each worker an index of its own, and end the other one first where it was started again", shard))
+		return refuse(fmt.Sprintf("shard %d: another worker has it: give each worker an index of its own, "+
+			"and end the other one first where it was started again", shard))
 	}
 	if r.state.Phase != gathering {
 		return refuse("the run has begun: it takes no more workers")
@@ -276,7 +278,8 @@ func (r *coordination) advance() {
 	switch {
 	case r.state.Phase == gathering && r.all(func(m *shardWorker) bool { return m.stage == ready }):
 		r.state.Start = time.Now().Add(startLead).Round(0).UTC()
-		r.say("all %d workers are ready: the start is at %s", len(r.shards), r.state.Start.Format("15:04:05.000Z"))
+		r.say("all %d workers are ready: the start is at %s", len(r.shards),
+			r.state.Start.Format("15:04:05.000Z"))
 		r.enter(arming, "")
 		time.AfterFunc(startLead-margin, func() { r.post(r.armedLate) })
 	case r.state.Phase == arming && r.all(func(m *shardWorker) bool { return m.stage == armed }):
@@ -340,8 +343,9 @@ func (r *coordination) awaited() bool {
 
 // lostShard says what became of a shard whose measurement is not here.
 func (m *shardWorker) lostShard(start time.Time) measure.LostShard {
-	lost := measure.LostShard{Index: m.shard, Why: fmt.Sprintf("%s, last heard of %v after the start: %s", m.host,
-		m.heard.Sub(start).Round(100*time.Millisecond), m.why)}
+	lost := measure.LostShard{Index: m.shard,
+		Why: fmt.Sprintf("%s, last heard of %v after the start: %s", m.host,
+			m.heard.Sub(start).Round(100*time.Millisecond), m.why)}
 	if m.last != nil {
 		lost.Last = m.last.SoFar
 	}

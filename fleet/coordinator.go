@@ -43,7 +43,8 @@ type RunResult struct {
 }
 
 // errExists says that there is a run of that name.
-var errExists = errors.New("the NATS server has a run of that name, and its coordinator is alive: choose another --run")
+var errExists = errors.New("the NATS server has a run of that name, and its coordinator is alive: " +
+	"choose another --run")
 
 // Lead leads a run: it waits for the workers, has them begin at one time, and
 // collects what they measured. When the context ends before the start, nothing
@@ -119,10 +120,12 @@ func (c *Coordinator) alone(ctx context.Context, r *coordination) error {
 // listen responds to workers and takes in what they say.
 func (r *coordination) listen(files *files) error {
 	p := r.c.Plan
-	response := encode(planMessage{Protocol: protocol, Version: p.Version, Epoch: r.state.Epoch, Scenario: p.Scenario, Hash: p.Hash, Shards: p.Shards,
-		Answers: p.Answers, Files: files.refs, Withheld: tidy(p.Withheld), Spread: p.Spread})
+	response := encode(planMessage{Protocol: protocol, Version: p.Version, Epoch: r.state.Epoch,
+		Scenario: p.Scenario, Hash: p.Hash, Shards: p.Shards, Answers: p.Answers, Files: files.refs,
+		Withheld: tidy(p.Withheld), Spread: p.Spread})
 	if len(response) > int(r.nc.MaxPayload()) {
-		return fmt.Errorf("the plan of the run has %d bytes, and the NATS server takes %d: use fewer files, or raise its max_payload", len(response), r.nc.MaxPayload())
+		return fmt.Errorf("the plan of the run has %d bytes, and the NATS server takes %d: use fewer "+
+			"files, or raise its max_payload", len(response), r.nc.MaxPayload())
 	}
 	subscriptions := map[string]nats.MsgHandler{
 		r.names.hello("*"): func(m *nats.Msg) { r.greet(m, response) },
@@ -149,14 +152,16 @@ func (r *coordination) greet(m *nats.Msg, response []byte) {
 	h, err := decode[hello](m.Data)
 	if err == nil && (h.Protocol != protocol || h.Version != r.c.Plan.Version) {
 		r.post(func() {
-			r.stranger("a worker at %s is mfaload %.60q, and this is %s: it can't take part", h.Host, h.Version, r.c.Plan.Version)
+			r.stranger("a worker at %s is mfaload %.60q, and this is %s: it can't take part", h.Host,
+				h.Version, r.c.Plan.Version)
 		})
 	}
 }
 
 // hearOther notices another coordinator of the same run.
 func (r *coordination) hearOther(m *nats.Msg) {
-	if s, err := decode[runState](m.Data); err != nil || s.Epoch == r.state.Epoch || s.Phase == done || s.Phase == cancelled {
+	if s, err := decode[runState](m.Data); err != nil || s.Epoch == r.state.Epoch || s.Phase == done ||
+		s.Phase == cancelled {
 		return
 	}
 	r.post(func() {

@@ -36,8 +36,10 @@ func TestCredentialsAndMutualTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true,
-		TrustedKeys: []string{publicOf(t, operator)}, AccountResolver: resolver, SystemAccount: publicOf(t, system), TLS: true, TLSVerify: true, TLSTimeout: 5,
-		TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}, ClientCAs: authority, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS13}})
+		TrustedKeys: []string{publicOf(t, operator)}, AccountResolver: resolver, SystemAccount: publicOf(t,
+			system), TLS: true, TLSVerify: true, TLSTimeout: 5,
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}, ClientCAs: authority,
+			ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS13}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +48,8 @@ func TestCredentialsAndMutualTLS(t *testing.T) {
 	if !s.ReadyForConnections(30 * time.Second) {
 		t.Fatal("the server did not come up")
 	}
-	external := &External{URLs: []string{"tls://" + s.Addr().String()}, CA: cert, Certificate: cert, Key: key, Creds: creds}
+	external := &External{URLs: []string{"tls://" + s.Addr().String()}, CA: cert, Certificate: cert, Key: key,
+		Creds: creds}
 	tm, w := externalTeam(2, external), &work{requests: 300}
 	leading, works := tm.start(t.Context(), tm.externalWorker(external, w), tm.externalWorker(external, w))
 	wantLost(t, tm, leading)
@@ -58,7 +61,8 @@ func TestCredentialsAndMutualTLS(t *testing.T) {
 	stranger := newAccount(t, operator, &server.MemAccResolver{})
 	unknown := *external
 	unknown.Creds = credentials(t, filepath.Join(dir, "stranger.creds"), stranger)
-	wantError(t, tm.externalWorker(&unknown, w).Work(t.Context()), ErrNotStarted, "does not take the credentials")
+	wantError(t, tm.externalWorker(&unknown, w).Work(t.Context()), ErrNotStarted,
+		"does not take the credentials")
 	bare := *external
 	bare.Certificate, bare.Key = "", ""
 	nc, err := bare.connect("test", "_INBOX.test")

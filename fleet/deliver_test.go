@@ -114,11 +114,13 @@ func TestClaimIsOnesOwn(t *testing.T) {
 	}
 	a.beat(1, claimed)
 	for _, want := range []claim{{1, "b", testHash}, {1, "a", testHash}} {
-		if shard, err := b.claim(ctx, want); err == nil || !strings.Contains(err.Error(), "shard 1: another worker has it") {
+		if shard, err := b.claim(ctx, want); err == nil || !strings.Contains(err.Error(),
+			"shard 1: another worker has it") {
 			t.Errorf("shard %d, %v", shard, err)
 		}
 	}
-	if _, err := b.claim(ctx, claim{AnyShard, "b", "0ther"}); err == nil || !strings.Contains(err.Error(), "another scenario") {
+	if _, err := b.claim(ctx, claim{AnyShard, "b", "0ther"}); err == nil || !strings.Contains(err.Error(),
+		"another scenario") {
 		t.Error(err)
 	}
 	if shard, err := b.claim(ctx, claim{AnyShard, "b", testHash}); err != nil || shard == 1 {
@@ -149,7 +151,10 @@ func TestUnreadableDelivery(t *testing.T) {
 		make func(time.Time) []byte
 	}{
 		"no measurement": {"can't be read", func(time.Time) []byte { return []byte("measured") }},
-		"cut off":        {"can't be read", func(at time.Time) []byte { p := good(at, func(*measure.Measurement) {}); return p[:len(p)/2] }},
+		"cut off": {"can't be read", func(at time.Time) []byte {
+			p := good(at, func(*measure.Measurement) {})
+			return p[:len(p)/2]
+		}},
 		"another's shard": {"it is not of shard 0", func(at time.Time) []byte {
 			return good(at, func(m *measure.Measurement) { m.Shard.Index = 1 })
 		}},
@@ -255,7 +260,8 @@ func TestDamagedDeliveryIsSentAgain(t *testing.T) {
 func TestFilesTravel(t *testing.T) {
 	dir := t.TempDir()
 	large := filepath.Join(dir, "users")
-	if err := os.WriteFile(large, bytes.Repeat([]byte("788d4931-6936-43f2-82ff-178f57622981\n"), 100_000), 0o600); err != nil {
+	if err := os.WriteFile(large, bytes.Repeat([]byte("788d4931-6936-43f2-82ff-178f57622981\n"), 100_000),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	empty := filepath.Join(dir, "empty")
@@ -297,5 +303,6 @@ func TestFilesTravel(t *testing.T) {
 
 func parcelOf(packed []byte) *packedMeasurement {
 	sum := sha256.Sum256(packed)
-	return &packedMeasurement{bytes.NewReader(packed), offer{Size: int64(len(packed)), SHA256: hex.EncodeToString(sum[:])}}
+	return &packedMeasurement{bytes.NewReader(packed), offer{Size: int64(len(packed)),
+		SHA256: hex.EncodeToString(sum[:])}}
 }

@@ -35,9 +35,12 @@ func certificate(t *testing.T, dir string) (cert, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour),
+		IsCA:     true, BasicConstraintsValid: true,
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +83,8 @@ func nkey(t *testing.T, path string) (public string) {
 // externalTeam is a coordinator at an external server.
 func externalTeam(shards int, coordinator *External) *team {
 	said := &says{}
-	return &team{says: said, ended: make(chan struct{}), Coordinator: &Coordinator{External: coordinator, Within: time.Minute, Say: said.say,
+	return &team{says: said, ended: make(chan struct{}), Coordinator: &Coordinator{External: coordinator,
+		Within: time.Minute, Say: said.say,
 		Plan: Plan{Run: "pr-812", Version: testVersion, Hash: testHash, Scenario: "test", Shards: shards}}}
 }
 
@@ -135,7 +139,8 @@ authorization: {users: [
 	urls := awaitPorts(t, dir)
 	external := func(seed string) *External { return &External{URLs: urls, NKey: seed, CA: cert} }
 	tm, w := externalTeam(2, external(lead)), &work{requests: 300, length: time.Second}
-	leading, works := tm.start(t.Context(), tm.externalWorker(external(help), w), tm.externalWorker(external(help), w))
+	leading, works := tm.start(t.Context(), tm.externalWorker(external(help), w),
+		tm.externalWorker(external(help), w))
 	wantLost(t, tm, leading)
 	for _, work := range works {
 		if err := work(); err != nil {
@@ -144,8 +149,10 @@ authorization: {users: [
 	}
 	stranger := filepath.Join(dir, "stranger.nk")
 	nkey(t, stranger)
-	wantError(t, tm.externalWorker(external(stranger), w).Work(t.Context()), ErrNotStarted, "does not take the credentials")
-	wantError(t, tm.externalWorker(&External{URLs: urls, NKey: help}, w).Work(t.Context()), ErrNotStarted, "--nats-ca")
+	wantError(t, tm.externalWorker(external(stranger), w).Work(t.Context()), ErrNotStarted,
+		"does not take the credentials")
+	wantError(t, tm.externalWorker(&External{URLs: urls, NKey: help}, w).Work(t.Context()), ErrNotStarted,
+		"--nats-ca")
 }
 
 // awaitPorts reads where a server listens from the file that it writes.
@@ -172,7 +179,8 @@ func TestClusterLosesAServer(t *testing.T) {
 	cert, key := certificate(t, dir)
 	servers, urls := cluster(t, dir, cert, key)
 	external := &External{URLs: urls, CA: cert}
-	tm, w := externalTeam(2, external), &work{requests: 300, length: 5 * time.Second, begun: make(chan measure.Shard, 2)}
+	tm, w := externalTeam(2, external), &work{requests: 300, length: 5 * time.Second,
+		begun: make(chan measure.Shard, 2)}
 	leading, works := tm.start(t.Context(), tm.externalWorker(external, w), tm.externalWorker(external, w))
 	tm.awaitBegin(t, w)
 	servers[0].Shutdown()
@@ -206,7 +214,8 @@ func cluster(t *testing.T, dir, cert, key string) (servers []*server.Server, url
 	for i := range 3 {
 		port := 0
 		_, _ = fmt.Sscanf(routes[i].Port(), "%d", &port)
-		s, err := server.NewServer(&server.Options{ServerName: fmt.Sprint("node-", i), Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, TLS: true, TLSTimeout: 5,
+		s, err := server.NewServer(&server.Options{ServerName: fmt.Sprint("node-", i), Host: "127.0.0.1",
+			Port: server.RANDOM_PORT, NoSigs: true, TLS: true, TLSTimeout: 5,
 			TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13},
 			Routes:    routes, Cluster: server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: port}})
 		if err != nil {

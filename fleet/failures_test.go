@@ -158,7 +158,8 @@ func TestSurplusAndDoubleWorkers(t *testing.T) {
 	wantError(t, tm.worker(0, w).Work(ctx), ErrNotStarted, "shard 0: another worker has it")
 	last := begin(func() error { return tm.worker(1, w).Work(ctx) })
 	tm.await(t, "shard 1: host-1")
-	wantError(t, tm.worker(AnyShard, w).Work(ctx), ErrNotStarted, "all 2 shards have a worker: this one is not needed")
+	wantError(t, tm.worker(AnyShard, w).Work(ctx), ErrNotStarted, "all 2 shards have a worker: this one "+
+		"is not needed")
 	cancel()
 	_, err := lead()
 	wantError(t, err, context.Canceled, "nothing was sent")
@@ -173,7 +174,9 @@ func TestForeignWorkers(t *testing.T) {
 	other.Version = "v0"
 	wantError(t, other.Work(ctx), ErrMismatch, "the coordinator is mfaload v-test, and this worker v0")
 	other = tm.worker(AnyShard, w)
-	other.Load = func(context.Context, Offer) (*WorkerScenario, error) { return &WorkerScenario{Hash: "0ther"}, nil }
+	other.Load = func(context.Context, Offer) (*WorkerScenario, error) {
+		return &WorkerScenario{Hash: "0ther"}, nil
+	}
 	wantError(t, other.Work(ctx), ErrMismatch, "its hash is 0ther, the coordinator's 5ca1ab1e")
 	wantError(t, tm.worker(1, w).Work(ctx), ErrMismatch, "shard 1 was asked for, and the run has 1")
 	join := *tm.join
@@ -233,20 +236,25 @@ func TestWorkerMay(t *testing.T) {
 	defer nc.Close()
 	nc.SetErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { denied <- err })
 	n := subjects{"test"}
-	for _, subject := range []string{n.state(), n.beat("*"), n.beat(other), n.claim(other), n.final(other), n.file(other),
-		n.inbox(other) + ".x", "$KV.mfaload-test-shards.0", "$O.mfaload-test-large.C.x", "$JS.API.STREAM.CREATE.more", "$JS.API.STREAM.LIST", "anything"} {
+	for _, subject := range []string{n.state(), n.beat("*"), n.beat(other), n.claim(other), n.final(other),
+		n.file(other),
+		n.inbox(other) + ".x", "$KV.mfaload-test-shards.0", "$O.mfaload-test-large.C.x",
+		"$JS.API.STREAM.CREATE.more", "$JS.API.STREAM.LIST", "anything"} {
 		if err := nc.Publish(subject, []byte("{}")); err != nil {
 			t.Fatal(err)
 		}
-		if err := <-denied; !strings.Contains(strings.ToLower(err.Error()), "permissions violation for publish") {
+		if err := <-denied; !strings.Contains(strings.ToLower(err.Error()), "permissions violation "+
+			"for publish") {
 			t.Errorf("publish to %s: %v", subject, err)
 		}
 	}
-	for _, subject := range []string{">", n.subject(">"), n.beat("*"), n.subject("final.>"), n.inbox("*") + ".>", "$KV.>", "$O.>", "$SYS.>"} {
+	for _, subject := range []string{">", n.subject(">"), n.beat("*"), n.subject("final.>"),
+		n.inbox("*") + ".>", "$KV.>", "$O.>", "$SYS.>"} {
 		if _, err := nc.SubscribeSync(subject); err != nil {
 			t.Fatal(err)
 		}
-		if err := <-denied; !strings.Contains(strings.ToLower(err.Error()), "permissions violation for subscription") {
+		if err := <-denied; !strings.Contains(strings.ToLower(err.Error()), "permissions violation for "+
+			"subscription") {
 			t.Errorf("subscribe to %s: %v", subject, err)
 		}
 	}

@@ -242,13 +242,15 @@ func newTeam(t *testing.T, shards int) *team {
 }
 
 func (tm *team) worker(shard int, w *work) *Worker {
-	return &Worker{Join: tm.join, Version: testVersion, Host: fmt.Sprint("host-", shard), Shard: shard, Within: time.Minute,
-		Load: w.load, Say: func(string, ...any) {}}
+	return &Worker{Join: tm.join, Version: testVersion, Host: fmt.Sprint("host-", shard), Shard: shard,
+		Within: time.Minute,
+		Load:   w.load, Say: func(string, ...any) {}}
 }
 
 // start has the coordinator lead and so many workers work, and returns what
 // waits for what came of them.
-func (tm *team) start(ctx context.Context, workers ...*Worker) (lead func() (*RunResult, error), works []func() error) {
+func (tm *team) start(ctx context.Context, workers ...*Worker) (lead func() (*RunResult, error),
+	works []func() error) {
 	var result *RunResult
 	leading := begin(func() (err error) {
 		result, err = tm.lead(ctx)
@@ -269,7 +271,8 @@ func begin(f func() error) (wait func() error) {
 
 func TestAllWell(t *testing.T) {
 	tm, w := newTeam(t, 3), &work{requests: 500}
-	lead, works := tm.start(t.Context(), tm.worker(AnyShard, w), tm.worker(AnyShard, w), tm.worker(AnyShard, w))
+	lead, works := tm.start(t.Context(), tm.worker(AnyShard, w), tm.worker(AnyShard, w),
+		tm.worker(AnyShard, w))
 	result, err := lead()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, tm.says.all())

@@ -12,7 +12,8 @@ import (
 
 // second is a tick in which so many of 100 requests had no answer.
 func second(n int64, failed uint64) measure.Tick {
-	return measure.Tick{Second: n, Counts: measure.Progress{Sent: 100, Clean: 100 - failed, Expected: 100 - failed, Failed: failed}}
+	return measure.Tick{Second: n, Counts: measure.Progress{Sent: 100, Clean: 100 - failed,
+		Expected: 100 - failed, Failed: failed}}
 }
 
 // What ends the run is held against the sums of all shards: here none of the two
@@ -60,8 +61,10 @@ func TestStopOnLooksAtAllShards(t *testing.T) {
 // processor time to spare while requests failed.
 func TestStopOnKnowsTheMachines(t *testing.T) {
 	for _, busy := range []bool{false, true} {
-		c := &Coordinator{Say: (&says{}).say, Plan: Plan{Run: "r", Shards: 2, StopOn: []scenario.StopCondition{
-			{Threshold: scenario.Threshold{Metric: scenario.ErrorRate, Limit: 0.1}, Window: 2 * time.Second}}}}
+		c := &Coordinator{Say: (&says{}).say, Plan: Plan{Run: "r", Shards: 2,
+			StopOn: []scenario.StopCondition{
+				{Threshold: scenario.Threshold{Metric: scenario.ErrorRate, Limit: 0.1},
+					Window: 2 * time.Second}}}}
 		r := newRun(c, &nats.Conn{}, c.Say)
 		r.state.Phase = going
 		for i := range r.shards {
@@ -71,9 +74,11 @@ func TestStopOnKnowsTheMachines(t *testing.T) {
 		ticks := recorder.Ticks(true)
 		for n := int64(1); n < 5; n++ {
 			for range 100 {
-				recorder.Record(0, &measure.Observation{Intended: time.Duration(n-1) * time.Second, Done: time.Duration(n) * time.Second, Failed: true, Label: "timeout"})
+				recorder.Record(0, &measure.Observation{Intended: time.Duration(n-1) * time.Second,
+					Done: time.Duration(n) * time.Second, Failed: true, Label: "timeout"})
 			}
-			own := &measure.OwnPart{Workers: 100, From: int(n - 1), Profile: measure.LoadProfile{Due: []uint64{100}}}
+			own := &measure.OwnPart{Workers: 100, From: int(n - 1),
+				Profile: measure.LoadProfile{Due: []uint64{100}}}
 			if busy {
 				own.Seconds = []measure.OwnSecond{{Second: n - 1, Available: time.Second, CPU: time.Second}}
 			}

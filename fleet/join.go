@@ -77,10 +77,12 @@ func (j *Join) check() error {
 func checkURLs(all []string) error {
 	for i, text := range all {
 		text = strings.TrimSuffix(text, "/")
-		if u, err := url.Parse(text); err == nil && u.Hostname() != "" && u.Port() != "" && text == "tls://"+u.Host {
+		if u, err := url.Parse(text); err == nil && u.Hostname() != "" && u.Port() != "" &&
+			text == "tls://"+u.Host {
 			continue
 		}
-		return fmt.Errorf("NATS server %d is not of the form tls://host:port, without a user and without anything behind it", i+1)
+		return fmt.Errorf("NATS server %d is not of the form tls://host:port, without a user and "+
+			"without anything behind it", i+1)
 	}
 	return nil
 }

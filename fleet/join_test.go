@@ -72,7 +72,8 @@ func TestBadJoinFiles(t *testing.T) {
 }
 
 func TestAddresses(t *testing.T) {
-	for from, want := range map[string]string{"192.0.2.1:4222": "192.0.2.1:4222", "[2001:db8::1]:1": "[2001:db8::1]:1"} {
+	for from, want := range map[string]string{"192.0.2.1:4222": "192.0.2.1:4222",
+		"[2001:db8::1]:1": "[2001:db8::1]:1"} {
 		at, err := net.ResolveTCPAddr("tcp", from)
 		if err != nil {
 			t.Fatal(err)
@@ -96,7 +97,8 @@ func FuzzParseJoin(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(data)
-	f.Add([]byte(`{"schema":"mfaload/join/v1","run":"r","urls":["tls://[::1]:4222"],"certificate_sha256":"","token":""}`))
+	f.Add([]byte(`{"schema":"mfaload/join/v1","run":"r","urls":["tls://[::1]:4222"],` +
+		`"certificate_sha256":"","token":""}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		j, err := ParseJoin(data)
 		if err != nil {

@@ -42,7 +42,8 @@ func newLease(clock func() time.Duration, now func() time.Time, end context.Canc
 // holds says whether the worker may send. It is quick as long as others look.
 func (l *lease) holds() bool {
 	now, last := l.now(), l.last.Load()
-	stepped := now.Round(0).Sub(last.Round(0)).Abs() // of the wall clock, which goes on in a suspended machine
+	// of the wall clock, which goes on in a suspended machine
+	stepped := now.Round(0).Sub(last.Round(0)).Abs()
 	if max(now.Sub(*last), stepped) < lookAgain {
 		return !l.over.Load()
 	}

@@ -110,7 +110,8 @@ func (s *coordinatorLink) plan(ctx context.Context, w *Worker) (planMessage, err
 // attach returns a context that ends when the worker is no longer part of a run,
 // with the reason, and begins to watch for that. Until the load begins, it ends
 // at the deadline too.
-func (s *coordinatorLink) attach(ctx context.Context, part ShardRun, within time.Duration, deadline time.Time) (context.Context, func()) {
+func (s *coordinatorLink) attach(ctx context.Context, part ShardRun, within time.Duration,
+	deadline time.Time) (context.Context, func()) {
 	attached, detach := context.WithCancelCause(ctx)
 	load, stop := context.WithCancel(attached)
 	s.mu.Lock()
@@ -127,7 +128,8 @@ const reconnectAfter = 3 * beatEvery / 2
 
 // watch is the dead-man switch: it ends the load when the coordinator wants it
 // or is not heard of.
-func (s *coordinatorLink) watch(ctx context.Context, detach context.CancelCauseFunc, part ShardRun, stop func(), within time.Duration, deadline time.Time) {
+func (s *coordinatorLink) watch(ctx context.Context, detach context.CancelCauseFunc, part ShardRun,
+	stop func(), within time.Duration, deadline time.Time) {
 	ticker := time.NewTicker(beatEvery / 10)
 	defer ticker.Stop()
 	var renewed time.Time
@@ -135,7 +137,8 @@ func (s *coordinatorLink) watch(ctx context.Context, detach context.CancelCauseF
 		now, changed, quiet := s.now()
 		switch {
 		case slices.Contains(now.Out, s.shard):
-			detach(fmt.Errorf("the coordinator has given up shard %d: it was not heard of for %v, or took too long", s.shard, missing))
+			detach(fmt.Errorf("the coordinator has given up shard %d: it was not heard of for %v, or "+
+				"took too long", s.shard, missing))
 		case now.Phase == cancelled:
 			detach(errors.New(now.Why))
 		case now.Phase == stopping && now.Stop != nil:

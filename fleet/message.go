@@ -148,7 +148,8 @@ func decode[T message](data []byte) (m T, err error) {
 	}
 	if err != nil {
 		var none T
-		return none, fmt.Errorf("read a message of the run: %w: all must have the same version of mfaload", err)
+		return none, fmt.Errorf("read a message of the run: %w: all must have the same version of mfaload",
+			err)
 	}
 	return m, nil
 }
@@ -177,5 +178,6 @@ func (n subjects) inbox(id string) string { return "_INBOX." + id }
 // workerMay are the subjects that a worker may publish to and subscribe to: its own, and the
 // state of the run. They are all that a worker needs, with any server.
 func (n subjects) workerMay(id string) (publish, subscribe []string) {
-	return []string{n.hello(id), n.claim(id), n.clock(id), n.file(id), n.beat(id), n.final(id)}, []string{n.state(), n.inbox(id) + ".>"}
+	return []string{n.hello(id), n.claim(id), n.clock(id), n.file(id), n.beat(id), n.final(id)},
+		[]string{n.state(), n.inbox(id) + ".>"}
 }

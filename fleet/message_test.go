@@ -15,13 +15,15 @@ import (
 
 // testBeat is a beat with all that one may have.
 func testBeat() beat {
-	return beat{Host: "machine-1", Shard: 3, Stage: running, Offset: -time.Second, RoundTrip: time.Millisecond,
-		Snapshot: snapshot(shardOf(3, 8), 1)}
+	return beat{Host: "machine-1", Shard: 3, Stage: running, Offset: -time.Second,
+		RoundTrip: time.Millisecond,
+		Snapshot:  snapshot(shardOf(3, 8), 1)}
 }
 
 func testPlan() planMessage {
-	return planMessage{Protocol: protocol, Version: testVersion, Scenario: "s", Hash: testHash, Shards: 8, Spread: time.Second,
-		Files: []fileRef{{"scenario/s.yaml", 10, strings.Repeat("0a", 32)}}}
+	return planMessage{Protocol: protocol, Version: testVersion, Scenario: "s", Hash: testHash, Shards: 8,
+		Spread: time.Second,
+		Files:  []fileRef{{"scenario/s.yaml", 10, strings.Repeat("0a", 32)}}}
 }
 
 // What comes over the network and would have somebody run out of memory, panic, or
@@ -58,8 +60,10 @@ func TestHostileMessages(t *testing.T) {
 		"a round trip before now":  bentBeat(func(b *beat) { b.RoundTrip = -1 }),
 		"more clean than sent":     bentBeat(func(b *beat) { b.Snapshot.Progress.Clean = 2 }),
 		"no part":                  bentBeat(func(b *beat) { b.Snapshot.SoFar = nil }),
-		"seconds without figures":  bentBeat(func(b *beat) { b.Snapshot.Ticks = []measure.Tick{{Seconds: []*measure.Second{{}}}} }),
-		"a part before the start":  bentBeat(func(b *beat) { b.Snapshot.Own = &measure.OwnPart{From: -1} }),
+		"seconds without figures": bentBeat(func(b *beat) {
+			b.Snapshot.Ticks = []measure.Tick{{Seconds: []*measure.Second{{}}}}
+		}),
+		"a part before the start": bentBeat(func(b *beat) { b.Snapshot.Own = &measure.OwnPart{From: -1} }),
 		"a part of many seconds": bentBeat(func(b *beat) {
 			b.Snapshot.Own = &measure.OwnPart{Profile: measure.LoadProfile{Due: make([]uint64, 1000)}}
 		}),
@@ -94,7 +98,8 @@ func TestMessagesAreFrozen(t *testing.T) {
 	long.Snapshot.Own = &measure.OwnPart{From: 1, Profile: measure.LoadProfile{Due: []uint64{1, 2}}}
 	whole := testPlan()
 	whole.Epoch, whole.Answers, whole.Withheld = "epoch", 2, "why"
-	stop := &measure.Stop{At: time.Second, Condition: "condition", Observed: "observed", Early: true, OfTimes: true}
+	stop := &measure.Stop{At: time.Second, Condition: "condition", Observed: "observed", Early: true,
+		OfTimes: true}
 	var text strings.Builder
 	for _, m := range []struct {
 		kind    string
@@ -104,10 +109,12 @@ func TestMessagesAreFrozen(t *testing.T) {
 		{"piece", fileChunk{1, 1 << 19}}, {"claim", claim{AnyShard, "machine-1", testHash}},
 		{"grant", grant{3, ""}}, {"grant", grant{-1, "all are taken"}},
 		{"offer", offer{1 << 20, strings.Repeat("0a", 32), 1 << 19}},
-		{"receipt", receipt{Next: 1 << 19}}, {"receipt", receipt{Wait: true}}, {"receipt", receipt{Stored: true}},
+		{"receipt", receipt{Next: 1 << 19}}, {"receipt", receipt{Wait: true}},
+		{"receipt", receipt{Stored: true}},
 		{"receipt", receipt{Refused: "why"}}, {"beat", testBeat()}, {"beat", long},
 		{"state", runState{Phase: going, Epoch: "epoch", Start: start, Stop: &measure.Stop{}}},
-		{"state", runState{Phase: stopping, Epoch: "epoch", Start: start, Why: "why", Stop: stop, Out: []int{1, 2}}},
+		{"state", runState{Phase: stopping, Epoch: "epoch", Start: start, Why: "why", Stop: stop,
+			Out: []int{1, 2}}},
 		{"phases", []runPhase{gathering, arming, going, stopping, cancelled, done}},
 		{"stages", []workerStage{refused, claimed, ready, armed, running, delivering, delivered, gone, left}},
 		{"protocol", protocol},
@@ -132,8 +139,10 @@ func TestMessagesAreFrozen(t *testing.T) {
 // What coordinator and workers say to each other: whatever is taken has sizes
 // that nobody runs out of memory with, and is said again the same.
 func FuzzMessage(f *testing.F) {
-	for kind, message := range []any{testPlan(), testBeat(), hello{protocol, testVersion, "machine-1"}, runState{Phase: going, Start: time.Unix(1e9, 0), Stop: &measure.Stop{}},
-		claim{AnyShard, "machine-1", testHash}, grant{3, ""}, offer{1 << 20, strings.Repeat("0a", 32), 1 << 19}, receipt{Next: 1 << 19}, fileChunk{1, 1 << 19}} {
+	for kind, message := range []any{testPlan(), testBeat(), hello{protocol, testVersion, "machine-1"},
+		runState{Phase: going, Start: time.Unix(1e9, 0), Stop: &measure.Stop{}},
+		claim{AnyShard, "machine-1", testHash}, grant{3, ""}, offer{1 << 20, strings.Repeat("0a", 32),
+			1 << 19}, receipt{Next: 1 << 19}, fileChunk{1, 1 << 19}} {
 		f.Add(uint8(kind), encode(message))
 	}
 	f.Add(uint8(0), []byte(`{"shards":1e18,"spread_ns":-9223372036854775808}`))
@@ -141,7 +150,8 @@ func FuzzMessage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind uint8, data []byte) {
 		switch kind % 9 {
 		case 0:
-			if p, ok := taken[planMessage](t, data); ok && p.Protocol == protocol && (p.Shards < 1 || p.Shards > measure.MaxShards || p.Spread < 0 || len(p.Files) > maxFiles) {
+			if p, ok := taken[planMessage](t, data); ok && p.Protocol == protocol &&
+				(p.Shards < 1 || p.Shards > measure.MaxShards || p.Spread < 0 || len(p.Files) > maxFiles) {
 				t.Errorf("%s is taken for a plan", data)
 			}
 		case 1:

@@ -108,7 +108,8 @@ func Listen(address string, identity *Identity) (*Embedded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the run's certificate: %w: make a new one", err)
 	}
-	e := &Embedded{identity: identity, gate: &gate{names: subjects{identity.Run}, token: identity.Token, secret: rand.Text()}}
+	e := &Embedded{identity: identity, gate: &gate{names: subjects{identity.Run}, token: identity.Token,
+		secret: rand.Text()}}
 	options := e.options(host, int(number), pair)
 	if e.server, err = server.NewServer(options); err != nil {
 		return fail(err)
@@ -145,7 +146,8 @@ func (e *Embedded) options(host string, port int, pair tls.Certificate) *server.
 		// Who has the token may take part, but not take all there is.
 		MaxConn: maxConnections, MaxSubs: maxSubscriptions, MaxPayload: maxMessage, MaxControlLine: 4 << 10,
 		TLS: true, TLSTimeout: 5, AuthTimeout: 5,
-		TLSConfig:                  &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13},
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair},
+			MinVersion: tls.VersionTLS13},
 		CustomClientAuthentication: e.gate,
 		// A client that does not read is cut off rather than waited for.
 		WriteDeadline: 2 * time.Second,
@@ -164,7 +166,8 @@ func (e *Embedded) Addr() *net.TCPAddr { return e.server.Addr().(*net.TCPAddr) }
 
 // connect gives the coordinator its connection, which goes through no network.
 func (e *Embedded) connect(options ...nats.Option) (*nats.Conn, error) {
-	return nats.Connect("", append(options, nats.InProcessServer(e.server), nats.UserInfo(coordinatorUser, e.gate.secret))...)
+	return nats.Connect("", append(options, nats.InProcessServer(e.server),
+		nats.UserInfo(coordinatorUser, e.gate.secret))...)
 }
 
 // coordinatorUser is no worker's ID: those are hexadecimal.

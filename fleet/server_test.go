@@ -25,7 +25,8 @@ func TestServerLibrary(t *testing.T) {
 		}
 		for _, i := range f.Imports {
 			path, _ := strconv.Unquote(i.Path.Value)
-			if strings.HasPrefix(path, "github.com/nats-io/nats-server") && name != "server.go" && !strings.HasSuffix(name, "_test.go") {
+			if strings.HasPrefix(path, "github.com/nats-io/nats-server") && name != "server.go" &&
+				!strings.HasSuffix(name, "_test.go") {
 				t.Errorf("%s imports %s: only server.go may", name, path)
 			}
 		}

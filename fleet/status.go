@@ -35,7 +35,8 @@ func OwnFrom(elapsed time.Duration) int { return max(int(elapsed/time.Second)-ow
 // sound says whether a snapshot that came can be added up.
 func (s *Snapshot) sound() bool {
 	p := s.Progress
-	return s.Elapsed >= 0 && s.InFlight >= 0 && uint64(s.InFlight) <= maxCount && s.Planned <= maxCount && p.Sent <= maxCount && len(s.Ticks) <= ticksKept &&
+	return s.Elapsed >= 0 && s.InFlight >= 0 && uint64(s.InFlight) <= maxCount &&
+		s.Planned <= maxCount && p.Sent <= maxCount && len(s.Ticks) <= ticksKept &&
 		p.Clean <= p.Sent && p.Violating <= p.Sent && p.Failed <= p.Sent && p.Refused <= p.Sent &&
 		p.Clean+p.Violating+p.Failed+p.Refused <= p.Sent && s.SoFar != nil && s.SoFar.Check() == nil &&
 		!slices.ContainsFunc(s.Ticks, func(t measure.Tick) bool { return t.Check() != nil }) &&

@@ -61,7 +61,8 @@ func (w *Worker) Work(ctx context.Context) error {
 		var secret loadError
 		switch {
 		case errors.As(err, &secret):
-			s.leave(refused, fmt.Errorf("%w: it can't take the scenario: what it prints itself says why", ErrMismatch))
+			s.leave(refused, fmt.Errorf("%w: it can't take the scenario: what it prints itself says why",
+				ErrMismatch))
 		case s.shard == AnyShard:
 			s.leave(refused, err)
 		default:
@@ -124,19 +125,22 @@ func (w *Worker) join(ctx context.Context, s *coordinatorLink) (ShardRun, error)
 		return nil, err
 	}
 	if p.Protocol != protocol || p.Version != w.Version {
-		return nil, fmt.Errorf("%w: the coordinator is mfaload %s, and this worker %s: use the same version everywhere", ErrMismatch, p.Version, w.Version)
+		return nil, fmt.Errorf("%w: the coordinator is mfaload %s, and this worker %s: use the same "+
+			"version everywhere", ErrMismatch, p.Version, w.Version)
 	}
 	s.shards = p.Shards
 	if w.Shard >= p.Shards {
-		return nil, fmt.Errorf("%w: shard %d was asked for, and the run has %d, from 0 on", ErrMismatch, w.Shard, p.Shards)
+		return nil, fmt.Errorf("%w: shard %d was asked for, and the run has %d, from 0 on", ErrMismatch,
+			w.Shard, p.Shards)
 	}
 	loaded, err := w.load(ctx, s, p)
 	if err != nil {
 		return nil, err
 	}
 	if loaded.Hash != p.Hash {
-		return nil, fmt.Errorf("%w: the scenario that this worker reads is not the coordinator's: its hash is %.12s, the coordinator's %.12s; "+
-			"compare the file, and the variables that it names", ErrMismatch, loaded.Hash, p.Hash)
+		return nil, fmt.Errorf("%w: the scenario that this worker reads is not the coordinator's: its hash "+
+			"is %.12s, the coordinator's %.12s; compare the file, and the variables that it names",
+			ErrMismatch, loaded.Hash, p.Hash)
 	}
 	if s.shard, err = s.client.claim(ctx, claim{w.Shard, s.host, loaded.Hash}); err != nil {
 		return nil, err
@@ -164,7 +168,8 @@ func (w *Worker) load(ctx context.Context, s *coordinatorLink, p planMessage) (*
 	if err := s.client.fetch(ctx, p.Files, scratch.Dir); err != nil {
 		return nil, err
 	}
-	offer := Offer{Run: w.run(), Scenario: p.Scenario, Answers: p.Answers, Dir: scratch.Dir, Withheld: p.Withheld}
+	offer := Offer{Run: w.run(), Scenario: p.Scenario, Answers: p.Answers, Dir: scratch.Dir,
+		Withheld: p.Withheld}
 	for _, f := range p.Files {
 		offer.Files = append(offer.Files, f.Name)
 	}
@@ -256,7 +261,8 @@ func (w *Worker) deliver(ctx context.Context, s *coordinatorLink, m *measure.Mea
 
 // newCoordinatorLink prepares to hear the coordinator.
 func newCoordinatorLink(nc *nats.Conn, w *Worker, id string) (*coordinatorLink, error) {
-	s := &coordinatorLink{nc: nc, names: subjects{w.run()}, id: id, host: cut(w.Host, maxHost), shard: AnyShard, changed: make(chan struct{})}
+	s := &coordinatorLink{nc: nc, names: subjects{w.run()}, id: id, host: cut(w.Host, maxHost),
+		shard: AnyShard, changed: make(chan struct{})}
 	s.client = &coordinatorClient{s.names, id, nc}
 	s.heard = time.Now()
 	var err error
