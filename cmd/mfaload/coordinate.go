@@ -2,24 +2,18 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"net"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"mfaload/fleet"
-	"mfaload/internal/disk"
 	"mfaload/measure"
 	"mfaload/report"
-	"mfaload/runner/schedule"
-	"mfaload/scenario"
 	"mfaload/session"
+	"mfaload/session/shards"
 )
 
 // coordinateFlags are the flags of the verb coordinate.
@@ -38,9 +32,6 @@ type coordinateFlags struct {
 	baseline         baselineFlags
 	yes              bool
 }
-
-// maxIdentity bounds files of identities, and join files, in bytes.
-const maxIdentity = 1 << 20
 
 // fleetFlags are those of all runs with a coordinator.
 type fleetFlags struct {
@@ -153,253 +144,88 @@ func (f *coordinateFlags) check() (*fleet.External, error) {
 
 func (a *app) coordinate(ctx context.Context, file string, flags *coordinateFlags, external *fleet.External,
 	tolerated float64) (err error) {
-	l, err := a.newCoordination(file, &flags.contract, flags.shards, tolerated)
+	run, err := a.newFleetRun(file, &flags.contract, flags.shards)
 	if err != nil {
 		return err
 	}
-	defer l.close()
-	if err := l.open(a, flags.out, flags.overwrite, flags.yes, flags.formats, &flags.baseline); err != nil {
+	defer run.Close()
+	earlier, dir, err := a.openFleetRun(run, flags.out, flags.overwrite, flags.yes, flags.formats,
+		&flags.baseline)
+	if err != nil {
 		return err
 	}
-	defer func() { err = endResults(l.dir, err) }()
+	defer func() { err = endResults(dir, err) }()
 	ctx, interrupted := a.interruptible(ctx, keptByWorkers)
 	defer interrupted()
-	l.coordinator.Within, l.coordinator.External, l.coordinator.Plan.Answers = flags.within, external, flags.answers
-	if l.coordinator.Plan.Run = flags.nats.run; external == nil {
-		if err := l.listen(flags.listen, flags.advertise, flags.identity, flags.joinFile); err != nil {
-			return err
+	c := &run.Coordinator
+	c.Within, c.External, c.Plan.Answers = flags.within, external, flags.answers
+	if c.Plan.Run = flags.nats.run; external == nil {
+		if err := run.Listen(flags.listen, flags.advertise, flags.identity, flags.joinFile); err != nil {
+			return refused(err)
 		}
-		defer l.coordinator.Embedded.Close()
+		defer c.Embedded.Close()
 	}
-	return l.run(ctx)
-}
-
-// coordination is a run that is led from here.
-type coordination struct {
-	coordinator fleet.Coordinator
-	app         *app
-	scenario    *scenario.Scenario
-	bundle      *bundle
-	tolerated   float64
-	parts       map[string]string
-	dir         *session.Folder
-	formats     session.Formats
-	baseline    *baseline
-}
-
-// newCoordination reads the scenario and finds what speaks against so many shards of it.
-func (a *app) newCoordination(file string, contract *contractFlags, shards int,
-	tolerated float64) (*coordination, error) {
-	bundle, err := a.newBundle()
+	m, err := a.runFleet(ctx, run, tolerated)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	l := &coordination{app: a, bundle: bundle, tolerated: tolerated}
+	return a.judge(m, dir, flags.formats, earlier)
+}
+
+// newFleetRun reads the scenario of a run with shards.
+func (a *app) newFleetRun(file string, contract *contractFlags, count int) (*shards.FleetRun, error) {
 	loader := contract.loader(a)
-	in, err := loader.Load(file)
-	if err != nil {
-		l.close()
-		return nil, err
-	}
-	s := in.Scenario
-	l.scenario, l.parts = s, in.Parts
-	err = schedule.CheckShard(s, measure.Shard{Run: "r", Index: 0, Count: shards})
-	if err == nil {
-		err = bundle.pack(s, loader)
-	}
-	if err != nil {
-		l.close()
-		return nil, err
-	}
-	const most = 8 // times what a measurement is expected to have
-	l.coordinator = fleet.Coordinator{Say: a.ui.say, Plan: fleet.Plan{
-		MaxFinal: most * int64(min(session.Resources(s, shards).Results, math.MaxInt64/most)),
-		Version:  versionText(), Hash: s.Hash(), Scenario: s.Name, Shards: shards,
-		Length: schedule.New(s).End(), Drain: s.Load.Drain, StopOn: s.Load.StopOn,
-		Spread: tokenSpread(s, shards), Files: bundle.files, Withheld: bundle.withheld,
-	}}
-	return l, nil
+	run, err := shards.NewFleetRun(file, loader, count, versionText())
+	a.env.in = loader.Stdin
+	return run, err
 }
 
-// newRunName names a run that has a server of its own.
-func newRunName() string { return time.Now().UTC().Format("20060102T150405Z") }
-
-func (l *coordination) close() {
-	if l.scenario != nil {
-		_ = l.scenario.Close()
+// openFleetRun does what can fail before anybody waits for workers.
+func (a *app) openFleetRun(run *shards.FleetRun, out string, overwrite, yes bool, formats session.Formats,
+	baseline *baselineFlags) (earlier *baseline, dir *session.Folder, err error) {
+	s := run.Scenario
+	if earlier, err = baseline.open(s, run.Parts); err != nil {
+		return nil, nil, err
 	}
-	l.bundle.close()
-}
-
-// open does what can fail before anybody waits for workers.
-func (l *coordination) open(a *app, out string, overwrite, yes bool, formats session.Formats,
-	baseline *baselineFlags) (err error) {
-	if l.baseline, err = baseline.open(l.scenario, l.parts); err != nil {
-		return err
-	}
-	l.formats = formats
 	p := part{}
-	if l.dir, err = session.NewFolder(p.folder(l.scenario.Name), out, overwrite); err != nil {
-		return err
+	if dir, err = session.NewFolder(p.folder(s.Name), out, overwrite); err != nil {
+		return nil, nil, err
 	}
-	l.dir.Describe(l.scenario, provenance(l.parts, report.TermsOf(l.scenario)), formats)
-	if plan := session.Plan(l.scenario, 0); l.coordinator.Plan.Shards > 0 {
-		lead := plan.CoordinatorResources(l.coordinator.Plan.Shards)
-		session.WarnOfDisk(l.dir, &lead, a.ui.tell)
+	dir.Describe(s, provenance(run.Parts, report.TermsOf(s)), formats)
+	needed := session.Plan(s, 0).CoordinatorResources(run.Coordinator.Plan.Shards)
+	session.WarnOfDisk(dir, &needed, a.ui.tell)
+	if err := a.consent(s, yes); err != nil {
+		return nil, nil, endResults(dir, err)
 	}
-	if err := a.consent(l.scenario, yes); err != nil {
-		return endResults(l.dir, err)
-	}
-	return l.dir.Clear()
+	return earlier, dir, dir.Clear()
 }
 
-// listen starts the server and writes the join file.
-func (l *coordination) listen(address string, advertise []string, identityFile, joinFile string) error {
-	identity, err := readIdentity(identityFile)
-	if err != nil {
-		return err
+// runFleet runs the shards and merges what its shards measured.
+func (a *app) runFleet(ctx context.Context, run *shards.FleetRun,
+	tolerated float64) (*measure.Measurement, error) {
+	plan := &run.Coordinator.Plan
+	if plan.Withheld != "" {
+		a.ui.say("the scenario does not travel, and workers must have it: %s", plan.Withheld)
 	}
-	l.coordinator.Plan.Run = identity.Run
-	if l.coordinator.Embedded, err = fleet.Listen(address, identity); err != nil {
-		return &exitError{exitNotStarted, err}
+	if text := shards.TokenFetches(run.Scenario, plan.Shards); text != "" {
+		a.ui.say("%s", text)
 	}
-	if joinFile == "" {
-		return nil
-	}
-	if len(advertise) == 0 {
-		advertise, err = fleet.Addresses(l.coordinator.Embedded.Addr())
-	}
-	var join *fleet.Join
-	if err == nil {
-		join, err = identity.Join(advertise)
-	}
-	if err == nil {
-		err = join.Write(joinFile)
-	}
-	if err != nil {
-		l.coordinator.Embedded.Close()
-		return err
-	}
-	l.app.ui.say("workers join with %s, at %s", joinFile, strings.Join(advertise, ", "))
-	return nil
-}
-
-// readIdentity reads an identity that was made before, or makes one.
-func readIdentity(path string) (*fleet.Identity, error) {
-	if path == "" {
-		return fleet.NewIdentity(newRunName())
-	}
-	data, err := disk.Read(path, maxIdentity)
-	if err != nil {
-		return nil, fmt.Errorf("read the identity: %w", err)
-	}
-	var identity fleet.Identity
-	if err := json.Unmarshal(data, &identity); err != nil || identity.Token == "" {
-		return nil, fmt.Errorf("read the identity %s: it is none\n%s", path, hint("'mfaload k8s' makes them"))
-	}
-	return &identity, nil
-}
-
-// run leads the run and judges what came of it.
-func (l *coordination) run(ctx context.Context) error {
-	if l.bundle.withheld != "" {
-		l.app.ui.say("the scenario does not travel, and workers must have it: %s", l.bundle.withheld)
-	}
-	if text := tokenFetches(l.scenario, l.coordinator.Plan.Shards); text != "" {
-		l.app.ui.say("%s", text)
-	}
-	hide := l.app.showFleet(l)
-	result, err := l.coordinator.Lead(ctx)
+	hide := a.showFleet(&run.Coordinator)
+	result, err := run.Coordinator.Lead(ctx)
 	hide()
 	if err != nil {
-		return fleetError(err)
+		return nil, fleetError(err)
 	}
-	return l.judge(result)
+	m, err := run.Merge(result, tolerated)
+	if err != nil {
+		return nil, &exitError{exitInconclusive, fmt.Errorf("%w\n%s", err,
+			hint("the workers keep what they measured: merge it with 'mfaload merge'"))}
+	}
+	a.ui.say("the clocks of all workers were read to %v", (result.RoundTrip / 2).Round(time.Microsecond))
+	return m, nil
 }
 
 // keptByWorkers says what a coordinator that quits at once leaves of its run.
 func keptByWorkers() string {
 	return "the workers end their load within 3 s and keep what they measured: merge it with 'mfaload merge'"
-}
-
-// judge merges and judges the shards that are there, also where there is none.
-func (l *coordination) judge(result *fleet.RunResult) error {
-	var all []*measure.Measurement
-	for _, m := range result.Parts {
-		if m != nil {
-			all = append(all, m)
-		}
-	}
-	m, lost, err := mergeAlike(all)
-	lost = append(lost, result.Lost...)
-	slices.SortFunc(lost, measure.CompareLostShards)
-	if err == nil && m == nil {
-		m, err = measure.NoMeasurement(l.about(result), l.coordinator.Plan.Run, l.coordinator.Plan.Shards,
-			lost)
-	}
-	if err != nil {
-		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", err,
-			hint("the workers keep what they measured: merge it with 'mfaload merge'"))}
-	}
-	m.Merged.Lost, m.Merged.TolerateLost = lost, l.tolerated
-	l.app.ui.say("the clocks of all workers were read to %v", (result.RoundTrip / 2).Round(time.Microsecond))
-	return l.app.judge(m, l.dir, l.formats, l.baseline)
-}
-
-// mergeAlike merges measurements that are of one run; those that do not fit the others are lost.
-// It returns nil where there is none.
-func mergeAlike(all []*measure.Measurement) (m *measure.Measurement, lost []measure.LostShard, err error) {
-	for len(all) > 0 {
-		m, err = measure.Merge(all)
-		var misfits *measure.MergeError
-		if !errors.As(err, &misfits) {
-			return m, lost, err
-		}
-		odd := map[int]bool{}
-		for _, misfit := range misfits.Conflicts {
-			if shard := all[misfit.Measurement].Shard; shard != nil && !odd[misfit.Measurement] {
-				lost = append(lost, measure.LostShard{Index: shard.Index,
-					Why: "its measurement does not fit those of the others: " + misfit.Why})
-			}
-			odd[misfit.Measurement] = true
-		}
-		var rest []*measure.Measurement
-		for i, one := range all {
-			if !odd[i] {
-				rest = append(rest, one)
-			}
-		}
-		all = rest
-	}
-	return nil, lost, nil
-}
-
-// about is what is known of a run without a measurement.
-func (l *coordination) about(result *fleet.RunResult) *measure.Measurement {
-	m := &measure.Measurement{Scenario: l.scenario.Name, Hash: l.coordinator.Plan.Hash,
-		Version: l.coordinator.Plan.Version, Started: result.Started,
-		Parts: l.parts, Terms: report.TermsOf(l.scenario).Encode()}
-	for _, g := range l.scenario.Groups {
-		m.Groups = append(m.Groups, g.Name)
-	}
-	return m
-}
-
-// tokenFetches says how many tokens the workers of a run fetch.
-func tokenFetches(s *scenario.Scenario, shards int) string {
-	if s.Target.ClientCredentials == nil || shards < 2 {
-		return ""
-	}
-	return fmt.Sprintf("%d workers fetch a token each: %d fetches spread over %v before the start, and "+
-		"each again when about four fifths of its token's life are over",
-		shards, shards, tokenSpread(s, shards))
-}
-
-// tokenSpread is the time over which workers spread the fetching of tokens: ten
-// a second, and at most half a minute.
-func tokenSpread(s *scenario.Scenario, shards int) time.Duration {
-	if s.Target.ClientCredentials == nil {
-		return 0
-	}
-	return min(time.Duration(shards)*100*time.Millisecond, 30*time.Second)
 }

@@ -31,17 +31,17 @@ type fleetMark struct {
 
 // showFleet shows the run until hide is called: bars on a terminal, a line now
 // and then elsewhere, nothing with -q.
-func (a *app) showFleet(l *coordination) (hide func()) {
+func (a *app) showFleet(c *fleet.Coordinator) (hide func()) {
 	v := &fleetView{status: &fleet.RunStatus{}}
 	switch {
 	case a.ui.quiet:
 		return func() {}
 	case a.ui.bars:
-		l.coordinator.Watch = v.take
-		return a.ui.showFleetBars(l.scenario.Name, l.coordinator.Plan.Shards, v)
+		c.Watch = v.take
+		return a.ui.showFleetBars(c.Plan.Scenario, c.Plan.Shards, v)
 	}
 	n := 0
-	l.coordinator.Watch = func(s *fleet.RunStatus) {
+	c.Watch = func(s *fleet.RunStatus) {
 		v.take(s)
 		// It is told four times a second.
 		if n++; s.Going && (n%8 == 0 && n <= 80 || n%40 == 0) {

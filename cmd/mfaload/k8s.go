@@ -28,6 +28,7 @@ import (
 	"mfaload/scenario"
 	"mfaload/scenario/form"
 	"mfaload/session"
+	"mfaload/session/shards"
 )
 
 // k8sFlags are the flags of the verb k8s.
@@ -96,7 +97,7 @@ func (f *k8sFlags) check() error {
 		return err
 	}
 	if f.run == "" {
-		f.run = strings.ToLower(newRunName())
+		f.run = strings.ToLower(shards.RunName())
 	}
 	switch {
 	case f.image == "" || strings.ContainsAny(f.image, " \t\n"):
@@ -348,7 +349,7 @@ func (m *manifests) files() (*mounted, error) {
 				"below the scenario's folder")
 		}
 		if g.File.Path != "" {
-			names = append(names, beside(s.File, g.File.Path))
+			names = append(names, shards.Beside(s.File, g.File.Path))
 		}
 	}
 	for _, st := range s.Load.Stages {

@@ -79,6 +79,9 @@ var mayImport = map[string][]string{
 		"mfaload/report/compare", "mfaload/report/render", "mfaload/runner", "mfaload/runner/plan",
 		"mfaload/scenario", "mfaload/scenario/form", "mfaload/simulator"},
 
+	"mfaload/session/shards": {"mfaload/fleet", "mfaload/internal/disk", "mfaload/internal/text",
+		"mfaload/measure", "mfaload/report", "mfaload/runner", "mfaload/runner/schedule", "mfaload/scenario",
+		"mfaload/session"},
 	"mfaload/session/search": {"mfaload/capacity", "mfaload/contract", "mfaload/internal/disk",
 		"mfaload/internal/text", "mfaload/live", "mfaload/measure", "mfaload/pingone", "mfaload/report",
 		"mfaload/runner", "mfaload/runner/plan", "mfaload/runner/schedule", "mfaload/scenario",

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,6 +10,7 @@ import (
 	"mfaload/measure"
 	"mfaload/scenario"
 	"mfaload/session"
+	"mfaload/session/shards"
 )
 
 // mergeFlags are the flags of the verb merge.
@@ -95,11 +95,11 @@ func (a *app) merge(paths []string, flags *mergeFlags, tolerated float64) error 
 				strings.Join(reasons(lost), "\n")))
 	}
 	if flags.overwrite && flags.out != "" {
-		if err := keepInputs(flags.out, files); err != nil {
+		if err := shards.KeepInputs(flags.out, files); err != nil {
 			return err
 		}
 	}
-	m, err := mergeFiles(files)
+	m, err := shards.Merge(files)
 	if err != nil {
 		return err
 	}
@@ -124,56 +124,9 @@ func (a *app) merge(paths []string, flags *mergeFlags, tolerated float64) error 
 	return a.judge(m, dir, flags.formats, nil)
 }
 
-// keepInputs is an error if a folder that is to be replaced holds what is merged.
-func keepInputs(out string, files []session.ShardFile) error {
-	folder := resolved(out)
-	for _, f := range files {
-		if rel, err := filepath.Rel(folder, resolved(f.Name)); err == nil && filepath.IsLocal(rel) {
-			return fmt.Errorf("--overwrite would remove %s, which is merged, from %s\n%s", f.Name, out,
-				hint("choose another folder with --out"))
-		}
-	}
-	return nil
-}
-
-// resolved is a path without links, as far as it exists.
-func resolved(path string) string {
-	if absolute, err := filepath.Abs(path); err == nil {
-		path = absolute
-	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
-	}
-	return path
-}
-
 func reasons(lost []measure.LostShard) (texts []string) {
 	for _, l := range lost {
 		texts = append(texts, l.Why)
 	}
 	return texts
-}
-
-// mergeFiles names the files that can't be merged.
-func mergeFiles(files []session.ShardFile) (*measure.Measurement, error) {
-	var all []*measure.Measurement
-	for _, f := range files {
-		all = append(all, f.Measurement)
-	}
-	m, err := measure.Merge(all)
-	var misfits *measure.MergeError
-	if !errors.As(err, &misfits) {
-		return m, err
-	}
-	texts := []string{}
-	for _, misfit := range misfits.Conflicts {
-		text := files[misfit.Measurement].Name + ": " + misfit.Why
-		if misfit.Twin >= 0 {
-			text += ", also in " + files[misfit.Twin].Name
-		}
-		texts = append(texts, text)
-	}
-	return nil, fmt.Errorf("these can't be merged, and nothing was\n%s", hint("%s", strings.Join(append(texts,
-		"name the files of one run, each shard once; two machines that were the same shard sent more than "+
-			"the scenario says: repeat the run"), "\n")))
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mfaload/fleet"
+	"mfaload/session"
 )
 
 // natsFlags say where an external NATS server is.
@@ -59,12 +60,12 @@ func (f *natsFlags) external() (*fleet.External, error) {
 // fleetError gives an error of the package fleet its exit code.
 func fleetError(err error) error {
 	code := exitUsage
-	var exit *exitError
+	var refusal *session.NotStartedError
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &exit):
-		return err
+	case errors.As(err, &refusal): // it says so itself
+		return refused(err)
 	case errors.Is(err, fleet.ErrMismatch):
 	case errors.Is(err, fleet.ErrNotStarted):
 		code, err = exitNotStarted, fmt.Errorf("%w\n%s", err, hint("nothing was sent"))

@@ -5,22 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"mfaload/fleet"
-	"mfaload/internal/disk"
 	"mfaload/measure"
-	"mfaload/pingone"
-	"mfaload/report"
-	"mfaload/runner"
-	"mfaload/runner/schedule"
-	"mfaload/session"
+	"mfaload/session/shards"
 )
 
 // workerFlags are the flags of the verb worker.
@@ -94,8 +87,9 @@ coordinator's.`,
 }
 
 // worker checks the flags.
-func (f *workerFlags) worker(a *app, scenarioFile string) (*worker, error) {
-	w := &worker{app: a, flags: f, own: scenarioFile}
+func (f *workerFlags) worker(a *app, scenarioFile string) (*shards.Worker, error) {
+	w := &shards.Worker{JoinFile: f.join, File: scenarioFile, Loader: (&contractFlags{}).loader(a),
+		Out: f.out, Overwrite: f.overwrite, Tell: a.ui.tell}
 	external, err := f.nats.external()
 	switch {
 	case err != nil:
@@ -105,7 +99,7 @@ func (f *workerFlags) worker(a *app, scenarioFile string) (*worker, error) {
 	case f.within <= 0 || f.within > farthest:
 		return nil, fmt.Errorf("--start-within %v is not above 0 and at most %v", f.within, farthest)
 	}
-	if w.pins, err = parsePins(f.hosts); err != nil {
+	if w.Pins, err = shards.ParsePins(f.hosts); err != nil {
 		return nil, err
 	}
 	if f.shard == fleet.AnyShard {
@@ -122,214 +116,18 @@ func (f *workerFlags) worker(a *app, scenarioFile string) (*worker, error) {
 	if err != nil {
 		host = "unknown host"
 	}
-	w.Worker = fleet.Worker{External: external, Run: f.nats.run, Version: versionText(), Host: host,
-		Shard: f.shard, Within: f.within,
-		Load: w.load, Say: a.ui.say}
+	w.Fleet = fleet.Worker{External: external, Run: f.nats.run, Version: versionText(), Host: host,
+		Shard: f.shard, Within: f.within, Say: a.ui.say}
 	return w, nil
 }
 
-// worker is a machine's part in a run.
-type worker struct {
-	fleet.Worker
-	app    *app
-	flags  *workerFlags
-	pins   hostPins
-	own    string // the scenario's file; empty for the coordinator's
-	loaded *session.Inputs
-	dir    atomic.Pointer[session.Folder] // once it has a shard
-}
-
-// keptPart says what a worker that quits at once leaves of its shard.
-func (w *worker) keptPart() string {
-	if dir := w.dir.Load(); dir != nil {
-		return dir.Kept()
-	}
-	return "nothing was measured yet"
-}
-
-func (a *app) work(ctx context.Context, w *worker) error {
-	ctx, interrupted := a.interruptible(ctx, w.keptPart)
+func (a *app) work(ctx context.Context, w *shards.Worker) error {
+	ctx, interrupted := a.interruptible(ctx, w.Kept)
 	defer interrupted()
-	defer func() {
-		if w.loaded != nil {
-			_ = w.loaded.Scenario.Close()
-		}
-	}()
-	if w.flags.join != "" {
-		began := time.Now()
-		join, err := awaitJoin(ctx, w.flags.join, w.Within)
-		if err != nil {
-			return fleetError(err)
-		}
-		w.Join, w.Within = join, w.Within-time.Since(began)
-	}
+	defer w.Close()
 	err := fleetError(w.Work(ctx))
-	if dir := w.dir.Load(); dir != nil {
+	if dir := w.Folder(); dir != nil {
 		err = endResults(dir, err)
 	}
 	return err
-}
-
-// awaitJoin reads the join file. It is waited for: coordinator and workers are
-// started at the same time.
-func awaitJoin(ctx context.Context, path string, within time.Duration) (*fleet.Join, error) {
-	waiting, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	for {
-		data, err := disk.Read(path, maxIdentity)
-		if err == nil {
-			j, err := fleet.ParseJoin(data)
-			if err != nil {
-				return nil, &exitError{exitUsage, fmt.Errorf("read the join file %s: %w\n%s", path, err,
-					hint("take the one that 'mfaload coordinate --join-file' wrote"))}
-			}
-			return j, nil
-		}
-		if !errors.Is(err, os.ErrNotExist) {
-			return nil, &exitError{exitUsage, fmt.Errorf("read the join file: %w", err)}
-		}
-		select {
-		case <-waiting.Done():
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			return nil, fmt.Errorf("%w: there is no join file %s: is the coordinator up, with --join-file?",
-				fleet.ErrNotStarted, path)
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}
-
-// load reads the scenario of the run.
-func (w *worker) load(_ context.Context, offer fleet.Offer) (*fleet.WorkerScenario, error) {
-	loaded, err := w.app.unpack(offer, w.own, w.pins)
-	if err != nil {
-		return nil, err
-	}
-	w.loaded = loaded
-	read := &fleet.WorkerScenario{Hash: loaded.Scenario.Hash(),
-		Shard: func(of measure.Shard) (fleet.ShardRun, error) { return w.part(offer, of) }}
-	if len(loaded.Scenario.Load.StopOn) > 0 {
-		read.SnapshotEvery = time.Second
-	}
-	return read, nil
-}
-
-// part prepares a shard of the run.
-func (w *worker) part(offer fleet.Offer, of measure.Shard) (*workerPart, error) {
-	s := w.loaded.Scenario
-	p := &workerPart{worker: w, answers: offer.Answers, shard: of}
-	if err := schedule.CheckShard(s, p.shard); err != nil {
-		return nil, err
-	}
-	if err := session.EnoughDescriptors(s); err != nil {
-		return nil, refused(err)
-	}
-	var err error
-	name := fmt.Sprintf("%s-%s-%dof%d", s.Name, offer.Run, of.Index, of.Count)
-	if p.dir, err = session.NewFolder(name, w.flags.out, w.flags.overwrite); err != nil {
-		return nil, err
-	}
-	w.dir.Store(p.dir)
-	p.dir.Describe(s, provenance(w.loaded.Parts, report.TermsOf(s)), session.Formats{})
-	session.WarnOfDisk(p.dir, session.Resources(s, of.Count), w.app.ui.tell)
-	if err := p.dir.Clear(); err != nil {
-		return nil, err
-	}
-	return p, nil
-}
-
-// workerPart is a shard of a run on this machine, as a [fleet.ShardRun].
-type workerPart struct {
-	*worker
-	shard   measure.Shard
-	answers int
-	dir     *session.Folder
-	op      *pingone.Operation
-	stop    func()
-	session *session.Session
-	soFar   func() (*measure.Part, error)
-	guard   *runner.Guard  // the coordinator's conditions
-	ticks   *measure.Ticks // nil where nothing ends the run
-	lately  []measure.Tick
-	second  int64 // of the last one
-	kept    bool
-}
-
-// Prepare gets the token and looks at the target.
-func (p *workerPart) Prepare(ctx context.Context) error {
-	s := p.loaded.Scenario
-	var err error
-	if p.op, p.stop, err = p.app.operation(s, p.loaded.Contract); err != nil {
-		return err
-	}
-	if err := p.op.Preflight(ctx); err != nil {
-		return err
-	}
-	// Unguarded, because the coordinator judges all shards together.
-	config := runner.Config{Scenario: s, SaveAnswers: p.answers, Shard: &p.shard, Unguarded: true}
-	p.session = session.New(config, p.op, p.dir, p.app.ui.tell)
-	r := p.session.Runner
-	p.soFar = r.Snapshots()
-	if len(s.Load.StopOn) > 0 {
-		p.guard = runner.NewGuard(s.Load.StopOn)
-		p.ticks = r.Ticks(p.guard.Requests())
-	}
-	return nil
-}
-
-// Run sends the shard's requests.
-func (p *workerPart) Run(ctx context.Context, start runner.Start) (*measure.Measurement, error) {
-	defer session.KeepHeapSmall(p.app.env.lookup)()
-	return p.session.Run(ctx, start)
-}
-
-// Snapshot says how far the run has come.
-func (p *workerPart) Snapshot() (*fleet.Snapshot, error) {
-	soFar, err := p.soFar()
-	if err != nil {
-		return nil, err
-	}
-	r := p.session.Runner
-	now := r.Progress()
-	s := &fleet.Snapshot{Elapsed: now.Elapsed, Progress: now.Progress, InFlight: now.InFlight,
-		Planned: r.Schedule().Due(), SoFar: soFar}
-	if p.ticks == nil {
-		return s, nil
-	}
-	if second := int64(now.Elapsed.Round(time.Second) / time.Second); second > p.second {
-		p.second, p.lately = second, fleet.Keep(p.lately, p.ticks.Take(now.Elapsed))
-	}
-	if s.Ticks = p.lately; p.guard.Requests() {
-		s.Own = r.Own(fleet.OwnFrom(now.Elapsed))
-	}
-	return s, nil
-}
-
-// Stop ends the load for a reason that the coordinator found.
-func (p *workerPart) Stop(why measure.Stop) {
-	if p.session != nil {
-		p.session.Runner.Stop(why)
-	}
-}
-
-// Keep writes the shard's own results.
-func (p *workerPart) Keep(m *measure.Measurement) error {
-	r, err := report.Judge(m)
-	if err != nil {
-		return err
-	}
-	p.kept = true
-	if err := p.dir.Write(r, m, session.Formats{}); err != nil {
-		return err
-	}
-	p.app.ui.say("what was measured is in %s", filepath.Join(p.dir.Path(), session.MeasurementFile))
-	return nil
-}
-
-// Close ends the simulator, if there is one.
-func (p *workerPart) Close() {
-	if p.stop != nil {
-		p.stop()
-	}
 }

@@ -1,14 +1,14 @@
-package main
+package shards
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
 
 	"mfaload/fleet"
 	"mfaload/internal/disk"
+	"mfaload/internal/text"
 	"mfaload/scenario"
 	"mfaload/session"
 )
@@ -25,99 +25,97 @@ func bundledUsers(group int) string { return fmt.Sprintf("users-%d", group) }
 // bundle is what workers need to read the same scenario. Its text travels as it
 // is written: variables are filled in where they arrive.
 type bundle struct {
-	*disk.Scratch
+	scratch  *disk.Scratch
 	stdin    *os.File
 	files    []fleet.PlanFile
 	withheld string // why the scenario's text does not travel
 }
 
-// newBundle makes room, and keeps what is read from standard input: workers
-// need it too.
-func (a *app) newBundle() (*bundle, error) {
+// newBundle makes room for a bundle.
+func newBundle() (*bundle, error) {
 	scratch, err := disk.NewScratch("mfaload-run-")
 	if err != nil {
 		return nil, err
 	}
-	l := &bundle{Scratch: scratch}
-	if l.stdin, err = disk.New(filepath.Join(l.Dir, "stdin")); err != nil {
-		l.Close()
+	b := &bundle{scratch: scratch}
+	if b.stdin, err = disk.New(filepath.Join(scratch.Dir, "stdin")); err != nil {
+		scratch.Close()
 		return nil, fmt.Errorf("make a file for the users of the run: %w", err)
 	}
-	a.env.in = io.TeeReader(a.env.in, l.stdin)
-	return l, nil
+	return b, nil
 }
 
-func (l *bundle) close() {
-	_ = l.stdin.Close()
-	l.Close()
+func (b *bundle) close() {
+	_ = b.stdin.Close()
+	b.scratch.Close()
 }
 
 // pack collects what a scenario that was read needs.
-func (l *bundle) pack(s *scenario.Scenario, loader *session.Loader) error {
+func (b *bundle) pack(s *scenario.Scenario, loader *session.Loader) error {
 	if loader.Contract != "" || loader.Overlay != "" {
-		_, text, err := loader.Document()
+		_, document, err := loader.Document()
 		if err != nil {
 			return err
 		}
-		file := filepath.Join(l.Dir, bundledContract)
-		if err := disk.Replace(file, text, 0o600); err != nil {
+		file := filepath.Join(b.scratch.Dir, bundledContract)
+		if err := disk.Replace(file, document, 0o600); err != nil {
 			return fmt.Errorf("keep the contract for the workers: %w", err)
 		}
-		l.add(bundledContract, file)
+		b.add(bundledContract, file)
 	}
 	for i := range s.Groups {
 		switch source := s.Groups[i].File; source.Path {
 		case "":
 		case scenario.Stdin:
-			l.add(bundledUsers(i), l.stdin.Name())
+			b.add(bundledUsers(i), b.stdin.Name())
 		default:
-			l.add(bundledUsers(i), beside(s.File, source.Path))
+			b.add(bundledUsers(i), Beside(s.File, source.Path))
 		}
 	}
-	l.packScenario(s)
+	b.packScenario(s)
 	return nil
 }
 
 // packScenario adds the scenario's text and what its stages read, or says why
 // that can't travel.
-func (l *bundle) packScenario(s *scenario.Scenario) {
+func (b *bundle) packScenario(s *scenario.Scenario) {
 	if len(s.Literal) > 0 && s.Target.Simulator == nil {
 		at := s.Literal[0]
-		l.withheld = fmt.Sprintf("a secret is written out in line %d of it: write ${VARIABLE} there, and "+
+		b.withheld = fmt.Sprintf("a secret is written out in line %d of it: write ${VARIABLE} there, and "+
 			"set it where the workers run", at.Line)
 		return
 	}
-	var beside []fleet.PlanFile
+	var profiles []fleet.PlanFile
 	for _, st := range s.Load.Stages {
 		if st.Profile == nil {
 			continue
 		}
 		rel, err := filepath.Rel(filepath.Dir(s.File), st.Profile.File)
 		if err != nil || !filepath.IsLocal(rel) {
-			l.withheld = fmt.Sprintf("a stage reads %s, which is not below its folder", st.Profile.File)
+			b.withheld = fmt.Sprintf("a stage reads %s, which is not below its folder", st.Profile.File)
 			return
 		}
-		beside = append(beside, fleet.PlanFile{Name: path.Join(scenarioFolder, filepath.ToSlash(rel)),
+		profiles = append(profiles, fleet.PlanFile{Name: path.Join(scenarioFolder, filepath.ToSlash(rel)),
 			Path: st.Profile.File})
 	}
-	l.add(path.Join(scenarioFolder, filepath.Base(s.File)), s.File)
-	for _, f := range beside {
-		l.add(f.Name, f.Path)
+	b.add(path.Join(scenarioFolder, filepath.Base(s.File)), s.File)
+	for _, f := range profiles {
+		b.add(f.Name, f.Path)
 	}
 }
 
 // add adds a file once.
-func (l *bundle) add(name, file string) {
-	for _, f := range l.files {
+func (b *bundle) add(name, file string) {
+	for _, f := range b.files {
 		if f.Name == name {
 			return
 		}
 	}
-	l.files = append(l.files, fleet.PlanFile{Name: name, Path: file})
+	b.files = append(b.files, fleet.PlanFile{Name: name, Path: file})
 }
 
-// beside is where a file is that a scenario names.
-func beside(scenarioFile, name string) string {
+// Beside is where a file is that a scenario names.
+func Beside(scenarioFile, name string) string {
 	if filepath.IsAbs(name) {
 		return name
 	}
@@ -127,8 +125,8 @@ func beside(scenarioFile, name string) string {
 // unpack reads the scenario of a run where its bundle arrived, or the worker's
 // own file where one is named. Users and contract are always those that came, and the load may
 // go to pinned hosts only.
-func (a *app) unpack(offer fleet.Offer, own string, pins hostPins) (*session.Inputs, error) {
-	file, loader := own, (&contractFlags{}).loader(a)
+func (w *Worker) unpack(offer fleet.Offer) (*session.Inputs, error) {
+	file, loader := w.File, *w.Loader
 	came := map[string]bool{}
 	for _, name := range offer.Files {
 		came[name] = true
@@ -136,7 +134,7 @@ func (a *app) unpack(offer fleet.Offer, own string, pins hostPins) (*session.Inp
 	if file == "" {
 		if offer.Withheld != "" {
 			return nil, fmt.Errorf("the coordinator does not send its scenario: %s\n%s", offer.Withheld,
-				hint("or name the same file to every worker: mfaload worker … SCENARIO"))
+				text.Hint("or name the same file to every worker: mfaload worker … SCENARIO"))
 		}
 		for _, name := range offer.Files {
 			if path.Dir(name) == scenarioFolder {
@@ -145,16 +143,16 @@ func (a *app) unpack(offer fleet.Offer, own string, pins hostPins) (*session.Inp
 			}
 		}
 	}
-	s, err := scenario.Read(file, a.env.lookup)
+	s, err := scenario.Read(file, loader.Lookup)
 	if err != nil {
 		return nil, err
 	}
-	if own == "" {
+	if w.File == "" {
 		if err := checkReads(s, offer, came); err != nil {
 			return nil, err
 		}
 	}
-	if err := pins.check(&s.Target); err != nil {
+	if err := w.Pins.check(&s.Target); err != nil {
 		return nil, err
 	}
 	for i := range s.Groups {
@@ -166,4 +164,26 @@ func (a *app) unpack(offer fleet.Offer, own string, pins hostPins) (*session.Inp
 		loader.Contract = filepath.Join(offer.Dir, bundledContract)
 	}
 	return loader.Complete(s)
+}
+
+// checkReads finds files of this machine that a scenario from the coordinator would have read as users or
+// as load: both travel with it. Files of secrets and certificates are this machine's own.
+func checkReads(s *scenario.Scenario, offer fleet.Offer, sent map[string]bool) error {
+	for i := range s.Groups {
+		if path := s.Groups[i].File.Path; path != "" && !sent[bundledUsers(i)] {
+			return fmt.Errorf("the coordinator's scenario reads users from %q, which it did not send "+
+				"along: it is none of mfaload's", path)
+		}
+	}
+	for _, stage := range s.Load.Stages {
+		if stage.Profile == nil {
+			continue
+		}
+		below, err := filepath.Rel(offer.Dir, stage.Profile.File)
+		if err != nil || !filepath.IsLocal(below) {
+			return fmt.Errorf("the coordinator's scenario reads load from %q, which it did not send along: "+
+				"it is none of mfaload's", stage.Profile.File)
+		}
+	}
+	return nil
 }

@@ -1,4 +1,4 @@
-package main
+package shards
 
 import (
 	"os/exec"
