@@ -18,8 +18,8 @@ var mayMake = map[string][]string{
 	"internal/disk/read.go":         {"OpenFile"},   // makes nothing
 	"internal/disk/temporary.go":    {"CreateTemp"}, // O_EXCL, a random name
 	"internal/disk/disk.go":         {"OpenFile", "Rename"},
-	"fleet/scratch.go":              {"MkdirTemp", "OpenFile", "Rename"}, // in a folder that was just made
-	"fleet/scratch_unix.go":         {"OpenFile"},                        // O_NOFOLLOW, and makes nothing
+	"internal/disk/scratch.go":      {"MkdirTemp", "OpenFile", "Rename"}, // in a folder that was just made
+	"internal/disk/scratch_unix.go": {"OpenFile"},                        // O_NOFOLLOW, and makes nothing
 	"session/folder.go":             {"CreateTemp"},                      // O_EXCL, a random name
 	"session/search.go":             {"OpenFile"},                        // makes nothing
 	"session/search/trialrecord.go": {"Rename"},                          // of a trial's folder
