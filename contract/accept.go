@@ -55,6 +55,7 @@ type acceptNode struct {
 	required    uint64    // bits of members
 	others      *acceptNode
 	suffixNodes []suffixNode // of members without a name of their own, before others
+	named       bool         // members that no schema names are reported
 	items       *acceptNode
 	texts       []textTest // of strings
 	choices     []choice
@@ -74,9 +75,10 @@ type suffixNode struct {
 }
 
 type acceptMember struct {
-	name string
-	node *acceptNode
-	next uint8 // 1 + the next of the members in the same bucket
+	name    string
+	node    *acceptNode
+	next    uint8 // 1 + the next of the members in the same bucket
+	unnamed bool  // no schema names it, which is reported
 }
 
 // file puts the members into their buckets, of which a name's is found without
@@ -119,6 +121,7 @@ type acceptRule struct {
 	among   []int32            // slots of in
 	instead int32              // slot of what may be there in its place; -1: none
 	rows    int32              // slot that selects a table's row; -1: none
+	first   []int32            // slots of which the first value counts, in the order of the explain path
 	text    acceptTemplate
 	hidden  []acceptTemplate  // masked
 	matches func(string) bool // pattern
@@ -241,7 +244,6 @@ func (a *acceptPath) accept(r *checker, s *scan) decision {
 	if !a.noSecrets(r, s) {
 		return unsure
 	}
-	s.reportUnnamed = r.contract.unnamed != nil
 	if !s.document(a.root) {
 		return unsure
 	}

@@ -15,6 +15,7 @@ type acceptPathBuilder struct {
 	paths    []path
 	ids      uint64
 	branch   bool // within an anyOf or oneOf
+	unnamed  bool // within a member that no schema names: what is in it is not reported
 	gaveUp   string
 }
 
@@ -101,6 +102,12 @@ func (b *acceptPathBuilder) operands(ru *rule) *acceptRule {
 		text: b.template(ru.text)}
 	if ru.when != nil {
 		f.when = b.slot(ru.when.at)
+		if ru.when.at.wild() {
+			f.first = append(f.first, f.when)
+		}
+	}
+	if ru.rows.at.wild() {
+		f.first = append(f.first, f.rows)
 	}
 	for _, t := range ru.hidden {
 		f.hidden = append(f.hidden, b.template(t))
@@ -131,13 +138,14 @@ func (b *acceptPathBuilder) template(t template) (fast acceptTemplate) {
 	return fast
 }
 
-// node builds what the asserting schemas demand at a place. The place has the
-// names of all schemas, of branches too.
+// node builds what the asserting schemas demand at a place, and captures what rules
+// look at there. The place has the names of all schemas, of branches too; it is nil
+// where no schema describes it.
 func (b *acceptPathBuilder) node(asserting []*schema, p *schemaTree, way path) *acceptNode {
 	b.ids++
 	n := &acceptNode{id: mix(b.ids), types: anyType}
 	if p == nil {
-		return n
+		p = &schemaTree{}
 	}
 	for _, check := range p.checks {
 		if check.rule.Level != Off {
@@ -196,25 +204,26 @@ func (s step) leadsTo(way step) bool {
 }
 
 func (b *acceptPathBuilder) addMembers(n *acceptNode, all []*schema, p *schemaTree, way path) {
-	names := make([]string, 0, len(p.members))
+	names := map[string]bool{}
 	for _, s := range all {
 		for name := range s.properties {
-			if !slices.Contains(names, name) {
-				names = append(names, name)
-			}
+			names[name] = true
 		}
 	}
 	for name := range p.members {
-		if !slices.Contains(names, name) {
-			names = append(names, name)
+		names[name] = true
+	}
+	for _, next := range b.stepsBelow(way) {
+		if !next.any {
+			names[next.name] = true
 		}
 	}
-	slices.Sort(names)
 	if len(names) > 64 {
 		b.giveUp("an object has more than 64 members")
 		return
 	}
-	for _, name := range names {
+	n.named = b.contract.unnamed != nil && len(p.members) > 0 && !b.branch && !b.unnamed
+	for _, name := range slices.Sorted(maps.Keys(names)) {
 		var asserting []*schema
 		for _, s := range all {
 			if part := s.properties[name]; part != nil {
@@ -223,9 +232,20 @@ func (b *acceptPathBuilder) addMembers(n *acceptNode, all []*schema, p *schemaTr
 				asserting = append(asserting, s.others)
 			}
 		}
-		n.members = append(n.members, acceptMember{name: name, node: b.node(asserting, p.members[name],
-			append(slices.Clone(way), step{name: name}))})
+		unnamed := p.members[name] == nil
+		n.members = append(n.members, acceptMember{name: name, unnamed: unnamed && n.named,
+			node: b.child(asserting, p.member(name), way, step{name: name}, unnamed)})
 	}
+}
+
+// child builds the node of a step further, of a member that a schema names or not.
+func (b *acceptPathBuilder) child(asserting []*schema, p *schemaTree, way path, next step,
+	unnamed bool) *acceptNode {
+	before := b.unnamed
+	b.unnamed = before || unnamed
+	n := b.node(asserting, p, append(slices.Clone(way), next))
+	b.unnamed = before
+	return n
 }
 
 func (b *acceptPathBuilder) addItems(n *acceptNode, all []*schema, p *schemaTree, way path) {
@@ -238,39 +258,38 @@ func (b *acceptPathBuilder) addItems(n *acceptNode, all []*schema, p *schemaTree
 			others = append(others, s.others)
 		}
 	}
-	anyStep := append(slices.Clone(way), step{name: "*", any: true})
-	if p.items != nil {
-		n.items = b.node(items, p.items, anyStep)
+	var suffixes []string
+	anyStep, captured := step{name: "*", any: true}, false
+	for _, next := range b.stepsBelow(way) {
+		switch {
+		case next.suffix != "" && !slices.Contains(suffixes, next.suffix):
+			suffixes = append(suffixes, next.suffix)
+		case next.any && next.suffix == "":
+			captured = true
+		}
 	}
-	if p.others != nil || b.capturesBelow(anyStep) {
-		n.others = b.node(others, p.others, anyStep)
+	if len(items) > 0 || p.items != nil || captured {
+		n.items = b.child(items, p.items, way, anyStep, false)
 	}
-	for _, suffix := range b.suffixes(way) {
-		ends := append(slices.Clone(way), step{name: "*" + suffix, any: true, suffix: suffix})
-		n.suffixNodes = append(n.suffixNodes, suffixNode{suffix, b.node(others, p.others, ends)})
+	if len(others) > 0 || p.others != nil || captured {
+		n.others = b.child(others, p.others, way, anyStep, true)
+	}
+	// The longest first: what ends in it ends in shorter ones too.
+	slices.SortStableFunc(suffixes, func(a, b string) int { return len(b) - len(a) })
+	for _, suffix := range suffixes {
+		next := step{name: "*" + suffix, any: true, suffix: suffix}
+		n.suffixNodes = append(n.suffixNodes, suffixNode{suffix, b.child(others, p.others, way, next, true)})
 	}
 }
 
-// suffixes are what names of members here end in that paths lead through, the
-// longest first: what ends in it ends in shorter ones too.
-func (b *acceptPathBuilder) suffixes(way path) (all []string) {
+// stepsBelow are the steps with which paths of rules go on from here.
+func (b *acceptPathBuilder) stepsBelow(way path) (all []step) {
 	for _, p := range b.paths {
-		if len(p) <= len(way) || !matchesPath(p[:len(way)], way) {
-			continue
-		}
-		if s := p[len(way)].suffix; s != "" && !slices.Contains(all, s) {
-			all = append(all, s)
+		if len(p) > len(way) && matchesPath(p[:len(way)], way) {
+			all = append(all, p[len(way)])
 		}
 	}
-	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
 	return all
-}
-
-// capturesBelow says whether a path leads through members of any name here.
-func (b *acceptPathBuilder) capturesBelow(way path) bool {
-	return slices.ContainsFunc(b.paths, func(p path) bool {
-		return len(p) >= len(way) && p[len(way)-1].any && matchesPath(p[:len(way)], way)
-	})
 }
 
 // demands adds the keywords of a schema, one of all that hold for the same value. In a

@@ -45,7 +45,7 @@ type checker struct {
 	bad     map[string]bool // places that break a rule of level fail, by key
 	seen    map[placeRule]bool
 	groups  map[placeRule]int
-	strings map[string]bool // that a rule with unique has met
+	strings map[string]uint64 // that a rule with unique has met, and the place of the first
 }
 
 // placeRule is a rule at a place.
@@ -61,7 +61,7 @@ func newChecker(c *Contract) *checker {
 		bad:      map[string]bool{},
 		seen:     map[placeRule]bool{},
 		groups:   map[placeRule]int{},
-		strings:  map[string]bool{},
+		strings:  map[string]uint64{},
 		placeOf:  map[string]uint64{},
 	}
 }

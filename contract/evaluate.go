@@ -146,6 +146,11 @@ func (r *checker) wrong(f *acceptRule, c *capture, fact uint64, expected, got fu
 // only the explain path can tell.
 func (r *checker) evaluate(f *acceptRule) bool {
 	v := r.values
+	for _, slot := range f.first {
+		if at := v.first[slot]; r.accepting && at >= 0 && v.captured[at].next >= 0 {
+			return false // the tree has its members in order, the text has not
+		}
+	}
 	if f.when >= 0 && !slices.Contains(f.rule.when.values, v.text(f.when)) || !r.isAsked(f.rule) {
 		return true
 	}
@@ -190,7 +195,7 @@ func (r *checker) demand(f *acceptRule, i int, at int32) (there, decided bool) {
 		}
 		r.mark(f.rule)
 		if c.typ == typeNull {
-			r.wrong(f, &capture{place: r.placeOfDemand(i, c)}, 7<<32|uint64(f.index), f.says, isNull)
+			r.wrong(f, &capture{place: r.placeOfDemand(i, c)}, factDemand|uint64(f.index), f.says, isNull)
 		}
 		return c.typ != typeNull, true
 	}
@@ -209,7 +214,7 @@ func (r *checker) demand(f *acceptRule, i int, at int32) (there, decided bool) {
 		r.mark(f.rule)
 	case r.accepting:
 		r.mark(f.rule)
-		r.scan.fault(uint64(i), 7<<32|uint64(f.index))
+		r.scan.fault(uint64(i), factDemand|uint64(f.index))
 	default:
 		r.location = r.location[:0]
 		for _, s := range p[:len(p)-1] {
@@ -245,7 +250,7 @@ func (r *checker) assert(f *acceptRule, c *capture) bool {
 	if r.breaksRule(c) {
 		return true
 	}
-	broken := 8<<32 | uint64(f.index)
+	broken := factBroken | uint64(f.index)
 	switch {
 	case f.predicate == predicateNotNull:
 		r.mark(f.rule)
@@ -288,7 +293,7 @@ func (r *checker) assertMembers(f *acceptRule, c *capture) {
 		r.mark(f.rule)
 		if r.accepting {
 			if r.values.first[slots[i]] < 0 {
-				r.scan.fault(c.place, 9<<32|uint64(f.index)<<8|uint64(i))
+				r.scan.fault(c.place, factLacks|uint64(f.index)<<32|uint64(i))
 			}
 			continue
 		}
@@ -375,15 +380,19 @@ func (r *checker) wanted(f *acceptRule) string {
 func (r *checker) isAgain(slots []int32, c *capture) bool {
 	if !r.accepting {
 		one := foldID(c.text)
-		again := r.strings[one]
-		r.strings[one] = true
-		return again
+		first, again := r.strings[one]
+		if !again {
+			r.strings[one] = c.place
+		}
+		return again && first != c.place // two paths may lead to one place
 	}
 	for _, slot := range slots {
 		for at := r.values.first[slot]; at >= 0; at = r.values.captured[at].next {
 			if other := &r.values.captured[at]; other == c {
 				return false
-			} else if other.typ == typeString && SameText(other.text, c.text) {
+			} else if other.place != c.place && other.typ == typeString &&
+				SameText(other.text, c.text) {
+				r.scan.fault(other.place, mix(factAgain+c.place)) // which of them are the same
 				return true
 			}
 		}

@@ -30,7 +30,7 @@ func (r *checker) headerRule(f *acceptRule) {
 	switch {
 	case holds:
 	case r.accepting:
-		r.scan.fault(5, uint64(f.index))
+		r.scan.fault(0, factHeader|uint64(f.index))
 	default:
 		r.violateAt(f.rule, headerKey(f.header), f.header, f.header, r.wantedField(f),
 			r.shownField(f.rule, value, count))

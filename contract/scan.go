@@ -24,15 +24,14 @@ type scan struct {
 	node  *acceptPath
 	marks ruleSet
 	captures
-	unescape      []byte // texts of strings with escapes
-	wrong         uint64 // fingerprint of the facts that are wrong
-	faults        int    // how many there are
-	values        int    // read so far
-	maxDepth      int    // levels of nesting
-	recognized    bool   // the root has a member by which bodies are known
-	reportUnnamed bool   // unnamed members are reported
-	inBranch      bool   // within a branch: nothing is captured or marked
-	inner         *scan  // of branches
+	unescape   []byte // texts of strings with escapes
+	wrong      uint64 // fingerprint of the facts that are wrong
+	faults     int    // how many there are
+	values     int    // read so far
+	maxDepth   int    // levels of nesting
+	recognized bool   // the root has a member by which bodies are known
+	inBranch   bool   // within a branch: nothing is captured or marked
+	inner      *scan  // of branches
 }
 
 func (s *scan) start(a *acceptPath, body []byte) {
@@ -42,6 +41,20 @@ func (s *scan) start(a *acceptPath, body []byte) {
 	s.wrong, s.faults, s.values, s.inBranch, s.recognized = 0, 0, 0, false, false
 	s.empty(len(a.paths))
 }
+
+// Kinds of facts, to which the number of a rule, member, type, … is added.
+const (
+	factType = (1 + iota) << 48
+	factUnnamed
+	factMissing
+	factText
+	factChoice
+	factHeader
+	factDemand
+	factBroken
+	factLacks
+	factAgain
+)
 
 // fault notes a fact that is wrong: what, at which place. The order in which
 // facts are found does not matter.
@@ -121,14 +134,13 @@ func (s *scan) judge(n *acceptNode, place uint64, typ jsonType, text string, raw
 		if typ == typeNumber && n.types&typeInteger != 0 {
 			return false // 1.0 is an integer to a schema
 		}
-		s.fault(place, 2)
-		return true
+		s.fault(place, factType|uint64(typ)) // the type says which of several schemas it breaks
 	}
 	if typ == typeString {
 		for i, test := range n.texts {
 			switch test(text) {
 			case wrong:
-				s.fault(place, 16+uint64(i))
+				s.fault(place, factText|uint64(i))
 			case unsure:
 				return false
 			}
@@ -137,7 +149,7 @@ func (s *scan) judge(n *acceptNode, place uint64, typ jsonType, text string, raw
 	for i := range n.choices {
 		switch s.choose(&n.choices[i], raw) {
 		case wrong:
-			s.fault(place, 1024+uint64(i))
+			s.fault(place, factChoice|uint64(i))
 		case unsure:
 			return false
 		}
@@ -202,7 +214,7 @@ func (s *scan) literal(text string) bool {
 
 // number reads a number (RFC 8259, section 6).
 func (s *scan) number() (jsonType, bool) {
-	typ := typeInteger
+	typ, began := typeInteger, s.i
 	if s.peek() == '-' {
 		s.i++
 	}
@@ -227,6 +239,9 @@ func (s *scan) number() (jsonType, bool) {
 		if !s.digits() {
 			return 0, false
 		}
+	}
+	if s.i-began > maxExactNumber {
+		typ = typeNumber
 	}
 	return typ, true
 }
@@ -404,7 +419,7 @@ func (s *scan) object(n *acceptNode, place uint64, depth int) bool {
 			s.recognized = s.node.recognize&seen != 0
 		}
 		for missing := n.required &^ seen; missing != 0; missing &= missing - 1 {
-			s.fault(place, 4096+missing&-missing)
+			s.fault(place, factMissing|uint64(bits.TrailingZeros64(missing)))
 		}
 	}
 	return true
@@ -439,6 +454,9 @@ func (s *scan) member(n *acceptNode, place uint64, name string, seen *uint64, ot
 				return nil, 0, false
 			}
 			*seen |= bit
+			if m.unnamed {
+				s.fault(place+m.node.id, factUnnamed)
+			}
 			return m.node, place + m.node.id, true
 		}
 	}
@@ -446,8 +464,8 @@ func (s *scan) member(n *acceptNode, place uint64, name string, seen *uint64, ot
 		return nil, 0, false
 	}
 	childPlace := mix(place + hash(name))
-	if s.reportUnnamed && len(n.members) > 0 && !s.inBranch {
-		s.fault(childPlace, 3)
+	if n.named {
+		s.fault(childPlace, factUnnamed)
 	}
 	for i := range n.suffixNodes {
 		if strings.HasSuffix(name, n.suffixNodes[i].suffix) {

@@ -34,7 +34,8 @@ func (k *compiler) merge(p *schemaTree, s *schema, counts bool) {
 			p.checks = append(p.checks, keywordCheck{w.rule, s.looksAt(w)})
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.properties)) { // in order, for rules get their numbers here
+	// In order, for rules get their numbers here.
+	for _, name := range slices.Sorted(maps.Keys(s.properties)) {
 		child := s.properties[name]
 		if p.members == nil {
 			p.members = map[string]*schemaTree{}

@@ -206,6 +206,9 @@ func (r *checker) brokenText(body []byte, err error) string {
 	return bound(fmt.Sprintf("%d bytes, broken after %d: %s", len(body), at, r.quote(string(body))))
 }
 
+// maxExactNumber is how many bytes a number has that keeps all its digits.
+const maxExactNumber = 32
+
 // number returns a JSON number that can be computed with in little
 // time and memory: it is exact, so a few bytes such as 1e999999999 could keep
 // it busy for minutes. Numbers beyond 32 bytes or three digits of exponent are
@@ -216,7 +219,7 @@ func number(text string) json.Number {
 	if i := strings.IndexAny(text, "eE"); i >= 0 {
 		mantissa, exponent = text[:i], strings.TrimLeft(text[i+1:], "+-")
 	}
-	if len(text) <= 32 && len(exponent) <= 3 {
+	if len(text) <= maxExactNumber && len(exponent) <= 3 {
 		return json.Number(text)
 	}
 	f, _ := strconv.ParseFloat(text, 64) // ±Inf where out of range
