@@ -23,7 +23,8 @@ func (b *bench) memory() error {
 				"{httpStatus: 201, status: OTP_REQUIRED}}\n", g, g)
 		}
 		scenario := fmt.Sprintf("name: memory\ntarget: {authPath: 'http://%s', envID: %s, accessToken: "+
-			"token-0123456789}\nusers:\n%sload: {workers: 1000, warmup: 2s, stages: [{rate: %d/s, duration: %v}]}\n",
+			"token-0123456789}\nusers:\n%sload: {workers: 1000, warmup: 2s, stages: [{rate: %d/s, "+
+			"duration: %v}]}\n",
 			plainHost, envID, groups.String(), rate, length)
 		if err := os.WriteFile(b.path("memory.yaml"), []byte(scenario), 0o600); err != nil {
 			return err

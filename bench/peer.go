@@ -251,7 +251,8 @@ func k6(b *bench, p peer, a attack) (outcome, error) {
 	o := outcome{}
 	model := fmt.Sprintf(`{ executor: 'constant-vus', vus: %d, duration: '%v' }`, a.connections, a.length)
 	if a.rate > 0 {
-		model = fmt.Sprintf(`{ executor: 'constant-arrival-rate', rate: %d, timeUnit: '1s', duration: '%v', preAllocatedVUs: %d }`, a.rate, a.length, a.connections)
+		model = fmt.Sprintf(`{ executor: 'constant-arrival-rate', rate: %d, timeUnit: '1s', duration: `+
+			`'%v', preAllocatedVUs: %d }`, a.rate, a.length, a.connections)
 	}
 	if err := writeAll(b, map[string]string{"script.js": fmt.Sprintf(k6Script, model, a.url(), body,
 		userID)}); err != nil {

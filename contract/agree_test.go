@@ -93,7 +93,8 @@ func TestBothPathsAgreeAtTheEdges(t *testing.T) {
 			"{type: object, properties: {a: {}}}", nil, 200, `{"b":"v"}`, []string{"fail all.named /b"}},
 		{"a member that only additionalProperties names, next to a branch",
 			text("all.named", "namedOnly: true"),
-			`{anyOf: [{properties: {a: {properties: {b: {}}}}}], additionalProperties: {properties: {c: {}}}}`,
+			`{anyOf: [{properties: {a: {properties: {b: {}}}}}], additionalProperties: {properties: ` +
+				`{c: {}}}}`,
 			nil, 200, `{"a":{"c":"v"}}`, []string{"fail all.named /a/c"}},
 		{"members of a member that only a branch names", "",
 			`{anyOf: [{properties: {a: {}}}], additionalProperties: {additionalProperties: {type: string}}}`,

@@ -129,7 +129,8 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src "+
-			"'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+			"'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; "+
+			"form-action 'none'")
 		switch {
 		case s.token == "" && !s.own(r.Host):
 			h.Set("Connection", "close") // strangers keep none

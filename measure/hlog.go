@@ -80,7 +80,8 @@ func (l *hlog) head(m *Measurement) {
 	l.comment("[StartTime: %.3f (seconds since epoch), %s]", seconds,
 		m.Started.UTC().Format(time.RFC3339Nano))
 	l.comment("[BaseTime: %.3f (seconds since epoch)]", seconds)
-	l.comment("[response and service: by second; GROUP/response and GROUP/service: the whole judged part; of requests that were served]")
+	l.comment("[response and service: by second; GROUP/response and GROUP/service: the whole judged " +
+		"part; of requests that were served]")
 	if l.err == nil {
 		l.err = l.writer.OutputLegend()
 	}

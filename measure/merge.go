@@ -270,7 +270,8 @@ func (m *Measurement) foreign(o *Measurement) string {
 		func(a, b RuleCount) bool { return a.Rule == b.Rule }):
 		return "its contract is another one, or its users are"
 	case !bytes.Equal(m.Terms, o.Terms):
-		return "its scenario file is another one: text, description, thresholds or kind of token are not the same"
+		return "its scenario file is another one: text, description, thresholds or kind of token are " +
+			"not the same"
 	case !slices.Equal(m.Groups, o.Groups) || m.Main.Start != o.Main.Start || len(m.Users) != len(o.Users):
 		return "its groups or its warm-up are not the same"
 	}

@@ -151,7 +151,9 @@ func TestEndsAreBounded(t *testing.T) {
 func TestEndsAndFlowAreChecked(t *testing.T) {
 	for name, bend := range map[string]func(*measure.Measurement){
 		"one too many": func(m *measure.Measurement) { testkit.Seconds(m.Seconds)[1].Ends[0].Count++ },
-		"overflow":     func(m *measure.Measurement) { testkit.Seconds(m.Seconds)[1].Ends[0].Count = 1<<64 - 1 },
+		"overflow": func(m *measure.Measurement) {
+			testkit.Seconds(m.Seconds)[1].Ends[0].Count = 1<<64 - 1
+		},
 		"failed": func(m *measure.Measurement) {
 			testkit.Seconds(m.Seconds)[1].Ends[0].Failed = !testkit.Seconds(m.Seconds)[1].Ends[0].Failed
 		},
@@ -308,10 +310,13 @@ func TestRefusedApart(t *testing.T) {
 // TestHarmedThatDoesNotAddUp holds a file's harmed requests against their cell.
 func TestHarmedThatDoesNotAddUp(t *testing.T) {
 	for name, spoil := range map[string]func(*measure.Cell){
-		"more than there are": func(c *measure.Cell) { c.Harmed.Response.Record(0); c.Harmed.Service.Record(0) },
-		"no best":             func(c *measure.Cell) { c.Harmed.BestResponse = nil },
-		"doubtful":            func(c *measure.Cell) { c.Harmed.Doubtful = 1000 },
-		"doubtful errors":     func(c *measure.Cell) { c.Harmed.DoubtfulErrors = c.Harmed.Doubtful + 1 },
+		"more than there are": func(c *measure.Cell) {
+			c.Harmed.Response.Record(0)
+			c.Harmed.Service.Record(0)
+		},
+		"no best":         func(c *measure.Cell) { c.Harmed.BestResponse = nil },
+		"doubtful":        func(c *measure.Cell) { c.Harmed.Doubtful = 1000 },
+		"doubtful errors": func(c *measure.Cell) { c.Harmed.DoubtfulErrors = c.Harmed.Doubtful + 1 },
 	} {
 		m := record(t, testkit.Observations(3, 200))
 		i := slices.IndexFunc(m.Main.Cells, func(c *measure.Cell) bool { return c.Harmed != nil })

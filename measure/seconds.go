@@ -235,9 +235,10 @@ func (m *Measurement) LoseSeconds(why string) { m.Seconds, m.SecondsLost = Secon
 // AddSeconds takes over seconds that were not kept with the rest, and is an error where
 // they and those that were are not all.
 func (m *Measurement) AddSeconds(written Seconds) (err error) {
+	// What was kept is from after the end of the journal.
 	if kept := m.Seconds; kept.Empty() {
 		m.Seconds = written
-	} else if m.Seconds, err = joinSeconds([]*Seconds{&written, &kept}); err != nil { // since the journal ended
+	} else if m.Seconds, err = joinSeconds([]*Seconds{&written, &kept}); err != nil {
 		return err
 	}
 	return m.checkSum()

@@ -35,7 +35,8 @@ func (s Shard) Check() error {
 	case s.Index < 0 || s.Index >= s.Count:
 		return fmt.Errorf("shard %d is not from 0 to %d: shards count from 0", s.Index, s.Count-1)
 	case !runName.MatchString(s.Run):
-		return fmt.Errorf("%.110q can't name a run: it takes letters, digits, '.', '_' and '-', starts with a letter or digit, and has at most 100 of them", s.Run)
+		return fmt.Errorf("%.110q can't name a run: it takes letters, digits, '.', '_' and '-', starts "+
+			"with a letter or digit, and has at most 100 of them", s.Run)
 	}
 	return nil
 }

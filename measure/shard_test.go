@@ -364,7 +364,10 @@ func TestMergeNamesWhatDoesNotFit(t *testing.T) {
 		{"the first is of another run",
 			func(p []*measure.Measurement) []*measure.Measurement { p[0].Shard.Run = "q"; return p },
 			[]measure.MergeConflict{{Measurement: 0, Twin: -1, Why: `it is of the run "q", not of "r"`}}},
-		{"other number", func(p []*measure.Measurement) []*measure.Measurement { p[2].Shard.Count = 5; return p },
+		{"other number", func(p []*measure.Measurement) []*measure.Measurement {
+			p[2].Shard.Count = 5
+			return p
+		},
 			[]measure.MergeConflict{{Measurement: 2, Twin: -1, Why: "its run had 5 shards, not 4"}}},
 		{"other scenario and version", func(p []*measure.Measurement) []*measure.Measurement {
 			p[1].Hash = "def"
@@ -373,19 +376,32 @@ func TestMergeNamesWhatDoesNotFit(t *testing.T) {
 		}, []measure.MergeConflict{{Measurement: 1, Twin: -1,
 			Why: `it is of another scenario: "friday", hash def, not "friday", hash abc`},
 			{Measurement: 3, Twin: -1, Why: `it is of mfaload "v2", not of "v1"`}}},
-		{"other start", func(p []*measure.Measurement) []*measure.Measurement { p[1].Started = p[1].Started.Add(1); return p },
+		{"other start", func(p []*measure.Measurement) []*measure.Measurement {
+			p[1].Started = p[1].Started.Add(1)
+			return p
+		},
 			[]measure.MergeConflict{{Measurement: 1, Twin: -1,
 				Why: "it started at 2026-11-23T12:00:00.000000001Z, not at 2026-11-23T12:00:00Z"}}},
-		{"other contract", func(p []*measure.Measurement) []*measure.Measurement { p[1].Parts["contract"] = "d"; return p },
+		{"other contract", func(p []*measure.Measurement) []*measure.Measurement {
+			p[1].Parts["contract"] = "d"
+			return p
+		},
 			[]measure.MergeConflict{{Measurement: 1, Twin: -1,
 				Why: "its contract is another one, or its users are"}}},
-		{"other terms", func(p []*measure.Measurement) []*measure.Measurement { p[1].Terms = []byte(`{}`); return p },
+		{"other terms", func(p []*measure.Measurement) []*measure.Measurement {
+			p[1].Terms = []byte(`{}`)
+			return p
+		},
 			[]measure.MergeConflict{{Measurement: 1, Twin: -1,
-				Why: "its scenario file is another one: text, description, thresholds or kind of token are not the same"}}},
+				Why: "its scenario file is another one: text, description, thresholds or kind of token " +
+					"are not the same"}}},
 		{"whole run", func(p []*measure.Measurement) []*measure.Measurement { p[1].Shard = nil; return p },
 			[]measure.MergeConflict{{Measurement: 1, Twin: -1,
 				Why: "it is a whole run and no shard of one"}}},
-		{"damaged", func(p []*measure.Measurement) []*measure.Measurement { p[1].Main.Scheduled[0] = 0; return p },
+		{"damaged", func(p []*measure.Measurement) []*measure.Measurement {
+			p[1].Main.Scheduled[0] = 0
+			return p
+		},
 			[]measure.MergeConflict{{Measurement: 1, Twin: -1, Why: "a group sent"}}},
 	} {
 		_, err := measure.Merge(test.change(parted(t, 5, 100, 4)))

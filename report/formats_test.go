@@ -292,8 +292,10 @@ func FuzzDecode(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(data)
-	f.Add([]byte(`{"schema":"mfaload/report/v1","verdict":"pass","degraded":true,"shards":[{"shard":1},{"shard":-1,"lost":"x","doubts":["y"]}]}`))
-	f.Add([]byte(`{"schema":"mfaload/report/v1","verdict":"pass","groups":[{}],"violations":[{"got":"\u0000"}]}`))
+	f.Add([]byte(`{"schema":"mfaload/report/v1","verdict":"pass","degraded":true,"shards":[{"shard":1},` +
+		`{"shard":-1,"lost":"x","doubts":["y"]}]}`))
+	f.Add([]byte(`{"schema":"mfaload/report/v1","verdict":"pass","groups":[{}],` +
+		`"violations":[{"got":"\u0000"}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := report.Decode(data)
 		if err != nil {

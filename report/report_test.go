@@ -195,7 +195,8 @@ func TestVerdicts(t *testing.T) {
 			"mfaload itself was late: more than 1 % of the sends, and at least 10, by over 50 ms (p99 51 " +
 				"ms); use a machine with more or idler processors, a lower rate, or several machines",
 			"response p95 <= 300ms: observed 331 ms; undecided: it may be met without what mfaload itself " +
-				"did: 100 requests were sent late by mfaload itself, or were in flight while it stood still"}},
+				"did: 100 requests were sent late by mfaload itself, or were in flight while it " +
+				"stood still"}},
 		// Where it is missed by more than that, it is the service's doing all the same.
 		{"late by itself, and slow", func(r *run) {
 			r.send(100, 400*ms, func(o *measure.Observation) {
@@ -265,7 +266,8 @@ func TestVerdicts(t *testing.T) {
 		}, report.Interrupted, []string{
 			"stopped 4.0 s into the schedule: only what was due by then is counted",
 			"mfaload was ended before it could write the results: they were rebuilt from the journal, up " +
-				"to its last second; 5 requests were in flight then, count as unsent, and are in no errorRate",
+				"to its last second; 5 requests were in flight then, count as unsent, and are in " +
+				"no errorRate",
 			"the last 1,234 bytes of the journal are no whole record and were left out"}},
 		{"rebuilt to its end", func(r *run) {
 			r.send(100, 50*ms, nil)
@@ -437,7 +439,8 @@ func TestReportHasTheDocumentedMembers(t *testing.T) {
 	}
 	for path, members := range map[string]string{
 		"": "schema scenario started duration_s verdict reasons requests rate " +
-			"response_ms service_ms lateness_ms groups statuses errors violations thresholds generator warmup",
+			"response_ms service_ms lateness_ms groups statuses errors violations thresholds " +
+			"generator warmup",
 		"requests":             "scheduled sent answered as_expected violating failed unsent",
 		"rate":                 "planned achieved",
 		"response_ms":          "min mean p50 p90 p95 p99 p99.9 max",

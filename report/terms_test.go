@@ -81,13 +81,16 @@ func TestTermsThatCanNotBe(t *testing.T) {
 		{`{"thresholds":[{"metric":"errors","limit":0,"written":""}],"token":"given"}`,
 			`"errors" is nothing`},
 		{`{"thresholds":[{"metric":"errorRate","limit":-1,"written":""}],"token":"given"}`, "-1 is no limit"},
-		{`{"thresholds":[{"metric":"errorRate","stat":"p50","quantile":50,"limit":0,"written":""}],"token":"given"}`, "no percentiles"},
-		{`{"thresholds":[{"metric":"response","stat":"p50","quantile":101,"limit":0,"written":""}],"token":"given"}`, "101 is no percentile"},
+		{`{"thresholds":[{"metric":"errorRate","stat":"p50","quantile":50,"limit":0,"written":""}],` +
+			`"token":"given"}`, "no percentiles"},
+		{`{"thresholds":[{"metric":"response","stat":"p50","quantile":101,"limit":0,"written":""}],` +
+			`"token":"given"}`, "101 is no percentile"},
 		{`{"thresholds":[{"metric":"response","stat":"p50","limit":0,"written":""}],"token":"given"}`,
 			"0 is no percentile"},
 		{`{"thresholds":[{"metric":"response","stat":"median","limit":0,"written":""}],"token":"given"}`,
 			`"median" is no figure`},
-		{`{"thresholds":[{"metric":"response","stat":"max","quantile":5,"limit":0,"written":""}],"token":"given"}`, "no figure"},
+		{`{"thresholds":[{"metric":"response","stat":"max","quantile":5,"limit":0,"written":""}],` +
+			`"token":"given"}`, "no figure"},
 	} {
 		m.Terms = json.RawMessage(test.terms)
 		if _, err := report.Judge(m); err == nil || !strings.Contains(err.Error(), test.want) {
@@ -100,7 +103,8 @@ func TestTermsThatCanNotBe(t *testing.T) {
 func FuzzTerms(f *testing.F) {
 	f.Add([]byte(report.TermsOf(everyTerm()).Encode()))
 	f.Add([]byte(report.TermsOf(&scenario.Scenario{}).Encode()))
-	f.Add([]byte(`{"thresholds":[{"metric":"response","stat":"p50","quantile":1e-300,"limit":1e300,"written":"\u0000"}],"token":"file"}`))
+	f.Add([]byte(`{"thresholds":[{"metric":"response","stat":"p50","quantile":1e-300,"limit":1e300,` +
+		`"written":"\u0000"}],"token":"file"}`))
 	m := measured(f)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		read := *m

@@ -34,7 +34,8 @@ func TestClosedUsersWaitForTheirAnswers(t *testing.T) {
 			}
 			// Nobody waits for anything but the service.
 			h := total(t, &m.Main, response)
-			if h.Max() != test.answer || total(t, &m.Main, serviceT).Max() != test.answer || m.Main.Own.Max() != 0 {
+			if h.Max() != test.answer || total(t, &m.Main, serviceT).Max() != test.answer ||
+				m.Main.Own.Max() != 0 {
 				t.Errorf("response time %v, own lateness %v", h.Max(), m.Main.Own.Max())
 			}
 			if m.Main.Planned != 10*time.Second || m.Interrupted {
@@ -79,7 +80,8 @@ func TestClosedDrains(t *testing.T) {
 		s.Load.Drain, s.Target.Timeout = 2*time.Second, time.Minute
 		start := time.Now()
 		m := run(t, t.Context(), s, &service{answer: takes(time.Hour)})
-		if d := time.Since(start); d != 7*time.Second || m.Main.Sent() != 4 || m.Main.Cells[0].Label != "unanswered at end of drain" {
+		if d := time.Since(start); d != 7*time.Second || m.Main.Sent() != 4 ||
+			m.Main.Cells[0].Label != "unanswered at end of drain" {
 			t.Errorf("it took %v: %d requests, %v", d, m.Main.Sent(), m.Main.Cells[0].Label)
 		}
 	})
@@ -92,7 +94,8 @@ func TestClosedInterrupted(t *testing.T) {
 		start := time.Now()
 		m := run(t, ctx, closedLoad(2, 900*ms, time.Hour), &service{answer: takes(100 * ms)})
 		if !m.Interrupted || m.Main.Planned != 3300*ms || time.Since(start) != 3300*ms {
-			t.Errorf("interrupted %v after %v, ended after %v", m.Interrupted, m.Main.Planned, time.Since(start))
+			t.Errorf("interrupted %v after %v, ended after %v", m.Interrupted, m.Main.Planned,
+				time.Since(start))
 		}
 		if n := m.Main.Sent(); n != 7 { // at 0, 1, 2, 3 s, and half a second later but for the last
 			t.Errorf("%d requests", n)

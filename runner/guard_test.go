@@ -19,17 +19,21 @@ import (
 )
 
 func above(m scenario.Metric, limit float64, written string, window time.Duration) scenario.StopCondition {
-	return scenario.StopCondition{Threshold: scenario.Threshold{Metric: m, Limit: limit, Written: written}, Window: window}
+	return scenario.StopCondition{Threshold: scenario.Threshold{Metric: m, Limit: limit, Written: written},
+		Window: window}
 }
 
-func percentile(m scenario.Metric, stat string, quantile, limit float64, written string, window time.Duration) scenario.StopCondition {
-	return scenario.StopCondition{Threshold: scenario.Threshold{Metric: m, Stat: stat, Quantile: quantile, Limit: limit, Written: written}, Window: window}
+func percentile(m scenario.Metric, stat string, quantile, limit float64, written string,
+	window time.Duration) scenario.StopCondition {
+	return scenario.StopCondition{Threshold: scenario.Threshold{Metric: m, Stat: stat, Quantile: quantile,
+		Limit: limit, Written: written}, Window: window}
 }
 
 // counted is a tick in which so many requests came to an end, so many of them
 // without the answer that was expected.
 func counted(second int64, sent, bad uint64) measure.Tick {
-	return measure.Tick{Second: second, Counts: measure.Progress{Sent: sent, Expected: sent - bad, Failed: bad / 2, Violating: sent / 50, RateLimited: bad / 2}}
+	return measure.Tick{Second: second, Counts: measure.Progress{Sent: sent, Expected: sent - bad,
+		Failed: bad / 2, Violating: sent / 50, RateLimited: bad / 2}}
 }
 
 // timed is a tick with requests that took so long each, mostly until they were sent.
@@ -91,51 +95,83 @@ func TestGuard(t *testing.T) {
 	}{
 		{"all well", errors, ticks(60, with(100, 0)), 0, ""},
 		{"just at the limit", errors, ticks(60, with(100, 10)), 0, ""},
-		{"above it from the start: once the window is full", errors, ticks(60, with(100, 11)), 10, "11 %, 110 of 1000 requests"},
-		{"above it later: once the window is above it", errors, ticks(60, after(20, with(100, 0), with(100, 50))), 23, "15 %, 150 of 1000 requests"},
+		{"above it from the start: once the window is full", errors, ticks(60, with(100, 11)), 10,
+			"11 %, 110 of 1000 requests"},
+		{"above it later: once the window is above it", errors,
+			ticks(60, after(20, with(100, 0), with(100, 50))), 23, "15 %, 150 of 1000 requests"},
 		{"errors that are over", errors, ticks(60, after(8, with(100, 100), with(10000, 0))), 0, ""},
-		{"a short burst of them", errors, ticks(60, after(20, with(100, 0), after(21, with(100, 90), with(100, 0)))), 0, ""},
-		{"nineteen requests, all wrong", errors, ticks(60, after(1, with(0, 0), after(20, with(1, 1), with(0, 0)))), 0, ""},
-		{"one unlucky request", above(scenario.ErrorRate, 0, "0%", 10*time.Second), ticks(60, after(20, with(5, 0), after(21, with(5, 1), with(5, 0)))), 0, ""},
-		{"four of them", above(scenario.ErrorRate, 0, "0%", 10*time.Second), ticks(60, after(20, with(5, 0), after(21, with(5, 4), with(5, 0)))), 0, ""},
-		{"five of them", above(scenario.ErrorRate, 0, "0%", 10*time.Second), ticks(60, after(20, with(5, 0), after(21, with(5, 5), with(5, 0)))), 21, "10 %, 5 of 50 requests"},
+		{"a short burst of them", errors,
+			ticks(60, after(20, with(100, 0), after(21, with(100, 90), with(100, 0)))), 0, ""},
+		{"nineteen requests, all wrong", errors,
+			ticks(60, after(1, with(0, 0), after(20, with(1, 1), with(0, 0)))), 0, ""},
+		{"one unlucky request", above(scenario.ErrorRate, 0, "0%", 10*time.Second),
+			ticks(60, after(20, with(5, 0), after(21, with(5, 1), with(5, 0)))), 0, ""},
+		{"four of them", above(scenario.ErrorRate, 0, "0%", 10*time.Second),
+			ticks(60, after(20, with(5, 0), after(21, with(5, 4), with(5, 0)))), 0, ""},
+		{"five of them", above(scenario.ErrorRate, 0, "0%", 10*time.Second),
+			ticks(60, after(20, with(5, 0), after(21, with(5, 5), with(5, 0)))), 21,
+			"10 %, 5 of 50 requests"},
 		{"nothing comes to an end", errors, ticks(60, with(0, 0)), 0, ""},
-		{"violations, of the answers", above(scenario.ViolationRate, 0.02, "2%", 5*time.Second), ticks(60, with(100, 2)), 5, "2.02 %, 10 of 495 answers"},
-		{"429s, of the answers", above(scenario.RateLimitedRate, 0.1, "10%", 5*time.Second), ticks(60, with(100, 20)), 5, "11.1 %, 50 of 450 answers"},
-		{"slow", percentile(scenario.Response, "p99", 99, 5, "5s", 30*time.Second), ticks(60, taking(10, 6*time.Second)), 30, "p99 6s of 300 requests"},
-		{"response times, not service times", percentile(scenario.Service, "p99", 99, 5, "5s", 30*time.Second), ticks(60, taking(10, 6*time.Second)), 0, ""},
-		{"slow service", percentile(scenario.Service, "p50", 50, 0.5, "500ms", 30*time.Second), ticks(60, taking(10, 6*time.Second)), 30, "p50 600ms of 300 requests"},
-		{"one slow request", percentile(scenario.Response, "p99.9", 99.9, 5, "5s", 10*time.Second), ticks(60, after(20, taking(10, ms), after(21, taking(1, time.Minute), taking(10, ms)))), 0, ""},
-		{"five slow requests", percentile(scenario.Response, "p99.9", 99.9, 5, "5s", 10*time.Second), ticks(60, after(20, taking(10, ms), after(21, taking(5, time.Minute), taking(10, ms)))), 21, "p99.9 1m0s of 95 requests"},
-		{"slow, but too few", percentile(scenario.Response, "p50", 50, 5, "5s", 10*time.Second), ticks(60, after(20, taking(0, 0), after(21, taking(19, time.Minute), taking(0, 0)))), 0, ""},
-		{"refusals beside slow ones", percentile(scenario.Response, "p50", 50, 0.2, "200ms", 20*time.Second), ticks(60, ended(
-			measure.Observation{Done: ms, Refused: true}, measure.Observation{Done: ms, Refused: true}, measure.Observation{Done: time.Second})), 20, "p50 1s of 20 requests"},
-		{"some never served", percentile(scenario.Response, "p50", 50, 0.2, "200ms", 10*time.Second), ticks(60, ended(
-			measure.Observation{Done: 50 * ms}, measure.Observation{Done: 50 * ms, Failed: true}, measure.Observation{Done: 60 * ms, Failed: true})), 10,
+		{"violations, of the answers", above(scenario.ViolationRate, 0.02, "2%", 5*time.Second),
+			ticks(60, with(100, 2)), 5, "2.02 %, 10 of 495 answers"},
+		{"429s, of the answers", above(scenario.RateLimitedRate, 0.1, "10%", 5*time.Second),
+			ticks(60, with(100, 20)), 5, "11.1 %, 50 of 450 answers"},
+		{"slow", percentile(scenario.Response, "p99", 99, 5, "5s", 30*time.Second),
+			ticks(60, taking(10, 6*time.Second)), 30, "p99 6s of 300 requests"},
+		{"response times, not service times", percentile(scenario.Service, "p99", 99, 5, "5s",
+			30*time.Second), ticks(60, taking(10, 6*time.Second)), 0, ""},
+		{"slow service", percentile(scenario.Service, "p50", 50, 0.5, "500ms", 30*time.Second),
+			ticks(60, taking(10, 6*time.Second)), 30, "p50 600ms of 300 requests"},
+		{"one slow request", percentile(scenario.Response, "p99.9", 99.9, 5, "5s", 10*time.Second),
+			ticks(60, after(20, taking(10, ms), after(21, taking(1, time.Minute), taking(10, ms)))), 0, ""},
+		{"five slow requests", percentile(scenario.Response, "p99.9", 99.9, 5, "5s", 10*time.Second),
+			ticks(60, after(20, taking(10, ms), after(21, taking(5, time.Minute), taking(10, ms)))), 21,
+			"p99.9 1m0s of 95 requests"},
+		{"slow, but too few", percentile(scenario.Response, "p50", 50, 5, "5s", 10*time.Second),
+			ticks(60, after(20, taking(0, 0), after(21, taking(19, time.Minute), taking(0, 0)))), 0, ""},
+		{"refusals beside slow ones", percentile(scenario.Response, "p50", 50, 0.2, "200ms", 20*time.Second),
+			ticks(60, ended(
+				measure.Observation{Done: ms, Refused: true}, measure.Observation{Done: ms, Refused: true},
+				measure.Observation{Done: time.Second})), 20, "p50 1s of 20 requests"},
+		{"some never served", percentile(scenario.Response, "p50", 50, 0.2, "200ms", 10*time.Second),
+			ticks(60, ended(
+				measure.Observation{Done: 50 * ms}, measure.Observation{Done: 50 * ms, Failed: true},
+				measure.Observation{Done: 60 * ms, Failed: true})), 10,
 			"p50 ≥ 50ms of 30 requests, 20 of them never served"},
-		{"slow, as mfaload stood still", percentile(scenario.Response, "p50", 50, 0.2, "200ms", 10*time.Second), ticks(60, ended(
-			measure.Observation{Done: time.Second, Harmed: 900 * ms}, measure.Observation{Done: time.Second, Harmed: 900 * ms}, measure.Observation{Done: ms})), 0, ""},
+		{"slow, as mfaload stood still", percentile(scenario.Response, "p50", 50, 0.2, "200ms",
+			10*time.Second), ticks(60, ended(
+			measure.Observation{Done: time.Second, Harmed: 900 * ms}, measure.Observation{Done: time.Second,
+				Harmed: 900 * ms}, measure.Observation{Done: ms})), 0, ""},
 		{"failed, as mfaload stood still", errors, ticks(60, ended(
-			measure.Observation{Done: time.Second, Harmed: 900 * ms, Failed: true}, measure.Observation{Done: ms}, measure.Observation{Done: ms})), 0, ""},
+			measure.Observation{Done: time.Second, Harmed: 900 * ms, Failed: true},
+			measure.Observation{Done: ms}, measure.Observation{Done: ms})), 0, ""},
 		{"failed, though mfaload stood still for some", errors, ticks(60, ended(
-			measure.Observation{Done: time.Second, Harmed: 900 * ms, Failed: true}, measure.Observation{Done: time.Second, Failed: true}, measure.Observation{Done: ms})), 10,
+			measure.Observation{Done: time.Second, Harmed: 900 * ms, Failed: true},
+			measure.Observation{Done: time.Second, Failed: true}, measure.Observation{Done: ms})), 10,
 			"66.7 %, 20 of 30 requests"},
-		{"failures in a row", above(scenario.ConnectionFailures, 20, "20", 0), ticks(60, func(s int64) measure.Tick {
-			return measure.Tick{Second: s, Streak: uint64(s) * 3}
-		}), 7, "21 requests in a row found no connection, or lost it"},
-		{"connections lost", above(scenario.ConnectionFailures, 20, "20", 0), ticks(5, ended(slices.Repeat([]measure.Observation{
-			{Done: time.Second, Failed: true, Disconnected: true}}, 30)...)), 1, "30 requests in a row found no connection, or lost it"},
-		{"connections lost, as mfaload stood still", above(scenario.ConnectionFailures, 20, "20", 0), ticks(5, ended(slices.Repeat([]measure.Observation{
-			{Done: time.Second, Harmed: 900 * ms, Failed: true, Disconnected: true}}, 30)...)), 0, ""},
+		{"failures in a row", above(scenario.ConnectionFailures, 20, "20", 0),
+			ticks(60, func(s int64) measure.Tick {
+				return measure.Tick{Second: s, Streak: uint64(s) * 3}
+			}), 7, "21 requests in a row found no connection, or lost it"},
+		{"connections lost", above(scenario.ConnectionFailures, 20, "20", 0),
+			ticks(5, ended(slices.Repeat([]measure.Observation{
+				{Done: time.Second, Failed: true, Disconnected: true}}, 30)...)), 1,
+			"30 requests in a row found no connection, or lost it"},
+		{"connections lost, as mfaload stood still", above(scenario.ConnectionFailures, 20, "20", 0),
+			ticks(5, ended(slices.Repeat([]measure.Observation{
+				{Done: time.Second, Harmed: 900 * ms, Failed: true, Disconnected: true}}, 30)...)), 0, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			g := runner.NewGuard([]scenario.StopCondition{above(scenario.ErrorRate, 0.999, "99.9%", 10*time.Minute), test.condition})
+			g := runner.NewGuard([]scenario.StopCondition{above(scenario.ErrorRate, 0.999, "99.9%",
+				10*time.Minute), test.condition})
 			for _, tick := range test.ticks {
 				stop := g.Add(tick)
 				if stop == nil {
 					continue
 				}
-				if want := "load.stopOn: " + test.condition.String(); tick.Second != test.at || stop.Condition != want || stop.Observed != test.observed || stop.At != time.Duration(test.at)*time.Second {
+				if want := "load.stopOn: " + test.condition.String(); tick.Second != test.at ||
+					stop.Condition != want || stop.Observed != test.observed ||
+					stop.At != time.Duration(test.at)*time.Second {
 					t.Errorf("at %d: %+v", tick.Second, stop)
 				}
 				return
@@ -155,7 +191,8 @@ func ownPart(short, busy bool) *measure.OwnPart {
 		p.Profile.Due = append(p.Profile.Due, 100)
 		if from := time.Duration(s) * time.Second; s >= 5 && s < 10 {
 			if short {
-				p.Seconds = append(p.Seconds, measure.OwnSecond{Second: int64(s), Available: time.Second, CPU: 900 * ms})
+				p.Seconds = append(p.Seconds, measure.OwnSecond{Second: int64(s), Available: time.Second,
+					CPU: 900 * ms})
 			}
 			if busy {
 				p.Profile.Busy(from, from+time.Second)
@@ -182,19 +219,32 @@ func TestGuardBlamesNoOtherThanTheService(t *testing.T) {
 		bad       measure.Observation // what the requests of seconds 5 to 9 are
 		stops     bool
 	}{
-		"timeouts of a full processor":             {errors, short, measure.Observation{Done: 900 * ms, Failed: true, Label: "timeout"}, false},
-		"timeouts, and nothing known of mfaload":   {errors, nil, measure.Observation{Done: 900 * ms, Failed: true, Label: "timeout"}, true},
-		"timeouts of an idle processor":            {errors, ownPart(false, false), measure.Observation{Done: 900 * ms, Failed: true, Label: "timeout"}, true},
-		"responses 500, and a full processor":      {errors, short, measure.Observation{Done: 900 * ms, Label: "500"}, true},
-		"slow responses of a full processor":       {response, short, measure.Observation{Done: 3 * time.Second}, false},
-		"slow service of a full processor":         {service, short, measure.Observation{Done: 3 * time.Second}, false},
-		"slow responses of an idle processor":      {response, ownPart(false, false), measure.Observation{Done: 3 * time.Second}, true},
-		"waits for a worker, of too few":           {response, busy, measure.Observation{Sent: 3 * time.Second, Done: 3900 * ms}, false},
-		"slow service, and too few workers":        {service, busy, measure.Observation{Sent: 3 * time.Second, Done: 6 * time.Second}, true},
-		"slow once sent, and too few workers":      {response, busy, measure.Observation{Sent: 3 * time.Second, Done: 6 * time.Second}, true},
-		"waits for a worker, as the service stood": {response, busy, measure.Observation{Sent: 3 * time.Second, Done: 3050 * ms}, true},
-		"given up by the end, of too few workers":  {errors, busy, measure.Observation{Done: 900 * ms, Failed: true, Label: measure.Drained}, false},
-		"timeouts, and too few workers":            {errors, busy, measure.Observation{Done: 900 * ms, Failed: true, Label: "timeout"}, true},
+		"timeouts of a full processor": {errors, short, measure.Observation{Done: 900 * ms,
+			Failed: true, Label: "timeout"}, false},
+		"timeouts, and nothing known of mfaload": {errors, nil, measure.Observation{Done: 900 * ms,
+			Failed: true, Label: "timeout"}, true},
+		"timeouts of an idle processor": {errors, ownPart(false, false),
+			measure.Observation{Done: 900 * ms, Failed: true, Label: "timeout"}, true},
+		"responses 500, and a full processor": {errors, short, measure.Observation{Done: 900 * ms,
+			Label: "500"}, true},
+		"slow responses of a full processor": {response, short,
+			measure.Observation{Done: 3 * time.Second}, false},
+		"slow service of a full processor": {service, short,
+			measure.Observation{Done: 3 * time.Second}, false},
+		"slow responses of an idle processor": {response, ownPart(false, false),
+			measure.Observation{Done: 3 * time.Second}, true},
+		"waits for a worker, of too few": {response, busy,
+			measure.Observation{Sent: 3 * time.Second, Done: 3900 * ms}, false},
+		"slow service, and too few workers": {service, busy, measure.Observation{Sent: 3 * time.Second,
+			Done: 6 * time.Second}, true},
+		"slow once sent, and too few workers": {response, busy,
+			measure.Observation{Sent: 3 * time.Second, Done: 6 * time.Second}, true},
+		"waits for a worker, as the service stood": {response, busy,
+			measure.Observation{Sent: 3 * time.Second, Done: 3050 * ms}, true},
+		"given up by the end, of too few workers": {errors, busy, measure.Observation{Done: 900 * ms,
+			Failed: true, Label: measure.Drained}, false},
+		"timeouts, and too few workers": {errors, busy, measure.Observation{Done: 900 * ms, Failed: true,
+			Label: "timeout"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := runner.NewGuard([]scenario.StopCondition{test.condition})
@@ -206,7 +256,8 @@ func TestGuardBlamesNoOtherThanTheService(t *testing.T) {
 				tick := well(s)
 				if s > 5 && s <= 10 {
 					bad := ended(requests(10, test.bad)...)(s)
-					served := ended(requests(11, measure.Observation{Sent: test.bad.Sent, Done: test.bad.Sent + test.bad.Done})...)(s)
+					served := ended(requests(11, measure.Observation{Sent: test.bad.Sent,
+						Done: test.bad.Sent + test.bad.Done})...)(s)
 					if tick = bad; test.bad.Failed {
 						tick.Merge(&served)
 					}
@@ -223,7 +274,8 @@ func TestGuardBlamesNoOtherThanTheService(t *testing.T) {
 // The sum of two machines is judged, not each of them.
 func TestGuardOfSeveralMachines(t *testing.T) {
 	g := runner.NewGuard([]scenario.StopCondition{above(scenario.ErrorRate, 0.1, "10%", 2*time.Second),
-		percentile(scenario.Response, "p95", 95, 1, "1s", 2*time.Second), above(scenario.ConnectionFailures, 20, "20", 0)})
+		percentile(scenario.Response, "p95", 95, 1, "1s", 2*time.Second), above(scenario.ConnectionFailures,
+			20, "20", 0)})
 	for s := int64(1); s < 10; s++ {
 		sum := counted(s, 100, 0) // one without times
 		other := timed(s, 190, 100*ms)
@@ -270,10 +322,12 @@ func TestRunIsStopped(t *testing.T) {
 		observed  string
 	}{
 		{"errors", open, func() runner.Operation {
-			return &refusing{service{answer: takes(50 * ms)}, time.Now(), 20450 * ms, &contract.Failure{Kind: "timeout", Err: context.Canceled}}
+			return &refusing{service{answer: takes(50 * ms)}, time.Now(), 20450 * ms,
+				&contract.Failure{Kind: "timeout", Err: context.Canceled}}
 		}, above(scenario.ErrorRate, 0.1, "10%", 10*time.Second), 22 * time.Second, " requests"},
 		{"errors of a closed load", closed, func() runner.Operation {
-			return &refusing{service{answer: takes(50 * ms)}, time.Now(), 20450 * ms, &contract.Failure{Kind: "timeout", Err: context.Canceled}}
+			return &refusing{service{answer: takes(50 * ms)}, time.Now(), 20450 * ms,
+				&contract.Failure{Kind: "timeout", Err: context.Canceled}}
 		}, above(scenario.ErrorRate, 0.5, "50%", 4*time.Second), 23 * time.Second, "%"},
 		{"slow answers", open, func() runner.Operation {
 			start := time.Now()
@@ -284,13 +338,15 @@ func TestRunIsStopped(t *testing.T) {
 				}
 				return sleep(ctx, d)
 			}}
-		}, percentile(scenario.Service, "p90", 90, 0.5, "500ms", 5*time.Second), 12 * time.Second, "p90 700ms of 4"},
+		}, percentile(scenario.Service, "p90", 90, 0.5, "500ms", 5*time.Second), 12 * time.Second,
+			"p90 700ms of 4"},
 		{"no connection", open, func() runner.Operation {
 			return &refusing{service{answer: takes(50 * ms)}, time.Now(), 20450 * ms, refused()}
 		}, above(scenario.ConnectionFailures, 20, "20", 0), 23 * time.Second, " requests in a row"},
-		{"in the warm-up", scenario.Load{Warmup: 30 * time.Second, Workers: 8, Stages: open.Stages}, func() runner.Operation {
-			return &refusing{service{answer: takes(50 * ms)}, time.Now(), 20450 * ms, refused()}
-		}, above(scenario.ConnectionFailures, 20, "20", 0), 23 * time.Second, " requests in a row"},
+		{"in the warm-up", scenario.Load{Warmup: 30 * time.Second, Workers: 8, Stages: open.Stages},
+			func() runner.Operation {
+				return &refusing{service{answer: takes(50 * ms)}, time.Now(), 20450 * ms, refused()}
+			}, above(scenario.ConnectionFailures, 20, "20", 0), 23 * time.Second, " requests in a row"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -298,10 +354,12 @@ func TestRunIsStopped(t *testing.T) {
 				s.Load.StopOn = []scenario.StopCondition{test.condition}
 				start := time.Now()
 				m := run(t, t.Context(), s, test.op())
-				if m.Stopped == nil || m.Stopped.At != test.at || !m.Stopped.Early || !strings.Contains(m.Stopped.Observed, test.observed) || m.Interrupted {
+				if m.Stopped == nil || m.Stopped.At != test.at || !m.Stopped.Early ||
+					!strings.Contains(m.Stopped.Observed, test.observed) || m.Interrupted {
 					t.Fatalf("%+v", m.Stopped)
 				}
-				if end := m.Main.Start + m.Main.Planned; end != test.at && m.Warmup.Planned != test.at || time.Since(start) > test.at+time.Second {
+				if end := m.Main.Start + m.Main.Planned; end != test.at && m.Warmup.Planned != test.at ||
+					time.Since(start) > test.at+time.Second {
 					t.Errorf("planned until %v, over after %v", end, time.Since(start))
 				}
 			})
@@ -335,9 +393,13 @@ func TestGuardedRunThatIsWell(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := oneGroup(load(constant(10, 20*time.Second)))
 		plain := run(t, t.Context(), s, &service{answer: takes(50 * ms)})
-		s.Load.StopOn = []scenario.StopCondition{above(scenario.ErrorRate, 0, "0%", time.Second), percentile(scenario.Response, "p50", 50, 0.1, "100ms", time.Second), above(scenario.ConnectionFailures, 2, "2", 0)}
+		s.Load.StopOn = []scenario.StopCondition{above(scenario.ErrorRate, 0, "0%", time.Second),
+			percentile(scenario.Response, "p50", 50, 0.1, "100ms", time.Second),
+			above(scenario.ConnectionFailures, 2, "2", 0)}
 		guarded := run(t, t.Context(), s, &service{answer: takes(50 * ms)})
-		if diff := cmp.Diff(plain.Main.Cells, guarded.Main.Cells, cmp.Comparer(func(a, b *measure.Histogram) bool { return a.Equal(b) })); diff != "" || guarded.Stopped != nil {
+		if diff := cmp.Diff(plain.Main.Cells, guarded.Main.Cells,
+			cmp.Comparer(func(a, b *measure.Histogram) bool { return a.Equal(b) })); diff != "" ||
+			guarded.Stopped != nil {
 			t.Error(diff, guarded.Stopped)
 		}
 	})
@@ -348,12 +410,15 @@ func TestGuardedRunThatIsWell(t *testing.T) {
 func TestGuardedFromOutside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := oneGroup(load(constant(10, time.Minute)))
-		s.Load.StopOn = []scenario.StopCondition{above(scenario.ErrorRate, 0.1, "10%", 10*time.Second), percentile(scenario.Response, "p50", 50, 1, "1s", 2*time.Second)}
+		s.Load.StopOn = []scenario.StopCondition{above(scenario.ErrorRate, 0.1, "10%", 10*time.Second),
+			percentile(scenario.Response, "p50", 50, 1, "1s", 2*time.Second)}
 		failing := func() *refusing {
-			return &refusing{service{answer: takes(50 * ms)}, time.Now(), 20450 * ms, &contract.Failure{Kind: "timeout", Err: context.Canceled}}
+			return &refusing{service{answer: takes(50 * ms)}, time.Now(), 20450 * ms,
+				&contract.Failure{Kind: "timeout", Err: context.Canceled}}
 		}
 		want := run(t, t.Context(), s, failing()).Stopped
-		r := runner.New(runner.Config{Scenario: s, Operation: failing(), Wait: machine.TimerWait, Unguarded: true})
+		r := runner.New(runner.Config{Scenario: s, Operation: failing(), Wait: machine.TimerWait,
+			Unguarded: true})
 		g := runner.NewGuard(s.Load.StopOn)
 		ticks, start := r.Ticks(g.Requests()), time.Now()
 		r.Stop(measure.Stop{Condition: "before the run"})
@@ -377,7 +442,8 @@ func TestGuardedFromOutside(t *testing.T) {
 			}
 		}
 		m := <-over
-		if m.Stopped == nil || m.Stopped.At != want.At || m.Stopped.Condition != want.Condition || !m.Stopped.Early || m.Main.Planned != want.At {
+		if m.Stopped == nil || m.Stopped.At != want.At || m.Stopped.Condition != want.Condition ||
+			!m.Stopped.Early || m.Main.Planned != want.At {
 			t.Errorf("%+v after %v, want %+v", m.Stopped, m.Main.Planned, want)
 		}
 	})

@@ -45,7 +45,8 @@ func TestJournalOfPauses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if early, late := file.frames[10], file.frames[len(file.frames)-10]; len(file.frames) < 600 || late > early+200 {
+		if early, late := file.frames[10], file.frames[len(file.frames)-10]; len(file.frames) < 600 ||
+			late > early+200 {
 			t.Errorf("a frame had %d bytes, and %d at the end", early, late)
 		}
 		rebuilt, err := journal.Rebuild(&file.Buffer)
@@ -58,8 +59,10 @@ func TestJournalOfPauses(t *testing.T) {
 		if diff := cmp.Diff(m.Profile, rebuilt.Profile); diff != "" {
 			t.Error(diff)
 		}
-		if len(slices.Collect(m.Seconds.All())) == 0 || len(slices.Collect(m.Seconds.All())) != len(slices.Collect(rebuilt.Seconds.All())) {
-			t.Errorf("%d seconds, rebuilt %d", len(slices.Collect(m.Seconds.All())), len(slices.Collect(rebuilt.Seconds.All())))
+		if len(slices.Collect(m.Seconds.All())) == 0 ||
+			len(slices.Collect(m.Seconds.All())) != len(slices.Collect(rebuilt.Seconds.All())) {
+			t.Errorf("%d seconds, rebuilt %d", len(slices.Collect(m.Seconds.All())),
+				len(slices.Collect(rebuilt.Seconds.All())))
 		}
 		if diff := cmp.Diff(m.Main.Withheld, rebuilt.Main.Withheld); diff != "" {
 			t.Error(diff)

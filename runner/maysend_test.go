@@ -27,7 +27,8 @@ func TestNothingIsSentWithoutLeave(t *testing.T) {
 					}
 					machine.TimerWait(ctx, until)
 				}
-				r := runner.New(runner.Config{Scenario: s, Operation: &service{answer: takes(20 * ms)}, Wait: wait})
+				r := runner.New(runner.Config{Scenario: s, Operation: &service{answer: takes(20 * ms)},
+					Wait: wait})
 				m, err := r.Run(t.Context(), runner.Start{
 					MaySend: func() bool { return time.Since(start) < 5*time.Second }})
 				if err != nil {

@@ -26,7 +26,8 @@ type limiter struct {
 }
 
 func newLimiter(took time.Duration, refuses func(at time.Duration) bool, header contract.Fields) *limiter {
-	return &limiter{service: service{answer: takes(took)}, start: time.Now(), refuses: refuses, header: header}
+	return &limiter{service: service{answer: takes(took)}, start: time.Now(), refuses: refuses,
+		header: header}
 }
 
 func (l *limiter) Send(ctx context.Context, u scenario.User, ex *contract.Exchange) error {
@@ -41,7 +42,8 @@ func (l *limiter) Send(ctx context.Context, u scenario.User, ex *contract.Exchan
 	return err
 }
 
-func (l *limiter) Check(_ scenario.User, ex *contract.Exchange, dst []contract.Violation) []contract.Violation {
+func (l *limiter) Check(_ scenario.User, ex *contract.Exchange,
+	dst []contract.Violation) []contract.Violation {
 	ex.Label, ex.AsExpected = "201", true
 	if ex.Status == 429 {
 		ex.Label, ex.AsExpected = "429", false
@@ -103,7 +105,8 @@ func TestPauseShiftsNothing(t *testing.T) {
 		{"none", nil, time.Second},
 		{"no time", retryAfter("soon"), time.Second},
 		{"none to wait", retryAfter("0"), time.Second},
-		{"a date", append(retryAfter("Fri, 27 Nov 2026 18:00:03 GMT"), contract.Field{Name: "Date", Value: "Fri, 27 Nov 2026 18:00:00 GMT"}), 3 * time.Second},
+		{"a date", append(retryAfter("Fri, 27 Nov 2026 18:00:03 GMT"), contract.Field{Name: "Date",
+			Value: "Fri, 27 Nov 2026 18:00:00 GMT"}), 3 * time.Second},
 		{"longer than anybody waits", retryAfter("86400"), time.Minute},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -115,10 +118,14 @@ func TestPauseShiftsNothing(t *testing.T) {
 					t.Error(diff)
 				}
 				missed := uint64(test.length / (100 * ms))
-				if paused(t, m) != missed || m.Main.Scheduled[0] != 900 || m.Main.Sent() != 900-missed || op.between(from, to) != 0 {
-					t.Errorf("%d of %d sent, %d paused, %d sent in the pause", m.Main.Sent(), m.Main.Scheduled[0], paused(t, m), op.between(from, to))
+				if paused(t, m) != missed || m.Main.Scheduled[0] != 900 || m.Main.Sent() != 900-missed ||
+					op.between(from, to) != 0 {
+					t.Errorf("%d of %d sent, %d paused, %d sent in the pause", m.Main.Sent(),
+						m.Main.Scheduled[0], paused(t, m), op.between(from, to))
 				}
-				if h := total(t, &m.Main, func(c *measure.Cell) *measure.Histogram { return c.Lateness }); h.Max() != 0 {
+				if h := total(t, &m.Main, func(c *measure.Cell) *measure.Histogram {
+					return c.Lateness
+				}); h.Max() != 0 {
 					t.Errorf("something was sent %v late", h.Max())
 				}
 			})
@@ -182,7 +189,8 @@ func TestPauseOfAClosedLoad(t *testing.T) {
 		}
 		// The second user waited for 1.45 s; both come again spread over their
 		// think time.
-		if op.between(1100*ms, 3100*ms) != 0 || op.between(3100*ms, 3101*ms) != 1 || op.between(3550*ms, 3551*ms) != 1 || m.Main.Sent() != m.Main.Scheduled[0] {
+		if op.between(1100*ms, 3100*ms) != 0 || op.between(3100*ms, 3101*ms) != 1 ||
+			op.between(3550*ms, 3551*ms) != 1 || m.Main.Sent() != m.Main.Scheduled[0] {
 			t.Errorf("sent at %v", op.sent)
 		}
 		if h := total(t, &m.Main, response); h.Max() > 101*ms {
@@ -201,7 +209,8 @@ func TestStopAtA429(t *testing.T) {
 		ends            time.Duration
 	}{
 		{"open", load(constant(10, 10*time.Second)), 2 * time.Second, true, 21, 21, 2050 * ms},
-		{"in the warm-up", scenario.Load{Warmup: 5 * time.Second, Workers: 8, Stages: load(constant(10, 10*time.Second)).Stages}, 2 * time.Second, true, 21, 21, 2050 * ms},
+		{"in the warm-up", scenario.Load{Warmup: 5 * time.Second, Workers: 8,
+			Stages: load(constant(10, 10*time.Second)).Stages}, 2 * time.Second, true, 21, 21, 2050 * ms},
 		{"the last answer", load(constant(10, 10*time.Second)), 9900 * ms, false, 100, 100, 9950 * ms},
 		{"while it drains", load(constant(100, time.Second)), 990 * ms, false, 100, 100, time.Second},
 		{"closed", closedLoad(2, 950*ms, time.Hour).Load, 3 * time.Second, true, 7, 7, 3050 * ms},
@@ -210,12 +219,14 @@ func TestStopAtA429(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				op := newLimiter(50*ms, exactly(test.refuses), nil)
 				m := run(t, t.Context(), on429(scenario.Stop429, test.load), op)
-				want := &measure.Stop{At: test.refuses + 50*ms, Condition: "load.on429: stop", Observed: "an answer was 429, too many requests", Early: test.early}
+				want := &measure.Stop{At: test.refuses + 50*ms, Condition: "load.on429: stop",
+					Observed: "an answer was 429, too many requests", Early: test.early}
 				if diff := cmp.Diff(want, m.Stopped); diff != "" || m.Interrupted {
 					t.Error(diff, m.Interrupted)
 				}
 				sent, scheduled := m.Main.Sent()+m.Warmup.Sent(), m.Main.Scheduled[0]+m.Warmup.Scheduled[0]
-				if end := m.Warmup.Planned + m.Main.Planned; sent != test.sent || scheduled != test.scheduled || end != test.ends {
+				if end := m.Warmup.Planned + m.Main.Planned; sent != test.sent ||
+					scheduled != test.scheduled || end != test.ends {
 					t.Errorf("%d of %d sent until %v", sent, scheduled, end)
 				}
 			})

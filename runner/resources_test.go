@@ -74,7 +74,8 @@ func needOfARun(t *testing.T, l scenario.Load, groups int) {
 	times := &scattered{random: rand.New(rand.NewPCG(1, 2))}
 	op := &service{answer: func(ctx context.Context) error { return sleep(ctx, times.next()) }}
 	file := &book{}
-	r := runner.New(runner.Config{Scenario: s, Operation: &ruled{op}, Wait: times.late, Rules: make([]string, 60)})
+	r := runner.New(runner.Config{Scenario: s, Operation: &ruled{op}, Wait: times.late,
+		Rules: make([]string, 60)})
 	m, err := r.Run(t.Context(), runner.Start{Journal: journal.NewAppender(file, &measure.Measurement{})})
 	if err != nil {
 		t.Fatal(err)

@@ -43,7 +43,8 @@ func (s *service) Watch(func(contract.Connection)) {}
 
 func (s *service) Mask(text string) string { return text }
 
-func (s *service) Check(_ scenario.User, ex *contract.Exchange, dst []contract.Violation) []contract.Violation {
+func (s *service) Check(_ scenario.User, ex *contract.Exchange,
+	dst []contract.Violation) []contract.Violation {
 	ex.Label, ex.AsExpected = "201 OTP_REQUIRED", true
 	return dst
 }
@@ -126,7 +127,8 @@ func TestStallIsSeenByEveryArrivalOfItsTime(t *testing.T) {
 		m := run(t, t.Context(), s, op)
 		h := total(t, &m.Main, response)
 		if h.Count() != 10_000 || m.Main.Scheduled[0] != 10_000 || op.received.Load() != 10_000 {
-			t.Errorf("%d recorded, %d scheduled, %d received of 10,000", h.Count(), m.Main.Scheduled[0], op.received.Load())
+			t.Errorf("%d recorded, %d scheduled, %d received of 10,000", h.Count(), m.Main.Scheduled[0],
+				op.received.Load())
 		}
 		for p, want := range map[float64]float64{90: 0.6667, 99: 0.9667} {
 			if got := h.Percentile(p).Seconds(); got < want*0.98 || got > want*1.10 {
@@ -141,7 +143,8 @@ func TestStallIsSeenByEveryArrivalOfItsTime(t *testing.T) {
 			t.Errorf("own lateness p99 = %v: the service's stall is not mfaload's lateness", own)
 		}
 		if m.Generator.BusyWorkersMax != 64 || m.Generator.AllBusy < 2700*ms {
-			t.Errorf("all workers busy for %v, at most %d in flight", m.Generator.AllBusy, m.Generator.BusyWorkersMax)
+			t.Errorf("all workers busy for %v, at most %d in flight", m.Generator.AllBusy,
+				m.Generator.BusyWorkersMax)
 		}
 	})
 }
@@ -153,7 +156,8 @@ func TestNeverMoreInFlightThanWorkers(t *testing.T) {
 		op := &service{answer: takes(200 * ms)}
 		m := run(t, t.Context(), s, op)
 		if op.most.Load() != 5 || m.Generator.BusyWorkersMax != 5 {
-			t.Errorf("at most %d in flight (measured: %d), want 5", op.most.Load(), m.Generator.BusyWorkersMax)
+			t.Errorf("at most %d in flight (measured: %d), want 5", op.most.Load(),
+				m.Generator.BusyWorkersMax)
 		}
 		// 5 workers serve 25/s: the hundredth arrival is due at 0.99 s and
 		// answered at 4 s.
@@ -196,7 +200,8 @@ func TestInterrupt(t *testing.T) {
 			t.Errorf("interrupted = %v after %v", m.Interrupted, m.Main.Planned)
 		}
 		// The answers in flight are waited for.
-		if h := total(t, &m.Main, response); h.Count() != 21 || m.Main.Scheduled[0] != 21 || h.Max() != 500*ms {
+		if h := total(t, &m.Main, response); h.Count() != 21 || m.Main.Scheduled[0] != 21 ||
+			h.Max() != 500*ms {
 			t.Errorf("%d of %d recorded, the slowest after %v", h.Count(), m.Main.Scheduled[0], h.Max())
 		}
 	})
@@ -250,8 +255,10 @@ func TestWarmupIsKeptApart(t *testing.T) {
 			return nil
 		}}
 		m := run(t, t.Context(), s, op)
-		if m.Warmup.Sent() != 10 || m.Main.Sent() != 20 || m.Main.Start != time.Second || m.Main.Planned != 2*time.Second {
-			t.Errorf("warm-up %d, main %d from %v for %v", m.Warmup.Sent(), m.Main.Sent(), m.Main.Start, m.Main.Planned)
+		if m.Warmup.Sent() != 10 || m.Main.Sent() != 20 || m.Main.Start != time.Second ||
+			m.Main.Planned != 2*time.Second {
+			t.Errorf("warm-up %d, main %d from %v for %v", m.Warmup.Sent(), m.Main.Sent(), m.Main.Start,
+				m.Main.Planned)
 		}
 		if total(t, &m.Main, response).Max() != 0 || total(t, &m.Warmup, response).Min() != 90*ms {
 			t.Error("the warm-up's times are not its own")
@@ -295,7 +302,8 @@ func TestCatchingUpIsBounded(t *testing.T) {
 			t.Errorf("own lateness p60 = %v, at most %v", own.Percentile(60), own.Max())
 		}
 		if share := float64(500) * (1 - 0.1); late.Percentile(100-100*share/1000) < 400*ms {
-			t.Errorf("the backlog was fired at once: p%.0f of lateness = %v", 100-100*share/1000, late.Percentile(100-100*share/1000))
+			t.Errorf("the backlog was fired at once: p%.0f of lateness = %v", 100-100*share/1000,
+				late.Percentile(100-100*share/1000))
 		}
 	})
 }
@@ -309,7 +317,8 @@ type connecting struct {
 func (c *connecting) Watch(seen func(contract.Connection)) { c.seen = seen }
 
 func (c *connecting) Send(ctx context.Context, u scenario.User, ex *contract.Exchange) error {
-	c.seen(contract.Connection{Began: time.Now(), Dial: 3 * ms, Handshake: 5 * ms, Secure: true, Resumed: true})
+	c.seen(contract.Connection{Began: time.Now(), Dial: 3 * ms, Handshake: 5 * ms, Secure: true,
+		Resumed: true})
 	return c.service.Send(ctx, u, ex)
 }
 
@@ -319,7 +328,8 @@ func TestConnectionsAreCountedByPhase(t *testing.T) {
 		s.Load.Warmup = time.Second
 		m := run(t, t.Context(), s, &connecting{service: service{answer: takes(0)}})
 		c := m.Main.Connections
-		if m.Warmup.Connections.Opened != 10 || c.Opened != 20 || c.Resumed != 20 || c.Dial.Max() != 3*ms || c.Handshake.Min() != 5*ms {
+		if m.Warmup.Connections.Opened != 10 || c.Opened != 20 || c.Resumed != 20 || c.Dial.Max() != 3*ms ||
+			c.Handshake.Min() != 5*ms {
 			t.Errorf("warm-up %+v, main %+v", m.Warmup.Connections, c)
 		}
 	})

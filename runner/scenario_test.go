@@ -9,7 +9,8 @@ import (
 const ms = time.Millisecond
 
 func load(stages ...scenario.Stage) scenario.Load {
-	return scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Workers: 8, Drain: 10 * time.Second, Stages: stages}
+	return scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Workers: 8, Drain: 10 * time.Second,
+		Stages: stages}
 }
 
 func constant(rate scenario.Rate, d time.Duration) scenario.Stage {
@@ -39,7 +40,8 @@ func recorded(interpolate bool, rates ...scenario.Rate) scenario.Stage {
 	p := &scenario.Profile{Interpolate: interpolate}
 	before := 0.0
 	for i, r := range rates {
-		p.Points = append(p.Points, scenario.Point{At: time.Duration(i) * 10 * time.Second, Rate: r, Before: before})
+		p.Points = append(p.Points, scenario.Point{At: time.Duration(i) * 10 * time.Second, Rate: r,
+			Before: before})
 		next := r
 		if interpolate && i+1 < len(rates) {
 			next = rates[i+1]

@@ -107,16 +107,23 @@ func TestStartTime(t *testing.T) {
 		if _, err := r().Run(ctx, runner.Start{At: start}); !errors.Is(err, runner.ErrCancelled) {
 			t.Errorf("stopped while it waits: %v", err)
 		}
-		if _, err := r().Run(t.Context(), runner.Start{At: start}); err != nil || time.Since(start) > 2*time.Second {
+		if _, err := r().Run(t.Context(), runner.Start{At: start}); err != nil ||
+			time.Since(start) > 2*time.Second {
 			t.Errorf("%v, ended %v after the start time", err, time.Since(start))
 		}
-		if _, err := r().Run(t.Context(), runner.Start{At: start}); !errors.Is(err, runner.ErrLate) || !strings.Contains(err.Error(), "ago") {
+		if _, err := r().Run(t.Context(), runner.Start{At: start}); !errors.Is(err, runner.ErrLate) ||
+			!strings.Contains(err.Error(), "ago") {
 			t.Errorf("a start time that has passed: %v", err)
 		}
 	})
 }
 
 var (
-	histograms = cmp.Comparer(func(a, b *measure.Histogram) bool { return a == b || a != nil && b != nil && a.Equal(b) })
-	seconds    = cmp.Transformer("all", func(l measure.Seconds) []*measure.Second { return slices.Collect(l.All()) })
+	histograms = cmp.Comparer(func(a, b *measure.Histogram) bool {
+		return a == b || a != nil && b != nil &&
+			a.Equal(b)
+	})
+	seconds = cmp.Transformer("all", func(l measure.Seconds) []*measure.Second {
+		return slices.Collect(l.All())
+	})
 )

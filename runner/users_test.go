@@ -57,7 +57,8 @@ func TestClosedUsersHadEnough(t *testing.T) {
 		s.Groups = []scenario.Group{few, many}
 		start := time.Now()
 		m := run(t, t.Context(), s, &service{answer: takes(100 * ms)})
-		if d := time.Since(start); m.Main.Sent() != 17 || d != 900*ms || m.Users[0].Turns != 2 || m.Users[1].Turns != 15 {
+		if d := time.Since(start); m.Main.Sent() != 17 || d != 900*ms || m.Users[0].Turns != 2 ||
+			m.Users[1].Turns != 15 {
 			t.Errorf("%d requests in %v, users %+v", m.Main.Sent(), d, m.Users)
 		}
 	})

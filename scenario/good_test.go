@@ -472,9 +472,12 @@ func TestRead(t *testing.T) {
 
 func TestUnreadable(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                     "f:1:1: the file is empty\n    write a scenario: 'mfaload schema' describes the keys",
-		"\uFEFF":               "f:1:1: the file is empty\n    write a scenario: 'mfaload schema' describes the keys",
-		"# nothing\n":          "f:1:1: the file is empty\n    write a scenario: 'mfaload schema' describes the keys",
+		"": "f:1:1: the file is empty\n" +
+			"    write a scenario: 'mfaload schema' describes the keys",
+		"\uFEFF": "f:1:1: the file is empty\n" +
+			"    write a scenario: 'mfaload schema' describes the keys",
+		"# nothing\n": "f:1:1: the file is empty\n" +
+			"    write a scenario: 'mfaload schema' describes the keys",
 		"name: a\nüb\xff: b\n": "f:2:3: the file is not UTF-8\n    save it as UTF-8",
 		"\xff\xfen\x00a\x00":   "f:1:1: the file is UTF-16\n    save it as UTF-8",
 		"name: a\x00\n": "f:1:1: not YAML: control characters are not allowed\n    " +

@@ -13,7 +13,8 @@ import (
 var scenarioForm = func() form.Form[Scenario] {
 	whole := form.Mapping(checkScenario, []form.Field[draft]{
 		form.Key("name", nameText, func(s *draft, v string) { s.Name = v },
-			"Names the results folder: letters, digits, '.', '_' and '-', starting with a letter or digit.").Required(),
+			"Names the results folder: letters, digits, '.', '_' and '-', starting with a "+
+				"letter or digit.").Required(),
 		form.Key("description", form.AnyText, func(s *draft, v string) { s.Description = v },
 			"Says what the scenario is for."),
 		form.Key("target", targetForm, func(s *draft, v Target) { s.Target = v },
@@ -59,15 +60,19 @@ var targetForm = form.Described("of authPath, envID and accessToken, or of simul
 				"to the working folder."),
 		form.Key("clientCredentials", clientCredentialsForm,
 			func(t *Target, v ClientCredentials) { t.ClientCredentials = &v },
-			"In place of accessToken: the credentials of a worker application. Tokens are fetched before the "+
+			"In place of accessToken: the credentials of a worker application. Tokens are fetched before "+
+				"the "+
 				"start and renewed before they expire."),
 		form.Key("ownerAgreed", form.YesOrNo, func(t *Target, v bool) { t.OwnerAgreed = v },
-			"Says that the owner of the host agreed to the load. Required for a host that is not loopback.").Default("false"),
+			"Says that the owner of the host agreed to the load. Required for a host that is "+
+				"not loopback.").Default("false"),
 		form.Key("timeout", duration(true, maxWait), func(t *Target, v time.Duration) { t.Timeout = v },
-			"The most that one request may take, from its send to the last byte of its answer.").Default("10s"),
+			"The most that one request may take, from its send to the last byte of "+
+				"its answer.").Default("10s"),
 		form.Key("protocol", form.OneOf("a protocol", HTTP1, HTTP2),
 			func(t *Target, v Protocol) { t.Protocol = v },
-			"The version of HTTP: http/1.1, or h2 for HTTP/2, which shares connections and sees fewer faults "+
+			"The version of HTTP: http/1.1, or h2 for HTTP/2, which shares connections and sees fewer "+
+				"faults "+
 				"of framing.").Default("http/1.1"),
 		form.Key("caFile", form.AnyText, func(t *Target, v string) { t.CAFile = v },
 			"A file with the certificates (PEM) of the authorities that the host's certificate may come "+
@@ -84,7 +89,8 @@ var groupForm = form.Mapping(checkGroup, []form.Field[Group]{
 		"The users' IDs, unless file has them."),
 	form.Key("file", filePath, func(g *Group, v form.Placed[string]) { g.File = Source{v.Value, v.Pos} },
 		"A file with the users instead: CSV with a column userID, or NDJSON, by its path from the "+
-			"scenario's folder; '-' is standard input. Columns expect and policy override those of the group."),
+			"scenario's folder; '-' is standard input. Columns expect and policy override those of "+
+			"the group."),
 	form.Key("usernameless", form.YesOrNo, func(g *Group, v bool) { g.Usernameless = v },
 		"Sends requests without a user, for passkeys that know theirs. Needs request.rp, and takes the "+
 			"place of ids and file.").Default("false"),

@@ -289,13 +289,15 @@ var loadForm = form.Mapping(checkLoad, []form.Field[Load]{
 	form.Key("seed", seed, func(l *Load, v uint64) { l.Seed = v },
 		"Makes random schedules repeatable.").Default("1"),
 	form.Key("warmup", duration(false, maxRun), func(l *Load, v time.Duration) { l.Warmup = v },
-		"Time before the first stage, at the rate with which that begins. Reported apart, not judged.").Default("0s"),
+		"Time before the first stage, at the rate with which that begins. Reported apart, "+
+			"not judged.").Default("0s"),
 	form.Key("workers", form.Whole(1, 100_000), func(l *Load, v int) { l.Workers = v },
 		"The most requests in flight; in a run on several machines, on each of them. Left out: as many as "+
 			"are needed, up to 10000 or what open files and local ports allow."),
 	form.Key("drain", duration(false, maxWait), func(l *Load, v time.Duration) { l.Drain = v },
 		"How long after the last stage requests may still be sent or answered. After a signal, or a stop, "+
-			"that is how long responses in flight are waited for; neither ever prolongs the wait.").Default("10s"),
+			"that is how long responses in flight are waited for; neither ever "+
+			"prolongs the wait.").Default("10s"),
 	form.Key("stages", form.ListOf("a list of stages", "such as [{rate: 50/s, duration: 2m}]", stageForm),
 		func(l *Load, v []Stage) { l.Stages = v },
 		"Parts of the load that follow one another: {rate: 50/s, duration: 2m}, {from: 50/s, to: 200/s, "+

@@ -94,7 +94,8 @@ func asSent(user, password string) []string {
 // networkKeys are the keys of target about connections and headers.
 var networkKeys = []form.Field[Network]{
 	form.Key("customDomain", form.YesOrNo, func(w *Network, v bool) { w.CustomDomain = v },
-		"Says that authPath is a custom domain: the environment's ID is not in the paths then.").Default("false"),
+		"Says that authPath is a custom domain: the environment's ID is not in the "+
+			"paths then.").Default("false"),
 	form.Key("clientCertificate", clientCertificateForm,
 		func(w *Network, v ClientCertificate) { w.ClientCertificate = v },
 		"The certificate that TLS shows the server, for hosts that ask for one."),
@@ -149,7 +150,8 @@ var pathText = form.Text("the path of a file", "", `[\s\S]+`, func(text string) 
 	return text, nil
 })
 
-const serverNamePattern = `[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*`
+const serverNamePattern = `[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?` +
+	`(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*`
 
 // proxyText is a proxy's URL. It may hold a password, so nothing of it is ever
 // shown.

@@ -105,9 +105,11 @@ var profileForm = form.Either(
 		}
 	}, []form.Field[Profile]{
 		form.Key("file", fileText, func(p *Profile, v string) { p.File = v },
-			"A CSV file with a row second,rate for each point, relative to the scenario's folder.").Required(),
+			"A CSV file with a row second,rate for each point, relative to the "+
+				"scenario's folder.").Required(),
 		form.Key("interpolate", form.YesOrNo, func(p *Profile, v bool) { p.Interpolate = v },
-			"Whether the rate changes linearly from row to row; else it holds until the next row.").Default("false"),
+			"Whether the rate changes linearly from row to row; else it holds until "+
+				"the next row.").Default("false"),
 	}),
 )
 

@@ -68,7 +68,8 @@ var openKeys = map[string]bool{"clientID": true, "authMethod": true}
 // proxyLogin what a proxy's URL has before its host where it comes from them.
 var (
 	nothingWritten = regexp.MustCompile(`^(\$\{[A-Za-z_][A-Za-z0-9_]*(:-)?\})*$`)
-	proxyLogin     = regexp.MustCompile(`^[a-z0-9]+://\$\{[A-Za-z_][A-Za-z0-9_]*\}(:\$\{[A-Za-z_][A-Za-z0-9_]*\})?@[^@]*$`)
+	proxyLogin     = regexp.MustCompile(
+		`^[a-z0-9]+://\$\{[A-Za-z_][A-Za-z0-9_]*\}(:\$\{[A-Za-z_][A-Za-z0-9_]*\})?@[^@]*$`)
 )
 
 // isLiteral says whether a secret is written out.

@@ -100,7 +100,8 @@ func TestHide(t *testing.T) {
 			t.Errorf("Hide(%q) = %q, want %q", in, got, want)
 		}
 	}
-	if got := (&scenario.Target{Network: scenario.Network{Proxy: scenario.NewSecret("http://proxy.example:3128")}}).Secrets().Hide("a@b"); got != "a@b" {
+	if got := (&scenario.Target{Network: scenario.Network{
+		Proxy: scenario.NewSecret("http://proxy.example:3128")}}).Secrets().Hide("a@b"); got != "a@b" {
 		t.Errorf("no secrets: %q", got)
 	}
 }

@@ -194,7 +194,8 @@ var collapseForm = form.Mapping(nil, []form.Field[Collapse]{
 	form.Key("after", duration(true, maxWait), func(c *Collapse, v time.Duration) { c.After = v },
 		"How long requests have to come at it, in whole seconds.").Required(),
 	form.Key("slower", form.Whole(2, 1000), func(c *Collapse, v int) { c.Slower = float64(v) },
-		"How many times as long serving takes from then on, until no request came for a second.").Default("4"),
+		"How many times as long serving takes from then on, until no request came "+
+			"for a second.").Default("4"),
 })
 
 func checkServers(d *form.Decoder, n *form.Node, s *Servers) {

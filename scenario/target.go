@@ -18,7 +18,8 @@ const exampleAuthPath = "https://auth.pingone.eu"
 var authPathText = form.Text("the scheme and host", "such as "+exampleAuthPath,
 	`[Hh][Tt][Tt][Pp][Ss]?://[^/?#@\s]+/?`, parseAuthPath)
 
-var hostName = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$`)
+var hostName = regexp.MustCompile(
+	`^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$`)
 
 // parseAuthPath checks a URL of just a scheme and a host, and returns it in
 // lower case without a slash at the end.
@@ -217,7 +218,8 @@ var clientCredentialsForm = form.Mapping(nil, []form.Field[ClientCredentials]{
 		"Its client secret, best from a variable.").Required(),
 	form.Key("authMethod", form.OneOf("an authentication method", Basic, Post),
 		func(c *ClientCredentials, v AuthMethod) { c.AuthMethod = v },
-		"How the application authenticates to the token endpoint, as it is set up there: basic or post.").Default("basic"),
+		"How the application authenticates to the token endpoint, as it is set up there: "+
+			"basic or post.").Default("basic"),
 })
 
 var clientIDText = form.Matching("a client ID", "such as ${PINGONE_CLIENT_ID}", `[!-~]+`, 255,

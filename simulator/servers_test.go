@@ -119,7 +119,8 @@ func TestServersThatCantBe(t *testing.T) {
 		{Time: scenario.Latency{Kind: "constant", A: time.Second},
 			Collapse: &scenario.Collapse{At: 1, After: time.Second, Slower: 2}},
 	} {
-		if _, err := simulator.New(scenario.Target{Simulator: &scenario.Simulator{Servers: &servers}}); err == nil {
+		if _, err := simulator.New(scenario.Target{Simulator: &scenario.Simulator{
+			Servers: &servers}}); err == nil {
 			t.Errorf("%+v was taken", servers)
 		}
 	}

@@ -77,8 +77,10 @@ func newerMembers(kind string) string {
 	case "FIDO2", "SECURITY_KEY", "PLATFORM":
 		members += `,"rp":{"id":"pingone.com","name":"PingOne"}`
 	case "MOBILE":
-		members += `,"os":{"type":"ANDROID","version":"14"},"model":{"name":"Pixel"},"pushEnabled":true,"otpEnabled":true,"rooted":false,` +
-			`"pushStatus":"ENABLED","lockEnabled":true,"apiVersion":"1.0","sdkVersion":"2.0.0","locale":"en","block":{"status":"UNBLOCKED"},` +
+		members += `,"os":{"type":"ANDROID","version":"14"},"model":{"name":"Pixel"},"pushEnabled":true,` +
+			`"otpEnabled":true,"rooted":false,` +
+			`"pushStatus":"ENABLED","lockEnabled":true,"apiVersion":"1.0","sdkVersion":"2.0.0",` +
+			`"locale":"en","block":{"status":"UNBLOCKED"},` +
 			`"application":{"id":"` + stableID("application") + `"}`
 	}
 	return members

@@ -22,9 +22,12 @@ const (
 
 // reference is the documentation's example of an answer, without its white
 // space.
-const reference = `{"_links":{"self":{"href":"%[1]s"},"device.select":{"href":"%[1]s"},"otp.check":{"href":"%[1]s"}},` +
-	`"_embedded":{"devices":[{"id":"ea055ca3-2b5b-4766-9628-95fc03f4ec9b","type":"EMAIL","status":"ACTIVE","email":"j****@pingidentity.com"}]},` +
-	`"id":"` + markID + `","environment":{"id":"%[2]s"},"status":"OTP_REQUIRED","policy":{"id":"9761c24a-208d-0499-1bf6-39905184a4e1"},` +
+const reference = `{"_links":{"self":{"href":"%[1]s"},"device.select":{"href":"%[1]s"},` +
+	`"otp.check":{"href":"%[1]s"}},` +
+	`"_embedded":{"devices":[{"id":"ea055ca3-2b5b-4766-9628-95fc03f4ec9b","type":"EMAIL",` +
+	`"status":"ACTIVE","email":"j****@pingidentity.com"}]},` +
+	`"id":"` + markID + `","environment":{"id":"%[2]s"},"status":"OTP_REQUIRED",` +
+	`"policy":{"id":"9761c24a-208d-0499-1bf6-39905184a4e1"},` +
 	`"selectedDevice":{"id":"ea055ca3-2b5b-4766-9628-95fc03f4ec9b"},"user":{"id":"` + markUser + `"},` +
 	`"createdAt":"` + markTime + `","updatedAt":"` + markTime + `"}`
 

@@ -159,7 +159,8 @@ func TestSimulatorConforms(t *testing.T) {
 		}
 	}
 	for status, code := range map[int]string{400: "INVALID_DATA", 401: "ACCESS_FAILED", 403: "ACCESS_FAILED",
-		404: "NOT_FOUND", 415: "INVALID_REQUEST", 429: "REQUEST_LIMITED", 500: "UNEXPECTED_ERROR", 503: "UNAVAILABLE"} {
+		404: "NOT_FOUND", 415: "INVALID_REQUEST", 429: "REQUEST_LIMITED", 500: "UNEXPECTED_ERROR",
+		503: "UNAVAILABLE"} {
 		tests = append(tests, test{fmt.Sprint("error ", status),
 			[]scenario.SimulatedUsers{{IDs: []string{userID}, HTTPStatus: status,
 				Error: code}}, expect(status), fmt.Sprint(status, " ", code)})

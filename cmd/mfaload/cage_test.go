@@ -49,7 +49,8 @@ func newCage(t *testing.T) *cage {
 	}
 	c.env = append(os.Environ(), "TMPDIR="+temporary, "TOKEN="+canaryToken, "SECRET="+canarySecret,
 		"HEADER="+canaryHeader, "EMAIL="+canaryEmail, "PHONE="+canaryPhone,
-		"AUTH="+service, "PINGONE_AUTH_PATH="+service, "PINGONE_ENV_ID="+envID, "PINGONE_ACCESS_TOKEN="+canaryToken,
+		"AUTH="+service, "PINGONE_AUTH_PATH="+service, "PINGONE_ENV_ID="+envID,
+		"PINGONE_ACCESS_TOKEN="+canaryToken,
 		"PROXY=http://jo:"+canaryProxy+"@"+strings.TrimPrefix(proxy.URL,
 			"http://"), "OTEL_EXPORTER_OTLP_HEADERS=x-key="+canaryOTLP)
 	return c

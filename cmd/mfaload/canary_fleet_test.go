@@ -101,8 +101,10 @@ func (c *cage) external() {
 		"token.yaml")
 	c.plant("bad.creds", "-----BEGIN NATS USER JWT-----\n"+canaryToken+"\n------END NATS USER "+
 		"JWT------\n-----BEGIN USER NKEY SEED-----\n"+canarySecret+"\n------END USER NKEY SEED------\n")
-	c.plant("bad.join", `{"schema": "`+canarySecret+`", "run": "`+canarySecret+`", "token": "`+canaryToken+`"}`)
-	c.plant("bad.identity", `{"run": "r", "token": "`+canaryToken+`", "key": "`+canarySecret+`", "certificate": "x"}`)
+	c.plant("bad.join", `{"schema": "`+canarySecret+`", "run": "`+canarySecret+`", "token": "`+canaryToken+
+		`"}`)
+	c.plant("bad.identity", `{"run": "r", "token": "`+canaryToken+`", "key": "`+canarySecret+
+		`", "certificate": "x"}`)
 	server := c.loudServer()
 	loud := func(more ...string) func() {
 		return func() {
@@ -150,7 +152,8 @@ func (c *cage) loudServer() (url string) {
 
 func refuseLoudly(conn net.Conn, config *tls.Config) {
 	defer conn.Close()
-	_, _ = io.WriteString(conn, `INFO {"server_id":"`+canaryToken+`","server_name":"`+canarySecret+`","version":"2.11.0","proto":1,"tls_required":true,"max_payload":1048576,"nonce":"x"}`+"\r\n")
+	_, _ = io.WriteString(conn, `INFO {"server_id":"`+canaryToken+`","server_name":"`+canarySecret+
+		`","version":"2.11.0","proto":1,"tls_required":true,"max_payload":1048576,"nonce":"x"}`+"\r\n")
 	secure := tls.Server(conn, config)
 	said, _ := bufio.NewReader(secure).ReadString('\n')
 	_, _ = io.WriteString(secure, "-ERR 'Authorization Violation: "+everything+" "+

@@ -45,14 +45,21 @@ const everything = canaryToken + " " + canaryHeader + " " + canaryEmail + " " + 
 // leaks are answers that give away what they should not, each in another place.
 var leaks = []func(w http.ResponseWriter){
 	func(w http.ResponseWriter) { // where the documentation masks it
-		body(w, 201, `{"id":"7a0d1f22-9b3c-4a55-8a11-2f0c6d7e8f90","user":{"id":"788d4931-6936-43f2-82ff-178f5762298a"},"status":"OTP_REQUIRED",
-			"otp":"`+canaryOTP+`","_embedded":{"devices":[{"id":"1","type":"EMAIL","email":"`+canaryEmail+`"},{"id":"2","type":"SMS","phone":"`+canaryPhone+`"},{"type":"VOICE","phone":"`+canaryPhoneFit+`"}]}}`)
+		body(w, 201,
+			`{"id":"7a0d1f22-9b3c-4a55-8a11-2f0c6d7e8f90",`+
+				`"user":{"id":"788d4931-6936-43f2-82ff-178f5762298a"},"status":"OTP_REQUIRED",
+			"otp":"`+canaryOTP+`","_embedded":{"devices":[{"id":"1","type":"EMAIL","email":"`+canaryEmail+
+				`"},{"id":"2","type":"SMS","phone":"`+canaryPhone+
+				`"},{"type":"VOICE","phone":"`+canaryPhoneFit+`"}]}}`)
 	},
 	func(w http.ResponseWriter) { // in the text of an error
-		body(w, 400, `{"id":"x","code":"INVALID_DATA","message":"`+everything+`","details":[{"code":"INVALID_VALUE","target":"`+canaryEmail+`","message":"Bearer `+canaryToken+`"}]}`)
+		body(w, 400, `{"id":"x","code":"INVALID_DATA","message":"`+everything+
+			`","details":[{"code":"INVALID_VALUE","target":"`+canaryEmail+`","message":"Bearer `+canaryToken+
+			`"}]}`)
 	},
 	func(w http.ResponseWriter) { // escaped
-		body(w, 400, `{"code":"INVALID_DATA","message":"wilhelmina.canary\u0040canary-mail.example \u002b4915123456789"}`)
+		body(w, 400, `{"code":"INVALID_DATA","message":"wilhelmina.canary\u0040canary-mail.example `+
+			`\u002b4915123456789"}`)
 	},
 	func(w http.ResponseWriter) { leakWritten(w, written(everything, `\u%04x`)) },
 	func(w http.ResponseWriter) { leakWritten(w, written(everything, "&#%d;")) },
@@ -64,7 +71,8 @@ var leaks = []func(w http.ResponseWriter){
 		leakWritten(w, base64.StdEncoding.EncodeToString([]byte("x"+canaryToken+"yz"+canaryHeader)))
 	},
 	func(w http.ResponseWriter) { // where names belong
-		body(w, 201, `{"`+canaryEmail+`":1,"`+canaryToken+`":{"`+canaryPhone+`":true},"status":"OTP_REQUIRED"}`)
+		body(w, 201, `{"`+canaryEmail+`":1,"`+canaryToken+`":{"`+canaryPhone+
+			`":true},"status":"OTP_REQUIRED"}`)
 	},
 	func(w http.ResponseWriter) { // where a word of a few belongs
 		body(w, 201, `{"status":"`+canaryToken+`"}`)
@@ -73,10 +81,12 @@ var leaks = []func(w http.ResponseWriter){
 	func(w http.ResponseWriter) { body(w, 400, `{"code":"`+canaryToken+`"}`) },
 	func(w http.ResponseWriter) { body(w, 400, `{"code":"`+canaryPhone+`"}`) },
 	func(w http.ResponseWriter) { // in a link
-		body(w, 201, `{"status":"OTP_REQUIRED","_links":{"self":{"href":"https://x.example/?access_token=`+canaryToken+`&u=wilhelmina.canary%40canary-mail.example"}}}`)
+		body(w, 201, `{"status":"OTP_REQUIRED","_links":{"self":{"href":"https://x.example/?access_token=`+
+			canaryToken+`&u=wilhelmina.canary%40canary-mail.example"}}}`)
 	},
 	func(w http.ResponseWriter) { // in a redirect, which is not followed
-		w.Header().Set("Location", "https://elsewhere.example/?token="+canaryToken+"&email="+canaryEmail+"&tel="+canaryPhone)
+		w.Header().Set("Location", "https://elsewhere.example/?token="+canaryToken+"&email="+canaryEmail+
+			"&tel="+canaryPhone)
 		body(w, 302, "")
 	},
 	func(w http.ResponseWriter) { // in header fields

@@ -138,7 +138,9 @@ func (a *app) follow(f *compareFlags, o compare.Options) error {
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(runs, func(a, b compare.Run) int { return a.Measurement.Started.Compare(b.Measurement.Started) })
+	slices.SortStableFunc(runs, func(a, b compare.Run) int {
+		return a.Measurement.Started.Compare(b.Measurement.Started)
+	})
 	h, err := compare.Follow(runs[max(0, len(runs)-f.last):], o)
 	if err != nil {
 		return err
@@ -177,5 +179,6 @@ func (a *app) show(f *compareFlags, result any, html func() ([]byte, error), pri
 }
 
 var compareCodes = map[compare.Judgement]int{
-	compare.Better: exitPass, compare.Same: exitPass, compare.Worse: exitFail, compare.Unclear: exitInconclusive,
+	compare.Better: exitPass, compare.Same: exitPass, compare.Worse: exitFail,
+	compare.Unclear: exitInconclusive,
 }

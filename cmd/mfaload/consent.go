@@ -13,7 +13,6 @@ import (
 	"golang.org/x/term"
 
 	"mfaload/internal/number"
-	"mfaload/runner"
 	"mfaload/runner/plan"
 	"mfaload/runner/plan/plantext"
 	"mfaload/scenario"
@@ -29,7 +28,6 @@ func (a *app) consent(s *scenario.Scenario, yes bool) error {
 		return nil
 	}
 	p := session.Plan(s, 0)
-	p.Bind(runner.WorkersBound(s))
 	if err := withinCaps(p); err != nil || !elsewhere {
 		return err
 	}
@@ -49,7 +47,8 @@ func (a *app) consentCheck(s *scenario.Scenario, pace float64, negative, yes boo
 	}
 	a.ui.tell("CHECK  %s: one request for each of %s users, at %s/s: %s\n  to %s, where each may send a "+
 		"real message\n",
-		s.Name, number.Count(n), number.Significant(pace), number.Length(float64(n-1)/pace), s.Target.AuthPath)
+		s.Name, number.Count(n), number.Significant(pace), number.Length(float64(n-1)/pace),
+		s.Target.AuthPath)
 	if negative {
 		a.ui.tell("  and then wrong requests, all for the first of them\n")
 	}

@@ -85,7 +85,8 @@ func onTerminal(t *testing.T, typed string, args ...string) (shown string, code 
 	if _, err := io.WriteString(ours, typed); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.Copy(&all, ours); err != nil && !errors.Is(err, syscall.EIO) { // which the program's end is
+	// EIO is the end of the program.
+	if _, err := io.Copy(&all, ours); err != nil && !errors.Is(err, syscall.EIO) {
 		t.Fatal(err)
 	}
 	var exit *exec.ExitError

@@ -76,8 +76,10 @@ func rulesPage(rules []contract.Rule) string {
 What answers are held against. This page is made from the contract document by
 ` + "`mfaload contract --format markdown`" + `.
 
-A violation at level *fail* breaks conformance and counts against ` + "`violationRate`" + `; one at level *note* is a
-finding. A scenario moves a rule, or a family such as ` + "`links.*`" + `, under ` + "`contract.levels`" + ` to ` + "`fail`, `note` or `off`" + `.
+A violation at level *fail* breaks conformance and counts against ` +
+		"`violationRate`" + `; one at level *note* is a
+finding. A scenario moves a rule, or a family such as ` + "`links.*`" + `, under ` +
+		"`contract.levels`" + ` to ` + "`fail`, `note` or `off`" + `.
 Sources: [S] the operation's own reference page, [D] another documentation page, [O] seen in public clients,
 [I] inferred.
 

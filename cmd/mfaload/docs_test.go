@@ -109,8 +109,10 @@ func newReader(t *testing.T, authPath string) *reader {
 			t.Fatal(err)
 		}
 	}
-	r.env = append(os.Environ(), "PATH="+filepath.Dir(program(t))+string(os.PathListSeparator)+os.Getenv("PATH"),
-		"PINGONE_AUTH_PATH="+authPath, "PINGONE_ENV_ID="+envID, "PINGONE_ACCESS_TOKEN=a-token", "VARS="+r.vars, "GITHUB_STEP_SUMMARY="+filepath.Join(dir, "summary.md"), "TERM=dumb")
+	r.env = append(os.Environ(), "PATH="+filepath.Dir(program(t))+string(os.PathListSeparator)+
+		os.Getenv("PATH"),
+		"PINGONE_AUTH_PATH="+authPath, "PINGONE_ENV_ID="+envID, "PINGONE_ACCESS_TOKEN=a-token",
+		"VARS="+r.vars, "GITHUB_STEP_SUMMARY="+filepath.Join(dir, "summary.md"), "TERM=dumb")
 	return r
 }
 
@@ -148,7 +150,8 @@ func short(text string) string {
 	lines := strings.SplitAfter(longWindow.ReplaceAllString(longWarmup.ReplaceAllString(text, "$1: 100ms"),
 		"window: 1s"), "\n")
 	for i, line := range lines {
-		if !strings.Contains(line, "spike:") && !strings.Contains(line, "sine:") { // those have times of their own
+		// A spike and a sine have times of their own.
+		if !strings.Contains(line, "spike:") && !strings.Contains(line, "sine:") {
 			lines[i] = longStage.ReplaceAllString(line, "duration: 1s")
 		}
 	}

@@ -157,13 +157,15 @@ func TestFaultsOfHTTP2(t *testing.T) {
 			return x.half() && x.WriteRSTStream(x.id, http2.ErrCodeInternal) == nil
 		}, "", counts{"stream reset": 10}, ""},
 		{"every other connection goes away after its answer", much, func(x *stream) bool {
-			return x.answer() && x.goAway()
-		}, "", counts{}, "connection going away, connection closed"}, // a request may leave as that is under way
+			return x.answer() && x.goAway() // a request may leave as that is under way
+		}, "", counts{}, "connection going away, connection closed"},
 		{"the connection goes away before the request", much, func(x *stream) bool {
 			_ = x.WriteGoAway(max(x.id, 2)-2, http2.ErrCodeNo, nil)
 			return false
 		}, "", counts{"connection going away": 10}, ""},
-		{"no window for the request", 0, (*stream).answer, "timeout: 100ms", counts{"timeout": 10}, "201 OTP_REQUIRED"}, // the first may be quicker than the settings
+		// The first request may be quicker than the settings.
+		{"no window for the request", 0, (*stream).answer, "timeout: 100ms", counts{"timeout": 10},
+			"201 OTP_REQUIRED"},
 		{"silence in the body", much, (*stream).half, "timeout: 100ms", counts{"timeout": 10}, ""},
 		{"the connection ends", much, func(*stream) bool { return false }, "",
 			counts{"connection closed": 10}, "connection reset"},

@@ -110,7 +110,8 @@ func (f *faulty) exact(t *testing.T, r *report.Report) {
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	const soon = "timeout: 400ms"
-	first := func(serve func(net.Conn) bool) func(net.Conn, int) bool { // the preflight's connection is a good one
+	// The preflight's connection is a good one.
+	first := func(serve func(net.Conn) bool) func(net.Conn, int) bool {
 		return func(c net.Conn, n int) bool { return n == 0 || serve(c) }
 	}
 	wait := func(c net.Conn) bool { _, _ = io.Copy(io.Discard, c); return false }
@@ -186,7 +187,8 @@ func TestFaults(t *testing.T) {
 			if rep == nil {
 				t.Fatalf("exit code %d:\n%s", code, printed)
 			}
-			if test.want != nil && len(test.want) == 0 { // but for a request that left as the server's end was under way
+			// A request may have left as the server's end was under way.
+			if test.want != nil && len(test.want) == 0 {
 				for _, late := range []string{"idle connection closed", "connection closed"} {
 					if n := rep.Errors[late]; n > 0 && n < 5 {
 						test.want[late] = n
@@ -390,7 +392,8 @@ func TestConnectionsEndAsTheyAreUsed(t *testing.T) {
 		t.Errorf("%d requests are said to have had no answer, and %d had none", silent, dropped.Load())
 	}
 	for _, threshold := range rep.Thresholds {
-		if want := 100 * float64(q.Failed-lost+q.Unsent) / float64(q.Scheduled-lost); strings.HasPrefix(threshold.Expression, "errorRate") && !near(threshold.Observed, want) {
+		want := 100 * float64(q.Failed-lost+q.Unsent) / float64(q.Scheduled-lost)
+		if strings.HasPrefix(threshold.Expression, "errorRate") && !near(threshold.Observed, want) {
 			t.Errorf("%s: observed %v, want %v", threshold.Expression, threshold.Observed, want)
 		}
 	}

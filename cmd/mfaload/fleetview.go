@@ -123,7 +123,9 @@ func (u *ui) showFleetBars(name string, shards int, v *fleetView) (hide func()) 
 				}))))
 		}
 	}
-	line := bars.New(0, mpb.NopStyle(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return fit(v.standing(), width-1) })))
+	line := bars.New(0, mpb.NopStyle(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
+		return fit(v.standing(), width-1)
+	})))
 	stop := live.Every(100*time.Millisecond, func() { v.advance(shown) })
 	return func() {
 		stop()

@@ -49,7 +49,8 @@ load: {stages: [{rate: 20/s, duration: 3s}]}
 	}
 	theirs.Close()
 	var shown strings.Builder
-	if _, err := io.Copy(&shown, ours); err != nil && !errors.Is(err, syscall.EIO) { // which the program's end is
+	// EIO is the end of the program.
+	if _, err := io.Copy(&shown, ours); err != nil && !errors.Is(err, syscall.EIO) {
 		t.Fatal(err)
 	}
 	_ = c.Wait() // a busy machine makes it inconclusive
@@ -63,7 +64,8 @@ load: {stages: [{rate: 20/s, duration: 3s}]}
 			t.Errorf("nothing like %q in:\n%s", want, shown.String())
 		}
 	}
-	for line := range strings.Lines(regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`).ReplaceAllString(shown.String(), "")) {
+	escapes := regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
+	for line := range strings.Lines(escapes.ReplaceAllString(shown.String(), "")) {
 		if line = strings.TrimRight(line, "\r\n"); strings.Contains(line, "[") && len([]rune(line)) > 80 {
 			t.Errorf("wider than the terminal: %q", line)
 		}

@@ -59,7 +59,8 @@ func TestFrozen(t *testing.T) {
 	defer func(linked string) { version = linked }(version)
 	version = "v0.0.0-frozen"
 	cases := map[string]frozenOutputs{
-		"help": frozenHelp(t), "schema": frozenSchemas(t), "compare": frozenComparisons(t), "capacity": frozenCapacity(t),
+		"help": frozenHelp(t), "schema": frozenSchemas(t), "compare": frozenComparisons(t),
+		"capacity": frozenCapacity(t),
 	}
 	for _, kind := range []string{"results", "journals"} {
 		folders, err := os.ReadDir(kind)
@@ -93,9 +94,11 @@ func frozenRun(t *testing.T, args ...string) []byte {
 
 func frozenVariables(name string) (string, bool) {
 	value, known := map[string]string{
-		"PINGONE_AUTH_PATH": "https://auth.example.com", "PINGONE_ENV_ID": "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
-		"PINGONE_ACCESS_TOKEN": "a-token", "PINGONE_CLIENT_ID": "a-client", "PINGONE_CLIENT_SECRET": "a-secret",
-		"PINGONE_TEST_USER": "788d4931-6936-43f2-82ff-178f5762298a", "PROXY_PASSWORD": "a-password",
+		"PINGONE_AUTH_PATH":    "https://auth.example.com",
+		"PINGONE_ENV_ID":       "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
+		"PINGONE_ACCESS_TOKEN": "a-token", "PINGONE_CLIENT_ID": "a-client",
+		"PINGONE_CLIENT_SECRET": "a-secret",
+		"PINGONE_TEST_USER":     "788d4931-6936-43f2-82ff-178f5762298a", "PROXY_PASSWORD": "a-password",
 	}[name]
 	return value, known
 }

@@ -46,7 +46,7 @@ simulator; its comments say what to change for an environment of your own.`,
 
 func (a *app) init(file string) error {
 	dir := filepath.Dir(file)
-	if err := os.MkdirAll(dir, 0o755); err != nil { // #nosec G301 -- a scenario is for its readers, and has no secret
+	if err := os.MkdirAll(dir, 0o755); err != nil { // #nosec G301 -- a scenario has no secret
 		return fmt.Errorf("make the folder of the scenario: %w\n%s", err,
 			hint("name a FILE in a folder that you can write to"))
 	}

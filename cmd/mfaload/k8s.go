@@ -227,7 +227,9 @@ func fill(part any, values object) any {
 		if part == placeholder.FindString(part) && part != "" {
 			return values[part[1:]]
 		}
-		return placeholder.ReplaceAllStringFunc(part, func(name string) string { return fmt.Sprint(values[name[1:]]) })
+		return placeholder.ReplaceAllStringFunc(part, func(name string) string {
+			return fmt.Sprint(values[name[1:]])
+		})
 	case []any:
 		var list []any
 		for _, item := range part {
@@ -264,13 +266,16 @@ func (m *manifests) values() (object, error) {
 	values := object{
 		"embedded": len(m.nats) == 0, "creds": m.credsSecret != "", "env": m.envSecret != "",
 		"claim": m.resultsPVC != "", "no claim": m.resultsPVC == "",
-		"NAME": m.name, "NAMESPACE": m.namespace, "IMAGE": m.image, "SHARDS": m.shards, "GRACE": int(grace / time.Second),
+		"NAME": m.name, "NAMESPACE": m.namespace, "IMAGE": m.image,
+		"SHARDS": m.shards, "GRACE": int(grace / time.Second),
 		"LABELS": m.labels(""), "LEAD_LABELS": m.labels("lead"), "WORKER_LABELS": m.labels("worker"),
 		"ENV_SECRET": m.envSecret, "CREDS_SECRET": m.credsSecret, "CLAIM": m.resultsPVC,
-		"FILES": files.data, "ITEMS": files.items, "LEAD_ARGS": m.leadArgs(files), "WORKER_ARGS": m.workerArgs(),
-		"CPU": m.cpu, "MEMORY": cmp.Or(m.memory, mebibytes(m.worker.Memory, minPodMemory)),
-		"LEAD_MEMORY":  mebibytes(m.leader.Memory, minPodMemory),
-		"RESULTS_SIZE": mebibytes(m.leader.Folder(), minPodFolder), "WORK_SIZE": mebibytes(m.worker.Folder(), minPodFolder),
+		"FILES": files.data, "ITEMS": files.items, "LEAD_ARGS": m.leadArgs(files),
+		"WORKER_ARGS": m.workerArgs(),
+		"CPU":         m.cpu, "MEMORY": cmp.Or(m.memory, mebibytes(m.worker.Memory, minPodMemory)),
+		"LEAD_MEMORY":     mebibytes(m.leader.Memory, minPodMemory),
+		"RESULTS_SIZE":    mebibytes(m.leader.Folder(), minPodFolder),
+		"WORK_SIZE":       mebibytes(m.worker.Folder(), minPodFolder),
 		"LEAD_TMP_SIZE":   mebibytes(m.leader.Temporary, minPodFolder),
 		"WORKER_TMP_SIZE": mebibytes(m.worker.Temporary, minPodFolder),
 	}

@@ -69,7 +69,8 @@ var mayImport = map[string][]string{
 		"mfaload/report",
 		"mfaload/report/render/chart", "mfaload/scenario", "mfaload/measure"},
 	"mfaload/live": {"mfaload/internal/disk", "mfaload/runner", "mfaload/measure"},
-	"mfaload/fleet": {"mfaload/internal/disk", "mfaload/internal/machine", "mfaload/runner", "mfaload/measure",
+	"mfaload/fleet": {"mfaload/internal/disk", "mfaload/internal/machine", "mfaload/runner",
+		"mfaload/measure",
 		"mfaload/scenario"},
 	"mfaload/cmd/mfaload": {"*"},
 

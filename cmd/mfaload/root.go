@@ -40,7 +40,8 @@ Exit codes:
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(c, flagError(err)) })
 	root.AddCommand(newRun(a), newCheck(a), newReport(a), newCompare(a), newCapacity(a), newMerge(a),
-		newCoordinate(a), newWorker(a), newK8s(a), newValidate(a), newInit(a), newSimulate(a), newContract(a), newSchema(a), newVersion(a))
+		newCoordinate(a), newWorker(a), newK8s(a), newValidate(a), newInit(a), newSimulate(a), newContract(a),
+		newSchema(a), newVersion(a))
 	root.AddCommand(newTopics()...)
 	root.SetHelpCommand(newHelp())
 	return root

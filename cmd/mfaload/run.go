@@ -150,7 +150,8 @@ func (a *app) plan(file string, flags *runFlags, latency time.Duration) error {
 		return err
 	}
 	s := in.Scenario
-	return a.printPlan(s, &flags.plan, latency, flags.fleet.shards, shards.TokenFetches(s, flags.fleet.shards))
+	return a.printPlan(s, &flags.plan, latency, flags.fleet.shards, shards.TokenFetches(s,
+		flags.fleet.shards))
 }
 
 func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) (err error) {

@@ -189,7 +189,8 @@ func lookAt(pid int) (s sample, ok bool) {
 	return s, err == nil && s.memory > 0
 }
 
-var metricsLine = regexp.MustCompile(`(?m)^(go_goroutines|go_memstats_next_gc_bytes|go_gc_gogc_percent) (\S+)$`)
+var metricsLine = regexp.MustCompile(`(?m)^(go_goroutines|go_memstats_next_gc_bytes|` +
+	`go_gc_gogc_percent) (\S+)$`)
 
 // ask asks the program as Prometheus would. The heap at which a collection starts is
 // what was in use after the one before, and so many percent.

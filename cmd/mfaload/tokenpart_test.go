@@ -27,7 +27,8 @@ func TestTokensForAPartOfTheRun(t *testing.T) {
 		case !strings.HasSuffix(r.URL.Path, "/as/token"):
 			served.Add(1)
 			w.WriteHeader(http.StatusNotFound)
-			fmt.Fprint(w, `{"id":"7d9f2c9e-3a59-4a39-8f4a-0b8f6d2c1e12","code":"NOT_FOUND","message":"no such user"}`)
+			fmt.Fprint(w, `{"id":"7d9f2c9e-3a59-4a39-8f4a-0b8f6d2c1e12","code":"NOT_FOUND","message":"no `+
+				`such user"}`)
 		case tokens.Add(1) == 1:
 			fmt.Fprint(w, `{"access_token":"a-token","token_type":"Bearer","expires_in":1}`)
 		default:

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"mfaload/contract"
-	"mfaload/internal/testkit"
 	"mfaload/pingone"
 	"mfaload/report"
 	"mfaload/runner"
@@ -86,7 +85,10 @@ func scenarioOn(authPath string, rate scenario.Rate, d time.Duration,
 // the request's own transaction ID and host. Nothing is found in it.
 func TestReferenceExampleFromAnotherServer(t *testing.T) {
 	t.Parallel()
-	example := testkit.ReadResponse("otp-email").Body
+	example, err := os.ReadFile("../../pingone/testdata/examples/initialize-otp-email.json")
+	if err != nil {
+		t.Fatal(err)
+	}
 	served := atomic.Int64{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n := served.Add(1)
@@ -97,7 +99,8 @@ func TestReferenceExampleFromAnotherServer(t *testing.T) {
 		_, _ = strings.NewReplacer("https://auth.pingone.com", "http://"+r.Host,
 			"03e1897e-33b0-40b9-b54e-68236769b1fa", fmt.Sprintf("03e1897e-33b0-40b9-b54e-%012x", n),
 			"2021-11-16T19:35:54.554Z", now.Format("2006-01-02T15:04:05.000Z"),
-			"2021-11-16T19:35:54.727Z", now.Format("2006-01-02T15:04:05.000Z")).WriteString(w, string(example))
+			"2021-11-16T19:35:54.727Z", now.Format("2006-01-02T15:04:05.000Z")).WriteString(w,
+			string(example))
 	}))
 	defer server.Close()
 	rep := runScenario(t, scenarioOn(server.URL, 500, 2*time.Second,

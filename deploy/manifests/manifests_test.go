@@ -81,16 +81,21 @@ func checkPod(t *testing.T, name string, template *core.PodTemplateSpec) {
 	pod, c := template.Spec, template.Spec.Containers[0]
 	security, own := pod.SecurityContext, c.SecurityContext
 	for what, ok := range map[string]bool{
-		"never restarted":             pod.RestartPolicy == core.RestartPolicyNever,
-		"no service account token":    pod.AutomountServiceAccountToken != nil && !*pod.AutomountServiceAccountToken,
-		"not root":                    *security.RunAsNonRoot && *security.RunAsUser > 0,
-		"seccomp":                     security.SeccompProfile.Type == core.SeccompProfileTypeRuntimeDefault,
-		"no more privileges":          !*own.AllowPrivilegeEscalation && slices.Equal(own.Capabilities.Drop, []core.Capability{"ALL"}),
-		"a root that is read-only":    *own.ReadOnlyRootFilesystem,
-		"requests of both":            !c.Resources.Requests.Cpu().IsZero() && !c.Resources.Requests.Memory().IsZero(),
-		"limits that are requests":    c.Resources.Limits.Cpu().Equal(*c.Resources.Requests.Cpu()) && c.Resources.Limits.Memory().Equal(*c.Resources.Requests.Memory()),
-		"time to drain":               *pod.TerminationGracePeriodSeconds >= 30,
-		"variables of the one secret": len(c.EnvFrom) == 1 && c.EnvFrom[0].SecretRef.Name == "pingone" && len(c.Env) == 0,
+		"never restarted": pod.RestartPolicy == core.RestartPolicyNever,
+		"no service account token": pod.AutomountServiceAccountToken != nil &&
+			!*pod.AutomountServiceAccountToken,
+		"not root": *security.RunAsNonRoot && *security.RunAsUser > 0,
+		"seccomp":  security.SeccompProfile.Type == core.SeccompProfileTypeRuntimeDefault,
+		"no more privileges": !*own.AllowPrivilegeEscalation && slices.Equal(own.Capabilities.Drop,
+			[]core.Capability{"ALL"}),
+		"a root that is read-only": *own.ReadOnlyRootFilesystem,
+		"requests of both": !c.Resources.Requests.Cpu().IsZero() &&
+			!c.Resources.Requests.Memory().IsZero(),
+		"limits that are requests": c.Resources.Limits.Cpu().Equal(*c.Resources.Requests.Cpu()) &&
+			c.Resources.Limits.Memory().Equal(*c.Resources.Requests.Memory()),
+		"time to drain": *pod.TerminationGracePeriodSeconds >= 30,
+		"variables of the one secret": len(c.EnvFrom) == 1 && c.EnvFrom[0].SecretRef.Name == "pingone" &&
+			len(c.Env) == 0,
 	} {
 		if !ok {
 			t.Errorf("%s: %s is not so", name, what)
@@ -126,7 +131,8 @@ func checkWorkers(t *testing.T, job *batch.Job) {
 		t.Error("a pod would be started again")
 	}
 	spread := s.Template.Spec.TopologySpreadConstraints
-	if len(spread) != 1 || spread[0].TopologyKey != core.LabelHostname || spread[0].LabelSelector.MatchLabels["app.kubernetes.io/component"] != "worker" {
+	if len(spread) != 1 || spread[0].TopologyKey != core.LabelHostname ||
+		spread[0].LabelSelector.MatchLabels["app.kubernetes.io/component"] != "worker" {
 		t.Error("workers are not spread over the nodes")
 	}
 }
@@ -152,7 +158,8 @@ func checkReferences(t *testing.T, m manifests) {
 				t.Errorf("%s: volume %s is not mounted", job.Name, v.Name)
 			}
 			delete(mounts, v.Name)
-			if v.Secret != nil && !there[v.Secret.SecretName] || v.ConfigMap != nil && !there[v.ConfigMap.Name] {
+			if v.Secret != nil && !there[v.Secret.SecretName] || v.ConfigMap != nil &&
+				!there[v.ConfigMap.Name] {
 				t.Errorf("%s: volume %s is of something that is not there", job.Name, v.Name)
 			}
 			if v.ConfigMap != nil {

@@ -7,7 +7,8 @@ import (
 )
 
 // sensitive are the names of members whose values are never shown.
-const sensitive = `otp|passcode|password|secret|client_?secret|(?:access|refresh|id)_?token|authorization|assertion`
+const sensitive = `otp|passcode|password|secret|client_?secret|(?:access|refresh|id)_?token|` +
+	`authorization|assertion`
 
 var (
 	sensitiveName = regexp.MustCompile(`(?i)^(?:` + sensitive + `)$`)
@@ -19,7 +20,8 @@ var (
 		`(?P<bearer>(?i:bearer)\s+)[^\s",;]+`,
 		`(?P<jwt>eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)*)`,
 		`(?P<email>[^\s@"'<>(),;:=\\/]+)@[^\s@"'<>(),;:\\/]+`,
-		`(?P<keep>[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)`,
+		`(?P<keep>[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|` +
+			`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)`,
 		`(?P<number>\+\d[\d ().-]{5,}\d|\d{7,})`,
 	}, "|"))
 	member, bearer, email, keep = group("member"), group("bearer"), group("email"), group("keep")

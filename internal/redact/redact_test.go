@@ -46,8 +46,10 @@ var personal = []struct{ in, want string }{
 	{`{"OTP":"1\"2","a":1}`, `{"OTP":"***","a":1}`},
 	{`{"password":"p","client_secret":"q","accessToken":"r"}`,
 		`{"password":"***","client_secret":"***","accessToken":"***"}`},
-	{`{"user":{"id":"788d4931-6936-43f2-82ff-178f5762298a"},"selectedDevice":{"oneTime":{"type":"SMS","phone":"+14135550150"}}}`,
-		`{"user":{"id":"788d4931-6936-43f2-82ff-178f5762298a"},"selectedDevice":{"oneTime":{"type":"SMS","phone":"***"}}}`},
+	{`{"user":{"id":"788d4931-6936-43f2-82ff-178f5762298a"},"selectedDevice":{"oneTime":{"type":"SMS",` +
+		`"phone":"+14135550150"}}}`,
+		`{"user":{"id":"788d4931-6936-43f2-82ff-178f5762298a"},"selectedDevice":{"oneTime":{"type":"SMS",` +
+			`"phone":"***"}}}`},
 }
 
 func TestPersonal(t *testing.T) {

@@ -21,7 +21,8 @@ func Plain(data []byte) []byte {
 
 var (
 	mark      = []byte("\uFEFF")
-	directive = regexp.MustCompile(`^((?:[ \t]*(?:#[^\r\n]*)?\r?\n|%TAG[^\r\n]*\r?\n)*)%(YAML[ \t]+1\.[0-9]+[ \t]*(?:#[^\r\n]*)?\r?\n)`)
+	directive = regexp.MustCompile(`^((?:[ \t]*(?:#[^\r\n]*)?\r?\n|%TAG[^\r\n]*\r?\n)*)` +
+		`%(YAML[ \t]+1\.[0-9]+[ \t]*(?:#[^\r\n]*)?\r?\n)`)
 )
 
 // Next is the next document that has anything in it; io.EOF behind the last.

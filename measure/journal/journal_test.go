@@ -298,7 +298,8 @@ func recorded(t testing.TB, seed uint64) []byte {
 
 // described is a state whose phases count these requests.
 func described(main, warmup string) string {
-	return `{"elapsed_ns":5000000000,"described":{"schema":"mfaload/measurement/v1","groups":["a","b"],"started":"2026-01-01T00:00:00Z",` +
+	return `{"elapsed_ns":5000000000,"described":{"schema":"mfaload/measurement/v1","groups":["a","b"],` +
+		`"started":"2026-01-01T00:00:00Z",` +
 		`"main":{"scheduled":` + main + `},"warmup":{"scheduled":` + warmup + `}}}`
 }
 

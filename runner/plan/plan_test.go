@@ -26,7 +26,8 @@ func constant(rate scenario.Rate, d time.Duration) scenario.Stage {
 
 func TestPlannedWorkers(t *testing.T) {
 	s := oneGroup(scenario.Stage{From: 0, To: 100, Duration: time.Minute})
-	want := plan.PlannedWorkers{Latency: 200, LatencyFrom: "default", InFlight: 20, Needed: 34, Stalled: 1000, Workers: 8, WorkersBy: measure.ByScenario}
+	want := plan.PlannedWorkers{Latency: 200, LatencyFrom: "default", InFlight: 20, Needed: 34, Stalled: 1000,
+		Workers: 8, WorkersBy: measure.ByScenario}
 	if diff := cmp.Diff(want, plan.New(s, 0).Workers); diff != "" {
 		t.Error(diff)
 	}
@@ -49,14 +50,16 @@ func TestPlannedDay(t *testing.T) {
 		constant(0.001, 24*time.Hour))
 	s.Groups[0].Expect.HTTPStatuses = []int{201}
 	g := plan.New(s, 0).Groups[0]
-	if g.PerUser != 1036 || g.PerUserDay < 864 || g.PerUserDay > 870 || math.Abs(g.LimitShare-float64(g.PerUserDay)/50) > 1e-9 {
+	if g.PerUser != 1036 || g.PerUserDay < 864 || g.PerUserDay > 870 ||
+		math.Abs(g.LimitShare-float64(g.PerUserDay)/50) > 1e-9 {
 		t.Errorf("got %+v", g)
 	}
 }
 
 func TestPlannedMessages(t *testing.T) {
 	device := func(kind string, test bool) map[string]any {
-		return map[string]any{"selectedDevice": map[string]any{"oneTime": map[string]any{"type": kind, "testMode": test}}}
+		return map[string]any{"selectedDevice": map[string]any{"oneTime": map[string]any{"type": kind,
+			"testMode": test}}}
 	}
 	for _, test := range []struct {
 		expect  scenario.Expect
@@ -65,11 +68,16 @@ func TestPlannedMessages(t *testing.T) {
 		limited bool
 	}{
 		{scenario.Expect{HTTPStatuses: []int{201}}, nil, "e-mail, SMS, voice or push", true},
-		{scenario.Expect{HTTPStatuses: []int{201, 429}, Statuses: []string{"OTP_REQUIRED"}}, nil, "e-mail, SMS or voice", true},
-		{scenario.Expect{HTTPStatuses: []int{201}, Statuses: []string{"OTP_REQUIRED", "FAILED"}}, nil, "e-mail, SMS or voice", true},
-		{scenario.Expect{HTTPStatuses: []int{201}, Statuses: []string{"SOMETHING_NEW"}}, nil, "e-mail, SMS, voice or push", true},
-		{scenario.Expect{HTTPStatuses: []int{201}, Statuses: []string{"PUSH_CONFIRMATION_REQUIRED"}}, nil, "push", false},
-		{scenario.Expect{HTTPStatuses: []int{201}, Statuses: []string{"DEVICE_SELECTION_REQUIRED", "COMPLETED"}}, nil, "", false},
+		{scenario.Expect{HTTPStatuses: []int{201, 429}, Statuses: []string{"OTP_REQUIRED"}}, nil,
+			"e-mail, SMS or voice", true},
+		{scenario.Expect{HTTPStatuses: []int{201}, Statuses: []string{"OTP_REQUIRED", "FAILED"}}, nil,
+			"e-mail, SMS or voice", true},
+		{scenario.Expect{HTTPStatuses: []int{201}, Statuses: []string{"SOMETHING_NEW"}}, nil,
+			"e-mail, SMS, voice or push", true},
+		{scenario.Expect{HTTPStatuses: []int{201}, Statuses: []string{"PUSH_CONFIRMATION_REQUIRED"}}, nil,
+			"push", false},
+		{scenario.Expect{HTTPStatuses: []int{201}, Statuses: []string{"DEVICE_SELECTION_REQUIRED",
+			"COMPLETED"}}, nil, "", false},
 		{scenario.Expect{HTTPStatuses: []int{404}}, nil, "", false},
 		{scenario.Expect{HTTPStatuses: []int{201}}, device("EMAIL", false), "e-mail", true},
 		{scenario.Expect{HTTPStatuses: []int{201}}, device("VOICE", false), "voice", false},
@@ -85,7 +93,8 @@ func TestPlannedMessages(t *testing.T) {
 		if test.limited {
 			share = 2
 		}
-		if g := p.Groups[0]; g.Kinds != test.kinds || g.Messages != want || p.Messages != want || g.LimitShare != share {
+		if g := p.Groups[0]; g.Kinds != test.kinds || g.Messages != want || p.Messages != want ||
+			g.LimitShare != share {
 			t.Errorf("%+v: got %+v", test, g)
 		}
 	}

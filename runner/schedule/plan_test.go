@@ -30,7 +30,8 @@ func TestPlanIsWhatTheScheduleDoes(t *testing.T) {
 		}
 		s := oneGroup(l)
 		s.Groups = []scenario.Group{
-			{Name: "a", IDs: []string{"a0", "a1", "a2"}, Weight: 5}, {Name: "b", IDs: []string{"b0"}, Weight: 2}, {Name: "c", IDs: []string{"c0", "c1"}, Weight: 3},
+			{Name: "a", IDs: []string{"a0", "a1", "a2"}, Weight: 5},
+			{Name: "b", IDs: []string{"b0"}, Weight: 2}, {Name: "c", IDs: []string{"c0", "c1"}, Weight: 3},
 		}
 		checkPlan(t, s, plan.New(s, time.Second))
 	}
@@ -56,7 +57,8 @@ func checkPlan(t *testing.T, s *scenario.Scenario, p *plan.RunPlan) {
 			most = max(most, users[id])
 		}
 		if g.Requests != groups[i] || g.PerUser != most || g.PerUserDay != most {
-			t.Fatalf("group %s: planned %d, %d a user; the schedule has %d, %d", g.Name, g.Requests, g.PerUser, groups[i], most)
+			t.Fatalf("group %s: planned %d, %d a user; the schedule has %d, %d", g.Name, g.Requests,
+				g.PerUser, groups[i], most)
 		}
 	}
 	sum, warmup := uint64(0), len(p.Stages)-len(s.Load.Stages)
@@ -77,7 +79,8 @@ func checkPlan(t *testing.T, s *scenario.Scenario, p *plan.RunPlan) {
 		top = max(top, rate)
 	}
 	if math.Abs(top-p.Peak) > 1e-9*p.Peak || p.Peak != sch.Peak() {
-		t.Fatalf("the highest rate of the plot is %v, the peak %v, that of the schedule %v", top, p.Peak, sch.Peak())
+		t.Fatalf("the highest rate of the plot is %v, the peak %v, that of the schedule %v", top, p.Peak,
+			sch.Peak())
 	}
 }
 
@@ -88,7 +91,8 @@ func TestMostAUserADay(t *testing.T) {
 	refused := 0
 	for n := range 60 {
 		r := rand.New(rand.NewPCG(uint64(n), 3))
-		s := oneGroup(load(constant(scenario.Rate(1+r.IntN(6))/3600, 30*time.Hour), constant(scenario.Rate(1+r.IntN(6))/3600, 20*time.Hour)))
+		s := oneGroup(load(constant(scenario.Rate(1+r.IntN(6))/3600, 30*time.Hour),
+			constant(scenario.Rate(1+r.IntN(6))/3600, 20*time.Hour)))
 		a, b := group("a", 1+r.IntN(20)), group("b", 1+r.IntN(60))
 		a.MaxPerUser, b.MaxPerUser = 1+r.Uint64N(20), 1+r.Uint64N(40)
 		a.Weight, b.Order = 2, []scenario.Order{scenario.Random, scenario.Shuffle}[n%2]
@@ -102,7 +106,8 @@ func TestMostAUserADay(t *testing.T) {
 			times[id] = append(times[id], arrival.At)
 			most := int(s.Groups[arrival.User.Group].MaxPerUser)
 			if all := times[id]; len(all) > most && arrival.At-all[len(all)-1-most] < day {
-				t.Fatalf("%d: user %s is asked more than %d times in the day before %v", n, id, most, arrival.At)
+				t.Fatalf("%d: user %s is asked more than %d times in the day before %v", n, id, most,
+					arrival.At)
 			}
 		}
 		planned := plan.New(s, 0)
@@ -112,7 +117,8 @@ func TestMostAUserADay(t *testing.T) {
 			t.Fatalf("%d: the plan has nothing against arrivals that are withheld: %+v", n, planned.Groups)
 		}
 		for i, g := range planned.Groups {
-			if g.UsersNeeded > 0 && g.UsersNeeded <= uint64(g.Users) || g.UsersNeeded == 0 && g.PerUserDay > s.Groups[i].MaxPerUser {
+			if g.UsersNeeded > 0 && g.UsersNeeded <= uint64(g.Users) || g.UsersNeeded == 0 &&
+				g.PerUserDay > s.Groups[i].MaxPerUser {
 				t.Errorf("%d: planned %+v", n, g)
 			}
 		}

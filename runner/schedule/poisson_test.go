@@ -74,7 +74,8 @@ func TestSumsAreThoseOfUnitExponentials(t *testing.T) {
 	for i := 0; i < n; i += blockSize {
 		first = append(first, gaps[i])
 	}
-	if d := farthest(first, func(x float64) float64 { return 1 - math.Exp(-x) }); d > 2.2/math.Sqrt(float64(len(first))) {
+	exponential := func(x float64) float64 { return 1 - math.Exp(-x) }
+	if d := farthest(first, exponential); d > 2.2/math.Sqrt(float64(len(first))) {
 		t.Errorf("the first gaps of blocks are off by %v", d)
 	}
 	// T(k) has mean k and variance k, over seeds; so has every stretch.

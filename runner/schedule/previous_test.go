@@ -62,7 +62,8 @@ func TestUsersGoOn(t *testing.T) {
 		t.Errorf("sequential: %s", got)
 	}
 	// Each run may ask all users, in another run's order.
-	if got := ask(func(g *scenario.Group) { g.Order, g.Exhausted = scenario.Once, scenario.Stop }, 100*ms, time.Second); got != "ab cdeab" {
+	if got := ask(func(g *scenario.Group) { g.Order, g.Exhausted = scenario.Once, scenario.Stop }, 100*ms,
+		time.Second); got != "ab cdeab" {
 		t.Errorf("once: %s", got)
 	}
 	whole := ask(func(g *scenario.Group) { g.Order = scenario.Shuffle }, time.Second)
@@ -70,10 +71,12 @@ func TestUsersGoOn(t *testing.T) {
 	if strings.ReplaceAll(parts, " ", "") != whole {
 		t.Errorf("shuffled: %s, and %s in two runs", whole, parts)
 	}
-	if got := ask(func(g *scenario.Group) { g.MaxPerUser = 1 }, 200*ms, time.Second); got != "abc de--------" {
+	if got := ask(func(g *scenario.Group) { g.MaxPerUser = 1 }, 200*ms,
+		time.Second); got != "abc de--------" {
 		t.Errorf("once a day: %s", got)
 	}
-	if got := ask(func(g *scenario.Group) { g.PerUser = time.Minute + 500*ms }, 200*ms, time.Second); got != "abc de---abc--" {
+	if got := ask(func(g *scenario.Group) { g.PerUser = time.Minute + 500*ms }, 200*ms,
+		time.Second); got != "abc de---abc--" {
 		t.Errorf("no user twice within a minute and a half second: %s", got)
 	}
 }

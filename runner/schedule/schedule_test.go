@@ -15,7 +15,8 @@ import (
 const ms = time.Millisecond
 
 func load(stages ...scenario.Stage) scenario.Load {
-	return scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Workers: 8, Drain: 10 * time.Second, Stages: stages}
+	return scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Workers: 8, Drain: 10 * time.Second,
+		Stages: stages}
 }
 
 func constant(rate scenario.Rate, d time.Duration) scenario.Stage {
@@ -43,8 +44,10 @@ func TestScheduleLiterals(t *testing.T) {
 		{"constant", load(constant(4, time.Second)), []time.Duration{0, 250 * ms, 500 * ms, 750 * ms}},
 		{"slow", load(constant(0.5, 4*time.Second)), []time.Duration{0, 2 * time.Second}},
 		{"a fraction is no arrival", load(constant(1, 2500*ms)), []time.Duration{0, time.Second}},
-		{"pause first", load(constant(0, time.Second), constant(2, time.Second)), []time.Duration{time.Second, 1500 * ms}},
-		{"pause between", load(constant(1, 2*time.Second), constant(0, 3*time.Second), constant(1, 2*time.Second)),
+		{"pause first", load(constant(0, time.Second), constant(2, time.Second)),
+			[]time.Duration{time.Second, 1500 * ms}},
+		{"pause between", load(constant(1, 2*time.Second), constant(0, 3*time.Second),
+			constant(1, 2*time.Second)),
 			[]time.Duration{0, time.Second, 5 * time.Second, 6 * time.Second}},
 		// R(t) = t²/2·10: due at √(k/5).
 		{"ramp from zero", load(scenario.Stage{From: 0, To: 10, Duration: time.Second}),
@@ -90,7 +93,8 @@ func TestScheduleOfAnHour(t *testing.T) {
 	if n != 1_800_000 {
 		t.Errorf("%d arrivals, want 1,800,000", n)
 	}
-	if diff := cmp.Diff(map[string]int{"a0": 450_000, "a1": 450_000, "a2": 450_000, "b0": 450_000}, users); diff != "" {
+	if diff := cmp.Diff(map[string]int{"a0": 450_000, "a1": 450_000, "a2": 450_000, "b0": 450_000},
+		users); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -103,7 +107,8 @@ func BenchmarkScheduleOfAnHour(b *testing.B) {
 }
 
 func TestScheduleIsTheSameOnEveryReading(t *testing.T) {
-	s := oneGroup(load(constant(50, 10*time.Second), scenario.Stage{From: 50, To: 100, Duration: 5 * time.Second}))
+	s := oneGroup(load(constant(50, 10*time.Second), scenario.Stage{From: 50, To: 100,
+		Duration: 5 * time.Second}))
 	s.Load.Arrivals, s.Load.Warmup = scenario.Poisson, time.Second
 	first := slices.Collect(schedule.New(s).All())
 	sch := schedule.New(s)
@@ -121,10 +126,13 @@ func TestScheduleIsTheSameOnEveryReading(t *testing.T) {
 
 func TestScheduleIsMonotoneWithinTheRunAndCounts(t *testing.T) {
 	loads := map[string]scenario.Load{
-		"odd rates":  load(constant(0.1, 10*time.Second), constant(90.0/60, 7*time.Second), constant(1.0/3, 9*time.Second)),
-		"ramps":      load(scenario.Stage{From: 0, To: 37, Duration: 11 * time.Second}, scenario.Stage{From: 37, To: 3, Duration: 5 * time.Second}),
-		"ramp pause": load(scenario.Stage{From: 10, To: 0, Duration: 3 * time.Second}, constant(0, 2*time.Second), scenario.Stage{From: 0, To: 10, Duration: 3 * time.Second}),
-		"split":      load(slices.Repeat([]scenario.Stage{constant(7.7, 130*ms)}, 100)...),
+		"odd rates": load(constant(0.1, 10*time.Second), constant(90.0/60, 7*time.Second),
+			constant(1.0/3, 9*time.Second)),
+		"ramps": load(scenario.Stage{From: 0, To: 37, Duration: 11 * time.Second},
+			scenario.Stage{From: 37, To: 3, Duration: 5 * time.Second}),
+		"ramp pause": load(scenario.Stage{From: 10, To: 0, Duration: 3 * time.Second},
+			constant(0, 2*time.Second), scenario.Stage{From: 0, To: 10, Duration: 3 * time.Second}),
+		"split": load(slices.Repeat([]scenario.Stage{constant(7.7, 130*ms)}, 100)...),
 	}
 	for name, l := range loads {
 		for _, process := range []scenario.Arrivals{scenario.Uniform, scenario.Poisson} {
@@ -150,8 +158,10 @@ func TestScheduleIsMonotoneWithinTheRunAndCounts(t *testing.T) {
 func TestRampsSplit(t *testing.T) {
 	whole := load(scenario.Stage{From: 5, To: 105, Duration: 10 * time.Second})
 	split := load(scenario.Stage{From: 5, To: 35, Duration: 3 * time.Second},
-		scenario.Stage{From: 35, To: 42, Duration: 700 * ms}, scenario.Stage{From: 42, To: 105, Duration: 6300 * ms})
-	if diff := cmp.Diff(arrivalTimes(oneGroup(whole)), arrivalTimes(oneGroup(split)), within(10)); diff != "" {
+		scenario.Stage{From: 35, To: 42, Duration: 700 * ms}, scenario.Stage{From: 42, To: 105,
+			Duration: 6300 * ms})
+	if diff := cmp.Diff(arrivalTimes(oneGroup(whole)), arrivalTimes(oneGroup(split)),
+		within(10)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -170,7 +180,8 @@ func TestWarmupComesBeforeTheFirstStage(t *testing.T) {
 	if diff := cmp.Diff([]time.Duration{0, 500 * ms, 1000 * ms}, warmup); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]time.Duration{1500 * ms, 2000 * ms, 2500 * ms, 2750 * ms, 3000 * ms, 3250 * ms}, judged); diff != "" {
+	if diff := cmp.Diff([]time.Duration{1500 * ms, 2000 * ms, 2500 * ms, 2750 * ms, 3000 * ms, 3250 * ms},
+		judged); diff != "" {
 		t.Error(diff)
 	}
 }

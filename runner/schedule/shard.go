@@ -192,7 +192,8 @@ func checkClosed(l *scenario.Load, shards int) error {
 		{"requests (load.maxRequests)", l.MaxRequests},
 	} {
 		if of.have > 0 && of.have < uint64(shards) {
-			return fmt.Errorf("%d %s can't be shared among %d shards: raise the number, or use at most %d shards",
+			return fmt.Errorf("%d %s can't be shared among %d shards: raise the number, or use at "+
+				"most %d shards",
 				of.have, of.what, shards, of.have)
 		}
 	}
@@ -207,7 +208,8 @@ func checkUsers(s *scenario.Scenario, group int, d *userSplitter) error {
 		return nil
 	}
 	if senders := len(d.senders()); g.Size() < senders {
-		return fmt.Errorf("group %s has too few users (%d) for %d shards: %d of them send requests of it, and "+
+		return fmt.Errorf("group %s has too few users (%d) for %d shards: %d of them send "+
+			"requests of it, and "+
 			"no user is ever asked by two shards; add users, or use fewer shards",
 			g.Name, g.Size(), d.shards, senders)
 	}

@@ -65,7 +65,8 @@ func randomLoad(random *rand.Rand) scenario.Load {
 func randomGroups(random *rand.Rand) (groups []scenario.Group) {
 	orders := []scenario.Order{scenario.Sequential, scenario.Shuffle, scenario.Random, scenario.Once}
 	for i := range 1 + random.IntN(3) {
-		g := scenario.Group{Name: fmt.Sprint("g", i), Weight: 1 + random.IntN(5), Order: orders[random.IntN(4)], Exhausted: scenario.Wrap}
+		g := scenario.Group{Name: fmt.Sprint("g", i), Weight: 1 + random.IntN(5),
+			Order: orders[random.IntN(4)], Exhausted: scenario.Wrap}
 		for u := range 8 + random.IntN(60) {
 			g.IDs = append(g.IDs, fmt.Sprintf("%s-%d", g.Name, u))
 		}
@@ -123,7 +124,8 @@ func TestShardsAreTheSchedule(t *testing.T) {
 					t.Fatalf("run %d: %s is asked by the shards %d and %d of %d", i, id, before, shard, n)
 				}
 				owner[id] = shard
-				if before, again := last[id]; again && a.At-before < s.Groups[a.User.Group].PerUser-time.Microsecond {
+				if before, again := last[id]; again &&
+					a.At-before < s.Groups[a.User.Group].PerUser-time.Microsecond {
 					t.Fatalf("run %d: %s is asked again after %v", i, id, a.At-before)
 				}
 				last[id] = a.At
@@ -133,7 +135,8 @@ func TestShardsAreTheSchedule(t *testing.T) {
 		slices.SortFunc(together, func(a, b schedule.Arrival) int { return int(a.Index) - int(b.Index) })
 		compareArrivals(t, s, whole, together)
 		if all := schedule.New(s); count != all.Count() || due != all.Due() {
-			t.Fatalf("run %d: the shards have %d of %d arrivals, the whole %d of %d", i, count, due, all.Count(), all.Due())
+			t.Fatalf("run %d: the shards have %d of %d arrivals, the whole %d of %d", i, count, due,
+				all.Count(), all.Due())
 		}
 	}
 	if tested < runs/2 {
@@ -240,21 +243,26 @@ func TestScenariosThatCanNotBeShared(t *testing.T) {
 	}{
 		{"enough", open(8, 1), measure.Shard{Run: "r", Count: 8}, ""},
 		{"no users needed", none, measure.Shard{Run: "r", Count: 8}, ""},
-		{"too few", open(7, 1), measure.Shard{Run: "r", Count: 8}, "group a has too few users (7) for 8 shards: 8 of them send requests of it"},
+		{"too few", open(7, 1), measure.Shard{Run: "r", Count: 8}, "group a has too few users (7) for 8 " +
+			"shards: 8 of them send requests of it"},
 		{"arrivals in step with the shards", open(1, 1, 1), measure.Shard{Run: "r", Count: 2}, ""},
 		{"arrivals out of step", open(2, 51, 49), measure.Shard{Run: "r", Count: 2}, ""},
-		{"out of step, too few", open(1, 51, 49), measure.Shard{Run: "r", Count: 2}, "group b has too few users (1) for 2 shards: 2 of them"},
+		{"out of step, too few", open(1, 51, 49), measure.Shard{Run: "r", Count: 2},
+			"group b has too few users (1) for 2 shards: 2 of them"},
 		{"asked once", once, measure.Shard{Run: "r", Count: 8}, ""},
-		{"weights without end", open(8, 999_983, 999_979, 999_961, 999_959, 999_953, 999_931, 999_917, 999_907, 999_883, 999_863, 999_853, 1),
+		{"weights without end", open(8, 999_983, 999_979, 999_961, 999_959, 999_953, 999_931, 999_917,
+			999_907, 999_883, 999_863, 999_853, 1),
 			measure.Shard{Run: "r", Count: 8}, "smaller numbers"},
-		{"closed", closed, measure.Shard{Run: "r", Count: 8}, "3 users of a closed load (load.concurrency) can't be shared among 8 shards"},
+		{"closed", closed, measure.Shard{Run: "r", Count: 8}, "3 users of a closed load " +
+			"(load.concurrency) can't be shared among 8 shards"},
 		{"closed, few requests", few, measure.Shard{Run: "r", Count: 8}, "3 requests (load.requests) can't"},
 		{"from 1", open(8, 1), measure.Shard{Run: "r", Index: 8, Count: 8}, "shard 8 is not from 0 to 7"},
 		{"none", open(8, 1), measure.Shard{Run: "r"}, "0 shards are not from 1 to 1000"},
 		{"no name", open(8, 1), measure.Shard{Run: "a b", Count: 8}, `"a b" can't name a run`},
 	} {
 		err := schedule.CheckShard(test.s, test.of)
-		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+		if test.want == "" && err != nil || test.want != "" &&
+			(err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%s: %v, want %q", test.name, err, test.want)
 		}
 	}
@@ -282,7 +290,8 @@ func TestShardsOfManyGroups(t *testing.T) {
 		t.Errorf("%d requests", n)
 	}
 	s.Groups[0].Weight = 5_000_011
-	if err := schedule.CheckShard(s, *shards(2)[0]); err == nil || !strings.Contains(err.Error(), "write them as smaller numbers") {
+	if err := schedule.CheckShard(s, *shards(2)[0]); err == nil || !strings.Contains(err.Error(),
+		"write them as smaller numbers") {
 		t.Errorf("more than can be looked at: %v", err)
 	}
 }

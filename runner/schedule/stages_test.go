@@ -19,7 +19,8 @@ func ramp(from, to scenario.Rate, d time.Duration) scenario.Stage {
 }
 
 func wave(low, high scenario.Rate, period, crest, d time.Duration) scenario.Stage {
-	return scenario.Stage{Wave: &scenario.Wave{Low: low, High: high, Period: period, Crest: crest}, Duration: d}
+	return scenario.Stage{Wave: &scenario.Wave{Low: low, High: high, Period: period, Crest: crest},
+		Duration: d}
 }
 
 // recorded is a profile of rates that are 10 s apart.
@@ -27,7 +28,8 @@ func recorded(interpolate bool, rates ...scenario.Rate) scenario.Stage {
 	p := &scenario.Profile{Interpolate: interpolate}
 	before := 0.0
 	for i, r := range rates {
-		p.Points = append(p.Points, scenario.Point{At: time.Duration(i) * 10 * time.Second, Rate: r, Before: before})
+		p.Points = append(p.Points, scenario.Point{At: time.Duration(i) * 10 * time.Second, Rate: r,
+			Before: before})
 		next := r
 		if interpolate && i+1 < len(rates) {
 			next = rates[i+1]
@@ -62,17 +64,21 @@ func TestKindsOfStages(t *testing.T) {
 	}{
 		{"steps", load(scenario.Stage{From: 1, To: 4, Steps: 3, Duration: 3 * time.Second}),
 			seconds(0, 1, 1.4, 1.8, 2.125, 2.375, 2.625), 3 * time.Second}, // 1/s, 2.5/s, 4/s
-		{"spike", load(scenario.Stage{From: 1, To: 1, Spike: &scenario.Spike{Rate: 4, At: 2 * time.Second, For: 500 * ms}, Duration: 4 * time.Second}),
+		{"spike", load(scenario.Stage{From: 1, To: 1, Spike: &scenario.Spike{Rate: 4, At: 2 * time.Second,
+			For: 500 * ms}, Duration: 4 * time.Second}),
 			seconds(0, 1, 2, 2.25, 2.5), 4 * time.Second},
-		{"spike at the start", load(scenario.Stage{Spike: &scenario.Spike{Rate: 4, For: 500 * ms}, Duration: time.Second}),
+		{"spike at the start", load(scenario.Stage{Spike: &scenario.Spike{Rate: 4, For: 500 * ms},
+			Duration: time.Second}),
 			seconds(0, 0.25), time.Second},
 		// R(t) = 2t − sin(πt/2)·4/π, solved by bisection elsewhere.
 		{"sine from its lowest rate", load(wave(0, 4, 4*time.Second, 2*time.Second, 2*time.Second)),
 			seconds(0, 1.124487151, 1.470516209, 1.746684055), 2 * time.Second},
 		{"profile", load(recorded(false, 0.1, 0, 0.2)), seconds(0, 20, 25), 30 * time.Second},
-		{"profile of lines", load(recorded(true, 0, 0.4, 0)), seconds(0, 7.071067812, 10, 12.928932188), 20 * time.Second},
+		{"profile of lines", load(recorded(true, 0, 0.4, 0)), seconds(0, 7.071067812, 10, 12.928932188),
+			20 * time.Second},
 		{"repeat", repeated, seconds(0, 1, 3, 4), 6 * time.Second},
-		{"requests of a stage", load(scenario.Stage{From: 3, To: 3, Requests: 4, Duration: 1333333334}, constant(1, time.Second)),
+		{"requests of a stage", load(scenario.Stage{From: 3, To: 3, Requests: 4, Duration: 1333333334},
+			constant(1, time.Second)),
 			seconds(0, 1.0/3, 2.0/3, 1, 4.0/3), 2333333334},
 		{"requests of the load", exactly, seconds(0, 0.5, 2), 2500 * ms},
 		{"cap", capped, seconds(0, 0.5, 1, 1.5), 2 * time.Second},
@@ -130,11 +136,13 @@ func anyStage(r *rand.Rand) scenario.Stage {
 	case 3:
 		return scenario.Stage{From: a, To: b, Steps: 2 + r.IntN(9), Duration: d}
 	case 4:
-		return scenario.Stage{From: a, To: a, Spike: &scenario.Spike{Rate: b, At: d / 4, For: d / 3}, Duration: d}
+		return scenario.Stage{From: a, To: a, Spike: &scenario.Spike{Rate: b, At: d / 4, For: d / 3},
+			Duration: d}
 	case 5:
 		return constant(0, d)
 	case 6:
-		return wave(min(a, b)*scenario.Rate(r.IntN(2)), max(a, b), time.Duration(pick(1, 30)*1e9), time.Duration(pick(0, 20)*1e9), d)
+		return wave(min(a, b)*scenario.Rate(r.IntN(2)), max(a, b), time.Duration(pick(1, 30)*1e9),
+			time.Duration(pick(0, 20)*1e9), d)
 	}
 	return recorded(r.IntN(2) == 0, a, 0, b, 7)
 }
@@ -183,7 +191,8 @@ func TestArrivalsFollowTheIntegral(t *testing.T) {
 		checkSchedule(t, s)
 		at := arrivalTimes(s)
 		total := upto(stages, 1e9)
-		if math.Abs(float64(len(at))-math.Floor(total)) > 1 || math.Abs(total-math.Round(total)) > 0.05 && float64(len(at)) != math.Floor(total) {
+		if math.Abs(float64(len(at))-math.Floor(total)) > 1 || math.Abs(total-math.Round(total)) > 0.05 &&
+			float64(len(at)) != math.Floor(total) {
 			t.Fatalf("%d arrivals of %.3f: %v", len(at), total, stages)
 		}
 		for k := 0; k < len(at); k += 1 + len(at)/15 {
@@ -208,13 +217,15 @@ func TestAnySplitIsTheSame(t *testing.T) {
 		}
 		middle := a + (b-a)*cut.Seconds()/d.Seconds()
 		whole, split := ramp(scenario.Rate(a), scenario.Rate(b), d), []scenario.Stage{
-			ramp(scenario.Rate(a), scenario.Rate(middle), cut), ramp(scenario.Rate(middle), scenario.Rate(b), d-cut)}
+			ramp(scenario.Rate(a), scenario.Rate(middle), cut),
+			ramp(scenario.Rate(middle), scenario.Rate(b), d-cut)}
 		if r.IntN(3) == 0 {
 			period := time.Minute + time.Duration(r.Int64N(3600e9))
 			whole = wave(scenario.Rate(min(a, b)), scenario.Rate(max(a, b)), period, period/3, d)
 			// The second half starts somewhere in the wave: its crest is that of a later turn.
 			crest := ((period/3-cut)%period + period) % period
-			split = []scenario.Stage{wave(whole.Wave.Low, whole.Wave.High, period, period/3, cut), wave(whole.Wave.Low, whole.Wave.High, period, crest, d-cut)}
+			split = []scenario.Stage{wave(whole.Wave.Low, whole.Wave.High, period, period/3, cut),
+				wave(whole.Wave.Low, whole.Wave.High, period, crest, d-cut)}
 		}
 		one, two := arrivalTimes(oneGroup(load(whole))), arrivalTimes(oneGroup(load(split...)))
 		if len(one)-len(two) > 1 || len(two)-len(one) > 1 {
@@ -271,14 +282,16 @@ func TestPoissonWithANumberOfRequests(t *testing.T) {
 	capped := oneGroup(l)
 	checkSchedule(t, capped)
 	l.MaxRequests = 18
-	if n, end := len(arrivalTimes(capped)), schedule.New(capped).End(); n != 17 || end != arrivalTimes(oneGroup(l))[17] {
+	if n, end := len(arrivalTimes(capped)), schedule.New(capped).End(); n != 17 ||
+		end != arrivalTimes(oneGroup(l))[17] {
 		t.Errorf("%d arrivals up to %v", n, end)
 	}
 }
 
 // The gaps of a poisson load are exponential in R whatever the rate does.
 func TestPoissonGapsFollowTheRate(t *testing.T) {
-	stages := []scenario.Stage{wave(20, 180, 100*time.Second, 0, 500*time.Second), recorded(true, 10, 200, 100, 40)}
+	stages := []scenario.Stage{wave(20, 180, 100*time.Second, 0, 500*time.Second),
+		recorded(true, 10, 200, 100, 40)}
 	l := load(stages...)
 	l.Arrivals = scenario.Poisson
 	var gaps []float64
@@ -354,14 +367,16 @@ func FuzzSchedule(f *testing.F) {
 		}
 		s := oneGroup(l)
 		checkSchedule(t, s)
-		if n := schedule.New(s).Count(); l.MaxRequests > 0 && n > l.MaxRequests || l.Requests > 0 && l.MaxRequests == 0 && l.Warmup == 0 && n != l.Requests {
+		if n := schedule.New(s).Count(); l.MaxRequests > 0 && n > l.MaxRequests || l.Requests > 0 &&
+			l.MaxRequests == 0 && l.Warmup == 0 && n != l.Requests {
 			t.Fatalf("%d arrivals of %d, at most %d", n, l.Requests, l.MaxRequests)
 		}
 	})
 }
 
 func BenchmarkScheduleOfADay(b *testing.B) {
-	for _, stage := range []scenario.Stage{constant(50, 24*time.Hour), ramp(0, 100, 24*time.Hour), wave(0, 100, 24*time.Hour, 12*time.Hour, 24*time.Hour)} {
+	for _, stage := range []scenario.Stage{constant(50, 24*time.Hour), ramp(0, 100, 24*time.Hour),
+		wave(0, 100, 24*time.Hour, 12*time.Hour, 24*time.Hour)} {
 		b.Run(stage.String(), func(b *testing.B) {
 			for b.Loop() {
 				for range schedule.New(oneGroup(load(stage))).All() {
@@ -372,13 +387,15 @@ func BenchmarkScheduleOfADay(b *testing.B) {
 }
 
 func TestMeanRate(t *testing.T) {
-	s := schedule.New(oneGroup(load(constant(10, 2*time.Second), scenario.Stage{From: 10, To: 30, Duration: 2 * time.Second}, constant(0, time.Second))))
+	s := schedule.New(oneGroup(load(constant(10, 2*time.Second), scenario.Stage{From: 10, To: 30,
+		Duration: 2 * time.Second}, constant(0, time.Second))))
 	for _, test := range []struct {
 		from, to time.Duration
 		want     float64
 	}{
 		{0, time.Second, 10}, {2 * time.Second, 4 * time.Second, 20}, {time.Second, 3 * time.Second, 12.5},
-		{4 * time.Second, 5 * time.Second, 0}, {4 * time.Second, 9 * time.Second, 0}, {time.Second, time.Second, 0},
+		{4 * time.Second, 5 * time.Second, 0}, {4 * time.Second, 9 * time.Second, 0},
+		{time.Second, time.Second, 0},
 	} {
 		if got := s.MeanRate(test.from, test.to); math.Abs(got-test.want) > 1e-9 {
 			t.Errorf("from %v to %v: %v, want %v", test.from, test.to, got, test.want)

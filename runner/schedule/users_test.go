@@ -43,7 +43,8 @@ func TestOrders(t *testing.T) {
 	if got := ask(func(*scenario.Group) {}); got != "abcdabcdab" {
 		t.Errorf("sequential: %s", got)
 	}
-	if got := ask(func(g *scenario.Group) { g.Order, g.Exhausted = scenario.Once, scenario.Stop }); got != "abcd" {
+	stopping := func(g *scenario.Group) { g.Order, g.Exhausted = scenario.Once, scenario.Stop }
+	if got := ask(stopping); got != "abcd" {
 		t.Errorf("once: %s", got)
 	}
 	shuffled := ask(func(g *scenario.Group) { g.Order = scenario.Shuffle })
@@ -104,10 +105,12 @@ load: {stages: [{rate: 3/s, duration: 1s}]}
 		t.Errorf("kinds %v", kinds)
 	}
 	g := s.Groups[0]
-	if e := g.Variant(1).Expect; !slices.Equal(e.HTTPStatuses, []int{404}) || !slices.Equal(e.Errors, []string{"NOT_FOUND"}) {
+	if e := g.Variant(1).Expect; !slices.Equal(e.HTTPStatuses, []int{404}) ||
+		!slices.Equal(e.Errors, []string{"NOT_FOUND"}) {
 		t.Errorf("expected %+v", e)
 	}
-	if policy := g.Variant(2).Request["policy"].(map[string]any)["id"]; policy != "9761c24a-208d-0499-1bf6-39905184a4e1" {
+	policy := g.Variant(2).Request["policy"].(map[string]any)["id"]
+	if policy != "9761c24a-208d-0499-1bf6-39905184a4e1" {
 		t.Errorf("policy %v", policy)
 	}
 }

@@ -127,10 +127,13 @@ func TestFilesOfSpreadsheetsAndEditors(t *testing.T) {
 	long := "userID\r" + strings.Repeat(idA+"\r", 3000)
 	for text, want := range map[string]string{
 		"sep=;\r\nuserID;expect\r\n" + idA +
-			";201\r\n": `1:1 "sep=;" asks a spreadsheet for another separator: remove this line, and separate the columns with commas`,
-		"\"sep=;\"\r\nuserID\r\n":  `1:1 "\"sep=;\"" asks a spreadsheet for another separator: remove this line, and separate the columns with commas`,
-		"SEP=\t\nuserID\texpect\n": `1:1 "SEP=\t" asks a spreadsheet for another separator: remove this line, and separate the columns with commas`,
-		"userID;expect\n":          `1:1 unknown column "userID;expect": separate the columns with commas`,
+			";201\r\n": `1:1 "sep=;" asks a spreadsheet for another separator: remove this line, and ` +
+			`separate the columns with commas`,
+		"\"sep=;\"\r\nuserID\r\n": `1:1 "\"sep=;\"" asks a spreadsheet for another separator: remove ` +
+			`this line, and separate the columns with commas`,
+		"SEP=\t\nuserID\texpect\n": `1:1 "SEP=\t" asks a spreadsheet for another separator: remove this ` +
+			`line, and separate the columns with commas`,
+		"userID;expect\n": `1:1 unknown column "userID;expect": separate the columns with commas`,
 		"userID,\n" + idA +
 			",\n": "1:8 column 2 has no name: remove the comma at the end of every line, or give the " +
 			"column a name that starts with an underscore",
@@ -154,7 +157,8 @@ func TestFilesOfSpreadsheetsAndEditors(t *testing.T) {
 		"\u200buserID\n" + idA +
 			"\n": `1:1 unknown column "\u200buserID": did you mean "userID"?`,
 		"# mine\nuserID\n" + idA +
-			"\n": `1:1 unknown column (its name is not shown: the file may not be one of users): remove the line: a file of users has no comments`,
+			"\n": `1:1 unknown column (its name is not shown: the file may not be one of users): remove ` +
+			`the line: a file of users has no comments`,
 		id("\u200bID"): `2:1 userID: "\u200b` + idA +
 			`" has invisible characters in it: remove them, or write the ID again`,
 		id("\uFEFFID"): `2:1 userID: "\ufeff` + idA +

@@ -46,7 +46,8 @@ type Service struct {
 	// Misses is the mean share of the requests that take 3 times as long; it changes from second to second
 	// with a correlation of 0.9.
 	Misses float64
-	// Utilization is that of a queue with one place, in which requests wait for those before them; 0 for none.
+	// Utilization is that of a queue with one place, in which requests wait for those before them; 0 for
+	// none.
 	Utilization float64
 	// Errors is the share of the requests that get a 500, in bursts of a second.
 	Errors float64
@@ -84,7 +85,8 @@ func (s Service) Run(random *rand.Rand, start time.Time) *measure.Measurement {
 			free = max(free, 1e9*at) + serve
 			took += free - 1e9*at
 		}
-		o := &measure.Observation{Intended: time.Duration(1e9 * at), Label: "201 OTP_REQUIRED", AsExpected: true}
+		o := &measure.Observation{Intended: time.Duration(1e9 * at), Label: "201 OTP_REQUIRED",
+			AsExpected: true}
 		o.Own = time.Duration(lateness * random.ExpFloat64())
 		o.Sent = o.Intended + o.Own
 		o.Done = o.Sent + time.Duration(min(took, 6e10))

@@ -70,7 +70,8 @@ func (c *Chart) HTML(id string) g.Node {
 	c.ticksY(b)
 	b.WriteString(`<div class="frame">`)
 	fmt.Fprintf(b,
-		`<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" role="img" aria-labelledby="%[1]s-s %[1]s-e"><title id="%[1]s-s">%[2]s</title><desc id="%[1]s-e">%[3]s</desc>`,
+		`<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" role="img" aria-labelledby="%[1]s-s `+
+			`%[1]s-e"><title id="%[1]s-s">%[2]s</title><desc id="%[1]s-e">%[3]s</desc>`,
 		html.EscapeString(id), html.EscapeString(c.Title), html.EscapeString(c.Summary))
 	c.draw(b)
 	b.WriteString(`</svg>`)
@@ -162,7 +163,8 @@ func (c *Chart) table(b *strings.Builder) {
 		return
 	}
 	fmt.Fprintf(b,
-		`<details><summary>As a table</summary><div class="scroll" tabindex="0" role="region" aria-label="%s, as a table"><table><thead><tr>`, html.EscapeString(c.Title))
+		`<details><summary>As a table</summary><div class="scroll" tabindex="0" role="region" `+
+			`aria-label="%s, as a table"><table><thead><tr>`, html.EscapeString(c.Title))
 	for _, text := range c.Table.Head {
 		fmt.Fprintf(b, `<th scope="col">%s`, html.EscapeString(text))
 	}

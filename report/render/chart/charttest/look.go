@@ -60,7 +60,8 @@ func Pages(t *testing.T, pages ...string) []Look {
 	command.Stdout, command.Stderr = &out, &said
 	err := command.Run()
 	var exit *exec.ExitError
-	if cannot := errors.Is(err, exec.ErrNotFound) || errors.As(err, &exit) && exit.ExitCode() == 3; cannot && os.Getenv("CI") != "true" {
+	if cannot := errors.Is(err, exec.ErrNotFound) || errors.As(err, &exit) && exit.ExitCode() == 3; cannot &&
+		os.Getenv("CI") != "true" {
 		t.Skipf("SKIPPED, no browser looked at the pages: %v %s", err, said.String())
 	}
 	if err != nil {
@@ -84,7 +85,8 @@ func Pages(t *testing.T, pages ...string) []Look {
 func (l *Look) check(t *testing.T) {
 	t.Helper()
 	for what, found := range map[string][]string{
-		"the console says": l.Console, "it asks for": l.Requests, "too wide": slices.Concat(l.Wide, l.Opened), "hard to use": l.Accessibility,
+		"the console says": l.Console, "it asks for": l.Requests, "too wide": slices.Concat(l.Wide, l.Opened),
+		"hard to use": l.Accessibility,
 	} {
 		for _, f := range found {
 			t.Errorf("%s at %d px, %s, %s: %s %s", filepath.Base(l.Page), l.Width, l.Scheme, l.Media, what, f)
@@ -95,7 +97,8 @@ func (l *Look) check(t *testing.T) {
 	}
 	for _, c := range l.Charts {
 		if c.Title == "" || c.Width < 100 || c.Height < 60 {
-			t.Errorf("%s at %d px: the chart %q is %d × %d", filepath.Base(l.Page), l.Width, c.Title, c.Width, c.Height)
+			t.Errorf("%s at %d px: the chart %q is %d × %d", filepath.Base(l.Page), l.Width, c.Title, c.Width,
+				c.Height)
 		}
 	}
 }
