@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"mfaload/internal/testkit"
 )
 
 // defects are mistakes that an accept path could have. Each changes a freshly
@@ -130,11 +132,8 @@ func singleFaults(t *testing.T) (all []*Exchange) {
 		"https://other.example/abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6" +
 			"/deviceAuthentications/03e1897e-33b0-40b9-b54e-68236769b1fa",
 		"https://auth.pingone.com/x", "the-access-token"}
-	for _, name := range []string{"initialize-otp-email.json", "initialize-onetime-email.json"} {
-		text, err := os.ReadFile("../pingone/testdata/examples/" + name)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, name := range []string{"otp-email", "otp-email-onetime"} {
+		text := testkit.ReadResponse(name).Body
 		for _, base := range variants(t, text) {
 			for _, place := range places(base) {
 				for _, v := range append(slices.Clone(values), deleted{}) {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mfaload/contract"
+	"mfaload/internal/testkit"
 )
 
 // pair is two checkers of one contract: one that may use the accept path, and
@@ -67,8 +68,12 @@ func (p pair) agree(t *testing.T, status int, body []byte) {
 	}
 }
 
+// exampleFiles are the bodies of responses and requests that the documentation shows.
 func exampleFiles(t testing.TB) (all [][]byte) {
 	t.Helper()
+	for _, name := range []string{"invalid-data", "otp-email-onetime", "otp-email"} {
+		all = append(all, testkit.ReadResponse(name).Body)
+	}
 	files, err := filepath.Glob("testdata/examples/*.json")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no examples: %v", err)

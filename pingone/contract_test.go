@@ -13,6 +13,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"mfaload/contract"
+	"mfaload/internal/testkit"
 	"mfaload/pingone"
 )
 
@@ -43,6 +44,24 @@ func TestSingleFaults(t *testing.T) {
 			a := b.response(t)
 			if diff := cmp.Diff(b.want, outline(c.Check(a.exchange(c), nil))); diff != "" {
 				t.Errorf("violations (-want +got):\n%s\nof %s", diff, a.body)
+			}
+		})
+	}
+}
+
+// The contract finds in each response of the corpus what stands above it, on both
+// paths.
+func TestCorpus(t *testing.T) {
+	p := newPair(t)
+	for _, r := range testkit.Responses() {
+		t.Run(r.Name, func(t *testing.T) {
+			a := ofCorpus(r)
+			for path, found := range map[string][]contract.Violation{
+				"check": p.c.Check(a.exchange(p.c), nil), "explain": p.oracle.Explain(a.exchange(p.oracle), nil),
+			} {
+				if diff := cmp.Diff(r.Expect, outline(found)); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", path, diff)
+				}
 			}
 		})
 	}
@@ -371,10 +390,10 @@ func TestDocumentExamples(t *testing.T) {
 	if err := yaml.Unmarshal(pingone.Document(), &doc); err != nil {
 		t.Fatal(err)
 	}
-	for name, file := range map[string]string{"Email": "initialize-otp-email.json",
-		"OneTimeEmail": "initialize-onetime-email.json", "InvalidData": "error-400-invalid-data.json"} {
+	for name, file := range map[string]string{"Email": "otp-email", "OneTimeEmail": "otp-email-onetime",
+		"InvalidData": "invalid-data"} {
 		var want map[string]any
-		if err := json.Unmarshal(example(t, file), &want); err != nil {
+		if err := json.Unmarshal(testkit.ReadResponse(file).Body, &want); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, doc.Components.Examples[name].Value); diff != "" {

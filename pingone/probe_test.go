@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mfaload/contract"
+	"mfaload/internal/testkit"
 	"mfaload/pingone/transport/transporttest"
 	"mfaload/scenario"
 )
@@ -19,7 +20,7 @@ import (
 // A transaction that is read back is checked like one that
 // was created.
 func TestReadBackIsChecked(t *testing.T) {
-	created := string(example(t, "initialize-otp-email.json"))
+	created := string(testkit.ReadResponse("otp-email").Body)
 	for _, tt := range []struct {
 		name, read  string
 		status      int

@@ -3,13 +3,13 @@ package pingone_test
 import (
 	"bytes"
 	"encoding/json"
-	"os"
-	"path/filepath"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	"mfaload/contract"
+	"mfaload/internal/testkit"
 	"mfaload/pingone"
 )
 
@@ -47,43 +47,28 @@ func (a *response) exchange(c *contract.Contract) *contract.Exchange {
 // edit changes a response.
 type edit func(t testing.TB, a *response)
 
-func example(t testing.TB, name string) []byte {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata", "examples", name))
-	if err != nil {
-		t.Fatal(err)
+// ofCorpus is a response of the corpus.
+func ofCorpus(r *testkit.Response) response {
+	a := response{status: r.Status, body: r.Body, facts: map[string]string{
+		"request.user.id":   "788d4931-6936-43f2-82ff-178f5762298a",
+		"request.policy.id": "9761c24a-208d-0499-1bf6-39905184a4e1",
+		"envID":             "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
+		"basePath":          "/abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
+		"origin":            "https://auth.pingone.com",
+		"token":             token,
+	}}
+	maps.Copy(a.facts, r.Facts)
+	for _, f := range r.Header {
+		a.header = append(a.header, contract.Field{Name: f[0], Value: f[1]})
 	}
-	return text
+	return a
 }
 
 // The bases are responses without any violation.
 
-func email(t testing.TB) response {
-	return response{
-		status: 201,
-		header: contract.Fields{{Name: "Content-Type", Value: "application/hal+json"},
-			{Name: "Correlation-Id", Value: "7bf9-11"}},
-		body: example(t, "initialize-otp-email.json"),
-		facts: map[string]string{
-			"request.user.id":   "788d4931-6936-43f2-82ff-178f5762298a",
-			"request.policy.id": "9761c24a-208d-0499-1bf6-39905184a4e1",
-			"envID":             "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
-			"basePath":          "/abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6",
-			"origin":            "https://auth.pingone.com",
-			"token":             token,
-		},
-	}
-}
+func email(t testing.TB) response { return ofCorpus(testkit.ReadResponse("otp-email")) }
 
-func oneTime(t testing.TB) response {
-	a := email(t)
-	a.body = example(t, "initialize-onetime-email.json")
-	a.facts["request.user.id"] = "991776fd-145b-499e-8237-2c62aef35b2c"
-	a.facts["origin"] = "https://auth.pingone.eu"
-	a.facts["request.selectedDevice.oneTime.email"] = "abel.magwitch@ping.com"
-	delete(a.facts, "request.policy.id")
-	return a
-}
+func oneTime(t testing.TB) response { return ofCorpus(testkit.ReadResponse("otp-email-onetime")) }
 
 // oneTimePhone is oneTime with a phone, in the older form of the request.
 func oneTimePhone(t testing.TB) response {
@@ -122,13 +107,7 @@ func failed(t testing.TB) response {
 	return a
 }
 
-func refusal(t testing.TB) response {
-	a := email(t)
-	a.status = 400
-	a.header[0].Value = "application/json;charset=utf-8"
-	a.body = example(t, "error-400-invalid-data.json")
-	return a
-}
+func refusal(t testing.TB) response { return ofCorpus(testkit.ReadResponse("invalid-data")) }
 
 // refused is a refusal with another status and code.
 func refused(status int, code string) func(testing.TB) response {

@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mfaload/internal/testkit"
 	"mfaload/scenario"
 	"mfaload/simulator"
 )
@@ -57,6 +58,49 @@ func post(s http.Handler, body string, change func(*http.Request)) *httptest.Res
 }
 
 func forUser(id string) string { return `{"user":{"id":"` + id + `"}}` }
+
+// A response and a refusal have all members of those that the documentation shows.
+func TestRespondsAsDocumented(t *testing.T) {
+	s := newSimulator(t, scenario.Simulator{})
+	for name, body := range map[string]string{"otp-email": forUser(user), "invalid-data": "{}"} {
+		documented := testkit.ReadResponse(name)
+		w := post(s, body, nil)
+		if w.Code != documented.Status {
+			t.Errorf("%s: status %d", name, w.Code)
+		}
+		got := members(t, w.Body.Bytes())
+		for _, member := range members(t, documented.Body) {
+			if !slices.Contains(got, member) {
+				t.Errorf("%s: %s is missing: %s", name, member, w.Body)
+			}
+		}
+	}
+}
+
+// members are the pointers of all members of a JSON document.
+func members(t *testing.T, text []byte) (all []string) {
+	t.Helper()
+	var root any
+	if err := json.Unmarshal(text, &root); err != nil {
+		t.Fatal(err)
+	}
+	var walk func(at string, v any)
+	walk = func(at string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for name, value := range v {
+				all = append(all, at+"/"+name)
+				walk(at+"/"+name, value)
+			}
+		case []any:
+			for i, value := range v {
+				walk(fmt.Sprint(at, "/", i), value)
+			}
+		}
+	}
+	walk("", root)
+	return all
+}
 
 func TestRefusals(t *testing.T) {
 	set := func(name, value string) func(*http.Request) {

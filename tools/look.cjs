@@ -1,5 +1,6 @@
 // Looks at pages in Chromium: see look.sh.
 const fs = require("fs");
+const os = require("os");
 const path = require("path");
 const { chromium } = require("./.node/look/node_modules/playwright-core");
 const axe = fs.readFileSync(require.resolve("./.node/look/node_modules/axe-core/axe.min.js"), "utf8");
@@ -96,7 +97,9 @@ async function main() {
   if (shots) fs.mkdirSync(shots, { recursive: true });
   const browser = await chromium.launch({ executablePath: process.env.MFALOAD_CHROMIUM, args: flags });
   try {
-    for (const page of args) for (const scheme of ["light", "dark"]) await look(browser, page, scheme, shots);
+    const all = args.flatMap((page) => ["light", "dark"].map((scheme) => ({ page, scheme })));
+    const some = async () => { for (let next; (next = all.shift());) await look(browser, next.page, next.scheme, shots); };
+    await Promise.all(Array.from({ length: os.availableParallelism() }, some));
   } finally {
     await browser.close();
   }

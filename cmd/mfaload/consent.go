@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"mfaload/internal/number"
+	"mfaload/runner"
 	"mfaload/runner/plan"
 	"mfaload/runner/plan/plantext"
 	"mfaload/scenario"
@@ -28,6 +29,7 @@ func (a *app) consent(s *scenario.Scenario, yes bool) error {
 		return nil
 	}
 	p := session.Plan(s, 0)
+	p.Bind(runner.WorkersBound(s))
 	if err := withinCaps(p); err != nil || !elsewhere {
 		return err
 	}

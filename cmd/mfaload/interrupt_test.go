@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"mfaload/internal/testkit"
 	"mfaload/measure"
 )
 
@@ -197,10 +198,7 @@ func fill(t testing.TB, pipe *os.File) {
 // tells of each.
 func fastServer(t testing.TB, came func()) (authPath string) {
 	t.Helper()
-	example, err := os.ReadFile("../../pingone/testdata/examples/initialize-otp-email.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	example := testkit.ReadResponse("otp-email").Body
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

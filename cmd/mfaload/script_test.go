@@ -123,15 +123,18 @@ func scripts(t *testing.T, wanted func(name string) bool) testscript.Params {
 			return os.Geteuid() == 0, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":  exits,
-			"runs":   runs,
-			"waitup": waitUp,
-			"edit":   edit,
-			"fetch":  fetch,
-			"synth":  synth,
-			"calm":   calm,
-			"later":  later,
+			"exits":   exits,
+			"runs":    runs,
+			"refuses": refuses,
+			"field":   field,
+			"waitup":  waitUp,
+			"edit":    edit,
+			"fetch":   fetch,
+			"synth":   synth,
+			"calm":    calm,
+			"later":   later,
 		},
+		UpdateScripts: flag.Lookup("update").Value.String() == "true",
 	}
 }
 
@@ -178,6 +181,24 @@ func runs(ts *testscript.TestScript, neg bool, args []string) {
 	if !excused.verdict(got, want, ts.ReadFile("stdout")) {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// refuses is exits for a program that says what it refuses. The command and what it
+// prints are added to the file refusals, which the script compares with a golden:
+// refuses CODE PROGRAM ARG...
+func refuses(ts *testscript.TestScript, neg bool, args []string) {
+	exits(ts, neg, args)
+	file, err := os.OpenFile(filepath.Join(ts.Getenv("WORK"), "refusals"),
+		os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	ts.Check(err)
+	text := fmt.Sprintf("$ %s\n%s%s\n", strings.Join(args[1:], " "), ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+	for _, name := range []string{"WORK", "FREE", "START"} {
+		if value := ts.Getenv(name); value != "" {
+			text = strings.ReplaceAll(text, value, "$"+name)
+		}
+	}
+	_, err = file.WriteString(text)
+	ts.Check(errors.Join(err, file.Close()))
 }
 
 func exitCodes(ts *testscript.TestScript, neg bool, args []string) (want, got int) {

@@ -4,12 +4,12 @@ import (
 	"bufio"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"mfaload/contract"
+	"mfaload/internal/testkit"
 	"mfaload/pingone"
 	"mfaload/runner"
 	"mfaload/scenario"
@@ -19,11 +19,7 @@ import (
 // answer is right and when every answer is wrong. The server is as cheap as can
 // be and runs in the same process.
 func BenchmarkStorm(b *testing.B) {
-	example, err := os.ReadFile("../../pingone/testdata/examples/initialize-otp-email.json")
-	if err != nil {
-		b.Fatal(err)
-	}
-	right := string(example)
+	right := string(testkit.ReadResponse("otp-email").Body)
 	wrong := strings.Replace(right, "788d4931-", "788d4932-", 1)
 	for b.Loop() {
 		a := throughput(b, right)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"mfaload/contract"
+	"mfaload/internal/testkit"
 	"mfaload/pingone"
 	"mfaload/report"
 	"mfaload/runner"
@@ -85,10 +86,7 @@ func scenarioOn(authPath string, rate scenario.Rate, d time.Duration,
 // the request's own transaction ID and host. Nothing is found in it.
 func TestReferenceExampleFromAnotherServer(t *testing.T) {
 	t.Parallel()
-	example, err := os.ReadFile("../../pingone/testdata/examples/initialize-otp-email.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	example := testkit.ReadResponse("otp-email").Body
 	served := atomic.Int64{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n := served.Add(1)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mfaload/contract"
+	"mfaload/internal/testkit"
 )
 
 // textConn is a connection on which a server said something and then ended it.
@@ -41,6 +42,9 @@ func FuzzReadResponse(f *testing.F) {
 		"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
 	} {
 		f.Add([]byte(text))
+	}
+	for _, r := range testkit.Responses() {
+		f.Add(r.Wire())
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c := newConn(textConn{Reader: bytes.NewReader(text)})
