@@ -48,7 +48,7 @@ func (a *response) exchange(c *contract.Contract) *contract.Exchange {
 type edit func(t testing.TB, a *response)
 
 // ofCorpus is a response of the corpus.
-func ofCorpus(r *testkit.Response) response {
+func ofCorpus(r *testkit.ExampleResponse) response {
 	a := response{status: r.Status, body: r.Body, facts: map[string]string{
 		"request.user.id":   "788d4931-6936-43f2-82ff-178f5762298a",
 		"request.policy.id": "9761c24a-208d-0499-1bf6-39905184a4e1",

@@ -15,8 +15,8 @@ import (
 //go:embed responses/*.http
 var corpus embed.FS
 
-// Response is a response of the corpus.
-type Response struct {
+// ExampleResponse is a response of the corpus.
+type ExampleResponse struct {
 	// Name is that of its file without .http; of most it is the rule that it breaks.
 	Name string
 	// Expect are the violations, each as "level rule pointer", in the order of a check.
@@ -28,7 +28,7 @@ type Response struct {
 }
 
 // Responses reads all of the corpus, in the order of names.
-func Responses() (all []*Response) {
+func Responses() (all []*ExampleResponse) {
 	files, err := corpus.ReadDir("responses")
 	if err != nil {
 		panic(err)
@@ -40,19 +40,19 @@ func Responses() (all []*Response) {
 }
 
 // ReadResponse reads one response of the corpus; it panics where it can't.
-func ReadResponse(name string) *Response {
+func ReadResponse(name string) *ExampleResponse {
 	text, err := corpus.ReadFile("responses/" + name + ".http")
 	if err != nil {
 		panic(err)
 	}
-	r := &Response{Name: name, Expect: []string{}, Facts: map[string]string{}}
+	r := &ExampleResponse{Name: name, Expect: []string{}, Facts: map[string]string{}}
 	if err := r.parse(text); err != nil {
 		panic(fmt.Errorf("%s.http: %w", name, err))
 	}
 	return r
 }
 
-func (r *Response) parse(text []byte) error {
+func (r *ExampleResponse) parse(text []byte) error {
 	about, text, _ := bytes.Cut(text, []byte("\n\n"))
 	for line := range strings.Lines(string(about)) {
 		key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
@@ -85,7 +85,7 @@ func (r *Response) parse(text []byte) error {
 }
 
 // Wire is the response as a server sends it.
-func (r *Response) Wire() []byte {
+func (r *ExampleResponse) Wire() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "HTTP/1.1 %d x\r\n", r.Status)
 	for _, f := range r.Header {

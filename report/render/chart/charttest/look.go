@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// Look is what a browser found when it looked at a page once.
-type Look struct {
+// Inspection is what a browser found when it looked at a page once.
+type Inspection struct {
 	Page   string `json:"page"`
 	Width  int    `json:"width"`
 	Scheme string `json:"scheme"`
@@ -24,18 +24,18 @@ type Look struct {
 	Requests []string `json:"requests"`
 	// Wide and Opened are elements that do not fit the width, before and after
 	// all that can be opened was; Scroll is by how much the page is too wide.
-	Wide   []string `json:"wide"`
-	Opened []string `json:"opened"`
-	Scroll int      `json:"scroll"`
-	Charts []Chart  `json:"charts"`
+	Wide   []string     `json:"wide"`
+	Opened []string     `json:"opened"`
+	Scroll int          `json:"scroll"`
+	Charts []DrawnChart `json:"charts"`
 	// Accessibility is what axe-core found.
 	Accessibility []string `json:"accessibility"`
 	// Read is what the keyboard alone read from the first chart.
 	Read string `json:"read"`
 }
 
-// Chart is a chart that a browser found.
-type Chart struct {
+// DrawnChart is a chart that a browser found.
+type DrawnChart struct {
 	Title string `json:"title"`
 	// Drawn is how many shapes it has, Width and Height its size in pixels.
 	Drawn         int `json:"drawn"`
@@ -46,7 +46,7 @@ type Chart struct {
 // test where one has an error, asks for anything, does not fit, or is hard to
 // use. Where there can be no browser the test is skipped, except in CI. The
 // environment's MFALOAD_SCREENSHOTS is a folder for pictures of what was seen.
-func Pages(t *testing.T, pages ...string) []Look {
+func Pages(t *testing.T, pages ...string) []Inspection {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("not with -short: it starts a browser")
@@ -60,16 +60,16 @@ func Pages(t *testing.T, pages ...string) []Look {
 	command.Stdout, command.Stderr = &out, &said
 	err := command.Run()
 	var exit *exec.ExitError
-	if cannot := errors.Is(err, exec.ErrNotFound) || errors.As(err, &exit) && exit.ExitCode() == 3; cannot &&
-		os.Getenv("CI") != "true" {
+	cannot := errors.Is(err, exec.ErrNotFound) || errors.As(err, &exit) && exit.ExitCode() == 3
+	if cannot && os.Getenv("CI") != "true" {
 		t.Skipf("SKIPPED, no browser looked at the pages: %v %s", err, said.String())
 	}
 	if err != nil {
 		t.Fatalf("look at the pages: %v: %s", err, said.String())
 	}
-	var looks []Look
+	var looks []Inspection
 	for d := json.NewDecoder(&out); d.More(); {
-		var l Look
+		var l Inspection
 		if err := d.Decode(&l); err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +82,7 @@ func Pages(t *testing.T, pages ...string) []Look {
 	return looks
 }
 
-func (l *Look) check(t *testing.T) {
+func (l *Inspection) check(t *testing.T) {
 	t.Helper()
 	for what, found := range map[string][]string{
 		"the console says": l.Console, "it asks for": l.Requests, "too wide": slices.Concat(l.Wide, l.Opened),
@@ -97,8 +97,8 @@ func (l *Look) check(t *testing.T) {
 	}
 	for _, c := range l.Charts {
 		if c.Title == "" || c.Width < 100 || c.Height < 60 {
-			t.Errorf("%s at %d px: the chart %q is %d × %d", filepath.Base(l.Page), l.Width, c.Title, c.Width,
-				c.Height)
+			t.Errorf("%s at %d px: the chart %q is %d × %d", filepath.Base(l.Page), l.Width, c.Title,
+				c.Width, c.Height)
 		}
 	}
 }
