@@ -21,9 +21,9 @@ demo: build ## run the quickstart scenario against the embedded simulator
 
 # What computes and starts nothing (a test holds the packages to that): there the
 # race detector finds nothing, and takes ten times as long. The same is true of most
-# tests of ./measure/..., and of the tests whose names are in COMPUTE.
+# tests of ./measure/..., and of those of ./contract and ./pingone/... in COMPUTE.
 PURE    := ./bench/model ./capacity ./internal/... ./report/... ./runner/plan/... ./runner/schedule ./scenario/...
-COMPUTE := AcceptPathAgrees|MutantsAre|EscapesCost|WindowIsExact|AllocateNothing
+COMPUTE := AcceptPathAgrees|MutantsAre|EscapesCost|WindowIsExact|AllocateNothing|PlantedDefects|AgreeWithTheLibrary|AgreeOnRandom
 
 # Their tests send on time: one package at a time, so that nothing else wants the
 # processors. Within one, tests that mostly wait run side by side; those that tell
@@ -42,11 +42,12 @@ ONTIME := $(TOOL) gotestsum --format standard-quiet --hide-summary skipped \
 test: check ## formatting, vet, staticcheck, all tests, with -race where anything runs side by side; the same result every time
 	$(GO) test -vet=off $(PURE) ./measure/...
 	$(GO) test -race -vet=off -run 'Live|ManyWorkers|Tick|Snapshots' ./measure
-	$(GO) test -race -vet=off $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE) $(TIMED) ./measure/... ./cmd/mfaload)")
-	$(GO) test -vet=off -run '$(COMPUTE)' ./pingone/...
+	$(GO) test -race -vet=off $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE) $(TIMED) ./contract ./measure/... ./cmd/mfaload)")
+	$(GO) test -race -vet=off -skip '$(COMPUTE)' ./contract
+	$(GO) test -vet=off -run '$(COMPUTE)' ./contract ./pingone/...
 	$(ONTIME) --packages '$(TIMED)' -- -race -vet=off -skip '$(COMPUTE)' -p 1 -parallel 4
 	$(GO) test -vet=off -short ./cmd/mfaload
-	$(ONTIME) --packages ./cmd/mfaload -- -vet=off -parallel 6
+	$(ONTIME) --packages ./cmd/mfaload -- -vet=off -parallel 6 -skip '^TestFrozen$$' # which -short has run
 	$(ONTIME) --packages ./cmd/mfaload -- -race -vet=off -parallel 4 -run '$(RACE)'
 
 quick: ## formatting and the tests that need no race detector, no real time, no browser and no network (under a minute)
