@@ -196,7 +196,8 @@ func goodBody(host string, number int) string {
 	now := time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
 	return strings.NewReplacer("https://auth.pingone.com", "http://"+host,
 		"03e1897e-33b0-40b9-b54e-68236769b1fa", fmt.Sprintf("03e1897e-33b0-40b9-b54e-%012x", number),
-		"2021-11-16T19:35:54.554Z", now, "2021-11-16T19:35:54.727Z", now).Replace(string(testkit.ReadResponse("otp-email").Body))
+		"2021-11-16T19:35:54.554Z", now, "2021-11-16T19:35:54.727Z", now,
+	).Replace(string(testkit.ReadResponse("otp-email").Body))
 }
 
 // certificateFor makes a certificate that ends at a time, and the file by which

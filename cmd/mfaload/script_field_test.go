@@ -127,7 +127,8 @@ func TestMember(t *testing.T) {
 			t.Errorf("%s: %q, %v, want %q", path, got, err, want)
 		}
 	}
-	for _, path := range []string{"verdicts", "groups[2]", "groups[-1]", "groups[name=c]", "groups.x", "n.x", "none.x"} {
+	for _, path := range []string{"verdicts", "groups[2]", "groups[-1]", "groups[name=c]", "groups.x", "n.x",
+		"none.x"} {
 		if got, err := member(document, path); err == nil {
 			t.Errorf("%s is there: %q", path, got)
 		}

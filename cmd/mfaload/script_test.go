@@ -191,7 +191,8 @@ func refuses(ts *testscript.TestScript, neg bool, args []string) {
 	file, err := os.OpenFile(filepath.Join(ts.Getenv("WORK"), "refusals"),
 		os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	ts.Check(err)
-	text := fmt.Sprintf("$ %s\n%s%s\n", strings.Join(args[1:], " "), ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+	text := fmt.Sprintf("$ %s\n%s%s\n", strings.Join(args[1:], " "), ts.ReadFile("stdout"),
+		ts.ReadFile("stderr"))
 	for _, name := range []string{"WORK", "FREE", "START"} {
 		if value := ts.Getenv(name); value != "" {
 			text = strings.ReplaceAll(text, value, "$"+name)
