@@ -31,6 +31,7 @@ func (s *ruleSet) union(o *ruleSet) {
 type acceptPath struct {
 	response *response
 	paths    []path        // by slot, of the values that rules look at
+	nothing  []int32       // by slot: -1
 	ordered  []*acceptRule // the contract's ordered rules that hold for the status
 	across   []*acceptRule // the contract's rules over the run
 	captured []int32       // slots of the contract's captured
@@ -190,7 +191,7 @@ func (c *Contract) newAcceptPath(status int) (*acceptPath, string) {
 		}
 	}
 	a.captured = b.slotsOf(c.captured)
-	a.paths = b.paths
+	a.paths, a.nothing = b.paths, slices.Repeat([]int32{-1}, len(b.paths))
 	if b.gaveUp == "" {
 		b.addNodes(a)
 	}
@@ -247,7 +248,7 @@ func (a *acceptPath) accept(r *checker, s *scan) decision {
 	if !s.document(a.root) {
 		return unsure
 	}
-	if a.recognize != 0 && !s.recognized {
+	if a.recognize != 0 && a.recognize&s.root == 0 {
 		return unsure
 	}
 	for _, f := range a.headers {

@@ -197,7 +197,7 @@ func (r *checker) check() {
 		r.validate(r.response.schema, r.value, true)
 		r.walk(r.response.root, r.value)
 	}
-	r.captureTree(r.plan.paths)
+	r.captureTree(r.plan)
 	for _, f := range r.plan.ordered {
 		switch {
 		case f.predicate == predicateHasResponse:

@@ -21,10 +21,9 @@ type captures struct {
 
 // capture is one of them.
 type capture struct {
-	slot  int32
-	next  int32  // the next capture of the slot, or -1
 	place uint64 // the same for the same place; in the explain path an index of checker.places
 	text  string // of a string
+	next  int32  // the next capture of the slot, or -1
 	typ   jsonType
 }
 
@@ -46,48 +45,41 @@ func (v *captures) text(slot int32) string {
 	return ""
 }
 
-// empty makes room for the captures of so many slots.
-func (v *captures) empty(slots int) {
-	v.captured = v.captured[:0]
-	if cap(v.first) < slots {
-		v.first = make([]int32, slots)
-	}
-	v.first = v.first[:slots]
-	for i := range v.first {
-		v.first[i] = -1
-	}
+// empty takes a list of no captures, by slot.
+func (v *captures) empty(nothing []int32) {
+	v.captured, v.first = v.captured[:0], append(v.first[:0], nothing...)
 }
 
 // captureTree captures the values that rules look at from the tree.
-func (r *checker) captureTree(paths []path) {
+func (r *checker) captureTree(a *acceptPath) {
 	v := &r.tree
-	v.empty(len(paths))
+	v.empty(a.nothing)
 	clear(r.places)
 	r.places = r.places[:0]
 	clear(r.placeOf)
 	if !r.readable {
 		return
 	}
-	for slot, p := range paths {
+	for slot, p := range a.paths {
 		began := len(v.captured)
 		r.location = r.location[:0]
-		r.captureBelow(int32(slot), p, r.value)
+		r.captureBelow(p, r.value)
 		if end := len(v.captured); end > began {
 			v.first[slot], v.captured[end-1].next = int32(began), -1
 		}
 	}
 }
 
-func (r *checker) captureBelow(slot int32, p path, v any) {
+func (r *checker) captureBelow(p path, v any) {
 	if len(p) == 0 {
 		text, _ := v.(string)
-		r.tree.captured = append(r.tree.captured, capture{slot: slot, next: int32(len(r.tree.captured) + 1),
+		r.tree.captured = append(r.tree.captured, capture{next: int32(len(r.tree.captured) + 1),
 			place: r.placeHere(v), text: text, typ: typeOf(v)})
 		return
 	}
 	below := func(to locationStep, child any) {
 		r.location = append(r.location, to)
-		r.captureBelow(slot, p[1:], child)
+		r.captureBelow(p[1:], child)
 		r.location = r.location[:len(r.location)-1]
 	}
 	switch v := v.(type) {

@@ -98,7 +98,7 @@ type Fields []Field
 // name there are.
 func (h Fields) Get(name string) (value string, count int) {
 	for _, f := range h {
-		if len(f.Name) == len(name) && strings.EqualFold(f.Name, name) {
+		if len(f.Name) == len(name) && (f.Name == name || strings.EqualFold(f.Name, name)) {
 			if count == 0 {
 				value = f.Value
 			}

@@ -13,33 +13,30 @@ import (
 // fraction. Whether it is a real time is not looked at.
 func isUTC(s string) bool {
 	const form = "0000-00-00T00:00:00"
-	if len(s) <= len(form) || s[len(s)-1] != 'Z' || s[4] != '-' || s[7] != '-' || s[10] != 'T' ||
-		s[13] != ':' || s[16] != ':' {
+	if len(s) <= len(form) || s[len(s)-1] != 'Z' {
 		return false
 	}
-	invalid := 0
-	for i := range len(form) {
-		invalid += int(timeBytes[s[i]])
-	}
-	if invalid != 5 { // the separators
-		return false
+	// A digit differs from 0 by 9 at most, a separator from its own not at all.
+	const date, middle, clock = "0000-00-", "00T00:00", "00:00:00"
+	invalid := uint64(0)
+	for _, part := range [...]struct{ text, form, mayDiffer uint64 }{
+		{eight(s[:8]), eight(date), 0x7f76767f76767676},
+		{eight(s[8:16]), eight(middle), 0x76767f76767f7676},
+		{eight(s[11:19]), eight(clock), 0x76767f76767f7676},
+	} {
+		differs := part.text ^ part.form
+		invalid |= differs + part.mayDiffer | differs
 	}
 	fraction := s[len(form) : len(s)-1]
-	return fraction == "" || fraction[0] == '.' && len(fraction) > 1 && areDigits(fraction[1:])
+	return invalid&highs == 0 && (fraction == "" || fraction[0] == '.' && len(fraction) > 1 &&
+		areDigits(fraction[1:]))
 }
 
-// timeBytes has 0 for digits, 1 for the separators of a time and more for all
-// others.
-var timeBytes = func() (t [256]uint8) {
-	for b := range t {
-		t[b] = 100
-	}
-	for b := '0'; b <= '9'; b++ {
-		t[b] = 0
-	}
-	t['-'], t['T'], t[':'] = 1, 1, 1
-	return t
-}()
+// eight are the first eight bytes of a text as one number, the first one lowest.
+func eight(s string) uint64 {
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
 
 func areDigits(s string) bool {
 	for i := range len(s) {
@@ -54,6 +51,9 @@ func areDigits(s string) bool {
 // digits.
 func isAfter(a, b string) bool {
 	const seconds = len("0000-00-00T00:00:00")
+	if len(a) == len(b) {
+		return a > b
+	}
 	if a[:seconds] != b[:seconds] {
 		return a[:seconds] > b[:seconds]
 	}
@@ -190,27 +190,23 @@ func endsInMillis(s string) bool {
 
 // isID says whether s has the form of an ID.
 func isID(s string) bool {
-	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+	if len(s) != idLength || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return false
 	}
-	invalid := 0
-	for i := range len(s) {
-		invalid += int(idBytes[s[i]])
+	four := func(from int) uint64 {
+		return uint64(s[from]) | uint64(s[from+1])<<8 | uint64(s[from+2])<<16 | uint64(s[from+3])<<24
 	}
-	return invalid == 4 // the hyphens
+	return hexDigits(eight(s[:8]))&hexDigits(four(9)|four(14)<<32)&hexDigits(four(19)|four(32)<<32)&
+		hexDigits(eight(s[24:32])) == highs
 }
 
-// idBytes has 0 for hexadecimal digits, 1 for hyphens and more for all others.
-var idBytes = func() (t [256]uint8) {
-	for b := range t {
-		t[b] = 100
-	}
-	for _, b := range []byte("0123456789abcdefABCDEF") {
-		t[b] = 0
-	}
-	t['-'] = 1
-	return t
-}()
+// hexDigits sets the highest bit of each byte that is a hexadecimal digit.
+func hexDigits(w uint64) uint64 {
+	lower := w | ones*0x20
+	digit := (w + ones*(0x80-'0')) &^ (w + ones*(0x7f-'9'))
+	letter := (lower + ones*(0x80-'a')) &^ (lower + ones*(0x7f-'f'))
+	return (digit | letter) &^ w & highs
+}
 
 // isUpperWord says whether s is upper-case letters joined by single
 // underscores: a subset of what the pattern takes.
@@ -241,15 +237,10 @@ func timeTest(s string) decision {
 // isRealTime says whether the date of a time of the form of isUTC is in the
 // calendar, and the time of day before a leap second.
 func isRealTime(s string) bool {
-	number := func(from, to int) (n int) {
-		for _, b := range []byte(s[from:to]) {
-			n = n*10 + int(b-'0')
-		}
-		return n
-	}
-	year, month, day := number(0, 4), number(5, 7), number(8, 10)
+	two := func(from int) int { return int(s[from]-'0')*10 + int(s[from+1]-'0') }
+	year, month, day := two(0)*100+two(2), two(5), two(8)
 	return month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month) &&
-		number(11, 13) <= 23 && number(14, 16) <= 59 && number(17, 19) <= 59
+		two(11) <= 23 && two(14) <= 59 && two(17) <= 59
 }
 
 func daysIn(year, month int) int {
@@ -352,17 +343,22 @@ func splitURL(text string) (origin, path string, ok bool) {
 
 // isPlainPath says whether a URL's path reads the same in every form.
 func isPlainPath(path string) bool {
-	for i := range len(path) {
-		if plainPath[path[i]] == 0 {
-			return false
-		}
+	other := byte(0)
+	for ; len(path) >= 4; path = path[4:] {
+		other |= notOfPath[path[0]] | notOfPath[path[1]] | notOfPath[path[2]] | notOfPath[path[3]]
 	}
-	return true
+	for i := range len(path) {
+		other |= notOfPath[path[i]]
+	}
+	return other == 0
 }
 
-var plainPath = func() (t [256]byte) {
-	t = plainHost
-	t['/'], t[':'] = 1, 0
+// notOfPath has 0 for what plainHost has 1 for but the colon, and for slashes.
+var notOfPath = func() (t [256]byte) {
+	for b := range t {
+		t[b] = 1 - plainHost[b]
+	}
+	t['/'], t[':'] = 0, 1
 	return t
 }()
 

@@ -3,6 +3,7 @@ package contract
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 	"strings"
 	"unicode/utf8"
 	"unsafe"
@@ -21,25 +22,23 @@ const (
 type scan struct {
 	body  []byte
 	i     int
-	node  *acceptPath
 	marks ruleSet
 	captures
-	unescape   []byte // texts of strings with escapes
-	wrong      uint64 // fingerprint of the facts that are wrong
-	faults     int    // how many there are
-	values     int    // read so far
-	maxDepth   int    // levels of nesting
-	recognized bool   // the root has a member by which bodies are known
-	inBranch   bool   // within a branch: nothing is captured or marked
-	inner      *scan  // of branches
+	unescape []byte   // texts of strings with escapes
+	wrong    uint64   // fingerprint of the facts that are wrong
+	faults   int      // how many there are
+	values   int      // read so far
+	maxDepth int      // levels of nesting
+	root     uint64   // members of the outermost object, by the bits of its node
+	unnamed  []string // names that no node lists, of the objects around the position
+	inner    *scan    // of branches
 }
 
 func (s *scan) start(a *acceptPath, body []byte) {
-	s.body, s.i, s.node = body, 0, a
-	s.marks = a.always
-	s.unescape, s.maxDepth = s.unescape[:0], a.maxDepth
-	s.wrong, s.faults, s.values, s.inBranch, s.recognized = 0, 0, 0, false, false
-	s.empty(len(a.paths))
+	s.body, s.i, s.marks, s.maxDepth = body, 0, a.always, a.maxDepth
+	s.unescape, s.unnamed = s.unescape[:0], s.unnamed[:0]
+	s.wrong, s.faults, s.values, s.root = 0, 0, 0, 0
+	s.empty(a.nothing)
 }
 
 // Kinds of facts, to which the number of a rule, member, type, … is added.
@@ -65,51 +64,66 @@ func (s *scan) fault(place, what uint64) {
 
 // document reads the whole body.
 func (s *scan) document(root *acceptNode) bool {
-	s.space()
-	if !s.value(root, mix(1), 1) {
-		return false
-	}
-	s.space()
-	return s.i == len(s.body)
+	return s.value(root, mix(1), 1) && s.next() == 0 && s.i == len(s.body)
 }
 
-func (s *scan) space() {
-	for s.i < len(s.body) {
-		switch b := s.body[s.i]; {
-		case b > ' ':
-			return
-		case b == ' ', b == '\n', b == '\t', b == '\r':
-			s.i++
-		default:
-			return
+// next is the next byte that is no white space, or 0 at the end.
+func (s *scan) next() (b byte) {
+	if s.i < len(s.body) {
+		b = s.body[s.i]
+	}
+	if b > ' ' {
+		return
+	}
+	return s.afterSpace()
+}
+
+// afterSpace passes over white space, of which texts for people have much: a line's
+// end and many spaces.
+func (s *scan) afterSpace() byte {
+	const white uint64 = 1<<' ' | 1<<'\n' | 1<<'\r' | 1<<'\t'
+	body, i := s.body, s.i
+	for i >= 0 && i < len(body) {
+		if b := body[i]; b > ' ' || white>>b&1 == 0 {
+			s.i = i
+			return b
+		}
+		for i++; i <= len(body)-8; i += 8 {
+			if others := binary.LittleEndian.Uint64(body[i:i+8]) ^ ones*' '; others != 0 {
+				i += bits.TrailingZeros64(others) / 8
+				break
+			}
 		}
 	}
+	s.i = len(body)
+	return 0
 }
 
-// value reads one value, which begins at the position.
+// value reads one value, which begins after white space.
 func (s *scan) value(n *acceptNode, place uint64, depth int) bool {
-	if s.values++; s.i >= len(s.body) || depth > s.maxDepth || s.values > maxValues {
+	first := s.next()
+	if s.values++; depth > s.maxDepth || s.values > maxValues {
 		return false
 	}
 	began := s.i
 	var typ jsonType
 	var text string
 	ok := false
-	switch b := s.body[s.i]; {
-	case b == '"':
+	switch first {
+	case '"':
 		typ = typeString
 		text, ok = s.str()
-	case b == '{':
+	case '{':
 		typ = typeObject
 		ok = s.object(n, place, depth)
-	case b == '[':
+	case '[':
 		typ = typeArray
 		ok = s.array(n, place, depth)
-	case b == 't':
+	case 't':
 		typ, ok = typeBoolean, s.literal("true")
-	case b == 'f':
+	case 'f':
 		typ, ok = typeBoolean, s.literal("false")
-	case b == 'n':
+	case 'n':
 		typ, ok = typeNull, s.literal("null")
 	default:
 		typ, ok = s.number()
@@ -117,17 +131,15 @@ func (s *scan) value(n *acceptNode, place uint64, depth int) bool {
 	if !ok || n == nil {
 		return ok
 	}
-	return s.judge(n, place, typ, text, s.body[began:s.i])
+	return s.judge(n, place, typ, text, began)
 }
 
-// judge holds a value against the schemas at its place.
-func (s *scan) judge(n *acceptNode, place uint64, typ jsonType, text string, raw []byte) bool {
-	if !s.inBranch {
-		s.marks.union(&n.marks[typ.index()])
-		for _, slot := range n.captures {
-			if !s.capture(slot, place, typ, text) {
-				return false
-			}
+// judge holds a value, which began at a position, against the schemas at its place.
+func (s *scan) judge(n *acceptNode, place uint64, typ jsonType, text string, began int) bool {
+	s.marks.union(&n.marks[typ.index()])
+	for _, slot := range n.captures {
+		if !s.capture(slot, place, typ, text) {
+			return false
 		}
 	}
 	if n.types&typ == 0 {
@@ -147,7 +159,7 @@ func (s *scan) judge(n *acceptNode, place uint64, typ jsonType, text string, raw
 		}
 	}
 	for i := range n.choices {
-		switch s.choose(&n.choices[i], raw) {
+		switch s.choose(&n.choices[i], s.body[began:s.i]) {
 		case wrong:
 			s.fault(place, factChoice|uint64(i))
 		case unsure:
@@ -157,25 +169,20 @@ func (s *scan) judge(n *acceptNode, place uint64, typ jsonType, text string, raw
 	return true
 }
 
-func (t jsonType) index() int {
-	i := 0
-	for t > 1 {
-		t >>= 1
-		i++
-	}
-	return i
-}
+// index is the number of a single type: anyType has seven.
+func (t jsonType) index() int { return bits.TrailingZeros8(uint8(t)) % 8 }
 
 // choose says whether a value fits one of the branches, and where that is
 // demanded only one.
 func (s *scan) choose(c *choice, raw []byte) decision {
 	if s.inner == nil {
-		s.inner = &scan{inBranch: true, maxDepth: maxScanned}
+		s.inner = &scan{maxDepth: maxScanned}
 	}
 	fit := 0
 	for _, branch := range c.branches {
 		in := s.inner
-		in.body, in.i, in.faults, in.values, in.unescape = raw, 0, 0, 0, in.unescape[:0]
+		in.body, in.i, in.faults, in.values = raw, 0, 0, 0
+		in.unescape, in.unnamed = in.unescape[:0], in.unnamed[:0]
 		if !in.value(branch, 0, 1) {
 			return unsure
 		}
@@ -191,16 +198,12 @@ func (s *scan) capture(slot int32, place uint64, typ jsonType, text string) bool
 		return false
 	}
 	at := int32(len(s.captured))
-	s.captured = append(s.captured, capture{slot: slot, next: -1, place: place, text: text, typ: typ})
-	if s.first[slot] < 0 {
-		s.first[slot] = at
-		return true
+	s.captured = append(s.captured, capture{next: -1, place: place, text: text, typ: typ})
+	to := &s.first[slot]
+	for *to >= 0 {
+		to = &s.captured[*to].next
 	}
-	last := s.first[slot]
-	for s.captured[last].next >= 0 {
-		last = s.captured[last].next
-	}
-	s.captured[last].next = at
+	*to = at
 	return true
 }
 
@@ -262,40 +265,36 @@ func (s *scan) digits() bool {
 	return s.i > began
 }
 
-// str reads a string and returns its text, which is valid until the scan starts
-// anew.
-func (s *scan) str() (string, bool) {
-	s.i++
-	end := s.i + plainLength(s.body[s.i:])
-	if end < len(s.body) && s.body[end] == '"' {
-		text := view(s.body[s.i:end])
-		s.i = end + 1
-		return text, true
-	}
-	return s.specialString()
-}
+// Words of eight bytes: each byte is 1, or has its highest bit set.
+const ones, highs = 0x0101010101010101, 0x8080808080808080
 
-// plainLength is how many bytes stand for themselves in a string: ASCII without
-// control characters, quotes and backslashes. It looks at eight at a time.
-func plainLength(b []byte) int {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	i := 0
-	for ; i+8 <= len(b); i += 8 {
-		w := binary.LittleEndian.Uint64(b[i:])
-		quote, slash := w^ones*'"', w^ones*'\\'
-		// The lowest bit that is set belongs to the first odd byte; above it,
+// str reads a string and returns its text, which is valid until the scan starts
+// anew. It looks at eight bytes at a time for what does not stand for itself: quotes,
+// backslashes, control characters and those beyond ASCII.
+func (s *scan) str() (string, bool) {
+	body, began := s.body, s.i+1
+	i := began
+	for i >= 0 && i <= len(body)-8 {
+		w := binary.LittleEndian.Uint64(body[i : i+8])
+		// The lowest bit that is set belongs to the first such byte; above it,
 		// borrowing may set more.
-		invalid := ((w-ones*0x20)&^w | (quote-ones)&^quote | (slash-ones)&^slash | w) & highs
-		if invalid != 0 {
-			return i + bits.TrailingZeros64(invalid)/8
+		special := ((w - ones*' ') | (w ^ ones*'"' - ones) | (w ^ ones*'\\' - ones) | w) & highs
+		if special != 0 {
+			i += bits.TrailingZeros64(special) / 8
+			break
+		}
+		i += 8
+	}
+	for s.i = began; i >= began && i < len(body); i++ {
+		switch b := body[i]; {
+		case b == '"':
+			s.i = i + 1
+			return view(body[began:i]), true
+		case b < ' ', b >= 0x80, b == '\\':
+			return s.specialString()
 		}
 	}
-	for ; i < len(b); i++ {
-		if b[i] < 0x20 || b[i] >= 0x80 || b[i] == '"' || b[i] == '\\' {
-			return i
-		}
-	}
-	return i
+	return "", false
 }
 
 // specialString reads a string with escapes or with characters beyond ASCII.
@@ -357,67 +356,52 @@ func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 // unsafeBytes shows a string as bytes that nobody may change.
 func unsafeBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
-// unnamed are the names of an object's members that no schema names.
-type unnamed struct {
-	names [maxUnnamed]string
-	n     int
-}
-
-// add says whether the name is new and there was room for it.
-func (u *unnamed) add(name string) bool {
-	for _, known := range u.names[:u.n] {
-		if known == name {
+func (s *scan) object(n *acceptNode, place uint64, depth int) bool {
+	var seen uint64
+	outer := len(s.unnamed)
+	s.i++
+	more := s.next() != '}'
+	for more {
+		if s.next() != '"' {
+			return false
+		}
+		name, ok := s.str()
+		if !ok || s.next() != ':' {
+			return false
+		}
+		s.i++
+		child, childPlace := n, place
+		if i := n.member(name); i >= 0 {
+			if seen&(1<<i) != 0 {
+				return false
+			}
+			seen |= 1 << i
+			child = n.members[i].node
+			childPlace += child.id
+			if n.members[i].unnamed {
+				s.fault(childPlace, factUnnamed)
+			}
+		} else if child, childPlace, ok = s.unlisted(n, place, name, outer); !ok {
+			return false
+		}
+		if !s.value(child, childPlace, depth+1) {
+			return false
+		}
+		switch s.next() {
+		case ',':
+			s.i++
+		case '}':
+			more = false
+		default:
 			return false
 		}
 	}
-	if u.n == len(u.names) {
-		return false
-	}
-	u.names[u.n] = name
-	u.n++
-	return true
-}
-
-func (s *scan) object(n *acceptNode, place uint64, depth int) bool {
 	s.i++
-	var seen uint64
-	var others unnamed
-	s.space()
-	if s.peek() == '}' {
-		s.i++
-	} else {
-		for more := true; more; {
-			name, ok := s.name()
-			if !ok {
-				return false
-			}
-			var child *acceptNode
-			childPlace := place
-			if n != nil {
-				child, childPlace, ok = s.member(n, place, name, &seen, &others)
-			} else {
-				ok = others.add(name)
-			}
-			if !ok || !s.value(child, childPlace, depth+1) {
-				return false
-			}
-			s.space()
-			switch s.peek() {
-			case ',':
-				s.i++
-				s.space()
-			case '}':
-				s.i++
-				more = false
-			default:
-				return false
-			}
-		}
+	s.unnamed = s.unnamed[:outer]
+	if depth == 1 {
+		s.root = seen
 	}
 	if n != nil {
-		if depth == 1 && !s.inBranch {
-			s.recognized = s.node.recognize&seen != 0
-		}
 		for missing := n.required &^ seen; missing != 0; missing &= missing - 1 {
 			s.fault(place, factMissing|uint64(bits.TrailingZeros64(missing)))
 		}
@@ -425,54 +409,39 @@ func (s *scan) object(n *acceptNode, place uint64, depth int) bool {
 	return true
 }
 
-// name reads a member's name and the colon.
-func (s *scan) name() (string, bool) {
-	if s.peek() != '"' {
-		return "", false
+// member is the index of the member with a name, or -1.
+func (n *acceptNode) member(name string) int {
+	if n == nil {
+		return -1
 	}
-	name, ok := s.str()
-	if !ok {
-		return "", false
+	i := int(n.index[bucket(name)]) - 1
+	for i >= 0 && n.members[i].name != name {
+		i = int(n.members[i].next) - 1
 	}
-	s.space()
-	if s.peek() != ':' {
-		return "", false
-	}
-	s.i++
-	s.space()
-	return name, true
+	return i
 }
 
-// member finds the node of a member.
-func (s *scan) member(n *acceptNode, place uint64, name string, seen *uint64, others *unnamed) (*acceptNode,
-	uint64, bool) {
-	for i := n.index[bucket(name)]; i > 0; i = n.members[i-1].next {
-		m := &n.members[i-1]
-		if m.name == name {
-			bit := uint64(1) << (i - 1)
-			if *seen&bit != 0 {
-				return nil, 0, false
-			}
-			*seen |= bit
-			if m.unnamed {
-				s.fault(place+m.node.id, factUnnamed)
-			}
-			return m.node, place + m.node.id, true
-		}
-	}
-	if !others.add(name) {
+// unlisted finds the node of a member that the node of its object does not list.
+// The object's other such names are those from outer on.
+func (s *scan) unlisted(n *acceptNode, place uint64, name string, outer int) (*acceptNode, uint64, bool) {
+	others := s.unnamed[outer:]
+	if len(others) == maxUnnamed || slices.Contains(others, name) {
 		return nil, 0, false
 	}
-	childPlace := mix(place + hash(name))
+	s.unnamed = append(s.unnamed, name)
+	if n == nil {
+		return nil, place, true
+	}
+	place = mix(place + hash(name))
 	if n.named {
-		s.fault(childPlace, factUnnamed)
+		s.fault(place, factUnnamed)
 	}
 	for i := range n.suffixNodes {
 		if strings.HasSuffix(name, n.suffixNodes[i].suffix) {
-			return n.suffixNodes[i].node, childPlace, true
+			return n.suffixNodes[i].node, place, true
 		}
 	}
-	return n.others, childPlace, true
+	return n.others, place, true
 }
 
 // hash is FNV-1a.
@@ -485,30 +454,25 @@ func hash(s string) uint64 {
 }
 
 func (s *scan) array(n *acceptNode, place uint64, depth int) bool {
-	s.i++
 	var items *acceptNode
 	if n != nil {
 		items = n.items
 	}
-	s.space()
-	if s.peek() == ']' {
-		s.i++
-		return true
-	}
-	for index := uint64(0); ; index++ {
+	s.i++
+	more := s.next() != ']'
+	for index := uint64(0); more; index++ {
 		if !s.value(items, mix(place+index+0x51ed), depth+1) {
 			return false
 		}
-		s.space()
-		switch s.peek() {
+		switch s.next() {
 		case ',':
 			s.i++
-			s.space()
 		case ']':
-			s.i++
-			return true
+			more = false
 		default:
 			return false
 		}
 	}
+	s.i++
+	return true
 }
