@@ -22,6 +22,30 @@ func Difference(a, b Proportion, standardError, z float64) (low, high float64) {
 	return q - p - math.Hypot(q-qLow, pHigh-p), q - p + math.Hypot(qHigh-q, p-pLow)
 }
 
+// Interval is Wilson's interval of a share, of observations that are worth fewer independent ones:
+// by how much the standard error is larger than theirs would be. It reaches z standard errors.
+func (p Proportion) Interval(standardError, z float64) (low, high float64) {
+	share := Ratio(p.Count, p.Of)
+	low, high = wilson(share, p.Of/p.inflation(standardError), z)
+	if p.Count == 0 {
+		low = 0 // not what rounding leaves
+	}
+	return low, high
+}
+
+// Beyond is how many standard errors a share is above what is allowed, above 0 and below 1: the
+// score that [Proportion.Interval] is made of.
+func (p Proportion) Beyond(allowed, standardError float64) float64 {
+	return (Ratio(p.Count, p.Of) - allowed) /
+		math.Sqrt(allowed*(1-allowed)*p.inflation(standardError)/p.Of)
+}
+
+// inflation is how many of the observations are worth one independent one; at least 1.
+func (p Proportion) inflation(standardError float64) float64 {
+	share := Ratio(p.Count, p.Of)
+	return max(Ratio(standardError*standardError, share*(1-share)/p.Of), 1)
+}
+
 // wilson is the score interval of a share of n observations.
 func wilson(p, n, z float64) (low, high float64) {
 	shrink := 1 + z*z/n

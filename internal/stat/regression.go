@@ -105,3 +105,32 @@ func invert(a [3][3]float64) (inverse [3][3]float64, ok bool) {
 	}
 	return inverse, true
 }
+
+// Residuals are what a polynomial of x of a degree, fitted by least squares, leaves of y; one
+// of a lower degree if x has too few values.
+func Residuals(y, x []float64, degree int) []float64 {
+	rest, middle, scale := make([]float64, len(y)), Mean(x), Deviation(x)
+	copy(rest, y)
+	last, now := make([]float64, len(x)), make([]float64, len(x))
+	for i := range now {
+		now[i] = 1
+	}
+	for lastSquares := 1.0; degree >= 0; degree-- { // orthogonal polynomials, by Stieltjes's recursion
+		var squares, moment, along float64
+		for i, p := range now {
+			squares += p * p
+			moment += Ratio(x[i]-middle, scale) * p * p
+			along += rest[i] * p
+		}
+		if squares < 1e-9*float64(len(x)) {
+			break
+		}
+		for i, p := range now {
+			rest[i] -= along / squares * p
+			now[i] = (Ratio(x[i]-middle, scale)-moment/squares)*p - squares/lastSquares*last[i]
+			last[i] = p
+		}
+		lastSquares = squares
+	}
+	return rest
+}
