@@ -8,7 +8,7 @@ FUZZTIME ?= 3s
 SOAK     ?= 1h
 TORTURE  ?= 200
 
-.PHONY: help build demo test quick fleet-test check fuzz soak torture lint-contract lint-action security licenses release release-check image-check docs bench compare-table capacity-table profile clean
+.PHONY: help build demo test quick fleet-test check fuzz soak torture lint-contract lint-action security licenses release release-check image-check docs bench compare-table verdict-table capacity-table profile clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -133,6 +133,9 @@ bench: build ## compare with peers side by side, then run the benchmarks (half a
 
 compare-table: ## make the table of docs/compare.md: how often comparing is wrong (some minutes)
 	$(GO) test ./report/compare -run TestTable -long -timeout 60m
+
+verdict-table: ## make the tables of docs/verdicts.md: how often a verdict is wrong (half an hour)
+	$(GO) test ./report -run TestVerdictTable -long -v -timeout 180m | grep '^|'
 
 capacity-table: ## make the table of docs/capacity.md: how often a search for capacity is wrong (some minutes)
 	$(GO) test ./capacity -run TestTruth -long -first 50000 -v -timeout 60m | grep '^|'

@@ -31,6 +31,8 @@ type Stop struct {
 	// OfTimes says that it judges times, which are not the service's where
 	// mfaload itself was late.
 	OfTimes bool `json:"of_times,omitempty"`
+	// Decided says that the run ended because it was decided: it is judged as any other.
+	Decided bool `json:"decided,omitempty"`
 }
 
 // mergeEnd takes over the pauses, and why the run ended early: of several

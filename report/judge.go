@@ -48,7 +48,8 @@ func Judge(m *measure.Measurement) (*Report, error) {
 	if m.NotStarted != "" {
 		return r.didNotStart(m.NotStarted).bound().escaped(), nil
 	}
-	j := assessment{report: r, measurement: m, sums: main, token: terms.Token, tokenEnds: terms.TokenEnds}
+	j := assessment{report: r, measurement: m, sums: main, token: terms.Token, tokenEnds: terms.TokenEnds,
+		confidence: terms.eachLook(), between: terms.Between}
 	r.Generator.WorkersNeeded = max(r.Generator.WorkersNeeded, j.doubtful().Needed)
 	j.judge(terms.Thresholds)
 	return r.bound().escaped(), nil

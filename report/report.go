@@ -194,9 +194,9 @@ type Group struct {
 type Users struct {
 	// How many users the group has.
 	Count uint64 `json:"count"`
-	Order string `json:"order" schema:"enum=sequential|shuffle|random|once"`
+	Order string `json:"order"                  schema:"enum=sequential|shuffle|random|once"`
 	// What happens after the last user. Random order has no last one.
-	Exhausted string `json:"exhausted,omitempty" schema:"enum=wrap|stop"`
+	Exhausted string `json:"exhausted,omitempty"    schema:"enum=wrap|stop"`
 	// The least time between two requests for the same user.
 	PerUser float64 `json:"per_user_s,omitempty"`
 	// The most requests for the same user within 24 hours.
@@ -225,7 +225,7 @@ type Violation struct {
 	Rule string `json:"rule"`
 	// JSON pointer with array indices as *, or the name of a header field.
 	Pointer string `json:"pointer"`
-	Level   string `json:"level" schema:"enum=fail|note"`
+	Level   string `json:"level"     schema:"enum=fail|note"`
 	Count   uint64 `json:"count"`
 	// How many were looked into one by one, the warm-up's included; the others are wrong
 	// in the very same facts.
@@ -281,15 +281,15 @@ type Threshold struct {
 	// The group whose requests it judges; left out for all.
 	Group string `json:"group,omitempty"`
 	// In the unit; without data it is 0 and means nothing.
-	Observed float64 `json:"observed" schema:"signed"`
+	Observed float64 `json:"observed"                    schema:"signed"`
 	Limit    float64 `json:"limit"`
 	// The limit is the least that passes, not the most.
 	AtLeast bool   `json:"at_least,omitempty"`
-	Unit    string `json:"unit" schema:"enum=ms|%"`
+	Unit    string `json:"unit"                        schema:"enum=ms|%"`
 	// The observed time is a lower bound: it is that of requests that were never served.
 	ObservedAtLeast bool `json:"observed_at_least,omitempty"`
 	// Undecided: too little was measured, or missed, but perhaps only by what mfaload
-	// itself harmed.
+	// itself harmed, or by chance if thresholds.confidence counts.
 	State State `json:"state"`
 	// The state is met.
 	Passed bool `json:"passed"`
@@ -301,6 +301,9 @@ type Threshold struct {
 	Of uint64 `json:"of"`
 	// How many of them were never served: they count as slower than any limit.
 	Unserved uint64 `json:"unserved,omitempty"`
+	// How sure the observed value is; left out if the run does not tell, or if there is nothing
+	// to estimate: of a smallest or largest time, and of a share with a limit of 0.
+	Interval *Interval `json:"interval,omitempty"`
 	// What the share consists of, the most frequent first: rules, failures, responses.
 	Causes []Cause `json:"causes,omitempty"`
 }

@@ -25,6 +25,14 @@ type Terms struct {
 	Target     string               `json:"target,omitempty"`
 	Scenario   string               `json:"scenario,omitempty"`
 	Thresholds []scenario.Threshold `json:"thresholds"`
+	// Confidence is that with which thresholds have to be met or missed, from 0 to 1; 0 if
+	// the observed values decide. Between is the relative standard deviation of runs that
+	// differ for reasons of their own.
+	Confidence float64 `json:"confidence,omitempty"`
+	Between    float64 `json:"between,omitempty"`
+	// Looks are how often the run may be looked at, to end as soon as it is decided: each may
+	// be wrong by chance. 0 if only at its end.
+	Looks int `json:"looks,omitempty"`
 	// Closed is set where the load is closed.
 	Closed *ClosedTerms `json:"closed,omitempty"`
 	// Token says where the access token came from.
@@ -55,7 +63,10 @@ const (
 // TermsOf returns the terms of a scenario.
 func TermsOf(s *scenario.Scenario) Terms {
 	t := Terms{Description: s.Description, Target: target(&s.Target), Scenario: s.Text,
-		Thresholds: slices.Clone(s.Thresholds), Token: GivenToken}
+		Thresholds: slices.Clone(
+			s.Thresholds,
+		), Confidence: s.Confidence, Between: s.Between, Looks: len(s.Looks()),
+		Token: GivenToken}
 	if t.Thresholds == nil {
 		t.Thresholds = []scenario.Threshold{}
 	}
@@ -80,6 +91,15 @@ func target(t *scenario.Target) string {
 		return t.AuthPath
 	}
 	return t.AuthPath + "/" + t.EnvID
+}
+
+// eachLook is the confidence that each look at a run takes, so that all have the one that is
+// wanted; 0 if the observed values decide.
+func (t *Terms) eachLook() float64 {
+	if t.Confidence == 0 || t.Looks < 2 {
+		return t.Confidence
+	}
+	return 1 - (1-t.Confidence)/float64(t.Looks)
 }
 
 // Encode writes the terms as [measure.Measurement.Terms] holds them.
@@ -124,6 +144,10 @@ func (t *Terms) check(groups []string) error {
 			return err
 		}
 	}
+	if !(t.Confidence >= 0 && t.Confidence < 1 && t.Between >= 0 && t.Between <= 1 &&
+		t.Looks >= 0 && t.Looks < 100) {
+		return fmt.Errorf("a confidence of %v, and runs that differ by %v", t.Confidence, t.Between)
+	}
 	if c := t.Closed; c != nil && (c.Users < 1 || c.Think < 0) {
 		return fmt.Errorf("a closed load of %d users who think for %v", c.Users, c.Think)
 	}
@@ -160,7 +184,7 @@ func checkThreshold(h scenario.Threshold, groups []string) error {
 
 // Closed marks the report of a closed load.
 type Closed struct {
-	Users int `json:"users" schema:"minimum=1"`
+	Users int `json:"users"    schema:"minimum=1"`
 	// How long each waits after an answer.
 	Think float64 `json:"think_ms"`
 	// What that means for the latency figures.

@@ -244,6 +244,14 @@ func (t Threshold) ObservedText() string {
 	return prefix + text + " " + t.Unit
 }
 
+// NoisyText is [Threshold.ObservedText] with how sure it is.
+func (t Threshold) NoisyText() string {
+	if noise := t.NoiseText(); noise != "" {
+		return t.ObservedText() + " " + noise
+	}
+	return t.ObservedText()
+}
+
 // seen says whether a text shows on which side of the limit the value is.
 func (t Threshold) seen(text string) bool {
 	x, err := strconv.ParseFloat(text, 64)
@@ -277,7 +285,7 @@ func (t Threshold) Text() string {
 	case strings.HasPrefix(t.Why, tooFew):
 		return t.Why
 	}
-	if text += "observed " + t.ObservedText() + t.details(); t.State == Undecided {
+	if text += "observed " + t.NoisyText() + t.details(); t.State == Undecided {
 		text += "; undecided: " + t.Why
 	}
 	return text

@@ -33,15 +33,21 @@ type assessment struct {
 	doubts      []string   // why the run is inconclusive
 	seconds     *measure.DoubtfulSeconds
 	broken      []Cause // see violationCauses
-	excused     string  // why the first threshold is undecided that mfaload may have harmed
+	// See [Terms].
+	confidence, between float64
+	excused             string // why the first threshold is undecided that mfaload may have harmed
 }
 
 func (j *assessment) judge(thresholds []scenario.Threshold) {
 	j.oneShard()
 	var missed, unclear []string
 	for _, t := range thresholds {
-		judged := j.threshold(t)
-		j.report.Thresholds = append(j.report.Thresholds, judged)
+		j.report.Thresholds = append(j.report.Thresholds, j.threshold(t))
+	}
+	if noise := j.measureNoise(thresholds); j.confidence > 0 {
+		j.beSure(thresholds, noise)
+	}
+	for _, judged := range j.report.Thresholds {
 		switch judged.State {
 		case Met:
 		case Missed:
@@ -56,21 +62,34 @@ func (j *assessment) judge(thresholds []scenario.Threshold) {
 	j.doubtGenerator()
 	r, stop := j.report, j.measurement.Stopped
 	switch {
+	case stop != nil && stop.Decided:
+		r.Stopped = newStopped(stop)
+		fallthrough
+	case stop == nil && !j.measurement.Interrupted:
+		r.Verdict = verdictOf(missed, slices.Concat(j.doubts, unclear))
 	case stop != nil:
 		j.stopped(stop, len(j.doubts) > 0)
-	case j.measurement.Interrupted:
+	default:
 		r.Verdict = Interrupted
 		r.Reasons = append(r.Reasons, j.interruptedText())
-	case len(missed) > 0: // whatever is in doubt, this is not
-		r.Verdict = Fail
-	case len(j.doubts)+len(unclear) > 0:
-		r.Verdict = Inconclusive
-	default:
-		r.Verdict = Pass
 	}
 	r.Reasons = append(r.Reasons, j.rebuiltRemarks()...)
 	r.Reasons = append(r.Reasons, slices.Concat(missed, j.doubts, unclear)...)
 	r.Reasons = append(r.Reasons, j.remarks()...)
+	if stop != nil && stop.Decided {
+		r.Reasons = append(r.Reasons, stop.Observed)
+	}
+}
+
+// verdictOf is that of a run that was not ended from outside.
+func verdictOf(missed, doubts []string) Verdict {
+	switch {
+	case len(missed) > 0: // whatever is in doubt, this is not
+		return Fail
+	case len(doubts) > 0:
+		return Inconclusive
+	}
+	return Pass
 }
 
 // stopped judges a run that its scenario ended. That too little was measured
@@ -106,6 +125,7 @@ func stopText(s *measure.Stop) string {
 // remarks are what a reader should know beside the verdict.
 func (j *assessment) remarks() (remarks []string) {
 	s := j.sums.all
+	remarks = append(remarks, j.noiseRemarks()...)
 	remarks = append(remarks, j.workersRemarks()...)
 	remarks = append(remarks, s.outcomeRemarks()...)
 	if why := j.measurement.SecondsLost; why != "" {
@@ -129,7 +149,7 @@ func (j *assessment) remarks() (remarks []string) {
 type Baseline struct {
 	// What the user calls the earlier run.
 	Run       string `json:"run"`
-	Judgement string `json:"judgement" schema:"enum=better|worse|no difference found|can't tell"`
+	Judgement string `json:"judgement"     schema:"enum=better|worse|no difference found|can't tell"`
 	// The verdict without the baseline.
 	Alone Verdict `json:"verdict_alone"`
 }

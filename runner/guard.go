@@ -166,6 +166,11 @@ func (r *Runner) guard(start time.Time) (end func()) {
 	g := NewGuard(r.config.Scenario.Load.StopOn)
 	g.Own = func() *measure.OwnPart { return r.Own(0) }
 	ticks := r.recorder.Ticks(g.Requests())
+	return eachSecond(func() { r.look(g, ticks, time.Since(start)) })
+}
+
+// eachSecond does something once a second, until the function it returns is called.
+func eachSecond(do func()) (end func()) {
 	ticker := time.NewTicker(time.Second)
 	over, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -173,7 +178,7 @@ func (r *Runner) guard(start time.Time) (end func()) {
 		for {
 			select {
 			case <-ticker.C:
-				r.look(g, ticks, time.Since(start))
+				do()
 			case <-over:
 				return
 			}

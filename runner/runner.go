@@ -37,6 +37,8 @@ type Config struct {
 	// Unguarded leaves load.stopOn to somebody who judges several shards together,
 	// with [Runner.Ticks], a [Guard] and [Runner.Stop].
 	Unguarded bool
+	// Looks, if set, may end the run as soon as it is decided.
+	Looks *Looks
 	// Wait waits until a time or until the context ends. Default: as exactly
 	// as the system can; a test on a virtual clock needs [machine.TimerWait].
 	Wait func(context.Context, time.Time)
@@ -145,12 +147,13 @@ func (r *Runner) Run(ctx context.Context, how Start) (*measure.Measurement, erro
 		own.noted = writer.ownSecond
 	}
 	r.going.Store(&going{load, own})
-	unguarded := r.guard(start)
+	unguarded, unlooked := r.guard(start), r.lookUntilDecided(start)
 	meter := r.meter(load, own, writer)
 	r.work(load, start, flight)
 	var metered measure.Generator
 	meter(&metered)
 	unguarded()
+	unlooked()
 	r.stopper.over()
 	writer.end()
 

@@ -184,6 +184,8 @@ func checkScenario(d *form.Decoder, n *form.Node, s *draft) {
 	checkClosedUsers(d, n, s)
 	s.fillMaxPerUser()
 	s.Thresholds = s.limits.ordered(s.Groups)
+	s.Confidence, s.Between = s.limits.confidence, s.limits.between
+	checkUntil(d, n, s)
 }
 
 // unique refuses users who are there already. In upper or lower case an ID is

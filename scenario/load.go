@@ -331,6 +331,14 @@ var loadForm = form.Mapping(checkLoad, []form.Field[Load]{
 		func(l *Load, v []stopItem) { l.StopOn = conditions(v) },
 		"What ends the run early as failed: limits that the last seconds broke, by at least 5 of at least "+
 			"20 requests that came to an end in them."),
+	form.Key(
+		"until",
+		form.OneOf("an end", UntilDecided),
+		func(l *Load, v Until) { l.Until = v },
+		"decided: the run ends as soon as its thresholds are, with their confidence, and at the latest as "+
+			"planned. It is looked at after half of its length, a quarter and so on, not before a minute. "+
+			"For one stage with a constant rate.",
+	),
 }).OneWay([]any{"stages"}, []any{"concurrency"})
 
 var stageForm = form.Mapping(checkStage, []form.Field[Stage]{

@@ -7,6 +7,7 @@
 package scenario
 
 import (
+	"slices"
 	"time"
 
 	"mfaload/scenario/form"
@@ -24,6 +25,12 @@ type Scenario struct {
 	// Thresholds are in the order in which they are reported: those of the whole run
 	// first, then those of the groups in the order of Groups.
 	Thresholds []Threshold
+	// Confidence is that with which thresholds have to be met or missed, from 0.8 to 0.999; 0 if
+	// the observed values decide.
+	Confidence float64 `json:",omitempty"`
+	// Between is the relative standard deviation of runs that differ for reasons of their own, up
+	// to 0.5.
+	Between float64 `json:",omitempty"`
 	// Capacity is nil where the file has no such section. It is not part of the hash.
 	Capacity *Capacity `json:"-"`
 	// Levels are in the file's order.
@@ -150,6 +157,9 @@ type Load struct {
 	On429      On429
 	// StopOn ends the run early where any of it is met.
 	StopOn []StopCondition
+	// Until is [UntilDecided] for a run that ends as soon as its thresholds are decided; "" for
+	// one that lasts as long as it is planned.
+	Until Until `json:",omitempty"`
 
 	// Concurrency, above 0, makes the load closed: as many users, each of whom sends
 	// the next request after the last response. From 1 to 100,000.
@@ -164,6 +174,31 @@ type Load struct {
 // Closed says whether the load is closed: users who wait for their answers,
 // and no schedule.
 func (l *Load) Closed() bool { return l.Concurrency > 0 }
+
+// Until says when a run ends.
+type Until string
+
+// UntilDecided ends a run at the first look at which each threshold is met, or one is missed.
+const UntilDecided Until = "decided"
+
+// Looks are the lengths of the judged part, in order, at which a run that ends when it is decided is
+// looked at: the planned length and its halves, at most six and none below [FirstLook]. Of other
+// runs there are none.
+func (s *Scenario) Looks() (looks []time.Duration) {
+	if s.Load.Until != UntilDecided {
+		return nil
+	}
+	for at := s.Duration(); len(looks) == 0 || len(looks) < maxLooks && at >= FirstLook; at /= 2 {
+		looks = append(looks, at)
+	}
+	slices.Reverse(looks)
+	return looks
+}
+
+// FirstLook is before which no run is decided: a shorter one hardly shows what is correlated.
+const FirstLook = time.Minute
+
+const maxLooks = 6
 
 // Arrivals is the arrival process.
 type Arrivals string

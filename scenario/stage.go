@@ -29,6 +29,12 @@ type Stage struct {
 	Requests uint64
 }
 
+// steady says whether the stage has a constant rate above 0, for a duration.
+func (s *Stage) steady() bool {
+	return s.Spike == nil && s.Wave == nil && s.Profile == nil && s.From == s.To && s.From > 0 &&
+		s.Requests == 0
+}
+
 // Spike is a rate that a stage jumps to, and back.
 type Spike struct {
 	Rate Rate

@@ -69,11 +69,14 @@ func (t Threshold) String() string {
 	return s
 }
 
+func (t Threshold) ofTimes() bool { return t.Metric == Response || t.Metric == Service }
+
 // thresholdSet are the thresholds of a file: those of the whole run in the file's
 // order with the defaults after them, and those of groups.
 type thresholdSet struct {
-	whole  []Threshold
-	groups []form.Entry[[]Threshold]
+	whole               []Threshold
+	groups              []form.Entry[[]Threshold]
+	confidence, between float64
 }
 
 var limitsForm = form.Mapping(nil, append(
@@ -83,7 +86,35 @@ var limitsForm = form.Mapping(nil, append(
 			form.Mapping(nil, limitKeys("", "", ""))),
 		func(l *thresholdSet, v []form.Entry[[]Threshold]) { l.groups = v },
 		"Thresholds of single groups, by their names."),
+	form.Key(
+		"confidence",
+		confidenceShare,
+		func(l *thresholdSet, v float64) { l.confidence = v },
+		"How sure PASS and FAIL have to be, 95% for example: a threshold that the run's noise leaves open "+
+			"is undecided. Without it the observed values decide.",
+	),
+	form.Key("between", betweenShare, func(l *thresholdSet, v float64) { l.between = v },
+		"By how much runs are known to differ for reasons that no single run shows, as a standard "+
+			"deviation: 3% for example. It widens the intervals."),
 ))
+
+// confidenceShare is sure enough to be called so, and no more than the seconds of a run can tell.
+var confidenceShare = shareWithin(0.8, 0.999)
+
+var betweenShare = shareWithin(0, 0.5)
+
+// shareWithin is a share from one to another.
+func shareWithin(lowest, highest float64) form.Form[float64] {
+	return form.UnitText("a percentage", "such as 95%", form.Reference("share"),
+		func(text string) (float64, *form.Flaw) {
+			s, f := parseShare(text)
+			if f == nil && (s < lowest || s > highest) {
+				f = form.NewFlaw(fmt.Sprintf("is not from %g%% to %g%%", 100*lowest, 100*highest),
+					"write a percentage in that range")
+			}
+			return s, f
+		})
+}
 
 // anyGroup leaves names to [checkScenario], which knows the groups.
 func anyGroup(string) *form.Flaw { return nil }
@@ -226,6 +257,32 @@ func checkClosedLimits(d *form.Decoder, n *form.Node, s *draft) {
 		for _, g := range groups.Entries {
 			refuse(g)
 		}
+	}
+}
+
+// checkUntil refuses runs that can't end when they are decided: those of which a part does not
+// stand for the whole, or that have nothing to decide. They have a confidence.
+func checkUntil(d *form.Decoder, n *form.Node, s *draft) {
+	if s.Load.Until == "" {
+		return
+	}
+	until := n.Get("load").Get("until")
+	steady := len(s.Load.Stages) == 1 && s.Load.Repeat <= 1 && s.Load.Stages[0].steady()
+	switch {
+	case s.Load.Closed() || !steady || s.Load.Requests > 0:
+		d.FailKey(
+			until,
+			d.Label(until)+" is for a load of one stage with a constant rate and a duration: a part "+
+				"of another one does not stand for the whole",
+			"leave it out, or write one stage such as {rate: 50/s, "+
+				"duration: 10m}",
+		)
+	case !slices.ContainsFunc(s.Thresholds, Threshold.ofTimes):
+		d.FailKey(until, d.Label(until)+" has nothing to decide: no threshold is on times",
+			"write thresholds such as response: {p95: 300ms}, or leave it out")
+	}
+	if s.Confidence == 0 {
+		s.Confidence = 0.95
 	}
 }
 

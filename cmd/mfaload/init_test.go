@@ -25,7 +25,7 @@ func TestInitForARealEnvironment(t *testing.T) {
 	t.Setenv("PINGONE_ENV_ID", envID)
 	t.Setenv("PINGONE_ACCESS_TOKEN", "a-token")
 	if out := runBinary(t, 0, "validate", file); !strings.Contains(out,
-		"valid: first, 3700 requests in 2m10s, at most 50/s") {
+		"valid: first, 3800 requests in 2m20s, at most 50/s") {
 		t.Error(out)
 	}
 }

@@ -54,14 +54,14 @@ var mayImport = map[string][]string{
 		"mfaload/pingone/transport/socket", "mfaload/internal/disk"},
 	"mfaload/pingone/transport/socket":        {},
 	"mfaload/pingone/transport/transporttest": {},
-	"mfaload/report": {"mfaload/internal/number", "mfaload/internal/text",
-		"mfaload/scenario", "mfaload/measure"},
+	"mfaload/report/units":                    {"mfaload/internal/stat", "mfaload/measure"},
+	"mfaload/report": {"mfaload/internal/number", "mfaload/internal/stat", "mfaload/internal/text",
+		"mfaload/report/units", "mfaload/scenario", "mfaload/measure"},
 	"mfaload/report/render": {"mfaload/internal/number", "mfaload/internal/text", "mfaload/measure",
 		"mfaload/report",
 		"mfaload/report/render/chart", "mfaload/scenario"},
 	"mfaload/report/render/chart":           {},
 	"mfaload/report/render/chart/charttest": {},
-	"mfaload/report/units":                  {"mfaload/measure"},
 	"mfaload/report/compare": {"mfaload/internal/number", "mfaload/internal/stat", "mfaload/internal/text",
 		"mfaload/measure", "mfaload/report",
 		"mfaload/report/render/chart", "mfaload/scenario", "mfaload/report/units"},
@@ -145,8 +145,9 @@ func TestLayers(t *testing.T) {
 func TestPurePackages(t *testing.T) {
 	t.Parallel()
 	var files []string
-	for folder := range strings.FieldsSeq(`scenario contract measure measure/journal report report/compare report/units
-		report/render report/render/chart capacity internal/number internal/stat runner/plan runner/plan/plantext
+	for folder := range strings.FieldsSeq(`scenario contract measure measure/journal report report/compare
+		report/units report/render report/render/chart capacity
+		internal/number internal/stat runner/plan runner/plan/plantext
 		runner/schedule`) {
 		all, err := filepath.Glob("../../" + folder + "/*.go")
 		if err != nil || len(all) == 0 {

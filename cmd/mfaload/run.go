@@ -294,14 +294,27 @@ func refused(err error) error {
 // measure runs the scenario and shows how far it has come.
 func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Operation, dir *session.Folder,
 	answers int, view *view, part part) (*measure.Measurement, error) {
-	run := session.New(runner.Config{Scenario: s, SaveAnswers: answers, Shard: part.shard}, op, dir,
-		a.ui.tell)
+	run := session.New(
+		runner.Config{Scenario: s, SaveAnswers: answers, Shard: part.shard, Looks: looksAt(s)},
+		op,
+		dir,
+		a.ui.tell,
+	)
 	done, err := view.begin(ctx, s.Name, run.Runner)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
 	return run.Run(ctx, runner.Start{At: part.startAt})
+}
+
+// looksAt are the looks at a run that ends as soon as it is decided; nil for others.
+func looksAt(s *scenario.Scenario) *runner.Looks {
+	l := report.NewLooks(s)
+	if l == nil {
+		return nil
+	}
+	return &runner.Looks{At: l.At, Decided: l.Decided}
 }
 
 // judge prints the summary whatever happens to the files: no result is lost

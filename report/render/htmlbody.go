@@ -151,7 +151,7 @@ func (t htmlThreshold) row() g.Node {
 		look, word = "bad", h.Strong(h.Class("bad"), g.Text("✕ missed"))
 	}
 	return chart.Row(h.Td(h.Class("text"), brief(t.Expression)), h.Td(h.Class("word"), word),
-		h.Td(g.Text(t.ObservedText())), h.Td(g.Text(t.Close)),
+		h.Td(g.Text(t.NoisyText())), h.Td(g.Text(t.Close)),
 		h.Td(h.Class("gauge"), h.Span(h.Class("bar "+look), hidden(),
 			h.I(h.Style("width:"+number.Plain(t.Fill)+"%")))))
 }

@@ -118,9 +118,9 @@ func junitThresholds(r *report.Report) (cases []junitCase) {
 		c := junitCase{Name: t.Expression}
 		switch t.State {
 		case report.Met:
-			c.Out = "observed " + t.ObservedText()
+			c.Out = "observed " + t.NoisyText()
 		case report.Missed:
-			c.Failure = &junitResult{Message: "observed " + t.ObservedText(), Type: "threshold",
+			c.Failure = &junitResult{Message: "observed " + t.NoisyText(), Type: "threshold",
 				Text: text.Clip(t.Text(), report.MaxText)}
 		default: // never green
 			c.Skipped = &junitResult{Message: text.Clip(string(t.State)+": "+t.Why, report.MaxText)}

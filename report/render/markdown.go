@@ -101,7 +101,7 @@ func (m *markdown) thresholds(r *report.Report) {
 	all := report.MissedFirst(r.Thresholds, markdownRows)
 	m.rows(len(all), "thresholds", func(i int) []string {
 		t := all[i]
-		return []string{code(t.Expression), t.ObservedText(), stateMarks[t.State] + " " + string(t.State)}
+		return []string{code(t.Expression), t.NoisyText(), stateMarks[t.State] + " " + string(t.State)}
 	})
 }
 

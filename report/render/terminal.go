@@ -219,7 +219,7 @@ func (p *page) thresholds(r *report.Report) {
 	}
 	for i, t := range all {
 		p.line(fmt.Sprintf("  %s  %-*s  observed %s", p.paint(stateColors[t.State],
-			fmt.Sprintf("%-9s", t.State)), width, names[i], t.ObservedText()))
+			fmt.Sprintf("%-9s", t.State)), width, names[i], t.NoisyText()))
 	}
 	p.more(more, "thresholds")
 }

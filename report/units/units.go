@@ -30,17 +30,38 @@ type Series struct {
 
 // Add puts the units of a run, of a group or of all where it is below 0, behind those that
 // are there. Seconds that do not fill a unit are left out.
-func (s *Series) Add(m *measure.Measurement, group int) {
+func (s *Series) Add(m *measure.Measurement, group int) { add(m, []*Series{s}, []int{group}) }
+
+// Read reads the seconds of a run once, and returns a series for each of some groups; a
+// group below 0 is the whole. Units have as many seconds as it takes for at most [Max].
+func Read(m *measure.Measurement, groups []int) (all []*Series) {
 	from, to := Judged(m)
-	units := int(to-from) / s.Seconds
-	first := s.N
-	s.grow(units)
+	for range groups {
+		all = append(all, &Series{Seconds: max(1, (int(to-from)+Max-1)/Max)})
+	}
+	add(m, all, groups)
+	return all
+}
+
+// add puts the units of groups of a run behind those of as many series, which have as
+// many units of one length.
+func add(m *measure.Measurement, all []*Series, groups []int) {
+	from, to := Judged(m)
+	seconds, first := all[0].Seconds, all[0].N
+	units := int(to-from) / seconds
+	for _, s := range all {
+		s.grow(units)
+	}
 	for sec := range m.Seconds.All() {
-		if u := int(sec.Second-from) / s.Seconds; sec.Second >= from && u < units {
-			s.addSecond(first+u, sec, group)
+		if u := int(sec.Second-from) / seconds; sec.Second >= from && u < units {
+			for i, s := range all {
+				s.addSecond(first+u, sec, groups[i])
+			}
 		}
 	}
-	s.addDue(m, group, first, units, from)
+	for i, s := range all {
+		s.addDue(m, groups[i], first, units, from)
+	}
 }
 
 func (s *Series) grow(n int) {

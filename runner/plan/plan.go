@@ -47,6 +47,9 @@ type RunPlan struct {
 	// nothing renews it and the token says so; the caller of [New] sets it.
 	TokenEnds *time.Time `json:"token_ends,omitempty"`
 	StopOn    []string   `json:"stop_on,omitempty"`
+	// Looks are the lengths of the judged part, in seconds, at which the run may end because it is
+	// decided (load.until); left out of others.
+	Looks []float64 `json:"looks_s,omitempty"`
 	// Needs are about what each process of the run takes, of Shards, and Coordinator
 	// what the one takes that merges them; nil where there is one process. See
 	// [RunPlan.Share].
@@ -148,6 +151,9 @@ func New(s *scenario.Scenario, latency time.Duration) *RunPlan {
 		Stages: []PlannedStage{}, On429: cmp.Or(s.Load.On429, scenario.Continue429)}
 	for _, c := range s.Load.StopOn {
 		p.StopOn = append(p.StopOn, c.String())
+	}
+	for _, at := range s.Looks() {
+		p.Looks = append(p.Looks, at.Seconds())
 	}
 	if s.Target.Simulator != nil {
 		p.Target = "simulator"

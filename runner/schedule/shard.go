@@ -160,6 +160,12 @@ func CheckShard(s *scenario.Scenario, of measure.Shard) error {
 	if err := of.Check(); err != nil {
 		return err
 	}
+	if s.Load.Until != "" {
+		return errors.New(
+			"a run that ends as soon as it is decided (load.until) can't be shared among shards: " +
+				"leave load.until out",
+		)
+	}
 	if s.Load.Closed() {
 		if err := checkClosed(&s.Load, of.Count); err != nil {
 			return err

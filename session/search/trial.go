@@ -31,6 +31,7 @@ const roomInFlight = 2
 // threshold allows.
 func trialScenario(s *scenario.Scenario, o capacity.SearchOptions, a capacity.TrialSpec) *scenario.Scenario {
 	t := *s
+	t.Confidence, t.Load.Until = 0, "" // a trial is evidence; the search has a confidence of its own
 	l := &t.Load
 	l.Stages = []scenario.Stage{{From: scenario.Rate(a.Rate), To: scenario.Rate(a.Rate), Duration: a.Length}}
 	l.Warmup, l.Repeat, l.Requests, l.MaxRequests, l.On429 = a.Warmup, 1, 0, 0, scenario.Continue429

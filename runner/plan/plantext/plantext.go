@@ -154,6 +154,13 @@ func (p *page) early(plan *plan.RunPlan) {
 	for _, c := range plan.StopOn {
 		texts = append(texts, "it ends, as failed, at "+c)
 	}
+	if n := len(plan.Looks); n > 1 {
+		texts = append(
+			texts,
+			fmt.Sprintf("it ends as soon as its thresholds are decided: after between %s and %s, at one "+
+				"of %d looks", number.Length(plan.Looks[0]), number.Length(plan.Looks[n-1]), n),
+		)
+	}
 	if len(texts) > 0 {
 		p.line("\nbefore its time")
 	}
