@@ -45,15 +45,15 @@ func named(within string) string {
 
 // Where the accept path calls a response right, the explain path has nothing to say.
 func TestBothPathsAgreeAtTheEdges(t *testing.T) {
-	off := func(rule string) []contract.LevelChange {
-		return []contract.LevelChange{{Rule: rule, Level: contract.Off}}
+	off := func(rule string) []contract.RuleLevel {
+		return []contract.RuleLevel{{Rule: rule, Level: contract.Off}}
 	}
 	const rule = "rule: %s, level: fail, description: d, source: s, "
 	text := func(name, rest string) string { return "{" + fmt.Sprintf(rule, name) + rest + "}" }
 	nested := `{"a":` + strings.Repeat("[", 29) + strings.Repeat("]", 29) + `}`
 	for _, tt := range []struct {
 		name, rules, schema string
-		levels              []contract.LevelChange
+		levels              []contract.RuleLevel
 		status              int
 		body                string
 		want                []string

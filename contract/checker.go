@@ -33,7 +33,7 @@ type checker struct {
 
 	buffer   bytes.Buffer
 	decoder  *jsontext.Decoder
-	text     text
+	text     bodyText
 	location location
 	scan     scan
 	tree     captures
@@ -172,7 +172,7 @@ func (r *checker) release() {
 	r.scan.body = nil
 	r.ours, r.readable = false, false
 	clear(r.text.faults)
-	r.text = text{faults: r.text.faults[:0]}
+	r.text = bodyText{faults: r.text.faults[:0]}
 	clear(r.places)
 	r.places = r.places[:0]
 	clear(r.placeOf)

@@ -14,7 +14,7 @@ import (
 
 // compiler turns a document into a contract.
 type compiler struct {
-	*document
+	*sourceText
 	contract *Contract
 	schemas  map[string]*schema // by pointer; nil while one is being compiled
 	byName   map[string]*rule
@@ -23,15 +23,15 @@ type compiler struct {
 	slots    map[string]int
 }
 
-func newCompiler(d *document) *compiler {
+func newCompiler(d *sourceText) *compiler {
 	return &compiler{
-		document: d,
-		contract: &Contract{maxDepth: maxDepthOfText, names: map[string]bool{}},
-		schemas:  map[string]*schema{},
-		byName:   map[string]*rule{},
-		nodes:    map[*rule]*yaml.Node{},
-		carried:  map[*rule]bool{},
-		slots:    map[string]int{},
+		sourceText: d,
+		contract:   &Contract{maxDepth: maxDepthOfText, names: map[string]bool{}},
+		schemas:    map[string]*schema{},
+		byName:     map[string]*rule{},
+		nodes:      map[*rule]*yaml.Node{},
+		carried:    map[*rule]bool{},
+		slots:      map[string]int{},
 	}
 }
 

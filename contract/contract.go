@@ -46,7 +46,7 @@ type Rule struct {
 // error lists every problem as name:line:column with its remedy. It is an
 // [*UnknownRuleError] where only a level's rule is wrong. The strings of the
 // members captured, of the outermost object, are left in [Exchange].Captured.
-func Compile(name string, document []byte, levels []LevelChange, captured ...string) (*Contract, error) {
+func Compile(name string, document []byte, levels []RuleLevel, captured ...string) (*Contract, error) {
 	d, err := load(name, document)
 	if err != nil {
 		return nil, err
@@ -173,14 +173,14 @@ type Violation struct {
 	Counted bool
 }
 
-// LevelChange moves a rule, or a family of rules such as "links.*", to another
+// RuleLevel moves a rule, or a family of rules such as "links.*", to another
 // level.
-type LevelChange struct {
+type RuleLevel struct {
 	Rule  string
 	Level Level
 }
 
-// UnknownRuleError says that a [LevelChange] names a rule that the document
+// UnknownRuleError says that a [RuleLevel] names a rule that the document
 // does not have.
 type UnknownRuleError struct {
 	// Rule is the name as it was given.
@@ -194,7 +194,7 @@ func (e *UnknownRuleError) Error() string {
 }
 
 // setLevels applies the changes in order: a later one wins.
-func (c *Contract) setLevels(changes []LevelChange) error {
+func (c *Contract) setLevels(changes []RuleLevel) error {
 	for _, change := range changes {
 		found := isShape(change.Rule)
 		for _, ru := range c.rules {

@@ -22,7 +22,7 @@ func parcel(t testing.TB) string {
 	return string(text)
 }
 
-func compileText(t testing.TB, text string, levels ...contract.LevelChange) *contract.Contract {
+func compileText(t testing.TB, text string, levels ...contract.RuleLevel) *contract.Contract {
 	t.Helper()
 	c, err := contract.Compile("parcel.yaml", []byte(text), levels)
 	if err != nil {
@@ -188,7 +188,7 @@ func TestUnknownRule(t *testing.T) {
 		"shape.maxlength": "shape.maxLength", "": "body.json",
 	} {
 		_, err := contract.Compile("parcel.yaml", []byte(parcel(t)),
-			[]contract.LevelChange{{Rule: "now.place", Level: contract.Off}, {Rule: rule}})
+			[]contract.RuleLevel{{Rule: "now.place", Level: contract.Off}, {Rule: rule}})
 		unknown, ok := err.(*contract.UnknownRuleError)
 		if !ok || unknown.Rule != rule || unknown.Nearest != want || !strings.HasSuffix(err.Error(),
 			fmt.Sprintf("did you mean %q?", want)) {
@@ -198,7 +198,7 @@ func TestUnknownRule(t *testing.T) {
 }
 
 func TestLevel(t *testing.T) {
-	c := compileText(t, parcel(t), contract.LevelChange{Rule: "order.*", Level: contract.Fail})
+	c := compileText(t, parcel(t), contract.RuleLevel{Rule: "order.*", Level: contract.Fail})
 	for rule, want := range map[string]contract.Level{"order.time": contract.Fail,
 		"member.unknown": contract.Note, "no.rule": contract.Off} {
 		if got := c.Level(rule); got != want {

@@ -22,8 +22,8 @@ const (
 	maxProblems      = 20      // that an error lists
 )
 
-// document is a YAML text with the problems that were found in it.
-type document struct {
+// sourceText is a YAML text with the problems that were found in it.
+type sourceText struct {
 	name     string
 	root     *yaml.Node
 	problems []documentProblem
@@ -35,12 +35,12 @@ type documentProblem struct {
 }
 
 // fail notes a problem. Its text ends in what can be done about it.
-func (d *document) fail(n *yaml.Node, format string, args ...any) {
+func (d *sourceText) fail(n *yaml.Node, format string, args ...any) {
 	d.problems = append(d.problems, documentProblem{n.Line, n.Column, fmt.Sprintf(format, args...)})
 }
 
 // err returns all problems in the document's order, or nil.
-func (d *document) err() error {
+func (d *sourceText) err() error {
 	if len(d.problems) == 0 {
 		return nil
 	}
@@ -61,7 +61,7 @@ func (d *document) err() error {
 }
 
 // load reads the text and refuses what has no meaning in JSON.
-func load(name string, text []byte) (*document, error) {
+func load(name string, text []byte) (*sourceText, error) {
 	if len(text) > maxDocument {
 		return nil, fmt.Errorf("%s: the document has %d bytes: at most %d are allowed", name, len(text),
 			maxDocument)
@@ -74,7 +74,7 @@ func load(name string, text []byte) (*document, error) {
 	if _, err := yamldoc.Next(dec); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s: there is more than one YAML document: keep only the first", name)
 	}
-	d := &document{name: name, root: root.Content[0]}
+	d := &sourceText{name: name, root: root.Content[0]}
 	d.toJSON(d.root, 0)
 	return d, d.err()
 }
@@ -92,7 +92,7 @@ func yamlProblem(err error) error {
 	return fmt.Errorf(" %s: mend the YAML", strings.TrimPrefix(err.Error(), "yaml: "))
 }
 
-func (d *document) toJSON(n *yaml.Node, depth int) any {
+func (d *sourceText) toJSON(n *yaml.Node, depth int) any {
 	if depth > maxDocumentDepth {
 		if depth == maxDocumentDepth+1 {
 			d.fail(n, "nested deeper than %d: flatten the document", maxDocumentDepth)
@@ -115,7 +115,7 @@ func (d *document) toJSON(n *yaml.Node, depth int) any {
 	return nil
 }
 
-func (d *document) objectToJSON(n *yaml.Node, depth int) any {
+func (d *sourceText) objectToJSON(n *yaml.Node, depth int) any {
 	object := make(map[string]any, len(n.Content)/2)
 	for key, value := range entries(n) {
 		if key.Kind != yaml.ScalarNode || key.ShortTag() == "!!merge" {
@@ -130,7 +130,7 @@ func (d *document) objectToJSON(n *yaml.Node, depth int) any {
 	return object
 }
 
-func (d *document) scalarToJSON(n *yaml.Node) any {
+func (d *sourceText) scalarToJSON(n *yaml.Node) any {
 	switch n.ShortTag() {
 	case "!!str", "!!timestamp":
 		return n.Value
@@ -187,7 +187,7 @@ func keys(n *yaml.Node) (names []string) {
 }
 
 // member returns a mapping's value, which must be there.
-func (d *document) member(n *yaml.Node, key string) *yaml.Node {
+func (d *sourceText) member(n *yaml.Node, key string) *yaml.Node {
 	v := get(n, key)
 	if v == nil {
 		d.fail(n, "%s is missing here: add it", key)
@@ -196,7 +196,7 @@ func (d *document) member(n *yaml.Node, key string) *yaml.Node {
 }
 
 // text returns a scalar's text.
-func (d *document) text(n *yaml.Node, what string) string {
+func (d *sourceText) text(n *yaml.Node, what string) string {
 	if n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" || n.Value == "" {
 		d.fail(n, "%s must be a text: write one", what)
 		return ""
@@ -205,7 +205,7 @@ func (d *document) text(n *yaml.Node, what string) string {
 }
 
 // texts returns a list's texts. A single text counts as a list of one.
-func (d *document) texts(n *yaml.Node, what string) []string {
+func (d *sourceText) texts(n *yaml.Node, what string) []string {
 	if n.Kind == yaml.ScalarNode {
 		return []string{d.text(n, what)}
 	}
@@ -221,7 +221,7 @@ func (d *document) texts(n *yaml.Node, what string) []string {
 }
 
 // isTrue demands the value true, the only one that flags have.
-func (d *document) isTrue(n *yaml.Node, what string) {
+func (d *sourceText) isTrue(n *yaml.Node, what string) {
 	if n.ShortTag() != "!!bool" || n.Value != "true" {
 		d.fail(n, "%s must be true: write true or leave it out", what)
 	}

@@ -86,13 +86,13 @@ func (ex *Exchange) HoldHead(head []byte) string {
 	return view(ex.head)
 }
 
-// Field is one header field. Its strings may be parts of the exchange's own
+// HeaderField is one header field. Its strings may be parts of the exchange's own
 // seenSet, as HoldHead makes them: whoever keeps one clones it.
-type Field struct{ Name, Value string }
+type HeaderField struct{ Name, Value string }
 
 // Fields is the header fields of a response, in the order in which the
 // transport gives them. Names compare without regard to case.
-type Fields []Field
+type Fields []HeaderField
 
 // Get returns the first value of the named field, and how many fields of that
 // name there are.

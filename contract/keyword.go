@@ -37,30 +37,30 @@ var typeNames = []struct {
 var assertions = []struct {
 	name  string
 	types jsonType
-	check func(d *document, n *yaml.Node)
+	check func(d *sourceText, n *yaml.Node)
 	test  func(value any) valueTest
 }{
 	{"type", anyType, nil, testType},
-	{"required", typeObject, (*document).checkTexts, nil},
-	{"enum", anyType, (*document).checkList, testEnum},
+	{"required", typeObject, (*sourceText).checkTexts, nil},
+	{"enum", anyType, (*sourceText).checkList, testEnum},
 	{"const", anyType, nil, testConst},
-	{"pattern", typeString, (*document).checkPattern, testPattern},
-	{"format", typeString, (*document).checkFormat, testFormat},
-	{"minLength", typeString, (*document).checkCount, testMin(characters)},
-	{"maxLength", typeString, (*document).checkCount, testMax(characters)},
-	{"minimum", typeNumber | typeInteger, (*document).checkNumber,
+	{"pattern", typeString, (*sourceText).checkPattern, testPattern},
+	{"format", typeString, (*sourceText).checkFormat, testFormat},
+	{"minLength", typeString, (*sourceText).checkCount, testMin(characters)},
+	{"maxLength", typeString, (*sourceText).checkCount, testMax(characters)},
+	{"minimum", typeNumber | typeInteger, (*sourceText).checkNumber,
 		testNumber(func(order int) bool { return order >= 0 })},
-	{"maximum", typeNumber | typeInteger, (*document).checkNumber,
+	{"maximum", typeNumber | typeInteger, (*sourceText).checkNumber,
 		testNumber(func(order int) bool { return order <= 0 })},
-	{"exclusiveMinimum", typeNumber | typeInteger, (*document).checkNumber,
+	{"exclusiveMinimum", typeNumber | typeInteger, (*sourceText).checkNumber,
 		testNumber(func(order int) bool { return order > 0 })},
-	{"exclusiveMaximum", typeNumber | typeInteger, (*document).checkNumber,
+	{"exclusiveMaximum", typeNumber | typeInteger, (*sourceText).checkNumber,
 		testNumber(func(order int) bool { return order < 0 })},
-	{"minItems", typeArray, (*document).checkCount, testMin(elements)},
-	{"maxItems", typeArray, (*document).checkCount, testMax(elements)},
-	{"uniqueItems", typeArray, (*document).checkTrue, func(any) valueTest { return areUnique }},
-	{"minProperties", typeObject, (*document).checkCount, testMin(elements)},
-	{"maxProperties", typeObject, (*document).checkCount, testMax(elements)},
+	{"minItems", typeArray, (*sourceText).checkCount, testMin(elements)},
+	{"maxItems", typeArray, (*sourceText).checkCount, testMax(elements)},
+	{"uniqueItems", typeArray, (*sourceText).checkTrue, func(any) valueTest { return areUnique }},
+	{"minProperties", typeObject, (*sourceText).checkCount, testMin(elements)},
+	{"maxProperties", typeObject, (*sourceText).checkCount, testMax(elements)},
 	{"additionalProperties", typeObject, nil, nil},
 	{"anyOf", anyType, nil, nil},
 	{"oneOf", anyType, nil, nil},
@@ -76,7 +76,7 @@ var (
 )
 
 // checkAnnotation demands the type that the meta-schema has for it.
-func (d *document) checkAnnotation(name string, n *yaml.Node) {
+func (d *sourceText) checkAnnotation(name string, n *yaml.Node) {
 	switch name {
 	case "title", "description", "$comment":
 		if n.ShortTag() != "!!str" {
@@ -111,7 +111,7 @@ func keywords() []string {
 	return names
 }
 
-func (d *document) types(n *yaml.Node) (set jsonType) {
+func (d *sourceText) types(n *yaml.Node) (set jsonType) {
 	for _, name := range d.texts(n, "type") {
 		known := false
 		for _, t := range typeNames {
@@ -128,7 +128,7 @@ func (d *document) types(n *yaml.Node) (set jsonType) {
 	return set
 }
 
-func (d *document) checkTexts(n *yaml.Node) {
+func (d *sourceText) checkTexts(n *yaml.Node) {
 	if n.Kind != yaml.SequenceNode {
 		d.fail(n, "required must be a list of names: write [a, b]")
 		return
@@ -136,18 +136,18 @@ func (d *document) checkTexts(n *yaml.Node) {
 	d.texts(n, "required")
 }
 
-func (d *document) checkList(n *yaml.Node) {
+func (d *sourceText) checkList(n *yaml.Node) {
 	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
 		d.fail(n, "enum must be a list of values: write [a, b]")
 	}
 }
 
-func (d *document) checkTrue(n *yaml.Node) { d.isTrue(n, "the keyword") }
+func (d *sourceText) checkTrue(n *yaml.Node) { d.isTrue(n, "the keyword") }
 
-func (d *document) checkPattern(n *yaml.Node) { d.regexp(n) }
+func (d *sourceText) checkPattern(n *yaml.Node) { d.regexp(n) }
 
 // regexp compiles a pattern in the syntax that Go and ECMA-262 share.
-func (d *document) regexp(n *yaml.Node) *regexp.Regexp {
+func (d *sourceText) regexp(n *yaml.Node) *regexp.Regexp {
 	if n.ShortTag() != "!!str" {
 		d.fail(n, "a pattern must be a text: put it in quotes")
 		return nil
@@ -159,7 +159,7 @@ func (d *document) regexp(n *yaml.Node) *regexp.Regexp {
 	return re
 }
 
-func (d *document) checkFormat(n *yaml.Node) {
+func (d *sourceText) checkFormat(n *yaml.Node) {
 	if name := d.text(n, "format"); formats[name] == nil {
 		d.fail(n, "format %q is not checked: use one of date-time, date, uuid, uri, email, or a pattern",
 			clip(name))
@@ -168,13 +168,13 @@ func (d *document) checkFormat(n *yaml.Node) {
 
 var countForm = regexp.MustCompile(`^(0|[1-9][0-9]{0,8})$`)
 
-func (d *document) checkCount(n *yaml.Node) {
+func (d *sourceText) checkCount(n *yaml.Node) {
 	if n.ShortTag() != "!!int" || !countForm.MatchString(n.Value) {
 		d.fail(n, "the keyword takes a count: write a whole number from 0")
 	}
 }
 
-func (d *document) checkNumber(n *yaml.Node) {
+func (d *sourceText) checkNumber(n *yaml.Node) {
 	if tag := n.ShortTag(); tag != "!!int" && tag != "!!float" {
 		d.fail(n, "the keyword takes a number: write one")
 	}

@@ -136,7 +136,7 @@ func (k *compiler) assertion(s *schema, key, value *yaml.Node, own *rule) {
 			continue
 		}
 		if a.check != nil {
-			a.check(k.document, value)
+			a.check(k.sourceText, value)
 		}
 		if a.name == "additionalProperties" && !strings.EqualFold(value.Value, "false") {
 			return // true, or a schema

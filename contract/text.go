@@ -42,8 +42,8 @@ type textFault struct {
 	expected, got string
 }
 
-// text is what reading a body gives.
-type text struct {
+// bodyText is what reading a body gives.
+type bodyText struct {
 	value  any  // the first value; numbers as json.Number
 	whole  bool // value was read to its end
 	values int  // read so far
@@ -117,7 +117,7 @@ func (r *checker) readRest(body []byte) {
 	}
 }
 
-func (t *text) fault(kind textKind, expected, got string) {
+func (t *bodyText) fault(kind textKind, expected, got string) {
 	t.faults = append(t.faults, textFault{kind: kind, expected: expected, got: got})
 }
 

@@ -298,34 +298,34 @@ func TestExpectedAndGot(t *testing.T) {
 }
 
 func TestLevelsOfTheContract(t *testing.T) {
-	off := func(rule string) contract.LevelChange {
-		return contract.LevelChange{Rule: rule,
+	off := func(rule string) contract.RuleLevel {
+		return contract.RuleLevel{Rule: rule,
 			Level: contract.Off}
 	}
 	for _, tt := range []struct {
 		name     string
-		levels   []contract.LevelChange
+		levels   []contract.RuleLevel
 		mutation mutation
 		want     []string
 	}{
-		{"a rule off", []contract.LevelChange{off("echo.user")}, one("", email, "", set("/user/id", other)),
+		{"a rule off", []contract.RuleLevel{off("echo.user")}, one("", email, "", set("/user/id", other)),
 			[]string{}},
-		{"a family off", []contract.LevelChange{off("links.*")},
+		{"a family off", []contract.RuleLevel{off("links.*")},
 			one("", email, "", set("/_links", `{"self":{"href":""}}`)), []string{}},
-		{"names off", []contract.LevelChange{off("body.names")},
+		{"names off", []contract.RuleLevel{off("body.names")},
 			one("", email, "", swap(`"OTP_REQUIRED",`, `"x","status":"OTP_REQUIRED",`)), []string{}},
-		{"byte-order mark off", []contract.LevelChange{off("body.bom")},
+		{"byte-order mark off", []contract.RuleLevel{off("body.bom")},
 			one("", email, "", before("\xef\xbb\xbf")), []string{}},
-		{"error body off", []contract.LevelChange{off("error.body")}, one("", refusal, "", body("<p>")),
+		{"error body off", []contract.RuleLevel{off("error.body")}, one("", refusal, "", body("<p>")),
 			[]string{}},
-		{"a note to fail", []contract.LevelChange{{Rule: "status.known", Level: contract.Fail}},
+		{"a note to fail", []contract.RuleLevel{{Rule: "status.known", Level: contract.Fail}},
 			one("", email, "", set("/status", `"NEW"`)), []string{"fail status.known /status"}},
-		{"the last change wins", []contract.LevelChange{off("id.form"), {Rule: "id.*", Level: contract.Note}},
+		{"the last change wins", []contract.RuleLevel{off("id.form"), {Rule: "id.*", Level: contract.Note}},
 			one("", email, "", set("/policy/id", `"x"`), fact("request.policy.id", "")),
 			[]string{"note id.form /policy/id"}},
-		{"a keyword that no schema has", []contract.LevelChange{off("shape.maxLength")}, one("", email, ""),
+		{"a keyword that no schema has", []contract.RuleLevel{off("shape.maxLength")}, one("", email, ""),
 			[]string{}},
-		{"all of the shape off", []contract.LevelChange{off("shape.*")},
+		{"all of the shape off", []contract.RuleLevel{off("shape.*")},
 			one("", email, "", set("/bypassAllowed", "1")), []string{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -244,7 +244,7 @@ func retryAfter(response *tokenResponse) time.Duration {
 	}
 	h := contract.Fields{{Name: "Date", Value: response.header.Get("Date")}}
 	if value := response.header.Get("Retry-After"); value != "" {
-		h = append(h, contract.Field{Name: "Retry-After", Value: value})
+		h = append(h, contract.HeaderField{Name: "Retry-After", Value: value})
 	}
 	wait, ok := contract.RetryAfter(h, time.Now())
 	if !ok {

@@ -26,7 +26,7 @@ type response struct {
 }
 
 // compile compiles the embedded contract with the levels of a scenario.
-func compile(t testing.TB, levels ...contract.LevelChange) *contract.Contract {
+func compile(t testing.TB, levels ...contract.RuleLevel) *contract.Contract {
 	t.Helper()
 	c, err := pingone.Compile("contract.yaml", pingone.Document(), levels)
 	if err != nil {
@@ -59,7 +59,7 @@ func ofCorpus(r *testkit.ExampleResponse) response {
 	}}
 	maps.Copy(a.facts, r.Facts)
 	for _, f := range r.Header {
-		a.header = append(a.header, contract.Field{Name: f[0], Value: f[1]})
+		a.header = append(a.header, contract.HeaderField{Name: f[0], Value: f[1]})
 	}
 	return a
 }
@@ -218,9 +218,9 @@ func fact(name, value string) edit { return func(_ testing.TB, a *response) { a.
 // field replaces a header field by fields with the values, or removes it.
 func field(name string, values ...string) edit {
 	return func(_ testing.TB, a *response) {
-		a.header = slices.DeleteFunc(a.header, func(f contract.Field) bool { return f.Name == name })
+		a.header = slices.DeleteFunc(a.header, func(f contract.HeaderField) bool { return f.Name == name })
 		for _, v := range values {
-			a.header = append(a.header, contract.Field{Name: name, Value: v})
+			a.header = append(a.header, contract.HeaderField{Name: name, Value: v})
 		}
 	}
 }

@@ -43,7 +43,7 @@ func TestRulesOverTheRun(t *testing.T) {
 		return func(ex *contract.Exchange) {
 			ex.Sent, ex.Received = sent, received
 			if date != "" {
-				ex.Header = append(ex.Header, contract.Field{Name: "Date", Value: date})
+				ex.Header = append(ex.Header, contract.HeaderField{Name: "Date", Value: date})
 			}
 		}
 	}

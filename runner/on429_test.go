@@ -105,7 +105,7 @@ func TestPauseShiftsNothing(t *testing.T) {
 		{"none", nil, time.Second},
 		{"no time", retryAfter("soon"), time.Second},
 		{"none to wait", retryAfter("0"), time.Second},
-		{"a date", append(retryAfter("Fri, 27 Nov 2026 18:00:03 GMT"), contract.Field{Name: "Date",
+		{"a date", append(retryAfter("Fri, 27 Nov 2026 18:00:03 GMT"), contract.HeaderField{Name: "Date",
 			Value: "Fri, 27 Nov 2026 18:00:00 GMT"}), 3 * time.Second},
 		{"longer than anybody waits", retryAfter("86400"), time.Minute},
 	} {

@@ -92,7 +92,7 @@ func (l *Loader) Document() (name string, document []byte, err error) {
 
 // Compile compiles the contract with a scenario's levels,
 // and says what of it slows the checks down.
-func (l *Loader) Compile(levels []contract.LevelChange) (*contract.Contract, error) {
+func (l *Loader) Compile(levels []contract.RuleLevel) (*contract.Contract, error) {
 	name, document, err := l.Document()
 	if err != nil {
 		return nil, err
@@ -148,10 +148,10 @@ func (l *Loader) ReadUsers(s *scenario.Scenario) error {
 }
 
 // levels are the scenario's changes of levels in the contract's terms.
-func levels(s *scenario.Scenario) (changes []contract.LevelChange) {
+func levels(s *scenario.Scenario) (changes []contract.RuleLevel) {
 	for _, c := range s.Levels {
 		level, _ := contract.ParseLevel(c.Level) // the scenario takes no other
-		changes = append(changes, contract.LevelChange{Rule: c.Rule, Level: level})
+		changes = append(changes, contract.RuleLevel{Rule: c.Rule, Level: level})
 	}
 	return changes
 }

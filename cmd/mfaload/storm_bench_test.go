@@ -49,7 +49,7 @@ func throughput(b *testing.B, answer string) float64 {
 	s.Load.Drain = time.Minute
 	// The server's times stand still.
 	c, err := pingone.Compile("contract.yaml", pingone.Document(),
-		[]contract.LevelChange{{Rule: "run.clock", Level: contract.Off}})
+		[]contract.RuleLevel{{Rule: "run.clock", Level: contract.Off}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -129,10 +129,10 @@ func parseHeader(lines string) http.Header {
 func appendFields(dst contract.Fields, h http.Header) contract.Fields {
 	for name, values := range h {
 		for _, value := range values {
-			dst = append(dst, contract.Field{Name: name, Value: value})
+			dst = append(dst, contract.HeaderField{Name: name, Value: value})
 		}
 	}
-	slices.SortStableFunc(dst, func(a, b contract.Field) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(dst, func(a, b contract.HeaderField) int { return strings.Compare(a.Name, b.Name) })
 	return dst
 }
 

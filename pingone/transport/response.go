@@ -76,7 +76,7 @@ func (c *conn) readHead(ex *contract.Exchange, bound int) (n int, sound bool, er
 			c.misframed = c.misframed || frames(strings.TrimSpace(name))
 			continue
 		}
-		ex.Header = append(ex.Header, contract.Field{Name: name, Value: strings.Trim(value, " \t")})
+		ex.Header = append(ex.Header, contract.HeaderField{Name: name, Value: strings.Trim(value, " \t")})
 	}
 }
 
