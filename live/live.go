@@ -34,8 +34,8 @@ type Status struct {
 	Workers  int     `json:"workers"`
 	// Response and Service are the times of the requests that were served and came
 	// to an end in the last 10 s.
-	Response Times `json:"response_ms"`
-	Service  Times `json:"service_ms"`
+	Response Percentiles `json:"response_ms"`
+	Service  Percentiles `json:"service_ms"`
 	// Scheduled is how many requests there will be; 0 where it is not known.
 	Scheduled uint64 `json:"scheduled"`
 	// Ended requests are AsExpected, Unexpected, Violating, Refused or Failed.
@@ -52,8 +52,8 @@ type Status struct {
 	Done bool `json:"done"`
 }
 
-// Times are percentiles in milliseconds. Count is how many requests they are of.
-type Times struct {
+// Percentiles are in milliseconds. Count is how many requests they are of.
+type Percentiles struct {
 	Count uint64  `json:"count"`
 	P50   float64 `json:"p50"`
 	P99   float64 `json:"p99"`
@@ -166,7 +166,7 @@ func (s *Sampler) ends() (from, to *sample) {
 
 // times are those of the samples in the window. The oldest sample of the ring is
 // its edge: what it brought came before.
-func (s *Sampler) times(of func(*sample) *measure.Histogram) Times {
+func (s *Sampler) times(of func(*sample) *measure.Histogram) Percentiles {
 	sum := measure.NewSparse()
 	for i := range s.recent {
 		if s.taken > window && i == (s.taken+1)%len(s.recent) {
@@ -175,7 +175,7 @@ func (s *Sampler) times(of func(*sample) *measure.Histogram) Times {
 		_ = sum.Merge(of(&s.recent[i])) // they have the one geometry
 	}
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	return Times{sum.Count(), ms(sum.Percentile(50)), ms(sum.Percentile(99)), ms(sum.Max())}
+	return Percentiles{sum.Count(), ms(sum.Percentile(50)), ms(sum.Percentile(99)), ms(sum.Max())}
 }
 
 // Status returns the last sample.

@@ -39,20 +39,20 @@ func newExponential(h *measure.Histogram) exponential {
 	return e
 }
 
-// figures is what the exporters tell, taken in one moment.
-type figures struct {
+// exportedSample is what the exporters tell, taken in one moment.
+type exportedSample struct {
 	Status
 	response, service exponential
 }
 
-func (s *Sampler) figures() figures {
+func (s *Sampler) figures() exportedSample {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return figures{s.status, newExponential(s.response), newExponential(s.service)}
+	return exportedSample{s.status, newExponential(s.response), newExponential(s.service)}
 }
 
 // outcomes are the ends of requests, by the name of the label.
-func (f *figures) outcomes() []struct {
+func (f *exportedSample) outcomes() []struct {
 	name string
 	n    uint64
 } {
@@ -64,7 +64,7 @@ func (f *figures) outcomes() []struct {
 }
 
 // gauges are the figures of the moment, by name, with what they mean.
-func (f *figures) gauges() []struct {
+func (f *exportedSample) gauges() []struct {
 	name, help string
 	value      float64
 } {
@@ -111,7 +111,7 @@ func (c *prometheusMetrics) Collect(to chan<- prometheus.Metric) {
 	for _, h := range []struct {
 		name, help string
 		all        exponential
-		recent     Times
+		recent     Percentiles
 	}{{"response", responseHelp, f.response, f.Response}, {"service", serviceHelp, f.service, f.Service}} {
 		desc := prometheus.NewDesc("mfaload_"+h.name+"_seconds", h.help, nil, scenario)
 		e := h.all

@@ -57,7 +57,8 @@ func TestCorpus(t *testing.T) {
 		t.Run(r.Name, func(t *testing.T) {
 			a := ofCorpus(r)
 			for path, found := range map[string][]contract.Violation{
-				"check": p.c.Check(a.exchange(p.c), nil), "explain": p.oracle.Explain(a.exchange(p.oracle), nil),
+				"check":   p.c.Check(a.exchange(p.c), nil),
+				"explain": p.oracle.Explain(a.exchange(p.oracle), nil),
 			} {
 				if diff := cmp.Diff(r.Expect, outline(found)); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", path, diff)

@@ -45,9 +45,9 @@ func newClosedModel(r *Runner, start time.Time, sending context.Context, over fu
 }
 
 // begin implements loadModel: each user has a worker.
-func (c *closedModel) begin(start func(*worker)) {
+func (c *closedModel) begin(start func(*requestWorker)) {
 	for i := range c.load.Workers {
-		start(&worker{number: i})
+		start(&requestWorker{number: i})
 	}
 }
 
@@ -56,7 +56,7 @@ func (c *closedModel) nudge() {}
 
 // take waits until the worker's user has thought. The users begin spread over
 // one think time, not all at once.
-func (c *closedModel) take(w *worker) (turn, bool) {
+func (c *closedModel) take(w *requestWorker) (turn, bool) {
 	due := w.free + c.load.Think
 	if w.withheld {
 		due = w.free + max(c.load.Think, withheldPause)
@@ -82,7 +82,7 @@ func (c *closedModel) take(w *worker) (turn, bool) {
 }
 
 // rest waits for the end of the plan when a user has nothing more to send.
-func (c *closedModel) rest(w *worker, end time.Duration) {
+func (c *closedModel) rest(w *requestWorker, end time.Duration) {
 	c.mu.Lock()
 	c.resting++
 	c.mu.Unlock()
@@ -90,7 +90,7 @@ func (c *closedModel) rest(w *worker, end time.Duration) {
 }
 
 // join gives a user a way to wait that nobody else uses.
-func (c *closedModel) join(w *worker) {
+func (c *closedModel) join(w *requestWorker) {
 	wait, unwait := c.runner.newWait()
 	w.wait = wait
 	c.mu.Lock()
@@ -99,7 +99,7 @@ func (c *closedModel) join(w *worker) {
 }
 
 // next returns the next request, which is due by now, unless the run is over.
-func (c *closedModel) next(w *worker, due time.Duration) (t turn, ok bool) {
+func (c *closedModel) next(w *requestWorker, due time.Duration) (t turn, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last = max(c.last, w.free)

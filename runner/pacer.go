@@ -122,14 +122,14 @@ func (r *Runner) burst() int {
 }
 
 // begin implements loadModel.
-func (p *pacer) begin(start func(*worker)) { p.pool.begin(p.runner.ahead(), start) }
+func (p *pacer) begin(start func(*requestWorker)) { p.pool.begin(p.runner.ahead(), start) }
 
 // nudge implements loadModel.
 func (p *pacer) nudge() { p.pool.nudge() }
 
 // take waits for the next arrival's time. It returns false when the run is over:
 // then arrivals that were due by then and not taken have been counted as scheduled.
-func (p *pacer) take(w *worker) (turn, bool) {
+func (p *pacer) take(w *requestWorker) (turn, bool) {
 	p.pool.lead(w)
 	defer p.pool.pass()
 	if p.over {

@@ -12,10 +12,10 @@ import (
 type pool struct {
 	limit int
 	state *freezes
-	start func(*worker)
+	start func(*requestWorker)
 
 	mu      sync.Mutex
-	parked  []*worker // the last one leads next
+	parked  []*requestWorker // the last one leads next
 	led     bool
 	over    bool // no more begin
 	workers int
@@ -25,7 +25,7 @@ type pool struct {
 func newPool(limit int, state *freezes) *pool { return &pool{limit: limit, state: state} }
 
 // begin begins n workers, which start runs, as far as the limit allows.
-func (p *pool) begin(n int, start func(*worker)) {
+func (p *pool) begin(n int, start func(*requestWorker)) {
 	p.mu.Lock()
 	p.start = start
 	p.mu.Unlock()
@@ -42,15 +42,15 @@ func (p *pool) begin(n int, start func(*worker)) {
 }
 
 // hire returns a new worker, which may lead at once.
-func (p *pool) hire(leads bool) *worker {
-	w := &worker{number: p.workers, wake: make(chan struct{}, 1), leads: leads}
+func (p *pool) hire(leads bool) *requestWorker {
+	w := &requestWorker{number: p.workers, wake: make(chan struct{}, 1), leads: leads}
 	p.workers++
 	p.filled.Store(p.workers >= p.limit)
 	return w
 }
 
 // lead waits until the worker leads.
-func (p *pool) lead(w *worker) {
+func (p *pool) lead(w *requestWorker) {
 	if w.leads {
 		w.leads = false
 		return

@@ -9,9 +9,9 @@ import (
 // only make that worse: workers begin one by one, and at once when it is over.
 func TestPoolGrowsSlowlyWhileProcessorsAreShort(t *testing.T) {
 	state := newFreezes(time.Now())
-	var begun []*worker
+	var begun []*requestWorker
 	p := newPool(10, state)
-	p.begin(1, func(w *worker) { begun = append(begun, w) })
+	p.begin(1, func(w *requestWorker) { begun = append(begun, w) })
 	p.lead(begun[0])
 	state.run(time.Now(), 2*shortDelay)
 	p.pass()

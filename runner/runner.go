@@ -226,12 +226,12 @@ func (r *Runner) admitted() bool {
 // for their answers.
 type loadModel interface {
 	// begin begins workers with start, now and as they are needed.
-	begin(start func(*worker))
+	begin(start func(*requestWorker))
 	// nudge begins one where none was begun because mfaload was short of time.
 	nudge()
 	// take waits for the time of the worker's next request. It returns false
 	// when there are no more.
-	take(w *worker) (turn, bool)
+	take(w *requestWorker) (turn, bool)
 	// withhold counts a request that was handed out as not sent.
 	withhold(a schedule.Arrival, reason string)
 	// interrupt ends the run before its time.
@@ -271,7 +271,7 @@ func (r *Runner) work(load loadModel, start time.Time, flight context.Context) {
 		go func() { _ = r.config.Operation.Open(flight, r.openAhead()) }()
 	}
 	var workers sync.WaitGroup
-	load.begin(func(w *worker) {
+	load.begin(func(w *requestWorker) {
 		w.runner, w.start, w.load = r, start, load
 		workers.Go(func() {
 			for {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"mfaload/scenario"
+	"mfaload/scenario/users"
 )
 
 const ms = time.Millisecond
@@ -28,7 +29,7 @@ func ramp(from, to scenario.Rate, d time.Duration) scenario.Stage {
 
 // group is a group of n users.
 func group(name string, n int) scenario.Group {
-	g := scenario.Group{Name: name, Weight: 1, Order: scenario.Sequential, Exhausted: scenario.Wrap}
+	g := scenario.Group{Name: name, Weight: 1, Order: users.Sequential, Exhausted: scenario.Wrap}
 	for i := range n {
 		g.IDs = append(g.IDs, name+string(rune('a'+i)))
 	}

@@ -15,6 +15,7 @@ import (
 	"mfaload/measure"
 	"mfaload/runner"
 	"mfaload/scenario"
+	"mfaload/scenario/users"
 )
 
 func shards(n int) (all []*measure.Shard) {
@@ -62,7 +63,7 @@ func TestShardsTogether(t *testing.T) {
 			l.Warmup, l.Arrivals, l.Workers = time.Second, scenario.Poisson, 50
 			s := oneGroup(l)
 			s.Groups = []scenario.Group{group("a", 12), group("b", 9)}
-			s.Groups[1].Order, s.Groups[1].Exhausted = scenario.Once, scenario.Stop
+			s.Groups[1].Order, s.Groups[1].Exhausted = users.Once, scenario.Stop
 			r := runner.New(runner.Config{Scenario: s, Operation: &service{answer: takes(30 * ms)},
 				Wait: machine.TimerWait, Shard: of})
 			m, err := r.Run(t.Context(), runner.Start{At: start})

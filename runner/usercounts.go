@@ -8,6 +8,7 @@ import (
 	"mfaload/measure"
 	"mfaload/runner/schedule"
 	"mfaload/scenario"
+	"mfaload/scenario/users"
 )
 
 // userCounts counts whose turn it was, and the arrivals that had no user.
@@ -22,13 +23,13 @@ type withheldKey struct {
 	reason string
 }
 
-func newUserCounts(s *scenario.Scenario, users []int) *userCounts {
+func newUserCounts(s *scenario.Scenario, sizes []int) *userCounts {
 	a := &userCounts{withheld: [2]map[withheldKey]uint64{{}, {}}}
 	for i := range s.Groups {
 		g := &s.Groups[i]
 		a.users = append(a.users, measure.GroupUsers{
-			Users: uint64(users[i]), Usernameless: g.Usernameless,
-			Order:     string(cmp.Or(g.Order, scenario.Sequential)),
+			Users: uint64(sizes[i]), Usernameless: g.Usernameless,
+			Order:     string(cmp.Or(g.Order, users.Sequential)),
 			Exhausted: string(g.Exhausted), PerUser: g.PerUser, MaxPerUser: g.MaxPerUser,
 		})
 	}

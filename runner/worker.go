@@ -12,8 +12,8 @@ import (
 	"mfaload/scenario"
 )
 
-// worker sends one request at a time.
-type worker struct {
+// requestWorker sends one request at a time.
+type requestWorker struct {
 	runner *Runner
 	number int
 	start  time.Time
@@ -31,7 +31,7 @@ type worker struct {
 
 // serve sends the arrival's request, checks its answer and records both. The
 // clock stops before the check: checking is never part of a service time.
-func (w *worker) serve(flight context.Context, a turn) {
+func (w *requestWorker) serve(flight context.Context, a turn) {
 	ex := &w.exchange
 	ex.Reset()
 	w.enter()
@@ -76,7 +76,7 @@ func (w *worker) serve(flight context.Context, a turn) {
 }
 
 // refused does what the scenario says about a 429.
-func (w *worker) refused() {
+func (w *requestWorker) refused() {
 	now := time.Since(w.start)
 	switch w.runner.config.Scenario.Load.On429 {
 	case scenario.Pause429:
@@ -88,7 +88,7 @@ func (w *worker) refused() {
 }
 
 // enter counts the worker as in flight.
-func (w *worker) enter() {
+func (w *requestWorker) enter() {
 	n := w.runner.inFlight.Add(1)
 	for {
 		highest := w.runner.busyMax.Load()
@@ -111,7 +111,7 @@ func failure(flight context.Context, err error) string {
 }
 
 // harmed is how much of a response time mfaload itself may have caused.
-func (w *worker) harmed(o *measure.Observation, now time.Time) time.Duration {
+func (w *requestWorker) harmed(o *measure.Observation, now time.Time) time.Duration {
 	still := w.runner.freezes.within(o.Sent, o.Done, now)
 	if o.Own >= measure.HarmFloor {
 		return still + o.Own
@@ -144,7 +144,7 @@ func disconnected(flight context.Context, err error) bool {
 	return flight.Err() == nil && errors.As(err, &f) && f.Disconnected
 }
 
-func (w *worker) check(u scenario.User) {
+func (w *requestWorker) check(u scenario.User) {
 	ex, o := &w.exchange, &w.seen
 	w.violations = w.runner.config.Operation.Check(u, ex, w.violations[:0])
 	o.Label, o.AsExpected, o.Evaluated = ex.Label, ex.AsExpected, ex.Evaluated
@@ -166,7 +166,7 @@ func (w *worker) check(u scenario.User) {
 
 // example describes the exchange for the violations that are kept of it. What it
 // shows is masked once, however many they are.
-func (w *worker) example(userID string) func(whole bool) measure.Example {
+func (w *requestWorker) example(userID string) func(whole bool) measure.Example {
 	var e *measure.Example
 	var answer *measure.MaskedResponse
 	kept := 0
@@ -198,7 +198,7 @@ func retryAfter(ex *contract.Exchange) bool {
 }
 
 // answer keeps a whole answer, masked.
-func (w *worker) answer(ex *contract.Exchange) *measure.MaskedResponse {
+func (w *requestWorker) answer(ex *contract.Exchange) *measure.MaskedResponse {
 	mask := w.runner.config.Operation.Mask
 	body := strings.ToValidUTF8(string(ex.Body[:min(len(ex.Body), maxKept)]), "\uFFFD")
 	a := &measure.MaskedResponse{Headers: []string{}, Body: mask(body)}

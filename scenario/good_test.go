@@ -15,6 +15,7 @@ import (
 
 	"mfaload/scenario"
 	"mfaload/scenario/form"
+	"mfaload/scenario/users"
 )
 
 const (
@@ -65,13 +66,13 @@ var wantDesign = scenario.Scenario{
 		AccessToken: scenario.NewSecret("4711"), OwnerAgreed: true, Timeout: 10 * time.Second,
 		Protocol: scenario.HTTP1, Network: scenario.Network{IPVersion: scenario.AnyIP}},
 	Groups: []scenario.Group{
-		{Name: "email-otp", IDs: []string{userA}, Weight: 3, MaxPerUser: 10, Order: scenario.Sequential,
+		{Name: "email-otp", IDs: []string{userA}, Weight: 3, MaxPerUser: 10, Order: users.Sequential,
 			Exhausted: scenario.Wrap,
 			Request: map[string]any{
 				"policy": map[string]any{"id": "9761c24a-208d-0499-1bf6-39905184a4e1"},
 				"n":      json.Number("1.50"), "list": []any{true, nil, "1"}},
 			Expect: scenario.Expect{HTTPStatuses: []int{201}, Statuses: []string{"OTP_REQUIRED"}}},
-		{Name: "unknown", IDs: []string{userB}, Weight: 1, MaxPerUser: 10, Order: scenario.Sequential,
+		{Name: "unknown", IDs: []string{userB}, Weight: 1, MaxPerUser: 10, Order: users.Sequential,
 			Exhausted: scenario.Wrap,
 			Expect:    scenario.Expect{HTTPStatuses: []int{404}, Errors: []string{"NOT_FOUND"}}},
 	},
@@ -122,7 +123,7 @@ func TestDefaults(t *testing.T) {
 		Name: "test", File: "f",
 		Target: scenario.Target{EnvID: envID, Timeout: 10 * time.Second, Protocol: scenario.HTTP1,
 			Network: scenario.Network{IPVersion: scenario.AnyIP}, Simulator: &scenario.Simulator{Seed: 1}},
-		Groups: []scenario.Group{{Name: "email", IDs: []string{userA}, Weight: 1, Order: scenario.Sequential,
+		Groups: []scenario.Group{{Name: "email", IDs: []string{userA}, Weight: 1, Order: users.Sequential,
 			Exhausted: scenario.Wrap, Expect: scenario.Expect{HTTPStatuses: []int{201}}}},
 		Load: scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Drain: 10 * time.Second, Repeat: 1,
 			On429:  scenario.Continue429,

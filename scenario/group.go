@@ -11,20 +11,6 @@ import (
 	"mfaload/scenario/users"
 )
 
-// Order is the order in which a group's users are asked.
-type Order string
-
-const (
-	// Sequential is the order of the list or file.
-	Sequential Order = "sequential"
-	// Shuffle is a permutation by the scenario's seed, the same in each round.
-	Shuffle Order = "shuffle"
-	// Random draws each user independently of the others, by the scenario's seed.
-	Random Order = "random"
-	// Once is Sequential, and nobody is asked twice.
-	Once Order = "once"
-)
-
 // Exhausted says what happens after a group's last user.
 type Exhausted string
 
@@ -109,17 +95,17 @@ func checkFeed(d *form.Decoder, n *form.Node, g *Group) {
 	}
 	switch {
 	case exhausted == nil || exhausted.Bad || n.Get("order") == nil:
-	case g.Order == Once && g.Exhausted == Wrap:
+	case g.Order == users.Once && g.Exhausted == Wrap:
 		d.Fail(exhausted, d.Label(exhausted)+": wrap contradicts order: once",
 			"write order: sequential, or leave exhausted out")
-	case g.Order == Random:
+	case g.Order == users.Random:
 		d.FailKey(exhausted,
 			d.Label(exhausted)+" has no meaning with order: random: it never comes to an end",
 			"leave it out, or write order: shuffle")
 	}
-	if exhausted == nil && g.Order != Random {
+	if exhausted == nil && g.Order != users.Random {
 		g.Exhausted = Wrap
-		if g.Order == Once {
+		if g.Order == users.Once {
 			g.Exhausted = Stop
 		}
 	}
@@ -255,7 +241,7 @@ func checkGroup(d *form.Decoder, n *form.Node, g *Group) {
 			d.FailKey(users, d.Label(n)+" has both "+key+" and usernameless", "remove one of them")
 		}
 	}
-	g.IDs, g.Order, g.Exhausted = []string{""}, Sequential, Wrap
+	g.IDs, g.Order, g.Exhausted = []string{""}, users.Sequential, Wrap
 	request := n.Get("request")
 	if device := request.Get("selectedDevice"); device != nil {
 		d.FailKey(device, d.Label(device)+" needs a user, and the group is usernameless",

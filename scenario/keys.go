@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mfaload/scenario/form"
+	"mfaload/scenario/users"
 )
 
 // scenarioForm is the whole file. Decoder, defaults, messages and the schema
@@ -94,8 +95,8 @@ var groupForm = form.Mapping(checkGroup, []form.Field[Group]{
 	form.Key("usernameless", form.YesOrNo, func(g *Group, v bool) { g.Usernameless = v },
 		"Sends requests without a user, for passkeys that know theirs. Needs request.rp, and takes the "+
 			"place of ids and file.").Default("false"),
-	form.Key("order", form.OneOf("an order", Sequential, Shuffle, Random, Once),
-		func(g *Group, v Order) { g.Order = v },
+	form.Key("order", form.OneOf("an order", users.Sequential, users.Shuffle, users.Random, users.Once),
+		func(g *Group, v users.Order) { g.Order = v },
 		"The order in which users are asked: as listed (sequential), in one seeded permutation (shuffle), "+
 			"drawn by chance (random), or as listed and each once (once).").Default("sequential"),
 	form.Key("exhausted", form.OneOf("a way to go on", Wrap, Stop),

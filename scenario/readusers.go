@@ -116,7 +116,7 @@ type userFile struct {
 	key   []byte
 }
 
-func (u *userFile) bad(p users.Problem) { u.FailAt(p.Line, p.Column, p.Text, p.Remedy) }
+func (u *userFile) bad(p users.RowProblem) { u.FailAt(p.Line, p.Column, p.Text, p.Remedy) }
 
 // maxKinds bounds the different overrides in a file: each is prepared as a
 // group of its own.

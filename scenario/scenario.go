@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mfaload/scenario/form"
+	"mfaload/scenario/users"
 )
 
 // Scenario is a whole scenario file, with every default filled in. The tables of keys
@@ -90,7 +91,7 @@ type Group struct {
 	// [Scenario.ReadUsers].
 	File  Source
 	Users *Users
-	Order Order
+	Order users.Order
 	// Exhausted is Stop with Once, and empty with Random, which has no last user.
 	Exhausted Exhausted
 	// PerUser is the least time between two requests for the same user, by the times

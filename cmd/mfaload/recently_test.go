@@ -14,7 +14,7 @@ func TestRecently(t *testing.T) {
 		"last 10 s: 40/s of 40/s planned, nothing served": {Elapsed: 1, Achieved: 40, Planned: 40,
 			Refused: 40},
 		"last 10 s: 40/s of 40/s planned, response p50 1.41 p99 4.6 ms": {Elapsed: 1, Achieved: 40,
-			Planned: 40, Response: live.Times{Count: 40, P50: 1.41, P99: 4.6}},
+			Planned: 40, Response: live.Percentiles{Count: 40, P50: 1.41, P99: 4.6}},
 	} {
 		if got := recently(s); got != want {
 			t.Errorf("%q, want %q", got, want)

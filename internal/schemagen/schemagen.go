@@ -47,7 +47,7 @@ func Generate(d Document) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &schemaWriter{document: d, root: root, packages: map[string]*source{},
+	g := &schemaWriter{document: d, root: root, packages: map[string]*packageSource{},
 		defined: map[string]reflect.Type{}}
 	t := reflect.TypeOf(d.Root)
 	body, err := g.object(t)
@@ -78,7 +78,7 @@ type member struct {
 type schemaWriter struct {
 	document    Document
 	root        string // of the module
-	packages    map[string]*source
+	packages    map[string]*packageSource
 	definitions object
 	defined     map[string]reflect.Type
 }
@@ -250,14 +250,14 @@ func (g *schemaWriter) reference(t reflect.Type) (object, error) {
 	return object{{"$ref", "#/$defs/" + name}}, nil
 }
 
-// source is what a schema takes from the files of a package.
-type source struct {
+// packageSource is what a schema takes from the files of a package.
+type packageSource struct {
 	comments  map[string]string   // on fields, by "Type.Field"
 	constants map[string][]string // of named string types, in their order
 }
 
 // source reads the package of a type.
-func (g *schemaWriter) source(t reflect.Type) (*source, error) {
+func (g *schemaWriter) source(t reflect.Type) (*packageSource, error) {
 	path := t.PkgPath()
 	if known := g.packages[path]; known != nil {
 		return known, nil
@@ -267,7 +267,7 @@ func (g *schemaWriter) source(t reflect.Type) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &source{comments: map[string]string{}, constants: map[string][]string{}}
+	s := &packageSource{comments: map[string]string{}, constants: map[string][]string{}}
 	for _, name := range files {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
@@ -286,7 +286,7 @@ func (g *schemaWriter) source(t reflect.Type) (*source, error) {
 	return s, nil
 }
 
-func (s *source) declared(d *ast.GenDecl) {
+func (s *packageSource) declared(d *ast.GenDecl) {
 	for _, spec := range d.Specs {
 		switch spec := spec.(type) {
 		case *ast.ValueSpec:

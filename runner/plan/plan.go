@@ -10,6 +10,7 @@ import (
 	"mfaload/measure"
 	"mfaload/runner/schedule"
 	"mfaload/scenario"
+	"mfaload/scenario/users"
 )
 
 // Schema names the format of a plan in JSON.
@@ -285,15 +286,15 @@ func withUsers(g *scenario.Group, arrivals uint64, seconds float64) uint64 {
 // maxPerUser is how many of a group's requests one user gets at most. Users
 // drawn by chance get it, or fewer, in nineteen runs of twenty.
 func maxPerUser(g *scenario.Group, requests uint64) uint64 {
-	users := uint64(g.Size())
-	if g.Order != scenario.Random || users == 1 || requests == 0 {
-		return ceilDiv(requests, users)
+	size := uint64(g.Size())
+	if g.Order != users.Random || size == 1 || requests == 0 {
+		return ceilDiv(requests, size)
 	}
 	// The share of users who get more than n, were they independent.
-	mean := float64(requests) / float64(users)
+	mean := float64(requests) / float64(size)
 	term, beyond := math.Exp(-mean), 1-math.Exp(-mean)
 	n := uint64(0)
-	for ; n < requests && (beyond*float64(users) > 0.05 || float64(n) < mean); beyond -= term {
+	for ; n < requests && (beyond*float64(size) > 0.05 || float64(n) < mean); beyond -= term {
 		n++
 		term *= mean / float64(n)
 	}
@@ -306,7 +307,7 @@ func (p *PlannedGroup) keep(g *scenario.Group, day uint64) {
 	if p.Cap = g.MaxPerUser; p.Cap == 0 {
 		return
 	}
-	if g.Order == scenario.Random {
+	if g.Order == users.Random {
 		day = p.Requests
 	}
 	day = min(day, p.Requests)
@@ -314,7 +315,7 @@ func (p *PlannedGroup) keep(g *scenario.Group, day uint64) {
 		p.UsersNeeded = ceilDiv(day, p.Cap)
 		return
 	}
-	if g.Order == scenario.Random {
+	if g.Order == users.Random {
 		p.PerUser, p.PerUserDay = min(p.PerUser, p.Cap), min(p.PerUserDay, p.Cap)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"mfaload/runner/plan"
 	"mfaload/runner/schedule"
 	"mfaload/scenario"
+	"mfaload/scenario/users"
 )
 
 // What a plan says is what the schedule then does: by stage, by group and by
@@ -95,7 +96,7 @@ func TestMostAUserADay(t *testing.T) {
 			constant(scenario.Rate(1+r.IntN(6))/3600, 20*time.Hour)))
 		a, b := group("a", 1+r.IntN(20)), group("b", 1+r.IntN(60))
 		a.MaxPerUser, b.MaxPerUser = 1+r.Uint64N(20), 1+r.Uint64N(40)
-		a.Weight, b.Order = 2, []scenario.Order{scenario.Random, scenario.Shuffle}[n%2]
+		a.Weight, b.Order = 2, []users.Order{users.Random, users.Shuffle}[n%2]
 		s.Groups = []scenario.Group{a, b}
 		times, capped := map[string][]time.Duration{}, false
 		for arrival := range schedule.New(s).All() {

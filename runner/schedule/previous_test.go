@@ -9,6 +9,7 @@ import (
 
 	"mfaload/runner/schedule"
 	"mfaload/scenario"
+	"mfaload/scenario/users"
 )
 
 // lap is a run of several: when it began on a clock of all, and what it asked.
@@ -62,12 +63,12 @@ func TestUsersGoOn(t *testing.T) {
 		t.Errorf("sequential: %s", got)
 	}
 	// Each run may ask all users, in another run's order.
-	if got := ask(func(g *scenario.Group) { g.Order, g.Exhausted = scenario.Once, scenario.Stop }, 100*ms,
+	if got := ask(func(g *scenario.Group) { g.Order, g.Exhausted = users.Once, scenario.Stop }, 100*ms,
 		time.Second); got != "ab cdeab" {
 		t.Errorf("once: %s", got)
 	}
-	whole := ask(func(g *scenario.Group) { g.Order = scenario.Shuffle }, time.Second)
-	parts := ask(func(g *scenario.Group) { g.Order = scenario.Shuffle }, 200*ms, 600*ms)
+	whole := ask(func(g *scenario.Group) { g.Order = users.Shuffle }, time.Second)
+	parts := ask(func(g *scenario.Group) { g.Order = users.Shuffle }, 200*ms, 600*ms)
 	if strings.ReplaceAll(parts, " ", "") != whole {
 		t.Errorf("shuffled: %s, and %s in two runs", whole, parts)
 	}
@@ -88,9 +89,9 @@ func TestCapsOverRuns(t *testing.T) {
 	for n := range 60 {
 		r := rand.New(rand.NewPCG(uint64(n), 5))
 		g := group("", 3+r.IntN(12))
-		g.Order = []scenario.Order{scenario.Sequential, scenario.Shuffle, scenario.Random}[n%3]
+		g.Order = []users.Order{users.Sequential, users.Shuffle, users.Random}[n%3]
 		g.MaxPerUser, g.PerUser = 2+r.Uint64N(6), time.Duration(r.IntN(40))*time.Second
-		if n%7 == 0 && g.Order != scenario.Random {
+		if n%7 == 0 && g.Order != users.Random {
 			g.Exhausted = scenario.Stop
 		}
 		times, given := map[string][]time.Duration{}, 0

@@ -63,7 +63,7 @@ type Schedule struct {
 type section struct {
 	start  time.Duration // since the start of the run
 	warmup bool
-	stages []stageSpan
+	stages []placedStage
 	cycles int           // how often the stages are run
 	cycle  time.Duration // how long they are once
 	once   float64       // R at the end of the first cycle
@@ -74,8 +74,8 @@ type section struct {
 	end    time.Duration // since the start of the run
 }
 
-// stageSpan is a stage with its place in its cycle's time and R.
-type stageSpan struct {
+// placedStage is a stage with its place in its cycle's time and R.
+type placedStage struct {
 	scenario.Stage
 	start         time.Duration
 	before, total float64
@@ -128,7 +128,7 @@ func newSection(start time.Duration, stages []scenario.Stage, cycles int) sectio
 	p := section{start: start, cycles: cycles}
 	for _, st := range stages {
 		total := st.Total()
-		p.stages = append(p.stages, stageSpan{st, p.cycle, p.once, total})
+		p.stages = append(p.stages, placedStage{st, p.cycle, p.once, total})
 		p.cycle += st.Duration
 		p.once += total
 	}

@@ -13,6 +13,7 @@ import (
 	"mfaload/measure"
 	"mfaload/runner/schedule"
 	"mfaload/scenario"
+	"mfaload/scenario/users"
 )
 
 func arrivals(s *scenario.Scenario, of *measure.Shard) []schedule.Arrival {
@@ -63,7 +64,7 @@ func randomLoad(random *rand.Rand) scenario.Load {
 
 // randomGroups are groups in any order, with enough users for some shards.
 func randomGroups(random *rand.Rand) (groups []scenario.Group) {
-	orders := []scenario.Order{scenario.Sequential, scenario.Shuffle, scenario.Random, scenario.Once}
+	orders := []users.Order{users.Sequential, users.Shuffle, users.Random, users.Once}
 	for i := range 1 + random.IntN(3) {
 		g := scenario.Group{Name: fmt.Sprint("g", i), Weight: 1 + random.IntN(5),
 			Order: orders[random.IntN(4)], Exhausted: scenario.Wrap}
@@ -71,9 +72,9 @@ func randomGroups(random *rand.Rand) (groups []scenario.Group) {
 			g.IDs = append(g.IDs, fmt.Sprintf("%s-%d", g.Name, u))
 		}
 		switch {
-		case g.Order == scenario.Random:
+		case g.Order == users.Random:
 			g.Exhausted = ""
-		case g.Order == scenario.Once || random.IntN(3) == 0:
+		case g.Order == users.Once || random.IntN(3) == 0:
 			g.Exhausted = scenario.Stop
 		}
 		if random.IntN(3) == 0 {
@@ -156,7 +157,7 @@ func compareArrivals(t *testing.T, s *scenario.Scenario, whole, together []sched
 			g.Exhausted == scenario.Stop && a.Withheld != b.Withheld {
 			t.Fatalf("arrival %d: %+v of the whole, %+v of a shard", k, a, b)
 		}
-		if g.Exhausted == scenario.Stop && g.Order != scenario.Shuffle && a.User.ID != b.User.ID {
+		if g.Exhausted == scenario.Stop && g.Order != users.Shuffle && a.User.ID != b.User.ID {
 			t.Fatalf("arrival %d asks %q, of a shard %q", k, a.User.ID, b.User.ID)
 		}
 	}
@@ -187,7 +188,7 @@ func TestUsersGoWhereTheirArrivalsAre(t *testing.T) {
 
 // Shards draw users independently of one another.
 func TestShardsDrawDifferently(t *testing.T) {
-	for _, order := range []scenario.Order{scenario.Shuffle, scenario.Random} {
+	for _, order := range []users.Order{users.Shuffle, users.Random} {
 		s := oneGroup(load(constant(100, 2*time.Second)))
 		s.Groups[0].IDs = nil
 		for i := range 200 {

@@ -130,13 +130,11 @@ func newAssigner(s *scenario.Scenario, slices []userSlice) *assigner {
 	return t
 }
 
-var orders = map[scenario.Order]users.Order{scenario.Shuffle: users.Shuffle, scenario.Random: users.Random}
-
 // plan is how a group hands out its users. Each group has a seed of its own.
 func plan(s *scenario.Scenario, group int) users.QueueOptions {
 	g := &s.Groups[group]
 	return users.QueueOptions{
-		Rows: g.Size(), Order: orders[g.Order], Seed: s.Load.Seed + uint64(group)<<48,
+		Rows: g.Size(), Order: g.Order, Seed: s.Load.Seed + uint64(group)<<48,
 		Stop: g.Exhausted == scenario.Stop, PerUser: g.PerUser, PerDay: g.MaxPerUser,
 	}
 }

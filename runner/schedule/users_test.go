@@ -10,11 +10,12 @@ import (
 
 	"mfaload/runner/schedule"
 	"mfaload/scenario"
+	"mfaload/scenario/users"
 )
 
 // group is a group of n users.
 func group(name string, n int) scenario.Group {
-	g := scenario.Group{Name: name, Weight: 1, Order: scenario.Sequential, Exhausted: scenario.Wrap}
+	g := scenario.Group{Name: name, Weight: 1, Order: users.Sequential, Exhausted: scenario.Wrap}
 	for i := range n {
 		g.IDs = append(g.IDs, name+string(rune('a'+i)))
 	}
@@ -43,11 +44,11 @@ func TestOrders(t *testing.T) {
 	if got := ask(func(*scenario.Group) {}); got != "abcdabcdab" {
 		t.Errorf("sequential: %s", got)
 	}
-	stopping := func(g *scenario.Group) { g.Order, g.Exhausted = scenario.Once, scenario.Stop }
+	stopping := func(g *scenario.Group) { g.Order, g.Exhausted = users.Once, scenario.Stop }
 	if got := ask(stopping); got != "abcd" {
 		t.Errorf("once: %s", got)
 	}
-	shuffled := ask(func(g *scenario.Group) { g.Order = scenario.Shuffle })
+	shuffled := ask(func(g *scenario.Group) { g.Order = users.Shuffle })
 	round := []byte(shuffled[:4])
 	slices.Sort(round)
 	if string(round) != "abcd" || shuffled[:4] != shuffled[4:8] || shuffled[:2] != shuffled[8:] {

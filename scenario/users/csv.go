@@ -26,7 +26,7 @@ func (s *scanner) csv(first []byte) error {
 	c := &csvFile{scanner: s}
 	if mark := separator.FindSubmatch(first); mark != nil {
 		if string(mark[1]) != "," {
-			s.bad(Problem{s.number, 1,
+			s.bad(RowProblem{s.number, 1,
 				fmt.Sprintf("%s asks a spreadsheet for another separator", Quote(first)),
 				"remove this line, and separate the columns with commas"})
 			return nil
@@ -84,7 +84,7 @@ func (t *csvFile) header() bool {
 		slices.ContainsFunc(t.fields, func(f PlacedText) bool { return namesUsers(f.Text) })
 	refuse := func(f PlacedText, text, remedy string) {
 		sound = false
-		t.bad(Problem{f.Line, f.Column, text, remedy})
+		t.bad(RowProblem{f.Line, f.Column, text, remedy})
 	}
 	for _, f := range t.fields {
 		name := string(f.Text)
@@ -162,7 +162,7 @@ func (t *csvFile) take() error {
 			!slices.ContainsFunc(extra, func(c PlacedText) bool { return len(c.Text) > 0 }) {
 			remedy = "remove the comma at the end of the row"
 		}
-		t.bad(Problem{t.fields[0].Line, 1,
+		t.bad(RowProblem{t.fields[0].Line, 1,
 			fmt.Sprintf("the row has %d fields, the header %d", len(t.fields), len(t.columns)), remedy})
 		return nil
 	}
@@ -205,12 +205,12 @@ func (t *csvFile) record(line []byte) error {
 		}
 		switch {
 		case errors.Is(err, errLong):
-			t.bad(Problem{place.Line, place.Column,
+			t.bad(RowProblem{place.Line, place.Column,
 				fmt.Sprintf("a quote is not closed within %d KB", MaxRow>>10),
 				`close it; a quote within quotes is written twice: ""`})
 			return errBroken
 		case errors.Is(err, io.EOF):
-			t.bad(Problem{place.Line, place.Column, "a quote is not closed",
+			t.bad(RowProblem{place.Line, place.Column, "a quote is not closed",
 				`close it; a quote within quotes is written twice: ""`})
 			return errBroken
 		case err != nil:
@@ -256,7 +256,8 @@ func (t *csvFile) quoted(line int) (PlacedText, error) {
 				if c.Text[0] == '=' {
 					remedy = "write the value alone, without the formula around it"
 				}
-				t.bad(Problem{line, c.Column + utf8.RuneCount(c.Text[:at]), "a quote stands within a field",
+				t.bad(RowProblem{line, c.Column + utf8.RuneCount(c.Text[:at]),
+					"a quote stands within a field",
 					remedy})
 				return c, errBroken
 			}
@@ -286,7 +287,7 @@ func (t *csvFile) quoted(line int) (PlacedText, error) {
 		case len(after) == 0:
 			return c, nil
 		case after[0] != ',':
-			t.bad(Problem{line, 1 + utf8.RuneCount(lineStart[:len(lineStart)-len(after)]),
+			t.bad(RowProblem{line, 1 + utf8.RuneCount(lineStart[:len(lineStart)-len(after)]),
 				"something stands between a quote and the comma",
 				`remove it; a quote within quotes is written twice: ""`})
 			return c, errBroken

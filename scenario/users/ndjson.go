@@ -79,7 +79,7 @@ type jsonLine struct {
 // refuse notes a problem at an offset of the line.
 func (o *jsonLine) refuse(offset int, text, remedy string) {
 	o.sound = false
-	o.bad(Problem{o.number, o.column(offset), text, remedy})
+	o.bad(RowProblem{o.number, o.column(offset), text, remedy})
 }
 
 func (o *jsonLine) column(offset int) int {

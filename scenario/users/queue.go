@@ -7,16 +7,19 @@ import (
 	"time"
 )
 
-// Order is the order in which users are asked.
-type Order int
+// Order is the order in which a group's users are asked. The zero value stands for
+// Sequential.
+type Order string
 
 const (
-	// Sequential is the file's order.
-	Sequential Order = iota
-	// Shuffle is a seeded permutation; in the next round it is the same.
-	Shuffle
-	// Random draws each user independently of the others, by a seed.
-	Random
+	// Sequential is the order of the list or file.
+	Sequential Order = "sequential"
+	// Shuffle is a permutation by the scenario's seed, the same in each round.
+	Shuffle Order = "shuffle"
+	// Random draws each user independently of the others, by the scenario's seed.
+	Random Order = "random"
+	// Once is Sequential, and nobody is asked twice: its queue stops after a lap.
+	Once Order = "once"
 )
 
 // QueueOptions says how a queue hands out users.

@@ -29,8 +29,8 @@ type PlacedText struct {
 	Line, Column int
 }
 
-// Problem is what is wrong at a place of a file.
-type Problem struct {
+// RowProblem is what is wrong at a place of a file.
+type RowProblem struct {
 	Line, Column int
 	Text, Remedy string
 }
@@ -39,7 +39,7 @@ type Problem struct {
 // that is no space is a {, CSV with a header otherwise. It calls row for each
 // user and bad for each problem, and holds one row in memory at a time. The
 // error is one of reading, or that of row, which ends the scan.
-func Scan(r io.Reader, row func(*Row) error, bad func(Problem)) error {
+func Scan(r io.Reader, row func(*Row) error, bad func(RowProblem)) error {
 	s := &scanner{lines: lines{r: bufio.NewReaderSize(r, MaxRow)}, row: row, bad: bad}
 	mark := []byte("\uFEFF")
 	start, err := s.r.Peek(startLength)
@@ -50,16 +50,16 @@ func Scan(r io.Reader, row func(*Row) error, bad func(Problem)) error {
 		return err
 	}
 	if text, remedy := form.Foreign(start); text != "" {
-		bad(Problem{1, 1, text, remedy})
+		bad(RowProblem{1, 1, text, remedy})
 		return nil
 	}
 	err = s.scan()
 	switch {
 	case errors.Is(err, errLong) && s.cr:
-		bad(Problem{s.number, 1, loneCR, loneCRRemedy})
+		bad(RowProblem{s.number, 1, loneCR, loneCRRemedy})
 		return nil
 	case errors.Is(err, errLong):
-		bad(Problem{s.number, 1, fmt.Sprintf("a row has more than %d KB", MaxRow>>10),
+		bad(RowProblem{s.number, 1, fmt.Sprintf("a row has more than %d KB", MaxRow>>10),
 			"shorten it, or close the quote that holds it together"})
 		return nil
 	}
@@ -73,7 +73,7 @@ const startLength = 64
 type scanner struct {
 	lines
 	row  func(*Row) error
-	bad  func(Problem)
+	bad  func(RowProblem)
 	user Row // the one that is shown to row
 	rows int
 }
@@ -82,7 +82,7 @@ func (s *scanner) scan() error {
 	line, err := s.filled()
 	switch {
 	case errors.Is(err, io.EOF):
-		s.bad(Problem{1, 1, "the file is empty",
+		s.bad(RowProblem{1, 1, "the file is empty",
 			"write a first line userID, and one user's ID in each line below"})
 		return nil
 	case err != nil:
@@ -90,12 +90,12 @@ func (s *scanner) scan() error {
 	case bytes.TrimLeft(line, " \t")[0] == '{':
 		return s.ndjson(line)
 	case bytes.TrimLeft(line, " \t")[0] == '[':
-		s.bad(Problem{s.number, 1, "the file is a JSON array",
+		s.bad(RowProblem{s.number, 1, "the file is a JSON array",
 			"write one object a line, without brackets and commas: jq -c '.[]' makes that of an array of " +
 				"objects"})
 		return nil
 	case bytes.IndexByte(line, '\r') >= 0:
-		s.bad(Problem{s.number, 1, loneCR, loneCRRemedy})
+		s.bad(RowProblem{s.number, 1, loneCR, loneCRRemedy})
 		return nil
 	}
 	return s.csv(line)
@@ -104,7 +104,7 @@ func (s *scanner) scan() error {
 // emit hands a row over.
 func (s *scanner) emit() error {
 	if s.rows++; s.rows > MaxRows {
-		s.bad(Problem{int(s.user.Line), int(s.user.Column),
+		s.bad(RowProblem{int(s.user.Line), int(s.user.Column),
 			fmt.Sprintf("the file has more than %d users", MaxRows), "split the users over several files"})
 		return errEnough
 	}
@@ -130,12 +130,12 @@ const exampleID = "788d4931-6936-43f2-82ff-178f5762298a"
 
 func (s *scanner) badID(c PlacedText) {
 	if len(bytes.TrimSpace(c.Text)) == 0 {
-		s.bad(Problem{c.Line, c.Column, "userID is empty",
+		s.bad(RowProblem{c.Line, c.Column, "userID is empty",
 			"write an ID such as " + exampleID + ", or remove the row"})
 		return
 	}
 	text, remedy := malformed(c.Text)
-	s.bad(Problem{c.Line, c.Column, fmt.Sprintf("userID: %s %s", Quote(c.Text), text), remedy})
+	s.bad(RowProblem{c.Line, c.Column, fmt.Sprintf("userID: %s %s", Quote(c.Text), text), remedy})
 }
 
 // Quote is a text of a file as a message shows it, without people.

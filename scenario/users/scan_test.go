@@ -33,7 +33,7 @@ func scan(t testing.TB, text string) (got []string) {
 		}
 		got = append(got, s)
 		return nil
-	}, func(p users.Problem) {
+	}, func(p users.RowProblem) {
 		if p.Remedy == "" {
 			t.Errorf("no remedy for %s", p.Text)
 		}
@@ -197,7 +197,7 @@ func TestFilesOfSpreadsheetsAndEditors(t *testing.T) {
 	} {
 		var got []string
 		if err := users.Scan(strings.NewReader(text), func(*users.Row) error { return nil },
-			func(p users.Problem) {
+			func(p users.RowProblem) {
 				got = append(got, fmt.Sprintf("%d:%d %s: %s", p.Line, p.Column, p.Text, p.Remedy))
 			}); err != nil {
 			t.Errorf("%.60q: %v", text, err)
@@ -211,7 +211,7 @@ func TestFilesOfSpreadsheetsAndEditors(t *testing.T) {
 // An error of reading, or of the caller, ends a scan and is its error.
 func TestScanErrors(t *testing.T) {
 	cause := errors.New("cause")
-	nothing := func(users.Problem) {}
+	nothing := func(users.RowProblem) {}
 	for _, text := range []string{"userID\n" + idA + "\n", "userID,policy\n" + idA + ",\n",
 		`{"userID":"` + idA + `"}` + "\n"} {
 		broken := io.MultiReader(strings.NewReader(text), &failing{cause})
@@ -267,7 +267,7 @@ func FuzzCSV(f *testing.F) {
 		if err := users.Scan(strings.NewReader(text), func(r *users.Row) error {
 			got = append(got, place{r.ID.String(), int(r.Line), int(r.Column)})
 			return nil
-		}, func(p users.Problem) {
+		}, func(p users.RowProblem) {
 			problems++
 			if p.Line < 1 || p.Line > 1+strings.Count(text, "\n") || p.Column < 1 || p.Text == "" ||
 				p.Remedy == "" {
@@ -308,7 +308,7 @@ func FuzzNDJSON(f *testing.F) {
 			}
 			told[int(r.Line)] = true
 			return nil
-		}, func(p users.Problem) {
+		}, func(p users.RowProblem) {
 			if p.Line < 1 || p.Line > len(lines) || p.Column < 1 || p.Text == "" || p.Remedy == "" {
 				t.Errorf("not explained: %+v", p)
 			}
@@ -335,7 +335,7 @@ func TestOtherFilesAreNotShown(t *testing.T) {
 		`{"` + secret + `":1,"` + secret + `":2}`, `{"a":` + secret + `}`, `["` + secret + `"]`,
 	} {
 		err := users.Scan(strings.NewReader(text), func(*users.Row) error { return nil },
-			func(p users.Problem) {
+			func(p users.RowProblem) {
 				if strings.Contains(p.Text+p.Remedy, secret) || strings.Contains(p.Text+p.Remedy, "hunter2") {
 					t.Errorf("%q: %s: %s", text, p.Text, p.Remedy)
 				}

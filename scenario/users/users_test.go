@@ -232,7 +232,7 @@ func TestShuffleAndRandomAreEven(t *testing.T) {
 				chi += (float64(k) - n/rows) * (float64(k) - n/rows) / (n / rows)
 			}
 			if chi > 27.88 { // 9 degrees of freedom
-				t.Errorf("order %d, place %d: chi-squared %.1f of %v", order, place, chi, seen)
+				t.Errorf("order %s, place %d: chi-squared %.1f of %v", order, place, chi, seen)
 			}
 		}
 	}
