@@ -31,7 +31,8 @@ func TestStringsOfAScan(t *testing.T) {
 // whatever place of a text that they take.
 func TestQuickFormsAreThePatterns(t *testing.T) {
 	for _, text := range []string{"03e1897e-33b0-40b9-b54e-68236769b1fa",
-		"03E1897E-33B0-40B9-B54E-68236769B1FA", "2021-11-16T19:35:54Z", "2021-11-16T19:35:54.554Z", "OTP_REQUIRED"} {
+		"03E1897E-33B0-40B9-B54E-68236769B1FA", "2021-11-16T19:35:54Z", "2021-11-16T19:35:54.554Z",
+		"OTP_REQUIRED"} {
 		for at := range len(text) {
 			for b := range 128 {
 				changed := text[:at] + string(rune(b)) + text[at+1:]
