@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	texts "mfaload/internal/text"
 )
 
 // shapePrefix begins the names of the rules that a document need not list: one
@@ -235,6 +237,5 @@ func (c *Contract) nearestRule(name string) string {
 			names = append(names, ru.Name)
 		}
 	}
-	best, _ := nearest(name, names)
-	return best
+	return texts.Nearest(name, names, 0)
 }

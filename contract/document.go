@@ -12,6 +12,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	texts "mfaload/internal/text"
 	"mfaload/internal/yamldoc"
 )
 
@@ -225,4 +226,27 @@ func (d *sourceText) isTrue(n *yaml.Node, what string) {
 	if n.ShortTag() != "!!bool" || n.Value != "true" {
 		d.fail(n, "%s must be true: write true or leave it out", what)
 	}
+}
+
+// suggestion says which of the choices was probably meant.
+func suggestion(word string, choices []string) string {
+	if len(choices) == 0 {
+		return "there is none to choose from"
+	}
+	if best := texts.Nearest(word, choices, 3); best != "" {
+		return fmt.Sprintf("did you mean %q?", clip(best))
+	}
+	list := strings.Join(choices[:min(len(choices), 40)], ", ")
+	if len(list) > 400 {
+		list = strings.ToValidUTF8(list[:400], "") + "…"
+	}
+	return "use one of " + list
+}
+
+// clip bounds a text that an error message repeats.
+func clip(s string) string {
+	if len(s) > 80 {
+		return strings.ToValidUTF8(s[:80], "") + "…"
+	}
+	return s
 }

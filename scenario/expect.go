@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	texts "mfaload/internal/text"
 	"mfaload/scenario/form"
 )
 
@@ -90,7 +91,7 @@ func parseWord(text, noun string, known []string) (string, *form.Flaw) {
 	}
 	best := form.Nearest(text, known)
 	switch {
-	case best != "" && form.Distance(strings.ToUpper(text), best) <= 2:
+	case best != "" && texts.Distance(strings.ToUpper(text), best) <= 2:
 		return "", form.NewFlaw("is unknown", fmt.Sprintf("did you mean %q?", best))
 	case !upperCaseWord.MatchString(text):
 		return "", &form.Flaw{Reason: "is not " + noun + ": upper-case words joined by _"}

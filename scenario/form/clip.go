@@ -1,6 +1,12 @@
 package form
 
-import "regexp"
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	texts "mfaload/internal/text"
+)
 
 var (
 	address = regexp.MustCompile(`([^\s@"'<>(),;:=\\/])[^\s@"'<>(),;:=\\/]*@[^\s@"'<>(),;:\\/]+`)
@@ -29,3 +35,24 @@ func Clip(s string) string {
 	}
 	return s
 }
+
+// Suggestion says which of the choices a mistyped word stands for, and returns
+// that choice; where none is near, it lists them.
+func Suggestion(word string, choices []string) (remedy, meant string) {
+	if best := Nearest(word, choices); best != "" {
+		return fmt.Sprintf("did you mean %q?", Clip(best)), best
+	}
+	const most = 40
+	list := make([]string, 0, most)
+	for _, c := range choices[:min(len(choices), most)] {
+		list = append(list, Clip(c))
+	}
+	more := ""
+	if len(choices) > most {
+		more = ", …"
+	}
+	return "use one of " + strings.Join(list, ", ") + more, ""
+}
+
+// Nearest returns the choice that a mistyped word is nearest to, or "" for none.
+func Nearest(word string, choices []string) string { return texts.Nearest(word, choices, 4) }
