@@ -34,6 +34,7 @@ type runFlags struct {
 	yes       bool
 	shard     shardFlags
 	fleet     fleetFlags
+	duet      duetFlags
 }
 
 func newRun(a *app) *cobra.Command {
@@ -63,6 +64,9 @@ a terminal it has to be confirmed; elsewhere --yes does that. A user of such a
 host gets at most 10 requests in a day, unless the scenario's maxPerUser says
 otherwise: a run that would send more is refused.
 
+With --against OTHER each request also goes to the target of the scenario OTHER, at
+the same instants, and the two are compared.
+
 With --plan nothing is sent: what a run would send is printed instead, by stage
 and by group, with the messages that real users could receive, the workers that
 it takes, and a plot of the rate.`,
@@ -89,6 +93,9 @@ it takes, and a plot of the rate.`,
 			local := c.Flags().Changed("shards")
 			tolerated, err := flags.checkLocal(local)
 			if err != nil {
+				return usage(c, err)
+			}
+			if err := flags.duet.check(flags, local); err != nil {
 				return usage(c, err)
 			}
 			if flags.plan.wanted {
@@ -119,6 +126,7 @@ it takes, and a plot of the rate.`,
 	addFormats(c, &flags.formats)
 	flags.view.add(c)
 	flags.baseline.add(c)
+	flags.duet.add(c)
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false,
 		"start a run against a host that is not this machine without asking")
 	flags.shard.add(c)
@@ -150,8 +158,14 @@ func (a *app) plan(file string, flags *runFlags, latency time.Duration) error {
 		return err
 	}
 	s := in.Scenario
-	return a.printPlan(s, &flags.plan, latency, flags.fleet.shards, shards.TokenFetches(s,
+	err = a.printPlan(s, &flags.plan, latency, flags.fleet.shards, shards.TokenFetches(s,
 		flags.fleet.shards))
+	duet, failed := flags.duet.open(flags.contract.loader(a), file)
+	if err = errors.Join(err, failed); err != nil || duet == nil {
+		return err
+	}
+	defer duet.close()
+	return a.planDuet(duet, &flags.plan, latency)
 }
 
 func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) (err error) {
@@ -165,6 +179,11 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) 
 	if err != nil {
 		return err
 	}
+	duet, err := flags.duet.open(flags.contract.loader(a), file)
+	if err != nil {
+		return err
+	}
+	defer duet.close()
 	dir, err := session.NewFolder(part.folder(s.Name), flags.out, flags.overwrite)
 	if err != nil {
 		return err
@@ -181,6 +200,11 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) 
 	if err := a.consent(s, flags.yes); err != nil {
 		return err
 	}
+	if duet != nil {
+		if err := a.consentDuet(s, duet, flags.yes); err != nil {
+			return err
+		}
+	}
 	view, err := flags.view.open(a)
 	if err != nil {
 		return err
@@ -192,7 +216,16 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) 
 	ctx, interrupted := a.interruptible(ctx, dir.Kept)
 	defer interrupted()
 	dir.Provenance = provenance(parts, termsOf(s, part))
-	m, err := a.send(ctx, in, dir, flags.answers, view, part)
+	var m *measure.Measurement
+	if duet == nil {
+		m, err = a.send(ctx, in, dir, flags.answers, view, part)
+	} else if err = duet.prepare(dir, flags.overwrite); err == nil {
+		defer duet.folder.Unlock()
+		m, err = a.sendBoth(ctx, in, dir, flags.answers, view, duet)
+	}
+	if err == nil && duet != nil {
+		earlier, err = duet.judge(flags.baseline)
+	}
 	if err != nil {
 		return err
 	}
@@ -240,25 +273,45 @@ func endResults(dir *session.Folder, err error) error {
 func (a *app) send(ctx context.Context, in *session.Inputs, dir *session.Folder, answers int, view *view,
 	part part) (*measure.Measurement, error) {
 	defer session.KeepHeapSmall(a.env.lookup)()
-	op, stop, err := a.operation(in.Scenario, in.Contract)
+	to, err := a.ready(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	defer stop()
-	if err := op.Preflight(ctx); err != nil {
-		return nil, notStarted(ctx, err)
-	}
+	defer to.stop()
 	if a.await(ctx, part); ctx.Err() != nil {
 		return nil, notStarted(ctx, ctx.Err())
 	}
-	m, err := a.measure(ctx, in.Scenario, op, dir, answers, view, part)
+	m, err := a.measure(ctx, in.Scenario, to.operation, dir, answers, view, part)
+	return m, couldNotStart(ctx, err)
+}
+
+// readyTarget is a target that was found to be there.
+type readyTarget struct {
+	operation *pingone.Operation
+	stop      func()
+}
+
+// ready makes what sends to the scenario's target, and tries whether it is there.
+func (a *app) ready(ctx context.Context, in *session.Inputs) (t readyTarget, err error) {
+	if t.operation, t.stop, err = a.operation(in.Scenario, in.Contract); err != nil {
+		return t, err
+	}
+	if err := t.operation.Preflight(ctx); err != nil {
+		t.stop()
+		return t, notStarted(ctx, err)
+	}
+	return t, nil
+}
+
+// couldNotStart is the error of a run with what it means if that had to wait for its start.
+func couldNotStart(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, runner.ErrLate):
-		return nil, late(err)
+		return late(err)
 	case errors.Is(err, runner.ErrCancelled):
-		return nil, notStarted(ctx, err)
+		return notStarted(ctx, err)
 	}
-	return m, err
+	return err
 }
 
 func notStarted(ctx context.Context, err error) error {
@@ -300,11 +353,13 @@ func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Ope
 		dir,
 		a.ui.tell,
 	)
-	done, err := view.begin(ctx, s.Name, run.Runner)
-	if err != nil {
-		return nil, err
+	if view != nil {
+		done, err := view.begin(ctx, s.Name, run.Runner)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
 	}
-	defer done()
 	return run.Run(ctx, runner.Start{At: part.startAt})
 }
 
