@@ -71,8 +71,8 @@ func (f *duetFlags) open(l *session.Loader, file string) (*duet, error) {
 		return nil, err
 	}
 	if s.Load.Until != "" {
-		return nil, &exitError{exitUsage, fmt.Errorf("--against compares two runs of one length, and load.until ends "+
-			"each when it is decided\n%s", hint("leave load.until out"))}
+		return nil, &exitError{exitUsage, fmt.Errorf("--against compares two runs of one length, and "+
+			"load.until ends each when it is decided\n%s", hint("leave load.until out"))}
 	}
 	s.Target = other.Target
 	in, err := l.Complete(s)
@@ -91,15 +91,16 @@ func (d *duet) close() {
 // consent asks for the other side too. Users whom both sides send requests for get twice as many.
 func (a *app) consentDuet(s *scenario.Scenario, d *duet, yes bool) error {
 	other := d.inputs.Scenario
-	if s.Target.AuthPath == other.Target.AuthPath && s.Target.EnvID == other.Target.EnvID && s.Target.IsRemote() {
+	ours, others := &s.Target, &other.Target
+	if ours.IsRemote() && ours.AuthPath == others.AuthPath && ours.EnvID == others.EnvID {
 		p := session.Plan(s, 0)
 		for i := range p.Groups {
 			g := &p.Groups[i]
 			g.PerUserDay, g.UsersNeeded = 2*g.PerUserDay, 2*cmp.Or(g.UsersNeeded, uint64(g.Users))
 		}
 		if err := withinCaps(p); err != nil {
-			return &exitError{exitUsage, fmt.Errorf("both sides send to one environment, so its users get twice as "+
-				"many: %w", err)}
+			return &exitError{exitUsage, fmt.Errorf("both sides send to one environment, so its users "+
+				"get twice as many: %w", err)}
 		}
 	}
 	return a.consent(other, yes)
