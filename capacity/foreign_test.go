@@ -103,6 +103,7 @@ type session struct {
 	served model.Service
 	random *rand.Rand
 	now    time.Duration
+	sent   int
 	limits []capacity.Criterion
 	terms  *scenario.Scenario
 }
@@ -183,6 +184,7 @@ func (s *session) try(_ context.Context, a capacity.TrialSpec) (*capacity.Outcom
 
 // request is what becomes of a request at a time of the trial.
 func (s *session) request(at time.Duration) *measure.Observation {
+	s.sent++
 	done, refused := s.served.Arrive(s.now + at)
 	o := &measure.Observation{Intended: at, Sent: at, Done: done - s.now + time.Millisecond,
 		Label: "201 OTP_REQUIRED", AsExpected: true}
@@ -451,6 +453,39 @@ func TestSlowRecoveryIsSaid(t *testing.T) {
 	if reasons := strings.Join(found.Result().Reasons, "\n"); !strings.Contains(reasons,
 		"to get back to its former response time") || found.High < 200 {
 		t.Errorf("%s\n%s", reasons, trialsText(found))
+	}
+}
+
+// What is waited and sent until a service is back counts against the budget and the
+// cap of requests.
+func TestRecoveryCounts(t *testing.T) {
+	f := foreigners()[1]
+	c := short()
+	c.StartRate = 640
+	search := func(requestsMax uint64) (*session, *capacity.SearchResult) {
+		s := f.session(1)
+		found, err := capacity.Search(context.Background(),
+			capacity.SearchOptions{Capacity: c, Limits: s.limits, MaxRequests: requestsMax}, s.try)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s, found
+	}
+	s, found := search(0)
+	waited, sent := time.Duration(0), 0.0
+	for _, tr := range found.Trials {
+		if tr.Recovered != nil {
+			waited += tr.Recovered.Took
+			sent += tr.Recovered.Sent
+		}
+	}
+	if off := (found.Took - s.now).Abs(); waited < 10*time.Second || off > time.Second {
+		t.Errorf("it took %v, %v of them until the service was back, and says %v", s.now, waited, found.Took)
+	}
+	requestsMax := s.sent - int(sent/2)
+	if again, capped := search(uint64(requestsMax)); sent < 50 || again.sent > requestsMax {
+		t.Errorf("%d requests of %d, %v of them until the service was back: %s", again.sent, requestsMax, sent,
+			capped.Why)
 	}
 }
 

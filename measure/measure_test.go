@@ -14,6 +14,20 @@ import (
 	"mfaload/measure"
 )
 
+// A TLS handshake that took no time was one; a connection without TLS had none.
+func TestConnectionsCountHandshakes(t *testing.T) {
+	r := measure.NewRecorder(1, nil, 0)
+	r.RecordConnection(false, time.Millisecond, 0, true)
+	r.RecordConnection(false, time.Millisecond, -1, false)
+	m, err := r.Measurement()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := m.Main.Connections; c.Opened != 2 || c.Handshake.Count() != 1 || c.Resumed != 1 {
+		t.Errorf("%d opened, %d handshakes, %d resumed", c.Opened, c.Handshake.Count(), c.Resumed)
+	}
+}
+
 func TestHistogramPercentiles(t *testing.T) {
 	for name, h := range map[string]*measure.Histogram{"dense": measure.NewHistogram(),
 		"sparse": measure.NewSparse()} {

@@ -226,6 +226,17 @@ func TestMergeCommutesAndAssociates(t *testing.T) {
 	}
 }
 
+// What the parts of a run lost adds up, and that one was interrupted is not forgotten.
+func TestMergeAddsWhatWasLost(t *testing.T) {
+	parts := parted(t, 5, 900, 3)
+	for i, unread := range []int64{2, 3} {
+		parts[i].Interrupted, parts[i].Rebuilt = true, &measure.Rebuilt{Unread: unread}
+	}
+	if m := merge(t, parts...); !m.Interrupted || m.Rebuilt == nil || m.Rebuilt.Unread != 5 {
+		t.Errorf("interrupted %v, %+v", m.Interrupted, m.Rebuilt)
+	}
+}
+
 // A field that is added to a measurement is lost in merging unless merging knows
 // it: it then shows here.
 func TestMergeForgetsNoField(t *testing.T) {

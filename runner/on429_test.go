@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"sync"
 	"testing"
@@ -15,19 +16,20 @@ import (
 	"mfaload/scenario"
 )
 
-// limiter is a service that answers 429 at some times of the run.
+// limiter is a service that answers 429, or another status, at some times of the run.
 type limiter struct {
 	service
 	start   time.Time
 	refuses func(at time.Duration) bool
 	header  contract.Fields // of a 429
+	status  int
 	mu      sync.Mutex
 	sent    []time.Duration
 }
 
 func newLimiter(took time.Duration, refuses func(at time.Duration) bool, header contract.Fields) *limiter {
 	return &limiter{service: service{answer: takes(took)}, start: time.Now(), refuses: refuses,
-		header: header}
+		header: header, status: http.StatusTooManyRequests}
 }
 
 func (l *limiter) Send(ctx context.Context, u scenario.User, ex *contract.Exchange) error {
@@ -37,7 +39,7 @@ func (l *limiter) Send(ctx context.Context, u scenario.User, ex *contract.Exchan
 	l.mu.Unlock()
 	err := l.service.Send(ctx, u, ex)
 	if l.refuses(at) {
-		ex.Status, ex.Header = 429, append(ex.Header, l.header...)
+		ex.Status, ex.Header = l.status, append(ex.Header, l.header...)
 	}
 	return err
 }
@@ -259,4 +261,21 @@ func TestContinueAfterA429(t *testing.T) {
 			t.Errorf("%d sent, %d answers were 429, %v", m.Main.Sent(), limited, m.Pauses)
 		}
 	})
+}
+
+// A 503 turns a request away where it says when to come again; else it is a response like
+// any other.
+func TestUnavailableIsRefusedWithRetryAfter(t *testing.T) {
+	for _, header := range []contract.Fields{nil, retryAfter("1")} {
+		synctest.Test(t, func(t *testing.T) {
+			op := newLimiter(50*ms, func(time.Duration) bool { return true }, header)
+			op.status = http.StatusServiceUnavailable
+			m := run(t, t.Context(), oneGroup(load(constant(10, time.Second))), op)
+			for _, c := range m.Main.Cells {
+				if c.Refused != (header != nil) || c.RateLimited > 0 {
+					t.Errorf("with %v: refused %v, %d rate limited", header, c.Refused, c.RateLimited)
+				}
+			}
+		})
+	}
 }
