@@ -354,37 +354,11 @@ func (b *acceptPathBuilder) choice(n *acceptNode, w *keyword) {
 		ids: b.ids + 1<<32, branch: true}
 	var branches []*acceptNode
 	for _, branch := range w.branches {
-		branches = append(branches, inner.node([]*schema{branch}, names(&schemaTree{}, branch), nil))
+		var p *schemaTree
+		branches = append(branches, inner.node([]*schema{branch}, p.with(branch, unnoted), nil))
 	}
 	n.choices = append(n.choices, choice{branches, w.name == "oneOf"})
 	if inner.gaveUp != "" {
 		b.giveUp(inner.gaveUp)
 	}
-}
-
-// names adds the members that a schema names, without its rules: what fails in
-// a branch is the branch's.
-func names(p *schemaTree, s *schema) *schemaTree {
-	for name, child := range s.properties {
-		if p.members == nil {
-			p.members = map[string]*schemaTree{}
-		}
-		if p.members[name] == nil {
-			p.members[name] = &schemaTree{}
-		}
-		names(p.members[name], child)
-	}
-	for part, to := range map[*schema]**schemaTree{s.others: &p.others, s.items: &p.items} {
-		if part == nil {
-			continue
-		}
-		if *to == nil {
-			*to = &schemaTree{}
-		}
-		names(*to, part)
-	}
-	for _, part := range slices.Concat(s.same, s.branches) {
-		names(p, part)
-	}
-	return p
 }

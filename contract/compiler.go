@@ -200,7 +200,7 @@ func (k *compiler) places() {
 	all := &k.contract.responses
 	for status := range len(k.contract.acceptPaths) {
 		if resp := all.of(status); resp != nil && resp.schema != nil && resp.root == nil {
-			resp.root = k.mergeInto(nil, resp.schema, true)
+			resp.root = resp.root.with(resp.schema, k.noteKeywords)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -227,4 +228,105 @@ func (s *schema) hold(to *[]*schema, part *schema) {
 	if s.add(part) != nil {
 		*to = append(*to, part)
 	}
+}
+
+// schemaTree is everything that the document says about the values at one place of
+// a response: a node of the tree that results when references, allOf and
+// branches are followed.
+type schemaTree struct {
+	members map[string]*schemaTree // by name
+	others  *schemaTree            // members without a name of their own; nil: not described
+	items   *schemaTree
+	checks  []keywordCheck
+}
+
+// keywordCheck says that a value of these types is looked at by a rule.
+type keywordCheck struct {
+	rule  *rule
+	types jsonType
+}
+
+// add adds what a schema says, after note has seen it. What a branch finds is reported
+// by its anyOf or oneOf, so it counts for names but is not noted.
+func (p *schemaTree) add(s *schema, note func(p *schemaTree, s *schema)) {
+	note(p, s)
+	if s.properties != nil && p.members == nil {
+		p.members = map[string]*schemaTree{}
+	}
+	// In order, for rules get their numbers here.
+	for _, name := range slices.Sorted(maps.Keys(s.properties)) {
+		p.members[name] = p.members[name].with(s.properties[name], note)
+	}
+	p.others = p.others.with(s.others, note)
+	p.items = p.items.with(s.items, note)
+	for _, part := range s.same {
+		p.add(part, note)
+	}
+	for _, part := range s.branches {
+		p.add(part, unnoted)
+	}
+}
+
+// with is the tree, or a new one, to which a schema was added; nil where there is neither.
+func (p *schemaTree) with(s *schema, note func(p *schemaTree, s *schema)) *schemaTree {
+	if s == nil {
+		return p
+	}
+	if p == nil {
+		p = &schemaTree{}
+	}
+	p.add(s, note)
+	return p
+}
+
+func unnoted(*schemaTree, *schema) {}
+
+// noteKeywords gives a schema's keywords their rules and enters them as checks.
+func (k *compiler) noteKeywords(p *schemaTree, s *schema) {
+	for i := range s.keywords {
+		w := &s.keywords[i]
+		if w.rule == nil {
+			w.rule = k.keywordRule(w.name)
+		}
+		k.carried[w.rule] = true
+		p.checks = append(p.checks, keywordCheck{w.rule, s.looksAt(w)})
+	}
+}
+
+// looksAt narrows a keyword's types to those that the schema's type lets pass.
+func (s *schema) looksAt(w *keyword) jsonType {
+	switch {
+	case w.name == "type" || s.types == 0:
+		return w.types
+	case s.types&typeNumber != 0:
+		return w.types & (s.types | typeInteger)
+	}
+	return w.types & s.types
+}
+
+// member is the place of a named member, or nil where it is not described.
+func (p *schemaTree) member(name string) *schemaTree {
+	if m := p.members[name]; m != nil {
+		return m
+	}
+	return p.others
+}
+
+// has says whether some response could have a value there.
+func (p *schemaTree) has(at path) bool {
+	if p == nil {
+		return false
+	}
+	if len(at) == 0 {
+		return true
+	}
+	if !at[0].any {
+		return p.members[at[0].name].has(at[1:])
+	}
+	for name, m := range p.members {
+		if at[0].fits(name) && m.has(at[1:]) {
+			return true
+		}
+	}
+	return p.others.has(at[1:]) || at[0].suffix == "" && p.items.has(at[1:])
 }
