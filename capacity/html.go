@@ -141,9 +141,9 @@ func (r *Result) responseChart(rows []TrialRow) *chart.Chart {
 	} {
 		y := column(rows, q.of)
 		low, high = min(low, slices.Min(y)), max(high, slices.Max(y))
-		c.Series = append(c.Series, chart.Series{Name: q.name, Kind: chart.Line, Look: q.look,
+		c.Series = append(c.Series, chart.Trace{Name: q.name, Kind: chart.Line, Look: q.look,
 			X: column(rows, offered), Y: y},
-			chart.Series{Kind: chart.Dots, Look: q.look, X: column(rows, offered), Y: y})
+			chart.Trace{Kind: chart.Dots, Look: q.look, X: column(rows, offered), Y: y})
 	}
 	c.Y = chart.Log(max(low, 0.001), max(high, 0.002), 0.001, "ms")
 	for _, row := range rows {
@@ -163,7 +163,7 @@ func (r *Result) throughputChart(rows []TrialRow) *chart.Chart {
 		"while the trial lasted. As long as the service keeps up, that is the dashed line.")
 	top := rows[len(rows)-1].Rate
 	c.Y = chart.Linear(0, top, "/s")
-	c.Series = []chart.Series{
+	c.Series = []chart.Trace{
 		{Name: "offered", Kind: chart.Dashed, Look: chart.Faint, X: []float64{0, top}, Y: []float64{0, top}},
 		{Name: "as expected", Kind: chart.Line, Look: chart.One, X: column(rows, offered),
 			Y: column(rows, good)},
@@ -192,7 +192,7 @@ func (r *Result) errorChart(rows []TrialRow) *chart.Chart {
 	}
 	y := column(rows, share)
 	c.Y = chart.Linear(0, max(slices.Max(y), 0.1), "%")
-	c.Series = []chart.Series{{Name: "errors", Kind: chart.Line, Look: chart.Bad, X: column(rows, offered),
+	c.Series = []chart.Trace{{Name: "errors", Kind: chart.Line, Look: chart.Bad, X: column(rows, offered),
 		Y: y},
 		{Kind: chart.Dots, Look: chart.Bad, X: column(rows, offered), Y: y}}
 	c.Table.Head = []string{"rate", "errors", "429", "without answer"}
@@ -217,7 +217,7 @@ func (r *Result) flightChart(rows []TrialRow) *chart.Chart {
 	counted, expected := column(rows, inFlight), column(rows, law)
 	low, high := slices.Min(append(counted, expected...)), slices.Max(append(counted, expected...))
 	c.Y = chart.Log(max(low, 0.01), max(high, 0.1), 0.01, "")
-	c.Series = []chart.Series{
+	c.Series = []chart.Trace{
 		{Name: "by their times", Kind: chart.Dashed, Look: chart.Faint, X: column(rows, offered),
 			Y: expected},
 		{Name: "counted", Kind: chart.Line, Look: chart.Four, X: column(rows, offered), Y: counted},
@@ -262,7 +262,7 @@ func (r *Result) lawChart(rows []TrialRow) *chart.Chart {
 		}
 	}
 	c.Table.Head = []string{"in flight", "measured", "law"}
-	c.Series = []chart.Series{
+	c.Series = []chart.Trace{
 		{Name: "95 % band", Kind: chart.Band, Look: chart.One, X: n, Y: high, Base: low},
 		{Name: "law", Kind: chart.Line, Look: chart.One, X: n, Y: fitted},
 		{Name: "trials", Kind: chart.Dots, Look: chart.Two, X: x, Y: y},
@@ -283,7 +283,7 @@ func (s *Soak) chart() *chart.Chart {
 			x = append(x, (float64(k)+0.5)*s.Block)
 		}
 		low, high = min(low, slices.Min(d.Values)), max(high, slices.Max(d.Values))
-		c.Series = append(c.Series, chart.Series{Name: d.Percentile, Kind: chart.Line,
+		c.Series = append(c.Series, chart.Trace{Name: d.Percentile, Kind: chart.Line,
 			Look: looks[i%len(looks)], X: x, Y: d.Values})
 		c.Table.Head, c.Table.At = append(c.Table.Head, d.Percentile+" ms"), x
 	}

@@ -34,7 +34,7 @@ func (p *Provenance) stamp(m *measure.Measurement) {
 type Session struct {
 	// Runner sends the requests.
 	Runner  *runner.Runner
-	sampler *sampler
+	sampler *shapeSampler
 	folder  *Folder
 	tell    func(format string, args ...any)
 }
@@ -43,7 +43,7 @@ type Session struct {
 // the rules of the config. Tell prints a line for the person who started it.
 func New(c runner.Config, op *pingone.Operation, folder *Folder,
 	tell func(format string, args ...any)) *Session {
-	sampled := &sampler{Operation: op}
+	sampled := &shapeSampler{Operation: op}
 	c.Operation = sampled
 	for _, rule := range op.Contract().Rules() {
 		c.Rules = append(c.Rules, rule.Name)
@@ -70,9 +70,9 @@ func (s *Session) Run(ctx context.Context, how runner.Start) (*measure.Measureme
 // some 50 µs each.
 const maxSamples = 20
 
-// sampler is an operation that keeps what a sample of its responses looked like,
+// shapeSampler is an operation that keeps what a sample of its responses looked like,
 // so that two runs can be compared in that too.
-type sampler struct {
+type shapeSampler struct {
 	*pingone.Operation
 	seen, second, taken atomic.Int64
 
@@ -82,7 +82,7 @@ type sampler struct {
 
 // Check judges a response and may learn its shape. Nobody's time is measured
 // while it does.
-func (s *sampler) Check(u scenario.User, ex *contract.Exchange,
+func (s *shapeSampler) Check(u scenario.User, ex *contract.Exchange,
 	dst []contract.Violation) []contract.Violation {
 	dst = s.Operation.Check(u, ex, dst)
 	if s.wanted(ex) {
@@ -97,7 +97,7 @@ func (s *sampler) Check(u scenario.User, ex *contract.Exchange,
 // wanted takes every response while there are few, and one in eight of many. Users
 // are asked in turn, so that every eighth would always be the same ones': the
 // number is scrambled.
-func (s *sampler) wanted(ex *contract.Exchange) bool {
+func (s *shapeSampler) wanted(ex *contract.Exchange) bool {
 	n := uint64(s.seen.Add(1))
 	if n > 200 && n*0x9E3779B97F4A7C15>>61 != 0 {
 		return false

@@ -1,11 +1,14 @@
 package main_test
 
 import (
+	"go/ast"
+	"go/parser"
 	"go/scanner"
 	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -71,6 +74,52 @@ func linesOfTexts(source []byte) map[int]bool {
 			for n := range more + 1 {
 				lines[file.Line(at)+n] = true
 			}
+		}
+	}
+}
+
+// sameNames are the names of types that several packages share, with the reason. All others
+// have one meaning in the whole tree, whatever the case of their first letter.
+var sameNames = map[string]string{}
+
+// One name means one thing in the whole tree. Tools and the benchmark are programs of their own.
+func TestOneNameOneMeaning(t *testing.T) {
+	t.Parallel()
+	folders := map[string][]string{} // of each name
+	eachGoFile(t, func(name string, source []byte) {
+		folder := filepath.ToSlash(filepath.Dir(name))
+		top, _, _ := strings.Cut(folder, "/")
+		if strings.HasSuffix(name, "_test.go") || top == "tools" || top == "bench" {
+			return
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, source, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			types, _ := d.(*ast.GenDecl)
+			if types == nil || types.Tok != token.TYPE {
+				continue
+			}
+			for _, spec := range types.Specs {
+				name := strings.ToLower(spec.(*ast.TypeSpec).Name.Name)
+				if !slices.Contains(folders[name], folder) {
+					folders[name] = append(folders[name], folder)
+				}
+			}
+		}
+	})
+	for name, in := range folders {
+		if why := sameNames[name]; len(in) > 1 && why == "" {
+			t.Errorf("%s is a type of %s: give the narrower one a narrower name, or say in sameNames why not",
+				name, strings.Join(in, " and of "))
+		} else if len(in) == 1 && why != "" {
+			t.Errorf("%s is a type of %s alone: take it out of sameNames", name, in[0])
+		}
+	}
+	for name := range sameNames {
+		if len(folders[name]) == 0 {
+			t.Errorf("there is no type %s: take it out of sameNames", name)
 		}
 	}
 }

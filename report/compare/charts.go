@@ -19,12 +19,12 @@ func (s Shift) charts(margin float64) []*chart.Chart {
 
 func (s Shift) shiftChart(name string, margin float64) *chart.Chart {
 	low, high := -1.5*margin, 1.5*margin
-	band := chart.Series{Name: "95 % band", Kind: chart.Band, Look: chart.One}
-	line := chart.Series{Name: "change", Kind: chart.Line, Look: chart.One}
+	band := chart.Trace{Name: "95 % band", Kind: chart.Band, Look: chart.One}
+	line := chart.Trace{Name: "change", Kind: chart.Line, Look: chart.One}
 	c := &chart.Chart{Title: name + ": shift function", X: s.axis(), Y: chart.Axis{},
 		Summary: "How much longer each quantile takes, in percent: above 0 is slower. The band holds the " +
 			"whole line with 95 %; dotted is the margin.",
-		Levels: []chart.Level{{At: 0, Look: chart.Faint}},
+		Levels: []chart.HorizontalLine{{At: 0, Look: chart.Faint}},
 		Table: chart.Table{Head: []string{"quantile", "base ms", "new ms", "change", "band"},
 			At: s.places()},
 	}
@@ -37,18 +37,18 @@ func (s Shift) shiftChart(name string, margin float64) *chart.Chart {
 			digits(p.New), r.change(p.Change), r.change(p.Low) + " … " + r.change(p.High)})
 	}
 	if margin > 0 {
-		c.Levels = append(c.Levels, chart.Level{At: margin, Look: chart.Warn}, chart.Level{At: -margin,
+		c.Levels = append(c.Levels, chart.HorizontalLine{At: margin, Look: chart.Warn}, chart.HorizontalLine{At: -margin,
 			Look: chart.Warn})
 	}
 	line.X, band.X = s.places(), s.places()
-	c.Y, c.Series = chart.Linear(low, high, "%"), []chart.Series{band, line}
+	c.Y, c.Series = chart.Linear(low, high, "%"), []chart.Trace{band, line}
 	return c
 }
 
 func (s Shift) quantileChart(name string) *chart.Chart {
 	low, high := math.Inf(1), 0.0
-	base := chart.Series{Name: "base", Kind: chart.Dashed, Look: chart.Faint, X: s.places()}
-	fresh := chart.Series{Name: "new", Kind: chart.Line, Look: chart.One, X: s.places()}
+	base := chart.Trace{Name: "base", Kind: chart.Dashed, Look: chart.Faint, X: s.places()}
+	fresh := chart.Trace{Name: "new", Kind: chart.Line, Look: chart.One, X: s.places()}
 	c := &chart.Chart{Title: name + ": quantiles", X: s.axis(),
 		Summary: fmt.Sprintf("Heaps: base at %s; new at %s. Stalled seconds: %d and %d.",
 			orNone(modesText(s.BaseModes)), orNone(modesText(s.NewModes)), s.BaseStalls, s.NewStalls),
@@ -60,7 +60,7 @@ func (s Shift) quantileChart(name string) *chart.Chart {
 		c.Table.Rows = append(c.Table.Rows, []string{fmt.Sprintf("%g %%", p.Quantile), digits(p.Base),
 			digits(p.New)})
 	}
-	c.Y, c.Series = chart.Log(low, high, timeMin, "ms"), []chart.Series{base, fresh}
+	c.Y, c.Series = chart.Log(low, high, timeMin, "ms"), []chart.Trace{base, fresh}
 	return c
 }
 
@@ -83,7 +83,7 @@ func (s Shift) axis() chart.Axis {
 	a := chart.Axis{High: 1}
 	for i, x := range s.places() {
 		if q := s.Points[i].Quantile; slices.Contains(named, q) {
-			a.Ticks = append(a.Ticks, chart.Tick{At: x, Text: fmt.Sprintf("p%g", q)})
+			a.Ticks = append(a.Ticks, chart.AxisTick{At: x, Text: fmt.Sprintf("p%g", q)})
 		}
 	}
 	return a
@@ -94,7 +94,7 @@ func (l MetricHistory) chart(runs []RunInfo) *chart.Chart {
 	last := float64(max(len(l.Values)-1, 1))
 	c := &chart.Chart{Title: MetricRow{Group: l.Group, Metric: l.Metric}.name(),
 		Summary: "From run to run, in " + l.Unit + ". ",
-		X: chart.Axis{High: last, Ticks: []chart.Tick{
+		X: chart.Axis{High: last, Ticks: []chart.AxisTick{
 			{At: 0, Text: runs[0].Started.UTC().Format("2006-01-02")},
 			{At: last, Text: runs[len(runs)-1].Started.UTC().Format("2006-01-02")},
 		}},
@@ -111,13 +111,13 @@ func (l MetricHistory) chart(runs []RunInfo) *chart.Chart {
 	if len(l.Changes) == 0 {
 		c.Summary += "No change."
 	}
-	line := chart.Series{Kind: chart.Line, Look: chart.One, Y: l.Values}
+	line := chart.Trace{Kind: chart.Line, Look: chart.One, Y: l.Values}
 	for i, v := range l.Values {
 		line.X = append(line.X, float64(i))
 		c.Table.Rows = append(c.Table.Rows, []string{runs[i].Name, digits(v), marks[i]})
 	}
 	dots := line
 	dots.Kind = chart.Dots
-	c.Table.At, c.Series = line.X, []chart.Series{line, dots}
+	c.Table.At, c.Series = line.X, []chart.Trace{line, dots}
 	return c
 }

@@ -144,7 +144,7 @@ func (d *drawing) times(title, meaning string, service bool, of func(column) *sp
 	x := d.columns.middles()
 	c := &chart.Chart{Title: title, X: d.time, Y: d.latency, Marks: d.marks,
 		Summary: fmt.Sprintf("From %s. %s%s", meaning, d.servedText(service), d.width()),
-		Series: []chart.Series{
+		Series: []chart.Trace{
 			{Name: "longest", Kind: chart.Line, Look: chart.Faint, X: x, Y: longest},
 			{Name: "p90 to p99", Kind: chart.Band, Look: chart.One, X: x, Y: p99, Base: p90},
 			{Name: "p50 to p90", Kind: chart.DeepBand, Look: chart.One, X: x, Y: p90, Base: p50},
@@ -205,9 +205,9 @@ func (d *drawing) judge(c *chart.Chart) {
 			look = chart.Bad
 		}
 		name := text.Brief(text.Escape(l.Stat+" <= "+l.Written), 60)
-		c.Levels = append(c.Levels, chart.Level{At: l.at, Name: name, Look: look})
+		c.Levels = append(c.Levels, chart.HorizontalLine{At: l.at, Name: name, Look: look})
 	}
-	bad := chart.Series{Name: "failed, or unexpected", Kind: chart.Dots, Look: chart.Bad,
+	bad := chart.Trace{Name: "failed, or unexpected", Kind: chart.Dots, Look: chart.Bad,
 		X: d.columns.middles(), Y: d.columns.row(func(col column) *float64 {
 			if col.failed+col.unexpected == 0 {
 				return nil
@@ -307,7 +307,7 @@ func (d *drawing) events() *chart.Chart {
 	totals := make([]string, len(kinds))
 	for k, kind := range kinds {
 		base, total := float64(k), uint64(0)
-		s := chart.Series{Kind: chart.Bars, Look: kind.look, X: d.columns.edges}
+		s := chart.Trace{Kind: chart.Bars, Look: kind.look, X: d.columns.edges}
 		for _, col := range d.columns.list {
 			n, top := kind.of(col), math.NaN()
 			if total += n; n > 0 {
@@ -316,7 +316,7 @@ func (d *drawing) events() *chart.Chart {
 			s.Y, s.Base = append(s.Y, top), append(s.Base, base+0.15)
 		}
 		c.Series = append(c.Series, s)
-		c.Y.Ticks = append(c.Y.Ticks, chart.Tick{At: base + 0.5, Text: kind.name})
+		c.Y.Ticks = append(c.Y.Ticks, chart.AxisTick{At: base + 0.5, Text: kind.name})
 		totals[len(kinds)-1-k] = fmt.Sprintf("%s: %s", kind.name, number.Count(total))
 		c.Table.Head = append(c.Table.Head, kind.name)
 	}
@@ -362,13 +362,13 @@ func (d *drawing) rates() *chart.Chart {
 			number.Fixed(d.r.Rate.Planned), number.Fixed(d.r.Rate.Achieved), number.Count(d.r.Requests.Sent),
 			number.Count(d.r.Requests.Scheduled))}
 	if len(d.m.Flow.Ended) > 0 {
-		c.Series = append(c.Series, chart.Series{Name: "ended", Kind: chart.Steps, Look: chart.Two, X: edges,
+		c.Series = append(c.Series, chart.Trace{Name: "ended", Kind: chart.Steps, Look: chart.Two, X: edges,
 			Y: row(func(c column) float64 { return c.ended })})
 	}
-	c.Series = append(c.Series, chart.Series{Name: "sent", Kind: chart.Steps, Look: chart.One, X: edges,
+	c.Series = append(c.Series, chart.Trace{Name: "sent", Kind: chart.Steps, Look: chart.One, X: edges,
 		Y: sent})
 	if len(d.m.Profile.Due) > 0 {
-		c.Series = append(c.Series, chart.Series{Name: "planned", Kind: chart.DashedSteps, Look: chart.Faint,
+		c.Series = append(c.Series, chart.Trace{Name: "planned", Kind: chart.DashedSteps, Look: chart.Faint,
 			X: edges, Y: row(func(c column) float64 { return c.due })})
 	} else {
 		c.Summary = fmt.Sprintf("A closed load plans no rate; %s/s were achieved over the judged part.",
@@ -415,7 +415,7 @@ func (d *drawing) late() *chart.Chart {
 		c.Table.Rows = append(c.Table.Rows, []string{d.clock(i), cell(rows[0][i]), cell(rows[1][i]),
 			cell(rows[2][i])})
 	}
-	c.Series = []chart.Series{
+	c.Series = []chart.Trace{
 		{Name: "longest", Kind: chart.Line, Look: chart.Faint, X: x, Y: rows[2]},
 		{Name: "p99", Kind: chart.Line, Look: chart.Two, X: x, Y: rows[1]},
 		{Name: "p50", Kind: chart.Dashed, Look: chart.One, X: x, Y: rows[0]},
@@ -436,7 +436,7 @@ func (d *drawing) statuses() *chart.Chart {
 			d.kindsText(kinds)}
 	base := make([]float64, len(d.columns.list))
 	for k, kind := range kinds {
-		s := chart.Series{Name: kind.name, Kind: chart.Bars, Look: kind.look, X: d.columns.edges,
+		s := chart.Trace{Name: kind.name, Kind: chart.Bars, Look: kind.look, X: d.columns.edges,
 			Base: slices.Clone(base)}
 		for i, col := range d.columns.list {
 			n := uint64(0)
@@ -525,7 +525,7 @@ func (d *drawing) spectrum() *chart.Chart {
 	if response.Count() == 0 {
 		c.Summary = "No request was served."
 	}
-	lines := [2]chart.Series{{Name: "response", Kind: chart.Line, Look: chart.One},
+	lines := [2]chart.Trace{{Name: "response", Kind: chart.Line, Look: chart.One},
 		{Name: "service", Kind: chart.Dashed, Look: chart.Two}}
 	const steps = 120
 	for i := range steps + 1 {
@@ -547,7 +547,7 @@ func (d *drawing) spectrum() *chart.Chart {
 	}
 	for k := 0; k <= int(nines); k++ {
 		c.X.Ticks = append(c.X.Ticks,
-			chart.Tick{At: float64(k), Text: percentile(100-100*math.Pow(10, -float64(k))) + " %"})
+			chart.AxisTick{At: float64(k), Text: percentile(100-100*math.Pow(10, -float64(k))) + " %"})
 	}
 	c.Series = lines[:]
 	c.Series = append(c.Series, d.limitDots(nines)...)
@@ -563,8 +563,8 @@ func boundText(b measure.Bound) string {
 }
 
 // limitDots are the thresholds of percentiles, at their places in the spectrum.
-func (d *drawing) limitDots(nines float64) []chart.Series {
-	s := chart.Series{Name: "limits of the response time", Kind: chart.Dots, Look: chart.Bad}
+func (d *drawing) limitDots(nines float64) []chart.Trace {
+	s := chart.Trace{Name: "limits of the response time", Kind: chart.Dots, Look: chart.Bad}
 	for _, l := range d.limits {
 		if len(s.X) == mostLevels || l.Quantile == 0 || l.Quantile >= 100 {
 			continue
@@ -576,7 +576,7 @@ func (d *drawing) limitDots(nines float64) []chart.Series {
 	if len(s.X) == 0 {
 		return nil
 	}
-	return []chart.Series{s}
+	return []chart.Trace{s}
 }
 
 // percentile writes a percentile without noise: 0, 90, 99, 99.9.

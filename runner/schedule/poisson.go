@@ -18,14 +18,14 @@ type poissonSums struct {
 	seed, part uint64
 	source     rand.PCG
 	random     *rand.Rand
-	path       [depth + 1]interval // from the root to the last block
-	known      int                 // how far down the path is drawn
+	path       [depth + 1]sendInterval // from the root to the last block
+	known      int                     // how far down the path is drawn
 	block      [blockSize + 1]float64
 	filled     bool // block is that of the end of the path
 }
 
-// interval is a stretch of the exponentials: number index of those of its depth.
-type interval struct {
+// sendInterval is a stretch of the exponentials: number index of those of its depth.
+type sendInterval struct {
 	from, to float64 // T at its ends
 	index    uint64
 }
@@ -41,7 +41,7 @@ func newPoissonSums(seed uint64, part int) *poissonSums {
 	s := &poissonSums{seed: mix(seed), part: uint64(part)}
 	s.random = rand.New(&s.source)
 	s.draw(depth+1, 0)
-	s.path[0] = interval{to: s.gamma(1 << rootBits)}
+	s.path[0] = sendInterval{to: s.gamma(1 << rootBits)}
 	return s
 }
 
@@ -95,16 +95,16 @@ func (s *poissonSums) below(r float64) uint64 {
 }
 
 // split halves the end of the path.
-func (s *poissonSums) split() (left, right interval) {
+func (s *poissonSums) split() (left, right sendInterval) {
 	n := s.path[s.known]
 	s.draw(s.known, n.index)
 	half := math.Ldexp(1, rootBits-1-s.known)
 	x, y := s.gamma(half), s.gamma(half)
 	middle := min(n.from+float64((n.to-n.from)*(x/(x+y))), n.to)
-	return interval{n.from, middle, 2 * n.index}, interval{middle, n.to, 2*n.index + 1}
+	return sendInterval{n.from, middle, 2 * n.index}, sendInterval{middle, n.to, 2*n.index + 1}
 }
 
-func (s *poissonSums) descend(to interval) {
+func (s *poissonSums) descend(to sendInterval) {
 	s.known++
 	s.path[s.known], s.filled = to, false
 }

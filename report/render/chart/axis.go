@@ -14,11 +14,11 @@ type Axis struct {
 	Log bool
 	// Unit is shown at its end; may be empty.
 	Unit  string
-	Ticks []Tick
+	Ticks []AxisTick
 }
 
-// Tick is a named place on an axis.
-type Tick struct {
+// AxisTick is a named place on an axis.
+type AxisTick struct {
 	At   float64
 	Text string
 }
@@ -34,7 +34,7 @@ func Linear(low, high float64, unit string) Axis {
 	a := Axis{Low: first * step, High: last * step, Unit: unit}
 	decimals := max(0, -int(math.Floor(math.Log10(step)+1e-9)))
 	for k := first; k <= last; k++ {
-		a.Ticks = append(a.Ticks, Tick{k * step, strconv.FormatFloat(k*step+0, 'f', decimals, 64)})
+		a.Ticks = append(a.Ticks, AxisTick{k * step, strconv.FormatFloat(k*step+0, 'f', decimals, 64)})
 	}
 	return a
 }
@@ -51,7 +51,7 @@ func Log(low, high, least float64, unit string) Axis {
 	few := a.High/a.Low > 300 // so many 1-2-5 steps do not fit
 	for v := a.Low; v <= a.High*(1+1e-9); v = next125(v) {
 		if mantissa := v / math.Pow(10, math.Floor(math.Log10(v)+1e-9)); !few || mantissa < 1.5 {
-			a.Ticks = append(a.Ticks, Tick{v, Digits(v)})
+			a.Ticks = append(a.Ticks, AxisTick{v, Digits(v)})
 		}
 	}
 	return a
@@ -71,7 +71,7 @@ func Clock(from, to float64) Axis {
 		step *= 2
 	}
 	for k := math.Ceil(from / step); k*step <= to; k++ {
-		a.Ticks = append(a.Ticks, Tick{k * step, ClockText(k * step)})
+		a.Ticks = append(a.Ticks, AxisTick{k * step, ClockText(k * step)})
 	}
 	return a
 }

@@ -24,8 +24,8 @@ type Chart struct {
 	// Marks lie below all else, Cells above them, then Levels and Series.
 	Marks  []Mark
 	Cells  *Cells
-	Levels []Level
-	Series []Series
+	Levels []HorizontalLine
+	Series []Trace
 	// Table has the figures of the drawing.
 	Table Table
 }

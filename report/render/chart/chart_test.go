@@ -76,10 +76,10 @@ func all() *chart.Chart {
 		X: chart.Clock(0, 4), Y: chart.Log(1, 100, 0.001, "ms "+hostile),
 		Marks: []chart.Mark{{From: 0, To: 2, Name: "stage " + hostile, Look: chart.Faint},
 			{From: 2, To: 2, Look: chart.Bad}},
-		Levels: []chart.Level{{At: 50, Name: "limit " + hostile, Look: chart.Bad}},
+		Levels: []chart.HorizontalLine{{At: 50, Name: "limit " + hostile, Look: chart.Bad}},
 		Cells: &chart.Cells{X: []float64{0, 2, 4}, Y: []float64{1, 10, 100},
 			Count: [][]float64{{1, 0}, {5, 1000}}},
-		Series: []chart.Series{
+		Series: []chart.Trace{
 			{Name: "line " + hostile, Kind: chart.Line, Look: chart.One, X: []float64{0, 1, 2, 3, 4},
 				Y: []float64{1, 2, nan, 3, nan}},
 			{Kind: chart.Band, Look: chart.One, X: []float64{0, 1, 2, 3}, Y: []float64{nan, 20, 30, nan},

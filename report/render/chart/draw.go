@@ -7,33 +7,33 @@ import (
 	"strings"
 )
 
-// Kind is how a series is drawn.
-type Kind string
+// TraceStyle is how a trace is drawn.
+type TraceStyle string
 
 const (
 	// Line goes from point to point. Where Y is not a number it has a gap.
-	Line Kind = "line"
+	Line TraceStyle = "line"
 	// Dashed is a Line in dashes.
-	Dashed Kind = "dashed"
+	Dashed TraceStyle = "dashed"
 	// Steps holds each value from one edge to the next.
-	Steps Kind = "steps"
+	Steps TraceStyle = "steps"
 	// DashedSteps are Steps in dashes.
-	DashedSteps Kind = "dashed-steps"
+	DashedSteps TraceStyle = "dashed-steps"
 	// Band fills what lies between Base and Y.
-	Band Kind = "band"
+	Band TraceStyle = "band"
 	// DeepBand is a Band that stands out from another.
-	DeepBand Kind = "deep-band"
+	DeepBand TraceStyle = "deep-band"
 	// Bars fills what lies between Base and Y from one edge to the next.
-	Bars Kind = "bars"
+	Bars TraceStyle = "bars"
 	// Dots is a dot for each point.
-	Dots Kind = "dots"
+	Dots TraceStyle = "dots"
 )
 
-// Series is a row of values.
-type Series struct {
+// Trace is a row of values.
+type Trace struct {
 	// Name is its name in the legend; may be empty.
 	Name string
-	Kind Kind
+	Kind TraceStyle
 	Look Look
 	// X are the places of the values; of Steps and Bars the edges, one more than
 	// there are values.
@@ -50,8 +50,8 @@ type Mark struct {
 	Look     Look
 }
 
-// Level is a value on the vertical axis.
-type Level struct {
+// HorizontalLine is a value on the vertical axis.
+type HorizontalLine struct {
 	At   float64
 	Name string
 	Look Look
@@ -101,7 +101,7 @@ func (c *Chart) mark(b *strings.Builder, m Mark) {
 	fmt.Fprintf(b, `<path class="%s k-%s" d="M%s 0V1000"/>`, class, m.Look, c.x(m.From))
 }
 
-func (c *Chart) path(s Series) string {
+func (c *Chart) path(s Trace) string {
 	switch s.Kind {
 	case Band, DeepBand:
 		return c.band(s)
@@ -115,7 +115,7 @@ func (c *Chart) path(s Series) string {
 	return c.line(s)
 }
 
-func (c *Chart) line(s Series) string {
+func (c *Chart) line(s Trace) string {
 	var b strings.Builder
 	pen := "M"
 	for i, y := range s.Y {
@@ -133,7 +133,7 @@ func (c *Chart) line(s Series) string {
 	return b.String()
 }
 
-func (c *Chart) steps(s Series) string {
+func (c *Chart) steps(s Trace) string {
 	var b strings.Builder
 	pen := "M"
 	for i, y := range s.Y {
@@ -154,7 +154,7 @@ func (c *Chart) steps(s Series) string {
 
 // band goes along the upper edge and back along the lower one, anew after each
 // gap.
-func (c *Chart) band(s Series) string {
+func (c *Chart) band(s Trace) string {
 	var b strings.Builder
 	for from := 0; from < len(s.Y); {
 		to := from
@@ -177,14 +177,14 @@ func (c *Chart) band(s Series) string {
 	return b.String()
 }
 
-func (s Series) base(c *Chart, i int) float64 {
+func (s Trace) base(c *Chart, i int) float64 {
 	if s.Base == nil {
 		return c.Y.Low
 	}
 	return s.Base[i]
 }
 
-func (c *Chart) bars(s Series) string {
+func (c *Chart) bars(s Trace) string {
 	var b strings.Builder
 	for i, y := range s.Y {
 		if low := s.base(c, i); !math.IsNaN(y) && y > low {
@@ -194,7 +194,7 @@ func (c *Chart) bars(s Series) string {
 	return b.String()
 }
 
-func (c *Chart) dots(s Series) string {
+func (c *Chart) dots(s Trace) string {
 	var b strings.Builder
 	for i, y := range s.Y {
 		if !math.IsNaN(y) {
