@@ -134,7 +134,8 @@ func (u *userFile) row(r *users.Row) error {
 			}
 		}
 	}
-	return u.users.Store.Add(users.Record{ID: r.ID, Case: r.Case, Kind: kind, Line: r.Line, Column: r.Column})
+	return u.users.Store.Add(users.StoredRow{ID: r.ID, Case: r.Case, Kind: kind, Line: r.Line,
+		Column: r.Column})
 }
 
 // newKind reads overrides that no row had before.
@@ -177,7 +178,7 @@ func (s *Scenario) twice(stores []*users.Store, at []int) (form.Problems, error)
 		for _, text := range g.IDs {
 			if id, ok := users.ParseID(text); ok {
 				groups = append(groups, i)
-				if err := lists.Add(users.Record{ID: id}); err != nil {
+				if err := lists.Add(users.StoredRow{ID: id}); err != nil {
 					return nil, err
 				}
 			}
@@ -225,7 +226,7 @@ func (s *Scenario) twice(stores []*users.Store, at []int) (form.Problems, error)
 }
 
 // place is where a row of a file is.
-func (s *Scenario) place(at []int, w users.Where, e users.Record) form.Pos {
+func (s *Scenario) place(at []int, w users.Where, e users.StoredRow) form.Pos {
 	source := s.Groups[at[w.Store-1]].File
 	name := "stdin"
 	if source.Path != Stdin {

@@ -12,9 +12,9 @@ import (
 // JSON, in a URL, in HTML.
 const maxLayers = 4
 
-// view is a text with one or more layers of encoding taken off, and where in the
+// decodedText is a text with one or more layers of encoding taken off, and where in the
 // text each of its bytes is from.
-type view struct {
+type decodedText struct {
 	text string
 	// from has the place of each byte of text in the original, and at its end the
 	// original's length; nil where both are the same.
@@ -22,7 +22,7 @@ type view struct {
 }
 
 // source returns the part of the original that the bytes from i to j are from.
-func (v *view) source(i, j int) (start, end int) {
+func (v *decodedText) source(i, j int) (start, end int) {
 	if v.from == nil {
 		return i, j
 	}
@@ -33,7 +33,7 @@ func (v *view) source(i, j int) (start, end int) {
 }
 
 // peel takes off one layer. It returns false where there is none.
-func (v *view) peel() (view, bool) {
+func (v *decodedText) peel() (decodedText, bool) {
 	var text []byte
 	var from []int
 	found := decode(v.text, func(at int, plain string, escaped bool) {
@@ -50,10 +50,10 @@ func (v *view) peel() (view, bool) {
 		}
 	})
 	if !found {
-		return view{}, false
+		return decodedText{}, false
 	}
 	_, end := v.source(len(v.text)-1, len(v.text))
-	return view{string(text), append(from, end)}, true
+	return decodedText{string(text), append(from, end)}, true
 }
 
 // introducers are what escapes begin with.

@@ -43,7 +43,7 @@ func Personal(text string) string {
 	return rewrite(text, findPersonal)
 }
 
-func findPersonal(v *view, edits []edit) []edit {
+func findPersonal(v *decodedText, edits []edit) []edit {
 	for _, m := range personal.FindAllStringSubmatchIndex(v.text, -1) {
 		if m[keep] >= 0 {
 			continue

@@ -59,7 +59,7 @@ func (s Secrets) And(others Secrets) Secrets {
 // itself.
 func writingsOf(secret string) []string {
 	all := []string{secret}
-	plain := view{text: secret}
+	plain := decodedText{text: secret}
 	for range maxLayers {
 		next, more := plain.peel()
 		if !more {
@@ -172,7 +172,7 @@ func (s Secrets) Holds(text string) bool {
 	if len(s.needles) == 0 {
 		return false
 	}
-	v := view{text: text}
+	v := decodedText{text: text}
 	for layer := 0; ; layer++ {
 		if len(s.find(&v, nil)) > 0 {
 			return true
@@ -203,9 +203,9 @@ type edit struct {
 }
 
 // rewrite edits a text by what is found in it, layer by layer of encoding.
-func rewrite(text string, find func(*view, []edit) []edit) string {
+func rewrite(text string, find func(*decodedText, []edit) []edit) string {
 	for layer := 0; layer <= maxLayers; layer++ {
-		v := view{text: text}
+		v := decodedText{text: text}
 		peeled := true
 		for range layer {
 			next, more := v.peel()
@@ -244,7 +244,7 @@ func apply(text string, edits []edit) string {
 
 // find appends an edit for each secret in the view, the longest of those that
 // begin at the same place. It reads the text once for each needle.
-func (s Secrets) find(v *view, edits []edit) []edit {
+func (s Secrets) find(v *decodedText, edits []edit) []edit {
 	low := lower(v.text)
 	next := make([]int, len(s.needles)) // where each is found next
 	for i, n := range s.needles {

@@ -37,8 +37,9 @@ func (s Shift) shiftChart(name string, margin float64) *chart.Chart {
 			digits(p.New), r.change(p.Change), r.change(p.Low) + " … " + r.change(p.High)})
 	}
 	if margin > 0 {
-		c.Levels = append(c.Levels, chart.HorizontalLine{At: margin, Look: chart.Warn}, chart.HorizontalLine{At: -margin,
-			Look: chart.Warn})
+		c.Levels = append(c.Levels, chart.HorizontalLine{At: margin, Look: chart.Warn},
+			chart.HorizontalLine{At: -margin,
+				Look: chart.Warn})
 	}
 	line.X, band.X = s.places(), s.places()
 	c.Y, c.Series = chart.Linear(low, high, "%"), []chart.Trace{band, line}

@@ -8,8 +8,8 @@ import (
 	"mfaload/internal/disk"
 )
 
-// Record is what is kept of a row.
-type Record struct {
+// StoredRow is what is kept of a row.
+type StoredRow struct {
 	ID   ID
 	Case Case
 	// Kind is 0 for a row that says no more than its ID, and below 1<<15.
@@ -41,7 +41,7 @@ type Store struct {
 func (s *Store) Len() int { return s.entries.count }
 
 // Add appends a row.
-func (s *Store) Add(e Record) error {
+func (s *Store) Add(e StoredRow) error {
 	if err := s.addCase(e.Case); err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (s *Store) Cursor() *Cursor {
 }
 
 // At returns row i, from 0 to Len()-1.
-func (c *Cursor) At(i int) (e Record, err error) {
+func (c *Cursor) At(i int) (e StoredRow, err error) {
 	b, err := c.entries.at(i)
 	if err != nil {
 		return e, fmt.Errorf("read the temporary file of users: %w", err)

@@ -22,7 +22,7 @@ func store(t testing.TB, ids ...users.ID) *users.Store {
 	s := &users.Store{}
 	t.Cleanup(func() { s.Close() })
 	for i, id := range ids {
-		if err := s.Add(users.Record{ID: id, Kind: uint16(i % 4097), Line: uint32(i + 2),
+		if err := s.Add(users.StoredRow{ID: id, Kind: uint16(i % 4097), Line: uint32(i + 2),
 			Column: 7}); err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +61,8 @@ func TestIDsKeepTheirCase(t *testing.T) {
 		s := &users.Store{}
 		add := func(text string) {
 			id, ok := users.ParseID(text)
-			if err := s.Add(users.Record{ID: id, Case: users.CaseOf(text), Kind: 4096}); err != nil || !ok {
+			if err := s.Add(users.StoredRow{ID: id, Case: users.CaseOf(text), Kind: 4096}); err != nil ||
+				!ok {
 				t.Fatal(err, ok)
 			}
 		}
@@ -116,7 +117,7 @@ func TestStore(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if want := (users.Record{ID: number(row), Kind: uint16(row % 4097), Line: uint32(row + 2),
+				if want := (users.StoredRow{ID: number(row), Kind: uint16(row % 4097), Line: uint32(row + 2),
 					Column: 7}); e != want {
 					t.Fatalf("row %d is %+v", row, e)
 				}
@@ -159,7 +160,7 @@ func TestDuplicatesOfMany(t *testing.T) {
 		if i == n-1 {
 			id = number(3)
 		}
-		if err := s.Add(users.Record{ID: id}); err != nil {
+		if err := s.Add(users.StoredRow{ID: id}); err != nil {
 			t.Fatal(err)
 		}
 	}

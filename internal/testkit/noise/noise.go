@@ -197,11 +197,11 @@ func (s Service) missShares(random *rand.Rand) []float64 {
 	return shares
 }
 
-// stop is a time in which nothing goes on, in seconds.
-type stop struct{ from, to float64 }
+// standstill is a time in which nothing goes on, in seconds.
+type standstill struct{ from, to float64 }
 
 // delayed is how long a request takes, in ns, that arrives at a time and would take so long without the stop.
-func (p stop) delayed(at, took float64) float64 {
+func (p standstill) delayed(at, took float64) float64 {
 	from, to := 1e9*p.from, 1e9*p.to
 	switch {
 	case at >= to || at+took <= from:
@@ -213,11 +213,11 @@ func (p stop) delayed(at, took float64) float64 {
 	}
 }
 
-func (s Service) stops(random *rand.Rand) []stop {
+func (s Service) stops(random *rand.Rand) []standstill {
 	uniform := func(from, to float64) float64 { return from + (to-from)*random.Float64() }
-	var all []stop
+	var all []standstill
 	for at := uniform(0, 30); s.Stops && at < float64(s.Seconds); at += uniform(7, 30) {
-		all = append(all, stop{at, at + uniform(0.05, 0.4)})
+		all = append(all, standstill{at, at + uniform(0.05, 0.4)})
 	}
-	return append(all, stop{math.Inf(1), math.Inf(1)})
+	return append(all, standstill{math.Inf(1), math.Inf(1)})
 }
