@@ -484,8 +484,8 @@ func TestRecoveryCounts(t *testing.T) {
 	}
 	requestsMax := s.sent - int(sent/2)
 	if again, capped := search(uint64(requestsMax)); sent < 50 || again.sent > requestsMax {
-		t.Errorf("%d requests of %d, %v of them until the service was back: %s", again.sent, requestsMax, sent,
-			capped.Why)
+		t.Errorf("%d requests of %d, %v of them until the service was back: %s", again.sent, requestsMax,
+			sent, capped.Why)
 	}
 }
 
