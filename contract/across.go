@@ -6,7 +6,7 @@ import (
 )
 
 // checkAcross evaluates the rules over the whole run that an exchange belongs to.
-// They need single values only, which either path has at hand.
+// They need strings only, which either path has captured.
 func (r *checker) checkAcross(rules []*acceptRule) {
 	w := r.ex.Window
 	if w == nil || !r.accepting && !r.readable {
@@ -22,12 +22,13 @@ func (r *checker) checkAcross(rules []*acceptRule) {
 			continue
 		}
 		for i, slot := range ru.at {
-			first := r.values.first[slot]
-			if first < 0 || r.values.captured[first].typ != typeString {
-				continue
+			for at := r.values.first[slot]; at >= 0; at = r.values.captured[at].next {
+				if c := &r.values.captured[at]; c.typ == typeString {
+					r.checkStringAcross(w, ru, ru.rule.at[i], c, again)
+				}
 			}
-			r.checkStringAcross(w, ru, ru.rule.at[i], &r.values.captured[first], again)
 		}
+		clear(r.strings)
 	}
 }
 
@@ -37,6 +38,9 @@ func (r *checker) checkStringAcross(w *Window, ru *acceptRule, at path, c *captu
 	case predicateNewInRun:
 		if again {
 			return // its ID comes twice with it, and is the other response's to enter
+		}
+		if _, before := r.metBefore(ru.at, c); before {
+			return // of this very response
 		}
 		if known := w.ids.add(w.idKey(s)); !r.holdsAcross(ru, !known) {
 			r.breaksAcross(ru, at, "a value that no other answer of the run had", r.quote(s))

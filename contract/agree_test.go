@@ -38,7 +38,7 @@ components:
 
 // named is a schema that names members, demands nothing, and has another within.
 func named(within string) string {
-	return fmt.Sprintf("{properties: {a: %s, b: %[1]s, c: %[1]s, k.x: %[1]s}, additionalProperties: %[1]s, "+
+	return fmt.Sprintf("{properties: {a: %s, b: %[1]s, c: %[1]s, id: %[1]s, k.x: %[1]s}, additionalProperties: %[1]s, "+
 		"items: %[1]s}",
 		"{$ref: '#/components/schemas/"+within+"'}")
 }
@@ -161,6 +161,33 @@ func TestCapturedOutlivesTheCheck(t *testing.T) {
 		})
 	}
 	running.Wait()
+}
+
+// A rule over the run is evaluated for each value at its place, on either path.
+func TestRulesOverTheRunAreForEachValue(t *testing.T) {
+	const rule = "{rule: run.%s, level: fail, description: d, source: s, at: [/*/id, /a/id], %[1]s: %s}"
+	rules := fmt.Sprintf(rule, "newInRun", "true") + "," + fmt.Sprintf(rule, "notAnothers", "'{f}'")
+	for name, extra := range map[string]string{"accepted": "", "explained": `,"\u0041":1`} {
+		c := compileText(t, document(rules, "{properties: {a: {properties: {id: {}}}}}"))
+		window := contract.NewWindow(100)
+		check := func(body string) []string {
+			ex := exchange(c, 200, body, "f=mine")
+			ex.Window = window
+			return outline(c.Check(ex, nil))
+		}
+		other := &contract.Exchange{}
+		window.Enter(other, "theirs")
+		for _, tt := range []struct{ body, want string }{
+			{`{"b":{"id":"mine"},"a":{"id":"mine"}`, ""}, // twice in one response, and one place of two paths
+			{`{"a":{"id":"x"},"b":{"id":"y"}`, ""},
+			{`{"a":{"id":"z"},"b":{"id":"y"}`, "fail run.newInRun /*/id"},
+			{`{"a":{"id":"v"},"b":{"id":"theirs"}`, "fail run.notAnothers /*/id"},
+		} {
+			if got := strings.Join(check(tt.body+extra+"}"), ","); got != tt.want {
+				t.Errorf("%s %s: %s, want %s", name, tt.body, got, tt.want)
+			}
+		}
+	}
 }
 
 // Random documents and responses: whatever a rule's place, word and condition,

@@ -347,7 +347,7 @@ func (r *checker) assertString(f *acceptRule, c *capture) (holds decision, looke
 	case predicateMasked:
 		return decisionOf(isMasked(c.text, r.hidden(f, c))), true
 	case predicateUnique:
-		return decisionOf(!r.isAgain(f.at, c)), true
+		return decisionOf(!r.isAgain(f, c)), true
 	}
 	return right, false
 }
@@ -367,29 +367,40 @@ func (r *checker) wanted(f *acceptRule) string {
 	return f.says()
 }
 
-// isAgain says whether the string of a capture stands at an earlier place of the
-// rule. The explain path remembers what it met, for there may be very many.
-func (r *checker) isAgain(slots []int32, c *capture) bool {
+// isAgain says whether the string of a capture stands at another place of the rule,
+// earlier than this one.
+func (r *checker) isAgain(f *acceptRule, c *capture) bool {
+	place, before := r.metBefore(f.at, c)
+	if !before || place == c.place {
+		return false // two paths may lead to one place
+	}
+	if r.accepting {
+		r.scan.fault(place, mix(factAgain+c.place)) // which of them are the same
+	}
+	return true
+}
+
+// metBefore says whether the string of a capture is that of an earlier one of some
+// slots, and where the first such is. The explain path remembers what it met until
+// strings is cleared, for there may be very many.
+func (r *checker) metBefore(slots []int32, c *capture) (place uint64, before bool) {
 	if !r.accepting {
-		one := foldID(c.text)
-		first, again := r.strings[one]
-		if !again {
-			r.strings[one] = c.place
+		text := foldID(c.text)
+		if place, before = r.strings[text]; !before {
+			r.strings[text] = c.place
 		}
-		return again && first != c.place // two paths may lead to one place
+		return place, before
 	}
 	for _, slot := range slots {
 		for at := r.values.first[slot]; at >= 0; at = r.values.captured[at].next {
 			if other := &r.values.captured[at]; other == c {
-				return false
-			} else if other.place != c.place && other.typ == typeString &&
-				SameText(other.text, c.text) {
-				r.scan.fault(other.place, mix(factAgain+c.place)) // which of them are the same
-				return true
+				return 0, false
+			} else if other.typ == typeString && SameText(other.text, c.text) {
+				return other.place, true
 			}
 		}
 	}
-	return false
+	return 0, false
 }
 
 // isAmong says whether a text is one of the strings at some slots. Where there is
