@@ -340,7 +340,7 @@ func (t Threshold) NoiseText() string {
 	}
 	down, up := t.Observed-i.Low, i.High-t.Observed
 	if t.Unit == "ms" && up <= 1.2*down {
-		return "± " + number.Significant((up+down)/2)
+		return "± " + number.Significant(number.RoundTo((up+down)/2, 2))
 	}
 	return fmt.Sprintf("(%s to %s)", number.Significant(i.Low), number.Significant(i.High))
 }
