@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mfaload/internal/number"
+	"mfaload/measure"
 	"mfaload/report"
 )
 
@@ -26,7 +27,9 @@ type Result struct {
 	Hash     string    `json:"scenario_hash"`
 	Version  string    `json:"version"`
 	Started  time.Time `json:"started"`
-	Duration float64   `json:"duration_s"`
+	// Labels are what the search was given to be found by.
+	Labels   measure.RunLabels `json:"labels,omitempty"`
+	Duration float64           `json:"duration_s"`
 	// Complete says that the search came to its end: it neither goes on, nor was
 	// it broken off.
 	Complete bool         `json:"complete"`

@@ -80,6 +80,9 @@ func (r *Result) notes() (all []string) {
 		by = "nothing broke up to " + rateText(r.highest()) + ", the highest rate that was tried"
 	}
 	all = append(all, by)
+	if len(r.Labels) > 0 {
+		all = append(all, "labels: "+strings.Join(r.Labels.List(), ", "))
+	}
 	text := strings.Join(r.Reasons, "; ")
 	if !r.Settled {
 		text = "not as narrow or not as sure as it was asked for: " + text

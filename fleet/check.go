@@ -81,6 +81,9 @@ func (p planMessage) check() error {
 		p.Spread < 0 || p.Spread > maxSpread || len(p.Files) > maxFiles:
 		return errSize
 	}
+	if err := p.Labels.Check(); err != nil {
+		return err
+	}
 	var size int64
 	for _, f := range p.Files {
 		if size += f.Size; f.Size < 0 || size < 0 || size > maxFilesSize {

@@ -121,8 +121,8 @@ func (c *Coordinator) alone(ctx context.Context, r *coordination) error {
 func (r *coordination) listen(files *files) error {
 	p := r.c.Plan
 	response := encode(planMessage{Protocol: protocol, Version: p.Version, Epoch: r.state.Epoch,
-		Scenario: p.Scenario, Hash: p.Hash, Shards: p.Shards, Answers: p.Answers, Files: files.refs,
-		Withheld: tidy(p.Withheld), Spread: p.Spread})
+		Scenario: p.Scenario, Hash: p.Hash, Labels: p.Labels, Shards: p.Shards, Answers: p.Answers,
+		Files: files.refs, Withheld: tidy(p.Withheld), Spread: p.Spread})
 	if len(response) > int(r.nc.MaxPayload()) {
 		return fmt.Errorf("the plan of the run has %d bytes, and the NATS server takes %d: use fewer "+
 			"files, or raise its max_payload", len(response), r.nc.MaxPayload())

@@ -52,6 +52,8 @@ type Plan struct {
 	Version, Hash string
 	// Scenario is the scenario's name.
 	Scenario string
+	// Labels are what the run was given to be found by.
+	Labels measure.RunLabels
 	// Shards is how many parts there are, from 1 to 1000.
 	Shards int
 	// Answers is how many whole answers are kept of each group of violations.
@@ -89,6 +91,8 @@ type PlanFile struct {
 type Offer struct {
 	// Run and Scenario are the names of both.
 	Run, Scenario string
+	// Labels are what the run was given to be found by.
+	Labels measure.RunLabels
 	// Answers is how many whole answers are kept of each group of violations.
 	Answers int
 	// Dir holds the files that came from the coordinator, of these names. It is gone

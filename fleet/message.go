@@ -21,14 +21,15 @@ type planMessage struct {
 	Version  string `json:"version"`
 	// Epoch names the coordinator: two that lead a run of the same name, one after the other,
 	// have different ones.
-	Epoch    string        `json:"epoch"`
-	Scenario string        `json:"scenario"`
-	Hash     string        `json:"hash"`
-	Shards   int           `json:"shards"`
-	Answers  int           `json:"answers,omitempty"`
-	Files    []fileRef     `json:"files,omitempty"`
-	Withheld string        `json:"withheld,omitempty"`
-	Spread   time.Duration `json:"spread_ns"`
+	Epoch    string            `json:"epoch"`
+	Scenario string            `json:"scenario"`
+	Hash     string            `json:"hash"`
+	Labels   measure.RunLabels `json:"labels,omitempty"`
+	Shards   int               `json:"shards"`
+	Answers  int               `json:"answers,omitempty"`
+	Files    []fileRef         `json:"files,omitempty"`
+	Withheld string            `json:"withheld,omitempty"`
+	Spread   time.Duration     `json:"spread_ns"`
 }
 
 // fileRef names a file that travels.

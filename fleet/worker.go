@@ -168,8 +168,8 @@ func (w *Worker) load(ctx context.Context, s *coordinatorLink, p planMessage) (*
 	if err := s.client.fetch(ctx, p.Files, scratch.Dir); err != nil {
 		return nil, err
 	}
-	offer := Offer{Run: w.run(), Scenario: p.Scenario, Answers: p.Answers, Dir: scratch.Dir,
-		Withheld: p.Withheld}
+	offer := Offer{Run: w.run(), Scenario: p.Scenario, Labels: p.Labels, Answers: p.Answers,
+		Dir: scratch.Dir, Withheld: p.Withheld}
 	for _, f := range p.Files {
 		offer.Files = append(offer.Files, f.Name)
 	}

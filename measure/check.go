@@ -21,6 +21,9 @@ func (m *Measurement) Check() error {
 	if m.Schema != Schema {
 		return fmt.Errorf("its schema is %.60q, not %q", m.Schema, Schema)
 	}
+	if err := m.Labels.Check(); err != nil {
+		return err
+	}
 	for i, name := range m.Groups {
 		if !groupName.MatchString(name) || slices.Contains(m.Groups[:i], name) {
 			return fmt.Errorf("%.60q is no name of a group, or not the only one", name)

@@ -143,6 +143,9 @@ func decodeText(r io.Reader) (*Measurement, error) {
 	}
 	switch _, err := in.decoder.ReadToken(); {
 	case errors.Is(err, io.EOF):
+		if len(m.Labels) == 0 {
+			m.Labels = nil
+		}
 		return &m, nil
 	case err == nil:
 		return nil, errors.New("there is more behind it")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +38,8 @@ func profiled(t testing.TB, seed uint64, n int) *measure.Measurement {
 		}
 	}
 	m.Terms = json.RawMessage(`{"any":"thing"}`)
+	m.Labels = measure.RunLabels{"commit": "4f2a1c", "of.seed": fmt.Sprint(seed), "empty": "",
+		"text": "\"ünï\" <b>, x=y \\ 日本"}
 	m.Profile.Stages = []measure.StageSpan{{Name: "warm-up", Warmup: true, End: time.Second},
 		{Name: "100/s", Start: time.Second, End: 10 * time.Second}}
 	return m

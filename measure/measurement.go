@@ -18,6 +18,8 @@ type Measurement struct {
 	Hash     string    `json:"scenario_hash"`
 	Version  string    `json:"version"`
 	Started  time.Time `json:"started"`
+	// Labels are what the run was given to be found by; see [RunLabels.Check].
+	Labels RunLabels `json:"labels,omitempty"`
 	// Groups are the names of the groups, in the scenario's order.
 	Groups []string `json:"groups"`
 	// Users say of each group whom it could ask and whose turn it was, over the

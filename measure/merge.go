@@ -34,11 +34,11 @@ func (e *MergeError) Error() string {
 
 // Merge adds up the measurements of shards of one run, or of what was merged
 // from some. The result does not depend on their order, nor on which were merged
-// before, and shares nothing with them. Histograms are added bucket by bucket. A
-// measurement of something else, or of a shard that is there twice, is a
-// [MergeError], which names them all. What was known of lost shards is kept of
-// those that are still missing; the caller may say more, and how many may be lost,
-// in the result's Merged.
+// before, and shares nothing with them. Histograms are added bucket by bucket; of
+// labels it has those that all have alike. A measurement of something else, or of a
+// shard that is there twice, is a [MergeError], which names them all. What was known
+// of lost shards is kept of those that are still missing; the caller may say more,
+// and how many may be lost, in the result's Merged.
 func Merge(all []*Measurement) (*Measurement, error) {
 	if len(all) == 0 {
 		return nil, fmt.Errorf("merge measurements: there is none")
@@ -83,6 +83,7 @@ func (m *Measurement) empty() *Measurement {
 	}
 	e := &Measurement{
 		Schema: Schema, Scenario: m.Scenario, Hash: m.Hash, Version: m.Version, Started: m.Started,
+		Labels: maps.Clone(m.Labels),
 		Groups: slices.Clone(m.Groups), Parts: maps.Clone(m.Parts), Terms: bytes.Clone(m.Terms),
 		Main: phase(&m.Main), Warmup: phase(&m.Warmup), Generator: Generator{Hiccups: NewSparse()},
 		Merged: &Merged{},
@@ -107,6 +108,7 @@ func (m *Measurement) run() (name string, count int) {
 
 // mergeShard adds all of another measurement of the same run.
 func (m *Measurement) mergeShard(o *Measurement) error {
+	m.Labels = m.Labels.Shared(o.Labels)
 	m.Interrupted = m.Interrupted || o.Interrupted
 	m.mergeRebuilt(o)
 	m.Main.Planned, m.Warmup.Planned = max(m.Main.Planned, o.Main.Planned),

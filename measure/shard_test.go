@@ -71,6 +71,7 @@ func observe(t testing.TB, of *measure.Shard, n int,
 		{Name: "100/s", Start: time.Second, End: 10 * time.Second}}
 	m.Parts, m.Terms = map[string]string{"load": "l", "users": "u", "contract": "c"},
 		[]byte(`{"any":"thing"}`)
+	m.Labels = measure.RunLabels{"commit": "4f2a1c", "shard": fmt.Sprint(index)}
 	hiccups := measure.NewSparse()
 	hiccups.Record(time.Duration(index) * time.Millisecond)
 	m.Generator = measure.Generator{CPU: time.Second, CPUWait: time.Millisecond, Cores: 2,
@@ -209,6 +210,9 @@ func TestMergeCommutesAndAssociates(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(m, read, testkit.Histograms); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(measure.RunLabels{"commit": "4f2a1c"}, m.Labels); diff != "" {
 		t.Error(diff)
 	}
 	g := m.Generator

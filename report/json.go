@@ -76,6 +76,10 @@ func Decode(data []byte) (*Report, error) {
 		return nil, fmt.Errorf("read report: its schema is %.60q, not %q: it is from another version",
 			r.Schema, Schema)
 	}
+	if n := len(r.Labels); n > measure.MaxRunLabels {
+		return nil, fmt.Errorf("read report: it has %d labels, and mfaload writes at most %d: the file is "+
+			"damaged", n, measure.MaxRunLabels)
+	}
 	switch r.Verdict {
 	case Pass, Fail, Inconclusive, Interrupted:
 		return r.escaped(), nil

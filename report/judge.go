@@ -1,6 +1,7 @@
 package report
 
 import (
+	"maps"
 	"time"
 
 	"mfaload/internal/number"
@@ -22,7 +23,7 @@ func Judge(m *measure.Measurement) (*Report, error) {
 	r := &Report{
 		Schema: Schema, Scenario: m.Scenario, Description: terms.Description, Target: terms.Target,
 		ScenarioText: terms.Scenario, Hash: m.Hash, Version: m.Version,
-		Started: m.Started, Duration: number.Round(m.Main.Planned.Seconds()),
+		Started: m.Started, Labels: maps.Clone(m.Labels), Duration: number.Round(m.Main.Planned.Seconds()),
 		Reasons: []string{}, Closed: closed(terms.Closed), Figures: main.all.figures(&m.Main),
 		Groups: []Group{}, Violations: violations(m), Thresholds: []Threshold{},
 		Coverage: coverage(m), Connections: connections(m), NoUsers: m.NoUsers,

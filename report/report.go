@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mfaload/internal/number"
+	"mfaload/measure"
 )
 
 // Schema names the format of report.json.
@@ -42,6 +43,8 @@ type Report struct {
 	// The version of mfaload.
 	Version string    `json:"version"`
 	Started time.Time `json:"started"`
+	// What the run was given to be found by (--label).
+	Labels measure.RunLabels `json:"labels,omitempty"`
 	// Names the run of several machines that the report is of.
 	Run string `json:"run,omitempty"`
 	// Set where the report is of one of them only.

@@ -7,6 +7,7 @@ import (
 
 	"mfaload/internal/schemagen"
 	"mfaload/internal/schematest"
+	"mfaload/measure"
 	"mfaload/report"
 )
 
@@ -50,8 +51,10 @@ func fullDocuments(t *testing.T) (documents [][]byte) {
 	t.Helper()
 	short := full(t)
 	short.LeftOut = &report.LeftOut{Thresholds: 1, Reasons: 2, Causes: 3, ScenarioText: 4}
+	labelled := full(t)
+	labelled.Labels = measure.RunLabels{"commit": "4f2a1c", "empty": ""}
 	for _, r := range []*report.Report{
-		full(t), newRun(t).judge(p95, noErrors), newRun(t).send(3, ms, nil).judge(), short,
+		full(t), newRun(t).judge(p95, noErrors), newRun(t).send(3, ms, nil).judge(), short, labelled,
 	} {
 		data, err := r.JSON()
 		if err != nil {

@@ -20,6 +20,8 @@ import (
 // Provenance says what a measurement is of, beyond what a runner knows.
 type Provenance struct {
 	Version string
+	// Labels are what the run was given to be found by.
+	Labels measure.RunLabels
 	// Parts identify what runs must have in common to be compared, by name.
 	Parts map[string]string
 	// Terms are what the measurement is judged by; see [report.Terms].
@@ -27,7 +29,7 @@ type Provenance struct {
 }
 
 func (p *Provenance) stamp(m *measure.Measurement) {
-	m.Version, m.Parts, m.Terms = p.Version, p.Parts, p.Terms
+	m.Version, m.Labels, m.Parts, m.Terms = p.Version, p.Labels, p.Parts, p.Terms
 }
 
 // Session is one run of a scenario, or of a part of one, in this process.
@@ -54,6 +56,8 @@ func New(c runner.Config, op *pingone.Operation, folder *Folder,
 // Run sends the requests and returns what was measured, with its provenance; see
 // [runner.Runner.Run]. It sets the journal of the start.
 func (s *Session) Run(ctx context.Context, how runner.Start) (*measure.Measurement, error) {
+	about := &s.folder.Provenance
+	about.Labels = about.Labels.Hide(s.sampler.Hide)
 	journal, failed, closeJournal := s.folder.journal(s.tell)
 	defer closeJournal()
 	how.Journal, how.JournalFailed = journal, failed
@@ -62,7 +66,7 @@ func (s *Session) Run(ctx context.Context, how runner.Start) (*measure.Measureme
 		return nil, err
 	}
 	m.Shapes = s.sampler.shapes
-	s.folder.Provenance.stamp(m)
+	about.stamp(m)
 	return m, nil
 }
 

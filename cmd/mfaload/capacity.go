@@ -35,6 +35,7 @@ type capacityFlags struct {
 	target    targetFlags
 	soak      soakFlags
 	contract  contractFlags
+	labels    labelFlags
 }
 
 func newCapacity(a *app) *cobra.Command {
@@ -86,6 +87,7 @@ broke or drifted; 4 not sure enough; 130 interrupted, with what was found so far
 	f.target.add(c)
 	f.soak.add(c)
 	f.contract.add(c)
+	f.labels.add(c)
 	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "show no progress")
 	return c
 }
@@ -112,6 +114,9 @@ func (a *app) runCapacity(c *cobra.Command, args []string, f *capacityFlags) err
 		}
 		args = append(args, record.File)
 	}
+	if err := f.labels.parse(a.env.lookup); err != nil {
+		return usage(c, err)
+	}
 	if err := f.target.parse(); err != nil {
 		return usage(c, err)
 	}
@@ -120,6 +125,10 @@ func (a *app) runCapacity(c *cobra.Command, args []string, f *capacityFlags) err
 	}
 	if record == nil {
 		record = newSearchRecord(c, args[0])
+	}
+	f.labels.labels = record.Labels.With(f.labels.labels)
+	if err := f.labels.labels.Check(); err != nil {
+		return usage(c, fmt.Errorf("--label, and the labels of the search: %w", err))
 	}
 	return a.capacity(c.Context(), args[0], f, record)
 }
@@ -295,7 +304,7 @@ func (a *app) capacity(ctx context.Context, file string, f *capacityFlags,
 		if s.Folder, err = search.NewFolder(in.Scenario.Name, f.out, f.overwrite); err != nil {
 			return err
 		}
-		s.Folder.Describe(in.Scenario, provenance(in.Parts, report.TermsOf(in.Scenario)), session.Formats{})
+		s.Folder.Describe(in.Scenario, provenance(s.Labels, in.Parts, report.TermsOf(in.Scenario)), session.Formats{})
 		defer func() { err = endResults(s.Folder, err) }()
 	}
 	ctx, interrupted := a.interruptible(ctx, func() string {
@@ -341,7 +350,8 @@ func (a *app) capacity(ctx context.Context, file string, f *capacityFlags,
 func (a *app) planned(in *session.Inputs, f *capacityFlags, record *search.Record) (*search.Search,
 	capacity.SearchPlan, error) {
 	s := &search.Search{Scenario: in.Scenario, Parts: in.Parts, Target: f.target.target,
-		Soak: f.soak.length, SoakShare: f.soak.share, Version: versionText(), Say: a.ui.say, Tell: a.ui.tell}
+		Soak: f.soak.length, SoakShare: f.soak.share, Version: versionText(),
+		Labels: f.labels.of(in.Scenario), Say: a.ui.say, Tell: a.ui.tell}
 	s.Show = func(trial capacity.TrialSpec, r *runner.Runner) (hide func()) {
 		return a.ui.showTrial(trial, s.Options.Trials, r)
 	}

@@ -31,6 +31,7 @@ type coordinateFlags struct {
 	formats          session.Formats
 	baseline         baselineFlags
 	yes              bool
+	labels           labelFlags
 }
 
 // fleetFlags are those of all runs with a coordinator.
@@ -83,6 +84,9 @@ everywhere, and what was measured is reported.`,
 			if err == nil {
 				tolerated, err = flags.fleetFlags.check()
 			}
+			if err == nil {
+				err = flags.labels.parse(a.env.lookup)
+			}
 			if err != nil {
 				return usage(c, err)
 			}
@@ -112,6 +116,7 @@ everywhere, and what was measured is reported.`,
 	flags.contract.add(c)
 	addFormats(c, &flags.formats)
 	flags.baseline.add(c)
+	flags.labels.add(c)
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false,
 		"start a run against a host that is not this machine without asking")
 	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "show no progress")
@@ -144,7 +149,7 @@ func (f *coordinateFlags) check() (*fleet.External, error) {
 
 func (a *app) coordinate(ctx context.Context, file string, flags *coordinateFlags, external *fleet.External,
 	tolerated float64) (err error) {
-	run, err := a.newFleetRun(file, &flags.contract, flags.shards)
+	run, err := a.newFleetRun(file, &flags.contract, flags.shards, &flags.labels)
 	if err != nil {
 		return err
 	}
@@ -173,10 +178,14 @@ func (a *app) coordinate(ctx context.Context, file string, flags *coordinateFlag
 }
 
 // newFleetRun reads the scenario of a run with shards.
-func (a *app) newFleetRun(file string, contract *contractFlags, count int) (*shards.FleetRun, error) {
+func (a *app) newFleetRun(file string, contract *contractFlags, count int,
+	labels *labelFlags) (*shards.FleetRun, error) {
 	loader := contract.loader(a)
 	run, err := shards.NewFleetRun(file, loader, count, versionText())
 	a.env.in = loader.Stdin
+	if err == nil {
+		run.Coordinator.Plan.Labels = labels.of(run.Scenario)
+	}
 	return run, err
 }
 
@@ -191,7 +200,7 @@ func (a *app) openFleetRun(run *shards.FleetRun, out string, overwrite, yes bool
 	if dir, err = session.NewFolder(p.folder(s.Name), out, overwrite); err != nil {
 		return nil, nil, err
 	}
-	dir.Describe(s, provenance(run.Parts, report.TermsOf(s)), formats)
+	dir.Describe(s, provenance(run.Coordinator.Plan.Labels, run.Parts, report.TermsOf(s)), formats)
 	needed := session.Plan(s, 0).CoordinatorResources(run.Coordinator.Plan.Shards)
 	session.WarnOfDisk(dir, &needed, a.ui.tell)
 	if err := a.consent(s, yes); err != nil {

@@ -113,11 +113,13 @@ func (d *duet) prepare(dir *session.Folder, overwrite bool) (err error) {
 		return err
 	}
 	s := d.inputs.Scenario
-	d.folder.Describe(s, provenance(d.inputs.Parts, report.TermsOf(s)), session.Formats{})
+	labels := dir.Provenance.Labels.Hide(s.Target.Secrets().Hide) // each side's without the other's secrets
+	dir.Provenance.Labels = labels
+	d.folder.Describe(s, provenance(labels, d.inputs.Parts, report.TermsOf(s)), session.Formats{})
 	if err := d.folder.Clear(); err != nil {
 		return err
 	}
-	d.folder.Provenance = provenance(d.inputs.Parts, termsOf(s, part{}))
+	d.folder.Provenance = provenance(labels, d.inputs.Parts, termsOf(s, part{}))
 	return nil
 }
 

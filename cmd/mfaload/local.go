@@ -13,7 +13,7 @@ import (
 
 // runLocal runs the shards as processes of this machine, with a server in this one.
 func (a *app) runLocal(ctx context.Context, file string, flags *runFlags, tolerated float64) (err error) {
-	run, err := a.newFleetRun(file, &flags.contract, flags.fleet.shards)
+	run, err := a.newFleetRun(file, &flags.contract, flags.fleet.shards, &flags.labels)
 	if err != nil {
 		return err
 	}

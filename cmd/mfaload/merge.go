@@ -20,6 +20,7 @@ type mergeFlags struct {
 	out       string
 	overwrite bool
 	formats   session.Formats
+	labels    labelFlags
 }
 
 func newMerge(a *app) *cobra.Command {
@@ -32,6 +33,8 @@ one machine's run is judged: the same report, thresholds, verdict and exit codes
 Each PATH is a results folder, its measurement.json.gz, or a folder of results
 folders. Histograms are added
 bucket by bucket. Each machine's own lateness and processors are judged alone.
+
+The result has the labels that all shards share, and those of --label.
 
 A shard that is missing, and a file that is damaged, make the run inconclusive
 (4): a report of the others is written, and names them. With --tolerate-lost so
@@ -49,6 +52,9 @@ errors (2): nothing is written.`,
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			tolerated, err := flags.check()
+			if err == nil {
+				err = flags.labels.parse(a.env.lookup)
+			}
 			if err != nil {
 				return usage(c, err)
 			}
@@ -63,6 +69,7 @@ errors (2): nothing is written.`,
 	c.Flags().BoolVar(&flags.overwrite, "overwrite", false,
 		"replace the results that the folder of --out holds")
 	addFormats(c, &flags.formats)
+	flags.labels.add(c)
 	return c
 }
 
@@ -112,6 +119,10 @@ func (a *app) merge(paths []string, flags *mergeFlags, tolerated float64) error 
 			hint("%s", strings.Join(append(reasons(lost), "leave it out"), "\n")))
 	}
 	m.Merged.Lost, m.Merged.TolerateLost = lost, tolerated
+	m.Labels = m.Labels.With(flags.labels.labels)
+	if err := m.Labels.Check(); err != nil {
+		return fmt.Errorf("the labels that the shards share, and those of --label: %w", err)
+	}
 	p := part{startAt: m.Started}
 	dir, err := session.NewFolder(p.folder(m.Scenario), flags.out, flags.overwrite)
 	if err != nil {

@@ -35,6 +35,7 @@ type runFlags struct {
 	shard     shardFlags
 	fleet     fleetFlags
 	duet      duetFlags
+	labels    labelFlags
 }
 
 func newRun(a *app) *cobra.Command {
@@ -81,6 +82,9 @@ it takes, and a plot of the rate.`,
 			if flags.answers < 0 || flags.answers > measure.Instances {
 				return usage(c, fmt.Errorf("--save-answers %d is not from 0 to %d", flags.answers,
 					measure.Instances))
+			}
+			if err := flags.labels.parse(a.env.lookup); err != nil {
+				return usage(c, err)
 			}
 			latency, err := flags.plan.check()
 			if err != nil {
@@ -129,6 +133,7 @@ it takes, and a plot of the rate.`,
 	flags.duet.add(c)
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false,
 		"start a run against a host that is not this machine without asking")
+	flags.labels.add(c)
 	flags.shard.add(c)
 	flags.fleet.add(c, "share the run among so many processes of this machine")
 	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "show no progress")
@@ -188,7 +193,8 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) 
 	if err != nil {
 		return err
 	}
-	dir.Describe(s, provenance(parts, report.TermsOf(s)), flags.formats)
+	labels := flags.labels.of(s)
+	dir.Describe(s, provenance(labels, parts, report.TermsOf(s)), flags.formats)
 	defer func() { err = endResults(dir, err) }()
 	if err := part.fit(s); err != nil {
 		return err
@@ -215,7 +221,7 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) 
 	}
 	ctx, interrupted := a.interruptible(ctx, dir.Kept)
 	defer interrupted()
-	dir.Provenance = provenance(parts, termsOf(s, part))
+	dir.Provenance = provenance(labels, parts, termsOf(s, part))
 	var m *measure.Measurement
 	if duet == nil {
 		m, err = a.send(ctx, in, dir, flags.answers, view, part)
@@ -244,8 +250,8 @@ func termsOf(s *scenario.Scenario, part part) report.Terms {
 }
 
 // provenance is what the runs of this program say of themselves.
-func provenance(parts map[string]string, terms report.Terms) session.Provenance {
-	return session.Provenance{Version: versionText(), Parts: parts, Terms: terms.Encode()}
+func provenance(labels measure.RunLabels, parts map[string]string, terms report.Terms) session.Provenance {
+	return session.Provenance{Version: versionText(), Labels: labels, Parts: parts, Terms: terms.Encode()}
 }
 
 // endResults lets others write to the results folder, at the end of a run and its

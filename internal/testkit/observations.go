@@ -5,6 +5,7 @@ package testkit
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"mfaload/measure"
@@ -120,6 +121,17 @@ func Labels() []string {
 		all = append(all, fmt.Sprintf("%d CODE", 600-i))
 	}
 	return all
+}
+
+// RunLabels are labels that a run may have; nil at times.
+func RunLabels(random *rand.Rand) (labels measure.RunLabels) {
+	values := []string{"", "4f2a1c", `"quoted" \`, "a=b, c", "<b>|`x`", "日本 ünï\U0001F512",
+		strings.Repeat("é", 200)}
+	for i := range random.IntN(measure.MaxRunLabels + 1) {
+		key := fmt.Sprintf("k%d.%d", i, random.IntN(9))
+		labels = labels.With(measure.RunLabels{key: values[random.IntN(len(values))]})
+	}
+	return labels
 }
 
 // LateObservation makes a request that ends about now. It may have been intended long ago,

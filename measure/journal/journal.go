@@ -68,7 +68,7 @@ type Appender struct {
 }
 
 // NewAppender returns the appender of a run's journal. About has what the measurement will
-// have and the runner does not know: version, terms and parts.
+// have and the runner does not know: version, labels, terms and parts.
 func NewAppender(file File, about *measure.Measurement) *Appender {
 	return &Appender{file: file, about: about}
 }
@@ -80,6 +80,7 @@ func (w *Appender) Begin(r *measure.Recorder, s *State) error {
 	d, layout := s.Described, r.Layout()
 	s.Answers = layout.Answers
 	d.Version, d.Terms, d.Parts = w.about.Version, w.about.Terms, w.about.Parts
+	d.Labels = w.about.Labels
 	for _, rule := range layout.Rules {
 		d.Coverage = append(d.Coverage, measure.RuleCount{Rule: rule})
 	}

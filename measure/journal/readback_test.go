@@ -45,7 +45,8 @@ func readsBack(t *testing.T, seed uint64) {
 		describe(s.Described)
 		return s
 	}
-	j := journal.NewAppender(file, &measure.Measurement{Version: "v"})
+	labels := testkit.RunLabels(random)
+	j := journal.NewAppender(file, &measure.Measurement{Version: "v", Labels: labels})
 	if err := j.Begin(written, state()); err != nil {
 		t.Fatal(err)
 	}
@@ -76,6 +77,7 @@ func readsBack(t *testing.T, seed uint64) {
 	m := testkit.Final(t, written)
 	j.AddSeconds(m)
 	describe(m)
+	m.Labels = labels
 	// More labels than are kept apart are counted together in the order they come.
 	if m.SecondsLost != "" || len(all) <= 24 && !cmp.Equal(kept.Seconds, m.Seconds, testkit.Histograms) {
 		t.Errorf("the seconds of the journal are others: %s%s", m.SecondsLost,
@@ -87,6 +89,9 @@ func readsBack(t *testing.T, seed uint64) {
 		m, err := journal.Rebuild(bytes.NewReader(file.Bytes()[:end]))
 		if err != nil {
 			t.Fatalf("a journal of %d bytes of %d: %v", end, file.Len(), err)
+		}
+		if diff := cmp.Diff(labels, m.Labels); diff != "" {
+			t.Errorf("rebuilt: %s", diff)
 		}
 		sameAfterReading(t, "rebuilt", m)
 	}

@@ -150,7 +150,7 @@ func (b *rebuilder) measurement(unread int64) (*measure.Measurement, error) {
 	}
 	m, first := b.last.Described, b.first.Described
 	m.Version, m.Terms, m.Parts, m.Profile = first.Version, first.Terms, first.Parts, b.profile
-	m.Pauses = b.pauses
+	m.Labels, m.Pauses = first.Labels, b.pauses
 	takeObserved(m, seen)
 	m.Generator.Hiccups, m.Generator.Seconds = b.hiccups, b.ownSeconds
 	m.Profile.Stages = until(first.Profile.Stages, max(m.Main.Start+m.Main.Planned, m.Warmup.Planned))

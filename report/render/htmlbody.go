@@ -55,7 +55,7 @@ func (p *htmlPage) header() g.Node {
 			g.Text(strings.ToUpper(string(p.Verdict))+degraded)),
 		h.H1(brief(p.Scenario)),
 		g.If(p.Description != "", h.P(brief(p.Description))),
-		p.when(), p.why(), p.model(), p.ending(),
+		p.when(), p.labels(), p.why(), p.model(), p.ending(),
 	), g.Text("\n")}
 }
 
@@ -68,6 +68,14 @@ func (p *htmlPage) when() g.Node {
 			g.Text(started.Format("2 January 2006, 15:04:05 UTC"))),
 		g.Text(" · "+chart.ClockText(p.Duration)),
 		g.If(p.Warmup != nil, g.Text(" after a warm-up")))
+}
+
+func (p *htmlPage) labels() g.Node {
+	var shown g.Group
+	for i, label := range labels(p.Report) {
+		shown = append(shown, g.If(i > 0, g.Text(" · ")), h.Code(g.Text(label)))
+	}
+	return g.If(len(shown) > 0, soft(shown...))
 }
 
 func (p *htmlPage) why() g.Node {

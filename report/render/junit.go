@@ -25,14 +25,22 @@ type (
 		Suites   []junitSuite `xml:"testsuite"`
 	}
 	junitSuite struct {
-		Name      string      `xml:"name,attr"`
-		Tests     int         `xml:"tests,attr"`
-		Failures  int         `xml:"failures,attr"`
-		Errors    int         `xml:"errors,attr"`
-		Skipped   int         `xml:"skipped,attr"`
-		Time      string      `xml:"time,attr"`
-		Timestamp string      `xml:"timestamp,attr"`
-		Cases     []junitCase `xml:"testcase"`
+		Name       string           `xml:"name,attr"`
+		Tests      int              `xml:"tests,attr"`
+		Failures   int              `xml:"failures,attr"`
+		Errors     int              `xml:"errors,attr"`
+		Skipped    int              `xml:"skipped,attr"`
+		Time       string           `xml:"time,attr"`
+		Timestamp  string           `xml:"timestamp,attr"`
+		Properties *junitProperties `xml:"properties"`
+		Cases      []junitCase      `xml:"testcase"`
+	}
+	junitProperties struct {
+		All []junitProperty `xml:"property"`
+	}
+	junitProperty struct {
+		Name  string `xml:"name,attr"`
+		Value string `xml:"value,attr"`
 	}
 	junitCase struct {
 		Class   string       `xml:"classname,attr"`
@@ -83,7 +91,7 @@ func newSuite(r *report.Report, name string, cases []junitCase) junitSuite {
 	}
 	cases = fitting(cases, name)
 	s := junitSuite{Name: name, Tests: len(cases), Cases: cases, Time: "0",
-		Timestamp: r.Started.UTC().Format(time.RFC3339)}
+		Timestamp: r.Started.UTC().Format(time.RFC3339), Properties: labelProperties(r)}
 	for _, c := range s.Cases {
 		switch {
 		case c.Failure != nil:
@@ -95,6 +103,19 @@ func newSuite(r *report.Report, name string, cases []junitCase) junitSuite {
 		}
 	}
 	return s
+}
+
+// labelProperties are the labels of the run; nil where it has none.
+func labelProperties(r *report.Report) *junitProperties {
+	if len(r.Labels) == 0 {
+		return nil
+	}
+	p := &junitProperties{}
+	for _, label := range labels(r) {
+		key, value, _ := strings.Cut(label, "=")
+		p.All = append(p.All, junitProperty{key, value})
+	}
+	return p
 }
 
 // junitVerdict keeps a run that says nothing of the service from being all

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"mfaload/internal/number"
 	"mfaload/internal/text"
@@ -182,5 +183,22 @@ func (p *page) closed(c *report.Closed) {
 	if c != nil {
 		p.wrap("  ", fmt.Sprintf("CLOSED MODEL, %d users, think time %s ms. %s", c.Users,
 			number.Plain(c.Think), c.Meaning))
+	}
+}
+
+// maxLabel is how many characters of a label are shown: all of them, but for what was escaped.
+const maxLabel = 300
+
+// labels are the labels of a run as texts key=value, each a line that a page can show.
+func labels(r *report.Report) (texts []string) {
+	for _, label := range r.Labels.List() {
+		texts = append(texts, text.Brief(label, maxLabel))
+	}
+	return texts
+}
+
+func (p *page) labels(r *report.Report) {
+	if len(r.Labels) > 0 {
+		p.wrap("  ", "labels: "+strings.Join(labels(r), ", "))
 	}
 }

@@ -28,6 +28,7 @@ func Markdown(r *report.Report) ([]byte, error) {
 		number.Count(r.Requests.Sent), number.Plain(r.Duration),
 		number.Significant(r.Rate.Planned), number.Significant(r.Rate.Achieved),
 		r.Started.UTC().Format("2006-01-02 15:04:05Z"), code(r.Version))
+	m.labels(r)
 	m.reasons(r)
 	m.thresholds(r)
 	m.times(r)
@@ -70,6 +71,16 @@ func (m *markdown) rows(n int, what string, row func(i int) []string) {
 			return
 		}
 		m.line("%s", text)
+	}
+}
+
+func (m *markdown) labels(r *report.Report) {
+	all := labels(r)
+	for i := range all {
+		all[i] = codeUpTo(all[i], maxLabel)
+	}
+	if len(all) > 0 {
+		m.line("\nlabels: %s", strings.Join(all, ", "))
 	}
 }
 

@@ -36,6 +36,7 @@ const (
 func (t Terminal) Write(w io.Writer, r *report.Report) error {
 	p := &page{Terminal: t}
 	p.verdict(r)
+	p.labels(r)
 	p.closed(r.Closed)
 	p.requests(r)
 	p.times(r)

@@ -14,6 +14,7 @@ import (
 
 	"mfaload/capacity"
 	"mfaload/internal/text"
+	"mfaload/measure"
 	"mfaload/report"
 	"mfaload/session"
 )
@@ -28,6 +29,8 @@ type Record struct {
 	// given.
 	File  string            `json:"scenario_file"`
 	Flags map[string]string `json:"flags"`
+	// Labels are what the search was given to be found by.
+	Labels measure.RunLabels `json:"labels,omitempty"`
 	// Parts identify what all trials have in common.
 	Parts map[string]string `json:"parts"`
 
@@ -95,7 +98,7 @@ func (s *Search) Begin(record *Record) (end func(), err error) {
 		return nil, err
 	}
 	s.Folder.Started() // from here on trials are kept: an interrupted search is not one that did not start
-	record.Parts, s.started = s.trialParts(), record.Started
+	record.Labels, record.Parts, s.started = s.Labels, s.trialParts(), record.Started
 	err = s.Folder.WriteFile(session.SearchFile, func() ([]byte, error) { return report.Encode(record) })
 	if err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, text.Hint("choose another folder with --out"))

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -33,8 +34,9 @@ type Search struct {
 	// Soak is how long SoakShare of the rate that was found is held; 0 for not at all.
 	Soak      time.Duration
 	SoakShare float64
-	// Version of mfaload.
+	// Version of mfaload, and what the search was given to be found by.
 	Version string
+	Labels  measure.RunLabels
 	// Folder is the search's results folder. [Search.Resume] sets it.
 	Folder *session.Folder
 	// Say prints a line for people, and Tell one that they see with -q too.
@@ -123,7 +125,7 @@ func (s *Search) describe(found *capacity.SearchResult) *capacity.Result {
 	r := found.Result()
 	r.Scenario, r.Hash, r.Version, r.Started = s.Scenario.Name, s.Scenario.Hash(), s.Version, s.started
 	r.Duration = (s.before + time.Since(s.since)).Round(time.Millisecond).Seconds()
-	r.Cut = s.cut(r)
+	r.Labels, r.Cut = maps.Clone(s.Labels), s.cut(r)
 	if s.Target != nil {
 		answer := found.Check(*s.Target)
 		r.Answer = &answer
@@ -186,7 +188,8 @@ func (s *Search) soaked(ctx context.Context, ask capacity.TrialSpec) (*measure.M
 
 // provenance is what the trials of the search say of themselves.
 func (s *Search) provenance(trial *scenario.Scenario) session.Provenance {
-	return session.Provenance{Version: s.Version, Parts: s.Parts, Terms: report.TermsOf(trial).Encode()}
+	return session.Provenance{Version: s.Version, Labels: s.Labels, Parts: s.Parts,
+		Terms: report.TermsOf(trial).Encode()}
 }
 
 // NewFolder makes the results folder of a new search of a scenario of this name.

@@ -134,8 +134,8 @@ func (w *Worker) newShardRun(offer fleet.Offer, of measure.Shard) (fleet.ShardRu
 		return nil, err
 	}
 	w.folder.Store(dir)
-	dir.Describe(s, session.Provenance{Version: w.Fleet.Version, Parts: w.inputs.Parts,
-		Terms: report.TermsOf(s).Encode()}, session.Formats{})
+	dir.Describe(s, session.Provenance{Version: w.Fleet.Version, Labels: offer.Labels,
+		Parts: w.inputs.Parts, Terms: report.TermsOf(s).Encode()}, session.Formats{})
 	session.WarnOfDisk(dir, session.Resources(s, of.Count), w.Tell)
 	if err := dir.Clear(); err != nil {
 		return nil, err
