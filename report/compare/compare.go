@@ -7,6 +7,7 @@ package compare
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -95,8 +96,10 @@ type RunInfo struct {
 	Scenario string    `json:"scenario"`
 	Version  string    `json:"version"`
 	Started  time.Time `json:"started"`
-	Duration float64   `json:"duration_s"`
-	Sent     uint64    `json:"sent"`
+	// Labels are what the run was given to be found by.
+	Labels   measure.RunLabels `json:"labels,omitempty"`
+	Duration float64           `json:"duration_s"`
+	Sent     uint64            `json:"sent"`
 }
 
 // Unit is what was taken to be independent, or drawn in blocks until it was.
@@ -144,8 +147,8 @@ func side(runs []Run) (s Side) {
 	for _, r := range runs {
 		m := r.Measurement
 		s.Runs = append(s.Runs, RunInfo{Name: r.Name, Scenario: m.Scenario, Version: m.Version,
-			Started:  m.Started,
-			Duration: m.Main.Planned.Seconds(), Sent: m.Main.Sent()})
+			Started: m.Started, Labels: maps.Clone(m.Labels), Duration: m.Main.Planned.Seconds(),
+			Sent: m.Main.Sent()})
 	}
 	return s
 }

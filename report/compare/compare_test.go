@@ -3,6 +3,7 @@ package compare_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -409,6 +410,10 @@ func TestHistoryFindsTheRun(t *testing.T) {
 		}
 		r := runs(m, string(rune('a'+i)), uint64(i))[0]
 		r.Measurement.Started = time.Unix(int64(1_800_000_000+3600*i), 0)
+		r.Measurement.Labels = measure.RunLabels{"commit": fmt.Sprint("c", i/3), "night": "yes"}
+		if i >= 9 {
+			r.Measurement.Labels["flag"] = "<on>"
+		}
 		all = append(all, r)
 	}
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
@@ -424,6 +429,10 @@ func TestHistoryFindsTheRun(t *testing.T) {
 	}
 	if h.Verdict != compare.Worse || len(h.Lines) != 3 {
 		t.Errorf("%s: %d lines", h.Verdict, len(h.Lines))
+	}
+	const began = "; the change began with commit=c3 (before: c2), flag=<on> (before: none)"
+	if !strings.HasSuffix(h.Reasons[0], began) || h.Runs[9].Labels["commit"] != "c3" {
+		t.Errorf("%q lacks %q", h.Reasons[0], began)
 	}
 	if page, err := h.HTML(); err != nil || strings.Count(string(page), `class="mark k-bad"`) != 3 {
 		t.Errorf("page: %v", err)

@@ -49,6 +49,9 @@ type Change struct {
 	// Run is the index of the first run that is different.
 	Run  int    `json:"run"`
 	Name string `json:"name"`
+	// Labels are those that differ between the run before and the first that is
+	// different.
+	Labels []LabelChange `json:"labels,omitempty"`
 	// Base is the median of the runs since the change before this one, New that
 	// up to the next.
 	Base float64 `json:"base"`
@@ -172,7 +175,8 @@ func (h *History) line(p scope, m metricSpec, all []*totals, margins Margins, te
 		row := r.row(margins)
 		l.Changes = append(l.Changes, Change{Run: c.At, Name: h.Runs[c.At].Name, Base: r.base, New: r.new,
 			Change: row.Change,
-			P:      r.corrected, Judgement: row.Judgement})
+			P:      r.corrected, Judgement: row.Judgement,
+			Labels: labelChanges(h.Runs[c.At-1].Labels, h.Runs[c.At].Labels)})
 	}
 	return l
 }
@@ -218,7 +222,11 @@ func (h *History) leaveUnjudged() {
 
 func (l MetricHistory) text(c Change, started time.Time) string {
 	row := MetricRow{Group: l.Group, Metric: l.Metric, points: l.Unit == "%"}
-	return fmt.Sprintf("%s %s since %s (%s): %s → %s %s, %s", row.name(), c.Judgement, c.Name,
+	text := fmt.Sprintf("%s %s since %s (%s): %s → %s %s, %s", row.name(), c.Judgement, c.Name,
 		started.UTC().Format("2006-01-02 15:04"),
 		digits(c.Base), digits(c.New), l.Unit, row.change(c.Change))
+	if len(c.Labels) > 0 {
+		text += "; the change began with " + labelsText(c.Labels)
+	}
+	return text
 }

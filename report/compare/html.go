@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
 
 	"mfaload/internal/number"
+	"mfaload/internal/text"
 	"mfaload/report/render/chart"
 )
 
@@ -140,10 +142,19 @@ func (p *comparisonPage) figures() g.Node {
 }
 
 func (p *comparisonPage) runs() g.Node {
-	return chart.Scroll("runs", chart.Head("run", "started (UTC)", "seconds", "requests", "mfaload"),
+	labelled := slices.ContainsFunc(p.Runs, func(r RunInfo) bool { return len(r.Labels) > 0 })
+	head := []string{"run", "started (UTC)", "seconds", "requests", "mfaload"}
+	if labelled {
+		head = append(head, "labels")
+	}
+	return chart.Scroll("runs", chart.Head(head...),
 		g.Map(p.Runs[:min(len(p.Runs), maxPageRows)], func(s RunInfo) g.Node {
-			return chart.Row(chart.Texts(s.Name, s.Started.UTC().Format(time.DateTime), digits(s.Duration),
-				strconv.FormatUint(s.Sent, 10), s.Version))
+			cells := []string{s.Name, s.Started.UTC().Format(time.DateTime), digits(s.Duration),
+				strconv.FormatUint(s.Sent, 10), s.Version}
+			if labelled {
+				cells = append(cells, text.Brief(strings.Join(s.Labels.List(), ", "), maxLabelText))
+			}
+			return chart.Row(chart.Texts(cells...))
 		}))
 }
 
@@ -162,8 +173,8 @@ func (h *History) HTML() ([]byte, error) {
 	for _, l := range h.Lines {
 		p.draw(l.chart(h.Runs))
 	}
-	for _, text := range h.LeftOut {
-		p.Notes = append(p.Notes, "left out: "+text)
+	for _, why := range h.LeftOut {
+		p.Notes = append(p.Notes, "left out: "+why)
 	}
 	return p.render()
 }

@@ -32,6 +32,10 @@ func (t Terminal) Write(w io.Writer, c *Comparison) error {
 		fmt.Fprintf(&b, "\n%s\n", t.paint(text.Yellow, title))
 		lines(&b, "  ", c.Obstacles)
 	}
+	if texts := c.labelTexts(); len(texts) > 0 {
+		b.WriteString("\nlabels\n")
+		lines(&b, "  ", texts)
+	}
 	if len(c.Rows) > 0 {
 		t.rows(&b, c)
 		t.shifts(&b, c)
