@@ -18,8 +18,7 @@ type clock struct {
 	roundTrip time.Duration // of the question that tells; the error is at most half of it
 }
 
-// measureClock asks for the other clock some times and believes the quickest
-// answer.
+// measureClock asks for the other clock some times and believes the quickest response.
 func measureClock(ctx context.Context, ask func(context.Context) (time.Time, error)) (clock, error) {
 	best := clock{roundTrip: -1}
 	for range roundTrips {
@@ -43,14 +42,14 @@ func askClock(nc *nats.Conn, subject string) func(context.Context) (time.Time, e
 	return func(ctx context.Context) (time.Time, error) {
 		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 		defer cancel()
-		answer, err := nc.RequestWithContext(ctx, subject, nil)
+		response, err := nc.RequestWithContext(ctx, subject, nil)
 		if err != nil {
 			return time.Time{}, err
 		}
-		if len(answer.Data) != 8 {
-			return time.Time{}, fmt.Errorf("an answer of %d bytes", len(answer.Data))
+		if len(response.Data) != 8 {
+			return time.Time{}, fmt.Errorf("an answer of %d bytes", len(response.Data))
 		}
-		return time.Unix(0, int64(binary.BigEndian.Uint64(answer.Data))), nil
+		return time.Unix(0, int64(binary.BigEndian.Uint64(response.Data))), nil
 	}
 }
 

@@ -84,16 +84,16 @@ func (s *coordinatorLink) await(ctx context.Context, is func(runState) bool) (ru
 	}
 }
 
-// plan asks for the plan until there is an answer: with an external server, the
+// plan asks for the plan until there is a response: with an external server, the
 // worker may be there before the coordinator.
 func (s *coordinatorLink) plan(ctx context.Context, w *Worker) (planMessage, error) {
 	question := encode(hello{Protocol: protocol, Version: w.Version, Host: s.host})
 	for {
 		try, cancel := context.WithTimeout(ctx, 2*time.Second)
-		answer, err := s.nc.RequestWithContext(try, s.names.hello(s.id), question)
+		response, err := s.nc.RequestWithContext(try, s.names.hello(s.id), question)
 		cancel()
 		if err == nil {
-			p, err := decode[planMessage](answer.Data)
+			p, err := decode[planMessage](response.Data)
 			s.mu.Lock()
 			s.epoch = p.Epoch
 			s.mu.Unlock()

@@ -27,9 +27,9 @@ const (
 // most of what there was; or they used and waited for most of it, and that was felt;
 // or a quota kept them from running; or nearly every wait ended late.
 func (s *OwnSecond) Short() bool {
-	most := MaxCPU * float64(s.Available)
+	limit := MaxCPU * float64(s.Available)
 	used, waited := float64(s.CPU), float64(s.CPUWait)
-	return s.Available > 0 && (used > most || used+waited > most && s.Hiccup > FeltHiccup) ||
+	return s.Available > 0 && (used > limit || used+waited > limit && s.Hiccup > FeltHiccup) ||
 		s.Throttled > MaxHiccup || s.Hiccup > MaxHiccup
 }
 
@@ -274,10 +274,10 @@ func (d *DoubtfulSeconds) Failures(m *Measurement, group int, neverSent uint64) 
 
 // Unsent counts the arrivals that were never sent, and may not have been for
 // mfaload's sake: at most so many.
-func (d *DoubtfulSeconds) Unsent(m *Measurement, most uint64) (n uint64) {
+func (d *DoubtfulSeconds) Unsent(m *Measurement, limit uint64) (n uint64) {
 	if d.All {
-		return most
+		return limit
 	}
 	d.each(m, func(_ *Second, unsent uint64) { n += unsent })
-	return min(n, most)
+	return min(n, limit)
 }

@@ -204,7 +204,7 @@ func (b *bounded) timedFrom(in *jsontext.Decoder) (more func()) {
 
 // listOf reads lists of a type, with at most so many elements. Where timed is not nil
 // they grow with the time of a run.
-func listOf[T any](timed *bounded, most int) *jsonv2.Unmarshalers {
+func listOf[T any](timed *bounded, maxLength int) *jsonv2.Unmarshalers {
 	return jsonv2.UnmarshalFromFunc(func(in *jsontext.Decoder, list *[]T) error {
 		if in.PeekKind() == 'n' {
 			*list = nil
@@ -216,8 +216,8 @@ func listOf[T any](timed *bounded, most int) *jsonv2.Unmarshalers {
 		}
 		*list = []T{}
 		return eachElement(in, func(element T) error {
-			if len(*list) == most {
-				return fmt.Errorf("a list has more than %d elements", most)
+			if len(*list) == maxLength {
+				return fmt.Errorf("a list has more than %d elements", maxLength)
 			}
 			*list = append(*list, element)
 			more()

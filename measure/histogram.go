@@ -207,7 +207,7 @@ func (h *Histogram) Merge(o *Histogram) error {
 func (h *Histogram) mergeBuckets(o *Histogram) (dropped int64) {
 	switch h.expand(); {
 	case o.compact != nil:
-		return h.mergeFrozen(o.compact)
+		return h.mergeCompact(o.compact)
 	case h.dense != nil && o.dense != nil:
 		return h.dense.Merge(o.dense)
 	case h.dense != nil:
@@ -219,7 +219,7 @@ func (h *Histogram) mergeBuckets(o *Histogram) (dropped int64) {
 	}
 }
 
-func (h *Histogram) mergeFrozen(o *compactBuckets) (dropped int64) {
+func (h *Histogram) mergeCompact(o *compactBuckets) (dropped int64) {
 	record := h.recordMany()
 	for value, count := range o.each {
 		if record(value, count) != nil {

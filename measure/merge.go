@@ -203,7 +203,7 @@ func (m *Measurement) indices() (list []int) {
 // conflicts finds what does not belong to the run that most measurements are of,
 // and shards that are there twice.
 func conflicts(all []*Measurement) (list []MergeConflict) {
-	run := most(all)
+	run := prevailing(all)
 	twins := map[int]int{}
 	for i, m := range all {
 		if err := m.Check(); err != nil {
@@ -225,9 +225,9 @@ func conflicts(all []*Measurement) (list []MergeConflict) {
 	return list
 }
 
-// most returns a measurement of the run that most are of; the first where there
+// prevailing returns a measurement of the run that most are of; the first where there
 // are several such runs.
-func most(all []*Measurement) (best int) {
+func prevailing(all []*Measurement) (best int) {
 	seen := 0
 	for i, m := range all {
 		n := 0

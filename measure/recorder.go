@@ -30,7 +30,7 @@ const (
 type Recorder struct {
 	groups     int
 	rules      []string
-	answers    int
+	responses  int
 	partitions []partition
 
 	mu          sync.Mutex
@@ -50,7 +50,7 @@ type partition struct {
 	violations map[violationKey]*ViolationGroup
 	ungrouped  uint64
 	evaluated  []uint64 // by rule
-	answers    int      // whole ones that are kept of a group of violations
+	responses  int      // whole ones that are kept of a group of violations
 	progress   Progress
 	log        Log         // nil where nobody writes down what is recorded
 	kept       []*Instance // of the violations of the present observation, for the log
@@ -100,15 +100,15 @@ func (p Progress) Unexpected() uint64 { return p.Sent - p.Clean - p.Violating - 
 // NewRecorder returns a recorder for so many groups of users and a contract
 // with these rules. Of each group of violations it keeps so many whole answers,
 // at most [Instances].
-func NewRecorder(groups int, rules []string, answers int) *Recorder {
-	r := &Recorder{groups: groups, rules: rules, answers: answers,
+func NewRecorder(groups int, rules []string, responses int) *Recorder {
+	r := &Recorder{groups: groups, rules: rules, responses: responses,
 		partitions: make([]partition, min(runtime.GOMAXPROCS(0), 4))}
 	r.connections = [2]Connections{newConnections(), newConnections()}
 	for i := range r.partitions {
 		s := &r.partitions[i]
 		s.violations = map[violationKey]*ViolationGroup{}
 		s.evaluated = make([]uint64, len(rules))
-		s.answers = answers
+		s.responses = responses
 		s.timeline.grouped = groups > 1
 		for p := range s.phases {
 			s.phases[p].cells, s.phases[p].own = make([][]*Cell, groups), NewHistogram()
@@ -196,7 +196,7 @@ type Layout struct {
 }
 
 // Layout returns the recorder's.
-func (r *Recorder) Layout() Layout { return Layout{r.groups, r.rules, r.answers, len(r.partitions)} }
+func (r *Recorder) Layout() Layout { return Layout{r.groups, r.rules, r.responses, len(r.partitions)} }
 
 func phaseIndex(warmup bool) int {
 	if warmup {
@@ -314,7 +314,7 @@ func (s *partition) recordViolations(o *Observation) (violating bool) {
 		}
 		var kept *Instance
 		if n := len(g.Instances); n == 0 || n < Instances && !v.Counted {
-			kept = g.keep(v, o, n < s.answers)
+			kept = g.keep(v, o, n < s.responses)
 		}
 		s.kept = append(s.kept, kept)
 		if o.Warmup {
@@ -425,7 +425,7 @@ func (r *Recorder) sum(final bool) (*Measurement, error) {
 	if err := m.merge(shown); err != nil {
 		return nil, err
 	}
-	m.trimAnswers(r.answers)
+	m.trimResponses(r.responses)
 	return m, nil
 }
 
@@ -437,10 +437,10 @@ func sumOfSeconds(lists []*Seconds) (Seconds, error) {
 	return joinSeconds(lists)
 }
 
-// trimAnswers drops the answers that several partitions kept beyond the bound.
-func (m *Measurement) trimAnswers(most int) {
+// trimResponses drops the answers that several partitions kept beyond the bound.
+func (m *Measurement) trimResponses(bound int) {
 	for _, g := range m.Violations {
-		for i := most; i < len(g.Instances); i++ {
+		for i := bound; i < len(g.Instances); i++ {
 			g.Instances[i].Example.Answer = nil
 		}
 	}

@@ -168,7 +168,7 @@ func (w *requestWorker) check(u scenario.User) {
 // shows is masked once, however many they are.
 func (w *requestWorker) example(userID string) func(whole bool) measure.Example {
 	var e *measure.Example
-	var answer *measure.MaskedResponse
+	var response *measure.MaskedResponse
 	kept := 0
 	return func(whole bool) measure.Example {
 		ex, mask := &w.exchange, w.runner.config.Operation.Mask
@@ -182,10 +182,10 @@ func (w *requestWorker) example(userID string) func(whole bool) measure.Example 
 		}
 		shown := *e
 		if whole && kept < maxWhole {
-			if kept++; answer == nil {
-				answer = w.answer(ex)
+			if kept++; response == nil {
+				response = w.response(ex)
 			}
-			shown.Answer = answer
+			shown.Answer = response
 		}
 		return shown
 	}
@@ -197,8 +197,8 @@ func retryAfter(ex *contract.Exchange) bool {
 	return n > 0
 }
 
-// answer keeps a whole answer, masked.
-func (w *requestWorker) answer(ex *contract.Exchange) *measure.MaskedResponse {
+// response keeps a whole response, masked.
+func (w *requestWorker) response(ex *contract.Exchange) *measure.MaskedResponse {
 	mask := w.runner.config.Operation.Mask
 	body := strings.ToValidUTF8(string(ex.Body[:min(len(ex.Body), maxKept)]), "\uFFFD")
 	a := &measure.MaskedResponse{Headers: []string{}, Body: mask(body)}
