@@ -38,8 +38,8 @@ components:
 
 // named is a schema that names members, demands nothing, and has another within.
 func named(within string) string {
-	return fmt.Sprintf("{properties: {a: %s, b: %[1]s, c: %[1]s, id: %[1]s, k.x: %[1]s}, additionalProperties: %[1]s, "+
-		"items: %[1]s}",
+	return fmt.Sprintf("{properties: {a: %s, b: %[1]s, c: %[1]s, id: %[1]s, k.x: %[1]s}, "+
+		"additionalProperties: %[1]s, items: %[1]s}",
 		"{$ref: '#/components/schemas/"+within+"'}")
 }
 
