@@ -70,7 +70,7 @@ func TestRateNeverTriedIsNoLimit(t *testing.T) {
 	}
 	r := found.Result()
 	var b strings.Builder
-	if err := (capacity.Terminal{}).Write(&b, r); err != nil {
+	if err := (capacity.TerminalText{}).Write(&b, r); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(b.String(), "nothing broke up to 160/s, the highest rate that was tried") ||

@@ -233,7 +233,7 @@ func TestResult(t *testing.T) {
 		}
 	}
 	var b strings.Builder
-	if err := (capacity.Terminal{}).Write(&b, r); err != nil {
+	if err := (capacity.TerminalText{}).Write(&b, r); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"300/s (2,000,000 logins a day, times 4 at the peak) is enough: 400/s " +

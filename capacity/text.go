@@ -11,15 +11,15 @@ import (
 	"mfaload/report/render/chart"
 )
 
-// Terminal prints results as text.
-type Terminal struct{ Color bool }
+// TerminalText prints results as text.
+type TerminalText struct{ Color bool }
 
 var colors = map[TrialVerdict]string{Pass: text.Green, Break: text.Red, Inconclusive: text.Yellow}
 
-func (t Terminal) paint(code, s string) string { return text.Paint(t.Color, code, s) }
+func (t TerminalText) paint(code, s string) string { return text.Paint(t.Color, code, s) }
 
 // Write prints a result.
-func (t Terminal) Write(w io.Writer, r *Result) error {
+func (t TerminalText) Write(w io.Writer, r *Result) error {
 	var b strings.Builder
 	if r.Answer != nil {
 		for _, s := range r.Answer.Sentences {
@@ -130,7 +130,7 @@ func (u *USL) text() string {
 func seconds(s float64) string { return (time.Duration(s) * time.Second).String() }
 
 // trials prints a line for each trial.
-func (t Terminal) trials(b *strings.Builder, r *Result) {
+func (t TerminalText) trials(b *strings.Builder, r *Result) {
 	if len(r.Trials) == 0 {
 		return
 	}

@@ -19,7 +19,7 @@ func TestTrialsShowLowerBounds(t *testing.T) {
 	row := capacity.TrialRow{Number: 1, Rate: 400, Duration: 5, Verdict: capacity.Break, By: "backlog",
 		Little: &capacity.Little{Counted: 2512.4}, Figures: capacity.TrialFigures{Response: times}}
 	var b strings.Builder
-	if err := (capacity.Terminal{}).Write(&b,
+	if err := (capacity.TerminalText{}).Write(&b,
 		&capacity.Result{Trials: []capacity.TrialRow{row}}); err != nil {
 		t.Fatal(err)
 	}

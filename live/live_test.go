@@ -69,6 +69,8 @@ func (s *service) Watch(func(contract.Connection)) {}
 
 func (s *service) Mask(text string) string { return text }
 
+func (s *service) CorrelationID(*contract.Exchange) (string, bool) { return "", false }
+
 func newRunner(takes time.Duration, stages ...scenario.Stage) *runner.Runner {
 	return runner.New(runner.Config{Wait: machine.TimerWait, Operation: &service{takes: takes},
 		Scenario: &scenario.Scenario{

@@ -144,6 +144,13 @@ func (o *Operation) Hide(text string) string { return o.hidden().Hide(text) }
 // Mask implements the runner's operation: it hides what looks personal, too.
 func (o *Operation) Mask(text string) string { return o.hidden().Mask(text) }
 
+// CorrelationID returns the ID by which the service's support finds the response in ex, and
+// whether it has one.
+func (o *Operation) CorrelationID(ex *contract.Exchange) (id string, given bool) {
+	id, count := ex.Header.Get(correlationID)
+	return id, count > 0
+}
+
 func (o *Operation) hidden() redact.Secrets { return o.secrets.And(o.tokens.secrets()) }
 
 // Close closes idle connections, and renews the token no more.

@@ -23,9 +23,10 @@ func (echo) Check(_ scenario.User, ex *contract.Exchange, dst []contract.Violati
 	return dst
 }
 
-func (echo) Open(context.Context, int) error { return nil }
-func (echo) Watch(func(contract.Connection)) {}
-func (echo) Mask(text string) string         { return text }
+func (echo) Open(context.Context, int) error                 { return nil }
+func (echo) Watch(func(contract.Connection))                 {}
+func (echo) Mask(text string) string                         { return text }
+func (echo) CorrelationID(*contract.Exchange) (string, bool) { return "", false }
 
 // A runner sends what a scenario says by means of an operation, and returns what
 // it measured.

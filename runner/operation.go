@@ -24,6 +24,9 @@ type Operation interface {
 	Watch(seen func(contract.Connection))
 	// Mask takes secrets and personal data out of a text that is kept.
 	Mask(text string) string
+	// CorrelationID returns the ID that the service gave the response in ex, and whether
+	// it gave one.
+	CorrelationID(ex *contract.Exchange) (id string, given bool)
 	// Check judges the answer in ex: it sets its label and whether it is as
 	// expected, and appends to dst what it violates.
 	Check(u scenario.User, ex *contract.Exchange, dst []contract.Violation) []contract.Violation

@@ -43,6 +43,8 @@ func (s *service) Watch(func(contract.Connection)) {}
 
 func (s *service) Mask(text string) string { return text }
 
+func (s *service) CorrelationID(*contract.Exchange) (string, bool) { return "", false }
+
 func (s *service) Check(_ scenario.User, ex *contract.Exchange,
 	dst []contract.Violation) []contract.Violation {
 	ex.Label, ex.AsExpected = "201 OTP_REQUIRED", true

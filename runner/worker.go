@@ -173,7 +173,7 @@ func (w *requestWorker) example(userID string) func(whole bool) measure.Example 
 	return func(whole bool) measure.Example {
 		ex, mask := &w.exchange, w.runner.config.Operation.Mask
 		if e == nil {
-			correlation, _ := ex.Header.Get("Correlation-Id")
+			correlation, _ := w.runner.config.Operation.CorrelationID(ex)
 			e = &measure.Example{
 				UserID: userID, CorrelationID: mask(correlation),
 				TransactionID: string(ex.TransactionID), Status: ex.Status,

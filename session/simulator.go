@@ -68,7 +68,7 @@ func simulatedTarget(s *scenario.Scenario) (scenario.Target, error) {
 				continue
 			}
 			if behaviour[u.Kind] == nil {
-				behaviour[u.Kind] = asExpected(g.Variant(u.Kind).Expect)
+				behaviour[u.Kind] = simulator.AsExpected(g.Variant(u.Kind).Expect)
 			}
 			behaviour[u.Kind].IDs = append(behaviour[u.Kind].IDs, u.ID)
 		}
@@ -81,31 +81,6 @@ func simulatedTarget(s *scenario.Scenario) (scenario.Target, error) {
 	target := s.Target
 	target.Simulator = &simulated
 	return target, nil
-}
-
-// devicesFor are devices that yield a status.
-var devicesFor = map[string][]string{
-	"OTP_REQUIRED": {"EMAIL"}, "DEVICE_SELECTION_REQUIRED": {"EMAIL", "SMS"},
-	"PUSH_CONFIRMATION_REQUIRED": {"MOBILE"}, "PUSH_CONFIRMATION_TIMED_OUT": {"MOBILE"},
-	"ASSERTION_REQUIRED": {"FIDO2"},
-}
-
-// asExpected are users who give a group what it expects.
-func asExpected(e scenario.Expect) *scenario.SimulatedUsers {
-	u := &scenario.SimulatedUsers{}
-	if slices.Contains(e.HTTPStatuses, 201) {
-		u.Status = "OTP_REQUIRED"
-		if len(e.Statuses) > 0 {
-			u.Status = e.Statuses[0]
-		}
-		u.Devices = devicesFor[u.Status]
-		return u
-	}
-	u.HTTPStatus = e.HTTPStatuses[0]
-	if len(e.Errors) > 0 {
-		u.Error = e.Errors[0]
-	}
-	return u
 }
 
 // NotStartedError is why nothing was sent: this machine could not begin.

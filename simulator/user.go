@@ -3,6 +3,7 @@ package simulator
 import (
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strings"
 
 	"mfaload/scenario"
@@ -122,4 +123,29 @@ func maskEmail(email string) string {
 func maskPhone(phone string) string {
 	digits := []rune(phone)
 	return strings.Repeat("*", max(len(digits)-2, 4)) + string(digits[max(len(digits)-2, 0):])
+}
+
+// devicesFor are devices that yield a status.
+var devicesFor = map[string][]string{
+	"OTP_REQUIRED": {"EMAIL"}, "DEVICE_SELECTION_REQUIRED": {"EMAIL", "SMS"},
+	"PUSH_CONFIRMATION_REQUIRED": {"MOBILE"}, "PUSH_CONFIRMATION_TIMED_OUT": {"MOBILE"},
+	"ASSERTION_REQUIRED": {"FIDO2"},
+}
+
+// AsExpected are users who give a group what it expects.
+func AsExpected(e scenario.Expect) *scenario.SimulatedUsers {
+	u := &scenario.SimulatedUsers{}
+	if slices.Contains(e.HTTPStatuses, 201) {
+		u.Status = "OTP_REQUIRED"
+		if len(e.Statuses) > 0 {
+			u.Status = e.Statuses[0]
+		}
+		u.Devices = devicesFor[u.Status]
+		return u
+	}
+	u.HTTPStatus = e.HTTPStatuses[0]
+	if len(e.Errors) > 0 {
+		u.Error = e.Errors[0]
+	}
+	return u
 }

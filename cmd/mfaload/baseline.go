@@ -28,15 +28,15 @@ func (f *baselineFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.flags.allowDrift, "baseline-allow-drift", false, "as --allow-drift of compare")
 }
 
-// baseline is an earlier run that a run is held against; nil where there is none.
-type baseline struct {
+// earlierRun is an earlier run that a run is held against; nil where there is none.
+type earlierRun struct {
 	run     compare.Run
 	options compare.Options
 }
 
 // open reads the baseline before anything is sent, and refuses one that the
 // coming run can't be compared with.
-func (f *baselineFlags) open(s *scenario.Scenario, parts map[string]string) (*baseline, error) {
+func (f *baselineFlags) open(s *scenario.Scenario, parts map[string]string) (*earlierRun, error) {
 	if f.path == "" {
 		return nil, nil
 	}
@@ -57,12 +57,12 @@ func (f *baselineFlags) open(s *scenario.Scenario, parts map[string]string) (*ba
 			strings.Join(why, "; "),
 			hint("nothing was sent; take a run of the same load, users and contract"))
 	}
-	return &baseline{run, o}, nil
+	return &earlierRun{run, o}, nil
 }
 
 // hold compares the run with its baseline, and lets that take part in the
 // verdict.
-func (b *baseline) hold(r *report.Report, m *measure.Measurement) (*compare.Comparison, error) {
+func (b *earlierRun) hold(r *report.Report, m *measure.Measurement) (*compare.Comparison, error) {
 	c, err := compare.Compare([]compare.Run{b.run}, []compare.Run{{Name: "this run", Verdict: r.Verdict,
 		Measurement: m}}, b.options)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"mfaload/capacity"
 	"mfaload/internal/number"
 	"mfaload/internal/text"
+	"mfaload/live/progress"
 	"mfaload/report"
 	"mfaload/runner"
 	"mfaload/scenario"
@@ -88,7 +89,7 @@ broke or drifted; 4 not sure enough; 130 interrupted, with what was found so far
 	f.soak.add(c)
 	f.contract.add(c)
 	f.labels.add(c)
-	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "show no progress")
+	c.Flags().BoolVarP(&a.ui.Quiet, "quiet", "q", false, "show no progress")
 	return c
 }
 
@@ -98,7 +99,7 @@ var keptFlags = []string{"max-rate", "budget", "target-rate", "logins-per-day", 
 
 // runCapacity begins a search, or goes on with one.
 func (a *app) runCapacity(c *cobra.Command, args []string, f *capacityFlags) error {
-	var record *search.Record
+	var record *search.Setup
 	if f.resume != "" {
 		if f.out != "" || f.overwrite {
 			return usage(c, errors.New("--resume goes on in the folder that it names: leave out --out and "+
@@ -134,7 +135,7 @@ func (a *app) runCapacity(c *cobra.Command, args []string, f *capacityFlags) err
 }
 
 // newSearchRecord describes a search that begins with flags of a command.
-func newSearchRecord(c *cobra.Command, file string) *search.Record {
+func newSearchRecord(c *cobra.Command, file string) *search.Setup {
 	flags := map[string]string{}
 	for _, name := range keptFlags {
 		if flag := c.Flags().Lookup(name); flag.Changed {
@@ -144,7 +145,7 @@ func newSearchRecord(c *cobra.Command, file string) *search.Record {
 			}
 		}
 	}
-	return search.NewRecord(absolute(file), flags)
+	return search.NewSetup(absolute(file), flags)
 }
 
 // absolute is a path from wherever the search goes on; "-" stays what it is.
@@ -275,7 +276,7 @@ const (
 
 // capacity searches and writes what it found.
 func (a *app) capacity(ctx context.Context, file string, f *capacityFlags,
-	record *search.Record) (err error) {
+	record *search.Setup) (err error) {
 	in, err := f.contract.loader(a).Load(file)
 	if err != nil {
 		return err
@@ -287,9 +288,9 @@ func (a *app) capacity(ctx context.Context, file string, f *capacityFlags,
 	}
 	resumed := f.resume != ""
 	if f.plan {
-		fmt.Fprint(a.ui.out, searchPlan(s.Options, plan))
+		fmt.Fprint(a.ui.Out, searchPlan(s.Options, plan))
 		if resumed {
-			fmt.Fprintln(a.ui.out, s.Standing())
+			fmt.Fprintln(a.ui.Out, s.Standing())
 		}
 		return nil
 	}
@@ -304,7 +305,8 @@ func (a *app) capacity(ctx context.Context, file string, f *capacityFlags,
 		if s.Folder, err = search.NewFolder(in.Scenario.Name, f.out, f.overwrite); err != nil {
 			return err
 		}
-		s.Folder.Describe(in.Scenario, provenance(s.Labels, in.Parts, report.TermsOf(in.Scenario)), session.Formats{})
+		about := provenance(s.Labels, in.Parts, report.TermsOf(in.Scenario))
+		s.Folder.Describe(in.Scenario, about, session.Formats{})
 		defer func() { err = endResults(s.Folder, err) }()
 	}
 	ctx, interrupted := a.interruptible(ctx, func() string {
@@ -331,10 +333,10 @@ func (a *app) capacity(ctx context.Context, file string, f *capacityFlags,
 	if err != nil {
 		return err
 	}
-	a.ui.say("%s: %s", in.Scenario.Name,
+	a.ui.Say("%s: %s", in.Scenario.Name,
 		strings.ReplaceAll(strings.TrimSuffix(searchPlan(s.Options, plan), "\n"), "\n", "; "))
 	if resumed {
-		a.ui.say("%s", s.Standing())
+		a.ui.Say("%s", s.Standing())
 	}
 	r, err := s.Run(ctx, op)
 	switch {
@@ -347,13 +349,14 @@ func (a *app) capacity(ctx context.Context, file string, f *capacityFlags,
 }
 
 // planned is a search with what is known before it begins.
-func (a *app) planned(in *session.Inputs, f *capacityFlags, record *search.Record) (*search.Search,
+func (a *app) planned(in *session.Inputs, f *capacityFlags, record *search.Setup) (*search.Trials,
 	capacity.SearchPlan, error) {
-	s := &search.Search{Scenario: in.Scenario, Parts: in.Parts, Target: f.target.target,
+	s := &search.Trials{Scenario: in.Scenario, Parts: in.Parts, Target: f.target.target,
 		Soak: f.soak.length, SoakShare: f.soak.share, Version: versionText(),
-		Labels: f.labels.of(in.Scenario), Say: a.ui.say, Tell: a.ui.tell}
+		Labels: f.labels.of(in.Scenario), Say: a.ui.Say, Tell: a.ui.Tell}
 	s.Show = func(trial capacity.TrialSpec, r *runner.Runner) (hide func()) {
-		return a.ui.showTrial(trial, s.Options.Trials, r)
+		name := fmt.Sprintf("trial %d of at most %d, %.4g/s", trial.Number, s.Options.Trials, trial.Rate)
+		return progress.ShowTrial(a.ui, name, r)
 	}
 	var err error
 	if s.Options, err = f.options(in.Scenario); err != nil {
@@ -410,19 +413,19 @@ func (f *capacityFlags) options(s *scenario.Scenario) (o capacity.SearchOptions,
 }
 
 // concludeSearch prints the result whatever happens to the files.
-func (a *app) concludeSearch(ctx context.Context, s *search.Search, r *capacity.Result) error {
+func (a *app) concludeSearch(ctx context.Context, s *search.Trials, r *capacity.Result) error {
 	text.EscapeAll(r)
 	unwritten := s.Write(r)
-	if err := (capacity.Terminal{Color: a.ui.color}).Write(a.ui.out, r); err != nil {
+	if err := (capacity.TerminalText{Color: a.ui.Color}).Write(a.ui.Out, r); err != nil {
 		unwritten = errors.Join(unwritten, fmt.Errorf("print the result: %w", err))
 	}
 	if unwritten != nil {
 		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", unwritten,
 			hint("the trials are kept in %s", filepath.Join(s.Folder.Path(), session.TrialsFolder)))}
 	}
-	fmt.Fprintf(a.ui.out, "\nresults: %s\n", s.Folder.Path())
+	fmt.Fprintf(a.ui.Out, "\nresults: %s\n", s.Folder.Path())
 	if !r.Complete {
-		fmt.Fprintf(a.ui.out, "go on:   mfaload capacity --resume %s\n", s.Folder.Path())
+		fmt.Fprintf(a.ui.Out, "go on:   mfaload capacity --resume %s\n", s.Folder.Path())
 	}
 	if code := searchCode(ctx, r); code != exitPass {
 		return &exitError{code: code}
@@ -459,7 +462,7 @@ func searchPlan(o capacity.SearchOptions, p capacity.SearchPlan) string {
 
 // consentSearch asks before many requests go to a host that is not this machine,
 // and refuses to ask a user more often than the caps allow, over all trials.
-func (a *app) consentSearch(s *search.Search, plan capacity.SearchPlan, yes bool) error {
+func (a *app) consentSearch(s *search.Trials, plan capacity.SearchPlan, yes bool) error {
 	most := s.Most()
 	for _, g := range most.OverCap() {
 		return fmt.Errorf("group %q could ask a user %s times within 24 hours, and maxPerUser allows %s\n%s",
@@ -471,6 +474,6 @@ func (a *app) consentSearch(s *search.Search, plan capacity.SearchPlan, yes bool
 	if !s.Scenario.Target.IsRemote() {
 		return nil
 	}
-	a.ui.tell("%s", searchPlan(s.Options, plan))
+	a.ui.Tell("%s", searchPlan(s.Options, plan))
 	return a.confirm(s.Scenario, yes, "search", "up to "+number.Count(most.Requests)+" requests")
 }

@@ -129,8 +129,8 @@ func (a *app) compare(base, fresh []string, f *compareFlags, o compare.Options) 
 	if err != nil {
 		return err
 	}
-	terminal := compare.Terminal{Color: a.ui.color}
-	return a.show(f, c, c.HTML, func() error { return terminal.Write(a.ui.out, c) }, c.Verdict)
+	terminal := compare.Terminal{Color: a.ui.Color}
+	return a.show(f, c, c.HTML, func() error { return terminal.Write(a.ui.Out, c) }, c.Verdict)
 }
 
 func (a *app) follow(f *compareFlags, o compare.Options) error {
@@ -145,8 +145,8 @@ func (a *app) follow(f *compareFlags, o compare.Options) error {
 	if err != nil {
 		return err
 	}
-	terminal := compare.Terminal{Color: a.ui.color}
-	return a.show(f, h, h.HTML, func() error { return terminal.WriteHistory(a.ui.out, h) }, h.Verdict)
+	terminal := compare.Terminal{Color: a.ui.Color}
+	return a.show(f, h, h.HTML, func() error { return terminal.WriteHistory(a.ui.Out, h) }, h.Verdict)
 }
 
 // show prints a result, writes its page, and turns the verdict into a code.
@@ -167,7 +167,7 @@ func (a *app) show(f *compareFlags, result any, html func() ([]byte, error), pri
 		if err != nil {
 			return err
 		}
-		print = func() error { _, err := a.ui.data.Write(data); return err }
+		print = func() error { _, err := a.ui.Data.Write(data); return err }
 	}
 	if err := print(); err != nil {
 		return fmt.Errorf("print the comparison: %w", err)

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"mfaload/internal/number"
+	"mfaload/live/console"
 	"mfaload/runner"
 	"mfaload/runner/plan"
 	"mfaload/runner/plan/plantext"
@@ -33,7 +34,7 @@ func (a *app) consent(s *scenario.Scenario, yes bool) error {
 	if err := withinCaps(p); err != nil || !elsewhere {
 		return err
 	}
-	a.ui.tell("%s\n", plantext.Page(p, a.ui.errWidth, time.Now(), ""))
+	a.ui.Tell("%s\n", plantext.Page(p, a.ui.ErrWidth, time.Now(), ""))
 	return a.confirm(s, yes, "run", number.Count(p.Requests)+" requests")
 }
 
@@ -47,12 +48,12 @@ func (a *app) consentCheck(s *scenario.Scenario, pace float64, negative, yes boo
 	for i := range s.Groups {
 		n += uint64(s.Groups[i].Size())
 	}
-	a.ui.tell("CHECK  %s: one request for each of %s users, at %s/s: %s\n  to %s, where each may send a "+
+	a.ui.Tell("CHECK  %s: one request for each of %s users, at %s/s: %s\n  to %s, where each may send a "+
 		"real message\n",
 		s.Name, number.Count(n), number.Significant(pace), number.Length(float64(n-1)/pace),
 		s.Target.AuthPath)
 	if negative {
-		a.ui.tell("  and then wrong requests, all for the first of them\n")
+		a.ui.Tell("  and then wrong requests, all for the first of them\n")
 	}
 	return a.confirm(s, yes, "check", number.Count(n)+" requests")
 }
@@ -72,36 +73,13 @@ func (a *app) confirm(s *scenario.Scenario, yes bool, what, much string) error {
 
 // withinCaps is the refusal of a run that would go beyond its caps.
 func withinCaps(p *plan.RunPlan) error {
-	over := p.OverCap()
-	if len(over) == 0 {
+	over, most := plantext.OverCaps(p)
+	if over == "" {
 		return nil
 	}
-	var text []string
-	for _, g := range over {
-		text = append(text, overCap(p, &g))
-	}
-	return &exitError{exitUsage, fmt.Errorf("%s\n%s", strings.Join(text, "\n"),
+	return fmt.Errorf("%s\n%s", over,
 		hint("add users, send fewer requests (load.maxRequests is a cap over all), or write maxPerUser: "+
-			"%d/d in load or in the group; nothing was sent", mostOver(over)))}
-}
-
-// overCap says how far a group is beyond its cap, and how many users it takes.
-func overCap(p *plan.RunPlan, g *plan.PlannedGroup) string {
-	about := ""
-	if p.Closed {
-		about = "about "
-	}
-	return fmt.Sprintf("group %q would ask a user %s%s times within 24 hours, and maxPerUser allows %s: "+
-		"its requests take %s%s users, and it has %s",
-		g.Name, about, number.Count(g.PerUserDay), number.Count(g.Cap), about, number.Count(g.UsersNeeded),
-		number.Count(uint64(g.Users)))
-}
-
-func mostOver(groups []plan.PlannedGroup) (most uint64) {
-	for _, g := range groups {
-		most = max(most, g.PerUserDay)
-	}
-	return most
+			"%d/d in load or in the group; nothing was sent", most))
 }
 
 // noAnswer says why nobody can be asked.
@@ -112,7 +90,7 @@ func (a *app) noAnswer(s *scenario.Scenario) string {
 		}
 	}
 	in, ok := a.env.in.(*os.File)
-	if _, shown := terminalWidth(a.env.err); !ok || !shown || !term.IsTerminal(int(in.Fd())) {
+	if _, shown := console.Width(a.env.err); !ok || !shown || !term.IsTerminal(int(in.Fd())) {
 		return "there is no terminal to confirm it on"
 	}
 	return ""
@@ -120,7 +98,7 @@ func (a *app) noAnswer(s *scenario.Scenario) string {
 
 // ask wants a yes; everything else is a no.
 func (a *app) ask(question string) error {
-	a.ui.tell("mfaload: %s [y/N] ", question)
+	a.ui.Tell("mfaload: %s [y/N] ", question)
 	answer, err := bufio.NewReader(a.env.in).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read the answer: %w", err)

@@ -2,11 +2,11 @@ package main
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"mfaload/contract"
+	"mfaload/internal/reference"
 	"mfaload/session"
 )
 
@@ -16,7 +16,7 @@ type contractFlags struct{ file, overlay string }
 // loader reads scenarios with the contract that the flags name.
 func (f *contractFlags) loader(a *app) *session.Loader {
 	return &session.Loader{Contract: f.file, Overlay: f.overlay, Lookup: a.env.lookup, Stdin: a.env.in,
-		Say: a.ui.say}
+		Say: a.ui.Say}
 }
 
 func (f *contractFlags) add(c *cobra.Command) {
@@ -60,38 +60,10 @@ func (a *app) printContract(c *cobra.Command, flags *contractFlags, format strin
 			return err
 		}
 	case "markdown":
-		text = []byte(rulesPage(compiled.Rules()))
+		text = []byte(reference.Rules(compiled.Rules()))
 	default:
 		return usage(c, fmt.Errorf("unknown format %q: use openapi, jsonschema or markdown", format))
 	}
-	_, err = a.ui.data.Write(text)
+	_, err = a.ui.Data.Write(text)
 	return err
 }
-
-// rulesPage is docs/rules.md.
-func rulesPage(rules []contract.Rule) string {
-	var b strings.Builder
-	b.WriteString(`# Rules
-
-What answers are held against. This page is made from the contract document by
-` + "`mfaload contract --format markdown`" + `.
-
-A violation at level *fail* breaks conformance and counts against ` +
-		"`violationRate`" + `; one at level *note* is a
-finding. A scenario moves a rule, or a family such as ` + "`links.*`" + `, under ` +
-		"`contract.levels`" + ` to ` + "`fail`, `note` or `off`" + `.
-Sources: [S] the operation's own reference page, [D] another documentation page, [O] seen in public clients,
-[I] inferred.
-
-| rule | level | meaning | source | an answer that breaks it |
-|---|---|---|---|---|
-`)
-	for _, r := range rules {
-		fmt.Fprintf(&b, "| `%s` | %v | %s | %s | %s |\n", r.Name, r.Level, cell(r.Description),
-			cell(r.Source), cell(r.Example))
-	}
-	return b.String()
-}
-
-// cell writes a text into a table of Markdown.
-func cell(s string) string { return strings.NewReplacer("|", `\|`, "\n", " ").Replace(s) }

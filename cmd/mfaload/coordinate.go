@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mfaload/fleet"
+	"mfaload/live/progress"
 	"mfaload/measure"
 	"mfaload/report"
 	"mfaload/session"
@@ -119,7 +120,7 @@ everywhere, and what was measured is reported.`,
 	flags.labels.add(c)
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false,
 		"start a run against a host that is not this machine without asking")
-	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "show no progress")
+	c.Flags().BoolVarP(&a.ui.Quiet, "quiet", "q", false, "show no progress")
 	return c
 }
 
@@ -191,18 +192,18 @@ func (a *app) newFleetRun(file string, contract *contractFlags, count int,
 
 // openFleetRun does what can fail before anybody waits for workers.
 func (a *app) openFleetRun(run *shards.FleetRun, out string, overwrite, yes bool, formats session.Formats,
-	baseline *baselineFlags) (earlier *baseline, dir *session.Folder, err error) {
+	baseline *baselineFlags) (earlier *earlierRun, dir *session.Folder, err error) {
 	s := run.Scenario
 	if earlier, err = baseline.open(s, run.Parts); err != nil {
 		return nil, nil, err
 	}
-	p := part{}
+	p := runShare{}
 	if dir, err = session.NewFolder(p.folder(s.Name), out, overwrite); err != nil {
 		return nil, nil, err
 	}
 	dir.Describe(s, provenance(run.Coordinator.Plan.Labels, run.Parts, report.TermsOf(s)), formats)
 	needed := session.Plan(s, 0).CoordinatorResources(run.Coordinator.Plan.Shards)
-	session.WarnOfDisk(dir, &needed, a.ui.tell)
+	session.WarnOfDisk(dir, &needed, a.ui.Tell)
 	if err := a.consent(s, yes); err != nil {
 		return nil, nil, endResults(dir, err)
 	}
@@ -214,12 +215,12 @@ func (a *app) runFleet(ctx context.Context, run *shards.FleetRun,
 	tolerated float64) (*measure.Measurement, error) {
 	plan := &run.Coordinator.Plan
 	if plan.Withheld != "" {
-		a.ui.say("the scenario does not travel, and workers must have it: %s", plan.Withheld)
+		a.ui.Say("the scenario does not travel, and workers must have it: %s", plan.Withheld)
 	}
 	if text := shards.TokenFetches(run.Scenario, plan.Shards); text != "" {
-		a.ui.say("%s", text)
+		a.ui.Say("%s", text)
 	}
-	hide := a.showFleet(&run.Coordinator)
+	hide := progress.ShowFleet(a.ui, &run.Coordinator)
 	result, err := run.Coordinator.Lead(ctx)
 	hide()
 	if err != nil {
@@ -230,7 +231,7 @@ func (a *app) runFleet(ctx context.Context, run *shards.FleetRun,
 		return nil, &exitError{exitInconclusive, fmt.Errorf("%w\n%s", err,
 			hint("the workers keep what they measured: merge it with 'mfaload merge'"))}
 	}
-	a.ui.say("the clocks of all workers were read to %v", (result.RoundTrip / 2).Round(time.Microsecond))
+	a.ui.Say("the clocks of all workers were read to %v", (result.RoundTrip / 2).Round(time.Microsecond))
 	return m, nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mfaload/live/progress"
 	"mfaload/measure"
 	"mfaload/report"
 	"mfaload/report/compare"
@@ -119,13 +120,13 @@ func (d *duet) prepare(dir *session.Folder, overwrite bool) (err error) {
 	if err := d.folder.Clear(); err != nil {
 		return err
 	}
-	d.folder.Provenance = provenance(labels, d.inputs.Parts, termsOf(s, part{}))
+	d.folder.Provenance = provenance(labels, d.inputs.Parts, termsOf(s, runShare{}))
 	return nil
 }
 
 // sendBoth runs both sides from one instant on.
-func (a *app) sendBoth(ctx context.Context, in *session.Inputs, dir *session.Folder, answers int, view *view,
-	d *duet) (m *measure.Measurement, err error) {
+func (a *app) sendBoth(ctx context.Context, in *session.Inputs, dir *session.Folder, answers int,
+	view *progress.Display, d *duet) (m *measure.Measurement, err error) {
 	defer session.KeepHeapSmall(a.env.lookup)()
 	ours, err := a.ready(ctx, in)
 	if err != nil {
@@ -137,7 +138,7 @@ func (a *app) sendBoth(ctx context.Context, in *session.Inputs, dir *session.Fol
 		return nil, fmt.Errorf("%s: %w", d.path, err)
 	}
 	defer others.stop()
-	together := part{startAt: time.Now().Add(startTogether)}
+	together := runShare{startAt: time.Now().Add(startTogether)}
 	both, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var other sync.WaitGroup
@@ -157,7 +158,7 @@ func (a *app) sendBoth(ctx context.Context, in *session.Inputs, dir *session.Fol
 }
 
 // judge writes the other side's results, and returns it as what the run is held against.
-func (d *duet) judge(flags baselineFlags) (*baseline, error) {
+func (d *duet) judge(flags baselineFlags) (*earlierRun, error) {
 	o, err := flags.flags.options()
 	if err != nil {
 		return nil, err
@@ -169,14 +170,14 @@ func (d *duet) judge(flags baselineFlags) (*baseline, error) {
 	if err := d.folder.Write(r, d.run, session.Formats{}); err != nil {
 		return nil, err
 	}
-	return &baseline{compare.Run{Name: d.path, Verdict: r.Verdict, Measurement: d.run}, o}, nil
+	return &earlierRun{compare.Run{Name: d.path, Verdict: r.Verdict, Measurement: d.run}, o}, nil
 }
 
 // planDuet prints what both sides would send.
 func (a *app) planDuet(d *duet, flags *planFlags, latency time.Duration) error {
 	s := d.inputs.Scenario
 	if flags.format != "json" {
-		fmt.Fprintf(a.ui.out, "\nand the same at the same instants, against %s:\n\n", d.path)
+		fmt.Fprintf(a.ui.Out, "\nand the same at the same instants, against %s:\n\n", d.path)
 	}
 	return a.printPlan(s, flags, latency, 0, shards.TokenFetches(s, 0))
 }

@@ -6,7 +6,9 @@ import (
 	"io/fs"
 	"strings"
 	"syscall"
+	"time"
 
+	"mfaload/internal/text"
 	"mfaload/report"
 	"mfaload/scenario/form"
 )
@@ -42,7 +44,7 @@ func (e *exitError) Error() string {
 func (e *exitError) Unwrap() error { return e.err }
 
 // exitCode says what is left to say of an error and returns its code.
-func (u *ui) exitCode(err error) int {
+func (a *app) exitCode(err error) int {
 	var problems form.Problems
 	var exit *exitError
 	switch {
@@ -50,15 +52,15 @@ func (u *ui) exitCode(err error) int {
 		return exitPass
 	case errors.As(err, &problems):
 		// They name their places themselves, in the form that editors read.
-		u.tell("%v\n", problems)
+		a.ui.Tell("%v\n", problems)
 		return exitUsage
 	case errors.As(err, &exit):
 		if exit.err != nil {
-			u.error(advised(exit.err))
+			a.ui.Tell("mfaload: %v\n", advised(exit.err))
 		}
 		return exit.code
 	default:
-		u.error(advised(err))
+		a.ui.Tell("mfaload: %v\n", advised(err))
 		return exitUsage
 	}
 }
@@ -91,3 +93,22 @@ func advised(err error) error {
 	}
 	return err
 }
+
+// end says what is left to say and returns the exit code. An error waits for its
+// reader, progress does not.
+func (a *app) end(err error) (code int) {
+	if failed := a.ui.Failed(); err == nil && failed != nil {
+		err = fmt.Errorf("write to the standard output: %w", failed)
+	}
+	code = a.exitCode(err)
+	patience := time.Second
+	var exit *exitError
+	if err != nil && !(errors.As(err, &exit) && exit.err == nil) {
+		patience = 0
+	}
+	a.ui.Flush(patience)
+	return code
+}
+
+// hint is the line below an error that says what to do.
+func hint(format string, args ...any) string { return text.Hint(format, args...) }

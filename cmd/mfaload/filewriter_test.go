@@ -19,7 +19,7 @@ var mayMake = map[string][]string{
 	"internal/disk/temporary.go":    {"CreateTemp"}, // O_EXCL, a random name
 	"internal/disk/disk.go":         {"OpenFile", "Rename"},
 	"internal/disk/scratch.go":      {"MkdirTemp", "OpenFile", "Rename"}, // in a folder that was just made
-	"internal/disk/scratch_unix.go": {"OpenFile"},                        // O_NOFOLLOW, and makes nothing
+	"internal/disk/disk_unix.go":    {"OpenFile"},                        // O_NOFOLLOW, and makes nothing
 	"session/folder.go":             {"CreateTemp"},                      // O_EXCL, a random name
 	"session/search.go":             {"OpenFile"},                        // makes nothing
 	"session/search/trialrecord.go": {"Rename"},                          // of a trial's folder

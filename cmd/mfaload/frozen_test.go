@@ -86,7 +86,7 @@ func TestFrozen(t *testing.T) {
 func frozenRun(t *testing.T, args ...string) []byte {
 	t.Helper()
 	var out, said bytes.Buffer
-	code := run(context.Background(), environment{args: args, in: strings.NewReader(""), out: &out,
+	code := run(context.Background(), invocation{args: args, in: strings.NewReader(""), out: &out,
 		err:    &said,
 		lookup: frozenVariables, leave: func(int) { t.Error("left at once") }})
 	return fmt.Appendf(nil, "%s%s[exit code %d]\n", out.Bytes(), said.Bytes(), code)
@@ -218,7 +218,7 @@ func frozenSchemas(t *testing.T) frozenOutputs {
 
 func frozenHelp(t *testing.T) frozenOutputs {
 	made := frozenOutputs{"mfaload.txt": frozenRun(t, "--help")}
-	root := newRoot(&app{ui: newUI(environment{out: io.Discard, err: io.Discard, lookup: frozenVariables})})
+	root := newRoot(newApp(invocation{out: io.Discard, err: io.Discard, lookup: frozenVariables}))
 	var all func(c *cobra.Command, path []string)
 	all = func(c *cobra.Command, path []string) {
 		for _, sub := range c.Commands() {
@@ -247,8 +247,8 @@ func frozenScenario(t *testing.T, file string, made frozenOutputs) {
 	for varies, same := range limitsOfMachine {
 		made[name+".plan.txt"] = regexp.MustCompile(varies).ReplaceAll(made[name+".plan.txt"], []byte(same))
 	}
-	env := environment{out: io.Discard, err: io.Discard, lookup: frozenVariables}
-	a := &app{env: env, ui: newUI(env)}
+	env := invocation{out: io.Discard, err: io.Discard, lookup: frozenVariables}
+	a := newApp(env)
 	in, err := (&contractFlags{}).loader(a).Load(file)
 	if err != nil {
 		made[name+".hashes.txt"] = fmt.Appendln(nil, err)

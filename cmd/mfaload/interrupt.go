@@ -46,13 +46,13 @@ func (a *app) interruptible(ctx context.Context, kept func() string) (context.Co
 				// One who reacts to the text sends another signal, not the same one.
 				said.Go(func() {
 					time.Sleep(sameSignal)
-					a.ui.say("stopping: waiting for the responses in flight; press Ctrl-C again to quit now")
+					a.ui.Say("stopping: waiting for the responses in flight; press Ctrl-C again to quit now")
 				})
 				cancel()
 			case s == syscall.SIGHUP || time.Since(first) < sameSignal:
 				// A shell and the system both tell that the terminal was closed.
 			default:
-				a.ui.last("mfaload: quitting now: %s\n", kept())
+				a.ui.Last("mfaload: quitting now: %s\n", kept())
 				a.env.leave(exitInterrupted)
 			}
 		}

@@ -35,6 +35,8 @@ var mayImport = map[string][]string{
 	"mfaload/contract": {"mfaload/internal/redact", "mfaload/internal/text",
 		"mfaload/internal/yamldoc"},
 	"mfaload/internal/varint":        {},
+	"mfaload/internal/clidocs":       {"mfaload/internal/disk"},
+	"mfaload/internal/reference":     {"mfaload/contract", "mfaload/scenario", "mfaload/scenario/form"},
 	"mfaload/internal/testkit":       {"mfaload/measure", "mfaload/measure/journal"},
 	"mfaload/internal/testkit/noise": {"mfaload/measure"},
 	"mfaload/measure":                {"mfaload/internal/disk", "mfaload/internal/varint"},
@@ -71,6 +73,9 @@ var mayImport = map[string][]string{
 	"mfaload/capacity": {"mfaload/internal/number", "mfaload/internal/stat", "mfaload/internal/text",
 		"mfaload/report",
 		"mfaload/report/render/chart", "mfaload/scenario", "mfaload/measure"},
+	"mfaload/live/console": {"mfaload/internal/text"},
+	"mfaload/live/progress": {"mfaload/fleet", "mfaload/internal/text", "mfaload/live",
+		"mfaload/live/console", "mfaload/measure", "mfaload/runner", "mfaload/runner/schedule"},
 	"mfaload/live": {"mfaload/internal/disk", "mfaload/runner", "mfaload/measure"},
 	"mfaload/fleet": {"mfaload/internal/disk", "mfaload/internal/machine", "mfaload/runner",
 		"mfaload/measure",
@@ -86,6 +91,11 @@ var mayImport = map[string][]string{
 	"mfaload/session/shards": {"mfaload/fleet", "mfaload/internal/disk", "mfaload/internal/text",
 		"mfaload/measure", "mfaload/report", "mfaload/runner", "mfaload/runner/schedule", "mfaload/scenario",
 		"mfaload/session"},
+	"mfaload/session/check": {"mfaload/contract", "mfaload/internal/disk", "mfaload/internal/text",
+		"mfaload/live/console", "mfaload/pingone", "mfaload/report", "mfaload/scenario", "mfaload/session"},
+	"mfaload/session/kubernetes": {"mfaload/fleet", "mfaload/internal/disk", "mfaload/internal/text",
+		"mfaload/runner/plan", "mfaload/scenario", "mfaload/scenario/form", "mfaload/session",
+		"mfaload/session/shards"},
 	"mfaload/session/search": {"mfaload/capacity", "mfaload/contract", "mfaload/internal/disk",
 		"mfaload/internal/text", "mfaload/live", "mfaload/measure", "mfaload/pingone", "mfaload/report",
 		"mfaload/runner", "mfaload/runner/plan", "mfaload/runner/schedule", "mfaload/scenario",
@@ -141,6 +151,47 @@ func TestLayers(t *testing.T) {
 	}
 }
 
+// The command line is flags and words: what runs, reads, draws or computes has a room of its own,
+// where it can be tested without a command line.
+func TestCommandIsFlagsAndWords(t *testing.T) {
+	t.Parallel()
+	const most = 3620 // lines
+	names, err := filepath.Glob("*.go")
+	if err != nil || len(names) == 0 {
+		t.Fatal(err)
+	}
+	lines := 0
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		source, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines += strings.Count(string(source), "\n")
+		parsed, err := parser.ParseFile(token.NewFileSet(), name, source, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range parsed.Imports {
+			if slices.Contains(notForTheCommand, strings.Trim(i.Path.Value, `"`)) {
+				t.Errorf("%s imports %s: what needs it belongs to a room below", name, i.Path.Value)
+			}
+		}
+	}
+	if lines > most {
+		t.Errorf("cmd/mfaload has %d lines, and may have %d: what is no flag and no word goes to a room "+
+			"below", lines, most)
+	}
+}
+
+// notForTheCommand are packages of what the command line leaves to others: requests and their
+// journal, schedules drawn, bars, servers, and processes.
+var notForTheCommand = []string{"net/http", "os/exec", "sync/atomic", "crypto/rand", "golang.org/x/time/rate",
+	"github.com/guptarohit/asciigraph", "github.com/nats-io/nats.go", "github.com/vbauerster/mpb/v8",
+	"gopkg.in/yaml.v3", "mfaload/measure/journal", "mfaload/pingone/transport", "mfaload/live"}
+
 // What must be the same for the same input, every time and everywhere, reads no
 // clock, no environment and no network: reading scenarios, checking responses,
 // schedules, measurements, judging, rendering, comparing and searching. Of these only
@@ -149,9 +200,8 @@ func TestPurePackages(t *testing.T) {
 	t.Parallel()
 	var files []string
 	for folder := range strings.FieldsSeq(`scenario contract measure measure/journal report report/compare
-		report/units report/render report/render/chart capacity
-		internal/number internal/stat runner/plan runner/plan/plantext
-		runner/schedule`) {
+		report/units report/render report/render/chart capacity internal/number internal/stat
+		internal/reference runner/plan runner/plan/plantext runner/schedule`) {
 		all, err := filepath.Glob("../../" + folder + "/*.go")
 		if err != nil || len(all) == 0 {
 			t.Fatal(folder, err)

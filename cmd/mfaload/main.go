@@ -11,7 +11,7 @@ import (
 
 func main() {
 	surviveReaders()
-	os.Exit(run(context.Background(), environment{
+	os.Exit(run(context.Background(), invocation{
 		args: os.Args[1:], in: os.Stdin, out: os.Stdout, err: os.Stderr, lookup: os.LookupEnv, leave: os.Exit,
 	}))
 }

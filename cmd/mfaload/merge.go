@@ -123,7 +123,7 @@ func (a *app) merge(paths []string, flags *mergeFlags, tolerated float64) error 
 	if err := m.Labels.Check(); err != nil {
 		return fmt.Errorf("the labels that the shards share, and those of --label: %w", err)
 	}
-	p := part{startAt: m.Started}
+	p := runShare{startAt: m.Started}
 	dir, err := session.NewFolder(p.folder(m.Scenario), flags.out, flags.overwrite)
 	if err != nil {
 		return err

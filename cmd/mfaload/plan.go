@@ -57,15 +57,15 @@ func (a *app) printPlan(s *scenario.Scenario, flags *planFlags, latency time.Dur
 	p.Bind(runner.WorkersBound(s))
 	p.Share(shards)
 	if flags.format == "json" {
-		e := json.NewEncoder(a.ui.data)
+		e := json.NewEncoder(a.ui.Data)
 		e.SetEscapeHTML(false)
 		e.SetIndent("", "  ")
 		return e.Encode(p)
 	}
-	text := plantext.Page(p, a.ui.width, time.Now(), "; nothing was sent")
+	text := plantext.Page(p, a.ui.Width, time.Now(), "; nothing was sent")
 	if note != "" {
 		text += "\n" + note + "\n"
 	}
-	_, err := io.WriteString(a.ui.out, text)
+	_, err := io.WriteString(a.ui.Out, text)
 	return err
 }

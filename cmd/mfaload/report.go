@@ -60,10 +60,10 @@ func (a *app) render(path, out string, formats session.Formats) error {
 	if err := dir.Render(r, m, formats); err != nil {
 		return fmt.Errorf("%w\n%s", err, hint("choose another folder with --out"))
 	}
-	if err := (render.Terminal{Color: a.ui.color, Width: a.ui.width}).Write(a.ui.out, r); err != nil {
+	if err := (render.Terminal{Color: a.ui.Color, Width: a.ui.Width}).Write(a.ui.Out, r); err != nil {
 		return fmt.Errorf("print the summary: %w", err)
 	}
-	fmt.Fprintf(a.ui.out, "\nreport: %s\n", dir.Path())
+	fmt.Fprintf(a.ui.Out, "\nreport: %s\n", dir.Path())
 	return nil
 }
 

@@ -8,14 +8,16 @@ import (
 	"strconv"
 	"strings"
 
+	"mfaload/live/console"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
 // app is what all verbs share.
 type app struct {
-	env environment
-	ui  *ui
+	env invocation
+	ui  *console.Console
 }
 
 func newRoot(a *app) *cobra.Command {
@@ -102,8 +104,8 @@ func exactly(names ...string) cobra.PositionalArgs {
 	}
 }
 
-// environment is what the command line gets from the system.
-type environment struct {
+// invocation is what the command line gets from the system.
+type invocation struct {
 	args     []string
 	in       io.Reader // users, where a scenario has them come that way
 	out, err io.Writer
@@ -112,11 +114,16 @@ type environment struct {
 }
 
 // run runs one command line and returns its exit code.
-func run(ctx context.Context, env environment) int {
-	ui := newUI(env)
-	root := newRoot(&app{env: env, ui: ui})
+func run(ctx context.Context, env invocation) int {
+	a := newApp(env)
+	root := newRoot(a)
 	root.SetArgs(env.args)
-	root.SetOut(ui.out)
-	root.SetErr(ui.err)
-	return ui.end(root.ExecuteContext(ctx))
+	root.SetOut(a.ui.Out)
+	stderr, _ := a.ui.Stderr()
+	root.SetErr(stderr)
+	return a.end(root.ExecuteContext(ctx))
+}
+
+func newApp(env invocation) *app {
+	return &app{env: env, ui: console.New(env.out, env.err, env.lookup)}
 }

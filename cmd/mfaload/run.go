@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mfaload/contract"
+	"mfaload/live/progress"
 	"mfaload/measure"
 	"mfaload/pingone"
 	"mfaload/report"
@@ -29,7 +30,7 @@ type runFlags struct {
 	answers   int
 	plan      planFlags
 	formats   session.Formats
-	view      viewFlags
+	listen    string
 	baseline  baselineFlags
 	yes       bool
 	shard     shardFlags
@@ -128,7 +129,8 @@ it takes, and a plot of the rate.`,
 	flags.contract.add(c)
 	flags.plan.add(c)
 	addFormats(c, &flags.formats)
-	flags.view.add(c)
+	c.Flags().StringVar(&flags.listen, "listen", "",
+		"serve a live page and Prometheus metrics at HOST:PORT, such as 127.0.0.1:9095")
 	flags.baseline.add(c)
 	flags.duet.add(c)
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false,
@@ -136,7 +138,7 @@ it takes, and a plot of the rate.`,
 	flags.labels.add(c)
 	flags.shard.add(c)
 	flags.fleet.add(c, "share the run among so many processes of this machine")
-	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "show no progress")
+	c.Flags().BoolVarP(&a.ui.Quiet, "quiet", "q", false, "show no progress")
 	return c
 }
 
@@ -150,7 +152,7 @@ func (f *runFlags) checkLocal(local bool) (tolerated float64, err error) {
 	case f.shard != (shardFlags{}):
 		return 0, errors.New("--shards is the whole run, and --shard, --start-at and --run are for a part " +
 			"of one")
-	case f.view.listen != "":
+	case f.listen != "":
 		return 0, errors.New("--listen shows one process, and --shards makes several")
 	}
 	return f.fleet.check()
@@ -173,7 +175,7 @@ func (a *app) plan(file string, flags *runFlags, latency time.Duration) error {
 	return a.planDuet(duet, &flags.plan, latency)
 }
 
-func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) (err error) {
+func (a *app) run(ctx context.Context, file string, flags *runFlags, part runShare) (err error) {
 	in, err := flags.contract.loader(a).Load(file)
 	if err != nil {
 		return err
@@ -202,7 +204,7 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) 
 	if err := session.EnoughDescriptors(s); err != nil {
 		return refused(err)
 	}
-	session.WarnOfDisk(dir, session.Resources(s, part.count()), a.ui.tell)
+	session.WarnOfDisk(dir, session.Resources(s, part.count()), a.ui.Tell)
 	if err := a.consent(s, flags.yes); err != nil {
 		return err
 	}
@@ -211,11 +213,11 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) 
 			return err
 		}
 	}
-	view, err := flags.view.open(a)
+	view, err := progress.Open(a.ui, flags.listen, versionText(), a.env.lookup)
 	if err != nil {
 		return err
 	}
-	defer view.close()
+	defer view.Close()
 	if err := dir.Clear(); err != nil {
 		return err
 	}
@@ -241,7 +243,7 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part part) 
 
 // termsOf are the terms of a run, with when its token ends. Those of shards leave
 // that out: they have to be the same, and each may have a token of its own.
-func termsOf(s *scenario.Scenario, part part) report.Terms {
+func termsOf(s *scenario.Scenario, part runShare) report.Terms {
 	terms := report.TermsOf(s)
 	if at, known := pingone.TokenEnds(&s.Target); known && part.shard == nil {
 		terms.TokenEnds = &at
@@ -276,8 +278,8 @@ func endResults(dir *session.Folder, err error) error {
 }
 
 // send runs the scenario. What only sending needs is given up at its end.
-func (a *app) send(ctx context.Context, in *session.Inputs, dir *session.Folder, answers int, view *view,
-	part part) (*measure.Measurement, error) {
+func (a *app) send(ctx context.Context, in *session.Inputs, dir *session.Folder, answers int,
+	view *progress.Display, part runShare) (*measure.Measurement, error) {
 	defer session.KeepHeapSmall(a.env.lookup)()
 	to, err := a.ready(ctx, in)
 	if err != nil {
@@ -352,15 +354,11 @@ func refused(err error) error {
 
 // measure runs the scenario and shows how far it has come.
 func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Operation, dir *session.Folder,
-	answers int, view *view, part part) (*measure.Measurement, error) {
-	run := session.New(
-		runner.Config{Scenario: s, SaveAnswers: answers, Shard: part.shard, Looks: looksAt(s)},
-		op,
-		dir,
-		a.ui.tell,
-	)
+	answers int, view *progress.Display, part runShare) (*measure.Measurement, error) {
+	config := runner.Config{Scenario: s, SaveAnswers: answers, Shard: part.shard, Looks: looksAt(s)}
+	run := session.New(config, op, dir, a.ui.Tell)
 	if view != nil {
-		done, err := view.begin(ctx, s.Name, run.Runner)
+		done, err := view.Begin(ctx, s.Name, run.Runner)
 		if err != nil {
 			return nil, err
 		}
@@ -381,7 +379,7 @@ func looksAt(s *scenario.Scenario) *runner.Looks {
 // judge prints the summary whatever happens to the files: no result is lost
 // because a disk is full.
 func (a *app) judge(m *measure.Measurement, dir *session.Folder, formats session.Formats,
-	earlier *baseline) error {
+	earlier *earlierRun) error {
 	r, err := report.Judge(m)
 	if err != nil {
 		return err
@@ -401,17 +399,17 @@ func (a *app) judge(m *measure.Measurement, dir *session.Folder, formats session
 		unwritten = errors.Join(unwritten, fmt.Errorf("the run second by second is lost: %s", m.SecondsLost))
 	}
 	unwritten = errors.Join(unwritten, dir.Write(r, m, formats))
-	if err := (render.Terminal{Color: a.ui.color, Width: a.ui.width}).Write(a.ui.out, r); err != nil {
+	if err := (render.Terminal{Color: a.ui.Color, Width: a.ui.Width}).Write(a.ui.Out, r); err != nil {
 		unwritten = errors.Join(unwritten, fmt.Errorf("print the summary: %w", err))
 	}
 	if compared != nil {
-		fmt.Fprint(a.ui.out, "\nagainst the baseline\n")
-		unwritten = errors.Join(unwritten, compare.Terminal{Color: a.ui.color}.Write(a.ui.out, compared))
+		fmt.Fprint(a.ui.Out, "\nagainst the baseline\n")
+		unwritten = errors.Join(unwritten, compare.Terminal{Color: a.ui.Color}.Write(a.ui.Out, compared))
 	}
 	if unwritten != nil {
 		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", unwritten, dir.Hint())}
 	}
-	fmt.Fprintf(a.ui.out, "\nreport: %s\n", dir.Path())
+	fmt.Fprintf(a.ui.Out, "\nreport: %s\n", dir.Path())
 	if code := verdictCodes[r.Verdict]; code != exitPass {
 		return &exitError{code: code}
 	}

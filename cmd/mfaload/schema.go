@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mfaload/capacity"
+	"mfaload/internal/reference"
 	"mfaload/report"
 	"mfaload/report/compare"
 	"mfaload/scenario"
@@ -40,13 +41,13 @@ With --format markdown it prints the keys of scenario files as a page for people
 			text := schemaOf(name)
 			switch {
 			case format == "markdown" && name == "scenario":
-				text = []byte(scenarioPage())
+				text = []byte(reference.Scenario())
 			case format == "markdown":
 				return usage(c, fmt.Errorf("there is no markdown of %s, only of scenario", name))
 			case format != "json":
 				return usage(c, fmt.Errorf("unknown format %q: use json or markdown", format))
 			}
-			_, err := a.ui.data.Write(text)
+			_, err := a.ui.Data.Write(text)
 			return err
 		},
 	}

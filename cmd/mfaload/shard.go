@@ -38,15 +38,15 @@ var indexVariables = []string{"JOB_COMPLETION_INDEX", "SLURM_ARRAY_TASK_ID", "NO
 // farthest is how far ahead a run may be started.
 const farthest = 7 * 24 * time.Hour
 
-// part is which part of a run this machine does, and when. The zero value is all
+// runShare is which part of a run this machine does, and when. The zero value is all
 // of it, at once.
-type part struct {
+type runShare struct {
 	shard   *measure.Shard
 	startAt time.Time
 }
 
 // count is how many parts the run has.
-func (p part) count() int {
+func (p runShare) count() int {
 	if p.shard == nil {
 		return 1
 	}
@@ -55,7 +55,7 @@ func (p part) count() int {
 
 // parse reads the flags as far as they can be without a scenario. The time is not
 // held against the clock.
-func (f *shardFlags) parse(lookup func(string) (string, bool)) (p part, err error) {
+func (f *shardFlags) parse(lookup func(string) (string, bool)) (p runShare, err error) {
 	if f.startAt != "" {
 		if p.startAt, err = time.Parse(time.RFC3339Nano, f.startAt); err != nil {
 			return p, fmt.Errorf("--start-at %q is no time such as 2026-11-23T12:00:00Z", f.startAt)
@@ -105,7 +105,7 @@ func indexOf(lookup func(string) (string, bool)) (index, from string) {
 }
 
 // fit holds the part against the scenario and the clock before anything is sent.
-func (p *part) fit(s *scenario.Scenario) error {
+func (p *runShare) fit(s *scenario.Scenario) error {
 	if p.shard != nil {
 		if p.shard.Run == "" {
 			p.shard.Run = s.Hash()[:12] + "-" + p.startAt.UTC().Format("20060102T150405.999999999Z")
@@ -134,7 +134,7 @@ func late(err error) error {
 }
 
 // folder names the results of the part where no other name was asked for.
-func (p *part) folder(name string) string {
+func (p *runShare) folder(name string) string {
 	started := p.startAt
 	if started.IsZero() {
 		started = time.Now()
@@ -148,7 +148,7 @@ func (p *part) folder(name string) string {
 
 // await says what is waited for until shortly before the start: the runner waits
 // for the rest.
-func (a *app) await(ctx context.Context, p part) {
+func (a *app) await(ctx context.Context, p runShare) {
 	left := func() time.Duration { return time.Until(p.startAt) - time.Second }
 	if p.startAt.IsZero() || left() <= 0 {
 		return
@@ -157,9 +157,9 @@ func (a *app) await(ctx context.Context, p part) {
 	if p.shard != nil {
 		what = fmt.Sprintf(", as shard %s of the run %s", p.shard, p.shard.Run)
 	}
-	a.ui.say("waiting for the start at %s%s", p.startAt.UTC().Format(time.RFC3339Nano), what)
+	a.ui.Say("waiting for the start at %s%s", p.startAt.UTC().Format(time.RFC3339Nano), what)
 	for left() > 0 && ctx.Err() == nil {
-		a.ui.say("%v left", (left() + time.Second).Round(time.Second))
+		a.ui.Say("%v left", (left() + time.Second).Round(time.Second))
 		machine.TimerWait(ctx, time.Now().Add(min(left(), 30*time.Second)))
 	}
 }

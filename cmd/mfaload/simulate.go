@@ -38,7 +38,7 @@ if wanted, envID and accessToken (without one any bearer token is taken).`,
 	}
 	c.Flags().StringVar(&address, "addr", "127.0.0.1:8080", "address to listen on")
 	c.Flags().BoolVar(&faults, "faults", false, "list the faults that a scenario can name, and leave")
-	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "show only the counts at the end")
+	c.Flags().BoolVarP(&a.ui.Quiet, "quiet", "q", false, "show only the counts at the end")
 	return c
 }
 
@@ -65,7 +65,7 @@ func (a *app) simulate(c *cobra.Command, file, address string) error {
 	if !s.Target.CustomDomain {
 		base += "/" + s.Target.EnvID
 	}
-	a.ui.say("serving POST %s/deviceAuthentications", base)
+	a.ui.Say("serving POST %s/deviceAuthentications", base)
 	<-ctx.Done()
 	counts := running.Simulator.Stats().Statuses
 	for _, status := range slices.Sorted(maps.Keys(counts)) {
@@ -73,14 +73,14 @@ func (a *app) simulate(c *cobra.Command, file, address string) error {
 		if status == 0 {
 			name = "no answer"
 		}
-		fmt.Fprintf(a.ui.out, "%s  %d\n", name, counts[status])
+		fmt.Fprintf(a.ui.Out, "%s  %d\n", name, counts[status])
 	}
 	return nil
 }
 
 func (a *app) listFaults() error {
 	for _, f := range simulator.Faults() {
-		fmt.Fprintf(a.ui.out, "%-24s %s\n", f.Name, f.Description)
+		fmt.Fprintf(a.ui.Out, "%-24s %s\n", f.Name, f.Description)
 	}
 	return nil
 }

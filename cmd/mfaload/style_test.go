@@ -81,9 +81,7 @@ func linesOfTexts(source []byte) map[int]bool {
 // sameNames are the names of types that several packages share, with the reason. All others
 // have one meaning in the whole tree, whatever the case of their first letter.
 var sameNames = map[string]string{
-	"baseline":    "the earlier run that people compare with: its flags, and what the report says of it",
 	"connections": "report.json shows what measure counted",
-	"environment": "a word of operating systems, and one of PingOne's",
 	"estimate":    "a figure with its interval, of one run and of two",
 	"example":     "report.json shows what measure kept",
 	"generator":   "report.json shows what measure measured of mfaload itself",
@@ -91,18 +89,13 @@ var sameNames = map[string]string{
 	"looks":       "when a run may end early: who looks, and who decides",
 	"operation":   "pingone.Operation is the one runner.Operation that is no test's",
 	"outcome":     "how requests or a trial came to an end",
-	"page":        "the lines of a text that is being laid out",
-	"part":        "what one machine does of a run: its flags, and its measurement",
 	"rate":        "the rate that was planned, and report.json's of what came of it",
-	"search":      "the search for capacity: as a pure function, and with its trials",
 	"shard":       "report.json shows what measure has of a shard",
-	"shardrun":    "the one fleet.ShardRun that is no test's",
 	"state":       "how far a run has come, in its journal, and a threshold, in report.json",
-	"terminal":    "prints results as text: of a run, of a comparison, of a search",
+	"terminal":    "prints results as text: of a run, and of a comparison",
 	"threshold":   "report.json judges the scenario's thresholds",
 	"users":       "report.json shows whom of the scenario's users requests were sent for",
 	"violation":   "report.json shows what the contract found",
-	"worker":      "a fleet's worker, as the protocol and as a session see it",
 }
 
 // One name means one thing in the whole tree. Tools and the benchmark are programs of their own.

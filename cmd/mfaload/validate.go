@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mfaload/live/progress"
 	"mfaload/runner/schedule"
 	"mfaload/scenario"
 )
@@ -37,7 +38,7 @@ func (a *app) validate(files []string, flags *contractFlags) error {
 		in, err := loader.Load(file)
 		if err != nil {
 			bad++
-			a.ui.exitCode(err)
+			a.exitCode(err)
 			continue
 		}
 		s := in.Scenario
@@ -45,7 +46,7 @@ func (a *app) validate(files []string, flags *contractFlags) error {
 		if peak := sch.Peak(); peak > 0 {
 			most = ", at most " + scenario.Rate(peak).String()
 		}
-		fmt.Fprintf(a.ui.out, "%s: valid: %s, %s%s\n", file, s.Name, extent(sch), most)
+		fmt.Fprintf(a.ui.Out, "%s: valid: %s, %s%s\n", file, s.Name, progress.Extent(sch), most)
 		s.Close()
 	}
 	if bad > 0 {

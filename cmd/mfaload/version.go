@@ -28,7 +28,7 @@ func newVersion(a *app) *cobra.Command {
 		Short: "Print the version",
 		Args:  exactly(),
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(a.ui.out, "mfaload %s %s %s/%s\n", versionText(), runtime.Version(),
+			_, err := fmt.Fprintf(a.ui.Out, "mfaload %s %s %s/%s\n", versionText(), runtime.Version(),
 				runtime.GOOS, runtime.GOARCH)
 			return err
 		},

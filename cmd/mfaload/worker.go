@@ -82,14 +82,14 @@ coordinator's.`,
 		"send to this HOST or HOST:PORT only, whatever the coordinator's scenario says; several with "+
 			"commas (default: all)")
 	flags.nats.add(c)
-	c.Flags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "say nothing but errors")
+	c.Flags().BoolVarP(&a.ui.Quiet, "quiet", "q", false, "say nothing but errors")
 	return c
 }
 
 // worker checks the flags.
-func (f *workerFlags) worker(a *app, scenarioFile string) (*shards.Worker, error) {
-	w := &shards.Worker{JoinFile: f.join, File: scenarioFile, Loader: (&contractFlags{}).loader(a),
-		Out: f.out, Overwrite: f.overwrite, Tell: a.ui.tell}
+func (f *workerFlags) worker(a *app, scenarioFile string) (*shards.Participant, error) {
+	w := &shards.Participant{JoinFile: f.join, File: scenarioFile, Loader: (&contractFlags{}).loader(a),
+		Out: f.out, Overwrite: f.overwrite, Tell: a.ui.Tell}
 	external, err := f.nats.external()
 	switch {
 	case err != nil:
@@ -117,11 +117,11 @@ func (f *workerFlags) worker(a *app, scenarioFile string) (*shards.Worker, error
 		host = "unknown host"
 	}
 	w.Fleet = fleet.Worker{External: external, Run: f.nats.run, Version: versionText(), Host: host,
-		Shard: f.shard, Within: f.within, Say: a.ui.say}
+		Shard: f.shard, Within: f.within, Say: a.ui.Say}
 	return w, nil
 }
 
-func (a *app) work(ctx context.Context, w *shards.Worker) error {
+func (a *app) work(ctx context.Context, w *shards.Participant) error {
 	ctx, interrupted := a.interruptible(ctx, w.Kept)
 	defer interrupted()
 	defer w.Close()

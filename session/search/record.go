@@ -21,8 +21,8 @@ import (
 
 const recordSchema = "mfaload/search/v1"
 
-// Record is what search.json holds: with what a search was begun.
-type Record struct {
+// Setup is what search.json holds: with what a search was begun.
+type Setup struct {
 	Schema  string    `json:"schema"`
 	Started time.Time `json:"started"`
 	// File is the scenario's, and Flags those that shape the search, as they were
@@ -38,14 +38,14 @@ type Record struct {
 	lock *os.File
 }
 
-// NewRecord describes a search that begins now.
-func NewRecord(file string, flags map[string]string) *Record {
-	return &Record{Schema: recordSchema, Started: time.Now().UTC(), File: file, Flags: flags}
+// NewSetup describes a search that begins now.
+func NewSetup(file string, flags map[string]string) *Setup {
+	return &Setup{Schema: recordSchema, Started: time.Now().UTC(), File: file, Flags: flags}
 }
 
 // Open reads the record of a search from its results folder, and keeps others from going on
 // with the search until it is closed.
-func Open(path string) (*Record, error) {
+func Open(path string) (*Setup, error) {
 	f, err := session.LockSearch(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s holds no search: it has no %s\n%s", path, session.SearchFile,
@@ -54,7 +54,7 @@ func Open(path string) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Record{path: path, lock: f}
+	r := &Setup{path: path, lock: f}
 	if err := json.NewDecoder(f).Decode(r); err != nil || r.Schema != recordSchema {
 		r.Close()
 		return nil, fmt.Errorf("%s is not the record of a search of this version: %w\n%s", f.Name(),
@@ -65,10 +65,10 @@ func Open(path string) (*Record, error) {
 }
 
 // Close lets others go on with the search.
-func (r *Record) Close() { _ = r.lock.Close() }
+func (r *Setup) Close() { _ = r.lock.Close() }
 
 // fits says what a scenario differs in from that of the search, as an error.
-func (r *Record) fits(file string, parts map[string]string) error {
+func (r *Setup) fits(file string, parts map[string]string) error {
 	var differ []string
 	for _, name := range slices.Sorted(maps.Keys(parts)) {
 		if parts[name] != r.Parts[name] {
@@ -85,7 +85,7 @@ func (r *Record) fits(file string, parts map[string]string) error {
 }
 
 // trialParts identify what all trials of a search have in common.
-func (s *Search) trialParts() map[string]string {
+func (s *Trials) trialParts() map[string]string {
 	parts := s.Scenario.TrialFingerprints()
 	parts["contract"] = s.Parts["contract"]
 	return parts
@@ -93,7 +93,7 @@ func (s *Search) trialParts() map[string]string {
 
 // Begin makes the folder ready for the first trial of a new search. Nobody else goes on with it
 // until end is called.
-func (s *Search) Begin(record *Record) (end func(), err error) {
+func (s *Trials) Begin(record *Setup) (end func(), err error) {
 	if err := s.Folder.Clear(); err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (s *Search) Begin(record *Record) (end func(), err error) {
 }
 
 // Resume takes in the trials that were made before the search was broken off.
-func (s *Search) Resume(record *Record) (err error) {
+func (s *Trials) Resume(record *Setup) (err error) {
 	if err := record.fits(s.Scenario.File, s.trialParts()); err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func (s *Search) Resume(record *Record) (err error) {
 
 // recoveryCounted says whether what was sent before a trial is counted with it: the
 // trial was made.
-func (s *Search) recoveryCounted(r *trialRecord) bool {
+func (s *Trials) recoveryCounted(r *trialRecord) bool {
 	return slices.ContainsFunc(s.records, func(o *trialRecord) bool {
 		return o.Complete && o.folder == trialFolder(r.Number) && o.Recovered != nil &&
 			!r.Started.After(o.Started)
@@ -159,7 +159,7 @@ func (s *Search) recoveryCounted(r *trialRecord) bool {
 
 // SetInterruptedAside renames the folders of trials that were broken off, so that they can be
 // made again.
-func (s *Search) SetInterruptedAside() error {
+func (s *Trials) SetInterruptedAside() error {
 	for _, r := range s.records {
 		if !r.Complete && (r.folder == trialFolder(r.Number) || r.folder == session.SoakFolder) {
 			if err := s.setAside(r, "cut"); err != nil {
@@ -171,7 +171,7 @@ func (s *Search) SetInterruptedAside() error {
 }
 
 // cut are the folders of trials that were broken off.
-func (s *Search) cut(r *capacity.Result) (folders []string) {
+func (s *Trials) cut(r *capacity.Result) (folders []string) {
 	for _, c := range s.records {
 		shown := slices.ContainsFunc(r.Trials,
 			func(row capacity.TrialRow) bool { return row.Folder == c.folder })

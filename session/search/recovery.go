@@ -24,7 +24,7 @@ func recoveryFolder(number int) string { return trialFolder(number) + "-recovery
 
 // awaitRecovery sends what a trial wants to be sent before it, until the service is as
 // fast as before; nil where it wants nothing.
-func (s *Search) awaitRecovery(ctx context.Context, a capacity.TrialSpec) (*capacity.Recovered, error) {
+func (s *Trials) awaitRecovery(ctx context.Context, a capacity.TrialSpec) (*capacity.Recovered, error) {
 	if a.Recovery == nil {
 		return nil, nil
 	}
@@ -52,7 +52,7 @@ func (s *Search) awaitRecovery(ctx context.Context, a capacity.TrialSpec) (*capa
 
 // watch sends at one rate of a recovery until the service is back at it, or for as
 // long as is left.
-func (s *Search) watch(ctx context.Context, a capacity.TrialSpec, i int, left time.Duration) (sent float64,
+func (s *Trials) watch(ctx context.Context, a capacity.TrialSpec, i int, left time.Duration) (sent float64,
 	back bool, err error) {
 	if left = left.Truncate(time.Second); left < time.Second {
 		return 0, false, nil

@@ -23,8 +23,8 @@ import (
 	"mfaload/session"
 )
 
-// Search is a search for capacity, in a results folder. It is used by one goroutine.
-type Search struct {
+// Trials are those of a search for capacity, in a results folder. They are used by one goroutine.
+type Trials struct {
 	// Scenario and Parts are those of [session.Inputs].
 	Scenario *scenario.Scenario
 	Parts    map[string]string
@@ -37,7 +37,7 @@ type Search struct {
 	// Version of mfaload, and what the search was given to be found by.
 	Version string
 	Labels  measure.RunLabels
-	// Folder is the search's results folder. [Search.Resume] sets it.
+	// Folder is the search's results folder. [Trials.Resume] sets it.
 	Folder *session.Folder
 	// Say prints a line for people, and Tell one that they see with -q too.
 	Say, Tell func(format string, args ...any)
@@ -59,7 +59,7 @@ type Search struct {
 // Run runs the search, and a soak where one was asked for. The context's end is no error: the
 // result is that of the trials until then, and nil where it came before the first of them. The
 // results are written after each trial, but those of the last one are the caller's to write.
-func (s *Search) Run(ctx context.Context, op *pingone.Operation) (*capacity.Result, error) {
+func (s *Trials) Run(ctx context.Context, op *pingone.Operation) (*capacity.Result, error) {
 	s.operation = op
 	s.judged, s.since = slices.Clone(s.Options.Recorded), time.Now()
 	found, failed := capacity.Search(ctx, s.Options, func(ctx context.Context,
@@ -93,7 +93,7 @@ func (s *Search) Run(ctx context.Context, op *pingone.Operation) (*capacity.Resu
 }
 
 // Standing says with what a search goes on.
-func (s *Search) Standing() string {
+func (s *Trials) Standing() string {
 	standing := fmt.Sprintf("it goes on after %d trials", len(s.Options.Recorded))
 	if cut := s.cut(&capacity.Result{}); len(cut) > 0 {
 		standing += "; broken off, and counting for nothing: " + strings.Join(cut, ", ")
@@ -102,7 +102,7 @@ func (s *Search) Standing() string {
 }
 
 // Most is the plan of a run that sends all that the search may send.
-func (s *Search) Most() *plan.RunPlan {
+func (s *Trials) Most() *plan.RunPlan {
 	whole, o := *s.Scenario, &s.Options
 	whole.Load.Stages = []scenario.Stage{{From: o.MaxRate, To: o.MaxRate,
 		Duration: o.Budget + s.extra() + s.Soak}}
@@ -115,13 +115,13 @@ func (s *Search) Most() *plan.RunPlan {
 }
 
 // Widest is the scenario with the load of a trial at the highest rate.
-func (s *Search) Widest() *scenario.Scenario {
+func (s *Trials) Widest() *scenario.Scenario {
 	return trialScenario(s.Scenario, s.Options,
 		capacity.TrialSpec{Rate: float64(s.Options.MaxRate), Length: s.Options.Budget})
 }
 
 // describe fills in what the search does not know.
-func (s *Search) describe(found *capacity.SearchResult) *capacity.Result {
+func (s *Trials) describe(found *capacity.SearchResult) *capacity.Result {
 	r := found.Result()
 	r.Scenario, r.Hash, r.Version, r.Started = s.Scenario.Name, s.Scenario.Hash(), s.Version, s.started
 	r.Duration = (s.before + time.Since(s.since)).Round(time.Millisecond).Seconds()
@@ -135,21 +135,21 @@ func (s *Search) describe(found *capacity.SearchResult) *capacity.Result {
 
 // note writes what is known before the search is at its end, for one that is
 // killed. It goes on where that can't be written: the trials are safe.
-func (s *Search) note(r *capacity.Result) {
+func (s *Trials) note(r *capacity.Result) {
 	if err := s.Write(r); err != nil {
 		s.Tell("mfaload: %v: the search goes on\n", err)
 	}
 }
 
 // Write replaces what the folder says of the search.
-func (s *Search) Write(r *capacity.Result) error {
+func (s *Trials) Write(r *capacity.Result) error {
 	return errors.Join(s.Folder.WriteFile(session.CapacityFile, r.JSON),
 		s.Folder.WriteFile(session.CapacityPage, r.HTML))
 }
 
 // soak holds a share of the rate that was found. One that was held already is
 // not held again.
-func (s *Search) soak(ctx context.Context, low float64) (*capacity.Soak, error) {
+func (s *Trials) soak(ctx context.Context, low float64) (*capacity.Soak, error) {
 	ask := capacity.TrialSpec{Number: len(s.judged) + 1, Rate: low * s.SoakShare, Warmup: s.Options.Warmup,
 		Length: s.Soak}
 	m, record, err := s.soaked(ctx, ask)
@@ -164,7 +164,7 @@ func (s *Search) soak(ctx context.Context, low float64) (*capacity.Soak, error) 
 }
 
 // soaked is the trial of a soak.
-func (s *Search) soaked(ctx context.Context, ask capacity.TrialSpec) (*measure.Measurement, *trialRecord,
+func (s *Trials) soaked(ctx context.Context, ask capacity.TrialSpec) (*measure.Measurement, *trialRecord,
 	error) {
 	for _, r := range s.records {
 		if r.folder != session.SoakFolder {
@@ -187,7 +187,7 @@ func (s *Search) soaked(ctx context.Context, ask capacity.TrialSpec) (*measure.M
 }
 
 // provenance is what the trials of the search say of themselves.
-func (s *Search) provenance(trial *scenario.Scenario) session.Provenance {
+func (s *Trials) provenance(trial *scenario.Scenario) session.Provenance {
 	return session.Provenance{Version: s.Version, Labels: s.Labels, Parts: s.Parts,
 		Terms: report.TermsOf(trial).Encode()}
 }

@@ -45,7 +45,7 @@ func trialScenario(s *scenario.Scenario, o capacity.SearchOptions, a capacity.Tr
 }
 
 // try is a trial, with the pause before it.
-func (s *Search) try(ctx context.Context, a capacity.TrialSpec) (*capacity.Outcome, error) {
+func (s *Trials) try(ctx context.Context, a capacity.TrialSpec) (*capacity.Outcome, error) {
 	if err := pause(ctx, a.Settle); err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (s *Search) try(ctx context.Context, a capacity.TrialSpec) (*capacity.Outco
 
 // untried is a trial that was not made, as the service was not back from an
 // overload. Its record says so.
-func (s *Search) untried(a capacity.TrialSpec, recovered *capacity.Recovered) (*capacity.Outcome, error) {
+func (s *Trials) untried(a capacity.TrialSpec, recovered *capacity.Recovered) (*capacity.Outcome, error) {
 	dir := session.OpenFolder(filepath.Join(s.Folder.Path(), filepath.FromSlash(trialFolder(a.Number))))
 	r := newTrialRecord(a, trialFolder(a.Number))
 	r.Recovered, r.Until, r.Complete = recovered, 0, true
@@ -88,7 +88,7 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // run sends a trial's requests and keeps what it measured.
-func (s *Search) run(ctx context.Context, a capacity.TrialSpec, folder string,
+func (s *Trials) run(ctx context.Context, a capacity.TrialSpec, folder string,
 	recovered *capacity.Recovered) (*measure.Measurement, *trialRecord, error) {
 	fail := func(err error) (*measure.Measurement, *trialRecord, error) {
 		return nil, nil, fmt.Errorf("keep the results of trial %d: %w\n%s", a.Number, err,
@@ -123,7 +123,7 @@ func (s *Search) run(ctx context.Context, a capacity.TrialSpec, folder string,
 
 // measure runs a trial and shows how far it has come. It counts the requests in
 // flight.
-func (s *Search) measure(ctx context.Context, a capacity.TrialSpec, of *scenario.Scenario,
+func (s *Trials) measure(ctx context.Context, a capacity.TrialSpec, of *scenario.Scenario,
 	dir *session.Folder) (m *measure.Measurement, inFlight float64, err error) {
 	trial := session.New(runner.Config{Scenario: of, Previous: s.earlier(time.Now())}, s.operation, dir,
 		s.Tell)
@@ -141,7 +141,7 @@ func (s *Search) measure(ctx context.Context, a capacity.TrialSpec, of *scenario
 
 // outcome is what a trial measured, just now or before the search was broken
 // off.
-func (s *Search) outcome(m *measure.Measurement, r *trialRecord) (*capacity.Outcome, error) {
+func (s *Trials) outcome(m *measure.Measurement, r *trialRecord) (*capacity.Outcome, error) {
 	judged, err := report.Judge(m)
 	if err != nil {
 		return nil, err

@@ -122,7 +122,7 @@ func readTrialRecords(dir string) (all []*trialRecord, err error) {
 
 // remembered is the outcome of a trial that was made before the search was broken
 // off.
-func (s *Search) remembered(r *trialRecord) (*capacity.Outcome, error) {
+func (s *Trials) remembered(r *trialRecord) (*capacity.Outcome, error) {
 	if o := r.untried(); o != nil {
 		return o, nil
 	}
@@ -134,7 +134,7 @@ func (s *Search) remembered(r *trialRecord) (*capacity.Outcome, error) {
 }
 
 // measured reads what a trial measured.
-func (s *Search) measured(r *trialRecord) (*measure.Measurement, error) {
+func (s *Trials) measured(r *trialRecord) (*measure.Measurement, error) {
 	_, m, err := session.ReadResults(filepath.Join(s.Folder.Path(), filepath.FromSlash(r.folder)))
 	if err != nil {
 		return nil, fmt.Errorf("read trial %d again: %w\n%s", r.Number, err,
@@ -144,7 +144,7 @@ func (s *Search) measured(r *trialRecord) (*measure.Measurement, error) {
 }
 
 // setAside renames the folder of a trial so that another one may have its name.
-func (s *Search) setAside(r *trialRecord, why string) error {
+func (s *Trials) setAside(r *trialRecord, why string) error {
 	from := filepath.Join(s.Folder.Path(), filepath.FromSlash(r.folder))
 	to := session.FreePath(from + "-" + why)
 	if err := os.Rename(from, to); err != nil {
@@ -160,7 +160,7 @@ const maxBefore = 40 * 24 * time.Hour
 
 // earlier are the trials before one that begins now: its users come after
 // theirs.
-func (s *Search) earlier(now time.Time) (all []schedule.PreviousRun) {
+func (s *Trials) earlier(now time.Time) (all []schedule.PreviousRun) {
 	for _, r := range s.records {
 		if r.Until == 0 {
 			continue // nothing was sent
@@ -173,7 +173,7 @@ func (s *Search) earlier(now time.Time) (all []schedule.PreviousRun) {
 }
 
 // extra is how long trials were that are no evidence.
-func (s *Search) extra() (sum time.Duration) {
+func (s *Trials) extra() (sum time.Duration) {
 	for _, r := range s.records {
 		if !r.Complete || path.Dir(r.folder) != session.TrialsFolder {
 			sum += r.Until

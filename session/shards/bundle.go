@@ -125,7 +125,7 @@ func Beside(scenarioFile, name string) string {
 // unpack reads the scenario of a run where its bundle arrived, or the worker's
 // own file where one is named. Users and contract are always those that came, and the load may
 // go to pinned hosts only.
-func (w *Worker) unpack(offer fleet.Offer) (*session.Inputs, error) {
+func (w *Participant) unpack(offer fleet.Offer) (*session.Inputs, error) {
 	file, loader := w.File, *w.Loader
 	came := map[string]bool{}
 	for _, name := range offer.Files {

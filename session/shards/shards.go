@@ -153,7 +153,8 @@ func (r *FleetRun) Merge(result *fleet.RunResult, tolerated float64) (*measure.M
 func (r *FleetRun) unmeasured(result *fleet.RunResult) *measure.Measurement {
 	plan := &r.Coordinator.Plan
 	m := &measure.Measurement{Scenario: plan.Scenario, Hash: plan.Hash, Version: plan.Version,
-		Labels: plan.Labels, Started: result.Started, Parts: r.Parts, Terms: report.TermsOf(r.Scenario).Encode()}
+		Labels: plan.Labels, Started: result.Started, Parts: r.Parts,
+		Terms: report.TermsOf(r.Scenario).Encode()}
 	for _, g := range r.Scenario.Groups {
 		m.Groups = append(m.Groups, g.Name)
 	}

@@ -19,8 +19,8 @@ import (
 	"mfaload/session"
 )
 
-// Worker is this machine's part in a run that a coordinator leads. It takes part once.
-type Worker struct {
+// Participant is this machine's part in a run that a coordinator leads. It takes part once.
+type Participant struct {
 	// Fleet says how to join, and what this machine is called. What reads the scenario is set here.
 	Fleet fleet.Worker
 	// JoinFile, where it is not empty, says where the server is. It is waited for.
@@ -42,7 +42,7 @@ type Worker struct {
 }
 
 // Kept says what a worker that quits at once leaves of its shard.
-func (w *Worker) Kept() string {
+func (w *Participant) Kept() string {
 	if dir := w.folder.Load(); dir != nil {
 		return dir.Kept()
 	}
@@ -50,10 +50,10 @@ func (w *Worker) Kept() string {
 }
 
 // Folder is the results folder; nil before the worker has a shard.
-func (w *Worker) Folder() *session.Folder { return w.folder.Load() }
+func (w *Participant) Folder() *session.Folder { return w.folder.Load() }
 
 // Close gives up the scenario.
-func (w *Worker) Close() {
+func (w *Participant) Close() {
 	if w.inputs != nil {
 		_ = w.inputs.Scenario.Close()
 	}
@@ -61,7 +61,7 @@ func (w *Worker) Close() {
 
 // Work takes part in the run; see [fleet.Worker.Work]. An error that is a [session.NotStartedError]
 // says that this machine could not begin.
-func (w *Worker) Work(ctx context.Context) error {
+func (w *Participant) Work(ctx context.Context) error {
 	w.Fleet.Load = w.load
 	if w.JoinFile != "" {
 		began := time.Now()
@@ -105,7 +105,7 @@ func awaitJoin(ctx context.Context, path string, within time.Duration) (*fleet.J
 }
 
 // load reads the scenario of the run.
-func (w *Worker) load(_ context.Context, offer fleet.Offer) (*fleet.WorkerScenario, error) {
+func (w *Participant) load(_ context.Context, offer fleet.Offer) (*fleet.WorkerScenario, error) {
 	inputs, err := w.unpack(offer)
 	if err != nil {
 		return nil, err
@@ -120,7 +120,7 @@ func (w *Worker) load(_ context.Context, offer fleet.Offer) (*fleet.WorkerScenar
 }
 
 // newShardRun makes the results folder of a shard.
-func (w *Worker) newShardRun(offer fleet.Offer, of measure.Shard) (fleet.ShardRun, error) {
+func (w *Participant) newShardRun(offer fleet.Offer, of measure.Shard) (fleet.ShardRun, error) {
 	s := w.inputs.Scenario
 	if err := schedule.CheckShard(s, of); err != nil {
 		return nil, err
@@ -140,12 +140,12 @@ func (w *Worker) newShardRun(offer fleet.Offer, of measure.Shard) (fleet.ShardRu
 	if err := dir.Clear(); err != nil {
 		return nil, err
 	}
-	return &shardRun{worker: w, inputs: w.inputs, dir: dir, shard: of, answers: offer.Answers}, nil
+	return &workerShard{worker: w, inputs: w.inputs, dir: dir, shard: of, answers: offer.Answers}, nil
 }
 
-// shardRun is a shard of a run on this machine, as a [fleet.ShardRun].
-type shardRun struct {
-	worker  *Worker
+// workerShard is a shard of a run on this machine, as a [fleet.ShardRun].
+type workerShard struct {
+	worker  *Participant
 	inputs  *session.Inputs
 	dir     *session.Folder
 	shard   measure.Shard
@@ -160,7 +160,7 @@ type shardRun struct {
 }
 
 // Prepare gets the token and looks at the target.
-func (p *shardRun) Prepare(ctx context.Context) error {
+func (p *workerShard) Prepare(ctx context.Context) error {
 	s := p.inputs.Scenario
 	op, stop, err := session.Operation(s, p.inputs.Contract)
 	if err != nil {
@@ -183,13 +183,13 @@ func (p *shardRun) Prepare(ctx context.Context) error {
 }
 
 // Run sends the shard's requests.
-func (p *shardRun) Run(ctx context.Context, start runner.Start) (*measure.Measurement, error) {
+func (p *workerShard) Run(ctx context.Context, start runner.Start) (*measure.Measurement, error) {
 	defer session.KeepHeapSmall(p.worker.Loader.Lookup)()
 	return p.session.Run(ctx, start)
 }
 
 // Snapshot says how far the run has come.
-func (p *shardRun) Snapshot() (*fleet.Snapshot, error) {
+func (p *workerShard) Snapshot() (*fleet.Snapshot, error) {
 	soFar, err := p.soFar()
 	if err != nil {
 		return nil, err
@@ -211,14 +211,14 @@ func (p *shardRun) Snapshot() (*fleet.Snapshot, error) {
 }
 
 // Stop ends the load for a reason that the coordinator found.
-func (p *shardRun) Stop(why measure.Stop) {
+func (p *workerShard) Stop(why measure.Stop) {
 	if p.session != nil {
 		p.session.Runner.Stop(why)
 	}
 }
 
 // Keep writes the shard's own results.
-func (p *shardRun) Keep(m *measure.Measurement) error {
+func (p *workerShard) Keep(m *measure.Measurement) error {
 	r, err := report.Judge(m)
 	if err != nil {
 		return err
@@ -231,7 +231,7 @@ func (p *shardRun) Keep(m *measure.Measurement) error {
 }
 
 // Close ends the simulator, if there is one.
-func (p *shardRun) Close() {
+func (p *workerShard) Close() {
 	if p.stop != nil {
 		p.stop()
 	}

@@ -40,7 +40,7 @@ func Page(p *plan.RunPlan, width int, now time.Time, note string) string {
 	if width <= 0 {
 		width = 80
 	}
-	page := &page{width: max(width, 40)}
+	page := &planPage{width: max(width, 40)}
 	page.head(p, note)
 	if text := tokenEnding(p, now); text != "" {
 		page.wrap("%s", text)
@@ -55,18 +55,18 @@ func Page(p *plan.RunPlan, width int, now time.Time, note string) string {
 	return page.String()
 }
 
-// page collects the lines of a plan.
-type page struct {
+// planPage collects the lines of a plan.
+type planPage struct {
 	strings.Builder
 	width int
 }
 
-func (p *page) line(format string, args ...any) {
+func (p *planPage) line(format string, args ...any) {
 	p.WriteString(strings.TrimRight(fmt.Sprintf(format, args...), " ") + "\n")
 }
 
 // wrap writes a text of several lines where it is longer than one.
-func (p *page) wrap(format string, args ...any) {
+func (p *planPage) wrap(format string, args ...any) {
 	line := " "
 	for _, word := range strings.Fields(fmt.Sprintf(format, args...)) {
 		if line != " " && utf8.RuneCountInString(line+" "+word) > p.width {
@@ -78,7 +78,7 @@ func (p *page) wrap(format string, args ...any) {
 	p.line("%s", line)
 }
 
-func (p *page) head(plan *plan.RunPlan, note string) {
+func (p *planPage) head(plan *plan.RunPlan, note string) {
 	p.line("PLAN  %s: %s requests in %s, at most %s/s%s", plan.Scenario, number.Count(plan.Requests),
 		number.Length(plan.Duration), number.Significant(plan.Peak), note)
 	if plan.Closed {
@@ -97,7 +97,7 @@ func (p *page) head(plan *plan.RunPlan, note string) {
 }
 
 // plot draws the rate over time, each column with the highest rate of its time.
-func (p *page) plot(plan *plan.RunPlan) {
+func (p *planPage) plot(plan *plan.RunPlan) {
 	p.line("\nrate in requests a second")
 	labels := max(len(number.Significant(plan.Peak)), 4)
 	columns := p.width - labels - 6
@@ -120,7 +120,7 @@ func (p *page) plot(plan *plan.RunPlan) {
 	}
 }
 
-func (p *page) stages(plan *plan.RunPlan) {
+func (p *planPage) stages(plan *plan.RunPlan) {
 	if plan.Closed {
 		return
 	}
@@ -142,7 +142,7 @@ func (p *page) stages(plan *plan.RunPlan) {
 }
 
 // early says what makes a run send less than was planned.
-func (p *page) early(plan *plan.RunPlan) {
+func (p *planPage) early(plan *plan.RunPlan) {
 	texts := []string{}
 	switch plan.On429 {
 	case scenario.Pause429:
@@ -172,7 +172,7 @@ func (p *page) early(plan *plan.RunPlan) {
 // maxStagesShown bounds the lists of stages and of groups.
 const maxStagesShown = 20
 
-func (p *page) groups(all *plan.RunPlan) {
+func (p *planPage) groups(all *plan.RunPlan) {
 	p.line("")
 	capped := slices.ContainsFunc(all.Groups, func(g plan.PlannedGroup) bool { return g.Cap > 0 })
 	rows := [][]string{{"groups", "users", "requests", "most a user", "in 24h", "of 50 a day"}}
@@ -209,7 +209,7 @@ func (p *page) groups(all *plan.RunPlan) {
 }
 
 // messages says what real users could receive.
-func (p *page) messages(all *plan.RunPlan) {
+func (p *planPage) messages(all *plan.RunPlan) {
 	p.line("\nmessages to real users")
 	switch {
 	case all.Target == "simulator":
@@ -236,7 +236,7 @@ func (p *page) messages(all *plan.RunPlan) {
 	}
 }
 
-func (p *page) workers(plan *plan.RunPlan) {
+func (p *planPage) workers(plan *plan.RunPlan) {
 	w := plan.Workers
 	p.line("\nworkers")
 	if plan.Closed {
@@ -251,7 +251,7 @@ func (p *page) workers(plan *plan.RunPlan) {
 }
 
 // needs says how much memory and disk the run takes.
-func (p *page) needs(plan *plan.RunPlan) {
+func (p *planPage) needs(plan *plan.RunPlan) {
 	p.line("\nmemory and disk, about")
 	if plan.Coordinator == nil {
 		p.need("", &plan.Needs)
@@ -261,7 +261,7 @@ func (p *page) needs(plan *plan.RunPlan) {
 	p.need("the coordinator: ", plan.Coordinator)
 }
 
-func (p *page) need(of string, n *plan.Resources) {
+func (p *planPage) need(of string, n *plan.Resources) {
 	folder := number.Bytes(n.Folder()) + " in the results folder"
 	if n.Journal > 0 {
 		folder += fmt.Sprintf(" (%s of it until the run is over)", number.Bytes(n.Journal))
@@ -273,7 +273,7 @@ func (p *page) need(of string, n *plan.Resources) {
 }
 
 // catchUp says what may be sent above the planned rate.
-func (p *page) catchUp(plan *plan.RunPlan) {
+func (p *planPage) catchUp(plan *plan.RunPlan) {
 	c := plan.CatchUp
 	p.line("\ncatching up, above the %s/s of the plan", number.Significant(plan.Peak))
 	w := plan.Workers
@@ -320,7 +320,7 @@ func bound(w plan.PlannedWorkers) string {
 
 // table writes rows with the first column to the left, cut where it is too
 // long, and the others to the right.
-func (p *page) table(rows [][]string) {
+func (p *planPage) table(rows [][]string) {
 	widths, rest := text.Widths(rows), 0
 	for _, w := range widths[1:] {
 		rest += w + 2
@@ -335,4 +335,22 @@ func (p *page) table(rows [][]string) {
 	for _, row := range rows {
 		p.line("%s", strings.Join(row, "  "))
 	}
+}
+
+// OverCaps says how far groups are beyond their caps, and how many users it takes; "" where none is.
+// Most is the highest of their numbers of requests for one user in a day.
+func OverCaps(p *plan.RunPlan) (text string, most uint64) {
+	about := ""
+	if p.Closed {
+		about = "about "
+	}
+	var lines []string
+	for _, g := range p.OverCap() {
+		most = max(most, g.PerUserDay)
+		lines = append(lines, fmt.Sprintf("group %q would ask a user %s%s times within 24 hours, and "+
+			"maxPerUser allows %s: its requests take %s%s users, and it has %s", g.Name, about,
+			number.Count(g.PerUserDay), number.Count(g.Cap), about, number.Count(g.UsersNeeded),
+			number.Count(uint64(g.Users))))
+	}
+	return strings.Join(lines, "\n"), most
 }

@@ -1,4 +1,4 @@
-package main
+package progress
 
 import (
 	"context"
@@ -9,61 +9,54 @@ import (
 	"sync"
 	"time"
 
-	"github.com/spf13/cobra"
-
+	"mfaload/internal/text"
 	"mfaload/live"
+	"mfaload/live/console"
 	"mfaload/runner"
 )
 
-// viewFlags say who looks on beside the terminal.
-type viewFlags struct{ listen string }
-
-func (f *viewFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.listen, "listen", "",
-		"serve a live page and Prometheus metrics at HOST:PORT, such as 127.0.0.1:9095")
-}
-
-// view is all that shows a run while it runs: the terminal, a page with
+// Display is all that shows a run while it runs: the terminal, a page with
 // Prometheus metrics, OTLP.
-type view struct {
-	app    *app
-	server *live.Server // nil without --listen
-	otlp   bool
+type Display struct {
+	console *console.Console
+	version string       // of mfaload
+	server  *live.Server // nil without --listen
+	otlp    bool
 }
 
-// open listens before anything is sent, so that a run that could not be watched
-// does not start.
-func (f *viewFlags) open(a *app) (*view, error) {
-	v := &view{app: a}
+// Open listens at HOST:PORT, where that is not empty, before anything is sent, so that a run that
+// could not be watched does not start.
+func Open(c *console.Console, listen, version string, lookup func(string) (string, bool)) (*Display, error) {
+	v := &Display{console: c, version: version}
 	var err error
-	if v.otlp, err = live.OTLPWanted(a.env.lookup); err != nil {
+	if v.otlp, err = live.OTLPWanted(lookup); err != nil {
 		return nil, err
 	}
-	if f.listen == "" {
+	if listen == "" {
 		return v, nil
 	}
-	if v.server, err = live.Listen(f.listen); err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, hint("choose another address, such as 127.0.0.1:0"))
+	if v.server, err = live.Listen(listen); err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, text.Hint("choose another address, such as 127.0.0.1:0"))
 	}
 	// Also with -q: without its token nobody gets in.
-	a.ui.tell("mfaload: live view: %s\n", v.server.URL())
+	c.Tell("mfaload: live view: %s\n", v.server.URL())
 	return v, nil
 }
 
-func (v *view) close() {
+// Close ends what was opened.
+func (v *Display) Close() {
 	if v.server != nil {
 		_ = v.server.Close()
 	}
 }
 
-// begin shows a run that is about to begin, until done is called. Nothing is
+// Begin shows a run that is about to begin, until done is called. Nothing is
 // kept for it where nobody looks.
-func (v *view) begin(ctx context.Context, name string, r *runner.Runner) (done func(), err error) {
-	u := v.app.ui
-	if u.quiet && v.server == nil && !v.otlp {
+func (v *Display) Begin(ctx context.Context, name string, r *runner.Runner) (done func(), err error) {
+	if v.console.Quiet && v.server == nil && !v.otlp {
 		return func() {}, nil
 	}
-	s := live.New(name, r, func() string { return place(r) })
+	s := live.New(name, r, func() string { return Place(r) })
 	ends := []func(){func() {}}
 	if v.otlp {
 		end, err := v.export(ctx, s)
@@ -75,7 +68,7 @@ func (v *view) begin(ctx context.Context, name string, r *runner.Runner) (done f
 	if v.server != nil {
 		v.server.Serve(s)
 	}
-	tick, hide := u.showProgress(name, r, s)
+	tick, hide := showRun(v.console, name, r, s)
 	failed := v.once("the live view is incomplete: %v")
 	look := func(sample func() error) {
 		if err := sample(); err != nil {
@@ -96,15 +89,15 @@ func (v *view) begin(ctx context.Context, name string, r *runner.Runner) (done f
 
 // export sends the figures by OTLP. What goes wrong is said once and is no fault
 // of the run.
-func (v *view) export(ctx context.Context, s *live.Sampler) (end func(), err error) {
+func (v *Display) export(ctx context.Context, s *live.Sampler) (end func(), err error) {
 	say := v.once("the OTLP export failed: %v")
 	// What the collector answers may hold the key that it was sent.
 	failed := func(err error) { say(errors.New(answered.ReplaceAllString(err.Error(), "$1"))) }
-	shutdown, err := s.Export(context.WithoutCancel(ctx), versionText(), failed)
+	shutdown, err := s.Export(context.WithoutCancel(ctx), v.version, failed)
 	if err != nil {
 		return nil, err
 	}
-	v.app.ui.say("live figures are exported by OTLP, as the OTEL_ variables say")
+	v.console.Say("live figures are exported by OTLP, as the OTEL_ variables say")
 	return func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
@@ -118,11 +111,11 @@ func (v *view) export(ctx context.Context, s *live.Sampler) (end func(), err err
 var answered = regexp.MustCompile(`(?s)(: \d{3} [A-Za-z ]+)\(body: .*`)
 
 // once says the first of several errors on one line.
-func (v *view) once(format string) func(error) {
+func (v *Display) once(format string) func(error) {
 	var first sync.Once
 	return func(err error) {
 		first.Do(func() {
-			v.app.ui.tell("mfaload: "+format+"\n", strings.Join(strings.Fields(err.Error()),
+			v.console.Tell("mfaload: "+format+"\n", strings.Join(strings.Fields(err.Error()),
 				" "))
 		})
 	}

@@ -1,4 +1,6 @@
-package main
+// Package reference writes the reference pages of the documentation that are made of the program's
+// own tables: the keys of scenarios, and the rules of the contract.
+package reference
 
 import (
 	_ "embed"
@@ -6,17 +8,18 @@ import (
 	"slices"
 	"strings"
 
+	"mfaload/contract"
 	"mfaload/scenario"
 	"mfaload/scenario/form"
 )
 
 // scenarioHead is what people need to know before they look up keys.
 //
-//go:embed scenario_head.md
+//go:embed scenario.md
 var scenarioHead string
 
-// scenarioPage is docs/scenario.md.
-func scenarioPage() string {
+// Scenario is docs/scenario.md.
+func Scenario() string {
 	var b strings.Builder
 	b.WriteString(scenarioHead)
 	b.WriteString("\n## Every key\n\nA key in **bold** can't be left out. `[]` stands for any item of a " +
@@ -106,3 +109,31 @@ func withLink(k form.KeyDoc, keys []form.KeyDoc) string {
 	}
 	return fmt.Sprintf("%s; [its keys](#%s)", cell(k.Want), anchor)
 }
+
+// Rules is docs/rules.md.
+func Rules(rules []contract.Rule) string {
+	var b strings.Builder
+	b.WriteString(`# Rules
+
+What answers are held against. This page is made from the contract document by
+` + "`mfaload contract --format markdown`" + `.
+
+A violation at level *fail* breaks conformance and counts against ` +
+		"`violationRate`" + `; one at level *note* is a
+finding. A scenario moves a rule, or a family such as ` + "`links.*`" + `, under ` +
+		"`contract.levels`" + ` to ` + "`fail`, `note` or `off`" + `.
+Sources: [S] the operation's own reference page, [D] another documentation page, [O] seen in public clients,
+[I] inferred.
+
+| rule | level | meaning | source | an answer that breaks it |
+|---|---|---|---|---|
+`)
+	for _, r := range rules {
+		fmt.Fprintf(&b, "| `%s` | %v | %s | %s | %s |\n", r.Name, r.Level, cell(r.Description),
+			cell(r.Source), cell(r.Example))
+	}
+	return b.String()
+}
+
+// cell writes a text into a table of Markdown.
+func cell(s string) string { return strings.NewReplacer("|", `\|`, "\n", " ").Replace(s) }

@@ -1,4 +1,6 @@
-package main
+// Package progress shows people how far a run, a trial or a run on many machines has come: by bars
+// on a terminal, by a line now and then elsewhere.
+package progress
 
 import (
 	"fmt"
@@ -9,29 +11,29 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
-	"mfaload/capacity"
 	"mfaload/live"
+	"mfaload/live/console"
 	"mfaload/measure"
 	"mfaload/runner"
 	"mfaload/runner/schedule"
 )
 
-// showProgress shows how far a run has come, until hide is called: bars on a
+// showRun shows how far a run has come, until hide is called: bars on a
 // terminal, a line now and then elsewhere, nothing with -q. Tick is called when
 // there is a new sample.
-func (u *ui) showProgress(name string, r *runner.Runner, s *live.Sampler) (tick, hide func()) {
+func showRun(c *console.Console, name string, r *runner.Runner, s *live.Sampler) (tick, hide func()) {
 	switch {
-	case u.quiet:
+	case c.Quiet:
 		return func() {}, func() {}
-	case u.bars:
-		return func() {}, u.showBars(name, r, s)
+	case c.Bars:
+		return func() {}, showBars(c, name, r, s)
 	default:
-		return u.showLines(name, r, s)
+		return showLines(c, name, r, s)
 	}
 }
 
-// outcome says in a few words what has come back so far.
-func outcome(p runner.RunProgress) string {
+// soFar says in a few words what has come back so far.
+func soFar(p runner.RunProgress) string {
 	return fmt.Sprintf("%d as expected, %d unexpected, %s%d violating, %d failed, %d in flight",
 		p.Clean, p.Unexpected(), limited(p), p.Violating, p.Failed, p.InFlight)
 }
@@ -46,9 +48,10 @@ func limited(p runner.RunProgress) string {
 
 // newBars returns bars for a terminal of a width. Whoever moves them does not
 // wait for the terminal.
-func (u *ui) newBars(width int) *mpb.Progress {
-	w := cupwriter.New(u.stderr, false)
-	if f, ok := u.terminal.(*os.File); ok {
+func newBars(c *console.Console, width int) *mpb.Progress {
+	stderr, terminal := c.Stderr()
+	w := cupwriter.New(stderr, false)
+	if f, ok := terminal.(*os.File); ok {
 		w.SetTermFd(int(f.Fd()))
 	}
 	return mpb.New(mpb.WithConsoleWriter(w), mpb.WithWidth(min(width, 100)),
@@ -58,10 +61,10 @@ func (u *ui) newBars(width int) *mpb.Progress {
 // showBars shows a bar for the run and one for its stage, and below them once a
 // second what matters. It polls the recorder; the run does not know that it is
 // watched.
-func (u *ui) showBars(name string, r *runner.Runner, s *live.Sampler) (hide func()) {
-	width, _ := terminalWidth(u.terminal)
-	bars := u.newBars(width)
-	back := u.divert(bars)               // anything else written to the terminal breaks the bars
+func showBars(c *console.Console, name string, r *runner.Runner, s *live.Sampler) (hide func()) {
+	width := c.TerminalWidth()
+	bars := newBars(c, width)
+	back := c.Divert(bars)               // anything else written to the terminal breaks the bars
 	total := int64(r.Schedule().Count()) // 0 of a closed load that ends by its duration: the bar has no end
 	run := bars.AddBar(total,
 		mpb.PrependDecorators(decor.Name(fit(name, width/4), decor.WCSyncSpaceR)),
@@ -75,44 +78,25 @@ func (u *ui) showBars(name string, r *runner.Runner, s *live.Sampler) (hide func
 	}
 	b.line(func() string { return fit(recently(s.Status()), width-1) })
 	b.line(func() string { return fit(standing(r.Progress()), width-1) })
-	stop := live.Every(100*time.Millisecond, b.advance)
-	return func() {
-		stop()
-		b.advance()
-		for _, bar := range b.shown {
-			bar.Abort(false) // no effect on a bar that is full
-		}
-		back()
-		bars.Wait()
-	}
+	return b.begin(back, false)
 }
 
-// showTrial shows how far a trial of a search has come, on a terminal; elsewhere
+// ShowTrial shows how far a trial of a search has come, on a terminal; elsewhere
 // a line after each trial is enough.
-func (u *ui) showTrial(a capacity.TrialSpec, most int, r *runner.Runner) (hide func()) {
-	if u.quiet || !u.bars {
+func ShowTrial(c *console.Console, name string, r *runner.Runner) (hide func()) {
+	if c.Quiet || !c.Bars {
 		return func() {}
 	}
-	width, _ := terminalWidth(u.terminal)
-	bars := u.newBars(width)
-	back := u.divert(bars)
+	width := c.TerminalWidth()
+	bars := newBars(c, width)
+	back := c.Divert(bars)
 	total := int64(r.Schedule().Count())
 	bar := bars.AddBar(total,
-		mpb.PrependDecorators(decor.Name(fit(fmt.Sprintf("trial %d of at most %d, %.4g/s", a.Number, most,
-			a.Rate), width/3), decor.WCSyncSpaceR)),
+		mpb.PrependDecorators(decor.Name(fit(name, width/3), decor.WCSyncSpaceR)),
 		mpb.AppendDecorators(decor.Any(func(st decor.Statistics) string { return elapsed(r.Progress()) })))
 	b := &runBars{runner: r, all: bars, end: total, shown: []*mpb.Bar{bar}}
 	b.line(func() string { return fit(standing(r.Progress()), width-1) })
-	stop := live.Every(100*time.Millisecond, b.advance)
-	return func() {
-		stop()
-		b.advance()
-		for _, bar := range b.shown {
-			bar.Abort(true) // the line after the trial says more
-		}
-		back()
-		bars.Wait()
-	}
+	return b.begin(back, true) // the line after the trial says more
 }
 
 // runBars are the bars and lines of a run.
@@ -125,13 +109,28 @@ type runBars struct {
 	stage  *mpb.Bar // nil where there is one stage only
 }
 
+// begin moves the bars until hide is called, which leaves them or drops them. Dropping has no
+// effect on a bar that is full.
+func (b *runBars) begin(back func(), drop bool) (hide func()) {
+	stop := live.Every(100*time.Millisecond, b.advance)
+	return func() {
+		stop()
+		b.advance()
+		for _, bar := range b.shown {
+			bar.Abort(drop)
+		}
+		back()
+		b.all.Wait()
+	}
+}
+
 // addStage adds a bar of the time that has passed of the stage.
 func (b *runBars) addStage(width int, stages []measure.StageSpan) {
 	b.stages = stages
 	b.stage = b.all.AddBar(1000,
 		mpb.PrependDecorators(decor.Name("", decor.WCSyncSpaceR)),
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
-			return fit(place(b.runner),
+			return fit(Place(b.runner),
 				width/2)
 		})))
 	b.shown = append(b.shown, b.stage)
@@ -189,19 +188,19 @@ func fit(text string, width int) string {
 }
 
 // showLines writes a line a second at first, later one in ten seconds.
-func (u *ui) showLines(name string, r *runner.Runner, s *live.Sampler) (tick, hide func()) {
-	u.say("%s: %s", name, extent(r.Schedule()))
+func showLines(c *console.Console, name string, r *runner.Runner, s *live.Sampler) (tick, hide func()) {
+	c.Say("%s: %s", name, Extent(r.Schedule()))
 	of := ""
 	if total := r.Schedule().Count(); total > 0 {
 		of = fmt.Sprintf(" of %d", total)
 	}
 	line := func() {
 		p := r.Progress()
-		where := place(r)
+		where := Place(r)
 		if where != "" {
 			where = " (" + where + ")"
 		}
-		u.say("%3.0f s%s: %d%s sent: %s; %s", p.Elapsed.Seconds(), where, p.Sent, of, outcome(p),
+		c.Say("%3.0f s%s: %d%s sent: %s; %s", p.Elapsed.Seconds(), where, p.Sent, of, soFar(p),
 			recently(s.Status()))
 	}
 	n := 0
@@ -212,9 +211,9 @@ func (u *ui) showLines(name string, r *runner.Runner, s *live.Sampler) (tick, hi
 	}, line
 }
 
-// extent is how many requests a schedule has and how long it is, as far as it
+// Extent is how many requests a schedule has and how long it is, as far as it
 // is known in advance.
-func extent(s *schedule.Schedule) string {
+func Extent(s *schedule.Schedule) string {
 	n, end := s.Count(), s.End()
 	switch {
 	case end == 0:
@@ -232,8 +231,8 @@ func elapsed(p runner.RunProgress) string {
 	return fmt.Sprintf("%v of %v", min(p.Elapsed, p.End).Round(time.Second), p.End)
 }
 
-// place says in which of several stages a run is, and the rate there.
-func place(r *runner.Runner) string {
+// Place says in which of several stages a run is, and the rate there.
+func Place(r *runner.Runner) string {
 	p := r.Progress()
 	now := p.Elapsed
 	at, ok := r.Schedule().Place(now)

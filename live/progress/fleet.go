@@ -1,4 +1,4 @@
-package main
+package progress
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 
 	"mfaload/fleet"
 	"mfaload/live"
+	"mfaload/live/console"
 )
 
 // maxBars is how many shards have a bar of their own.
@@ -29,23 +30,23 @@ type fleetMark struct {
 	sent uint64
 }
 
-// showFleet shows the run until hide is called: bars on a terminal, a line now
+// ShowFleet shows the run until hide is called: bars on a terminal, a line now
 // and then elsewhere, nothing with -q.
-func (a *app) showFleet(c *fleet.Coordinator) (hide func()) {
+func ShowFleet(c *console.Console, of *fleet.Coordinator) (hide func()) {
 	v := &fleetView{status: &fleet.RunStatus{}}
 	switch {
-	case a.ui.quiet:
+	case c.Quiet:
 		return func() {}
-	case a.ui.bars:
-		c.Watch = v.take
-		return a.ui.showFleetBars(c.Plan.Scenario, c.Plan.Shards, v)
+	case c.Bars:
+		of.Watch = v.take
+		return showFleetBars(c, of.Plan.Scenario, of.Plan.Shards, v)
 	}
 	n := 0
-	c.Watch = func(s *fleet.RunStatus) {
+	of.Watch = func(s *fleet.RunStatus) {
 		v.take(s)
 		// It is told four times a second.
 		if n++; s.Going && (n%8 == 0 && n <= 80 || n%40 == 0) {
-			a.ui.say("%3.0f s: %s", s.Sum.Elapsed.Seconds(), v.standing())
+			c.Say("%3.0f s: %s", s.Sum.Elapsed.Seconds(), v.standing())
 		}
 	}
 	return func() {}
@@ -106,10 +107,10 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 
 // showFleetBars shows a bar for the run and one for each shard, as far as a
 // terminal has room for them.
-func (u *ui) showFleetBars(name string, shards int, v *fleetView) (hide func()) {
-	width, _ := terminalWidth(u.terminal)
-	bars := u.newBars(width)
-	back := u.divert(bars)
+func showFleetBars(c *console.Console, name string, shards int, v *fleetView) (hide func()) {
+	width := c.TerminalWidth()
+	bars := newBars(c, width)
+	back := c.Divert(bars)
 	all := bars.AddBar(0, mpb.PrependDecorators(decor.Name(fit(name, width/4), decor.WCSyncSpaceR)),
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return v.joined() })))
 	shown := []*mpb.Bar{all}

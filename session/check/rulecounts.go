@@ -1,4 +1,4 @@
-package main
+package check
 
 import (
 	"cmp"
@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"mfaload/contract"
+	"mfaload/live/console"
 )
 
 // ruleCounts counts how often each rule was looked at and broken.
@@ -52,8 +53,8 @@ func (t *ruleCounts) state(r contract.Rule) string {
 }
 
 // write shows every rule.
-func (t *ruleCounts) write(u *ui) {
-	fmt.Fprintln(u.out, "\nrules")
+func (t *ruleCounts) write(c *console.Console) {
+	fmt.Fprintln(c.Out, "\nrules")
 	rules := slices.Clone(t.rules)
 	slices.SortStableFunc(rules, func(a, b contract.Rule) int {
 		return cmp.Compare(slices.Index(states, t.state(a)), slices.Index(states, t.state(b)))
@@ -69,9 +70,9 @@ func (t *ruleCounts) write(u *ui) {
 		case "passed":
 			counts = fmt.Sprint(t.evaluated[r.Name])
 		}
-		line := fmt.Sprintf("  %s  %-24s %s", u.paint(cmp.Or(colors[state], "2"),
+		line := fmt.Sprintf("  %s  %-24s %s", c.Paint(cmp.Or(colors[state], "2"),
 			fmt.Sprintf("%-11s", state)), r.Name, counts)
-		fmt.Fprintln(u.out, strings.TrimRight(line, " "))
+		fmt.Fprintln(c.Out, strings.TrimRight(line, " "))
 	}
 }
 

@@ -1,0 +1,325 @@
+// Package check sends requests one by one, without load, and shows what each response breaks.
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"golang.org/x/time/rate"
+
+	"mfaload/contract"
+	"mfaload/internal/disk"
+	"mfaload/internal/text"
+	"mfaload/live/console"
+	"mfaload/pingone"
+	"mfaload/report"
+	"mfaload/scenario"
+	"mfaload/session"
+)
+
+// maxProfile bounds a baseline of the shape of responses, in bytes.
+const maxProfile = 16 << 20
+
+// Settings say what is sent and shown beyond a request for each user.
+type Settings struct {
+	// Negative sends wrong requests too, and Follow reads each transaction back.
+	Negative, Follow bool
+	// Verbose shows requests and responses, masked.
+	Verbose bool
+	// Baseline is a file with the shape of the responses of an earlier check. It is written
+	// where there is none. Empty for no comparison.
+	Baseline string
+}
+
+// Check is a check under way. It is used by one goroutine.
+type Check struct {
+	console    *console.Console
+	options    Settings
+	scenario   *scenario.Scenario
+	op         *pingone.Operation
+	pace       *rate.Limiter
+	ruleCounts *ruleCounts
+	profile    *contract.ResponseProfile
+	baseline   *contract.ResponseProfile // of an earlier check; nil if there is none
+	exchange   [2]contract.Exchange
+	bad        int // requests whose response is not right
+	sent       int
+}
+
+// New prepares a check of a scenario's users, and reads the baseline.
+func New(in *session.Inputs, c *console.Console, o Settings) (*Check, error) {
+	baseline, err := readBaseline(o.Baseline)
+	if err != nil {
+		return nil, err
+	}
+	return &Check{console: c, options: o, scenario: in.Scenario, ruleCounts: newRuleCounts(in.Contract),
+		profile: contract.NewProfile(), baseline: baseline}, nil
+}
+
+// Send sends all requests, at a pace in requests a second, and shows each response.
+func (k *Check) Send(ctx context.Context, op *pingone.Operation, pace float64) error {
+	k.op, k.pace = op, rate.NewLimiter(rate.Limit(pace), 1)
+	for i, g := range k.scenario.Groups {
+		users := k.scenario.Reader(i)
+		for row := range g.Size() {
+			u, err := users.User(row)
+			if err == nil {
+				err = k.one(ctx, u)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	if !k.options.Negative {
+		return nil
+	}
+	fmt.Fprintln(k.console.Out, "\nmust be refused")
+	u, known, err := k.someUser()
+	if err != nil {
+		return err
+	}
+	if !known {
+		fmt.Fprintln(k.console.Out, "  nothing was sent: no group has a user to make wrong requests of")
+		return nil
+	}
+	for _, p := range k.op.Probes(u) {
+		if err := k.probe(ctx, u, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// someUser is the first user that a group has.
+func (k *Check) someUser() (u scenario.User, known bool, err error) {
+	for i, g := range k.scenario.Groups {
+		if !g.Usernameless {
+			u, err = k.scenario.Reader(i).User(0)
+			return u, true, err
+		}
+	}
+	return u, false, nil
+}
+
+// request gives one request its time and its timeout.
+func (k *Check) request(ctx context.Context, do func(context.Context) error) error {
+	if err := k.pace.Wait(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, k.scenario.Target.Timeout)
+	defer cancel()
+	k.sent++
+	return do(ctx)
+}
+
+func (k *Check) one(ctx context.Context, u scenario.User) error {
+	ex := &k.exchange[0]
+	ex.Reset()
+	ex.Number = uint64(k.sent)
+	err := k.request(ctx, func(ctx context.Context) error { return k.op.Send(ctx, u, ex) })
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	name := fmt.Sprintf("%-16s %s", k.scenario.Groups[u.Group].Name, u.ID)
+	if err != nil {
+		k.line(false, name, err.Error())
+		return nil
+	}
+	found := k.op.Check(u, ex, nil)
+	k.judge(name, ex, found, remarked(ex, ""))
+	k.profile.Learn(ex, k.op.Hide)
+	if k.options.Follow && ex.Status == 201 {
+		return k.readBack(ctx, ex)
+	}
+	return nil
+}
+
+func (k *Check) probe(ctx context.Context, u scenario.User, p pingone.Probe) error {
+	ex := &k.exchange[0]
+	ex.Reset()
+	ex.Number = uint64(k.sent)
+	var found []contract.Violation
+	err := k.request(ctx, func(ctx context.Context) (err error) {
+		found, err = k.op.Probe(ctx, u, p, ex)
+		return err
+	})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		k.line(false, fmt.Sprintf("%-24s", p.Name), err.Error())
+		return nil
+	}
+	remark := ""
+	if !ex.AsExpected && ex.Status/100 == 4 {
+		// The class is promised, the status and the code may move.
+		remark, ex.AsExpected = fmt.Sprintf("the documentation names %v %s", p.Expect.HTTPStatuses,
+			strings.Join(p.Expect.Errors, " or ")), true
+	} else if ex.Status/100 == 2 {
+		remark = "a transaction was created"
+	}
+	k.judge(fmt.Sprintf("%-24s", p.Name), ex, found, remarked(ex, remark))
+	return nil
+}
+
+// remarked is what an answer is, with a remark.
+func remarked(ex *contract.Exchange, remark string) string {
+	if !ex.AsExpected && remark == "" {
+		remark = "other than expected"
+	}
+	return strings.TrimSpace(ex.Label + "  " + remark)
+}
+
+// judge shows an answer with what it violates, after a text about it.
+func (k *Check) judge(name string, ex *contract.Exchange, found []contract.Violation, text string) {
+	k.ruleCounts.add(ex, found)
+	right := ex.AsExpected
+	for _, v := range found {
+		right = right && v.Level != contract.Fail
+	}
+	k.line(right, name, text)
+	for _, v := range found {
+		k.violation(ex, v)
+	}
+	if k.options.Verbose {
+		k.show(ex)
+	}
+}
+
+func (k *Check) line(right bool, name, text string) {
+	mark := k.console.Paint("32", "ok  ")
+	if !right {
+		mark = k.console.Paint("31", "FAIL")
+		k.bad++
+	}
+	fmt.Fprintf(k.console.Out, "  %s  %s  %s\n", mark, name, text)
+}
+
+// violation shows one violation, with what the vendor's support asks for.
+func (k *Check) violation(ex *contract.Exchange, v contract.Violation) {
+	place := v.At
+	if place == "" {
+		place = "(whole answer)"
+	}
+	v.Expected, v.Got = k.op.Mask(v.Expected), k.op.Mask(v.Got)
+	fmt.Fprintf(k.console.Out, "        %s  %s  %s\n          expected %s\n          got      %s\n", v.Level,
+		v.Rule, place, v.Expected, v.Got)
+	if marks := text.Difference(v.Expected, v.Got); marks != "" {
+		fmt.Fprintf(k.console.Out, "                   %s\n", k.console.Paint("31", marks))
+	}
+	if id, given := k.op.CorrelationID(ex); given {
+		fmt.Fprintf(k.console.Out, "          correlation-id %s\n", k.op.Mask(id))
+	}
+	if len(ex.TransactionID) > 0 {
+		fmt.Fprintf(k.console.Out, "          transaction-id %s\n", ex.TransactionID)
+	}
+	curl := report.Curl(ex.Method, ex.URL, k.op.Mask(string(ex.Request)))
+	fmt.Fprintf(k.console.Out, "          %s\n", curl)
+}
+
+// maxVerbose bounds a body that is shown.
+const maxVerbose = 16 << 10
+
+// show prints request and answer. The token is in neither.
+func (k *Check) show(ex *contract.Exchange) {
+	fmt.Fprintf(k.console.Out, "        > %s %s\n        > %s\n", ex.Method, ex.URL,
+		k.op.Mask(string(ex.Request)))
+	fmt.Fprintf(k.console.Out, "        < HTTP status %d\n", ex.Status)
+	for _, f := range ex.Header {
+		fmt.Fprintf(k.console.Out, "        < %s: %s\n", k.op.Mask(f.Name), k.op.Mask(f.Value))
+	}
+	body := k.op.Mask(string(ex.Body[:min(len(ex.Body), maxVerbose)]))
+	fmt.Fprintf(k.console.Out, "        < %s\n", strings.ReplaceAll(strings.TrimSpace(body), "\n",
+		"\n        < "))
+}
+
+func (k *Check) readBack(ctx context.Context, created *contract.Exchange) error {
+	ex := &k.exchange[1]
+	ex.Reset()
+	var differences []string
+	err := k.request(ctx, func(ctx context.Context) (err error) {
+		differences, err = k.op.ReadBack(ctx, created, ex)
+		return err
+	})
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		k.line(false, "  read back", err.Error())
+		return nil
+	}
+	found, text := k.op.CheckRead(ex, nil), "the same transaction"
+	if ex.AsExpected = len(differences) == 0; !ex.AsExpected {
+		text = "not the same: " + strings.Join(differences, "; ")
+	}
+	k.judge("  read back", ex, found, text)
+	return nil
+}
+
+// Finish shows the rules and the drift, and says what it all comes to.
+func (k *Check) Finish() (passed bool, err error) {
+	k.ruleCounts.write(k.console)
+	drift, err := k.drift()
+	if err != nil {
+		return false, err
+	}
+	verdict := k.console.Paint("1;32", "PASS")
+	passed = k.bad == 0 && len(drift) == 0
+	if !passed {
+		verdict = k.console.Paint("1;31", "FAIL")
+	}
+	fmt.Fprintf(k.console.Out, "\n%s  %d requests, %d not right; rules: %s\n", verdict, k.sent, k.bad,
+		k.ruleCounts.summary())
+	return passed, nil
+}
+
+// readBaseline reads the shape of the responses of an earlier check; nil if there is
+// no such file yet.
+func readBaseline(path string) (*contract.ResponseProfile, error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := disk.ReadRegular(path, maxProfile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read the baseline: %w", err)
+	}
+	profile, err := contract.DecodeProfile(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w\n%s", path, err, text.Hint("remove the file to write a new one"))
+	}
+	return profile, nil
+}
+
+// drift compares the shape of the responses with the baseline, or writes a first one.
+func (k *Check) drift() ([]string, error) {
+	switch {
+	case k.options.Baseline == "":
+		return nil, nil
+	case k.baseline == nil:
+		text, err := k.profile.Encode()
+		if err == nil {
+			err = disk.Replace(k.options.Baseline, text, 0o600)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("write the baseline: %w", err)
+		}
+		fmt.Fprintf(k.console.Out, "\nbaseline written: %s\n", k.options.Baseline)
+		return nil, nil
+	}
+	drift := k.baseline.Drift(k.profile)
+	fmt.Fprintf(k.console.Out, "\nagainst the baseline %s\n", k.options.Baseline)
+	for _, change := range drift {
+		fmt.Fprintf(k.console.Out, "  %s\n", change)
+	}
+	if len(drift) == 0 {
+		fmt.Fprintln(k.console.Out, "  no difference")
+	}
+	return drift, nil
+}
