@@ -131,8 +131,8 @@ bench: build ## compare with peers side by side, then run the benchmarks (half a
 	$(GO) run ./bench -out bench/RESULTS.md
 	$(GO) test -p 1 -run '^$$' -bench . -benchmem ./...
 
-compare-table: ## make the table of docs/compare.md: how often comparing is wrong (some minutes)
-	$(GO) test ./report/compare -run TestTable -long -timeout 60m
+compare-table: ## make the tables of docs/compare.md: how often comparing is wrong (an hour)
+	$(GO) test ./report/compare -run TestTable -long -first 50000 -v -timeout 180m | grep '^|'
 
 verdict-table: ## make the tables of docs/verdicts.md: how often a verdict is wrong (half an hour)
 	$(GO) test ./report -run TestVerdictTable -long -v -timeout 180m | grep '^|'

@@ -118,15 +118,6 @@ func unreadable(path string, err error) error {
 			MeasurementFile))
 }
 
-// ReadRun reads a run from its results folder, or from its measurement file.
-func ReadRun(path string) (compare.Run, error) {
-	run, err := readRun(path)
-	if err != nil {
-		return compare.Run{}, unreadable(path, err)
-	}
-	return run, nil
-}
-
 // readRun reads a results folder or a measurement file. A report beside it says
 // whether the run was conclusive.
 func readRun(path string) (compare.Run, error) {

@@ -14,7 +14,7 @@ import (
 	"mfaload/session"
 )
 
-// baselineFlags say which earlier run a run is held against.
+// baselineFlags say which earlier runs a run is compared with.
 type baselineFlags struct {
 	path  string
 	flags compareFlags
@@ -22,21 +22,29 @@ type baselineFlags struct {
 
 func (f *baselineFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.path, "baseline", "",
-		"hold the run against an earlier one: its results folder, or its measurement.json.gz")
+		"compare the run with an earlier one, by its results folder or measurement.json.gz, or with "+
+			"those in a folder of results folders: three or more tell how much runs differ")
+	c.Flags().StringVar(&f.flags.between, "baseline-between", "", "as --between of compare")
+	c.Flags().StringVar(&f.flags.rule, "baseline-rule", string(compare.Different), "as --rule of compare")
 	c.Flags().StringArrayVar(&f.flags.margins, "baseline-margin", nil, "as --margin of compare")
 	c.Flags().StringSliceVar(&f.flags.metrics, "baseline-metrics", nil, "as --metrics of compare")
 	c.Flags().BoolVar(&f.flags.allowDrift, "baseline-allow-drift", false, "as --allow-drift of compare")
 }
 
-// earlierRun is an earlier run that a run is held against; nil where there is none.
-type earlierRun struct {
-	run     compare.Run
+// earlierMax is how many earlier runs a run is compared with at most: the latest.
+const earlierMax = 20
+
+// earlierRuns are the runs that a run is compared with; nil where there is none.
+type earlierRuns struct {
+	name    string
+	runs    []compare.Run
+	leftOut []string // earlier runs that can't be compared, and why
 	options compare.Options
 }
 
 // open reads the baseline before anything is sent, and refuses one that the
 // coming run can't be compared with.
-func (f *baselineFlags) open(s *scenario.Scenario, parts map[string]string) (*earlierRun, error) {
+func (f *baselineFlags) open(s *scenario.Scenario, parts map[string]string) (*earlierRuns, error) {
 	if f.path == "" {
 		return nil, nil
 	}
@@ -44,7 +52,7 @@ func (f *baselineFlags) open(s *scenario.Scenario, parts map[string]string) (*ea
 	if err != nil {
 		return nil, err
 	}
-	run, err := session.ReadRun(f.path)
+	all, err := session.ReadRuns(f.path)
 	if err != nil {
 		return nil, err
 	}
@@ -52,23 +60,32 @@ func (f *baselineFlags) open(s *scenario.Scenario, parts map[string]string) (*ea
 	for _, g := range s.Groups {
 		coming.Groups = append(coming.Groups, g.Name)
 	}
-	if why := compare.ObstaclesTo(run, compare.Run{Name: s.Name, Measurement: coming}); len(why) > 0 {
+	b := &earlierRuns{name: f.path, options: o}
+	b.runs, b.leftOut = compare.ComparableTo(all, compare.Run{Name: s.Name, Measurement: coming})
+	if len(b.runs) == 0 {
 		return nil, fmt.Errorf("the baseline can't be compared with this run: %s\n%s",
-			strings.Join(why, "; "),
+			strings.Join(b.leftOut, "; "),
 			hint("nothing was sent; take a run of the same load, users and contract"))
 	}
-	return &earlierRun{run, o}, nil
+	b.runs = b.runs[max(0, len(b.runs)-earlierMax):]
+	if len(b.runs) == 1 {
+		b.name = b.runs[0].Name
+	}
+	return b, nil
 }
 
 // hold compares the run with its baseline, and lets that take part in the
 // verdict.
-func (b *earlierRun) hold(r *report.Report, m *measure.Measurement) (*compare.Comparison, error) {
-	c, err := compare.Compare([]compare.Run{b.run}, []compare.Run{{Name: "this run", Verdict: r.Verdict,
+func (b *earlierRuns) hold(r *report.Report, m *measure.Measurement) (*compare.Comparison, error) {
+	c, err := compare.Compare(b.runs, []compare.Run{{Name: "this run", Verdict: r.Verdict,
 		Measurement: m}}, b.options)
 	if err != nil {
 		return nil, err
 	}
-	r.HoldAgainst(b.run.Name, string(c.Verdict), c.Verdict == compare.Worse, c.Verdict == compare.Unclear,
+	for _, why := range b.leftOut {
+		c.Remarks = append(c.Remarks, "left out of the baseline: "+why)
+	}
+	r.HoldAgainst(b.name, string(c.Verdict), c.Verdict == compare.Worse, c.Verdict == compare.Unclear,
 		append(c.Reasons, c.Obstacles...))
 	return c, nil
 }

@@ -18,8 +18,11 @@ import (
 type compareFlags struct {
 	margins    []string
 	metrics    []string
+	between    string
+	rule       string
 	force      bool
 	allowDrift bool
+	all        bool
 	json       bool
 	html       string
 	history    string
@@ -36,18 +39,31 @@ func (f *compareFlags) options() (o compare.Options, err error) {
 		}
 		o.Margins = append(o.Margins, m)
 	}
+	if f.between != "" {
+		if o.Between, err = compare.ParseBetween(f.between); err != nil {
+			return o, err
+		}
+	}
+	if o.Rule, err = compare.ParseRule(f.rule); err != nil {
+		return o, err
+	}
 	return o, compare.CheckMetrics(f.metrics)
 }
 
 func (f *compareFlags) add(c *cobra.Command) {
 	c.Flags().StringArrayVar(&f.margins, "margin", nil,
 		"a change that nobody minds, such as p95=5%, service.p99=20% or errorRate=0.1% (percentage "+
-			"points); may be repeated")
+			"points), of a figure that decides then; may be repeated")
 	c.Flags().StringSliceVar(&f.metrics, "metrics", nil,
 		"compare only these figures, such as response,errorRate or response.p95: fewer figures tell more")
 	c.Flags().BoolVar(&f.force, "force", false,
 		"show the figures of runs that can't be compared: they are marked, and not judged")
-	c.Flags().BoolVar(&f.allowDrift, "allow-drift", false, "do not mind when the answers look different")
+	c.Flags().BoolVar(&f.allowDrift, "allow-drift", false, "do not mind when the responses look different")
+	c.Flags().StringVar(&f.between, "between", "",
+		"what times of runs of the same service differ by, such as 2% (their standard deviation)")
+	c.Flags().StringVar(&f.rule, "rule", string(compare.Different),
+		"when a change above the margin counts: different, if it is none by chance (one of exactly the "+
+			"margin is called in every second case), or beyond, if what is above the margin is none")
 }
 
 func newCompare(a *app) *cobra.Command {
@@ -56,21 +72,25 @@ func newCompare(a *app) *cobra.Command {
 		Use:   "compare BASE NEW | BASE... -- NEW...",
 		Short: "Say whether runs are better or worse than earlier ones",
 		Long: `Say whether new runs are better or worse than earlier ones: times, rates of errors
-and violations, and what the answers look like. Each figure is judged better, worse,
-no difference found (a regression beyond its margin is ruled out) or can't tell. Runs
+and violations, and what the responses look like. Each figure is judged better, worse,
+no difference found (a regression beyond its margin is ruled out) or undecided. The
+figures of the scenario's thresholds and of --margin decide, and the error rate; if none
+of them is a time, the response time's p50 and p95 too. All others inform (--all). Runs
 that can't be compared (another load, other users, another contract or length, an
 inconclusive run) are refused; --force shows their figures, and judges none.
 
 A run is a results folder of 'mfaload run', or its measurement.json.gz; a folder of
 results folders stands for all of them. With four or more runs a side, runs are the
-units; with fewer, blocks of seconds are.
+units; with fewer, blocks of seconds are. Three earlier runs and more tell how much
+runs differ, which one run a side can't.
 
 With --against-history the results folders in a folder are put in order of time, and
 the run is found where a change began.
 
-Exit codes: 0 not worse, 1 worse, 4 can't tell.`,
+Exit codes: 0 not worse, 1 worse, 4 undecided.`,
 		Example: `  mfaload compare results/main results/branch
   mfaload compare --margin p95=5% --html compare.html main-1 main-2 main-3 main-4 -- new-1 new-2 new-3 new-4
+  mfaload compare nightly -- results/branch
   mfaload compare --against-history results --last 50`,
 		RunE: func(c *cobra.Command, args []string) error {
 			o, err := f.options()
@@ -92,6 +112,7 @@ Exit codes: 0 not worse, 1 worse, 4 can't tell.`,
 		},
 	}
 	f.add(c)
+	c.Flags().BoolVar(&f.all, "all", false, "print all figures, and how they were compared")
 	c.Flags().BoolVar(&f.json, "json", false, "print the comparison as JSON")
 	c.Flags().StringVar(&f.html, "html", "", "write a page with the shift function of the times to this file")
 	c.Flags().StringVar(&f.history, "against-history", "", "folder of results folders to find changes in")
@@ -129,7 +150,7 @@ func (a *app) compare(base, fresh []string, f *compareFlags, o compare.Options) 
 	if err != nil {
 		return err
 	}
-	terminal := compare.Terminal{Color: a.ui.Color}
+	terminal := compare.Terminal{Color: a.ui.Color, All: f.all}
 	return a.show(f, c, c.HTML, func() error { return terminal.Write(a.ui.Out, c) }, c.Verdict)
 }
 

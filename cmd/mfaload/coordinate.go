@@ -192,7 +192,7 @@ func (a *app) newFleetRun(file string, contract *contractFlags, count int,
 
 // openFleetRun does what can fail before anybody waits for workers.
 func (a *app) openFleetRun(run *shards.FleetRun, out string, overwrite, yes bool, formats session.Formats,
-	baseline *baselineFlags) (earlier *earlierRun, dir *session.Folder, err error) {
+	baseline *baselineFlags) (earlier *earlierRuns, dir *session.Folder, err error) {
 	s := run.Scenario
 	if earlier, err = baseline.open(s, run.Parts); err != nil {
 		return nil, nil, err

@@ -158,7 +158,7 @@ func (a *app) sendBoth(ctx context.Context, in *session.Inputs, dir *session.Fol
 }
 
 // judge writes the other side's results, and returns it as what the run is held against.
-func (d *duet) judge(flags baselineFlags) (*earlierRun, error) {
+func (d *duet) judge(flags baselineFlags) (*earlierRuns, error) {
 	o, err := flags.flags.options()
 	if err != nil {
 		return nil, err
@@ -170,7 +170,8 @@ func (d *duet) judge(flags baselineFlags) (*earlierRun, error) {
 	if err := d.folder.Write(r, d.run, session.Formats{}); err != nil {
 		return nil, err
 	}
-	return &earlierRun{compare.Run{Name: d.path, Verdict: r.Verdict, Measurement: d.run}, o}, nil
+	other := compare.Run{Name: d.path, Verdict: r.Verdict, Measurement: d.run}
+	return &earlierRuns{name: d.path, runs: []compare.Run{other}, options: o}, nil
 }
 
 // planDuet prints what both sides would send.

@@ -379,7 +379,7 @@ func looksAt(s *scenario.Scenario) *runner.Looks {
 // judge prints the summary whatever happens to the files: no result is lost
 // because a disk is full.
 func (a *app) judge(m *measure.Measurement, dir *session.Folder, formats session.Formats,
-	earlier *earlierRun) error {
+	earlier *earlierRuns) error {
 	r, err := report.Judge(m)
 	if err != nil {
 		return err

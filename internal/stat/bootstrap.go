@@ -83,6 +83,15 @@ func (r *Resampled) Correct(length int) {
 // Measure makes the standard error of the replicas.
 func (r *Resampled) Measure() { r.Deviation = r.Inflation * Deviation(r.Replicas) }
 
+// Widen adds the standard deviation of something else that moves the estimate.
+func (r *Resampled) Widen(deviation float64) {
+	wide := math.Hypot(r.Deviation, deviation)
+	if r.Deviation > 0 {
+		r.Inflation *= wide / r.Deviation
+	}
+	r.Deviation = wide
+}
+
 // P is the probability of a change as large by chance, two-sided. Two answers have to agree,
 // the larger counts: Student's for the standard error, which knows that few
 // blocks estimate it badly; and the share of drawn changes that reach beyond

@@ -15,27 +15,12 @@ func Holm(p []float64) []float64 {
 	return corrected
 }
 
-// minP corrects permutation tests for their number by Westfall and Young's step-down (1993): that
-// is Holm's where the tests are independent, and finds more where they are not, because all tests
-// see the same deals. Of each test it takes the p-value that each deal gives, that of the real one
-// first.
-func minP(tails [][]float64) (corrected []float64) {
-	statistics := make([][]float64, len(tails))
-	for i, list := range tails {
-		statistics[i] = make([]float64, len(list))
-		for deal, p := range list {
-			statistics[i][deal] = -p
-		}
-	}
-	return stepDown(statistics)
-}
-
-// tie is within what statistics count as equal.
-const tie = 1e-12
+// tie is within what part of each other statistics count as equal.
+const tie = 1e-9
 
 // stepDown corrects permutation tests by the largest statistic that each deal gives among the tests
-// that are not yet dealt with. Of each test it takes its statistic in each deal, that of the real
-// one first; the larger one is the rarer.
+// that are not yet dealt with (Westfall and Young, 1993). Of each test it takes its statistic in each deal,
+// that of the real one first; the larger one is the rarer.
 func stepDown(statistics [][]float64) []float64 {
 	real := make([]float64, len(statistics))
 	for i, list := range statistics {
@@ -45,14 +30,10 @@ func stepDown(statistics [][]float64) []float64 {
 	largest := slices.Clone(statistics[order[0]])
 	corrected := make([]float64, len(real))
 	for _, k := range order {
-		as := 0
 		for deal, x := range statistics[k] {
 			largest[deal] = max(largest[deal], x)
-			if largest[deal] >= real[k]-tie {
-				as++
-			}
 		}
-		corrected[k] = float64(as) / float64(len(largest))
+		corrected[k] = shareFrom(largest, real[k])
 	}
 	highest := 0.0
 	for _, k := range slices.Backward(order) {
@@ -60,4 +41,15 @@ func stepDown(statistics [][]float64) []float64 {
 		corrected[k] = highest
 	}
 	return corrected
+}
+
+// shareFrom is the share of the values that are as large as a limit or larger.
+func shareFrom(x []float64, limit float64) float64 {
+	as := 0
+	for _, v := range x {
+		if v >= limit*(1-tie) {
+			as++
+		}
+	}
+	return float64(as) / float64(len(x))
 }

@@ -1,6 +1,10 @@
 package stat
 
-import "math"
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mathext"
+)
 
 // Proportion is how often something happened to so many.
 type Proportion struct{ Count, Of float64 }
@@ -54,20 +58,36 @@ func wilson(p, n, z float64) (low, high float64) {
 	return max(middle-half, 0), min(middle+half, 1)
 }
 
-// ruleOfThree is how many observations without an event exclude a share, times the share,
-// with 95 %: of so many with that share none would have had it in one case of twenty.
-const ruleOfThree = 3
+// Excludes is the share that n observations without an event exclude with 95 %: of so many with that share
+// none would have had one in one case of twenty. It is about 3/n.
+func Excludes(n float64) float64 {
+	if n < 1 {
+		return 1
+	}
+	return -math.Expm1(math.Log(0.05) / n)
+}
 
-// Excludes is the share that n observations without an event exclude.
-func Excludes(n float64) float64 { return min(ruleOfThree/max(n, 1), 1) }
-
-// ToExclude is how many observations without an event exclude a share; 0 of a share that is not
-// between 0 and 1.
+// ToExclude is how many observations without an event exclude a share, by the rule of three: 3/share, a bit
+// more than it takes. It is 0 of a share that is not between 0 and 1.
 func ToExclude(share float64) float64 {
 	if share <= 0 || share >= 1 {
 		return 0
 	}
-	return math.Ceil(ruleOfThree/share - 1e-6)
+	return math.Ceil(3/share - 1e-6)
+}
+
+// Exact is the interval of a share by Clopper and Pearson (1934), which covers it with the confidence at
+// least.
+func (p Proportion) Exact(confidence float64) (low, high float64) {
+	tail := (1 - confidence) / 2
+	high = 1
+	if p.Count > 0 {
+		low = mathext.InvRegIncBeta(p.Count, p.Of-p.Count+1, tail)
+	}
+	if p.Count < p.Of {
+		high = mathext.InvRegIncBeta(p.Count+1, p.Of-p.Count, 1-tail)
+	}
+	return low, high
 }
 
 // Excess says how many standard deviations a share of n independent observations is

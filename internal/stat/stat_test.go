@@ -20,18 +20,70 @@ func TestHolm(t *testing.T) {
 	}
 }
 
-func TestRankTest(t *testing.T) {
+func TestPermutation(t *testing.T) {
 	// Four runs a side, all of one above all of the other: 2 of 70 ways to deal.
-	apart := []float64{1, 2, 3, 4, 5, 6, 7, 8}
-	mixed := []float64{1, 8, 3, 6, 2, 7, 4, 5}
-	p, corrected := MannWhitney([][]float64{apart, mixed, {9, 10, 11, 12, 13, 14, 15, 16}}, 4)
-	near(t, "p apart", p[0], 2.0/70, 1e-12)
-	near(t, "p mixed", p[1], 1, 1e-12)
-	// Figures that go together need no correction for their number.
-	near(t, "corrected", corrected[0], 2.0/70, 0.03)
-	if corrected[0] < p[0] || corrected[0] >= 0.06 || corrected[1] != 1 {
+	apart := [][]float64{{1, 2, 3, 4, 15, 16, 17, 18}}
+	mixed := [][]float64{{1, 8, 3, 6, 2, 7, 4, 5}}
+	constant := [][]float64{{3, 3, 3, 3, 3, 3, 3, 3}}
+	// A noisy figure that some other deal divides perfectly.
+	noisy := [][]float64{{10, 1, 2, 11, 12, 3, 4, 13}}
+	p := NewPermutation([][][]float64{apart, mixed, constant, noisy, {mixed[0], apart[0]}}, 4)
+	near(t, "p apart", p.P(0), 2.0/70, 1e-12)
+	near(t, "p without spread", p.P(2), 1, 1e-12)
+	near(t, "p of the series that moved most", p.P(4), 2.0/70, 1e-12)
+	corrected := p.MaxT([]int{0, 1, 2, 3})
+	near(t, "corrected", corrected[0], 2.0/70, 1e-12)
+	if p.P(1) < 0.5 || corrected[1] < p.P(1) || corrected[2] != 1 || corrected[3] < p.P(3) ||
+		len(p.MaxT(nil)) != 0 {
 		t.Errorf("corrected = %v", corrected)
 	}
+	// By hand: means 2 and 5, variances 1 and 1, so that Student's statistic is 3/√(2/3).
+	x := []float64{-2.5, -1.5, -0.5, 0.5, 1.5, 2.5}
+	near(t, "statistic", studentStatistic(x, 17.5, []bool{true, true, true, false, false, false}, 3),
+		3/math.Sqrt(2.0/3), 1e-12)
+}
+
+// Of runs of the same service, one comparison in twenty calls a figure different at most.
+func TestPermutationHoldsItsLevel(t *testing.T) {
+	random := rand.New(rand.NewPCG(8, 9))
+	called := 0
+	for range 400 {
+		figures := make([][][]float64, 10)
+		run := make([]float64, 8) // a part that all figures of a run have in common
+		for j := range run {
+			run[j] = random.NormFloat64()
+		}
+		for i := range figures {
+			x := make([]float64, 8)
+			for j := range x {
+				x[j] = run[j] + math.Exp(random.NormFloat64())
+			}
+			figures[i] = [][]float64{x}
+		}
+		for _, p := range NewPermutation(figures, 4).MaxT([]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}) {
+			if p < 0.05 {
+				called++
+				break
+			}
+		}
+	}
+	if called > 24 {
+		t.Errorf("%d of 400 alike are called different", called)
+	}
+}
+
+// Clopper and Pearson's intervals as in R's binom.test: 0 of 200, 8 of 200, 200 of 200.
+func TestExactIntervals(t *testing.T) {
+	for _, test := range []struct{ count, of, low, high float64 }{
+		{0, 200, 0, 0.0183}, {8, 200, 0.0174, 0.0773}, {200, 200, 0.9817, 1},
+	} {
+		low, high := Proportion{test.count, test.of}.Exact(0.95)
+		near(t, "low", low, test.low, 5e-5)
+		near(t, "high", high, test.high, 5e-5)
+	}
+}
+
+func TestIntervalsByRanks(t *testing.T) {
 	// Mann and Whitney's table: 5 against 5, two-sided 5 %: U at most 2.
 	if c := cutOff(5, 5, 0.025); c != 2 {
 		t.Errorf("5 against 5 cut off %d differences, want 2", c)
@@ -157,14 +209,12 @@ func TestChangePoints(t *testing.T) {
 	}
 }
 
-// Permeability constants of Hollander and Wolfe (1973, p. 69), as in R's help of wilcox.test: W is 35,
-// the one-sided p 0.1272. By hand: of the 50 differences the 25th and 26th are 0.30 and 0.31, and
+// Permeability constants of Hollander and Wolfe (1973, p. 69), as in R's help of wilcox.test. By hand:
+// of the 50 differences the 25th and 26th are 0.30 and 0.31, and
 // the interval cuts eight off at each end.
-func TestMannWhitneyAgainstR(t *testing.T) {
+func TestHodgesLehmannAgainstR(t *testing.T) {
 	x := []float64{0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46}
 	y := []float64{1.15, 0.88, 0.90, 0.74, 1.21}
-	p, _ := MannWhitney([][]float64{append(append([]float64{}, x...), y...)}, len(x))
-	near(t, "p", p[0], 2*0.1272, 1e-4)
 	shift, low, high := HodgesLehmann(y, x, 0.95)
 	near(t, "shift", shift, 0.305, 1e-9)
 	near(t, "low", low, -0.15, 1e-9)
@@ -180,8 +230,10 @@ func TestProportionsAgainstNewcombe(t *testing.T) {
 	low, high = Difference(Proportion{48, 80}, Proportion{56, 70}, 0, z)
 	near(t, "lower end", low, 0.0524, 5e-5)
 	near(t, "upper end", high, 0.3339, 5e-5)
-	if Excludes(3000) != 0.001 || ToExclude(0.001) != 3000 || ToExclude(0) != 0 || Excludes(0) != 1 {
-		t.Error("the rule of three")
+	near(t, "excluded", math.Pow(1-Excludes(3000), 3000), 0.05, 1e-9)
+	if x := Excludes(3000); x > 0.001 || x < 0.000998 || ToExclude(0.001) != 3000 || ToExclude(0) != 0 ||
+		Excludes(0) != 1 {
+		t.Error("the rule of three", x)
 	}
 }
 

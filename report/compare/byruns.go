@@ -1,58 +1,119 @@
 package compare
 
 import (
+	"math"
 	"slices"
 
 	"mfaload/internal/stat"
 )
 
 // byRuns compares the figures of whole runs.
-func byRuns(base, fresh []Run, parts []scope, chosen []metricSpec) []testResult {
+func byRuns(base, fresh []Run, parts []scope, chosen []metricSpec, o Options) []testResult {
 	var all []testResult
-	var values [][]float64
+	var values [][][]float64 // of each result, its series
 	for _, p := range parts {
 		var figures []*totals
 		for _, r := range slices.Concat(base, fresh) {
 			figures = append(figures, totalsOf([]Run{r}, p))
 		}
 		for _, m := range chosen {
+			specs := []metricSpec{m}
 			if m.kind == shape {
-				continue // it takes the seconds of a run
+				specs = quantilesOf(figures, m)
 			}
-			var scaled, shown []float64
-			var censored [2]bool
-			nobody := false
-			for i, f := range figures {
-				nobody = nobody || m.kind.times() && f.waited(m) == 0
-				scaled, shown = append(scaled, f.scaled(m)), append(shown, f.value(m))
-				if i < len(base) {
-					censored[0] = censored[0] || f.bound(m).AtLeast
-				} else {
-					censored[1] = censored[1] || f.bound(m).AtLeast
+			if len(specs) == 0 {
+				continue
+			}
+			t := runsTest{p, figures, len(base), o}
+			best, series := testResult{}, [][]float64{}
+			for _, one := range specs {
+				r, scaled := t.result(one)
+				series = append(series, scaled)
+				if best.metricSpec.name == "" || r.statistic > best.statistic {
+					best = r
 				}
 			}
-			r := testResult{metricSpec: m, group: p.name, base: stat.Median(shown[:len(base)]),
-				new: stat.Median(shown[len(base):]), atLeast: censored}
-			r.change, r.low, r.high = stat.HodgesLehmann(scaled[:len(base)], scaled[len(base):], 0.95)
-			r.events = [2]stat.Proportion{eventsOf(figures[:len(base)], m), eventsOf(figures[len(base):], m)}
-			if nobody {
-				r.short, r.remark = true, "too few requests"
+			if m.kind == shape {
+				best.remark = joined(best.remark, mostAt(best.quantile))
+				best.metricSpec = m
 			}
-			if r.none() {
-				r.low, r.high = r.withoutEvents()
-			}
-			r.autocorrelation = autocorrelation(scaled[:len(base)], scaled[len(base):])
-			all, values = append(all, r), append(values, scaled)
+			all, values = append(all, best), append(values, series)
 		}
 	}
 	if len(all) == 0 {
 		return nil
 	}
-	p, corrected := stat.MannWhitney(values, len(base))
+	deals := stat.NewPermutation(values, len(base))
 	for i := range all {
-		all[i].p, all[i].corrected = p[i], corrected[i]
+		all[i].p = deals.P(i)
+	}
+	correct(all, chooseDecisive(all, fresh, o), deals.MaxT)
+	return all
+}
+
+// quantilesOf are those of the shift function that all runs have enough requests for.
+func quantilesOf(figures []*totals, m metricSpec) (all []metricSpec) {
+	n := math.Inf(1)
+	for _, f := range figures {
+		n = min(n, f.waited(m))
+	}
+	for _, q := range grid {
+		if n*min(q, 1-q) >= beyondMin {
+			all = append(all, metricSpec{name: m.name, service: m.service, kind: quantile, quantile: q,
+				margin: m.margin})
+		}
 	}
 	return all
+}
+
+// runsTest is a part of all runs, of which the first are the base.
+type runsTest struct {
+	scope
+	figures []*totals
+	base    int
+	options Options
+}
+
+// result is what the runs tell of a metric, and the values that are dealt to two sides.
+func (t *runsTest) result(m metricSpec) (r testResult, scaled []float64) {
+	var shown []float64
+	nobody := false
+	r = testResult{metricSpec: m, group: t.name, unit: t.figures[0].unit(m)}
+	for i, f := range t.figures {
+		nobody = nobody || m.kind.times() && f.waited(m) == 0
+		scaled, shown = append(scaled, f.scaled(m)), append(shown, f.value(m))
+		side := 0
+		if i >= t.base {
+			side = 1
+		}
+		r.atLeast[side] = r.atLeast[side] || f.bound(m).AtLeast
+	}
+	a, b := scaled[:t.base], scaled[t.base:]
+	r.base, r.new = stat.Median(shown[:t.base]), stat.Median(shown[t.base:])
+	r.change, r.low, r.high = stat.HodgesLehmann(a, b, 0.95)
+	r.events = [2]stat.Proportion{eventsOf(t.figures[:t.base], m), eventsOf(t.figures[t.base:], m)}
+	if nobody {
+		r.short, r.remark = true, "too few requests"
+	}
+	if r.none() {
+		r.low, r.high = r.withoutEvents()
+	}
+	r.autocorrelation = autocorrelation(a, b)
+	tested := r.tested(t.options)
+	if d := math.Hypot(stat.Deviation(a), stat.Deviation(b)); d > 0 {
+		r.statistic = math.Abs(tested) / d
+	} else if tested != 0 {
+		r.statistic = math.Inf(1)
+	}
+	for i := range scaled {
+		switch {
+		case tested == 0 && r.change != 0: // within the margin, which is all that is asked
+			scaled[i] = 0
+		case i >= t.base:
+			scaled[i] += tested - r.change
+		}
+	}
+	return r, scaled
 }
 
 // eventsOf adds up those of runs.

@@ -3,6 +3,7 @@ package compare
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -12,33 +13,47 @@ import (
 	"mfaload/measure"
 )
 
-// bySeconds compares by drawing blocks of seconds anew.
+// bySeconds compares by drawing blocks of seconds again and again.
 func (c *Comparison) bySeconds(base, fresh []Run, parts []scope, chosen []metricSpec, o Options) (
 	[]testResult, error) {
-	seconds := max(unitSeconds(base), unitSeconds(fresh))
-	resamples := cmp.Or(o.Resamples, resamplesFor(len(parts), chosen))
 	var all []testResult
-	for _, part := range parts {
-		p := newSecondsTest(base, fresh, part, seconds, chosen, resamples)
-		if part.group < 0 {
-			c.Unit = Unit{Kind: "seconds", Seconds: seconds, Base: p.base.N, New: p.new.N,
+	resamples := cmp.Or(o.Resamples, resamplesFor(len(parts), chosen))
+	for p := range secondsTests(base, fresh, parts, chosen, resamples) {
+		if p.group < 0 {
+			c.Unit = Unit{Kind: "seconds", Seconds: p.base.Seconds, Base: p.base.drawn, New: p.new.drawn,
 				Paired: p.paired}
-			if min(p.base.N, p.new.N) == 0 {
-				return nil, fmt.Errorf("compare: a side has no whole second: run longer")
-			}
 		}
-		p.draw(base, fresh)
+		if min(p.base.drawn, p.new.drawn) == 0 {
+			return nil, fmt.Errorf("compare: a side has no whole second: run longer")
+		}
+		p.options = o
+		p.draw()
 		all = append(all, p.results()...)
 		c.Shifts = append(c.Shifts, p.shifts()...)
 	}
-	var tests []float64
+	correct(all, chooseDecisive(all, fresh, o), func(some []int) []float64 {
+		var p []float64
+		for _, i := range some {
+			p = append(p, all[i].p)
+		}
+		return stat.Holm(p)
+	})
+	return all, nil
+}
+
+// correct corrects p-values for their number: those of the figures that decide among themselves, those of the
+// others with regard to all.
+func correct(all []testResult, decisive []int, corrected func(some []int) []float64) {
+	every := make([]int, len(all))
 	for i := range all {
-		tests = append(tests, all[i].p)
+		every[i] = i
 	}
-	for i, p := range stat.Holm(tests) {
+	for i, p := range corrected(every) {
 		all[i].corrected = p
 	}
-	return all, nil
+	for k, p := range corrected(decisive) {
+		all[decisive[k]].corrected, all[decisive[k]].decides = p, true
+	}
 }
 
 // How often seconds are drawn anew. It takes more draws to call one of many figures
@@ -63,68 +78,90 @@ func resamplesFor(parts int, chosen []metricSpec) int {
 	return min(max(resamplesMin, 60*parts*len(chosen)), resamplesMax)
 }
 
-func newSecondsTest(base, fresh []Run, part scope, seconds int, chosen []metricSpec,
-	resamples int) *secondsTest {
-	p := &secondsTest{scope: part, base: newUnitSeries(base, part, seconds), new: newUnitSeries(fresh, part,
-		seconds),
-		figures: [2]*totals{totalsOf(base, part), totalsOf(fresh, part)}, chosen: chosen,
-		resamples: resamples}
-	p.paired = len(base) == len(fresh) && p.base.N == p.new.N
-	return p
+// partsAtOnce is for how many parts the seconds of a run are kept at once.
+const partsAtOnce = 32
+
+// secondsTests yields one for each part.
+func secondsTests(base, fresh []Run, parts []scope, chosen []metricSpec,
+	resamples int) iter.Seq[*secondsTest] {
+	together, length := aligned(base, fresh)
+	seconds := unitSeconds(length)
+	return func(yield func(*secondsTest) bool) {
+		for some := range slices.Chunk(parts, partsAtOnce) {
+			a := newUnitSeries(base, some, seconds, together)
+			b := newUnitSeries(fresh, some, seconds, together)
+			for i, part := range some {
+				p := &secondsTest{scope: part, base: a[i], new: b[i], paired: together, chosen: chosen,
+					figures: [2]*totals{totalsOf(base, part), totalsOf(fresh, part)}, resamples: resamples}
+				for side, runs := range [][]Run{base, fresh} {
+					for _, r := range runs {
+						p.runs[side] = append(p.runs[side], totalsOf([]Run{r}, part))
+					}
+				}
+				if !yield(p) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // draw estimates everything.
-func (p *secondsTest) draw(base, fresh []Run) {
+func (p *secondsTest) draw() {
 	p.prepare()
 	p.plan()
 	p.chooseBlocks()
-	p.betweenRuns(base, fresh)
-	p.bootstrap(rand.New(rand.NewPCG(1, 2))) // the same runs give the same answer
+	p.bootstrap(rand.New(rand.NewPCG(1, 2))) // the same runs give the same result
+	for _, e := range p.all() {
+		p.betweenRuns(e)
+	}
 }
 
 // shiftsBySeconds adds the shift functions of runs whose figures are compared
 // otherwise: they take the seconds.
 func (c *Comparison) shiftsBySeconds(base, fresh []Run, parts []scope, chosen []metricSpec) {
 	chosen = slices.DeleteFunc(slices.Clone(chosen), func(m metricSpec) bool { return m.kind != shape })
-	seconds := max(unitSeconds(base), unitSeconds(fresh))
-	for _, part := range parts {
-		p := newSecondsTest(base, fresh, part, seconds, chosen, 1000)
-		if min(p.base.N, p.new.N) == 0 {
+	for p := range secondsTests(base, fresh, parts, chosen, 1000) {
+		if min(p.base.drawn, p.new.drawn) == 0 {
 			return
 		}
-		p.draw(base, fresh)
+		p.draw()
 		c.Shifts = append(c.Shifts, p.shifts()...)
 	}
 }
 
-// betweenRuns widens the intervals where the runs of a side differ by more than
-// their seconds explain.
-func (p *secondsTest) betweenRuns(base, fresh []Run) {
-	if len(base) < 2 && len(fresh) < 2 {
-		return
-	}
-	for _, e := range p.all() {
-		between, within, n := 0.0, 0.0, 0
-		for i, runs := range [][]Run{base, fresh} {
-			units := float64([]*unitSeries{p.base, p.new}[i].N) / float64(len(runs))
-			x := e.Influence[min(i, len(e.Influence)-1)]
+// betweenRuns makes an estimate of what is known of how runs of the same service differ, which their seconds
+// do not tell: by the runs where there are enough of them, or by what the user says.
+func (p *secondsTest) betweenRuns(e *estimate) {
+	a, b := float64(len(p.runs[0])), float64(len(p.runs[1]))
+	if freedom := a + b - 2; freedom >= runsFreedomMin {
+		squares := 0.0
+		var means [2]float64
+		for side, runs := range p.runs {
 			var values []float64
-			for _, r := range runs {
-				values = append(values, totalsOf([]Run{r}, p.scope).scaled(e.metricSpec))
+			for _, f := range runs {
+				values = append(values, f.scaled(e.metricSpec))
 			}
 			d := stat.Deviation(values)
-			between += d * d * float64(len(runs)-1)
-			variance, _ := stat.LongRunVariance(x, 0)
-			within += variance / units * float64(len(runs)-1)
-			n += len(runs) - 1
+			squares += d * d * (float64(len(runs)) - 1)
+			means[side] = stat.Mean(values)
 		}
-		if p.paired {
-			within /= 2 // the influence is that of the difference of two
-		}
-		if n > 0 && within > 0 {
-			e.Inflation *= math.Sqrt(math.Max(1, between/within))
-		}
+		e.byRuns = &byRunsEstimate{means: means, freedom: freedom,
+			deviation: math.Sqrt(squares / freedom * (1/a + 1/b))}
+	} else if between := p.options.Between; between > 0 && e.kind.times() {
+		e.Widen(math.Log1p(between) * math.Sqrt(1/a+1/b))
 	}
+}
+
+// runsFreedomMin is how many degrees of freedom runs take to tell how they differ: three earlier ones have so
+// many.
+const runsFreedomMin = 2
+
+// byRunsEstimate is what whole runs tell of a change: the means of both sides, as they are scaled, and the
+// standard error of their difference with its degrees of freedom.
+type byRunsEstimate struct {
+	means              [2]float64
+	deviation, freedom float64
 }
 
 func (p *secondsTest) results() (all []testResult) {
@@ -142,12 +179,15 @@ func (p *secondsTest) results() (all []testResult) {
 	return all
 }
 
-// testResult tests an estimate.
+// result tests an estimate.
 func (p *secondsTest) result(e *estimate) testResult {
-	change := p.figures[1].scaled(e.metricSpec) - p.figures[0].scaled(e.metricSpec)
-	r := testResult{metricSpec: e.metricSpec, group: p.name, base: p.figures[0].value(e.metricSpec),
-		new:    p.figures[1].value(e.metricSpec),
-		change: change, p: e.P(change)}
+	r := testResult{metricSpec: e.metricSpec, group: p.name, unit: p.figures[0].unit(e.metricSpec),
+		base: p.figures[0].value(e.metricSpec), new: p.figures[1].value(e.metricSpec),
+		change: p.figures[1].scaled(e.metricSpec) - p.figures[0].scaled(e.metricSpec)}
+	if e.byRuns != nil {
+		r.change = e.byRuns.means[1] - e.byRuns.means[0]
+		r.base, r.new = r.unscaled(e.byRuns.means[0]), r.unscaled(e.byRuns.means[1])
+	}
 	if e.kind.times() {
 		r.atLeast = [2]bool{p.figures[0].bound(e.metricSpec).AtLeast,
 			p.figures[1].bound(e.metricSpec).AtLeast}
@@ -159,10 +199,30 @@ func (p *secondsTest) result(e *estimate) testResult {
 	case e.kind.share():
 		r.low, r.high = stat.Difference(r.events[0], r.events[1], e.Deviation, e.Reach())
 	default:
-		r.low, r.high = e.Interval(change)
+		r.low, r.high = e.Interval(r.change)
 	}
 	p.describe(&r, e)
+	p.test(&r, e)
 	return r
+}
+
+// test makes the p-value of a result, and its interval no narrower than runs do.
+func (p *secondsTest) test(r *testResult, e *estimate) {
+	tested := r.tested(p.options)
+	if r.short {
+		return
+	}
+	r.p = e.P(tested)
+	if runs := e.byRuns; runs != nil && !r.none() {
+		half := stat.StudentQuantile(0.025, runs.freedom) * runs.deviation
+		r.low, r.high = min(r.low, r.change-half), max(r.high, r.change+half)
+		if runs.deviation > 0 {
+			r.p = max(r.p, 2*stat.StudentTail(math.Abs(tested)/runs.deviation, runs.freedom))
+		}
+	}
+	if e.kind == achievedRate && e.Deviation == 0 && p.base.stretch == p.new.stretch {
+		r.p = 1 // only the schedules can differ
+	}
 }
 
 // describe adds what units and blocks were like, and whether there were enough.
@@ -170,7 +230,7 @@ func (p *secondsTest) describe(r *testResult, e *estimate) {
 	if v := stat.Autocovariances(slices.Concat(e.Influence...), 1); len(v) > 1 {
 		r.autocorrelation = stat.Ratio(v[1], v[0])
 	}
-	units := min(p.base.N, p.new.N)
+	units := min(p.base.drawn, p.new.drawn)
 	r.block = p.length
 	r.length = time.Duration(units*p.base.Seconds) * time.Second
 	unitsMin := stat.UnitsMin(p.length)
@@ -205,8 +265,10 @@ const beyondMin = 20
 // secondsTest is a part of both sides, ready to be drawn from.
 type secondsTest struct {
 	scope
+	options       Options
 	base, new     *unitSeries
 	figures       [2]*totals
+	runs          [2][]*totals         // of each run of a side
 	tables        [2][2]*quantileTable // by response or service, then side
 	sums          map[metricKind][2]ratioSums
 	paired        bool
@@ -228,6 +290,7 @@ type ratioSums struct{ above, below []float64 }
 type estimate struct {
 	metricSpec
 	stat.Resampled
+	byRuns *byRunsEstimate // nil where there are too few
 }
 
 // wants says whether a part of the metrics is chosen.
@@ -239,12 +302,12 @@ func (p *secondsTest) prepare() {
 		if !p.wants(func(m metricSpec) bool { return m.kind.times() && m.service == (i == 1) }) {
 			continue
 		}
-		a, b := p.base.Response, p.new.Response
+		times := func(s *unitSeries) [][]*measure.Histogram { return s.Response }
 		if i == 1 {
-			a, b = p.base.Service, p.new.Service
+			times = func(s *unitSeries) [][]*measure.Histogram { return s.Service }
 		}
-		p.tables[i][0], p.tables[i][1] = newTables(a, b, p.base.Lost, p.new.Lost, max(p.figures[0].longest(i),
-			p.figures[1].longest(i)))
+		p.tables[i][0], p.tables[i][1] = newTables(p.base, p.new, times,
+			max(p.figures[0].longest(i), p.figures[1].longest(i)))
 		p.grids[i] = p.gridOf(i)
 	}
 	errors, violations := (*measure.CountsOf[float64]).ErrorRate, (*measure.CountsOf[float64]).ViolationRate
@@ -257,11 +320,11 @@ func (p *secondsTest) prepare() {
 
 // achieved is what was sent of what was due, or a second for a closed load.
 func (s *unitSeries) achieved() ratioSums {
-	below := s.Numbers(func(c *measure.CountsOf[float64]) float64 { return c.Scheduled })
+	below := s.numbers(func(c *measure.CountsOf[float64]) float64 { return c.Scheduled })
 	if s.planned <= 0 {
-		below = slices.Repeat([]float64{float64(s.Seconds)}, s.N)
+		below = slices.Repeat([]float64{float64(s.Seconds)}, s.drawn)
 	}
-	sent := s.Numbers((*measure.CountsOf[float64]).Sent)
+	sent := s.numbers((*measure.CountsOf[float64]).Sent)
 	return ratioSums{stat.Cumulate(sent), stat.Cumulate(below)}
 }
 
@@ -274,10 +337,8 @@ func (p *secondsTest) gridOf(i int) []float64 {
 	for _, t := range p.tables[i] {
 		n = math.Min(n, t.counts[t.units])
 	}
-	return slices.DeleteFunc(slices.Clone(grid), func(q float64) bool {
-		return n*math.Min(q,
-			1-q) < beyondMin
-	})
+	few := func(q float64) bool { return n*math.Min(q, 1-q) < beyondMin }
+	return slices.DeleteFunc(slices.Clone(grid), few)
 }
 
 // plan lists what is estimated, with the units' influence on it.
@@ -320,31 +381,40 @@ func (p *secondsTest) all() []*estimate {
 
 func (p *secondsTest) newEstimate(m metricSpec) *estimate {
 	e := &estimate{metricSpec: m}
-	a, b := p.influence(m, 0), p.influence(m, 1)
+	a, noiseA := p.influence(m, 0)
+	b, noiseB := p.influence(m, 1)
 	if p.paired {
 		for u := range a {
 			b[u] -= a[u]
 		}
-		e.Influence = [][]float64{b}
+		e.Influence, e.Sampling = [][]float64{b}, []float64{noiseA + noiseB}
 	} else {
 		for u := range a {
 			a[u] = -a[u]
 		}
-		e.Influence = [][]float64{a, b}
+		e.Influence, e.Sampling = [][]float64{a, b}, []float64{noiseA, noiseB}
 	}
 	return e
 }
 
-func (p *secondsTest) influence(m metricSpec, side int) []float64 {
+// influence is how much each unit moves a figure, and how much of its variance is sampling noise.
+func (p *secondsTest) influence(m metricSpec, side int) (influence []float64, sampling float64) {
 	switch m.kind {
 	case quantile:
 		return p.tables[index(m)][side].quantileInfluence(m.quantile)
 	case average:
-		t := p.tables[index(m)][side]
-		return stat.RatioInfluence(stat.Steps(t.sums), stat.Steps(t.counts), true)
+		return p.tables[index(m)][side].meanInfluence()
 	default:
 		r := p.sums[m.kind][side]
-		return stat.RatioInfluence(stat.Steps(r.above), stat.Steps(r.below), m.kind == achievedRate)
+		above, below := stat.Steps(r.above), stat.Steps(r.below)
+		if m.kind.share() {
+			share := stat.Ratio(stat.Sum(above), stat.Sum(below))
+			scale := max(stat.Mean(below), 1e-9)
+			for u := range above {
+				sampling += binomialVariance(above[u], below[u], share) / scale / scale / float64(len(above))
+			}
+		}
+		return stat.RatioInfluence(above, below, m.kind == achievedRate), sampling
 	}
 }
 
@@ -366,7 +436,7 @@ func (p *secondsTest) chooseBlocks() {
 		}
 	}
 	slices.Sort(lengths)
-	most := max(p.base.N, p.new.N)
+	most := max(p.base.drawn, p.new.drawn)
 	p.length = max(lengths[len(lengths)/2], (most+blocksMax-1)/blocksMax)
 	for _, e := range p.all() {
 		e.Correct(p.length)
@@ -376,22 +446,21 @@ func (p *secondsTest) chooseBlocks() {
 // bootstrap draws the units anew in circular blocks, again and again.
 func (p *secondsTest) bootstrap(random *rand.Rand) {
 	var values [2][2][]float64
-	whole := [2]stat.Stretches{stat.Whole(p.base.N), stat.Whole(p.new.N)}
+	whole := [2]stat.Stretches{stat.Whole(p.base.drawn), stat.Whole(p.new.drawn)}
 	p.evaluate(whole, &values, func(e *estimate, change float64) { e.Estimate = change })
 	for _, e := range p.all() {
 		e.Replicas = make([]float64, 0, p.resamples)
 	}
 	var drawn [2]stat.Stretches
 	for range p.resamples {
-		drawn[0].Draw(random, p.base.N, p.length)
+		drawn[0].Draw(random, p.base.drawn, p.length)
 		if p.paired {
 			drawn[1] = drawn[0]
 		} else {
-			drawn[1].Draw(random, p.new.N, p.length)
+			drawn[1].Draw(random, p.new.drawn, p.length)
 		}
 		p.evaluate(drawn, &values, func(e *estimate, change float64) {
-			e.Replicas = append(e.Replicas,
-				change)
+			e.Replicas = append(e.Replicas, change)
 		})
 	}
 	for _, e := range p.all() {

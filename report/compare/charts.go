@@ -19,11 +19,11 @@ func (s Shift) charts(margin float64) []*chart.Chart {
 
 func (s Shift) shiftChart(name string, margin float64) *chart.Chart {
 	low, high := -1.5*margin, 1.5*margin
-	band := chart.Trace{Name: "95 % band", Kind: chart.Band, Look: chart.One}
+	band := chart.Trace{Name: "95% band", Kind: chart.Band, Look: chart.One}
 	line := chart.Trace{Name: "change", Kind: chart.Line, Look: chart.One}
 	c := &chart.Chart{Title: name + ": shift function", X: s.axis(), Y: chart.Axis{},
 		Summary: "How much longer each quantile takes, in percent: above 0 is slower. The band holds the " +
-			"whole line with 95 %; dotted is the margin.",
+			"whole line with 95%; dotted is the margin.",
 		Levels: []chart.HorizontalLine{{At: 0, Look: chart.Faint}},
 		Table: chart.Table{Head: []string{"quantile", "base ms", "new ms", "change", "band"},
 			At: s.places()},
@@ -33,7 +33,7 @@ func (s Shift) shiftChart(name string, margin float64) *chart.Chart {
 		low, high = math.Min(low, math.Max(p.Low, 2*p.Change-50)), math.Max(high, math.Min(p.High, 2*p.Change+
 			50))
 		r := MetricRow{}
-		c.Table.Rows = append(c.Table.Rows, []string{fmt.Sprintf("%g %%", p.Quantile), digits(p.Base),
+		c.Table.Rows = append(c.Table.Rows, []string{fmt.Sprintf("%g%%", p.Quantile), digits(p.Base),
 			digits(p.New), r.change(p.Change), r.change(p.Low) + " … " + r.change(p.High)})
 	}
 	if margin > 0 {
@@ -51,14 +51,14 @@ func (s Shift) quantileChart(name string) *chart.Chart {
 	base := chart.Trace{Name: "base", Kind: chart.Dashed, Look: chart.Faint, X: s.places()}
 	fresh := chart.Trace{Name: "new", Kind: chart.Line, Look: chart.One, X: s.places()}
 	c := &chart.Chart{Title: name + ": quantiles", X: s.axis(),
-		Summary: fmt.Sprintf("Heaps: base at %s; new at %s. Stalled seconds: %d and %d.",
+		Summary: fmt.Sprintf("Modes: base at %s; new at %s. Stalled seconds: %d and %d.",
 			orNone(modesText(s.BaseModes)), orNone(modesText(s.NewModes)), s.BaseStalls, s.NewStalls),
 		Table: chart.Table{Head: []string{"quantile", "base ms", "new ms"}, At: s.places()},
 	}
 	for _, p := range s.Points {
 		base.Y, fresh.Y = append(base.Y, p.Base), append(fresh.Y, p.New)
 		low, high = math.Min(low, math.Min(p.Base, p.New)), math.Max(high, math.Max(p.Base, p.New))
-		c.Table.Rows = append(c.Table.Rows, []string{fmt.Sprintf("%g %%", p.Quantile), digits(p.Base),
+		c.Table.Rows = append(c.Table.Rows, []string{fmt.Sprintf("%g%%", p.Quantile), digits(p.Base),
 			digits(p.New)})
 	}
 	c.Y, c.Series = chart.Log(low, high, timeMin, "ms"), []chart.Trace{base, fresh}

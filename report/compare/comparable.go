@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"mfaload/measure"
 	"mfaload/report"
@@ -121,6 +122,22 @@ func lengths(a, b Run) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("%s and %s lasted %v and %v", a.Name, b.Name, x, y)}
+}
+
+// ComparableTo returns those of some earlier runs that can be compared with one that is still to come, in the
+// order in which they were started, and why the others can't.
+func ComparableTo(earlier []Run, coming Run) (kept []Run, leftOut []string) {
+	for _, r := range earlier {
+		if why := ObstaclesTo(r, coming); len(why) > 0 {
+			leftOut = append(leftOut, strings.Join(why, "; "))
+			continue
+		}
+		kept = append(kept, r)
+	}
+	slices.SortStableFunc(kept, func(a, b Run) int {
+		return a.Measurement.Started.Compare(b.Measurement.Started)
+	})
+	return kept, leftOut
 }
 
 // ObstaclesTo says why a run can't be compared with one that is still to come, of

@@ -1,5 +1,5 @@
 // Package compare says whether new runs are better or worse than earlier ones,
-// or that the measurements do not tell. Requests of one run hang together:
+// or that the measurements do not tell. Requests of one run are correlated:
 // they wait in the same queues and stand in the same stalls. So runs are the
 // units where there are enough of them, and blocks of seconds else.
 package compare
@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"mfaload/internal/number"
@@ -38,6 +39,25 @@ const (
 	NotJudged Judgement = "not judged"
 )
 
+// word is the judgement as people read it.
+func (j Judgement) word() string {
+	if j == Unclear {
+		return "undecided"
+	}
+	return string(j)
+}
+
+// ChangeRule says when a change beyond the margin counts.
+type ChangeRule string
+
+const (
+	// Different wants a change that is above the margin, and that is none by chance: one of exactly the
+	// margin is called in every second case.
+	Different ChangeRule = "different"
+	// Beyond wants one whose part above the margin is none by chance.
+	Beyond ChangeRule = "beyond"
+)
+
 // Run is one run of a side.
 type Run struct {
 	// Name is what the user calls it: its results folder.
@@ -55,7 +75,12 @@ type Options struct {
 	Metrics []string
 	// Force compares what can't be compared, and marks it: it gets no judgement.
 	Force bool
-	// AllowDrift does not mind when the answers' shape changed.
+	// Between is what the times of runs of the same service differ by, as their standard deviation: a share,
+	// 0 if nobody knows. Runs that are enough to tell are believed instead.
+	Between float64
+	// Rule is [Different] where it is empty.
+	Rule ChangeRule
+	// AllowDrift does not mind when the responses' shape changed.
 	AllowDrift bool
 	// Resamples is how often the seconds are drawn anew; 0 means 2,000, or more
 	// where many figures are compared.
@@ -70,19 +95,29 @@ const Level = 0.05
 type Comparison struct {
 	Schema  string    `json:"schema"`
 	Verdict Judgement `json:"verdict"`
-	Reasons []string  `json:"reasons"`
+	// Conclusion is the comparison in one sentence. Reasons are the figures that decide, one by one, and a
+	// change of the responses' shape.
+	Conclusion string   `json:"conclusion"`
+	Reasons    []string `json:"reasons"`
 	// Obstacles say why the runs can't be compared. Where there are some, and no
 	// force, there are no rows.
-	Obstacles []string    `json:"obstacles"`
-	Forced    bool        `json:"forced,omitempty"`
-	Base      Side        `json:"base"`
-	New       Side        `json:"new"`
-	Unit      Unit        `json:"unit"`
-	Level     float64     `json:"level"`
-	Rows      []MetricRow `json:"rows"`
-	Shifts    []Shift     `json:"shifts"`
-	Drift     []Drift     `json:"drift"`
-	Remarks   []string    `json:"remarks"`
+	Obstacles []string `json:"obstacles"`
+	Forced    bool     `json:"forced,omitempty"`
+	Base      Side     `json:"base"`
+	New       Side     `json:"new"`
+	Unit      Unit     `json:"unit"`
+	Level     float64  `json:"level"`
+	// Between is what runs of the same service are taken to differ by, in percent of their times: given, or
+	// what is usual where UnlessRunsDiffer is set. Then nothing tells what differs from run to run.
+	Between          float64 `json:"between,omitempty"`
+	UnlessRunsDiffer bool    `json:"unless_runs_differ,omitempty"`
+	// Rule says when a change counts: "different" or "beyond" the margin.
+	Rule ChangeRule `json:"rule"`
+	// Rows are all figures, Primary those that decide.
+	Rows    []MetricRow `json:"rows"`
+	Shifts  []Shift     `json:"shifts"`
+	Drift   []Drift     `json:"drift"`
+	Remarks []string    `json:"remarks"`
 }
 
 // Side is what one side is made of.
@@ -122,13 +157,15 @@ func Compare(base, fresh []Run, o Options) (*Comparison, error) {
 		return nil, fmt.Errorf("compare: a side has no run: name at least one a side")
 	}
 	c := &Comparison{Schema: Schema, Level: Level, Base: side(base), New: side(fresh), Forced: o.Force,
-		Reasons: []string{}, Rows: []MetricRow{}, Shifts: []Shift{}, Drift: []Drift{}, Remarks: []string{}}
+		Rule: cmp.Or(o.Rule, Different), Reasons: []string{}, Rows: []MetricRow{}, Shifts: []Shift{},
+		Drift: []Drift{}, Remarks: []string{}}
 	c.Obstacles = obstacles(base, fresh)
 	if len(c.Obstacles) == 0 {
 		c.Forced = false
 	} else if !o.Force {
 		c.Verdict = Unclear
-		c.Reasons = append(c.Reasons, "the runs can't be compared")
+		c.Conclusion = "the runs can't be compared"
+		c.Reasons = append(c.Reasons, c.Conclusion)
 		return c, nil
 	}
 	chosen, err := choose(o.Metrics)
@@ -169,7 +206,7 @@ func (c *Comparison) compare(base, fresh []Run, chosen []metricSpec, o Options) 
 	var results []testResult
 	if min(len(base), len(fresh)) >= runsMin {
 		c.Unit = Unit{Kind: "runs", Base: len(base), New: len(fresh)}
-		results = byRuns(base, fresh, parts, chosen)
+		results = byRuns(base, fresh, parts, chosen, o)
 		c.shiftsBySeconds(base, fresh, parts, chosen)
 	} else {
 		var err error
@@ -177,12 +214,26 @@ func (c *Comparison) compare(base, fresh []Run, chosen []metricSpec, o Options) 
 			return err
 		}
 	}
+	unknown := 0.0
+	switch {
+	case len(base)+len(fresh)-2 >= runsFreedomMin || together(base[0], fresh[0]):
+	case o.Between > 0:
+		c.Between = 100 * o.Between
+	default:
+		unknown, c.Between, c.UnlessRunsDiffer = usualBetween, 100*usualBetween, true
+	}
 	for _, r := range results {
-		c.Rows = append(c.Rows, r.row(o.Margins))
+		c.Rows = append(c.Rows, r.row(o, unknown))
 	}
 	c.rateRemarks(results, o.Margins)
 	c.remark(base, fresh)
 	return nil
+}
+
+// together says whether two runs were sent at the same instants: what differs from run to run is the same for
+// both then.
+func together(a, b Run) bool {
+	return a.Measurement.Started.Sub(b.Measurement.Started).Abs() < time.Second
 }
 
 // withRequests leaves out the groups that a run sent nothing for.
@@ -213,7 +264,7 @@ func (c *Comparison) judge(o Options) {
 	}
 	clear := slices.ContainsFunc(c.Drift, func(d Drift) bool { return d.Clear }) && !o.AllowDrift
 	if clear {
-		c.Reasons = append(c.Reasons, "the answers do not look the same any more")
+		c.Reasons = append(c.Reasons, "the shape of the responses changed")
 	}
 	for _, j := range []Judgement{Worse, Unclear, Better} {
 		c.Reasons = append(c.Reasons, c.rowsOf(j)...)
@@ -227,8 +278,55 @@ func (c *Comparison) judge(o Options) {
 		c.Verdict = Better
 	default:
 		c.Verdict = Same
-		c.Reasons = append(c.Reasons, fmt.Sprintf("no regression beyond the margins in %d figures",
-			len(c.Rows)))
+	}
+	c.conclude(clear)
+	if c.Verdict == Same {
+		c.Reasons = append(c.Reasons, c.Conclusion)
+	}
+}
+
+// conclude says in one sentence what the figures that decide say.
+func (c *Comparison) conclude(drifted bool) {
+	texts := map[Judgement][]string{}
+	for _, r := range c.Rows {
+		if r.Informs {
+			continue
+		}
+		text := r.name()
+		switch r.Judgement {
+		case Worse, Better:
+			text += " " + r.change(r.Change)
+		case Unclear:
+			if r.Needed > 0 {
+				text += " (" + needs(r.Needed) + ")"
+			}
+		case Same:
+			text += " at most " + r.change(r.worst())
+		}
+		texts[r.Judgement] = append(texts[r.Judgement], text)
+	}
+	some := func(list []string) string {
+		if more := len(list) - reasonsMax; more > 0 {
+			return strings.Join(list[:reasonsMax], ", ") + fmt.Sprintf(" and %d more", more)
+		}
+		return strings.Join(list, ", ")
+	}
+	var parts []string
+	if drifted {
+		parts = append(parts, "the shape of the responses changed")
+	}
+	for _, j := range []Judgement{Worse, Unclear, Better} {
+		if len(texts[j]) > 0 {
+			parts = append(parts, j.word()+": "+some(texts[j]))
+		}
+	}
+	if len(parts) == 0 {
+		parts = append(parts, "no regression beyond the margins: "+some(texts[Same]))
+	}
+	c.Conclusion = strings.Join(parts, "; ")
+	if c.UnlessRunsDiffer && len(texts[Worse])+len(texts[Better]) > 0 {
+		c.Conclusion += fmt.Sprintf("; unless runs differ by more than the usual %.0f%%, which one run a "+
+			"side can't tell", c.Between)
 	}
 }
 
@@ -239,8 +337,8 @@ func (c *Comparison) leaveUnjudged() {
 		r := &c.Rows[i]
 		r.Judgement, r.RuledOut, r.Needed, r.Requests = NotJudged, false, 0, 0
 	}
-	c.Verdict = Unclear
-	c.Reasons = append(c.Reasons, "the runs can't be compared: their figures are shown, and not judged")
+	c.Verdict, c.Conclusion = Unclear, "the runs can't be compared: their figures are shown, and not judged"
+	c.Reasons = append(c.Reasons, c.Conclusion)
 }
 
 // reasonsMax is how many figures of a judgement are named among the reasons.
@@ -259,19 +357,20 @@ func (c *Comparison) rowsOf(j Judgement) (all []string) {
 		}
 	}
 	if more > 0 {
-		all = append(all, fmt.Sprintf("… and %s more: %s", number.Plural(more, "figure"), j))
+		all = append(all, fmt.Sprintf("… and %s more: %s", number.Plural(more, "figure"), j.word()))
 	}
 	return all
 }
 
 // remark says what a reader should know of how it was compared.
 func (c *Comparison) remark(base, fresh []Run) {
-	if n := min(len(base), len(fresh)); n < runsMin {
+	if c.UnlessRunsDiffer {
 		c.Remarks = append(c.Remarks, fmt.Sprintf(
-			"the units are seconds of %s: what differs from run to run for another reason (a neighbour, a "+
-				"restart, the time of day) counts as a change; compare %d or more runs a side to tell it "+
-				"apart",
-			number.Plural(len(base)+len(fresh), "run"), runsMin))
+			"seconds of %s do not tell what differs from run to run (a neighbour, a restart, the time of "+
+				"day): times are called worse or better by their margin and %g percentage points more, "+
+				"which is what runs usually differ by; compare %d or more runs a side or a folder of "+
+				"earlier runs, or say what yours differ by (--between 2%%)",
+			number.Plural(len(base)+len(fresh), "run"), c.Between, runsMin))
 	}
 	for _, r := range slices.Concat(base, fresh) {
 		if v := base[0].Measurement.Version; r.Measurement.Version != v {

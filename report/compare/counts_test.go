@@ -126,7 +126,7 @@ func agree(t *testing.T, name string, m *measure.Measurement, metric scenario.Me
 	if got := totalsOf(runs, part).share(metricSpec{kind: kind}); got != want {
 		t.Errorf("%s: compared %d of %d, want %d of %d", name, got.N, got.Of, want.N, want.Of)
 	}
-	units := newUnitSeries(runs, part, 1)
+	units := newUnitSeries(runs, []scope{part}, 1, true)[0]
 	sums := units.shares((*measure.CountsOf[float64]).ErrorRate)
 	if kind == violationRate {
 		sums = units.shares((*measure.CountsOf[float64]).ViolationRate)

@@ -14,8 +14,8 @@ type totals struct {
 	response, service *measure.Histogram
 	waits             [2]measure.Waits
 	measure.Counts
-	// planned and achieved are rates a second; stretch is the planned time over
-	// the time up to the last send. planned is 0 for a closed load.
+	// planned is a rate a second, and 0 for a closed load; achieved is what was sent of it as a share, and a
+	// second for a closed load. Stretch is the planned time over the time up to the last send.
 	planned, achieved, stretch float64
 }
 
@@ -42,6 +42,7 @@ func totalsOf(runs []Run, p scope) *totals {
 	}
 	if !closed && planned > 0 {
 		f.planned = float64(f.Scheduled) / planned.Seconds()
+		f.achieved, _ = f.AchievedRate(planned, sending)
 	}
 	return f
 }
@@ -70,9 +71,24 @@ func (f *totals) value(m metricSpec) float64 {
 	case errorRate, violationRate:
 		return 100 * f.share(m).Value()
 	case achievedRate:
+		if f.planned > 0 {
+			return 100 * f.achieved
+		}
 		return f.achieved
 	}
 	return 0
+}
+
+// unit is that of a metric's value.
+func (f *totals) unit(m metricSpec) string {
+	switch {
+	case m.kind.times():
+		return "ms"
+	case m.kind.share() || f.planned > 0:
+		return "%"
+	default:
+		return "/s"
+	}
 }
 
 // share is that of a rate; none for other metrics.

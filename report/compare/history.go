@@ -152,7 +152,7 @@ func (h *History) comparable(runs []Run, force bool) (kept []Run) {
 
 // line follows one of so many figures.
 func (h *History) line(p scope, m metricSpec, all []*totals, margins Margins, tests int) MetricHistory {
-	l := MetricHistory{Group: p.name, Metric: m.name, Unit: testResult{metricSpec: m}.unit(),
+	l := MetricHistory{Group: p.name, Metric: m.name, Unit: all[0].unit(m),
 		Changes: []Change{}}
 	var scaled []float64
 	for _, f := range all {
@@ -172,7 +172,7 @@ func (h *History) line(p scope, m metricSpec, all []*totals, margins Margins, te
 			base: stat.Median(l.Values[from:c.At]), new: stat.Median(l.Values[c.At:to]),
 			change: stat.Median(scaled[c.At:to]) - stat.Median(scaled[from:c.At])}
 		r.low, r.high = r.change, r.change
-		row := r.row(margins)
+		row := r.row(Options{Margins: margins}, 0)
 		l.Changes = append(l.Changes, Change{Run: c.At, Name: h.Runs[c.At].Name, Base: r.base, New: r.new,
 			Change: row.Change,
 			P:      r.corrected, Judgement: row.Judgement,
@@ -221,7 +221,7 @@ func (h *History) leaveUnjudged() {
 }
 
 func (l MetricHistory) text(c Change, started time.Time) string {
-	row := MetricRow{Group: l.Group, Metric: l.Metric, points: l.Unit == "%"}
+	row := MetricRow{Group: l.Group, Metric: l.Metric, points: l.Unit == "%" && l.Metric != "achievedRate"}
 	text := fmt.Sprintf("%s %s since %s (%s): %s → %s %s, %s", row.name(), c.Judgement, c.Name,
 		started.UTC().Format("2006-01-02 15:04"),
 		digits(c.Base), digits(c.New), l.Unit, row.change(c.Change))

@@ -30,9 +30,11 @@ type comparisonPage struct {
 	Verdict            Judgement
 	Forced             bool
 	Obstacles, Reasons []string
-	Rows               []pageRow
+	Conclusion         string
+	Rows, Others       []pageRow
 	Charts             g.Group
-	Answers, Notes     []string
+	Responses, Notes   []string
+	Changed            []string
 	Runs               []RunInfo
 	UndrawnCharts      int
 }
@@ -44,15 +46,15 @@ type pageRow struct {
 
 // HTML returns the comparison as a page of its own, which needs nothing else.
 func (c *Comparison) HTML() ([]byte, error) {
-	p := comparisonPage{Title: "mfaload compare: " + string(c.Verdict), Subject: c.New.text() + " against " +
-		c.Base.text(), Verdict: c.Verdict,
-		Forced: c.Forced, Obstacles: c.Obstacles, Reasons: c.Reasons, Runs: slices.Concat(c.Base.Runs,
-			c.New.Runs)}
-	rows, more := firstRows(c.Rows, maxPageRows)
-	for _, r := range rows {
-		p.Rows = append(p.Rows, pageRow{r, r.name(), r.change(r.Change), r.change(r.Low) + " … " +
-			r.change(r.High), r.margin()})
-	}
+	p := comparisonPage{Title: "mfaload compare: " + c.Verdict.word(), Subject: c.New.text() + " against " +
+		c.Base.text(), Verdict: c.Verdict, Conclusion: c.Conclusion,
+		Forced: c.Forced, Obstacles: c.Obstacles, Runs: slices.Concat(c.Base.Runs, c.New.Runs)}
+	decisive, others := c.divided()
+	p.Changed = c.changed(others, true)
+	decisive, moreDecisive := firstRows(decisive, maxPageRows)
+	others, moreOthers := firstRows(others, maxPageRows-len(decisive))
+	more := moreDecisive + moreOthers
+	p.Rows, p.Others = pageRows(decisive), pageRows(others)
 	for _, s := range c.Shifts {
 		if len(p.Charts) == maxCharts {
 			p.UndrawnCharts++
@@ -62,17 +64,25 @@ func (c *Comparison) HTML() ([]byte, error) {
 			p.draw(drawn)
 		}
 	}
-	p.Answers = c.driftTexts()
+	p.Responses = c.driftTexts()
 	if len(c.Rows) > 0 {
-		p.Notes = append([]string{c.method()}, c.Remarks...)
+		p.Notes = slices.Concat(notes(decisive), []string{c.method()}, c.Remarks)
 		if more > 0 {
 			p.Notes = slices.Insert(p.Notes, 0, moreText(more, "figures"))
 		}
 		if len(c.Drift) == 0 {
-			p.Answers = []string{"no difference in kinds, headers, members and codes"}
+			p.Responses = []string{noDrift}
 		}
 	}
 	return p.render()
+}
+
+func pageRows(rows []MetricRow) (all []pageRow) {
+	for _, r := range rows {
+		all = append(all, pageRow{r, r.name(), r.change(r.Change), r.change(r.Low) + " … " + r.change(r.High),
+			r.margin()})
+	}
+	return all
 }
 
 // marginOf is the margin of a shift's row, in percent; 0 where it has none.
@@ -115,14 +125,18 @@ func (p *comparisonPage) render() ([]byte, error) {
 		shape = "Shape"
 	}
 	return chart.Page(p.Title, pageStyle,
-		h.H1(h.Span(h.Class(classes[p.Verdict]), g.Text(string(p.Verdict)))), g.Text("\n"),
+		h.H1(h.Span(h.Class(classes[p.Verdict]), g.Text(p.Verdict.word()))), g.Text("\n"),
 		h.P(g.Text(p.Subject)), g.Text("\n"),
+		g.If(p.Conclusion != "", g.Group{h.P(h.Strong(g.Text(p.Conclusion))), g.Text("\n")}),
 		listed(why, p.Obstacles),
-		chart.List(firstTexts(p.Reasons)), g.Text("\n"),
-		g.If(len(p.Rows) > 0, g.Group{h.H2(g.Text("Figures")), g.Text("\n"), p.figures()}),
+		g.If(len(p.Reasons) > 0, g.Group{chart.List(firstTexts(p.Reasons)), g.Text("\n")}),
+		g.If(len(p.Rows) > 0, g.Group{h.H2(g.Text("Figures that decide")), g.Text("\n"), figures(p.Rows)}),
+		listed("What else changed", p.Changed),
 		g.If(len(p.Charts) > 0, g.Group{h.H2(g.Text(shape)), g.Text("\n"), h.Div(h.Class("charts"), p.Charts),
 			g.Text("\n")}),
-		listed("Answers", p.Answers), listed("How it was compared", p.Notes),
+		listed("Responses", p.Responses),
+		g.If(len(p.Others) > 0, folded("Other figures, which do not decide", figures(p.Others))),
+		g.If(len(p.Notes) > 0, folded("How it was compared", chart.List(firstTexts(p.Notes)))),
 		h.H2(g.Text("Runs")), g.Text("\n"), p.runs())
 }
 
@@ -131,13 +145,18 @@ func listed(title string, texts []string) g.Node {
 	return g.If(len(texts) > 0, g.Group{h.H2(g.Text(title)), chart.List(firstTexts(texts)), g.Text("\n")})
 }
 
-func (p *comparisonPage) figures() g.Node {
-	return chart.Scroll("figures", chart.Head("figure", "base", "new", "unit", "change", "95 % interval",
+// folded is what few want to see, under its title.
+func folded(title string, content g.Node) g.Node {
+	return g.Group{h.Details(h.Summary(g.Text(title)), g.Text("\n"), content), g.Text("\n")}
+}
+
+func figures(rows []pageRow) g.Node {
+	return chart.Scroll("figures", chart.Head("figure", "base", "new", "unit", "change", "95% interval",
 		"margin", "p, corrected", "judgement"),
-		g.Map(p.Rows, func(r pageRow) g.Node {
+		g.Map(rows, func(r pageRow) g.Node {
 			return chart.Row(chart.Texts(r.Name, r.baseText(), r.newText(), r.Unit, r.ChangeText, r.Interval,
 				r.MarginText, digits(r.Corrected)),
-				h.Td(h.Class(classes[r.Judgement]), g.Text(string(r.Judgement))))
+				h.Td(h.Class(classes[r.Judgement]), g.Text(r.Judgement.word())))
 		}))
 }
 
@@ -167,7 +186,7 @@ func orNone(text string) string {
 
 // HTML returns the history as a page of its own.
 func (h *History) HTML() ([]byte, error) {
-	p := comparisonPage{Title: "mfaload history: " + string(h.Verdict), Subject: number.Plural(len(h.Runs),
+	p := comparisonPage{Title: "mfaload history: " + h.Verdict.word(), Subject: number.Plural(len(h.Runs),
 		"run"), Verdict: h.Verdict, Reasons: h.Reasons, Runs: h.Runs,
 		Forced: len(h.Obstacles) > 0, Obstacles: h.Obstacles}
 	for _, l := range h.Lines {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"mfaload/report"
 	"mfaload/scenario"
 )
 
@@ -91,6 +92,41 @@ func metricNames() string {
 	return strings.Join(all, ", ")
 }
 
+// chooseDecisive returns the indices of the figures that decide: those of the scenario's thresholds, of
+// margins and those that are named in full to be compared, and the error rate. If none of them is a time,
+// the response time's p50 and p95 decide too, as most scenarios have thresholds of rates that nobody wrote.
+// If none of all these is compared, all figures of the whole decide. Thresholds are those of the last new
+// run: what is wanted now.
+func chooseDecisive(all []testResult, fresh []Run, o Options) (chosen []int) {
+	terms, err := report.DecodeTerms(fresh[len(fresh)-1].Measurement)
+	if err != nil {
+		terms.Thresholds = nil
+	}
+	timed := false
+	decides := make([]bool, len(all))
+	for i, r := range all {
+		decides[i] = slices.ContainsFunc(terms.Thresholds, func(t scenario.Threshold) bool {
+			return t.Group == r.group && r.name == strings.TrimSuffix(string(t.Metric)+"."+t.Stat, ".")
+		}) || r.group == "" && (r.kind == errorRate || slices.Contains(o.Metrics, r.name) ||
+			slices.ContainsFunc(o.Margins, func(m Margin) bool { return m.Name != "*" && r.matches(m.Name) }))
+		timed = timed || decides[i] && r.kind.times()
+	}
+	for i, r := range all {
+		usual := r.group == "" && !timed && (r.name == "response.p50" || r.name == "response.p95")
+		if decides[i] || usual {
+			chosen = append(chosen, i)
+		}
+	}
+	if len(chosen) == 0 {
+		for i, r := range all {
+			if r.group == "" {
+				chosen = append(chosen, i)
+			}
+		}
+	}
+	return chosen
+}
+
 // Margins are changes that nobody minds, as shares, by what they are given for.
 // The last that fits a figure counts.
 type Margins []Margin
@@ -121,6 +157,23 @@ func ParseMargin(text string) (Margin, error) {
 		return Margin{}, fmt.Errorf("margin %q is for no figure: name some of %s", text, metricNames())
 	}
 	return Margin{name, share}, nil
+}
+
+// ParseBetween reads what the times of runs of the same service differ by, such as "2%".
+func ParseBetween(text string) (float64, error) {
+	share, err := scenario.ParseShare(strings.TrimSpace(text))
+	if err != nil {
+		return 0, fmt.Errorf("what runs differ by: %w", err)
+	}
+	return share, nil
+}
+
+// ParseRule reads when a change beyond the margin counts.
+func ParseRule(text string) (ChangeRule, error) {
+	if rule := ChangeRule(text); rule == Different || rule == Beyond {
+		return rule, nil
+	}
+	return "", fmt.Errorf("rule %q is unknown: write %s or %s", text, Different, Beyond)
 }
 
 // CheckMetrics says which of the names of [Options.Metrics] is for no figure.

@@ -23,17 +23,19 @@ type quantileTable struct {
 	low  float64
 	// sums and counts are added up over the units; sums in milliseconds.
 	sums, counts []float64
+	// variances are those of the times within each unit, in square milliseconds.
+	variances []float64
 	// near are the bins of the quantiles that were last looked for.
 	near []int
 }
 
-// newTables counts two sides in the same bins. Who was never served, by unit, is in
-// a bin above all times that ends at the longest that anybody waited.
-func newTables(a, b [][]*measure.Histogram, lostA, lostB []float64, longest time.Duration) (*quantileTable,
-	*quantileTable) {
+// newTables counts the response or the service times of two sides in the same bins. Who was never served,
+// by unit, is in a bin above all times that ends at the longest that anybody waited.
+func newTables(a, b *unitSeries, times func(*unitSeries) [][]*measure.Histogram,
+	longest time.Duration) (*quantileTable, *quantileTable) {
 	pooled := measure.NewSparse()
-	for _, units := range [][][]*measure.Histogram{a, b} {
-		for _, list := range units {
+	for _, s := range []*unitSeries{a, b} {
+		for _, list := range times(s) {
 			for _, h := range list {
 				_ = pooled.Merge(h) // of the one geometry
 			}
@@ -41,13 +43,13 @@ func newTables(a, b [][]*measure.Histogram, lostA, lostB []float64, longest time
 	}
 	ends, low := bins(pooled)
 	lost := func(x float64) bool { return x > 0 }
-	if slices.ContainsFunc(lostA, lost) || slices.ContainsFunc(lostB, lost) {
+	if slices.ContainsFunc(a.Lost, lost) || slices.ContainsFunc(b.Lost, lost) {
 		ends = append(ends, max(longest, pooled.Max())+1)
 	}
 	if len(ends) == 0 { // nobody was served, and nobody waits: all were refused
 		ends = []time.Duration{low}
 	}
-	return newTable(a, lostA, ends, low), newTable(b, lostB, ends, low)
+	return newTable(times(a), a.Lost, a.drawn, ends, low), newTable(times(b), b.Lost, b.drawn, ends, low)
 }
 
 // bins divides times so that each bin has at most an 800th of them, and at most
@@ -71,33 +73,44 @@ func bins(pooled *measure.Histogram) (ends []time.Duration, low time.Duration) {
 	return ends, pooled.Min()
 }
 
-func newTable(units [][]*measure.Histogram, lost []float64, ends []time.Duration,
+// newTable counts what so many units have, each together with those so many behind it.
+func newTable(all [][]*measure.Histogram, lost []float64, units int, ends []time.Duration,
 	low time.Duration) *quantileTable {
-	t := &quantileTable{units: len(units), bins: len(ends), low: logarithm(milliseconds(low)),
-		cumulated: make([]uint32, (len(units)+1)*len(ends)),
-		sums:      make([]float64, len(units)+1), counts: make([]float64, len(units)+1)}
+	t := &quantileTable{units: units, bins: len(ends), low: logarithm(milliseconds(low)),
+		cumulated: make([]uint32, (units+1)*len(ends)),
+		sums:      make([]float64, units+1), counts: make([]float64, units+1),
+		variances: make([]float64, units)}
 	for _, e := range ends {
 		t.tops = append(t.tops, logarithm(milliseconds(e)))
 	}
 	own := make([]uint32, len(ends))
-	for u, list := range units {
+	for u := range units {
 		clear(own)
-		t.sums[u+1], t.counts[u+1] = t.sums[u], t.counts[u]
-		for _, h := range list {
-			bin := 0
-			for value, count := range h.Buckets {
-				for bin < len(ends)-1 && ends[bin] < value {
-					bin++
+		n, total, squares := 0.0, 0.0, 0.0
+		for of := u; of < len(all); of += units {
+			for _, h := range all[of] {
+				bin := 0
+				for value, count := range h.Buckets {
+					for bin < len(ends)-1 && ends[bin] < value {
+						bin++
+					}
+					own[bin] += uint32(count)
+					squares += float64(count) * milliseconds(value) * milliseconds(value)
 				}
-				own[bin] += uint32(count)
+				total += 1000 * h.Sum()
+				n += float64(h.Count())
 			}
-			t.sums[u+1] += 1000 * h.Sum()
-			t.counts[u+1] += float64(h.Count())
+			if waiting := math.Round(lost[of]); lost[of] > 0 {
+				longest := milliseconds(ends[len(ends)-1])
+				own[len(own)-1] += uint32(waiting)
+				total += lost[of] * longest
+				squares += waiting * longest * longest
+				n += waiting
+			}
 		}
-		if lost[u] > 0 {
-			own[len(own)-1] += uint32(math.Round(lost[u]))
-			t.sums[u+1] += lost[u] * milliseconds(ends[len(ends)-1])
-			t.counts[u+1] += math.Round(lost[u])
+		t.sums[u+1], t.counts[u+1] = t.sums[u]+total, t.counts[u]+n
+		if n > 1 {
+			t.variances[u] = max(squares-total*total/n, 0) / (n - 1)
 		}
 		sum := uint32(0)
 		for k, n := range own {
@@ -169,25 +182,26 @@ func (t *quantileTable) mean(d stat.Stretches) float64 {
 	return logarithm(stat.Ratio(d.Total(t.sums), d.Total(t.counts)))
 }
 
-// quantileInfluence says how much each unit moves the logarithm of a quantile:
-// the mean over the units is 0, and the variance of the mean is that of the
-// quantile, to first order.
-func (t *quantileTable) quantileInfluence(p float64) []float64 {
+// quantileInfluence says how much each unit moves the logarithm of a quantile: the mean over the units is 0,
+// and the variance of the mean is that of the quantile, to first order. Sampling is how much of the variance
+// of a unit's influence is there because a unit has so few times.
+func (t *quantileTable) quantileInfluence(p float64) (influence []float64, sampling float64) {
 	all := stat.Whole(t.units)
 	total := all.Total(t.counts)
 	width := math.Min(0.02, math.Min(p, 1-p)/4)
 	q := t.quantiles(all, []float64{p - width, p, p + width}, nil)
 	k := min(sort.SearchFloat64s(t.tops, q[1]), t.bins-1)
 	slope := stat.Ratio(2*width*total, q[2]-q[0])
-	influence := make([]float64, t.units)
+	influence = make([]float64, t.units)
 	if slope == 0 || total == 0 {
-		return influence
+		return influence, 0
 	}
 	bottom := t.low
 	if k > 0 {
 		bottom = t.tops[k-1]
 	}
 	part := stat.Ratio(q[1]-bottom, t.tops[k]-bottom)
+	scale := float64(t.units) / slope
 	for u := range influence {
 		unit := stat.Stretches{Starts: []int{u}, Ends: []int{u + 1}}
 		below, upTo := 0.0, float64(t.upTo(unit, k))
@@ -195,7 +209,33 @@ func (t *quantileTable) quantileInfluence(p float64) []float64 {
 			below = float64(t.upTo(unit, k-1))
 		}
 		n := t.counts[u+1] - t.counts[u]
-		influence[u] = (p*n - below - part*(upTo-below)) * float64(t.units) / slope
+		below += part * (upTo - below)
+		influence[u] = (p*n - below) * scale
+		sampling += binomialVariance(below, n, p) * scale * scale / float64(t.units)
 	}
-	return influence
+	return influence, sampling
+}
+
+// binomialVariance is the variance of how many of n are counted, where so many were; of a single one, by the
+// share that is to be expected.
+func binomialVariance(count, n, share float64) float64 {
+	switch {
+	case n <= 0:
+		return 0
+	case n < 2:
+		return n * share * (1 - share)
+	}
+	return count * (1 - count/n) * n / (n - 1)
+}
+
+// meanInfluence says the same of the logarithm of the mean.
+func (t *quantileTable) meanInfluence() (influence []float64, sampling float64) {
+	sums, counts := stat.Steps(t.sums), stat.Steps(t.counts)
+	for u, n := range counts {
+		sampling += n * t.variances[u] / float64(t.units)
+	}
+	if scale := stat.Mean(sums); scale > 0 {
+		sampling /= scale * scale
+	}
+	return stat.RatioInfluence(sums, counts, true), sampling
 }

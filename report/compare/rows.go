@@ -14,7 +14,11 @@ type MetricRow struct {
 	// Group is empty for the whole.
 	Group  string `json:"group,omitempty"`
 	Metric string `json:"metric"`
-	// Unit is that of Base and New: "ms", "%" or "/s".
+	// Primary says that the figure decides: it is one of a threshold of the scenario, of a margin, or one of
+	// those that decide where there are none of these.
+	Primary bool `json:"primary"`
+	// Unit is that of Base and New: "ms", "%" or "/s". The achieved rate is a share of the planned one, in
+	// percent, and a second for a closed load.
 	Unit string  `json:"unit"`
 	Base float64 `json:"base"`
 	New  float64 `json:"new"`
@@ -30,8 +34,9 @@ type MetricRow struct {
 	High   float64 `json:"high"`
 	// Margin is the change that nobody minds, in the same terms.
 	Margin float64 `json:"margin"`
-	// P is the probability of a difference like this by chance, Corrected the
-	// same with regard to all figures that are compared.
+	// P is the probability of a difference like this by chance (by the rule "beyond", of one that is so much
+	// larger than the margin). Corrected is the same with regard to the figures that decide together; of the
+	// others, with regard to all figures.
 	P         float64   `json:"p"`
 	Corrected float64   `json:"p_corrected"`
 	Judgement Judgement `json:"judgement"`
@@ -45,8 +50,8 @@ type MetricRow struct {
 	// requests it should have, of a rate of which there was no event; 0 where it tells.
 	Needed   float64 `json:"needed_s,omitempty"`
 	Requests float64 `json:"needed_requests,omitempty"`
-	// Informs says that the row takes no part in the verdict: a rate without events of
-	// a group that has too few requests to tell.
+	// Informs says that the row takes no part in the verdict: it is none of those that decide, or a rate
+	// without events of a group that has too few requests to tell.
 	Informs bool   `json:"informs_only,omitempty"`
 	Remark  string `json:"remark,omitempty"`
 	points  bool
@@ -56,10 +61,13 @@ type MetricRow struct {
 type testResult struct {
 	metricSpec
 	group           string
-	base, new       float64 // in the unit of the row
+	unit            string  // of the row
+	base, new       float64 // in that
 	change          float64 // a logarithm of the ratio, or a difference of shares
 	low, high       float64
 	p, corrected    float64
+	decides         bool
+	statistic       float64 // of runs: the change in standard deviations of both sides
 	autocorrelation float64
 	block           int
 	length          time.Duration // of what was measured, of seconds as units
@@ -70,35 +78,60 @@ type testResult struct {
 	atLeast         [2]bool            // of times
 }
 
-// row judges a result.
-func (r testResult) row(margins Margins) MetricRow {
-	margin := r.marginOf(margins)
+// usualBetween is what runs of the same service usually differ by, of their times (Henning et al., 2025).
+const usualBetween = 0.03
+
+// row judges a result. Unknown is what runs usually differ by, where nothing tells what these do.
+func (r testResult) row(o Options, unknown float64) MetricRow {
+	margin := r.marginOf(o.Margins)
 	change, low, high := r.relative(r.change), r.relative(r.low), r.relative(r.high)
-	row := MetricRow{Group: r.group, Metric: r.name, Unit: r.unit(), Base: r.base, New: r.new,
-		Change: 100 * change, Low: 100 * low, High: 100 * high, Margin: 100 * margin,
+	row := MetricRow{Group: r.group, Metric: r.name, Primary: r.decides, Unit: r.unit,
+		Base: r.base, New: r.new, Change: 100 * change, Low: 100 * low, High: 100 * high,
+		Margin:      100 * margin,
 		BaseAtLeast: r.atLeast[0], NewAtLeast: r.atLeast[1],
 		P: r.p, Corrected: r.corrected, Autocorrelation: r.autocorrelation, Block: r.block, Remark: r.remark,
-		points: r.kind.share()}
+		points: r.kind.share(), Informs: !r.decides}
 	worst := high
 	if r.kind == achievedRate {
 		worst, change = -low, -change
 	}
+	far := margin
+	if r.kind.times() {
+		far += unknown
+	}
 	// At least so long is longer than any margin, and nothing is ruled out.
 	row.RuledOut = !r.short && worst <= margin && !r.atLeast[1]
 	switch called := !r.short && r.corrected < Level; {
-	case called && (change > margin || change > 0 && r.atLeast[1] && !r.atLeast[0]):
+	case called && (change > far || change > 0 && r.atLeast[1] && !r.atLeast[0]):
 		row.Judgement, row.RuledOut = Worse, false
-	case called && (-change > margin || change < 0 && r.atLeast[0] && !r.atLeast[1]):
+	case called && (-change > far || change < 0 && r.atLeast[0] && !r.atLeast[1]):
 		row.Judgement = Better
 	case row.RuledOut:
 		row.Judgement = Same
 	case r.none():
-		row.Judgement, row.Informs = Unclear, r.group != ""
+		row.Judgement, row.Informs = Unclear, row.Informs || r.group != ""
 		row.Needed, row.Requests = r.neededWithoutEvents(margin)
+	case called && change > margin:
+		row.Judgement = Unclear
+		row.Remark = joined(row.Remark, fmt.Sprintf("runs of the same service usually differ by up to "+
+			"%.0f%%, and one run a side can't tell that apart", 100*unknown))
 	default:
 		row.Judgement, row.Needed = Unclear, r.needed(margin)
 	}
 	return row
+}
+
+// tested is the part of the change that is held against chance: all of it, or by the rule "beyond" what is
+// above the margin.
+func (r *testResult) tested(o Options) float64 {
+	if o.Rule != Beyond {
+		return r.change
+	}
+	margin := r.marginOf(o.Margins)
+	if !r.kind.share() {
+		margin = math.Log1p(margin)
+	}
+	return math.Copysign(max(math.Abs(r.change)-margin, 0), r.change)
 }
 
 // relative turns a logarithm into a share.
@@ -109,15 +142,12 @@ func (r testResult) relative(x float64) float64 {
 	return math.Expm1(math.Min(x, 20)) // an interval without end is no number in JSON
 }
 
-func (r testResult) unit() string {
-	switch {
-	case r.kind.times():
-		return "ms"
-	case r.kind.share():
-		return "%"
-	default:
-		return "/s"
+// unscaled turns what is compared back into the unit of the row.
+func (r testResult) unscaled(x float64) float64 {
+	if r.kind.share() {
+		return 100 * x
 	}
+	return math.Exp(x)
 }
 
 // needed is how long runs would have to be for an interval half as wide as the
@@ -146,17 +176,16 @@ func (r testResult) neededWithoutEvents(margin float64) (seconds, requests float
 
 // String says in one line what the row says.
 func (r MetricRow) String() string {
-	text := fmt.Sprintf("%s %s: %s → %s %s, %s, 95 %% from %s to %s", r.name(), r.Judgement, r.baseText(),
-		r.newText(), r.Unit,
-		r.change(r.Change), r.change(r.Low), r.change(r.High))
+	text := fmt.Sprintf("%s %s: %s → %s %s, %s (95%% from %s to %s)", r.name(), r.Judgement.word(),
+		r.baseText(), r.newText(), r.Unit, r.change(r.Change), r.change(r.Low), r.change(r.High))
 	if r.Judgement == Unclear {
-		text += fmt.Sprintf("; the margin is %s", r.margin())
+		text += fmt.Sprintf("; margin %s", r.margin())
 		if r.Requests > 0 {
-			text += fmt.Sprintf("; it takes %.0f requests a run without an event (3 divided by the margin)",
+			text += fmt.Sprintf("; needs %.0f requests a run without an event (3 divided by the margin)",
 				r.Requests)
 		}
 		if r.Needed > 0 {
-			text += "; " + wouldTell(r.Needed)
+			text += "; " + needs(r.Needed)
 		}
 	}
 	if r.Remark != "" {
@@ -165,24 +194,24 @@ func (r MetricRow) String() string {
 	return text
 }
 
-// wouldTell says how long runs should be, in seconds, as roughly as it is known.
-func wouldTell(needed float64) string {
+// needs says how long runs should be, in seconds, as roughly as it is known.
+func needs(needed float64) string {
 	const minute, hour, day = 60, 60 * 60, 24 * 60 * 60
-	some := func(unit float64, name string) string {
-		return fmt.Sprintf("runs of some %.0f %s would tell", math.Ceil(needed/unit), name)
+	about := func(unit float64, name string) string {
+		return fmt.Sprintf("needs runs of about %.0f %s", math.Ceil(needed/unit), name)
 	}
 	switch {
 	case needed <= 2*minute:
-		return some(1, "seconds")
+		return about(1, "s")
 	case needed <= 2*hour:
-		return some(minute, "minutes")
+		return about(minute, "min")
 	case needed <= 2*day:
-		return some(hour, "hours")
+		return about(hour, "hours")
 	case needed <= 31*day:
-		return some(day, "days")
+		return about(day, "days")
 	default:
-		return "only runs longer than a month would tell: what differs within a run is much more than the " +
-			"margin, so widen it (--margin) or make the runs steadier"
+		return "needs runs longer than a month: times vary within a run by much more than the margin, so " +
+			"widen it (--margin) or make the runs steadier"
 	}
 }
 
@@ -195,12 +224,20 @@ func (r MetricRow) name() string {
 	return name
 }
 
+// worst is the end of the interval that is the worse one.
+func (r MetricRow) worst() float64 {
+	if r.Metric == "achievedRate" {
+		return r.Low
+	}
+	return r.High
+}
+
 // change writes a change with its sign.
 func (r MetricRow) change(x float64) string {
 	if none := "–"; r.baseText() == none || r.newText() == none {
 		return none
 	}
-	unit := " %"
+	unit := "%"
 	if r.points {
 		unit = " pp"
 	}
@@ -220,7 +257,7 @@ func (r MetricRow) margin() string {
 	if r.points {
 		return digits(r.Margin) + " pp"
 	}
-	return digits(r.Margin) + " %"
+	return digits(r.Margin) + "%"
 }
 
 // baseText and newText write the figures.
@@ -297,9 +334,8 @@ func (c *Comparison) rateRemarks(results []testResult, margins Margins) {
 		}
 		row := c.Rows[i]
 		c.Remarks = append(c.Remarks, fmt.Sprintf(
-			"%s: nothing happened to %.0f requests, which excludes an increase of more than %s (3 divided "+
-				"by their number), and that is its margin; to exclude %s takes %.0f requests a run "+
-				"(--margin %s=%g%% insists on it)",
+			"%s: nothing happened to %.0f requests, which rules out an increase of more than %s, and that "+
+				"is its margin; ruling out %s takes %.0f requests a run (--margin %s=%g%% insists on it)",
 			row.name(), r.events[1].Of, row.margin(), MetricRow{Margin: 100 * margin, points: true}.margin(),
 			stat.ToExclude(margin), r.name, 100*margin))
 	}

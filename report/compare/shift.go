@@ -16,7 +16,7 @@ type Shift struct {
 	// Time is "response" or "service".
 	Time   string          `json:"time"`
 	Points []QuantileShift `json:"points"`
-	// BaseModes and NewModes are where times heap up.
+	// BaseModes and NewModes are around which times most requests are.
 	BaseModes []Mode `json:"base_modes"`
 	NewModes  []Mode `json:"new_modes"`
 	// BaseStalls and NewStalls count the seconds in which half of the requests
@@ -50,20 +50,21 @@ func (p *secondsTest) shapeResult(m metricSpec) (testResult, bool) {
 	var at *estimate
 	for _, e := range list {
 		one := p.result(e)
-		t := e.Significance(one.change)
-		if t > best {
+		if t := e.Significance(one.tested(p.options)); t > best {
 			best, r, at = t, one, e
 		}
 	}
 	r.metricSpec, r.p = m, math.Max(r.p, together.P(best, at.Freedom))
-	if r.change == 0 {
+	if best == 0 {
 		r.p = 1
 	}
 	band := together.Reach(at.Freedom) * at.Deviation
 	r.low, r.high = math.Min(r.low, r.change-band), math.Max(r.high, r.change+band)
-	r.remark = joined(r.remark, fmt.Sprintf("most at %g %% of the requests", 100*at.quantile))
+	r.remark = joined(r.remark, mostAt(at.quantile))
 	return r, true
 }
+
+func mostAt(q float64) string { return fmt.Sprintf("most at %g%% of the requests", 100*q) }
 
 func joined(a, b string) string {
 	if a == "" {
@@ -93,8 +94,8 @@ func (p *secondsTest) shifts() (all []Shift) {
 			half := together.Reach(e.Freedom) * e.Deviation
 			s.Points = append(s.Points, QuantileShift{Quantile: math.Round(100_000*e.quantile) / 1000,
 				Base: r.base, New: r.new, Change: 100 * math.Expm1(r.change),
-				Low: 100 * math.Expm1(math.Min(r.low, r.change-half)), High: 100 * math.Expm1(math.Max(r.high,
-					r.change+half))})
+				Low:  100 * math.Expm1(math.Min(r.low, r.change-half)),
+				High: 100 * math.Expm1(math.Min(math.Max(r.high, r.change+half), 20))})
 		}
 		h := [2]*measure.Histogram{p.figures[0].response, p.figures[1].response}
 		units := [2][][]*measure.Histogram{p.base.Response, p.new.Response}
@@ -139,18 +140,18 @@ func above(h *measure.Histogram, limit time.Duration) (n uint64) {
 	return n
 }
 
-// Mode is where times heap up.
+// Mode is a time around which many requests are.
 type Mode struct {
 	At float64 `json:"ms"`
 	// Share is the part of the requests around it, up to the valleys, in percent.
 	Share float64 `json:"share"`
 }
 
-// What makes a heap a mode of its own.
+// What makes a peak a mode of its own.
 const (
-	binWidth  = 0.05 // of the logarithm: 5 %
-	bandwidth = 3    // bins that the density is smoothed by
-	heapMin   = 0.01 // of all requests
+	binWidth     = 0.05 // of the logarithm: 5 %
+	bandwidth    = 3    // bins that the density is smoothed by
+	modeShareMin = 0.01 // of all requests
 )
 
 // modes finds the modes of the logarithms of times, smoothed.
@@ -171,7 +172,7 @@ func modes(h *measure.Histogram) []Mode {
 		for _, n := range counts[peak.From:peak.To] {
 			sum += n
 		}
-		if sum >= heapMin*total {
+		if sum >= modeShareMin*total {
 			all = append(all, Mode{At: math.Exp(low + (float64(peak.At)+0.5)*binWidth),
 				Share: 100 * sum / total})
 		}

@@ -12,7 +12,11 @@ import (
 )
 
 // Terminal prints comparisons as text.
-type Terminal struct{ Color bool }
+type Terminal struct {
+	Color bool
+	// All prints all figures and how they were compared; otherwise those that decide and what changed.
+	All bool
+}
 
 var colors = map[Judgement]string{Worse: text.Red, Better: text.Green, Same: text.Faint, Unclear: text.Yellow,
 	NotJudged: text.Faint}
@@ -23,7 +27,9 @@ func (t Terminal) paint(code, s string) string { return text.Paint(t.Color, code
 func (t Terminal) Write(w io.Writer, c *Comparison) error {
 	var b strings.Builder
 	t.verdict(&b, c.Verdict, fmt.Sprintf("%s against %s", c.New.text(), c.Base.text()))
-	lines(&b, "  ", c.Reasons)
+	if c.Conclusion != "" {
+		fmt.Fprintf(&b, "  %s\n", c.Conclusion)
+	}
 	if len(c.Obstacles) > 0 {
 		title := "why they can't be compared"
 		if c.Forced {
@@ -36,26 +42,110 @@ func (t Terminal) Write(w io.Writer, c *Comparison) error {
 		b.WriteString("\nlabels\n")
 		lines(&b, "  ", texts)
 	}
-	if len(c.Rows) > 0 {
-		t.rows(&b, c)
-		t.shifts(&b, c)
+	decisive, others := c.divided()
+	if len(decisive) > 0 {
+		b.WriteString("\n")
+		t.rows(&b, decisive)
+		lines(&b, "  ", notes(decisive))
+	}
+	if changed := c.changed(others, t.All); len(changed) > 0 {
+		b.WriteString("\nwhat else changed\n")
+		lines(&b, "  ", changed)
 	}
 	if len(c.Drift) > 0 {
-		b.WriteString("\nanswers\n")
+		b.WriteString("\nresponses\n")
 		lines(&b, "  ", c.driftTexts())
-	} else if len(c.Rows) > 0 {
-		b.WriteString("\nanswers\n  no difference in kinds, headers, members and codes\n")
 	}
-	if len(c.Rows) > 0 {
+	switch {
+	case len(c.Rows) == 0:
+	case t.All:
+		if len(others) > 0 {
+			b.WriteString("\nother figures, which do not decide\n")
+			t.rows(&b, others)
+		}
+		if len(c.Drift) == 0 {
+			fmt.Fprintf(&b, "\nresponses\n  %s\n", noDrift)
+		}
 		b.WriteString("\nhow it was compared\n")
 		lines(&b, "  ", append([]string{c.method()}, c.Remarks...))
+	default:
+		fmt.Fprintf(&b, "\n%s\n", t.paint(text.Faint, c.folded(others)))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
+const noDrift = "no difference in kinds, headers, members and codes"
+
+// folded says what is not shown.
+func (c *Comparison) folded(others []MetricRow) string {
+	what := "how it was compared"
+	if len(others) > 0 {
+		what = number.Plural(len(others), "more figure") + " and " + what
+	}
+	return "  " + what + ": --all, --html FILE"
+}
+
+// divided are the rows that decide and the others; of figures that are not judged all are shown.
+func (c *Comparison) divided() (decisive, others []MetricRow) {
+	for _, r := range c.Rows {
+		if r.Primary {
+			decisive = append(decisive, r)
+		} else {
+			others = append(others, r)
+		}
+	}
+	return decisive, others
+}
+
+// changedMax is how many changes of figures that do not decide, and of shapes, fit on a screen.
+const changedMax = 8
+
+// changed says what got better or worse among figures that do not decide, and in the shape of the times:
+// everything, or the first ones of both.
+func (c *Comparison) changed(others []MetricRow, everything bool) []string {
+	var rows, shapes []string
+	for _, j := range []Judgement{Worse, Better} {
+		for _, r := range others {
+			if r.Judgement == j {
+				rows = append(rows, r.String())
+			}
+		}
+	}
+	for _, s := range c.Shifts {
+		shapes = append(shapes, s.findings()...)
+	}
+	for _, list := range []*[]string{&rows, &shapes} {
+		if more := len(*list) - changedMax; more > 0 && !everything {
+			*list = append((*list)[:changedMax:changedMax], fmt.Sprintf("… and %d more", more))
+		}
+	}
+	return slices.Concat(rows, shapes)
+}
+
+// notes are what there is to say of rows beside their figures.
+func notes(rows []MetricRow) (all []string) {
+	for _, r := range rows {
+		var about []string
+		if r.Judgement == Unclear && r.Requests > 0 {
+			about = append(about, fmt.Sprintf("needs %.0f requests a run without an event (3 divided by the "+
+				"margin)", r.Requests))
+		}
+		if r.Judgement == Unclear && r.Needed > 0 {
+			about = append(about, needs(r.Needed))
+		}
+		if r.Remark != "" {
+			about = append(about, r.Remark)
+		}
+		if len(about) > 0 {
+			all = append(all, r.name()+": "+strings.Join(about, "; "))
+		}
+	}
+	return all
+}
+
 func (t Terminal) verdict(b *strings.Builder, j Judgement, about string) {
-	fmt.Fprintf(b, "%s  %s\n", t.paint(text.Bold+";"+colors[j], strings.ToUpper(string(j))), about)
+	fmt.Fprintf(b, "%s  %s\n", t.paint(text.Bold+";"+colors[j], strings.ToUpper(j.word())), about)
 }
 
 func lines(b *strings.Builder, indent string, list []string) {
@@ -64,6 +154,8 @@ func lines(b *strings.Builder, indent string, list []string) {
 	}
 }
 
+func (s Side) runs() int { return len(s.Runs) }
+
 func (s Side) text() string {
 	if len(s.Runs) == 1 {
 		return s.Runs[0].Name
@@ -71,14 +163,13 @@ func (s Side) text() string {
 	return fmt.Sprintf("%d runs (%s … %s)", len(s.Runs), s.Runs[0].Name, s.Runs[len(s.Runs)-1].Name)
 }
 
-func (t Terminal) rows(b *strings.Builder, c *Comparison) {
-	table := [][]string{{"", "base", "new", "", "change", "95 % interval", "margin", ""}}
-	rows, more := firstRows(c.Rows, maxRows)
+func (t Terminal) rows(b *strings.Builder, all []MetricRow) {
+	table := [][]string{{"", "base", "new", "", "change", "95% interval", "margin", ""}}
+	rows, more := firstRows(all, maxRows)
 	for _, r := range rows {
 		table = append(table, []string{"  " + r.name(), r.baseText(), r.newText(), r.Unit, r.change(r.Change),
-			r.change(r.Low) + " … " + r.change(r.High), r.margin(), string(r.Judgement)})
+			r.change(r.Low) + " … " + r.change(r.High), r.margin(), r.Judgement.word()})
 	}
-	b.WriteString("\n")
 	last := len(table[0]) - 1
 	text.Align(table, 0, 3, last)
 	for i, row := range table {
@@ -96,23 +187,11 @@ func (t Terminal) rows(b *strings.Builder, c *Comparison) {
 	}
 }
 
-// shifts says in words what the shift functions show: new modes and stalls.
-func (t Terminal) shifts(b *strings.Builder, c *Comparison) {
-	var found []string
-	for _, s := range c.Shifts {
-		found = append(found, s.findings()...)
-	}
-	if len(found) > 0 {
-		b.WriteString("\nshape\n")
-		lines(b, "  ", found)
-	}
-}
-
 // findings are what differs in the shape of the times, beside the figures.
 func (s Shift) findings() (all []string) {
 	name := MetricRow{Group: s.Group, Metric: s.Time}.name()
 	if len(s.BaseModes) != len(s.NewModes) && len(s.BaseModes) > 0 && len(s.NewModes) > 0 {
-		all = append(all, fmt.Sprintf("%s: times heap up at %s; before at %s", name, modesText(s.NewModes),
+		all = append(all, fmt.Sprintf("%s: modes at %s; before at %s", name, modesText(s.NewModes),
 			modesText(s.BaseModes)))
 	}
 	if s.BaseStalls != s.NewStalls {
@@ -120,7 +199,7 @@ func (s Shift) findings() (all []string) {
 	}
 	for _, p := range s.Points {
 		if (p.Low > 10 || p.High < -10) && p.Quantile > 99 {
-			all = append(all, fmt.Sprintf("%s: the %g %% quantile moved from %s to %s ms", name, p.Quantile,
+			all = append(all, fmt.Sprintf("%s: p%g moved from %s to %s ms", name, p.Quantile,
 				digits(p.Base), digits(p.New)))
 		}
 	}
@@ -130,12 +209,12 @@ func (s Shift) findings() (all []string) {
 func modesText(modes []Mode) string {
 	var all []string
 	for _, m := range modes {
-		all = append(all, fmt.Sprintf("%s ms (%.0f %%)", digits(m.At), m.Share))
+		all = append(all, fmt.Sprintf("%s ms (%.0f%%)", digits(m.At), m.Share))
 	}
 	return strings.Join(all, ", ")
 }
 
-// method says what the units were, and how they hang together.
+// method says what the units were, and how they are correlated.
 func (c *Comparison) method() string {
 	low, high, block := 1.0, -1.0, 0
 	for _, r := range c.Rows {
@@ -146,13 +225,17 @@ func (c *Comparison) method() string {
 	}
 	text := fmt.Sprintf("units: %d and %d %s", c.Unit.Base, c.Unit.New, c.Unit.Kind)
 	if c.Unit.Kind == "runs" {
-		text += "; Mann-Whitney test, intervals by Hodges and Lehmann, corrected for all figures together " +
-			"(Westfall-Young step-down)"
+		text += "; permutation test, intervals by Hodges and Lehmann; the figures that decide are " +
+			"corrected for their number, the others for that of all (Westfall-Young step-down, maxT)"
 	} else {
 		if c.Unit.Seconds > 1 {
 			text = fmt.Sprintf("units: %d and %d stretches of %d s", c.Unit.Base, c.Unit.New, c.Unit.Seconds)
 		}
-		text += fmt.Sprintf("; drawn in blocks of up to %d; corrected for all figures together (Holm)", block)
+		text += fmt.Sprintf("; drawn in blocks of up to %d; the figures that decide are corrected for their "+
+			"number, the others for that of all (Holm)", block)
+		if c.Base.runs()+c.New.runs()-2 >= runsFreedomMin {
+			text += "; no interval is narrower than what whole runs say (Student)"
+		}
 	}
 	if high >= low {
 		text += fmt.Sprintf("; autocorrelation of neighbours %.2f to %.2f", low, high)
@@ -235,7 +318,7 @@ func firstRows(rows []MetricRow, n int) ([]MetricRow, int) {
 		return rows, 0
 	}
 	rank := func(r MetricRow) int {
-		if r.Group == "" {
+		if r.Group == "" || r.Primary {
 			return -1
 		}
 		return slices.Index([]Judgement{Worse, Better, Unclear, NotJudged, Same}, r.Judgement)

@@ -34,7 +34,7 @@ func TestSizesAreBounded(t *testing.T) {
 		c.Base.Runs, c.New.Runs = append(c.Base.Runs, source), append(c.New.Runs, source)
 	}
 	var text strings.Builder
-	if err := (compare.Terminal{Color: true}).Write(&text, c); err != nil || text.Len() > 256<<10 {
+	if err := (compare.Terminal{Color: true, All: true}).Write(&text, c); err != nil || text.Len() > 256<<10 {
 		t.Errorf("text: %d bytes, %v", text.Len(), err)
 	}
 	page, err := c.HTML()

@@ -33,37 +33,78 @@ func scopesOf(base, fresh []Run) []scope {
 	return parts
 }
 
-// unitSeconds is the length of a unit for runs of this length.
-func unitSeconds(runs []Run) int {
-	longest := 0
-	for _, r := range runs {
-		from, to := units.Judged(r.Measurement)
-		longest = max(longest, int(to-from))
+// unitSeconds is the length of a unit for so many seconds.
+func unitSeconds(seconds int) int { return max(1, (seconds+units.Max-1)/units.Max) }
+
+// aligned says whether all runs have as many whole seconds, and how many seconds of a side make units. If so,
+// the same second of all runs of a side is one unit: what the schedule does in it is the same.
+func aligned(base, fresh []Run) (yes bool, seconds int) {
+	yes = true
+	first := wholeSeconds(base[0])
+	for _, runs := range [][]Run{base, fresh} {
+		longest := 0
+		for _, r := range runs {
+			yes = yes && wholeSeconds(r) == first
+			longest = max(longest, wholeSeconds(r))
+		}
+		seconds = max(seconds, longest*len(runs))
 	}
-	return max(1, (longest*len(runs)+units.Max-1)/units.Max)
+	if yes {
+		seconds = first
+	}
+	return yes, seconds
+}
+
+// wholeSeconds is how many the judged part of a run has.
+func wholeSeconds(r Run) int {
+	from, to := units.Judged(r.Measurement)
+	return int(to - from)
 }
 
 // unitSeries are a part of one side by unit: the units of its runs in a row.
 type unitSeries struct {
 	units.Series
+	// drawn are so many units: the first ones, each together with those at the same place of the other runs,
+	// or all.
+	drawn int
 	// stretch is how much of the planned rate is left because the last requests
 	// were sent late, planned the planned rate a second; 0 for a closed load.
 	stretch, planned float64
 }
 
-func newUnitSeries(runs []Run, p scope, seconds int) *unitSeries {
-	s := &unitSeries{Series: units.Series{Seconds: seconds}}
-	for _, r := range runs {
-		s.Add(r.Measurement, p.group)
+// newUnitSeries makes those of some parts in one pass over the seconds.
+func newUnitSeries(runs []Run, parts []scope, seconds int, together bool) (all []*unitSeries) {
+	var series []*units.Series
+	var groups []int
+	for _, p := range parts {
+		f := totalsOf(runs, p)
+		s := &unitSeries{Series: units.Series{Seconds: seconds}, stretch: f.stretch, planned: f.planned}
+		all, series, groups = append(all, s), append(series, &s.Series), append(groups, p.group)
 	}
-	f := totalsOf(runs, p)
-	s.stretch, s.planned = f.stretch, f.planned
-	return s
+	for _, r := range runs {
+		units.AddEach(r.Measurement, series, groups)
+	}
+	for _, s := range all {
+		s.drawn = s.N
+		if together {
+			s.drawn = s.N / len(runs)
+		}
+	}
+	return all
+}
+
+// numbers are some number of each unit that is drawn.
+func (s *unitSeries) numbers(of func(c *measure.CountsOf[float64]) float64) []float64 {
+	all := make([]float64, s.drawn)
+	for u, n := range s.Numbers(of) {
+		all[u%s.drawn] += n
+	}
+	return all
 }
 
 // shares are a share of each unit, added up.
 func (s *unitSeries) shares(of func(c *measure.CountsOf[float64]) measure.ShareOf[float64]) ratioSums {
-	above := s.Numbers(func(c *measure.CountsOf[float64]) float64 { return of(c).N })
-	below := s.Numbers(func(c *measure.CountsOf[float64]) float64 { return of(c).Of })
+	above := s.numbers(func(c *measure.CountsOf[float64]) float64 { return of(c).N })
+	below := s.numbers(func(c *measure.CountsOf[float64]) float64 { return of(c).Of })
 	return ratioSums{stat.Cumulate(above), stat.Cumulate(below)}
 }

@@ -30,7 +30,7 @@ type Series struct {
 
 // Add puts the units of a run, of a group or of all where it is below 0, behind those that
 // are there. Seconds that do not fill a unit are left out.
-func (s *Series) Add(m *measure.Measurement, group int) { add(m, []*Series{s}, []int{group}) }
+func (s *Series) Add(m *measure.Measurement, group int) { AddEach(m, []*Series{s}, []int{group}) }
 
 // Read reads the seconds of a run once, and returns a series for each of some groups; a
 // group below 0 is the whole. Units have as many seconds as it takes for at most [Max].
@@ -39,13 +39,13 @@ func Read(m *measure.Measurement, groups []int) (all []*Series) {
 	for range groups {
 		all = append(all, &Series{Seconds: max(1, (int(to-from)+Max-1)/Max)})
 	}
-	add(m, all, groups)
+	AddEach(m, all, groups)
 	return all
 }
 
-// add puts the units of groups of a run behind those of as many series, which have as
-// many units of one length.
-func add(m *measure.Measurement, all []*Series, groups []int) {
+// AddEach puts the units of groups of a run behind those of as many series, which have as
+// many units of one length. It reads the seconds once.
+func AddEach(m *measure.Measurement, all []*Series, groups []int) {
 	from, to := Judged(m)
 	seconds, first := all[0].Seconds, all[0].N
 	units := int(to-from) / seconds

@@ -60,65 +60,80 @@ func choices(n, m int) float64 {
 	return c
 }
 
-// midranks are the ranks of x from 1 on; equal values share theirs.
-func midranks(x []float64) []float64 {
-	order := ascending(x)
-	ranks := make([]float64, len(x))
-	for i := 0; i < len(order); {
-		j := i
-		for j < len(order) && x[order[j]] == x[order[i]] {
-			j++
-		}
-		for _, k := range order[i:j] {
-			ranks[k] = float64(i+j+1) / 2
-		}
-		i = j
-	}
-	return ranks
-}
+// Permutation has the statistics of several figures in every deal of their values to two sides, that of the
+// real one first. All figures are dealt alike, so that what depends on each other stays so.
+type Permutation struct{ statistics [][]float64 }
 
-// MannWhitney tests for each of several figures whether its first m values and
-// the others have the same distribution: Mann and Whitney's test, exactly, from
-// all ways to deal the values to the two sides, so that ties are allowed for. It
-// returns the two-sided p-values, alone and corrected for their number: by
-// Westfall and Young's step-down, which deals the values of all figures alike.
-// There is at least one figure, and all have as many values, more than m.
-func MannWhitney(figures [][]float64, m int) (p, corrected []float64) {
-	n := len(figures[0])
-	var ranks [][]float64
-	for _, values := range figures {
-		ranks = append(ranks, midranks(values))
-	}
-	distances := make([][]float64, len(figures)) // by figure and deal; the first is the real one
-	middle := float64(m) * float64(n+1) / 2
-	for chosen := range deals(n, m) {
-		for i := range ranks {
-			sum := 0.0
-			for j, in := range chosen {
-				if in {
-					sum += ranks[i][j]
-				}
+// NewPermutation tests whether the first m values of figures and the others have the same mean. A figure may
+// have several series, of which the one that moved most counts. The statistic is Student's with the pooled
+// variance of the deal itself: a figure that is noisy on both sides can't hide those that are not, as it
+// could by its ranks, which have the same few values in every figure. There is at least one figure; all
+// series have as many values, more than m. What has no spread has no statistic, and takes no part.
+func NewPermutation(figures [][][]float64, m int) *Permutation {
+	n := len(figures[0][0])
+	centred := make([][][]float64, len(figures))
+	totals := make([][]float64, len(figures)) // sums of squares
+	for i, series := range figures {
+		for _, values := range series {
+			x, total := make([]float64, n), 0.0
+			mean := Mean(values)
+			for j, v := range values {
+				x[j] = v - mean
+				total += x[j] * x[j]
 			}
-			distances[i] = append(distances[i], math.Abs(sum-middle))
+			centred[i], totals[i] = append(centred[i], x), append(totals[i], total)
 		}
 	}
-	tails := make([][]float64, len(figures))
-	for i := range distances {
-		tails[i] = tailShares(distances[i])
-		p = append(p, tails[i][0])
+	p := &Permutation{statistics: make([][]float64, len(figures))}
+	for chosen := range deals(n, m) {
+		for i, series := range centred {
+			most := 0.0
+			for k, x := range series {
+				most = max(most, studentStatistic(x, totals[i][k], chosen, m))
+			}
+			p.statistics[i] = append(p.statistics[i], most)
+		}
 	}
-	return p, minP(tails)
+	return p
 }
 
-// tailShares says of each value what share of all is as large or larger.
-func tailShares(x []float64) []float64 {
-	sorted := slices.Sorted(slices.Values(x))
-	shares := make([]float64, len(x))
-	for i, v := range x {
-		below, _ := slices.BinarySearch(sorted, v-1e-9)
-		shares[i] = float64(len(x)-below) / float64(len(x))
+// studentStatistic is how far the chosen values, m of them, are from the others in standard errors of the
+// pooled variance; the values' mean is 0, and total is the sum of their squares.
+func studentStatistic(x []float64, total float64, chosen []bool, m int) float64 {
+	if total == 0 {
+		return 0
 	}
-	return shares
+	sum := 0.0
+	for j, in := range chosen {
+		if in {
+			sum += x[j]
+		}
+	}
+	a, b := float64(m), float64(len(x)-m)
+	between := sum * sum * (1/a + 1/b)
+	within := total - between
+	if within <= 1e-12*total {
+		return math.Inf(1)
+	}
+	return math.Sqrt(between / within * (a + b - 2))
+}
+
+// P is the two-sided p-value of a figure alone.
+func (p *Permutation) P(figure int) float64 {
+	return shareFrom(p.statistics[figure], p.statistics[figure][0])
+}
+
+// MaxT are the p-values of some figures, corrected for their number by Westfall and Young's step-down with
+// the largest statistic of each deal.
+func (p *Permutation) MaxT(figures []int) []float64 {
+	if len(figures) == 0 {
+		return nil
+	}
+	var statistics [][]float64
+	for _, i := range figures {
+		statistics = append(statistics, p.statistics[i])
+	}
+	return stepDown(statistics)
 }
 
 // HodgesLehmann is the median of all differences between a value of b and one

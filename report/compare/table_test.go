@@ -1,0 +1,181 @@
+package compare_test
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"mfaload/internal/stat"
+	"mfaload/internal/testkit/noise"
+	"mfaload/measure"
+	"mfaload/report/compare"
+)
+
+var (
+	long  = flag.Bool("long", false, "make the tables of docs/compare.md: it takes an hour")
+	first = flag.Uint64("first", 1, "first seed of the tables")
+	pairs = flag.Int("pairs", 200, "comparisons in a cell of the tables")
+	only  = flag.String("only", "", "only these tables and, after an @, services, such as one,@a,@b")
+)
+
+// cell is what the comparisons of many simulated pairs came to: one cell of a table.
+type cell struct {
+	service noise.Service
+	runs    int     // a side
+	earlier int     // runs of the base side where it is a history; 0 if it has as many as the new side
+	scale   float64 // of the new side's times
+	options compare.Options
+}
+
+// outcome counts comparisons.
+type outcome struct {
+	pairs            int
+	exits            [3]int // 0, 1, 4
+	decisive, any    int    // in which a figure that decides, or any, is called better or worse
+	found            int    // in which the response time's p95 is called worse
+	covered, percent [2]int // of intervals of p50 and p95, the true change; percent is of how many
+}
+
+var exits = map[compare.Judgement]int{compare.Same: 0, compare.Better: 0, compare.Worse: 1,
+	compare.Unclear: 2}
+
+func (o *outcome) add(c *compare.Comparison, scale float64) {
+	o.pairs++
+	o.exits[exits[c.Verdict]]++
+	decisive, any := false, false
+	for _, r := range c.Rows {
+		called := r.Judgement == compare.Worse || r.Judgement == compare.Better
+		decisive, any = decisive || called && r.Primary, any || called
+		if r.Metric == "response.p95" && r.Judgement == compare.Worse {
+			o.found++
+		}
+		if i := slices.Index([]string{"response.p50", "response.p95"}, r.Metric); i >= 0 {
+			o.percent[i]++
+			if true := 100 * (scale - 1); r.Low <= true && true <= r.High {
+				o.covered[i]++
+			}
+		}
+	}
+	if decisive {
+		o.decisive++
+	}
+	if any {
+		o.any++
+	}
+}
+
+// share writes a count as a percentage with its exact interval.
+func share(n, of int) string {
+	low, high := stat.Proportion{Count: float64(n), Of: float64(of)}.Exact(0.95)
+	return fmt.Sprintf("%.3g (%.2g–%.2g)", 100*float64(n)/float64(of), 100*low, 100*high)
+}
+
+// simulate makes the comparisons of a cell, from a seed on.
+func (c cell) simulate(t testing.TB, pairs int, first uint64) (o outcome) {
+	t.Helper()
+	var mu sync.Mutex
+	var workers sync.WaitGroup
+	count := runtime.GOMAXPROCS(0)
+	for worker := range count {
+		workers.Go(func() {
+			for i := worker; i < pairs; i += count {
+				random := rand.New(rand.NewPCG(first+uint64(i), 77))
+				base, fresh := c.service.Sides(random, max(c.runs, c.earlier), c.scale)
+				fresh = fresh[len(fresh)-c.runs:]
+				result, err := compare.Compare(named("a", base), named("b", fresh), c.options)
+				mu.Lock()
+				if err != nil || len(result.Obstacles) > 0 {
+					t.Error(err, result)
+				} else {
+					o.add(result, c.scale)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	workers.Wait()
+	return o
+}
+
+func named(name string, all []*measure.Measurement) (runs []compare.Run) {
+	for i, m := range all {
+		runs = append(runs, compare.Run{Name: fmt.Sprint(name, i), Measurement: m})
+	}
+	return runs
+}
+
+// table is some cells with one scale for each column, and the bars that they are held to.
+type table struct {
+	name     string
+	services []string
+	seconds  int
+	runs     int
+	earlier  int
+}
+
+var tables = []table{
+	{"one", []string{"a", "b", "b.8", "b.9", "b.95", "d", "f", "g3", "h", "h'", "i", "j", "m", "sawtooth",
+		"cache", "bursts", "walk", "queue"}, 300, 1, 0},
+	{"four", []string{"a", "b", "b.95", "d", "f", "g3", "h", "h'", "i", "j", "m", "sawtooth", "cache",
+		"bursts", "walk", "queue"}, 60, 4, 0},
+	{"history", []string{"a", "b", "g1", "g3", "g5", "j", "queue"}, 300, 1, 8},
+}
+
+// TestTable makes the tables of docs/compare.md and holds them to the bars that they are known to reach.
+func TestTable(t *testing.T) {
+	if !*long {
+		t.Skip("it takes an hour: make compare-table")
+	}
+	wanted := strings.Split(*only, ",")
+	for _, tab := range tables {
+		if *only != "" && !slices.Contains(wanted, tab.name) {
+			continue
+		}
+		fmt.Printf("| %s: service | n | alike: exit 0, %% | 1 | 4 | called different, %% | any figure | "+
+			"+10%%: p95 worse, %% | exit 1 | covered p50 | p95 |\n|%s\n", tab.name,
+			strings.Repeat("---|", 11))
+		for _, name := range tab.services {
+			if strings.Contains(*only, "@") && !slices.Contains(wanted, "@"+name) {
+				continue
+			}
+			c := cell{service: noise.Find(name, tab.seconds), runs: tab.runs, earlier: tab.earlier, scale: 1}
+			alike := c.simulate(t, *pairs, *first)
+			c.scale = 1.1
+			slow := c.simulate(t, *pairs, *first+1_000_000)
+			fmt.Printf("| %s | %d | %s | %d | %d | %s | %s | %s | %d | %s | %s |\n", name, alike.pairs,
+				share(alike.exits[0], alike.pairs), alike.exits[1], alike.exits[2],
+				share(alike.decisive, alike.pairs), share(alike.any, alike.pairs),
+				share(slow.found, slow.pairs), slow.exits[1],
+				share(alike.covered[0]+slow.covered[0], alike.percent[0]+slow.percent[0]),
+				share(alike.covered[1]+slow.covered[1], alike.percent[1]+slow.percent[1]))
+			if tab.name != "one" && name != "h'" && name != "walk" && 10*alike.decisive > alike.pairs {
+				t.Errorf("%s %s: %d of %d alike are called different", tab.name, name, alike.decisive,
+					alike.pairs)
+			}
+		}
+	}
+}
+
+// TestCalibration is a small part of the tables: enough to see when judging goes wrong, not by how much.
+func TestCalibration(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not with -short: it makes a hundred comparisons")
+	}
+	quick := compare.Options{Metrics: []string{"response.p50", "response.p95"}, Resamples: 400}
+	for name, runs := range map[string]int{"b": 1, "d": 1, "m": 4} {
+		c := cell{service: noise.Find(name, 120/runs), runs: runs, scale: 1, options: quick}
+		const n = 16
+		if o := c.simulate(t, n, 1); o.decisive > 2 || o.covered[0]+o.covered[1] < 2*n-5 {
+			t.Errorf("%s alike: %+v", name, o)
+		}
+		c.scale = 1.12
+		if o := c.simulate(t, n, 1000); o.found < n-4 || o.covered[0]+o.covered[1] < 2*n-5 {
+			t.Errorf("%s slower: %+v", name, o)
+		}
+	}
+}
