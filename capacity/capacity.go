@@ -145,6 +145,8 @@ type SearchResult struct {
 	Confidence float64
 	// LimitedBy is what breaks above it.
 	LimitedBy string
+	// Limits are where each limit is missed, the lowest rate first.
+	Limits []LimitInterval
 	// Settled says that the interval is as narrow and as sure as it was asked for.
 	Settled bool
 	// Why says why the search ended, and Unproved which limits too few requests

@@ -18,7 +18,7 @@ func (s *search) conclude() *SearchResult {
 	if f.Low > 0 {
 		f.Confidence = min(f.Confidence, s.proved(f.Low))
 	}
-	f.LimitedBy, f.Unproved = s.limit(), s.unprovedTexts()
+	f.LimitedBy, f.Unproved, f.Limits = s.limit(), s.unprovedTexts(), s.limitIntervals()
 	return f
 }
 

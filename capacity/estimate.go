@@ -63,9 +63,14 @@ type crossingLine struct {
 	points []linePoint
 	// slope is of the inverse by the rate.
 	slope float64
-	// crossing is the rate at which the time is the limit, deviation its standard
-	// deviation.
-	crossing, deviation float64
+	// crossing is the rate at which the time is the limit.
+	crossing float64
+	// The line goes through level at middle, which are known by a weight; lever is that of the
+	// slope.
+	middle, level, weight, lever float64
+	// between is how much trials differ by more than their noise, as the standard deviation
+	// of the rate that each would find.
+	between float64
 }
 
 // linePoint is what a trial shows of a limit.
@@ -89,8 +94,8 @@ const (
 	bend = 0.1
 	// pointsMin is how many trials it takes.
 	pointsMin = 4
-	// steep is how many standard deviations a slope is from none.
-	steep = 3.0
+	// steep is how many standard deviations a slope is from none: fewer would bound no interval.
+	steep = 2.6
 )
 
 // fitLine fits the line of the i-th limit to the trials around it; false where
@@ -122,15 +127,38 @@ func (s *search) points(i int, around float64) (all []linePoint) {
 	return all
 }
 
-// fit is a regression with weights; false where it tells no crossing. The noise
-// is that of all trials together, as one without a burst knows nothing of its own.
+// fit is a regression with weights and random effects; false where it tells no crossing.
+// The noise is that of all trials together, as one without a burst knows nothing of its
+// own. Beside it each trial has a level of its own.
 func (l *crossingLine) fit() bool {
 	noise := l.noise()
+	own := make([]float64, len(l.points)) // the variance of each, without its level
 	weights := make([]float64, len(l.points))
-	var w, x, y, xx, xy, squares float64
 	for i, p := range l.points {
 		off := bend * (p.inverse - 1)
-		weights[i] = 1 / (noise/p.seconds + off*off)
+		own[i] = noise/p.seconds + off*off
+		weights[i] = 1 / own[i]
+	}
+	var steepness float64
+	for range betweenRounds {
+		steepness = l.regress(weights)
+		if !(l.slope < 0) {
+			return false
+		}
+		l.between = l.betweenTrials(own)
+		for i := range weights {
+			level := l.between * l.slope * l.crossing
+			weights[i] = 1 / (own[i] + level*level)
+		}
+	}
+	return steepness >= steep
+}
+
+// regress fits the line with weights, and returns how many standard deviations its slope is
+// from none.
+func (l *crossingLine) regress(weights []float64) (steepness float64) {
+	var w, x, y, xx, xy float64
+	for i, p := range l.points {
 		w, x, y = w+weights[i], x+weights[i]*p.rate, y+weights[i]*p.inverse
 	}
 	x, y = x/w, y/w
@@ -139,16 +167,65 @@ func (l *crossingLine) fit() bool {
 	}
 	l.slope = xy / xx
 	l.crossing = x + (1-y)/l.slope
-	for i, p := range l.points {
-		residual := p.inverse - y - l.slope*(p.rate-x)
-		squares += weights[i] * residual * residual
-	}
-	// What scatters more than its noise is noisier than it seemed.
-	scale := max(squares/float64(max(len(l.points)-2, 1)), 1)
-	away := l.crossing - x
-	l.deviation = math.Sqrt(scale*(1/w+away*away/xx)) / -l.slope
-	return l.slope < 0 && l.slope*l.slope*xx >= steep*steep*scale
+	l.middle, l.level, l.weight, l.lever = x, y, w, xx
+	return -l.slope * math.Sqrt(xx)
 }
+
+// off is how many standard deviations the line is from the limit at a rate (Fieller, 1954).
+func (l *crossingLine) off(rate float64) float64 {
+	away := rate - l.middle
+	return math.Abs(l.level+l.slope*away-1) / math.Sqrt(1/l.weight+away*away/l.lever)
+}
+
+// end is the farthest rate on one side of the crossing that is so many standard deviations
+// off, at most twice the crossing away.
+func (l *crossingLine) end(direction, deviations float64) float64 {
+	low, high := 0.0, l.crossing
+	for range 40 {
+		if middle := (low + high) / 2; l.off(l.crossing+direction*middle) > deviations {
+			high = middle
+		} else {
+			low = middle
+		}
+	}
+	return l.crossing + direction*high
+}
+
+// How much trials are taken to differ before any was made: the standard deviation of the
+// rate that each would find in a time without end, and how many trials that is worth.
+const (
+	betweenPrior        = 0.01
+	betweenPriorFreedom = 5.0
+	betweenMax          = 0.2
+	betweenRounds       = 4
+)
+
+// betweenTrials is how much trials differ by more than their noise, as the standard
+// deviation of the rate that each would find, by Mandel and Paule (1970): so much that
+// the squares of the residuals are as many as there are degrees of freedom. The prior
+// counts as residuals of its own.
+func (l *crossingLine) betweenTrials(own []float64) float64 {
+	scale := -l.slope * l.crossing // of the inverse by the rate
+	freedom := float64(len(l.points)) - 2 + betweenPriorFreedom
+	low, high := 0.0, betweenMax
+	for range 40 {
+		between := (low + high) / 2
+		squares := betweenPriorFreedom * betweenPrior * betweenPrior / (between * between)
+		for i, p := range l.points {
+			residual := p.inverse - 1 - l.slope*(p.rate-l.crossing)
+			squares += residual * residual / (own[i] + scale*scale*between*between)
+		}
+		if squares > freedom {
+			low = between
+		} else {
+			high = between
+		}
+	}
+	return high
+}
+
+// freedom is that of the deviation.
+func (l *crossingLine) freedom() float64 { return float64(len(l.points)) - 2 + betweenPriorFreedom }
 
 // noise is the mean of what is known.
 func (l *crossingLine) noise() float64 {
@@ -170,9 +247,10 @@ func (s *search) lineWindow(p *posterior) (w rateWindow, ok bool) {
 		if !is {
 			continue
 		}
-		half := max(s.Width/2*l.crossing, stat.NormalQuantile((1-s.Confidence)/2)*l.deviation)
-		c := rateWindow{l.crossing - half, l.crossing + half, min(1-2*stat.NormalTail(half/l.deviation),
-			lineConfidenceMax)}
+		half, sure := s.Width/2*l.crossing, stat.StudentQuantile((1-s.Confidence)/2, l.freedom())
+		c := rateWindow{low: min(l.crossing-half, l.end(-1, sure)), high: max(l.crossing+half, l.end(1, sure))}
+		c.mass = min(1-stat.StudentTail(l.off(c.low), l.freedom())-stat.StudentTail(l.off(c.high), l.freedom()),
+			lineConfidenceMax)
 		if ok { // what any limit breaks, is broken
 			c = rateWindow{min(w.low, c.low), min(w.high, c.high), min(w.mass, c.mass)}
 		}

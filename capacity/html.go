@@ -30,7 +30,7 @@ func (r *Result) HTML() ([]byte, error) {
 		h.P(g.Text("The highest rate at which the thresholds of "), h.B(g.Text(r.Scenario)),
 			g.Text(" hold.")), g.Text("\n"),
 		chart.List(r.notes()), g.Text("\n"),
-		r.Soak.html(), drawn,
+		r.thresholds(), r.Soak.html(), drawn,
 		h.H2(g.Text("Trials")), g.Text("\n"), r.trials(), g.Text("\n"),
 		h.P(g.Textf("How sure a trial is comes from the number of independent requests that its requests "+
 			"are worth; no trial counts for more than 19 to 1. Started %s UTC, mfaload %s.",
@@ -45,6 +45,18 @@ func (r *Result) answer() g.Node {
 	return g.Map(r.Answer.Sentences, func(s string) g.Node {
 		return g.Group{h.P(h.Class("found"), g.Text(sentence(s))), g.Text("\n")}
 	})
+}
+
+// thresholds says where each threshold is missed; nothing if there is only one.
+func (r *Result) thresholds() g.Node {
+	if len(r.Thresholds) < 2 {
+		return nil
+	}
+	var lines []string
+	for _, l := range r.Thresholds {
+		lines = append(lines, l.Limit+": "+l.text())
+	}
+	return g.Group{h.H2(g.Text(sentence(thresholdsTitle))), g.Text("\n"), chart.List(lines), g.Text("\n")}
 }
 
 // html says what the soak found; nothing where there was none.

@@ -333,12 +333,24 @@ type countSeries struct{ over, of []float64 }
 
 func (s countSeries) share() float64 { return stat.Ratio(stat.Sum(s.over), stat.Sum(s.of)) }
 
-// variance of the share, were it measured again and again.
+// variance of the share, were it measured again and again: the larger of what batches of
+// seconds say, and of what an autoregression says, as a batch is hardly longer than what
+// the service remembers of the seconds before. A trial is never worth less than a few
+// seconds that are independent.
 func (s countSeries) variance() float64 {
 	share, n := s.share(), stat.Sum(s.of)
 	residuals := make([]float64, len(s.over))
 	for i := range residuals {
 		residuals[i] = s.over[i] - share*s.of[i]
 	}
-	return stat.SumVariance(residuals) / (n * n)
+	seconds := float64(len(residuals))
+	longRun, _ := stat.LongRunVariance(residuals, n*share*(1-share)/max(seconds, 1))
+	squares := 0.0
+	for _, r := range residuals {
+		squares += r * r
+	}
+	return max(stat.SumVariance(residuals), min(seconds*longRun, squares*seconds/independentMin)) / (n * n)
 }
+
+// independentMin is how many independent seconds a trial is worth at least.
+const independentMin = 5

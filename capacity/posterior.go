@@ -13,6 +13,10 @@ import (
 // The trials at a rate then make the rates above it, or those below, as much
 // less likely as they may be wrong. No shape of the response times is assumed, only
 // that what breaks at a rate breaks above it.
+//
+// Where trials differ each has a limit of its own, and tells of that: a rate close to
+// the limit of them all may hold in one trial and break in the next. Then the cells are
+// narrower than what lies between two rates.
 type posterior struct {
 	rates []float64 // that were tried, ascending; each one once
 	edges []float64 // of the cells: the rates, with an end before and after
@@ -20,8 +24,9 @@ type posterior struct {
 }
 
 // newPosterior takes the odds of trials by their rates. Rates are from low to
-// high; what lies beyond has the weight of a doubling on each side.
-func newPosterior(low, high float64, trials []*Trial) *posterior {
+// high; what lies beyond has the weight of a doubling on each side. Between is the
+// standard deviation of the logarithm of the limits that the trials have; 0 is none.
+func newPosterior(low, high float64, trials []*Trial, between float64) *posterior {
 	p := &posterior{}
 	looks := poolByRate(trials)
 	for _, l := range looks {
@@ -30,15 +35,24 @@ func newPosterior(low, high float64, trials []*Trial) *posterior {
 	p.edges = append(p.edges, low/2)
 	p.edges = append(p.edges, p.rates...)
 	p.edges = append(p.edges, 2*high)
+	if between > 0 {
+		p.refine(between)
+		looks = nil // each trial for itself: no two have the same limit
+		for _, t := range trials {
+			looks = append(looks, poolByRate([]*Trial{t})...)
+		}
+	}
 	most := math.Inf(-1)
 	for c := range len(p.edges) - 1 {
 		log := math.Log(math.Log(p.edges[c+1] / p.edges[c]))
 		for _, l := range looks {
-			if l.rate >= p.edges[c+1] { // a rate in the cell is below: this one breaks
-				log += math.Log(probability(l.odds))
-			} else {
-				log += math.Log(probability(-l.odds))
+			below := 0.0 // how likely it is that the trial's limit is below its rate
+			if between > 0 {
+				below = stat.NormalTail(math.Log(math.Sqrt(p.edges[c]*p.edges[c+1])/l.rate) / between)
+			} else if l.rate >= p.edges[c+1] {
+				below = 1
 			}
+			log += math.Log(below*probability(l.odds) + (1-below)*probability(-l.odds))
 		}
 		p.mass = append(p.mass, log)
 		most = max(most, log)
@@ -52,6 +66,22 @@ func newPosterior(low, high float64, trials []*Trial) *posterior {
 		p.mass[i] /= total
 	}
 	return p
+}
+
+// refine divides the cells next to the rates that were tried.
+func (p *posterior) refine(between float64) {
+	const steps, reach = 3, 15 // steps of a third of a deviation, five deviations to both sides
+	first, last := p.edges[0], p.edges[len(p.edges)-1]
+	for _, rate := range p.rates {
+		for i := -reach; i <= reach; i++ {
+			edge := rate * math.Exp(float64(i)*between/steps)
+			if i != 0 && edge > first && edge < last {
+				p.edges = append(p.edges, edge)
+			}
+		}
+	}
+	slices.Sort(p.edges)
+	p.edges = slices.CompactFunc(p.edges, sameRate)
 }
 
 // quantile is the rate below which the limit lies with a probability.
@@ -69,24 +99,28 @@ func (p *posterior) quantile(q float64) float64 {
 // below is how likely it is that the limit lies below a rate that was tried.
 func (p *posterior) below(rate float64) (sum float64) {
 	for c, m := range p.mass {
-		if p.edges[c+1] <= rate {
+		if p.edges[c+1] <= rate*(1+1e-9) {
 			sum += m
 		}
 	}
 	return sum
 }
 
-// rateWindow is the narrowest interval between two rates that were tried in which
-// the limit lies with a probability, or the widest where that is less sure.
+// window is the narrowest interval between two edges next to rates that were tried in
+// which the limit lies with a probability, or the widest where that is less sure.
 func (p *posterior) window(confidence float64) (w rateWindow, ok bool) {
-	for from := range p.rates {
+	inner := len(p.edges) - 2 // the last edge but one; the first and the last bound what was not tried
+	for from := 1; from < inner; from++ {
 		sum := 0.0
-		for to := from + 1; to < len(p.rates); to++ {
-			sum += p.mass[to]
-			c := rateWindow{p.rates[from], p.rates[to], sum}
+		for to := from + 1; to <= inner; to++ {
+			sum += p.mass[to-1]
+			c := rateWindow{p.edges[from], p.edges[to], sum}
 			if sum >= confidence && (w.mass < confidence || c.width() < w.width()) || w.mass < confidence &&
 				sum > w.mass {
 				w = c
+			}
+			if sum >= confidence {
+				break
 			}
 		}
 	}
@@ -94,7 +128,14 @@ func (p *posterior) window(confidence float64) (w rateWindow, ok bool) {
 }
 
 // above is how likely it is that the limit lies above all rates that were tried.
-func (p *posterior) above() float64 { return p.mass[len(p.mass)-1] }
+func (p *posterior) above() (sum float64) {
+	for c, m := range p.mass {
+		if len(p.rates) == 0 || p.edges[c] >= p.rates[len(p.rates)-1]*(1-1e-9) {
+			sum += m
+		}
+	}
+	return sum
+}
 
 // rateWindow is an interval of rates.
 type rateWindow struct{ low, high, mass float64 }

@@ -38,6 +38,8 @@ type Result struct {
 	// "generator"; where nothing broke "maxRate", or "unknown" where that was not
 	// tried.
 	LimitedBy string `json:"limited_by"`
+	// Thresholds are where each threshold is missed, the lowest rate first.
+	Thresholds []ThresholdRate `json:"thresholds,omitempty"`
 	// Settled says that the interval is as narrow and as sure as it was asked for.
 	Settled bool         `json:"settled"`
 	Reasons []string     `json:"reasons"`
@@ -55,6 +57,13 @@ type RateInterval struct {
 	Low        *float64 `json:"low"`
 	High       *float64 `json:"high"`
 	Confidence float64  `json:"confidence"`
+}
+
+// ThresholdRate is the interval of the highest rate that meets a threshold. Low is null if no
+// rate was found that meets it, High if none was found that misses it.
+type ThresholdRate struct {
+	Limit string `json:"limit"`
+	RateInterval
 }
 
 // TrialRow is a trial.
@@ -132,6 +141,10 @@ func (f *SearchResult) Result() *Result {
 	r := &Result{Schema: Schema, Duration: f.Took.Seconds(), LimitedBy: f.LimitedBy, Settled: f.Settled,
 		Reasons: f.reasons(), Trials: []TrialRow{},
 		Rate: RateInterval{rateOrNil(f.Low), rateOrNil(f.High), number.Round(f.Confidence)}}
+	for _, l := range f.Limits {
+		r.Thresholds = append(r.Thresholds, ThresholdRate{l.Name,
+			RateInterval{rateOrNil(l.Low), rateOrNil(l.High), number.Round(l.Confidence)}})
+	}
 	for _, t := range f.Trials {
 		r.Trials = append(r.Trials, t.row())
 	}

@@ -160,7 +160,24 @@ func (s *search) posterior() *posterior {
 	for _, t := range s.found.Trials {
 		low = min(low, t.Rate)
 	}
-	return newPosterior(low, float64(s.MaxRate), s.found.Trials)
+	p := newPosterior(low, float64(s.MaxRate), s.found.Trials, 0)
+	if between := s.between(p.quantile(0.5)); between > 0 {
+		p = newPosterior(low, float64(s.MaxRate), s.found.Trials, between)
+	}
+	return p
+}
+
+// between is how much trials differ, as the standard deviation of the logarithm of the rate
+// that each would find, by what they say of the limit that tells most; 0 where too few tell.
+func (s *search) between(around float64) (most float64) {
+	for i := range s.Limits {
+		l := crossingLine{points: s.points(i, around)}
+		if len(l.points) >= pointsMin {
+			l.fit()
+			most = max(most, l.between)
+		}
+	}
+	return most
 }
 
 // tried is how many trials there were at a rate.

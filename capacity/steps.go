@@ -168,7 +168,9 @@ func (s *search) stepDown() searchStep {
 func (s *search) narrow(top float64) searchStep {
 	p := s.posterior()
 	if w, sure := s.interval(p); sure && w.width() <= s.Width*(1+1e-9) {
-		return s.settle(w.low, "the interval is as narrow and as sure as it was asked for")
+		if below, above := s.trialsNear(w); below >= sideMin && above >= sideMin {
+			return s.settle(w.low, "the interval is as narrow and as sure as it was asked for")
+		}
 	}
 	if n := len(p.rates); n > 0 && p.above() >= s.Confidence && p.rates[n-1] >= float64(s.MaxRate)*(1-1e-9) {
 		return s.settle(p.rates[n-1], holds)
@@ -178,6 +180,24 @@ func (s *search) narrow(top float64) searchStep {
 		rate, times = s.bisect(p, top)
 	}
 	return searchStep{rate: rate, times: times << min(s.tried(rate), doublingsMax)}
+}
+
+// sideMin is how many trials on each side of an interval's middle bear it out.
+const sideMin = 2
+
+// trialsNear counts the trials near an interval on both sides of its middle.
+func (s *search) trialsNear(w rateWindow) (below, above int) {
+	middle := (w.low + w.high) / 2
+	for _, t := range s.found.Trials {
+		switch away := t.At/middle - 1; {
+		case len(t.Doubts) > 0 || t.Recovered.missed() || math.Abs(away) > flank*s.Width:
+		case away < 0:
+			below++
+		default:
+			above++
+		}
+	}
+	return below, above
 }
 
 // settle ends the search where all limits are proved at a rate that holds, and
@@ -207,7 +227,7 @@ func (s *search) bisect(p *posterior, top float64) (rate float64, times int) {
 		if 1-likely.mass-p.below(likely.low) > p.below(likely.low) {
 			rate = likely.high
 		}
-		return s.stepAside(p, rate), 4
+		return s.stepAside(p, s.nearTried(p, rate)), 4
 	}
 	times = 1
 	if ok && likely.width() <= 4*s.Width {

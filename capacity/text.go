@@ -31,6 +31,7 @@ func (t TerminalText) Write(w io.Writer, r *Result) error {
 	for _, s := range r.notes() {
 		fmt.Fprintf(&b, "  %s\n", s)
 	}
+	r.thresholdLines(&b)
 	t.trials(&b, r)
 	if s := r.Soak; s != nil {
 		fmt.Fprintf(&b, "\nsoak\n  %s  %s for %s\n", t.paint(colors[s.Verdict], string(s.Verdict)),
@@ -54,18 +55,40 @@ func sentence(s string) string {
 }
 
 // Headline is the interval in words.
-func (r *Result) Headline() string {
+func (r *Result) Headline() string { return r.Rate.text() }
+
+// text is the interval in words.
+func (r RateInterval) text() string {
 	f := SearchResult{}
-	if r.Rate.Low != nil {
-		f.Low = *r.Rate.Low
+	if r.Low != nil {
+		f.Low = *r.Low
 	}
-	if r.Rate.High != nil {
-		f.High = *r.Rate.High
+	if r.High != nil {
+		f.High = *r.High
 	}
-	if r.Rate.Confidence == 0 {
+	if r.Confidence == 0 {
 		return f.Interval()
 	}
-	return fmt.Sprintf("%s, with %.0f %% confidence", f.Interval(), 100*r.Rate.Confidence)
+	return fmt.Sprintf("%s, with %.0f %% confidence", f.Interval(), 100*r.Confidence)
+}
+
+// thresholdsTitle is above the intervals of the thresholds.
+const thresholdsTitle = "thresholds, in the order in which they are missed as the rate goes up"
+
+// thresholdLines prints where each threshold is missed; nothing if there is only one.
+func (r *Result) thresholdLines(b *strings.Builder) {
+	if len(r.Thresholds) < 2 {
+		return
+	}
+	var table [][]string
+	for _, l := range r.Thresholds {
+		table = append(table, []string{l.Limit, l.text()})
+	}
+	text.Align(table, 0, len(table[0])-1)
+	fmt.Fprintf(b, "\n%s\n", thresholdsTitle)
+	for _, row := range table {
+		fmt.Fprintf(b, "  %s\n", strings.Join(row, "  "))
+	}
 }
 
 // notes are what belongs below the headline.
