@@ -248,9 +248,11 @@ func (s *search) lineWindow(p *posterior) (w rateWindow, ok bool) {
 			continue
 		}
 		half, sure := s.Width/2*l.crossing, stat.StudentQuantile((1-s.Confidence)/2, l.freedom())
-		c := rateWindow{low: min(l.crossing-half, l.end(-1, sure)), high: max(l.crossing+half, l.end(1, sure))}
-		c.mass = min(1-stat.StudentTail(l.off(c.low), l.freedom())-stat.StudentTail(l.off(c.high), l.freedom()),
-			lineConfidenceMax)
+		c := rateWindow{low: min(l.crossing-half, l.end(-1, sure)),
+			high: max(l.crossing+half, l.end(1, sure))}
+		below := stat.StudentTail(l.off(c.low), l.freedom())
+		above := stat.StudentTail(l.off(c.high), l.freedom())
+		c.mass = min(1-below-above, lineConfidenceMax)
 		if ok { // what any limit breaks, is broken
 			c = rateWindow{min(w.low, c.low), min(w.high, c.high), min(w.mass, c.mass)}
 		}

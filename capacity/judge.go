@@ -353,4 +353,4 @@ func (s countSeries) variance() float64 {
 }
 
 // independentMin is how many independent seconds a trial is worth at least.
-const independentMin = 5
+const independentMin = 2.5

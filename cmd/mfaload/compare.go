@@ -84,6 +84,10 @@ results folders stands for all of them. With four or more runs a side, runs are 
 units; with fewer, blocks of seconds are. Three earlier runs and more tell how much
 runs differ, which one run a side can't.
 
+Two results folders of 'mfaload capacity', or their capacity.json, say whether the
+capacity changed: by how much, with a 95 % interval, and whether a loss beyond the
+margin (--margin capacity=10%) is ruled out.
+
 With --against-history the results folders in a folder are put in order of time, and
 the run is found where a change began.
 
@@ -91,8 +95,14 @@ Exit codes: 0 not worse, 1 worse, 4 undecided.`,
 		Example: `  mfaload compare results/main results/branch
   mfaload compare --margin p95=5% --html compare.html main-1 main-2 main-3 main-4 -- new-1 new-2 new-3 new-4
   mfaload compare nightly -- results/branch
+  mfaload compare --margin capacity=5% results/capacity-before results/capacity
   mfaload compare --against-history results --last 50`,
 		RunE: func(c *cobra.Command, args []string) error {
+			if files, err := capacitiesOf(args); err != nil {
+				return usage(c, err)
+			} else if len(files) > 0 {
+				return a.compareCapacities(files, f)
+			}
 			o, err := f.options()
 			if err != nil {
 				return usage(c, err)
