@@ -20,7 +20,7 @@ var mayHaveServiceWords = map[string]string{
 	"simulator/": "it stands in for the service, and is written from the documentation alone",
 	"scenario/": "keys of a scenario take the service's statuses, devices and codes, and are read " +
 		"without knowing its package",
-	"runner/plan/messages.go": "a plan says which statuses send a person a message, as a pure function " +
+	"runner/plan/plan.go": "a plan says which statuses send a person a message, as a pure function " +
 		"of the scenario",
 	"cmd/mfaload/check.go":    "the example of a flag",
 	"cmd/mfaload/simulate.go": "the address of the simulator, for people to copy",
