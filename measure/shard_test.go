@@ -253,7 +253,8 @@ func TestMergeForgetsNoField(t *testing.T) {
 	main.InFlight = make([]uint64, len(main.Scheduled))
 	main.InFlight[0] = 1
 	parts[1].Stopped = &measure.Stop{At: 2, Condition: "c", Observed: "o", Early: true, Decided: true}
-	parts[0].Stopped, parts[0].Pauses = &measure.Stop{At: 1, Condition: "c", Observed: "o", Early: true, Decided: true},
+	parts[0].Stopped, parts[0].Pauses = &measure.Stop{At: 1, Condition: "c", Observed: "o", Early: true,
+		Decided: true},
 		[]measure.Pause{{Start: 1, End: 2}}
 	m := merge(t, parts...)
 	if !slices.Equal(m.Main.InFlight, main.InFlight) {

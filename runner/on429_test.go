@@ -22,6 +22,7 @@ type limiter struct {
 	start   time.Time
 	refuses func(at time.Duration) bool
 	header  contract.Fields // of a 429
+	bare    time.Duration   // a 429 of that time has no header
 	status  int
 	mu      sync.Mutex
 	sent    []time.Duration
@@ -39,7 +40,10 @@ func (l *limiter) Send(ctx context.Context, u scenario.User, ex *contract.Exchan
 	l.mu.Unlock()
 	err := l.service.Send(ctx, u, ex)
 	if l.refuses(at) {
-		ex.Status, ex.Header = l.status, append(ex.Header, l.header...)
+		ex.Status = l.status
+		if at != l.bare {
+			ex.Header = append(ex.Header, l.header...)
+		}
 	}
 	return err
 }
@@ -150,6 +154,22 @@ func TestPausesAddUp(t *testing.T) {
 		// One arrival is due just as each pause begins: before or after the 429 came.
 		if n := paused(t, m) + m.Main.Sent(); n != 100 || paused(t, m) < 22 || paused(t, m) > 24 {
 			t.Errorf("%d paused of %d", paused(t, m), n)
+		}
+	})
+}
+
+// A 429 that asks for a second does not end a pause that another one made longer.
+func TestShorterPauseEndsNoLongerOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		op := newLimiter(500*ms, func(at time.Duration) bool { return at == time.Second || at == 1400*ms },
+			retryAfter("3"))
+		op.bare = 1400 * ms
+		m := run(t, t.Context(), on429(scenario.Pause429, load(constant(10, 10*time.Second))), op)
+		if diff := cmp.Diff([]measure.Pause{{Start: 1500 * ms, End: 4500 * ms}}, m.Pauses); diff != "" {
+			t.Error(diff)
+		}
+		if n := op.between(1600*ms, 4500*ms); n != 0 {
+			t.Errorf("%d were sent in the pause", n)
 		}
 	})
 }
