@@ -36,8 +36,8 @@ const (
 // MarginDefault is the loss of capacity that nobody minds, as a share.
 const MarginDefault = 0.1
 
-// Comparison says whether the capacity changed from one search to another.
-type Comparison struct {
+// SearchComparison says whether the capacity changed from one search to another.
+type SearchComparison struct {
 	Schema string `json:"schema"`
 	// Capacity is the change of the highest rate that meets all thresholds, and Thresholds those of
 	// the highest rates that meet each of them: they inform, and decide nothing.
@@ -78,8 +78,8 @@ func Decode(data []byte) (*Result, error) {
 
 // Compare says whether the capacity changed from base to fresh. A loss within the margin, a share, is
 // none. If the searches had other thresholds it returns [ErrOtherSearch], unless it is forced.
-func Compare(base, fresh *Result, margin float64, force bool) (*Comparison, error) {
-	c := &Comparison{Schema: CompareSchema, Margin: margin, Remarks: []string{}}
+func Compare(base, fresh *Result, margin float64, force bool) (*SearchComparison, error) {
+	c := &SearchComparison{Schema: CompareSchema, Margin: margin, Remarks: []string{}}
 	if a, b := base.limits(), fresh.limits(); !slices.Equal(a, b) {
 		if !force {
 			return nil, fmt.Errorf("%w: %q and %q", ErrOtherSearch, a, b)
@@ -103,7 +103,7 @@ func Compare(base, fresh *Result, margin float64, force bool) (*Comparison, erro
 }
 
 // remark says what else differs.
-func (c *Comparison) remark(base, fresh *Result) {
+func (c *SearchComparison) remark(base, fresh *Result) {
 	if base.LimitedBy != fresh.LimitedBy {
 		c.Remarks = append(c.Remarks, fmt.Sprintf("limited by %s before, by %s now", base.LimitedBy,
 			fresh.LimitedBy))
@@ -192,7 +192,7 @@ func (r RateInterval) spread() (middle, half float64) {
 }
 
 // Sentence is the conclusion.
-func (c *Comparison) Sentence() string {
+func (c *SearchComparison) Sentence() string {
 	switch c.Verdict {
 	case WentUp:
 		return "The capacity went up: by " + c.Capacity.text()
@@ -222,7 +222,7 @@ func (r RateChange) text() string {
 }
 
 // rows are the table of a comparison.
-func (c *Comparison) rows() (rows [][]string) {
+func (c *SearchComparison) rows() (rows [][]string) {
 	for _, r := range append([]RateChange{c.Capacity}, c.Thresholds...) {
 		name := r.Limit
 		if name == "" {
@@ -236,7 +236,7 @@ func (c *Comparison) rows() (rows [][]string) {
 var comparisonHead = []string{"", "base", "new", "change (95% interval)", ""}
 
 // WriteComparison prints a comparison as text.
-func (t TerminalText) WriteComparison(w io.Writer, c *Comparison) error {
+func (t TerminalText) WriteComparison(w io.Writer, c *SearchComparison) error {
 	b := []byte(c.Sentence() + ".\n")
 	for _, remark := range c.Remarks {
 		b = append(b, "  "+remark+"\n"...)
@@ -255,7 +255,7 @@ func (t TerminalText) WriteComparison(w io.Writer, c *Comparison) error {
 }
 
 // HTML returns the comparison as a page of its own.
-func (c *Comparison) HTML() ([]byte, error) {
+func (c *SearchComparison) HTML() ([]byte, error) {
 	return chart.Page("mfaload: comparison of two capacities", pageStyle,
 		h.H1(g.Text("Did the capacity change?")), g.Text("\n"),
 		h.P(h.Class("found"), g.Text(c.Sentence()+".")), g.Text("\n"), chart.List(c.Remarks),

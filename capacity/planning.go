@@ -3,6 +3,8 @@ package capacity
 import (
 	"fmt"
 	"time"
+
+	"mfaload/internal/number"
 )
 
 // TargetRate is the rate that somebody needs.
@@ -120,4 +122,17 @@ func NewSearchPlan(o SearchOptions) SearchPlan {
 		p.Requests = min(p.Requests, o.MaxRequests)
 	}
 	return p
+}
+
+// Text says what a search does at most.
+func (p SearchPlan) Text(o SearchOptions) string {
+	text := fmt.Sprintf("at most %d trials within %v, from %s up to at most %s\n", p.Trials, p.Budget,
+		o.StartRate, o.MaxRate)
+	text += fmt.Sprintf("a trial is judged over %v at first and %v at most, after %v of warm-up; %v lie "+
+		"between two\n", p.First, p.Longest, o.Warmup, o.Settle)
+	if p.Percentile > 0 {
+		text += fmt.Sprintf("the percentiles of the thresholds need %s requests in each trial from the "+
+			"first break on\n", number.Count(uint64(p.Percentile)))
+	}
+	return text + fmt.Sprintf("at most %s requests in all\n", number.Count(p.Requests))
 }

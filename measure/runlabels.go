@@ -87,3 +87,19 @@ func (l RunLabels) Hide(hide func(string) string) RunLabels {
 	}
 	return safe
 }
+
+// ParseRunLabels reads labels such as commit=4f2a1c. Errors quote no value: it may be a secret.
+func ParseRunLabels(texts []string) (RunLabels, error) {
+	labels := RunLabels{}
+	for i, text := range texts {
+		key, value, ok := strings.Cut(text, "=")
+		if !ok {
+			return nil, fmt.Errorf("number %d has no '=': write key=value, such as commit=4f2a1c", i+1)
+		}
+		if _, twice := labels[key]; twice {
+			return nil, fmt.Errorf("%.80q is there twice; remove one of them", key)
+		}
+		labels[key] = value
+	}
+	return labels, labels.Check()
+}

@@ -288,7 +288,7 @@ func (a *app) capacity(ctx context.Context, file string, f *capacityFlags,
 	}
 	resumed := f.resume != ""
 	if f.plan {
-		fmt.Fprint(a.ui.Out, searchPlan(s.Options, plan))
+		fmt.Fprint(a.ui.Out, plan.Text(s.Options))
 		if resumed {
 			fmt.Fprintln(a.ui.Out, s.Standing())
 		}
@@ -334,7 +334,7 @@ func (a *app) capacity(ctx context.Context, file string, f *capacityFlags,
 		return err
 	}
 	a.ui.Say("%s: %s", in.Scenario.Name,
-		strings.ReplaceAll(strings.TrimSuffix(searchPlan(s.Options, plan), "\n"), "\n", "; "))
+		strings.ReplaceAll(strings.TrimSuffix(plan.Text(s.Options), "\n"), "\n", "; "))
 	if resumed {
 		a.ui.Say("%s", s.Standing())
 	}
@@ -447,19 +447,6 @@ func searchCode(ctx context.Context, r *capacity.Result) int {
 	return exitPass
 }
 
-// searchPlan says what a search does at most.
-func searchPlan(o capacity.SearchOptions, p capacity.SearchPlan) string {
-	text := fmt.Sprintf("at most %d trials within %v, from %s up to at most %s\n", p.Trials, p.Budget,
-		o.StartRate, o.MaxRate)
-	text += fmt.Sprintf("a trial is judged over %v at first and %v at most, after %v of warm-up; %v lie "+
-		"between two\n", p.First, p.Longest, o.Warmup, o.Settle)
-	if p.Percentile > 0 {
-		text += fmt.Sprintf("the percentiles of the thresholds need %s requests in each trial from the "+
-			"first break on\n", number.Count(uint64(p.Percentile)))
-	}
-	return text + fmt.Sprintf("at most %s requests in all\n", number.Count(p.Requests))
-}
-
 // consentSearch asks before many requests go to a host that is not this machine,
 // and refuses to ask a user more often than the caps allow, over all trials.
 func (a *app) consentSearch(s *search.Trials, plan capacity.SearchPlan, yes bool) error {
@@ -474,6 +461,6 @@ func (a *app) consentSearch(s *search.Trials, plan capacity.SearchPlan, yes bool
 	if !s.Scenario.Target.IsRemote() {
 		return nil
 	}
-	a.ui.Tell("%s", searchPlan(s.Options, plan))
+	a.ui.Tell("%s", plan.Text(s.Options))
 	return a.confirm(s.Scenario, yes, "search", "up to "+number.Count(most.Requests)+" requests")
 }

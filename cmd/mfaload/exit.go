@@ -1,14 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"strings"
-	"syscall"
 	"time"
 
 	"mfaload/internal/text"
+	"mfaload/live/console"
 	"mfaload/report"
 	"mfaload/scenario/form"
 )
@@ -56,43 +55,22 @@ func (a *app) exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &exit):
 		if exit.err != nil {
-			a.ui.Tell("mfaload: %v\n", advised(exit.err))
+			a.ui.Tell("mfaload: %v\n", console.Advised(exit.err))
 		}
 		return exit.code
 	default:
-		a.ui.Tell("mfaload: %v\n", advised(err))
+		a.ui.Tell("mfaload: %v\n", console.Advised(err))
 		return exitUsage
 	}
 }
 
-// advised adds what to do to an error of the system that comes without.
-func advised(err error) error {
-	if strings.Contains(err.Error(), "\n  ") {
-		return err
-	}
-	for _, a := range []struct {
-		is   error
-		next string
-	}{
-		{fs.ErrNotExist, "check the name: it is looked for from the folder that mfaload was started in"},
-		{fs.ErrPermission, "let this user in, or name another place"},
-		{syscall.EISDIR, "name a file: this is a folder"},
-		{syscall.ENOTDIR, "name a folder: a part of this is a file"},
-		{syscall.ENOSPC, "make room on the disk, or name another place"},
-		{syscall.EADDRINUSE, "something else listens there: choose another port"},
-		{syscall.EADDRNOTAVAIL, "this machine has no such address: choose one of its own, such as 127.0.0.1"},
-		// Windows has other numbers for them.
-		{syscall.Errno(10048), "something else listens there: choose another port"},
-		{syscall.Errno(10049), "this machine has no such address: choose one of its own, such as 127.0.0.1"},
-		{syscall.Errno(10013), "something else has the port for itself, or the system keeps it: choose " +
-			"another port"},
-	} {
-		if errors.Is(err, a.is) {
-			return fmt.Errorf("%w\n%s", err, hint("%s", a.next))
-		}
-	}
-	return err
+// interruptible is [console.Console.Interruptible] with the exit code of a second signal.
+func (a *app) interruptible(ctx context.Context, kept func() string) (context.Context, func()) {
+	return a.ui.Interruptible(ctx, kept, func() { a.env.leave(exitInterrupted) })
 }
+
+// nothingKept is what a second signal leaves of a verb that writes nothing.
+func nothingKept() string { return "nothing is kept" }
 
 // end says what is left to say and returns the exit code. An error waits for its
 // reader, progress does not.

@@ -33,11 +33,11 @@ func (f *labelFlags) parse(lookup func(string) (string, bool)) error {
 			listed = append(listed, label)
 		}
 	}
-	labels, err := parseLabels(listed)
+	labels, err := measure.ParseRunLabels(listed)
 	if err != nil {
 		return fmt.Errorf("%s: %w", labelsVariable, err)
 	}
-	given, err := parseLabels(f.given)
+	given, err := measure.ParseRunLabels(f.given)
 	if err == nil {
 		f.labels = labels.With(given)
 		err = f.labels.Check()
@@ -46,21 +46,6 @@ func (f *labelFlags) parse(lookup func(string) (string, bool)) error {
 		return fmt.Errorf("--label: %w", err)
 	}
 	return nil
-}
-
-func parseLabels(texts []string) (measure.RunLabels, error) {
-	labels := measure.RunLabels{}
-	for i, text := range texts {
-		key, value, ok := strings.Cut(text, "=")
-		if !ok {
-			return nil, fmt.Errorf("number %d has no '=': write key=value, such as commit=4f2a1c", i+1)
-		}
-		if _, twice := labels[key]; twice {
-			return nil, fmt.Errorf("%.80q is there twice; remove one of them", key)
-		}
-		labels[key] = value
-	}
-	return labels, labels.Check()
 }
 
 // of are the labels of a run of a scenario: without its secrets.

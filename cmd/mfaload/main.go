@@ -7,10 +7,12 @@ package main
 import (
 	"context"
 	"os"
+
+	"mfaload/live/console"
 )
 
 func main() {
-	surviveReaders()
+	console.SurviveReaders()
 	os.Exit(run(context.Background(), invocation{
 		args: os.Args[1:], in: os.Stdin, out: os.Stdout, err: os.Stderr, lookup: os.LookupEnv, leave: os.Exit,
 	}))

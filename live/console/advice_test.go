@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"net"
@@ -15,7 +15,7 @@ func TestAdviceByTheNumbersOfWindows(t *testing.T) {
 		10048: "choose another port", 10013: "choose another port", 10049: "choose one of its own",
 	} {
 		err := &net.OpError{Op: "listen", Net: "tcp", Err: os.NewSyscallError("bind", errno)}
-		if text := advised(err).Error(); !strings.Contains(text, want) {
+		if text := Advised(err).Error(); !strings.Contains(text, want) {
 			t.Errorf("%d: %s, want %q", int(errno), text, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"context"
@@ -14,9 +14,9 @@ import (
 // group.
 const sameSignal = 100 * time.Millisecond
 
-// surviveReaders has a write to a pipe that nobody reads fail, where it would end
+// SurviveReaders has a write to a pipe that nobody reads fail, where it would end
 // the process.
-func surviveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
+func SurviveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // stopSignals end a run. A terminal that is closed is one of them, unless the run
 // was started such that it is not (nohup).
@@ -28,11 +28,12 @@ func stopSignals() []os.Signal {
 	return signals
 }
 
-// interruptible returns a context that the first signal ends. The second one
-// ends the process; kept says what is left of its work then, and is called only
+// Interruptible returns a context that the first signal ends. The second one
+// ends the process, by leave; kept says what is left of its work then, and is called only
 // for that. Nothing stands between a signal and what it ends: what is said of it
 // is said at the same time.
-func (a *app) interruptible(ctx context.Context, kept func() string) (context.Context, func()) {
+func (c *Console) Interruptible(ctx context.Context, kept func() string, leave func()) (context.Context,
+	func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, stopSignals()...)
@@ -46,14 +47,14 @@ func (a *app) interruptible(ctx context.Context, kept func() string) (context.Co
 				// One who reacts to the text sends another signal, not the same one.
 				said.Go(func() {
 					time.Sleep(sameSignal)
-					a.ui.Say("stopping: waiting for the responses in flight; press Ctrl-C again to quit now")
+					c.Say("stopping: waiting for the responses in flight; press Ctrl-C again to quit now")
 				})
 				cancel()
 			case s == syscall.SIGHUP || time.Since(first) < sameSignal:
 				// A shell and the system both tell that the terminal was closed.
 			default:
-				a.ui.Last("mfaload: quitting now: %s\n", kept())
-				a.env.leave(exitInterrupted)
+				c.Last("mfaload: quitting now: %s\n", kept())
+				leave()
 			}
 		}
 	})
@@ -69,6 +70,3 @@ func (a *app) interruptible(ctx context.Context, kept func() string) (context.Co
 		cancel()
 	}
 }
-
-// nothingKept is what a second signal leaves of a verb that writes nothing.
-func nothingKept() string { return "nothing is kept" }
