@@ -136,3 +136,21 @@ func TestManyThresholds(t *testing.T) {
 		t.Errorf("%d of 40 failed by chance", failed)
 	}
 }
+
+// Earlier runs tell by how much runs differ, beyond what their seconds explain.
+func TestEarlierRunsTellHowRunsDiffer(t *testing.T) {
+	for name, want := range map[string][2]float64{"a": {0, 0.01}, "g5": {0.025, 0.09}} {
+		s := noise.Find(name, 60)
+		var runs []*measure.Measurement
+		for i := range 10 {
+			runs = append(runs, s.Run(rand.New(rand.NewPCG(8, uint64(i))), time.Unix(1_800_000_000, 0)))
+		}
+		thresholds := []scenario.Threshold{p95Limit(1), shareLimit(scenario.ErrorRate, 0.01)}
+		if got := report.Between(runs, thresholds); got < want[0] || got > want[1] {
+			t.Errorf("%s: %.4f", name, got)
+		}
+		if got := report.Between(runs[:2], thresholds); got != 0 {
+			t.Errorf("two runs tell %v", got)
+		}
+	}
+}

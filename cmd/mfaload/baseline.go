@@ -74,6 +74,21 @@ func (f *baselineFlags) open(s *scenario.Scenario, parts map[string]string) (*ea
 	return b, nil
 }
 
+// between is by how much the earlier runs differ for reasons of their own, 0 if that is not known.
+func (b *earlierRuns) between(thresholds []scenario.Threshold) float64 {
+	if b == nil {
+		return 0
+	}
+	if b.options.Between > 0 {
+		return b.options.Between
+	}
+	var all []*measure.Measurement
+	for _, r := range b.runs {
+		all = append(all, r.Measurement)
+	}
+	return report.Between(all, thresholds)
+}
+
 // hold compares the run with its baseline, and lets that take part in the
 // verdict.
 func (b *earlierRuns) hold(r *report.Report, m *measure.Measurement) (*compare.Comparison, error) {

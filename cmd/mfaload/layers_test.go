@@ -155,7 +155,7 @@ func TestLayers(t *testing.T) {
 // where it can be tested without a command line.
 func TestCommandIsFlagsAndWords(t *testing.T) {
 	t.Parallel()
-	const most = 3620 // lines
+	const most = 3640 // lines
 	names, err := filepath.Glob("*.go")
 	if err != nil || len(names) == 0 {
 		t.Fatal(err)

@@ -223,7 +223,9 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part runSha
 	}
 	ctx, interrupted := a.interruptible(ctx, dir.Kept)
 	defer interrupted()
-	dir.Provenance = provenance(labels, parts, termsOf(s, part))
+	terms := termsOf(s, part)
+	terms.Between = max(terms.Between, earlier.between(s.Thresholds))
+	dir.Provenance = provenance(labels, parts, terms)
 	var m *measure.Measurement
 	if duet == nil {
 		m, err = a.send(ctx, in, dir, flags.answers, view, part)
