@@ -22,7 +22,7 @@ type limiter struct {
 	start   time.Time
 	refuses func(at time.Duration) bool
 	header  contract.Fields // of a 429
-	bare    time.Duration   // a 429 of that time has no header
+	bare    time.Duration   // a 429 of that time has no header; 0 for none
 	status  int
 	mu      sync.Mutex
 	sent    []time.Duration
@@ -41,7 +41,7 @@ func (l *limiter) Send(ctx context.Context, u scenario.User, ex *contract.Exchan
 	err := l.service.Send(ctx, u, ex)
 	if l.refuses(at) {
 		ex.Status = l.status
-		if at != l.bare {
+		if l.bare == 0 || at != l.bare {
 			ex.Header = append(ex.Header, l.header...)
 		}
 	}
