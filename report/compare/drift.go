@@ -3,7 +3,6 @@ package compare
 import (
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 
@@ -168,12 +167,22 @@ func oneSided(what string, a, b occurrence) (Drift, bool) {
 	if (a.n == 0) == (b.n == 0) || a.of == 0 || b.of == 0 {
 		return Drift{}, false
 	}
-	portion, seconds := stat.Ratio(a.secondsAll, a.secondsAll+b.secondsAll), a.seconds
+	side, seconds := a.secondsAll, a.seconds
 	if b.n > 0 {
-		portion, seconds = 1-portion, b.seconds
+		side, seconds = b.secondsAll, b.seconds
 	}
 	return Drift{What: what, Base: a.n, BaseOf: a.of, New: b.n, NewOf: b.of, Seconds: seconds,
-		Clear: math.Pow(portion, seconds) < chanceMax}, true
+		Clear: allDealtTo(side, a.secondsAll+b.secondsAll, seconds) < chanceMax}, true
+}
+
+// allDealtTo is the probability that so many of all seconds fall on one side, which has a number of
+// them, if they are dealt by chance.
+func allDealtTo(side, all, seconds float64) float64 {
+	p := 1.0
+	for i := range int(seconds) {
+		p *= max(side-float64(i), 0) / max(all-float64(i), 1)
+	}
+	return p
 }
 
 func keys[V any](a, b map[string]V) []string {
