@@ -57,27 +57,23 @@ func UnitsMin(length int) int { return max(20, 6*length) }
 // Correct estimates what the bootstrap in blocks of a length is too narrow by, and how many
 // degrees of freedom it has.
 func (r *Resampled) Correct(length int) {
-	wide, narrow, units, rho := 0.0, 0.0, 0, 0.0
+	wide, narrow := 0.0, 0.0
+	r.Inflation, r.Freedom = 1, freedomMax
 	for i, x := range r.Influence {
-		n := float64(max(len(x), 1))
-		l := min(length, max(len(x), 1))
+		if len(x) == 0 {
+			continue
+		}
 		sampling := 0.0
 		if i < len(r.Sampling) {
 			sampling = r.Sampling[i]
 		}
-		v, correlation := LongRunVariance(x, sampling)
-		wide += v / n
-		rho = max(rho, correlation)
-		if len(x) > 0 {
-			narrow += blockVariance(x, l) / n
-		}
-		units += len(x)
+		deviation, freedom := MeanError(x, sampling, 0)
+		wide, r.Freedom = wide+deviation*deviation, min(r.Freedom, freedom)
+		narrow += blockVariance(x, min(length, len(x))) / float64(len(x))
 	}
-	r.Inflation = 1
 	if narrow > 0 {
 		r.Inflation = math.Sqrt(math.Max(1, wide/narrow))
 	}
-	r.Freedom = Freedom(units, length, rho)
 }
 
 // Measure makes the standard error of the replicas.

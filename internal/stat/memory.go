@@ -18,6 +18,9 @@ import (
 // best fit alone would be too sure: a short series hardly tells a long memory from none, and it
 // is the long ones that make the error large.
 func MeanError(x []float64, sampling float64, slow int) (deviation, freedom float64) {
+	if together := (len(x) + valuesMax - 1) / valuesMax; together > 1 {
+		return MeanError(means(x, together), sampling/float64(together), slow)
+	}
 	n := len(x)
 	p := periodogram(x)
 	p = p[min(slow, len(p)):]
@@ -47,6 +50,19 @@ const (
 	samplingError = 0.1
 	freedomMax    = 1e6
 )
+
+// valuesMax bounds how many values are looked at: of more, neighbours are taken together, as what
+// makes the error large lasts longer.
+const valuesMax = 600
+
+// means are those of so many values in a row; those that are left over are not in them.
+func means(x []float64, together int) []float64 {
+	all := make([]float64, len(x)/together)
+	for i := range all {
+		all[i] = Mean(x[i*together : (i+1)*together])
+	}
+	return all
+}
 
 // levelParts are the shares of the variance that a level may have.
 var levelParts = []float64{.01, .02, .04, .06, .08, .12, .16, .2, .25, .3, .35, .4, .5, .6, .7, .8, .9, 1}

@@ -105,14 +105,6 @@ func prewhitened(x []float64, rho float64) float64 {
 	return bartlett(residual) / ((1 - rho) * (1 - rho))
 }
 
-// Freedom is how many degrees of freedom the variance of the mean of so many units has, by blocks of a
-// length of units whose neighbours are correlated by rho: at least 3. The variance of blocks that overlap
-// has two thirds of the variance of as many that do not.
-func Freedom(units, block int, rho float64) float64 {
-	n := float64(units)
-	return math.Max(3, math.Min(1.5*n/float64(max(block, 1)), n*(1-rho)/(1+rho)))
-}
-
 // bartlett is the long-run variance by Bartlett's weights, for a series that
 // hardly hangs together.
 func bartlett(x []float64) float64 {

@@ -143,40 +143,6 @@ func TestBlocksOfAnAutoregression(t *testing.T) {
 	}
 }
 
-// Intervals of the mean of 300 seconds cover it, whatever the correlation of a level with a standard
-// deviation of 5 %, under the sampling noise of a p95 of 100 requests a second.
-func TestLongRunVarianceCovers(t *testing.T) {
-	const units, series, level, noise = 300, 150, 0.05, 0.0845
-	for _, test := range []struct{ phi, level, covered float64 }{
-		{0, 0, 0.91}, {0.5, level, 0.91}, {0.8, level, 0.9}, {0.9, level, 0.9}, {0.95, level, 0.84},
-	} {
-		covers, freedom := 0, 0.0
-		for seed := range uint64(series) {
-			random := rand.New(rand.NewPCG(seed, 9))
-			x := make([]float64, units)
-			at := test.level * random.NormFloat64()
-			for i := range x {
-				at = test.phi*at + test.level*math.Sqrt(1-test.phi*test.phi)*random.NormFloat64()
-				x[i] = at + noise*random.NormFloat64()
-			}
-			v, rho := LongRunVariance(x, noise*noise)
-			f := Freedom(units, min(BlockLength(x), units/8), rho)
-			freedom += f / series
-			if math.Abs(Mean(x)) <= StudentQuantile(0.025, f)*math.Sqrt(v/units) {
-				covers++
-			}
-		}
-		t.Logf("correlation %g: %d of %d intervals cover the mean, %.0f degrees of freedom", test.phi, covers,
-			series, freedom)
-		if float64(covers) < test.covered*series {
-			t.Errorf("correlation %g: only %d of %d intervals cover the mean", test.phi, covers, series)
-		}
-	}
-	near(t, "freedom of few blocks", Freedom(300, 300, 0), 3, 1e-12)
-	near(t, "freedom of blocks", Freedom(300, 30, 0), 15, 1e-12)
-	near(t, "freedom of correlated units", Freedom(300, 1, 0.8), 300*0.2/1.8, 1e-9)
-}
-
 func TestChangePoints(t *testing.T) {
 	random := func() *rand.Rand { return rand.New(rand.NewPCG(5, 6)) }
 	var x []float64
