@@ -45,7 +45,7 @@ func trueP95(s noise.Service) float64 {
 	random := rand.New(rand.NewPCG(77, 0))
 	sum := measure.NewHistogram()
 	if s.RateEnd == 0 { // else the length is part of the service
-		s.Seconds = 20_000
+		s.Seconds = 10_000
 	}
 	for range 2 {
 		for _, c := range s.Run(random, time.Unix(1_800_000_000, 0)).Main.Cells {
@@ -95,11 +95,11 @@ func count(t *testing.T, s noise.Service, times []float64, runs int, seed uint64
 // TestConfidenceKeepsItsWord is a small part of the table that make verdict-table makes.
 func TestConfidenceKeepsItsWord(t *testing.T) {
 	for _, name := range []string{"b", "d"} {
-		c := count(t, noise.Find(name, 120), []float64{0.95, 1, 1.05}, 25, 1000)
-		if c[0].fail > 0 || c[2].pass > 0 || c[1].pass+c[1].fail > 5 || c[1].held < 20 {
+		c := count(t, noise.Find(name, 120), []float64{0.95, 1, 1.05}, 15, 1000)
+		if c[0].fail > 0 || c[2].pass > 0 || c[1].pass+c[1].fail > 4 || c[1].held < 11 {
 			t.Errorf("%s: %v", name, c)
 		}
-		if name == "b" && c[0].undecided+c[2].undecided > 8 {
+		if name == "b" && c[0].undecided+c[2].undecided > 6 {
 			t.Errorf("b is undecided in %d and %d of %d", c[0].undecided, c[2].undecided, c[0].runs)
 		}
 	}
@@ -161,10 +161,10 @@ func untilDecided(t *testing.T, s noise.Service, times float64, runs int, seed u
 // TestUntilDecided is a small part of the second table that make verdict-table makes.
 func TestUntilDecided(t *testing.T) {
 	s := noise.Find("b", 600)
-	if e := untilDecided(t, s, 1, 20, 5); e.pass+e.fail > 3 {
+	if e := untilDecided(t, s, 1, 8, 5); e.pass+e.fail > 2 {
 		t.Errorf("at the limit: %+v", e)
 	}
-	if e := untilDecided(t, s, 1.05, 20, 6); e.pass > 0 || e.fail < 19 || stat.Median(e.lengths) > 300 {
+	if e := untilDecided(t, s, 1.05, 8, 6); e.pass > 0 || e.fail < 8 || stat.Median(e.lengths) > 300 {
 		t.Errorf("5 %% above: %+v", e)
 	}
 }
