@@ -174,7 +174,8 @@ func TestCalibration(t *testing.T) {
 			t.Errorf("%s alike: %+v", name, o)
 		}
 		c.scale = 1.12
-		if o := c.simulate(t, n, 1000); o.decisive < n-4 || o.found < n/2 || o.covered[0]+o.covered[1] < 2*n-5 {
+		if o := c.simulate(t, n, 1000); o.decisive < n-4 || o.found < n/2 ||
+			o.covered[0]+o.covered[1] < 2*n-5 {
 			t.Errorf("%s slower: %+v", name, o)
 		}
 	}
