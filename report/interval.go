@@ -3,9 +3,9 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
-	"time"
 
 	"mfaload/internal/number"
 	"mfaload/internal/stat"
@@ -67,18 +67,15 @@ func (j *assessment) measureNoise(thresholds []scenario.Threshold) []noise {
 
 // eachSeries yields each threshold with the units of its group.
 func (j *assessment) eachSeries(thresholds []scenario.Threshold, yield func(i int, s *units.Series)) {
-	var groups []int
-	for _, t := range thresholds {
-		if g := j.groupOf(t); !slices.Contains(groups, g) {
-			groups = append(groups, g)
-		}
+	of := map[int][]int{} // the thresholds of each group
+	for i, t := range thresholds {
+		g := j.groupOf(t)
+		of[g] = append(of[g], i)
 	}
-	for some := range slices.Chunk(groups, seriesAtOnce) {
+	for some := range slices.Chunk(slices.Sorted(maps.Keys(of)), seriesAtOnce) {
 		for k, s := range units.Read(j.measurement, some) {
-			for i, t := range thresholds {
-				if j.groupOf(t) == some[k] {
-					yield(i, s)
-				}
+			for _, i := range of[some[k]] {
+				yield(i, s)
 			}
 		}
 	}
@@ -140,10 +137,13 @@ func (j *assessment) noiseOfTimes(t scenario.Threshold, judged *Threshold, s *un
 	}
 	e := j.estimate(of, 1)
 	observed, limit := judged.Observed, judged.Limit
-	half := e.reach * e.deviation
+	half := math.Min(e.reach*e.deviation, endless)
 	away := math.Log(observed / limit)
 	return e.noise(away, observed*math.Exp(-half), observed*math.Exp(half), j.report.Duration)
 }
+
+// endless bounds the logarithm of how far an interval reaches: one without end is no number in JSON.
+const endless = 20
 
 func (j *assessment) noiseOfAchieved(t scenario.Threshold, judged *Threshold, s *units.Series) noise {
 	sent := s.Share(func(c *measure.CountsOf[float64]) measure.ShareOf[float64] {
@@ -164,7 +164,7 @@ func (j *assessment) noiseOfShare(t scenario.Threshold, judged *Threshold, s *un
 		return noise{}
 	}
 	p := stat.Proportion{Count: float64(judged.Count), Of: float64(judged.Of)}
-	of := units.Error{Freedom: math.Inf(1)}
+	of := units.Error{Freedom: manyDegrees}
 	if judged.Count > 0 {
 		var why string
 		if of, why = j.errorOf(s.Share(sharesOf[t.Metric]), s); why != "" {
@@ -207,30 +207,15 @@ func (j *assessment) estimate(of units.Error, scale float64) estimate {
 	}
 	if tau := j.between * scale; tau > 0 && deviation > 0 { // Welch and Satterthwaite: tau is taken for known
 		both := deviation*deviation + tau*tau
-		e.freedom *= both * both / (deviation * deviation * deviation * deviation)
+		e.freedom = min(e.freedom*both*both/math.Pow(deviation, 4), manyDegrees)
 		e.deviation, e.between = math.Sqrt(both), tau
 	}
-	e.reach = reach((1-e.confidence)/2, e.freedom)
+	e.reach = stat.StudentQuantile((1-e.confidence)/2, e.freedom)
 	return e
 }
 
-// manyDegrees is from how many degrees of freedom on Student's distribution is normal.
-const manyDegrees = 1e5
-
-// reach is the value that is exceeded with a probability.
-func reach(tail, freedom float64) float64 {
-	if freedom > manyDegrees {
-		return stat.NormalQuantile(tail)
-	}
-	return stat.StudentQuantile(tail, freedom)
-}
-
-func tail(t, freedom float64) float64 {
-	if freedom > manyDegrees {
-		return stat.NormalTail(t)
-	}
-	return stat.StudentTail(t, freedom)
-}
+// manyDegrees are as many degrees of freedom as make a difference.
+const manyDegrees = 1e6
 
 // noise is that of a figure that is so far beyond its limit, or within where it is below 0,
 // on the scale of the standard error.
@@ -245,8 +230,8 @@ func (e estimate) noise(away, low, high, duration float64) noise {
 	switch {
 	case e.deviation > 0:
 		t := away / e.deviation
-		n.missed, n.met = tail(t, e.freedom), tail(-t, e.freedom)
-		n.interval.RepeatMisses = number.Round(1 - tail(t/math.Sqrt2, e.freedom))
+		n.missed, n.met = stat.StudentTail(t, e.freedom), stat.StudentTail(-t, e.freedom)
+		n.interval.RepeatMisses = number.Round(stat.StudentTail(-t/math.Sqrt2, e.freedom))
 		if math.Abs(t) <= e.reach {
 			n.interval.Needed = e.needed(away, duration)
 		}
@@ -317,16 +302,16 @@ func (t Threshold) open() string {
 
 // About says how long a run is to be, as roughly as anybody knows.
 func About(seconds float64) string {
-	d := time.Duration(seconds * float64(time.Second))
-	switch {
-	case d <= 2*time.Minute:
+	const minute, hour, day = 60, 3600, 86400
+	switch { // not as a time.Duration: it may be longer than one can be
+	case seconds <= 2*minute:
 		return fmt.Sprintf("about %.0f s", math.Ceil(seconds/10)*10)
-	case d <= 2*time.Hour:
-		return fmt.Sprintf("about %.0f min", math.Ceil(seconds/60))
-	case d <= 48*time.Hour:
-		return fmt.Sprintf("about %.0f h", math.Ceil(seconds/3600))
-	case d <= 31*24*time.Hour:
-		return fmt.Sprintf("about %.0f days", math.Ceil(seconds/86400))
+	case seconds <= 2*hour:
+		return fmt.Sprintf("about %.0f min", math.Ceil(seconds/minute))
+	case seconds <= 2*day:
+		return fmt.Sprintf("about %.0f h", math.Ceil(seconds/hour))
+	case seconds <= 31*day:
+		return fmt.Sprintf("about %.0f days", math.Ceil(seconds/day))
 	}
 	return "more than a month"
 }

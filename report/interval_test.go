@@ -154,3 +154,39 @@ func TestEarlierRunsTellHowRunsDiffer(t *testing.T) {
 		}
 	}
 }
+
+// Times that are next to nothing or a minute, minutes at a time, tell nothing of a median: its
+// interval reaches far, and is a number all the same. So is any length that would decide.
+func TestIntervalsHaveEnds(t *testing.T) {
+	for _, seconds := range []int{20, 60, 600} {
+		recorder, profile := measure.NewRecorder(1, nil, 0), measure.LoadProfile{}
+		for i := range 20 * seconds {
+			at := time.Duration(i) * 50 * time.Millisecond
+			took := time.Microsecond
+			if i >= 10*seconds {
+				took = time.Minute
+			}
+			recorder.Record(0, &measure.Observation{Intended: at, Sent: at, Done: at + took, Label: "201",
+				AsExpected: true})
+			profile.Add(at, false)
+		}
+		m, err := recorder.Final()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Schema, m.Profile, m.Groups = measure.Schema, profile, []string{"all"}
+		m.Main.Planned = time.Duration(seconds) * time.Second
+		m.Main.Scheduled, m.Warmup.Scheduled = []uint64{uint64(20 * seconds)}, []uint64{0}
+		for _, limit := range []float64{1e-6, 1, 30, 60} {
+			th := scenario.Threshold{Metric: scenario.Response, Stat: "p50", Quantile: 50, Limit: limit,
+				Written: "x"}
+			r := judgedWith(t, m, 0.999, th)
+			if _, err := report.Encode(r); err != nil {
+				t.Errorf("%d s, limit %g: %v", seconds, limit, err)
+			}
+		}
+	}
+	if got := report.About(1e30); got != "more than a month" {
+		t.Error(got)
+	}
+}
