@@ -90,19 +90,20 @@ func (b *earlierRuns) between(thresholds []scenario.Threshold) float64 {
 }
 
 // hold compares the run with its baseline, and lets that take part in the
-// verdict.
-func (b *earlierRuns) hold(r *report.Report, m *measure.Measurement) (*compare.Comparison, error) {
+// verdict. What can't be compared, nil, makes it inconclusive, and loses no result.
+func (b *earlierRuns) hold(r *report.Report, m *measure.Measurement) *compare.Comparison {
 	c, err := compare.Compare(b.runs, []compare.Run{{Name: "this run", Verdict: r.Verdict,
 		Measurement: m}}, b.options)
 	if err != nil {
-		return nil, err
+		r.HoldAgainst(b.name, string(compare.Unclear), false, true, []string{err.Error()})
+		return nil
 	}
 	for _, why := range b.leftOut {
 		c.Remarks = append(c.Remarks, "left out of the baseline: "+why)
 	}
 	r.HoldAgainst(b.name, string(c.Verdict), c.Verdict == compare.Worse, c.Verdict == compare.Unclear,
 		append(c.Reasons, c.Obstacles...))
-	return c, nil
+	return c
 }
 
 // writeComparison writes how the run compares with its baseline.

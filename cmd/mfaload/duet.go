@@ -45,10 +45,11 @@ func (f *duetFlags) check(flags *runFlags, local bool) error {
 // the same instants, so that what the two have in common (the machine, the network, the hour)
 // is no difference.
 type duet struct {
-	path   string
-	inputs *session.Inputs
-	folder *session.Folder
-	run    *measure.Measurement
+	path    string
+	inputs  *session.Inputs
+	options compare.Options
+	folder  *session.Folder
+	run     *measure.Measurement
 }
 
 // duetFolder is where the other side's results are, in the results folder.
@@ -59,9 +60,13 @@ const startTogether = time.Second
 
 // open reads the other side: the scenario again, with the target of the other one. It is nil if
 // there is none.
-func (f *duetFlags) open(l *session.Loader, file string) (*duet, error) {
+func (f *duetFlags) open(l *session.Loader, file string, compared *compareFlags) (*duet, error) {
 	if f.path == "" {
 		return nil, nil
+	}
+	o, err := compared.options()
+	if err != nil {
+		return nil, err
 	}
 	s, err := scenario.Read(file, l.Lookup)
 	if err != nil {
@@ -80,7 +85,7 @@ func (f *duetFlags) open(l *session.Loader, file string) (*duet, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &duet{path: f.path, inputs: in}, nil
+	return &duet{path: f.path, inputs: in, options: o}, nil
 }
 
 func (d *duet) close() {
@@ -157,21 +162,16 @@ func (a *app) sendBoth(ctx context.Context, in *session.Inputs, dir *session.Fol
 	return m, couldNotStart(ctx, errors.Join(err, failed))
 }
 
-// judge writes the other side's results, and returns it as what the run is held against.
-func (d *duet) judge(flags baselineFlags) (*earlierRuns, error) {
-	o, err := flags.flags.options()
-	if err != nil {
-		return nil, err
-	}
+// judge writes the other side's results, and returns it as what the run is held against: also if
+// they can't be written.
+func (d *duet) judge() (*earlierRuns, error) {
 	r, err := report.Judge(d.run)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.folder.Write(r, d.run, session.Formats{}); err != nil {
-		return nil, err
-	}
 	other := compare.Run{Name: d.path, Verdict: r.Verdict, Measurement: d.run}
-	return &earlierRuns{name: d.path, runs: []compare.Run{other}, options: o}, nil
+	return &earlierRuns{name: d.path, runs: []compare.Run{other}, options: d.options},
+		d.folder.Write(r, d.run, session.Formats{})
 }
 
 // planDuet prints what both sides would send.

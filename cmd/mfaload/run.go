@@ -167,7 +167,7 @@ func (a *app) plan(file string, flags *runFlags, latency time.Duration) error {
 	s := in.Scenario
 	err = a.printPlan(s, &flags.plan, latency, flags.fleet.shards, shards.TokenFetches(s,
 		flags.fleet.shards))
-	duet, failed := flags.duet.open(flags.contract.loader(a), file)
+	duet, failed := flags.duet.open(flags.contract.loader(a), file, &flags.baseline.flags)
 	if err = errors.Join(err, failed); err != nil || duet == nil {
 		return err
 	}
@@ -186,7 +186,7 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part runSha
 	if err != nil {
 		return err
 	}
-	duet, err := flags.duet.open(flags.contract.loader(a), file)
+	duet, err := flags.duet.open(flags.contract.loader(a), file, &flags.baseline.flags)
 	if err != nil {
 		return err
 	}
@@ -233,14 +233,18 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part runSha
 		defer duet.folder.Unlock()
 		m, err = a.sendBoth(ctx, in, dir, flags.answers, view, duet)
 	}
-	if err == nil && duet != nil {
-		earlier, err = duet.judge(flags.baseline)
-	}
 	if err != nil {
 		return err
 	}
+	var unwritten error // of the other side; the run's own results are written in any case
+	if duet != nil {
+		earlier, unwritten = duet.judge()
+	}
 	runtime.GC() // what only sending needed, before the results take their share
-	return a.judge(m, dir, flags.formats, earlier)
+	if err = a.judge(m, dir, flags.formats, earlier); unwritten != nil {
+		return &exitError{exitInconclusive, unwritten}
+	}
+	return err
 }
 
 // termsOf are the terms of a run, with when its token ends. Those of shards leave
@@ -392,10 +396,9 @@ func (a *app) judge(m *measure.Measurement, dir *session.Folder, formats session
 	var compared *compare.Comparison
 	var unwritten error
 	if earlier != nil {
-		if compared, err = earlier.hold(r, m); err != nil {
-			return err
+		if compared = earlier.hold(r, m); compared != nil {
+			unwritten = writeComparison(dir, compared)
 		}
-		unwritten = writeComparison(dir, compared)
 	}
 	if m.SecondsLost != "" {
 		unwritten = errors.Join(unwritten, fmt.Errorf("the run second by second is lost: %s", m.SecondsLost))

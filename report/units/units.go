@@ -28,10 +28,6 @@ type Series struct {
 	Seconds           int       // a unit has
 }
 
-// Add puts the units of a run, of a group or of all where it is below 0, behind those that
-// are there. Seconds that do not fill a unit are left out.
-func (s *Series) Add(m *measure.Measurement, group int) { AddEach(m, []*Series{s}, []int{group}) }
-
 // Read reads the seconds of a run once, and returns a series for each of some groups; a
 // group below 0 is the whole. Units have as many seconds as it takes for at most [Max].
 func Read(m *measure.Measurement, groups []int) (all []*Series) {
@@ -44,7 +40,8 @@ func Read(m *measure.Measurement, groups []int) (all []*Series) {
 }
 
 // AddEach puts the units of groups of a run behind those of as many series, which have as
-// many units of one length. It reads the seconds once.
+// many units of one length; a group below 0 is the whole. It reads the seconds once, and leaves
+// out those that do not fill a unit.
 func AddEach(m *measure.Measurement, all []*Series, groups []int) {
 	from, to := Judged(m)
 	seconds, first := all[0].Seconds, all[0].N
