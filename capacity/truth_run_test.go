@@ -96,19 +96,28 @@ func patience() string {
 
 // searches runs a search for each seed, on all processors.
 func (sys *system) searches(t *testing.T, seeds int) (r row) {
+	eachSeed(t, seeds, func(seed uint64) (*capacity.SearchResult, error) {
+		return capacity.Search(context.Background(), sys.options(seed), sys.trial(seed))
+	}, func(f *capacity.SearchResult, seed uint64) { r.add(sys, f, seed) })
+	return r
+}
+
+// eachSeed runs a search for each seed, on all processors, and adds up what they found.
+func eachSeed(t *testing.T, seeds int, search func(seed uint64) (*capacity.SearchResult, error),
+	add func(f *capacity.SearchResult, seed uint64)) {
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	next := make(chan uint64)
 	for range runtime.GOMAXPROCS(0) {
 		all.Go(func() {
 			for seed := range next {
-				f, err := capacity.Search(context.Background(), sys.options(seed), sys.trial(seed))
+				f, err := search(seed)
 				if err != nil {
 					t.Error(err)
 					continue
 				}
 				mu.Lock()
-				r.add(sys, f, seed)
+				add(f, seed)
 				mu.Unlock()
 			}
 		})
@@ -118,7 +127,6 @@ func (sys *system) searches(t *testing.T, seeds int) (r row) {
 	}
 	close(next)
 	all.Wait()
-	return r
 }
 
 func (r *row) add(sys *system, f *capacity.SearchResult, seed uint64) {

@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -245,28 +244,11 @@ type varyingRow struct {
 }
 
 func (v *varying) searches(t *testing.T, seeds int) (r varyingRow) {
-	var all sync.WaitGroup
-	var mu sync.Mutex
-	next := make(chan uint64)
-	for range 2 {
-		all.Go(func() {
-			for seed := range next {
-				f, err := v.search(seed, v.options(seed))
-				if err != nil {
-					t.Error(err)
-					continue
-				}
-				mu.Lock()
-				r.widths = append(r.widths, 2*(f.High-f.Low)/(f.High+f.Low))
-				r.add(&system{name: v.name, truth: v.truth}, f, seed)
-				mu.Unlock()
-			}
+	search := func(seed uint64) (*capacity.SearchResult, error) { return v.search(seed, v.options(seed)) }
+	eachSeed(t, seeds, search,
+		func(f *capacity.SearchResult, seed uint64) {
+			r.widths = append(r.widths, 2*(f.High-f.Low)/(f.High+f.Low))
+			r.add(&system{name: v.name, truth: v.truth}, f, seed)
 		})
-	}
-	for seed := range seeds {
-		next <- *first + uint64(seed)
-	}
-	close(next)
-	all.Wait()
 	return r
 }

@@ -28,7 +28,7 @@ func capacitiesOf(sides []string) (files []string, err error) {
 	case len(files) == 0:
 		return nil, nil
 	case len(files) != 2 || len(sides) != 2:
-		return nil, errors.New("two searches for capacity can be compared, and nothing else beside them: " +
+		return nil, errors.New("two searches for capacity can be compared, and nothing else with them: " +
 			"name two results folders of 'mfaload capacity', or their capacity.json")
 	}
 	return files, nil
