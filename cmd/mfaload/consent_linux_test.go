@@ -24,7 +24,7 @@ func TestConsentOnATerminal(t *testing.T) {
 	file := filepath.Join(dir, "host.yaml")
 	text := fmt.Sprintf(`name: host
 target: {authPath: https://mfa.example.com, resolve: %s, envID: %s, accessToken: any, ownerAgreed: true}
-users: [{name: all, ids: [788d4931-6936-43f2-82ff-178f5762298a]}]
+users: [{name: all, ids: [788d4931-6936-43f2-82ff-178f5762298a, 2f4a9c1e-7d0b-4c56-9e83-51b0c6d7a2f4]}]
 load: {stages: [{rate: 1/s, duration: 5s}]}
 `, freeAddress(t), envID)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -53,9 +53,17 @@ load: {stages: [{rate: 1/s, duration: 5s}]}
 	for typed, says := range map[string]string{"y\n": "not started: reach https://mfa.example.com",
 		"n\n": "not confirmed: nothing was sent"} {
 		shown, code := onTerminal(t, typed, "check", file)
-		if code != 3 || !strings.Contains(shown, "send 1 requests to https://mfa.example.com? [y/N]") ||
+		if code != 3 || !strings.Contains(shown, "send 2 requests to https://mfa.example.com? [y/N]") ||
 			!strings.Contains(shown, says) {
 			t.Errorf("check, %q: exit code %d:\n%s", typed, code, shown)
+		}
+	}
+	for _, verb := range [][]string{{"run", "--shards", "2"}, {"coordinate", "--shards", "2", "--listen",
+		"127.0.0.1:0", "--join-file", filepath.Join(dir, "join")}} {
+		shown, code := onTerminal(t, "n\n", append(verb, "--out", filepath.Join(dir, "shards"), file)...)
+		if code != 3 || !strings.Contains(shown, "send 5 requests to https://mfa.example.com? [y/N]") ||
+			!strings.Contains(shown, "not confirmed: nothing was sent") {
+			t.Errorf("%q: exit code %d:\n%s", verb, code, shown)
 		}
 	}
 	if data, err := os.ReadFile(filepath.Join(dir, "out", "report.json")); err != nil ||

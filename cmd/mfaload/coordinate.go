@@ -183,7 +183,6 @@ func (a *app) newFleetRun(file string, contract *contractFlags, count int,
 	labels *labelFlags) (*shards.FleetRun, error) {
 	loader := contract.loader(a)
 	run, err := shards.NewFleetRun(file, loader, count, versionText())
-	a.env.in = loader.Stdin
 	if err == nil {
 		run.Coordinator.Plan.Labels = labels.of(run.Scenario)
 	}
