@@ -2,10 +2,13 @@ package fleet
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/nats-io/nats.go"
 )
 
 // lease is a worker's leave to send. It lasts for [silence] from when the coordinator was last
@@ -90,4 +93,127 @@ func silent(quiet, still time.Duration) error {
 			"out of the run", still.Seconds(), silence)
 	}
 	return fmt.Errorf("nothing was heard of the coordinator for %v", silence)
+}
+
+// roundTrips is how often the coordinator's clock is asked for.
+const roundTrips = 20
+
+// clock is how another clock stands to one's own.
+type clock struct {
+	offset    time.Duration // the other one is so much ahead
+	roundTrip time.Duration // of the question that tells; the error is at most half of it
+}
+
+// measureClock asks for the other clock some times and believes the quickest response.
+func measureClock(ctx context.Context, ask func(context.Context) (time.Time, error)) (clock, error) {
+	best := clock{roundTrip: -1}
+	for range roundTrips {
+		sent := time.Now()
+		theirs, err := ask(ctx)
+		took := time.Since(sent)
+		if err != nil {
+			return clock{}, fmt.Errorf("ask for the coordinator's clock: %w: is it still there?", err)
+		}
+		if best.roundTrip < 0 || took < best.roundTrip {
+			best = clock{offset: theirs.Sub(sent.Add(took / 2)), roundTrip: took}
+		}
+	}
+	return best, nil
+}
+
+// local is a time of the other clock by one's own.
+func (c clock) local(theirs time.Time) time.Time { return theirs.Add(-c.offset) }
+
+func askClock(nc *nats.Conn, subject string) func(context.Context) (time.Time, error) {
+	return func(ctx context.Context) (time.Time, error) {
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		response, err := nc.RequestWithContext(ctx, subject, nil)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if len(response.Data) != 8 {
+			return time.Time{}, fmt.Errorf("an answer of %d bytes", len(response.Data))
+		}
+		return time.Unix(0, int64(binary.BigEndian.Uint64(response.Data))), nil
+	}
+}
+
+// tellClock answers with the time.
+func tellClock(m *nats.Msg) {
+	_ = m.Respond(binary.BigEndian.AppendUint64(nil, uint64(time.Now().UnixNano())))
+}
+
+// How long the coordinator waits for what has no end of its own: every phase of a run ends by
+// itself, whatever its workers do.
+const (
+	// loadGrace is how long a load may go on after its time: processes that are short of
+	// processor time end late.
+	loadGrace = 15 * time.Second
+	// deliverGrace is how long a measurement may be on its way, and a second more for each
+	// shard, as so many at a time are taken in.
+	deliverGrace = 2 * time.Minute
+	// lastMoment is how long nothing of any of them may arrive after an interruption.
+	lastMoment = 5 * time.Second
+)
+
+// setLoadEnd notes when the load is to be over.
+func (r *coordination) setLoadEnd() {
+	if p := &r.c.Plan; p.Length > 0 {
+		r.loadEnds = r.state.Start.Add(p.Length + p.Drain + loadGrace)
+	}
+}
+
+// finish notes that a worker's load is over.
+func (r *coordination) finish(m *shardWorker) {
+	if m.deliverBy.IsZero() {
+		r.moved = time.Now()
+		m.deliverBy = r.moved.Add(r.deliverWithin())
+	}
+}
+
+// deliverWithin is how long after its load a shard's measurement may take to be here. Long
+// runs take long to be packed: about a hundredth of their length at most.
+func (r *coordination) deliverWithin() time.Duration {
+	return deliverGrace + time.Duration(len(r.shards))*time.Second + r.c.Plan.Length/100
+}
+
+// stopLoad has all workers stop, and gives them the time that they may take for it.
+func (r *coordination) stopLoad(why string) {
+	if r.state.Phase == going {
+		r.enter(stopping, why)
+	}
+	end := time.Now().Add(r.c.Plan.Drain + loadGrace)
+	if r.loadEnds.IsZero() || r.loadEnds.After(end) {
+		r.loadEnds = end
+	}
+}
+
+// hurry ends what takes too long.
+func (r *coordination) hurry(now time.Time) {
+	if r.state.Phase != going && r.state.Phase != stopping {
+		return
+	}
+	overdue := !r.loadEnds.IsZero() && now.After(r.loadEnds)
+	loadOver := r.all(func(m *shardWorker) bool { return m.lost || !m.deliverBy.IsZero() })
+	if overdue && r.state.Phase == going && !loadOver {
+		r.say("the load goes on after its end: stopping all workers")
+		r.loadEnds = time.Time{}
+		r.stopLoad("the load goes on after its end")
+		return
+	}
+	for _, m := range r.shards {
+		switch {
+		case m.lost || m.final != nil:
+		case m.deliverBy.IsZero() && overdue && r.state.Phase == stopping:
+			r.lose(m, "its load did not end in time after it was told to stop")
+		case r.signalled && loadOver && now.Sub(r.moved) > lastMoment:
+			r.lose(m, fmt.Sprintf("its measurement was not here %v after the run was interrupted",
+				lastMoment))
+		case !m.deliverBy.IsZero() && now.After(m.deliverBy):
+			r.lose(m, fmt.Sprintf("its measurement was not here %v after its load", r.deliverWithin()))
+		case m.delivery != nil && !m.delivery.reading && now.Sub(m.delivery.moved) > deliveryStalls:
+			m.delivery = nil // another one may take its place
+		}
+	}
 }

@@ -1,6 +1,19 @@
 package measure
 
-import "errors"
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"mfaload/internal/disk"
+	"mfaload/internal/varint"
+)
 
 // Split says which requests of a second, or of a group in it, were served, and
 // what mfaload harmed of those. All members are empty where every request was
@@ -190,4 +203,200 @@ func (s *Split) check(response, service *Histogram) error {
 		return wrong
 	}
 	return nil
+}
+
+// spill is a temporary file of seconds that memory does not hold. A second may be in
+// it in several parts, where requests of it were recorded late: they add up.
+type spill struct {
+	file  *disk.Temporary
+	size  int64
+	parts []spilled // by second; those of a second in the order they were added
+
+	mu  sync.Mutex
+	err error // why it can't be read, for good
+}
+
+// spilled is where a part of a second lies.
+type spilled struct {
+	second int32 // up to maxSecond
+	length uint32
+	at     int64
+}
+
+// write appends seconds. After an error none of them is in it.
+func (s *spill) write(all []*Second) error {
+	var data []byte
+	parts := make([]spilled, 0, len(all))
+	for _, sec := range all {
+		from := len(data)
+		data = appendSecond(data, sec)
+		parts = append(parts, spilled{int32(sec.Second), uint32(len(data) - from), s.size + int64(from)})
+	}
+	if _, err := s.file.WriteAt(data, s.size); err != nil {
+		return err
+	}
+	s.size += int64(len(data))
+	for _, p := range parts {
+		s.parts = slices.Insert(s.parts, s.find(int64(p.second)+1), p)
+	}
+	return nil
+}
+
+// find returns the first part of a second, or of the next one that has any.
+func (s *spill) find(second int64) (first int) {
+	if n := len(s.parts); n == 0 || int64(s.parts[n-1].second) < second {
+		return n
+	}
+	first, _ = slices.BinarySearchFunc(s.parts, second,
+		func(p spilled, n int64) int { return cmp.Compare(int64(p.second), n) })
+	return first
+}
+
+// spillReader reads parts of a spill; those that follow one another cost least.
+type spillReader struct {
+	*spill
+	window []byte
+	begin  int64 // of the window, in the file
+}
+
+// readAhead is how much of a spill is read at once.
+const readAhead = 64 << 10
+
+// second returns the second whose first part it is, and the part behind it.
+func (c *spillReader) second(first, ahead int) (sec *Second, next int) {
+	for next = first; next < len(c.parts) && c.parts[next].second == c.parts[first].second; next++ {
+		part := c.part(c.parts[next], ahead)
+		switch {
+		case part == nil:
+			return nil, next
+		case sec == nil:
+			sec = part
+		default:
+			sec.add(part)
+		}
+	}
+	if next > first+1 {
+		sec.shrink()
+	}
+	return sec, next
+}
+
+// part reads one, and so many bytes ahead of it. After an error it is nil, and so are
+// all others.
+func (c *spillReader) part(p spilled, ahead int) *Second {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return nil
+	}
+	if at := p.at - c.begin; at < 0 || at+int64(p.length) > int64(len(c.window)) {
+		c.window, c.begin = slices.Grow(c.window[:0], max(int(p.length), ahead)), p.at
+		n, err := c.file.ReadAt(c.window[:max(int(p.length), ahead)], p.at)
+		if c.window = c.window[:n]; n < int(p.length) {
+			c.err = fmt.Errorf("read seconds of the run from a temporary file: %w",
+				cmp.Or(err, io.ErrUnexpectedEOF))
+			return nil
+		}
+	}
+	sec, ok := readSecond(c.window[p.at-c.begin:][:p.length])
+	if !ok {
+		c.err = errors.New("read seconds of the run from a temporary file: they are not as they were written")
+		return nil
+	}
+	return sec
+}
+
+// appendSecond appends a second as [readSecond] reads it.
+func appendSecond(b []byte, s *Second) []byte {
+	for _, n := range []uint64{uint64(s.Second), s.Failed, s.Clean, s.Violating, s.Expected, s.RateLimited,
+		uint64(len(s.Ends))} {
+		b = binary.AppendUvarint(b, n)
+	}
+	for _, e := range s.Ends {
+		b = append(varint.AppendText(b, e.Label), varint.Bit(e.Failed))
+		b = binary.AppendUvarint(b, e.Count)
+	}
+	b = appendHistograms(b, s.Response, s.Service, s.Lateness)
+	b = appendSplit(b, &s.Split)
+	b = binary.AppendUvarint(b, uint64(len(s.Groups)))
+	for _, g := range s.Groups {
+		for _, n := range []uint64{uint64(g.Group), g.Expected, g.Violating} {
+			b = binary.AppendUvarint(b, n)
+		}
+		b = appendSplit(appendHistograms(b, g.Response, g.Service), &g.Split)
+	}
+	return b
+}
+
+func appendSplit(b []byte, s *Split) []byte {
+	for _, n := range []uint64{s.Refused, s.Unserved, s.NotDelivered, s.Doubtful, s.DoubtfulErrors} {
+		b = binary.AppendUvarint(b, n)
+	}
+	for _, p := range []*RequestTimes{s.Served, s.Best} {
+		if b = append(b, varint.Bit(p != nil)); p != nil {
+			b = appendHistograms(b, p.Response, p.Service)
+		}
+	}
+	return b
+}
+
+func appendHistograms(b []byte, all ...*Histogram) []byte {
+	for _, h := range all {
+		for _, n := range []uint64{h.above, uint64(h.min), uint64(h.max), h.sumHi, h.sumLo, h.bucketed()} {
+			b = binary.AppendUvarint(b, n)
+		}
+		b = varint.AppendText(b, h.compactBytes())
+	}
+	return b
+}
+
+// readSecond reads what appendSecond wrote, and keeps none of it.
+func readSecond(data []byte) (s *Second, ok bool) {
+	r := secondReader{varint.Reader{Rest: data}}
+	s = &Second{}
+	s.Second = int64(r.Uvarint())
+	for _, n := range []*uint64{&s.Failed, &s.Clean, &s.Violating, &s.Expected, &s.RateLimited} {
+		*n = r.Uvarint()
+	}
+	for range r.Uvarint() {
+		if r.Bad {
+			return nil, false
+		}
+		s.Ends = append(s.Ends, End{string(r.Text()), r.Byte() != 0, r.Uvarint()})
+	}
+	r.histograms(&s.Response, &s.Service, &s.Lateness)
+	r.split(&s.Split)
+	for range r.Uvarint() {
+		if r.Bad {
+			return nil, false
+		}
+		g := &GroupSecond{Group: int(r.Uvarint()), Expected: r.Uvarint(), Violating: r.Uvarint()}
+		r.histograms(&g.Response, &g.Service)
+		r.split(&g.Split)
+		s.Groups = append(s.Groups, g)
+	}
+	return s, !r.Bad && len(r.Rest) == 0
+}
+
+// secondReader takes the parts of a second off bytes.
+type secondReader struct{ varint.Reader }
+
+func (r *secondReader) split(s *Split) {
+	for _, n := range []*uint64{&s.Refused, &s.Unserved, &s.NotDelivered, &s.Doubtful, &s.DoubtfulErrors} {
+		*n = r.Uvarint()
+	}
+	for _, p := range []**RequestTimes{&s.Served, &s.Best} {
+		if r.Byte() != 0 {
+			*p = &RequestTimes{}
+			r.histograms(&(*p).Response, &(*p).Service)
+		}
+	}
+}
+
+func (r *secondReader) histograms(all ...**Histogram) {
+	for _, h := range all {
+		*h = &Histogram{above: r.Uvarint(), min: time.Duration(r.Uvarint()), max: time.Duration(r.Uvarint()),
+			sumHi: r.Uvarint(), sumLo: r.Uvarint()}
+		(*h).compact = &compactBuckets{count: r.Uvarint(), buckets: bytes.Clone(r.Text())}
+	}
 }

@@ -3,8 +3,10 @@ package report
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"mfaload/internal/number"
+	"mfaload/measure"
 )
 
 // outcomeRemarks say which arrivals were not served, and what that means for the
@@ -56,3 +58,121 @@ const StallFactor = 3
 // that it did not refuse, and not just one or two, took longer than StallFactor times
 // the median.
 func Stalled(requests, slow uint64) bool { return requests >= 5 && 2*slow >= requests }
+
+// users says whom a group asked.
+func users(m *measure.Measurement, group int) *Users {
+	if len(m.Users) == 0 {
+		return nil
+	}
+	from := m.Users[group]
+	u := &Users{Count: from.Users, Order: from.Order, Exhausted: from.Exhausted,
+		PerUser: number.Round(from.PerUser.Seconds()), MaxPerUser: from.MaxPerUser, Turns: from.Turns}
+	if from.Exhausted == "wrap" && from.Turns > 0 && from.Users > 0 {
+		u.Wrapped = (from.Turns - 1) / from.Users
+	}
+	if from.RanOut != nil {
+		at := number.Round(from.RanOut.Seconds())
+		u.RanOut = &at
+	}
+	return u
+}
+
+// userRemarks say which users ran out, and which arrivals had none.
+func (j *assessment) userRemarks() (remarks []string) {
+	for i := range j.report.Groups {
+		g := &j.report.Groups[i]
+		if n := g.Withheld[measure.RanOut]; n > 0 && g.Users != nil {
+			remarks = append(remarks, fmt.Sprintf("group %s: its %s users ran out %s s into the schedule; "+
+				"%s arrivals after that had none and were not sent",
+				g.Name, number.Count(g.Users.Count), number.Plain(*g.Users.RanOut), number.Count(n)))
+		}
+		if n := g.Withheld[measure.TooSoon]; n > 0 && g.Users != nil {
+			remarks = append(remarks, fmt.Sprintf("group %s: %s arrivals were not sent because each of its "+
+				"%s users had been asked within %s s (perUser); it needs more users or a lower rate",
+				g.Name, number.Count(n), number.Count(g.Users.Count), number.Plain(g.Users.PerUser)))
+		}
+		if n := g.Withheld[measure.Capped]; n > 0 && g.Users != nil {
+			remarks = append(remarks, fmt.Sprintf("group %s: %s arrivals were not sent because each of its "+
+				"%s users had been asked as often as maxPerUser allows (%s a day); it needs more users or "+
+				"fewer requests",
+				g.Name, number.Count(n), number.Count(g.Users.Count), number.Count(g.Users.MaxPerUser)))
+		}
+		if n := g.Withheld[measure.Unreadable]; n > 0 {
+			remarks = append(remarks, fmt.Sprintf("group %s: %s arrivals were not sent because the "+
+				"temporary file of users could not be read: look at the disk", g.Name, number.Count(n)))
+		}
+	}
+	if n := j.report.NoUsers; n > 0 {
+		remarks = append(remarks, fmt.Sprintf("all users ran out: the run ended %s s into its schedule, "+
+			"and %s further arrivals of it are not counted",
+			number.Plain((j.measurement.Main.Start+j.measurement.Main.Planned).Seconds()), number.Count(n)))
+	}
+	return remarks
+}
+
+// tokenRemarks say why the service probably refused the token in the middle of
+// a run: what it refused from the start is no surprise, and looks the same.
+func tokenRemarks(p *measure.Phase, from TokenSource) (remarks []string) {
+	var refused uint64
+	for _, c := range p.Cells {
+		if !c.Failed && (c.Label == "401" || strings.HasPrefix(c.Label, "401 ")) {
+			refused += c.Response.Count() - c.AsExpected
+		}
+	}
+	if refused > 0 {
+		cause := "it may have expired, or be of another environment; PingOne's tokens live for an hour, " +
+			"and clientCredentials renew them"
+		switch from {
+		case RenewedToken:
+			cause = "it was renewed in time, so it was probably revoked, or the application has no role in " +
+				"this environment"
+		case FileToken:
+			cause = "what keeps accessTokenFile fresh may have stopped, or the token is of another " +
+				"environment"
+		}
+		remarks = append(remarks, fmt.Sprintf("%s answers were 401, the access token refused: %s",
+			number.Count(refused), cause))
+	}
+	return remarks
+}
+
+// tokenEnding says that the planned run was longer than its token's life.
+func (j *assessment) tokenEnding() []string {
+	if j.tokenEnds == nil {
+		return nil
+	}
+	m := j.measurement
+	end := m.Started.Add(m.Main.Start + m.Main.Planned)
+	if !j.tokenEnds.Before(end) {
+		return nil
+	}
+	before := end.Sub(*j.tokenEnds).Round(time.Second)
+	who := "accessToken"
+	if j.token == FileToken {
+		who = "the token that accessTokenFile held at the start"
+	}
+	return []string{fmt.Sprintf("%s ended at %s, %v before the planned end of the run: the service may "+
+		"have refused requests after that; use clientCredentials, which renew it",
+		who, j.tokenEnds.Format(time.RFC3339), before)}
+}
+
+// Curl returns a command line that repeats a request. It names the token's
+// variable, never the token. The body is as it is given: masked, where it holds
+// personal data. What is too long to be shown is named instead.
+func Curl(method, url, body string) string {
+	if url == "" {
+		return ""
+	}
+	if len(body) > maxCurlBody {
+		body = fmt.Sprintf("<%d bytes: see measurement.json.gz>", len(body))
+	}
+	if len(url) > maxCurlURL {
+		url = fmt.Sprintf("<%d bytes: see measurement.json.gz>", len(url))
+	}
+	return "curl -sS -i -X " + method +
+		` -H "Authorization: Bearer $PINGONE_ACCESS_TOKEN" -H 'Content-Type: application/json' --data ` +
+		quote(body) + " " + quote(url)
+}
+
+// quote quotes a word for a POSIX shell.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"mfaload/measure"
@@ -197,4 +198,104 @@ func (r *Runner) look(g *Guard, ticks *measure.Ticks, elapsed time.Duration) {
 		stop.At = elapsed
 		r.stopper.end(stop)
 	}
+}
+
+// runStopper ends a run before its time: once, because it was interrupted or for a
+// reason of the scenario's.
+type runStopper struct {
+	mu   sync.Mutex
+	stop func() // stops sending; nil once it was called
+	why  *measure.Stop
+}
+
+func (e *runStopper) begin(stop func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.stop = stop
+}
+
+// end ends the run. Why is nil for an interruption.
+func (e *runStopper) end(why *measure.Stop) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stop != nil {
+		e.stop()
+		e.stop, e.why = nil, why
+	}
+}
+
+// over ends nothing any more: the last answer came.
+func (e *runStopper) over() { e.begin(nil) }
+
+// reason is why the scenario ended the run; nil where it did not.
+func (e *runStopper) reason() *measure.Stop {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.why == nil {
+		return nil
+	}
+	why := *e.why // describing a run goes on with it
+	return &why
+}
+
+// drainTimer gives the requests in flight up at a time, in time since the start of
+// the run. That time only ever comes nearer: what ends a run does not prolong it.
+type drainTimer struct {
+	start time.Time
+	mu    sync.Mutex
+	ends  time.Duration
+	timer *time.Timer
+}
+
+func newDrainTimer(start time.Time, giveUp func()) *drainTimer {
+	return &drainTimer{start: start, ends: math.MaxInt64, timer: time.AfterFunc(math.MaxInt64, giveUp)}
+}
+
+// until ends the drain at a time, if it does not end before.
+func (p *drainTimer) until(end time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if end < p.ends {
+		p.ends = end
+		p.timer.Reset(end - time.Since(p.start))
+	}
+}
+
+// Looks say when a run is looked at that ends as soon as it is decided, and what decides it.
+type Looks struct {
+	// At are lengths of the judged part, in order.
+	At []time.Duration
+	// Decided says whether the seconds of the judged part up to a look decide the run, and what
+	// that means.
+	Decided func(look int, seconds []*measure.Second) (what string, decided bool)
+}
+
+// lookAfter is how long after the end of what is looked at there is a look: most responses have
+// come by then. Those that have not count in the verdict, which is made of the whole run.
+const lookAfter = 2 * time.Second
+
+// lookUntilDecided looks at the run, until the function it returns is called.
+func (r *Runner) lookUntilDecided(start time.Time) (end func()) {
+	looks := r.config.Looks
+	if looks == nil || len(looks.At) == 0 {
+		return func() {}
+	}
+	ticks, next, from := r.recorder.Ticks(true), 0, r.schedule.Start()
+	var seconds []*measure.Second
+	return eachSecond(func() {
+		elapsed := time.Since(start)
+		measure.MergeSeconds(&seconds, ticks.Take(elapsed).Seconds)
+		if next == len(looks.At) || elapsed < from+looks.At[next]+lookAfter {
+			return
+		}
+		first, last := int64((from+time.Second-1)/time.Second), int64((from+looks.At[next])/time.Second)
+		judged := slices.DeleteFunc(slices.Clone(seconds),
+			func(s *measure.Second) bool { return s.Second < first || s.Second >= last })
+		if what, decided := looks.Decided(next, judged); decided {
+			r.stopper.end(
+				&measure.Stop{At: elapsed, Condition: "load.until: decided", Observed: what, Decided: true},
+			)
+		}
+		next++
+	})
 }

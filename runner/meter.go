@@ -7,8 +7,10 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"mfaload/contract"
 	"mfaload/internal/machine"
 	"mfaload/measure"
 )
@@ -191,4 +193,180 @@ func (u usage) generator(elapsed time.Duration) measure.Generator {
 		Platform: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.GOMAXPROCS(0),
 		Processors: u.processors.Available(), Elapsed: elapsed, PeakRSS: machine.PeakMemory(),
 	}
+}
+
+// How mfaload learns that it stood still: it was stopped, its machine did
+// something else, or was suspended.
+const (
+	// freezeDelay is how late a wait ends at least after a freeze.
+	freezeDelay = 20 * time.Millisecond
+	// shortDelay is how late the probe is at least where processors are short.
+	shortDelay = 5 * time.Millisecond
+	// suspendDelay is how much further the wall clock goes than the monotonic one, at
+	// least, while a machine is suspended: that clock stands still then.
+	suspendDelay = 500 * time.Millisecond
+	// maxFreezes bounds how many are remembered.
+	maxFreezes = 4096
+)
+
+// freezes are the times in which mfaload stood still. A probe that wakes every
+// [probeEvery] tells it that it runs; a request that ends asks how much of its
+// time was a freeze. Times count from the start of the run.
+type freezes struct {
+	start time.Time
+	beat  atomic.Int64 // when the probe last ran
+	ahead atomic.Int64 // how far the wall clock was ahead of the monotonic one then
+	late  atomic.Int64 // how late that was
+	until atomic.Int64 // when the last freeze ended; 0 before the first
+
+	mu  sync.Mutex
+	all []freeze // in order
+}
+
+// freeze is from when mfaload was last seen running to when it was seen again.
+type freeze struct {
+	start, end time.Duration
+	suspended  bool
+}
+
+func newFreezes(start time.Time) *freezes { return &freezes{start: start} }
+
+// clocks returns the time since the start of the run, and how far the wall clock
+// has gone ahead of the monotonic one since.
+func (f *freezes) clocks(now time.Time) (since, ahead time.Duration) {
+	since = now.Sub(f.start)
+	return since, now.Round(0).Sub(f.start.Round(0)) - since
+}
+
+// run is told by the probe that mfaload runs. A freeze is written down before the
+// beat, so whoever sees the beat sees the freeze as well.
+func (f *freezes) run(now time.Time, late time.Duration) {
+	since, ahead := f.clocks(now)
+	last := time.Duration(f.beat.Load())
+	asleep := ahead-time.Duration(f.ahead.Load()) > suspendDelay
+	if asleep || since-last > probeEvery+freezeDelay {
+		f.add(freeze{last, since, asleep})
+	}
+	f.ahead.Store(int64(ahead))
+	f.late.Store(int64(late))
+	f.beat.Store(int64(since))
+}
+
+// timely says whether mfaload is given processors in time.
+func (f *freezes) timely() bool {
+	return time.Duration(f.late.Load()) <= shortDelay &&
+		time.Since(f.start)-time.Duration(f.beat.Load()) <= probeEvery+shortDelay
+}
+
+func (f *freezes) add(one freeze) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.all) == maxFreezes {
+		f.all = f.all[:copy(f.all, f.all[maxFreezes/2:])]
+	}
+	f.all = append(f.all, one)
+	f.until.Store(int64(one.end))
+}
+
+// within returns how much of the time between two times was a freeze, up to now.
+// A freeze that has ended may not be written down yet: then the probe has not run
+// for long. Of a request during which the machine was suspended it is all: what
+// happened after that is none of the service's doing.
+func (f *freezes) within(from, to time.Duration, now time.Time) (sum time.Duration) {
+	last := time.Duration(f.beat.Load())
+	_, ahead := f.clocks(now)
+	if ahead-time.Duration(f.ahead.Load()) > suspendDelay {
+		return to - from
+	}
+	if to-last > probeEvery+freezeDelay {
+		sum = to - max(last, from)
+	} else {
+		last = to
+	}
+	if time.Duration(f.until.Load()) <= from {
+		return sum
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := len(f.all) - 1; i >= 0 && f.all[i].end > from; i-- {
+		one := f.all[i]
+		switch {
+		case one.start >= min(last, to): // after it, or in the sum
+		case one.suspended:
+			return to - from
+		default:
+			sum += max(min(one.end, to)-max(one.start, from), 0)
+		}
+	}
+	return sum
+}
+
+// How long a pause after a 429 is. Retry-After says it; what it says is held
+// within these bounds, so that there is a pause at all and that a gateway's
+// mistake does not end the run.
+const (
+	minPause = time.Second // also where Retry-After is missing or no time
+	maxPause = time.Minute
+)
+
+// pauseAfter is how long a 429 asks to pause.
+func pauseAfter(ex *contract.Exchange) time.Duration {
+	wait, _ := contract.RetryAfter(ex.Header, time.Now())
+	return min(max(wait, minPause), maxPause)
+}
+
+// pauses are the times in which a run obeys a Retry-After. Times count from the
+// start of the run.
+type pauses struct {
+	until atomic.Int64 // when the last one ends; 0 before the first
+
+	mu  sync.Mutex
+	all []measure.Pause // in order, apart from one another
+}
+
+// begin begins a pause, or makes the one longer that is there.
+func (p *pauses) begin(now, length time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	end := max(now+length, time.Duration(p.until.Load()))
+	if n := len(p.all); n > 0 && p.all[n-1].End >= now {
+		p.all[n-1].End = end
+	} else {
+		p.all = append(p.all, measure.Pause{Start: now, End: end})
+	}
+	p.until.Store(int64(end))
+}
+
+// left is how long the present pause still is; 0 where there is none.
+func (p *pauses) left(now time.Duration) time.Duration {
+	return max(time.Duration(p.until.Load())-now, 0)
+}
+
+// hold says whether an arrival that was due at a time is not to be sent now: a
+// pause goes on, or it was due in one, so that no burst comes after it.
+func (p *pauses) hold(due, now time.Duration) bool {
+	until := time.Duration(p.until.Load())
+	if now < until || due >= until {
+		return now < until
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := len(p.all) - 1; i >= 0 && p.all[i].End > due; i-- {
+		if p.all[i].Start <= due {
+			return true
+		}
+	}
+	return false
+}
+
+// upto returns the pauses up to a time.
+func (p *pauses) upto(end time.Duration) (all []measure.Pause) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, x := range p.all {
+		if x.Start < end {
+			all = append(all, measure.Pause{Start: x.Start, End: min(x.End, end)})
+		}
+	}
+	return all
 }

@@ -6,14 +6,27 @@ package session
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"mfaload/contract"
+	"mfaload/internal/disk"
+	"mfaload/internal/machine"
+	"mfaload/internal/number"
+	"mfaload/internal/text"
+	"mfaload/live"
 	"mfaload/measure"
 	"mfaload/pingone"
 	"mfaload/runner"
+	"mfaload/runner/plan"
 	"mfaload/scenario"
 )
 
@@ -110,4 +123,152 @@ func (s *shapeSampler) wanted(ex *contract.Exchange) bool {
 		s.taken.Store(0)
 	}
 	return s.taken.Add(1) <= maxSamples
+}
+
+// spareDescriptors are the files that a run opens beside its connections: those
+// of the results, of users, of the live view, and those of the runtime.
+const spareDescriptors = 32 + live.MaxConnections
+
+// connections is how many connections a run may have open at once, on both ends
+// where it is its own target. Where the scenario has no number of workers they are
+// as many as there is room for: it needs one.
+func connections(s *scenario.Scenario) uint64 {
+	n := max(uint64(s.Load.Workers), 1)
+	if s.Target.Protocol == scenario.HTTP2 {
+		n = 1
+	}
+	if s.Target.Simulator != nil {
+		n *= 2
+	}
+	return n
+}
+
+// EnoughDescriptors finds a run that would come to its limit of open files in the
+// middle: its requests would fail, and not for the service's fault. The error is a
+// [NotStartedError].
+func EnoughDescriptors(s *scenario.Scenario) error {
+	limit, known := machine.MaxFiles()
+	needed := connections(s) + spareDescriptors
+	if !known || needed <= limit {
+		return nil
+	}
+	remedy := fmt.Sprintf("raise the limit, for example with 'ulimit -n %d'", needed)
+	if limit > 2*spareDescriptors && s.Target.Protocol != scenario.HTTP2 {
+		remedy += fmt.Sprintf(", or lower load.workers to at most %d",
+			uint64(s.Load.Workers)*(limit-spareDescriptors)/connections(s))
+	}
+	return &NotStartedError{fmt.Errorf("not started: %d workers take up to %d open files, and "+
+		"this process may have %d\n%s",
+		s.Load.Workers, needed, limit, text.Hint("%s", remedy))}
+}
+
+// WarnOfDisk says that a run has less room than it needs, about. It is no reason to
+// refuse the run: the need is an estimate, room may come while it lasts, and a run goes
+// on without its journal.
+func WarnOfDisk(dir *Folder, need *plan.Resources, tell func(format string, args ...any)) {
+	for _, place := range []struct {
+		name, path string
+		need       uint64
+		without    string
+	}{
+		{"the results folder", dir.Path(), need.Folder(), "choose another one with --out; without it the " +
+			"journal ends early, or results can't be written"},
+		{"the folder of temporary files", os.TempDir(), need.Temporary,
+			"set TMPDIR to another one; without it the seconds of the run stay in memory"},
+	} {
+		if free, known := machine.FreeDisk(place.path); known && free < place.need {
+			tell("mfaload: the run needs about %s in %s %s, and %s are free: make room, or %s\n",
+				number.Bytes(place.need), place.name, place.path, number.Bytes(free), place.without)
+		}
+	}
+}
+
+// Plan returns the plan of a scenario, with when its token ends; see [plan.New].
+func Plan(s *scenario.Scenario, latency time.Duration) *plan.RunPlan {
+	p := plan.New(s, latency)
+	if at, known := pingone.TokenEnds(&s.Target); known {
+		p.TokenEnds = &at
+	}
+	return p
+}
+
+// Resources are what one of several processes on machines like this one needs that share a run.
+func Resources(s *scenario.Scenario, shards int) *plan.Resources {
+	p := Plan(s, 0)
+	p.Bind(runner.WorkersBound(s))
+	p.Share(shards)
+	return &p.Needs
+}
+
+// garbageShare is how much garbage may lie on the heap, in percent of what is in
+// use. A run keeps tens of megabytes and makes hardly any garbage, so looking
+// for it early costs next to nothing, and twice the memory would be needed
+// without.
+const garbageShare = 15
+
+// KeepHeapSmall has garbage looked for early, until the returned function is called;
+// not where GOGC says when.
+func KeepHeapSmall(lookup func(string) (string, bool)) (restore func()) {
+	if set, _ := lookup("GOGC"); set != "" {
+		return func() {}
+	}
+	before := debug.SetGCPercent(garbageShare)
+	return func() { debug.SetGCPercent(before) }
+}
+
+// The files and folders that a search for capacity keeps in its results folder, next
+// to the results folders of its trials.
+const (
+	// SearchFile says with what a search was begun. It is locked while the search lasts.
+	SearchFile   = "search.json"
+	CapacityFile = "capacity.json"
+	CapacityPage = "capacity.html"
+	TrialsFolder = "trials"
+	SoakFolder   = "soak"
+	// TrialFile says what a trial is. It is written before the first request of the
+	// trial, and again when all that it measured is safe: a trial that was broken off
+	// in between is no evidence, but its users were asked.
+	TrialFile = "trial.json"
+)
+
+// LockSearch keeps others from a search until the file is closed.
+func LockSearch(path string) (*os.File, error) {
+	file := filepath.Join(path, SearchFile)
+	if info, err := os.Stat(file); err == nil && (!info.Mode().IsRegular() || info.Size() > MaxRecord) {
+		return nil, fmt.Errorf("%s is not a file of at most %d bytes: mfaload did not write it", file,
+			MaxRecord)
+	}
+	f, err := os.OpenFile(file, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := disk.Lock(f); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("%s: the search goes on, in another process\n%s", path,
+			text.Hint("wait until it ends, or end it"))
+	}
+	return f, nil
+}
+
+// HoldsSearch says whether a folder has a search.
+func HoldsSearch(path string) bool {
+	for _, name := range []string{CapacityFile, SearchFile} {
+		if _, err := os.Stat(filepath.Join(path, name)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// clearSearch removes all that a search left in its folder.
+func (f *Folder) clearSearch() error {
+	names := []string{TrialsFolder, CapacityFile, CapacityPage, SearchFile}
+	soaks, err := fs.Glob(os.DirFS(f.path), SoakFolder+"*/"+TrialFile)
+	for _, name := range soaks {
+		names = append(names, filepath.Dir(name))
+	}
+	for _, name := range names {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(f.path, name)))
+	}
+	return err
 }

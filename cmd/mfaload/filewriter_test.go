@@ -15,14 +15,11 @@ import (
 // why that can't overwrite what a link leads to. All other files are written by
 // internal/disk.
 var mayMake = map[string][]string{
-	"internal/disk/read.go":         {"OpenFile"},   // makes nothing
-	"internal/disk/temporary.go":    {"CreateTemp"}, // O_EXCL, a random name
-	"internal/disk/disk.go":         {"OpenFile", "Rename"},
-	"internal/disk/scratch.go":      {"MkdirTemp", "OpenFile", "Rename"}, // in a folder that was just made
-	"internal/disk/disk_unix.go":    {"OpenFile"},                        // O_NOFOLLOW, and makes nothing
-	"session/folder.go":             {"CreateTemp"},                      // O_EXCL, a random name
-	"session/search.go":             {"OpenFile"},                        // makes nothing
-	"session/search/trialrecord.go": {"Rename"},                          // of a trial's folder
+	"internal/disk/disk.go":      {"CreateTemp", "MkdirTemp", "OpenFile", "Rename"}, // new names, and those just made
+	"internal/disk/disk_unix.go": {"OpenFile"},                                      // O_NOFOLLOW, and makes nothing
+	"session/folder.go":          {"CreateTemp"},                                    // O_EXCL, a random name
+	"session/session.go":         {"OpenFile"},                                      // makes nothing
+	"session/search/record.go":   {"Rename"},                                        // of a trial's folder
 }
 
 // Every file that mfaload writes goes through the one safe writer.

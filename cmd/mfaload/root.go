@@ -2,16 +2,24 @@ package main
 
 import (
 	"context"
+	"embed"
 	"errors"
 	"fmt"
 	"io"
+	"path"
+	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
-
-	"mfaload/live/console"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"mfaload/internal/text"
+	"mfaload/live/console"
+	"mfaload/report"
+	"mfaload/scenario/form"
 )
 
 // app is what all verbs share.
@@ -126,4 +134,181 @@ func run(ctx context.Context, env invocation) int {
 
 func newApp(env invocation) *app {
 	return &app{env: env, ui: console.New(env.out, env.err, env.lookup)}
+}
+
+// Exit codes, as documented.
+const (
+	exitPass         = 0
+	exitFail         = 1
+	exitUsage        = 2
+	exitNotStarted   = 3
+	exitInconclusive = 4
+	exitInterrupted  = 130
+)
+
+var verdictCodes = map[report.Verdict]int{
+	report.Pass: exitPass, report.Fail: exitFail,
+	report.Inconclusive: exitInconclusive, report.Interrupted: exitInterrupted,
+}
+
+// exitError is an error with an exit code. Its err is nil where all was said.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// exitCode says what is left to say of an error and returns its code.
+func (a *app) exitCode(err error) int {
+	var problems form.Problems
+	var exit *exitError
+	switch {
+	case err == nil:
+		return exitPass
+	case errors.As(err, &problems):
+		// They name their places themselves, in the form that editors read.
+		a.ui.Tell("%v\n", problems)
+		return exitUsage
+	case errors.As(err, &exit):
+		if exit.err != nil {
+			a.ui.Tell("mfaload: %v\n", console.Advised(exit.err))
+		}
+		return exit.code
+	default:
+		a.ui.Tell("mfaload: %v\n", console.Advised(err))
+		return exitUsage
+	}
+}
+
+// interruptible is [console.Console.Interruptible] with the exit code of a second signal.
+func (a *app) interruptible(ctx context.Context, kept func() string) (context.Context, func()) {
+	return a.ui.Interruptible(ctx, kept, func() { a.env.leave(exitInterrupted) })
+}
+
+// nothingKept is what a second signal leaves of a verb that writes nothing.
+func nothingKept() string { return "nothing is kept" }
+
+// end says what is left to say and returns the exit code. An error waits for its
+// reader, progress does not.
+func (a *app) end(err error) (code int) {
+	if failed := a.ui.Failed(); err == nil && failed != nil {
+		err = fmt.Errorf("write to the standard output: %w", failed)
+	}
+	code = a.exitCode(err)
+	patience := time.Second
+	var exit *exitError
+	if err != nil && !(errors.As(err, &exit) && exit.err == nil) {
+		patience = 0
+	}
+	a.ui.Flush(patience)
+	return code
+}
+
+// hint is the line below an error that says what to do.
+func hint(format string, args ...any) string { return text.Hint(format, args...) }
+
+// topics are the texts of 'mfaload help TOPIC': a line that says what it is
+// about, then the text.
+//
+//go:embed help/*.txt
+var topics embed.FS
+
+// newTopics returns a command for each topic: cobra lists one that can't be run
+// as a further help topic.
+func newTopics() []*cobra.Command {
+	files, err := topics.ReadDir("help")
+	if err != nil {
+		panic("mfaload: the help topics are not embedded: " + err.Error())
+	}
+	all := make([]*cobra.Command, 0, len(files))
+	for _, f := range files {
+		text, err := topics.ReadFile(path.Join("help", f.Name()))
+		if err != nil {
+			panic("mfaload: " + err.Error())
+		}
+		about, long, _ := strings.Cut(string(text), "\n")
+		all = append(all, &cobra.Command{Use: strings.TrimSuffix(f.Name(), ".txt"), Short: about,
+			Long: strings.TrimSpace(long)})
+	}
+	return all
+}
+
+// newHelp is cobra's command of the same name, but a topic that is not there is
+// an error.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND | TOPIC]",
+		Short: "Explain a command or a topic",
+		ValidArgsFunction: func(c *cobra.Command, args []string, _ string) (found []string,
+			_ cobra.ShellCompDirective) {
+			if at, _, err := c.Root().Find(args); err == nil {
+				for _, sub := range at.Commands() {
+					if sub.IsAvailableCommand() || sub.IsAdditionalHelpTopicCommand() {
+						found = append(found, sub.Name()+"\t"+sub.Short)
+					}
+				}
+			}
+			return found, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			at, rest, err := c.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return &exitError{exitUsage, fmt.Errorf("no command and no help topic is called %q\n%s",
+					strings.Join(args, " "), hint("'mfaload help' lists them"))}
+			}
+			at.InitDefaultHelpFlag()
+			return at.Help()
+		},
+	}
+}
+
+// scenarioFiles completes the name of a scenario.
+func scenarioFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+}
+
+// resultFolders completes the name of a folder.
+func resultFolders(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveFilterDirs
+}
+
+// formats completes the values of the flag --format, which c has.
+func formats(c *cobra.Command, values ...string) {
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(values,
+		cobra.ShellCompDirectiveNoFileComp))
+}
+
+// version is set when a release is linked.
+var version = ""
+
+// versionText is the linked version, else the module's.
+func versionText() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
+func newVersion(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  exactly(),
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintf(a.ui.Out, "mfaload %s %s %s/%s\n", versionText(), runtime.Version(),
+				runtime.GOOS, runtime.GOARCH)
+			return err
+		},
+	}
 }

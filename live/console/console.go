@@ -2,10 +2,17 @@
 package console
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"os/signal"
+	"runtime"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/term"
@@ -132,3 +139,206 @@ func (c *Console) Divert(w io.Writer) (back func()) {
 
 // Paint colours a text of the results, where colours are shown.
 func (c *Console) Paint(code, s string) string { return text.Paint(c.Color, code, s) }
+
+// Advised adds what to do to an error of the system that comes without.
+func Advised(err error) error {
+	if strings.Contains(err.Error(), "\n  ") {
+		return err
+	}
+	for _, a := range []struct {
+		is   error
+		next string
+	}{
+		{fs.ErrNotExist, "check the name: it is looked for from the folder that mfaload was started in"},
+		{fs.ErrPermission, "let this user in, or name another place"},
+		{syscall.EISDIR, "name a file: this is a folder"},
+		{syscall.ENOTDIR, "name a folder: a part of this is a file"},
+		{syscall.ENOSPC, "make room on the disk, or name another place"},
+		{syscall.EADDRINUSE, "something else listens there: choose another port"},
+		{syscall.EADDRNOTAVAIL, "this machine has no such address: choose one of its own, such as 127.0.0.1"},
+		// Windows has other numbers for them.
+		{syscall.Errno(10048), "something else listens there: choose another port"},
+		{syscall.Errno(10049), "this machine has no such address: choose one of its own, such as 127.0.0.1"},
+		{syscall.Errno(10013), "something else has the port for itself, or the system keeps it: choose " +
+			"another port"},
+	} {
+		if errors.Is(err, a.is) {
+			return fmt.Errorf("%w\n%s", err, text.Hint("%s", a.next))
+		}
+	}
+	return err
+}
+
+// sameSignal is how long after the first signal others are the same one: a
+// terminal, 'timeout' and other wrappers send theirs to the process and to its
+// group.
+const sameSignal = 100 * time.Millisecond
+
+// SurviveReaders has a write to a pipe that nobody reads fail, where it would end
+// the process.
+func SurviveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
+
+// stopSignals end a run. A terminal that is closed is one of them, unless the run
+// was started such that it is not (nohup).
+func stopSignals() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
+}
+
+// Interruptible returns a context that the first signal ends. The second one
+// ends the process, by leave; kept says what is left of its work then, and is called only
+// for that. Nothing stands between a signal and what it ends: what is said of it
+// is said at the same time.
+func (c *Console) Interruptible(ctx context.Context, kept func() string, leave func()) (context.Context,
+	func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, stopSignals()...)
+	var handled, said sync.WaitGroup
+	handled.Go(func() {
+		var first time.Time
+		for s := range signals {
+			switch {
+			case first.IsZero():
+				first = time.Now()
+				// One who reacts to the text sends another signal, not the same one.
+				said.Go(func() {
+					time.Sleep(sameSignal)
+					c.Say("stopping: waiting for the responses in flight; press Ctrl-C again to quit now")
+				})
+				cancel()
+			case s == syscall.SIGHUP || time.Since(first) < sameSignal:
+				// A shell and the system both tell that the terminal was closed.
+			default:
+				c.Last("mfaload: quitting now: %s\n", kept())
+				leave()
+			}
+		}
+	})
+	return ctx, func() {
+		// After a signal the handler stays until the process exits: the same signal may
+		// be sent again while a report is written.
+		if ctx.Err() == nil {
+			signal.Stop(signals)
+			close(signals)
+			handled.Wait()
+		}
+		said.Wait()
+		cancel()
+	}
+}
+
+// queuedWriter is stderr for what is said while something goes on. It makes nobody
+// wait and never fails: a reader that went away, a terminal that was closed or
+// stands still, and a full disk cost what is said, and nothing else. It is safe
+// for concurrent use.
+type queuedWriter struct {
+	to io.Writer
+
+	mu      sync.Mutex
+	idle    *sync.Cond
+	queue   [][]byte
+	size    int  // of the queue, in bytes
+	writing bool // a goroutine writes the queue
+}
+
+// maxQueued is how much may wait for a reader. Beyond it progress is left out.
+const maxQueued = 1 << 20
+
+func newQueuedWriter(to io.Writer) *queuedWriter {
+	o := &queuedWriter{to: to}
+	o.idle = sync.NewCond(&o.mu)
+	return o
+}
+
+// Write implements [io.Writer].
+func (o *queuedWriter) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.size+len(b) > maxQueued && o.size > 0 {
+		return len(b), nil
+	}
+	o.queue = append(o.queue, append([]byte(nil), b...))
+	o.size += len(b)
+	if !o.writing {
+		o.writing = true
+		go o.drain()
+	}
+	return len(b), nil
+}
+
+// drain writes the queue until it is empty.
+func (o *queuedWriter) drain() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for len(o.queue) > 0 {
+		next := o.queue[0]
+		o.queue = o.queue[1:]
+		o.mu.Unlock()
+		_, _ = o.to.Write(next) // nobody is left to be told
+		o.mu.Lock()
+		o.size -= len(next)
+	}
+	o.queue, o.writing = nil, false
+	o.idle.Broadcast()
+}
+
+// flush waits until all is written, or for so long; with 0 for as long as it
+// takes a reader to read it.
+func (o *queuedWriter) flush(atMost time.Duration) {
+	over := false
+	if atMost > 0 {
+		timer := time.AfterFunc(atMost, func() {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			over = true
+			o.idle.Broadcast()
+		})
+		defer timer.Stop()
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.writing && !over {
+		o.idle.Wait()
+	}
+}
+
+// resultWriter is stdout. A reader that went away has seen what it wanted
+// ('mfaload run … | head -3'): what comes after that is written to nobody, and is
+// no error. The first other error is kept, for not all look at theirs.
+type resultWriter struct {
+	to       io.Writer
+	terminal bool
+	progress *queuedWriter // stands before the results on a terminal that shows both
+	gone     bool
+	failed   error
+}
+
+// Write implements [io.Writer].
+func (w *resultWriter) Write(b []byte) (int, error) {
+	w.progress.flush(time.Second)
+	if w.gone {
+		return len(b), nil
+	}
+	n, err := w.to.Write(b)
+	if readerGone(err) || w.terminal && errors.Is(err, syscall.EIO) {
+		w.gone = true
+		return len(b), nil
+	}
+	if w.failed == nil {
+		w.failed = err
+	}
+	return n, err
+}
+
+// readerGone says whether nobody reads a pipe any more.
+func readerGone(err error) bool {
+	if runtime.GOOS == "windows" {
+		const brokenPipe, noData = syscall.Errno(109), syscall.Errno(232)
+		return errors.Is(err, brokenPipe) || errors.Is(err, noData)
+	}
+	return errors.Is(err, syscall.EPIPE)
+}

@@ -1,18 +1,27 @@
+// Package progress shows people how far a run, a trial or a run on many machines has come: by bars
+// on a terminal, by a line now and then elsewhere.
 package progress
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/vbauerster/cupwriter"
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
 	"mfaload/internal/text"
 	"mfaload/live"
 	"mfaload/live/console"
+	"mfaload/measure"
 	"mfaload/runner"
+	"mfaload/runner/schedule"
 )
 
 // Display is all that shows a run while it runs: the terminal, a page with
@@ -144,4 +153,239 @@ func short(x float64) string {
 		return fmt.Sprintf("%.0f", x)
 	}
 	return fmt.Sprintf("%.3g", x)
+}
+
+// showRun shows how far a run has come, until hide is called: bars on a
+// terminal, a line now and then elsewhere, nothing with -q. Tick is called when
+// there is a new sample.
+func showRun(c *console.Console, name string, r *runner.Runner, s *live.Sampler) (tick, hide func()) {
+	switch {
+	case c.Quiet:
+		return func() {}, func() {}
+	case c.Bars:
+		return func() {}, showBars(c, name, r, s)
+	default:
+		return showLines(c, name, r, s)
+	}
+}
+
+// soFar says in a few words what has come back so far.
+func soFar(p runner.RunProgress) string {
+	return fmt.Sprintf("%d as expected, %d unexpected, %s%d violating, %d failed, %d in flight",
+		p.Clean, p.Unexpected(), limited(p), p.Violating, p.Failed, p.InFlight)
+}
+
+// limited says how many answers were 429, where there were any.
+func limited(p runner.RunProgress) string {
+	if p.RateLimited == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d rate limited (429), ", p.RateLimited)
+}
+
+// newBars returns bars for a terminal of a width. Whoever moves them does not
+// wait for the terminal.
+func newBars(c *console.Console, width int) *mpb.Progress {
+	stderr, terminal := c.Stderr()
+	w := cupwriter.New(stderr, false)
+	if f, ok := terminal.(*os.File); ok {
+		w.SetTermFd(int(f.Fd()))
+	}
+	return mpb.New(mpb.WithConsoleWriter(w), mpb.WithWidth(min(width, 100)),
+		mpb.WithRefreshRate(100*time.Millisecond))
+}
+
+// showBars shows a bar for the run and one for its stage, and below them once a
+// second what matters. It polls the recorder; the run does not know that it is
+// watched.
+func showBars(c *console.Console, name string, r *runner.Runner, s *live.Sampler) (hide func()) {
+	width := c.TerminalWidth()
+	bars := newBars(c, width)
+	back := c.Divert(bars)               // anything else written to the terminal breaks the bars
+	total := int64(r.Schedule().Count()) // 0 of a closed load that ends by its duration: the bar has no end
+	run := bars.AddBar(total,
+		mpb.PrependDecorators(decor.Name(fit(name, width/4), decor.WCSyncSpaceR)),
+		mpb.AppendDecorators(decor.Any(func(st decor.Statistics) string {
+			return sentOf(st.Current, total) +
+				", " + elapsed(r.Progress())
+		})))
+	b := &runBars{runner: r, all: bars, end: total, shown: []*mpb.Bar{run}}
+	if stages := r.Schedule().Stages(); len(stages) > 1 {
+		b.addStage(width, stages)
+	}
+	b.line(func() string { return fit(recently(s.Status()), width-1) })
+	b.line(func() string { return fit(standing(r.Progress()), width-1) })
+	return b.begin(back, false)
+}
+
+// ShowTrial shows how far a trial of a search has come, on a terminal; elsewhere
+// a line after each trial is enough.
+func ShowTrial(c *console.Console, name string, r *runner.Runner) (hide func()) {
+	if c.Quiet || !c.Bars {
+		return func() {}
+	}
+	width := c.TerminalWidth()
+	bars := newBars(c, width)
+	back := c.Divert(bars)
+	total := int64(r.Schedule().Count())
+	bar := bars.AddBar(total,
+		mpb.PrependDecorators(decor.Name(fit(name, width/3), decor.WCSyncSpaceR)),
+		mpb.AppendDecorators(decor.Any(func(st decor.Statistics) string { return elapsed(r.Progress()) })))
+	b := &runBars{runner: r, all: bars, end: total, shown: []*mpb.Bar{bar}}
+	b.line(func() string { return fit(standing(r.Progress()), width-1) })
+	return b.begin(back, true) // the line after the trial says more
+}
+
+// runBars are the bars and lines of a run.
+type runBars struct {
+	runner *runner.Runner
+	all    *mpb.Progress
+	end    int64 // requests; 0 is not known
+	shown  []*mpb.Bar
+	stages []measure.StageSpan
+	stage  *mpb.Bar // nil where there is one stage only
+}
+
+// begin moves the bars until hide is called, which leaves them or drops them. Dropping has no
+// effect on a bar that is full.
+func (b *runBars) begin(back func(), drop bool) (hide func()) {
+	stop := live.Every(100*time.Millisecond, b.advance)
+	return func() {
+		stop()
+		b.advance()
+		for _, bar := range b.shown {
+			bar.Abort(drop)
+		}
+		back()
+		b.all.Wait()
+	}
+}
+
+// addStage adds a bar of the time that has passed of the stage.
+func (b *runBars) addStage(width int, stages []measure.StageSpan) {
+	b.stages = stages
+	b.stage = b.all.AddBar(1000,
+		mpb.PrependDecorators(decor.Name("", decor.WCSyncSpaceR)),
+		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
+			return fit(Place(b.runner),
+				width/2)
+		})))
+	b.shown = append(b.shown, b.stage)
+}
+
+// line adds a line of text.
+func (b *runBars) line(text func() string) {
+	b.shown = append(b.shown, b.all.New(b.end, mpb.NopStyle(),
+		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return text() }))))
+}
+
+func (b *runBars) advance() {
+	p := b.runner.Progress()
+	for _, bar := range b.shown {
+		if bar != b.stage {
+			bar.SetCurrent(int64(p.Sent))
+		}
+	}
+	if b.stage == nil {
+		return
+	}
+	for _, st := range b.stages {
+		if p.Elapsed >= st.Start && p.Elapsed < st.End {
+			// Never full: a full bar is at its end and stands still.
+			b.stage.SetCurrent(min(int64(1000*(p.Elapsed-st.Start)/(st.End-st.Start)), 999))
+		}
+	}
+}
+
+// sentOf says how many requests of how many came to an end.
+func sentOf(n, total int64) string {
+	if total == 0 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%d / %d", n, total)
+}
+
+// standing says what came back so far and how long it will take, as short as a
+// narrow terminal needs it.
+func standing(p runner.RunProgress) string {
+	text := fmt.Sprintf("%d as expected, %d errors, %s%d violating, %d in flight", p.Clean,
+		p.Failed+p.Unexpected(), limited(p), p.Violating, p.InFlight)
+	if p.End > 0 {
+		text += fmt.Sprintf(", %v left", max(p.End-p.Elapsed, 0).Round(time.Second))
+	}
+	return text
+}
+
+// fit cuts a text to so many columns.
+func fit(text string, width int) string {
+	if runes := []rune(text); width > 1 && len(runes) > width {
+		return string(runes[:width-1]) + "…"
+	}
+	return text
+}
+
+// showLines writes a line a second at first, later one in ten seconds.
+func showLines(c *console.Console, name string, r *runner.Runner, s *live.Sampler) (tick, hide func()) {
+	c.Say("%s: %s", name, Extent(r.Schedule()))
+	of := ""
+	if total := r.Schedule().Count(); total > 0 {
+		of = fmt.Sprintf(" of %d", total)
+	}
+	line := func() {
+		p := r.Progress()
+		where := Place(r)
+		if where != "" {
+			where = " (" + where + ")"
+		}
+		c.Say("%3.0f s%s: %d%s sent: %s; %s", p.Elapsed.Seconds(), where, p.Sent, of, soFar(p),
+			recently(s.Status()))
+	}
+	n := 0
+	return func() {
+		if n++; !s.Status().Done && (n <= 10 || n%10 == 0) {
+			line()
+		}
+	}, line
+}
+
+// Extent is how many requests a schedule has and how long it is, as far as it
+// is known in advance.
+func Extent(s *schedule.Schedule) string {
+	n, end := s.Count(), s.End()
+	switch {
+	case end == 0:
+		return fmt.Sprintf("%d requests, closed model", n)
+	case n == 0:
+		return fmt.Sprintf("%v, closed model", end)
+	}
+	return fmt.Sprintf("%d requests in %v", n, end)
+}
+
+func elapsed(p runner.RunProgress) string {
+	if p.End == 0 {
+		return p.Elapsed.Round(time.Second).String()
+	}
+	return fmt.Sprintf("%v of %v", min(p.Elapsed, p.End).Round(time.Second), p.End)
+}
+
+// Place says in which of several stages a run is, and the rate there.
+func Place(r *runner.Runner) string {
+	p := r.Progress()
+	now := p.Elapsed
+	at, ok := r.Schedule().Place(now)
+	switch {
+	case p.Paused > 0:
+		return fmt.Sprintf("paused after a 429, %.1f s left of it", p.Paused.Seconds())
+	case !ok || at.Stages*at.Cycles == 1:
+		return ""
+	}
+	text := at.Name
+	if !at.Warmup {
+		text = fmt.Sprintf("stage %d of %d", at.Stage, at.Stages)
+		if at.Cycles > 1 {
+			text += fmt.Sprintf(", time %d of %d", at.Cycle, at.Cycles)
+		}
+		text += ": " + at.Name
+	}
+	return fmt.Sprintf("%s, now %.3g/s", text, r.Schedule().Rate(now))
 }

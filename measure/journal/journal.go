@@ -16,8 +16,12 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
+	"mfaload/internal/varint"
 	"mfaload/measure"
 )
 
@@ -179,4 +183,288 @@ func readFrame(in *bufio.Reader) (frame []byte, unread int64, err error) {
 		return nil, 0, err
 	}
 	return nil, unread + rest, errTorn
+}
+
+// maxLog bounds what a partition's log holds until it is taken away, in bytes: some
+// seconds at the highest rates.
+const maxLog = 2 << 20
+
+// errFull says that what was recorded was not taken away in time.
+var errFull = errors.New("more was measured than could be written down in time")
+
+// observationLog keeps what a recorder records until it is taken away, by partition of
+// the recorder. Those who record never wait for it. What is taken explains itself:
+// nothing in it refers to what was taken before.
+type observationLog struct {
+	recorder   *measure.Recorder
+	partitions []*partitionLog // nil once it is stopped
+
+	mu          sync.Mutex
+	connections connectionLog
+}
+
+// newLog has all kept that a recorder records from now on. It is called once, before
+// the run. What is in the log is in no second of the recorder.
+func newLog(r *measure.Recorder) *observationLog {
+	layout := r.Layout()
+	l := &observationLog{recorder: r, partitions: make([]*partitionLog, layout.Partitions)}
+	for i := range l.partitions {
+		l.partitions[i] = newPartitionLog(layout.Groups)
+	}
+	r.SetLog(l)
+	return l
+}
+
+// Record implements [measure.Log].
+func (l *observationLog) Record(partition int, o *measure.Observation, kept []*measure.Instance) bool {
+	p := l.partitions[partition]
+	return p != nil && p.record(o, kept)
+}
+
+// RecordConnection implements [measure.Log].
+func (l *observationLog) RecordConnection(warmup bool, dial, handshake time.Duration, resumed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.connections.record(warmup, dial, handshake, resumed)
+}
+
+// take appends what was recorded since it was last called, for [replay]. Its error is
+// errFull: then there is a gap behind what it returns.
+func (l *observationLog) take(dst []byte) (taken []byte, err error) {
+	l.mu.Lock()
+	connections := l.connections.take()
+	l.mu.Unlock()
+	dst = varint.AppendText(dst, connections)
+	for i := range l.partitions {
+		var taken []byte
+		var full bool
+		l.recorder.Locked(i, func() {
+			taken, full = l.partitions[i].take(), l.partitions[i].full
+		})
+		dst = varint.AppendText(dst, taken)
+		if full {
+			err = errFull
+		}
+	}
+	return dst, err
+}
+
+// stop keeps no more. It returns what was recorded since the last take, but for
+// connections.
+func (l *observationLog) stop() (taken []byte) {
+	taken = varint.AppendText(nil, "")
+	for i := range l.partitions {
+		l.recorder.Locked(i, func() {
+			taken = varint.AppendText(taken, l.partitions[i].take())
+			l.partitions[i] = nil
+		})
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.connections = connectionLog{stopped: true}
+	return taken
+}
+
+// connectionLog has the connections that were opened since they were last taken away.
+type connectionLog struct {
+	bytes, spare []byte
+	stopped      bool
+}
+
+// Bits of a connection; the lowest says that it belongs to the warm-up.
+const (
+	flagSecure  = 1 << 1
+	flagResumed = 1 << 2
+)
+
+func (c *connectionLog) record(warmup bool, dial, handshake time.Duration, resumed bool) {
+	if c.stopped || len(c.bytes) > maxLog {
+		return
+	}
+	flags := varint.Bit(warmup)
+	if handshake >= 0 {
+		flags |= flagSecure
+	}
+	if resumed {
+		flags |= flagResumed
+	}
+	c.bytes = binary.AppendUvarint(append(c.bytes, flags), uint64(max(dial, 0)))
+	if handshake >= 0 {
+		c.bytes = binary.AppendUvarint(c.bytes, uint64(handshake))
+	}
+}
+
+// take returns what is in the log, valid until it is called again.
+func (c *connectionLog) take() []byte {
+	c.bytes, c.spare = c.spare[:0], c.bytes
+	return c.spare
+}
+
+// partitionLog has the observations of a partition, some 14 bytes each.
+type partitionLog struct {
+	bytes, spare []byte
+	full         bool
+	ends         [][]endKind // by group
+	known        uint64      // ends that have a number in bytes
+	keys         map[ruleKey]uint64
+	last         time.Duration // intended time of the last observation
+}
+
+// endKind is how observations of a group end. It has a number once it was written.
+type endKind struct {
+	endFlags
+	label     string
+	evaluated []uint64
+	number    uint64 // from 1 on; 0 for none
+}
+
+// endFlags are bits.
+type endFlags byte
+
+const (
+	endWarmup endFlags = 1 << iota
+	endFailed
+	endExpected
+	endLimited
+	endRefused
+	endHarmed
+	endAll = 1<<iota - 1
+)
+
+// ruleKey is what the violations of a group of them have in common.
+type ruleKey struct {
+	rule, pointer string
+	fails         bool
+}
+
+// maxEnds is how many ends of a group are remembered.
+const maxEnds = 64
+
+func newPartitionLog(groups int) *partitionLog {
+	return &partitionLog{ends: make([][]endKind, groups), keys: map[ruleKey]uint64{}}
+}
+
+func flagsOf(o *measure.Observation) (f endFlags) {
+	if o.Warmup {
+		f |= endWarmup
+	}
+	if o.Failed {
+		f |= endFailed
+	}
+	if o.AsExpected {
+		f |= endExpected
+	}
+	if o.RateLimited {
+		f |= endLimited
+	}
+	if o.Refused {
+		f |= endRefused
+	}
+	if o.Harmed > 0 {
+		f |= endHarmed
+	}
+	return f
+}
+
+// record writes an observation with its violations, and says whether there was room.
+func (p *partitionLog) record(o *measure.Observation, kept []*measure.Instance) bool {
+	if p.full = p.full || len(p.bytes) > maxLog; p.full {
+		return false
+	}
+	b := p.appendEnd(p.bytes, o)
+	b = binary.AppendVarint(b, int64(o.Intended-p.last))
+	b = binary.AppendVarint(b, int64(o.Sent-o.Intended))
+	b = binary.AppendVarint(b, int64(o.Done-o.Sent))
+	b = binary.AppendVarint(b, int64(o.Own))
+	if o.Harmed > 0 {
+		b = binary.AppendUvarint(b, uint64(o.Harmed))
+	}
+	b = binary.AppendUvarint(b, uint64(len(o.Violations)))
+	for i := range o.Violations {
+		b = p.appendViolation(b, &o.Violations[i], kept[i])
+	}
+	p.bytes, p.last = b, o.Intended
+	return true
+}
+
+// appendEnd appends the number of the observation's end, and what it is where that is
+// its first.
+func (p *partitionLog) appendEnd(b []byte, o *measure.Observation) []byte {
+	flags, ends := flagsOf(o), &p.ends[o.Group]
+	i := slices.IndexFunc(*ends, func(e endKind) bool {
+		return e.endFlags == flags && e.label == o.Label && slices.Equal(e.evaluated, o.Evaluated)
+	})
+	if i < 0 {
+		if i = len(*ends); i == maxEnds {
+			*ends, i = (*ends)[:0], 0
+		}
+		*ends = append(*ends, endKind{flags, strings.Clone(o.Label), slices.Clone(o.Evaluated), 0})
+	}
+	e := &(*ends)[i]
+	if e.number > 0 {
+		return binary.AppendUvarint(b, e.number)
+	}
+	p.known++
+	e.number = p.known
+	b = binary.AppendUvarint(b, e.number)
+	b = binary.AppendUvarint(b, uint64(o.Group))
+	b = append(b, byte(flags))
+	b = varint.AppendText(b, e.label)
+	b = binary.AppendUvarint(b, uint64(len(e.evaluated)))
+	for _, word := range e.evaluated {
+		b = binary.AppendUvarint(b, word)
+	}
+	return b
+}
+
+// Bits of a violation.
+const (
+	flagCounted = 1 << iota
+	flagKept
+)
+
+// appendViolation appends one. Kept is its instance, nil where none was kept.
+func (p *partitionLog) appendViolation(b []byte, v *measure.RuleViolation, kept *measure.Instance) []byte {
+	key := ruleKey{validText(v.Rule), validText(v.Pointer), v.Fails}
+	number, known := p.keys[key]
+	if !known {
+		number = uint64(len(p.keys)) + 1
+		p.keys[key] = number
+	}
+	b = binary.AppendUvarint(b, number)
+	if !known {
+		b = varint.AppendText(varint.AppendText(b, key.rule), key.pointer)
+		b = append(b, varint.Bit(key.fails))
+	}
+	flags := byte(0)
+	if v.Counted {
+		flags |= flagCounted
+	}
+	var text []byte
+	if kept != nil {
+		if encoded, err := json.Marshal(kept); err == nil {
+			text, flags = encoded, flags|flagKept
+		}
+	}
+	if b = append(b, flags); flags&flagKept != 0 {
+		b = varint.AppendText(b, text)
+	}
+	return b
+}
+
+// validText replaces what is no UTF-8 as the recorder does.
+func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+// take returns what is in the log, valid until it is called again, and leaves an empty
+// one. Once it was full there is a gap behind what it returns.
+func (p *partitionLog) take() []byte {
+	p.bytes, p.spare = p.spare[:0], p.bytes
+	p.known, p.last = 0, 0
+	clear(p.keys)
+	for _, ends := range p.ends {
+		for i := range ends {
+			ends[i].number = 0
+		}
+	}
+	return p.spare
 }

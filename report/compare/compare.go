@@ -6,6 +6,7 @@ package compare
 
 import (
 	"cmp"
+	_ "embed"
 	"fmt"
 	"maps"
 	"slices"
@@ -380,3 +381,15 @@ func (c *Comparison) remark(base, fresh []Run) {
 		}
 	}
 }
+
+//go:embed compare.schema.json
+var compareSchema []byte
+
+//go:embed history.schema.json
+var historySchema []byte
+
+// JSONSchema returns the JSON Schema of a [Comparison].
+func JSONSchema() []byte { return compareSchema }
+
+// HistoryJSONSchema returns the JSON Schema of a [History].
+func HistoryJSONSchema() []byte { return historySchema }

@@ -3,9 +3,11 @@
 package units
 
 import (
+	"math"
 	"slices"
 	"time"
 
+	"mfaload/internal/stat"
 	"mfaload/measure"
 )
 
@@ -131,4 +133,139 @@ func sum(counts []uint64, from, to int) (n float64) {
 		n += float64(counts[i])
 	}
 	return n
+}
+
+// Influence says how much each unit moves a figure of all units, to first order: the
+// influences add up to 0, and the long-run variance of their mean is the figure's.
+type Influence struct {
+	Units []float64
+	// Sampling is how much of a unit's variance is from it having few requests.
+	Sampling float64
+	// slow are the lowest frequencies that were taken out.
+	slow int
+}
+
+// Quantile is the influence on the logarithm of a percentile, above 0 and below 100, of
+// the response times, or of the service times. It is false if the percentile is one of the
+// few longest times, or of arrivals that were never served.
+func (s *Series) Quantile(percentile float64, service bool) (Influence, bool) {
+	whole := s.Waits(service)
+	p, n := percentile/100, float64(whole.Count())
+	width := 100 * math.Min(0.02, math.Min(p, 1-p)/4)
+	low, at, high := whole.Percentile(percentile-width), whole.Percentile(percentile),
+		whole.Percentile(percentile+width)
+	if n*(1-p) < beyondMin || at.AtLeast || at.Time <= 0 {
+		return Influence{}, false
+	}
+	if high.AtLeast {
+		high = at
+	}
+	within := func(limit time.Duration) float64 { return n - float64(whole.Beyond(limit)) }
+	slope := stat.Ratio(within(high.Time)-within(low.Time), math.Log(high.Time.Seconds()/low.Time.Seconds()))
+	of := s.times(service)
+	below, all := make([]float64, s.N), make([]float64, s.N)
+	for u, list := range of {
+		all[u] = s.Lost[u]
+		for _, h := range list {
+			all[u] += float64(h.Count())
+			below[u] += float64(h.Count() - h.Beyond(at.Time))
+		}
+	}
+	return share(below, all, -stat.Ratio(float64(s.N), slope)), true
+}
+
+func (s *Series) times(service bool) [][]*measure.Histogram {
+	if service {
+		return s.Service
+	}
+	return s.Response
+}
+
+// Waits are the times of all units. Of those that were never served nothing is known.
+func (s *Series) Waits(service bool) *measure.Waits {
+	w := &measure.Waits{
+		Served:  slices.Concat(s.times(service)...),
+		Untimed: uint64(math.Round(stat.Sum(s.Lost))),
+	}
+	return w.Joined()
+}
+
+// beyondMin is how many times have to be beyond a percentile: fewer do not tell how
+// they are spread.
+const beyondMin = 5
+
+// Mean is the influence on the logarithm of the mean time.
+func (s *Series) Mean(service bool) Influence {
+	of := s.times(service)
+	sums, all := make([]float64, s.N), make([]float64, s.N)
+	for u, list := range of {
+		for _, h := range list {
+			sums[u] += h.Sum()
+			all[u] += float64(h.Count())
+		}
+	}
+	return Influence{Units: stat.RatioInfluence(sums, all, true)}
+}
+
+// Share is the influence on a share of the counts.
+func (s *Series) Share(of func(*measure.CountsOf[float64]) measure.ShareOf[float64]) Influence {
+	part, all := make([]float64, s.N), make([]float64, s.N)
+	for u := range s.Counts {
+		x := of(&s.Counts[u])
+		part[u], all[u] = x.N, x.Of
+	}
+	return share(part, all, stat.Ratio(float64(s.N), stat.Sum(all)))
+}
+
+// share is the influence of units on the share that parts are of all, times a scale.
+func share(part, all []float64, scale float64) Influence {
+	f := Influence{Units: make([]float64, len(part))}
+	whole := stat.Ratio(stat.Sum(part), stat.Sum(all))
+	for u, n := range all {
+		f.Units[u] = (part[u] - whole*n) * scale
+		if n > 1 {
+			f.Sampling += part[u] * (1 - part[u]/n) * n / (n - 1) * scale * scale
+		}
+	}
+	f.Sampling /= math.Max(float64(len(part)), 1)
+	return f
+}
+
+// Without takes out of the influences what the load explains that was planned for each
+// unit: a run that is repeated has the same ramp.
+func (f Influence) Without(planned []float64) Influence {
+	const degree = 6 // fits the tail of times that grow with the square of the rate
+	return Influence{stat.Residuals(f.Units, planned, degree), f.Sampling, degree / 2}
+}
+
+// Min is how many units it takes to tell how much a figure varies.
+const Min = 20
+
+// Error says how sure a figure is.
+type Error struct {
+	// Deviation is the standard error, Freedom the degrees of freedom of its estimate.
+	Deviation, Freedom float64
+	// Memory is over how many units the figure is correlated: 1 if none knows of the next one.
+	Memory float64
+}
+
+// Error is that of the figure, from at least [Min] units.
+func (f Influence) Error() (e Error) {
+	e.Deviation, e.Freedom = stat.MeanError(f.Units, f.Sampling, f.slow)
+	one := stat.Deviation(f.Units)
+	e.Memory = stat.Ratio(float64(len(f.Units))*e.Deviation*e.Deviation, one*one)
+	return e
+}
+
+// Planned is how many arrivals were due in each unit of a run; nil if nobody planned them.
+func (s *Series) Planned(m *measure.Measurement) []float64 {
+	if len(m.Profile.Due) == 0 {
+		return nil
+	}
+	from, _ := Judged(m)
+	due := make([]float64, s.N)
+	for u := range due {
+		due[u] = sum(m.Profile.Due, int(from)+u*s.Seconds, int(from)+(u+1)*s.Seconds)
+	}
+	return due
 }

@@ -1,0 +1,288 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mfaload/fleet"
+	"mfaload/measure"
+	"mfaload/report"
+	"mfaload/report/compare"
+	"mfaload/runner"
+	"mfaload/runner/plan/plantext"
+	"mfaload/scenario"
+	"mfaload/session"
+)
+
+// planFlags are the flags of a dry run.
+type planFlags struct {
+	wanted          bool
+	latency, format string
+}
+
+func (f *planFlags) add(c *cobra.Command) {
+	c.Flags().BoolVar(&f.wanted, "plan", false, "print what would be sent, and send nothing")
+	c.Flags().StringVar(&f.latency, "latency", "",
+		"with --plan: the latency to assume (default: a threshold of p99, or else 200ms)")
+	c.Flags().StringVar(&f.format, "format", "text", "with --plan: text or json")
+	formats(c, "text", "json")
+}
+
+// check refuses flags that have no meaning, and reads the latency.
+func (f *planFlags) check() (latency time.Duration, err error) {
+	switch {
+	case !f.wanted && (f.latency != "" || f.format != "text"):
+		return 0, errors.New("--latency and --format need --plan")
+	case f.format != "text" && f.format != "json":
+		return 0, fmt.Errorf("--format %q is neither text nor json", f.format)
+	case f.latency == "":
+		return 0, nil
+	}
+	latency, err = scenario.ParseDuration(f.latency)
+	if err == nil && (latency == 0 || latency > time.Hour) {
+		err = fmt.Errorf("%s is not above 0 and up to 1h", f.latency)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("--latency: %w", err)
+	}
+	return latency, nil
+}
+
+// printPlan prints what a run would send, with a note on what it takes besides;
+// that may be empty.
+func (a *app) printPlan(s *scenario.Scenario, flags *planFlags, latency time.Duration, shards int,
+	note string) error {
+	p := session.Plan(s, latency)
+	p.Bind(runner.WorkersBound(s))
+	p.Share(shards)
+	if flags.format == "json" {
+		e := json.NewEncoder(a.ui.Data)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(p)
+	}
+	text := plantext.Page(p, a.ui.Width, time.Now(), "; nothing was sent")
+	if note != "" {
+		text += "\n" + note + "\n"
+	}
+	_, err := io.WriteString(a.ui.Out, text)
+	return err
+}
+
+// labelsVariable has labels for every command that takes some.
+const labelsVariable = "MFALOAD_LABELS"
+
+// labelFlags say what a run can be found by.
+type labelFlags struct {
+	given  []string
+	labels measure.RunLabels
+}
+
+func (f *labelFlags) add(c *cobra.Command) {
+	c.Flags().StringArrayVar(&f.given, "label", nil, "a label to find the results by, such as "+
+		"commit=4f2a1c; may be repeated, and wins over the list in "+labelsVariable)
+}
+
+// parse reads the flags and the variable. Errors quote no value: it may be a secret.
+func (f *labelFlags) parse(lookup func(string) (string, bool)) error {
+	var listed []string
+	text, _ := lookup(labelsVariable)
+	for label := range strings.SplitSeq(text, ",") {
+		if label = strings.TrimSpace(label); label != "" {
+			listed = append(listed, label)
+		}
+	}
+	labels, err := measure.ParseRunLabels(listed)
+	if err != nil {
+		return fmt.Errorf("%s: %w", labelsVariable, err)
+	}
+	given, err := measure.ParseRunLabels(f.given)
+	if err == nil {
+		f.labels = labels.With(given)
+		err = f.labels.Check()
+	}
+	if err != nil {
+		return fmt.Errorf("--label: %w", err)
+	}
+	return nil
+}
+
+// of are the labels of a run of a scenario: without its secrets.
+func (f *labelFlags) of(s *scenario.Scenario) measure.RunLabels {
+	return f.labels.Hide(s.Target.Secrets().Hide)
+}
+
+// natsFlags say where an external NATS server is.
+type natsFlags struct {
+	urls                 []string
+	creds, nkey          string
+	ca, certificate, key string
+	run                  string
+}
+
+func (f *natsFlags) add(c *cobra.Command) {
+	c.Flags().StringSliceVar(&f.urls, "nats", nil,
+		"an external NATS server or cluster: tls://host:port, several with commas")
+	c.Flags().StringVar(&f.creds, "creds", "",
+		"with --nats: a file with the user's credentials (JWT and seed)")
+	c.Flags().StringVar(&f.nkey, "nkey", "", "with --nats: a file with the user's NKey seed")
+	c.Flags().StringVar(&f.ca, "nats-ca", "",
+		"with --nats: a PEM file of authorities to trust beside the system's")
+	c.Flags().StringVar(&f.certificate, "nats-cert", "",
+		"with --nats: a PEM file with a client certificate, for mutual TLS")
+	c.Flags().StringVar(&f.key, "nats-key", "", "with --nats-cert: a PEM file with its key")
+	c.Flags().StringVar(&f.run, "run", "",
+		"with --nats: the run's name, the same for all: letters, digits, _ and -")
+}
+
+// external returns the server that the flags name; nil where they name none.
+func (f *natsFlags) external() (*fleet.External, error) {
+	switch {
+	case len(f.urls) == 0 && (f.creds != "" || f.nkey != "" || f.ca != "" || f.certificate != "" ||
+		f.key != "" || f.run != ""):
+		return nil, errors.New("--creds, --nkey, --nats-ca, --nats-cert, --nats-key and --run need --nats")
+	case len(f.urls) == 0:
+		return nil, nil
+	case f.run == "":
+		return nil, errors.New("--nats needs --run: a name for the run, the same for all")
+	case f.creds != "" && f.nkey != "":
+		return nil, errors.New("--creds and --nkey are two ways to be somebody: use one of them")
+	case (f.certificate == "") != (f.key == ""):
+		return nil, errors.New("--nats-cert and --nats-key need each other")
+	}
+	if err := fleet.CheckRun(f.run); err != nil {
+		return nil, err
+	}
+	e := &fleet.External{URLs: f.urls, Creds: f.creds, NKey: f.nkey, CA: f.ca, Certificate: f.certificate,
+		Key: f.key}
+	return e, e.Check()
+}
+
+// fleetError gives an error of the package fleet its exit code.
+func fleetError(err error) error {
+	code := exitUsage
+	var refusal *session.NotStartedError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &refusal): // it says so itself
+		return refused(err)
+	case errors.Is(err, fleet.ErrMismatch):
+	case errors.Is(err, fleet.ErrNotStarted):
+		code, err = exitNotStarted, fmt.Errorf("%w\n%s", err, hint("nothing was sent"))
+	case errors.Is(err, fleet.ErrCutOff):
+		code = exitInconclusive
+	case errors.Is(err, context.Canceled):
+		code = exitInterrupted
+		if err == context.Canceled {
+			err = errors.New("interrupted")
+		}
+	}
+	return &exitError{code, err}
+}
+
+// baselineFlags say which earlier runs a run is compared with.
+type baselineFlags struct {
+	path  string
+	flags compareFlags
+}
+
+func (f *baselineFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.path, "baseline", "",
+		"compare the run with an earlier one, by its results folder or measurement.json.gz, or with "+
+			"those in a folder of results folders: three or more tell how much runs differ")
+	c.Flags().StringVar(&f.flags.between, "baseline-between", "", "as --between of compare")
+	c.Flags().StringVar(&f.flags.rule, "baseline-rule", string(compare.Different), "as --rule of compare")
+	c.Flags().StringArrayVar(&f.flags.margins, "baseline-margin", nil, "as --margin of compare")
+	c.Flags().StringSliceVar(&f.flags.metrics, "baseline-metrics", nil, "as --metrics of compare")
+	c.Flags().BoolVar(&f.flags.allowDrift, "baseline-allow-drift", false, "as --allow-drift of compare")
+}
+
+// earlierMax is how many earlier runs a run is compared with at most: the latest.
+const earlierMax = 20
+
+// earlierRuns are the runs that a run is compared with; nil where there is none.
+type earlierRuns struct {
+	name    string
+	runs    []compare.Run
+	leftOut []string // earlier runs that can't be compared, and why
+	options compare.Options
+}
+
+// open reads the baseline before anything is sent, and refuses one that the
+// coming run can't be compared with.
+func (f *baselineFlags) open(s *scenario.Scenario, parts map[string]string) (*earlierRuns, error) {
+	if f.path == "" {
+		return nil, nil
+	}
+	o, err := f.flags.options()
+	if err != nil {
+		return nil, err
+	}
+	all, err := session.ReadRuns(f.path)
+	if err != nil {
+		return nil, err
+	}
+	coming := &measure.Measurement{Parts: parts}
+	for _, g := range s.Groups {
+		coming.Groups = append(coming.Groups, g.Name)
+	}
+	b := &earlierRuns{name: f.path, options: o}
+	b.runs, b.leftOut = compare.ComparableTo(all, compare.Run{Name: s.Name, Measurement: coming})
+	if len(b.runs) == 0 {
+		return nil, fmt.Errorf("the baseline can't be compared with this run: %s\n%s",
+			strings.Join(b.leftOut, "; "),
+			hint("nothing was sent; take a run of the same load, users and contract"))
+	}
+	b.runs = b.runs[max(0, len(b.runs)-earlierMax):]
+	if len(b.runs) == 1 {
+		b.name = b.runs[0].Name
+	}
+	return b, nil
+}
+
+// between is by how much the earlier runs differ for reasons of their own, 0 if that is not known.
+func (b *earlierRuns) between(thresholds []scenario.Threshold) float64 {
+	if b == nil {
+		return 0
+	}
+	if b.options.Between > 0 {
+		return b.options.Between
+	}
+	var all []*measure.Measurement
+	for _, r := range b.runs {
+		all = append(all, r.Measurement)
+	}
+	return report.Between(all, thresholds)
+}
+
+// hold compares the run with its baseline, and lets that take part in the
+// verdict. What can't be compared, nil, makes it inconclusive, and loses no result.
+func (b *earlierRuns) hold(r *report.Report, m *measure.Measurement) *compare.Comparison {
+	c, err := compare.Compare(b.runs, []compare.Run{{Name: "this run", Verdict: r.Verdict,
+		Measurement: m}}, b.options)
+	if err != nil {
+		r.HoldAgainst(b.name, string(compare.Unclear), false, true, []string{err.Error()})
+		return nil
+	}
+	for _, why := range b.leftOut {
+		c.Remarks = append(c.Remarks, "left out of the baseline: "+why)
+	}
+	r.HoldAgainst(b.name, string(c.Verdict), c.Verdict == compare.Worse, c.Verdict == compare.Unclear,
+		append(c.Reasons, c.Obstacles...))
+	return c
+}
+
+// writeComparison writes how the run compares with its baseline.
+func writeComparison(dir *session.Folder, c *compare.Comparison) error {
+	return errors.Join(
+		dir.WriteFile("compare.json", func() ([]byte, error) { return report.Encode(c) }),
+		dir.WriteFile("compare.html", c.HTML))
+}
