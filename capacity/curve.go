@@ -183,8 +183,7 @@ func (s *search) crossingOf(i int, around float64) (rate float64, ok bool) {
 		}
 		if l.fit(); !(l.slope < 0) { // noise: the closest one, then
 			closest := slices.MinFunc(l.points, func(a, b linePoint) int {
-				return cmp.Compare(a.distance(),
-					b.distance())
+				return cmp.Compare(a.distance(), b.distance())
 			})
 			return closest.rate, closest.distance() < nearest
 		}

@@ -43,15 +43,13 @@ func foreigners() []foreign {
 		{name: "patient", service: func(uint64) model.Service { return model.NewPatient(4, place) },
 			limit: 200 * time.Millisecond, errors: 0.001, truth: 200},
 		{name: "strained", service: func(uint64) model.Service {
-			return model.NewStrained(4, place,
-				time.Second, time.Minute)
+			return model.NewStrained(4, place, time.Second, time.Minute)
 		},
 			limit: 200 * time.Millisecond, errors: 0.001, truth: 200},
 		// A minute with p95 <= 200 ms at most: of an M/M/8 with a queue of 64 that refuses
 		// hardly anything there.
 		{name: "pool", service: func(seed uint64) model.Service {
-			return model.NewPool(8, 30*time.Millisecond,
-				64, seed)
+			return model.NewPool(8, 30*time.Millisecond, 64, seed)
 		}, poisson: true,
 			limit: 200 * time.Millisecond, errors: 0.01, truth: pooled(8, 64, 30*time.Millisecond,
 				200*time.Millisecond, 0.05)},

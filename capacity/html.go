@@ -87,8 +87,7 @@ func (r *Result) trials() g.Node {
 			return chart.Row(chart.Texts(strconv.Itoa(row.Number), rateText(row.Rate), seconds(row.Duration)),
 				h.Td(h.Class(verdict), g.Text(verdict)),
 				chart.Texts(fmt.Sprint(f.Requests.Sent), f.Response.Text("mean"), f.Response.Text("p95"),
-					f.Response.Text("p99"),
-					fmt.Sprintf("%.2f", row.Broken),
+					f.Response.Text("p99"), fmt.Sprintf("%.2f", row.Broken),
 					strings.Join(append([]string{row.By}, row.Reasons...), "; ")))
 		}))
 }

@@ -340,12 +340,10 @@ func TestNeverServedIsSlowerThanAnyLimit(t *testing.T) {
 			}
 			return true
 		}, capacity.Break},
-		"8 % never sent": {func(_ *measure.Recorder, k int,
-			_ *measure.Observation) bool {
+		"8 % never sent": {func(_ *measure.Recorder, k int, _ *measure.Observation) bool {
 			return k%12 != 0
 		}, capacity.Break},
-		"seconds without any": {func(_ *measure.Recorder, k int,
-			_ *measure.Observation) bool {
+		"seconds without any": {func(_ *measure.Recorder, k int, _ *measure.Observation) bool {
 			return k < 500 || k >= 660
 		}, capacity.Break},
 		"slow, and refusals": {func(_ *measure.Recorder, k int, o *measure.Observation) bool {

@@ -142,8 +142,7 @@ func (r *Result) highest() (rate float64) {
 
 func (u *USL) text() string {
 	text := fmt.Sprintf("scalability law: λ %.4g/s, σ %.2g (%.2g … %.2g), κ %.2g (%.2g … %.2g)",
-		u.Lambda.Value,
-		u.Sigma.Value, u.Sigma.Low, u.Sigma.High, u.Kappa.Value, u.Kappa.Low, u.Kappa.High)
+		u.Lambda.Value, u.Sigma.Value, u.Sigma.Low, u.Sigma.High, u.Kappa.Value, u.Kappa.Low, u.Kappa.High)
 	if u.Peak > 0 {
 		text += ", max " + rateText(u.Peak)
 	}

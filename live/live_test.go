@@ -201,8 +201,7 @@ func get(t *testing.T, url string, change func(*http.Request)) (*http.Response, 
 	if change != nil {
 		change(r)
 	}
-	client := &http.Client{CheckRedirect: func(*http.Request,
-		[]*http.Request) error {
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
 	resp, err := client.Do(r)
@@ -291,8 +290,7 @@ func TestOthersNeedTheToken(t *testing.T) {
 				200},
 			"basic": {func(r *http.Request) { r.Header.Set("Authorization", "Basic "+token) }, 401},
 			"cookie": {func(r *http.Request) {
-				r.AddCookie(&http.Cookie{Name: "mfaload",
-					Value: token})
+				r.AddCookie(&http.Cookie{Name: "mfaload", Value: token})
 			}, 200},
 		} {
 			if got := status(base+path, test.change); got != test.want {

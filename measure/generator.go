@@ -51,8 +51,7 @@ func mergeOwnSeconds(a, b []OwnSecond) []OwnSecond {
 	all := slices.Concat(a, b)
 	slices.SortStableFunc(all, func(a, b OwnSecond) int {
 		return cmp.Or(cmp.Compare(a.Second, b.Second), cmp.Compare(b.used(), a.used()),
-			cmp.Compare(b.Available, a.Available),
-			cmp.Compare(b.CPU, a.CPU))
+			cmp.Compare(b.Available, a.Available), cmp.Compare(b.CPU, a.CPU))
 	})
 	merged := all[:0]
 	for _, s := range all {

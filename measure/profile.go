@@ -159,8 +159,7 @@ func (s *Shapes) Learn(label string, facts []string) {
 }
 
 func (s *Shapes) of(label string) *Shape {
-	i, found := slices.BinarySearchFunc(*s, label, func(e *Shape,
-		label string) int {
+	i, found := slices.BinarySearchFunc(*s, label, func(e *Shape, label string) int {
 		return cmp.Compare(e.Label, label)
 	})
 	if !found {

@@ -300,8 +300,7 @@ func TestExpectedAndGot(t *testing.T) {
 
 func TestLevelsOfTheContract(t *testing.T) {
 	off := func(rule string) contract.RuleLevel {
-		return contract.RuleLevel{Rule: rule,
-			Level: contract.Off}
+		return contract.RuleLevel{Rule: rule, Level: contract.Off}
 	}
 	for _, tt := range []struct {
 		name     string

@@ -35,8 +35,7 @@ var (
 // mutations is the table of single faults. All of their violations are listed.
 func mutations() []mutation {
 	return slices.Concat(textMutations(), headerMutations(), shapeMutations(), formMutations(),
-		crossMutations(), linkMutations(),
-		deviceMutations(), errorMutations())
+		crossMutations(), linkMutations(), deviceMutations(), errorMutations())
 }
 
 func textMutations() []mutation {

@@ -136,8 +136,7 @@ func TestTokenFileIsReadAgain(t *testing.T) {
 			}
 			return fresh, err
 		}
-		all := &tokens{fetch: fetch, next: func(_ *token,
-			now time.Time) time.Time {
+		all := &tokens{fetch: fetch, next: func(_ *token, now time.Time) time.Time {
 			return now.Add(fileInterval)
 		}}
 		if err := all.begin(t.Context()); err != nil {

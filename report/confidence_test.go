@@ -18,12 +18,8 @@ import (
 var long = flag.Bool("long", false, "make the whole table of docs/verdicts.md: it takes minutes")
 
 // judgedWith is the report of a run by one threshold.
-func judgedWith(
-	t *testing.T,
-	m *measure.Measurement,
-	confidence float64,
-	limit scenario.Threshold,
-) *report.Report {
+func judgedWith(t *testing.T, m *measure.Measurement, confidence float64,
+	limit scenario.Threshold) *report.Report {
 	t.Helper()
 	judged := *m
 	judged.Terms = report.Terms{Thresholds: []scenario.Threshold{limit}, Confidence: confidence,
@@ -186,16 +182,8 @@ func TestVerdictTable(t *testing.T) {
 	for _, name := range []string{"a", "b", "b.9", "d", "f", "cache"} {
 		for _, x := range times {
 			e := untilDecided(t, noise.Find(name, 600), x, 200, 2000)
-			fmt.Printf(
-				"| until decided: %s | %.2f | %d | %d | %d | %d | %.0f s |\n",
-				name,
-				x,
-				len(e.lengths),
-				e.pass,
-				e.fail,
-				e.undecided,
-				stat.Median(e.lengths),
-			)
+			fmt.Printf("| until decided: %s | %.2f | %d | %d | %d | %d | %.0f s |\n", name, x, len(e.lengths),
+				e.pass, e.fail, e.undecided, stat.Median(e.lengths))
 		}
 	}
 }

@@ -318,14 +318,9 @@ func (l *Looks) Decided(look int, seconds []*measure.Second) (what string, decid
 		return "", false
 	}
 	left := planned - length
-	return fmt.Sprintf(
-		"decided at look %d of %d, after %s s of at most %s s: %s requests were not needed",
-		look+1,
-		len(l.At)+1,
-		number.Plain(length.Seconds()),
-		number.Plain(planned.Seconds()),
-		number.Count(uint64(math.Round(left.Seconds()*float64(l.rate)))),
-	), true
+	return fmt.Sprintf("decided at look %d of %d, after %s s of at most %s s: %s requests were not needed",
+		look+1, len(l.At)+1, number.Plain(length.Seconds()), number.Plain(planned.Seconds()),
+		number.Count(uint64(math.Round(left.Seconds()*float64(l.rate))))), true
 }
 
 // memories is how many correlation times a run has to last before it may be decided: a shorter

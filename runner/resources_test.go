@@ -55,8 +55,7 @@ func TestNeedIsWhatARunTakes(t *testing.T) {
 	}{{2, 1}, {40, 1}, {40, 8}, {400, 2}} {
 		t.Run(fmt.Sprint(test), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				needOfARun(t, load(constant(test.rate, 30*time.Second)),
-					test.groups)
+				needOfARun(t, load(constant(test.rate, 30*time.Second)), test.groups)
 			})
 		})
 	}

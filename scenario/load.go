@@ -346,10 +346,8 @@ var stageForm = form.Mapping(checkStage, []form.Field[Stage]{
 		"What progress and plans call the stage."),
 	form.Key("rate", rate(false), func(s *Stage, v Rate) { s.From, s.To = v, v },
 		"A constant rate. 0/s is a pause."),
-	form.Key("from", rate(false), func(s *Stage, v Rate) { s.From = v },
-		"The rate at the stage's start."),
-	form.Key("to", rate(false), func(s *Stage, v Rate) { s.To = v },
-		"The rate at the stage's end."),
+	form.Key("from", rate(false), func(s *Stage, v Rate) { s.From = v }, "The rate at the stage's start."),
+	form.Key("to", rate(false), func(s *Stage, v Rate) { s.To = v }, "The rate at the stage's end."),
 	form.Key("steps", form.Whole(2, maxSteps), func(s *Stage, v int) { s.Steps = v },
 		"Goes from from to to in as many equally long steps instead of a ramp; the first step has the rate "+
 			"from, the last one the rate to."),
@@ -369,8 +367,7 @@ var stageForm = form.Mapping(checkStage, []form.Field[Stage]{
 }).OneWay([]any{"rate"}, []any{"from", "to"}, []any{"sine"}, []any{"profile"}, []any{"pause"})
 
 var spikeForm = form.Mapping(nil, []form.Field[Spike]{
-	form.Key("rate", rate(false), func(s *Spike, v Rate) { s.Rate = v },
-		"The rate of the spike.").Required(),
+	form.Key("rate", rate(false), func(s *Spike, v Rate) { s.Rate = v }, "The rate of the spike.").Required(),
 	form.Key("at", duration(false, maxRun), func(s *Spike, v time.Duration) { s.At = v },
 		"When it begins, since the start of the stage.").Required(),
 	form.Key("for", duration(true, maxRun), func(s *Spike, v time.Duration) { s.For = v },
@@ -378,10 +375,8 @@ var spikeForm = form.Mapping(nil, []form.Field[Spike]{
 })
 
 var waveForm = form.Mapping(checkWave, []form.Field[Wave]{
-	form.Key("low", rate(false), func(w *Wave, v Rate) { w.Low = v },
-		"The lowest rate.").Required(),
-	form.Key("high", rate(true), func(w *Wave, v Rate) { w.High = v },
-		"The highest rate.").Required(),
+	form.Key("low", rate(false), func(w *Wave, v Rate) { w.Low = v }, "The lowest rate.").Required(),
+	form.Key("high", rate(true), func(w *Wave, v Rate) { w.High = v }, "The highest rate.").Required(),
 	form.Key("period", duration(true, maxRun), func(w *Wave, v time.Duration) { w.Period = v },
 		"The time from crest to crest, at least a second.").Required(),
 	form.Key("crest", duration(false, maxRun), func(w *Wave, v time.Duration) { w.Crest = v },

@@ -153,8 +153,7 @@ var scenarioForm = func() form.Form[Scenario] {
 			"Where the requests go.").Required(),
 		form.Key("users",
 			form.ListOf("a list of groups", "such as [{name: email, ids: ["+exampleID+"]}]", groupForm),
-			func(s *draft, v []Group) { s.Groups = v },
-			"The groups of users to ask.").Required(),
+			func(s *draft, v []Group) { s.Groups = v }, "The groups of users to ask.").Required(),
 		form.Key("load", loadForm, func(s *draft, v Load) { s.Load = v },
 			"When requests are sent.").Required(),
 		form.Key("thresholds", limitsForm, func(s *draft, v thresholdSet) { s.limits = v },
@@ -217,8 +216,7 @@ var groupForm = form.Mapping(checkGroup, []form.Field[Group]{
 	form.Key("name", nameText, func(g *Group, v string) { g.Name = v },
 		"Names the group in reports and thresholds.").Required(),
 	form.Key("ids", form.ListOf("a list of user IDs", "such as ["+exampleID+"]", idText),
-		func(g *Group, v []string) { g.IDs = v },
-		"The users' IDs, unless file has them."),
+		func(g *Group, v []string) { g.IDs = v }, "The users' IDs, unless file has them."),
 	form.Key("file", filePath, func(g *Group, v form.Placed[string]) { g.File = Source{v.Value, v.Pos} },
 		"A file with the users instead: CSV with a column userID, or NDJSON, by its path from the "+
 			"scenario's folder; '-' is standard input. Columns expect and policy override those of "+

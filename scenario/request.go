@@ -50,8 +50,7 @@ var requestForm = func() form.Form[members] {
 			member("clientContext", form.AnyObject,
 				"Values that a push notification hands to the mobile application."),
 		}), "What the message says."),
-		member("application", onlyID("The application's ID."),
-			"The application that the user signs on to."),
+		member("application", onlyID("The application's ID."), "The application that the user signs on to."),
 		member("mobilePayload", someText,
 			"What the mobile application's SDK collected on the device. Needs application."),
 		member("rp", form.Mapping(nil, []form.Field[members]{

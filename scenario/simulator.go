@@ -111,8 +111,7 @@ var simulatorKeys = []form.Field[Simulator]{
 		"Servers of known capacity, to hold a search for it against: {count: 10, time: exponential(20ms)} "+
 			"serves ten requests at a time, and others wait in order."),
 	form.Key("stalls", form.ListOf("a list of stalls", "such as [{every: 30s, for: 2s}]", stallForm),
-		func(s *Simulator, v []Stall) { s.Stalls = v },
-		"Times in which no answer leaves the simulator."),
+		func(s *Simulator, v []Stall) { s.Stalls = v }, "Times in which no answer leaves the simulator."),
 	form.Key("rateLimit", form.Either(plainLimit, limitForm), func(s *Simulator, v Limit) { s.Limit = &v },
 		"Answers 429 above a rate."),
 	form.Key("users",
@@ -121,8 +120,7 @@ var simulatorKeys = []form.Field[Simulator]{
 		"The users it knows. Users of a group that are not listed behave as their group expects, others "+
 			"are unknown."),
 	form.Key("faults", form.ListOf("a list of faults", "such as [{name: echo.user, share: 1%}]", faultForm),
-		func(s *Simulator, v []Fault) { s.Faults = v },
-		"Faults that bend a share of the answers."),
+		func(s *Simulator, v []Fault) { s.Faults = v }, "Faults that bend a share of the answers."),
 	form.Key("tokenLifetime", duration(true, maxRun),
 		func(s *Simulator, v time.Duration) { s.TokenLifetime = v },
 		"How long tokens of its token endpoint live. Default: 1h."),
@@ -256,8 +254,7 @@ func (l *Limit) setBurst() { l.Burst = max(1, int(math.Round(float64(l.Rate)))) 
 
 var simulatedUsersForm = form.Mapping(checkSimulatedUsers, []form.Field[SimulatedUsers]{
 	form.Key("ids", form.ListOf("a list of user IDs", "such as ["+exampleID+"]", idText),
-		func(u *SimulatedUsers, v []string) { u.IDs = v },
-		"The users' IDs.").Required(),
+		func(u *SimulatedUsers, v []string) { u.IDs = v }, "The users' IDs.").Required(),
 	form.Key("devices",
 		form.ListOf("a list of device types", "such as [EMAIL, SMS]",
 			form.OneOf("a device type", deviceTypes...)),
@@ -267,13 +264,11 @@ var simulatedUsersForm = form.Mapping(checkSimulatedUsers, []form.Field[Simulate
 		func(u *SimulatedUsers, v string) { u.Form = v },
 		"The form in which answers show the devices.").Default("older"),
 	form.Key("status", form.OneOf("a status", statuses...),
-		func(u *SimulatedUsers, v string) { u.Status = v },
-		"The status of every answer to them."),
+		func(u *SimulatedUsers, v string) { u.Status = v }, "The status of every answer to them."),
 	form.Key("httpStatus", form.Whole(400, 599), func(u *SimulatedUsers, v int) { u.HTTPStatus = v },
 		"Makes every answer to them an error of this HTTP status."),
 	form.Key("error", word("an error code", "NOT_FOUND", errorCodes),
-		func(u *SimulatedUsers, v string) { u.Error = v },
-		"The code of the error body. Needs httpStatus."),
+		func(u *SimulatedUsers, v string) { u.Error = v }, "The code of the error body. Needs httpStatus."),
 })
 
 func checkSimulatedUsers(d *form.Decoder, n *form.Node, u *SimulatedUsers) {

@@ -209,15 +209,13 @@ var faults = map[string]defect{
 		onBody(func(s string) string { return s[:len(s)-1] })},
 	"body.utf8": {"puts a byte into the body that is no UTF-8", success,
 		onBody(func(s string) string {
-			return strings.Replace(s, `"updatedAt"`,
-				"\"note\":\"\xff\",\"updatedAt\"", 1)
+			return strings.Replace(s, `"updatedAt"`, "\"note\":\"\xff\",\"updatedAt\"", 1)
 		})},
 	"body.single": {"sends a second value after the first", jsonResponse,
 		onBody(func(s string) string { return s + "{}" })},
 	"body.names": {"sends a member twice", success,
 		onBody(func(s string) string {
-			return strings.Replace(s, `"status":`,
-				`"status":"COMPLETED","status":`, 1)
+			return strings.Replace(s, `"status":`, `"status":"COMPLETED","status":`, 1)
 		})},
 	"body.depth": {"nests arrays 200 deep", success, onBody(func(s string) string {
 		return s[:len(s)-1] + `,"deep":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + "}"
@@ -280,8 +278,7 @@ var faults = map[string]defect{
 
 	"links.self": {"links to another place", success, func(_ *Environment, a *simulatedResponse) {
 		eachLink(a, func(s string) string {
-			return strings.Replace(s, "/deviceAuthentications/",
-				"/transactions/", 1)
+			return strings.Replace(s, "/deviceAuthentications/", "/transactions/", 1)
 		})
 	}},
 	"links.same": {"gives another link another URL", hasLinks, func(_ *Environment, a *simulatedResponse) {

@@ -275,8 +275,7 @@ const (
 )
 
 // capacity searches and writes what it found.
-func (a *app) capacity(ctx context.Context, file string, f *capacityFlags,
-	record *search.Setup) (err error) {
+func (a *app) capacity(ctx context.Context, file string, f *capacityFlags, record *search.Setup) (err error) {
 	in, err := f.contract.loader(a).Load(file)
 	if err != nil {
 		return err

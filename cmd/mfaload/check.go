@@ -75,8 +75,7 @@ would ask, and on a terminal it has to be confirmed; elsewhere --yes does that.`
 func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error {
 	pace, err := scenario.ParseRate(flags.rate)
 	if err != nil || pace <= 0 {
-		return fmt.Errorf("--rate %s is no pace\n%s", flags.rate,
-			hint("write for example 2/s or 30/min"))
+		return fmt.Errorf("--rate %s is no pace\n%s", flags.rate, hint("write for example 2/s or 30/min"))
 	}
 	in, err := a.checked(args, flags)
 	if err != nil {

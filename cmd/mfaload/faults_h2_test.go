@@ -146,12 +146,10 @@ func TestFaultsOfHTTP2(t *testing.T) {
 	}{
 		{"all well", much, (*stream).answer, "", counts{}, ""},
 		{"the stream is reset", much, func(x *stream) bool {
-			return x.WriteRSTStream(x.id,
-				http2.ErrCodeInternal) == nil
+			return x.WriteRSTStream(x.id, http2.ErrCodeInternal) == nil
 		}, "", counts{"stream reset": 10}, ""},
 		{"the stream is refused", much, func(x *stream) bool {
-			return x.WriteRSTStream(x.id,
-				http2.ErrCodeRefusedStream) == nil
+			return x.WriteRSTStream(x.id, http2.ErrCodeRefusedStream) == nil
 		}, "", counts{"stream reset": 10}, ""},
 		{"the stream is reset in the body", much, func(x *stream) bool {
 			return x.half() && x.WriteRSTStream(x.id, http2.ErrCodeInternal) == nil

@@ -137,8 +137,7 @@ func TestFaults(t *testing.T) {
 			counts{"timeout": 10}},
 		{"a byte at a time", (*incoming).drip, nil, soon, counts{"timeout": 10}},
 		{"another protocol", func(x *incoming) bool {
-			_, _ = io.WriteString(x,
-				"SSH-2.0-OpenSSH_9.6\r\n")
+			_, _ = io.WriteString(x, "SSH-2.0-OpenSSH_9.6\r\n")
 			return false
 		}, nil, "", counts{"not HTTP": 10}},
 		{"a head without end", (*incoming).endless, nil, "", counts{"head too long": 10}},

@@ -282,7 +282,6 @@ func (b *earlierRuns) hold(r *report.Report, m *measure.Measurement) *compare.Co
 
 // writeComparison writes how the run compares with its baseline.
 func writeComparison(dir *session.Folder, c *compare.Comparison) error {
-	return errors.Join(
-		dir.WriteFile("compare.json", func() ([]byte, error) { return report.Encode(c) }),
+	return errors.Join(dir.WriteFile("compare.json", func() ([]byte, error) { return report.Encode(c) }),
 		dir.WriteFile("compare.html", c.HTML))
 }

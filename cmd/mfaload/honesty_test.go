@@ -75,8 +75,7 @@ func TestWhoIsAtFault(t *testing.T) {
 			said := slices.ContainsFunc(all, reason.MatchString)
 			if held { // by what runs next to the tests: that is said for itself, and excuses no threshold
 				all = slices.DeleteFunc(all, func(reason string) bool {
-					return strings.HasPrefix(reason,
-						"mfaload itself was ")
+					return strings.HasPrefix(reason, "mfaload itself was ")
 				})
 			}
 			reasons := strings.Join(all, "\n")

@@ -165,8 +165,7 @@ func (a *app) plan(file string, flags *runFlags, latency time.Duration) error {
 		return err
 	}
 	s := in.Scenario
-	err = a.printPlan(s, &flags.plan, latency, flags.fleet.shards, shards.TokenFetches(s,
-		flags.fleet.shards))
+	err = a.printPlan(s, &flags.plan, latency, flags.fleet.shards, shards.TokenFetches(s, flags.fleet.shards))
 	duet, failed := flags.duet.open(flags.contract.loader(a), file, &flags.baseline.flags)
 	if err = errors.Join(err, failed); err != nil || duet == nil {
 		return err

@@ -131,8 +131,7 @@ func (c *torture) write() string {
 			fmt.Fprintf(&b, "%08x-0000-4000-8000-%012x, ", i+1, j)
 		}
 		fmt.Fprintf(&b, "], order: %s, expect: %s}\n", c.pick("sequential", "shuffle", "random", "once"),
-			c.pick(
-				"{httpStatus: 201, status: OTP_REQUIRED}", "{httpStatus: [201, 429]}",
+			c.pick("{httpStatus: 201, status: OTP_REQUIRED}", "{httpStatus: [201, 429]}",
 				"{httpStatus: 404, error: NOT_FOUND}", "{httpStatus: 201}"))
 	}
 	b.WriteString("load:\n" + c.schedule())

@@ -47,8 +47,7 @@ func Observations(seed uint64, n int) []*measure.Observation {
 				Got: fmt.Sprint(i)},
 				{Rule: "field.unknown", Pointer: "/new"}}
 			o.Example = func(bool) measure.Example {
-				return measure.Example{UserID: fmt.Sprint(i),
-					At: intended}
+				return measure.Example{UserID: fmt.Sprint(i), At: intended}
 			}
 		}
 		all = append(all, o)

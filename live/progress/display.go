@@ -124,8 +124,7 @@ func (v *Display) once(format string) func(error) {
 	var first sync.Once
 	return func(err error) {
 		first.Do(func() {
-			v.console.Tell("mfaload: "+format+"\n", strings.Join(strings.Fields(err.Error()),
-				" "))
+			v.console.Tell("mfaload: "+format+"\n", strings.Join(strings.Fields(err.Error()), " "))
 		})
 	}
 }
@@ -228,8 +227,7 @@ func ShowTrial(c *console.Console, name string, r *runner.Runner) (hide func()) 
 	bars := newBars(c, width)
 	back := c.Divert(bars)
 	total := int64(r.Schedule().Count())
-	bar := bars.AddBar(total,
-		mpb.PrependDecorators(decor.Name(fit(name, width/3), decor.WCSyncSpaceR)),
+	bar := bars.AddBar(total, mpb.PrependDecorators(decor.Name(fit(name, width/3), decor.WCSyncSpaceR)),
 		mpb.AppendDecorators(decor.Any(func(st decor.Statistics) string { return elapsed(r.Progress()) })))
 	b := &runBars{runner: r, all: bars, end: total, shown: []*mpb.Bar{bar}}
 	b.line(func() string { return fit(standing(r.Progress()), width-1) })
@@ -267,8 +265,7 @@ func (b *runBars) addStage(width int, stages []measure.StageSpan) {
 	b.stage = b.all.AddBar(1000,
 		mpb.PrependDecorators(decor.Name("", decor.WCSyncSpaceR)),
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
-			return fit(Place(b.runner),
-				width/2)
+			return fit(Place(b.runner), width/2)
 		})))
 	b.shown = append(b.shown, b.stage)
 }

@@ -119,8 +119,7 @@ func showFleetBars(c *console.Console, name string, shards int, v *fleetView) (h
 			shown = append(shown, bars.AddBar(0, mpb.PrependDecorators(decor.Name(fmt.Sprintf("shard %d", i),
 				decor.WCSyncSpaceR)),
 				mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
-					return fit(v.shard(i),
-						width/2)
+					return fit(v.shard(i), width/2)
 				}))))
 		}
 	}

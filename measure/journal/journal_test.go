@@ -270,8 +270,7 @@ func sealed(frames ...[]byte) []byte {
 	all := []byte("mfaload/journal/v1\n")
 	for _, f := range frames {
 		all = binary.LittleEndian.AppendUint32(all, uint32(len(f)))
-		all = binary.LittleEndian.AppendUint32(all,
-			crc32.Checksum(f, crc32.MakeTable(crc32.Castagnoli)))
+		all = binary.LittleEndian.AppendUint32(all, crc32.Checksum(f, crc32.MakeTable(crc32.Castagnoli)))
 		all = append(all, f...)
 	}
 	return all

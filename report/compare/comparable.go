@@ -21,8 +21,7 @@ func obstacles(base, fresh []Run) []string {
 	}
 	for i, r := range runs {
 		if j := slices.IndexFunc(runs, func(o Run) bool {
-			return sameRun(o.Measurement,
-				r.Measurement)
+			return sameRun(o.Measurement, r.Measurement)
 		}); j < i {
 			all = append(all, fmt.Sprintf("%s and %s are the same run", runs[j].Name, r.Name))
 		}

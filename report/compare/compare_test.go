@@ -226,21 +226,17 @@ func TestRunsAsUnits(t *testing.T) {
 func TestWhatCannotBeComparedIsRefused(t *testing.T) {
 	for want, change := range map[string]func(*measure.Measurement){
 		"had a different load": func(m *measure.Measurement) { m.Parts["load"] = "other" },
-		"had a different set of users": func(
-			m *measure.Measurement) {
+		"had a different set of users": func(m *measure.Measurement) {
 			m.Parts["users"] = "other"
 		},
-		"had a different contract": func(
-			m *measure.Measurement) {
+		"had a different contract": func(m *measure.Measurement) {
 			m.Parts["contract"] = "other"
 		},
-		"do not both say which contract they had": func(
-			m *measure.Measurement) {
+		"do not both say which contract they had": func(m *measure.Measurement) {
 			m.Parts = map[string]string{"load": "l", "users": "u"}
 		},
 		"are not the same part of a run": func(m *measure.Measurement) {
-			m.Shard = &measure.Shard{Run: "r",
-				Count: 8}
+			m.Shard = &measure.Shard{Run: "r", Count: 8}
 		},
 		"lacks 7 of its 8 shards": func(m *measure.Measurement) {
 			m.Merged = &measure.Merged{Count: 8, TolerateLost: 0.9, Parts: []*measure.Part{{Own: m.Main.Own,
@@ -249,8 +245,7 @@ func TestWhatCannotBeComparedIsRefused(t *testing.T) {
 		"have different groups": func(m *measure.Measurement) { m.Groups = []string{"others"} },
 		"lasted 2m0s and 1m0s":  func(m *measure.Measurement) { m.Main.Planned = time.Minute },
 		"b was interrupted":     func(m *measure.Measurement) { m.Interrupted = true },
-		"b was ended early by its scenario": func(
-			m *measure.Measurement) {
+		"b was ended early by its scenario": func(m *measure.Measurement) {
 			m.Stopped = &measure.Stop{Early: true}
 		},
 		"b is inconclusive: mfaload itself": func(m *measure.Measurement) {
@@ -259,8 +254,7 @@ func TestWhatCannotBeComparedIsRefused(t *testing.T) {
 			}
 		},
 		"b sent no request": func(m *measure.Measurement) { m.Main.Cells = nil },
-		"b has lost its seconds,": func(
-			m *measure.Measurement) {
+		"b has lost its seconds,": func(m *measure.Measurement) {
 			m.Seconds, m.SecondsLost = measure.Seconds{}, "the disk"
 		},
 	} {

@@ -95,8 +95,7 @@ func TestCountsAgree(t *testing.T) {
 
 // agree compares what each counts of a metric with a share.
 func agree(t *testing.T, name string, m *measure.Measurement, metric scenario.Metric, groupName string,
-	group int,
-	want measure.Share) {
+	group int, want measure.Share) {
 	t.Helper()
 	sc := &scenario.Scenario{Groups: []scenario.Group{{Name: "x"}, {Name: "y"}, {Name: "z"}},
 		Thresholds: []scenario.Threshold{{Group: groupName, Metric: metric, Limit: 0.5, Written: "50%"}}}

@@ -71,8 +71,7 @@ func Follow(runs []Run, o Options) (*History, error) {
 		Level: Level, Lines: []MetricHistory{}}
 	runs = slices.Clone(runs)
 	slices.SortStableFunc(runs, func(a, b Run) int {
-		return a.Measurement.Started.Compare(
-			b.Measurement.Started)
+		return a.Measurement.Started.Compare(b.Measurement.Started)
 	})
 	chosen, err := choose(o.Metrics)
 	if err != nil {
@@ -223,8 +222,7 @@ func (h *History) leaveUnjudged() {
 func (l MetricHistory) text(c Change, started time.Time) string {
 	row := MetricRow{Group: l.Group, Metric: l.Metric, points: l.Unit == "%" && l.Metric != "achievedRate"}
 	text := fmt.Sprintf("%s %s since %s (%s): %s → %s %s, %s", row.name(), c.Judgement, c.Name,
-		started.UTC().Format("2006-01-02 15:04"),
-		digits(c.Base), digits(c.New), l.Unit, row.change(c.Change))
+		started.UTC().Format("2006-01-02 15:04"), digits(c.Base), digits(c.New), l.Unit, row.change(c.Change))
 	if len(c.Labels) > 0 {
 		text += "; the change began with " + labelsText(c.Labels)
 	}

@@ -229,8 +229,7 @@ func (s Shift) shiftChart(name string, margin float64) *chart.Chart {
 	}
 	if margin > 0 {
 		c.Levels = append(c.Levels, chart.HorizontalLine{At: margin, Look: chart.Warn},
-			chart.HorizontalLine{At: -margin,
-				Look: chart.Warn})
+			chart.HorizontalLine{At: -margin, Look: chart.Warn})
 	}
 	line.X, band.X = s.places(), s.places()
 	c.Y, c.Series = chart.Linear(low, high, "%"), []chart.Trace{band, line}

@@ -160,8 +160,7 @@ func TestRunsWithoutEvents(t *testing.T) {
 // A group with few requests and no event does not decide.
 func TestGroupsWithoutEventsDoNotDecide(t *testing.T) {
 	grouped := func(name string, seed uint64) compare.Run {
-		return inGroups(gate(name, seed, 300, 20, 0),
-			10)
+		return inGroups(gate(name, seed, 300, 20, 0), 10)
 	}
 	o := compare.Options{Metrics: []string{"errorRate", "violationRate"},
 		Margins: compare.Margins{{Name: "*Rate", Share: 0.001}}}

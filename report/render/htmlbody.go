@@ -205,9 +205,8 @@ func violationDetails(v report.Violation, open bool) g.Node {
 		h.Summary(h.Strong(h.Class(class), brief(v.Rule)), g.Text(" "), h.Code(brief(place(v.Pointer))),
 			g.Text(" "), h.Span(g.Text(number.Count(v.Count)+" × "+v.Level))),
 		h.Dl(h.Class("facts"), fact("expected", h.Code(brief(v.Expected))),
-			fact("came", h.Code(brief(v.Got))),
-			known("correlation ID", e.CorrelationID), known("transaction ID", e.TransactionID),
-			known("user", e.UserID),
+			fact("came", h.Code(brief(v.Got))), known("correlation ID", e.CorrelationID),
+			known("transaction ID", e.TransactionID), known("user", e.UserID),
 			fact("again", h.Pre(h.TabIndex("0"), g.Text(text.Brief(e.Curl, htmlLong))))))
 }
 

@@ -25,9 +25,8 @@ func Markdown(r *report.Report) ([]byte, error) {
 	m.line("## %s %s: %s", marks[r.Verdict], strings.ToUpper(string(r.Verdict))+degraded(r), code(r.Scenario))
 	m.line("")
 	m.line("%s requests in %s s, planned %s/s, achieved %s/s; started %s; mfaload %s",
-		number.Count(r.Requests.Sent), number.Plain(r.Duration),
-		number.Significant(r.Rate.Planned), number.Significant(r.Rate.Achieved),
-		r.Started.UTC().Format("2006-01-02 15:04:05Z"), code(r.Version))
+		number.Count(r.Requests.Sent), number.Plain(r.Duration), number.Significant(r.Rate.Planned),
+		number.Significant(r.Rate.Achieved), r.Started.UTC().Format("2006-01-02 15:04:05Z"), code(r.Version))
 	m.labels(r)
 	m.reasons(r)
 	m.thresholds(r)

@@ -46,8 +46,7 @@ func TestPlannedWorkers(t *testing.T) {
 // Of a run over several days the busiest counts: ten times a day's rate on the
 // second of three.
 func TestPlannedDay(t *testing.T) {
-	s := oneGroup(constant(0.001, 24*time.Hour), constant(0.01, 24*time.Hour),
-		constant(0.001, 24*time.Hour))
+	s := oneGroup(constant(0.001, 24*time.Hour), constant(0.01, 24*time.Hour), constant(0.001, 24*time.Hour))
 	s.Groups[0].Expect.HTTPStatuses = []int{201}
 	g := plan.New(s, 0).Groups[0]
 	if g.PerUser != 1036 || g.PerUserDay < 864 || g.PerUserDay > 870 ||

@@ -234,8 +234,7 @@ func (s *Trials) awaitRecovery(ctx context.Context, a capacity.TrialSpec) (*capa
 	if !done.Back {
 		remark = "the service is not back at its former response time"
 	}
-	s.Say("%s %v after the end of trial %d", remark, (done.Took + a.Settle).Round(time.Second),
-		a.Number-1)
+	s.Say("%s %v after the end of trial %d", remark, (done.Took + a.Settle).Round(time.Second), a.Number-1)
 	return done, nil
 }
 

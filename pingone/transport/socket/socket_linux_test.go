@@ -28,8 +28,7 @@ func TestUnacknowledged(t *testing.T) {
 			false, false},
 		{"half closed after the request",
 			func(c *net.TCPConn, in *bufio.Reader) { readLine(in); _ = c.CloseWrite() }, false, false},
-		{"reset after the request", func(c *net.TCPConn,
-			in *bufio.Reader) {
+		{"reset after the request", func(c *net.TCPConn, in *bufio.Reader) {
 			readLine(in)
 			_ = c.SetLinger(0)
 			c.Close()

@@ -110,8 +110,7 @@ func (p *planPage) plot(plan *plan.RunPlan) {
 	}
 	graph := asciigraph.Plot(series, asciigraph.Height(8), asciigraph.LowerBound(0), asciigraph.Offset(3),
 		asciigraph.YAxisValueFormatter(func(v float64) string {
-			return fmt.Sprintf("%*s", labels,
-				number.Significant(v))
+			return fmt.Sprintf("%*s", labels, number.Significant(v))
 		}),
 		asciigraph.XAxisRange(0, plan.Duration), asciigraph.XAxisTickCount(5),
 		asciigraph.XAxisValueFormatter(number.Length))
@@ -244,8 +243,7 @@ func (p *planPage) workers(plan *plan.RunPlan) {
 		return
 	}
 	p.wrap("%s/s × %s ms (%s) = %s in flight; %d with headroom; %s", number.Significant(plan.Peak),
-		number.Significant(w.Latency),
-		w.LatencyFrom, number.Significant(w.InFlight), w.Needed, bound(w))
+		number.Significant(w.Latency), w.LatencyFrom, number.Significant(w.InFlight), w.Needed, bound(w))
 	p.wrap("if nothing were answered until the timeout: %s in flight", number.Count(uint64(w.Stalled)))
 	p.catchUp(plan)
 }
