@@ -8,7 +8,7 @@ FUZZTIME ?= 3s
 SOAK     ?= 1h
 TORTURE  ?= 200
 
-.PHONY: help build demo test quick fleet-test check fuzz soak torture lint-contract lint-action security licenses release release-check image-check docs bench compare-table verdict-table capacity-table profile clean
+.PHONY: help build demo test quick fleet-test check fuzz soak torture lint-contract lint-action security licenses release release-check image-check docs bench compare-table verdict-table verdict-sockets capacity-table profile clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -136,6 +136,9 @@ compare-table: ## make the tables of docs/compare.md: how often comparing is wro
 
 verdict-table: ## make the tables of docs/verdicts.md: how often a verdict is wrong (half an hour)
 	$(GO) test ./report -run TestVerdictTable -long -v -timeout 180m | grep '^|'
+
+verdict-sockets: ## hold docs/verdicts.md against 40 real runs of a minute (5 minutes; let nothing else run)
+	MFALOAD_SOCKETS=40 $(GO) test ./cmd/mfaload -run TestVerdictOnSockets -parallel 10 -count 1 -v -timeout 30m | grep '^|'
 
 capacity-table: ## make the table of docs/capacity.md: how often a search for capacity is wrong (some minutes)
 	$(GO) test ./capacity -run TestTruth -long -first 50000 -v -timeout 60m | grep '^|'
