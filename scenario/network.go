@@ -92,55 +92,47 @@ func asSent(user, password string) []string {
 }
 
 // networkKeys are the keys of target about connections and headers.
-var networkKeys = []form.Field[Network]{
-	form.Key("customDomain", form.YesOrNo, func(w *Network, v bool) { w.CustomDomain = v },
+var networkKeys = []form.Field{
+	form.Key("customDomain", form.YesOrNo,
 		"Says that authPath is a custom domain: the environment's ID is not in the "+
 			"paths then.").Default("false"),
 	form.Key("clientCertificate", clientCertificateForm,
-		func(w *Network, v ClientCertificate) { w.ClientCertificate = v },
 		"The certificate that TLS shows the server, for hosts that ask for one."),
-	form.Key("serverName",
-		form.Matching("a host name", "such as auth.pingone.eu", serverNamePattern, 253, "is not a host name"),
-		func(w *Network, v string) { w.ServerName = v },
+	form.Key("serverName", form.Matching("a host name", "such as auth.pingone.eu", serverNamePattern, 253,
+		"is not a host name"),
 		"The name that TLS asks for and that the certificate must have. Left out: the host of authPath."),
-	form.Key("proxy", proxyText, func(w *Network, v Secret) { w.Proxy = v },
+	form.Key("proxy", proxyText,
 		"A proxy to go through: http://host:port or socks5://host:port, with user:password@ before the "+
 			"host if it asks for them. Needs ownerAgreed: where a proxy leads can't be told from here."),
 	form.Key("sourceAddresses",
 		form.ListOf("a list of IP addresses", "such as [192.0.2.10, 192.0.2.11]", addressText),
-		func(w *Network, v []string) { w.SourceAddresses = v },
 		"Addresses of this machine that connections come from, in turn: limits per address and numbers of "+
 			"ports count for each."),
-	form.Key("resolve", form.OneOrMore(endpointText), func(w *Network, v []Endpoint) { w.Resolve = v },
+	form.Key("resolve", form.OneOrMore(endpointText),
 		"The address to connect to, or a list to take in turn, with a port if it is another: the host's "+
 			"name is not looked up. TLS and the header Host keep the name."),
 	form.Key("ipVersion", form.OneOf("a version of IP", AnyIP, IPv4, IPv6),
-		func(w *Network, v IPVersion) { w.IPVersion = v },
 		"Connects over this version of IP only.").Default("any"),
-	form.Key("headers",
+	form.Set("headers",
 		form.Dictionary("a mapping", "such as {X-Ping-External-Session-ID: rollout}", headerPattern,
-			checkHeaderName, headerText),
-		func(w *Network, v []form.Entry[Secret]) {
+			checkHeaderName, headerText), func(w *Network, v []form.Entry[Secret]) {
 			for _, e := range v {
 				w.Headers = append(w.Headers, Header{e.Name, e.Value})
 			}
-		},
-		"Further header fields of every request. Those that mfaload sets can't be replaced. Values are "+
+		}, "Further header fields of every request. Those that mfaload sets can't be replaced. Values are "+
 			"never shown."),
-	form.Key("transactionIDs",
-		form.Matching("a text", "of letters, digits, '.', '_' and '-', such as friday-peak", namePattern, 64,
-			"is not a text of letters, digits, '.', '_' and '-'"),
-		func(w *Network, v string) { w.TransactionIDs = v },
+	form.Key("transactionIDs", form.Matching("a text",
+		"of letters, digits, '.', '_' and '-', such as friday-peak", namePattern, 64,
+		"is not a text of letters, digits, '.', '_' and '-'"),
 		"Sends X-Ping-External-Transaction-ID with every request: this text, a hyphen and the request's "+
 			"number, as in friday-peak-17. The service's audit log has it."),
 }
 
-var clientCertificateForm = form.Mapping(nil, []form.Field[ClientCertificate]{
-	form.Key("cert", pathText, func(c *ClientCertificate, v string) { c.Cert = v },
+var clientCertificateForm = form.Mapping[ClientCertificate](nil, []form.Field{
+	form.Key("cert", pathText,
 		"The file with the certificate and those between it and its authority (PEM). Relative to the "+
 			"working folder.").Required(),
-	form.Key("key", pathText, func(c *ClientCertificate, v string) { c.Key = v },
-		"The file with the certificate's key (PEM), not encrypted.").Required(),
+	form.Key("key", pathText, "The file with the certificate's key (PEM), not encrypted.").Required(),
 })
 
 var pathText = form.Text("the path of a file", "", `[\s\S]+`, func(text string) (string, *form.Flaw) {
@@ -162,10 +154,9 @@ var proxyText = form.Text("the URL of a proxy",
 func parseProxy(text string) (Secret, *form.Flaw) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return Secret{},
-			form.NewFlaw("is not a URL",
-				"write for example http://proxy.example:3128; in a user name and a password write @ as "+
-					"%40, : as %3A and / as %2F")
+		return Secret{}, form.NewFlaw("is not a URL",
+			"write for example http://proxy.example:3128; in a user name and a password write @ as "+
+				"%40, : as %3A and / as %2F")
 	}
 	port, err := strconv.ParseUint(u.Port(), 10, 16)
 	switch {
@@ -275,9 +266,8 @@ func checkNetwork(d *form.Decoder, n *form.Node, t *Target) {
 	}
 	if custom := n.Get("customDomain"); t.CustomDomain && n.Sound("authPath") &&
 		pingOneHost.MatchString(t.AuthPath) {
-		d.Fail(custom,
-			d.Label(custom)+": "+n.Get("authPath").Shown()+
-				" is no custom domain: its paths have the environment in them",
+		d.Fail(custom, d.Label(custom)+": "+n.Get("authPath").Shown()+
+			" is no custom domain: its paths have the environment in them",
 			"remove customDomain, or write your own domain in authPath")
 	}
 }

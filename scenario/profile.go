@@ -98,20 +98,17 @@ var profileForm = form.Either(
 			p := Profile{File: fileText.Read(d, n)}
 			readProfile(d, n, &p)
 			return p
-		}},
-	form.Mapping(func(d *form.Decoder, n *form.Node, p *Profile) {
+		}}, form.Mapping(func(d *form.Decoder, n *form.Node, p *Profile) {
 		if n.Sound("file") {
 			readProfile(d, n.Get("file"), p)
 		}
-	}, []form.Field[Profile]{
-		form.Key("file", fileText, func(p *Profile, v string) { p.File = v },
-			"A CSV file with a row second,rate for each point, relative to the "+
-				"scenario's folder.").Required(),
-		form.Key("interpolate", form.YesOrNo, func(p *Profile, v bool) { p.Interpolate = v },
+	}, []form.Field{
+		form.Key("file", fileText, "A CSV file with a row second,rate for each point, relative to the "+
+			"scenario's folder.").Required(),
+		form.Key("interpolate", form.YesOrNo,
 			"Whether the rate changes linearly from row to row; else it holds until "+
 				"the next row.").Default("false"),
-	}),
-)
+	}))
 
 var fileText = form.Text("a file", "such as traffic.csv", "", func(text string) (string, *form.Flaw) {
 	if text == "" || strings.ContainsRune(text, 0) {

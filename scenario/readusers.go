@@ -105,8 +105,7 @@ func unreadable(g *Group, err error) form.Problem {
 	}
 	return form.Problem{Pos: g.File.Pos,
 		Text: fmt.Sprintf("the users of group %q can't be read from %q: %v", g.Name, form.Clip(g.File.Path),
-			err),
-		Remedy: "check the path: it counts from the scenario's folder"}
+			err), Remedy: "check the path: it counts from the scenario's folder"}
 }
 
 // userFile is a file of users that is being read.
@@ -145,8 +144,7 @@ func (u *userFile) newKind(r *users.Row) (kind uint16, sound bool) {
 	if _, isID := users.ParseID(r.Policy.Text); k.Policy != "" && !isID {
 		u.FailAt(r.Policy.Line, r.Policy.Column,
 			fmt.Sprintf("policy: %s is not an ID: 36 characters, 8-4-4-4-12 hexadecimal digits",
-				users.Quote(r.Policy.Text)),
-			"write the policy's ID, or nothing for that of the group")
+				users.Quote(r.Policy.Text)), "write the policy's ID, or nothing for that of the group")
 		return 0, false
 	}
 	if len(r.Expect.Text) > 0 {

@@ -15,8 +15,8 @@ import (
 type members = map[string]any
 
 // member is a documented member of a request's body.
-func member[V any](name string, f form.Form[V], doc string) form.Field[members] {
-	return form.Key(name, f, func(m *members, v V) {
+func member[V any](name string, f form.Form[V], doc string) form.Field {
+	return form.Set(name, f, func(m *members, v V) {
 		if *m == nil {
 			*m = members{}
 		}
@@ -28,17 +28,17 @@ func member[V any](name string, f form.Form[V], doc string) form.Field[members] 
 // user. Others stand under undocumented, so that a mistyped one is not sent
 // and never missed.
 var requestForm = func() form.Form[members] {
-	f := form.Mapping(checkRequest, []form.Field[members]{
+	f := form.Mapping(checkRequest, []form.Field{
 		member("policy", onlyID("The MFA policy's ID. The answer's policy.id has to be the same."),
 			"The MFA policy to follow. Left out: the environment's default policy."),
-		member("selectedDevice", form.Mapping(checkSelectedDevice, []form.Field[members]{
+		member("selectedDevice", form.Mapping(checkSelectedDevice, []form.Field{
 			member("id", idText, "The ID of one of the user's devices."),
 			member("oneTime", oneTimeForm,
 				"A device for this request only, which the user need not have. It gets a real message "+
 					"unless testMode is true."),
 		}), "The device to use: one of the user's own by its id, or a oneTime device."),
-		member("notification", form.Mapping(nil, []form.Field[members]{
-			member("template", form.Mapping(nil, []form.Field[members]{
+		member("notification", form.Mapping[members](nil, []form.Field{
+			member("template", form.Mapping[members](nil, []form.Field{
 				member("name", someText, "The template's name."),
 				member("variant", someText, "The template's variant."),
 				member("locale",
@@ -53,10 +53,9 @@ var requestForm = func() form.Form[members] {
 		member("application", onlyID("The application's ID."), "The application that the user signs on to."),
 		member("mobilePayload", someText,
 			"What the mobile application's SDK collected on the device. Needs application."),
-		member("rp", form.Mapping(nil, []form.Field[members]{
-			member("id",
-				form.Matching("a relying party's ID", "such as example.com", serverNamePattern, 253,
-					"is not a relying party's ID: a host name without a scheme and a port"),
+		member("rp", form.Mapping[members](nil, []form.Field{
+			member("id", form.Matching("a relying party's ID", "such as example.com", serverNamePattern, 253,
+				"is not a relying party's ID: a host name without a scheme and a port"),
 				"The relying party's ID.").Required(),
 		}), "The relying party, for FIDO2 devices. Left out: that of the FIDO2 policy."),
 		member("undocumented", form.AnyObject,
@@ -85,10 +84,10 @@ func without(entries []*form.Node, one *form.Node) (rest []*form.Node) {
 }
 
 func onlyID(doc string) form.Form[members] {
-	return form.Mapping(nil, []form.Field[members]{member("id", idText, doc).Required()})
+	return form.Mapping[members](nil, []form.Field{member("id", idText, doc).Required()})
 }
 
-var oneTimeForm = form.Mapping(checkOneTime, []form.Field[members]{
+var oneTimeForm = form.Mapping(checkOneTime, []form.Field{
 	member("type", form.OneOf("a type of one-time devices", "EMAIL", "SMS", "VOICE"),
 		"The kind of the device: EMAIL, SMS or VOICE.").Required(),
 	member("email", emailText, "The e-mail address, with type EMAIL."),
@@ -200,11 +199,9 @@ func checkOneTime(d *form.Decoder, n *form.Node, m *members) {
 // statuses, deviceTypes and errorCodes are those of the documentation.
 var (
 	statuses = []string{"OTP_REQUIRED", "DEVICE_SELECTION_REQUIRED", "COMPLETED",
-		"PUSH_CONFIRMATION_REQUIRED",
-		"PUSH_CONFIRMATION_TIMED_OUT", "ASSERTION_REQUIRED", "FAILED"}
+		"PUSH_CONFIRMATION_REQUIRED", "PUSH_CONFIRMATION_TIMED_OUT", "ASSERTION_REQUIRED", "FAILED"}
 	deviceTypes = []string{"EMAIL", "SMS", "VOICE", "WHATSAPP", "TOTP", "MOBILE", "FIDO2", "SECURITY_KEY",
-		"PLATFORM",
-		"OATH_TOKEN", "PINGID_MOBILE", "PINGID_DESKTOP", "PINGID_DESKTOP_GEN2", "YUBIKEY"}
+		"PLATFORM", "OATH_TOKEN", "PINGID_MOBILE", "PINGID_DESKTOP", "PINGID_DESKTOP_GEN2", "YUBIKEY"}
 	errorCodes = []string{"INVALID_DATA", "INVALID_REQUEST", "REQUEST_FAILED", "ACCESS_FAILED", "NOT_FOUND",
 		"REQUEST_LIMITED", "UNEXPECTED_ERROR"}
 )
@@ -312,9 +309,8 @@ func parseExpect(text string) (e Expect, f *form.Flaw) {
 	}
 	for _, isCreated := range []bool{true, false} {
 		if bare[isCreated] && worded[isCreated] {
-			return Expect{},
-				form.NewFlaw("has answers with and without a word",
-					"give all of them a word, such as 404 NOT_FOUND, or none")
+			return Expect{}, form.NewFlaw("has answers with and without a word",
+				"give all of them a word, such as 404 NOT_FOUND, or none")
 		}
 	}
 	return e, nil

@@ -103,29 +103,25 @@ type Fault struct {
 	Pos form.Pos
 }
 
-var simulatorKeys = []form.Field[Simulator]{
-	form.Key("latency", latencyText, func(s *Simulator, v Latency) { s.Latency = v },
+var simulatorKeys = []form.Field{
+	form.Key("latency", latencyText,
 		"How long answers take: a duration, constant(5ms), normal(mean, standard deviation), "+
 			"lognormal(median, 99th percentile) or exponential(mean)."),
-	form.Key("servers", serversForm, func(s *Simulator, v Servers) { s.Servers = &v },
+	form.Key("servers", serversForm,
 		"Servers of known capacity, to hold a search for it against: {count: 10, time: exponential(20ms)} "+
 			"serves ten requests at a time, and others wait in order."),
 	form.Key("stalls", form.ListOf("a list of stalls", "such as [{every: 30s, for: 2s}]", stallForm),
-		func(s *Simulator, v []Stall) { s.Stalls = v }, "Times in which no answer leaves the simulator."),
-	form.Key("rateLimit", form.Either(plainLimit, limitForm), func(s *Simulator, v Limit) { s.Limit = &v },
-		"Answers 429 above a rate."),
-	form.Key("users",
-		form.ListOf("a list of users", "such as [{ids: ["+exampleID+"], devices: [EMAIL]}]",
-			simulatedUsersForm), func(s *Simulator, v []SimulatedUsers) { s.Users = v },
+		"Times in which no answer leaves the simulator."),
+	form.Key("rateLimit", form.Either(plainLimit, limitForm), "Answers 429 above a rate.").Into("Limit"),
+	form.Key("users", form.ListOf("a list of users", "such as [{ids: ["+exampleID+"], devices: [EMAIL]}]",
+		simulatedUsersForm),
 		"The users it knows. Users of a group that are not listed behave as their group expects, others "+
 			"are unknown."),
 	form.Key("faults", form.ListOf("a list of faults", "such as [{name: echo.user, share: 1%}]", faultForm),
-		func(s *Simulator, v []Fault) { s.Faults = v }, "Faults that bend a share of the answers."),
+		"Faults that bend a share of the answers."),
 	form.Key("tokenLifetime", duration(true, maxRun),
-		func(s *Simulator, v time.Duration) { s.TokenLifetime = v },
 		"How long tokens of its token endpoint live. Default: 1h."),
-	form.Key("seed", seed, func(s *Simulator, v uint64) { s.Seed = v },
-		"Makes latencies and faults repeatable.").Default("1"),
+	form.Key("seed", seed, "Makes latencies and faults repeatable.").Default("1"),
 }
 
 var simulatorForm = withCalls(form.Mapping(checkSimulator, simulatorKeys))
@@ -139,16 +135,13 @@ func withCalls[V any](f form.Form[V]) form.Form[V] {
 }
 
 // simulatorFileForm is a file for the simulator on its own.
-var simulatorFileForm = withCalls(form.Mapping(checkSimulatorFile, append([]form.Field[Target]{
-	form.Key("envID", idText, func(t *Target, v string) { t.EnvID = v },
-		"The ID of the environment.").Default(simulatedEnvID),
-	form.Key("accessToken", tokenText, func(t *Target, v Secret) { t.AccessToken = v },
-		"The bearer token to ask for. Left out: any."),
+var simulatorFileForm = withCalls(form.Mapping(checkSimulatorFile, append([]form.Field{
+	form.Key("envID", idText, "The ID of the environment.").Default(simulatedEnvID),
+	form.Key("accessToken", tokenText, "The bearer token to ask for. Left out: any."),
 	form.Key("clientCredentials", clientCredentialsForm,
-		func(t *Target, v ClientCredentials) { t.ClientCredentials = &v },
 		"The credentials that its token endpoint takes. Only tokens from there count then, and "+
 			"accessToken. Left out: any."),
-	form.Key("customDomain", form.YesOrNo, func(t *Target, v bool) { t.CustomDomain = v },
+	form.Key("customDomain", form.YesOrNo,
 		"Serves paths without the environment, as a custom domain does.").Default("false"),
 }, form.Within(func(t *Target) *Simulator {
 	if t.Simulator == nil {
@@ -170,28 +163,28 @@ func checkSimulator(d *form.Decoder, n *form.Node, s *Simulator) {
 	}
 }
 
-var serversForm = form.Mapping(checkServers, []form.Field[Servers]{
-	form.Key("count", form.Whole(1, 100_000), func(s *Servers, v int) { s.Count = v },
+var serversForm = form.Mapping(checkServers, []form.Field{
+	form.Key("count", form.Whole(1, 100_000),
 		"How many requests are served at a time. Left out: any number, and none waits."),
-	form.Key("time", latencyText, func(s *Servers, v Latency) { s.Time = v },
+	form.Key("time", latencyText,
 		"How long serving one takes that is alone, written like latency. exponential(20ms) makes an M/M/c "+
 			"queue of count, 20ms an M/D/c queue.").Required(),
-	form.Key("contention", anyShare, func(s *Servers, v float64) { s.Contention = v },
+	form.Key("contention", anyShare,
 		"The coefficient σ of the Universal Scalability Law: each other request in service makes one take "+
 			"this share longer.").Default("0%"),
-	form.Key("coherency", anyShare, func(s *Servers, v float64) { s.Coherency = v },
+	form.Key("coherency", anyShare,
 		"The coefficient κ of the Universal Scalability Law: each pair of requests in service makes one "+
 			"take this share longer.").Default("0%"),
-	form.Key("collapse", collapseForm, func(s *Servers, v Collapse) { s.Collapse = &v },
+	form.Key("collapse", collapseForm,
 		"Makes the servers slow after a while near their full rate, as a leak does: {at: 90%, after: 20s}."),
 })
 
-var collapseForm = form.Mapping(nil, []form.Field[Collapse]{
-	form.Key("at", shareAboveZero, func(c *Collapse, v float64) { c.At = v },
+var collapseForm = form.Mapping[Collapse](nil, []form.Field{
+	form.Key("at", shareAboveZero,
 		"The share of the full rate, which is count divided by the mean of time.").Required(),
-	form.Key("after", duration(true, maxWait), func(c *Collapse, v time.Duration) { c.After = v },
+	form.Key("after", duration(true, maxWait),
 		"How long requests have to come at it, in whole seconds.").Required(),
-	form.Key("slower", form.Whole(2, 1000), func(c *Collapse, v int) { c.Slower = float64(v) },
+	form.Set("slower", form.Whole(2, 1000), func(c *Collapse, v int) { c.Slower = float64(v) },
 		"How many times as long serving takes from then on, until no request came "+
 			"for a second.").Default("4"),
 })
@@ -208,12 +201,11 @@ func checkServers(d *form.Decoder, n *form.Node, s *Servers) {
 	}
 }
 
-var stallForm = form.Mapping(checkStall, []form.Field[Stall]{
-	form.Key("every", duration(true, maxRun), func(s *Stall, v time.Duration) { s.Every = v },
+var stallForm = form.Mapping(checkStall, []form.Field{
+	form.Key("every", duration(true, maxRun),
 		"The time from the start of one stall to that of the next. The first comes this long after the "+
 			"first request.").Required(),
-	form.Key("for", duration(true, maxWait), func(s *Stall, v time.Duration) { s.For = v },
-		"How long nothing leaves the simulator.").Required(),
+	form.Key("for", duration(true, maxWait), "How long nothing leaves the simulator.").Required(),
 })
 
 func checkStall(d *form.Decoder, n *form.Node, s *Stall) {
@@ -231,12 +223,11 @@ var plainLimit = form.Described("such as 100/s", form.Convert(rate(true), func(r
 	return l
 }))
 
-var limitForm = form.Mapping(checkLimit, []form.Field[Limit]{
-	form.Key("rate", rate(true), func(l *Limit, v Rate) { l.Rate = v },
-		"The rate above which answers are 429.").Required(),
-	form.Key("burst", form.Whole(1, MaxRate), func(l *Limit, v int) { l.Burst = v },
+var limitForm = form.Mapping(checkLimit, []form.Field{
+	form.Key("rate", rate(true), "The rate above which answers are 429.").Required(),
+	form.Key("burst", form.Whole(1, MaxRate),
 		"How many requests may come at once. Default: those of a second, at least 1."),
-	form.Key("retryAfter", duration(false, maxWait), func(l *Limit, v time.Duration) { l.RetryAfter = v },
+	form.Key("retryAfter", duration(false, maxWait),
 		"The value of the header Retry-After, in whole seconds.").Default("1s"),
 })
 
@@ -252,23 +243,18 @@ func checkLimit(d *form.Decoder, n *form.Node, l *Limit) {
 
 func (l *Limit) setBurst() { l.Burst = max(1, int(math.Round(float64(l.Rate)))) }
 
-var simulatedUsersForm = form.Mapping(checkSimulatedUsers, []form.Field[SimulatedUsers]{
-	form.Key("ids", form.ListOf("a list of user IDs", "such as ["+exampleID+"]", idText),
-		func(u *SimulatedUsers, v []string) { u.IDs = v }, "The users' IDs.").Required(),
-	form.Key("devices",
-		form.ListOf("a list of device types", "such as [EMAIL, SMS]",
-			form.OneOf("a device type", deviceTypes...)),
-		func(u *SimulatedUsers, v []string) { u.Devices = v },
+var simulatedUsersForm = form.Mapping(checkSimulatedUsers, []form.Field{
+	form.Key("ids", form.ListOf("a list of user "+
+		"IDs", "such as ["+exampleID+"]", idText), "The users' IDs.").Required(),
+	form.Key("devices", form.ListOf("a list of device types", "such as [EMAIL, SMS]",
+		form.OneOf("a device type", deviceTypes...)),
 		"Their devices by type. The answer's status follows from them unless status is set."),
 	form.Key("form", form.OneOf("a form of devices", "older", "newer"),
-		func(u *SimulatedUsers, v string) { u.Form = v },
 		"The form in which answers show the devices.").Default("older"),
-	form.Key("status", form.OneOf("a status", statuses...),
-		func(u *SimulatedUsers, v string) { u.Status = v }, "The status of every answer to them."),
-	form.Key("httpStatus", form.Whole(400, 599), func(u *SimulatedUsers, v int) { u.HTTPStatus = v },
-		"Makes every answer to them an error of this HTTP status."),
+	form.Key("status", form.OneOf("a status", statuses...), "The status of every answer to them."),
+	form.Key("httpStatus", form.Whole(400, 599), "Makes every answer to them an error of this HTTP status."),
 	form.Key("error", word("an error code", "NOT_FOUND", errorCodes),
-		func(u *SimulatedUsers, v string) { u.Error = v }, "The code of the error body. Needs httpStatus."),
+		"The code of the error body. Needs httpStatus."),
 })
 
 func checkSimulatedUsers(d *form.Decoder, n *form.Node, u *SimulatedUsers) {
@@ -280,11 +266,11 @@ func checkSimulatedUsers(d *form.Decoder, n *form.Node, u *SimulatedUsers) {
 	}
 }
 
-var faultForm = form.Mapping(nil, []form.Field[Fault]{
-	form.Key("name", form.WithPlace(faultName),
+var faultForm = form.Mapping[Fault](nil, []form.Field{
+	form.Set("name", form.WithPlace(faultName),
 		func(f *Fault, v form.Placed[string]) { f.Name, f.Pos = v.Value, v.Pos },
 		"The fault, named like the rule that it breaks, such as echo.user.").Required(),
-	form.Key("share", shareAboveZero, func(f *Fault, v float64) { f.Share = v },
+	form.Key("share", shareAboveZero,
 		"The part of the answers that are bent, above 0 and up to 100%.").Required(),
 })
 
@@ -295,8 +281,7 @@ const latencyDetail = "such as 5ms, normal(80ms, 20ms) or lognormal(80ms, 250ms)
 // latencyPattern also takes what is left of the comma when YAML has taken a
 // distribution in braces apart.
 const latencyPattern = durationPattern + `|(?:constant|exponential)\(\s*` + durationPattern +
-	`\s*\)|(?:normal|lognormal)\(\s*` +
-	durationPattern + `\s*(?:,\s*` + durationPattern + `\s*\))?`
+	`\s*\)|(?:normal|lognormal)\(\s*` + durationPattern + `\s*(?:,\s*` + durationPattern + `\s*\))?`
 
 var latencyText = form.UnitText("a latency", latencyDetail,
 	form.SchemaObject{"type": "string", "pattern": form.OrVariable(latencyPattern)}, parseLatency)

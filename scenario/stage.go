@@ -170,29 +170,23 @@ func NewCapacity(most Rate) Capacity {
 		Budget: 30 * time.Minute, Trials: 15, Width: 0.05, Confidence: 0.95}
 }
 
-var capacityForm = form.Mapping(checkCapacity, []form.Field[Capacity]{
-	form.Key("maxRate", rate(true), func(c *Capacity, v Rate) { c.MaxRate = v },
-		"The highest rate that may be tried.").Required(),
-	form.Key("startRate", rate(true), func(c *Capacity, v Rate) { c.StartRate = v },
-		"The rate of the first trial. Left out: a 32nd of maxRate."),
-	form.Key("stopOn429", form.YesOrNo, func(c *Capacity, v bool) { c.StopOn429 = v },
+var capacityForm = form.Mapping(checkCapacity, []form.Field{
+	form.Key("maxRate", rate(true), "The highest rate that may be tried.").Required(),
+	form.Key("startRate", rate(true), "The rate of the first trial. Left out: a 32nd of maxRate."),
+	form.Key("stopOn429", form.YesOrNo,
 		"Whether 429 ends the search upwards: no trial goes to a rate that was refused before, and the "+
 			"rate limit is what was found.").Default("false"),
-	form.Key("trial", duration(true, maxRun), func(c *Capacity, v time.Duration) { c.Trial = v },
+	form.Key("trial", duration(true, maxRun),
 		"How long a trial is judged at least. It gets longer where percentiles need more requests and near "+
 			"the limit.").Default("30s"),
-	form.Key("warmup", duration(false, maxRun), func(c *Capacity, v time.Duration) { c.Warmup = v },
+	form.Key("warmup", duration(false, maxRun),
 		"Time at the start of each trial that is not judged.").Default("10s"),
-	form.Key("settle", duration(false, maxRun), func(c *Capacity, v time.Duration) { c.Settle = v },
-		"The pause between two trials.").Default("5s"),
-	form.Key("budget", duration(true, maxRun), func(c *Capacity, v time.Duration) { c.Budget = v },
-		"The most time that the search may take.").Default("30m"),
-	form.Key("trials", form.Whole(3, 1000), func(c *Capacity, v int) { c.Trials = v },
-		"The most trials.").Default("15"),
-	form.Key("width", shareAboveZero, func(c *Capacity, v float64) { c.Width = v },
+	form.Key("settle", duration(false, maxRun), "The pause between two trials.").Default("5s"),
+	form.Key("budget", duration(true, maxRun), "The most time that the search may take.").Default("30m"),
+	form.Key("trials", form.Whole(3, 1000), "The most trials.").Default("15"),
+	form.Key("width", shareAboveZero,
 		"How wide the interval may be that is looked for, as a share of its middle.").Default("5%"),
-	form.Key("confidence", shareAboveZero, func(c *Capacity, v float64) { c.Confidence = v },
-		"How sure the interval has to be.").Default("95%"),
+	form.Key("confidence", shareAboveZero, "How sure the interval has to be.").Default("95%"),
 })
 
 const (
@@ -209,9 +203,8 @@ func checkCapacity(d *form.Decoder, n *form.Node, c *Capacity) {
 			"write a lower rate, or leave it out")
 	}
 	if n.Sound("trial") && c.Trial < minTrial {
-		d.Fail(n.Get("trial"),
-			d.Label(n.Get("trial"))+": "+n.Get("trial").Shown()+
-				" is too short to tell a steady load from none", "write at least 5s")
+		d.Fail(n.Get("trial"), d.Label(n.Get("trial"))+": "+n.Get("trial").Shown()+
+			" is too short to tell a steady load from none", "write at least 5s")
 	}
 	for _, k := range []struct {
 		name       string

@@ -90,8 +90,7 @@ func parseToken(text string) (Secret, *form.Flaw) {
 	if at := notBearer(text); at >= 0 {
 		return Secret{},
 			form.NewFlaw(fmt.Sprintf("has a character that no bearer token has (RFC 6750), at place %d of %d",
-				at+1, len(text)),
-				"write letters, digits and -._~+/ only, and = only at its end")
+				at+1, len(text)), "write letters, digits and -._~+/ only, and = only at its end")
 	}
 	return NewSecret(text), nil
 }
@@ -156,9 +155,8 @@ func checkHost(d *form.Decoder, n *form.Node, t *Target) {
 			"write https://")
 	}
 	if agreed := n.Get("ownerAgreed"); !t.OwnerAgreed && (agreed == nil || !agreed.Bad) {
-		d.Fail(authPath,
-			d.Label(authPath)+": "+authPath.Shown()+notThisMachine(t, u.Hostname())+
-				", and its owner's consent is not confirmed",
+		d.Fail(authPath, d.Label(authPath)+": "+authPath.Shown()+notThisMachine(t, u.Hostname())+
+			", and its owner's consent is not confirmed",
 			"ask first: PingOne wants a support case opened before a load test, and real e-mails, SMS, "+
 				"calls and pushes may go out; then write ownerAgreed: true")
 	}
@@ -211,13 +209,10 @@ var regions = []string{"eu", "com", "ca", "com.au", "sg", "asia"}
 // authPathOf is the authPath of a region.
 func authPathOf(region string) string { return "https://auth.pingone." + region }
 
-var clientCredentialsForm = form.Mapping(nil, []form.Field[ClientCredentials]{
-	form.Key("clientID", clientIDText, func(c *ClientCredentials, v string) { c.ClientID = v },
-		"The worker application's client ID.").Required(),
-	form.Key("clientSecret", clientSecretText, func(c *ClientCredentials, v Secret) { c.ClientSecret = v },
-		"Its client secret, best from a variable.").Required(),
+var clientCredentialsForm = form.Mapping[ClientCredentials](nil, []form.Field{
+	form.Key("clientID", clientIDText, "The worker application's client ID.").Required(),
+	form.Key("clientSecret", clientSecretText, "Its client secret, best from a variable.").Required(),
 	form.Key("authMethod", form.OneOf("an authentication method", Basic, Post),
-		func(c *ClientCredentials, v AuthMethod) { c.AuthMethod = v },
 		"How the application authenticates to the token endpoint, as it is set up there: "+
 			"basic or post.").Default("basic"),
 })
@@ -257,9 +252,8 @@ func checkToken(d *form.Decoder, n *form.Node) {
 	}
 	if len(written) == 0 && n.Lacks("simulator") && (n.Get("authPath") != nil || n.Get("region") != nil) &&
 		!slices.ContainsFunc(tokenKeys, func(key string) bool { return !n.Lacks(key) }) {
-		d.Fail(n, "accessToken is missing in target",
-			"add accessToken: "+tokenText.Want()+
-				", accessTokenFile, or clientCredentials of a worker application")
+		d.Fail(n, "accessToken is missing in target", "add accessToken: "+tokenText.Want()+
+			", accessTokenFile, or clientCredentials of a worker application")
 	}
 }
 

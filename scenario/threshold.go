@@ -75,25 +75,19 @@ func (t Threshold) ofTimes() bool { return t.Metric == Response || t.Metric == S
 // order with the defaults after them, and those of groups.
 type thresholdSet struct {
 	whole               []Threshold
-	groups              []form.Entry[[]Threshold]
-	confidence, between float64
+	Groups              []form.Entry[[]Threshold]
+	Confidence, Between float64
 }
 
-var limitsForm = form.Mapping(nil, append(
+var limitsForm = form.Mapping[thresholdSet](nil, append(
 	form.Within(func(l *thresholdSet) *[]Threshold { return &l.whole }, limitKeys("0%", "0%", "99%")),
-	form.Key("groups",
-		form.Dictionary("a mapping", "of groups to their thresholds", "", anyGroup,
-			form.Mapping(nil, limitKeys("", "", ""))),
-		func(l *thresholdSet, v []form.Entry[[]Threshold]) { l.groups = v },
+	form.Key("groups", form.Dictionary("a mapping", "of groups to their thresholds", "", anyGroup,
+		form.Mapping[[]Threshold](nil, limitKeys("", "", ""))),
 		"Thresholds of single groups, by their names."),
-	form.Key(
-		"confidence",
-		confidenceShare,
-		func(l *thresholdSet, v float64) { l.confidence = v },
+	form.Key("confidence", confidenceShare,
 		"How sure PASS and FAIL have to be, 95% for example: a threshold that the run's noise leaves open "+
-			"is undecided. Without it the observed values decide.",
-	),
-	form.Key("between", betweenShare, func(l *thresholdSet, v float64) { l.between = v },
+			"is undecided. Without it the observed values decide."),
+	form.Key("between", betweenShare,
 		"By how much runs are known to differ for reasons that no single run shows, as a standard "+
 			"deviation: 3% for example. It widens the intervals."),
 ))
@@ -120,8 +114,8 @@ func shareWithin(lowest, highest float64) form.Form[float64] {
 func anyGroup(string) *form.Flaw { return nil }
 
 // limitKeys are the keys of a block of thresholds, with these defaults.
-func limitKeys(errorRate, violationRate, achievedRate string) []form.Field[[]Threshold] {
-	return []form.Field[[]Threshold]{
+func limitKeys(errorRate, violationRate, achievedRate string) []form.Field {
+	return []form.Field{
 		timeKey("response", Response, timeLimits,
 			"Limits of the response time (last byte − intended time), such as {p95: 300ms}."),
 		timeKey("service", Service, timeLimits,
@@ -158,8 +152,8 @@ var timeLimit = form.UnitText("a duration", "such as 300ms", form.Reference("dur
 		return writtenLimit{d.Seconds(), text}, f
 	})
 
-func shareKey(name string, m Metric, doc string) form.Field[[]Threshold] {
-	return form.Key(name, shareLimit, func(ts *[]Threshold, l writtenLimit) {
+func shareKey(name string, m Metric, doc string) form.Field {
+	return form.Set(name, shareLimit, func(ts *[]Threshold, l writtenLimit) {
 		*ts = append(*ts, Threshold{Metric: m, Limit: l.value, Written: l.written})
 	}, doc)
 }
@@ -171,14 +165,12 @@ var timeLimits = form.Dictionary("a mapping", "such as {p95: 300ms}",
 var percentileLimits = form.Dictionary("a mapping", "such as {p99: 5s}", "^"+quantilePattern+"$",
 	checkPercentile, timeLimit)
 
-func timeKey(name string, m Metric, stats form.Form[[]form.Entry[writtenLimit]],
-	doc string) form.Field[[]Threshold] {
-	return form.Key(name, stats, func(ts *[]Threshold, stats []form.Entry[writtenLimit]) {
+func timeKey(name string, m Metric, stats form.Form[[]form.Entry[writtenLimit]], doc string) form.Field {
+	return form.Set(name, stats, func(ts *[]Threshold, stats []form.Entry[writtenLimit]) {
 		for _, s := range stats {
 			quantile, _ := parseQuantile(s.Name)
-			*ts = append(*ts,
-				Threshold{Metric: m, Stat: s.Name, Quantile: quantile, Limit: s.Value.value,
-					Written: s.Value.written})
+			*ts = append(*ts, Threshold{Metric: m, Stat: s.Name, Quantile: quantile, Limit: s.Value.value,
+				Written: s.Value.written})
 		}
 	}, doc)
 }
@@ -224,7 +216,7 @@ func parseQuantile(name string) (float64, *form.Flaw) {
 func (l thresholdSet) ordered(groups []Group) []Threshold {
 	all := l.whole
 	for _, g := range groups {
-		for _, e := range l.groups {
+		for _, e := range l.Groups {
 			for _, t := range e.Value {
 				if e.Name == g.Name {
 					t.Group = g.Name
@@ -243,7 +235,7 @@ func checkClosedLimits(d *form.Decoder, n *form.Node, s *draft) {
 		return
 	}
 	n.GetOrDefault("thresholds").Forget("achievedRate")
-	s.limits.whole = slices.DeleteFunc(s.limits.whole,
+	s.Limits.whole = slices.DeleteFunc(s.Limits.whole,
 		func(t Threshold) bool { return t.Metric == AchievedRate })
 	refuse := func(of *form.Node) {
 		if e := of.Get("achievedRate"); e != nil {
@@ -270,13 +262,10 @@ func checkUntil(d *form.Decoder, n *form.Node, s *draft) {
 	steady := len(s.Load.Stages) == 1 && s.Load.Repeat <= 1 && s.Load.Stages[0].steady()
 	switch {
 	case s.Load.Closed() || !steady || s.Load.Requests > 0:
-		d.FailKey(
-			until,
+		d.FailKey(until,
 			d.Label(until)+" is for a load of one stage with a constant rate and a duration: a part "+
 				"of another one does not stand for the whole",
-			"leave it out, or write one stage such as {rate: 50/s, "+
-				"duration: 10m}",
-		)
+			"leave it out, or write one stage such as {rate: 50/s, "+"duration: 10m}")
 	case !slices.ContainsFunc(s.Thresholds, Threshold.ofTimes):
 		d.FailKey(until, d.Label(until)+" has nothing to decide: no threshold is on times",
 			"write thresholds such as response: {p95: 300ms}, or leave it out")
@@ -298,7 +287,7 @@ func checkLimitGroups(d *form.Decoder, n *form.Node, s *draft) {
 	if len(names) == 0 || slices.Contains(names, "") {
 		return // a problem that was noted may be why
 	}
-	for _, e := range s.limits.groups {
+	for _, e := range s.Limits.Groups {
 		if !slices.Contains(names, e.Name) {
 			remedy, _ := form.Suggestion(e.Name, written)
 			d.FailKey(n.Get("thresholds").Get("groups").Get(e.Name),
@@ -369,15 +358,15 @@ const (
 
 // stopItem is an item of stopOn: limits of one metric over one window.
 type stopItem struct {
-	limits []Threshold
-	window time.Duration
+	Limits []Threshold
+	Window time.Duration
 }
 
 var stopMetrics = []string{"response", "service", "errorRate", "violationRate", "rateLimitedRate",
 	"connectionFailures"}
 
 var stopForm = form.Mapping(checkStops, append(
-	form.Within(func(s *stopItem) *[]Threshold { return &s.limits }, []form.Field[[]Threshold]{
+	form.Within(func(s *stopItem) *[]Threshold { return &s.Limits }, []form.Field{
 		timeKey("response", Response, percentileLimits,
 			"Percentiles of the response time that are too long, such as {p99: 5s}."),
 		timeKey("service", Service, percentileLimits,
@@ -387,12 +376,11 @@ var stopForm = form.Mapping(checkStops, append(
 		shareKey("violationRate", ViolationRate,
 			"A share of answers that break the contract that is too many."),
 		shareKey("rateLimitedRate", RateLimitedRate, "A share of answers with 429 that is too many."),
-		form.Key("connectionFailures", form.Whole(2, 1_000_000), func(ts *[]Threshold, n int) {
+		form.Set("connectionFailures", form.Whole(2, 1_000_000), func(ts *[]Threshold, n int) {
 			*ts = append(*ts,
 				Threshold{Metric: ConnectionFailures, Limit: float64(n), Written: fmt.Sprint(n)})
 		}, "How many requests in a row may find no connection, or lose it, with no answer in between."),
-	}),
-	form.Key("window", duration(true, maxWindow), func(s *stopItem, v time.Duration) { s.window = v },
+	}), form.Key("window", duration(true, maxWindow),
 		"The last of the run that is looked at, in whole seconds up to 10m. Left out: 10s. Not with "+
 			"connectionFailures."),
 )).OneWay([]any{"response"}, []any{"service"}, []any{"errorRate"}, []any{"violationRate"},
@@ -406,7 +394,7 @@ func checkStops(d *form.Decoder, n *form.Node, s *stopItem) {
 		if !slices.ContainsFunc(stopMetrics, func(key string) bool { return !n.Lacks(key) }) {
 			d.Fail(n, d.Label(n)+" says no limit", "write one such as {errorRate: 10%, window: 10s}")
 		}
-	case len(s.limits) == 0 && n.Sound(given[0]):
+	case len(s.Limits) == 0 && n.Sound(given[0]):
 		d.Fail(n.Get(given[0]), d.Label(n.Get(given[0]))+" says no limit", "write one such as {p99: 5s}")
 	case len(given) > 1:
 		d.FailKey(n.Get(given[1]), fmt.Sprintf("%s has %s beside %s", d.Label(n), given[1], given[0]),
@@ -417,12 +405,12 @@ func checkStops(d *form.Decoder, n *form.Node, s *stopItem) {
 				"leave it out: they are counted in a row")
 		}
 	case window == nil:
-		s.window = defaultWindow
-	case n.Sound("window") && s.window%time.Second != 0:
+		s.Window = defaultWindow
+	case n.Sound("window") && s.Window%time.Second != 0:
 		d.Fail(window, d.Label(window)+": "+window.Shown()+" is not in whole seconds",
 			"write whole seconds, for example 10s")
 	}
-	for _, t := range s.limits {
+	for _, t := range s.Limits {
 		if e := n.Get(string(t.Metric)); t.Stat == "" && t.Metric != ConnectionFailures && t.Limit >= 1 {
 			d.Fail(e, d.Label(e)+": no share is above "+e.Shown(), "write a lower share, for example 50%")
 		}
@@ -432,8 +420,8 @@ func checkStops(d *form.Decoder, n *form.Node, s *stopItem) {
 // conditions are the items as one list.
 func conditions(items []stopItem) (all []StopCondition) {
 	for _, s := range items {
-		for _, t := range s.limits {
-			all = append(all, StopCondition{t, s.window})
+		for _, t := range s.Limits {
+			all = append(all, StopCondition{t, s.Window})
 		}
 	}
 	return all

@@ -6,6 +6,7 @@ package form
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -28,8 +29,8 @@ type Form[V any] struct {
 
 func (f Form[V]) Want() string { return strings.TrimSpace(f.Noun + " " + f.Detail) }
 
-// Field is one key of a mapping that becomes a T.
-type Field[T any] struct {
+// Field is one key of a mapping that becomes a struct.
+type Field struct {
 	name, doc  string
 	isRequired bool
 	// fallback is what counts if the key is left out, as the file would have
@@ -37,35 +38,80 @@ type Field[T any] struct {
 	fallback string
 	want     string
 	schema   SchemaObject
-	read     func(*Decoder, *Node, *T)
 	keys     []KeyDoc // within its value
+	// member is the struct's field that takes the value, in any case of letters, and value
+	// its type. Both are empty where read needs no such field.
+	member string
+	value  reflect.Type
+	read   func(d *Decoder, n *Node, into any, member string)
 }
 
-// Key is a key whose value has a form and goes where set puts it.
-func Key[T, V any](name string, f Form[V], set func(*T, V), doc string) Field[T] {
-	return Field[T]{name: name, doc: doc, want: f.Want(), schema: f.Schema, keys: f.keys,
-		read: func(d *Decoder, n *Node, into *T) { set(into, f.Read(d, n)) }}
+// Key is a key whose value has a form and goes to the struct's field of that name, or to what a
+// pointer there leads to.
+func Key[V any](name string, f Form[V], doc string) Field {
+	return Field{name: name, doc: doc, want: f.Want(), schema: f.Schema, keys: f.keys, member: name,
+		value: reflect.TypeFor[V](), read: func(d *Decoder, n *Node, into any, member string) {
+			v := f.Read(d, n)
+			field := reflect.ValueOf(into).Elem().FieldByNameFunc(isNamed(member))
+			if field.Kind() == reflect.Pointer {
+				field.Set(reflect.ValueOf(&v))
+				return
+			}
+			field.Set(reflect.ValueOf(v))
+		}}
 }
+
+func isNamed(member string) func(string) bool {
+	return func(name string) bool { return strings.EqualFold(name, member) }
+}
+
+// Set is a key whose value goes where set puts it.
+func Set[T, V any](name string, f Form[V], set func(*T, V), doc string) Field {
+	return Field{name: name, doc: doc, want: f.Want(), schema: f.Schema, keys: f.keys,
+		read: func(d *Decoder, n *Node, into any, _ string) { set(into.(*T), f.Read(d, n)) }}
+}
+
+// Into returns the key as one whose value goes to a field of another name.
+func (f Field) Into(member string) Field { f.member = member; return f }
 
 // Required returns the key as one that can't be left out.
-func (f Field[T]) Required() Field[T] { f.isRequired = true; return f }
+func (f Field) Required() Field { f.isRequired = true; return f }
 
 // Default returns the key with a default.
-func (f Field[T]) Default(fallback string) Field[T] { f.fallback = fallback; return f }
+func (f Field) Default(fallback string) Field { f.fallback = fallback; return f }
 
 // Within makes keys of a part keys of the whole.
-func Within[T, U any](part func(*T) *U, fields []Field[U]) []Field[T] {
-	lifted := make([]Field[T], len(fields))
+func Within[T, U any](part func(*T) *U, fields []Field) []Field {
+	checkMembers[U](fields)
+	lifted := slices.Clone(fields)
 	for i, f := range fields {
-		lifted[i] = Field[T]{f.name, f.doc, f.isRequired, f.fallback, f.want, f.schema,
-			func(d *Decoder, n *Node, into *T) { f.read(d, n, part(into)) }, f.keys}
+		lifted[i].member, lifted[i].value = "", nil
+		lifted[i].read = func(d *Decoder, n *Node, into any, _ string) {
+			f.read(d, n, part(into.(*T)), f.member)
+		}
 	}
 	return lifted
 }
 
+// checkMembers panics where a key has no field to go to: when the program starts, not when a
+// file has that key.
+func checkMembers[T any](fields []Field) {
+	for _, f := range fields {
+		if f.member == "" {
+			continue
+		}
+		into, ok := reflect.TypeFor[T]().FieldByNameFunc(isNamed(f.member))
+		if !ok || !into.IsExported() || into.Type != f.value && into.Type != reflect.PointerTo(f.value) {
+			panic(fmt.Sprintf("form: %v has no field for the %v of key %s", reflect.TypeFor[T](), f.value,
+				f.name))
+		}
+	}
+}
+
 // Mapping is a mapping with these keys, read in the file's order and then the
 // defaults. The check, where there is one, looks at the whole.
-func Mapping[T any](check func(*Decoder, *Node, *T), fields []Field[T]) Form[T] {
+func Mapping[T any](check func(*Decoder, *Node, *T), fields []Field) Form[T] {
+	checkMembers[T](fields)
 	var names []string
 	for _, f := range fields {
 		names = append(names, f.name)
@@ -105,12 +151,12 @@ func (f Form[V]) OneWay(ways ...[]any) Form[V] {
 // Described is a form with another detail, where the list of its keys is long.
 func Described[V any](detail string, f Form[V]) Form[V] { f.Detail = detail; return f }
 
-func readEntry[T any](d *Decoder, e *Node, fields []Field[T], names []string, into *T) {
+func readEntry(d *Decoder, e *Node, fields []Field, names []string, into any) {
 	for _, f := range fields {
 		if f.name != e.Key {
 			continue
 		}
-		f.read(d, e, into)
+		f.read(d, e, into, f.member)
 		return
 	}
 	remedy, meant := "", ""
@@ -142,7 +188,7 @@ func readEntry[T any](d *Decoder, e *Node, fields []Field[T], names []string, in
 	}
 }
 
-func readMissing[T any](d *Decoder, n *Node, f Field[T], into *T) {
+func readMissing(d *Decoder, n *Node, f Field, into any) {
 	if n.Get(f.name) != nil {
 		return
 	}
@@ -157,7 +203,7 @@ func readMissing[T any](d *Decoder, n *Node, f Field[T], into *T) {
 		e.kind = mappingNode
 	}
 	n.defaults = append(n.defaults, e)
-	f.read(d, e, into)
+	f.read(d, e, into, f.member)
 }
 
 // isMapping says whether a value is a mapping. One with nothing in it, as when

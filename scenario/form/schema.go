@@ -29,7 +29,7 @@ func OrVariable(pattern string) string { return "^(?:" + pattern + ")$|" + Varia
 func Reference(definition string) SchemaObject { return SchemaObject{"$ref": "#/$defs/" + definition} }
 
 // mappingSchema describes a mapping with these keys.
-func mappingSchema[T any](fields []Field[T]) SchemaObject {
+func mappingSchema(fields []Field) SchemaObject {
 	properties, required := SchemaObject{}, []string{}
 	for _, f := range fields {
 		property := maps.Clone(f.schema)
@@ -76,7 +76,7 @@ type KeyDoc struct {
 }
 
 // keysOf are the keys of a mapping, each before those within it.
-func keysOf[T any](fields []Field[T]) (keys []KeyDoc) {
+func keysOf(fields []Field) (keys []KeyDoc) {
 	for _, f := range fields {
 		k := KeyDoc{Path: "." + f.name, Want: f.want, Required: f.isRequired, Default: f.fallback, Doc: f.doc,
 			Mapping: len(f.keys) > 0}
