@@ -308,3 +308,17 @@ func TestFirstScenariosMayStart(t *testing.T) {
 		}
 	}
 }
+
+// The index of the ready-made scenarios has them all.
+func TestScenariosAreListed(t *testing.T) {
+	files, err := filepath.Glob("../../scenarios/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	index := readPage(t, "scenarios/README.md")
+	for _, f := range files {
+		if name := filepath.Base(f); !strings.Contains(index, "("+name+")") {
+			t.Errorf("scenarios/README.md does not list %s", name)
+		}
+	}
+}
