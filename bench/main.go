@@ -19,7 +19,6 @@ import (
 	"time"
 )
 
-// bench is one comparison.
 type bench struct {
 	out     io.Writer
 	dir     string // for scratch files
@@ -114,7 +113,6 @@ func processor() string {
 
 func (b *bench) print(format string, args ...any) { fmt.Fprintf(b.out, format+"\n", args...) }
 
-// row prints a row of a table.
 func (b *bench) row(cells ...string) { b.print("| %s |", strings.Join(cells, " | ")) }
 
 func (b *bench) header(cells ...string) {

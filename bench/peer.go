@@ -16,7 +16,6 @@ import (
 	"time"
 )
 
-// attack is what a tool is to do.
 type attack struct {
 	origin      string
 	connections int
@@ -44,7 +43,6 @@ type outcome struct {
 // cost is the processor time of a request in microseconds.
 func (o outcome) cost() float64 { return float64(o.cpu.Microseconds()) / max(o.requests, 1) }
 
-// peer is a tool.
 type peer struct {
 	name    string
 	binary  string

@@ -29,7 +29,6 @@ const (
 // Processors of the server and of the client of the moment.
 const serverCPU, clientCPU = "1", "0"
 
-// server is the bench server's process.
 type server struct {
 	process     *exec.Cmd
 	certificate string
@@ -58,7 +57,6 @@ func (s *server) stop() {
 	_ = s.process.Wait()
 }
 
-// behave has the server behave as a model says from now on.
 func (s *server) behave(model string) error {
 	answer, err := http.Post("http://"+controlHost+"/model", "text/plain", strings.NewReader(model))
 	if err != nil {

@@ -191,7 +191,6 @@ func deviations(arrivals []time.Duration, rate float64) []float64 {
 	return off
 }
 
-// at is a percentile of sorted figures.
 func at(sorted []float64, percentile float64) float64 {
 	i := int(float64(len(sorted))*percentile/100 + 0.999999)
 	return sorted[min(max(i, 1), len(sorted))-1]

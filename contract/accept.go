@@ -15,7 +15,6 @@ import (
 // maxRules is how many rules fit the accept path's sets.
 const maxRules = 128
 
-// ruleSet is a set of rules by index.
 type ruleSet [maxRules / 64]uint64
 
 func (s *ruleSet) add(ru *rule) { s[ru.index/64] |= 1 << (ru.index % 64) }
@@ -69,7 +68,6 @@ type choice struct {
 	one      bool
 }
 
-// suffixNode is the node of members whose names end in a suffix.
 type suffixNode struct {
 	suffix string
 	node   *acceptNode
@@ -100,7 +98,6 @@ func bucket(name string) uint8 {
 	return (uint8(len(name))*5 + name[0] + name[len(name)-1]*11) & 63
 }
 
-// textTest is an assertion about a string.
 type textTest func(string) decision
 
 // decision of a test. Unsure is for what only the explain path can tell.
@@ -112,7 +109,6 @@ const (
 	unsure
 )
 
-// acceptRule is a rule of x-rules with the slots of its operands.
 type acceptRule struct {
 	*rule
 	at      []int32            // slots of its places
@@ -128,7 +124,6 @@ type acceptRule struct {
 	matches func(string) bool // pattern
 }
 
-// acceptTemplate is a template with the slots of its places.
 type acceptTemplate []acceptTemplatePart
 
 type acceptTemplatePart struct {
@@ -136,8 +131,6 @@ type acceptTemplatePart struct {
 	slot int32 // of a place of the response; -1: none
 }
 
-// acceptPath returns what responses with a status are held against, made on its
-// first use.
 func (c *Contract) acceptPath(status int) *acceptPath {
 	if status < 0 || status >= len(c.acceptPaths) {
 		a, _ := c.newAcceptPath(status)
@@ -201,7 +194,6 @@ func (c *Contract) newAcceptPath(status int) (*acceptPath, string) {
 	return a, b.gaveUp
 }
 
-// addNodes adds what the schemas demand.
 func (b *acceptPathBuilder) addNodes(a *acceptPath) {
 	resp := b.response
 	a.root = b.node([]*schema{resp.schema}, resp.root, nil)

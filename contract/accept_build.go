@@ -35,7 +35,6 @@ func (b *acceptPathBuilder) alwaysLooked(a *acceptPath) {
 	}
 }
 
-// slot returns the slot that captures the values at a path.
 func (b *acceptPathBuilder) slot(p path) int32 {
 	if p == nil {
 		return -1
@@ -95,7 +94,6 @@ func (b *acceptPathBuilder) refuse(ru *rule) {
 	}
 }
 
-// operands finds the slots of a rule's operands.
 func (b *acceptPathBuilder) operands(ru *rule) *acceptRule {
 	f := &acceptRule{rule: ru, when: -1, at: b.slotsOf(ru.at), operand: b.slot(ru.operand),
 		among: b.slotsOf(ru.among), instead: b.slot(ru.instead), rows: b.slot(ru.rows.at),

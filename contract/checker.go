@@ -48,7 +48,6 @@ type checker struct {
 	strings map[string]uint64 // that a rule with unique has met, and the place of the first
 }
 
-// placeRule is a rule at a place.
 type placeRule struct {
 	rule  int
 	place string
@@ -140,7 +139,6 @@ func (c *Contract) Mark(ex *Exchange, rule string) {
 	}
 }
 
-// markWords is the length of a set of rules in an exchange.
 func (c *Contract) markWords() int { return (len(c.rules) + 63) / 64 }
 
 // explain appends all violations, sorted, to those that were there before.
@@ -216,7 +214,6 @@ func (r *checker) check() {
 	}
 }
 
-// hasResponse reports a status that the document has no response for.
 func (r *checker) hasResponse(ru *rule) {
 	r.mark(ru)
 	if r.response == nil {
@@ -297,7 +294,6 @@ func (r *checker) bodyShown() string {
 	return bound(r.quote(string(r.ex.Body)))
 }
 
-// mark notes that a rule was evaluated.
 func (r *checker) mark(ru *rule) {
 	if r.accepting {
 		r.scan.marks.add(ru)
@@ -363,5 +359,4 @@ func (r *checker) reportAt(ru *rule, key, pointer, at string) *Violation {
 // fail.
 func (r *checker) isBad() bool { return len(r.bad) > 0 && r.bad[r.location.key()] }
 
-// sortedNames are the names of an object's members, in order.
 func sortedNames(object map[string]any) []string { return slices.Sorted(maps.Keys(object)) }

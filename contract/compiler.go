@@ -61,7 +61,6 @@ func (k *compiler) compile() (*Contract, error) {
 
 var methods = []string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
-// operation finds the document's one operation.
 func (k *compiler) operation() (found *yaml.Node) {
 	paths := k.member(k.root, "paths")
 	if paths == nil {
@@ -83,7 +82,6 @@ func (k *compiler) operation() (found *yaml.Node) {
 	return found
 }
 
-// encodeFragment writes a step of a JSON pointer in a URL's fragment.
 func encodeFragment(step string) string {
 	return url.PathEscape(escapePointer.Replace(step))
 }
@@ -108,7 +106,6 @@ type responses struct {
 	fallback *response
 }
 
-// of returns the response for a status, or nil.
 func (r *responses) of(status int) *response {
 	if found := r.exact[status]; found != nil {
 		return found
@@ -119,7 +116,6 @@ func (r *responses) of(status int) *response {
 	return r.fallback
 }
 
-// within returns the responses that apply to at least one of the statuses.
 func (r *responses) within(s statuses) (list []*response) {
 	for status := s.from; status <= s.to; status++ {
 		if found := r.of(status); found != nil && !slices.Contains(list, found) {
@@ -224,7 +220,6 @@ func (k *compiler) recognized(resp *response, n *yaml.Node) {
 	}
 }
 
-// statuses is a range of HTTP statuses.
 type statuses struct{ from, to int }
 
 func (s statuses) has(status int) bool { return s.from <= status && status <= s.to }

@@ -23,7 +23,6 @@ const (
 	maxProblems      = 20      // that an error lists
 )
 
-// sourceText is a YAML text with the problems that were found in it.
 type sourceText struct {
 	name     string
 	root     *yaml.Node
@@ -196,7 +195,6 @@ func (d *sourceText) member(n *yaml.Node, key string) *yaml.Node {
 	return v
 }
 
-// text returns a scalar's text.
 func (d *sourceText) text(n *yaml.Node, what string) string {
 	if n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" || n.Value == "" {
 		d.fail(n, "%s must be a text: write one", what)
@@ -228,7 +226,6 @@ func (d *sourceText) isTrue(n *yaml.Node, what string) {
 	}
 }
 
-// suggestion says which of the choices was probably meant.
 func suggestion(word string, choices []string) string {
 	if len(choices) == 0 {
 		return "there is none to choose from"

@@ -30,14 +30,12 @@ type capture struct {
 // noPlace is the place of no value of the body.
 const noPlace = ^uint64(0)
 
-// capturedPlace is where the explain path captured a value.
 type capturedPlace struct {
 	location location
 	key      string
 	value    any
 }
 
-// text is the string at a slot, or "".
 func (v *captures) text(slot int32) string {
 	if at := v.first[slot]; at >= 0 && v.captured[at].typ == typeString {
 		return v.captured[at].text
@@ -45,12 +43,10 @@ func (v *captures) text(slot int32) string {
 	return ""
 }
 
-// empty takes a list of no captures, by slot.
 func (v *captures) empty(nothing []int32) {
 	v.captured, v.first = v.captured[:0], append(v.first[:0], nothing...)
 }
 
-// captureTree captures the values that rules look at from the tree.
 func (r *checker) captureTree(a *acceptPath) {
 	v := &r.tree
 	v.empty(a.nothing)
@@ -104,7 +100,6 @@ func (r *checker) captureBelow(p path, v any) {
 	}
 }
 
-// placeHere is the place that the location leads to.
 func (r *checker) placeHere(v any) uint64 {
 	key := r.location.key()
 	place, known := r.placeOf[key]
@@ -122,7 +117,6 @@ func (r *checker) breaksRule(c *capture) bool {
 	return len(r.bad) > 0 && !r.accepting && r.bad[r.places[c.place].key]
 }
 
-// wrong notes a value that breaks a rule.
 func (r *checker) wrong(f *acceptRule, c *capture, fact uint64, expected, got func() string) {
 	if r.accepting {
 		r.scan.fault(c.place, fact)
@@ -174,7 +168,6 @@ func (r *checker) evaluate(f *acceptRule) bool {
 	return true
 }
 
-// isAsked says whether the request has what the rule is about.
 func (r *checker) isAsked(ru *rule) bool { return ru.asked < 0 || r.fact(ru.asked) != "" }
 
 // demand says whether there is what a rule requires, and whether that could be
@@ -352,7 +345,6 @@ func (r *checker) assertString(f *acceptRule, c *capture) (holds decision, looke
 	return right, false
 }
 
-// wanted is what a rule demands of a string, for a report.
 func (r *checker) wanted(f *acceptRule) string {
 	switch f.predicate {
 	case predicateEquals:
@@ -436,7 +428,6 @@ func (r *checker) notAfter(f *acceptRule, c *capture) (holds decision, looked bo
 	return decisionOf(!isAfter(c.text, later)), true
 }
 
-// hidden are the texts that a masked value must not show.
 func (r *checker) hidden(f *acceptRule, c *capture) (texts []string) {
 	for _, t := range f.hidden {
 		if r.known(t, c) {

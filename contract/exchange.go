@@ -145,7 +145,6 @@ type Connection struct {
 	Secure, Resumed bool
 }
 
-// headerRule evaluates a rule about a header field.
 func (r *checker) headerRule(f *acceptRule) {
 	if !r.accepting && (r.bad[headerKey(f.header)] || f.predicate == predicateMediaType && !r.ours) {
 		return
@@ -227,7 +226,6 @@ func (resp *response) takesMedia(value string) bool {
 	return true
 }
 
-// isMediaType says whether a Content-Type is one of the types, in UTF-8.
 func isMediaType(value string, types []string) bool {
 	name, params, err := mime.ParseMediaType(value)
 	if err != nil || !slices.Contains(types, name) {

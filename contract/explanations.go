@@ -65,7 +65,6 @@ func (s *explanations) violations(r *checker) {
 	s.learn(key, r.out[before:], r.ex.Evaluated)
 }
 
-// learn keeps what an explanation found for the responses of its kind.
 func (s *explanations) learn(key explanationKey, found []Violation, evaluated []uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,7 +131,6 @@ func (r *checker) show(v any, name string) string {
 	return "nothing"
 }
 
-// quote shows a text in quotes, masked.
 func (r *checker) quote(s string) string { return `"` + r.excerpt(s) + `"` }
 
 // excerpt shows the beginning of a text, masked and without characters that

@@ -61,7 +61,6 @@ func isAfter(a, b string) bool {
 	return fraction(a) > fraction(b)
 }
 
-// urlPath returns the path of an absolute http URL.
 func urlPath(s string) (path string, absolute bool) {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
@@ -102,7 +101,6 @@ func refersTo(reference, want string) bool {
 	return SameText(to.EscapedPath(), path)
 }
 
-// isJSON says whether a string is one JSON value.
 func isJSON(s string) bool { return jsontext.Value(s).IsValid() }
 
 // isMasked says whether an e-mail address or a phone number hides its owner and
@@ -155,7 +153,6 @@ func longestDigits(s string) (longest int) {
 	return longest
 }
 
-// patternTest returns the test of a schema's pattern.
 func patternTest(pattern string) textTest {
 	matches := matcher(regexp.MustCompile(pattern))
 	return func(s string) decision { return decisionOf(matches(s)) }
@@ -188,7 +185,6 @@ func endsInMillis(s string) bool {
 	return n > 5 && s[n-1] == 'Z' && s[n-5] == '.' && s[n-2]-'0' < 10 && s[n-3]-'0' < 10 && s[n-4]-'0' < 10
 }
 
-// isID says whether s has the form of an ID.
 func isID(s string) bool {
 	if len(s) != idLength || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return false
@@ -256,7 +252,6 @@ func daysIn(year, month int) int {
 	return 31
 }
 
-// idLength is how long an ID is.
 const idLength = 36
 
 // SameText says whether two texts are the same, where the IDs in them compare
@@ -315,7 +310,6 @@ func holdsMember(s string, at path, want string) (holds, looked bool) {
 	return text == want, ok
 }
 
-// splitURL splits an absolute http URL of plain characters.
 func splitURL(text string) (origin, path string, ok bool) {
 	rest, ok := strings.CutPrefix(text, "https://")
 	if !ok {

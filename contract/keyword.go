@@ -15,7 +15,6 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// jsonType is a set of the types of JSON Schema.
 type jsonType uint8
 
 const (
@@ -110,7 +109,6 @@ func isAssertion(keyword string) bool {
 	return false
 }
 
-// keywords are the names of all keywords that a schema may hold.
 func keywords() []string {
 	names := slices.Concat(structure, annotations)
 	for _, a := range assertions {

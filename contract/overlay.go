@@ -250,7 +250,6 @@ func parseGap(inner string, slot func(name string) int) (templatePart, string) {
 	return templatePart{fact: slot(name), optional: optional}, ""
 }
 
-// facts are the slots that the template refers to.
 func (t template) facts() (slots []int) {
 	for _, p := range t {
 		if p.fact >= 0 {
@@ -278,7 +277,6 @@ type step struct {
 	suffix string // with any: what names end in
 }
 
-// fits says whether a step leads to a member of that name.
 func (s step) fits(name string) bool {
 	if s.any {
 		return strings.HasSuffix(name, s.suffix)

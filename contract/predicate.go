@@ -46,7 +46,6 @@ const (
 	predicateReference
 )
 
-// placeKind is the kind of place that a word looks at.
 type placeKind string
 
 const (
@@ -66,7 +65,6 @@ func placeOf(ru *rule) placeKind {
 	return placeResponse
 }
 
-// predicateSpec is a word of the vocabulary.
 type predicateSpec struct {
 	name      string
 	predicate predicate
@@ -126,7 +124,6 @@ func predicateNames() (names []string) {
 	return names
 }
 
-// ruleMembers are all members that a rule may have.
 func ruleMembers() []string {
 	return append([]string{"rule", "level", "description", "source", "example", "on", "at", "header", "when",
 		"asked", "required", "instead", "per"}, predicateNames()...)

@@ -42,7 +42,6 @@ func NewProfile() *ResponseProfile {
 	return &ResponseProfile{Schema: ProfileSchema, Responses: map[string]*KindProfile{}}
 }
 
-// maxProfile bounds the places and kinds of a profile.
 const maxProfile = 1000
 
 // Learn adds the response of an exchange. Headers that carry no meaning of their

@@ -150,7 +150,6 @@ func (k *compiler) slot(name string) int {
 	return i
 }
 
-// readRules reads what the listed rules demand.
 func (k *compiler) readRules() {
 	single := map[string]*rule{} // words that one rule at most may have
 	for _, ru := range k.contract.rules {
@@ -164,7 +163,6 @@ func (k *compiler) readRules() {
 	}
 }
 
-// attributes reads what every rule may have beside its word.
 func (k *compiler) attributes(ru *rule, n *yaml.Node) {
 	for key, value := range entries(n) {
 		switch key.Value {
@@ -235,7 +233,6 @@ func (k *compiler) path(n *yaml.Node, s string) path {
 	return p
 }
 
-// readPredicate reads the one word that says what the rule demands.
 func (k *compiler) readPredicate(ru *rule, n *yaml.Node, single map[string]*rule) {
 	found := 0
 	for key, value := range entries(n) {

@@ -13,10 +13,8 @@ import (
 // followed. It bounds the time that a check takes for each value.
 const maxSchema = 20_000
 
-// schemaPrefix is where references point to.
 const schemaPrefix = "#/components/schemas/"
 
-// schema is one schema object of the document.
 type schema struct {
 	pointer    string // its place in the document
 	types      jsonType
@@ -174,7 +172,6 @@ func (k *compiler) flow(n *yaml.Node) string {
 	return "…"
 }
 
-// reference compiles the schema that a $ref names.
 func (k *compiler) reference(n *yaml.Node) *schema {
 	ref := k.text(n, "$ref")
 	name, local := strings.CutPrefix(ref, schemaPrefix)
@@ -281,7 +278,6 @@ func (p *schemaTree) with(s *schema, note func(p *schemaTree, s *schema)) *schem
 
 func unnoted(*schemaTree, *schema) {}
 
-// noteKeywords gives a schema's keywords their rules and enters them as checks.
 func (k *compiler) noteKeywords(p *schemaTree, s *schema) {
 	for i := range s.keywords {
 		w := &s.keywords[i]

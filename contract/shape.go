@@ -46,7 +46,6 @@ var (
 		"maxLength", "pattern", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
 )
 
-// validateMembers holds an object's members against the schemas for them.
 func (r *checker) validateMembers(s *schema, object map[string]any, report bool) bool {
 	valid := true
 	for _, name := range s.needs {

@@ -19,7 +19,6 @@ import (
 // a check is bounded by it.
 const maxDepthOfText = 1000
 
-// textKind is what a rule demands of a body's text.
 type textKind uint8
 
 // The first ones are those of textWords.
@@ -35,14 +34,12 @@ const (
 	textKinds
 )
 
-// textFault is a rule of the text that a body breaks.
 type textFault struct {
 	kind          textKind
 	location      location // of a member that is there twice
 	expected, got string
 }
 
-// bodyText is what reading a body gives.
 type bodyText struct {
 	value  any  // the first value; numbers as json.Number
 	whole  bool // value was read to its end
@@ -121,7 +118,6 @@ func (t *bodyText) fault(kind textKind, expected, got string) {
 	t.faults = append(t.faults, textFault{kind: kind, expected: expected, got: got})
 }
 
-// readValue reads one value, depth levels deep.
 func (r *checker) readValue(depth int) (any, error) {
 	if r.text.values++; r.text.values > maxValues {
 		return nil, errTooMany

@@ -81,7 +81,6 @@ type idKey [2]uint64
 
 func (k idKey) hash64() uint64 { return mix(k[0] ^ mix(k[1])) }
 
-// bodyKey is what is remembered of a body.
 type bodyKey uint64
 
 func (k bodyKey) hash64() uint64 { return uint64(k) }
@@ -168,7 +167,6 @@ func (m *seenSet[K]) add(k K) (known bool) {
 	return false
 }
 
-// put enters a place of the ring into the table.
 func (m *seenSet[K]) put(place int) {
 	k := m.ring[place]
 	slot, _ := m.find(k)

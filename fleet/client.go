@@ -46,7 +46,6 @@ func (c *coordinatorClient) ask(ctx context.Context, m *nats.Msg) (*nats.Msg, er
 	}
 }
 
-// claim asks for a shard.
 func (c *coordinatorClient) claim(ctx context.Context, want claim) (shard int, err error) {
 	m := nats.NewMsg(c.subjects.claim(c.id))
 	m.Data = encode(want)
@@ -66,7 +65,6 @@ func (c *coordinatorClient) claim(ctx context.Context, want claim) (shard int, e
 	return g.Shard, nil
 }
 
-// fetch gets the files of the plan into a folder.
 func (c *coordinatorClient) fetch(ctx context.Context, refs []fileRef, dir string) error {
 	for i, ref := range refs {
 		path := filepath.Join(dir, filepath.FromSlash(ref.Name)) // it is local: see plan.check
@@ -123,13 +121,11 @@ func (c *coordinatorClient) fetchPiece(ctx context.Context, p fileChunk, size in
 // errRefusedFinal says that the coordinator takes nothing of this worker.
 var errRefusedFinal = errors.New("the coordinator does not take it")
 
-// packedMeasurement is a packed measurement, and what the coordinator is told of it.
 type packedMeasurement struct {
 	io.ReaderAt
 	offer
 }
 
-// pack packs a measurement into a temporary file.
 func pack(m *measure.Measurement) (*packedMeasurement, error) {
 	f, err := disk.NewTemporary()
 	if err != nil {
@@ -183,7 +179,6 @@ func (c *coordinatorClient) pieceSize() int64 {
 	return max(min(pieceSize, c.nc.MaxPayload()-headers), 1<<10)
 }
 
-// hand sends a piece and returns what the coordinator wants next.
 func (c *coordinatorClient) hand(ctx context.Context, o offer, piece []byte) (receipt, error) {
 	m := nats.NewMsg(c.subjects.final(c.id))
 	m.Header.Set(offerHeader, string(encode(o)))
@@ -203,7 +198,6 @@ const (
 	maxDamaged     = 3 // times that a measurement may arrive damaged
 )
 
-// offerHeader holds the [offer] that a piece belongs to.
 const offerHeader = "Mfaload-Offer"
 
 // delivery is a measurement on its way.
@@ -230,7 +224,6 @@ func (r *coordination) takeFinal(m *nats.Msg) {
 	r.post(func() { _ = m.Respond(encode(r.collect(r.members[id], o, m.Data))) })
 }
 
-// collect takes in a piece of a shard's measurement, and says what is wanted next.
 func (r *coordination) collect(m *shardWorker, o offer, piece []byte) receipt {
 	switch {
 	case m.lost:
@@ -272,7 +265,6 @@ func (r *coordination) collect(m *shardWorker, o offer, piece []byte) receipt {
 	return receipt{Next: d.size}
 }
 
-// add puts a piece behind those that are here.
 func (d *delivery) add(piece []byte) (err error) {
 	if d.file == nil {
 		if d.file, err = disk.NewTemporary(); err != nil {
@@ -306,10 +298,8 @@ func (r *coordination) deliveries() (n int) {
 	return n
 }
 
-// errDamaged says that a measurement is not what was sent.
 var errDamaged = errors.New("it was changed on its way")
 
-// read reads a measurement that is here as a whole.
 func (r *coordination) read(m *shardWorker, d *delivery) {
 	final, err := d.read()
 	if err == nil {
@@ -318,7 +308,6 @@ func (r *coordination) read(m *shardWorker, d *delivery) {
 	r.post(func() { r.got(m, final, err) })
 }
 
-// fits says whether a measurement is of this shard of this run.
 func (p *Plan) fits(m *measure.Measurement, shard int, start time.Time) error {
 	switch want := (measure.Shard{Run: p.Run, Index: shard, Count: p.Shards}); {
 	case m.Shard == nil || *m.Shard != want:
@@ -331,7 +320,6 @@ func (p *Plan) fits(m *measure.Measurement, shard int, start time.Time) error {
 	return nil
 }
 
-// got takes in a shard's measurement, or why it can't be read.
 func (r *coordination) got(m *shardWorker, final *measure.Measurement, err error) {
 	m.delivery = nil
 	switch {

@@ -96,7 +96,6 @@ func (r *coordination) stranger(format string, args ...any) {
 	}
 }
 
-// takeClaim hands a worker's claim to the loop.
 func (r *coordination) takeClaim(m *nats.Msg) {
 	if c, err := decode[claim](m.Data); err == nil {
 		id := idOf(m, r.names.claim("*"))
@@ -254,7 +253,6 @@ func (r *coordination) interrupt() {
 	}
 }
 
-// all says whether something is so of every shard.
 func (r *coordination) all(is func(*shardWorker) bool) bool {
 	for _, m := range r.shards {
 		if m == nil || !is(m) {
@@ -289,7 +287,6 @@ func (r *coordination) advance() {
 	}
 }
 
-// armedLate is called when all should be armed.
 func (r *coordination) armedLate() {
 	if r.state.Phase != arming {
 		return
@@ -341,7 +338,6 @@ func (r *coordination) awaited() bool {
 	return false
 }
 
-// lostShard says what became of a shard whose measurement is not here.
 func (m *shardWorker) lostShard(start time.Time) measure.LostShard {
 	lost := measure.LostShard{Index: m.shard,
 		Why: fmt.Sprintf("%s, last heard of %v after the start: %s", m.host,

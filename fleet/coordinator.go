@@ -42,7 +42,6 @@ type RunResult struct {
 	RoundTrip time.Duration
 }
 
-// errExists says that there is a run of that name.
 var errExists = errors.New("the NATS server has a run of that name, and its coordinator is alive: " +
 	"choose another --run")
 

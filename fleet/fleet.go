@@ -182,7 +182,6 @@ const (
 	minFinal     = 256 << 20
 )
 
-// tidy is a text of one line, no longer than a message may have it.
 func tidy(text string) string { return cut(text, maxText) }
 
 func cut(text string, limit int) string {

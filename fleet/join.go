@@ -23,7 +23,6 @@ import (
 	"mfaload/internal/disk"
 )
 
-// joinSchema names the format of a join file.
 const joinSchema = "mfaload/join/v1"
 
 // Join is what a worker needs to find and to trust an embedded server. Who has
@@ -189,7 +188,6 @@ func lasting(name string) []nats.Option {
 	}
 }
 
-// connect connects a worker to an embedded server.
 func (j *Join) connect(id string) (*nats.Conn, error) {
 	options := append(lasting("mfaload worker"), nats.UserInfo(id, j.Token),
 		nats.CustomInboxPrefix(subjects{j.Run}.inbox(id)),
@@ -209,7 +207,6 @@ func (j *Join) connect(id string) (*nats.Conn, error) {
 	return nil, failed
 }
 
-// errPin says that a server has another certificate.
 var errPin = errors.New("the server is not the one of the join file: its certificate is another one")
 
 // tls trusts the one certificate of the join file and nothing else.
@@ -231,7 +228,6 @@ func (j *Join) tls() *tls.Config {
 	}
 }
 
-// connect connects one end to an external server.
 func (e *External) connect(name, inbox string) (*nats.Conn, error) {
 	options := append(lasting(name), nats.CustomInboxPrefix(inbox))
 	secure := &tls.Config{MinVersion: tls.VersionTLS13}

@@ -33,7 +33,6 @@ type lease struct {
 // which is too much for each request; the system's time does not.
 const lookAgain = silence / 6
 
-// newLease begins a lease; end is told why it ends.
 func newLease(clock func() time.Duration, now func() time.Time, end context.CancelCauseFunc) *lease {
 	l := &lease{clock: clock, now: now, end: end}
 	l.heard = clock()
@@ -53,7 +52,6 @@ func (l *lease) holds() bool {
 	return l.look()
 }
 
-// look looks whether the lease is over.
 func (l *lease) look() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -121,7 +119,6 @@ func measureClock(ctx context.Context, ask func(context.Context) (time.Time, err
 	return best, nil
 }
 
-// local is a time of the other clock by one's own.
 func (c clock) local(theirs time.Time) time.Time { return theirs.Add(-c.offset) }
 
 func askClock(nc *nats.Conn, subject string) func(context.Context) (time.Time, error) {
@@ -139,7 +136,6 @@ func askClock(nc *nats.Conn, subject string) func(context.Context) (time.Time, e
 	}
 }
 
-// tellClock answers with the time.
 func tellClock(m *nats.Msg) {
 	_ = m.Respond(binary.BigEndian.AppendUint64(nil, uint64(time.Now().UnixNano())))
 }
@@ -157,14 +153,12 @@ const (
 	lastMoment = 5 * time.Second
 )
 
-// setLoadEnd notes when the load is to be over.
 func (r *coordination) setLoadEnd() {
 	if p := &r.c.Plan; p.Length > 0 {
 		r.loadEnds = r.state.Start.Add(p.Length + p.Drain + loadGrace)
 	}
 }
 
-// finish notes that a worker's load is over.
 func (r *coordination) finish(m *shardWorker) {
 	if m.deliverBy.IsZero() {
 		r.moved = time.Now()
@@ -178,7 +172,6 @@ func (r *coordination) deliverWithin() time.Duration {
 	return deliverGrace + time.Duration(len(r.shards))*time.Second + r.c.Plan.Length/100
 }
 
-// stopLoad has all workers stop, and gives them the time that they may take for it.
 func (r *coordination) stopLoad(why string) {
 	if r.state.Phase == going {
 		r.enter(stopping, why)

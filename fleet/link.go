@@ -14,7 +14,6 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// coordinatorLink is a worker's connection to the coordinator of a run.
 type coordinatorLink struct {
 	nc            *nats.Conn
 	sub           *nats.Subscription
@@ -69,7 +68,6 @@ func (s *coordinatorLink) now() (runState, <-chan struct{}, time.Duration) {
 	return s.state, s.changed, time.Since(s.heard)
 }
 
-// await waits for a state.
 func (s *coordinatorLink) await(ctx context.Context, is func(runState) bool) (runState, error) {
 	for {
 		now, changed, _ := s.now()
@@ -167,7 +165,6 @@ func (s *coordinatorLink) waiting() bool {
 	return s.self.Stage == claimed || s.self.Stage == ready || s.self.Stage == armed
 }
 
-// enter says how far the worker is.
 func (s *coordinatorLink) enter(now workerStage) {
 	s.mu.Lock()
 	s.self.Stage = now
@@ -175,7 +172,6 @@ func (s *coordinatorLink) enter(now workerStage) {
 	s.say(nil)
 }
 
-// leave says that the worker goes, and why.
 func (s *coordinatorLink) leave(now workerStage, why error) {
 	s.mu.Lock()
 	switch s.self.Stage = now; {
@@ -210,7 +206,6 @@ func (s *coordinatorLink) say(snapshot *Snapshot) {
 	_ = s.nc.Publish(s.names.beat(s.id), message)
 }
 
-// beats says how the worker is, until the context ends.
 func (s *coordinatorLink) beats(ctx context.Context, part ShardRun) {
 	ticker := time.NewTicker(beatEvery)
 	defer ticker.Stop()

@@ -23,7 +23,6 @@ type hello struct {
 	Host     string `json:"host"`
 }
 
-// planMessage is the response: what is to be run.
 type planMessage struct {
 	Protocol int    `json:"protocol"`
 	Version  string `json:"version"`
@@ -40,14 +39,12 @@ type planMessage struct {
 	Spread   time.Duration     `json:"spread_ns"`
 }
 
-// fileRef names a file that travels.
 type fileRef struct {
 	Name   string `json:"name"`
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
 }
 
-// fileChunk asks for a chunk of a file that travels.
 type fileChunk struct {
 	File   int   `json:"file"` // its index in the plan
 	Offset int64 `json:"offset"`
@@ -82,7 +79,6 @@ type receipt struct {
 	Refused string `json:"refused,omitempty"` // it takes nothing of this worker
 }
 
-// runPhase is what the coordinator wants.
 type runPhase string
 
 const (
@@ -94,7 +90,6 @@ const (
 	done      runPhase = "done"      // the results are in
 )
 
-// runState is what the coordinator says again and again.
 type runState struct {
 	Epoch string   `json:"epoch"`
 	Phase runPhase `json:"phase"`
@@ -108,7 +103,6 @@ type runState struct {
 	Out []int `json:"out,omitempty"`
 }
 
-// workerStage is how far a worker is.
 type workerStage string
 
 const (
@@ -123,7 +117,6 @@ const (
 	left       workerStage = "left"       // it is not needed any more
 )
 
-// loadOver says that a worker at this stage sends nothing any more.
 func (s workerStage) loadOver() bool { return s == delivering || s == delivered || s == left }
 
 // beat is what a worker says of itself again and again.
@@ -198,7 +191,6 @@ type files struct {
 	open []*os.File
 }
 
-// openFiles opens and sums up the files of a plan.
 func openFiles(all []PlanFile) (*files, error) {
 	f := &files{}
 	size := int64(0)
@@ -247,7 +239,6 @@ const pieceSize = 512 << 10
 // failedHeader says why there is no piece.
 const failedHeader = "Mfaload-Failed"
 
-// serve responds with a piece of a file.
 func (f *files) serve(m *nats.Msg) {
 	response := nats.NewMsg(m.Reply)
 	p, err := decode[fileChunk](m.Data)

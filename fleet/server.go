@@ -220,7 +220,6 @@ func (l *serverLog) keep(format string, v []any) {
 	l.text = fmt.Sprintf(format, v...)
 }
 
-// last is the last error; nil where there was none.
 func (l *serverLog) last() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

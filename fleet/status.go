@@ -33,7 +33,6 @@ const ownKept = 120
 // OwnFrom is the second from which on a snapshot says what mfaload's own part was.
 func OwnFrom(elapsed time.Duration) int { return max(int(elapsed/time.Second)-ownKept, 0) }
 
-// sound says whether a snapshot that came can be added up.
 func (s *Snapshot) sound() bool {
 	p := s.Progress
 	return s.Elapsed >= 0 && s.InFlight >= 0 && uint64(s.InFlight) <= maxCount &&
@@ -70,7 +69,6 @@ type SnapshotSum struct {
 	Response *measure.Histogram
 }
 
-// add adds a shard's snapshot.
 func (s *SnapshotSum) add(o *Snapshot) {
 	s.Elapsed = max(s.Elapsed, o.Elapsed)
 	s.Progress.Sent += o.Progress.Sent
@@ -157,7 +155,6 @@ func (r *coordination) addUp() {
 	}
 }
 
-// own is what all shards said of mfaload's own part in the run.
 func (r *coordination) own() *measure.OwnPart {
 	sum := &measure.OwnPart{}
 	for _, m := range r.shards {
@@ -183,7 +180,6 @@ func (r *coordination) told() int64 {
 	return last
 }
 
-// tell takes in the seconds that a worker tells of.
 func (m *shardWorker) tell(ticks []measure.Tick, from int64) {
 	if m.ticks == nil {
 		m.ticks = map[int64]measure.Tick{}
@@ -198,7 +194,6 @@ func (m *shardWorker) tell(ticks []measure.Tick, from int64) {
 	}
 }
 
-// tellOwn takes in what a worker says of mfaload's own part in its shard.
 func (m *shardWorker) tellOwn(p *measure.OwnPart) {
 	if p != nil && int64(p.From) <= m.upTo+int64(maxGap/time.Second) {
 		m.own.Extend(p)

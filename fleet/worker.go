@@ -158,7 +158,6 @@ type loadError struct{ error }
 
 func (e loadError) Unwrap() error { return e.error }
 
-// load fetches the files and reads the scenario.
 func (w *Worker) load(ctx context.Context, s *coordinatorLink, p planMessage) (*WorkerScenario, error) {
 	scratch, err := disk.NewScratch("mfaload-worker-")
 	if err != nil {
@@ -215,7 +214,6 @@ func (w *Worker) arm(ctx context.Context, s *coordinatorLink, part ShardRun) (ru
 	return runner.Start{At: start, CalledAs: set.Start, MaySend: s.lease.holds}, nil
 }
 
-// send runs the part and delivers what it measured.
 func (w *Worker) send(attached context.Context, s *coordinatorLink, part ShardRun, at runner.Start) error {
 	s.enter(running)
 	m, err := part.Run(s.load, at)
@@ -259,7 +257,6 @@ func (w *Worker) deliver(ctx context.Context, s *coordinatorLink, m *measure.Mea
 	return err
 }
 
-// newCoordinatorLink prepares to hear the coordinator.
 func newCoordinatorLink(nc *nats.Conn, w *Worker, id string) (*coordinatorLink, error) {
 	s := &coordinatorLink{nc: nc, names: subjects{w.run()}, id: id, host: cut(w.Host, maxHost),
 		shard: AnyShard, changed: make(chan struct{})}

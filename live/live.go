@@ -134,7 +134,6 @@ func (s *Sampler) sample(done bool) error {
 	return nil
 }
 
-// fill makes the status of the samples so far.
 func (s *Sampler) fill(p runner.RunProgress, done bool) Status {
 	st := Status{
 		Scenario: s.name, Elapsed: p.Elapsed.Seconds(), End: p.End.Seconds(),
@@ -185,7 +184,6 @@ func (s *Sampler) Status() Status {
 	return s.status
 }
 
-// watch returns a channel that tells of new samples until stop is called.
 func (s *Sampler) watch() (news <-chan struct{}, stop func()) {
 	c := make(chan struct{}, 1)
 	s.mu.Lock()

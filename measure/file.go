@@ -48,7 +48,6 @@ func (m *Measurement) Write(w io.Writer) error {
 	return packed.Close()
 }
 
-// encode writes the measurement as JSON.
 func (m *Measurement) encode(w io.Writer) error {
 	rest := *m
 	rest.Seconds = Seconds{}
@@ -73,7 +72,6 @@ func (m *Measurement) encode(w io.Writer) error {
 	return err
 }
 
-// encode writes the seconds as a list in JSON.
 func (l *Seconds) encode(w io.Writer) error {
 	separator := byte('[')
 	for s := range l.All() {

@@ -67,7 +67,6 @@ func mergeOwnSeconds(a, b []OwnSecond) []OwnSecond {
 	return slices.Clip(merged)
 }
 
-// checkOwnSeconds finds seconds that can't be.
 func checkOwnSeconds(seconds []OwnSecond) error {
 	last := int64(-1)
 	for _, s := range seconds {
@@ -151,7 +150,6 @@ func (g *Generator) add(o *Generator) error {
 	return g.Hiccups.Merge(o.Hiccups)
 }
 
-// joinPlatforms names each platform once, in order.
 func joinPlatforms(a, b string) string {
 	all := slices.Concat(strings.Split(a, ", "), strings.Split(b, ", "))
 	slices.Sort(all)

@@ -247,7 +247,6 @@ func (h *Histogram) Equal(o *Histogram) bool {
 	return h.bucketed() == o.bucketed() && bytes.Equal(h.compactBytes(), o.compactBytes())
 }
 
-// sum returns the exact sum in nanoseconds.
 func (h *Histogram) sum() *big.Int {
 	s := new(big.Int).SetUint64(h.sumHi)
 	return s.Lsh(s, 64).Add(s, new(big.Int).SetUint64(h.sumLo))
@@ -377,7 +376,6 @@ func (h *Histogram) expand() {
 	}
 }
 
-// sparse returns the buckets as a histogram of the library.
 func (f *compactBuckets) sparse() *hdrhistogram.PackedHistogram {
 	p := hdrhistogram.NewPacked(lowest, highest, digits)
 	for value, count := range f.each {
@@ -433,7 +431,6 @@ func Resolution(around time.Duration) time.Duration {
 	return time.Duration(lowestOf(b+1) - lowestOf(b))
 }
 
-// lowestOf is the lowest value of a bucket.
 func lowestOf(bucket uint64) int64 {
 	if bucket < 2*half {
 		return int64(bucket * step)

@@ -106,7 +106,6 @@ func (h *Histogram) appendV2(b []byte) []byte {
 // inflaters undo what deflaters do.
 var inflaters sync.Pool
 
-// maxBucket is the last bucket of the geometry.
 var maxBucket = bucket(highest)
 
 // decodeBuckets reads what encodeBuckets returned, or another library of HdrHistogram
@@ -158,7 +157,6 @@ func inflate(compressed []byte) ([]byte, error) {
 	return all, err
 }
 
-// readV2 reads what appendV2 appended.
 func readV2(payload []byte) (*compactBuckets, error) {
 	f := &compactBuckets{}
 	next, before := uint64(0), uint64(0)
@@ -236,5 +234,4 @@ func (h *Histogram) contradiction(count uint64) error {
 	return nil
 }
 
-// unmade says that the histogram was never made: the zero value.
 func (h *Histogram) unmade() bool { return h.dense == nil && h.packed == nil && h.compact == nil }

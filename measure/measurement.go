@@ -192,7 +192,6 @@ func (p *Phase) Sent() (n uint64) {
 // where that is longer.
 func (p *Phase) Sending() time.Duration { return max(p.Planned, p.LastSent-p.Start) }
 
-// cell returns the cell of a kind of end, made where it is new.
 func (p *Phase) cell(kind cellKind) *Cell {
 	for _, c := range p.Cells {
 		if c.kind() == kind {

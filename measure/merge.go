@@ -95,7 +95,6 @@ func (m *Measurement) empty() *Measurement {
 	return e
 }
 
-// run returns the run's name and the number of its shards.
 func (m *Measurement) run() (name string, count int) {
 	switch {
 	case m.Shard != nil:
@@ -106,7 +105,6 @@ func (m *Measurement) run() (name string, count int) {
 	return "", 0
 }
 
-// mergeShard adds all of another measurement of the same run.
 func (m *Measurement) mergeShard(o *Measurement) error {
 	m.Labels = m.Labels.Shared(o.Labels)
 	m.Interrupted = m.Interrupted || o.Interrupted
@@ -189,7 +187,6 @@ func (m *Measurement) parts() (parts []*Part, err error) {
 	return parts, nil
 }
 
-// indices are the shards that are in it.
 func (m *Measurement) indices() (list []int) {
 	if m.Shard != nil {
 		return []int{m.Shard.Index}

@@ -172,7 +172,6 @@ func (i *Instance) asText() {
 	e.Answer = &answer
 }
 
-// maxSecond is the last second that a run can have.
 const maxSecond = 10 * 366 * 24 * 3600
 
 // groupName is what a scenario takes as a name: files and tags of logs are named
@@ -237,7 +236,6 @@ func (m *Measurement) Check() error {
 	return m.checkShards()
 }
 
-// checkSeconds finds seconds that are not in order, or contradict themselves.
 func checkSeconds(seconds iter.Seq[*Second], groups int) error {
 	last := int64(-1)
 	for s := range seconds {
@@ -301,7 +299,6 @@ func (p *Phase) check(groups int) error {
 	return p.checkWithheld(sent)
 }
 
-// byGroupFits says whether the counts by group can be of so many groups.
 func (g *ViolationGroup) byGroupFits(groups int) bool {
 	above := func(n uint64) bool { return n > g.Count }
 	return len(g.ByGroup) <= groups && !slices.ContainsFunc(g.ByGroup, above) &&

@@ -99,8 +99,6 @@ func total(counts []uint64) (sum uint64) {
 	return sum
 }
 
-// checkProfile finds a profile that says another number of arrivals than the
-// phases do.
 func (m *Measurement) checkProfile() error {
 	due, withheld := total(m.Profile.Due), total(m.Profile.Withheld)
 	var scheduled, without uint64

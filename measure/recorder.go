@@ -326,7 +326,6 @@ func (s *partition) recordViolations(o *Observation) (violating bool) {
 	return violating
 }
 
-// inGroup counts one of a group of users.
 func (g *ViolationGroup) inGroup(group int) {
 	for len(g.ByGroup) <= group {
 		g.ByGroup = append(g.ByGroup, 0)
@@ -334,7 +333,6 @@ func (g *ViolationGroup) inGroup(group int) {
 	g.ByGroup[group]++
 }
 
-// keep adds an instance to the group.
 func (g *ViolationGroup) keep(v *RuleViolation, o *Observation, whole bool) *Instance {
 	instance := Instance{Expected: v.Expected, Got: v.Got}
 	if o.Mask != nil {

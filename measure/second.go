@@ -23,7 +23,6 @@ type GroupSecond struct {
 	Split
 }
 
-// group returns the record of a group in the second, made where it is new.
 func (s *Second) group(g int) *GroupSecond {
 	i, found := slices.BinarySearchFunc(s.Groups, g, (*GroupSecond).compare)
 	if !found {
@@ -33,7 +32,6 @@ func (s *Second) group(g int) *GroupSecond {
 	return s.Groups[i]
 }
 
-// findGroup returns the record of a group in the second; nil where it has none.
 func (s *Second) findGroup(g int) *GroupSecond {
 	i, found := slices.BinarySearchFunc(s.Groups, g, (*GroupSecond).compare)
 	if !found {
@@ -44,7 +42,6 @@ func (s *Second) findGroup(g int) *GroupSecond {
 
 func (r *GroupSecond) compare(group int) int { return cmp.Compare(r.Group, group) }
 
-// record adds an observation to its group.
 func (r *GroupSecond) record(o *Observation, violating bool) {
 	r.Split.record(o, r.Response, r.Service)
 	r.Response.Record(o.Done - o.Intended)
@@ -57,14 +54,12 @@ func (r *GroupSecond) record(o *Observation, violating bool) {
 	}
 }
 
-// reset makes the record empty, for the next second.
 func (r *GroupSecond) reset() {
 	r.Expected, r.Violating, r.Split = 0, 0, Split{}
 	r.Response.Reset()
 	r.Service.Reset()
 }
 
-// addGroups adds what the groups of another record of the second hold.
 func (s *Second) addGroups(o *Second) error {
 	for _, from := range o.Groups {
 		if from.Response.Count() == 0 {
@@ -82,7 +77,6 @@ func (s *Second) addGroups(o *Second) error {
 	return nil
 }
 
-// checkGroups finds groups that do not add up to their second.
 func (s *Second) checkGroups(groups int) error {
 	if groups < 2 && len(s.Groups) == 0 {
 		return nil
@@ -188,7 +182,6 @@ func (s *Second) forgetEnds() {
 	}
 }
 
-// addEnds adds what another record of the second counts.
 func (s *Second) addEnds(from []End) {
 	for _, e := range from {
 		if e.Count > 0 {
@@ -233,7 +226,6 @@ func (s *Second) checkEnds() error {
 	return nil
 }
 
-// checkFlow finds a flow of other requests than those that were sent.
 func (m *Measurement) checkFlow() error {
 	want := m.Main.Sent() + m.Warmup.Sent()
 	for _, seconds := range [][]uint64{m.Flow.Sent, m.Flow.Ended} {
@@ -328,7 +320,6 @@ func (s *Second) add(o *Second) {
 	_ = s.addGroups(o)
 }
 
-// histograms are all that it has.
 func (s *Second) histograms() []*Histogram {
 	all := append([]*Histogram{s.Response, s.Service, s.Lateness}, s.Split.histograms()...)
 	for _, g := range s.Groups {
@@ -355,7 +346,6 @@ func (s *Second) unmade() bool {
 
 func (s *Second) compare(n int64) int { return cmp.Compare(s.Second, n) }
 
-// shrink makes a second that is over as small as it gets.
 func (s *Second) shrink() {
 	for _, h := range s.histograms() {
 		h.shrink()

@@ -372,7 +372,6 @@ func (s *Timeline) late(n int64) *Second {
 	return sec
 }
 
-// close moves what an open second holds to the closed ones.
 func (s *Timeline) close(sec *Second) {
 	if closed := s.seconds.of(sec.Second); closed.Response.Count() == 0 {
 		s.fill(closed, sec)
@@ -389,7 +388,6 @@ func (s *Timeline) close(sec *Second) {
 	sec.empty()
 }
 
-// empty makes an open second empty, for the next one.
 func (s *Second) empty() {
 	for _, h := range []*Histogram{s.Response, s.Service, s.Lateness} {
 		h.Reset()
@@ -439,14 +437,12 @@ func (s *Timeline) Seconds() Seconds { // the open ones are copied
 	return list
 }
 
-// recorded are the seconds so far that have a request.
 func (s *Timeline) recorded() []*Second {
 	seconds := s.Seconds()
 	return slices.DeleteFunc(slices.Collect(seconds.All()),
 		func(sec *Second) bool { return sec.Response.Count() == 0 })
 }
 
-// reset makes the timeline empty.
 func (s *Timeline) reset() {
 	s.seconds, s.expanded = Seconds{}, nil
 	for i := range s.open {

@@ -183,7 +183,6 @@ func PartOf(m *Measurement) (*Part, error) {
 		[]*Histogram{m.Main.Own, m.Generator.Hiccups})
 }
 
-// checkShards finds shards that can't be, or do not add up to the whole.
 func (m *Measurement) checkShards() error {
 	switch {
 	case m.Shard != nil && m.Merged != nil:
@@ -239,7 +238,6 @@ func (p *Part) Check() error {
 	return nil
 }
 
-// timesAddUp says whether each request that was sent is in one of the times, or apart.
 func (p *Part) timesAddUp() bool {
 	if !sameCounts(p.Response, p.Service) || !sameCounts(p.Own) {
 		return false

@@ -46,7 +46,6 @@ type RequestTimes struct {
 
 func newRequestTimes() *RequestTimes { return &RequestTimes{NewSparse(), NewSparse()} }
 
-// copyOf is a copy of two histograms as a pair.
 func copyOf(response, service *Histogram) *RequestTimes {
 	p := newRequestTimes()
 	_, _ = p.Response.Merge(response), p.Service.Merge(service) // one geometry: nothing is dropped
@@ -58,7 +57,6 @@ func (p *RequestTimes) record(o *Observation) {
 	p.Service.Record(o.Done - o.Sent)
 }
 
-// recordBest adds a request as if mfaload had not harmed it.
 func (p *RequestTimes) recordBest(o *Observation) {
 	p.Response.Record(atBest(o.Done-o.Intended, o.Harmed))
 	p.Service.Record(atBest(o.Done-o.Sent, o.harmedInFlight()))
@@ -165,7 +163,6 @@ func (s *Split) add(o *Split, response, service, theirResponse, theirService *Hi
 	s.DoubtfulErrors += o.DoubtfulErrors
 }
 
-// histograms are all that it has.
 func (s *Split) histograms() (all []*Histogram) {
 	for _, p := range []*RequestTimes{s.Served, s.Best} {
 		if p != nil {
@@ -182,7 +179,6 @@ func (s *Split) shrink() {
 	}
 }
 
-// check finds a split that is not of these requests.
 func (s *Split) check(response, service *Histogram) error {
 	wrong := errors.New("the served requests of a second do not add up to it")
 	others := s.Refused + s.Unserved + s.NotDelivered
@@ -259,7 +255,6 @@ type spillReader struct {
 	begin  int64 // of the window, in the file
 }
 
-// readAhead is how much of a spill is read at once.
 const readAhead = 64 << 10
 
 // second returns the second whose first part it is, and the part behind it.
@@ -306,7 +301,6 @@ func (c *spillReader) part(p spilled, ahead int) *Second {
 	return sec
 }
 
-// appendSecond appends a second as [readSecond] reads it.
 func appendSecond(b []byte, s *Second) []byte {
 	for _, n := range []uint64{uint64(s.Second), s.Failed, s.Clean, s.Violating, s.Expected, s.RateLimited,
 		uint64(len(s.Ends))} {
@@ -378,7 +372,6 @@ func readSecond(data []byte) (s *Second, ok bool) {
 	return s, !r.Bad && len(r.Rest) == 0
 }
 
-// secondReader takes the parts of a second off bytes.
 type secondReader struct{ varint.Reader }
 
 func (r *secondReader) split(s *Split) {

@@ -15,7 +15,6 @@ type tap[T tapSum] struct {
 	spare    T
 }
 
-// tapSum is a sum of observations.
 type tapSum interface {
 	record(o *Observation, violating bool)
 	reset()
@@ -26,7 +25,6 @@ type observer interface {
 	record(partition int, o *Observation, violating bool)
 }
 
-// newTap returns a tap of what is recorded from now on.
 func newTap[T tapSum](r *Recorder, empty func() T) *tap[T] {
 	t := &tap[T]{recorder: r, sums: make([]T, len(r.partitions)), spare: empty()}
 	for i := range t.sums {

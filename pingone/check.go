@@ -35,7 +35,6 @@ func (o *Operation) Check(u scenario.User, ex *contract.Exchange,
 	return o.judge(&o.templates[u.Group][u.Kind].expect, ex, dst)
 }
 
-// judge checks a response against the contract and against what is expected.
 func (o *Operation) judge(expect *expectation, ex *contract.Exchange,
 	dst []contract.Violation) []contract.Violation {
 	dst = o.contract.Check(ex, dst)
@@ -121,7 +120,6 @@ func topString(text []byte, member string) string {
 	return ""
 }
 
-// maxLabels bounds the labels that are remembered.
 const maxLabels = 1000
 
 // labels remembers the names of kinds of responses, so that naming one makes no

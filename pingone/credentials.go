@@ -24,7 +24,6 @@ import (
 // that a request of the load may take.
 const fetchTimeout = 30 * time.Second
 
-// maxTokenResponse bounds a response of the token endpoint.
 const maxTokenResponse = 1 << 20
 
 // credentials get tokens from the environment's token endpoint.
@@ -85,7 +84,6 @@ func (c *credentials) fetch(ctx context.Context) (*token, error) {
 	return newToken(response.AccessToken, time.Now().Add(life-min(expiryMargin, life/20))), nil
 }
 
-// post sends the request for a token and reads the response.
 func (c *credentials) post(ctx context.Context) (*tokenResponse, error) {
 	form := url.Values{"grant_type": {"client_credentials"}}
 	if c.method == scenario.Post {
@@ -189,7 +187,6 @@ type tokenError struct {
 
 func (e *tokenError) Error() string { return e.text }
 
-// wrong is the error of a response that has no token that can be used.
 func (c *credentials) wrong(format string, args ...any) error {
 	return &tokenError{text: fmt.Sprintf("get a token from %s: the token endpoint answered, but %v",
 		c.url, fmt.Errorf(format, args...))}
@@ -233,7 +230,6 @@ func (c *credentials) refused(response *tokenResponse) error {
 	return e
 }
 
-// maxRetryAfter bounds how long a token endpoint is obeyed.
 const maxRetryAfter = 24 * time.Hour
 
 // retryAfter is how long a refusal for want of capacity asks to wait; 0 where it

@@ -164,7 +164,6 @@ func (o *Operation) Close() {
 	o.transport.Close()
 }
 
-// serviceAddress is where requests go.
 type serviceAddress struct {
 	url      *url.URL
 	origin   string // scheme://host[:port]
@@ -187,7 +186,6 @@ func newServiceAddress(authPath string, t *scenario.Target) (serviceAddress, err
 	return s, nil
 }
 
-// tokenURL is where tokens come from.
 func (s *serviceAddress) tokenURL() string { return s.origin + s.basePath + "/as/token" }
 
 // facts are the values of the service's address that rules refer to.

@@ -28,7 +28,6 @@ type Probe struct {
 // requestEdit makes a request one that must be refused.
 type requestEdit func(*transport.Request)
 
-// unknownUser is an ID that no service gives out.
 const unknownUser = "00000000-0000-0000-0000-000000000000"
 
 // Probes returns the requests that must be refused, made from one that is

@@ -20,7 +20,6 @@ import (
 	"mfaload/scenario"
 )
 
-// token is an access token of the moment.
 type token struct {
 	value   string
 	line    string    // the header line
@@ -85,7 +84,6 @@ func renewal(t *token, now time.Time) time.Time {
 	return now.Add(max(life*3/4+rand.N(life/10+1), retryMin))
 }
 
-// use makes a token the current one.
 func (t *tokens) use(fresh *token) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -136,7 +134,6 @@ func (t *tokens) first(ctx context.Context) (*token, error) {
 	}
 }
 
-// retryWait is how long an endpoint that refused a token asks to wait.
 func retryWait(err error) time.Duration {
 	var refused *tokenError
 	if errors.As(err, &refused) {
@@ -173,7 +170,6 @@ func (t *tokens) close() {
 	}
 }
 
-// secrets are the tokens that were in use.
 func (t *tokens) secrets() redact.Secrets {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -195,7 +191,6 @@ func (t *tokens) valid() (*token, error) {
 	return now, nil
 }
 
-// readToken reads a token from a file.
 func readToken(file string) (*token, error) {
 	text, err := disk.Read(file, disk.MaxCredentials)
 	if err != nil {

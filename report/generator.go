@@ -19,7 +19,6 @@ func Doubts(m *measure.Measurement) []string {
 	return j.doubts
 }
 
-// doubtGenerator doubts a run whose generator could not keep its schedule.
 func (j *assessment) doubtGenerator() {
 	j.doubts = append(j.doubts, ownLimitTexts(&j.measurement.Main)...)
 	before := len(j.doubts)
@@ -69,7 +68,6 @@ func doubtsOf(g *measure.Generator, own *measure.Histogram) []string {
 	return doubts
 }
 
-// tooLate says whether too many of the times are above a limit.
 func tooLate(times *measure.Histogram, limit time.Duration) bool {
 	n := float64(times.Count())
 	late := max(LateShare*n, LateSends)
@@ -91,8 +89,6 @@ func generator(from *measure.Generator, own *measure.Histogram, workersNeeded in
 	return g
 }
 
-// ownLimitTexts say how many requests mfaload itself did not send, for which of
-// its limits, and what to do.
 func ownLimitTexts(p *measure.Phase) (texts []string) {
 	counts := map[string]uint64{}
 	for _, w := range p.Withheld {
@@ -168,7 +164,6 @@ func peakTexts(m *measure.Measurement) []string {
 		inPeak, seconds, number.Count(late), number.Count(all), number.Plain(Milliseconds(MaxOwnLateness)))}
 }
 
-// judgedSeconds yields how many arrivals were due in each second of the judged part.
 func judgedSeconds(m *measure.Measurement) iter.Seq2[int64, uint64] {
 	return func(yield func(int64, uint64) bool) {
 		for second, n := range m.Profile.Due {
@@ -233,7 +228,6 @@ func workersRemedy(g *measure.Generator, needed int) string {
 	return "raise load.workers, or leave it out"
 }
 
-// doubtful returns the seconds in which mfaload itself may be to blame.
 func (j *assessment) doubtful() *measure.DoubtfulSeconds {
 	if j.seconds == nil {
 		j.seconds = j.findDoubtful()
@@ -294,7 +288,6 @@ func (j *assessment) unclearText(t Threshold) string {
 	return t.Text()
 }
 
-// harmed counts the requests of a group, or of all, that mfaload itself harmed.
 func (j *assessment) harmed(group int) (n uint64) {
 	for _, c := range j.measurement.Main.Cells {
 		if c.Harmed != nil && (group < 0 || c.Group == group) {

@@ -29,7 +29,6 @@ type Interval struct {
 	Needed float64 `json:"needed_s,omitempty"`
 }
 
-// defaultConfidence is that of intervals if the scenario has none.
 const defaultConfidence = 0.95
 
 // noise is what is known of how a threshold's figure varies.
@@ -47,7 +46,6 @@ type noise struct {
 // seriesAtOnce bounds the memory for the seconds of groups.
 const seriesAtOnce = 16
 
-// measureNoise fills in the intervals of the thresholds.
 func (j *assessment) measureNoise(thresholds []scenario.Threshold) []noise {
 	all := make([]noise, len(thresholds))
 	if j.measurement.SecondsLost != "" {
@@ -65,7 +63,6 @@ func (j *assessment) measureNoise(thresholds []scenario.Threshold) []noise {
 	return all
 }
 
-// eachSeries yields each threshold with the units of its group.
 func (j *assessment) eachSeries(thresholds []scenario.Threshold, yield func(i int, s *units.Series)) {
 	of := map[int][]int{} // the thresholds of each group
 	for i, t := range thresholds {
@@ -182,7 +179,6 @@ func (j *assessment) noiseOfShare(t scenario.Threshold, judged *Threshold, s *un
 	return n
 }
 
-// sharesOf are the shares that thresholds judge.
 var sharesOf = map[scenario.Metric]func(*measure.CountsOf[float64]) measure.ShareOf[float64]{
 	scenario.ErrorRate:       (*measure.CountsOf[float64]).ErrorRate,
 	scenario.ViolationRate:   (*measure.CountsOf[float64]).ViolationRate,
@@ -258,7 +254,6 @@ func (e estimate) needed(away, duration float64) float64 {
 	return math.Ceil(duration * within / allowed)
 }
 
-// holds says whether the interval holds the limit of its threshold.
 func (t Threshold) holds() bool {
 	return t.Interval != nil && t.Interval.Low <= t.Limit && t.Limit <= t.Interval.High
 }

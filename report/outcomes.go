@@ -38,7 +38,6 @@ func (s *sum) outcomeRemarks() (remarks []string) {
 		number.Count(unserved), strings.Join(of, ", ")))
 }
 
-// idleRemarks say how many requests were lost on idle connections.
 func (s *sum) idleRemarks() []string {
 	n := s.NotDelivered
 	if n == 0 {
@@ -59,7 +58,6 @@ const StallFactor = 3
 // the median.
 func Stalled(requests, slow uint64) bool { return requests >= 5 && 2*slow >= requests }
 
-// users says whom a group asked.
 func users(m *measure.Measurement, group int) *Users {
 	if len(m.Users) == 0 {
 		return nil
@@ -77,7 +75,6 @@ func users(m *measure.Measurement, group int) *Users {
 	return u
 }
 
-// userRemarks say which users ran out, and which arrivals had none.
 func (j *assessment) userRemarks() (remarks []string) {
 	for i := range j.report.Groups {
 		g := &j.report.Groups[i]
@@ -136,7 +133,6 @@ func tokenRemarks(p *measure.Phase, from TokenSource) (remarks []string) {
 	return remarks
 }
 
-// tokenEnding says that the planned run was longer than its token's life.
 func (j *assessment) tokenEnding() []string {
 	if j.tokenEnds == nil {
 		return nil
@@ -174,5 +170,4 @@ func Curl(method, url, body string) string {
 		quote(body) + " " + quote(url)
 }
 
-// quote quotes a word for a POSIX shell.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

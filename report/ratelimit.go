@@ -125,7 +125,6 @@ func paused(pauses []measure.Pause, from, to time.Duration) bool {
 	return i < len(pauses) && pauses[i].Start < to
 }
 
-// estimate fills in the rate, or why there is none.
 func (r *RateLimit) estimate(seconds []limited) {
 	r.Seconds = len(seconds)
 	sent, accepted := column(seconds, func(l limited) float64 { return l.sent }),
@@ -179,7 +178,6 @@ func average(values []float64) float64 {
 	return sum / float64(max(len(values), 1))
 }
 
-// quantile is the value that a share of the values does not exceed.
 func quantile(values []float64, share float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[int(share*float64(len(sorted)-1)+0.5)]
@@ -201,7 +199,6 @@ func slope(seconds []limited) float64 {
 	return xy / xx
 }
 
-// limitRemarks say how many answers were 429, and what that tells of the limit.
 func (j *assessment) limitRemarks() (remarks []string) {
 	r, s := j.report.RateLimit, j.sums.all
 	if r == nil {
@@ -280,7 +277,6 @@ func isForbidden(label string) bool { return label == "403" || strings.HasPrefix
 // refused with 403.
 type forbiddenSecond struct{ sent, forbidden float64 }
 
-// wholeSeconds are the seconds that lie within the judged part.
 func wholeSeconds(m *measure.Measurement) (all []forbiddenSecond) {
 	for s := range m.Seconds.All() {
 		from := time.Duration(s.Second) * time.Second
@@ -306,7 +302,6 @@ const (
 	burstMore  = 5
 )
 
-// burst is what was sent in bursts.
 type burst struct {
 	seconds       int
 	most, due     uint64 // sent in the fullest of them, and due in a second around it

@@ -41,7 +41,6 @@ type OneShard struct {
 	Count int `json:"count" schema:"minimum=1"`
 }
 
-// shards describes what a measurement was merged from, lost shards too.
 func shards(m *measure.Merged) (all []Shard) {
 	if m == nil {
 		return nil
@@ -103,7 +102,6 @@ func (j *assessment) stoppedShards() (texts []string) {
 	return texts
 }
 
-// lostTooMany says whether more shards are lost than may be.
 func (j *assessment) lostTooMany() bool {
 	m := j.measurement.Merged
 	return m != nil && float64(len(m.Missing())) > m.TolerateLost*float64(m.Count)
@@ -147,7 +145,6 @@ func (j *assessment) doubtShards() {
 	}
 }
 
-// maxNamed bounds how many shards a reason names.
 const maxNamed = 8
 
 // lastTold bounds what the service saw of a lost shard beyond its last figures:
@@ -155,7 +152,6 @@ const maxNamed = 8
 const lastTold = "the last figures of a lost shard are up to 2 s old: its worker sent up to 2 s of its " +
 	"load more, up to 5 s if it was cut off or stood still, and what was in flight"
 
-// lostTexts say which shards are lost, and why; nothing where none is.
 func lostTexts(m *measure.Merged) (texts []string) {
 	missing := m.Missing()
 	if len(missing) == 0 {
@@ -203,7 +199,6 @@ func indices(list []int) string {
 	return "shards " + strings.Join(texts, ", ")
 }
 
-// interruptedText says how far an interrupted run came.
 func (j *assessment) interruptedText() string {
 	m := j.measurement
 	if m.Merged != nil {
@@ -222,7 +217,6 @@ func (j *assessment) interruptedText() string {
 		lasted(m).Seconds())
 }
 
-// oneShard says that a report is of one shard only.
 func (j *assessment) oneShard() {
 	if of := j.measurement.Shard; of != nil {
 		j.report.Shard = &OneShard{of.Index, of.Count}
@@ -232,7 +226,6 @@ func (j *assessment) oneShard() {
 	}
 }
 
-// runOf returns the name of a run on several machines.
 func runOf(m *measure.Measurement) string {
 	switch {
 	case m.Shard != nil:

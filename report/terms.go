@@ -158,7 +158,6 @@ func (t *Terms) check(groups []string) error {
 	return nil
 }
 
-// checkThreshold refuses what no scenario can ask for.
 func checkThreshold(h scenario.Threshold, groups []string) error {
 	timed := h.Metric == scenario.Response || h.Metric == scenario.Service
 	switch {
@@ -253,7 +252,6 @@ func (r *Report) escaped() *Report {
 	return r
 }
 
-// boundCauses says how many causes of thresholds are left out.
 func boundCauses(all []Threshold) (left uint64) {
 	for i := range all {
 		n, more := maxCauses, uint64(0)

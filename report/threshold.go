@@ -64,7 +64,6 @@ func needed(t scenario.Threshold) uint64 {
 	return 1
 }
 
-// judgeTimes holds the times of the arrivals against a limit.
 func (j *assessment) judgeTimes(t scenario.Threshold, judged *Threshold) (missed, certain bool) {
 	service := t.Metric == scenario.Service
 	group := j.groupOf(t)
@@ -123,7 +122,6 @@ func statistic(w *measure.Waits, t scenario.Threshold) measure.Bound {
 	return w.Percentile(t.Quantile)
 }
 
-// judgeShare holds a share against the most that may be.
 func (j *assessment) judgeShare(t scenario.Threshold, judged *Threshold) (missed, certain bool) {
 	s := j.of(t)
 	var share, best measure.Share
@@ -192,7 +190,6 @@ func (j *assessment) groupOf(t scenario.Threshold) int {
 	return -1
 }
 
-// of is the sum that a threshold judges.
 func (j *assessment) of(t scenario.Threshold) *sum {
 	if i := j.groupOf(t); i >= 0 {
 		return j.sums.groups[i]
@@ -327,7 +324,6 @@ func (j *assessment) violationCauses(group int) []Cause {
 	return j.broken
 }
 
-// brokenRules are the rules that were broken at level fail, as often as counted says.
 func (j *assessment) brokenRules(counted func(*measure.ViolationGroup) uint64) []Cause {
 	causes := []Cause{}
 	for _, g := range j.measurement.Violations {
@@ -351,7 +347,6 @@ func sortCauses(causes []Cause) []Cause {
 	return causes
 }
 
-// maxNamedCauses bounds how many causes a text names.
 const maxNamedCauses = 4
 
 func causesText(causes []Cause) string {

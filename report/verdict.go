@@ -156,7 +156,6 @@ type Baseline struct {
 	Alone Verdict `json:"verdict_alone"`
 }
 
-// maxBaselineReasons is how many reasons of a comparison a verdict has.
 const maxBaselineReasons = 20
 
 // HoldAgainst lets the comparison with a baseline take part in the verdict: a
@@ -207,7 +206,6 @@ func (j *assessment) endedInWarmup() bool {
 	return (m.Stopped != nil || m.Interrupted) && m.Main.Start > 0 && m.Main.Planned == 0
 }
 
-// warmupText says what an end in the warm-up means.
 func (j *assessment) warmupText() string {
 	m := j.measurement
 	return fmt.Sprintf("the run ended in its warm-up (%s s of %s s), which is not judged: no threshold "+
@@ -238,7 +236,6 @@ func inFlight(p *measure.Phase) (n uint64) {
 	return n
 }
 
-// rebuiltRemarks are about results that were rebuilt.
 func (j *assessment) rebuiltRemarks() (remarks []string) {
 	r := j.measurement.Rebuilt
 	switch {

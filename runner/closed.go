@@ -51,7 +51,6 @@ func (c *closedModel) begin(start func(*requestWorker)) {
 	}
 }
 
-// nudge implements loadModel.
 func (c *closedModel) nudge() {}
 
 // take waits until the worker's user has thought. The users begin spread over
@@ -145,7 +144,6 @@ func (c *closedModel) full() bool {
 // mfaload itself could not send: no service slows the next one down.
 const withheldPause = 100 * time.Millisecond
 
-// withhold implements loadModel.
 func (c *closedModel) withhold(a schedule.Arrival, reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -181,7 +179,6 @@ func (c *closedModel) extent() extent {
 	return e
 }
 
-// soFar implements loadModel.
 func (c *closedModel) soFar(now time.Duration, _ int) extent {
 	c.mu.Lock()
 	defer c.mu.Unlock()

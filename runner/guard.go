@@ -67,7 +67,6 @@ func (g *Guard) Add(t measure.Tick) *measure.Stop {
 	return nil
 }
 
-// meets says whether a condition is met at the end of a tick, and by what.
 func (g *Guard) meets(c scenario.StopCondition, now measure.Tick) (observed string, met bool) {
 	if c.Metric == scenario.ConnectionFailures {
 		observed = fmt.Sprintf("%d requests in a row found no connection, or lost it", now.Streak)
@@ -149,7 +148,6 @@ func (g *Guard) frequent(c scenario.StopCondition, window []measure.Tick) (obser
 	return fmt.Sprintf("%.3g %%, %d of %d %s", 100*share.Value(), share.N, share.Of, what), certain(doubtful)
 }
 
-// doubtful are the doubtful seconds that these requests are of.
 func (g *Guard) doubtful(requests []*measure.Second) *measure.DoubtfulSeconds {
 	if g.Own == nil || len(requests) == 0 {
 		return &measure.DoubtfulSeconds{}

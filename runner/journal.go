@@ -74,12 +74,10 @@ func (w *journalWriter) keep() {
 	}
 }
 
-// now is the state while the run lasts.
 func (w *journalWriter) now() *journal.State {
 	return w.state(w.load.soFar(time.Since(w.start), w.due))
 }
 
-// last is the state at the end of the run.
 func (w *journalWriter) last() *journal.State {
 	e := w.load.soFar(time.Since(w.start), w.due)
 	profile, from := e.profile, e.from
@@ -117,7 +115,6 @@ func (w *journalWriter) hiccup(late, pause time.Duration) {
 	w.late, w.pause = append(w.late, late), pause
 }
 
-// ownSecond takes in what mfaload's own load was.
 func (w *journalWriter) ownSecond(s measure.OwnSecond) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -139,7 +136,6 @@ func (w *journalWriter) fail(err error) {
 	}
 }
 
-// userCounts counts whose turn it was, and the arrivals that had no user.
 type userCounts struct {
 	users    []measure.GroupUsers // by group
 	withheld [2]map[withheldKey]uint64
@@ -179,7 +175,6 @@ func (a *userCounts) count(arrival schedule.Arrival) {
 	}
 }
 
-// withhold counts an arrival that is not sent.
 func (a *userCounts) withhold(arrival schedule.Arrival, reason string) {
 	phase := 0
 	if arrival.Warmup {
@@ -188,7 +183,6 @@ func (a *userCounts) withhold(arrival schedule.Arrival, reason string) {
 	a.withheld[phase][withheldKey{arrival.User.Group, reason}]++
 }
 
-// clone returns a copy that counts no further.
 func (a *userCounts) clone() *userCounts {
 	return &userCounts{slices.Clone(a.users),
 		[2]map[withheldKey]uint64{maps.Clone(a.withheld[0]), maps.Clone(a.withheld[1])}}

@@ -38,7 +38,6 @@ func newHiccupMeter(ran func(time.Time, time.Duration)) *hiccupMeter {
 	return h
 }
 
-// watch looks until the context ends.
 func (h *hiccupMeter) watch(ctx context.Context, wait func(context.Context, time.Time)) {
 	for looks := 1; ; looks++ {
 		due := time.Now().Add(probeEvery)
@@ -86,7 +85,6 @@ type loadMeter struct {
 	seconds []measure.OwnSecond
 }
 
-// processLoad is what the process has used so far.
 type processLoad struct {
 	at                   time.Duration // since the start of the run
 	cpu, wait, throttled time.Duration
@@ -309,7 +307,6 @@ const (
 	maxPause = time.Minute
 )
 
-// pauseAfter is how long a 429 asks to pause.
 func pauseAfter(ex *contract.Exchange) time.Duration {
 	wait, _ := contract.RetryAfter(ex.Header, time.Now())
 	return min(max(wait, minPause), maxPause)
@@ -324,7 +321,6 @@ type pauses struct {
 	all []measure.Pause // in order, apart from one another
 }
 
-// begin begins a pause, or makes the one longer that is there.
 func (p *pauses) begin(now, length time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -359,7 +355,6 @@ func (p *pauses) hold(due, now time.Duration) bool {
 	return false
 }
 
-// upto returns the pauses up to a time.
 func (p *pauses) upto(end time.Duration) (all []measure.Pause) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

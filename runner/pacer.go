@@ -257,7 +257,6 @@ func (p *pacer) soFar(now time.Duration, from int) extent {
 	}
 }
 
-// dueSince implements loadModel.
 func (p *pacer) dueSince(second int) measure.LoadProfile {
 	p.counting.Lock()
 	defer p.counting.Unlock()

@@ -56,7 +56,6 @@ func (p *pool) hire(leads bool) *requestWorker {
 	return w
 }
 
-// lead waits until the worker leads.
 func (p *pool) lead(w *requestWorker) {
 	if w.leads {
 		w.leads = false
@@ -191,7 +190,6 @@ func (r *Runner) ahead() int {
 	return min(plan.Workers(r.schedule.Peak()*latency.Seconds()), r.limit.workers)
 }
 
-// openAhead is how many connections are opened in the warm-up.
 func (r *Runner) openAhead() int {
 	if r.limit.by == measure.ByScenario {
 		return r.limit.workers

@@ -98,7 +98,6 @@ var (
 	ErrCancelled = errors.New("stopped before the start time")
 )
 
-// errDrained ends requests that are still in flight when the drain time is over.
 var errDrained = errors.New("no answer before the end of the drain time")
 
 // Run sends the whole schedule, waits for the answers and returns what it
@@ -174,7 +173,6 @@ func (r *Runner) Run(ctx context.Context, how Start) (*measure.Measurement, erro
 	return m, nil
 }
 
-// generator says what the run took since it began.
 func (r *Runner) generator(began usage, start time.Time, e extent) measure.Generator {
 	g := began.generator(time.Since(start))
 	g.BusyWorkersMax, g.Workers, g.AllBusy = int(r.busyMax.Load()), r.limit.workers, e.allBusy

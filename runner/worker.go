@@ -14,7 +14,6 @@ import (
 	"mfaload/scenario"
 )
 
-// requestWorker sends one request at a time.
 type requestWorker struct {
 	runner *Runner
 	number int
@@ -89,7 +88,6 @@ func (w *requestWorker) refused() {
 	}
 }
 
-// enter counts the worker as in flight.
 func (w *requestWorker) enter() {
 	n := w.runner.inFlight.Add(1)
 	for {
@@ -199,7 +197,6 @@ func retryAfter(ex *contract.Exchange) bool {
 	return n > 0
 }
 
-// response keeps a whole response, masked.
 func (w *requestWorker) response(ex *contract.Exchange) *measure.MaskedResponse {
 	mask := w.runner.config.Operation.Mask
 	body := strings.ToValidUTF8(string(ex.Body[:min(len(ex.Body), maxKept)]), "\uFFFD")

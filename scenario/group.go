@@ -32,7 +32,6 @@ type Source struct {
 	Pos  form.Pos
 }
 
-// path is where the file is, for a scenario in another file.
 func (s Source) path(scenario string) string {
 	if filepath.IsAbs(s.Path) {
 		return s.Path
@@ -82,7 +81,6 @@ func parsePerUser(text string) (time.Duration, *form.Flaw) {
 	return d, nil
 }
 
-// checkFeed looks at where a group's users come from, and in which order.
 func checkFeed(d *form.Decoder, n *form.Node, g *Group) {
 	ids, file, exhausted := n.Get("ids"), n.Get("file"), n.Get("exhausted")
 	switch {
@@ -111,8 +109,6 @@ func checkFeed(d *form.Decoder, n *form.Node, g *Group) {
 	}
 }
 
-// checkClosedUsers refuses an interval between the requests for a user where it
-// is users who wait.
 func checkClosedUsers(d *form.Decoder, n *form.Node, s *draft) {
 	for i := range s.Groups {
 		if key := n.Get("users").Entries[i].Get("perUser"); key != nil && s.Load.Closed() {
@@ -189,7 +185,6 @@ func (g Group) Variant(kind int) Group {
 	return g
 }
 
-// withPolicy is a copy of the members with another policy.
 func withPolicy(members map[string]any, id string) map[string]any {
 	changed := map[string]any{}
 	for name, value := range members {
@@ -230,7 +225,6 @@ func (r *UserReader) User(row int) (User, error) {
 	return User{ID: e.ID.Text(e.Case), Group: r.group, Kind: int(e.Kind)}, nil
 }
 
-// checkGroup looks at who a group's requests are for.
 func checkGroup(d *form.Decoder, n *form.Node, g *Group) {
 	if !g.Usernameless {
 		checkFeed(d, n, g)

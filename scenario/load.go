@@ -34,7 +34,6 @@ func (l *Load) cycle() (sum time.Duration) {
 // minArrivals is one request, less what a sum may be off by rounding.
 const minArrivals = 1 - 1e-6
 
-// checkLoad refuses loads that can't be or that send nothing.
 func checkLoad(d *form.Decoder, n *form.Node, l *Load) {
 	checkTimes(d, n, l)
 	if !n.Bad {
@@ -42,7 +41,6 @@ func checkLoad(d *form.Decoder, n *form.Node, l *Load) {
 	}
 }
 
-// checkTimes looks at when requests are sent.
 func checkTimes(d *form.Decoder, n *form.Node, l *Load) {
 	if n.Get("concurrency") != nil {
 		checkClosed(d, n, l)
@@ -63,7 +61,6 @@ func checkTimes(d *form.Decoder, n *form.Node, l *Load) {
 	}
 }
 
-// checkClosed looks at a load without stages.
 func checkClosed(d *form.Decoder, n *form.Node, l *Load) {
 	l.Workers = l.Concurrency
 	n.Forget("repeat", "arrivals", "workers")
@@ -167,7 +164,6 @@ func fillRepeat(d *form.Decoder, n *form.Node, l *Load, once float64) (ok bool) 
 	return true
 }
 
-// checkSum refuses loads that are too long or send nothing.
 func checkSum(d *form.Decoder, n *form.Node, l *Load) {
 	stages := n.Get("stages")
 	total := 0.0
@@ -199,7 +195,6 @@ func checkSum(d *form.Decoder, n *form.Node, l *Load) {
 	}
 }
 
-// checkCap refuses a number of requests that a cap does not let through.
 func checkCap(d *form.Decoder, n *form.Node, l *Load) {
 	if l.MaxRequests > 0 && l.Requests > l.MaxRequests {
 		d.Fail(n.Get("requests"), d.Label(n)+".requests is above maxRequests",
@@ -253,10 +248,8 @@ func checkStage(d *form.Decoder, n *form.Node, s *Stage) {
 	}
 }
 
-// stageKeys are all keys that may be at odds with a stage's kind.
 var stageKeys = append(slices.Clone(kinds), "steps", "spike", "duration", "requests")
 
-// complete looks at the parts of a stage together.
 func (s *Stage) complete(d *form.Decoder, n *form.Node) {
 	switch {
 	case s.Profile != nil:

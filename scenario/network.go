@@ -91,7 +91,6 @@ func asSent(user, password string) []string {
 	return []string{cmp.Or(password, user), base64.StdEncoding.EncodeToString([]byte(user + ":" + password))}
 }
 
-// networkKeys are the keys of target about connections and headers.
 var networkKeys = []form.Field{
 	form.Key("customDomain", form.YesOrNo,
 		"Says that authPath is a custom domain: the environment's ID is not in the "+
@@ -226,7 +225,6 @@ func checkHeaderName(name string) *form.Flaw {
 	return nil
 }
 
-// headerText is what a header field can hold: printable ASCII within.
 var headerText = form.Text("text", "of printable ASCII characters", "",
 	func(text string) (Secret, *form.Flaw) {
 		switch {

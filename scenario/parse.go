@@ -241,7 +241,6 @@ var expectForm = form.Mapping(checkExpect, []form.Field{
 		"The expected code of an error body, or a list. Left out: any.").Into("Errors"),
 })
 
-// contractForm is the block contract, which has one key.
 var contractForm = form.Mapping[[]LevelChange](nil, []form.Field{
 	form.Set("levels",
 		form.Dictionary("a mapping", "of rules to fail, note or off, such as links.*: note", "^[A-Za-z]",
@@ -268,7 +267,6 @@ func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 // and mfaload has to be able to read it back.
 const MaxGroups = 10_000
 
-// checkScenario looks at what several parts of a scenario say.
 func checkScenario(d *form.Decoder, n *form.Node, s *draft) {
 	if len(s.Groups) > MaxGroups {
 		d.FailKey(n.Get("users"), fmt.Sprintf("users has %d groups, more than %d", len(s.Groups), MaxGroups),

@@ -67,7 +67,6 @@ func (p *Profile) piece(i int) Piece {
 	return piece
 }
 
-// duration is how long the profile is.
 func (p *Profile) duration() time.Duration {
 	last := p.Points[len(p.Points)-1].At
 	if p.Interpolate {
@@ -224,7 +223,6 @@ func ofAnother(data []byte) (text, remedy string) {
 	return "", ""
 }
 
-// profileParser collects the rows of a profile and what is wrong with them.
 type profileParser struct {
 	file     string
 	rows     *csv.Reader

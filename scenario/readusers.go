@@ -108,7 +108,6 @@ func unreadable(g *Group, err error) form.Problem {
 			err), Remedy: "check the path: it counts from the scenario's folder"}
 }
 
-// userFile is a file of users that is being read.
 type userFile struct {
 	*form.Decoder
 	users *Users
@@ -138,7 +137,6 @@ func (u *userFile) row(r *users.Row) error {
 		Column: r.Column})
 }
 
-// newKind reads overrides that no row had before.
 func (u *userFile) newKind(r *users.Row) (kind uint16, sound bool) {
 	k := Kind{Policy: string(r.Policy.Text)}
 	if _, isID := users.ParseID(r.Policy.Text); k.Policy != "" && !isID {
@@ -224,7 +222,6 @@ func (s *Scenario) twice(stores []*users.Store, at []int) (form.Problems, error)
 	return problems, nil
 }
 
-// place is where a row of a file is.
 func (s *Scenario) place(at []int, w users.Where, e users.StoredRow) form.Pos {
 	source := s.Groups[at[w.Store-1]].File
 	name := "stdin"

@@ -121,7 +121,6 @@ var phoneText = func() form.Form[string] {
 
 var phoneNumber = regexp.MustCompile(`^\+[0-9][0-9 .()-]*[0-9]$`)
 
-// dictionaryOf is a JSON object with members of one kind.
 func dictionaryOf[V any](value form.Form[V]) form.Form[members] {
 	f := form.Dictionary("a mapping", "of names to text", "", func(string) *form.Flaw { return nil }, value)
 	return form.Convert(f, func(entries []form.Entry[V]) members {
@@ -206,8 +205,6 @@ var (
 		"REQUEST_LIMITED", "UNEXPECTED_ERROR"}
 )
 
-// httpStatusesOf are the HTTP statuses that the documentation has for an error
-// code.
 var httpStatusesOf = map[string][]int{
 	"INVALID_DATA": {400}, "INVALID_REQUEST": {400, 415}, "REQUEST_FAILED": {400},
 	"ACCESS_FAILED": {401, 403},
@@ -237,7 +234,6 @@ func checkExpect(d *form.Decoder, n *form.Node, e *Expect) {
 	}
 }
 
-// needsHTTPStatus refuses error codes without an HTTP status.
 func needsHTTPStatus(d *form.Decoder, n, code *form.Node, codes []string) {
 	if !n.Lacks("httpStatus") {
 		return
@@ -316,7 +312,6 @@ func parseExpect(text string) (e Expect, f *form.Flaw) {
 	return e, nil
 }
 
-// parseAnswer reads one expected answer.
 func parseAnswer(parts []string) (status int, word string, f *form.Flaw) {
 	status = created
 	if len(parts) == 0 || len(parts) > 2 {

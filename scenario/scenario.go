@@ -235,7 +235,6 @@ type LevelChange struct {
 // limits are written. Files of users count by their content.
 func (s *Scenario) Hash() string { return fingerprint(s.forFingerprint()) }
 
-// forFingerprint is the scenario as it is hashed.
 func (s *Scenario) forFingerprint() *Scenario {
 	c := *s
 	c.Name, c.Description, c.File, c.Text = "", "", "", ""

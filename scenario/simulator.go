@@ -134,7 +134,6 @@ func withCalls[V any](f form.Form[V]) form.Form[V] {
 	return f
 }
 
-// simulatorFileForm is a file for the simulator on its own.
 var simulatorFileForm = withCalls(form.Mapping(checkSimulatorFile, append([]form.Field{
 	form.Key("envID", idText, "The ID of the environment.").Default(simulatedEnvID),
 	form.Key("accessToken", tokenText, "The bearer token to ask for. Left out: any."),

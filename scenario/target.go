@@ -67,7 +67,6 @@ const maxToken = 6 << 10
 
 var bearerFlaw = form.NewFlaw(`starts with "Bearer "`, "leave the prefix out: it is added")
 
-// tokenText is the access token: printable ASCII, as a header can hold it.
 var tokenText = func() form.Form[Secret] {
 	f := form.Text("an access token", "such as ${PINGONE_ACCESS_TOKEN}", "", parseToken)
 	f.Schema["pattern"] = form.OrVariable(`[A-Za-z0-9._~+/-]+=*`)
@@ -140,7 +139,6 @@ func checkTarget(d *form.Decoder, n *form.Node, t *Target) {
 	}
 }
 
-// checkHost protects strangers' hosts and the token.
 func checkHost(d *form.Decoder, n *form.Node, t *Target) {
 	u, err := url.Parse(t.AuthPath)
 	authPath := n.Get("authPath")
@@ -172,7 +170,6 @@ func (t *Target) IsRemote() bool {
 	return err != nil || !isThisMachine(t, u.Hostname())
 }
 
-// notThisMachine says why a target is not this machine.
 func notThisMachine(t *Target, host string) string {
 	switch {
 	case !isLoopback(host):
@@ -206,7 +203,6 @@ const (
 // regions are PingOne's, by the end of their hosts' names.
 var regions = []string{"eu", "com", "ca", "com.au", "sg", "asia"}
 
-// authPathOf is the authPath of a region.
 func authPathOf(region string) string { return "https://auth.pingone." + region }
 
 var clientCredentialsForm = form.Mapping[ClientCredentials](nil, []form.Field{
@@ -235,10 +231,8 @@ var clientSecretText = func() form.Form[Secret] {
 	return f
 }()
 
-// tokenKeys are the ways to a token.
 var tokenKeys = []string{"accessToken", "accessTokenFile", "clientCredentials"}
 
-// checkToken looks at where the token comes from.
 func checkToken(d *form.Decoder, n *form.Node) {
 	var written []*form.Node
 	for _, key := range tokenKeys {
@@ -266,7 +260,6 @@ func ParseToken(text string) error {
 	return nil
 }
 
-// checkRegion looks for what contradicts a region.
 func checkRegion(d *form.Decoder, n *form.Node) {
 	region := n.Get("region")
 	if region == nil {

@@ -97,7 +97,6 @@ var confidenceShare = shareWithin(0.8, 0.999)
 
 var betweenShare = shareWithin(0, 0.5)
 
-// shareWithin is a share from one to another.
 func shareWithin(lowest, highest float64) form.Form[float64] {
 	return form.UnitText("a percentage", "such as 95%", form.Reference("share"),
 		func(text string) (float64, *form.Flaw) {
@@ -113,7 +112,6 @@ func shareWithin(lowest, highest float64) form.Form[float64] {
 // anyGroup leaves names to [checkScenario], which knows the groups.
 func anyGroup(string) *form.Flaw { return nil }
 
-// limitKeys are the keys of a block of thresholds, with these defaults.
 func limitKeys(errorRate, violationRate, achievedRate string) []form.Field {
 	return []form.Field{
 		timeKey("response", Response, timeLimits,
@@ -131,7 +129,6 @@ func limitKeys(errorRate, violationRate, achievedRate string) []form.Field {
 	}
 }
 
-// writtenLimit is a number with the text that it was written as.
 type writtenLimit struct {
 	value   float64
 	written string
@@ -211,8 +208,6 @@ func parseQuantile(name string) (float64, *form.Flaw) {
 	return q, nil
 }
 
-// ordered puts the thresholds of the groups behind those of the whole run, in
-// the order of the groups.
 func (l thresholdSet) ordered(groups []Group) []Threshold {
 	all := l.whole
 	for _, g := range groups {
@@ -275,7 +270,6 @@ func checkUntil(d *form.Decoder, n *form.Node, s *draft) {
 	}
 }
 
-// checkLimitGroups refuses thresholds of groups that are not there.
 func checkLimitGroups(d *form.Decoder, n *form.Node, s *draft) {
 	var names, written []string
 	for i, g := range s.Groups {
@@ -417,7 +411,6 @@ func checkStops(d *form.Decoder, n *form.Node, s *stopItem) {
 	}
 }
 
-// conditions are the items as one list.
 func conditions(items []stopItem) (all []StopCondition) {
 	for _, s := range items {
 		for _, t := range s.Limits {

@@ -208,7 +208,6 @@ func readings(digits string, number, limit *big.Rat) string {
 	return percent + " or " + strings.TrimRight(strings.TrimRight(text, "0"), ".") + "%"
 }
 
-// rate is a rate, above zero if it must be.
 func rate(above bool) form.Form[Rate] {
 	return form.UnitText("a rate", "such as 50/s", form.Reference("rate"),
 		func(text string) (Rate, *form.Flaw) {
@@ -226,7 +225,6 @@ const (
 	maxWait = time.Hour           // one request; latencies are measured up to it
 )
 
-// duration is a duration up to the most, above zero if it must be.
 func duration(above bool, most time.Duration) form.Form[time.Duration] {
 	return form.UnitText("a duration", "such as 10s", form.Reference("duration"),
 		func(text string) (time.Duration, *form.Flaw) {
@@ -243,7 +241,6 @@ func duration(above bool, most time.Duration) form.Form[time.Duration] {
 		})
 }
 
-// days writes a duration of whole days, hours or minutes as people do.
 func days(d time.Duration) string {
 	switch day := 24 * time.Hour; {
 	case d%day == 0:
@@ -307,7 +304,6 @@ var policy = &form.Policy{
 	Empty: "write a scenario: 'mfaload schema' describes the keys",
 }
 
-// secretKeys are the keys below which nothing is ever shown.
 var secretKeys = map[string]bool{"proxy": true, "accessToken": true, "clientSecret": true,
 	"clientCredentials": true}
 
@@ -316,7 +312,6 @@ func isSecret(n *form.Node) bool {
 		n.Key == "authPath" && strings.ContainsAny(n.Text, "@?#") // where URLs hold passwords
 }
 
-// openKeys are keys below secret ones whose values are no secrets.
 var openKeys = map[string]bool{"clientID": true, "authMethod": true}
 
 // nothingWritten is a text that variables without defaults make up, and
@@ -337,7 +332,6 @@ func isLiteral(n *form.Node) bool {
 // other values of a request are hidden in the scenario's text.
 var shownMembers = []string{"id", "type", "testMode", "name", "variant", "locale"}
 
-// freeMembers are those members of a request below which anything may stand.
 var freeMembers = []string{"undocumented", "clientContext", "variables"}
 
 // isHidden says that a value is a secret, or one of a request that may be

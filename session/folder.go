@@ -247,7 +247,6 @@ func RenderInto(path, out string) (*Folder, error) {
 // ShardsFolder has the results of the workers of this machine, by index.
 const ShardsFolder = "shards"
 
-// errWriting says that another process writes to a results folder.
 var errWriting = errors.New("another run writes its results there")
 
 // lockFolder keeps others from writing to a results folder until the file is closed.

@@ -115,7 +115,6 @@ func (f *Folder) Hint() string {
 		"results", f.path)
 }
 
-// journalWhole says whether all of the journal can be read, to the end of the run.
 func (f *Folder) journalWhole() (bool, error) {
 	file, err := disk.OpenRegular(filepath.Join(f.path, JournalFile))
 	if err != nil {

@@ -25,7 +25,6 @@ import (
 	"mfaload/simulator"
 )
 
-// maxContract bounds a contract document and changes of one, in bytes.
 const maxContract = 16 << 20
 
 // Loader reads scenarios and the contract that their responses are checked against.
@@ -155,7 +154,6 @@ func (l *Loader) ReadUsers(s *scenario.Scenario) error {
 	return nil
 }
 
-// levels are the scenario's changes of levels in the contract's terms.
 func levels(s *scenario.Scenario) (changes []contract.RuleLevel) {
 	for _, c := range s.Levels {
 		level, _ := contract.ParseLevel(c.Level) // the scenario takes no other
@@ -164,7 +162,6 @@ func levels(s *scenario.Scenario) (changes []contract.RuleLevel) {
 	return changes
 }
 
-// levelProblem gives the error about an unknown rule its place in the file.
 func levelProblem(s *scenario.Scenario, err error) error {
 	var unknown *contract.UnknownRuleError
 	if !errors.As(err, &unknown) {

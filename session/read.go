@@ -44,7 +44,6 @@ func ReadResults(path string) (*report.Report, *measure.Measurement, error) {
 	return r, m, nil
 }
 
-// readPair reads the two files and holds them against each other.
 func readPair(path string) (*report.Report, *measure.Measurement, error) {
 	data, err := disk.ReadRegular(filepath.Join(path, ReportFile), maxReport)
 	if err != nil {
@@ -100,7 +99,6 @@ func ReadRuns(path string) ([]compare.Run, error) {
 	return runs, nil
 }
 
-// globQuote takes the meaning of patterns from a path.
 func globQuote(path string) string {
 	var quoted []rune
 	for _, r := range path {

@@ -260,7 +260,6 @@ func HoldsSearch(path string) bool {
 	return false
 }
 
-// clearSearch removes all that a search left in its folder.
 func (f *Folder) clearSearch() error {
 	names := []string{TrialsFolder, CapacityFile, CapacityPage, SearchFile}
 	soaks, err := fs.Glob(os.DirFS(f.path), SoakFolder+"*/"+TrialFile)

@@ -138,7 +138,6 @@ func (l *leak) arrive(now time.Duration) (collapsed bool) {
 	return l.collapsed
 }
 
-// leaveTimes is a heap.
 type leaveTimes []time.Duration
 
 func (t leaveTimes) Len() int           { return len(t) }
@@ -202,7 +201,6 @@ func (s *Environment) stalled(since time.Duration) (longest time.Duration) {
 // z99 is the 99th percentile of the standard normal distribution.
 const z99 = 2.3263478740408408
 
-// draw returns a latency.
 func draw(l scenario.Latency, random *rand.Rand) time.Duration {
 	switch l.Kind {
 	case "constant":

@@ -51,7 +51,6 @@ func (s *Environment) bend(a *simulatedResponse) {
 	}
 }
 
-// jsonResponse holds for responses with a body of the service.
 func jsonResponse(a *simulatedResponse) bool { return success(a) || platform(a) }
 
 func anyResponse(*simulatedResponse) bool { return true }
@@ -60,7 +59,6 @@ func platform(a *simulatedResponse) bool {
 	return a.status >= 400 && !a.rawSet
 }
 
-// status restricts a fault to responses with one of the statuses.
 func status(of ...string) func(*simulatedResponse) bool {
 	return func(a *simulatedResponse) bool {
 		return success(a) &&
@@ -94,7 +92,6 @@ func onBody(change func(string) string) func(*Environment, *simulatedResponse) {
 	}
 }
 
-// otherID is an ID that differs from the given JSON text.
 func otherID(id string) string {
 	return strings.Replace(id, id[1:2],
 		string("0123456789abcdef"[(strings.IndexByte("0123456789abcdef", lower(id[1]))+1)%16]), 1)
@@ -107,7 +104,6 @@ func lower(b byte) byte {
 	return b
 }
 
-// eachLink changes the URL of every link.
 func eachLink(a *simulatedResponse, change func(string) string) {
 	a.links = slices.Clone(a.links)
 	for i := range a.links {
@@ -115,7 +111,6 @@ func eachLink(a *simulatedResponse, change func(string) string) {
 	}
 }
 
-// inDevice replaces a text in the first device.
 func inDevice(old, changed string) func(*Environment, *simulatedResponse) {
 	return func(_ *Environment, a *simulatedResponse) {
 		a.devices = append([]string{strings.Replace(a.devices[0], old, changed, 1)}, a.devices[1:]...)
@@ -137,7 +132,6 @@ func unmask(s string) string {
 	return strings.NewReplacer("****@", "ohn@", "+1********50", "+14135550150").Replace(s)
 }
 
-// repeatID gives a response the ID of the one before, in its links too.
 func (s *Environment) repeatID(a *simulatedResponse) {
 	s.mu.Lock()
 	before := s.last.id

@@ -12,7 +12,6 @@ import (
 	"mfaload/scenario"
 )
 
-// simulatedResponse is a response before it is written. Faults change it.
 type simulatedResponse struct {
 	status      int
 	contentType []string
@@ -52,7 +51,6 @@ type link struct{ name, href string }
 
 func (a *simulatedResponse) success() bool { return a.status == 201 || a.status == 200 }
 
-// body builds the response's body.
 func (a *simulatedResponse) body() []byte {
 	switch {
 	case a.rawSet:
@@ -97,7 +95,6 @@ func member(b []byte, name, value string) []byte {
 	return append(b, value...)
 }
 
-// object is a member that holds an object with just an ID.
 func object(b []byte, name, id string) []byte {
 	if id == "" {
 		return b
@@ -132,7 +129,6 @@ func quote(s string) string {
 // stamp writes a time as the service does: UTC, always three fraction digits.
 func stamp(t time.Time) string { return t.UTC().Format(`"2006-01-02T15:04:05.000Z"`) }
 
-// linksFor are the links that the documentation names for a status.
 func linksFor(status, href string) []link {
 	all := []link{{"self", href}}
 	switch status {
@@ -144,7 +140,6 @@ func linksFor(status, href string) []link {
 	return all
 }
 
-// extraFor are the members that a status brings with it.
 func extraFor(status string, req *initialization) string {
 	switch status {
 	case "ASSERTION_REQUIRED":
@@ -161,7 +156,6 @@ func extraFor(status string, req *initialization) string {
 	return ""
 }
 
-// refuse makes a response an error.
 func (a *simulatedResponse) refuse(status int, code, message, details string) {
 	a.status, a.code, a.message, a.details = status, quote(code), quote(message), details
 	switch status {

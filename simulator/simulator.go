@@ -102,7 +102,6 @@ func (s *Environment) Stats() Stats {
 	return stats
 }
 
-// initialization is the body of an initialization.
 type initialization struct {
 	User struct {
 		ID json.RawMessage `json:"id"`
@@ -127,7 +126,6 @@ type initialization struct {
 	token  string
 }
 
-// maxRequest bounds the body of a request.
 const maxRequest = 64 << 10
 
 // ServeHTTP answers initializations, and reads of transactions.
@@ -184,7 +182,6 @@ func (s *Environment) newResponse() *simulatedResponse {
 		id: quote(id)}
 }
 
-// newID returns a random ID.
 func (s *Environment) newID() string {
 	var b [32]byte
 	s.mu.Lock()
@@ -227,7 +224,6 @@ func (s *Environment) initialize(a *simulatedResponse, r *http.Request, env stri
 	}
 }
 
-// gateway makes the response one that does not come from the service.
 func (a *simulatedResponse) gateway(status int) {
 	a.status, a.contentType, a.rawSet = status, []string{"text/html"}, true
 	a.raw = []byte("<html><body><h1>" + strconv.Itoa(status) + " " + http.StatusText(status) +
@@ -259,7 +255,6 @@ func (s *Environment) allowed(a *simulatedResponse, r *http.Request, env string)
 	return false
 }
 
-// parse reads the request's body.
 func (s *Environment) parse(a *simulatedResponse, r *http.Request) (*initialization, bool) {
 	req := &initialization{token: strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")}
 	data, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))
@@ -311,7 +306,6 @@ func isID(s string) bool {
 	return true
 }
 
-// transact makes the response a new transaction.
 func (s *Environment) transact(a *simulatedResponse, r *http.Request, req *initialization, u *knownUser) {
 	policy := req.Policy.ID
 	if policy == "" {
@@ -399,7 +393,6 @@ func (s *Environment) count(status int) {
 	s.mu.Unlock()
 }
 
-// write sends the response.
 func (s *Environment) write(w http.ResponseWriter, a *simulatedResponse, initializes bool) {
 	if a.reset {
 		s.count(0)

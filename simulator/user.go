@@ -24,14 +24,12 @@ var statusOf = map[string]string{
 	"FIDO2": "ASSERTION_REQUIRED", "SECURITY_KEY": "ASSERTION_REQUIRED", "PLATFORM": "ASSERTION_REQUIRED",
 }
 
-// knownUser is a user with what all responses to them share.
 type knownUser struct {
 	*scenario.SimulatedUsers
 	status  string
 	devices []*device
 }
 
-// device is one of a user's devices.
 type device struct {
 	id, kind string
 	json     string
@@ -76,7 +74,6 @@ func contact(kind string) string {
 	return ""
 }
 
-// newerMembers are those that newer devices have.
 func newerMembers(kind string) string {
 	members := `,"usableStatus":{"status":"ENABLED"},"nickname":"My device"`
 	switch kind {
@@ -92,14 +89,12 @@ func newerMembers(kind string) string {
 	return members
 }
 
-// stableID makes an ID out of a text.
 func stableID(of string) string { return formatID(sha256.Sum256([]byte(of))) }
 
 func formatID(b [32]byte) string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:16])
 }
 
-// oneTime is a one-time device of a request.
 type oneTime struct {
 	Type  string `json:"type"`
 	Email string `json:"email"`
@@ -130,7 +125,6 @@ func maskPhone(phone string) string {
 	return strings.Repeat("*", max(len(digits)-2, 4)) + string(digits[max(len(digits)-2, 0):])
 }
 
-// devicesFor are devices that yield a status.
 var devicesFor = map[string][]string{
 	"OTP_REQUIRED": {"EMAIL"}, "DEVICE_SELECTION_REQUIRED": {"EMAIL", "SMS"},
 	"PUSH_CONFIRMATION_REQUIRED": {"MOBILE"}, "PUSH_CONFIRMATION_TIMED_OUT": {"MOBILE"},
@@ -158,7 +152,6 @@ func AsExpected(e scenario.Expect) *scenario.SimulatedUsers {
 // issued are the tokens that the endpoint gave out, by when they end.
 type issued map[string]time.Time
 
-// asksToken says whether a path is that of the token endpoint.
 func (s *Environment) asksToken(path string) bool {
 	want := "/as/token"
 	if !s.target.CustomDomain {
@@ -237,7 +230,6 @@ func (s *Environment) tell(w http.ResponseWriter, status int, body map[string]an
 	_, _ = w.Write(text)
 }
 
-// takes says whether a bearer token is one that counts.
 func (s *Environment) takes(token string) bool {
 	fixed := s.target.AccessToken.Reveal()
 	switch {

@@ -82,7 +82,6 @@ func middle(figures []float64) float64 {
 	return sorted[len(sorted)/2]
 }
 
-// measure has so many goroutines send for a time.
 func measure(sender func() func() error, connections int, length time.Duration) (rate, cost,
 	allocations float64, err error) {
 	var sent atomic.Int64

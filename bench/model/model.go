@@ -120,7 +120,6 @@ type Service interface {
 // places are the times at which each of a number of places is free again.
 type places []time.Duration
 
-// take has the next free place serve for a time.
 func (p places) take(at, service time.Duration) (done time.Duration) {
 	next := 0
 	for i, free := range p {
@@ -132,7 +131,6 @@ func (p places) take(at, service time.Duration) (done time.Duration) {
 	return p[next]
 }
 
-// wait is how long a request that comes at a time waits for a place.
 func (p places) wait(at time.Duration) time.Duration { return max(slices.Min(p)-at, 0) }
 
 // patient serves everybody, first come, first served.

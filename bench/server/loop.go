@@ -283,7 +283,6 @@ type template struct {
 	ids, users, times, corr []int
 }
 
-// newTemplate returns the answer for an origin and the path of a request.
 func newTemplate(origin, path string) *template {
 	env := ""
 	if parts := bytes.Split([]byte(path), []byte("/")); len(parts) > 1 {
@@ -345,7 +344,6 @@ func (m *maker) fill(t *template, user []byte, now time.Time) []byte {
 	return t.text
 }
 
-// uuid writes a random UUID of version 4.
 func (m *maker) uuid(dst *[36]byte) {
 	const digits = "0123456789abcdef"
 	var b [16]byte
@@ -363,7 +361,6 @@ func (m *maker) uuid(dst *[36]byte) {
 	}
 }
 
-// userOf finds the ID of the user in a request's body.
 func userOf(body []byte) []byte {
 	at := bytes.Index(body, []byte(`"user"`))
 	if at < 0 {

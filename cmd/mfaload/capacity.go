@@ -24,7 +24,6 @@ import (
 	"mfaload/session/search"
 )
 
-// capacityFlags are the flags of the verb capacity.
 type capacityFlags struct {
 	out       string
 	overwrite bool
@@ -134,7 +133,6 @@ func (a *app) runCapacity(c *cobra.Command, args []string, f *capacityFlags) err
 	return a.capacity(c.Context(), args[0], f, record)
 }
 
-// newSearchRecord describes a search that begins with flags of a command.
 func newSearchRecord(c *cobra.Command, file string) *search.Setup {
 	flags := map[string]string{}
 	for _, name := range keptFlags {
@@ -274,7 +272,6 @@ const (
 	maxSoak = 7 * 24 * time.Hour
 )
 
-// capacity searches and writes what it found.
 func (a *app) capacity(ctx context.Context, file string, f *capacityFlags, record *search.Setup) (err error) {
 	in, err := f.contract.loader(a).Load(file)
 	if err != nil {
@@ -373,7 +370,6 @@ func (a *app) planned(in *session.Inputs, f *capacityFlags, record *search.Setup
 	return s, plan, err
 }
 
-// options are those of the scenario's section, and of flags in its place.
 func (f *capacityFlags) options(s *scenario.Scenario) (o capacity.SearchOptions, err error) {
 	if s.Load.Closed() {
 		return o, fmt.Errorf("%s has a closed load, which has no rate to search\n%s",
@@ -432,7 +428,6 @@ func (a *app) concludeSearch(ctx context.Context, s *search.Trials, r *capacity.
 	return nil
 }
 
-// searchCode is the exit code of a search.
 func searchCode(ctx context.Context, r *capacity.Result) int {
 	switch {
 	case ctx.Err() != nil:

@@ -13,7 +13,6 @@ import (
 	"mfaload/session/check"
 )
 
-// checkFlags are the flags of the verb check.
 type checkFlags struct {
 	contract    contractFlags
 	user        string

@@ -19,7 +19,6 @@ import (
 	"mfaload/session"
 )
 
-// compareFlags are the flags of the verb compare.
 type compareFlags struct {
 	margins    []string
 	metrics    []string
@@ -34,7 +33,6 @@ type compareFlags struct {
 	last       int
 }
 
-// options turns the flags into what the package takes.
 func (f *compareFlags) options() (o compare.Options, err error) {
 	o = compare.Options{Metrics: f.metrics, Force: f.force, AllowDrift: f.allowDrift}
 	for _, text := range f.margins {

@@ -71,7 +71,6 @@ func (a *app) confirm(s *scenario.Scenario, yes bool, what, much string) error {
 	return a.ask(fmt.Sprintf("send %s to %s?", much, s.Target.AuthPath))
 }
 
-// withinCaps is the refusal of a run that would go beyond its caps.
 func withinCaps(p *plan.RunPlan) error {
 	over, most := plantext.OverCaps(p)
 	if over == "" {

@@ -19,7 +19,6 @@ import (
 	"mfaload/session/shards"
 )
 
-// coordinateFlags are the flags of the verb coordinate.
 type coordinateFlags struct {
 	fleetFlags
 	listen, joinFile string
@@ -180,7 +179,6 @@ func (a *app) coordinate(ctx context.Context, file string, flags *coordinateFlag
 	return a.judge(m, dir, flags.formats, earlier)
 }
 
-// newFleetRun reads the scenario of a run with shards.
 func (a *app) newFleetRun(file string, contract *contractFlags, count int,
 	labels *labelFlags) (*shards.FleetRun, error) {
 	loader := contract.loader(a)
@@ -211,7 +209,6 @@ func (a *app) openFleetRun(run *shards.FleetRun, out string, overwrite, yes bool
 	return earlier, dir, dir.Clear()
 }
 
-// runFleet runs the shards and merges what its shards measured.
 func (a *app) runFleet(ctx context.Context, run *shards.FleetRun,
 	tolerated float64) (*measure.Measurement, error) {
 	plan := &run.Coordinator.Plan

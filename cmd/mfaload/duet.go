@@ -28,7 +28,6 @@ func (f *duetFlags) add(c *cobra.Command) {
 		"send each request to the target of this other scenario too, at the same instants, and compare")
 }
 
-// check refuses flags that have no meaning for a run against another target.
 func (f *duetFlags) check(flags *runFlags, local bool) error {
 	switch {
 	case f.path == "":
@@ -52,7 +51,6 @@ type duet struct {
 	run     *measure.Measurement
 }
 
-// duetFolder is where the other side's results are, in the results folder.
 const duetFolder = "against"
 
 // startTogether is how long before the first request of both sides all is ready.
@@ -129,7 +127,6 @@ func (d *duet) prepare(dir *session.Folder, overwrite bool) (err error) {
 	return nil
 }
 
-// sendBoth runs both sides from one instant on.
 func (a *app) sendBoth(ctx context.Context, in *session.Inputs, dir *session.Folder, answers int,
 	view *progress.Display, d *duet) (m *measure.Measurement, err error) {
 	defer session.KeepHeapSmall(a.env.lookup)()

@@ -21,7 +21,6 @@ import (
 	"mfaload/session"
 )
 
-// planFlags are the flags of a dry run.
 type planFlags struct {
 	wanted          bool
 	latency, format string
@@ -35,7 +34,6 @@ func (f *planFlags) add(c *cobra.Command) {
 	formats(c, "text", "json")
 }
 
-// check refuses flags that have no meaning, and reads the latency.
 func (f *planFlags) check() (latency time.Duration, err error) {
 	switch {
 	case !f.wanted && (f.latency != "" || f.format != "text"):
@@ -119,7 +117,6 @@ func (f *labelFlags) of(s *scenario.Scenario) measure.RunLabels {
 	return f.labels.Hide(s.Target.Secrets().Hide)
 }
 
-// natsFlags say where an external NATS server is.
 type natsFlags struct {
 	urls                 []string
 	creds, nkey          string
@@ -165,7 +162,6 @@ func (f *natsFlags) external() (*fleet.External, error) {
 	return e, e.Check()
 }
 
-// fleetError gives an error of the package fleet its exit code.
 func fleetError(err error) error {
 	code := exitUsage
 	var refusal *session.NotStartedError
@@ -280,7 +276,6 @@ func (b *earlierRuns) hold(r *report.Report, m *measure.Measurement) *compare.Co
 	return c
 }
 
-// writeComparison writes how the run compares with its baseline.
 func writeComparison(dir *session.Folder, c *compare.Comparison) error {
 	return errors.Join(dir.WriteFile("compare.json", func() ([]byte, error) { return report.Encode(c) }),
 		dir.WriteFile("compare.html", c.HTML))

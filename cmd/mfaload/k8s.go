@@ -16,7 +16,6 @@ import (
 	"mfaload/session/shards"
 )
 
-// k8sFlags are the flags of the verb k8s.
 type k8sFlags struct {
 	fleetFlags
 	m kubernetes.Manifests

@@ -14,7 +14,6 @@ import (
 	"mfaload/session/shards"
 )
 
-// mergeFlags are the flags of the verb merge.
 type mergeFlags struct {
 	expect    int
 	tolerate  string
@@ -201,7 +200,6 @@ func (a *app) render(path, out string, formats session.Formats) error {
 	return nil
 }
 
-// addFormats adds the flags that ask for more files.
 func addFormats(c *cobra.Command, f *session.Formats) {
 	c.Flags().BoolVar(&f.CSV, "csv", false, "write series.csv too: the run second by second")
 	c.Flags().BoolVar(&f.HGRM, "hgrm", false,

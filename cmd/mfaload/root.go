@@ -69,12 +69,10 @@ func noCommand(c *cobra.Command, args []string) error {
 	return usage(c, err)
 }
 
-// usage is the error of a command line that can't be taken.
 func usage(c *cobra.Command, err error) error {
 	return &exitError{exitUsage, fmt.Errorf("%w\n%s", err, hint("see '%s --help'", c.CommandPath()))}
 }
 
-// flagKinds are what the values of flags are, by their type.
 var flagKinds = map[string]string{
 	"int": "a whole number", "float64": "a number", "bool": "true or false", "duration": "a duration such " +
 		"as 90s, 10m or 2h",
@@ -166,7 +164,6 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
-// exitCode says what is left to say of an error and returns its code.
 func (a *app) exitCode(err error) int {
 	var problems form.Problems
 	var exit *exitError
@@ -270,17 +267,14 @@ func newHelp() *cobra.Command {
 	}
 }
 
-// scenarioFiles completes the name of a scenario.
 func scenarioFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
 }
 
-// resultFolders completes the name of a folder.
 func resultFolders(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveFilterDirs
 }
 
-// formats completes the values of the flag --format, which c has.
 func formats(c *cobra.Command, values ...string) {
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(values,
 		cobra.ShellCompDirectiveNoFileComp))
@@ -289,7 +283,6 @@ func formats(c *cobra.Command, values ...string) {
 // version is set when a release is linked.
 var version = ""
 
-// versionText is the linked version, else the module's.
 func versionText() string {
 	if version != "" {
 		return version

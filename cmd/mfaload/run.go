@@ -22,7 +22,6 @@ import (
 	"mfaload/session/shards"
 )
 
-// runFlags are the flags of the verb run.
 type runFlags struct {
 	out       string
 	overwrite bool
@@ -158,7 +157,6 @@ func (f *runFlags) checkLocal(local bool) (tolerated float64, err error) {
 	return f.fleet.check()
 }
 
-// plan prints what a run would send.
 func (a *app) plan(file string, flags *runFlags, latency time.Duration) error {
 	in, err := flags.contract.loader(a).Load(file)
 	if err != nil {
@@ -256,7 +254,6 @@ func termsOf(s *scenario.Scenario, part runShare) report.Terms {
 	return terms
 }
 
-// provenance is what the runs of this program say of themselves.
 func provenance(labels measure.RunLabels, parts map[string]string, terms report.Terms) session.Provenance {
 	return session.Provenance{Version: versionText(), Labels: labels, Parts: parts, Terms: terms.Encode()}
 }
@@ -298,7 +295,6 @@ func (a *app) send(ctx context.Context, in *session.Inputs, dir *session.Folder,
 	return m, couldNotStart(ctx, err)
 }
 
-// readyTarget is a target that was found to be there.
 type readyTarget struct {
 	operation *pingone.Operation
 	stop      func()
@@ -342,7 +338,6 @@ func notStarted(ctx context.Context, err error) error {
 	return &exitError{exitNotStarted, fmt.Errorf("not started: %w\n%s", err, hint("%s", next))}
 }
 
-// operation returns the operation on the scenario's target, until stop is called.
 func (a *app) operation(s *scenario.Scenario, c *contract.Contract) (*pingone.Operation, func(), error) {
 	op, stop, err := session.Operation(s, c)
 	return op, stop, refused(err)

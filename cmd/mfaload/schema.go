@@ -76,10 +76,8 @@ func schemaOf(name string) []byte {
 	}
 }
 
-// contractFlags say which contract answers are held against.
 type contractFlags struct{ file, overlay string }
 
-// loader reads scenarios with the contract that the flags name.
 func (f *contractFlags) loader(a *app) *session.Loader {
 	return &session.Loader{Contract: f.file, Overlay: f.overlay, Lookup: a.env.lookup, Stdin: a.env.in,
 		Say: a.ui.Say}

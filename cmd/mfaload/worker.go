@@ -20,7 +20,6 @@ import (
 	"mfaload/session/shards"
 )
 
-// workerFlags are the flags of the verb worker.
 type workerFlags struct {
 	join      string
 	nats      natsFlags
@@ -90,7 +89,6 @@ coordinator's.`,
 	return c
 }
 
-// worker checks the flags.
 func (f *workerFlags) worker(a *app, scenarioFile string) (*shards.Participant, error) {
 	w := &shards.Participant{JoinFile: f.join, File: scenarioFile, Loader: (&contractFlags{}).loader(a),
 		Out: f.out, Overwrite: f.overwrite, Tell: a.ui.Tell}
@@ -164,7 +162,6 @@ type runShare struct {
 	startAt time.Time
 }
 
-// count is how many parts the run has.
 func (p runShare) count() int {
 	if p.shard == nil {
 		return 1
@@ -213,7 +210,6 @@ func (f *shardFlags) parse(lookup func(string) (string, bool)) (p runShare, err 
 	return p, nil
 }
 
-// indexOf returns the index that the environment has, and where it is from.
 func indexOf(lookup func(string) (string, bool)) (index, from string) {
 	for _, name := range indexVariables {
 		if index, _ := lookup(name); index != "" {

@@ -229,7 +229,6 @@ func (s *Scratch) Close() {
 	_ = os.RemoveAll(s.Dir)
 }
 
-// removeOrphans removes the folders of a prefix that nobody holds any more.
 func removeOrphans(prefix string) {
 	all, err := os.ReadDir(os.TempDir())
 	if err != nil {

@@ -152,7 +152,6 @@ func character(s, prefix string, first rune) (plain string, n int) {
 // codeUnit reads \uXXXX of JSON, or %uXXXX of old scripts.
 func codeUnit(s, prefix string) (rune, bool) { return hex(s, prefix, 4) }
 
-// hex reads a number of so many digits behind a prefix.
 func hex(s, prefix string, digits int) (rune, bool) {
 	n := len(prefix) + digits
 	if len(s) < n || s[:len(prefix)] != prefix {

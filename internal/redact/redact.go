@@ -289,7 +289,6 @@ func (n needle) index(text string, from int) int {
 	}
 }
 
-// inWord says whether a place in a text is within a word.
 func inWord(text string, at int) bool {
 	before, _ := utf8.DecodeLastRuneInString(text[:at])
 	behind, _ := utf8.DecodeRuneInString(text[at:])

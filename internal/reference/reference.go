@@ -50,7 +50,6 @@ func writeKeys(b *strings.Builder, title, place string, keys []form.KeyDoc) {
 	}
 }
 
-// placesOf are the places directly within another that have keys.
 func placesOf(place string, keys []form.KeyDoc) (places []string) {
 	for _, k := range keys {
 		of, name := split(k.Path)
@@ -64,7 +63,6 @@ func placesOf(place string, keys []form.KeyDoc) (places []string) {
 	return places
 }
 
-// split parts a path into where a key is and its name.
 func split(path string) (place, name string) {
 	at := strings.LastIndexByte(path, '.')
 	if at < 0 {
@@ -94,7 +92,6 @@ func writeTable(b *strings.Builder, place string, keys []form.KeyDoc) {
 	}
 }
 
-// withLink is what to write for a key that has keys itself, with the way there.
 func withLink(k form.KeyDoc, keys []form.KeyDoc) string {
 	place, rest := k.Path, ""
 	for _, within := range keys {

@@ -159,7 +159,6 @@ func (g *schemaWriter) field(in reflect.Type, f reflect.StructField, optional bo
 	return value, nil
 }
 
-// refine adds to a value what its tag says.
 func refine(value *object, tag string, null bool) error {
 	name, limit, valued := strings.Cut(tag, "=")
 	switch {
@@ -250,13 +249,11 @@ func (g *schemaWriter) reference(t reflect.Type) (object, error) {
 	return object{{"$ref", "#/$defs/" + name}}, nil
 }
 
-// packageSource is what a schema takes from the files of a package.
 type packageSource struct {
 	comments  map[string]string   // on fields, by "Type.Field"
 	constants map[string][]string // of named string types, in their order
 }
 
-// source reads the package of a type.
 func (g *schemaWriter) source(t reflect.Type) (*packageSource, error) {
 	path := t.PkgPath()
 	if known := g.packages[path]; known != nil {

@@ -223,7 +223,6 @@ func stepDown(statistics [][]float64) []float64 {
 	return corrected
 }
 
-// shareFrom is the share of the values that are as large as a limit or larger.
 func shareFrom(x []float64, limit float64) float64 {
 	as := 0
 	for _, v := range x {

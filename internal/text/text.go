@@ -161,7 +161,6 @@ func writeOut(s string) string {
 // line, too.
 var commands = regexp.MustCompile(`::[A-Za-z][\w-]*(?:::|[ ,][^\n]*?::)|##(?:vso)?\[`)
 
-// breakCommands puts a space into each command.
 func breakCommands(s string) string {
 	if !strings.Contains(s, "::") && !strings.Contains(s, "##") {
 		return s

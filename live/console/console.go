@@ -270,7 +270,6 @@ func (o *queuedWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// drain writes the queue until it is empty.
 func (o *queuedWriter) drain() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

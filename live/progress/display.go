@@ -116,10 +116,8 @@ func (v *Display) export(ctx context.Context, s *live.Sampler) (end func(), err 
 	}, nil
 }
 
-// answered finds the collector's answer in an error of the exporter.
 var answered = regexp.MustCompile(`(?s)(: \d{3} [A-Za-z ]+)\(body: .*`)
 
-// once says the first of several errors on one line.
 func (v *Display) once(format string) func(error) {
 	var first sync.Once
 	return func(err error) {
@@ -234,7 +232,6 @@ func ShowTrial(c *console.Console, name string, r *runner.Runner) (hide func()) 
 	return b.begin(back, true) // the line after the trial says more
 }
 
-// runBars are the bars and lines of a run.
 type runBars struct {
 	runner *runner.Runner
 	all    *mpb.Progress
@@ -259,7 +256,6 @@ func (b *runBars) begin(back func(), drop bool) (hide func()) {
 	}
 }
 
-// addStage adds a bar of the time that has passed of the stage.
 func (b *runBars) addStage(width int, stages []measure.StageSpan) {
 	b.stages = stages
 	b.stage = b.all.AddBar(1000,
@@ -270,7 +266,6 @@ func (b *runBars) addStage(width int, stages []measure.StageSpan) {
 	b.shown = append(b.shown, b.stage)
 }
 
-// line adds a line of text.
 func (b *runBars) line(text func() string) {
 	b.shown = append(b.shown, b.all.New(b.end, mpb.NopStyle(),
 		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return text() }))))
@@ -313,7 +308,6 @@ func standing(p runner.RunProgress) string {
 	return text
 }
 
-// fit cuts a text to so many columns.
 func fit(text string, width int) string {
 	if runes := []rune(text); width > 1 && len(runes) > width {
 		return string(runes[:width-1]) + "…"

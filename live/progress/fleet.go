@@ -13,7 +13,6 @@ import (
 	"mfaload/live/console"
 )
 
-// maxBars is how many shards have a bar of their own.
 const maxBars = 16
 
 // fleetView shows how far the shards of a run are.
@@ -52,7 +51,6 @@ func ShowFleet(c *console.Console, of *fleet.Coordinator) (hide func()) {
 	return func() {}
 }
 
-// take takes in how the run stands.
 func (v *fleetView) take(s *fleet.RunStatus) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -173,7 +171,6 @@ func (v *fleetView) joined() string {
 	return fmt.Sprintf("%d of %d workers", there, len(s.Shards))
 }
 
-// shard says how one shard stands.
 func (v *fleetView) shard(i int) string {
 	v.mu.Lock()
 	defer v.mu.Unlock()

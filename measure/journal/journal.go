@@ -25,7 +25,6 @@ import (
 	"mfaload/measure"
 )
 
-// format is the first line of a journal.
 const format = "mfaload/journal/v1\n"
 
 // State is how far a run has come, in a frame of a journal.
@@ -137,10 +136,8 @@ func (w *Appender) fail(err error) error {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// maxFrame bounds a frame that is read, in bytes.
 const maxFrame = 64 << 20
 
-// appendFrame appends a frame of the parts.
 func appendFrame(dst []byte, parts ...[]byte) []byte {
 	length, sum := 0, uint32(0)
 	for _, p := range parts {
@@ -155,7 +152,6 @@ func appendFrame(dst []byte, parts ...[]byte) []byte {
 	return dst
 }
 
-// errTorn is the end of what can be read.
 var errTorn = errors.New("there is no whole frame more")
 
 // readFrame returns the next frame. Behind the last whole one it returns how many
@@ -189,7 +185,6 @@ func readFrame(in *bufio.Reader) (frame []byte, unread int64, err error) {
 // seconds at the highest rates.
 const maxLog = 2 << 20
 
-// errFull says that what was recorded was not taken away in time.
 var errFull = errors.New("more was measured than could be written down in time")
 
 // observationLog keeps what a recorder records until it is taken away, by partition of
@@ -265,7 +260,6 @@ func (l *observationLog) stop() (taken []byte) {
 	return taken
 }
 
-// connectionLog has the connections that were opened since they were last taken away.
 type connectionLog struct {
 	bytes, spare []byte
 	stopped      bool
@@ -318,7 +312,6 @@ type endKind struct {
 	number    uint64 // from 1 on; 0 for none
 }
 
-// endFlags are bits.
 type endFlags byte
 
 const (
@@ -331,13 +324,11 @@ const (
 	endAll = 1<<iota - 1
 )
 
-// ruleKey is what the violations of a group of them have in common.
 type ruleKey struct {
 	rule, pointer string
 	fails         bool
 }
 
-// maxEnds is how many ends of a group are remembered.
 const maxEnds = 64
 
 func newPartitionLog(groups int) *partitionLog {

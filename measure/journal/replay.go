@@ -13,7 +13,6 @@ import (
 	"mfaload/measure"
 )
 
-// maxTime bounds a time that is read.
 const maxTime = 10 * 366 * 24 * time.Hour
 
 // errDamaged means that bytes are none that an [observationLog] handed out.
@@ -76,7 +75,6 @@ type player struct {
 	seen      measure.Observation
 }
 
-// partitions plays what is left of what was taken, partition by partition.
 func (p *player) partitions(all *logReader) error {
 	for len(all.Rest) > 0 {
 		p.logReader = logReader{varint.Reader{Rest: all.Text()}}
@@ -266,7 +264,6 @@ func playTaken(p *player, taken []byte) error {
 	return p.partitions(&all)
 }
 
-// maxElapsed is the longest run that is rebuilt.
 const maxElapsed = 100 * 24 * time.Hour
 
 // Rebuild reads a journal and returns the measurement up to its last whole
@@ -386,13 +383,11 @@ func (b *rebuilder) check(s *State) error {
 	return nil
 }
 
-// ofGroups says whether what is counted is of so many groups.
 func ofGroups(p *measure.Phase, groups int) bool {
 	other := func(w measure.Withheld) bool { return w.Group < 0 || w.Group >= groups }
 	return len(p.Scheduled) == groups && !slices.ContainsFunc(p.Withheld, other)
 }
 
-// measurement returns what was rebuilt.
 func (b *rebuilder) measurement(unread int64) (*measure.Measurement, error) {
 	if b.last == nil {
 		return nil, errors.New("read journal: it ends before its first frame: nothing was measured")
@@ -447,7 +442,6 @@ func leaveInFlight(p *measure.Phase) {
 	}
 }
 
-// until cuts the stages off at a time.
 func until(stages []measure.StageSpan, end time.Duration) []measure.StageSpan {
 	stages = slices.DeleteFunc(stages, func(s measure.StageSpan) bool { return s.Start >= end })
 	for i := range stages {

@@ -149,7 +149,6 @@ const (
 	maxLines     = 64 << 20
 )
 
-// line is one line of violations.ndjson: one violation.
 type line struct {
 	// At is the time of the send in seconds since the start of the run.
 	At         float64 `json:"at_s"`
@@ -198,7 +197,6 @@ func NDJSON(m *measure.Measurement) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// lineOf is the line of a violation, with the response that was kept or without it.
 func lineOf(g *measure.ViolationGroup, i measure.Instance, whole bool) line {
 	l := line{
 		At: number.Round(i.Example.At.Seconds()), Rule: text.Clip(g.Rule, report.MaxText),

@@ -38,7 +38,6 @@ const (
 	htmlScenario   = 256 << 10 // characters of its text
 )
 
-// htmlPage is what the page shows.
 type htmlPage struct {
 	*report.Report
 	Wide, Charts g.Group
@@ -58,7 +57,6 @@ type htmlPage struct {
 	Open int
 }
 
-// htmlThreshold is a threshold with how close it was.
 type htmlThreshold struct {
 	report.Threshold
 	Close string
@@ -146,7 +144,6 @@ func (p *htmlPage) coverage() {
 	}
 }
 
-// closeness says how close a threshold was.
 func closeness(t report.Threshold) htmlThreshold {
 	h := htmlThreshold{Threshold: t}
 	if t.State == report.NoData {

@@ -24,7 +24,6 @@ const (
 
 func brief(s string) g.Node { return g.Text(text.Brief(s, htmlText)) }
 
-// body is the page from top to bottom.
 func (p *htmlPage) body() g.Group {
 	return g.Group{p.header(), p.tiles(), p.judged(), p.overTime(), p.broken(), p.figures(), p.machines(),
 		p.scenario(), p.generator()}
@@ -173,7 +172,6 @@ func (p *htmlPage) overTime() g.Node {
 			p.Charts))
 }
 
-// fact is a name and what it says, in a list of such.
 func fact(name string, children ...g.Node) g.Node {
 	return g.Group{h.Dt(g.Text(name)), h.Dd(children...), g.Text("\n")}
 }
@@ -210,7 +208,6 @@ func violationDetails(v report.Violation, open bool) g.Node {
 			fact("again", h.Pre(h.TabIndex("0"), g.Text(text.Brief(e.Curl, htmlLong))))))
 }
 
-// rules says which rules were held against answers.
 func (p *htmlPage) rules() g.Node {
 	broken := ""
 	if n := len(p.BrokenRules); n > 0 {
@@ -281,7 +278,6 @@ func (p *htmlPage) requests() g.Node {
 			})))
 }
 
-// requestCells are those of a row of requests.
 func requestCells(f *report.Figures) g.Node {
 	q, t := f.Requests, f.Response
 	return chart.Texts(number.Count(q.Scheduled), number.Count(q.Sent), number.Count(q.AsExpected),

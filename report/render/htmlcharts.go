@@ -89,7 +89,6 @@ func (d *drawing) bins() bins {
 // mostLevels is how many thresholds are drawn as lines.
 const mostLevels = 40
 
-// mostStages is how many stages are told apart in charts.
 const mostStages = 40
 
 // stages are the parts of the schedule, every other one shaded, and the pauses.
@@ -126,7 +125,6 @@ func (d *drawing) all() (wide, others []*chart.Chart) {
 
 func msText(x float64) string { return number.Fixed(x) + " ms" }
 
-// times draws bands of percentiles over time.
 func (d *drawing) times(title, meaning string, service bool, of func(column) *spread,
 	judged bool) *chart.Chart {
 	pick := func(p func(*spread) *float64) []float64 {
@@ -165,7 +163,6 @@ func (d *drawing) times(title, meaning string, service bool, of func(column) *sp
 	return c
 }
 
-// servedText says how long those took that were served, and how many were not.
 func (d *drawing) servedText(service bool) string {
 	w := d.m.Main.Waits(-1, service)
 	w = *w.Joined()
@@ -260,7 +257,6 @@ func (d *drawing) stalls() (marks []chart.Mark) {
 	return marks
 }
 
-// mostSpans is how many stalls are named.
 const mostSpans = 8
 
 func (d *drawing) spanText() string {
@@ -286,7 +282,6 @@ func cell(x float64) string {
 	return number.Fixed(x)
 }
 
-// clock is where a column begins.
 func (d *drawing) clock(i int) string { return chart.ClockText(d.columns.edges[i]) }
 
 // events shows when something happened that should not.
@@ -332,7 +327,6 @@ func (d *drawing) events() *chart.Chart {
 	return c
 }
 
-// unnamed are marks for a chart that has no room for their names.
 func unnamed(marks []chart.Mark) []chart.Mark {
 	marks = slices.Clone(marks)
 	for i := range marks {
@@ -388,7 +382,6 @@ func (d *drawing) rates() *chart.Chart {
 	return c
 }
 
-// late shows how late requests were sent.
 func (d *drawing) late() *chart.Chart {
 	high := d.r.Lateness.Max
 	if d.r.Warmup != nil {

@@ -105,7 +105,6 @@ func newSuite(r *report.Report, name string, cases []junitCase) junitSuite {
 	return s
 }
 
-// labelProperties are the labels of the run; nil where it has none.
 func labelProperties(r *report.Report) *junitProperties {
 	if len(r.Labels) == 0 {
 		return nil
@@ -231,7 +230,6 @@ func junitRule(r *report.Report, rule string, evaluated uint64) junitCase {
 	return c
 }
 
-// violationText says of a violation what a reader of a log needs.
 func violationText(v report.Violation) string {
 	all := fmt.Sprintf("%s: %d times\n  expected %s\n  got      %s", text.Brief(place(v.Pointer),
 		text.MaxName), v.Count,
@@ -310,14 +308,12 @@ func (c *junitCase) size() int {
 	return n
 }
 
-// escapedSize is how long a text is in XML.
 func escapedSize(text string) int {
 	var n byteCounter
 	_ = xml.EscapeText(&n, []byte(text))
 	return int(n)
 }
 
-// byteCounter counts what is written to it.
 type byteCounter int
 
 func (c *byteCounter) Write(b []byte) (int, error) {
@@ -325,7 +321,6 @@ func (c *byteCounter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// lines joins texts, as many as there is room for.
 func lines(texts []string) string {
 	shown, more := text.First(texts, junitLines)
 	cut := make([]string, len(shown))

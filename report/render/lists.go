@@ -37,7 +37,6 @@ func mostFirst(counts map[string]uint64) []string {
 	})
 }
 
-// namedOutcome has the times of requests that were not served.
 type namedOutcome struct {
 	name string
 	report.OutcomeTimes
@@ -53,7 +52,6 @@ func outcomes(r *report.Report) (all []namedOutcome) {
 	return all
 }
 
-// timeCells are the times as tables show them, from min to max.
 func timeCells(t *report.Times) (cells []string) {
 	for _, name := range []string{"min", "mean", "p50", "p90", "p95", "p99", "p99.9", "max"} {
 		cells = append(cells, t.Text(name))
@@ -61,7 +59,6 @@ func timeCells(t *report.Times) (cells []string) {
 	return cells
 }
 
-// shards is a table of them.
 func (m *markdown) shards(r *report.Report) {
 	if len(r.Shards) == 0 {
 		return
@@ -114,7 +111,6 @@ func (p *page) shards(r *report.Report) {
 	p.table(p.most(shardRows("  ", r.Shards), "shards"))
 }
 
-// shardRows are a table of shards, the first row its head.
 func shardRows(indent string, shards []report.Shard) [][]string {
 	rows := [][]string{{"", "sent", "as expected", "unexpected", "violating", "failed", "unsent",
 		"response p50", "p99 ms", "own lateness p99", "hiccups p99 ms", "CPU"}}
@@ -141,7 +137,6 @@ func shardRows(indent string, shards []report.Shard) [][]string {
 	return rows
 }
 
-// usersEnd says in a few words how far the group came with its users.
 func usersEnd(u *report.Users) string {
 	switch {
 	case u.MaxPerUser > 0 && u.Turns >= u.Count*u.MaxPerUser:
@@ -182,7 +177,6 @@ func (p *page) users(r *report.Report) {
 	p.table(p.most(rows, "groups"))
 }
 
-// closed says below the verdict that the load was closed.
 func (p *page) closed(c *report.Closed) {
 	if c != nil {
 		p.wrap("  ", fmt.Sprintf("CLOSED MODEL, %d users, think time %s ms. %s", c.Users,
@@ -211,7 +205,6 @@ func (p *page) labels(r *report.Report) {
 // second, or several seconds of a long run.
 const mostColumns = 300
 
-// heatRows is how many rows a map of times has.
 const heatRows = 40
 
 // columns are a run over time as charts show it.
@@ -369,7 +362,6 @@ func (c *columns) row(value func(column) *float64) []float64 {
 	return all
 }
 
-// middles are the places of the columns.
 func (c *columns) middles() []float64 {
 	all := make([]float64, len(c.list))
 	for i, col := range c.list {

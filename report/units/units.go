@@ -71,7 +71,6 @@ func (s *Series) grow(n int) {
 	s.Lost = append(s.Lost, make([]float64, n)...)
 }
 
-// addSecond adds the part of a second.
 func (s *Series) addSecond(u int, sec *measure.Second, group int) {
 	response, service := sec.Waits(group, false), sec.Waits(group, true)
 	s.Response[u] = addTimes(s.Response[u], response.Served)

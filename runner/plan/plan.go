@@ -245,7 +245,6 @@ func (p *RunPlan) fillClosed(l *scenario.Load, latency time.Duration) (day uint6
 	return min(uint64(math.Ceil(p.Peak*86400)), p.Requests)
 }
 
-// fillGroups shares the requests out as a run would.
 func (p *RunPlan) fillGroups(s *scenario.Scenario, day uint64) {
 	all, busiest := schedule.ShareOut(s.Groups, p.Requests), schedule.ShareOut(s.Groups, day)
 	for i := range s.Groups {

@@ -57,7 +57,6 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// draw begins the draws of a place.
 func (s *poissonSums) draw(level int, index uint64) {
 	s.source.Seed(s.seed, mix(s.part<<56|uint64(level)<<48|index))
 }
@@ -192,7 +191,6 @@ func (t *assigner) lap(at time.Duration) {
 	}
 }
 
-// handOut goes through the arrivals of a schedule up to a time.
 func (t *assigner) handOut(s *Schedule, until time.Duration) {
 	for i := range s.sections {
 		for at := range s.times(i) {
@@ -204,7 +202,6 @@ func (t *assigner) handOut(s *Schedule, until time.Duration) {
 	}
 }
 
-// assigner returns that of the schedule, at its beginning.
 func (s *Schedule) assigner() *assigner {
 	t := newAssigner(s.scenario, s.users)
 	if s.before != nil {

@@ -171,7 +171,6 @@ func (s *Schedule) Count() (n uint64) {
 // Due returns the number of arrivals of the shard as if users never ran out.
 func (s *Schedule) Due() uint64 { return share(s.shard, s.due()) }
 
-// due returns that of all shards.
 func (s *Schedule) due() (n uint64) {
 	for i := range s.sections {
 		n += s.sections[i].count

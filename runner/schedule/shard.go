@@ -8,7 +8,6 @@ import (
 	"mfaload/scenario"
 )
 
-// owns says whether an arrival of the schedule is the shard's.
 func owns(of measure.Shard, arrival uint64) bool {
 	return arrival%uint64(of.Count) == uint64(of.Index)
 }
@@ -35,7 +34,6 @@ type userSlice struct {
 	seed uint64   // what makes its random orders others than those of other shards
 }
 
-// row returns the group's row of the slice's.
 func (s *userSlice) row(i int) int {
 	if s.rows == nil {
 		return i
@@ -80,7 +78,6 @@ type userSplitter struct {
 	once   bool  // the users are asked once
 }
 
-// newUserSplitters returns the splitters of all groups.
 func newUserSplitters(s *scenario.Scenario, shards int) []*userSplitter {
 	all := make([]*userSplitter, len(s.Groups))
 	if s.Load.Closed() {

@@ -66,7 +66,6 @@ func (s *Schedule) Place(t time.Duration) (place Place, ok bool) {
 		Name: stageName(&st.Stage)}, true
 }
 
-// warmupName is what the warm-up is called among the stages.
 const warmupName = "warm-up"
 
 func stageName(s *scenario.Stage) string {
@@ -104,7 +103,6 @@ func (s *Schedule) StageCounts() (all []StageCount) {
 	return all
 }
 
-// countStages counts a section's arrivals by stage.
 func (s *Schedule) countStages(i int) []uint64 {
 	p := &s.sections[i]
 	counts, of, before := make([]uint64, len(p.stages)), s.positions(i), uint64(0)
@@ -129,7 +127,6 @@ func (s *Schedule) countStages(i int) []uint64 {
 	return counts
 }
 
-// maxCounted is how many stages, each time they are run, are counted one by one.
 const maxCounted = 200_000
 
 // countRoughly shares a section's arrivals out as the stages share its R: of stages
@@ -193,7 +190,6 @@ func (p *section) find(t time.Duration) (cycle int, st *placedStage) {
 	return cycle, &p.stages[max(i-1, 0)]
 }
 
-// upto returns R at a time of the run.
 func (p *section) upto(t time.Duration) float64 {
 	switch {
 	case t <= p.start:
@@ -287,7 +283,6 @@ func (c *rateCursor) load() {
 	}
 }
 
-// next goes to the next piece, where there is one.
 func (c *rateCursor) next() bool {
 	switch {
 	case c.piece+1 < c.section.stages[c.stage].Pieces():

@@ -22,7 +22,6 @@ type assigner struct {
 	clock   time.Duration // of the queues at the start of the run: previous runs come before it
 }
 
-// roundRobin hands out groups.
 type roundRobin struct {
 	groups []scenario.Group
 	credit []int // by group: how far its turns are behind its share
@@ -139,7 +138,6 @@ func plan(s *scenario.Scenario, group int) users.QueueOptions {
 	}
 }
 
-// next hands out the turn of the next arrival, which is due at a time.
 func (t *assigner) next(at time.Duration) assignment {
 	group := t.pass()
 	q := t.queues[group]
@@ -168,7 +166,6 @@ func (t *assigner) over() bool {
 	return true
 }
 
-// fill reads the user of a turn into its arrival.
 func (t *assigner) fill(a *Arrival, n assignment) {
 	a.User, a.Turn, a.Withheld = scenario.User{Group: n.group}, n.number, ""
 	switch n.why {

@@ -168,10 +168,8 @@ func (ps Problems) Error() string {
 // maxExpanded is how long a value may become by its variables.
 const maxExpanded = 1 << 20
 
-// afterDollar is what comes after ${ in ${VAR} and ${VAR:-default}.
 var afterDollar = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)(:-([^{}]*))?\}`)
 
-// hasVariable says whether a text refers to the environment.
 func hasVariable(text string) bool {
 	_, _, found := cutReference(text)
 	return found

@@ -155,7 +155,6 @@ func keyProblem(key *yaml.Node) (problem, remedy string) {
 	return "", ""
 }
 
-// mark notes that something is wrong in n, for all that n is part of.
 func (n *Node) mark() {
 	for ; n != nil && !n.Bad; n = n.Parent {
 		n.Bad = true
@@ -184,7 +183,6 @@ func (n *Node) Sound(key string) bool {
 	return e != nil && !e.Bad
 }
 
-// isNull says whether nothing is written, or null.
 func (n *Node) isNull() bool {
 	return n.kind == scalarNode && !n.quoted && resolve(n.Text) == isNull
 }

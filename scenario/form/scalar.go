@@ -152,7 +152,6 @@ func UnitText[V any](noun, detail string, schema SchemaObject, parse func(string
 	})
 }
 
-// scalarType is what a scalar without quotes is.
 type scalarType int
 
 const (

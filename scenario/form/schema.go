@@ -28,7 +28,6 @@ func OrVariable(pattern string) string { return "^(?:" + pattern + ")$|" + Varia
 
 func Reference(definition string) SchemaObject { return SchemaObject{"$ref": "#/$defs/" + definition} }
 
-// mappingSchema describes a mapping with these keys.
 func mappingSchema(fields []Field) SchemaObject {
 	properties, required := SchemaObject{}, []string{}
 	for _, f := range fields {
@@ -50,7 +49,6 @@ func mappingSchema(fields []Field) SchemaObject {
 	return schema
 }
 
-// plainJSON is a default as JSON has it.
 func plainJSON(text string) any {
 	if resolve(text) != isText {
 		return json.RawMessage(text)
@@ -88,7 +86,6 @@ func keysOf(fields []Field) (keys []KeyDoc) {
 	return keys
 }
 
-// under are keys seen from further up.
 func under(path string, keys []KeyDoc) []KeyDoc {
 	seen := make([]KeyDoc, len(keys))
 	for i, k := range keys {
@@ -108,7 +105,6 @@ func (f Form[V]) Docs() []KeyDoc {
 	return keys
 }
 
-// shownItems is how many items of a list that is cut the text has.
 const shownItems = 3
 
 // YAML writes a file that was read without a problem as YAML again: its
@@ -124,7 +120,6 @@ func (d *Decoder) YAML(root *Node) string {
 	return b.String()
 }
 
-// yaml is a value as the YAML library writes it.
 func (d *Decoder) yaml(n *Node) *yaml.Node {
 	switch n.kind {
 	case mappingNode:
@@ -290,7 +285,6 @@ func jsonDocument(data []byte) *yaml.Node {
 // values.
 const maxTokens = 2*maxNodes + 2
 
-// jsonReader turns JSON into the nodes of the YAML library, with their places.
 type jsonReader struct {
 	data         []byte
 	d            *jsontext.Decoder

@@ -71,7 +71,6 @@ func (d *Decoder) Load(data []byte) *Node {
 	return root
 }
 
-// invalidUTF8 finds the first byte that is no UTF-8.
 func invalidUTF8(data []byte) (line, column int, found bool) {
 	if utf8.Valid(data) {
 		return 0, 0, false

@@ -59,7 +59,6 @@ func (s *scanner) csv(first []byte) error {
 	}
 }
 
-// csvFile is a CSV file.
 type csvFile struct {
 	*scanner
 	columns []string // by index; "" for one that is left alone
@@ -222,7 +221,6 @@ func (t *csvFile) record(line []byte) error {
 	}
 }
 
-// plain splits a line without quotes.
 func (t *csvFile) plain(line []byte) {
 	for start := 0; ; {
 		end := bytes.IndexByte(line[start:], ',')
@@ -298,7 +296,6 @@ func (t *csvFile) quoted(line int) (PlacedText, error) {
 	}
 }
 
-// unquote returns a field's text up to its closing quote.
 func (t *csvFile) unquote(rest []byte) (text, after []byte, closed bool) {
 	start := len(t.text)
 	for {
@@ -350,7 +347,6 @@ var plainHyphens = strings.NewReplacer("\u2010", "-", "\u2011", "-", "\u2012", "
 
 func invisible(r rune) bool { return unicode.Is(unicode.Cf, r) || r == 0 }
 
-// malformed says what is wrong with an ID, and what to do about it.
 func malformed(id []byte) (text, remedy string) {
 	const noID = "is not an ID: 36 characters, 8-4-4-4-12 hexadecimal digits"
 	remedy = "write an ID such as " + exampleID

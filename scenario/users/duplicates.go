@@ -232,7 +232,6 @@ func (r *recent) clone() recent {
 	return c
 }
 
-// add notes a turn at a time.
 func (r *recent) add(at time.Duration) {
 	r.newest = at
 	if last := len(r.chunks) - 1; last < 0 || len(r.chunks[last]) == chunk {

@@ -57,7 +57,6 @@ func (s *scanner) object(line []byte) bool {
 	return o.sound
 }
 
-// remedy is what to do about a line that is no object.
 func (o *jsonLine) remedy() string {
 	line := bytes.TrimSpace(o.line)
 	switch {
@@ -71,7 +70,6 @@ func (o *jsonLine) remedy() string {
 	return `write one object a line, such as {"userID": "` + exampleID + `"}`
 }
 
-// jsonLine is a line of NDJSON.
 type jsonLine struct {
 	*scanner
 	line           []byte
@@ -79,7 +77,6 @@ type jsonLine struct {
 	sound, hasUser bool
 }
 
-// refuse notes a problem at an offset of the line.
 func (o *jsonLine) refuse(offset int, text, remedy string) {
 	o.sound = false
 	o.bad(RowProblem{o.number, o.column(offset), text, remedy})
@@ -89,7 +86,6 @@ func (o *jsonLine) column(offset int) int {
 	return 1 + utf8.RuneCount(o.line[:min(offset, len(o.line))])
 }
 
-// fault is where the decoder met an error.
 func (o *jsonLine) fault(err error) int {
 	var syntactic *jsontext.SyntacticError
 	if errors.As(err, &syntactic) {
@@ -136,7 +132,6 @@ func (o *jsonLine) read() error {
 	return nil
 }
 
-// member reads the value of the member whose name stands at an offset.
 func (o *jsonLine) member(name string, before int) error {
 	if name != columnUser && name != columnExpect && name != columnPolicy {
 		if !strings.HasPrefix(name, "_") {
@@ -230,7 +225,6 @@ func Scan(r io.Reader, row func(*Row) error, bad func(RowProblem)) error {
 	return err
 }
 
-// startLength is how much of a file tells what it is.
 const startLength = 64
 
 // scanner is a scan under way.
@@ -316,14 +310,12 @@ func Quote(text []byte) string {
 	return fmt.Sprintf("%q", text)
 }
 
-// lines reads a text line by line.
 type lines struct {
 	r      *bufio.Reader
 	number int  // of the line that was read last, from 1
 	cr     bool // a line that was too long has a CR in it
 }
 
-// errLong says that a line does not fit into memory.
 var errLong = errors.New("the line is too long")
 
 // next returns the next line without its end. It is valid until the next call.
@@ -343,7 +335,6 @@ func (l *lines) next() ([]byte, error) {
 	return bytes.TrimSuffix(line, []byte("\r")), nil
 }
 
-// filled returns the next line that is not blank.
 func (l *lines) filled() ([]byte, error) {
 	for {
 		line, err := l.next()

@@ -191,7 +191,6 @@ func (q *Queue) random(at time.Duration) (int, Reason) {
 	return 0, TooSoon
 }
 
-// free says whether a row may be handed out.
 func (q *Queue) free(row int, at time.Duration) bool {
 	if q.last == nil || !q.under(row) {
 		return q.under(row)

@@ -26,7 +26,6 @@ type ID [16]byte
 // Case says which digits of an ID are written as capital letters: digit i is bit i.
 type Case uint32
 
-// idLength is the length of an ID as text.
 const idLength = 36
 
 // ParseID reads an ID. It allocates nothing.

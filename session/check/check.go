@@ -96,7 +96,6 @@ func (k *Check) Send(ctx context.Context, op *pingone.Operation, pace float64) e
 	return nil
 }
 
-// someUser is the first user that a group has.
 func (k *Check) someUser() (u scenario.User, known bool, err error) {
 	for i, g := range k.scenario.Groups {
 		if !g.Usernameless {
@@ -107,7 +106,6 @@ func (k *Check) someUser() (u scenario.User, known bool, err error) {
 	return u, false, nil
 }
 
-// request gives one request its time and its timeout.
 func (k *Check) request(ctx context.Context, do func(context.Context) error) error {
 	if err := k.pace.Wait(ctx); err != nil {
 		return err
@@ -168,7 +166,6 @@ func (k *Check) probe(ctx context.Context, u scenario.User, p pingone.Probe) err
 	return nil
 }
 
-// remarked is what an answer is, with a remark.
 func remarked(ex *contract.Exchange, remark string) string {
 	if !ex.AsExpected && remark == "" {
 		remark = "other than expected"
@@ -223,7 +220,6 @@ func (k *Check) violation(ex *contract.Exchange, v contract.Violation) {
 	fmt.Fprintf(k.console.Out, "          %s\n", curl)
 }
 
-// maxVerbose bounds a body that is shown.
 const maxVerbose = 16 << 10
 
 // show prints request and answer. The token is in neither.
@@ -326,7 +322,6 @@ func (k *Check) drift() ([]string, error) {
 	return drift, nil
 }
 
-// ruleCounts counts how often each rule was looked at and broken.
 type ruleCounts struct {
 	rules                []contract.Rule
 	evaluated, violating map[string]int
@@ -368,7 +363,6 @@ func (t *ruleCounts) state(r contract.Rule) string {
 	return "not reached"
 }
 
-// write shows every rule.
 func (t *ruleCounts) write(c *console.Console) {
 	fmt.Fprintln(c.Out, "\nrules")
 	rules := slices.Clone(t.rules)
@@ -392,7 +386,6 @@ func (t *ruleCounts) write(c *console.Console) {
 	}
 }
 
-// summary counts the rules by state.
 func (t *ruleCounts) summary() string {
 	counts := map[string]int{}
 	for _, r := range t.rules {

@@ -29,7 +29,6 @@ import (
 	"mfaload/session/shards"
 )
 
-// mapping is a mapping of a manifest.
 type mapping = map[string]any
 
 // Manifests are those of one run, as far as its user chooses.
@@ -221,7 +220,6 @@ type mounted struct {
 	main  string
 }
 
-// maxConfigMap bounds what a ConfigMap may hold, in bytes.
 const maxConfigMap = 1_000_000
 
 func (m *Manifests) files() (*mounted, error) {

@@ -72,7 +72,6 @@ func Open(path string) (*Setup, error) {
 // Close lets others go on with the search.
 func (r *Setup) Close() { _ = r.lock.Close() }
 
-// fits says what a scenario differs in from that of the search, as an error.
 func (r *Setup) fits(file string, parts map[string]string) error {
 	var differ []string
 	for _, name := range slices.Sorted(maps.Keys(parts)) {
@@ -89,7 +88,6 @@ func (r *Setup) fits(file string, parts map[string]string) error {
 			"section capacity may change"))
 }
 
-// trialParts identify what all trials of a search have in common.
 func (s *Trials) trialParts() map[string]string {
 	parts := s.Scenario.TrialFingerprints()
 	parts["contract"] = s.Parts["contract"]
@@ -175,7 +173,6 @@ func (s *Trials) SetInterruptedAside() error {
 	return nil
 }
 
-// cut are the folders of trials that were broken off.
 func (s *Trials) cut(r *capacity.Result) (folders []string) {
 	for _, c := range s.records {
 		shown := slices.ContainsFunc(r.Trials,
@@ -187,7 +184,6 @@ func (s *Trials) cut(r *capacity.Result) (folders []string) {
 	return folders
 }
 
-// trialRecord is what trial.json holds.
 type trialRecord struct {
 	Number  int           `json:"number"`
 	Rate    float64       `json:"rate"`
@@ -228,12 +224,10 @@ func (r *trialRecord) untried() *capacity.Outcome {
 	return &capacity.Outcome{Recovered: r.Recovered}
 }
 
-// write keeps the record in the trial's folder.
 func (r *trialRecord) write(dir *session.Folder) error {
 	return dir.WriteFile(session.TrialFile, func() ([]byte, error) { return report.Encode(r) })
 }
 
-// close completes the record with what was measured.
 func (r *trialRecord) close(m *measure.Measurement, inFlight float64) {
 	r.Started, r.Until = m.Started, m.Main.Start+m.Main.Planned
 	r.InFlight, r.Complete = inFlight, !m.Interrupted
@@ -242,7 +236,6 @@ func (r *trialRecord) close(m *measure.Measurement, inFlight float64) {
 // maxRequests is how many requests a trial had at most: they are handed out once more.
 const maxRequests = 1e9
 
-// check says what makes a record useless.
 func (r *trialRecord) check() error {
 	switch {
 	case !(r.Rate > 0 && r.Rate <= math.MaxInt32), r.Number < 1, r.Length <= 0,
@@ -258,7 +251,6 @@ func (r *trialRecord) check() error {
 	return nil
 }
 
-// readTrialRecords reads the records of all trials below a folder, by their time.
 func readTrialRecords(dir string) (all []*trialRecord, err error) {
 	for _, folders := range []string{session.TrialsFolder + "/*/", session.SoakFolder + "*/"} {
 		names, err := fs.Glob(os.DirFS(dir), folders+session.TrialFile)
@@ -286,8 +278,6 @@ func readTrialRecords(dir string) (all []*trialRecord, err error) {
 	return all, nil
 }
 
-// remembered is the outcome of a trial that was made before the search was broken
-// off.
 func (s *Trials) remembered(r *trialRecord) (*capacity.Outcome, error) {
 	if o := r.untried(); o != nil {
 		return o, nil
@@ -299,7 +289,6 @@ func (s *Trials) remembered(r *trialRecord) (*capacity.Outcome, error) {
 	return s.outcome(m, r)
 }
 
-// measured reads what a trial measured.
 func (s *Trials) measured(r *trialRecord) (*measure.Measurement, error) {
 	_, m, err := session.ReadResults(filepath.Join(s.Folder.Path(), filepath.FromSlash(r.folder)))
 	if err != nil {

@@ -125,7 +125,6 @@ func (s *Trials) Widest() *scenario.Scenario {
 		capacity.TrialSpec{Rate: float64(s.Options.MaxRate), Length: s.Options.Budget})
 }
 
-// describe fills in what the search does not know.
 func (s *Trials) describe(found *capacity.SearchResult) *capacity.Result {
 	r := found.Result()
 	r.Scenario, r.Hash, r.Version, r.Started = s.Scenario.Name, s.Scenario.Hash(), s.Version, s.started
@@ -168,7 +167,6 @@ func (s *Trials) soak(ctx context.Context, low float64) (*capacity.Soak, error) 
 	return capacity.NewSoak(ask, s.SoakShare, m, o, s.Options.Limits), nil
 }
 
-// soaked is the trial of a soak.
 func (s *Trials) soaked(ctx context.Context, ask capacity.TrialSpec) (*measure.Measurement, *trialRecord,
 	error) {
 	for _, r := range s.records {
@@ -191,7 +189,6 @@ func (s *Trials) soaked(ctx context.Context, ask capacity.TrialSpec) (*measure.M
 	return s.run(ctx, ask, session.SoakFolder, nil)
 }
 
-// provenance is what the trials of the search say of themselves.
 func (s *Trials) provenance(trial *scenario.Scenario) session.Provenance {
 	return session.Provenance{Version: s.Version, Labels: s.Labels, Parts: s.Parts,
 		Terms: report.TermsOf(trial).Encode()}
@@ -288,7 +285,6 @@ type watcher struct {
 	isBack bool
 }
 
-// sentRequest is one that is watched: its number, and when it ended.
 type sentRequest struct {
 	number int
 	done   time.Duration
@@ -323,7 +319,6 @@ func (w *watcher) Check(u scenario.User, ex *contract.Exchange,
 	return dst
 }
 
-// back says whether the service is back, once and for all.
 func (w *watcher) back() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

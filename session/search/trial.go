@@ -19,7 +19,6 @@ import (
 	"mfaload/session"
 )
 
-// trialFolder is that of a trial, in the folder of the search.
 func trialFolder(number int) string { return fmt.Sprintf("%s/%02d", session.TrialsFolder, number) }
 
 // roomInFlight is how many times the time of the tightest threshold requests may
@@ -87,7 +86,6 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// run sends a trial's requests and keeps what it measured.
 func (s *Trials) run(ctx context.Context, a capacity.TrialSpec, folder string,
 	recovered *capacity.Recovered) (*measure.Measurement, *trialRecord, error) {
 	fail := func(err error) (*measure.Measurement, *trialRecord, error) {

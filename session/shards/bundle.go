@@ -37,7 +37,6 @@ type bundle struct {
 	withheld string // why the scenario's text does not travel
 }
 
-// newBundle makes room for a bundle.
 func newBundle() (*bundle, error) {
 	scratch, err := disk.NewScratch("mfaload-run-")
 	if err != nil {
@@ -56,7 +55,6 @@ func (b *bundle) close() {
 	b.scratch.Close()
 }
 
-// pack collects what a scenario that was read needs.
 func (b *bundle) pack(s *scenario.Scenario, loader *session.Loader) error {
 	if loader.Contract != "" || loader.Overlay != "" {
 		_, document, err := loader.Document()
@@ -110,7 +108,6 @@ func (b *bundle) packScenario(s *scenario.Scenario) {
 	}
 }
 
-// add adds a file once.
 func (b *bundle) add(name, file string) {
 	for _, f := range b.files {
 		if f.Name == name {
@@ -218,7 +215,6 @@ func ParsePins(names []string) (pins HostPins, err error) {
 
 func plainHost(host string) string { return strings.ToLower(strings.TrimSuffix(host, ".")) }
 
-// allow says whether load may go to a host.
 func (p HostPins) allow(host, port string) bool {
 	for _, pin := range p {
 		if pin.host == plainHost(host) && (pin.port == "" || pin.port == port) {
@@ -228,7 +224,6 @@ func (p HostPins) allow(host, port string) bool {
 	return len(p) == 0
 }
 
-// defaultPorts are the ports of URLs that name none.
 var defaultPorts = map[string]string{"http": "80", "https": "443", "socks5": "1080"}
 
 // check finds where a scenario sends to that is not pinned: the target, the addresses in place

@@ -7,5 +7,4 @@ import (
 	"syscall"
 )
 
-// ownProcessGroup gives a process a group of its own.
 func ownProcessGroup(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }

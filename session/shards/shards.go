@@ -111,7 +111,6 @@ func (r *FleetRun) Listen(address string, advertise []string, identityFile, join
 	return nil
 }
 
-// readIdentity reads an identity that was made before, or makes one.
 func readIdentity(path string) (*fleet.Identity, error) {
 	if path == "" {
 		return fleet.NewIdentity(RunName())
@@ -151,7 +150,6 @@ func (r *FleetRun) Merge(result *fleet.RunResult, tolerated float64) (*measure.M
 	return m, nil
 }
 
-// unmeasured is what is known of a run without a measurement.
 func (r *FleetRun) unmeasured(result *fleet.RunResult) *measure.Measurement {
 	plan := &r.Coordinator.Plan
 	m := &measure.Measurement{Scenario: plan.Scenario, Hash: plan.Hash, Version: plan.Version,

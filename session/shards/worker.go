@@ -110,7 +110,6 @@ func awaitJoin(ctx context.Context, path string, within time.Duration) (*fleet.J
 	}
 }
 
-// load reads the scenario of the run.
 func (w *Participant) load(_ context.Context, offer fleet.Offer) (*fleet.WorkerScenario, error) {
 	inputs, err := w.unpack(offer)
 	if err != nil {
@@ -125,7 +124,6 @@ func (w *Participant) load(_ context.Context, offer fleet.Offer) (*fleet.WorkerS
 	return read, nil
 }
 
-// newShardRun makes the results folder of a shard.
 func (w *Participant) newShardRun(offer fleet.Offer, of measure.Shard) (fleet.ShardRun, error) {
 	s := w.inputs.Scenario
 	if err := schedule.CheckShard(s, of); err != nil {
@@ -149,7 +147,6 @@ func (w *Participant) newShardRun(offer fleet.Offer, of measure.Shard) (fleet.Sh
 	return &workerShard{worker: w, inputs: w.inputs, dir: dir, shard: of, answers: offer.Answers}, nil
 }
 
-// workerShard is a shard of a run on this machine, as a [fleet.ShardRun].
 type workerShard struct {
 	worker  *Participant
 	inputs  *session.Inputs

@@ -128,7 +128,6 @@ type license struct{ name, kind, text string }
 
 var fileName = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|patents|unlicense)([-._].*)?$`)
 
-// filesOf returns a module's licences and notices.
 func filesOf(m module) (all []license, err error) {
 	entries, err := os.ReadDir(m.dir)
 	if err != nil {

@@ -104,7 +104,6 @@ func epoch() time.Time {
 	return time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
 }
 
-// maker makes one release.
 type maker struct {
 	version, out, work string
 	cache              string // "": Go's own
@@ -113,10 +112,8 @@ type maker struct {
 	schema             *jsonschema.Schema
 }
 
-// file is a file of an archive.
 type file struct{ name, from string }
 
-// run runs the go command in the repository.
 func (r *maker) run(env []string, args ...string) ([]byte, error) {
 	c := exec.Command("go", args...)
 	var said bytes.Buffer

@@ -35,7 +35,6 @@ func main() {
 	}
 }
 
-// check returns what is wrong with the packages of a module on a system.
 func check(dir, system string) (problems []string, err error) {
 	goos, goarch, ok := strings.Cut(system, "/")
 	if !ok {

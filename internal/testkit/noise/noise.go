@@ -149,7 +149,6 @@ func (s Service) arrivals(random *rand.Rand) func(yield func(float64) bool) {
 	}
 }
 
-// levels are the logarithms of the level of each second.
 func (s Service) levels(random *rand.Rand, start time.Time) []float64 {
 	run := s.Between * random.NormFloat64()
 	if s.Scale > 0 {
@@ -184,7 +183,6 @@ func (s Service) levels(random *rand.Rand, start time.Time) []float64 {
 	return level
 }
 
-// missShares are the shares of slow requests by second.
 func (s Service) missShares(random *rand.Rand) []float64 {
 	if s.Misses == 0 {
 		return nil

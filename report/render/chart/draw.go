@@ -64,7 +64,6 @@ type Cells struct {
 	Count [][]float64
 }
 
-// shades is how many shades of its colour a map has.
 const shades = 8
 
 func (c *Chart) draw(b *strings.Builder) {

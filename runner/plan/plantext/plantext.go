@@ -55,7 +55,6 @@ func Page(p *plan.RunPlan, width int, now time.Time, note string) string {
 	return page.String()
 }
 
-// planPage collects the lines of a plan.
 type planPage struct {
 	strings.Builder
 	width int
@@ -140,7 +139,6 @@ func (p *planPage) stages(plan *plan.RunPlan) {
 	p.table(rows)
 }
 
-// early says what makes a run send less than was planned.
 func (p *planPage) early(plan *plan.RunPlan) {
 	texts := []string{}
 	switch plan.On429 {
@@ -168,7 +166,6 @@ func (p *planPage) early(plan *plan.RunPlan) {
 	}
 }
 
-// maxStagesShown bounds the lists of stages and of groups.
 const maxStagesShown = 20
 
 func (p *planPage) groups(all *plan.RunPlan) {
