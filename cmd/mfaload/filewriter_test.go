@@ -15,8 +15,8 @@ import (
 // why that can't overwrite what a link leads to. All other files are written by
 // internal/disk.
 var mayMake = map[string][]string{
-	"internal/disk/disk.go":      {"CreateTemp", "MkdirTemp", "OpenFile", "Rename"}, // new names, and those just made
-	"internal/disk/disk_unix.go": {"OpenFile"},                                      // O_NOFOLLOW, and makes nothing
+	"internal/disk/disk.go":      {"CreateTemp", "MkdirTemp", "OpenFile", "Rename"}, // new
+	"internal/disk/disk_unix.go": {"OpenFile"},                                      // O_NOFOLLOW
 	"session/folder.go":          {"CreateTemp"},                                    // O_EXCL, a random name
 	"session/session.go":         {"OpenFile"},                                      // makes nothing
 	"session/search/record.go":   {"Rename"},                                        // of a trial's folder

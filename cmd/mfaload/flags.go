@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"mfaload/fleet"
 	"mfaload/measure"
@@ -27,11 +28,17 @@ type planFlags struct {
 }
 
 func (f *planFlags) add(c *cobra.Command) {
-	c.Flags().BoolVar(&f.wanted, "plan", false, "print what would be sent, and send nothing")
+	c.Flags().BoolVar(&f.wanted, "plan", false, "print what would be sent, and send nothing (also --dry-run)")
 	c.Flags().StringVar(&f.latency, "latency", "",
 		"with --plan: the latency to assume (default: a threshold of p99, or else 200ms)")
 	c.Flags().StringVar(&f.format, "format", "text", "with --plan: text or json")
 	formats(c, "text", "json")
+	c.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "dry-run" { // what other tools call it
+			name = "plan"
+		}
+		return pflag.NormalizedName(name)
+	})
 }
 
 func (f *planFlags) check() (latency time.Duration, err error) {

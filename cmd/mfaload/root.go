@@ -46,7 +46,9 @@ Exit codes:
 		SilenceUsage:  true,
 		Args:          noCommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		Version:       versionText(),
 	}
+	root.SetVersionTemplate(versionLine())
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(c, flagError(err)) })
 	root.AddCommand(newRun(a), newCheck(a), newReport(a), newCompare(a), newCapacity(a), newMerge(a),
@@ -293,14 +295,18 @@ func versionText() string {
 	return "(devel)"
 }
 
+func versionLine() string {
+	return fmt.Sprintf("mfaload %s %s %s/%s\n", versionText(), runtime.Version(), runtime.GOOS,
+		runtime.GOARCH)
+}
+
 func newVersion(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  exactly(),
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(a.ui.Out, "mfaload %s %s %s/%s\n", versionText(), runtime.Version(),
-				runtime.GOOS, runtime.GOARCH)
+			_, err := io.WriteString(a.ui.Out, versionLine())
 			return err
 		},
 	}

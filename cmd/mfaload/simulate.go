@@ -16,34 +16,48 @@ import (
 func newSimulate(a *app) *cobra.Command {
 	address, faults := "", false
 	c := &cobra.Command{
-		Use:   "simulate FILE",
+		Use:   "simulate [FILE]",
 		Short: "Serve the simulator on its own",
-		Long: `Serve the PingOne stand-in that scenarios can embed, until a signal comes. FILE is
-a scenario, or a file with just the keys of a scenario's target.simulator and,
-if wanted, envID and accessToken (without one any bearer token is taken).`,
-		Example:           `  mfaload simulate --addr 127.0.0.1:8080 scenarios/quickstart.yaml`,
+		Long: `Serve the PingOne stand-in that scenarios can embed, until you press Ctrl-C, and
+print the variables that a scenario of your own reads to reach it. FILE is a
+scenario, or a file with just the keys of a scenario's target.simulator and, if
+you like, envID and accessToken (without it the simulator takes any bearer token).
+Without FILE it serves the simulator of the scenario that 'mfaload init' writes.`,
+		Example: `  mfaload simulate
+  mfaload simulate --addr 127.0.0.1:8080 scenarios/quickstart.yaml`,
 		ValidArgsFunction: scenarioFiles,
 		Args: func(c *cobra.Command, args []string) error {
-			if faults {
-				return exactly()(c, args)
+			if len(args) == 0 {
+				return nil
 			}
 			return exactly("FILE")(c, args)
 		},
 		RunE: func(c *cobra.Command, args []string) error {
+			if faults && len(args) > 0 {
+				return usage(c, fmt.Errorf("unexpected argument %q", args[0]))
+			}
 			if faults {
 				return a.listFaults()
 			}
-			return a.simulate(c, args[0], address)
+			return a.simulate(c, args, address)
 		},
 	}
 	c.Flags().StringVar(&address, "addr", "127.0.0.1:8080", "address to listen on")
-	c.Flags().BoolVar(&faults, "faults", false, "list the faults that a scenario can name, and leave")
+	c.Flags().BoolVar(&faults, "faults", false, "list the faults that a scenario can name, and exit")
 	c.Flags().BoolVarP(&a.ui.Quiet, "quiet", "q", false, "show only the counts at the end")
 	return c
 }
 
-func (a *app) simulate(c *cobra.Command, file, address string) error {
-	s, err := scenario.ReadSimulator(file, a.env.lookup)
+// simulated is what a file describes, or without one the scenario that init writes.
+func (a *app) simulated(files []string) (*scenario.Scenario, error) {
+	if len(files) > 0 {
+		return scenario.ReadSimulator(files[0], a.env.lookup)
+	}
+	return scenario.ParseSimulator("init.yaml", firstScenario, a.env.lookup)
+}
+
+func (a *app) simulate(c *cobra.Command, files []string, address string) error {
+	s, err := a.simulated(files)
 	if err != nil {
 		return err
 	}
@@ -66,6 +80,14 @@ func (a *app) simulate(c *cobra.Command, file, address string) error {
 		base += "/" + s.Target.EnvID
 	}
 	a.ui.Say("serving POST %s/deviceAuthentications", base)
+	if !a.ui.Quiet {
+		token := "any-token"
+		if !s.Target.AccessToken.IsZero() {
+			token = "…   # the file's accessToken"
+		}
+		fmt.Fprintf(a.ui.Out, "\nexport PINGONE_AUTH_PATH=%s\nexport PINGONE_ENV_ID=%s\n"+
+			"export PINGONE_ACCESS_TOKEN=%s\n\n", running.AuthPath, s.Target.EnvID, token)
+	}
 	<-ctx.Done()
 	counts := running.Simulator.Stats().Statuses
 	for _, status := range slices.Sorted(maps.Keys(counts)) {

@@ -26,7 +26,8 @@ func TestVerdictOnSockets(t *testing.T) {
 	}
 	const length, distance = time.Minute, 0.05
 	const median, spread = 40.0, 0.4 // ms, of the logarithm
-	p95, p99 := median*math.Exp(spread*stat.NormalQuantile(0.05)), median*math.Exp(spread*stat.NormalQuantile(0.01))
+	beyond := func(share float64) float64 { return median * math.Exp(spread*stat.NormalQuantile(share)) }
+	p95, p99 := beyond(0.05), beyond(0.01)
 	counts := make(chan string, runs)
 	t.Run("runs", func(t *testing.T) {
 		for i := range runs {
@@ -38,13 +39,17 @@ func TestVerdictOnSockets(t *testing.T) {
 				t.Parallel()
 				dir := t.TempDir()
 				file, out := filepath.Join(dir, "run.yaml"), filepath.Join(dir, "out")
-				if err := write(file, fmt.Sprintf("name: sockets\ntarget: {simulator: {latency: 'lognormal(%.4fms, "+
-					"%.4fms)', seed: %d}}\nusers: [{name: all, ids: [%s]}]\nload: {warmup: 1s, stages: [{rate: 100/s, "+
-					"duration: %v}]}\nthresholds: {response: {p95: %.4fms}, confidence: 95%%}\n", median, p99, 100+i,
-					userID, length, limit)); err != nil {
+				err := write(file, fmt.Sprintf(`name: sockets
+target: {simulator: {latency: 'lognormal(%.4fms, %.4fms)', seed: %d}}
+users: [{name: all, ids: [%s]}]
+load: {warmup: 1s, stages: [{rate: 100/s, duration: %v}]}
+thresholds: {response: {p95: %.4fms}, confidence: 95%%}
+`, median, p99, 100+i, userID, length, limit))
+				if err != nil {
 					t.Fatal(err)
 				}
-				said, _ := exec.Command(program(t), "run", "-q", "--out", out, file).CombinedOutput() // the report says more
+				run := exec.Command(program(t), "run", "-q", "--out", out, file)
+				said, _ := run.CombinedOutput() // the report says how it ended
 				data, err := os.ReadFile(filepath.Join(out, "report.json"))
 				if err != nil {
 					t.Fatal(err, string(said))
