@@ -121,7 +121,6 @@ func (b *bench) header(cells ...string) {
 	b.row(slices.Repeat([]string{"---"}, len(cells))...)
 }
 
-// path is a scratch file's.
 func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
 
 // median is the middle of some figures; 0 of none.

@@ -74,7 +74,6 @@ func (b *bench) peers() (list []peer) {
 	return list
 }
 
-// try runs a tool on the client's processor.
 func (b *bench) try(p peer, a attack) (outcome, error) {
 	o, err := p.attack(b, p, a)
 	if err != nil {

@@ -214,7 +214,6 @@ var truths = []struct {
 
 var judged = []float64{50, 90, 95, 99}
 
-// truth compares the percentiles that the tools report with arithmetic.
 func (b *bench) truth() error {
 	b.print("\n## Truth: reported response times in ms, against arithmetic")
 	b.print("\nThe truth is what the server's model does with the schedule's arrivals, computed without a " +

@@ -90,7 +90,7 @@ const (
 	Inconclusive TrialVerdict = "inconclusive"
 )
 
-// What limits a service beside its thresholds.
+// What limits a service, next to its thresholds.
 const (
 	LimitedByRefusals  = "429"
 	LimitedByBacklog   = "backlog"

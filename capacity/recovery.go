@@ -48,7 +48,7 @@ const (
 	lowMin   = 5
 	// recoveredShare is how far above its former median the service may be.
 	recoveredShare = 1.1
-	// watchedTime and watchedRequests are how much is looked at, at least.
+	// watchedTime and watchedRequests are the least that is watched.
 	watchedTime     = 2 * time.Second
 	watchedRequests = 12
 	// slowRecovery is what is worth a remark.

@@ -237,7 +237,7 @@ func (s *search) bisect(p *posterior, top float64) (rate float64, times int) {
 }
 
 // nearEstimate tries an end of an interval around the estimate: the one whose
-// side was looked at for less time.
+// side was tried for less time.
 func (s *search) nearEstimate(p *posterior) (rate float64, times int, ok bool) {
 	times = 3
 	middle, ok := s.estimate(p)
@@ -308,7 +308,7 @@ func (s *search) nearTried(p *posterior, rate float64) float64 {
 }
 
 // stepAside moves away from a rate that was tried again and again and is right at
-// the limit: an interval around it is as good as one beside it.
+// the limit: an interval around it is as good as one next to it.
 func (s *search) stepAside(p *posterior, rate float64) float64 {
 	if s.tried(rate) < 2 || math.Abs(s.odds(rate)) > oddsMax/2 {
 		return rate

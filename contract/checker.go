@@ -319,7 +319,6 @@ func (r *checker) violate(ru *rule, expected, got string) {
 	}
 }
 
-// violateAt reports a violation at a place of the caller's.
 func (r *checker) violateAt(ru *rule, key, pointer, at, expected, got string) {
 	if v := r.reportAt(ru, key, pointer, at); v != nil {
 		v.Expected, v.Got = expected, got

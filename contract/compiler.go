@@ -12,7 +12,6 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// compiler turns a document into a contract.
 type compiler struct {
 	*sourceText
 	contract *Contract
@@ -99,7 +98,6 @@ type response struct {
 	lastMedia atomic.Pointer[string] // the last Content-Type that was right
 }
 
-// responses are a document's responses by the statuses they apply to.
 type responses struct {
 	exact    map[int]*response
 	ranges   map[int]*response // by the first digit

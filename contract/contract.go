@@ -20,8 +20,7 @@
 //	x-recognized: {members: [code, message], else: error.body}
 //
 // A body that is no JSON object with at least one of these members is not the
-// service's. It breaks the rule that else names, where there is one, and is not
-// looked at further.
+// service's. It breaks the rule that else names, if any, and no other.
 //
 // # Rules
 //
@@ -225,7 +224,7 @@ func (c *Contract) FactNames() []string { return append([]string(nil), c.facts..
 type Level uint8
 
 const (
-	// Off means that the rule is not looked at.
+	// Off means that the rule is not evaluated.
 	Off Level = iota
 	// Note means that a violation is a finding: counted and shown, never
 	// failing by itself.

@@ -39,7 +39,6 @@ func (d *sourceText) fail(n *yaml.Node, format string, args ...any) {
 	d.problems = append(d.problems, documentProblem{n.Line, n.Column, fmt.Sprintf(format, args...)})
 }
 
-// err returns all problems in the document's order, or nil.
 func (d *sourceText) err() error {
 	if len(d.problems) == 0 {
 		return nil
@@ -168,7 +167,6 @@ func entries(n *yaml.Node) func(yield func(key, value *yaml.Node) bool) {
 	}
 }
 
-// get returns a mapping's value, or nil.
 func get(n *yaml.Node, key string) *yaml.Node {
 	for k, v := range entries(n) {
 		if k.Value == key {
@@ -178,7 +176,6 @@ func get(n *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// keys are the keys of a mapping, in the document's order.
 func keys(n *yaml.Node) (names []string) {
 	for k := range entries(n) {
 		names = append(names, k.Value)
@@ -240,7 +237,6 @@ func suggestion(word string, choices []string) string {
 	return "use one of " + list
 }
 
-// clip bounds a text that an error message repeats.
 func clip(s string) string {
 	if len(s) > 80 {
 		return strings.ToValidUTF8(s[:80], "") + "…"

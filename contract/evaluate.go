@@ -13,7 +13,6 @@ import (
 // path captures them from the tree, leaves out places that break another rule, and
 // reports what is wrong.
 
-// captures are the values that rules look at.
 type captures struct {
 	captured []capture
 	first    []int32 // by slot: index of its first capture, or -1
@@ -220,7 +219,6 @@ func (r *checker) placeOfDemand(i int, c *capture) uint64 {
 
 func isNull() string { return "null" }
 
-// missing reports a member that a rule demands of the object at the location.
 func (r *checker) missing(ru *rule, name string) {
 	r.location = append(r.location, locationStep{name: name, index: -1})
 	if !r.isBad() {

@@ -60,10 +60,8 @@ type Exchange struct {
 	// AsExpected says that the response is one the scenario expects for this
 	// user. It says nothing about violations.
 	AsExpected bool
-	// Evaluated says which rules were looked at, as [Contract.Check] leaves
-	// it: bit i%64 of word i/64 is rule i of [Contract.Rules]. A rule is
-	// evaluated when this response could have broken it: its condition held and
-	// its place was there.
+	// Evaluated says which rules this response could have broken, as their condition held and
+	// their place was there: bit i%64 of word i/64 is rule i of [Contract.Rules].
 	Evaluated []uint64
 
 	// Captured are the strings of the members that [Compile] was to capture, ""
@@ -247,7 +245,6 @@ func isSecondsOrDate(value string) bool {
 // a response holds anyway.
 const shortestSecret = 8
 
-// nowhere looks for a secret in the whole response.
 func (r *checker) nowhere(f *acceptRule) {
 	ru, secret := f.rule, r.joined(f.text)
 	if len(secret) < shortestSecret {

@@ -95,14 +95,13 @@ func sameViolation(a, b Violation) bool {
 const (
 	// maxShown is the most characters of Expected and Got.
 	maxShown = 120
-	// excerptLength is how many bytes of a longer text are looked at for them.
+	// excerptLength is how many bytes of a longer text they are made of.
 	excerptLength = 1000
 	// searched is how many bytes are searched for secrets, so that none that
 	// begins in the excerpt is cut.
 	searched = 64 << 10
 )
 
-// says is what a rule demands in the words of the document.
 func (ru *rule) says() string { return bound(ru.Description) }
 
 // show describes a value: its type and, where it is short, the value. The name
@@ -182,7 +181,6 @@ type knownSecrets struct {
 	in redact.Secrets
 }
 
-// bound shortens a text to maxShown characters.
 func bound(s string) string {
 	if utf8.RuneCountInString(s) <= maxShown {
 		return s
@@ -196,7 +194,6 @@ func bound(s string) string {
 	return s
 }
 
-// location is the way to a value of the response.
 type location []locationStep
 
 // locationStep is a step of a location: an item's index, or a member's name where the

@@ -10,7 +10,7 @@ import (
 )
 
 // isUTC says whether s has the form 2006-01-02T15:04:05Z, with or without a
-// fraction. Whether it is a real time is not looked at.
+// fraction, whether or not it is a real time.
 func isUTC(s string) bool {
 	const form = "0000-00-00T00:00:00"
 	if len(s) <= len(form) || s[len(s)-1] != 'Z' {
@@ -170,7 +170,6 @@ var quickForms = map[string]func(string) bool{
 	`\.[0-9]{3}Z$`:                                                                  endsInMillis,
 }
 
-// matcher returns a function that matches as the regular expression does.
 func matcher(re *regexp.Regexp) func(string) bool {
 	quick := quickForms[re.String()]
 	if quick == nil {

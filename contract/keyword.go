@@ -293,7 +293,6 @@ func rational(v any) *big.Rat {
 	return new(big.Rat)
 }
 
-// areUnique says whether no two items of a list are equal.
 func areUnique(v any) bool {
 	list, _ := v.([]any)
 	known := make(map[string]bool, len(list))

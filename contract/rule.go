@@ -33,7 +33,6 @@ type rule struct {
 	kind    textKind // text
 }
 
-// condition holds where the string at a place is one of the values.
 type condition struct {
 	at     path
 	values []string
@@ -139,7 +138,6 @@ func (k *compiler) keywordRule(keyword string) *rule {
 	return ru
 }
 
-// slot gives a fact its number.
 func (k *compiler) slot(name string) int {
 	if i, known := k.slots[name]; known {
 		return i

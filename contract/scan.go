@@ -62,7 +62,6 @@ func (s *scan) fault(place, what uint64) {
 	s.faults++
 }
 
-// document reads the whole body.
 func (s *scan) document(root *acceptNode) bool {
 	return s.value(root, mix(1), 1) && s.next() == 0 && s.i == len(s.body)
 }
@@ -268,9 +267,8 @@ func (s *scan) digits() bool {
 // Words of eight bytes: each byte is 1, or has its highest bit set.
 const ones, highs = 0x0101010101010101, 0x8080808080808080
 
-// str reads a string and returns its text, which is valid until the scan starts
-// anew. It looks at eight bytes at a time for what does not stand for itself: quotes,
-// backslashes, control characters and those beyond ASCII.
+// str reads a string and returns its text, which is valid until the next scan. It searches
+// eight bytes at a time for quotes, backslashes, control characters and those beyond ASCII.
 func (s *scan) str() (string, bool) {
 	body, began := s.body, s.i+1
 	i := began

@@ -29,7 +29,6 @@ type schema struct {
 	size       int       // schema objects in it, references followed
 }
 
-// keyword is an assertion of a schema object.
 type keyword struct {
 	name  string
 	text  string // its value, as reports show it
@@ -157,7 +156,6 @@ func (k *compiler) assertion(s *schema, key, value *yaml.Node, own *rule) {
 	}
 }
 
-// flow shows a keyword's value in one line.
 func (k *compiler) flow(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.ScalarNode:
@@ -237,7 +235,6 @@ type schemaTree struct {
 	checks  []keywordCheck
 }
 
-// keywordCheck says that a value of these types is looked at by a rule.
 type keywordCheck struct {
 	rule  *rule
 	types jsonType
@@ -308,7 +305,6 @@ func (p *schemaTree) member(name string) *schemaTree {
 	return p.others
 }
 
-// has says whether some response could have a value there.
 func (p *schemaTree) has(at path) bool {
 	if p == nil {
 		return false

@@ -87,7 +87,6 @@ func (r *checker) read(body []byte, cut bool) {
 	r.readRest(body)
 }
 
-// readRest judges what comes after the first value, and its encoding.
 func (r *checker) readRest(body []byte) {
 	t := &r.text
 	end := int(r.decoder.InputOffset())

@@ -118,7 +118,7 @@ type seenSet[K hashed] struct {
 	ring    []K
 	at      int // where the next one goes once the ring is full
 	// A slot of the table has 1 + a place in the ring in its low bits and bits
-	// of the key above them, so that other keys are seldom looked at; 0 is free.
+	// of the key above them, so that other keys are seldom compared; 0 is free.
 	table []uint32
 	low   uint32 // mask of the low bits
 }
@@ -144,7 +144,6 @@ func (m *seenSet[K]) reserve() {
 	clear(m.table)
 }
 
-// add says whether the key was there, and puts it in.
 func (m *seenSet[K]) add(k K) (known bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -192,7 +191,7 @@ func (m *seenSet[K]) find(k K) (slot int, found bool) {
 
 func (m *seenSet[K]) home(k K) int { return int(k.hash64()) & (len(m.table) - 1) }
 
-// resize makes the table anew with so many slots, a power of two.
+// resize gives the table so many slots, a power of two.
 func (m *seenSet[K]) resize(slots int) {
 	m.table, m.low = make([]uint32, slots), uint32(slots-1)
 	for place := range m.ring {

@@ -18,7 +18,6 @@ import (
 	"mfaload/measure"
 )
 
-// coordinatorClient is where a worker asks the coordinator for things, and hands its measurement over.
 type coordinatorClient struct {
 	subjects
 	id string
@@ -173,7 +172,6 @@ func (c *coordinatorClient) deliver(ctx context.Context, packed *packedMeasureme
 	}
 }
 
-// pieceSize is how much of a measurement goes in one message.
 func (c *coordinatorClient) pieceSize() int64 {
 	const headers = 4 << 10
 	return max(min(pieceSize, c.nc.MaxPayload()-headers), 1<<10)
@@ -200,7 +198,6 @@ const (
 
 const offerHeader = "Mfaload-Offer"
 
-// delivery is a measurement on its way.
 type delivery struct {
 	offer   offer
 	file    *disk.Temporary // what is here of it
@@ -209,7 +206,6 @@ type delivery struct {
 	reading bool // all of it is here
 }
 
-// takeFinal hands a piece of a measurement to the loop.
 func (r *coordination) takeFinal(m *nats.Msg) {
 	id := idOf(m, r.names.final("*"))
 	if _, admitted := r.admitted.Load(id); !admitted {
@@ -288,7 +284,6 @@ func (d *delivery) read() (*measure.Measurement, error) {
 	return measure.Read(bufio.NewReader(io.NewSectionReader(d.file, 0, d.size)))
 }
 
-// deliveries counts the measurements that are on their way.
 func (r *coordination) deliveries() (n int) {
 	for _, m := range r.shards {
 		if m.delivery != nil {

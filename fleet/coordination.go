@@ -67,7 +67,6 @@ func newRun(c *Coordinator, nc *nats.Conn, say func(string, ...any)) *coordinati
 	return r
 }
 
-// post hands the loop something to do.
 func (r *coordination) post(event func()) {
 	select {
 	case r.events <- event:
@@ -75,7 +74,6 @@ func (r *coordination) post(event func()) {
 	}
 }
 
-// enter says that something else is wanted now.
 func (r *coordination) enter(p runPhase, why string) {
 	r.state.Phase, r.state.Why = p, tidy(why)
 	r.broadcast()
@@ -89,7 +87,6 @@ func (r *coordination) broadcast() {
 // come as often as he likes.
 const maxStrangers = 50
 
-// stranger says something of a worker that does not take part.
 func (r *coordination) stranger(format string, args ...any) {
 	if r.strangers++; r.strangers <= maxStrangers {
 		r.say(format, args...)
@@ -141,7 +138,6 @@ func (r *coordination) grant(id string, c claim) grant {
 	return grant{Shard: shard}
 }
 
-// hear takes in what a worker says of itself.
 func (r *coordination) hear(id string, b beat) {
 	m := r.members[id]
 	switch {
@@ -173,7 +169,6 @@ func (r *coordination) fail(format string, args ...any) {
 	}
 }
 
-// look finds workers that are not heard of, and those who take too long.
 func (r *coordination) look() {
 	now := time.Now()
 	r.reconnect()
@@ -212,7 +207,6 @@ func (r *coordination) lose(m *shardWorker, why string) {
 	r.broadcast()
 }
 
-// late is called when the time for joining is over.
 func (r *coordination) late() {
 	if r.state.Phase != gathering {
 		return
@@ -262,7 +256,6 @@ func (r *coordination) all(is func(*shardWorker) bool) bool {
 	return true
 }
 
-// advance does what the workers' news call for.
 func (r *coordination) advance() {
 	for _, m := range r.shards {
 		switch {
@@ -300,7 +293,6 @@ func (r *coordination) armedLate() {
 	r.fail("not armed %v before the start: shard %s", margin, strings.Join(late, ", "))
 }
 
-// over says whether every shard is here or lost.
 func (r *coordination) over() bool {
 	if r.state.Phase != going && r.state.Phase != stopping {
 		return false
@@ -328,7 +320,6 @@ func (r *coordination) linger() {
 	}
 }
 
-// awaited says whether a worker that is there did not leave yet.
 func (r *coordination) awaited() bool {
 	for _, m := range r.shards {
 		if m != nil && !m.lost && m.stage != gone && m.stage != left {

@@ -81,7 +81,6 @@ type interrupted struct{}
 func (interrupted) Error() string { return "interrupted before the start: nothing was sent" }
 func (interrupted) Unwrap() error { return context.Canceled }
 
-// notStarted says why a run did not begin.
 func (c *Coordinator) notStarted(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return errInterrupted
@@ -116,7 +115,6 @@ func (c *Coordinator) alone(ctx context.Context, r *coordination) error {
 	return ctx.Err() // without a response, nobody is there
 }
 
-// listen responds to workers and takes in what they say.
 func (r *coordination) listen(files *files) error {
 	p := r.c.Plan
 	response := encode(planMessage{Protocol: protocol, Version: p.Version, Epoch: r.state.Epoch,
@@ -145,7 +143,6 @@ func (r *coordination) listen(files *files) error {
 	return r.nc.FlushTimeout(10 * time.Second)
 }
 
-// greet gives a worker the plan.
 func (r *coordination) greet(m *nats.Msg, response []byte) {
 	_ = m.Respond(response)
 	h, err := decode[hello](m.Data)
@@ -157,7 +154,6 @@ func (r *coordination) greet(m *nats.Msg, response []byte) {
 	}
 }
 
-// hearOther notices another coordinator of the same run.
 func (r *coordination) hearOther(m *nats.Msg) {
 	if s, err := decode[runState](m.Data); err != nil || s.Epoch == r.state.Epoch || s.Phase == done ||
 		s.Phase == cancelled {
@@ -187,7 +183,6 @@ func (r *coordination) takeBeat(m *nats.Msg) {
 // maxStranger is the largest beat of a worker without a shard, in bytes.
 const maxStranger = 2 * maxText
 
-// lead is the loop that owns everything about the run.
 func (r *coordination) lead(ctx context.Context) (*RunResult, error) {
 	defer close(r.quit)
 	r.enter(gathering, "")

@@ -29,7 +29,6 @@ import (
 	"mfaload/scenario"
 )
 
-// protocol is the version of what coordinator and workers say to each other.
 const protocol = 2
 
 // Times that the two ends count on.
@@ -202,7 +201,6 @@ var (
 	errSize = errors.New("a number is out of range")
 )
 
-// plain says whether texts are as tidy leaves them.
 func plain(limit int, all ...string) bool {
 	return !slices.ContainsFunc(all, func(text string) bool {
 		return len(text) > limit ||

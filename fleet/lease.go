@@ -93,10 +93,8 @@ func silent(quiet, still time.Duration) error {
 	return fmt.Errorf("nothing was heard of the coordinator for %v", silence)
 }
 
-// roundTrips is how often the coordinator's clock is asked for.
 const roundTrips = 20
 
-// clock is how another clock stands to one's own.
 type clock struct {
 	offset    time.Duration // the other one is so much ahead
 	roundTrip time.Duration // of the question that tells; the error is at most half of it
@@ -182,7 +180,6 @@ func (r *coordination) stopLoad(why string) {
 	}
 }
 
-// hurry ends what takes too long.
 func (r *coordination) hurry(now time.Time) {
 	if r.state.Phase != going && r.state.Phase != stopping {
 		return

@@ -158,7 +158,6 @@ func (s *coordinatorLink) watch(ctx context.Context, detach context.CancelCauseF
 	}
 }
 
-// waiting says that the load has not begun.
 func (s *coordinatorLink) waiting() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

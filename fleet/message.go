@@ -16,7 +16,6 @@ import (
 	"mfaload/measure"
 )
 
-// hello asks for the plan.
 type hello struct {
 	Protocol int    `json:"protocol"`
 	Version  string `json:"version"`
@@ -50,14 +49,12 @@ type fileChunk struct {
 	Offset int64 `json:"offset"`
 }
 
-// claim asks for a shard, or for any that is free.
 type claim struct {
 	Shard int    `json:"shard"`
 	Host  string `json:"host"`
 	Hash  string `json:"hash"` // of the scenario that the worker read
 }
 
-// grant is the response: the shard, or why there is none.
 type grant struct {
 	Shard   int    `json:"shard"`
 	Refused string `json:"refused,omitempty"`
@@ -71,7 +68,6 @@ type offer struct {
 	Offset int64  `json:"offset"` // of the piece
 }
 
-// receipt is the response: what the coordinator wants next.
 type receipt struct {
 	Next    int64  `json:"next,omitempty"`    // the offset of the next piece
 	Wait    bool   `json:"wait,omitempty"`    // ask again in a moment
@@ -119,7 +115,6 @@ const (
 
 func (s workerStage) loadOver() bool { return s == delivering || s == delivered || s == left }
 
-// beat is what a worker says of itself again and again.
 type beat struct {
 	Host  string      `json:"host"`
 	Shard int         `json:"shard"`
@@ -162,7 +157,6 @@ type subjects struct{ run string }
 
 func (n subjects) subject(what string) string { return "mfaload." + n.run + "." + what }
 
-// state is where the coordinator says what it wants.
 func (n subjects) state() string { return n.subject("state") }
 
 // A worker's own subjects end in its ID: the embedded server lets nobody else use them. On all
@@ -174,7 +168,6 @@ func (n subjects) file(id string) string  { return n.subject("file." + id) }
 func (n subjects) beat(id string) string  { return n.subject("beat." + id) }
 func (n subjects) final(id string) string { return n.subject("final." + id) }
 
-// inbox is where one end receives its responses.
 func (n subjects) inbox(id string) string { return "_INBOX." + id }
 
 // workerMay are the subjects that a worker may publish to and subscribe to: its own, and the

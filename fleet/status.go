@@ -204,7 +204,6 @@ func (m *shardWorker) tellOwn(p *measure.OwnPart) {
 // lost long before.
 const maxGap = time.Hour
 
-// stop ends the run everywhere, as failed.
 func (r *coordination) stop(why *measure.Stop) {
 	if r.state.Phase != going {
 		return

@@ -82,7 +82,6 @@ func (w *Worker) Work(ctx context.Context) error {
 	return w.send(attached, s, part, start)
 }
 
-// noStart is why a worker leaves that waited long enough.
 func noStart(within time.Duration) error { return fmt.Errorf("no start within %v", within) }
 
 func (w *Worker) connect(id string) (*nats.Conn, error) {
@@ -99,7 +98,6 @@ func (w *Worker) run() string {
 	return w.Run
 }
 
-// notStarted says why nothing was sent.
 func (w *Worker) notStarted(ctx context.Context, err error) error {
 	if errors.Is(context.Cause(ctx), context.Canceled) {
 		return context.Canceled
@@ -118,7 +116,6 @@ func cause(ctx context.Context, err error) error {
 	return err
 }
 
-// join gets the plan, reads the scenario, compares, and claims a shard.
 func (w *Worker) join(ctx context.Context, s *coordinatorLink) (ShardRun, error) {
 	p, err := s.plan(ctx, w)
 	if err != nil {
@@ -179,7 +176,6 @@ func (w *Worker) load(ctx context.Context, s *coordinatorLink, p planMessage) (*
 	return loaded, nil
 }
 
-// arm gets ready, and returns how to begin once all are armed.
 func (w *Worker) arm(ctx context.Context, s *coordinatorLink, part ShardRun) (runner.Start, error) {
 	s.enter(claimed)
 	go s.beats(ctx, part)

@@ -80,7 +80,6 @@ type Sampler struct {
 	watchers map[chan struct{}]bool
 }
 
-// sample is what one second brought.
 type sample struct {
 	elapsed           time.Duration
 	sent              uint64

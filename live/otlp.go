@@ -287,7 +287,6 @@ func newExponential(h *measure.Histogram) exponential {
 	return e
 }
 
-// exportedSample is what the exporters tell, taken in one moment.
 type exportedSample struct {
 	Status
 	response, service exponential
@@ -299,7 +298,6 @@ func (s *Sampler) figures() exportedSample {
 	return exportedSample{s.status, newExponential(s.response), newExponential(s.service)}
 }
 
-// outcomes are the ends of requests, by the name of the label.
 func (f *exportedSample) outcomes() []struct {
 	name string
 	n    uint64
@@ -311,7 +309,6 @@ func (f *exportedSample) outcomes() []struct {
 		{"rate_limited", f.Refused}, {"failed", f.Failed}}
 }
 
-// gauges are the figures of the moment, by name, with what they mean.
 func (f *exportedSample) gauges() []struct {
 	name, help string
 	value      float64

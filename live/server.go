@@ -152,7 +152,6 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	})
 }
 
-// own says whether a Host header names this machine and this port.
 func (s *Server) own(host string) bool {
 	name, port, err := net.SplitHostPort(host)
 	if err != nil {

@@ -333,7 +333,6 @@ func recordHarmed(to **Harmed, o *Observation) {
 
 func atBest(measured, harm time.Duration) time.Duration { return max(measured-harm, 0) }
 
-// mergeHarmed adds what another part of the run has.
 func mergeHarmed(to **Harmed, from *Harmed) error {
 	if from == nil {
 		return nil

@@ -281,7 +281,6 @@ func (m *Measurement) HLog(w io.Writer) error {
 	return errors.Join(l.err, m.Seconds.Err())
 }
 
-// tagged are the times of requests of a group that ended alike.
 type tagged struct {
 	tag string
 	*RequestTimes

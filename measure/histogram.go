@@ -311,7 +311,6 @@ func (h *Histogram) shrink() {
 	}
 }
 
-// weight is how many bytes it takes, about.
 func (h *Histogram) weight() int {
 	switch size := int(unsafe.Sizeof(*h)); {
 	case h.compact != nil:
@@ -369,7 +368,6 @@ func (h *Histogram) compactBytes() []byte {
 	return appendBuckets(nil, h.eachBucket)
 }
 
-// expand undoes shrink.
 func (h *Histogram) expand() {
 	if h.compact != nil {
 		h.packed, h.compact = h.compact.sparse(), nil

@@ -122,7 +122,6 @@ func (m *Measurement) mergeShard(o *Measurement) error {
 	return err
 }
 
-// mergeRebuilt adds what is known of what another part of the run lost.
 func (m *Measurement) mergeRebuilt(o *Measurement) {
 	if o.Rebuilt == nil {
 		return

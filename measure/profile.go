@@ -166,7 +166,6 @@ func (s *Shapes) of(label string) *Shape {
 	return (*s)[i]
 }
 
-// merge adds the samples of another part of the same run.
 func (s *Shapes) merge(o Shapes) {
 	for _, from := range o {
 		to := s.of(from.Label)

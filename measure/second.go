@@ -120,7 +120,6 @@ type Flow struct {
 	Limited []uint64 `json:"rate_limited,omitempty"`
 }
 
-// record adds a request.
 func (f *Flow) record(o *Observation) {
 	countAt(&f.Sent, o.Sent)
 	countAt(&f.Ended, o.Done)
@@ -338,7 +337,6 @@ func (s *Second) weight() (bytes int) {
 	return bytes
 }
 
-// unmade says that it has a histogram that was never made.
 func (s *Second) unmade() bool {
 	return slices.Contains(s.Groups, nil) || slices.ContainsFunc(s.histograms(),
 		func(h *Histogram) bool { return h == nil || h.unmade() })

@@ -245,7 +245,6 @@ func (m *Measurement) AddSeconds(written Seconds) (err error) {
 	return m.checkSum()
 }
 
-// checkSum finds seconds that are not those of the requests that were sent.
 func (m *Measurement) checkSum() error {
 	if m.SecondsLost != "" && m.Seconds.Empty() {
 		return nil

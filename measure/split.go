@@ -172,7 +172,6 @@ func (s *Split) histograms() (all []*Histogram) {
 	return all
 }
 
-// shrink makes it as small as it gets.
 func (s *Split) shrink() {
 	for _, h := range s.histograms() {
 		h.shrink()

@@ -34,7 +34,6 @@ func newTap[T tapSum](r *Recorder, empty func() T) *tap[T] {
 	return t
 }
 
-// record implements [observer].
 func (t *tap[T]) record(partition int, o *Observation, violating bool) {
 	t.sums[partition].record(o, violating)
 }

@@ -62,7 +62,6 @@ func texts(numbers []int) (s []string) {
 	return s
 }
 
-// met says whether the response is one that the scenario expects.
 func (e *expectation) met(status int, code string) bool {
 	if !slices.Contains(e.HTTPStatuses, status) {
 		return false

@@ -26,7 +26,6 @@ const fetchTimeout = 30 * time.Second
 
 const maxTokenResponse = 1 << 20
 
-// credentials get tokens from the environment's token endpoint.
 type credentials struct {
 	envID  string
 	method scenario.AuthMethod

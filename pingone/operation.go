@@ -242,7 +242,6 @@ func (o *Operation) request(now *token, ex *contract.Exchange) transport.Request
 	}
 }
 
-// prepare fills in what is known of an exchange before it is sent.
 func (o *Operation) prepare(u scenario.User, now *token, ex *contract.Exchange) {
 	template := &o.templates[u.Group][u.Kind]
 	ex.Facts = append(ex.Facts[:0], template.facts...)

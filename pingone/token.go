@@ -142,7 +142,6 @@ func retryWait(err error) time.Duration {
 	return 0
 }
 
-// keep renews the token ahead of its end, again and again.
 func (t *tokens) keep(ctx context.Context, last *token) {
 	defer close(t.done)
 	at, pause := t.next(last, time.Now()), retryMin

@@ -31,7 +31,6 @@ type Interval struct {
 
 const defaultConfidence = 0.95
 
-// noise is what is known of how a threshold's figure varies.
 type noise struct {
 	interval *Interval
 	// missed is the probability of a figure as far beyond the limit if the service were
@@ -325,7 +324,6 @@ func (t Threshold) NoiseText() string {
 	return fmt.Sprintf("(%s to %s)", number.Significant(i.Low), number.Significant(i.High))
 }
 
-// noiseRemarks name the thresholds whose intervals hold their limits.
 func (j *assessment) noiseRemarks() (remarks []string) {
 	for _, t := range j.report.Thresholds {
 		if !t.holds() || t.State != Met && t.State != Missed {

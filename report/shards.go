@@ -183,7 +183,6 @@ func isAre(n int) string {
 	return "are"
 }
 
-// indices names shards.
 func indices(list []int) string {
 	var texts []string
 	for i, n := range list {

@@ -49,7 +49,6 @@ func (j *assessment) threshold(t scenario.Threshold) Threshold {
 
 const tooFew = "too few requests to judge"
 
-// noData says that there is nothing to judge.
 func (t *Threshold) noData(why string) (missed, certain bool) {
 	t.State, t.Why = NoData, why
 	return false, false

@@ -108,7 +108,6 @@ func (w *journalWriter) state(e extent) *journal.State {
 	return s
 }
 
-// hiccup takes in a look of the meter.
 func (w *journalWriter) hiccup(late, pause time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -121,7 +120,6 @@ func (w *journalWriter) ownSecond(s measure.OwnSecond) {
 	w.own = append(w.own, s)
 }
 
-// end writes the last frame.
 func (w *journalWriter) end() {
 	if w == nil {
 		return
@@ -188,7 +186,6 @@ func (a *userCounts) clone() *userCounts {
 		[2]map[withheldKey]uint64{maps.Clone(a.withheld[0]), maps.Clone(a.withheld[1])}}
 }
 
-// describe fills in what was asked, and of whom.
 func (a *userCounts) describe(m *measure.Measurement) {
 	m.Users = slices.Clone(a.users)
 	for i, phase := range []*measure.Phase{&m.Main, &m.Warmup} {

@@ -106,7 +106,6 @@ func (p *pacer) close() {
 	p.unwait()
 }
 
-// turn is an arrival whose time has come.
 type turn struct {
 	schedule.Arrival
 	could        time.Duration // since when mfaload could have sent it
@@ -121,10 +120,8 @@ func (r *Runner) burst() int {
 	return r.ahead()
 }
 
-// begin implements loadModel.
 func (p *pacer) begin(start func(*requestWorker)) { p.pool.begin(p.runner.ahead(), start) }
 
-// nudge implements loadModel.
 func (p *pacer) nudge() { p.pool.nudge() }
 
 // take waits for the next arrival's time. It returns false when the run is over:

@@ -111,7 +111,6 @@ func (p *pool) grow() {
 	p.start(w)
 }
 
-// full says whether there are as many workers as there may be.
 func (p *pool) full() bool { return p.filled.Load() }
 
 // close begins no more.

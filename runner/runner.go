@@ -247,13 +247,11 @@ type loadModel interface {
 	close()
 }
 
-// going is a run that has begun.
 type going struct {
 	load loadModel
 	own  *loadMeter
 }
 
-// extent is how far a run came.
 type extent struct {
 	scheduled, scheduledWarmup []uint64            // requests that were due, by group
 	profile                    measure.LoadProfile // from the second from on
@@ -265,7 +263,6 @@ type extent struct {
 	allBusy                    time.Duration
 }
 
-// work sends the load's requests and waits for the answers.
 func (r *Runner) work(load loadModel, start time.Time, flight context.Context) {
 	if r.config.Scenario.Load.Warmup > 0 {
 		// What can't be opened now, requests will tell.
@@ -337,7 +334,6 @@ func (r *Runner) meter(load loadModel, own *loadMeter, writer *journalWriter) (e
 	}
 }
 
-// describe fills in what observations do not tell.
 func (r *Runner) describe(m *measure.Measurement, start time.Time, e extent) {
 	m.Scenario, m.Hash, m.Started = r.config.Scenario.Name, r.hash, start.UTC().Round(0)
 	if m.Shard = r.config.Shard; !r.begins.At.IsZero() {

@@ -76,7 +76,6 @@ func (w *requestWorker) serve(flight context.Context, a turn) {
 	}
 }
 
-// refused does what the scenario says about a 429.
 func (w *requestWorker) refused() {
 	now := time.Since(w.start)
 	switch w.runner.config.Scenario.Load.On429 {
@@ -98,7 +97,6 @@ func (w *requestWorker) enter() {
 	}
 }
 
-// failure names why there was no answer.
 func failure(flight context.Context, err error) string {
 	if context.Cause(flight) == errDrained {
 		return measure.Drained
@@ -138,7 +136,6 @@ func ownLimit(err error) string {
 	return ""
 }
 
-// disconnected says whether the service can't be reached.
 func disconnected(flight context.Context, err error) bool {
 	var f *contract.Failure
 	return flight.Err() == nil && errors.As(err, &f) && f.Disconnected
@@ -191,7 +188,6 @@ func (w *requestWorker) example(userID string) func(whole bool) measure.Example 
 	}
 }
 
-// retryAfter says whether the service asks to come again later.
 func retryAfter(ex *contract.Exchange) bool {
 	_, n := ex.Header.Get("Retry-After")
 	return n > 0

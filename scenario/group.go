@@ -118,7 +118,6 @@ func checkClosedUsers(d *form.Decoder, n *form.Node, s *draft) {
 	}
 }
 
-// checkStdin refuses to read standard input twice.
 func checkStdin(d *form.Decoder, n *form.Node, s *draft) {
 	first := -1
 	for i, g := range s.Groups {

@@ -205,7 +205,6 @@ func checkCap(d *form.Decoder, n *form.Node, l *Load) {
 // kinds are the keys that say what a stage is.
 var kinds = []string{"rate", "from", "to", "sine", "profile", "pause"}
 
-// allowedBeside are the keys that a kind of stage takes.
 var allowedBeside = map[string][]string{
 	"rate": {"duration", "requests", "spike"}, "from": {"to", "duration", "requests", "steps"},
 	"to":   {"from", "duration", "requests", "steps"},

@@ -236,7 +236,6 @@ var headerText = form.Text("text", "of printable ASCII characters", "",
 		return NewSecret(text), nil
 	})
 
-// checkNetwork looks at what several keys about connections mean together.
 func checkNetwork(d *form.Decoder, n *form.Node, t *Target) {
 	checkHeaders(d, n, t)
 	checkVersions(d, n, t)
@@ -298,7 +297,6 @@ func checkHeaders(d *form.Decoder, n *form.Node, t *Target) {
 	}
 }
 
-// checkVersions refuses addresses that could never be connected.
 func checkVersions(d *form.Decoder, n *form.Node, t *Target) {
 	version, of := t.IPVersion, "ipVersion"
 	if version == AnyIP {

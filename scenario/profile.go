@@ -90,7 +90,6 @@ func (p *Profile) sum() {
 	}
 }
 
-// profileForm is a file's name, or a mapping.
 var profileForm = form.Either(
 	form.Form[Profile]{Noun: "a file", Detail: "such as traffic.csv", Schema: fileText.Schema,
 		Read: func(d *form.Decoder, n *form.Node) Profile {

@@ -11,10 +11,8 @@ import (
 	"mfaload/scenario/form"
 )
 
-// members are the members of a JSON object that a request holds.
 type members = map[string]any
 
-// member is a documented member of a request's body.
 func member[V any](name string, f form.Form[V], doc string) form.Field {
 	return form.Set(name, f, func(m *members, v V) {
 		if *m == nil {

@@ -336,7 +336,6 @@ func (c StopCondition) String() string {
 	return fmt.Sprintf("%s > %s over %s", metric, c.Written, seconds(c.Window))
 }
 
-// seconds writes a whole number of seconds as people do.
 func seconds(d time.Duration) string {
 	if d >= time.Minute && d%time.Minute == 0 {
 		return fmt.Sprintf("%dm", d/time.Minute)

@@ -293,7 +293,6 @@ func (s Secret) LogValue() slog.Value         { return slog.StringValue("***") }
 // Format covers every verb of package fmt, %x and %#v among them.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "***") }
 
-// policy says what of a scenario is secret or personal.
 var policy = &form.Policy{
 	IsSecret: isSecret, IsLiteral: isLiteral, IsHidden: isHidden,
 	IsPersonal: func(n *form.Node) bool {
@@ -322,7 +321,6 @@ var (
 		`^[a-z0-9]+://\$\{[A-Za-z_][A-Za-z0-9_]*\}(:\$\{[A-Za-z_][A-Za-z0-9_]*\})?@[^@]*$`)
 )
 
-// isLiteral says whether a secret is written out.
 func isLiteral(n *form.Node) bool {
 	return !openKeys[n.Key] && !nothingWritten.MatchString(n.Text) &&
 		(n.Key != "proxy" || strings.Contains(n.Text, "@") && !proxyLogin.MatchString(n.Text))

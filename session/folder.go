@@ -49,7 +49,6 @@ var rendered = []struct {
 	{"latency.hlog", func(_ *report.Report, m *measure.Measurement) content { return m.HLog }},
 }
 
-// content writes what a file has.
 type content func(io.Writer) error
 
 // whole is the content of a file of a bounded size.

@@ -115,7 +115,6 @@ func (l *Loader) Compile(levels []contract.RuleLevel) (*contract.Contract, error
 	return c, nil
 }
 
-// parts identify what runs must have in common to be compared.
 func (l *Loader) parts(s *scenario.Scenario) (map[string]string, error) {
 	_, document, err := l.Document()
 	if err != nil {

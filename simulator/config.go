@@ -19,7 +19,6 @@ import (
 	"mfaload/scenario"
 )
 
-// statuses are the documented values of a response's status.
 var statuses = []string{"OTP_REQUIRED", "DEVICE_SELECTION_REQUIRED", "COMPLETED",
 	"PUSH_CONFIRMATION_REQUIRED",
 	"PUSH_CONFIRMATION_TIMED_OUT", "ASSERTION_REQUIRED", "FAILED"}
@@ -112,7 +111,6 @@ func (q *ServerQueue) Arrive(now time.Duration) (leave time.Duration) {
 	return begin + took
 }
 
-// leak counts the arrivals of the last seconds.
 type leak struct {
 	max       float64 // arrivals in all of the seconds
 	seconds   []int   // by second modulo their number

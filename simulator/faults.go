@@ -21,7 +21,6 @@ func Faults() (all []FaultInfo) {
 
 func faultNames() []string { return slices.Sorted(maps.Keys(faults)) }
 
-// defect bends one thing of a response. It applies where can says so.
 type defect struct {
 	does string
 	can  func(*simulatedResponse) bool
@@ -84,7 +83,6 @@ func selectsOneTime(a *simulatedResponse) bool {
 	return success(a) && strings.Contains(a.selected, `"oneTime"`)
 }
 
-// on bends the finished body.
 func onBody(change func(string) string) func(*Environment, *simulatedResponse) {
 	return func(_ *Environment, a *simulatedResponse) {
 		a.raw, a.rawSet = []byte(change(string(a.body()))),
@@ -148,7 +146,6 @@ func (s *Environment) repeatID(a *simulatedResponse) {
 	a.raw, a.rawSet = append(a.body(), strings.Repeat(" ", spaces%100)...), true
 }
 
-// shift moves a response's times an hour back.
 func shift(a *simulatedResponse) {
 	earlier := stamp(time.Now().Add(-time.Hour))
 	a.createdAt, a.updatedAt = earlier, earlier

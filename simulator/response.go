@@ -117,7 +117,6 @@ func (a *simulatedResponse) refusal() []byte {
 	return append(b, '}')
 }
 
-// quote writes a text as JSON.
 func quote(s string) string {
 	text, err := json.Marshal(s)
 	if err != nil {
@@ -174,7 +173,6 @@ func detail(code, target, message string) string {
 	return d + `}`
 }
 
-// reset closes the connection so that the client sees a reset.
 func reset(w http.ResponseWriter) {
 	h, ok := w.(http.Hijacker)
 	if !ok {
@@ -236,7 +234,6 @@ func (o *oneTime) flaw() (code, target, message string) {
 	return "", "", ""
 }
 
-// extend adds what optional members of the request bring into the response.
 func (s *Environment) extend(a *simulatedResponse, req *initialization) {
 	if id := req.Application.ID; id != "" {
 		a.extra += `,"application":{"id":` + quote(id) + `}`

@@ -230,7 +230,6 @@ func (a *simulatedResponse) gateway(status int) {
 		"</h1></body></html>")
 }
 
-// allowed checks what comes before the body.
 func (s *Environment) allowed(a *simulatedResponse, r *http.Request, env string) bool {
 	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
@@ -355,7 +354,6 @@ func (s *Environment) aging() time.Duration {
 	return time.Duration(10+s.random.IntN(191)) * time.Millisecond
 }
 
-// choose follows the device that the request selects.
 func (s *Environment) choose(a *simulatedResponse, req *initialization, u *knownUser) (status string,
 	ok bool) {
 	if o := req.SelectedDevice.OneTime; o != nil {
@@ -372,7 +370,6 @@ func (s *Environment) choose(a *simulatedResponse, req *initialization, u *known
 	return "", false
 }
 
-// read answers with a transaction of before.
 func (s *Environment) read(a *simulatedResponse, r *http.Request, env, id string) {
 	if !s.allowed(a, r, env) {
 		return
@@ -439,7 +436,6 @@ func (s *Environment) write(w http.ResponseWriter, a *simulatedResponse, initial
 	_, _ = w.Write(body)
 }
 
-// ring keeps the last transactions.
 type ring struct {
 	ids    []string
 	bodies map[string][]byte

@@ -63,7 +63,6 @@ func newDevice(userID string, i int, kind string, newer bool) *device {
 	return d
 }
 
-// contact is the masked address of a device that has one.
 func contact(kind string) string {
 	switch kind {
 	case "EMAIL":
@@ -103,7 +102,6 @@ type oneTime struct {
 	TestMode bool `json:"testMode"`
 }
 
-// json is the device as responses show it.
 func (o *oneTime) json() string {
 	if o.Email != "" {
 		return fmt.Sprintf(`{"type":%q,"email":%q}`, o.Type, maskEmail(o.Email))
@@ -149,7 +147,6 @@ func AsExpected(e scenario.Expect) *scenario.SimulatedUsers {
 	return u
 }
 
-// issued are the tokens that the endpoint gave out, by when they end.
 type issued map[string]time.Time
 
 func (s *Environment) asksToken(path string) bool {

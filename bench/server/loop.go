@@ -20,7 +20,6 @@ import (
 	"mfaload/bench/model"
 )
 
-// loop serves all connections from one thread.
 type loop struct {
 	listener      *os.File // kept: the collector closes a file that nobody has
 	accepts, poll int
@@ -90,7 +89,6 @@ func (l *loop) reset(text string) error {
 	return nil
 }
 
-// seen returns when requests came, since the first one.
 func (l *loop) seen() []time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()

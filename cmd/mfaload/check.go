@@ -70,7 +70,6 @@ would ask, and on a terminal it has to be confirmed; elsewhere --yes does that.`
 	return c
 }
 
-// check asks for every user once.
 func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error {
 	pace, err := scenario.ParseRate(flags.rate)
 	if err != nil || pace <= 0 {

@@ -81,7 +81,6 @@ func withinCaps(p *plan.RunPlan) error {
 			"%d/d in load or in the group; nothing was sent", most))
 }
 
-// noAnswer says why nobody can be asked.
 func (a *app) noAnswer(s *scenario.Scenario) string {
 	for i := range s.Groups {
 		if s.Groups[i].File.Path == scenario.Stdin {

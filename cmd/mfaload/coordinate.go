@@ -233,7 +233,6 @@ func (a *app) runFleet(ctx context.Context, run *shards.FleetRun,
 	return m, nil
 }
 
-// keptByWorkers says what a coordinator that quits at once leaves of its run.
 func keptByWorkers() string {
 	return "the workers end their load within 3 s and keep what they measured: merge it with 'mfaload merge'"
 }

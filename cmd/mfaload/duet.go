@@ -20,7 +20,6 @@ import (
 	"mfaload/session/shards"
 )
 
-// duetFlags say against which other target a run goes.
 type duetFlags struct{ path string }
 
 func (f *duetFlags) add(c *cobra.Command) {
@@ -110,7 +109,6 @@ func (a *app) consentDuet(s *scenario.Scenario, d *duet, yes bool) error {
 	return a.consent(other, yes)
 }
 
-// prepare makes the folder of the other side's results, in that of the run.
 func (d *duet) prepare(dir *session.Folder, overwrite bool) (err error) {
 	d.folder, err = session.NewFolder(duetFolder, filepath.Join(dir.Path(), duetFolder), overwrite)
 	if err != nil {
@@ -171,7 +169,6 @@ func (d *duet) judge() (*earlierRuns, error) {
 		d.folder.Write(r, d.run, session.Formats{})
 }
 
-// planDuet prints what both sides would send.
 func (a *app) planDuet(d *duet, flags *planFlags, latency time.Duration) error {
 	s := d.inputs.Scenario
 	if flags.format != "json" {

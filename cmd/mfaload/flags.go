@@ -191,7 +191,6 @@ func fleetError(err error) error {
 	return &exitError{code, err}
 }
 
-// baselineFlags say which earlier runs a run is compared with.
 type baselineFlags struct {
 	path  string
 	flags compareFlags

@@ -68,7 +68,6 @@ func (a *app) init(file string) error {
 	return nil
 }
 
-// create writes a file that is not there yet.
 func create(name string, content []byte) error {
 	err := disk.Create(name, content, 0o644)
 	switch {

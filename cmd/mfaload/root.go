@@ -22,7 +22,6 @@ import (
 	"mfaload/scenario/form"
 )
 
-// app is what all verbs share.
 type app struct {
 	env invocation
 	ui  *console.Console

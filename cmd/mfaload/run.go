@@ -279,7 +279,6 @@ func endResults(dir *session.Folder, err error) error {
 	return err
 }
 
-// send runs the scenario. What only sending needs is given up at its end.
 func (a *app) send(ctx context.Context, in *session.Inputs, dir *session.Folder, answers int,
 	view *progress.Display, part runShare) (*measure.Measurement, error) {
 	defer session.KeepHeapSmall(a.env.lookup)()
@@ -343,7 +342,6 @@ func (a *app) operation(s *scenario.Scenario, c *contract.Contract) (*pingone.Op
 	return op, stop, refused(err)
 }
 
-// refused gives an error of a session that could not begin its exit code.
 func refused(err error) error {
 	var notStarted *session.NotStartedError
 	if errors.As(err, &notStarted) {

@@ -32,7 +32,6 @@ func Generate(root *cobra.Command, args []string) error {
 	return fmt.Errorf("usage: reference | man DIR | completion DIR")
 }
 
-// reference writes every command's help, and the topics, as one page.
 func reference(w io.Writer, root *cobra.Command) error {
 	var b bytes.Buffer
 	b.WriteString("# Command line\n\nMade from the program itself by `make docs`; `mfaload help COMMAND` " +
@@ -127,7 +126,6 @@ func fixOptions(file string, c, root *cobra.Command) error {
 	return disk.Replace(file, []byte(page+"\n"), 0o644)
 }
 
-// options are a command's flags in the language of man pages.
 func options(c *cobra.Command) string {
 	var b strings.Builder
 	plain := strings.NewReplacer(`\`, `\e`, "-", `\-`)

@@ -201,7 +201,6 @@ func (g cgroup) quota() (n float64, limited bool) {
 	return quota / period, true
 }
 
-// throttled is how long the group's quota has kept it from running.
 func (g cgroup) throttled() time.Duration {
 	text, err := os.ReadFile(filepath.Join(g.dir, "cpu.stat"))
 	if err != nil {

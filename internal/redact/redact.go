@@ -197,7 +197,6 @@ func (s Secrets) Hide(text string) string {
 // Mask takes the secrets and what looks personal out of a text.
 func (s Secrets) Mask(text string) string { return Personal(s.Hide(text)) }
 
-// edit is a part of the original text and what takes its place.
 type edit struct {
 	start, end int
 	text       string

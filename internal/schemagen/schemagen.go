@@ -83,7 +83,6 @@ type schemaWriter struct {
 	defined     map[string]reflect.Type
 }
 
-// object describes a struct.
 func (g *schemaWriter) object(t reflect.Type) (object, error) {
 	properties, required, err := g.members(t)
 	if err != nil {

@@ -93,7 +93,6 @@ func portable(t *testing.T, schema []byte) {
 	walk("#", tree)
 }
 
-// root is the folder of the module.
 func root(t *testing.T) string {
 	t.Helper()
 	dir, err := os.Getwd()

@@ -221,7 +221,6 @@ func periodogram(x []float64) spectrum {
 	return p
 }
 
-// empty says that there is nothing that varies.
 func (p spectrum) empty() bool {
 	for _, at := range p {
 		if at.power > 0 {

@@ -308,7 +308,6 @@ func Align(rows [][]string, left ...int) (widths []int) {
 	return widths
 }
 
-// width is how many columns of a terminal a text takes.
 func width(s string) int {
 	if strings.Contains(s, "\x1b") {
 		s = sgr.ReplaceAllString(s, "")

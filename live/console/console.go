@@ -333,7 +333,6 @@ func (w *resultWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// readerGone says whether nobody reads a pipe any more.
 func readerGone(err error) bool {
 	if runtime.GOOS == "windows" {
 		const brokenPipe, noData = syscall.Errno(109), syscall.Errno(232)

@@ -144,7 +144,6 @@ func recently(s live.Status) string {
 	return text
 }
 
-// short writes a number to 3 digits.
 func short(x float64) string {
 	if x >= 100 {
 		return fmt.Sprintf("%.0f", x)
@@ -166,13 +165,11 @@ func showRun(c *console.Console, name string, r *runner.Runner, s *live.Sampler)
 	}
 }
 
-// soFar says in a few words what has come back so far.
 func soFar(p runner.RunProgress) string {
 	return fmt.Sprintf("%d as expected, %d unexpected, %s%d violating, %d failed, %d in flight",
 		p.Clean, p.Unexpected(), limited(p), p.Violating, p.Failed, p.InFlight)
 }
 
-// limited says how many answers were 429, where there were any.
 func limited(p runner.RunProgress) string {
 	if p.RateLimited == 0 {
 		return ""
@@ -289,7 +286,6 @@ func (b *runBars) advance() {
 	}
 }
 
-// sentOf says how many requests of how many came to an end.
 func sentOf(n, total int64) string {
 	if total == 0 {
 		return fmt.Sprint(n)

@@ -15,7 +15,6 @@ import (
 
 const maxBars = 16
 
-// fleetView shows how far the shards of a run are.
 type fleetView struct {
 	mu     sync.Mutex
 	status *fleet.RunStatus
@@ -158,7 +157,6 @@ func (v *fleetView) advance(bars []*mpb.Bar) {
 	}
 }
 
-// joined says how many workers are there, or how far the run is.
 func (v *fleetView) joined() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -49,7 +49,6 @@ func replayConnection(r *measure.Recorder, in *logReader) {
 	r.RecordConnection(flags&1 != 0, dial, handshake, flags&flagResumed != 0)
 }
 
-// logReader takes values off bytes.
 type logReader struct{ varint.Reader }
 
 func (r *logReader) duration() time.Duration {
@@ -94,7 +93,6 @@ type groupEnd struct {
 	endKind
 }
 
-// play records the next observation.
 func (p *player) play() {
 	e := p.end()
 	o := &p.seen
@@ -220,7 +218,6 @@ func (w *Appender) AddSeconds(m *measure.Measurement) {
 	}
 }
 
-// replay plays all that was taken, frame by frame.
 func (w *Appender) replay(p *player) error {
 	const head = int64(len(format))
 	in := bufio.NewReaderSize(io.NewSectionReader(w.file, head, max(w.length-head, 0)), 1<<20)
@@ -360,7 +357,6 @@ func (b *rebuilder) add(frame []byte) error {
 	return nil
 }
 
-// check finds a state that is none of this run, or can't be.
 func (b *rebuilder) check(s *State) error {
 	d := s.Described
 	switch {

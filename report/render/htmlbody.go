@@ -29,15 +29,12 @@ func (p *htmlPage) body() g.Group {
 		p.scenario(), p.generator()}
 }
 
-// section is a part of the page with a heading.
 func section(title string, children ...g.Node) g.Node {
 	return g.Group{h.Section(h.H2(g.Text(title)), g.Group(children)), g.Text("\n")}
 }
 
-// soft is a paragraph of small print.
 func soft(children ...g.Node) g.Node { return h.P(h.Class("soft"), g.Group(children)) }
 
-// more says how much is not shown.
 func more(n int, what string) g.Node {
 	return g.If(n > 0, h.P(g.Textf("%d more %sare in report.json.", n, what)))
 }
@@ -58,7 +55,6 @@ func (p *htmlPage) header() g.Node {
 	), g.Text("\n")}
 }
 
-// when says where the requests went, when and for how long.
 func (p *htmlPage) when() g.Node {
 	started := p.Started.UTC()
 	return soft(
@@ -317,7 +313,6 @@ func (p *htmlPage) scenario() g.Node {
 		g.If(shown < len(p.ScenarioText), h.P(g.Text("The rest of it is in report.json."))))
 }
 
-// generator says with what, and how well, the run was measured.
 func (p *htmlPage) generator() g.Node {
 	m, c := p.Generator, p.Connections
 	on, opened, workers := "", "", fmt.Sprintf("%d of %d in flight at most", m.BusyWorkersMax, m.Workers)

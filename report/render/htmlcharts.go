@@ -15,7 +15,6 @@ import (
 	"mfaload/scenario"
 )
 
-// drawing makes the charts of a report.
 type drawing struct {
 	r       *report.Report
 	m       *measure.Measurement
@@ -86,7 +85,6 @@ func (d *drawing) bins() bins {
 	return bins{d.latency.Low, math.Log(d.latency.High/d.latency.Low) / heatRows}
 }
 
-// mostLevels is how many thresholds are drawn as lines.
 const mostLevels = 40
 
 const mostStages = 40
@@ -193,7 +191,6 @@ func (d *drawing) stretch(c *chart.Chart) {
 	}
 }
 
-// judge marks what response times were held against, and where they stood out.
 func (d *drawing) judge(c *chart.Chart) {
 	c.Marks = slices.Concat(c.Marks, d.stalls())
 	for _, l := range d.limits[:min(len(d.limits), mostLevels)] {
@@ -218,7 +215,6 @@ func (d *drawing) judge(c *chart.Chart) {
 	}
 }
 
-// width says how many seconds a column has, where that is more than one.
 func (d *drawing) width() string {
 	if d.columns.seconds <= 1 {
 		return ""
@@ -284,7 +280,6 @@ func cell(x float64) string {
 
 func (d *drawing) clock(i int) string { return chart.ClockText(d.columns.edges[i]) }
 
-// events shows when something happened that should not.
 func (d *drawing) events() *chart.Chart {
 	kinds := []struct {
 		name string
@@ -335,7 +330,6 @@ func unnamed(marks []chart.Mark) []chart.Mark {
 	return marks
 }
 
-// rates shows what was planned, what was sent, and what ended.
 func (d *drawing) rates() *chart.Chart {
 	edges, high := d.columns.edges, 0.0
 	row := func(of func(column) float64) []float64 {
@@ -582,7 +576,6 @@ func percentile(p float64) string {
 	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 }
 
-// heat maps how many requests took how long when.
 func (d *drawing) heat() *chart.Chart {
 	b := d.bins()
 	cells := &chart.Cells{X: d.columns.edges}

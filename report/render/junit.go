@@ -297,7 +297,6 @@ func (c *junitCase) rank() int {
 	return 3
 }
 
-// size is about how many bytes a testcase takes.
 func (c *junitCase) size() int {
 	n := len(c.Class) + escapedSize(c.Name) + escapedSize(c.Out) + 100
 	for _, r := range []*junitResult{c.Failure, c.Error, c.Skipped} {

@@ -42,7 +42,6 @@ type namedOutcome struct {
 	report.OutcomeTimes
 }
 
-// outcomes are those that were refused, and those that failed.
 func outcomes(r *report.Report) (all []namedOutcome) {
 	for _, name := range []string{"refused", "failed"} {
 		if o, some := r.ByOutcome[name]; some {
@@ -102,7 +101,6 @@ func degraded(r *report.Report) string {
 	return ""
 }
 
-// shards shows what each machine saw and how it kept up.
 func (p *page) shards(r *report.Report) {
 	if len(r.Shards) == 0 {
 		return
@@ -153,7 +151,6 @@ func usersEnd(u *report.Users) string {
 	return fmt.Sprintf("%s of them asked", number.Count(u.Turns))
 }
 
-// users shows whom each group asked.
 func (p *page) users(r *report.Report) {
 	var rows [][]string
 	for _, g := range r.Groups {
@@ -207,7 +204,6 @@ const mostColumns = 300
 
 const heatRows = 40
 
-// columns are a run over time as charts show it.
 type columns struct {
 	seconds float64   // that a column has
 	edges   []float64 // in seconds since the start; one more than there are columns
@@ -264,7 +260,6 @@ func newColumns(m *measure.Measurement, long time.Duration, b bins) (*columns, e
 	return c, nil
 }
 
-// aggregator sums up the seconds of a measurement one after the other.
 type aggregator struct {
 	m       *measure.Measurement
 	second  *measure.Second // the next one; nil behind the last

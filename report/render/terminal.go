@@ -52,7 +52,6 @@ func (t Terminal) Write(w io.Writer, r *report.Report) error {
 	return err
 }
 
-// page collects the lines of a summary.
 type page struct {
 	Terminal
 	strings.Builder
@@ -93,7 +92,6 @@ func (p *page) verdict(r *report.Report) {
 	}
 }
 
-// wrap writes a text of several lines where it is longer than one.
 func (p *page) wrap(indent, text string) {
 	line := indent
 	for _, word := range strings.Fields(text) {
@@ -188,14 +186,12 @@ func (p *page) answers(r *report.Report) {
 	p.table(p.most(rows, "kinds"))
 }
 
-// more says how many of a list are not shown.
 func (p *page) more(n int, what string) {
 	if n > 0 {
 		p.line(fmt.Sprintf("  … %d more %s in report.json", n, what))
 	}
 }
 
-// most shortens a list to what fits on a screen.
 func (p *page) most(rows [][]string, what string) [][]string {
 	if len(rows) > maxShown+1 {
 		more := len(rows) - maxShown
@@ -257,7 +253,6 @@ func (p *page) violations(r *report.Report) {
 	}
 }
 
-// coverage names the rules that no answer was held against.
 func (p *page) coverage(r *report.Report) {
 	var never []string
 	for _, c := range r.Coverage {

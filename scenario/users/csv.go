@@ -78,7 +78,6 @@ func (t *csvFile) end(err error) error {
 	return err
 }
 
-// header reads the names of the columns.
 func (t *csvFile) header() bool {
 	known := map[string]bool{}
 	sound, trusted := true,
@@ -155,7 +154,6 @@ func clip(name string) string {
 	return name
 }
 
-// take turns the record's fields into a row.
 func (t *csvFile) take() error {
 	if len(t.fields) != len(t.columns) {
 		remedy := "write as many; a comma within a field needs quotes around the field"

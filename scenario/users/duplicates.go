@@ -95,7 +95,6 @@ func (f *finder) suspect(h uint64) {
 	}
 }
 
-// confirm compares the users behind the hashes.
 func (f *finder) confirm() (found []Duplicate, more bool, err error) {
 	more = f.crowded
 	err = f.each(func(at Where, id ID) bool {

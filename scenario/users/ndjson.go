@@ -227,7 +227,6 @@ func Scan(r io.Reader, row func(*Row) error, bad func(RowProblem)) error {
 
 const startLength = 64
 
-// scanner is a scan under way.
 type scanner struct {
 	lines
 	row  func(*Row) error
@@ -259,7 +258,6 @@ func (s *scanner) scan() error {
 	return s.csv(line)
 }
 
-// emit hands a row over.
 func (s *scanner) emit() error {
 	if s.rows++; s.rows > MaxRows {
 		s.bad(RowProblem{int(s.user.Line), int(s.user.Column),
@@ -272,7 +270,6 @@ func (s *scanner) emit() error {
 // errEnough ends a scan whose problem was told.
 var errEnough = errors.New("too many users")
 
-// found takes the ID out of a cell, or tells what is wrong with it.
 func (s *scanner) found(c PlacedText) bool {
 	id, ok := ParseID(c.Text)
 	if !ok {

@@ -251,7 +251,6 @@ func (t *records) add(record []byte) error {
 	return err
 }
 
-// spill moves what is in memory to a file.
 func (t *records) spill() (err error) {
 	if t.file, err = disk.NewTemporary(); err != nil {
 		return err

@@ -173,7 +173,6 @@ func remarked(ex *contract.Exchange, remark string) string {
 	return strings.TrimSpace(ex.Label + "  " + remark)
 }
 
-// judge shows an answer with what it violates, after a text about it.
 func (k *Check) judge(name string, ex *contract.Exchange, found []contract.Violation, text string) {
 	k.ruleCounts.add(ex, found)
 	right := ex.AsExpected

@@ -158,7 +158,6 @@ func fill(part any, values mapping) any {
 	return part
 }
 
-// values are what the template leaves open.
 func (m *Manifests) values() (mapping, error) {
 	files, err := m.files()
 	if err != nil {

@@ -274,7 +274,6 @@ func (s *Trials) watch(ctx context.Context, a capacity.TrialSpec, i int, left ti
 	return float64(m.Main.Sent()), watched.isBack, ctx.Err()
 }
 
-// watcher is an operation whose requests are watched while a service recovers.
 type watcher struct {
 	*pingone.Operation
 	began time.Time

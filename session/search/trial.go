@@ -119,8 +119,6 @@ func (s *Trials) run(ctx context.Context, a capacity.TrialSpec, folder string,
 	return m, record, nil
 }
 
-// measure runs a trial and shows how far it has come. It counts the requests in
-// flight.
 func (s *Trials) measure(ctx context.Context, a capacity.TrialSpec, of *scenario.Scenario,
 	dir *session.Folder) (m *measure.Measurement, inFlight float64, err error) {
 	trial := session.New(runner.Config{Scenario: of, Previous: s.earlier(time.Now())}, s.operation, dir,
@@ -137,8 +135,6 @@ func (s *Trials) measure(ctx context.Context, a capacity.TrialSpec, of *scenario
 	return m, inFlight, nil
 }
 
-// outcome is what a trial measured, just now or before the search was broken
-// off.
 func (s *Trials) outcome(m *measure.Measurement, r *trialRecord) (*capacity.Outcome, error) {
 	judged, err := report.Judge(m)
 	if err != nil {

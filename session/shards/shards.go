@@ -23,7 +23,6 @@ import (
 	"mfaload/session"
 )
 
-// maxIdentity bounds files of identities, and join files, in bytes.
 const maxIdentity = 1 << 20
 
 // FleetRun is a run on many machines whose coordinator is this process.
@@ -192,7 +191,6 @@ func KeepInputs(out string, files []session.ShardFile) error {
 	return nil
 }
 
-// resolved is a path without links, as far as it exists.
 func resolved(path string) string {
 	if absolute, err := filepath.Abs(path); err == nil {
 		path = absolute

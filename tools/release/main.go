@@ -168,7 +168,6 @@ func (r *maker) shared() error {
 	return nil
 }
 
-// system makes one system's archive and bill of materials.
 func (r *maker) system(goos, goarch string) error {
 	env := []string{"GOOS=" + goos, "GOARCH=" + goarch, "GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=-trimpath"}
 	if r.cache != "" {
@@ -212,7 +211,6 @@ func (r *maker) system(goos, goarch string) error {
 	return nil
 }
 
-// checksums writes SHA256SUMS, for 'sha256sum -c'.
 func checksums(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

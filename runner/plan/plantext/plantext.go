@@ -64,7 +64,6 @@ func (p *planPage) line(format string, args ...any) {
 	p.WriteString(strings.TrimRight(fmt.Sprintf(format, args...), " ") + "\n")
 }
 
-// wrap writes a text of several lines where it is longer than one.
 func (p *planPage) wrap(format string, args ...any) {
 	line := " "
 	for _, word := range strings.Fields(fmt.Sprintf(format, args...)) {
@@ -204,7 +203,6 @@ func (p *planPage) groups(all *plan.RunPlan) {
 	}
 }
 
-// messages says what real users could receive.
 func (p *planPage) messages(all *plan.RunPlan) {
 	p.line("\nmessages to real users")
 	switch {
@@ -245,7 +243,6 @@ func (p *planPage) workers(plan *plan.RunPlan) {
 	p.catchUp(plan)
 }
 
-// needs says how much memory and disk the run takes.
 func (p *planPage) needs(plan *plan.RunPlan) {
 	p.line("\nmemory and disk, about")
 	if plan.Coordinator == nil {

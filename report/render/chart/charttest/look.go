@@ -103,7 +103,6 @@ func (l *Inspection) check(t *testing.T) {
 	}
 }
 
-// root is the folder of the module.
 func root(t *testing.T) string {
 	t.Helper()
 	dir, err := os.Getwd()
