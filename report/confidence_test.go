@@ -44,8 +44,8 @@ func trueP95(s noise.Service) float64 {
 		s.Seconds = 10_000
 	}
 	for range 2 {
-		for _, c := range s.Run(random, time.Unix(1_800_000_000, 0)).Main.Cells {
-			_ = sum.Merge(c.Response)
+		for o := range s.Requests(random, time.Unix(1_800_000_000, 0)) {
+			sum.Record(o.Done - o.Intended)
 		}
 	}
 	return sum.Percentile(95).Seconds()
@@ -111,9 +111,7 @@ type endings struct {
 func untilDecided(t *testing.T, s noise.Service, times float64, runs int, seed uint64) (all endings) {
 	t.Helper()
 	sc := &scenario.Scenario{Groups: []scenario.Group{{Name: "all"}}, Confidence: 0.95,
-		Thresholds: []scenario.Threshold{
-			p95Limit(trueP95(s) / times),
-		}, Load: scenario.Load{Until: scenario.UntilDecided,
+		Thresholds: []scenario.Threshold{p95Limit(trueP95(s) / times)}, Load: scenario.Load{Until: scenario.UntilDecided,
 			Stages: []scenario.Stage{{From: 100, To: 100, Duration: 10 * time.Minute}}}}
 	looks := report.NewLooks(sc)
 	for i := range runs {
@@ -124,15 +122,9 @@ func untilDecided(t *testing.T, s noise.Service, times float64, runs int, seed u
 		for look, at := range looks.At {
 			n := int(at.Seconds())
 			if what, decided := looks.Decided(look, seconds[:n]); decided {
-				m.Stopped = &measure.Stop{
-					At:        at,
-					Condition: "load.until: decided",
-					Observed:  what,
-					Early:     true,
-					Decided:   true,
-				}
-				m = noise.Cut(m, n)
-				length = n
+				m.Stopped = &measure.Stop{At: at, Condition: "load.until: decided", Observed: what,
+					Early: true, Decided: true}
+				m, length = noise.Cut(m, n), n
 				break
 			}
 		}

@@ -4,6 +4,7 @@
 package noise
 
 import (
+	"iter"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -64,41 +65,8 @@ const (
 // Run returns the measurement of a run that starts at a time.
 func (s Service) Run(random *rand.Rand, start time.Time) *measure.Measurement {
 	recorder, profile := measure.NewRecorder(1, nil, 0), measure.LoadProfile{}
-	levels, misses := s.levels(random, start), s.missShares(random)
-	stops := s.stops(random)
-	free, scheduled := 0.0, uint64(0)
-	bad := -1 // the last second that has errors
-	for at := range s.arrivals(random) {
-		second := int(at)
-		took := median * math.Exp(levels[second]+spread*random.NormFloat64())
-		if s.Tail > 0 && random.Float64() < s.Tail {
-			took *= 3 * math.Pow(1-random.Float64(), -1/1.5)
-		}
-		if s.Misses > 0 && random.Float64() < misses[second] {
-			took *= 3
-		}
-		for len(stops) > 1 && at >= stops[0].to {
-			stops = stops[1:]
-		}
-		took = stops[0].delayed(1e9*at, took)
-		if s.Utilization > 0 {
-			serve := s.Utilization * 1e9 / s.Rate * random.ExpFloat64()
-			free = max(free, 1e9*at) + serve
-			took += free - 1e9*at
-		}
-		o := &measure.Observation{Intended: time.Duration(1e9 * at), Label: "201 OTP_REQUIRED",
-			AsExpected: true}
-		o.Own = time.Duration(lateness * random.ExpFloat64())
-		o.Sent = o.Intended + o.Own
-		o.Done = o.Sent + time.Duration(min(took, 6e10))
-		if s.Errors > 0 {
-			if bad < second && random.Float64() < s.Errors/burst/s.Rate {
-				bad = second
-			}
-			if bad == second && random.Float64() < burst {
-				o.Label, o.AsExpected = "500", false
-			}
-		}
+	scheduled := uint64(0)
+	for o := range s.Requests(random, start) {
 		recorder.Record(0, o)
 		profile.Add(o.Intended, false)
 		scheduled++
@@ -110,6 +78,50 @@ func (s Service) Run(random *rand.Rand, start time.Time) *measure.Measurement {
 	m.Schema, m.Profile = measure.Schema, profile
 	s.describe(m, scheduled, start)
 	return m
+}
+
+// Requests yields what becomes of each request of a run that starts at a time.
+func (s Service) Requests(random *rand.Rand, start time.Time) iter.Seq[*measure.Observation] {
+	return func(yield func(*measure.Observation) bool) {
+		levels, misses := s.levels(random, start), s.missShares(random)
+		stops := s.stops(random)
+		free, bad := 0.0, -1 // when the queue is empty, in ns; the last second that has errors
+		for at := range s.arrivals(random) {
+			second := int(at)
+			took := median * math.Exp(levels[second]+spread*random.NormFloat64())
+			if s.Tail > 0 && random.Float64() < s.Tail {
+				took *= 3 * math.Pow(1-random.Float64(), -1/1.5)
+			}
+			if s.Misses > 0 && random.Float64() < misses[second] {
+				took *= 3
+			}
+			for len(stops) > 1 && at >= stops[0].to {
+				stops = stops[1:]
+			}
+			took = stops[0].delayed(1e9*at, took)
+			if s.Utilization > 0 {
+				serve := s.Utilization * 1e9 / s.Rate * random.ExpFloat64()
+				free = max(free, 1e9*at) + serve
+				took += free - 1e9*at
+			}
+			o := &measure.Observation{Intended: time.Duration(1e9 * at), Label: "201 OTP_REQUIRED",
+				AsExpected: true}
+			o.Own = time.Duration(lateness * random.ExpFloat64())
+			o.Sent = o.Intended + o.Own
+			o.Done = o.Sent + time.Duration(min(took, 6e10))
+			if s.Errors > 0 {
+				if bad < second && random.Float64() < s.Errors/burst/s.Rate {
+					bad = second
+				}
+				if bad == second && random.Float64() < burst {
+					o.Label, o.AsExpected = "500", false
+				}
+			}
+			if !yield(o) {
+				return
+			}
+		}
+	}
 }
 
 // describe fills in what requests do not tell.
