@@ -111,7 +111,8 @@ type endings struct {
 func untilDecided(t *testing.T, s noise.Service, times float64, runs int, seed uint64) (all endings) {
 	t.Helper()
 	sc := &scenario.Scenario{Groups: []scenario.Group{{Name: "all"}}, Confidence: 0.95,
-		Thresholds: []scenario.Threshold{p95Limit(trueP95(s) / times)}, Load: scenario.Load{Until: scenario.UntilDecided,
+		Thresholds: []scenario.Threshold{p95Limit(trueP95(s) / times)},
+		Load: scenario.Load{Until: scenario.UntilDecided,
 			Stages: []scenario.Stage{{From: 100, To: 100, Duration: 10 * time.Minute}}}}
 	looks := report.NewLooks(sc)
 	for i := range runs {
