@@ -170,7 +170,6 @@ func TestUnreadableDelivery(t *testing.T) {
 	}
 	for name, bend := range bends {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			tm, w := newTeam(t, 2), &work{requests: 10}
 			lead, works := tm.start(t.Context(), tm.worker(1, w))
 			h := tm.hand(t)

@@ -215,11 +215,13 @@ func (tm *team) awaitBegin(t *testing.T, w *work) {
 	}
 }
 
+// newTeam is a coordinator with workers to come. Tests of teams mostly wait: they run side by side.
 func newTeam(t *testing.T, shards int) *team {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("not with -short: it waits for a real server")
 	}
+	t.Parallel()
 	identity, err := NewIdentity("test")
 	if err != nil {
 		t.Fatal(err)
