@@ -234,7 +234,11 @@ func TestHostileServer(t *testing.T) {
 	for _, m := range misbehaviours() {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHostile(t, m.fault, "{workers: 4, stages: [{rate: 200/s, requests: 12}]}", userID)
+			timeout := "1s"
+			if slices.Equal(m.outcomes, []string{"timeout"}) {
+				timeout = "300ms"
+			}
+			h := newHostile(t, m.fault, timeout, "{workers: 4, stages: [{rate: 200/s, requests: 12}]}", userID)
 			rep := h.measured("run", "--yes", "--save-answers", "10", "--out", "out", "hostile.yaml")
 			if rep.Requests.Sent != rep.Requests.Answered+rep.Requests.Failed ||
 				rep.Requests.Scheduled != rep.Requests.Sent+rep.Requests.Unsent {
@@ -265,7 +269,7 @@ func TestHostileServer(t *testing.T) {
 func TestHostileServerInTurn(t *testing.T) {
 	t.Parallel()
 	all := misbehaviours()
-	h := newHostile(t, func(x *incoming) bool { return all[x.number%len(all)].fault(x) },
+	h := newHostile(t, func(x *incoming) bool { return all[x.number%len(all)].fault(x) }, "1s",
 		"{stages: [{rate: 50/s, duration: 3s}]}", userID+", 788d4931-6936-43f2-82ff-178f5762298b")
 	h.measured("run", "--yes", "--save-answers", "3", "--csv", "--hgrm", "--out", "first", "hostile.yaml")
 	if err := calmDown(filepath.Join(h.dir, "first")); err != nil {
@@ -290,12 +294,12 @@ type hostile struct {
 	dir string
 }
 
-func newHostile(t *testing.T, fault func(*incoming) bool, load, users string) *hostile {
+func newHostile(t *testing.T, fault func(*incoming) bool, timeout, load, users string) *hostile {
 	t.Helper()
 	s := startFaults(t, nil, fault)
 	h := &hostile{t, t.TempDir()}
 	scenario := fmt.Sprintf("name: hostile\ntarget: {authPath: http://%s, envID: %s, accessToken: '%s', "+
-		"transactionIDs: f, timeout: 1s}\n", s.address, envID, hostileToken) +
+		"transactionIDs: f, timeout: %s}\n", s.address, envID, hostileToken, timeout) +
 		fmt.Sprintf("users: [{name: all, ids: [%s], maxPerUser: 1000000/d}]\n", users) +
 		"load: " + load + "\ncapacity: {maxRate: 40/s, trial: 5s, warmup: 0s, settle: 0s}\n"
 	if err := os.WriteFile(filepath.Join(h.dir, "hostile.yaml"), []byte(scenario), 0o600); err != nil {
