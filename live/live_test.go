@@ -169,7 +169,7 @@ func TestStatusLooksBackTenSeconds(t *testing.T) {
 // as good percentiles.
 func TestStallShows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRunner(time.Hour, constant(2, 20*time.Second))
+		r := newRunner(time.Minute, constant(2, 20*time.Second))
 		s := live.New("friday", r, func() string { return "" })
 		sampled(t, s, r, 19*time.Second, func(second int, st live.Status) {
 			if second == 15 &&

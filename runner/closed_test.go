@@ -62,13 +62,13 @@ func TestClosedEndsByRequests(t *testing.T) {
 
 func TestClosedCap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := closedLoad(3, time.Hour, 48*time.Hour)
+		s := closedLoad(3, time.Minute, 48*time.Hour)
 		s.Load.MaxRequests = 4
 		start := time.Now()
 		m := run(t, t.Context(), s, &service{answer: takes(time.Second)})
-		// The fourth request is that of the first user after an hour; nobody
-		// waits for the hours of the others.
-		if m.Main.Sent() != 4 || time.Since(start) != time.Hour+2*time.Second {
+		// The fourth request is that of the first user after a minute; nobody
+		// waits for the minutes of the others.
+		if m.Main.Sent() != 4 || time.Since(start) != time.Minute+2*time.Second {
 			t.Errorf("%d requests in %v", m.Main.Sent(), time.Since(start))
 		}
 	})

@@ -118,13 +118,14 @@ func TestPauseShiftsNothing(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				op := newLimiter(20*ms, exactly(3*time.Second), test.header)
-				m := run(t, t.Context(), on429(scenario.Pause429, load(constant(10, 90*time.Second))), op)
+				length := test.length + 7*time.Second
+				m := run(t, t.Context(), on429(scenario.Pause429, load(constant(10, length))), op)
 				from, to := 3020*ms, 3020*ms+test.length
 				if diff := cmp.Diff([]measure.Pause{{Start: from, End: to}}, m.Pauses); diff != "" {
 					t.Error(diff)
 				}
-				missed := uint64(test.length / (100 * ms))
-				if paused(t, m) != missed || m.Main.Scheduled[0] != 900 || m.Main.Sent() != 900-missed ||
+				all, missed := uint64(length/(100*ms)), uint64(test.length/(100*ms))
+				if paused(t, m) != missed || m.Main.Scheduled[0] != all || m.Main.Sent() != all-missed ||
 					op.between(from, to) != 0 {
 					t.Errorf("%d of %d sent, %d paused, %d sent in the pause", m.Main.Sent(),
 						m.Main.Scheduled[0], paused(t, m), op.between(from, to))
