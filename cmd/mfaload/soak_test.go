@@ -24,9 +24,9 @@ import (
 
 // TestSoak runs for MFALOAD_SOAK at 2,000/s and watches the program from outside:
 // memory, goroutines, threads, descriptors, connections. Without MFALOAD_SOAK it runs
-// for 20 seconds at 6,000/s: long enough to see what leaks by request, not by hour.
+// for 10 seconds at 6,000/s: long enough to see what leaks by request, not by hour.
 func TestSoak(t *testing.T) {
-	duration, rate := 20*time.Second, 6000
+	duration, rate := 10*time.Second, 6000
 	if text := os.Getenv("MFALOAD_SOAK"); text != "" {
 		var err error
 		if duration, err = time.ParseDuration(text); err != nil {
