@@ -46,8 +46,7 @@ test: check ## formatting, vet, staticcheck, all tests, with -race where anythin
 	$(GO) test -race -vet=off -skip '$(COMPUTE)' ./contract
 	$(GO) test -vet=off -run '$(COMPUTE)' ./contract ./pingone/...
 	$(ONTIME) --packages '$(TIMED)' -- -race -vet=off -skip '$(COMPUTE)' -p 1 -parallel 4
-	$(GO) test -vet=off -short ./cmd/mfaload
-	$(ONTIME) --packages ./cmd/mfaload -- -vet=off -parallel 6 -skip '^TestFrozen$$' # which -short has run
+	$(ONTIME) --packages ./cmd/mfaload -- -vet=off -parallel 10
 	$(ONTIME) --packages ./cmd/mfaload -- -race -vet=off -parallel 4 -run '$(RACE)'
 
 quick: ## formatting and the tests that need no race detector, no real time, no browser and no network (under a minute)
