@@ -67,7 +67,7 @@ func count(t *testing.T, s noise.Service, times []float64, runs int, seed uint64
 	truth, all := trueP95(s), make([]verdictCounts, len(times))
 	for i := range runs {
 		random := rand.New(rand.NewPCG(seed, uint64(i)))
-		base, _ := s.Starts(random, 1)
+		base, _ := s.Starts(random, 1, 1)
 		m := s.Run(random, base[0])
 		for k, x := range times {
 			r, c := judgedWith(t, m, 0.95, p95Limit(truth/x)), &all[k]
@@ -117,7 +117,7 @@ func untilDecided(t *testing.T, s noise.Service, times float64, runs int, seed u
 	looks := report.NewLooks(sc)
 	for i := range runs {
 		random := rand.New(rand.NewPCG(seed, uint64(i)))
-		base, _ := s.Starts(random, 1)
+		base, _ := s.Starts(random, 1, 1)
 		m := s.Run(random, base[0])
 		seconds, length := slices.Collect(m.Seconds.All()), s.Seconds
 		for look, at := range looks.At {

@@ -153,7 +153,7 @@ func TestWhatRunsDifferBy(t *testing.T) {
 
 // Schedules of other arrivals are no difference of what was achieved.
 func TestAchievedRateOfRandomArrivals(t *testing.T) {
-	a, b := noise.Find("m", 60).Sides(rand.New(rand.NewPCG(4, 4)), 1, 1)
+	a, b := noise.Find("m", 60).Sides(rand.New(rand.NewPCG(4, 4)), 1, 1, 1)
 	c := mustCompare(t, named("a", a), named("b", b), compare.Options{Metrics: []string{"achievedRate"}})
 	r := row(t, c, "achievedRate")
 	if r.Judgement != compare.Same || r.Base != 100 || r.New != 100 || r.P != 1 {

@@ -20,7 +20,10 @@ var (
 	long  = flag.Bool("long", false, "make the tables of docs/compare.md: it takes an hour")
 	first = flag.Uint64("first", 1, "first seed of the tables")
 	pairs = flag.Int("pairs", 200, "comparisons in a cell of the tables")
-	only  = flag.String("only", "", "only these tables and, after an @, services, such as one,@a,@b")
+	quick = flag.Bool("quick", false, "compare only the figures that decide: several times as fast, and the tables "+
+		"have nothing to say of the others")
+	alikeOnly = flag.Bool("alike", false, "only the columns of pairs that are alike")
+	only      = flag.String("only", "", "only these tables and, after an @, services, such as one,@a,@b")
 )
 
 // cell is what the comparisons of many simulated pairs came to: one cell of a table.
@@ -85,8 +88,7 @@ func (c cell) simulate(t testing.TB, pairs int, first uint64) (o outcome) {
 		workers.Go(func() {
 			for i := worker; i < pairs; i += count {
 				random := rand.New(rand.NewPCG(first+uint64(i), 77))
-				base, fresh := c.service.Sides(random, max(c.runs, c.earlier), c.scale)
-				fresh = fresh[len(fresh)-c.runs:]
+				base, fresh := c.service.Sides(random, max(c.runs, c.earlier), c.runs, c.scale)
 				result, err := compare.Compare(named("a", base), named("b", fresh), c.options)
 				mu.Lock()
 				if err != nil || len(result.Obstacles) > 0 {
@@ -109,21 +111,61 @@ func named(name string, all []*measure.Measurement) (runs []compare.Run) {
 	return runs
 }
 
-// table is some cells with one scale for each column, and the bars that they are held to.
+// table is some cells, and the bars that they are held to.
 type table struct {
 	name     string
 	services []string
 	seconds  int
 	runs     int
 	earlier  int
+	slower   []float64 // what the new side's times are multiplied by, apart from the pairs that are alike
 }
 
 var tables = []table{
 	{"one", []string{"a", "b", "b.8", "b.9", "b.95", "d", "f", "g3", "h", "h'", "i", "j", "m", "sawtooth",
-		"cache", "bursts", "walk", "queue"}, 300, 1, 0},
+		"cache", "bursts", "walk", "queue"}, 300, 1, 0, []float64{1.1}},
 	{"four", []string{"a", "b", "b.95", "d", "f", "g3", "h", "h'", "i", "j", "m", "sawtooth", "cache",
-		"bursts", "walk", "queue"}, 60, 4, 0},
-	{"history", []string{"a", "b", "g1", "g3", "g5", "j", "queue"}, 300, 1, 8},
+		"bursts", "walk", "queue"}, 60, 4, 0, []float64{1.1}},
+	{"history", []string{"a", "b", "b.95", "d", "g1", "g3", "g5", "h'", "j", "queue"}, 300, 1, 8,
+		[]float64{1.1, 1.2}},
+}
+
+// row makes the row of a service, and returns what the pairs that are alike came to.
+func (tab table) row(t *testing.T, name string) (alike outcome) {
+	c := cell{service: noise.Find(name, tab.seconds), runs: tab.runs, earlier: tab.earlier, scale: 1}
+	if *quick {
+		c.options.Metrics = []string{"response.p50", "response.p95", "errorRate"}
+	}
+	alike = c.simulate(t, *pairs, *first)
+	text := fmt.Sprintf("| %s %s | %d | %s | %d | %d | %s | %s |", tab.name, name, alike.pairs,
+		share(alike.exits[0], alike.pairs), alike.exits[1], alike.exits[2],
+		share(alike.decisive, alike.pairs), share(alike.any, alike.pairs))
+	covered, of := alike.covered, alike.percent
+	for i, scale := range tab.slower {
+		c.scale = scale
+		o := outcome{}
+		if !*alikeOnly {
+			o = c.simulate(t, *pairs, *first+uint64(i+1)*1_000_000)
+			text += fmt.Sprintf(" %s | %s |", share(o.found, o.pairs), share(o.exits[1], o.pairs))
+		}
+		for k := range covered {
+			covered[k], of[k] = covered[k]+o.covered[k], of[k]+o.percent[k]
+		}
+	}
+	fmt.Printf("%s %s | %s |\n", text, share(covered[0], of[0]), share(covered[1], of[1]))
+	return alike
+}
+
+// heading is the head of the table.
+func (tab table) heading() string {
+	text := "| service | n | alike: exit 0, % | 1 | 4 | called different, % | any figure, % |"
+	for _, scale := range tab.slower {
+		if !*alikeOnly {
+			text += fmt.Sprintf(" +%.0f%%: p95 worse, %% | exit 1, %% |", 100*(scale-1))
+		}
+	}
+	text += " covered p50, % | p95, % |"
+	return text + "\n|" + strings.Repeat("---|", strings.Count(text, "|")-1)
 }
 
 // TestTable makes the tables of docs/compare.md and holds them to the bars that they are known to reach.
@@ -136,23 +178,12 @@ func TestTable(t *testing.T) {
 		if *only != "" && !slices.Contains(wanted, tab.name) {
 			continue
 		}
-		fmt.Printf("| %s: service | n | alike: exit 0, %% | 1 | 4 | called different, %% | any figure | "+
-			"+10%%: p95 worse, %% | exit 1 | covered p50 | p95 |\n|%s\n", tab.name,
-			strings.Repeat("---|", 11))
+		fmt.Println(tab.heading())
 		for _, name := range tab.services {
 			if strings.Contains(*only, "@") && !slices.Contains(wanted, "@"+name) {
 				continue
 			}
-			c := cell{service: noise.Find(name, tab.seconds), runs: tab.runs, earlier: tab.earlier, scale: 1}
-			alike := c.simulate(t, *pairs, *first)
-			c.scale = 1.1
-			slow := c.simulate(t, *pairs, *first+1_000_000)
-			fmt.Printf("| %s | %d | %s | %d | %d | %s | %s | %s | %d | %s | %s |\n", name, alike.pairs,
-				share(alike.exits[0], alike.pairs), alike.exits[1], alike.exits[2],
-				share(alike.decisive, alike.pairs), share(alike.any, alike.pairs),
-				share(slow.found, slow.pairs), slow.exits[1],
-				share(alike.covered[0]+slow.covered[0], alike.percent[0]+slow.percent[0]),
-				share(alike.covered[1]+slow.covered[1], alike.percent[1]+slow.percent[1]))
+			alike := tab.row(t, name)
 			if tab.name != "one" && name != "h'" && name != "walk" && 10*alike.decisive > alike.pairs {
 				t.Errorf("%s %s: %d of %d alike are called different", tab.name, name, alike.decisive,
 					alike.pairs)
@@ -166,9 +197,9 @@ func TestCalibration(t *testing.T) {
 	if testing.Short() {
 		t.Skip("not with -short: it makes a hundred comparisons")
 	}
-	quick := compare.Options{Metrics: []string{"response.p50", "response.p95"}, Resamples: 400}
+	few := compare.Options{Metrics: []string{"response.p50", "response.p95"}, Resamples: 400}
 	for name, runs := range map[string]int{"b": 1, "d": 1, "m": 4} {
-		c := cell{service: noise.Find(name, 120/runs), runs: runs, scale: 1, options: quick}
+		c := cell{service: noise.Find(name, 120/runs), runs: runs, scale: 1, options: few}
 		const n = 16
 		if o := c.simulate(t, n, 1); o.decisive > 2 || o.covered[0]+o.covered[1] < 2*n-5 {
 			t.Errorf("%s alike: %+v", name, o)

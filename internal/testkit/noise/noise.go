@@ -65,7 +65,8 @@ const (
 // Run returns the measurement of a run that starts at a time.
 func (s Service) Run(random *rand.Rand, start time.Time) *measure.Measurement {
 	recorder, profile := measure.NewRecorder(1, nil, 0), measure.LoadProfile{}
-	scheduled := uint64(0)
+	seconds, scheduled := &secondsLog{}, uint64(0)
+	recorder.SetLog(seconds)
 	for o := range s.Requests(random, start) {
 		recorder.Record(0, o)
 		profile.Add(o.Intended, false)
@@ -75,7 +76,7 @@ func (s Service) Run(random *rand.Rand, start time.Time) *measure.Measurement {
 	if err != nil {
 		panic(err) // it takes no file
 	}
-	m.Schema, m.Profile = measure.Schema, profile
+	m.Schema, m.Profile, m.Seconds = measure.Schema, profile, measure.SecondsOf(seconds.list)
 	s.describe(m, scheduled, start)
 	return m
 }
@@ -123,6 +124,30 @@ func (s Service) Requests(random *rand.Rand, start time.Time) iter.Seq[*measure.
 		}
 	}
 }
+
+// secondsLog keeps the seconds of requests that are recorded in the order of their times, in histograms that
+// are small from the start: at the rates that are simulated those of a recorder, which are fast at thousands
+// a second, would take most of the time.
+type secondsLog struct{ list []*measure.Second }
+
+func (l *secondsLog) Record(_ int, o *measure.Observation, _ []*measure.Instance) bool {
+	at := int64(o.Intended / time.Second)
+	if n := len(l.list); n == 0 || l.list[n-1].Second != at {
+		l.list = append(l.list, &measure.Second{Second: at, Response: measure.NewSparse(),
+			Service: measure.NewSparse(), Lateness: measure.NewSparse()})
+	}
+	s := l.list[len(l.list)-1]
+	s.Response.Record(o.Done - o.Intended)
+	s.Service.Record(o.Done - o.Sent)
+	s.Lateness.Record(o.Sent - o.Intended)
+	if o.AsExpected {
+		s.Expected++
+		s.Clean++
+	}
+	return true
+}
+
+func (l *secondsLog) RecordConnection(bool, time.Duration, time.Duration, bool) {}
 
 // describe fills in what requests do not tell.
 func (s Service) describe(m *measure.Measurement, scheduled uint64, start time.Time) {
@@ -317,32 +342,39 @@ func (s Service) Scaled(scale float64) Service {
 	return s
 }
 
-// Starts are when so many runs of each of two sides start: the sides take turns, a run every ten minutes
-// after the first, which starts at any time of day. If the times of day matter, the second side starts at any
-// other time.
-func (s Service) Starts(random *rand.Rand, runs int) (base, fresh []time.Time) {
+// Starts are when the runs of two sides start: the sides take turns, a run every ten minutes after the first,
+// which starts at any time of day. If there are fewer fresh ones, they are the last. If the times of day
+// matter, the second side starts at any other time; and all runs do of a base that is a history.
+func (s Service) Starts(random *rand.Rand, baseRuns, freshRuns int) (base, fresh []time.Time) {
 	at := func() time.Time {
 		return time.Unix(1_800_000_000, 0).Add(time.Duration(random.Int64N(int64(24 * time.Hour))))
 	}
-	first, second := at(), time.Time{}
+	first := at()
+	second := first.Add(10 * time.Minute)
 	if s.Anytime {
 		second = at()
-	} else {
-		second = first.Add(10 * time.Minute)
 	}
-	for i := range runs {
+	for i := range baseRuns {
 		later := time.Duration(i) * 20 * time.Minute
-		base, fresh = append(base, first.Add(later)), append(fresh, second.Add(later))
+		if base = append(base, first.Add(later)); s.Anytime && freshRuns < baseRuns {
+			base[i] = at()
+		}
+		if i >= baseRuns-freshRuns {
+			fresh = append(fresh, second.Add(later))
+		}
 	}
 	return base, fresh
 }
 
-// Sides are so many runs of a service and of a slower one, of which all times are scaled.
-func (s Service) Sides(random *rand.Rand, runs int, scale float64) (base, fresh []*measure.Measurement) {
-	a, b := s.Starts(random, runs)
-	for i := range runs {
-		base = append(base, s.Run(random, a[i]))
-		fresh = append(fresh, s.Scaled(scale).Run(random, b[i]))
+// Sides are so many runs of a service, and as many or fewer of a slower one, of which all times are scaled.
+func (s Service) Sides(random *rand.Rand, baseRuns, freshRuns int, scale float64) (base,
+	fresh []*measure.Measurement) {
+	a, b := s.Starts(random, baseRuns, freshRuns)
+	for _, start := range a {
+		base = append(base, s.Run(random, start))
+	}
+	for _, start := range b {
+		fresh = append(fresh, s.Scaled(scale).Run(random, start))
 	}
 	return base, fresh
 }
