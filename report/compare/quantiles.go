@@ -35,7 +35,7 @@ type quantileTable struct {
 // by unit, is in a bin above all times that ends at the longest that anybody waited.
 func newTables(a, b *unitSeries, times func(*unitSeries) [][]*measure.Histogram,
 	longest time.Duration) (*quantileTable, *quantileTable) {
-	pooled := measure.NewSparse()
+	pooled := measure.NewHistogram()
 	for _, s := range []*unitSeries{a, b} {
 		for _, list := range times(s) {
 			for _, h := range list {

@@ -20,8 +20,8 @@ var (
 	long  = flag.Bool("long", false, "make the tables of docs/compare.md: it takes an hour")
 	first = flag.Uint64("first", 1, "first seed of the tables")
 	pairs = flag.Int("pairs", 200, "comparisons in a cell of the tables")
-	quick = flag.Bool("quick", false, "compare only the figures that decide: several times as fast, and the tables "+
-		"have nothing to say of the others")
+	quick = flag.Bool("quick", false, "compare only the figures that decide: several times as fast, and the "+
+		"tables have nothing to say of the others")
 	alikeOnly = flag.Bool("alike", false, "only the columns of pairs that are alike")
 	only      = flag.String("only", "", "only these tables and, after an @, services, such as one,@a,@b")
 )
@@ -29,9 +29,8 @@ var (
 // cell is what the comparisons of many simulated pairs came to: one cell of a table.
 type cell struct {
 	service noise.Service
-	runs    int     // a side
-	earlier int     // runs of the base side where it is a history; 0 if it has as many as the new side
-	scale   float64 // of the new side's times
+	runs    int // a side
+	earlier int // runs of the base side where it is a history; 0 if it has as many as the new side
 	options compare.Options
 }
 
@@ -78,30 +77,35 @@ func share(n, of int) string {
 	return fmt.Sprintf("%.3g (%.2g–%.2g)", 100*float64(n)/float64(of), 100*low, 100*high)
 }
 
-// simulate makes the comparisons of a cell, from a seed on.
-func (c cell) simulate(t testing.TB, pairs int, first uint64) (o outcome) {
+// simulate makes the comparisons of a cell, from a seed on: one with the same base for each scale of the
+// times of the new side.
+func (c cell) simulate(t testing.TB, pairs int, first uint64, scales ...float64) []outcome {
 	t.Helper()
 	var mu sync.Mutex
 	var workers sync.WaitGroup
-	count := runtime.GOMAXPROCS(0)
+	all, count := make([]outcome, len(scales)), runtime.GOMAXPROCS(0)
 	for worker := range count {
 		workers.Go(func() {
 			for i := worker; i < pairs; i += count {
 				random := rand.New(rand.NewPCG(first+uint64(i), 77))
-				base, fresh := c.service.Sides(random, max(c.runs, c.earlier), c.runs, c.scale)
-				result, err := compare.Compare(named("a", base), named("b", fresh), c.options)
-				mu.Lock()
-				if err != nil || len(result.Obstacles) > 0 {
-					t.Error(err, result)
-				} else {
-					o.add(result, c.scale)
+				before, after := c.service.Starts(random, max(c.runs, c.earlier), c.runs)
+				base := named("a", c.service.Runs(random, before))
+				for k, scale := range scales {
+					fresh := c.service.Scaled(scale).Runs(random, after)
+					result, err := compare.Compare(base, named("b", fresh), c.options)
+					mu.Lock()
+					if err != nil || len(result.Obstacles) > 0 {
+						t.Error(err, result)
+					} else {
+						all[k].add(result, scale)
+					}
+					mu.Unlock()
 				}
-				mu.Unlock()
 			}
 		})
 	}
 	workers.Wait()
-	return o
+	return all
 }
 
 func named(name string, all []*measure.Measurement) (runs []compare.Run) {
@@ -132,20 +136,18 @@ var tables = []table{
 
 // row makes the row of a service, and returns what the pairs that are alike came to.
 func (tab table) row(t *testing.T, name string) (alike outcome) {
-	c := cell{service: noise.Find(name, tab.seconds), runs: tab.runs, earlier: tab.earlier, scale: 1}
+	c := cell{service: noise.Find(name, tab.seconds), runs: tab.runs, earlier: tab.earlier}
 	if *quick {
 		c.options.Metrics = []string{"response.p50", "response.p95", "errorRate"}
 	}
-	alike = c.simulate(t, *pairs, *first)
+	all := c.simulate(t, *pairs, *first, append([]float64{1}, tab.slow()...)...)
+	alike = all[0]
 	text := fmt.Sprintf("| %s %s | %d | %s | %d | %d | %s | %s |", tab.name, name, alike.pairs,
 		share(alike.exits[0], alike.pairs), alike.exits[1], alike.exits[2],
 		share(alike.decisive, alike.pairs), share(alike.any, alike.pairs))
-	covered, of := alike.covered, alike.percent
-	for i, scale := range tab.slower {
-		c.scale = scale
-		o := outcome{}
-		if !*alikeOnly {
-			o = c.simulate(t, *pairs, *first+uint64(i+1)*1_000_000)
+	var covered, of [2]int
+	for i, o := range all {
+		if i > 0 {
 			text += fmt.Sprintf(" %s | %s |", share(o.found, o.pairs), share(o.exits[1], o.pairs))
 		}
 		for k := range covered {
@@ -156,13 +158,19 @@ func (tab table) row(t *testing.T, name string) (alike outcome) {
 	return alike
 }
 
+// slow are the scales of the columns of pairs that are not alike.
+func (tab table) slow() []float64 {
+	if *alikeOnly {
+		return nil
+	}
+	return tab.slower
+}
+
 // heading is the head of the table.
 func (tab table) heading() string {
 	text := "| service | n | alike: exit 0, % | 1 | 4 | called different, % | any figure, % |"
-	for _, scale := range tab.slower {
-		if !*alikeOnly {
-			text += fmt.Sprintf(" +%.0f%%: p95 worse, %% | exit 1, %% |", 100*(scale-1))
-		}
+	for _, scale := range tab.slow() {
+		text += fmt.Sprintf(" +%.0f%%: p95 worse, %% | exit 1, %% |", 100*(scale-1))
 	}
 	text += " covered p50, % | p95, % |"
 	return text + "\n|" + strings.Repeat("---|", strings.Count(text, "|")-1)
@@ -199,14 +207,13 @@ func TestCalibration(t *testing.T) {
 	}
 	few := compare.Options{Metrics: []string{"response.p50", "response.p95"}, Resamples: 400}
 	for name, runs := range map[string]int{"b": 1, "d": 1, "m": 4} {
-		c := cell{service: noise.Find(name, 120/runs), runs: runs, scale: 1, options: few}
+		c := cell{service: noise.Find(name, 120/runs), runs: runs, options: few}
 		const n = 16
-		if o := c.simulate(t, n, 1); o.decisive > 2 || o.covered[0]+o.covered[1] < 2*n-5 {
+		all := c.simulate(t, n, 1, 1, 1.12)
+		if o := all[0]; o.decisive > 2 || o.covered[0]+o.covered[1] < 2*n-5 {
 			t.Errorf("%s alike: %+v", name, o)
 		}
-		c.scale = 1.12
-		if o := c.simulate(t, n, 1000); o.decisive < n-4 || o.found < n/2 ||
-			o.covered[0]+o.covered[1] < 2*n-5 {
+		if o := all[1]; o.decisive < n-4 || o.found < n/2 || o.covered[0]+o.covered[1] < 2*n-5 {
 			t.Errorf("%s slower: %+v", name, o)
 		}
 	}

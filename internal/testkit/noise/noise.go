@@ -370,11 +370,13 @@ func (s Service) Starts(random *rand.Rand, baseRuns, freshRuns int) (base, fresh
 func (s Service) Sides(random *rand.Rand, baseRuns, freshRuns int, scale float64) (base,
 	fresh []*measure.Measurement) {
 	a, b := s.Starts(random, baseRuns, freshRuns)
-	for _, start := range a {
-		base = append(base, s.Run(random, start))
+	return s.Runs(random, a), s.Scaled(scale).Runs(random, b)
+}
+
+// Runs are those that start at so many times.
+func (s Service) Runs(random *rand.Rand, starts []time.Time) (all []*measure.Measurement) {
+	for _, start := range starts {
+		all = append(all, s.Run(random, start))
 	}
-	for _, start := range b {
-		fresh = append(fresh, s.Scaled(scale).Run(random, start))
-	}
-	return base, fresh
+	return all
 }
