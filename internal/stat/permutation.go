@@ -195,6 +195,21 @@ func Holm(p []float64) []float64 {
 	return corrected
 }
 
+// Hochberg corrects p-values for their number, by Hochberg's step-up (1988): no corrected one is above that
+// of [Holm], and if all are below a level, so are all corrected. It holds its level for tests that are
+// independent or depend on one another positively, as two-sided ones of means that move together do (Simes'
+// inequality).
+func Hochberg(p []float64) []float64 {
+	corrected := make([]float64, len(p))
+	lowest := 1.0
+	order := ascending(p)
+	for i, k := range slices.Backward(order) {
+		lowest = min(lowest, float64(len(p)-i)*p[k])
+		corrected[k] = lowest
+	}
+	return corrected
+}
+
 // tie is within what part of each other statistics count as equal.
 const tie = 1e-9
 

@@ -3,6 +3,7 @@ package stat
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -17,6 +18,17 @@ func TestHolm(t *testing.T) {
 	got := Holm([]float64{0.01, 0.04, 0.03, 0.005})
 	for i, want := range []float64{0.03, 0.06, 0.06, 0.02} {
 		near(t, "corrected", got[i], want, 1e-12)
+	}
+}
+
+// The example of Holm's correction by the other one; and tests that agree need no correction.
+func TestHochberg(t *testing.T) {
+	got := Hochberg([]float64{0.01, 0.04, 0.03, 0.005})
+	for i, want := range []float64{0.03, 0.04, 0.04, 0.02} {
+		near(t, "corrected", got[i], want, 1e-12)
+	}
+	if got := Hochberg([]float64{0.04, 0.05, 0.05}); !slices.Equal(got, []float64{0.05, 0.05, 0.05}) {
+		t.Errorf("corrected %v", got)
 	}
 }
 

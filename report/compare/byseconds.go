@@ -31,14 +31,25 @@ func (c *Comparison) bySeconds(base, fresh []Run, parts []scope, chosen []metric
 		all = append(all, p.results()...)
 		c.Shifts = append(c.Shifts, p.shifts()...)
 	}
-	correct(all, chooseDecisive(all, fresh, o), func(some []int) []float64 {
-		var p []float64
-		for _, i := range some {
-			p = append(p, all[i].p)
-		}
-		return stat.Holm(p)
-	})
+	correct(all, chooseDecisive(all, fresh, o), func(some []int) []float64 { return stepUp(all, some) })
 	return all, nil
+}
+
+// stepUp corrects the p-values of some results by Hochberg's step-up, as the figures of a run move together.
+// A figure that nothing could have called different costs the others nothing (Tarone, 1990).
+func stepUp(all []testResult, some []int) []float64 {
+	corrected := slices.Repeat([]float64{1}, len(some))
+	var places []int
+	var p []float64
+	for k, i := range some {
+		if !all[i].untestable {
+			places, p = append(places, k), append(p, all[i].p)
+		}
+	}
+	for k, x := range stat.Hochberg(p) {
+		corrected[places[k]] = x
+	}
+	return corrected
 }
 
 // correct corrects p-values for their number: those of the figures that decide among themselves, those of the
@@ -209,6 +220,8 @@ func (p *secondsTest) result(e *estimate) testResult {
 // test makes the p-value of a result, and its interval no narrower than runs do.
 func (p *secondsTest) test(r *testResult, e *estimate) {
 	tested := r.tested(p.options)
+	onlySchedules := e.kind == achievedRate && e.Deviation == 0 && p.base.stretch == p.new.stretch
+	r.untestable = r.short || r.none() || onlySchedules
 	if r.short {
 		return
 	}
@@ -220,8 +233,8 @@ func (p *secondsTest) test(r *testResult, e *estimate) {
 			r.p = max(r.p, 2*stat.StudentTail(math.Abs(tested)/runs.deviation, runs.freedom))
 		}
 	}
-	if e.kind == achievedRate && e.Deviation == 0 && p.base.stretch == p.new.stretch {
-		r.p = 1 // only the schedules can differ
+	if r.untestable {
+		r.p = 1
 	}
 }
 

@@ -67,6 +67,7 @@ type testResult struct {
 	low, high       float64
 	p, corrected    float64
 	decides         bool
+	untestable      bool    // by seconds: nothing happened, or too little, or only the schedules can differ
 	statistic       float64 // of runs: the change in standard deviations of both sides
 	autocorrelation float64
 	block           int

@@ -232,7 +232,7 @@ func (c *Comparison) method() string {
 			text = fmt.Sprintf("units: %d and %d stretches of %d s", c.Unit.Base, c.Unit.New, c.Unit.Seconds)
 		}
 		text += fmt.Sprintf("; drawn in blocks of up to %d; the figures that decide are corrected for their "+
-			"number, the others for that of all (Holm)", block)
+			"number, the others for that of all (Hochberg)", block)
 		if c.Base.runs()+c.New.runs()-2 >= runsFreedomMin {
 			text += "; no interval is narrower than what whole runs say (Student)"
 		}
