@@ -225,8 +225,8 @@ type crossingLine struct {
 type linePoint struct {
 	rate, seconds float64
 	// inverse is the limit divided by the time, noise its variance were the trial
-	// a second long; 0 is unknown.
-	inverse, noise float64
+	// a second long; 0 is unknown. Tail is the slope of [Judged].
+	inverse, noise, tail float64
 }
 
 // What a line is made of.
@@ -269,7 +269,7 @@ func (s *search) points(i int, around float64) (all []linePoint) {
 		j, seconds := &t.Judged[i], float64(len(t.Seconds))
 		if y := j.Over / j.Quantile; j.Quantile > 0 && y > inverseMin && y < inverseMax {
 			all = append(all, linePoint{rate: t.Rate, seconds: seconds, inverse: y,
-				noise: y * y * j.Spread * j.Spread * seconds})
+				noise: y * y * j.Spread * j.Spread * seconds, tail: j.Slope})
 		}
 	}
 	return all
@@ -279,7 +279,8 @@ func (s *search) points(i int, around float64) (all []linePoint) {
 // The noise is that of all trials together, as one without a burst knows nothing of its
 // own. Beside it each trial has a level of its own.
 func (l *crossingLine) fit() bool {
-	noise := l.noise()
+	noise, tail := l.noise()
+	l.unskew(noise, tail)
 	own := make([]float64, len(l.points)) // the variance of each, without its level
 	weights := make([]float64, len(l.points))
 	for i, p := range l.points {
@@ -375,15 +376,28 @@ func (l *crossingLine) betweenTrials(own []float64) float64 {
 // freedom is that of the deviation.
 func (l *crossingLine) freedom() float64 { return float64(len(l.points)) - 2 + betweenPriorFreedom }
 
-// noise is the mean of what is known.
-func (l *crossingLine) noise() float64 {
-	noise, seconds := 0.0, 0.0
+// unskew takes from each inverse what it is too large by on average. A limit is of all requests of a time
+// without end, of which rare bad minutes have most of those above it. So what counts is the mean of the
+// trials' shares, and a share goes with a power of the trial's time, its tail: if the logarithm of that time
+// has a variance by noise, its mean is below the time of all trials together by half of tail times the
+// variance, and the mean of the inverse is above by another half of the variance.
+func (l *crossingLine) unskew(noise, tail float64) {
+	for i := range l.points {
+		p := &l.points[i]
+		p.inverse *= math.Exp(-(tail + 1) / 2 * noise / p.seconds)
+	}
+}
+
+// noise is the mean of what is known of the points' noise, and of their tails.
+func (l *crossingLine) noise() (noise, tail float64) {
+	seconds := 0.0
 	for _, p := range l.points {
 		if p.noise > 0 {
-			noise, seconds = noise+p.noise*p.seconds, seconds+p.seconds
+			noise, tail, seconds = noise+p.noise*p.seconds, tail+p.tail*p.seconds, seconds+p.seconds
 		}
 	}
-	return max(noise/max(seconds, 1), 1e-9)
+	seconds = max(seconds, 1)
+	return max(noise/seconds, 1e-9), tail / seconds
 }
 
 // lineWindow is the interval in which the limit lies by the lines through the trials;

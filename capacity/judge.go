@@ -25,6 +25,9 @@ type Judged struct {
 	// Spread is the standard deviation of Quantile, as a share of it; 0 is not
 	// known, far above the limit.
 	Spread float64
+	// Slope is how steeply the share of requests falls with the time there, as the ratio of their
+	// logarithms: 1 for a mean, 0 is not known.
+	Slope float64
 	// Broken is how likely it is that a trial without end breaks the limit.
 	Broken float64
 	// Open says that the trial is too short to judge the limit, and that nothing
@@ -206,7 +209,7 @@ func judgeLimit(l *Criterion, i int, o *Outcome) Judged {
 		if l.timed() {
 			far = stat.Sum(o.series(i, farBelow).over) == 0
 			t = o.tail(l, i)
-			j.Quantile, j.Over, j.Spread = o.Quantiles[i], l.Over, t.spread
+			j.Quantile, j.Over, j.Spread, j.Slope = o.Quantiles[i], l.Over, t.spread, t.slope
 		}
 		j.Effective = n / t.inflation
 		j.Broken = probability(oddsOf(t.excess(l, &j)))
@@ -222,6 +225,7 @@ func judgeMean(l *Criterion, i int, o *Outcome, j *Judged) float64 {
 	}
 	j.Observed, j.Allowed = s.share(), l.Over
 	j.Quantile, j.Over, j.Spread = j.Observed, l.Over, math.Sqrt(s.variance())/j.Observed
+	j.Slope = 1
 	spread := max(math.Sqrt(s.variance()), 1e-4*l.Over) // no mean is known better than that
 	return probability(oddsOf((j.Observed - l.Over) / spread))
 }

@@ -2,6 +2,7 @@ package capacity
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 )
@@ -47,5 +48,23 @@ func TestPoolByRate(t *testing.T) {
 	if len(looks) != 2 || looks[0].rate != 100 || looks[1].rate != 200 || math.IsInf(looks[1].odds, 0) ||
 		looks[1].odds < oddsMax {
 		t.Errorf("%v", looks)
+	}
+}
+
+// Trials in which the time of a limit varies find the rate at which the requests of all of them together meet
+// it, and not the one at which most trials do.
+func TestLineIsOfAllTrialsTogether(t *testing.T) {
+	const deviation, tail, seconds, slope = 0.3, 3, 120.0, 8
+	random := rand.New(rand.NewPCG(1, 1))
+	var l crossingLine
+	for range 2000 {
+		rate := 95 + 10*random.Float64()
+		inverse := 1 - slope*(rate/100-1) // of the time that the allowed share of all requests is above
+		own := math.Exp(tail*deviation*deviation/2 - deviation*random.NormFloat64())
+		l.points = append(l.points, linePoint{rate: rate, seconds: seconds, inverse: inverse * own,
+			noise: deviation * deviation * seconds, tail: tail})
+	}
+	if !l.fit() || math.Abs(l.crossing-100) > 0.3 {
+		t.Errorf("the line crosses at %v, want 100", l.crossing)
 	}
 }
