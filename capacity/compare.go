@@ -1,6 +1,7 @@
 package capacity
 
 import (
+	_ "embed" // comparison.schema.json
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +20,12 @@ import (
 
 // CompareSchema names the format of a comparison.
 const CompareSchema = "mfaload/capacity-comparison/v1"
+
+//go:embed comparison.schema.json
+var comparisonSchema []byte
+
+// ComparisonJSONSchema returns the JSON Schema of a comparison.
+func ComparisonJSONSchema() []byte { return comparisonSchema }
 
 // ChangeVerdict is what two searches say of a change, as a comparison of runs does.
 type ChangeVerdict string
@@ -52,12 +59,13 @@ type SearchComparison struct {
 
 // RateChange is how a rate changed.
 type RateChange struct {
+	// Limit is the threshold; empty for all together.
 	Limit string       `json:"limit,omitempty"`
 	Base  RateInterval `json:"base"`
 	New   RateInterval `json:"new"`
 	// Low and High are the 95 % interval of the change, as a share; null if nobody knows.
-	Low       *float64      `json:"low"`
-	High      *float64      `json:"high"`
+	Low       *float64      `json:"low" schema:"signed"`
+	High      *float64      `json:"high" schema:"signed"`
 	Judgement ChangeVerdict `json:"judgement"`
 }
 

@@ -1,14 +1,22 @@
 package capacity_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
+	"flag"
 	"math"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 
 	"mfaload/capacity"
+	"mfaload/internal/schemagen"
+	"mfaload/internal/schematest"
 )
+
+var update = flag.Bool("update", false, "write comparison.schema.json anew")
 
 func between(low, high, confidence float64) capacity.RateInterval {
 	r := capacity.RateInterval{Confidence: confidence}
@@ -142,4 +150,46 @@ func TestIntervalsOfAllThresholds(t *testing.T) {
 	if never.Name != "errorRate <= 0%" || never.High != 0 || never.Low == 0 {
 		t.Errorf("%+v", never)
 	}
+}
+
+// The schema is generated from the types: go test ./capacity -run SchemaIsGenerated -update.
+func TestComparisonSchemaIsGenerated(t *testing.T) {
+	schema, err := schemagen.Generate(schemagen.Document{
+		Root: capacity.SearchComparison{}, ID: "urn:mfaload:capacity-comparison:v1",
+		Schema: capacity.CompareSchema, Title: "A comparison of two searches for capacity by mfaload",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile("comparison.schema.json", schema, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if !bytes.Equal(schema, capacity.ComparisonJSONSchema()) {
+		t.Error("comparison.schema.json is out of date: go test ./capacity -run SchemaIsGenerated -update")
+	}
+}
+
+// Validators of others take comparisons with and without ends, thresholds and remarks.
+func TestComparisonFitsItsSchemaForOthers(t *testing.T) {
+	var documents [][]byte
+	for _, rates := range [][2]capacity.RateInterval{
+		{between(100, 105, 0.95), between(80, 84, 0.95)}, {between(100, 0, 0.95), between(80, 84, 0.95)},
+		{between(0, 0, 0), between(0, 0, 0)},
+	} {
+		a, b := found(rates[0]), found(rates[1])
+		b.LimitedBy, b.Complete = "something else", false
+		c, err := capacity.Compare(a, b, capacity.MarginDefault, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents = append(documents, text)
+	}
+	schematest.Fits(t, capacity.ComparisonJSONSchema(), documents...)
 }

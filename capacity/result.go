@@ -55,9 +55,11 @@ type Result struct {
 // RateInterval is the interval of the highest rate that holds. Low is null where no rate
 // was found that holds, High where none was that does not.
 type RateInterval struct {
-	Low        *float64 `json:"low"`
-	High       *float64 `json:"high"`
-	Confidence float64  `json:"confidence"`
+	// Low and High are in requests a second.
+	Low  *float64 `json:"low"`
+	High *float64 `json:"high"`
+	// Confidence is how sure it is that the rate lies between, from 0 to 1.
+	Confidence float64 `json:"confidence" schema:"maximum=1"`
 }
 
 // ThresholdRate is the interval of the highest rate that meets a threshold. Low is null if no

@@ -19,10 +19,11 @@ import (
 func newSchema(a *app) *cobra.Command {
 	format := ""
 	c := &cobra.Command{
-		Use:   "schema [scenario|report|compare|history|capacity]",
+		Use:   "schema [scenario|report|compare|history|capacity|capacity-comparison]",
 		Short: "Print the JSON Schema of scenario files, for editors, or of what mfaload writes",
 		Long: `Print the JSON Schema of scenario files, for editors, or of report.json, of
-'compare --json', of 'compare --against-history --json', or of capacity.json.
+'compare --json', of 'compare --against-history --json', of capacity.json, or of
+'compare --json' of two searches for capacity (capacity-comparison).
 
 An editor with a YAML language server checks and completes a scenario that begins
 with the line
@@ -59,7 +60,7 @@ With --format markdown it prints the keys of scenario files as a page for people
 	return c
 }
 
-var schemaNames = []string{"scenario", "report", "compare", "history", "capacity"}
+var schemaNames = []string{"scenario", "report", "compare", "history", "capacity", "capacity-comparison"}
 
 func schemaOf(name string) []byte {
 	switch name {
@@ -71,6 +72,8 @@ func schemaOf(name string) []byte {
 		return compare.HistoryJSONSchema()
 	case "capacity":
 		return capacity.JSONSchema()
+	case "capacity-comparison":
+		return capacity.ComparisonJSONSchema()
 	default:
 		return scenario.Schema()
 	}
