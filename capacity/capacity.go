@@ -33,6 +33,9 @@ type TrialSpec struct {
 // TotalTime is how long the trial is, with what comes before it.
 func (a TrialSpec) TotalTime() time.Duration { return a.Settle + a.Warmup + a.Length }
 
+// Requests is how many it sends on average.
+func (a TrialSpec) Requests() float64 { return a.Rate * (a.Warmup + a.Length).Seconds() }
+
 // Outcome is what a trial measured.
 type Outcome struct {
 	// Seconds are its judged part, in order, and Before those of the warm-up, of
@@ -129,8 +132,9 @@ type Trial struct {
 type SearchOptions struct {
 	scenario.Capacity
 	Limits []Criterion
-	// MaxRequests is a cap over all trials; 0 is none.
-	MaxRequests uint64
+	// MaxRequests is a cap over all trials; 0 is none. Spent are requests that count for it and belong to no
+	// trial of the search, as they are no evidence.
+	MaxRequests, Spent uint64
 	// Recorded are trials of the search that were made before it was broken off,
 	// in order: it goes on after them.
 	Recorded []*Trial

@@ -98,15 +98,18 @@ func (s *search) length(n searchStep, left time.Duration) time.Duration {
 // requests are those of the trials so far and of another one, and of what came
 // before each.
 func (s *search) requests(next TrialSpec) (sum float64) {
+	sum = float64(s.Spent)
 	for _, t := range s.found.Trials {
-		if !t.Recovered.missed() {
-			sum += t.Rate * (t.Warmup + t.Length).Seconds()
+		for _, seconds := range [][]TrialSecond{t.Before, t.Seconds} {
+			for k := range seconds {
+				sum += seconds[k].Sent
+			}
 		}
 		if t.Recovered != nil {
 			sum += t.Recovered.Sent
 		}
 	}
-	return sum + next.Rate*(next.Warmup+next.Length).Seconds() + next.Recovery.requests()
+	return sum + next.Requests() + next.Recovery.requests()
 }
 
 // lengthToDecide is how long a trial next to the limit has to be to tell half of what

@@ -128,8 +128,8 @@ func (s *Trials) Resume(record *Setup) (err error) {
 		case r.Complete && r.folder == trialFolder(r.Number):
 			evidence[r.Number] = r
 		case r.Recovery && s.recoveryCounted(r):
-		case s.Options.MaxRequests > 0: // it counts, though it is no evidence
-			s.Options.MaxRequests -= min(uint64(r.Rate*r.Until.Seconds()), s.Options.MaxRequests-1)
+		default:
+			s.Options.Spent += r.requests()
 		}
 	}
 	for n := 1; n <= len(evidence); n++ {
@@ -194,6 +194,8 @@ type trialRecord struct {
 	// Until is when its last request was due, since its start; of one that was
 	// broken off, when it would have been.
 	Until time.Duration `json:"until_ns"`
+	// Sent is how many requests it sent; of one that was broken off, how many it would have sent.
+	Sent uint64 `json:"sent,omitempty"`
 	// InFlight is the mean number of requests in flight that was counted.
 	InFlight float64 `json:"in_flight"`
 	// Complete says that it was not broken off.
@@ -216,6 +218,9 @@ func (r *trialRecord) spec() capacity.TrialSpec {
 		Length: r.Length}
 }
 
+// requests are those that it sent; records of earlier versions do not tell.
+func (r *trialRecord) requests() uint64 { return cmp.Or(r.Sent, uint64(r.Rate*r.Until.Seconds())) }
+
 // untried is the outcome of a trial that was not made; nil where it was.
 func (r *trialRecord) untried() *capacity.Outcome {
 	if r.Recovered == nil || r.Recovered.Back {
@@ -230,7 +235,7 @@ func (r *trialRecord) write(dir *session.Folder) error {
 
 func (r *trialRecord) close(m *measure.Measurement, inFlight float64) {
 	r.Started, r.Until = m.Started, m.Main.Start+m.Main.Planned
-	r.InFlight, r.Complete = inFlight, !m.Interrupted
+	r.InFlight, r.Complete, r.Sent = inFlight, !m.Interrupted, m.Main.Sent()+m.Warmup.Sent()
 }
 
 // maxRequests is how many requests a trial had at most: they are handed out once more.

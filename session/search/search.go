@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,6 +25,7 @@ import (
 	"mfaload/report"
 	"mfaload/runner"
 	"mfaload/runner/plan"
+	"mfaload/runner/schedule"
 	"mfaload/scenario"
 	"mfaload/session"
 )
@@ -182,6 +184,10 @@ func (s *Trials) soaked(ctx context.Context, ask capacity.TrialSpec) (*measure.M
 			return nil, nil, err
 		}
 	}
+	if s.Options.MaxRequests > 0 && ask.Requests() > float64(s.left()) {
+		s.Say("no soak: it would send more than the %d requests of load.maxRequests", s.Options.MaxRequests)
+		return nil, nil, nil
+	}
 	s.Say("soak: %.4g/s for %v", ask.Rate, ask.Length)
 	if err := pause(ctx, s.Options.Settle); err != nil {
 		return nil, nil, nil
@@ -243,16 +249,23 @@ func (s *Trials) watch(ctx context.Context, a capacity.TrialSpec, i int, left ti
 		return 0, false, nil
 	}
 	ask := capacity.TrialSpec{Number: a.Number, Rate: a.Recovery.Rates[i], Length: left}
+	of := trialScenario(s.Scenario, s.Options, ask)
+	if s.Options.MaxRequests > 0 {
+		requests := s.left()
+		of.Load.MaxRequests = requests - min(uint64(math.Ceil(a.Requests())), requests)
+		if of.Load.MaxRequests == 0 {
+			return 0, false, nil
+		}
+	}
 	dir := session.OpenFolder(session.FreePath(filepath.Join(s.Folder.Path(),
 		filepath.FromSlash(recoveryFolder(a.Number)))))
 	record := newTrialRecord(ask, session.TrialsFolder+"/"+filepath.Base(dir.Path()))
-	record.Recovery = true
+	record.Recovery, record.Sent = true, schedule.New(of).Due()
 	if err := errors.Join(os.MkdirAll(dir.Path(), 0o700), record.write(dir)); err != nil {
 		return 0, false, fmt.Errorf("keep the record of what is sent before trial %d: %w", a.Number, err)
 	}
 	watched := &watcher{Operation: s.operation, watch: a.Recovery.Watch(i), began: time.Now()}
-	r := runner.New(runner.Config{Scenario: trialScenario(s.Scenario, s.Options, ask), Operation: watched,
-		Previous: s.earlier(time.Now())})
+	r := runner.New(runner.Config{Scenario: of, Operation: watched, Previous: s.earlier(time.Now())})
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	looked := live.Every(100*time.Millisecond, func() {

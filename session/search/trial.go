@@ -15,6 +15,7 @@ import (
 	"mfaload/measure"
 	"mfaload/report"
 	"mfaload/runner"
+	"mfaload/runner/schedule"
 	"mfaload/scenario"
 	"mfaload/session"
 )
@@ -62,6 +63,16 @@ func (s *Trials) try(ctx context.Context, a capacity.TrialSpec) (*capacity.Outco
 	return s.outcome(m, r)
 }
 
+// left is how many requests the cap of the scenario leaves; 0 if it has none. A search asks for no more than
+// that, but as many as poisson arrivals have on average, and more may be due.
+func (s *Trials) left() uint64 {
+	left := s.Options.MaxRequests
+	for _, r := range s.records {
+		left -= min(r.requests(), left)
+	}
+	return left
+}
+
 // untried is a trial that was not made, as the service was not back from an
 // overload. Its record says so.
 func (s *Trials) untried(a capacity.TrialSpec, recovered *capacity.Recovered) (*capacity.Outcome, error) {
@@ -93,8 +104,9 @@ func (s *Trials) run(ctx context.Context, a capacity.TrialSpec, folder string,
 			text.Hint("make room, and go on with 'mfaload capacity --resume %s'", s.Folder.Path()))
 	}
 	trial := trialScenario(s.Scenario, s.Options, a)
+	trial.Load.MaxRequests = s.left()
 	record := newTrialRecord(a, folder)
-	record.Recovered = recovered
+	record.Recovered, record.Sent = recovered, schedule.New(trial).Due()
 	dir := session.OpenFolder(filepath.Join(s.Folder.Path(), filepath.FromSlash(folder)))
 	dir.Provenance = s.provenance(trial)
 	if err := errors.Join(os.MkdirAll(dir.Path(), 0o700), record.write(dir)); err != nil {
