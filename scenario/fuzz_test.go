@@ -39,7 +39,9 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, read := range []func(string, []byte, func(string) (string, bool)) (*scenario.Scenario, error){
-			scenario.Parse, scenario.ParseSimulator,
+			func(file string, data []byte, env func(string) (string, bool)) (*scenario.Scenario, error) {
+				return scenario.Parse(file, data, env)
+			}, scenario.ParseSimulator,
 		} {
 			s, err := read("f", data, lookup)
 			again, errAgain := read("f", data, lookup)

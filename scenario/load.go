@@ -63,8 +63,8 @@ func checkTimes(d *form.Decoder, n *form.Node, l *Load) {
 
 func checkClosed(d *form.Decoder, n *form.Node, l *Load) {
 	l.Workers = l.Concurrency
-	n.Forget("repeat", "arrivals", "workers")
-	for _, key := range []string{"stages", "repeat", "arrivals", "workers"} {
+	n.Forget("repeat", "arrivals", "workers", "rateFactor")
+	for _, key := range []string{"stages", "repeat", "arrivals", "workers", "rateFactor"} {
 		if e := n.Get(key); e != nil {
 			d.FailKey(e,
 				d.Label(e)+" has no meaning beside concurrency: in a closed model each user waits for an "+
@@ -94,6 +94,11 @@ func fillStages(d *form.Decoder, n *form.Node, l *Load) (ok bool) {
 	before := 0.0
 	for i := range l.Stages {
 		s, e := &l.Stages[i], list.Entries[i]
+		if peak := s.scale(l.RateFactor); peak > MaxRate {
+			d.Fail(n.Get("rateFactor"), fmt.Sprintf("%s.rateFactor makes a rate of %v: at most %d/s",
+				d.Label(n), peak, MaxRate), "write a smaller factor")
+			return false
+		}
 		switch {
 		case s.Requests > 0:
 			ok = s.last(float64(s.Requests), d, e) && ok
@@ -290,6 +295,8 @@ var loadForm = form.Mapping(checkLoad, []form.Field{
 	form.Key("stages", form.ListOf("a list of stages", "such as [{rate: 50/s, duration: 2m}]", stageForm),
 		"Parts of the load that follow one another: {rate: 50/s, duration: 2m}, {from: 50/s, to: 200/s, "+
 			"duration: 5m} or {pause: 30s}; also steps, spike, sine and profile."),
+	form.Key("rateFactor", shareWithin(0.001, 100),
+		"Multiplies all rates of the stages, such as 50% for half the load; durations stay.").Default("100%"),
 	form.Key("repeat", form.Whole(1, maxRepeat), "How many times the list of stages is run.").Default("1"),
 	form.Key("requests", requestCount,
 		"Exactly how many requests to send after the warm-up. The last stage then may have a rate and no "+

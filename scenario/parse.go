@@ -15,25 +15,30 @@ import (
 	"mfaload/scenario/users"
 )
 
-// Read reads a scenario file. Variables are looked up with env. The error is
+// Read reads a scenario file and makes changes to it, if any. Variables are looked up with env. The error is
 // [form.Problems], or says why the file can't be read.
-func Read(path string, env func(string) (string, bool)) (*Scenario, error) {
+func Read(path string, env func(string) (string, bool), changes ...Changes) (*Scenario, error) {
 	data, err := readFile(path)
 	if err != nil {
 		return nil, err
 	}
-	return Parse(path, data, env)
+	return Parse(path, data, env, changes...)
 }
 
 // Parse turns the text of a scenario file into a scenario of its own, with
 // every default filled in. The file's name is for places only. The error is
 // [form.Problems]: everything that is wrong, sorted by place.
-func Parse(file string, data []byte, env func(string) (string, bool)) (*Scenario, error) {
+func Parse(file string, data []byte, env func(string) (string, bool), changes ...Changes) (*Scenario, error) {
 	d := form.NewDecoder(file, env, policy)
 	var s Scenario
 	root := d.Load(data)
+	var changed []string
 	if root != nil {
+		for _, c := range changes {
+			changed = append(changed, c.apply(d, root)...)
+		}
 		s = scenarioForm.Read(d, root)
+		s.Changed = strings.Join(changed, ", ")
 	}
 	if d.IsSound() {
 		s.Text = d.YAML(root)

@@ -39,6 +39,8 @@ type Scenario struct {
 	Capacity *Capacity `json:"-"`
 	// Levels are in the file's order.
 	Levels []LevelChange
+	// Changed has what a command line changed, for people to read.
+	Changed string `json:"-"`
 	// File is the path that the scenario was read from.
 	File string
 	// Literal are the places in it where secrets are written out, rather than named by
@@ -148,6 +150,8 @@ type Load struct {
 	Drain time.Duration
 	// Stages are at least one, except in the closed model.
 	Stages []Stage
+	// RateFactor is what the rates were multiplied by; 0 and 1 for nothing.
+	RateFactor float64 `json:"-"`
 	// Repeat is from 1 to 1,000,000 (0 counts as 1). With Requests it is as often as
 	// those take.
 	Repeat int

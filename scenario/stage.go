@@ -54,6 +54,32 @@ type Wave struct {
 	Crest time.Duration
 }
 
+// scale multiplies all rates by a factor, and returns the highest.
+func (s *Stage) scale(factor float64) (peak Rate) {
+	if factor == 0 {
+		factor = 1
+	}
+	rates := []*Rate{&s.From, &s.To}
+	if s.Spike != nil {
+		rates = append(rates, &s.Spike.Rate)
+	}
+	if s.Wave != nil {
+		rates = append(rates, &s.Wave.Low, &s.Wave.High)
+	}
+	if s.Profile != nil {
+		for i := range s.Profile.Points {
+			p := &s.Profile.Points[i]
+			p.Before *= factor
+			rates = append(rates, &p.Rate)
+		}
+	}
+	for _, r := range rates {
+		*r *= Rate(factor)
+		peak = max(peak, *r)
+	}
+	return peak
+}
+
 // Pieces returns how many pieces the stage has.
 func (s *Stage) Pieces() int {
 	switch {

@@ -100,7 +100,7 @@ var betweenShare = shareWithin(0, 0.5)
 func shareWithin(lowest, highest float64) form.Form[float64] {
 	return form.UnitText("a percentage", "such as 95%", form.Reference("share"),
 		func(text string) (float64, *form.Flaw) {
-			s, f := parseShare(text)
+			s, f := parseShareUpTo(text, int64(max(highest, 1)))
 			if f == nil && (s < lowest || s > highest) {
 				f = form.NewFlaw(fmt.Sprintf("is not from %g%% to %g%%", 100*lowest, 100*highest),
 					"write a percentage in that range")

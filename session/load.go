@@ -34,7 +34,9 @@ type Loader struct {
 	Contract, Overlay string
 	// Lookup has the values of variables, and Stdin the users that come that way.
 	Lookup func(string) (string, bool)
-	Stdin  io.Reader
+	// Changes are what the command line changes of scenarios.
+	Changes scenario.Changes
+	Stdin   io.Reader
 	// Say prints a line for the person who started mfaload.
 	Say func(format string, args ...any)
 }
@@ -50,7 +52,7 @@ type Inputs struct {
 // Load reads a scenario with its users and compiles its contract. It checks what the
 // scenario package can't know: the contract's rules and the simulator's faults.
 func (l *Loader) Load(file string) (*Inputs, error) {
-	s, err := scenario.Read(file, l.Lookup)
+	s, err := scenario.Read(file, l.Lookup, l.Changes)
 	if err != nil {
 		return nil, err
 	}

@@ -87,6 +87,7 @@ broke or drifted; 4 not sure enough; 130 interrupted, with what was found so far
 	f.target.add(c)
 	f.soak.add(c)
 	f.contract.add(c)
+	f.contract.changes.add(c)
 	f.labels.add(c)
 	c.Flags().BoolVarP(&a.ui.Quiet, "quiet", "q", false, "show no progress")
 	return c

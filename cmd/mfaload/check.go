@@ -54,6 +54,7 @@ would ask, and on a terminal it has to be confirmed; elsewhere --yes does that.`
 	}
 	f := c.Flags()
 	flags.contract.add(c)
+	flags.contract.changes.add(c)
 	f.StringVar(&flags.user, "user", "", "check this user instead of a scenario's")
 	f.StringSliceVar(&flags.expect, "expect", nil, "with --user: the status to expect")
 	f.BoolVar(&flags.ownerAgreed, "owner-agreed", false,

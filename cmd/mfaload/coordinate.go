@@ -116,6 +116,7 @@ everywhere, and what was measured is reported.`,
 		fmt.Sprintf("whole answers to keep, masked, of each group of violations (at most %d)",
 			measure.Instances))
 	flags.contract.add(c)
+	flags.contract.changes.addLoad(c)
 	addFormats(c, &flags.formats)
 	flags.baseline.add(c)
 	flags.labels.add(c)

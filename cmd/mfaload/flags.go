@@ -13,12 +13,14 @@ import (
 	"github.com/spf13/pflag"
 
 	"mfaload/fleet"
+	"mfaload/internal/text"
 	"mfaload/measure"
 	"mfaload/report"
 	"mfaload/report/compare"
 	"mfaload/runner"
 	"mfaload/runner/plan/plantext"
 	"mfaload/scenario"
+	"mfaload/scenario/form"
 	"mfaload/session"
 )
 
@@ -81,6 +83,33 @@ func (a *app) printPlan(s *scenario.Scenario, flags *planFlags, latency time.Dur
 	return err
 }
 
+// changeFlags change a scenario for once; its form checks them like what the file has.
+type changeFlags struct{ scenario.Changes }
+
+func (f *changeFlags) add(c *cobra.Command) {
+	c.Flags().Var(f, "set", "change a key of the scenario, such as load.stages[0].rate=5/s; may be repeated")
+	c.Flags().StringSliceVar(&f.Groups, "group", nil, "send for these groups of users only")
+}
+
+// addLoad adds those that change the load.
+func (f *changeFlags) addLoad(c *cobra.Command) {
+	f.add(c)
+	c.Flags().StringVar(&f.Rate, "rate", "", "change the rate of the scenario's only stage, such as 5/s")
+	c.Flags().StringVar(&f.Duration, "duration", "",
+		"change the length of the scenario's only stage, such as 30s")
+	c.Flags().StringVar(&f.RateFactor, "rate-factor", "", "multiply all rates of the scenario, such as 50%")
+}
+
+// Set, String and Type make it a flag of its own. Errors don't quote the value: it may be a secret.
+func (f *changeFlags) Set(text string) error {
+	change, err := form.ParseSetting(text)
+	f.Changes.Set = append(f.Changes.Set, change)
+	return err
+}
+
+func (f *changeFlags) String() string { return "" }
+func (f *changeFlags) Type() string   { return "KEY=VALUE" }
+
 // labelsVariable has labels for every command that takes some.
 const labelsVariable = "MFALOAD_LABELS"
 
@@ -121,7 +150,11 @@ func (f *labelFlags) parse(lookup func(string) (string, bool)) error {
 
 // of are the labels of a run of a scenario: without its secrets.
 func (f *labelFlags) of(s *scenario.Scenario) measure.RunLabels {
-	return f.labels.Hide(s.Target.Secrets().Hide)
+	labels := f.labels
+	if s.Changed != "" {
+		labels = labels.With(measure.RunLabels{"changed": text.Clip(s.Changed, 150)})
+	}
+	return labels.Hide(s.Target.Secrets().Hide)
 }
 
 type natsFlags struct {

@@ -238,7 +238,8 @@ func TestHostileServer(t *testing.T) {
 			if slices.Equal(m.outcomes, []string{"timeout"}) {
 				timeout = "300ms"
 			}
-			h := newHostile(t, m.fault, timeout, "{workers: 4, stages: [{rate: 200/s, requests: 12}]}", userID)
+			h := newHostile(t, m.fault, timeout, "{workers: 4, stages: [{rate: 200/s, requests: 12}]}",
+				userID)
 			rep := h.measured("run", "--yes", "--save-answers", "10", "--out", "out", "hostile.yaml")
 			if rep.Requests.Sent != rep.Requests.Answered+rep.Requests.Failed ||
 				rep.Requests.Scheduled != rep.Requests.Sent+rep.Requests.Unsent {

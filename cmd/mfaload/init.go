@@ -98,6 +98,7 @@ line and column, what is wrong, and what to do about it.`,
 		RunE: func(_ *cobra.Command, args []string) error { return a.validate(args, flags) },
 	}
 	flags.add(c)
+	flags.changes.add(c)
 	return c
 }
 

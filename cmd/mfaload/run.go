@@ -126,6 +126,7 @@ it takes, and a plot of the rate.`,
 		fmt.Sprintf("whole answers to keep, masked, of each group of violations (at most %d)",
 			measure.Instances))
 	flags.contract.add(c)
+	flags.contract.changes.addLoad(c)
 	flags.plan.add(c)
 	addFormats(c, &flags.formats)
 	c.Flags().StringVar(&flags.listen, "listen", "",

@@ -79,11 +79,15 @@ func schemaOf(name string) []byte {
 	}
 }
 
-type contractFlags struct{ file, overlay string }
+// contractFlags say by which contract, and with which changes, a scenario is read.
+type contractFlags struct {
+	file, overlay string
+	changes       changeFlags
+}
 
 func (f *contractFlags) loader(a *app) *session.Loader {
-	return &session.Loader{Contract: f.file, Overlay: f.overlay, Lookup: a.env.lookup, Stdin: a.env.in,
-		Say: a.ui.Say}
+	return &session.Loader{Contract: f.file, Overlay: f.overlay, Changes: f.changes.Changes,
+		Lookup: a.env.lookup, Stdin: a.env.in, Say: a.ui.Say}
 }
 
 func (f *contractFlags) add(c *cobra.Command) {

@@ -33,6 +33,7 @@ type Policy struct {
 // Decoder reads one file and collects what is wrong with it.
 type Decoder struct {
 	File    string
+	origin  string // of the values that are built: a change, or "" for the file
 	env     func(string) (string, bool)
 	policy  *Policy
 	found   Problems
@@ -59,21 +60,26 @@ func (d *Decoder) IsSound() bool { return len(d.found) == 0 }
 // Fail notes a problem at a value.
 func (d *Decoder) Fail(n *Node, text, remedy string) {
 	n.mark()
-	d.FailAt(n.Line, n.Column, text, remedy)
+	d.fail(Problem{n.Pos(d), text, remedy})
 }
 
 // FailKey notes a problem at a value's key.
 func (d *Decoder) FailKey(n *Node, text, remedy string) {
 	n.mark()
-	d.FailAt(n.keyLine, n.keyColumn, text, remedy)
+	d.fail(Problem{Pos{cmp.Or(n.origin, d.File), n.keyLine, n.keyColumn}, text, remedy})
 }
 
+// FailAt notes a problem at a place of the file, or of the change that is made.
 func (d *Decoder) FailAt(line, column int, text, remedy string) {
+	d.fail(Problem{Pos{cmp.Or(d.origin, d.File), line, column}, text, remedy})
+}
+
+func (d *Decoder) fail(p Problem) {
 	if d.full() {
 		d.dropped++
 		return
 	}
-	d.found = append(d.found, Problem{Pos{d.File, line, column}, text, remedy})
+	d.found = append(d.found, p)
 }
 
 // full says that further problems are counted only. What costs time to explain

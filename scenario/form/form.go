@@ -5,6 +5,7 @@
 package form
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"regexp"
@@ -254,7 +255,8 @@ func Dictionary[V any](noun, detail, pattern string, checkKey func(string) *Flaw
 				}
 				d.FailKey(e, fmt.Sprintf("%s: %s %s", d.Label(n), shown, flaw.Reason), flaw.Remedy)
 			}
-			entries = append(entries, Entry[V]{e.Key, value.Read(d, e), Pos{d.File, e.keyLine, e.keyColumn}})
+			at := Pos{cmp.Or(e.origin, d.File), e.keyLine, e.keyColumn}
+			entries = append(entries, Entry[V]{e.Key, value.Read(d, e), at})
 		}
 		return entries
 	}
@@ -342,6 +344,6 @@ type Placed[V any] struct {
 func WithPlace[V any](f Form[V]) Form[Placed[V]] {
 	return Form[Placed[V]]{Noun: f.Noun, Detail: f.Detail, Schema: f.Schema, keys: f.keys,
 		Read: func(d *Decoder, n *Node) Placed[V] {
-			return Placed[V]{f.Read(d, n), Pos{d.File, n.Line, n.Column}}
+			return Placed[V]{f.Read(d, n), n.Pos(d)}
 		}}
 }

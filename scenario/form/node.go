@@ -1,6 +1,7 @@
 package form
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -25,6 +26,8 @@ type Node struct {
 	// key is its key in a mapping. index counts the items of a list.
 	Key   string
 	index int
+	// origin is the change that the value is of; "" where the file has it.
+	origin string
 	// line and column are the value's place, keyLine and keyColumn its key's.
 	Line, Column       int
 	keyLine, keyColumn int
@@ -55,7 +58,7 @@ func (d *Decoder) build(y *yaml.Node, parent *Node, key string, depth int) *Node
 		d.within++
 		defer func() { d.within-- }()
 	}
-	n := &Node{Parent: parent, Key: key, Line: y.Line, Column: y.Column, Text: y.Value}
+	n := &Node{Parent: parent, Key: key, origin: d.origin, Line: y.Line, Column: y.Column, Text: y.Value}
 	n.secret = parent != nil && parent.secret || d.policy.IsSecret(n)
 	n.personal = d.policy.IsPersonal(n)
 	n.quoted = y.Style&^(yaml.FlowStyle|yaml.TaggedStyle) != 0 || y.Style&yaml.TaggedStyle != 0 &&
@@ -70,7 +73,7 @@ func (d *Decoder) build(y *yaml.Node, parent *Node, key string, depth int) *Node
 	switch y.Kind {
 	case yaml.ScalarNode:
 		if n.secret && d.policy.IsLiteral(n) {
-			d.literal = append(d.literal, Pos{d.File, n.Line, n.Column})
+			d.literal = append(d.literal, n.Pos(d))
 		}
 	case yaml.MappingNode:
 		n.kind = mappingNode
@@ -154,6 +157,9 @@ func keyProblem(key *yaml.Node) (problem, remedy string) {
 	}
 	return "", ""
 }
+
+// Pos is the place of the value.
+func (n *Node) Pos(d *Decoder) Pos { return Pos{cmp.Or(n.origin, d.File), n.Line, n.Column} }
 
 func (n *Node) mark() {
 	for ; n != nil && !n.Bad; n = n.Parent {

@@ -2,6 +2,7 @@ package shards
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"mfaload/internal/disk"
 	"mfaload/internal/text"
 	"mfaload/scenario"
+	"mfaload/scenario/form"
 	"mfaload/session"
 )
 
@@ -24,6 +26,7 @@ import (
 const (
 	scenarioFolder  = "scenario"
 	bundledContract = "contract.yaml"
+	bundledChanges  = "changes.json"
 )
 
 func bundledUsers(group int) string { return fmt.Sprintf("users-%d", group) }
@@ -66,6 +69,17 @@ func (b *bundle) pack(s *scenario.Scenario, loader *session.Loader) error {
 			return fmt.Errorf("keep the contract for the workers: %w", err)
 		}
 		b.add(bundledContract, file)
+	}
+	if s.Changed != "" {
+		changes, err := json.Marshal(loader.Changes)
+		if err != nil {
+			return err
+		}
+		file := filepath.Join(b.scratch.Dir, bundledChanges)
+		if err := disk.Replace(file, changes, 0o600); err != nil {
+			return fmt.Errorf("keep the scenario's changes for the workers: %w", err)
+		}
+		b.add(bundledChanges, file)
 	}
 	for i := range s.Groups {
 		switch source := s.Groups[i].File; source.Path {
@@ -146,7 +160,16 @@ func (w *Participant) unpack(offer fleet.Offer) (*session.Inputs, error) {
 			}
 		}
 	}
-	s, err := scenario.Read(file, loader.Lookup)
+	if came[bundledChanges] {
+		data, err := disk.Read(filepath.Join(offer.Dir, bundledChanges), form.MaxFile)
+		if err == nil {
+			err = json.Unmarshal(data, &loader.Changes)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the coordinator's changes of the scenario: %w", err)
+		}
+	}
+	s, err := scenario.Read(file, loader.Lookup, loader.Changes)
 	if err != nil {
 		return nil, err
 	}
