@@ -61,16 +61,16 @@ func foreigners() []foreign {
 // that they find.
 func pooled(c, queue int, mean, over time.Duration, share float64) float64 {
 	mu, t := 1/mean.Seconds(), over.Seconds()
+	late := make([]float64, c+queue) // of a request that finds so many others
+	for n := range late {
+		late[n] = longer(max(n-c+1, 0), float64(c)*mu, mu, t)
+	}
 	return bisect(1, float64(c)*mu, share, func(rate float64) float64 {
-		p, states := 1.0, []float64{1}
-		for n := 1; n <= c+queue; n++ {
-			p *= rate / (mu * float64(min(n, c)))
-			states = append(states, p)
-		}
-		beyond, served := 0.0, 0.0
-		for n, p := range states[:c+queue] {
+		p, beyond, served := 1.0, 0.0, 0.0
+		for n, late := range late {
 			served += p
-			beyond += p * longer(max(n-c+1, 0), float64(c)*mu, mu, t)
+			beyond += p * late
+			p *= rate / (mu * float64(min(n+1, c)))
 		}
 		return beyond / served
 	})
