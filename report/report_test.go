@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"mfaload/internal/schematest"
 	"mfaload/measure"
 	"mfaload/report"
 	"mfaload/report/render"
@@ -356,22 +356,7 @@ func valid(t *testing.T, r *report.Report) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(report.JSONSchema()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	if err := c.AddResource("report.json", schema); err != nil {
-		t.Fatal(err)
-	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.MustCompile("report.json").Validate(doc); err != nil {
-		t.Errorf("report.json does not fit its schema: %v", err)
-	}
+	schematest.Valid(t, report.JSONSchema(), data)
 }
 
 // full is a run with something of everything.

@@ -16,23 +16,6 @@ import (
 	"mfaload/scenario"
 )
 
-func compileSchema(t testing.TB) *jsonschema.Schema {
-	t.Helper()
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(scenario.Schema()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource("scenario.json", document); err != nil {
-		t.Fatal(err)
-	}
-	schema, err := c.Compile("scenario.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return schema
-}
-
 // asJSON is a YAML text as an editor's schema validator sees it.
 func asJSON(text string) (any, error) {
 	var root yaml.Node
@@ -63,7 +46,7 @@ func untime(n *yaml.Node) {
 
 // TestSchemaTakes holds the schema to take what the decoder takes.
 func TestSchemaTakes(t *testing.T) {
-	schema := compileSchema(t)
+	schema := schematest.Compiled(t, scenario.Schema())
 	files := map[string]string{"design": design}
 	for _, g := range good {
 		files[g.name] = whole(g.yaml)
@@ -187,7 +170,7 @@ var beyondSchema = map[string]bool{
 
 // TestSchemaRefuses holds the schema to refuse every mistake that it can see.
 func TestSchemaRefuses(t *testing.T) {
-	schema := compileSchema(t)
+	schema := schematest.Compiled(t, scenario.Schema())
 	for _, file := range archives(t) {
 		subject := strings.TrimSuffix(filepath.Base(file), ".txtar")
 		for _, m := range mistakes(t, file) {

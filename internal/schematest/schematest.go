@@ -15,14 +15,15 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Fits holds documents against a schema with ajv and with cfworker's validator
-// (tools/schemas.sh). Where these can't be had the test is skipped, except in CI;
-// with -short always.
+// Fits holds documents against a schema with the library and, but for -short, with
+// ajv and with cfworker's validator (tools/schemas.sh). Where these can't be had the
+// test is skipped, except in CI.
 func Fits(t *testing.T, schema []byte, documents ...[]byte) {
 	t.Helper()
 	portable(t, schema)
+	Valid(t, schema, documents...)
 	if testing.Short() {
-		t.Skip("not with -short: it starts validators of others")
+		return
 	}
 	dir := t.TempDir()
 	write := func(name string, text []byte) string {
@@ -115,7 +116,7 @@ func root(t *testing.T) string {
 // one place, where a member is missing, unknown or of another type.
 func Alike(t *testing.T, first, now []byte, documents ...[]byte) {
 	t.Helper()
-	was, is := compiled(t, "first", first), compiled(t, "now", now)
+	was, is := Compiled(t, first), Compiled(t, now)
 	tried := 0
 	for i, text := range documents {
 		document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
@@ -142,7 +143,8 @@ func Alike(t *testing.T, first, now []byte, documents ...[]byte) {
 	}
 }
 
-func compiled(t *testing.T, name string, schema []byte) *jsonschema.Schema {
+// Compiled is a schema that the library has read, formats included.
+func Compiled(t testing.TB, schema []byte) *jsonschema.Schema {
 	t.Helper()
 	tree, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
 	if err != nil {
@@ -150,14 +152,29 @@ func compiled(t *testing.T, name string, schema []byte) *jsonschema.Schema {
 	}
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
-	if err := c.AddResource(name, tree); err != nil {
+	if err := c.AddResource("schema.json", tree); err != nil {
 		t.Fatal(err)
 	}
-	s, err := c.Compile(name)
+	s, err := c.Compile("schema.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// Valid holds documents against a schema with the library.
+func Valid(t testing.TB, schema []byte, documents ...[]byte) {
+	t.Helper()
+	library := Compiled(t, schema)
+	for _, document := range documents {
+		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := library.Validate(value); err != nil {
+			t.Errorf("it does not fit its schema: %v\n%s", err, document)
+		}
+	}
 }
 
 // shortened leaves one item of each list, so that there is less to validate.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"mfaload/internal/schematest"
 	"mfaload/measure"
 	"mfaload/report/compare"
 )
@@ -192,7 +193,7 @@ func TestForcedIsNotJudged(t *testing.T) {
 	if c.Verdict != compare.Unclear || len(c.Rows) == 0 || len(c.Reasons) != 1 {
 		t.Errorf("%s, %d rows: %q", c.Verdict, len(c.Rows), c.Reasons)
 	}
-	fits(t, compare.JSONSchema(), c)
+	schematest.Valid(t, compare.JSONSchema(), encoded(t, c))
 	var all []compare.Run
 	for i := range uint64(16) {
 		m := calm
@@ -212,7 +213,7 @@ func TestForcedIsNotJudged(t *testing.T) {
 		h.Lines[0].Changes[0].Judgement != compare.NotJudged {
 		t.Errorf("%s, %q, %+v", h.Verdict, h.Obstacles, h.Lines)
 	}
-	fits(t, compare.HistoryJSONSchema(), h)
+	schematest.Valid(t, compare.HistoryJSONSchema(), encoded(t, h))
 	if h, err = compare.Follow(all, compare.Options{Metrics: []string{"response.p50"}}); err != nil ||
 		h.Verdict != compare.Worse || len(h.LeftOut) != 1 {
 		t.Errorf("not forced: %v, %s", err, h.Verdict)
