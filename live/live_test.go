@@ -26,6 +26,7 @@ import (
 
 	"mfaload/contract"
 	"mfaload/internal/machine"
+	"mfaload/internal/testkit"
 	"mfaload/live"
 	"mfaload/runner"
 	"mfaload/scenario"
@@ -72,17 +73,9 @@ func (s *service) Mask(text string) string { return text }
 func (s *service) CorrelationID(*contract.Exchange) (string, bool) { return "", false }
 
 func newRunner(takes time.Duration, stages ...scenario.Stage) *runner.Runner {
-	return runner.New(runner.Config{Wait: machine.TimerWait, Operation: &service{takes: takes},
-		Scenario: &scenario.Scenario{
-			Name: "friday", Target: scenario.Target{Timeout: 10 * time.Second},
-			Groups: []scenario.Group{{Name: "all", IDs: []string{"u"}, Weight: 1}},
-			Load: scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Workers: 8, Drain: time.Second,
-				Stages: stages},
-		}})
-}
-
-func constant(rate scenario.Rate, d time.Duration) scenario.Stage {
-	return scenario.Stage{From: rate, To: rate, Duration: d}
+	s := testkit.OneGroup(testkit.Load(stages...))
+	s.Name, s.Load.Drain = "friday", time.Second
+	return runner.New(runner.Config{Wait: machine.TimerWait, Operation: &service{takes: takes}, Scenario: s})
 }
 
 // finished is a sampler that looked at a whole run of 20 s at 10/s, which takes
@@ -90,7 +83,7 @@ func constant(rate scenario.Rate, d time.Duration) scenario.Stage {
 func finished(t *testing.T) (s *live.Sampler) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRunner(100*ms, constant(10, 20*time.Second))
+		r := newRunner(100*ms, testkit.Constant(10, 20*time.Second))
 		s = live.New("friday", r, func() string { return "10/s" })
 		sampled(t, s, r, 25*time.Second, nil)
 	})
@@ -129,7 +122,7 @@ func sampled(t *testing.T, s *live.Sampler, r *runner.Runner, d time.Duration,
 // served.
 func TestStatusLooksBackTenSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRunner(100*ms, constant(10, 15*time.Second), constant(40, 15*time.Second))
+		r := newRunner(100*ms, testkit.Constant(10, 15*time.Second), testkit.Constant(40, 15*time.Second))
 		s := live.New("friday", r, func() string { return "" })
 		var before, mixed, after live.Status
 		sampled(t, s, r, 31*time.Second, func(second int, st live.Status) {
@@ -169,7 +162,7 @@ func TestStatusLooksBackTenSeconds(t *testing.T) {
 // as good percentiles.
 func TestStallShows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRunner(time.Minute, constant(2, 20*time.Second))
+		r := newRunner(time.Minute, testkit.Constant(2, 20*time.Second))
 		s := live.New("friday", r, func() string { return "" })
 		sampled(t, s, r, 19*time.Second, func(second int, st live.Status) {
 			if second == 15 &&
@@ -404,7 +397,7 @@ func TestLoopbackIsTheDefault(t *testing.T) {
 
 // Events come as the samples do, and end with the run.
 func TestEvents(t *testing.T) {
-	r := newRunner(0, constant(10, time.Second))
+	r := newRunner(0, testkit.Constant(10, time.Second))
 	s := live.New("friday", r, func() string { return "" })
 	url := serve(t, s)
 	resp, err := http.Get(url + "events")

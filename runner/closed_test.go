@@ -6,15 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"mfaload/scenario"
 )
-
-func closedLoad(users int, think, d time.Duration) *scenario.Scenario {
-	s := oneGroup(load())
-	s.Load.Concurrency, s.Load.Workers, s.Load.Think, s.Load.Duration = users, users, think, d
-	return s
-}
 
 // Ten users who think 400 ms and wait 100 ms for an answer ask twice a second
 // each. A service of half the speed is asked less: that is what closed means.

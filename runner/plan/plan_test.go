@@ -7,21 +7,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mfaload/internal/testkit"
 	"mfaload/measure"
 	"mfaload/runner/plan"
 	"mfaload/scenario"
 )
 
-func oneGroup(stages ...scenario.Stage) *scenario.Scenario {
-	return &scenario.Scenario{Name: "test",
-		Load: scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Workers: 8, Drain: 10 * time.Second,
-			Stages: stages},
-		Target: scenario.Target{Timeout: 10 * time.Second},
-		Groups: []scenario.Group{{Name: "all", IDs: []string{"u"}, Weight: 1}}}
-}
+var constant = testkit.Constant
 
-func constant(rate scenario.Rate, d time.Duration) scenario.Stage {
-	return scenario.Stage{From: rate, To: rate, Duration: d}
+func oneGroup(stages ...scenario.Stage) *scenario.Scenario {
+	return testkit.OneGroup(testkit.Load(stages...))
 }
 
 func TestPlannedWorkers(t *testing.T) {

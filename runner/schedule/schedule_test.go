@@ -8,25 +8,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mfaload/internal/testkit"
 	"mfaload/runner/schedule"
 	"mfaload/scenario"
 )
 
 const ms = time.Millisecond
 
-func load(stages ...scenario.Stage) scenario.Load {
-	return scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Workers: 8, Drain: 10 * time.Second,
-		Stages: stages}
-}
-
-func constant(rate scenario.Rate, d time.Duration) scenario.Stage {
-	return scenario.Stage{From: rate, To: rate, Duration: d}
-}
-
-func oneGroup(l scenario.Load) *scenario.Scenario {
-	return &scenario.Scenario{Name: "test", Load: l, Target: scenario.Target{Timeout: 10 * time.Second},
-		Groups: []scenario.Group{{Name: "all", IDs: []string{"u"}, Weight: 1}}}
-}
+var (
+	load, constant, ramp, recorded = testkit.Load, testkit.Constant, testkit.Ramp, testkit.Recorded
+	oneGroup, group, closedLoad    = testkit.OneGroup, testkit.Group, testkit.Closed
+)
 
 func arrivalTimes(s *scenario.Scenario) (at []time.Duration) {
 	for a := range schedule.New(s).All() {

@@ -211,12 +211,6 @@ func TestShardsDrawDifferently(t *testing.T) {
 	}
 }
 
-func closedLoad(users int, think, d time.Duration) *scenario.Scenario {
-	s := oneGroup(load())
-	s.Load.Concurrency, s.Load.Workers, s.Load.Think, s.Load.Duration = users, users, think, d
-	return s
-}
-
 func TestScenariosThatCanNotBeShared(t *testing.T) {
 	open := func(users int, weights ...int) *scenario.Scenario {
 		s := oneGroup(load(constant(10, time.Second)))

@@ -14,33 +14,9 @@ import (
 	"mfaload/scenario"
 )
 
-func ramp(from, to scenario.Rate, d time.Duration) scenario.Stage {
-	return scenario.Stage{From: from, To: to, Duration: d}
-}
-
 func wave(low, high scenario.Rate, period, crest, d time.Duration) scenario.Stage {
 	return scenario.Stage{Wave: &scenario.Wave{Low: low, High: high, Period: period, Crest: crest},
 		Duration: d}
-}
-
-// recorded is a profile of rates that are 10 s apart.
-func recorded(interpolate bool, rates ...scenario.Rate) scenario.Stage {
-	p := &scenario.Profile{Interpolate: interpolate}
-	before := 0.0
-	for i, r := range rates {
-		p.Points = append(p.Points, scenario.Point{At: time.Duration(i) * 10 * time.Second, Rate: r,
-			Before: before})
-		next := r
-		if interpolate && i+1 < len(rates) {
-			next = rates[i+1]
-		}
-		before += float64(r+next) / 2 * 10
-	}
-	d := time.Duration(len(rates)) * 10 * time.Second
-	if interpolate {
-		d -= 10 * time.Second
-	}
-	return scenario.Stage{Profile: p, Duration: d}
 }
 
 func TestKindsOfStages(t *testing.T) {

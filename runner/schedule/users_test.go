@@ -13,15 +13,6 @@ import (
 	"mfaload/scenario/users"
 )
 
-// group is a group of n users.
-func group(name string, n int) scenario.Group {
-	g := scenario.Group{Name: name, Weight: 1, Order: users.Sequential, Exhausted: scenario.Wrap}
-	for i := range n {
-		g.IDs = append(g.IDs, name+string(rune('a'+i)))
-	}
-	return g
-}
-
 func askedOf(s *scenario.Scenario) (ids []string) {
 	for a := range schedule.New(s).All() {
 		if a.Withheld == "" {
