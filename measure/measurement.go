@@ -47,6 +47,10 @@ type Measurement struct {
 	// in order. Those of several machines may overlap.
 	Pauses []Pause `json:"pauses,omitempty"`
 
+	// Alternating says that its seconds alternated with those of another run against another target: of each
+	// pair of seconds, counted from the judged part on, one was this run's, by a draw.
+	Alternating bool `json:"alternating,omitempty"`
+
 	// Main is the judged part of the run, Warmup what came before it.
 	Main   Phase `json:"main"`
 	Warmup Phase `json:"warmup"`

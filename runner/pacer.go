@@ -176,6 +176,7 @@ func (p *pacer) due() (a schedule.Arrival, more bool) {
 	for a, more = p.next(); more; a, more = p.next() {
 		p.look(a)
 		p.await(a)
+		p.runner.config.Side.await(p.sending, p.runner.config.Scenario.Load.Seed, a.Index)
 		if p.ended() {
 			p.countRest(a)
 			return a, false
@@ -184,6 +185,7 @@ func (p *pacer) due() (a schedule.Arrival, more bool) {
 			a.Withheld = measure.Paused
 		}
 		p.count(a)
+		p.runner.config.Side.hand(a.Index)
 		if a.Withheld == "" {
 			return a, true
 		}

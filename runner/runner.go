@@ -34,6 +34,9 @@ type Config struct {
 	// Shard says which part of the run is this one's; nil is all of it. It has to
 	// have passed [schedule.CheckShard].
 	Shard *measure.Shard
+	// Side is which of two runs against two targets this one is; nil where it runs alone. Both are of
+	// scenarios that differ in their targets only, and begin at one time.
+	Side *Side
 	// Previous are runs before this one, the first one first: the users go on where
 	// they left off. For a load with stages that is not sharded.
 	Previous []schedule.PreviousRun
@@ -87,6 +90,9 @@ type Runner struct {
 func New(c Config) *Runner {
 	r := &Runner{config: c, hash: c.Scenario.Hash(),
 		schedule: schedule.NewShard(c.Scenario, c.Shard, c.Previous...)}
+	if c.Side.alternates() {
+		r.schedule = r.schedule.Alternate(c.Side.number)
+	}
 	r.limit = newWorkerLimit(c.Scenario, r.schedule)
 	r.recorder = measure.NewRecorder(len(c.Scenario.Groups), c.Rules, c.SaveAnswers)
 	return r
@@ -346,6 +352,7 @@ func (r *Runner) describe(m *measure.Measurement, start time.Time, e extent) {
 		m.Groups = append(m.Groups, g.Name)
 	}
 	m.Stopped, m.NoUsers = r.stopper.reason(), e.noUsers
+	m.Alternating = r.config.Side.alternates()
 	m.Interrupted = e.interrupted && m.Stopped == nil
 	if m.Stopped != nil {
 		m.Stopped.Early = e.interrupted

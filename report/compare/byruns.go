@@ -167,9 +167,6 @@ func scopesOf(base, fresh []Run) []scope {
 	return parts
 }
 
-// unitSeconds is the length of a unit for so many seconds.
-func unitSeconds(seconds int) int { return max(1, (seconds+units.Max-1)/units.Max) }
-
 // aligned says whether all runs have as many whole seconds, and how many seconds of a side make units. If so,
 // the same second of all runs of a side is one unit: what the schedule does in it is the same.
 func aligned(base, fresh []Run) (yes bool, seconds int) {

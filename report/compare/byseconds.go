@@ -11,6 +11,7 @@ import (
 
 	"mfaload/internal/stat"
 	"mfaload/measure"
+	"mfaload/report/units"
 )
 
 // bySeconds compares by drawing blocks of seconds again and again.
@@ -96,7 +97,7 @@ const partsAtOnce = 32
 func secondsTests(base, fresh []Run, parts []scope, chosen []metricSpec,
 	resamples int) iter.Seq[*secondsTest] {
 	together, length := aligned(base, fresh)
-	seconds := unitSeconds(length)
+	seconds := units.Length(length, base[0].Measurement.Alternating)
 	return func(yield func(*secondsTest) bool) {
 		for some := range slices.Chunk(parts, partsAtOnce) {
 			a := newUnitSeries(base, some, seconds, together)

@@ -106,6 +106,9 @@ func differences(a, b Run) (all []string) {
 
 // portion is how much of its scenario's load a measurement has.
 func portion(m *measure.Measurement) string {
+	if m.Alternating {
+		return "its seconds of an alternating run"
+	}
 	if m.Shard != nil {
 		return "shard " + m.Shard.String()
 	}

@@ -15,6 +15,16 @@ import (
 // seconds.
 const Max = 2400
 
+// Length is how many seconds a unit has of a run, or of runs in a row, of so many seconds: as many as it
+// takes for at most [Max] units, and whole pairs of seconds where they alternated with another run's.
+func Length(seconds int, alternating bool) int {
+	n := max(1, (seconds+Max-1)/Max)
+	if alternating {
+		n += n % 2
+	}
+	return n
+}
+
 // Judged are the whole seconds of the judged part: from, and up to but without to.
 func Judged(m *measure.Measurement) (from, to int64) {
 	from = int64((m.Main.Start + time.Second - 1) / time.Second)
@@ -35,7 +45,7 @@ type Series struct {
 func Read(m *measure.Measurement, groups []int) (all []*Series) {
 	from, to := Judged(m)
 	for range groups {
-		all = append(all, &Series{Seconds: max(1, (int(to-from)+Max-1)/Max)})
+		all = append(all, &Series{Seconds: Length(int(to-from), m.Alternating)})
 	}
 	AddEach(m, all, groups)
 	return all

@@ -52,8 +52,9 @@ type Schedule struct {
 	closed   *scenario.Load     // the shard's share of a closed load, nil of an open one
 	scenario *scenario.Scenario // whose users are asked
 	shard    measure.Shard
-	users    []userSlice // by group: the users of the shard
-	before   *assigner   // where previous runs left off; nil without
+	users    []userSlice  // by group: the users of the shard
+	before   *assigner    // where previous runs left off; nil without
+	half     *alternation // of one of two sides that alternate; nil else
 
 	all  uint64        // arrivals of all shards, until all users ran out
 	ends time.Duration // when the first one without any user is due, or the end
@@ -162,14 +163,22 @@ func (p *section) when(position float64) time.Duration {
 // Count returns the number of arrivals of the shard; of a closed load how many
 // there shall be, or 0 where only its duration is known.
 func (s *Schedule) Count() (n uint64) {
-	if s.closed != nil {
+	switch {
+	case s.closed != nil:
 		return s.closed.Requests
+	case s.half != nil:
+		return s.half.count
 	}
 	return share(s.shard, s.all)
 }
 
 // Due returns the number of arrivals of the shard as if users never ran out.
-func (s *Schedule) Due() uint64 { return share(s.shard, s.due()) }
+func (s *Schedule) Due() uint64 {
+	if s.half != nil {
+		return s.half.due
+	}
+	return share(s.shard, s.due())
+}
 
 func (s *Schedule) due() (n uint64) {
 	for i := range s.sections {
@@ -194,7 +203,11 @@ func (s *Schedule) All() iter.Seq[Arrival] {
 					users.pass()
 					continue
 				}
-				users.fill(&a, users.next(at))
+				of := users.next(at)
+				if !s.owned(at) {
+					continue
+				}
+				users.fill(&a, of)
 				if !yield(a) {
 					return
 				}

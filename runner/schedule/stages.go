@@ -231,12 +231,11 @@ func (s *Schedule) MeanRate(from, to time.Duration) float64 {
 	if to <= from {
 		return 0
 	}
-	sum := 0.0
-	for i := range s.sections {
-		p := &s.sections[i]
-		sum += p.upto(to) - p.upto(from)
+	due := s.Upto(to) - s.Upto(from)
+	if s.half != nil {
+		due = s.uptoOwn(from, to)
 	}
-	return sum / (to - from).Seconds() / float64(s.shard.Count)
+	return due / (to - from).Seconds() / float64(s.shard.Count)
 }
 
 // Upto returns how many requests of all shards are due before a time of the run, in

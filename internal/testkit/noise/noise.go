@@ -4,6 +4,7 @@
 package noise
 
 import (
+	"cmp"
 	"iter"
 	"math"
 	"math/rand/v2"
@@ -53,6 +54,9 @@ type Service struct {
 	Utilization float64
 	// Errors is the share of the requests that get a 500, in bursts of a second.
 	Errors float64
+	// Own is the standard deviation of a level that a service has to itself, of its logarithm, with a
+	// correlation of 0.95 from second to second: two services that run at the same time do not share it.
+	Own float64
 }
 
 const (
@@ -64,10 +68,51 @@ const (
 
 // Run returns the measurement of a run that starts at a time.
 func (s Service) Run(random *rand.Rand, start time.Time) *measure.Measurement {
+	return s.measure(random, s.conditions(random, start), start)
+}
+
+// Duet are runs of a service and of one whose times are scaled, from one instant on: they have in common
+// what comes from outside of them. Where isBase is given, each second is one side's alone.
+func (s Service) Duet(random *rand.Rand, scale float64,
+	isBase func(second int) bool) (base, fresh *measure.Measurement) {
+	start := time.Unix(1_800_000_000, 0).Add(time.Duration(random.Int64N(int64(24 * time.Hour))))
+	ours := s.conditions(random, start)
+	others := ours
+	if isBase != nil {
+		all := ours.arrivals
+		ours.arrivals, others.arrivals = nil, nil
+		for _, at := range all {
+			if isBase(int(at)) {
+				ours.arrivals = append(ours.arrivals, at)
+			} else {
+				others.arrivals = append(others.arrivals, at)
+			}
+		}
+	}
+	base = s.measure(random, ours, start)
+	fresh = s.Scaled(scale).measure(random, others, start.Add(time.Millisecond))
+	base.Alternating, fresh.Alternating = isBase != nil, isBase != nil
+	return base, fresh
+}
+
+// conditions are what comes from outside of a service: when requests are due, and the level, the share of
+// slow requests and the standstills that all requests of an instant share.
+type conditions struct {
+	arrivals, levels, misses []float64
+	stops                    []standstill
+}
+
+func (s Service) conditions(random *rand.Rand, start time.Time) conditions {
+	c := conditions{levels: s.levels(random, start), misses: s.missShares(random), stops: s.stops(random)}
+	c.arrivals = slices.Collect(s.arrivals(random))
+	return c
+}
+
+func (s Service) measure(random *rand.Rand, c conditions, start time.Time) *measure.Measurement {
 	recorder, profile := measure.NewRecorder(1, nil, 0), measure.LoadProfile{}
 	seconds, scheduled := &secondsLog{}, uint64(0)
 	recorder.SetLog(seconds)
-	for o := range s.Requests(random, start) {
+	for o := range s.requests(random, c) {
 		recorder.Record(0, o)
 		profile.Add(o.Intended, false)
 		scheduled++
@@ -83,17 +128,21 @@ func (s Service) Run(random *rand.Rand, start time.Time) *measure.Measurement {
 
 // Requests yields what becomes of each request of a run that starts at a time.
 func (s Service) Requests(random *rand.Rand, start time.Time) iter.Seq[*measure.Observation] {
+	return s.requests(random, s.conditions(random, start))
+}
+
+func (s Service) requests(random *rand.Rand, c conditions) iter.Seq[*measure.Observation] {
 	return func(yield func(*measure.Observation) bool) {
-		levels, misses := s.levels(random, start), s.missShares(random)
-		stops := s.stops(random)
+		own, stops := autoregression(random, s.Own, 0.95, s.Seconds), c.stops
 		free, bad := 0.0, -1 // when the queue is empty, in ns; the last second that has errors
-		for at := range s.arrivals(random) {
+		for _, at := range c.arrivals {
 			second := int(at)
-			took := median * math.Exp(levels[second]+spread*random.NormFloat64())
+			level := c.levels[second] + own[second] + spread*random.NormFloat64()
+			took := cmp.Or(s.Scale, 1) * median * math.Exp(level)
 			if s.Tail > 0 && random.Float64() < s.Tail {
 				took *= 3 * math.Pow(1-random.Float64(), -1/1.5)
 			}
-			if s.Misses > 0 && random.Float64() < misses[second] {
+			if s.Misses > 0 && random.Float64() < c.misses[second] {
 				took *= 3
 			}
 			for len(stops) > 1 && at >= stops[0].to {
@@ -188,15 +237,11 @@ func (s Service) arrivals(random *rand.Rand) func(yield func(float64) bool) {
 
 func (s Service) levels(random *rand.Rand, start time.Time) []float64 {
 	run := s.Between * random.NormFloat64()
-	if s.Scale > 0 {
-		run += math.Log(s.Scale)
-	}
-	level := make([]float64, s.Seconds)
-	own, walk := s.Level*random.NormFloat64(), 0.12*(random.Float64()-0.5)
+	level := autoregression(random, s.Level, s.Correlation, s.Seconds)
+	walk := 0.12 * (random.Float64() - 0.5)
 	restart, next := 0.0, 0.0
 	for i := range level {
-		own = s.Correlation*own + s.Level*math.Sqrt(1-s.Correlation*s.Correlation)*random.NormFloat64()
-		level[i] = run + own
+		level[i] += run
 		if s.Walk > 0 {
 			walk += s.Walk * random.NormFloat64()
 			walk -= 2 * (max(walk-0.06, 0) + min(walk+0.06, 0)) // it turns back
@@ -218,6 +263,20 @@ func (s Service) levels(random *rand.Rand, start time.Time) []float64 {
 		}
 	}
 	return level
+}
+
+// autoregression is one of order 1, with a standard deviation and a correlation of neighbours.
+func autoregression(random *rand.Rand, deviation, correlation float64, n int) []float64 {
+	all := make([]float64, n)
+	if deviation == 0 {
+		return all
+	}
+	x, step := deviation*random.NormFloat64(), deviation*math.Sqrt(1-correlation*correlation)
+	for i := range all {
+		x = correlation*x + step*random.NormFloat64()
+		all[i] = x
+	}
+	return all
 }
 
 func (s Service) missShares(random *rand.Rand) []float64 {
