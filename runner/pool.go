@@ -135,16 +135,15 @@ type workerLimit struct {
 	by      string
 }
 
-// WorkersBound returns how many requests a run of the scenario may have in flight on
-// this machine. Where the scenario has no number that is what open files and local
-// ports allow, and at most [MaxWorkers]. By says what the number is from: one of
-// [measure.ByScenario] and its like.
-func WorkersBound(s *scenario.Scenario) (workers int, by string) {
-	l := limitOf(s)
+// WorkersBound returns how many requests one of several runs of the scenario in this process may have in
+// flight on this machine. Where the scenario has no number that is what open files and local ports allow,
+// and at most [MaxWorkers]. By says what the number is from: one of [measure.ByScenario] and its like.
+func WorkersBound(s *scenario.Scenario, runs int) (workers int, by string) {
+	l := limitOf(s, runs)
 	return l.workers, l.by
 }
 
-func limitOf(s *scenario.Scenario) workerLimit {
+func limitOf(s *scenario.Scenario, runs int) workerLimit {
 	if n := s.Load.Workers; n > 0 {
 		return workerLimit{n, measure.ByScenario}
 	}
@@ -153,9 +152,9 @@ func limitOf(s *scenario.Scenario) workerLimit {
 		return b
 	}
 	if files, known := machine.MaxFiles(); known {
-		each := 1
+		each := runs
 		if s.Target.Simulator != nil { // both ends are this process's
-			each = 2
+			each *= 2
 		}
 		b = b.orLess((int(min(files, math.MaxInt32))-machine.OpenFiles()-spareFiles)/each, measure.ByFiles)
 	}
@@ -173,12 +172,15 @@ func (l workerLimit) orLess(n int, by string) workerLimit {
 	return l
 }
 
-// newWorkerLimit is that of a shard: of a closed load, its users.
-func newWorkerLimit(s *scenario.Scenario, sch *schedule.Schedule) workerLimit {
+// newWorkerLimit is that of a shard, or of a side: of a closed load, its users.
+func newWorkerLimit(c *Config, sch *schedule.Schedule) workerLimit {
 	if l := sch.Closed(); l != nil {
 		return workerLimit{l.Workers, measure.ByScenario}
 	}
-	return limitOf(s)
+	if c.Side != nil {
+		return limitOf(c.Scenario, len(c.Side.handed))
+	}
+	return limitOf(c.Scenario, 1)
 }
 
 // ahead is how many workers begin before the run: as many as the plan needs by

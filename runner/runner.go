@@ -36,7 +36,7 @@ type Config struct {
 	Shard *measure.Shard
 	// Side is which of two runs against two targets this one is; nil where it runs alone. Both are of
 	// scenarios that differ in their targets only, and begin at one time.
-	Side *Side
+	Side *DuetSide
 	// Previous are runs before this one, the first one first: the users go on where
 	// they left off. For a load with stages that is not sharded.
 	Previous []schedule.PreviousRun
@@ -93,7 +93,7 @@ func New(c Config) *Runner {
 	if c.Side.alternates() {
 		r.schedule = r.schedule.Alternate(c.Side.number)
 	}
-	r.limit = newWorkerLimit(c.Scenario, r.schedule)
+	r.limit = newWorkerLimit(&c, r.schedule)
 	r.recorder = measure.NewRecorder(len(c.Scenario.Groups), c.Rules, c.SaveAnswers)
 	return r
 }

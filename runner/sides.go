@@ -8,11 +8,11 @@ import (
 	"mfaload/runner/schedule"
 )
 
-// Side is one of two runs of a scenario against two targets from one instant on. Either each arrival goes
+// DuetSide is one of two runs of a scenario against two targets from one instant on. Either each arrival goes
 // to both, in an order that is drawn for it, so that neither target always comes second; or the sides
 // alternate, and each second is one side's alone. What is drawn depends on the seed of the load and on
 // nothing else.
-type Side struct {
+type DuetSide struct {
 	number    int
 	alternate bool
 	handed    [2]*atomic.Uint64 // of each side: how many arrivals of the schedule it has handed over
@@ -20,17 +20,17 @@ type Side struct {
 }
 
 // NewSides returns both sides of a run of an open load that is not sharded.
-func NewSides(alternate bool) (sides [2]*Side) {
+func NewSides(alternate bool) (sides [2]*DuetSide) {
 	handed := [2]*atomic.Uint64{new(atomic.Uint64), new(atomic.Uint64)}
 	wake := [2]chan struct{}{make(chan struct{}, 1), make(chan struct{}, 1)}
 	for i := range sides {
-		sides[i] = &Side{i, alternate, handed, wake}
+		sides[i] = &DuetSide{i, alternate, handed, wake}
 	}
 	return sides
 }
 
 // alternates says whether each second is one side's alone; not of a run without sides.
-func (s *Side) alternates() bool { return s != nil && s.alternate }
+func (s *DuetSide) alternates() bool { return s != nil && s.alternate }
 
 // patience is how long an arrival waits for its twin at most: what mfaload itself may be late by and harm
 // nobody.
@@ -38,7 +38,7 @@ const patience = 500 * time.Microsecond
 
 // await waits until the other side has handed an arrival over that was drawn to be first there. It does not
 // wait for a side that is behind: its service stalls, and that is none of this one's.
-func (s *Side) await(ctx context.Context, seed, arrival uint64) {
+func (s *DuetSide) await(ctx context.Context, seed, arrival uint64) {
 	if s == nil || s.alternate || schedule.FirstOf(seed, arrival) == s.number {
 		return
 	}
@@ -60,7 +60,7 @@ func (s *Side) await(ctx context.Context, seed, arrival uint64) {
 }
 
 // hand says that an arrival is handed over, or will not be sent.
-func (s *Side) hand(arrival uint64) {
+func (s *DuetSide) hand(arrival uint64) {
 	if s == nil || s.alternate {
 		return
 	}

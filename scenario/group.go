@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -270,9 +271,19 @@ func parsePerDay(text string) (uint64, *form.Flaw) {
 	return n, nil
 }
 
+// Toward returns the scenario with another target: the same load and the same users, who are read once. A
+// group that does not say how often a user may be asked gets the default of that target. Only one of both
+// is closed.
+func (s *Scenario) Toward(other *Target) *Scenario {
+	c := *s
+	c.Target, c.Groups = *other, slices.Clone(s.Groups)
+	c.fillMaxPerUser()
+	return &c
+}
+
 // fillMaxPerUser gives groups that don't say it the most requests for a user.
 // Those that name no user have none.
-func (s *draft) fillMaxPerUser() {
+func (s *Scenario) fillMaxPerUser() {
 	most := s.Load.MaxPerUser
 	if most == 0 && s.Target.IsRemote() {
 		most = DefaultMaxPerUser

@@ -144,18 +144,22 @@ func connections(s *scenario.Scenario) uint64 {
 }
 
 // EnoughDescriptors finds a run that would come to its limit of open files in the
-// middle: its requests would fail, and not for the service's fault. The error is a
-// [NotStartedError].
-func EnoughDescriptors(s *scenario.Scenario) error {
+// middle: its requests would fail, and not for the service's fault. Others run at the same
+// time in this process. The error is a [NotStartedError].
+func EnoughDescriptors(s *scenario.Scenario, others ...*scenario.Scenario) error {
 	limit, known := machine.MaxFiles()
-	needed := connections(s) + spareDescriptors
+	connected := connections(s)
+	for _, other := range others {
+		connected += connections(other)
+	}
+	needed := connected + spareDescriptors
 	if !known || needed <= limit {
 		return nil
 	}
 	remedy := fmt.Sprintf("raise the limit, for example with 'ulimit -n %d'", needed)
 	if limit > 2*spareDescriptors && s.Target.Protocol != scenario.HTTP2 {
 		remedy += fmt.Sprintf(", or lower load.workers to at most %d",
-			uint64(s.Load.Workers)*(limit-spareDescriptors)/connections(s))
+			uint64(s.Load.Workers)*(limit-spareDescriptors)/connected)
 	}
 	return &NotStartedError{fmt.Errorf("not started: %d workers take up to %d open files, and "+
 		"this process may have %d\n%s",
@@ -192,10 +196,16 @@ func Plan(s *scenario.Scenario, latency time.Duration) *plan.RunPlan {
 	return p
 }
 
+// PlanHere is [Plan] with the workers that this machine allows.
+func PlanHere(s *scenario.Scenario, latency time.Duration) *plan.RunPlan {
+	p := Plan(s, latency)
+	p.Bind(runner.WorkersBound(s, 1))
+	return p
+}
+
 // Resources are what one of several processes on machines like this one needs that share a run.
 func Resources(s *scenario.Scenario, shards int) *plan.Resources {
-	p := Plan(s, 0)
-	p.Bind(runner.WorkersBound(s))
+	p := PlanHere(s, 0)
 	p.Share(shards)
 	return &p.Needs
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -14,28 +15,24 @@ import (
 
 	"mfaload/internal/number"
 	"mfaload/live/console"
-	"mfaload/runner"
 	"mfaload/runner/plan"
 	"mfaload/runner/plan/plantext"
 	"mfaload/scenario"
-	"mfaload/session"
 )
 
 // consent refuses a run that would ask a user more often than its caps allow.
 // It prints the plan of one against a host that is not this machine, and asks
 // whether to start; yes is the answer where nobody can be asked.
-func (a *app) consent(s *scenario.Scenario, yes bool) error {
+func (a *app) consent(s *scenario.Scenario, p *plan.RunPlan, yes bool) error {
 	elsewhere := s.Target.IsRemote()
 	if !elsewhere && !slices.ContainsFunc(s.Groups, func(g scenario.Group) bool { return g.MaxPerUser > 0 }) {
 		return nil
 	}
-	p := session.Plan(s, 0)
-	p.Bind(runner.WorkersBound(s))
 	if err := withinCaps(p); err != nil || !elsewhere {
 		return err
 	}
 	a.ui.Tell("%s\n", plantext.Page(p, a.ui.ErrWidth, time.Now(), ""))
-	return a.confirm(s, yes, "run", number.Count(p.Requests)+" requests")
+	return a.confirm(s, yes, "run", number.Count(cmp.Or(p.Alternating, p.Requests))+" requests")
 }
 
 // consentCheck says how many users of a host that is not this machine a check

@@ -204,7 +204,7 @@ func (a *app) openFleetRun(run *shards.FleetRun, out string, overwrite, yes bool
 	dir.Describe(s, provenance(run.Coordinator.Plan.Labels, run.Parts, report.TermsOf(s)), formats)
 	needed := session.Plan(s, 0).CoordinatorResources(run.Coordinator.Plan.Shards)
 	session.WarnOfDisk(dir, &needed, a.ui.Tell)
-	if err := a.consent(s, yes); err != nil {
+	if err := a.consent(s, session.PlanHere(s, 0), yes); err != nil {
 		return nil, nil, endResults(dir, err)
 	}
 	return earlier, dir, dir.Clear()

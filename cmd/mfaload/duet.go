@@ -1,12 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,20 +12,27 @@ import (
 	"mfaload/measure"
 	"mfaload/report"
 	"mfaload/report/compare"
-	"mfaload/scenario"
+	"mfaload/runner"
 	"mfaload/session"
-	"mfaload/session/shards"
 )
 
-type duetFlags struct{ path string }
+type duetFlags struct {
+	path      string
+	alternate bool
+}
 
 func (f *duetFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.path, "against", "",
 		"send each request to the target of this other scenario too, at the same instants, and compare")
+	c.Flags().BoolVar(&f.alternate, "alternate", false,
+		"with --against, for targets that can't bear both: each second goes to one of them, in a drawn order")
 }
 
+// check refuses flags that have no meaning for a run against another target.
 func (f *duetFlags) check(flags *runFlags, local bool) error {
 	switch {
+	case f.path == "" && f.alternate:
+		return errors.New("--alternate needs --against")
 	case f.path == "":
 		return nil
 	case flags.baseline.path != "":
@@ -39,25 +43,19 @@ func (f *duetFlags) check(flags *runFlags, local bool) error {
 	return nil
 }
 
-// duet is the other side of a run against another target: the same load for the same users, at
-// the same instants, so that what the two have in common (the machine, the network, the hour)
-// is no difference.
-type duet struct {
-	path    string
-	inputs  *session.Inputs
+// duetRun is a run against two targets, and what becomes of the other side.
+type duetRun struct {
+	*session.Duet
 	options compare.Options
 	folder  *session.Folder
 	run     *measure.Measurement
 }
 
-const duetFolder = "against"
-
 // startTogether is how long before the first request of both sides all is ready.
 const startTogether = time.Second
 
-// open reads the other side: the scenario again, with the target of the other one. It is nil if
-// there is none.
-func (f *duetFlags) open(l *session.Loader, file string, compared *compareFlags) (*duet, error) {
+// open reads the other target. It is nil if there is none.
+func (f *duetFlags) open(l *session.Loader, in *session.Inputs, compared *compareFlags) (*duetRun, error) {
 	if f.path == "" {
 		return nil, nil
 	}
@@ -65,114 +63,73 @@ func (f *duetFlags) open(l *session.Loader, file string, compared *compareFlags)
 	if err != nil {
 		return nil, err
 	}
-	s, err := scenario.Read(file, l.Lookup)
-	if err != nil {
-		return nil, err
-	}
-	other, err := scenario.Read(f.path, l.Lookup)
-	if err != nil {
-		return nil, err
-	}
-	if s.Load.Until != "" {
-		return nil, &exitError{exitUsage, fmt.Errorf("--against compares two runs of one length, and "+
-			"load.until ends each when it is decided\n%s", hint("leave load.until out"))}
-	}
-	s.Target = other.Target
-	in, err := l.Complete(s)
-	if err != nil {
-		return nil, err
-	}
-	return &duet{path: f.path, inputs: in, options: o}, nil
+	d, err := l.NewDuet(in, f.path, f.alternate)
+	return &duetRun{Duet: d, options: o}, err
 }
 
-func (d *duet) close() {
-	if d != nil {
-		_ = d.inputs.Scenario.Close()
-	}
-}
-
-// consent asks for the other side too. Users whom both sides send requests for get twice as many.
-func (a *app) consentDuet(s *scenario.Scenario, d *duet, yes bool) error {
-	other := d.inputs.Scenario
-	ours, others := &s.Target, &other.Target
-	if ours.IsRemote() && ours.AuthPath == others.AuthPath && ours.EnvID == others.EnvID {
-		p := session.Plan(s, 0)
-		for i := range p.Groups {
-			g := &p.Groups[i]
-			g.PerUserDay, g.UsersNeeded = 2*g.PerUserDay, 2*cmp.Or(g.UsersNeeded, uint64(g.Users))
+func (a *app) consentDuet(d *duetRun, yes bool) error {
+	for i, side := range d.Sides {
+		p := d.Plan(i, 0)
+		err := a.consent(side.Scenario, p, yes)
+		if d.OneEnvironment && len(p.OverCap()) > 0 {
+			err = fmt.Errorf("both targets are one environment, so its users get twice as many: %w", err)
 		}
-		if err := withinCaps(p); err != nil {
-			return &exitError{exitUsage, fmt.Errorf("both sides send to one environment, so its users "+
-				"get twice as many: %w", err)}
+		if err != nil {
+			return err
 		}
 	}
-	return a.consent(other, yes)
-}
-
-func (d *duet) prepare(dir *session.Folder, overwrite bool) (err error) {
-	d.folder, err = session.NewFolder(duetFolder, filepath.Join(dir.Path(), duetFolder), overwrite)
-	if err != nil {
-		return err
-	}
-	s := d.inputs.Scenario
-	labels := dir.Provenance.Labels.Hide(s.Target.Secrets().Hide) // each side's without the other's secrets
-	dir.Provenance.Labels = labels
-	d.folder.Describe(s, provenance(labels, d.inputs.Parts, report.TermsOf(s)), session.Formats{})
-	if err := d.folder.Clear(); err != nil {
-		return err
-	}
-	d.folder.Provenance = provenance(labels, d.inputs.Parts, termsOf(s, runShare{}))
 	return nil
 }
 
-func (a *app) sendBoth(ctx context.Context, in *session.Inputs, dir *session.Folder, answers int,
-	view *progress.Display, d *duet) (m *measure.Measurement, err error) {
+func (d *duetRun) prepare(dir *session.Folder, overwrite bool) (err error) {
+	if d.folder, err = d.OtherFolder(dir, overwrite); err != nil {
+		return err
+	}
+	other := d.Sides[1]
+	s := other.Scenario
+	labels := dir.Provenance.Labels.Hide(s.Target.Secrets().Hide) // each side's without the other's secrets
+	dir.Provenance.Labels = labels
+	d.folder.Describe(s, provenance(labels, other.Parts, report.TermsOf(s)), session.Formats{})
+	if err := d.folder.Clear(); err != nil {
+		return err
+	}
+	d.folder.Provenance = provenance(labels, other.Parts, termsOf(s, runShare{}))
+	return nil
+}
+
+// sendBoth runs both sides from one instant on.
+func (a *app) sendBoth(ctx context.Context, dir *session.Folder, answers int, view *progress.Display,
+	d *duetRun) (*measure.Measurement, error) {
 	defer session.KeepHeapSmall(a.env.lookup)()
-	ours, err := a.ready(ctx, in)
-	if err != nil {
-		return nil, err
-	}
-	defer ours.stop()
-	others, err := a.ready(ctx, d.inputs)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", d.path, err)
-	}
-	defer others.stop()
-	together := runShare{startAt: time.Now().Add(startTogether)}
-	both, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var other sync.WaitGroup
-	var failed error
-	other.Go(func() {
-		d.run, failed = a.measure(both, d.inputs.Scenario, others.operation, d.folder, answers, nil, together)
-		if failed != nil {
-			cancel()
+	var targets [2]readyTarget
+	for i, side := range d.Sides {
+		var err error
+		if targets[i], err = a.ready(ctx, side); err != nil && i > 0 {
+			err = fmt.Errorf("%s: %w", d.Name, err)
 		}
-	})
-	m, err = a.measure(both, in.Scenario, ours.operation, dir, answers, view, together)
-	if err != nil {
-		cancel()
+		if err != nil {
+			return nil, err
+		}
+		defer targets[i].stop()
 	}
-	other.Wait()
-	return m, couldNotStart(ctx, errors.Join(err, failed))
+	start, sides := time.Now().Add(startTogether), runner.NewSides(d.Alternate)
+	folders, views := [2]*session.Folder{dir, d.folder}, [2]*progress.Display{view, nil}
+	all, err := d.Run(ctx, func(ctx context.Context, i int) (*measure.Measurement, error) {
+		return a.measure(ctx, d.Sides[i].Scenario, targets[i].operation, folders[i], answers, views[i],
+			runShare{startAt: start, side: sides[i]})
+	})
+	d.run = all[1]
+	return all[0], couldNotStart(ctx, err)
 }
 
 // judge writes the other side's results, and returns it as what the run is held against: also if
 // they can't be written.
-func (d *duet) judge() (*earlierRuns, error) {
+func (d *duetRun) judge() (*earlierRuns, error) {
 	r, err := report.Judge(d.run)
 	if err != nil {
 		return nil, err
 	}
-	other := compare.Run{Name: d.path, Verdict: r.Verdict, Measurement: d.run}
-	return &earlierRuns{name: d.path, runs: []compare.Run{other}, options: d.options},
+	other := compare.Run{Name: d.Name, Verdict: r.Verdict, Measurement: d.run}
+	return &earlierRuns{name: d.Name, runs: []compare.Run{other}, options: d.options},
 		d.folder.Write(r, d.run, session.Formats{})
-}
-
-func (a *app) planDuet(d *duet, flags *planFlags, latency time.Duration) error {
-	s := d.inputs.Scenario
-	if flags.format != "json" {
-		fmt.Fprintf(a.ui.Out, "\nand the same at the same instants, against %s:\n\n", d.path)
-	}
-	return a.printPlan(s, flags, latency, 0, shards.TokenFetches(s, 0))
 }

@@ -17,7 +17,7 @@ import (
 	"mfaload/measure"
 	"mfaload/report"
 	"mfaload/report/compare"
-	"mfaload/runner"
+	"mfaload/runner/plan"
 	"mfaload/runner/plan/plantext"
 	"mfaload/scenario"
 	"mfaload/scenario/form"
@@ -64,10 +64,7 @@ func (f *planFlags) check() (latency time.Duration, err error) {
 
 // printPlan prints what a run would send, with a note on what it takes besides;
 // that may be empty.
-func (a *app) printPlan(s *scenario.Scenario, flags *planFlags, latency time.Duration, shards int,
-	note string) error {
-	p := session.Plan(s, latency)
-	p.Bind(runner.WorkersBound(s))
+func (a *app) printPlan(p *plan.RunPlan, flags *planFlags, shards int, note string) error {
 	p.Share(shards)
 	if flags.format == "json" {
 		e := json.NewEncoder(a.ui.Data)

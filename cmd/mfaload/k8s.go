@@ -12,6 +12,7 @@ import (
 	"mfaload/internal/number"
 	"mfaload/measure"
 	"mfaload/runner/schedule"
+	"mfaload/session"
 	"mfaload/session/kubernetes"
 	"mfaload/session/shards"
 )
@@ -110,7 +111,7 @@ func (a *app) k8s(file string, flags *k8sFlags) error {
 	if err := schedule.CheckShard(s, measure.Shard{Run: m.Run, Count: m.Shards}); err != nil {
 		return err
 	}
-	if err := a.consent(s, true); err != nil {
+	if err := a.consent(s, session.PlanHere(s, 0), true); err != nil {
 		return err
 	}
 	m.Scenario = s

@@ -87,7 +87,7 @@ var mayImport = map[string][]string{
 		"mfaload/internal/number", "mfaload/internal/text",
 		"mfaload/live", "mfaload/measure", "mfaload/measure/journal", "mfaload/pingone", "mfaload/report",
 		"mfaload/report/compare", "mfaload/report/render", "mfaload/runner", "mfaload/runner/plan",
-		"mfaload/scenario", "mfaload/scenario/form", "mfaload/simulator"},
+		"mfaload/runner/schedule", "mfaload/scenario", "mfaload/scenario/form", "mfaload/simulator"},
 
 	"mfaload/session/shards": {"mfaload/fleet", "mfaload/internal/disk", "mfaload/internal/text",
 		"mfaload/measure", "mfaload/report", "mfaload/runner", "mfaload/runner/schedule", "mfaload/scenario",

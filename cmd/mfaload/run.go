@@ -66,7 +66,9 @@ host gets at most 10 requests in a day, unless the scenario's maxPerUser says
 otherwise: a run that would send more is refused.
 
 With --against OTHER each request also goes to the target of the scenario OTHER, at
-the same instants, and the two are compared.
+the same instants and in an order drawn for each, and the two are compared. With
+--alternate too, each second goes to one of the two targets, for those that can't
+bear both. load.maxRequests is a cap over both.
 
 With --plan nothing is sent: what a run would send is printed instead, by stage
 and by group, with the messages that real users could receive, the workers that
@@ -164,13 +166,25 @@ func (a *app) plan(file string, flags *runFlags, latency time.Duration) error {
 		return err
 	}
 	s := in.Scenario
-	err = a.printPlan(s, &flags.plan, latency, flags.fleet.shards, shards.TokenFetches(s, flags.fleet.shards))
-	duet, failed := flags.duet.open(flags.contract.loader(a), file, &flags.baseline.flags)
-	if err = errors.Join(err, failed); err != nil || duet == nil {
+	defer s.Close()
+	duet, err := flags.duet.open(flags.contract.loader(a), in, &flags.baseline.flags)
+	if err != nil {
 		return err
 	}
-	defer duet.close()
-	return a.planDuet(duet, &flags.plan, latency)
+	if duet == nil {
+		return a.printPlan(session.PlanHere(s, latency), &flags.plan, flags.fleet.shards,
+			shards.TokenFetches(s, flags.fleet.shards))
+	}
+	for i, side := range duet.Sides {
+		if i > 0 && flags.plan.format != "json" {
+			fmt.Fprintf(a.ui.Out, "\nand against the target of %s, %s:\n\n", duet.Name, duet.When())
+		}
+		note := shards.TokenFetches(side.Scenario, 0)
+		if err := a.printPlan(duet.Plan(i, latency), &flags.plan, 0, note); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a *app) run(ctx context.Context, file string, flags *runFlags, part runShare) (err error) {
@@ -184,11 +198,10 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part runSha
 	if err != nil {
 		return err
 	}
-	duet, err := flags.duet.open(flags.contract.loader(a), file, &flags.baseline.flags)
+	duet, err := flags.duet.open(flags.contract.loader(a), in, &flags.baseline.flags)
 	if err != nil {
 		return err
 	}
-	defer duet.close()
 	dir, err := session.NewFolder(part.folder(s.Name), flags.out, flags.overwrite)
 	if err != nil {
 		return err
@@ -199,17 +212,8 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part runSha
 	if err := part.fit(s); err != nil {
 		return err
 	}
-	if err := session.EnoughDescriptors(s); err != nil {
-		return refused(err)
-	}
-	session.WarnOfDisk(dir, session.Resources(s, part.count()), a.ui.Tell)
-	if err := a.consent(s, flags.yes); err != nil {
+	if err := a.mayStart(s, dir, part, duet, flags.yes); err != nil {
 		return err
-	}
-	if duet != nil {
-		if err := a.consentDuet(s, duet, flags.yes); err != nil {
-			return err
-		}
 	}
 	view, err := progress.Open(a.ui, flags.listen, versionText(), a.env.lookup)
 	if err != nil {
@@ -229,7 +233,7 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part runSha
 		m, err = a.send(ctx, in, dir, flags.answers, view, part)
 	} else if err = duet.prepare(dir, flags.overwrite); err == nil {
 		defer duet.folder.Unlock()
-		m, err = a.sendBoth(ctx, in, dir, flags.answers, view, duet)
+		m, err = a.sendBoth(ctx, dir, flags.answers, view, duet)
 	}
 	if err != nil {
 		return err
@@ -243,6 +247,22 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part runSha
 		return &exitError{exitInconclusive, unwritten}
 	}
 	return err
+}
+
+// mayStart finds out whether this machine and the person at it agree to a run, or to both sides of one.
+func (a *app) mayStart(s *scenario.Scenario, dir *session.Folder, part runShare, d *duetRun, yes bool) error {
+	if d == nil {
+		if err := session.EnoughDescriptors(s); err != nil {
+			return refused(err)
+		}
+		session.WarnOfDisk(dir, session.Resources(s, part.count()), a.ui.Tell)
+		return a.consent(s, session.PlanHere(s, 0), yes)
+	}
+	if err := session.EnoughDescriptors(s, d.Sides[1].Scenario); err != nil {
+		return refused(err)
+	}
+	session.WarnOfDisk(dir, d.Disk(), a.ui.Tell)
+	return a.consentDuet(d, yes)
 }
 
 // termsOf are the terms of a run, with when its token ends. Those of shards leave
@@ -354,7 +374,8 @@ func refused(err error) error {
 // measure runs the scenario and shows how far it has come.
 func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Operation, dir *session.Folder,
 	answers int, view *progress.Display, part runShare) (*measure.Measurement, error) {
-	config := runner.Config{Scenario: s, SaveAnswers: answers, Shard: part.shard, Looks: looksAt(s)}
+	config := runner.Config{Scenario: s, SaveAnswers: answers, Shard: part.shard, Side: part.side,
+		Looks: looksAt(s)}
 	run := session.New(config, op, dir, a.ui.Tell)
 	if view != nil {
 		done, err := view.Begin(ctx, s.Name, run.Runner)

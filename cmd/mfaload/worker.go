@@ -160,6 +160,7 @@ const farthest = 7 * 24 * time.Hour
 type runShare struct {
 	shard   *measure.Shard
 	startAt time.Time
+	side    *runner.DuetSide // of a run against two targets; nil else
 }
 
 func (p runShare) count() int {

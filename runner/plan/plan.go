@@ -31,6 +31,9 @@ type RunPlan struct {
 	// Requests are all of them, Warmup those of them before the first stage.
 	Requests uint64 `json:"requests"`
 	Warmup   uint64 `json:"warmup"`
+	// Alternating is how many of them go to Target, if its seconds alternate with those of another target,
+	// which gets the others; 0 if all go to it.
+	Alternating uint64 `json:"alternating_requests,omitempty"`
 	// NoUser is how many of them, at least, will have no user to ask.
 	NoUser   uint64  `json:"no_user,omitempty"`
 	Duration float64 `json:"duration_s"`
@@ -317,6 +320,16 @@ func (p *PlannedGroup) keep(g *scenario.Group, day uint64) {
 	}
 	if g.Order == users.Random {
 		p.PerUser, p.PerUserDay = min(p.PerUser, p.Cap), min(p.PerUserDay, p.Cap)
+	}
+}
+
+// Double has each user asked twice as often, and twice as often allowed: of a plan that is carried out
+// twice in one environment, with half of its caps each.
+func (p *RunPlan) Double() {
+	for i := range p.Groups {
+		g := &p.Groups[i]
+		g.PerUser, g.PerUserDay, g.Cap = 2*g.PerUser, 2*g.PerUserDay, 2*g.Cap
+		g.MessagesUserDay, g.LimitShare = 2*g.MessagesUserDay, 2*g.LimitShare
 	}
 }
 

@@ -92,6 +92,10 @@ func (p *planPage) head(plan *plan.RunPlan, note string) {
 	} else {
 		p.line("  to %s", plan.Target)
 	}
+	if plan.Alternating > 0 {
+		p.wrap("%s of them, in seconds of its own; the others go to the other target",
+			number.Count(plan.Alternating))
+	}
 }
 
 // plot draws the rate over time, each column with the highest rate of its time.
