@@ -74,12 +74,28 @@ func (o *outcome) add(c *compare.Comparison, scale float64) {
 // share writes a count as a percentage with its exact interval.
 func share(n, of int) string {
 	low, high := stat.Proportion{Count: float64(n), Of: float64(of)}.Exact(0.95)
-	return fmt.Sprintf("%.3g (%.2g–%.2g)", 100*float64(n)/float64(of), 100*low, 100*high)
+	text := fmt.Sprintf("%.3g (%.2g–%.2g)", 100*float64(n)/float64(of), 100*low, 100*high)
+	return strings.ReplaceAll(text, "1e+02", "100")
 }
 
 // simulate makes the comparisons of a cell, from a seed on: one with the same base for each scale of the
 // times of the new side.
 func (c cell) simulate(t testing.TB, pairs int, first uint64, scales ...float64) []outcome {
+	t.Helper()
+	return simulate(t, pairs, scales, c.options, func(i int) (base []compare.Run, fresh [][]compare.Run) {
+		random := rand.New(rand.NewPCG(first+uint64(i), 77))
+		before, after := c.service.Starts(random, max(c.runs, c.earlier), c.runs)
+		base = named("a", c.service.Runs(random, before))
+		for _, scale := range scales {
+			fresh = append(fresh, named("b", c.service.Scaled(scale).Runs(random, after)))
+		}
+		return base, fresh
+	})
+}
+
+// simulate compares bases with new sides, one for each scale of their times.
+func simulate(t testing.TB, pairs int, scales []float64, o compare.Options,
+	sides func(i int) (base []compare.Run, fresh [][]compare.Run)) []outcome {
 	t.Helper()
 	var mu sync.Mutex
 	var workers sync.WaitGroup
@@ -87,12 +103,9 @@ func (c cell) simulate(t testing.TB, pairs int, first uint64, scales ...float64)
 	for worker := range count {
 		workers.Go(func() {
 			for i := worker; i < pairs; i += count {
-				random := rand.New(rand.NewPCG(first+uint64(i), 77))
-				before, after := c.service.Starts(random, max(c.runs, c.earlier), c.runs)
-				base := named("a", c.service.Runs(random, before))
+				base, fresh := sides(i)
 				for k, scale := range scales {
-					fresh := c.service.Scaled(scale).Runs(random, after)
-					result, err := compare.Compare(base, named("b", fresh), c.options)
+					result, err := compare.Compare(base, fresh[k], o)
 					mu.Lock()
 					if err != nil || len(result.Obstacles) > 0 {
 						t.Error(err, result)
@@ -182,13 +195,19 @@ func TestTable(t *testing.T) {
 		t.Skip("it takes an hour: make compare-table")
 	}
 	wanted := strings.Split(*only, ",")
+	isWanted := func(service string) bool {
+		return !strings.Contains(*only, "@") || slices.Contains(wanted, "@"+service)
+	}
+	if *only == "" || slices.Contains(wanted, "duet") {
+		duetTable(t, isWanted)
+	}
 	for _, tab := range tables {
 		if *only != "" && !slices.Contains(wanted, tab.name) {
 			continue
 		}
 		fmt.Println(tab.heading())
 		for _, name := range tab.services {
-			if strings.Contains(*only, "@") && !slices.Contains(wanted, "@"+name) {
+			if !isWanted(name) {
 				continue
 			}
 			alike := tab.row(t, name)

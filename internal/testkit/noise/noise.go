@@ -71,10 +71,11 @@ func (s Service) Run(random *rand.Rand, start time.Time) *measure.Measurement {
 	return s.measure(random, s.conditions(random, start), start)
 }
 
-// Duet are runs of a service and of one whose times are scaled, from one instant on: they have in common
-// what comes from outside of them. Where isBase is given, each second is one side's alone.
-func (s Service) Duet(random *rand.Rand, scale float64,
-	isBase func(second int) bool) (base, fresh *measure.Measurement) {
+// Duet are a run of a service and, for each scale, one of a service whose times are scaled, from one
+// instant on: they have in common what comes from outside of them. Where isBase is given, each second is
+// one side's alone.
+func (s Service) Duet(random *rand.Rand, isBase func(second int) bool, scales ...float64) (
+	base *measure.Measurement, fresh []*measure.Measurement) {
 	start := time.Unix(1_800_000_000, 0).Add(time.Duration(random.Int64N(int64(24 * time.Hour))))
 	ours := s.conditions(random, start)
 	others := ours
@@ -90,8 +91,12 @@ func (s Service) Duet(random *rand.Rand, scale float64,
 		}
 	}
 	base = s.measure(random, ours, start)
-	fresh = s.Scaled(scale).measure(random, others, start.Add(time.Millisecond))
-	base.Alternating, fresh.Alternating = isBase != nil, isBase != nil
+	base.Alternating = isBase != nil
+	for _, scale := range scales {
+		m := s.Scaled(scale).measure(random, others, start.Add(time.Millisecond))
+		m.Alternating = isBase != nil
+		fresh = append(fresh, m)
+	}
 	return base, fresh
 }
 
