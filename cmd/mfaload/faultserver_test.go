@@ -82,6 +82,10 @@ func (s *faultServer) behave(fault func(*incoming) bool) {
 // start begins to listen, again at the same address after a kill.
 func (s *faultServer) start(secure *tls.Config) {
 	l, err := net.Listen("tcp", s.address)
+	for err != nil && s.listener == nil { // another process was quicker
+		s.address = freeAddress(s.t)
+		l, err = net.Listen("tcp", s.address)
+	}
 	if err != nil {
 		s.t.Error(err)
 		return
