@@ -168,7 +168,7 @@ func (c *Cell) counts() (n Counts) {
 	switch sent := c.Response.Count(); {
 	case !c.Failed:
 		n.Responded = sent
-	case c.Label == IdleClosed:
+	case IsNotDelivered(c.Label):
 		n.Failed, n.NotDelivered = sent, sent
 	default:
 		n.Failed = sent
@@ -188,7 +188,7 @@ func (s *Second) Counts(group int) (c CountsOf[float64]) {
 	if group < 0 || len(s.Groups) == 0 { // of a single group nothing is kept apart
 		return CountsOf[float64]{
 			Scheduled: float64(s.Response.Count()), Responded: float64(s.Response.Count() - s.Failed),
-			Failed: float64(s.Failed), NotDelivered: float64(s.idleClosed()), Expected: float64(s.Expected),
+			Failed: float64(s.Failed), NotDelivered: float64(s.notDelivered()), Expected: float64(s.Expected),
 			Violating: float64(s.Violating), RateLimited: float64(s.RateLimited),
 		}
 	}
@@ -201,7 +201,8 @@ func (s *Second) Counts(group int) (c CountsOf[float64]) {
 	known := s.Unserved + s.NotDelivered
 	if s.Served == nil || s.Failed < known { // of an old version, or no such request at all
 		share := func(n uint64) float64 { return float64(n) * c.Scheduled / float64(s.Response.Count()) }
-		c.Failed, c.NotDelivered, c.RateLimited = share(s.Failed), share(s.idleClosed()), share(s.RateLimited)
+		c.Failed, c.RateLimited = share(s.Failed), share(s.RateLimited)
+		c.NotDelivered = share(s.notDelivered())
 	} else {
 		share := func(n uint64) float64 { return float64(n*g.Refused) / float64(max(s.Refused, 1)) }
 		c.Failed = float64(g.Unserved+g.NotDelivered) + share(s.Failed-known)
@@ -211,10 +212,10 @@ func (s *Second) Counts(group int) (c CountsOf[float64]) {
 	return c
 }
 
-// idleClosed counts the requests of the second that certainly never reached the service.
-func (s *Second) idleClosed() (n uint64) {
+// notDelivered counts the requests of the second that certainly never reached the service.
+func (s *Second) notDelivered() (n uint64) {
 	for _, e := range s.Ends {
-		if e.Failed && e.Label == IdleClosed {
+		if e.Failed && IsNotDelivered(e.Label) {
 			n += e.Count
 		}
 	}

@@ -79,6 +79,10 @@ const (
 	// IdleClosed is the label of requests that certainly never reached the service: it
 	// was closing the idle connection that they were sent on.
 	IdleClosed = "idle connection closed"
+	// NotProcessed is the label of requests that the server says it did not process: over
+	// HTTP/2 its GOAWAY names an earlier stream as the last, or it refused the stream
+	// (RFC 9113, sections 6.8 and 8.7).
+	NotProcessed = "request not processed"
 	// ConnectionRefused is the label of requests that the service turned away by
 	// refusing their connection.
 	ConnectionRefused = "connection refused"
@@ -87,6 +91,10 @@ const (
 	// OtherFailure is the label of requests that failed for a reason without a name.
 	OtherFailure = "other failure"
 )
+
+// IsNotDelivered says whether a label is one of requests that certainly did not come to
+// the service: they say nothing of it, and count in no rate.
+func IsNotDelivered(label string) bool { return label == IdleClosed || label == NotProcessed }
 
 // harmedInFlight is the part of Harmed in which the request was in flight.
 func (o *Observation) harmedInFlight() time.Duration {
@@ -101,7 +109,7 @@ func (o *Observation) harmedInFlight() time.Duration {
 // late for its answer; a refusal of a request that came late, among others.
 func (o *Observation) doubtful() bool {
 	switch {
-	case o.Harmed <= 0 || o.Failed && o.Label == IdleClosed:
+	case o.Harmed <= 0 || o.Failed && IsNotDelivered(o.Label):
 		return false
 	case o.Refused:
 		return true

@@ -220,7 +220,7 @@ func (p *Progress) add(o *Observation, violating bool) {
 	switch {
 	case o.Failed:
 		p.Failed++
-		if o.Label == IdleClosed {
+		if IsNotDelivered(o.Label) {
 			p.NotDelivered++
 		}
 	case violating:

@@ -77,7 +77,7 @@ func (o *Observation) waitKind() waitKind { return waitKindOf(o.Refused, o.Faile
 
 func waitKindOf(refused, failure bool, label string) waitKind {
 	switch {
-	case refused, failure && label == IdleClosed:
+	case refused, failure && IsNotDelivered(label):
 		return apart
 	case failure:
 		return failed
@@ -107,7 +107,7 @@ func (s *Split) record(o *Observation, response, service *Histogram) {
 		}
 	case o.Refused:
 		s.Refused++
-	case o.Label == IdleClosed:
+	case IsNotDelivered(o.Label):
 		s.NotDelivered++
 	default:
 		s.Unserved++

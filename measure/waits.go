@@ -149,7 +149,7 @@ func (p *Phase) Waits(group int, service bool) (w Waits) {
 		case group >= 0 && c.Group != group || c.Refused:
 		case !c.Failed:
 			w.Served = append(w.Served, h)
-		case c.Label != IdleClosed:
+		case !IsNotDelivered(c.Label):
 			w.Failed = append(w.Failed, h)
 		}
 	}

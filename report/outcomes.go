@@ -38,16 +38,18 @@ func (s *sum) outcomeRemarks() (remarks []string) {
 		number.Count(unserved), strings.Join(of, ", ")))
 }
 
-func (s *sum) idleRemarks() []string {
-	n := s.NotDelivered
-	if n == 0 {
-		return nil
+func (s *sum) idleRemarks() (remarks []string) {
+	if n := s.errors[measure.IdleClosed]; n > 0 {
+		remarks = append(remarks, fmt.Sprintf("%s requests met an idle connection that the service was just "+
+			"closing; it can't have got them, so they are in no errorRate, and none was sent twice: its "+
+			"keep-alive time is about as long as connections were idle here", number.Count(n)))
 	}
-	return []string{fmt.Sprintf(
-		"%s requests met an idle connection that the service was just closing; it can't have got them, so "+
-			"they are in no errorRate, and none was sent twice: its keep-alive time is about as long as "+
-			"connections were idle here",
-		number.Count(n))}
+	if n := s.errors[measure.NotProcessed]; n > 0 {
+		remarks = append(remarks, fmt.Sprintf("the service said of %s requests that it did not process them "+
+			"(HTTP/2: GOAWAY or REFUSED_STREAM); they are in no errorRate, and none was sent twice: look at "+
+			"how often it closes connections, and whether it refuses load", number.Count(n)))
+	}
+	return remarks
 }
 
 // StallFactor is how many times the median a request of a stall takes.

@@ -107,6 +107,10 @@ func lost(o *measure.Observation) {
 	o.Failed, o.AsExpected, o.Label = true, false, "idle connection closed"
 }
 
+func unprocessed(o *measure.Observation) {
+	o.Failed, o.AsExpected, o.Label = true, false, "request not processed"
+}
+
 func unexpected(o *measure.Observation) { o.AsExpected, o.Label = false, "503" }
 
 func violating(o *measure.Observation) {
@@ -165,6 +169,11 @@ func TestVerdicts(t *testing.T) {
 					"them, " +
 					"so they are in no errorRate, and none was sent twice: its keep-alive time is about as " +
 					"long as connections were idle here"}},
+		{"not processed", func(r *run) { r.send(90, 50*ms, nil).send(10, 50*ms, unprocessed) },
+			report.Pass, []string{
+				"the service said of 10 requests that it did not process them (HTTP/2: GOAWAY or " +
+					"REFUSED_STREAM); they are in no errorRate, and none was sent twice: look at how often " +
+					"it closes connections, and whether it refuses load"}},
 		{"failed beside those lost",
 			func(r *run) { r.send(49, 50*ms, nil).send(1, 50*ms, failed).send(50, 50*ms, lost) }, report.Fail,
 			[]string{

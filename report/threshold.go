@@ -291,7 +291,7 @@ func (t Threshold) Text() string {
 // expected, arrivals that were never sent.
 func (s *sum) errorCauses() (causes []Cause) {
 	for what, n := range s.errors {
-		if what == measure.IdleClosed {
+		if measure.IsNotDelivered(what) {
 			continue
 		}
 		causes = append(causes, Cause{what, n})

@@ -199,8 +199,9 @@ var targetForm = form.Described("of authPath, envID and accessToken, or of simul
 			"The most that one request may take, from its send to the last byte of "+
 				"its answer.").Default("10s"),
 		form.Key("protocol", form.OneOf("a protocol", HTTP1, HTTP2),
-			"The version of HTTP: http/1.1, or h2 for HTTP/2, which shares connections and sees fewer "+
-				"faults of framing.").Default("http/1.1"),
+			"The version of HTTP: http/1.1, or h2 for HTTP/2, which sends many requests at once on a "+
+				"connection, and opens as many as the server's limit of streams makes "+
+				"it need.").Default("http/1.1"),
 		form.Key("caFile", form.AnyText,
 			"A file with the certificates (PEM) of the authorities that the host's certificate may come "+
 				"from, beside the system's. Relative to the working folder."),

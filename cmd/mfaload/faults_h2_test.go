@@ -150,17 +150,17 @@ func TestFaultsOfHTTP2(t *testing.T) {
 		}, "", counts{"stream reset": 10}, ""},
 		{"the stream is refused", much, func(x *stream) bool {
 			return x.WriteRSTStream(x.id, http2.ErrCodeRefusedStream) == nil
-		}, "", counts{"stream reset": 10}, ""},
+		}, "", counts{"request not processed": 10}, ""},
 		{"the stream is reset in the body", much, func(x *stream) bool {
 			return x.half() && x.WriteRSTStream(x.id, http2.ErrCodeInternal) == nil
 		}, "", counts{"stream reset": 10}, ""},
 		{"every other connection goes away after its answer", much, func(x *stream) bool {
 			return x.answer() && x.goAway() // a request may leave as that is under way
-		}, "", counts{}, "connection going away, connection closed"},
+		}, "", counts{}, "request not processed, connection closed"},
 		{"the connection goes away before the request", much, func(x *stream) bool {
 			_ = x.WriteGoAway(max(x.id, 2)-2, http2.ErrCodeNo, nil)
 			return false
-		}, "", counts{"connection going away": 10}, ""},
+		}, "", counts{"request not processed": 10}, ""},
 		// The first request may be quicker than the settings.
 		{"no window for the request", 0, (*stream).answer, "timeout: 100ms", counts{"timeout": 10},
 			"201 OTP_REQUIRED"},

@@ -15,6 +15,7 @@ import (
 
 	"mfaload/contract"
 	"mfaload/measure"
+	"mfaload/pingone/transport/h2"
 )
 
 // Kinds of failures that no other package knows; the others are labels of package
@@ -23,8 +24,10 @@ const (
 	kindCanceled    = "canceled"
 	kindClosed      = "connection closed"
 	kindCutOff      = "answer cut off"
+	kindFlood       = "flood of frames"
 	kindGoingAway   = "connection going away"
 	kindHeadTooLong = "head too long"
+	kindNoStreams   = "no stream allowed"
 	kindNotHTTP     = "not HTTP"
 	kindProxy       = "proxy failed"
 	// kindRenegotiation is the failure of a server that asks for another handshake on
@@ -77,10 +80,20 @@ func failureKind(ctx context.Context, err error) string {
 		return kindCanceled
 	case errors.Is(err, errIdleClosed):
 		return measure.IdleClosed
-	case errors.Is(err, errNotHTTP), errors.Is(err, errNotHTTP2):
+	case errors.Is(err, h2.ErrNotProcessed):
+		return measure.NotProcessed
+	case errors.Is(err, errNotHTTP), errors.Is(err, errNotHTTP2), errors.Is(err, h2.ErrNotHTTP2):
 		return kindNotHTTP
-	case errors.Is(err, errHeadTooLong):
+	case errors.Is(err, errHeadTooLong), errors.Is(err, h2.ErrHeadTooLong):
 		return kindHeadTooLong
+	case errors.Is(err, h2.ErrReset):
+		return kindStreamReset
+	case errors.Is(err, h2.ErrGoneAway):
+		return kindGoingAway
+	case errors.Is(err, h2.ErrFlood):
+		return kindFlood
+	case errors.Is(err, errNoStreams):
+		return kindNoStreams
 	case errors.As(err, &dns):
 		return kindUnresolved
 	case errors.Is(ctx.Err(), context.DeadlineExceeded), isTimeout(err):
@@ -95,12 +108,7 @@ func failureKind(ctx context.Context, err error) string {
 		return kindRenegotiation
 	case isTLS(err):
 		return kindTLS
-	// net/http does not export its errors of HTTP/2.
-	case strings.Contains(err.Error(), "stream error:"):
-		return kindStreamReset
-	case strings.Contains(err.Error(), "GOAWAY"), neverSent(err):
-		return kindGoingAway
-	case strings.Contains(err.Error(), "http2: client conn"), errors.Is(err, net.ErrClosed):
+	case errors.Is(err, net.ErrClosed):
 		return kindClosed
 	default:
 		return systemFailure(err, runtime.GOOS)
@@ -293,8 +301,8 @@ func (t *Transport) settle(ctx context.Context, nc net.Conn, wanted bool, handsh
 		return nil
 	}
 	state := secured.ConnectionState()
-	if t.http2 && state.NegotiatedProtocol != "h2" {
-		return errNotHTTP2
+	if err := t.speaksHTTP2(nc); t.http2 && err != nil {
+		return err
 	}
 	if !wanted && state.Version > tls.VersionTLS12 {
 		return nil

@@ -10,13 +10,14 @@ import (
 	"strings"
 
 	"mfaload/contract"
+	"mfaload/pingone/transport/h2"
 )
 
 // Bounds on a response. A head beyond its bound is a failure, a body beyond its
 // bound is cut off.
 const (
-	maxHead = 64 << 10
-	maxBody = 1 << 20
+	maxHead = h2.MaxHead
+	maxBody = h2.MaxBody
 )
 
 // Rules of the contract about framing, which only a transport can see.
