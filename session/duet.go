@@ -89,8 +89,7 @@ func (d *Duet) halveCaps() error {
 				"nothing to compare\n%s", text.Hint("raise it, or leave --against out; nothing was sent"))
 		}
 	}
-	ours, others := &d.Sides[0].Scenario.Target, &d.Sides[1].Scenario.Target
-	if ours.Simulator != nil || others.Simulator != nil || !strings.EqualFold(ours.EnvID, others.EnvID) {
+	if !isOneEnvironment(&d.Sides[0].Scenario.Target, &d.Sides[1].Scenario.Target) {
 		return nil
 	}
 	for _, side := range d.Sides {
@@ -106,6 +105,13 @@ func (d *Duet) halveCaps() error {
 	}
 	d.OneEnvironment = true
 	return nil
+}
+
+// isOneEnvironment says whether two targets have the same users. A real environment may have several hosts;
+// simulators of this machine may have the same ID, and are as many as their addresses.
+func isOneEnvironment(a, b *scenario.Target) bool {
+	return a.Simulator == nil && b.Simulator == nil && strings.EqualFold(a.EnvID, b.EnvID) &&
+		(a.AuthPath == b.AuthPath || a.IsRemote() && b.IsRemote())
 }
 
 // Plan is the plan of a side. What a user gets in it is of both sides, where both send to one environment;
