@@ -91,11 +91,8 @@ func (j *assessment) noiseOf(t scenario.Threshold, judged *Threshold, s *units.S
 // errorOf is that of a figure, after what its schedule explains.
 func (j *assessment) errorOf(f units.Influence, s *units.Series) (e units.Error, why string) {
 	if s.N < units.Min {
-		return e, fmt.Sprintf(
-			"the run is too short to tell how much the figure varies: %d s of at least %d s",
-			s.N*s.Seconds,
-			units.Min*s.Seconds,
-		)
+		return e, fmt.Sprintf("the run is too short to tell how much the figure varies: %d s of at least "+
+			"%d s", s.N*s.Seconds, units.Min*s.Seconds)
 	}
 	// More than arrivals by chance vary from unit to unit.
 	if due := s.Planned(j.measurement); len(due) > 1 && varies(due) {
@@ -133,7 +130,7 @@ func (j *assessment) noiseOfTimes(t scenario.Threshold, judged *Threshold, s *un
 	}
 	e := j.estimate(of, 1)
 	observed, limit := judged.Observed, judged.Limit
-	half := math.Min(e.reach*e.deviation, endless)
+	half := math.Min(e.reach*e.Deviation, endless)
 	away := math.Log(observed / limit)
 	return e.noise(away, observed*math.Exp(-half), observed*math.Exp(half), j.report.Duration)
 }
@@ -150,7 +147,7 @@ func (j *assessment) noiseOfAchieved(t scenario.Threshold, judged *Threshold, s 
 		return noise{}
 	}
 	e := j.estimate(of, judged.Observed/100)
-	half := 100 * e.reach * e.deviation
+	half := 100 * e.reach * e.Deviation
 	return e.noise(t.Limit-judged.Observed/100, max(0, judged.Observed-half), judged.Observed+half,
 		j.report.Duration)
 }
@@ -168,9 +165,9 @@ func (j *assessment) noiseOfShare(t scenario.Threshold, judged *Threshold, s *un
 		}
 	}
 	e := j.estimate(of, float64(judged.Count)/float64(judged.Of))
-	low, high := p.Interval(e.deviation, e.reach)
-	away := p.Beyond(t.Limit, e.deviation)
-	e.between, e.deviation = stat.Ratio(e.between, e.deviation), 1 // away is in standard errors
+	low, high := p.Interval(e.Deviation, e.reach)
+	away := p.Beyond(t.Limit, e.Deviation)
+	e.between, e.Deviation = stat.Ratio(e.between, e.Deviation), 1 // away is in standard errors
 	n := e.noise(away, 100*low, 100*high, j.report.Duration)
 	if n.interval != nil && n.interval.Needed > 0 && judged.Count == 0 {
 		n.interval.Needed = j.report.Duration * e.reach * e.reach * (1 - t.Limit) / t.Limit / p.Of
@@ -186,26 +183,21 @@ var sharesOf = map[scenario.Metric]func(*measure.CountsOf[float64]) measure.Shar
 
 // estimate is a standard error and what is known of it.
 type estimate struct {
-	deviation, freedom, memory float64
-	confidence, reach          float64
-	between                    float64 // what runs differ by for reasons of their own
+	units.Error
+	confidence, reach float64
+	between           float64 // what runs differ by for reasons of their own
 }
 
 // estimate takes what runs differ by as a share of the figure, which has a scale.
 func (j *assessment) estimate(of units.Error, scale float64) estimate {
 	deviation := of.Deviation
-	e := estimate{
-		deviation:  deviation,
-		freedom:    of.Freedom,
-		memory:     of.Memory,
-		confidence: cmp.Or(j.confidence, defaultConfidence),
-	}
+	e := estimate{Error: of, confidence: cmp.Or(j.confidence, defaultConfidence)}
 	if tau := j.between * scale; tau > 0 && deviation > 0 { // Welch and Satterthwaite: tau is taken for known
 		both := deviation*deviation + tau*tau
-		e.freedom = min(e.freedom*both*both/math.Pow(deviation, 4), manyDegrees)
-		e.deviation, e.between = math.Sqrt(both), tau
+		e.Freedom = min(e.Freedom*both*both/math.Pow(deviation, 4), manyDegrees)
+		e.Deviation, e.between = math.Sqrt(both), tau
 	}
-	e.reach = stat.StudentQuantile((1-e.confidence)/2, e.freedom)
+	e.reach = stat.StudentQuantile((1-e.confidence)/2, e.Freedom)
 	return e
 }
 
@@ -215,18 +207,13 @@ const manyDegrees = 1e6
 // noise is that of a figure that is so far beyond its limit, or within where it is below 0,
 // on the scale of the standard error.
 func (e estimate) noise(away, low, high, duration float64) noise {
-	n := noise{
-		missed: 1,
-		met:    1,
-		memory: e.memory,
-		interval: &Interval{Low: number.RoundTo(low, 4), High: number.RoundTo(high, 4),
-			Confidence: number.RoundTo(100*e.confidence, 6)},
-	}
+	n := noise{missed: 1, met: 1, memory: e.Memory, interval: &Interval{Low: number.RoundTo(low, 4),
+		High: number.RoundTo(high, 4), Confidence: number.RoundTo(100*e.confidence, 6)}}
 	switch {
-	case e.deviation > 0:
-		t := away / e.deviation
-		n.missed, n.met = stat.StudentTail(t, e.freedom), stat.StudentTail(-t, e.freedom)
-		n.interval.RepeatMisses = number.Round(stat.StudentTail(-t/math.Sqrt2, e.freedom))
+	case e.Deviation > 0:
+		t := away / e.Deviation
+		n.missed, n.met = stat.StudentTail(t, e.Freedom), stat.StudentTail(-t, e.Freedom)
+		n.interval.RepeatMisses = number.Round(stat.StudentTail(-t/math.Sqrt2, e.Freedom))
 		if math.Abs(t) <= e.reach {
 			n.interval.Needed = e.needed(away, duration)
 		}
@@ -244,7 +231,7 @@ const power = 1.28
 // needed is how long runs have to be to decide, in seconds, in nine of ten cases; 0 if no
 // length is enough.
 func (e estimate) needed(away, duration float64) float64 {
-	within := e.deviation*e.deviation - e.between*e.between
+	within := e.Deviation*e.Deviation - e.between*e.between
 	to := e.reach + power
 	allowed := away*away/(to*to) - e.between*e.between
 	if allowed <= 0 {
@@ -294,7 +281,10 @@ func (t Threshold) open() string {
 	return text + "; no longer run would decide"
 }
 
-// About says how long a run is to be, as roughly as anybody knows.
+// LongestRun is how many seconds a run may be asked to last: a month.
+const LongestRun = 31 * 86400
+
+// About says how long a run is to be, in seconds, as roughly as anybody knows.
 func About(seconds float64) string {
 	const minute, hour, day = 60, 3600, 86400
 	switch { // not as a time.Duration: it may be longer than one can be
@@ -303,8 +293,8 @@ func About(seconds float64) string {
 	case seconds <= 2*hour:
 		return fmt.Sprintf("about %.0f min", math.Ceil(seconds/minute))
 	case seconds <= 2*day:
-		return fmt.Sprintf("about %.0f h", math.Ceil(seconds/hour))
-	case seconds <= 31*day:
+		return fmt.Sprintf("about %.0f hours", math.Ceil(seconds/hour))
+	case seconds <= LongestRun:
 		return fmt.Sprintf("about %.0f days", math.Ceil(seconds/day))
 	}
 	return "more than a month"

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mfaload/internal/stat"
+	"mfaload/report"
 )
 
 // MetricRow is one figure of both sides.
@@ -197,23 +198,11 @@ func (r MetricRow) String() string {
 
 // needs says how long runs should be, in seconds, as roughly as it is known.
 func needs(needed float64) string {
-	const minute, hour, day = 60, 60 * 60, 24 * 60 * 60
-	about := func(unit float64, name string) string {
-		return fmt.Sprintf("needs runs of about %.0f %s", math.Ceil(needed/unit), name)
-	}
-	switch {
-	case needed <= 2*minute:
-		return about(1, "s")
-	case needed <= 2*hour:
-		return about(minute, "min")
-	case needed <= 2*day:
-		return about(hour, "hours")
-	case needed <= 31*day:
-		return about(day, "days")
-	default:
+	if needed > report.LongestRun {
 		return "needs runs longer than a month: times vary within a run by much more than the margin, so " +
 			"widen it (--margin) or make the runs steadier"
 	}
+	return "needs runs of " + report.About(needed)
 }
 
 // name is the figure's, with its group's.
