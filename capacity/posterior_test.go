@@ -68,3 +68,24 @@ func TestLineIsOfAllTrialsTogether(t *testing.T) {
 		t.Errorf("the line crosses at %v, want 100", l.crossing)
 	}
 }
+
+// What is sent until a service is back from an overload does not bring it to its limit again while it is still
+// slow, and each rate has the response time that the service had there.
+func TestRecoveryStaysBelowWhatHeld(t *testing.T) {
+	s := &search{found: &SearchResult{}}
+	for rate, p50 := range map[float64]float64{10: 14, 20: 14, 40: 15, 80: 25} {
+		trial := tried(rate, 0.05, time.Minute)
+		trial.Verdict, trial.Figures.Response.P50 = Pass, p50
+		s.found.Trials = append(s.found.Trials, trial)
+	}
+	overload := tried(160, 0.95, time.Minute)
+	overload.Verdict, overload.Overloaded = Break, true
+	s.found.Trials = append(s.found.Trials, overload)
+	r := s.recovery(time.Hour)
+	for i, want := range []struct{ rate, median float64 }{{8, 0.014}, {40, 0.015}, {64, 0.021}} {
+		if len(r.Rates) != 3 || math.Abs(r.Rates[i]-want.rate) > 1e-9 ||
+			math.Abs(r.Medians[i]-want.median) > 1e-9 {
+			t.Fatalf("%v at %v", r.Rates, r.Medians)
+		}
+	}
+}

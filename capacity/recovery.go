@@ -1,6 +1,7 @@
 package capacity
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -11,13 +12,13 @@ import (
 )
 
 // Recovery comes before a trial that follows an overload: requests at a low rate,
-// and then at one that held, until the service is as fast again as it was.
+// and then at higher ones up to one that held, until the service is as fast again as it was.
 type Recovery struct {
 	// Rates are tried in this order, each until the service is back at it.
 	Rates []float64
-	// Median is the median response time that the service had when the last of the
-	// rates held, in seconds; 0 where none held yet.
-	Median float64
+	// Medians are the median response times that the service had at about these rates, in seconds; 0 where
+	// none held yet. At a low rate a busy service is soon as fast as it was next to its limit.
+	Medians []float64
 	// Max is how long it may take, all rates together.
 	Max time.Duration
 }
@@ -46,6 +47,9 @@ const (
 	// in requests a second.
 	lowShare = 0.1
 	lowMin   = 5
+	// highShare is the last rate as a share of the one that held: where a service that is still a little
+	// slow does not come to its limit again.
+	highShare = 0.8
 	// recoveredShare is how far above its former median the service may be.
 	recoveredShare = 1.1
 	// watchedTime and watchedRequests are the least that is watched.
@@ -62,22 +66,37 @@ func (s *search) recovery(left time.Duration) *Recovery {
 		return nil
 	}
 	lowest := trials[0].Rate
-	var held *Trial
+	var held []*Trial
 	for _, t := range trials {
 		lowest = min(lowest, t.Rate)
-		if t.Verdict == Pass && !t.Overloaded && (held == nil || t.Rate > held.Rate) {
-			held = t
+		if t.Verdict == Pass && !t.Overloaded {
+			held = append(held, t)
 		}
 	}
-	if held == nil {
-		return &Recovery{Rates: []float64{lowRate(lowest)}, Max: min(recoveryMaxBlind, left)}
+	if len(held) == 0 {
+		return &Recovery{Rates: []float64{lowRate(lowest)}, Medians: []float64{0},
+			Max: min(recoveryMaxBlind, left)}
 	}
-	r := &Recovery{Rates: []float64{lowRate(held.Rate)}, Median: held.Figures.Response.P50 / 1000,
-		Max: min(recoveryMax, left)}
-	if held.Rate > r.Rates[0] {
-		r.Rates = append(r.Rates, held.Rate)
+	slices.SortStableFunc(held, func(a, b *Trial) int { return cmp.Compare(a.Rate, b.Rate) })
+	top := held[len(held)-1].Rate
+	r := &Recovery{Max: min(recoveryMax, left)}
+	for _, rate := range slices.Compact([]float64{lowRate(top), max(lowRate(top), top/2), max(lowRate(top), highShare*top)}) {
+		r.Rates, r.Medians = append(r.Rates, rate), append(r.Medians, medianAt(held, rate))
 	}
 	return r
+}
+
+// medianAt is the median response time at a rate, in seconds, on a line between the trials next to it; held
+// are some by their rates, of which the last is not below this one.
+func medianAt(held []*Trial, rate float64) float64 {
+	next := slices.IndexFunc(held, func(t *Trial) bool { return t.Rate >= rate*(1-1e-9) })
+	median := held[next].Figures.Response.P50
+	if next > 0 {
+		before := held[next-1]
+		median -= (median - before.Figures.Response.P50) * (held[next].Rate - rate) /
+			(held[next].Rate - before.Rate)
+	}
+	return median / 1000
 }
 
 func lowRate(rate float64) float64 { return min(rate, max(lowShare*rate, lowMin)) }
@@ -103,7 +122,7 @@ type recoveryRequest struct {
 }
 
 // Watch begins to follow the i-th rate.
-func (r *Recovery) Watch(i int) *Watch { return &Watch{median: r.Median, rate: r.Rates[i]} }
+func (r *Recovery) Watch(i int) *Watch { return &Watch{median: r.Medians[i], rate: r.Rates[i]} }
 
 // Sent counts a request and returns its number. Requests are sent in order.
 func (w *Watch) Sent(at time.Duration) (number int) {

@@ -148,6 +148,10 @@ func (r *row) add(sys *system, f *capacity.SearchResult, seed uint64) {
 	fmt.Printf("%s, seed %d: truth %.1f, found %.1f to %.1f with %.3f: %s\n", sys.name, seed, sys.truth,
 		f.Low, f.High, f.Confidence, f.Why)
 	for _, tr := range f.Trials {
+		if len(tr.Judged) == 0 { // the service was not back
+			fmt.Printf("   %7.1f %s: %+v\n", tr.Rate, tr.Verdict, tr.Recovered)
+			continue
+		}
 		fmt.Printf("   %7.1f (%.3f) %6v %-12s %.3f %s: %.4f of %.0f\n", tr.Rate, tr.Rate/sys.truth, tr.Length,
 			tr.Verdict, tr.Broken, tr.By, tr.Judged[0].Observed, tr.Judged[0].Effective)
 	}
