@@ -69,8 +69,8 @@ func TestLineIsOfAllTrialsTogether(t *testing.T) {
 	}
 }
 
-// What is sent until a service is back from an overload does not bring it to its limit again while it is still
-// slow, and each rate has the response time that the service had there.
+// What is sent until a service is back from an overload does not bring it to its limit again while it is
+// still slow, and each rate has the response time that the service had there.
 func TestRecoveryStaysBelowWhatHeld(t *testing.T) {
 	s := &search{found: &SearchResult{}}
 	for rate, p50 := range map[float64]float64{10: 14, 20: 14, 40: 15, 80: 25} {

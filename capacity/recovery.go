@@ -79,8 +79,8 @@ func (s *search) recovery(left time.Duration) *Recovery {
 	}
 	slices.SortStableFunc(held, func(a, b *Trial) int { return cmp.Compare(a.Rate, b.Rate) })
 	top := held[len(held)-1].Rate
-	r := &Recovery{Max: min(recoveryMax, left)}
-	for _, rate := range slices.Compact([]float64{lowRate(top), max(lowRate(top), top/2), max(lowRate(top), highShare*top)}) {
+	low, r := lowRate(top), &Recovery{Max: min(recoveryMax, left)}
+	for _, rate := range slices.Compact([]float64{low, max(low, top/2), max(low, highShare*top)}) {
 		r.Rates, r.Medians = append(r.Rates, rate), append(r.Medians, medianAt(held, rate))
 	}
 	return r
