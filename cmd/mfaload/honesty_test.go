@@ -30,16 +30,16 @@ func TestWhoIsAtFault(t *testing.T) {
 		reason  string
 		excuse  string // what no reason has
 	}{
-		{"a rate that it can't reach", "{workers: 64, drain: 0s, stages: [{rate: 500000/s, duration: 2s}]}",
+		{"a rate that it can't reach", "{workers: 64, drain: 0s, stages: [{rate: 500000/s, duration: 1s}]}",
 			"constant(0ms)", 0,
 			4, "mfaload itself was out of processor time", ""},
-		{"busy loops beside it", "{workers: 64, drain: 0s, stages: [{rate: 100000/s, duration: 2s}]}",
+		{"busy loops beside it", "{workers: 64, drain: 0s, stages: [{rate: 100000/s, duration: 1s}]}",
 			"constant(0ms)", 2 * runtime.NumCPU(),
 			4, "mfaload itself", ""},
-		{"a service that is too slow", "{stages: [{rate: 200/s, duration: 2s}]}\nthresholds: {service: " +
+		{"a service that is too slow", "{stages: [{rate: 200/s, duration: 1s}]}\nthresholds: {service: " +
 			"{p95: 150ms}}", "constant(200ms)", 0,
 			1, "service p95 <= 150ms: observed", "mfaload itself"},
-		{"too few workers for the load", "{workers: 8, drain: 0s, stages: [{rate: 200/s, duration: 2s}]}",
+		{"too few workers for the load", "{workers: 8, drain: 0s, stages: [{rate: 200/s, duration: 1s}]}",
 			"constant(200ms)", 0,
 			4, "raise load.workers, or leave it out", "mfaload itself was out of processor time"},
 	} {
