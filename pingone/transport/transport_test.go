@@ -112,6 +112,7 @@ func TestEveryTransportNamesFailures(t *testing.T) {
 		}, []string{"answer cut off", "stream reset"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			var requests atomic.Int64
 			handler := func(w http.ResponseWriter, r *http.Request) {
 				requests.Add(1)
