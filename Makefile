@@ -21,9 +21,9 @@ demo: build ## run the quickstart scenario against the embedded simulator
 
 # What computes and starts nothing (a test holds the packages to that): there the
 # race detector finds nothing, and takes ten times as long. The same is true of most
-# tests of ./measure/..., and of those of ./contract and ./pingone/... in COMPUTE.
+# tests of ./measure/..., and of those of ./contract, ./pingone/... and ./runner in COMPUTE.
 PURE    := ./bench/model ./capacity ./internal/... ./report/... ./runner/plan/... ./runner/schedule ./scenario/...
-COMPUTE := AcceptPathAgrees|MutantsAre|EscapesCost|WindowIsExact|AllocateNothing|PlantedDefects|AgreeWithTheLibrary|AgreeOnRandom
+COMPUTE := AcceptPathAgrees|MutantsAre|EscapesCost|WindowIsExact|AllocateNothing|PlantedDefects|AgreeWithTheLibrary|AgreeOnRandom|NeedOfASoak
 
 # Their tests send on time: one package at a time, so that nothing else wants the
 # processors. Within one, tests that mostly wait run side by side; those that tell
@@ -44,7 +44,7 @@ test: check ## formatting, vet, staticcheck, all tests, with -race where anythin
 	$(GO) test -race -vet=off -run 'Live|ManyWorkers|Tick|Snapshots' ./measure
 	$(GO) test -race -vet=off $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE) $(TIMED) ./contract ./measure/... ./cmd/mfaload)")
 	$(GO) test -race -vet=off -skip '$(COMPUTE)' ./contract
-	$(GO) test -vet=off -run '$(COMPUTE)' ./contract ./pingone/...
+	$(GO) test -vet=off -run '$(COMPUTE)' ./contract ./pingone/... ./runner
 	$(ONTIME) --packages '$(TIMED)' -- -race -vet=off -skip '$(COMPUTE)' -p 1 -parallel 8
 	$(ONTIME) --packages ./cmd/mfaload -- -vet=off -parallel 10
 	$(ONTIME) --packages ./cmd/mfaload -- -race -vet=off -parallel 4 -run '$(RACE)'

@@ -40,12 +40,12 @@ func TestJournalOfPauses(t *testing.T) {
 		file := &book{}
 		op := newLimiter(time.Millisecond, func(time.Duration) bool { return true }, retryAfter("1"))
 		r := runner.New(runner.Config{Operation: op, Wait: machine.TimerWait,
-			Scenario: on429(scenario.Pause429, load(constant(4, 10*time.Minute)))})
+			Scenario: on429(scenario.Pause429, load(constant(4, 4*time.Minute)))})
 		m, err := r.Run(t.Context(), runner.Start{Journal: journal.NewAppender(file, &measure.Measurement{})})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if early, late := file.frames[10], file.frames[len(file.frames)-10]; len(file.frames) < 600 ||
+		if early, late := file.frames[10], file.frames[len(file.frames)-10]; len(file.frames) < 240 ||
 			late > early+200 {
 			t.Errorf("a frame had %d bytes, and %d at the end", early, late)
 		}
