@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +17,12 @@ import (
 	"mfaload/scenario"
 )
 
-var long = flag.Bool("long", false, "make the whole table of docs/verdicts.md: it takes minutes")
+var (
+	long    = flag.Bool("long", false, "make the table of docs/verdicts.md: it takes minutes")
+	runs    = flag.Int("runs", 200, "with -long: runs of each row")
+	only    = flag.String("only", "", "with -long: these services alone, such as b,d,until:b")
+	lasting = flag.String("seconds", "", "with -long: these lengths alone, such as 60,120")
+)
 
 // judgedWith is the report of a run by one threshold.
 func judgedWith(t *testing.T, m *measure.Measurement, confidence float64,
@@ -163,20 +170,33 @@ func TestVerdictTable(t *testing.T) {
 	if !*long {
 		t.Skip("it takes minutes: make verdict-table")
 	}
+	services, lengths := []string{"a", "b", "b.8", "b.9", "b.95", "d", "f", "i", "j", "m", "sawtooth", "cache",
+		"walk", "queue", "until:a", "until:b", "until:b.9", "until:d", "until:f", "until:cache"},
+		[]string{"60", "120", "300", "600"}
+	if *only != "" {
+		services = strings.Split(*only, ",")
+	}
+	if *lasting != "" {
+		lengths = strings.Split(*lasting, ",")
+	}
 	times := []float64{0.9, 0.95, 0.98, 1, 1.02, 1.05, 1.1}
-	for _, name := range []string{"a", "b", "b.8", "b.9", "b.95", "d", "f", "i", "j", "m", "sawtooth",
-		"cache", "walk", "queue"} {
-		for _, seconds := range []int{60, 120, 300, 600} {
-			for k, c := range count(t, noise.Find(name, seconds), times, 200, 1000) {
+	for _, name := range services {
+		if name, ok := strings.CutPrefix(name, "until:"); ok {
+			for _, x := range times {
+				e := untilDecided(t, noise.Find(name, 600), x, *runs, 2000)
+				fmt.Printf("| until decided: %s | %.2f | %d | %d | %d | %d | %.0f s |\n", name, x, len(e.lengths),
+					e.pass, e.fail, e.undecided, stat.Median(e.lengths))
+			}
+			continue
+		}
+		for _, length := range lengths {
+			seconds, err := strconv.Atoi(length)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for k, c := range count(t, noise.Find(name, seconds), times, *runs, 1000) {
 				fmt.Printf("| %s | %d s | %.2f | %s\n", name, seconds, times[k], c)
 			}
-		}
-	}
-	for _, name := range []string{"a", "b", "b.9", "d", "f", "cache"} {
-		for _, x := range times {
-			e := untilDecided(t, noise.Find(name, 600), x, 200, 2000)
-			fmt.Printf("| until decided: %s | %.2f | %d | %d | %d | %d | %.0f s |\n", name, x, len(e.lengths),
-				e.pass, e.fail, e.undecided, stat.Median(e.lengths))
 		}
 	}
 }
