@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,7 +25,7 @@ func faultNames() []string { return slices.Sorted(maps.Keys(faults)) }
 type defect struct {
 	does string
 	can  func(*simulatedResponse) bool
-	bend func(*Environment, *simulatedResponse)
+	bend func(*simulatedResponse)
 }
 
 // bend applies the first fault that chance picks for this response: one response
@@ -39,7 +40,7 @@ func (s *Environment) bend(a *simulatedResponse) {
 		picked := s.random.Float64() < f.Share
 		s.mu.Unlock()
 		if picked {
-			bender.bend(s, a)
+			bender.bend(a)
 			break
 		}
 	}
@@ -53,15 +54,12 @@ func (s *Environment) bend(a *simulatedResponse) {
 func jsonResponse(a *simulatedResponse) bool { return success(a) || platform(a) }
 
 func anyResponse(*simulatedResponse) bool { return true }
-func success(a *simulatedResponse) bool   { return a.success() && !a.rawSet }
-func platform(a *simulatedResponse) bool {
-	return a.status >= 400 && !a.rawSet
-}
+func success(a *simulatedResponse) bool   { return a.success() && a.raw == nil }
+func platform(a *simulatedResponse) bool  { return a.status >= 400 && a.raw == nil }
 
 func status(of ...string) func(*simulatedResponse) bool {
 	return func(a *simulatedResponse) bool {
-		return success(a) &&
-			slices.Contains(of, strings.Trim(a.state, `"`))
+		return success(a) && slices.Contains(of, strings.Trim(a.state, `"`))
 	}
 }
 
@@ -83,10 +81,9 @@ func selectsOneTime(a *simulatedResponse) bool {
 	return success(a) && strings.Contains(a.selected, `"oneTime"`)
 }
 
-func onBody(change func(string) string) func(*Environment, *simulatedResponse) {
-	return func(_ *Environment, a *simulatedResponse) {
-		a.raw, a.rawSet = []byte(change(string(a.body()))),
-			true
+func onBody(change func(string) string) func(*simulatedResponse) {
+	return func(a *simulatedResponse) {
+		a.raw = []byte(change(string(a.body())))
 	}
 }
 
@@ -109,8 +106,8 @@ func eachLink(a *simulatedResponse, change func(string) string) {
 	}
 }
 
-func inDevice(old, changed string) func(*Environment, *simulatedResponse) {
-	return func(_ *Environment, a *simulatedResponse) {
+func inDevice(old, changed string) func(*simulatedResponse) {
+	return func(a *simulatedResponse) {
 		a.devices = append([]string{strings.Replace(a.devices[0], old, changed, 1)}, a.devices[1:]...)
 	}
 }
@@ -130,7 +127,8 @@ func unmask(s string) string {
 	return strings.NewReplacer("****@", "ohn@", "+1********50", "+14135550150").Replace(s)
 }
 
-func (s *Environment) repeatID(a *simulatedResponse) {
+func repeatID(a *simulatedResponse) {
+	s := a.server
 	s.mu.Lock()
 	before := s.last.id
 	s.last.repeats++
@@ -143,7 +141,7 @@ func (s *Environment) repeatID(a *simulatedResponse) {
 	eachLink(a, func(href string) string { return strings.Replace(href, id, strings.Trim(before, `"`), 1) })
 	a.id = before
 	// White space tells it from a body that came before.
-	a.raw, a.rawSet = append(a.body(), strings.Repeat(" ", spaces%100)...), true
+	a.raw = append(a.body(), strings.Repeat(" ", spaces%100)...)
 }
 
 func shift(a *simulatedResponse) {
@@ -154,60 +152,54 @@ func shift(a *simulatedResponse) {
 // faults are named like the rule that each of them breaks, and no other.
 var faults = map[string]defect{
 	"http.status": {"answers 200 instead of 201", success,
-		func(_ *Environment, a *simulatedResponse) { a.raw, a.rawSet, a.status = a.body(), true, 200 }},
-	"http.length": {"announces a body shorter than it sends", jsonResponse,
-		func(_ *Environment, a *simulatedResponse) {
-			a.wire = func(head, body string) string {
-				return fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s{}", head, len(body), body)
-			}
-		}},
+		func(a *simulatedResponse) { a.raw, a.status = a.body(), 200 }},
+	"http.length": {"announces a body shorter than it sends", jsonResponse, func(a *simulatedResponse) {
+		a.wire = func(head, body string) string {
+			return fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s{}", head, len(body), body)
+		}
+	}},
 	"http.bodyless": {"answers 204, which http.status finds too, with a body", success,
-		func(_ *Environment, a *simulatedResponse) {
-			a.raw, a.rawSet, a.status = a.body(), true, 204
+		func(a *simulatedResponse) {
+			a.raw, a.status = a.body(), 204
 			a.wire = func(head, body string) string { return head + "\r\n" + body }
 		}},
-	"http.framing": {"announces a length and chunks at once", jsonResponse,
-		func(_ *Environment, a *simulatedResponse) {
-			a.wire = func(head, body string) string {
-				return fmt.Sprintf("%sContent-Length: %d\r\nTransfer-Encoding: "+
-					"chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", head, len(body), len(body), body)
-			}
-		}},
-	"http.redirect": {"answers with a redirect to the same place", anyResponse,
-		func(_ *Environment, a *simulatedResponse) {
-			a.status, a.location, a.raw, a.rawSet = 302, "/redirected", nil, true
-		}},
+	"http.framing": {"announces a length and chunks at once", jsonResponse, func(a *simulatedResponse) {
+		a.wire = func(head, body string) string {
+			return fmt.Sprintf("%sContent-Length: %d\r\nTransfer-Encoding: "+
+				"chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", head, len(body), len(body), body)
+		}
+	}},
+	"http.redirect": {"answers with a redirect to the same place", anyResponse, func(a *simulatedResponse) {
+		a.status, a.location, a.raw = 302, "/redirected", []byte{}
+	}},
 	"header.contentType": {"answers as text/html", jsonResponse,
-		func(_ *Environment, a *simulatedResponse) { a.contentType = []string{"text/html"} }},
-	"header.contentTypeOnce": {"sends two Content-Types", jsonResponse,
-		func(_ *Environment, a *simulatedResponse) {
-			a.contentType = []string{"application/json", "application/json"}
-		}},
+		func(a *simulatedResponse) { a.contentType = []string{"text/html"} }},
+	"header.contentTypeOnce": {"sends two Content-Types", jsonResponse, func(a *simulatedResponse) {
+		a.contentType = []string{"application/json", "application/json"}
+	}},
 	"header.contentEncoding": {"says that the body is compressed", jsonResponse,
-		func(_ *Environment, a *simulatedResponse) { a.encoding = "gzip" }},
+		func(a *simulatedResponse) { a.encoding = "gzip" }},
 	"header.correlationID": {"leaves Correlation-Id out", anyResponse,
-		func(_ *Environment, a *simulatedResponse) { a.correlation = "" }},
+		func(a *simulatedResponse) { a.correlation = "" }},
 	"header.retryAfter": {"sends a Retry-After that is no time (429 and 503 only)",
 		func(a *simulatedResponse) bool { return a.status == 429 || a.status == 503 },
-		func(_ *Environment, a *simulatedResponse) { a.retryAfter = "soon" }},
+		func(a *simulatedResponse) { a.retryAfter = "soon" }},
 
 	"header.location": {"sends a Location that is not the transaction's", success,
-		func(_ *Environment, a *simulatedResponse) { a.location = "/transactions" }},
+		func(a *simulatedResponse) { a.location = "/transactions" }},
 
 	"body.bom": {"begins the body with a byte-order mark", jsonResponse,
 		onBody(func(s string) string { return "\ufeff" + s })},
 	"body.json": {"leaves the last brace out", jsonResponse,
 		onBody(func(s string) string { return s[:len(s)-1] })},
-	"body.utf8": {"puts a byte into the body that is no UTF-8", success,
-		onBody(func(s string) string {
-			return strings.Replace(s, `"updatedAt"`, "\"note\":\"\xff\",\"updatedAt\"", 1)
-		})},
+	"body.utf8": {"puts a byte into the body that is no UTF-8", success, onBody(func(s string) string {
+		return strings.Replace(s, `"updatedAt"`, "\"note\":\"\xff\",\"updatedAt\"", 1)
+	})},
 	"body.single": {"sends a second value after the first", jsonResponse,
 		onBody(func(s string) string { return s + "{}" })},
-	"body.names": {"sends a member twice", success,
-		onBody(func(s string) string {
-			return strings.Replace(s, `"status":`, `"status":"COMPLETED","status":`, 1)
-		})},
+	"body.names": {"sends a member twice", success, onBody(func(s string) string {
+		return strings.Replace(s, `"status":`, `"status":"COMPLETED","status":`, 1)
+	})},
 	"body.depth": {"nests arrays 200 deep", success, onBody(func(s string) string {
 		return s[:len(s)-1] + `,"deep":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + "}"
 	})},
@@ -215,70 +207,66 @@ var faults = map[string]defect{
 		onBody(func(s string) string { return s + strings.Repeat(" ", 1<<20) })},
 	"body.object": {"sends an array", success, onBody(func(s string) string { return "[" + s + "]" })},
 
-	"shape.required": {"leaves createdAt out", success,
-		func(_ *Environment, a *simulatedResponse) { a.createdAt = "" }},
+	"shape.required": {"leaves createdAt out", success, func(a *simulatedResponse) { a.createdAt = "" }},
 	"shape.type": {"sends updatedAt as a number", success,
-		func(_ *Environment, a *simulatedResponse) { a.updatedAt = "1637091354727" }},
+		func(a *simulatedResponse) { a.updatedAt = "1637091354727" }},
 	"id.form": {"sends a policy ID that is none", success,
-		func(s *Environment, a *simulatedResponse) { a.policy = `"default"` }},
+		func(a *simulatedResponse) { a.policy = `"default"` }},
 	"status.form": {"sends a status in lower case (not at OTP_REQUIRED and others whose status matters)",
 		status("COMPLETED", "PUSH_CONFIRMATION_REQUIRED"),
-		func(_ *Environment, a *simulatedResponse) { a.state = strings.ToLower(a.state) }},
+		func(a *simulatedResponse) { a.state = strings.ToLower(a.state) }},
 	"status.known": {"sends a status that is not documented",
 		status("COMPLETED", "PUSH_CONFIRMATION_REQUIRED"),
-		func(_ *Environment, a *simulatedResponse) { a.state = `"BIOMETRICS_REQUIRED"` }},
-	"time.form": {"sends createdAt with an offset", success, func(_ *Environment, a *simulatedResponse) {
+		func(a *simulatedResponse) { a.state = `"BIOMETRICS_REQUIRED"` }},
+	"time.form": {"sends createdAt with an offset", success, func(a *simulatedResponse) {
 		a.createdAt = strings.Replace(a.createdAt, "Z", "+00:00", 1)
 	}},
-	"time.precision": {"drops the fraction of updatedAt and createdAt", success,
-		func(_ *Environment, a *simulatedResponse) {
-			a.createdAt = a.createdAt[:20] + `Z"`
-			a.updatedAt = a.updatedAt[:20] + `Z"`
-		}},
+	"time.precision": {"drops the fraction of updatedAt and createdAt", success, func(a *simulatedResponse) {
+		a.createdAt = a.createdAt[:20] + `Z"`
+		a.updatedAt = a.updatedAt[:20] + `Z"`
+	}},
 	"time.order": {"sends an updatedAt before createdAt", success,
-		func(_ *Environment, a *simulatedResponse) { a.updatedAt = `"2001` + a.updatedAt[5:] }},
+		func(a *simulatedResponse) { a.updatedAt = `"2001` + a.updatedAt[5:] }},
 
 	"echo.user": {"answers for another user", hasUser,
-		func(_ *Environment, a *simulatedResponse) { a.user = otherID(a.user) }},
+		func(a *simulatedResponse) { a.user = otherID(a.user) }},
 	"echo.environment": {"answers for another environment", success,
-		func(_ *Environment, a *simulatedResponse) { a.env = otherID(a.env) }},
+		func(a *simulatedResponse) { a.env = otherID(a.env) }},
 	"echo.policy": {"ignores the request's policy",
 		func(a *simulatedResponse) bool { return success(a) && a.request.Policy.ID != "" },
-		func(_ *Environment, a *simulatedResponse) { a.policy = otherID(a.policy) }},
+		func(a *simulatedResponse) { a.policy = otherID(a.policy) }},
 
 	"echo.device": {"selects another of the user's devices than the request",
 		func(a *simulatedResponse) bool {
 			return selectsID(a) && a.request.SelectedDevice != nil && len(a.devices) > 1
-		},
-		func(_ *Environment, a *simulatedResponse) { selectAnother(a) }},
-	"echo.oneTime": {"gives the one-time device another type", selectsOneTime,
-		func(_ *Environment, a *simulatedResponse) {
-			if strings.Contains(a.selected, `"type":"VOICE"`) {
-				a.selected = strings.Replace(a.selected, `"VOICE"`, `"SMS"`, 1)
-				return
-			}
-			a.selected = strings.NewReplacer(`"type":"EMAIL"`, `"type":"VOICE"`, `"type":"SMS"`,
-				`"type":"VOICE"`).Replace(a.selected)
-		}},
+		}, selectAnother},
+	"echo.oneTime": {"gives the one-time device another type", selectsOneTime, func(a *simulatedResponse) {
+		if strings.Contains(a.selected, `"type":"VOICE"`) {
+			a.selected = strings.Replace(a.selected, `"VOICE"`, `"SMS"`, 1)
+			return
+		}
+		a.selected = strings.NewReplacer(`"type":"EMAIL"`, `"type":"VOICE"`, `"type":"SMS"`,
+			`"type":"VOICE"`).Replace(a.selected)
+	}},
 	"echo.application": {"answers for another application",
 		func(a *simulatedResponse) bool { return success(a) && a.request.Application.ID != "" },
-		func(_ *Environment, a *simulatedResponse) {
+		func(a *simulatedResponse) {
 			id := quote(a.request.Application.ID)
 			a.extra = strings.Replace(a.extra, id, otherID(id), 1)
 		}},
 
-	"links.self": {"links to another place", success, func(_ *Environment, a *simulatedResponse) {
+	"links.self": {"links to another place", success, func(a *simulatedResponse) {
 		eachLink(a, func(s string) string {
 			return strings.Replace(s, "/deviceAuthentications/", "/transactions/", 1)
 		})
 	}},
-	"links.same": {"gives another link another URL", hasLinks, func(_ *Environment, a *simulatedResponse) {
+	"links.same": {"gives another link another URL", hasLinks, func(a *simulatedResponse) {
 		last := &a.links[len(a.links)-1]
 		last.href = strings.Replace(last.href, `"http`, `"https`, 1)
 	}},
 	"links.status": {"leaves a link out that the status needs", hasLinks,
-		func(_ *Environment, a *simulatedResponse) { a.links = a.links[:len(a.links)-1] }},
-	"links.host": {"links to another host", success, func(_ *Environment, a *simulatedResponse) {
+		func(a *simulatedResponse) { a.links = a.links[:len(a.links)-1] }},
+	"links.host": {"links to another host", success, func(a *simulatedResponse) {
 		eachLink(a, func(s string) string {
 			scheme, rest, _ := strings.Cut(s, "://")
 			_, path, _ := strings.Cut(rest, "/")
@@ -292,93 +280,78 @@ var faults = map[string]defect{
 	"device.statusKnown": {"sends a device status that is not documented", func(a *simulatedResponse) bool {
 		return hasDevices(a) && strings.Contains(a.devices[0], `"status":"ACTIVE"`)
 	}, inDevice(`"status":"ACTIVE"`, `"status":"SLEEPING"`)},
-	"device.masked": {"shows an address or a number unmasked", hasContact,
-		func(_ *Environment, a *simulatedResponse) {
-			a.devices = append([]string{unmask(a.devices[0])}, a.devices[1:]...)
-		}},
+	"device.masked": {"shows an address or a number unmasked", hasContact, func(a *simulatedResponse) {
+		a.devices = append([]string{unmask(a.devices[0])}, a.devices[1:]...)
+	}},
 	"device.unique": {"lists a device twice",
 		func(a *simulatedResponse) bool { return hasDevices(a) && strings.Contains(a.devices[0], `"id":`) },
-		func(_ *Environment, a *simulatedResponse) {
+		func(a *simulatedResponse) {
 			a.devices = append(a.devices[:len(a.devices):len(a.devices)], a.devices[0])
 		}},
-	"device.known": {"selects a device that is not listed", selectsID,
-		func(_ *Environment, a *simulatedResponse) {
-			a.selected = `{"id":` + otherID(a.selected[6:len(a.selected)-1]) + `}`
-		}},
+	"device.known": {"selects a device that is not listed", selectsID, func(a *simulatedResponse) {
+		a.selected = `{"id":` + otherID(a.selected[6:len(a.selected)-1]) + `}`
+	}},
 
 	"selected.required": {"leaves the selected device out", status("OTP_REQUIRED"),
-		func(_ *Environment, a *simulatedResponse) { a.selected = "" }},
+		func(a *simulatedResponse) { a.selected = "" }},
 	"selected.form": {"sends a selected device of no known form", status("OTP_REQUIRED"),
-		func(_ *Environment, a *simulatedResponse) { a.selected = `{}` }},
+		func(a *simulatedResponse) { a.selected = `{}` }},
 	"selected.oneTime": {"selects a device of the user's instead of the one-time device", selectsOneTime,
-		func(_ *Environment, a *simulatedResponse) {
+		func(a *simulatedResponse) {
 			a.selected = `{"id":"` + stableID("another device") + `"}`
 		}},
 	"selected.null": {"sends null as the selected device",
 		status("DEVICE_SELECTION_REQUIRED", "PUSH_CONFIRMATION_REQUIRED", "COMPLETED"),
-		func(_ *Environment, a *simulatedResponse) { a.selected = "null" }},
+		func(a *simulatedResponse) { a.selected = "null" }},
 	"selected.masked": {"shows the address of a one-time device unmasked", selectsOneTime,
-		func(_ *Environment, a *simulatedResponse) { a.selected = unmask(a.selected) }},
+		func(a *simulatedResponse) { a.selected = unmask(a.selected) }},
 
 	"assertion.options": {"sends assertion options that are no JSON", status("ASSERTION_REQUIRED"),
-		func(_ *Environment, a *simulatedResponse) { a.extra = `,"publicKeyCredentialRequestOptions":"{"` }},
+		func(a *simulatedResponse) { a.extra = `,"publicKeyCredentialRequestOptions":"{"` }},
 	"assertion.rp": {"sends assertion options for another relying party than the request's",
 		func(a *simulatedResponse) bool {
 			return status("ASSERTION_REQUIRED")(a) && a.request.RP.ID != ""
-		}, func(_ *Environment, a *simulatedResponse) {
+		}, func(a *simulatedResponse) {
 			a.extra = strings.Replace(a.extra, a.request.RP.ID, "other.example", 1)
 		}},
 	"test.otp": {"leaves out the passcode of a one-time device in test mode",
 		func(a *simulatedResponse) bool {
 			return success(a) && strings.Contains(a.extra, `"test":`)
-		}, func(_ *Environment, a *simulatedResponse) { a.extra, _, _ = strings.Cut(a.extra, `,"test":`) }},
+		}, func(a *simulatedResponse) { a.extra, _, _ = strings.Cut(a.extra, `,"test":`) }},
 	"failed.error": {"leaves the error of a failure out", status("FAILED"),
-		func(_ *Environment, a *simulatedResponse) { a.extra = "" }},
+		func(a *simulatedResponse) { a.extra = "" }},
 	"field.unknown": {"sends a member that is not documented", jsonResponse,
-		func(_ *Environment, a *simulatedResponse) { a.extra += `,"region":"EU"` }},
+		func(a *simulatedResponse) { a.extra += `,"region":"EU"` }},
 
-	"error.body": {"answers an error with a gateway's page", platform,
-		func(_ *Environment, a *simulatedResponse) {
-			if a.status > 500 {
-				a.status = 500
-			}
-			a.gateway(a.status)
-		}},
+	"error.body": {"answers an error with a gateway's page", platform, func(a *simulatedResponse) {
+		a.gateway(min(a.status, 500))
+	}},
 	"error.known": {"sends an error code that is not documented", platform,
-		func(_ *Environment, a *simulatedResponse) { a.code = `"TEAPOT"` }},
+		func(a *simulatedResponse) { a.code = `"TEAPOT"` }},
 	"expect.refused": {"answers 500 instead of a refusal",
-		func(a *simulatedResponse) bool { return platform(a) && a.status < 500 },
-		func(_ *Environment, a *simulatedResponse) {
+		func(a *simulatedResponse) bool { return platform(a) && a.status < 500 }, func(a *simulatedResponse) {
 			a.refuse(500, "UNEXPECTED_ERROR", "An unexpected error occurred.", "")
 		}},
 	"secret.token": {"sends the token back in a header",
 		func(a *simulatedResponse) bool { return a.request != nil },
-		func(_ *Environment, a *simulatedResponse) { a.link = []string{a.request.token} }},
+		func(a *simulatedResponse) { a.link = []string{a.request.token} }},
 
-	"run.id": {"gives a transaction the ID of the last one", success,
-		func(s *Environment, a *simulatedResponse) { s.repeatID(a) }},
-	"run.body": {"sends the last body again", success, func(s *Environment, a *simulatedResponse) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if body := s.last.bodies[a.user]; body != nil {
-			a.raw, a.rawSet = body, true
-		}
+	"run.id": {"gives a transaction the ID of the last one", success, repeatID},
+	"run.body": {"sends the last body again", success, func(a *simulatedResponse) {
+		a.server.mu.Lock()
+		defer a.server.mu.Unlock()
+		a.raw = a.server.last.bodies[a.user]
 	}},
-	"run.crossed": {"answers for the user of the last request", success,
-		func(s *Environment, a *simulatedResponse) {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			if other := s.last.user; other != "" {
-				a.user = other
-			}
-		}},
-	"run.clock": {"sends times of an hour ago", success,
-		func(_ *Environment, a *simulatedResponse) { shift(a) }},
+	"run.crossed": {"answers for the user of the last request", success, func(a *simulatedResponse) {
+		a.server.mu.Lock()
+		defer a.server.mu.Unlock()
+		a.user = cmp.Or(a.server.last.user, a.user)
+	}},
+	"run.clock": {"sends times of an hour ago", success, shift},
 
 	"conn.reset": {"resets the connection before the answer", anyResponse,
-		func(_ *Environment, a *simulatedResponse) { a.reset = true }},
+		func(a *simulatedResponse) { a.reset = true }},
 	"conn.cut": {"closes the connection in the middle of the body", jsonResponse,
-		func(_ *Environment, a *simulatedResponse) { a.cut = true }},
-	"answer.slow": {"never answers", anyResponse,
-		func(_ *Environment, a *simulatedResponse) { a.silent = true }},
+		func(a *simulatedResponse) { a.cut = true }},
+	"answer.slow": {"never answers", anyResponse, func(a *simulatedResponse) { a.silent = true }},
 }

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -34,10 +35,9 @@ type simulatedResponse struct {
 	// What an error is made of.
 	errorID, code, message, details string
 
-	// raw, where set, is the body instead.
-	raw    []byte
-	rawSet bool
+	raw []byte // where set, the body instead
 
+	server  *Environment
 	request *initialization // that it answers; nil for none
 	cut     bool            // the connection is closed in the middle of the body
 	reset   bool            // the connection is reset before the response
@@ -53,7 +53,7 @@ func (a *simulatedResponse) success() bool { return a.status == 201 || a.status 
 
 func (a *simulatedResponse) body() []byte {
 	switch {
-	case a.rawSet:
+	case a.raw != nil:
 		return a.raw
 	case a.success():
 		return a.transaction()
@@ -142,11 +142,7 @@ func linksFor(status, href string) []link {
 func extraFor(status string, req *initialization) string {
 	switch status {
 	case "ASSERTION_REQUIRED":
-		rp := req.RP.ID
-		if rp == "" {
-			rp = "pingone.com"
-		}
-		options := `{"challenge":"3q2+7w==","rpId":` + quote(rp) +
+		options := `{"challenge":"3q2+7w==","rpId":` + quote(cmp.Or(req.RP.ID, "pingone.com")) +
 			`,"userVerification":"preferred","timeout":120000}`
 		return `,"publicKeyCredentialRequestOptions":` + quote(options)
 	case "FAILED":

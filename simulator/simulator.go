@@ -1,8 +1,10 @@
 package simulator
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -96,9 +98,7 @@ func (s *Environment) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stats := Stats{Received: s.received.Load(), Statuses: map[int]uint64{}}
-	for status, n := range s.counts {
-		stats.Statuses[status] = n
-	}
+	maps.Copy(stats.Statuses, s.counts)
 	return stats
 }
 
@@ -178,8 +178,8 @@ func (s *Environment) route(path string) (env, id string, ok bool) {
 
 func (s *Environment) newResponse() *simulatedResponse {
 	id, correlation := s.newID(), s.newID()
-	return &simulatedResponse{contentType: []string{"application/json"}, correlation: correlation,
-		id: quote(id)}
+	return &simulatedResponse{server: s, contentType: []string{"application/json"},
+		correlation: correlation, id: quote(id)}
 }
 
 func (s *Environment) newID() string {
@@ -225,7 +225,7 @@ func (s *Environment) initialize(a *simulatedResponse, r *http.Request, env stri
 }
 
 func (a *simulatedResponse) gateway(status int) {
-	a.status, a.contentType, a.rawSet = status, []string{"text/html"}, true
+	a.status, a.contentType = status, []string{"text/html"}
 	a.raw = []byte("<html><body><h1>" + strconv.Itoa(status) + " " + http.StatusText(status) +
 		"</h1></body></html>")
 }
@@ -306,10 +306,7 @@ func isID(s string) bool {
 }
 
 func (s *Environment) transact(a *simulatedResponse, r *http.Request, req *initialization, u *knownUser) {
-	policy := req.Policy.ID
-	if policy == "" {
-		policy = s.policy
-	}
+	policy := cmp.Or(req.Policy.ID, s.policy)
 	status := u.status
 	for _, d := range u.devices {
 		a.devices = append(a.devices, d.json)
@@ -381,7 +378,7 @@ func (s *Environment) read(a *simulatedResponse, r *http.Request, env, id string
 		a.refuse(404, "NOT_FOUND", "The requested resource was not found.", "")
 		return
 	}
-	a.status, a.raw, a.rawSet = 200, body, true
+	a.status, a.raw = 200, body
 }
 
 func (s *Environment) count(status int) {
