@@ -134,7 +134,7 @@ func (l *Criterion) collect(sum *measure.Waits, s *measure.Second, due float64) 
 	}
 	w := l.waits(s, due)
 	for _, h := range w.Served {
-		_ = sum.Served[0].Merge(h) // of the same geometry: nothing is dropped
+		sum.Served[0].Merge(h)
 	}
 	sum.Untimed += w.Unserved()
 }
@@ -341,7 +341,7 @@ func blocks(m *measure.Measurement, q float64, block time.Duration) (values []fl
 			all[i] = measure.NewHistogram()
 		}
 		served, _ := s.Of(s.Response, s.Service)
-		_ = all[i].Merge(served) // of the same geometry: nothing is dropped
+		all[i].Merge(served)
 	}
 	for _, h := range all {
 		if h != nil && h.Count() > 0 {

@@ -131,7 +131,7 @@ type ShardRun interface {
 	Stop(measure.Stop)
 	// Snapshot says how far it has come. It is called by one goroutine while
 	// Run runs, and after it.
-	Snapshot() (*Snapshot, error)
+	Snapshot() *Snapshot
 	// Keep writes down what was measured, before it travels.
 	Keep(*measure.Measurement) error
 	// Close gives up what it holds.

@@ -119,7 +119,7 @@ func (w *workedShard) await(ctx context.Context, start time.Time) (interrupted b
 	}
 }
 
-func (w *workedShard) Snapshot() (*Snapshot, error) { return snapshot(w.shard, w.sent.Load()), nil }
+func (w *workedShard) Snapshot() *Snapshot { return snapshot(w.shard, w.sent.Load()) }
 
 func (w *workedShard) Keep(m *measure.Measurement) error {
 	w.mu.Lock()

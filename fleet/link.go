@@ -219,9 +219,7 @@ func (s *coordinatorLink) beats(ctx context.Context, part ShardRun) {
 			s.say(nil)
 			continue
 		}
-		if now, err := part.Snapshot(); err == nil {
-			s.say(now)
-		}
+		s.say(part.Snapshot())
 		last = time.Now()
 	}
 }

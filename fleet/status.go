@@ -79,7 +79,7 @@ func (s *SnapshotSum) add(o *Snapshot) {
 	s.Progress.RateLimited += o.Progress.RateLimited
 	s.InFlight += o.InFlight
 	s.Planned += o.Planned
-	_ = s.Response.Merge(o.SoFar.Response) // of one geometry, or it could not have been read
+	s.Response.Merge(o.SoFar.Response)
 }
 
 // RunStatus is how a run stands, for those who look on.

@@ -4,7 +4,6 @@
 package live
 
 import (
-	"fmt"
 	"sync"
 	"time"
 
@@ -100,12 +99,12 @@ func New(name string, r *runner.Runner, place func() string) *Sampler {
 }
 
 // Sample takes what came since the last sample. It is called once a second.
-func (s *Sampler) Sample() error { return s.sample(false) }
+func (s *Sampler) Sample() { s.sample(false) }
 
 // Finish takes the last sample, after the end of the run.
-func (s *Sampler) Finish() error { return s.sample(true) }
+func (s *Sampler) Finish() { s.sample(true) }
 
-func (s *Sampler) sample(done bool) error {
+func (s *Sampler) sample(done bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.runner.Progress()
@@ -114,15 +113,9 @@ func (s *Sampler) sample(done bool) error {
 	now.response.Reset()
 	now.service.Reset()
 	now.elapsed, now.sent = p.Elapsed, p.Sent+uint64(p.InFlight)
-	if err := s.live.TakeServed(now.response, now.service); err != nil {
-		return fmt.Errorf("look at the run: %w", err)
-	}
-	for _, h := range []struct{ to, from *measure.Histogram }{{s.response, now.response},
-		{s.service, now.service}} {
-		if err := h.to.Merge(h.from); err != nil {
-			return fmt.Errorf("look at the run: %w", err)
-		}
-	}
+	s.live.TakeServed(now.response, now.service)
+	s.response.Merge(now.response)
+	s.service.Merge(now.service)
 	s.status = s.fill(p, done)
 	for w := range s.watchers {
 		select {
@@ -130,7 +123,6 @@ func (s *Sampler) sample(done bool) error {
 		default: // it has yet to look at the last one
 		}
 	}
-	return nil
 }
 
 func (s *Sampler) fill(p runner.RunProgress, done bool) Status {
@@ -170,7 +162,7 @@ func (s *Sampler) times(of func(*sample) *measure.Histogram) Percentiles {
 		if s.taken > window && i == (s.taken+1)%len(s.recent) {
 			continue
 		}
-		_ = sum.Merge(of(&s.recent[i])) // they have the one geometry
+		sum.Merge(of(&s.recent[i]))
 	}
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 	return Percentiles{sum.Count(), ms(sum.Percentile(50)), ms(sum.Percentile(99)), ms(sum.Max())}

@@ -179,7 +179,7 @@ func (m *Measurement) typicalService(from, to int64) time.Duration {
 	for s := range m.Seconds.Between(from, to) {
 		_, service := s.Of(s.Response, s.Service)
 		sent, served = sent+s.Response.Count(), served+service.Count()
-		_ = times.Merge(service) // one geometry: nothing is dropped
+		times.Merge(service)
 	}
 	if 2*served <= sent {
 		return 0
@@ -305,10 +305,6 @@ func newHarmed() *Harmed {
 		BestService: NewSparse()}
 }
 
-func (h *Harmed) all() []*Histogram {
-	return []*Histogram{h.Response, h.Service, h.BestResponse, h.BestService}
-}
-
 // recordHarmed adds an observation that was harmed. What failed and would have
 // failed without that too was not harmed.
 func recordHarmed(to **Harmed, o *Observation) {
@@ -333,16 +329,19 @@ func recordHarmed(to **Harmed, o *Observation) {
 
 func atBest(measured, harm time.Duration) time.Duration { return max(measured-harm, 0) }
 
-func mergeHarmed(to **Harmed, from *Harmed) error {
+func mergeHarmed(to **Harmed, from *Harmed) {
 	if from == nil {
-		return nil
+		return
 	}
 	if *to == nil {
 		*to = newHarmed()
 	}
 	(*to).Doubtful += from.Doubtful
 	(*to).DoubtfulErrors += from.DoubtfulErrors
-	return mergeAll((*to).all(), from.all())
+	(*to).Response.Merge(from.Response)
+	(*to).Service.Merge(from.Service)
+	(*to).BestResponse.Merge(from.BestResponse)
+	(*to).BestService.Merge(from.BestService)
 }
 
 // fits says whether it can be of some of so many requests.

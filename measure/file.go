@@ -300,7 +300,7 @@ func (p *Phase) outcomes(group int) []tagged {
 		case c.Failed:
 			to = all[2].RequestTimes
 		}
-		_, _ = to.Response.Merge(c.Response), to.Service.Merge(c.Service) // one geometry: nothing is dropped
+		to.merge(c.Response, c.Service)
 	}
 	return slices.DeleteFunc(all, func(t tagged) bool { return t.tag != "" && t.Response.Count() == 0 })
 }

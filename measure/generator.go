@@ -131,7 +131,7 @@ const (
 
 // add makes the generator that of several shards: what it used is added up; of
 // what tells how well it kept up, the worst counts.
-func (g *Generator) add(o *Generator) error {
+func (g *Generator) add(o *Generator) {
 	g.CPU += o.CPU
 	g.CPUWait += o.CPUWait
 	g.Cores += o.Cores
@@ -147,7 +147,7 @@ func (g *Generator) add(o *Generator) error {
 	g.MaxGCPause = max(g.MaxGCPause, o.MaxGCPause)
 	g.BusyWorkersMax = max(g.BusyWorkersMax, o.BusyWorkersMax)
 	g.AllBusy = max(g.AllBusy, o.AllBusy)
-	return g.Hiccups.Merge(o.Hiccups)
+	g.Hiccups.Merge(o.Hiccups)
 }
 
 func joinPlatforms(a, b string) string {

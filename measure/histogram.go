@@ -189,22 +189,21 @@ func (h *Histogram) Reset() {
 	h.above, h.min, h.max, h.sumHi, h.sumLo = 0, 0, 0, 0, 0
 }
 
-// Merge adds all that o counts to h, exactly.
-func (h *Histogram) Merge(o *Histogram) error {
+// Merge adds all that o counts to h, exactly. All histograms have the one geometry, those that were
+// read from files too, so nothing is dropped.
+func (h *Histogram) Merge(o *Histogram) {
 	if o.Count() == 0 {
-		return nil
+		return
 	}
 	if h.Count() == 0 {
 		h.min = o.min
 	}
 	if dropped := h.mergeBuckets(o); dropped != 0 {
-		return fmt.Errorf("merge histograms: %d values do not fit: they were recorded with another geometry",
-			dropped)
+		panic(fmt.Sprintf("measure: %d values are of a histogram of another geometry", dropped))
 	}
 	h.min, h.max = min(h.min, o.min), max(h.max, o.max)
 	h.addSum(o.sumHi, o.sumLo)
 	h.above += o.above
-	return nil
 }
 
 func (h *Histogram) mergeBuckets(o *Histogram) (dropped int64) {
@@ -237,6 +236,12 @@ func (h *Histogram) recordMany() func(value, count int64) error {
 		return h.dense.RecordValues
 	}
 	return h.packed.RecordValues
+}
+
+func (h *Histogram) copied() *Histogram {
+	c := NewSparse()
+	c.Merge(h)
+	return c
 }
 
 // Equal says whether both count the same.

@@ -48,9 +48,7 @@ func Merge(all []*Measurement) (*Measurement, error) {
 	}
 	merged := all[0].empty()
 	for _, m := range all {
-		if err := merged.mergeShard(m); err != nil {
-			return nil, fmt.Errorf("merge measurements: %w", err)
-		}
+		merged.mergeShard(m)
 	}
 	if err := merged.mergeSeconds(all); err != nil {
 		return nil, fmt.Errorf("merge measurements: %w", err)
@@ -105,21 +103,15 @@ func (m *Measurement) run() (name string, count int) {
 	return "", 0
 }
 
-func (m *Measurement) mergeShard(o *Measurement) error {
+func (m *Measurement) mergeShard(o *Measurement) {
 	m.Labels = m.Labels.Shared(o.Labels)
 	m.Interrupted = m.Interrupted || o.Interrupted
 	m.mergeRebuilt(o)
 	m.Main.Planned, m.Warmup.Planned = max(m.Main.Planned, o.Main.Planned),
 		max(m.Warmup.Planned, o.Warmup.Planned)
-	if err := m.merge(o); err != nil {
-		return err
-	}
-	if err := m.Generator.add(&o.Generator); err != nil {
-		return err
-	}
-	parts, err := o.parts()
-	m.Merged.Parts = append(m.Merged.Parts, parts...)
-	return err
+	m.merge(o)
+	m.Generator.add(&o.Generator)
+	m.Merged.Parts = append(m.Merged.Parts, o.parts()...)
 }
 
 func (m *Measurement) mergeRebuilt(o *Measurement) {
@@ -165,25 +157,21 @@ func stillLost(merged *Merged, all []*Measurement) (lost []LostShard) {
 }
 
 // parts returns copies of the shards that are in it.
-func (m *Measurement) parts() (parts []*Part, err error) {
+func (m *Measurement) parts() (parts []*Part) {
 	if m.Shard != nil {
-		p, err := PartOf(m)
-		return []*Part{p}, err
+		return []*Part{m.part()}
 	}
 	for _, from := range m.Merged.Parts {
 		p := *from
-		p.Response, p.Service, p.Own, p.Generator.Hiccups = NewSparse(), NewSparse(), NewSparse(), NewSparse()
+		p.Response, p.Service = from.Response.copied(), from.Service.copied()
+		p.Own, p.Generator.Hiccups = from.Own.copied(), from.Generator.Hiccups.copied()
 		p.Generator.Seconds = slices.Clone(p.Generator.Seconds)
 		if f := from.Failures; f != nil {
 			p.Failures = copyOf(f.Response, f.Service)
 		}
-		if err := mergeAll([]*Histogram{p.Response, p.Service, p.Own, p.Generator.Hiccups},
-			[]*Histogram{from.Response, from.Service, from.Own, from.Generator.Hiccups}); err != nil {
-			return nil, err
-		}
 		parts = append(parts, &p)
 	}
-	return parts, nil
+	return parts
 }
 
 func (m *Measurement) indices() (list []int) {
@@ -278,13 +266,9 @@ func (m *Measurement) foreign(o *Measurement) string {
 
 // merge adds what o observed to m, but for its seconds. Nothing of o is kept: all is
 // copied.
-func (m *Measurement) merge(o *Measurement) error {
-	if err := m.Main.merge(&o.Main); err != nil {
-		return err
-	}
-	if err := m.Warmup.merge(&o.Warmup); err != nil {
-		return err
-	}
+func (m *Measurement) merge(o *Measurement) {
+	m.Main.merge(&o.Main)
+	m.Warmup.merge(&o.Warmup)
 	m.Profile.merge(&o.Profile)
 	m.Flow.merge(&o.Flow)
 	m.mergeViolations(o.Violations)
@@ -295,14 +279,11 @@ func (m *Measurement) merge(o *Measurement) error {
 	for i, c := range o.Coverage {
 		m.Coverage[i].Evaluated += c.Evaluated
 	}
-	return nil
 }
 
-func (p *Phase) merge(o *Phase) error {
+func (p *Phase) merge(o *Phase) {
 	p.LastSent = max(p.LastSent, o.LastSent)
-	if err := p.Own.Merge(o.Own); err != nil {
-		return err
-	}
+	p.Own.Merge(o.Own)
 	for g, n := range o.Scheduled {
 		p.Scheduled[g] += n
 	}
@@ -312,38 +293,23 @@ func (p *Phase) merge(o *Phase) error {
 	for g, n := range o.InFlight {
 		p.InFlight[g] += n
 	}
-	if err := mergeAll([]*Histogram{p.Connections.Dial, p.Connections.Handshake},
-		[]*Histogram{o.Connections.Dial, o.Connections.Handshake}); err != nil {
-		return err
-	}
+	p.Connections.Dial.Merge(o.Connections.Dial)
+	p.Connections.Handshake.Merge(o.Connections.Handshake)
 	p.Connections.Opened += o.Connections.Opened
 	p.Connections.Resumed += o.Connections.Resumed
 	p.mergeWithheld(o)
 	for _, from := range o.Cells {
 		to := p.cell(from.kind())
-		if err := mergeAll([]*Histogram{to.Response, to.Service, to.Lateness},
-			[]*Histogram{from.Response, from.Service, from.Lateness}); err != nil {
-			return err
-		}
+		to.Response.Merge(from.Response)
+		to.Service.Merge(from.Service)
+		to.Lateness.Merge(from.Lateness)
 		to.AsExpected += from.AsExpected
 		to.Violating += from.Violating
 		to.Clean += from.Clean
 		to.RateLimited += from.RateLimited
-		if err := mergeHarmed(&to.Harmed, from.Harmed); err != nil {
-			return err
-		}
+		mergeHarmed(&to.Harmed, from.Harmed)
 	}
 	p.sort()
-	return nil
-}
-
-func mergeAll(to, from []*Histogram) error {
-	for i := range to {
-		if err := to[i].Merge(from[i]); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // mergeViolations keeps of a group's instances the earliest ones, so that the

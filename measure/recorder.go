@@ -394,14 +394,15 @@ func (r *Recorder) Final() (*Measurement, error) { return r.sum(true) }
 func (r *Recorder) sum(final bool) (*Measurement, error) {
 	m := r.newMeasurement()
 	var lists []*Seconds
+	var err error
 	for i := range r.partitions {
 		s := &r.partitions[i]
 		s.mu.Lock()
-		err := m.merge(r.show(s))
+		m.merge(r.show(s))
 		seconds := s.timeline.Seconds()
 		if final {
 			s.timeline = Timeline{}
-		} else if err == nil {
+		} else {
 			seconds, err = joinSeconds([]*Seconds{&seconds}) // a copy
 		}
 		s.mu.Unlock()
@@ -412,7 +413,6 @@ func (r *Recorder) sum(final bool) (*Measurement, error) {
 			lists = append(lists, &seconds)
 		}
 	}
-	var err error
 	if m.Seconds, err = sumOfSeconds(lists); err != nil {
 		return nil, err
 	}
@@ -420,9 +420,7 @@ func (r *Recorder) sum(final bool) (*Measurement, error) {
 	defer r.mu.Unlock()
 	shown := r.newMeasurement()
 	shown.Main.Connections, shown.Warmup.Connections = r.connections[0], r.connections[1]
-	if err := m.merge(shown); err != nil {
-		return nil, err
-	}
+	m.merge(shown)
 	m.trimResponses(r.responses)
 	return m, nil
 }

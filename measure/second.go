@@ -60,21 +60,18 @@ func (r *GroupSecond) reset() {
 	r.Service.Reset()
 }
 
-func (s *Second) addGroups(o *Second) error {
+func (s *Second) addGroups(o *Second) {
 	for _, from := range o.Groups {
 		if from.Response.Count() == 0 {
 			continue // of an open second: it is kept for the next
 		}
 		to := s.group(from.Group)
 		to.Split.add(&from.Split, to.Response, to.Service, from.Response, from.Service)
-		if err := mergeAll([]*Histogram{to.Response, to.Service},
-			[]*Histogram{from.Response, from.Service}); err != nil {
-			return err
-		}
+		to.Response.Merge(from.Response)
+		to.Service.Merge(from.Service)
 		to.Expected += from.Expected
 		to.Violating += from.Violating
 	}
-	return nil
 }
 
 func (s *Second) checkGroups(groups int) error {
@@ -303,20 +300,19 @@ func newSecond(n int64) *Second {
 	return &Second{Second: n, Response: NewSparse(), Service: NewSparse(), Lateness: NewSparse()}
 }
 
-// add adds what another record of the second holds. Both have the one geometry,
-// so nothing is dropped.
+// add adds what another record of the second holds.
 func (s *Second) add(o *Second) {
 	s.Split.add(&o.Split, s.Response, s.Service, o.Response, o.Service)
-	_ = s.Response.Merge(o.Response)
-	_ = s.Service.Merge(o.Service)
-	_ = s.Lateness.Merge(o.Lateness)
+	s.Response.Merge(o.Response)
+	s.Service.Merge(o.Service)
+	s.Lateness.Merge(o.Lateness)
 	s.Failed += o.Failed
 	s.Clean += o.Clean
 	s.Violating += o.Violating
 	s.Expected += o.Expected
 	s.RateLimited += o.RateLimited
 	s.addEnds(o.Ends)
-	_ = s.addGroups(o)
+	s.addGroups(o)
 }
 
 func (s *Second) histograms() []*Histogram {

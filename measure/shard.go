@@ -109,19 +109,19 @@ func (p *Part) Waits(service bool) Waits {
 }
 
 // addTimes adds the times of requests that ended alike: served, failed, or apart.
-func (p *Part) addTimes(o waitKind, response, service *Histogram) error {
+func (p *Part) addTimes(o waitKind, response, service *Histogram) {
 	to := &RequestTimes{p.Response, p.Service}
 	switch o {
 	case apart:
 		p.Apart += response.Count()
-		return nil
+		return
 	case failed:
 		if p.Failures == nil {
 			p.Failures = newRequestTimes()
 		}
 		to = p.Failures
 	}
-	return mergeAll([]*Histogram{to.Response, to.Service}, []*Histogram{response, service})
+	to.merge(response, service)
 }
 
 // LostShard is a shard that is not in a measurement.
@@ -158,6 +158,10 @@ func PartOf(m *Measurement) (*Part, error) {
 	if m.Shard == nil {
 		return nil, errors.New("it is no shard of a run")
 	}
+	return m.part(), nil
+}
+
+func (m *Measurement) part() *Part {
 	p := &Part{Index: m.Shard.Index, Interrupted: m.Interrupted, Stopped: m.Stopped, Planned: m.Main.Planned,
 		Response: NewSparse(), Service: NewSparse(), Own: NewSparse(), Generator: m.Generator}
 	p.Generator.Hiccups, p.Generator.Seconds = NewSparse(), slices.Clone(m.Generator.Seconds)
@@ -175,12 +179,11 @@ func PartOf(m *Measurement) (*Part, error) {
 		p.Clean += c.Clean
 		p.Violating += c.Violating
 		p.RateLimited += c.RateLimited
-		if err := p.addTimes(c.waitKind(), c.Response, c.Service); err != nil {
-			return nil, err
-		}
+		p.addTimes(c.waitKind(), c.Response, c.Service)
 	}
-	return p, mergeAll([]*Histogram{p.Own, p.Generator.Hiccups},
-		[]*Histogram{m.Main.Own, m.Generator.Hiccups})
+	p.Own.Merge(m.Main.Own)
+	p.Generator.Hiccups.Merge(m.Generator.Hiccups)
+	return p
 }
 
 func (m *Measurement) checkShards() error {
@@ -206,10 +209,8 @@ func (m *Measurement) checkShards() error {
 			return err
 		}
 		sum.Scheduled += p.Scheduled
-		if err := mergeAll([]*Histogram{sum.Own, sum.Generator.Hiccups},
-			[]*Histogram{p.Own, p.Generator.Hiccups}); err != nil {
-			return err
-		}
+		sum.Own.Merge(p.Own)
+		sum.Generator.Hiccups.Merge(p.Generator.Hiccups)
 	}
 	if err := of.checkLost(); err != nil {
 		return err

@@ -47,9 +47,12 @@ type RequestTimes struct {
 func newRequestTimes() *RequestTimes { return &RequestTimes{NewSparse(), NewSparse()} }
 
 func copyOf(response, service *Histogram) *RequestTimes {
-	p := newRequestTimes()
-	_, _ = p.Response.Merge(response), p.Service.Merge(service) // one geometry: nothing is dropped
-	return p
+	return &RequestTimes{response.copied(), service.copied()}
+}
+
+func (p *RequestTimes) merge(response, service *Histogram) {
+	p.Response.Merge(response)
+	p.Service.Merge(service)
 }
 
 func (p *RequestTimes) record(o *Observation) {
@@ -146,15 +149,13 @@ func (s *Split) add(o *Split, response, service, theirResponse, theirService *Hi
 		s.Best = copyOf(s.Of(response, service))
 	}
 	if s.Best != nil {
-		best, bestService := o.AtBest(theirResponse, theirService)
-		_, _ = s.Best.Response.Merge(best), s.Best.Service.Merge(bestService)
+		s.Best.merge(o.AtBest(theirResponse, theirService))
 	}
 	if s.Served == nil && o.Served != nil {
 		s.Served = copyOf(response, service)
 	}
 	if s.Served != nil {
-		served, servedService := o.Of(theirResponse, theirService)
-		_, _ = s.Served.Response.Merge(served), s.Served.Service.Merge(servedService)
+		s.Served.merge(o.Of(theirResponse, theirService))
 	}
 	s.Refused += o.Refused
 	s.Unserved += o.Unserved

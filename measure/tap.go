@@ -40,15 +40,12 @@ func (t *tap[T]) record(partition int, o *Observation, violating bool) {
 
 // take hands over the sums of what was recorded since it was last called. They are valid
 // until add returns.
-func (t *tap[T]) take(add func(T) error) error {
+func (t *tap[T]) take(add func(T)) {
 	for i := range t.sums {
 		t.recorder.Locked(i, func() { t.sums[i], t.spare = t.spare, t.sums[i] })
-		err := add(t.spare)
-		if t.spare.reset(); err != nil {
-			return err
-		}
+		add(t.spare)
+		t.spare.reset()
 	}
-	return nil
 }
 
 // Live hands out the times of a run while it runs, bit by bit. Those who record never
@@ -71,27 +68,23 @@ func (r *Recorder) Live() *Live {
 
 // Take adds the times of all requests that came to an end since it was last called
 // to two histograms, the warm-up's included.
-func (l *Live) Take(response, service *Histogram) error {
-	return l.takeAll(response, service, &Split{})
-}
+func (l *Live) Take(response, service *Histogram) { l.takeAll(response, service, &Split{}) }
 
 // TakeServed is Take of the requests that were served: a refusal is fast, and says
 // nothing of how fast the service is.
-func (l *Live) TakeServed(response, service *Histogram) error {
+func (l *Live) TakeServed(response, service *Histogram) {
 	var split Split
 	all := newRequestTimes()
-	if err := l.takeAll(all.Response, all.Service, &split); err != nil {
-		return err
-	}
-	served, serviced := split.Of(all.Response, all.Service)
-	return mergeAll([]*Histogram{response, service}, []*Histogram{served, serviced})
+	l.takeAll(all.Response, all.Service, &split)
+	(&RequestTimes{response, service}).merge(split.Of(all.Response, all.Service))
 }
 
 // takeAll adds those of all requests, and says which of them were served.
-func (l *Live) takeAll(response, service *Histogram, split *Split) error {
-	return l.tap.take(func(t *liveTimes) error {
+func (l *Live) takeAll(response, service *Histogram, split *Split) {
+	l.tap.take(func(t *liveTimes) {
 		split.add(&t.split, response, service, t.response, t.service)
-		return mergeAll([]*Histogram{response, service}, []*Histogram{t.response, t.service})
+		response.Merge(t.response)
+		service.Merge(t.service)
 	})
 }
 
@@ -140,28 +133,23 @@ func (r *Recorder) Snapshots() *Snapshots {
 
 // Take returns the requests that came to an end so far. Its caller fills in what
 // observations do not tell; the histograms are valid until the next call.
-func (f *Snapshots) Take() (*Part, error) {
-	if err := f.tap.take(f.add); err != nil {
-		return nil, err
-	}
+func (f *Snapshots) Take() *Part {
+	f.tap.take(f.add)
 	now := *f.sum
-	return &now, nil
+	return &now
 }
 
-func (f *Snapshots) add(e *partSums) error {
+func (f *Snapshots) add(e *partSums) {
 	f.sum.Answered += e.answered
 	f.sum.Clean += e.clean
 	f.sum.Violating += e.violating
 	f.sum.Failed += e.failed
 	for o, t := range e.times {
-		if t.Response.Count() == 0 {
-			continue
-		}
-		if err := f.sum.addTimes(waitKind(o), t.Response, t.Service); err != nil {
-			return err
+		if t.Response.Count() > 0 {
+			f.sum.addTimes(waitKind(o), t.Response, t.Service)
 		}
 	}
-	return f.sum.Own.Merge(e.own)
+	f.sum.Own.Merge(e.own)
 }
 
 func (e *partSums) record(o *Observation, violating bool) {
@@ -270,10 +258,7 @@ func (t *Ticks) Take(elapsed time.Duration) Tick {
 	}
 	t.before = now
 	if t.tap != nil {
-		_ = t.tap.take(func(requests *Timeline) error { // merging seconds has no error
-			MergeSeconds(&tick.Seconds, requests.recorded())
-			return nil
-		})
+		t.tap.take(func(requests *Timeline) { MergeSeconds(&tick.Seconds, requests.recorded()) })
 	}
 	return tick
 }

@@ -31,10 +31,7 @@ func TestSnapshots(t *testing.T) {
 		}
 		r.Record(i, o)
 		if i%300 == 0 || i == 999 {
-			var err error
-			if last, err = soFar.Take(); err != nil {
-				t.Fatal(err)
-			}
+			last = soFar.Take()
 		}
 	}
 	m, err := r.Final()
@@ -80,9 +77,7 @@ func TestLiveTakesEverythingOnce(t *testing.T) {
 			over = true // and once more
 		default:
 		}
-		if err := l.Take(response, service); err != nil {
-			t.Fatal(err)
-		}
+		l.Take(response, service)
 	}
 	wantResponse, wantService := measure.NewSparse(), measure.NewSparse()
 	for _, o := range all {

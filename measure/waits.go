@@ -132,7 +132,7 @@ func joined(lists ...[]*Histogram) *Histogram {
 		sum = NewHistogram()
 	}
 	for _, h := range all {
-		_ = sum.Merge(h) // one geometry: nothing is dropped
+		sum.Merge(h)
 	}
 	return sum
 }
@@ -259,7 +259,7 @@ func together(list []*Histogram, h *Histogram) []*Histogram {
 		}
 		list[maxApart] = NewHistogram()
 	}
-	_ = list[maxApart].Merge(h) // one geometry: nothing is dropped
+	list[maxApart].Merge(h)
 	return list
 }
 

@@ -16,10 +16,7 @@ func Judge(m *measure.Measurement) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	main, err := newSums(&m.Main, len(m.Groups))
-	if err != nil {
-		return nil, err
-	}
+	main := newSums(&m.Main, len(m.Groups))
 	r := &Report{
 		Schema: Schema, Scenario: m.Scenario, Description: terms.Description, Target: terms.Target,
 		ScenarioText: terms.Scenario, Hash: m.Hash, Version: m.Version,
@@ -39,11 +36,7 @@ func Judge(m *measure.Measurement) (*Report, error) {
 		r.Groups = append(r.Groups, Group{name, users(m, i), main.groups[i].figures(&m.Main)})
 	}
 	if m.Warmup.Planned > 0 {
-		warmup, err := newSums(&m.Warmup, len(m.Groups))
-		if err != nil {
-			return nil, err
-		}
-		figures := warmup.all.figures(&m.Warmup)
+		figures := newSums(&m.Warmup, len(m.Groups)).all.figures(&m.Warmup)
 		r.Warmup = &figures
 	}
 	if m.NotStarted != "" {
@@ -77,7 +70,7 @@ type sum struct {
 // outcome sums up requests that ended alike.
 type outcome struct{ response, service *measure.Histogram }
 
-func newSums(p *measure.Phase, groups int) (sums, error) {
+func newSums(p *measure.Phase, groups int) sums {
 	s := sums{all: newSum()}
 	for range groups {
 		s.groups = append(s.groups, newSum())
@@ -91,13 +84,10 @@ func newSums(p *measure.Phase, groups int) (sums, error) {
 		s.all.withheld[w.Reason] += w.Count
 	}
 	for _, c := range p.Cells {
-		for _, to := range []*sum{s.all, s.groups[c.Group]} {
-			if err := to.add(c); err != nil {
-				return sums{}, err
-			}
-		}
+		s.all.add(c)
+		s.groups[c.Group].add(c)
 	}
-	return s, nil
+	return s
 }
 
 func newSum() *sum {
@@ -114,7 +104,7 @@ func (s *sum) of(p *measure.Phase, group int) {
 	s.judged = [2]measure.Waits{p.Waits(group, false), p.Waits(group, true)}
 }
 
-func (s *sum) add(c *measure.Cell) error {
+func (s *sum) add(c *measure.Cell) {
 	n := c.Response.Count()
 	name := "served"
 	switch {
@@ -136,14 +126,10 @@ func (s *sum) add(c *measure.Cell) error {
 		o = &outcome{measure.NewHistogram(), measure.NewHistogram()}
 		s.outcomes[name] = o
 	}
-	for _, h := range []struct{ to, from *measure.Histogram }{
-		{o.response, c.Response}, {o.service, c.Service}, {s.service, c.Service}, {s.lateness, c.Lateness},
-	} {
-		if err := h.to.Merge(h.from); err != nil {
-			return err
-		}
-	}
-	return nil
+	o.response.Merge(c.Response)
+	o.service.Merge(c.Service)
+	s.service.Merge(c.Service)
+	s.lateness.Merge(c.Lateness)
 }
 
 func (s *sum) figures(p *measure.Phase) Figures {

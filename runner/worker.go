@@ -271,14 +271,11 @@ func (r *Runner) Stop(why measure.Stop) { r.stopper.end(&why) }
 // Snapshots begins to keep what the judged part of the run has measured so far, for
 // one who looks on from another machine, and returns what hands it out. It
 // is called once; what it returns is not safe for concurrent use.
-func (r *Runner) Snapshots() func() (*measure.Part, error) {
+func (r *Runner) Snapshots() func() *measure.Part {
 	soFar := r.recorder.Snapshots()
-	return func() (*measure.Part, error) {
+	return func() *measure.Part {
 		now := r.Progress().Elapsed
-		p, err := soFar.Take()
-		if err != nil {
-			return nil, err
-		}
+		p := soFar.Take()
 		if r.config.Shard != nil {
 			p.Index = r.config.Shard.Index
 		}
@@ -290,6 +287,6 @@ func (r *Runner) Snapshots() func() (*measure.Part, error) {
 		due := r.schedule.MeanRate(from, to) * p.Planned.Seconds()
 		// An arrival that was not due a moment ago may be answered by now.
 		p.Scheduled = max(uint64(math.Round(due)), p.Sent())
-		return p, nil
+		return p
 	}
 }

@@ -164,17 +164,17 @@ func (s *simulatedShard) Run(ctx context.Context, start runner.Start) (*measure.
 	return m, nil
 }
 
-func (s *simulatedShard) Snapshot() (*fleet.Snapshot, error) {
+func (s *simulatedShard) Snapshot() *fleet.Snapshot {
 	for range 1000 { // 500 a second
 		at := time.Duration(s.n) * 2 * time.Millisecond
 		s.recorder.Record(0, &measure.Observation{Label: "201", AsExpected: true, Intended: at, Sent: at,
 			Done: at + time.Duration(50_000+s.n*s.n%200_000)*time.Microsecond})
 		s.n++
 	}
-	p, err := s.soFar.Take()
+	p := s.soFar.Take()
 	p.Scheduled, p.Index = p.Response.Count(), s.shard.Index
 	return &fleet.Snapshot{Progress: s.recorder.Progress(), Planned: 10_000,
-		Elapsed: time.Duration(s.n) * 2 * time.Millisecond, SoFar: p}, err
+		Elapsed: time.Duration(s.n) * 2 * time.Millisecond, SoFar: p}
 }
 
 func (s *simulatedShard) Keep(*measure.Measurement) error { return nil }

@@ -78,17 +78,11 @@ func (v *Display) Begin(ctx context.Context, name string, r *runner.Runner) (don
 		v.server.Serve(s)
 	}
 	tick, hide := showRun(v.console, name, r, s)
-	failed := v.once("the live view is incomplete: %v")
-	look := func(sample func() error) {
-		if err := sample(); err != nil {
-			failed(err)
-		}
-		tick()
-	}
-	stop := live.Every(time.Second, func() { look(s.Sample) })
+	stop := live.Every(time.Second, func() { s.Sample(); tick() })
 	return func() {
 		stop()
-		look(s.Finish)
+		s.Finish()
+		tick()
 		hide()
 		for _, end := range ends {
 			end()

@@ -241,10 +241,10 @@ func (f *totals) add(m *measure.Measurement, p scope) {
 		w := m.Main.Waits(p.group, i == 1)
 		// All histograms have one geometry, so nothing is dropped.
 		for _, h := range w.Served {
-			_ = f.waits[i].Served[0].Merge(h)
+			f.waits[i].Served[0].Merge(h)
 		}
 		for _, h := range w.Failed {
-			_ = f.waits[i].Failed[0].Merge(h)
+			f.waits[i].Failed[0].Merge(h)
 		}
 		f.waits[i].Untimed += w.Untimed
 	}

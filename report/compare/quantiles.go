@@ -39,7 +39,7 @@ func newTables(a, b *unitSeries, times func(*unitSeries) [][]*measure.Histogram,
 	for _, s := range []*unitSeries{a, b} {
 		for _, list := range times(s) {
 			for _, h := range list {
-				_ = pooled.Merge(h) // of the one geometry
+				pooled.Merge(h)
 			}
 		}
 	}

@@ -127,7 +127,7 @@ func Distributions(m *measure.Measurement) (all []Distribution, err error) {
 		for i, name := range []string{"response", "service"} {
 			sum, waits := measure.NewHistogram(), m.Main.Waits(group, i == 1)
 			for _, h := range waits.Served {
-				_ = sum.Merge(h) // of the same geometry
+				sum.Merge(h)
 			}
 			add(prefix+name, sum)
 		}

@@ -75,11 +75,7 @@ type htmlAnswer struct {
 func HTML(r *report.Report, m *measure.Measurement) ([]byte, error) {
 	p := &htmlPage{Report: r, Open: htmlOpen}
 	if !m.Seconds.Empty() {
-		d, err := newDrawing(r, m)
-		if err != nil {
-			return nil, err
-		}
-		wide, others := d.all()
+		wide, others := newDrawing(r, m).all()
 		for _, c := range wide {
 			p.Wide = append(p.Wide, c.HTML(fmt.Sprintf("chart-%d", len(p.Wide)+1)))
 		}

@@ -35,7 +35,7 @@ type drawnLimit struct {
 // leastShown is what times below are drawn at, in milliseconds.
 const leastShown = 0.01
 
-func newDrawing(r *report.Report, m *measure.Measurement) (*drawing, error) {
+func newDrawing(r *report.Report, m *measure.Measurement) *drawing {
 	d := &drawing{r: r, m: m}
 	low, high := r.Response.Min, r.Response.Max
 	if s := r.Service; s.Max > 0 {
@@ -49,16 +49,13 @@ func newDrawing(r *report.Report, m *measure.Measurement) (*drawing, error) {
 		high = max(high, l.at)
 	}
 	d.latency = chart.Log(low, high, leastShown, "ms")
-	var err error
 	long := time.Duration(report.StallFactor * r.Response.P50 * float64(time.Millisecond))
-	if d.columns, err = newColumns(m, long, d.bins()); err != nil {
-		return nil, err
-	}
+	d.columns = newColumns(m, long, d.bins())
 	if n := len(d.columns.edges); n > 0 {
 		d.time = chart.Clock(0, d.columns.edges[n-1])
 	}
 	d.marks = d.stages()
-	return d, nil
+	return d
 }
 
 // findLimits takes what a judged threshold is about from the measurement's terms: the

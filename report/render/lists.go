@@ -239,7 +239,7 @@ func (b bins) of(ms float64) int {
 func (b bins) edge(i int) float64 { return b.low * math.Exp(b.step*float64(i)) }
 
 // newColumns sums up a run. Long is the time that stalled seconds exceed.
-func newColumns(m *measure.Measurement, long time.Duration, b bins) (*columns, error) {
+func newColumns(m *measure.Measurement, long time.Duration, b bins) *columns {
 	n := seconds(m)
 	width := max(1, (n+mostColumns-1)/mostColumns)
 	c := &columns{seconds: float64(width)}
@@ -247,17 +247,13 @@ func newColumns(m *measure.Measurement, long time.Duration, b bins) (*columns, e
 	defer s.close()
 	for from := int64(0); from < n; from += width {
 		to := min(from+width, n)
-		next, err := s.column(from, to)
-		if err != nil {
-			return nil, err
-		}
-		c.list, c.edges = append(c.list, next), append(c.edges, float64(from))
+		c.list, c.edges = append(c.list, s.column(from, to)), append(c.edges, float64(from))
 		if to == n {
 			c.edges = append(c.edges, float64(to))
 		}
 	}
 	c.stalled = s.stalled
-	return c, nil
+	return c
 }
 
 type aggregator struct {
@@ -281,15 +277,13 @@ func newAggregator(m *measure.Measurement, long time.Duration, b bins) *aggregat
 	return s
 }
 
-func (s *aggregator) column(from, to int64) (column, error) {
+func (s *aggregator) column(from, to int64) column {
 	c := column{at: float64(from+to) / 2, ends: map[string]uint64{}}
 	for _, h := range s.sums {
 		h.Reset()
 	}
 	for s.second != nil && s.second.Second < to {
-		if err := s.add(&c, s.second); err != nil {
-			return c, err
-		}
+		s.add(&c, s.second)
 		s.second, _ = s.next()
 	}
 	length := float64(to - from)
@@ -297,15 +291,13 @@ func (s *aggregator) column(from, to int64) (column, error) {
 		float64(s.sums[0].Count())/length
 	c.started, c.ended = mean(s.m.Flow.Sent, from, to), mean(s.m.Flow.Ended, from, to)
 	c.response, c.service, c.lateness = spreadOf(s.sums[0]), spreadOf(s.sums[1]), spreadOf(s.sums[2])
-	return c, nil
+	return c
 }
 
-func (s *aggregator) add(c *column, sec *measure.Second) error {
+func (s *aggregator) add(c *column, sec *measure.Second) {
 	response, service := sec.Of(sec.Response, sec.Service)
 	for i, h := range []*measure.Histogram{response, service, sec.Lateness} {
-		if err := s.sums[i].Merge(h); err != nil {
-			return err
-		}
+		s.sums[i].Merge(h)
 	}
 	sent := sec.Response.Count()
 	c.failed += sec.Failed
@@ -325,7 +317,6 @@ func (s *aggregator) add(c *column, sec *measure.Second) error {
 		c.stalled++
 		s.stalled = append(s.stalled, sec.Second)
 	}
-	return nil
 }
 
 // mean is the mean of the counts of some seconds; those beyond are 0.

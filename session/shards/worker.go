@@ -155,7 +155,7 @@ type workerShard struct {
 	answers int // whole ones to keep, of each group of violations
 	stop    func()
 	session *session.Session
-	soFar   func() (*measure.Part, error)
+	soFar   func() *measure.Part
 	guard   *runner.Guard  // the coordinator's conditions
 	ticks   *measure.Ticks // nil where nothing ends the run
 	lately  []measure.Tick
@@ -192,17 +192,13 @@ func (p *workerShard) Run(ctx context.Context, start runner.Start) (*measure.Mea
 }
 
 // Snapshot says how far the run has come.
-func (p *workerShard) Snapshot() (*fleet.Snapshot, error) {
-	soFar, err := p.soFar()
-	if err != nil {
-		return nil, err
-	}
-	r := p.session.Runner
+func (p *workerShard) Snapshot() *fleet.Snapshot {
+	r, soFar := p.session.Runner, p.soFar()
 	now := r.Progress()
 	s := &fleet.Snapshot{Elapsed: now.Elapsed, Progress: now.Progress, InFlight: now.InFlight,
 		Planned: r.Schedule().Due(), SoFar: soFar}
 	if p.ticks == nil {
-		return s, nil
+		return s
 	}
 	if second := int64(now.Elapsed.Round(time.Second) / time.Second); second > p.second {
 		p.second, p.lately = second, fleet.Keep(p.lately, p.ticks.Take(now.Elapsed))
@@ -210,7 +206,7 @@ func (p *workerShard) Snapshot() (*fleet.Snapshot, error) {
 	if s.Ticks = p.lately; p.guard.Requests() {
 		s.Own = r.Own(fleet.OwnFrom(now.Elapsed))
 	}
-	return s, nil
+	return s
 }
 
 // Stop ends the load for a reason that the coordinator found.

@@ -336,9 +336,9 @@ func Cut(m *measure.Measurement, seconds int) *measure.Measurement {
 		}
 		left = append(left, s)
 		sent += s.Response.Count()
-		_ = cell.Response.Merge(s.Response)
-		_ = cell.Service.Merge(s.Service)
-		_ = cell.Lateness.Merge(s.Lateness)
+		cell.Response.Merge(s.Response)
+		cell.Service.Merge(s.Service)
+		cell.Lateness.Merge(s.Lateness)
 	}
 	cell.AsExpected, cell.Clean = sent, sent
 	cut.Main.Cells, cut.Seconds = []*measure.Cell{&cell}, measure.SecondsOf(left)
