@@ -1,9 +1,11 @@
 package contract
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -76,10 +78,7 @@ func urlOrigin(s string) string {
 	if err != nil || u.Host == "" {
 		return ""
 	}
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	}
+	port := cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
 	return u.Scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port
 }
 
@@ -113,12 +112,7 @@ func isMasked(s string, texts []string) bool {
 	if !strings.Contains(s, "*") || at < 0 && longestDigits(s) >= 10 {
 		return false
 	}
-	for _, text := range texts {
-		if shows(s, text) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(texts, func(text string) bool { return shows(s, text) })
 }
 
 // shows says whether s holds the local part of an e-mail address, or all digits

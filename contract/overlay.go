@@ -308,14 +308,7 @@ var (
 	unescapePointer = strings.NewReplacer("~1", "/", "~0", "~")
 )
 
-func (p path) wild() bool {
-	for _, s := range p {
-		if s.any {
-			return true
-		}
-	}
-	return false
-}
+func (p path) wild() bool { return slices.ContainsFunc(p, func(s step) bool { return s.any }) }
 
 func (p path) String() string {
 	var b strings.Builder

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -226,10 +227,7 @@ func ShapeFacts(ex *Exchange, hide func(string) string) []string {
 			facts = append(facts, "header "+name)
 		}
 		for pointer, m := range a.Members {
-			place := pointer
-			if place == "" {
-				place = "/"
-			}
+			place := cmp.Or(pointer, "/")
 			for _, t := range m.Types {
 				facts = append(facts, place+" is "+t)
 			}

@@ -280,29 +280,19 @@ func (k *compiler) onlyOne(ru *rule, key, value *yaml.Node, single map[string]*r
 // checkPlaces demands that the document's schemas have the places that a rule
 // refers to: a rule at a misspelt place could never be broken.
 func (k *compiler) checkPlaces(ru *rule, n *yaml.Node) {
-	for _, at := range ru.at {
-		k.demand(ru, n, at)
-	}
+	places := slices.Clone(ru.at)
 	if ru.when != nil {
-		k.demand(ru, n, ru.when.at)
+		places = append(places, ru.when.at)
 	}
-	if ru.operand != nil {
-		k.demand(ru, n, ru.operand)
-	}
-	if ru.rows.at != nil {
-		k.demand(ru, n, ru.rows.at)
-	}
-	if ru.instead != nil {
-		k.demand(ru, n, ru.instead)
-	}
-	for _, at := range ru.among {
-		k.demand(ru, n, at)
-	}
+	places = slices.Concat(places, []path{ru.operand, ru.rows.at, ru.instead}, ru.among)
 	for _, t := range append(ru.hidden, ru.text) {
 		for _, p := range t {
-			if p.place != nil {
-				k.demand(ru, n, p.place)
-			}
+			places = append(places, p.place)
+		}
+	}
+	for _, at := range places {
+		if at != nil {
+			k.demand(ru, n, at)
 		}
 	}
 	if ru.predicate == predicateMembers {

@@ -86,12 +86,7 @@ func (k *compiler) newSchema(n *yaml.Node, pointer string) *schema {
 }
 
 func (s *schema) carries(ru *rule) bool {
-	for _, w := range s.keywords {
-		if w.rule == ru {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.keywords, func(w keyword) bool { return w.rule == ru })
 }
 
 func (k *compiler) schemaKeyword(s *schema, key, value *yaml.Node, own *rule) {

@@ -5,6 +5,7 @@ package pingone
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -63,10 +64,7 @@ type Operation struct {
 // embedded simulator as its target, authPath is the simulator's address;
 // otherwise it is empty.
 func New(s *scenario.Scenario, c *contract.Contract, authPath string) (*Operation, error) {
-	if authPath == "" {
-		authPath = s.Target.AuthPath
-	}
-	to, err := newServiceAddress(authPath, &s.Target)
+	to, err := newServiceAddress(cmp.Or(authPath, s.Target.AuthPath), &s.Target)
 	if err != nil {
 		return nil, err
 	}
@@ -281,10 +279,8 @@ func newBody(members map[string]any, usernameless bool) (body, error) {
 		text, err := json.Marshal(members)
 		return body{before: text, alone: true}, err
 	}
-	all := maps.Clone(members)
-	if all == nil {
-		all = map[string]any{}
-	}
+	all := map[string]any{}
+	maps.Copy(all, members)
 	all["user"] = map[string]any{"id": gap}
 	text, err := json.Marshal(all)
 	if err != nil {

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -187,9 +188,7 @@ func (g Group) Variant(kind int) Group {
 
 func withPolicy(members map[string]any, id string) map[string]any {
 	changed := map[string]any{}
-	for name, value := range members {
-		changed[name] = value
-	}
+	maps.Copy(changed, members)
 	changed["policy"] = map[string]any{"id": id}
 	return changed
 }

@@ -65,21 +65,13 @@ var requestForm = func() form.Form[members] {
 		if user := n.Get("user"); user != nil {
 			d.FailKey(user, d.Label(user)+" is not allowed",
 				"remove it: the user's ID is filled in from the group's users")
-			n.Entries = without(n.Entries, user)
+			n.Entries = slices.DeleteFunc(slices.Clone(n.Entries),
+				func(e *form.Node) bool { return e == user })
 		}
 		return read(d, n)
 	}
 	return f
 }()
-
-func without(entries []*form.Node, one *form.Node) (rest []*form.Node) {
-	for _, e := range entries {
-		if e != one {
-			rest = append(rest, e)
-		}
-	}
-	return rest
-}
 
 func onlyID(doc string) form.Form[members] {
 	return form.Mapping[members](nil, []form.Field{member("id", idText, doc).Required()})
@@ -156,11 +148,8 @@ func checkRequest(d *form.Decoder, n *form.Node, m *members) {
 }
 
 func isDocumented(name string) bool {
-	switch name {
-	case "policy", "selectedDevice", "notification", "application", "mobilePayload", "rp", "undocumented":
-		return true
-	}
-	return false
+	return slices.Contains([]string{"policy", "selectedDevice", "notification", "application",
+		"mobilePayload", "rp", "undocumented"}, name)
 }
 
 func checkSelectedDevice(d *form.Decoder, n *form.Node, _ *members) {

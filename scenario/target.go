@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -115,10 +116,7 @@ func notBearer(text string) int {
 }
 
 func checkTarget(d *form.Decoder, n *form.Node, t *Target) {
-	simulator, authPath := n.Get("simulator"), n.Get("authPath")
-	if authPath == nil {
-		authPath = n.Get("region")
-	}
+	simulator, authPath := n.Get("simulator"), cmp.Or(n.Get("authPath"), n.Get("region"))
 	checkNetwork(d, n, t)
 	checkToken(d, n)
 	checkRegion(d, n)
@@ -127,9 +125,7 @@ func checkTarget(d *form.Decoder, n *form.Node, t *Target) {
 	case simulator != nil && authPath != nil:
 		d.FailKey(simulator, "both authPath and simulator are in target", "remove one of them")
 	case simulator != nil:
-		if t.EnvID == "" {
-			t.EnvID = simulatedEnvID
-		}
+		t.EnvID = cmp.Or(t.EnvID, simulatedEnvID)
 	case authPath != nil:
 		d.Missing(n, "envID", idText.Want())
 		checkHost(d, n, t)
@@ -141,10 +137,7 @@ func checkTarget(d *form.Decoder, n *form.Node, t *Target) {
 
 func checkHost(d *form.Decoder, n *form.Node, t *Target) {
 	u, err := url.Parse(t.AuthPath)
-	authPath := n.Get("authPath")
-	if authPath == nil {
-		authPath = n.Get("region")
-	}
+	authPath := cmp.Or(n.Get("authPath"), n.Get("region"))
 	if err != nil || authPath.Bad || isThisMachine(t, u.Hostname()) {
 		return
 	}

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -265,9 +266,7 @@ func checkUntil(d *form.Decoder, n *form.Node, s *draft) {
 		d.FailKey(until, d.Label(until)+" has nothing to decide: no threshold is on times",
 			"write thresholds such as response: {p95: 300ms}, or leave it out")
 	}
-	if s.Confidence == 0 {
-		s.Confidence = 0.95
-	}
+	s.Confidence = cmp.Or(s.Confidence, 0.95)
 }
 
 func checkLimitGroups(d *form.Decoder, n *form.Node, s *draft) {

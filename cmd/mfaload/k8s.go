@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -79,9 +80,7 @@ func (f *k8sFlags) check() error {
 	if _, err := f.fleetFlags.check(); err != nil {
 		return err
 	}
-	if m.Run == "" {
-		m.Run = strings.ToLower(shards.RunName())
-	}
+	m.Run = cmp.Or(m.Run, strings.ToLower(shards.RunName()))
 	switch {
 	case m.Image == "" || strings.ContainsAny(m.Image, " \t\n"):
 		return errors.New("--image is missing: the image of mfaload, as deploy/Dockerfile makes it")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -202,9 +203,7 @@ func (f *shardFlags) parse(lookup func(string) (string, bool)) (p runShare, err 
 		return p, fmt.Errorf("%s: %q is no index of a shard", from, index)
 	}
 	named := *p.shard
-	if named.Run == "" {
-		named.Run = "r"
-	}
+	named.Run = cmp.Or(named.Run, "r")
 	if err := named.Check(); err != nil {
 		return p, fmt.Errorf("%s: %w", from, err)
 	}
@@ -223,9 +222,8 @@ func indexOf(lookup func(string) (string, bool)) (index, from string) {
 // fit holds the part against the scenario and the clock before anything is sent.
 func (p *runShare) fit(s *scenario.Scenario) error {
 	if p.shard != nil {
-		if p.shard.Run == "" {
-			p.shard.Run = s.Hash()[:12] + "-" + p.startAt.UTC().Format("20060102T150405.999999999Z")
-		}
+		p.shard.Run = cmp.Or(p.shard.Run,
+			s.Hash()[:12]+"-"+p.startAt.UTC().Format("20060102T150405.999999999Z"))
 		if err := schedule.CheckShard(s, *p.shard); err != nil {
 			return fmt.Errorf("--shard %s: %w", p.shard, err)
 		}

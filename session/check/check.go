@@ -199,10 +199,7 @@ func (k *Check) line(right bool, name, text string) {
 
 // violation shows one violation, with what the vendor's support asks for.
 func (k *Check) violation(ex *contract.Exchange, v contract.Violation) {
-	place := v.At
-	if place == "" {
-		place = "(whole answer)"
-	}
+	place := cmp.Or(v.At, "(whole answer)")
 	v.Expected, v.Got = k.op.Mask(v.Expected), k.op.Mask(v.Got)
 	fmt.Fprintf(k.console.Out, "        %s  %s  %s\n          expected %s\n          got      %s\n", v.Level,
 		v.Rule, place, v.Expected, v.Got)

@@ -6,6 +6,7 @@ package chart
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -66,10 +67,7 @@ type Table struct {
 // HTML returns the chart as a figure. The id is unique in its page.
 func (c *Chart) HTML(id string) g.Node {
 	b := &strings.Builder{}
-	height := c.Height
-	if height == 0 {
-		height = 220
-	}
+	height := cmp.Or(c.Height, 220)
 	fmt.Fprintf(b, `<figure class="chart" id="%[1]s"><figcaption><h3>%[2]s</h3><p>%[3]s</p></figcaption>`,
 		html.EscapeString(id), html.EscapeString(c.Title), html.EscapeString(c.Summary))
 	c.legend(b)
