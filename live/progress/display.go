@@ -171,39 +171,72 @@ func limited(p runner.RunProgress) string {
 	return fmt.Sprintf("%d rate limited (429), ", p.RateLimited)
 }
 
-// newBars returns bars for a terminal of a width. Whoever moves them does not
-// wait for the terminal.
-func newBars(c *console.Console, width int) *mpb.Progress {
+// barSet are the bars and lines that a terminal shows. Whoever moves them does not wait for it.
+type barSet struct {
+	all   *mpb.Progress
+	width int
+	back  func() // to where texts went before; anything else on the terminal breaks the bars
+	shown []*mpb.Bar
+}
+
+func newBars(c *console.Console) *barSet {
 	stderr, terminal := c.Stderr()
 	w := cupwriter.New(stderr, false)
 	if f, ok := terminal.(*os.File); ok {
 		w.SetTermFd(int(f.Fd()))
 	}
-	return mpb.New(mpb.WithConsoleWriter(w), mpb.WithWidth(min(width, 100)),
+	width := c.TerminalWidth()
+	all := mpb.New(mpb.WithConsoleWriter(w), mpb.WithWidth(min(width, 100)),
 		mpb.WithRefreshRate(100*time.Millisecond))
+	return &barSet{all: all, width: width, back: c.Divert(all)}
+}
+
+// bar adds a bar with a name to its left and a text to its right. A total of 0 is not known.
+func (b *barSet) bar(total int64, name string, text func() string) *mpb.Bar {
+	bar := b.all.AddBar(total, mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR)),
+		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return text() })))
+	b.shown = append(b.shown, bar)
+	return bar
+}
+
+// line adds a line of text, which ends as a bar of the total does.
+func (b *barSet) line(total int64, text func() string) {
+	b.shown = append(b.shown, b.all.New(total, mpb.NopStyle(),
+		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return fit(text(), b.width-1) }))))
+}
+
+// begin moves the bars until hide is called, which leaves them or drops them. Dropping has no
+// effect on a bar that is full.
+func (b *barSet) begin(advance func(), drop bool) (hide func()) {
+	stop := live.Every(100*time.Millisecond, advance)
+	return func() {
+		stop()
+		advance()
+		for _, bar := range b.shown {
+			bar.Abort(drop)
+		}
+		b.back()
+		b.all.Wait()
+	}
 }
 
 // showBars shows a bar for the run and one for its stage, and below them once a
 // second what matters. It polls the recorder; the run does not know that it is
 // watched.
 func showBars(c *console.Console, name string, r *runner.Runner, s *live.Sampler) (hide func()) {
-	width := c.TerminalWidth()
-	bars := newBars(c, width)
-	back := c.Divert(bars)               // anything else written to the terminal breaks the bars
+	b := &runBars{barSet: newBars(c), runner: r}
 	total := int64(r.Schedule().Count()) // 0 of a closed load that ends by its duration: the bar has no end
-	run := bars.AddBar(total,
-		mpb.PrependDecorators(decor.Name(fit(name, width/4), decor.WCSyncSpaceR)),
-		mpb.AppendDecorators(decor.Any(func(st decor.Statistics) string {
-			return sentOf(st.Current, total) +
-				", " + elapsed(r.Progress())
-		})))
-	b := &runBars{runner: r, all: bars, end: total, shown: []*mpb.Bar{run}}
+	b.bar(total, fit(name, b.width/4), func() string {
+		p := r.Progress()
+		return sentOf(int64(p.Sent), total) + ", " + elapsed(p)
+	})
 	if stages := r.Schedule().Stages(); len(stages) > 1 {
-		b.addStage(width, stages)
+		b.stages = stages
+		b.stage = b.bar(1000, "", func() string { return fit(Place(r), b.width/2) })
 	}
-	b.line(func() string { return fit(recently(s.Status()), width-1) })
-	b.line(func() string { return fit(standing(r.Progress()), width-1) })
-	return b.begin(back, false)
+	b.line(total, func() string { return recently(s.Status()) })
+	b.line(total, func() string { return standing(r.Progress()) })
+	return b.begin(b.advance, false)
 }
 
 // ShowTrial shows how far a trial of a search has come, on a terminal; elsewhere
@@ -212,54 +245,18 @@ func ShowTrial(c *console.Console, name string, r *runner.Runner) (hide func()) 
 	if c.Quiet || !c.Bars {
 		return func() {}
 	}
-	width := c.TerminalWidth()
-	bars := newBars(c, width)
-	back := c.Divert(bars)
+	b := &runBars{barSet: newBars(c), runner: r}
 	total := int64(r.Schedule().Count())
-	bar := bars.AddBar(total, mpb.PrependDecorators(decor.Name(fit(name, width/3), decor.WCSyncSpaceR)),
-		mpb.AppendDecorators(decor.Any(func(st decor.Statistics) string { return elapsed(r.Progress()) })))
-	b := &runBars{runner: r, all: bars, end: total, shown: []*mpb.Bar{bar}}
-	b.line(func() string { return fit(standing(r.Progress()), width-1) })
-	return b.begin(back, true) // the line after the trial says more
+	b.bar(total, fit(name, b.width/3), func() string { return elapsed(r.Progress()) })
+	b.line(total, func() string { return standing(r.Progress()) })
+	return b.begin(b.advance, true) // the line after the trial says more
 }
 
 type runBars struct {
+	*barSet
 	runner *runner.Runner
-	all    *mpb.Progress
-	end    int64 // requests; 0 is not known
-	shown  []*mpb.Bar
 	stages []measure.StageSpan
-	stage  *mpb.Bar // nil where there is one stage only
-}
-
-// begin moves the bars until hide is called, which leaves them or drops them. Dropping has no
-// effect on a bar that is full.
-func (b *runBars) begin(back func(), drop bool) (hide func()) {
-	stop := live.Every(100*time.Millisecond, b.advance)
-	return func() {
-		stop()
-		b.advance()
-		for _, bar := range b.shown {
-			bar.Abort(drop)
-		}
-		back()
-		b.all.Wait()
-	}
-}
-
-func (b *runBars) addStage(width int, stages []measure.StageSpan) {
-	b.stages = stages
-	b.stage = b.all.AddBar(1000,
-		mpb.PrependDecorators(decor.Name("", decor.WCSyncSpaceR)),
-		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
-			return fit(Place(b.runner), width/2)
-		})))
-	b.shown = append(b.shown, b.stage)
-}
-
-func (b *runBars) line(text func() string) {
-	b.shown = append(b.shown, b.all.New(b.end, mpb.NopStyle(),
-		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return text() }))))
+	stage  *mpb.Bar // of the time that has passed of a stage; nil if there is one stage only
 }
 
 func (b *runBars) advance() {

@@ -6,10 +6,8 @@ import (
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 
 	"mfaload/fleet"
-	"mfaload/live"
 	"mfaload/live/console"
 )
 
@@ -105,34 +103,16 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 // showFleetBars shows a bar for the run and one for each shard, as far as a
 // terminal has room for them.
 func showFleetBars(c *console.Console, name string, shards int, v *fleetView) (hide func()) {
-	width := c.TerminalWidth()
-	bars := newBars(c, width)
-	back := c.Divert(bars)
-	all := bars.AddBar(0, mpb.PrependDecorators(decor.Name(fit(name, width/4), decor.WCSyncSpaceR)),
-		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return v.joined() })))
-	shown := []*mpb.Bar{all}
+	b := newBars(c)
+	b.bar(0, fit(name, b.width/4), v.joined)
 	if shards <= maxBars {
 		for i := range shards {
-			shown = append(shown, bars.AddBar(0, mpb.PrependDecorators(decor.Name(fmt.Sprintf("shard %d", i),
-				decor.WCSyncSpaceR)),
-				mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
-					return fit(v.shard(i), width/2)
-				}))))
+			b.bar(0, fmt.Sprintf("shard %d", i), func() string { return fit(v.shard(i), b.width/2) })
 		}
 	}
-	line := bars.New(0, mpb.NopStyle(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
-		return fit(v.standing(), width-1)
-	})))
-	stop := live.Every(100*time.Millisecond, func() { v.advance(shown) })
-	return func() {
-		stop()
-		v.advance(shown)
-		for _, bar := range append(shown, line) {
-			bar.Abort(false)
-		}
-		back()
-		bars.Wait()
-	}
+	bars := b.shown
+	b.line(0, v.standing)
+	return b.begin(func() { v.advance(bars) }, false)
 }
 
 // advance sets the bars. It holds no lock meanwhile: a bar that is being drawn
