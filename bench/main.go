@@ -135,8 +135,7 @@ func median(figures []float64) float64 {
 
 func number(x float64, digits int) string { return fmt.Sprintf("%.*f", digits, x) }
 
-// start measures how long mfaload takes to be there, and to send its first
-// request.
+// start measures how long mfaload takes to be there and to send a request.
 func (b *bench) start() error {
 	b.print("\n## Start")
 	b.header("what", "median ms")

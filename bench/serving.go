@@ -84,8 +84,7 @@ func (s *server) firstAt() (time.Time, error) {
 	return time.Parse(time.RFC3339Nano, string(text))
 }
 
-// arrivals are when requests came since the server's last change, from the
-// first on.
+// arrivals are when requests came since the server's last change.
 func (s *server) arrivals() ([]time.Duration, error) {
 	answer, err := http.Get("http://" + controlHost + "/arrivals")
 	if err != nil {

@@ -118,8 +118,7 @@ func (b *bench) memory() error {
 	return b.server.behave("none")
 }
 
-// punctuality compares how far arrivals are off the ideal grid, as the server
-// sees them.
+// punctuality compares how far arrivals at the server are off the ideal grid.
 func (b *bench) punctuality() error {
 	b.print("\n## Punctuality: arrivals as the server sees them, against the ideal grid")
 	b.header("rate", "tool", "achieved/planned", "deviation p50 ms", "p99 ms", "max ms",

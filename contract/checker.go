@@ -354,8 +354,7 @@ func (r *checker) reportAt(ru *rule, key, pointer, at string) *Violation {
 	return &r.out[len(r.out)-1]
 }
 
-// isBad says whether the place that the trail leads to breaks a rule of level
-// fail.
+// isBad says whether the trail's place breaks a rule of level fail.
 func (r *checker) isBad() bool { return len(r.bad) > 0 && r.bad[r.location.key()] }
 
 func sortedNames(object map[string]any) []string { return slices.Sorted(maps.Keys(object)) }

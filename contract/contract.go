@@ -104,8 +104,7 @@ import (
 // for each schema keyword.
 const shapePrefix = "shape."
 
-// Contract is a compiled document. It never changes and is safe for concurrent
-// use.
+// Contract is a compiled document. It never changes; goroutines may share it.
 type Contract struct {
 	rules           []*rule // in the document's order
 	ordered         []*rule // those that are evaluated one by one, in that order
@@ -195,8 +194,7 @@ func (c *Contract) place(ru *rule) {
 	}
 }
 
-// Rules returns the rules in the document's order, those of unlisted schema
-// keywords last.
+// Rules returns the rules in the document's order, unlisted keywords last.
 func (c *Contract) Rules() []Rule {
 	list := make([]Rule, len(c.rules))
 	for i, ru := range c.rules {
@@ -266,15 +264,13 @@ type Violation struct {
 	Counted bool
 }
 
-// RuleLevel moves a rule, or a family of rules such as "links.*", to another
-// level.
+// RuleLevel moves a rule, or a family such as "links.*", to another level.
 type RuleLevel struct {
 	Rule  string
 	Level Level
 }
 
-// UnknownRuleError says that a [RuleLevel] names a rule that the document
-// does not have.
+// UnknownRuleError says that a [RuleLevel] names a rule that is not there.
 type UnknownRuleError struct {
 	// Rule is the name as it was given.
 	Rule string

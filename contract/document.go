@@ -152,8 +152,7 @@ func (d *sourceText) scalarToJSON(n *yaml.Node) any {
 	return nil
 }
 
-// entries ranges over the keys and values of a mapping; of any other node it
-// has none.
+// entries ranges over the keys and values of a mapping; others have none.
 func entries(n *yaml.Node) func(yield func(key, value *yaml.Node) bool) {
 	return func(yield func(key, value *yaml.Node) bool) {
 		if n == nil || n.Kind != yaml.MappingNode {

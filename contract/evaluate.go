@@ -289,8 +289,7 @@ func (r *checker) assertMembers(f *acceptRule, c *capture) {
 	}
 }
 
-// rowOf is the row of a rule's table that applies, listFor the list of known or
-// members.
+// rowOf is the row of a rule's table that applies, listFor the list.
 func (r *checker) rowOf(f *acceptRule) string {
 	switch {
 	case f.rule.rows.http:

@@ -38,8 +38,7 @@ type Exchange struct {
 	Header Fields
 	// Body is the response's body, at most as long as the transport's limit.
 	Body []byte
-	// Cut says that the body was longer than the limit and that the rest was
-	// not read.
+	// Cut says that the body was longer than the limit: the rest was not read.
 	Cut bool
 	// Unframed says that the head does not tell where the body ends: Body is
 	// what came with it, and no rule looks at it.
@@ -65,8 +64,7 @@ type Exchange struct {
 	Evaluated []uint64
 
 	// Captured are the strings of the members that [Compile] was to capture, ""
-	// where there is none; empty where the check did not come by them. They are
-	// parts of Body.
+	// where there is none; empty where the check did not come by them.
 	Captured []string
 
 	head []byte // what the strings of Header are parts of
@@ -138,8 +136,7 @@ type Connection struct {
 	// Dial is how long it took until it was open, the name's resolution
 	// included; Handshake how long TLS took after that.
 	Dial, Handshake time.Duration
-	// Secure says that it has TLS, Resumed that its TLS session is an earlier
-	// one's.
+	// Secure says that it has TLS, Resumed that it resumed a TLS session.
 	Secure, Resumed bool
 }
 
@@ -266,8 +263,7 @@ func (r *checker) nowhere(f *acceptRule) {
 	}
 }
 
-// nameHolds says whether the name of a header field, which has no case, holds a
-// secret.
+// nameHolds says whether a header field's name, in any case, holds a secret.
 func nameHolds(name, secret string) bool {
 	return len(name) >= len(secret) && strings.Contains(strings.ToLower(name), strings.ToLower(secret))
 }

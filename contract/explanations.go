@@ -30,8 +30,7 @@ type explanations struct {
 	kinds map[explanationKey]*explanation
 }
 
-// explanationKey is a kind of wrong responses: the wrong facts, and what the right ones
-// depend on.
+// explanationKey is a kind of wrong responses: the wrong facts and their conditions.
 type explanationKey struct {
 	wrong  uint64
 	marks  ruleSet
@@ -196,8 +195,7 @@ func bound(s string) string {
 
 type location []locationStep
 
-// locationStep is a step of a location: an item's index, or a member's name where the
-// index is -1.
+// locationStep is an item's index, or a member's name where the index is -1.
 type locationStep struct {
 	name  string
 	index int
@@ -217,8 +215,7 @@ func (t location) key() string {
 	return b.String()
 }
 
-// maxSteps is how many steps a report shows of a pointer; one "*" stands for
-// the rest.
+// maxSteps is how many steps of a pointer are shown; "*" stands for the rest.
 const maxSteps = 12
 
 // shown returns the pointers for a report. Names that neither the document has

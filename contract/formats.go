@@ -49,8 +49,7 @@ func areDigits(s string) bool {
 	return true
 }
 
-// isAfter compares two times of that form, exactly for any number of fraction
-// digits.
+// isAfter compares two times of that form, exactly at any precision.
 func isAfter(a, b string) bool {
 	const seconds = len("0000-00-00T00:00:00")
 	if len(a) == len(b) {
@@ -71,8 +70,7 @@ func urlPath(s string) (path string, absolute bool) {
 	return u.EscapedPath(), true
 }
 
-// urlOrigin returns scheme, host and port of a URL in one form; "" for what has
-// none.
+// urlOrigin returns scheme, host and port of a URL; "" for what has none.
 func urlOrigin(s string) string {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" {
@@ -214,8 +212,7 @@ func isUpperWord(s string) bool {
 	return letters > 0
 }
 
-// timeTest takes UTC times with a real calendar date; the rest it leaves to the
-// explain path.
+// timeTest takes UTC times with a real date, and leaves others to the explain path.
 func timeTest(s string) decision {
 	if isUTC(s) && isRealTime(s) {
 		return right
@@ -271,8 +268,7 @@ func sameButIDs(a, b string) bool {
 	return true
 }
 
-// idEnd is where the ID around a place ends that both texts have there; 0 for
-// none.
+// idEnd is where the ID ends that both texts have at a place; 0 for none.
 func idEnd(a, b string, at int) int {
 	for start := max(at-idLength+1, 0); start <= at && start+idLength <= len(a); start++ {
 		if isID(a[start:start+idLength]) && isID(b[start:start+idLength]) {

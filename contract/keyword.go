@@ -348,8 +348,7 @@ var formats = map[string]func(string) bool{
 	"date-time": isDateTime, "date": isDate, "uuid": isID, "uri": isURI, "email": isEmail,
 }
 
-// isDate and isDateTime say whether s is a full-date or a date-time of RFC 3339,
-// section 5.6.
+// isDate and isDateTime are full-date and date-time of RFC 3339, section 5.6.
 func isDate(s string) bool {
 	_, err := time.Parse("2006-01-02", s)
 	return err == nil

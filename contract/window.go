@@ -59,8 +59,7 @@ type flight struct {
 	user, userBefore atomic.Uint64 // hashes of the present and the last user
 }
 
-// inFlight says whether a user is that of another exchange, or was until a
-// moment ago.
+// inFlight says whether a user is, or was a moment ago, of another exchange.
 func (w *Window) inFlight(user string, mine *Exchange) bool {
 	h := w.hash(user)
 	w.mu.RLock()
@@ -284,13 +283,11 @@ func (r *checker) breaksAcross(ru *acceptRule, at path, expected, got string) {
 		Expected: bound(expected), Got: bound(got)})
 }
 
-// clockGrain is how exactly servers' clocks are told: the Date header has whole
-// seconds.
+// clockGrain is how exactly the Date header tells of servers' clocks.
 const clockGrain = time.Second
 
 // inExchange says whether a UTC time lies between the send and the receipt of
-// an exchange, give or take the difference of the clocks that the Date header
-// shows.
+// an exchange, give or take how far the clocks are apart.
 func inExchange(s string, ex *Exchange) (holds, looked bool) {
 	if ex.Sent.IsZero() || !isUTC(s) {
 		return true, false

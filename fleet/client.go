@@ -142,8 +142,7 @@ func pack(m *measure.Measurement) (*packedMeasurement, error) {
 	return &packedMeasurement{f, offer{Size: size, SHA256: hex.EncodeToString(sum.Sum(nil))}}, err
 }
 
-// deliver hands a packed measurement over, in pieces. It is done once the coordinator could read
-// all of it.
+// deliver hands a packed measurement over, in pieces, until the coordinator could read it.
 func (c *coordinatorClient) deliver(ctx context.Context, packed *packedMeasurement) error {
 	o := packed.offer
 	for piece := []byte(nil); ; {

@@ -183,8 +183,7 @@ func (r *coordination) look() {
 	}
 }
 
-// reconnect makes the connection to an external server anew when nobody at all
-// is heard of.
+// reconnect connects to an external server again when nobody is heard of.
 func (r *coordination) reconnect() {
 	quiet := func(m *shardWorker) bool { return time.Since(m.heard) >= reconnectAfter }
 	if r.c.External != nil && r.all(quiet) && time.Since(r.renewed) >= reconnectAfter {

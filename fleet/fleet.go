@@ -51,8 +51,7 @@ const (
 type Plan struct {
 	// Run names the run: see [CheckRun].
 	Run string
-	// Version of mfaload, and the hash of the scenario: workers must have the
-	// same ones.
+	// Version of mfaload, and the scenario's hash: workers must have the same.
 	Version, Hash string
 	// Scenario is the scenario's name.
 	Scenario string
@@ -66,8 +65,7 @@ type Plan struct {
 	// how long requests in flight are waited for after it. A worker whose load goes on for
 	// longer is told to stop, and is then lost.
 	Length, Drain time.Duration
-	// StopOn are the conditions that end the run; they are held against the sums
-	// of all shards.
+	// StopOn end the run; they are held against the sums of all shards.
 	StopOn []scenario.StopCondition
 	// MaxFinal is how many bytes the packed measurement of a shard may have: several times
 	// what it is expected to. Less than 256 MiB stands for that.
@@ -99,8 +97,7 @@ type Offer struct {
 	Labels measure.RunLabels
 	// Answers is how many whole answers are kept of each group of violations.
 	Answers int
-	// Dir holds the files that came from the coordinator, of these names. It is gone
-	// after the run.
+	// Dir holds the coordinator's files, of these names, until the run is over.
 	Dir   string
 	Files []string
 	// Withheld says why the scenario is not among them; empty where it is.
@@ -119,8 +116,7 @@ type WorkerScenario struct {
 
 // ShardRun is a worker's shard of a run.
 type ShardRun interface {
-	// Prepare does what can fail before the start: tokens, a first look at the
-	// target.
+	// Prepare does what can fail before the start: tokens, a look at the target.
 	Prepare(context.Context) error
 	// Run sends the shard's requests from start.At on, a time of the worker's own clock,
 	// until the context ends. What sends has to ask start.MaySend before each request, and

@@ -174,8 +174,7 @@ func newWorkerID() string {
 	return hex.EncodeToString(id[:])
 }
 
-// lasting are the options of every connection: it is made again until the run
-// is over.
+// lasting are options of connections, which are made again when they break.
 func lasting(name string) []nats.Option {
 	return []nats.Option{
 		nats.Name(name), nats.MaxReconnects(-1),

@@ -60,8 +60,7 @@ type grant struct {
 	Refused string `json:"refused,omitempty"`
 }
 
-// offer comes with every piece of a measurement that a worker delivers. The first one has no
-// piece with it.
+// offer comes with each piece of a measurement; the first one has no piece with it.
 type offer struct {
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
@@ -177,8 +176,7 @@ func (n subjects) workerMay(id string) (publish, subscribe []string) {
 		[]string{n.state(), n.inbox(id) + ".>"}
 }
 
-// files are what the coordinator hands out to workers, piece by piece. They are open as long as
-// the run lasts.
+// files are what the coordinator hands out to workers; open as long as the run lasts.
 type files struct {
 	refs []fileRef
 	open []*os.File

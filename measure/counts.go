@@ -23,15 +23,13 @@ type CountsOf[N Number] struct {
 	// Scheduled are the arrivals that were due.
 	Scheduled N
 	// Responded are those that got a complete response, refusals too. Failed were
-	// sent and got none; NotDelivered are those of Failed that certainly never reached the
-	// service.
+	// sent and got none; NotDelivered are those of Failed that surely never arrived.
 	Responded, Failed, NotDelivered N
 	// Expected are the responses that the scenario expects, whatever they violate;
 	// Violating those with a failing violation; RateLimited those that are 429.
 	Expected, Violating, RateLimited N
 	// Withheld were not to be sent, by the scenario: no user, a pause. RanOut are
-	// those of them after the last user. Own were not sent for a reason of mfaload's
-	// own.
+	// those of them after the last user. Own were not sent, by mfaload's fault.
 	Withheld, RanOut, Own N
 	// InFlight are those of which nobody knows what became of them, as mfaload ended.
 	InFlight N
@@ -312,8 +310,7 @@ func (m *Measurement) checkUsers() error {
 	return nil
 }
 
-// checkWithheld holds the arrivals without a user against those that were not
-// sent.
+// checkWithheld holds arrivals without a user against those not sent.
 func (p *Phase) checkWithheld(sent []uint64) error {
 	unsent := slices.Clone(p.Scheduled)
 	for g := range unsent {

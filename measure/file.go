@@ -175,8 +175,7 @@ func (b *bounded) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// lists are how the lists of a measurement are read, one element at a time. The first
-// are by second.
+// lists are how lists of a measurement are read, by element. The first are by second.
 func (b *bounded) lists() *jsonv2.Unmarshalers {
 	return jsonv2.JoinUnmarshalers(
 		jsonv2.UnmarshalFromFunc(func(in *jsontext.Decoder, l *Seconds) error {

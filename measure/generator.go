@@ -86,8 +86,7 @@ type Generator struct {
 	// CPUWait is how long its threads were ready to run and waited for a
 	// processor, summed up; 0 where the system does not tell.
 	CPUWait time.Duration `json:"cpu_wait_ns"`
-	// Platform is the operating system and the architecture, such as
-	// "linux/amd64".
+	// Platform is system and architecture, such as "linux/amd64".
 	Platform string `json:"platform,omitempty"`
 	// Cores is how many processors it could use.
 	Cores int `json:"cores"`
@@ -113,8 +112,7 @@ type Generator struct {
 	BusyWorkersMax int    `json:"busy_workers_max"`
 	Workers        int    `json:"workers"`
 	WorkersBy      string `json:"workers_by,omitempty"`
-	// AllBusy is how long arrivals were waiting because all workers were in
-	// flight.
+	// AllBusy is how long arrivals waited because all workers were busy.
 	AllBusy time.Duration `json:"all_busy_ns"`
 }
 

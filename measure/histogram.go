@@ -271,8 +271,7 @@ func (h *Histogram) Buckets(yield func(value time.Duration, count uint64) bool) 
 	}
 }
 
-// eachBucket yields the lowest value of each bucket that is not empty, in ascending
-// order.
+// eachBucket yields the lowest values of buckets that are not empty, ascending.
 func (h *Histogram) eachBucket(yield func(value, count int64) bool) {
 	switch {
 	case h.compact != nil:

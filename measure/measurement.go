@@ -132,8 +132,7 @@ type Phase struct {
 // Connections are what opening connections took.
 type Connections struct {
 	Opened uint64 `json:"opened"`
-	// Dial is the time until one was open, Handshake the time that TLS took
-	// after that.
+	// Dial is the time until one was open, Handshake that of TLS after it.
 	Dial      *Histogram `json:"dial"`
 	Handshake *Histogram `json:"tls_handshake"`
 	// Resumed counts the handshakes that resumed an earlier TLS session.
@@ -162,8 +161,7 @@ type Cell struct {
 	Response *Histogram `json:"response"`
 	Service  *Histogram `json:"service"`
 	Lateness *Histogram `json:"lateness"`
-	// Harmed are those of the requests that mfaload itself harmed; nil where it
-	// harmed none.
+	// Harmed are those of the requests that mfaload itself harmed; nil for none.
 	Harmed *Harmed `json:"harmed,omitempty"`
 }
 

@@ -264,8 +264,7 @@ func (m *Measurement) foreign(o *Measurement) string {
 	return ""
 }
 
-// merge adds what o observed to m, but for its seconds. Nothing of o is kept: all is
-// copied.
+// merge adds copies of what o observed to m, but for its seconds.
 func (m *Measurement) merge(o *Measurement) {
 	m.Main.merge(&o.Main)
 	m.Warmup.merge(&o.Warmup)

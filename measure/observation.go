@@ -73,8 +73,7 @@ const HarmFloor = time.Millisecond
 
 // Labels of failed requests that more than one package knows.
 const (
-	// Drained is the label of requests that got no answer before the end of the drain
-	// time.
+	// Drained is the label of requests without an answer by the end of the drain time.
 	Drained = "unanswered at end of drain"
 	// IdleClosed is the label of requests that certainly never reached the service: it
 	// was closing the idle connection that they were sent on.
@@ -136,8 +135,7 @@ type Instance struct {
 	Example  Example `json:"example"`
 }
 
-// Example is the exchange that a violation was seen in, secrets and personal
-// data masked.
+// Example is the exchange of a violation, secrets and personal data masked.
 type Example struct {
 	UserID        string `json:"userID"`
 	CorrelationID string `json:"correlationID,omitempty"`
@@ -182,8 +180,7 @@ func (i *Instance) asText() {
 
 const maxSecond = 10 * 366 * 24 * 3600
 
-// groupName is what a scenario takes as a name: files and tags of logs are named
-// by it.
+// groupName is what a name may be: files and tags of logs have it.
 var groupName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
 // Check finds figures that contradict one another, so that a damaged file is

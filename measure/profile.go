@@ -190,8 +190,7 @@ func (s Shapes) check() error {
 	return nil
 }
 
-// Paused is the reason why an arrival was not sent while a run obeyed a
-// Retry-After.
+// Paused is why an arrival was not sent while a run obeyed a Retry-After.
 const Paused = "paused after a 429"
 
 // Pause is a time in which nothing was sent because an answer was 429.

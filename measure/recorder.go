@@ -11,8 +11,7 @@ import (
 	"mfaload/internal/varint"
 )
 
-// Bounds on what answers can make a recorder keep. What lies beyond is counted
-// together.
+// Bounds on what a recorder keeps of answers; the rest is counted together.
 const (
 	maxLabels     = 24  // labels of a group and phase
 	denseLabels   = 4   // of them, those whose histograms are fast rather than small; none of the warm-up
@@ -168,8 +167,7 @@ type Log interface {
 	RecordConnection(warmup bool, dial, handshake time.Duration, resumed bool)
 }
 
-// SetLog has a log keep all that is recorded from now on. It is called once, before
-// the run.
+// SetLog has a log keep all that is recorded. It is called once, before the run.
 func (r *Recorder) SetLog(log Log) {
 	for i := range r.partitions {
 		r.Locked(i, func() { r.partitions[i].log = log })

@@ -149,8 +149,7 @@ func addEach[T ~uint64 | ~int64](to, from []T) []T {
 }
 
 // count adds requests that ended alike, and keeps the ends in order, whenever a
-// label comes for the first time. The label may point into a buffer that is used
-// again.
+// label is new. The label may point into a buffer that is used again.
 func (s *Second) count(label string, failed bool, n uint64) {
 	for i := range s.Ends {
 		if e := &s.Ends[i]; e.Failed == failed && e.Label == label {
@@ -277,8 +276,7 @@ type Second struct {
 	Failed    uint64 `json:"failed"`
 	Clean     uint64 `json:"clean"`
 	Violating uint64 `json:"violating"`
-	// Expected counts the answers that the scenario expects, whatever they
-	// violate.
+	// Expected counts answers that the scenario expects, even violating ones.
 	Expected uint64 `json:"as_expected"`
 	// RateLimited counts the answers that are 429, expected or not.
 	RateLimited uint64 `json:"rate_limited,omitempty"`

@@ -25,8 +25,7 @@ var maxHeld = HeldSeconds
 // value has none. It is not safe for concurrent use while something is added; a copy
 // shares all with the original.
 type Seconds struct {
-	// held may have requests of seconds that are in the file too, which were recorded
-	// later.
+	// held may have later requests of seconds that are in the file too.
 	held  []*Second
 	weigh int // how many are held when they are weighed next
 	file  *spill
@@ -141,8 +140,7 @@ func (l *Seconds) Append(s *Second) {
 	l.bound()
 }
 
-// of returns the record of a second to add to. It is shrunk, and bounded, by its
-// caller.
+// of returns the record of a second to add to, for its caller to shrink.
 func (l *Seconds) of(second int64) *Second { return closedSecond(&l.held, second) }
 
 // bound moves seconds to the file where memory holds too much. They are small then.
@@ -162,8 +160,7 @@ func (l *Seconds) bound() {
 	l.weigh = len(l.held) + min(max((maxHeld-weight)/each/2, 1), 256)
 }
 
-// spill moves the first seconds to the file, half of what there is, and returns what
-// they weighed.
+// spill moves the first half of the seconds to the file, and returns its weight.
 func (l *Seconds) spill(weight int) (moved int) {
 	n := 0
 	for ; n < len(l.held) && 2*moved < weight; n++ {
@@ -345,8 +342,7 @@ func (s *Timeline) record(o *Observation, violating bool) {
 	}
 }
 
-// second returns the record of a second, which is opened if it is new and late
-// enough.
+// second returns the record of a second, opened if it is late enough.
 func (s *Timeline) second(n int64) *Second {
 	sec := &s.open[n%openSeconds]
 	switch {
@@ -398,8 +394,7 @@ func (s *Second) empty() {
 	}
 }
 
-// fill makes a new closed second what an open one is, and makes hardly any
-// garbage.
+// fill makes a new closed second what an open one is, with little garbage.
 func (s *Timeline) fill(closed, sec *Second) {
 	if s.scratch == nil {
 		s.scratch = NewSparse()

@@ -45,8 +45,7 @@ func (s Shard) Check() error {
 type Merged struct {
 	Run   string `json:"run"`
 	Count int    `json:"count"`
-	// Parts are the shards that are in it, by index. There is none where all are lost, and Lost
-	// says why.
+	// Parts are the shards that are in it, by index; none where all are lost.
 	Parts []*Part `json:"parts"`
 	// Lost says what is known of those that are not, sorted. Its caller fills it
 	// in, and TolerateLost.
@@ -65,8 +64,7 @@ type Part struct {
 	Planned     time.Duration `json:"planned_ns"`
 	// Stopped says why the scenario ended this shard early; nil where it did not.
 	Stopped *Stop `json:"stopped,omitempty"`
-	// The rest counts the judged part. Clean, Violating and RateLimited are among
-	// the answers.
+	// The rest counts the judged part; Clean, Violating and RateLimited are answers.
 	Scheduled   uint64 `json:"scheduled"`
 	Answered    uint64 `json:"answered"`
 	Clean       uint64 `json:"clean"`
@@ -130,8 +128,7 @@ type LostShard struct {
 	Index int `json:"index"`
 	// Why says what became of it.
 	Why string `json:"why"`
-	// Last is what was known of it at last, nil for nothing. It is in no other
-	// figure.
+	// Last is what was known of it at last; it is in no other figure.
 	Last *Part `json:"last,omitempty"`
 }
 

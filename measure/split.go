@@ -142,8 +142,7 @@ func (s *Split) AtBest(response, service *Histogram) (bestResponse, bestService 
 }
 
 // add adds another part of the same requests. Response and service are the times
-// of all, to which those of the other part were not added yet; theirs are the
-// other's.
+// of all, to which those of the other part were not added yet.
 func (s *Split) add(o *Split, response, service, theirResponse, theirService *Histogram) {
 	if s.Best == nil && o.Best != nil {
 		s.Best = copyOf(s.Of(response, service))
@@ -276,8 +275,7 @@ func (c *spillReader) second(first, ahead int) (sec *Second, next int) {
 	return sec, next
 }
 
-// part reads one, and so many bytes ahead of it. After an error it is nil, and so are
-// all others.
+// part reads one, and so many bytes ahead of it. After an error all are nil.
 func (c *spillReader) part(p spilled, ahead int) *Second {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -330,8 +330,7 @@ func (s *Second) Drained(group int) (n uint64) {
 	return min(n, s.OtherFailures(group))
 }
 
-// UnsentIn counts the arrivals that were due in a second, were to be sent, and were
-// not.
+// UnsentIn counts arrivals of a second that were to be sent, and were not.
 func (m *Measurement) UnsentIn(second int64) uint64 {
 	at := func(counts []uint64) uint64 {
 		if second < 0 || second >= int64(len(counts)) {

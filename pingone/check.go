@@ -121,8 +121,7 @@ func topString(text []byte, member string) string {
 
 const maxLabels = 1000
 
-// labels remembers the names of kinds of responses, so that naming one makes no
-// new text.
+// labels remembers the names of kinds of responses, so naming makes no new text.
 type labels struct {
 	mu    sync.RWMutex
 	known map[labelKey]string

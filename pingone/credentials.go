@@ -58,8 +58,7 @@ type tokenResponse struct {
 	Description string          `json:"error_description"`
 }
 
-// fetch asks for a token once. An error with a response behind it is a
-// [tokenError].
+// fetch asks for a token once. An error of a response is a [tokenError].
 func (c *credentials) fetch(ctx context.Context) (*token, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
@@ -231,8 +230,7 @@ func (c *credentials) refused(response *tokenResponse) error {
 
 const maxRetryAfter = 24 * time.Hour
 
-// retryAfter is how long a refusal for want of capacity asks to wait; 0 where it
-// does not say.
+// retryAfter is how long a refusal asks to wait; 0 where it does not say.
 func retryAfter(response *tokenResponse) time.Duration {
 	if response.status != http.StatusTooManyRequests && response.status != http.StatusServiceUnavailable {
 		return 0

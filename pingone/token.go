@@ -52,8 +52,7 @@ const (
 	// expiryMargin is how long before it expires a token is used for the last time:
 	// a request takes its way, and clocks differ. At most a twentieth of its life.
 	expiryMargin = 10 * time.Second
-	// retryMin is the first pause after a fetch that failed; it doubles up to
-	// retryMax.
+	// retryMin is the pause after a fetch that failed; it doubles to retryMax.
 	retryMin = time.Second
 	retryMax = 30 * time.Second
 	// fileInterval is how often a file with a token is read.
@@ -177,8 +176,7 @@ func (t *tokens) secrets() redact.Secrets {
 
 var errNoToken = errors.New("the access token expired, and no new one could be fetched: nothing was sent")
 
-// valid returns the token for a request of now. With an expired one none is
-// sent.
+// valid returns the token for a request of now; an error if that expired.
 func (t *tokens) valid() (*token, error) {
 	now := t.current.Load()
 	switch {

@@ -235,8 +235,7 @@ func (j *assessment) doubtful() *measure.DoubtfulSeconds {
 	return j.seconds
 }
 
-// excuse says why a threshold that is missed may be missed for mfaload's own sake
-// only.
+// excuse says why a threshold may be missed for mfaload's own sake only.
 func (j *assessment) excuse(t scenario.Threshold) string {
 	var why []string
 	s := j.of(t)

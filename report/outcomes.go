@@ -9,8 +9,7 @@ import (
 	"mfaload/measure"
 )
 
-// outcomeRemarks say which arrivals were not served, and what that means for the
-// times.
+// outcomeRemarks say which arrivals were not served, and what times that means.
 func (s *sum) outcomeRemarks() (remarks []string) {
 	if o := s.outcomes["refused"]; o != nil {
 		n, meaning := o.response.Count(), "times are those of the others"

@@ -183,8 +183,7 @@ func quantile(values []float64, share float64) float64 {
 	return sorted[int(share*float64(len(sorted)-1)+0.5)]
 }
 
-// slope is how much more was accepted for each request more that was sent, by
-// least squares.
+// slope is how much more was accepted for each request more, by least squares.
 func slope(seconds []limited) float64 {
 	x := average(column(seconds, func(l limited) float64 { return l.sent }))
 	y := average(column(seconds, func(l limited) float64 { return l.accepted }))

@@ -146,8 +146,7 @@ func (j *assessment) remarks() (remarks []string) {
 	return append(remarks, j.userRemarks()...)
 }
 
-// Baseline says how a run compares with an earlier one that it was held
-// against.
+// Baseline says how a run compares with the earlier one.
 type Baseline struct {
 	// What the user calls the earlier run.
 	Run       string `json:"run"`
@@ -214,8 +213,7 @@ func (j *assessment) warmupText() string {
 		number.Plain(number.Round(m.Main.Start.Seconds())))
 }
 
-// rebuiltText says why a run is interrupted that did not come to write its
-// results.
+// rebuiltText says why a run without results of its own is interrupted.
 func rebuiltText(m *measure.Measurement) string {
 	text := "mfaload was ended before it could write the results: they were rebuilt from the journal, up " +
 		"to its last second"
@@ -255,8 +253,7 @@ func (j *assessment) rebuiltRemarks() (remarks []string) {
 }
 
 // Looks decide whether a run may end before its planned length: see load.until. They take
-// requests for whole whose responses came; the verdict is made of the whole run when it has
-// ended.
+// requests for whole whose responses came; the verdict is made of the whole run.
 type Looks struct {
 	// At are the lengths of the judged part at which there is a look, and Start is when that
 	// begins, since the start of the run.

@@ -263,8 +263,7 @@ func (p *drainTimer) until(end time.Duration) {
 type Looks struct {
 	// At are lengths of the judged part, in order.
 	At []time.Duration
-	// Decided says whether the seconds of the judged part up to a look decide the run, and what
-	// that means.
+	// Decided says whether the judged seconds up to a look decide the run, and how.
 	Decided func(look int, seconds []*measure.Second) (what string, decided bool)
 }
 

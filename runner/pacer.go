@@ -17,8 +17,7 @@ import (
 
 // pacer walks through the schedule. One idle worker at a time leads: it waits
 // for the next arrival's time, lets another lead and sends the request itself,
-// so that between waking up and sending nothing is handed from one goroutine to
-// another.
+// so that from waking up to sending no other goroutine is needed.
 type pacer struct {
 	runner  *Runner
 	start   time.Time
@@ -32,8 +31,7 @@ type pacer struct {
 	limiter *rate.Limiter
 
 	counts *userCounts
-	// lateByFreeze is how late the first arrival after a freeze was, until the schedule is
-	// reached again.
+	// lateByFreeze is how late the first arrival after a freeze was, until that is made up for.
 	lateByFreeze               time.Duration
 	scheduled, scheduledWarmup []uint64 // arrivals that were due, by group
 	profile                    measure.LoadProfile

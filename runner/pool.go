@@ -120,8 +120,7 @@ func (p *pool) close() {
 	p.over = true
 }
 
-// MaxWorkers is how many requests are in flight at most where the scenario has no
-// number.
+// MaxWorkers is the most requests in flight where the scenario has no number.
 const MaxWorkers = 10_000
 
 // spareFiles are the files that a run opens next to its connections: those of the
@@ -184,8 +183,7 @@ func newWorkerLimit(c *Config, sch *schedule.Schedule) workerLimit {
 }
 
 // ahead is how many workers begin before the run: as many as the plan needs by
-// Little's law. The arrivals of a schedule fluctuate more on each shard than on
-// all.
+// Little's law. Arrivals fluctuate more on each shard than on all.
 func (r *Runner) ahead() int {
 	latency, _ := plan.AssumedLatency(r.config.Scenario)
 	return min(plan.Workers(r.schedule.Peak()*latency.Seconds()), r.limit.workers)

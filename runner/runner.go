@@ -186,8 +186,7 @@ func (r *Runner) generator(began usage, start time.Time, e extent) measure.Gener
 	return g
 }
 
-// begin waits for the start time and returns it with a reading of the monotonic
-// clock.
+// begin waits for the start time and returns it with its monotonic reading.
 func (r *Runner) begin(ctx context.Context) (start time.Time, err error) {
 	start = time.Now()
 	if r.begins.At.IsZero() {
@@ -310,8 +309,7 @@ func (r *Runner) watch(start time.Time) {
 	})
 }
 
-// meter has hiccups and mfaload's own load measured until the function it returns
-// is called.
+// meter measures hiccups and mfaload's own load until what it returns is called.
 func (r *Runner) meter(load loadModel, own *loadMeter, writer *journalWriter) (end func(*measure.Generator)) {
 	h := newHiccupMeter(func(now time.Time, late time.Duration) {
 		r.freezes.run(now, late)
@@ -381,8 +379,7 @@ type Operation interface {
 	Watch(seen func(contract.Connection))
 	// Mask takes secrets and personal data out of a text that is kept.
 	Mask(text string) string
-	// CorrelationID returns the ID that the service gave the response in ex, and whether
-	// it gave one.
+	// CorrelationID returns the ID that the service gave the response in ex, if it did.
 	CorrelationID(ex *contract.Exchange) (id string, given bool)
 	// Check judges the answer in ex: it sets its label and whether it is as
 	// expected, and appends to dst what it violates.

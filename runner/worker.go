@@ -117,8 +117,7 @@ func (w *requestWorker) harmed(o *measure.Observation, now time.Time) time.Durat
 	return still
 }
 
-// ownFailure says whether a request failed on its way for want of memory of this
-// machine's.
+// ownFailure says whether a request failed for want of this machine's memory.
 func ownFailure(err error) bool {
 	var f *contract.Failure
 	return errors.As(err, &f) && measure.IsOwnLimit(f.Kind)
@@ -264,8 +263,7 @@ func (r *Runner) Own(from int) *measure.OwnPart {
 }
 
 // Stop ends the run before its time, as failed, for a reason that somebody else
-// found. It does nothing before the run, after its end, and where it was ended
-// already.
+// found. It does nothing before the run and after its end.
 func (r *Runner) Stop(why measure.Stop) { r.stopper.end(&why) }
 
 // Snapshots begins to keep what the judged part of the run has measured so far, for

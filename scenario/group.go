@@ -19,8 +19,7 @@ type Exhausted string
 const (
 	// Wrap begins anew.
 	Wrap Exhausted = "wrap"
-	// Stop asks nobody of the group any more. When all groups stopped, the run
-	// ends.
+	// Stop asks nobody of the group any more. The run ends with its last group.
 	Stop Exhausted = "stop"
 )
 
@@ -201,8 +200,7 @@ type UserReader struct {
 	cursor *users.Cursor
 }
 
-// Reader returns a reader of the users of a group, which must have been read
-// already.
+// Reader returns a reader of a group's users, which were read already.
 func (s *Scenario) Reader(group int) *UserReader {
 	r := &UserReader{group: group, ids: s.Groups[group].IDs}
 	if file := s.Groups[group].Users; file != nil {

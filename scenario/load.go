@@ -145,8 +145,7 @@ func (s *Stage) last(requests float64, d *form.Decoder, n *form.Node) (ok bool) 
 	return true
 }
 
-// fillRepeat repeats the stages until there are as many requests as the load
-// shall have.
+// fillRepeat repeats the stages until the load has its requests.
 func fillRepeat(d *form.Decoder, n *form.Node, l *Load, once float64) (ok bool) {
 	if e := n.Get("repeat"); e != nil {
 		d.FailKey(e, d.Label(n)+" has repeat beside requests",

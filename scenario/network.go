@@ -144,8 +144,7 @@ var pathText = form.Text("the path of a file", "", `[\s\S]+`, func(text string) 
 const serverNamePattern = `[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?` +
 	`(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*`
 
-// proxyText is a proxy's URL. It may hold a password, so nothing of it is ever
-// shown.
+// proxyText is a proxy's URL. It may hold a password, so it is never shown.
 var proxyText = form.Text("the URL of a proxy",
 	"such as http://proxy.example:3128 or socks5://127.0.0.1:1080",
 	`(?:[Hh][Tt][Tt][Pp]|[Ss][Oo][Cc][Kk][Ss]5)://[^/?#\s]+/?`, parseProxy)

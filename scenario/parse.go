@@ -137,8 +137,7 @@ func Schema() []byte {
 	return append(text, '\n')
 }
 
-// Keys returns the keys of scenario files, in the order of the tables that they
-// are read by.
+// Keys returns the keys of scenario files, in the order of their tables.
 func Keys() []form.KeyDoc { return scenarioForm.Docs() }
 
 // SimulatorKeys returns the keys of a file for the simulator on its own.
@@ -304,8 +303,7 @@ func checkScenario(d *form.Decoder, n *form.Node, s *draft) {
 	checkUntil(d, n, s)
 }
 
-// unique refuses users who are there already. In upper or lower case an ID is
-// the same.
+// unique refuses users who are there already, in upper or lower case.
 func unique(d *form.Decoder, list *form.Node, ids []string, where string, known map[string]string) {
 	for i, id := range ids {
 		id = strings.ToLower(id)

@@ -310,8 +310,7 @@ func (p *profileParser) check(fields []string, second float64, bad1 error, rate 
 	return true
 }
 
-// add adds a row. Times are kept to the microsecond: finer digits of Unix time
-// are noise.
+// add adds a row. Times are to the microsecond: finer digits are noise.
 func (p *profileParser) add(second float64, rate Rate) {
 	line, column := p.rows.FieldPos(0)
 	if len(p.points) == 0 {

@@ -267,8 +267,7 @@ func (p *Piece) Rate(t float64) float64 {
 	return p.From + (p.To-p.From)*min(max(t/p.Length, 0), 1)
 }
 
-// Upto returns R(t): how many requests, in fractions, are due in the piece
-// before t.
+// Upto returns R(t): how many requests, in fractions, are due before t.
 func (p *Piece) Upto(t float64) float64 {
 	t = min(max(t, 0), p.Length)
 	if p.swing != 0 {
@@ -299,8 +298,7 @@ func (p *Piece) When(r, after float64) float64 {
 	return min(2*r/(p.From+root), p.Length)
 }
 
-// finest is how exact a search is, in seconds: a tenth of what a schedule can
-// tell apart.
+// finest is how exact a search is, in seconds: a tenth of a schedule's grain.
 const finest = 1e-10
 
 // search finds the time at which a wave's R reaches r: by Newton's method,
@@ -330,8 +328,7 @@ func (p *Piece) search(r, after float64) float64 {
 }
 
 // step is how long it takes for a number of requests at a rate that changes
-// with a slope: the root of rate·t + slope/2·t². Not a number where there is
-// none.
+// with a slope: the root of rate·t + slope/2·t², or not a number.
 func step(requests, rate, slope float64) float64 {
 	root := math.Sqrt(rate*rate + 2*slope*requests)
 	return 2 * requests / (rate + root)

@@ -268,8 +268,7 @@ func parseWord(text, noun string, known []string) (string, *form.Flaw) {
 const expectExample = "OTP_REQUIRED, 404 NOT_FOUND, or several: OTP_REQUIRED|COMPLETED"
 
 // parseExpect reads the expected answers of a row, written as reports name them:
-// a status, an HTTP status, or an HTTP status and a code, several with a | in
-// between.
+// a status, an HTTP status, or that and a code, several with a | in between.
 func parseExpect(text string) (e Expect, f *form.Flaw) {
 	bare, worded := map[bool]bool{}, map[bool]bool{} // by whether it is a 201
 	for _, answer := range strings.Split(text, "|") {

@@ -32,8 +32,7 @@ type Scenario struct {
 	// Confidence is that with which thresholds have to be met or missed, from 0.8 to 0.999; 0 if
 	// the observed values decide.
 	Confidence float64 `json:",omitempty"`
-	// Between is the relative standard deviation of runs that differ for reasons of their own, up
-	// to 0.5.
+	// Between is the relative standard deviation between runs, up to 0.5.
 	Between float64 `json:",omitempty"`
 	// Capacity is nil where the file has no such section. It is not part of the hash.
 	Capacity *Capacity `json:"-"`
@@ -152,8 +151,7 @@ type Load struct {
 	Stages []Stage
 	// RateFactor is what the rates were multiplied by; 0 and 1 for nothing.
 	RateFactor float64 `json:"-"`
-	// Repeat is from 1 to 1,000,000 (0 counts as 1). With Requests it is as often as
-	// those take.
+	// Repeat is from 1 to 1,000,000 (0 counts as 1). With Requests it follows from them.
 	Repeat int
 	// Requests is how many the stages send in all, without the warm-up: exactly as
 	// many, with poisson arrivals too. 0 where the length of the stages says it.
@@ -218,8 +216,7 @@ const (
 	Poisson Arrivals = "poisson"
 )
 
-// Rate is a number of requests a second, at least 0 and at most 1,000,000. 0
-// means none.
+// Rate is a number of requests a second, from 0, for none, to 1,000,000.
 type Rate float64
 
 // LevelChange moves a rule or a family of rules to another level.

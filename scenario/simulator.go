@@ -28,8 +28,7 @@ type Simulator struct {
 
 // Latency is the distribution of the time an answer takes.
 type Latency struct {
-	// Kind is "constant", "normal", "lognormal" or "exponential"; "" means no
-	// delay.
+	// Kind is "constant", "normal", "lognormal", "exponential" or, for none, "".
 	Kind string
 	// A is the constant, the mean of the normal and of the exponential, or the
 	// lognormal's median.

@@ -40,8 +40,7 @@ func (s *Stage) steady() bool {
 // Spike is a rate that a stage jumps to, and back.
 type Spike struct {
 	Rate Rate
-	// At is when it begins, since the start of the stage; For is how long it
-	// is, above 0.
+	// At is when it begins within the stage, For is how long it is, above 0.
 	At, For time.Duration
 }
 
@@ -124,8 +123,7 @@ func (s *Stage) spikePiece(i int) Piece {
 	return []Piece{before, spike, after}[i]
 }
 
-// PieceAt returns the index of the piece at a time in seconds since the start
-// of the stage.
+// PieceAt returns the index of the piece at a second of the stage.
 func (s *Stage) PieceAt(t float64) int {
 	n := s.Pieces()
 	return min(sort.Search(n, func(i int) bool {

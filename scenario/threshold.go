@@ -301,13 +301,11 @@ const (
 	Stop429 On429 = "stop"
 )
 
-// When a condition over a window is met at all: never because of one unlucky
-// request.
+// When a condition over a window is met at all: never by one unlucky request.
 const (
 	// MinWindowRequests is how many requests have to come to an end in a window.
 	MinWindowRequests = 20
-	// MinWindowBad is how many of them have to be beyond the limit, or to count
-	// against it.
+	// MinWindowBad is how many of them have to be beyond the limit.
 	MinWindowBad = 5
 )
 
@@ -446,8 +444,7 @@ func checkReach(d *form.Decoder, n *form.Node, l *Load) {
 	}
 }
 
-// peak is the highest rate of the stages, in requests a second; 0 of a closed
-// load.
+// peak is the highest rate of the stages, per second; 0 of a closed load.
 func (l *Load) peak() (peak float64) {
 	for i := range l.Stages {
 		for p := range l.Stages[i].Pieces() {

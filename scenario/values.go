@@ -32,8 +32,7 @@ var idText = form.Matching("an ID", "such as "+exampleID, idPattern, 36,
 
 var seed = form.Whole[uint64](0, math.MaxUint64)
 
-// MaxRate is the highest rate that a scenario may ask for, in requests a
-// second.
+// MaxRate is the highest rate that a scenario may ask for, per second.
 const MaxRate = 1_000_000
 
 // maxDigits is how many digits a number may have. It is what a float64 keeps,
@@ -332,8 +331,7 @@ var shownMembers = []string{"id", "type", "testMode", "name", "variant", "locale
 
 var freeMembers = []string{"undocumented", "clientContext", "variables"}
 
-// isHidden says that a value is a secret, or one of a request that may be
-// personal.
+// isHidden says that a value is a secret, or may be personal.
 func isHidden(n *form.Node) bool {
 	if n.Key == "authMethod" {
 		return false // one of two words

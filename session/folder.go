@@ -131,8 +131,7 @@ func FreePath(path string) string {
 	}
 }
 
-// Discard removes the folder of a run that did not start, where it is new and
-// empty.
+// Discard removes the new and empty folder of a run that did not start.
 func (f *Folder) Discard() {
 	if f.made {
 		_ = os.Remove(f.path)
@@ -140,8 +139,7 @@ func (f *Folder) Discard() {
 }
 
 // Write writes all files that it can, and returns what went wrong with others.
-// Once those are safe that all others are made from, and can be read, the journal
-// has served.
+// Once those that all others are made from can be read, the journal has served.
 func (f *Folder) Write(rep *report.Report, m *measure.Measurement, formats Formats) error {
 	f.written = true
 	err := f.writePair(rep, m)
@@ -221,8 +219,7 @@ func (f *Folder) LockToRender() (err error) {
 	return err
 }
 
-// RenderInto makes another folder for the files. It never mixes those of two
-// runs.
+// RenderInto makes another folder for the files of one run.
 func RenderInto(path, out string) (*Folder, error) {
 	if err := os.MkdirAll(out, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder: %w\n%s", err, text.Hint("choose another one with --out"))
@@ -375,8 +372,7 @@ func (f *Folder) Describe(s *scenario.Scenario, p Provenance, formats Formats) {
 	f.Provenance, f.scenario, f.formats = p, s, formats
 }
 
-// Started says that what is in the folder from here on stays, whatever becomes of
-// the run.
+// Started says that what is in the folder stays, whatever becomes of the run.
 func (f *Folder) Started() { f.written = true }
 
 // IsStarted says whether something is in the folder that is to stay.

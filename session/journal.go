@@ -71,8 +71,7 @@ func (j *journalOf) close() {
 	}
 }
 
-// journal begins the journal of a run. Tell is told once that the run goes on without
-// it.
+// journal begins the journal of a run. Tell is told once if the run goes on without.
 func (f *Folder) journal(tell func(format string, args ...any)) (w *journal.Appender, failed func(error),
 	close func()) {
 	file := &journalOf{path: filepath.Join(f.path, JournalFile)}

@@ -25,8 +25,7 @@ const (
 	MaxRecord = 1 << 20 // trial.json, search.json
 )
 
-// ReadResults reads the two files of a results folder that all others are made
-// from.
+// ReadResults reads the two files that all others of a folder are made from.
 func ReadResults(path string) (*report.Report, *measure.Measurement, error) {
 	fail := func(err error) (*report.Report, *measure.Measurement, error) {
 		if _, broken := os.Stat(filepath.Join(path, JournalFile)); broken == nil {

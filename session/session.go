@@ -97,8 +97,7 @@ type shapeSampler struct {
 	shapes measure.Shapes
 }
 
-// Check judges a response and may learn its shape. Nobody's time is measured
-// while it does.
+// Check judges a response and may learn its shape, when no time is measured.
 func (s *shapeSampler) Check(u scenario.User, ex *contract.Exchange,
 	dst []contract.Violation) []contract.Violation {
 	dst = s.Operation.Check(u, ex, dst)
@@ -212,8 +211,7 @@ func Resources(s *scenario.Scenario, shards int) *plan.Resources {
 
 // garbageShare is how much garbage may lie on the heap, in percent of what is in
 // use. A run keeps tens of megabytes and makes hardly any garbage, so looking
-// for it early costs next to nothing, and twice the memory would be needed
-// without.
+// for it early costs next to nothing, and saves half of the memory.
 const garbageShare = 15
 
 // KeepHeapSmall has garbage looked for early, until the returned function is called;

@@ -202,8 +202,7 @@ func pastServer(w http.ResponseWriter, status int, wire func(head, body string) 
 	_ = conn.Close()
 }
 
-// flaw is what is wrong with the optional members of a request; code is "" for
-// nothing.
+// flaw is what is wrong with a request's optional members; code is "" for nothing.
 func (r *initialization) flaw() (code, target, message string) {
 	if id := r.Application.ID; id != "" && !isID(id) {
 		return "INVALID_VALUE", "application.id", "application.id must be an ID."

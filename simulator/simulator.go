@@ -88,8 +88,7 @@ func New(target scenario.Target) (*Environment, error) {
 type Stats struct {
 	// Received counts the initializations that arrived.
 	Received uint64
-	// Statuses counts the responses to them by HTTP status; 0 is for those that
-	// got none.
+	// Statuses counts the responses to them by HTTP status; 0 is for none.
 	Statuses map[int]uint64
 }
 

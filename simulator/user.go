@@ -157,8 +157,7 @@ func (s *Environment) asksToken(path string) bool {
 	return strings.EqualFold(path, want)
 }
 
-// giveToken answers as an OAuth 2.0 token endpoint (RFC 6749, sections 4.4
-// and 5).
+// giveToken answers as a token endpoint (RFC 6749, sections 4.4 and 5).
 func (s *Environment) giveToken(w http.ResponseWriter, r *http.Request) {
 	id, secret, basic := basicClient(r)
 	if !basic {

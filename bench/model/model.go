@@ -157,8 +157,7 @@ type strained struct {
 
 // NewStrained returns a service like that of [NewPatient] that takes twice its
 // service time once a request had to wait for longer than tolerated. It is back
-// at its own time, little by little, a time of recovery after the last such
-// request.
+// at its own time, little by little, a while after the last such request.
 func NewStrained(count int, service, tolerated, recovery time.Duration) Service {
 	return &strained{places: make(places, count), service: service, tolerated: tolerated, recovery: recovery}
 }

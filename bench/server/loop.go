@@ -263,8 +263,7 @@ const (
 	stampForm   = "2006-01-02T15:04:05.000Z"
 )
 
-// reference is the documentation's example of an answer, without its white
-// space.
+// reference is the documentation's example of an answer, without blanks.
 const reference = `{"_links":{"self":{"href":"%[1]s"},"device.select":{"href":"%[1]s"},` +
 	`"otp.check":{"href":"%[1]s"}},` +
 	`"_embedded":{"devices":[{"id":"ea055ca3-2b5b-4766-9628-95fc03f4ec9b","type":"EMAIL",` +

@@ -155,8 +155,7 @@ func absolute(path string) string {
 	return path
 }
 
-// setKeptFlags sets the flags that a search was begun with where the command has
-// not got them.
+// setKeptFlags sets the flags that a search was begun with and the command lacks.
 func setKeptFlags(c *cobra.Command, flags map[string]string, folder string) error {
 	asked := c.Flags().Changed("target-rate") || c.Flags().Changed("logins-per-day")
 	for _, name := range slices.Sorted(maps.Keys(flags)) {

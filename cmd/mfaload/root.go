@@ -80,8 +80,7 @@ var flagKinds = map[string]string{
 	"stringSlice": "a list separated by commas",
 }
 
-// flagError says in our words what the library of flags says in those of Go's
-// packages.
+// flagError says in our words what the library of flags says in Go's.
 func flagError(err error) error {
 	var invalid *pflag.InvalidValueError
 	if !errors.As(err, &invalid) {
@@ -239,8 +238,7 @@ func newTopics() []*cobra.Command {
 	return all
 }
 
-// newHelp is cobra's command of the same name, but a topic that is not there is
-// an error.
+// newHelp is cobra's command, but a topic that is not there is an error.
 func newHelp() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND | TOPIC]",

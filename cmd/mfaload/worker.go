@@ -260,8 +260,7 @@ func (p *runShare) folder(name string) string {
 	return name
 }
 
-// await says what is waited for until shortly before the start: the runner waits
-// for the rest.
+// await says what is waited for until shortly before the start.
 func (a *app) await(ctx context.Context, p runShare) {
 	left := func() time.Duration { return time.Until(p.startAt) - time.Second }
 	if p.startAt.IsZero() || left() <= 0 {

@@ -136,8 +136,7 @@ func Read(path string, maxBytes int64) ([]byte, error) {
 	return readAll(f, maxBytes)
 }
 
-// ReadRegular reads a whole file as [OpenRegular] opens it. More than maxBytes is an
-// error.
+// ReadRegular reads a file as [OpenRegular] opens it; more than maxBytes is an error.
 func ReadRegular(path string, maxBytes int64) ([]byte, error) {
 	f, err := OpenRegular(path)
 	if err != nil {

@@ -51,8 +51,7 @@ func Fixed(x float64) string {
 	return strconv.FormatFloat(x, 'f', decimals, 64)
 }
 
-// Significant writes a number to 3 significant digits, and whole where it is 100 or
-// more.
+// Significant writes a number to 3 significant digits, and whole from 100 on.
 func Significant(x float64) string {
 	if math.Abs(x) >= 100 {
 		return Plain(math.Round(x))

@@ -56,8 +56,7 @@ func (s Secrets) And(others Secrets) Secrets {
 	return Secrets{slices.Concat(s.needles, others.needles), slices.Concat(s.written, others.written)}
 }
 
-// writingsOf are a secret, and what it means where it looks like an escaped text
-// itself.
+// writingsOf are a secret, and what it means if it is an escaped text itself.
 func writingsOf(secret string) []string {
 	all := []string{secret}
 	plain := decodedText{text: secret}
@@ -109,8 +108,7 @@ func inBase64(secret string) (all []string) {
 	return all
 }
 
-// latin1 is a text as header fields of old have it; empty where it is the same,
-// or can't be.
+// latin1 is a text in ISO 8859-1; empty where it is the same, or can't be.
 func latin1(text string) string {
 	b := make([]byte, 0, len(text))
 	for _, c := range text {
@@ -125,8 +123,7 @@ func latin1(text string) string {
 	return string(b)
 }
 
-// Shown says whether a text has one of the secrets in it, letter by letter, plain
-// or escaped.
+// Shown says whether a text has one of the secrets in it, plain or escaped.
 func (s Secrets) Shown(text string) bool {
 	for layer := 0; ; layer++ {
 		for _, secret := range s.written {
@@ -167,8 +164,7 @@ func MayBeEscaped(text string) bool {
 	}
 }
 
-// Holds says whether a text gives away one of the secrets: shown in any case, or
-// within base64.
+// Holds says whether a text gives a secret away: shown in any case, or in base64.
 func (s Secrets) Holds(text string) bool {
 	if len(s.needles) == 0 {
 		return false
@@ -222,8 +218,7 @@ func rewrite(text string, find func(*decodedText, []edit) []edit) string {
 	return text
 }
 
-// apply makes edits that are in order. Those that lie in one before them are
-// passed over.
+// apply makes edits that are in order, but for those within one before them.
 func apply(text string, edits []edit) string {
 	if len(edits) == 0 {
 		return text
@@ -272,8 +267,7 @@ func (s Secrets) find(v *decodedText, edits []edit) []edit {
 	}
 }
 
-// index is where the secret is in the text behind a place; the text's length where
-// it is not.
+// index is where the secret is in the text behind a place; len(text) for nowhere.
 func (n needle) index(text string, from int) int {
 	for at := from; ; {
 		i := strings.Index(text[at:], n.text)

@@ -229,8 +229,7 @@ func Nearest(word string, choices []string, tolerance int) (best string) {
 	return best
 }
 
-// Distance is the number of bytes to insert, to delete, to replace or to swap
-// with the next.
+// Distance is the number of bytes to insert, delete, replace, or swap with the next.
 func Distance(a, b string) int {
 	rows := make([][]int, len(a)+1)
 	for i := range rows {
@@ -273,8 +272,7 @@ func Paint(color bool, code, s string) string {
 	return "\x1b[" + code + "m" + s + "\x1b[0m"
 }
 
-// Widths are those of a table's columns. Colours take no room, nor does a row of one
-// cell.
+// Widths are those of a table's columns, without colours and rows of one cell.
 func Widths(rows [][]string) (widths []int) {
 	for _, row := range rows {
 		for i, cell := range row {

@@ -35,8 +35,7 @@ type Console struct {
 	// stderr is where all that is said ends, terminal the file behind it.
 	stderr   *queuedWriter
 	terminal io.Writer
-	// err is where it is said: stderr, or the bars while they are shown. mu guards
-	// it.
+	// err is stderr, or the bars while they are shown; mu guards it.
 	mu  sync.Mutex
 	err io.Writer
 	// begin goes before what is said: while bars are shown, a key that was
@@ -170,12 +169,10 @@ func Advised(err error) error {
 }
 
 // sameSignal is how long after the first signal others are the same one: a
-// terminal, 'timeout' and other wrappers send theirs to the process and to its
-// group.
+// terminal, wrappers such as 'timeout' signal the process and its group.
 const sameSignal = 100 * time.Millisecond
 
-// SurviveReaders has a write to a pipe that nobody reads fail, where it would end
-// the process.
+// SurviveReaders has writes to a pipe without a reader fail, not end the process.
 func SurviveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // stopSignals end a run. A terminal that is closed is one of them, unless the run

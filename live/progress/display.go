@@ -90,8 +90,7 @@ func (v *Display) Begin(ctx context.Context, name string, r *runner.Runner) (don
 	}, nil
 }
 
-// export sends the figures by OTLP. What goes wrong is said once and is no fault
-// of the run.
+// export sends the figures by OTLP. What goes wrong is said once.
 func (v *Display) export(ctx context.Context, s *live.Sampler) (end func(), err error) {
 	say := v.once("the OTLP export failed: %v")
 	// What the collector answers may hold the key that it was sent.

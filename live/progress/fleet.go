@@ -19,8 +19,7 @@ type fleetView struct {
 	before [][]fleetMark // by shard, of the last 10 s, for the rate
 }
 
-// fleetMark is how many requests of a shard had come to an end at a time after
-// its start.
+// fleetMark is how many requests of a shard were over at a time since its start.
 type fleetMark struct {
 	at   time.Duration
 	sent uint64
@@ -80,8 +79,7 @@ func (v *fleetView) rate() (sum float64) {
 	return sum
 }
 
-// standing says what came back of all shards, as short as a narrow terminal
-// needs it.
+// standing says what came back of all shards, short enough for any terminal.
 func (v *fleetView) standing() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -76,8 +76,7 @@ func NewAppender(file File, about *measure.Measurement) *Appender {
 	return &Appender{file: file, about: about}
 }
 
-// Begin has all written down that is recorded from now on, and writes the first
-// frame.
+// Begin writes the first frame, and keeps all that is recorded from now on.
 func (w *Appender) Begin(r *measure.Recorder, s *State) error {
 	w.log = newLog(r)
 	d, layout := s.Described, r.Layout()
@@ -106,8 +105,7 @@ func (w *Appender) Append(describe func() *State) error {
 	return w.write(describe())
 }
 
-// write writes a frame of the state and what was taken, behind what is in
-// w.frame.
+// write writes a frame of the state and what was taken, after w.frame.
 func (w *Appender) write(s *State) error {
 	state, err := json.Marshal(s)
 	if err != nil {
@@ -244,8 +242,7 @@ func (l *observationLog) take(dst []byte) (taken []byte, err error) {
 	return dst, err
 }
 
-// stop keeps no more. It returns what was recorded since the last take, but for
-// connections.
+// stop keeps no more. It returns what came since the last take, but connections.
 func (l *observationLog) stop() (taken []byte) {
 	taken = varint.AppendText(nil, "")
 	for i := range l.partitions {
@@ -378,8 +375,7 @@ func (p *partitionLog) record(o *measure.Observation, kept []*measure.Instance) 
 	return true
 }
 
-// appendEnd appends the number of the observation's end, and what it is where that is
-// its first.
+// appendEnd appends the number of the observation's end, and the end if it is its first.
 func (p *partitionLog) appendEnd(b []byte, o *measure.Observation) []byte {
 	flags, ends := flagsOf(o), &p.ends[o.Group]
 	i := slices.IndexFunc(*ends, func(e endKind) bool {

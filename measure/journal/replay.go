@@ -19,8 +19,7 @@ const maxTime = 10 * 366 * 24 * time.Hour
 var errDamaged = errors.New("what was recorded can't be read: it is damaged")
 
 // replay records again what an [observationLog] handed out, up to a time of the run.
-// Bytes that are none of it are an error; what came before the damage may have been
-// recorded.
+// Other bytes are an error; what came before the damage may have been recorded.
 func replay(r *measure.Recorder, taken []byte, until time.Duration) error {
 	all := logReader{varint.Reader{Rest: taken}}
 	connections := logReader{varint.Reader{Rest: all.Text()}}
@@ -423,8 +422,7 @@ func takeObserved(m, from *measure.Measurement) {
 	m.Violations, m.UngroupedViolations, m.Coverage = from.Violations, from.UngroupedViolations, from.Coverage
 }
 
-// leaveInFlight counts the arrivals that were due, had a user, and are not
-// recorded.
+// leaveInFlight counts arrivals that were due with a user, and not recorded.
 func leaveInFlight(p *measure.Phase) {
 	left := slices.Clone(p.Scheduled)
 	for _, w := range p.Withheld {

@@ -113,8 +113,7 @@ func (p *htmlPage) lists() {
 	}
 }
 
-// coverage puts broken rules first and those that nothing was held against
-// next.
+// coverage puts broken rules first and those that were not tested next.
 func (p *htmlPage) coverage() {
 	p.Rules = slices.Clone(p.Report.Coverage)
 	order := func(c report.Coverage) int {

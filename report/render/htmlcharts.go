@@ -231,8 +231,7 @@ func (d *drawing) spans() (all [][2]int64) {
 	return all
 }
 
-// stalls marks the stalled seconds; where there are too many to draw, the columns
-// that have one.
+// stalls marks the stalled seconds, or the columns of many that have one.
 func (d *drawing) stalls() (marks []chart.Mark) {
 	spans := d.spans()
 	if len(spans) <= mostColumns {

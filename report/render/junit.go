@@ -117,8 +117,7 @@ func labelProperties(r *report.Report) *junitProperties {
 	return p
 }
 
-// junitVerdict keeps a run that says nothing of the service from being all
-// green.
+// junitVerdict keeps a run that says nothing from being all green.
 func junitVerdict(r *report.Report) junitCase {
 	c := junitCase{Name: "verdict"}
 	result := &junitResult{Message: string(r.Verdict), Type: string(r.Verdict), Text: lines(r.Reasons)}

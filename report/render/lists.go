@@ -92,8 +92,7 @@ func lostWhy(why string) []string {
 	return []string{"lost: " + why}
 }
 
-// degraded stands beside the verdict of a run that was judged without some of
-// its shards.
+// degraded stands by the verdict of a run that was judged without some shards.
 func degraded(r *report.Report) string {
 	if r.Degraded {
 		return " (DEGRADED)"

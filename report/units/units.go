@@ -11,8 +11,7 @@ import (
 	"mfaload/measure"
 )
 
-// Max bounds how many units a run is cut into. Longer runs have units of several
-// seconds.
+// Max is the most units of a run: longer runs have units of several seconds.
 const Max = 2400
 
 // Length is how many seconds a unit has of a run, or of runs in a row, of so many seconds: as many as it

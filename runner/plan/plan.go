@@ -18,8 +18,7 @@ import (
 const Schema = "mfaload/plan/v1"
 
 // RunPlan is what a run would send. It is a pure function of a scenario and an
-// assumed latency; times are in seconds or milliseconds, rates in requests a
-// second.
+// assumed latency; times are in seconds or milliseconds, rates per second.
 type RunPlan struct {
 	Schema   string `json:"schema"`
 	Scenario string `json:"scenario"`
@@ -82,8 +81,7 @@ type PlannedGroup struct {
 	// NoUser is how many of the group's arrivals, at least, will have no user:
 	// they ran out, or perUser forbids it.
 	NoUser uint64 `json:"no_user,omitempty"`
-	// PerUser is the most requests that a single user gets, PerUserDay within
-	// any 24 hours.
+	// PerUser is the most requests of a single user, PerUserDay in any 24 hours.
 	PerUser    uint64 `json:"requests_user_max"`
 	PerUserDay uint64 `json:"requests_user_day_max"`
 	// Cap is the most that PerUserDay may be, and UsersNeeded, where it would be
@@ -110,8 +108,7 @@ type PlannedWorkers struct {
 	// Needed adds the headroom: three times the square root, which is how far
 	// the number in flight swings when requests come at random.
 	Needed int `json:"needed"`
-	// Stalled is how many would be in flight if nothing were answered until the
-	// timeout.
+	// Stalled is how many are in flight if nothing is answered until the timeout.
 	Stalled int `json:"needed_in_a_stall"`
 	// Workers is how many requests may be in flight, and WorkersBy what that number
 	// is from. Where the scenario has no number, both are of the machine
@@ -226,8 +223,7 @@ func busiestDay(sch *schedule.Schedule, all uint64) uint64 {
 	return min(uint64(math.Ceil(busiest))+1, all)
 }
 
-// fillClosed estimates what users who wait for answers of the assumed latency
-// send.
+// fillClosed estimates what users send who wait for the assumed latency.
 func (p *RunPlan) fillClosed(l *scenario.Load, latency time.Duration) (day uint64) {
 	each := max(l.Think+latency, time.Microsecond).Seconds()
 	p.Peak = float64(l.Concurrency) / each
@@ -273,8 +269,7 @@ func (p *RunPlan) fillGroups(s *scenario.Scenario, day uint64) {
 	}
 }
 
-// withUsers is how many of a group's arrivals can have a user, in a run of so many
-// seconds.
+// withUsers is how many of a group's arrivals can have a user, within seconds.
 func withUsers(g *scenario.Group, arrivals uint64, seconds float64) uint64 {
 	users := uint64(g.Size())
 	if g.Exhausted == scenario.Stop {
@@ -512,8 +507,7 @@ func (p *RunPlan) CoordinatorResources(shards int) Resources {
 }
 
 // packedTimes is how many bytes of measurement.json.gz the times of so many requests
-// in a second take, spilledTimes how many of a temporary file: fewer for each, the more
-// there are.
+// in a second take, spilledTimes how many of a temporary file: fewer, the more there are.
 func packedTimes(requests float64) float64 {
 	return 45 * min(requests, 1) * math.Pow(max(requests, 1), 0.43)
 }

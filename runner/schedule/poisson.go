@@ -79,8 +79,7 @@ func (s *poissonSums) at(k uint64) float64 {
 	return s.block[k%blockSize+1]
 }
 
-// below returns how many arrivals are due before r: the number of k with
-// T(k+1) < r.
+// below is how many arrivals are due before r: those k with T(k+1) < r.
 func (s *poissonSums) below(r float64) uint64 {
 	for s.known > 0 && !(s.path[s.known].from < r && r <= s.path[s.known].to) {
 		s.known, s.filled = s.known-1, false

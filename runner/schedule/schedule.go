@@ -187,8 +187,7 @@ func (s *Schedule) due() (n uint64) {
 	return n
 }
 
-// All yields the arrivals of the shard in the order of their times. It ends early when all
-// users ran out.
+// All yields the shard's arrivals by their times, as long as there are users.
 func (s *Schedule) All() iter.Seq[Arrival] {
 	return func(yield func(Arrival) bool) {
 		users := s.assigner()
@@ -238,8 +237,7 @@ func (s *Schedule) length() (n uint64, end time.Duration) {
 	return n, s.at(n)
 }
 
-// at returns when arrival k is due, counted over all shards and sections; k is below
-// their number.
+// at returns when arrival k is due, counted over all shards and sections.
 func (s *Schedule) at(k uint64) time.Duration {
 	i := 0
 	for ; k >= s.sections[i].count; i++ {

@@ -181,8 +181,7 @@ func (p *section) peak(from, to time.Duration) (peak float64) {
 	return peak
 }
 
-// find returns the cycle and the stage at a time of the run that lies within
-// the section.
+// find returns the cycle and the stage at a time of the run within the section.
 func (p *section) find(t time.Duration) (cycle int, st *placedStage) {
 	cycle = min(int((t-p.start)/p.cycle), p.cycles-1)
 	into := t - p.start - p.cycle*time.Duration(cycle)

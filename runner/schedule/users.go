@@ -57,8 +57,7 @@ func (s *roundRobin) round() int {
 	return s.total / divisor
 }
 
-// until returns after how many turns every group had its number of them, and would
-// have no more.
+// until returns after how many turns every group had its number of them.
 func (s *roundRobin) until(number func(group int) uint64) (turns uint64) {
 	round := s.round()
 	each := make([]uint64, len(s.groups)) // turns in a round

@@ -25,8 +25,7 @@ type Policy struct {
 	IsHidden func(*Node) bool
 	// IsCut says whether a long list is cut when the file is written again.
 	IsCut func(*Node) bool
-	// Split is what to do about a file that is too large, and Empty about one that
-	// is empty.
+	// Split is what to do about a file that is too large, Empty about an empty one.
 	Split, Empty string
 }
 

@@ -14,11 +14,9 @@ import (
 	"unicode"
 )
 
-// Form is one way to write a V. The decoder and the schema for editors both
-// come from it.
+// Form is one way to write a V, for the decoder and for the editors' schema.
 type Form[V any] struct {
-	// noun and detail say what to write, for example "a duration" and "such as
-	// 10s".
+	// noun and detail say what to write: "a duration" and "such as 10s".
 	Noun, Detail string
 	// read returns the value. It notes what is wrong and then returns
 	// something of no use, mostly the zero value.

@@ -265,8 +265,7 @@ func (n *Node) FromVariable() bool { return hasVariable(n.Text) }
 // IsSecret says whether nothing of the value may be shown.
 func (n *Node) IsSecret() bool { return n.secret }
 
-// json turns a value into what encoding/json has for it, with numbers as they
-// are written.
+// json turns a value into encoding/json's, with numbers as they are written.
 func (d *Decoder) json(n *Node) any {
 	switch n.kind {
 	case mappingNode:

@@ -33,8 +33,7 @@ func scalar[V any](noun, detail string, schema SchemaObject,
 }
 
 // typeOf is what a scalar of a known kind is once its variables are filled in:
-// it is typed anew. With a variable quotes don't count, for in braces YAML
-// asks for them.
+// it is typed again. With a variable quotes don't count: braces need them.
 func typeOf(n *Node, text string) scalarType {
 	if n.quoted && !hasVariable(n.Text) {
 		return isText

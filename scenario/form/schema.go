@@ -63,8 +63,7 @@ type KeyDoc struct {
 	Path string
 	// Want is what to write.
 	Want string
-	// Required keys can't be left out. Default is what counts for others; empty
-	// is nothing.
+	// Required keys can't be left out; Default, if any, is what others count as.
 	Required bool
 	Default  string
 	// Doc says what the key is for.
@@ -95,8 +94,7 @@ func under(path string, keys []KeyDoc) []KeyDoc {
 	return seen
 }
 
-// Docs are the keys within a form, each before those within it, by their paths
-// from the top.
+// Docs are the keys within a form, each before those within it, by their paths.
 func (f Form[V]) Docs() []KeyDoc {
 	keys := under("", f.keys)
 	for i := range keys {
@@ -281,8 +279,7 @@ func jsonDocument(data []byte) *yaml.Node {
 	return root
 }
 
-// maxTokens is how many keys and values are read: of more, more than maxNodes are
-// values.
+// maxTokens is how many keys and values are read: more have more than maxNodes values.
 const maxTokens = 2*maxNodes + 2
 
 type jsonReader struct {

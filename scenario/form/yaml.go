@@ -25,8 +25,7 @@ const (
 	maxSearch = 1 << 20  // bytes of a file in which a syntax error is searched for
 )
 
-// Load reads the one document of a file. It returns nil if there is none to
-// look into.
+// Load reads the one document of a file. It returns nil for an empty one.
 func (d *Decoder) Load(data []byte) *Node {
 	if len(data) > MaxFile {
 		d.FailAt(1, 1, fmt.Sprintf("the file has more than %d MiB", MaxFile>>20), d.policy.Split)
@@ -156,8 +155,7 @@ var (
 )
 
 // typedRemedy is what to do about a line whose characters are the cause: what
-// browsers and word processors put there, and addresses whose colons YAML takes
-// for its own.
+// browsers and word processors put there, and addresses with colons.
 func typedRemedy(line string) string {
 	bare := quotedTexts.ReplaceAllString(line, "")
 	switch {
@@ -176,8 +174,7 @@ func typedRemedy(line string) string {
 }
 
 // brokenLine finds the line up to which a text must be read to get a message.
-// The line that the library gives is that of the mapping or list around it,
-// and one off.
+// The library's line is that of the mapping or list around it, and one off.
 func brokenLine(lines [][]byte, message string) int {
 	return 1 + sort.Search(len(lines)-1, func(i int) bool {
 		decoder := yaml.NewDecoder(bytes.NewReader(bytes.Join(lines[:i+1], nil)))

@@ -14,8 +14,7 @@ import (
 	"mfaload/scenario/form"
 )
 
-// The columns that a file may have. One whose name starts with an underscore
-// is left alone.
+// The columns that a file may have, but for names that begin with an underscore.
 const (
 	columnUser   = "userID"
 	columnExpect = "expect"
@@ -67,8 +66,7 @@ type csvFile struct {
 	text    []byte // of the record's quoted fields
 }
 
-// errBroken ends a scan of a file whose quotes are wrong: nothing after it can
-// be told apart.
+// errBroken ends a scan of a file whose quotes are wrong: the rest can't be read.
 var errBroken = errors.New("the quotes are wrong")
 
 func (t *csvFile) end(err error) error {
@@ -118,8 +116,7 @@ func (t *csvFile) header() bool {
 // that was named by mistake, is shown to nobody.
 func namesUsers(text []byte) bool { return bytes.Contains(bytes.ToLower(text), []byte("userid")) }
 
-// shown is a column's name, where it is one of a file of users, or means nothing
-// but a column.
+// shown is a column's name, where it is one of a file of users, or can't be else.
 func shown(name []byte, trusted bool) string {
 	if _, isID := ParseID(name); trusted || isID || meant(string(name)) != "" {
 		return Quote(name)
@@ -183,8 +180,7 @@ func (t *csvFile) take() error {
 	return t.emit()
 }
 
-// record splits a record into its fields. One with quotes may go on over
-// several lines.
+// record splits a record into its fields. One with quotes may have many lines.
 func (t *csvFile) record(line []byte) error {
 	t.fields = t.fields[:0]
 	if bytes.IndexByte(line, '"') < 0 {

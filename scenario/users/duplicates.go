@@ -209,8 +209,7 @@ func (r *recent) full(at time.Duration, rows int) bool {
 	return r.count >= rows
 }
 
-// ticks is the interval less what two rounded times may be off: 200 ns for one of
-// a minute.
+// ticks is the interval less what two rounded times may be off.
 func (r *recent) ticks() uint32 { return uint32(max(r.interval/r.tick-1, 1)) }
 
 func (r *recent) drop() {

@@ -176,8 +176,7 @@ type Row struct {
 	Case Case
 	// Expect and Policy are empty where the file does not say them.
 	Expect, Policy PlacedText
-	// Line and Column are where the ID is, from 1. A column beyond 65,535 is
-	// that one.
+	// Line and Column are where the ID is, from 1; the last column is 65,535.
 	Line   uint32
 	Column uint16
 }

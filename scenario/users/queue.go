@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// Order is the order in which a group's users are asked. The zero value stands for
-// Sequential.
+// Order is the order in which a group's users are asked; zero is Sequential.
 type Order string
 
 const (

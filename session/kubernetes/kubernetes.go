@@ -211,8 +211,7 @@ func (m *Manifests) secrets() (identity, join string, err error) {
 	return string(identityText), string(joinText), errors.Join(identityErr, joinErr)
 }
 
-// mounted are the scenario and its files, as keys of a ConfigMap and where they
-// are mounted.
+// mounted are the scenario and its files, as keys of a ConfigMap and as paths.
 type mounted struct {
 	data  mapping
 	items []mapping

@@ -30,8 +30,7 @@ const recordSchema = "mfaload/search/v1"
 type Setup struct {
 	Schema  string    `json:"schema"`
 	Started time.Time `json:"started"`
-	// File is the scenario's, and Flags those that shape the search, as they were
-	// given.
+	// File is the scenario's, and Flags those given that shape the search.
 	File  string            `json:"scenario_file"`
 	Flags map[string]string `json:"flags"`
 	// Labels are what the search was given to be found by.
@@ -160,8 +159,7 @@ func (s *Trials) recoveryCounted(r *trialRecord) bool {
 	})
 }
 
-// SetInterruptedAside renames the folders of trials that were broken off, so that they can be
-// made again.
+// SetInterruptedAside renames folders of trials that were broken off, to make them again.
 func (s *Trials) SetInterruptedAside() error {
 	for _, r := range s.records {
 		if !r.Complete && (r.folder == trialFolder(r.Number) || r.folder == session.SoakFolder) {
@@ -318,8 +316,7 @@ func (s *Trials) setAside(r *trialRecord, why string) error {
 // care: longer than the longest perUser.
 const maxBefore = 40 * 24 * time.Hour
 
-// earlier are the trials before one that begins now: its users come after
-// theirs.
+// earlier are the trials before one: its users come after theirs.
 func (s *Trials) earlier(now time.Time) (all []schedule.PreviousRun) {
 	for _, r := range s.records {
 		if r.Until == 0 {

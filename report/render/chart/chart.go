@@ -90,8 +90,7 @@ func (c *Chart) HTML(id string) g.Node {
 	return g.Raw(b.String()) // all texts in it were escaped
 }
 
-// legend names the series. Where only one has a name there is nothing to tell
-// apart.
+// legend names the series, where more than one has a name.
 func (c *Chart) legend(b *strings.Builder) {
 	var items []string
 	for _, s := range c.Series {
@@ -268,8 +267,7 @@ type AxisTick struct {
 	Text string
 }
 
-// Linear returns an axis that holds both values, with round ends and some five
-// ticks.
+// Linear returns an axis with both values, round ends and some five ticks.
 func Linear(low, high float64, unit string) Axis {
 	if !(high > low) {
 		high = low + 1
@@ -379,8 +377,7 @@ func next125(v float64) float64 {
 	return 10 * decade
 }
 
-// Digits writes a number to three significant digits, and no fraction of one
-// from 100 on.
+// Digits writes a number to three significant digits, and whole from 100 on.
 func Digits(x float64) string {
 	if x == 0 {
 		return "0"

@@ -42,8 +42,7 @@ type Trace struct {
 	Base []float64
 }
 
-// Mark is a part of the horizontal axis, or a place on it where both ends are
-// the same.
+// Mark is a part of the horizontal axis, or a place where both ends are the same.
 type Mark struct {
 	From, To float64
 	Name     string
@@ -57,8 +56,7 @@ type HorizontalLine struct {
 	Look Look
 }
 
-// Cells is a map of counts: Count[x][y] lies between the edges x and x+1, y and
-// y+1.
+// Cells counts: Count[x][y] lies between the edges x and x+1, y and y+1.
 type Cells struct {
 	X, Y  []float64
 	Count [][]float64
@@ -151,8 +149,7 @@ func (c *Chart) steps(s Trace) string {
 	return b.String()
 }
 
-// band goes along the upper edge and back along the lower one, anew after each
-// gap.
+// band goes along the upper edge and back along the lower one, between gaps.
 func (c *Chart) band(s Trace) string {
 	var b strings.Builder
 	for from := 0; from < len(s.Y); {

@@ -291,8 +291,7 @@ func (p *planPage) catchUp(plan *plan.RunPlan) {
 		number.Significant(c.AfterFreeze), c.AfterFreeze/plan.Peak)
 }
 
-// bound says how many requests may be in flight, and what to do where that is too
-// few.
+// bound says how many requests may be in flight, and what to do about too few.
 func bound(w plan.PlannedWorkers) string {
 	from, remedy := "as many as are needed, up to "+number.Count(uint64(w.Workers)), ""
 	switch w.WorkersBy {

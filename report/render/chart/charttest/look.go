@@ -18,8 +18,7 @@ type Inspection struct {
 	Width  int    `json:"width"`
 	Scheme string `json:"scheme"`
 	Media  string `json:"media"`
-	// Console are errors and warnings, Requests what was asked for beside the page
-	// itself.
+	// Console are errors and warnings, Requests what was asked for but the page.
 	Console  []string `json:"console"`
 	Requests []string `json:"requests"`
 	// Wide and Opened are elements that do not fit the width, before and after
