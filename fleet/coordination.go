@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -247,12 +248,7 @@ func (r *coordination) interrupt() {
 }
 
 func (r *coordination) all(is func(*shardWorker) bool) bool {
-	for _, m := range r.shards {
-		if m == nil || !is(m) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(r.shards, func(m *shardWorker) bool { return m == nil || !is(m) })
 }
 
 func (r *coordination) advance() {
@@ -320,12 +316,9 @@ func (r *coordination) linger() {
 }
 
 func (r *coordination) awaited() bool {
-	for _, m := range r.shards {
-		if m != nil && !m.lost && m.stage != gone && m.stage != left {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.shards, func(m *shardWorker) bool {
+		return m != nil && !m.lost && m.stage != gone && m.stage != left
+	})
 }
 
 func (m *shardWorker) lostShard(start time.Time) measure.LostShard {
