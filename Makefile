@@ -23,7 +23,7 @@ demo: build ## run the quickstart scenario against the embedded simulator
 # race detector finds nothing, and takes ten times as long. The same is true of most
 # tests of ./measure/..., and of those of ./contract, ./pingone/... and ./runner in COMPUTE.
 PURE    := ./bench/model ./capacity ./internal/... ./report/... ./runner/plan/... ./runner/schedule ./scenario/...
-COMPUTE := AcceptPathAgrees|MutantsAre|EscapesCost|WindowIsExact|AllocateNothing|PlantedDefects|AgreeWithTheLibrary|AgreeOnRandom|NeedOfASoak|HostileResponses
+COMPUTE := AcceptPathAgrees|MutantsAre|EscapesCost|WindowIsExact|AllocateNothing|PlantedDefects|AgreeWithTheLibrary|AgreeOnRandom|QuickForms|NeedOfASoak|HostileResponses
 
 # Their tests send on time: one package at a time, so that nothing else wants the
 # processors. Within one, tests that mostly wait run side by side; those that tell
