@@ -40,6 +40,7 @@ type acceptPath struct {
 	recognize uint64        // members of the root of which one has to be there; 0: none
 	maxDepth  int           // levels of nesting that it decides
 	always    ruleSet       // rules that every response with a readable body is held against
+	framing   [2]ruleSet    // those that the transport finds: over HTTP/1.1, over HTTP/2
 	headers   []*acceptRule // rules about header fields
 	rules     []*acceptRule // rules about the body
 	secrets   []*acceptRule // rules with nowhere
@@ -233,6 +234,7 @@ func (a *acceptPath) accept(r *checker, s *scan) decision {
 		return unsure
 	}
 	s.start(a, ex.Body)
+	s.marks.union(a.framingOf(ex))
 	r.accepting, r.values = true, &s.captures
 	if !a.noSecrets(r, s) {
 		return unsure
@@ -255,6 +257,14 @@ func (a *acceptPath) accept(r *checker, s *scan) decision {
 		return wrong
 	}
 	return right
+}
+
+// framingOf are the rules about framing that a response is held against.
+func (a *acceptPath) framingOf(ex *Exchange) *ruleSet {
+	if ex.HTTP2 {
+		return &a.framing[1]
+	}
+	return &a.framing[0]
 }
 
 // noSecrets says whether no secret is in the header or the body, plain or escaped.

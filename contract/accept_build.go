@@ -28,7 +28,14 @@ func (b *acceptPathBuilder) alwaysLooked(a *acceptPath) {
 			a.always.add(ru)
 		}
 	}
-	for _, ru := range append(slices.Clone(c.transport), c.unnamed, b.response.otherwise) {
+	for _, ru := range c.transport {
+		for version := range a.framing {
+			if ru.over(version == 1) {
+				a.framing[version].add(ru)
+			}
+		}
+	}
+	for _, ru := range []*rule{c.unnamed, b.response.otherwise} {
 		if ru != nil {
 			a.always.add(ru)
 		}

@@ -235,6 +235,9 @@ func (ru *rule) holdsFor(status int) bool {
 // framing takes over what the transport found.
 func (r *checker) framing() {
 	for _, ru := range r.contract.transport {
+		if !ru.over(r.ex.HTTP2) {
+			continue
+		}
 		r.mark(ru)
 		for _, v := range r.ex.Framing {
 			if v.Rule == ru.Name {

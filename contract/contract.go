@@ -70,6 +70,7 @@
 //	by: schema                an x-rule in a schema says it
 //	by: response              an x-recognized in a response says it
 //	by: transport             the transport finds it: [Exchange].Framing
+//	by: http1, by: http2      the same, in responses over HTTP/1.1 or HTTP/2 only
 //	by: caller                the caller of this package evaluates it
 //
 // A table has a row for each value of per: the string at a pointer, or the HTTP
@@ -178,7 +179,7 @@ func (c *Contract) place(ru *rule) {
 		c.texts[textDepth], c.maxDepth = ru, ru.number
 	case predicateNamedOnly:
 		c.unnamed = ru
-	case predicateTransport:
+	case predicateTransport, predicateHTTP1, predicateHTTP2:
 		c.transport = append(c.transport, ru)
 	case predicateNewBody: // first: an ID in the same body again says nothing more
 		c.acrossResponses = append([]*rule{ru}, c.acrossResponses...)

@@ -32,6 +32,8 @@ type Exchange struct {
 	Method, URL string
 	Request     []byte
 
+	// HTTP2 says that the exchange is over HTTP/2.
+	HTTP2 bool
 	// Status is the HTTP status of the final response.
 	Status int
 	// Header holds the response's header fields as they came.
@@ -77,6 +79,7 @@ type Exchange struct {
 // Reset makes the exchange ready for the next request; buffers are kept.
 func (ex *Exchange) Reset() {
 	ex.Status, ex.Cut, ex.Unframed, ex.Label, ex.AsExpected = 0, false, false, "", false
+	ex.HTTP2 = false
 	ex.Header, ex.Framing = ex.Header[:0], ex.Framing[:0]
 	ex.Body, ex.Evaluated, ex.Captured = ex.Body[:0], ex.Evaluated[:0], ex.Captured[:0]
 }
@@ -138,6 +141,12 @@ type Connection struct {
 	Dial, Handshake time.Duration
 	// Secure says that it has TLS, Resumed that it resumed a TLS session.
 	Secure, Resumed bool
+}
+
+// over says whether a rule that the transport finds is one of the exchange's version of
+// HTTP.
+func (ru *rule) over(http2 bool) bool {
+	return ru.predicate == predicateTransport || (ru.predicate == predicateHTTP2) == http2
 }
 
 func (r *checker) headerRule(f *acceptRule) {

@@ -36,6 +36,8 @@ const (
 	predicateSchema
 	predicateResponse
 	predicateTransport
+	predicateHTTP1
+	predicateHTTP2
 	predicateCaller
 	predicateNewInRun
 	predicateNewBody
@@ -241,11 +243,12 @@ func (k *compiler) readKeyword(ru *rule, n *yaml.Node) {
 
 func (k *compiler) readBy(ru *rule, n *yaml.Node) {
 	predicates := map[string]predicate{"schema": predicateSchema, "response": predicateResponse,
-		"transport": predicateTransport, "caller": predicateCaller}
+		"transport": predicateTransport, "http1": predicateHTTP1, "http2": predicateHTTP2,
+		"caller": predicateCaller}
 	p, known := predicates[n.Value]
 	if !known {
 		k.fail(n, "unknown value %q of by: %s", clip(n.Value),
-			suggestion(n.Value, []string{"schema", "response", "transport", "caller"}))
+			suggestion(n.Value, []string{"schema", "response", "transport", "http1", "http2", "caller"}))
 	}
 	ru.predicate = p
 	if (p == predicateSchema || p == predicateResponse) && !k.carried[ru] {

@@ -35,7 +35,7 @@ func (b *mutation) response(t testing.TB) response {
 
 func TestSingleFaults(t *testing.T) {
 	c := compile(t)
-	table := mutations()
+	table := slices.Concat(mutations(), http2Mutations())
 	if len(table) < 100 {
 		t.Errorf("the table has %d mutations", len(table))
 	}
@@ -109,7 +109,8 @@ func TestEveryRuleHasAMutation(t *testing.T) {
 		index[ru.Name] = i
 	}
 	broken, kept := map[string]bool{}, map[string]bool{}
-	for _, b := range slices.Concat(mutations(), conforming()) {
+	over := one("over HTTP/2", email, "", overHTTP2)
+	for _, b := range append(slices.Concat(mutations(), http2Mutations(), conforming()), over) {
 		a := b.response(t)
 		ex := a.exchange(c)
 		found := map[string]bool{}
@@ -179,6 +180,10 @@ func TestEvaluated(t *testing.T) {
 		{"secret.token", one("", email, ""), true},
 		{"secret.token", one("no token", email, "", fact("token", "")), false},
 		{"http.framing", one("", email, ""), true},
+		{"http.framing", one("over HTTP/2", email, "", overHTTP2), false},
+		{"http.bodyless", one("over HTTP/2", email, "", overHTTP2), true},
+		{"h2.frame", one("", email, ""), false},
+		{"h2.frame", one("over HTTP/2", email, "", overHTTP2), true},
 		{"expect.refused", one("", refusal, ""), false},
 		{"echo.device", one("no device asked for", email, ""), false},
 		{"selected.oneTime", one("no one-time device asked for", email, ""), false},
@@ -205,7 +210,9 @@ func TestEvaluated(t *testing.T) {
 // The names are fixed: people script against them.
 func TestRuleNames(t *testing.T) {
 	want := strings.Fields(`
-		http.status http.length http.bodyless http.framing secret.token expect.refused
+		http.status http.length http.bodyless http.framing h2.length h2.pseudo h2.fields
+		h2.connection h2.order h2.closed h2.idle h2.push h2.hpack h2.settings h2.window h2.frame
+		secret.token expect.refused
 		header.contentTypeOnce header.contentType header.contentEncoding header.correlationID
 		header.retryAfter header.location body.size body.bom body.json body.utf8 body.single body.names
 		body.depth body.object error.body shape.required shape.type id.form status.form status.known

@@ -94,6 +94,15 @@ func textMutations() []mutation {
 	}
 }
 
+// http2Mutations break each rule of HTTP/2.
+func http2Mutations() (all []mutation) {
+	for _, name := range []string{"length", "pseudo", "fields", "connection", "order", "closed", "idle",
+		"push", "hpack", "settings", "window", "frame"} {
+		all = append(all, one(name, email, "fail h2."+name+" ", overHTTP2, framing("h2."+name)))
+	}
+	return all
+}
+
 func headerMutations() []mutation {
 	return []mutation{
 		one("200", email, "fail http.status ", status(200)),

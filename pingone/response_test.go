@@ -22,6 +22,7 @@ type response struct {
 	body    []byte
 	cut     bool
 	framing []contract.Violation
+	http2   bool
 	facts   map[string]string
 }
 
@@ -37,7 +38,8 @@ func compile(t testing.TB, levels ...contract.RuleLevel) *contract.Contract {
 
 // exchange is the response as a transport would capture it.
 func (a *response) exchange(c *contract.Contract) *contract.Exchange {
-	ex := &contract.Exchange{Status: a.status, Header: a.header, Body: a.body, Cut: a.cut, Framing: a.framing}
+	ex := &contract.Exchange{Status: a.status, Header: a.header, Body: a.body, Cut: a.cut,
+		Framing: a.framing, HTTP2: a.http2}
 	for _, name := range c.FactNames() {
 		ex.Facts = append(ex.Facts, a.facts[name])
 	}
@@ -224,6 +226,8 @@ func field(name string, values ...string) edit {
 		}
 	}
 }
+
+func overHTTP2(_ testing.TB, a *response) { a.http2 = true }
 
 func framing(rule string) edit {
 	return func(_ testing.TB, a *response) {

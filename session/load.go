@@ -299,7 +299,7 @@ func StartSimulator(s *scenario.Scenario, address string) (*Simulation, error) {
 	server := &http.Server{Handler: sim, ReadHeaderTimeout: time.Hour, ErrorLog: log.New(io.Discard, "", 0),
 		Protocols: new(http.Protocols)}
 	server.Protocols.SetHTTP1(true)
-	server.Protocols.SetUnencryptedHTTP2(true)
+	server.Protocols.SetUnencryptedHTTP2(!sim.WritesFrames())
 	go func() { _ = server.Serve(listener) }()
 	return &Simulation{sim, "http://" + live.Reachable(listener.Addr()), func() { _ = server.Close() }}, nil
 }

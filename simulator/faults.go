@@ -150,7 +150,7 @@ func shift(a *simulatedResponse) {
 }
 
 // faults are named like the rule that each of them breaks, and no other.
-var faults = map[string]defect{
+var faults = withFrameFaults(map[string]defect{
 	"http.status": {"answers 200 instead of 201", success,
 		func(a *simulatedResponse) { a.raw, a.status = a.body(), 200 }},
 	"http.length": {"announces a body shorter than it sends", jsonResponse, func(a *simulatedResponse) {
@@ -354,4 +354,9 @@ var faults = map[string]defect{
 	"conn.cut": {"closes the connection in the middle of the body", jsonResponse,
 		func(a *simulatedResponse) { a.cut = true }},
 	"answer.slow": {"never answers", anyResponse, func(a *simulatedResponse) { a.silent = true }},
+})
+
+func withFrameFaults(all map[string]defect) map[string]defect {
+	maps.Copy(all, frameFaults)
+	return all
 }

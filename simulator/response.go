@@ -45,6 +45,8 @@ type simulatedResponse struct {
 	// wire, where set, writes the response past the server: head is what would
 	// have been sent without a length.
 	wire func(head, body string) string
+	// frames, where set, sends the response over HTTP/2.
+	frames func(*frameResponse)
 }
 
 type link struct{ name, href string }

@@ -129,6 +129,10 @@ const maxRequest = 64 << 10
 
 // ServeHTTP answers initializations, and reads of transactions.
 func (s *Environment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == "PRI" && s.WritesFrames() {
+		s.serveFrames(w)
+		return
+	}
 	if s.asksToken(r.URL.Path) {
 		s.giveToken(w, r)
 		return
@@ -417,6 +421,9 @@ func (s *Environment) write(w http.ResponseWriter, a *simulatedResponse, initial
 	}
 	if a.link != nil {
 		h["X-Debug"] = a.link
+	}
+	if f, ok := w.(*frameResponse); ok && a.frames != nil {
+		f.send = a.frames
 	}
 	if a.wire != nil {
 		pastServer(w, a.status, a.wire, string(body))

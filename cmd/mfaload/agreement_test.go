@@ -57,6 +57,9 @@ func ask(t *testing.T, c scenario.Simulator, g scenario.Group, requests int) (la
 	}
 	s := &scenario.Scenario{Name: "test", Groups: []scenario.Group{g}, Target: scenario.Target{
 		AuthPath: server.URL, EnvID: envID, AccessToken: token, Timeout: timeout}}
+	if sim.WritesFrames() {
+		s.Target.Protocol = scenario.HTTP2
+	}
 	op, err := pingone.New(s, embedded(t), "")
 	if err != nil {
 		t.Fatal(err)

@@ -191,7 +191,7 @@ func frozenCapacity(t *testing.T) frozenOutputs {
 	made := frozenOutputs{
 		"plan.txt": frozenRun(t, "capacity", "--plan", "--budget", "10m", "scenarios/capacity.yaml"),
 		"resumed.txt": frozenRun(t, "capacity", "-q", "--resume", "capacity", "--target-rate", "5/s",
-			"scenarios/search.yaml"),
+			"--contract", "contract.yaml", "scenarios/search.yaml"), // the search's own
 	}
 	for _, name := range []string{session.CapacityFile, session.CapacityPage} {
 		data, err := os.ReadFile(filepath.Join("capacity", name))

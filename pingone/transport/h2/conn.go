@@ -309,6 +309,7 @@ func (c *StreamConn) begin(ctx context.Context, deadline time.Time, ex *contract
 	}
 	*s = stream{id: c.next, ex: ex, done: s.done, deadline: deadline, binding: c.bind(ctx),
 		window: c.settings.window, length: -1}
+	ex.HTTP2 = true
 	if len(c.streams) == 0 {
 		c.heard = ex.Sent
 	}
