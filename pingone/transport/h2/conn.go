@@ -49,8 +49,9 @@ const (
 	initialWindow = 1<<16 - 1
 	maxWindow     = 1<<31 - 1
 	maxStream     = 1<<31 - 1
-	// maxIdleFrames bounds the frames of a second that bring no response nearer.
+	// maxIdleFrames bounds the frames of idleTime that come without a response.
 	maxIdleFrames = 10_000
+	idleTime      = 10 * time.Second
 	// maxQueued bounds what waits to be written as frames come.
 	maxQueued = 16 << 20
 	// maxResets is how many streams are remembered that this end reset.
@@ -119,8 +120,8 @@ type StreamConn struct {
 	resets  resets
 	faults  []contract.Violation // that belong to no response: the next one tells of them
 	bound   []*binding
-	idle    int // frames since the last response, or of this second, that brought none nearer
-	since   time.Time
+	idle    int       // frames since the last response that brought none nearer
+	since   time.Time // or since then: they are counted anew after idleTime
 
 	settings peerSettings
 	window   int64 // for bodies of requests

@@ -149,7 +149,7 @@ func (c *StreamConn) note(s *stream, rule, expected, got string) {
 
 // pass counts a frame that brings no response nearer.
 func (c *StreamConn) pass(h http2.FrameHeader) error {
-	if now := c.in.at; now.Sub(c.since) > time.Second {
+	if now := c.in.at; now.Sub(c.since) > idleTime {
 		c.idle, c.since = 0, now
 	}
 	if c.idle++; c.idle > maxIdleFrames || len(c.out) > maxQueued {
