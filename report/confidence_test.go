@@ -170,9 +170,9 @@ func TestVerdictTable(t *testing.T) {
 	if !*long {
 		t.Skip("it takes minutes: make verdict-table")
 	}
-	services, lengths := []string{"a", "b", "b.8", "b.9", "b.95", "d", "f", "i", "j", "m", "sawtooth", "cache",
-		"walk", "queue", "until:a", "until:b", "until:b.9", "until:d", "until:f", "until:cache"},
-		[]string{"60", "120", "300", "600"}
+	services := strings.Fields("a b b.8 b.9 b.95 d f i j m sawtooth cache walk queue " +
+		"until:a until:b until:b.9 until:d until:f until:cache")
+	lengths := strings.Fields("60 120 300 600")
 	if *only != "" {
 		services = strings.Split(*only, ",")
 	}
@@ -184,8 +184,8 @@ func TestVerdictTable(t *testing.T) {
 		if name, ok := strings.CutPrefix(name, "until:"); ok {
 			for _, x := range times {
 				e := untilDecided(t, noise.Find(name, 600), x, *runs, 2000)
-				fmt.Printf("| until decided: %s | %.2f | %d | %d | %d | %d | %.0f s |\n", name, x, len(e.lengths),
-					e.pass, e.fail, e.undecided, stat.Median(e.lengths))
+				fmt.Printf("| until decided: %s | %.2f | %d | %d | %d | %d | %.0f s |\n", name, x,
+					len(e.lengths), e.pass, e.fail, e.undecided, stat.Median(e.lengths))
 			}
 			continue
 		}

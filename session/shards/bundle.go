@@ -17,7 +17,6 @@ import (
 	"mfaload/internal/disk"
 	"mfaload/internal/text"
 	"mfaload/scenario"
-	"mfaload/scenario/form"
 	"mfaload/session"
 )
 
@@ -27,6 +26,7 @@ const (
 	scenarioFolder  = "scenario"
 	bundledContract = "contract.yaml"
 	bundledChanges  = "changes.json"
+	maxChanges      = 16 << 20 // bytes
 )
 
 func bundledUsers(group int) string { return fmt.Sprintf("users-%d", group) }
@@ -161,7 +161,7 @@ func (w *Participant) unpack(offer fleet.Offer) (*session.Inputs, error) {
 		}
 	}
 	if came[bundledChanges] {
-		data, err := disk.Read(filepath.Join(offer.Dir, bundledChanges), form.MaxFile)
+		data, err := disk.Read(filepath.Join(offer.Dir, bundledChanges), maxChanges)
 		if err == nil {
 			err = json.Unmarshal(data, &loader.Changes)
 		}
