@@ -77,7 +77,7 @@ var wantDesign = scenario.Scenario{
 			Expect:    scenario.Expect{HTTPStatuses: []int{404}, Errors: []string{"NOT_FOUND"}}},
 	},
 	Load: scenario.Load{Arrivals: scenario.Poisson, Seed: 1<<64 - 1, Warmup: 10 * time.Second, Workers: 32,
-		Drain: 5 * time.Second, Repeat: 1, On429: scenario.Continue429,
+		Drain: 5 * time.Second, RateFactor: 1, Repeat: 1, On429: scenario.Continue429,
 		Stages: []scenario.Stage{{From: 50, To: 50, Duration: 2 * time.Minute},
 			{From: 50, To: 200, Duration: 5 * time.Minute}}},
 	Thresholds: []scenario.Threshold{
@@ -125,7 +125,8 @@ func TestDefaults(t *testing.T) {
 			Network: scenario.Network{IPVersion: scenario.AnyIP}, Simulator: &scenario.Simulator{Seed: 1}},
 		Groups: []scenario.Group{{Name: "email", IDs: []string{userA}, Weight: 1, Order: users.Sequential,
 			Exhausted: scenario.Wrap, Expect: scenario.Expect{HTTPStatuses: []int{201}}}},
-		Load: scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Drain: 10 * time.Second, Repeat: 1,
+		Load: scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Drain: 10 * time.Second, RateFactor: 1,
+			Repeat: 1,
 			On429:  scenario.Continue429,
 			Stages: []scenario.Stage{{From: 10, To: 10, Duration: 10 * time.Second}}},
 		Thresholds: []scenario.Threshold{
@@ -330,7 +331,7 @@ var good = []struct {
 	{"closed", "load: {concurrency: 50, think: 200ms, duration: 2m, warmup: 5s, maxRequests: 9000}\n",
 		func(s *scenario.Scenario) any { return []any{s.Load, s.Duration(), s.Load.Closed()} },
 		[]any{scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Warmup: 5 * time.Second, Workers: 50,
-			Drain: 10 * time.Second, Repeat: 1,
+			Drain: 10 * time.Second, RateFactor: 1, Repeat: 1,
 			MaxRequests: 9000, On429: scenario.Continue429, Concurrency: 50, Think: 200 * time.Millisecond,
 			Duration: 2 * time.Minute}, 2 * time.Minute, true}},
 	{"on 429", "load: {on429: stop, stages: [{rate: 1/s, duration: 1m}]}\n",
