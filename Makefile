@@ -134,7 +134,7 @@ compare-table: ## make the tables of docs/compare.md: how often comparing is wro
 	$(GO) test ./report/compare -run TestTable -long -first 50000 -v -timeout 180m | grep '^|'
 
 verdict-table: ## make the tables of docs/verdicts.md: how often a verdict is wrong (half an hour)
-	$(GO) test ./report -run TestVerdictTable -long -v -timeout 180m | grep '^|'
+	$(GO) test ./report -run 'Test(Verdict|Warmup)Table' -long -v -timeout 180m | grep '^|'
 
 verdict-sockets: ## hold docs/verdicts.md against 40 real runs of a minute (5 minutes; let nothing else run)
 	MFALOAD_SOCKETS=40 $(GO) test ./cmd/mfaload -run TestVerdictOnSockets -parallel 10 -count 1 -v -timeout 30m | grep '^|'

@@ -54,6 +54,11 @@ type Measurement struct {
 	// Main is the judged part of the run, Warmup what came before it.
 	Main   Phase `json:"main"`
 	Warmup Phase `json:"warmup"`
+	// WarmupParts are the warm-up once more, in parts of equal length, in order, where it is still to
+	// be found when it ends: see [Measurement.SettleWarmup]. Connections are in none of them.
+	WarmupParts []*Phase `json:"warmup_parts,omitempty"`
+	// FoundWarmup says how its end was found; nil for a warm-up of a fixed length.
+	FoundWarmup *FoundWarmup `json:"found_warmup,omitempty"`
 	// Profile is the load that was planned.
 	Profile LoadProfile `json:"profile"`
 	// Flow is what was sent and what ended by second. Empty in measurements of
@@ -129,6 +134,11 @@ type Phase struct {
 	Connections Connections `json:"connections"`
 }
 
+// newPhase returns one in which nothing was sent.
+func newPhase(groups int) Phase {
+	return Phase{Scheduled: make([]uint64, groups), Own: NewSparse(), Connections: newConnections()}
+}
+
 // Connections are what opening connections took.
 type Connections struct {
 	Opened uint64 `json:"opened"`
@@ -172,6 +182,9 @@ type ViolationGroup struct {
 	Fails    bool   `json:"fails"`
 	Count    uint64 `json:"count"`
 	InWarmup uint64 `json:"in_warmup,omitempty"`
+	// InParts are those of the warm-up by its part and by group of users, up to the last part that has
+	// one; see [Measurement.WarmupParts].
+	InParts [][]uint64 `json:"in_warmup_parts,omitempty"`
 	// ByGroup counts those that are not of the warm-up by group of users, up to the last
 	// group that has one; empty in measurements of versions without it.
 	ByGroup []uint64 `json:"by_group,omitempty"`

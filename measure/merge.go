@@ -53,6 +53,7 @@ func Merge(all []*Measurement) (*Measurement, error) {
 	if err := merged.mergeSeconds(all); err != nil {
 		return nil, fmt.Errorf("merge measurements: %w", err)
 	}
+	merged.mergeParts(all)
 	slices.SortFunc(merged.Merged.Parts, func(a, b *Part) int { return a.Index - b.Index })
 	merged.Merged.Lost = stillLost(merged.Merged, all)
 	if err := merged.Check(); err != nil {
@@ -74,10 +75,10 @@ func NoMeasurement(about *Measurement, run string, count int, lost []LostShard) 
 
 // empty returns a measurement of the same run in which nothing was measured.
 func (m *Measurement) empty() *Measurement {
-	groups := len(m.Groups)
 	phase := func(p *Phase) Phase {
-		return Phase{Start: p.Start, Scheduled: make([]uint64, groups), Own: NewSparse(),
-			Connections: newConnections()}
+		empty := newPhase(len(m.Groups))
+		empty.Start = p.Start
+		return empty
 	}
 	e := &Measurement{
 		Schema: Schema, Scenario: m.Scenario, Hash: m.Hash, Version: m.Version, Started: m.Started,
@@ -87,6 +88,10 @@ func (m *Measurement) empty() *Measurement {
 		Merged: &Merged{},
 	}
 	e.Merged.Run, e.Merged.Count = m.run()
+	e.WarmupParts = newParts(len(m.WarmupParts), len(m.Groups))
+	for i, p := range m.WarmupParts {
+		e.WarmupParts[i].Start = p.Start
+	}
 	for _, c := range m.Coverage {
 		e.Coverage = append(e.Coverage, RuleCount{Rule: c.Rule})
 	}
@@ -109,9 +114,28 @@ func (m *Measurement) mergeShard(o *Measurement) {
 	m.mergeRebuilt(o)
 	m.Main.Planned, m.Warmup.Planned = max(m.Main.Planned, o.Main.Planned),
 		max(m.Warmup.Planned, o.Warmup.Planned)
+	for i, p := range o.WarmupParts {
+		m.WarmupParts[i].Planned = max(m.WarmupParts[i].Planned, p.Planned)
+	}
 	m.merge(o)
 	m.Generator.add(&o.Generator)
-	m.Merged.Parts = append(m.Merged.Parts, o.parts()...)
+}
+
+// mergeParts adds what is kept apart of the shards. Where their warm-up ends is found by all of them.
+func (m *Measurement) mergeParts(all []*Measurement) {
+	kept := len(m.WarmupParts)
+	if kept > 0 {
+		kept = m.findWarmup()
+	}
+	for _, o := range all {
+		if len(o.WarmupParts) > 0 {
+			settled := *o
+			settled.cutWarmup(kept)
+			o = &settled
+		}
+		m.Merged.Parts = append(m.Merged.Parts, o.parts()...)
+	}
+	m.settleWarmup(kept)
 }
 
 func (m *Measurement) mergeRebuilt(o *Measurement) {
@@ -258,7 +282,11 @@ func (m *Measurement) foreign(o *Measurement) string {
 	case !bytes.Equal(m.Terms, o.Terms):
 		return "its scenario file is another one: text, description, thresholds or kind of token are " +
 			"not the same"
-	case !slices.Equal(m.Groups, o.Groups) || m.Main.Start != o.Main.Start || len(m.Users) != len(o.Users):
+	case m.Merged != nil && m.FoundWarmup != nil && m != o:
+		return "it was merged, and found without the others when its warm-up ends: merge the shards " +
+			"themselves"
+	case !slices.Equal(m.Groups, o.Groups) || m.Main.Start != o.Main.Start || len(m.Users) != len(o.Users),
+		len(m.WarmupParts) != len(o.WarmupParts):
 		return "its groups or its warm-up are not the same"
 	}
 	return ""
@@ -268,6 +296,9 @@ func (m *Measurement) foreign(o *Measurement) string {
 func (m *Measurement) merge(o *Measurement) {
 	m.Main.merge(&o.Main)
 	m.Warmup.merge(&o.Warmup)
+	for i, p := range o.WarmupParts {
+		m.WarmupParts[i].merge(p)
+	}
 	m.Profile.merge(&o.Profile)
 	m.Flow.merge(&o.Flow)
 	m.mergeViolations(o.Violations)
@@ -319,6 +350,8 @@ func (m *Measurement) mergeViolations(from []*ViolationGroup) {
 		if !found {
 			copied := *f
 			copied.Instances, copied.ByGroup = slices.Clone(f.Instances), slices.Clone(f.ByGroup)
+			copied.InParts = nil
+			copied.addParts(f)
 			m.Violations = slices.Insert(m.Violations, i, &copied)
 			continue
 		}
@@ -330,6 +363,17 @@ func (m *Measurement) mergeViolations(from []*ViolationGroup) {
 		to.Count += f.Count
 		to.InWarmup += f.InWarmup
 		to.ByGroup = addEach(to.ByGroup, f.ByGroup)
+		to.addParts(f)
+	}
+}
+
+// addParts adds what another record of the group counts by part of the warm-up.
+func (g *ViolationGroup) addParts(o *ViolationGroup) {
+	for len(g.InParts) < len(o.InParts) {
+		g.InParts = append(g.InParts, nil)
+	}
+	for i, groups := range o.InParts {
+		g.InParts[i] = addEach(g.InParts[i], groups)
 	}
 }
 

@@ -232,6 +232,9 @@ func (m *Measurement) Check() error {
 			return errors.New("a violation's counts do not add up")
 		}
 	}
+	if err := m.checkWarmup(); err != nil {
+		return err
+	}
 	if err := m.checkEnd(); err != nil {
 		return err
 	}

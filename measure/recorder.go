@@ -31,6 +31,7 @@ type Recorder struct {
 	rules      []string
 	responses  int
 	partitions []partition
+	warmup     WarmupParts
 
 	mu          sync.Mutex
 	connections [2]Connections // main, warm-up
@@ -44,6 +45,7 @@ type Recorder struct {
 type partition struct {
 	mu         sync.Mutex
 	phases     [2]partitionPhase // main, warm-up
+	parts      []partitionPhase  // the warm-up's, where it is split
 	timeline   Timeline          // of what is in no log
 	flow       Flow
 	violations map[violationKey]*ViolationGroup
@@ -110,10 +112,24 @@ func NewRecorder(groups int, rules []string, responses int) *Recorder {
 		s.responses = responses
 		s.timeline.grouped = groups > 1
 		for p := range s.phases {
-			s.phases[p].cells, s.phases[p].own = make([][]*Cell, groups), NewHistogram()
+			s.phases[p] = newPartitionPhase(groups, NewHistogram())
 		}
 	}
 	return r
+}
+
+func newPartitionPhase(groups int, own *Histogram) partitionPhase {
+	return partitionPhase{cells: make([][]*Cell, groups), own: own}
+}
+
+// SplitWarmup has the requests of the warm-up counted by its parts too. It is called once, before the run.
+func (r *Recorder) SplitWarmup(parts WarmupParts) {
+	r.warmup = parts
+	for i := range r.partitions {
+		for range parts.Count {
+			r.partitions[i].parts = append(r.partitions[i].parts, newPartitionPhase(r.groups, NewSparse()))
+		}
+	}
 }
 
 // Record adds one observation. Worker is any number that spreads the callers.
@@ -124,8 +140,15 @@ func (r *Recorder) Record(worker int, o *Observation) {
 	s := &r.partitions[n]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	violating := s.recordViolations(o)
-	s.recordCell(o, violating)
+	part := -1
+	if o.Warmup && len(s.parts) > 0 {
+		part = r.warmup.Part(o.Intended)
+	}
+	violating := s.recordViolations(o, part)
+	s.phases[phaseIndex(o.Warmup)].record(o, violating)
+	if part >= 0 {
+		s.parts[part].record(o, violating)
+	}
 	if s.log == nil || !s.log.Record(n, o, s.kept) {
 		s.timeline.record(o, violating)
 	}
@@ -240,11 +263,10 @@ func (p *Progress) add(o *Observation, violating bool) {
 	}
 }
 
-func (s *partition) recordCell(o *Observation, violating bool) {
-	phase := &s.phases[phaseIndex(o.Warmup)]
-	phase.lastSent = max(phase.lastSent, o.Sent)
-	phase.own.Record(o.Own)
-	c := phase.cell(o)
+func (p *partitionPhase) record(o *Observation, violating bool) {
+	p.lastSent = max(p.lastSent, o.Sent)
+	p.own.Record(o.Own)
+	c := p.cell(o)
 	c.Response.Record(o.Done - o.Intended)
 	c.Service.Record(o.Done - o.Sent)
 	c.Lateness.Record(o.Sent - o.Intended)
@@ -289,8 +311,9 @@ func (p *partitionPhase) cell(o *Observation) *Cell {
 	return c
 }
 
-// recordViolations says whether one of them breaks conformance.
-func (s *partition) recordViolations(o *Observation) (violating bool) {
+// recordViolations says whether one of them breaks conformance. Part is that of the warm-up, below 0 if that
+// has none.
+func (s *partition) recordViolations(o *Observation, part int) (violating bool) {
 	s.kept = s.kept[:0]
 	for i := range o.Violations {
 		v := &o.Violations[i]
@@ -315,20 +338,24 @@ func (s *partition) recordViolations(o *Observation) (violating bool) {
 			kept = g.keep(v, o, n < s.responses)
 		}
 		s.kept = append(s.kept, kept)
-		if o.Warmup {
+		switch {
+		case part >= 0:
+			g.inPart(part, o.Group)
+			fallthrough
+		case o.Warmup:
 			g.InWarmup++
-		} else {
-			g.inGroup(o.Group)
+		default:
+			countIn(&g.ByGroup, o.Group)
 		}
 	}
 	return violating
 }
 
-func (g *ViolationGroup) inGroup(group int) {
-	for len(g.ByGroup) <= group {
-		g.ByGroup = append(g.ByGroup, 0)
+func countIn(byGroup *[]uint64, group int) {
+	for len(*byGroup) <= group {
+		*byGroup = append(*byGroup, 0)
 	}
-	g.ByGroup[group]++
+	(*byGroup)[group]++
 }
 
 func (g *ViolationGroup) keep(v *RuleViolation, o *Observation, whole bool) *Instance {
@@ -443,9 +470,10 @@ func (m *Measurement) trimResponses(bound int) {
 // show shows a partition as a measurement without copying it.
 func (r *Recorder) show(s *partition) *Measurement {
 	m := r.newMeasurement()
-	for i, p := range []*Phase{&m.Main, &m.Warmup} {
-		from := &s.phases[i]
-		p.Cells, p.LastSent, p.Own = slices.Concat(from.cells...), from.lastSent, from.own
+	s.phases[0].show(&m.Main)
+	s.phases[1].show(&m.Warmup)
+	for i, p := range m.WarmupParts {
+		s.parts[i].show(p)
 	}
 	m.UngroupedViolations = s.ungrouped
 	m.Flow = s.flow
@@ -458,15 +486,13 @@ func (r *Recorder) show(s *partition) *Measurement {
 	return m
 }
 
+func (p *partitionPhase) show(as *Phase) {
+	as.Cells, as.LastSent, as.Own = slices.Concat(p.cells...), p.lastSent, p.own
+}
+
 func (r *Recorder) newMeasurement() *Measurement {
-	m := &Measurement{
-		Schema: Schema,
-		Main: Phase{Scheduled: make([]uint64, r.groups), Own: NewSparse(),
-			Connections: newConnections()},
-		Warmup: Phase{Scheduled: make([]uint64, r.groups), Own: NewSparse(),
-			Connections: newConnections()},
-		Generator: Generator{Hiccups: NewSparse()},
-	}
+	m := &Measurement{Schema: Schema, Main: newPhase(r.groups), Warmup: newPhase(r.groups),
+		WarmupParts: newParts(r.warmup.Count, r.groups), Generator: Generator{Hiccups: NewSparse()}}
 	for _, name := range r.rules {
 		m.Coverage = append(m.Coverage, RuleCount{Rule: name})
 	}

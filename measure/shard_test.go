@@ -261,7 +261,8 @@ func TestMergeForgetsNoField(t *testing.T) {
 	m.Merged.Lost, m.Merged.TolerateLost = []measure.LostShard{{Index: -1, Why: "x",
 		Last: m.Merged.Parts[1]}}, 0.1
 	unset := map[string]bool{"Measurement.Shard": true, "Measurement.SecondsLost": true,
-		"Measurement.NotStarted": true, "Measurement.Alternating": true}
+		"Measurement.NotStarted": true, "Measurement.Alternating": true, "Measurement.WarmupParts": true,
+		"Measurement.FoundWarmup": true}
 	var look func(path string, v reflect.Value)
 	look = func(path string, v reflect.Value) {
 		switch v.Kind() {

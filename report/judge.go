@@ -39,6 +39,7 @@ func Judge(m *measure.Measurement) (*Report, error) {
 		figures := newSums(&m.Warmup, len(m.Groups)).all.figures(&m.Warmup)
 		r.Warmup = &figures
 	}
+	r.WarmupEnd = warmupEnd(m)
 	if m.NotStarted != "" {
 		return r.didNotStart(m.NotStarted).bound().escaped(), nil
 	}

@@ -88,6 +88,8 @@ type Report struct {
 	ScenarioText string `json:"scenario_text,omitempty"`
 	// The figures of the warm-up, where there was one.
 	Warmup *Figures `json:"warmup,omitempty"`
+	// Where the warm-up of a scenario with load.warmup: auto ends.
+	WarmupEnd *WarmupEnd `json:"warmup_end,omitempty"`
 	// How much the report has no room for: thresholds that were met, reasons, causes,
 	// the end of the scenario. The verdict takes it into account, and
 	// measurement.json.gz has it.

@@ -128,6 +128,7 @@ func stopText(s *measure.Stop) string {
 func (j *assessment) remarks() (remarks []string) {
 	s := j.sums.all
 	remarks = append(remarks, j.noiseRemarks()...)
+	remarks = append(remarks, j.report.WarmupEnd.remarks()...)
 	remarks = append(remarks, j.workersRemarks()...)
 	remarks = append(remarks, s.outcomeRemarks()...)
 	if why := j.measurement.SecondsLost; why != "" {

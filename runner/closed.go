@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -24,24 +23,21 @@ type closedModel struct {
 	// over ends the waiting of users: no more requests are to be sent.
 	over func()
 
-	mu                         sync.Mutex
-	users                      *schedule.ClosedUsers
-	counts                     *userCounts
-	out                        bool // of users
-	scheduled, scheduledWarmup []uint64
-	judged, all                uint64
-	last                       time.Duration // when the last answer came
-	interruptedAt              time.Duration // 0 where it was not, or too late to matter
-	resting                    int           // users who have nothing more to send
-	restedUntil                time.Duration // when that was ended, 0 if it was not
-	unwait                     []func()
+	mu            sync.Mutex
+	users         *schedule.ClosedUsers
+	counts        *userCounts
+	out           bool // of users
+	judged, all   uint64
+	last          time.Duration // when the last answer came
+	interruptedAt time.Duration // 0 where it was not, or too late to matter
+	resting       int           // users who have nothing more to send
+	restedUntil   time.Duration // when that was ended, 0 if it was not
+	unwait        []func()
 }
 
 func newClosedModel(r *Runner, start time.Time, sending context.Context, over func()) *closedModel {
-	groups := len(r.config.Scenario.Groups)
 	return &closedModel{runner: r, start: start, load: r.schedule.Closed(), sending: sending, over: over,
-		users: r.schedule.ClosedUsers(), counts: newUserCounts(r.config.Scenario, r.schedule.Users()),
-		scheduled: make([]uint64, groups), scheduledWarmup: make([]uint64, groups)}
+		users: r.schedule.ClosedUsers(), counts: newUserCounts(r.config.Scenario, r.schedule.Users())}
 }
 
 // begin implements loadModel: each user has a worker.
@@ -111,10 +107,7 @@ func (c *closedModel) next(w *requestWorker, due time.Duration) (t turn, ok bool
 	t.could = max(due, w.free)
 	c.all++
 	c.counts.count(t.Arrival)
-	if t.Warmup {
-		c.scheduledWarmup[t.User.Group]++
-	} else {
-		c.scheduled[t.User.Group]++
+	if !t.Warmup {
 		c.judged++
 	}
 	if c.full() {
@@ -165,8 +158,7 @@ func (c *closedModel) interrupt() {
 // extent implements loadModel. Where requests ended the run, it lasted until the
 // last answer came.
 func (c *closedModel) extent() extent {
-	e := extent{counts: c.counts, scheduled: c.scheduled, scheduledWarmup: c.scheduledWarmup,
-		end: c.runner.schedule.End()}
+	e := extent{counts: c.counts, end: c.runner.schedule.End()}
 	if e.end == 0 || c.full() {
 		e.end = c.last
 	}
@@ -182,8 +174,7 @@ func (c *closedModel) extent() extent {
 func (c *closedModel) soFar(now time.Duration, _ int) extent {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e := extent{counts: c.counts.clone(), scheduled: slices.Clone(c.scheduled),
-		scheduledWarmup: slices.Clone(c.scheduledWarmup), end: now}
+	e := extent{counts: c.counts.clone(), end: now}
 	if end := c.runner.schedule.End(); end > 0 {
 		e.end = min(now, end)
 	}

@@ -134,9 +134,17 @@ func (w *journalWriter) fail(err error) {
 	}
 }
 
+// userCounts counts whose turn it was, the arrivals that were due, and those that were not sent.
 type userCounts struct {
-	users    []measure.GroupUsers // by group
-	withheld [2]map[withheldKey]uint64
+	users  []measure.GroupUsers // by group
+	phases []phaseCounts        // main, warm-up, and the parts of that
+	parts  measure.WarmupParts
+}
+
+// phaseCounts counts the arrivals of a phase.
+type phaseCounts struct {
+	scheduled []uint64 // by group
+	withheld  map[withheldKey]uint64
 }
 
 // withheldKey is a group and the reason why an arrival of it was not sent.
@@ -146,7 +154,10 @@ type withheldKey struct {
 }
 
 func newUserCounts(s *scenario.Scenario, sizes []int) *userCounts {
-	a := &userCounts{withheld: [2]map[withheldKey]uint64{{}, {}}}
+	a := &userCounts{parts: warmupParts(&s.Load)}
+	for range 2 + a.parts.Count {
+		a.phases = append(a.phases, phaseCounts{make([]uint64, len(s.Groups)), map[withheldKey]uint64{}})
+	}
 	for i := range s.Groups {
 		g := &s.Groups[i]
 		a.users = append(a.users, measure.GroupUsers{
@@ -158,7 +169,29 @@ func newUserCounts(s *scenario.Scenario, sizes []int) *userCounts {
 	return a
 }
 
+// warmupParts are those of a load's warm-up whose end is to be found.
+func warmupParts(l *scenario.Load) measure.WarmupParts {
+	if !l.AutoWarmup {
+		return measure.WarmupParts{}
+	}
+	return measure.SplitWarmup(l.Warmup)
+}
+
+// in are the counts that an arrival is in.
+func (a *userCounts) in(arrival schedule.Arrival) []phaseCounts {
+	switch {
+	case !arrival.Warmup:
+		return a.phases[:1]
+	case a.parts.Count == 0:
+		return a.phases[1:2]
+	}
+	return []phaseCounts{a.phases[1], a.phases[2+a.parts.Part(arrival.At)]}
+}
+
 func (a *userCounts) count(arrival schedule.Arrival) {
+	for _, p := range a.in(arrival) {
+		p.scheduled[arrival.User.Group]++
+	}
 	u := &a.users[arrival.User.Group]
 	if arrival.Withheld == "" || arrival.Withheld == measure.Paused {
 		u.Turns = arrival.Turn + 1
@@ -174,22 +207,24 @@ func (a *userCounts) count(arrival schedule.Arrival) {
 }
 
 func (a *userCounts) withhold(arrival schedule.Arrival, reason string) {
-	phase := 0
-	if arrival.Warmup {
-		phase = 1
+	for _, p := range a.in(arrival) {
+		p.withheld[withheldKey{arrival.User.Group, reason}]++
 	}
-	a.withheld[phase][withheldKey{arrival.User.Group, reason}]++
 }
 
 func (a *userCounts) clone() *userCounts {
-	return &userCounts{slices.Clone(a.users),
-		[2]map[withheldKey]uint64{maps.Clone(a.withheld[0]), maps.Clone(a.withheld[1])}}
+	c := &userCounts{users: slices.Clone(a.users), parts: a.parts}
+	for _, p := range a.phases {
+		c.phases = append(c.phases, phaseCounts{slices.Clone(p.scheduled), maps.Clone(p.withheld)})
+	}
+	return c
 }
 
 func (a *userCounts) describe(m *measure.Measurement) {
 	m.Users = slices.Clone(a.users)
-	for i, phase := range []*measure.Phase{&m.Main, &m.Warmup} {
-		for w, n := range a.withheld[i] {
+	for i, phase := range append([]*measure.Phase{&m.Main, &m.Warmup}, m.WarmupParts...) {
+		phase.Scheduled = a.phases[i].scheduled
+		for w, n := range a.phases[i].withheld {
 			phase.Withheld = append(phase.Withheld,
 				measure.Withheld{Group: w.group, Reason: w.reason, Count: n})
 		}

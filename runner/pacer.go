@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"math"
-	"slices"
 	"sync"
 	"time"
 
@@ -32,16 +31,15 @@ type pacer struct {
 
 	counts *userCounts
 	// lateByFreeze is how late the first arrival after a freeze was, until that is made up for.
-	lateByFreeze               time.Duration
-	scheduled, scheduledWarmup []uint64 // arrivals that were due, by group
-	profile                    measure.LoadProfile
-	handed                     time.Duration // when the last arrival was taken
-	over                       bool          // nothing is sent any more
-	interrupted                bool
-	stoppedAt                  time.Duration
-	restedUntil                time.Duration // when that ended rest, 0 if not
-	interruptedAt              time.Duration // set before sending ends
-	allBusy                    time.Duration
+	lateByFreeze  time.Duration
+	profile       measure.LoadProfile
+	handed        time.Duration // when the last arrival was taken
+	over          bool          // nothing is sent any more
+	interrupted   bool
+	stoppedAt     time.Duration
+	restedUntil   time.Duration // when that ended rest, 0 if not
+	interruptedAt time.Duration // set before sending ends
+	allBusy       time.Duration
 
 	counting sync.Mutex    // guards what is counted, for one who looks on
 	pulled   time.Duration // when the last arrival is due that was looked at
@@ -65,18 +63,15 @@ func pullAhead(all iter.Seq[schedule.Arrival]) (next func() (schedule.Arrival, b
 
 func newPacer(r *Runner, start time.Time, sending, flight context.Context,
 	next func() (schedule.Arrival, bool), stop func()) *pacer {
-	groups := len(r.config.Scenario.Groups)
 	// A backlog that builds up because all workers are busy needs no such limit: the
 	// workers are one.
 	limit := max(plan.CatchUp*r.schedule.Peak(), 1)
 	p := &pacer{
 		runner: r, start: start, sending: sending, flight: flight,
-		counts:          newUserCounts(r.config.Scenario, r.schedule.Users()),
-		pool:            newPool(r.limit.workers, r.freezes),
-		limiter:         rate.NewLimiter(rate.Limit(limit), r.burst()),
-		scheduled:       make([]uint64, groups),
-		scheduledWarmup: make([]uint64, groups),
-		changed:         math.MaxInt,
+		counts:  newUserCounts(r.config.Scenario, r.schedule.Users()),
+		pool:    newPool(r.limit.workers, r.freezes),
+		limiter: rate.NewLimiter(rate.Limit(limit), r.burst()),
+		changed: math.MaxInt,
 	}
 	p.next, p.stop = next, stop
 	p.wait, p.unwait = r.newWait()
@@ -87,7 +82,7 @@ func (p *pacer) interrupt() { p.interruptedAt = time.Since(p.start) }
 
 func (p *pacer) extent() extent {
 	end := p.runner.schedule.SendingEnd()
-	e := extent{scheduled: p.scheduled, scheduledWarmup: p.scheduledWarmup, profile: p.profile,
+	e := extent{profile: p.profile,
 		counts: p.counts, noUsers: p.runner.schedule.Due() - p.runner.schedule.Count(), end: end,
 		interrupted: p.interrupted, allBusy: p.allBusy}
 	if p.interrupted {
@@ -248,7 +243,6 @@ func (p *pacer) soFar(now time.Duration, from int) extent {
 	from = min(from, p.changed)
 	p.changed = math.MaxInt
 	return extent{
-		scheduled: slices.Clone(p.scheduled), scheduledWarmup: slices.Clone(p.scheduledWarmup),
 		profile: p.profile.From(from), from: from,
 		counts: p.counts.clone(), end: min(now, p.pulled), allBusy: p.allBusy,
 	}
@@ -274,9 +268,4 @@ func (p *pacer) count(a schedule.Arrival) {
 	defer p.counting.Unlock()
 	p.profile.Add(a.At, a.Withheld != "")
 	p.counts.count(a)
-	if a.Warmup {
-		p.scheduledWarmup[a.User.Group]++
-	} else {
-		p.scheduled[a.User.Group]++
-	}
 }

@@ -95,6 +95,7 @@ func New(c Config) *Runner {
 	}
 	r.limit = newWorkerLimit(&c, r.schedule)
 	r.recorder = measure.NewRecorder(len(c.Scenario.Groups), c.Rules, c.SaveAnswers)
+	r.recorder.SplitWarmup(warmupParts(&c.Scenario.Load))
 	return r
 }
 
@@ -176,6 +177,7 @@ func (r *Runner) Run(ctx context.Context, how Start) (*measure.Measurement, erro
 	if r.begins.Journal != nil { // what that takes is none of the run
 		r.begins.Journal.AddSeconds(m)
 	}
+	m.SettleWarmup()
 	return m, nil
 }
 
@@ -258,14 +260,13 @@ type going struct {
 }
 
 type extent struct {
-	scheduled, scheduledWarmup []uint64            // requests that were due, by group
-	profile                    measure.LoadProfile // from the second from on
-	from                       int
-	counts                     *userCounts
-	noUsers                    uint64        // arrivals after all users ran out
-	end                        time.Duration // of the time in which requests were due
-	interrupted                bool
-	allBusy                    time.Duration
+	profile     measure.LoadProfile // from the second from on
+	from        int
+	counts      *userCounts
+	noUsers     uint64        // arrivals after all users ran out
+	end         time.Duration // of the time in which requests were due
+	interrupted bool
+	allBusy     time.Duration
 }
 
 func (r *Runner) work(load loadModel, start time.Time, flight context.Context) {
@@ -356,13 +357,13 @@ func (r *Runner) describe(m *measure.Measurement, start time.Time, e extent) {
 		m.Stopped.Early = e.interrupted
 	}
 	m.Pauses = r.pauses.upto(e.end)
-	e.counts.describe(m)
-	m.Warmup.Scheduled, m.Main.Scheduled = e.scheduledWarmup, e.scheduled
 	m.Profile = e.profile
 	m.Profile.Stages = r.schedule.StagesUntil(e.end)
 	m.Warmup.Planned = min(r.schedule.Start(), e.end)
 	m.Main.Start = r.schedule.Start()
 	m.Main.Planned = max(e.end-m.Main.Start, 0)
+	m.DescribeWarmup(e.counts.parts)
+	e.counts.describe(m)
 }
 
 // Operation is what a run sends. Its methods are called by many workers at

@@ -334,6 +334,16 @@ var good = []struct {
 			Drain: 10 * time.Second, RateFactor: 1, Repeat: 1,
 			MaxRequests: 9000, On429: scenario.Continue429, Concurrency: 50, Think: 200 * time.Millisecond,
 			Duration: 2 * time.Minute}, 2 * time.Minute, true}},
+	{"auto warm-up", "load: {warmup: auto, stages: [{rate: 1/s, duration: 2m}]}\n", warmupOf,
+		[]any{24 * time.Second, true}},
+	{"longest auto warm-up", "load: {warmup: auto, concurrency: 5, duration: 1h}\n", warmupOf,
+		[]any{time.Minute, true}},
+	{"shortest auto warm-up", "load: {warmup: auto, stages: [{rate: 1/s, duration: 20s}]}\n", warmupOf,
+		[]any{5 * time.Second, true}},
+	{"auto warm-up of a length", "load: {warmup: {auto: 90s}, stages: [{rate: 1/s, duration: 2m}]}\n",
+		warmupOf, []any{90 * time.Second, true}},
+	{"fixed warm-up", "load: {warmup: 90s, stages: [{rate: 1/s, duration: 2m}]}\n", warmupOf,
+		[]any{90 * time.Second, false}},
 	{"on 429", "load: {on429: stop, stages: [{rate: 1/s, duration: 1m}]}\n",
 		func(s *scenario.Scenario) any { return s.Load.On429 }, scenario.Stop429},
 	{"conditions that end a run",
@@ -580,3 +590,5 @@ func TestSimulatorFile(t *testing.T) {
 		}
 	}
 }
+
+func warmupOf(s *scenario.Scenario) any { return []any{s.Load.Warmup, s.Load.AutoWarmup} }

@@ -56,9 +56,53 @@ func checkTimes(d *form.Decoder, n *form.Node, l *Load) {
 		d.Missing(n, "stages", "a list of stages such as [{rate: 50/s, duration: 2m}]")
 		return
 	}
-	if n.Sound("stages") && fillStages(d, n, l) {
+	if n.Sound("stages") && fillStages(d, n, l) && checkWarmup(d, n, l) {
 		checkSum(d, n, l)
 	}
+}
+
+// checkWarmup refuses loads of which no warm-up can be told from what the load itself does, and fills in
+// how long it may be.
+func checkWarmup(d *form.Decoder, n *form.Node, l *Load) (ok bool) {
+	if !l.AutoWarmup || !n.Sound("warmup") {
+		return true
+	}
+	e, length := n.Get("warmup"), l.Duration
+	if !l.Closed() {
+		length = l.cycle()
+	}
+	auto := d.Label(e) + ": auto "
+	switch {
+	case l.Closed() && l.Duration == 0 || !l.Closed() && !l.isConstant():
+		d.Fail(e, auto+"is for one stage with a constant rate and a duration, or a closed model with a "+
+			"duration: where the load changes, times change with it", "write a duration such as warmup: 30s")
+	case length < autoWarmupLength:
+		d.Fail(e, fmt.Sprintf("%sneeds a load of at least %s to compare the beginning with", auto,
+			seconds(autoWarmupLength)), "let it last longer, or write a duration such as warmup: 5s")
+	case l.Warmup > length:
+		d.Fail(e, auto+"may not be longer than the load after it, which the beginning is compared with",
+			"write a shorter time, or let the load last longer")
+	case l.Warmup > 0 && l.Warmup < autoWarmupMin || l.Warmup%time.Second != 0:
+		d.Fail(e, fmt.Sprintf("%stakes whole seconds, %s or more", auto, seconds(autoWarmupMin)),
+			"write for example {auto: 30s}")
+	default:
+		if l.Warmup == 0 {
+			l.Warmup = max(min(length/5, time.Minute).Truncate(time.Second), autoWarmupMin)
+		}
+		return true
+	}
+	return false
+}
+
+// How long a load has to be at least for its warm-up to be found, and that at most.
+const (
+	autoWarmupLength = 20 * time.Second
+	autoWarmupMin    = 5 * time.Second
+)
+
+// isConstant says that a part of the load is like any other.
+func (l *Load) isConstant() bool {
+	return len(l.Stages) == 1 && l.Repeat <= 1 && l.Stages[0].steady() && l.Requests == 0
 }
 
 func checkClosed(d *form.Decoder, n *form.Node, l *Load) {
@@ -80,6 +124,7 @@ func checkClosed(d *form.Decoder, n *form.Node, l *Load) {
 	case n.Lacks("duration") && n.Lacks("requests"):
 		d.Fail(n, "duration is missing in "+d.Label(n), "add duration: 2m, or requests: 10000")
 	}
+	checkWarmup(d, n, l)
 	if l.Warmup+l.Duration > maxRun {
 		d.Fail(length, d.Label(n)+".duration and the warm-up are longer than "+days(maxRun)+" together",
 			"shorten them, or split the run")
@@ -281,9 +326,12 @@ var loadForm = form.Mapping(checkLoad, []form.Field{
 	form.Key("arrivals", form.OneOf("an arrival process", Uniform, Poisson),
 		"Whether requests are evenly spaced (uniform) or come at random (poisson).").Default("uniform"),
 	form.Key("seed", seed, "Makes random schedules repeatable.").Default("1"),
-	form.Key("warmup", duration(false, maxRun),
+	form.Set("warmup", form.Either(plainWarmup, warmupForm),
+		func(l *Load, v warmup) { l.Warmup, l.AutoWarmup = v.most, v.auto },
 		"Time before the first stage, at the rate with which that begins. Reported apart, "+
-			"not judged.").Default("0s"),
+			"not judged. auto: it ends where response times become steady, which is found after the run, "+
+			"and after a fifth of the load's duration at the latest (5s to 1m); {auto: 2m} sets another "+
+			"limit. For one stage with a constant rate, or a closed model with a duration.").Default("0s"),
 	form.Key("workers", form.Whole(1, 100_000),
 		"The most requests in flight; in a run on several machines, on each of them. Left out: as many as "+
 			"are needed, up to 10000 or what open files and local ports allow."),
@@ -326,6 +374,30 @@ var loadForm = form.Mapping(checkLoad, []form.Field{
 			"planned. It is looked at after half of its length, a quarter and so on, not before a minute. "+
 			"For one stage with a constant rate."),
 }).OneWay([]any{"stages"}, []any{"concurrency"})
+
+// warmup is how long a warm-up is, or at most if its end is to be found; 0 for as long as the load allows.
+type warmup struct {
+	most time.Duration
+	auto bool
+}
+
+var plainWarmup = form.UnitText("a duration", "such as 10s, or auto",
+	form.SchemaObject{"anyOf": []any{form.Reference("duration"), form.SchemaObject{"const": "auto"}}},
+	func(text string) (w warmup, f *form.Flaw) {
+		if w.auto = text == "auto"; !w.auto {
+			w.most, f = parseDurationUpTo(text, maxRun)
+		}
+		if f != nil && f.Reason == "is not a duration" {
+			f = form.NewFlaw("is neither a duration nor auto", f.Remedy)
+		}
+		return w, f
+	})
+
+var warmupForm = form.Mapping[warmup](nil, []form.Field{
+	form.Set("auto", duration(true, maxRun), func(w *warmup, v time.Duration) { *w = warmup{v, true} },
+		"The most that a warm-up may take whose end is found after the run: 5s or more, and not longer than "+
+			"the load after it.").Required(),
+})
 
 var stageForm = form.Mapping(checkStage, []form.Field{
 	form.Key("name", nameText, "What progress and plans call the stage."),

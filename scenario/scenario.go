@@ -140,8 +140,10 @@ type Expect struct {
 type Load struct {
 	Arrivals Arrivals
 	Seed     uint64
-	// Warmup is at most 30 days; 0 is none.
-	Warmup time.Duration
+	// Warmup is at most 30 days; 0 is none. AutoWarmup says that it is the most that a warm-up may take
+	// whose end is to be found.
+	Warmup     time.Duration
+	AutoWarmup bool `json:",omitempty"`
 	// Workers is from 1 to 100,000; 0 for as many as are needed. In the closed model
 	// it is Concurrency.
 	Workers int
@@ -293,6 +295,7 @@ func (s *Scenario) TrialFingerprints() map[string]string {
 	c := s.forFingerprint()
 	l := c.Load
 	l.Stages, l.Warmup, l.Repeat, l.Requests, l.MaxRequests, l.On429 = nil, 0, 0, 0, 0, ""
+	l.AutoWarmup = false
 	return map[string]string{"target": fingerprint(c.Target), "users": fingerprint(c.Groups),
 		"load": fingerprint(l), "thresholds": fingerprint(c.Thresholds)}
 }

@@ -95,6 +95,8 @@ var beyondSchema = map[string]bool{
 	"load/stop-share": true, "load/stop-never": true, "load/stop-longer-than-run": true,
 	"load/stop-longer-than-closed": true, "load/confidence": true,
 	"load/until-ramp": true, "load/until-nothing": true, "load/until-closed": true,
+	"load/warmup-auto-ramp": true, "load/warmup-auto-requests": true, "load/warmup-auto-short": true,
+	"load/warmup-auto-long": true, "load/warmup-auto-parts": true, "load/warmup-auto-brief": true,
 	"target/neither": true, "target/null": true, "target/both": true, "target/incomplete": true,
 	"target/not-agreed":       true,
 	"target/agreed-but-plain": true, "target/not-loopback-either": true, "target/looks-like-loopback": true,

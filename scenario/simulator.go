@@ -12,6 +12,8 @@ import (
 // Simulator describes the embedded stand-in for a PingOne environment.
 type Simulator struct {
 	Latency Latency
+	// Startup makes it slow at first; nil is as fast as later.
+	Startup *Startup `json:",omitempty"`
 	// Servers serve what is not refused; nil is no queue.
 	Servers *Servers `json:",omitempty"`
 	Stalls  []Stall
@@ -35,6 +37,13 @@ type Latency struct {
 	A time.Duration
 	// B is the normal's standard deviation or the lognormal's 99th percentile.
 	B time.Duration
+}
+
+// Startup is the beginning of a service that has to warm up: latencies are Slower times as long at the first
+// request, and what they are longer by falls to 1/e in For.
+type Startup struct {
+	Slower float64
+	For    time.Duration
 }
 
 // Servers are servers of known capacity behind one queue: first come, first
@@ -106,6 +115,8 @@ var simulatorKeys = []form.Field{
 	form.Key("latency", latencyText,
 		"How long answers take: a duration, constant(5ms), normal(mean, standard deviation), "+
 			"lognormal(median, 99th percentile) or exponential(mean)."),
+	form.Key("startup", startupForm,
+		"Makes answers slow at first, as caches do that have to fill: {slower: 3, for: 10s}."),
 	form.Key("servers", serversForm,
 		"Servers of known capacity, to hold a search for it against: {count: 10, time: exponential(20ms)} "+
 			"serves ten requests at a time, and others wait in order."),
@@ -160,6 +171,13 @@ func checkSimulator(d *form.Decoder, n *form.Node, s *Simulator) {
 		unique(d, n.Get("users").Entries[i].Get("ids"), users.IDs, "listed", known)
 	}
 }
+
+var startupForm = form.Mapping[Startup](nil, []form.Field{
+	form.Set("slower", form.Whole(2, 1000), func(u *Startup, v int) { u.Slower = float64(v) },
+		"How many times as long latencies are at the first request.").Default("3"),
+	form.Key("for", duration(true, maxRun),
+		"In which time what they are longer by falls to 1/e, which is 37%.").Required(),
+})
 
 var serversForm = form.Mapping(checkServers, []form.Field{
 	form.Key("count", form.Whole(1, 100_000),

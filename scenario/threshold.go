@@ -255,9 +255,8 @@ func checkUntil(d *form.Decoder, n *form.Node, s *draft) {
 		return
 	}
 	until := n.Get("load").Get("until")
-	steady := len(s.Load.Stages) == 1 && s.Load.Repeat <= 1 && s.Load.Stages[0].steady()
 	switch {
-	case s.Load.Closed() || !steady || s.Load.Requests > 0:
+	case s.Load.Closed() || !s.Load.isConstant():
 		d.FailKey(until,
 			d.Label(until)+" is for a load of one stage with a constant rate and a duration: a part "+
 				"of another one does not stand for the whole",

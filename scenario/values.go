@@ -227,17 +227,20 @@ const (
 func duration(above bool, most time.Duration) form.Form[time.Duration] {
 	return form.UnitText("a duration", "such as 10s", form.Reference("duration"),
 		func(text string) (time.Duration, *form.Flaw) {
-			d, f := parseDuration(text)
-			switch {
-			case f != nil:
-				return 0, f
-			case d == 0 && above:
-				return 0, &form.Flaw{Reason: "is zero"}
-			case d > most:
-				return 0, form.NewFlaw("is above "+days(most), "write at most "+days(most))
+			d, f := parseDurationUpTo(text, most)
+			if f == nil && d == 0 && above {
+				f = &form.Flaw{Reason: "is zero"}
 			}
-			return d, nil
+			return d, f
 		})
+}
+
+func parseDurationUpTo(text string, most time.Duration) (time.Duration, *form.Flaw) {
+	d, f := parseDuration(text)
+	if f == nil && d > most {
+		return 0, form.NewFlaw("is above "+days(most), "write at most "+days(most))
+	}
+	return d, f
 }
 
 func days(d time.Duration) string {

@@ -66,6 +66,9 @@ func suitsDuet(s *scenario.Scenario, alternate bool) error {
 	case s.Load.Until != "":
 		return refuse("--against compares two runs of one length, and load.until ends each when it is "+
 			"decided", "leave load.until out")
+	case s.Load.AutoWarmup:
+		return refuse("--against compares the same seconds of two runs, and load.warmup: auto finds for "+
+			"each when its warm-up ends", "write a duration such as load.warmup: 30s")
 	case s.Load.Closed():
 		return refuse("--against sends each arrival of a schedule to both targets, and users of a closed "+
 			"load wait for their responses instead",

@@ -158,8 +158,9 @@ func (s *Environment) delay(r *http.Request, refused bool) bool {
 	if s.first.IsZero() {
 		s.first = now
 	}
-	latency := draw(s.config.Latency, s.random)
 	first := s.first
+	latency := draw(s.config.Latency, s.random)
+	latency = time.Duration(float64(latency) * slower(s.config.Startup, now.Sub(first)))
 	if s.queue != nil && !refused {
 		arrived := now.Sub(first)
 		latency += s.queue.Arrive(arrived) - arrived
@@ -194,6 +195,14 @@ func (s *Environment) stalled(since time.Duration) (longest time.Duration) {
 		}
 	}
 	return longest
+}
+
+// slower is how many times as long responses take some time after the first request.
+func slower(u *scenario.Startup, after time.Duration) float64 {
+	if u == nil {
+		return 1
+	}
+	return 1 + (u.Slower-1)*math.Exp(-after.Seconds()/u.For.Seconds())
 }
 
 // z99 is the 99th percentile of the standard normal distribution.

@@ -236,6 +236,23 @@ func TestLatencies(t *testing.T) {
 	}
 }
 
+// A simulator that starts slowly is as many times as slow at first, and e times less so after each while.
+func TestStartup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSimulator(t, scenario.Simulator{Latency: scenario.Latency{Kind: "constant",
+			A: 100 * time.Millisecond}, Startup: &scenario.Startup{Slower: 3, For: 10 * time.Second}})
+		first := time.Now()
+		for after, want := range []time.Duration{300 * time.Millisecond, 173575888, 127067056} {
+			time.Sleep(time.Until(first.Add(time.Duration(after) * 10 * time.Second)))
+			before := time.Now()
+			post(s, forUser(user), nil)
+			if took := time.Since(before); took < want || took > want+1 {
+				t.Errorf("after %d0 s an answer took %v, want %v", after, took, want)
+			}
+		}
+	})
+}
+
 func TestRateLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSimulator(t,

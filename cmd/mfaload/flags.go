@@ -254,6 +254,10 @@ func (f *baselineFlags) open(s *scenario.Scenario, parts map[string]string) (*ea
 	if f.path == "" {
 		return nil, nil
 	}
+	if s.Load.Until != "" {
+		return nil, &exitError{exitUsage, fmt.Errorf("--baseline compares runs of one length, and "+
+			"load.until ends the run when its thresholds are decided\n%s", hint("leave load.until out"))}
+	}
 	o, err := f.flags.options()
 	if err != nil {
 		return nil, err

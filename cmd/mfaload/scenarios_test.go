@@ -198,8 +198,8 @@ func shortened(t *testing.T, dir, file, text string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A second can't be sure of anything.
-	return regexp.MustCompile(`\n +(confidence|until): .*`).ReplaceAll(short, nil)
+	// A second can't be sure of anything, nor tell when it is warm.
+	return regexp.MustCompile(`\n +(confidence: |until: |warmup: \{).*`).ReplaceAll(short, nil)
 }
 
 type shrinking struct {

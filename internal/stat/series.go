@@ -305,3 +305,90 @@ func bisect(low, high float64, reached func(float64) bool) float64 {
 	}
 	return high
 }
+
+// SteadyFrom finds from which of its batches on a series of logarithms is steady: 0 if it is from its
+// beginning. Batches are of so many values. It is false if it is not from the latest batch on, which it then
+// returns. It takes twice as many batches as that at least.
+//
+// The rule is MSER (White, 1997; White, Cobb and Spratt, 2000): what is left out is what makes the
+// squared standard error of the mean of the rest smallest, by batches, and at most half of them. Of
+// places that are as good but for noise, the first counts. As MSER often leaves something out of a series
+// that is steady from the beginning, the beginning also has to differ from the rest by more
+// than noise makes it, with the correlation of the rest; 1 in 500 does by chance. The rest must not rise
+// or fall.
+func SteadyFrom(x []float64, together, latest int) (from int, ok bool) {
+	from = truncated(means(x, together))
+	rest := x[from*together:]
+	if from > 0 && !differ(x[:from*together], rest) {
+		from, rest = 0, x
+	}
+	if from > latest || Rise(rest) != 0 {
+		return latest, false
+	}
+	return from, true
+}
+
+// differ says whether the mean of the beginning of a series is another one than that of the rest.
+func differ(beginning, rest []float64) bool {
+	deviation, freedom := MeanError(rest, 0, 0)
+	ours := deviation * math.Sqrt(float64(len(rest))/float64(len(beginning)))
+	return math.Abs(Mean(beginning)-Mean(rest)) >
+		StudentQuantile(differByChance/2, math.Max(freedom, differFreedom))*math.Hypot(ours, deviation)
+}
+
+const (
+	// differByChance is how often the beginning of a steady series is taken for another.
+	differByChance = 0.002
+	// differFreedom bounds what a short rest may be unsure of: with fewer degrees of freedom nothing would
+	// differ from it.
+	differFreedom = 6
+	// asGood is by how much the rest may be worse than the best one, as a multiple of what a batch
+	// contributes: a walk of squares of normal variables, which lead away from 2, seldom is more.
+	asGood = 4
+)
+
+// truncated is how many of the first values to leave out, by MSER.
+func truncated(x []float64) int {
+	n := len(x)
+	errors := make([]float64, n/2+1)
+	sum, squares := 0.0, 0.0 // of the distances from the mean
+	for k := n - 1; k >= 0; k-- {
+		size := float64(n - k)
+		away := x[k] - sum/math.Max(size-1, 1)
+		if size > 1 {
+			squares += away * away * (size - 1) / size
+		}
+		if sum += x[k]; k <= n/2 {
+			errors[k] = squares / size / size
+		}
+	}
+	smallest := slices.Min(errors)
+	return slices.IndexFunc(errors, func(e float64) bool { return e <= smallest*(1+asGood/float64(n)) })
+}
+
+// Rise is by how much a series of logarithms rises from its beginning to its end, by a straight line: 0 if
+// that is below 1 %, or may be chance, however neighbours are correlated. 1 in 100 steady series is said to
+// rise or fall.
+func Rise(logs []float64) (rise float64) {
+	n := float64(len(logs))
+	m, variance := Mean(logs), (n*n-1)/12
+	for i, v := range logs {
+		rise += (float64(i) - (n-1)/2) * (v - m) / variance
+	}
+	scores := make([]float64, len(logs))
+	for i, v := range logs {
+		at := float64(i) - (n-1)/2
+		scores[i] = at * (v - m - rise/n*at) / variance * n
+	}
+	deviation, freedom := MeanError(scores, 0, 0)
+	if math.Abs(rise) <= max(riseMin, StudentQuantile(riseByChance/2, freedom)*deviation) {
+		return 0
+	}
+	return rise
+}
+
+const (
+	// riseByChance is how often a steady series is said to rise or fall; riseMin is what matters to nobody.
+	riseByChance = 0.01
+	riseMin      = 0.01
+)

@@ -290,3 +290,50 @@ func TestExcess(t *testing.T) {
 		t.Errorf("none of 299: %v", z)
 	}
 }
+
+// SteadyFrom leaves out what is above the rest, in whole batches, and says where that is not enough.
+func TestSteadyFrom(t *testing.T) {
+	series := func(level func(i int) float64) []float64 {
+		random := rand.New(rand.NewPCG(3, 3))
+		x := make([]float64, 200)
+		for i := range x {
+			x[i] = level(i) + 0.05*random.NormFloat64()
+		}
+		return x
+	}
+	step := func(at int) []float64 {
+		return series(func(i int) float64 {
+			if i < at {
+				return 1
+			}
+			return 0
+		})
+	}
+	for _, test := range []struct {
+		name        string
+		x           []float64
+		first, last int
+		ok          bool
+	}{
+		{"steady", step(0), 0, 0, true},
+		{"a step at the end of a batch", step(20), 4, 5, true},
+		{"a step within a batch", step(22), 5, 6, true},
+		{"a step after the latest", step(60), 8, 8, false},
+		{"a step after the middle", step(120), 8, 8, false},
+		{"a rise", series(func(i int) float64 { return 0.001 * float64(i) }), 8, 8, false},
+		{"a decay", series(func(i int) float64 { return math.Exp(-float64(i) / 5) }), 3, 5, true},
+		{"all the same", make([]float64, 100), 0, 0, true},
+	} {
+		from, ok := SteadyFrom(test.x, 5, 8)
+		if from < test.first || from > test.last || ok != test.ok {
+			t.Errorf("%s: from batch %d on, %v; want %d to %d, %v", test.name, from, ok, test.first,
+				test.last, test.ok)
+		}
+	}
+	if rise := Rise(series(func(i int) float64 { return -0.001 * float64(i) })); math.Abs(rise+0.2) > 0.03 {
+		t.Errorf("a fall of 0.2 is %g", rise)
+	}
+	if rise := Rise(series(func(i int) float64 { return 0.00002 * float64(i) })); rise != 0 {
+		t.Errorf("a rise of 0.4 %% is %g", rise)
+	}
+}

@@ -340,6 +340,7 @@ func (b *rebuilder) add(frame []byte) error {
 		b.first, b.hiccups = &s, measure.NewSparse()
 		answers := min(max(s.Answers, 0), measure.Instances)
 		b.recorder = measure.NewRecorder(len(s.Described.Groups), rules, answers)
+		b.recorder.SplitWarmup(s.Described.SplitParts())
 	}
 	if len(in.Rest) > 0 {
 		if err := replay(b.recorder, in.Rest, s.Elapsed); err != nil {
@@ -363,15 +364,20 @@ func (b *rebuilder) check(s *State) error {
 		return errors.New("a state of the run describes nothing: it is from another version")
 	case s.Elapsed < 0 || s.Elapsed > maxElapsed:
 		return fmt.Errorf("a run of %v can't be rebuilt", s.Elapsed)
-	case len(d.Groups) > measure.MaxGroups || len(d.Coverage) > measure.MaxRules:
-		return errors.New("it has more groups, or rules, than a run can have")
-	case !ofGroups(&d.Main, len(d.Groups)) || !ofGroups(&d.Warmup, len(d.Groups)):
+	case len(d.Groups) > measure.MaxGroups || len(d.Coverage) > measure.MaxRules ||
+		len(d.WarmupParts) > measure.MaxWarmupParts:
+		return errors.New("it has more groups, rules, or parts of a warm-up, than a run can have")
+	case !ofGroups(&d.Main, len(d.Groups)) || !ofGroups(&d.Warmup, len(d.Groups)) ||
+		slices.ContainsFunc(d.WarmupParts, func(p *measure.Phase) bool {
+			return p == nil || !ofGroups(p, len(d.Groups))
+		}):
 		return errors.New("it counts requests of other groups than it has")
 	case s.DueFrom < 0 || s.DueFrom > len(b.profile.Due):
 		return errors.New("arrivals that were due are missing")
 	case s.PausesFrom < 0 || s.PausesFrom > len(b.pauses):
 		return errors.New("pauses are missing")
 	case b.first != nil && (len(d.Groups) != len(b.first.Described.Groups) ||
+		len(d.WarmupParts) != len(b.first.Described.WarmupParts) ||
 		!d.Started.Equal(b.first.Described.Started)):
 		return errors.New("it is of two runs")
 	}
@@ -402,6 +408,9 @@ func (b *rebuilder) measurement(unread int64) (*measure.Measurement, error) {
 		m.Interrupted = m.Stopped == nil
 		leaveInFlight(&m.Main)
 		leaveInFlight(&m.Warmup)
+		for _, p := range m.WarmupParts {
+			leaveInFlight(p)
+		}
 		if m.Stopped != nil {
 			m.Stopped.Early = true
 		}
@@ -409,14 +418,15 @@ func (b *rebuilder) measurement(unread int64) (*measure.Measurement, error) {
 	if err := m.Check(); err != nil {
 		return nil, fmt.Errorf("read journal: %w: it is damaged or from another version", err)
 	}
+	m.SettleWarmup()
 	return m, nil
 }
 
 // takeObserved takes over what observations tell: all that a recorder sums up.
 func takeObserved(m, from *measure.Measurement) {
-	for _, p := range []struct{ to, from *measure.Phase }{{&m.Main, &from.Main}, {&m.Warmup, &from.Warmup}} {
-		p.to.LastSent, p.to.Own, p.to.Cells = p.from.LastSent, p.from.Own, p.from.Cells
-		p.to.Connections = p.from.Connections
+	to := append([]*measure.Phase{&m.Main, &m.Warmup}, m.WarmupParts...)
+	for i, p := range append([]*measure.Phase{&from.Main, &from.Warmup}, from.WarmupParts...) {
+		to[i].LastSent, to[i].Own, to[i].Cells, to[i].Connections = p.LastSent, p.Own, p.Cells, p.Connections
 	}
 	m.Seconds, m.Flow = from.Seconds, from.Flow
 	m.Violations, m.UngroupedViolations, m.Coverage = from.Violations, from.UngroupedViolations, from.Coverage

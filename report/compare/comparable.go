@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"mfaload/internal/text"
 	"mfaload/measure"
@@ -115,11 +116,19 @@ func portion(m *measure.Measurement) string {
 	return "the whole"
 }
 
+// length is how long a run was judged; with a warm-up whose end was found, how long it was in all.
+func length(m *measure.Measurement) time.Duration {
+	if m.FoundWarmup != nil {
+		return m.Main.Start + m.Main.Planned
+	}
+	return m.Main.Planned
+}
+
 // lengths compares how long two runs lasted. A closed load that ends by its
 // number of requests lasts as long as it takes, and a number of random arrivals
 // nearly so.
 func lengths(a, b Run) []string {
-	x, y := a.Measurement.Main.Planned, b.Measurement.Main.Planned
+	x, y := length(a.Measurement), length(b.Measurement)
 	if len(a.Measurement.Profile.Due) == 0 || len(b.Measurement.Profile.Due) == 0 || max(x, y)-min(x,
 		y) <= max(x, y)/100 {
 		return nil

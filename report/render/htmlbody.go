@@ -51,7 +51,7 @@ func (p *htmlPage) header() g.Node {
 			g.Text(strings.ToUpper(string(p.Verdict))+degraded)),
 		h.H1(brief(p.Scenario)),
 		g.If(p.Description != "", h.P(brief(p.Description))),
-		p.when(), p.labels(), p.why(), p.model(), p.ending(),
+		p.when(), p.warmupEnd(), p.labels(), p.why(), p.model(), p.ending(),
 	), g.Text("\n")}
 }
 
@@ -63,6 +63,13 @@ func (p *htmlPage) when() g.Node {
 			g.Text(started.Format("2 January 2006, 15:04:05 UTC"))),
 		g.Text(" · "+chart.ClockText(p.Duration)),
 		g.If(p.Warmup != nil, g.Text(" after a warm-up")))
+}
+
+func (p *htmlPage) warmupEnd() g.Node {
+	if p.WarmupEnd == nil {
+		return nil
+	}
+	return soft(brief(p.WarmupEnd.Text()))
 }
 
 func (p *htmlPage) labels() g.Node {

@@ -122,6 +122,9 @@ func (p *page) requests(r *report.Report) {
 		planned = "none planned"
 	}
 	p.line(fmt.Sprintf("  rate    %s, achieved %s/s", planned, number.Significant(r.Rate.Achieved)))
+	if r.WarmupEnd != nil {
+		p.wrap("  ", r.WarmupEnd.Text())
+	}
 	if w := r.Warmup; w != nil {
 		p.wrap("  ", fmt.Sprintf("warm-up %s requests before, not judged: %s as expected",
 			number.Count(w.Requests.Sent), number.Count(w.Requests.AsExpected)))

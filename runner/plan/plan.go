@@ -54,6 +54,9 @@ type RunPlan struct {
 	// Looks are the lengths of the judged part, in seconds, at which the run may end because it is
 	// decided (load.until); left out of others.
 	Looks []float64 `json:"looks_s,omitempty"`
+	// WarmupLatest is when the warm-up ends at the latest, in seconds, if its end is found after the
+	// run (load.warmup: auto); left out of others.
+	WarmupLatest float64 `json:"warmup_latest_s,omitempty"`
 	// Needs are about what each process of the run takes, of Shards, and Coordinator
 	// what the one takes that merges them; nil where there is one process. See
 	// [RunPlan.Share].
@@ -153,6 +156,9 @@ func New(s *scenario.Scenario, latency time.Duration) *RunPlan {
 		Stages: []PlannedStage{}, On429: cmp.Or(s.Load.On429, scenario.Continue429)}
 	for _, c := range s.Load.StopOn {
 		p.StopOn = append(p.StopOn, c.String())
+	}
+	if s.Load.AutoWarmup {
+		p.WarmupLatest = s.Load.Warmup.Seconds()
 	}
 	for _, at := range s.Looks() {
 		p.Looks = append(p.Looks, at.Seconds())

@@ -114,6 +114,7 @@ func (s *Trials) Most() *plan.RunPlan {
 	whole.Load.Stages = []scenario.Stage{{From: o.MaxRate, To: o.MaxRate,
 		Duration: o.Budget + s.extra() + s.Soak}}
 	whole.Load.Warmup, whole.Load.Repeat, whole.Load.Requests = 0, 1, 0
+	whole.Load.AutoWarmup = false
 	whole.Groups = slices.Clone(whole.Groups)
 	for i := range whole.Groups {
 		whole.Groups[i].Exhausted = scenario.Wrap // each trial may ask all users

@@ -35,6 +35,7 @@ func trialScenario(s *scenario.Scenario, o capacity.SearchOptions, a capacity.Tr
 	l := &t.Load
 	l.Stages = []scenario.Stage{{From: scenario.Rate(a.Rate), To: scenario.Rate(a.Rate), Duration: a.Length}}
 	l.Warmup, l.Repeat, l.Requests, l.MaxRequests, l.On429 = a.Warmup, 1, 0, 0, scenario.Continue429
+	l.AutoWarmup = false // a trial has a warm-up of its own
 	l.Seed += uint64(a.Number)
 	for _, limit := range o.Limits {
 		if limit.Over > 0 && l.Workers > 0 {

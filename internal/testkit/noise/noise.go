@@ -57,6 +57,32 @@ type Service struct {
 	// Own is the standard deviation of a level that a service has to itself, of its logarithm, with a
 	// correlation of 0.95 from second to second: two services that run at the same time do not share it.
 	Own float64
+	// Cold is what the service is like at the start of a run; nil is as later.
+	Cold *Cold
+	// Warmup is how many of the seconds are a warm-up whose end is to be found; the run is not settled.
+	Warmup int
+}
+
+// Cold is the beginning of a service that has to warm up.
+type Cold struct {
+	// Slower is how many times as long all requests take at the start, Misses the share of them
+	// that take 5 times as long.
+	Slower, Misses float64
+	// For is the time in seconds in which both fall to 1/e of what they are above later ones, or
+	// for which they stay if it is a Step.
+	For  float64
+	Step bool
+}
+
+// left is how much of what makes the service slow there is after some seconds.
+func (c *Cold) left(after float64) float64 {
+	switch {
+	case c == nil || c.Step && after >= c.For:
+		return 0
+	case c.Step:
+		return 1
+	}
+	return math.Exp(-after / c.For)
 }
 
 const (
@@ -115,19 +141,27 @@ func (s Service) conditions(random *rand.Rand, start time.Time) conditions {
 
 func (s Service) measure(random *rand.Rand, c conditions, start time.Time) *measure.Measurement {
 	recorder, profile := measure.NewRecorder(1, nil, 0), measure.LoadProfile{}
-	seconds, scheduled := &secondsLog{}, uint64(0)
+	parts := measure.WarmupParts{}
+	if s.Warmup > 0 {
+		parts = measure.SplitWarmup(time.Duration(s.Warmup) * time.Second)
+	}
+	recorder.SplitWarmup(parts)
+	seconds := &secondsLog{}
 	recorder.SetLog(seconds)
 	for o := range s.requests(random, c) {
 		recorder.Record(0, o)
 		profile.Add(o.Intended, false)
-		scheduled++
 	}
 	m, err := recorder.Final()
 	if err != nil {
 		panic(err) // it takes no file
 	}
 	m.Schema, m.Profile, m.Seconds = measure.Schema, profile, measure.SecondsOf(seconds.list)
-	s.describe(m, scheduled, start)
+	s.describe(m, start)
+	m.DescribeWarmup(parts)
+	for _, p := range append([]*measure.Phase{&m.Main, &m.Warmup}, m.WarmupParts...) {
+		p.Scheduled = []uint64{p.Sent()}
+	}
 	return m
 }
 
@@ -150,6 +184,12 @@ func (s Service) requests(random *rand.Rand, c conditions) iter.Seq[*measure.Obs
 			if s.Misses > 0 && random.Float64() < c.misses[second] {
 				took *= 3
 			}
+			if left := s.Cold.left(at); left > 0 {
+				took *= 1 + max(s.Cold.Slower-1, 0)*left
+				if random.Float64() < s.Cold.Misses*left {
+					took *= 5
+				}
+			}
 			for len(stops) > 1 && at >= stops[0].to {
 				stops = stops[1:]
 			}
@@ -160,7 +200,7 @@ func (s Service) requests(random *rand.Rand, c conditions) iter.Seq[*measure.Obs
 				took += free - 1e9*at
 			}
 			o := &measure.Observation{Intended: time.Duration(1e9 * at), Label: "201 OTP_REQUIRED",
-				AsExpected: true}
+				AsExpected: true, Warmup: second < s.Warmup}
 			o.Own = time.Duration(lateness * random.ExpFloat64())
 			o.Sent = o.Intended + o.Own
 			o.Done = o.Sent + time.Duration(min(took, 6e10))
@@ -204,13 +244,14 @@ func (l *secondsLog) Record(_ int, o *measure.Observation, _ []*measure.Instance
 func (l *secondsLog) RecordConnection(bool, time.Duration, time.Duration, bool) {}
 
 // describe fills in what requests do not tell.
-func (s Service) describe(m *measure.Measurement, scheduled uint64, start time.Time) {
+func (s Service) describe(m *measure.Measurement, start time.Time) {
 	m.Scenario, m.Hash, m.Version, m.Groups = s.Name, s.Name, "simulated", []string{"all"}
 	m.Started = start.UTC()
 	m.Parts = map[string]string{"load": "l", "users": "u", "contract": "c"}
-	m.Main.Planned = time.Duration(s.Seconds) * time.Second
-	m.Main.Scheduled, m.Warmup.Scheduled = []uint64{scheduled}, []uint64{0}
-	m.Generator.Cores, m.Generator.Elapsed, m.Generator.Workers = 2, m.Main.Planned, 10
+	m.Main.Start = time.Duration(s.Warmup) * time.Second
+	m.Warmup.Planned = m.Main.Start
+	m.Main.Planned = time.Duration(s.Seconds-s.Warmup) * time.Second
+	m.Generator.Cores, m.Generator.Elapsed, m.Generator.Workers = 2, m.Main.Start+m.Main.Planned, 10
 }
 
 // arrivals yields when requests are due, in seconds.

@@ -140,6 +140,10 @@ func (p *planPage) stages(plan *plan.RunPlan) {
 			number.Count(s.Requests)})
 	}
 	p.table(rows)
+	if plan.WarmupLatest > 0 {
+		p.wrap("the warm-up ends where response times become steady, after %s at the latest, and what comes "+
+			"after that is judged", number.Length(plan.WarmupLatest))
+	}
 }
 
 func (p *planPage) early(plan *plan.RunPlan) {
