@@ -106,6 +106,7 @@ func TestCheck(t *testing.T) {
 		{"lte", with(`"first":"2024-02-29T10:00:00Z"`, `"first":"2024-03-01T10:00:00.51Z"`),
 			[]string{"note order.time /first"}},
 		{"lte, equal", with(`"first":"2024-02-29T10:00:00Z"`, `"first":"2024-03-01T10:00:00.500Z"`), nil},
+		{"lte, the same", with(`"first":"2024-02-29T10:00:00Z"`, `"first":"2024-03-01T10:00:00.5Z"`), nil},
 		{"lte, no time", with(`"first":"2024-02-29T10:00:00Z"`, `"first":"yesterday"`), nil},
 		{"unknown member", with(`"number"`, `"x":[{"y":1}],"number"`), []string{"note member.unknown /x"}},
 		{"names with slashes and tildes", with(`"number"`, `"a/b~c":1,"number"`),

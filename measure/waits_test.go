@@ -25,6 +25,8 @@ func TestBeyondCountsWhatIsCertain(t *testing.T) {
 		{"all beyond it, in its bucket", []time.Duration{300*ms + 1, 300*ms + 2}, 300 * ms, 2},
 		{"some in its bucket, the maximum beyond it", []time.Duration{ms, 300*ms + 1, 300*ms + 2}, 300 * ms,
 			1},
+		{"some exactly at it, where a bucket begins", []time.Duration{512 * time.Microsecond, ms},
+			512 * time.Microsecond, 1},
 		{"the bucket after it", []time.Duration{ms, 301 * ms, 302 * ms}, 300 * ms, 2},
 		{"above the range", []time.Duration{ms, 2 * time.Hour, 3 * time.Hour}, 300 * ms, 2},
 		{"above the range, as the limit is", []time.Duration{ms, 2 * time.Hour, 4 * time.Hour}, 3 * time.Hour,
