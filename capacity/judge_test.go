@@ -139,3 +139,15 @@ func TestOneTrialBreaks(t *testing.T) {
 		t.Errorf("%v: %v to %v with %v", err, f.Low, f.High, f.Confidence)
 	}
 }
+
+// A rate that is achieved exactly is within its limit.
+func TestAchievedExactly(t *testing.T) {
+	limits := capacity.Criteria(&scenario.Scenario{Thresholds: []scenario.Threshold{
+		{Metric: scenario.AchievedRate, Limit: 0.99, Written: "99%"}}})
+	for achieved, broken := range map[float64]bool{0.99: false, 0.9899: true, 1: false} {
+		trial := capacity.Judge(capacity.TrialSpec{Rate: 50}, &capacity.Outcome{Achieved: achieved}, limits)
+		if (trial.Verdict == capacity.Break) != broken {
+			t.Errorf("%v achieved: %v", achieved, trial.Verdict)
+		}
+	}
+}

@@ -105,6 +105,24 @@ func TestSidesDoNotWaitForAStall(t *testing.T) {
 	})
 }
 
+// A side whose other one ended waits for it no longer than harms nobody.
+func TestSidesDoNotWaitForOneThatIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := load(constant(10, time.Second))
+		both, start := &sentByBoth{}, time.Now().Add(time.Second)
+		second := 1 - schedule.FirstOf(l.Seed, 0) // the first arrival is not its own to send first
+		op := &orderedService{service{answer: takes(0)}, second, both}
+		r := runner.New(runner.Config{Scenario: oneGroup(l), Operation: op, Wait: machine.TimerWait,
+			Side: runner.NewSides(false)[second]})
+		if _, err := r.Run(t.Context(), runner.Start{At: start}); err != nil {
+			t.Fatal(err)
+		}
+		if len(both.all) == 0 || both.all[0].at.Sub(start) > ms {
+			t.Errorf("the first request is late, or not sent: %v", both.all)
+		}
+	})
+}
+
 // Sides that alternate send half of the load each, and say so.
 func TestSidesAlternate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
