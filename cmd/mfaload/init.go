@@ -34,12 +34,7 @@ and nothing is overwritten. The scenario runs as it stands, against the embedded
 simulator; its comments say what to change for an environment of your own.`,
 		Example: `  mfaload init
   mfaload init load/gate.yaml`,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return usage(c, fmt.Errorf("unexpected argument %q", args[1]))
-			}
-			return nil
-		},
+		Args: atMostOne,
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.init(append(args, "scenario.yaml")[0])
 		},

@@ -110,6 +110,14 @@ func exactly(names ...string) cobra.PositionalArgs {
 	}
 }
 
+// atMostOne takes no argument, or one.
+func atMostOne(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return exactly("FILE")(c, args)
+}
+
 // invocation is what the command line gets from the system.
 type invocation struct {
 	args     []string

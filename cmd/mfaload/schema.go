@@ -41,7 +41,7 @@ With --format markdown it prints the keys of scenario files as a page for people
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			name := append(args, "scenario")[0]
-			text := schemaOf(name)
+			text := schemas[name]()
 			switch {
 			case format == "markdown" && name == "scenario":
 				text = []byte(reference.Scenario())
@@ -62,22 +62,9 @@ With --format markdown it prints the keys of scenario files as a page for people
 
 var schemaNames = []string{"scenario", "report", "compare", "history", "capacity", "capacity-comparison"}
 
-func schemaOf(name string) []byte {
-	switch name {
-	case "report":
-		return report.JSONSchema()
-	case "compare":
-		return compare.JSONSchema()
-	case "history":
-		return compare.HistoryJSONSchema()
-	case "capacity":
-		return capacity.JSONSchema()
-	case "capacity-comparison":
-		return capacity.ComparisonJSONSchema()
-	default:
-		return scenario.Schema()
-	}
-}
+var schemas = map[string]func() []byte{"scenario": scenario.Schema, "report": report.JSONSchema,
+	"compare": compare.JSONSchema, "history": compare.HistoryJSONSchema, "capacity": capacity.JSONSchema,
+	"capacity-comparison": capacity.ComparisonJSONSchema}
 
 // contractFlags say by which contract, and with which changes, a scenario is read.
 type contractFlags struct {

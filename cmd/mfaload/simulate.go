@@ -26,12 +26,7 @@ Without FILE it serves the simulator of the scenario that 'mfaload init' writes.
 		Example: `  mfaload simulate
   mfaload simulate --addr 127.0.0.1:8080 scenarios/quickstart.yaml`,
 		ValidArgsFunction: scenarioFiles,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return exactly("FILE")(c, args)
-		},
+		Args:              atMostOne,
 		RunE: func(c *cobra.Command, args []string) error {
 			if faults && len(args) > 0 {
 				return usage(c, fmt.Errorf("unexpected argument %q", args[0]))
