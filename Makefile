@@ -45,7 +45,7 @@ test: check ## formatting, vet, staticcheck, all tests, with -race where anythin
 	$(GO) test -race -vet=off $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE) $(TIMED) ./contract ./measure/... ./cmd/mfaload)")
 	$(GO) test -race -vet=off -skip '$(COMPUTE)' ./contract
 	$(GO) test -vet=off -run '$(COMPUTE)' ./contract ./pingone/... ./runner
-	$(ONTIME) --packages '$(TIMED)' -- -race -vet=off -skip '$(COMPUTE)' -p 1 -parallel 8
+	$(ONTIME) --packages '$(TIMED)' -- -race -vet=off -skip '$(COMPUTE)' -p 1 -parallel 4
 	$(ONTIME) --packages ./cmd/mfaload -- -vet=off -parallel 10
 	$(ONTIME) --packages ./cmd/mfaload -- -race -vet=off -parallel 4 -run '$(RACE)'
 

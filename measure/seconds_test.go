@@ -177,6 +177,9 @@ func inUse() uint64 {
 // What is in memory while results are made and read does not grow with the hours, but
 // for the counts by second.
 func TestMemoryDoesNotGrowWithTheHours(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not with -short: it takes seconds")
+	}
 	measure.Hold(t, 64<<10)
 	took := func(seconds int) uint64 {
 		before := inUse()

@@ -97,6 +97,9 @@ func count(t *testing.T, s noise.Service, times []float64, runs int, seed uint64
 
 // TestConfidenceKeepsItsWord is a small part of the table that make verdict-table makes.
 func TestConfidenceKeepsItsWord(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not with -short: it takes seconds")
+	}
 	for _, name := range []string{"b", "d"} {
 		c := count(t, noise.Find(name, 120), []float64{0.95, 1, 1.05}, 15, 1000)
 		if c[0].fail > 0 || c[2].pass > 0 || c[1].pass+c[1].fail > 4 || c[1].held < 11 {
@@ -156,6 +159,9 @@ func untilDecided(t *testing.T, s noise.Service, times float64, runs int, seed u
 
 // TestUntilDecided is a small part of the second table that make verdict-table makes.
 func TestUntilDecided(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not with -short: it takes seconds")
+	}
 	s := noise.Find("b", 600)
 	if e := untilDecided(t, s, 1, 8, 5); e.pass+e.fail > 2 {
 		t.Errorf("at the limit: %+v", e)

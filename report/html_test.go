@@ -333,6 +333,9 @@ func hour(t testing.TB) (*report.Report, *measure.Measurement) {
 // A second that stood still is seen in the page of an hour, whose size is
 // bounded.
 func TestHTMLOfAnHour(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not with -short: it takes seconds")
+	}
 	r, m := hour(t)
 	data, err := render.HTML(r, m)
 	if err != nil {

@@ -114,6 +114,9 @@ func TestRampIsNoNoise(t *testing.T) {
 
 // With many thresholds at their limits, that one is missed by chance fails no run.
 func TestManyThresholds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not with -short: it takes seconds")
+	}
 	s := noise.Find("a", 60)
 	truth, failed := trueP95(s), 0
 	for i := range 40 {

@@ -14,6 +14,9 @@ import (
 // Whatever a run was, what is made for people stays within what takes it: GitHub
 // refuses a comment of more than 64 KiB. What is left out is said.
 func TestSizesAreBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not with -short: it takes seconds")
+	}
 	const kib = 1 << 10
 	for _, long := range []string{strings.Repeat("|", 5000), strings.Repeat("\U0001F512", 5000),
 		strings.Repeat("`", 5000), strings.Repeat("word ", 1000), "short"} {
@@ -87,6 +90,9 @@ func TestSizesAreBounded(t *testing.T) {
 
 // What programs read is bounded by what mfaload reads back, whatever was measured.
 func TestSizesOfFilesForProgramsAreBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not with -short: it takes seconds")
+	}
 	long := strings.Repeat("\x1b", 20_000)
 	m := measured(t)
 	group := m.Violations[0]

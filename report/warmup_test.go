@@ -77,6 +77,9 @@ func cold(name string, seconds int, c noise.Cold) noise.Service {
 
 // TestWarmupIsFound is a small part of the table that make verdict-table makes.
 func TestWarmupIsFound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not with -short: it takes seconds")
+	}
 	for _, name := range []string{"a", "b", "d", "f"} {
 		if w := settled(t, noise.Find(name, 150), 1, 6, 1); w.cut > 1 || w.rises > 1 {
 			t.Errorf("%s has no warm-up: %s", name, w.row())

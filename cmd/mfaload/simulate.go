@@ -76,12 +76,12 @@ func (a *app) simulate(c *cobra.Command, files []string, address string) error {
 	}
 	a.ui.Say("serving POST %s/deviceAuthentications", base)
 	if !a.ui.Quiet {
-		bearer := "any-token"
+		shown := "any-token"
 		if !s.Target.AccessToken.IsZero() {
-			bearer = "…   # the file's accessToken"
+			shown = "…   # the file's accessToken"
 		}
 		fmt.Fprintf(a.ui.Out, "\nexport PINGONE_AUTH_PATH=%s\nexport PINGONE_ENV_ID=%s\n"+
-			"export PINGONE_ACCESS_TOKEN=%s\n\n", running.AuthPath, s.Target.EnvID, bearer)
+			"export PINGONE_ACCESS_TOKEN=%s\n\n", running.AuthPath, s.Target.EnvID, shown)
 	}
 	<-ctx.Done()
 	counts := running.Simulator.Stats().Statuses
