@@ -16,7 +16,7 @@ import (
 	"mfaload/internal/schematest"
 )
 
-var update = flag.Bool("update", false, "write comparison.schema.json anew")
+var update = flag.Bool("update", false, "write comparison.schema.json again")
 
 func between(low, high, confidence float64) capacity.RateInterval {
 	r := capacity.RateInterval{Confidence: confidence}

@@ -277,7 +277,7 @@ func (s *search) points(i int, around float64) (all []linePoint) {
 
 // fit is a regression with weights and random effects; false where it tells no crossing.
 // The noise is that of all trials together, as one without a burst knows nothing of its
-// own. Beside it each trial has a level of its own.
+// own. Each trial also has a level of its own.
 func (l *crossingLine) fit() bool {
 	noise, tail := l.noise()
 	l.unskew(noise, tail)

@@ -29,12 +29,8 @@ func (c *Changes) apply(d *form.Decoder, root *form.Node) (texts []string) {
 	if c.RateFactor != "" {
 		all = append(all, form.Setting{Path: "load.rateFactor", Value: c.RateFactor})
 	}
-	d.Change(root, all)
-	for _, change := range all {
-		texts = append(texts, change.String())
-	}
-	if len(c.Groups) > 0 {
-		groups := root.Get("users")
+	texts = d.Change(root, all)
+	if groups := root.Get("users"); groups != nil && len(c.Groups) > 0 {
 		unknown, names := groups.Keep("name", c.Groups)
 		for _, name := range unknown {
 			remedy, _ := form.Suggestion(name, names)

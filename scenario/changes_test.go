@@ -21,6 +21,7 @@ func FuzzSettings(f *testing.F) {
 		"target.accessToken=abcdefghijklmnop", "target={}", "users[5].ids[0]=x", "load.stages.rate=1/s",
 		"load.stages[9].rate=1/s", "thresholds.response.p95=*a", "name=!!int x", "users=[]",
 		"a[0][0]=1", "x=",
+		"load.stages={rate: 1/s}", "users[0]=x",
 	} {
 		f.Add(seed)
 	}

@@ -38,6 +38,8 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		_, _ = scenario.Parse("f", data, lookup, scenario.Changes{Groups: []string{"a"}, Rate: "5/s",
+			Duration: "1s", RateFactor: "50%", Set: []form.Setting{{Path: "users[0].name", Value: "a"}}})
 		for _, read := range []func(string, []byte, func(string) (string, bool)) (*scenario.Scenario, error){
 			func(file string, data []byte, env func(string) (string, bool)) (*scenario.Scenario, error) {
 				return scenario.Parse(file, data, env)

@@ -55,9 +55,6 @@ type Wave struct {
 
 // scale multiplies all rates by a factor, and returns the highest.
 func (s *Stage) scale(factor float64) (peak Rate) {
-	if factor == 0 {
-		factor = 1
-	}
 	rates := []*Rate{&s.From, &s.To}
 	if s.Spike != nil {
 		rates = append(rates, &s.Spike.Rate)

@@ -168,7 +168,7 @@ func (f *natsFlags) add(c *cobra.Command) {
 		"with --nats: a file with the user's credentials (JWT and seed)")
 	c.Flags().StringVar(&f.nkey, "nkey", "", "with --nats: a file with the user's NKey seed")
 	c.Flags().StringVar(&f.ca, "nats-ca", "",
-		"with --nats: a PEM file of authorities to trust beside the system's")
+		"with --nats: a PEM file of authorities to trust as well as the system's")
 	c.Flags().StringVar(&f.certificate, "nats-cert", "",
 		"with --nats: a PEM file with a client certificate, for mutual TLS")
 	c.Flags().StringVar(&f.key, "nats-key", "", "with --nats-cert: a PEM file with its key")

@@ -149,7 +149,7 @@ func newReport(a *app) *cobra.Command {
 		Use:   "report DIR",
 		Short: "Render the results of a run again",
 		Long: `Render the results of a run again: read report.json and measurement.json.gz of a
-results folder, print the summary, and write the other files anew. The same results
+results folder, print the summary, and write the other files again. The same results
 give the same bytes, on any machine. The run is not judged again: the verdict is
 the one that report.json holds, and the exit code is 0 whatever it is.
 

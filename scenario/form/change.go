@@ -12,13 +12,7 @@ import (
 
 // Setting sets one value of a file, such as load.stages[0].rate to 5/s, before its form reads the file: the
 // form checks it like what is written there.
-type Setting struct {
-	Path, Value string
-	shown       string
-}
-
-// String is the setting as people may see it, without secrets and personal data, after [Decoder.Change].
-func (c Setting) String() string { return c.Path + "=" + c.shown }
+type Setting struct{ Path, Value string }
 
 var (
 	changePath = regexp.MustCompile(`^[A-Za-z]\w*(\.[A-Za-z]\w*|\[\d{1,6}\])*$`)
@@ -32,23 +26,35 @@ func ParseSetting(text string) (Setting, error) {
 		return Setting{}, fmt.Errorf("%q is no key and value: write for example load.stages[0].rate=5/s",
 			Clip(path))
 	}
-	return Setting{Path: path, Value: value}, nil
+	return Setting{path, value}, nil
 }
 
-// Change sets values of the file. What is wrong with a setting has it as its place.
-func (d *Decoder) Change(root *Node, settings []Setting) {
-	for i := range settings {
-		d.origin = "--set " + settings[i].Path
-		d.change(root, &settings[i])
+// Change sets values of the file, and returns a text of each as people may see it: without secrets and
+// personal data. What is wrong with a setting has it as its place.
+func (d *Decoder) Change(root *Node, settings []Setting) (shown []string) {
+	for _, s := range settings {
+		d.origin = "--set " + s.Path
+		n := d.change(root, s)
+		switch {
+		case n == nil:
+		case n.kind != scalarNode:
+			shown = append(shown, s.Path+"=…")
+		case n.secret || n.personal || d.policy.IsHidden(n):
+			shown = append(shown, s.Path+"=***")
+		default:
+			shown = append(shown, s.Path+"="+Clip(n.Text))
+		}
 	}
 	d.origin = ""
+	return shown
 }
 
-func (d *Decoder) change(root *Node, c *Setting) {
+// change returns the value that it set, or nil if it could not.
+func (d *Decoder) change(root *Node, c Setting) *Node {
 	var document yaml.Node
 	if err := yaml.Unmarshal([]byte(c.Value), &document); err != nil || len(document.Content) == 0 {
 		d.FailAt(1, 1, "the value is no YAML", "put it in quotes")
-		return
+		return nil
 	}
 	literals := len(d.literal)
 	n, steps := root, pathStep.FindAllString(c.Path, -1)
@@ -57,7 +63,7 @@ func (d *Decoder) change(root *Node, c *Setting) {
 		if n, next = n.step(step); n == nil {
 			d.FailAt(1, 1, strings.Join(steps[:i], ".")+" has no item "+step,
 				"items count from 0; set the whole list to add one")
-			return
+			return nil
 		}
 		value := &document
 		if i < len(steps)-1 {
@@ -73,14 +79,12 @@ func (d *Decoder) change(root *Node, c *Setting) {
 		}
 		n = n.put(next, d.build(value.Content[0], n, key, i+1))
 	}
-	if c.shown = "***"; n.kind == scalarNode && !n.secret && !n.personal && !d.policy.IsHidden(n) {
-		c.shown = Clip(n.Text)
-	}
 	if len(d.literal) > literals {
 		d.literal = d.literal[:literals]
 		d.Fail(n, "a secret on the command line is in the process list",
 			"write ${VARIABLE}, in single quotes, and set the variable")
 	}
+	return n
 }
 
 // step is where a step of a path leads from a mapping or a list: next is nil if a mapping has no such key,
