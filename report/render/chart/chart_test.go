@@ -168,3 +168,42 @@ func TestPage(t *testing.T) {
 		t.Error("it refers to something else")
 	}
 }
+
+// A reader chooses traces by the page's chooser, hides each by its name in the legend, and
+// moves one cursor over all charts that share an axis.
+func TestChoices(t *testing.T) {
+	x := []float64{0, 1}
+	c := &chart.Chart{Title: "Times", X: chart.Clock(0, 60), Y: chart.Log(1, 100, 1, "ms"),
+		Series: []chart.Trace{{Name: "max", Kind: chart.Line, Look: chart.Faint, X: x, Y: x},
+			{Kind: chart.Dots, Look: chart.Faint, X: x, Y: x}},
+		Choices: [][]chart.Trace{{{Name: "p50", Kind: chart.Line, Look: chart.One, X: x, Y: x}},
+			{{Name: "p99", Kind: chart.Line, Look: chart.One, X: x, Y: x}}}}
+	c.X.Shared = "time"
+	var b strings.Builder
+	page := g.Group{chart.Chooser("Percentile", []string{"p50", "p99"}, 1), c.HTML("times")}
+	if err := page.Render(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`data-axis="time" data-from="0" data-to="60"`, "ms (log scale)",
+		`<li data-s="s0"><i class="line k-faint"`, `<path class="dots k-faint" data-s="s0"`,
+		`<li data-s="q0" data-q="1">`, `<g data-q="1"><path class="line k-one" data-s="q0"`,
+		`id="choice-1" checked`} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("it lacks %s:\n%s", want, b.String())
+		}
+	}
+}
+
+func TestSections(t *testing.T) {
+	var b strings.Builder
+	if err := chart.Sections(chart.PageSection{ID: "one", Title: "One", Body: g.Text("body")},
+		chart.PageSection{ID: "none", Title: "None"}).Render(&b); err != nil {
+		t.Fatal(err)
+	}
+	want := `<nav class="contents" aria-label="contents"><ul><li><a href="#one">One</a></li></ul></nav>` +
+		"\n" +
+		`<section id="one"><h2><a href="#one">One</a></h2>body</section>` + "\n"
+	if b.String() != want {
+		t.Errorf("%s", b.String())
+	}
+}

@@ -75,11 +75,21 @@ func (c *Chart) draw(b *strings.Builder) {
 	if c.Cells != nil {
 		c.cells(b)
 	}
-	for _, s := range c.Series {
-		fmt.Fprintf(b, `<path class="%s k-%s" d="%s"/>`, s.Kind, s.Look, c.path(s))
+	c.traces(b, c.Series, "s")
+	for choice, traces := range c.Choices {
+		fmt.Fprintf(b, `<g data-q="%d">`, choice)
+		c.traces(b, traces, "q")
+		b.WriteString(`</g>`)
 	}
 	for _, l := range c.Levels {
 		fmt.Fprintf(b, `<path class="limit k-%s" d="M0 %sH1000"/>`, l.Look, place(1000*(1-c.Y.share(l.At))))
+	}
+}
+
+func (c *Chart) traces(b *strings.Builder, traces []Trace, prefix string) {
+	for i, s := range traces {
+		fmt.Fprintf(b, `<path class="%s k-%s"%s d="%s"/>`, s.Kind, s.Look, seriesOf(traces, i, prefix),
+			c.path(s))
 	}
 }
 
