@@ -4,15 +4,23 @@
 package live
 
 import (
+	"cmp"
+	"slices"
 	"sync"
 	"time"
 
 	"mfaload/measure"
+	"mfaload/report"
 	"mfaload/runner"
+	"mfaload/scenario"
 )
 
-// window is how far back rates and percentiles look.
-const window = 10
+const (
+	// window is how many seconds back rates and percentiles look.
+	window = 10
+	// maxRows bounds what a status lists of outcomes and of rules.
+	maxRows = 50
+)
 
 // Status is how a run stands. Times are in milliseconds or seconds, rates in
 // requests a second.
@@ -47,16 +55,49 @@ type Status struct {
 	Failed     uint64 `json:"failed"`
 	// RateLimited counts all answers that are 429, expected or not.
 	RateLimited uint64 `json:"rate_limited"`
+	// Thresholds are those of the scenario as they stand, by the requests that came to an end without
+	// the warm-up. Only the end of the run tells the verdict.
+	Thresholds []report.Threshold `json:"thresholds"`
+	// Outcomes are what became of all requests, the most frequent first.
+	Outcomes []OutcomeCount `json:"outcomes"`
+	// Violations counts the broken rules, those first that count against the run, then the most frequent.
+	Violations []ViolationCount `json:"violations"`
+	// Stopping says that somebody stopped the run from its page.
+	Stopping bool `json:"stopping,omitempty"`
 	// Done says that the run is over and nothing will change any more.
 	Done bool `json:"done"`
+}
+
+// OutcomeCount counts requests that ended alike.
+type OutcomeCount struct {
+	// Label is the response or the failure, such as "201 OTP_REQUIRED" or "timeout".
+	Label string `json:"label"`
+	// Outcome is "as expected", "unexpected", "violating", "rate limited" or "failed".
+	Outcome string `json:"outcome"`
+	Count   uint64 `json:"count"`
+}
+
+// ViolationCount counts the violations of a rule.
+type ViolationCount struct {
+	Rule string `json:"rule"`
+	// Fails says that they count against the run; the others are notes.
+	Fails bool   `json:"fails"`
+	Count uint64 `json:"count"`
 }
 
 // Percentiles are in milliseconds. Count is how many requests they are of.
 type Percentiles struct {
 	Count uint64  `json:"count"`
 	P50   float64 `json:"p50"`
+	P95   float64 `json:"p95"`
 	P99   float64 `json:"p99"`
 	Max   float64 `json:"max"`
+}
+
+func percentiles(h *measure.Histogram) Percentiles {
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	return Percentiles{h.Count(), ms(h.Percentile(50)), ms(h.Percentile(95)), ms(h.Percentile(99)),
+		ms(h.Max())}
 }
 
 // Errors counts the requests without an answer and those with another than
@@ -65,7 +106,6 @@ func (s *Status) Errors() uint64 { return s.Failed + s.Unexpected }
 
 // Sampler looks at a run once a second. It is safe for concurrent use.
 type Sampler struct {
-	name   string
 	runner *runner.Runner
 	live   *measure.Live
 	place  func() string
@@ -73,9 +113,12 @@ type Sampler struct {
 	mu       sync.Mutex
 	recent   [window + 1]sample // a ring
 	taken    int
-	response *measure.Histogram // since the start
+	ended    *measure.EndedRequests // since the start
+	response *measure.Histogram     // since the start
 	service  *measure.Histogram
+	history  runHistory
 	status   Status
+	stopping bool
 	watchers map[chan struct{}]bool
 }
 
@@ -87,9 +130,10 @@ type sample struct {
 
 // New returns a sampler of a run that has not begun. Place says in a few words
 // where in its schedule the run is.
-func New(name string, r *runner.Runner, place func() string) *Sampler {
-	s := &Sampler{name: name, runner: r, live: r.Live(), place: place, response: measure.NewSparse(),
-		service:  measure.NewSparse(),
+func New(r *runner.Runner, place func() string) *Sampler {
+	s := &Sampler{runner: r, live: r.Live(), place: place, response: measure.NewSparse(),
+		service: measure.NewSparse(), ended: measure.NewEndedRequests(len(r.Scenario().Groups)),
+		history:  newHistory(),
 		watchers: map[chan struct{}]bool{}}
 	for i := range s.recent {
 		s.recent[i].response, s.recent[i].service = measure.NewSparse(), measure.NewSparse()
@@ -107,16 +151,22 @@ func (s *Sampler) Finish() { s.sample(true) }
 func (s *Sampler) sample(done bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.runner.Progress()
+	p, before := s.runner.Progress(), s.ended.Counts
 	s.taken++
 	now := &s.recent[s.taken%len(s.recent)]
 	now.response.Reset()
 	now.service.Reset()
 	now.elapsed, now.sent = p.Elapsed, p.Sent+uint64(p.InFlight)
-	s.live.TakeServed(now.response, now.service)
+	s.live.Take(s.ended, now.response, now.service)
 	s.response.Merge(now.response)
 	s.service.Merge(now.service)
 	s.status = s.fill(p, done)
+	s.remember(before, done)
+	s.tell()
+}
+
+// tell has all watchers look at what is new.
+func (s *Sampler) tell() {
 	for w := range s.watchers {
 		select {
 		case w <- struct{}{}:
@@ -125,14 +175,24 @@ func (s *Sampler) sample(done bool) {
 	}
 }
 
+// Stopping notes that somebody stopped the run from its page.
+func (s *Sampler) Stopping() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopping, s.status.Stopping = true, true
+	s.tell()
+}
+
 func (s *Sampler) fill(p runner.RunProgress, done bool) Status {
+	n := s.ended.Counts
 	st := Status{
-		Scenario: s.name, Elapsed: p.Elapsed.Seconds(), End: p.End.Seconds(),
+		Scenario: s.runner.Scenario().Name, Elapsed: p.Elapsed.Seconds(), End: p.End.Seconds(),
 		Left:  max(p.End-p.Elapsed, 0).Seconds(),
 		Stage: s.place(), InFlight: p.InFlight, Workers: s.runner.MaxWorkers(),
-		Scheduled: s.runner.Schedule().Count(), Ended: p.Sent, AsExpected: p.Clean,
-		Unexpected: p.Unexpected(),
-		Violating:  p.Violating, Refused: p.Refused, Failed: p.Failed, RateLimited: p.RateLimited, Done: done,
+		Scheduled: s.runner.Schedule().Count(), Ended: n.Sent, AsExpected: n.Clean,
+		Unexpected: n.Unexpected(), Violating: n.Violating, Refused: n.Refused, Failed: n.Failed,
+		RateLimited: n.RateLimited, Thresholds: s.thresholds(p), Outcomes: s.outcomes(),
+		Violations: s.violations(), Stopping: s.stopping, Done: done,
 	}
 	from, to := s.ends()
 	if span := to.elapsed - from.elapsed; span > 0 {
@@ -142,6 +202,90 @@ func (s *Sampler) fill(p runner.RunProgress, done bool) Status {
 	st.Response, st.Service = s.times(func(x *sample) *measure.Histogram { return x.response }),
 		s.times(func(x *sample) *measure.Histogram { return x.service })
 	return st
+}
+
+// thresholds are those of the scenario as they stand.
+func (s *Sampler) thresholds(p runner.RunProgress) []report.Threshold {
+	sc := s.runner.Scenario()
+	ended := report.EndedPart{Phase: &s.ended.Main, Sent: s.sentOfDue(p)}
+	for i := range sc.Groups {
+		ended.Groups = append(ended.Groups, sc.Groups[i].Name)
+	}
+	all := []report.Threshold{}
+	for _, t := range sc.Thresholds {
+		all = append(all, ended.SoFar(t))
+	}
+	return all
+}
+
+// sentOfDue is how many of the arrivals that were due after the warm-up were sent. It is known of those
+// that come one after the other in time: how many random ones were due is not.
+func (s *Sampler) sentOfDue(p runner.RunProgress) measure.Share {
+	schedule := s.runner.Schedule()
+	random := s.runner.Scenario().Load.Arrivals == scenario.Poisson
+	if now := min(p.Elapsed, p.End); now > schedule.Start() && !random {
+		due := uint64(schedule.Upto(now) - schedule.Upto(schedule.Start()))
+		// The last one may be on its way to a worker.
+		sent := s.ended.Main.Counts(-1)
+		return measure.Share{N: min(sent.Sent()+uint64(p.InFlight)+1, due), Of: due}
+	}
+	return measure.Share{}
+}
+
+// outcomes are what became of the requests, of all groups.
+func (s *Sampler) outcomes() []OutcomeCount {
+	counts := map[OutcomeCount]uint64{}
+	for _, phase := range []*measure.Phase{&s.ended.Main, &s.ended.Warmup} {
+		for _, c := range phase.Cells {
+			for outcome, n := range outcomesOf(c) {
+				counts[OutcomeCount{Label: c.Label, Outcome: outcome}] += n
+			}
+		}
+	}
+	all := []OutcomeCount{}
+	for o, n := range counts {
+		all = append(all, OutcomeCount{o.Label, o.Outcome, n})
+	}
+	slices.SortFunc(all, func(a, b OutcomeCount) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Label, b.Label),
+			cmp.Compare(a.Outcome, b.Outcome))
+	})
+	return all[:min(len(all), maxRows)]
+}
+
+// outcomesOf says what became of the requests of a cell.
+func outcomesOf(c *measure.Cell) map[string]uint64 {
+	all := map[string]uint64{}
+	sent := c.Response.Count()
+	if c.Failed {
+		all["failed"] = sent
+		return all
+	}
+	// A response that breaks a rule is violating, whatever it was otherwise.
+	others := sent - c.Clean - c.Violating
+	limited := min(c.RateLimited, others)
+	for name, n := range map[string]uint64{"as expected": c.Clean, "violating": c.Violating,
+		"rate limited": limited, "unexpected": others - limited} {
+		if n > 0 {
+			all[name] = n
+		}
+	}
+	return all
+}
+
+// violations are the broken rules.
+func (s *Sampler) violations() []ViolationCount {
+	all := []ViolationCount{}
+	for rule, n := range s.ended.Broken {
+		all = append(all, ViolationCount{rule.Rule, rule.Fails, n})
+	}
+	slices.SortFunc(all, func(a, b ViolationCount) int {
+		if a.Fails != b.Fails {
+			return map[bool]int{true: -1, false: 1}[a.Fails]
+		}
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Rule, b.Rule))
+	})
+	return all[:min(len(all), maxRows)]
 }
 
 // ends are the first and the last sample of the window; before it is full the
@@ -164,8 +308,7 @@ func (s *Sampler) times(of func(*sample) *measure.Histogram) Percentiles {
 		}
 		sum.Merge(of(&s.recent[i]))
 	}
-	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	return Percentiles{sum.Count(), ms(sum.Percentile(50)), ms(sum.Percentile(99)), ms(sum.Max())}
+	return percentiles(sum)
 }
 
 // Status returns the last sample.

@@ -28,6 +28,7 @@ import (
 	"mfaload/internal/machine"
 	"mfaload/internal/testkit"
 	"mfaload/live"
+	"mfaload/measure"
 	"mfaload/runner"
 	"mfaload/scenario"
 )
@@ -37,9 +38,10 @@ const ms = time.Millisecond
 // service answers after a time; every fifth request gets no answer, and every
 // twentieth a 429.
 type service struct {
-	takes time.Duration
-	mu    sync.Mutex
-	n     int
+	takes    time.Duration
+	violates bool // in all responses, by two rules
+	mu       sync.Mutex
+	n        int
 }
 
 func (s *service) Send(ctx context.Context, _ scenario.User, ex *contract.Exchange) error {
@@ -61,6 +63,10 @@ func (s *service) Send(ctx context.Context, _ scenario.User, ex *contract.Exchan
 func (s *service) Check(_ scenario.User, ex *contract.Exchange,
 	dst []contract.Violation) []contract.Violation {
 	ex.Label, ex.AsExpected = strconv.Itoa(ex.Status), ex.Status == http.StatusCreated
+	if s.violates {
+		dst = append(dst, contract.Violation{Rule: "echo.user", Level: contract.Fail},
+			contract.Violation{Rule: "field.unknown", Level: contract.Note})
+	}
 	return dst
 }
 
@@ -84,7 +90,7 @@ func finished(t *testing.T) (s *live.Sampler) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(100*ms, testkit.Constant(10, 20*time.Second))
-		s = live.New("friday", r, func() string { return "10/s" })
+		s = live.New(r, func() string { return "10/s" })
 		sampled(t, s, r, 25*time.Second, nil)
 	})
 	return s
@@ -92,11 +98,12 @@ func finished(t *testing.T) (s *live.Sampler) {
 
 // sampled runs and looks once a second.
 func sampled(t *testing.T, s *live.Sampler, r *runner.Runner, d time.Duration,
-	look func(second int, st live.Status)) {
+	look func(second int, st live.Status)) (m *measure.Measurement) {
 	t.Helper()
 	over := make(chan error)
 	go func() {
-		_, err := r.Run(t.Context(), runner.Start{})
+		var err error
+		m, err = r.Run(t.Context(), runner.Start{})
 		over <- err
 	}()
 	time.Sleep(510 * ms) // never when a request is due
@@ -111,6 +118,7 @@ func sampled(t *testing.T, s *live.Sampler, r *runner.Runner, d time.Duration,
 		t.Error(err)
 	}
 	s.Finish()
+	return m
 }
 
 // Rates and percentiles are those of the last 10 s, so a stage that is over is
@@ -119,7 +127,7 @@ func sampled(t *testing.T, s *live.Sampler, r *runner.Runner, d time.Duration,
 func TestStatusLooksBackTenSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(100*ms, testkit.Constant(10, 15*time.Second), testkit.Constant(40, 15*time.Second))
-		s := live.New("friday", r, func() string { return "" })
+		s := live.New(r, func() string { return "" })
 		var before, mixed, after live.Status
 		sampled(t, s, r, 31*time.Second, func(second int, st live.Status) {
 			switch second {
@@ -159,7 +167,7 @@ func TestStatusLooksBackTenSeconds(t *testing.T) {
 func TestStallShows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(time.Minute, testkit.Constant(2, 20*time.Second))
-		s := live.New("friday", r, func() string { return "" })
+		s := live.New(r, func() string { return "" })
 		sampled(t, s, r, 19*time.Second, func(second int, st live.Status) {
 			if second == 15 &&
 				(st.Response.Count != 0 || st.InFlight != 8 || st.Achieved > 0.1 || st.Planned != 2) {
@@ -176,9 +184,10 @@ func serve(t *testing.T, s *live.Sampler) (url string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server.Serve(s)
+	server.Serve(s, func() { t.Error("nobody stopped the run") })
 	t.Cleanup(func() { _ = server.Close() })
-	return server.URL()
+	url, _, _ = strings.Cut(server.URL(), "?")
+	return url
 }
 
 func get(t *testing.T, url string, change func(*http.Request)) (*http.Response, string) {
@@ -249,12 +258,13 @@ func TestOthersNeedTheToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server.Serve(finished(t))
+	server.Serve(finished(t), func() { t.Error("nobody stopped the run") })
 	defer server.Close()
 	base, token, found := strings.Cut(server.URL(), "?token=")
 	if !found || len(token) < 20 {
 		t.Fatalf("URL %s", server.URL())
 	}
+	cookie := "mfaload-" + base[strings.LastIndex(base, ":")+1:len(base)-1]
 	status := func(url string, change func(*http.Request)) int {
 		resp, body := get(t, url, change)
 		if strings.Contains(body, token) {
@@ -271,7 +281,7 @@ func TestOthersNeedTheToken(t *testing.T) {
 			"wrong": {func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token[1:]) },
 				401},
 			"empty": {func(r *http.Request) { r.Header.Set("Authorization", "Bearer ") }, 401},
-			"wrong cookie": {func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "mfaload", Value: "x"}) },
+			"wrong cookie": {func(r *http.Request) { r.AddCookie(&http.Cookie{Name: cookie, Value: "x"}) },
 				401},
 			"bearer":     {func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }, 200},
 			"lower case": {func(r *http.Request) { r.Header.Set("Authorization", "bearer "+token) }, 200},
@@ -279,7 +289,7 @@ func TestOthersNeedTheToken(t *testing.T) {
 				200},
 			"basic": {func(r *http.Request) { r.Header.Set("Authorization", "Basic "+token) }, 401},
 			"cookie": {func(r *http.Request) {
-				r.AddCookie(&http.Cookie{Name: "mfaload", Value: token})
+				r.AddCookie(&http.Cookie{Name: cookie, Value: token})
 			}, 200},
 		} {
 			if got := status(base+path, test.change); got != test.want {
@@ -314,7 +324,7 @@ func TestAddressesThatCanBeOpened(t *testing.T) {
 		if err != nil {
 			t.Skipf("%s: %v", address, err)
 		}
-		server.Serve(finished(t))
+		server.Serve(finished(t), func() { t.Error("nobody stopped the run") })
 		url := server.URL()
 		if strings.Contains(url, "0.0.0.0") || strings.Contains(url, "[::]") {
 			t.Errorf("%s is printed as %s", address, url)
@@ -379,14 +389,14 @@ func openSockets(t *testing.T) (n int) {
 	return n
 }
 
-// Where no host is named, nobody else can reach the page.
+// Where no host is named, nobody else can reach the page. The token is for stopping the run.
 func TestLoopbackIsTheDefault(t *testing.T) {
 	server, err := live.Listen(":0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	if !strings.HasPrefix(server.URL(), "http://127.0.0.1:") || strings.Contains(server.URL(), "token") {
+	if !strings.HasPrefix(server.URL(), "http://127.0.0.1:") || !strings.Contains(server.URL(), "?token=") {
 		t.Errorf("it listens on %s", server.URL())
 	}
 }
@@ -394,7 +404,7 @@ func TestLoopbackIsTheDefault(t *testing.T) {
 // Events come as the samples do, and end with the run.
 func TestEvents(t *testing.T) {
 	r := newRunner(0, testkit.Constant(10, time.Second))
-	s := live.New("friday", r, func() string { return "" })
+	s := live.New(r, func() string { return "" })
 	url := serve(t, s)
 	resp, err := http.Get(url + "events")
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,13 +22,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/net/netutil"
+
+	"mfaload/report/render/chart"
 )
 
 //go:embed page.html
 var page []byte
 
+//go:embed page.css
+var style string
+
 //go:embed page.js
 var script []byte
+
+//go:embed plot.js
+var plots []byte
 
 const (
 	// MaxConnections is how many connections the live view has open at most,
@@ -45,15 +54,19 @@ const (
 type Server struct {
 	sampler  *Sampler
 	listener net.Listener
-	token    string // what a reader needs where others can reach the address
+	// token is what stopping the run takes, and where others can reach the address reading too.
+	token    string
+	open     bool // everybody may read: the address is of the loopback
 	server   *http.Server
 	watching atomic.Int64
 	over     chan struct{}
+	stop     func()
+	stopped  sync.Once
 }
 
 // Listen begins to listen on an address, HOST:PORT; without a host it is one
-// that only this machine reaches. One that others can reach needs a token, which
-// [Server.URL] has.
+// that only this machine reaches. Stopping the run takes a token, which [Server.URL] has, and
+// so does reading where others can reach the address.
 func Listen(address string) (*Server, error) {
 	if strings.HasPrefix(address, ":") {
 		address = "127.0.0.1" + address
@@ -62,11 +75,8 @@ func Listen(address string) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--listen: %w", err)
 	}
-	s := &Server{listener: netutil.LimitListener(l, MaxConnections), over: make(chan struct{})}
-	if !loopback(l.Addr()) {
-		s.token = rand.Text()
-	}
-	return s, nil
+	return &Server{listener: netutil.LimitListener(l, MaxConnections), token: rand.Text(),
+		open: loopback(l.Addr()), over: make(chan struct{})}, nil
 }
 
 func loopback(a net.Addr) bool {
@@ -74,26 +84,26 @@ func loopback(a net.Addr) bool {
 	return ok && tcp.IP.IsLoopback()
 }
 
-// URL is where the page is, the token included where one is needed.
+// URL is where the page is, with the token.
 func (s *Server) URL() string {
-	u := "http://" + Reachable(s.listener.Addr()) + "/"
-	if s.token != "" {
-		u += "?token=" + s.token
-	}
-	return u
+	return "http://" + Reachable(s.listener.Addr()) + "/?token=" + s.token
 }
 
-// Serve serves a run until Close is called.
-func (s *Server) Serve(sampler *Sampler) {
-	s.sampler = sampler
+// Serve serves a run until Close is called. Stop is called once, when somebody stops the run from
+// its page.
+func (s *Server) Serve(sampler *Sampler, stop func()) {
+	s.sampler, s.stop = sampler, stop
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(&prometheusMetrics{sampler, time.Now()}, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", constant("text/html", page))
 	mux.HandleFunc("GET /page.js", constant("text/javascript", script))
+	mux.HandleFunc("GET /plot.js", constant("text/javascript", plots))
+	mux.HandleFunc("GET /page.css", constant("text/css", []byte(chart.Style()+style)))
 	mux.HandleFunc("GET /events", s.events)
 	mux.HandleFunc("GET /status", s.status)
+	mux.Handle("POST /stop", http.NewCrossOriginProtection().Handler(http.HandlerFunc(s.end)))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	s.server = &http.Server{Handler: s.guard(mux), ReadTimeout: slow, WriteTimeout: 2 * slow,
 		IdleTimeout: 2 * slow, MaxHeaderBytes: 16 << 10,
@@ -128,28 +138,54 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src "+
-			"'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; "+
-			"form-action 'none'")
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; "+
+			"connect-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+		named := r.Method == http.MethodGet && s.same(r.URL.Query().Get("token"))
 		switch {
-		case s.token == "" && !s.own(r.Host):
+		case s.open && !s.own(r.Host):
 			h.Set("Connection", "close") // strangers keep none
 			http.Error(w, "this is not the host that mfaload listens on", http.StatusForbidden)
-		case s.token != "" && slices.Contains(scraped, r.URL.Path) && s.same(r.URL.Query().Get("token")):
+		case named && slices.Contains(scraped, r.URL.Path):
 			next.ServeHTTP(w, r)
-		case s.token != "" && s.same(r.URL.Query().Get("token")):
+		case named:
 			// The token leaves the address bar, and the history with it.
-			http.SetCookie(w, &http.Cookie{Name: "mfaload", Value: s.token, Path: "/", HttpOnly: true,
+			http.SetCookie(w, &http.Cookie{Name: s.cookie(), Value: s.token, Path: "/", HttpOnly: true,
 				SameSite: http.SameSiteStrictMode}) // #nosec G124 -- there is no TLS, see decision 19
 			http.Redirect(w, r, "/", http.StatusSeeOther)
-		case s.token != "" && !s.authorized(r):
-			h.Set("WWW-Authenticate", "Bearer")
-			h.Set("Connection", "close")
-			http.Error(w, "a token is needed: mfaload printed it when it started", http.StatusUnauthorized)
+		case !s.open && !s.authorized(r):
+			unauthorized(w, "a token is needed: mfaload printed it when it started")
 		default:
 			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+func unauthorized(w http.ResponseWriter, text string) {
+	w.Header().Set("WWW-Authenticate", "Bearer")
+	w.Header().Set("Connection", "close")
+	http.Error(w, text, http.StatusUnauthorized)
+}
+
+// end stops the run, for who has the token: a cookie of the page, or a bearer token. A browser sends the
+// cookie for pages of other origins on this machine too; those are refused before this is called.
+func (s *Server) end(w http.ResponseWriter, r *http.Request) {
+	if !s.authorized(r) {
+		unauthorized(w, "stopping the run needs the token: open the address that mfaload printed at its "+
+			"start")
+		return
+	}
+	s.stopped.Do(func() {
+		s.sampler.Stopping()
+		s.stop()
+	})
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// cookie is the name of the one that has the token: browsers tell ports of a host not apart, and each
+// run has a port of its own.
+func (s *Server) cookie() string {
+	_, port, _ := net.SplitHostPort(s.listener.Addr().String())
+	return "mfaload-" + port
 }
 
 func (s *Server) own(host string) bool {
@@ -172,7 +208,7 @@ func (s *Server) authorized(r *http.Request) bool {
 		strings.EqualFold(scheme, "Bearer") {
 		return s.same(strings.TrimSpace(bearer))
 	}
-	c, err := r.Cookie("mfaload")
+	c, err := r.Cookie(s.cookie())
 	return err == nil && s.same(c.Value)
 }
 
@@ -189,7 +225,7 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 }
 
 // events sends a status when there is a new one. A reader that is slow misses
-// some; nobody waits for it.
+// some; nobody waits for it. With ?history it sends the whole run so far first, and then what it got more.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	if s.watching.Add(1) > maxWatching {
 		s.watching.Add(-1)
@@ -202,13 +238,28 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	out := http.NewResponseController(w)
 	_ = out.SetReadDeadline(time.Time{}) // it may watch for as long as the run goes on
-	for {
-		st := s.sampler.Status()
-		data, err := json.Marshal(st)
+	send := func(event string, value any) bool {
+		data, err := json.Marshal(value)
 		if err != nil || out.SetWriteDeadline(time.Now().Add(slow)) != nil {
+			return false
+		}
+		_, err = fmt.Fprintf(w, "%sdata: %s\n\n", event, data)
+		return err == nil && out.Flush() == nil
+	}
+	var seen *reading
+	if r.URL.Query().Has("history") {
+		seen = &reading{}
+		if !send("event: run\n", s.sampler.outline(s.authorized(r))) {
 			return
 		}
-		if _, err := fmt.Fprintf(w, "data: %s\n\n", data); err != nil || out.Flush() != nil || st.Done {
+	}
+	for {
+		if seen != nil {
+			if more := s.sampler.since(seen); len(more.Points) > 0 && !send("event: points\n", more) {
+				return
+			}
+		}
+		if st := s.sampler.Status(); !send("", st) || st.Done {
 			return
 		}
 		select {

@@ -25,7 +25,7 @@ func TestBuckets(t *testing.T) {
 	}
 	want := NewSparse()
 	want.Merge(h)
-	h.shrink()
+	h.Shrink()
 	if !h.Equal(want) || h.Percentile(50) != want.Percentile(50) || h.Count() != want.Count() {
 		t.Error("a small histogram is another one")
 	}

@@ -307,9 +307,9 @@ type compactBuckets struct {
 // [lowest] is not below.
 const step = 512
 
-// shrink makes a sparse histogram as small as it gets. Recording into it makes
+// Shrink makes a sparse histogram as small as it gets. Recording into it makes
 // it large again.
-func (h *Histogram) shrink() {
+func (h *Histogram) Shrink() {
 	if h.packed != nil {
 		h.compact, h.packed = compactOf(h.packed), nil
 	}
@@ -335,7 +335,7 @@ func (h *Histogram) compactCopy(scratch *Histogram) *Histogram {
 		scratch.packed.MergeFrom(h.dense)
 		copied.dense, copied.packed = nil, scratch.packed
 	}
-	copied.shrink()
+	copied.Shrink()
 	return &copied
 }
 

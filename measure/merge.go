@@ -328,18 +328,22 @@ func (p *Phase) merge(o *Phase) {
 	p.Connections.Opened += o.Connections.Opened
 	p.Connections.Resumed += o.Connections.Resumed
 	p.mergeWithheld(o)
-	for _, from := range o.Cells {
-		to := p.cell(from.kind())
-		to.Response.Merge(from.Response)
-		to.Service.Merge(from.Service)
-		to.Lateness.Merge(from.Lateness)
-		to.AsExpected += from.AsExpected
-		to.Violating += from.Violating
-		to.Clean += from.Clean
-		to.RateLimited += from.RateLimited
-		mergeHarmed(&to.Harmed, from.Harmed)
+	for _, c := range o.Cells {
+		p.addCell(c)
 	}
 	p.sort()
+}
+
+func (p *Phase) addCell(from *Cell) {
+	to := p.cell(from.kind())
+	to.Response.Merge(from.Response)
+	to.Service.Merge(from.Service)
+	to.Lateness.Merge(from.Lateness)
+	to.AsExpected += from.AsExpected
+	to.Violating += from.Violating
+	to.Clean += from.Clean
+	to.RateLimited += from.RateLimited
+	mergeHarmed(&to.Harmed, from.Harmed)
 }
 
 // mergeViolations keeps of a group's instances the earliest ones, so that the

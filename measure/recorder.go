@@ -65,6 +65,7 @@ type partitionPhase struct {
 	lastSent time.Duration
 	own      *Histogram
 	cells    [][]*Cell
+	small    bool // all histograms are rather small than fast
 }
 
 type violationKey struct {
@@ -302,7 +303,7 @@ func (p *partitionPhase) cell(o *Observation) *Cell {
 		}
 	}
 	histogram := NewHistogram
-	if o.Warmup || len(cells) >= denseLabels {
+	if o.Warmup || p.small || len(cells) >= denseLabels {
 		histogram = NewSparse
 	}
 	// A label may point into a buffer that is used again.
@@ -385,8 +386,8 @@ func (p *Progress) Add(o Progress) {
 	p.DoubtfulLimits += o.DoubtfulLimits
 }
 
-// since is what was added after an earlier one.
-func (p Progress) since(o Progress) Progress {
+// Since is what was added after an earlier one.
+func (p Progress) Since(o Progress) Progress {
 	return Progress{Sent: p.Sent - o.Sent, Clean: p.Clean - o.Clean, Violating: p.Violating - o.Violating,
 		Failed:  p.Failed - o.Failed,
 		Refused: p.Refused - o.Refused, RateLimited: p.RateLimited - o.RateLimited,

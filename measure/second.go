@@ -338,8 +338,8 @@ func (s *Second) unmade() bool {
 
 func (s *Second) compare(n int64) int { return cmp.Compare(s.Second, n) }
 
-func (s *Second) shrink() {
+func (s *Second) Shrink() {
 	for _, h := range s.histograms() {
-		h.shrink()
+		h.Shrink()
 	}
 }

@@ -71,7 +71,7 @@ func (l *Seconds) from(first int64) iter.Seq[*Second] {
 				}
 				if len(held) > 0 && held[0].Second == n {
 					s.add(held[0])
-					s.shrink()
+					s.Shrink()
 					held = held[1:]
 				}
 				if !yield(s) {
@@ -105,7 +105,7 @@ func (l *Seconds) At(second int64) (s *Second) {
 		return l.held[i]
 	}
 	s.add(l.held[i])
-	s.shrink()
+	s.Shrink()
 	return s
 }
 
@@ -135,7 +135,7 @@ func (l *Seconds) Err() error {
 
 // Append puts a second behind all others.
 func (l *Seconds) Append(s *Second) {
-	s.shrink()
+	s.Shrink()
 	l.held = append(l.held, s)
 	l.bound()
 }
@@ -375,7 +375,7 @@ func (s *Timeline) close(sec *Second) {
 		s.expanded = append(s.expanded, closed)
 	}
 	for _, late := range s.expanded {
-		late.shrink()
+		late.Shrink()
 	}
 	clear(s.expanded)
 	s.expanded = s.expanded[:0]
@@ -402,12 +402,12 @@ func (s *Timeline) fill(closed, sec *Second) {
 	closed.Failed, closed.Clean, closed.Violating, closed.Expected, closed.RateLimited = sec.Failed,
 		sec.Clean, sec.Violating, sec.Expected, sec.RateLimited
 	closed.Ends, closed.Split = copyEnds(sec.Ends), sec.Split
-	closed.Split.shrink()
+	closed.Split.Shrink()
 	closed.Response, closed.Service, closed.Lateness = sec.Response.compactCopy(s.scratch),
 		sec.Service.compactCopy(s.scratch), sec.Lateness.compactCopy(s.scratch)
 	for _, g := range sec.Groups {
 		if g.Response.Count() > 0 {
-			g.Split.shrink()
+			g.Split.Shrink()
 			closed.Groups = append(closed.Groups, &GroupSecond{g.Group, g.Expected, g.Violating,
 				g.Response.compactCopy(s.scratch), g.Service.compactCopy(s.scratch), g.Split})
 		}

@@ -172,9 +172,9 @@ func (s *Split) histograms() (all []*Histogram) {
 	return all
 }
 
-func (s *Split) shrink() {
+func (s *Split) Shrink() {
 	for _, h := range s.histograms() {
-		h.shrink()
+		h.Shrink()
 	}
 }
 
@@ -270,7 +270,7 @@ func (c *spillReader) second(first, ahead int) (sec *Second, next int) {
 		}
 	}
 	if next > first+1 {
-		sec.shrink()
+		sec.Shrink()
 	}
 	return sec, next
 }

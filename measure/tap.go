@@ -48,56 +48,108 @@ func (t *tap[T]) take(add func(T)) {
 	}
 }
 
-// Live hands out the times of a run while it runs, bit by bit. Those who record never
-// wait for it. It is not safe for concurrent use, but several of them are.
-type Live struct{ tap *tap[*liveTimes] }
+// Live hands out a run while it runs, bit by bit. Those who record never wait for it.
+// It is not safe for concurrent use, but several of them are.
+type Live struct{ tap *tap[*liveSums] }
 
-// liveTimes are the times of requests that came to an end.
-type liveTimes struct {
-	response, service *Histogram
-	split             Split
+// EndedRequests are requests that came to an end, as [Live] hands them out.
+type EndedRequests struct {
+	Counts Progress
+	// Main and Warmup have the cells of the requests. All that ended counts as scheduled.
+	Main, Warmup Phase
+	// Broken counts the violations by rule.
+	Broken map[BrokenRule]uint64
 }
 
-// Live begins to keep times for one who looks on. It is called before the run; requests
-// recorded before it are not in them. Without it, nothing is kept.
+// BrokenRule is a rule with its level.
+type BrokenRule struct {
+	Rule  string
+	Fails bool
+}
+
+// NewEndedRequests returns those of no request, of so many groups of users.
+func NewEndedRequests(groups int) *EndedRequests {
+	return &EndedRequests{Main: newPhase(groups), Warmup: newPhase(groups), Broken: map[BrokenRule]uint64{}}
+}
+
+// liveSums are the requests that came to an end in a partition of the recorder.
+type liveSums struct {
+	counts Progress
+	phases [2]partitionPhase // main, warm-up
+	broken map[BrokenRule]uint64
+}
+
+// Live begins to keep what it hands out, for one who looks on. It is called before the
+// run; requests recorded before it are not in it. Without it, nothing is kept.
 func (r *Recorder) Live() *Live {
-	return &Live{newTap(r, func() *liveTimes {
-		return &liveTimes{response: NewHistogram(), service: NewHistogram()}
+	return &Live{newTap(r, func() *liveSums {
+		s := &liveSums{broken: map[BrokenRule]uint64{}}
+		for i := range s.phases {
+			s.phases[i] = newPartitionPhase(r.groups, NewSparse())
+			s.phases[i].small = r.groups > 1 // or they would be as large as the recorder
+		}
+		return s
 	})}
 }
 
-// Take adds the times of all requests that came to an end since it was last called
-// to two histograms, the warm-up's included.
-func (l *Live) Take(response, service *Histogram) { l.takeAll(response, service, &Split{}) }
-
-// TakeServed is Take of the requests that were served: a refusal is fast, and says
-// nothing of how fast the service is.
-func (l *Live) TakeServed(response, service *Histogram) {
-	var split Split
-	all := newRequestTimes()
-	l.takeAll(all.Response, all.Service, &split)
-	(&RequestTimes{response, service}).merge(split.Of(all.Response, all.Service))
-}
-
-// takeAll adds those of all requests, and says which of them were served.
-func (l *Live) takeAll(response, service *Histogram, split *Split) {
-	l.tap.take(func(t *liveTimes) {
-		split.add(&t.split, response, service, t.response, t.service)
-		response.Merge(t.response)
-		service.Merge(t.service)
+// Take adds the requests that came to an end since it was last called, the warm-up's
+// included, and the times of those that were served to two histograms: a refusal is
+// fast, and says nothing of how fast the service is.
+func (l *Live) Take(to *EndedRequests, response, service *Histogram) {
+	l.tap.take(func(s *liveSums) {
+		to.Counts.Add(s.counts)
+		for i, phase := range []*Phase{&to.Main, &to.Warmup} {
+			for _, cells := range s.phases[i].cells {
+				phase.addEnded(cells)
+				for _, c := range cells {
+					if c.waitKind() == served {
+						response.Merge(c.Response)
+						service.Merge(c.Service)
+					}
+				}
+			}
+		}
+		for rule, n := range s.broken {
+			to.Broken[rule] += n
+		}
 	})
 }
 
-func (t *liveTimes) record(o *Observation, _ bool) {
-	t.split.record(o, t.response, t.service)
-	t.response.Record(o.Done - o.Intended)
-	t.service.Record(o.Done - o.Sent)
+func (p *Phase) addEnded(cells []*Cell) {
+	for _, c := range cells {
+		if n := c.Response.Count(); n > 0 { // else it is left of an earlier time
+			p.Scheduled[c.Group] += n
+			p.addCell(c)
+		}
+	}
 }
 
-func (t *liveTimes) reset() {
-	t.response.Reset()
-	t.service.Reset()
-	t.split = Split{}
+func (s *liveSums) record(o *Observation, violating bool) {
+	s.counts.add(o, violating)
+	s.phases[phaseIndex(o.Warmup)].record(o, violating)
+	for i := range o.Violations {
+		s.broken[BrokenRule{asText(o.Violations[i].Rule), o.Violations[i].Fails}]++
+	}
+}
+
+func (s *liveSums) reset() {
+	s.counts = Progress{}
+	for i := range s.phases {
+		s.phases[i].own.Reset()
+		for _, cells := range s.phases[i].cells {
+			for _, c := range cells {
+				c.reset()
+			}
+		}
+	}
+	clear(s.broken)
+}
+
+func (c *Cell) reset() {
+	for _, h := range []*Histogram{c.Response, c.Service, c.Lateness} {
+		h.Reset()
+	}
+	c.AsExpected, c.Violating, c.Clean, c.RateLimited, c.Harmed = 0, 0, 0, 0, nil
 }
 
 // Snapshots hands out what the judged part of a run has measured so far, for one who
@@ -253,7 +305,7 @@ func (t *Ticks) Take(elapsed time.Duration) Tick {
 	now := t.recorder.Progress()
 	tick := Tick{
 		Second: int64(elapsed.Round(time.Second) / time.Second),
-		Counts: now.since(t.before),
+		Counts: now.Since(t.before),
 		Streak: t.recorder.streak.longest.Load(),
 	}
 	t.before = now

@@ -68,7 +68,7 @@ func TestLiveTakesEverythingOnce(t *testing.T) {
 			}
 		})
 	}
-	response, service := measure.NewSparse(), measure.NewSparse()
+	ended, response, service := measure.NewEndedRequests(3), measure.NewSparse(), measure.NewSparse()
 	recorded := make(chan struct{})
 	go func() { wg.Wait(); close(recorded) }()
 	for over := false; !over; {
@@ -77,15 +77,45 @@ func TestLiveTakesEverythingOnce(t *testing.T) {
 			over = true // and once more
 		default:
 		}
-		l.Take(response, service)
+		l.Take(ended, response, service)
 	}
-	wantResponse, wantService := measure.NewSparse(), measure.NewSparse()
-	for _, o := range all {
-		wantResponse.Record(o.Done - o.Intended)
-		wantService.Record(o.Done - o.Sent)
+	want, err := r.Measurement()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if !response.Equal(wantResponse) || !service.Equal(wantService) {
-		t.Errorf("took %d and %d of %d", response.Count(), service.Count(), len(all))
+	for name, phases := range map[string][2]*measure.Phase{"judged": {&ended.Main, &want.Main},
+		"warm-up": {&ended.Warmup, &want.Warmup}} {
+		for _, group := range []int{-1, 0, 1, 2} {
+			got, want := phases[0].Counts(group), phases[1].Counts(group)
+			if want.Scheduled = want.Sent(); got != want {
+				t.Errorf("%s, group %d: took %+v of %+v", name, group, got, want)
+			}
+			for _, serviced := range []bool{false, true} {
+				got, want := phases[0].Waits(group, serviced), phases[1].Waits(group, serviced)
+				if !got.Joined().Served[0].Equal(want.Joined().Served[0]) ||
+					got.Unserved() != want.Unserved()-want.Untimed {
+					t.Errorf("%s, group %d: other times", name, group)
+				}
+			}
+		}
+	}
+	var taken uint64
+	for _, phase := range []*measure.Phase{&ended.Main, &ended.Warmup} {
+		w := phase.Waits(-1, true)
+		taken += w.Count() - w.Unserved()
+	}
+	if response.Count() != taken || service.Count() != taken || taken == 0 {
+		t.Errorf("%d times of %d served", response.Count(), taken)
+	}
+	broken := map[measure.BrokenRule]uint64{}
+	for _, v := range want.Violations {
+		broken[measure.BrokenRule{Rule: v.Rule, Fails: v.Fails}] += v.Count
+	}
+	if diff := cmp.Diff(broken, ended.Broken); diff != "" || len(broken) < 2 {
+		t.Error(diff)
+	}
+	if ended.Counts != r.Progress() {
+		t.Errorf("took %+v of %+v", ended.Counts, r.Progress())
 	}
 }
 

@@ -18,12 +18,10 @@ import (
 // threshold judges one threshold. It is missed only where it would be missed
 // whatever the doubtful part had been: see docs/decisions/0051.
 func (j *assessment) threshold(t scenario.Threshold) Threshold {
-	judged := Threshold{Expression: t.String(), Group: t.Group, Unit: "%", Limit: number.Percent(t.Limit),
-		AtLeast: t.Metric == scenario.AchievedRate}
+	judged := unjudged(t)
 	var missed, certain bool
 	switch t.Metric {
 	case scenario.Response, scenario.Service:
-		judged.Unit, judged.Limit = "ms", number.Round(1000*t.Limit)
 		missed, certain = j.judgeTimes(t, &judged)
 	case scenario.AchievedRate:
 		missed, certain = j.judgeAchieved(t, &judged)
@@ -43,6 +41,15 @@ func (j *assessment) threshold(t scenario.Threshold) Threshold {
 		judged.State, judged.Why = Undecided, j.excuse(t)
 	default:
 		judged.State, judged.Passed = Met, true
+	}
+	return judged
+}
+
+func unjudged(t scenario.Threshold) Threshold {
+	judged := Threshold{Expression: t.String(), Group: t.Group, Unit: "%", Limit: number.Percent(t.Limit),
+		AtLeast: t.Metric == scenario.AchievedRate}
+	if t.Metric == scenario.Response || t.Metric == scenario.Service {
+		judged.Unit, judged.Limit = "ms", number.Round(1000*t.Limit)
 	}
 	return judged
 }
@@ -71,27 +78,37 @@ func (j *assessment) judgeTimes(t scenario.Threshold, judged *Threshold) (missed
 	if service {
 		w = &s.judged[1]
 	}
-	judged.Of, judged.Unserved = w.Count(), w.Unserved()
-	if judged.Of == 0 {
-		return judged.noData("no request was served")
-	}
-	limit := time.Duration(math.Round(t.Limit * float64(time.Second)))
-	observed := statistic(w, t)
-	missed = exceeds(t, limit, w.Beyond(limit), judged.Of, observed)
-	judged.ObservedAtLeast = observed.AtLeast
-	if !missed && !observed.AtLeast {
-		observed.Time = min(observed.Time, limit) // it shares a bucket with the limit
-	}
-	judged.Observed = Milliseconds(observed.Time)
-	if !missed {
+	if missed = judged.time(t, w); !missed {
 		return false, false
 	}
+	limit := timeLimit(t)
 	best := j.measurement.Main.BestWaits(group, service)
 	j.doubtful().Forgive(j.measurement, best, group, service, s.NeverSent())
 	n := max(judged.Of+j.unknown(s), needed(t))
 	mean := measure.Bound{Time: time.Duration(best.Sum() / float64(n) * float64(time.Second)),
 		AtLeast: best.Unserved() > 0}
 	return true, exceeds(t, limit, j.doubtful().Beyond(best, limit), n, mean)
+}
+
+// time fills in the time that a threshold judges, and says whether it is missed.
+func (t *Threshold) time(of scenario.Threshold, w *measure.Waits) (missed bool) {
+	t.Of, t.Unserved = w.Count(), w.Unserved()
+	if t.Of == 0 {
+		missed, _ = t.noData("no request was served")
+		return missed
+	}
+	limit, observed := timeLimit(of), statistic(w, of)
+	missed = exceeds(of, limit, w.Beyond(limit), t.Of, observed)
+	t.ObservedAtLeast = observed.AtLeast
+	if !missed && !observed.AtLeast {
+		observed.Time = min(observed.Time, limit) // it shares a bucket with the limit
+	}
+	t.Observed = Milliseconds(observed.Time)
+	return missed
+}
+
+func timeLimit(t scenario.Threshold) time.Duration {
+	return time.Duration(math.Round(t.Limit * float64(time.Second)))
 }
 
 // exceeds says whether a statistic of n arrivals is above a limit, of which so many

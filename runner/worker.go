@@ -236,12 +236,15 @@ func (r *Runner) Progress() RunProgress {
 	return p
 }
 
+// Scenario returns what the run is of.
+func (r *Runner) Scenario() *scenario.Scenario { return r.config.Scenario }
+
 // Schedule returns the run's schedule.
 func (r *Runner) Schedule() *schedule.Schedule {
 	return r.schedule
 }
 
-// Live begins to keep times for one who looks on while the scenario runs.
+// Live begins to keep what came to an end for one who looks on while the scenario runs.
 func (r *Runner) Live() *measure.Live {
 	return r.recorder.Live()
 }

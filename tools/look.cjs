@@ -28,7 +28,10 @@ function examine() {
       width: Math.round(box.width), height: Math.round(box.height),
     };
   });
-  return { wide: wide.slice(0, 20), scroll: document.documentElement.scrollWidth - window.innerWidth, charts };
+  const figures = Object.fromEntries([...document.querySelectorAll("dd[id], dd [id]")].map((e) => [e.id, e.textContent.trim()]));
+  const tables = Object.fromEntries([...document.querySelectorAll(".scroll[aria-label]")].map((e) => [e.getAttribute("aria-label"),
+    [...e.querySelectorAll("tbody tr")].map((row) => [...row.cells].map((cell) => cell.textContent.trim()))]));
+  return { wide: wide.slice(0, 20), scroll: document.documentElement.scrollWidth - window.innerWidth, charts, figures, tables };
 }
 
 // readValues walks over a chart with the keyboard alone.

@@ -47,7 +47,7 @@ sed 's/duration: 10s/duration: 5m/' "$work/gate.yaml" >"$work/long.yaml"
 mfaload run -q --listen 127.0.0.1:9095 --out "$work/watched" "$work/long.yaml" >/dev/null 2>&1 &
 watched=$!
 trap 'kill $watched 2>/dev/null || true; tmux -L $session kill-server 2>/dev/null || true; rm -rf "$work"' EXIT
-sleep 20 # so that the page has something to show
+sleep 120 # so that the page has something to show
 page live http://127.0.0.1:9095/
 kill -INT $watched
 ls -l "$images"

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,19 +65,20 @@ func median(x []float64) float64 {
 // watch looks at a run in every way, once a second.
 func watch(b *testing.B, r *runner.Runner) (done func()) {
 	b.Helper()
-	s := live.New("fastest", r, func() string { return "" })
+	s := live.New(r, func() string { return "" })
 	server, err := live.Listen("127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
-	server.Serve(s)
+	server.Serve(s, func() {})
+	base, _, _ := strings.Cut(server.URL(), "?")
 	read := func(path string) {
-		if resp, err := http.Get(server.URL() + path); err == nil {
+		if resp, err := http.Get(base + path); err == nil {
 			_, _ = io.Copy(io.Discard, resp.Body)
 			_ = resp.Body.Close()
 		}
 	}
-	go read("events")
+	go read("events?history")
 	quit, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)

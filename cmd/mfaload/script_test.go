@@ -130,6 +130,7 @@ func scripts(t *testing.T, wanted func(name string) bool) testscript.Params {
 			"waitup":  waitUp,
 			"edit":    edit,
 			"fetch":   fetch,
+			"press":   press,
 			"synth":   synth,
 			"calm":    calm,
 			"later":   later,
@@ -239,6 +240,20 @@ func fetch(ts *testscript.TestScript, _ bool, args []string) {
 	body, err := io.ReadAll(resp.Body)
 	ts.Check(err)
 	fmt.Fprint(ts.Stdout(), string(body))
+}
+
+// press stops a run from its live page, whose address it printed to a file: press FILE
+func press(ts *testscript.TestScript, _ bool, args []string) {
+	_, address, _ := strings.Cut(ts.ReadFile(args[0]), "live view: ")
+	address, _, _ = strings.Cut(address, "\n")
+	page, key, _ := strings.Cut(address, "?token=")
+	r, err := http.NewRequest(http.MethodPost, page+"stop", http.NoBody)
+	ts.Check(err)
+	r.Header.Set("Authorization", "Bearer "+key)
+	resp, err := http.DefaultClient.Do(r)
+	ts.Check(err)
+	ts.Check(resp.Body.Close())
+	fmt.Fprintln(ts.Stdout(), resp.Status)
 }
 
 // edit replaces a text in a file: edit FILE OLD NEW

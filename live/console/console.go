@@ -48,7 +48,8 @@ type Console struct {
 	Color           bool
 	Width, ErrWidth int
 	// Quiet says that progress is not shown (-q).
-	Quiet bool
+	Quiet      bool
+	interrupts chan struct{} // see [Console.Interrupt]
 }
 
 // minBars is how many columns bars need; pipes of editors and containers that call
@@ -58,7 +59,7 @@ const minBars = 20
 // New returns a console of stdout and stderr, as far as the variables NO_COLOR and TERM let it show
 // colours and bars.
 func New(out, err io.Writer, lookup func(string) (string, bool)) *Console {
-	c := &Console{stderr: newQueuedWriter(err), terminal: err}
+	c := &Console{stderr: newQueuedWriter(err), terminal: err, interrupts: make(chan struct{}, 1)}
 	c.err = c.stderr
 	noColor, _ := lookup("NO_COLOR")
 	kind, _ := lookup("TERM")
@@ -197,8 +198,11 @@ func (c *Console) Interruptible(ctx context.Context, kept func() string, leave f
 	var handled, said sync.WaitGroup
 	handled.Go(func() {
 		var first time.Time
-		for s := range signals {
+		for {
+			s, more := c.nextSignal(signals)
 			switch {
+			case !more:
+				return
 			case first.IsZero():
 				first = time.Now()
 				// One who reacts to the text sends another signal, not the same one.
@@ -207,7 +211,7 @@ func (c *Console) Interruptible(ctx context.Context, kept func() string, leave f
 					c.Say("stopping: waiting for the responses in flight; press Ctrl-C again to quit now")
 				})
 				cancel()
-			case s == syscall.SIGHUP || time.Since(first) < sameSignal:
+			case s == nil || s == syscall.SIGHUP || time.Since(first) < sameSignal:
 				// A shell and the system both tell that the terminal was closed.
 			default:
 				c.Last("mfaload: quitting now: %s\n", kept())
@@ -225,6 +229,25 @@ func (c *Console) Interruptible(ctx context.Context, kept func() string, leave f
 		}
 		said.Wait()
 		cancel()
+	}
+}
+
+// Interrupt does what the first signal does, for somebody who is not at the terminal: see
+// [Console.Interruptible]. After a signal it does nothing, and it never waits.
+func (c *Console) Interrupt() {
+	select {
+	case c.interrupts <- struct{}{}:
+	default: // there is one already
+	}
+}
+
+// nextSignal waits for the next signal, nil for [Console.Interrupt]; more is false once there are none.
+func (c *Console) nextSignal(signals <-chan os.Signal) (s os.Signal, more bool) {
+	select {
+	case s, more = <-signals:
+		return s, more
+	case <-c.interrupts:
+		return nil, true
 	}
 }
 

@@ -65,7 +65,7 @@ func (v *Display) Begin(ctx context.Context, name string, r *runner.Runner) (don
 	if v.console.Quiet && v.server == nil && !v.otlp {
 		return func() {}, nil
 	}
-	s := live.New(name, r, func() string { return Place(r) })
+	s := live.New(r, func() string { return Place(r) })
 	ends := []func(){func() {}}
 	if v.otlp {
 		end, err := v.export(ctx, s)
@@ -75,7 +75,10 @@ func (v *Display) Begin(ctx context.Context, name string, r *runner.Runner) (don
 		ends = append(ends, end)
 	}
 	if v.server != nil {
-		v.server.Serve(s)
+		v.server.Serve(s, func() {
+			v.console.Tell("mfaload: the run is stopped from its live page\n")
+			v.console.Interrupt()
+		})
 	}
 	tick, hide := showRun(v.console, name, r, s)
 	stop := live.Every(time.Second, func() { s.Sample(); tick() })

@@ -15,6 +15,9 @@ import (
 //go:embed style.css
 var style string
 
+// Style returns the style sheet of every page, for one that is not made by [Page].
+func Style() string { return style }
+
 //go:embed script.js
 var script string
 

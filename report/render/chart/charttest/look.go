@@ -27,6 +27,9 @@ type Inspection struct {
 	Opened []string     `json:"opened"`
 	Scroll int          `json:"scroll"`
 	Charts []DrawnChart `json:"charts"`
+	// Figures are those that scripts write, by their IDs; Tables have rows, by the labels of tables.
+	Figures map[string]string     `json:"figures"`
+	Tables  map[string][][]string `json:"tables"`
 	// Accessibility is what axe-core found.
 	Accessibility []string `json:"accessibility"`
 	// Read is what the keyboard alone read from the first chart.
