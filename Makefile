@@ -59,7 +59,8 @@ fleet-test: ## runs on many machines as processes, with broken networks, killed 
 	$(ONTIME) --packages ./cmd/mfaload -- -tags fleettest -p 1 -parallel 1 -count 1 -run TestFleet
 	cd deploy/manifests && $(GO) mod tidy -diff && $(GO) vet . && $(GO) test .
 
-check: ## formatting, vet, staticcheck, tidy modules, types on other systems
+check: ## formatting, words, vet, staticcheck, tidy modules, types on other systems
+	tools/words.sh
 	@test -z "$$(gofmt -s -l .)" || { echo 'gofmt -s -w these files:'; gofmt -s -l .; exit 1; }
 	$(GO) mod tidy -diff
 	$(GO) vet ./...
@@ -117,7 +118,7 @@ release-check: ## build a release twice, in two folders and with two caches, and
 image-check: ## make the image's files, measure and start them (Docker is not needed)
 	deploy/image-check.sh
 
-docs: build ## write the generated pages and JSON Schemas anew
+docs: build ## write the generated pages and JSON Schemas
 	$(GO) test ./report ./capacity -run SchemaIsGenerated -update
 	./bin/mfaload contract --format markdown > docs/rules.md
 	./bin/mfaload schema --format markdown > docs/scenario.md

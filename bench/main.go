@@ -3,7 +3,7 @@
 // Bench compares mfaload with its peers, side by side in one run, and prints
 // the tables of bench/RESULTS.md. The server (bench/server) and the client of
 // the moment each have a processor of their own, so nothing else should run
-// beside it; it needs two processors and the programs that bench/peers.sh
+// next to it; it needs two processors and the programs that bench/peers.sh
 // installs. Peers that are missing are left out.
 package main
 
@@ -55,7 +55,7 @@ func run() error {
 	length := flag.Duration("length", 5*time.Second, "length of one run")
 	mfaload := flag.String("mfaload", "bin/mfaload", "the program to compare")
 	server := flag.String("server", "bench/.peers/server", "the server to compare against")
-	out := flag.String("out", "", "file for the tables, beside standard output")
+	out := flag.String("out", "", "file for the tables, in addition to standard output")
 	flag.Parse()
 
 	dir, err := os.MkdirTemp("", "bench")

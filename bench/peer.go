@@ -46,7 +46,7 @@ func (o outcome) cost() float64 { return float64(o.cpu.Microseconds()) / max(o.r
 type peer struct {
 	name    string
 	binary  string
-	checked string // what it checks of an answer
+	checked string // what it checks of a response
 	paced   bool   // it can send at a rate
 	http2   bool
 	attack  func(b *bench, p peer, a attack) (outcome, error)

@@ -103,7 +103,7 @@ func (s *server) arrivals() ([]time.Duration, error) {
 }
 
 // tls compares the tools over HTTPS. The server is net/http, which is slower
-// than most of them, so look at the processor time of a request.
+// than most of them, so check the processor time of a request.
 func (b *bench) tls() error {
 	b.print("\n## HTTPS, HTTP/1.1: 64 connections, as fast as each can")
 	a := attack{origin: "https://" + secureHost, connections: 64, length: b.length,

@@ -42,7 +42,7 @@ func (b *bench) compare(a attack) error {
 			all[p.name] = append(all[p.name], o)
 		}
 	}
-	b.header("tool", "checked of each answer", "requests/s (median)", "least", "most",
+	b.header("tool", "checked of each response", "requests/s (median)", "least", "most",
 		"mfaload ÷ it (median of pairs)", "CPU µs a request")
 	for _, p := range peers {
 		outcomes := all[p.name]
@@ -216,7 +216,7 @@ var judged = []float64{50, 90, 95, 99}
 func (b *bench) truth() error {
 	b.print("\n## Truth: reported response times in ms, against arithmetic")
 	b.print("\nThe truth is what the server's model does with the schedule's arrivals, computed without a " +
-		"clock or a socket. For queues, the percentiles that theory gives an endless run stand beside it. " +
+		"clock or a socket. For queues, the percentiles that theory gives an endless run stand next to it. " +
 		"The bar is 3 %% or 0.2 ms, whichever is larger.")
 	b.header("server", "source", "p50", "p90", "p95", "p99", "within the bar")
 	for _, t := range truths {

@@ -47,7 +47,7 @@ type Outcome struct {
 	// Best is the same without what mfaload itself may have caused; nil where it harmed
 	// nothing. See docs/decisions/0051.
 	Best *Best
-	// Refused counts the answers 429 in it.
+	// Refused counts the responses 429 in it.
 	Refused uint64
 	// Achieved is the achieved rate as a share of the planned one.
 	Achieved float64
@@ -135,7 +135,7 @@ type SearchOptions struct {
 	// MaxRequests is a cap over all trials; 0 is none. Spent are requests that count for it and belong to no
 	// trial of the search, as they are no evidence.
 	MaxRequests, Spent uint64
-	// Recorded are trials of the search that were made before it was broken off,
+	// Recorded are trials of the search that were made before it was interrupted,
 	// in order: it goes on after them.
 	Recorded []*Trial
 }
@@ -153,7 +153,7 @@ type SearchResult struct {
 	LimitedBy string
 	// Limits are where each limit is missed, the lowest rate first.
 	Limits []LimitInterval
-	// Settled says that the interval is as narrow and as sure as it was asked for.
+	// Settled says that the interval has the requested width and confidence.
 	Settled bool
 	// Why says why the search ended, and Unproved which limits too few requests
 	// judge.
@@ -215,7 +215,7 @@ func (l *Criterion) timed() bool {
 
 // TrialSecond is a second of a trial, by the times at which requests were due.
 type TrialSecond struct {
-	// Sent are the requests that were sent, Expected the answers among them that
+	// Sent are the requests that were sent, Expected the responses among them that
 	// the scenario expects, and Response the sum of their response times in
 	// seconds.
 	Sent, Expected, Response float64

@@ -210,7 +210,7 @@ func (c *SearchComparison) Sentence() string {
 		return fmt.Sprintf("No difference found, and a loss of more than %s is ruled out: %s",
 			marginText(c.Margin), c.Capacity.text())
 	}
-	return fmt.Sprintf("Can't tell whether the capacity changed by more than %s: %s. Search both for longer "+
+	return fmt.Sprintf("Undecided whether the capacity changed by more than %s: %s. Search both for longer "+
 		"(--resume with a larger --budget)", marginText(c.Margin), c.Capacity.text())
 }
 

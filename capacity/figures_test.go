@@ -60,7 +60,7 @@ func TestConfidenceIsThatOfTheTrials(t *testing.T) {
 	}
 }
 
-// A rate that was never tried is no limit.
+// A rate that was never tried is not a limit.
 func TestRateNeverTriedIsNoLimit(t *testing.T) {
 	c := short()
 	c.Budget = time.Minute

@@ -196,7 +196,7 @@ func inFlight(row TrialRow) float64 {
 }
 
 func (r *Result) errorChart(rows []TrialRow) *chart.Chart {
-	c := r.frame(rows, "Errors by offered rate", "The share of requests without an answer as expected.")
+	c := r.frame(rows, "Errors by offered rate", "The share of requests without a response as expected.")
 	share := func(row TrialRow) float64 {
 		q := row.Figures.Requests
 		return 100 * float64(q.Scheduled-q.AsExpected) / float64(max(q.Scheduled, 1))
@@ -206,7 +206,7 @@ func (r *Result) errorChart(rows []TrialRow) *chart.Chart {
 	c.Series = []chart.Trace{{Name: "errors", Kind: chart.Line, Look: chart.Bad, X: column(rows, offered),
 		Y: y},
 		{Kind: chart.Dots, Look: chart.Bad, X: column(rows, offered), Y: y}}
-	c.Table.Head = []string{"rate", "errors", "429", "without answer"}
+	c.Table.Head = []string{"rate", "errors", "429", "failed"}
 	for i, row := range rows {
 		q := row.Figures.Requests
 		c.Table.Rows = append(c.Table.Rows, []string{rateText(row.Rate), chart.Digits(y[i]) + " %",

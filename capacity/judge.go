@@ -88,7 +88,7 @@ func Judge(a TrialSpec, o *Outcome, limits []Criterion) *Trial {
 
 const ownDoing = "what breaks may be mfaload's own doing: without what it held up itself, the trial does " +
 	"not say so; " +
-	"use a machine with more or idler processors, or leave load.workers out"
+	"use a machine with more or idler processors, or remove load.workers"
 
 // atBestToo says whether a trial is a break without what mfaload itself may have
 // caused too.

@@ -23,8 +23,8 @@ func Read(m *measure.Measurement, r *report.Report, limits []Criterion, inFlight
 		o.Ended = m.Stopped.Condition
 	}
 	if n := withheld(m); n > 0 {
-		o.Doubts = append(o.Doubts, fmt.Sprintf("%d arrivals found no user to ask: give it more users, or "+
-			"let them be asked more often", n))
+		o.Doubts = append(o.Doubts, fmt.Sprintf("%d arrivals had no user: add users, or "+
+			"allow more requests per user", n))
 	}
 	f := newInFlightFlow(m)
 	o.Backlog, o.Served, o.Expected = f.backlog(), f.served(), f.inFlight()

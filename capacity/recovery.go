@@ -235,7 +235,7 @@ func (b Backlog) share() float64 { return b.Unserved / max(b.Due, 1) }
 
 func (b Backlog) text() string {
 	return fmt.Sprintf("%.0f of the %.0f requests that were due piled up: they were not served by its "+
-		"end, or were given up on", b.Unserved, b.Due)
+		"end, or timed out", b.Unserved, b.Due)
 }
 
 // inFlightFlow is what a run had in flight, by its own seconds and times.

@@ -32,7 +32,7 @@ type Result struct {
 	Labels   measure.RunLabels `json:"labels,omitempty"`
 	Duration float64           `json:"duration_s"`
 	// Complete says that the search came to its end: it neither goes on, nor was
-	// it broken off.
+	// it interrupted.
 	Complete bool         `json:"complete"`
 	Rate     RateInterval `json:"rate"`
 	// LimitedBy is the threshold that breaks above the rate, or "429", "backlog" or
@@ -41,12 +41,12 @@ type Result struct {
 	LimitedBy string `json:"limited_by"`
 	// Thresholds are where each threshold is missed, the lowest rate first.
 	Thresholds []ThresholdRate `json:"thresholds,omitempty"`
-	// Settled says that the interval is as narrow and as sure as it was asked for.
+	// Settled says that the interval has the requested width and confidence.
 	Settled bool         `json:"settled"`
 	Reasons []string     `json:"reasons"`
 	Answer  *TargetCheck `json:"planning,omitempty"`
 	Trials  []TrialRow   `json:"trials"`
-	// Cut are the folders of trials that were broken off. They count for nothing.
+	// Cut are the folders of trials that were interrupted. They count for nothing.
 	Cut   []string `json:"cut_trials,omitempty"`
 	Curve Curve    `json:"curve"`
 	Soak  *Soak    `json:"soak,omitempty"`
@@ -246,10 +246,11 @@ func (f *SearchResult) Check(t TargetRate) TargetCheck {
 		a.Sentences = append(a.Sentences, fmt.Sprintf("%s is not enough: %s is too much already, %.0f %% "+
 			"less", need, rateText(f.High), 100*(1-f.High/t.Rate)))
 	case f.Low == 0:
-		a.Sentences = append(a.Sentences, fmt.Sprintf("whether %s is enough can't be told: no rate was "+
+		a.Sentences = append(a.Sentences, fmt.Sprintf("mfaload can't tell whether %s is enough: no rate was "+
 			"found that holds", need))
 	default:
-		a.Sentences = append(a.Sentences, fmt.Sprintf("whether %s is enough can't be told: the limit is %s",
+		a.Sentences = append(a.Sentences, fmt.Sprintf("mfaload can't tell whether %s is enough: the limit "+
+			"is %s",
 			need, f.Interval()))
 	}
 	a.Sentences = append(a.Sentences, f.limitedFirst())
@@ -263,15 +264,15 @@ const confidenceMin = 0.9
 func (f *SearchResult) limitedFirst() string {
 	switch f.LimitedBy {
 	case LimitedByMaxRate, LimitedByUnknown:
-		return "nothing broke up to the highest rate that was tried, so what goes first is not known"
+		return "nothing broke up to the highest rate that was tried, so the first limit is not known"
 	case LimitedByGenerator:
-		return "mfaload itself came to its limit first, so what goes first in the service is not known"
+		return "mfaload itself came to its limit first, so the service's first limit is not known"
 	case LimitedByRefusals:
-		return "a rate limit goes first: it refuses with 429, at a rate " + f.Interval()
+		return "the rate limit is reached first: it refuses with 429, at a rate " + f.Interval()
 	case LimitedByBacklog:
-		return "a backlog goes first: requests pile up, at a rate " + f.Interval()
+		return "a backlog comes first: requests pile up, at a rate " + f.Interval()
 	}
-	return fmt.Sprintf("what goes first is %s, at a rate %s", f.LimitedBy, f.Interval())
+	return fmt.Sprintf("the first limit is %s, at a rate %s", f.LimitedBy, f.Interval())
 }
 
 // Interval is the interval in words.

@@ -186,11 +186,11 @@ func TestAnswer(t *testing.T) {
 	}{
 		{300, "yes", "300/s is enough: 400/s holds, which is 33 % more"},
 		{500, "no", "500/s is not enough: 410/s is too much already, 18 % less"},
-		{405, "unclear", "whether 405/s is enough can't be told: the limit is between 400/s and 410/s"},
+		{405, "unclear", "mfaload can't tell whether 405/s is enough: the limit is between 400/s and 410/s"},
 	} {
 		a := f.Check(capacity.TargetRate{Rate: test.rate})
 		if a.Enough != test.enough || len(a.Sentences) != 2 || a.Sentences[0] != test.first ||
-			a.Sentences[1] != "what goes first is response p95 <= 150ms, at a rate between 400/s and 410/s" {
+			a.Sentences[1] != "the first limit is response p95 <= 150ms, at a rate between 400/s and 410/s" {
 			t.Errorf("%v/s: %s, %q", test.rate, a.Enough, a.Sentences)
 		}
 	}

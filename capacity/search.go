@@ -406,7 +406,7 @@ func (s *search) unprovedTexts() (all []string) {
 
 // Summarize is what trials tell before the search is at its end.
 func Summarize(o SearchOptions, trials []*Trial) *SearchResult {
-	s := &search{SearchOptions: o, found: &SearchResult{Why: "the search goes on, or was broken off"}}
+	s := &search{SearchOptions: o, found: &SearchResult{Why: "the search is running, or was interrupted"}}
 	for _, t := range trials {
 		s.add(t)
 	}

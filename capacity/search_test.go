@@ -78,7 +78,7 @@ func TestBacklog(t *testing.T) {
 	}
 }
 
-// A generator that can't keep up is no limit of the service.
+// A generator that can't keep up is not a limit of the service.
 func TestGeneratorIsNoBreak(t *testing.T) {
 	sys := refusing()
 	try := sys.trial(1)
@@ -145,7 +145,7 @@ func TestBudgetEnds(t *testing.T) {
 	}
 }
 
-// A service that answers as it likes: whatever a search makes of it, it stays
+// A service that responses as it likes: whatever a search makes of it, it stays
 // within its bounds and says an interval or none.
 func TestNonsense(t *testing.T) {
 	for seed := range uint64(100) {
@@ -195,7 +195,7 @@ func nonsense(random *rand.Rand, a capacity.TrialSpec, limits []capacity.Criteri
 	return o
 }
 
-// A search that was broken off after any trial ends as if it had not been, and
+// A search that was interrupted after any trial ends as if it had not been, and
 // what it says in between is what it would have said.
 func TestGoesOn(t *testing.T) {
 	sys := refusing()

@@ -169,7 +169,7 @@ func (s *search) narrow(top float64) searchStep {
 	p := s.posterior()
 	if w, sure := s.interval(p); sure && w.width() <= s.Width*(1+1e-9) {
 		if below, above := s.trialsNear(w); below >= sideMin && above >= sideMin {
-			return s.settle(w.low, "the interval is as narrow and as sure as it was asked for")
+			return s.settle(w.low, "the interval has the requested width and confidence")
 		}
 	}
 	if n := len(p.rates); n > 0 && p.above() >= s.Confidence && p.rates[n-1] >= float64(s.MaxRate)*(1-1e-9) {

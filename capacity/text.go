@@ -108,14 +108,14 @@ func (r *Result) notes() (all []string) {
 	}
 	text := strings.Join(r.Reasons, "; ")
 	if !r.Settled {
-		text = "not as narrow or not as sure as it was asked for: " + text
+		text = "stopped before the requested width and confidence: " + text
 	}
 	all = append(all, text)
 	if !r.Complete {
-		all = append(all, "the search is not complete: --resume goes on with it")
+		all = append(all, "the search is not complete: continue it with --resume")
 	}
 	for _, folder := range r.Cut {
-		all = append(all, folder+" was broken off, and counts for nothing")
+		all = append(all, folder+" was interrupted and is discarded")
 	}
 	if k := r.Curve.Knee; k != nil {
 		all = append(all, fmt.Sprintf("knee at %s: %s", rateText(k.Rate), k.Method))

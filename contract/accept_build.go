@@ -92,7 +92,7 @@ func (b *acceptPathBuilder) refuse(ru *rule) {
 	for _, t := range ru.hidden {
 		for _, p := range t {
 			if p.place != nil {
-				b.giveUp("the rule " + ru.Name + " hides a text of the answer")
+				b.giveUp("the rule " + ru.Name + " hides a text of the response")
 			}
 		}
 	}
@@ -144,7 +144,7 @@ func (b *acceptPathBuilder) template(t template) (fast acceptTemplate) {
 }
 
 // node builds what the asserting schemas demand at a place, and captures what rules
-// look at there. The place has the names of all schemas, of branches too; it is nil
+// check there. The place has the names of all schemas, of branches too; it is nil
 // where no schema describes it.
 func (b *acceptPathBuilder) node(asserting []*schema, p *schemaTree, way path) *acceptNode {
 	b.ids++

@@ -136,7 +136,7 @@ func (k *compiler) responses(n *yaml.Node) {
 		case key.Value == "default":
 			all.fallback = resp
 		case !ok:
-			k.fail(key, "%q is no HTTP status: write 201, 4XX or default", clip(key.Value))
+			k.fail(key, "%q is not an HTTP status: write 201, 4XX or default", clip(key.Value))
 		case within.from == within.to:
 			all.exact[within.from] = resp
 		default:
@@ -171,7 +171,7 @@ func (k *compiler) content(resp *response, content *yaml.Node) {
 	for key, value := range entries(content) {
 		name, _, err := mime.ParseMediaType(key.Value)
 		if err != nil || !strings.Contains(name, "/") {
-			k.fail(key, "%q is no media type: write one such as application/json", clip(key.Value))
+			k.fail(key, "%q is not a media type: write one such as application/json", clip(key.Value))
 		}
 		resp.mediaTypes = append(resp.mediaTypes, name)
 		ref := get(get(value, "schema"), "$ref")

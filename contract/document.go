@@ -54,7 +54,7 @@ func (d *sourceText) err() error {
 		lines = append(lines, fmt.Sprintf("%s:%d:%d: %s", d.name, p.line, p.column, p.text))
 	}
 	if more := len(d.problems) - maxProblems; more > 0 {
-		lines = append(lines, fmt.Sprintf("%s: %d more problems: mend these first", d.name, more))
+		lines = append(lines, fmt.Sprintf("%s: %d more problems: fix these first", d.name, more))
 	}
 	return errors.New(strings.Join(lines, "\n"))
 }
@@ -86,9 +86,9 @@ func yamlProblem(err error) error {
 		return errors.New(" the document is empty: write an OpenAPI 3.1 description")
 	}
 	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
-		return fmt.Errorf("%s: %s: mend the YAML there", m[1], m[2])
+		return fmt.Errorf("%s: %s: fix the YAML there", m[1], m[2])
 	}
-	return fmt.Errorf(" %s: mend the YAML", strings.TrimPrefix(err.Error(), "yaml: "))
+	return fmt.Errorf(" %s: fix the YAML", strings.TrimPrefix(err.Error(), "yaml: "))
 }
 
 func (d *sourceText) toJSON(n *yaml.Node, depth int) any {
@@ -122,7 +122,7 @@ func (d *sourceText) objectToJSON(n *yaml.Node, depth int) any {
 			continue
 		}
 		if _, twice := object[key.Value]; twice {
-			d.fail(key, "%q is there twice: remove one", clip(key.Value))
+			d.fail(key, "%q is a duplicate: remove one", clip(key.Value))
 		}
 		object[key.Value] = d.toJSON(value, depth+1)
 	}
@@ -218,7 +218,7 @@ func (d *sourceText) texts(n *yaml.Node, what string) []string {
 // isTrue demands the value true, the only one that flags have.
 func (d *sourceText) isTrue(n *yaml.Node, what string) {
 	if n.ShortTag() != "!!bool" || n.Value != "true" {
-		d.fail(n, "%s must be true: write true or leave it out", what)
+		d.fail(n, "%s must be true: write true or remove it", what)
 	}
 }
 

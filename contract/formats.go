@@ -288,7 +288,7 @@ func foldID(s string) string {
 }
 
 // holdsMember says whether the JSON in a string has a value at a place. A text
-// that is no JSON, or has no string there, is other rules' business.
+// that is not JSON, or has no string there, is other rules' business.
 func holdsMember(s string, at path, want string) (holds, looked bool) {
 	var v any
 	if json.Unmarshal([]byte(s), &v) != nil {

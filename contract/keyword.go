@@ -37,7 +37,7 @@ var typeNames = []struct {
 	{"string", typeString}, {"array", typeArray}, {"object", typeObject},
 }
 
-// assertions are the keywords that look at a value, with the types of the values
+// assertions are the keywords that check a value, with the types of the values
 // that they look at. This table is the one definition of what they demand: test
 // makes it from the keyword's value. Those without a test look at members or at
 // branches, see validate.
@@ -160,7 +160,7 @@ func (d *sourceText) regexp(n *yaml.Node) *regexp.Regexp {
 	}
 	re, err := regexp.Compile(d.text(n, "pattern"))
 	if err != nil {
-		d.fail(n, "%v: mend the pattern (lookarounds and back references are not supported)", err)
+		d.fail(n, "%v: fix the pattern (lookarounds and back references are not supported)", err)
 	}
 	return re
 }

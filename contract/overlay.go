@@ -29,7 +29,7 @@ func Overlay(document, patch []byte) ([]byte, error) {
 		return nil, fmt.Errorf("read the overlay: %w", err)
 	}
 	if _, mapping := change.(map[string]any); !mapping {
-		return nil, errors.New("the overlay is no mapping: write the members that it changes")
+		return nil, errors.New("the overlay is not a mapping: write the members that it changes")
 	}
 	if base == nil {
 		return nil, errors.New("the contract is empty: write an OpenAPI document")
@@ -97,7 +97,7 @@ func asJSON(text []byte) ([]byte, error) {
 func readPlain(text []byte) (any, error) {
 	root, err := yamldoc.Next(yaml.NewDecoder(bytes.NewReader(yamldoc.Plain(text))))
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%w: mend the YAML", err)
+		return nil, fmt.Errorf("%w: fix the YAML", err)
 	}
 	v, err := plainValue(root, 0)
 	if err == nil {

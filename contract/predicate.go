@@ -53,7 +53,7 @@ type placeKind string
 const (
 	placeBody     placeKind = "a place of the body (at)"
 	placeHeader   placeKind = "a header field (header)"
-	placeResponse placeKind = "the whole answer (neither at nor header)"
+	placeResponse placeKind = "the whole response (neither at nor header)"
 	placeAny      placeKind = ""
 )
 

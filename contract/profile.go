@@ -130,9 +130,9 @@ func (p *ResponseProfile) Drift(now *ResponseProfile) (all []string) {
 		before, after := p.Responses[label], now.Responses[label]
 		switch {
 		case before == nil:
-			all = append(all, fmt.Sprintf("%s: answers of this kind appeared", label))
+			all = append(all, fmt.Sprintf("%s: responses of this kind appeared", label))
 		case after == nil:
-			all = append(all, fmt.Sprintf("%s: answers of this kind vanished", label))
+			all = append(all, fmt.Sprintf("%s: responses of this kind vanished", label))
 		default:
 			for _, change := range before.drift(after) {
 				all = append(all, label+": "+change)
@@ -216,7 +216,7 @@ func DecodeProfile(text []byte) (*ResponseProfile, error) {
 
 // ShapeFacts returns what a response had, as texts that can be counted: its
 // headers ("header Content-Type"), its members with their types ("/user/id is
-// string") and its codes ("/status = OTP_REQUIRED"). None is there twice. Like a
+// string") and its codes ("/status = OTP_REQUIRED"). None comes twice. Like a
 // [ResponseProfile], they hold no personal data, and no secret that hide takes out.
 func ShapeFacts(ex *Exchange, hide func(string) string) []string {
 	p := NewProfile()

@@ -83,11 +83,11 @@ func (k *compiler) listRule(n *yaml.Node) {
 		ru.Level = level
 	}
 	if !ruleName.MatchString(ru.Name) {
-		k.fail(n, "%q is no name of a rule: write one such as family.name", clip(ru.Name))
+		k.fail(n, "%q is not a rule name: write one such as family.name", clip(ru.Name))
 		return
 	}
 	if k.byName[ru.Name] != nil {
-		k.fail(n, "the rule %s is there twice: remove one", ru.Name)
+		k.fail(n, "the rule %s is a duplicate: remove one", ru.Name)
 		return
 	}
 	k.addRule(ru)
@@ -168,7 +168,7 @@ func (k *compiler) attributes(ru *rule, n *yaml.Node) {
 			for _, s := range k.texts(value, "on") {
 				within, ok := parseStatuses(s)
 				if !ok || len(k.contract.responses.within(within)) == 0 {
-					k.fail(value, "%q is no HTTP status with a response: write one such as 201 or 4XX",
+					k.fail(value, "%q is not an HTTP status with a response: write one such as 201 or 4XX",
 						clip(s))
 				}
 				ru.on = append(ru.on, within)
@@ -217,7 +217,7 @@ func (k *compiler) when(ru *rule, n *yaml.Node) {
 func (k *compiler) fact(n *yaml.Node) int {
 	name := k.text(n, "a fact")
 	if !factName.MatchString(name) {
-		k.fail(n, "%q is no fact: write one such as request.member", clip(name))
+		k.fail(n, "%q is not a fact: write one such as request.member", clip(name))
 		return -1
 	}
 	return k.slot(name)
@@ -245,7 +245,7 @@ func (k *compiler) readPredicate(ru *rule, n *yaml.Node, single map[string]*rule
 		found++
 		ru.predicate = spec.predicate
 		if has := placeOf(ru); has != spec.place && spec.place != placeAny {
-			k.fail(key, "%s is for %s: mend the rule's place", spec.name, spec.place)
+			k.fail(key, "%s is for %s: fix the rule's place", spec.name, spec.place)
 		}
 		spec.read(k, ru, value)
 		if spec.single {
@@ -323,6 +323,6 @@ func (k *compiler) demand(ru *rule, n *yaml.Node, at path) {
 			}
 		}
 	}
-	k.fail(n, "the rule %s refers to %s, which no schema of its responses names: mend the place or add "+
+	k.fail(n, "the rule %s refers to %s, which no schema of its responses names: fix the place or add "+
 		"the member", ru.Name, at)
 }

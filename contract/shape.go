@@ -158,7 +158,7 @@ func lastName(l location) string {
 }
 
 // walk marks the rules that the schema evaluated: those of the keywords that
-// look at a value of its type.
+// check a value of its type.
 func (r *checker) walk(p *schemaTree, v any) {
 	if p == nil {
 		return

@@ -36,7 +36,7 @@ const (
 
 type textFault struct {
 	kind          textKind
-	location      location // of a member that is there twice
+	location      location // of a member name that comes again
 	expected, got string
 }
 
@@ -187,7 +187,7 @@ func (r *checker) readArray(depth int) (any, error) {
 	return list, err
 }
 
-// brokenText describes a body that is no JSON. The library's message is left
+// brokenText describes a body that is not JSON. The library's message is left
 // out, for it repeats the text unmasked.
 func (r *checker) brokenText(body []byte, err error) string {
 	if len(body) == 0 {

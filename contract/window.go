@@ -227,7 +227,8 @@ func (r *checker) checkAcross(rules []*acceptRule) {
 		if ru.predicate == predicateNewBody {
 			again = w.bodies.add(w.bodyKey(r.ex.Body))
 			if !r.holdsAcross(ru, !again) {
-				r.breaksAcross(ru, nil, "a body that no other answer of the run had", "the same bytes again")
+				r.breaksAcross(ru, nil, "a body that no other response of the run had", "the same bytes "+
+					"again")
 			}
 			continue
 		}
@@ -253,7 +254,7 @@ func (r *checker) checkStringAcross(w *Window, ru *acceptRule, at path, c *captu
 			return // of this very response
 		}
 		if known := w.ids.add(w.idKey(s)); !r.holdsAcross(ru, !known) {
-			r.breaksAcross(ru, at, "a value that no other answer of the run had", r.quote(s))
+			r.breaksAcross(ru, at, "a value that no other response of the run had", r.quote(s))
 		}
 	case predicateNotAnothers:
 		if !r.known(ru.text, c) {

@@ -96,7 +96,7 @@ func (c *coordinatorClient) fetchFile(ctx context.Context, index int, ref fileRe
 		offset += int64(len(data))
 	}
 	if hex.EncodeToString(sum.Sum(nil)) != ref.SHA256 {
-		return errors.New("it was changed since the coordinator started: start all again")
+		return errors.New("it was changed since the coordinator started: restart all of them")
 	}
 	return out.Close()
 }
@@ -213,7 +213,7 @@ func (r *coordination) takeFinal(m *nats.Msg) {
 	}
 	o, err := decode[offer]([]byte(m.Header.Get(offerHeader)))
 	if err != nil || len(m.Data) > pieceSize {
-		_ = m.Respond(encode(receipt{Refused: "it is no piece of a measurement"}))
+		_ = m.Respond(encode(receipt{Refused: "it is not a piece of a measurement"}))
 		return
 	}
 	r.post(func() { _ = m.Respond(encode(r.collect(r.members[id], o, m.Data))) })
@@ -226,7 +226,7 @@ func (r *coordination) collect(m *shardWorker, o offer, piece []byte) receipt {
 	case m.final != nil:
 		return receipt{Stored: true}
 	case r.state.Phase != going && r.state.Phase != stopping:
-		return receipt{Refused: "the run has not begun, or is over"}
+		return receipt{Refused: "the run has not started, or is over"}
 	case o.Size > r.c.Plan.maxFinal():
 		r.lose(m, fmt.Sprintf("its measurement has %d MiB, and a coordinator takes %d", o.Size>>20,
 			r.c.Plan.maxFinal()>>20))

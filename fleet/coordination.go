@@ -130,7 +130,7 @@ func (r *coordination) grant(id string, c claim) grant {
 			"and end the other one first where it was started again", shard))
 	}
 	if r.state.Phase != gathering {
-		return refuse("the run has begun: it takes no more workers")
+		return refuse("the run has started: it takes no more workers")
 	}
 	m = &shardWorker{host: c.Host, shard: shard, stage: claimed, heard: time.Now()}
 	r.shards[shard], r.members[id] = m, m
@@ -175,7 +175,7 @@ func (r *coordination) look() {
 	r.reconnect()
 	for _, m := range r.shards {
 		if m != nil && !m.lost && m.final == nil && m.stage != gone && now.Sub(m.heard) >= missing {
-			r.lose(m, fmt.Sprintf("not heard of for %v", missing))
+			r.lose(m, fmt.Sprintf("silent for %v", missing))
 		}
 	}
 	r.hurry(now)
@@ -226,7 +226,7 @@ func (r *coordination) late() {
 	}
 	text := fmt.Sprintf("%d of %d workers joined within %v", joined, len(r.shards), r.c.Within)
 	if len(absent) > 0 {
-		text += "; nobody has shard " + strings.Join(absent, ", ")
+		text += "; no worker has shard " + strings.Join(absent, ", ")
 	}
 	if len(unready) > 0 {
 		text += "; not ready is shard " + strings.Join(unready, ", ")
@@ -269,7 +269,7 @@ func (r *coordination) advance() {
 		r.enter(arming, "")
 		time.AfterFunc(startLead-margin, func() { r.post(r.armedLate) })
 	case r.state.Phase == arming && r.all(func(m *shardWorker) bool { return m.stage == armed }):
-		r.say("all are armed: going")
+		r.say("all workers ready, starting")
 		r.setLoadEnd()
 		r.enter(going, "")
 	}
@@ -285,7 +285,7 @@ func (r *coordination) armedLate() {
 			late = append(late, fmt.Sprintf("%d (%s)", m.shard, m.host))
 		}
 	}
-	r.fail("not armed %v before the start: shard %s", margin, strings.Join(late, ", "))
+	r.fail("not ready %v before the start: shard %s", margin, strings.Join(late, ", "))
 }
 
 func (r *coordination) over() bool {
@@ -323,7 +323,7 @@ func (r *coordination) awaited() bool {
 
 func (m *shardWorker) lostShard(start time.Time) measure.LostShard {
 	lost := measure.LostShard{Index: m.shard,
-		Why: fmt.Sprintf("%s, last heard of %v after the start: %s", m.host,
+		Why: fmt.Sprintf("%s, last message %v after the start: %s", m.host,
 			m.heard.Sub(start).Round(100*time.Millisecond), m.why)}
 	if m.last != nil {
 		lost.Last = m.last.SoFar

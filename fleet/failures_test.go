@@ -53,7 +53,7 @@ func TestBlipLosesNothing(t *testing.T) {
 	lead, works := tm.start(t.Context(), tm.worker(0, w), far)
 	tm.awaitBegin(t, w)
 	l.sever()
-	time.AfterFunc(2*time.Second, l.mend) // how long the break is, and nothing that is waited for
+	time.AfterFunc(2*time.Second, l.heal) // how long the break is, and nothing that is waited for
 	result := wantLost(t, tm, lead)
 	for _, work := range works {
 		if err := work(); err != nil {
@@ -73,7 +73,7 @@ func TestCutOffWorkerStopsAndKeeps(t *testing.T) {
 	lead, works := tm.start(t.Context(), tm.worker(0, w), far)
 	tm.awaitBegin(t, w)
 	l.sever()
-	wantError(t, works[1](), ErrCutOff, "nothing was heard of the coordinator for 3s")
+	wantError(t, works[1](), ErrCutOff, "the coordinator was silent for 3s")
 	w.mu.Lock()
 	cutShort := 0
 	for _, m := range w.kept {
@@ -105,7 +105,7 @@ func TestServerGone(t *testing.T) {
 	_, works := tm.start(ctx, tm.worker(0, w))
 	tm.awaitBegin(t, w)
 	tm.Embedded.server.Shutdown()
-	wantError(t, works[0](), ErrCutOff, "nothing was heard of the coordinator")
+	wantError(t, works[0](), ErrCutOff, "the coordinator was silent")
 	if len(w.kept) != 1 {
 		t.Error("what was measured is not kept")
 	}
@@ -116,7 +116,7 @@ func TestNotAllJoined(t *testing.T) {
 	tm.Within = time.Second
 	lead, works := tm.start(t.Context(), tm.worker(0, w), tm.worker(2, w), tm.worker(3, w))
 	_, err := lead()
-	wantError(t, err, ErrNotStarted, "3 of 4 workers joined within 1s; nobody has shard 1")
+	wantError(t, err, ErrNotStarted, "3 of 4 workers joined within 1s; no worker has shard 1")
 	for _, work := range works {
 		wantError(t, work(), ErrNotStarted, "3 of 4 workers joined")
 	}

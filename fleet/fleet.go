@@ -59,7 +59,7 @@ type Plan struct {
 	Labels measure.RunLabels
 	// Shards is how many parts there are, from 1 to 1000.
 	Shards int
-	// Answers is how many whole answers are kept of each group of violations.
+	// Responses is how many whole responses are kept of each group of violations.
 	Answers int
 	// Length is the time from the start to the end of the schedule; 0 is not known. Drain is
 	// how long requests in flight are waited for after it. A worker whose load goes on for
@@ -95,7 +95,7 @@ type Offer struct {
 	Run, Scenario string
 	// Labels are what the run was given to be found by.
 	Labels measure.RunLabels
-	// Answers is how many whole answers are kept of each group of violations.
+	// Responses is how many whole responses are kept of each group of violations.
 	Answers int
 	// Dir holds the coordinator's files, of these names, until the run is over.
 	Dir   string
@@ -151,7 +151,7 @@ var runName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,47}$`)
 // CheckRun says whether a text can name a run.
 func CheckRun(name string) error {
 	if !runName.MatchString(name) {
-		return fmt.Errorf("%.60q is no name of a run: write letters, digits, _ and -, at most 48", name)
+		return fmt.Errorf("%.60q is not a run name: write letters, digits, _ and -, at most 48", name)
 	}
 	return nil
 }

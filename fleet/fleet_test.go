@@ -264,7 +264,7 @@ func (tm *team) start(ctx context.Context, workers ...*Worker) (lead func() (*Ru
 	return func() (*RunResult, error) { err := leading(); return result, err }, works
 }
 
-// begin runs f beside, and returns what waits for its end.
+// begin runs f next to, and returns what waits for its end.
 func begin(f func() error) (wait func() error) {
 	done := make(chan error, 1)
 	go func() { done <- f() }()

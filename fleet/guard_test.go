@@ -10,7 +10,7 @@ import (
 	"mfaload/scenario"
 )
 
-// second is a tick in which so many of 100 requests had no answer.
+// second is a tick in which so many of 100 requests had no response.
 func second(n int64, failed uint64) measure.Tick {
 	return measure.Tick{Second: n, Counts: measure.Progress{Sent: 100, Clean: 100 - failed,
 		Expected: 100 - failed, Failed: failed}}

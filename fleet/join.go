@@ -71,7 +71,7 @@ func (j *Join) check() error {
 	case len(j.URLs) == 0 || len(j.URLs) > 64:
 		return errors.New("it names no server, or more than 64")
 	case !pinText.MatchString(j.Pin):
-		return errors.New("its certificate_sha256 is no SHA-256 in hexadecimal")
+		return errors.New("its certificate_sha256 is not a SHA-256 in hexadecimal")
 	case !tokenText.MatchString(j.Token):
 		return errors.New("its token has not 16 to 128 printable characters")
 	}
@@ -91,7 +91,7 @@ func checkURLs(all []string) error {
 			continue
 		}
 		return fmt.Errorf("NATS server %d is not of the form tls://host:port, without a user and "+
-			"without anything behind it", i+1)
+			"without anything after it", i+1)
 	}
 	return nil
 }
@@ -142,7 +142,7 @@ type External struct {
 	URLs []string
 	// Creds is a file with a user's JWT and seed, NKey one with a seed. Empty for none.
 	Creds, NKey string
-	// CA, Certificate and Key are PEM files: whom to trust beside the system's
+	// CA, Certificate and Key are PEM files: whom to trust in addition to the system's
 	// authorities, and how to prove oneself by mutual TLS. Empty for none.
 	CA, Certificate, Key string
 }
@@ -274,12 +274,12 @@ func (e *External) connect(name, inbox string) (*nats.Conn, error) {
 // Check says whether the URLs can be used.
 func (e *External) Check() error {
 	if len(e.URLs) == 0 {
-		return errors.New("no NATS server is named")
+		return errors.New("no NATS server is given")
 	}
 	return checkURLs(e.URLs)
 }
 
-// connectError tells what trying again may mend from what it does not.
+// connectError tells what trying again may fix from what it does not.
 func connectError(err error) error {
 	var unknown x509.UnknownAuthorityError
 	var host x509.HostnameError

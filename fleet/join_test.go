@@ -54,9 +54,9 @@ func TestBadJoinFiles(t *testing.T) {
 		"its schema is":                    func(j *Join) { j.Schema = "mfaload/join/v2" },
 		"it names no server":               func(j *Join) { j.URLs = nil },
 		"not of the form tls://host:port":  func(j *Join) { j.URLs[1] = "nats://192.0.2.1:4222" },
-		"no SHA-256":                       func(j *Join) { j.Pin = "00" },
+		"not a SHA-256":                    func(j *Join) { j.Pin = "00" },
 		"its token":                        func(j *Join) { j.Token = "short" },
-		"is no name of a run":              func(j *Join) { j.Run = "a.b" },
+		"is not a run name":                func(j *Join) { j.Run = "a.b" },
 		"NATS server 1 is not of the form": func(j *Join) { j.URLs[0] = "tls://u:secret@h:1" },
 	} {
 		j := testJoin(t)

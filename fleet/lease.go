@@ -90,7 +90,7 @@ func silent(quiet, still time.Duration) error {
 		return fmt.Errorf("this worker stood still for %.1f s, stopped or suspended, and after %v it is "+
 			"out of the run", still.Seconds(), silence)
 	}
-	return fmt.Errorf("nothing was heard of the coordinator for %v", silence)
+	return fmt.Errorf("the coordinator was silent for %v", silence)
 }
 
 const roundTrips = 20
@@ -108,7 +108,7 @@ func measureClock(ctx context.Context, ask func(context.Context) (time.Time, err
 		theirs, err := ask(ctx)
 		took := time.Since(sent)
 		if err != nil {
-			return clock{}, fmt.Errorf("ask for the coordinator's clock: %w: is it still there?", err)
+			return clock{}, fmt.Errorf("ask for the coordinator's clock: %w: is it still running?", err)
 		}
 		if best.roundTrip < 0 || took < best.roundTrip {
 			best = clock{offset: theirs.Sub(sent.Add(took / 2)), roundTrip: took}
@@ -128,7 +128,7 @@ func askClock(nc *nats.Conn, subject string) func(context.Context) (time.Time, e
 			return time.Time{}, err
 		}
 		if len(response.Data) != 8 {
-			return time.Time{}, fmt.Errorf("an answer of %d bytes", len(response.Data))
+			return time.Time{}, fmt.Errorf("a response of %d bytes", len(response.Data))
 		}
 		return time.Unix(0, int64(binary.BigEndian.Uint64(response.Data))), nil
 	}
@@ -198,10 +198,10 @@ func (r *coordination) hurry(now time.Time) {
 		case m.deliverBy.IsZero() && overdue && r.state.Phase == stopping:
 			r.lose(m, "its load did not end in time after it was told to stop")
 		case r.signalled && loadOver && now.Sub(r.moved) > lastMoment:
-			r.lose(m, fmt.Sprintf("its measurement was not here %v after the run was interrupted",
+			r.lose(m, fmt.Sprintf("its measurement had not arrived %v after the run was interrupted",
 				lastMoment))
 		case !m.deliverBy.IsZero() && now.After(m.deliverBy):
-			r.lose(m, fmt.Sprintf("its measurement was not here %v after its load", r.deliverWithin()))
+			r.lose(m, fmt.Sprintf("its measurement had not arrived %v after its load", r.deliverWithin()))
 		case m.delivery != nil && !m.delivery.reading && now.Sub(m.delivery.moved) > deliveryStalls:
 			m.delivery = nil // another one may take its place
 		}

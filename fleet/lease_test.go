@@ -59,7 +59,7 @@ func TestSilenceEndsTheLease(t *testing.T) {
 	}
 	at(silence)
 	if l.look() || l.holds() || ended() == nil ||
-		ended().Error() != "nothing was heard of the coordinator for 3s" {
+		ended().Error() != "the coordinator was silent for 3s" {
 		t.Errorf("it holds: %v, %v", l.holds(), ended())
 	}
 	l, at, _ = steps(t)

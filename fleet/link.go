@@ -121,7 +121,7 @@ func (s *coordinatorLink) attach(ctx context.Context, part ShardRun, within time
 }
 
 // reconnectAfter is how long nothing is heard until the connection is made
-// anew: after a break, TCP tries its old one ever more seldom.
+// again: after a break, TCP tries its old one ever more seldom.
 const reconnectAfter = 3 * beatEvery / 2
 
 // watch is the dead-man switch: it ends the load when the coordinator wants it
@@ -135,7 +135,7 @@ func (s *coordinatorLink) watch(ctx context.Context, detach context.CancelCauseF
 		now, changed, quiet := s.now()
 		switch {
 		case slices.Contains(now.Out, s.shard):
-			detach(fmt.Errorf("the coordinator has given up shard %d: it was not heard of for %v, or "+
+			detach(fmt.Errorf("the coordinator has given up shard %d: it was silent for %v, or "+
 				"took too long", s.shard, missing))
 		case now.Phase == cancelled:
 			detach(errors.New(now.Why))

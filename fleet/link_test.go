@@ -27,7 +27,7 @@ func newLink(t *testing.T, to string) *link {
 	l := &link{listener: listener, to: to}
 	t.Cleanup(func() {
 		listener.Close()
-		l.mend()
+		l.heal()
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		for _, c := range l.conns {
@@ -79,7 +79,7 @@ func (l *link) carry(to, from net.Conn) {
 	}
 }
 
-// sever cuts the link until mend.
+// sever cuts the link until heal.
 func (l *link) sever() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -88,7 +88,7 @@ func (l *link) sever() {
 	}
 }
 
-func (l *link) mend() {
+func (l *link) heal() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.cut != nil {

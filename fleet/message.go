@@ -131,7 +131,7 @@ type beat struct {
 func encode(message any) []byte {
 	data, err := json.Marshal(message)
 	if err != nil {
-		panic("fleet: a message that is no JSON: " + err.Error())
+		panic("fleet: a message that is not JSON: " + err.Error())
 	}
 	return data
 }

@@ -32,19 +32,19 @@ func TestHostileMessages(t *testing.T) {
 	bentPlan := func(bend func(*planMessage)) []byte { p := testPlan(); bend(&p); return encode(p) }
 	bentBeat := func(bend func(*beat)) []byte { b := testBeat(); bend(&b); return encode(b) }
 	plans := map[string][]byte{
-		"no shards":            bentPlan(func(p *planMessage) { p.Shards = 0 }),
-		"billions of shards":   bentPlan(func(p *planMessage) { p.Shards = 1 << 40 }),
-		"a spread before now":  bentPlan(func(p *planMessage) { p.Spread = -2 }),
-		"a spread of years":    bentPlan(func(p *planMessage) { p.Spread = 1 << 62 }),
-		"billions of answers":  bentPlan(func(p *planMessage) { p.Answers = 1 << 40 }),
-		"many files":           bentPlan(func(p *planMessage) { p.Files = make([]fileRef, 5000) }),
-		"a file elsewhere":     bentPlan(func(p *planMessage) { p.Files[0].Name = "../s.yaml" }),
-		"a file of terabytes":  bentPlan(func(p *planMessage) { p.Files[0].Size = 1 << 40 }),
-		"a file below 0":       bentPlan(func(p *planMessage) { p.Files[0].Size = -1 }),
-		"no checksum":          bentPlan(func(p *planMessage) { p.Files[0].SHA256 = "" }),
-		"a terminal's codes":   bentPlan(func(p *planMessage) { p.Scenario = "\x1b[2J" }),
-		"a label of two lines": bentPlan(func(p *planMessage) { p.Labels = measure.RunLabels{"a": "b\n"} }),
-		"a megabyte":           bentPlan(func(p *planMessage) { p.Withheld = strings.Repeat("x", 1<<20) }),
+		"no shards":             bentPlan(func(p *planMessage) { p.Shards = 0 }),
+		"billions of shards":    bentPlan(func(p *planMessage) { p.Shards = 1 << 40 }),
+		"a spread before now":   bentPlan(func(p *planMessage) { p.Spread = -2 }),
+		"a spread of years":     bentPlan(func(p *planMessage) { p.Spread = 1 << 62 }),
+		"billions of responses": bentPlan(func(p *planMessage) { p.Answers = 1 << 40 }),
+		"many files":            bentPlan(func(p *planMessage) { p.Files = make([]fileRef, 5000) }),
+		"a file elsewhere":      bentPlan(func(p *planMessage) { p.Files[0].Name = "../s.yaml" }),
+		"a file of terabytes":   bentPlan(func(p *planMessage) { p.Files[0].Size = 1 << 40 }),
+		"a file below 0":        bentPlan(func(p *planMessage) { p.Files[0].Size = -1 }),
+		"no checksum":           bentPlan(func(p *planMessage) { p.Files[0].SHA256 = "" }),
+		"a terminal's codes":    bentPlan(func(p *planMessage) { p.Scenario = "\x1b[2J" }),
+		"a label of two lines":  bentPlan(func(p *planMessage) { p.Labels = measure.RunLabels{"a": "b\n"} }),
+		"a megabyte":            bentPlan(func(p *planMessage) { p.Withheld = strings.Repeat("x", 1<<20) }),
 	}
 	for name, data := range plans {
 		if p, err := decode[planMessage](data); err == nil {
@@ -85,11 +85,11 @@ func TestHostileMessages(t *testing.T) {
 	}
 }
 
-var update = flag.Bool("update", false, "write testdata/messages.txt anew")
+var update = flag.Bool("update", false, "write testdata/messages.txt again")
 
 // TestMessagesAreFrozen holds the bytes of every kind of message to those of an
 // earlier version: coordinator and workers may be of two. With -update they are
-// written anew.
+// written again.
 func TestMessagesAreFrozen(t *testing.T) {
 	start := time.Date(2026, 11, 30, 21, 0, 0, 5, time.UTC)
 	long := testBeat()

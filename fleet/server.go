@@ -82,7 +82,7 @@ func NewIdentity(run string) (*Identity, error) {
 func (i *Identity) pin() (string, error) {
 	block, _ := pem.Decode([]byte(i.Certificate))
 	if block == nil {
-		return "", errors.New("the run's certificate is no PEM: make a new one")
+		return "", errors.New("the run's certificate is not PEM: make a new one")
 	}
 	sum := sha256.Sum256(block.Bytes)
 	return hex.EncodeToString(sum[:]), nil
@@ -99,7 +99,7 @@ func Listen(address string, identity *Identity) (*Embedded, error) {
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
-		return fail(fmt.Errorf("%q is no port", port))
+		return fail(fmt.Errorf("%q is not a port", port))
 	}
 	if err := CheckRun(identity.Run); err != nil {
 		return nil, err
@@ -126,7 +126,7 @@ func Listen(address string, identity *Identity) (*Embedded, error) {
 		}
 	}
 	e.Close()
-	return fail(cmp.Or(err, errors.New("the server does not come up")))
+	return fail(cmp.Or(err, errors.New("the server does not start")))
 }
 
 // Bounds of the server: workers that come again after a break for some time have two

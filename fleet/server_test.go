@@ -68,7 +68,7 @@ func TestListenSaysWhatIsWrong(t *testing.T) {
 	defer taken.Close()
 	for address, says := range map[string]string{
 		"127.0.0.1":           "missing port",
-		"127.0.0.1:port":      `"port" is no port`,
+		"127.0.0.1:port":      `"port" is not a port`,
 		taken.Addr().String(): "address already in use",
 	} {
 		if e, err := Listen(address, identity); err == nil || !strings.Contains(err.Error(), says) {

@@ -201,7 +201,7 @@ func (w *Worker) arm(ctx context.Context, s *coordinatorLink, part ShardRun) (ru
 	// the clock.
 	now := time.Now()
 	start := now.Add(clock.local(set.Start).Sub(now))
-	late, cancel := context.WithDeadlineCause(ctx, start, errors.New("not all workers were armed in time"))
+	late, cancel := context.WithDeadlineCause(ctx, start, errors.New("not all workers were ready in time"))
 	defer cancel()
 	s.enter(armed)
 	if _, err := s.await(late, func(now runState) bool { return now.Phase == going }); err != nil {
@@ -234,7 +234,7 @@ func (w *Worker) send(attached context.Context, s *coordinatorLink, part ShardRu
 		}
 		return fmt.Errorf("%w: %w", ErrCutOff, err)
 	}
-	w.Say("shard %d is delivered", s.shard)
+	w.Say("delivered shard %d", s.shard)
 	s.leave(left, nil)
 	return nil
 }

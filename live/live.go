@@ -53,7 +53,7 @@ type Status struct {
 	Violating  uint64 `json:"violating"`
 	Refused    uint64 `json:"refused"`
 	Failed     uint64 `json:"failed"`
-	// RateLimited counts all answers that are 429, expected or not.
+	// RateLimited counts all responses that are 429, expected or not.
 	RateLimited uint64 `json:"rate_limited"`
 	// Thresholds are those of the scenario as they stand, by the requests that came to an end without
 	// the warm-up. Only the end of the run tells the verdict.
@@ -100,8 +100,8 @@ func percentiles(h *measure.Histogram) Percentiles {
 		ms(h.Max())}
 }
 
-// Errors counts the requests without an answer and those with another than
-// expected, without the answers that are 429.
+// Errors counts the requests without a response and those with another than
+// expected, without the responses that are 429.
 func (s *Status) Errors() uint64 { return s.Failed + s.Unexpected }
 
 // Sampler looks at a run once a second. It is safe for concurrent use.
@@ -170,7 +170,7 @@ func (s *Sampler) tell() {
 	for w := range s.watchers {
 		select {
 		case w <- struct{}{}:
-		default: // it has yet to look at the last one
+		default: // it has yet to check the last one
 		}
 	}
 }

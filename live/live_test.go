@@ -35,7 +35,7 @@ import (
 
 const ms = time.Millisecond
 
-// service answers after a time; every fifth request gets no answer, and every
+// service answers after a time; every fifth request gets no response, and every
 // twentieth a 429.
 type service struct {
 	takes    time.Duration
@@ -162,7 +162,7 @@ func TestStatusLooksBackTenSeconds(t *testing.T) {
 	})
 }
 
-// A service that stands still shows as requests in flight and no answers, not
+// A service that stands still shows as requests in flight and no responses, not
 // as good percentiles.
 func TestStallShows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -238,7 +238,7 @@ func hasOTLP(list string) bool {
 	return false
 }
 
-// checkEndpoint refuses what is no URL with a scheme and a host: the exporter would
+// checkEndpoint refuses what is not a URL with a scheme and a host: the exporter would
 // take "collector:4318" for the scheme "collector", and send to localhost. What a
 // URL has apart from them may be a key, so it is not shown.
 func checkEndpoint(endpoint string) error {

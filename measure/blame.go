@@ -283,7 +283,7 @@ func (d *DoubtfulSeconds) Unsent(m *Measurement, limit uint64) (n uint64) {
 }
 
 // Harmed are the times of the requests that mfaload itself harmed: it sent them
-// late, or stood still while they were in flight. Beside what was measured it has
+// late, or stood still while they were in flight. In addition to what was measured it has
 // what would have been measured at best without that, so that a limit can be held
 // against both. Only what is missed at best is the service's.
 type Harmed struct {

@@ -148,7 +148,7 @@ func decodeText(r io.Reader) (*Measurement, error) {
 		}
 		return &m, nil
 	case err == nil:
-		return nil, errors.New("there is more behind it")
+		return nil, errors.New("data follows it")
 	default:
 		return nil, err
 	}

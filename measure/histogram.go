@@ -22,7 +22,7 @@ const (
 	digits  = 3
 )
 
-// Histogram counts durations. Beside the buckets of an HdrHistogram it keeps
+// Histogram counts durations. In addition to the buckets of an HdrHistogram it keeps
 // the true minimum, maximum and sum, and it counts what lies above the range
 // instead of losing it. The zero value is not usable; see [NewHistogram] and
 // [NewSparse]. It is not safe for concurrent use.

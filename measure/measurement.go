@@ -38,12 +38,12 @@ type Measurement struct {
 	NotStarted string `json:"not_started,omitempty"`
 	// Interrupted says that the run was stopped before the end of its schedule.
 	Interrupted bool `json:"interrupted,omitempty"`
-	// Rebuilt is set where it was made of the journal of a run that was broken off.
+	// Rebuilt is set where it was made of the journal of a run that was interrupted.
 	Rebuilt *Rebuilt `json:"rebuilt,omitempty"`
 	// Stopped says why the scenario itself ended the run before the end of its
 	// schedule; nil where it did not.
 	Stopped *Stop `json:"stopped,omitempty"`
-	// Pauses are the times in which nothing was sent because an answer was 429,
+	// Pauses are the times in which nothing was sent because a response was 429,
 	// in order. Those of several machines may overlap.
 	Pauses []Pause `json:"pauses,omitempty"`
 
@@ -75,11 +75,11 @@ type Measurement struct {
 	// groups. They fail a run like the others.
 	UngroupedViolations uint64 `json:"ungrouped_violations,omitempty"`
 
-	// Coverage says for every rule of the contract how many answers it was
+	// Coverage says for every rule of the contract how many responses it was
 	// held against, the warm-up's included.
 	Coverage []RuleCount `json:"coverage"`
 
-	// Shapes say what samples of the answers looked like.
+	// Shapes say what samples of the responses looked like.
 	Shapes Shapes `json:"shapes,omitempty"`
 	// Parts identifies what two runs have to have in common to be compared: the
 	// hashes of the parts of the scenario and of the contract, by name.
@@ -103,7 +103,7 @@ type Rebuilt struct {
 	Unread int64 `json:"unread_bytes,omitempty"`
 }
 
-// RuleCount counts the answers that a rule was held against.
+// RuleCount counts the responses that a rule was held against.
 type RuleCount struct {
 	Rule      string `json:"rule"`
 	Evaluated uint64 `json:"evaluated"`
@@ -161,11 +161,11 @@ type Cell struct {
 	Refused bool `json:"refused,omitempty"`
 
 	AsExpected uint64 `json:"as_expected"`
-	// Violating counts the answers with at least one failing violation.
+	// Violating counts the responses with at least one failing violation.
 	Violating uint64 `json:"violating"`
-	// Clean counts the answers as expected that have no failing violation.
+	// Clean counts the responses as expected that have no failing violation.
 	Clean uint64 `json:"clean"`
-	// RateLimited counts the answers that are 429, expected or not.
+	// RateLimited counts the responses that are 429, expected or not.
 	RateLimited uint64 `json:"rate_limited,omitempty"`
 
 	Response *Histogram `json:"response"`
@@ -189,7 +189,7 @@ type ViolationGroup struct {
 	// group that has one; empty in measurements of versions without it.
 	ByGroup []uint64 `json:"by_group,omitempty"`
 	// Explained counts those of them that were looked into one by one; the
-	// others are wrong in the very same facts.
+	// others are wrong in exactly the same facts.
 	Explained uint64 `json:"explained"`
 	// Instances are the first ones seen, at least one.
 	Instances []Instance `json:"instances"`
@@ -337,7 +337,7 @@ func ParseRunLabels(texts []string) (RunLabels, error) {
 			return nil, fmt.Errorf("number %d has no '=': write key=value, such as commit=4f2a1c", i+1)
 		}
 		if _, twice := labels[key]; twice {
-			return nil, fmt.Errorf("%.80q is there twice; remove one of them", key)
+			return nil, fmt.Errorf("%.80q is a duplicate; remove one of them", key)
 		}
 		labels[key] = value
 	}

@@ -36,7 +36,7 @@ func (e *MergeError) Error() string {
 // from some. The result does not depend on their order, nor on which were merged
 // before, and shares nothing with them. Histograms are added bucket by bucket; of
 // labels it has those that all have alike. A measurement of something else, or of a
-// shard that is there twice, is a [MergeError], which names them all. What was known
+// duplicate shard, is a [MergeError], which names them all. What was known
 // of lost shards is kept of those that are still missing; the caller may say more,
 // and how many may be lost, in the result's Merged.
 func Merge(all []*Measurement) (*Measurement, error) {
@@ -209,7 +209,7 @@ func (m *Measurement) indices() (list []int) {
 }
 
 // conflicts finds what does not belong to the run that most measurements are of,
-// and shards that are there twice.
+// and duplicate shards.
 func conflicts(all []*Measurement) (list []MergeConflict) {
 	run := prevailing(all)
 	twins := map[int]int{}
@@ -224,7 +224,7 @@ func conflicts(all []*Measurement) (list []MergeConflict) {
 		}
 		for _, index := range m.indices() {
 			if twin, twice := twins[index]; twice {
-				list = append(list, MergeConflict{i, twin, fmt.Sprintf("shard %d is there twice", index)})
+				list = append(list, MergeConflict{i, twin, fmt.Sprintf("shard %d is a duplicate", index)})
 				break
 			}
 			twins[index] = i

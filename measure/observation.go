@@ -28,7 +28,7 @@ type Observation struct {
 	Intended time.Duration
 	// Sent is when it was sent.
 	Sent time.Duration
-	// Done is when the last byte of its answer was there, or when it failed.
+	// Done is when the last byte of its response was there, or when it failed.
 	Done time.Duration
 	// Own is the part of the lateness (Sent − Intended) that mfaload caused
 	// itself: the rest was spent waiting for a worker while all were in flight.
@@ -38,32 +38,32 @@ type Observation struct {
 	// stood still between Sent and Done. 0 for a request that it did not harm.
 	Harmed time.Duration
 
-	// Failed says that there was no whole answer.
+	// Failed says that there was no whole response.
 	Failed bool
 	// Disconnected says that it failed because no connection could be opened, or
 	// because it broke.
 	Disconnected bool
-	// Label names the kind of answer ("201 OTP_REQUIRED") or of failure
-	// ("timeout"). It is one of few values. The recorder replaces what is no UTF-8.
+	// Label names the kind of response ("201 OTP_REQUIRED") or of failure
+	// ("timeout"). It is one of few values. The recorder replaces what is not UTF-8.
 	Label string
-	// AsExpected says that the answer is one that the scenario expects.
+	// AsExpected says that the response is one that the scenario expects.
 	AsExpected bool
-	// RateLimited says that the answer is a 429, whatever the scenario expects.
+	// RateLimited says that the response is a 429, whatever the scenario expects.
 	RateLimited bool
 	// Refused says that the service turned the request away instead of serving it:
 	// with a 429, a 503 with Retry-After, or by refusing the connection. Its time
 	// says nothing of how fast the service serves.
 	Refused bool
-	// Violations are what the answer breaks. The recorder copies them.
+	// Violations are what the response breaks. The recorder copies them.
 	Violations []RuleViolation
-	// Evaluated says which rules the answer was held against: bit i%64 of word
+	// Evaluated says which rules the response was held against: bit i%64 of word
 	// i/64 is rule i of the recorder's.
 	Evaluated []uint64
 	// Mask takes secrets out of what is kept of a violation; nil where there are none.
 	Mask func(text string) string
 	// Example describes the exchange. The recorder calls it only for the first
 	// violations of a group.
-	// Whole says that the whole answer is to be kept with it.
+	// Whole says that the whole response is to be kept with it.
 	Example func(whole bool) Example
 }
 
@@ -73,7 +73,7 @@ const HarmFloor = time.Millisecond
 
 // Labels of failed requests that more than one package knows.
 const (
-	// Drained is the label of requests without an answer by the end of the drain time.
+	// Drained is the label of requests without a response by the end of the drain time.
 	Drained = "unanswered at end of drain"
 	// IdleClosed is the label of requests that certainly never reached the service: it
 	// was closing the idle connection that they were sent on.
@@ -105,7 +105,7 @@ func (o *Observation) harmedInFlight() time.Duration {
 
 // doubtful says that the end itself may be mfaload's doing, not just the time: a
 // failure of a request in flight while mfaload stood still, or that was sent too
-// late for its answer; a refusal of a request that came late, among others.
+// late for its response; a refusal of a request that came late, among others.
 func (o *Observation) doubtful() bool {
 	switch {
 	case o.Harmed <= 0 || o.Failed && IsNotDelivered(o.Label):
@@ -116,14 +116,14 @@ func (o *Observation) doubtful() bool {
 	return o.Failed && (o.harmedInFlight() > 0 || o.Label == Drained)
 }
 
-// RuleViolation is one rule of the contract broken at one place of an answer.
+// RuleViolation is one rule of the contract broken at one place of a response.
 type RuleViolation struct {
 	Rule    string
 	Pointer string
 	// Fails says that it breaks conformance; otherwise it is a finding.
 	Fails         bool
 	Expected, Got string
-	// Counted says that the answer was not looked into: it is wrong in the very
+	// Counted says that the response was not looked into: it is wrong in exactly the
 	// same facts as an earlier one.
 	Counted bool
 }
@@ -147,17 +147,17 @@ type Example struct {
 	Body          string `json:"body"`
 	// At is the time of the send since the start of the run.
 	At time.Duration `json:"at_ns"`
-	// Answer is the whole answer, for those that were to be kept.
+	// Answer is the whole response, for those that were to be kept.
 	Answer *MaskedResponse `json:"answer,omitempty"`
 }
 
-// MaskedResponse is an answer, secrets and personal data masked.
+// MaskedResponse is a response, secrets and personal data masked.
 type MaskedResponse struct {
 	Headers []string `json:"headers"`
 	Body    string   `json:"body"`
 }
 
-// asText replaces what is no UTF-8, as a file of JSON would: two names that differ
+// asText replaces what is not UTF-8, as a file of JSON would: two names that differ
 // while they are counted differ in the file too.
 func asText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 

@@ -11,7 +11,7 @@ import (
 type LoadProfile struct {
 	// Due counts the arrivals that were due in each second of intended time
 	// since the start of the run, the warm-up included: sent or not. It is empty
-	// where nobody planned them: users of a closed load wait for their answers.
+	// where nobody planned them: users of a closed load wait for their responses.
 	Due []uint64 `json:"due,omitempty"`
 	// Withheld counts those of them that were not to be sent, by second: up to the
 	// last second that has one.
@@ -131,14 +131,14 @@ func (m *Measurement) checkProfile() error {
 	return nil
 }
 
-// Shape says what a sample of the answers of one kind looked like. It holds no
+// Shape says what a sample of the responses of one kind looked like. It holds no
 // values but codes: no personal data.
 type Shape struct {
-	// Label names the kind of answer, such as "201 OTP_REQUIRED".
+	// Label names the kind of response, such as "201 OTP_REQUIRED".
 	Label string `json:"label"`
-	// Answers is the size of the sample.
+	// Responses is the size of the sample.
 	Answers uint64 `json:"answers"`
-	// Facts counts the answers of the sample that had something: a header
+	// Facts counts the responses of the sample that had something: a header
 	// ("header Content-Type"), a member of a type ("/user/id is string"), a code
 	// ("/status = OTP_REQUIRED").
 	Facts map[string]uint64 `json:"facts"`
@@ -147,7 +147,7 @@ type Shape struct {
 // Shapes are sorted by label.
 type Shapes []*Shape
 
-// Learn adds an answer that had these facts, none of them twice.
+// Learn adds a response that had these facts, none of them twice.
 func (s *Shapes) Learn(label string, facts []string) {
 	shape := s.of(label)
 	shape.Answers++
@@ -193,7 +193,7 @@ func (s Shapes) check() error {
 // Paused is why an arrival was not sent while a run obeyed a Retry-After.
 const Paused = "paused after a 429"
 
-// Pause is a time in which nothing was sent because an answer was 429.
+// Pause is a time in which nothing was sent because a response was 429.
 type Pause struct {
 	// Start and End count from the start of the run.
 	Start time.Duration `json:"start_ns"`

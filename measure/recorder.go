@@ -11,7 +11,7 @@ import (
 	"mfaload/internal/varint"
 )
 
-// Bounds on what a recorder keeps of answers; the rest is counted together.
+// Bounds on what a recorder keeps of responses; the rest is counted together.
 const (
 	maxLabels     = 24  // labels of a group and phase
 	denseLabels   = 4   // of them, those whose histograms are fast rather than small; none of the warm-up
@@ -76,16 +76,16 @@ type violationKey struct {
 // Progress is how far a run has come.
 type Progress struct {
 	// Sent requests are Clean, Violating, Failed, Refused, or answers other than
-	// expected. Refused are answers other than expected too, but 429.
+	// expected. Refused are unexpected responses too, but 429.
 	Sent      uint64 `json:"sent"`
 	Clean     uint64 `json:"clean"`
 	Violating uint64 `json:"violating"`
 	Failed    uint64 `json:"failed"`
 	Refused   uint64 `json:"refused"`
-	// RateLimited counts all answers that are 429: Refused are those of them that
+	// RateLimited counts all responses that are 429: Refused are those of them that
 	// neither the scenario expects nor the contract finds fault with.
 	RateLimited uint64 `json:"rate_limited"`
-	// Expected counts all answers that the scenario expects, whatever they break.
+	// Expected counts all responses that the scenario expects, whatever they break.
 	Expected uint64 `json:"as_expected"`
 	// NotDelivered counts the failed ones that certainly never reached the service.
 	NotDelivered uint64 `json:"unheard"`
@@ -95,12 +95,12 @@ type Progress struct {
 	DoubtfulLimits uint64 `json:"doubtful_rate_limited,omitempty"`
 }
 
-// Unexpected counts the answers that conform but are not what the scenario
+// Unexpected counts the responses that conform but are not what the scenario
 // expects, without those that are 429.
 func (p Progress) Unexpected() uint64 { return p.Sent - p.Clean - p.Violating - p.Failed - p.Refused }
 
 // NewRecorder returns a recorder for so many groups of users and a contract
-// with these rules. Of each group of violations it keeps so many whole answers,
+// with these rules. Of each group of violations it keeps so many whole responses,
 // at most [Instances].
 func NewRecorder(groups int, rules []string, responses int) *Recorder {
 	r := &Recorder{groups: groups, rules: rules, responses: responses,
@@ -459,7 +459,7 @@ func sumOfSeconds(lists []*Seconds) (Seconds, error) {
 	return joinSeconds(lists)
 }
 
-// trimResponses drops the answers that several partitions kept beyond the bound.
+// trimResponses drops the responses that several partitions kept beyond the bound.
 func (m *Measurement) trimResponses(bound int) {
 	for _, g := range m.Violations {
 		for i := bound; i < len(g.Instances); i++ {

@@ -13,7 +13,7 @@ import (
 type GroupSecond struct {
 	// Group is the index of the group.
 	Group int `json:"group"`
-	// Expected counts the answers that the scenario expects, Violating those
+	// Expected counts the responses that the scenario expects, Violating those
 	// with at least one failing violation.
 	Expected  uint64 `json:"as_expected"`
 	Violating uint64 `json:"violating"`
@@ -276,9 +276,9 @@ type Second struct {
 	Failed    uint64 `json:"failed"`
 	Clean     uint64 `json:"clean"`
 	Violating uint64 `json:"violating"`
-	// Expected counts answers that the scenario expects, even violating ones.
+	// Expected counts responses that the scenario expects, even violating ones.
 	Expected uint64 `json:"as_expected"`
-	// RateLimited counts the answers that are 429, expected or not.
+	// RateLimited counts the responses that are 429, expected or not.
 	RateLimited uint64 `json:"rate_limited,omitempty"`
 	// Ends count all requests of the second by how they ended, in order. Empty in
 	// measurements of versions without it.

@@ -64,7 +64,7 @@ type Part struct {
 	Planned     time.Duration `json:"planned_ns"`
 	// Stopped says why the scenario ended this shard early; nil where it did not.
 	Stopped *Stop `json:"stopped,omitempty"`
-	// The rest counts the judged part; Clean, Violating and RateLimited are answers.
+	// The rest counts the judged part; Clean, Violating and RateLimited are responses.
 	Scheduled   uint64 `json:"scheduled"`
 	Answered    uint64 `json:"answered"`
 	Clean       uint64 `json:"clean"`

@@ -372,10 +372,10 @@ func TestMergeNamesWhatDoesNotFit(t *testing.T) {
 		{"all well", func(p []*measure.Measurement) []*measure.Measurement { return p }, nil},
 		{"one missing", func(p []*measure.Measurement) []*measure.Measurement { return p[1:] }, nil},
 		{"doubled", func(p []*measure.Measurement) []*measure.Measurement { return append(p, p[1]) },
-			[]measure.MergeConflict{{Measurement: 4, Twin: 1, Why: "shard 1 is there twice"}}},
+			[]measure.MergeConflict{{Measurement: 4, Twin: 1, Why: "shard 1 is a duplicate"}}},
 		{"doubled within what was merged", func(p []*measure.Measurement) []*measure.Measurement {
 			return []*measure.Measurement{merge(t, p[0], p[1]), merge(t, p[1], p[2])}
-		}, []measure.MergeConflict{{Measurement: 1, Twin: 0, Why: "shard 1 is there twice"}}},
+		}, []measure.MergeConflict{{Measurement: 1, Twin: 0, Why: "shard 1 is a duplicate"}}},
 		{"the first is of another run",
 			func(p []*measure.Measurement) []*measure.Measurement { p[0].Shard.Run = "q"; return p },
 			[]measure.MergeConflict{{Measurement: 0, Twin: -1, Why: `it is of the run "q", not of "r"`}}},

@@ -241,7 +241,7 @@ type Tick struct {
 	// Counts are of the requests that came to an end.
 	Counts Progress `json:"counts"`
 	// Streak is the most requests in a row, so far in the run, that found no
-	// connection, or lost it, with no answer in between; of several machines that
+	// connection, or lost it, with no response in between; of several machines that
 	// of one of them.
 	Streak uint64 `json:"streak,omitempty"`
 	// Seconds are these requests by the second that they were intended for, in order;

@@ -122,7 +122,7 @@ func (m *Measurement) findWarmup() (parts int) {
 
 // Why it may not be known when a warm-up ends.
 const (
-	secondsLost = "the run second by second is lost"
+	secondsLost = "the figures per second are lost"
 	tooShort    = "the judged part is too short"
 )
 

@@ -136,7 +136,7 @@ func TestEveryRuleHasAMutation(t *testing.T) {
 			t.Errorf("no mutation breaks %s", ru.Name)
 		}
 		if !kept[ru.Name] {
-			t.Errorf("no answer is evaluated by %s and keeps it", ru.Name)
+			t.Errorf("no response is evaluated by %s and keeps it", ru.Name)
 		}
 	}
 }
@@ -501,7 +501,7 @@ func checkViolations(t *testing.T, c *contract.Contract, ex *contract.Exchange, 
 		}
 		for _, text := range []string{v.Expected, v.Got, v.Pointer, v.At} {
 			if !utf8.ValidString(text) || strings.Contains(text, token) {
-				t.Errorf("%q is no UTF-8 or shows the token", text)
+				t.Errorf("%q is not UTF-8 or shows the token", text)
 			}
 		}
 		if utf8.RuneCountInString(v.Expected) > 120 || utf8.RuneCountInString(v.Got) > 120 ||

@@ -165,7 +165,7 @@ func (a *tokenResponse) lifetime(now time.Time) (time.Duration, error) {
 	}
 	var seconds float64
 	if err := json.Unmarshal([]byte(text), &seconds); err != nil {
-		return 0, errors.New("its expires_in is no number of seconds")
+		return 0, errors.New("its expires_in is not a number of seconds")
 	}
 	if seconds <= 0 {
 		return 0, fmt.Errorf("the token that came is over already: it lives for %v s", seconds)
@@ -198,7 +198,7 @@ func (c *credentials) refused(response *tokenResponse) error {
 	}
 	e := &tokenError{}
 	e.wait = retryAfter(response)
-	remedy := "look at what the token endpoint says"
+	remedy := "check what the token endpoint says"
 	switch status := response.status; {
 	case e.wait > 0:
 		remedy = fmt.Sprintf("the token endpoint asks to wait %v: start again after that", e.wait)

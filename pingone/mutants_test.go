@@ -20,7 +20,7 @@ import (
 	"mfaload/contract"
 )
 
-var update = flag.Bool("update", false, "write testdata/mutants.txt.gz anew")
+var update = flag.Bool("update", false, "write testdata/mutants.txt.gz again")
 
 const mutantsFile = "testdata/mutants.txt.gz"
 
@@ -31,7 +31,7 @@ const mutants = 20_000
 // what an earlier version said: of every documented single fault, of pairs of them
 // in one response (headers, framing, status and body), and of bodies with one or
 // two values changed at random. A line is a response, its checksum and its
-// violations. With -update they are written anew.
+// violations. With -update they are written again.
 func TestMutantsAreFrozen(t *testing.T) {
 	p := newPair(t)
 	random := rand.New(rand.NewPCG(17, 0))

@@ -60,7 +60,7 @@ func (o *Operation) Probes(u scenario.User) []Probe {
 		{"user.id of a wrong type", invalid, u.ID, body(`{"user":{"id":5}}`)},
 		{"user.id of a wrong form", refused([]int{400, 404}), u.ID, body(`{"user":{"id":"nobody"}}`)},
 		{"an unknown user", refused([]int{404}, "NOT_FOUND"), unknownUser, func(*transport.Request) {}},
-		{"a body that is no JSON", invalid, u.ID, body(`{"user":`)},
+		{"a body that is not JSON", invalid, u.ID, body(`{"user":`)},
 		{"another content type", refused([]int{415}, "INVALID_REQUEST"), u.ID, plainText},
 		{"an unknown policy", refused([]int{400, 404}), u.ID,
 			body(`{"user":{"id":"` + u.ID + `"},"policy":{"id":"` + unknownUser + `"}}`)},
@@ -96,11 +96,11 @@ func (o *Operation) ReadBack(ctx context.Context,
 	created, ex *contract.Exchange) (differences []string, err error) {
 	var before, after transaction
 	if err := json.Unmarshal(created.Body, &before); err != nil {
-		return nil, fmt.Errorf("the answer can't be read back: it is no JSON")
+		return nil, fmt.Errorf("the response can't be read back: it is not JSON")
 	}
 	link, err := url.Parse(before.Links.Self.Href)
 	if err != nil || !isBelow(link.EscapedPath(), o.address.path) {
-		return nil, fmt.Errorf("the answer can't be read back: its self link leads elsewhere")
+		return nil, fmt.Errorf("the response can't be read back: its self link points elsewhere")
 	}
 	now, err := o.tokens.valid()
 	if err != nil {
@@ -116,7 +116,7 @@ func (o *Operation) ReadBack(ctx context.Context,
 		return []string{fmt.Sprintf("HTTP status %d instead of 200", ex.Status)}, nil
 	}
 	if err := json.Unmarshal(ex.Body, &after); err != nil {
-		return []string{"a body that is no JSON"}, nil
+		return []string{"a body that is not JSON"}, nil
 	}
 	return before.differences(&after), nil
 }

@@ -53,12 +53,12 @@ func TestRulesOverTheRun(t *testing.T) {
 		do   func(*contract.Exchange)
 		want []string
 	}{
-		{"another answer", string(serial(t, 2)), nil, nil},
-		{"the same answer", string(serial(t, 1)), nil, []string{"run.body"}},
+		{"another response", string(serial(t, 2)), nil, nil},
+		{"the same response", string(serial(t, 1)), nil, []string{"run.body"}},
 		{"the same ID", string(serial(t, 1)) + " ", nil, []string{"run.id"}},
 		{"the same ID in another case", strings.ReplaceAll(string(serial(t, 0xa1)), "000000a1", "000000A1"),
 			nil, []string{"run.id"}},
-		{"the same ID in a wrong answer", strings.Replace(string(serial(t, 1)), "j****@", "john@", 1), nil,
+		{"the same ID in a wrong response", strings.Replace(string(serial(t, 1)), "j****@", "john@", 1), nil,
 			[]string{"run.id"}},
 		{"another's user", strings.Replace(string(serial(t, 3)), "788d4931-6936", "11111111-6936", 1), nil,
 			[]string{"run.crossed"}},
@@ -84,7 +84,7 @@ func TestRulesOverTheRun(t *testing.T) {
 			w.Enter(flying, "11111111-6936-43f2-82ff-178f5762298a")
 			for _, n := range []int{1, 0xa1} {
 				if broken := over(p.c, w, serial(t, n), nil); broken != nil {
-					t.Fatalf("a first answer breaks %v", broken)
+					t.Fatalf("a first response breaks %v", broken)
 				}
 			}
 			if diff := cmp.Diff(test.want, over(p.c, w, []byte(test.body), test.do)); diff != "" {

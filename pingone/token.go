@@ -31,7 +31,7 @@ func newToken(value string, expires time.Time) *token {
 }
 
 // tokens hands out the access token. Requests read a pointer; fetching and
-// renewing happen beside them, one fetch at a time.
+// renewing happen next to them, one fetch at a time.
 type tokens struct {
 	// fetch gets a new token; nil where there is only the one.
 	fetch func(context.Context) (*token, error)
@@ -191,7 +191,7 @@ func (t *tokens) valid() (*token, error) {
 func readToken(file string) (*token, error) {
 	text, err := disk.Read(file, disk.MaxCredentials)
 	if err != nil {
-		return nil, fmt.Errorf("read the access token: %w: mend target.accessTokenFile", disk.Cause(err))
+		return nil, fmt.Errorf("read the access token: %w: fix target.accessTokenFile", disk.Cause(err))
 	}
 	value := strings.TrimSpace(string(text))
 	if err := scenario.ParseToken(value); err != nil {

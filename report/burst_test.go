@@ -41,10 +41,12 @@ func caughtUp(t *testing.T, limit int) *run {
 // 429s that came only because mfaload caught up are named as that.
 func TestRefusalsOfABurst(t *testing.T) {
 	for limit, want := range map[int]string{
-		150: "all 250 429s came while mfaload caught up: up to 400 requests were sent in a second in which " +
+		150: "all 250 429s arrived while mfaload caught up: up to 400 requests were sent in a second in " +
+			"which " +
 			"at most 100 were due (in one second); in other seconds there were none",
-		90: "320 of the 429s came while mfaload caught up: up to 400 requests were sent in a second in " +
-			"which at most 100 were due (in one second); the others came in seconds in which no more was " +
+		90: "320 of the 429s arrived while mfaload caught up: up to 400 requests were sent in a second in " +
+			"which at most 100 were due (in one second); the others arrived in seconds in which no more " +
+			"was " +
 			"sent than planned",
 		400: "",
 	} {
@@ -81,14 +83,15 @@ func TestRefusalsOfABurstWithinASecond(t *testing.T) {
 		m.Main.Scheduled, m.Main.Planned = []uint64{1000, 0}, 10*time.Second
 		m.Profile.Due = due
 	}
-	want := "all 53 429s came while mfaload caught up: up to 115 requests were sent in a second in which " +
+	want := "all 53 429s arrived while mfaload caught up: up to 115 requests were sent in a second in " +
+		"which " +
 		"at most 100 were due"
 	if reasons := strings.Join(r.judge().Reasons, "\n"); !strings.Contains(reasons, want) {
 		t.Error(reasons)
 	}
 }
 
-// The series has what was sent by when it was sent beside what was due.
+// The series has what was sent by when it was sent next to what was due.
 func TestSeriesShowsBursts(t *testing.T) {
 	r := caughtUp(t, 1000)
 	m, err := r.recorder.Measurement()
@@ -132,7 +135,8 @@ func TestSeriesShowsBursts(t *testing.T) {
 // A run that ends in its warm-up says when, and that nothing was judged.
 func TestEndInTheWarmup(t *testing.T) {
 	for _, stop := range []*measure.Stop{nil,
-		{At: 3 * time.Second, Condition: "load.on429: stop", Observed: "an answer was 429, too many requests",
+		{At: 3 * time.Second, Condition: "load.on429: stop", Observed: "a response was 429, too many " +
+			"requests",
 			Early: true}} {
 		r := &run{t: t, recorder: measure.NewRecorder(2, nil, 0)}
 		r.recorder.Record(0,
@@ -147,7 +151,7 @@ func TestEndInTheWarmup(t *testing.T) {
 		want := []string{"stopped 3.0 s into the schedule: only what was due by then is counted"}
 		verdict := report.Interrupted
 		if stop != nil {
-			want, verdict = []string{"stopped 3 s into the run, load.on429: stop: an answer was 429, too " +
+			want, verdict = []string{"stopped 3 s into the run, load.on429: stop: a response was 429, too " +
 				"many requests; only what was due by then is counted"}, report.Fail
 		}
 		want = append(want,

@@ -81,7 +81,7 @@ func TestReportIsReadAsItWasWritten(t *testing.T) {
 	}
 }
 
-// hostile texts come from answers.
+// hostile texts come from responses.
 var hostile = []string{
 	"]]><failure/>", "\x00\x01\x1b[31m", "\xff\xfe", "a|b`c``d\\|e", "\r\n# title\n| x |",
 	"<script>alert(1)</script>",

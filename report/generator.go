@@ -225,7 +225,7 @@ func workersRemedy(g *measure.Generator, needed int) string {
 	case measure.ByMaximum:
 		return fmt.Sprintf("write load.workers: %d, or share the load among several machines", needed)
 	}
-	return "raise load.workers, or leave it out"
+	return "raise load.workers, or remove it"
 }
 
 func (j *assessment) doubtful() *measure.DoubtfulSeconds {

@@ -231,7 +231,7 @@ func TestHTMLSaysWhatItIs(t *testing.T) {
 		}
 		if strings.Contains(page, "NaN") || strings.Contains(page, "Inf") ||
 			strings.Contains(page, "<no value>") || strings.Contains(page, "%!") {
-			t.Errorf("%s has what is no number: %s", name,
+			t.Errorf("%s has what is not a number: %s", name,
 				regexp.MustCompile(`.{0,60}(NaN|Inf|<no value>|%!).{0,60}`).FindString(page))
 		}
 	}
@@ -261,7 +261,7 @@ func TestHTMLOfAlmostNothing(t *testing.T) {
 	}
 }
 
-// Texts that come from answers stay texts.
+// Texts that come from responses stay texts.
 func TestHTMLWithHostileTexts(t *testing.T) {
 	r := hostileReport(t)
 	m := measured(t)

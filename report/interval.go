@@ -49,7 +49,7 @@ func (j *assessment) measureNoise(thresholds []scenario.Threshold) []noise {
 	all := make([]noise, len(thresholds))
 	if j.measurement.SecondsLost != "" {
 		for i := range all {
-			all[i].why = "the run second by second is lost"
+			all[i].why = "the figures per second are lost"
 		}
 		return all
 	}
@@ -135,7 +135,7 @@ func (j *assessment) noiseOfTimes(t scenario.Threshold, judged *Threshold, s *un
 	return e.noise(away, observed*math.Exp(-half), observed*math.Exp(half), j.report.Duration)
 }
 
-// endless bounds the logarithm of how far an interval reaches: one without end is no number in JSON.
+// endless bounds the logarithm of how far an interval reaches: JSON has no number for one without end.
 const endless = 20
 
 func (j *assessment) noiseOfAchieved(t scenario.Threshold, judged *Threshold, s *units.Series) noise {
@@ -278,7 +278,7 @@ func (t Threshold) open() string {
 	if i.Needed > 0 {
 		return text + "; a run of " + About(i.Needed) + " would decide"
 	}
-	return text + "; no longer run would decide"
+	return text + "; a longer run would not decide"
 }
 
 // LongestRun is how many seconds a run may be asked to last: a month.

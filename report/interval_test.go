@@ -63,7 +63,7 @@ func TestRunsThatDiffer(t *testing.T) {
 		t.Fatal(err)
 	}
 	if th := r.Thresholds[0]; th.State != report.Undecided || th.Interval.High < 1.055*th.Observed ||
-		th.Interval.High > 1.08*th.Observed || !strings.Contains(th.Why, "no longer run") {
+		th.Interval.High > 1.08*th.Observed || !strings.Contains(th.Why, "a longer run would not decide") {
 		t.Errorf("%+v %+v", th, th.Interval)
 	}
 }

@@ -70,7 +70,7 @@ func Decode(data []byte) (*Report, error) {
 		return nil, fmt.Errorf("read report: %w: the file is damaged or from another version", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("read report: there is more behind the report: the file is damaged")
+		return nil, errors.New("read report: data follows the report: the file is damaged")
 	}
 	if r.Schema != Schema {
 		return nil, fmt.Errorf("read report: its schema is %.60q, not %q: it is from another version",
@@ -84,7 +84,7 @@ func Decode(data []byte) (*Report, error) {
 	case Pass, Fail, Inconclusive, Interrupted:
 		return r.escaped(), nil
 	}
-	return nil, fmt.Errorf("read report: %.60q is no verdict: the file is damaged or from another version",
+	return nil, fmt.Errorf("read report: %.60q is not a verdict: the file is damaged or from another version",
 		string(r.Verdict))
 }
 

@@ -40,12 +40,13 @@ func (s *sum) outcomeRemarks() (remarks []string) {
 func (s *sum) idleRemarks() (remarks []string) {
 	if n := s.errors[measure.IdleClosed]; n > 0 {
 		remarks = append(remarks, fmt.Sprintf("%s requests met an idle connection that the service was just "+
-			"closing; it can't have got them, so they are in no errorRate, and none was sent twice: its "+
+			"closing; it cannot have received them, so they count in no errorRate, and none was sent "+
+			"twice: its "+
 			"keep-alive time is about as long as connections were idle here", number.Count(n)))
 	}
 	if n := s.errors[measure.NotProcessed]; n > 0 {
 		remarks = append(remarks, fmt.Sprintf("the service said of %s requests that it did not process them "+
-			"(HTTP/2: GOAWAY or REFUSED_STREAM); they are in no errorRate, and none was sent twice: look at "+
+			"(HTTP/2: GOAWAY or REFUSED_STREAM); they count in no errorRate, and none was sent twice: check "+
 			"how often it closes connections, and whether it refuses load", number.Count(n)))
 	}
 	return remarks
@@ -86,18 +87,18 @@ func (j *assessment) userRemarks() (remarks []string) {
 		}
 		if n := g.Withheld[measure.TooSoon]; n > 0 && g.Users != nil {
 			remarks = append(remarks, fmt.Sprintf("group %s: %s arrivals were not sent because each of its "+
-				"%s users had been asked within %s s (perUser); it needs more users or a lower rate",
+				"%s users had a request within the last %s s (perUser); it needs more users or a lower rate",
 				g.Name, number.Count(n), number.Count(g.Users.Count), number.Plain(g.Users.PerUser)))
 		}
 		if n := g.Withheld[measure.Capped]; n > 0 && g.Users != nil {
 			remarks = append(remarks, fmt.Sprintf("group %s: %s arrivals were not sent because each of its "+
-				"%s users had been asked as often as maxPerUser allows (%s a day); it needs more users or "+
+				"%s users had as many requests as maxPerUser allows (%s a day); it needs more users or "+
 				"fewer requests",
 				g.Name, number.Count(n), number.Count(g.Users.Count), number.Count(g.Users.MaxPerUser)))
 		}
 		if n := g.Withheld[measure.Unreadable]; n > 0 {
 			remarks = append(remarks, fmt.Sprintf("group %s: %s arrivals were not sent because the "+
-				"temporary file of users could not be read: look at the disk", g.Name, number.Count(n)))
+				"temporary file of users could not be read: check the disk", g.Name, number.Count(n)))
 		}
 	}
 	if n := j.report.NoUsers; n > 0 {
@@ -128,7 +129,8 @@ func tokenRemarks(p *measure.Phase, from TokenSource) (remarks []string) {
 			cause = "what keeps accessTokenFile fresh may have stopped, or the token is of another " +
 				"environment"
 		}
-		remarks = append(remarks, fmt.Sprintf("%s answers were 401, the access token refused: %s",
+		remarks = append(remarks, fmt.Sprintf("%s responses were 401: the service refused the access "+
+			"token: %s",
 			number.Count(refused), cause))
 	}
 	return remarks

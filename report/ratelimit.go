@@ -59,7 +59,7 @@ const (
 	narrow = 0.2
 )
 
-// rateLimit estimates the rate limit of the judged part; nil where no answer was
+// rateLimit estimates the rate limit of the judged part; nil where no response was
 // 429 and the run did not pause.
 func rateLimit(m *measure.Measurement, s *sum) *RateLimit {
 	pauses, paused := judgedPauses(m), time.Duration(0)
@@ -84,7 +84,7 @@ func judgedPauses(m *measure.Measurement) (pauses []measure.Pause) {
 	return pauses
 }
 
-// limited is a second in which answers were 429: what was sent in it, and what
+// limited is a second in which responses were 429: what was sent in it, and what
 // of that the service took.
 type limited struct{ sent, accepted float64 }
 
@@ -134,10 +134,11 @@ func (r *RateLimit) estimate(seconds []limited) {
 	switch {
 	case len(seconds) < leastLimited:
 		r.Basis = fmt.Sprintf("it takes %d seconds in the middle of stretches in which 429s came every "+
-			"second and the run did not pause; there were %d", leastLimited, len(seconds))
+			"second and the run did not pause; this run had %d", leastLimited, len(seconds))
 		return
 	case mean == 0:
-		r.Basis = "nothing was accepted while 429s came: that is a quota that is used up rather than a rate"
+		r.Basis = "nothing was accepted while 429s arrived: that is a quota that is used up rather than a " +
+			"rate"
 		return
 	case vary && slope(seconds) >= rising:
 		r.Basis = "the more was sent, the more was accepted: the 429s have another reason than the rate, " +
@@ -204,7 +205,7 @@ func (j *assessment) limitRemarks() (remarks []string) {
 		return nil
 	}
 	if s.RateLimited > 0 {
-		text := fmt.Sprintf("%s answers were 429 (rate limited), %s %% of all", number.Count(s.RateLimited),
+		text := fmt.Sprintf("%s responses were 429 (rate limited), %s %% of all", number.Count(s.RateLimited),
 			number.Plain(number.Percent(s.RateLimitedRate().Value())))
 		if r.Rate != nil {
 			text += fmt.Sprintf("; meanwhile about %s/s were accepted (%s to %s/s in %d seconds), a %s "+
@@ -369,14 +370,16 @@ func (j *assessment) burstRemarks() []string {
 	if b.limited == 0 {
 		return nil
 	}
-	which, what := fmt.Sprintf("%s of the 429s", number.Count(b.limited)), "the others came in seconds in "+
+	which, what := fmt.Sprintf("%s of the 429s", number.Count(b.limited)), "the others arrived in seconds "+
+		"in "+
 		"which no more was sent than planned"
 	if b.limitedBeside == 0 {
 		which, what = fmt.Sprintf("all %s 429s", number.Count(b.limited)), "in other seconds there were none"
 	}
 	return []string{fmt.Sprintf(
-		"%s came while mfaload caught up: up to %s requests were sent in a second in which at most %s were "+
-			"due (%s); %s. Requests that wait for a worker go out in a burst: leave load.workers out, "+
+		"%s arrived while mfaload caught up: up to %s requests were sent in a second in which at most %s "+
+			"were "+
+			"due (%s); %s. Requests that wait for a worker go out in a burst: remove load.workers, "+
 			"or raise it",
 		which, number.Count(b.most), number.Count(b.due), inSeconds(b.seconds), what)}
 }

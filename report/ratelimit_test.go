@@ -76,14 +76,15 @@ func TestRateLimitIsEstimated(t *testing.T) {
 			"were sent"},
 		{"few seconds of a ramp", ramp(14), nil, report.Rough, 100, "from 6 seconds only"},
 		{"a constant load", repeat(60, [2]int{100, 50}), nil, report.Rough, 100, "hardly varied"},
-		{"one second", append(repeat(10, [2]int{50, 0}), [2]int{50, 1}), nil, report.None, 0, "there were 0"},
-		{"never two seconds in a row", everyOther, nil, report.None, 0, "there were 0"},
+		{"one second", append(repeat(10, [2]int{50, 0}), [2]int{50, 1}), nil, report.None, 0, "this run " +
+			"had 0"},
+		{"never two seconds in a row", everyOther, nil, report.None, 0, "this run had 0"},
 		{"a used up quota", repeat(30, [2]int{0, 50}), nil, report.None, 0, "quota that is used up"},
 		{"users who are refused at any rate", proportional, nil, report.None, 0,
 			"another reason than the rate"},
 		{"pauses", repeat(30, [2]int{40, 5}), []measure.Pause{{Start: 0, End: 15 * time.Second},
 			{Start: 2 * time.Second, End: 3 * time.Second}, {Start: 20500 * ms, End: 28 * time.Second},
-			{Start: 21 * time.Second, End: 29 * time.Second}}, report.None, 0, "there were 3"},
+			{Start: 21 * time.Second, End: 29 * time.Second}}, report.None, 0, "this run had 3"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := limitedRun(t, test.pauses, test.seconds).RateLimit
@@ -142,7 +143,7 @@ func TestPausesOfSeveralMachines(t *testing.T) {
 	}
 }
 
-// A 429 is an error unless a group expects it; beside that it has a count and a
+// A 429 is an error unless a group expects it; next to that it has a count and a
 // limit of its own.
 func TestRateLimitedRate(t *testing.T) {
 	few, many := limit(scenario.RateLimitedRate, "", 0, 0.5, "50%"), limit(scenario.RateLimitedRate, "", 0,
@@ -158,7 +159,7 @@ func TestRateLimitedRate(t *testing.T) {
 		}
 	}
 	if rep.Verdict != report.Fail || !strings.Contains(strings.Join(rep.Reasons, "\n"),
-		"500 answers were 429 (rate limited), 33.333 % of all; meanwhile about 100/s were accepted") {
+		"500 responses were 429 (rate limited), 33.333 % of all; meanwhile about 100/s were accepted") {
 		t.Errorf("%s: %q", rep.Verdict, rep.Reasons)
 	}
 	var text strings.Builder

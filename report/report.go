@@ -57,7 +57,7 @@ type Report struct {
 	Reasons  []string `json:"reasons"`
 	// Why the run did not start; nothing was sent.
 	NotStarted string `json:"not_started,omitempty"`
-	// Set where the load was closed (load.concurrency): users who wait for each answer
+	// Set where the load was closed (load.concurrency): users who wait for each response
 	// instead of a schedule.
 	Closed *Closed `json:"closed,omitempty"`
 
@@ -116,9 +116,9 @@ type Figures struct {
 	// The times of served, refused (429, 503 with Retry-After, connection refused) and
 	// failed requests apart; left out where all were served.
 	ByOutcome map[string]OutcomeTimes `json:"by_outcome,omitempty"`
-	// Answers by HTTP status and word.
+	// Responses by HTTP status and word.
 	Statuses map[string]uint64 `json:"statuses"`
-	// Requests without an answer, by reason.
+	// Requests without a response, by reason.
 	Errors map[string]uint64 `json:"errors"`
 	// Unsent arrivals by reason: no user to send for, a pause, or a limit of mfaload's own
 	// such as no local port. They are in no rate.
@@ -130,13 +130,13 @@ type Requests struct {
 	Scheduled uint64 `json:"scheduled"`
 	Sent      uint64 `json:"sent"`
 	Answered  uint64 `json:"answered"`
-	// Answers that the scenario expects and that break no rule at level fail.
+	// Responses that the scenario expects and that break no rule at level fail.
 	AsExpected uint64 `json:"as_expected"`
 	// The others that break no rule at level fail.
 	Unexpected uint64 `json:"unexpected"`
-	// Answers that break a rule at level fail.
+	// Responses that break a rule at level fail.
 	Violating uint64 `json:"violating"`
-	// Answers that are 429, expected or not.
+	// Responses that are 429, expected or not.
 	RateLimited uint64 `json:"rate_limited"`
 	Failed      uint64 `json:"failed"`
 	Unsent      uint64 `json:"unsent"`
@@ -202,13 +202,13 @@ type Users struct {
 	Order string `json:"order"                  schema:"enum=sequential|shuffle|random|once"`
 	// What happens after the last user. Random order has no last one.
 	Exhausted string `json:"exhausted,omitempty"    schema:"enum=wrap|stop"`
-	// The least time between two requests for the same user.
+	// The minimum time between two requests for the same user.
 	PerUser float64 `json:"per_user_s,omitempty"`
-	// The most requests for the same user within 24 hours.
+	// The maximum number of requests for the same user within 24 hours.
 	MaxPerUser uint64 `json:"max_per_user,omitempty"`
 	// How often a user was chosen to be asked.
 	Turns uint64 `json:"turns"`
-	// How often the group began anew after its last user.
+	// How often the group's list was reused after its last user.
 	Wrapped uint64 `json:"wrapped"`
 	// When the first arrival was due for which no user was left, since the start of the
 	// schedule.
@@ -233,7 +233,7 @@ type Violation struct {
 	Level   string `json:"level"     schema:"enum=fail|note"`
 	Count   uint64 `json:"count"`
 	// How many were looked into one by one, the warm-up's included; the others are wrong
-	// in the very same facts.
+	// in exactly the same facts.
 	Explained uint64  `json:"explained"`
 	Expected  string  `json:"expected"`
 	Got       string  `json:"got"`

@@ -21,7 +21,7 @@ import (
 	"mfaload/scenario"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 const ms = time.Millisecond
 
@@ -144,7 +144,7 @@ func TestVerdicts(t *testing.T) {
 		}, report.Inconclusive, []string{
 			"achievedRate >= 99%: observed 97.1 %; undecided: it may be met without what mfaload itself " +
 				"did: mfaload itself was late, by up to 300 ms; use an idler machine, or run longer"}},
-		{"and errors beside it", func(r *run) {
+		{"and errors next to it", func(r *run) {
 			r.send(98, 50*ms, nil).send(1, 50*ms, failed).send(1, 50*ms,
 				func(o *measure.Observation) { o.Own = 300 * ms })
 			r.finish = func(m *measure.Measurement) { m.Main.LastSent = m.Main.Start + 10300*ms }
@@ -156,7 +156,7 @@ func TestVerdicts(t *testing.T) {
 				"are theirs are lower bounds (≥)"}},
 		{"slow", func(r *run) { r.send(94, 50*ms, nil).send(6, 400*ms, nil) }, report.Fail,
 			[]string{"response p95 <= 300ms: observed 401 ms"}},
-		{"no answer", func(r *run) { r.send(99, 50*ms, nil).send(1, 50*ms, failed) }, report.Fail,
+		{"no response", func(r *run) { r.send(99, 50*ms, nil).send(1, 50*ms, failed) }, report.Fail,
 			[]string{"errorRate <= 0%: observed 1 % (1 of 100): 1 × timeout",
 				"1 arrivals were never served (1 failed): they count as slower than any limit, and times " +
 					"that are theirs are lower bounds (≥)"}},
@@ -165,25 +165,29 @@ func TestVerdicts(t *testing.T) {
 		// What the service can't have got says nothing of it, in either direction.
 		{"lost on idle connections", func(r *run) { r.send(90, 50*ms, nil).send(10, 50*ms, lost) },
 			report.Pass, []string{
-				"10 requests met an idle connection that the service was just closing; it can't have got " +
+				"10 requests met an idle connection that the service was just closing; it cannot have " +
+					"received " +
 					"them, " +
-					"so they are in no errorRate, and none was sent twice: its keep-alive time is about as " +
+					"so they count in no errorRate, and none was sent twice: its keep-alive time is about " +
+					"as " +
 					"long as connections were idle here"}},
 		{"not processed", func(r *run) { r.send(90, 50*ms, nil).send(10, 50*ms, unprocessed) },
 			report.Pass, []string{
 				"the service said of 10 requests that it did not process them (HTTP/2: GOAWAY or " +
-					"REFUSED_STREAM); they are in no errorRate, and none was sent twice: look at how often " +
+					"REFUSED_STREAM); they count in no errorRate, and none was sent twice: check how often " +
 					"it closes connections, and whether it refuses load"}},
-		{"failed beside those lost",
+		{"failed next to those lost",
 			func(r *run) { r.send(49, 50*ms, nil).send(1, 50*ms, failed).send(50, 50*ms, lost) }, report.Fail,
 			[]string{
 				"errorRate <= 0%: observed 2 % (1 of 50): 1 × timeout",
 				"1 arrivals were never served (1 failed): they count as slower than any limit, and times " +
 					"that " +
 					"are theirs are lower bounds (≥)",
-				"50 requests met an idle connection that the service was just closing; it can't have got " +
+				"50 requests met an idle connection that the service was just closing; it cannot have " +
+					"received " +
 					"them, " +
-					"so they are in no errorRate, and none was sent twice: its keep-alive time is about as " +
+					"so they count in no errorRate, and none was sent twice: its keep-alive time is about " +
+					"as " +
 					"long as connections were idle here"}},
 		{"violating", func(r *run) { r.send(98, 50*ms, nil).send(2, 50*ms, violating) }, report.Fail,
 			[]string{"violationRate <= 0%: observed 2 % (2 of 100): 2 × echo.user at /user/id"}},
@@ -275,9 +279,9 @@ func TestVerdicts(t *testing.T) {
 		}, report.Interrupted, []string{
 			"stopped 4.0 s into the schedule: only what was due by then is counted",
 			"mfaload was ended before it could write the results: they were rebuilt from the journal, up " +
-				"to its last second; 5 requests were in flight then, count as unsent, and are in " +
+				"to its last second; 5 requests were in flight then, count as unsent and in " +
 				"no errorRate",
-			"the last 1,234 bytes of the journal are no whole record and were left out"}},
+			"the last 1,234 bytes of the journal are not a whole record and were left out"}},
 		{"rebuilt to its end", func(r *run) {
 			r.send(100, 50*ms, nil)
 			r.finish = func(m *measure.Measurement) { m.Rebuilt = &measure.Rebuilt{} }
@@ -294,7 +298,7 @@ func TestVerdicts(t *testing.T) {
 			}
 		}, report.Fail, []string{
 			"achievedRate >= 99%: observed 94.7 %",
-			"group email: 5 arrivals were not sent because each of its 4 users had been asked as often as " +
+			"group email: 5 arrivals were not sent because each of its 4 users had as many requests as " +
 				"maxPerUser allows (10 a day); it needs more users or fewer requests"}},
 		{"too few workers", func(r *run) {
 			r.send(100, 50*ms, nil)
@@ -304,7 +308,7 @@ func TestVerdicts(t *testing.T) {
 			}
 		}, report.Pass, []string{
 			"all 0 workers were in flight for 3 s while arrivals waited; the load needs about 1 (arrival " +
-				"rate × service time); raise load.workers, or leave it out"}},
+				"rate × service time); raise load.workers, or remove it"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := newRun(t)

@@ -113,9 +113,9 @@ func TestContractThatWasNeverChecked(t *testing.T) {
 // TestMarkdownHasTheRemedy: a reason ends in what to do, so it is not cut before.
 func TestMarkdownHasTheRemedy(t *testing.T) {
 	r := &report.Report{Reasons: []string{strings.Repeat("why ", 150) +
-		"raise load.workers, or leave it out"}}
+		"raise load.workers, or remove it"}}
 	got, err := render.Markdown(r)
-	if err != nil || !strings.Contains(string(got), "raise load.workers, or leave it out") {
+	if err != nil || !strings.Contains(string(got), "raise load.workers, or remove it") {
 		t.Errorf("%s, %v", got, err)
 	}
 }

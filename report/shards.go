@@ -15,7 +15,7 @@ import (
 type Shard struct {
 	// Counts from 0.
 	Index int `json:"shard"`
-	// Why nothing of it is in the report's other figures. What stands beside it was known
+	// Why nothing of it is in the report's other figures. What stands next to it was known
 	// of it at last.
 	Lost string `json:"lost,omitempty" schema:"minLength=1"`
 	// Why it makes the run inconclusive.
@@ -50,7 +50,7 @@ func shards(m *measure.Merged) (all []Shard) {
 			Shard{Index: p.Index, Doubts: doubtsOf(&p.Generator, p.Own), ShardFigures: shardFigures(p)})
 	}
 	for _, i := range m.Missing() {
-		lost := Shard{Index: i, Lost: "nothing of it is there", Doubts: []string{}}
+		lost := Shard{Index: i, Lost: "nothing of it was received", Doubts: []string{}}
 		for _, l := range m.Lost {
 			if l.Index == i {
 				lost.Lost = l.Why

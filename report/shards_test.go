@@ -170,7 +170,7 @@ func TestLostShards(t *testing.T) {
 	m := mergedOf(t, 5, nil, nil, 3)
 	const lost = "1 of 5 shards is lost, and what they sent is in no figure: shard 3"
 	if r := judged(t, m); r.Verdict != report.Inconclusive || !slices.Equal(r.Reasons, []string{lost}) ||
-		r.Shards[3].Lost != "nothing of it is there" || r.Degraded {
+		r.Shards[3].Lost != "nothing of it was received" || r.Degraded {
 		t.Errorf("%s %q %+v", r.Verdict, r.Reasons, r.Shards[3])
 	}
 	last, err := measure.PartOf(shardOf(t, measure.Shard{Index: 3, Count: 5}, 3200, nil))
@@ -189,7 +189,7 @@ func TestLostShards(t *testing.T) {
 	}
 	if s := r.Shards[3]; s.Lost != "nothing was heard of it for 3 s" || s.Requests.Sent != 640 ||
 		r.Requests.Sent != 2560 {
-		t.Errorf("beside, never inside: %+v, %d", s, r.Requests.Sent)
+		t.Errorf("next to, never inside: %+v, %d", s, r.Requests.Sent)
 	}
 	valid(t, r)
 	for format, written := range map[string]func() ([]byte, error){
@@ -255,7 +255,7 @@ func TestKilledShard(t *testing.T) {
 		}
 	}
 	if want := "on a machine mfaload was ended before it could write the results: they were rebuilt from " +
-		"the journal, up to its last second; 7 requests were in flight then, count as unsent, and are in " +
+		"the journal, up to its last second; 7 requests were in flight then, count as unsent and in " +
 		"no errorRate"; !slices.Contains(r.Reasons, want) {
 		t.Errorf("%q", r.Reasons)
 	}

@@ -107,7 +107,7 @@ func (t *Terms) eachLook() float64 {
 func (t Terms) Encode() json.RawMessage {
 	text, err := json.Marshal(t)
 	if err != nil {
-		panic("report: a threshold's limit is no number: " + err.Error()) // a scenario takes none
+		panic("report: a threshold's limit is not a number: " + err.Error()) // a scenario takes none
 	}
 	return text
 }
@@ -128,7 +128,7 @@ func DecodeTerms(m *measure.Measurement) (Terms, error) {
 		return fail(err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fail(errors.New("there is more behind it"))
+		return fail(errors.New("data follows it"))
 	}
 	if err := t.check(m.Groups); err != nil {
 		return fail(err)
@@ -153,7 +153,7 @@ func (t *Terms) check(groups []string) error {
 		return fmt.Errorf("a closed load of %d users who think for %v", c.Users, c.Think)
 	}
 	if !slices.Contains([]TokenSource{GivenToken, FileToken, RenewedToken}, t.Token) {
-		return fmt.Errorf("%.60q is no source of a token", string(t.Token))
+		return fmt.Errorf("%.60q is not a token source", string(t.Token))
 	}
 	return nil
 }
@@ -167,17 +167,17 @@ func checkThreshold(h scenario.Threshold, groups []string) error {
 		scenario.RateLimitedRate, scenario.AchievedRate}, h.Metric):
 		return fmt.Errorf("%.60q is nothing that a threshold can judge", string(h.Metric))
 	case !(h.Limit >= 0) || math.IsInf(h.Limit, 0):
-		return fmt.Errorf("%v is no limit", h.Limit)
+		return fmt.Errorf("%v is not a limit", h.Limit)
 	case !timed:
 		if h.Stat != "" || h.Quantile != 0 {
 			return fmt.Errorf("%s has no percentiles", h.Metric)
 		}
 	case strings.HasPrefix(h.Stat, "p"):
 		if !(h.Quantile > 0 && h.Quantile <= 100) {
-			return fmt.Errorf("%v is no percentile", h.Quantile)
+			return fmt.Errorf("%v is not a percentile", h.Quantile)
 		}
 	case !slices.Contains([]string{"min", "mean", "max"}, h.Stat) || h.Quantile != 0:
-		return fmt.Errorf("%.60q is no figure of times", h.Stat)
+		return fmt.Errorf("%.60q is not a statistic of times", h.Stat)
 	}
 	return nil
 }
@@ -185,7 +185,7 @@ func checkThreshold(h scenario.Threshold, groups []string) error {
 // Closed marks the report of a closed load.
 type Closed struct {
 	Users int `json:"users"    schema:"minimum=1"`
-	// How long each waits after an answer.
+	// How long each waits after a response.
 	Think float64 `json:"think_ms"`
 	// What that means for the latency figures.
 	Meaning string `json:"meaning"`
@@ -197,9 +197,10 @@ func closed(c *ClosedTerms) *Closed {
 		return nil
 	}
 	return &Closed{Users: c.Users, Think: Milliseconds(c.Think), Meaning: "No schedule was kept: a slow " +
-		"answer delays its user's next request, so a slow service " +
-		"is asked less and its slow times are underrepresented in the percentiles (coordinated omission). " +
-		"They do not say what users who come at their own time would have waited."}
+		"response delays its user's next request, so a slow service " +
+		"gets fewer requests, and its slow times are underrepresented in the percentiles (coordinated " +
+		"omission). " +
+		"They do not say how long users who arrive on their own schedule would have waited."}
 }
 
 // What bounds report.json, so that mfaload can read it back: it has at most 128 MiB,

@@ -71,26 +71,27 @@ func TestTermsThatCanNotBe(t *testing.T) {
 		{"", "there is nothing"},
 		{"null", "no thresholds"},
 		{"{", "unexpected EOF"},
-		{`{"thresholds":[],"token":"given"} {}`, "more behind it"},
+		{`{"thresholds":[],"token":"given"} {}`, "data follows it"},
 		{`{"thresholds":[],"token":"given","stopOn":{}}`, `unknown field "stopOn"`},
-		{`{"thresholds":[]}`, `"" is no source of a token`},
+		{`{"thresholds":[]}`, `"" is not a token source`},
 		{`{"token":"given"}`, "no thresholds"},
 		{`{"thresholds":[],"token":"given","closed":{"users":0,"think_ns":0}}`, "a closed load of 0 users"},
 		{`{"thresholds":[{"metric":"errorRate","limit":0,"group":"nobody","written":""}],"token":"given"}`,
 			`the group "nobody"`},
 		{`{"thresholds":[{"metric":"errors","limit":0,"written":""}],"token":"given"}`,
 			`"errors" is nothing`},
-		{`{"thresholds":[{"metric":"errorRate","limit":-1,"written":""}],"token":"given"}`, "-1 is no limit"},
+		{`{"thresholds":[{"metric":"errorRate","limit":-1,"written":""}],"token":"given"}`, "-1 is not a " +
+			"limit"},
 		{`{"thresholds":[{"metric":"errorRate","stat":"p50","quantile":50,"limit":0,"written":""}],` +
 			`"token":"given"}`, "no percentiles"},
 		{`{"thresholds":[{"metric":"response","stat":"p50","quantile":101,"limit":0,"written":""}],` +
-			`"token":"given"}`, "101 is no percentile"},
+			`"token":"given"}`, "101 is not a percentile"},
 		{`{"thresholds":[{"metric":"response","stat":"p50","limit":0,"written":""}],"token":"given"}`,
-			"0 is no percentile"},
+			"0 is not a percentile"},
 		{`{"thresholds":[{"metric":"response","stat":"median","limit":0,"written":""}],"token":"given"}`,
-			`"median" is no figure`},
+			`"median" is not a statistic`},
 		{`{"thresholds":[{"metric":"response","stat":"max","quantile":5,"limit":0,"written":""}],` +
-			`"token":"given"}`, "no figure"},
+			`"token":"given"}`, "is not a statistic"},
 	} {
 		m.Terms = json.RawMessage(test.terms)
 		if _, err := report.Judge(m); err == nil || !strings.Contains(err.Error(), test.want) {

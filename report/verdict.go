@@ -124,7 +124,7 @@ func stopText(s *measure.Stop) string {
 	return text
 }
 
-// remarks are what a reader should know beside the verdict.
+// remarks are what a reader should know in addition to the verdict.
 func (j *assessment) remarks() (remarks []string) {
 	s := j.sums.all
 	remarks = append(remarks, j.noiseRemarks()...)
@@ -132,7 +132,7 @@ func (j *assessment) remarks() (remarks []string) {
 	remarks = append(remarks, j.workersRemarks()...)
 	remarks = append(remarks, s.outcomeRemarks()...)
 	if why := j.measurement.SecondsLost; why != "" {
-		remarks = append(remarks, "the run second by second is lost: "+why+"; all other figures are whole")
+		remarks = append(remarks, "the figures per second are lost: "+why+"; all other figures are whole")
 	}
 	if n := j.measurement.UngroupedViolations; n > 0 {
 		remarks = append(remarks, fmt.Sprintf("%d violations are counted but not listed: they fell into "+
@@ -222,7 +222,7 @@ func rebuiltText(m *measure.Measurement) string {
 		text = "on a machine " + text
 	}
 	if n := inFlight(&m.Main) + inFlight(&m.Warmup); n > 0 {
-		text += fmt.Sprintf("; %s requests were in flight then, count as unsent, and are in no errorRate",
+		text += fmt.Sprintf("; %s requests were in flight then, count as unsent and in no errorRate",
 			number.Count(n))
 	}
 	return text
@@ -247,7 +247,7 @@ func (j *assessment) rebuiltRemarks() (remarks []string) {
 		remarks = append(remarks, rebuiltText(j.measurement))
 	}
 	if r.Unread > 0 {
-		remarks = append(remarks, fmt.Sprintf("the last %s bytes of the journal are no whole record and "+
+		remarks = append(remarks, fmt.Sprintf("the last %s bytes of the journal are not a whole record and "+
 			"were left out", number.Count(uint64(r.Unread))))
 	}
 	return remarks

@@ -45,7 +45,7 @@ func warmupEnd(m *measure.Measurement) *WarmupEnd {
 	case found == nil && len(m.WarmupParts) == 0:
 		return nil
 	case found == nil:
-		w.State, w.Why = notKnown, "the run ended before, or its shards are not merged"
+		w.State, w.Why = notKnown, "the run ended before that, or its shards are not merged"
 		return w
 	case found.Unknown != "":
 		w.State, w.Why = notKnown, found.Unknown

@@ -11,7 +11,7 @@ import (
 )
 
 // closedModel hands out the requests of a closed load: a fixed number of users, each
-// of whom waits for an answer, thinks, and asks again. There is no schedule that
+// of whom waits for a response, thinks, and asks again. There is no schedule that
 // a slow service could fall behind: it slows the load down instead. A request's
 // intended time is when its user came free plus the think time, so its response
 // time is the service time plus what mfaload was late itself.
@@ -28,7 +28,7 @@ type closedModel struct {
 	counts        *userCounts
 	out           bool // of users
 	judged, all   uint64
-	last          time.Duration // when the last answer came
+	last          time.Duration // when the last response came
 	interruptedAt time.Duration // 0 where it was not, or too late to matter
 	resting       int           // users who have nothing more to send
 	restedUntil   time.Duration // when that was ended, 0 if it was not
@@ -156,7 +156,7 @@ func (c *closedModel) interrupt() {
 }
 
 // extent implements loadModel. Where requests ended the run, it lasted until the
-// last answer came.
+// last response came.
 func (c *closedModel) extent() extent {
 	e := extent{counts: c.counts, end: c.runner.schedule.End()}
 	if e.end == 0 || c.full() {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Ten users who think 400 ms and wait 100 ms for an answer ask twice a second
+// Ten users who think 400 ms and wait 100 ms for a response ask twice a second
 // each. A service of half the speed is asked less: that is what closed means.
 func TestClosedUsersWaitForTheirAnswers(t *testing.T) {
 	for _, test := range []struct {
@@ -95,7 +95,7 @@ func TestClosedInterrupted(t *testing.T) {
 	})
 }
 
-// A signal that comes with the last answer is too late to change anything, and
+// A signal that comes with the last response is too late to change anything, and
 // races with nothing.
 func TestClosedInterruptedAtItsEnd(t *testing.T) {
 	for range 30 {

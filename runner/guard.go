@@ -222,7 +222,7 @@ func (e *runStopper) end(why *measure.Stop) {
 	}
 }
 
-// over ends nothing any more: the last answer came.
+// over ends nothing any more: the last response came.
 func (e *runStopper) over() { e.begin(nil) }
 
 // reason is why the scenario ended the run; nil where it did not.

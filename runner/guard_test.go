@@ -30,7 +30,7 @@ func percentile(m scenario.Metric, stat string, quantile, limit float64, written
 }
 
 // counted is a tick in which so many requests came to an end, so many of them
-// without the answer that was expected.
+// without the response that was expected.
 func counted(second int64, sent, bad uint64) measure.Tick {
 	return measure.Tick{Second: second, Counts: measure.Progress{Sent: sent, Expected: sent - bad,
 		Failed: bad / 2, Violating: sent / 50, RateLimited: bad / 2}}
@@ -112,9 +112,9 @@ func TestGuard(t *testing.T) {
 			ticks(60, after(20, with(5, 0), after(21, with(5, 5), with(5, 0)))), 21,
 			"10 %, 5 of 50 requests"},
 		{"nothing comes to an end", errors, ticks(60, with(0, 0)), 0, ""},
-		{"violations, of the answers", above(scenario.ViolationRate, 0.02, "2%", 5*time.Second),
+		{"violations, of the responses", above(scenario.ViolationRate, 0.02, "2%", 5*time.Second),
 			ticks(60, with(100, 2)), 5, "2.02 %, 10 of 495 answers"},
-		{"429s, of the answers", above(scenario.RateLimitedRate, 0.1, "10%", 5*time.Second),
+		{"429s, of the responses", above(scenario.RateLimitedRate, 0.1, "10%", 5*time.Second),
 			ticks(60, with(100, 20)), 5, "11.1 %, 50 of 450 answers"},
 		{"slow", percentile(scenario.Response, "p99", 99, 5, "5s", 30*time.Second),
 			ticks(60, taking(10, 6*time.Second)), 30, "p99 6s of 300 requests"},
@@ -129,7 +129,7 @@ func TestGuard(t *testing.T) {
 			"p99.9 1m0s of 95 requests"},
 		{"slow, but too few", percentile(scenario.Response, "p50", 50, 5, "5s", 10*time.Second),
 			ticks(60, after(20, taking(0, 0), after(21, taking(19, time.Minute), taking(0, 0)))), 0, ""},
-		{"refusals beside slow ones", percentile(scenario.Response, "p50", 50, 0.2, "200ms", 20*time.Second),
+		{"refusals next to slow ones", percentile(scenario.Response, "p50", 50, 0.2, "200ms", 20*time.Second),
 			ticks(60, ended(
 				measure.Observation{Done: ms, Refused: true}, measure.Observation{Done: ms, Refused: true},
 				measure.Observation{Done: time.Second})), 20, "p50 1s of 20 requests"},
@@ -329,7 +329,7 @@ func TestRunIsStopped(t *testing.T) {
 			return &refusing{service{answer: takes(50 * ms)}, time.Now(), 20450 * ms,
 				&contract.Failure{Kind: "timeout", Err: context.Canceled}}
 		}, above(scenario.ErrorRate, 0.5, "50%", 4*time.Second), 23 * time.Second, "%"},
-		{"slow answers", open, func() runner.Operation {
+		{"slow responses", open, func() runner.Operation {
 			start := time.Now()
 			return &service{answer: func(ctx context.Context) error {
 				d := 50 * ms
@@ -367,7 +367,7 @@ func TestRunIsStopped(t *testing.T) {
 	}
 }
 
-// Failures in a row are those with no answer between them, whatever else fails.
+// Failures in a row are those with no response between them, whatever else fails.
 func TestStreakEndsWithAnAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := oneGroup(load(constant(10, time.Minute)))

@@ -16,7 +16,7 @@ import (
 	"mfaload/scenario"
 )
 
-// limiter is a service that answers 429, or another status, at some times of the run.
+// limiter is a service that responses 429, or another status, at some times of the run.
 type limiter struct {
 	service
 	start   time.Time
@@ -234,7 +234,7 @@ func TestStopAtA429(t *testing.T) {
 		{"open", load(constant(10, 10*time.Second)), 2 * time.Second, true, 21, 21, 2050 * ms},
 		{"in the warm-up", scenario.Load{Warmup: 5 * time.Second, Workers: 8,
 			Stages: load(constant(10, 10*time.Second)).Stages}, 2 * time.Second, true, 21, 21, 2050 * ms},
-		{"the last answer", load(constant(10, 10*time.Second)), 9900 * ms, false, 100, 100, 9950 * ms},
+		{"the last response", load(constant(10, 10*time.Second)), 9900 * ms, false, 100, 100, 9950 * ms},
 		{"while it drains", load(constant(100, time.Second)), 990 * ms, false, 100, 100, time.Second},
 		{"closed", closedLoad(2, 950*ms, time.Hour).Load, 3 * time.Second, true, 7, 7, 3050 * ms},
 	} {
@@ -243,7 +243,7 @@ func TestStopAtA429(t *testing.T) {
 				op := newLimiter(50*ms, exactly(test.refuses), nil)
 				m := run(t, t.Context(), on429(scenario.Stop429, test.load), op)
 				want := &measure.Stop{At: test.refuses + 50*ms, Condition: "load.on429: stop",
-					Observed: "an answer was 429, too many requests", Early: test.early}
+					Observed: "a response was 429, too many requests", Early: test.early}
 				if diff := cmp.Diff(want, m.Stopped); diff != "" || m.Interrupted {
 					t.Error(diff, m.Interrupted)
 				}

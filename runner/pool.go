@@ -123,7 +123,7 @@ func (p *pool) close() {
 // MaxWorkers is the most requests in flight where the scenario has no number.
 const MaxWorkers = 10_000
 
-// spareFiles are the files that a run opens next to its connections: those of the
+// spareFiles are the files that a run opens in addition to its connections: those of the
 // results, of users, of the live view, of name servers, and those of the runtime.
 const spareFiles = 64
 

@@ -28,7 +28,7 @@ type Config struct {
 	// Rules are the names of the contract's rules, in the order of the bits of
 	// [contract.Exchange.Evaluated].
 	Rules []string
-	// SaveAnswers is how many whole answers are kept of each group of
+	// SaveAnswers is how many whole responses are kept of each group of
 	// violations, at most [measure.Instances].
 	SaveAnswers int
 	// Shard says which part of the run is this one's; nil is all of it. It has to
@@ -105,11 +105,11 @@ var (
 	ErrCancelled = errors.New("stopped before the start time")
 )
 
-var errDrained = errors.New("no answer before the end of the drain time")
+var errDrained = errors.New("no response before the end of the drain time")
 
-// Run sends the whole schedule, waits for the answers and returns what it
+// Run sends the whole schedule, waits for the responses and returns what it
 // measured. It lasts as long as its schedule, also when nothing is due at the end
-// of that. When the context ends it stops sending, waits for the answers in
+// of that. When the context ends it stops sending, waits for the responses in
 // flight as long as the scenario's drain time, and never longer than it would have
 // waited without, and returns what it measured up to then. It was interrupted only
 // if there was more to send.
@@ -231,7 +231,7 @@ func (r *Runner) admitted() bool {
 }
 
 // loadModel says which request is next and when: the schedule, or users who wait
-// for their answers.
+// for their responses.
 type loadModel interface {
 	// begin begins workers with start, now and as they are needed.
 	begin(start func(*requestWorker))
@@ -369,9 +369,9 @@ func (r *Runner) describe(m *measure.Measurement, start time.Time, e extent) {
 // Operation is what a run sends. Its methods are called by many workers at
 // once, each with an exchange of its own.
 type Operation interface {
-	// Send sends one request for the user and reads the whole answer into ex.
-	// It never retries. Any HTTP status is an answer; an error is a
-	// [contract.Failure] and means that there is no whole answer.
+	// Send sends one request for the user and reads the whole response into ex.
+	// It never retries. Any HTTP status is a response; an error is a
+	// [contract.Failure] and means that there is no whole response.
 	Send(ctx context.Context, u scenario.User, ex *contract.Exchange) error
 	// Open opens connections ahead of the requests, until n are open.
 	Open(ctx context.Context, n int) error
@@ -382,7 +382,7 @@ type Operation interface {
 	Mask(text string) string
 	// CorrelationID returns the ID that the service gave the response in ex, if it did.
 	CorrelationID(ex *contract.Exchange) (id string, given bool)
-	// Check judges the answer in ex: it sets its label and whether it is as
+	// Check judges the response in ex: it sets its label and whether it is as
 	// expected, and appends to dst what it violates.
 	Check(u scenario.User, ex *contract.Exchange, dst []contract.Violation) []contract.Violation
 }

@@ -111,7 +111,7 @@ func serviceT(c *measure.Cell) *measure.Histogram { return c.Service }
 // The stall test, on a virtual clock: 1000/s for 10 s with 64 workers against a
 // service that stands still for a second at seconds 3, 6 and 9. 30 % of the
 // arrivals wait, uniformly up to a second: p90 667 ms, p99 967 ms. A generator
-// that takes its next request when the last answer came would hardly see it.
+// that takes its next request when the last response came would hardly see it.
 func TestStallIsSeenByEveryArrivalOfItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := oneGroup(load(constant(1000, 10*time.Second)))
@@ -199,7 +199,7 @@ func TestInterrupt(t *testing.T) {
 		if !m.Interrupted || m.Main.Planned != 2050*ms {
 			t.Errorf("interrupted = %v after %v", m.Interrupted, m.Main.Planned)
 		}
-		// The answers in flight are waited for.
+		// The responses in flight are waited for.
 		if h := total(t, &m.Main, response); h.Count() != 21 || m.Main.Scheduled[0] != 21 ||
 			h.Max() != 500*ms {
 			t.Errorf("%d of %d recorded, the slowest after %v", h.Count(), m.Main.Scheduled[0], h.Max())

@@ -30,7 +30,7 @@ type requestWorker struct {
 	seen       measure.Observation
 }
 
-// serve sends the arrival's request, checks its answer and records both. The
+// serve sends the arrival's request, checks its response and records both. The
 // clock stops before the check: checking is never part of a service time.
 func (w *requestWorker) serve(flight context.Context, a turn) {
 	ex := &w.exchange
@@ -83,7 +83,7 @@ func (w *requestWorker) refused() {
 		w.runner.pauses.begin(now, pauseAfter(&w.exchange))
 	case scenario.Stop429:
 		w.runner.stopper.end(&measure.Stop{At: now, Condition: "load.on429: stop",
-			Observed: "an answer was 429, too many requests"})
+			Observed: "a response was 429, too many requests"})
 	}
 }
 
@@ -220,9 +220,9 @@ type RunProgress struct {
 	Planned uint64
 	// Elapsed is the time since the start; End when the last stage ends.
 	Elapsed, End time.Duration
-	// InFlight is how many requests are waiting for an answer.
+	// InFlight is how many requests are waiting for a response.
 	InFlight int
-	// Paused is how long nothing will be sent because an answer was 429.
+	// Paused is how long nothing will be sent because a response was 429.
 	Paused time.Duration
 }
 

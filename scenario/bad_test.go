@@ -15,7 +15,7 @@ import (
 	"mfaload/scenario"
 )
 
-var update = flag.Bool("update", false, "write the messages of the bad files anew")
+var update = flag.Bool("update", false, "write the messages of the bad files again")
 
 // sections complete a file that shows one mistake: those that it has itself
 // are left out, and all of them where it says that it is whole.

@@ -242,7 +242,7 @@ var good = []struct {
 			"]\n    expect:\n      status: [OTP_REQUIRED, SOME_NEW_STATUS]\n",
 		func(s *scenario.Scenario) any { return s.Groups[0].Expect },
 		scenario.Expect{HTTPStatuses: []int{201}, Statuses: []string{"OTP_REQUIRED", "SOME_NEW_STATUS"}}},
-	{"error beside success",
+	{"error next to success",
 		"users: [{name: a, ids: [" + userA +
 			"], expect: {httpStatus: [201, 429], error: REQUEST_LIMITED}}]\n",
 		func(s *scenario.Scenario) any { return s.Groups[0].Expect },
@@ -548,7 +548,7 @@ func TestManyProblems(t *testing.T) {
 	text := whole("users:\n  - name: a\n    ids: [" + strings.Repeat("x, ", 1000) + "]\n")
 	_, err := scenario.Parse("f", []byte(text), lookup)
 	problems, _ := err.(form.Problems)
-	if len(problems) != 201 || problems[200].Text != "800 more problems, here and elsewhere" {
+	if len(problems) != 201 || problems[200].Text != "800 more problems are not shown" {
 		t.Errorf("%d problems, the last is %v", len(problems), problems[len(problems)-1])
 	}
 }
@@ -579,7 +579,7 @@ func TestSimulatorFile(t *testing.T) {
 	for text, want := range map[string]string{
 		"latncy: 5ms\n": "f:1:1: unknown key \"latncy\"\n    did you mean \"latency\"?",
 		"users: [{ids: [" + userA + ", " + userA + "]}]\n": "f:1:54: users[0].ids[1]: \"" + userA +
-			"\" is there twice\n    remove one of them: the user is already listed",
+			"\" is a duplicate\n    remove one of them: the user is already listed",
 		whole("target: {authPath: 'http://localhost', envID: " + envID +
 			", accessToken: a}\n"): "f:1:9: target has no simulator\n" +
 			"    write simulator: {} there instead of authPath, or pass a file with the simulator's own keys",

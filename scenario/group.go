@@ -17,7 +17,7 @@ import (
 type Exhausted string
 
 const (
-	// Wrap begins anew.
+	// Wrap begins again.
 	Wrap Exhausted = "wrap"
 	// Stop asks nobody of the group any more. The run ends with its last group.
 	Stop Exhausted = "stop"
@@ -75,7 +75,7 @@ func parsePerUser(text string) (time.Duration, *form.Flaw) {
 		return 0, &form.Flaw{Reason: "is not 1/ and a duration"}
 	case d < minPerUser:
 		return 0, form.NewFlaw("is more than one request in a millisecond",
-			"write 1/1ms or longer, or leave perUser out")
+			"write 1/1ms or longer, or remove perUser")
 	case d > maxRun:
 		return 0, form.NewFlaw("is longer than "+days(maxRun), "write at most 1/"+days(maxRun))
 	}
@@ -87,7 +87,7 @@ func checkFeed(d *form.Decoder, n *form.Node, g *Group) {
 	switch {
 	case ids != nil && file != nil:
 		d.FailKey(file, "both ids and file are in "+d.Label(n),
-			"remove one of them, or make two groups of it")
+			"remove one of them, or split it into two groups")
 	case ids == nil && file == nil && n.Lacks("ids") && n.Lacks("file"):
 		d.Fail(n, "ids is missing in "+d.Label(n),
 			"add ids: a list of user IDs such as ["+exampleID+"], or file: users.csv")
@@ -96,11 +96,11 @@ func checkFeed(d *form.Decoder, n *form.Node, g *Group) {
 	case exhausted == nil || exhausted.Bad || n.Get("order") == nil:
 	case g.Order == users.Once && g.Exhausted == Wrap:
 		d.Fail(exhausted, d.Label(exhausted)+": wrap contradicts order: once",
-			"write order: sequential, or leave exhausted out")
+			"write order: sequential, or remove exhausted")
 	case g.Order == users.Random:
 		d.FailKey(exhausted,
-			d.Label(exhausted)+" has no meaning with order: random: it never comes to an end",
-			"leave it out, or write order: shuffle")
+			d.Label(exhausted)+" cannot be combined with order: random, which never ends",
+			"remove it, or write order: shuffle")
 	}
 	if exhausted == nil && g.Order != users.Random {
 		g.Exhausted = Wrap
@@ -113,8 +113,8 @@ func checkFeed(d *form.Decoder, n *form.Node, g *Group) {
 func checkClosedUsers(d *form.Decoder, n *form.Node, s *draft) {
 	for i := range s.Groups {
 		if key := n.Get("users").Entries[i].Get("perUser"); key != nil && s.Load.Closed() {
-			d.FailKey(key, d.Label(key)+" has no meaning with load.concurrency",
-				"leave it out and write load.think, or write stages instead of concurrency")
+			d.FailKey(key, d.Label(key)+" cannot be combined with load.concurrency",
+				"remove it and write load.think, or write stages instead of concurrency")
 		}
 	}
 }

@@ -77,10 +77,10 @@ func checkWarmup(d *form.Decoder, n *form.Node, l *Load) (ok bool) {
 		d.Fail(e, auto+"is for one stage with a constant rate and a duration, or a closed model with a "+
 			"duration: where the load changes, times change with it", "write a duration such as warmup: 30s")
 	case length < autoWarmupLength:
-		d.Fail(e, fmt.Sprintf("%sneeds a load of at least %s to compare the beginning with", auto,
+		d.Fail(e, fmt.Sprintf("%sneeds a load of at least %s to compare its start with", auto,
 			seconds(autoWarmupLength)), "let it last longer, or write a duration such as warmup: 5s")
 	case l.Warmup > length:
-		d.Fail(e, auto+"may not be longer than the load after it, which the beginning is compared with",
+		d.Fail(e, auto+"may not be longer than the load after it, because mfaload compares the two",
 			"write a shorter time, or let the load last longer")
 	case l.Warmup > 0 && l.Warmup < autoWarmupMin || l.Warmup%time.Second != 0:
 		d.Fail(e, fmt.Sprintf("%stakes whole seconds, %s or more", auto, seconds(autoWarmupMin)),
@@ -111,16 +111,16 @@ func checkClosed(d *form.Decoder, n *form.Node, l *Load) {
 	for _, key := range []string{"stages", "repeat", "arrivals", "workers", "rateFactor"} {
 		if e := n.Get(key); e != nil {
 			d.FailKey(e,
-				d.Label(e)+" has no meaning beside concurrency: in a closed model each user waits for an "+
-					"answer before the next request",
-				"leave it out, or leave concurrency out for a load with a schedule")
+				d.Label(e)+" cannot be combined with concurrency: a user of a closed load waits for a "+
+					"response before the next request",
+				"remove it, or remove concurrency for a load with a schedule")
 		}
 	}
 	length, requests := n.Get("duration"), n.Get("requests")
 	switch {
 	case length != nil && requests != nil:
-		d.FailKey(requests, d.Label(n)+" has requests beside duration",
-			"keep one of them; maxRequests is a cap beside a duration")
+		d.FailKey(requests, d.Label(n)+" combines requests with duration",
+			"keep one of them; maxRequests caps a load that has a duration")
 	case n.Lacks("duration") && n.Lacks("requests"):
 		d.Fail(n, "duration is missing in "+d.Label(n), "add duration: 2m, or requests: 10000")
 	}
@@ -152,7 +152,7 @@ func fillStages(d *form.Decoder, n *form.Node, l *Load) (ok bool) {
 			l.Repeat == 1:
 			if before >= float64(l.Requests) {
 				d.Fail(n.Get("requests"), d.Label(n)+".requests are all sent before the last stage",
-					"write more of them, or shorten the stages before")
+					"raise it, or shorten the stages before")
 				return false
 			}
 			ok = s.last(float64(l.Requests)-before, d, e) && ok
@@ -176,7 +176,7 @@ func fillStages(d *form.Decoder, n *form.Node, l *Load) (ok bool) {
 func (s *Stage) last(requests float64, d *form.Decoder, n *form.Node) (ok bool) {
 	mean := float64(s.From+s.To) / 2
 	if mean == 0 {
-		d.Fail(n, d.Label(n)+" sends nothing, however long it is",
+		d.Fail(n, d.Label(n)+" never sends a request",
 			"raise its rate, or write a duration instead of requests")
 		return false
 	}
@@ -193,7 +193,7 @@ func (s *Stage) last(requests float64, d *form.Decoder, n *form.Node) (ok bool) 
 // fillRepeat repeats the stages until the load has its requests.
 func fillRepeat(d *form.Decoder, n *form.Node, l *Load, once float64) (ok bool) {
 	if e := n.Get("repeat"); e != nil {
-		d.FailKey(e, d.Label(n)+" has repeat beside requests",
+		d.FailKey(e, d.Label(n)+" combines repeat with requests",
 			"keep one of them: with requests the stages are repeated as often as it takes")
 		return false
 	}
@@ -234,11 +234,11 @@ func checkSum(d *form.Decoder, n *form.Node, l *Load) {
 		d.Fail(stages, d.Label(stages)+" send less than one request", "raise a rate or a duration")
 	case l.Warmup > 0 && float64(begins)*l.Warmup.Seconds() < minArrivals:
 		d.Fail(n.Get("warmup"),
-			d.Label(n)+".warmup sends less than one request at the rate with which the first stage begins",
-			"let the first stage begin faster, or leave the warm-up out")
+			d.Label(n)+".warmup is too short: at the first stage's rate it sends no request",
+			"start the first stage at a higher rate, or remove the warm-up")
 	case l.MaxRequests > 0 && float64(begins)*l.Warmup.Seconds() >= float64(l.MaxRequests):
 		d.Fail(n.Get("maxRequests"), d.Label(n)+".maxRequests: the warm-up alone sends as many",
-			"write more of them, or shorten the warm-up")
+			"raise it, or shorten the warm-up")
 	default:
 		checkCap(d, n, l)
 	}
@@ -265,7 +265,7 @@ func checkStage(d *form.Decoder, n *form.Node, s *Stage) {
 	kind := slices.IndexFunc(kinds, func(k string) bool { return n.Get(k) != nil })
 	switch {
 	case constant != nil && (from != nil || to != nil):
-		d.FailKey(constant, d.Label(n)+" has rate beside from or to",
+		d.FailKey(constant, d.Label(n)+" combines rate with from or to",
 			"write rate for a constant stage, from and to for a ramp")
 		return
 	case kind < 0:
@@ -283,12 +283,12 @@ func checkStage(d *form.Decoder, n *form.Node, s *Stage) {
 		if e.Key != kinds[kind] && e.Key != "name" &&
 			slices.ContainsFunc(stageKeys, func(k string) bool { return k == e.Key }) &&
 			!slices.Contains(allowedBeside[kinds[kind]], e.Key) {
-			d.FailKey(e, fmt.Sprintf("%s has %s beside %s", d.Label(n), e.Key, kinds[kind]),
-				"keep one of them, or make two stages of it")
+			d.FailKey(e, fmt.Sprintf("%s combines %s with %s", d.Label(n), e.Key, kinds[kind]),
+				"keep one of them, or split it into two stages")
 		}
 	}
 	if e := n.Get("requests"); e != nil && n.Get("duration") != nil {
-		d.FailKey(e, d.Label(n)+" has requests beside duration",
+		d.FailKey(e, d.Label(n)+" combines requests with duration",
 			"keep one of them: the other follows from the rate")
 	}
 	if !n.Bad {
@@ -303,10 +303,10 @@ func (s *Stage) complete(d *form.Decoder, n *form.Node) {
 	case s.Profile != nil:
 		s.Duration = s.Profile.duration()
 	case s.Spike != nil && n.Get("requests") != nil:
-		d.FailKey(n.Get("requests"), d.Label(n)+" has requests beside spike", "write a duration")
+		d.FailKey(n.Get("requests"), d.Label(n)+" combines requests with spike", "write a duration")
 	case s.Spike != nil && s.Duration > 0 && s.Spike.At+s.Spike.For > s.Duration:
 		d.Fail(n.Get("spike"), d.Label(n.Get("spike"))+" ends after its stage",
-			"let it begin earlier, or make the stage longer")
+			"start it earlier, or make the stage longer")
 	case s.Steps > 0 && s.From == s.To:
 		d.FailKey(n.Get("steps"), d.Label(n)+" has steps between equal rates",
 			"let from and to differ, or write rate")
@@ -333,11 +333,12 @@ var loadForm = form.Mapping(checkLoad, []form.Field{
 			"and after a fifth of the load's duration at the latest (5s to 1m); {auto: 2m} sets another "+
 			"limit. For one stage with a constant rate, or a closed model with a duration.").Default("0s"),
 	form.Key("workers", form.Whole(1, 100_000),
-		"The most requests in flight; in a run on several machines, on each of them. Left out: as many as "+
+		"The maximum number of requests in flight; in a run on several machines, on each of them. "+
+			"Default: as many as "+
 			"are needed, up to 10000 or what open files and local ports allow."),
 	form.Key("drain", duration(false, maxWait),
-		"How long after the last stage requests may still be sent or answered. After a signal, or a stop, "+
-			"that is how long responses in flight are waited for; neither ever "+
+		"How long after the last stage requests may still be sent or received. After a signal, or a stop, "+
+			"that is how long mfaload waits for responses in flight; neither ever "+
 			"prolongs the wait.").Default("10s"),
 	form.Key("stages", form.ListOf("a list of stages", "such as [{rate: 50/s, duration: 2m}]", stageForm),
 		"Parts of the load that follow one another: {rate: 50/s, duration: 2m}, {from: 50/s, to: 200/s, "+
@@ -349,19 +350,21 @@ var loadForm = form.Mapping(checkLoad, []form.Field{
 		"Exactly how many requests to send after the warm-up. The last stage then may have a rate and no "+
 			"duration; if all have one, the stages are repeated."),
 	form.Key("maxRequests", requestCount,
-		"The most requests of the whole run, the warm-up's included, whatever the rest says."),
+		"The maximum number of requests of the whole run, the warm-up's included."),
 	form.Key("maxPerUser", perDay,
-		"The most requests for the same user within 24 hours, such as 50/d; a group may have its own. Left "+
-			"out: 10/d for a host that is not this machine, and no limit for others. A run that would send "+
+		"The maximum number of requests for the same user within 24 hours, such as 50/d; a group may have "+
+			"its own. "+
+			"Default: 10/d for a host that is not this machine, and no limit for others. A run that would "+
+			"send "+
 			"more is refused before it starts."),
 	form.Key("concurrency", form.Whole(1, 100_000),
-		"Instead of stages: a closed model with as many users, each of whom waits for an answer before the "+
+		"Instead of stages: a closed model with as many users, each of whom waits for a response before the "+
 			"next request. A slow service slows this load down."),
 	form.Key("think", duration(false, maxWait),
-		"How long a user of the closed model waits before each request. Left out: not at all."),
+		"How long a user of the closed model waits before each request. Default: not at all."),
 	form.Key("duration", duration(true, maxRun), "How long the closed model lasts."),
 	form.Key("on429", form.OneOf("a way to go on", Continue429, Pause429, Stop429),
-		"What an answer with 429 (too many requests) does to the run: nothing (continue), nothing is sent "+
+		"What a response with 429 (too many requests) does to the run: nothing (continue), nothing is sent "+
 			"for as long as Retry-After says, from 1s to 1m, and arrivals of that time are counted as "+
 			"unsent (pause), or it ends as failed (stop).").Default("continue"),
 	form.Set("stopOn", form.ListOf("a list of conditions",
@@ -430,9 +433,9 @@ var spikeForm = form.Mapping[Spike](nil, []form.Field{
 var waveForm = form.Mapping(checkWave, []form.Field{
 	form.Key("low", rate(false), "The lowest rate.").Required(),
 	form.Key("high", rate(true), "The highest rate.").Required(),
-	form.Key("period", duration(true, maxRun), "The time from crest to crest, at least a second.").Required(),
+	form.Key("period", duration(true, maxRun), "The time from peak to peak, at least a second.").Required(),
 	form.Key("crest", duration(false, maxRun),
-		"When the rate is highest, since the start of the stage. Left out: after half a period, so that "+
+		"When the rate is highest, since the start of the stage. Default: after half a period, so that "+
 			"the stage begins with the lowest rate."),
 })
 

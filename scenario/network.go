@@ -14,7 +14,7 @@ import (
 )
 
 // Network says how connections to the target are made and what every request
-// carries beside its body. The zero value is a direct connection.
+// carries in addition to its body. The zero value is a direct connection.
 type Network struct {
 	CustomDomain      bool
 	ClientCertificate ClientCertificate
@@ -93,16 +93,16 @@ func asSent(user, password string) []string {
 
 var networkKeys = []form.Field{
 	form.Key("customDomain", form.YesOrNo,
-		"Says that authPath is a custom domain: the environment's ID is not in the "+
+		"States that authPath is a custom domain: the environment's ID is not in the "+
 			"paths then.").Default("false"),
 	form.Key("clientCertificate", clientCertificateForm,
 		"The certificate that TLS shows the server, for hosts that ask for one."),
 	form.Key("serverName", form.Matching("a host name", "such as auth.pingone.eu", serverNamePattern, 253,
 		"is not a host name"),
-		"The name that TLS asks for and that the certificate must have. Left out: the host of authPath."),
+		"The name that TLS asks for and that the certificate must have. Default: the host of authPath."),
 	form.Key("proxy", proxyText,
 		"A proxy to go through: http://host:port or socks5://host:port, with user:password@ before the "+
-			"host if it asks for them. Needs ownerAgreed: where a proxy leads can't be told from here."),
+			"host if it asks for them. Needs ownerAgreed: mfaload can't tell where a proxy leads."),
 	form.Key("sourceAddresses",
 		form.ListOf("a list of IP addresses", "such as [192.0.2.10, 192.0.2.11]", addressText),
 		"Addresses of this machine that connections come from, in turn: limits per address and numbers of "+
@@ -241,7 +241,7 @@ func checkNetwork(d *form.Decoder, n *form.Node, t *Target) {
 	if simulator := n.Get("simulator"); simulator != nil {
 		for _, name := range []string{"clientCertificate", "serverName", "proxy", "resolve"} {
 			if e := n.Get(name); e != nil {
-				d.FailKey(e, d.Label(e)+" has no use with simulator, which is within mfaload", "remove it")
+				d.FailKey(e, d.Label(e)+" has no effect with simulator, which is within mfaload", "remove it")
 			}
 		}
 		if e := n.Get("ipVersion"); e != nil && t.IPVersion == IPv6 {
@@ -250,20 +250,22 @@ func checkNetwork(d *form.Decoder, n *form.Node, t *Target) {
 		return
 	}
 	if resolve := n.Get("resolve"); resolve != nil && n.Get("proxy") != nil {
-		d.FailKey(resolve, d.Label(resolve)+" has no use with proxy, which looks up the host's name itself",
+		d.FailKey(resolve, d.Label(resolve)+" has no effect with proxy, which looks up the host's name "+
+			"itself",
 			"remove one of them")
 	}
 	if strings.HasPrefix(t.AuthPath, "http://") {
 		for _, name := range []string{"clientCertificate", "serverName"} {
 			if e := n.Get(name); e != nil {
-				d.FailKey(e, d.Label(e)+" has no use without TLS", "remove it, or write https:// in authPath")
+				d.FailKey(e, d.Label(e)+" has no effect without TLS", "remove it, or write https:// in "+
+					"authPath")
 			}
 		}
 	}
 	if custom := n.Get("customDomain"); t.CustomDomain && n.Sound("authPath") &&
 		pingOneHost.MatchString(t.AuthPath) {
 		d.Fail(custom, d.Label(custom)+": "+n.Get("authPath").Shown()+
-			" is no custom domain: its paths have the environment in them",
+			" is not a custom domain: its paths have the environment in them",
 			"remove customDomain, or write your own domain in authPath")
 	}
 }
@@ -283,7 +285,7 @@ func checkHeaders(d *form.Decoder, n *form.Node, t *Target) {
 		name := strings.ToLower(h.Name)
 		if seen[name] {
 			e := headers.Entries[i]
-			d.FailKey(e, d.Label(e)+" is there twice: names of header fields have no case",
+			d.FailKey(e, d.Label(e)+" is a duplicate: header names ignore case",
 				"remove one of them")
 		}
 		seen[name] = true

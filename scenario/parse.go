@@ -132,7 +132,7 @@ func Schema() []byte {
 	}
 	text, err := json.MarshalIndent(schema, "", "  ")
 	if err != nil {
-		panic("scenario: the schema is no JSON: " + err.Error())
+		panic("scenario: the schema is not JSON: " + err.Error())
 	}
 	return append(text, '\n')
 }
@@ -150,11 +150,11 @@ var scenarioForm = func() form.Form[Scenario] {
 		form.Key("name", nameText,
 			"Names the results folder: letters, digits, '.', '_' and '-', starting with a "+
 				"letter or digit.").Required(),
-		form.Key("description", form.AnyText, "Says what the scenario is for."),
+		form.Key("description", form.AnyText, "What the scenario is for."),
 		form.Key("target", targetForm, "Where the requests go.").Required(),
 		form.Key("users",
 			form.ListOf("a list of groups", "such as [{name: email, ids: ["+exampleID+"]}]", groupForm),
-			"The groups of users to ask.").Into("Groups").Required(),
+			"The groups of users to send requests for.").Into("Groups").Required(),
 		form.Key("load", loadForm, "When requests are sent.").Required(),
 		form.Key("thresholds", limitsForm,
 			"What makes the run a pass, judged over the whole run without its "+
@@ -162,7 +162,7 @@ var scenarioForm = func() form.Form[Scenario] {
 		form.Key("capacity", capacityForm,
 			"How 'mfaload capacity' looks for the highest rate that keeps the thresholds. The stages of "+
 				"the load do not count there."),
-		form.Key("contract", contractForm, "How answers are checked.").Into("Levels").Default("{}"),
+		form.Key("contract", contractForm, "How responses are checked.").Into("Levels").Default("{}"),
 	})
 	return form.Convert(whole, func(s draft) Scenario { return s.Scenario })
 }()
@@ -192,18 +192,18 @@ var targetForm = form.Described("of authPath, envID and accessToken, or of simul
 			"In place of accessToken: the credentials of a worker application. Tokens are fetched before "+
 				"the start and renewed before they expire."),
 		form.Key("ownerAgreed", form.YesOrNo,
-			"Says that the owner of the host agreed to the load. Required for a host that is "+
+			"States that the owner of the host agreed to the load. Required for a host that is "+
 				"not loopback.").Default("false"),
 		form.Key("timeout", duration(true, maxWait),
-			"The most that one request may take, from its send to the last byte of "+
-				"its answer.").Default("10s"),
+			"The maximum time of one request, from its send to the last byte of "+
+				"its response.").Default("10s"),
 		form.Key("protocol", form.OneOf("a protocol", HTTP1, HTTP2),
 			"The version of HTTP: http/1.1, or h2 for HTTP/2, which sends many requests at once on a "+
 				"connection, and opens as many as the server's limit of streams makes "+
 				"it need.").Default("http/1.1"),
 		form.Key("caFile", form.AnyText,
-			"A file with the certificates (PEM) of the authorities that the host's certificate may come "+
-				"from, beside the system's. Relative to the working folder."),
+			"A file with the certificates (PEM) of the authorities that may have signed the host's "+
+				"certificate, in addition to the system's. Relative to the working folder."),
 		form.Key("simulator", simulatorForm, "Runs against the embedded simulator instead of a host."),
 	}, form.Within(func(t *Target) *Network { return &t.Network }, networkKeys)...)))
 
@@ -219,31 +219,32 @@ var groupForm = form.Mapping(checkGroup, []form.Field{
 		"Sends requests without a user, for passkeys that know theirs. Needs request.rp, and takes the "+
 			"place of ids and file.").Default("false"),
 	form.Key("order", form.OneOf("an order", users.Sequential, users.Shuffle, users.Random, users.Once),
-		"The order in which users are asked: as listed (sequential), in one seeded permutation (shuffle), "+
+		"The order of the users: as listed (sequential), in one seeded permutation (shuffle), "+
 			"drawn by chance (random), or as listed and each once (once).").Default("sequential"),
 	form.Key("exhausted", form.OneOf("a way to go on", Wrap, Stop),
-		"What happens after the last user: begin anew (wrap, the default) or ask nobody of the group any "+
-			"more (stop). The run ends when no group has users left."),
+		"What happens after the last user: start over (wrap, the default), or send no more requests for the "+
+			"group (stop). The run ends when no group has users left."),
 	form.Key("perUser", perUser,
-		"The least time between two requests for the same user: 1/30s is one in 30 seconds. An arrival "+
+		"The minimum time between two requests for the same user: 1/30s is one in 30 seconds. An arrival "+
 			"that finds no such user is not sent, and counted with that reason."),
 	form.Key("maxPerUser", perDay,
-		"The most requests for the same user within 24 hours, in place of load.maxPerUser. With order: "+
+		"The maximum number of requests for the same user within 24 hours, in place of load.maxPerUser. "+
+			"With order: "+
 			"random it is the most in the whole run."),
 	form.Key("weight", form.Whole(1, 1_000_000),
 		"The group's share of the requests relative to the other groups.").Default("1"),
 	form.Key("request", requestForm,
-		"The members of the request's body beside user, such as policy: {id: …}."),
-	form.Key("expect", expectForm, "The answers that the group's requests should get.").Default("{}"),
+		"The members of the request's body other than user, such as policy: {id: …}."),
+	form.Key("expect", expectForm, "The responses that the group's requests should get.").Default("{}"),
 })
 
 var expectForm = form.Mapping(checkExpect, []form.Field{
 	form.Key("httpStatus", form.OneOrMore(form.Whole(100, 599)),
 		"The expected HTTP status, or a list.").Into("HTTPStatuses").Default("201"),
 	form.Key("status", form.OneOrMore(word("a status", "OTP_REQUIRED", statuses)),
-		"The expected status of the body, or a list. Left out: any documented one.").Into("Statuses"),
+		"The expected status of the body, or a list. Default: any documented one.").Into("Statuses"),
 	form.Key("error", form.OneOrMore(word("an error code", "NOT_FOUND", errorCodes)),
-		"The expected code of an error body, or a list. Left out: any.").Into("Errors"),
+		"The expected code of an error body, or a list. Default: any.").Into("Errors"),
 })
 
 var contractForm = form.Mapping[[]LevelChange](nil, []form.Field{
@@ -309,7 +310,7 @@ func unique(d *form.Decoder, list *form.Node, ids []string, where string, known 
 		id = strings.ToLower(id)
 		if before, twice := known[id]; twice && id != "" {
 			e := list.Entries[i]
-			d.Fail(e, d.Label(e)+": "+e.Shown()+" is there twice",
+			d.Fail(e, d.Label(e)+": "+e.Shown()+" is a duplicate",
 				"remove one of them: the user is already "+before)
 			continue
 		}

@@ -242,7 +242,7 @@ func (p *profileParser) read(fields []string, err error) {
 	var broken *csv.ParseError
 	switch {
 	case errors.As(err, &broken):
-		p.fail(broken.Line, max(broken.Column, 1), "is no CSV: "+broken.Err.Error(),
+		p.fail(broken.Line, max(broken.Column, 1), "is not CSV: "+broken.Err.Error(),
 			"write rows such as 60,80")
 		p.halted = true
 		return

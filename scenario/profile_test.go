@@ -30,7 +30,7 @@ func TestParseProfile(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"": "f:1:1: a profile needs at least two rows of second,rate\n    write rows such as 0,50 and 60,80",
-		"0,1\n\"1,2\n": "f:2:6: is no CSV: extraneous or missing \" in quoted-field\n    write rows such " +
+		"0,1\n\"1,2\n": "f:2:6: is not CSV: extraneous or missing \" in quoted-field\n    write rows such " +
 			"as 60,80",
 		"0,1\nnan,2\n": "f:2:1: second \"nan\" is out of range\n    write seconds since the start, or Unix " +
 			"time",

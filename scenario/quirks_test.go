@@ -55,10 +55,10 @@ func TestRemediesForWhatEditorsMake(t *testing.T) {
 	const quote = `put the IPv6 address in quotes, such as "::1" or "[::1]:8443"`
 	for text, want := range map[string]string{
 		"%YAML 2.0\n---\n" + plainFile: "f:1:1: not YAML: found incompatible YAML document\n" +
-			"    write %YAML 1.2, or leave the line out",
+			"    write %YAML 1.2, or remove the line",
 		plainFile + "---\nname: x\n": "f:6:1: a second YAML document starts here\n" +
 			"    keep one document in a file",
-		`{"name": "t", "x": 1,` + "\n" + `  "name": "u"}`: "f:2:3: \"name\" is twice in the file\n" +
+		`{"name": "t", "x": 1,` + "\n" + `  "name": "u"}`: "f:2:3: \"name\" is a duplicate in the file\n" +
 			"    keep one of them; the first is in line 1",
 		`{"name": "é😀\ud83d\ude00", "lod": 1}`: "f:1:28: unknown key \"lod\"\n    did you mean \"load\"?",
 		`{"name": "a \ud83d b"}`: "f:1:1: not YAML: found invalid Unicode character escape code\n" +

@@ -212,12 +212,12 @@ func (s *Scenario) twice(stores []*users.Store, at []int) (form.Problems, error)
 				s.place(at, f.First, first), s.Groups[at[f.First.Store-1]].Name)
 		}
 		problems = append(problems, form.Problem{Pos: pos,
-			Text: fmt.Sprintf("userID: %q is there twice", row.ID.Text(row.Case)), Remedy: remedy})
+			Text: fmt.Sprintf("userID: %q is a duplicate", row.ID.Text(row.Case)), Remedy: remedy})
 	}
 	if more {
 		last := problems[len(problems)-1].Pos
 		problems = append(problems, form.Problem{Pos: last,
-			Text: "more users are there twice, here and elsewhere", Remedy: "mend these first"})
+			Text: "more duplicate users are not shown", Remedy: "fix these first"})
 	}
 	return problems, nil
 }

@@ -129,15 +129,15 @@ func TestBadUsers(t *testing.T) {
 			map[string]string{"a.csv": "userID\n" + userA + "\nx\n\n" + strings.ToUpper(userA) + "\n"},
 			"a.csv:3:1: userID: \"x\" is not an ID: 36 characters, 8-4-4-4-12 hexadecimal digits\n    " +
 				"write an ID such as " + userA + "\na.csv:5:1: userID: \"" + strings.ToUpper(userA) +
-				"\" is there twice\n    remove one of them; the first is in line 2"},
+				"\" is a duplicate\n    remove one of them; the first is in line 2"},
 		{"twice across groups",
 			"  - {name: a, ids: [" + userB + "]}\n  - {name: b, file: b.csv}\n  - {name: c, file: '-'}\n",
 			`{"userID": "` + userA + `"}` + "\n",
 			map[string]string{"b.csv": "policy,userID\n," + userA + "\n," + userB + "\n"},
 			"b.csv:3:2: userID: \"" + userB +
-				"\" is there twice\n    remove one of them: the user is already in group \"a\"\n" +
+				"\" is a duplicate\n    remove one of them: the user is already in group \"a\"\n" +
 				"stdin:1:12: userID: \"" + userA +
-				"\" is there twice\n    remove one of them; the first is at b.csv:2:2, in group \"b\""},
+				"\" is a duplicate\n    remove one of them; the first is at b.csv:2:2, in group \"b\""},
 		{"overrides", "  - {name: a, file: a.csv}\n", "",
 			map[string]string{"a.csv": "userID,expect,policy\n" +
 				userA + ",OTP_REQUIERD,\n" + userB + ",NOT_FOUND,\n" + userC + ",404|404 NOT_FOUND,\n" +
@@ -148,9 +148,11 @@ func TestBadUsers(t *testing.T) {
 			"a.csv:2:38: expect: \"OTP_REQUIERD\" is unknown\n    did you mean \"OTP_REQUIRED\"?\n" +
 				"a.csv:3:38: expect: \"NOT_FOUND\" names an error without its HTTP status\n    write for " +
 				"example 404 NOT_FOUND\n" +
-				"a.csv:4:38: expect: \"404|404 NOT_FOUND\" has answers with and without a word\n    give " +
-				"all of them a word, such as 404 NOT_FOUND, or none\n" +
-				"a.csv:5:38: expect: \"a b c\" is no answer\n    write OTP_REQUIRED, 404 NOT_FOUND, or " +
+				"a.csv:4:38: expect: \"404|404 NOT_FOUND\" mixes responses with and without a status or " +
+				"code\n    give " +
+				"all of them one, such as 404 NOT_FOUND, or none\n" +
+				"a.csv:5:38: expect: \"a b c\" is not a response\n    write OTP_REQUIRED, 404 NOT_FOUND, " +
+				"or " +
 				"several: OTP_REQUIRED|COMPLETED\n" +
 				"a.csv:6:38: expect: \"99\" has no HTTP status from 100 to 599\n    write OTP_REQUIRED, " +
 				"404 NOT_FOUND, or several: OTP_REQUIRED|COMPLETED\n" +
@@ -176,7 +178,7 @@ func TestManyBadUsers(t *testing.T) {
 		_, err := withUsers(t, "  - {name: a, file: a.csv}\n", "",
 			map[string]string{"a.csv": "userID\n" + strings.Repeat(row, 100_000)})
 		if n := strings.Count(message(err), "\n"); n < 400 || n > 410 ||
-			!strings.Contains(message(err), "mend these first") {
+			!strings.Contains(message(err), "fix these first") {
 			t.Errorf("%d lines:\n%.300s", n, message(err))
 		}
 	}

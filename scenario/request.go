@@ -22,13 +22,13 @@ func member[V any](name string, f form.Form[V], doc string) form.Field {
 	}, doc)
 }
 
-// requestForm is the block request: the documented members of the body beside
+// requestForm is the block request: the documented members of the body other than
 // user. Others stand under undocumented, so that a mistyped one is not sent
 // and never missed.
 var requestForm = func() form.Form[members] {
 	f := form.Mapping(checkRequest, []form.Field{
-		member("policy", onlyID("The MFA policy's ID. The answer's policy.id has to be the same."),
-			"The MFA policy to follow. Left out: the environment's default policy."),
+		member("policy", onlyID("The MFA policy's ID. The response's policy.id has to be the same."),
+			"The MFA policy to follow. Default: the environment's default policy."),
 		member("selectedDevice", form.Mapping(checkSelectedDevice, []form.Field{
 			member("id", idText, "The ID of one of the user's devices."),
 			member("oneTime", oneTimeForm,
@@ -55,7 +55,7 @@ var requestForm = func() form.Form[members] {
 			member("id", form.Matching("a relying party's ID", "such as example.com", serverNamePattern, 253,
 				"is not a relying party's ID: a host name without a scheme and a port"),
 				"The relying party's ID.").Required(),
-		}), "The relying party, for FIDO2 devices. Left out: that of the FIDO2 policy."),
+		}), "The relying party, for FIDO2 devices. Default: that of the FIDO2 policy."),
 		member("undocumented", form.AnyObject,
 			"Further members of the body, sent as they are and known to no documentation."),
 	})
@@ -82,12 +82,12 @@ var oneTimeForm = form.Mapping(checkOneTime, []form.Field{
 		"The kind of the device: EMAIL, SMS or VOICE.").Required(),
 	member("email", emailText, "The e-mail address, with type EMAIL."),
 	member("phone", phoneText, "The phone number, with type SMS or VOICE."),
-	member("testMode", form.YesOrNo, "Whether nothing is sent, and the answer holds the passcode instead."),
+	member("testMode", form.YesOrNo, "Whether nothing is sent, and the response holds the passcode instead."),
 })
 
 var someText = form.Text("text", "", `[\s\S]+`, func(text string) (string, *form.Flaw) {
 	if text == "" {
-		return "", form.NewFlaw("is empty", "write text, or leave it out")
+		return "", form.NewFlaw("is empty", "write text, or remove it")
 	}
 	return text, nil
 })
@@ -198,7 +198,7 @@ var httpStatusesOf = map[string][]int{
 	"NOT_FOUND":     {404}, "REQUEST_LIMITED": {429}, "UNEXPECTED_ERROR": {500},
 }
 
-// created is the HTTP status of an answer that has a status of its own.
+// created is the HTTP status of a response that has a status of its own.
 const created = 201
 
 func checkExpect(d *form.Decoder, n *form.Node, e *Expect) {
@@ -217,7 +217,7 @@ func checkExpect(d *form.Decoder, n *form.Node, e *Expect) {
 		needsHTTPStatus(d, n, code, e.Errors)
 	default:
 		d.FailKey(code, d.Label(code)+" is expected with only httpStatus 201",
-			"expect status instead of error, or another httpStatus: a 201 is no error")
+			"expect status instead of error, or another httpStatus: 201 is not an error")
 	}
 }
 
@@ -267,7 +267,7 @@ func parseWord(text, noun string, known []string) (string, *form.Flaw) {
 
 const expectExample = "OTP_REQUIRED, 404 NOT_FOUND, or several: OTP_REQUIRED|COMPLETED"
 
-// parseExpect reads the expected answers of a row, written as reports name them:
+// parseExpect reads the expected responses of a row, written as reports name them:
 // a status, an HTTP status, or that and a code, several with a | in between.
 func parseExpect(text string) (e Expect, f *form.Flaw) {
 	bare, worded := map[bool]bool{}, map[bool]bool{} // by whether it is a 201
@@ -291,8 +291,8 @@ func parseExpect(text string) (e Expect, f *form.Flaw) {
 	}
 	for _, isCreated := range []bool{true, false} {
 		if bare[isCreated] && worded[isCreated] {
-			return Expect{}, form.NewFlaw("has answers with and without a word",
-				"give all of them a word, such as 404 NOT_FOUND, or none")
+			return Expect{}, form.NewFlaw("mixes responses with and without a status or code",
+				"give all of them one, such as 404 NOT_FOUND, or none")
 		}
 	}
 	return e, nil
@@ -301,7 +301,7 @@ func parseExpect(text string) (e Expect, f *form.Flaw) {
 func parseAnswer(parts []string) (status int, word string, f *form.Flaw) {
 	status = created
 	if len(parts) == 0 || len(parts) > 2 {
-		return 0, "", form.NewFlaw("is no answer", "write "+expectExample)
+		return 0, "", form.NewFlaw("is not a response", "write "+expectExample)
 	}
 	if n, err := strconv.Atoi(parts[0]); err == nil {
 		if n < 100 || n > 599 || len(parts[0]) != 3 {
@@ -309,7 +309,7 @@ func parseAnswer(parts []string) (status int, word string, f *form.Flaw) {
 		}
 		status, parts = n, parts[1:]
 	} else if len(parts) == 2 {
-		return 0, "", form.NewFlaw("is no answer", "write "+expectExample)
+		return 0, "", form.NewFlaw("is not a response", "write "+expectExample)
 	}
 	if len(parts) == 0 {
 		return status, "", nil

@@ -124,7 +124,7 @@ type User struct {
 	Kind int
 }
 
-// Expect says which answers a group's requests should get.
+// Expect says which responses a group's requests should get.
 type Expect struct {
 	// HTTPStatuses are the HTTP statuses that count as expected; default 201.
 	HTTPStatuses []int
@@ -179,7 +179,7 @@ type Load struct {
 	Duration time.Duration
 }
 
-// Closed says whether the load is closed: users who wait for their answers,
+// Closed says whether the load is closed: users who wait for their responses,
 // and no schedule.
 func (l *Load) Closed() bool { return l.Concurrency > 0 }
 
@@ -303,7 +303,7 @@ func (s *Scenario) TrialFingerprints() map[string]string {
 func fingerprint(v any) string {
 	text, err := json.Marshal(v)
 	if err != nil {
-		panic("scenario: a request's body holds something that is no JSON: " + err.Error())
+		panic("scenario: a request's body holds something that is not JSON: " + err.Error())
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])

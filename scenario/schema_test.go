@@ -178,7 +178,7 @@ func TestSchemaRefuses(t *testing.T) {
 		for _, m := range mistakes(t, file) {
 			value, err := asJSON(string(complete([]byte(m.yaml))))
 			if err != nil || subject == "env" {
-				continue // what is no JSON no schema sees, nor values of variables
+				continue // what is not JSON no schema sees, nor values of variables
 			}
 			id := subject + "/" + m.name
 			if taken := schema.Validate(value) == nil; taken != beyondSchema[id] {

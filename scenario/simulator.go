@@ -28,7 +28,7 @@ type Simulator struct {
 	Seed          uint64
 }
 
-// Latency is the distribution of the time an answer takes.
+// Latency is the distribution of the time a response takes.
 type Latency struct {
 	// Kind is "constant", "normal", "lognormal", "exponential" or, for none, "".
 	Kind string
@@ -101,11 +101,11 @@ type SimulatedUsers struct {
 	Error      string
 }
 
-// Fault bends a share of the answers.
+// Fault bends a share of the responses.
 type Fault struct {
 	// Name is one of the simulator's faults, for example "echo.user".
 	Name string
-	// Share is the part of the answers that are bent, above 0 and up to 1.
+	// Share is the part of the responses that are bent, above 0 and up to 1.
 	Share float64
 	// Pos is where the scenario says it.
 	Pos form.Pos
@@ -116,19 +116,19 @@ var simulatorKeys = []form.Field{
 		"How long answers take: a duration, constant(5ms), normal(mean, standard deviation), "+
 			"lognormal(median, 99th percentile) or exponential(mean)."),
 	form.Key("startup", startupForm,
-		"Makes answers slow at first, as caches do that have to fill: {slower: 3, for: 10s}."),
+		"Makes responses slow at first, as caches that have to fill do: {slower: 3, for: 10s}."),
 	form.Key("servers", serversForm,
-		"Servers of known capacity, to hold a search for it against: {count: 10, time: exponential(20ms)} "+
-			"serves ten requests at a time, and others wait in order."),
+		"Servers of known capacity, to test a capacity search with: {count: 10, time: exponential(20ms)} "+
+			"serves ten requests at a time; others wait in order."),
 	form.Key("stalls", form.ListOf("a list of stalls", "such as [{every: 30s, for: 2s}]", stallForm),
-		"Times in which no answer leaves the simulator."),
-	form.Key("rateLimit", form.Either(plainLimit, limitForm), "Answers 429 above a rate.").Into("Limit"),
+		"Times in which no response leaves the simulator."),
+	form.Key("rateLimit", form.Either(plainLimit, limitForm), "Responds 429 above a rate.").Into("Limit"),
 	form.Key("users", form.ListOf("a list of users", "such as [{ids: ["+exampleID+"], devices: [EMAIL]}]",
 		simulatedUsersForm),
 		"The users it knows. Users of a group that are not listed behave as their group expects, others "+
 			"are unknown."),
 	form.Key("faults", form.ListOf("a list of faults", "such as [{name: echo.user, share: 1%}]", faultForm),
-		"Faults that bend a share of the answers."),
+		"Faults that bend a share of the responses."),
 	form.Key("tokenLifetime", duration(true, maxRun),
 		"How long tokens of its token endpoint live. Default: 1h."),
 	form.Key("seed", seed, "Makes latencies and faults repeatable.").Default("1"),
@@ -146,10 +146,10 @@ func withCalls[V any](f form.Form[V]) form.Form[V] {
 
 var simulatorFileForm = withCalls(form.Mapping(checkSimulatorFile, append([]form.Field{
 	form.Key("envID", idText, "The ID of the environment.").Default(simulatedEnvID),
-	form.Key("accessToken", tokenText, "The bearer token to ask for. Left out: any."),
+	form.Key("accessToken", tokenText, "The bearer token to require. Default: any."),
 	form.Key("clientCredentials", clientCredentialsForm,
 		"The credentials that its token endpoint takes. Only tokens from there count then, and "+
-			"accessToken. Left out: any."),
+			"accessToken. Default: any."),
 	form.Key("customDomain", form.YesOrNo,
 		"Serves paths without the environment, as a custom domain does.").Default("false"),
 }, form.Within(func(t *Target) *Simulator {
@@ -181,7 +181,7 @@ var startupForm = form.Mapping[Startup](nil, []form.Field{
 
 var serversForm = form.Mapping(checkServers, []form.Field{
 	form.Key("count", form.Whole(1, 100_000),
-		"How many requests are served at a time. Left out: any number, and none waits."),
+		"How many requests are served at a time. Default: any number, and none waits."),
 	form.Key("time", latencyText,
 		"How long serving one takes that is alone, written like latency. exponential(20ms) makes an M/M/c "+
 			"queue of count, 20ms an M/D/c queue.").Required(),
@@ -208,7 +208,7 @@ var collapseForm = form.Mapping[Collapse](nil, []form.Field{
 func checkServers(d *form.Decoder, n *form.Node, s *Servers) {
 	if n.Sound("time") && s.Time.A == 0 {
 		d.Fail(n.Get("time"),
-			d.Label(n.Get("time"))+": "+n.Get("time").Shown()+" is no time to serve anything",
+			d.Label(n.Get("time"))+": "+n.Get("time").Shown()+" leaves no time to serve a request",
 			"write a time above zero, such as 20ms")
 	}
 	if s.Count == 0 && s.Collapse != nil && n.Get("count") == nil {
@@ -240,7 +240,7 @@ var plainLimit = form.Described("such as 100/s", form.Convert(rate(true), func(r
 }))
 
 var limitForm = form.Mapping(checkLimit, []form.Field{
-	form.Key("rate", rate(true), "The rate above which answers are 429.").Required(),
+	form.Key("rate", rate(true), "The rate above which responses are 429.").Required(),
 	form.Key("burst", form.Whole(1, MaxRate),
 		"How many requests may come at once. Default: those of a second, at least 1."),
 	form.Key("retryAfter", duration(false, maxWait),
@@ -264,11 +264,12 @@ var simulatedUsersForm = form.Mapping(checkSimulatedUsers, []form.Field{
 		"IDs", "such as ["+exampleID+"]", idText), "The users' IDs.").Required(),
 	form.Key("devices", form.ListOf("a list of device types", "such as [EMAIL, SMS]",
 		form.OneOf("a device type", deviceTypes...)),
-		"Their devices by type. The answer's status follows from them unless status is set."),
+		"Their devices by type. The response's status follows from them unless status is set."),
 	form.Key("form", form.OneOf("a form of devices", "older", "newer"),
-		"The form in which answers show the devices.").Default("older"),
-	form.Key("status", form.OneOf("a status", statuses...), "The status of every answer to them."),
-	form.Key("httpStatus", form.Whole(400, 599), "Makes every answer to them an error of this HTTP status."),
+		"The form in which responses show the devices.").Default("older"),
+	form.Key("status", form.OneOf("a status", statuses...), "The status of every response to them."),
+	form.Key("httpStatus", form.Whole(400, 599), "Makes every response to them an error of this HTTP "+
+		"status."),
 	form.Key("error", word("an error code", "NOT_FOUND", errorCodes),
 		"The code of the error body. Needs httpStatus."),
 })
@@ -287,7 +288,7 @@ var faultForm = form.Mapping[Fault](nil, []form.Field{
 		func(f *Fault, v form.Placed[string]) { f.Name, f.Pos = v.Value, v.Pos },
 		"The fault, named like the rule that it breaks, such as echo.user.").Required(),
 	form.Key("share", shareAboveZero,
-		"The part of the answers that are bent, above 0 and up to 100%.").Required(),
+		"The part of the responses that are bent, above 0 and up to 100%.").Required(),
 })
 
 var faultName = form.Matching("a fault", "such as echo.user", namePattern, 100, "is not the name of a fault")

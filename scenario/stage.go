@@ -47,7 +47,7 @@ type Spike struct {
 // Wave is a rate that swings as a sine between Low and High.
 type Wave struct {
 	Low, High Rate
-	// Period is from crest to crest, at least a second.
+	// Period is from peak to peak, at least a second.
 	Period time.Duration
 	// Crest is when the rate is highest, since the start of the stage.
 	Crest time.Duration
@@ -193,7 +193,7 @@ func NewCapacity(most Rate) Capacity {
 
 var capacityForm = form.Mapping(checkCapacity, []form.Field{
 	form.Key("maxRate", rate(true), "The highest rate that may be tried.").Required(),
-	form.Key("startRate", rate(true), "The rate of the first trial. Left out: a 32nd of maxRate."),
+	form.Key("startRate", rate(true), "The rate of the first trial. Default: a 32nd of maxRate."),
 	form.Key("stopOn429", form.YesOrNo,
 		"Whether 429 ends the search upwards: no trial goes to a rate that was refused before, and the "+
 			"rate limit is what was found.").Default("false"),
@@ -203,8 +203,8 @@ var capacityForm = form.Mapping(checkCapacity, []form.Field{
 	form.Key("warmup", duration(false, maxRun),
 		"Time at the start of each trial that is not judged.").Default("10s"),
 	form.Key("settle", duration(false, maxRun), "The pause between two trials.").Default("5s"),
-	form.Key("budget", duration(true, maxRun), "The most time that the search may take.").Default("30m"),
-	form.Key("trials", form.Whole(3, 1000), "The most trials.").Default("15"),
+	form.Key("budget", duration(true, maxRun), "The maximum time that the search may take.").Default("30m"),
+	form.Key("trials", form.Whole(3, 1000), "The maximum number of trials.").Default("15"),
 	form.Key("width", shareAboveZero,
 		"How wide the interval may be that is looked for, as a share of its middle.").Default("5%"),
 	form.Key("confidence", shareAboveZero, "How sure the interval has to be.").Default("95%"),
@@ -221,7 +221,7 @@ func checkCapacity(d *form.Decoder, n *form.Node, c *Capacity) {
 	} else if n.Sound("startRate") && n.Sound("maxRate") && c.StartRate > c.MaxRate {
 		d.Fail(n.Get("startRate"),
 			d.Label(n.Get("startRate"))+": "+n.Get("startRate").Shown()+" is above maxRate",
-			"write a lower rate, or leave it out")
+			"write a lower rate, or remove it")
 	}
 	if n.Sound("trial") && c.Trial < minTrial {
 		d.Fail(n.Get("trial"), d.Label(n.Get("trial"))+": "+n.Get("trial").Shown()+

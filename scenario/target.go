@@ -66,7 +66,7 @@ func isLoopback(host string) bool {
 // maxToken is what the service takes for all headers of a request.
 const maxToken = 6 << 10
 
-var bearerFlaw = form.NewFlaw(`starts with "Bearer "`, "leave the prefix out: it is added")
+var bearerFlaw = form.NewFlaw(`starts with "Bearer "`, "remove the prefix: mfaload adds it")
 
 var tokenText = func() form.Form[Secret] {
 	f := form.Text("an access token", "such as ${PINGONE_ACCESS_TOKEN}", "", parseToken)
@@ -83,7 +83,8 @@ func parseToken(text string) (Secret, *form.Flaw) {
 	case strings.ContainsFunc(text, func(r rune) bool { return r < '!' || r > '~' }):
 		return Secret{}, &form.Flaw{Reason: "has a space or a character that is not printable ASCII"}
 	case isQuote(text[0]):
-		return Secret{}, form.NewFlaw("begins with a quote", "remove the quotes: they are no part of a token")
+		return Secret{}, form.NewFlaw("begins with a quote", "remove the quotes: they are not part of a "+
+			"token")
 	case len(text) > maxToken:
 		return Secret{}, &form.Flaw{Reason: "is longer than the headers that the service takes, 6 KB"}
 	}

@@ -21,7 +21,7 @@ type Threshold struct {
 	// Response and Service; "" else.
 	Stat string `json:"stat,omitempty"`
 	// Quantile is the percentile of Stat, above 0 and up to 100; 0 where Stat
-	// is no percentile.
+	// is not a percentile.
 	Quantile float64 `json:"quantile,omitempty"`
 	// Limit is in seconds for Response and Service and a share (0.01 is 1 %)
 	// for the rates. It is a lower limit for AchievedRate, an upper one else.
@@ -38,12 +38,12 @@ const (
 	Response Metric = "response"
 	// Service is the service time: last byte − actual send.
 	Service Metric = "service"
-	// ErrorRate is the share of the scheduled requests with no answer, or with
-	// an answer other than expected.
+	// ErrorRate is the share of the scheduled requests with no response, or with
+	// an unexpected response.
 	ErrorRate Metric = "errorRate"
-	// ViolationRate is the share of the answers that break the contract.
+	// ViolationRate is the share of the responses that break the contract.
 	ViolationRate Metric = "violationRate"
-	// RateLimitedRate is the share of the answers that are 429, expected or not.
+	// RateLimitedRate is the share of the responses that are 429, expected or not.
 	RateLimitedRate Metric = "rateLimitedRate"
 	// ConnectionFailures is the number of requests in a row that found no
 	// connection, or lost it. It ends runs only.
@@ -120,13 +120,13 @@ func limitKeys(errorRate, violationRate, achievedRate string) []form.Field {
 		timeKey("service", Service, timeLimits,
 			"Limits of the service time (last byte − actual send), such as {p99: 500ms}."),
 		shareKey("errorRate", ErrorRate,
-			"The most requests with no answer, or with an answer other than expected.").Default(errorRate),
+			"The maximum share of requests that failed or got an unexpected response.").Default(errorRate),
 		shareKey("violationRate", ViolationRate,
-			"The most answers that break the contract.").Default(violationRate),
+			"The maximum share of responses that break the contract.").Default(violationRate),
 		shareKey("rateLimitedRate", RateLimitedRate,
-			"The most answers that are 429. Those that no group expects count as errors too."),
+			"The maximum share of responses that are 429. Those no group expects count as errors too."),
 		shareKey("achievedRate", AchievedRate,
-			"The least achieved rate, as a share of the planned one.").Default(achievedRate),
+			"The minimum achieved rate, as a share of the planned one.").Default(achievedRate),
 	}
 }
 
@@ -191,7 +191,7 @@ func checkPercentile(name string) *form.Flaw {
 	case f != nil:
 		return form.NewFlaw("is not a percentile", remedy)
 	case q >= 100:
-		return form.NewFlaw("is what one unlucky request makes of it", remedy)
+		return form.NewFlaw("depends on one unlucky request", remedy)
 	}
 	return nil
 }
@@ -236,7 +236,7 @@ func checkClosedLimits(d *form.Decoder, n *form.Node, s *draft) {
 	refuse := func(of *form.Node) {
 		if e := of.Get("achievedRate"); e != nil {
 			d.FailKey(e, d.Label(e)+" can't be judged with load.concurrency: a closed load promises no rate",
-				"leave it out, or write stages instead of concurrency")
+				"remove it, or write stages instead of concurrency")
 		}
 	}
 	limits := n.Get("thresholds")
@@ -260,10 +260,10 @@ func checkUntil(d *form.Decoder, n *form.Node, s *draft) {
 		d.FailKey(until,
 			d.Label(until)+" is for a load of one stage with a constant rate and a duration: a part "+
 				"of another one does not stand for the whole",
-			"leave it out, or write one stage such as {rate: 50/s, "+"duration: 10m}")
+			"remove it, or write one stage such as {rate: 50/s, "+"duration: 10m}")
 	case !slices.ContainsFunc(s.Thresholds, Threshold.ofTimes):
 		d.FailKey(until, d.Label(until)+" has nothing to decide: no threshold is on times",
-			"write thresholds such as response: {p95: 300ms}, or leave it out")
+			"write thresholds such as response: {p95: 300ms}, or remove it")
 	}
 	s.Confidence = cmp.Or(s.Confidence, 0.95)
 }
@@ -288,7 +288,7 @@ func checkLimitGroups(d *form.Decoder, n *form.Node, s *draft) {
 	}
 }
 
-// On429 says what a run does when an answer is 429, too many requests.
+// On429 says what a run does when a response is 429, too many requests.
 type On429 string
 
 const (
@@ -361,16 +361,17 @@ var stopForm = form.Mapping(checkStops, append(
 		timeKey("service", Service, percentileLimits,
 			"Percentiles of the service time that are too long, such as {p99: 5s}."),
 		shareKey("errorRate", ErrorRate,
-			"A share of requests with no answer, or with an answer other than expected, that is too many."),
+			"The share of requests that failed or got an unexpected response above which the run stops."),
 		shareKey("violationRate", ViolationRate,
-			"A share of answers that break the contract that is too many."),
-		shareKey("rateLimitedRate", RateLimitedRate, "A share of answers with 429 that is too many."),
+			"The share of responses that break the contract above which the run stops."),
+		shareKey("rateLimitedRate", RateLimitedRate, "The share of 429 responses above which the run stops."),
 		form.Set("connectionFailures", form.Whole(2, 1_000_000), func(ts *[]Threshold, n int) {
 			*ts = append(*ts,
 				Threshold{Metric: ConnectionFailures, Limit: float64(n), Written: fmt.Sprint(n)})
-		}, "How many requests in a row may find no connection, or lose it, with no answer in between."),
+		}, "How many requests in a row may fail to connect, or lose their connection, with no response in "+
+			"between."),
 	}), form.Key("window", duration(true, maxWindow),
-		"The last of the run that is looked at, in whole seconds up to 10m. Left out: 10s. Not with "+
+		"The last part of the run that counts, in whole seconds up to 10m. Default: 10s. Not with "+
 			"connectionFailures."),
 )).OneWay([]any{"response"}, []any{"service"}, []any{"errorRate"}, []any{"violationRate"},
 	[]any{"rateLimitedRate"}, []any{"connectionFailures"})
@@ -381,17 +382,17 @@ func checkStops(d *form.Decoder, n *form.Node, s *stopItem) {
 	switch {
 	case len(given) == 0:
 		if !slices.ContainsFunc(stopMetrics, func(key string) bool { return !n.Lacks(key) }) {
-			d.Fail(n, d.Label(n)+" says no limit", "write one such as {errorRate: 10%, window: 10s}")
+			d.Fail(n, d.Label(n)+" has no limit", "write one such as {errorRate: 10%, window: 10s}")
 		}
 	case len(s.Limits) == 0 && n.Sound(given[0]):
-		d.Fail(n.Get(given[0]), d.Label(n.Get(given[0]))+" says no limit", "write one such as {p99: 5s}")
+		d.Fail(n.Get(given[0]), d.Label(n.Get(given[0]))+" has no limit", "write one such as {p99: 5s}")
 	case len(given) > 1:
-		d.FailKey(n.Get(given[1]), fmt.Sprintf("%s has %s beside %s", d.Label(n), given[1], given[0]),
+		d.FailKey(n.Get(given[1]), fmt.Sprintf("%s combines %s with %s", d.Label(n), given[1], given[0]),
 			"write two items of the list: the run stops when either is met")
 	case given[0] == "connectionFailures":
 		if window != nil {
-			d.FailKey(window, d.Label(n)+" has a window beside connectionFailures",
-				"leave it out: they are counted in a row")
+			d.FailKey(window, d.Label(n)+" combines a window with connectionFailures",
+				"remove it: they are counted in a row")
 		}
 	case window == nil:
 		s.Window = defaultWindow

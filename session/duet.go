@@ -65,7 +65,7 @@ func suitsDuet(s *scenario.Scenario, alternate bool) error {
 	switch {
 	case s.Load.Until != "":
 		return refuse("--against compares two runs of one length, and load.until ends each when it is "+
-			"decided", "leave load.until out")
+			"decided", "remove load.until")
 	case s.Load.AutoWarmup:
 		return refuse("--against compares the same seconds of two runs, and load.warmup: auto finds for "+
 			"each when its warm-up ends", "write a duration such as load.warmup: 30s")
@@ -89,7 +89,7 @@ func (d *Duet) halveCaps() error {
 		l.MaxRequests /= 2
 		if p := plan.New(side.Scenario, 0); l.MaxRequests == 0 || p.Requests == p.Warmup {
 			return fmt.Errorf("load.maxRequests is for both targets together, and half of it leaves "+
-				"nothing to compare\n%s", text.Hint("raise it, or leave --against out; nothing was sent"))
+				"nothing to compare\n%s", text.Hint("raise it, or remove --against; nothing was sent"))
 		}
 	}
 	if !isOneEnvironment(&d.Sides[0].Scenario.Target, &d.Sides[1].Scenario.Target) {

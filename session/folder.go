@@ -272,10 +272,11 @@ func (f *Folder) free() error {
 		_ = locked.Close()
 	case f.overwrite:
 	case exists(filepath.Join(f.path, ReportFile)):
-		return fmt.Errorf("%s holds a report already\n%s", f.path,
+		return fmt.Errorf("%s already contains a report\n%s", f.path,
 			text.Hint("choose another --out, or replace it with --overwrite"))
 	case exists(filepath.Join(f.path, JournalFile)):
-		return fmt.Errorf("%s holds the journal of a run that was broken off, or goes on\n%s", f.path,
+		return fmt.Errorf("%s contains the journal of a run that was interrupted or is still "+
+			"running\n%s", f.path,
 			text.Hint("write its results with 'mfaload report %s', choose another --out, or replace it with "+
 				"--overwrite", f.path))
 	}

@@ -15,12 +15,12 @@ import (
 )
 
 // JournalFile is what a run writes while it lasts. It is removed once the results
-// are safe, so one that is there is of a run that was broken off, or goes on.
+// are safe, so one that is there is of a run that was interrupted, or goes on.
 const JournalFile = "run.journal"
 
 // journalOf is the journal's file in a results folder. It is made with its first
 // byte: a run that does not start leaves none. While it is open, no other
-// process takes it for one that was broken off.
+// process takes it for one that was interrupted.
 type journalOf struct {
 	path string
 	file *os.File
@@ -79,7 +79,8 @@ func (f *Folder) journal(tell func(format string, args ...any)) (w *journal.Appe
 	f.Provenance.stamp(about)
 	return journal.NewAppender(file, about), func(err error) {
 		f.cutOff = true
-		tell("mfaload: %v: the run goes on, but what comes now is lost if mfaload is killed before its end\n",
+		tell("mfaload: %v: journaling stopped; the run continues, but results from here on are lost if "+
+			"mfaload is killed\n",
 			err)
 	}, file.close
 }
@@ -89,7 +90,8 @@ func (f *Folder) Kept() string {
 	if !exists(filepath.Join(f.path, JournalFile)) {
 		return "nothing was measured yet"
 	}
-	return fmt.Sprintf("the journal is kept, and 'mfaload report %s' makes the results of it, up to its "+
+	return fmt.Sprintf("the journal is kept, and 'mfaload report %s' rebuilds the results from it, up to "+
+		"its "+
 		"last second",
 		f.path)
 }
@@ -123,7 +125,7 @@ func (f *Folder) journalWhole() (bool, error) {
 	return journal.CheckComplete(file) == nil, nil
 }
 
-// rebuild returns what can be rebuilt of a run that was broken off; nil where
+// rebuild returns what can be rebuilt of a run that was interrupted; nil where
 // there is nothing to rebuild.
 func (f *Folder) rebuild() (*measure.Measurement, error) {
 	file, err := disk.OpenRegular(filepath.Join(f.path, JournalFile))
@@ -135,7 +137,7 @@ func (f *Folder) rebuild() (*measure.Measurement, error) {
 	}
 	defer file.Close()
 	if err := disk.Lock(file); err != nil {
-		return nil, fmt.Errorf("%s: the run goes on: it writes its results at its end", f.path)
+		return nil, fmt.Errorf("%s: the run is still running: it writes its results when it ends", f.path)
 	}
 	m, err := journal.Rebuild(file)
 	if err != nil {
@@ -144,7 +146,7 @@ func (f *Folder) rebuild() (*measure.Measurement, error) {
 	return m, nil
 }
 
-// Unfinished returns what can be rebuilt of a run that was broken off before its
+// Unfinished returns what can be rebuilt of a run that was interrupted before its
 // results were written; nil where they were, or where there is no journal.
 func (f *Folder) Unfinished() (*measure.Measurement, error) {
 	written, _, unreadable := ReadResults(f.path)

@@ -111,7 +111,7 @@ func (l *Loader) Compile(levels []contract.RuleLevel) (*contract.Contract, error
 		return nil, err
 	}
 	for _, why := range c.Slow() {
-		l.Say("checks are slower than they could be, some 20,000 answers a second and core: the contract "+
+		l.Say("checks are slower than they could be, about 20,000 responses a second per core: the contract "+
 			"has %s", why)
 	}
 	return c, nil

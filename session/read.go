@@ -30,7 +30,8 @@ func ReadResults(path string) (*report.Report, *measure.Measurement, error) {
 	fail := func(err error) (*report.Report, *measure.Measurement, error) {
 		if _, broken := os.Stat(filepath.Join(path, JournalFile)); broken == nil {
 			return nil, nil, fmt.Errorf("%s: %w\n%s", path, err,
-				text.Hint("the run was broken off, or goes on: 'mfaload report %s' writes its results", path))
+				text.Hint("the run was interrupted, or is still running: 'mfaload report %s' writes its "+
+					"results", path))
 		}
 		return nil, nil, fmt.Errorf("%s: %w\n%s", path, err,
 			text.Hint("name a results folder of 'mfaload run': it holds %s and %s", ReportFile,
@@ -115,7 +116,7 @@ func unreadable(path string, err error) error {
 			MeasurementFile))
 }
 
-// readRun reads a results folder or a measurement file. A report beside it says
+// readRun reads a results folder or a measurement file. A report next to it says
 // whether the run was conclusive.
 func readRun(path string) (compare.Run, error) {
 	file := path
@@ -170,7 +171,7 @@ func ReadShards(paths []string) (files []ShardFile, lost []measure.LostShard) {
 			}
 			why := fmt.Sprintf("%s: %v", name, err)
 			if folder := filepath.Dir(name); exists(filepath.Join(folder, JournalFile)) {
-				why += fmt.Sprintf("; it was broken off: 'mfaload report %s' makes one of its journal, up "+
+				why += fmt.Sprintf("; it was interrupted: 'mfaload report %s' makes one of its journal, up "+
 					"to then",
 					folder)
 			}

@@ -124,7 +124,7 @@ func (s *shapeSampler) wanted(ex *contract.Exchange) bool {
 	return s.taken.Add(1) <= maxSamples
 }
 
-// spareDescriptors are the files that a run opens beside its connections: those
+// spareDescriptors are the files that a run opens in addition to its connections: those
 // of the results, of users, of the live view, and those of the runtime.
 const spareDescriptors = 32 + live.MaxConnections
 
@@ -234,7 +234,7 @@ const (
 	TrialsFolder = "trials"
 	SoakFolder   = "soak"
 	// TrialFile says what a trial is. It is written before the first request of the
-	// trial, and again when all that it measured is safe: a trial that was broken off
+	// trial, and again when all that it measured is safe: a trial that was interrupted
 	// in between is no evidence, but its users were asked.
 	TrialFile = "trial.json"
 )
@@ -252,8 +252,8 @@ func LockSearch(path string) (*os.File, error) {
 	}
 	if err := disk.Lock(f); err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("%s: the search goes on, in another process\n%s", path,
-			text.Hint("wait until it ends, or end it"))
+		return nil, fmt.Errorf("%s: the search is running in another process\n%s", path,
+			text.Hint("wait until it ends, or stop it"))
 	}
 	return f, nil
 }

@@ -58,7 +58,8 @@ func checkUsers(u *scenario.SimulatedUsers) error {
 		return nil
 	}
 	if u.Status != "" && !slices.Contains(statuses, u.Status) {
-		return fmt.Errorf("simulator: user %s: %q is no documented status: use one of %s", u.IDs[0], u.Status,
+		return fmt.Errorf("simulator: user %s: %q is not a documented status: use one of "+
+			"%s", u.IDs[0], u.Status,
 			strings.Join(statuses, ", "))
 	}
 	for _, d := range u.Devices {

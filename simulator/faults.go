@@ -151,14 +151,14 @@ func shift(a *simulatedResponse) {
 
 // faults are named like the rule that each of them breaks, and no other.
 var faults = withFrameFaults(map[string]defect{
-	"http.status": {"answers 200 instead of 201", success,
+	"http.status": {"responds 200 instead of 201", success,
 		func(a *simulatedResponse) { a.raw, a.status = a.body(), 200 }},
 	"http.length": {"announces a body shorter than it sends", jsonResponse, func(a *simulatedResponse) {
 		a.wire = func(head, body string) string {
 			return fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s{}", head, len(body), body)
 		}
 	}},
-	"http.bodyless": {"answers 204, which http.status finds too, with a body", success,
+	"http.bodyless": {"responds 204, which http.status finds too, with a body", success,
 		func(a *simulatedResponse) {
 			a.raw, a.status = a.body(), 204
 			a.wire = func(head, body string) string { return head + "\r\n" + body }
@@ -169,30 +169,30 @@ var faults = withFrameFaults(map[string]defect{
 				"chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", head, len(body), len(body), body)
 		}
 	}},
-	"http.redirect": {"answers with a redirect to the same place", anyResponse, func(a *simulatedResponse) {
+	"http.redirect": {"responds with a redirect to the same place", anyResponse, func(a *simulatedResponse) {
 		a.status, a.location, a.raw = 302, "/redirected", []byte{}
 	}},
-	"header.contentType": {"answers as text/html", jsonResponse,
+	"header.contentType": {"responds with text/html", jsonResponse,
 		func(a *simulatedResponse) { a.contentType = []string{"text/html"} }},
 	"header.contentTypeOnce": {"sends two Content-Types", jsonResponse, func(a *simulatedResponse) {
 		a.contentType = []string{"application/json", "application/json"}
 	}},
 	"header.contentEncoding": {"says that the body is compressed", jsonResponse,
 		func(a *simulatedResponse) { a.encoding = "gzip" }},
-	"header.correlationID": {"leaves Correlation-Id out", anyResponse,
+	"header.correlationID": {"omits Correlation-Id", anyResponse,
 		func(a *simulatedResponse) { a.correlation = "" }},
-	"header.retryAfter": {"sends a Retry-After that is no time (429 and 503 only)",
+	"header.retryAfter": {"sends a Retry-After that is not a time (429 and 503 only)",
 		func(a *simulatedResponse) bool { return a.status == 429 || a.status == 503 },
 		func(a *simulatedResponse) { a.retryAfter = "soon" }},
 
 	"header.location": {"sends a Location that is not the transaction's", success,
 		func(a *simulatedResponse) { a.location = "/transactions" }},
 
-	"body.bom": {"begins the body with a byte-order mark", jsonResponse,
+	"body.bom": {"starts the body with a byte-order mark", jsonResponse,
 		onBody(func(s string) string { return "\ufeff" + s })},
-	"body.json": {"leaves the last brace out", jsonResponse,
+	"body.json": {"omits the last brace", jsonResponse,
 		onBody(func(s string) string { return s[:len(s)-1] })},
-	"body.utf8": {"puts a byte into the body that is no UTF-8", success, onBody(func(s string) string {
+	"body.utf8": {"puts a byte into the body that is not UTF-8", success, onBody(func(s string) string {
 		return strings.Replace(s, `"updatedAt"`, "\"note\":\"\xff\",\"updatedAt\"", 1)
 	})},
 	"body.single": {"sends a second value after the first", jsonResponse,
@@ -207,10 +207,10 @@ var faults = withFrameFaults(map[string]defect{
 		onBody(func(s string) string { return s + strings.Repeat(" ", 1<<20) })},
 	"body.object": {"sends an array", success, onBody(func(s string) string { return "[" + s + "]" })},
 
-	"shape.required": {"leaves createdAt out", success, func(a *simulatedResponse) { a.createdAt = "" }},
+	"shape.required": {"omits createdAt", success, func(a *simulatedResponse) { a.createdAt = "" }},
 	"shape.type": {"sends updatedAt as a number", success,
 		func(a *simulatedResponse) { a.updatedAt = "1637091354727" }},
-	"id.form": {"sends a policy ID that is none", success,
+	"id.form": {"sends a policy ID that is not an ID", success,
 		func(a *simulatedResponse) { a.policy = `"default"` }},
 	"status.form": {"sends a status in lower case (not at OTP_REQUIRED and others whose status matters)",
 		status("COMPLETED", "PUSH_CONFIRMATION_REQUIRED"),
@@ -228,9 +228,9 @@ var faults = withFrameFaults(map[string]defect{
 	"time.order": {"sends an updatedAt before createdAt", success,
 		func(a *simulatedResponse) { a.updatedAt = `"2001` + a.updatedAt[5:] }},
 
-	"echo.user": {"answers for another user", hasUser,
+	"echo.user": {"responds for another user", hasUser,
 		func(a *simulatedResponse) { a.user = otherID(a.user) }},
-	"echo.environment": {"answers for another environment", success,
+	"echo.environment": {"responds for another environment", success,
 		func(a *simulatedResponse) { a.env = otherID(a.env) }},
 	"echo.policy": {"ignores the request's policy",
 		func(a *simulatedResponse) bool { return success(a) && a.request.Policy.ID != "" },
@@ -248,7 +248,7 @@ var faults = withFrameFaults(map[string]defect{
 		a.selected = strings.NewReplacer(`"type":"EMAIL"`, `"type":"VOICE"`, `"type":"SMS"`,
 			`"type":"VOICE"`).Replace(a.selected)
 	}},
-	"echo.application": {"answers for another application",
+	"echo.application": {"responds for another application",
 		func(a *simulatedResponse) bool { return success(a) && a.request.Application.ID != "" },
 		func(a *simulatedResponse) {
 			id := quote(a.request.Application.ID)
@@ -264,7 +264,7 @@ var faults = withFrameFaults(map[string]defect{
 		last := &a.links[len(a.links)-1]
 		last.href = strings.Replace(last.href, `"http`, `"https`, 1)
 	}},
-	"links.status": {"leaves a link out that the status needs", hasLinks,
+	"links.status": {"omits a link that the status needs", hasLinks,
 		func(a *simulatedResponse) { a.links = a.links[:len(a.links)-1] }},
 	"links.host": {"links to another host", success, func(a *simulatedResponse) {
 		eachLink(a, func(s string) string {
@@ -292,7 +292,7 @@ var faults = withFrameFaults(map[string]defect{
 		a.selected = `{"id":` + otherID(a.selected[6:len(a.selected)-1]) + `}`
 	}},
 
-	"selected.required": {"leaves the selected device out", status("OTP_REQUIRED"),
+	"selected.required": {"omits the selected device", status("OTP_REQUIRED"),
 		func(a *simulatedResponse) { a.selected = "" }},
 	"selected.form": {"sends a selected device of no known form", status("OTP_REQUIRED"),
 		func(a *simulatedResponse) { a.selected = `{}` }},
@@ -306,7 +306,7 @@ var faults = withFrameFaults(map[string]defect{
 	"selected.masked": {"shows the address of a one-time device unmasked", selectsOneTime,
 		func(a *simulatedResponse) { a.selected = unmask(a.selected) }},
 
-	"assertion.options": {"sends assertion options that are no JSON", status("ASSERTION_REQUIRED"),
+	"assertion.options": {"sends assertion options that are not JSON", status("ASSERTION_REQUIRED"),
 		func(a *simulatedResponse) { a.extra = `,"publicKeyCredentialRequestOptions":"{"` }},
 	"assertion.rp": {"sends assertion options for another relying party than the request's",
 		func(a *simulatedResponse) bool {
@@ -314,21 +314,21 @@ var faults = withFrameFaults(map[string]defect{
 		}, func(a *simulatedResponse) {
 			a.extra = strings.Replace(a.extra, a.request.RP.ID, "other.example", 1)
 		}},
-	"test.otp": {"leaves out the passcode of a one-time device in test mode",
+	"test.otp": {"omits the passcode of a one-time device in test mode",
 		func(a *simulatedResponse) bool {
 			return success(a) && strings.Contains(a.extra, `"test":`)
 		}, func(a *simulatedResponse) { a.extra, _, _ = strings.Cut(a.extra, `,"test":`) }},
-	"failed.error": {"leaves the error of a failure out", status("FAILED"),
+	"failed.error": {"omits the error of a failure", status("FAILED"),
 		func(a *simulatedResponse) { a.extra = "" }},
 	"field.unknown": {"sends a member that is not documented", jsonResponse,
 		func(a *simulatedResponse) { a.extra += `,"region":"EU"` }},
 
-	"error.body": {"answers an error with a gateway's page", platform, func(a *simulatedResponse) {
+	"error.body": {"responds to an error with a gateway's page", platform, func(a *simulatedResponse) {
 		a.gateway(min(a.status, 500))
 	}},
 	"error.known": {"sends an error code that is not documented", platform,
 		func(a *simulatedResponse) { a.code = `"TEAPOT"` }},
-	"expect.refused": {"answers 500 instead of a refusal",
+	"expect.refused": {"responds 500 instead of a refusal",
 		func(a *simulatedResponse) bool { return platform(a) && a.status < 500 }, func(a *simulatedResponse) {
 			a.refuse(500, "UNEXPECTED_ERROR", "An unexpected error occurred.", "")
 		}},
@@ -342,14 +342,14 @@ var faults = withFrameFaults(map[string]defect{
 		defer a.server.mu.Unlock()
 		a.raw = a.server.last.bodies[a.user]
 	}},
-	"run.crossed": {"answers for the user of the last request", success, func(a *simulatedResponse) {
+	"run.crossed": {"responds for the user of the last request", success, func(a *simulatedResponse) {
 		a.server.mu.Lock()
 		defer a.server.mu.Unlock()
 		a.user = cmp.Or(a.server.last.user, a.user)
 	}},
 	"run.clock": {"sends times of an hour ago", success, shift},
 
-	"conn.reset": {"resets the connection before the answer", anyResponse,
+	"conn.reset": {"resets the connection before the response", anyResponse,
 		func(a *simulatedResponse) { a.reset = true }},
 	"conn.cut": {"closes the connection in the middle of the body", jsonResponse,
 		func(a *simulatedResponse) { a.cut = true }},

@@ -79,7 +79,7 @@ func TestQueueCollapses(t *testing.T) {
 		}
 		later := time.Hour
 		if took := q.Arrive(later) - later; took != 100*time.Millisecond {
-			t.Errorf("at %d/s: after a pause an answer takes %v", test.rate, took)
+			t.Errorf("at %d/s: after a pause a response takes %v", test.rate, took)
 		}
 	}
 }

@@ -200,7 +200,7 @@ func TestStalls(t *testing.T) {
 			before := time.Now()
 			post(s, forUser(user), nil)
 			if took := time.Since(before); took != test.took*time.Millisecond {
-				t.Errorf("at %d ms an answer took %v, want %d ms", test.at, took, test.took)
+				t.Errorf("at %d ms a response took %v, want %d ms", test.at, took, test.took)
 			}
 		}
 	})
@@ -247,7 +247,7 @@ func TestStartup(t *testing.T) {
 			before := time.Now()
 			post(s, forUser(user), nil)
 			if took := time.Since(before); took < want || took > want+1 {
-				t.Errorf("after %d0 s an answer took %v, want %v", after, took, want)
+				t.Errorf("after %d0 s a response took %v, want %v", after, took, want)
 			}
 		}
 	})
@@ -327,7 +327,7 @@ func TestBadConfigurations(t *testing.T) {
 			Share: math.NaN()}}},
 		`user x: unknown device type "FAX": use one of`: {Users: []scenario.SimulatedUsers{
 			{IDs: []string{"x"}, Devices: []string{"FAX"}}}},
-		`user x: "LOST" is no documented status: use one of`: {Users: []scenario.SimulatedUsers{
+		`user x: "LOST" is not a documented status: use one of`: {Users: []scenario.SimulatedUsers{
 			{IDs: []string{"x"}, Status: "LOST"}}},
 	} {
 		if _, err := simulator.New(scenario.Target{Simulator: &c}); err == nil ||

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what 'make fleet-test' needs beside Go, on Debian: a NATS server of
+# Installs what 'make fleet-test' needs next to Go, on Debian: a NATS server of
 # the distribution, as an external one, and iproute2 for network namespaces.
 set -euo pipefail
 command -v nats-server >/dev/null && command -v ip >/dev/null && exit 0

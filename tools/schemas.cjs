@@ -7,7 +7,7 @@ const formats = require(modules + "ajv-formats").default;
 const { Validator } = require(modules + "@cfworker/json-schema");
 
 // strictTypes and strictRequired are matters of taste: they want types and
-// properties repeated beside the $ref or allOf that has them.
+// properties repeated next to the $ref or allOf that has them.
 function ajv(schema) {
   const checker = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false, allErrors: true, allowUnionTypes: true });
   formats(checker);

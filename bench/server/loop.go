@@ -226,7 +226,7 @@ func (l *loop) answerDue() {
 	}
 }
 
-// write sends an answer. It is smaller than a socket's buffer, so what can't
+// write sends a response. It is smaller than a socket's buffer, so what can't
 // be sent at once is a client that does not read.
 func (l *loop) write(c *conn, answer []byte) {
 	if n, err := unix.Write(c.fd, answer); err != nil || n != len(answer) {
@@ -234,7 +234,7 @@ func (l *loop) write(c *conn, answer []byte) {
 	}
 }
 
-// pending is an answer that is due later.
+// pending is a response that is due later.
 type pending struct {
 	at   time.Time
 	conn *conn
@@ -254,7 +254,7 @@ func (w *waiting) Pop() any {
 	return p
 }
 
-// Places in an answer that differ from request to request.
+// Places in a response that differ from request to request.
 const (
 	markID      = "IIIIIIII-IIII-IIII-IIII-IIIIIIIIIIII"
 	markUser    = "UUUUUUUU-UUUU-UUUU-UUUU-UUUUUUUUUUUU"
@@ -263,7 +263,7 @@ const (
 	stampForm   = "2006-01-02T15:04:05.000Z"
 )
 
-// reference is the documentation's example of an answer, without blanks.
+// reference is the documentation's example of a response, without blanks.
 const reference = `{"_links":{"self":{"href":"%[1]s"},"device.select":{"href":"%[1]s"},` +
 	`"otp.check":{"href":"%[1]s"}},` +
 	`"_embedded":{"devices":[{"id":"ea055ca3-2b5b-4766-9628-95fc03f4ec9b","type":"EMAIL",` +
@@ -273,7 +273,7 @@ const reference = `{"_links":{"self":{"href":"%[1]s"},"device.select":{"href":"%
 	`"selectedDevice":{"id":"ea055ca3-2b5b-4766-9628-95fc03f4ec9b"},"user":{"id":"` + markUser + `"},` +
 	`"createdAt":"` + markTime + `","updatedAt":"` + markTime + `"}`
 
-// template is an answer to requests with the same head.
+// template is a response to requests with the same head.
 type template struct {
 	text                    []byte
 	body                    int // where the body begins
@@ -317,7 +317,7 @@ func newMaker() *maker {
 	return &maker{random: rand.NewPCG(uint64(time.Now().UnixNano()), 1)}
 }
 
-// fill writes an answer into the template's own text, for this user.
+// fill writes a response into the template's own text, for this user.
 func (m *maker) fill(t *template, user []byte, now time.Time) []byte {
 	var id [36]byte
 	m.uuid(&id)

@@ -1,7 +1,7 @@
 //go:build linux
 
 // Server is what mfaload and its peers are compared against: it answers every
-// request with the documentation's reference answer, a new transaction ID and
+// request with the documentation's reference response, a new transaction ID and
 // the caller's user ID, as fast as one core can or as a model says. It notes
 // when each request came. One thread polls all connections without ever
 // sleeping, so give it a core of its own.

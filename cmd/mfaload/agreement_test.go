@@ -36,7 +36,7 @@ func embedded(t testing.TB) *contract.Contract {
 }
 
 // ask sends so many requests for one user to a simulator, and returns the
-// labels of the answers and the rules that they break, findings among them.
+// labels of the responses and the rules that they break, findings among them.
 func ask(t *testing.T, c scenario.Simulator, g scenario.Group, requests int) (labels, rules []string) {
 	t.Helper()
 	c.Seed = 1

@@ -42,7 +42,7 @@ func tracks() []string {
 const everything = canaryToken + " " + canaryHeader + " " + canaryEmail + " " + canaryPhone + " " +
 	canaryPhoneFit
 
-// leaks are answers that give away what they should not, each in another place.
+// leaks are responses that give away what they should not, each in another place.
 var leaks = []func(w http.ResponseWriter){
 	func(w http.ResponseWriter) { // where the documentation masks it
 		body(w, 201,

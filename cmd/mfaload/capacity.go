@@ -52,7 +52,7 @@ The section capacity of the scenario says how to search: at least maxRate, which
 never exceeded. The stages of the load do not count. Each trial goes on with the users
 where the one before it left off.
 
-The results folder gets capacity.json and capacity.html, anew after every trial, and a
+The results folder gets capacity.json and capacity.html, rewritten after every trial, and a
 results folder of its own for each trial below trials/, which 'mfaload report' renders.
 
 With --resume a search goes on that was killed, was interrupted, or came to the end of

@@ -27,8 +27,8 @@ func newCheck(a *app) *cobra.Command {
 	flags := &checkFlags{}
 	c := &cobra.Command{
 		Use:   "check [SCENARIO]",
-		Short: "Check answers one by one, without load",
-		Long: `Check answers one by one, without load: one request for each user of a scenario,
+		Short: "Check responses one by one, without load",
+		Long: `Check responses one by one, without load: one request for each user of a scenario,
 paced gently, with every rule of the contract shown as passed, violated, found
 (a finding) or not reached. Each request may send a real message.
 
@@ -63,9 +63,9 @@ would ask, and on a terminal it has to be confirmed; elsewhere --yes does that.`
 	f.BoolVar(&flags.options.Negative, "negative", false, "also send what must be refused, one request each")
 	f.BoolVar(&flags.options.Follow, "follow", false, "read each transaction back, check it and compare")
 	f.StringVar(&flags.options.Baseline, "baseline", "",
-		"file with the shape of the answers: written where there is none, compared with where there is")
+		"file with the shape of the responses: written where there is none, compared with where there is")
 	f.BoolVarP(&flags.options.Verbose, "verbose", "v", false,
-		"show requests and answers, secrets and personal data masked")
+		"show requests and responses, secrets and personal data masked")
 	f.BoolVarP(&flags.yes, "yes", "y", false,
 		"start a check of a host that is not this machine without asking")
 	return c

@@ -113,7 +113,7 @@ everywhere, and what was measured is reported.`,
 	c.Flags().BoolVar(&flags.overwrite, "overwrite", false,
 		"replace the results that the folder of --out holds")
 	c.Flags().IntVar(&flags.answers, "save-answers", 0,
-		fmt.Sprintf("whole answers to keep, masked, of each group of violations (at most %d)",
+		fmt.Sprintf("whole responses to keep, masked, of each group of violations (at most %d)",
 			measure.Instances))
 	flags.contract.add(c)
 	flags.contract.changes.addLoad(c)

@@ -235,7 +235,7 @@ func simulatorForDocs(t *testing.T) (authPath string) {
 	return "http://" + address
 }
 
-// Pages that are made from the program; make docs writes them anew.
+// Pages that are made from the program; make docs writes them again.
 func TestGeneratedPagesAreFresh(t *testing.T) {
 	t.Parallel()
 	fresh := func(page string, want string) {

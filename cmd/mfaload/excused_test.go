@@ -85,7 +85,7 @@ func TestExcuses(t *testing.T) {
 	for range 3 {
 		e.verdict(4, 0, held)
 	}
-	e.verdict(0, 0, "what validate prints is no verdict")
+	e.verdict(0, 0, "what validate prints is not a verdict")
 	if err := e.enough(); err == nil || !strings.Contains(err.Error(), "6 of 7 verdicts") ||
 		!strings.Contains(err.Error(), "late: by 80 ms") {
 		t.Errorf("six of seven: %v", err)

@@ -154,7 +154,7 @@ func TestFaultsOfHTTP2(t *testing.T) {
 		{"the stream is reset in the body", much, func(x *stream) bool {
 			return x.half() && x.WriteRSTStream(x.id, http2.ErrCodeInternal) == nil
 		}, "", counts{"stream reset": 10}, ""},
-		{"every other connection goes away after its answer", much, func(x *stream) bool {
+		{"every other connection goes away after its response", much, func(x *stream) bool {
 			return x.answer() && x.goAway() // a request may leave as that is under way
 		}, "", counts{}, "request not processed, connection closed"},
 		{"the connection goes away before the request", much, func(x *stream) bool {

@@ -81,7 +81,7 @@ func (f *faulty) run(t *testing.T) (rep *report.Report, printed string, code int
 	return rep, string(text), cmd.ProcessState.ExitCode()
 }
 
-// exact finds sums that are wrong, in the report and beside the server's own
+// exact finds sums that are wrong, in the report and next to the server's own
 // count: no request is lost, counted twice, or sent twice.
 func (f *faulty) exact(t *testing.T, r *report.Report) {
 	t.Helper()
@@ -125,8 +125,8 @@ func TestFaults(t *testing.T) {
 		target string
 		want   counts
 	}{
-		{"reset before the answer", (*incoming).reset, nil, "", counts{"connection reset": 10}},
-		{"closed before the answer", func(*incoming) bool { return false }, nil, "",
+		{"reset before the response", (*incoming).reset, nil, "", counts{"connection reset": 10}},
+		{"closed before the response", func(*incoming) bool { return false }, nil, "",
 			counts{"connection closed": 10}},
 		{"reset in the middle", func(x *incoming) bool { x.begin(); return x.reset() }, nil, "",
 			counts{"connection reset": 10}},
@@ -141,7 +141,7 @@ func TestFaults(t *testing.T) {
 			return false
 		}, nil, "", counts{"not HTTP": 10}},
 		{"a head without end", (*incoming).endless, nil, "", counts{"head too long": 10}},
-		{"half closed after each answer", func(x *incoming) bool {
+		{"half closed after each response", func(x *incoming) bool {
 			good := x.answer()
 			_ = x.Conn.(*net.TCPConn).CloseWrite()
 			return good
@@ -162,7 +162,7 @@ func TestFaults(t *testing.T) {
 		{"a reset before the TLS handshake", (*incoming).answer, func(*faultServer) func(net.Conn, int) bool {
 			return first(func(c net.Conn) bool { return (&incoming{Conn: c}).reset() })
 		}, "TLS", counts{"connection reset": 10}},
-		{"TLS that ends after each answer", func(x *incoming) bool { x.answer(); return false }, nil, "TLS",
+		{"TLS that ends after each response", func(x *incoming) bool { x.answer(); return false }, nil, "TLS",
 			counts{}},
 		{"silence under TLS", (*incoming).silent, nil, "TLS, " + soon, counts{"timeout": 10}},
 	} {
@@ -218,7 +218,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// begin sends the first half of an answer.
+// begin sends the first half of a response.
 func (x *incoming) begin() {
 	text := goodAnswer(x.server.address, x.number)
 	_, _ = io.WriteString(x, text[:len(text)/2])
@@ -388,7 +388,7 @@ func TestConnectionsEndAsTheyAreUsed(t *testing.T) {
 	}
 	if silent := rep.Errors["connection closed"] +
 		rep.Errors["connection reset"]; silent < uint64(dropped.Load()) {
-		t.Errorf("%d requests are said to have had no answer, and %d had none", silent, dropped.Load())
+		t.Errorf("%d requests are said to have had no response, and %d had none", silent, dropped.Load())
 	}
 	for _, threshold := range rep.Thresholds {
 		want := 100 * float64(q.Failed-lost+q.Unsent) / float64(q.Scheduled-lost)

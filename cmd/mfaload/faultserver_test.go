@@ -51,7 +51,7 @@ type incoming struct {
 	server  *faultServer
 	in      *bufio.Reader
 	number  int  // of the request in the run
-	closing bool // the answer says so
+	closing bool // the response says so
 }
 
 // startFaults starts a server. Secure is nil for one without TLS.
@@ -64,7 +64,7 @@ func startFaults(t *testing.T, secure *tls.Config, fault func(*incoming) bool) *
 	return s
 }
 
-// admit has a function look at each new connection, which ends where that says
+// admit has a function check each new connection, which ends where that says
 // no.
 func (s *faultServer) admit(accept func(c net.Conn, n int) bool) {
 	s.mu.Lock()
@@ -189,7 +189,7 @@ func (x *incoming) silent() bool {
 	return false
 }
 
-// goodAnswer is the documented answer to a request.
+// goodAnswer is the documented response to a request.
 func goodAnswer(host string, number int) string {
 	body := goodBody(host, number)
 	return fmt.Sprintf("HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nCorrelation-Id: "+

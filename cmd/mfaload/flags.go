@@ -256,7 +256,7 @@ func (f *baselineFlags) open(s *scenario.Scenario, parts map[string]string) (*ea
 	}
 	if s.Load.Until != "" {
 		return nil, &exitError{exitUsage, fmt.Errorf("--baseline compares runs of one length, and "+
-			"load.until ends the run when its thresholds are decided\n%s", hint("leave load.until out"))}
+			"load.until ends the run when its thresholds are decided\n%s", hint("remove load.until"))}
 	}
 	o, err := f.flags.options()
 	if err != nil {

@@ -255,7 +255,7 @@ func TestFleetThreeOfFour(t *testing.T) {
 	for i := range 3 {
 		workers = append(workers, follow(t, dir, i))
 	}
-	l.ends(3, "3 of 4 workers joined within 3s; nobody has shard 3")
+	l.ends(3, "3 of 4 workers joined within 3s; no worker has shard 3")
 	for _, w := range workers {
 		w.ends(3, "3 of 4 workers joined")
 	}

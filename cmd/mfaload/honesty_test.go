@@ -33,7 +33,7 @@ func TestWhoIsAtFault(t *testing.T) {
 		{"a rate that it can't reach", "{workers: 64, drain: 0s, stages: [{rate: 500000/s, duration: 1s}]}",
 			"constant(0ms)", 0,
 			4, "mfaload itself was out of processor time", ""},
-		{"busy loops beside it", "{workers: 64, drain: 0s, stages: [{rate: 100000/s, duration: 1s}]}",
+		{"busy loops next to it", "{workers: 64, drain: 0s, stages: [{rate: 100000/s, duration: 1s}]}",
 			"constant(0ms)", 2 * runtime.NumCPU(),
 			4, "mfaload itself", ""},
 		{"a service that is too slow", "{stages: [{rate: 200/s, duration: 1s}]}\nthresholds: {service: " +
@@ -41,7 +41,7 @@ func TestWhoIsAtFault(t *testing.T) {
 			1, "service p95 <= 150ms: observed", "mfaload itself"},
 		{"too few workers for the load", "{workers: 8, drain: 0s, stages: [{rate: 200/s, duration: 1s}]}",
 			"constant(200ms)", 0,
-			4, "raise load.workers, or leave it out", "mfaload itself was out of processor time"},
+			4, "raise load.workers, or remove it", "mfaload itself was out of processor time"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for range test.beside {

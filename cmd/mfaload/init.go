@@ -21,14 +21,14 @@ import (
 //go:embed init.yaml
 var firstScenario []byte
 
-// schemaFile stands beside a new scenario; its first line names it for editors.
+// schemaFile stands next to a new scenario; its first line names it for editors.
 const schemaFile = "scenario.schema.json"
 
 func newInit(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "init [FILE]",
 		Short: "Write a commented scenario to begin with",
-		Long: `Write a scenario with comments, scenario.yaml unless FILE names another, and beside
+		Long: `Write a scenario with comments, scenario.yaml unless FILE names another, and next to
 it the JSON Schema that an editor checks and completes it with. Nothing is asked,
 and nothing is overwritten. The scenario runs as it stands, against the embedded
 simulator; its comments say what to change for an environment of your own.`,

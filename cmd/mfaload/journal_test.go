@@ -111,7 +111,7 @@ func TestKilledAtTwentyMoments(t *testing.T) {
 	}
 }
 
-// A run leaves no journal behind, and none is taken for broken off while it goes
+// A run leaves no journal behind, and none is taken for interrupted while it goes
 // on.
 func TestJournalOfARunThatGoesOn(t *testing.T) {
 	k := startKilled(t, 10)

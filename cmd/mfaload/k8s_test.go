@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// once is what is made anew for each run: key, certificate and token.
+// once is what is made again for each run: key, certificate and token.
 var once = regexp.MustCompile(`(?m)^(  (identity|join): ).*$`)
 
 // TestManifests holds what 'mfaload k8s' prints against the files in

@@ -39,7 +39,7 @@ The result has the labels that all shards share, and those of --label.
 A shard that is missing, and a file that is damaged, make the run inconclusive
 (4): a report of the others is written, and names them. With --tolerate-lost so
 many are left out of the verdict, and the report says that it is degraded. A
-shard that is there twice, and a file of another run, scenario or version, are
+duplicate shard, and a file of another run, scenario or version, are
 errors (2): nothing is written.`,
 		Example: `  mfaload merge --expect 8 shards
   mfaload merge --expect 20 --tolerate-lost 5% --out results/friday shards/*`,
@@ -115,7 +115,7 @@ func (a *app) merge(paths []string, flags *mergeFlags, tolerated float64) error 
 		return fmt.Errorf("--expect %d, but the run %s had %d shards\n%s", flags.expect, m.Merged.Run,
 			m.Merged.Count, hint("name the files of the run that you mean"))
 	case len(missing) == 0 && len(lost) > 0:
-		return fmt.Errorf("all %d shards are there, and something else beside them\n%s", m.Merged.Count,
+		return fmt.Errorf("all %d shards are there, and something else too\n%s", m.Merged.Count,
 			hint("%s", strings.Join(append(reasons(lost), "leave it out"), "\n")))
 	}
 	m.Merged.Lost, m.Merged.TolerateLost = lost, tolerated

@@ -32,7 +32,7 @@ func newRoot(a *app) *cobra.Command {
 		Use:   "mfaload",
 		Short: "Load and conformance testing for PingOne MFA device authentications",
 		Long: `mfaload sends PingOne MFA "Initialize Device Authentication" requests on a
-schedule, checks every answer in full against the documented contract, and
+schedule, checks every response in full against the documented contract, and
 judges what it measured against the thresholds of a scenario.
 
 Exit codes:

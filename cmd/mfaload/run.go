@@ -43,7 +43,7 @@ func newRun(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run SCENARIO",
 		Short: "Run a scenario and judge what it measured",
-		Long: `Run a scenario: send its requests on their schedule, check every answer, print a
+		Long: `Run a scenario: send its requests on their schedule, check every response, print a
 summary and write a report. The results folder gets report.json, which has
 everything the summary shows and more, measurement.json.gz, the full histograms, and
 what 'mfaload report' makes of them: report.html, report.md, junit.xml, latency.hlog
@@ -125,7 +125,7 @@ it takes, and a plot of the rate.`,
 	c.Flags().BoolVar(&flags.overwrite, "overwrite", false,
 		"replace the results that the folder of --out holds")
 	c.Flags().IntVar(&flags.answers, "save-answers", 0,
-		fmt.Sprintf("whole answers to keep, masked, of each group of violations (at most %d)",
+		fmt.Sprintf("whole responses to keep, masked, of each group of violations (at most %d)",
 			measure.Instances))
 	flags.contract.add(c)
 	flags.contract.changes.addLoad(c)
@@ -415,7 +415,7 @@ func (a *app) judge(m *measure.Measurement, dir *session.Folder, formats session
 		}
 	}
 	if m.SecondsLost != "" {
-		unwritten = errors.Join(unwritten, fmt.Errorf("the run second by second is lost: %s", m.SecondsLost))
+		unwritten = errors.Join(unwritten, fmt.Errorf("the figures per second are lost: %s", m.SecondsLost))
 	}
 	unwritten = errors.Join(unwritten, dir.Write(r, m, formats))
 	if err := (render.Terminal{Color: a.ui.Color, Width: a.ui.Width}).Write(a.ui.Out, r); err != nil {

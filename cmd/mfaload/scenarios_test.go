@@ -101,7 +101,7 @@ func keysIn(n *yaml.Node, path string, used map[string]bool) {
 	}
 }
 
-// Every ready-made scenario runs, made a second long, and gets the answers that
+// Every ready-made scenario runs, made a second long, and gets the responses that
 // it expects from the simulator. How fast they come is not judged.
 func TestReadyMadeScenariosRun(t *testing.T) {
 	t.Parallel()

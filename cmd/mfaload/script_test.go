@@ -83,7 +83,7 @@ func program(t testing.TB) string {
 }
 
 // alone are the scripts whose runs have to tell a service apart from the machine
-// that they run on: nothing goes on beside them.
+// that they run on: nothing goes on next to them.
 var alone = []string{"baseline", "capacity"}
 
 // TestScripts runs the files in testdata/script against the built binary, side by

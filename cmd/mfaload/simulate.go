@@ -88,7 +88,7 @@ func (a *app) simulate(c *cobra.Command, files []string, address string) error {
 	for _, status := range slices.Sorted(maps.Keys(counts)) {
 		name := strconv.Itoa(status)
 		if status == 0 {
-			name = "no answer"
+			name = "no response"
 		}
 		fmt.Fprintf(a.ui.Out, "%s  %d\n", name, counts[status])
 	}

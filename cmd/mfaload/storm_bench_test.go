@@ -16,7 +16,7 @@ import (
 )
 
 // BenchmarkStorm compares how many checked requests get through when every
-// answer is right and when every answer is wrong. The server is as cheap as can
+// answer is right and when every response is wrong. The server is as cheap as can
 // be and runs in the same process.
 func BenchmarkStorm(b *testing.B) {
 	right := string(testkit.ReadResponse("otp-email").Body)
@@ -28,7 +28,7 @@ func BenchmarkStorm(b *testing.B) {
 		b.ReportMetric(z, "wrong/s")
 		b.ReportMetric(z/a, "wrong/right")
 		if z/a < 0.7 {
-			b.Errorf("when every answer is wrong, throughput falls to %.2f", z/a)
+			b.Errorf("when every response is wrong, throughput falls to %.2f", z/a)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"mfaload/scenario"
 )
 
-// BenchmarkThroughput sends as fast as it can to the bench server, every answer
+// BenchmarkThroughput sends as fast as it can to the bench server, every response
 // checked and every histogram on: `make profile` shows where the time goes, and
 // allocs/op that nothing is allocated for a request.
 func BenchmarkThroughput(b *testing.B) {

@@ -42,7 +42,7 @@ func TestTorture(t *testing.T) {
 	if text := os.Getenv("MFALOAD_TORTURE"); text != "" {
 		var err error
 		if n, err = strconv.Atoi(text); err != nil || n < 1 {
-			t.Fatalf("MFALOAD_TORTURE=%s is no number of runs", text)
+			t.Fatalf("MFALOAD_TORTURE=%s is not a number of runs", text)
 		}
 	}
 	if text := os.Getenv("MFALOAD_TORTURE_SEED"); text != "" {

@@ -181,7 +181,7 @@ func TestCountsAgreeWithTheServer(t *testing.T) {
 	}
 }
 
-// An answer that carries the user of another request in flight is critical.
+// A response that carries the user of another request in flight is critical.
 func TestCrossedAnswers(t *testing.T) {
 	t.Parallel()
 	other := "2f4a9c1e-7d0b-4c56-9e83-51b0c6d7a2f4"

@@ -156,7 +156,7 @@ func FuzzMask(f *testing.F) {
 		s := redact.New(secret)
 		once := s.Mask(text)
 		if utf8.ValidString(text) && utf8.ValidString(secret) && !utf8.ValidString(once) {
-			t.Errorf("Mask(%q) = %q is no UTF-8", text, once)
+			t.Errorf("Mask(%q) = %q is not UTF-8", text, once)
 		}
 		if len(secret) >= 6 && !strings.Contains("******@******", secret) && s.Holds(s.Mask(once)) {
 			t.Errorf("%q is still in %q, made of %q", secret, once, text)

@@ -122,7 +122,7 @@ finding. A scenario moves a rule, or a family such as ` + "`links.*`" + `, under
 Sources: [S] the operation's own reference page, [D] another documentation page, [O] seen in public clients,
 [I] inferred.
 
-| rule | level | meaning | source | an answer that breaks it |
+| rule | level | meaning | source | a response that breaks it |
 |---|---|---|---|---|
 `)
 	for _, r := range rules {

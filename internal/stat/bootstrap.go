@@ -34,7 +34,7 @@ func (s Stretches) Total(cumulated []float64) (sum float64) {
 	return sum
 }
 
-// Resampled is an estimate of a change, and what it was in units that were drawn anew in blocks.
+// Resampled is an estimate of a change, and what it was in units that were drawn again in blocks.
 type Resampled struct {
 	// Influence is how much each unit moves the estimate: its mean is 0, and the variance of its mean
 	// is that of the estimate, to first order. It has one part for each side that is drawn apart.

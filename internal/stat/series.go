@@ -111,7 +111,7 @@ func prewhitened(x []float64, rho float64) float64 {
 }
 
 // bartlett is the long-run variance by Bartlett's weights, for a series that
-// hardly hangs together.
+// is hardly correlated.
 func bartlett(x []float64) float64 {
 	lags := int(math.Cbrt(float64(len(x))))
 	r := Autocovariances(x, lags)

@@ -151,7 +151,7 @@ func TestBlocksOfAnAutoregression(t *testing.T) {
 	near(t, "long-run variance", long, 25, 2)
 	never, _ := LongRunVariance([]float64{2, 2, 2, 2, 2}, 0)
 	if BlockLength([]float64{1, 1, 1, 1, 1, 1}) != 1 || never != 0 {
-		t.Error("what never changes hangs together")
+		t.Error("what never changes is correlated")
 	}
 }
 

@@ -327,7 +327,7 @@ func (o *queuedWriter) flush(atMost time.Duration) {
 
 // resultWriter is stdout. A reader that went away has seen what it wanted
 // ('mfaload run … | head -3'): what comes after that is written to nobody, and is
-// no error. The first other error is kept, for not all look at theirs.
+// no error. The first other error is kept, for not all check theirs.
 type resultWriter struct {
 	to       io.Writer
 	terminal bool

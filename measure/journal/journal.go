@@ -40,7 +40,7 @@ type State struct {
 	Described  *measure.Measurement `json:"described"`
 	DueFrom    int                  `json:"due_from,omitempty"`
 	PausesFrom int                  `json:"pauses_from,omitempty"`
-	// Answers is how many whole answers are kept; the first frame has it.
+	// Responses is how many whole responses are kept; the first frame has it.
 	Answers int `json:"answers,omitempty"`
 	// Hiccups are those since the frame before.
 	Hiccups []time.Duration `json:"hiccups_ns,omitempty"`
@@ -439,7 +439,7 @@ func (p *partitionLog) appendViolation(b []byte, v *measure.RuleViolation, kept 
 	return b
 }
 
-// validText replaces what is no UTF-8 as the recorder does.
+// validText replaces what is not UTF-8 as the recorder does.
 func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // take returns what is in the log, valid until it is called again, and leaves an empty

@@ -59,7 +59,7 @@ func newDialer(u *url.URL, s *scenario.Target) (*dialer, error) {
 	for _, text := range s.SourceAddresses {
 		address, err := netip.ParseAddr(text)
 		if err != nil {
-			return nil, fmt.Errorf("target.sourceAddresses: %q is no IP address: write one such as "+
+			return nil, fmt.Errorf("target.sourceAddresses: %q is not an IP address: write one such as "+
 				"192.0.2.10", text)
 		}
 		d.sources = append(d.sources, address)
@@ -180,7 +180,7 @@ func ownAddress(from net.Addr) bool {
 type sourceError struct{ ip net.IP }
 
 func (e *sourceError) Error() string {
-	return fmt.Sprintf("this machine has no address %v: mend target.sourceAddresses", e.ip)
+	return fmt.Sprintf("this machine has no address %v: fix target.sourceAddresses", e.ip)
 }
 
 func onlyLoopback(_ context.Context, _, address string, _ syscall.RawConn) error {
@@ -227,7 +227,7 @@ func (d *dialer) open(ctx context.Context, secure *tls.Config,
 	}
 	c.Dial = time.Since(c.Began)
 	if secure != nil {
-		secured := tls.Client(newTLSSocket(nc), secure)
+		secured := tls.Client(newPeekConn(nc), secure)
 		if err := secured.HandshakeContext(ctx); err != nil {
 			_ = nc.Close()
 			return nil, c, err

@@ -166,7 +166,7 @@ func TestSourceThatIsNotThisMachines(t *testing.T) {
 	url, _ := transporttest.Start(t, transporttest.Created, false, nil)
 	to := open(t, url, func(target *scenario.Target) { target.SourceAddresses = []string{"192.0.2.77"} })
 	err := to.Reach(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "192.0.2.77: mend target.sourceAddresses") {
+	if err == nil || !strings.Contains(err.Error(), "192.0.2.77: fix target.sourceAddresses") {
 		t.Errorf("%v", err)
 	}
 	if got := send(t, to); got.Failure != "no source address" {

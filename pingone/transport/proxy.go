@@ -33,7 +33,7 @@ func newProxy(text scenario.Secret, target string) (*proxy, error) {
 	u, err := url.Parse(text.Reveal())
 	if err != nil || u.Port() == "" {
 		// Its text is never shown.
-		return nil, errors.New("target.proxy is no URL: write for example http://proxy.example:3128")
+		return nil, errors.New("target.proxy is not a URL: write for example http://proxy.example:3128")
 	}
 	return &proxy{address: u.Host, target: target, user: u.User, socks: u.Scheme == "socks5"}, nil
 }
@@ -121,14 +121,14 @@ func (p *proxy) openTunnel(nc net.Conn) error {
 			return err
 		}
 		if head = append(head, one[0]); len(head) > maxProxyHead {
-			return errors.New("its answer to CONNECT is too long")
+			return errors.New("its response to CONNECT is too long")
 		}
 	}
 	line, _, _ := strings.Cut(string(head), "\r\n")
 	status, _, err := statusLine(line)
 	switch {
 	case err != nil:
-		return errors.New("its answer to CONNECT is no HTTP")
+		return errors.New("its response to CONNECT is not HTTP")
 	case status == 407:
 		return p.unauthorized(string(head))
 	case status/100 != 2:

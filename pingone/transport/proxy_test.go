@@ -226,7 +226,7 @@ func TestEveryTransportNamesFailuresOfProxies(t *testing.T) {
 		{"no user", "http", serveHTTP(true), "proxy failed", "target.proxy"},
 		{"refused", "http", answers("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"), "proxy failed",
 			"HTTP status 502"},
-		{"not HTTP", "http", answers("SSH-2.0\r\n\r\n"), "proxy failed", "no HTTP"},
+		{"not HTTP", "http", answers("SSH-2.0\r\n\r\n"), "proxy failed", "not HTTP"},
 		{"endless", "http", answers("HTTP/1.1 200 OK\r\n" + strings.Repeat("A: b\r\n", 4000)), "proxy failed",
 			"too long"},
 		{"closed", "http", func(_ *testProxy, c net.Conn) {}, "proxy failed", "the proxy"},

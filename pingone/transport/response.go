@@ -28,9 +28,9 @@ const (
 )
 
 // errNotHTTP means that what came is no HTTP response.
-var errNotHTTP = errors.New("what came is no HTTP/1.1 answer")
+var errNotHTTP = errors.New("the server did not send an HTTP/1.1 response")
 
-var errHeadTooLong = fmt.Errorf("the answer's head is longer than %d bytes", maxHead)
+var errHeadTooLong = fmt.Errorf("the response's head is longer than %d bytes", maxHead)
 
 // readResponse reads one final response; informational ones before it are passed
 // over. The connection can be used again if the response's end was certain.
@@ -72,7 +72,7 @@ func (c *conn) readHead(ex *contract.Exchange, bound int) (n int, sound bool, er
 		name, value, found := strings.Cut(field, ":")
 		if !found || !isToken(name) || strings.IndexByte(value, '\r') >= 0 ||
 			strings.IndexByte(value, 0) >= 0 {
-			noteFault(ex, ruleFraming, "header fields as name: value", "a header line that is none")
+			noteFault(ex, ruleFraming, "header fields as name: value", "an invalid header line")
 			sound = false
 			c.misframed = c.misframed || frames(strings.TrimSpace(name))
 			continue
@@ -260,7 +260,7 @@ func (c *conn) readBody(ex *contract.Exchange, keep bool) (reusable bool, err er
 		err = body.chunked()
 		if errors.Is(err, errNotHTTP) {
 			if !f.flawed {
-				noteFault(ex, ruleFraming, "chunks with their size before them", "a chunk that is none")
+				noteFault(ex, ruleFraming, "chunks with their size before them", "an invalid chunk")
 			}
 			return false, body.takeReceived()
 		}

@@ -101,9 +101,9 @@ func TestEveryTransportNamesFailures(t *testing.T) {
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
 		}, []string{"timeout"}},
-		{"no answer", longTimeout, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		{"no response", longTimeout, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 			[]string{"connection closed", "connection reset", "stream reset"}},
-		{"half an answer", longTimeout, func(w http.ResponseWriter, _ *http.Request) {
+		{"half a response", longTimeout, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "10")
 			w.WriteHeader(http.StatusCreated)
 			_, _ = io.WriteString(w, "12345")

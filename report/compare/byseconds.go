@@ -68,7 +68,7 @@ func correct(all []testResult, decisive []int, corrected func(some []int) []floa
 	}
 }
 
-// How often seconds are drawn anew. It takes more draws to call one of many figures
+// How often seconds are drawn again. It takes more draws to call one of many figures
 // different: its corrected p-value is at least 2 times their number divided by the draws.
 const (
 	resamplesMin = 2_000
@@ -457,7 +457,7 @@ func (p *secondsTest) chooseBlocks() {
 	}
 }
 
-// bootstrap draws the units anew in circular blocks, again and again.
+// bootstrap draws the units again in circular blocks, again and again.
 func (p *secondsTest) bootstrap(random *rand.Rand) {
 	var values [2][2][]float64
 	whole := [2]stat.Stretches{stat.Whole(p.base.drawn), stat.Whole(p.new.drawn)}

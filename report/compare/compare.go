@@ -83,7 +83,7 @@ type Options struct {
 	Rule ChangeRule
 	// AllowDrift does not mind when the responses' shape changed.
 	AllowDrift bool
-	// Resamples is how often the seconds are drawn anew; 0 means 2,000, or more
+	// Resamples is how often the seconds are drawn again; 0 means 2,000, or more
 	// where many figures are compared.
 	Resamples int
 }

@@ -60,7 +60,7 @@ func TestSwappingSidesSwapsTheAnswer(t *testing.T) {
 	}
 	if again := mustCompare(t, a, b, compare.Options{}); cmp.Diff(there.Rows, again.Rows,
 		cmp.AllowUnexported(compare.MetricRow{})) != "" {
-		t.Error("the same runs give another answer")
+		t.Error("the same runs give another response")
 	}
 }
 

@@ -141,7 +141,7 @@ func (r testResult) relative(x float64) float64 {
 	if r.kind.share() {
 		return x
 	}
-	return math.Expm1(math.Min(x, 20)) // an interval without end is no number in JSON
+	return math.Expm1(math.Min(x, 20)) // JSON has no number for an interval without end
 }
 
 // unscaled turns what is compared back into the unit of the row.

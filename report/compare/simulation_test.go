@@ -10,7 +10,7 @@ import (
 	"mfaload/report/compare"
 )
 
-// model is a service whose times hang together: a level that follows an
+// model is a service whose times are correlated: a level that follows an
 // autoregression on the logarithmic scale, a drift over the run, and stalls that
 // all requests wait for. Times are in seconds.
 type model struct {
@@ -22,7 +22,7 @@ type model struct {
 	scale         float64 // all times are so much longer
 	slowShare     float64 // of the requests form a second mode, slowTimes as slow
 	slowTimes     float64
-	errors        float64 // share of answers that are not as expected
+	errors        float64 // share of responses that are not as expected
 }
 
 // noisy is the noise of the bars: runs of 5 minutes at 200/s, whose level half

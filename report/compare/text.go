@@ -123,7 +123,7 @@ func (c *Comparison) changed(others []MetricRow, everything bool) []string {
 	return slices.Concat(rows, shapes)
 }
 
-// notes are what there is to say of rows beside their figures.
+// notes are what there is to say of rows in addition to their figures.
 func notes(rows []MetricRow) (all []string) {
 	for _, r := range rows {
 		var about []string
@@ -187,7 +187,7 @@ func (t Terminal) rows(b *strings.Builder, all []MetricRow) {
 	}
 }
 
-// findings are what differs in the shape of the times, beside the figures.
+// findings are what differs in the shape of the times, next to the figures.
 func (s Shift) findings() (all []string) {
 	name := MetricRow{Group: s.Group, Metric: s.Time}.name()
 	if len(s.BaseModes) != len(s.NewModes) && len(s.BaseModes) > 0 && len(s.NewModes) > 0 {

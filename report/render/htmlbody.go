@@ -16,7 +16,7 @@ import (
 	"mfaload/report/render/chart"
 )
 
-// Texts of answers and of the scenario are cut to these.
+// Texts of responses and of the scenario are cut to these.
 const (
 	htmlText = 400
 	htmlLong = 8000
@@ -191,7 +191,7 @@ func (p *htmlPage) broken() g.Node {
 	}
 	all = append(all, more(p.MoreViolations, ""))
 	if len(p.Shown) == 0 {
-		all = append(all, h.P(g.Text("No answer of the judged part broke a rule.")))
+		all = append(all, h.P(g.Text("No contract violations after the warm-up.")))
 	}
 	return section("Violations of the contract", all, p.rules())
 }

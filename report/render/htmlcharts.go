@@ -407,15 +407,16 @@ func (d *drawing) late() *chart.Chart {
 	return c
 }
 
-// statusLooks are the looks of kinds of answers, the most frequent first.
+// statusLooks are the looks of kinds of responses, the most frequent first.
 var statusLooks = []chart.Look{chart.One, chart.Five, chart.Three, chart.Four, chart.Two}
 
-// statuses stacks the kinds of answers, those without one on top.
+// statuses stacks the kinds of responses, those without one on top.
 func (d *drawing) statuses() *chart.Chart {
 	kinds, most := d.kinds(), 0.0
 	c := &chart.Chart{Title: "Statuses by second", X: d.time, Marks: unnamed(d.marks),
 		Table: chart.Table{Head: []string{"time"}, At: d.columns.middles()},
-		Summary: "Answers by the second that their request was due in, requests without an answer on top. " +
+		Summary: "Responses by the second that their request was due in, requests without a response on " +
+			"top. " +
 			d.kindsText(kinds)}
 	base := make([]float64, len(d.columns.list))
 	for k, kind := range kinds {
@@ -444,7 +445,7 @@ func (d *drawing) statuses() *chart.Chart {
 	return c
 }
 
-// responseKind is a kind of answer in a chart; the last one may be several.
+// responseKind is a kind of response in a chart; the last one may be several.
 type responseKind struct {
 	name   string
 	labels []string
@@ -452,7 +453,7 @@ type responseKind struct {
 	look   chart.Look
 }
 
-// kinds are the most frequent kinds of answers, the others together, and the
+// kinds are the most frequent kinds of responses, the others together, and the
 // requests without one.
 func (d *drawing) kinds() (all []responseKind) {
 	total, failed := map[string]uint64{}, map[string]bool{}
@@ -591,7 +592,7 @@ func (d *drawing) heat() *chart.Chart {
 		Marks: unnamed(d.marks),
 		Summary: "Each cell has the served requests of some seconds that took about as long; the shade " +
 			"goes by the logarithm of their number, so that one alone is still seen. Two bands are two " +
-			"kinds of answers, a column upwards is a stall.",
+			"kinds of responses, a column upwards is a stall.",
 		Table: chart.Table{Head: []string{"response time ms", "requests"}}}
 	for i, n := range sums {
 		if n > 0 {

@@ -187,8 +187,8 @@ func junitGroups(r *report.Report) (cases []junitCase) {
 	return cases
 }
 
-// junitRules fails a rule that an answer broke at level fail, even where a
-// threshold tolerates it, and skips one that no answer was held against.
+// junitRules fails a rule that a response broke at level fail, even where a
+// threshold tolerates it, and skips one that no response was held against.
 func junitRules(r *report.Report) (cases []junitCase) {
 	known := map[string]bool{}
 	for _, c := range r.Coverage {
@@ -241,7 +241,7 @@ func violationText(v report.Violation) string {
 
 func place(pointer string) string {
 	if pointer == "" {
-		return "(whole answer)"
+		return "(whole response)"
 	}
 	return pointer
 }

@@ -137,13 +137,13 @@ func shardRows(indent string, shards []report.Shard) [][]string {
 func usersEnd(u *report.Users) string {
 	switch {
 	case u.MaxPerUser > 0 && u.Turns >= u.Count*u.MaxPerUser:
-		return "each was asked as often as maxPerUser allows"
+		return "each had as many requests as maxPerUser allows"
 	case u.Order == "random":
 		return "drawn " + number.Times(u.Turns)
 	case u.RanOut != nil:
 		return fmt.Sprintf("ran out %s s into the schedule", number.Plain(*u.RanOut))
 	case u.Wrapped > 0:
-		return "began anew " + number.Times(u.Wrapped)
+		return "list reused " + number.Times(u.Wrapped)
 	case u.Turns >= u.Count:
 		return "each was asked once"
 	}

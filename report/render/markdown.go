@@ -158,7 +158,7 @@ func (m *markdown) requests(r *report.Report) {
 }
 
 func (m *markdown) answers(r *report.Report) {
-	m.title("Answers")
+	m.title("Responses")
 	m.head("", "count")
 	var rows [][]string
 	for _, kinds := range []struct {

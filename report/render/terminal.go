@@ -240,7 +240,7 @@ func (p *page) violations(r *report.Report) {
 		}
 		times := number.Count(v.Count) + " ×"
 		if v.Explained < v.Count {
-			times += fmt.Sprintf(" (%s explained, the others wrong in the very same)",
+			times += fmt.Sprintf(" (%s analyzed; the rest failed identically)",
 				number.Count(v.Explained))
 		}
 		p.line(fmt.Sprintf("  %s  %s  %s  %s", mark, text.Brief(v.Rule, text.MaxName),

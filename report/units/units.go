@@ -103,7 +103,7 @@ func addTimes(unit, second []*measure.Histogram) []*measure.Histogram {
 
 // addDue counts what was due by unit: of the whole, as the schedule had it; of a
 // group, what was sent and an even share of what was not. What was to be sent and
-// never was is no answer, and so unexpected; but those in flight when a journal ends.
+// never was is not a response, and so unexpected; but those in flight when a journal ends.
 func (s *Series) addDue(m *measure.Measurement, group int, first, units int, from int64) {
 	planned := group < 0 && len(m.Profile.Due) > 0
 	c := m.Main.Counts(group)

@@ -24,7 +24,7 @@ type RunPlan struct {
 	Scenario string `json:"scenario"`
 	// Target is the host, or "simulator".
 	Target string `json:"target"`
-	// Closed says that users wait for their answers: rates and numbers are
+	// Closed says that users wait for their responses: rates and numbers are
 	// then estimates that hold for the assumed latency.
 	Closed bool `json:"closed,omitempty"`
 	// Requests are all of them, Warmup those of them before the first stage.
@@ -44,7 +44,7 @@ type RunPlan struct {
 	Workers  PlannedWorkers `json:"workers"`
 	// CatchUp is what may be sent above Peak when requests had to wait.
 	CatchUp PlannedCatchUp `json:"catching_up"`
-	// On429 is what an answer with 429 does, and StopOn what ends the run early:
+	// On429 is what a response with 429 does, and StopOn what ends the run early:
 	// more would be planned than is sent then.
 	On429 scenario.On429 `json:"on_429"`
 	// TokenEnds is when the access token ends that the run would start with, where

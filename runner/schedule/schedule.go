@@ -60,7 +60,7 @@ type Schedule struct {
 	ends time.Duration // when the first one without any user is due, or the end
 }
 
-// section is the warm-up or the judged run. Arrivals are counted anew in each.
+// section is the warm-up or the judged run. Arrivals are counted again in each.
 type section struct {
 	start  time.Duration // since the start of the run
 	warmup bool

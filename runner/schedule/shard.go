@@ -160,7 +160,7 @@ func CheckShard(s *scenario.Scenario, of measure.Shard) error {
 	if s.Load.Until != "" {
 		return errors.New(
 			"a run that ends as soon as it is decided (load.until) can't be shared among shards: " +
-				"leave load.until out",
+				"remove load.until",
 		)
 	}
 	if s.Load.Closed() {

@@ -48,7 +48,7 @@ func (s *roundRobin) next() int {
 	return best
 }
 
-// round is after how many turns they begin anew.
+// round is after how many turns they begin again.
 func (s *roundRobin) round() int {
 	divisor := 0
 	for i := range s.groups {

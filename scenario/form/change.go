@@ -23,7 +23,7 @@ var (
 func ParseSetting(text string) (Setting, error) {
 	path, value, found := strings.Cut(text, "=")
 	if !found || !changePath.MatchString(path) {
-		return Setting{}, fmt.Errorf("%q is no key and value: write for example load.stages[0].rate=5/s",
+		return Setting{}, fmt.Errorf("%q is not KEY=VALUE: write for example load.stages[0].rate=5/s",
 			Clip(path))
 	}
 	return Setting{path, value}, nil
@@ -53,7 +53,7 @@ func (d *Decoder) Change(root *Node, settings []Setting) (shown []string) {
 func (d *Decoder) change(root *Node, c Setting) *Node {
 	var document yaml.Node
 	if err := yaml.Unmarshal([]byte(c.Value), &document); err != nil || len(document.Content) == 0 {
-		d.FailAt(1, 1, "the value is no YAML", "put it in quotes")
+		d.FailAt(1, 1, "the value is not YAML", "put it in quotes")
 		return nil
 	}
 	literals := len(d.literal)

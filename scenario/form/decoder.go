@@ -95,7 +95,7 @@ func (d *Decoder) Problems() Problems {
 	if d.dropped > 0 {
 		last := problems[len(problems)-1].Pos
 		problems = append(problems,
-			Problem{last, fmt.Sprintf("%d more problems, here and elsewhere", d.dropped), "mend these first"})
+			Problem{last, fmt.Sprintf("%d more problems are not shown", d.dropped), "fix these first"})
 	}
 	return problems
 }

@@ -64,7 +64,7 @@ func (d *Decoder) build(y *yaml.Node, parent *Node, key string, depth int) *Node
 	n.quoted = y.Style&^(yaml.FlowStyle|yaml.TaggedStyle) != 0 || y.Style&yaml.TaggedStyle != 0 &&
 		y.Tag == "!!str"
 	if y.Style&yaml.TaggedStyle != 0 && y.Tag != "!!str" && y.Tag != "!!map" && y.Tag != "!!seq" {
-		d.Fail(n, d.Label(n)+" has a YAML tag", "leave the tag out: a text in quotes stays text")
+		d.Fail(n, d.Label(n)+" has a YAML tag", "remove the tag: a text in quotes stays text")
 	}
 	if d.count(); d.tooMany() || depth > maxDepth {
 		d.tooLarge(n)
@@ -135,7 +135,7 @@ func (d *Decoder) buildMapping(y *yaml.Node, n *Node, depth int) {
 			if !n.secret {
 				name = fmt.Sprintf("%q", Clip(key.Value))
 			}
-			d.FailAt(line, column, name+" is twice in "+d.Label(n),
+			d.FailAt(line, column, name+" is a duplicate in "+d.Label(n),
 				fmt.Sprintf("keep one of them; the first is in line %d", first))
 			continue
 		}

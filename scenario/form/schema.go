@@ -191,7 +191,7 @@ func (d *Decoder) yamlScalar(n *Node) *yaml.Node {
 	return y
 }
 
-// Forget takes defaults back that mean nothing beside other keys.
+// Forget takes defaults back that mean nothing together with other keys.
 func (n *Node) Forget(keys ...string) {
 	if n == nil {
 		return
@@ -261,13 +261,13 @@ func Nearest(word string, choices []string) string { return texts.Nearest(word, 
 
 // jsonDocument reads a file of JSON. The YAML library takes most of it, but not
 // the escapes \/ and \ud83d\ude00, which JSON has and YAML 1.1 has not. It
-// returns nil for what is no JSON: that is YAML then, and its problems are told as such.
+// returns nil for what is not JSON: that is YAML then, and its problems are told as such.
 func jsonDocument(data []byte) *yaml.Node {
 	if !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) {
 		return nil
 	}
 	j := &jsonReader{data: data, line: 1, column: 1,
-		// Names that are there twice are told with their places.
+		// Duplicate names are told with their places.
 		d: jsontext.NewDecoder(bytes.NewReader(data), jsontext.AllowDuplicateNames(true))}
 	root := j.value()
 	if root == nil {

@@ -91,8 +91,8 @@ func invalidUTF8(data []byte) (line, column int, found bool) {
 
 // remedies are what can be done about messages of the YAML library.
 var remedies = []struct{ message, remedy string }{
-	{"mapping values are not allowed", "put a text that holds ': ' in quotes, or mend the indentation"},
-	{"did not find expected key", "mend the indentation, or a quote or bracket before it"},
+	{"mapping values are not allowed", "put a text that holds ': ' in quotes, or fix the indentation"},
+	{"did not find expected key", "fix the indentation, or a quote or bracket before it"},
 	{"did not find expected '-'", "indent the list's items alike, each with '- ' in front"},
 	{"could not find expected ':'", "write a ':' and a space after the key"},
 	{"did not find expected ',' or", "put a comma between the entries, and close the bracket"},
@@ -101,7 +101,7 @@ var remedies = []struct{ message, remedy string }{
 	{"tab", "indent with spaces"},
 	{"unknown anchor", "define it before with &, or put a text that starts with * in quotes"},
 	{"control characters", "remove the character that can't be printed"},
-	{"incompatible YAML document", "write %YAML 1.2, or leave the line out"},
+	{"incompatible YAML document", "write %YAML 1.2, or remove the line"},
 	{"found invalid Unicode character",
 		`write the character itself, or both halves of the pair: \ud83d\ude00`},
 	{"escape", "double the backslash, or use single quotes"},
@@ -127,7 +127,7 @@ func (d *Decoder) syntax(data []byte, err error) {
 	line = min(max(line, 1), len(lines))
 	text := string(lines[line-1])
 	indent := text[:len(text)-len(strings.TrimLeft(text, " \t"))]
-	column, remedy := len(indent)+1, "mend the YAML there"
+	column, remedy := len(indent)+1, "fix the YAML there"
 	for _, r := range remedies {
 		if strings.Contains(message, r.message) {
 			remedy = r.remedy

@@ -89,7 +89,7 @@ func (t *csvFile) header() bool {
 		switch {
 		case name == columnUser || name == columnExpect || name == columnPolicy:
 			if known[name] {
-				refuse(f, fmt.Sprintf("the column %s is there twice", name), "keep one of them")
+				refuse(f, fmt.Sprintf("the column %s is a duplicate", name), "keep one of them")
 			}
 			known[name] = true
 			t.columns = append(t.columns, name)

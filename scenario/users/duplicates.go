@@ -20,7 +20,7 @@ type Duplicate struct{ Row, First Where }
 // Duplicates finds users who are in the stores more than once. It tells at most
 // the first rows of that kind, in order, and whether there are more of them.
 // However many users there are, it takes 32 MB: it sorts hashes of a range at a
-// time, and then looks at the few rows whose hash is there twice.
+// time, and then looks at the few rows whose hash comes again.
 func Duplicates(stores []*Store, most int) (found []Duplicate, more bool, err error) {
 	total := 0
 	for _, s := range stores {
@@ -54,7 +54,7 @@ type seen struct {
 	at Where
 }
 
-// collect looks for hashes that are there twice in one range of hashes.
+// collect looks for duplicate hashes in one range of hashes.
 func (f *finder) collect(pass, passes uint64) error {
 	f.keys = f.keys[:0]
 	err := f.each(func(_ Where, id ID) bool {

@@ -49,7 +49,7 @@ func (s *scanner) object(line []byte) bool {
 	}
 	o := jsonLine{scanner: s, line: line, d: jsontext.NewDecoder(bytes.NewReader(line))}
 	if err := o.read(); err != nil {
-		o.refuse(o.fault(err), "no JSON object: "+plainError(err), o.remedy())
+		o.refuse(o.fault(err), "not a JSON object: "+plainError(err), o.remedy())
 	}
 	if o.sound && !o.hasUser {
 		o.refuse(0, "userID is missing", `add "userID": "`+exampleID+`"`)

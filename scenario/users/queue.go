@@ -29,11 +29,11 @@ type QueueOptions struct {
 	// Seed makes Shuffle and Random repeatable.
 	Seed uint64
 	// Stop ends a lap after each user was handed out once; without it the queue
-	// begins anew. Not with Random.
+	// begins again. Not with Random.
 	Stop bool
 	// PerUser is the least time between two turns of the same user; 0 is none.
 	PerUser time.Duration
-	// PerDay is the most turns of the same user within 24 hours; 0 is no limit.
+	// PerDay is the most turns of the same user within 24 hours; 0 means no limit.
 	// With Random it is the most turns at all.
 	PerDay uint64
 }

@@ -74,7 +74,7 @@ var scans = []struct {
 	{"semicolons", "userID;policy\n", []string{`1:1! unknown column "userID;policy"`}},
 	{"column mistyped", "userid,email\n",
 		[]string{`1:1! unknown column "userid"`, `1:8! unknown column "email"`}},
-	{"column twice", "userID,userID\n", []string{"1:8! the column userID is there twice"}},
+	{"column twice", "userID,userID\n", []string{"1:8! the column userID is a duplicate"}},
 	{"no userID", "policy\n" + idA + "\n", []string{"1:1! the header has no column userID"}},
 	{"empty", "", []string{"1:1! the file is empty"}},
 	{"blank", "\n \n", []string{"1:1! the file is empty"}},
@@ -104,10 +104,10 @@ var scans = []struct {
 			`{"userID":"` + idB + `"}`,
 		[]string{`1:11! userID: "x" is not an ID: 36 characters, 8-4-4-4-12 hexadecimal digits`,
 			`2:2! unknown member "user"`,
-			"3:1! userID is missing", "4:2! no JSON object: the line does not hold one object",
+			"3:1! userID is missing", "4:2! not a JSON object: the line does not hold one object",
 			"5:11! userID is not a text",
-			"6:50! no JSON object: the line does not hold one object",
-			"7:50! no JSON object: duplicate object member name", "8:11 " + idB}},
+			"6:50! not a JSON object: the line does not hold one object",
+			"7:50! not a JSON object: duplicate object member name", "8:11 " + idB}},
 }
 
 func TestScan(t *testing.T) {
@@ -149,8 +149,8 @@ func TestFilesOfSpreadsheetsAndEditors(t *testing.T) {
 		id("ID\r" + idB): `2:1 userID: "` + idA + `\r` + idB +
 			`" has a CR in it: save the file with line ends LF or CRLF`,
 		`{"userID":"` + idA + `"}` + "\r" + `{"userID":"` + idB +
-			`"}`: "1:52 no JSON object: the line does not hold one object: save the file with line ends LF " +
-			"or CRLF",
+			`"}`: "1:52 not a JSON object: the line does not hold one object: save the file with " +
+			"line ends LF or CRLF",
 		"User ID\n" + idA + "\n": `1:1 unknown column "User ID": did you mean "userID"?`,
 		"user_id\n" + idA + "\n": `1:1 unknown column "user_id": did you mean "userID"?`,
 		"id\n" + idA + "\n":      `1:1 unknown column "id": did you mean "userID"?`,
@@ -183,8 +183,8 @@ func TestFilesOfSpreadsheetsAndEditors(t *testing.T) {
 		"\uFEFF [\n {\"userID\":\"x\"}\n]": "1:1 the file is a JSON array: write one object a " +
 			"line, without brackets and commas: jq -c '.[]' makes that of an array of objects",
 		`{"userID":"` + idA +
-			`"},`: "1:50 no JSON object: the line does not hold one object: remove the comma at the end of " +
-			"the line",
+			`"},`: "1:50 not a JSON object: the line does not hold one object: remove the comma at " +
+			"the end of the line",
 		"\x1f\x8b\x08\x00rest\n": "1:1 the file is compressed with gzip: unpack it first, with gunzip",
 		"\x28\xb5\x2f\xfd rest":  "1:1 the file is compressed with zstd: unpack it first, with unzstd",
 		"BZh91AY&SY":             "1:1 the file is compressed with bzip2: unpack it first, with bunzip2",

@@ -85,7 +85,7 @@ func (k *Check) Send(ctx context.Context, op *pingone.Operation, pace float64) e
 		return err
 	}
 	if !known {
-		fmt.Fprintln(k.console.Out, "  nothing was sent: no group has a user to make wrong requests of")
+		fmt.Fprintln(k.console.Out, "  nothing was sent: no group has a user to make invalid requests for")
 		return nil
 	}
 	for _, p := range k.op.Probes(u) {
@@ -168,7 +168,7 @@ func (k *Check) probe(ctx context.Context, u scenario.User, p pingone.Probe) err
 
 func remarked(ex *contract.Exchange, remark string) string {
 	if !ex.AsExpected && remark == "" {
-		remark = "other than expected"
+		remark = "unexpected"
 	}
 	return strings.TrimSpace(ex.Label + "  " + remark)
 }
@@ -199,7 +199,7 @@ func (k *Check) line(right bool, name, text string) {
 
 // violation shows one violation, with what the vendor's support asks for.
 func (k *Check) violation(ex *contract.Exchange, v contract.Violation) {
-	place := cmp.Or(v.At, "(whole answer)")
+	place := cmp.Or(v.At, "(whole response)")
 	v.Expected, v.Got = k.op.Mask(v.Expected), k.op.Mask(v.Got)
 	fmt.Fprintf(k.console.Out, "        %s  %s  %s\n          expected %s\n          got      %s\n", v.Level,
 		v.Rule, place, v.Expected, v.Got)
@@ -266,7 +266,8 @@ func (k *Check) Finish() (passed bool, err error) {
 	if !passed {
 		verdict = k.console.Paint("1;31", "FAIL")
 	}
-	fmt.Fprintf(k.console.Out, "\n%s  %d requests, %d not right; rules: %s\n", verdict, k.sent, k.bad,
+	fmt.Fprintf(k.console.Out, "\n%s  %d of %d requests failed the check; rules: "+
+		"%s\n", verdict, k.bad, k.sent,
 		k.ruleCounts.summary())
 	return passed, nil
 }

@@ -112,7 +112,7 @@ func (s *Trials) Begin(record *Setup) (end func(), err error) {
 	return func() { _ = locked.Close() }, nil
 }
 
-// Resume takes in the trials that were made before the search was broken off.
+// Resume takes in the trials that were made before the search was interrupted.
 func (s *Trials) Resume(record *Setup) (err error) {
 	if err := record.fits(s.Scenario.File, s.trialParts()); err != nil {
 		return err
@@ -159,7 +159,7 @@ func (s *Trials) recoveryCounted(r *trialRecord) bool {
 	})
 }
 
-// SetInterruptedAside renames folders of trials that were broken off, to make them again.
+// SetInterruptedAside renames folders of trials that were interrupted, to make them again.
 func (s *Trials) SetInterruptedAside() error {
 	for _, r := range s.records {
 		if !r.Complete && (r.folder == trialFolder(r.Number) || r.folder == session.SoakFolder) {
@@ -190,13 +190,13 @@ type trialRecord struct {
 	Length  time.Duration `json:"length_ns"`
 	Started time.Time     `json:"started"`
 	// Until is when its last request was due, since its start; of one that was
-	// broken off, when it would have been.
+	// interrupted, when it would have been.
 	Until time.Duration `json:"until_ns"`
-	// Sent is how many requests it sent; of one that was broken off, how many it would have sent.
+	// Sent is how many requests it sent; of one that was interrupted, how many it would have sent.
 	Sent uint64 `json:"sent,omitempty"`
 	// InFlight is the mean number of requests in flight that was counted.
 	InFlight float64 `json:"in_flight"`
-	// Complete says that it was not broken off.
+	// Complete says that it was not interrupted.
 	Complete bool `json:"complete"`
 	// Recovered is how the service recovered before the trial; Recovery says that
 	// this is no trial, but a part of that.
@@ -306,7 +306,7 @@ func (s *Trials) setAside(r *trialRecord, why string) error {
 	from := filepath.Join(s.Folder.Path(), filepath.FromSlash(r.folder))
 	to := session.FreePath(from + "-" + why)
 	if err := os.Rename(from, to); err != nil {
-		return fmt.Errorf("set %s aside, which was broken off: %w", r.folder, err)
+		return fmt.Errorf("set %s aside, which was interrupted: %w", r.folder, err)
 	}
 	r.folder = path.Join(path.Dir(r.folder), filepath.Base(to))
 	return nil

@@ -1,6 +1,6 @@
 // Package search runs a search for capacity in a results folder: it makes the trials that
 // the package capacity asks for, keeps a record of each, waits until the service is back
-// from an overload, and goes on with a search that was broken off.
+// from an overload, and goes on with a search that was interrupted.
 package search
 
 import (
@@ -101,9 +101,9 @@ func (s *Trials) Run(ctx context.Context, op *pingone.Operation) (*capacity.Resu
 
 // Standing says with what a search goes on.
 func (s *Trials) Standing() string {
-	standing := fmt.Sprintf("it goes on after %d trials", len(s.Options.Recorded))
+	standing := fmt.Sprintf("resuming after %d trials", len(s.Options.Recorded))
 	if cut := s.cut(&capacity.Result{}); len(cut) > 0 {
-		standing += "; broken off, and counting for nothing: " + strings.Join(cut, ", ")
+		standing += "; interrupted trials discarded: " + strings.Join(cut, ", ")
 	}
 	return standing
 }

@@ -21,7 +21,7 @@ import (
 )
 
 // What the files are called that travel to workers. Users of groups are
-// numbered; what the scenario's stages read lies beside it.
+// numbered; what the scenario's stages read lies next to it.
 const (
 	scenarioFolder  = "scenario"
 	bundledContract = "contract.yaml"
@@ -258,7 +258,7 @@ func (p HostPins) check(t *scenario.Target) error {
 	look := func(key, address string) (port string, err error) {
 		u, err := url.Parse(address)
 		if err != nil {
-			return "", fmt.Errorf("the scenario's target.%s is no URL", key)
+			return "", fmt.Errorf("the scenario's target.%s is not a URL", key)
 		}
 		if port = u.Port(); port == "" {
 			port = defaultPorts[u.Scheme]

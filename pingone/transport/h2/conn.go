@@ -72,9 +72,9 @@ var (
 	// ErrNotHTTP2 means that what came is no HTTP/2.
 	ErrNotHTTP2 = errors.New("what came is no HTTP/2")
 	// ErrHeadTooLong means that a response's head is longer than [MaxHead].
-	ErrHeadTooLong = errors.New("the answer's head is longer than 65536 bytes")
+	ErrHeadTooLong = errors.New("the response's head is longer than 65536 bytes")
 	// ErrFlood means that frames came without end that belong to no response.
-	ErrFlood = errors.New("frames without end that bring no answer nearer")
+	ErrFlood = errors.New("endless frames that make no progress towards a response")
 )
 
 // ConnConfig is what connections have in common.
@@ -121,7 +121,7 @@ type StreamConn struct {
 	faults  []contract.Violation // that belong to no response: the next one tells of them
 	bound   []*binding
 	idle    int       // frames since the last response that brought none nearer
-	since   time.Time // or since then: they are counted anew after idleTime
+	since   time.Time // or since then: they are counted again after idleTime
 
 	settings peerSettings
 	window   int64 // for bodies of requests

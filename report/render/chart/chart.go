@@ -124,7 +124,7 @@ func seriesOf(traces []Trace, i int, prefix string) string {
 	return fmt.Sprintf(` data-s="%s%d"`, prefix, i)
 }
 
-// ticksY and ticksX write the axes' texts beside the drawing, so that they keep
+// ticksY and ticksX write the axes' texts next to the drawing, so that they keep
 // their size whatever the drawing's is.
 func (c *Chart) ticksY(b *strings.Builder) {
 	widest := 0

@@ -80,7 +80,7 @@ func (p *planPage) head(plan *plan.RunPlan, note string) {
 	p.line("PLAN  %s: %s requests in %s, at most %s/s%s", plan.Scenario, number.Count(plan.Requests),
 		number.Length(plan.Duration), number.Significant(plan.Peak), note)
 	if plan.Closed {
-		p.wrap("closed model: estimated for answers after %s ms; a faster service is asked more, a slower "+
+		p.wrap("closed model: estimated for responses after %s ms; a faster service is asked more, a slower "+
 			"one less", number.Significant(plan.Workers.Latency))
 	}
 	if plan.NoUser > 0 {
@@ -150,10 +150,10 @@ func (p *planPage) early(plan *plan.RunPlan) {
 	texts := []string{}
 	switch plan.On429 {
 	case scenario.Pause429:
-		texts = append(texts, "an answer with 429 pauses it for as long as Retry-After says: what is due "+
+		texts = append(texts, "a response with 429 pauses it for as long as Retry-After says: what is due "+
 			"then is not sent")
 	case scenario.Stop429:
-		texts = append(texts, "an answer with 429 ends it, as failed")
+		texts = append(texts, "a response with 429 ends it, as failed")
 	}
 	for _, c := range plan.StopOn {
 		texts = append(texts, "it ends, as failed, at "+c)
@@ -218,7 +218,7 @@ func (p *planPage) messages(all *plan.RunPlan) {
 		p.line("  none: the simulator sends none")
 		return
 	case all.Messages == 0:
-		p.line("  none, if every answer is the expected one")
+		p.line("  none, if every response is the expected one")
 		return
 	}
 	about, over := "up to", false

@@ -1,4 +1,4 @@
-// Package charttest lets tests look at pages in a browser.
+// Package charttest lets tests check pages in a browser.
 package charttest
 
 import (
@@ -67,7 +67,7 @@ func Pages(t *testing.T, pages ...string) []Inspection {
 		t.Skipf("SKIPPED, no browser looked at the pages: %v %s", err, said.String())
 	}
 	if err != nil {
-		t.Fatalf("look at the pages: %v: %s", err, said.String())
+		t.Fatalf("check the pages: %v: %s", err, said.String())
 	}
 	var looks []Inspection
 	for d := json.NewDecoder(&out); d.More(); {
