@@ -60,8 +60,8 @@ func (b *bench) serve(kind string) error {
 		nginx: {"nginx", "-p", b.dir, "-c", b.path("nginx.conf")},
 	}[kind]
 	if kind == nginx {
-		text := strings.NewReplacer("DIR", b.dir, "PLAIN", plainHost, "SECURE", secureHost, "HTTP2", http2Host,
-			"RESPONSE", nginxResponse).Replace(nginxConf)
+		text := strings.NewReplacer("DIR", b.dir, "PLAIN", plainHost, "SECURE", secureHost,
+			"HTTP2", http2Host, "RESPONSE", nginxResponse).Replace(nginxConf)
 		if err := os.WriteFile(b.path("nginx.conf"), []byte(text), 0o600); err != nil {
 			return err
 		}
