@@ -103,10 +103,15 @@ func (b *bench) head() {
 	kernel, _ := exec.Command("uname", "-sr").Output()
 	load, _ := os.ReadFile("/proc/loadavg")
 	busy, _, _ := strings.Cut(string(load), " ")
-	b.print("# Results\n\nMade by `make bench` on %s with %s on %s, %s. The server and the client of the "+
-		"moment had a processor each; the load average before was %s. Ratios are medians of %d paired runs of %v.",
-		time.Now().UTC().Format(time.DateOnly), strings.TrimSpace(strings.SplitN(string(version), "\n", 2)[0]),
-		processor(), strings.TrimSpace(string(kernel)), busy, b.runs, b.length)
+	b.print("# Results\n\nMade by `make bench` on %s with %s on %s, %s. The server and the client of "+
+		"the moment had a processor each; the load average before was %s. Ratios are medians of "+
+		"%d paired runs of %v.",
+		time.Now().UTC().Format(time.DateOnly), firstLine(version), processor(), firstLine(kernel), busy, b.runs, b.length)
+}
+
+func firstLine(text []byte) string {
+	line, _, _ := strings.Cut(string(text), "\n")
+	return line
 }
 
 // bar prints whether mfaload meets a demand, by what was found, and if not why.
@@ -203,8 +208,8 @@ func (b *bench) memory() error {
 				"{httpStatus: 201, status: OTP_REQUIRED}}\n", g, g)
 		}
 		if err := b.write(map[string]string{"memory.yaml": fmt.Sprintf("name: memory\ntarget: {authPath: "+
-			"'http://%s', envID: %s, accessToken: token-0123456789}\nusers:\n%sload: {workers: 1000, warmup: "+
-			"2s, stages: [{rate: %d/s, duration: %v}]}\n", plainHost, envID, groups.String(), rate,
+			"'http://%s', envID: %s, accessToken: token-0123456789}\nusers:\n%sload: {workers: 1000, "+
+			"warmup: 2s, stages: [{rate: %d/s, duration: %v}]}\n", plainHost, envID, groups.String(), rate,
 			length)}); err != nil {
 			return err
 		}

@@ -44,8 +44,8 @@ func (b *bench) punctualityTLS() error {
 	}
 	b.print("")
 	limit := p99["vegeta"] / 3
-	b.bar("p99 ≤ 1/3 of vegeta's", p99["mfaload"] <= limit, fmt.Sprintf("%.3f ms of %.3f ms", p99["mfaload"],
-		limit), "the server's own delay is in both")
+	b.bar("p99 ≤ 1/3 of vegeta's", p99["mfaload"] <= limit, fmt.Sprintf("%.3f ms of %.3f ms",
+		p99["mfaload"], limit), "the server's own delay is in both")
 	return nil
 }
 

@@ -30,8 +30,8 @@ func main() {
 
 func run() error {
 	addr := flag.String("addr", "127.0.0.1:9800", "address to serve")
-	control := flag.String("control", "127.0.0.1:9801", "address that tells when requests arrived, and takes "+
-		"a new model")
+	control := flag.String("control", "127.0.0.1:9801", "address that tells when requests arrived, "+
+		"and takes a new model")
 	certificate := flag.String("certificate", "", "PEM file of the certificate, for HTTPS in place of HTTP")
 	key := flag.String("key", "", "PEM file of its key")
 	flag.Parse()
