@@ -106,7 +106,8 @@ func (b *bench) head() {
 	b.print("# Results\n\nMade by `make bench` on %s with %s on %s, %s. The server and the client of "+
 		"the moment had a processor each; the load average before was %s. Ratios are medians of "+
 		"%d paired runs of %v.",
-		time.Now().UTC().Format(time.DateOnly), firstLine(version), processor(), firstLine(kernel), busy, b.runs, b.length)
+		time.Now().UTC().Format(time.DateOnly), firstLine(version), processor(), firstLine(kernel),
+		busy, b.runs, b.length)
 }
 
 func firstLine(text []byte) string {
