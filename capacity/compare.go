@@ -8,7 +8,6 @@ import (
 	"io"
 	"math"
 	"slices"
-	"strings"
 
 	"mfaload/internal/number"
 	"mfaload/internal/stat"
@@ -246,16 +245,20 @@ var comparisonHead = []string{"", "base", "new", "change (95% interval)", ""}
 
 // WriteComparison prints a comparison as text.
 func (t TerminalText) WriteComparison(w io.Writer, c *SearchComparison) error {
-	lines := []string{c.Sentence() + "."}
+	b := []byte(c.Sentence() + ".\n")
 	for _, remark := range c.Remarks {
-		lines = append(lines, "  "+remark)
+		b = append(b, "  "+remark+"\n"...)
 	}
+	b = append(b, '\n')
 	rows := append([][]string{slices.Clone(comparisonHead)}, c.rows()...)
+	text.Align(rows, 0, 1, 2, 3, 4)
 	for _, row := range rows {
-		row[0] = "  " + row[0]
+		for _, cell := range row {
+			b = append(b, "  "+cell...)
+		}
+		b = append(b, '\n')
 	}
-	lines = append(append(lines, ""), text.Table(rows, t.Width, 0, 1, 2, 3, 4)...)
-	_, err := io.WriteString(w, text.Wrap(strings.Join(lines, "\n")+"\n", t.Width))
+	_, err := w.Write(b)
 	return err
 }
 

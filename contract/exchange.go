@@ -49,6 +49,11 @@ type Exchange struct {
 	// Sent and Received are when the request was sent and when the last byte of
 	// the response was there, by the wall clock.
 	Sent, Received time.Time
+	// Waited is how long the request waited before it was sent, for the scenario
+	// allows no more connections.
+	Waited time.Duration
+	// MaySend, where set, is asked after such a wait: the run may be over by then.
+	MaySend func() bool
 
 	// Framing holds what only a transport can see of a response: a length that
 	// lies, framing that contradicts itself. Rule, Expected and Got are set; the
@@ -79,7 +84,7 @@ type Exchange struct {
 // Reset makes the exchange ready for the next request; buffers are kept.
 func (ex *Exchange) Reset() {
 	ex.Status, ex.Cut, ex.Unframed, ex.Label, ex.AsExpected = 0, false, false, "", false
-	ex.HTTP2 = false
+	ex.HTTP2, ex.Waited = false, 0
 	ex.Header, ex.Framing = ex.Header[:0], ex.Framing[:0]
 	ex.Body, ex.Evaluated, ex.Captured = ex.Body[:0], ex.Evaluated[:0], ex.Captured[:0]
 }
@@ -141,6 +146,9 @@ type Connection struct {
 	Dial, Handshake time.Duration
 	// Secure says that it has TLS, Resumed that it resumed a TLS session.
 	Secure, Resumed bool
+	// HTTP2 says that HTTP/2 is spoken on it, Successor that it was opened to take the
+	// place of one that the scenario lets take no more requests.
+	HTTP2, Successor bool
 }
 
 // over says whether a rule that the transport finds is one of the exchange's version of

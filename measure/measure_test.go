@@ -17,14 +17,20 @@ import (
 // A TLS handshake that took no time was one; a connection without TLS had none.
 func TestConnectionsCountHandshakes(t *testing.T) {
 	r := measure.NewRecorder(1, nil, 0)
-	r.RecordConnection(false, time.Millisecond, 0, true)
-	r.RecordConnection(false, time.Millisecond, -1, false)
+	r.RecordConnection(false, measure.OpenedConnection{Dial: time.Millisecond, Secure: true, Resumed: true})
+	r.RecordConnection(false, measure.OpenedConnection{Dial: time.Millisecond, HTTP2: true, Successor: true})
+	r.RecordWait(false, time.Second)
 	m, err := r.Measurement()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c := m.Main.Connections; c.Opened != 2 || c.Handshake.Count() != 1 || c.Resumed != 1 {
 		t.Errorf("%d opened, %d handshakes, %d resumed", c.Opened, c.Handshake.Count(), c.Resumed)
+	}
+	c := m.Main.Connections
+	if c.Protocols[measure.HTTP1] != 1 || c.Protocols[measure.HTTP2] != 1 || c.Successors != 1 ||
+		c.Waits.Count() != 1 || m.Warmup.Connections.Waits != nil {
+		t.Errorf("%v, %d successors, %d waits", c.Protocols, c.Successors, c.Waits.Count())
 	}
 }
 

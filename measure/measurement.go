@@ -139,18 +139,6 @@ func newPhase(groups int) Phase {
 	return Phase{Scheduled: make([]uint64, groups), Own: NewSparse(), Connections: newConnections()}
 }
 
-// Connections are what opening connections took.
-type Connections struct {
-	Opened uint64 `json:"opened"`
-	// Dial is the time until one was open, Handshake that of TLS after it.
-	Dial      *Histogram `json:"dial"`
-	Handshake *Histogram `json:"tls_handshake"`
-	// Resumed counts the handshakes that resumed an earlier TLS session.
-	Resumed uint64 `json:"tls_resumed"`
-}
-
-func newConnections() Connections { return Connections{Dial: NewSparse(), Handshake: NewSparse()} }
-
 // Cell counts the sent requests of one group that ended alike.
 type Cell struct {
 	Group  int    `json:"group"`

@@ -323,10 +323,7 @@ func (p *Phase) merge(o *Phase) {
 	for g, n := range o.InFlight {
 		p.InFlight[g] += n
 	}
-	p.Connections.Dial.Merge(o.Connections.Dial)
-	p.Connections.Handshake.Merge(o.Connections.Handshake)
-	p.Connections.Opened += o.Connections.Opened
-	p.Connections.Resumed += o.Connections.Resumed
+	p.Connections.merge(&o.Connections)
 	p.mergeWithheld(o)
 	for _, c := range o.Cells {
 		p.addCell(c)

@@ -78,6 +78,9 @@ const (
 	// IdleClosed is the label of requests that certainly never reached the service: it
 	// was closing the idle connection that they were sent on.
 	IdleClosed = "idle connection closed"
+	// NoConnection is why a request was not sent that waited for a connection until the run
+	// ended: the scenario allows no more of them. It counts as one for which no worker was free.
+	NoConnection = "no connection free"
 	// NotProcessed is the label of requests that the server says it did not process: over
 	// HTTP/2 its GOAWAY names an earlier stream as the last, or it refused the stream
 	// (RFC 9113, sections 6.8 and 8.7).
@@ -294,10 +297,8 @@ func (p *Phase) check(groups int) error {
 	if p.Own == nil || p.Own.unmade() || p.Own.Count() != p.Sent() {
 		return errors.New("the count of lateness is not that of the requests sent")
 	}
-	c := p.Connections
-	if !sameCounts(c.Dial) || !sameCounts(c.Handshake) || c.Dial.Count() != c.Opened ||
-		c.Handshake.Count() > c.Opened || c.Resumed > c.Handshake.Count() {
-		return errors.New("the counts of connections do not add up")
+	if err := p.Connections.check(); err != nil {
+		return err
 	}
 	for g, n := range sent {
 		if n > p.Scheduled[g] {

@@ -161,22 +161,24 @@ func (r *Recorder) Record(worker int, o *Observation) {
 	}
 }
 
-// RecordConnection adds a connection that was opened. The time of a TLS
-// handshake is below 0 where there was none.
-func (r *Recorder) RecordConnection(warmup bool, dial, handshake time.Duration, resumed bool) {
+// RecordConnection adds a connection that was opened.
+func (r *Recorder) RecordConnection(warmup bool, c OpenedConnection) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c := &r.connections[phaseIndex(warmup)]
-	c.Opened++
-	c.Dial.Record(dial)
-	if handshake >= 0 {
-		c.Handshake.Record(handshake)
-	}
-	if resumed {
-		c.Resumed++
-	}
+	r.connections[phaseIndex(warmup)].add(c)
 	if r.log != nil {
-		r.log.RecordConnection(warmup, dial, handshake, resumed)
+		r.log.RecordConnection(warmup, c)
+	}
+}
+
+// RecordWait adds the time that a request waited, because the scenario allows no more
+// connections.
+func (r *Recorder) RecordWait(warmup bool, d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.connections[phaseIndex(warmup)].wait(d)
+	if r.log != nil {
+		r.log.RecordWait(warmup, d)
 	}
 }
 
@@ -188,7 +190,9 @@ type Log interface {
 	// all that it is handed may change when it returns.
 	Record(partition int, o *Observation, kept []*Instance) bool
 	// RecordConnection keeps a connection: see [Recorder.RecordConnection].
-	RecordConnection(warmup bool, dial, handshake time.Duration, resumed bool)
+	RecordConnection(warmup bool, c OpenedConnection)
+	// RecordWait keeps a wait: see [Recorder.RecordWait].
+	RecordWait(warmup bool, d time.Duration)
 }
 
 // SetLog has a log keep all that is recorded. It is called once, before the run.

@@ -46,7 +46,10 @@ func observe(t testing.TB, of *measure.Shard, n int,
 			shapes.Learn(o.Label, []string{"header Content-Type", fmt.Sprint("/id is ", k%3)})
 		}
 	}
-	r.RecordConnection(index%2 == 0, time.Duration(index)*time.Millisecond, time.Millisecond, true)
+	r.RecordConnection(index%2 == 0, measure.OpenedConnection{Dial: time.Duration(index) * time.Millisecond,
+		Handshake: time.Millisecond, Secure: true, Resumed: true, HTTP2: index%3 == 0,
+		Successor: true})
+	r.RecordWait(index%2 == 1, time.Duration(index)*time.Millisecond)
 	m, err := r.Final()
 	if err != nil {
 		t.Fatal(err)

@@ -204,8 +204,14 @@ func Milliseconds(d time.Duration) float64 { return number.Round(d.Seconds() * 1
 
 func connections(m *measure.Measurement) Connections {
 	c := m.Main.Connections
-	return Connections{Ahead: m.Warmup.Connections.Opened, Opened: c.Opened, Resumed: c.Resumed,
-		Dial: TimesOf(c.Dial), Handshake: TimesOf(c.Handshake)}
+	r := Connections{Ahead: m.Warmup.Connections.Opened, Opened: c.Opened, Resumed: c.Resumed,
+		Protocols: m.Protocols(), Successors: c.Successors, Dial: TimesOf(c.Dial),
+		Handshake: TimesOf(c.Handshake)}
+	if c.Waits != nil {
+		times := TimesOf(c.Waits)
+		r.Waited, r.Waits = c.Waits.Count(), &times
+	}
+	return r
 }
 
 func violations(m *measure.Measurement) []Violation {

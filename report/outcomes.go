@@ -37,6 +37,34 @@ func (s *sum) outcomeRemarks() (remarks []string) {
 		number.Count(unserved), strings.Join(of, ", ")))
 }
 
+// connectionRemarks say that the scenario's number of connections held requests back.
+func (j *assessment) connectionRemarks() (remarks []string) {
+	c := j.report.Connections
+	if c.Waited == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s requests waited for a connection (p99 %s ms, max %s ms), because "+
+		"target.connections allows no more: the wait is in their response time, not in their service time; "+
+		"raise target.connections to send them at once", number.Count(c.Waited), number.Fixed(c.Waits.P99),
+		number.Fixed(c.Waits.Max))}
+}
+
+// ProtocolNames are those that were spoken, for people: "HTTP/2", or "HTTP/2 on 4 connections, HTTP/1.1 on
+// 2"; empty if it is not known.
+func ProtocolNames(protocols map[string]uint64) string {
+	var names []string
+	for _, p := range []struct{ key, name string }{{measure.HTTP2, "HTTP/2"}, {measure.HTTP1, "HTTP/1.1"}} {
+		n := protocols[p.key]
+		switch {
+		case n > 0 && len(protocols) > 1:
+			names = append(names, fmt.Sprintf("%s on %s connections", p.name, number.Count(n)))
+		case n > 0:
+			names = append(names, p.name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
 func (s *sum) idleRemarks() (remarks []string) {
 	if n := s.errors[measure.IdleClosed]; n > 0 {
 		remarks = append(remarks, fmt.Sprintf("%s requests met an idle connection that the service was just "+

@@ -322,6 +322,15 @@ type Connections struct {
 	Opened uint64 `json:"opened"`
 	// TLS handshakes of the judged part that resumed an earlier session.
 	Resumed uint64 `json:"tls_resumed"`
+	// How many spoke HTTP/2 (h2) and HTTP/1.1 (http/1.1), the warm-up included. Earlier versions do not tell.
+	Protocols map[string]uint64 `json:"protocols,omitempty"`
+	// Opened in the judged part to take the place of one at its maxRequests or maxAge.
+	Successors uint64 `json:"successors,omitempty"`
+	// How many requests waited before they were sent, because target.connections allows no more: the wait is
+	// in their response time, and not in their service time.
+	Waited uint64 `json:"waited,omitempty"`
+	// How long those waited.
+	Waits *Times `json:"waits_ms,omitempty"`
 	// How long opening them took in the judged part.
 	Dial Times `json:"dial_ms"`
 	// How long TLS took after that.

@@ -130,6 +130,7 @@ func (j *assessment) remarks() (remarks []string) {
 	remarks = append(remarks, j.noiseRemarks()...)
 	remarks = append(remarks, j.report.WarmupEnd.remarks()...)
 	remarks = append(remarks, j.workersRemarks()...)
+	remarks = append(remarks, j.connectionRemarks()...)
 	remarks = append(remarks, s.outcomeRemarks()...)
 	if why := j.measurement.SecondsLost; why != "" {
 		remarks = append(remarks, "the figures per second are lost: "+why+"; all other figures are whole")
@@ -170,21 +171,14 @@ func (r *Report) HoldAgainst(run, judgement string, worse, unclear bool, reasons
 	case unclear:
 		r.Verdict = Inconclusive
 	}
-	if !worse && !unclear {
-		return
-	}
-	var why []string
-	shown, more := text.First(reasons, maxBaselineReasons)
-	for _, text := range shown {
-		why = append(why, "baseline: "+text)
-	}
-	if more > 0 {
-		why = append(why, fmt.Sprintf("baseline: %d more reasons in compare.json", more))
-	}
-	if r.Baseline.Alone == Pass { // what decides stands first
-		r.Reasons = append(why, r.Reasons...)
-	} else {
-		r.Reasons = append(r.Reasons, why...)
+	if worse || unclear {
+		shown, more := text.First(reasons, maxBaselineReasons)
+		for _, text := range shown {
+			r.Reasons = append(r.Reasons, "baseline: "+text)
+		}
+		if more > 0 {
+			r.Reasons = append(r.Reasons, fmt.Sprintf("baseline: %d more reasons in compare.json", more))
+		}
 	}
 }
 

@@ -147,7 +147,7 @@ func limitOf(s *scenario.Scenario, runs int) workerLimit {
 		return workerLimit{n, measure.ByScenario}
 	}
 	b := workerLimit{MaxWorkers, measure.ByMaximum}
-	if s.Target.Protocol == scenario.HTTP2 { // one connection carries many
+	if s.Target.Protocol == scenario.HTTP2 || s.Target.Connections.Max > 0 { // not one for each request
 		return b
 	}
 	if files, known := machine.MaxFiles(); known {

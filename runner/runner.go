@@ -83,6 +83,7 @@ type Runner struct {
 	freezes  *freezes
 	going    atomic.Pointer[going]
 	stopper  runStopper
+	stopped  atomic.Bool // before its time
 }
 
 // New returns a runner that is ready: those who look on may ask it for what they need,
@@ -147,6 +148,7 @@ func (r *Runner) Run(ctx context.Context, how Start) (*measure.Measurement, erro
 	defer load.close()
 	r.stopper.begin(func() {
 		load.interrupt() // before anyone can see that sending ended
+		r.stopped.Store(true)
 		end()
 	})
 	defer context.AfterFunc(ctx, func() { r.stopper.end(nil) })()
@@ -230,6 +232,9 @@ func (r *Runner) admitted() bool {
 	return false
 }
 
+// maySend says whether a request may still be sent that was handed out a while ago.
+func (r *Runner) maySend() bool { return !r.stopped.Load() && r.admitted() }
+
 // loadModel says which request is next and when: the schedule, or users who wait
 // for their responses.
 type loadModel interface {
@@ -277,6 +282,7 @@ func (r *Runner) work(load loadModel, start time.Time, flight context.Context) {
 	var workers sync.WaitGroup
 	load.begin(func(w *requestWorker) {
 		w.runner, w.start, w.load = r, start, load
+		w.exchange.MaySend = r.maySend
 		workers.Go(func() {
 			for {
 				t, more := load.take(w)
@@ -302,11 +308,9 @@ func (r *Runner) drainEnds() time.Duration {
 // watch has the connections recorded that are opened.
 func (r *Runner) watch(start time.Time) {
 	r.config.Operation.Watch(func(c contract.Connection) {
-		handshake := time.Duration(-1)
-		if c.Secure {
-			handshake = c.Handshake
-		}
-		r.recorder.RecordConnection(c.Began.Sub(start) < r.schedule.Start(), c.Dial, handshake, c.Resumed)
+		r.recorder.RecordConnection(c.Began.Sub(start) < r.schedule.Start(), measure.OpenedConnection{
+			Dial: c.Dial, Handshake: c.Handshake, Secure: c.Secure, Resumed: c.Resumed, HTTP2: c.HTTP2,
+			Successor: c.Successor})
 	})
 }
 

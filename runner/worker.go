@@ -46,21 +46,27 @@ func (w *requestWorker) serve(flight context.Context, a turn) {
 	w.runner.inFlight.Add(-1)
 	if reason := ownLimit(err); reason != "" {
 		w.free, w.withheld = done, true
-		w.load.withhold(a.Arrival, reason)
+		if reason != measure.NoConnection { // the scenario's choice: it is unsent, as if no worker was free
+			w.load.withhold(a.Arrival, reason)
+		}
 		return
 	}
 	w.withheld = false
 	o := &w.seen
 	*o = measure.Observation{
 		Group: a.User.Group, Warmup: a.Warmup,
-		Intended: a.At, Sent: sent, Done: done,
+		Intended: a.At, Sent: sent + ex.Waited, Done: done,
 		// While all workers that there may be were in flight nobody could have
 		// sent it: that wait is the service's. Only what a freeze left behind is not.
+		// A wait for a connection, of as many as the scenario allows, is none of it either.
 		Own:        max(sent-a.could, min(sent-a.At, a.lateByFreeze)),
 		Violations: o.Violations[:0],
 	}
 	o.Harmed = w.harmed(o, now)
 	w.free = done
+	if ex.Waited > 0 {
+		w.runner.recorder.RecordWait(a.Warmup, ex.Waited)
+	}
 	if err != nil {
 		if ownFailure(err) {
 			o.Harmed = done - a.At

@@ -197,10 +197,16 @@ var targetForm = form.Described("of authPath, envID and accessToken, or of simul
 		form.Key("timeout", duration(true, maxWait),
 			"The maximum time of one request, from its send to the last byte of "+
 				"its response.").Default("10s"),
-		form.Key("protocol", form.OneOf("a protocol", HTTP1, HTTP2),
-			"The version of HTTP: http/1.1, or h2 for HTTP/2, which sends many requests at once on a "+
-				"connection, and opens as many as the server's limit of streams makes "+
-				"it need.").Default("http/1.1"),
+		form.Key("protocol", form.OneOf("a protocol", HTTP1, HTTP2, Auto),
+			"The version of HTTP: http/1.1; h2 for HTTP/2, which sends many requests at once on a "+
+				"connection, and opens as many as the server's limit of streams makes it need; or auto for "+
+				"the one of both that the server chooses, over http:// always HTTP/1.1. The report names "+
+				"what was spoken.").Default("http/1.1"),
+		form.Key("connections", connectionsForm,
+			"The maximum number of connections, or {max: 4, maxRequests: 1000, maxAge: 1m}, which also "+
+				"replaces them as real clients do, so that requests follow a balancer and the host's name. "+
+				"A request that waits for a connection has the wait in its response time. On several "+
+				"machines it counts for each."),
 		form.Key("caFile", form.AnyText,
 			"A file with the certificates (PEM) of the authorities that may have signed the host's "+
 				"certificate, in addition to the system's. Relative to the working folder."),
@@ -298,6 +304,7 @@ func checkScenario(d *form.Decoder, n *form.Node, s *draft) {
 	checkLimitGroups(d, n, s)
 	checkClosedLimits(d, n, s)
 	checkClosedUsers(d, n, s)
+	checkClosedConnections(d, n, s)
 	s.fillMaxPerUser()
 	s.Thresholds = s.Limits.ordered(s.Groups)
 	s.Confidence, s.Between = s.Limits.Confidence, s.Limits.Between

@@ -66,6 +66,8 @@ type Target struct {
 	// Timeout is above 0 and at most an hour.
 	Timeout  time.Duration
 	Protocol Protocol
+	// Connections are zero where the scenario bounds none.
+	Connections Connections `json:",omitzero"`
 	// CAFile is empty for the system's authorities alone.
 	CAFile string
 	Network
@@ -73,7 +75,7 @@ type Target struct {
 	Simulator *Simulator
 }
 
-// Protocol is a version of HTTP, by its name in TLS's protocol negotiation.
+// Protocol is a version of HTTP, by its name in TLS's protocol negotiation, or [Auto].
 type Protocol string
 
 const (
@@ -81,6 +83,8 @@ const (
 	HTTP1 Protocol = "http/1.1"
 	// HTTP2 is HTTP/2.
 	HTTP2 Protocol = "h2"
+	// Auto is what the server chooses of both; HTTP/1.1 without TLS.
+	Auto Protocol = "auto"
 )
 
 // Group is a set of users to whom requests are sent in turn and whose responses

@@ -97,6 +97,8 @@ var beyondSchema = map[string]bool{
 	"load/until-ramp": true, "load/until-nothing": true, "load/until-closed": true,
 	"load/warmup-auto-ramp": true, "load/warmup-auto-requests": true, "load/warmup-auto-short": true,
 	"load/warmup-auto-long": true, "load/warmup-auto-parts": true, "load/warmup-auto-brief": true,
+	"connections/empty": true, "connections/null": true, "connections/too-young": true,
+	"connections/too-old": true, "connections/closed": true,
 	"target/neither": true, "target/null": true, "target/both": true, "target/incomplete": true,
 	"target/not-agreed":       true,
 	"target/agreed-but-plain": true, "target/not-loopback-either": true, "target/looks-like-loopback": true,

@@ -132,9 +132,12 @@ const spareDescriptors = 32 + live.MaxConnections
 // where it is its own target. Where the scenario has no number of workers they are
 // as many as there is room for: it needs one.
 func connections(s *scenario.Scenario) uint64 {
-	n := max(uint64(s.Load.Workers), 1)
-	if s.Target.Protocol == scenario.HTTP2 {
-		n = 1
+	n, most := max(uint64(s.Load.Workers), 1), uint64(s.Target.Connections.Max)
+	switch {
+	case s.Target.Protocol == scenario.HTTP2:
+		n = max(most, 1)
+	case most > 0:
+		n = min(n, most)
 	}
 	if s.Target.Simulator != nil {
 		n *= 2
@@ -156,13 +159,16 @@ func EnoughDescriptors(s *scenario.Scenario, others ...*scenario.Scenario) error
 		return nil
 	}
 	remedy := fmt.Sprintf("raise the limit, for example with 'ulimit -n %d'", needed)
-	if limit > 2*spareDescriptors && s.Target.Protocol != scenario.HTTP2 {
-		remedy += fmt.Sprintf(", or lower load.workers to at most %d",
-			uint64(s.Load.Workers)*(limit-spareDescriptors)/connected)
+	what, key, n := "workers", "load.workers", s.Load.Workers
+	if most := s.Target.Connections.Max; most > 0 && (most < n || s.Target.Protocol == scenario.HTTP2) {
+		what, key, n = "connections", "target.connections", most
 	}
-	return &NotStartedError{fmt.Errorf("not started: %d workers take up to %d open files, and "+
-		"this process may have %d\n%s",
-		s.Load.Workers, needed, limit, text.Hint("%s", remedy))}
+	if limit > 2*spareDescriptors && (what == "connections" || s.Target.Protocol != scenario.HTTP2) {
+		remedy += fmt.Sprintf(", or lower %s to at most %d", key,
+			uint64(n)*(limit-spareDescriptors)/connected)
+	}
+	return &NotStartedError{fmt.Errorf("not started: %d %s take up to %d open files, and "+
+		"this process may have %d\n%s", n, what, needed, limit, text.Hint("%s", remedy))}
 }
 
 // WarnOfDisk says that a run has less room than it needs, about. It is no reason to

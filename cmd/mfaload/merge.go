@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mfaload/measure"
+	"mfaload/report/render"
 	"mfaload/scenario"
 	"mfaload/session"
 	"mfaload/session/shards"
@@ -20,7 +21,6 @@ type mergeFlags struct {
 	overwrite bool
 	formats   session.Formats
 	labels    labelFlags
-	summary   summaryFlags
 }
 
 func newMerge(a *app) *cobra.Command {
@@ -55,9 +55,6 @@ errors (2): nothing is written.`,
 			if err == nil {
 				err = flags.labels.parse(a.env.lookup)
 			}
-			if err == nil {
-				err = flags.summary.check()
-			}
 			if err != nil {
 				return usage(c, err)
 			}
@@ -73,7 +70,6 @@ errors (2): nothing is written.`,
 		"replace the results that the folder of --out holds")
 	addFormats(c, &flags.formats)
 	flags.labels.add(c)
-	flags.summary.add(c)
 	return c
 }
 
@@ -136,7 +132,7 @@ func (a *app) merge(paths []string, flags *mergeFlags, tolerated float64) error 
 	if err := dir.Clear(); err != nil {
 		return err
 	}
-	return a.judge(m, dir, flags.formats, nil, &flags.summary)
+	return a.judge(m, dir, flags.formats, nil)
 }
 
 func reasons(lost []measure.LostShard) (texts []string) {
@@ -148,7 +144,6 @@ func reasons(lost []measure.LostShard) (texts []string) {
 
 func newReport(a *app) *cobra.Command {
 	var formats session.Formats
-	var show summaryFlags
 	var out string
 	c := &cobra.Command{
 		Use:   "report DIR",
@@ -165,20 +160,14 @@ the exit code is that of its verdict (0, 1 or 4).`,
 		Example: `  mfaload report results/friday
   mfaload report --csv --hgrm --out /tmp/friday results/friday`,
 		Args: exactly("DIR"), ValidArgsFunction: resultFolders,
-		RunE: func(c *cobra.Command, args []string) error {
-			if err := show.check(); err != nil {
-				return usage(c, err)
-			}
-			return a.render(args[0], out, formats, &show)
-		},
+		RunE: func(_ *cobra.Command, args []string) error { return a.render(args[0], out, formats) },
 	}
 	c.Flags().StringVar(&out, "out", "", "folder for the files (default DIR)")
 	addFormats(c, &formats)
-	show.add(c)
 	return c
 }
 
-func (a *app) render(path, out string, formats session.Formats, show *summaryFlags) error {
+func (a *app) render(path, out string, formats session.Formats) error {
 	dir := session.OpenFolder(path)
 	if err := dir.LockToRender(); err != nil {
 		return err
@@ -195,7 +184,7 @@ func (a *app) render(path, out string, formats session.Formats, show *summaryFla
 		defer dir.Unlock()
 	}
 	if unfinished != nil {
-		return a.judge(unfinished, dir, formats, nil, show)
+		return a.judge(unfinished, dir, formats, nil)
 	}
 	r, m, err := session.ReadResults(path)
 	if err != nil {
@@ -204,10 +193,10 @@ func (a *app) render(path, out string, formats session.Formats, show *summaryFla
 	if err := dir.Render(r, m, formats); err != nil {
 		return fmt.Errorf("%w\n%s", err, hint("choose another folder with --out"))
 	}
-	if err := show.summary(a).Write(r, dir, nil, true); err != nil {
+	if err := (render.Terminal{Color: a.ui.Color, Width: a.ui.Width}).Write(a.ui.Out, r); err != nil {
 		return fmt.Errorf("print the summary: %w", err)
 	}
-	show.openPage(a, dir)
+	fmt.Fprintf(a.ui.Out, "\nreport: %s\n", dir.Path())
 	return nil
 }
 

@@ -173,7 +173,12 @@ func LateObservation(random *rand.Rand, labels []string, groups int, now time.Du
 
 // Histograms compares histograms and seconds by what they count.
 var Histograms = cmp.Options{
-	cmp.Comparer(func(a, b *measure.Histogram) bool { return a.Equal(b) }),
+	cmp.Comparer(func(a, b *measure.Histogram) bool {
+		if a == nil || b == nil {
+			return a == b
+		}
+		return a.Equal(b)
+	}),
 	cmp.Transformer("all", Seconds),
 }
 
@@ -276,7 +281,10 @@ func Journaled(t testing.TB, seed uint64, seconds, workers int,
 			due[second]++
 			r.Record(random.IntN(workers), o)
 		}
-		r.RecordConnection(false, time.Millisecond, time.Duration(random.IntN(3)-1), false)
+		r.RecordConnection(false, measure.OpenedConnection{Dial: time.Millisecond,
+			Handshake: time.Duration(random.IntN(3)), Secure: random.IntN(3) > 0, HTTP2: random.IntN(2) > 0,
+			Successor: random.IntN(2) > 0})
+		r.RecordWait(second%2 == 0, time.Duration(1+random.IntN(1e6)))
 		if failed { // and the run goes on
 			if again := j.Append(nil); !errors.Is(again, ErrFull) {
 				t.Errorf("then %v", again)

@@ -102,7 +102,8 @@ func TestFormatOfTheJournal(t *testing.T) {
 	if err := j.Begin(r, first); err != nil {
 		t.Fatal(err)
 	}
-	r.RecordConnection(false, 2*ms, 3*ms, true)
+	r.RecordConnection(false, measure.OpenedConnection{Dial: 2 * ms, Handshake: 3 * ms, Secure: true,
+		Resumed: true})
 	broken := []measure.RuleViolation{{Rule: "a.rule", Pointer: "/id", Fails: true, Expected: "x", Got: "y"}}
 	for _, o := range []measure.Observation{
 		{Group: 1, Intended: 5 * ms, Sent: 6 * ms, Done: 9 * ms, Own: ms, Harmed: ms,

@@ -215,10 +215,17 @@ func (l *observationLog) Record(partition int, o *measure.Observation, kept []*m
 }
 
 // RecordConnection implements [measure.Log].
-func (l *observationLog) RecordConnection(warmup bool, dial, handshake time.Duration, resumed bool) {
+func (l *observationLog) RecordConnection(warmup bool, c measure.OpenedConnection) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.connections.record(warmup, dial, handshake, resumed)
+	l.connections.record(warmup, c)
+}
+
+// RecordWait implements [measure.Log].
+func (l *observationLog) RecordWait(warmup bool, d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.connections.wait(warmup, d)
 }
 
 // take appends what was recorded since it was last called, for [replay]. Its error is
@@ -262,27 +269,33 @@ type connectionLog struct {
 	stopped      bool
 }
 
-// Bits of a connection; the lowest says that it belongs to the warm-up.
+// Bits of a connection; the lowest says that it belongs to the warm-up. With flagWait alone it
+// is a wait for one.
 const (
-	flagSecure  = 1 << 1
-	flagResumed = 1 << 2
+	flagSecure    = 1 << 1
+	flagResumed   = 1 << 2
+	flagHTTP2     = 1 << 3
+	flagSuccessor = 1 << 4
+	flagWait      = 1 << 5
 )
 
-func (c *connectionLog) record(warmup bool, dial, handshake time.Duration, resumed bool) {
+func (c *connectionLog) record(warmup bool, o measure.OpenedConnection) {
 	if c.stopped || len(c.bytes) > maxLog {
 		return
 	}
-	flags := varint.Bit(warmup)
-	if handshake >= 0 {
-		flags |= flagSecure
+	flags := varint.Bit(warmup) | varint.Bit(o.Secure)*flagSecure | varint.Bit(o.Resumed)*flagResumed |
+		varint.Bit(o.HTTP2)*flagHTTP2 | varint.Bit(o.Successor)*flagSuccessor
+	c.bytes = binary.AppendUvarint(append(c.bytes, flags), uint64(max(o.Dial, 0)))
+	if o.Secure {
+		c.bytes = binary.AppendUvarint(c.bytes, uint64(max(o.Handshake, 0)))
 	}
-	if resumed {
-		flags |= flagResumed
+}
+
+func (c *connectionLog) wait(warmup bool, d time.Duration) {
+	if c.stopped || len(c.bytes) > maxLog {
+		return
 	}
-	c.bytes = binary.AppendUvarint(append(c.bytes, flags), uint64(max(dial, 0)))
-	if handshake >= 0 {
-		c.bytes = binary.AppendUvarint(c.bytes, uint64(handshake))
-	}
+	c.bytes = binary.AppendUvarint(append(c.bytes, varint.Bit(warmup)|flagWait), uint64(max(d, 0)))
 }
 
 // take returns what is in the log, valid until it is called again.

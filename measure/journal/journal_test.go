@@ -200,7 +200,9 @@ func FuzzReplay(f *testing.F) {
 		for range 30 {
 			r.Record(0, testkit.Observation(random, 1))
 		}
-		r.RecordConnection(true, 1, 2, true)
+		r.RecordConnection(true, measure.OpenedConnection{Dial: 1, Handshake: 2, Secure: true, Resumed: true,
+			HTTP2: true, Successor: true})
+		r.RecordWait(false, 3)
 		taken, err := tape.Take(nil)
 		if err != nil {
 			f.Fatal(err)
@@ -262,7 +264,8 @@ func gist(m *measure.Measurement) (lines []string) {
 		lines = append(lines, string(text))
 	}
 	return append(lines, fmt.Sprint(m.Coverage, m.Flow, m.UngroupedViolations, m.Main.Connections.Opened,
-		m.Warmup.Connections.Resumed))
+		m.Main.Connections.Protocols, m.Main.Connections.Successors,
+		m.Main.Connections.Waits != nil, m.Warmup.Connections.Resumed))
 }
 
 // sealed is a journal of frames whose checksums are right, whatever is in them.

@@ -36,16 +36,22 @@ func replay(r *measure.Recorder, taken []byte, until time.Duration) error {
 }
 
 func replayConnection(r *measure.Recorder, in *logReader) {
-	flags := in.Byte()
-	dial, handshake := in.duration(), time.Duration(-1)
-	if flags&flagSecure != 0 {
-		handshake = in.duration()
+	flags, dial := in.Byte(), in.duration()
+	warmup := flags&1 != 0
+	if flags&^1 == flagWait && !in.Bad {
+		r.RecordWait(warmup, dial)
+		return
 	}
-	if in.Bad || flags > 7 || flags&flagResumed != 0 && handshake < 0 {
+	c := measure.OpenedConnection{Dial: dial, Secure: flags&flagSecure != 0, Resumed: flags&flagResumed != 0,
+		HTTP2: flags&flagHTTP2 != 0, Successor: flags&flagSuccessor != 0}
+	if c.Secure {
+		c.Handshake = in.duration()
+	}
+	if in.Bad || flags >= flagWait || c.Resumed && !c.Secure {
 		in.Bad = true
 		return
 	}
-	r.RecordConnection(flags&1 != 0, dial, handshake, flags&flagResumed != 0)
+	r.RecordConnection(warmup, c)
 }
 
 type logReader struct{ varint.Reader }

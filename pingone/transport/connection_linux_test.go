@@ -63,7 +63,7 @@ func TestTimeoutThatCrosses(t *testing.T) {
 				}
 			}()
 			h := &http1{transport: &Transport{timeout: time.Minute}}
-			h.live.Add(1)
+			h.transport.gate.succeed()
 			h.idle = append(h.idle, newConn(c))
 			ex := &contract.Exchange{}
 			if err := h.roundTrip(t.Context(), request1, ex); err != nil || ex.Status != 201 {
@@ -111,7 +111,7 @@ func TestRefusedCertificateIsFoundLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	client := tls.Client(newTLSSocket(nc), &tls.Config{InsecureSkipVerify: true})
+	client := tls.Client(newPeekConn(nc), &tls.Config{InsecureSkipVerify: true})
 	if err := client.Handshake(); err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,6 @@ import (
 	"mfaload/contract"
 	"mfaload/pingone/transport"
 	"mfaload/pingone/transport/transporttest"
-	"mfaload/scenario"
 )
 
 func TestConnectionsAreKept(t *testing.T) {
@@ -100,7 +99,7 @@ func TestUnsolicitedTimeoutEndsAnIdleConnection(t *testing.T) {
 	notice := "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 	full := "HTTP/1.1 201 Created\r\nContent-Length: 2\r\nCorrelation-Id: the-first\r\n\r\n{}"
 	everyWay(t, func(t *testing.T, w way) {
-		if w.protocol == scenario.HTTP2 {
+		if w.speaksHTTP2() {
 			t.Skip("HTTP/2 has its own notice")
 		}
 		for name, tt := range map[string]struct {

@@ -38,6 +38,8 @@ type dialer struct {
 	resolver     resolver
 	// opened, where set, is told of each new connection.
 	opened func(contract.Connection)
+	// http2 says that HTTP/2 is spoken without TLS.
+	http2 bool
 }
 
 // networks are the names that package net has for versions of IP.
@@ -194,13 +196,22 @@ var errNotLoopback = errors.New("the address is not loopback: set target.ownerAg
 	"agreed to the load")
 
 // dial opens a connection that a transport can use: through the proxy, and TLS
-// included.
-func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
+// included. It may be the successor of another one.
+func (d *dialer) dial(ctx context.Context, successor bool) (net.Conn, error) {
 	nc, c, err := d.open(ctx, d.tls, d.timeout)
 	if err == nil && d.opened != nil {
+		c.HTTP2, c.Successor = d.speaksHTTP2(nc), successor
 		d.opened(c)
 	}
 	return nc, err
+}
+
+// speaksHTTP2 says whether HTTP/2 is what is spoken on a connection: with TLS the server chose it.
+func (d *dialer) speaksHTTP2(nc net.Conn) bool {
+	if secured, ok := nc.(*tls.Conn); ok {
+		return secured.ConnectionState().NegotiatedProtocol == "h2"
+	}
+	return d.http2
 }
 
 // dialHTTP1 opens a connection for HTTP/1.1 that is not one of the load's.
@@ -227,7 +238,7 @@ func (d *dialer) open(ctx context.Context, secure *tls.Config,
 	}
 	c.Dial = time.Since(c.Began)
 	if secure != nil {
-		secured := tls.Client(newTLSSocket(nc), secure)
+		secured := tls.Client(newPeekConn(nc), secure)
 		if err := secured.HandshakeContext(ctx); err != nil {
 			_ = nc.Close()
 			return nil, c, err

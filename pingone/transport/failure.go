@@ -301,8 +301,8 @@ func (t *Transport) settle(ctx context.Context, nc net.Conn, wanted bool, handsh
 		return nil
 	}
 	state := secured.ConnectionState()
-	if err := t.speaksHTTP2(nc); t.http2 && err != nil {
-		return err
+	if t.http2 && !t.dialer.speaksHTTP2(nc) {
+		return errNotHTTP2
 	}
 	if !wanted && state.Version > tls.VersionTLS12 {
 		return nil

@@ -25,6 +25,7 @@ var ways = []way{
 	{"http1-tls", scenario.HTTP1, true},
 	{"h2", scenario.HTTP2, true},
 	{"h2-without-tls", scenario.HTTP2, false},
+	{"auto", scenario.Auto, true},
 }
 
 // scheme is that of the way's URLs.
@@ -34,6 +35,9 @@ func (w way) scheme() string {
 	}
 	return "http"
 }
+
+// speaksHTTP2 says whether the test servers choose HTTP/2, which they do if they may.
+func (w way) speaksHTTP2() bool { return w.protocol != scenario.HTTP1 }
 
 // open returns the transport of this way to a URL.
 func (w way) open(t testing.TB, url, caFile string, change func(*scenario.Target)) *transport.Transport {

@@ -6,9 +6,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"mfaload/contract"
@@ -22,9 +22,21 @@ import (
 type http1 struct {
 	transport *Transport
 
+	// strange, if set, takes a connection over on which the server chose HTTP/2.
+	strange func(ctx context.Context, nc net.Conn, deadline time.Time) error
+	// ahead is the number of the request with which a connection's successor is opened; 0 for none.
+	ahead int
+
 	mu   sync.Mutex
-	idle []*conn      // the last used is taken first
-	live atomic.Int64 // connections that are open or about to be
+	idle []*conn // the last used is taken first
+}
+
+func newHTTP1(t *Transport) *http1 {
+	h := &http1{transport: t}
+	if t.lifetime.maxRequests > 0 {
+		h.ahead = t.lifetime.aheadOf()
+	}
+	return h
 }
 
 // roundTrip implements roundTripper.
@@ -33,8 +45,14 @@ func (h *http1) roundTrip(ctx context.Context, r Request, ex *contract.Exchange)
 	deadline := h.transport.deadline(ctx, ex.Sent)
 	for {
 		c, err := h.take(ctx, deadline)
-		if err != nil {
+		switch {
+		case err == errBusy, err == errOtherProtocol:
+			return err
+		case err != nil:
 			return Failure(ctx, err)
+		}
+		if c.requests++; c.requests == h.ahead {
+			go h.replace(c)
 		}
 		c.writeRequest(h.transport, &r)
 		if c.idle.IsZero() {
@@ -83,49 +101,118 @@ func (h *http1) take(ctx context.Context, deadline time.Time) (*conn, error) {
 		}
 		h.drop(c)
 	}
-	h.live.Add(1)
-	c, err := h.dial(ctx, deadline)
+	if !h.transport.gate.enter(h.transport.gate.max) {
+		return nil, errBusy
+	}
+	c, err := h.dial(ctx, deadline, false)
 	if err != nil {
-		h.live.Add(-1)
 		return nil, err
 	}
 	c.bind(ctx)
-	return c, c.arm(deadline, 0)
-}
-
-func (h *http1) dial(ctx context.Context, deadline time.Time) (*conn, error) {
-	ctx, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
-	nc, err := h.transport.dialer.dial(ctx)
-	if err != nil {
+	if err := c.arm(deadline, 0); err != nil {
+		h.drop(c)
 		return nil, err
 	}
-	return newConn(nc), nil
+	return c, nil
 }
 
+// dial opens a connection, whose place was taken. It leaves that where there is none.
+func (h *http1) dial(ctx context.Context, deadline time.Time, successor bool) (*conn, error) {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	nc, err := h.transport.dialer.dial(ctx, successor)
+	if err != nil {
+		h.transport.gate.leave()
+		return nil, err
+	}
+	if h.strange != nil && h.transport.dialer.speaksHTTP2(nc) {
+		return nil, h.strange(ctx, nc, deadline)
+	}
+	return h.adopt(nc), nil
+}
+
+// adopt returns a connection that is new.
+func (h *http1) adopt(nc net.Conn) *conn {
+	c := newConn(nc)
+	c.unwatch = h.transport.lifetime.watch(func() { h.replace(c) }, func() { h.retire(c) })
+	return c
+}
+
+// put keeps a connection for other requests, if it may take any.
 func (h *http1) put(c *conn, now time.Time) {
 	c.idle = now
+	most := h.transport.lifetime.maxRequests
 	h.mu.Lock()
-	h.idle = append(h.idle, c)
+	spent := c.retired || most > 0 && c.requests >= most
+	if !spent {
+		h.idle = append(h.idle, c)
+	}
 	h.mu.Unlock()
+	if spent {
+		h.drop(c)
+		return
+	}
+	h.transport.gate.freed()
 }
 
+// drop closes a connection.
 func (h *http1) drop(c *conn) {
-	h.live.Add(-1)
+	c.unwatch()
 	c.shut()
+	h.transport.gate.leave()
+}
+
+// replace opens the successor of a connection, and retires that.
+func (h *http1) replace(c *conn) {
+	t := h.transport
+	t.gate.succeed()
+	next, err := h.dial(t.background, time.Now().Add(t.timeout), true)
+	switch err {
+	case nil:
+		h.put(next, time.Now())
+		h.retire(c)
+	case errOtherProtocol:
+		h.retire(c)
+	}
+}
+
+// retire lets a connection take no more requests.
+func (h *http1) retire(c *conn) {
+	h.mu.Lock()
+	c.retired = true
+	i := slices.Index(h.idle, c)
+	if i >= 0 {
+		h.idle = slices.Delete(h.idle, i, i+1)
+	}
+	h.mu.Unlock()
+	if i >= 0 {
+		h.drop(c)
+	}
+}
+
+// hasIdle says whether a connection waits for a request.
+func (h *http1) hasIdle() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.idle) > 0
 }
 
 // open implements roundTripper.
 func (h *http1) open(ctx context.Context, n int) error {
-	for h.live.Add(1) <= int64(n) {
-		c, err := h.dial(ctx, h.transport.deadline(ctx, time.Now()))
-		if err != nil {
-			h.live.Add(-1)
+	gate := &h.transport.gate
+	if gate.max > 0 {
+		n = min(n, gate.max)
+	}
+	for n > 0 && gate.enter(n) {
+		c, err := h.dial(ctx, h.transport.deadline(ctx, time.Now()), false)
+		switch {
+		case err == errOtherProtocol:
+			return err
+		case err != nil:
 			return Failure(ctx, err)
 		}
 		h.put(c, time.Now())
 	}
-	h.live.Add(-1)
 	return nil
 }
 
@@ -207,7 +294,6 @@ var errIdleClosed = errors.New("the server closed the idle connection as the req
 type conn struct {
 	net.Conn
 	socket socket.TCP // sends and receives without TLS, on systems that have it
-	below  *tlsSocket // with TLS; nil without, and for TLS within TLS
 
 	in         []byte // what was received: bytes from..to are not read yet
 	from, to   int
@@ -216,6 +302,9 @@ type conn struct {
 	misframed  bool      // an invalid header line would tell the body's end
 	previousID []byte    // the ID of the response before
 	idle       time.Time // since when nobody uses it; zero for a new one
+	requests   int       // that were sent on it
+	retired    bool      // it takes no more of them; guarded by the transport
+	unwatch    func()
 	deadline   time.Time // of the present request
 	armed      time.Time // the deadline that is set on the connection
 	unbind     func() bool
@@ -226,9 +315,8 @@ type conn struct {
 }
 
 func newConn(nc net.Conn) *conn {
-	c := &conn{Conn: nc, in: make([]byte, 4<<10)}
+	c := &conn{Conn: nc, in: make([]byte, 4<<10), unwatch: func() {}}
 	c.socket.Init(nc)
-	c.below = socketBelow(nc)
 	return c
 }
 
@@ -294,33 +382,18 @@ func (c *conn) shut() {
 // start sends what is in c.out and waits for the first bytes of the response.
 func (c *conn) start() error {
 	c.from, c.to = 0, 0
-	switch {
-	case c.socket.Ready():
+	if c.socket.Ready() {
 		return c.startDirectly()
-	case c.below != nil && c.below.socket.Ready():
-		return c.startBelowTLS()
+	}
+	if !c.idle.IsZero() {
+		if err := c.checkIdle(); err != nil {
+			return &socket.StaleError{Err: err}
+		}
 	}
 	if _, err := c.Write(c.out); err != nil {
 		return err
 	}
 	return c.fill()
-}
-
-// startBelowTLS is start with TLS.
-func (c *conn) startBelowTLS() error {
-	c.below.hold(!c.idle.IsZero())
-	_, err := c.Write(c.out)
-	c.below.holding = false
-	if err == nil {
-		err = c.fill()
-	}
-	switch {
-	case !c.below.stale:
-		return err
-	case err == nil:
-		err = socket.ErrUnsolicited
-	}
-	return &socket.StaleError{Err: err}
 }
 
 // startDirectly is start without TLS.
@@ -379,10 +452,67 @@ func isStale(err error) bool {
 	return errors.As(err, &stale)
 }
 
+// checkIdle returns nil for an idle connection with TLS that is open. It takes in
+// what TLS has to say for itself, tickets for example, and so finds the notice
+// by which a server ends a connection, before a request is lost on it. A byte
+// that came is kept.
+func (c *conn) checkIdle() error {
+	n, err := readNow(c.Conn, c.in[:1])
+	switch {
+	case n > 0:
+		c.to = n
+		return socket.ErrUnsolicited
+	case errors.Is(err, socket.ErrWouldBlock):
+		return nil
+	}
+	return err
+}
+
 // timedOut says whether what came on an idle connection is a server's notice that
 // it waited long enough. It reads what is there and waits for no more.
 func (c *conn) timedOut() bool {
 	n, _ := readNow(c.Conn, c.in[c.to:])
 	c.to += n
 	return endsIdle(c.in[:c.to])
+}
+
+// readNow reads what came on a connection and waits for nothing.
+func readNow(nc net.Conn, b []byte) (int, error) {
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		return socket.ReadNow(tcp, b)
+	}
+	secured, ok := nc.(interface{ NetConn() net.Conn })
+	if !ok {
+		return 0, socket.ErrWouldBlock
+	}
+	below, ok := secured.NetConn().(*peekConn)
+	if !ok {
+		return 0, socket.ErrWouldBlock
+	}
+	below.peeking = true
+	defer func() { below.peeking = false }()
+	return nc.Read(b)
+}
+
+// peekConn is the TCP connection below TLS. While it is peeking, a read of the
+// connection above takes in what came and waits for nothing.
+type peekConn struct {
+	*net.TCPConn
+	peeking bool
+}
+
+// newPeekConn returns a connection that is not TCP's as it is.
+func newPeekConn(nc net.Conn) net.Conn {
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		return &peekConn{TCPConn: tcp}
+	}
+	return nc
+}
+
+// Read implements [net.Conn].
+func (p *peekConn) Read(b []byte) (int, error) {
+	if p.peeking {
+		return socket.ReadNow(p.TCPConn, b)
+	}
+	return p.TCPConn.Read(b)
 }

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -27,13 +26,13 @@ type http2 struct {
 	conns     atomic.Pointer[[]*h2.StreamConn] // a list that is never changed
 	turn      atomic.Uint32
 	limit     atomic.Int64 // of streams on a connection, as the last one said
+	// strange, if set, takes a connection over on which the server did not choose HTTP/2.
+	strange func(nc net.Conn)
 
 	mu      sync.Mutex
 	opening []*opening
+	unwatch map[*h2.StreamConn]func()
 	closed  bool
-	// background ends what no request waits for.
-	background context.Context
-	cancel     context.CancelFunc
 }
 
 // lastFields are the fields of a request as HTTP/2 has them.
@@ -45,19 +44,22 @@ type lastFields struct {
 // opening is a connection that is being opened, by one request for others too.
 type opening struct {
 	done    chan struct{}
-	waiting int64 // requests that wait for it
-	err     error // once it is done
-	expired bool  // the time of the request that opened it was over
+	waiting int64          // requests that wait for it
+	conn    *h2.StreamConn // once it is done
+	err     error
+	expired bool // the time of the request that opened it was over
 }
 
 func newHTTP2(t *Transport) *http2 {
-	if secure := t.dialer.tls; secure != nil {
-		secure.NextProtos = []string{"h2"}
-	}
-	h := &http2{transport: t}
+	h := &http2{transport: t, unwatch: map[*h2.StreamConn]func(){}}
 	h.config = h2.ConnConfig{Timeout: t.timeout, IDName: strings.ToLower(t.names.RequestID), Gone: h.gone}
+	if most := t.lifetime.maxRequests; most > 0 {
+		h.config.MaxRequests, h.config.AheadOf, h.config.Ahead = most, t.lifetime.aheadOf(), h.replace
+	}
+	if t.gate.max > 0 {
+		h.config.Freed = t.gate.freed
+	}
 	h.conns.Store(&[]*h2.StreamConn{})
-	h.background, h.cancel = context.WithCancel(context.Background())
 	return h
 }
 
@@ -66,28 +68,38 @@ func (h *http2) roundTrip(ctx context.Context, r Request, ex *contract.Exchange)
 	ex.Sent = time.Now()
 	deadline := h.transport.deadline(ctx, ex.Sent)
 	request := h2.StreamRequest{Fields: h.shared(&r), ID: r.ID, Body: r.Body}
-	for range maxOpened {
+	for unused := 0; unused < maxUnused; {
 		if c := h.choose(); c != nil {
 			switch err := c.RoundTrip(ctx, deadline, request, ex); err {
 			case nil:
 				return nil
 			case h2.ErrFull:
-				continue
+				continue // another request took its room
 			default:
 				return Failure(ctx, err)
 			}
 		}
-		if err := h.more(ctx, deadline); err != nil {
+		switch c, err := h.more(ctx, deadline); {
+		case err == errBusy, err == errOtherProtocol:
+			return err
+		case err != nil:
 			return Failure(ctx, err)
+		case c != nil && c.Unused():
+			unused++
 		}
 		ex.Sent = time.Now() // a connection had to be opened first
 	}
 	return Failure(ctx, fmt.Errorf("no connection took the request: %w", io.EOF))
 }
 
-// maxOpened is how many connections are tried for a request: a server may end each before
-// it takes one.
-const maxOpened = 10
+// maxUnused is how many connections are opened for a request that the server ends before they
+// take one.
+const maxUnused = 10
+
+// hasRoom says whether a connection takes one more request.
+func (h *http2) hasRoom() bool {
+	return slices.ContainsFunc(*h.conns.Load(), func(c *h2.StreamConn) bool { return c.Room() > 0 })
+}
 
 // shared returns the fields of a request that others have too: all but its ID and the
 // length of its body.
@@ -119,16 +131,16 @@ func (h *http2) choose() (chosen *h2.StreamConn) {
 }
 
 // more waits until there is a connection more: one that is being opened and has room left,
-// or one that it opens.
-func (h *http2) more(ctx context.Context, deadline time.Time) error {
+// or one that it opens. It returns that, or nil if one has room already.
+func (h *http2) more(ctx context.Context, deadline time.Time) (*h2.StreamConn, error) {
 	h.mu.Lock()
 	switch limit := h.limit.Load(); {
-	case h.choose() != nil:
+	case h.hasRoom():
 		h.mu.Unlock()
-		return nil
+		return nil, nil
 	case h.refuses():
 		h.mu.Unlock()
-		return errNoStreams
+		return nil, errNoStreams
 	default:
 		for _, o := range h.opening {
 			if limit == 0 || o.waiting < limit { // before the first connection none is known
@@ -138,7 +150,11 @@ func (h *http2) more(ctx context.Context, deadline time.Time) error {
 			}
 		}
 	}
-	return h.openOne(ctx, deadline)
+	if gate := &h.transport.gate; !gate.enter(gate.max) {
+		h.mu.Unlock()
+		return nil, errBusy
+	}
+	return h.openOne(ctx, deadline, false)
 }
 
 // capacity is how many requests the connections take at once.
@@ -164,52 +180,51 @@ func (h *http2) refuses() bool {
 
 // wait waits for a connection that another request opens. One that failed because that
 // request's time was over says nothing of this one.
-func (o *opening) wait(ctx context.Context, deadline time.Time) error {
+func (o *opening) wait(ctx context.Context, deadline time.Time) (*h2.StreamConn, error) {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	select {
 	case <-o.done:
 		if o.expired {
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
-		return o.err
+		return o.conn, o.err
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
 }
 
-// openOne opens a connection for those who will wait for it. It unlocks the transport.
-func (h *http2) openOne(ctx context.Context, deadline time.Time) error {
+// openOne opens a connection, whose place was taken, for those who will wait for it. It leaves
+// the place where there is none, and unlocks the transport.
+func (h *http2) openOne(ctx context.Context, deadline time.Time,
+	successor bool) (c *h2.StreamConn, err error) {
 	o := &opening{done: make(chan struct{}), waiting: 1}
 	h.opening = append(h.opening, o)
 	h.mu.Unlock()
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	c, err := h.dial(ctx, deadline)
+	nc, err := h.transport.dialer.dial(ctx, successor)
+	switch {
+	case err != nil:
+		h.transport.gate.leave()
+	case h.strange != nil && !h.transport.dialer.speaksHTTP2(nc):
+		h.strange(nc)
+		err = errOtherProtocol
+	default:
+		c, err = h.adopt(ctx, nc, deadline)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	o.err, o.expired = err, err != nil && ctx.Err() != nil
+	o.conn, o.err, o.expired = c, err, err != nil && ctx.Err() != nil
 	h.opening = slices.DeleteFunc(h.opening, func(other *opening) bool { return other == o })
-	if err == nil {
-		limit, _ := c.Limit()
-		h.limit.Store(limit)
-		conns := append(slices.Clone(*h.conns.Load()), c)
-		h.conns.Store(&conns)
-		c.Start()
-		if h.closed {
-			c.Close()
-		}
-	}
 	close(o.done)
-	return err
+	return c, err
 }
 
-func (h *http2) dial(ctx context.Context, deadline time.Time) (c *h2.StreamConn, err error) {
-	nc, err := h.transport.dialer.dial(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err = h.transport.speaksHTTP2(nc); err == nil {
+// adopt begins HTTP/2 on a connection, whose place was taken, and has requests take it.
+func (h *http2) adopt(ctx context.Context, nc net.Conn, deadline time.Time) (c *h2.StreamConn, err error) {
+	err = errNotHTTP2
+	if h.transport.dialer.speaksHTTP2(nc) {
 		err = endWith(ctx, nc, deadline, func() (err error) {
 			c, err = h2.New(nc, &h.config)
 			return err
@@ -217,9 +232,47 @@ func (h *http2) dial(ctx context.Context, deadline time.Time) (c *h2.StreamConn,
 	}
 	if err != nil {
 		_ = nc.Close()
+		h.transport.gate.leave()
 		return nil, err
 	}
+	limit, _ := c.Limit()
+	h.limit.Store(limit)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.unwatch[c] = h.transport.lifetime.watch(func() { h.replace(c) }, c.Retire)
+	conns := append(slices.Clone(*h.conns.Load()), c)
+	h.conns.Store(&conns)
+	c.Start()
+	if h.closed {
+		c.Retire()
+	}
+	h.transport.gate.freed()
+	if h.transport.gate.max > 0 {
+		go h.fill()
+	}
 	return c, nil
+}
+
+// fill opens as many connections as the scenario allows: requests spread over them.
+func (h *http2) fill() {
+	t := h.transport
+	for t.gate.enter(t.gate.max) {
+		go func() {
+			h.mu.Lock()
+			_, _ = h.openOne(t.background, time.Now().Add(t.timeout), false)
+		}()
+	}
+}
+
+// replace opens the successor of a connection, and retires that.
+func (h *http2) replace(c *h2.StreamConn) {
+	t := h.transport
+	t.gate.succeed()
+	h.mu.Lock()
+	_, err := h.openOne(t.background, time.Now().Add(t.timeout), true)
+	if err == nil || err == errOtherProtocol {
+		c.Retire()
+	}
 }
 
 // gone takes a connection out that takes no more requests. For one that the server said
@@ -229,52 +282,57 @@ func (h *http2) gone(c *h2.StreamConn, away bool) {
 	conns := slices.Clone(*h.conns.Load())
 	conns = slices.DeleteFunc(conns, func(other *h2.StreamConn) bool { return other == c })
 	h.conns.Store(&conns)
+	h.unwatch[c]()
+	delete(h.unwatch, c)
 	over := h.closed
 	h.mu.Unlock()
-	if away && !over {
-		_ = h.more(h.background, time.Now().Add(h.transport.timeout))
+	h.transport.gate.leave()
+	switch t := h.transport; {
+	case over:
+	case t.gate.max > 0:
+		h.fill()
+	case away:
+		_, _ = h.more(t.background, time.Now().Add(t.timeout))
 	}
 }
 
-// open implements roundTripper: it opens as many connections as n requests at once need.
+// open implements roundTripper: it opens as many connections as n requests at once need, or
+// as the scenario allows.
 func (h *http2) open(ctx context.Context, n int) (err error) {
+	gate := &h.transport.gate
 	for deadline := h.transport.deadline(ctx, time.Now()); err == nil; {
 		h.mu.Lock()
 		limit, capacity := h.limit.Load(), h.capacity()
 		under := int64(len(h.opening))
 		switch {
-		case capacity >= int64(n) || h.refuses():
+		case h.refuses(), gate.max == 0 && capacity >= int64(n):
 			h.mu.Unlock()
 			return nil
-		case under > 0 && (limit == 0 || capacity+under*limit >= int64(n)):
+		case gate.max == 0 && under > 0 && (limit == 0 || capacity+under*limit >= int64(n)):
 			o := h.opening[0]
 			h.mu.Unlock()
-			err = o.wait(ctx, deadline)
+			_, err = o.wait(ctx, deadline)
+		case !gate.enter(gate.max):
+			h.mu.Unlock()
+			return nil
 		default:
-			err = h.openOne(ctx, deadline)
+			_, err = h.openOne(ctx, deadline, false)
 		}
+	}
+	if err == errOtherProtocol {
+		return err
 	}
 	return Failure(ctx, err)
 }
 
 // close implements roundTripper.
 func (h *http2) close() {
-	h.cancel()
 	h.mu.Lock()
 	h.closed = true
 	h.mu.Unlock()
 	for _, c := range *h.conns.Load() {
-		c.Close()
+		c.Retire()
 	}
-}
-
-// speaksHTTP2 returns an error for a connection with TLS on which the server chose another
-// protocol.
-func (t *Transport) speaksHTTP2(nc net.Conn) error {
-	if secured, ok := nc.(*tls.Conn); ok && secured.ConnectionState().NegotiatedProtocol != "h2" {
-		return errNotHTTP2
-	}
-	return nil
 }
 
 var (

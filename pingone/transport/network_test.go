@@ -67,7 +67,7 @@ func TestEveryTransportConnectsToResolvedAddresses(t *testing.T) {
 			}
 		}
 		want := 3
-		if w.protocol == scenario.HTTP2 {
+		if w.speaksHTTP2() {
 			want = 1 // it opens another connection only when one is full
 		}
 		if len(hosts) < want {

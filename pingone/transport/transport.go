@@ -22,7 +22,7 @@
 //	          response to none
 //	9.3       a connection persists unless close is said, in      persists
 //	          HTTP/1.0 only if keep-alive is said
-//	9.5       a server may close an idle connection at any time   early, start
+//	9.5       a server may close an idle connection at any time   early, checkIdle
 //	15.2*     informational responses come before the final one;  readResponse
 //	          101 is final, and what follows it is no HTTP
 //	15.5.9*   a 408 may end an idle connection: it is the         endsIdle, crossed
@@ -49,9 +49,14 @@ type Transport struct {
 	prefix, proxyHead string
 	names             HeaderNames
 	dialer            *dialer
-	http2             bool
+	http2             bool // is what has to be spoken
 	timeout           time.Duration
 	client            roundTripper
+	gate              connectionGate
+	lifetime          lifetime
+	// background is for what no request waits for, until closed.
+	background context.Context
+	cancel     context.CancelFunc
 }
 
 // HeaderNames are the names of header fields that a transport knows; "" for none.
@@ -62,9 +67,10 @@ type HeaderNames struct {
 	ResponseID string
 }
 
-// roundTripper speaks one version of HTTP. It is safe for concurrent use.
+// roundTripper speaks a version of HTTP. It is safe for concurrent use.
 type roundTripper interface {
-	// roundTrip implements [Transport.RoundTrip].
+	// roundTrip implements [Transport.RoundTrip]. It returns errBusy, and has sent nothing, if
+	// the request needs a connection more than there may be.
 	roundTrip(ctx context.Context, r Request, ex *contract.Exchange) error
 	// open opens connections until n are open or one can't be opened.
 	open(ctx context.Context, n int) error
@@ -83,6 +89,8 @@ func New(u *url.URL, s *scenario.Target, names HeaderNames) (*Transport, error) 
 		http2:   s.Protocol == scenario.HTTP2,
 		timeout: s.Timeout,
 	}
+	t.gate.max = s.Connections.Max
+	t.lifetime.maxRequests, t.lifetime.maxAge = s.Connections.MaxRequests, s.Connections.MaxAge
 	var err error
 	if t.dialer, err = newDialer(u, s); err != nil {
 		return nil, err
@@ -92,10 +100,19 @@ func New(u *url.URL, s *scenario.Target, names HeaderNames) (*Transport, error) 
 		t.prefix = t.origin
 		t.proxyHead = p.authorization()
 	}
-	if t.http2 {
+	t.background, t.cancel = context.WithCancel(context.Background())
+	t.dialer.http2 = t.http2
+	switch secure := t.dialer.tls; {
+	case s.Protocol == scenario.Auto && secure != nil:
+		secure.NextProtos = []string{"h2", "http/1.1"}
+		t.client = newNegotiated(t)
+	case t.http2:
+		if secure != nil {
+			secure.NextProtos = []string{"h2"}
+		}
 		t.client = newHTTP2(t)
-	} else {
-		t.client = &http1{transport: t}
+	default:
+		t.client = newHTTP1(t)
 	}
 	return t, nil
 }
@@ -115,12 +132,12 @@ type Request struct {
 // RoundTrip sends a request and reads the whole response to it into ex, within the
 // target's timeout. Its error is a [contract.Failure].
 func (t *Transport) RoundTrip(ctx context.Context, r Request, ex *contract.Exchange) error {
-	return t.client.roundTrip(ctx, r, ex)
+	return t.gate.roundTrip(ctx, t.client, r, ex)
 }
 
-// Open opens connections ahead of the requests until n are open, many at a
-// time. It returns the error of the first that could not be opened. HTTP/2 opens none:
-// one connection carries many requests.
+// Open opens connections ahead of n requests at once, many at a time: one for each over
+// HTTP/1.1, as many as their streams need over HTTP/2, and as many as the scenario allows. It
+// returns the error of the first that could not be opened.
 func (t *Transport) Open(ctx context.Context, n int) error {
 	const atOnce = 32
 	failures := make(chan error, atOnce)
@@ -154,7 +171,10 @@ func (t *Transport) HTTPClient(timeout time.Duration) *http.Client {
 }
 
 // Close closes idle connections.
-func (t *Transport) Close() { t.client.close() }
+func (t *Transport) Close() {
+	t.cancel()
+	t.client.close()
+}
 
 // noteFault records a framing fault of the response, to be judged by the contract.
 func noteFault(ex *contract.Exchange, rule, expected, got string) {

@@ -373,11 +373,27 @@ func (c *Comparison) remark(base, fresh []Run) {
 				"earlier runs, or say what yours differ by (--between 2%%)",
 			number.Plural(len(base)+len(fresh), "run"), c.Between, runsMin))
 	}
+	c.protocolRemark(slices.Concat(base, fresh))
 	for _, r := range slices.Concat(base, fresh) {
 		if v := base[0].Measurement.Version; r.Measurement.Version != v {
 			c.Remarks = append(c.Remarks, fmt.Sprintf("%s was measured by mfaload %s, %s by %s", base[0].Name,
 				cmp.Or(v, "?"), r.Name, cmp.Or(r.Measurement.Version, "?")))
 			break
+		}
+	}
+}
+
+// protocolRemark says of the first run that spoke another protocol than the first of all.
+func (c *Comparison) protocolRemark(runs []Run) {
+	spoken := func(r Run) string {
+		return strings.Join(slices.Sorted(maps.Keys(r.Measurement.Protocols())), " and ")
+	}
+	first := spoken(runs[0])
+	for _, r := range runs[1:] {
+		if other := spoken(r); first != "" && other != "" && other != first {
+			c.Remarks = append(c.Remarks, fmt.Sprintf("%s spoke %s, %s %s: the protocol may be why they "+
+				"differ; set target.protocol to compare one protocol", runs[0].Name, first, r.Name, other))
+			return
 		}
 	}
 }

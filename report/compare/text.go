@@ -14,8 +14,6 @@ import (
 // Terminal prints comparisons as text.
 type Terminal struct {
 	Color bool
-	// Width is the number of columns in which lines are broken; 0 means no limit.
-	Width int
 	// All prints all figures and how they were compared; otherwise those that decide and what changed.
 	All bool
 }
@@ -73,7 +71,7 @@ func (t Terminal) Write(w io.Writer, c *Comparison) error {
 	default:
 		fmt.Fprintf(&b, "\n%s\n", t.paint(text.Faint, c.folded(others)))
 	}
-	_, err := io.WriteString(w, text.Wrap(b.String(), t.Width))
+	_, err := io.WriteString(w, b.String())
 	return err
 }
 
@@ -166,17 +164,22 @@ func (s Side) text() string {
 }
 
 func (t Terminal) rows(b *strings.Builder, all []MetricRow) {
-	table := [][]string{{"", "", "base", "new", "", "change", "95% interval", "margin"}}
-	for i, cell := range table[0] {
-		table[0][i] = t.paint(text.Faint, cell)
-	}
+	table := [][]string{{"", "base", "new", "", "change", "95% interval", "margin", ""}}
 	rows, more := firstRows(all, maxRows)
 	for _, r := range rows {
-		table = append(table, []string{"  " + r.name(), t.paint(colors[r.Judgement], r.Judgement.word()),
-			r.baseText(), r.newText(), r.Unit, r.change(r.Change), r.change(r.Low) + " … " + r.change(r.High),
-			r.margin()})
+		table = append(table, []string{"  " + r.name(), r.baseText(), r.newText(), r.Unit, r.change(r.Change),
+			r.change(r.Low) + " … " + r.change(r.High), r.margin(), r.Judgement.word()})
 	}
-	for _, line := range text.Table(table, t.Width, 0, 1, 4) {
+	last := len(table[0]) - 1
+	text.Align(table, 0, 3, last)
+	for i, row := range table {
+		line := strings.TrimRight(strings.Join(row[:last], "  "), " ")
+		switch {
+		case i == 0:
+			line = t.paint(text.Faint, line)
+		default:
+			line += "  " + t.paint(colors[rows[i-1].Judgement], row[last])
+		}
 		b.WriteString(line + "\n")
 	}
 	if more > 0 {
@@ -254,8 +257,9 @@ func (t Terminal) WriteHistory(w io.Writer, h *History) error {
 			table = append(table, []string{"  " + MetricRow{Group: l.Group, Metric: l.Metric}.name(),
 				digits(first), digits(last), l.Unit, l.spark(), ""})
 		}
-		for _, line := range text.Table(table, t.Width, 0, 3) {
-			b.WriteString(line + "\n")
+		text.Align(table, 0, 3)
+		for _, row := range table {
+			b.WriteString(strings.TrimRight(strings.Join(row, "  "), " ") + "\n")
 		}
 		if more := len(h.Lines) - len(shown); more > 0 {
 			fmt.Fprintf(&b, "  %s\n", moreText(more, "figures"))
@@ -270,7 +274,7 @@ func (t Terminal) WriteHistory(w io.Writer, h *History) error {
 		b.WriteString("\nleft out\n")
 		lines(&b, "  ", h.LeftOut)
 	}
-	_, err := io.WriteString(w, text.Wrap(b.String(), t.Width))
+	_, err := io.WriteString(w, b.String())
 	return err
 }
 

@@ -336,6 +336,10 @@ func (p *htmlPage) generator() g.Node {
 		opened = fmt.Sprintf(" (dialled in %s ms, TLS in %s ms, medians)", number.Fixed(c.Dial.P50),
 			number.Fixed(c.Handshake.P50))
 	}
+	if c.Successors > 0 {
+		opened += fmt.Sprintf(", %s of them to replace one", number.Count(c.Successors))
+	}
+	spoken := report.ProtocolNames(c.Protocols)
 	return section("How it was measured", h.Dl(h.Class("facts"),
 		fact("mfaload", brief(p.Version), brief(on), g.Textf(", %d processors", m.Cores)),
 		fact("processor time", g.Textf("%s s used, %s s waited for", number.Plain(m.CPU),
@@ -347,6 +351,7 @@ func (p *htmlPage) generator() g.Node {
 			number.Fixed(m.OwnLateness.P99), number.Fixed(m.OwnLateness.Max))),
 		fact("hiccups", g.Textf("p99 %s ms, at most %s ms", number.Fixed(m.Hiccups.P99),
 			number.Fixed(m.Hiccups.Max))),
+		g.If(spoken != "", fact("protocol", g.Text(spoken))),
 		fact("connections", g.Textf("%s opened ahead, %s in the judged part%s", number.Count(c.Ahead),
 			number.Count(c.Opened), opened)),
 		fact("scenario", h.Code(brief(p.Hash)))),

@@ -194,6 +194,9 @@ func (m *markdown) rest(r *report.Report) {
 	}
 	m.line("\n%d of %d rules of the contract exercised. mfaload's own lateness: p99 %s ms.",
 		len(r.Coverage)-never, len(r.Coverage), number.Fixed(r.Generator.OwnLateness.P99))
+	if spoken := report.ProtocolNames(r.Connections.Protocols); spoken != "" {
+		m.line("Protocol: %s.", spoken)
+	}
 }
 
 // code makes a text a code span, in a table too: nothing in it is markup, a

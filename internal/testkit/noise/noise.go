@@ -241,7 +241,9 @@ func (l *secondsLog) Record(_ int, o *measure.Observation, _ []*measure.Instance
 	return true
 }
 
-func (l *secondsLog) RecordConnection(bool, time.Duration, time.Duration, bool) {}
+func (l *secondsLog) RecordConnection(bool, measure.OpenedConnection) {}
+
+func (l *secondsLog) RecordWait(bool, time.Duration) {}
 
 // describe fills in what requests do not tell.
 func (s Service) describe(m *measure.Measurement, start time.Time) {

@@ -80,8 +80,15 @@ var (
 // ConnConfig is what connections have in common.
 type ConnConfig struct {
 	// Timeout is that of a request. A connection that is silent for half of it, while
-	// requests wait, gets no more of them until it speaks again.
+	// requests wait, takes no more of them.
 	Timeout time.Duration
+	// MaxRequests is how many requests a connection takes; 0 for as many as HTTP/2 allows.
+	// Ahead is told, in a goroutine of its own, of a connection that took AheadOf of them.
+	MaxRequests, AheadOf int
+	Ahead                func(c *StreamConn)
+	// Freed, if set, is told of each request that has ended. It must not block, nor call the
+	// connection.
+	Freed func()
 	// IDName is the name of the field with a request's ID, in lower case.
 	IDName string
 	// Gone is told once of a connection that takes no more requests, in a goroutine of
@@ -112,9 +119,11 @@ type StreamConn struct {
 	mu      sync.Mutex
 	err     error // it ended
 	away    bool  // the server said that it goes away
-	told    bool  // Gone was
+	retired bool  // it takes no more requests, and ends with the last of them
 	streams map[uint32]*stream
 	next    uint32 // the number of the next stream
+	last    uint32 // the highest that a stream may have
+	ahead   uint32 // the number of the stream that [ConnConfig.Ahead] is told of
 	limit   int64  // of streams at once, the server's
 	free    []*stream
 	resets  resets
@@ -144,7 +153,6 @@ type liveness struct {
 	due     time.Time // when the timer ends
 	heard   time.Time // when something came last, or the first request after a rest was sent
 	pinged  time.Time // zero for no ping under way
-	silent  bool      // the ping was not answered in its time
 	counter byte
 }
 
@@ -174,8 +182,11 @@ type binding struct {
 // New begins HTTP/2 on a connection: it says what it takes and waits for what the
 // server takes. Its errors leave the connection open; [StreamConn.Start] is to come next.
 func New(nc net.Conn, config *ConnConfig) (*StreamConn, error) {
-	c := &StreamConn{nc: nc, config: config, streams: map[uint32]*stream{}, next: 1, limit: 1<<31 - 1,
-		settings: peerSettings{initialWindow, maxFrame, maxTable}, window: initialWindow}
+	c := &StreamConn{nc: nc, config: config, streams: map[uint32]*stream{}, next: 1, last: maxStream,
+		limit: 1<<31 - 1, settings: peerSettings{initialWindow, maxFrame, maxTable}, window: initialWindow}
+	if n := config.MaxRequests; n > 0 && n < maxStream/2 {
+		c.last, c.ahead = streamOf(n), streamOf(config.AheadOf)
+	}
 	c.in.init(nc)
 	c.framer = http2.NewFramer(&c.out, nil)
 	c.out = append(c.out, http2.ClientPreface...)
@@ -187,6 +198,7 @@ func New(nc net.Conn, config *ConnConfig) (*StreamConn, error) {
 		return nil, err
 	}
 	c.out = c.out[:0]
+	c.writing = true // nothing more before Start: whoever is told of the end knows the connection then
 	h, err := c.in.framer.ReadFrameHeader()
 	if err == nil && h.Type != http2.FrameSettings || errors.Is(err, http2.ErrFrameTooLarge) {
 		return nil, ErrNotHTTP2
@@ -197,10 +209,14 @@ func New(nc net.Conn, config *ConnConfig) (*StreamConn, error) {
 	return c, err
 }
 
+// streamOf is the number of the nth stream of a connection.
+func streamOf(n int) uint32 { return uint32(2*n - 1) }
+
 // Start has the connection read what the server sends.
 func (c *StreamConn) Start() {
 	c.mu.Lock()
 	c.publish()
+	c.writing = false
 	c.flushAside()
 	c.mu.Unlock()
 	go c.read()
@@ -208,6 +224,13 @@ func (c *StreamConn) Start() {
 
 // Room is how many streams more the connection takes. It may be less by now.
 func (c *StreamConn) Room() int64 { return c.room.Load() }
+
+// Unused says that the connection has taken no request.
+func (c *StreamConn) Unused() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.next == 1
+}
 
 // Waiting is how many requests wait for their response. It may be another by now.
 func (c *StreamConn) Waiting() int64 { return c.waiting.Load() }
@@ -222,7 +245,7 @@ func (c *StreamConn) Limit() (n int64, ok bool) {
 
 // usable says whether the connection takes requests, but for its limit.
 func (c *StreamConn) usable() bool {
-	return c.err == nil && !c.away && !c.silent && c.next <= maxStream
+	return c.err == nil && !c.retired
 }
 
 // publish tells those who choose a connection.
@@ -236,24 +259,21 @@ func (c *StreamConn) publish() {
 	}
 }
 
-// Close ends the connection once no request waits on it any more.
-func (c *StreamConn) Close() {
+// Retire lets the connection take no more requests. It ends once none waits on it any more.
+func (c *StreamConn) Retire() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.told = true
-	c.retire(true)
+	c.retire()
 }
 
-// retire lets the connection take no more requests.
-func (c *StreamConn) retire(away bool) {
-	c.away = c.away || away
-	c.publish()
-	if c.away && len(c.streams) == 0 {
-		c.end(net.ErrClosed)
+func (c *StreamConn) retire() {
+	if !c.retired {
+		c.retired = true
+		c.publish()
+		go c.config.Gone(c, c.away)
 	}
-	if !c.told {
-		c.told = true
-		go c.config.Gone(c, away)
+	if len(c.streams) == 0 {
+		c.end(net.ErrClosed)
 	}
 }
 
@@ -273,7 +293,7 @@ func (c *StreamConn) end(err error) {
 	for _, b := range c.bound {
 		b.stop()
 	}
-	c.retire(c.away)
+	c.retire()
 }
 
 // RoundTrip sends a request and reads the response to it into ex, until a deadline. Where
@@ -315,8 +335,11 @@ func (c *StreamConn) begin(ctx context.Context, deadline time.Time, ex *contract
 		c.heard = ex.Sent
 	}
 	c.streams[s.id] = s
-	if c.next += 2; c.next > maxStream {
-		c.retire(false)
+	if c.next += 2; c.next > c.last {
+		c.retire()
+	}
+	if s.id == c.ahead {
+		go c.config.Ahead(c)
 	}
 	c.publish()
 	c.wake(deadline)
@@ -382,8 +405,11 @@ func (c *StreamConn) finish(s *stream, err error) {
 	s.ex, s.rest, s.binding = nil, nil, nil
 	s.done <- err
 	c.publish()
-	if (c.away || c.silent) && len(c.streams) == 0 {
+	if c.retired && len(c.streams) == 0 {
 		c.end(net.ErrClosed)
+	}
+	if c.config.Freed != nil {
+		c.config.Freed()
 	}
 }
 
@@ -428,9 +454,8 @@ func (c *StreamConn) tick() {
 		c.wake(now.Add(quiet))
 	case now.Sub(c.pinged) < quiet:
 		c.wake(c.pinged.Add(quiet))
-	case !c.silent:
-		c.silent = true
-		c.publish()
+	default:
+		c.retire() // requests that wait keep their time: it may only stand still
 	}
 	if c.writing && now.Sub(c.began) > c.config.Timeout/2 {
 		c.limitWrite(now) // nothing is taken from it for that long
@@ -441,10 +466,6 @@ func (c *StreamConn) tick() {
 // alive notes that something came.
 func (c *StreamConn) alive(now time.Time) {
 	c.heard, c.pinged = now, time.Time{}
-	if c.silent {
-		c.silent = false
-		c.publish()
-	}
 	if len(c.streams) > 0 {
 		c.wake(now.Add(c.config.Timeout / 4))
 	}

@@ -105,7 +105,7 @@ func FuzzFrames(f *testing.F) {
 		case err != nil && !slices.ContainsFunc(named, func(n error) bool { return errors.Is(err, n) }):
 			t.Errorf("%v has no name", err)
 		}
-		c.Close()
+		c.Retire()
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if cap(c.out) > 2*maxQueued {

@@ -325,7 +325,8 @@ func (c *StreamConn) goAway(f *http2.GoAwayFrame) {
 			c.finish(s, fmt.Errorf("%w: GOAWAY after stream %d", ErrNotProcessed, f.LastStreamID))
 		}
 	}
-	c.retire(true)
+	c.away = true
+	c.retire()
 }
 
 // streamReset handles the end of a stream by the server (section 6.4).
