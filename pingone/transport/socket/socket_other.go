@@ -4,8 +4,8 @@ package socket
 
 import "net"
 
-// TCP is never ready on this system: requests are written and responses read as with
-// TLS.
+// TCP is never ready on this system: requests are written first, and responses read
+// after that.
 type TCP struct{}
 
 // Init does nothing.

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TCP sends and receives on a TCP connection without TLS. The request is written
+// TCP sends and receives on a TCP connection. The request is written
 // from within the wait for the response: so the first read comes when there is
 // something to read, and a fruitless one before it is saved. One goroutine at a time
 // uses it.
