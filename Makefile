@@ -8,7 +8,7 @@ FUZZTIME ?= 3s
 SOAK     ?= 1h
 TORTURE  ?= 200
 
-.PHONY: help build demo test quick fleet-test check fuzz soak torture lint-contract lint-action security licenses release release-check image-check docs bench compare-table verdict-table verdict-sockets capacity-table profile clean
+.PHONY: help build demo test quick fleet-test check fuzz soak torture lint-contract lint-action security licenses release release-check image-check docs bench benchmarks compare-table verdict-table verdict-sockets capacity-table profile clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -124,11 +124,13 @@ docs: build ## write the generated pages and JSON Schemas
 	./bin/mfaload schema --format markdown > docs/scenario.md
 	$(GO) run -tags docs ./cmd/mfaload reference > docs/cli.md
 
-bench: build ## compare with peers side by side, then run the benchmarks (half an hour; let nothing else run)
+bench: build ## make bench/RESULTS.md: compare with peers side by side (15 minutes; let nothing else run)
 	bench/peers.sh
 	$(GO) build -o bench/.peers/server ./bench/server
 	cd bench/clients && $(GO) build -o ../.peers/clients .
-	$(GO) run ./bench -out bench/RESULTS.md
+	PATH=$$PATH:/usr/sbin $(GO) run ./bench -out bench/RESULTS.md
+
+benchmarks: ## run the benchmarks of all packages (half an hour; let nothing else run)
 	$(GO) test -p 1 -run '^$$' -bench . -benchmem ./...
 
 compare-table: ## make the tables of docs/compare.md: how often comparing is wrong (an hour)

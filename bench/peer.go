@@ -23,7 +23,6 @@ type attack struct {
 	length      time.Duration
 	poisson     bool // mfaload only
 	http2       bool
-	certificate string
 }
 
 func (a attack) url() string { return a.origin + path }
@@ -32,6 +31,7 @@ func (a attack) url() string { return a.origin + path }
 // milliseconds, by percentile; those from the intended time are mfaload's alone.
 type outcome struct {
 	rate     float64 // requests a second
+	busy     float64 // the server's processor, in percent
 	requests float64
 	times    map[float64]float64
 	intended map[float64]float64
@@ -52,8 +52,8 @@ type peer struct {
 	attack  func(b *bench, p peer, a attack) (outcome, error)
 }
 
-// peers are mfaload and those of the others that are installed.
-func (b *bench) peers() (list []peer) {
+// findPeers finds mfaload and those of the others that are installed.
+func (b *bench) findPeers() {
 	for _, p := range []peer{
 		{"mfaload", b.mfaload, "everything", true, true, mfaload},
 		{"vegeta", ".peers/vegeta", "nothing", true, true, vegeta},
@@ -69,9 +69,8 @@ func (b *bench) peers() (list []peer) {
 			b.print("\n%s is not installed and left out.", p.name)
 			continue
 		}
-		list = append(list, p)
+		b.peers = append(b.peers, p)
 	}
-	return list
 }
 
 func (b *bench) try(p peer, a attack) (outcome, error) {
@@ -101,27 +100,28 @@ func (b *bench) execute(o *outcome, env []string, name string, args ...string) (
 
 func mfaload(b *bench, p peer, a attack) (outcome, error) {
 	o := outcome{}
-	rate, drain, protocol, arrivals := a.rate, "10s", "http/1.1", "uniform"
-	if rate == 0 {
-		rate, drain = 300_000, "0s" // more than it can; what is left is counted as unsent
-	}
+	protocol, arrivals := "http/1.1", "uniform"
 	if a.http2 {
 		protocol = "h2"
 	}
 	if a.poisson {
 		arrivals = "poisson"
 	}
-	scenario := fmt.Sprintf(`name: bench
+	load := fmt.Sprintf("{workers: %d, drain: 10s, arrivals: %s, stages: [{rate: %d/s, duration: %v}]}",
+		a.connections, arrivals, a.rate, a.length)
+	if a.rate == 0 {
+		load = fmt.Sprintf("{concurrency: %d, duration: %v}", a.connections, a.length)
+	}
+	if err := b.write(map[string]string{"scenario.yaml": fmt.Sprintf(`name: bench
 target: {authPath: %q, envID: %s, accessToken: token-0123456789, protocol: %s}
 users: [{name: all, ids: [%s], expect: {httpStatus: 201, status: OTP_REQUIRED}}]
-load: {workers: %d, drain: %s, arrivals: %s, stages: [{rate: %d/s, duration: %v}]}
-`, a.origin, envID, protocol, userID, a.connections, drain, arrivals, rate, a.length)
-	if err := os.WriteFile(b.path("scenario.yaml"), []byte(scenario), 0o600); err != nil {
+load: %s
+`, a.origin, envID, protocol, userID, load)}); err != nil {
 		return o, err
 	}
 	results := b.path("results")
 	_ = os.RemoveAll(results)
-	env := []string{"SSL_CERT_FILE=" + a.certificate}
+	env := []string{"SSL_CERT_FILE=" + b.path("certificate.pem")}
 	// Too high a rate ends as inconclusive; what was measured is there.
 	_, failed := b.execute(&o, env, p.binary, "run", "-q", "--out", results, b.path("scenario.yaml"))
 	report, err := readReport(results)
@@ -129,7 +129,7 @@ load: {workers: %d, drain: %s, arrivals: %s, stages: [{rate: %d/s, duration: %v}
 		return o, fmt.Errorf("%w\n%v", err, failed)
 	}
 	if report.Requests.AsExpected < report.Requests.Answered {
-		return o, fmt.Errorf("%v of %v answers are as expected", report.Requests.AsExpected,
+		return o, fmt.Errorf("%v of %v responses are as expected", report.Requests.AsExpected,
 			report.Requests.Answered)
 	}
 	o.requests, o.rate = report.Requests.Sent, report.Rate.Achieved
@@ -145,9 +145,9 @@ type mfaloadReport struct {
 		AsExpected     float64 `json:"as_expected"`
 	}
 	Rate     struct{ Achieved float64 }
-	Service  map[string]float64 `json:"service_ms"`
-	Response map[string]float64 `json:"response_ms"`
-	Lateness map[string]float64 `json:"lateness_ms"`
+	Service  map[string]any `json:"service_ms"`
+	Response map[string]any `json:"response_ms"`
+	Lateness map[string]any `json:"lateness_ms"`
 }
 
 func readReport(results string) (r mfaloadReport, err error) {
@@ -158,12 +158,13 @@ func readReport(results string) (r mfaloadReport, err error) {
 	return r, json.Unmarshal(text, &r)
 }
 
-// percentiles reads names such as p99.9, whatever stands around the number.
-func percentiles(named map[string]float64, scale float64) map[float64]float64 {
+// percentiles reads names such as p99.9, whatever is around the number.
+func percentiles(named map[string]any, scale float64) map[float64]float64 {
 	list := map[float64]float64{}
 	for name, value := range named {
-		if p, err := strconv.ParseFloat(strings.Trim(name, "pth()_"), 64); err == nil {
-			list[p] = value * scale
+		p, err := strconv.ParseFloat(strings.Trim(name, "pth()_"), 64)
+		if x, ok := value.(float64); ok && err == nil {
+			list[p] = x * scale
 		}
 	}
 	return list
@@ -173,7 +174,7 @@ func vegeta(b *bench, p peer, a attack) (outcome, error) {
 	o := outcome{}
 	targets := fmt.Sprintf("POST %s\nContent-Type: application/json\nAuthorization: Bearer "+
 		"token-0123456789\n@%s\n", a.url(), b.path("body.json"))
-	if err := writeAll(b, map[string]string{"targets": targets, "body.json": body}); err != nil {
+	if err := b.write(map[string]string{"targets": targets, "body.json": body}); err != nil {
 		return o, err
 	}
 	args := []string{"attack", "-targets", b.path("targets"), "-duration", a.length.String(), "-rate",
@@ -193,7 +194,7 @@ func vegeta(b *bench, p peer, a attack) (outcome, error) {
 	var report struct {
 		Requests  float64
 		Rate      float64
-		Latencies map[string]float64
+		Latencies map[string]any
 	}
 	if err := json.Unmarshal(text, &report); err != nil {
 		return o, err
@@ -204,7 +205,7 @@ func vegeta(b *bench, p peer, a attack) (outcome, error) {
 
 func hey(b *bench, p peer, a attack) (outcome, error) {
 	o := outcome{}
-	if err := writeAll(b, map[string]string{"body.json": body}); err != nil {
+	if err := b.write(map[string]string{"body.json": body}); err != nil {
 		return o, err
 	}
 	connections := a.connections
@@ -251,7 +252,7 @@ func k6(b *bench, p peer, a attack) (outcome, error) {
 		model = fmt.Sprintf(`{ executor: 'constant-arrival-rate', rate: %d, timeUnit: '1s', duration: `+
 			`'%v', preAllocatedVUs: %d }`, a.rate, a.length, a.connections)
 	}
-	if err := writeAll(b, map[string]string{"script.js": fmt.Sprintf(k6Script, model, a.url(), body,
+	if err := b.write(map[string]string{"script.js": fmt.Sprintf(k6Script, model, a.url(), body,
 		userID)}); err != nil {
 		return o, err
 	}
@@ -271,13 +272,7 @@ func k6(b *bench, p peer, a attack) (outcome, error) {
 	}
 	o.requests, _ = report.Metrics["http_reqs"]["count"].(float64)
 	o.rate, _ = report.Metrics["http_reqs"]["rate"].(float64)
-	times := map[string]float64{}
-	for name, value := range report.Metrics["http_req_duration"] {
-		if ms, ok := value.(float64); ok {
-			times[name] = ms
-		}
-	}
-	o.times = percentiles(times, 1)
+	o.times = percentiles(report.Metrics["http_req_duration"], 1)
 	return o, nil
 }
 
@@ -286,7 +281,7 @@ func wrk(b *bench, p peer, a attack) (outcome, error) {
 	script := fmt.Sprintf("wrk.method = 'POST'\nwrk.headers['Content-Type'] = "+
 		"'application/json'\nwrk.headers['Authorization'] = 'Bearer token-0123456789'\nwrk.body = '%s'\n",
 		body)
-	if err := writeAll(b, map[string]string{"wrk.lua": script}); err != nil {
+	if err := b.write(map[string]string{"wrk.lua": script}); err != nil {
 		return o, err
 	}
 	text, err := b.execute(&o, nil, p.binary, "-t1", "-c"+strconv.Itoa(a.connections),
@@ -301,7 +296,7 @@ func wrk(b *bench, p peer, a attack) (outcome, error) {
 
 func h2load(b *bench, p peer, a attack) (outcome, error) {
 	o := outcome{}
-	if err := writeAll(b, map[string]string{"body.json": body}); err != nil {
+	if err := b.write(map[string]string{"body.json": body}); err != nil {
 		return o, err
 	}
 	args := []string{"-t1", "-D", number(a.length.Seconds(), 0), "-d", b.path("body.json"), "-H",
@@ -330,7 +325,7 @@ func first(text []byte, pattern string) float64 {
 	return x
 }
 
-func writeAll(b *bench, files map[string]string) error {
+func (b *bench) write(files map[string]string) error {
 	for name, text := range files {
 		if err := os.WriteFile(b.path(name), []byte(text), 0o600); err != nil {
 			return err

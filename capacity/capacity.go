@@ -9,8 +9,10 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 
+	"mfaload/internal/number"
 	"mfaload/report"
 	"mfaload/scenario"
 )
@@ -209,6 +211,22 @@ func Criteria(s *scenario.Scenario) (all []Criterion) {
 	return all
 }
 
+// statistic is which of the times it judges; "" of a rate.
+func (l *Criterion) statistic() string {
+	switch percent := 100 * (1 - l.Allowed); {
+	case !l.timed():
+		return ""
+	case l.Mean:
+		return "mean"
+	case l.Allowed == 0:
+		return "max"
+	case percent < 0.01:
+		return "min"
+	default:
+		return "p" + strconv.FormatFloat(number.RoundDecimals(percent, 6), 'f', -1, 64)
+	}
+}
+
 func (l *Criterion) timed() bool {
 	return l.Metric == scenario.Response || l.Metric == scenario.Service
 }
@@ -271,7 +289,7 @@ func (t *Tally) Fail(of, failed float64) {
 // LimitInterval is where a limit is missed: up to Low it is met, from High on it is not, in
 // requests a second; 0 is not known.
 type LimitInterval struct {
-	Name      string
+	Criterion
 	Low, High float64
 	// Confidence is how sure it is that the highest rate that keeps the limit lies between.
 	Confidence float64
@@ -303,7 +321,7 @@ func (s *search) limitInterval() LimitInterval {
 	if f.Low > 0 {
 		f.Confidence = min(f.Confidence, s.proved(f.Low))
 	}
-	return LimitInterval{s.Limits[0].Name, f.Low, f.High, f.Confidence}
+	return LimitInterval{s.Limits[0], f.Low, f.High, f.Confidence}
 }
 
 // ofLimit is the search as if it had the i-th limit only.

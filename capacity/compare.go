@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 
 	"mfaload/internal/number"
 	"mfaload/internal/stat"
@@ -245,20 +246,16 @@ var comparisonHead = []string{"", "base", "new", "change (95% interval)", ""}
 
 // WriteComparison prints a comparison as text.
 func (t TerminalText) WriteComparison(w io.Writer, c *SearchComparison) error {
-	b := []byte(c.Sentence() + ".\n")
+	lines := []string{c.Sentence() + "."}
 	for _, remark := range c.Remarks {
-		b = append(b, "  "+remark+"\n"...)
+		lines = append(lines, "  "+remark)
 	}
-	b = append(b, '\n')
 	rows := append([][]string{slices.Clone(comparisonHead)}, c.rows()...)
-	text.Align(rows, 0, 1, 2, 3, 4)
 	for _, row := range rows {
-		for _, cell := range row {
-			b = append(b, "  "+cell...)
-		}
-		b = append(b, '\n')
+		row[0] = "  " + row[0]
 	}
-	_, err := w.Write(b)
+	lines = append(append(lines, ""), text.Table(rows, t.Width, 0, 1, 2, 3, 4)...)
+	_, err := io.WriteString(w, text.Wrap(strings.Join(lines, "\n")+"\n", t.Width))
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 	"mfaload/internal/number"
 	"mfaload/measure"
 	"mfaload/report"
+	"mfaload/scenario"
 )
 
 // Schema names the format of capacity.json.
@@ -66,7 +67,19 @@ type RateInterval struct {
 // rate was found that meets it, High if none was found that misses it.
 type ThresholdRate struct {
 	Limit string `json:"limit"`
+	// Time is what it limits; left out of a rate.
+	Time *LimitedTime `json:"time,omitempty"`
 	RateInterval
+}
+
+// LimitedTime is a time that a threshold limits.
+type LimitedTime struct {
+	Metric scenario.Metric `json:"metric" schema:"enum=response|service"`
+	// Stat is "min", "mean", "max" or a percentile such as "p95".
+	Stat string `json:"stat"`
+	// Whole says that it is of all requests, not of a group's.
+	Whole bool    `json:"whole"`
+	Limit float64 `json:"limit_ms"`
 }
 
 // TrialRow is a trial.
@@ -145,8 +158,12 @@ func (f *SearchResult) Result() *Result {
 		Reasons: f.reasons(), Trials: []TrialRow{},
 		Rate: RateInterval{rateOrNil(f.Low), rateOrNil(f.High), number.Round(f.Confidence)}}
 	for _, l := range f.Limits {
-		r.Thresholds = append(r.Thresholds, ThresholdRate{l.Name,
-			RateInterval{rateOrNil(l.Low), rateOrNil(l.High), number.Round(l.Confidence)}})
+		t := ThresholdRate{Limit: l.Name, RateInterval: RateInterval{rateOrNil(l.Low), rateOrNil(l.High),
+			number.Round(l.Confidence)}}
+		if l.timed() {
+			t.Time = &LimitedTime{l.Metric, l.statistic(), l.Group < 0, number.Round(1000 * l.Over)}
+		}
+		r.Thresholds = append(r.Thresholds, t)
 	}
 	for _, t := range f.Trials {
 		r.Trials = append(r.Trials, t.row())

@@ -219,7 +219,8 @@ func TestResult(t *testing.T) {
 	}
 	for _, want := range []string{"300/s (2,000,000 logins a day, times 4 at the peak) is enough",
 		"between 400/s and 410/s", "Response time by offered rate",
-		"Throughput by offered rate", "Scalability law", "Soak: percentiles", "&lt;rollout&gt;", "<svg"} {
+		"Throughput by offered rate", "Universal Scalability Law", "Soak: percentiles", "&lt;rollout&gt;",
+		"<svg"} {
 		if !bytes.Contains(page, []byte(want)) {
 			t.Errorf("the page has no %q", want)
 		}

@@ -11,8 +11,11 @@ import (
 	"mfaload/report/render/chart"
 )
 
-// TerminalText prints results as text.
-type TerminalText struct{ Color bool }
+// TerminalText prints results as text, with its lines broken at a width; 0 means no limit.
+type TerminalText struct {
+	Color bool
+	Width int
+}
 
 var colors = map[TrialVerdict]string{Pass: text.Green, Break: text.Red, Inconclusive: text.Yellow}
 
@@ -31,7 +34,7 @@ func (t TerminalText) Write(w io.Writer, r *Result) error {
 	for _, s := range r.notes() {
 		fmt.Fprintf(&b, "  %s\n", s)
 	}
-	r.thresholdLines(&b)
+	t.thresholds(&b, r)
 	t.trials(&b, r)
 	if s := r.Soak; s != nil {
 		fmt.Fprintf(&b, "\nsoak\n  %s  %s for %s\n", t.paint(colors[s.Verdict], string(s.Verdict)),
@@ -44,7 +47,7 @@ func (t TerminalText) Write(w io.Writer, r *Result) error {
 				d.P)
 		}
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, text.Wrap(b.String(), t.Width))
 	return err
 }
 
@@ -75,19 +78,19 @@ func (r RateInterval) text() string {
 // thresholdsTitle is above the intervals of the thresholds.
 const thresholdsTitle = "thresholds, in the order in which they are missed as the rate goes up"
 
-// thresholdLines prints where each threshold is missed; nothing if there is only one.
-func (r *Result) thresholdLines(b *strings.Builder) {
+// thresholds prints where each threshold is missed; nothing if there is only one.
+func (t TerminalText) thresholds(b *strings.Builder, r *Result) {
 	if len(r.Thresholds) < 2 {
 		return
 	}
 	var table [][]string
 	for _, l := range r.Thresholds {
-		table = append(table, []string{l.Limit, l.text()})
+		table = append(table, []string{"  " + l.Limit, l.text()})
 	}
-	text.Align(table, 0, len(table[0])-1)
+	text.Align(table, 0, 1)
 	fmt.Fprintf(b, "\n%s\n", thresholdsTitle)
 	for _, row := range table {
-		fmt.Fprintf(b, "  %s\n", strings.Join(row, "  "))
+		fmt.Fprintf(b, "%s\n", strings.Join(row, "  "))
 	}
 }
 
@@ -164,15 +167,14 @@ func (t TerminalText) trials(b *strings.Builder, r *Result) {
 			inFlight = chart.Digits(row.Little.Counted)
 		}
 		f := row.Figures
-		table = append(table, []string{fmt.Sprintf("%3d", row.Number), rateText(row.Rate),
+		table = append(table, []string{fmt.Sprintf("%5d", row.Number), rateText(row.Rate),
 			seconds(row.Duration),
 			t.paint(colors[row.Verdict], string(row.Verdict)), fmt.Sprint(f.Requests.Sent),
 			fmt.Sprint(f.Requests.AsExpected), f.Response.Text("mean"), f.Response.Text("p95"),
 			f.Response.Text("p99"), inFlight, row.By})
 	}
-	text.Align(table, 3, len(table[0])-1)
 	b.WriteString("\ntrials\n")
-	for _, row := range table {
-		fmt.Fprintf(b, "  %s\n", strings.Join(row, "  "))
+	for _, line := range text.Table(table, t.Width, 3, len(table[0])-1) {
+		b.WriteString(line + "\n")
 	}
 }

@@ -51,7 +51,7 @@ func TestPagesInABrowser(t *testing.T) {
 		}
 	}
 	for _, l := range charttest.Pages(t, files...) {
-		charts := map[string]int{"whole.html": 6, "nothing.html": 0}[filepath.Base(l.Page)]
+		charts := map[string]int{"whole.html": 5, "nothing.html": 0}[filepath.Base(l.Page)]
 		if len(l.Charts) != charts {
 			t.Errorf("%s at %d px: %d charts, want %d", filepath.Base(l.Page), l.Width, len(l.Charts), charts)
 		}

@@ -28,7 +28,7 @@ func TestClosedLoadsAreMarked(t *testing.T) {
 	if !strings.HasPrefix(lines[1], "  CLOSED MODEL, 50 users, think time 200 ms.") {
 		t.Errorf("the second line is %q", lines[1])
 	}
-	if !strings.Contains(b.String(), "\n  rate    none planned, achieved 10/s\n") {
+	if !strings.Contains(b.String(), "\nrate        none planned, 10/s achieved\n") {
 		t.Errorf("a rate was planned: %s", b.String())
 	}
 	if open := newRun(t).send(100, 50*ms, nil).judge(noErrors); open.Closed != nil {

@@ -166,8 +166,7 @@ func TestRateLimitedRate(t *testing.T) {
 	if err := (render.Terminal{}).Write(&text, rep); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(text.String(), "unsent  of them 429\n  count      1,500  1,500     1,500        "+
-		"1,000         500          0       0       0          500\n") {
+	if !strings.Contains(text.String(), "201 OTP_REQUIRED 1,000 (66.7%), 429 REQUEST_LIMITED 500 (33.3%)\n") {
 		t.Error(text.String())
 	}
 }

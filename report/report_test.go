@@ -395,7 +395,7 @@ func TestGoldenFiles(t *testing.T) {
 	golden(t, "report.json", data)
 	for name, terminal := range map[string]render.Terminal{
 		"terminal.txt": {Width: 100}, "terminal-color.txt": {Width: 80, Color: true},
-		"terminal-narrow.txt": {Width: 40},
+		"terminal-narrow.txt": {Width: 40, Full: true},
 	} {
 		var b bytes.Buffer
 		if err := terminal.Write(&b, r); err != nil {

@@ -171,14 +171,21 @@ func (r *Report) HoldAgainst(run, judgement string, worse, unclear bool, reasons
 	case unclear:
 		r.Verdict = Inconclusive
 	}
-	if worse || unclear {
-		shown, more := text.First(reasons, maxBaselineReasons)
-		for _, text := range shown {
-			r.Reasons = append(r.Reasons, "baseline: "+text)
-		}
-		if more > 0 {
-			r.Reasons = append(r.Reasons, fmt.Sprintf("baseline: %d more reasons in compare.json", more))
-		}
+	if !worse && !unclear {
+		return
+	}
+	var why []string
+	shown, more := text.First(reasons, maxBaselineReasons)
+	for _, text := range shown {
+		why = append(why, "baseline: "+text)
+	}
+	if more > 0 {
+		why = append(why, fmt.Sprintf("baseline: %d more reasons in compare.json", more))
+	}
+	if r.Baseline.Alone == Pass { // what decides stands first
+		r.Reasons = append(why, r.Reasons...)
+	} else {
+		r.Reasons = append(r.Reasons, why...)
 	}
 }
 

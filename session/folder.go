@@ -37,7 +37,7 @@ var rendered = []struct {
 	{"violations.ndjson", func(_ *report.Report, m *measure.Measurement) content {
 		return whole(func() ([]byte, error) { return render.NDJSON(m) })
 	}},
-	{"report.html", func(r *report.Report, m *measure.Measurement) content {
+	{pageFile, func(r *report.Report, m *measure.Measurement) content {
 		return whole(func() ([]byte, error) { return render.HTML(r, m) })
 	}},
 	{"report.md", func(r *report.Report, _ *measure.Measurement) content {

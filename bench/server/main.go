@@ -1,28 +1,21 @@
 //go:build linux
 
-// Server is what mfaload and its peers are compared against: it answers every
-// request with the documentation's reference response, a new transaction ID and
-// the caller's user ID, as fast as one core can or as a model says. It notes
-// when each request came. One thread polls all connections without ever
-// sleeping, so give it a core of its own.
+// Server is what mfaload and its peers are compared against: it responds to every
+// request with the documentation's example, a new transaction ID and the caller's
+// user ID, at once or when a model says, and notes when each request arrived. Over
+// HTTP/1.1 one thread polls all connections without ever sleeping, so give it a core
+// of its own. Over HTTPS it is net/http.
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/binary"
-	"encoding/pem"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"math/big"
-	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"mfaload/bench/model"
@@ -36,99 +29,103 @@ func main() {
 }
 
 func run() error {
-	addr := flag.String("addr", "127.0.0.1:9800", "address of the HTTP/1.1 server")
-	control := flag.String("control", "127.0.0.1:9801", "address that tells when requests came, and takes "+
-		"a new model")
-	secure := flag.String("tls", "", "address of the HTTPS server (HTTP/1.1 and HTTP/2), none if empty")
-	certificate := flag.String("certificate", "", "where to write the HTTPS server's certificate")
+	addr := flag.String("addr", "127.0.0.1:9800", "address to serve")
+	control := flag.String("control", "127.0.0.1:9801", "address that tells when requests arrived, "+
+		"and takes a new model")
+	certificate := flag.String("certificate", "", "PEM file of the certificate, for HTTPS in place of HTTP")
+	key := flag.String("key", "", "PEM file of its key")
 	flag.Parse()
 
-	l, err := newLoop(*addr)
-	if err != nil {
+	b := &behaviour{}
+	if err := b.reset("none"); err != nil {
 		return err
 	}
-	if *secure != "" {
-		config, err := selfSigned(*certificate)
+	if *certificate == "" {
+		l, err := newLoop(*addr, b)
 		if err != nil {
 			return err
 		}
-		listener, err := net.Listen("tcp", *secure)
-		if err != nil {
-			return err
-		}
-		go serveTLS(listener, config)
+		go l.run()
+	} else {
+		server := &http.Server{Addr: *addr, ReadHeaderTimeout: time.Minute, Handler: b}
+		go func() {
+			if err := server.ListenAndServeTLS(*certificate, *key); !errors.Is(err, http.ErrServerClosed) {
+				fmt.Fprintln(os.Stderr, "server:", err)
+				os.Exit(1)
+			}
+		}()
 	}
-	go l.run()
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /model", func(w http.ResponseWriter, r *http.Request) {
 		text, _ := io.ReadAll(r.Body)
-		if err := l.reset(string(text)); err != nil {
+		if err := b.reset(string(text)); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 		}
 	})
 	mux.HandleFunc("GET /arrivals", func(w http.ResponseWriter, _ *http.Request) {
-		var b []byte
-		for _, at := range l.seen() {
-			b = binary.LittleEndian.AppendUint64(b, uint64(at))
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		var list []byte
+		for _, at := range b.arrivals {
+			list = binary.LittleEndian.AppendUint64(list, uint64(at))
 		}
-		_, _ = w.Write(b)
+		_, _ = w.Write(list)
 	})
 	mux.HandleFunc("GET /first", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, l.began().Format(time.RFC3339Nano))
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		_, _ = io.WriteString(w, b.first.Format(time.RFC3339Nano))
 	})
 	return http.ListenAndServe(*control, mux)
 }
 
-// serveTLS answers over HTTPS with net/http: slower, but the same for all.
-func serveTLS(l net.Listener, config *tls.Config) {
-	server := &http.Server{TLSConfig: config, ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(
-		answerPlainly)}
-	if err := server.ServeTLS(l, "", ""); !errors.Is(err, http.ErrServerClosed) {
-		fmt.Fprintln(os.Stderr, "server:", err)
-	}
+// behaviour is when the server responds, and when requests arrived.
+type behaviour struct {
+	mu       sync.Mutex
+	model    model.Model
+	waits    bool
+	first    time.Time
+	arrivals []time.Duration // since the first one
 }
 
-func answerPlainly(w http.ResponseWriter, r *http.Request) {
+// reset forgets the requests so far and behaves as the text says from now on.
+func (b *behaviour) reset(text string) error {
+	m, err := model.Parse(text)
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.model, b.waits, b.first, b.arrivals = m, text != "none", time.Time{}, make([]time.Duration, 0, 1<<20)
+	return nil
+}
+
+// arrived notes a request, and says when it is to have its response, if not at once.
+func (b *behaviour) arrived(now time.Time) (due time.Time, waits bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.first.IsZero() {
+		b.first = now
+	}
+	at := now.Sub(b.first)
+	b.arrivals = append(b.arrivals, at)
+	if !b.waits {
+		return now, false
+	}
+	return b.first.Add(b.model(at)), true
+}
+
+// ServeHTTP implements [http.Handler].
+func (b *behaviour) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	due, _ := b.arrived(time.Now())
 	body, _ := io.ReadAll(r.Body)
+	time.Sleep(time.Until(due))
 	t, m := newTemplate("https://"+r.Host, r.URL.Path), newMaker()
-	answer := m.fill(t, userOf(body), time.Now())
+	response := m.fill(t, userOf(body), time.Now())
 	h := w.Header()
 	h.Set("Content-Type", "application/json;charset=UTF-8")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Correlation-Id", string(answer[t.corr[0]:t.corr[0]+36]))
+	h.Set("Correlation-Id", string(response[t.corr[0]:t.corr[0]+36]))
 	w.WriteHeader(http.StatusCreated)
-	_, _ = w.Write(answer[t.body:])
-}
-
-// modelOf parses a model; none means at once.
-func modelOf(text string) (model.Model, bool, error) {
-	m, err := model.Parse(text)
-	return m, text != "none", err
-}
-
-// selfSigned returns a configuration with a certificate for this machine, made
-// now, and writes the certificate to a file where one is named.
-func selfSigned(file string) (*tls.Config, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	form := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()),
-		NotBefore:    time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
-		IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, form, form, &key.PublicKey, key)
-	if err != nil {
-		return nil, err
-	}
-	if file != "" {
-		text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-		if err := os.WriteFile(file, text, 0o600); err != nil {
-			return nil, err
-		}
-	}
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
-		MinVersion: tls.VersionTLS12}, nil
+	_, _ = w.Write(response[t.body:])
 }

@@ -284,9 +284,9 @@ func (a *app) capacity(ctx context.Context, file string, f *capacityFlags, recor
 	}
 	resumed := f.resume != ""
 	if f.plan {
-		fmt.Fprint(a.ui.Out, plan.Text(s.Options))
+		a.ui.Print("%s", plan.Text(s.Options))
 		if resumed {
-			fmt.Fprintln(a.ui.Out, s.Standing())
+			a.ui.Print("%s\n", s.Standing())
 		}
 		return nil
 	}
@@ -411,7 +411,7 @@ func (f *capacityFlags) options(s *scenario.Scenario) (o capacity.SearchOptions,
 func (a *app) concludeSearch(ctx context.Context, s *search.Trials, r *capacity.Result) error {
 	text.EscapeAll(r)
 	unwritten := s.Write(r)
-	if err := (capacity.TerminalText{Color: a.ui.Color}).Write(a.ui.Out, r); err != nil {
+	if err := (capacity.TerminalText{Color: a.ui.Color, Width: a.ui.Width}).Write(a.ui.Out, r); err != nil {
 		unwritten = errors.Join(unwritten, fmt.Errorf("print the result: %w", err))
 	}
 	if unwritten != nil {

@@ -163,7 +163,7 @@ func (a *app) compare(base, fresh []string, f *compareFlags, o compare.Options) 
 	if err != nil {
 		return err
 	}
-	terminal := compare.Terminal{Color: a.ui.Color, All: f.all}
+	terminal := compare.Terminal{Color: a.ui.Color, Width: a.ui.Width, All: f.all}
 	return a.show(f, c, c.HTML, func() error { return terminal.Write(a.ui.Out, c) }, c.Verdict)
 }
 
@@ -179,7 +179,7 @@ func (a *app) follow(f *compareFlags, o compare.Options) error {
 	if err != nil {
 		return err
 	}
-	terminal := compare.Terminal{Color: a.ui.Color}
+	terminal := compare.Terminal{Color: a.ui.Color, Width: a.ui.Width}
 	return a.show(f, h, h.HTML, func() error { return terminal.WriteHistory(a.ui.Out, h) }, h.Verdict)
 }
 
@@ -262,7 +262,7 @@ func (a *app) compareCapacities(files []string, f *compareFlags) error {
 	if err != nil {
 		return fmt.Errorf("%w\n%s", err, hint("--force shows both, and judges nothing"))
 	}
-	terminal := capacity.TerminalText{Color: a.ui.Color}
+	terminal := capacity.TerminalText{Color: a.ui.Color, Width: a.ui.Width}
 	return a.show(f, c, c.HTML, func() error { return terminal.WriteComparison(a.ui.Out, c) },
 		compare.Judgement(c.Verdict))
 }

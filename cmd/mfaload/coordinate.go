@@ -34,6 +34,7 @@ type coordinateFlags struct {
 	baseline         baselineFlags
 	yes              bool
 	labels           labelFlags
+	summary          summaryFlags
 }
 
 // fleetFlags are those of all runs with a coordinator.
@@ -89,6 +90,9 @@ everywhere, and what was measured is reported.`,
 			if err == nil {
 				err = flags.labels.parse(a.env.lookup)
 			}
+			if err == nil {
+				err = flags.summary.check()
+			}
 			if err != nil {
 				return usage(c, err)
 			}
@@ -120,6 +124,7 @@ everywhere, and what was measured is reported.`,
 	addFormats(c, &flags.formats)
 	flags.baseline.add(c)
 	flags.labels.add(c)
+	flags.summary.add(c)
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false,
 		"start a run against a host that is not this machine without asking")
 	c.Flags().BoolVarP(&a.ui.Quiet, "quiet", "q", false, "show no progress")
@@ -177,7 +182,7 @@ func (a *app) coordinate(ctx context.Context, file string, flags *coordinateFlag
 	if err != nil {
 		return err
 	}
-	return a.judge(m, dir, flags.formats, earlier)
+	return a.judge(m, dir, flags.formats, earlier, &flags.summary)
 }
 
 func (a *app) newFleetRun(file string, contract *contractFlags, count int,
@@ -192,7 +197,7 @@ func (a *app) newFleetRun(file string, contract *contractFlags, count int,
 
 // openFleetRun does what can fail before anybody waits for workers.
 func (a *app) openFleetRun(run *shards.FleetRun, out string, overwrite, yes bool, formats session.Formats,
-	baseline *baselineFlags) (earlier *earlierRuns, dir *session.Folder, err error) {
+	baseline *baselineFlags) (earlier *session.EarlierRuns, dir *session.Folder, err error) {
 	s := run.Scenario
 	if earlier, err = baseline.open(s, run.Parts); err != nil {
 		return nil, nil, err
@@ -277,5 +282,5 @@ func (a *app) runLocal(ctx context.Context, file string, flags *runFlags, tolera
 	if err != nil {
 		return err
 	}
-	return a.judge(m, dir, flags.formats, earlier)
+	return a.judge(m, dir, flags.formats, earlier, &flags.summary)
 }

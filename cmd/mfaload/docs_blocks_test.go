@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -22,8 +23,10 @@ type block struct {
 }
 
 var (
-	fence     = regexp.MustCompile("^( *)(```+)([a-z]*)$")
-	directive = regexp.MustCompile(`^ *<!-- (file|exits|not run): ?(.+?) -->$`)
+	fence = regexp.MustCompile("^( *)(```+)([a-z]*)$")
+	// jenkinsStep is a shell step of a Jenkins pipeline.
+	jenkinsStep = regexp.MustCompile(`\bsh\([^)\n]*\bscript: '([^'\n]+)'\)`)
+	directive   = regexp.MustCompile(`^ *<!-- (file|exits|not run): ?(.+?) -->$`)
 )
 
 // blocks reads a page. What stands in a comment right above a block is about
@@ -86,6 +89,15 @@ func (b block) commands() (string, error) {
 			return "", err
 		}
 		return strings.Join(steps(&tree), "\n"), wrongInputs(&tree)
+	case "groovy":
+		var all []string
+		for _, m := range jenkinsStep.FindAllStringSubmatch(b.text, -1) {
+			all = append(all, m[1])
+		}
+		if all == nil {
+			return "", errors.New("no step sh(…, script: '…'): write the commands of a pipeline so")
+		}
+		return strings.Join(all, "\n"), nil
 	case "text", "json", "csv", "dockerfile":
 		for line := range strings.Lines(b.text) {
 			if regexp.MustCompile(`^ *(\$ |mfaload |make |\./)`).MatchString(line) {
@@ -95,7 +107,8 @@ func (b block) commands() (string, error) {
 		}
 		return "", nil
 	}
-	return "", fmt.Errorf("a block of %q: write sh, yaml, json, csv, dockerfile or text", b.language)
+	return "", fmt.Errorf("a block of %q: write sh, yaml, groovy, json, csv, dockerfile or "+
+		"text", b.language)
 }
 
 // steps are the commands of a pipeline: GitHub's run, GitLab's script.

@@ -124,12 +124,12 @@ func (a *app) sendBoth(ctx context.Context, dir *session.Folder, answers int, vi
 
 // judge writes the other side's results, and returns it as what the run is held against: also if
 // they can't be written.
-func (d *duetRun) judge() (*earlierRuns, error) {
+func (d *duetRun) judge() (*session.EarlierRuns, error) {
 	r, err := report.Judge(d.run)
 	if err != nil {
 		return nil, err
 	}
 	other := compare.Run{Name: d.Name, Verdict: r.Verdict, Measurement: d.run}
-	return &earlierRuns{name: d.Name, runs: []compare.Run{other}, options: d.options},
+	return &session.EarlierRuns{Name: d.Name, Runs: []compare.Run{other}, Options: d.options},
 		d.folder.Write(r, d.run, session.Formats{})
 }

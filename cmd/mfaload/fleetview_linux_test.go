@@ -59,7 +59,7 @@ load: {stages: [{rate: 20/s, duration: 3s}]}
 		t.Errorf("not all was sent, or %v:\n%s\n%s", ctx.Err(), summary, shown.String())
 	}
 	for _, want := range []string{`shown +\[=*>-+\] [1-9][0-9]* / 60, [0-9]+s`, `shard 0 +\[=+>-+\] \S+: `,
-		`shard 1 +\[=+>-+\] \S+: `, `/s, [1-9][0-9]* as expected, 0 errors, 0 violating`} {
+		`shard 1 +\[=+>-+\] \S+: `, `/s, [1-9][0-9]* as expected, 0 unexpected, 0 violating, 0 failed`} {
 		if !regexp.MustCompile(want).MatchString(shown.String()) {
 			t.Errorf("nothing like %q in:\n%s", want, shown.String())
 		}

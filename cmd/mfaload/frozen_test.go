@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mfaload/capacity"
 	"mfaload/report"
 	"mfaload/report/render"
 	"mfaload/session"
@@ -85,10 +86,22 @@ func TestFrozen(t *testing.T) {
 // frozenRun runs one command line in this process.
 func frozenRun(t *testing.T, args ...string) []byte {
 	t.Helper()
+	return frozenRunAt(t, "", args...)
+}
+
+// frozenRunAt is frozenRun on a terminal of so many columns; empty for an unknown number.
+func frozenRunAt(t *testing.T, columns string, args ...string) []byte {
+	t.Helper()
 	var out, said bytes.Buffer
+	lookup := func(name string) (string, bool) {
+		if name == "COLUMNS" {
+			return columns, columns != ""
+		}
+		return frozenVariables(name)
+	}
 	code := run(context.Background(), invocation{args: args, in: strings.NewReader(""), out: &out,
 		err:    &said,
-		lookup: frozenVariables, leave: func(int) { t.Error("left at once") }})
+		lookup: lookup, leave: func(int) { t.Error("left at once") }})
 	return fmt.Appendf(nil, "%s%s[exit code %d]\n", out.Bytes(), said.Bytes(), code)
 }
 
@@ -122,12 +135,20 @@ func frozenRenders(t *testing.T, kind, name string) frozenOutputs {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, terminal := range []render.Terminal{{Width: 80}, {Width: 140, Color: true}} {
+	for _, terminal := range []render.Terminal{{Width: 80}, {Width: 100}, {Width: 140, Color: true},
+		{Width: 80, Full: true}} {
 		var b bytes.Buffer
+		terminal.Path = name + "/report.html"
 		if err := terminal.Write(&b, r); err != nil {
 			t.Fatal(err)
 		}
+		if lines := bytes.Count(b.Bytes(), []byte("\n")); lines > 30 && !terminal.Full {
+			t.Errorf("the summary of %s has %d lines at %d columns:\n%s", name, lines, terminal.Width, &b)
+		}
 		name := fmt.Sprintf("summary%d.txt", terminal.Width)
+		if terminal.Full {
+			name = "full.txt"
+		}
 		made[name] = bytes.ReplaceAll(b.Bytes(), []byte("\x1b"), []byte("ESC"))
 	}
 	return made
@@ -172,7 +193,9 @@ func frozenComparisons(t *testing.T) frozenOutputs {
 			"history/09", "history/10", "history/11", "history/12"},
 		"history": {"--against-history", "history"},
 	} {
-		made[name+".txt"] = frozenRun(t, append([]string{"compare"}, args...)...)
+		for suffix, columns := range map[string]string{"": "", "100": "100", "140": "140"} {
+			made[name+suffix+".txt"] = frozenRunAt(t, columns, append([]string{"compare"}, args...)...)
+		}
 		page := name + ".html"
 		made[name+".json"] = frozenRun(t, append([]string{"compare", "--json", "--html", page}, args...)...)
 		if data, err := os.ReadFile(page); err == nil {
@@ -192,6 +215,21 @@ func frozenCapacity(t *testing.T) frozenOutputs {
 		"plan.txt": frozenRun(t, "capacity", "--plan", "--budget", "10m", "scenarios/capacity.yaml"),
 		"resumed.txt": frozenRun(t, "capacity", "-q", "--resume", "capacity", "--target-rate", "5/s",
 			"--contract", "contract.yaml", "scenarios/search.yaml"), // the search's own
+	}
+	text, err := os.ReadFile(filepath.Join("capacity", session.CapacityFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := capacity.Decode(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, width := range []int{100, 140} {
+		var b bytes.Buffer
+		if err := (capacity.TerminalText{Width: width}).Write(&b, result); err != nil {
+			t.Fatal(err)
+		}
+		made[fmt.Sprintf("result%d.txt", width)] = b.Bytes()
 	}
 	for _, name := range []string{session.CapacityFile, session.CapacityPage} {
 		data, err := os.ReadFile(filepath.Join("capacity", name))
@@ -243,9 +281,16 @@ func frozenScenario(t *testing.T, file string, made frozenOutputs) {
 	t.Helper()
 	name := strings.TrimSuffix(filepath.Base(file), ".yaml")
 	made[name+".validate.txt"] = frozenRun(t, "validate", file)
-	made[name+".plan.txt"] = frozenRun(t, "run", "--plan", "--latency", "50ms", file)
-	for varies, same := range limitsOfMachine {
-		made[name+".plan.txt"] = regexp.MustCompile(varies).ReplaceAll(made[name+".plan.txt"], []byte(same))
+	widths := map[string]string{".plan.txt": ""}
+	if name == "everything" {
+		widths[".plan100.txt"], widths[".plan140.txt"] = "100", "140"
+	}
+	for suffix, columns := range widths {
+		text := frozenRunAt(t, columns, "run", "--plan", "--latency", "50ms", file)
+		for varies, same := range limitsOfMachine {
+			text = regexp.MustCompile(varies).ReplaceAll(text, []byte(same))
+		}
+		made[name+suffix] = text
 	}
 	env := invocation{out: io.Discard, err: io.Discard, lookup: frozenVariables}
 	a := newApp(env)

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"mfaload/measure"
-	"mfaload/report/render"
 	"mfaload/scenario"
 	"mfaload/session"
 	"mfaload/session/shards"
@@ -21,6 +20,7 @@ type mergeFlags struct {
 	overwrite bool
 	formats   session.Formats
 	labels    labelFlags
+	summary   summaryFlags
 }
 
 func newMerge(a *app) *cobra.Command {
@@ -55,6 +55,9 @@ errors (2): nothing is written.`,
 			if err == nil {
 				err = flags.labels.parse(a.env.lookup)
 			}
+			if err == nil {
+				err = flags.summary.check()
+			}
 			if err != nil {
 				return usage(c, err)
 			}
@@ -70,6 +73,7 @@ errors (2): nothing is written.`,
 		"replace the results that the folder of --out holds")
 	addFormats(c, &flags.formats)
 	flags.labels.add(c)
+	flags.summary.add(c)
 	return c
 }
 
@@ -132,7 +136,7 @@ func (a *app) merge(paths []string, flags *mergeFlags, tolerated float64) error 
 	if err := dir.Clear(); err != nil {
 		return err
 	}
-	return a.judge(m, dir, flags.formats, nil)
+	return a.judge(m, dir, flags.formats, nil, &flags.summary)
 }
 
 func reasons(lost []measure.LostShard) (texts []string) {
@@ -144,6 +148,7 @@ func reasons(lost []measure.LostShard) (texts []string) {
 
 func newReport(a *app) *cobra.Command {
 	var formats session.Formats
+	var show summaryFlags
 	var out string
 	c := &cobra.Command{
 		Use:   "report DIR",
@@ -160,14 +165,20 @@ the exit code is that of its verdict (0, 1 or 4).`,
 		Example: `  mfaload report results/friday
   mfaload report --csv --hgrm --out /tmp/friday results/friday`,
 		Args: exactly("DIR"), ValidArgsFunction: resultFolders,
-		RunE: func(_ *cobra.Command, args []string) error { return a.render(args[0], out, formats) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := show.check(); err != nil {
+				return usage(c, err)
+			}
+			return a.render(args[0], out, formats, &show)
+		},
 	}
 	c.Flags().StringVar(&out, "out", "", "folder for the files (default DIR)")
 	addFormats(c, &formats)
+	show.add(c)
 	return c
 }
 
-func (a *app) render(path, out string, formats session.Formats) error {
+func (a *app) render(path, out string, formats session.Formats, show *summaryFlags) error {
 	dir := session.OpenFolder(path)
 	if err := dir.LockToRender(); err != nil {
 		return err
@@ -184,7 +195,7 @@ func (a *app) render(path, out string, formats session.Formats) error {
 		defer dir.Unlock()
 	}
 	if unfinished != nil {
-		return a.judge(unfinished, dir, formats, nil)
+		return a.judge(unfinished, dir, formats, nil, show)
 	}
 	r, m, err := session.ReadResults(path)
 	if err != nil {
@@ -193,10 +204,10 @@ func (a *app) render(path, out string, formats session.Formats) error {
 	if err := dir.Render(r, m, formats); err != nil {
 		return fmt.Errorf("%w\n%s", err, hint("choose another folder with --out"))
 	}
-	if err := (render.Terminal{Color: a.ui.Color, Width: a.ui.Width}).Write(a.ui.Out, r); err != nil {
+	if err := show.summary(a).Write(r, dir, nil, true); err != nil {
 		return fmt.Errorf("print the summary: %w", err)
 	}
-	fmt.Fprintf(a.ui.Out, "\nreport: %s\n", dir.Path())
+	show.openPage(a, dir)
 	return nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"mfaload/internal/cli"
 	"mfaload/internal/text"
 	"mfaload/live/console"
 	"mfaload/report"
@@ -49,7 +50,11 @@ Exit codes:
 	}
 	root.SetVersionTemplate(versionLine())
 	root.SuggestionsMinimumDistance = 2
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(c, flagError(err)) })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(c, flagError(c, err)) })
+	root.SetUsageFunc(func(c *cobra.Command) error {
+		_, err := io.WriteString(c.OutOrStderr(), cli.Usage(c, a.ui.Width))
+		return err
+	})
 	root.AddCommand(newRun(a), newCheck(a), newReport(a), newCompare(a), newCapacity(a), newMerge(a),
 		newCoordinate(a), newWorker(a), newK8s(a), newValidate(a), newInit(a), newSimulate(a), newContract(a),
 		newSchema(a), newVersion(a))
@@ -58,16 +63,12 @@ Exit codes:
 	return root
 }
 
-// noCommand wants no arguments: what stands there is a command that is not.
+// noCommand wants no arguments: what stands there is a command that there is not.
 func noCommand(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	err := fmt.Errorf("there is no command %q", args[0])
-	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-		err = fmt.Errorf("%w: did you mean %s?", err, strings.Join(near, " or "))
-	}
-	return usage(c, err)
+	return usage(c, cli.VerbError(c, args[0]))
 }
 
 func usage(c *cobra.Command, err error) error {
@@ -81,7 +82,10 @@ var flagKinds = map[string]string{
 }
 
 // flagError says in our words what the library of flags says in Go's.
-func flagError(err error) error {
+func flagError(c *cobra.Command, err error) error {
+	if instead := cli.FlagError(c, err); instead != nil {
+		return instead
+	}
 	var invalid *pflag.InvalidValueError
 	if !errors.As(err, &invalid) {
 		return err

@@ -14,8 +14,6 @@ import (
 	"mfaload/measure"
 	"mfaload/pingone"
 	"mfaload/report"
-	"mfaload/report/compare"
-	"mfaload/report/render"
 	"mfaload/runner"
 	"mfaload/scenario"
 	"mfaload/session"
@@ -36,6 +34,7 @@ type runFlags struct {
 	fleet     fleetFlags
 	duet      duetFlags
 	labels    labelFlags
+	summary   summaryFlags
 }
 
 func newRun(a *app) *cobra.Command {
@@ -85,7 +84,7 @@ it takes, and a plot of the rate.`,
 				return usage(c, fmt.Errorf("--save-answers %d is not from 0 to %d", flags.answers,
 					measure.Instances))
 			}
-			if err := flags.labels.parse(a.env.lookup); err != nil {
+			if err := errors.Join(flags.labels.parse(a.env.lookup), flags.summary.check()); err != nil {
 				return usage(c, err)
 			}
 			latency, err := flags.plan.check()
@@ -138,6 +137,7 @@ it takes, and a plot of the rate.`,
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false,
 		"start a run against a host that is not this machine without asking")
 	flags.labels.add(c)
+	flags.summary.add(c)
 	flags.shard.add(c)
 	flags.fleet.add(c, "share the run among so many processes of this machine")
 	c.Flags().BoolVarP(&a.ui.Quiet, "quiet", "q", false, "show no progress")
@@ -226,7 +226,7 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part runSha
 	ctx, interrupted := a.interruptible(ctx, dir.Kept)
 	defer interrupted()
 	terms := termsOf(s, part)
-	terms.Between = max(terms.Between, earlier.between(s.Thresholds))
+	terms.Between = max(terms.Between, earlier.Between(s.Thresholds))
 	dir.Provenance = provenance(labels, parts, terms)
 	var m *measure.Measurement
 	if duet == nil {
@@ -243,7 +243,7 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part runSha
 		earlier, unwritten = duet.judge()
 	}
 	runtime.GC() // what only sending needed, before the results take their share
-	if err = a.judge(m, dir, flags.formats, earlier); unwritten != nil {
+	if err = a.judge(m, dir, flags.formats, earlier, &flags.summary); unwritten != nil {
 		return &exitError{exitInconclusive, unwritten}
 	}
 	return err
@@ -396,40 +396,18 @@ func looksAt(s *scenario.Scenario) *runner.Looks {
 	return &runner.Looks{At: l.At, Decided: l.Decided}
 }
 
-// judge prints the summary whatever happens to the files: no result is lost
-// because a disk is full.
+// judge judges a run, writes its results and shows them.
 func (a *app) judge(m *measure.Measurement, dir *session.Folder, formats session.Formats,
-	earlier *earlierRuns) error {
-	r, err := report.Judge(m)
-	if err != nil {
+	earlier *session.EarlierRuns, show *summaryFlags) error {
+	verdict, err := session.Conclude(m, dir, formats, earlier, show.summary(a))
+	switch {
+	case err != nil && verdict == "":
 		return err
+	case err != nil:
+		return &exitError{exitInconclusive, err}
 	}
-	if err := m.Seconds.Err(); err != nil { // what was judged is not all
-		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", err, dir.Hint())}
-	}
-	var compared *compare.Comparison
-	var unwritten error
-	if earlier != nil {
-		if compared = earlier.hold(r, m); compared != nil {
-			unwritten = writeComparison(dir, compared)
-		}
-	}
-	if m.SecondsLost != "" {
-		unwritten = errors.Join(unwritten, fmt.Errorf("the figures per second are lost: %s", m.SecondsLost))
-	}
-	unwritten = errors.Join(unwritten, dir.Write(r, m, formats))
-	if err := (render.Terminal{Color: a.ui.Color, Width: a.ui.Width}).Write(a.ui.Out, r); err != nil {
-		unwritten = errors.Join(unwritten, fmt.Errorf("print the summary: %w", err))
-	}
-	if compared != nil {
-		fmt.Fprint(a.ui.Out, "\nagainst the baseline\n")
-		unwritten = errors.Join(unwritten, compare.Terminal{Color: a.ui.Color}.Write(a.ui.Out, compared))
-	}
-	if unwritten != nil {
-		return &exitError{exitInconclusive, fmt.Errorf("%w\n%s", unwritten, dir.Hint())}
-	}
-	fmt.Fprintf(a.ui.Out, "\nreport: %s\n", dir.Path())
-	if code := verdictCodes[r.Verdict]; code != exitPass {
+	show.openPage(a, dir)
+	if code := verdictCodes[verdict]; code != exitPass {
 		return &exitError{code: code}
 	}
 	return nil

@@ -30,6 +30,9 @@ const inside = "MFALOAD_TEST_INSIDE"
 // binary is the program under test, built once as users build it.
 var binary string
 
+// wide is a terminal on which no line is broken: TestTerminal shows how lines are.
+const wide = "10000"
+
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 
 func testMain(m *testing.M) int {
@@ -48,6 +51,7 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	os.Setenv("COLUMNS", wide)
 	binary = filepath.Join(dir, "mfaload")
 	build := exec.Command("go", "build", "-race="+withRaceDetector(), "-o", binary, ".")
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
@@ -114,6 +118,7 @@ func scripts(t *testing.T, wanted func(name string) bool) testscript.Params {
 			e.Setenv("PATH", filepath.Dir(program(t))+string(os.PathListSeparator)+e.Getenv("PATH"))
 			e.Setenv("SCENARIOS", scenarios(t))
 			e.Setenv("FREE", freeAddress(t))
+			e.Setenv("COLUMNS", wide)
 			return nil
 		},
 		Condition: func(name string) (bool, error) {

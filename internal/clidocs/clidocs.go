@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra/doc"
 	"github.com/spf13/pflag"
 
+	"mfaload/internal/cli"
 	"mfaload/internal/disk"
 )
 
@@ -128,26 +129,30 @@ func fixOptions(file string, c, root *cobra.Command) error {
 
 func options(c *cobra.Command) string {
 	var b strings.Builder
-	plain := strings.NewReplacer(`\`, `\e`, "-", `\-`)
-	c.Flags().VisitAll(func(f *pflag.Flag) {
-		if f.Hidden {
-			return
+	for _, g := range cli.Groups(c) {
+		fmt.Fprintf(&b, ".SS %s\n", g.Title)
+		for _, f := range g.Flags {
+			option(&b, f)
 		}
-		value, usage := pflag.UnquoteUsage(f)
-		b.WriteString(".TP\n")
-		if f.Shorthand != "" {
-			fmt.Fprintf(&b, `\fB\-%s\fP, `, f.Shorthand)
-		}
-		fmt.Fprintf(&b, `\fB\-\-%s\fP`, plain.Replace(f.Name))
-		if value != "" {
-			fmt.Fprintf(&b, ` \fI%s\fP`, value)
-		}
-		if !slices.Contains([]string{"", "false", "0", "[]", "0s"}, f.DefValue) {
-			usage += " (default " + f.DefValue + ")"
-		}
-		fmt.Fprintf(&b, "\n\\&%s\n", plain.Replace(usage))
-	})
+	}
 	return b.String()
+}
+
+func option(b *strings.Builder, f *pflag.Flag) {
+	plain := strings.NewReplacer(`\`, `\e`, "-", `\-`)
+	value, usage := pflag.UnquoteUsage(f)
+	b.WriteString(".TP\n")
+	if f.Shorthand != "" {
+		fmt.Fprintf(b, `\fB\-%s\fP, `, f.Shorthand)
+	}
+	fmt.Fprintf(b, `\fB\-\-%s\fP`, plain.Replace(f.Name))
+	if value != "" {
+		fmt.Fprintf(b, ` \fI%s\fP`, plain.Replace(value))
+	}
+	if !slices.Contains([]string{"", "false", "0", "[]", "0s"}, f.DefValue) {
+		usage += " (default " + f.DefValue + ")"
+	}
+	fmt.Fprintf(b, "\n\\&%s\n", plain.Replace(usage))
 }
 
 // topicPage is a topic's text as it is, in the language of man pages.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -43,8 +44,8 @@ type Console struct {
 	begin string
 	// Bars says that stderr can show progress bars.
 	Bars bool
-	// Color says that stdout can show colours, Width how wide it is and ErrWidth
-	// how wide stderr is; 0 is unknown.
+	// Color says that stdout can show colours. Width and ErrWidth are how many columns
+	// texts on stdout and on stderr have: COLUMNS, else the terminal's, else 80.
 	Color           bool
 	Width, ErrWidth int
 	// Quiet says that progress is not shown (-q).
@@ -56,19 +57,28 @@ type Console struct {
 // themselves terminals have 0, and get lines.
 const minBars = 20
 
+// Widths of texts. Less than the minimum breaks every word, and a larger one than the maximum
+// comes from a broken variable.
+const (
+	minWidth     = 20
+	maxWidth     = 10_000
+	unknownWidth = 80
+)
+
 // New returns a console of stdout and stderr, as far as the variables NO_COLOR and TERM let it show
-// colours and bars.
+// colours and bars, and as wide as COLUMNS says.
 func New(out, err io.Writer, lookup func(string) (string, bool)) *Console {
 	c := &Console{stderr: newQueuedWriter(err), terminal: err, interrupts: make(chan struct{}, 1)}
 	c.err = c.stderr
 	noColor, _ := lookup("NO_COLOR")
 	kind, _ := lookup("TERM")
 	fancy := noColor == "" && kind != "dumb"
-	c.ErrWidth, c.Bars = Width(err)
-	c.Bars = c.Bars && kind != "dumb" && c.ErrWidth >= minBars
-	var isTerminal bool
-	c.Width, isTerminal = Width(out)
+	errWidth, errTerminal := Width(err)
+	c.Bars = errTerminal && kind != "dumb" && errWidth >= minBars
+	outWidth, isTerminal := Width(out)
 	c.Color = isTerminal && fancy
+	wanted, _ := lookup("COLUMNS")
+	c.Width, c.ErrWidth = textWidth(wanted, outWidth), textWidth(wanted, errWidth)
 	c.stdout = &resultWriter{to: out, terminal: isTerminal, progress: c.stderr}
 	c.Out, c.Data = text.Writer{To: c.stdout, Color: c.Color}, c.stdout
 	return c
@@ -84,6 +94,22 @@ func Width(w io.Writer) (width int, isTerminal bool) {
 	return width, err == nil
 }
 
+// textWidth is how many columns texts have on a terminal of such a width, 0 if it is none.
+func textWidth(wanted string, terminal int) int {
+	if n, err := strconv.Atoi(wanted); err == nil && n > 0 {
+		return min(max(n, minWidth), maxWidth)
+	}
+	if terminal >= minWidth {
+		return terminal
+	}
+	return unknownWidth
+}
+
+// Print writes a text of the results, with its lines broken at the width.
+func (c *Console) Print(format string, args ...any) {
+	_, _ = io.WriteString(c.Out, text.Wrap(fmt.Sprintf(format, args...), c.Width)) // see Failed
+}
+
 // Say writes a line about what is going on, except with -q.
 func (c *Console) Say(format string, args ...any) {
 	if !c.Quiet {
@@ -91,11 +117,11 @@ func (c *Console) Say(format string, args ...any) {
 	}
 }
 
-// Tell writes a text.
+// Tell writes a text, with its lines broken at the width.
 func (c *Console) Tell(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	said := c.begin + text.Escape(fmt.Sprintf(format, args...))
+	said := c.begin + text.Wrap(text.Escape(fmt.Sprintf(format, args...)), c.ErrWidth)
 	if _, err := io.WriteString(c.err, said); err != nil { // the bars are gone
 		_, _ = io.WriteString(c.stderr, said)
 	}

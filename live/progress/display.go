@@ -161,16 +161,14 @@ func showRun(c *console.Console, name string, r *runner.Runner, s *live.Sampler)
 	}
 }
 
+// soFar says how the requests ended that were sent so far; with those in flight that is all of them.
 func soFar(p runner.RunProgress) string {
-	return fmt.Sprintf("%d as expected, %d unexpected, %s%d violating, %d failed, %d in flight",
-		p.Clean, p.Unexpected(), limited(p), p.Violating, p.Failed, p.InFlight)
-}
-
-func limited(p runner.RunProgress) string {
-	if p.RateLimited == 0 {
-		return ""
+	limited := ""
+	if p.Refused > 0 {
+		limited = fmt.Sprintf(" (%d of them 429)", p.Refused)
 	}
-	return fmt.Sprintf("%d rate limited (429), ", p.RateLimited)
+	return fmt.Sprintf("%d as expected, %d unexpected%s, %d violating, %d failed, %d in flight",
+		p.Clean, p.Unexpected()+p.Refused, limited, p.Violating, p.Failed, p.InFlight)
 }
 
 // barSet are the bars and lines that a terminal shows. Whoever moves them does not wait for it.
@@ -230,14 +228,14 @@ func showBars(c *console.Console, name string, r *runner.Runner, s *live.Sampler
 	total := int64(r.Schedule().Count()) // 0 of a closed load that ends by its duration: the bar has no end
 	b.bar(total, fit(name, b.width/4), func() string {
 		p := r.Progress()
-		return sentOf(int64(p.Sent), total) + ", " + elapsed(p)
+		return sentOf(int64(sent(p)), total) + " sent, " + elapsed(p)
 	})
 	if stages := r.Schedule().Stages(); len(stages) > 1 {
 		b.stages = stages
 		b.stage = b.bar(1000, "", func() string { return fit(Place(r), b.width/2) })
 	}
 	b.line(total, func() string { return recently(s.Status()) })
-	b.line(total, func() string { return standing(r.Progress()) })
+	b.line(total, func() string { return soFar(r.Progress()) })
 	return b.begin(b.advance, false)
 }
 
@@ -250,7 +248,7 @@ func ShowTrial(c *console.Console, name string, r *runner.Runner) (hide func()) 
 	b := &runBars{barSet: newBars(c), runner: r}
 	total := int64(r.Schedule().Count())
 	b.bar(total, fit(name, b.width/3), func() string { return elapsed(r.Progress()) })
-	b.line(total, func() string { return standing(r.Progress()) })
+	b.line(total, func() string { return soFar(r.Progress()) })
 	return b.begin(b.advance, true) // the line after the trial says more
 }
 
@@ -261,10 +259,17 @@ type runBars struct {
 	stage  *mpb.Bar // of the time that has passed of a stage; nil if there is one stage only
 }
 
+// sent is how many requests were sent so far: those that ended, and those in flight.
+func sent(p runner.RunProgress) uint64 { return p.Sent + uint64(max(p.InFlight, 0)) }
+
 func (b *runBars) advance() {
 	p := b.runner.Progress()
-	for _, bar := range b.shown {
-		if bar != b.stage {
+	for i, bar := range b.shown {
+		switch {
+		case bar == b.stage:
+		case i == 0: // not full before the last response: a full bar stands still
+			bar.SetCurrent(max(int64(p.Sent), min(int64(sent(p)), int64(b.runner.Schedule().Count())-1)))
+		default:
 			bar.SetCurrent(int64(p.Sent))
 		}
 	}
@@ -284,17 +289,6 @@ func sentOf(n, total int64) string {
 		return fmt.Sprint(n)
 	}
 	return fmt.Sprintf("%d / %d", n, total)
-}
-
-// standing says what came back so far and how long it will take, as short as a
-// narrow terminal needs it.
-func standing(p runner.RunProgress) string {
-	text := fmt.Sprintf("%d as expected, %d errors, %s%d violating, %d in flight", p.Clean,
-		p.Failed+p.Unexpected(), limited(p), p.Violating, p.InFlight)
-	if p.End > 0 {
-		text += fmt.Sprintf(", %v left", max(p.End-p.Elapsed, 0).Round(time.Second))
-	}
-	return text
 }
 
 func fit(text string, width int) string {
@@ -317,7 +311,7 @@ func showLines(c *console.Console, name string, r *runner.Runner, s *live.Sample
 		if where != "" {
 			where = " (" + where + ")"
 		}
-		c.Say("%3.0f s%s: %d%s sent: %s; %s", p.Elapsed.Seconds(), where, p.Sent, of, soFar(p),
+		c.Say("%3.0f s%s: %d%s sent: %s; %s", p.Elapsed.Seconds(), where, sent(p), of, soFar(p),
 			recently(s.Status()))
 	}
 	n := 0

@@ -84,8 +84,8 @@ func (v *fleetView) standing() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	p := v.status.Sum.Progress
-	text := fmt.Sprintf("%s/s, %d as expected, %d errors, %d violating", short(v.rate()), p.Clean,
-		p.Failed+p.Refused+p.Unexpected(), p.Violating)
+	text := fmt.Sprintf("%s/s, %d as expected, %d unexpected, %d violating, %d failed", short(v.rate()),
+		p.Clean, p.Unexpected()+p.Refused, p.Violating, p.Failed)
 	if r := v.status.Sum.Response; r != nil && r.Count() > 0 {
 		text += fmt.Sprintf(", response p50 %s p99 %s ms", short(milliseconds(r.Percentile(50))),
 			short(milliseconds(r.Percentile(99))))

@@ -111,7 +111,7 @@ func TestRefusedCertificateIsFoundLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	client := tls.Client(newPeekConn(nc), &tls.Config{InsecureSkipVerify: true})
+	client := tls.Client(newTLSSocket(nc), &tls.Config{InsecureSkipVerify: true})
 	if err := client.Handshake(); err != nil {
 		t.Fatal(err)
 	}

@@ -238,7 +238,7 @@ func (d *dialer) open(ctx context.Context, secure *tls.Config,
 	}
 	c.Dial = time.Since(c.Began)
 	if secure != nil {
-		secured := tls.Client(newPeekConn(nc), secure)
+		secured := tls.Client(newTLSSocket(nc), secure)
 		if err := secured.HandshakeContext(ctx); err != nil {
 			_ = nc.Close()
 			return nil, c, err

@@ -294,6 +294,7 @@ var errIdleClosed = errors.New("the server closed the idle connection as the req
 type conn struct {
 	net.Conn
 	socket socket.TCP // sends and receives without TLS, on systems that have it
+	below  *tlsSocket // with TLS; nil without, and for TLS within TLS
 
 	in         []byte // what was received: bytes from..to are not read yet
 	from, to   int
@@ -317,6 +318,7 @@ type conn struct {
 func newConn(nc net.Conn) *conn {
 	c := &conn{Conn: nc, in: make([]byte, 4<<10), unwatch: func() {}}
 	c.socket.Init(nc)
+	c.below = socketBelow(nc)
 	return c
 }
 
@@ -382,18 +384,33 @@ func (c *conn) shut() {
 // start sends what is in c.out and waits for the first bytes of the response.
 func (c *conn) start() error {
 	c.from, c.to = 0, 0
-	if c.socket.Ready() {
+	switch {
+	case c.socket.Ready():
 		return c.startDirectly()
-	}
-	if !c.idle.IsZero() {
-		if err := c.checkIdle(); err != nil {
-			return &socket.StaleError{Err: err}
-		}
+	case c.below != nil && c.below.socket.Ready():
+		return c.startBelowTLS()
 	}
 	if _, err := c.Write(c.out); err != nil {
 		return err
 	}
 	return c.fill()
+}
+
+// startBelowTLS is start with TLS.
+func (c *conn) startBelowTLS() error {
+	c.below.hold(!c.idle.IsZero())
+	_, err := c.Write(c.out)
+	c.below.holding = false
+	if err == nil {
+		err = c.fill()
+	}
+	switch {
+	case !c.below.stale:
+		return err
+	case err == nil:
+		err = socket.ErrUnsolicited
+	}
+	return &socket.StaleError{Err: err}
 }
 
 // startDirectly is start without TLS.
@@ -452,67 +469,10 @@ func isStale(err error) bool {
 	return errors.As(err, &stale)
 }
 
-// checkIdle returns nil for an idle connection with TLS that is open. It takes in
-// what TLS has to say for itself, tickets for example, and so finds the notice
-// by which a server ends a connection, before a request is lost on it. A byte
-// that came is kept.
-func (c *conn) checkIdle() error {
-	n, err := readNow(c.Conn, c.in[:1])
-	switch {
-	case n > 0:
-		c.to = n
-		return socket.ErrUnsolicited
-	case errors.Is(err, socket.ErrWouldBlock):
-		return nil
-	}
-	return err
-}
-
 // timedOut says whether what came on an idle connection is a server's notice that
 // it waited long enough. It reads what is there and waits for no more.
 func (c *conn) timedOut() bool {
 	n, _ := readNow(c.Conn, c.in[c.to:])
 	c.to += n
 	return endsIdle(c.in[:c.to])
-}
-
-// readNow reads what came on a connection and waits for nothing.
-func readNow(nc net.Conn, b []byte) (int, error) {
-	if tcp, ok := nc.(*net.TCPConn); ok {
-		return socket.ReadNow(tcp, b)
-	}
-	secured, ok := nc.(interface{ NetConn() net.Conn })
-	if !ok {
-		return 0, socket.ErrWouldBlock
-	}
-	below, ok := secured.NetConn().(*peekConn)
-	if !ok {
-		return 0, socket.ErrWouldBlock
-	}
-	below.peeking = true
-	defer func() { below.peeking = false }()
-	return nc.Read(b)
-}
-
-// peekConn is the TCP connection below TLS. While it is peeking, a read of the
-// connection above takes in what came and waits for nothing.
-type peekConn struct {
-	*net.TCPConn
-	peeking bool
-}
-
-// newPeekConn returns a connection that is not TCP's as it is.
-func newPeekConn(nc net.Conn) net.Conn {
-	if tcp, ok := nc.(*net.TCPConn); ok {
-		return &peekConn{TCPConn: tcp}
-	}
-	return nc
-}
-
-// Read implements [net.Conn].
-func (p *peekConn) Read(b []byte) (int, error) {
-	if p.peeking {
-		return socket.ReadNow(p.TCPConn, b)
-	}
-	return p.TCPConn.Read(b)
 }

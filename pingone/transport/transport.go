@@ -22,7 +22,7 @@
 //	          response to none
 //	9.3       a connection persists unless close is said, in      persists
 //	          HTTP/1.0 only if keep-alive is said
-//	9.5       a server may close an idle connection at any time   early, checkIdle
+//	9.5       a server may close an idle connection at any time   early, start
 //	15.2*     informational responses come before the final one;  readResponse
 //	          101 is final, and what follows it is no HTTP
 //	15.5.9*   a 408 may end an idle connection: it is the         endsIdle, crossed

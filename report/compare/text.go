@@ -14,6 +14,8 @@ import (
 // Terminal prints comparisons as text.
 type Terminal struct {
 	Color bool
+	// Width is the number of columns in which lines are broken; 0 means no limit.
+	Width int
 	// All prints all figures and how they were compared; otherwise those that decide and what changed.
 	All bool
 }
@@ -71,7 +73,7 @@ func (t Terminal) Write(w io.Writer, c *Comparison) error {
 	default:
 		fmt.Fprintf(&b, "\n%s\n", t.paint(text.Faint, c.folded(others)))
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, text.Wrap(b.String(), t.Width))
 	return err
 }
 
@@ -164,22 +166,17 @@ func (s Side) text() string {
 }
 
 func (t Terminal) rows(b *strings.Builder, all []MetricRow) {
-	table := [][]string{{"", "base", "new", "", "change", "95% interval", "margin", ""}}
+	table := [][]string{{"", "", "base", "new", "", "change", "95% interval", "margin"}}
+	for i, cell := range table[0] {
+		table[0][i] = t.paint(text.Faint, cell)
+	}
 	rows, more := firstRows(all, maxRows)
 	for _, r := range rows {
-		table = append(table, []string{"  " + r.name(), r.baseText(), r.newText(), r.Unit, r.change(r.Change),
-			r.change(r.Low) + " … " + r.change(r.High), r.margin(), r.Judgement.word()})
+		table = append(table, []string{"  " + r.name(), t.paint(colors[r.Judgement], r.Judgement.word()),
+			r.baseText(), r.newText(), r.Unit, r.change(r.Change), r.change(r.Low) + " … " + r.change(r.High),
+			r.margin()})
 	}
-	last := len(table[0]) - 1
-	text.Align(table, 0, 3, last)
-	for i, row := range table {
-		line := strings.TrimRight(strings.Join(row[:last], "  "), " ")
-		switch {
-		case i == 0:
-			line = t.paint(text.Faint, line)
-		default:
-			line += "  " + t.paint(colors[rows[i-1].Judgement], row[last])
-		}
+	for _, line := range text.Table(table, t.Width, 0, 1, 4) {
 		b.WriteString(line + "\n")
 	}
 	if more > 0 {
@@ -257,9 +254,8 @@ func (t Terminal) WriteHistory(w io.Writer, h *History) error {
 			table = append(table, []string{"  " + MetricRow{Group: l.Group, Metric: l.Metric}.name(),
 				digits(first), digits(last), l.Unit, l.spark(), ""})
 		}
-		text.Align(table, 0, 3)
-		for _, row := range table {
-			b.WriteString(strings.TrimRight(strings.Join(row, "  "), " ") + "\n")
+		for _, line := range text.Table(table, t.Width, 0, 3) {
+			b.WriteString(line + "\n")
 		}
 		if more := len(h.Lines) - len(shown); more > 0 {
 			fmt.Fprintf(&b, "  %s\n", moreText(more, "figures"))
@@ -274,7 +270,7 @@ func (t Terminal) WriteHistory(w io.Writer, h *History) error {
 		b.WriteString("\nleft out\n")
 		lines(&b, "  ", h.LeftOut)
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, text.Wrap(b.String(), t.Width))
 	return err
 }
 

@@ -8,7 +8,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"mfaload/internal/number"
@@ -100,14 +99,6 @@ func degraded(r *report.Report) string {
 	return ""
 }
 
-func (p *page) shards(r *report.Report) {
-	if len(r.Shards) == 0 {
-		return
-	}
-	p.title("shards of the run " + text.Brief(r.Run, text.MaxName))
-	p.table(p.most(shardRows("  ", r.Shards), "shards"))
-}
-
 func shardRows(indent string, shards []report.Shard) [][]string {
 	rows := [][]string{{"", "sent", "as expected", "unexpected", "violating", "failed", "unsent",
 		"response p50", "p99 ms", "own lateness p99", "hiccups p99 ms", "CPU"}}
@@ -134,52 +125,6 @@ func shardRows(indent string, shards []report.Shard) [][]string {
 	return rows
 }
 
-func usersEnd(u *report.Users) string {
-	switch {
-	case u.MaxPerUser > 0 && u.Turns >= u.Count*u.MaxPerUser:
-		return "each had as many requests as maxPerUser allows"
-	case u.Order == "random":
-		return "drawn " + number.Times(u.Turns)
-	case u.RanOut != nil:
-		return fmt.Sprintf("ran out %s s into the schedule", number.Plain(*u.RanOut))
-	case u.Wrapped > 0:
-		return "list reused " + number.Times(u.Wrapped)
-	case u.Turns >= u.Count:
-		return "each was asked once"
-	}
-	return fmt.Sprintf("%s of them asked", number.Count(u.Turns))
-}
-
-func (p *page) users(r *report.Report) {
-	var rows [][]string
-	for _, g := range r.Groups {
-		if g.Users == nil {
-			continue
-		}
-		order := text.Brief(g.Users.Order, text.MaxName)
-		if g.Users.Exhausted != "" {
-			order += ", " + text.Brief(g.Users.Exhausted, text.MaxName)
-		}
-		if g.Users.PerUser > 0 {
-			order += fmt.Sprintf(", each at most once in %s s", number.Plain(g.Users.PerUser))
-		}
-		rows = append(rows, []string{"  " + text.Brief(g.Name, text.MaxName), number.Count(g.Users.Count),
-			order, usersEnd(g.Users)})
-	}
-	if len(rows) == 0 {
-		return
-	}
-	p.title("users")
-	p.table(p.most(rows, "groups"))
-}
-
-func (p *page) closed(c *report.Closed) {
-	if c != nil {
-		p.wrap("  ", fmt.Sprintf("CLOSED MODEL, %d users, think time %s ms. %s", c.Users,
-			number.Plain(c.Think), c.Meaning))
-	}
-}
-
 // maxLabel is how many characters of a label are shown: all of them, but for what was escaped.
 const maxLabel = 300
 
@@ -189,12 +134,6 @@ func labels(r *report.Report) (texts []string) {
 		texts = append(texts, text.Brief(label, maxLabel))
 	}
 	return texts
-}
-
-func (p *page) labels(r *report.Report) {
-	if len(r.Labels) > 0 {
-		p.wrap("  ", "labels: "+strings.Join(labels(r), ", "))
-	}
 }
 
 // mostColumns is how many columns a chart over time has at most: a column is a

@@ -158,6 +158,10 @@ func (c *Chart) ticksX(b *strings.Builder) {
 // labels writes the names of marks and levels into the frame.
 func (c *Chart) labels(b *strings.Builder) {
 	for _, m := range c.Marks {
+		if m.From == m.To && m.Name != "" {
+			fmt.Fprintf(b, `<span class="stage place" aria-hidden="true" style="left:%s%%">%s</span>`,
+				number(100*c.X.share(m.From)), html.EscapeString(m.Name))
+		}
 		if from, to := c.X.share(m.From), c.X.share(m.To); to-from >= room(m.Name) {
 			fmt.Fprintf(b, `<span class="stage" aria-hidden="true" style="left:%s%%;width:%s%%">%s</span>`,
 				number(100*from), number(100*(to-from)), html.EscapeString(m.Name))
