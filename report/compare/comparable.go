@@ -204,17 +204,31 @@ func labelsText(changes []LabelChange) string {
 	return text.Brief(strings.Join(texts, ", "), maxLabelText)
 }
 
-// labelTexts are the labels that all runs of a side share, side by side; nothing where
-// neither side has any.
-func (c *Comparison) labelTexts() []string {
-	base, fresh := c.Base.labels(), c.New.labels()
-	if len(base)+len(fresh) == 0 {
-		return nil
+// about says when the runs of a side were started, with which mfaload and against what, and the labels that
+// all of them share.
+func (s Side) about() string {
+	if len(s.Runs) == 0 {
+		return "none"
 	}
-	shown := func(l measure.RunLabels) string {
-		return orNone(text.Brief(strings.Join(l.List(), ", "), maxLabelText))
+	first, last := s.Runs[0].Started, s.Runs[0].Started
+	versions, targets := map[string]bool{}, map[string]bool{}
+	for _, r := range s.Runs {
+		if r.Started.Before(first) {
+			first = r.Started
+		}
+		if r.Started.After(last) {
+			last = r.Started
+		}
+		versions["mfaload "+r.Version], targets[r.Target] = true, true
 	}
-	return []string{"base: " + shown(base), "new:  " + shown(fresh)}
+	when := first.UTC().Format("2006-01-02 15:04")
+	if to := last.UTC().Format("2006-01-02 15:04"); to != when {
+		when += " to " + to
+	}
+	facts := slices.Concat([]string{when + " UTC"}, slices.Sorted(maps.Keys(versions)),
+		slices.Sorted(maps.Keys(targets)), s.labels().List())
+	facts = slices.DeleteFunc(facts, func(fact string) bool { return fact == "" || fact == "mfaload " })
+	return text.Brief(strings.Join(facts, ", "), maxLabelText)
 }
 
 // labels are those that all runs of the side have alike.

@@ -132,6 +132,8 @@ type RunInfo struct {
 	Scenario string    `json:"scenario"`
 	Version  string    `json:"version"`
 	Started  time.Time `json:"started"`
+	// Target is where its requests went.
+	Target string `json:"target,omitempty"`
 	// Labels are what the run was given to be found by.
 	Labels   measure.RunLabels `json:"labels,omitempty"`
 	Duration float64           `json:"duration_s"`
@@ -184,9 +186,10 @@ func Compare(base, fresh []Run, o Options) (*Comparison, error) {
 func side(runs []Run) (s Side) {
 	for _, r := range runs {
 		m := r.Measurement
+		terms, _ := report.DecodeTerms(m) // those of an earlier version may tell no target
 		s.Runs = append(s.Runs, RunInfo{Name: r.Name, Scenario: m.Scenario, Version: m.Version,
-			Started: m.Started, Labels: maps.Clone(m.Labels), Duration: m.Main.Planned.Seconds(),
-			Sent: m.Main.Sent()})
+			Target: terms.Target, Started: m.Started, Labels: maps.Clone(m.Labels),
+			Duration: m.Main.Planned.Seconds(), Sent: m.Main.Sent()})
 	}
 	return s
 }

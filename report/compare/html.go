@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
@@ -19,11 +20,23 @@ import (
 // pageStyle is what the page has beyond charts and tables.
 const pageStyle = ".worse { color: var(--bad); } .better { color: var(--good); } .unclear { color: " +
 	"var(--warn); } .same { color: var(--soft); }\n" +
-	"td:last-child, th:last-child { text-align: left; } .runs { font-size: .9375rem; }\n"
+	".figures th { white-space: normal; vertical-align: bottom; }\n" +
+	".runs th, .runs td { text-align: left; }\n"
 
 // classes are the looks of a judgement.
 var classes = map[Judgement]string{Worse: "worse", Better: "better", Same: "same", Unclear: "unclear",
 	NotJudged: "same"}
+
+// outcomeClasses are the looks of a verdict: that nothing was found is good.
+var outcomeClasses = map[Judgement]string{Worse: "bad", Better: "good", Same: "good", Unclear: "warn",
+	NotJudged: "warn"}
+
+// What a page shows at once; the rest is folded.
+const (
+	openCharts = 2 // of a comparison: the shape of one time
+	openLines  = 6 // of a history: the course of each figure
+	openRuns   = 8
+)
 
 // comparisonPage is what the page of a comparison or of a history shows.
 type comparisonPage struct {
@@ -34,10 +47,24 @@ type comparisonPage struct {
 	Conclusion         string
 	Rows, Others       []pageRow
 	Charts             g.Group
+	OpenCharts         int
 	Responses, Notes   []string
 	Changed            []string
-	Runs               []RunInfo
+	Runs               []sideRun
 	UndrawnCharts      int
+}
+
+// sideRun is a run with the side that it is of.
+type sideRun struct {
+	side string
+	RunInfo
+}
+
+func (s Side) named(name string) (all []sideRun) {
+	for _, r := range s.Runs {
+		all = append(all, sideRun{name, r})
+	}
+	return all
 }
 
 type pageRow struct {
@@ -48,15 +75,16 @@ type pageRow struct {
 // HTML returns the comparison as a page of its own, which needs nothing else.
 func (c *Comparison) HTML() ([]byte, error) {
 	p := comparisonPage{Title: "mfaload compare: " + c.Verdict.word(), Subject: c.New.text() + " against " +
-		c.Base.text(), Verdict: c.Verdict, Conclusion: c.Conclusion,
-		Forced: c.Forced, Obstacles: c.Obstacles, Runs: slices.Concat(c.Base.Runs, c.New.Runs)}
+		c.Base.text(), Verdict: c.Verdict, Conclusion: c.Conclusion, OpenCharts: openCharts,
+		Forced: c.Forced, Obstacles: c.Obstacles,
+		Runs: slices.Concat(c.Base.named("base"), c.New.named("new"))}
 	decisive, others := c.divided()
 	p.Changed = c.changed(others, true)
 	decisive, moreDecisive := firstRows(decisive, maxPageRows)
 	others, moreOthers := firstRows(others, maxPageRows-len(decisive))
 	more := moreDecisive + moreOthers
 	p.Rows, p.Others = pageRows(decisive), pageRows(others)
-	for _, s := range c.Shifts {
+	for _, s := range c.shapes() {
 		if len(p.Charts) == maxCharts {
 			p.UndrawnCharts++
 			continue
@@ -76,6 +104,23 @@ func (c *Comparison) HTML() ([]byte, error) {
 		}
 	}
 	return p.render()
+}
+
+// shapes are the shifts, that of the response time of the whole first, then those in which something was
+// found.
+func (c *Comparison) shapes() []Shift {
+	rank := func(s Shift) int {
+		switch {
+		case s.Group == "" && s.Time == "response":
+			return 0
+		case len(s.findings()) > 0:
+			return 1
+		}
+		return 2
+	}
+	all := slices.Clone(c.Shifts)
+	slices.SortStableFunc(all, func(a, b Shift) int { return rank(a) - rank(b) })
+	return all
 }
 
 func pageRows(rows []MetricRow) (all []pageRow) {
@@ -123,22 +168,44 @@ func (p *comparisonPage) render() ([]byte, error) {
 	}
 	shape := "From run to run"
 	if len(p.Rows) > 0 {
-		shape = "Shape"
+		shape = "Shape of the times"
 	}
+	open := min(p.OpenCharts, len(p.Charts))
+	more := len(p.Charts) - open
 	return chart.Page(p.Title, pageStyle,
-		h.H1(h.Span(h.Class(classes[p.Verdict]), g.Text(p.Verdict.word()))), g.Text("\n"),
-		h.P(g.Text(p.Subject)), g.Text("\n"),
-		g.If(p.Conclusion != "", g.Group{h.P(h.Strong(g.Text(p.Conclusion))), g.Text("\n")}),
-		listed(why, p.Obstacles),
+		h.H1(g.Text(p.Subject)), g.Text("\n"), p.outcome(), listed(why, p.Obstacles),
 		g.If(len(p.Reasons) > 0, g.Group{chart.List(firstTexts(p.Reasons)), g.Text("\n")}),
-		g.If(len(p.Rows) > 0, g.Group{h.H2(g.Text("Figures that decide")), g.Text("\n"), figures(p.Rows)}),
-		listed("What else changed", p.Changed),
-		g.If(len(p.Charts) > 0, g.Group{h.H2(g.Text(shape)), g.Text("\n"), h.Div(h.Class("charts"), p.Charts),
-			g.Text("\n")}),
-		listed("Responses", p.Responses),
-		g.If(len(p.Others) > 0, folded("Other figures, which do not decide", figures(p.Others))),
+		g.If(len(p.Runs) <= openRuns, p.runs()),
+		g.If(len(p.Rows) > 0, g.Group{h.H2(g.Text("Figures that decide")), g.Text("\n"),
+			figures("figures that decide", p.Rows)}),
+		p.changed(), listed("Responses", p.Responses),
+		g.If(open > 0, g.Group{h.H2(g.Text(shape)), g.Text("\n"),
+			h.Div(h.Class("charts"), p.Charts[:open]), g.Text("\n")}),
+		g.If(more > 0, folded(number.Plural(more, "more chart"), h.Div(h.Class("charts"), p.Charts[open:]))),
+		g.If(len(p.Others) > 0, folded("Other figures, which do not decide", figures("other figures",
+			p.Others))),
 		g.If(len(p.Notes) > 0, folded("How it was compared", chart.List(firstTexts(p.Notes)))),
-		h.H2(g.Text("Runs")), g.Text("\n"), p.runs())
+		g.If(len(p.Runs) > openRuns, folded(number.Plural(len(p.Runs), "run"), p.runs())))
+}
+
+// outcome is the verdict, in a word and in a sentence.
+func (p *comparisonPage) outcome() g.Node {
+	return g.Group{h.Div(h.Class("outcome "+outcomeClasses[p.Verdict]),
+		h.P(h.Class("word"), g.Text(strings.ToUpper(p.Verdict.word()))),
+		g.If(p.Conclusion != "", h.P(h.Class("found"), g.Text(capital(p.Conclusion))))), g.Text("\n")}
+}
+
+func capital(s string) string {
+	first, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(first)) + s[size:]
+}
+
+// changed lists what changed among figures that do not decide, the first ones at once.
+func (p *comparisonPage) changed() g.Node {
+	first := min(len(p.Changed), changedMax)
+	rest := p.Changed[first:]
+	return g.Group{listed("What else changed", p.Changed[:first]),
+		g.If(len(rest) > 0, folded(number.Plural(len(rest), "more change"), chart.List(firstTexts(rest))))}
 }
 
 // listed is a list under a heading, and nothing where the list is empty.
@@ -151,31 +218,52 @@ func folded(title string, content g.Node) g.Node {
 	return g.Group{h.Details(h.Summary(g.Text(title)), g.Text("\n"), content), g.Text("\n")}
 }
 
-func figures(rows []pageRow) g.Node {
-	return chart.Scroll("figures", chart.Head("figure", "base", "new", "unit", "change", "95% interval",
-		"margin", "p, corrected", "judgement"),
+func figures(label string, rows []pageRow) g.Node {
+	return h.Div(h.Class("figures"), chart.Scroll(label, chart.Head("figure", "judgement", "base", "new",
+		"unit", "change", "95% interval of the change", "margin", "probability by chance, corrected"),
 		g.Map(rows, func(r pageRow) g.Node {
-			return chart.Row(chart.Texts(r.Name, r.baseText(), r.newText(), r.Unit, r.ChangeText, r.Interval,
-				r.MarginText, digits(r.Corrected)),
-				h.Td(h.Class(classes[r.Judgement]), g.Text(r.Judgement.word())))
-		}))
+			return chart.Row(chart.Texts(r.Name),
+				h.Td(h.Class(classes[r.Judgement]), g.Text(r.Judgement.word())),
+				chart.Texts(r.baseText(), r.newText(), r.Unit, r.ChangeText, r.Interval, r.MarginText,
+					digits(r.Corrected)))
+		})))
 }
 
+// runs are the runs that were compared, with what tells one from another.
 func (p *comparisonPage) runs() g.Node {
-	labelled := slices.ContainsFunc(p.Runs, func(r RunInfo) bool { return len(r.Labels) > 0 })
-	head := []string{"run", "started (UTC)", "seconds", "requests", "mfaload"}
-	if labelled {
-		head = append(head, "labels")
+	columns := []struct {
+		name string
+		of   func(sideRun) string
+	}{
+		{"side", func(r sideRun) string { return r.side }},
+		{"run", func(r sideRun) string { return r.Name }},
+		{"started (UTC)", func(r sideRun) string { return r.Started.UTC().Format(time.DateTime) }},
+		{"judged for", func(r sideRun) string { return digits(r.Duration) + " s" }},
+		{"requests", func(r sideRun) string { return number.Count(r.Sent) }},
+		{"target", func(r sideRun) string { return r.Target }},
+		{"labels", func(r sideRun) string {
+			return text.Brief(strings.Join(r.Labels.List(), ", "), maxLabelText)
+		}},
+		{"mfaload", func(r sideRun) string { return r.Version }},
 	}
-	return chart.Scroll("runs", chart.Head(head...),
-		g.Map(p.Runs[:min(len(p.Runs), maxPageRows)], func(s RunInfo) g.Node {
-			cells := []string{s.Name, s.Started.UTC().Format(time.DateTime), digits(s.Duration),
-				strconv.FormatUint(s.Sent, 10), s.Version}
-			if labelled {
-				cells = append(cells, text.Brief(strings.Join(s.Labels.List(), ", "), maxLabelText))
+	var head []string
+	for i := 0; i < len(columns); i++ {
+		of := columns[i].of
+		if !slices.ContainsFunc(p.Runs, func(r sideRun) bool { return of(r) != "" }) {
+			columns = slices.Delete(columns, i, i+1)
+			i--
+			continue
+		}
+		head = append(head, columns[i].name)
+	}
+	return g.Group{h.Div(h.Class("runs"), chart.Scroll("runs", chart.Head(head...),
+		g.Map(p.Runs[:min(len(p.Runs), maxPageRows)], func(r sideRun) g.Node {
+			var cells []string
+			for _, column := range columns {
+				cells = append(cells, column.of(r))
 			}
 			return chart.Row(chart.Texts(cells...))
-		}))
+		}))), g.Text("\n")}
 }
 
 func orNone(text string) string {
@@ -187,9 +275,13 @@ func orNone(text string) string {
 
 // HTML returns the history as a page of its own.
 func (h *History) HTML() ([]byte, error) {
-	p := comparisonPage{Title: "mfaload history: " + h.Verdict.word(), Subject: number.Plural(len(h.Runs),
-		"run"), Verdict: h.Verdict, Reasons: h.Reasons, Runs: h.Runs,
+	p := comparisonPage{Title: "mfaload history: " + h.Verdict.word(), Subject: "History of " +
+		number.Plural(len(h.Runs), "run"), Verdict: h.Verdict, Reasons: h.Reasons,
+		Runs: Side{h.Runs}.named(""), OpenCharts: openLines,
 		Forced: len(h.Obstacles) > 0, Obstacles: h.Obstacles}
+	if len(p.Reasons) == 1 {
+		p.Conclusion, p.Reasons = p.Reasons[0], nil
+	}
 	for _, l := range h.Lines {
 		p.draw(l.chart(h.Runs))
 	}

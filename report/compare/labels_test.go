@@ -25,21 +25,24 @@ func TestLabelsOfSides(t *testing.T) {
 		}
 		return b.String()
 	}
-	want := "\nlabels\n  base: branch=main, commit=91c04e\n  new:  commit=<b>\n"
-	if text := shown(c); !strings.Contains(text, want) {
-		t.Errorf("%s lacks %q", text, want)
+	for _, want := range []string{"\nruns\n  base: 20",
+		" UTC, mfaload test, branch=main, commit=91c04e\n  new:  20",
+		" UTC, mfaload test, commit=<b>\n"} {
+		if text := shown(c); !strings.Contains(text, want) {
+			t.Errorf("%s lacks %q", text, want)
+		}
 	}
 	if page, err := c.HTML(); err != nil || !strings.Contains(string(page), "commit=&lt;b&gt;") {
 		t.Errorf("the page lacks the label: %v", err)
 	}
-	if strings.Contains(shown(plain), "labels") {
+	if strings.Contains(shown(plain), "commit") {
 		t.Error("labels of runs that have none")
 	}
 	// Of several runs a side has what all of them share.
 	more := runs(calm, "more", 3)
 	more[0].Measurement.Labels = measure.RunLabels{"branch": "main", "commit": "another"}
 	c = mustCompare(t, append(a, more...), b, compare.Options{})
-	if text := shown(c); !strings.Contains(text, "  base: branch=main\n") {
+	if text := shown(c); !strings.Contains(text, " UTC, mfaload test, branch=main\n") {
 		t.Errorf("%s lacks what both have", text)
 	}
 }

@@ -40,10 +40,8 @@ func (t Terminal) Write(w io.Writer, c *Comparison) error {
 		fmt.Fprintf(&b, "\n%s\n", t.paint(text.Yellow, title))
 		lines(&b, "  ", c.Obstacles)
 	}
-	if texts := c.labelTexts(); len(texts) > 0 {
-		b.WriteString("\nlabels\n")
-		lines(&b, "  ", texts)
-	}
+	b.WriteString("\nruns\n")
+	lines(&b, "  ", []string{"base: " + c.Base.about(), "new:  " + c.New.about()})
 	decisive, others := c.divided()
 	if len(decisive) > 0 {
 		b.WriteString("\n")
