@@ -101,12 +101,11 @@ func (s *tlsSocket) receive() (int, error) {
 	}
 	written, n, err := s.socket.Exchange(s.out[s.sent:], s.in, s.idle)
 	s.sent += written
-	var stale *socket.StaleError
-	if s.stale = errors.As(err, &stale); s.stale {
+	if s.stale = err != nil && isStale(err); s.stale {
 		if errors.Is(err, socket.ErrUnsolicited) {
 			return s.TCPConn.Read(s.in)
 		}
-		return 0, stale.Err
+		return 0, errors.Unwrap(err)
 	}
 	s.idle = s.idle && s.sent == 0
 	for ; err == nil && s.unsent(); s.sent += written { // the socket's buffer was full
