@@ -43,11 +43,27 @@ page() { # name, file or address: as wide as a screen, in the light
   cp "$work/$1/"*-1280-light.png "$images/$1.png"
 }
 page report "$work/results/report.html"
-sed 's/duration: 10s/duration: 5m/' "$work/gate.yaml" >"$work/long.yaml"
-mfaload run -q --listen 127.0.0.1:9095 --out "$work/watched" "$work/long.yaml" >/dev/null 2>&1 &
+cat >"$work/watch.yaml" <<'END'
+name: friday-peak
+target: {simulator: {latency: 'lognormal(40ms, 160ms)', faults: [{name: links.self, share: 0.4%}]}}
+users:
+  - name: email-otp
+    ids: [788d4931-6936-43f2-82ff-178f5762298a, 2f4a9c1e-7d0b-4c56-9e83-51b0c6d7a2f4, 991776fd-145b-499e-8237-2c62aef35b2c]
+    weight: 3
+    expect: {httpStatus: 201, status: OTP_REQUIRED}
+  - {name: unknown, ids: [00000000-0000-0000-0000-000000000000], expect: {httpStatus: 404, error: NOT_FOUND}}
+load:
+  warmup: 10s
+  stages: [{rate: 60/s, duration: 40s}, {from: 60/s, to: 200/s, duration: 50s}, {rate: 200/s, duration: 60s}]
+thresholds:
+  response: {p95: 150ms, p99: 250ms}
+  errorRate: 0.1%
+  groups: {email-otp: {response: {p95: 120ms}}}
+END
+mfaload run -q --listen 127.0.0.1:9095 --out "$work/watched" "$work/watch.yaml" >/dev/null 2>"$work/watched.txt" &
 watched=$!
 trap 'kill $watched 2>/dev/null || true; tmux -L $session kill-server 2>/dev/null || true; rm -rf "$work"' EXIT
 sleep 120 # so that the page has something to show
-page live http://127.0.0.1:9095/
+page live "$(sed -n "s/.*live view: //p" "$work/watched.txt")" # with the token, so with its button
 kill -INT $watched
 ls -l "$images"
