@@ -22,7 +22,7 @@ demo: build ## run the quickstart scenario against the embedded simulator
 # What computes and starts nothing (a test holds the packages to that): there the
 # race detector finds nothing, and takes ten times as long. The same is true of most
 # tests of ./measure/..., and of those of ./contract, ./pingone/... and ./runner in COMPUTE.
-PURE    := ./bench/model ./capacity ./internal/... ./report/... ./runner/plan/... ./runner/schedule ./scenario/...
+PURE    := ./bench/model ./capacity ./internal/... ./pingone/generate ./report/... ./runner/plan/... ./runner/schedule ./scenario/...
 COMPUTE := AcceptPathAgrees|MutantsAre|EscapesCost|WindowIsExact|AllocateNothing|PlantedDefects|AgreeWithTheLibrary|AgreeOnRandom|QuickForms|NeedOfASoak|HostileResponses
 
 # Their tests send on time: one package at a time, so that nothing else wants the

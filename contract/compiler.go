@@ -20,6 +20,8 @@ type compiler struct {
 	nodes    map[*rule]*yaml.Node // of x-rules
 	carried  map[*rule]bool       // named by a schema or a response
 	slots    map[string]int
+
+	requestNames map[string]bool // of x-request-rules
 }
 
 func newCompiler(d *sourceText) *compiler {
@@ -31,6 +33,8 @@ func newCompiler(d *sourceText) *compiler {
 		nodes:      map[*rule]*yaml.Node{},
 		carried:    map[*rule]bool{},
 		slots:      map[string]int{},
+
+		requestNames: map[string]bool{},
 	}
 }
 
@@ -42,6 +46,7 @@ func (k *compiler) compile() (*Contract, error) {
 	operation := k.operation()
 	list := get(k.root, "x-rules")
 	k.listRules(list)
+	k.requestRules(get(k.root, "x-request-rules"))
 	if operation != nil {
 		if n := k.member(operation, "responses"); n != nil {
 			k.responses(n)

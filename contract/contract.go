@@ -83,6 +83,12 @@
 // that may be empty, and {/a/b} for a string of the response. A rule is not
 // evaluated where one of its facts or strings is not there.
 //
+// # Rules about requests
+//
+// The list x-request-rules has rules that no single response tells: how requests are taken that
+// were made on purpose. Each has rule, level, description, source, example and fault, its class in
+// the Web Fuzzing Commons. This package knows their levels and evaluates none of them.
+//
 // # No cascades
 //
 // One fault breaks one rule. A rule is not evaluated at a place that breaks
@@ -113,6 +119,7 @@ type Contract struct {
 	unnamed         *rule   // the rule about members that no schema names; nil: none
 	transport       []*rule // that the transport finds
 	acrossResponses []*rule // that speak of other responses too
+	requestRules    []*Rule // in the document's order
 	facts           []string
 	secrets         []int // slots of facts that no report may show
 	responses       responses
@@ -133,6 +140,8 @@ type Rule struct {
 	Description, Source string
 	// Example is a response, or a part of one, that breaks the rule.
 	Example string
+	// Fault is the class of the defect; only rules about requests have one.
+	Fault string
 }
 
 // Compile turns a document into a checker; levels are applied in order. An
@@ -208,6 +217,11 @@ func (c *Contract) Rules() []Rule {
 // [Off] for a rule that the document does not have.
 func (c *Contract) Level(rule string) Level {
 	for _, ru := range c.rules {
+		if ru.Name == rule {
+			return ru.Level
+		}
+	}
+	for _, ru := range c.requestRules {
 		if ru.Name == rule {
 			return ru.Level
 		}
@@ -292,6 +306,11 @@ func (c *Contract) setLevels(changes []RuleLevel) error {
 				ru.Level, found = change.Level, true
 			}
 		}
+		for _, ru := range c.requestRules {
+			if matches(change.Rule, ru.Name) {
+				ru.Level, found = change.Level, true
+			}
+		}
 		if !found {
 			return &UnknownRuleError{change.Rule, c.nearestRule(change.Rule)}
 		}
@@ -318,7 +337,7 @@ func (c *Contract) nearestRule(name string) string {
 		name = name[:100]
 	}
 	var names []string
-	for _, ru := range c.rules {
+	for _, ru := range append(c.Rules(), c.RequestRules()...) {
 		if family := ru.Name[:strings.LastIndexByte(ru.Name, '.')+1] + "*"; strings.HasSuffix(name, "*") {
 			names = append(names, family)
 		} else {

@@ -63,7 +63,16 @@ func (k *compiler) listRules(n *yaml.Node) {
 }
 
 func (k *compiler) listRule(n *yaml.Node) {
-	ru := &rule{Rule: Rule{Level: Fail}, asked: -1}
+	ru := &rule{Rule: *k.ruleHead(n), asked: -1}
+	if k.isNewName(n, ru.Name) {
+		k.addRule(ru)
+		k.nodes[ru] = n
+	}
+}
+
+// ruleHead reads what every rule has.
+func (k *compiler) ruleHead(n *yaml.Node) *Rule {
+	ru := &Rule{Level: Fail}
 	for _, m := range []struct {
 		name string
 		to   *string
@@ -82,16 +91,19 @@ func (k *compiler) listRule(n *yaml.Node) {
 		}
 		ru.Level = level
 	}
-	if !ruleName.MatchString(ru.Name) {
-		k.fail(n, "%q is not a rule name: write one such as family.name", clip(ru.Name))
-		return
+	return ru
+}
+
+func (k *compiler) isNewName(n *yaml.Node, name string) bool {
+	switch {
+	case !ruleName.MatchString(name):
+		k.fail(n, "%q is not a rule name: write one such as family.name", clip(name))
+	case k.byName[name] != nil || k.requestNames[name]:
+		k.fail(n, "the rule %s is a duplicate: remove one", name)
+	default:
+		return true
 	}
-	if k.byName[ru.Name] != nil {
-		k.fail(n, "the rule %s is a duplicate: remove one", ru.Name)
-		return
-	}
-	k.addRule(ru)
-	k.nodes[ru] = n
+	return false
 }
 
 func (k *compiler) addRule(ru *rule) {

@@ -49,6 +49,7 @@ type Operation struct {
 	contract  *contract.Contract
 	refused   contract.Level // of the rule expect.refused
 	head      string         // header lines of every request
+	ownHead   string         // those of them that the scenario adds
 	userSlot  int            // of the fact request.user.id; -1 if no rule asks for it
 	tokenSlot int            // of the fact token
 	tokens    *tokens
@@ -79,8 +80,9 @@ func New(s *scenario.Scenario, c *contract.Contract, authPath string) (*Operatio
 	}
 	o.head = "Content-Type: application/json\r\nAccept: application/json\r\nUser-Agent: mfaload\r\n"
 	for _, h := range s.Target.Headers {
-		o.head += h.Name + ": " + h.Value.Reveal() + "\r\n"
+		o.ownHead += h.Name + ": " + h.Value.Reveal() + "\r\n"
 	}
+	o.head += o.ownHead
 	factNames := c.FactNames()
 	o.userSlot, o.tokenSlot = slices.Index(factNames, "request.user.id"), slices.Index(factNames, "token")
 	o.tokens = newTokens(&o.address, o.transport, &s.Target)

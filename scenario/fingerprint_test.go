@@ -49,7 +49,8 @@ func shapesNothing(path string) bool {
 	for _, p := range []string{".Name", ".Description", ".File", ".Text", ".Target.AccessToken",
 		".Target.AccessTokenFile", ".Target.OwnerAgreed", ".Target.Network.TransactionIDs",
 		".Target.Network.Proxy", ".Target.Network.Headers[].Value", ".Load.Stages[].Profile.File",
-		".Groups[].File.Path", ".Groups[].MaxPerUser", ".Load.MaxPerUser", ".Load.RateFactor", ".Changed"} {
+		".Groups[].File.Path", ".Groups[].MaxPerUser", ".Groups[].Test", ".Target.Identities",
+		".Load.MaxPerUser", ".Load.RateFactor", ".Changed"} {
 		if path == p {
 			return true
 		}

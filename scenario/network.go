@@ -74,6 +74,9 @@ func (t *Target) Secrets() redact.Secrets {
 	for _, h := range t.Headers {
 		all = append(all, h.Value.Reveal())
 	}
+	for _, i := range t.Identities {
+		all = append(all, i.AccessToken.Reveal())
+	}
 	if proxy, err := url.Parse(t.Proxy.Reveal()); err == nil && proxy.User != nil {
 		password, _ := proxy.User.Password()
 		all = append(all, asSent(proxy.User.Username(), password)...)

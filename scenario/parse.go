@@ -163,14 +163,20 @@ var scenarioForm = func() form.Form[Scenario] {
 			"How 'mfaload capacity' looks for the highest rate that keeps the thresholds. The stages of "+
 				"the load do not count there."),
 		form.Key("contract", contractForm, "How responses are checked.").Into("Levels").Default("{}"),
+		form.Key("check", checkForm, "What 'mfaload check --generate' needs to know; a run does not.").
+			Into("Check").Default("{}"),
 	})
-	return form.Convert(whole, func(s draft) Scenario { return s.Scenario })
+	return form.Convert(whole, func(s draft) Scenario {
+		s.Target.Identities = s.Check.Identities
+		return s.Scenario
+	})
 }()
 
-// draft is a scenario whose thresholds are not in order yet.
+// draft is a scenario whose parts are not in their places yet.
 type draft struct {
 	Scenario
 	Limits thresholdSet
+	Check  checkSettings
 }
 
 var targetForm = form.Described("of authPath, envID and accessToken, or of simulator",
@@ -239,6 +245,9 @@ var groupForm = form.Mapping(checkGroup, []form.Field{
 			"random it is the most in the whole run."),
 	form.Key("weight", form.Whole(1, 1_000_000),
 		"The group's share of the requests relative to the other groups.").Default("1"),
+	form.Key("test", form.YesOrNo,
+		"Says that these are test users: 'mfaload check --generate' sends requests to a host that is not "+
+			"this machine for such users only.").Default("false"),
 	form.Key("request", requestForm,
 		"The members of the request's body other than user, such as policy: {id: …}."),
 	form.Key("expect", expectForm, "The responses that the group's requests should get.").Default("{}"),
@@ -300,6 +309,7 @@ func checkScenario(d *form.Decoder, n *form.Node, s *draft) {
 		}
 		unique(d, group.Get("ids"), g.IDs, where, ids)
 	}
+	checkIdentities(d, n, s.Check.Identities)
 	checkStdin(d, n, s)
 	checkLimitGroups(d, n, s)
 	checkClosedLimits(d, n, s)

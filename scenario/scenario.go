@@ -73,6 +73,8 @@ type Target struct {
 	Network
 	// Simulator, where set, replaces the host.
 	Simulator *Simulator
+	// Identities are tokens that are not good for the scenario's users. No run uses them.
+	Identities []Identity `json:"-"`
 }
 
 // Protocol is a version of HTTP, by its name in TLS's protocol negotiation, or [Auto].
@@ -113,6 +115,8 @@ type Group struct {
 	Weight int
 	// Usernameless says that the requests name no user. IDs is then one empty ID.
 	Usernameless bool
+	// Test says that these are test users, who may get any number of messages.
+	Test bool `json:"-"`
 	// Request holds members merged into the request's body: map[string]any, []any,
 	// string, bool, json.Number or nil. It has no member "user".
 	Request map[string]any

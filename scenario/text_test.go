@@ -41,6 +41,7 @@ users:
     ids: [00000000-0000-0000-0000-000000000001]
     request: {selectedDevice: {oneTime: {type: SMS, phone: "+1413555canary0150"}}}
 load: {stages: [{rate: 5/s, duration: 1s}]}
+check: {identities: [{name: other, kind: foreign, accessToken: canary-identity}]}
 `
 
 const environmentID = "abfba8f6-49eb-49f5-a5d9-80ad5c98f9f6"
@@ -89,7 +90,8 @@ func TestTextHidesSecretsAndPersonalData(t *testing.T) {
 func TestCanaryHasEverySecret(t *testing.T) {
 	want := map[string]bool{"Scenario.Target.AccessToken": true,
 		"Scenario.Target.ClientCredentials.ClientSecret": true,
-		"Scenario.Target.Network.Proxy":                  true, "Scenario.Target.Network.Headers.Value": true}
+		"Scenario.Target.Network.Proxy":                  true, "Scenario.Target.Network.Headers.Value": true,
+		"Scenario.Target.Identities.AccessToken": true}
 	var walk func(path string, of reflect.Type)
 	walk = func(path string, of reflect.Type) {
 		for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {

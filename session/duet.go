@@ -49,7 +49,7 @@ func (l *Loader) NewDuet(in *Inputs, file string, alternate bool) (*Duet, error)
 		return nil, err
 	}
 	d := &Duet{Name: file, Alternate: alternate,
-		Sides: [2]*Inputs{in, {s.Toward(&other.Target), in.Contract, in.Parts}}}
+		Sides: [2]*Inputs{in, {s.Toward(&other.Target), in.Contract, in.Document, in.Parts}}}
 	if err := errors.Join(CheckSimulator(d.Sides[1].Scenario), l.ReadUsers(d.Sides[1].Scenario)); err != nil {
 		return nil, err
 	}

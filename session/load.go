@@ -45,6 +45,8 @@ type Loader struct {
 type Inputs struct {
 	Scenario *scenario.Scenario
 	Contract *contract.Contract
+	// Document is the text that the contract was compiled of.
+	Document []byte
 	// Parts identify what runs must have in common to be compared, by name.
 	Parts map[string]string
 }
@@ -71,11 +73,11 @@ func (l *Loader) Complete(s *scenario.Scenario) (*Inputs, error) {
 	if err := l.ReadUsers(s); err != nil {
 		return nil, err
 	}
-	parts, err := l.parts(s)
+	parts, document, err := l.parts(s)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	return &Inputs{s, c, parts}, nil
+	return &Inputs{s, c, document, parts}, nil
 }
 
 // Document returns the contract document and what errors call it.
@@ -117,19 +119,19 @@ func (l *Loader) Compile(levels []contract.RuleLevel) (*contract.Contract, error
 	return c, nil
 }
 
-func (l *Loader) parts(s *scenario.Scenario) (map[string]string, error) {
-	_, document, err := l.Document()
+func (l *Loader) parts(s *scenario.Scenario) (parts map[string]string, document []byte, err error) {
+	_, document, err = l.Document()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	levels, err := json.Marshal(levels(s))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	sum := sha256.Sum256(append(document, levels...))
-	parts := s.Fingerprints()
+	parts = s.Fingerprints()
 	parts["contract"] = hex.EncodeToString(sum[:])
-	return parts, nil
+	return parts, document, nil
 }
 
 // maxSimulated is how many users of files the simulator takes: it keeps

@@ -204,33 +204,6 @@ func pastServer(w http.ResponseWriter, status int, wire func(head, body string) 
 	_ = conn.Close()
 }
 
-// flaw is what is wrong with a request's optional members; code is "" for nothing.
-func (r *initialization) flaw() (code, target, message string) {
-	if id := r.Application.ID; id != "" && !isID(id) {
-		return "INVALID_VALUE", "application.id", "application.id must be an ID."
-	}
-	if r.MobilePayload != "" && r.Application.ID == "" {
-		return "REQUIRED_VALUE", "application.id", "application.id is required with mobilePayload."
-	}
-	if r.SelectedDevice == nil || r.SelectedDevice.OneTime == nil {
-		return "", "", ""
-	}
-	return r.SelectedDevice.OneTime.flaw()
-}
-
-func (o *oneTime) flaw() (code, target, message string) {
-	const at = "selectedDevice.oneTime."
-	switch {
-	case o.Type != "EMAIL" && o.Type != "SMS" && o.Type != "VOICE":
-		return "INVALID_VALUE", at + "type", "The type of the one-time device is not supported."
-	case o.Type == "EMAIL" && o.Email == "":
-		return "REQUIRED_VALUE", at + "email", "The e-mail address is required."
-	case o.Type != "EMAIL" && o.Phone == "":
-		return "REQUIRED_VALUE", at + "phone", "The phone number is required."
-	}
-	return "", "", ""
-}
-
 func (s *Environment) extend(a *simulatedResponse, req *initialization) {
 	if id := req.Application.ID; id != "" {
 		a.extra += `,"application":{"id":` + quote(id) + `}`

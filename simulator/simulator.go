@@ -2,8 +2,6 @@ package simulator
 
 import (
 	"cmp"
-	"encoding/json"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -102,12 +100,9 @@ func (s *Environment) Stats() Stats {
 }
 
 type initialization struct {
-	User struct {
-		ID json.RawMessage `json:"id"`
-	} `json:"user"`
-	Policy struct {
+	User, Policy struct {
 		ID string `json:"id"`
-	} `json:"policy"`
+	}
 	SelectedDevice *struct {
 		ID      string   `json:"id"`
 		OneTime *oneTime `json:"oneTime"`
@@ -209,6 +204,9 @@ func (s *Environment) initialize(a *simulatedResponse, r *http.Request, env stri
 	}
 	a.request = req
 	u := s.users[strings.ToLower(req.userID)]
+	if !s.mayUse(req.token, req.userID) {
+		u = nil
+	}
 	if req.userID == "" {
 		u = passkeys
 	}
@@ -233,79 +231,10 @@ func (a *simulatedResponse) gateway(status int) {
 		"</h1></body></html>")
 }
 
-func (s *Environment) allowed(a *simulatedResponse, r *http.Request, env string) bool {
-	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	switch {
-	case !bearer || !s.takes(token):
-		a.refuse(401, "ACCESS_FAILED",
-			"The request could not be completed. There was an issue authenticating the request.",
-			detail("INVALID_TOKEN", "", "The access token is missing or invalid."))
-	case !strings.EqualFold(env, s.target.EnvID):
-		a.refuse(403, "ACCESS_FAILED",
-			"The request could not be completed. You do not have access to this resource.",
-			detail("INSUFFICIENT_PERMISSIONS", "", "The environment does not exist or is not accessible."))
-	case s.limiter != nil && !s.limiter.Allow():
-		a.refuse(429, "REQUEST_LIMITED", "The request could not be completed. Too many requests.",
-			detail("LIMIT_EXCEEDED", "", "The rate limit was exceeded."))
-		a.retryAfter = strconv.Itoa(max(int(s.config.Limit.RetryAfter/time.Second), 1))
-	case r.Method == http.MethodPost && !strings.EqualFold(strings.TrimSpace(media), "application/json"):
-		a.refuse(415, "INVALID_REQUEST", "The content type is not supported.", "")
-	default:
-		return true
-	}
-	return false
-}
-
-func (s *Environment) parse(a *simulatedResponse, r *http.Request) (*initialization, bool) {
-	req := &initialization{token: strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")}
-	data, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))
-	if err != nil || len(data) > maxRequest || !json.Valid(data) {
-		a.refuse(400, "INVALID_REQUEST", "The request could not be completed. The request was malformed.", "")
-		return nil, false
-	}
-	if err := json.Unmarshal(data, req); err != nil {
-		s.invalid(a, "INVALID_VALUE", "", "A member has the wrong type.")
-		return nil, false
-	}
-	named := len(req.User.ID) > 0 && string(req.User.ID) != "null"
-	switch {
-	case !named && req.RP.ID == "":
-		s.invalid(a, "REQUIRED_VALUE", "user.id", "user.id is required.")
-	case named && (json.Unmarshal(req.User.ID, &req.userID) != nil || !isID(req.userID)):
-		s.invalid(a, "INVALID_VALUE", "user.id", "user.id must be an ID.")
-	case req.Policy.ID != "" && !isID(req.Policy.ID):
-		s.invalid(a, "INVALID_VALUE", "policy.id", "policy.id must be an ID.")
-	case strings.HasPrefix(req.Policy.ID, "00000000-0000-0000-0000-"):
-		s.invalid(a, "INVALID_VALUE", "policy.id", "There is no such policy.")
-	default:
-		if code, target, message := req.flaw(); code != "" {
-			s.invalid(a, code, target, message)
-			return nil, false
-		}
-		return req, true
-	}
-	return nil, false
-}
-
 func (s *Environment) invalid(a *simulatedResponse, code, target, message string) {
 	a.refuse(400, "INVALID_DATA",
 		"The request could not be completed. One or more validation errors were in the request.",
 		detail(code, target, message))
-}
-
-func isID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i, b := range []byte(s) {
-		hyphen := i == 8 || i == 13 || i == 18 || i == 23
-		hex := b >= '0' && b <= '9' || b >= 'a' && b <= 'f' || b >= 'A' && b <= 'F'
-		if hyphen && b != '-' || !hyphen && !hex {
-			return false
-		}
-	}
-	return true
 }
 
 func (s *Environment) transact(a *simulatedResponse, r *http.Request, req *initialization, u *knownUser) {
@@ -377,7 +306,7 @@ func (s *Environment) read(a *simulatedResponse, r *http.Request, env, id string
 	s.mu.Lock()
 	body := s.recent.find(id)
 	s.mu.Unlock()
-	if body == nil {
+	if body == nil || !s.mayRead(bearer(r), body) {
 		a.refuse(404, "NOT_FOUND", "The requested resource was not found.", "")
 		return
 	}

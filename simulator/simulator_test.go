@@ -103,6 +103,7 @@ func members(t *testing.T, text []byte) (all []string) {
 }
 
 func TestRefusals(t *testing.T) {
+	with := func(member string) string { return `{"user":{"id":"` + user + `"},` + member + `}` }
 	set := func(name, value string) func(*http.Request) {
 		return func(r *http.Request) { r.Header.Set(name, value) }
 	}
@@ -135,7 +136,27 @@ func TestRefusals(t *testing.T) {
 		{"null", `{"user":{"id":null}}`, nil, 400, "INVALID_DATA REQUIRED_VALUE user.id"},
 		{"a number", `{"user":{"id":5}}`, nil, 400, "INVALID_DATA INVALID_VALUE user.id"},
 		{"no ID form", `{"user":{"id":"5"}}`, nil, 400, "INVALID_DATA INVALID_VALUE user.id"},
-		{"a user of the wrong type", `{"user":5}`, nil, 400, "INVALID_DATA INVALID_VALUE "},
+		{"a user of the wrong type", `{"user":5}`, nil, 400, "INVALID_DATA INVALID_VALUE user"},
+		{"a member twice", `{"user":{"id":"` + user + `","id":"` + user + `"}}`, nil, 400,
+			"INVALID_REQUEST  "},
+		{"half a surrogate pair", `{"user":{"id":"\ud800"}}`, nil, 400, "INVALID_REQUEST  "},
+		{"a number beyond all", `{"user":{"id":1e999}}`, nil, 400, "INVALID_DATA INVALID_VALUE user.id"},
+		{"a policy without an ID", with(`"policy":{}`), nil, 400, "INVALID_DATA REQUIRED_VALUE policy.id"},
+		{"no device", with(`"selectedDevice":{}`), nil, 400, "INVALID_DATA REQUIRED_VALUE selectedDevice.id"},
+		{"another type of device", with(`"selectedDevice":{"oneTime":{"type":"email"}}`), nil, 400,
+			"INVALID_DATA INVALID_VALUE selectedDevice.oneTime.type"},
+		{"a number that is none", with(`"selectedDevice":{"oneTime":{"type":"SMS","phone":"nobody"}}`), nil,
+			400,
+			"INVALID_DATA INVALID_VALUE selectedDevice.oneTime.phone"},
+		{"test mode in words",
+			with(`"selectedDevice":{"oneTime":{"type":"SMS","phone":"+14135550150","testMode":"no"}}`),
+			nil, 400, "INVALID_DATA INVALID_VALUE selectedDevice.oneTime.testMode"},
+		{"a locale that is null", with(`"notification":{"template":{"locale":null}}`), nil, 400,
+			"INVALID_DATA INVALID_VALUE notification.template.locale"},
+		{"long header fields", forUser(user), set("X-Filler", strings.Repeat("a", 7000)), 431,
+			"INVALID_REQUEST  "},
+		{"another charset", forUser(user), set("Content-Type", "application/json; charset=utf-16"), 415,
+			"INVALID_REQUEST  "},
 		{"a bad policy", `{"user":{"id":"` + user + `"},"policy":{"id":"x"}}`, nil, 400,
 			"INVALID_DATA INVALID_VALUE policy.id"},
 		{"unknown user", forUser("00000000-0000-0000-0000-000000000000"), nil, 404, "NOT_FOUND  "},

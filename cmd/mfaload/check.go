@@ -35,9 +35,15 @@ paced gently, with every rule of the contract shown as passed, violated, found
 Without a scenario, --user names one user, and the target comes from the
 environment: PINGONE_AUTH_PATH, PINGONE_ENV_ID and PINGONE_ACCESS_TOKEN.
 
+With --generate mfaload makes requests of the contract and says beforehand how
+many of them may create a transaction and send a message. On a host that is not
+this machine it does so for users of groups with test: true only.
+
 Before a check of a host that is not this machine it is said how many users it
 would ask, and on a terminal it has to be confirmed; elsewhere --yes does that.`,
 		Example: `  mfaload check --negative --follow scenarios/quickstart.yaml
+  mfaload check --generate --out findings scenarios/conformance.yaml
+  mfaload check --replay findings/violations.ndjson scenarios/conformance.yaml
   mfaload check --user 788d4931-6936-43f2-82ff-178f5762298a --expect OTP_REQUIRED --owner-agreed --yes`,
 		ValidArgsFunction: scenarioFiles,
 		Args: func(c *cobra.Command, args []string) error {
@@ -62,6 +68,15 @@ would ask, and on a terminal it has to be confirmed; elsewhere --yes does that.`
 	f.StringVar(&flags.rate, "rate", "2/s", "pace of the requests")
 	f.BoolVar(&flags.options.Negative, "negative", false, "also send what must be refused, one request each")
 	f.BoolVar(&flags.options.Follow, "follow", false, "read each transaction back, check it and compare")
+	f.BoolVar(&flags.options.Generate, "generate", false,
+		"also send requests made of the contract: valid ones in many forms, and ones with a fault each")
+	f.IntVar(&flags.options.MaxRequests, "max-requests", 300,
+		"with --generate: the most requests to generate")
+	f.Uint64Var(&flags.options.Seed, "seed", 1, "with --generate: the same seed makes the same requests")
+	f.StringVar(&flags.options.Out, "out", "",
+		"with --generate: a folder for check.md, coverage.json and violations.ndjson, whose cases come first")
+	f.StringVar(&flags.options.Replay, "replay", "",
+		"send the requests of a violations.ndjson again, and nothing else: fixed, still there, or can't tell")
 	f.StringVar(&flags.options.Baseline, "baseline", "",
 		"file with the shape of the responses: written where there is none, compared with where there is")
 	f.BoolVarP(&flags.options.Verbose, "verbose", "v", false,
@@ -76,6 +91,9 @@ func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error
 	if err != nil || pace <= 0 {
 		return fmt.Errorf("--rate %s is no pace\n%s", flags.rate, hint("write for example 2/s or 30/min"))
 	}
+	if err := flags.options.Valid(); err != nil {
+		return err
+	}
 	in, err := a.checked(args, flags)
 	if err != nil {
 		return err
@@ -86,7 +104,7 @@ func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error
 	if err != nil {
 		return err
 	}
-	if err := a.consentCheck(s, float64(pace), flags.options.Negative, flags.yes); err != nil {
+	if err := a.consentCheck(in, float64(pace), flags); err != nil {
 		return err
 	}
 	op, stop, err := a.operation(s, in.Contract)
@@ -136,6 +154,5 @@ load: {stages: [{rate: 1/s, duration: 1s}]}
 	if err != nil {
 		return nil, err
 	}
-	c, err := loader.Compile(nil)
-	return &session.Inputs{Scenario: s, Contract: c}, err
+	return loader.Complete(s)
 }

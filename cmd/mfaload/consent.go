@@ -18,6 +18,8 @@ import (
 	"mfaload/runner/plan"
 	"mfaload/runner/plan/plantext"
 	"mfaload/scenario"
+	"mfaload/session"
+	"mfaload/session/check"
 )
 
 // consent refuses a run that would ask a user more often than its caps allow.
@@ -37,7 +39,15 @@ func (a *app) consent(s *scenario.Scenario, p *plan.RunPlan, yes bool) error {
 
 // consentCheck says how many users of a host that is not this machine a check
 // would ask, and asks whether to start.
-func (a *app) consentCheck(s *scenario.Scenario, pace float64, negative, yes bool) error {
+func (a *app) consentCheck(in *session.Inputs, pace float64, flags *checkFlags) error {
+	s := in.Scenario
+	generated, err := check.Plan(in, flags.options)
+	if err != nil {
+		return err
+	}
+	if generated.Requests > 0 {
+		a.ui.Tell("%s\n", generated)
+	}
 	if !s.Target.IsRemote() {
 		return nil
 	}
@@ -49,10 +59,10 @@ func (a *app) consentCheck(s *scenario.Scenario, pace float64, negative, yes boo
 		"real message\n",
 		s.Name, number.Count(n), number.Significant(pace), number.Length(float64(n-1)/pace),
 		s.Target.AuthPath)
-	if negative {
+	if flags.options.Negative {
 		a.ui.Tell("  and then wrong requests, all for the first of them\n")
 	}
-	return a.confirm(s, yes, "check", number.Count(n)+" requests")
+	return a.confirm(s, flags.yes, "check", number.Count(n+uint64(generated.Requests))+" requests")
 }
 
 // confirm asks whether to send so much, once it was said what a run or the like

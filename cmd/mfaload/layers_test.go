@@ -56,8 +56,9 @@ var mayImport = map[string][]string{
 		"mfaload/runner/plan", "mfaload/scenario"},
 	"mfaload/runner/schedule": {"mfaload/scenario", "mfaload/scenario/users", "mfaload/measure"},
 	"mfaload/pingone": {"mfaload/scenario", "mfaload/contract", "mfaload/measure",
-		"mfaload/pingone/transport",
+		"mfaload/pingone/generate", "mfaload/pingone/transport",
 		"mfaload/internal/disk", "mfaload/internal/redact"},
+	"mfaload/pingone/generate": {"mfaload/contract", "mfaload/internal/yamldoc"},
 	"mfaload/pingone/transport": {"mfaload/scenario", "mfaload/contract", "mfaload/measure",
 		"mfaload/pingone/transport/h2", "mfaload/pingone/transport/socket", "mfaload/internal/disk"},
 	"mfaload/pingone/transport/h2":            {"mfaload/contract"},
@@ -97,7 +98,8 @@ var mayImport = map[string][]string{
 		"mfaload/measure", "mfaload/report", "mfaload/runner", "mfaload/runner/schedule", "mfaload/scenario",
 		"mfaload/session"},
 	"mfaload/session/check": {"mfaload/contract", "mfaload/internal/disk", "mfaload/internal/text",
-		"mfaload/live/console", "mfaload/pingone", "mfaload/report", "mfaload/scenario", "mfaload/session"},
+		"mfaload/live/console", "mfaload/pingone", "mfaload/pingone/generate", "mfaload/report",
+		"mfaload/scenario", "mfaload/session"},
 	"mfaload/session/kubernetes": {"mfaload/fleet", "mfaload/internal/disk", "mfaload/internal/text",
 		"mfaload/runner/plan", "mfaload/scenario", "mfaload/scenario/form", "mfaload/session",
 		"mfaload/session/shards"},
@@ -160,7 +162,7 @@ func TestLayers(t *testing.T) {
 // where it can be tested without a command line.
 func TestCommandIsFlagsAndWords(t *testing.T) {
 	t.Parallel()
-	const most = 3500 // lines
+	const most = 3550 // lines
 	names, err := filepath.Glob("*.go")
 	if err != nil || len(names) == 0 {
 		t.Fatal(err)
@@ -205,7 +207,7 @@ func TestPurePackages(t *testing.T) {
 	t.Parallel()
 	var files []string
 	for folder := range strings.FieldsSeq(`scenario contract measure measure/journal report report/compare
-		report/units report/render report/render/chart capacity internal/number internal/stat
+		report/units report/render report/render/chart capacity pingone/generate internal/number internal/stat
 		internal/reference runner/plan runner/plan/plantext runner/schedule`) {
 		all, err := filepath.Glob("../../" + folder + "/*.go")
 		if err != nil || len(all) == 0 {

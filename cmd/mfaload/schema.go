@@ -118,7 +118,7 @@ func (a *app) printContract(c *cobra.Command, flags *contractFlags, format strin
 			return err
 		}
 	case "markdown":
-		text = []byte(reference.Rules(compiled.Rules()))
+		text = []byte(reference.Rules(compiled.Rules(), compiled.RequestRules()))
 	default:
 		return usage(c, fmt.Errorf("unknown format %q: use openapi, jsonschema or markdown", format))
 	}

@@ -81,15 +81,20 @@ func linesOfTexts(source []byte) map[int]bool {
 // sameNames are the names of types that several packages share, with the reason. All others
 // have one meaning in the whole tree, whatever the case of their first letter.
 var sameNames = map[string]string{
+	"case":        "how letters of an ID are written, and a generated request",
 	"connections": "report.json shows what measure counted",
 	"estimate":    "a figure with its interval, of one run and of two",
 	"example":     "report.json shows what measure kept",
+	"expect":      "what a scenario's group should get, and what a generated request should",
 	"generator":   "report.json shows what measure measured of mfaload itself",
 	"group":       "report.json judges the scenario's groups",
+	"identity":    "who a worker of a fleet is, and whose token a request has",
 	"looks":       "when a run may end early: who looks, and who decides",
 	"operation":   "pingone.Operation is the one runner.Operation that is no test's",
 	"outcome":     "how requests or a trial came to an end",
 	"rate":        "the rate that was planned, and report.json's of what came of it",
+	"request":     "one that was generated, and as the transport sends it",
+	"schema":      "what the contract says of responses, and of requests",
 	"shard":       "report.json shows what measure has of a shard",
 	"state":       "how far a run has come, in its journal, and a threshold, in report.json",
 	"terminal":    "prints results as text: of a run, and of a comparison",

@@ -22,6 +22,7 @@ type FlagGroup struct {
 // name means the same for all verbs.
 var flagGroups = []struct{ title, names string }{
 	{"What to run", "set=KEY=VALUE group=NAME,... user=ID expect=STATUS,... owner-agreed negative follow " +
+		"generate max-requests=NUMBER seed=NUMBER replay=FILE " +
 		"against=SCENARIO alternate addr=HOST:PORT faults contract=FILE contract-overlay=FILE resume=DIR"},
 	{"Load", "rate=RATE duration=TIME rate-factor=PERCENT max-rate=RATE budget=TIME target-rate=RATE " +
 		"logins-per-day=NUMBER peak-factor=NUMBER soak=TIME soak-share=PERCENT"},

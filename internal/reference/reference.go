@@ -108,7 +108,7 @@ func withLink(k form.KeyDoc, keys []form.KeyDoc) string {
 }
 
 // Rules is docs/rules.md.
-func Rules(rules []contract.Rule) string {
+func Rules(responses, requests []contract.Rule) string {
 	var b strings.Builder
 	b.WriteString(`# Rules
 
@@ -125,8 +125,25 @@ Sources: [S] the operation's own reference page, [D] another documentation page,
 | rule | level | meaning | source | a response that breaks it |
 |---|---|---|---|---|
 `)
-	for _, r := range rules {
+	for _, r := range responses {
 		fmt.Fprintf(&b, "| `%s` | %v | %s | %s | %s |\n", r.Name, r.Level, cell(r.Description),
+			cell(r.Source), cell(r.Example))
+	}
+	if len(requests) == 0 {
+		return b.String()
+	}
+	b.WriteString(`
+## Rules about requests
+
+Only ` + "`mfaload check --generate`" + ` evaluates these, on requests that it generates: see
+[conformance](conformance.md). A fault is a class of the
+[Web Fuzzing Commons](https://github.com/WebFuzzing/Commons); classes from F900 are mfaload's own.
+
+| rule | level | fault | meaning | source | an example that breaks it |
+|---|---|---|---|---|---|
+`)
+	for _, r := range requests {
+		fmt.Fprintf(&b, "| `%s` | %v | %s | %s | %s | %s |\n", r.Name, r.Level, r.Fault, cell(r.Description),
 			cell(r.Source), cell(r.Example))
 	}
 	return b.String()

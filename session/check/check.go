@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,6 +18,7 @@ import (
 	"mfaload/internal/text"
 	"mfaload/live/console"
 	"mfaload/pingone"
+	"mfaload/pingone/generate"
 	"mfaload/report"
 	"mfaload/scenario"
 	"mfaload/session"
@@ -31,6 +33,14 @@ type Settings struct {
 	Negative, Follow bool
 	// Verbose shows requests and responses, masked.
 	Verbose bool
+	// Generate sends requests that are made of the contract: at most MaxRequests of them, the same
+	// ones for the same Seed and the same values of the service.
+	Generate    bool
+	MaxRequests int
+	Seed        uint64
+	// Out is a folder for what generated requests find; empty for none. Replay is a file of
+	// violations whose requests are sent again, in place of anything else; empty for none.
+	Out, Replay string
 	// Baseline is a file with the shape of the responses of an earlier check. It is written
 	// where there is none. Empty for no comparison.
 	Baseline string
@@ -47,8 +57,16 @@ type Check struct {
 	profile    *contract.ResponseProfile
 	baseline   *contract.ResponseProfile // of an earlier check; nil if there is none
 	exchange   [2]contract.Exchange
-	bad        int // requests whose response is not right
-	sent       int
+
+	schema       *generate.Schema // nil where no request is generated
+	requestRules []contract.Rule
+	first        []byte // the body of the first response to a user of generated requests
+	earlier      []generate.FailedCase
+	replayed     []generate.FailedCase
+	results      []caseResult
+
+	bad  int // requests whose response is not right
+	sent int
 }
 
 // New prepares a check of a scenario's users, and reads the baseline.
@@ -57,13 +75,29 @@ func New(in *session.Inputs, c *console.Console, o Settings) (*Check, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Check{console: c, options: o, scenario: in.Scenario, ruleCounts: newRuleCounts(in.Contract),
-		profile: contract.NewProfile(), baseline: baseline}, nil
+	k := &Check{console: c, options: o, scenario: in.Scenario, ruleCounts: newRuleCounts(in.Contract.Rules()),
+		profile: contract.NewProfile(), baseline: baseline, requestRules: in.Contract.RequestRules()}
+	if !o.Generate && o.Replay == "" {
+		return k, nil
+	}
+	k.ruleCounts.rules = append(k.ruleCounts.rules, k.requestRules...)
+	if k.schema, err = generate.ReadSchema(in.Document); err != nil {
+		return nil, err
+	}
+	if o.Replay != "" {
+		k.replayed, err = readViolations(o.Replay)
+		return k, err
+	}
+	k.earlier, err = readEarlier(o.Out)
+	return k, err
 }
 
 // Send sends all requests, at a pace in requests a second, and shows each response.
 func (k *Check) Send(ctx context.Context, op *pingone.Operation, pace float64) error {
 	k.op, k.pace = op, rate.NewLimiter(rate.Limit(pace), 1)
+	if k.options.Replay != "" {
+		return k.replay(ctx)
+	}
 	for i, g := range k.scenario.Groups {
 		users := k.scenario.Reader(i)
 		for row := range g.Size() {
@@ -76,9 +110,19 @@ func (k *Check) Send(ctx context.Context, op *pingone.Operation, pace float64) e
 			}
 		}
 	}
-	if !k.options.Negative {
+	if k.options.Negative {
+		if err := k.negative(ctx); err != nil {
+			return err
+		}
+	}
+	if !k.options.Generate {
 		return nil
 	}
+	return k.generated(ctx)
+}
+
+// negative sends the requests that must be refused.
+func (k *Check) negative(ctx context.Context) error {
 	fmt.Fprintln(k.console.Out, "\nmust be refused")
 	u, known, err := k.someUser()
 	if err != nil {
@@ -132,6 +176,9 @@ func (k *Check) one(ctx context.Context, u scenario.User) error {
 	found := k.op.Check(u, ex, nil)
 	k.judge(name, ex, found, remarked(ex, ""))
 	k.profile.Learn(ex, k.op.Hide)
+	if k.first == nil && ex.Status == 201 && k.isTestUser(u) {
+		k.first = slices.Clone(ex.Body)
+	}
 	if k.options.Follow && ex.Status == 201 {
 		return k.readBack(ctx, ex)
 	}
@@ -256,7 +303,17 @@ func (k *Check) readBack(ctx context.Context, created *contract.Exchange) error 
 
 // Finish shows the rules and the drift, and says what it all comes to.
 func (k *Check) Finish() (passed bool, err error) {
+	if k.options.Replay != "" {
+		return k.bad == 0, nil
+	}
 	k.ruleCounts.write(k.console)
+	if k.options.Generate {
+		coverage := k.coverage()
+		k.showCoverage(&coverage)
+		if err := k.write(&coverage); err != nil {
+			return false, err
+		}
+	}
 	drift, err := k.drift()
 	if err != nil {
 		return false, err
@@ -324,8 +381,8 @@ type ruleCounts struct {
 	evaluated, violating map[string]int
 }
 
-func newRuleCounts(c *contract.Contract) *ruleCounts {
-	return &ruleCounts{rules: c.Rules(), evaluated: map[string]int{}, violating: map[string]int{}}
+func newRuleCounts(rules []contract.Rule) *ruleCounts {
+	return &ruleCounts{rules: rules, evaluated: map[string]int{}, violating: map[string]int{}}
 }
 
 func (t *ruleCounts) add(ex *contract.Exchange, found []contract.Violation) {
@@ -342,6 +399,9 @@ func (t *ruleCounts) add(ex *contract.Exchange, found []contract.Violation) {
 		t.violating[name]++
 	}
 }
+
+// Broken are the rules, findings among them, that any response broke, sorted.
+func (k *Check) Broken() []string { return slices.Sorted(maps.Keys(k.ruleCounts.violating)) }
 
 // The states of a rule, in the order in which they are shown.
 var states = []string{"violated", "found", "passed", "not reached", "off"}

@@ -1,0 +1,57 @@
+package contract
+
+import (
+	"regexp"
+	"slices"
+
+	"gopkg.in/yaml.v3"
+)
+
+// faultClass is a class of the Web Fuzzing Commons, from F900 one of the document's own.
+var faultClass = regexp.MustCompile(`^F[0-9]{3}$`)
+
+// requestRules reads x-request-rules. This package gives them a name, a level and a source; what
+// they demand is known to whoever makes the requests.
+func (k *compiler) requestRules(n *yaml.Node) {
+	if n == nil {
+		return
+	}
+	if n.Kind != yaml.SequenceNode {
+		k.fail(n, "x-request-rules must be a list of rules: write [{rule: request.valid, level: fail, …}]")
+		return
+	}
+	for _, item := range n.Content {
+		if item.Kind != yaml.MappingNode {
+			k.fail(item, "a rule must be a mapping: write {rule: …, level: …}")
+			continue
+		}
+		ru := k.ruleHead(item)
+		if v := k.member(item, "fault"); v != nil {
+			if ru.Fault = k.text(v, "fault"); !faultClass.MatchString(ru.Fault) {
+				k.fail(v, "%q is no class of faults: write one such as F100", clip(ru.Fault))
+			}
+		}
+		for key := range entries(item) {
+			if names := requestRuleMembers; !slices.Contains(names, key.Value) {
+				k.fail(key, "unknown word %q in the rule %s: %s", clip(key.Value), ru.Name,
+					suggestion(key.Value, names))
+			}
+		}
+		if k.isNewName(item, ru.Name) {
+			k.contract.requestRules = append(k.contract.requestRules, ru)
+			k.requestNames[ru.Name] = true
+		}
+	}
+}
+
+var requestRuleMembers = []string{"rule", "level", "fault", "description", "source", "example"}
+
+// RequestRules returns the rules about how requests that were made on purpose are taken, in the
+// document's order. A check of one response evaluates none of them.
+func (c *Contract) RequestRules() []Rule {
+	list := make([]Rule, len(c.requestRules))
+	for i, ru := range c.requestRules {
+		list[i] = *ru
+	}
+	return list
+}

@@ -1,0 +1,265 @@
+package check
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"mfaload/internal/disk"
+	"mfaload/internal/text"
+	"mfaload/pingone/generate"
+)
+
+// Files of a folder that a check with generated requests writes.
+const (
+	violationsFile = "violations.ndjson"
+	coverageFile   = "coverage.json"
+	reportFile     = "check.md"
+)
+
+// maxViolations bounds a file of violations, in bytes.
+const maxViolations = 256 << 20
+
+// ReadViolations reads a file of violations; none where there is no such file.
+func readViolations(path string) ([]generate.FailedCase, error) {
+	data, err := disk.ReadRegular(path, maxViolations)
+	if err != nil {
+		return nil, err
+	}
+	all, err := generate.ReadFailures(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return all, nil
+}
+
+// readEarlier reads what an earlier check left in the folder; nothing where there was none.
+func readEarlier(folder string) ([]generate.FailedCase, error) {
+	if folder == "" {
+		return nil, nil
+	}
+	all, err := readViolations(filepath.Join(folder, violationsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return all, err
+}
+
+// failures are the results that broke a rule, as files keep them.
+func (k *Check) failures() (all []generate.FailedCase) {
+	for i := range k.results {
+		r := &k.results[i]
+		v := r.worst()
+		if v.Rule == "" {
+			continue
+		}
+		request := &r.Request
+		if r.Smallest != nil {
+			request = r.Smallest
+		}
+		all = append(all, generate.FailedCase{Rule: v.Rule, Level: v.Level.String(), Fault: k.fault(v.Rule),
+			At:       v.At,
+			Expected: k.op.Mask(v.Expected), Received: k.op.Mask(v.Got), Case: *r.Case, Others: r.Others,
+			Smallest: r.Smallest, Curl: request.Curl(k.op.Origin(), k.op.Mask)})
+	}
+	return all
+}
+
+func (k *Check) coverage() generate.RequestCoverage {
+	tried := make([]generate.Tried, len(k.results))
+	for i := range k.results {
+		r := &k.results[i]
+		tried[i] = generate.Tried{Case: r.Case, Status: r.Status, Code: r.Code, Failed: r.failed()}
+	}
+	return generate.Cover(k.schema, tried)
+}
+
+// showCoverage shows which keywords of which members were tried, and what was never seen.
+func (k *Check) showCoverage(c *generate.RequestCoverage) {
+	tried, all := c.Share()
+	fmt.Fprintf(k.console.Out, "\nrequests: %d of %d keywords tried\n", tried, all)
+	names, rows := c.Places()
+	for _, place := range names {
+		var parts []string
+		for _, r := range rows[place] {
+			part := fmt.Sprintf("%s %d", r.Keyword, r.Tried)
+			switch {
+			case r.Tried == 0:
+				part = k.console.Paint("33", r.Keyword+" never")
+			case r.Failed > 0:
+				part = k.console.Paint("31", fmt.Sprintf("%s, %d failed", part, r.Failed))
+			}
+			parts = append(parts, part)
+		}
+		fmt.Fprintf(k.console.Out, "  %-34s %s\n", place, strings.Join(parts, "  "))
+	}
+	if never := c.NeverSeen(); len(never) > 0 {
+		fmt.Fprintf(k.console.Out, "documented responses that never came\n  %s\n", strings.Join(never,
+			"\n  "))
+	}
+	if len(k.scenario.Target.Identities) == 0 {
+		fmt.Fprintln(k.console.Out,
+			"not tried: tokens that are not good for these users, for the scenario has no "+
+				"check.identities")
+	}
+}
+
+// write writes the files of the folder.
+func (k *Check) write(c *generate.RequestCoverage) error {
+	if k.options.Out == "" {
+		return nil
+	}
+	failures := k.failures()
+	var lines bytes.Buffer
+	for i := range failures {
+		if err := failures[i].Write(&lines); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(k.options.Out, 0o700); err != nil {
+		return fmt.Errorf("make the folder of --out: %w", err)
+	}
+	coverage, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write the coverage: %w", err)
+	}
+	for name, data := range map[string][]byte{violationsFile: lines.Bytes(), coverageFile: append(coverage,
+		'\n'),
+		reportFile: k.report(c, failures)} {
+		if err := disk.Replace(filepath.Join(k.options.Out, name), data, 0o600); err != nil {
+			return fmt.Errorf("write the results of the check: %w\n%s", err,
+				text.Hint("choose another folder with --out"))
+		}
+	}
+	return nil
+}
+
+// report is the check for people who were not there, in Markdown.
+func (k *Check) report(c *generate.RequestCoverage, failures []generate.FailedCase) []byte {
+	var b bytes.Buffer
+	tried, all := c.Share()
+	fmt.Fprintf(&b,
+		"# Check of %s\n\n%d generated requests with seed %d; %d of %d keywords tried; %d violations.\n",
+		markdown(k.scenario.Name), len(k.results), k.options.Seed, tried, all, len(failures))
+	if len(failures) > 0 {
+		b.WriteString("\n## Violations\n\n| level | rule | fault | request | expected | received |\n" +
+			"|---|---|---|---|---|---|\n")
+	}
+	for _, f := range failures {
+		fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %s | %s |\n", f.Level, f.Rule, f.Fault,
+			markdown(f.Case.Name()),
+			markdown(f.Expected), markdown(f.Received))
+	}
+	b.WriteString("\n## Coverage\n\n| member | keyword | requests | failed |\n|---|---|---|---|\n")
+	for _, r := range c.Rows {
+		count := fmt.Sprint(r.Tried)
+		if r.Tried == 0 {
+			count = "never"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %d |\n", markdown(r.Place), markdown(r.Keyword), count, r.Failed)
+	}
+	b.WriteString("\n## Responses\n\n| HTTP status | code | seen |\n|---|---|---|\n")
+	for _, r := range c.Responses {
+		fmt.Fprintf(&b, "| %s | %s | %d |\n", r.Status, markdown(r.Code), r.Seen)
+	}
+	return b.Bytes()
+}
+
+// markdown escapes a text for a cell of a table.
+func markdown(s string) string {
+	return strings.NewReplacer("|", `\|`, "\n", " ", "\r", " ", "<", "&lt;", "`", "'", "*", `\*`, "_", `\_`).
+		Replace(text.Escape(s))
+}
+
+// Outcomes of a replay.
+const (
+	fixed      = "fixed"
+	stillThere = "still there"
+	cannotTell = "can't tell"
+)
+
+// Replay sends each case of a file of violations again, the smallest request of each.
+func (k *Check) replay(ctx context.Context) error {
+	fmt.Fprintf(k.console.Out, "\n%s\n", k.options.Replay)
+	counts := map[string]int{}
+	for i := range k.replayed {
+		f := &k.replayed[i]
+		outcome, why, err := k.again(ctx, f)
+		if err != nil {
+			return err
+		}
+		counts[outcome]++
+		color := map[string]string{fixed: "32", stillThere: "31", cannotTell: "33"}[outcome]
+		shown := k.console.Paint(color, fmt.Sprintf("%-11s", outcome))
+		fmt.Fprintf(k.console.Out, "  %s  %s  %s  %s\n", shown, f.Rule, f.Case.Name(), why)
+		if outcome == stillThere {
+			k.bad++
+		}
+	}
+	fmt.Fprintf(k.console.Out, "\n%d fixed, %d still there, %d can't be told\n", counts[fixed],
+		counts[stillThere], counts[cannotTell])
+	return nil
+}
+
+// again sends a case again, and says what came of it.
+func (k *Check) again(ctx context.Context, f *generate.FailedCase) (outcome, why string, err error) {
+	if !k.hasIdentity(f.Case.Request.Identity) {
+		return cannotTell, "the scenario has no identity " + f.Case.Request.Identity, nil
+	}
+	if f.Case.Pair != "" {
+		return k.pairAgain(ctx, f)
+	}
+	request := f.Case.Request
+	if f.Smallest != nil {
+		request = *f.Smallest
+	}
+	ex := &k.exchange[0]
+	found, untold, err := k.try(ctx, &f.Case, request, ex)
+	switch {
+	case err != nil:
+		return "", "", err
+	case untold != "":
+		return cannotTell, untold, nil
+	case has(found, f.Rule):
+		return stillThere, ex.Label, nil
+	}
+	return fixed, ex.Label, nil
+}
+
+func (k *Check) pairAgain(ctx context.Context, f *generate.FailedCase) (outcome, why string, err error) {
+	var all []generate.PairRefusal
+	for _, c := range append([]generate.Case{f.Case}, f.Others...) {
+		ex := &k.exchange[0]
+		_, untold, err := k.try(ctx, &c, c.Request, ex)
+		if err != nil {
+			return "", "", err
+		}
+		if untold != "" {
+			return cannotTell, untold, nil
+		}
+		all = append(all, generate.PairRefusal{Known: c.Known, Status: ex.Status, Body: bytes.Clone(ex.Body),
+			Took: ex.Received.Sub(ex.Sent)})
+	}
+	if has(generate.JudgePair(all, k.op.Contract().Level), f.Rule) {
+		return stillThere, "", nil
+	}
+	return fixed, "", nil
+}
+
+func (k *Check) hasIdentity(name string) bool {
+	if name == "" {
+		return true
+	}
+	for _, i := range k.scenario.Target.Identities {
+		if i.Name == name {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,390 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mfaload/contract"
+	"mfaload/internal/text"
+	"mfaload/pingone"
+	"mfaload/pingone/generate"
+	"mfaload/scenario"
+	"mfaload/session"
+)
+
+// maxUsers is how many users generated requests are spread over.
+const maxUsers = 50
+
+// caseResult is what came of a case.
+type caseResult struct {
+	*generate.Case
+	Status     int // 0 where there was no complete response
+	Code       string
+	Violations []contract.Violation
+	// Untold says why the response tells nothing; "" where it does.
+	Untold string
+	// Others are the further cases that a violation needs.
+	Others []generate.Case
+	// Smallest is the smallest request that fails as well; nil where none was looked for.
+	Smallest *generate.Request
+}
+
+// failed says whether the result breaks a rule of level fail.
+func (r *caseResult) failed() bool {
+	return slices.ContainsFunc(r.Violations,
+		func(v contract.Violation) bool { return v.Level == contract.Fail })
+}
+
+// Valid says what is wrong with the settings.
+func (o *Settings) Valid() error {
+	if o.MaxRequests < 1 || o.MaxRequests > 100_000 {
+		return fmt.Errorf("--max-requests %d is not from 1 to 100,000", o.MaxRequests)
+	}
+	if o.Out != "" && !o.Generate {
+		return errors.New("--out is for what --generate finds: add --generate")
+	}
+	return nil
+}
+
+// Plan says what the generated requests may cost, by what is known before the first response.
+func Plan(in *session.Inputs, o Settings) (generate.Budget, error) {
+	if !o.Generate || o.Replay != "" {
+		return generate.Budget{}, nil
+	}
+	schema, err := generate.ReadSchema(in.Document)
+	if err != nil {
+		return generate.Budget{}, err
+	}
+	cases, err := input(in.Scenario, schema, o, nil)
+	if err != nil {
+		return generate.Budget{}, err
+	}
+	cases.Path, cases.EnvID = "/"+in.Scenario.Target.EnvID+"/deviceAuthentications", in.Scenario.Target.EnvID
+	return generate.Costs(generate.Cases(cases)), nil
+}
+
+// input is what cases are made of, with the body of a first response if there is one.
+func input(s *scenario.Scenario, schema *generate.Schema, o Settings, first []byte) (generate.Input, error) {
+	users, err := testUsers(s)
+	if err != nil {
+		return generate.Input{}, err
+	}
+	known, transaction := pingone.Known(s, first)
+	in := generate.Input{Schema: schema, Users: users, Known: known, Transaction: transaction, Seed: o.Seed,
+		Max: o.MaxRequests}
+	for _, i := range s.Target.Identities {
+		in.Identities = append(in.Identities, generate.OtherToken{Name: i.Name, Kind: string(i.Kind)})
+	}
+	return in, nil
+}
+
+// testUsers are the users for whom generated requests may be sent: those of whom the scenario
+// expects a transaction, and on a host that is not this machine test users only.
+func testUsers(s *scenario.Scenario) (ids []string, err error) {
+	for i := range s.Groups {
+		g := &s.Groups[i]
+		if !mayGenerate(s, g) {
+			continue
+		}
+		users := s.Reader(i)
+		for row := range g.Size() {
+			u, err := users.User(row)
+			if err != nil {
+				return nil, err
+			}
+			if len(ids) < maxUsers && !slices.Contains(ids, u.ID) {
+				ids = append(ids, u.ID)
+			}
+		}
+	}
+	switch {
+	case len(ids) > 0:
+		return ids, nil
+	case s.Target.IsRemote():
+		return nil, fmt.Errorf("no group has test users who get a transaction, and %s is not this machine: "+
+			"nothing was sent\n%s", s.Target.AuthPath,
+			text.Hint("write test: true in a group of users who may get any number of messages"))
+	}
+	return nil, fmt.Errorf("no group has users who get a transaction: nothing was sent\n%s",
+		text.Hint("add a group that expects HTTP status 201"))
+}
+
+func mayGenerate(s *scenario.Scenario, g *scenario.Group) bool {
+	return !g.Usernameless && slices.Contains(g.Expect.HTTPStatuses, 201) && (g.Test || !s.Target.IsRemote())
+}
+
+func (k *Check) isTestUser(u scenario.User) bool {
+	return mayGenerate(k.scenario, &k.scenario.Groups[u.Group])
+}
+
+// generated sends the generated requests, those that failed earlier first, and judges the
+// responses. Then it makes what failed smaller.
+func (k *Check) generated(ctx context.Context) error {
+	in, err := input(k.scenario, k.schema, k.options, k.first)
+	if err != nil {
+		return err
+	}
+	in.Path, in.EnvID = k.op.Service()
+	cases := k.withEarlier(generate.Cases(in))
+	fmt.Fprintf(k.console.Out, "\ngenerated requests: seed %d, at most %d\n", k.options.Seed,
+		k.options.MaxRequests)
+	pairs := map[string][]generate.PairRefusal{}
+	for i := range cases {
+		if err := k.sendCase(ctx, &cases[i], pairs); err != nil {
+			return err
+		}
+		if k.silent() {
+			k.bad++
+			fmt.Fprintf(k.console.Out,
+				"  stopped: %d responses in a row told nothing; %d requests were not sent\n",
+				maxSilent, len(cases)-i-1)
+			break
+		}
+	}
+	k.judgePairs(cases, pairs)
+	return k.shrink(ctx)
+}
+
+// maxSilent is after how many responses that tell nothing a check stops: the service is in no
+// state to be checked, and is left alone.
+const maxSilent = 5
+
+func (k *Check) silent() bool {
+	if len(k.results) < maxSilent {
+		return false
+	}
+	return !slices.ContainsFunc(k.results[len(k.results)-maxSilent:],
+		func(r caseResult) bool { return r.Untold == "" })
+}
+
+// withEarlier puts the cases that failed in an earlier check before others, within the bound.
+func (k *Check) withEarlier(cases []generate.Case) []generate.Case {
+	var all []generate.Case
+	left, known := k.options.MaxRequests, map[string]bool{}
+	add := func(c generate.Case) {
+		key := fmt.Sprintf("%s\n%s\n%q", c.Name(), c.Request.Body, c.Request.Path)
+		if cost := c.Cost(); cost <= left && (c.Pair != "" || !known[key]) {
+			left -= cost
+			known[key] = true
+			all = append(all, c)
+		}
+	}
+	for _, f := range k.earlier {
+		if f.Case.Pair == "" {
+			add(f.Case)
+		}
+	}
+	for _, c := range cases {
+		add(c)
+	}
+	return all
+}
+
+// sendCase sends a case, and after a refusal looks for what it may have created.
+func (k *Check) sendCase(ctx context.Context, c *generate.Case,
+	pairs map[string][]generate.PairRefusal) error {
+	ex := &k.exchange[0]
+	r := caseResult{Case: c}
+	found, untold, err := k.try(ctx, c, c.Request, ex)
+	if err != nil {
+		return err
+	}
+	if r.Untold = untold; untold == "" {
+		r.Status, r.Violations = ex.Status, found
+		_, r.Code, _ = strings.Cut(ex.Label, " ")
+		k.ruleCounts.add(ex, found)
+		for _, rule := range c.Evaluates() {
+			k.ruleCounts.evaluated[rule]++
+		}
+		if c.Pair != "" {
+			pairs[c.Pair] = append(pairs[c.Pair], generate.PairRefusal{Known: c.Known, Status: ex.Status,
+				Body: slices.Clone(ex.Body), Took: ex.Received.Sub(ex.Sent)})
+		}
+	}
+	k.results = append(k.results, r)
+	k.showResult(&r, ex)
+	return nil
+}
+
+// try sends a request in place of a case's own and judges the response, with what a refusal may
+// have created. Untold says why the response tells nothing.
+func (k *Check) try(ctx context.Context, c *generate.Case, request generate.Request,
+	ex *contract.Exchange) (found []contract.Violation, untold string, err error) {
+	found, err = k.sendGenerated(ctx, request, ex)
+	var f *contract.Failure
+	switch {
+	case ctx.Err() != nil:
+		return nil, "", ctx.Err()
+	case errors.As(err, &f):
+		return nil, f.Kind, nil
+	case err != nil:
+		return nil, "", err
+	case generate.Limited(ex):
+		return nil, "the service limits the rate", nil
+	}
+	changed := *c
+	changed.Request = request
+	found = append(found, generate.Judge(&changed, ex, k.op.Contract().Level)...)
+	if !c.Back {
+		return found, "", nil
+	}
+	path, _ := k.op.Service()
+	for _, id := range generate.Traces(ex) {
+		read := generate.Request{Method: "GET", Path: path + "/" + id, Authorization: "Bearer {token}",
+			Headers: []string{"Accept: application/json"}}
+		_, err := k.sendGenerated(ctx, read, &k.exchange[1])
+		if ctx.Err() != nil {
+			return nil, "", ctx.Err()
+		}
+		if err == nil {
+			found = append(found, generate.JudgeTrace(&k.exchange[1], k.op.Contract().Level)...)
+		}
+	}
+	return found, "", nil
+}
+
+func (k *Check) sendGenerated(ctx context.Context, request generate.Request,
+	ex *contract.Exchange) (found []contract.Violation, err error) {
+	ex.Reset()
+	ex.Number = uint64(k.sent)
+	var token scenario.Secret
+	for _, i := range k.scenario.Target.Identities {
+		if i.Name == request.Identity {
+			token = i.AccessToken
+		}
+	}
+	err = k.request(ctx, func(ctx context.Context) (err error) {
+		found, err = k.op.Generated(ctx, request, token, ex)
+		return err
+	})
+	return found, err
+}
+
+// judgePairs adds to the first case of each pair what the cases together break.
+func (k *Check) judgePairs(cases []generate.Case, pairs map[string][]generate.PairRefusal) {
+	for i := range k.results {
+		r := &k.results[i]
+		all := pairs[r.Pair]
+		if r.Pair == "" || all == nil {
+			continue
+		}
+		delete(pairs, r.Pair)
+		found := generate.JudgePair(all, k.op.Contract().Level)
+		if len(found) == 0 {
+			continue
+		}
+		for j := range cases {
+			if c := &cases[j]; c.Pair == r.Pair && c != r.Case {
+				r.Others = append(r.Others, *c)
+			}
+		}
+		r.Violations = append(r.Violations, found...)
+		k.ruleCounts.add(&contract.Exchange{}, found)
+		k.showResult(&caseResult{Case: r.Case, Status: r.Status, Violations: found}, nil)
+	}
+}
+
+// showResult shows a case whose response breaks a rule, and with -v every case. The exchange is
+// nil where it is about several.
+func (k *Check) showResult(r *caseResult, ex *contract.Exchange) {
+	if r.failed() {
+		k.bad++
+	}
+	if len(r.Violations) == 0 && r.Untold == "" && !k.options.Verbose {
+		return
+	}
+	outcome := strings.TrimSpace(fmt.Sprint(r.Status, " ", r.Code))
+	if r.Untold != "" {
+		outcome = "not told: " + r.Untold
+	}
+	mark := k.console.Paint("32", "ok  ")
+	switch {
+	case r.failed():
+		mark = k.console.Paint("31", "FAIL")
+	case len(r.Violations) > 0:
+		mark = k.console.Paint("33", "note")
+	case r.Untold != "":
+		mark = k.console.Paint("2", "?   ")
+	}
+	fmt.Fprintf(k.console.Out, "  %s  %s  %s\n", mark, r.Name(), outcome)
+	for _, v := range r.Violations {
+		k.requestViolation(r, ex, v)
+	}
+	if k.options.Verbose && ex != nil && r.Untold == "" {
+		k.show(ex)
+	}
+}
+
+func (k *Check) requestViolation(r *caseResult, ex *contract.Exchange, v contract.Violation) {
+	fmt.Fprintf(k.console.Out, "        %s  %s  %s  %s\n          expected %s\n          received %s\n",
+		v.Level,
+		v.Rule, k.fault(v.Rule), v.At, k.op.Mask(v.Expected), k.op.Mask(v.Got))
+	if ex != nil {
+		if id, given := k.op.CorrelationID(ex); given {
+			fmt.Fprintf(k.console.Out, "          correlation-id %s\n", k.op.Mask(id))
+		}
+	}
+	fmt.Fprintf(k.console.Out, "          %s\n", r.Request.Curl(k.op.Origin(), k.op.Mask))
+}
+
+// fault is the class of a rule; one about responses stands for a response that does not match.
+func (k *Check) fault(rule string) string {
+	for _, r := range k.requestRules {
+		if r.Name == rule {
+			return r.Fault
+		}
+	}
+	return "F101"
+}
+
+// shrink makes the first failure of each rule at each keyword of a place smaller.
+func (k *Check) shrink(ctx context.Context) error {
+	left, done := generate.MaxShrinks, map[string]bool{}
+	for i := range k.results {
+		r := &k.results[i]
+		v := r.worst()
+		group := v.Rule + " " + r.Place + " " + r.Keyword
+		if v.Level != contract.Fail || r.Pair != "" || done[group] || left == 0 || ctx.Err() != nil {
+			continue
+		}
+		done[group] = true
+		var failed error
+		smallest, sends := k.schema.Shrink(r.Case, min(generate.MaxShrink, left),
+			func(request generate.Request) bool {
+				found, untold, err := k.try(ctx, r.Case, request, &k.exchange[0])
+				failed = errors.Join(failed, err)
+				return failed == nil && untold == "" && has(found, v.Rule)
+			})
+		if failed != nil {
+			return failed
+		}
+		left -= sends
+		r.Smallest = &smallest
+		if smallest.Size() < r.Request.Size() {
+			fmt.Fprintf(k.console.Out,
+				"  smaller  %s  %d bytes instead of %d, in %d requests\n          %s\n", r.Name(),
+				smallest.Size(), r.Request.Size(), sends, smallest.Curl(k.op.Origin(), k.op.Mask))
+		}
+	}
+	return ctx.Err()
+}
+
+// worst is the first violation of level fail, or else the first.
+func (r *caseResult) worst() contract.Violation {
+	for _, v := range r.Violations {
+		if v.Level == contract.Fail {
+			return v
+		}
+	}
+	if len(r.Violations) > 0 {
+		return r.Violations[0]
+	}
+	return contract.Violation{}
+}
+
+func has(found []contract.Violation, rule string) bool {
+	return slices.ContainsFunc(found, func(v contract.Violation) bool { return v.Rule == rule })
+}
