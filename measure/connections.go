@@ -37,8 +37,11 @@ type OpenedConnection struct {
 	// Dial is the time until it was open, Handshake that of TLS after it.
 	Dial, Handshake time.Duration
 	// Secure says that it has TLS, Resumed that it resumed an earlier session of it.
-	Secure, Resumed  bool
-	HTTP2, Successor bool
+	Secure, Resumed bool
+	// Protocol is [HTTP1] or [HTTP2]; empty if a journal of an earlier version does not tell.
+	Protocol string
+	// Successor says that it takes the place of one that takes no more requests.
+	Successor bool
 }
 
 func (c *Connections) add(o OpenedConnection) {
@@ -53,14 +56,13 @@ func (c *Connections) add(o OpenedConnection) {
 	if o.Successor {
 		c.Successors++
 	}
+	if o.Protocol == "" {
+		return
+	}
 	if c.Protocols == nil {
 		c.Protocols = map[string]uint64{}
 	}
-	if o.HTTP2 {
-		c.Protocols[HTTP2]++
-	} else {
-		c.Protocols[HTTP1]++
-	}
+	c.Protocols[o.Protocol]++
 }
 
 func (c *Connections) wait(d time.Duration) {

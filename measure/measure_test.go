@@ -17,8 +17,10 @@ import (
 // A TLS handshake that took no time was one; a connection without TLS had none.
 func TestConnectionsCountHandshakes(t *testing.T) {
 	r := measure.NewRecorder(1, nil, 0)
-	r.RecordConnection(false, measure.OpenedConnection{Dial: time.Millisecond, Secure: true, Resumed: true})
-	r.RecordConnection(false, measure.OpenedConnection{Dial: time.Millisecond, HTTP2: true, Successor: true})
+	r.RecordConnection(false, measure.OpenedConnection{Dial: time.Millisecond, Secure: true, Resumed: true,
+		Protocol: measure.HTTP1})
+	r.RecordConnection(false, measure.OpenedConnection{Dial: time.Millisecond, Protocol: measure.HTTP2,
+		Successor: true})
 	r.RecordWait(false, time.Second)
 	m, err := r.Measurement()
 	if err != nil {

@@ -47,7 +47,7 @@ func observe(t testing.TB, of *measure.Shard, n int,
 		}
 	}
 	r.RecordConnection(index%2 == 0, measure.OpenedConnection{Dial: time.Duration(index) * time.Millisecond,
-		Handshake: time.Millisecond, Secure: true, Resumed: true, HTTP2: index%3 == 0,
+		Handshake: time.Millisecond, Secure: true, Resumed: true, Protocol: measure.HTTP2,
 		Successor: true})
 	r.RecordWait(index%2 == 1, time.Duration(index)*time.Millisecond)
 	m, err := r.Final()

@@ -308,8 +308,12 @@ func (r *Runner) drainEnds() time.Duration {
 // watch has the connections recorded that are opened.
 func (r *Runner) watch(start time.Time) {
 	r.config.Operation.Watch(func(c contract.Connection) {
+		protocol := measure.HTTP1
+		if c.HTTP2 {
+			protocol = measure.HTTP2
+		}
 		r.recorder.RecordConnection(c.Began.Sub(start) < r.schedule.Start(), measure.OpenedConnection{
-			Dial: c.Dial, Handshake: c.Handshake, Secure: c.Secure, Resumed: c.Resumed, HTTP2: c.HTTP2,
+			Dial: c.Dial, Handshake: c.Handshake, Secure: c.Secure, Resumed: c.Resumed, Protocol: protocol,
 			Successor: c.Successor})
 	})
 }

@@ -282,7 +282,8 @@ func Journaled(t testing.TB, seed uint64, seconds, workers int,
 			r.Record(random.IntN(workers), o)
 		}
 		r.RecordConnection(false, measure.OpenedConnection{Dial: time.Millisecond,
-			Handshake: time.Duration(random.IntN(3)), Secure: random.IntN(3) > 0, HTTP2: random.IntN(2) > 0,
+			Handshake: time.Duration(random.IntN(3)), Secure: random.IntN(3) > 0,
+			Protocol:  []string{"", measure.HTTP1, measure.HTTP2}[random.IntN(3)],
 			Successor: random.IntN(2) > 0})
 		r.RecordWait(second%2 == 0, time.Duration(1+random.IntN(1e6)))
 		if failed { // and the run goes on

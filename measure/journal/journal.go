@@ -277,6 +277,7 @@ const (
 	flagHTTP2     = 1 << 3
 	flagSuccessor = 1 << 4
 	flagWait      = 1 << 5
+	flagHTTP1     = 1 << 6
 )
 
 func (c *connectionLog) record(warmup bool, o measure.OpenedConnection) {
@@ -284,7 +285,8 @@ func (c *connectionLog) record(warmup bool, o measure.OpenedConnection) {
 		return
 	}
 	flags := varint.Bit(warmup) | varint.Bit(o.Secure)*flagSecure | varint.Bit(o.Resumed)*flagResumed |
-		varint.Bit(o.HTTP2)*flagHTTP2 | varint.Bit(o.Successor)*flagSuccessor
+		varint.Bit(o.Protocol == measure.HTTP2)*flagHTTP2 |
+		varint.Bit(o.Protocol == measure.HTTP1)*flagHTTP1 | varint.Bit(o.Successor)*flagSuccessor
 	c.bytes = binary.AppendUvarint(append(c.bytes, flags), uint64(max(o.Dial, 0)))
 	if o.Secure {
 		c.bytes = binary.AppendUvarint(c.bytes, uint64(max(o.Handshake, 0)))

@@ -201,7 +201,7 @@ func FuzzReplay(f *testing.F) {
 			r.Record(0, testkit.Observation(random, 1))
 		}
 		r.RecordConnection(true, measure.OpenedConnection{Dial: 1, Handshake: 2, Secure: true, Resumed: true,
-			HTTP2: true, Successor: true})
+			Protocol: measure.HTTP2, Successor: true})
 		r.RecordWait(false, 3)
 		taken, err := tape.Take(nil)
 		if err != nil {

@@ -43,11 +43,17 @@ func replayConnection(r *measure.Recorder, in *logReader) {
 		return
 	}
 	c := measure.OpenedConnection{Dial: dial, Secure: flags&flagSecure != 0, Resumed: flags&flagResumed != 0,
-		HTTP2: flags&flagHTTP2 != 0, Successor: flags&flagSuccessor != 0}
+		Successor: flags&flagSuccessor != 0}
+	switch {
+	case flags&flagHTTP2 != 0:
+		c.Protocol = measure.HTTP2
+	case flags&flagHTTP1 != 0:
+		c.Protocol = measure.HTTP1
+	}
 	if c.Secure {
 		c.Handshake = in.duration()
 	}
-	if in.Bad || flags >= flagWait || c.Resumed && !c.Secure {
+	if in.Bad || flags&flagWait != 0 || flags > 127 || c.Resumed && !c.Secure {
 		in.Bad = true
 		return
 	}
