@@ -119,7 +119,7 @@ image-check: ## make the image's files, measure and start them (Docker is not ne
 	deploy/image-check.sh
 
 docs: build ## write the generated pages and JSON Schemas
-	$(GO) test ./report ./capacity -run SchemaIsGenerated -update
+	$(GO) test ./report ./capacity ./session -run SchemaIsGenerated -update
 	./bin/mfaload contract --format markdown > docs/rules.md
 	./bin/mfaload schema --format markdown > docs/scenario.md
 	$(GO) run -tags docs ./cmd/mfaload reference > docs/cli.md

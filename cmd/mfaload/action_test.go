@@ -106,6 +106,10 @@ func TestAction(t *testing.T) {
 			if err != nil || !strings.Contains(string(outputs), "verdict="+c.verdict+"\n") {
 				t.Errorf("outputs: %v\n%s", err, outputs)
 			}
+			annotated := strings.Contains(string(said), "::error file=gate.yaml,line=1,col=1::")
+			if annotated != (c.code == 2) {
+				t.Errorf("what is wrong with the scenario is annotated: %v:\n%s", annotated, said)
+			}
 			report, _ := os.ReadFile(summary)
 			if want := c.verdict != ""; strings.Contains(string(report), "short") != want {
 				t.Errorf("the summary has a report: want %v:\n%s", want, report)

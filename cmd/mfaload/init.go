@@ -8,14 +8,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"mfaload/internal/disk"
 	"mfaload/live/progress"
+	"mfaload/report"
 	"mfaload/runner/schedule"
 	"mfaload/scenario"
+	"mfaload/session"
 )
 
 //go:embed init.yaml
@@ -77,12 +80,16 @@ func create(name string, content []byte) error {
 }
 
 func newValidate(a *app) *cobra.Command {
-	flags := &contractFlags{}
+	flags, format := &contractFlags{}, ""
 	c := &cobra.Command{
 		Use:   "validate FILE...",
 		Short: "Check scenario files and send nothing",
 		Long: `Check scenario files and send nothing. Every problem is printed with its file,
-line and column, what is wrong, and what to do about it.`,
+line and column, what is wrong, and what to do about it. --format json prints them
+for programs ('mfaload schema validation'), --format github as annotations of a
+workflow of GitHub Actions.`,
+		Example: `  mfaload validate load/*.yaml
+  mfaload validate --format json gate.yaml | jq .problems`,
 		ValidArgsFunction: scenarioFiles,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -90,33 +97,53 @@ line and column, what is wrong, and what to do about it.`,
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error { return a.validate(args, flags) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if !slices.Contains(validateFormats, format) {
+				return usage(c, fmt.Errorf("unknown format %q: use text, json or github", format))
+			}
+			return a.validate(args, flags, format)
+		},
 	}
 	flags.add(c)
 	flags.changes.add(c)
+	c.Flags().StringVar(&format, "format", "text", "text, json, or github (annotations of GitHub Actions)")
+	formats(c, validateFormats...)
 	return c
 }
 
+var validateFormats = []string{"text", "json", "github"}
+
 // validate looks at every file, whatever is wrong with the ones before.
-func (a *app) validate(files []string, flags *contractFlags) error {
-	bad, loader := 0, flags.loader(a)
+func (a *app) validate(files []string, flags *contractFlags, format string) error {
+	found, loader := session.NewValidation(), flags.loader(a)
 	for _, file := range files {
 		in, err := loader.Load(file)
-		if err != nil {
-			bad++
-			a.exitCode(err)
+		switch {
+		case err != nil:
+			found.Add(file, err)
+			if format == "text" {
+				a.exitCode(err)
+			}
 			continue
+		case format != "json":
+			sch, most := schedule.New(in.Scenario), ""
+			if peak := sch.Peak(); peak > 0 {
+				most = ", at most " + scenario.Rate(peak).String()
+			}
+			a.ui.Print("%s: valid: %s, %s%s\n", file, in.Scenario.Name, progress.Extent(sch), most)
 		}
-		s := in.Scenario
-		sch, most := schedule.New(s), ""
-		if peak := sch.Peak(); peak > 0 {
-			most = ", at most " + scenario.Rate(peak).String()
-		}
-		fmt.Fprintf(a.ui.Out, "%s: valid: %s, %s%s\n", file, s.Name, progress.Extent(sch), most)
-		s.Close()
+		in.Scenario.Close()
 	}
-	if bad > 0 {
-		return &exitError{code: exitUsage}
+	text := []byte(found.GitHub())
+	var err error
+	if format == "json" {
+		text, err = report.Encode(found)
 	}
-	return nil
+	if err == nil && format != "text" {
+		_, err = a.ui.Data.Write(text)
+	}
+	if err == nil && !found.Valid {
+		err = &exitError{code: exitUsage}
+	}
+	return err
 }

@@ -19,11 +19,12 @@ import (
 func newSchema(a *app) *cobra.Command {
 	format := ""
 	c := &cobra.Command{
-		Use:   "schema [scenario|report|compare|history|capacity|capacity-comparison]",
+		Use:   "schema [scenario|report|compare|history|capacity|capacity-comparison|validation]",
 		Short: "Print the JSON Schema of scenario files, for editors, or of what mfaload writes",
 		Long: `Print the JSON Schema of scenario files, for editors, or of report.json, of
-'compare --json', of 'compare --against-history --json', of capacity.json, or of
-'compare --json' of two searches for capacity (capacity-comparison).
+'compare --json', of 'compare --against-history --json', of capacity.json, of
+'compare --json' of two searches for capacity (capacity-comparison), or of
+'validate --format json' (validation).
 
 An editor with a YAML language server checks and completes a scenario that begins
 with the line
@@ -60,11 +61,12 @@ With --format markdown it prints the keys of scenario files as a page for people
 	return c
 }
 
-var schemaNames = []string{"scenario", "report", "compare", "history", "capacity", "capacity-comparison"}
+var schemaNames = []string{"scenario", "report", "compare", "history", "capacity", "capacity-comparison",
+	"validation"}
 
 var schemas = map[string]func() []byte{"scenario": scenario.Schema, "report": report.JSONSchema,
 	"compare": compare.JSONSchema, "history": compare.HistoryJSONSchema, "capacity": capacity.JSONSchema,
-	"capacity-comparison": capacity.ComparisonJSONSchema}
+	"capacity-comparison": capacity.ComparisonJSONSchema, "validation": session.ValidationJSONSchema}
 
 // contractFlags say by which contract, and with which changes, a scenario is read.
 type contractFlags struct {

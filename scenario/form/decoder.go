@@ -59,18 +59,19 @@ func (d *Decoder) IsSound() bool { return len(d.found) == 0 }
 // Fail notes a problem at a value.
 func (d *Decoder) Fail(n *Node, text, remedy string) {
 	n.mark()
-	d.fail(Problem{n.Pos(d), text, remedy})
+	d.fail(Problem{Pos: n.Pos(d), Path: d.path(n), Text: text, Remedy: remedy})
 }
 
 // FailKey notes a problem at a value's key.
 func (d *Decoder) FailKey(n *Node, text, remedy string) {
 	n.mark()
-	d.fail(Problem{Pos{cmp.Or(n.origin, d.File), n.keyLine, n.keyColumn}, text, remedy})
+	d.fail(Problem{Pos: Pos{cmp.Or(n.origin, d.File), n.keyLine, n.keyColumn}, Path: d.path(n), Text: text,
+		Remedy: remedy})
 }
 
 // FailAt notes a problem at a place of the file, or of the change that is made.
 func (d *Decoder) FailAt(line, column int, text, remedy string) {
-	d.fail(Problem{Pos{cmp.Or(d.origin, d.File), line, column}, text, remedy})
+	d.fail(Problem{Pos: Pos{cmp.Or(d.origin, d.File), line, column}, Text: text, Remedy: remedy})
 }
 
 func (d *Decoder) fail(p Problem) {
@@ -95,7 +96,8 @@ func (d *Decoder) Problems() Problems {
 	if d.dropped > 0 {
 		last := problems[len(problems)-1].Pos
 		problems = append(problems,
-			Problem{last, fmt.Sprintf("%d more problems are not shown", d.dropped), "fix these first"})
+			Problem{Pos: last, Text: fmt.Sprintf("%d more problems are not shown", d.dropped),
+				Remedy: "fix these first"})
 	}
 	return problems
 }
@@ -147,6 +149,8 @@ func (p Pos) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.
 // Problem is one thing that is wrong with a scenario.
 type Problem struct {
 	Pos Pos
+	// Path is that of the value in its file, such as load.stages[0].rate; empty if it is about no value.
+	Path string
 	// Text says what is wrong, with the offending text; never a secret, and
 	// never the value of an environment variable.
 	Text string

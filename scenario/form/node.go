@@ -209,6 +209,14 @@ func (d *Decoder) Label(n *Node) string {
 	return d.Label(n.Parent) + "." + Clip(n.Key)
 }
 
+// path is the label of a value, and empty for the whole file.
+func (d *Decoder) path(n *Node) string {
+	if n.Parent == nil {
+		return ""
+	}
+	return d.Label(n)
+}
+
 // Shown is the value as a message shows it: as the file has it.
 func (n *Node) Shown() string {
 	text := Clip(n.Text)
