@@ -54,7 +54,8 @@ func (v *Validation) Add(file string, err error) {
 	var problems form.Problems
 	if !errors.As(err, &problems) {
 		message, remedy, _ := strings.Cut(err.Error(), "\n")
-		problems = form.Problems{{Pos: form.Pos{File: file}, Text: message, Remedy: strings.TrimSpace(remedy)}}
+		problems = form.Problems{{Pos: form.Pos{File: file}, Text: message,
+			Remedy: strings.TrimSpace(remedy)}}
 	}
 	for _, p := range problems {
 		v.Problems = append(v.Problems, FileProblem{File: p.Pos.File, Line: p.Pos.Line, Column: p.Pos.Column,
