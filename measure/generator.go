@@ -88,6 +88,8 @@ type Generator struct {
 	CPUWait time.Duration `json:"cpu_wait_ns"`
 	// Platform is system and architecture, such as "linux/amd64".
 	Platform string `json:"platform,omitempty"`
+	// Host is the machine's name; "" where the system does not tell.
+	Host string `json:"host,omitempty"`
 	// Cores is how many processors it could use.
 	Cores int `json:"cores"`
 	// Processors is how many it had, a fraction where it has a quota; 0 in
@@ -135,7 +137,7 @@ func (g *Generator) add(o *Generator) {
 	g.Cores += o.Cores
 	g.Processors += o.Processors
 	g.Seconds = mergeOwnSeconds(g.Seconds, o.Seconds)
-	g.Platform = joinPlatforms(g.Platform, o.Platform)
+	g.Platform, g.Host = joinNames(g.Platform, o.Platform), joinNames(g.Host, o.Host)
 	g.Workers += o.Workers
 	if g.WorkersBy == "" || o.WorkersBy != "" && o.WorkersBy < g.WorkersBy {
 		g.WorkersBy = o.WorkersBy
@@ -148,7 +150,7 @@ func (g *Generator) add(o *Generator) {
 	g.Hiccups.Merge(o.Hiccups)
 }
 
-func joinPlatforms(a, b string) string {
+func joinNames(a, b string) string {
 	all := slices.Concat(strings.Split(a, ", "), strings.Split(b, ", "))
 	slices.Sort(all)
 	return strings.TrimPrefix(strings.Join(slices.Compact(all), ", "), ", ")

@@ -79,6 +79,7 @@ func observe(t testing.TB, of *measure.Shard, n int,
 	hiccups.Record(time.Duration(index) * time.Millisecond)
 	m.Generator = measure.Generator{CPU: time.Second, CPUWait: time.Millisecond, Cores: 2,
 		Platform: []string{"linux/amd64", "linux/arm64"}[index%2], Elapsed: 10 * time.Second,
+		Host:       []string{"load-1", "load-2"}[index%2],
 		PeakRSS:    1e6 * uint64(index+1),
 		MaxGCPause: time.Duration(index) * time.Millisecond, Hiccups: hiccups, BusyWorkersMax: index + 1,
 		Workers: 8, WorkersBy: measure.ByPorts, AllBusy: time.Duration(index) * time.Second,
@@ -218,6 +219,7 @@ func TestMergeCommutesAndAssociates(t *testing.T) {
 	}
 	g := m.Generator
 	if g.CPU != 8*time.Second || g.Cores != 16 || g.Platform != "linux/amd64, linux/arm64" ||
+		g.Host != "load-1, load-2" ||
 		g.Workers != 64 || g.BusyWorkersMax != 8 || g.AllBusy != 7*time.Second || g.PeakRSS != 8e6 ||
 		g.Processors != 12 {
 		t.Errorf("generator %+v", g)

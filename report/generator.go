@@ -78,6 +78,7 @@ func generator(from *measure.Generator, own *measure.Histogram, workersNeeded in
 	g := Generator{
 		Elapsed: number.Round(from.Elapsed.Seconds()), CPU: number.Round(from.CPU.Seconds()),
 		CPUWait: number.Round(from.CPUWait.Seconds()), Cores: from.Cores, Platform: from.Platform,
+		Host:    from.Host,
 		PeakRSS: number.Round(float64(from.PeakRSS) / 1e6), MaxGCPause: Milliseconds(from.MaxGCPause),
 		BusyWorkersMax: from.BusyWorkersMax, Workers: from.Workers,
 		AllBusy: number.Round(from.AllBusy.Seconds()), OwnLateness: TimesOf(own),

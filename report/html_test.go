@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,8 @@ type story struct {
 	failing       float64     // share, in the second half
 	late          time.Duration
 	closed        bool
+	groups        int // 2 if 0
+	baseline      bool
 	interrupted   bool
 	thresholds    []scenario.Threshold
 }
@@ -42,7 +45,9 @@ var stories = map[string]story{
 	"inconclusive": {seconds: 30, rate: 50, late: 80 * ms, thresholds: []scenario.Threshold{p95, noErrors}},
 	"closed": {seconds: 60, rate: 40, closed: true,
 		thresholds: []scenario.Threshold{p95, noErrors, noViolations}},
-	"one-second":  {seconds: 1, rate: 30, thresholds: []scenario.Threshold{p95, noErrors}},
+	"one-second": {seconds: 1, rate: 30, thresholds: []scenario.Threshold{p95, noErrors}},
+	"twenty": {seconds: 40, rate: 100, groups: 20, violating: 0.02, baseline: true,
+		thresholds: []scenario.Threshold{p95, noErrors, noViolations}},
 	"interrupted": {seconds: 2, rate: 1, interrupted: true, thresholds: []scenario.Threshold{p95}},
 }
 
@@ -66,9 +71,13 @@ func (s story) measurement(t testing.TB) *measure.Measurement {
 	t.Helper()
 	random := rand.New(rand.NewPCG(1, 2))
 	rules := []string{"status.201", "echo.user", "links.self", "time.order", "field.unknown", "otp.attempts"}
-	r := measure.NewRecorder(2, rules, 0)
+	names := []string{"email", "sms"}
+	for len(names) < s.groups {
+		names = append(names, fmt.Sprintf("group-%d", len(names)+1))
+	}
+	r := measure.NewRecorder(len(names), rules, 0)
 	m := &measure.Measurement{}
-	var scheduled, warm [2]uint64
+	scheduled, warm := make([]uint64, len(names)), make([]uint64, len(names))
 	total := s.warmup + s.seconds
 	for i := range total * s.rate {
 		at := time.Duration(i) * time.Second / time.Duration(s.rate)
@@ -91,11 +100,11 @@ func (s story) measurement(t testing.TB) *measure.Measurement {
 	m = measured
 	m.Profile = profile
 	m.Scenario, m.Hash, m.Version, m.Groups = "friday", strings.Repeat("0123456789abcdef", 4), "v0.9.0",
-		[]string{"email", "sms"}
+		names
 	m.Started = time.Date(2026, 11, 27, 16, 30, 0, 0, time.UTC)
 	warmup, length := time.Duration(s.warmup)*time.Second, time.Duration(s.seconds)*time.Second
-	m.Main.Start, m.Main.Planned, m.Main.Scheduled = warmup, length, scheduled[:]
-	m.Warmup.Planned, m.Warmup.Scheduled = warmup, warm[:]
+	m.Main.Start, m.Main.Planned, m.Main.Scheduled = warmup, length, scheduled
+	m.Warmup.Planned, m.Warmup.Scheduled = warmup, warm
 	if s.warmup > 0 {
 		m.Profile.Stages = append(m.Profile.Stages,
 			measure.StageSpan{Name: "warm-up", Warmup: true, End: warmup})
@@ -126,6 +135,9 @@ func (s story) observation(i int, at time.Duration, random *rand.Rand) *measure.
 	o := &measure.Observation{Group: i % 3 % 2, Intended: at, Label: "201 OTP_REQUIRED", AsExpected: true,
 		Evaluated: []uint64{0b011111},
 		Warmup:    at < time.Duration(s.warmup)*time.Second}
+	if s.groups > 0 {
+		o.Group = i % s.groups
+	}
 	if o.Group == 1 && i%4 == 1 {
 		o.Label = "201 PUSH_CONFIRMATION_REQUIRED"
 	}
@@ -134,7 +146,7 @@ func (s story) observation(i int, at time.Duration, random *rand.Rand) *measure.
 		o.Own += s.late
 	}
 	o.Sent = at + o.Own
-	took := time.Duration(60e6 * math.Exp(0.35*random.NormFloat64()+0.4*float64(o.Group)))
+	took := time.Duration(60e6 * math.Exp(0.35*random.NormFloat64()+0.4*float64(o.Group%5)))
 	for second, length := range s.stalls {
 		begin, end := time.Duration(second)*time.Second, time.Duration(second+length)*time.Second
 		if o.Sent >= begin && o.Sent < end {
@@ -162,6 +174,13 @@ func (s story) page(t testing.TB) (*report.Report, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if s.baseline {
+		r.HoldAgainst("results/main", "worse", true, false, []string{"response p95 worse"},
+			report.BaselineChange{Metric: "response.p95", Unit: "ms", Base: 100, New: 129.2, Change: 29.2,
+				Low: 21, High: 38, Judgement: "worse"},
+			report.BaselineChange{Group: "sms", Metric: "errorRate", Unit: "%", Base: 1, New: 0.98,
+				Change: -0.02, Low: -0.2, High: 0.16, Points: true, Judgement: "no difference found"})
+	}
 	page, err := render.HTML(r, m)
 	if err != nil {
 		t.Fatal(err)
@@ -169,32 +188,38 @@ func (s story) page(t testing.TB) (*report.Report, []byte) {
 	return r, page
 }
 
-var chartTitles = []string{"Response time", "What went wrong when", "Service time",
-	"Planned and achieved rate", "Percentile spectrum",
-	"Response times over time", "Statuses by second", "Lateness of the generator"}
+// chartTitles are the charts of each page; those of groups follow.
+var chartTitles = []string{"Response time", "Planned and achieved rate", "Requests in flight",
+	"Responses by status", "Spread of response times", "Service time", "Lateness of the generator",
+	"Histogram of response times", "Percentile spectrum"}
 
-// A browser looks at the pages of all kinds of runs.
+// looked are the stories whose pages have what no other has.
+var looked = []string{"fail", "interrupted", "one-second", "pass", "twenty"}
+
+// A browser looks at pages of runs of every verdict.
 func TestHTMLInABrowser(t *testing.T) {
 	dir := t.TempDir()
 	var files []string
-	for name, s := range stories {
-		_, page := s.page(t)
+	for _, name := range looked {
+		_, page := stories[name].page(t)
 		file := filepath.Join(dir, name+".html")
 		if err := os.WriteFile(file, page, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		files = append(files, file)
 	}
-	slices.Sort(files)
 	for _, l := range charttest.Pages(t, files...) {
 		var titles []string
 		for _, c := range l.Charts {
-			titles = append(titles, c.Title)
-			if quiet := c.Title == "What went wrong when"; c.Drawn == 0 && !quiet {
+			if c.Drawn == 0 {
 				t.Errorf("%s at %d px: nothing is drawn in %q", filepath.Base(l.Page), l.Width, c.Title)
 			}
+			if c.Title != "What went wrong when" { // only where something did
+				titles = append(titles, c.Title)
+			}
 		}
-		if !slices.Equal(titles, chartTitles) {
+		groups := max(2, stories[strings.TrimSuffix(filepath.Base(l.Page), ".html")].groups)
+		if len(titles) != len(chartTitles)+groups || !slices.Equal(titles[:len(chartTitles)], chartTitles) {
 			t.Errorf("%s: charts %q", filepath.Base(l.Page), titles)
 		}
 		if l.Media == "screen" && !strings.HasPrefix(l.Read, "time") {
@@ -209,14 +234,14 @@ func TestHTMLSaysWhatItIs(t *testing.T) {
 		texts   []string
 	}{
 		"pass": {report.Pass,
-			[]string{"Every threshold was met", "accessToken: &#39;***&#39;", "% below",
+			[]string{"every threshold was met", "accessToken: &#39;***&#39;", "of the limit",
 				"warm-up, not judged", "Not exercised: <code>otp.attempts</code>"}},
 		"fail": {report.Fail,
-			[]string{"5 seconds in which half of the requests", "at 1:10, 2:00 to 2:04", "echo.user",
-				"failed: timeout", "✕ missed", "curl "}},
+			[]string{"5 seconds in which at least half of the requests", "at 1:10, 2:00 to 2:04", "echo.user",
+				"timeout", "✕ missed", "curl "}},
 		"inconclusive": {report.Inconclusive, []string{"mfaload itself was late"}},
 		"closed":       {report.Pass, []string{"Closed model", "A closed load plans no rate"}},
-		"one-second":   {report.Pass, []string{"30 of 30 arrivals were sent"}},
+		"one-second":   {report.Pass, []string{"30 of 30 scheduled requests were sent"}},
 		"interrupted":  {report.Interrupted, []string{"stopped 2.0 s into the schedule"}},
 	} {
 		r, data := stories[name].page(t)
@@ -249,7 +274,7 @@ func TestHTMLOfAlmostNothing(t *testing.T) {
 		s.Ends = nil
 	}
 	for want, m := range map[string]*measure.Measurement{"nothing to draw": m,
-		"did not count answers by second": old} {
+		"did not count responses by second": old} {
 		r, err := report.Judge(m)
 		if err != nil {
 			t.Fatal(err)
@@ -278,12 +303,136 @@ func TestHTMLWithHostileTexts(t *testing.T) {
 	text := string(page)
 	if strings.Count(text, "<script") != 1 || strings.Contains(text, "<failure") ||
 		strings.ContainsAny(text, "\x00\x1b\u202e") ||
-		regexp.MustCompile(`(src|href)="?[^#"]|url\(`).MatchString(text) {
+		regexp.MustCompile(`src=|url\(`).MatchString(text) {
 		t.Error("a text got out of its place")
+	}
+	for _, link := range regexp.MustCompile(`href=("[^"]*"|[^">]*)`).FindAllString(text, -1) {
+		if !regexp.MustCompile(`^href="(#[a-z]+|[a-z]+\.[a-z.]+)"$`).MatchString(link) {
+			t.Errorf("a link %s", link)
+		}
 	}
 	if len(page) > 400_000 {
 		t.Errorf("%d bytes", len(page))
 	}
+}
+
+// All figures of a page add up: they are read back from its HTML.
+func TestHTMLAddsUp(t *testing.T) {
+	for name, s := range stories {
+		t.Run(name, func(t *testing.T) {
+			r, page := s.page(t)
+			p := charttest.Read(t, page)
+			q := r.Requests
+			var sum []uint64
+			for _, name := range []string{"scheduled", "as expected", "unexpected", "violating", "failed",
+				"unsent"} {
+				sum = append(sum, counts(t, strings.Fields(p.Facts[name])[:1])...)
+			}
+			of := []uint64{q.Scheduled, q.AsExpected, q.Unexpected, q.Violating, q.Failed, q.Unsent}
+			if !slices.Equal(sum, of) || sum[0] != total(sum[1:]) {
+				t.Errorf("tiles %d, want %d", sum, of)
+			}
+			groups := p.Tables["requests by group"]
+			addsUp(t, groups, 1, 8)
+			for _, row := range groups[:len(r.Groups)+1] {
+				if figures := counts(t, row[1:7]); figures[0] != total(figures[1:]) {
+					t.Errorf("group %q does not add up", row)
+				}
+			}
+			if all := counts(t, groups[len(r.Groups)][1:7]); !slices.Equal(all, of) {
+				t.Errorf("all groups %d, want %d", all, of)
+			}
+			responses := p.Tables["responses"]
+			addsUp(t, responses, 3, 6)
+			for _, row := range responses {
+				if n := counts(t, row[3:6]); counts(t, row[1:2])[0] != total(n) {
+					t.Errorf("response %q does not add up", row)
+				}
+			}
+			byOutcome := map[string]uint64{}
+			errors := p.Tables["errors"]
+			for _, row := range errors {
+				byOutcome[row[0]] += counts(t, row[2:3])[0]
+			}
+			want := map[string]uint64{"unexpected": q.Unexpected, "violating": q.Violating,
+				"failed": q.Failed,
+				"unsent": q.Unsent, "all": q.Scheduled - q.AsExpected}
+			for outcome, n := range want {
+				if byOutcome[outcome] != n {
+					t.Errorf("errors: %d %s, want %d", byOutcome[outcome], outcome, n)
+				}
+			}
+			chartsAddUp(t, p, r)
+		})
+	}
+}
+
+// chartsAddUp adds up what the tables of charts count.
+func chartsAddUp(t *testing.T, p *charttest.PageText, r *report.Report) {
+	t.Helper()
+	sent, served := r.Requests.Sent, r.Requests.Sent-r.Requests.Failed
+	if w := r.Warmup; w != nil {
+		sent += w.Requests.Sent
+	}
+	all := uint64(0)
+	for _, row := range p.Tables["Responses by status, as a table"] {
+		all += total(counts(t, row[1:]))
+	}
+	if all != sent {
+		t.Errorf("%d responses by status and failures, and %d were sent", all, sent)
+	}
+	var histogram [2]uint64
+	for _, row := range p.Tables["Histogram of response times, as a table"] {
+		for k, n := range counts(t, row[1:3]) {
+			histogram[k] += n
+		}
+	}
+	if histogram != [2]uint64{served, served} {
+		t.Errorf("the histogram counts %d, and %d were served", histogram, served)
+	}
+	flying := p.Tables["Requests in flight, as a table"]
+	if last := flying[len(flying)-1]; !r.Started.IsZero() && r.Verdict == report.Pass && len(flying) > 1 &&
+		counts(t, last[1:2])[0] > uint64(r.Generator.BusyWorkersMax) {
+		t.Errorf("%s requests in flight at the end", last[1])
+	}
+}
+
+// addsUp says where columns of a table do not add up to the row "all".
+func addsUp(t *testing.T, rows [][]string, from, to int) {
+	t.Helper()
+	sums := make([]uint64, to-from)
+	for _, row := range rows {
+		figures := counts(t, row[from:to])
+		if row[0] == "all" {
+			if !slices.Equal(figures, sums) {
+				t.Errorf("columns add up to %d, and all are %d", sums, figures)
+			}
+			return
+		}
+		for k, n := range figures {
+			sums[k] += n
+		}
+	}
+	t.Error("no row of all")
+}
+
+func counts(t *testing.T, texts []string) (all []uint64) {
+	t.Helper()
+	for _, s := range texts {
+		n, err := strconv.ParseUint(strings.ReplaceAll(s, ",", ""), 10, 64)
+		if err != nil {
+			t.Errorf("%q is no count", s)
+		}
+		all = append(all, n)
+	}
+	return all
+}
+
+func total(all []uint64) (n uint64) {
+	for _, one := range all {
+		n += one
+	}
+	return n
 }
 
 // The page comes from the two files alone, and the same ones give the same
@@ -345,10 +494,10 @@ func TestHTMLOfAnHour(t *testing.T) {
 	if len(data) > 1_500_000 {
 		t.Errorf("%d bytes", len(data))
 	}
-	if !strings.Contains(page, "at 30:07)") || !strings.Contains(page, "Each point has 12 seconds") {
+	if !strings.Contains(page, "at 30:07)") || !strings.Contains(page, "Each point covers 12 seconds") {
 		t.Error("the stall is not told")
 	}
-	row := regexp.MustCompile(`<td>30:00<td>100<td>[0-9.]+<td>[0-9.]+<td>[0-9]{3}<td>1[0-9]{3}\n`)
+	row := regexp.MustCompile(`<td>30:00<td>100(<td>[0-9.]+){3}<td>[0-9]{3}<td>[0-9]+<td>1[0-9]{3}\n`)
 	if rows := row.FindAllString(page, -1); len(rows) != 2 {
 		t.Errorf("its longest time is averaged away: %q", rows)
 	}
@@ -361,8 +510,9 @@ func TestHTMLOfManyStalls(t *testing.T) {
 		stalls[second] = 1
 	}
 	_, page := story{seconds: 1200, rate: 6, stalls: stalls, thresholds: []scenario.Threshold{p95}}.page(t)
-	if n := bytes.Count(page, []byte(`class="span k-bad"`)); n == 0 || n > 300 || len(page) > 500_000 {
-		t.Errorf("%d marks, %d bytes", n, len(page))
+	marks := regexp.MustCompile(`class="span k-bad" d="([^"]*)"`).FindSubmatch(page)
+	if marks == nil || bytes.Count(marks[1], []byte("M")) > 300 || len(page) > 600_000 {
+		t.Errorf("%d bytes, marks %s", len(page), marks)
 	}
 	if !bytes.Contains(page, []byte("and 1")) {
 		t.Error("it does not say how many stalls there are")

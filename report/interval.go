@@ -352,7 +352,7 @@ func Between(runs []*measure.Measurement, thresholds []scenario.Threshold) (betw
 		for _, m := range runs {
 			j := assessment{measurement: m, report: &Report{Thresholds: make([]Threshold, 1)}}
 			w := m.Main.Waits(j.groupOf(t), t.Metric == scenario.Service)
-			if at := statistic(&w, t).Time.Seconds(); at > 0 {
+			if at := Statistic(&w, t).Time.Seconds(); at > 0 {
 				logs = append(logs, math.Log(at))
 			}
 			j.report.Thresholds[0] = Threshold{Observed: 1, Limit: 2, Of: w.Count()}

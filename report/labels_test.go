@@ -47,7 +47,7 @@ func TestLabelsAreShown(t *testing.T) {
 	for name, f := range map[string]struct{ text, has string }{
 		"terminal": {terminal.String(),
 			"\n  labels: commit=4f2a1c, z.command=: :error::x, z.html=<b>&\"x\", "},
-		"html":     {string(html), "<code>z.html=&lt;b&gt;&amp;&#34;x&#34;</code>"},
+		"html":     {string(html), "<dt>z.html</dt><dd>&lt;b&gt;&amp;&#34;x&#34;</dd>"},
 		"markdown": {string(markdown), "`` z.markdown=`a` \\| [b](c) @d ``"},
 		"junit":    {string(junit), `<property name="z.html" value="&lt;b&gt;&amp;&#34;x&#34;"></property>`},
 	} {

@@ -349,7 +349,9 @@ type Generator struct {
 	CPUWait float64 `json:"cpu_wait_s"`
 	Cores   int     `json:"cores"`
 	// Operating system and architecture.
-	Platform       string  `json:"platform,omitempty"`
+	Platform string `json:"platform,omitempty"`
+	// The names of the machines.
+	Host           string  `json:"host,omitempty"`
 	PeakRSS        float64 `json:"peak_rss_mb"`
 	MaxGCPause     float64 `json:"gc_pause_ms_max"`
 	BusyWorkersMax int     `json:"busy_workers_max"`

@@ -97,7 +97,7 @@ func (t *Threshold) time(of scenario.Threshold, w *measure.Waits) (missed bool) 
 		missed, _ = t.noData("no request was served")
 		return missed
 	}
-	limit, observed := timeLimit(of), statistic(w, of)
+	limit, observed := timeLimit(of), Statistic(w, of)
 	missed = exceeds(of, limit, w.Beyond(limit), t.Of, observed)
 	t.ObservedAtLeast = observed.AtLeast
 	if !missed && !observed.AtLeast {
@@ -126,7 +126,8 @@ func exceeds(t scenario.Threshold, limit time.Duration, beyond, n uint64, mean m
 	return beyond > n-measure.Rank(t.Quantile, n)
 }
 
-func statistic(w *measure.Waits, t scenario.Threshold) measure.Bound {
+// Statistic is what a threshold of times judges of some arrivals.
+func Statistic(w *measure.Waits, t scenario.Threshold) measure.Bound {
 	switch t.Stat {
 	case "min":
 		return w.Min()

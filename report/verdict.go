@@ -155,6 +155,25 @@ type Baseline struct {
 	Judgement string `json:"judgement"     schema:"enum=better|worse|no difference found|can't tell"`
 	// The verdict without the baseline.
 	Alone Verdict `json:"verdict_alone"`
+	// The figures that decide, of both; compare.json has the others.
+	Changes []BaselineChange `json:"changes,omitempty"`
+}
+
+// BaselineChange is a figure of the baseline and of the run.
+type BaselineChange struct {
+	// The group; left out for all.
+	Group  string `json:"group,omitempty"`
+	Metric string `json:"metric"`
+	// Of base and new.
+	Unit string  `json:"unit"      schema:"enum=ms|%|/s"`
+	Base float64 `json:"base"`
+	New  float64 `json:"new"`
+	// In percent of the base, or in percentage points of a share; with its 95% interval.
+	Change    float64 `json:"change"    schema:"signed"`
+	Low       float64 `json:"low"       schema:"signed"`
+	High      float64 `json:"high"      schema:"signed"`
+	Points    bool    `json:"percentage_points,omitempty"`
+	Judgement string  `json:"judgement" schema:"enum=better|worse|no difference found|can't tell|not judged"`
 }
 
 const maxBaselineReasons = 20
@@ -162,8 +181,9 @@ const maxBaselineReasons = 20
 // HoldAgainst lets the comparison with a baseline take part in the verdict: a
 // run that passes fails where it is worse, and is inconclusive where that can't
 // be told. Reasons say why.
-func (r *Report) HoldAgainst(run, judgement string, worse, unclear bool, reasons []string) {
-	r.Baseline = &Baseline{Run: run, Judgement: judgement, Alone: r.Verdict}
+func (r *Report) HoldAgainst(run, judgement string, worse, unclear bool, reasons []string,
+	changes ...BaselineChange) {
+	r.Baseline = &Baseline{Run: run, Judgement: judgement, Alone: r.Verdict, Changes: changes}
 	switch {
 	case r.Verdict != Pass:
 	case worse:
@@ -336,7 +356,7 @@ func soFar(t scenario.Threshold, judged *Threshold, s *units.Series) {
 	switch t.Metric {
 	case scenario.Response, scenario.Service:
 		w := s.Waits(t.Metric == scenario.Service)
-		b := statistic(w, t)
+		b := Statistic(w, t)
 		judged.Unit, judged.Of, judged.Limit = "ms", w.Count(), 1000*t.Limit
 		judged.Observed, judged.ObservedAtLeast = Milliseconds(b.Time), b.AtLeast
 	case scenario.AchievedRate: // known at the end

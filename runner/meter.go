@@ -3,6 +3,7 @@ package runner
 import (
 	"cmp"
 	"context"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -186,9 +187,10 @@ func startUsage() usage {
 
 // generator returns what the process used since then.
 func (u usage) generator(elapsed time.Duration) measure.Generator {
+	host, _ := os.Hostname() // it is only shown
 	return measure.Generator{
 		CPU: machine.CPUTime() - u.cpu, CPUWait: machine.CPUWait() - u.wait,
-		Platform: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.GOMAXPROCS(0),
+		Platform: runtime.GOOS + "/" + runtime.GOARCH, Host: host, Cores: runtime.GOMAXPROCS(0),
 		Processors: u.processors.Available(), Elapsed: elapsed, PeakRSS: machine.PeakMemory(),
 	}
 }

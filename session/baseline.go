@@ -84,7 +84,7 @@ func (b *EarlierRuns) hold(r *report.Report, m *measure.Measurement) *compare.Co
 		c.Remarks = append(c.Remarks, "left out of the baseline: "+why)
 	}
 	r.HoldAgainst(b.Name, string(c.Verdict), c.Verdict == compare.Worse, c.Verdict == compare.Unclear,
-		append(c.Reasons, c.Obstacles...))
+		append(c.Reasons, c.Obstacles...), c.Decisive()...)
 	return c
 }
 

@@ -214,6 +214,21 @@ func (r MetricRow) name() string {
 	return name
 }
 
+// Decisive are the figures that decide, as report.json has them.
+func (c *Comparison) Decisive() (changes []report.BaselineChange) {
+	for _, r := range c.Rows {
+		if r.Primary && len(changes) < maxDecisive {
+			changes = append(changes, report.BaselineChange{Group: r.Group, Metric: r.Metric, Unit: r.Unit,
+				Base: r.Base, New: r.New, Change: r.Change, Low: r.Low, High: r.High, Points: r.points,
+				Judgement: string(r.Judgement)})
+		}
+	}
+	return changes
+}
+
+// maxDecisive bounds them.
+const maxDecisive = 200
+
 // worst is the end of the interval that is the worse one.
 func (r MetricRow) worst() float64 {
 	if r.Metric == "achievedRate" {

@@ -7,15 +7,14 @@ import (
 	_ "embed"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 
-	g "maragu.dev/gomponents"
-
+	"mfaload/internal/number"
 	"mfaload/internal/text"
 	"mfaload/measure"
 	"mfaload/report"
 	"mfaload/report/render/chart"
+	"mfaload/scenario"
 )
 
 //go:embed report.css
@@ -36,134 +35,81 @@ const (
 	htmlRules      = 200
 	htmlMachines   = 256
 	htmlScenario   = 256 << 10 // characters of its text
+	htmlProblems   = 12
+	htmlErrors     = 60
+	htmlChanges    = 60
 )
 
+// htmlPage is what the page shows.
 type htmlPage struct {
 	*report.Report
-	Wide, Charts g.Group
-	Judged       []htmlThreshold
-	Answers      []htmlAnswer
-	Shown        []report.Violation
-	Few          []report.Group
-	// MoreAnswers and the like are how many are not listed.
-	MoreAnswers, MoreViolations, MoreGroups, MoreThresholds int
-	// Machines are the shards, the first row their head.
-	Machines [][]string
-
-	Rules                   []report.Coverage
-	NeverRules, BrokenRules []string
-	Evaluated               int
-	// Open is how many violations are shown with their example.
-	Open int
-}
-
-type htmlThreshold struct {
-	report.Threshold
-	Close string
-	// Fill is how much of its bar is full, in percent; the limit is at 75.
-	Fill float64
-}
-
-type htmlAnswer struct {
-	Name    string
-	Missing bool
-	Count   uint64
+	m        *measure.Measurement
+	terms    []*scenario.Threshold // what the thresholds are about
+	drawing  *drawing              // nil if nothing was sent
+	problems []unmetThreshold
+	errors   []errorKind
 }
 
 // HTML returns a report as report.html: a page of its own that needs nothing
 // else. The measurement is the one that the report judges.
 func HTML(r *report.Report, m *measure.Measurement) ([]byte, error) {
-	p := &htmlPage{Report: r, Open: htmlOpen}
-	if !m.Seconds.Empty() {
-		wide, others := newDrawing(r, m).all()
-		for _, c := range wide {
-			p.Wide = append(p.Wide, c.HTML(fmt.Sprintf("chart-%d", len(p.Wide)+1)))
-		}
-		for _, c := range others {
-			p.Charts = append(p.Charts, c.HTML(fmt.Sprintf("chart-%d", len(p.Wide)+len(p.Charts)+1)))
-		}
-	}
-	p.lists()
-	p.coverage()
+	p := &htmlPage{Report: r, m: m, terms: thresholdTerms(r, m), drawing: newDrawing(r, m)}
+	p.findProblems()
 	title := fmt.Sprintf("%s: %s – mfaload", strings.ToUpper(string(r.Verdict)), text.Brief(r.Scenario, 100))
-	return chart.Page(title, htmlStyle, p.body()...)
+	return chart.Page(title, htmlStyle, p.header(), p.wrong(), p.tiles(), chart.Sections(
+		chart.PageSection{ID: "thresholds", Title: "Thresholds", Body: p.thresholds()},
+		chart.PageSection{ID: "baseline", Title: "Compared with the baseline", Body: p.baseline()},
+		chart.PageSection{ID: "errors", Title: "Errors", Body: p.errorTable()},
+		chart.PageSection{ID: "run", Title: "Over the run", Body: p.overTime()},
+		chart.PageSection{ID: "times", Title: "Response times", Body: p.times()},
+		chart.PageSection{ID: "groups", Title: "Groups", Body: p.groups()},
+		chart.PageSection{ID: "responses", Title: "Responses", Body: p.responses()},
+		chart.PageSection{ID: "violations", Title: "Contract", Body: p.contract()},
+		chart.PageSection{ID: "machines", Title: "Machines", Body: p.machines()},
+		chart.PageSection{ID: "generator", Title: "Load generator", Body: p.generator()},
+		chart.PageSection{ID: "scenario", Title: "Scenario", Body: p.scenario()},
+		chart.PageSection{ID: "files", Title: "Files", Body: p.files()},
+	))
 }
 
-func (p *htmlPage) lists() {
-	r := p.Report
-	thresholds := report.MissedFirst(r.Thresholds, htmlThresholds)
-	p.MoreThresholds = max(0, len(thresholds)-htmlThresholds)
-	for _, t := range thresholds[:len(thresholds)-p.MoreThresholds] {
-		p.Judged = append(p.Judged, closeness(t))
-	}
-	p.Shown = r.Violations[:min(len(r.Violations), htmlViolations)]
-	p.MoreViolations = len(r.Violations) - len(p.Shown)
-	p.Few = foremost(r.Groups, htmlGroups)[:min(len(r.Groups), htmlGroups)]
-	p.MoreGroups = len(r.Groups) - len(p.Few)
-	for _, kind := range mostFirst(r.Statuses) {
-		p.Answers = append(p.Answers, htmlAnswer{kind, false, r.Statuses[kind]})
-	}
-	for _, kind := range mostFirst(r.Figures.Errors) {
-		p.Answers = append(p.Answers, htmlAnswer{kind, true, r.Figures.Errors[kind]})
-	}
-	p.MoreAnswers = max(0, len(p.Answers)-htmlKinds)
-	p.Answers = p.Answers[:len(p.Answers)-p.MoreAnswers]
-	if len(r.Shards) > 0 {
-		p.Machines = shardRows("", r.Shards[:min(len(r.Shards), htmlMachines)])
-	}
+// secondsThat are the seconds of the judged part that something holds for.
+type secondsThat struct {
+	holds   func(*measure.Second) (value float64, holds bool)
+	seconds []int64 // that have it
+	// worst is the largest value, and worstAt its second.
+	worst   float64
+	worstAt int64
 }
 
-// coverage puts broken rules first and those that were not tested next.
-func (p *htmlPage) coverage() {
-	p.Rules = slices.Clone(p.Report.Coverage)
-	order := func(c report.Coverage) int {
-		switch {
-		case c.Violated > 0:
-			return 0
-		case c.Evaluated == 0:
-			return 1
-		}
-		return 2
-	}
-	slices.SortStableFunc(p.Rules, func(a, b report.Coverage) int { return order(a) - order(b) })
-	for _, c := range p.Rules {
-		switch {
-		case c.Evaluated == 0:
-			p.NeverRules = append(p.NeverRules, c.Rule)
-		case c.Violated > 0:
-			p.BrokenRules = append(p.BrokenRules, c.Rule)
-		}
-		if c.Evaluated > 0 {
-			p.Evaluated++
+// examine finds the seconds of the judged part for all conditions in one pass.
+func examine(m *measure.Measurement, conditions []*secondsThat) (seconds int) {
+	start := int64(m.Main.Start.Seconds())
+	for s := range m.Seconds.Between(start, math.MaxInt64) {
+		seconds++
+		for _, c := range conditions {
+			value, holds := c.holds(s)
+			if !holds {
+				continue
+			}
+			if len(c.seconds) == 0 || value > c.worst {
+				c.worst, c.worstAt = value, s.Second
+			}
+			c.seconds = append(c.seconds, s.Second)
 		}
 	}
+	return seconds
 }
 
-func closeness(t report.Threshold) htmlThreshold {
-	h := htmlThreshold{Threshold: t}
-	if t.State == report.NoData {
-		return h
-	}
-	away := math.Abs(t.Observed - t.Limit)
-	side := map[bool]string{true: "below", false: "above"}[t.Observed < t.Limit]
+// whenText says when those were: in which spans, or how often, and first and last.
+func (c *secondsThat) whenText(of int) string {
+	n := len(c.seconds)
 	switch {
-	case t.Limit == 0 && t.Observed == 0:
-		h.Close = "0 (limit 0)"
-	case t.Limit == 0:
-		h.Close, h.Fill = "limit 0", 100
-	case t.Unit == "%":
-		h.Close = chart.Digits(away) + " percentage points " + side
-		if chart.Digits(away) == "1" {
-			h.Close = "1 percentage point " + side
-		}
-	default:
-		h.Close = chart.Digits(100*away/t.Limit) + " % " + side
+	case n == 0:
+		return ""
+	case len(spansOf(c.seconds)) <= 3:
+		return spansText(c.seconds)
 	}
-	if away == 0 && t.Limit > 0 {
-		h.Close = "at the limit"
-	}
-	if t.Limit > 0 {
-		h.Fill = math.Round(min(100, 75*t.Observed/t.Limit)*10) / 10
-	}
-	return h
+	return fmt.Sprintf("in %s of %s seconds, the first at %s, the last at %s", number.Count(uint64(n)),
+		number.Count(uint64(of)), chart.ClockText(float64(c.seconds[0])),
+		chart.ClockText(float64(c.seconds[n-1])))
 }

@@ -69,9 +69,7 @@ func (c *Chart) draw(b *strings.Builder) {
 		y := place(1000 * (1 - c.Y.share(t.At)))
 		fmt.Fprintf(b, `<path class="grid" d="M0 %sH1000"/>`, y)
 	}
-	for _, m := range c.Marks {
-		c.mark(b, m)
-	}
+	c.marks(b)
 	if c.Cells != nil {
 		c.cells(b)
 	}
@@ -96,16 +94,27 @@ func (c *Chart) traces(b *strings.Builder, traces []Trace, prefix string) {
 func (c *Chart) x(v float64) string { return place(1000 * c.X.share(v)) }
 func (c *Chart) y(v float64) string { return place(1000 * (1 - c.Y.share(v))) }
 
-func (c *Chart) mark(b *strings.Builder, m Mark) {
-	class := "mark"
-	if m.To > m.From {
-		class = "span"
-		from, to := 1000*c.X.share(m.From), 1000*c.X.share(m.To)
-		fmt.Fprintf(b, `<path class="%s k-%s" d="M%s 0V1000H%sV0z"/>`, class, m.Look, place(from),
-			place(math.Max(to, from+2)))
-		return
+// marks draws those of one look that follow one another as one path.
+func (c *Chart) marks(b *strings.Builder) {
+	last := ""
+	for _, m := range c.Marks {
+		class, d := "mark", "M"+c.x(m.From)+" 0V1000"
+		if m.To > m.From {
+			from, to := 1000*c.X.share(m.From), 1000*c.X.share(m.To)
+			class, d = "span", fmt.Sprintf("M%s 0V1000H%sV0z", place(from), place(math.Max(to, from+2)))
+		}
+		if class += " k-" + string(m.Look); class != last {
+			if last != "" {
+				b.WriteString(`"/>`)
+			}
+			fmt.Fprintf(b, `<path class="%s" d="`, class)
+		}
+		b.WriteString(d)
+		last = class
 	}
-	fmt.Fprintf(b, `<path class="%s k-%s" d="M%s 0V1000"/>`, class, m.Look, c.x(m.From))
+	if last != "" {
+		b.WriteString(`"/>`)
+	}
 }
 
 func (c *Chart) path(s Trace) string {

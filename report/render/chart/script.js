@@ -179,7 +179,7 @@ class Chart {
     const whole = view[0] === 0 && view[1] === 1;
     this.figure.classList.toggle("zoomed", !whole);
     this.svg.setAttribute("viewBox", `${1000 * view[0]} 0 ${1000 * (view[1] - view[0])} 1000`);
-    for (const stage of this.frame.querySelectorAll(".stage")) {
+    for (const stage of this.frame.querySelectorAll(".stage:not(.place)")) {
       stage.dataset.from ??= parseFloat(stage.style.left) / 100;
       stage.dataset.to ??= Number(stage.dataset.from) + parseFloat(stage.style.width) / 100;
       const [from, to] = [stage.dataset.from, stage.dataset.to].map((place) => Math.min(1, Math.max(0, this.seen(Number(place)))));
