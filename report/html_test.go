@@ -222,6 +222,9 @@ func TestHTMLInABrowser(t *testing.T) {
 		if len(titles) != len(chartTitles)+groups || !slices.Equal(titles[:len(chartTitles)], chartTitles) {
 			t.Errorf("%s: charts %q", filepath.Base(l.Page), titles)
 		}
+		if u := l.Used; u != nil && (u.Hidden != 1 || u.Zoomed < 6 || u.Left != 0 || u.Chosen != "0") {
+			t.Errorf("%s: hiding, zooming and choosing did %+v", filepath.Base(l.Page), *u)
+		}
 		if l.Media == "screen" && !strings.HasPrefix(l.Read, "time") {
 			t.Errorf("%s: the keyboard reads %q", filepath.Base(l.Page), l.Read)
 		}

@@ -43,6 +43,28 @@ async function readValues(page) {
   return (await page.locator(".value").first().textContent()).trim();
 }
 
+// use does what a reader can do with the charts, and says what came of it: the paths that the
+// first entry of the legend hid, the charts that plus zoomed into, and the choices shown then.
+async function use(page) {
+  const frame = page.locator("[data-axis] .frame[tabindex]").first();
+  if ((await frame.count()) === 0) return null;
+  const legend = page.locator(".legend button").first();
+  await legend.click();
+  const hidden = await page.locator("svg path.off").count();
+  await legend.click();
+  await frame.focus();
+  await page.keyboard.press("+");
+  const zoomed = await page.evaluate(() => document.querySelectorAll(".zoomed svg:not([viewBox^='0 0 1000 '])").length);
+  await page.keyboard.press("Escape");
+  const left = await page.locator(".zoomed").count();
+  await page.locator("[name=choice]").first().check();
+  const chosen = await page.evaluate(() => {
+    const shown = [...document.querySelectorAll("svg g[data-q]")].filter((e) => getComputedStyle(e).display !== "none");
+    return [...new Set(shown.map((e) => e.dataset.q))].join();
+  });
+  return { hidden, zoomed, left, chosen };
+}
+
 // look loads a page in a scheme and looks at it in all widths.
 async function look(browser, page, scheme, shots) {
   const address = page.includes("://") ? page : "file://" + path.resolve(page);
@@ -65,6 +87,7 @@ async function look(browser, page, scheme, shots) {
     if (how.media === "screen") {
       if (how.width === 1280 || how.width === 380 && scheme === "light") found.accessibility = await check(tab, scheme, how.width);
       found.read = await readValues(tab);
+      if (how.width === 1280 && scheme === "dark") found.used = await use(tab);
       found.opened = await opened(tab);
     }
     if (shots) {

@@ -106,6 +106,8 @@ func (c *secondsThat) whenText(of int) string {
 	switch {
 	case n == 0:
 		return ""
+	case n == of && n > 1:
+		return "in every second"
 	case len(spansOf(c.seconds)) <= 3:
 		return spansText(c.seconds)
 	}

@@ -363,7 +363,7 @@ func (one unmetThreshold) card() g.Node {
 			facts = append(facts, fact(name, brief(value)))
 		}
 	}
-	add("why undecided", one.Why)
+	add("why undecided", inequality(one.Why))
 	add("when", one.when)
 	add("groups", one.groups)
 	add("causes", causesText(one.Causes))

@@ -34,6 +34,16 @@ type Inspection struct {
 	Accessibility []string `json:"accessibility"`
 	// Read is what the keyboard alone read from the first chart.
 	Read string `json:"read"`
+	// Used is what came of hiding, zooming and choosing; nil if nobody tried.
+	Used *Used `json:"used"`
+}
+
+// Used is what a reader did with the charts of a page: how many series the first entry of a
+// legend hid, how many charts zoomed together, how many of them were still zoomed after
+// Escape, and which choice was shown after picking the first.
+type Used struct {
+	Hidden, Zoomed, Left int
+	Chosen               string
 }
 
 // DrawnChart is a chart that a browser found.
