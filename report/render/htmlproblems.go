@@ -128,8 +128,8 @@ func shareOf[N measure.Number](metric scenario.Metric, c *measure.CountsOf[N]) m
 	return c.ErrorRate()
 }
 
-// named is how many of how many requests of a group.
-type named struct {
+// groupShare is how many of how many requests of a group.
+type groupShare struct {
 	name string
 	measure.Share
 }
@@ -139,7 +139,7 @@ func (p *htmlPage) shares(t *scenario.Threshold, limit float64) string {
 	if len(p.m.Groups) < 2 || t.Metric == scenario.AchievedRate {
 		return ""
 	}
-	var all []named
+	var all []groupShare
 	for i := range p.m.Groups {
 		share := measure.Share{}
 		if t.Metric == scenario.Response || t.Metric == scenario.Service {
@@ -151,16 +151,16 @@ func (p *htmlPage) shares(t *scenario.Threshold, limit float64) string {
 			share = shareOf(t.Metric, &counts)
 		}
 		if share.N > 0 {
-			all = append(all, named{p.m.Groups[i], share})
+			all = append(all, groupShare{p.m.Groups[i], share})
 		}
 	}
 	return groupsText(all, true)
 }
 
 // groupsText lists groups, those with the largest share first.
-func groupsText(all []named, of bool) string {
+func groupsText(all []groupShare, of bool) string {
 	const most = 4
-	slices.SortStableFunc(all, func(a, b named) int {
+	slices.SortStableFunc(all, func(a, b groupShare) int {
 		return cmp.Or(cmp.Compare(b.Value(), a.Value()), cmp.Compare(b.N, a.N))
 	})
 	var texts []string
@@ -207,7 +207,7 @@ func (p *htmlPage) firstViolation(group int) (*report.Violation, time.Duration) 
 // with the seconds of each, where seconds tell.
 func (p *htmlPage) kinds() (kinds []errorKind, conditions []*secondsThat) {
 	type key struct{ outcome, label string }
-	counts, groups := map[key]uint64{}, map[key][]named{}
+	counts, groups := map[key]uint64{}, map[key][]groupShare{}
 	add := func(k key, group int, n uint64) {
 		if n == 0 {
 			return
@@ -217,7 +217,7 @@ func (p *htmlPage) kinds() (kinds []errorKind, conditions []*secondsThat) {
 			groups[k][last].N += n
 			return
 		}
-		groups[k] = append(groups[k], named{p.m.Groups[group], measure.Share{N: n, Of: 1}})
+		groups[k] = append(groups[k], groupShare{p.m.Groups[group], measure.Share{N: n, Of: 1}})
 	}
 	expected, violating := map[string]bool{}, map[string]bool{} // labels
 	for _, c := range p.m.Main.Cells {
