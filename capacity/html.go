@@ -16,7 +16,8 @@ import (
 )
 
 const pageStyle = ".pass { color: var(--good); } .break { color: var(--bad); } .inconclusive " +
-	"{ color: var(--warn); }\n.trials th { white-space: normal; vertical-align: bottom; max-width: 9rem; }\n"
+	"{ color: var(--warn); }\n.trials th { white-space: normal; overflow-wrap: normal; " +
+	"vertical-align: bottom; max-width: 9rem; }\n"
 
 // HTML returns the result as a page of its own, which needs nothing else.
 func (r *Result) HTML() ([]byte, error) {

@@ -20,7 +20,7 @@ import (
 // pageStyle is what the page has beyond charts and tables.
 const pageStyle = ".worse { color: var(--bad); } .better { color: var(--good); } .unclear { color: " +
 	"var(--warn); } .same { color: var(--soft); }\n" +
-	".figures th { white-space: normal; vertical-align: bottom; }\n" +
+	".figures th { white-space: normal; overflow-wrap: normal; vertical-align: bottom; }\n" +
 	".runs th, .runs td { text-align: left; }\n"
 
 // classes are the looks of a judgement.
