@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"mfaload/contract"
+	"mfaload/contract/diff"
 	"mfaload/internal/disk"
 	"mfaload/internal/text"
 	"mfaload/live"
@@ -99,6 +100,19 @@ func (l *Loader) Document() (name string, document []byte, err error) {
 	}
 	document, err = contract.Overlay(document, patch)
 	return name + " with " + l.Overlay, document, err
+}
+
+// DiffContracts says what differs between two contract documents.
+func DiffContracts(old, next *Loader) (*diff.Differences, error) {
+	oldName, before, err := old.Document()
+	if err != nil {
+		return nil, err
+	}
+	nextName, after, err := next.Document()
+	if err != nil {
+		return nil, err
+	}
+	return diff.Compare(oldName, before, nextName, after)
 }
 
 // Compile compiles the contract with a scenario's levels,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,7 +10,9 @@ import (
 
 	"mfaload/capacity"
 	"mfaload/contract"
+	"mfaload/contract/diff"
 	"mfaload/internal/reference"
+	"mfaload/internal/text"
 	"mfaload/report"
 	"mfaload/report/compare"
 	"mfaload/scenario"
@@ -97,6 +100,7 @@ with --contract-overlay.`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error { return a.printContract(c, flags, format) },
 	}
+	c.AddCommand(newContractDiff(a))
 	flags.add(c)
 	c.Flags().StringVar(&format, "format", "openapi",
 		"openapi, jsonschema (of a success) or markdown (the rules)")
@@ -105,25 +109,69 @@ with --contract-overlay.`,
 }
 
 func (a *app) printContract(c *cobra.Command, flags *contractFlags, format string) error {
-	name, text, err := flags.loader(a).Document()
+	name, document, err := flags.loader(a).Document()
 	if err != nil {
 		return err
 	}
-	compiled, err := contract.Compile(name, text, nil)
+	compiled, err := contract.Compile(name, document, nil)
 	if err != nil {
 		return err
 	}
 	switch format {
 	case "openapi":
 	case "jsonschema":
-		if text, err = contract.JSONSchema(text); err != nil {
+		if document, err = contract.JSONSchema(document); err != nil {
 			return err
 		}
 	case "markdown":
-		text = []byte(reference.Rules(compiled.Rules(), compiled.RequestRules()))
+		document = []byte(reference.Rules(compiled.Rules(), compiled.RequestRules()))
 	default:
 		return usage(c, fmt.Errorf("unknown format %q: use openapi, jsonschema or markdown", format))
 	}
-	_, err = a.ui.Data.Write(text)
+	_, err = a.ui.Data.Write(document)
 	return err
+}
+
+func newContractDiff(a *app) *cobra.Command {
+	asJSON := false
+	c := &cobra.Command{
+		Use:   "diff OLD NEW",
+		Short: "Say what became stricter or looser between two contracts",
+		Long: `Say what became stricter or looser between two contract documents, member by
+member, and which of it breaks a client that was written for the old one.
+Without NEW, the old document is compared with the built-in contract.
+
+Exit codes: 0 nothing breaks a client, 1 something does.`,
+		Example: "  mfaload contract diff contract-before.yaml contract.yaml",
+		Args:    cobra.RangeArgs(1, 2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			var loaders [2]session.Loader
+			for i, file := range args {
+				loaders[i].Contract = file
+			}
+			d, err := session.DiffContracts(&loaders[0], &loaders[1])
+			if err != nil {
+				return err
+			}
+			if text.EscapeAll(d); asJSON {
+				data, err := report.Encode(d)
+				if err != nil {
+					return err
+				}
+				_, err = a.ui.Data.Write(data)
+				return errors.Join(err, breaks(d))
+			}
+			fmt.Fprint(a.ui.Out, d)
+			return breaks(d)
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print the differences as JSON")
+	return c
+}
+
+func breaks(d *diff.Differences) error {
+	if d.Count(diff.Breaking) > 0 {
+		return &exitError{code: exitFail}
+	}
+	return nil
 }

@@ -52,7 +52,7 @@ func limited(streams int) func(*httptest.Server) {
 	}
 }
 
-// With auto the server chooses the protocol, on each connection anew: none is lost, and the
+// With auto the server chooses the protocol, on each connection again: none is lost, and the
 // scenario's number of connections holds for both together.
 func TestAutoSpeaksWhatTheServerChooses(t *testing.T) {
 	t.Parallel()
