@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"cmp"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -152,6 +153,7 @@ func (s *Environment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.bend(a)
 		if !s.delay(r, a.status == 429) || a.silent {
 			s.count(0)
+			_, _ = io.Copy(io.Discard, r.Body) // else the server does not look whether the client is there
 			<-r.Context().Done()
 			return
 		}

@@ -238,8 +238,10 @@ func (c *Case) priority() (first, share int) {
 		return 1, 100
 	case strings.HasPrefix(c.Place, "("):
 		return 1, 5
+	case c.Keyword == "type" && c.Variant == "a number": // what libraries turn into a text
+		return 1, 100
 	case c.Keyword == "pattern":
-		return 1, 3
+		return 1, 4
 	case c.Keyword == "type", c.Keyword == "valid", c.Keyword == "enum":
 		return 1, 2
 	case c.Keyword == "unique":
