@@ -2,12 +2,16 @@ package main_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"maps"
 	"net"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/http2"
@@ -18,10 +22,17 @@ import (
 type frames struct {
 	*http2.Framer
 	net.Conn
-	server *faultServer
-	window uint32 // that the client has for bodies
-	served int    // streams of this connection so far
-	last   uint32 // stream that a GOAWAY named; what comes above it is not processed (RFC 9113, 6.8)
+	server   *faultServer
+	settings []http2.Setting
+	late     time.Duration // how long after the connection the settings are sent
+	served   int           // streams of this connection so far
+	received int           // bytes of bodies since the window was opened last
+	last     uint32        // stream that a GOAWAY named; what comes above it is not processed (RFC 9113, 6.8)
+
+	held []*stream // that wait for their response
+
+	writes  sync.Mutex
+	streams atomic.Int64 // that are open
 }
 
 // stream is a request that came whole, or as much of it as could come.
@@ -31,13 +42,14 @@ type stream struct {
 	number int
 }
 
-// startFrames starts a server whose fault is done for each request as its
-// headers came, or its body where body is set.
-func startFrames(t *testing.T, window uint32, fault func(*stream) bool) *faultServer {
+// startFrames starts a server whose fault is done for each request that came whole. It sends
+// its settings a while after a connection is open.
+func startFrames(t *testing.T, late time.Duration, fault func(*stream) bool,
+	settings ...http2.Setting) *faultServer {
 	t.Helper()
 	s := startFaults(t, nil, nil)
 	s.admit(func(c net.Conn, _ int) bool {
-		f := &frames{Framer: http2.NewFramer(c, c), Conn: c, server: s, window: window}
+		f := &frames{Framer: http2.NewFramer(c, c), Conn: c, server: s, settings: settings, late: late}
 		f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 		f.serve(fault)
 		return false
@@ -50,7 +62,8 @@ func (f *frames) serve(fault func(*stream) bool) {
 	if _, err := io.ReadFull(f.Conn, preface); err != nil || string(preface) != http2.ClientPreface {
 		return
 	}
-	if f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: f.window}) != nil {
+	time.Sleep(f.late) // the server's way; nothing is judged by it
+	if f.WriteSettings(f.settings...) != nil {
 		return
 	}
 	open := map[uint32]*stream{}
@@ -61,17 +74,20 @@ func (f *frames) serve(fault func(*stream) bool) {
 		}
 		switch frame := frame.(type) {
 		case *http2.SettingsFrame:
-			if !frame.IsAck() && f.WriteSettingsAck() != nil {
+			if !frame.IsAck() && !f.write(f.WriteSettingsAck) {
 				return
 			}
 		case *http2.PingFrame:
-			if !frame.IsAck() && f.WritePing(true, frame.Data) != nil {
+			if !frame.IsAck() && !f.write(func() error { return f.WritePing(true, frame.Data) }) {
 				return
 			}
 		case *http2.MetaHeadersFrame:
 			open[frame.StreamID] = f.begin(frame)
 		case *http2.DataFrame:
 			x := open[frame.StreamID]
+			if !f.receive(len(frame.Data())) {
+				return
+			}
 			if f.last > 0 && frame.StreamID > f.last {
 				continue
 			}
@@ -83,6 +99,22 @@ func (f *frames) serve(fault func(*stream) bool) {
 			}
 		}
 	}
+}
+
+// write writes frames that stay together.
+func (f *frames) write(frames func() error) bool {
+	f.writes.Lock()
+	defer f.writes.Unlock()
+	return frames() == nil
+}
+
+// receive opens the connection's window again for bodies that came.
+func (f *frames) receive(n int) bool {
+	if f.received += n; f.received < 16<<10 {
+		return true
+	}
+	n, f.received = f.received, 0
+	return f.write(func() error { return f.WriteWindowUpdate(0, uint32(n)) })
 }
 
 // begin counts a request.
@@ -98,11 +130,12 @@ func (f *frames) begin(frame *http2.MetaHeadersFrame) *stream {
 	f.server.mu.Lock()
 	defer f.server.mu.Unlock()
 	f.server.came[id]++
+	f.server.streamsMax = max(f.server.streamsMax, f.streams.Add(1))
 	return x
 }
 
 // head sends the head of a good answer.
-func (x *stream) head() bool {
+func (x *stream) head() error {
 	var block bytes.Buffer
 	e := hpack.NewEncoder(&block)
 	for _, f := range [][2]string{{":status", "201"}, {"content-type", "application/json"},
@@ -110,11 +143,14 @@ func (x *stream) head() bool {
 		_ = e.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]})
 	}
 	return x.WriteHeaders(http2.HeadersFrameParam{StreamID: x.id, BlockFragment: block.Bytes(),
-		EndHeaders: true}) == nil
+		EndHeaders: true})
 }
 
 func (x *stream) answer() bool {
-	if !x.head() || x.WriteData(x.id, true, []byte(goodBody(x.server.address, x.number))) != nil {
+	x.streams.Add(-1) // before the client knows
+	if !x.write(func() error {
+		return errors.Join(x.head(), x.WriteData(x.id, true, []byte(goodBody(x.server.address, x.number))))
+	}) {
 		return false
 	}
 	x.server.mu.Lock()
@@ -123,7 +159,9 @@ func (x *stream) answer() bool {
 	return true
 }
 
-func (x *stream) half() bool { return x.head() && x.WriteData(x.id, false, []byte(`{"id":`)) == nil }
+func (x *stream) half() bool {
+	return errors.Join(x.head(), x.WriteData(x.id, false, []byte(`{"id":`))) == nil
+}
 
 // goAway says that this stream is the last one that is processed.
 func (x *stream) goAway() bool {
@@ -170,7 +208,8 @@ func TestFaultsOfHTTP2(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			f := &faulty{server: startFrames(t, test.window, test.fault),
+			f := &faulty{server: startFrames(t, 0, test.fault, http2.Setting{
+				ID: http2.SettingInitialWindowSize, Val: test.window}),
 				target: strings.TrimPrefix(test.target+", protocol: h2", ", ")}
 			// one stream at a time, so that each meets its own fault
 			f.load = "{workers: 1, stages: [{rate: 200/s, requests: 10}]}"

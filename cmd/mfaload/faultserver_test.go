@@ -43,6 +43,7 @@ type faultServer struct {
 	connections int
 	came        map[string]int // how often, by transaction ID
 	answered    int
+	streamsMax  int64 // open at once on a connection of HTTP/2
 }
 
 // incoming is a request that came whole.
