@@ -27,15 +27,6 @@ type treeMember struct {
 
 func scalar(text string) *tree { return &tree{scalar: text} }
 
-// object returns an object of members that are whole texts.
-func object(pairs ...string) *tree {
-	t := &tree{kind: '{'}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		t.members = append(t.members, treeMember{pairs[i], scalar(pairs[i+1])})
-	}
-	return t
-}
-
 // maxNesting bounds what parse takes apart.
 const maxNesting = 100
 
