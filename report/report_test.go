@@ -176,6 +176,15 @@ func TestVerdicts(t *testing.T) {
 				"the service said of 10 requests that it did not process them (HTTP/2: GOAWAY or " +
 					"REFUSED_STREAM); they count in no errorRate, and none was sent twice: check how often " +
 					"it closes connections, and whether it refuses load"}},
+		{"some waited for a connection", func(r *run) {
+			r.send(100, 50*ms, nil)
+			for i := range 10 {
+				r.recorder.RecordWait(false, time.Duration(i+1)*10*ms)
+			}
+		}, report.Pass, []string{
+			"10 requests waited for a connection (p99 100 ms, max 100 ms), because target.connections " +
+				"allows no more: the wait is in their response time, not in their service time; raise " +
+				"target.connections to send them at once"}},
 		{"failed next to those lost",
 			func(r *run) { r.send(49, 50*ms, nil).send(1, 50*ms, failed).send(50, 50*ms, lost) }, report.Fail,
 			[]string{

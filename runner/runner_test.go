@@ -335,6 +335,64 @@ func TestConnectionsAreCountedByPhase(t *testing.T) {
 	})
 }
 
+// oneConnection is a service of which the scenario allows one connection, that carries a request at
+// a time. It tells as the transport does how long a request waited for it.
+type oneConnection struct {
+	service
+	free chan struct{}
+}
+
+func (c *oneConnection) Send(ctx context.Context, u scenario.User, ex *contract.Exchange) error {
+	began := time.Now()
+	select {
+	case <-c.free:
+	case <-ctx.Done():
+		return &contract.Failure{Kind: measure.NoConnection, Own: true, Err: ctx.Err()}
+	}
+	ex.Waited = time.Since(began)
+	defer func() { c.free <- struct{}{} }()
+	return c.service.Send(ctx, u, ex)
+}
+
+// A wait for a connection is in a request's response time, and neither in its service time nor in
+// mfaload's own lateness. A request that still waits as the run ends is unsent.
+func TestWaitsForAConnection(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		drain    time.Duration
+		sent     uint64
+		response time.Duration // max
+	}{
+		// One of ten requests comes each 100 ms, and has the connection for 200 ms.
+		{"all get one", time.Minute, 10, 1100 * ms},
+		{"the run ends", 250 * ms, 7, 700 * ms}, // and cuts the seventh off
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := oneGroup(load(constant(10, time.Second)))
+				s.Load.Drain = test.drain
+				op := &oneConnection{service: service{answer: takes(200 * ms)}, free: make(chan struct{}, 1)}
+				op.free <- struct{}{}
+				m := run(t, t.Context(), s, op)
+				if counts := m.Main.Counts(0); counts.Sent() != test.sent ||
+					counts.NeverSent() != 10-test.sent || uint64(op.received.Load()) != test.sent {
+					t.Errorf("%+v; the service received %d", counts, op.received.Load())
+				}
+				response, service := total(t, &m.Main, response), total(t, &m.Main, serviceT)
+				if response.Max() != test.response || service.Max() != 200*ms || m.Main.Own.Max() != 0 {
+					t.Errorf("response times up to %v, service times up to %v, own lateness up to %v",
+						response.Max(), service.Max(), m.Main.Own.Max())
+				}
+				waits := m.Main.Connections.Waits
+				if waits.Count() != test.sent-1 || waits.Min() != 100*ms ||
+					waits.Max() != time.Duration(test.sent-1)*100*ms {
+					t.Errorf("%d waits from %v to %v", waits.Count(), waits.Min(), waits.Max())
+				}
+			})
+		})
+	}
+}
+
 // A machine that holds the process up is noticed even when no request is.
 func TestHiccupsAreMeasured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -515,3 +515,45 @@ func FuzzParseMargin(f *testing.F) {
 		}
 	})
 }
+
+// Runs that spoke different protocols may differ for that; what did not tell is no difference.
+func TestProtocolsThatDiffer(t *testing.T) {
+	spoke := func(name string, seed uint64, protocols ...string) compare.Run {
+		r := gate(name, seed, 60, 20, 0)
+		for _, protocol := range protocols {
+			c := &r.Measurement.Main.Connections
+			c.Opened++
+			c.Dial.Record(time.Millisecond)
+			if c.Protocols == nil {
+				c.Protocols = map[string]uint64{}
+			}
+			c.Protocols[protocol]++
+		}
+		return r
+	}
+	const advice = ": the protocol may be why they differ; set target.protocol to compare one protocol"
+	one, two := measure.HTTP1, measure.HTTP2
+	for _, test := range []struct {
+		base, fresh [][]string // of each run
+		want        string
+	}{
+		{[][]string{{one}}, [][]string{{two}}, "base 0 spoke http/1.1, new 0 h2"},
+		{[][]string{{two}}, [][]string{{two, one, two}}, "base 0 spoke h2, new 0 h2 and http/1.1"},
+		{[][]string{{two}, {one}}, [][]string{{one}, {one}}, "base 0 spoke h2, base 1 http/1.1"},
+		{[][]string{{two, two}}, [][]string{{two}}, ""},
+		{[][]string{nil}, [][]string{{two}}, ""},
+	} {
+		sides := [2][]compare.Run{}
+		for i, runs := range [][][]string{test.base, test.fresh} {
+			for j, protocols := range runs {
+				name := fmt.Sprintf("%s %d", []string{"base", "new"}[i], j)
+				sides[i] = append(sides[i], spoke(name, uint64(10*i+j), protocols...))
+			}
+		}
+		remarks := mustCompare(t, sides[0], sides[1], compare.Options{}).Remarks
+		if test.want == "" && strings.Contains(strings.Join(remarks, "\n"), advice) ||
+			test.want != "" && !slices.Contains(remarks, test.want+advice) {
+			t.Errorf("want %q: %q", test.want, remarks)
+		}
+	}
+}
