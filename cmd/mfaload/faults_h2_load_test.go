@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"crypto/tls"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,11 +14,10 @@ import (
 	"mfaload/report"
 )
 
-// http2Load runs the program over HTTP/2 against a server that goes wrong under load, and finds
-// sums that are wrong.
-func http2Load(t *testing.T, server *faultServer, timeout string, rate, requests int) *report.Report {
+// underLoad runs the program at a rate against a server that goes wrong, and finds sums that are
+// wrong.
+func underLoad(t *testing.T, f *faulty, rate, requests int) *report.Report {
 	t.Helper()
-	f := &faulty{server: server, target: "protocol: h2, timeout: " + timeout}
 	f.load = fmt.Sprintf("{stages: [{rate: %d/s, requests: %d}]}\n"+
 		"thresholds: {errorRate: 0%%, violationRate: 0%%, achievedRate: 0.1%%}", rate, requests)
 	rep, printed, code := f.run(t)
@@ -25,10 +25,10 @@ func http2Load(t *testing.T, server *faultServer, timeout string, rate, requests
 		t.Fatalf("exit code %d:\n%s", code, printed)
 	}
 	f.exact(t, rep)
-	if rep.Requests.Sent != uint64(requests) || len(rep.Violations) > 0 {
+	if rep.Requests.Sent != uint64(requests) || rep.Requests.Violating > 0 {
 		t.Errorf("%+v, violations %v", rep.Requests, rep.Violations)
 	}
-	t.Logf("%+v, errors %v, %d connections to the server", rep.Requests, rep.Errors, server.connections)
+	t.Logf("%+v, errors %v, %d connections to the server", rep.Requests, rep.Errors, f.server.connections)
 	return rep
 }
 
@@ -80,7 +80,7 @@ func TestGoAwayUnderLoad(t *testing.T) {
 		}
 		return true
 	})
-	rep := http2Load(t, server, "5s", 500, 1000)
+	rep := underLoad(t, &faulty{server: server, target: "protocol: h2"}, 500, 1000)
 	noErrors(t, rep)
 	toldNotProcessed(t, rep)
 	if n := rep.Errors["request not processed"]; n < 4*5 || rep.Connections.Opened < 4 {
@@ -97,7 +97,7 @@ func TestRefusedStreamsUnderLoad(t *testing.T) {
 		}
 		return x.answer()
 	})
-	rep := http2Load(t, server, "5s", 500, 1000)
+	rep := underLoad(t, &faulty{server: server, target: "protocol: h2"}, 500, 1000)
 	noErrors(t, rep)
 	toldNotProcessed(t, rep)
 	if n := rep.Errors["request not processed"]; n != 100 || rep.Connections.Opened > 1 {
@@ -113,7 +113,7 @@ func TestLateSettingsUnderLoad(t *testing.T) {
 		time.AfterFunc(30*time.Millisecond, func() { x.answer() }) // so that more are in flight than may be
 		return true
 	}, http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: most})
-	rep := http2Load(t, server, "5s", 500, 1000)
+	rep := underLoad(t, &faulty{server: server, target: "protocol: h2"}, 500, 1000)
 	noErrors(t, rep)
 	if rep.Requests.AsExpected != 1000 || len(rep.Errors) > 0 {
 		t.Errorf("%+v, errors %v", rep.Requests, rep.Errors)
@@ -134,7 +134,7 @@ func TestFrozenConnectionUnderLoad(t *testing.T) {
 		}
 		return x.answer()
 	})
-	rep := http2Load(t, server, "2s", rate, requests)
+	rep := underLoad(t, &faulty{server: server, target: "protocol: h2, timeout: 2s"}, rate, requests)
 	touched := rep.Errors["timeout"]
 	if touched == 0 || touched != sum(rep.Errors) || rep.Requests.AsExpected != requests-touched {
 		t.Errorf("%+v, errors %v", rep.Requests, rep.Errors)
@@ -143,5 +143,29 @@ func TestFrozenConnectionUnderLoad(t *testing.T) {
 	late := time.Duration(rep.Generator.OwnLateness.Max * float64(time.Millisecond))
 	if most := rate*(timeout/2+late).Seconds() + 20; float64(touched) > most {
 		t.Errorf("%d requests on the frozen connection, more than %.0f", touched, most)
+	}
+}
+
+// With protocol: auto mfaload speaks what the server chooses in the TLS handshake, and the
+// report says which.
+func TestAutoUnderLoad(t *testing.T) {
+	t.Parallel()
+	for _, protocol := range []string{"h2", "http/1.1"} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			made, ca := certificateFor(t, time.Now().Add(time.Hour), "127.0.0.1")
+			server := startFaults(t, &tls.Config{Certificates: []tls.Certificate{made},
+				NextProtos: []string{protocol}}, (*incoming).answer)
+			if protocol == "h2" {
+				server.speakFrames(0, (*stream).answer)
+			}
+			rep := underLoad(t, &faulty{server: server, target: "protocol: auto, caFile: " + ca +
+				", authPath: https://" + server.address}, 100, 100)
+			noErrors(t, rep)
+			spoken := rep.Connections.Protocols
+			if rep.Requests.AsExpected != 100 || len(spoken) != 1 || spoken[protocol] == 0 {
+				t.Errorf("%+v over %v", rep.Requests, spoken)
+			}
+		})
 	}
 }

@@ -42,19 +42,24 @@ type stream struct {
 	number int
 }
 
-// startFrames starts a server whose fault is done for each request that came whole. It sends
-// its settings a while after a connection is open.
+// startFrames starts a server without TLS that speaks HTTP/2.
 func startFrames(t *testing.T, late time.Duration, fault func(*stream) bool,
 	settings ...http2.Setting) *faultServer {
 	t.Helper()
 	s := startFaults(t, nil, nil)
+	s.speakFrames(late, fault, settings...)
+	return s
+}
+
+// speakFrames has a server speak HTTP/2. Its fault is done for each request that came whole. It
+// sends its settings a while after a connection is open.
+func (s *faultServer) speakFrames(late time.Duration, fault func(*stream) bool, settings ...http2.Setting) {
 	s.admit(func(c net.Conn, _ int) bool {
 		f := &frames{Framer: http2.NewFramer(c, c), Conn: c, server: s, settings: settings, late: late}
 		f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 		f.serve(fault)
 		return false
 	})
-	return s
 }
 
 func (f *frames) serve(fault func(*stream) bool) {
