@@ -318,7 +318,7 @@ func NewSoak(a TrialSpec, share float64, m *measure.Measurement, o *Outcome, lim
 		if d.Up && s.Verdict != Inconclusive {
 			s.Verdict = Break
 			s.Reasons = append(s.Reasons, fmt.Sprintf("%s of the response time drifts up by %.3g ms an "+
-				"hour (%.0f %% over the soak)", d.Percentile, d.Slope, 100*d.Change))
+				"hour (%.0f%% over the soak)", d.Percentile, d.Slope, 100*d.Change))
 		}
 	}
 	if s.Reasons == nil {

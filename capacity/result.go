@@ -256,11 +256,11 @@ func (f *SearchResult) Check(t TargetRate) TargetCheck {
 	switch {
 	case f.Low >= t.Rate && sure:
 		a.Enough = "yes"
-		a.Sentences = append(a.Sentences, fmt.Sprintf("%s is enough: %s holds, which is %.0f %% more", need,
+		a.Sentences = append(a.Sentences, fmt.Sprintf("%s is enough: %s holds, which is %.0f%% more", need,
 			rateText(f.Low), 100*a.Headroom))
 	case f.High > 0 && f.High < t.Rate && sure:
 		a.Enough = "no"
-		a.Sentences = append(a.Sentences, fmt.Sprintf("%s is not enough: %s is too much already, %.0f %% "+
+		a.Sentences = append(a.Sentences, fmt.Sprintf("%s is not enough: %s is too much already, %.0f%% "+
 			"less", need, rateText(f.High), 100*(1-f.High/t.Rate)))
 	case f.Low == 0:
 		a.Sentences = append(a.Sentences, fmt.Sprintf("mfaload can't tell whether %s is enough: no rate was "+

@@ -184,8 +184,8 @@ func TestAnswer(t *testing.T) {
 		enough string
 		first  string
 	}{
-		{300, "yes", "300/s is enough: 400/s holds, which is 33 % more"},
-		{500, "no", "500/s is not enough: 410/s is too much already, 18 % less"},
+		{300, "yes", "300/s is enough: 400/s holds, which is 33% more"},
+		{500, "no", "500/s is not enough: 410/s is too much already, 18% less"},
 		{405, "unclear", "mfaload can't tell whether 405/s is enough: the limit is between 400/s and 410/s"},
 	} {
 		a := f.Check(capacity.TargetRate{Rate: test.rate})
@@ -230,7 +230,7 @@ func TestResult(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"300/s (2,000,000 logins a day, times 4 at the peak) is enough: 400/s " +
-		"holds, which is 33 % more.", "CAPACITY  between 400/s and 410/s, with 97 % confidence",
+		"holds, which is 33% more.", "CAPACITY  between 400/s and 410/s, with 97% confidence",
 		"limited by response p95 <= 150ms", "knee at", "scalability law: λ", "closest to its limit",
 		"soak\n  pass  50/s for 2m0s"} {
 		if !strings.Contains(b.String(), want) {

@@ -72,7 +72,7 @@ func (r RateInterval) text() string {
 	if r.Confidence == 0 {
 		return f.Interval()
 	}
-	return fmt.Sprintf("%s, with %.0f %% confidence", f.Interval(), 100*r.Confidence)
+	return fmt.Sprintf("%s, with %.0f%% confidence", f.Interval(), 100*r.Confidence)
 }
 
 // thresholdsTitle is above the intervals of the thresholds.
@@ -149,7 +149,7 @@ func (u *USL) text() string {
 	if u.Peak > 0 {
 		text += ", max " + rateText(u.Peak)
 	}
-	return text + fmt.Sprintf("; off by %.0f %% on average", 100*u.Error)
+	return text + fmt.Sprintf("; off by %.0f%% on average", 100*u.Error)
 }
 
 func seconds(s float64) string { return (time.Duration(s) * time.Second).String() }

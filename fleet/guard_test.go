@@ -17,7 +17,7 @@ func second(n int64, failed uint64) measure.Tick {
 }
 
 // What ends the run is held against the sums of all shards: here none of the two
-// is beyond the limit of 10 % for itself in every second of the window, and
+// is beyond the limit of 10% for itself in every second of the window, and
 // together they are.
 func TestStopOnLooksAtAllShards(t *testing.T) {
 	said, nowhere := &says{}, &nats.Conn{}
@@ -52,7 +52,7 @@ func TestStopOnLooksAtAllShards(t *testing.T) {
 	if stop == nil || r.state.Phase != stopping || stop.At != 3*time.Second {
 		t.Fatalf("it goes on: %+v", r.state)
 	}
-	if want := "15.5 %, 62 of 400 requests"; stop.Observed != want {
+	if want := "15.5%, 62 of 400 requests"; stop.Observed != want {
 		t.Errorf("observed is %q, want %q", stop.Observed, want)
 	}
 }

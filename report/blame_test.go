@@ -101,12 +101,12 @@ func TestBlame(t *testing.T) {
 			"response p99.5 <= 300ms: observed 900 ms"},
 		{"a freeze that broke errorRate", 0, []batch{{99, 19 * ms, nil}, {1, 519 * ms, frozenTimeout}},
 			noErrors, report.Inconclusive, report.Undecided,
-			"errorRate <= 0%: observed 1 % (1 of 100): 1 × timeout; undecided: it may be met without what " +
+			"errorRate <= 0%: observed 1% (1 of 100): 1 × timeout; undecided: it may be met without what " +
 				"mfaload itself did: 1 requests were sent late by mfaload itself, or were in flight while " +
 				"it stood still"},
 		{"errors next to a freeze", 0, []batch{{98, 19 * ms, nil}, {1, 519 * ms, frozenTimeout},
 			{1, ms, failing500}}, noErrors, report.Fail, report.Missed,
-			"errorRate <= 0%: observed 2 % (2 of 100): 1 × 500, 1 × timeout"},
+			"errorRate <= 0%: observed 2% (2 of 100): 1 × 500, 1 × timeout"},
 		{"all exactly at the limit", 0, []batch{{100, 300 * ms, nil}}, p95, report.Pass, report.Met, ""},
 		{"in the limit's bucket, as nobody can tell", 0, []batch{{90, 299900 * time.Microsecond, nil},
 			{10, 300 * ms, nil}}, p95, report.Pass, report.Met, ""},
@@ -117,7 +117,7 @@ func TestBlame(t *testing.T) {
 			share(scenario.ErrorRate, 0.0011, "0.11%"), report.Pass, report.Met, ""},
 		{"by a ten-thousandth", 0, []batch{{8982, ms, nil}, {9, ms, failing500}},
 			share(scenario.ErrorRate, 0.001, "0.1%"), report.Fail, report.Missed,
-			"errorRate <= 0.1%: observed 0.1001 % (9 of 8,991): 9 × 500"},
+			"errorRate <= 0.1%: observed 0.1001% (9 of 8,991): 9 × 500"},
 		{"no response at all", 0, []batch{{40, ms, failed}}, noViolations, report.Inconclusive, report.NoData,
 			"violationRate <= 0%: no data: no request got a complete response, so the contract was " +
 				"never checked"},
@@ -154,7 +154,7 @@ func TestDoubtNeverBeatsCertainty(t *testing.T) {
 func TestReasonsDoNotRepeatThemselves(t *testing.T) {
 	got := blamed(t, 0, []batch{{99, ms, nil}, {1, 450 * ms, frozenTimeout}}, limit(scenario.Response, "max",
 		0, 0.3, "300ms"), noErrors)
-	if want := "errorRate <= 0%: observed 1 % (1 of 100): 1 × timeout; undecided: as above"; len(
+	if want := "errorRate <= 0%: observed 1% (1 of 100): 1 × timeout; undecided: as above"; len(
 		got.Reasons) < 2 || got.Reasons[1] != want ||
 		!strings.Contains(got.Reasons[0], "undecided: it may be met without what mfaload itself did: ") {
 		t.Errorf("%q, want the second to be %q", got.Reasons, want)

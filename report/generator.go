@@ -36,7 +36,7 @@ func doubtsOf(g *measure.Generator, own *measure.Histogram) []string {
 	doubts := []string{}
 	if tooLate(own, MaxOwnLateness) {
 		doubts = append(doubts, fmt.Sprintf(
-			"mfaload itself was late: more than %s %% of the sends, and at least %d, by over %s ms (p99 %s "+
+			"mfaload itself was late: more than %s%% of the sends, and at least %d, by over %s ms (p99 %s "+
 				"ms); use a machine with more or idler processors, a lower rate, or several machines",
 			number.Plain(100*LateShare), LateSends, number.Plain(Milliseconds(MaxOwnLateness)),
 			number.Significant(Milliseconds(own.Percentile(99)))))
@@ -53,13 +53,13 @@ func doubtsOf(g *measure.Generator, own *measure.Histogram) []string {
 	}
 	if available > 0 && needed > measure.MaxCPU*available {
 		doubts = append(doubts, fmt.Sprintf(
-			"mfaload itself was out of processor time: it used %.0f %% of %s processors and waited for "+
-				"%.0f %%; use a larger or idler machine, a lower rate, or several machines",
-			100*used/available, number.Plain(number.Round(processors)), 100*waited/available))
+			"mfaload itself was out of processor time: it used %.0f%% of %s processors and waited for "+
+				"%.0f%%; use a larger or idler machine, a lower rate, or several machines",
+			100*used/available, number.Significant(processors), 100*waited/available))
 	}
 	if tooLate(g.Hiccups, measure.MaxHiccup) {
 		doubts = append(doubts, fmt.Sprintf(
-			"mfaload itself was held up: more than %s %% of its waits of 10 ms ended over %s ms late (p99 "+
+			"mfaload itself was held up: more than %s%% of its waits of 10 ms ended over %s ms late (p99 "+
 				"%s ms), so responses were read late; use an idler machine, or fewer processors for what "+
 				"runs next to it",
 			number.Plain(100*LateShare), number.Plain(Milliseconds(measure.MaxHiccup)),

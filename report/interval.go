@@ -273,8 +273,8 @@ func (t *Threshold) undecided(why string) { t.State, t.Passed, t.Why = Undecided
 // open says what an interval leaves open, and what would decide.
 func (t Threshold) open() string {
 	i := t.Interval
-	text := fmt.Sprintf("%s%% confidence reaches from %s to %s %s", number.Plain(i.Confidence),
-		number.Significant(i.Low), number.Significant(i.High), t.Unit)
+	text := fmt.Sprintf("%s%% confidence reaches from %s to %s", number.Plain(i.Confidence),
+		number.Significant(i.Low), number.WithUnit(number.Significant(i.High), t.Unit))
 	if i.Needed > 0 {
 		return text + "; a run of " + About(i.Needed) + " would decide"
 	}

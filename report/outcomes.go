@@ -111,7 +111,7 @@ func (j *assessment) userRemarks() (remarks []string) {
 		if n := g.Withheld[measure.RanOut]; n > 0 && g.Users != nil {
 			remarks = append(remarks, fmt.Sprintf("group %s: its %s users ran out %s s into the schedule; "+
 				"%s arrivals after that had none and were not sent",
-				g.Name, number.Count(g.Users.Count), number.Plain(*g.Users.RanOut), number.Count(n)))
+				g.Name, number.Count(g.Users.Count), number.Significant(*g.Users.RanOut), number.Count(n)))
 		}
 		if n := g.Withheld[measure.TooSoon]; n > 0 && g.Users != nil {
 			remarks = append(remarks, fmt.Sprintf("group %s: %s arrivals were not sent because each of its "+

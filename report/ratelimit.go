@@ -205,8 +205,8 @@ func (j *assessment) limitRemarks() (remarks []string) {
 		return nil
 	}
 	if s.RateLimited > 0 {
-		text := fmt.Sprintf("%s responses were 429 (rate limited), %s %% of all", number.Count(s.RateLimited),
-			number.Plain(number.Percent(s.RateLimitedRate().Value())))
+		text := fmt.Sprintf("%s responses were 429 (rate limited), %s%% of all", number.Count(s.RateLimited),
+			number.Significant(number.Percent(s.RateLimitedRate().Value())))
 		if r.Rate != nil {
 			text += fmt.Sprintf("; meanwhile about %s/s were accepted (%s to %s/s in %d seconds), a %s "+
 				"estimate of the limit: %s",
@@ -220,7 +220,7 @@ func (j *assessment) limitRemarks() (remarks []string) {
 	if n := s.withheld[measure.Paused]; r.Pauses > 0 {
 		remarks = append(remarks, fmt.Sprintf("the run paused %s after a 429, for %s s in all (load.on429: "+
 			"pause); %s arrivals of that time were not sent",
-			number.Times(uint64(r.Pauses)), number.Plain(r.Paused), number.Count(n)))
+			number.Times(uint64(r.Pauses)), number.Significant(r.Paused), number.Count(n)))
 	}
 	return remarks
 }

@@ -159,7 +159,7 @@ func TestRateLimitedRate(t *testing.T) {
 		}
 	}
 	if rep.Verdict != report.Fail || !strings.Contains(strings.Join(rep.Reasons, "\n"),
-		"500 responses were 429 (rate limited), 33.333 % of all; meanwhile about 100/s were accepted") {
+		"500 responses were 429 (rate limited), 33.3% of all; meanwhile about 100/s were accepted") {
 		t.Errorf("%s: %q", rep.Verdict, rep.Reasons)
 	}
 	var text strings.Builder
@@ -176,7 +176,7 @@ func TestRateLimitedRate(t *testing.T) {
 func TestStopped(t *testing.T) {
 	late := func(o *measure.Observation) { o.Own = 200 * ms }
 	stop := measure.Stop{At: 5*time.Second + 400*time.Microsecond, Condition: "load.stopOn: errorRate > " +
-		"10% over 10s", Observed: "15 %, 15 of 100 requests", Early: true}
+		"10% over 10s", Observed: "15%, 15 of 100 requests", Early: true}
 	ofTimes := stop
 	ofTimes.OfTimes, ofTimes.Early = true, false
 	p999 := limit(scenario.Response, "p99.9", 99.9, 0.3, "300ms")
@@ -188,7 +188,7 @@ func TestStopped(t *testing.T) {
 		reason  string
 	}{
 		{"by errors", &stop, nil, report.Fail, "stopped 5 s into the run, load.stopOn: errorRate > 10% " +
-			"over 10s: 15 %, 15 of 100 requests; only what was due by then is counted"},
+			"over 10s: 15%, 15 of 100 requests; only what was due by then is counted"},
 		{"by errors, of a late generator", &stop, late, report.Fail, "; only what was due by then " +
 			"is counted"},
 		{"by times", &ofTimes, nil, report.Fail, "15 of 100 requests"},

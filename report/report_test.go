@@ -137,31 +137,31 @@ func TestVerdicts(t *testing.T) {
 		{"the last sent late", func(r *run) {
 			r.send(100, 50*ms, nil)
 			r.finish = func(m *measure.Measurement) { m.Main.LastSent = m.Main.Start + 10300*ms }
-		}, report.Fail, []string{"achievedRate >= 99%: observed 97.1 %"}},
+		}, report.Fail, []string{"achievedRate >= 99%: observed 97.1%"}},
 		{"the last sent late by mfaload itself", func(r *run) {
 			r.send(99, 50*ms, nil).send(1, 50*ms, func(o *measure.Observation) { o.Own = 300 * ms })
 			r.finish = func(m *measure.Measurement) { m.Main.LastSent = m.Main.Start + 10300*ms }
 		}, report.Inconclusive, []string{
-			"achievedRate >= 99%: observed 97.1 %; undecided: it may be met without what mfaload itself " +
+			"achievedRate >= 99%: observed 97.1%; undecided: it may be met without what mfaload itself " +
 				"did: mfaload itself was late, by up to 300 ms; use an idler machine, or run longer"}},
 		{"and errors next to it", func(r *run) {
 			r.send(98, 50*ms, nil).send(1, 50*ms, failed).send(1, 50*ms,
 				func(o *measure.Observation) { o.Own = 300 * ms })
 			r.finish = func(m *measure.Measurement) { m.Main.LastSent = m.Main.Start + 10300*ms }
 		}, report.Fail, []string{
-			"errorRate <= 0%: observed 1 % (1 of 100): 1 × timeout",
-			"achievedRate >= 99%: observed 97.1 %; undecided: it may be met without what mfaload itself " +
+			"errorRate <= 0%: observed 1% (1 of 100): 1 × timeout",
+			"achievedRate >= 99%: observed 97.1%; undecided: it may be met without what mfaload itself " +
 				"did: mfaload itself was late, by up to 300 ms; use an idler machine, or run longer",
 			"1 arrivals were never served (1 failed): they count as slower than any limit, and times that " +
 				"are theirs are lower bounds (≥)"}},
 		{"slow", func(r *run) { r.send(94, 50*ms, nil).send(6, 400*ms, nil) }, report.Fail,
 			[]string{"response p95 <= 300ms: observed 401 ms"}},
 		{"no response", func(r *run) { r.send(99, 50*ms, nil).send(1, 50*ms, failed) }, report.Fail,
-			[]string{"errorRate <= 0%: observed 1 % (1 of 100): 1 × timeout",
+			[]string{"errorRate <= 0%: observed 1% (1 of 100): 1 × timeout",
 				"1 arrivals were never served (1 failed): they count as slower than any limit, and times " +
 					"that are theirs are lower bounds (≥)"}},
 		{"unexpected", func(r *run) { r.send(97, 50*ms, nil).send(3, 50*ms, unexpected) }, report.Fail,
-			[]string{"errorRate <= 0%: observed 3 % (3 of 100): 3 × 503"}},
+			[]string{"errorRate <= 0%: observed 3% (3 of 100): 3 × 503"}},
 		// What the service can't have got says nothing of it, in either direction.
 		{"lost on idle connections", func(r *run) { r.send(90, 50*ms, nil).send(10, 50*ms, lost) },
 			report.Pass, []string{
@@ -188,7 +188,7 @@ func TestVerdicts(t *testing.T) {
 		{"failed next to those lost",
 			func(r *run) { r.send(49, 50*ms, nil).send(1, 50*ms, failed).send(50, 50*ms, lost) }, report.Fail,
 			[]string{
-				"errorRate <= 0%: observed 2 % (1 of 50): 1 × timeout",
+				"errorRate <= 0%: observed 2% (1 of 50): 1 × timeout",
 				"1 arrivals were never served (1 failed): they count as slower than any limit, and times " +
 					"that " +
 					"are theirs are lower bounds (≥)",
@@ -199,22 +199,22 @@ func TestVerdicts(t *testing.T) {
 					"as " +
 					"long as connections were idle here"}},
 		{"violating", func(r *run) { r.send(98, 50*ms, nil).send(2, 50*ms, violating) }, report.Fail,
-			[]string{"violationRate <= 0%: observed 2 % (2 of 100): 2 × echo.user at /user/id"}},
+			[]string{"violationRate <= 0%: observed 2% (2 of 100): 2 × echo.user at /user/id"}},
 		{"unsent", func(r *run) { r.send(80, 50*ms, nil) }, report.Fail, []string{
 			"response p95 <= 300ms: observed ≥ 51 ms (20 of 100 arrivals were never served)",
-			"errorRate <= 0%: observed 20 % (20 of 100): 20 × unsent", "achievedRate >= 99%: observed 80 %",
+			"errorRate <= 0%: observed 20% (20 of 100): 20 × unsent", "achievedRate >= 99%: observed 80%",
 			"20 arrivals were never served (20 unsent): they count as slower than any limit, and times " +
 				"that are theirs are lower bounds (≥)"}},
 		{"sent late", func(r *run) {
 			r.send(100, 50*ms, nil)
 			r.finish = func(m *measure.Measurement) { m.Main.LastSent = 12500 * ms }
-		}, report.Fail, []string{"achievedRate >= 99%: observed 80 %"}},
+		}, report.Fail, []string{"achievedRate >= 99%: observed 80%"}},
 		{"late by itself", func(r *run) {
 			r.send(100, 280*ms, func(o *measure.Observation) {
 				o.Own, o.Harmed, o.Sent, o.Done = 51*ms, 51*ms, o.Sent+50*ms, o.Done+50*ms
 			})
 		}, report.Inconclusive, []string{
-			"mfaload itself was late: more than 1 % of the sends, and at least 10, by over 50 ms (p99 51 " +
+			"mfaload itself was late: more than 1% of the sends, and at least 10, by over 50 ms (p99 51 " +
 				"ms); use a machine with more or idler processors, a lower rate, or several machines",
 			"response p95 <= 300ms: observed 331 ms; undecided: it may be met without what mfaload itself " +
 				"did: 100 requests were sent late by mfaload itself, or were in flight while it " +
@@ -226,7 +226,7 @@ func TestVerdicts(t *testing.T) {
 			})
 		}, report.Fail, []string{
 			"response p95 <= 300ms: observed 451 ms",
-			"mfaload itself was late: more than 1 % of the sends, and at least 10, by over 50 ms (p99 51 " +
+			"mfaload itself was late: more than 1% of the sends, and at least 10, by over 50 ms (p99 51 " +
 				"ms); use a machine with more or idler processors, a lower rate, or several machines"}},
 		{"late now and then", func(r *run) {
 			r.send(91, 50*ms, nil).send(9, 50*ms, func(o *measure.Observation) { o.Own = 300 * ms })
@@ -235,7 +235,7 @@ func TestVerdicts(t *testing.T) {
 			r.send(100, 50*ms, nil)
 			r.finish = func(m *measure.Measurement) { m.Generator.CPU = 19500 * ms }
 		}, report.Inconclusive, []string{
-			"mfaload itself was out of processor time: it used 98 % of 2 processors and waited for 0 %; " +
+			"mfaload itself was out of processor time: it used 98% of 2 processors and waited for 0%; " +
 				"use a larger or idler machine, a lower rate, or several machines"}},
 		{"too few", func(r *run) {
 			r.send(10, 50*ms, nil)
@@ -306,7 +306,7 @@ func TestVerdicts(t *testing.T) {
 				m.Main.Withheld = []measure.Withheld{{Group: 0, Reason: measure.Capped, Count: 5}}
 			}
 		}, report.Fail, []string{
-			"achievedRate >= 99%: observed 94.7 %",
+			"achievedRate >= 99%: observed 94.7%",
 			"group email: 5 arrivals were not sent because each of its 4 users had as many requests as " +
 				"maxPerUser allows (10 a day); it needs more users or fewer requests"}},
 		{"too few workers", func(r *run) {

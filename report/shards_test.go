@@ -133,7 +133,7 @@ func TestShardsAreDoubtedOneByOne(t *testing.T) {
 			if i == 2 {
 				m.Generator.CPU = 63 * time.Second
 			}
-		}, "shard 2: mfaload itself was out of processor time: it used 98 % of 2 processors"},
+		}, "shard 2: mfaload itself was out of processor time: it used 98% of 2 processors"},
 		{"held up", nil, func(i int, m *measure.Measurement) {
 			for k := range 1000 {
 				if i == 1 && k < 15 {
@@ -267,10 +267,10 @@ func TestStoppedShards(t *testing.T) {
 	stop := func(i int, m *measure.Measurement) {
 		if i == 2 {
 			m.Stopped = &measure.Stop{At: 3 * time.Second, Condition: "load.stopOn.errorRate > 50%",
-				Observed: "80 %", Early: true}
+				Observed: "80%", Early: true}
 		}
 	}
-	want := "shard 2 stopped 3 s into the run, load.stopOn.errorRate > 50%: 80 %; only what was due by " +
+	want := "shard 2 stopped 3 s into the run, load.stopOn.errorRate > 50%: 80%; only what was due by " +
 		"then is counted"
 	r := judged(t, mergedOf(t, 4, nil, stop))
 	if r.Verdict != report.Fail || r.Reasons[0] != want || r.Stopped == nil || r.Shards[2].Stopped == nil ||

@@ -255,7 +255,7 @@ func (t Threshold) ObservedText() string {
 	if t.ObservedAtLeast {
 		prefix = "≥ "
 	}
-	return prefix + text + " " + t.Unit
+	return number.WithUnit(prefix+text, t.Unit)
 }
 
 // NoisyText is [Threshold.ObservedText] with how sure it is.

@@ -116,7 +116,7 @@ func newStopped(s *measure.Stop) *Stopped {
 }
 
 func stopText(s *measure.Stop) string {
-	text := fmt.Sprintf("stopped %s s into the run, %s: %s", number.Plain(number.Round(s.At.Seconds())),
+	text := fmt.Sprintf("stopped %s s into the run, %s: %s", number.Significant(s.At.Seconds()),
 		s.Condition, s.Observed)
 	if s.Early {
 		text += "; only what was due by then is counted"

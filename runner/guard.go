@@ -145,7 +145,7 @@ func (g *Guard) frequent(c scenario.StopCondition, window []measure.Tick) (obser
 	requests := sum(window).Seconds
 	ended := &measure.Measurement{Seconds: measure.SecondsOf(requests)}
 	doubtful := g.doubtful(requests).Failures(ended, -1, 0)
-	return fmt.Sprintf("%.3g %%, %d of %d %s", 100*share.Value(), share.N, share.Of, what), certain(doubtful)
+	return fmt.Sprintf("%.3g%%, %d of %d %s", 100*share.Value(), share.N, share.Of, what), certain(doubtful)
 }
 
 func (g *Guard) doubtful(requests []*measure.Second) *measure.DoubtfulSeconds {

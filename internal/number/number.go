@@ -59,6 +59,14 @@ func Significant(x float64) string {
 	return Plain(RoundTo(x, 3))
 }
 
+// WithUnit writes a number's unit behind it: "%" and "/s" next to it, others after a space.
+func WithUnit(number, unit string) string {
+	if unit == "%" || unit == "/s" {
+		return number + unit
+	}
+	return number + " " + unit
+}
+
 // Percent is a share in percent, to 3 significant digits below 1 %, so that a share
 // above 0 is never shown as 0.
 func Percent(share float64) float64 {

@@ -221,8 +221,9 @@ func (h *History) leaveUnjudged() {
 
 func (l MetricHistory) text(c Change, started time.Time) string {
 	row := MetricRow{Group: l.Group, Metric: l.Metric, points: l.Unit == "%" && l.Metric != "achievedRate"}
-	text := fmt.Sprintf("%s %s since %s (%s): %s → %s %s, %s", row.name(), c.Judgement, c.Name,
-		started.UTC().Format("2006-01-02 15:04"), digits(c.Base), digits(c.New), l.Unit, row.change(c.Change))
+	text := fmt.Sprintf("%s %s since %s (%s): %s → %s, %s", row.name(), c.Judgement, c.Name,
+		started.UTC().Format("2006-01-02 15:04"), digits(c.Base), number.WithUnit(digits(c.New), l.Unit),
+		row.change(c.Change))
 	if len(c.Labels) > 0 {
 		text += "; the change began with " + labelsText(c.Labels)
 	}

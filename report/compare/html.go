@@ -125,8 +125,7 @@ func (c *Comparison) shapes() []Shift {
 
 func pageRows(rows []MetricRow) (all []pageRow) {
 	for _, r := range rows {
-		all = append(all, pageRow{r, r.name(), r.change(r.Change), r.change(r.Low) + " … " + r.change(r.High),
-			r.margin()})
+		all = append(all, pageRow{r, r.name(), r.change(r.Change), r.interval(), r.margin()})
 	}
 	return all
 }

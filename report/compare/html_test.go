@@ -40,8 +40,8 @@ func TestPageHasTheFiguresOfTheJSON(t *testing.T) {
 	}
 	same := func(what, text string, want float64) {
 		t.Helper()
-		x, err := strconv.ParseFloat(strings.NewReplacer("%", "", " pp", "", "+", "", ",", "", " s", "").
-			Replace(strings.TrimPrefix(text, "≥ ")), 64)
+		x, err := strconv.ParseFloat(strings.NewReplacer("%", "", " percentage points", "", "+", "", ",", "",
+			" s", "").Replace(strings.TrimPrefix(text, "≥ ")), 64)
 		if err != nil || math.Abs(x-want) > 0.05+0.006*math.Abs(want) {
 			t.Errorf("%s is %q, want %v", what, text, want)
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"mfaload/internal/number"
 	"mfaload/internal/stat"
 	"mfaload/report"
 )
@@ -178,8 +179,9 @@ func (r testResult) neededWithoutEvents(margin float64) (seconds, requests float
 
 // String says in one line what the row says.
 func (r MetricRow) String() string {
-	text := fmt.Sprintf("%s %s: %s → %s %s, %s (95%% from %s to %s)", r.name(), r.Judgement.word(),
-		r.baseText(), r.newText(), r.Unit, r.change(r.Change), r.change(r.Low), r.change(r.High))
+	text := fmt.Sprintf("%s %s: %s → %s, %s (95%% from %s to %s)", r.name(), r.Judgement.word(),
+		r.baseText(), number.WithUnit(r.newText(), r.Unit), r.change(r.Change), r.signed(r.Low),
+		r.change(r.High))
 	if r.Judgement == Unclear {
 		text += fmt.Sprintf("; margin %s", r.margin())
 		if r.Requests > 0 {
@@ -237,32 +239,53 @@ func (r MetricRow) worst() float64 {
 	return r.High
 }
 
-// change writes a change with its sign.
+// noFigure stands for a time where nothing was served, and for a change of one.
+const noFigure = "–"
+
+// change writes a change with its sign and unit.
 func (r MetricRow) change(x float64) string {
-	if none := "–"; r.baseText() == none || r.newText() == none {
-		return none
+	s := r.signed(x)
+	if s == noFigure || !r.points {
+		return s
 	}
+	return number.WithUnit(s, r.changeUnit())
+}
+
+// interval writes the interval of the change, whose unit is that of the change.
+func (r MetricRow) interval() string { return r.signed(r.Low) + " … " + r.signed(r.High) }
+
+// signed writes a change with its sign, and a percentage with its unit.
+func (r MetricRow) signed(x float64) string {
 	unit := "%"
 	if r.points {
-		unit = " pp"
+		unit = ""
 	}
-	switch {
+	switch a := math.Abs(x); {
+	case r.baseText() == noFigure || r.newText() == noFigure:
+		return noFigure
 	case x > 1e5:
 		return "more than +100,000" + unit
-	case math.Abs(x) < 0.005 || !r.points && math.Abs(x) < 0.05:
+	case a < 0.005 || !r.points && a < 0.05:
 		return "0" + unit
-	case r.points && math.Abs(x) < 1:
+	case r.points && a < 1:
 		return fmt.Sprintf("%+.2g", x) + unit
+	case a >= 99.95:
+		return fmt.Sprintf("%+.0f", x) + unit
 	default:
 		return fmt.Sprintf("%+.1f", x) + unit
 	}
 }
 
-func (r MetricRow) margin() string {
+func (r MetricRow) margin() string { return number.WithUnit(digits(r.Margin), r.changeUnit()) }
+
+const points = "percentage points"
+
+// changeUnit is the unit of changes and margins.
+func (r MetricRow) changeUnit() string {
 	if r.points {
-		return digits(r.Margin) + " pp"
+		return points
 	}
-	return digits(r.Margin) + "%"
+	return "%"
 }
 
 // baseText and newText write the figures.
@@ -276,7 +299,7 @@ func (r MetricRow) figure(x float64, atLeast bool) string {
 	case atLeast:
 		return "≥ " + digits(x)
 	case r.Unit == "ms" && x == 0:
-		return "–"
+		return noFigure
 	}
 	return digits(x)
 }

@@ -51,7 +51,7 @@ func TestNoTimeIsNotZero(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	r.Base, r.New, r.NewAtLeast, r.Change = 12, 0, true, -100
-	if got := r.String(); !strings.Contains(got, ": 12 → ≥ 0 ms, -100.0%") {
+	if got := r.String(); !strings.Contains(got, ": 12 → ≥ 0 ms, -100%") {
 		t.Errorf("%q", got)
 	}
 }
@@ -81,9 +81,9 @@ func TestGateOf1200IdenticalRequests(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	if remarks := strings.Join(c.Remarks, "\n"); !strings.Contains(remarks,
-		"errorRate: nothing happened to 1200 requests, which rules out an increase of more than 0.249 pp, "+
-			"and that is its margin; ruling out 0.1 pp takes 3000 requests a run (--margin errorRate=0.1% "+
-			"insists on it)") {
+		"errorRate: nothing happened to 1200 requests, which rules out an increase of more than 0.249 "+
+			"percentage points, and that is its margin; ruling out 0.1 percentage points takes 3000 "+
+			"requests a run (--margin errorRate=0.1% insists on it)") {
 		t.Errorf("%s", remarks)
 	}
 	strict := compare.Options{Margins: compare.Margins{{Name: "errorRate", Share: 0.001}}}

@@ -171,11 +171,14 @@ func (t Terminal) rows(b *strings.Builder, all []MetricRow) {
 	rows, more := firstRows(all, maxRows)
 	for _, r := range rows {
 		table = append(table, []string{"  " + r.name(), t.paint(colors[r.Judgement], r.Judgement.word()),
-			r.baseText(), r.newText(), r.Unit, r.change(r.Change), r.change(r.Low) + " … " + r.change(r.High),
-			r.margin()})
+			r.baseText(), r.newText(), r.Unit, r.signed(r.Change), r.interval(),
+			strings.TrimSuffix(r.margin(), " "+points)})
 	}
 	for _, line := range text.Table(table, t.Width, 0, 1, 4) {
 		b.WriteString(line + "\n")
+	}
+	if slices.ContainsFunc(rows, func(r MetricRow) bool { return r.points }) {
+		b.WriteString("  changes and margins without % are in " + points + "\n")
 	}
 	if more > 0 {
 		fmt.Fprintf(b, "  %s\n", moreText(more, "figures"))

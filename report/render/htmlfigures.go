@@ -98,7 +98,7 @@ func thresholdRow(t report.Threshold, scale float64) g.Node {
 		look, word = "bad", h.Strong(h.Class("bad"), g.Text("✕ missed"))
 	}
 	return chart.Row(h.Td(h.Class("text"), brief(inequality(t.Expression))), h.Td(h.Class("word"), word),
-		h.Td(g.Text(tight(t.NoisyText()))), h.Td(g.Text(ofLimit(t))), h.Td(h.Class("gauge"), gauge(t, look,
+		h.Td(g.Text(t.NoisyText())), h.Td(g.Text(ofLimit(t))), h.Td(h.Class("gauge"), gauge(t, look,
 			scale)))
 }
 
@@ -169,7 +169,7 @@ func changeName(c report.BaselineChange) string {
 }
 
 func changeFigure(c report.BaselineChange, x float64) string {
-	return number.Significant(x) + tight(" "+c.Unit)
+	return number.WithUnit(number.Significant(x), c.Unit)
 }
 
 func changeText(c report.BaselineChange) string {

@@ -388,7 +388,7 @@ func (one unmetThreshold) amount() string {
 	if one.State == report.NoData {
 		return "nothing to judge"
 	}
-	amount := tight(one.ObservedText())
+	amount := one.ObservedText()
 	if one.Unit == "%" && one.Of > 0 && !one.AtLeast {
 		amount += fmt.Sprintf(" (%s of %s)", number.Count(one.Count), number.Count(one.Of))
 	}
@@ -411,9 +411,6 @@ func causesText(causes []report.Cause) string {
 func inequality(expression string) string {
 	return strings.NewReplacer(" <= ", " ≤ ", " >= ", " ≥ ").Replace(expression)
 }
-
-// tight has no space before a percent sign.
-func tight(s string) string { return strings.ReplaceAll(s, " %", "%") }
 
 // errorTable lists what was not as expected.
 func (p *htmlPage) errorTable() g.Node {

@@ -106,7 +106,7 @@ func shardRows(indent string, shards []report.Shard) [][]string {
 		g, q := &s.Generator, &s.Requests
 		cpu := "-"
 		if g.Cores > 0 && g.Elapsed > 0 {
-			cpu = fmt.Sprintf("%.0f %%", 100*g.CPU/(g.Elapsed*float64(g.Cores)))
+			cpu = fmt.Sprintf("%.0f%%", 100*g.CPU/(g.Elapsed*float64(g.Cores)))
 		}
 		mark := ""
 		if len(s.Doubts) > 0 {

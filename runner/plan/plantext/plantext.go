@@ -189,7 +189,7 @@ func (p *planPage) groups(all *plan.RunPlan) {
 		}
 		share := "-"
 		if g.LimitShare > 0 {
-			share = fmt.Sprintf("%s %%", number.Significant(100*g.LimitShare))
+			share = fmt.Sprintf("%s%%", number.Significant(100*g.LimitShare))
 		}
 		row := []string{"  " + g.Name, number.Count(uint64(g.Users)), number.Count(g.Requests),
 			number.Count(g.PerUser), number.Count(g.PerUserDay), share}
