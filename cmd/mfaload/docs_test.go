@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -233,6 +234,41 @@ func simulatorForDocs(t *testing.T) (authPath string) {
 		t.Fatal(err)
 	}
 	return "http://" + address
+}
+
+// TestTutorialNeedsNoEnvironment does the tutorial with the variables that bare 'mfaload simulate'
+// prints, and nothing else that reaches a service.
+func TestTutorialNeedsNoEnvironment(t *testing.T) {
+	t.Parallel()
+	c := exec.Command(program(t), "simulate", "--addr", freeAddress(t))
+	stdout, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = c.Process.Signal(os.Interrupt)
+		_ = c.Wait()
+	})
+	r := newReader(t, "")
+	r.read = &excuses{}
+	lines, exported := bufio.NewScanner(stdout), 0
+	for exported < 3 && lines.Scan() {
+		if variable, ok := strings.CutPrefix(lines.Text(), "export "); ok {
+			r.env = append(r.env, variable)
+			exported++
+		}
+	}
+	if exported != 3 {
+		t.Fatalf("simulate printed %d variables", exported)
+	}
+	for _, b := range blocks(t, "../../docs/tutorial.md") {
+		if err := r.do(b); err != nil {
+			t.Fatalf("docs/tutorial.md:%d: %v", b.line, err)
+		}
+	}
 }
 
 // Pages that are made from the program; make docs writes them again.
