@@ -64,8 +64,8 @@ func TestSizesAreBounded(t *testing.T) {
 					"more shards in report.json", "more reasons in report.json",
 					"more kinds in report.json"}},
 			"report.html": {func() ([]byte, error) { return render.HTML(r, measured(t)) }, 4096 * kib,
-				[]string{"500 more groups are in", "800 more thresholds are in", "more reasons are in",
-					"more rules are in"}},
+				[]string{"500 others", "576 more groups have no chart", "800 more thresholds in",
+					"more reasons in", "more rules in"}},
 			"terminal": {func() ([]byte, error) {
 				var b strings.Builder
 				err := render.Terminal{Width: 120, Full: true}.Write(&b, r)

@@ -201,7 +201,7 @@ func capital(s string) string {
 
 // changed lists what changed among figures that do not decide, the first ones at once.
 func (p *comparisonPage) changed() g.Node {
-	first := min(len(p.Changed), changedMax)
+	first := min(len(p.Changed), changedMax+shapesMax)
 	rest := p.Changed[first:]
 	return g.Group{listed("What else changed", p.Changed[:first]),
 		g.If(len(rest) > 0, folded(number.Plural(len(rest), "more change"), chart.List(firstTexts(rest))))}

@@ -100,7 +100,7 @@ func TestPageIsTwoScreens(t *testing.T) {
 	if n != 2 || !strings.Contains(open, "response time: shift function") {
 		t.Errorf("%d charts are open", n)
 	}
-	if !strings.Contains(string(data), "<summary>12 more changes</summary>") {
+	if !strings.Contains(string(data), "<summary>13 more changes</summary>") {
 		t.Error("20 changes are open")
 	}
 	if n := strings.Count(string(data), "<figure"); n != 42 {

@@ -98,8 +98,11 @@ func (c *Comparison) divided() (decisive, others []MetricRow) {
 	return decisive, others
 }
 
-// changedMax is how many changes of figures that do not decide, and of shapes, fit on a screen.
-const changedMax = 8
+// How many changes of figures that do not decide, and of shapes, fit on a screen of 24 lines.
+const (
+	changedMax = 4
+	shapesMax  = 3
+)
 
 // changed says what got better or worse among figures that do not decide, and in the shape of the times:
 // everything, or the first ones of both.
@@ -115,12 +118,18 @@ func (c *Comparison) changed(others []MetricRow, everything bool) []string {
 	for _, s := range c.Shifts {
 		shapes = append(shapes, s.findings()...)
 	}
-	for _, list := range []*[]string{&rows, &shapes} {
-		if more := len(*list) - changedMax; more > 0 && !everything {
-			*list = append((*list)[:changedMax:changedMax], fmt.Sprintf("… and %d more", more))
-		}
+	if everything {
+		return slices.Concat(rows, shapes)
 	}
-	return slices.Concat(rows, shapes)
+	return slices.Concat(firstOf(rows, changedMax), firstOf(shapes, shapesMax))
+}
+
+// firstOf are the first of the texts, with a line that counts the others.
+func firstOf(texts []string, most int) []string {
+	if more := len(texts) - most; more > 0 {
+		return append(texts[:most:most], fmt.Sprintf("… and %d more", more))
+	}
+	return texts
 }
 
 // notes are what there is to say of rows in addition to their figures.

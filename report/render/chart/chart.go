@@ -159,8 +159,13 @@ func (c *Chart) ticksX(b *strings.Builder) {
 func (c *Chart) labels(b *strings.Builder) {
 	for _, m := range c.Marks {
 		if m.From == m.To && m.Name != "" {
-			fmt.Fprintf(b, `<span class="stage place" aria-hidden="true" style="left:%s%%">%s</span>`,
-				number(100*c.X.share(m.From)), html.EscapeString(m.Name))
+			// Next to the right edge there is room on the left only.
+			edge, share := "left", c.X.share(m.From)
+			if share > 0.5 {
+				edge, share = "right", 1-share
+			}
+			fmt.Fprintf(b, `<span class="stage place" aria-hidden="true" style="%s:%s%%">%s</span>`, edge,
+				number(100*share), html.EscapeString(m.Name))
 		}
 		if from, to := c.X.share(m.From), c.X.share(m.To); to-from >= room(m.Name) {
 			fmt.Fprintf(b, `<span class="stage" aria-hidden="true" style="left:%s%%;width:%s%%">%s</span>`,
