@@ -201,7 +201,7 @@ func TestSignalEndsWaitingForDelivery(t *testing.T) {
 	h := tm.hand(t)
 	say, _ := h.join(t.Context(), 0)
 	say(delivered)
-	tm.await(t, "going")
+	tm.await(t, "all workers ready, starting")
 	for { // until the other one's is here
 		r, err := h.hand(t.Context(), offer{Size: 10, SHA256: "x"}, nil)
 		if err != nil || r.Refused != "" {
@@ -216,7 +216,7 @@ func TestSignalEndsWaitingForDelivery(t *testing.T) {
 	}
 	cancel()
 	result = wantLost(t, tm, func() (*RunResult, error) { err := leading(); return result, err }, 0)
-	if why := result.Lost[0].Why; !strings.Contains(why, "was not here 5s after the run was interrupted") {
+	if why := result.Lost[0].Why; !strings.Contains(why, "had not arrived 5s after the run was interrupted") {
 		t.Errorf("it was lost: %s", why)
 	}
 	if err := honest(); err != nil {

@@ -92,8 +92,8 @@ func TestCutOffWorkerStopsAndKeeps(t *testing.T) {
 	if result.Parts[0] == nil || result.Parts[0].Interrupted {
 		t.Error("the other shard was touched")
 	}
-	if why := result.Lost[0].Why; !strings.HasPrefix(why, "host-1, last heard of ") ||
-		!strings.HasSuffix(why, "s after the start: not heard of for 2.5s") {
+	if why := result.Lost[0].Why; !strings.HasPrefix(why, "host-1, last message ") ||
+		!strings.HasSuffix(why, "s after the start: silent for 2.5s") {
 		t.Errorf("lost: %s", why)
 	}
 }
@@ -204,7 +204,7 @@ func TestInterrupted(t *testing.T) {
 		begin(func() error { return tm.worker(1, w).Work(t.Context()) }),
 	}
 	tm.awaitBegin(t, w)
-	tm.await(t, "going")
+	tm.await(t, "all workers ready, starting")
 	cancel()
 	if err := leading(); err != nil {
 		t.Fatal(err)

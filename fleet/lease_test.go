@@ -97,9 +97,9 @@ func TestSilentWorkerIsOutForGood(t *testing.T) {
 	}
 	ctx, silent := context.WithCancel(t.Context())
 	say, started := h.joinUntil(t.Context(), ctx, 0)
-	tm.await(t, "going")
+	tm.await(t, "all workers ready, starting")
 	silent()
-	tm.await(t, "lost: shard 0 (by hand): not heard of for 2.5s")
+	tm.await(t, "lost: shard 0 (by hand): silent for 2.5s")
 	h.beat(0, running) // it woke up
 	m, err := measured(shardOf(0, 2), 10, false)
 	if err != nil {
@@ -111,7 +111,7 @@ func TestSilentWorkerIsOutForGood(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantError(t, h.deliver(t.Context(), parcelOf(packed)), errRefusedFinal,
-		"the shard is lost: not heard of for 2.5s")
+		"the shard is lost: silent for 2.5s")
 	for {
 		message, err := states.NextMsgWithContext(t.Context())
 		if err != nil {

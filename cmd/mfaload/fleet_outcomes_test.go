@@ -52,8 +52,8 @@ func TestFleetWorkerPaused(t *testing.T) {
 	woken := time.Now()
 	w1.signal(syscall.SIGCONT)
 	w1.ends(4, "this worker stood still for ", "what was measured is in w1/measurement.json.gz")
-	w0.ends(0, "shard 0 is delivered")
-	l.ends(4, "1 of 2 shards is lost", "shard 1: ", "not heard of for 2.5s",
+	w0.ends(0, "delivered shard 0")
+	l.ends(4, "1 of 2 shards is lost", "shard 1: ", "silent for 2.5s",
 		"; it said later: this worker stood still for ")
 	if l.has("is back") {
 		t.Error("the shard is back")
@@ -77,8 +77,8 @@ func TestFleetWorkerPausedShortly(t *testing.T) {
 	w1.signal(syscall.SIGSTOP)
 	time.Sleep(time.Second) // how long it is stopped, below the limit
 	w1.signal(syscall.SIGCONT)
-	w0.ends(0, "shard 0 is delivered")
-	w1.ends(0, "shard 1 is delivered")
+	w0.ends(0, "delivered shard 0")
+	w1.ends(0, "delivered shard 1")
 	_ = l.Wait() // the verdict is of the standstill as well
 	if r := reportOf(t, dir); r.Requests.Scheduled != 240 || r.Shards[1].Lost != "" {
 		t.Errorf("the report says %+v", r)
@@ -94,7 +94,7 @@ func TestFleetCoordinatorPaused(t *testing.T) {
 	l.await("  2 s: ")
 	l.signal(syscall.SIGSTOP)
 	for _, w := range []*process{w0, w1} {
-		w.ends(4, "nothing was heard of the coordinator for 3s")
+		w.ends(4, "the coordinator was silent for 3s")
 	}
 	l.signal(syscall.SIGCONT)
 	l.ends(4, "2 of 2 shards are lost")

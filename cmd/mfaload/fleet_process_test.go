@@ -190,14 +190,14 @@ func TestFleetWorkerKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.await("lost: shard 1 (")
-	l.await("not heard of for 2.5s")
-	if workers[0].has("is delivered") {
+	l.await("silent for 2.5s")
+	if workers[0].has("delivered shard") {
 		t.Error("the lost shard was named after the end of the run")
 	}
 	_ = workers[1].Wait()
 	l.ends(4, "1 of 3 shards is lost")
-	workers[0].ends(0, "shard 0 is delivered")
-	workers[2].ends(0, "shard 2 is delivered")
+	workers[0].ends(0, "delivered shard 0")
+	workers[2].ends(0, "delivered shard 2")
 	r := reportOf(t, dir)
 	if r.Verdict != "inconclusive" || r.Requests.Scheduled >= 480 || len(r.Shards) != 3 ||
 		r.Shards[1].Lost == "" {
@@ -225,7 +225,7 @@ func TestFleetCoordinatorKilled(t *testing.T) {
 	_ = l.Process.Kill()
 	_ = l.Wait()
 	for _, w := range []*process{w0, w1} {
-		w.ends(4, "nothing was heard of the coordinator for 3s", "what was measured is in ")
+		w.ends(4, "the coordinator was silent for 3s", "what was measured is in ")
 	}
 	merged := runBinary(t, 130, "merge", "--expect", "2", "--out", filepath.Join(dir, "out"),
 		filepath.Join(dir, "w0"), filepath.Join(dir, "w1"))
@@ -295,8 +295,8 @@ func TestFleetStrangers(t *testing.T) {
 	w1 := follow(t, dir, 1)
 	l.await("shard 1: ")
 	stranger("join", "all 2 shards have a worker: this one is not needed")
-	w0.ends(0, "shard 0 is delivered")
-	w1.ends(0, "shard 1 is delivered")
+	w0.ends(0, "delivered shard 0")
+	w1.ends(0, "delivered shard 1")
 	_ = l.Wait() // the verdict is of this machine's load as well
 	if r := reportOf(t, dir); r.Requests.Scheduled != 320 || len(r.Shards) != 2 ||
 		r.Shards[0].Lost+r.Shards[1].Lost != "" {
@@ -368,7 +368,7 @@ func TestFleetAcrossNamespaces(t *testing.T) {
 	}
 	_ = l.Wait()
 	for _, w := range workers {
-		w.ends(0, " is delivered")
+		w.ends(0, "delivered shard")
 	}
 	if r := reportOf(t, dir); r.Requests.Scheduled != 320 {
 		t.Errorf("after a break of a second, %d of 320 requests are there", r.Requests.Scheduled)
@@ -377,7 +377,7 @@ func TestFleetAcrossNamespaces(t *testing.T) {
 	_, l, workers = run(8)
 	link("down")
 	l.await("lost: shard 1 (")
-	workers[1].ends(4, "nothing was heard of the coordinator for 3s", "what was measured is in w1/")
+	workers[1].ends(4, "the coordinator was silent for 3s", "what was measured is in w1/")
 	link("up")
 	workers[0].ends(0)
 	l.ends(4, "1 of 2 shards is lost")

@@ -54,7 +54,7 @@ load: {stages: [{rate: 20/s, duration: 3s}]}
 		t.Fatal(err)
 	}
 	_ = c.Wait() // a busy machine makes it inconclusive
-	if !strings.Contains(summary.String(), "  shown: 60 requests in 3 s\n") ||
+	if !strings.Contains(summary.String(), "  shown: 60 requests in 3 s, 2 shards\n") ||
 		strings.Contains(shown.String(), "lost:") {
 		t.Errorf("not all was sent, or %v:\n%s\n%s", ctx.Err(), summary, shown.String())
 	}

@@ -291,8 +291,8 @@ func TestSecondSignalSaysWhatIsKept(t *testing.T) {
 		args string
 		says string
 	}{
-		{"run --out out s.yaml", "quitting now: the journal is kept, and 'mfaload report out' makes the " +
-			"results of it"},
+		{"run --out out s.yaml", "quitting now: the journal is kept, and 'mfaload report out' rebuilds the " +
+			"results from it"},
 		{"run --shards 2 --out out s.yaml", "keep what they measured: 'mfaload merge out/shards' judges it"},
 		{"capacity --out out s.yaml", "the trials that ended are kept, and 'mfaload capacity --resume " +
 			"out' goes on"},

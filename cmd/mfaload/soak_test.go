@@ -121,6 +121,7 @@ func startSoak(t *testing.T, out, address string, rate int, duration time.Durati
 		t.Fatalf("no address of the live view: %q, %v", line, err)
 	}
 	go func() { _, _ = io.Copy(os.Stderr, lines) }()
+	page, _, _ = strings.Cut(page, "?") // the token is for stopping the run
 	return run, page + "metrics"
 }
 

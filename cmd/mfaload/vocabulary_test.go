@@ -22,10 +22,11 @@ var mayHaveServiceWords = map[string]string{
 		"without knowing its package",
 	"runner/plan/plan.go": "a plan says which statuses send a person a message, as a pure function " +
 		"of the scenario",
-	"cmd/mfaload/check.go":    "the example of a flag",
-	"cmd/mfaload/simulate.go": "the address of the simulator, for people to copy",
-	"internal/testkit/":       "observations and responses for tests",
-	"bench/":                  "the server and the requests of the benchmark",
+	"session/check/generated.go": "the path of requests that a plan counts without sending",
+	"cmd/mfaload/check.go":       "the example of a flag",
+	"cmd/mfaload/simulate.go":    "the address of the simulator, for people to copy",
+	"internal/testkit/":          "observations and responses for tests",
+	"bench/":                     "the server and the requests of the benchmark",
 }
 
 // PingOne's vocabulary is pingone's: elsewhere the code knows requests, responses and labels, so

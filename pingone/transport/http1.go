@@ -404,8 +404,11 @@ func (c *conn) startBelowTLS() error {
 	if err == nil {
 		err = c.fill()
 	}
+	// What came with the previous response may say that the server closed: TLS reads it before anything
+	// of the request is sent.
+	stale := c.below.stale || !c.idle.IsZero() && c.below.sent == 0
 	switch {
-	case !c.below.stale:
+	case !stale:
 		return err
 	case err == nil:
 		err = socket.ErrUnsolicited
