@@ -107,20 +107,21 @@ func (t *tree) append(b []byte) []byte {
 // with is the tree with a value at a path of member names; objects on the way are made. The tree
 // itself does not change.
 func (t *tree) with(path []string, value *tree) *tree {
-	if len(path) == 0 {
+	if len(path) < 1 {
 		return value
 	}
 	changed := &tree{kind: '{'}
 	if t != nil && t.kind == '{' {
 		changed.members = slices.Clone(t.members)
 	}
-	for i, m := range changed.members {
-		if m.name == path[0] {
-			changed.members[i].value = m.value.with(path[1:], value)
-			return changed
-		}
+	name, rest := path[0], path[1:]
+	at := slices.IndexFunc(changed.members, func(m treeMember) bool { return m.name == name })
+	if at < 0 {
+		at = len(changed.members)
+		changed.members = append(changed.members, treeMember{name: name})
 	}
-	changed.members = append(changed.members, treeMember{path[0], (*tree)(nil).with(path[1:], value)})
+	m := &changed.members[at]
+	m.value = m.value.with(rest, value)
 	return changed
 }
 
