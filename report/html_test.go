@@ -396,10 +396,37 @@ func chartsAddUp(t *testing.T, p *charttest.PageText, r *report.Report) {
 	if histogram != [2]uint64{served, served} {
 		t.Errorf("the histogram counts %d, and %d were served", histogram, served)
 	}
+	for _, title := range []string{"Histogram of response times", "Spread of response times"} {
+		extremes(t, p.Tables[title+", as a table"], r)
+	}
 	flying := p.Tables["Requests in flight, as a table"]
 	if last := flying[len(flying)-1]; !r.Started.IsZero() && r.Verdict == report.Pass && len(flying) > 1 &&
 		counts(t, last[1:2])[0] > uint64(r.Generator.BusyWorkersMax) {
 		t.Errorf("%s requests in flight at the end", last[1])
+	}
+}
+
+// extremes checks that the first and the last row with response times hold the min and max.
+func extremes(t *testing.T, rows [][]string, r *report.Report) {
+	t.Helper()
+	var low, high []float64 // the bounds of the first and the last such row
+	for _, row := range rows {
+		var from, to float64
+		if _, err := fmt.Sscanf(strings.ReplaceAll(row[0], ",", ""), "%g to %g", &from, &to); err != nil {
+			t.Fatalf("%q: %v", row[0], err)
+		}
+		if row[1] != "0" {
+			low, high = append(low, from), append(high, to)
+		}
+	}
+	if len(low) == 0 || r.Response.Max == 0 {
+		return
+	}
+	const rounded = 1.01
+	if lowest, highest := slices.Min(low), slices.Max(high); r.Response.Min*rounded < lowest ||
+		r.Response.Max > highest*rounded {
+		t.Errorf("bins from %g to %g ms, and times from %g to %g ms", lowest, highest, r.Response.Min,
+			r.Response.Max)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"mfaload/measure"
 	"mfaload/report"
+	"mfaload/report/render/chart"
 )
 
 // mostColumns is how many columns a chart over time has at most: a column is a
@@ -53,12 +54,19 @@ const (
 // spread has the percentiles of some times, in milliseconds.
 type spread [len(percentiles)]float64
 
-// bins are the logarithmic bins of a map of times; step is the logarithm of how
+// bins are n logarithmic bins of times; step is the logarithm of how
 // much wider each is than the one before.
-type bins struct{ low, step float64 }
+type bins struct {
+	low, step float64
+	n         int
+}
+
+func newBins(axis chart.Axis, n int) bins {
+	return bins{axis.Low, math.Log(axis.High/axis.Low) / float64(n), n}
+}
 
 func (b bins) of(ms float64) int {
-	return min(max(int(math.Log(max(ms, b.low)/b.low)/b.step), 0), heatRows-1)
+	return min(max(int(math.Log(max(ms, b.low)/b.low)/b.step), 0), b.n-1)
 }
 
 func (b bins) edge(i int) float64 { return b.low * math.Exp(b.step*float64(i)) }

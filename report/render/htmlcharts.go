@@ -66,7 +66,7 @@ func newDrawing(r *report.Report, m *measure.Measurement) *drawing {
 	}
 	d.latency = chart.Log(low, high, timeMin, "ms")
 	long := time.Duration(report.StallFactor * r.Response.P50 * float64(time.Millisecond))
-	d.columns = newColumns(m, long, d.bins())
+	d.columns = newColumns(m, long, newBins(d.latency, heatRows))
 	if n := len(d.columns.edges); n > 0 {
 		d.time = chart.Clock(0, d.columns.edges[n-1])
 		d.time.Shared = "time"
@@ -103,10 +103,6 @@ func thresholdTerms(r *report.Report, m *measure.Measurement) []*scenario.Thresh
 		all[i] = of[t.Expression]
 	}
 	return all
-}
-
-func (d *drawing) bins() bins {
-	return bins{d.latency.Low, math.Log(d.latency.High/d.latency.Low) / heatRows}
 }
 
 // stages are the parts of the schedule, every other one shaded, and the pauses.

@@ -97,7 +97,7 @@ const histogramBins = 60
 // histogram counts requests by how long they took.
 func (d *drawing) histogram() *chart.Chart {
 	response, service := d.m.Main.Waits(-1, false), d.m.Main.Waits(-1, true)
-	b := bins{d.latency.Low, math.Log(d.latency.High/d.latency.Low) / histogramBins}
+	b := newBins(d.latency, histogramBins)
 	c := &chart.Chart{Title: "Histogram of response times", X: d.latency,
 		Summary: "Served requests by how long they took. Bars have the same width on the logarithmic " +
 			"axis. Two " +
@@ -112,7 +112,7 @@ func (d *drawing) histogram() *chart.Chart {
 		counts[k] = make([]float64, histogramBins)
 		for _, times := range w.Served {
 			for value, n := range times.Buckets {
-				i := min(b.of(report.Milliseconds(value)), histogramBins-1)
+				i := b.of(report.Milliseconds(value))
 				counts[k][i] += float64(n)
 				most = max(most, counts[k][i])
 			}
@@ -222,7 +222,7 @@ func percentileText(p float64) string {
 }
 
 func (d *drawing) heat() *chart.Chart {
-	b := d.bins()
+	b := newBins(d.latency, heatRows)
 	cells := &chart.Cells{X: d.columns.edges}
 	for i := range heatRows + 1 {
 		cells.Y = append(cells.Y, b.edge(i))
