@@ -8,6 +8,12 @@ import (
 	"mfaload/contract"
 )
 
+// flowRule is a list of one rule about a flow, edited, before the list of rules.
+func flowRule(old, changed string) string {
+	return "x-flow-rules:\n  - " + strings.Replace("{rule: flow.a, level: fail, description: d, source: s, "+
+		"status: 200}", old, changed, 1) + "\nx-rules:"
+}
+
 // mistakes are edits of the parcel contract, each with the error that it gives.
 var mistakes = []struct{ name, old, new, want string }{
 	{"another version", "openapi: 3.1.0", "openapi: 3.0.3",
@@ -52,6 +58,19 @@ var mistakes = []struct{ name, old, new, want string }{
 	{"keyword", "minLength: 1", "minLenght: 1",
 		`unknown schema keyword "minLenght": did you mean "minLength"?`},
 	{"unsupported keyword", "minLength: 1", "not: {}", `unknown schema keyword "not": use one of $ref,`},
+	{"a flow's rule without a demand", "x-rules:", flowRule("status: 200", "at: /number"),
+		"the rule flow.a needs one of status, same, notBefore, moves, never"},
+	{"a flow's rule with a word", "x-rules:", flowRule("status: 200", "same: /number, sane: /number"),
+		`unknown word "sane" in the rule flow.a: did you mean "same"?`},
+	{"a flow's rule at a place that is not there", "x-rules:", flowRule("status: 200", "same: /nummer"),
+		"the rule flow.a refers to /nummer, which no schema of its responses names"},
+	{"a flow's rule at many places", "x-rules:", flowRule("status: 200", "same: /stops/*/place"),
+		"a rule over two responses compares one value: name it without *"},
+	{"a flow's HTTP status", "x-rules:", flowRule("200", "2XX"),
+		`"2XX" is not an HTTP status: write one such as 200`},
+	{"a flow's moves without a place", "x-rules:", flowRule("status: 200", "moves: {read: {A: [B]}}"),
+		"and moves and never a place: write at: /member"},
+	{"a flow's rule twice", "x-rules:", flowRule("flow.a", "body.json"), "the rule body.json is a duplicate"},
 	{"type", "weight: {type: number,", "weight: {type: float,",
 		`parcel.yaml:19:24: unknown type "float": use null, boolean,`},
 	{"required", "required: [number]", "required: number", "required must be a list of names: write [a, b]"},

@@ -21,7 +21,7 @@ type compiler struct {
 	carried  map[*rule]bool       // named by a schema or a response
 	slots    map[string]int
 
-	requestNames map[string]bool // of x-request-rules
+	otherNames map[string]bool // of x-request-rules and x-flow-rules
 }
 
 func newCompiler(d *sourceText) *compiler {
@@ -34,7 +34,7 @@ func newCompiler(d *sourceText) *compiler {
 		carried:    map[*rule]bool{},
 		slots:      map[string]int{},
 
-		requestNames: map[string]bool{},
+		otherNames: map[string]bool{},
 	}
 }
 
@@ -57,6 +57,7 @@ func (k *compiler) compile() (*Contract, error) {
 	}
 	k.places()
 	k.readRules()
+	k.flowRules(get(k.root, "x-flow-rules"))
 	if err := k.err(); err != nil {
 		return nil, err
 	}

@@ -89,6 +89,20 @@
 // were made on purpose. Each has rule, level, description, source, example and fault, its class in
 // the Web Fuzzing Commons. This package knows their levels and evaluates none of them.
 //
+// # Rules about a flow
+//
+// The list x-flow-rules has rules that compare a response with a later one that concerns the same
+// transaction; see [Contract.CheckFlow]. Each has rule, level, description, source, example and one of
+//
+//	status: CODE              the later response has that HTTP status
+//	same: POINTER             the string there is that of the earlier one, or the same time; or a list
+//	notBefore: POINTER        the time there is not before that of the earlier one
+//	moves: TABLE              the string at the place (at: POINTER) is one that may follow the earlier one
+//	never: TABLE              it is none of those that must not follow
+//
+// A table has, for each thing that may be done in between, and for an earlier string, later ones:
+// {read: {A: [A, B]}}. Where there is no row, the rule is not evaluated.
+//
 // # No cascades
 //
 // One fault breaks one rule. A rule is not evaluated at a place that breaks
@@ -120,6 +134,7 @@ type Contract struct {
 	transport       []*rule // that the transport finds
 	acrossResponses []*rule // that speak of other responses too
 	requestRules    []*Rule // in the document's order
+	flowRules       []*flowRule
 	facts           []string
 	secrets         []int // slots of facts that no report may show
 	responses       responses
@@ -213,15 +228,29 @@ func (c *Contract) Rules() []Rule {
 	return list
 }
 
-// Level returns the level of a rule, for rules that the caller evaluates. It is
-// [Off] for a rule that the document does not have.
-func (c *Contract) Level(rule string) Level {
+// every yields all rules, of responses, of requests and of a flow.
+func (c *Contract) every(yield func(*Rule) bool) {
 	for _, ru := range c.rules {
-		if ru.Name == rule {
-			return ru.Level
+		if !yield(&ru.Rule) {
+			return
 		}
 	}
 	for _, ru := range c.requestRules {
+		if !yield(ru) {
+			return
+		}
+	}
+	for _, ru := range c.flowRules {
+		if !yield(&ru.Rule) {
+			return
+		}
+	}
+}
+
+// Level returns the level of a rule, for rules that the caller evaluates. It is
+// [Off] for a rule that the document does not have.
+func (c *Contract) Level(rule string) Level {
+	for ru := range c.every {
 		if ru.Name == rule {
 			return ru.Level
 		}
@@ -301,12 +330,7 @@ func (e *UnknownRuleError) Error() string {
 func (c *Contract) setLevels(changes []RuleLevel) error {
 	for _, change := range changes {
 		found := isShape(change.Rule)
-		for _, ru := range c.rules {
-			if matches(change.Rule, ru.Name) {
-				ru.Level, found = change.Level, true
-			}
-		}
-		for _, ru := range c.requestRules {
+		for ru := range c.every {
 			if matches(change.Rule, ru.Name) {
 				ru.Level, found = change.Level, true
 			}
@@ -337,7 +361,7 @@ func (c *Contract) nearestRule(name string) string {
 		name = name[:100]
 	}
 	var names []string
-	for _, ru := range append(c.Rules(), c.RequestRules()...) {
+	for ru := range c.every {
 		if family := ru.Name[:strings.LastIndexByte(ru.Name, '.')+1] + "*"; strings.HasSuffix(name, "*") {
 			names = append(names, family)
 		} else {

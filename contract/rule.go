@@ -98,7 +98,7 @@ func (k *compiler) isNewName(n *yaml.Node, name string) bool {
 	switch {
 	case !ruleName.MatchString(name):
 		k.fail(n, "%q is not a rule name: write one such as family.name", clip(name))
-	case k.byName[name] != nil || k.requestNames[name]:
+	case k.byName[name] != nil || k.otherNames[name]:
 		k.fail(n, "the rule %s is a duplicate: remove one", name)
 	default:
 		return true

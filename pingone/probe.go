@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"mfaload/contract"
-	"mfaload/internal/redact"
 	"mfaload/pingone/transport"
 	"mfaload/scenario"
 )
@@ -90,35 +89,39 @@ func (o *Operation) Probe(ctx context.Context, u scenario.User, p Probe,
 	return o.judge(&expect, ex, nil), nil
 }
 
-// ReadBack reads the transaction of a response at its self link and returns how
-// it differs from the response. It sends to the target only, wherever the link leads.
+// ReadBack reads the transaction of a response at its self link, and checks what it gets by itself
+// and against that response. It sends to the target only, wherever the link leads. Flow has the rules
+// about both responses that they could have broken.
 func (o *Operation) ReadBack(ctx context.Context,
-	created, ex *contract.Exchange) (differences []string, err error) {
-	var before, after transaction
+	created, ex *contract.Exchange) (found []contract.Violation, flow []string, err error) {
+	var before struct {
+		Links struct {
+			Self struct{ Href string }
+		} `json:"_links"`
+	}
 	if err := json.Unmarshal(created.Body, &before); err != nil {
-		return nil, fmt.Errorf("the response can't be read back: it is not JSON")
+		return nil, nil, fmt.Errorf("the response can't be read back: it is not JSON")
 	}
 	link, err := url.Parse(before.Links.Self.Href)
 	if err != nil || !isBelow(link.EscapedPath(), o.address.path) {
-		return nil, fmt.Errorf("the response can't be read back: its self link points elsewhere")
+		return nil, nil, fmt.Errorf("the response can't be read back: its self link points elsewhere")
 	}
 	now, err := o.tokens.valid()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ex.Facts = append(ex.Facts[:0], created.Facts...)
 	ex.Method, ex.URL, ex.Request = "GET", o.address.origin+link.EscapedPath(), ex.Request[:0]
 	r := transport.Request{Method: "GET", Path: link.EscapedPath(), Head: o.head, Authorization: now.line}
 	if err := o.transport.RoundTrip(ctx, r, ex); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if ex.Status != 200 {
-		return []string{fmt.Sprintf("HTTP status %d instead of 200", ex.Status)}, nil
+	found = o.CheckRead(ex, nil)
+	if ex.AsExpected = ex.Status == http.StatusOK; ex.Status == http.StatusTooManyRequests {
+		return found, nil, nil
 	}
-	if err := json.Unmarshal(ex.Body, &after); err != nil {
-		return []string{"a body that is not JSON"}, nil
-	}
-	return before.differences(&after), nil
+	found, flow = o.contract.CheckFlow("read", created, ex, found)
+	return found, flow, nil
 }
 
 // isBelow says whether a path leads below another, whatever the case of IDs.
@@ -137,35 +140,4 @@ func (o *Operation) CheckRead(ex *contract.Exchange, dst []contract.Violation) [
 	dst = o.contract.CheckAs(as, ex, dst)
 	ex.Label = o.labels.of(ex.Status, responseCode(ex, as))
 	return dst
-}
-
-// transaction is what must be the same whenever it is read.
-type transaction struct {
-	ID          string
-	Environment struct{ ID string }
-	User        struct{ ID string }
-	Policy      struct{ ID string }
-	Status      string
-	CreatedAt   string
-	Links       struct {
-		Self struct{ Href string }
-	} `json:"_links"`
-}
-
-func (t *transaction) differences(other *transaction) (all []string) {
-	for _, m := range []struct{ name, before, after string }{
-		{"id", t.ID, other.ID},
-		{"environment.id", t.Environment.ID, other.Environment.ID},
-		{"user.id", t.User.ID, other.User.ID},
-		{"policy.id", t.Policy.ID, other.Policy.ID},
-		{"status", t.Status, other.Status},
-		{"createdAt", t.CreatedAt, other.CreatedAt},
-		{"_links.self", t.Links.Self.Href, other.Links.Self.Href},
-	} {
-		if !contract.SameText(m.before, m.after) {
-			all = append(all, fmt.Sprintf("%s was %q and is %q",
-				m.name, redact.Personal(m.before), redact.Personal(m.after)))
-		}
-	}
-	return all
 }

@@ -33,7 +33,7 @@ type defect struct {
 func (s *Environment) bend(a *simulatedResponse) {
 	for _, f := range s.config.Faults {
 		bender := faults[f.Name]
-		if !bender.can(a) {
+		if strings.HasPrefix(f.Name, "flow.") != a.later || !bender.can(a) {
 			continue
 		}
 		s.mu.Lock()
@@ -44,7 +44,7 @@ func (s *Environment) bend(a *simulatedResponse) {
 			break
 		}
 	}
-	if len(s.config.Faults) > 0 && success(a) {
+	if len(s.config.Faults) > 0 && success(a) && !a.later {
 		s.mu.Lock()
 		s.last.keep(a)
 		s.mu.Unlock()
@@ -348,6 +348,28 @@ var faults = withFrameFaults(map[string]defect{
 		a.user = cmp.Or(a.server.last.user, a.user)
 	}},
 	"run.clock": {"sends times of an hour ago", success, shift},
+
+	"flow.status": {"does not find a transaction", success, func(a *simulatedResponse) {
+		a.refuse(404, "NOT_FOUND", "The requested resource was not found.", "")
+	}},
+	"flow.id": {"gives a transaction another ID when it is read", success, func(a *simulatedResponse) {
+		id := strings.Trim(a.id, `"`)
+		a.id = otherID(a.id)
+		eachLink(a, func(href string) string { return strings.Replace(href, id, strings.Trim(a.id, `"`), 1) })
+	}},
+	"flow.createdAt": {"says that a transaction was created when it is read", success,
+		func(a *simulatedResponse) { a.createdAt = a.updatedAt }},
+	"flow.same": {"gives a transaction another policy when it is read",
+		func(a *simulatedResponse) bool { return success(a) && a.request.Policy.ID == "" },
+		func(a *simulatedResponse) { a.policy = otherID(a.policy) }},
+	"flow.updatedAt": {"forgets when a transaction changed last", success,
+		func(a *simulatedResponse) { a.updatedAt = a.createdAt }},
+	"flow.proof": {"completes a transaction when it is read",
+		status("OTP_REQUIRED", "DEVICE_SELECTION_REQUIRED", "ASSERTION_REQUIRED"),
+		func(a *simulatedResponse) { a.turn("COMPLETED") }},
+	"flow.moves": {"asks for another device when a transaction is read",
+		status("OTP_REQUIRED", "PUSH_CONFIRMATION_REQUIRED", "COMPLETED"),
+		func(a *simulatedResponse) { a.turn("DEVICE_SELECTION_REQUIRED") }},
 
 	"conn.reset": {"resets the connection before the response", anyResponse,
 		func(a *simulatedResponse) { a.reset = true }},

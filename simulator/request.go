@@ -43,7 +43,7 @@ func (s *Environment) allowed(a *simulatedResponse, r *http.Request, env string)
 		a.retryAfter = strconv.Itoa(max(int(s.config.Limit.RetryAfter/time.Second), 1))
 	case headLength(r) > maxHead:
 		a.refuse(431, "INVALID_REQUEST", "The header fields are too large.", "")
-	case r.Method == http.MethodPost && !isJSON(r.Header.Get("Content-Type")):
+	case r.Method == http.MethodPost && !a.later && !isJSON(r.Header.Get("Content-Type")):
 		a.refuse(415, "INVALID_REQUEST", "The content type is not supported.", "")
 	default:
 		return true
@@ -80,11 +80,6 @@ func (s *Environment) mayUse(token, userID string) bool {
 		}
 	}
 	return true
-}
-
-func (s *Environment) mayRead(token string, transaction []byte) bool {
-	var t struct{ User struct{ ID string } }
-	return json.Unmarshal(transaction, &t) == nil && s.mayUse(token, t.User.ID)
 }
 
 func headLength(r *http.Request) (n int) {

@@ -22,26 +22,16 @@ type simulatedResponse struct {
 	encoding    string
 	link        []string // further header fields
 
-	// What a success is made of. Values are JSON texts, so that faults can put
-	// anything in their place; "" leaves a member out.
-	id, env, user, policy string
-	state                 string
-	createdAt, updatedAt  string
-	links                 []link
-	devices               []string
-	selected              string
-	extra                 string // further members, each with a comma before it
+	transaction // what a success is made of
 
 	// What an error is made of.
-	errorID, code, message, details string
+	ownID, errorID, code, message, details string
 
-	raw []byte // where set, the body instead
-
-	server  *Environment
-	request *initialization // that it answers; nil for none
-	cut     bool            // the connection is closed in the middle of the body
-	reset   bool            // the connection is reset before the response
-	silent  bool            // no response comes
+	server *Environment
+	later  bool // it responds to a request about a transaction that is there
+	cut    bool // the connection is closed in the middle of the body
+	reset  bool // the connection is reset before the response
+	silent bool // no response comes
 	// wire, where set, writes the response past the server: head is what would
 	// have been sent without a length.
 	wire func(head, body string) string
@@ -58,13 +48,13 @@ func (a *simulatedResponse) body() []byte {
 	case a.raw != nil:
 		return a.raw
 	case a.success():
-		return a.transaction()
+		return a.json()
 	default:
 		return a.refusal()
 	}
 }
 
-func (a *simulatedResponse) transaction() []byte {
+func (a *transaction) json() []byte {
 	b := make([]byte, 0, 1536)
 	b = append(b, `{"_links":{`...)
 	for i, l := range a.links {
@@ -155,11 +145,12 @@ func extraFor(status string, req *initialization) string {
 
 func (a *simulatedResponse) refuse(status int, code, message, details string) {
 	a.status, a.code, a.message, a.details = status, quote(code), quote(message), details
+	a.extra = ""
 	switch status {
 	case 403, 429, 502, 503:
 		a.errorID = ""
 	default:
-		a.errorID = a.id
+		a.errorID = a.ownID
 	}
 }
 
@@ -212,7 +203,8 @@ func (s *Environment) extend(a *simulatedResponse, req *initialization) {
 		s.mu.Lock()
 		passcode := s.random.IntN(1_000_000)
 		s.mu.Unlock()
-		a.extra += fmt.Sprintf(`,"test":{"otp":"%06d"}`, passcode)
+		a.passcode = fmt.Sprintf("%06d", passcode)
+		a.extra += `,"test":{"otp":"` + a.passcode + `"}`
 	}
 }
 

@@ -142,8 +142,9 @@ func (s *Environment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !ok:
 		a.refuse(404, "NOT_FOUND", "The requested resource was not found.", "")
-	case r.Method == http.MethodGet && id != "":
-		s.read(a, r, env, id)
+	case id != "" && (r.Method == http.MethodGet || isStep(r)):
+		s.later(a, r, env, id)
+		s.bend(a)
 	case !initializes:
 		a.refuse(405, "INVALID_REQUEST", "The method is not supported.", "")
 	default:
@@ -179,7 +180,7 @@ func (s *Environment) route(path string) (env, id string, ok bool) {
 func (s *Environment) newResponse() *simulatedResponse {
 	id, correlation := s.newID(), s.newID()
 	return &simulatedResponse{server: s, contentType: []string{"application/json"},
-		correlation: correlation, id: quote(id)}
+		correlation: correlation, ownID: quote(id), transaction: transaction{id: quote(id)}}
 }
 
 func (s *Environment) newID() string {
@@ -240,6 +241,7 @@ func (s *Environment) invalid(a *simulatedResponse, code, target, message string
 }
 
 func (s *Environment) transact(a *simulatedResponse, r *http.Request, req *initialization, u *knownUser) {
+	a.owner = u
 	policy := cmp.Or(req.Policy.ID, s.policy)
 	status := u.status
 	for _, d := range u.devices {
@@ -301,20 +303,6 @@ func (s *Environment) choose(a *simulatedResponse, req *initialization, u *known
 	return "", false
 }
 
-func (s *Environment) read(a *simulatedResponse, r *http.Request, env, id string) {
-	if !s.allowed(a, r, env) {
-		return
-	}
-	s.mu.Lock()
-	body := s.recent.find(id)
-	s.mu.Unlock()
-	if body == nil || !s.mayRead(bearer(r), body) {
-		a.refuse(404, "NOT_FOUND", "The requested resource was not found.", "")
-		return
-	}
-	a.status, a.raw = 200, body
-}
-
 func (s *Environment) count(status int) {
 	s.mu.Lock()
 	s.counts[status]++
@@ -332,7 +320,7 @@ func (s *Environment) write(w http.ResponseWriter, a *simulatedResponse, initial
 		s.mu.Lock()
 		s.counts[a.status]++
 		if a.success() {
-			s.recent.add(strings.Trim(a.id, `"`), body)
+			s.recent.add(strings.Trim(a.id, `"`), &a.transaction)
 		}
 		s.mu.Unlock()
 	}
@@ -370,18 +358,17 @@ func (s *Environment) write(w http.ResponseWriter, a *simulatedResponse, initial
 	_, _ = w.Write(body)
 }
 
+// ring holds the latest transactions by their ID.
 type ring struct {
-	ids    []string
-	bodies map[string][]byte
-	at     int
+	ids  []string
+	all  map[string]*transaction
+	next int
 }
 
-func newRing(n int) ring { return ring{ids: make([]string, n), bodies: map[string][]byte{}} }
+func newRing(n int) ring { return ring{ids: make([]string, n), all: map[string]*transaction{}} }
 
-func (r *ring) add(id string, body []byte) {
-	delete(r.bodies, r.ids[r.at])
-	r.ids[r.at], r.bodies[id] = id, body
-	r.at = (r.at + 1) % len(r.ids)
+func (r *ring) add(id string, t *transaction) {
+	delete(r.all, r.ids[r.next])
+	r.ids[r.next], r.all[id] = id, t
+	r.next = (r.next + 1) % len(r.ids)
 }
-
-func (r *ring) find(id string) []byte { return r.bodies[id] }

@@ -209,6 +209,55 @@ func TestReadBack(t *testing.T) {
 	}
 }
 
+// A transaction goes through the steps of its flow, and no further than a step leads.
+func TestSteps(t *testing.T) {
+	users := []scenario.SimulatedUsers{{IDs: []string{user}, Devices: []string{"EMAIL", "MOBILE"}}}
+	s := newSimulator(t, scenario.Simulator{Users: users})
+	type transaction struct {
+		ID, Status, CreatedAt string
+		Test                  struct{ OTP string }
+		Embedded              struct{ Devices []struct{ ID string } } `json:"_embedded"`
+		Links                 map[string]any                          `json:"_links"`
+	}
+	decode := func(w *httptest.ResponseRecorder) (b transaction) {
+		if err := json.Unmarshal(w.Body.Bytes(), &b); err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	step := func(b *transaction, media, body string, status int, state string) {
+		t.Helper()
+		w := post(s, body, func(r *http.Request) {
+			r.URL.Path = path + "/" + b.ID
+			r.Header.Set("Content-Type", "application/vnd.pingidentity."+media+"+json")
+		})
+		read := decode(post(s, "", func(r *http.Request) { r.Method, r.URL.Path = "GET", path+"/"+b.ID }))
+		if w.Code != status || read.Status != state || read.CreatedAt != b.CreatedAt {
+			t.Errorf("%s %s: HTTP status %d, then %+v, want %d and %s", media, body, w.Code, read, status,
+				state)
+		}
+		if _, has := read.Links["otp.check"]; has != (state == "OTP_REQUIRED") {
+			t.Errorf("links at %s: %v", state, read.Links)
+		}
+	}
+	b := decode(post(s, forUser(user), nil))
+	device := func(i int) string { return `{"device":{"id":"` + b.Embedded.Devices[i].ID + `"}}` }
+	step(&b, "device.select", `{"device":{"id":"`+env+`"}}`, 400, "DEVICE_SELECTION_REQUIRED")
+	step(&b, "otp.check", `{"otp":"123456"}`, 400, "DEVICE_SELECTION_REQUIRED")
+	step(&b, "device.select", device(1), 200, "PUSH_CONFIRMATION_REQUIRED")
+	step(&b, "device.select", device(0), 400, "PUSH_CONFIRMATION_REQUIRED")
+	step(&b, "cancel.push.authentication", `{"reason":"NO"}`, 400, "PUSH_CONFIRMATION_REQUIRED")
+	step(&b, "cancel.push.authentication", `{"reason":"CHANGE_DEVICE"}`, 200, "DEVICE_SELECTION_REQUIRED")
+	step(&b, "device.select", device(0), 200, "OTP_REQUIRED")
+	step(&b, "otp.check", `{"otp":""}`, 400, "OTP_REQUIRED")
+	step(&b, "otp.check", `{`, 400, "OTP_REQUIRED")
+	b = decode(post(s, `{"user":{"id":"`+user+`"},"selectedDevice":{"oneTime":{"type":"SMS",`+
+		`"phone":"+14135550150","testMode":true}}}`, nil))
+	step(&b, "otp.check", `{"otp":"1`+b.Test.OTP+`"}`, 400, "OTP_REQUIRED")
+	step(&b, "otp.check", `{"otp":"`+b.Test.OTP+`"}`, 200, "COMPLETED")
+	step(&b, "otp.check", `{"otp":"`+b.Test.OTP+`"}`, 400, "COMPLETED")
+}
+
 func TestStalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSimulator(t,

@@ -215,6 +215,9 @@ func TestEveryFaultBreaksItsRule(t *testing.T) {
 		"answer.slow": "timeout"}
 	covered := map[string]bool{}
 	for _, f := range simulator.Faults() {
+		if strings.HasPrefix(f.Name, "flow.") {
+			continue // breaks a response to a read: see session/check.TestEveryFlowFaultBreaksItsRule
+		}
 		t.Run(f.Name, func(t *testing.T) {
 			context, special := faultContexts[f.Name]
 			if !special {

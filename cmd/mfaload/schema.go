@@ -124,7 +124,7 @@ func (a *app) printContract(c *cobra.Command, flags *contractFlags, format strin
 			return err
 		}
 	case "markdown":
-		document = []byte(reference.Rules(compiled.Rules(), compiled.RequestRules()))
+		document = []byte(reference.Rules(compiled))
 	default:
 		return usage(c, fmt.Errorf("unknown format %q: use openapi, jsonschema or markdown", format))
 	}

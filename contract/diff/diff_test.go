@@ -51,6 +51,8 @@ components:
 x-rules:
   - {rule: echo.id, level: fail, description: d, source: s, example: e, at: /id, equals: '{request.user.id}'}
   - {rule: found.id, level: note, description: d, source: s, example: e, at: /status, equals: '{request.user.id}'}
+x-flow-rules:
+  - {rule: flow.moves, level: fail, description: d, source: s, example: e, at: /status, moves: {read: {A: [A, B]}}}
 `
 
 // change is a document after some replacements of text in the base, all of which must be there.
@@ -130,6 +132,9 @@ func TestCompare(t *testing.T) {
 			"e, at: /id, " +
 			"equals: '{request.user.id}'}\n", ""}, "breaking looser rule echo.id: rule removed",
 			"info stricter rule echo.id: rule added"},
+		{"a status of the flow goes", []string{"A: [A, B]", "A: [A]"},
+			`info stricter rule flow.moves: moves read A was ["A","B"], is ["A"]`,
+			`breaking looser rule flow.moves: moves read A was ["A"], is ["A","B"]`},
 		{"another path", []string{"/{envID}/deviceAuth", "/v2/{envID}/deviceAuth"},
 			`breaking changed request: operation was "POST /{envID}/deviceAuthentications", is ` +
 				`"POST /v2/{envID}/deviceAuthentications"`,

@@ -184,16 +184,27 @@ func branchName(v any, i int) string {
 }
 
 func (f *facts) rules() {
-	for _, r := range list(f.document["x-rules"]) {
+	for _, r := range slices.Concat(list(f.document["x-rules"]), list(f.document["x-flow-rules"])) {
 		words, _ := r.(map[string]any)
 		name, _ := words["rule"].(string)
 		where := rule + " " + name
 		f.note(where, "", keyRule, true)
 		for word, value := range words {
 			if word != "rule" && word != "source" && !slices.Contains(annotations, word) {
-				f.note(where, "", word, value)
+				f.noteRows(where, word, value)
 			}
 		}
+	}
+}
+
+// noteRows notes each row of a table as a fact of its own.
+func (f *facts) noteRows(where, word string, value any) {
+	rows, is := value.(map[string]any)
+	if !is {
+		f.note(where, "", word, value)
+	}
+	for name, row := range rows {
+		f.noteRows(where, word+" "+name, row)
 	}
 }
 
@@ -230,8 +241,10 @@ func direction(at fact, old, next string) Direction {
 		return byOrder(slices.Index(levels, old), slices.Index(levels, next))
 	case old == "" || next == "":
 		return added(old, Stricter)
-	case word == "enum":
+	case word == "enum", word == "known", word == "moves":
 		return bySets(items(old), items(next))
+	case word == "members", word == "never":
+		return bySets(items(next), items(old))
 	case word == "type":
 		return bySets(types(old), types(next))
 	case strings.HasPrefix(word, "min"), word == "exclusiveMinimum":

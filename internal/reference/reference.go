@@ -108,7 +108,7 @@ func withLink(k form.KeyDoc, keys []form.KeyDoc) string {
 }
 
 // Rules is docs/rules.md.
-func Rules(responses, requests []contract.Rule) string {
+func Rules(c *contract.Contract) string {
 	var b strings.Builder
 	b.WriteString(`# Rules
 
@@ -125,14 +125,31 @@ Sources: [S] the operation's own reference page, [D] another documentation page,
 | rule | level | meaning | source | a response that breaks it |
 |---|---|---|---|---|
 `)
-	for _, r := range responses {
-		fmt.Fprintf(&b, "| `%s` | %v | %s | %s | %s |\n", r.Name, r.Level, cell(r.Description),
-			cell(r.Source), cell(r.Example))
+	rows := func(rules []contract.Rule) {
+		for _, r := range rules {
+			level := r.Level.String()
+			if r.Fault != "" {
+				level += " | " + r.Fault
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", r.Name, level, cell(r.Description),
+				cell(r.Source), cell(r.Example))
+		}
 	}
-	if len(requests) == 0 {
-		return b.String()
+	rows(c.Rules())
+	if flow := c.FlowRules(); len(flow) > 0 {
+		b.WriteString(`
+## Rules about a flow
+
+Only ` + "`mfaload check --follow`" + ` evaluates these: it reads a transaction back, and compares the second
+response with the first.
+
+| rule | level | meaning | source | a response that breaks it |
+|---|---|---|---|---|
+`)
+		rows(flow)
 	}
-	b.WriteString(`
+	if requests := c.RequestRules(); len(requests) > 0 {
+		b.WriteString(`
 ## Rules about requests
 
 Only ` + "`mfaload check --generate`" + ` evaluates these, on requests that it generates: see
@@ -142,9 +159,7 @@ Only ` + "`mfaload check --generate`" + ` evaluates these, on requests that it g
 | rule | level | fault | meaning | source | an example that breaks it |
 |---|---|---|---|---|---|
 `)
-	for _, r := range requests {
-		fmt.Fprintf(&b, "| `%s` | %v | %s | %s | %s | %s |\n", r.Name, r.Level, r.Fault, cell(r.Description),
-			cell(r.Source), cell(r.Example))
+		rows(requests)
 	}
 	return b.String()
 }
