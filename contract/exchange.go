@@ -52,6 +52,8 @@ type Exchange struct {
 	// Waited is how long the request waited before it was sent, for the scenario
 	// allows no more connections.
 	Waited time.Duration
+	// Transfer is how the exchange went over the network.
+	Transfer
 	// MaySend, where set, is asked after such a wait: the run may be over by then.
 	MaySend func() bool
 
@@ -84,7 +86,7 @@ type Exchange struct {
 // Reset makes the exchange ready for the next request; buffers are kept.
 func (ex *Exchange) Reset() {
 	ex.Status, ex.Cut, ex.Unframed, ex.Label, ex.AsExpected = 0, false, false, "", false
-	ex.HTTP2, ex.Waited = false, 0
+	ex.HTTP2, ex.Waited, ex.Transfer = false, 0, Transfer{}
 	ex.Header, ex.Framing = ex.Header[:0], ex.Framing[:0]
 	ex.Body, ex.Evaluated, ex.Captured = ex.Body[:0], ex.Evaluated[:0], ex.Captured[:0]
 }
@@ -137,8 +139,32 @@ type Failure struct {
 func (f *Failure) Error() string { return f.Kind + ": " + f.Err.Error() }
 func (f *Failure) Unwrap() error { return f.Err }
 
+// Transfer is how an exchange went over the network, as the transport saw it.
+type Transfer struct {
+	// Connection is the number of the request's connection; 0 if it had none. Opened is when that
+	// was open, TLS included.
+	Connection uint64
+	Opened     time.Time
+	// Dial and Handshake are how long the request waited for a connection to be opened, and for TLS
+	// on it; 0 if one was open.
+	Dial, Handshake time.Duration
+	// First is when the first byte of the response was there; zero if none came.
+	First time.Time
+	// Bytes are those of the response, head and body, as HTTP sends them: without those of TLS.
+	Bytes uint64
+}
+
+// Use notes the connection that a request takes, after it waited so long for one to be opened.
+func (t *Transfer) Use(c *Connection, waited time.Duration) {
+	t.Connection, t.Opened = c.Number, c.Began.Add(c.Dial+c.Handshake)
+	t.Handshake = min(c.Handshake, waited)
+	t.Dial = waited - t.Handshake
+}
+
 // Connection is a connection that was opened to the service.
 type Connection struct {
+	// Number counts the connections for requests, from 1 on.
+	Number uint64
 	// Began is when opening it began.
 	Began time.Time
 	// Dial is how long it took until it was open, the name's resolution

@@ -38,6 +38,10 @@ type Observation struct {
 	// stood still between Sent and Done. 0 for a request that it did not harm.
 	Harmed time.Duration
 
+	// Index is the number of its arrival in the run.
+	Index uint64
+	RequestTransfer
+
 	// Failed says that there was no whole response.
 	Failed bool
 	// Disconnected says that it failed because no connection could be opened, or
@@ -66,6 +70,27 @@ type Observation struct {
 	// Whole says that the whole response is to be kept with it.
 	Example func(whole bool) Example
 }
+
+// RequestTransfer is how a request and its response went over the network.
+type RequestTransfer struct {
+	// Connection is the number of the request's connection in the process, from 1 on; 0 if it had
+	// none. Age is how old that was when the request was sent, in whole milliseconds.
+	Connection uint64
+	Age        time.Duration
+	// Waited is the part of the lateness that the request waited because the scenario allows no more
+	// connections.
+	Waited time.Duration
+	// Dial and Handshake are how long it waited for a new connection, and for TLS on it.
+	Dial, Handshake time.Duration
+	// FirstByte is the time from Sent until the first byte of the response, Dial and Handshake
+	// included; 0 if none came.
+	FirstByte time.Duration
+	// Bytes are those of the response, head and body, without TLS.
+	Bytes uint64
+}
+
+// ForWorker is how long the request waited because all workers were in flight.
+func (o *Observation) ForWorker() time.Duration { return max(o.Sent-o.Intended-o.Own-o.Waited, 0) }
 
 // HarmFloor is the own lateness from which on a request counts as harmed. Waking
 // and sending always take some of it; what is below is part of every time.

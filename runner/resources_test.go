@@ -135,7 +135,7 @@ func TestNeedOfASoak(t *testing.T) {
 	need, day := planned(seconds*time.Second), planned(24*time.Hour)
 	about(t, "results", need.Results-2<<20, took, 1.5)
 	about(t, "a day", day.Results-2<<20, 144*took, 1.5)
-	about(t, "its journal", day.Journal, 24*3600*rate*15, 1.2)
+	about(t, "its journal", day.Journal, 24*3600*rate*27, 1.2)
 	if day.Memory > 512<<20 {
 		t.Errorf("a day takes %d bytes of memory", day.Memory)
 	}

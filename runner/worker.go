@@ -62,6 +62,7 @@ func (w *requestWorker) serve(flight context.Context, a turn) {
 		Own:        max(sent-a.could, min(sent-a.At, a.lateByFreeze)),
 		Violations: o.Violations[:0],
 	}
+	o.Index, o.RequestTransfer = a.Index, w.transfer(o.Sent)
 	o.Harmed = w.harmed(o, now)
 	w.free = done
 	if ex.Waited > 0 {
@@ -80,6 +81,20 @@ func (w *requestWorker) serve(flight context.Context, a turn) {
 	if o.RateLimited {
 		w.refused()
 	}
+}
+
+// transfer is how the exchange of a request that was sent then went over the network.
+func (w *requestWorker) transfer(sent time.Duration) measure.RequestTransfer {
+	t := &w.exchange.Transfer
+	seen := measure.RequestTransfer{Connection: t.Connection, Waited: w.exchange.Waited, Dial: t.Dial,
+		Handshake: t.Handshake, Bytes: t.Bytes}
+	if t.Connection > 0 {
+		seen.Age = max(sent-t.Opened.Sub(w.start), 0).Truncate(time.Millisecond)
+	}
+	if !t.First.IsZero() {
+		seen.FirstByte = max(t.First.Sub(w.start)-sent, 1)
+	}
+	return seen
 }
 
 func (w *requestWorker) refused() {

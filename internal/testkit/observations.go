@@ -96,6 +96,7 @@ func Observation(random *rand.Rand, second int) *measure.Observation {
 	}
 	o.Sent = o.Intended + time.Duration(random.Int64N(1e6))
 	o.Done = o.Sent + time.Duration(random.Int64N(1e9))
+	transfer(random, o)
 	if o.Refused = o.RateLimited; random.IntN(5) == 0 {
 		o.Harmed = time.Duration(1 + random.Int64N(1e8))
 	}
@@ -116,6 +117,26 @@ func Observation(random *rand.Rand, second int) *measure.Observation {
 		return e
 	}
 	return o
+}
+
+// transfer makes up how an observation went over the network.
+func transfer(random *rand.Rand, o *measure.Observation) {
+	o.Index = random.Uint64N(1e6)
+	if random.IntN(9) == 0 {
+		return // nothing is known
+	}
+	part := func() time.Duration { return time.Duration(random.Int64N(int64(max(o.Done-o.Sent, 0))/4 + 1)) }
+	o.Connection, o.Age = random.Uint64N(50), time.Duration(random.IntN(1e6))*time.Millisecond
+	o.Bytes = random.Uint64N(4096)
+	if random.IntN(4) == 0 {
+		o.Dial, o.Handshake = part(), part()
+	}
+	if random.IntN(9) == 0 {
+		o.Waited = max(o.Sent-o.Intended, 0) / 2
+	}
+	if random.IntN(9) > 0 {
+		o.FirstByte = o.Dial + o.Handshake + part()
+	}
 }
 
 // Labels are of all kinds that may ever be recorded: more than are kept apart, of
@@ -153,6 +174,7 @@ func LateObservation(random *rand.Rand, labels []string, groups int, now time.Du
 	o.Sent = o.Intended + time.Duration(random.Int64N(int64(now-o.Intended)+1)) -
 		time.Duration(random.Int64N(1e3))
 	o.Done = max(now, o.Sent)
+	transfer(random, o)
 	switch random.IntN(4) {
 	case 0:
 		o.Failed, o.Disconnected, o.Evaluated = true, random.IntN(2) == 0, nil

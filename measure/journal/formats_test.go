@@ -107,7 +107,10 @@ func TestFormatOfTheJournal(t *testing.T) {
 	broken := []measure.RuleViolation{{Rule: "a.rule", Pointer: "/id", Fails: true, Expected: "x", Got: "y"}}
 	for _, o := range []measure.Observation{
 		{Group: 1, Intended: 5 * ms, Sent: 6 * ms, Done: 9 * ms, Own: ms, Harmed: ms,
-			Label: "201", AsExpected: true, Evaluated: []uint64{3}},
+			Label: "201", AsExpected: true, Evaluated: []uint64{3}, Index: 7,
+			RequestTransfer: measure.RequestTransfer{
+				Connection: 4, Age: 70 * ms, Waited: ms, Dial: 2 * ms, Handshake: 3 * ms, FirstByte: 6 * ms,
+				Bytes: 300}},
 		{Group: 0, Intended: 4 * ms, Sent: 4 * ms, Done: 8 * ms,
 			Label: "429", RateLimited: true, Evaluated: []uint64{1}, Violations: broken},
 		{Group: 1, Intended: 7 * ms, Sent: 7 * ms, Done: 9 * ms, Harmed: ms,
@@ -143,9 +146,11 @@ func TestFormatOfTheJournal(t *testing.T) {
 	}
 	got := (&pageReader{rest: frame.text()}).observations()
 	want := []string{
-		"1 group 1 flags 36 label 201 words [3]: 5 1 3 1 harmed 1",
-		"2 group 0 flags 8 label 429 words [1]: -1 0 4 0: violation 1 a.rule /id fails 1, kept x y",
-		"1: 3 0 2 0 harmed 1",
+		"1 group 1 flags 100 label 201 words [3]: 5 1 3 1 harmed 1 index 7 connection 4 age 70 first 6 " +
+			"bytes 300 opened 2 3 waited 1",
+		"2 group 0 flags 72 label 429 words [1]: -1 0 4 0 index -7 connection 0 age 0 first 0 bytes 0" +
+			": violation 1 a.rule /id fails 1, kept x y",
+		"1: 3 0 2 0 harmed 1 index 0 connection 0 age 0 first 0 bytes 0",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -219,6 +224,9 @@ func (r *pageReader) observations() (all []string) {
 		if flags[end]&32 != 0 {
 			text += fmt.Sprintf(" harmed %d", r.uvarint()/1e6)
 		}
+		if flags[end]&64 != 0 {
+			text += r.transfer()
+		}
 		for range r.uvarint() {
 			number := r.uvarint()
 			text += fmt.Sprintf(": violation %d", number)
@@ -235,4 +243,19 @@ func (r *pageReader) observations() (all []string) {
 		all = append(all, text)
 	}
 	return all
+}
+
+func (r *pageReader) transfer() string {
+	n, size := binary.Varint(r.rest)
+	r.take(size)
+	text, flags := fmt.Sprintf(" index %d", n), r.byte()
+	text += fmt.Sprintf(" connection %d age %d first %d bytes %d", r.uvarint(), r.uvarint(), r.uvarint()/1e6,
+		r.uvarint())
+	if flags&1 != 0 {
+		text += fmt.Sprintf(" opened %d %d", r.uvarint()/1e6, r.uvarint()/1e6)
+	}
+	if flags&2 != 0 {
+		text += fmt.Sprintf(" waited %d", r.uvarint()/1e6)
+	}
+	return text
 }

@@ -306,7 +306,7 @@ func (c *connectionLog) take() []byte {
 	return c.spare
 }
 
-// partitionLog has the observations of a partition, some 14 bytes each.
+// partitionLog has the observations of a partition, about 25 bytes each.
 type partitionLog struct {
 	bytes, spare []byte
 	full         bool
@@ -314,6 +314,7 @@ type partitionLog struct {
 	known        uint64      // ends that have a number in bytes
 	keys         map[ruleKey]uint64
 	last         time.Duration // intended time of the last observation
+	index        uint64        // of the last observation
 }
 
 // endKind is how observations of a group end. It has a number once it was written.
@@ -333,6 +334,7 @@ const (
 	endLimited
 	endRefused
 	endHarmed
+	endTransfer
 	endAll = 1<<iota - 1
 )
 
@@ -366,7 +368,7 @@ func flagsOf(o *measure.Observation) (f endFlags) {
 	if o.Harmed > 0 {
 		f |= endHarmed
 	}
-	return f
+	return f | endTransfer
 }
 
 // record writes an observation with its violations, and says whether there was room.
@@ -382,12 +384,39 @@ func (p *partitionLog) record(o *measure.Observation, kept []*measure.Instance) 
 	if o.Harmed > 0 {
 		b = binary.AppendUvarint(b, uint64(o.Harmed))
 	}
+	b = p.appendTransfer(b, o)
 	b = binary.AppendUvarint(b, uint64(len(o.Violations)))
 	for i := range o.Violations {
 		b = p.appendViolation(b, &o.Violations[i], kept[i])
 	}
 	p.bytes, p.last = b, o.Intended
 	return true
+}
+
+// Bits of a transfer.
+const (
+	flagConnecting = 1 << iota
+	flagWaited
+	flagsTransfer = 1<<iota - 1
+)
+
+// appendTransfer appends how an observation went over the network, with its index.
+func (p *partitionLog) appendTransfer(b []byte, o *measure.Observation) []byte {
+	connecting, waited := o.Dial > 0 || o.Handshake > 0, o.Waited > 0
+	b = binary.AppendVarint(b, int64(o.Index-p.index))
+	p.index = o.Index
+	b = append(b, varint.Bit(connecting)*flagConnecting|varint.Bit(waited)*flagWaited)
+	b = binary.AppendUvarint(b, o.Connection)
+	b = binary.AppendUvarint(b, uint64(o.Age/time.Millisecond))
+	b = binary.AppendUvarint(b, uint64(o.FirstByte))
+	b = binary.AppendUvarint(b, o.Bytes)
+	if connecting {
+		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(o.Dial)), uint64(o.Handshake))
+	}
+	if waited {
+		b = binary.AppendUvarint(b, uint64(o.Waited))
+	}
+	return b
 }
 
 // appendEnd appends the number of the observation's end, and the end if it is its first.
@@ -461,7 +490,7 @@ func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 // one. Once it was full there is a gap behind what it returns.
 func (p *partitionLog) take() []byte {
 	p.bytes, p.spare = p.spare[:0], p.bytes
-	p.known, p.last = 0, 0
+	p.known, p.last, p.index = 0, 0, 0
 	clear(p.keys)
 	for _, ends := range p.ends {
 		for i := range ends {

@@ -353,3 +353,40 @@ func FuzzFrames(f *testing.F) {
 		}
 	})
 }
+
+// collector is a log that keeps what is recorded.
+type collector struct{ all []measure.Observation }
+
+func (c *collector) Record(_ int, o *measure.Observation, _ []*measure.Instance) bool {
+	c.all = append(c.all, *o)
+	return true
+}
+func (*collector) RecordConnection(bool, measure.OpenedConnection) {}
+func (*collector) RecordWait(bool, time.Duration)                  {}
+
+// Each request is read back as it went over the network.
+func TestTransfersAreReadBack(t *testing.T) {
+	r, again, read := measure.NewRecorder(3, []string{"a"}, 0), measure.NewRecorder(3, []string{"a"}, 0),
+		&collector{}
+	log, random := journal.NewLog(r), rand.New(rand.NewPCG(5, 5))
+	again.SetLog(read)
+	var want, got []string
+	for i := range 500 {
+		o := testkit.Observation(random, i)
+		r.Record(0, o)
+		want = append(want, fmt.Sprintf("%d %+v", o.Index, o.RequestTransfer))
+	}
+	taken, err := log.Take(nil)
+	if err == nil {
+		err = journal.Replay(again, taken, time.Hour)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range read.all {
+		got = append(got, fmt.Sprintf("%d %+v", o.Index, o.RequestTransfer))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

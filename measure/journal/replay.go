@@ -82,13 +82,14 @@ type player struct {
 	ends      []groupEnd
 	keys      []ruleKey
 	last      time.Duration
+	index     uint64
 	seen      measure.Observation
 }
 
 func (p *player) partitions(all *logReader) error {
 	for len(all.Rest) > 0 {
 		p.logReader = logReader{varint.Reader{Rest: all.Text()}}
-		p.ends, p.keys, p.last = p.ends[:0], p.keys[:0], 0
+		p.ends, p.keys, p.last, p.index = p.ends[:0], p.keys[:0], 0, 0
 		for len(p.Rest) > 0 && !p.Bad {
 			p.play()
 		}
@@ -119,6 +120,9 @@ func (p *player) play() {
 	if e.endFlags&endHarmed != 0 {
 		o.Harmed = p.duration()
 	}
+	if e.endFlags&endTransfer != 0 {
+		p.transfer(o)
+	}
 	p.last = o.Intended
 	var kept *measure.Example // the fullest
 	for n := p.Uvarint(); n > 0 && !p.Bad; n-- {
@@ -140,6 +144,28 @@ func (p *player) play() {
 		}
 	}
 	p.record(o)
+}
+
+// transfer reads how an observation went over the network, with its index.
+func (p *player) transfer(o *measure.Observation) {
+	p.index += uint64(p.Varint())
+	o.Index = p.index
+	flags := p.Byte()
+	o.Connection = p.Uvarint()
+	o.Age = p.duration()
+	if o.Age > maxTime/time.Millisecond {
+		p.Bad = true
+	}
+	o.Age *= time.Millisecond
+	o.FirstByte = p.duration()
+	o.Bytes = p.Uvarint()
+	if flags&flagConnecting != 0 {
+		o.Dial, o.Handshake = p.duration(), p.duration()
+	}
+	if flags&flagWaited != 0 {
+		o.Waited = p.duration()
+	}
+	p.Bad = p.Bad || flags > flagsTransfer
 }
 
 // after is a time so much later or earlier than another.

@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -274,4 +276,56 @@ func TestWaitingEndsWithTheRun(t *testing.T) {
 		end()
 		all.Wait()
 	})
+}
+
+// A response says over which connection it came, when its first byte did, how many bytes it has, and
+// what the request waited for.
+func TestEveryTransportTellsOfTheTransfer(t *testing.T) {
+	everyWay(t, func(t *testing.T, w way) {
+		first, body := make(chan struct{}), strings.Repeat("x", 100_000)
+		to := w.serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusCreated)
+			_ = http.NewResponseController(w).Flush()
+			<-first
+			_, _ = io.WriteString(w, body)
+		}, nil)
+		exchange := func() *contract.Exchange {
+			ex := &contract.Exchange{}
+			if err := to.RoundTrip(t.Context(), request, ex); err != nil {
+				t.Fatal(err)
+			}
+			return ex
+		}
+		began := time.Now()
+		go func() {
+			time.Sleep(20 * time.Millisecond) // the head is on its way meanwhile
+			close(first)
+		}()
+		one := exchange()
+		two := exchange()
+		if opened := one.Dial + one.Handshake; opened <= 0 || (one.Handshake > 0) != w.secure ||
+			one.Sent.Sub(began) < opened || one.First.Before(one.Sent) || !one.First.Before(one.Received) {
+			t.Errorf("opened in %v and %v, sent %v, first byte %v, received %v", one.Dial, one.Handshake,
+				one.Sent, one.First, one.Received)
+		}
+		if two.Connection != one.Connection || one.Connection == 0 || !two.Opened.Equal(one.Opened) ||
+			two.Opened.After(two.Sent) || two.Dial != 0 || two.Handshake != 0 {
+			t.Errorf("%+v, then %+v", one.Transfer, two.Transfer)
+		}
+		for _, ex := range []*contract.Exchange{one, two} {
+			if over := int(ex.Bytes) - len(body); over < 10 || over > 1000 {
+				t.Errorf("%d bytes, of them %d of the body", ex.Bytes, len(body))
+			}
+		}
+	})
+}
+
+// A request that can't be sent tells how long it waited for a connection.
+func TestTransferWithoutAConnection(t *testing.T) {
+	to := open(t, "http://127.0.0.1:1", nil)
+	ex := &contract.Exchange{}
+	if err := to.RoundTrip(t.Context(), request, ex); err == nil || ex.Connection != 0 || ex.Dial <= 0 ||
+		!ex.First.IsZero() {
+		t.Errorf("%v, %+v", err, ex.Transfer)
+	}
 }

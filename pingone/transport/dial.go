@@ -35,6 +35,7 @@ type dialer struct {
 	// name resolves to.
 	loopbackOnly bool
 	count        atomic.Uint64 // connections that were dialled
+	number       atomic.Uint64 // of the last connection that requests can use
 	resolver     resolver
 	// opened, where set, is told of each new connection.
 	opened func(contract.Connection)
@@ -197,13 +198,16 @@ var errNotLoopback = errors.New("the address is not loopback: set target.ownerAg
 
 // dial opens a connection that a transport can use: through the proxy, and TLS
 // included. It may be the successor of another one.
-func (d *dialer) dial(ctx context.Context, successor bool) (net.Conn, error) {
+func (d *dialer) dial(ctx context.Context, successor bool) (net.Conn, contract.Connection, error) {
 	nc, c, err := d.open(ctx, d.tls, d.timeout)
-	if err == nil && d.opened != nil {
-		c.HTTP2, c.Successor = d.speaksHTTP2(nc), successor
+	if err != nil {
+		return nil, c, err
+	}
+	c.Number, c.HTTP2, c.Successor = d.number.Add(1), d.speaksHTTP2(nc), successor
+	if d.opened != nil {
 		d.opened(c)
 	}
-	return nc, err
+	return nc, c, nil
 }
 
 // speaksHTTP2 says whether HTTP/2 is what is spoken on a connection: with TLS the server chose it.

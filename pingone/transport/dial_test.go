@@ -51,7 +51,7 @@ func TestConnectionsTakeTurnsOverAddresses(t *testing.T) {
 		t.Helper()
 		counts := map[string]int{}
 		for range times {
-			nc, err := d.dial(t.Context(), false)
+			nc, _, err := d.dial(t.Context(), false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,7 +68,7 @@ func TestConnectionsTakeTurnsOverAddresses(t *testing.T) {
 		t.Errorf("%v, want the address that responds", got)
 	}
 	_ = first.Close()
-	if _, err := d.dial(t.Context(), false); failureKind(t.Context(), err) != "connection refused" {
+	if _, _, err := d.dial(t.Context(), false); failureKind(t.Context(), err) != "connection refused" {
 		t.Errorf("%v", err)
 	}
 	// Somewhere else by now.

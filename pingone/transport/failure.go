@@ -41,6 +41,14 @@ const (
 	kindUnresolved    = "name not resolved"
 )
 
+// asFailure is [Failure], but for errOtherProtocol.
+func asFailure(ctx context.Context, err error) error {
+	if err == errOtherProtocol {
+		return err
+	}
+	return Failure(ctx, err)
+}
+
 // Failure names the reason why there is no whole response.
 func Failure(ctx context.Context, err error) *contract.Failure {
 	var known *contract.Failure

@@ -23,7 +23,7 @@ type http1 struct {
 	transport *Transport
 
 	// strange, if set, takes a connection over on which the server chose HTTP/2.
-	strange func(ctx context.Context, nc net.Conn, deadline time.Time) error
+	strange func(ctx context.Context, nc net.Conn, opened contract.Connection, deadline time.Time) error
 	// ahead is the number of the request with which a connection's successor is opened; 0 for none.
 	ahead int
 
@@ -42,14 +42,16 @@ func newHTTP1(t *Transport) *http1 {
 // roundTrip implements roundTripper.
 func (h *http1) roundTrip(ctx context.Context, r Request, ex *contract.Exchange) error {
 	ex.Sent = time.Now()
+	began := ex.Sent
 	deadline := h.transport.deadline(ctx, ex.Sent)
 	for {
 		c, err := h.take(ctx, deadline)
-		switch {
-		case err == errBusy, err == errOtherProtocol:
+		if err == errBusy {
 			return err
-		case err != nil:
-			return Failure(ctx, err)
+		}
+		if err != nil {
+			ex.Dial += time.Since(began)
+			return asFailure(ctx, err)
 		}
 		if c.requests++; c.requests == h.ahead {
 			go h.replace(c)
@@ -57,7 +59,9 @@ func (h *http1) roundTrip(ctx context.Context, r Request, ex *contract.Exchange)
 		c.writeRequest(h.transport, &r)
 		if c.idle.IsZero() {
 			ex.Sent = time.Now() // it had to be opened first
+			ex.Dial += ex.Sent.Sub(began)
 		}
+		ex.Use(&c.opened, ex.Dial)
 		reusable, err := c.exchange(ex)
 		if err != nil && isStale(err) {
 			// Nothing was sent on it, so another one may be tried.
@@ -68,7 +72,9 @@ func (h *http1) roundTrip(ctx context.Context, r Request, ex *contract.Exchange)
 			h.drop(c)
 			continue
 		}
-		ex.Received = time.Now()
+		if ex.Received = ex.First; c.filled || err != nil {
+			ex.Received = time.Now()
+		}
 		if err == nil && reusable {
 			c.remember(ex, h.transport.names.ResponseID)
 			h.put(c, ex.Received)
@@ -120,20 +126,21 @@ func (h *http1) take(ctx context.Context, deadline time.Time) (*conn, error) {
 func (h *http1) dial(ctx context.Context, deadline time.Time, successor bool) (*conn, error) {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	nc, err := h.transport.dialer.dial(ctx, successor)
+	nc, opened, err := h.transport.dialer.dial(ctx, successor)
 	if err != nil {
 		h.transport.gate.leave()
 		return nil, err
 	}
-	if h.strange != nil && h.transport.dialer.speaksHTTP2(nc) {
-		return nil, h.strange(ctx, nc, deadline)
+	if h.strange != nil && opened.HTTP2 {
+		return nil, h.strange(ctx, nc, opened, deadline)
 	}
-	return h.adopt(nc), nil
+	return h.adopt(nc, opened), nil
 }
 
 // adopt returns a connection that is new.
-func (h *http1) adopt(nc net.Conn) *conn {
+func (h *http1) adopt(nc net.Conn, opened contract.Connection) *conn {
 	c := newConn(nc)
+	c.opened = opened
 	c.unwatch = h.transport.lifetime.watch(func() { h.replace(c) }, func() { h.retire(c) })
 	return c
 }
@@ -270,7 +277,10 @@ func (c *conn) exchange(ex *contract.Exchange) (reusable bool, err error) {
 	if err := c.start(); err != nil {
 		return false, c.early(err)
 	}
-	return c.readResponse(ex)
+	ex.First, c.filled = time.Now(), false
+	reusable, err = c.readResponse(ex)
+	ex.Bytes = c.received - uint64(c.to-c.from)
+	return reusable, err
 }
 
 // early explains an error before the first byte of a response. A server may
@@ -296,8 +306,12 @@ type conn struct {
 	socket socket.TCP // sends and receives without TLS, on systems that have it
 	below  *tlsSocket // with TLS; nil without, and for TLS within TLS
 
+	opened contract.Connection
+
 	in         []byte // what was received: bytes from..to are not read yet
 	from, to   int
+	received   uint64 // bytes since the request was sent
+	filled     bool   // some of them came after the first ones
 	out        []byte
 	http10     bool      // the response is HTTP/1.0, which has no transfer codings
 	misframed  bool      // an invalid header line would tell the body's end
@@ -383,7 +397,7 @@ func (c *conn) shut() {
 
 // start sends what is in c.out and waits for the first bytes of the response.
 func (c *conn) start() error {
-	c.from, c.to = 0, 0
+	c.from, c.to, c.received = 0, 0, 0
 	switch {
 	case c.socket.Ready():
 		return c.startDirectly()
@@ -436,7 +450,7 @@ func (c *conn) startDirectly() error {
 		}
 		return c.fill()
 	}
-	c.to = n
+	c.to, c.received = n, uint64(n)
 	return nil
 }
 
@@ -449,8 +463,10 @@ func (c *conn) fill() error {
 	if c.to == len(c.in) {
 		c.in = append(c.in, make([]byte, len(c.in))...)
 	}
+	c.filled = true
 	n, err := c.receive(c.in[c.to:])
 	c.to += n
+	c.received += uint64(n)
 	return err
 }
 

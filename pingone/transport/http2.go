@@ -27,7 +27,7 @@ type http2 struct {
 	turn      atomic.Uint32
 	limit     atomic.Int64 // of streams on a connection, as the last one said
 	// strange, if set, takes a connection over on which the server did not choose HTTP/2.
-	strange func(nc net.Conn)
+	strange func(nc net.Conn, opened contract.Connection)
 
 	mu      sync.Mutex
 	opening []*opening
@@ -66,10 +66,12 @@ func newHTTP2(t *Transport) *http2 {
 // roundTrip implements roundTripper.
 func (h *http2) roundTrip(ctx context.Context, r Request, ex *contract.Exchange) error {
 	ex.Sent = time.Now()
+	began, before := ex.Sent, ex.Dial
 	deadline := h.transport.deadline(ctx, ex.Sent)
 	request := h2.StreamRequest{Fields: h.shared(&r), ID: r.ID, Body: r.Body}
 	for unused := 0; unused < maxUnused; {
 		if c := h.choose(); c != nil {
+			ex.Dial = before + ex.Sent.Sub(began)
 			switch err := c.RoundTrip(ctx, deadline, request, ex); err {
 			case nil:
 				return nil
@@ -80,10 +82,11 @@ func (h *http2) roundTrip(ctx context.Context, r Request, ex *contract.Exchange)
 			}
 		}
 		switch c, err := h.more(ctx, deadline); {
-		case err == errBusy, err == errOtherProtocol:
+		case err == errBusy:
 			return err
 		case err != nil:
-			return Failure(ctx, err)
+			ex.Dial = before + time.Since(began)
+			return asFailure(ctx, err)
 		case c != nil && c.Unused():
 			unused++
 		}
@@ -203,15 +206,15 @@ func (h *http2) openOne(ctx context.Context, deadline time.Time,
 	h.mu.Unlock()
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	nc, err := h.transport.dialer.dial(ctx, successor)
+	nc, opened, err := h.transport.dialer.dial(ctx, successor)
 	switch {
 	case err != nil:
 		h.transport.gate.leave()
-	case h.strange != nil && !h.transport.dialer.speaksHTTP2(nc):
-		h.strange(nc)
+	case h.strange != nil && !opened.HTTP2:
+		h.strange(nc, opened)
 		err = errOtherProtocol
 	default:
-		c, err = h.adopt(ctx, nc, deadline)
+		c, err = h.adopt(ctx, nc, opened, deadline)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -222,11 +225,12 @@ func (h *http2) openOne(ctx context.Context, deadline time.Time,
 }
 
 // adopt begins HTTP/2 on a connection, whose place was taken, and has requests take it.
-func (h *http2) adopt(ctx context.Context, nc net.Conn, deadline time.Time) (c *h2.StreamConn, err error) {
+func (h *http2) adopt(ctx context.Context, nc net.Conn, opened contract.Connection,
+	deadline time.Time) (c *h2.StreamConn, err error) {
 	err = errNotHTTP2
-	if h.transport.dialer.speaksHTTP2(nc) {
+	if opened.HTTP2 {
 		err = endWith(ctx, nc, deadline, func() (err error) {
-			c, err = h2.New(nc, &h.config)
+			c, err = h2.New(nc, opened, &h.config)
 			return err
 		})
 	}

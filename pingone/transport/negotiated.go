@@ -26,16 +26,17 @@ var errOtherProtocol = errors.New("the server chose the other protocol")
 
 func newNegotiated(t *Transport) *negotiated {
 	n := &negotiated{http1: newHTTP1(t), http2: newHTTP2(t)}
-	n.http1.strange = func(ctx context.Context, nc net.Conn, deadline time.Time) error {
+	n.http1.strange = func(ctx context.Context, nc net.Conn, opened contract.Connection,
+		deadline time.Time) error {
 		n.one.Store(false)
-		if _, err := n.http2.adopt(ctx, nc, deadline); err != nil {
+		if _, err := n.http2.adopt(ctx, nc, opened, deadline); err != nil {
 			return err
 		}
 		return errOtherProtocol
 	}
-	n.http2.strange = func(nc net.Conn) {
+	n.http2.strange = func(nc net.Conn, opened contract.Connection) {
 		n.one.Store(true)
-		n.http1.put(n.http1.adopt(nc), time.Now())
+		n.http1.put(n.http1.adopt(nc, opened), time.Now())
 	}
 	return n
 }

@@ -467,7 +467,7 @@ func (p *RunPlan) Resources(shards int) Resources {
 	groups := float64(len(p.Groups))
 	n := Resources{Memory: baseMemory, Results: 2 << 20}
 	// Each second has a state of the run, and ends that are written out once.
-	n.Journal = toBytes(float64(p.Requests)/share*15 + seconds*(2100+25*groups+45*min(rate, groups)))
+	n.Journal = toBytes(float64(p.Requests)/share*27 + seconds*(2100+25*groups+45*min(rate, groups)))
 	packed, spilled := 3*packedTimes(rate), 3*spilledTimes(rate)
 	if groups > 1 {
 		for _, g := range p.Groups {

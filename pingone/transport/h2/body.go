@@ -6,6 +6,17 @@ import (
 	"golang.org/x/net/http2"
 )
 
+// count counts a frame of a response. The stream is nil for none.
+func (c *StreamConn) count(s *stream, h http2.FrameHeader) {
+	if s == nil {
+		return
+	}
+	if s.ex.First.IsZero() {
+		s.ex.First = c.in.at
+	}
+	s.ex.Bytes += frameHead + uint64(h.Length)
+}
+
 // data handles a DATA frame.
 func (c *StreamConn) data(h http2.FrameHeader, payload []byte) error {
 	c.credit(int64(h.Length))
@@ -13,6 +24,7 @@ func (c *StreamConn) data(h http2.FrameHeader, payload []byte) error {
 	if s == nil {
 		return c.stray(h)
 	}
+	c.count(s, h)
 	text, ok := unpad(h, payload)
 	if !ok {
 		c.note(s, ruleFrame, "padding within its frame", "a DATA frame shorter than its padding")

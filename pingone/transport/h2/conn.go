@@ -109,6 +109,7 @@ type StreamRequest struct {
 // StreamConn is a connection to a server. It is safe for concurrent use.
 type StreamConn struct {
 	nc     net.Conn
+	opened contract.Connection
 	config *ConnConfig
 	in     frameReader
 
@@ -181,8 +182,9 @@ type binding struct {
 
 // New begins HTTP/2 on a connection: it says what it takes and waits for what the
 // server takes. Its errors leave the connection open; [StreamConn.Start] is to come next.
-func New(nc net.Conn, config *ConnConfig) (*StreamConn, error) {
-	c := &StreamConn{nc: nc, config: config, streams: map[uint32]*stream{}, next: 1, last: maxStream,
+func New(nc net.Conn, opened contract.Connection, config *ConnConfig) (*StreamConn, error) {
+	c := &StreamConn{nc: nc, opened: opened, config: config, streams: map[uint32]*stream{}, next: 1,
+		last:  maxStream,
 		limit: 1<<31 - 1, settings: peerSettings{initialWindow, maxFrame, maxTable}, window: initialWindow}
 	if n := config.MaxRequests; n > 0 && n < maxStream/2 {
 		c.last, c.ahead = streamOf(n), streamOf(config.AheadOf)
@@ -331,6 +333,7 @@ func (c *StreamConn) begin(ctx context.Context, deadline time.Time, ex *contract
 	*s = stream{id: c.next, ex: ex, done: s.done, deadline: deadline, binding: c.bind(ctx),
 		window: c.settings.window, length: -1}
 	ex.HTTP2 = true
+	ex.Use(&c.opened, ex.Dial)
 	if len(c.streams) == 0 {
 		c.heard = ex.Sent
 	}

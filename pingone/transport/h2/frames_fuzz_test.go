@@ -81,7 +81,8 @@ func FuzzFrames(f *testing.F) {
 	f.Fuzz(func(t *testing.T, said []byte) {
 		nc := &script{first: bytes.NewReader([]byte{0, 0, 0, 4, 0, 0, 0, 0, 0}), rest: bytes.NewReader(said),
 			asked: make(chan struct{})}
-		c, err := New(nc, &ConnConfig{Timeout: time.Hour, Gone: func(*StreamConn, bool) {}})
+		config := &ConnConfig{Timeout: time.Hour, Gone: func(*StreamConn, bool) {}}
+		c, err := New(nc, contract.Connection{}, config)
 		if err != nil {
 			t.Fatal(err)
 		}

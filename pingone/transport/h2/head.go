@@ -11,6 +11,7 @@ import (
 
 // headers handles a HEADERS frame or a CONTINUATION.
 func (c *StreamConn) headers(h http2.FrameHeader, payload []byte) error {
+	c.count(c.streams[h.StreamID], h)
 	if h.Type == http2.FrameHeaders {
 		c.in.blocked, c.in.block = h, c.in.block[:0]
 		var ok bool
