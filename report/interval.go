@@ -273,8 +273,7 @@ func (t *Threshold) undecided(why string) { t.State, t.Passed, t.Why = Undecided
 // open says what an interval leaves open, and what would decide.
 func (t Threshold) open() string {
 	i := t.Interval
-	text := fmt.Sprintf("%s%% confidence reaches from %s to %s", number.Plain(i.Confidence),
-		number.Significant(i.Low), number.WithUnit(number.Significant(i.High), t.Unit))
+	text := fmt.Sprintf("%s at %s%% confidence", t.span(t.Unit), number.Plain(i.Confidence))
 	if i.Needed > 0 {
 		return text + "; a run of " + About(i.Needed) + " would decide"
 	}
@@ -311,7 +310,33 @@ func (t Threshold) NoiseText() string {
 	if t.Unit == "ms" && up <= 1.2*down {
 		return "± " + number.Significant(number.RoundTo((up+down)/2, 2))
 	}
-	return fmt.Sprintf("(%s to %s)", number.Significant(i.Low), number.Significant(i.High))
+	return "(" + t.span("") + ")"
+}
+
+// farEnd is how many times a time the end of its interval is, or what part of it, that tells nothing
+// but that the run is too short.
+const farEnd = 20
+
+// span says from where to where the interval reaches, without the ends that tell nothing.
+func (t Threshold) span(unit string) string {
+	low, high := number.RoundTo(t.Interval.Low, 3), number.RoundTo(t.Interval.High, 3)
+	end := func(x float64) string { return number.WithUnit(number.Significant(x), unit) }
+	if unit == "" {
+		end = number.Significant
+	}
+	above, below := true, true
+	if t.Unit == "ms" {
+		above, below = low*farEnd >= t.Observed, high <= t.Observed*farEnd
+	}
+	switch {
+	case above && below:
+		return number.Significant(low) + " to " + end(high)
+	case above:
+		return "at least " + end(low)
+	case below:
+		return "at most " + end(high)
+	}
+	return "too uncertain to bound"
 }
 
 func (j *assessment) noiseRemarks() (remarks []string) {

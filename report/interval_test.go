@@ -193,3 +193,26 @@ func TestIntervalsHaveEnds(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// An end that tells nothing is left out, and no end has more than three digits.
+func TestNoiseTextLeavesOutWhatTellsNothing(t *testing.T) {
+	for _, c := range []struct {
+		unit          string
+		at, low, high float64
+		want          string
+	}{
+		{"ms", 26.6, 23, 30.4, "± 3.7"},
+		{"ms", 26.6, 25.31, 412.7, "(25.3 to 413)"},
+		{"ms", 2661, 2531, 9127.4, "(2530 to 9130)"},
+		{"ms", 26.6, 24.2, 463751960, "(at least 24.2)"},
+		{"ms", 26.6, 0.0157, 61.2, "(at most 61.2)"},
+		{"ms", 26.6, 0.0157, 463751960, "(too uncertain to bound)"},
+		{"%", 0.1, 0, 0.5512, "(0 to 0.551)"},
+	} {
+		interval := &report.Interval{Low: c.low, High: c.high}
+		th := report.Threshold{Unit: c.unit, Observed: c.at, Interval: interval}
+		if got := th.NoiseText(); got != c.want {
+			t.Errorf("%v: %q, want %q", c, got, c.want)
+		}
+	}
+}

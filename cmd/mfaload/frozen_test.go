@@ -61,7 +61,7 @@ func TestFrozen(t *testing.T) {
 	version = "v0.0.0-frozen"
 	cases := map[string]frozenOutputs{
 		"help": frozenHelp(t), "schema": frozenSchemas(t), "compare": frozenComparisons(t),
-		"capacity": frozenCapacity(t),
+		"capacity": frozenCapacity(t), "check": frozenChecks(t),
 	}
 	for _, kind := range []string{"results", "journals"} {
 		folders, err := os.ReadDir(kind)
@@ -200,6 +200,37 @@ func frozenComparisons(t *testing.T) frozenOutputs {
 		made[name+".json"] = frozenRun(t, append([]string{"compare", "--json", "--html", page}, args...)...)
 		if data, err := os.ReadFile(page); err == nil {
 			made[page] = data
+		}
+	}
+	return made
+}
+
+// unshownOfChecks are the parts of a check that no seed makes repeatable, the simulator's port and its
+// IDs, and the long list of rules that were not violated.
+var unshownOfChecks = regexp.MustCompile(`127\.0\.0\.1:\d+|(correlation|transaction)-id [-0-9a-f]{36}|` +
+	`(?m)^  (passed|not reached) .*\n`)
+
+// frozenChecks are all forms of a check, of a service with a fault.
+func frozenChecks(t *testing.T) frozenOutputs {
+	made := frozenOutputs{}
+	scenario := filepath.Join(t.TempDir(), "faulty.yaml")
+	if err := os.WriteFile(scenario, []byte(`name: faulty
+target: {simulator: {faults: [{name: device.masked, share: 100%}]}}
+users:
+  - name: several-devices
+    ids: [c05e1b7a-3f92-4d68-8a14-e6d3907b5c21]
+    expect: {httpStatus: 201, status: DEVICE_SELECTION_REQUIRED}
+load: {stages: [{rate: 1/s, duration: 1s}]}
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, form := range [][]string{{"plain"}, {"follow", "--follow", "--negative"},
+		{"generate", "--generate", "--max-requests", "40", "--out", "found"},
+		{"replay", "--replay", filepath.Join("found", "violations.ndjson")}} {
+		for _, width := range []string{"80", "100", "140"} {
+			args := append([]string{"check", "--rate", "100000/s", scenario}, form[1:]...)
+			out := frozenRunAt(t, width, args...)
+			made[form[0]+width+".txt"] = unshownOfChecks.ReplaceAll(out, nil)
 		}
 	}
 	return made

@@ -53,16 +53,16 @@ func (a *app) init(file string) error {
 	if err := create(file, bytes.ReplaceAll(firstScenario, []byte("{{FILE}}"), []byte(file))); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.ui.Out, "wrote %s\n", file)
+	a.ui.Print("wrote %s\n", file)
 	schema := filepath.Join(dir, schemaFile)
 	switch err := create(schema, scenario.Schema()); {
 	case err == nil:
-		fmt.Fprintf(a.ui.Out, "wrote %s, for your editor\n", schema)
+		a.ui.Print("wrote %s, for your editor\n", schema)
 	case errors.Is(err, fs.ErrExist): // of another scenario in the folder
 	default:
 		return err
 	}
-	fmt.Fprintf(a.ui.Out, "next: mfaload run %s\n", file)
+	a.ui.Print("next: mfaload run %s\n", file)
 	return nil
 }
 

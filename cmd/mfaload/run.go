@@ -177,7 +177,7 @@ func (a *app) plan(file string, flags *runFlags, latency time.Duration) error {
 	}
 	for i, side := range duet.Sides {
 		if i > 0 && flags.plan.format != "json" {
-			fmt.Fprintf(a.ui.Out, "\nand against the target of %s, %s:\n\n", duet.Name, duet.When())
+			a.ui.Print("\nand against the target of %s, %s:\n\n", duet.Name, duet.When())
 		}
 		note := shards.TokenFetches(side.Scenario, 0)
 		if err := a.printPlan(duet.Plan(i, latency), &flags.plan, 0, note); err != nil {

@@ -161,7 +161,7 @@ Exit codes: 0 nothing breaks a client, 1 something does.`,
 				_, err = a.ui.Data.Write(data)
 				return errors.Join(err, breaks(d))
 			}
-			fmt.Fprint(a.ui.Out, d)
+			a.ui.Print("%s", d)
 			return breaks(d)
 		},
 	}

@@ -90,14 +90,14 @@ func (a *app) simulate(c *cobra.Command, files []string, address string) error {
 		if status == 0 {
 			name = "no response"
 		}
-		fmt.Fprintf(a.ui.Out, "%s  %d\n", name, counts[status])
+		a.ui.Print("%s  %d\n", name, counts[status])
 	}
 	return nil
 }
 
 func (a *app) listFaults() error {
 	for _, f := range simulator.Faults() {
-		fmt.Fprintf(a.ui.Out, "%-24s %s\n", f.Name, f.Description)
+		a.ui.Print("%-24s %s\n", f.Name, f.Description)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 var flagHints = []struct{ names, instead string }{
 	{"output o out-dir output-dir dir report-dir reports d-out", "use --out DIR"},
 	{"config f file script scenario input targets", "the scenario is an argument: mfaload %s SCENARIO"},
-	{"rps qps q R throughput tps req-rate", "use --rate 50/s"},
+	{"rps qps R throughput tps req-rate", "use --rate 50/s"},
 	{"d t z time run-time period length", "use --duration 30s"},
 	{"n number requests iterations i count num max-requests amount",
 		"use --set load.maxRequests=1000, or --duration"},

@@ -82,10 +82,11 @@ func Round(x float64) float64 { return math.Round(x*1000) / 1000 }
 
 // RoundTo keeps so many significant digits.
 func RoundTo(x float64, digits int) float64 {
-	if x == 0 {
-		return 0
+	y, err := strconv.ParseFloat(strconv.FormatFloat(x, 'g', digits, 64), 64)
+	if err != nil {
+		return x
 	}
-	return RoundDecimals(x, digits-1-int(math.Floor(math.Log10(math.Abs(x)))))
+	return y
 }
 
 // RoundDecimals keeps so many decimals; none where they are below 0.

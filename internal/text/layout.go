@@ -40,6 +40,17 @@ func Widths(rows [][]string) (widths []int) {
 	return widths
 }
 
+// TableWidth is how wide the lines of a [Table] are that has room.
+func TableWidth(rows [][]string) (columns int) {
+	for i, w := range Widths(rows) {
+		columns += w
+		if i > 0 {
+			columns += 2
+		}
+	}
+	return columns
+}
+
 // Align pads the cells of a table, in place, to the [Widths] that it returns: cells of
 // the columns in left begin at the same place, those of the others end there. A last
 // cell that is to the left is not padded.
@@ -70,7 +81,8 @@ func width(s string) int {
 var gapped = regexp.MustCompile(`( *)([^ ]+)`)
 
 // Wrap breaks lines that are wider than so many columns at their spaces. The rest of a line goes on
-// below it, indented by two columns more. Words stay whole; 0 columns break nothing.
+// below it, indented by two columns more. Words stay whole, and so does a column of a table (what comes
+// after two spaces) in the right half, if a line has room for it; 0 columns break nothing.
 func Wrap(s string, columns int) string {
 	if columns <= 0 {
 		return s
@@ -95,19 +107,37 @@ func wrapLine(line string, columns int) string {
 	below := "\n" + indent[:min(len(indent), columns/2)] + "  "
 	var b strings.Builder
 	b.WriteString(indent)
-	used, first := len(indent), true
-	for _, word := range gapped.FindAllStringSubmatch(rest, -1) {
-		gap, word := word[1], word[2]
-		if n := width(word); first || used+len(gap)+n <= columns {
+	used := len(indent)
+	words := gapped.FindAllStringSubmatch(rest, -1)
+	for i, match := range words {
+		gap, word := match[1], match[2]
+		n := width(word)
+		fits := used+len(gap)+n <= columns
+		if len(gap) > 1 && used > columns/2 {
+			cell := cellWidth(words[i:])
+			fits = fits && (used+len(gap)+cell <= columns || len(below)-1+cell > columns)
+		}
+		if i == 0 || fits {
 			b.WriteString(gap + word)
 			used += len(gap) + n
 		} else {
 			b.WriteString(below + word)
 			used = len(below) - 1 + n
 		}
-		first = false
 	}
 	return b.String()
+}
+
+// cellWidth is how wide the first words are, up to a gap of two spaces.
+func cellWidth(words [][]string) int {
+	n := width(words[0][2])
+	for _, match := range words[1:] {
+		if len(match[1]) > 1 {
+			break
+		}
+		n += len(match[1]) + width(match[2])
+	}
+	return n
 }
 
 // minFirst is how many columns the first column of a [Table] has at least, where its texts are longer.

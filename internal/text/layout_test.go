@@ -21,6 +21,8 @@ func TestWrap(t *testing.T) {
 		{"  indented  by two, and more", 16, "  indented  by\n    two, and\n    more"},
 		{"a " + strings.Repeat("x", 30) + " b", 10, "a\n  " + strings.Repeat("x", 30) + "\n  b"},
 		{"\x1b[31mred words\x1b[0m here", 15, "\x1b[31mred words\x1b[0m here"},
+		{"  ok  one  201 TWO WORDS", 20, "  ok  one  201 TWO\n    WORDS"},
+		{"  ok  a longer one  201 TWO", 24, "  ok  a longer one\n    201 TWO"},
 		{"über alle Maße", 14, "über alle Maße"},
 		{"nothing is broken without a width", 0, "nothing is broken without a width"},
 		{"first\n\nlast one of them\n", 10, "first\n\nlast one\n  of them\n"},

@@ -105,7 +105,8 @@ func textWidth(wanted string, terminal int) int {
 	return unknownWidth
 }
 
-// Print writes a text of the results, with its lines broken at the width.
+// Print writes a text of the results, with its lines broken at the width. What people copy goes to Out
+// as it is.
 func (c *Console) Print(format string, args ...any) {
 	_, _ = io.WriteString(c.Out, text.Wrap(fmt.Sprintf(format, args...), c.Width)) // see Failed
 }
@@ -130,7 +131,7 @@ func (c *Console) Tell(format string, args ...any) {
 // Last says what a process says last. It waits for a reader for a moment only,
 // and not for the bars.
 func (c *Console) Last(format string, args ...any) {
-	_, _ = io.WriteString(c.stderr, "\r"+text.Escape(fmt.Sprintf(format, args...)))
+	_, _ = io.WriteString(c.stderr, "\r"+text.Wrap(text.Escape(fmt.Sprintf(format, args...)), c.ErrWidth))
 	c.stderr.flush(time.Second)
 }
 

@@ -183,15 +183,40 @@ func (t Terminal) rows(b *strings.Builder, all []MetricRow) {
 			r.baseText(), r.newText(), r.Unit, r.signed(r.Change), r.interval(),
 			strings.TrimSuffix(r.margin(), " "+points)})
 	}
+	margins := ""
+	if t.Width > 0 && text.TableWidth(table) > t.Width {
+		margins = marginsText(rows)
+		for i := range table {
+			table[i] = table[i][:len(table[i])-1]
+		}
+	}
 	for _, line := range text.Table(table, t.Width, 0, 1, 4) {
 		b.WriteString(line + "\n")
 	}
+	b.WriteString(margins)
 	if slices.ContainsFunc(rows, func(r MetricRow) bool { return r.points }) {
 		b.WriteString("  changes and margins without % are in " + points + "\n")
 	}
 	if more > 0 {
 		fmt.Fprintf(b, "  %s\n", moreText(more, "figures"))
 	}
+}
+
+// marginsText lists margins with their figures, for where the table has no room for them.
+func marginsText(rows []MetricRow) string {
+	var order []string
+	figures := map[string][]string{}
+	for _, r := range rows {
+		m := r.margin()
+		if figures[m] == nil {
+			order = append(order, m)
+		}
+		figures[m] = append(figures[m], r.name())
+	}
+	for i, m := range order {
+		order[i] = m + " (" + strings.Join(figures[m], ", ") + ")"
+	}
+	return "  margins: " + strings.Join(order, "; ") + "\n"
 }
 
 // findings are what differs in the shape of the times, next to the figures.

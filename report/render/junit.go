@@ -230,7 +230,7 @@ func junitRule(r *report.Report, rule string, evaluated uint64) junitCase {
 }
 
 func violationText(v report.Violation) string {
-	all := fmt.Sprintf("%s: %d times\n  expected %s\n  got      %s", text.Brief(place(v.Pointer),
+	all := fmt.Sprintf("%s: %d times\n  expected %s\n  received %s", text.Brief(place(v.Pointer),
 		text.MaxName), v.Count,
 		text.Brief(v.Expected, text.MaxName), text.Brief(v.Got, text.MaxName))
 	if id := v.Example.CorrelationID; id != "" {

@@ -15,7 +15,7 @@ func (p *page) details(r *report.Report) {
 		return
 	}
 	p.users(r)
-	p.notExercised(r)
+	p.rules(r)
 	p.generator(r)
 	p.shards(r)
 }
@@ -59,16 +59,25 @@ func usersEnd(u *report.Users) string {
 	return fmt.Sprintf("%s of them used", number.Count(u.Turns))
 }
 
-func (p *page) notExercised(r *report.Report) {
-	var never []string
+// rules says which rules of the contract the responses exercised.
+func (p *page) rules(r *report.Report) {
+	if len(r.Coverage) == 0 {
+		return
+	}
+	violated, never := 0, []string{}
 	for _, c := range r.Coverage {
+		if c.Violated > 0 {
+			violated++
+		}
 		if c.Evaluated == 0 {
 			never = append(never, c.Rule)
 		}
 	}
+	p.title("rules")
+	all := len(r.Coverage)
+	p.line(fmt.Sprintf("  %d of %d exercised, %d violated", all-len(never), all, violated))
 	if len(never) > 0 {
-		p.title("rules not exercised")
-		p.line("  " + text.Brief(strings.Join(never, ", "), 2*maxReason))
+		p.line("  not exercised: " + text.Brief(strings.Join(never, ", "), 2*maxReason))
 	}
 }
 

@@ -162,8 +162,7 @@ func stateCounts(all []report.Threshold) string {
 	return strings.Join(texts, ", ")
 }
 
-// responses lists what was received and why requests failed, with its share of what was sent, and
-// which rules that exercised.
+// responses lists what was received and why requests failed, with its share of what was sent.
 func (p *page) responses(r *report.Report, n int) {
 	var kinds []string
 	for _, list := range []struct {
@@ -182,19 +181,6 @@ func (p *page) responses(r *report.Report, n int) {
 	if len(kinds) > 0 {
 		p.entry("responses", strings.Join(kinds, ", "))
 	}
-	if len(r.Violations) > 0 && !p.Full {
-		return // they are named below
-	}
-	exercised, violated := 0, 0
-	for _, c := range r.Coverage {
-		if c.Evaluated > 0 {
-			exercised++
-		}
-		if c.Violated > 0 {
-			violated++
-		}
-	}
-	p.entry("rules", fmt.Sprintf("%d of %d exercised, %d violated", exercised, len(r.Coverage), violated))
 }
 
 // violations shows those that fail with what was expected and received, and the others by name.
@@ -226,10 +212,10 @@ func (p *page) violation(v *report.Violation) {
 	if v.Level != "fail" && !p.Full {
 		return
 	}
-	expected, got := text.Brief(v.Expected, maxReason), text.Brief(v.Got, maxReason)
+	expected, received := text.Brief(v.Expected, maxReason), text.Brief(v.Got, maxReason)
 	const indent = "        "
 	p.line(indent + "expected " + expected)
-	p.line(indent + "got      " + got)
+	p.line(indent + "received " + received)
 	if marks := text.Difference(v.Expected, v.Got); marks != "" {
 		if marks = indent + "         " + marks; p.Width <= 0 || len(marks) <= p.Width {
 			p.line(strings.Replace(marks, strings.TrimLeft(marks, " "),

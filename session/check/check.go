@@ -126,13 +126,13 @@ func (k *Check) Send(ctx context.Context, op *pingone.Operation, pace float64) e
 
 // negative sends the requests that must be refused.
 func (k *Check) negative(ctx context.Context) error {
-	fmt.Fprintln(k.console.Out, "\nmust be refused")
+	k.console.Print("\nmust be refused\n")
 	u, known, err := k.someUser()
 	if err != nil {
 		return err
 	}
 	if !known {
-		fmt.Fprintln(k.console.Out, "  nothing was sent: no group has a user to make invalid requests for")
+		k.console.Print("  nothing was sent: no group has a user to make invalid requests for\n")
 		return nil
 	}
 	for _, p := range k.op.Probes(u) {
@@ -244,40 +244,43 @@ func (k *Check) line(right bool, name, text string) {
 		mark = k.console.Paint("31", "FAIL")
 		k.bad++
 	}
-	fmt.Fprintf(k.console.Out, "  %s  %s  %s\n", mark, name, text)
+	k.console.Print("  %s  %s  %s\n", mark, name, text)
 }
 
 // violation shows one violation, with what the vendor's support asks for.
 func (k *Check) violation(ex *contract.Exchange, v contract.Violation) {
 	place := cmp.Or(v.At, "(whole response)")
 	v.Expected, v.Got = k.op.Mask(v.Expected), k.op.Mask(v.Got)
-	fmt.Fprintf(k.console.Out, "        %s  %s  %s\n          expected %s\n          got      %s\n", v.Level,
+	k.console.Print("        %s  %s  %s\n          expected %s\n          received %s\n", v.Level,
 		v.Rule, place, v.Expected, v.Got)
-	if marks := text.Difference(v.Expected, v.Got); marks != "" {
-		fmt.Fprintf(k.console.Out, "                   %s\n", k.console.Paint("31", marks))
+	const indent = "                   "
+	if marks := text.Difference(v.Expected, v.Got); marks != "" && len(indent+marks) <= k.console.Width {
+		k.console.Print("%s%s\n", indent, k.console.Paint("31", marks))
 	}
 	if id, given := k.op.CorrelationID(ex); given {
-		fmt.Fprintf(k.console.Out, "          correlation-id %s\n", k.op.Mask(id))
+		k.console.Print("          correlation-id %s\n", k.op.Mask(id))
 	}
 	if len(ex.TransactionID) > 0 {
-		fmt.Fprintf(k.console.Out, "          transaction-id %s\n", ex.TransactionID)
+		k.console.Print("          transaction-id %s\n", ex.TransactionID)
 	}
-	curl := report.Curl(ex.Method, ex.URL, k.op.Mask(string(ex.Request)))
-	fmt.Fprintf(k.console.Out, "          %s\n", curl)
+	k.copyable("          %s\n", report.Curl(ex.Method, ex.URL, k.op.Mask(string(ex.Request))))
 }
+
+// copyable writes what people copy, such as commands and bodies: its lines are not broken.
+func (k *Check) copyable(format string, args ...any) { fmt.Fprintf(k.console.Out, format, args...) }
 
 const maxVerbose = 16 << 10
 
-// show prints request and answer. The token is in neither.
+// show prints the request and the response. The token is in neither.
 func (k *Check) show(ex *contract.Exchange) {
-	fmt.Fprintf(k.console.Out, "        > %s %s\n        > %s\n", ex.Method, ex.URL,
+	k.copyable("        > %s %s\n        > %s\n", ex.Method, ex.URL,
 		k.op.Mask(string(ex.Request)))
-	fmt.Fprintf(k.console.Out, "        < HTTP status %d\n", ex.Status)
+	k.copyable("        < HTTP status %d\n", ex.Status)
 	for _, f := range ex.Header {
-		fmt.Fprintf(k.console.Out, "        < %s: %s\n", k.op.Mask(f.Name), k.op.Mask(f.Value))
+		k.copyable("        < %s: %s\n", k.op.Mask(f.Name), k.op.Mask(f.Value))
 	}
 	body := k.op.Mask(string(ex.Body[:min(len(ex.Body), maxVerbose)]))
-	fmt.Fprintf(k.console.Out, "        < %s\n", strings.ReplaceAll(strings.TrimSpace(body), "\n",
+	k.copyable("        < %s\n", strings.ReplaceAll(strings.TrimSpace(body), "\n",
 		"\n        < "))
 }
 
@@ -326,8 +329,7 @@ func (k *Check) Finish() (passed bool, err error) {
 	if !passed {
 		verdict = k.console.Paint("1;31", "FAIL")
 	}
-	fmt.Fprintf(k.console.Out, "\n%s  %d of %d requests failed the check; rules: "+
-		"%s\n", verdict, k.bad, k.sent,
+	k.console.Print("\n%s  %d of %d requests failed the check; rules: %s\n", verdict, k.bad, k.sent,
 		k.ruleCounts.summary())
 	return passed, nil
 }
@@ -365,16 +367,16 @@ func (k *Check) drift() ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("write the baseline: %w", err)
 		}
-		fmt.Fprintf(k.console.Out, "\nbaseline written: %s\n", k.options.Baseline)
+		k.console.Print("\nbaseline written: %s\n", k.options.Baseline)
 		return nil, nil
 	}
 	drift := k.baseline.Drift(k.profile)
-	fmt.Fprintf(k.console.Out, "\nagainst the baseline %s\n", k.options.Baseline)
+	k.console.Print("\nagainst the baseline %s\n", k.options.Baseline)
 	for _, change := range drift {
-		fmt.Fprintf(k.console.Out, "  %s\n", change)
+		k.console.Print("  %s\n", change)
 	}
 	if len(drift) == 0 {
-		fmt.Fprintln(k.console.Out, "  no difference")
+		k.console.Print("  no difference\n")
 	}
 	return drift, nil
 }
@@ -424,7 +426,7 @@ func (t *ruleCounts) state(r contract.Rule) string {
 }
 
 func (t *ruleCounts) write(c *console.Console) {
-	fmt.Fprintln(c.Out, "\nrules")
+	c.Print("\nrules\n")
 	rules := slices.Clone(t.rules)
 	slices.SortStableFunc(rules, func(a, b contract.Rule) int {
 		return cmp.Compare(slices.Index(states, t.state(a)), slices.Index(states, t.state(b)))
@@ -442,7 +444,7 @@ func (t *ruleCounts) write(c *console.Console) {
 		}
 		line := fmt.Sprintf("  %s  %-24s %s", c.Paint(cmp.Or(colors[state], "2"),
 			fmt.Sprintf("%-11s", state)), r.Name, counts)
-		fmt.Fprintln(c.Out, strings.TrimRight(line, " "))
+		c.Print("%s\n", strings.TrimRight(line, " "))
 	}
 }
 

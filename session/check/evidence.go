@@ -9,8 +9,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"mfaload/contract"
 	"mfaload/internal/disk"
 	"mfaload/internal/text"
 	"mfaload/pingone/generate"
@@ -83,7 +85,7 @@ func (k *Check) coverage() generate.RequestCoverage {
 // showCoverage shows which keywords of which members were tried, and what was never seen.
 func (k *Check) showCoverage(c *generate.RequestCoverage) {
 	tried, all := c.Share()
-	fmt.Fprintf(k.console.Out, "\nrequests: %d of %d keywords tried\n", tried, all)
+	k.console.Print("\nrequests: %d of %d keywords tried\n", tried, all)
 	names, rows := c.Places()
 	for _, place := range names {
 		var parts []string
@@ -97,16 +99,14 @@ func (k *Check) showCoverage(c *generate.RequestCoverage) {
 			}
 			parts = append(parts, part)
 		}
-		fmt.Fprintf(k.console.Out, "  %-34s %s\n", place, strings.Join(parts, "  "))
+		k.console.Print("  %-34s %s\n", place, strings.Join(parts, "  "))
 	}
 	if never := c.NeverSeen(); len(never) > 0 {
-		fmt.Fprintf(k.console.Out, "documented responses that never came\n  %s\n", strings.Join(never,
-			"\n  "))
+		k.console.Print("documented responses that were never received\n  %s\n", strings.Join(never, "\n  "))
 	}
 	if len(k.scenario.Target.Identities) == 0 {
-		fmt.Fprintln(k.console.Out,
-			"not tried: tokens that are not good for these users, for the scenario has no "+
-				"check.identities")
+		k.console.Print("not tried: tokens that are not good for these users, because the scenario has no " +
+			"check.identities\n")
 	}
 }
 
@@ -186,7 +186,7 @@ const (
 
 // Replay sends each case of a file of violations again, the smallest request of each.
 func (k *Check) replay(ctx context.Context) error {
-	fmt.Fprintf(k.console.Out, "\n%s\n", k.options.Replay)
+	k.console.Print("\n%s\n", k.options.Replay)
 	counts := map[string]int{}
 	for i := range k.replayed {
 		f := &k.replayed[i]
@@ -197,12 +197,13 @@ func (k *Check) replay(ctx context.Context) error {
 		counts[outcome]++
 		color := map[string]string{fixed: "32", stillThere: "31", cannotTell: "33"}[outcome]
 		shown := k.console.Paint(color, fmt.Sprintf("%-11s", outcome))
-		fmt.Fprintf(k.console.Out, "  %s  %s  %s  %s\n", shown, f.Rule, f.Case.Name(), why)
+		line := fmt.Sprintf("  %s  %s  %s  %s", shown, f.Rule, f.Case.Name(), why)
+		k.console.Print("%s\n", strings.TrimRight(line, " "))
 		if outcome == stillThere {
 			k.bad++
 		}
 	}
-	fmt.Fprintf(k.console.Out, "\n%d fixed, %d still there, %d can't be told\n", counts[fixed],
+	k.console.Print("\n%d fixed, %d still there, %d can't be told\n", counts[fixed],
 		counts[stillThere], counts[cannotTell])
 	return nil
 }
@@ -234,9 +235,10 @@ func (k *Check) again(ctx context.Context, f *generate.FailedCase) (outcome, why
 
 func (k *Check) pairAgain(ctx context.Context, f *generate.FailedCase) (outcome, why string, err error) {
 	var all []generate.PairRefusal
-	for _, c := range append([]generate.Case{f.Case}, f.Others...) {
+	var broken []contract.Violation
+	for i, c := range append([]generate.Case{f.Case}, f.Others...) {
 		ex := &k.exchange[0]
-		_, untold, err := k.try(ctx, &c, c.Request, ex)
+		found, untold, err := k.try(ctx, &c, c.Request, ex)
 		if err != nil {
 			return "", "", err
 		}
@@ -245,8 +247,12 @@ func (k *Check) pairAgain(ctx context.Context, f *generate.FailedCase) (outcome,
 		}
 		all = append(all, generate.PairRefusal{Known: c.Known, Status: ex.Status, Body: bytes.Clone(ex.Body),
 			Took: ex.Received.Sub(ex.Sent)})
+		if i == 0 {
+			broken = slices.Clone(found)
+		}
 	}
-	if has(generate.JudgePair(all, k.op.Contract().Level), f.Rule) {
+	broken = append(broken, generate.JudgePair(all, k.op.Contract().Level)...)
+	if has(broken, f.Rule) {
 		return stillThere, "", nil
 	}
 	return fixed, "", nil

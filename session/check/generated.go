@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -129,7 +130,7 @@ func (k *Check) generated(ctx context.Context) error {
 	}
 	in.Path, in.EnvID = k.op.Service()
 	cases := k.withEarlier(generate.Cases(in))
-	fmt.Fprintf(k.console.Out, "\ngenerated requests: seed %d, at most %d\n", k.options.Seed,
+	k.console.Print("\ngenerated requests: seed %d, at most %d\n", k.options.Seed,
 		k.options.MaxRequests)
 	pairs := map[string][]generate.PairRefusal{}
 	for i := range cases {
@@ -138,8 +139,7 @@ func (k *Check) generated(ctx context.Context) error {
 		}
 		if k.silent() {
 			k.bad++
-			fmt.Fprintf(k.console.Out,
-				"  stopped: %d responses in a row told nothing; %d requests were not sent\n",
+			k.console.Print("  stopped: %d responses in a row told nothing; %d requests were not sent\n",
 				maxSilent, len(cases)-i-1)
 			break
 		}
@@ -309,7 +309,7 @@ func (k *Check) showResult(r *caseResult, ex *contract.Exchange) {
 	case r.Untold != "":
 		mark = k.console.Paint("2", "?   ")
 	}
-	fmt.Fprintf(k.console.Out, "  %s  %s  %s\n", mark, r.Name(), outcome)
+	k.console.Print("  %s  %s  %s\n", mark, r.Name(), outcome)
 	for _, v := range r.Violations {
 		k.requestViolation(r, ex, v)
 	}
@@ -319,15 +319,14 @@ func (k *Check) showResult(r *caseResult, ex *contract.Exchange) {
 }
 
 func (k *Check) requestViolation(r *caseResult, ex *contract.Exchange, v contract.Violation) {
-	fmt.Fprintf(k.console.Out, "        %s  %s  %s  %s\n          expected %s\n          received %s\n",
-		v.Level,
-		v.Rule, k.fault(v.Rule), v.At, k.op.Mask(v.Expected), k.op.Mask(v.Got))
+	k.console.Print("        %s  %s  %s  %s\n          expected %s\n          received %s\n", v.Level, v.Rule,
+		k.fault(v.Rule), cmp.Or(v.At, "(whole response)"), k.op.Mask(v.Expected), k.op.Mask(v.Got))
 	if ex != nil {
 		if id, given := k.op.CorrelationID(ex); given {
-			fmt.Fprintf(k.console.Out, "          correlation-id %s\n", k.op.Mask(id))
+			k.console.Print("          correlation-id %s\n", k.op.Mask(id))
 		}
 	}
-	fmt.Fprintf(k.console.Out, "          %s\n", r.Request.Curl(k.op.Origin(), k.op.Mask))
+	k.copyable("          %s\n", r.Request.Curl(k.op.Origin(), k.op.Mask))
 }
 
 // fault is the class of a rule; one about responses stands for a response that does not match.
@@ -364,9 +363,9 @@ func (k *Check) shrink(ctx context.Context) error {
 		left -= sends
 		r.Smallest = &smallest
 		if smallest.Size() < r.Request.Size() {
-			fmt.Fprintf(k.console.Out,
-				"  smaller  %s  %d bytes instead of %d, in %d requests\n          %s\n", r.Name(),
-				smallest.Size(), r.Request.Size(), sends, smallest.Curl(k.op.Origin(), k.op.Mask))
+			k.console.Print("  smaller  %s  %d bytes instead of %d, in %d requests\n", r.Name(),
+				smallest.Size(), r.Request.Size(), sends)
+			k.copyable("          %s\n", smallest.Curl(k.op.Origin(), k.op.Mask))
 		}
 	}
 	return ctx.Err()

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/guptarohit/asciigraph"
 
@@ -61,19 +60,12 @@ type planPage struct {
 }
 
 func (p *planPage) line(format string, args ...any) {
-	p.WriteString(strings.TrimRight(fmt.Sprintf(format, args...), " ") + "\n")
+	p.WriteString(text.Wrap(strings.TrimRight(fmt.Sprintf(format, args...), " "), p.width) + "\n")
 }
 
+// wrap writes a paragraph of a part.
 func (p *planPage) wrap(format string, args ...any) {
-	line := " "
-	for _, word := range strings.Fields(fmt.Sprintf(format, args...)) {
-		if line != " " && utf8.RuneCountInString(line+" "+word) > p.width {
-			p.line("%s", line)
-			line = "   "
-		}
-		line += " " + word
-	}
-	p.line("%s", line)
+	p.line("%s", text.Wrap("  "+fmt.Sprintf(format, args...), p.width))
 }
 
 func (p *planPage) head(plan *plan.RunPlan, note string) {
@@ -317,22 +309,10 @@ func bound(w plan.PlannedWorkers) string {
 	return from + ": enough"
 }
 
-// table writes rows with the first column to the left, cut where it is too
-// long, and the others to the right.
+// table writes rows with the first column to the left and the others to the right.
 func (p *planPage) table(rows [][]string) {
-	widths, rest := text.Widths(rows), 0
-	for _, w := range widths[1:] {
-		rest += w + 2
-	}
-	room := min(widths[0], max(p.width-rest, 8))
-	for _, row := range rows {
-		if first := []rune(row[0]); len(row) > 1 && len(first) > room {
-			row[0] = string(first[:room-1]) + "…"
-		}
-	}
-	text.Align(rows, 0)
-	for _, row := range rows {
-		p.line("%s", strings.Join(row, "  "))
+	for _, line := range text.Table(rows, p.width, 0) {
+		p.line("%s", line)
 	}
 }
 
