@@ -28,8 +28,7 @@ func TestPageInABrowser(t *testing.T) {
 			}
 		}
 		for id, want := range map[string]uint64{"ended": st.Ended, "expected": st.AsExpected,
-			"unexpected": st.Unexpected, "violating": st.Violating, "limited": st.Refused,
-			"failed": st.Failed} {
+			"unexpected": st.Unexpected + st.Refused, "violating": st.Violating, "failed": st.Failed} {
 			shown(id, l.Figures[id], want)
 		}
 		rows := l.Tables["responses and failures"]

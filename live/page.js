@@ -31,7 +31,7 @@ const wrong = [
   { name: "failed", look: "bad", kind: "bars", of: each((p) => p.failed) },
   { name: "violating", look: "four", kind: "bars", of: each((p) => p.violating) },
   { name: "unexpected", look: "two", kind: "bars", of: each((p) => p.unexpected) },
-  { name: "rate limited (429)", look: "five", kind: "bars", of: each((p) => p.refused) },
+  { name: "unexpected, 429", look: "five", kind: "bars", of: each((p) => p.refused) },
 ];
 const sum = (p) => wrong.reduce((n, t) => n + t.of(p), 0);
 
@@ -102,9 +102,9 @@ function tiles(s) {
   set("ended", count(s.ended));
   set("scheduled", s.scheduled > 0 ? "of " + count(s.scheduled) : "");
   set("expected", count(s.as_expected));
-  set("unexpected", count(s.unexpected), s.unexpected > 0);
+  set("unexpected", count(s.unexpected + s.refused), s.unexpected + s.refused > 0);
+  set("limited", s.refused > 0 ? `${count(s.refused)} of them 429` : "");
   set("violating", count(s.violating), s.violating > 0);
-  set("limited", count(s.refused), s.refused > 0);
   set("failed", count(s.failed), s.failed > 0);
 }
 
