@@ -55,6 +55,9 @@ type Status struct {
 	Failed     uint64 `json:"failed"`
 	// RateLimited counts all responses that are 429, expected or not.
 	RateLimited uint64 `json:"rate_limited"`
+	// Good counts the good responses, Goodput those a second of the last 10 s.
+	Good    uint64  `json:"good"`
+	Goodput float64 `json:"goodput"`
 	// Thresholds are those of the scenario as they stand, by the requests that came to an end without
 	// the warm-up. Only the end of the run tells the verdict.
 	Thresholds []report.Threshold `json:"thresholds"`
@@ -124,7 +127,7 @@ type Sampler struct {
 
 type sample struct {
 	elapsed           time.Duration
-	sent              uint64
+	sent, good        uint64
 	response, service *measure.Histogram
 }
 
@@ -156,7 +159,7 @@ func (s *Sampler) sample(done bool) {
 	now := &s.recent[s.taken%len(s.recent)]
 	now.response.Reset()
 	now.service.Reset()
-	now.elapsed, now.sent = p.Elapsed, p.Sent+uint64(p.InFlight)
+	now.elapsed, now.sent, now.good = p.Elapsed, p.Sent+uint64(p.InFlight), p.Good
 	s.live.Take(s.ended, now.response, now.service)
 	s.response.Merge(now.response)
 	s.service.Merge(now.service)
@@ -191,12 +194,13 @@ func (s *Sampler) fill(p runner.RunProgress, done bool) Status {
 		Stage: s.place(), InFlight: p.InFlight, Workers: s.runner.MaxWorkers(),
 		Scheduled: s.runner.Schedule().Count(), Ended: n.Sent, AsExpected: n.Clean,
 		Unexpected: n.Unexpected(), Violating: n.Violating, Refused: n.Refused, Failed: n.Failed,
-		RateLimited: n.RateLimited, Thresholds: s.thresholds(p), Outcomes: s.outcomes(),
+		RateLimited: n.RateLimited, Good: n.Good, Thresholds: s.thresholds(p), Outcomes: s.outcomes(),
 		Violations: s.violations(), Stopping: s.stopping, Done: done,
 	}
 	from, to := s.ends()
 	if span := to.elapsed - from.elapsed; span > 0 {
 		st.Achieved = float64(to.sent-min(from.sent, to.sent)) / span.Seconds()
+		st.Goodput = float64(to.good-min(from.good, to.good)) / span.Seconds()
 		st.Planned = s.runner.Schedule().MeanRate(from.elapsed, to.elapsed)
 	}
 	st.Response, st.Service = s.times(func(x *sample) *measure.Histogram { return x.response }),

@@ -321,6 +321,7 @@ func (f *exportedSample) gauges() []struct {
 		{"workers", "The most requests in flight.", float64(f.Workers)},
 		{"rate_planned", "Requests a second that were due in the last 10 s.", f.Planned},
 		{"rate_achieved", "Requests a second that were sent in the last 10 s.", f.Achieved},
+		{"goodput", "Good responses a second of the last 10 s.", f.Goodput},
 		{"elapsed_seconds", "Time since the start of the run.", f.Elapsed},
 		{"left_seconds", "Time until the end of the last stage.", f.Left},
 	}
@@ -329,6 +330,7 @@ func (f *exportedSample) gauges() []struct {
 const (
 	responseHelp = "Time from the intended send to the last byte of requests that were served, in seconds."
 	serviceHelp  = "Time from the actual send to the last byte of requests that were served, in seconds."
+	goodHelp     = "Responses as expected that break no rule, within the limit of the response thresholds."
 	requestsHelp = "Requests that came to an end, by outcome."
 )
 
@@ -349,6 +351,8 @@ func (c *prometheusMetrics) Collect(to chan<- prometheus.Metric) {
 	for _, o := range f.outcomes() {
 		to <- prometheus.MustNewConstMetric(requests, prometheus.CounterValue, float64(o.n), o.name)
 	}
+	to <- prometheus.MustNewConstMetric(prometheus.NewDesc("mfaload_good_responses_total", goodHelp, nil,
+		scenario), prometheus.CounterValue, float64(f.Good))
 	for _, g := range f.gauges() {
 		to <- prometheus.MustNewConstMetric(prometheus.NewDesc("mfaload_"+g.name, g.help, nil, scenario),
 			prometheus.GaugeValue, g.value)

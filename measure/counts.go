@@ -36,6 +36,8 @@ type CountsOf[N Number] struct {
 	// DoubtfulErrors and DoubtfulLimits count the errors and the 429s that may be
 	// mfaload's own doing: see [Harmed].
 	DoubtfulErrors, DoubtfulLimits N
+	// Good are the good responses, DoubtfulGood those that may have been: see [GoodCount].
+	Good, DoubtfulGood N
 }
 
 // Add adds those of other arrivals.
@@ -53,6 +55,8 @@ func (c *CountsOf[N]) Add(o CountsOf[N]) {
 	c.InFlight += o.InFlight
 	c.DoubtfulErrors += o.DoubtfulErrors
 	c.DoubtfulLimits += o.DoubtfulLimits
+	c.Good += o.Good
+	c.DoubtfulGood += o.DoubtfulGood
 }
 
 // Sent are the requests that were sent.
@@ -163,6 +167,7 @@ func (p *Phase) Counts(group int) (c Counts) {
 // counts are those of a cell's requests, but for their schedule.
 func (c *Cell) counts() (n Counts) {
 	n.Expected, n.Violating, n.RateLimited = c.AsExpected, c.Violating, c.RateLimited
+	n.Good, n.DoubtfulGood = c.Good, c.DoubtfulGood
 	switch sent := c.Response.Count(); {
 	case !c.Failed:
 		n.Responded = sent
@@ -188,6 +193,7 @@ func (s *Second) Counts(group int) (c CountsOf[float64]) {
 			Scheduled: float64(s.Response.Count()), Responded: float64(s.Response.Count() - s.Failed),
 			Failed: float64(s.Failed), NotDelivered: float64(s.notDelivered()), Expected: float64(s.Expected),
 			Violating: float64(s.Violating), RateLimited: float64(s.RateLimited),
+			Good: float64(s.Good), DoubtfulGood: float64(s.DoubtfulGood),
 		}
 	}
 	g := s.findGroup(group)
@@ -195,7 +201,7 @@ func (s *Second) Counts(group int) (c CountsOf[float64]) {
 		return c
 	}
 	c.Scheduled, c.Expected = float64(g.Response.Count()), float64(g.Expected)
-	c.Violating = float64(g.Violating)
+	c.Violating, c.Good, c.DoubtfulGood = float64(g.Violating), float64(g.Good), float64(g.DoubtfulGood)
 	known := s.Unserved + s.NotDelivered
 	if s.Served == nil || s.Failed < known { // of an old version, or no such request at all
 		share := func(n uint64) float64 { return float64(n) * c.Scheduled / float64(s.Response.Count()) }

@@ -34,6 +34,9 @@ type Measurement struct {
 	// NoUsers counts the arrivals of the schedule after the run ended because
 	// no group had users left. They are in no other figure.
 	NoUsers uint64 `json:"no_users,omitempty"`
+	// GoodWithin is by group the response time up to which a response that is as expected
+	// is good; 0 for any. Empty in measurements of versions that do not count good ones.
+	GoodWithin []time.Duration `json:"good_within_ns,omitempty"`
 	// NotStarted says why the run did not start: nothing was sent.
 	NotStarted string `json:"not_started,omitempty"`
 	// Interrupted says that the run was stopped before the end of its schedule.
@@ -155,6 +158,7 @@ type Cell struct {
 	Clean uint64 `json:"clean"`
 	// RateLimited counts the responses that are 429, expected or not.
 	RateLimited uint64 `json:"rate_limited,omitempty"`
+	GoodCount
 
 	Response *Histogram `json:"response"`
 	Service  *Histogram `json:"service"`

@@ -83,7 +83,8 @@ func (m *Measurement) empty() *Measurement {
 	e := &Measurement{
 		Schema: Schema, Scenario: m.Scenario, Hash: m.Hash, Version: m.Version, Started: m.Started,
 		Labels: maps.Clone(m.Labels),
-		Groups: slices.Clone(m.Groups), Parts: maps.Clone(m.Parts), Terms: bytes.Clone(m.Terms),
+		Groups: slices.Clone(m.Groups), GoodWithin: slices.Clone(m.GoodWithin),
+		Parts: maps.Clone(m.Parts), Terms: bytes.Clone(m.Terms),
 		Main: phase(&m.Main), Warmup: phase(&m.Warmup), Generator: Generator{Hiccups: NewSparse()},
 		Merged: &Merged{},
 	}
@@ -285,7 +286,8 @@ func (m *Measurement) foreign(o *Measurement) string {
 	case m.Merged != nil && m.FoundWarmup != nil && m != o:
 		return "it was merged, and found without the others when its warm-up ends: merge the shards " +
 			"themselves"
-	case !slices.Equal(m.Groups, o.Groups) || m.Main.Start != o.Main.Start || len(m.Users) != len(o.Users),
+	case !slices.Equal(m.Groups, o.Groups) || !slices.Equal(m.GoodWithin, o.GoodWithin) ||
+		m.Main.Start != o.Main.Start || len(m.Users) != len(o.Users),
 		len(m.WarmupParts) != len(o.WarmupParts):
 		return "its groups or its warm-up are not the same"
 	}
@@ -340,6 +342,7 @@ func (p *Phase) addCell(from *Cell) {
 	to.Violating += from.Violating
 	to.Clean += from.Clean
 	to.RateLimited += from.RateLimited
+	to.GoodCount.add(from.GoodCount)
 	mergeHarmed(&to.Harmed, from.Harmed)
 }
 

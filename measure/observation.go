@@ -58,6 +58,9 @@ type Observation struct {
 	// with a 429, a 503 with Retry-After, or by refusing the connection. Its time
 	// says nothing of how fast the service serves.
 	Refused bool
+	// GoodWithin is the response time up to which a response as expected is good:
+	// see [Measurement.GoodWithin]. 0 for an observation of which that is not known.
+	GoodWithin time.Duration
 	// Violations are what the response breaks. The recorder copies them.
 	Violations []RuleViolation
 	// Evaluated says which rules the response was held against: bit i%64 of word
@@ -225,6 +228,9 @@ func (m *Measurement) Check() error {
 			return fmt.Errorf("%.60q is no name of a group, or not the only one", name)
 		}
 	}
+	if err := m.checkGood(); err != nil {
+		return err
+	}
 	for _, p := range []*Phase{&m.Main, &m.Warmup} {
 		if err := p.check(len(m.Groups)); err != nil {
 			return err
@@ -286,6 +292,9 @@ func checkSeconds(seconds iter.Seq[*Second], groups int) error {
 		if s.Clean > s.Expected || max(s.Expected, s.RateLimited)+s.Failed > s.Response.Count() {
 			return errors.New("a second's answers do not add up")
 		}
+		if !s.fits(s.Clean, s.Response.Count()) {
+			return errors.New("the good responses of a second do not add up")
+		}
 		if err := s.Split.check(s.Response, s.Service); err != nil {
 			return err
 		}
@@ -313,6 +322,9 @@ func (p *Phase) check(groups int) error {
 			c.Clean+c.Violating > n ||
 			(c.Failed && (c.AsExpected > 0 || c.Violating > 0 || c.RateLimited > 0)) {
 			return fmt.Errorf("the counts of %.60q do not add up", c.Label)
+		}
+		if !c.GoodCount.fits(c.Clean, n) {
+			return fmt.Errorf("the good responses of %.60q do not add up", c.Label)
 		}
 		if !c.Harmed.fits(c.Response.Count()) {
 			return fmt.Errorf("the harmed requests of %.60q do not add up", c.Label)

@@ -93,6 +93,8 @@ type Progress struct {
 	// mfaload's own doing: see [Harmed].
 	DoubtfulErrors uint64 `json:"doubtful_errors,omitempty"`
 	DoubtfulLimits uint64 `json:"doubtful_rate_limited,omitempty"`
+	// Good counts the good responses: see [GoodCount].
+	Good uint64 `json:"good,omitempty"`
 }
 
 // Unexpected counts the responses that conform but are not what the scenario
@@ -262,6 +264,7 @@ func (p *Progress) add(o *Observation, violating bool) {
 	if o.AsExpected {
 		p.Expected++
 	}
+	p.Good += uint64(varint.Bit(o.good(violating)))
 	if o.doubtful() {
 		p.DoubtfulErrors += uint64(varint.Bit(!o.AsExpected))
 		p.DoubtfulLimits += uint64(varint.Bit(o.RateLimited))
@@ -287,6 +290,7 @@ func (p *partitionPhase) record(o *Observation, violating bool) {
 	if o.RateLimited {
 		c.RateLimited++
 	}
+	c.GoodCount.record(o, violating)
 	recordHarmed(&c.Harmed, o)
 }
 
@@ -388,6 +392,7 @@ func (p *Progress) Add(o Progress) {
 	p.NotDelivered += o.NotDelivered
 	p.DoubtfulErrors += o.DoubtfulErrors
 	p.DoubtfulLimits += o.DoubtfulLimits
+	p.Good += o.Good
 }
 
 // Since is what was added after an earlier one.
@@ -397,7 +402,7 @@ func (p Progress) Since(o Progress) Progress {
 		Refused: p.Refused - o.Refused, RateLimited: p.RateLimited - o.RateLimited,
 		Expected: p.Expected - o.Expected, NotDelivered: p.NotDelivered - o.NotDelivered,
 		DoubtfulErrors: p.DoubtfulErrors - o.DoubtfulErrors,
-		DoubtfulLimits: p.DoubtfulLimits - o.DoubtfulLimits}
+		DoubtfulLimits: p.DoubtfulLimits - o.DoubtfulLimits, Good: p.Good - o.Good}
 }
 
 // Progress returns how far the run has come.

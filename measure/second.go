@@ -43,7 +43,7 @@ func (s *Second) findGroup(g int) *GroupSecond {
 func (r *GroupSecond) compare(group int) int { return cmp.Compare(r.Group, group) }
 
 func (r *GroupSecond) record(o *Observation, violating bool) {
-	r.Split.record(o, r.Response, r.Service)
+	r.Split.record(o, violating, r.Response, r.Service)
 	r.Response.Record(o.Done - o.Intended)
 	r.Service.Record(o.Done - o.Sent)
 	if o.AsExpected {
@@ -84,6 +84,9 @@ func (s *Second) checkGroups(groups int) error {
 	for _, g := range s.Groups {
 		if g == nil || g.Group <= last || g.Group >= groups || !sameCounts(g.Response, g.Service) ||
 			max(g.Expected, g.Violating) > g.Response.Count() {
+			return wrong
+		}
+		if !g.fits(g.Expected, g.Response.Count()) {
 			return wrong
 		}
 		if err := g.Split.check(g.Response, g.Service); err != nil {

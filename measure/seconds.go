@@ -318,7 +318,7 @@ func (s *Timeline) Record(o *Observation) {
 
 func (s *Timeline) record(o *Observation, violating bool) {
 	sec := s.second(int64(o.Intended / time.Second))
-	sec.Split.record(o, sec.Response, sec.Service)
+	sec.Split.record(o, violating, sec.Response, sec.Service)
 	sec.Response.Record(o.Done - o.Intended)
 	sec.Service.Record(o.Done - o.Sent)
 	sec.Lateness.Record(o.Sent - o.Intended)

@@ -19,6 +19,8 @@ import (
 var every = []uint64{3}
 
 // observe makes a recorder's measurement one of a run, whole or a shard of it.
+var goodWithin = []time.Duration{100 * time.Millisecond, 0, 50 * time.Millisecond}
+
 func observe(t testing.TB, of *measure.Shard, n int,
 	at func(k int) *measure.Observation) *measure.Measurement {
 	t.Helper()
@@ -34,6 +36,7 @@ func observe(t testing.TB, of *measure.Shard, n int,
 	for k := index; k < n; k += count {
 		o := at(k)
 		o.Evaluated = every
+		o.GoodWithin = measure.GoodWithin(goodWithin, o.Group)
 		r.Record(k/count, o)
 		if o.Warmup {
 			scheduled[1][o.Group]++
@@ -56,6 +59,7 @@ func observe(t testing.TB, of *measure.Shard, n int,
 	}
 	m.Scenario, m.Hash, m.Version, m.Groups, m.Shard = "friday", "abc", "v1", []string{"a", "b", "c"}, of
 	m.Started = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	m.GoodWithin = goodWithin
 	m.Main.Scheduled, m.Warmup.Scheduled, m.Profile, m.Shapes = scheduled[0], scheduled[1], profile, shapes
 	m.Main.Start, m.Warmup.Planned, m.Main.Planned = time.Second, time.Second, 9*time.Second
 	m.Main.Scheduled[1] += 2
@@ -285,7 +289,9 @@ func TestMergeForgetsNoField(t *testing.T) {
 				if f := v.Field(i); f.IsZero() && !unset[name] && !slices.Contains([]string{
 					"Cell.Failed", "Cell.Refused", "Cell.Harmed", "Split.NotDelivered", "Split.Doubtful",
 					"Split.DoubtfulErrors", "Split.Refused", "Split.Unserved", "Split.Served",
-					"Split.Best", "Harmed.Doubtful", "Harmed.DoubtfulErrors", "Cell.Group",
+					"Split.Best", "Cell.GoodCount", "Split.GoodCount", "GoodCount.Good",
+					"GoodCount.DoubtfulGood",
+					"Harmed.Doubtful", "Harmed.DoubtfulErrors", "Cell.Group",
 					"Second.Second", "Phase.Start", "StageSpan.Start", "StageSpan.Warmup",
 					"GroupUsers.Usernameless", "GroupUsers.PerUser", "GroupUsers.MaxPerUser",
 					"Cell.AsExpected", "Cell.RateLimited", "Stop.OfTimes", "Cell.Clean", "Cell.Violating",

@@ -36,6 +36,7 @@ type Split struct {
 	// DoubtfulErrors counts the requests that may not count against the error rate:
 	// these failures, and refusals of what was sent late.
 	DoubtfulErrors uint64 `json:"doubtful_errors,omitempty"`
+	GoodCount
 }
 
 // RequestTimes is the response and the service times of the same requests.
@@ -93,7 +94,8 @@ func (o *Observation) served() bool { return !o.Refused && !o.Failed }
 
 // record adds an observation. Response and service are the times of all requests,
 // to which it was not added yet.
-func (s *Split) record(o *Observation, response, service *Histogram) {
+func (s *Split) record(o *Observation, violating bool, response, service *Histogram) {
+	s.GoodCount.record(o, violating)
 	if s.Served == nil && !o.served() {
 		s.Served = copyOf(response, service)
 	}
@@ -161,6 +163,7 @@ func (s *Split) add(o *Split, response, service, theirResponse, theirService *Hi
 	s.NotDelivered += o.NotDelivered
 	s.Doubtful += o.Doubtful
 	s.DoubtfulErrors += o.DoubtfulErrors
+	s.GoodCount.add(o.GoodCount)
 }
 
 func (s *Split) histograms() (all []*Histogram) {
@@ -321,7 +324,8 @@ func appendSecond(b []byte, s *Second) []byte {
 }
 
 func appendSplit(b []byte, s *Split) []byte {
-	for _, n := range []uint64{s.Refused, s.Unserved, s.NotDelivered, s.Doubtful, s.DoubtfulErrors} {
+	for _, n := range []uint64{s.Refused, s.Unserved, s.NotDelivered, s.Doubtful, s.DoubtfulErrors, s.Good,
+		s.DoubtfulGood} {
 		b = binary.AppendUvarint(b, n)
 	}
 	for _, p := range []*RequestTimes{s.Served, s.Best} {
@@ -373,7 +377,8 @@ func readSecond(data []byte) (s *Second, ok bool) {
 type secondReader struct{ varint.Reader }
 
 func (r *secondReader) split(s *Split) {
-	for _, n := range []*uint64{&s.Refused, &s.Unserved, &s.NotDelivered, &s.Doubtful, &s.DoubtfulErrors} {
+	for _, n := range []*uint64{&s.Refused, &s.Unserved, &s.NotDelivered, &s.Doubtful, &s.DoubtfulErrors,
+		&s.Good, &s.DoubtfulGood} {
 		*n = r.Uvarint()
 	}
 	for _, p := range []**RequestTimes{&s.Served, &s.Best} {

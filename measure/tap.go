@@ -149,7 +149,7 @@ func (c *Cell) reset() {
 	for _, h := range []*Histogram{c.Response, c.Service, c.Lateness} {
 		h.Reset()
 	}
-	c.AsExpected, c.Violating, c.Clean, c.RateLimited, c.Harmed = 0, 0, 0, 0, nil
+	c.AsExpected, c.Violating, c.Clean, c.RateLimited, c.GoodCount, c.Harmed = 0, 0, 0, 0, GoodCount{}, nil
 }
 
 // Snapshots hands out what the judged part of a run has measured so far, for one who

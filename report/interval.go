@@ -84,6 +84,8 @@ func (j *assessment) noiseOf(t scenario.Threshold, judged *Threshold, s *units.S
 		return j.noiseOfTimes(t, judged, s)
 	case scenario.AchievedRate:
 		return j.noiseOfAchieved(t, judged, s)
+	case scenario.Goodput:
+		return j.noiseOfGoodput(judged, s)
 	}
 	return j.noiseOfShare(t, judged, s)
 }
@@ -153,24 +155,30 @@ func (j *assessment) noiseOfAchieved(t scenario.Threshold, judged *Threshold, s 
 }
 
 func (j *assessment) noiseOfShare(t scenario.Threshold, judged *Threshold, s *units.Series) noise {
-	if t.Limit == 0 || t.Limit >= 1 { // one is too many, or all are allowed: nothing to estimate
+	return j.noiseOfProportion(stat.Proportion{Count: float64(judged.Count), Of: float64(judged.Of)},
+		t.Limit, sharesOf[t.Metric], s)
+}
+
+// noiseOfProportion is that of a share of which no more may be than a limit, in percent.
+func (j *assessment) noiseOfProportion(p stat.Proportion, limit float64,
+	share func(*measure.CountsOf[float64]) measure.ShareOf[float64], s *units.Series) noise {
+	if limit <= 0 || limit >= 1 { // one is too many, or all are allowed: nothing to estimate
 		return noise{}
 	}
-	p := stat.Proportion{Count: float64(judged.Count), Of: float64(judged.Of)}
 	of := units.Error{Freedom: manyDegrees}
-	if judged.Count > 0 {
+	if p.Count > 0 {
 		var why string
-		if of, why = j.errorOf(s.Share(sharesOf[t.Metric]), s); why != "" {
+		if of, why = j.errorOf(s.Share(share), s); why != "" {
 			return noise{why: why}
 		}
 	}
-	e := j.estimate(of, float64(judged.Count)/float64(judged.Of))
+	e := j.estimate(of, p.Count/p.Of)
 	low, high := p.Interval(e.Deviation, e.reach)
-	away := p.Beyond(t.Limit, e.Deviation)
+	away := p.Beyond(limit, e.Deviation)
 	e.between, e.Deviation = stat.Ratio(e.between, e.Deviation), 1 // away is in standard errors
 	n := e.noise(away, 100*low, 100*high, j.report.Duration)
-	if n.interval != nil && n.interval.Needed > 0 && judged.Count == 0 {
-		n.interval.Needed = j.report.Duration * e.reach * e.reach * (1 - t.Limit) / t.Limit / p.Of
+	if n.interval != nil && n.interval.Needed > 0 && p.Count == 0 {
+		n.interval.Needed = j.report.Duration * e.reach * e.reach * (1 - limit) / limit / p.Of
 	}
 	return n
 }

@@ -16,7 +16,7 @@ func Judge(m *measure.Measurement) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	main := newSums(&m.Main, len(m.Groups))
+	main := newSums(&m.Main, len(m.Groups), m.GoodWithin)
 	r := &Report{
 		Schema: Schema, Scenario: m.Scenario, Description: terms.Description, Target: terms.Target,
 		ScenarioText: terms.Scenario, Hash: m.Hash, Version: m.Version,
@@ -36,7 +36,7 @@ func Judge(m *measure.Measurement) (*Report, error) {
 		r.Groups = append(r.Groups, Group{name, users(m, i), main.groups[i].figures(&m.Main)})
 	}
 	if m.Warmup.Planned > 0 {
-		figures := newSums(&m.Warmup, len(m.Groups)).all.figures(&m.Warmup)
+		figures := newSums(&m.Warmup, len(m.Groups), m.GoodWithin).all.figures(&m.Warmup)
 		r.Warmup = &figures
 	}
 	r.WarmupEnd = warmupEnd(m)
@@ -66,15 +66,20 @@ type sum struct {
 	service, lateness *measure.Histogram
 	outcomes          map[string]*outcome
 	judged            [2]measure.Waits // response, service
+	goodWithin        []time.Duration  // of its groups; none if good responses were not counted
 }
 
 // outcome sums up requests that ended alike.
 type outcome struct{ response, service *measure.Histogram }
 
-func newSums(p *measure.Phase, groups int) sums {
+func newSums(p *measure.Phase, groups int, goodWithin []time.Duration) sums {
 	s := sums{all: newSum()}
-	for range groups {
+	s.all.goodWithin = goodWithin
+	for g := range groups {
 		s.groups = append(s.groups, newSum())
+		if g < len(goodWithin) {
+			s.groups[g].goodWithin = goodWithin[g : g+1]
+		}
 	}
 	s.all.of(p, -1)
 	for g, sum := range s.groups {
@@ -142,6 +147,7 @@ func (s *sum) figures(p *measure.Phase) Figures {
 		},
 		Rate: Rate{Planned: number.Round(ratio(s.Scheduled, p.Planned.Seconds())),
 			Achieved: number.Round(ratio(s.Sent(), p.Sending().Seconds()))},
+		Goodput:  s.goodput(p),
 		Response: waits(&s.judged[0]), Service: waits(&s.judged[1]), Lateness: TimesOf(s.lateness),
 		ByOutcome: s.byOutcome(),
 		Statuses:  s.statuses, Errors: s.errors, Withheld: s.withheld,

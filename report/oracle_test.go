@@ -13,6 +13,9 @@ import (
 	"mfaload/scenario"
 )
 
+// goodWithin is the longest response time of a good response of a [tale].
+const goodWithin = 150 * ms
+
 // tale is a run of which the test knows every arrival.
 type tale struct {
 	sent    []*measure.Observation
@@ -68,11 +71,12 @@ func (s *tale) judge(t *testing.T, thresholds []scenario.Threshold) *report.Repo
 	r := newRun(t)
 	scheduled := []uint64{s.unsent[0] + s.own[0], s.unsent[1] + s.own[1]}
 	for _, o := range s.sent {
+		o.GoodWithin = goodWithin
 		r.recorder.Record(o.Group, exercised(o))
 		scheduled[o.Group]++
 	}
 	r.finish = func(m *measure.Measurement) {
-		m.Main.Scheduled = scheduled
+		m.Main.Scheduled, m.GoodWithin = scheduled, []time.Duration{goodWithin, goodWithin}
 		for g, n := range s.own {
 			if n > 0 {
 				m.Main.Withheld = append(m.Main.Withheld, measure.Withheld{Group: g, Reason: measure.NoPorts,
@@ -93,6 +97,7 @@ func (s *tale) oracle(t scenario.Threshold) report.State {
 		}
 	}
 	var measured, best []float64
+	var good, bestGood uint64
 	var errors, doubtfulErrors, responses, violations, limited, doubtfulLimits, sent, lost uint64
 	for _, o := range s.sent {
 		if !in(o.Group) {
@@ -109,6 +114,15 @@ func (s *tale) oracle(t scenario.Threshold) report.State {
 			responses++
 		case lostToUs:
 			lost++
+		}
+		took, atBest := o.Done-o.Intended, o.Done-o.Intended-o.Harmed
+		clean := o.AsExpected && len(o.Violations) == 0
+		switch {
+		case clean && took <= goodWithin:
+			good++
+			fallthrough
+		case clean && atBest <= goodWithin, lostToUs && !o.AsExpected:
+			bestGood++
 		}
 		if !o.AsExpected {
 			errors++
@@ -128,7 +142,6 @@ func (s *tale) oracle(t scenario.Threshold) report.State {
 		if o.Refused {
 			continue
 		}
-		took, atBest := o.Done-o.Intended, o.Done-o.Intended-o.Harmed
 		if t.Metric == scenario.Service {
 			took, atBest = o.Done-o.Sent, o.Done-o.Sent-frozen
 		}
@@ -158,6 +171,10 @@ func (s *tale) oracle(t scenario.Threshold) report.State {
 		return decide(float64(n) > t.Limit*float64(of), float64(least) > t.Limit*float64(most), of, 1)
 	}
 	switch t.Metric {
+	case scenario.Goodput:
+		const seconds = 10
+		return decide(float64(good)/seconds < t.Limit, float64(bestGood+own)/seconds < t.Limit,
+			sent+unsent+own, 1)
 	case scenario.ErrorRate:
 		return share(errors+unsent, sent+unsent, errors+unsent-doubtfulErrors, sent+unsent+own)
 	case scenario.ViolationRate:
@@ -228,7 +245,9 @@ func TestJudgeIsTheOracle(t *testing.T) {
 			limit := rng.ExpFloat64() * 0.3
 			th := scenario.Threshold{Metric: []scenario.Metric{scenario.Response,
 				scenario.Service}[rng.IntN(2)], Stat: "p", Limit: limit, Written: fmt.Sprint(limit)}
-			switch rng.IntN(4) {
+			switch rng.IntN(5) {
+			case 4:
+				th.Metric, th.Stat, th.Limit = scenario.Goodput, "", float64(1+rng.IntN(400))/10
 			case 0:
 				th.Stat = []string{"min", "mean", "max"}[rng.IntN(3)]
 			case 1:
@@ -239,7 +258,7 @@ func TestJudgeIsTheOracle(t *testing.T) {
 				th.Quantile = []float64{1, 50, 75, 95, 99, 99.9, 100}[rng.IntN(7)]
 				th.Stat = fmt.Sprintf("p%g", th.Quantile)
 			}
-			if th.Stat != "" && !s.clear(limit) {
+			if th.Metric != scenario.Goodput && th.Stat != "" && !s.clear(limit) {
 				continue
 			}
 			th.Group = []string{"", "", "email", "sms"}[rng.IntN(4)]
@@ -269,7 +288,7 @@ func TestJudgeIsTheOracle(t *testing.T) {
 		}
 	}
 	for _, metric := range []scenario.Metric{scenario.Response, scenario.Service, scenario.ErrorRate,
-		scenario.RateLimitedRate} {
+		scenario.RateLimitedRate, scenario.Goodput} {
 		for _, state := range []report.State{report.Met, report.Missed, report.NoData, report.Undecided} {
 			if seen[fmt.Sprint(metric, " ", state)] == 0 {
 				t.Errorf("no %s was ever %s: the test is too weak", metric, state)

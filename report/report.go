@@ -106,6 +106,8 @@ type Figures struct {
 	Requests Requests `json:"requests"`
 	// In requests a second.
 	Rate Rate `json:"rate"`
+	// Good responses; left out by versions that did not count them.
+	Goodput *Goodput `json:"goodput,omitempty"`
 	// Last byte − intended time, of requests that were served; arrivals that never were
 	// count as slower than any.
 	Response Times `json:"response_ms"`
@@ -290,7 +292,7 @@ type Threshold struct {
 	Limit    float64 `json:"limit"`
 	// The limit is the least that passes, not the most.
 	AtLeast bool   `json:"at_least,omitempty"`
-	Unit    string `json:"unit"                        schema:"enum=ms|%"`
+	Unit    string `json:"unit"                        schema:"enum=ms|%|/s"`
 	// The observed time is a lower bound: it is that of requests that were never served.
 	ObservedAtLeast bool `json:"observed_at_least,omitempty"`
 	// Undecided: too little was measured, or missed, but perhaps only by what mfaload

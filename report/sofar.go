@@ -38,6 +38,8 @@ func (e *EndedPart) SoFar(t scenario.Threshold) Threshold {
 		missed = now.share(counts.RateLimitedRate(), t.Limit)
 	case scenario.AchievedRate:
 		missed = e.achieved(t, &now)
+	case scenario.Goodput:
+		missed, _ = now.noData("only the end of the run tells")
 	}
 	switch {
 	case now.State == NoData:

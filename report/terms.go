@@ -164,7 +164,7 @@ func checkThreshold(h scenario.Threshold, groups []string) error {
 	case h.Group != "" && !slices.Contains(groups, h.Group):
 		return fmt.Errorf("a threshold is for the group %.60q, which is not there", h.Group)
 	case !timed && !slices.Contains([]scenario.Metric{scenario.ErrorRate, scenario.ViolationRate,
-		scenario.RateLimitedRate, scenario.AchievedRate}, h.Metric):
+		scenario.RateLimitedRate, scenario.AchievedRate, scenario.Goodput}, h.Metric):
 		return fmt.Errorf("%.60q is nothing that a threshold can judge", string(h.Metric))
 	case !(h.Limit >= 0) || math.IsInf(h.Limit, 0):
 		return fmt.Errorf("%v is not a limit", h.Limit)

@@ -25,6 +25,8 @@ func (j *assessment) threshold(t scenario.Threshold) Threshold {
 		missed, certain = j.judgeTimes(t, &judged)
 	case scenario.AchievedRate:
 		missed, certain = j.judgeAchieved(t, &judged)
+	case scenario.Goodput:
+		missed, certain = j.judgeGoodput(t, &judged)
 	default:
 		missed, certain = j.judgeShare(t, &judged)
 	}
@@ -47,9 +49,12 @@ func (j *assessment) threshold(t scenario.Threshold) Threshold {
 
 func unjudged(t scenario.Threshold) Threshold {
 	judged := Threshold{Expression: t.String(), Group: t.Group, Unit: "%", Limit: number.Percent(t.Limit),
-		AtLeast: t.Metric == scenario.AchievedRate}
-	if t.Metric == scenario.Response || t.Metric == scenario.Service {
+		AtLeast: t.AtLeast()}
+	switch t.Metric {
+	case scenario.Response, scenario.Service:
 		judged.Unit, judged.Limit = "ms", number.Round(1000*t.Limit)
+	case scenario.Goodput:
+		judged.Unit, judged.Limit = "/s", t.Limit
 	}
 	return judged
 }
@@ -280,6 +285,8 @@ func (t Threshold) details() string {
 		return ": " + t.Why
 	case t.Unit == "%" && t.Count != t.Of && !t.AtLeast || t.Unit == "%" && len(t.Causes) > 0:
 		fmt.Fprintf(&b, " (%s of %s)", number.Count(t.Count), number.Count(t.Of))
+	case t.Unit == "/s":
+		fmt.Fprintf(&b, " (%s good of %s)", number.Count(t.Count), number.Count(t.Of))
 	case t.Unit == "ms" && t.Unserved > 0:
 		fmt.Fprintf(&b, " (%s of %s arrivals were never served)", number.Count(t.Unserved),
 			number.Count(t.Of))

@@ -362,11 +362,11 @@ func soFar(t scenario.Threshold, judged *Threshold, s *units.Series) {
 	case scenario.AchievedRate: // known at the end
 		judged.Limit, judged.Observed = 100*t.Limit, 100
 		return
+	case scenario.Goodput:
+		goodputSoFar(t, judged, s)
+		return
 	default:
-		var sum measure.CountsOf[float64]
-		for i := range s.Counts {
-			sum.Add(s.Counts[i])
-		}
+		sum := s.Sum()
 		share := sharesOf[t.Metric](&sum)
 		judged.Unit, judged.Limit = "%", 100*t.Limit
 		judged.Count, judged.Of = uint64(math.Round(share.N)), uint64(math.Round(share.Of))

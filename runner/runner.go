@@ -70,20 +70,22 @@ type Start struct {
 
 // Runner runs one scenario once.
 type Runner struct {
-	config   Config
-	begins   Start  // as Run was told
-	hash     string // of the scenario
-	schedule *schedule.Schedule
-	limit    workerLimit
-	recorder *measure.Recorder
-	start    atomic.Pointer[time.Time]
-	inFlight atomic.Int64
-	busyMax  atomic.Int64
-	pauses   pauses
-	freezes  *freezes
-	going    atomic.Pointer[going]
-	stopper  runStopper
-	stopped  atomic.Bool // before its time
+	config Config
+	begins Start  // as Run was told
+	hash   string // of the scenario
+	// goodWithin is the response time up to which a group's response is good.
+	goodWithin []time.Duration
+	schedule   *schedule.Schedule
+	limit      workerLimit
+	recorder   *measure.Recorder
+	start      atomic.Pointer[time.Time]
+	inFlight   atomic.Int64
+	busyMax    atomic.Int64
+	pauses     pauses
+	freezes    *freezes
+	going      atomic.Pointer[going]
+	stopper    runStopper
+	stopped    atomic.Bool // before its time
 }
 
 // New returns a runner that is ready: those who look on may ask it for what they need,
@@ -94,6 +96,7 @@ func New(c Config) *Runner {
 	if c.Side.alternates() {
 		r.schedule = r.schedule.Alternate(c.Side.number)
 	}
+	r.goodWithin = c.Scenario.GoodWithin()
 	r.limit = newWorkerLimit(&c, r.schedule)
 	r.recorder = measure.NewRecorder(len(c.Scenario.Groups), c.Rules, c.SaveAnswers)
 	r.recorder.SplitWarmup(warmupParts(&c.Scenario.Load))
@@ -358,6 +361,7 @@ func (r *Runner) describe(m *measure.Measurement, start time.Time, e extent) {
 	for _, g := range r.config.Scenario.Groups {
 		m.Groups = append(m.Groups, g.Name)
 	}
+	m.GoodWithin = r.goodWithin
 	m.Stopped, m.NoUsers = r.stopper.reason(), e.noUsers
 	m.Alternating = r.config.Side.alternates()
 	m.Interrupted = e.interrupted && m.Stopped == nil

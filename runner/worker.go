@@ -61,6 +61,7 @@ func (w *requestWorker) serve(flight context.Context, a turn) {
 		// A wait for a connection, of as many as the scenario allows, is none of it either.
 		Own:        max(sent-a.could, min(sent-a.At, a.lateByFreeze)),
 		Violations: o.Violations[:0],
+		GoodWithin: measure.GoodWithin(w.runner.goodWithin, a.User.Group),
 	}
 	o.Index, o.RequestTransfer = a.Index, w.transfer(o.Sent)
 	o.Harmed = w.harmed(o, now)

@@ -319,6 +319,7 @@ func checkScenario(d *form.Decoder, n *form.Node, s *draft) {
 	s.Thresholds = s.Limits.ordered(s.Groups)
 	s.Confidence, s.Between = s.Limits.Confidence, s.Limits.Between
 	checkUntil(d, n, s)
+	checkGoodput(d, n, s)
 }
 
 // unique refuses users who are there already, in upper or lower case.

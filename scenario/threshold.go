@@ -3,6 +3,7 @@ package scenario
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -24,7 +25,8 @@ type Threshold struct {
 	// is not a percentile.
 	Quantile float64 `json:"quantile,omitempty"`
 	// Limit is in seconds for Response and Service and a share (0.01 is 1 %)
-	// for the rates. It is a lower limit for AchievedRate, an upper one else.
+	// for the rates, and per second for Goodput. It is a lower limit for AchievedRate and
+	// Goodput, an upper one else.
 	Limit float64 `json:"limit"`
 	// Written is the limit as the file has it, for example "300ms" or "0.1%".
 	Written string `json:"written"`
@@ -50,6 +52,8 @@ const (
 	ConnectionFailures Metric = "connectionFailures"
 	// AchievedRate is the achieved arrival rate as a share of the planned one.
 	AchievedRate Metric = "achievedRate"
+	// Goodput is the rate of good responses: see [Scenario.GoodWithin].
+	Goodput Metric = "goodput"
 )
 
 // String returns the threshold as reports show it, for example
@@ -60,7 +64,7 @@ func (t Threshold) String() string {
 		s += " " + t.Stat
 	}
 	op := " <= "
-	if t.Metric == AchievedRate {
+	if t.AtLeast() {
 		op = " >= "
 	}
 	s += op + t.Written
@@ -68,6 +72,35 @@ func (t Threshold) String() string {
 		s = t.Group + ": " + s
 	}
 	return s
+}
+
+// AtLeast says that its limit is the least that passes.
+func (t Threshold) AtLeast() bool { return t.Metric == AchievedRate || t.Metric == Goodput }
+
+// GoodWithin returns by group the response time up to which a response is good: the limit
+// that the group's response thresholds set on their highest percentile, max being p100, or
+// else those of the whole run. 0 is any time. See docs/decisions/0074.
+func (s *Scenario) GoodWithin() []time.Duration {
+	limits := make([]time.Duration, len(s.Groups))
+	for i := range s.Groups {
+		limits[i] = cmp.Or(highestLimit(s.Thresholds, s.Groups[i].Name), highestLimit(s.Thresholds, ""))
+	}
+	return limits
+}
+
+func highestLimit(all []Threshold, group string) (limit time.Duration) {
+	highest := 0.0
+	for _, t := range all {
+		quantile := t.Quantile
+		if t.Stat == "max" {
+			quantile = 100
+		}
+		if t.Metric == Response && t.Group == group && quantile > highest {
+			highest = quantile
+			limit = time.Duration(math.Round(t.Limit * float64(time.Second)))
+		}
+	}
+	return limit
 }
 
 func (t Threshold) ofTimes() bool { return t.Metric == Response || t.Metric == Service }
@@ -127,6 +160,10 @@ func limitKeys(errorRate, violationRate, achievedRate string) []form.Field {
 			"The maximum share of responses that are 429. Those no group expects count as errors too."),
 		shareKey("achievedRate", AchievedRate,
 			"The minimum achieved rate, as a share of the planned one.").Default(achievedRate),
+		form.Set("goodput", goodputLimit, func(ts *[]Threshold, l writtenLimit) {
+			*ts = append(*ts, Threshold{Metric: Goodput, Limit: l.value, Written: l.written})
+		}, "The minimum rate of good responses, such as 95/s: as expected, and within the limit that the "+
+			"response thresholds set on their highest percentile."),
 	}
 }
 
@@ -139,6 +176,15 @@ var shareLimit = form.UnitText("a percentage", shareDetail, form.Reference("shar
 	func(text string) (writtenLimit, *form.Flaw) {
 		s, f := parseShare(text)
 		return writtenLimit{s, text}, f
+	})
+
+var goodputLimit = form.UnitText("a rate", "such as 95/s", form.Reference("rate"),
+	func(text string) (writtenLimit, *form.Flaw) {
+		r, f := parseRate(text)
+		if f == nil && r == 0 {
+			f = &form.Flaw{Reason: "is zero"}
+		}
+		return writtenLimit{float64(r), text}, f
 	})
 
 var timeLimit = form.UnitText("a duration", "such as 300ms", form.Reference("duration"),
@@ -244,6 +290,27 @@ func checkClosedLimits(d *form.Decoder, n *form.Node, s *draft) {
 	if groups := limits.Get("groups"); groups != nil {
 		for _, g := range groups.Entries {
 			refuse(g)
+		}
+	}
+}
+
+// checkGoodput refuses a goodput that the load can't reach.
+func checkGoodput(d *form.Decoder, n *form.Node, s *draft) {
+	refuse := func(of *form.Node, t Threshold) {
+		if e := of.Get("goodput"); e != nil && t.Metric == Goodput && t.Limit > s.Load.peak() {
+			d.FailKey(e, fmt.Sprintf("%s can never be met: the highest rate of the load is %s", d.Label(e),
+				Rate(s.Load.peak())), "write a lower rate, or a load that is higher")
+		}
+	}
+	if s.Load.Closed() || !n.Sound("load") {
+		return
+	}
+	limits := n.Get("thresholds")
+	for _, t := range s.Thresholds {
+		if t.Group == "" {
+			refuse(limits, t)
+		} else {
+			refuse(limits.Get("groups").Get(t.Group), t)
 		}
 	}
 }

@@ -371,6 +371,12 @@ func (a *app) planned(in *session.Inputs, f *capacityFlags, record *search.Setup
 }
 
 func (f *capacityFlags) options(s *scenario.Scenario) (o capacity.SearchOptions, err error) {
+	if slices.ContainsFunc(s.Thresholds, func(t scenario.Threshold) bool {
+		return t.Metric == scenario.Goodput
+	}) {
+		return o, fmt.Errorf("%s has thresholds.goodput, and each trial of a search has another rate\n%s",
+			s.File, hint("remove it: response, errorRate and violationRate judge the same at every rate"))
+	}
 	if s.Load.Closed() {
 		return o, fmt.Errorf("%s has a closed load, which has no rate to search\n%s",
 			s.File, hint("write load.stages: a search sends at rates of its own"))

@@ -20,5 +20,5 @@ func (l *Log) Take(dst []byte) ([]byte, error) { return l.take(dst) }
 
 // Replay records again what was taken.
 func Replay(r *measure.Recorder, taken []byte, until time.Duration) error {
-	return replay(r, taken, until)
+	return replay(r, taken, until, nil)
 }

@@ -20,7 +20,7 @@ var errDamaged = errors.New("what was recorded can't be read: it is damaged")
 
 // replay records again what an [observationLog] handed out, up to a time of the run.
 // Other bytes are an error; what came before the damage may have been recorded.
-func replay(r *measure.Recorder, taken []byte, until time.Duration) error {
+func replay(r *measure.Recorder, taken []byte, until time.Duration, goodWithin []time.Duration) error {
 	all := logReader{varint.Reader{Rest: taken}}
 	connections := logReader{varint.Reader{Rest: all.Text()}}
 	for len(connections.Rest) > 0 && !connections.Bad {
@@ -30,7 +30,7 @@ func replay(r *measure.Recorder, taken []byte, until time.Duration) error {
 		return errDamaged
 	}
 	layout := r.Layout()
-	p := player{groups: layout.Groups, rules: len(layout.Rules), until: until}
+	p := player{groups: layout.Groups, rules: len(layout.Rules), until: until, goodWithin: goodWithin}
 	p.record = func(o *measure.Observation) { r.Record(0, o) }
 	return p.partitions(&all)
 }
@@ -75,6 +75,7 @@ func (r *logReader) duration() time.Duration {
 // time of it. Record is handed each, and does not keep it.
 type player struct {
 	groups, rules int
+	goodWithin    []time.Duration // by group
 	until         time.Duration
 	record        func(*measure.Observation)
 
@@ -112,7 +113,7 @@ func (p *player) play() {
 		Violations: o.Violations[:0],
 		Warmup:     e.endFlags&endWarmup != 0, Failed: e.endFlags&endFailed != 0,
 		AsExpected: e.endFlags&endExpected != 0, RateLimited: e.endFlags&endLimited != 0,
-		Refused: e.endFlags&endRefused != 0}
+		Refused: e.endFlags&endRefused != 0, GoodWithin: measure.GoodWithin(p.goodWithin, e.group)}
 	o.Intended = p.after(p.last)
 	o.Sent = p.after(o.Intended)
 	o.Done = p.after(o.Sent)
@@ -246,7 +247,7 @@ func (w *Appender) AddSeconds(m *measure.Measurement) {
 	layout := w.log.recorder.Layout()
 	timeline := measure.NewTimeline(layout.Groups)
 	err := w.replay(&player{groups: layout.Groups, rules: len(layout.Rules), until: maxElapsed,
-		record: timeline.Record})
+		record: timeline.Record, goodWithin: m.GoodWithin})
 	if err == nil {
 		err = m.AddSeconds(timeline.Seconds())
 	}
@@ -381,7 +382,7 @@ func (b *rebuilder) add(frame []byte) error {
 		b.recorder.SplitWarmup(s.Described.SplitParts())
 	}
 	if len(in.Rest) > 0 {
-		if err := replay(b.recorder, in.Rest, s.Elapsed); err != nil {
+		if err := replay(b.recorder, in.Rest, s.Elapsed, b.first.Described.GoodWithin); err != nil {
 			return err
 		}
 	}

@@ -32,7 +32,7 @@ type column struct {
 	inFlight                  float64 // at the end of a second, the most
 	waiting                   float64 // due and not sent yet at the end of a second, the most
 	due, sent, started, ended float64 // a second
-	served                    float64 // a second
+	served, good              float64 // a second
 	failed, unexpected        uint64
 	violating, stalled        uint64
 	ends                      map[string]uint64
@@ -144,12 +144,14 @@ func (s *aggregator) column(from, to int64) column {
 	length := float64(to - from)
 	c.due, c.sent, c.served = mean(s.m.Profile.Due, from, to), float64(s.sums[2].Count())/length,
 		float64(s.sums[0].Count())/length
+	c.good /= length
 	c.started, c.ended = mean(s.m.Flow.Sent, from, to), mean(s.m.Flow.Ended, from, to)
 	c.response, c.service, c.lateness = spreadOf(s.sums[0]), spreadOf(s.sums[1]), spreadOf(s.sums[2])
 	return c
 }
 
 func (s *aggregator) add(c *column, sec *measure.Second) {
+	c.good += float64(sec.Good)
 	response, service := sec.Of(sec.Response, sec.Service)
 	for i, h := range []*measure.Histogram{response, service, sec.Lateness} {
 		s.sums[i].Merge(h)

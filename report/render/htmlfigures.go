@@ -40,7 +40,7 @@ func (p *htmlPage) tiles() g.Node {
 	q := p.Requests
 	return g.Group{
 		h.Dl(h.Class("tiles"), ms("p50"), ms("p95"), ms("p99"), ms("max"),
-			tile(achieved, number.Fixed(p.Rate.Achieved), "/s", "")), g.Text("\n"),
+			tile(achieved, number.Fixed(p.Rate.Achieved), "/s", ""), goodputTile(p.Goodput)), g.Text("\n"),
 		h.Dl(h.Class("tiles sum"), tile("scheduled", number.Count(q.Scheduled), "", ""),
 			counted("as expected", q.AsExpected, expected, ""),
 			counted("unexpected", q.Unexpected, unexpected, "bad"),
@@ -100,6 +100,18 @@ func thresholdRow(t report.Threshold, scale float64) g.Node {
 	return chart.Row(h.Td(h.Class("text"), brief(inequality(t.Expression))), h.Td(h.Class("word"), word),
 		h.Td(g.Text(t.NoisyText())), h.Td(g.Text(ofLimit(t))), h.Td(h.Class("gauge"), gauge(t, look,
 			scale)))
+}
+
+// goodputTile shows the rate of good responses; nothing if they were not counted.
+func goodputTile(of *report.Goodput) g.Node {
+	if of == nil {
+		return nil
+	}
+	name := "goodput"
+	if of.Within > 0 {
+		name += " within " + msText(of.Within)
+	}
+	return tile(name, number.Fixed(of.Rate), "/s", "")
 }
 
 // ofLimit is what was observed as a share of the limit.

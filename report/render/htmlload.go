@@ -80,6 +80,11 @@ func (d *drawing) rates() *chart.Chart {
 		c.Series = append(c.Series, chart.Trace{Name: "ended", Kind: chart.Steps, Look: chart.Two, X: edges,
 			Y: row(func(c column) float64 { return c.ended })})
 	}
+	if d.r.Goodput != nil {
+		c.Series = append(c.Series, chart.Trace{Name: "good", Kind: chart.Steps, Look: chart.Three, X: edges,
+			Y: row(func(c column) float64 { return c.good })})
+		c.Summary += " Gaps below sent that good has too: responses were late, wrong or missing."
+	}
 	c.Series = append(c.Series, chart.Trace{Name: "sent", Kind: chart.Steps, Look: chart.One, X: edges,
 		Y: sent})
 	if len(d.m.Profile.Due) > 0 {

@@ -111,6 +111,9 @@ func (p *htmlPage) misses(t *scenario.Threshold, limit float64) func(*measure.Se
 			}
 			due, sent := p.m.Profile.Due[s.Second], p.m.Flow.Sent[s.Second]
 			return float64(due) - float64(sent), 100*float64(sent) < limit*float64(due)
+		case scenario.Goodput:
+			good := s.Counts(group).Good
+			return limit - good, good < limit
 		}
 		counts := s.Counts(group)
 		value := shareOf(t.Metric, &counts).Value()
@@ -136,7 +139,7 @@ type groupShare struct {
 
 // shares say how many requests of each group a missed threshold is about.
 func (p *htmlPage) shares(t *scenario.Threshold, limit float64) string {
-	if len(p.m.Groups) < 2 || t.Metric == scenario.AchievedRate {
+	if len(p.m.Groups) < 2 || t.AtLeast() {
 		return ""
 	}
 	var all []groupShare

@@ -27,6 +27,9 @@ func Markdown(r *report.Report) ([]byte, error) {
 	m.line("%s requests in %s s, planned %s/s, achieved %s/s; started %s; mfaload %s",
 		number.Count(r.Requests.Sent), number.Plain(r.Duration), number.Significant(r.Rate.Planned),
 		number.Significant(r.Rate.Achieved), r.Started.UTC().Format("2006-01-02 15:04:05Z"), code(r.Version))
+	if r.Goodput != nil {
+		m.line("\nGoodput: %s", r.Goodput.Text())
+	}
 	if r.WarmupEnd != nil {
 		m.line("\n%s", r.WarmupEnd.Text())
 	}

@@ -43,7 +43,11 @@ func (p *page) requests(r *report.Report) {
 	if r.Closed != nil {
 		planned = "none planned"
 	}
-	p.entry("rate", fmt.Sprintf("%s, %s/s achieved", planned, number.Significant(r.Rate.Achieved)))
+	rate := fmt.Sprintf("%s, %s/s achieved", planned, number.Significant(r.Rate.Achieved))
+	if r.Goodput != nil {
+		rate += ", " + r.Goodput.Text()
+	}
+	p.entry("rate", rate)
 	if w := r.Warmup; w != nil {
 		p.entry("warm-up", fmt.Sprintf("%s sent before that, not judged: %s as expected",
 			number.Count(w.Requests.Sent), number.Count(w.Requests.AsExpected)))

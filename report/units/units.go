@@ -126,6 +126,14 @@ func (s *Series) addDue(m *measure.Measurement, group int, first, units int, fro
 	}
 }
 
+// Sum adds up the counts of all units.
+func (s *Series) Sum() (sum measure.CountsOf[float64]) {
+	for i := range s.Counts {
+		sum.Add(s.Counts[i])
+	}
+	return sum
+}
+
 // Numbers are some number of each unit.
 func (s *Series) Numbers(of func(c *measure.CountsOf[float64]) float64) []float64 {
 	all := make([]float64, s.N)
