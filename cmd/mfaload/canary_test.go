@@ -1,16 +1,21 @@
 package main_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"mfaload/pingone/generate"
 )
 
 // The canaries: one for each secret and each person, planted wherever mfaload
@@ -276,4 +281,38 @@ func (c *cage) exported() {
 	cmd.Env = append(c.env[:len(c.env):len(c.env)], "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL,
 		"OTEL_METRICS_EXPORTER=otlp")
 	c.finish(1, cmd)
+}
+
+// What generated requests find is kept without a secret, without people and without their IDs, in
+// whatever form a request has them, and can be sent again. With -v the terminal shows no more of them.
+func TestGeneratedRequestsStayHidden(t *testing.T) {
+	c := newCage(t)
+	c.plant("generate.yaml", canaryTarget+"  accessToken: ${TOKEN}"+canaryUsers+
+		"check: {identities: [{name: foreign, kind: foreign, accessToken: '${SECRET}'}]}\n")
+	c.run(1, "check", "-v", "--generate", "--max-requests", "400", "--rate", "10000/s", "--out", "found",
+		"generate.yaml")
+	kept, err := os.ReadFile(filepath.Join(c.dir, "found", "violations.ndjson"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	failures, err := generate.ReadFailures(bytes.NewReader(kept))
+	if err != nil || len(failures) < 50 {
+		t.Fatalf("%d failures kept, %v", len(failures), err)
+	}
+	c.run(whatever, "check", "-v", "--replay", "found/violations.ndjson", "--rate", "10000/s",
+		"generate.yaml")
+	// On the terminal a tester reads whom a request was for; in the files nobody does.
+	ids := regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+	for _, id := range ids.FindAllString(canaryUsers, -1) {
+		c.more = append(c.more, id, strings.ReplaceAll(id, "-", ""), id[:20], id[16:])
+	}
+	for i := range failures {
+		f := &failures[i]
+		for _, r := range []*generate.Request{&f.Case.Request, f.Smallest} {
+			if r != nil {
+				c.look(f.Case.Name(), bytes.ReplaceAll(r.Body, []byte{0}, nil))
+			}
+		}
+	}
+	c.files()
 }

@@ -104,7 +104,7 @@ func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error
 	if err != nil {
 		return err
 	}
-	if err := a.consentCheck(in, float64(pace), flags); err != nil {
+	if err := a.consentCheck(k, s, float64(pace), flags); err != nil {
 		return err
 	}
 	op, stop, err := a.operation(s, in.Contract)

@@ -18,7 +18,6 @@ import (
 	"mfaload/runner/plan"
 	"mfaload/runner/plan/plantext"
 	"mfaload/scenario"
-	"mfaload/session"
 	"mfaload/session/check"
 )
 
@@ -39,9 +38,8 @@ func (a *app) consent(s *scenario.Scenario, p *plan.RunPlan, yes bool) error {
 
 // consentCheck says how many users of a host that is not this machine a check
 // would ask, and asks whether to start.
-func (a *app) consentCheck(in *session.Inputs, pace float64, flags *checkFlags) error {
-	s := in.Scenario
-	generated, err := check.Plan(in, flags.options)
+func (a *app) consentCheck(k *check.Check, s *scenario.Scenario, pace float64, flags *checkFlags) error {
+	generated, err := k.Plan()
 	if err != nil {
 		return err
 	}
@@ -54,6 +52,10 @@ func (a *app) consentCheck(in *session.Inputs, pace float64, flags *checkFlags) 
 	n := uint64(0)
 	for i := range s.Groups {
 		n += uint64(s.Groups[i].Size())
+	}
+	if generated.Again {
+		a.ui.Tell("CHECK  %s: to %s\n", s.Name, s.Target.AuthPath)
+		return a.confirm(s, flags.yes, "check", number.Count(uint64(generated.Requests))+" requests")
 	}
 	a.ui.Tell("CHECK  %s: one request for each of %s users, at %s/s: %s\n  to %s, where each may send a "+
 		"real message\n",

@@ -2,6 +2,8 @@ package generate
 
 import (
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -10,37 +12,78 @@ import (
 // maxCurl bounds what a command line shows of a body or of a header line, in bytes.
 const maxCurl = 4000
 
-// Curl is a command line for bash that sends the request to an origin, with the token in a
-// variable. Mask hides what nobody may see of a text.
-func (r *Request) Curl(origin string, mask func(string) string) string {
-	variable := "PINGONE_ACCESS_TOKEN"
+// Curl is a command line for bash that sends the request to an origin. Tokens, and what a [Mask] took
+// out, are in variables. Hide hides what nobody may see of a text.
+func (r *Request) Curl(origin string, hide func(string) string) string {
+	token := "PINGONE_ACCESS_TOKEN"
 	if r.Identity != "" {
-		variable = "TOKEN_OF_" + strings.Map(func(c rune) rune {
-			if c > unicode.MaxASCII || !unicode.IsLetter(c) && !unicode.IsDigit(c) {
-				return '_'
-			}
-			return unicode.ToUpper(c)
-		}, r.Identity)
+		token = "TOKEN_OF_" + variable(r.Identity)
 	}
-	token := strings.NewReplacer("{token}", "${"+variable+"}", "{cut}", "${"+variable+"::-4}",
-		"{flipped}", "${"+variable+"::-2}AA", "{unsigned}", "${UNSIGNED_TOKEN}")
 	var b strings.Builder
 	b.WriteString("curl -sS -i -X " + r.Method)
 	for _, line := range r.Headers {
 		if strings.HasSuffix(line, ":") {
 			line = strings.TrimSuffix(line, ":") + ";" // curl's way to send a field without a value
 		}
-		b.WriteString(" -H " + shell(short(mask(line), "a header line")))
+		b.WriteString(" -H " + shell(short(hide(line), "a header line")))
 	}
 	if r.Authorization != "" {
-		b.WriteString(` -H "Authorization: ` + token.Replace(r.Authorization) + `"`)
+		b.WriteString(" -H " + words("Authorization: "+r.Authorization, token))
 	}
 	if len(r.Body) > 0 {
-		body := short(mask(string(r.Body)), "the body")
-		b.WriteString(" --data-binary " + token.Replace(shell(body)))
+		b.WriteString(" --data-binary " + words(short(hide(string(r.Body)), "the body"), token))
 	}
-	b.WriteString(` "` + origin + token.Replace(r.Path) + `"`)
+	b.WriteString(" " + words(origin+r.Path, token))
 	return b.String()
+}
+
+// inVariable are the parts of a request that a command line has in variables.
+var inVariable = regexp.MustCompile(`\{(?:token|cut|flipped|unsigned)\}|` + hiddenPart.String())
+
+// words writes a text as one word of a shell, with variables for what is not in the text.
+func words(text, token string) string {
+	var b strings.Builder
+	for text != "" {
+		at := inVariable.FindStringSubmatchIndex(text)
+		if at == nil {
+			b.WriteString(shell(text))
+			break
+		}
+		if at[0] > 0 {
+			b.WriteString(shell(text[:at[0]]))
+		}
+		part := text[at[0]:at[1]]
+		switch {
+		case part == "{token}":
+			part = `"${` + token + `}"`
+		case part == "{cut}":
+			part = `"${` + token + `::-4}"`
+		case part == "{flipped}":
+			part = `"${` + token + `::-2}AA"`
+		case part == "{unsigned}":
+			part = `"${UNSIGNED_TOKEN}"`
+		case part == "{{"+openName+"}}":
+			part = "'{{'"
+		case at[4] < 0:
+			part = `"${` + variable(text[at[2]:at[3]]) + `}"`
+		default:
+			from, _ := strconv.Atoi(text[at[4]:at[5]])
+			to, _ := strconv.Atoi(text[at[6]:at[7]])
+			part = fmt.Sprintf(`"${%s:%d:%d}"`, variable(text[at[2]:at[3]]), from, to-from)
+		}
+		b.WriteString(part)
+		text = text[at[1]:]
+	}
+	return b.String()
+}
+
+func variable(name string) string {
+	return strings.Map(func(c rune) rune {
+		if c > unicode.MaxASCII || !unicode.IsLetter(c) && !unicode.IsDigit(c) {
+			return '_'
+		}
+		return unicode.ToUpper(c)
+	}, name)
 }
 
 func short(s, what string) string {

@@ -285,12 +285,18 @@ type Budget struct {
 	Requests, Creating, Reading int
 	// PerUser is the most that may be created for one user.
 	PerUser int
+	// Again says that they are sent again, and then no more.
+	Again bool
 }
 
 func (b Budget) String() string {
-	return fmt.Sprintf("generated requests: %d, of which %d could create a transaction and send a message "+
-		"(at most %d for one user), %d must be refused or only read; at most %d more make failures smaller",
-		b.Requests, b.Creating, b.PerUser, b.Requests-b.Creating, MaxShrinks)
+	what, more := "generated requests", fmt.Sprintf("; at most %d more make failures smaller", MaxShrinks)
+	if b.Again {
+		what, more = "requests to send again", ""
+	}
+	return fmt.Sprintf("%s: %d, of which %d could create a transaction and send a message "+
+		"(at most %d for one user), %d must be refused or only read%s", what, b.Requests, b.Creating,
+		b.PerUser, b.Requests-b.Creating, more)
 }
 
 // Bounds on the further requests in which failures are made smaller: of one, and of all.

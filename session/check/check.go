@@ -61,9 +61,12 @@ type Check struct {
 	schema       *generate.Schema // nil where no request is generated
 	requestRules []contract.Rule
 	first        []byte // the body of the first response to a user of generated requests
-	earlier      []generate.FailedCase
-	replayed     []generate.FailedCase
-	results      []caseResult
+	// mask is of what is kept of generated requests, terminal of what is shown of them; nil where
+	// there are none.
+	mask, terminal *generate.Mask
+	earlier        []generate.FailedCase
+	replayed       []generate.FailedCase
+	results        []caseResult
 
 	bad  int // requests whose response is not right
 	sent int
@@ -274,12 +277,12 @@ const maxVerbose = 16 << 10
 // show prints the request and the response. The token is in neither.
 func (k *Check) show(ex *contract.Exchange) {
 	k.copyable("        > %s %s\n        > %s\n", ex.Method, ex.URL,
-		k.op.Mask(string(ex.Request)))
+		k.hide(string(ex.Request)))
 	k.copyable("        < HTTP status %d\n", ex.Status)
 	for _, f := range ex.Header {
-		k.copyable("        < %s: %s\n", k.op.Mask(f.Name), k.op.Mask(f.Value))
+		k.copyable("        < %s: %s\n", k.hide(f.Name), k.hide(f.Value))
 	}
-	body := k.op.Mask(string(ex.Body[:min(len(ex.Body), maxVerbose)]))
+	body := k.hide(string(ex.Body[:min(len(ex.Body), maxVerbose)]))
 	k.copyable("        < %s\n", strings.ReplaceAll(strings.TrimSpace(body), "\n",
 		"\n        < "))
 }

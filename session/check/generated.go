@@ -13,7 +13,6 @@ import (
 	"mfaload/pingone"
 	"mfaload/pingone/generate"
 	"mfaload/scenario"
-	"mfaload/session"
 )
 
 // maxUsers is how many users generated requests are spread over.
@@ -50,21 +49,31 @@ func (o *Settings) Valid() error {
 	return nil
 }
 
-// Plan says what the generated requests may cost, by what is known before the first response.
-func Plan(in *session.Inputs, o Settings) (generate.Budget, error) {
-	if !o.Generate || o.Replay != "" {
-		return generate.Budget{}, nil
+// Plan says what the requests that are generated or sent again may cost, by what is known before the
+// first response.
+func (k *Check) Plan() (b generate.Budget, err error) {
+	if k.schema == nil {
+		return b, nil
 	}
-	schema, err := generate.ReadSchema(in.Document)
+	in, err := input(k.scenario, k.schema, k.options, nil)
 	if err != nil {
-		return generate.Budget{}, err
+		return b, err
 	}
-	cases, err := input(in.Scenario, schema, o, nil)
-	if err != nil {
-		return generate.Budget{}, err
+	env := k.scenario.Target.EnvID
+	in.Path, in.EnvID = "/"+env+"/deviceAuthentications", env
+	if k.options.Replay == "" {
+		return generate.Costs(generate.Cases(in)), nil
 	}
-	cases.Path, cases.EnvID = "/"+in.Scenario.Target.EnvID+"/deviceAuthentications", in.Scenario.Target.EnvID
-	return generate.Costs(generate.Cases(cases)), nil
+	var all []generate.Case
+	for _, f := range k.replayed {
+		all = append(append(all, f.Case), f.Others...)
+	}
+	b = generate.Costs(all)
+	b.Again = true
+	if slices.ContainsFunc(k.replayed, generate.FailedCase.NeedsTransaction) {
+		b.Requests, b.Creating, b.PerUser = b.Requests+1, b.Creating+1, b.PerUser+1
+	}
+	return b, nil
 }
 
 // input is what cases are made of, with the body of a first response if there is one.
@@ -129,6 +138,7 @@ func (k *Check) generated(ctx context.Context) error {
 		return err
 	}
 	in.Path, in.EnvID = k.op.Service()
+	k.maskWith(in)
 	cases := k.withEarlier(generate.Cases(in))
 	k.console.Print("\ngenerated requests: seed %d, at most %d\n", k.options.Seed,
 		k.options.MaxRequests)
@@ -146,6 +156,21 @@ func (k *Check) generated(ctx context.Context) error {
 	}
 	k.judgePairs(cases, pairs)
 	return k.shrink(ctx)
+}
+
+// maskWith prepares to hide what the cases have of people. Only files hide the users' IDs too.
+func (k *Check) maskWith(in generate.Input) {
+	k.mask = generate.NewMask(&in)
+	in.Users, in.Transaction = nil, ""
+	k.terminal = generate.NewMask(&in)
+}
+
+// hide takes out of a text for the terminal what is secret or personal.
+func (k *Check) hide(text string) string {
+	if k.terminal != nil {
+		text = k.terminal.Hide(text)
+	}
+	return k.op.Mask(text)
 }
 
 // maxSilent is after how many responses that tell nothing a check stops: the service is in no
@@ -172,8 +197,8 @@ func (k *Check) withEarlier(cases []generate.Case) []generate.Case {
 			all = append(all, c)
 		}
 	}
-	for _, f := range k.earlier {
-		if f.Case.Pair == "" {
+	for _, kept := range k.earlier {
+		if f, missing := k.mask.Filled(kept); f.Case.Pair == "" && missing == "" {
 			add(f.Case)
 		}
 	}
@@ -320,13 +345,13 @@ func (k *Check) showResult(r *caseResult, ex *contract.Exchange) {
 
 func (k *Check) requestViolation(r *caseResult, ex *contract.Exchange, v contract.Violation) {
 	k.console.Print("        %s  %s  %s  %s\n          expected %s\n          received %s\n", v.Level, v.Rule,
-		k.fault(v.Rule), cmp.Or(v.At, "(whole response)"), k.op.Mask(v.Expected), k.op.Mask(v.Got))
+		k.fault(v.Rule), cmp.Or(v.At, "(whole response)"), k.hide(v.Expected), k.hide(v.Got))
 	if ex != nil {
 		if id, given := k.op.CorrelationID(ex); given {
 			k.console.Print("          correlation-id %s\n", k.op.Mask(id))
 		}
 	}
-	k.copyable("          %s\n", r.Request.Curl(k.op.Origin(), k.op.Mask))
+	k.copyable("          %s\n", r.Request.Curl(k.op.Origin(), k.hide))
 }
 
 // fault is the class of a rule; one about responses stands for a response that does not match.
@@ -365,7 +390,7 @@ func (k *Check) shrink(ctx context.Context) error {
 		if smallest.Size() < r.Request.Size() {
 			k.console.Print("  smaller  %s  %d bytes instead of %d, in %d requests\n", r.Name(),
 				smallest.Size(), r.Request.Size(), sends)
-			k.copyable("          %s\n", smallest.Curl(k.op.Origin(), k.op.Mask))
+			k.copyable("          %s\n", smallest.Curl(k.op.Origin(), k.hide))
 		}
 	}
 	return ctx.Err()
