@@ -64,6 +64,7 @@ type Check struct {
 	// mask is of what is kept of generated requests, terminal of what is shown of them; nil where
 	// there are none.
 	mask, terminal *generate.Mask
+	users          []string // who may get generated requests
 	earlier        []generate.FailedCase
 	replayed       []generate.FailedCase
 	results        []caseResult

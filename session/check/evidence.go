@@ -116,7 +116,12 @@ func (k *Check) write(c *generate.RequestCoverage) error {
 	if k.options.Out == "" {
 		return nil
 	}
-	failures := k.failures()
+	failures, untold := k.failures(), k.untold()
+	if len(untold) > 0 {
+		k.console.Print("%d violations of an earlier check are kept: no response told whether they are "+
+			"fixed\n", len(untold))
+	}
+	failures = append(failures, untold...)
 	var lines bytes.Buffer
 	for i := range failures {
 		if err := failures[i].Write(&lines); err != nil {
@@ -132,7 +137,7 @@ func (k *Check) write(c *generate.RequestCoverage) error {
 	}
 	for name, data := range map[string][]byte{violationsFile: lines.Bytes(), coverageFile: append(coverage,
 		'\n'),
-		reportFile: k.report(c, failures)} {
+		reportFile: k.report(c, failures, len(untold))} {
 		if err := disk.Replace(filepath.Join(k.options.Out, name), data, 0o600); err != nil {
 			return fmt.Errorf("write the results of the check: %w\n%s", err,
 				text.Hint("choose another folder with --out"))
@@ -142,12 +147,16 @@ func (k *Check) write(c *generate.RequestCoverage) error {
 }
 
 // report is the check for people who were not there, in Markdown.
-func (k *Check) report(c *generate.RequestCoverage, failures []generate.FailedCase) []byte {
+func (k *Check) report(c *generate.RequestCoverage, failures []generate.FailedCase, untold int) []byte {
 	var b bytes.Buffer
 	tried, all := c.Share()
 	fmt.Fprintf(&b,
 		"# Check of %s\n\n%d generated requests with seed %d; %d of %d keywords tried; %d violations.\n",
 		markdown(k.scenario.Name), len(k.results), k.options.Seed, tried, all, len(failures))
+	if untold > 0 {
+		fmt.Fprintf(&b, "\nThe last %d are of an earlier check: no response told whether they are fixed.\n",
+			untold)
+	}
 	if len(failures) > 0 {
 		b.WriteString("\n## Violations\n\n| level | rule | fault | request | expected | received |\n" +
 			"|---|---|---|---|---|---|\n")
@@ -193,8 +202,8 @@ func (k *Check) replay(ctx context.Context) error {
 	}
 	counts := map[string]int{}
 	for i := range k.replayed {
-		f, missing := k.mask.Filled(k.replayed[i])
-		outcome, why := cannotTell, "there is no "+missing+" any more"
+		f, missing := k.filled(k.replayed[i])
+		outcome, why := cannotTell, "there is no "+missing
 		if missing == "" {
 			var err error
 			if outcome, why, err = k.again(ctx, &f); err != nil {

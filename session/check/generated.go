@@ -160,9 +160,21 @@ func (k *Check) generated(ctx context.Context) error {
 
 // maskWith prepares to hide what the cases have of people. Only files hide the users' IDs too.
 func (k *Check) maskWith(in generate.Input) {
-	k.mask = generate.NewMask(&in)
+	k.mask, k.users = generate.NewMask(&in), in.Users
 	in.Users, in.Transaction = nil, ""
 	k.terminal = generate.NewMask(&in)
+}
+
+// filled is a failure that was kept, as it is sent. Missing names what it needs and there is not: on a
+// host that is not this machine nobody but test users gets a request.
+func (k *Check) filled(kept generate.FailedCase) (f generate.FailedCase, missing string) {
+	f, missing = k.mask.Filled(kept)
+	for _, c := range append([]generate.Case{f.Case}, f.Others...) {
+		if missing == "" && k.scenario.Target.IsRemote() && !slices.Contains(append(k.users, ""), c.User) {
+			missing = "test user with the ID of the request"
+		}
+	}
+	return f, missing
 }
 
 // hide takes out of a text for the terminal what is secret or personal.
@@ -190,7 +202,7 @@ func (k *Check) withEarlier(cases []generate.Case) []generate.Case {
 	var all []generate.Case
 	left, known := k.options.MaxRequests, map[string]bool{}
 	add := func(c generate.Case) {
-		key := fmt.Sprintf("%s\n%s\n%q", c.Name(), c.Request.Body, c.Request.Path)
+		key := caseKey(&c)
 		if cost := c.Cost(); cost <= left && (c.Pair != "" || !known[key]) {
 			left -= cost
 			known[key] = true
@@ -198,12 +210,37 @@ func (k *Check) withEarlier(cases []generate.Case) []generate.Case {
 		}
 	}
 	for _, kept := range k.earlier {
-		if f, missing := k.mask.Filled(kept); f.Case.Pair == "" && missing == "" {
+		if f, missing := k.filled(kept); f.Case.Pair == "" && missing == "" {
 			add(f.Case)
 		}
 	}
 	for _, c := range cases {
 		add(c)
+	}
+	return all
+}
+
+// caseKey tells a case from others. One of a pair compares with another, so that its own request is
+// not what it is about.
+func caseKey(c *generate.Case) string {
+	if c.Pair != "" {
+		return c.Name()
+	}
+	return fmt.Sprintf("%s\n%s\n%q", c.Name(), c.Request.Body, c.Request.Path)
+}
+
+// untold are the violations of an earlier check of which no response told whether they are fixed.
+func (k *Check) untold() (all []generate.FailedCase) {
+	told := map[string]bool{}
+	for i := range k.results {
+		if r := &k.results[i]; r.Untold == "" {
+			told[caseKey(r.Case)] = true
+		}
+	}
+	for _, kept := range k.earlier {
+		if f, missing := k.filled(kept); missing != "" || !told[caseKey(&f.Case)] {
+			all = append(all, kept)
+		}
 	}
 	return all
 }
