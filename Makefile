@@ -23,7 +23,7 @@ demo: build ## run the quickstart scenario against the embedded simulator
 # race detector finds nothing, and takes ten times as long. The same is true of most
 # tests of ./measure/..., and of those of ./contract, ./pingone/... and ./runner in COMPUTE.
 PURE    := ./bench/model ./capacity ./internal/... ./pingone/generate ./report/... ./runner/plan/... ./runner/schedule ./scenario/...
-COMPUTE := AcceptPathAgrees|MutantsAre|EscapesCost|WindowIsExact|AllocateNothing|PlantedDefects|AgreeWithTheLibrary|AgreeOnRandom|QuickForms|NeedOfASoak|HostileResponses
+COMPUTE := AcceptPathAgrees|MutantsAre|NoFalseAlarms|ShrunkAre|EscapesCost|WindowIsExact|AllocateNothing|PlantedDefects|AgreeWithTheLibrary|AgreeOnRandom|QuickForms|NeedOfASoak|HostileResponses
 
 # Their tests send on time: one package at a time, so that nothing else wants the
 # processors. Within one, tests that mostly wait run side by side; those that tell
@@ -42,7 +42,7 @@ ONTIME := $(TOOL) gotestsum --format standard-quiet --hide-summary skipped \
 test: check ## formatting, vet, staticcheck, all tests, with -race where anything runs side by side; the same result every time
 	$(GO) test -vet=off $(PURE) ./measure/...
 	$(GO) test -race -vet=off -run 'Live|ManyWorkers|Tick|Snapshots' ./measure
-	$(GO) test -race -vet=off -skip MutantsAre $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE) $(TIMED) ./contract ./measure/... ./cmd/mfaload)")
+	$(GO) test -race -vet=off -skip 'MutantsAre|NoFalseAlarms|ShrunkAre' $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE) $(TIMED) ./contract ./measure/... ./cmd/mfaload)")
 	$(GO) test -race -vet=off -skip '$(COMPUTE)' ./contract
 	$(GO) test -vet=off -run '$(COMPUTE)' ./contract ./pingone/... ./runner ./session/check
 	$(ONTIME) --packages '$(TIMED)' -- -race -vet=off -skip '$(COMPUTE)' -p 1 -parallel 4
@@ -75,8 +75,10 @@ fuzz: ## search with every fuzz target for FUZZTIME (default 3s); make test runs
 torture: ## 200 random runs that are interrupted, killed and rebuilt (TORTURE=1000 for more; make test makes the first 16)
 	MFALOAD_TORTURE=$(TORTURE) $(GO) test -run '^TestTorture$$' -count 1 -parallel 4 -timeout 0 ./cmd/mfaload
 
-mutants: ## how many of the service's mutants a check with generated requests finds, by class (a quarter of an hour)
-	MFALOAD_MUTANTS=all $(GO) test ./session/check -run 'TestMutantsAreKilled|TestNoFalseAlarms' -count 1 -v -timeout 60m
+mutants: ## how many defects of a service a check with generated requests finds, and Prism next to it (a quarter of an hour)
+	@echo "at commit $$(git describe --always --dirty)"
+	@MFALOAD_MUTANTS=all MFALOAD_PRISM="$$(tools/prism.sh)" $(GO) test ./session/check \
+	  -run 'TestMutantsAreKilled|TestNoFalseAlarms|TestShrunkAreSmallest' -count 1 -v -timeout 120m
 
 soak: ## an hour at 2,000/s, watched from outside (SOAK=5m for less; let nothing else run)
 	MFALOAD_SOAK=$(SOAK) $(GO) test -run '^TestSoak$$' -timeout 0 -v ./cmd/mfaload

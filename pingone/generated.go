@@ -69,10 +69,10 @@ func (o *Operation) rendered(r generate.Request, token string) transport.Request
 		head.WriteString(line + "\r\n")
 	}
 	head.WriteString("User-Agent: mfaload\r\n" + o.ownHead)
-	sent.Head = head.String()
 	if r.Authorization != "" {
 		sent.Authorization = "Authorization: " + fill.Replace(r.Authorization) + "\r\n"
 	}
+	sent.Head = generate.Fill(head.String(), len(sent.Authorization))
 	return sent
 }
 

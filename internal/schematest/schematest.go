@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"gopkg.in/yaml.v3"
 )
 
 // Fits holds documents against a schema with the library and, but for -short, with
@@ -141,6 +142,21 @@ func Alike(t *testing.T, first, now []byte, documents ...[]byte) {
 	if tried < 100 {
 		t.Errorf("only %d changes of documents were tried", tried)
 	}
+}
+
+// Component compiles a schema of an OpenAPI document's components.
+func Component(t testing.TB, document []byte, name string) *jsonschema.Schema {
+	t.Helper()
+	var tree map[string]any
+	if err := yaml.Unmarshal(document, &tree); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := json.Marshal(map[string]any{"$ref": "#/components/schemas/" + name,
+		"components": tree["components"]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Compiled(t, schema)
 }
 
 // Compiled is a schema that the library has read, formats included.

@@ -123,7 +123,8 @@ func (v *Value) keywords() (names []string) {
 		name string
 		has  bool
 	}{
-		{"type", len(v.Types) > 0}, {"enum", len(v.Enum) > 0}, {"pattern", v.Pattern != nil},
+		{"type", len(v.Types) > 0}, {keywordNull, len(v.Types) > 0 && !v.is("null")},
+		{"enum", len(v.Enum) > 0}, {"pattern", v.Pattern != nil},
 		{"format", v.Format != ""}, {"minLength", v.MinLength > 0}, {"maxLength", v.MaxLength > 0},
 	} {
 		if k.has {

@@ -22,6 +22,11 @@ func (r *Request) Curl(origin string, hide func(string) string) string {
 	var b strings.Builder
 	b.WriteString("curl -sS -i -X " + r.Method)
 	for _, line := range r.Headers {
+		if size := filler.FindStringSubmatch(line); size != nil {
+			name, _, _ := strings.Cut(line, ":")
+			fmt.Fprintf(&b, ` -H "%s: $(printf %%0*d $((%s - 200 - ${#%s})) 0)"`, name, size[1], token)
+			continue
+		}
 		if strings.HasSuffix(line, ":") {
 			line = strings.TrimSuffix(line, ":") + ";" // curl's way to send a field without a value
 		}

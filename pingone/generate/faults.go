@@ -12,6 +12,7 @@ func (g *generator) faults() {
 		if len(path) == 0 {
 			return // see brokenBodies
 		}
+		g.turn++
 		body, user, _ := g.carrier(path)
 		f := &faulty{g, path, v, body, user}
 		f.types()
@@ -34,8 +35,16 @@ type faulty struct {
 	user string
 }
 
-// add adds a fault. A lenient one is that of which no documentation says that it is refused.
-func (f *faulty) add(keyword, variant string, lenient bool, body []byte) {
+// Keywords of faults that no schema names.
+const (
+	keywordNull    = "null"
+	keywordNesting = "nesting"
+	keywordUnique  = "unique"
+)
+
+// add adds a fault. A lenient one is that of which no documentation says that it is refused. Rank is
+// that of the goal to try the variant: ofPlace, ofAny or ranks for none.
+func (f *faulty) add(keyword, variant string, rank int, lenient bool, body []byte) {
 	c := Case{Place: dotted(f.path), Keyword: keyword, Variant: variant, Expect: Refused, User: f.user,
 		Statuses: []int{400}, Target: dotted(f.path), Request: f.request(body)}
 	if lenient {
@@ -44,35 +53,37 @@ func (f *faulty) add(keyword, variant string, lenient bool, body []byte) {
 	if f.v.Refers && keyword != "type" && keyword != "required" {
 		c.Statuses = []int{400, 404}
 	}
-	f.generator.add(c)
+	f.generator.add(c, c.goals(rank)...)
 }
 
-func (f *faulty) value(keyword, variant, text string, lenient bool) {
-	f.add(keyword, variant, lenient, f.body.with(f.path, scalar(text)).text())
+func (f *faulty) value(keyword, variant, text string, rank int, lenient bool) {
+	f.add(keyword, variant, rank, lenient, f.body.with(f.path, scalar(text)).text())
 }
 
-// types puts a value of each other type there.
+// types puts a value of each other type there: at each place what libraries turn into a text, and
+// null, which they take for nothing.
 func (f *faulty) types() {
 	if len(f.v.Types) == 0 {
 		return
 	}
-	for _, other := range []struct{ kind, variant, text string }{
-		{"number", "a number", "5"}, {"number", "a large number", "1e400"},
-		{"boolean", "a boolean", "true"}, {"array", "an array", "[]"},
-		{"array", "an array of one", ""}, {"object", "an object", `{"mfaload":1}`}, {"string", "a string",
-			`"mfaload"`},
-	} {
-		if f.v.is(other.kind) {
-			continue
-		}
-		text := other.text
-		if text == "" {
-			text = "[" + string(f.body.at(f.path).text()) + "]"
-		}
-		f.value("type", other.variant, text, false)
+	if !f.v.is("number") && !f.v.is("integer") {
+		f.value("type", "a number", "5", ofPlace, false)
 	}
 	if !f.v.is("null") {
-		f.value("type", "null", "null", true)
+		f.value(keywordNull, "null", "null", ofPlace, true)
+	}
+	for _, other := range []struct{ kind, variant, text string }{
+		{"number", "a large number", "1e400"}, {"boolean", "a boolean", "true"}, {"array", "an array", "[]"},
+		{"array", "an array of one", "[" + string(f.body.at(f.path).text()) + "]"},
+		{"object", "an object", `{"mfaload":1}`}, {"string", "a string", `"mfaload"`},
+		{"string", "an empty string", `""`},
+	} {
+		if !f.v.is(other.kind) {
+			f.value("type", other.variant, other.text, ofAny, false)
+		}
+	}
+	if f.v.is("boolean") {
+		f.value("type", "its text", `"true"`, ofPlace, false)
 	}
 }
 
@@ -81,31 +92,33 @@ func (f *faulty) values() {
 	v, inferred := f.v, f.v.Inferred
 	if len(v.Enum) > 0 {
 		first := v.Enum[0]
-		for _, wrong := range []string{"MFALOAD", strings.ToLower(first), first + " ", "", first + "S"} {
-			f.value("enum", shown(wrong), quote(wrong), inferred)
-		}
+		f.wrong("enum", ofPlace, "MFALOAD", strings.ToLower(first), first+" ")
+		f.wrong("enum", ranks, "", first+"S")
 	}
 	switch {
 	case v.Pattern != nil && v.holds(unknownID):
 		f.idForms()
 	case v.Pattern != nil:
-		for _, wrong := range []string{"", "mfaload", "+", "12", strings.Repeat("1", 60), "+1413555O150",
-			Marker} {
-			if !v.holds(wrong) {
-				f.value("pattern", shown(wrong), quote(wrong), inferred)
-			}
-		}
+		f.wrong("pattern", ofPlace, "", "+1413555O150", "1234", strings.Repeat("1", 33), Marker)
+		f.wrong("pattern", ranks, "mfaload", "+", "1+413555")
 	case v.Format == "email":
-		for _, wrong := range []string{"", "mfaload", "@example.com", "mfaload@", "a@b@example.com",
-			"mfaload@exa mple.com", "mfaload@example..com", Marker} {
-			f.value("format", shown(wrong), quote(wrong), inferred)
-		}
+		f.wrong("format", ofPlace, "", "mfaload", "a@b@example.com", Marker)
+		f.wrong("format", ranks, "mfaload@exa mple.com", "@example.com", "mfaload@", "mfaload@example..com")
 	}
 	if v.MinLength > 0 {
-		f.value("minLength", "one shorter", quote(strings.Repeat("a", v.MinLength-1)), inferred)
+		f.value("minLength", "one shorter", quote(strings.Repeat("a", v.MinLength-1)), ofPlace, inferred)
 	}
 	if v.MaxLength > 0 {
-		f.value("maxLength", "one longer", quote(strings.Repeat("a", v.MaxLength+1)), inferred)
+		f.value("maxLength", "one longer", quote(strings.Repeat("a", v.MaxLength+1)), ofPlace, inferred)
+	}
+}
+
+// wrong tries texts that the keyword does not allow.
+func (f *faulty) wrong(keyword string, rank int, texts ...string) {
+	for _, text := range texts {
+		if !f.v.holds(text) {
+			f.value(keyword, shown(text), quote(text), rank, f.v.Inferred)
+		}
 	}
 }
 
@@ -123,22 +136,28 @@ func clip(s string) string {
 	return s
 }
 
-// idForms are texts that are almost an ID. The pattern lets one length and one form through.
+// idForms are texts that are almost an ID, at each place those that are one step from one. The
+// pattern lets one length and one form through.
 func (f *faulty) idForms() {
 	s, is := unquote(f.body.at(f.path).scalar)
 	if !is || len(s) != len(unknownID) {
 		return
 	}
-	for _, wrong := range []struct{ variant, text string }{
-		{"empty", ""}, {"a word", "nobody"}, {"one character less", s[:35]}, {"one character more", s + "0"},
+	for _, near := range []struct{ variant, text string }{
+		{"one character less", s[:35]}, {"one character more", s + "0"},
 		{"a letter that is not hexadecimal", "g" + s[1:]}, {"no hyphens", strings.ReplaceAll(s, "-", "")},
-		{"a hyphen moved", s[:7] + "-" + s[7:8] + s[9:]}, {"in braces", "{" + s + "}"},
-		{"a space before it", " " + s}, {"a line end after it", s + "\n"},
-		{"a digit of another script", "٣" + s[1:]}, {"markup", Marker}, {"a path", "../" + s},
+		{"in braces", "{" + s + "}"}, {"a space before it", " " + s}, {"a line end after it", s + "\n"},
+		{"markup", Marker},
+	} {
+		f.value("pattern", near.variant, quote(near.text), ofPlace, false)
+	}
+	for _, far := range []struct{ variant, text string }{
+		{"a hyphen moved", s[:7] + "-" + s[7:8] + s[9:]}, {"a digit of another script", "٣" + s[1:]},
 		{"a quotation mark", s[:35] + "'"}, {"a zero byte", s[:35] + "\x00"},
 	} {
-		f.value("pattern", wrong.variant, quote(wrong.text), false)
+		f.value("pattern", far.variant, quote(far.text), ofAny, false)
 	}
+	f.wrong("pattern", ranks, "", "nobody", "../"+s)
 }
 
 // members leaves out what an object needs.
@@ -151,24 +170,33 @@ func (f *faulty) members() {
 	}
 	for _, branch := range f.v.AnyOf {
 		for _, name := range branch.Required {
-			at := append(slices.Clone(f.path), name)
-			inner := *f
-			inner.path = at
-			inner.body, inner.user, _ = f.carrier(at)
-			for _, other := range branch.Names {
-				if p := branch.Properties[other]; len(p.Enum) > 0 {
-					value := append(slices.Clone(f.path), other)
-					inner.body = inner.body.with(value, scalar(quote(p.Enum[len(p.Enum)-1])))
-				}
-			}
-			if len(f.v.Required) == 0 {
-				inner.path = f.path // one of several would do
-			}
-			inner.add("required", "left out", false, inner.body.without(at).text())
+			f.withoutInBranch(branch, name)
 		}
 	}
 	if len(f.v.Required)+len(f.v.AnyOf) > 0 {
-		f.value("required", "an empty object", "{}", false)
+		f.value("required", "an empty object", "{}", ranks, false)
+	}
+}
+
+// withoutInBranch leaves out what a branch needs, with each value of an enumeration that leads there.
+func (f *faulty) withoutInBranch(branch *Value, name string) {
+	at := append(slices.Clone(f.path), name)
+	inner := *f
+	inner.body, inner.user, _ = f.carrier(at)
+	inner.body = inner.body.without(at)
+	if inner.path = at; len(f.v.Required) == 0 {
+		inner.path = f.path // one of several would do
+	}
+	chosen := false
+	for _, other := range branch.Names {
+		for _, value := range branch.Properties[other].Enum {
+			body := inner.body.with(append(slices.Clone(f.path), other), scalar(quote(value)))
+			inner.add("required", "left out with "+value, ofPlace, false, body.text())
+			chosen = true
+		}
+	}
+	if !chosen {
+		inner.add("required", "left out", ofPlace, false, inner.body.text())
 	}
 }
 
@@ -176,7 +204,7 @@ func (f *faulty) without(name, variant string) {
 	at := append(slices.Clone(f.path), name)
 	inner := *f
 	inner.path = at
-	inner.add("required", variant, false, f.body.without(at).text())
+	inner.add("required", variant, ofPlace, false, f.body.without(at).text())
 }
 
 // nesting puts the value one level deeper than it belongs.
@@ -186,7 +214,7 @@ func (f *faulty) nesting() {
 	}
 	last := f.path[len(f.path)-1]
 	nested := (&tree{kind: '{'}).with([]string{last}, f.body.at(f.path))
-	f.add("type", "one level deeper", false, f.body.with(f.path, nested).text())
+	f.add(keywordNesting, "one level deeper", ofAny, false, f.body.with(f.path, nested).text())
 }
 
 // twice repeats the member, first with the same value and then with another.
@@ -200,9 +228,10 @@ func (f *faulty) twice() {
 		variant string
 		value   *tree
 	}{{"the same value twice", f.body.at(f.path)}, {"null after it", scalar("null")}} {
-		repeated := &tree{kind: '{', members: append(slices.Clone(above.members), treeMember{last,
-			second.value})}
-		f.add("unique", second.variant, true, f.body.with(f.path[:len(f.path)-1], repeated).text())
+		repeated := &tree{kind: '{', members: append(slices.Clone(above.members),
+			treeMember{last, second.value})}
+		whole := f.body.with(f.path[:len(f.path)-1], repeated)
+		f.add(keywordUnique, second.variant, ofAny, true, whole.text())
 	}
 }
 
@@ -216,12 +245,14 @@ func (f *faulty) unknown() {
 	if dotted(f.path) == "user.id" {
 		statuses = []int{404}
 	}
-	for _, u := range []struct{ variant, id string }{{"all zeros", unknownID},
-		{"zeros but for its end", unknownID[:24] + f.id()[24:]}} {
-		f.generator.add(Case{Place: dotted(f.path), Keyword: "exists", Variant: u.variant, Expect: Refused,
+	add := func(variant, id string, rank int) {
+		c := Case{Place: dotted(f.path), Keyword: "exists", Variant: variant, Expect: Refused,
 			Statuses: statuses, User: f.user,
-			Request: f.request(f.body.with(f.path, scalar(quote(u.id))).text())})
+			Request: f.request(f.body.with(f.path, scalar(quote(id))).text())}
+		f.generator.add(c, c.goals(rank)...)
 	}
+	add("all zeros", unknownID, ofPlace)
+	add("zeros but for its end", unknownID[:24]+f.id()[24:], ranks)
 }
 
 // mustExist are the members whose value has to be there when a transaction begins.
@@ -232,45 +263,43 @@ func (g *generator) brokenBodies() {
 	user := g.user()
 	whole := string(base(user).text())
 	id := `"` + user + `"`
-	inID := func(text string) string { return strings.Replace(whole, id, `"`+text+`"`, 1) }
+	instead := func(text string) string { return strings.Replace(whole, id, text, 1) }
+	inID := func(text string) string { return instead(`"` + text + `"`) }
 	deep := strings.Repeat(`[`, 10_000) + strings.Repeat(`]`, 10_000)
-	for _, b := range []struct{ keyword, variant, body string }{
-		{"type", "an array", "[" + whole + "]"}, {"type", "a string", `"mfaload"`}, {"type", "a number", "5"},
-		{"type", "a boolean", "true"}, {"type", "null", "null"}, {"type", "an empty array", "[]"},
-		{"json", "empty", ""}, {"json", "white space", " \r\n"}, {"json", "cut off", whole[:len(whole)-1]},
-		{"json", "cut off in a string", whole[:len(whole)/2]}, {"json", "a comma too many",
-			strings.Replace(whole, "}}", ",}}", 1)},
-		{"json", "single quotes", strings.ReplaceAll(whole, `"`, "'")}, {"json", "a comment", "/* */" +
-			whole},
-		{"json", "a name without quotes", strings.Replace(whole, `"user"`, "user", 1)},
-		{"json", "a second value", whole + "{}"}, {"json", "a brace too many", whole + "}"},
-		{"json", "a colon missing", strings.Replace(whole, `"user":`, `"user"`, 1)},
-		{"json", "a word", "mfaload"}, {"json", "markup", "<user id='1'/>"}, {"json", "a form", "user.id=" +
-			user},
-		{"json", "NaN", strings.Replace(whole, id, "NaN", 1)}, {"json", "a leading zero",
-			strings.Replace(whole, id, "01", 1)},
-		{"json", "a control character", inID("\x01" + user[1:])}, {"json", "an unknown escape", inID(`\x` +
-			user[1:])},
-		{"json", "a zero byte after it", whole + "\x00"}, {"json", "nested 10,000 deep", deep},
-		{"encoding", "a byte that is no UTF-8", inID("\xff" + user[1:])},
-		{"encoding", "an overlong form", inID("\xc0\xb7" + user[1:])},
-		{"encoding", "half a surrogate pair", inID(`\ud800` + user[6:])},
-		{"encoding", "UTF-16", utf16(whole)}, {"encoding", "UTF-16 with a byte-order mark", "\xff\xfe" +
-			utf16(whole)},
-	} {
-		g.add(Case{Place: wholeBody, Keyword: b.keyword, Variant: b.variant, Expect: Refused, User: user,
-			Statuses: []int{400}, Request: g.request([]byte(b.body))})
+	add := func(rule string, rank int, keyword string, variantsAndBodies ...string) {
+		for pair := range slices.Chunk(variantsAndBodies, 2) {
+			c := Case{Place: wholeBody, Keyword: keyword, Variant: pair[0], Expect: Refused, User: user,
+				Rule: rule, Statuses: []int{400}, Request: g.request([]byte(pair[1]))}
+			if keyword == "size" {
+				c.Statuses = append(c.Statuses, 413)
+			}
+			g.add(c, c.goals(rank)...)
+		}
 	}
-	for _, b := range []struct{ keyword, variant, body string }{
-		{"encoding", "a byte-order mark", "\ufeff" + whole},
-		{"size", "200 KiB", strings.TrimSuffix(whole, "}") + `,"mfaload":"` + strings.Repeat("a", 200<<10) +
-			`"}`},
-	} {
-		g.add(Case{Place: wholeBody, Keyword: b.keyword, Variant: b.variant, Expect: Refused, User: user,
-			Rule: ruleLenient, Statuses: []int{400, 413}, Request: g.request([]byte(b.body))})
-	}
-	g.add(Case{Place: wholeBody, Keyword: "valid", Variant: "no user", Expect: Open,
-		Request: g.request([]byte("{}"))})
+	add(ruleRefused, ofPlace, "type", "an array", "["+whole+"]", "a string", `"mfaload"`, "a number", "5",
+		"an empty array", "[]")
+	add(ruleRefused, ofPlace, keywordNull, "null", "null")
+	add(ruleRefused, ofPlace, "json", "empty", "", "cut off", whole[:len(whole)-1],
+		"a comma too many", strings.Replace(whole, "}}", ",}}", 1),
+		"single quotes", strings.ReplaceAll(whole, `"`, "'"), "a comment", "/* */"+whole,
+		"a name without quotes", strings.Replace(whole, `"user"`, "user", 1), "a second value", whole+"{}",
+		"a word", "mfaload", "markup", "<user id='1'/>", "a form", "user.id="+user, "NaN", instead("NaN"),
+		"a leading zero", instead("01"), "a control character", inID("\x01"+user[1:]),
+		"an unknown escape", inID(`\x`+user[1:]), "a zero byte after it", whole+"\x00",
+		"nested 10,000 deep", deep)
+	add(ruleRefused, ofPlace, "encoding", "a byte that is no UTF-8", inID("\xff"+user[1:]),
+		"an overlong form", inID("\xc0\xb7"+user[1:]), "half a surrogate pair", inID(`\ud800`+user[6:]),
+		"UTF-16", utf16(whole), "UTF-16 with a byte-order mark", "\xff\xfe"+utf16(whole))
+	add(ruleLenient, ofPlace, "encoding", "a byte-order mark", "\ufeff"+whole)
+	add(ruleLenient, ofPlace, "size", "200 KiB", strings.TrimSuffix(whole, "}")+`,"mfaload":"`+
+		strings.Repeat("a", 200<<10)+`"}`)
+	// Those that are almost one of the above.
+	add(ruleRefused, ranks, "type", "a boolean", "true")
+	add(ruleRefused, ranks, "json", "white space", " \r\n", "cut off in a string", whole[:len(whole)/2],
+		"a brace too many", whole+"}", "a colon missing", strings.Replace(whole, `"user":`, `"user"`, 1))
+	c := Case{Place: wholeBody, Keyword: "valid", Variant: "no user", Expect: Open,
+		Request: g.request([]byte("{}"))}
+	g.add(c, c.goals(ofPlace)...)
 }
 
 func utf16(ascii string) string {

@@ -5,10 +5,8 @@
 package generate
 
 import (
-	"cmp"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 )
 
@@ -30,7 +28,8 @@ type Request struct {
 	// Path is the whole path, with a query if there is one. {token} in it, and in Authorization,
 	// is the access token; {cut}, {flipped} and {unsigned} are damaged forms of it.
 	Path string `json:"path"`
-	// Headers are header lines without their ends, besides those of every request.
+	// Headers are header lines without their ends, besides those of every request. {fill N} in one
+	// makes all of them N bytes long: see [Fill].
 	Headers []string `json:"headers,omitempty"`
 	// Authorization is the value of that header field; empty for none.
 	Authorization string `json:"authorization,omitempty"`
@@ -53,9 +52,9 @@ type Case struct {
 	Statuses []int  `json:"statuses,omitempty"`
 	// Target is the member that a refusal should name; empty for none.
 	Target string `json:"target,omitempty"`
-	// Assigned is a member that only the service sets, and Value what the request has there.
-	Assigned string `json:"assigned,omitempty"`
-	Value    string `json:"value,omitempty"`
+	// Assigned are members that only the service sets, by path, with the text of what the request
+	// has there.
+	Assigned map[string]string `json:"assigned,omitempty"`
 	// Personal are texts of the request that no refusal shows.
 	Personal []string `json:"personal,omitempty"`
 	// Pair names two cases whose refusals must be alike, and Known the one of what there is.
@@ -112,15 +111,16 @@ func (c *Case) Cost() int {
 	return 1
 }
 
-// Cases returns the requests to send, in order. Where they would cost more than Max, each place is
-// kept with as many keywords, and then variants, as fit.
+// Cases returns the requests to send, in order. Where they would cost more than Max, those are left
+// out that try least of what others do not try: see [generator.chosen].
 func Cases(in Input) []Case {
 	if in.Known, in.Users = in.usable(); len(in.Users) == 0 {
 		return nil
 	}
-	g := &generator{Input: in, random: rand.New(rand.NewPCG(in.Seed, 21))}
+	g := &generator{Input: in, random: rand.New(rand.NewPCG(in.Seed, 21)), shapes: map[string]int{}}
 	g.validBodies()
 	g.validWire()
+	g.combined()
 	g.faults()
 	g.brokenBodies()
 	g.wireFaults()
@@ -151,7 +151,10 @@ func (in *Input) usable() (known map[string]string, users []string) {
 type generator struct {
 	Input
 	random *rand.Rand
-	cases  []Case
+	cases  []candidate
+	shapes map[string]int // the index of a case by what is sent
+	turn   int            // which of several branches a fault's body has
+	tops   []formsOf      // of the members of the body that are sure to be taken
 }
 
 // user is the next of the users, in turn.
@@ -168,18 +171,6 @@ func (g *generator) request(body []byte) Request {
 
 const contentType = "Content-Type: application/json"
 
-// add adds a case with what follows from its rule.
-func (g *generator) add(c Case) {
-	if c.Expect == Refused {
-		c.Rule = cmp.Or(c.Rule, ruleRefused)
-	}
-	if c.Expect != Refused {
-		c.Rule = ""
-	}
-	c.Personal = g.personal(c.Request.Body)
-	g.cases = append(g.cases, c)
-}
-
 // personal are the well-formed personal values in a body.
 func (g *generator) personal(body []byte) (values []string) {
 	t, ok := parse(body)
@@ -194,60 +185,6 @@ func (g *generator) personal(body []byte) (values []string) {
 		}
 	})
 	return values
-}
-
-// chosen takes the first variants of all keywords, then the second ones, and so on up to the bound.
-// Which variants are first is by chance. The cases keep their order.
-func (g *generator) chosen() []Case {
-	type ranked struct{ rank, drawn, index int }
-	variants := map[string]int{}
-	var all []ranked
-	for drawn, i := range g.random.Perm(len(g.cases)) {
-		c := &g.cases[i]
-		group := c.Place + " " + c.Keyword
-		first, share := c.priority()
-		c.Back = c.Expect == Refused && c.Rule != ruleLenient && c.Request.Method == "POST" && c.Pair == "" &&
-			variants[group] == 0
-		all = append(all, ranked{first + variants[group]/share, drawn, i})
-		variants[group]++
-	}
-	slices.SortFunc(all, func(a, b ranked) int { return cmp.Or(a.rank-b.rank, a.drawn-b.drawn) })
-	left, taken := g.Max, make([]bool, len(g.cases))
-	for _, r := range all {
-		if cost := g.cases[r.index].Cost(); cost <= left {
-			left -= cost
-			taken[r.index] = true
-		}
-	}
-	var cases []Case
-	for i := range g.cases {
-		if taken[i] {
-			cases = append(cases, g.cases[i])
-		}
-	}
-	return cases
-}
-
-// priority is the round in which the first variants of a keyword come, and how many come in one
-// round: more where they differ more. Tokens come before all.
-func (c *Case) priority() (first, share int) {
-	switch {
-	case c.Pair != "" || c.Place == theToken:
-		return 0, 100
-	case c.Place == wholeBody && c.Keyword == "valid":
-		return 1, 100
-	case strings.HasPrefix(c.Place, "("):
-		return 1, 5
-	case c.Keyword == "type" && c.Variant == "a number": // what libraries turn into a text
-		return 1, 100
-	case c.Keyword == "pattern":
-		return 1, 4
-	case c.Keyword == "type", c.Keyword == "valid", c.Keyword == "enum":
-		return 1, 2
-	case c.Keyword == "unique":
-		return 2, 1
-	}
-	return 1, 1
 }
 
 // Places that are no member.

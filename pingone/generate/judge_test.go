@@ -19,7 +19,7 @@ func TestJudge(t *testing.T) {
 		Target:   "user.id",
 		Personal: []string{"john@example.com"}}
 	valid := generate.Case{Expect: generate.Valid}
-	open := generate.Case{Expect: generate.Open, Assigned: "environment.id", Value: `"2"`}
+	open := generate.Case{Expect: generate.Open, Assigned: map[string]string{"environment.id": `"2"`}}
 	for _, test := range []struct {
 		name   string
 		c      generate.Case

@@ -261,6 +261,16 @@ func (v *Value) walk(path []string, visit func(path []string, v *Value)) {
 	}
 }
 
+// find is the schema of the value at a path of member names; one that demands nothing if there is none.
+func (v *Value) find(path ...string) *Value {
+	for _, name := range path {
+		if v = v.Properties[name]; v == nil {
+			return &Value{}
+		}
+	}
+	return v
+}
+
 // needed are the members that the value has to have with one of its branches: those of every
 // value, and those of the branch.
 func (v *Value) needed(branch *Value) []string {

@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 )
@@ -12,10 +13,11 @@ import (
 func (schema *Schema) Shrink(c *Case, max int, fails func(Request) bool) (smallest Request, sends int) {
 	s := &shrinker{schema: schema, c: c, best: c.Request, left: max, fails: fails, tried: map[string]bool{}}
 	s.tried[key(c.Request)] = true
-	if c.Place != theHeader {
+	if c.Place != theHeader || c.Expect != Refused {
 		s.headers()
 	}
 	if t, ok := parse(c.Request.Body); ok {
+		s.spaces(t)
 		s.members(t)
 	} else {
 		s.bytes()
@@ -39,6 +41,7 @@ type shrinker struct {
 	left   int
 	fails  func(Request) bool
 	tried  map[string]bool
+	write  func(*tree) []byte // of bodies to try
 }
 
 func key(r Request) string { return strings.Join(r.Headers, "\n") + "\n\n" + string(r.Body) }
@@ -63,16 +66,30 @@ func (s *shrinker) with(body []byte) Request {
 	return r
 }
 
-// headers leaves out lines besides those of every request, and shortens long ones.
+// tryTree tries a body.
+func (s *shrinker) tryTree(t *tree) bool { return s.try(s.with(s.write(t))) }
+
+// headers tries header lines as those of every request: all at once, and then one by one, where
+// others are left out. Long ones are shortened.
 func (s *shrinker) headers() {
+	plain := s.best
+	plain.Headers = []string{contentType, acceptJSON}
+	if s.try(plain) {
+		return
+	}
 	for i := len(s.best.Headers) - 1; i >= 0; i-- {
 		line := s.best.Headers[i]
-		if line == contentType || strings.HasPrefix(line, "Accept: application/json") {
-			continue
-		}
 		r := s.best
-		r.Headers = slices.Delete(slices.Clone(r.Headers), i, i+1)
-		if s.try(r) {
+		r.Headers = slices.Clone(r.Headers)
+		switch name, _, _ := strings.Cut(line, ":"); name {
+		case "Content-Type":
+			r.Headers[i] = contentType
+		case "Accept":
+			r.Headers[i] = acceptJSON
+		default:
+			r.Headers = slices.Delete(r.Headers, i, i+1)
+		}
+		if line == contentType || line == acceptJSON || s.try(r) {
 			continue
 		}
 		for len(line) > 1024 {
@@ -86,30 +103,77 @@ func (s *shrinker) headers() {
 	}
 }
 
-// members takes the body apart. The fault is most likely at the case's place, so that what is not
-// on the way there goes first, all at once; then member by member, the largest first.
-func (s *shrinker) members(t *tree) {
-	if place := strings.Split(s.c.Place, "."); t.at(place) != nil {
-		only := (*tree)(nil).with(place, t.at(place))
-		if user := t.at([]string{"user"}); user != nil && place[0] != "user" {
-			only = (*tree)(nil).with([]string{"user"}, user).with(place, t.at(place))
-		}
-		if s.try(s.with(only.text())) {
-			t = only
+// spaces looks for the white space that has to stay: none, that around the body, or all.
+func (s *shrinker) spaces(t *tree) {
+	whole := s.best.Body
+	around := bytes.TrimLeft(whole, " \t\r\n")
+	before := whole[:len(whole)-len(around)]
+	after := around[len(bytes.TrimRight(around, " \t\r\n")):]
+	s.write = (*tree).text
+	if len(whole) == len(t.text()) || s.tryTree(t) {
+		return
+	}
+	for _, ends := range [][2][]byte{{before, nil}, {nil, after}} {
+		s.write = func(t *tree) []byte { return slices.Concat(ends[0], t.text(), ends[1]) }
+		if s.tryTree(t) {
+			return
 		}
 	}
-	for changed := true; changed && s.left > 0; {
-		changed = false
+	s.write = spaced
+}
+
+// members takes the body apart. What is not on the way to the case's place goes first, all at once;
+// where the case is about the whole body, each other member is tried alone. Then each member that is
+// left goes, the largest first.
+func (s *shrinker) members(t *tree) {
+	for _, only := range s.alone(t) {
+		if s.tryTree(only) {
+			t = only
+			break
+		}
+	}
+	failed := map[string]bool{}
+	for next := true; next; {
+		next = false
 		for _, path := range removable(t) {
-			smaller := t.without(path)
-			if s.try(s.with(smaller.text())) {
-				t, changed = smaller, true
-				break
+			if name := strings.Join(path, "."); !failed[name] {
+				smaller := t.without(path)
+				next = true
+				if s.tryTree(smaller) {
+					t = smaller
+					break
+				}
+				failed[name] = true
 			}
 		}
 	}
 	s.strings(t)
 	s.try(s.with(nil))
+}
+
+// alone are the parts of a body of which one may fail alone, next to the user.
+func (s *shrinker) alone(t *tree) (parts []*tree) {
+	user := t.at([]string{"user"})
+	add := func(path []string) {
+		part := &tree{kind: '{'}
+		if user != nil {
+			part = part.with([]string{"user"}, user)
+		}
+		parts = append(parts, part.with(path, t.at(path)))
+	}
+	if place := strings.Split(s.c.Place, "."); t.at(place) != nil {
+		add(place)
+		return parts
+	}
+	if user != nil {
+		add([]string{"user"})
+	}
+	if len(t.members) > 2 {
+		for _, m := range t.members {
+			add([]string{m.name})
+		}
+	}
+	return parts
 }
 
 // removable are the paths of all members, those with the longest texts first.
@@ -136,7 +200,7 @@ func (s *shrinker) strings(t *tree) {
 		for is && len(text) > 8 && s.left > 0 {
 			text = strings.ToValidUTF8(text[:len(text)/2], "")
 			smaller := t.with(path, scalar(quote(text)))
-			if !s.try(s.with(smaller.text())) {
+			if !s.tryTree(smaller) {
 				break
 			}
 			t = smaller

@@ -25,6 +25,12 @@ type treeMember struct {
 	value *tree
 }
 
+// is says whether a member has a name, however that is escaped.
+func (m *treeMember) is(name string) bool {
+	plain, _ := unquote(`"` + m.name + `"`)
+	return m.name == name || plain == name
+}
+
 func scalar(text string) *tree { return &tree{scalar: text} }
 
 // maxNesting bounds what parse takes apart.
@@ -115,7 +121,7 @@ func (t *tree) with(path []string, value *tree) *tree {
 		changed.members = slices.Clone(t.members)
 	}
 	name, rest := path[0], path[1:]
-	at := slices.IndexFunc(changed.members, func(m treeMember) bool { return m.name == name })
+	at := slices.IndexFunc(changed.members, func(m treeMember) bool { return m.is(name) })
 	if at < 0 {
 		at = len(changed.members)
 		changed.members = append(changed.members, treeMember{name: name})
@@ -133,7 +139,7 @@ func (t *tree) without(path []string) *tree {
 	changed := &tree{kind: '{'}
 	for _, m := range t.members {
 		switch {
-		case m.name != path[0]:
+		case !m.is(path[0]):
 			changed.members = append(changed.members, m)
 		case len(path) > 1:
 			changed.members = append(changed.members, treeMember{m.name, m.value.without(path[1:])})
@@ -148,7 +154,7 @@ func (t *tree) at(path []string) *tree {
 		if t == nil || t.kind != '{' {
 			return nil
 		}
-		i := slices.IndexFunc(t.members, func(m treeMember) bool { return m.name == name })
+		i := slices.IndexFunc(t.members, func(m treeMember) bool { return m.is(name) })
 		if i < 0 {
 			return nil
 		}

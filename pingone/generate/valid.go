@@ -1,8 +1,6 @@
 package generate
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/mail"
 	"slices"
@@ -59,7 +57,7 @@ func (g *generator) fill(body *tree, v *Value, at, ahead []string, narrow *Value
 	if body.at(at) == nil {
 		body = body.with(at, &tree{kind: '{'})
 	}
-	branch := v.branchFor(ahead)
+	branch := g.branchFor(v, ahead)
 	names := v.needed(branch)
 	for _, name := range v.Names {
 		if v.Properties[name].Quiet {
@@ -87,8 +85,8 @@ func (g *generator) fill(body *tree, v *Value, at, ahead []string, narrow *Value
 	return body
 }
 
-// branchFor is the branch that needs the next member of a way, or else the first.
-func (v *Value) branchFor(ahead []string) *Value {
+// branchFor is the branch that needs the next member of a way, or else any.
+func (g *generator) branchFor(v *Value, ahead []string) *Value {
 	if len(v.AnyOf) == 0 {
 		return nil
 	}
@@ -97,7 +95,7 @@ func (v *Value) branchFor(ahead []string) *Value {
 			return branch
 		}
 	}
-	return v.AnyOf[0]
+	return v.AnyOf[g.turn%len(v.AnyOf)]
 }
 
 // sample is a valid JSON text for a value without members.
@@ -136,7 +134,11 @@ func (g *generator) validBodies() {
 	var sureTops [][]string
 	g.Schema.Body.walk(nil, func(path []string, v *Value) {
 		body, user, sure := g.carrier(path)
-		g.valid(path, "valid", "alone", user, body.text(), sure)
+		alone := ofPlace
+		if sure && len(path) != 1 {
+			alone = ranks
+		}
+		g.valid(path, "valid", "alone", user, body, sure, alone)
 		if len(path) == 1 && sure && path[0] != "user" {
 			sureTops = append(sureTops, path)
 		}
@@ -147,19 +149,29 @@ func (g *generator) validBodies() {
 	g.assigned()
 }
 
-func (g *generator) valid(path []string, keyword, variant, user string, body []byte, sure bool) {
-	expect := Open
+// valid adds a body that is valid by the schema. What is sure to be taken, others have too: see
+// combined.
+func (g *generator) valid(path []string, keyword, variant, user string, body *tree, sure bool,
+	rank int) {
+	c := Case{Place: dotted(path), Keyword: keyword, Variant: variant, Expect: Open, User: user,
+		Request: g.request(body.text())}
 	if sure {
-		expect = Valid
+		c.Expect = Valid
 	}
-	g.add(Case{Place: dotted(path), Keyword: keyword, Variant: variant, Expect: expect, User: user,
-		Request: g.request(body)})
+	g.add(c, c.goals(rank)...)
+	if sure && len(path) > 0 {
+		g.form(path, variant, body)
+	}
 }
 
 // forms adds valid forms of one value.
 func (g *generator) forms(path []string, v *Value, body *tree, user string, sure bool) {
 	try := func(variant, text string, sure bool) {
-		g.valid(path, "valid", variant, user, body.with(path, scalar(text)).text(), sure)
+		rank := ranks
+		if !sure && !v.Refers {
+			rank = ofAny
+		}
+		g.valid(path, "valid", variant, user, body.with(path, scalar(text)), sure, rank)
 	}
 	for i, example := range v.Examples {
 		if i > 0 {
@@ -177,7 +189,7 @@ func (g *generator) forms(path []string, v *Value, body *tree, user string, sure
 		if s, is := unquote(body.at(path).scalar); is {
 			try("upper case", quote(strings.ToUpper(s)), sure)
 			try("lower case", quote(strings.ToLower(s)), sure)
-			try("mixed case", quote(strings.ToUpper(s[:18])+strings.ToLower(s[18:])), sure)
+			try("mixed case", quote(mixedCase(s)), sure)
 		}
 	case len(v.Names) == 0 && (v.is("object") || len(v.Types) == 0):
 		try("empty", "{}", sure)
@@ -203,7 +215,7 @@ func (g *generator) enumValue(path []string, value string) {
 		}
 	}
 	body, user, sure := g.carrier(ahead)
-	g.valid(path, "valid", value, user, body.with(path, scalar(quote(value))).text(), sure)
+	g.valid(path, "valid", value, user, body.with(path, scalar(quote(value))), sure, ofPlace)
 }
 
 func (g *generator) stringForms(v *Value, try func(variant, text string, sure bool)) {
@@ -235,7 +247,7 @@ func (g *generator) pairs(tops [][]string) {
 			user = g.Users[0]
 			body = body.with([]string{"user", "id"}, scalar(quote(user)))
 		}
-		g.valid(nil, keyword, variant, user, body.text(), true)
+		g.valid(nil, keyword, variant, user, body, true, ranks)
 	}
 	for i, a := range tops {
 		for _, b := range tops[i+1:] {
@@ -254,24 +266,15 @@ func (g *generator) texts(tops [][]string) {
 	if len(tops) > 0 {
 		body, user, _ = g.carrier(tops[0])
 	}
-	reversed := &tree{kind: '{', members: slices.Clone(body.members)}
-	slices.Reverse(reversed.members)
-	var pretty bytes.Buffer
-	_ = json.Indent(&pretty, body.text(), "\r\n\t", "\t ")
-	escapedID := fmt.Sprintf(`"\u%04x%s"`, user[0], user[1:])
-	for _, form := range []struct{ variant, text string }{
-		{"members in reverse order", string(reversed.text())},
-		{"white space between tokens", "\r\n\t " + pretty.String() + "\r\n"},
-		{"a name with an escape", strings.Replace(string(body.text()), `"user"`, `"\u0075ser"`, 1)},
-		{"a value with an escape", string(body.with([]string{"user", "id"}, scalar(escapedID)).text())},
-	} {
-		g.valid(nil, "text", form.variant, user, []byte(form.text), true)
+	for _, form := range textForms {
+		g.add(Case{Place: wholeBody, Keyword: "text", Variant: form.variant, Expect: Valid, User: user,
+			Request: g.request(form.write(body))})
 	}
 }
 
-// assigned adds members that only the service sets.
+// assigned adds members that only the service sets: each alone, and some at once.
 func (g *generator) assigned() {
-	for _, m := range []struct{ name, text, at string }{
+	members := []struct{ path, text, at string }{
 		{"id", quote("11111111-1111-4111-8111-111111111111"), "id"},
 		{"status", `"COMPLETED_BY_REQUEST"`, "status"},
 		{"environment", `{"id":"22222222-2222-4222-8222-222222222222"}`, "environment.id"},
@@ -283,16 +286,34 @@ func (g *generator) assigned() {
 		{"userBypassEnabled", `true`, "userBypassEnabled"},
 		{"authenticators", `["MFALOAD"]`, "authenticators"},
 		{"mfaload", `"unknown to the service"`, "mfaload"},
-	} {
-		user := g.user()
-		g.add(Case{Place: wholeBody, Keyword: "assigned", Variant: m.name, Expect: Open, User: user,
-			Assigned: m.at, Value: assignedValue(m.text, m.at),
-			Request: g.request(base(user).with([]string{m.name}, scalar(m.text)).text())})
+		{"user.username", `"mfaload"`, "user.username"},
 	}
-	user := g.user()
-	g.add(Case{Place: "user", Keyword: "assigned", Variant: "username", Expect: Open, User: user,
-		Assigned: "user.username", Value: `"mfaload"`,
-		Request: g.request(base(user).with([]string{"user", "username"}, scalar(`"mfaload"`)).text())})
+	const together = 4
+	for first := range len(members) / together {
+		var several []string
+		all, user := map[string]string{}, g.user()
+		body := base(user)
+		for i := first; i < len(members); i += len(members) / together {
+			m := &members[i]
+			body = body.with(strings.Split(m.path, "."), scalar(m.text))
+			if m.at != "" {
+				all[m.at] = assignedValue(m.text, m.at)
+			}
+			several = append(several, m.path)
+		}
+		c := Case{Place: wholeBody, Keyword: "assigned", Variant: strings.Join(several, ", "), Expect: Open,
+			User: user, Assigned: all, Request: g.request(body.text())}
+		g.add(c, c.goals(ofPlace)...)
+	}
+	for _, m := range members {
+		user := g.user()
+		c := Case{Place: wholeBody, Keyword: "assigned", Variant: m.path, Expect: Open, User: user,
+			Request: g.request(base(user).with(strings.Split(m.path, "."), scalar(m.text)).text())}
+		if m.at != "" {
+			c.Assigned = map[string]string{m.at: assignedValue(m.text, m.at)}
+		}
+		g.add(c)
+	}
 }
 
 // assignedValue is the text of what a member holds at the end of a path that begins with it.
@@ -308,32 +329,22 @@ func assignedValue(text, at string) string {
 	return text
 }
 
-// validWire adds header fields that are allowed.
+// validWire adds header fields that are allowed, and some that may be refused.
 func (g *generator) validWire() {
-	header := func(keyword, variant string, sure bool, lines ...string) {
+	header := func(variant string, expect Expect, rank int, lines ...string) {
 		user := g.user()
 		r := g.request(base(user).text())
 		r.Headers = lines
-		expect := Open
-		if sure {
-			expect = Valid
-		}
-		g.add(Case{Place: theHeader, Keyword: keyword, Variant: variant, Expect: expect, User: user,
-			Request: r})
+		c := Case{Place: theHeader, Keyword: "valid", Variant: variant, Expect: expect, User: user,
+			Request: r}
+		g.add(c, c.goals(rank)...)
 	}
-	accept := "Accept: application/json"
-	header("Content-Type", "charset=utf-8", true, contentType+"; charset=utf-8", accept)
-	header("Content-Type", "in upper case", true, "Content-Type: APPLICATION/JSON", accept)
-	header("Content-Type", "quoted charset", true, contentType+`;charset="UTF-8"`, accept)
-	header("Accept", "*/*", true, contentType, "Accept: */*")
-	header("Accept", "application/hal+json", true, contentType, "Accept: application/hal+json, */*;q=0.1")
-	header("Accept", "text/html", false, contentType, "Accept: text/html")
-	for _, name := range []string{"X-Ping-External-Transaction-ID", "X-Ping-External-Session-ID"} {
-		header(name, "a word", true, contentType, accept, name+": mfaload")
-		header(name, "an ID", true, contentType, accept, name+": "+unknownID)
-		header(name, "markup", false, contentType, accept, name+": "+Marker)
+	for _, form := range headerForms {
+		header(form.variant, Valid, ranks, form.lines...)
 	}
-	header("size", "3 KB more", true, contentType, accept, "X-Filler: "+strings.Repeat("a", 3072))
-	header("X-Forwarded-Host", "another host", true, contentType, accept, "X-Forwarded-Host: mfaload.example")
-	header("X-HTTP-Method-Override", "GET", false, contentType, accept, "X-HTTP-Method-Override: GET")
+	header("Accept text/html", Open, ofAny, contentType, "Accept: text/html")
+	header("markup", Open, ofPlace, contentType, acceptJSON, transactionID+": "+Marker,
+		sessionID+": "+Marker)
+	header("X-HTTP-Method-Override: GET", Open, ofAny, contentType, acceptJSON,
+		"X-HTTP-Method-Override: GET")
 }

@@ -26,7 +26,7 @@ func (s *Schema) alike(c *Case, r Request) bool {
 	if before == nil || after == nil {
 		return true
 	}
-	kept := []string{"user", c.Place, c.Assigned}
+	kept := []string{"user", c.Place}
 	if c.Expect == Valid {
 		kept = append(kept, "user.id")
 	}
@@ -83,9 +83,11 @@ func (v *Value) allows(t *tree) bool {
 			return false
 		}
 	}
-	for _, m := range t.members {
-		if p := v.Properties[m.name]; p != nil && !p.allows(m.value) {
-			return false
+	for name, p := range v.Properties {
+		for _, m := range t.members {
+			if m.is(name) && !p.allows(m.value) {
+				return false
+			}
 		}
 	}
 	if len(v.AnyOf) == 0 {

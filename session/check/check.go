@@ -117,7 +117,7 @@ func (k *Check) Send(ctx context.Context, op *pingone.Operation, pace float64) e
 			}
 		}
 	}
-	if k.options.Negative {
+	if k.options.Negative && !k.options.Generate { // those are among the generated ones
 		if err := k.negative(ctx); err != nil {
 			return err
 		}

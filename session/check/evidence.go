@@ -267,7 +267,7 @@ func (k *Check) again(ctx context.Context, f *generate.FailedCase) (outcome, why
 	if !k.hasIdentity(f.Case.Request.Identity) {
 		return cannotTell, "the scenario has no identity " + f.Case.Request.Identity, nil
 	}
-	if f.Case.Pair != "" {
+	if len(f.Others) > 0 {
 		return k.pairAgain(ctx, f)
 	}
 	request := f.Case.Request
