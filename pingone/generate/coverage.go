@@ -44,8 +44,9 @@ type ResponseSeen struct {
 	Seen   int    `json:"seen"`
 }
 
-// Cover counts what was tried. Keywords that the schema has and nobody tried are there with 0.
-func Cover(s *Schema, tried []Tried) RequestCoverage {
+// Cover counts what was tried. Keywords that the schema has, or one of all cases is about, and that
+// nobody tried, are there with 0.
+func Cover(s *Schema, all []Case, tried []Tried) RequestCoverage {
 	rows := map[[2]string]*CoverageRow{}
 	row := func(place, keyword string) *CoverageRow {
 		key := [2]string{place, keyword}
@@ -66,6 +67,9 @@ func Cover(s *Schema, tried []Tried) RequestCoverage {
 	})
 	for _, place := range []string{theHeader, thePath, theMethod, theToken} {
 		order[place] = len(order) + 1
+	}
+	for i := range all {
+		row(all[i].Place, all[i].Keyword)
 	}
 	for _, t := range tried {
 		if t.Status != 0 {

@@ -45,42 +45,53 @@ func (r *Request) Curl(origin string, hide func(string) string) string {
 // inVariable are the parts of a request that a command line has in variables.
 var inVariable = regexp.MustCompile(`\{(?:token|cut|flipped|unsigned)\}|` + hiddenPart.String())
 
-// words writes a text as one word of a shell, with variables for what is not in the text.
+// words writes a text as one word of a shell, with variables for what is not in the text: within
+// double quotes where nothing in it means something there.
 func words(text, token string) string {
+	literal, quotes := shell, `"`
+	if utf8.ValidString(text) && !strings.ContainsFunc(text, meansSomething) {
+		literal, quotes = func(s string) string { return s }, ""
+	}
 	var b strings.Builder
 	for text != "" {
 		at := inVariable.FindStringSubmatchIndex(text)
 		if at == nil {
-			b.WriteString(shell(text))
+			b.WriteString(literal(text))
 			break
 		}
 		if at[0] > 0 {
-			b.WriteString(shell(text[:at[0]]))
+			b.WriteString(literal(text[:at[0]]))
 		}
 		part := text[at[0]:at[1]]
 		switch {
 		case part == "{token}":
-			part = `"${` + token + `}"`
+			part = "${" + token + "}"
 		case part == "{cut}":
-			part = `"${` + token + `::-4}"`
+			part = "${" + token + "::-4}"
 		case part == "{flipped}":
-			part = `"${` + token + `::-2}AA"`
+			part = "${" + token + "::-2}AA"
 		case part == "{unsigned}":
-			part = `"${UNSIGNED_TOKEN}"`
+			part = "${UNSIGNED_TOKEN}"
 		case part == "{{"+openName+"}}":
-			part = "'{{'"
+			part = "{{"
 		case at[4] < 0:
-			part = `"${` + variable(text[at[2]:at[3]]) + `}"`
+			part = "${" + variable(text[at[2]:at[3]]) + "}"
 		default:
 			from, _ := strconv.Atoi(text[at[4]:at[5]])
 			to, _ := strconv.Atoi(text[at[6]:at[7]])
-			part = fmt.Sprintf(`"${%s:%d:%d}"`, variable(text[at[2]:at[3]]), from, to-from)
+			part = fmt.Sprintf("${%s:%d:%d}", variable(text[at[2]:at[3]]), from, to-from)
 		}
-		b.WriteString(part)
+		b.WriteString(quotes + part + quotes)
 		text = text[at[1]:]
+	}
+	if quotes == "" {
+		return `"` + b.String() + `"`
 	}
 	return b.String()
 }
+
+// meansSomething says whether a character within double quotes is not just itself.
+func meansSomething(c rune) bool { return !unicode.IsPrint(c) || strings.ContainsRune("\"$`\\!", c) }
 
 func variable(name string) string {
 	return strings.Map(func(c rune) rune {

@@ -3,6 +3,7 @@ package generate_test
 import (
 	"bytes"
 	"fmt"
+	"os/exec"
 	"reflect"
 	"strings"
 	"testing"
@@ -82,4 +83,29 @@ func FuzzMask(f *testing.F) {
 		}
 		mask.Fill(text)
 	})
+}
+
+// What curl lines are to send arrives as it is, with the variables that they name.
+func TestCurlLinesAreWords(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("there is no bash here")
+	}
+	in := input(t, 1, 1)
+	mask := generate.NewMask(&in)
+	for _, body := range []string{`{"user":{"id":"` + user + `"}}`, user[3:30] + ` $HOME "it's" !x`,
+		user + "\x01\xff{{" + user, `{"access_token":"{token}"}`, "plain " + user} {
+		r := generate.Request{Method: "POST", Path: "/x", Authorization: "Bearer {token}", Body: []byte(body)}
+		r.Body = []byte(mask.Hide(body))
+		line := r.Curl("http://127.0.0.1", func(s string) string { return s })
+		cmd := exec.Command(bash, "-c",
+			"curl() { printf '%s\\n' \"${@: -2:1}\" \"${@: -1}\" \"${@: -4:1}\"; }; "+line)
+		cmd.Env = []string{"USER1=" + user, "PINGONE_ACCESS_TOKEN=a-token"}
+		out, err := cmd.Output()
+		want := strings.ReplaceAll(body, "{token}", "a-token") +
+			"\nhttp://127.0.0.1/x\nAuthorization: Bearer a-token\n"
+		if err != nil || string(out) != want {
+			t.Errorf("%s\nsends %q, want %q, %v", line, out, want, err)
+		}
+	}
 }

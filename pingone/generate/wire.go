@@ -124,6 +124,12 @@ func (g *generator) tokens() {
 		r.Authorization = "Bearer {flipped}"
 		r.Path += "?access_token={token}"
 	})
+	r := g.request(base(g.user()).text())
+	r.Path += "?access_token={token}"
+	// RFC 6750 forbids clients to do so, and does not say that servers notice it.
+	twice := Case{Place: theToken, Keyword: "query", Variant: "in the query too", Expect: Open,
+		User: g.user(), Request: r}
+	g.add(twice, twice.goals(ofPlace)...)
 	g.token("body", "in the body instead", func(r *Request) {
 		r.Authorization = ""
 		t, _ := parse(r.Body)
@@ -136,8 +142,12 @@ func (g *generator) tokens() {
 	anonymous.authorization = "Bearer {flipped}"
 	g.existence(anonymous)
 	for _, i := range g.Identities {
+		times := 1
+		if i.Kind == "population" { // it is good for some users, so that the service looks for them
+			times = 6
+		}
 		g.existence(weakToken{keyword: i.Kind, who: "with the token " + i.Name, rule: ruleAuthorized,
-			statuses: statusesOf[i.Kind], authorization: "Bearer {token}", identity: i.Name, times: 1})
+			statuses: statusesOf[i.Kind], authorization: "Bearer {token}", identity: i.Name, times: times})
 	}
 }
 
@@ -197,6 +207,10 @@ func (g *generator) pair(w weakToken, n int, what string, there, missing Request
 		if known {
 			c.Statuses = w.statuses
 		}
-		g.add(c, goal{ofTokens, fmt.Sprint(c.Pair, known, n)})
+		rank := ofTokens
+		if n > 0 && w.identity != "" {
+			rank = ofPlace
+		}
+		g.add(c, goal{rank, fmt.Sprint(c.Pair, known, n)})
 	}
 }

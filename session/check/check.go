@@ -64,7 +64,8 @@ type Check struct {
 	// mask is of what is kept of generated requests, terminal of what is shown of them; nil where
 	// there are none.
 	mask, terminal *generate.Mask
-	users          []string // who may get generated requests
+	users          []string        // who may get generated requests
+	all            []generate.Case // that could be generated
 	earlier        []generate.FailedCase
 	replayed       []generate.FailedCase
 	results        []caseResult

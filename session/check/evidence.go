@@ -80,7 +80,7 @@ func (k *Check) coverage() generate.RequestCoverage {
 		r := &k.results[i]
 		tried[i] = generate.Tried{Case: r.Case, Status: r.Status, Code: r.Code, Failed: r.failed()}
 	}
-	return generate.Cover(k.schema, tried)
+	return generate.Cover(k.schema, k.all, tried)
 }
 
 // showCoverage shows which keywords of which members were tried, and what was never seen.

@@ -118,6 +118,10 @@ func existenceMutants() (all []mutant) {
 		return a.status == 401 && c.Header.Get("Authorization") == "" && c.json != nil && !unknown(c)
 	}, late)
 	tells("no token: unknown users take longer", with(""), late)
+	tells("population token: users of another population take longer", func(c *call, a *reply) bool {
+		return c.Method == "POST" && c.Header.Get("Authorization") == "Bearer token-of-population" &&
+			isPlainID(c.text("user.id")) && !unknown(c)
+	}, late)
 	tells("a damaged token: another status for unknown users", func(c *call, a *reply) bool {
 		return a.status == 401 && c.Method == "POST" && c.Header.Get("Authorization") != "" && unknown(c)
 	}, status)

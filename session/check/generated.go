@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -140,6 +141,8 @@ func (k *Check) generated(ctx context.Context) error {
 	in.Path, in.EnvID = k.op.Service()
 	k.maskWith(in)
 	cases := k.withEarlier(generate.Cases(in))
+	in.Max = math.MaxInt
+	k.all = generate.Cases(in)
 	k.console.Print("\ngenerated requests: seed %d, at most %d\n", k.options.Seed,
 		k.options.MaxRequests)
 	pairs := map[string][]generate.PairRefusal{}
