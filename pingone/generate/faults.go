@@ -60,14 +60,17 @@ func (f *faulty) value(keyword, variant, text string, rank int, lenient bool) {
 	f.add(keyword, variant, rank, lenient, f.body.with(f.path, scalar(text)).text())
 }
 
-// types puts a value of each other type there: at each place what libraries turn into a text, and
-// null, which they take for nothing.
+// types puts a value of each other type there: at each text a number, which libraries turn into one,
+// and at each place null, which they take for nothing.
 func (f *faulty) types() {
 	if len(f.v.Types) == 0 {
 		return
 	}
-	if !f.v.is("number") && !f.v.is("integer") {
-		f.value("type", "a number", "5", ofPlace, false)
+	if number := ofAny; !f.v.is("number") && !f.v.is("integer") {
+		if f.v.is("string") {
+			number = ofPlace
+		}
+		f.value("type", "a number", "5", number, false)
 	}
 	if !f.v.is("null") {
 		f.value(keywordNull, "null", "null", ofPlace, true)

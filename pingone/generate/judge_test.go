@@ -118,6 +118,12 @@ func TestShrink(t *testing.T) {
 		{"a long text", "rp.id", "valid", `{` + owner + `,"rp":{"id":"` + string(bytes.Repeat([]byte("a"),
 			3000)) + `"}}`,
 			`{` + owner + `,"rp":{"id":"aaaaaaaaaaa"}}`, generate.Open, `aaaaaaaaaa`},
+		{"white space before it", "(body)", "valid",
+			"\r\n\t {" + owner + `,  "policy":{"id":"` + known + "\"}\r\n}\n", "\r\n\t {" + owner + "}",
+			generate.Valid, "\r\n\t {"},
+		{"a name with an escape", "(body)", "valid",
+			`{"\u0075ser":{"id":"` + user + `"},"policy":{"id":"` + known + `"},"rp":{}}`,
+			`{"\u0075ser":{"id":"` + user + `"}}`, generate.Valid, `\u0075`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := &generate.Case{Place: test.place, Keyword: test.keyword, Expect: test.expect,

@@ -153,24 +153,28 @@ func (s *shrinker) members(t *tree) {
 
 // alone are the parts of a body of which one may fail alone, next to the user.
 func (s *shrinker) alone(t *tree) (parts []*tree) {
-	user := t.at([]string{"user"})
-	add := func(path []string) {
+	add := func(path ...string) {
 		part := &tree{kind: '{'}
-		if user != nil {
-			part = part.with([]string{"user"}, user)
+		for _, m := range t.members {
+			switch {
+			case m.is(path[0]):
+				part.members = append(part.members, treeMember{m.name, m.value.only(path[1:])})
+			case m.is("user"):
+				part.members = append(part.members, m)
+			}
 		}
-		parts = append(parts, part.with(path, t.at(path)))
+		parts = append(parts, part)
 	}
 	if place := strings.Split(s.c.Place, "."); t.at(place) != nil {
-		add(place)
+		add(place...)
 		return parts
 	}
-	if user != nil {
-		add([]string{"user"})
+	if t.at([]string{"user"}) != nil {
+		add("user")
 	}
 	if len(t.members) > 2 {
 		for _, m := range t.members {
-			add([]string{m.name})
+			add(m.name)
 		}
 	}
 	return parts

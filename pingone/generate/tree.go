@@ -163,6 +163,20 @@ func (t *tree) at(path []string) *tree {
 	return t
 }
 
+// only is the tree with nothing but what leads to a path.
+func (t *tree) only(path []string) *tree {
+	if len(path) == 0 {
+		return t
+	}
+	part := &tree{kind: t.kind}
+	for _, m := range t.members {
+		if m.is(path[0]) {
+			part.members = append(part.members, treeMember{m.name, m.value.only(path[1:])})
+		}
+	}
+	return part
+}
+
 // leaves are the paths of all values that hold no others, in order.
 func (t *tree) leaves(prefix []string, visit func(path []string, value *tree)) {
 	if t.kind != '{' || len(t.members) == 0 {

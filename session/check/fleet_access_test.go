@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -108,7 +109,7 @@ func existenceMutants() (all []mutant) {
 	for _, token := range []string{"", "Bearer token-of-expired", "Bearer token-of-foreign",
 		"Bearer token-of-weak",
 		"Bearer token-of-population"} {
-		name := cmpOr(strings.TrimPrefix(token, "Bearer token-of-"), "no")
+		name := cmp.Or(strings.TrimPrefix(token, "Bearer token-of-"), "no")
 		tells(name+" token: another message for unknown users", with(token), message)
 		if token != "Bearer token-of-population" { // 404 is what it gets
 			tells(name+" token: another status for unknown users", with(token), status)

@@ -225,7 +225,7 @@ func failures(t testing.TB, folder string) []generate.FailedCase {
 }
 
 // reduced is one mutant in so many for make test; make mutants runs all.
-const reduced = 12
+const reduced = 13
 
 // minKilled are the shares of all mutants and of the sample, in percent, that must be found. In a
 // sample one mutant whose fault is in a share of the responses only is 2%.
@@ -261,7 +261,7 @@ func TestMutantsAreKilled(t *testing.T) {
 	var survivors []string
 	for i := range all {
 		m := &all[i]
-		if !runsAll() && i%reduced != 0 {
+		if !runsAll() && (i%reduced != 0 || strings.HasSuffix(m.name, "take longer")) { // on a busy machine
 			continue
 		}
 		result := score{all: 1}
@@ -284,6 +284,9 @@ func TestMutantsAreKilled(t *testing.T) {
 		t.Log(classes[class].row(class))
 	}
 	t.Log(total.row("all"))
+	if p == nil {
+		t.Log("Prism was not run: MFALOAD_PRISM names none")
+	}
 	t.Log("| not found | why |")
 	for _, s := range survivors {
 		t.Log(s)

@@ -211,10 +211,3 @@ func combined(all []mutant) (pairs []mutant) {
 	}
 	return pairs
 }
-
-func cmpOr(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a
-}

@@ -73,7 +73,7 @@ func smallest(service http.Handler, f *generate.FailedCase, valid func(any) bool
 		"request.failed":  func(status int) bool { return status/100 == 5 },
 	}[f.Rule]
 	var whole any
-	if !told || f.Smallest == nil || bytes.Contains(f.Smallest.Body, []byte("{{")) ||
+	if !told || f.Smallest == nil || bytes.Contains(f.Case.Request.Body, []byte("{{")) ||
 		json.Unmarshal(f.Case.Request.Body, &whole) != nil {
 		return 0
 	}
