@@ -59,6 +59,8 @@ type Service struct {
 	Own float64
 	// Cold is what the service is like at the start of a run; nil is as later.
 	Cold *Cold
+	// GoodWithin is the longest response time of a good response; 0 does not count them.
+	GoodWithin time.Duration
 	// Warmup is how many of the seconds are a warm-up whose end is to be found; the run is not settled.
 	Warmup int
 }
@@ -200,7 +202,7 @@ func (s Service) requests(random *rand.Rand, c conditions) iter.Seq[*measure.Obs
 				took += free - 1e9*at
 			}
 			o := &measure.Observation{Intended: time.Duration(1e9 * at), Label: "201 OTP_REQUIRED",
-				AsExpected: true, Warmup: second < s.Warmup}
+				AsExpected: true, Warmup: second < s.Warmup, GoodWithin: s.GoodWithin}
 			o.Own = time.Duration(lateness * random.ExpFloat64())
 			o.Sent = o.Intended + o.Own
 			o.Done = o.Sent + time.Duration(min(took, 6e10))
@@ -238,6 +240,9 @@ func (l *secondsLog) Record(_ int, o *measure.Observation, _ []*measure.Instance
 		s.Expected++
 		s.Clean++
 	}
+	if o.AsExpected && o.Done-o.Intended <= o.GoodWithin {
+		s.Good++
+	}
 	return true
 }
 
@@ -249,6 +254,9 @@ func (l *secondsLog) RecordWait(bool, time.Duration) {}
 func (s Service) describe(m *measure.Measurement, start time.Time) {
 	m.Scenario, m.Hash, m.Version, m.Groups = s.Name, s.Name, "simulated", []string{"all"}
 	m.Started = start.UTC()
+	if s.GoodWithin > 0 {
+		m.GoodWithin = []time.Duration{s.GoodWithin}
+	}
 	m.Parts = map[string]string{"load": "l", "users": "u", "contract": "c"}
 	m.Main.Start = time.Duration(s.Warmup) * time.Second
 	m.Warmup.Planned = m.Main.Start
