@@ -40,6 +40,9 @@ type Observation struct {
 
 	// Index is the number of its arrival in the run.
 	Index uint64
+	// User, and the IDs that the service and a trace know the request by, are set only if
+	// each request is kept: only the journal has them.
+	User, CorrelationID, TraceID string
 	RequestTransfer
 
 	// Failed says that there was no whole response.

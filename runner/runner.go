@@ -43,6 +43,9 @@ type Config struct {
 	// Unguarded leaves load.stopOn to somebody who judges several shards together,
 	// with [Runner.Ticks], a [Guard] and [Runner.Stop].
 	Unguarded bool
+	// NameUser, if set, has the journal tell of each request by which name its user is known
+	// there, and which correlation ID the response had.
+	NameUser func(userID string) string
 	// Looks, if set, may end the run as soon as it is decided.
 	Looks *Looks
 	// Wait waits until a time or until the context ends. Default: as exactly

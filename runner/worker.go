@@ -64,6 +64,9 @@ func (w *requestWorker) serve(flight context.Context, a turn) {
 		GoodWithin: measure.GoodWithin(w.runner.goodWithin, a.User.Group),
 	}
 	o.Index, o.RequestTransfer = a.Index, w.transfer(o.Sent)
+	if name := w.runner.config.NameUser; name != nil {
+		o.User = name(a.User.ID)
+	}
 	o.Harmed = w.harmed(o, now)
 	w.free = done
 	if ex.Waited > 0 {
@@ -166,6 +169,11 @@ func (w *requestWorker) check(u scenario.User) {
 	ex, o := &w.exchange, &w.seen
 	w.violations = w.runner.config.Operation.Check(u, ex, w.violations[:0])
 	o.Label, o.AsExpected, o.Evaluated = ex.Label, ex.AsExpected, ex.Evaluated
+	if w.runner.config.NameUser != nil {
+		id, _ := w.runner.config.Operation.CorrelationID(ex)
+		id = w.runner.config.Operation.Mask(id)
+		o.CorrelationID = id[:min(len(id), maxCorrelationID)]
+	}
 	o.RateLimited = ex.Status == http.StatusTooManyRequests
 	o.Refused = o.RateLimited || ex.Status == http.StatusServiceUnavailable && retryAfter(ex)
 	if len(w.violations) == 0 {
@@ -225,6 +233,8 @@ func (w *requestWorker) response(ex *contract.Exchange) *measure.MaskedResponse 
 }
 
 const (
+	// maxCorrelationID bounds an ID that the journal keeps of each request.
+	maxCorrelationID = 128
 	// maxKept bounds a body that is kept.
 	maxKept = 64 << 10
 	// maxWhole is with how many of the violations of one response it is kept whole.

@@ -77,6 +77,8 @@ type Folder struct {
 	formats            Formats
 	overwrite, written bool
 	lock               *os.File // nil where nobody else writes to it
+	// KeepJournal has the journal stay as [SamplesFile] if the results are safe.
+	KeepJournal bool
 	// cutOff says that the journal ends before the run did.
 	cutOff bool
 }
@@ -358,8 +360,8 @@ func isResult(name string) bool {
 			return true
 		}
 	}
-	if slices.Contains([]string{ReportFile, MeasurementFile, JournalFile, TrialFile, "series.csv",
-		"compare.json", "compare.html"}, name) {
+	if slices.Contains([]string{ReportFile, MeasurementFile, JournalFile, SamplesFile, TrialFile,
+		"series.csv", "compare.json", "compare.html"}, name) {
 		return true
 	}
 	kind, ok := strings.CutSuffix(name, ".hgrm")

@@ -18,6 +18,9 @@ import (
 // are safe, so one that is there is of a run that was interrupted, or goes on.
 const JournalFile = "run.journal"
 
+// SamplesFile is the journal of a run that was to keep it.
+const SamplesFile = "samples.journal"
+
 // journalOf is the journal's file in a results folder. It is made with its first
 // byte: a run that does not start leaves none. While it is open, no other
 // process takes it for one that was interrupted.
@@ -160,8 +163,26 @@ func (f *Folder) Unfinished() (*measure.Measurement, error) {
 	return m, err
 }
 
-// endJournal removes the journal, for the results are safe.
+// Journal is where the journal of the run is, until its results are safe.
+func (f *Folder) Journal() string { return filepath.Join(f.path, JournalFile) }
+
+// FindJournal returns the journal of a results folder: of a run that was interrupted, or
+// that was to keep it.
+func FindJournal(path string) (string, error) {
+	for _, name := range []string{JournalFile, SamplesFile} {
+		if file := filepath.Join(path, name); exists(file) {
+			return file, nil
+		}
+	}
+	return "", fmt.Errorf("%s has no samples\n%s", path, text.Hint("run with --samples FILE, or with "+
+		"--keep-samples to keep them in the results folder"))
+}
+
+// endJournal removes the journal, or sets it aside, for the results are safe.
 func (f *Folder) endJournal() error {
+	if f.KeepJournal && exists(f.Journal()) {
+		return os.Rename(f.Journal(), filepath.Join(f.path, SamplesFile))
+	}
 	err := os.Remove(filepath.Join(f.path, JournalFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

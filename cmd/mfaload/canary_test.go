@@ -212,7 +212,8 @@ func TestSecretsAndPeopleStayHidden(t *testing.T) {
 	c.plant("search.yaml", token+canaryUsers+"capacity: {maxRate: 40/s, trial: 5s, warmup: 0s, settle: 0s, "+
 		"budget: 6s}\n")
 
-	c.run(1, "run", "--out", "first", "--save-answers", "10", "--csv", "--hgrm", "token.yaml")
+	c.run(1, "run", "--out", "first", "--save-answers", "10", "--csv", "--hgrm", "--samples",
+		"samples.csv", "--keep-samples", "token.yaml")
 	if err := calmDown(filepath.Join(c.dir, "first")); err != nil {
 		t.Fatal(err)
 	}

@@ -96,6 +96,8 @@ var mayImport = map[string][]string{
 		"mfaload/report/compare", "mfaload/report/render", "mfaload/runner", "mfaload/runner/plan",
 		"mfaload/runner/schedule", "mfaload/scenario", "mfaload/scenario/form", "mfaload/simulator"},
 
+	"mfaload/session/samples": {"mfaload/internal/disk", "mfaload/measure", "mfaload/measure/journal"},
+
 	"mfaload/session/shards": {"mfaload/fleet", "mfaload/internal/disk", "mfaload/internal/text",
 		"mfaload/measure", "mfaload/report", "mfaload/runner", "mfaload/runner/schedule", "mfaload/scenario",
 		"mfaload/session"},
@@ -164,7 +166,7 @@ func TestLayers(t *testing.T) {
 // where it can be tested without a command line.
 func TestCommandIsFlagsAndWords(t *testing.T) {
 	t.Parallel()
-	const most = 3600 // lines
+	const most = 3720 // lines
 	names, err := filepath.Glob("*.go")
 	if err != nil || len(names) == 0 {
 		t.Fatal(err)

@@ -35,6 +35,7 @@ type runFlags struct {
 	duet      duetFlags
 	labels    labelFlags
 	summary   summaryFlags
+	samples   samplesFlags
 }
 
 func newRun(a *app) *cobra.Command {
@@ -100,7 +101,8 @@ it takes, and a plot of the rate.`,
 			if err != nil {
 				return usage(c, err)
 			}
-			if err := flags.duet.check(flags, local); err != nil {
+			if err := errors.Join(flags.duet.check(flags, local),
+				flags.samples.check(local || flags.duet != (duetFlags{}))); err != nil {
 				return usage(c, err)
 			}
 			if flags.plan.wanted {
@@ -138,6 +140,7 @@ it takes, and a plot of the rate.`,
 		"start a run against a host that is not this machine without asking")
 	flags.labels.add(c)
 	flags.summary.add(c)
+	flags.samples.add(c)
 	flags.shard.add(c)
 	flags.fleet.add(c, "share the run among so many processes of this machine")
 	c.Flags().BoolVarP(&a.ui.Quiet, "quiet", "q", false, "show no progress")
@@ -230,6 +233,7 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part runSha
 	dir.Provenance = provenance(labels, parts, terms)
 	var m *measure.Measurement
 	if duet == nil {
+		part.nameUser = flags.samples.names()
 		m, err = a.send(ctx, in, dir, flags.answers, view, part)
 	} else if err = duet.prepare(dir, flags.overwrite); err == nil {
 		defer duet.folder.Unlock()
@@ -238,7 +242,8 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part runSha
 	if err != nil {
 		return err
 	}
-	var unwritten error // of the other side; the run's own results are written in any case
+	// Of samples, or of the other side: the results of the run are written in any case.
+	unwritten := flags.samples.write(dir)
 	if duet != nil {
 		earlier, unwritten = duet.judge()
 	}
@@ -375,7 +380,7 @@ func refused(err error) error {
 func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Operation, dir *session.Folder,
 	answers int, view *progress.Display, part runShare) (*measure.Measurement, error) {
 	config := runner.Config{Scenario: s, SaveAnswers: answers, Shard: part.shard, Side: part.side,
-		Looks: looksAt(s)}
+		Looks: looksAt(s), NameUser: part.nameUser}
 	run := session.New(config, op, dir, a.ui.Tell)
 	if view != nil {
 		done, err := view.Begin(ctx, s.Name, run.Runner)

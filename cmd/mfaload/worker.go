@@ -162,6 +162,8 @@ type runShare struct {
 	shard   *measure.Shard
 	startAt time.Time
 	side    *runner.DuetSide // of a run against two targets; nil else
+	// nameUser is how the journal knows users; nil if it tells of none.
+	nameUser func(string) string
 }
 
 func (p runShare) count() int {

@@ -397,15 +397,18 @@ func (p *partitionLog) record(o *measure.Observation, kept []*measure.Instance) 
 const (
 	flagConnecting = 1 << iota
 	flagWaited
+	flagNamed
 	flagsTransfer = 1<<iota - 1
 )
 
 // appendTransfer appends how an observation went over the network, with its index.
 func (p *partitionLog) appendTransfer(b []byte, o *measure.Observation) []byte {
 	connecting, waited := o.Dial > 0 || o.Handshake > 0, o.Waited > 0
+	named := o.User != "" || o.CorrelationID != "" || o.TraceID != ""
 	b = binary.AppendVarint(b, int64(o.Index-p.index))
 	p.index = o.Index
-	b = append(b, varint.Bit(connecting)*flagConnecting|varint.Bit(waited)*flagWaited)
+	b = append(b, varint.Bit(connecting)*flagConnecting|varint.Bit(waited)*flagWaited|
+		varint.Bit(named)*flagNamed)
 	b = binary.AppendUvarint(b, o.Connection)
 	b = binary.AppendUvarint(b, uint64(o.Age/time.Millisecond))
 	b = binary.AppendUvarint(b, uint64(o.FirstByte))
@@ -415,6 +418,11 @@ func (p *partitionLog) appendTransfer(b []byte, o *measure.Observation) []byte {
 	}
 	if waited {
 		b = binary.AppendUvarint(b, uint64(o.Waited))
+	}
+	if named {
+		for _, name := range []string{o.User, o.CorrelationID, o.TraceID} {
+			b = varint.AppendText(b, validText(name))
+		}
 	}
 	return b
 }

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -166,6 +167,9 @@ func (p *player) transfer(o *measure.Observation) {
 	if flags&flagWaited != 0 {
 		o.Waited = p.duration()
 	}
+	if flags&flagNamed != 0 {
+		o.User, o.CorrelationID, o.TraceID = string(p.Text()), string(p.Text()), string(p.Text())
+	}
 	p.Bad = p.Bad || flags > flagsTransfer
 }
 
@@ -306,10 +310,8 @@ const maxElapsed = 100 * 24 * time.Hour
 // it is an error.
 func Rebuild(journal io.Reader) (*measure.Measurement, error) {
 	in := bufio.NewReaderSize(journal, 1<<20)
-	first := make([]byte, len(format))
-	if n, err := io.ReadFull(in, first); err != nil || string(first) != format {
-		return nil, fmt.Errorf("read journal: its first line is %.40q, not %q: the file is damaged, "+
-			"from another version, or no journal", first[:n], format)
+	if err := readFormat(in); err != nil {
+		return nil, err
 	}
 	var b rebuilder
 	for {
@@ -324,6 +326,56 @@ func Rebuild(journal io.Reader) (*measure.Measurement, error) {
 			return nil, fmt.Errorf("read journal: %w", err)
 		}
 	}
+}
+
+// Observations hands over each observation of a journal, in the order in which they were
+// recorded, with what the first frame says about the run. Nothing of them may be kept. A frame
+// that is cut off or damaged ends it: then so many bytes are unread.
+func Observations(journal io.Reader,
+	yield func(about *measure.Measurement, o *measure.Observation) error) (unread int64, err error) {
+	in := bufio.NewReaderSize(journal, 1<<20)
+	if err := readFormat(in); err != nil {
+		return 0, err
+	}
+	var first *State
+	var failed error
+	p := &player{until: maxElapsed}
+	p.record = func(o *measure.Observation) {
+		if failed == nil {
+			failed = yield(first.Described, o)
+		}
+	}
+	for {
+		frame, unread, err := readFrame(in)
+		switch {
+		case errors.Is(err, errTorn) && first != nil:
+			return unread, nil
+		case err != nil:
+			return unread, fmt.Errorf("read journal: %w", err)
+		}
+		all := varint.Reader{Rest: frame}
+		if state := all.Text(); first == nil {
+			first = &State{}
+			if err := json.Unmarshal(state, first); err != nil || (&rebuilder{}).check(first) != nil {
+				return 0, errors.New("read journal: its first frame describes no run: it is from another " +
+					"version")
+			}
+			p.groups, p.rules = len(first.Described.Groups), len(first.Described.Coverage)
+			p.goodWithin = first.Described.GoodWithin
+		}
+		if err := playTaken(p, all.Rest); err != nil || failed != nil {
+			return 0, cmp.Or(failed, err)
+		}
+	}
+}
+
+func readFormat(in io.Reader) error {
+	first := make([]byte, len(format))
+	if n, err := io.ReadFull(in, first); err != nil || string(first) != format {
+		return fmt.Errorf("read journal: its first line is %.40q, not %q: the file is damaged, "+
+			"from another version, or no journal", first[:n], format)
+	}
+	return nil
 }
 
 // CheckComplete is an error where not all of a journal can be read, or where it
