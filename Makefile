@@ -91,7 +91,7 @@ lint-action: ## lint the GitHub Action against GitHub's schema (needs Node.js)
 
 GOSEC := v2.30.0
 
-security: ## known vulnerabilities (govulncheck), insecure code (gosec), licences
+security: ## known vulnerabilities (govulncheck), insecure code (gosec), licenses
 	$(GO) run -C tools ./vulns
 	$(GO) run -C tools ./licenses | diff docs/licenses.md - || { echo 'a dependency changed: make licenses'; exit 1; }
 	# Not in tools/go.mod: gosec brings sixty modules that none of our tools needs.
@@ -107,7 +107,7 @@ security: ## known vulnerabilities (govulncheck), insecure code (gosec), licence
 # G404 wants no seed where a seed is what makes a schedule repeatable.
 NOTSEC := G103,G104,G115,G304,G404
 
-licenses: ## list the licences of what is linked in
+licenses: ## list the licenses of what is linked in
 	$(GO) run -C tools ./licenses > docs/licenses.md
 
 # A fixed toolchain, so that a release is the same bytes wherever it is made.

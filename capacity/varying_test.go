@@ -23,7 +23,7 @@ type varying struct {
 	// 1 + 1.5·(rate/200)².
 	places int
 	// level is the standard deviation of the logarithm of a level that all requests of a second
-	// share; neighbouring levels are correlated by 0.95. Between is that of a level of each trial.
+	// share; neighboring levels are correlated by 0.95. Between is that of a level of each trial.
 	level, between float64
 	// recovers is how long it takes, little by little, to be as fast as before once a request
 	// waited for a second. Until then times are up to twice as long.
@@ -32,7 +32,7 @@ type varying struct {
 }
 
 const (
-	neighbours   = 0.95
+	neighbors    = 0.95
 	varyingLimit = 200 * time.Millisecond
 )
 
@@ -80,8 +80,8 @@ func (v *varying) search(seed uint64, o capacity.SearchOptions) (*capacity.Searc
 // served is when the response to a request is sent that arrives at a time.
 func (s *varyingSearch) served(at time.Duration) time.Duration {
 	for ; s.second < int(at/time.Second); s.second++ {
-		news := s.level * math.Sqrt(1-neighbours*neighbours) * s.random.NormFloat64()
-		s.ownLevel = neighbours*s.ownLevel + news
+		news := s.level * math.Sqrt(1-neighbors*neighbors) * s.random.NormFloat64()
+		s.ownLevel = neighbors*s.ownLevel + news
 	}
 	slower := math.Exp(s.ownLevel + s.trialLevel)
 	if left := s.strainedUntil - at; left > 0 {

@@ -25,7 +25,7 @@ func (s *ruleSet) union(o *ruleSet) {
 	}
 }
 
-// acceptPath is what responses with one HTTP status are held against, and the
+// acceptPath is what responses with one HTTP status are checked against, and the
 // accept path for them.
 type acceptPath struct {
 	response *response
@@ -39,7 +39,7 @@ type acceptPath struct {
 	root      *acceptNode
 	recognize uint64        // members of the root of which one has to be there; 0: none
 	maxDepth  int           // levels of nesting that it decides
-	always    ruleSet       // rules that every response with a readable body is held against
+	always    ruleSet       // rules that every response with a readable body is checked against
 	framing   [2]ruleSet    // those that the transport finds: over HTTP/1.1, over HTTP/2
 	headers   []*acceptRule // rules about header fields
 	rules     []*acceptRule // rules about the body
@@ -147,7 +147,7 @@ func (c *Contract) acceptPath(status int) *acceptPath {
 }
 
 // Slow says what of the document the accept path does not know. Where it is not
-// empty, responses of some statuses are all explained, at some 20,000 a second
+// empty, responses of some statuses are all explained, at about 20,000 a second
 // and core.
 func (c *Contract) Slow() (reasons []string) {
 	for status := range c.acceptPaths {
@@ -162,7 +162,7 @@ func (c *Contract) Slow() (reasons []string) {
 	return reasons
 }
 
-// newAcceptPath returns what responses with a status are held against, and why
+// newAcceptPath returns what responses with a status are checked against, and why
 // there is no accept path for them.
 func (c *Contract) newAcceptPath(status int) (*acceptPath, string) {
 	resp := c.responses.of(status)
@@ -259,7 +259,7 @@ func (a *acceptPath) accept(r *checker, s *scan) decision {
 	return right
 }
 
-// framingOf are the rules about framing that a response is held against.
+// framingOf are the rules about framing that a response is checked against.
 func (a *acceptPath) framingOf(ex *Exchange) *ruleSet {
 	if ex.HTTP2 {
 		return &a.framing[1]

@@ -16,7 +16,7 @@ import (
 // When every response is wrong, explaining each would slow the load down. Responses
 // in which exactly the same facts are wrong have the same violations, so only
 // the first of them and then a few are explained; all are counted. Each
-// explanation is held against the first one: should facts ever not tell the
+// explanation is checked against the first one: should facts ever not tell the
 // violations, that kind is explained every time from then on.
 const (
 	explainFirst = 16   // responses of a kind that are all explained

@@ -53,7 +53,8 @@ func (s *schema) keyword(name string) *keyword {
 func (k *compiler) schemaAt(n *yaml.Node, pointer string) *schema {
 	if s, known := k.schemas[pointer]; known {
 		if s == nil {
-			k.fail(n, "the schema %s holds itself: recursive answers are not supported, write its levels out",
+			k.fail(n, "the schema %s holds itself: recursive responses are not supported, write "+
+				"its levels out",
 				pointer)
 		}
 		return s

@@ -33,7 +33,7 @@ func NewWindow(responses int) *Window {
 	return w
 }
 
-// Reserve takes all the memory that the window will ever need, some 36 bytes an
+// Reserve takes all the memory that the window will ever need, about 36 bytes an
 // response, so that no response has to wait while it grows.
 func (w *Window) Reserve() {
 	w.ids.reserve()

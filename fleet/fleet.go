@@ -65,7 +65,7 @@ type Plan struct {
 	// how long requests in flight are waited for after it. A worker whose load goes on for
 	// longer is told to stop, and is then lost.
 	Length, Drain time.Duration
-	// StopOn end the run; they are held against the sums of all shards.
+	// StopOn end the run; they are compared with the sums of all shards.
 	StopOn []scenario.StopCondition
 	// MaxFinal is how many bytes the packed measurement of a shard may have: several times
 	// what it is expected to. Less than 256 MiB stands for that.

@@ -16,7 +16,7 @@ func second(n int64, failed uint64) measure.Tick {
 		Expected: 100 - failed, Failed: failed}}
 }
 
-// What ends the run is held against the sums of all shards: here none of the two
+// What ends the run is compared with the sums of all shards: here none of the two
 // is beyond the limit of 10% for itself in every second of the window, and
 // together they are.
 func TestStopOnLooksAtAllShards(t *testing.T) {

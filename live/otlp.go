@@ -317,7 +317,7 @@ func (f *exportedSample) gauges() []struct {
 		name, help string
 		value      float64
 	}{
-		{"requests_in_flight", "Requests that wait for their answer.", float64(f.InFlight)},
+		{"requests_in_flight", "Requests that wait for their response.", float64(f.InFlight)},
 		{"workers", "The most requests in flight.", float64(f.Workers)},
 		{"rate_planned", "Requests a second that were due in the last 10 s.", f.Planned},
 		{"rate_achieved", "Requests a second that were sent in the last 10 s.", f.Achieved},

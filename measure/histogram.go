@@ -39,7 +39,7 @@ type Histogram struct {
 	sumLo    uint64
 }
 
-// NewHistogram returns an empty histogram of some 200 kB, fast to record into.
+// NewHistogram returns an empty histogram of about 200 kB, fast to record into.
 func NewHistogram() *Histogram {
 	return &Histogram{dense: hdrhistogram.New(lowest, highest, digits)}
 }

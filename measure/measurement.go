@@ -79,7 +79,7 @@ type Measurement struct {
 	UngroupedViolations uint64 `json:"ungrouped_violations,omitempty"`
 
 	// Coverage says for every rule of the contract how many responses it was
-	// held against, the warm-up's included.
+	// checked against, the warm-up's included.
 	Coverage []RuleCount `json:"coverage"`
 
 	// Shapes say what samples of the responses looked like.
@@ -106,7 +106,7 @@ type Rebuilt struct {
 	Unread int64 `json:"unread_bytes,omitempty"`
 }
 
-// RuleCount counts the responses that a rule was held against.
+// RuleCount counts the responses that a rule was checked against.
 type RuleCount struct {
 	Rule      string `json:"rule"`
 	Evaluated uint64 `json:"evaluated"`

@@ -66,7 +66,7 @@ type Observation struct {
 	GoodWithin time.Duration
 	// Violations are what the response breaks. The recorder copies them.
 	Violations []RuleViolation
-	// Evaluated says which rules the response was held against: bit i%64 of word
+	// Evaluated says which rules the response was checked against: bit i%64 of word
 	// i/64 is rule i of the recorder's.
 	Evaluated []uint64
 	// Mask takes secrets out of what is kept of a violation; nil where there are none.

@@ -110,7 +110,7 @@ func (c *credentials) post(ctx context.Context) (*tokenResponse, error) {
 	if err := json.Unmarshal(text, response); err != nil || len(text) > maxTokenResponse {
 		if resp.StatusCode/100 == 2 {
 			return nil, c.wrong("the response with HTTP status %d is not the JSON of a token (%s): "+
-				"something else may answer at that address",
+				"something else may respond at that address",
 				resp.StatusCode, c.clip(resp.Header.Get("Content-Type"), 60))
 		}
 		response = &tokenResponse{} // a gateway's page
@@ -186,7 +186,7 @@ type tokenError struct {
 func (e *tokenError) Error() string { return e.text }
 
 func (c *credentials) wrong(format string, args ...any) error {
-	return &tokenError{text: fmt.Sprintf("get a token from %s: the token endpoint answered, but %v",
+	return &tokenError{text: fmt.Sprintf("get a token from %s: the token endpoint responded, but %v",
 		c.url, fmt.Errorf(format, args...))}
 }
 

@@ -266,7 +266,7 @@ func (j *assessment) forbiddenRemarks() []string {
 	}
 	return []string{fmt.Sprintf("%s responses were 403, and only in seconds with %s or more requests; %s "+
 		"requests of slower seconds got none: "+
-		"it may be a rate limit, which some see as 403 in place of 429; look for the licence's limit, or "+
+		"it may be a rate limit, which some see as 403 in place of 429; look for the license's limit, or "+
 		"run at a lower rate",
 		number.Count(unexpected), number.Fixed(from), number.Count(uint64(slower)))}
 }

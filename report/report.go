@@ -18,9 +18,9 @@ const Schema = "mfaload/report/v1"
 type Verdict string
 
 const (
-	// Pass means that every threshold was kept.
+	// Pass means that every threshold was met.
 	Pass Verdict = "pass"
-	// Fail means that a threshold was broken.
+	// Fail means that a threshold was missed.
 	Fail Verdict = "fail"
 	// Inconclusive means that the run allows no judgement of the service.
 	Inconclusive Verdict = "inconclusive"
@@ -82,7 +82,7 @@ type Report struct {
 	// Arrivals of the schedule after the run ended because no group had users left; in
 	// no other figure.
 	NoUsers uint64 `json:"arrivals_after_users_ran_out,omitempty"`
-	// Set where the run was held against an earlier one (run --baseline).
+	// Set where the run was compared with an earlier one (run --baseline).
 	Baseline *Baseline `json:"baseline,omitempty"`
 	// The scenario as it ran, in YAML, with secrets and personal data as ***.
 	ScenarioText string `json:"scenario_text,omitempty"`

@@ -131,9 +131,9 @@ func (g *Guard) frequent(c scenario.StopCondition, window []measure.Tick) (obser
 	share, best, what := counts.ErrorRate(), counts.BestErrorRate, "requests"
 	switch c.Metric {
 	case scenario.ViolationRate:
-		share, best, what = counts.ViolationRate(), counts.BestViolationRate, "answers"
+		share, best, what = counts.ViolationRate(), counts.BestViolationRate, "responses"
 	case scenario.RateLimitedRate:
-		share, best, what = counts.RateLimitedRate(), counts.BestRateLimitedRate, "answers"
+		share, best, what = counts.RateLimitedRate(), counts.BestRateLimitedRate, "responses"
 	}
 	certain := func(doubtful uint64) bool {
 		s := best(doubtful, 0)

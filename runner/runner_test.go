@@ -291,7 +291,7 @@ func TestCatchingUpIsBounded(t *testing.T) {
 		if h.Count() != 1000 {
 			t.Errorf("%d recorded", h.Count())
 		}
-		// The arrival due at 6.9 s is some 490th of the backlog: at 1000/s it
+		// The arrival due at 6.9 s is about 490th of the backlog: at 1000/s it
 		// goes out half a second after the thaw.
 		late := total(t, &m.Main, func(c *measure.Cell) *measure.Histogram { return c.Lateness })
 		if math.Abs(late.Max().Seconds()-5) > 0.02 {

@@ -113,7 +113,7 @@ type Fault struct {
 
 var simulatorKeys = []form.Field{
 	form.Key("latency", latencyText,
-		"How long answers take: a duration, constant(5ms), normal(mean, standard deviation), "+
+		"How long responses take: a duration, constant(5ms), normal(mean, standard deviation), "+
 			"lognormal(median, 99th percentile) or exponential(mean)."),
 	form.Key("startup", startupForm,
 		"Makes responses slow at first, as caches that have to fill do: {slower: 3, for: 10s}."),

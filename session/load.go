@@ -149,7 +149,7 @@ func (l *Loader) parts(s *scenario.Scenario) (parts map[string]string, document 
 }
 
 // maxSimulated is how many users of files the simulator takes: it keeps
-// every user with his devices in memory, some 700 bytes each.
+// every user with his devices in memory, about 700 bytes each.
 const maxSimulated = 200_000
 
 // ReadUsers reads the files of users that the scenario names.

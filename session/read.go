@@ -148,7 +148,7 @@ func readRun(path string) (compare.Run, error) {
 		return compare.Run{}, err
 	}
 	r.Verdict = rep.Verdict
-	if rep.Baseline != nil { // what it was held against says nothing of the run itself
+	if rep.Baseline != nil { // what it was compared with says nothing of the run itself
 		r.Verdict = rep.Baseline.Alone
 	}
 	return r, nil

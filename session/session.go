@@ -84,7 +84,7 @@ func (s *Session) Run(ctx context.Context, how runner.Start) (*measure.Measureme
 }
 
 // maxSamples bounds the responses of a second whose shape is looked at: it costs
-// some 50 µs each.
+// about 50 µs each.
 const maxSamples = 20
 
 // shapeSampler is an operation that keeps what a sample of its responses looked like,

@@ -25,5 +25,10 @@ once more leaves	press Ctrl-C again
 (an|the|every|each|no|whole) answer (of|from) the (service|server)	response
 without (an )?answer	failed
 looked at rules?	exercised
+(is|are|was|were) held against	is compared with, is checked against
+neighbours?|neighbouring	neighbor
+an response	a response
+thresholds? (is|are|was|were) (kept|broken)	is met, is missed
+broken threshold	missed threshold
 LIST
 exit $found

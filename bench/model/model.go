@@ -1,6 +1,6 @@
 // Package model holds servers of known behaviour: when a server that got
 // requests at given times answers them. The bench server waits as a model says,
-// and the truth that a load generator's percentiles are held against comes from
+// and the truth that a load generator's percentiles are compared with comes from
 // the same model and the schedule, by arithmetic.
 package model
 

@@ -452,7 +452,8 @@ func searchCode(ctx context.Context, r *capacity.Result) int {
 func (a *app) consentSearch(s *search.Trials, plan capacity.SearchPlan, yes bool) error {
 	most := s.Most()
 	for _, g := range most.OverCap() {
-		return fmt.Errorf("group %q could ask a user %s times within 24 hours, and maxPerUser allows %s\n%s",
+		return fmt.Errorf("group %q could send %s requests for a user in 24 hours, and maxPerUser "+
+			"allows %s\n%s",
 			g.Name, number.Count(g.PerUserDay), number.Count(g.Cap),
 			hint("a search of %d trials may send %s requests: add users, lower capacity.maxRate, "+
 				"capacity.budget or capacity.trials, write load.maxRequests, or raise maxPerUser; "+

@@ -88,7 +88,7 @@ units; with fewer, blocks of seconds are. Three earlier runs and more tell how m
 runs differ, which one run a side can't.
 
 Two results folders of 'mfaload capacity', or their capacity.json, say whether the
-capacity changed: by how much, with a 95 % interval, and whether a loss beyond the
+capacity changed: by how much, with a 95% interval, and whether a loss beyond the
 margin (--margin capacity=10%) is ruled out.
 
 With --against-history the results folders in a folder are put in order of time, and

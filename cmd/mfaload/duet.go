@@ -122,7 +122,7 @@ func (a *app) sendBoth(ctx context.Context, dir *session.Folder, answers int, vi
 	return all[0], couldNotStart(ctx, err)
 }
 
-// judge writes the other side's results, and returns it as what the run is held against: also if
+// judge writes the other side's results, and returns it as what the run is compared with: also if
 // they can't be written.
 func (d *duetRun) judge() (*session.EarlierRuns, error) {
 	r, err := report.Judge(d.run)

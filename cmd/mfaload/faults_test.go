@@ -372,7 +372,7 @@ func TestConnectionsEndAsTheyAreUsed(t *testing.T) {
 			return false
 		}
 		good := x.answer()
-		// Workers come back in some 4 ms: about as long as a connection lives on.
+		// Workers come back in about 4 ms: about as long as a connection lives on.
 		_ = x.SetReadDeadline(time.Now().Add(time.Duration(x.number%50) * 100 * time.Microsecond))
 		return good
 	})

@@ -92,8 +92,8 @@ func newContract(a *app) *cobra.Command {
 	flags, format := &contractFlags{}, ""
 	c := &cobra.Command{
 		Use:   "contract",
-		Short: "Print the contract that responses are held against",
-		Long: `Print the contract that responses are held against: an OpenAPI 3.1 document with
+		Short: "Print the contract that responses are checked against",
+		Long: `Print the contract that responses are checked against: an OpenAPI 3.1 document with
 rules for what a schema can't say (x-rules). Redirect it to a file, change it
 and give it back with --contract; or write down the changes alone and give them
 with --contract-overlay.`,

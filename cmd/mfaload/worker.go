@@ -174,7 +174,7 @@ func (p runShare) count() int {
 }
 
 // parse reads the flags as far as they can be without a scenario. The time is not
-// held against the clock.
+// compared with the clock.
 func (f *shardFlags) parse(lookup func(string) (string, bool)) (p runShare, err error) {
 	if f.startAt != "" {
 		if p.startAt, err = time.Parse(time.RFC3339Nano, f.startAt); err != nil {

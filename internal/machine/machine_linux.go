@@ -237,7 +237,7 @@ func (g cgroup) number(file string) float64 {
 // NewWait returns a function that waits until a time, or until its context
 // ends, for one goroutine at a time and always with the same context. The
 // runtime's own timers wake an idle program up to a millisecond late; a timer of
-// the kernel's that the runtime's poller looks at wakes it within some 0.1 ms,
+// the kernel's that the runtime's poller looks at wakes it within about 0.1 ms,
 // and holds no thread meanwhile. Where there is none to be had, it is
 // [TimerWait].
 func NewWait() (wait func(context.Context, time.Time), stop func()) {
@@ -295,7 +295,7 @@ func (t *kernelTimer) wait(ctx context.Context, until time.Time) {
 	}
 }
 
-// A processor that sleeps takes some 0.05 ms to wake up. So a long wait is ended
+// A processor that sleeps takes about 0.05 ms to wake up. So a long wait is ended
 // as much earlier as the last ones were late, and the rest is spent looking at
 // the clock: at most spin, and no more than a tenth of the wait.
 const (

@@ -112,7 +112,7 @@ func Rules(c *contract.Contract) string {
 	var b strings.Builder
 	b.WriteString(`# Rules
 
-What answers are held against. This page is made from the contract document by
+What responses are checked against. This page is made from the contract document by
 ` + "`mfaload contract --format markdown`" + `.
 
 A violation at level *fail* breaks conformance and counts against ` +

@@ -109,7 +109,7 @@ func divisionProbability(x []float64, bounds []int, best float64, shuffles int, 
 const BatchesMin = 6
 
 // SumVariance is the variance of the sum of a series whose mean is 0, were it measured again and
-// again: by the batch size that gives the largest, as neighbours in time resemble each other and
+// again: by the batch size that gives the largest, as neighbors in time resemble each other and
 // nobody knows how far that reaches.
 func SumVariance(x []float64) (largest float64) {
 	for size := 1; size == 1 || len(x)/size >= BatchesMin; size *= 2 {

@@ -73,12 +73,12 @@ func insignificantFrom(r []float64, n, runs, most int) int {
 // flatTop is the trapezoid of Politis and Romano: 1 up to a half, 0 from 1 on.
 func flatTop(x float64) float64 { return math.Max(0, math.Min(1, 2*(1-x))) }
 
-// rhoMax is the largest correlation of neighbours that a series of seconds can tell: what is remembered
+// rhoMax is the largest correlation of neighbors that a series of seconds can tell: what is remembered
 // for longer looks like a level of its own.
 const rhoMax = 0.97
 
 // LongRunVariance estimates the sum v of all autocovariances of a series: the variance of its mean times
-// its length. Rho is the correlation of neighbours that it takes for that, at most 0.97. The larger of
+// its length. Rho is the correlation of neighbors that it takes for that, at most 0.97. The larger of
 // two estimates counts. The first makes the series white by an autoregression of order 1 (Andrews and
 // Monahan, 1992), whose coefficient is corrected for its bias. The second knows how much of the variance
 // of a unit is sampling noise, 0 if nobody knows: noise is added to each unit apart, hides how much the
@@ -97,7 +97,7 @@ func LongRunVariance(x []float64, sampling float64) (v, rho float64) {
 	return v, rho
 }
 
-// prewhitened is the long-run variance of a series whose neighbours are so correlated, by the residuals
+// prewhitened is the long-run variance of a series whose neighbors are so correlated, by the residuals
 // of an autoregression.
 func prewhitened(x []float64, rho float64) float64 {
 	n := len(x)
@@ -137,7 +137,7 @@ func blockVariance(x []float64, length int) float64 {
 	return total / float64(n) / float64(length)
 }
 
-// MeanError estimates the standard error of the mean of a series whose neighbours are
+// MeanError estimates the standard error of the mean of a series whose neighbors are
 // correlated, and how many degrees of freedom the estimate has. Sampling is the variance of a
 // value that is sampling noise, 0 if nobody knows. Slow is how many of the lowest frequencies are to be
 // left out, because something was taken out of the series.
@@ -181,7 +181,7 @@ const (
 	freedomMax    = 1e6
 )
 
-// valuesMax bounds how many values are looked at: of more, neighbours are taken together, as what
+// valuesMax bounds how many values are looked at: of more, neighbors are taken together, as what
 // makes the error large lasts longer.
 const valuesMax = 600
 
@@ -235,7 +235,7 @@ func (p spectrum) empty() bool {
 type fitted struct{ likelihood, atZero float64 }
 
 // fit fits the size of a spectrum of white noise and of a level that has a part of the variance,
-// with a correlation of neighbours.
+// with a correlation of neighbors.
 func (p spectrum) fit(correlation, part, sampling float64) fitted {
 	sum, logs := 0.0, 0.0
 	square, product := 1+correlation*correlation, 1.0
@@ -367,7 +367,7 @@ func truncated(x []float64) int {
 }
 
 // Rise is by how much a series of logarithms rises from its beginning to its end, by a straight line: 0 if
-// that is below 1 %, or may be chance, however neighbours are correlated. 1 in 100 steady series is said to
+// that is below 1 %, or may be chance, however neighbors are correlated. 1 in 100 steady series is said to
 // rise or fall.
 func Rise(logs []float64) (rise float64) {
 	n := float64(len(logs))

@@ -135,7 +135,7 @@ func autoregressive(n int, phi float64, seed uint64) []float64 {
 }
 
 // What is known of an autoregression: the best block for 3,000 values with a
-// coefficient of 0.8 is some 45 long, and the long-run variance is 25.
+// coefficient of 0.8 is about 45 long, and the long-run variance is 25.
 func TestBlocksOfAnAutoregression(t *testing.T) {
 	var length, white, long float64
 	const n = 40

@@ -127,7 +127,7 @@ func eventsOf(all []*totals, m metricSpec) (sum stat.Proportion) {
 	return sum
 }
 
-// autocorrelation is that of neighbouring runs, in the order in which they were
+// autocorrelation is that of neighboring runs, in the order in which they were
 // named, around the mean of their side.
 func autocorrelation(sides ...[]float64) float64 {
 	var with, own float64

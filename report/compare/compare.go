@@ -370,7 +370,7 @@ func (c *Comparison) rowsOf(j Judgement) (all []string) {
 func (c *Comparison) remark(base, fresh []Run) {
 	if c.UnlessRunsDiffer {
 		c.Remarks = append(c.Remarks, fmt.Sprintf(
-			"seconds of %s do not tell what differs from run to run (a neighbour, a restart, the time of "+
+			"seconds of %s do not tell what differs from run to run (a neighbor, a restart, the time of "+
 				"day): times are called worse or better by their margin and %g percentage points more, "+
 				"which is what runs usually differ by; compare %d or more runs a side or a folder of "+
 				"earlier runs, or say what yours differ by (--between 2%%)",

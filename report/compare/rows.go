@@ -44,7 +44,7 @@ type MetricRow struct {
 	Judgement Judgement `json:"judgement"`
 	// RuledOut says that the interval rules a regression beyond the margin out.
 	RuledOut bool `json:"no_regression_beyond_margin"`
-	// Autocorrelation is that of neighbouring units, Block how many units a block
+	// Autocorrelation is that of neighboring units, Block how many units a block
 	// has; 0 for runs.
 	Autocorrelation float64 `json:"autocorrelation"`
 	Block           int     `json:"block,omitempty"`
@@ -124,7 +124,7 @@ func (r testResult) row(o Options, unknown float64) MetricRow {
 	return row
 }
 
-// tested is the part of the change that is held against chance: all of it, or by the rule "beyond" what is
+// tested is the part of the change that is compared with chance: all of it, or by the rule "beyond" what is
 // above the margin.
 func (r *testResult) tested(o Options) float64 {
 	if o.Rule != Beyond {

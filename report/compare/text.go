@@ -270,7 +270,7 @@ func (c *Comparison) method() string {
 		}
 	}
 	if high >= low {
-		text += fmt.Sprintf("; autocorrelation of neighbours %.2f to %.2f", low, high)
+		text += fmt.Sprintf("; autocorrelation of neighbors %.2f to %.2f", low, high)
 	}
 	return text
 }

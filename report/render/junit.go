@@ -188,7 +188,7 @@ func junitGroups(r *report.Report) (cases []junitCase) {
 }
 
 // junitRules fails a rule that a response broke at level fail, even where a
-// threshold tolerates it, and skips one that no response was held against.
+// threshold tolerates it, and skips one that no response was compared with.
 func junitRules(r *report.Report) (cases []junitCase) {
 	known := map[string]bool{}
 	for _, c := range r.Coverage {
@@ -221,17 +221,17 @@ func junitRule(r *report.Report, rule string, evaluated uint64) junitCase {
 	c := junitCase{Name: rule, Out: lines(notes)}
 	switch {
 	case len(fails) > 0:
-		c.Failure = &junitResult{Message: fmt.Sprintf("broken %d times", count), Type: "rule",
+		c.Failure = &junitResult{Message: "violated " + number.Times(count), Type: "rule",
 			Text: lines(fails)}
 	case evaluated == 0:
-		c.Skipped = &junitResult{Message: "not exercised: no response gave occasion for it"}
+		c.Skipped = &junitResult{Message: "not exercised by any response"}
 	}
 	return c
 }
 
 func violationText(v report.Violation) string {
-	all := fmt.Sprintf("%s: %d times\n  expected %s\n  received %s", text.Brief(place(v.Pointer),
-		text.MaxName), v.Count,
+	all := fmt.Sprintf("%s: %s\n  expected %s\n  received %s", text.Brief(place(v.Pointer),
+		text.MaxName), number.Times(v.Count),
 		text.Brief(v.Expected, text.MaxName), text.Brief(v.Got, text.MaxName))
 	if id := v.Example.CorrelationID; id != "" {
 		all += "\n  first correlation-id " + text.Brief(id, text.MaxName)

@@ -199,6 +199,6 @@ func TestPoissonGaps(t *testing.T) {
 		t.Errorf("distance %.4f, limit %.4f", distance, limit)
 	}
 	if math.Abs(n-100_000) > 4*math.Sqrt(100_000) {
-		t.Errorf("%.0f arrivals, want some 100,000", n)
+		t.Errorf("%.0f arrivals, want about 100,000", n)
 	}
 }

@@ -1,10 +1,10 @@
 // Command licenses lists the modules that are linked into the program, for every
-// system that it is released for, with their licences.
+// system that it is released for, with their licenses.
 //
 //	go run -C tools ./licenses           a table, for docs/licenses.md
 //	go run -C tools ./licenses -texts    the texts, which a release has to carry
 //
-// A licence that is not known here fails: somebody has to read it first.
+// A license that is not known here fails: somebody has to read it first.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 	"strings"
 )
 
-// kinds are the licences that may be linked in, told by what only they say.
+// kinds are the licenses that may be linked in, told by what only they say.
 var kinds = []struct {
 	name string
 	says []string
@@ -41,7 +41,7 @@ var kinds = []struct {
 type module struct{ path, version, dir string }
 
 func main() {
-	texts := flag.Bool("texts", false, "print the licences in full")
+	texts := flag.Bool("texts", false, "print the licenses in full")
 	flag.Parse()
 	if err := list(os.Stdout, *texts); err != nil {
 		fmt.Fprintln(os.Stderr, "licenses:", err)
@@ -56,8 +56,8 @@ func list(w io.Writer, texts bool) error {
 	}
 	var failed []error
 	if !texts {
-		fmt.Fprint(w, "# Licences\n\nWhat is linked into mfaload, made by `make licenses`. Releases carry "+
-			"the texts.\n\n| module | version | licence |\n|---|---|---|\n")
+		fmt.Fprint(w, "# Licenses\n\nWhat is linked into mfaload, made by `make licenses`. Releases carry "+
+			"the texts.\n\n| module | version | license |\n|---|---|---|\n")
 	}
 	for _, m := range modules {
 		files, err := filesOf(m)
@@ -76,7 +76,7 @@ func list(w io.Writer, texts bool) error {
 			}
 		}
 		if len(names) == 0 {
-			failed = append(failed, fmt.Errorf("%s %s has no licence that is known: read it in %s, and "+
+			failed = append(failed, fmt.Errorf("%s %s has no license that is known: read it in %s, and "+
 				"add it to tools/licenses if it may be linked in", m.path, m.version, m.dir))
 		}
 		if !texts {

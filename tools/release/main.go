@@ -1,6 +1,6 @@
 // Command release builds what users download into dist: an archive for each
-// system with the program, its man pages, completions, scenarios and licences;
-// a list of what each was made from (CycloneDX, held against its schema and
+// system with the program, its man pages, completions, scenarios and licenses;
+// a list of what each was made from (CycloneDX, checked against its schema and
 // against what the program says of itself); and the checksums of all. What can
 // be started here, by itself or by an emulator, is started.
 //
@@ -142,12 +142,12 @@ func (r *maker) shared() error {
 	if err != nil {
 		return err
 	}
-	licences := filepath.Join(r.work, "THIRD_PARTY_LICENSES.txt")
-	if err := os.WriteFile(licences, texts, 0o644); err != nil {
+	licenses := filepath.Join(r.work, "THIRD_PARTY_LICENSES.txt")
+	if err := os.WriteFile(licenses, texts, 0o644); err != nil {
 		return err
 	}
 	r.files = []file{{"README.md", "../README.md"}, {"CHANGELOG.md", "../CHANGELOG.md"},
-		{"THIRD_PARTY_LICENSES.txt", licences}}
+		{"THIRD_PARTY_LICENSES.txt", licenses}}
 	for _, pattern := range []string{"../docs/*.md", "../docs/*/*.md", "../scenarios/*", r.work + "/man/*",
 		r.work + "/completion/*", "../LICENSE*"} {
 		found, err := filepath.Glob(pattern)
@@ -330,7 +330,7 @@ func (r *maker) bill(binary, name string) error {
 }
 
 // complete wants the version, every module that the program says it was linked
-// from, and a licence for each.
+// from, and a license for each.
 func complete(bom *cdx.BOM, binary, version string) error {
 	info, err := buildinfo.ReadFile(binary)
 	if err != nil {
@@ -349,7 +349,7 @@ func complete(bom *cdx.BOM, binary, version string) error {
 			return fmt.Errorf("the bill of materials lacks %s %s", m.Path, m.Version)
 		}
 		if c.Licenses == nil && (c.Evidence == nil || c.Evidence.Licenses == nil) {
-			return fmt.Errorf("the bill of materials has no licence of %s %s", m.Path, m.Version)
+			return fmt.Errorf("the bill of materials has no license of %s %s", m.Path, m.Version)
 		}
 	}
 	std := "std " + strings.TrimSpace(info.GoVersion)

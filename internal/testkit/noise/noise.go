@@ -1,5 +1,5 @@
 // Package noise simulates services whose times vary in known ways, as measurements of runs that nobody had
-// to wait for: what judging and comparing make of them is held against what is true of them. The same
+// to wait for: what judging and comparing make of them is compared with what is true of them. The same
 // service, random numbers and start give the same measurement.
 package noise
 
@@ -27,7 +27,7 @@ type Service struct {
 	// Scale multiplies all times; 0 is 1.
 	Scale float64
 	// Level is the standard deviation of a level that all requests of a second share, of its logarithm, and
-	// Correlation is that of neighbouring seconds: an autoregression of order 1.
+	// Correlation is that of neighboring seconds: an autoregression of order 1.
 	Level, Correlation float64
 	// Walk is the standard deviation of the level's steps from second to second: a random walk that turns
 	// back at ±6 %.
@@ -321,7 +321,7 @@ func (s Service) levels(random *rand.Rand, start time.Time) []float64 {
 	return level
 }
 
-// autoregression is one of order 1, with a standard deviation and a correlation of neighbours.
+// autoregression is one of order 1, with a standard deviation and a correlation of neighbors.
 func autoregression(random *rand.Rand, deviation, correlation float64, n int) []float64 {
 	all := make([]float64, n)
 	if deviation == 0 {

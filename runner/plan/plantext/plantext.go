@@ -72,8 +72,8 @@ func (p *planPage) head(plan *plan.RunPlan, note string) {
 	p.line("PLAN  %s: %s requests in %s, at most %s/s%s", plan.Scenario, number.Count(plan.Requests),
 		number.Length(plan.Duration), number.Significant(plan.Peak), note)
 	if plan.Closed {
-		p.wrap("closed model: estimated for responses after %s ms; a faster service is asked more, a slower "+
-			"one less", number.Significant(plan.Workers.Latency))
+		p.wrap("closed model: estimated for responses after %s ms; a faster service gets more requests, a "+
+			"slower one fewer", number.Significant(plan.Workers.Latency))
 	}
 	if plan.NoUser > 0 {
 		p.wrap("%s of the requests will not be sent: their groups run out of users, or perUser forbids it",
@@ -170,7 +170,7 @@ const maxStagesShown = 20
 func (p *planPage) groups(all *plan.RunPlan) {
 	p.line("")
 	capped := slices.ContainsFunc(all.Groups, func(g plan.PlannedGroup) bool { return g.Cap > 0 })
-	rows := [][]string{{"groups", "users", "requests", "most a user", "in 24h", "of 50 a day"}}
+	rows := [][]string{{"groups", "users", "requests", "max per user", "in 24h", "of 50 a day"}}
 	if capped {
 		rows[0] = append(rows[0], "cap")
 	}
@@ -195,7 +195,7 @@ func (p *planPage) groups(all *plan.RunPlan) {
 	p.table(rows)
 	over := all.OverCap()
 	if len(over) > 0 {
-		p.wrap("a run is refused: users would be asked more often than maxPerUser (cap) allows")
+		p.wrap("a run is refused: users would get more requests than maxPerUser (cap) allows")
 	}
 	for _, g := range over {
 		p.wrap("%s: %s users would do, or maxPerUser: %d/d", g.Name, number.Count(g.UsersNeeded),
@@ -239,7 +239,7 @@ func (p *planPage) workers(plan *plan.RunPlan) {
 	}
 	p.wrap("%s/s × %s ms (%s) = %s in flight; %d with headroom; %s", number.Significant(plan.Peak),
 		number.Significant(w.Latency), w.LatencyFrom, number.Significant(w.InFlight), w.Needed, bound(w))
-	p.wrap("if nothing were answered until the timeout: %s in flight", number.Count(uint64(w.Stalled)))
+	p.wrap("if no response came before the timeout: %s in flight", number.Count(uint64(w.Stalled)))
 	p.catchUp(plan)
 }
 
@@ -326,7 +326,7 @@ func OverCaps(p *plan.RunPlan) (text string, most uint64) {
 	var lines []string
 	for _, g := range p.OverCap() {
 		most = max(most, g.PerUserDay)
-		lines = append(lines, fmt.Sprintf("group %q would ask a user %s%s times within 24 hours, and "+
+		lines = append(lines, fmt.Sprintf("group %q would send %s%s requests for a user in 24 hours, and "+
 			"maxPerUser allows %s: its requests take %s%s users, and it has %s", g.Name, about,
 			number.Count(g.PerUserDay), number.Count(g.Cap), about, number.Count(g.UsersNeeded),
 			number.Count(uint64(g.Users))))
