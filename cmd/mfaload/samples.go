@@ -70,7 +70,7 @@ func (f *samplesFlags) write(dir *session.Folder) error {
 	if err != nil {
 		dir.KeepJournal = true
 		return fmt.Errorf("write the samples: %w\n%s", err,
-			hint("the journal is kept: 'mfaload samples --out FILE %s' writes them", dir.Path()))
+			hint("the journal is kept: 'mfaload samples --file FILE %s' writes them", dir.Path()))
 	}
 	return nil
 }
@@ -87,7 +87,7 @@ of one that was interrupted before its results were written. The rows of several
 folders, those of shards for example, follow one another.
 
 'mfaload run --samples FILE' writes the same when the run ends.`,
-		Example: `  mfaload samples --out friday.csv.gz results/friday
+		Example: `  mfaload samples --file friday.csv.gz results/friday
   mfaload samples --format ndjson shards/* | jq 'select(.outcome != "as expected")'`,
 		ValidArgsFunction: resultFolders,
 		Args: func(c *cobra.Command, args []string) error {
@@ -125,7 +125,7 @@ folders, those of shards for example, follow one another.
 			return err
 		},
 	}
-	c.Flags().StringVar(&out, "out", "", "file to write, which ends in .csv or .ndjson, or in .gz after "+
+	c.Flags().StringVar(&out, "file", "", "file to write, which ends in .csv or .ndjson, or in .gz after "+
 		"that (default: stdout)")
 	c.Flags().StringVar(&form, "format", "csv", "what stdout gets: csv or ndjson")
 	return c
