@@ -182,7 +182,7 @@ func (f FailedCase) with(change func(string) string) FailedCase {
 		}
 		return c
 	}
-	f.Expected, f.Received = change(f.Expected), change(f.Received)
+	f.At, f.Expected, f.Received = change(f.At), change(f.Expected), change(f.Received)
 	f.Case, f.Others = one(f.Case), slices.Clone(f.Others)
 	for i := range f.Others {
 		f.Others[i] = one(f.Others[i])

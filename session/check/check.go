@@ -254,7 +254,7 @@ func (k *Check) line(right bool, name, text string) {
 
 // violation shows one violation, with what the vendor's support asks for.
 func (k *Check) violation(ex *contract.Exchange, v contract.Violation) {
-	place := cmp.Or(v.At, "(whole response)")
+	place := cmp.Or(k.hide(v.At), "(whole response)")
 	v.Expected, v.Got = k.op.Mask(v.Expected), k.op.Mask(v.Got)
 	k.console.Print("        %s  %s  %s\n          expected %s\n          received %s\n", v.Level,
 		v.Rule, place, v.Expected, v.Got)

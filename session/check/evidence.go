@@ -62,7 +62,7 @@ func (k *Check) failures() (all []generate.FailedCase) {
 			continue
 		}
 		f := k.mask.Masked(generate.FailedCase{Rule: v.Rule, Level: v.Level.String(), Fault: k.fault(v.Rule),
-			At: v.At, Expected: k.op.Mask(v.Expected), Received: k.op.Mask(v.Got), Case: *r.Case,
+			At: k.op.Mask(v.At), Expected: k.op.Mask(v.Expected), Received: k.op.Mask(v.Got), Case: *r.Case,
 			Others: r.Others, Smallest: r.Smallest})
 		request := &f.Case.Request
 		if f.Smallest != nil {

@@ -385,7 +385,7 @@ func (k *Check) showResult(r *caseResult, ex *contract.Exchange) {
 
 func (k *Check) requestViolation(r *caseResult, ex *contract.Exchange, v contract.Violation) {
 	k.console.Print("        %s  %s  %s  %s\n          expected %s\n          received %s\n", v.Level, v.Rule,
-		k.fault(v.Rule), cmp.Or(v.At, "(whole response)"), k.hide(v.Expected), k.hide(v.Got))
+		k.fault(v.Rule), cmp.Or(k.hide(v.At), "(whole response)"), k.hide(v.Expected), k.hide(v.Got))
 	if ex != nil {
 		if id, given := k.op.CorrelationID(ex); given {
 			k.console.Print("          correlation-id %s\n", k.op.Mask(id))
