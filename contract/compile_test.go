@@ -53,7 +53,7 @@ var mistakes = []struct{ name, old, new, want string }{
 			`and write #/components/schemas/NAME`},
 	{"file reference", "$ref: '#/components/schemas/Stop'", "$ref: 'file:///etc/passwd'", "is not followed"},
 	{"recursion", "place: {type: string}", "place: {$ref: '#/components/schemas/Stop'}",
-		"parcel.yaml:44:7: the schema #/components/schemas/Stop holds itself: recursive answers are not " +
+		"parcel.yaml:44:7: the schema #/components/schemas/Stop holds itself: recursive responses are not " +
 			"supported"},
 	{"keyword", "minLength: 1", "minLenght: 1",
 		`unknown schema keyword "minLenght": did you mean "minLength"?`},
