@@ -330,7 +330,6 @@ func (f *exportedSample) gauges() []struct {
 const (
 	responseHelp = "Time from the intended send to the last byte of requests that were served, in seconds."
 	serviceHelp  = "Time from the actual send to the last byte of requests that were served, in seconds."
-	goodHelp     = "Responses as expected that break no rule, within the limit of the response thresholds."
 	requestsHelp = "Requests that came to an end, by outcome."
 )
 
@@ -351,8 +350,6 @@ func (c *prometheusMetrics) Collect(to chan<- prometheus.Metric) {
 	for _, o := range f.outcomes() {
 		to <- prometheus.MustNewConstMetric(requests, prometheus.CounterValue, float64(o.n), o.name)
 	}
-	to <- prometheus.MustNewConstMetric(prometheus.NewDesc("mfaload_good_responses_total", goodHelp, nil,
-		scenario), prometheus.CounterValue, float64(f.Good))
 	for _, g := range f.gauges() {
 		to <- prometheus.MustNewConstMetric(prometheus.NewDesc("mfaload_"+g.name, g.help, nil, scenario),
 			prometheus.GaugeValue, g.value)
