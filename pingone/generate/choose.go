@@ -165,10 +165,10 @@ func (c *Case) refusedWays() []string {
 		return nil
 	case c.Place == theToken:
 		return []string{c.Rule + " " + c.Request.Identity}
-	case c.Place == wholeBody:
-		return []string{c.Place + " " + c.Keyword}
-	case c.Place[0] == '(':
+	case c.Place == thePath:
 		return []string{c.Place + " " + c.Rule}
+	case c.Place[0] == '(':
+		return []string{c.Place + " " + c.Keyword}
 	case c.Keyword == "required":
 		return []string{c.Keyword}
 	}
