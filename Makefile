@@ -8,7 +8,7 @@ FUZZTIME ?= 3s
 SOAK     ?= 1h
 TORTURE  ?= 200
 
-.PHONY: help build demo test quick fleet-test check fuzz mutants soak torture lint-contract lint-action security licenses release release-check image-check docs bench benchmarks compare-table verdict-table verdict-sockets capacity-table profile clean
+.PHONY: help build demo test quick fleet-test check fuzz causes mutants soak torture lint-contract lint-action security licenses release release-check image-check docs bench benchmarks compare-table verdict-table verdict-sockets capacity-table profile clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ fuzz: ## search with every fuzz target for FUZZTIME (default 3s); make test runs
 
 torture: ## 200 random runs that are interrupted, killed and rebuilt (TORTURE=1000 for more; make test makes the first 16)
 	MFALOAD_TORTURE=$(TORTURE) $(GO) test -run '^TestTorture$$' -count 1 -parallel 4 -timeout 0 ./cmd/mfaload
+
+causes: ## what the report names as the cause of delays that are injected, on a network device too (Linux, a minute)
+	MFALOAD_CAUSES=all $(GO) test ./cmd/mfaload -run 'TestCauses' -count 1 -v
 
 mutants: ## how many defects of a service a check with generated requests finds, and Prism next to it (a quarter of an hour)
 	@echo "at commit $$(git describe --always --dirty)"

@@ -27,6 +27,8 @@ type Exchange struct {
 	// TransactionID is the ID of the caller's own that was sent with the
 	// request; empty for none.
 	TransactionID []byte
+	// TraceParent is the value of the header field traceparent that was sent; empty for none.
+	TraceParent []byte
 
 	// Method, URL and Request are the request line and the body that were sent.
 	Method, URL string
@@ -150,6 +152,11 @@ type Transfer struct {
 	Dial, Handshake time.Duration
 	// First is when the first byte of the response was there; zero if none came.
 	First time.Time
+	// Network is how much of the wait for that the network took beyond its shortest time, as far as
+	// the system tells.
+	Network time.Duration
+	// Service is how long the service says that it took; 0 if it does not say.
+	Service time.Duration
 	// Bytes are those of the response, head and body, as HTTP sends them: without those of TLS.
 	Bytes uint64
 }

@@ -135,6 +135,8 @@ type Phase struct {
 	Cells []*Cell `json:"cells"`
 	// Connections are those that were opened in it.
 	Connections Connections `json:"connections"`
+	// Breakdown is where the times of its requests went; nil where that is not known.
+	Breakdown *Breakdown `json:"breakdown,omitempty"`
 }
 
 // newPhase returns one in which nothing was sent.

@@ -326,6 +326,7 @@ func (p *Phase) merge(o *Phase) {
 		p.InFlight[g] += n
 	}
 	p.Connections.merge(&o.Connections)
+	mergeBreakdown(&p.Breakdown, o.Breakdown)
 	p.mergeWithheld(o)
 	for _, c := range o.Cells {
 		p.addCell(c)

@@ -43,6 +43,8 @@ type Observation struct {
 	// User, and the IDs that the service and a trace know the request by, are set only if
 	// each request is kept: only the journal has them.
 	User, CorrelationID, TraceID string
+	// Names, where set, returns the IDs of a request that is kept as one of the slowest.
+	Names func() (correlationID, traceID string)
 	RequestTransfer
 
 	// Failed says that there was no whole response.
@@ -91,12 +93,14 @@ type RequestTransfer struct {
 	// FirstByte is the time from Sent until the first byte of the response, Dial and Handshake
 	// included; 0 if none came.
 	FirstByte time.Duration
+	// Network is how much of the time until the first byte the network took beyond what it takes at
+	// least, as far as that is known.
+	Network time.Duration
+	// Service is how long the service says that it took; 0 if it does not say.
+	Service time.Duration
 	// Bytes are those of the response, head and body, without TLS.
 	Bytes uint64
 }
-
-// ForWorker is how long the request waited because all workers were in flight.
-func (o *Observation) ForWorker() time.Duration { return max(o.Sent-o.Intended-o.Own-o.Waited, 0) }
 
 // HarmFloor is the own lateness from which on a request counts as harmed. Waking
 // and sending always take some of it; what is below is part of every time.
@@ -338,6 +342,9 @@ func (p *Phase) check(groups int) error {
 		return errors.New("the count of lateness is not that of the requests sent")
 	}
 	if err := p.Connections.check(); err != nil {
+		return err
+	}
+	if err := p.Breakdown.check(p.Sent()); err != nil {
 		return err
 	}
 	for g, n := range sent {

@@ -66,6 +66,8 @@ type partitionPhase struct {
 	own      *Histogram
 	cells    [][]*Cell
 	small    bool // all histograms are rather small than fast
+	// breakdown is nil for those who look on.
+	breakdown *Breakdown
 }
 
 type violationKey struct {
@@ -117,6 +119,7 @@ func NewRecorder(groups int, rules []string, responses int) *Recorder {
 		for p := range s.phases {
 			s.phases[p] = newPartitionPhase(groups, NewHistogram())
 		}
+		s.phases[0].breakdown, s.phases[1].breakdown = newBreakdown(NewHistogram), newBreakdown(NewSparse)
 	}
 	return r
 }
@@ -130,7 +133,9 @@ func (r *Recorder) SplitWarmup(parts WarmupParts) {
 	r.warmup = parts
 	for i := range r.partitions {
 		for range parts.Count {
-			r.partitions[i].parts = append(r.partitions[i].parts, newPartitionPhase(r.groups, NewSparse()))
+			part := newPartitionPhase(r.groups, NewSparse())
+			part.breakdown = newBreakdown(NewSparse)
+			r.partitions[i].parts = append(r.partitions[i].parts, part)
 		}
 	}
 }
@@ -292,6 +297,9 @@ func (p *partitionPhase) record(o *Observation, violating bool) {
 	}
 	c.GoodCount.record(o, violating)
 	recordHarmed(&c.Harmed, o)
+	if p.breakdown != nil {
+		p.breakdown.record(o)
+	}
 }
 
 func (p *partitionPhase) cell(o *Observation) *Cell {
@@ -498,6 +506,7 @@ func (r *Recorder) show(s *partition) *Measurement {
 
 func (p *partitionPhase) show(as *Phase) {
 	as.Cells, as.LastSent, as.Own = slices.Concat(p.cells...), p.lastSent, p.own
+	as.Breakdown = p.breakdown
 }
 
 func (r *Recorder) newMeasurement() *Measurement {

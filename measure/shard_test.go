@@ -295,6 +295,8 @@ func TestMergeForgetsNoField(t *testing.T) {
 					"Second.Second", "Phase.Start", "StageSpan.Start", "StageSpan.Warmup",
 					"GroupUsers.Usernameless", "GroupUsers.PerUser", "GroupUsers.MaxPerUser",
 					"Cell.AsExpected", "Cell.RateLimited", "Stop.OfTimes", "Cell.Clean", "Cell.Violating",
+					"SlowSample.Group", "SlowSample.CorrelationID", "SlowSample.TraceID",
+					"SlowSample.Connection", "Breakdown.Service", "Breakdown.Outside",
 					"Part.Index", "GroupSecond.Group", "Phase.Withheld", "Phase.InFlight", "Shape.Facts"},
 					name) && v.Type() != reflect.TypeFor[time.Time]() {
 					t.Errorf("%s is empty after merging (%s)", name, path)

@@ -57,6 +57,8 @@ type Operation struct {
 	labels    labels
 	transport *transport.Transport
 	trace     string         // what transaction IDs begin with; "" for none
+	traces    *traces        // nil for none
+	timing    string         // the header field that says how long the service took; "" for none
 	secrets   redact.Secrets // of the scenario
 	window    *contract.Window
 }
@@ -71,8 +73,9 @@ func New(s *scenario.Scenario, c *contract.Contract, authPath string) (*Operatio
 	}
 	o := &Operation{
 		address: to, url: to.origin + to.path, contract: c, refused: c.Level(ruleRefused),
-		trace: s.Target.TransactionIDs, secrets: s.Target.Secrets(),
-		window: contract.NewWindow(contract.DefaultWindow),
+		trace: s.Target.TransactionIDs, traces: newTraces(s.Target.Trace), timing: s.Target.ServiceTimeHeader,
+		secrets: s.Target.Secrets(),
+		window:  contract.NewWindow(contract.DefaultWindow),
 	}
 	names := transport.HeaderNames{RequestID: transactionID, ResponseID: correlationID}
 	if o.transport, err = transport.New(to.url, &s.Target, names); err != nil {
@@ -108,7 +111,11 @@ func (o *Operation) Send(ctx context.Context, u scenario.User, ex *contract.Exch
 		return err
 	}
 	o.prepare(u, now, ex)
-	return o.transport.RoundTrip(ctx, o.request(now, ex), ex)
+	err = o.transport.RoundTrip(ctx, o.request(now, ex), ex)
+	if o.timing != "" && err == nil {
+		ex.Service = serviceTime(ex.Header, o.timing)
+	}
+	return err
 }
 
 // Watch has each connection that is opened from now on told to seen, by
@@ -238,7 +245,7 @@ func requestFacts(prefix string, members map[string]any) map[string]string {
 func (o *Operation) request(now *token, ex *contract.Exchange) transport.Request {
 	return transport.Request{
 		Method: ex.Method, Path: o.address.path, Head: o.head, Authorization: now.line,
-		ID: ex.TransactionID, Body: ex.Request,
+		ID: ex.TransactionID, TraceParent: ex.TraceParent, Body: ex.Request,
 	}
 }
 
@@ -263,6 +270,7 @@ func (o *Operation) prepare(u scenario.User, now *token, ex *contract.Exchange) 
 		ex.TransactionID = append(append(ex.TransactionID, o.trace...), '-')
 		ex.TransactionID = strconv.AppendUint(ex.TransactionID, ex.Number, 10)
 	}
+	ex.TraceParent = o.traces.appendParent(ex.TraceParent[:0], ex.Number)
 }
 
 // body is a request body with a gap where the user's ID goes, or without one. IDs have

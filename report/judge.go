@@ -25,7 +25,7 @@ func Judge(m *measure.Measurement) (*Report, error) {
 		Groups: []Group{}, Violations: violations(m), Thresholds: []Threshold{},
 		Coverage: coverage(m), Connections: connections(m), NoUsers: m.NoUsers,
 		Run: runOf(m), Shards: shards(m.Merged),
-		RateLimit: rateLimit(m, main.all),
+		RateLimit: rateLimit(m, main.all), TimeSpent: timeSpent(m),
 	}
 	r.Generator = generator(&m.Generator, m.Main.Own, workersNeeded(main.all.Scheduled, m.Main.Planned,
 		main.all.service))

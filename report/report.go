@@ -70,6 +70,8 @@ type Report struct {
 	// Connections that were opened. A request that had to wait for one has the wait in
 	// its service time.
 	Connections Connections `json:"connections"`
+	// Where the time of the requests went, and why the slow ones were slow. Earlier versions do not tell.
+	TimeSpent *TimeSpent `json:"time_spent,omitempty"`
 	// What mfaload measured of itself, over the whole run. Of several shards, processor
 	// time, processors and workers are added up, and the worst stands for the rest.
 	Generator Generator `json:"generator"`

@@ -288,7 +288,7 @@ func (r *Runner) work(load loadModel, start time.Time, flight context.Context) {
 	var workers sync.WaitGroup
 	load.begin(func(w *requestWorker) {
 		w.runner, w.start, w.load = r, start, load
-		w.exchange.MaySend = r.maySend
+		w.exchange.MaySend, w.names = r.maySend, w.nameRequest
 		workers.Go(func() {
 			for {
 				t, more := load.take(w)

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math"
@@ -27,6 +28,7 @@ type requestWorker struct {
 	wait       func(context.Context, time.Time) // of a closed load's user
 	exchange   contract.Exchange
 	violations []contract.Violation
+	names      func() (correlationID, traceID string)
 	seen       measure.Observation
 }
 
@@ -63,9 +65,10 @@ func (w *requestWorker) serve(flight context.Context, a turn) {
 		Violations: o.Violations[:0],
 		GoodWithin: measure.GoodWithin(w.runner.goodWithin, a.User.Group),
 	}
-	o.Index, o.RequestTransfer = a.Index, w.transfer(o.Sent)
+	o.Index, o.RequestTransfer, o.Names = a.Index, w.transfer(o.Sent), w.names
 	if name := w.runner.config.NameUser; name != nil {
 		o.User = name(a.User.ID)
+		o.CorrelationID, o.TraceID = w.nameRequest()
 	}
 	o.Harmed = w.harmed(o, now)
 	w.free = done
@@ -91,7 +94,7 @@ func (w *requestWorker) serve(flight context.Context, a turn) {
 func (w *requestWorker) transfer(sent time.Duration) measure.RequestTransfer {
 	t := &w.exchange.Transfer
 	seen := measure.RequestTransfer{Connection: t.Connection, Waited: w.exchange.Waited, Dial: t.Dial,
-		Handshake: t.Handshake, Bytes: t.Bytes}
+		Handshake: t.Handshake, Network: t.Network, Service: t.Service, Bytes: t.Bytes}
 	if t.Connection > 0 {
 		seen.Age = max(sent-t.Opened.Sub(w.start), 0).Truncate(time.Millisecond)
 	}
@@ -99,6 +102,16 @@ func (w *requestWorker) transfer(sent time.Duration) measure.RequestTransfer {
 		seen.FirstByte = max(t.First.Sub(w.start)-sent, 1)
 	}
 	return seen
+}
+
+// nameRequest returns the names by which others find the request.
+func (w *requestWorker) nameRequest() (correlationID, traceID string) {
+	id, _ := w.runner.config.Operation.CorrelationID(&w.exchange)
+	id = strings.Clone(w.runner.config.Operation.Mask(id)) // a part of the exchange, which is used again
+	if parent := w.exchange.TraceParent; len(parent) > 0 {
+		traceID = string(bytes.Split(parent, []byte("-"))[1])
+	}
+	return id[:min(len(id), maxCorrelationID)], traceID
 }
 
 func (w *requestWorker) refused() {
@@ -169,11 +182,6 @@ func (w *requestWorker) check(u scenario.User) {
 	ex, o := &w.exchange, &w.seen
 	w.violations = w.runner.config.Operation.Check(u, ex, w.violations[:0])
 	o.Label, o.AsExpected, o.Evaluated = ex.Label, ex.AsExpected, ex.Evaluated
-	if w.runner.config.NameUser != nil {
-		id, _ := w.runner.config.Operation.CorrelationID(ex)
-		id = w.runner.config.Operation.Mask(id)
-		o.CorrelationID = id[:min(len(id), maxCorrelationID)]
-	}
 	o.RateLimited = ex.Status == http.StatusTooManyRequests
 	o.Refused = o.RateLimited || ex.Status == http.StatusServiceUnavailable && retryAfter(ex)
 	if len(w.violations) == 0 {
@@ -201,7 +209,7 @@ func (w *requestWorker) example(userID string) func(whole bool) measure.Example 
 		if e == nil {
 			correlation, _ := w.runner.config.Operation.CorrelationID(ex)
 			e = &measure.Example{
-				UserID: userID, CorrelationID: mask(correlation),
+				UserID: userID, CorrelationID: strings.Clone(mask(correlation)),
 				TransactionID: string(ex.TransactionID), Status: ex.Status,
 				Method: ex.Method, URL: ex.URL, Body: mask(string(ex.Request)), At: w.seen.Sent,
 			}
@@ -233,7 +241,7 @@ func (w *requestWorker) response(ex *contract.Exchange) *measure.MaskedResponse 
 }
 
 const (
-	// maxCorrelationID bounds an ID that the journal keeps of each request.
+	// maxCorrelationID bounds an ID that is kept of a response.
 	maxCorrelationID = 128
 	// maxKept bounds a body that is kept.
 	maxKept = 64 << 10

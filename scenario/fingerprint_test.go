@@ -48,6 +48,7 @@ contract: {levels: {echo.user: note}}
 func shapesNothing(path string) bool {
 	for _, p := range []string{".Name", ".Description", ".File", ".Text", ".Target.AccessToken",
 		".Target.AccessTokenFile", ".Target.OwnerAgreed", ".Target.Network.TransactionIDs",
+		".Target.Network.Trace", ".Target.Network.ServiceTimeHeader",
 		".Target.Network.Proxy", ".Target.Network.Headers[].Value", ".Load.Stages[].Profile.File",
 		".Groups[].File.Path", ".Groups[].MaxPerUser", ".Groups[].Test", ".Target.Identities",
 		".Load.MaxPerUser", ".Load.RateFactor", ".Changed"} {

@@ -64,7 +64,8 @@ var wantDesign = scenario.Scenario{
 	Name: "rollout-eu", Description: "Friday peak before the EU rollout", File: "design.yaml",
 	Target: scenario.Target{AuthPath: "https://auth.pingone.eu", EnvID: envID,
 		AccessToken: scenario.NewSecret("4711"), OwnerAgreed: true, Timeout: 10 * time.Second,
-		Protocol: scenario.HTTP1, Network: scenario.Network{IPVersion: scenario.AnyIP}},
+		Protocol: scenario.HTTP1, Network: scenario.Network{IPVersion: scenario.AnyIP,
+			Trace: scenario.TraceOff}},
 	Groups: []scenario.Group{
 		{Name: "email-otp", IDs: []string{userA}, Weight: 3, MaxPerUser: 10, Order: users.Sequential,
 			Exhausted: scenario.Wrap,
@@ -122,7 +123,8 @@ func TestDefaults(t *testing.T) {
 	want := &scenario.Scenario{
 		Name: "test", File: "f",
 		Target: scenario.Target{EnvID: envID, Timeout: 10 * time.Second, Protocol: scenario.HTTP1,
-			Network: scenario.Network{IPVersion: scenario.AnyIP}, Simulator: &scenario.Simulator{Seed: 1}},
+			Network: scenario.Network{IPVersion: scenario.AnyIP,
+				Trace: scenario.TraceOff}, Simulator: &scenario.Simulator{Seed: 1}},
 		Groups: []scenario.Group{{Name: "email", IDs: []string{userA}, Weight: 1, Order: users.Sequential,
 			Exhausted: scenario.Wrap, Expect: scenario.Expect{HTTPStatuses: []int{201}}}},
 		Load: scenario.Load{Arrivals: scenario.Uniform, Seed: 1, Drain: 10 * time.Second, RateFactor: 1,
@@ -566,7 +568,8 @@ func TestSimulatorFile(t *testing.T) {
 		"name: a\ntarget: {simulator: {seed: 3}}\n" +
 			whole("")[len("name: test\ntarget: {simulator: {}}\n"):]: {
 			EnvID: envID, Timeout: 10 * time.Second, Protocol: scenario.HTTP1,
-			Network: scenario.Network{IPVersion: scenario.AnyIP}, Simulator: &scenario.Simulator{Seed: 3}},
+			Network: scenario.Network{IPVersion: scenario.AnyIP,
+				Trace: scenario.TraceOff}, Simulator: &scenario.Simulator{Seed: 3}},
 	} {
 		s, err := scenario.ParseSimulator("f", []byte(text), lookup)
 		if err != nil {

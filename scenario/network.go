@@ -32,7 +32,27 @@ type Network struct {
 	Headers []Header
 	// TransactionIDs is empty where requests carry none.
 	TransactionIDs string
+	// Trace says whether requests begin a trace.
+	Trace TraceMode `json:",omitzero"`
+	// ServiceTimeHeader is the response's header field that says how long the service took; empty
+	// for none.
+	ServiceTimeHeader string `json:",omitzero"`
 }
+
+// TraceMode is whether requests begin a W3C trace, with the header field traceparent.
+type TraceMode string
+
+const (
+	// TraceOff sends none. The default.
+	TraceOff TraceMode = "off"
+	// TraceUnsampled names a trace that nobody needs to record.
+	TraceUnsampled TraceMode = "unsampled"
+	// TraceAll asks that each trace is recorded.
+	TraceAll TraceMode = "all"
+)
+
+// Sent says whether requests have the header field.
+func (t TraceMode) Sent() bool { return t == TraceUnsampled || t == TraceAll }
 
 // ClientCertificate names a certificate and its key, both PEM files. Either
 // none or both are set.
@@ -128,6 +148,16 @@ var networkKeys = []form.Field{
 		"is not a text of letters, digits, '.', '_' and '-'"),
 		"Sends X-Ping-External-Transaction-ID with every request: this text, a hyphen and the request's "+
 			"number, as in friday-peak-17. The service's audit log has it."),
+	form.Key("trace", form.OneOf("a way to trace", TraceOff, TraceUnsampled, TraceAll),
+		"Sends traceparent (W3C Trace Context) with every request, a trace of its own for each. The report "+
+			"has the trace IDs of the slowest. unsampled names a trace, all also asks every service on the "+
+			"way to record it.").Default("off"),
+	form.Key("serviceTimeHeader", form.Matching("the name of a header field",
+		"such as Server-Timing or X-Envoy-Upstream-Service-Time", headerPattern, 256,
+		"is not the name of a header field"),
+		"The response's header field that says how long the service took: Server-Timing, with the metric "+
+			"total or else its first duration, or one with milliseconds or a duration such as 12ms. The "+
+			"report sets it against the time outside the service."),
 }
 
 var clientCertificateForm = form.Mapping[ClientCertificate](nil, []form.Field{
@@ -209,7 +239,7 @@ var ownHeaders = map[string]bool{
 	"proxy-connection":    true,
 	"proxy-authorization": true, "te": true, "trailer": true, "upgrade": true, "expect": true,
 	"http2-settings":    true,
-	transactionIDHeader: true,
+	transactionIDHeader: true, "traceparent": true,
 }
 
 const transactionIDHeader = "x-ping-external-transaction-id"
@@ -221,6 +251,8 @@ func checkHeaderName(name string) *form.Flaw {
 	case lower == transactionIDHeader:
 		return form.NewFlaw("is a header field that mfaload sets",
 			"write target.transactionIDs: friday-peak instead")
+	case lower == "traceparent":
+		return form.NewFlaw("is a header field that mfaload sets", "write target.trace: unsampled instead")
 	case ownHeaders[lower]:
 		return form.NewFlaw("is a header field that mfaload sets", "remove it")
 	}

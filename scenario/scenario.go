@@ -250,6 +250,7 @@ func (s *Scenario) forFingerprint() *Scenario {
 	c := *s
 	c.Name, c.Description, c.File, c.Text = "", "", "", ""
 	c.Target.AccessToken, c.Target.OwnerAgreed, c.Target.TransactionIDs = Secret{}, false, ""
+	c.Target.Trace, c.Target.ServiceTimeHeader = "", ""
 	c.Target.AccessTokenFile, c.Target.ClientCredentials = "", nil
 	c.Groups = withoutPlaces(s.Groups)
 	c.Levels = slices.Clone(s.Levels)

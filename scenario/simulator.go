@@ -25,7 +25,9 @@ type Simulator struct {
 	Faults []Fault
 	// TokenLifetime is 0 for an hour.
 	TokenLifetime time.Duration
-	Seed          uint64
+	// ServerTiming has responses say how long they took.
+	ServerTiming bool `json:",omitzero"`
+	Seed         uint64
 }
 
 // Latency is the distribution of the time a response takes.
@@ -129,6 +131,8 @@ var simulatorKeys = []form.Field{
 			"are unknown."),
 	form.Key("faults", form.ListOf("a list of faults", "such as [{name: echo.user, share: 1%}]", faultForm),
 		"Faults that bend a share of the responses."),
+	form.Key("serverTiming", form.YesOrNo,
+		"Sends Server-Timing with each response: how long the simulator took.").Default("false"),
 	form.Key("tokenLifetime", duration(true, maxRun),
 		"How long tokens of its token endpoint live. Default: 1h."),
 	form.Key("seed", seed, "Makes latencies and faults repeatable.").Default("1"),

@@ -125,6 +125,7 @@ const maxRequest = 64 << 10
 
 // ServeHTTP answers initializations, and reads of transactions.
 func (s *Environment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
 	if r.Method == "PRI" && s.WritesFrames() {
 		s.serveFrames(w)
 		return
@@ -158,6 +159,10 @@ func (s *Environment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			<-r.Context().Done()
 			return
 		}
+	}
+	if s.config.ServerTiming {
+		took := float64(time.Since(began).Microseconds()) / 1000
+		w.Header()["Server-Timing"] = []string{"total;dur=" + strconv.FormatFloat(took, 'f', 3, 64)}
 	}
 	s.write(w, a, initializes)
 }

@@ -62,7 +62,7 @@ var mayImport = map[string][]string{
 	"mfaload/pingone/generate": {"mfaload/contract", "mfaload/internal/yamldoc"},
 	"mfaload/pingone/transport": {"mfaload/scenario", "mfaload/contract", "mfaload/measure",
 		"mfaload/pingone/transport/h2", "mfaload/pingone/transport/socket", "mfaload/internal/disk"},
-	"mfaload/pingone/transport/h2":            {"mfaload/contract"},
+	"mfaload/pingone/transport/h2":            {"mfaload/contract", "mfaload/pingone/transport/socket"},
 	"mfaload/pingone/transport/socket":        {},
 	"mfaload/pingone/transport/transporttest": {},
 	"mfaload/report/units":                    {"mfaload/internal/stat", "mfaload/measure"},

@@ -20,7 +20,7 @@ import (
 
 // Observations makes n observations of a few groups, labels and seconds.
 func Observations(seed uint64, n int) []*measure.Observation {
-	rng := rand.New(rand.NewPCG(seed, 1))
+	rng, transfers := rand.New(rand.NewPCG(seed, 1)), rand.New(rand.NewPCG(seed, 2))
 	labels := []string{"201 OTP_REQUIRED", "404 NOT_FOUND", "429 REQUEST_LIMITED"}
 	var all []*measure.Observation
 	for i := range n {
@@ -50,6 +50,8 @@ func Observations(seed uint64, n int) []*measure.Observation {
 				return measure.Example{UserID: fmt.Sprint(i), At: intended}
 			}
 		}
+		transfer(transfers, o)
+		o.Index = uint64(i)
 		all = append(all, o)
 	}
 	return all
@@ -133,6 +135,15 @@ func transfer(random *rand.Rand, o *measure.Observation) {
 	}
 	if random.IntN(9) == 0 {
 		o.Waited = max(o.Sent-o.Intended, 0) / 2
+	}
+	if random.IntN(9) == 0 {
+		o.Network = part()
+	}
+	if random.IntN(9) == 0 {
+		o.Service = 1 + part()
+	}
+	if named := random.IntN(3); named > 0 {
+		o.Names = func() (string, string) { return fmt.Sprint("c", o.Index), "t" }
 	}
 	if random.IntN(9) > 0 {
 		o.FirstByte = o.Dial + o.Handshake + part()

@@ -398,17 +398,19 @@ const (
 	flagConnecting = 1 << iota
 	flagWaited
 	flagNamed
+	flagNetwork
+	flagService
 	flagsTransfer = 1<<iota - 1
 )
 
 // appendTransfer appends how an observation went over the network, with its index.
 func (p *partitionLog) appendTransfer(b []byte, o *measure.Observation) []byte {
-	connecting, waited := o.Dial > 0 || o.Handshake > 0, o.Waited > 0
-	named := o.User != "" || o.CorrelationID != "" || o.TraceID != ""
+	connecting, waited, network := o.Dial > 0 || o.Handshake > 0, o.Waited > 0, o.Network > 0
+	service, named := o.Service > 0, o.User != "" || o.CorrelationID != "" || o.TraceID != ""
 	b = binary.AppendVarint(b, int64(o.Index-p.index))
 	p.index = o.Index
 	b = append(b, varint.Bit(connecting)*flagConnecting|varint.Bit(waited)*flagWaited|
-		varint.Bit(named)*flagNamed)
+		varint.Bit(named)*flagNamed|varint.Bit(network)*flagNetwork|varint.Bit(service)*flagService)
 	b = binary.AppendUvarint(b, o.Connection)
 	b = binary.AppendUvarint(b, uint64(o.Age/time.Millisecond))
 	b = binary.AppendUvarint(b, uint64(o.FirstByte))
@@ -423,6 +425,12 @@ func (p *partitionLog) appendTransfer(b []byte, o *measure.Observation) []byte {
 		for _, name := range []string{o.User, o.CorrelationID, o.TraceID} {
 			b = varint.AppendText(b, validText(name))
 		}
+	}
+	if network {
+		b = binary.AppendUvarint(b, uint64(o.Network))
+	}
+	if service {
+		b = binary.AppendUvarint(b, uint64(o.Service))
 	}
 	return b
 }

@@ -170,6 +170,12 @@ func (p *player) transfer(o *measure.Observation) {
 	if flags&flagNamed != 0 {
 		o.User, o.CorrelationID, o.TraceID = string(p.Text()), string(p.Text()), string(p.Text())
 	}
+	if flags&flagNetwork != 0 {
+		o.Network = p.duration()
+	}
+	if flags&flagService != 0 {
+		o.Service = p.duration()
+	}
 	p.Bad = p.Bad || flags > flagsTransfer
 }
 
@@ -518,6 +524,7 @@ func takeObserved(m, from *measure.Measurement) {
 	to := append([]*measure.Phase{&m.Main, &m.Warmup}, m.WarmupParts...)
 	for i, p := range append([]*measure.Phase{&from.Main, &from.Warmup}, from.WarmupParts...) {
 		to[i].LastSent, to[i].Own, to[i].Cells, to[i].Connections = p.LastSent, p.Own, p.Cells, p.Connections
+		to[i].Breakdown = p.Breakdown
 	}
 	m.Seconds, m.Flow = from.Seconds, from.Flow
 	m.Violations, m.UngroupedViolations, m.Coverage = from.Violations, from.UngroupedViolations, from.Coverage

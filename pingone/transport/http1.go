@@ -62,6 +62,7 @@ func (h *http1) roundTrip(ctx context.Context, r Request, ex *contract.Exchange)
 			ex.Dial += ex.Sent.Sub(began)
 		}
 		ex.Use(&c.opened, ex.Dial)
+		c.path.Begin(ex.Sent)
 		reusable, err := c.exchange(ex)
 		if err != nil && isStale(err) {
 			// Nothing was sent on it, so another one may be tried.
@@ -251,6 +252,9 @@ func (c *conn) writeRequest(t *Transport, r *Request) {
 		c.out = append(c.out, r.ID...)
 		c.out = append(c.out, "\r\n"...)
 	}
+	if len(r.TraceParent) > 0 {
+		c.out = append(append(append(c.out, "traceparent: "...), r.TraceParent...), "\r\n"...)
+	}
 	c.out = append(c.out, "Content-Length: "...)
 	c.out = strconv.AppendInt(c.out, int64(len(r.Body)), 10)
 	c.out = append(c.out, "\r\n\r\n"...)
@@ -278,6 +282,7 @@ func (c *conn) exchange(ex *contract.Exchange) (reusable bool, err error) {
 		return false, c.early(err)
 	}
 	ex.First, c.filled = time.Now(), false
+	ex.Network = c.path.Network(ex.First.Sub(ex.Sent), ex.First)
 	reusable, err = c.readResponse(ex)
 	ex.Bytes = c.received - uint64(c.to-c.from)
 	return reusable, err
@@ -307,6 +312,7 @@ type conn struct {
 	below  *tlsSocket // with TLS; nil without, and for TLS within TLS
 
 	opened contract.Connection
+	path   socket.PathMeter
 
 	in         []byte // what was received: bytes from..to are not read yet
 	from, to   int
@@ -330,7 +336,7 @@ type conn struct {
 }
 
 func newConn(nc net.Conn) *conn {
-	c := &conn{Conn: nc, in: make([]byte, 4<<10), unwatch: func() {}}
+	c := &conn{Conn: nc, path: socket.PathMeter{Conn: nc}, in: make([]byte, 4<<10), unwatch: func() {}}
 	c.socket.Init(nc)
 	c.below = socketBelow(nc)
 	return c

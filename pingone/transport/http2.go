@@ -68,7 +68,8 @@ func (h *http2) roundTrip(ctx context.Context, r Request, ex *contract.Exchange)
 	ex.Sent = time.Now()
 	began, before := ex.Sent, ex.Dial
 	deadline := h.transport.deadline(ctx, ex.Sent)
-	request := h2.StreamRequest{Fields: h.shared(&r), ID: r.ID, Body: r.Body}
+	request := h2.StreamRequest{Fields: h.shared(&r), ID: r.ID, TraceParent: r.TraceParent,
+		Body: r.Body}
 	for unused := 0; unused < maxUnused; {
 		if c := h.choose(); c != nil {
 			ex.Dial = before + ex.Sent.Sub(began)

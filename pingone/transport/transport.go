@@ -125,8 +125,10 @@ type Request struct {
 	// Authorization is the header line with the token; empty for none.
 	Authorization string
 	// ID is the value of the header field [HeaderNames.RequestID]; empty for none.
-	ID   []byte
-	Body []byte
+	ID []byte
+	// TraceParent is the value of the header field traceparent; empty for none.
+	TraceParent []byte
+	Body        []byte
 }
 
 // RoundTrip sends a request and reads the whole response to it into ex, within the

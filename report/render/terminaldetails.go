@@ -14,6 +14,7 @@ func (p *page) details(r *report.Report) {
 	if !p.Full {
 		return
 	}
+	p.slowest(r.TimeSpent)
 	p.users(r)
 	p.rules(r)
 	p.generator(r)

@@ -69,7 +69,18 @@ func (p *page) times(r *report.Report, explained bool) {
 			add("  service, "+o.name, &o.Service)
 		}
 	}
+	if t := r.TimeSpent; p.Full && t != nil {
+		add("  first byte", &t.FirstByte)
+		add("  body", &t.Body)
+		if t.Told != nil {
+			add("  service says", t.Told)
+			add("  outside service", t.Outside)
+		}
+	}
 	p.table(head, rows)
+	if why := slowText(r.TimeSpent); why != "" {
+		p.line("  " + why)
+	}
 	if explained {
 		p.line(p.paint(text.Faint,
 			"  response: since the scheduled time; service: since the send; lateness: between"))

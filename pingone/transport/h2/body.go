@@ -13,6 +13,7 @@ func (c *StreamConn) count(s *stream, h http2.FrameHeader) {
 	}
 	if s.ex.First.IsZero() {
 		s.ex.First = c.in.at
+		s.ex.Network = c.path.Network(c.in.at.Sub(s.ex.Sent), c.in.at)
 	}
 	s.ex.Bytes += frameHead + uint64(h.Length)
 }

@@ -34,6 +34,7 @@ import (
 	"golang.org/x/net/http2"
 
 	"mfaload/contract"
+	"mfaload/pingone/transport/socket"
 )
 
 // Bounds on what a server may send.
@@ -102,14 +103,18 @@ type StreamRequest struct {
 	// same, which costs least.
 	Fields *SharedFields
 	// ID is the value of the field [ConnConfig.IDName]; empty for none.
-	ID   []byte
-	Body []byte
+	ID []byte
+	// TraceParent is the value of the field traceparent; empty for none.
+	TraceParent []byte
+	Body        []byte
 }
 
 // StreamConn is a connection to a server. It is safe for concurrent use.
 type StreamConn struct {
 	nc     net.Conn
 	opened contract.Connection
+	// path tells how much of a wait the network took.
+	path   socket.PathMeter
 	config *ConnConfig
 	in     frameReader
 
@@ -183,7 +188,8 @@ type binding struct {
 // New begins HTTP/2 on a connection: it says what it takes and waits for what the
 // server takes. Its errors leave the connection open; [StreamConn.Start] is to come next.
 func New(nc net.Conn, opened contract.Connection, config *ConnConfig) (*StreamConn, error) {
-	c := &StreamConn{nc: nc, opened: opened, config: config, streams: map[uint32]*stream{}, next: 1,
+	c := &StreamConn{nc: nc, opened: opened,
+		path: socket.PathMeter{Conn: nc}, config: config, streams: map[uint32]*stream{}, next: 1,
 		last:  maxStream,
 		limit: 1<<31 - 1, settings: peerSettings{initialWindow, maxFrame, maxTable}, window: initialWindow}
 	if n := config.MaxRequests; n > 0 && n < maxStream/2 {
@@ -334,6 +340,7 @@ func (c *StreamConn) begin(ctx context.Context, deadline time.Time, ex *contract
 		window: c.settings.window, length: -1}
 	ex.HTTP2 = true
 	ex.Use(&c.opened, ex.Dial)
+	c.path.Begin(ex.Sent)
 	if len(c.streams) == 0 {
 		c.heard = ex.Sent
 	}

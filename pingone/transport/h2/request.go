@@ -76,15 +76,23 @@ func (c *StreamConn) writeHead(s *stream, block []byte, r *StreamRequest) {
 	c.out = appendInteger(c.out, 0, 4, contentLength)
 	c.out = appendText(c.out, strconv.AppendInt(number[:0], int64(len(r.Body)), 10))
 	if len(r.ID) > 0 {
-		c.out = append(c.out, 0)
-		c.out = appendText(c.out, c.config.IDName)
-		c.out = appendText(c.out, r.ID)
+		c.writeField(c.config.IDName, r.ID)
+	}
+	if len(r.TraceParent) > 0 {
+		c.writeField("traceparent", r.TraceParent)
 	}
 	n := len(c.out) - begin - frameHead
 	c.out[begin], c.out[begin+1], c.out[begin+2] = byte(n>>16), byte(n>>8), byte(n)
 	if n > c.settings.frame {
 		c.split(begin, s.id)
 	}
+}
+
+// writeField adds a field that goes into no table.
+func (c *StreamConn) writeField(name string, value []byte) {
+	c.out = append(c.out, 0)
+	c.out = appendText(c.out, name)
+	c.out = appendText(c.out, value)
 }
 
 // frameHead is the length of what comes before a frame's payload.

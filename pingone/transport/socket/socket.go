@@ -5,9 +5,21 @@
 //   - [TCP] writes a request and reads its response within one wait (Unix).
 //   - [ReadNow] reads without waiting (Unix).
 //   - [Unacknowledged] knows what the peer had received (Linux).
+//   - [PathOf] knows round trips and lost segments (Linux).
 package socket
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
+
+// PathInfo is what a system knows of the way to a connection's peer.
+type PathInfo struct {
+	// RTT is the smoothed time of a round trip, MinRTT the shortest one.
+	RTT, MinRTT time.Duration
+	// Retransmits counts the segments that were sent again, Segments those with data.
+	Retransmits, Segments uint32
+}
 
 // StaleError says that an idle connection can't be used; nothing was sent.
 type StaleError struct{ Err error }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -64,4 +65,21 @@ func rawConn(nc net.Conn) syscall.RawConn {
 		return nil
 	}
 	return raw
+}
+
+// PathOf returns what the system knows of the way to the peer.
+func PathOf(nc net.Conn) (p PathInfo, ok bool) {
+	raw := rawConn(nc)
+	if raw == nil {
+		return p, false
+	}
+	_ = raw.Control(func(fd uintptr) {
+		if i, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+			p = PathInfo{RTT: time.Duration(i.Rtt) * time.Microsecond,
+				MinRTT:      time.Duration(i.Min_rtt) * time.Microsecond,
+				Retransmits: i.Total_retrans, Segments: i.Data_segs_out}
+			ok = true
+		}
+	})
+	return p, ok
 }

@@ -26,3 +26,6 @@ func ReadNow(*net.TCPConn, []byte) (int, error) { return 0, ErrWouldBlock }
 
 // Unacknowledged can't be known here: the system does not tell.
 func Unacknowledged(net.Conn, int) bool { return false }
+
+// PathOf can't be known here: the system does not tell.
+func PathOf(net.Conn) (PathInfo, bool) { return PathInfo{}, false }

@@ -29,3 +29,6 @@ func peek(fd uintptr) error {
 
 // Unacknowledged can't be known here: the system does not tell.
 func Unacknowledged(net.Conn, int) bool { return false }
+
+// PathOf can't be known here: the system does not tell.
+func PathOf(net.Conn) (PathInfo, bool) { return PathInfo{}, false }

@@ -1,0 +1,130 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mfaload/internal/number"
+	"mfaload/internal/text"
+	"mfaload/measure"
+)
+
+// TimeSpent is where the time of requests went.
+type TimeSpent struct {
+	// From the send, without the wait for a new connection, until the first byte of the response.
+	FirstByte Times `json:"first_byte_ms"`
+	// From the first byte of the response until its last.
+	Body Times `json:"body_ms"`
+	// What the service says that it took (target.serviceTimeHeader), and the rest of the service time; left
+	// out where it does not say.
+	Told    *Times `json:"told_service_ms,omitempty"`
+	Outside *Times `json:"outside_service_ms,omitempty"`
+	// The requests with a response time above p99.
+	Slow SlowTime `json:"above_p99"`
+	// The slowest requests, the slowest first.
+	Slowest []SlowRequest `json:"slowest"`
+}
+
+// SlowTime is why the slow requests were slow.
+type SlowTime struct {
+	// How many they are.
+	Requests uint64 `json:"requests"`
+	// The response time from which on requests are among them.
+	From float64 `json:"from_ms"`
+	// What share of the time, beyond that of typical requests, each cause has: own, workers,
+	// connection_limit, connect, tls, network, service, body. Causes without a share are left out.
+	Shares map[string]float64 `json:"shares"`
+	// What a typical request spends on each: the mean of those that take no longer than the median.
+	Typical map[string]float64 `json:"typical_ms"`
+}
+
+// SlowRequest is one of the slowest requests.
+type SlowRequest struct {
+	// The number of its arrival in the run.
+	Index uint64 `json:"index"`
+	Group string `json:"group"`
+	// The response or the failure.
+	Label string `json:"label"`
+	// When it was due, since the start of the run.
+	At float64 `json:"at_s"`
+	// Last byte − intended time.
+	Response float64 `json:"response_ms"`
+	// What most of its time was spent on, beyond that of typical requests.
+	Cause string `json:"cause"`
+	// What its time was spent on; the sum is its response time.
+	Spent map[string]float64 `json:"spent_ms"`
+	// The number of its connection in the process that sent it.
+	Connection uint64 `json:"connection,omitempty"`
+	// The service's name for the response.
+	CorrelationID string `json:"correlation_id,omitempty"`
+	// The trace that the request began.
+	TraceID string `json:"trace_id,omitempty"`
+}
+
+// timeSpent is nil where the measurement does not tell.
+func timeSpent(m *measure.Measurement) *TimeSpent {
+	b := m.Main.Breakdown
+	if b == nil || b.Requests() == 0 {
+		return nil
+	}
+	slow := b.Above(99)
+	t := &TimeSpent{FirstByte: TimesOf(b.FirstByte), Body: TimesOf(b.Body), Slowest: []SlowRequest{},
+		Slow: SlowTime{Requests: slow.Requests, From: Milliseconds(slow.From), Shares: map[string]float64{},
+			Typical: byCause(slow.Typical)}}
+	if total := slow.Excess.Total(); total > 0 {
+		for _, c := range measure.Causes() {
+			if share := number.Round(float64(slow.Excess[c]) / float64(total)); share > 0 {
+				t.Slow.Shares[c.String()] = share
+			}
+		}
+	}
+	if b.Service != nil {
+		told, outside := TimesOf(b.Service), TimesOf(b.Outside)
+		t.Told, t.Outside = &told, &outside
+	}
+	for _, s := range b.Slowest {
+		t.Slowest = append(t.Slowest, SlowRequest{Index: s.Index, Group: m.Groups[s.Group],
+			Label: text.Clip(s.Label, MaxText), At: number.Round(s.Intended.Seconds()),
+			Response: Milliseconds(s.Response), Cause: s.Cause(slow.Typical).String(),
+			Spent:      byCause(s.Spent),
+			Connection: s.Connection, CorrelationID: text.Clip(s.CorrelationID, MaxText),
+			TraceID: text.Clip(s.TraceID, MaxText)})
+	}
+	return t
+}
+
+// byCause has the causes with a time, in milliseconds.
+func byCause(s measure.CauseTimes) map[string]float64 {
+	times := map[string]float64{}
+	for _, c := range measure.Causes() {
+		if s[c] > 0 {
+			times[c.String()] = Milliseconds(s[c])
+		}
+	}
+	return times
+}
+
+// causeNames are the causes for people.
+var causeNames = map[string]string{"own": "mfaload itself", "workers": "waiting for a worker",
+	"connection_limit": "waiting for a connection", "connect": "opening connections", "tls": "TLS",
+	"network": "network", "service": "service", "body": "body"}
+
+// CauseName is a cause for people.
+func CauseName(cause string) string { return causeNames[cause] }
+
+// Text says what the time above p99 was spent on, such as "71% service, 22% network"; "" of no request.
+func (s *SlowTime) Text() string {
+	var names []string
+	for _, c := range measure.Causes() {
+		if s.Shares[c.String()] >= 0.005 {
+			names = append(names, c.String())
+		}
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(s.Shares[b], s.Shares[a]) })
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%.0f%% %s", 100*s.Shares[name], causeNames[name])
+	}
+	return strings.Join(names, ", ")
+}
