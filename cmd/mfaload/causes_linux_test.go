@@ -38,8 +38,8 @@ type injected struct {
 }
 
 const (
-	slowOne = 30 // the number of the request that is slow
-	pause   = 400 * time.Millisecond
+	slowOne   = 30 // the number of the request that is slow
+	frozenFor = 400 * time.Millisecond
 )
 
 func respond(w http.ResponseWriter) {
@@ -50,7 +50,7 @@ func respond(w http.ResponseWriter) {
 // slowFirst responds late to one request.
 func slowFirst(number int64, w http.ResponseWriter) {
 	if number == slowOne {
-		time.Sleep(pause)
+		time.Sleep(frozenFor)
 	}
 	respond(w)
 }
@@ -60,7 +60,7 @@ func slowBody(number int64, w http.ResponseWriter) {
 	w.WriteHeader(http.StatusCreated)
 	_ = http.NewResponseController(w).Flush()
 	if number == slowOne {
-		time.Sleep(pause)
+		time.Sleep(frozenFor)
 	}
 	_, _ = io.WriteString(w, "{}")
 }
@@ -89,7 +89,7 @@ func slowHandshake(number int64, configure func(*httptest.Server)) func(*httptes
 		var n atomic.Int64
 		server.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 			if n.Add(1) == number {
-				time.Sleep(pause)
+				time.Sleep(frozenFor)
 			}
 			return nil, nil
 		}}
@@ -110,7 +110,7 @@ func relay(t *testing.T) func(server string) string {
 			for b := make([]byte, 64<<10); ; {
 				k, err := c.Read(b)
 				if n.Add(1) == slowOne {
-					time.Sleep(pause)
+					time.Sleep(frozenFor)
 				}
 				if _, failed := to.Write(b[:k]); failed != nil || err != nil {
 					return
@@ -130,7 +130,7 @@ func slowProxy(t *testing.T) string {
 			return
 		}
 		if n.Add(1) == slowOne {
-			time.Sleep(pause)
+			time.Sleep(frozenFor)
 		}
 		to, err := net.Dial("tcp", r.Host)
 		if err != nil {
@@ -146,7 +146,7 @@ func slowProxy(t *testing.T) string {
 // freezes stops a process for a while.
 func freezes(p *os.Process) {
 	_ = p.Signal(syscall.SIGSTOP)
-	time.Sleep(pause)
+	time.Sleep(frozenFor)
 	_ = p.Signal(syscall.SIGCONT)
 }
 
