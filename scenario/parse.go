@@ -97,7 +97,7 @@ func readFile(path string) ([]byte, error) {
 		if cause := (*fs.PathError)(nil); errors.As(err, &cause) {
 			err = cause.Err
 		}
-		return nil, fmt.Errorf("read %s: %w: check the path", path, err)
+		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	return data, nil
 }

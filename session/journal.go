@@ -174,6 +174,9 @@ func FindJournal(path string) (string, error) {
 			return file, nil
 		}
 	}
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("look for samples: %w", err)
+	}
 	return "", fmt.Errorf("%s has no samples\n%s", path, text.Hint("run with --samples FILE, or with "+
 		"--keep-samples to keep them in the results folder"))
 }

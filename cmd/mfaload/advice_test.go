@@ -67,6 +67,7 @@ func TestErrorsEndInWhatToDo(t *testing.T) {
 		{"check --rate 0 good.yaml", "write for example 2/s"},
 		{"check gone.yaml", "check target.authPath"},
 		{"report none", "name a results folder"},
+		{"samples none", "check the name"},
 		{"report .", "name a results folder"},
 		{"compare none other", "name a results folder"},
 		{"compare", "see 'mfaload compare --help'"},
