@@ -184,7 +184,7 @@ func FindJournal(path string) (string, error) {
 // endJournal removes the journal, or sets it aside, for the results are safe.
 func (f *Folder) endJournal() error {
 	if f.KeepJournal && exists(f.Journal()) {
-		return os.Rename(f.Journal(), filepath.Join(f.path, SamplesFile))
+		return disk.Rename(f.Journal(), filepath.Join(f.path, SamplesFile))
 	}
 	err := os.Remove(filepath.Join(f.path, JournalFile))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -66,13 +66,20 @@ func ReplaceWith(path string, content func(io.Writer) error, mode fs.FileMode) e
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(temporary, path)
+		err = Rename(temporary, path)
 	}
 	if err != nil {
 		_ = os.Remove(temporary)
+	}
+	return err
+}
+
+// Rename gives a file another path in its folder, which outlives a power cut.
+func Rename(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
 		return err
 	}
-	return SyncFolder(filepath.Dir(path))
+	return SyncFolder(filepath.Dir(to))
 }
 
 // create follows no link and opens nothing that is there.
