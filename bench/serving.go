@@ -38,12 +38,10 @@ const (
 // Processors of the server and of the client of the moment.
 const serverCPU, clientCPU = "1", "0"
 
-// server is the one that runs. A processor that has nothing to do takes up to a millisecond
-// to wake, so the spinner keeps it awake: it runs only while nothing else wants to.
+// server is the one that runs.
 type server struct {
 	kind    string
 	process *exec.Cmd
-	spinner *exec.Cmd
 }
 
 // Kinds of servers: bench/server over HTTP and over HTTPS, and nginx over all.
@@ -74,11 +72,7 @@ func (b *bench) serve(kind string) error {
 	if err := process.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", kind, err)
 	}
-	b.server = &server{kind, process, exec.Command("taskset", "-c", serverCPU,
-		"chrt", "--idle", "0", "sh", "-c", "while :; do :; done")}
-	if err := b.server.spinner.Start(); err != nil {
-		return fmt.Errorf("keep the server's processor awake: %w", err)
-	}
+	b.server = &server{kind, process}
 	address := map[string]string{own: plainHost, ownTLS: secureHost, nginx: http2Host}[kind]
 	for range 100 {
 		if c, err := net.Dial("tcp", address); err == nil {
@@ -91,16 +85,11 @@ func (b *bench) serve(kind string) error {
 }
 
 func (b *bench) stopServer() {
-	if b.server == nil {
-		return
+	if b.server != nil {
+		_ = b.server.process.Process.Kill()
+		_ = b.server.process.Wait()
+		b.server = nil
 	}
-	for _, process := range []*exec.Cmd{b.server.process, b.server.spinner} {
-		if process.Process != nil {
-			_ = process.Process.Kill()
-			_ = process.Wait()
-		}
-	}
-	b.server = nil
 }
 
 // nginxConf has nginx respond with the documentation's example. IDs and times are new in
