@@ -279,6 +279,38 @@ func TestRecorderBoundsWhatAnswersCanMakeItKeep(t *testing.T) {
 	}
 }
 
+// Requests that were due earlier and ended later without a response of theirs being kept take nothing
+// from the others.
+func TestRecorderKeepsAsManyResponsesAsItMay(t *testing.T) {
+	const bound = 2
+	r := measure.NewRecorder(1, []string{"echo.user"}, bound)
+	for i := range 8 {
+		at := time.Duration(8-i) * time.Second
+		r.Record(i/4, &measure.Observation{Label: "201", Intended: at, Sent: at, Done: at,
+			Violations: []measure.RuleViolation{{Rule: "echo.user", Pointer: "/user/id", Fails: true}},
+			Example: func(whole bool) measure.Example {
+				e := measure.Example{At: at}
+				if whole {
+					e.Answer = &measure.MaskedResponse{Body: at.String()}
+				}
+				return e
+			}})
+	}
+	m, err := r.Measurement()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := 0
+	for _, i := range m.Violations[0].Instances {
+		if i.Example.Answer != nil {
+			kept++
+		}
+	}
+	if kept != bound {
+		t.Errorf("%d whole responses are kept, want %d", kept, bound)
+	}
+}
+
 func TestDecodeRefusesWhatContradictsItself(t *testing.T) {
 	m := record(t, testkit.Observations(4, 200))
 	data, err := m.Encode()

@@ -479,8 +479,15 @@ func sumOfSeconds(lists []*Seconds) (Seconds, error) {
 // trimResponses drops the responses that several partitions kept beyond the bound.
 func (m *Measurement) trimResponses(bound int) {
 	for _, g := range m.Violations {
-		for i := bound; i < len(g.Instances); i++ {
-			g.Instances[i].Example.Answer = nil
+		kept := 0
+		for i := range g.Instances {
+			e := &g.Instances[i].Example
+			if e.Answer == nil {
+				continue
+			}
+			if kept++; kept > bound {
+				e.Answer = nil
+			}
 		}
 	}
 }
