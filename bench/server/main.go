@@ -15,8 +15,11 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"runtime"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"mfaload/bench/model"
 )
@@ -47,6 +50,7 @@ func run() error {
 		}
 		go l.run()
 	} else {
+		runtime.GOMAXPROCS(8) // on one processor: a request that sleeps in a system call keeps up nobody
 		server := &http.Server{Addr: *addr, ReadHeaderTimeout: time.Minute, Handler: b}
 		go func() {
 			if err := server.ListenAndServeTLS(*certificate, *key); !errors.Is(err, http.ErrServerClosed) {
@@ -115,11 +119,22 @@ func (b *behaviour) arrived(now time.Time) (due time.Time, waits bool) {
 	return b.first.Add(b.model(at)), true
 }
 
+// sleepUntil leaves the last of a wait to the system: the runtime's timers go by whole
+// milliseconds where nothing else is to do.
+func sleepUntil(due time.Time) {
+	const last = 3 * time.Millisecond
+	time.Sleep(time.Until(due) - last)
+	if rest := time.Until(due); rest > 0 {
+		wait := unix.NsecToTimespec(rest.Nanoseconds())
+		_ = unix.Nanosleep(&wait, nil)
+	}
+}
+
 // ServeHTTP implements [http.Handler].
 func (b *behaviour) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	due, _ := b.arrived(time.Now())
 	body, _ := io.ReadAll(r.Body)
-	time.Sleep(time.Until(due))
+	sleepUntil(due)
 	t, m := newTemplate("https://"+r.Host, r.URL.Path), newMaker()
 	response := m.fill(t, userOf(body), time.Now())
 	h := w.Header()
