@@ -169,7 +169,7 @@ func (b *Breakdown) record(o *Observation) {
 		b.Body.Record(o.Done - o.Sent - o.FirstByte)
 	}
 	if o.Service > 0 {
-		b.told(NewSparse)
+		b.told()
 		b.Service.Record(o.Service)
 		b.Outside.Record(o.Done - o.Sent - o.Service)
 	}
@@ -180,23 +180,22 @@ func (b *Breakdown) record(o *Observation) {
 	}
 	b.Rows[bucket].Requests++
 	b.Rows[bucket].Spent.add(&spent)
-	slow := SlowSample{Index: o.Index, Intended: o.Intended, Response: response}
-	if n := len(b.Slowest); n == MaxSlowest && compareSlow(slow, b.Slowest[n-1]) > 0 {
+	if n := len(b.Slowest); n == MaxSlowest && response < b.Slowest[n-1].Response {
 		return
 	}
 	if o.Names != nil {
 		o.CorrelationID, o.TraceID = o.Names()
 		o.Names = nil
 	}
-	slow.Group, slow.Label, slow.Spent, slow.Connection = o.Group, asText(o.Label), spent, o.Connection
-	slow.CorrelationID, slow.TraceID = asText(o.CorrelationID), asText(o.TraceID)
-	b.keep(slow)
+	b.keep(SlowSample{Index: o.Index, Group: o.Group, Label: asText(o.Label), Intended: o.Intended,
+		Response: response, Spent: spent, Connection: o.Connection,
+		CorrelationID: asText(o.CorrelationID), TraceID: asText(o.TraceID)})
 }
 
 // told makes room for what the service says.
-func (b *Breakdown) told(histogram func() *Histogram) {
+func (b *Breakdown) told() {
 	if b.Service == nil {
-		b.Service, b.Outside = histogram(), histogram()
+		b.Service, b.Outside = NewSparse(), NewSparse()
 	}
 }
 
@@ -216,15 +215,12 @@ func compareSlow(a, b SlowSample) int {
 		cmp.Compare(a.TraceID, b.TraceID))
 }
 
-// merge adds a copy of another breakdown, which may be nil.
+// merge adds a copy of another breakdown.
 func (b *Breakdown) merge(o *Breakdown) {
-	if o == nil {
-		return
-	}
 	b.FirstByte.Merge(o.FirstByte)
 	b.Body.Merge(o.Body)
 	if o.Service != nil {
-		b.told(NewSparse)
+		b.told()
 		b.Service.Merge(o.Service)
 		b.Outside.Merge(o.Outside)
 	}
@@ -327,8 +323,8 @@ func (s *SlowSample) Cause(typical CauseTimes) (most DelayCause) {
 	return most
 }
 
-// check finds a breakdown that can't be one of so many requests.
-func (b *Breakdown) check(sent uint64) error {
+// check finds a breakdown that can't be one of so many requests and groups.
+func (b *Breakdown) check(sent uint64, groups int) error {
 	if b == nil {
 		return nil
 	}
@@ -352,7 +348,7 @@ func (b *Breakdown) check(sent uint64) error {
 		return wrong
 	}
 	for i := range b.Slowest {
-		if s := &b.Slowest[i]; s.Group < 0 || slices.Min(s.Spent[:]) < 0 {
+		if s := &b.Slowest[i]; s.Group < 0 || s.Group >= groups || slices.Min(s.Spent[:]) < 0 {
 			return wrong
 		}
 	}

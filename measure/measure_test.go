@@ -318,8 +318,12 @@ func TestDecodeRefusesWhatContradictsItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	bend := map[string]func(map[string]any){
-		"schema":         func(m map[string]any) { m["schema"] = "mfaload/measurement/v9" },
-		"a group less":   func(m map[string]any) { m["groups"] = []any{"a", "b"} },
+		"schema":       func(m map[string]any) { m["schema"] = "mfaload/measurement/v9" },
+		"a group less": func(m map[string]any) { m["groups"] = []any{"a", "b"} },
+		"slow request of no group": func(m map[string]any) {
+			slowest := m["main"].(map[string]any)["breakdown"].(map[string]any)["slowest"].([]any)
+			slowest[0].(map[string]any)["group"] = 7
+		},
 		"no histogram":   func(m map[string]any) { delete(cell(m), "service") },
 		"more than sent": func(m map[string]any) { cell(m)["violating"] = 1e6 },
 		"count":          func(m map[string]any) { histogram(m)["count"] = 7e6 },

@@ -344,7 +344,7 @@ func (p *Phase) check(groups int) error {
 	if err := p.Connections.check(); err != nil {
 		return err
 	}
-	if err := p.Breakdown.check(p.Sent()); err != nil {
+	if err := p.Breakdown.check(p.Sent(), groups); err != nil {
 		return err
 	}
 	for g, n := range sent {
