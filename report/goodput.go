@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"mfaload/internal/number"
 	"mfaload/internal/stat"
@@ -143,5 +142,3 @@ func goodputSoFar(t scenario.Threshold, judged *Threshold, s *units.Series) {
 		judged.State = Missed
 	}
 }
-
-var _ = time.Second

@@ -4,7 +4,6 @@ package samples
 
 import (
 	"bufio"
-
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
