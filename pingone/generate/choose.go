@@ -60,8 +60,7 @@ func (c *Case) goals(rank int) []goal {
 func (g *generator) add(c Case, goals ...goal) {
 	if c.Expect == Refused {
 		c.Rule = cmp.Or(c.Rule, ruleRefused)
-	}
-	if c.Expect != Refused {
+	} else {
 		c.Rule = ""
 	}
 	if c.Keyword != keywordUnique && c.Keyword != keywordNesting { // those say more about a parser
