@@ -196,9 +196,11 @@ func Curl(method, url, body string) string {
 	if len(url) > maxCurlURL {
 		url = fmt.Sprintf("<%d bytes: see measurement.json.gz>", len(url))
 	}
-	return "curl -sS -i -X " + method +
-		` -H "Authorization: Bearer $PINGONE_ACCESS_TOKEN" -H 'Content-Type: application/json' --data ` +
-		quote(body) + " " + quote(url)
+	command := "curl -sS -i -X " + method + ` -H "Authorization: Bearer $PINGONE_ACCESS_TOKEN"`
+	if body != "" {
+		command += " -H 'Content-Type: application/json' --data " + quote(body)
+	}
+	return command + " " + quote(url)
 }
 
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
