@@ -94,22 +94,12 @@ func (o *Observation) spent() (s CauseTimes) {
 	return s
 }
 
-// known says whether something is known of how the request went over the network: journals of earlier
-// versions do not tell.
-func (t *RequestTransfer) known() bool { return t.Connection > 0 || t.Dial > 0 || t.FirstByte > 0 }
-
-// Breakdown is where the times of requests went: the times of their parts, what the response times were
-// spent on by how long they are, and the slowest requests. Refused requests and those that never reached the
-// service are not in it. Breakdowns of several shards add up to that of the run.
+// Breakdown is where the times of requests went: the times of their parts on the network, what the response
+// times were spent on by how long they are, and the slowest requests. Refused requests and those that never
+// reached the service are not in it. Breakdowns of several shards add up to that of the run.
 type Breakdown struct {
-	// FirstByte is the time from the send, without the wait for a new connection, until the first byte of
-	// the response; Body the time from then until its last byte.
-	FirstByte *Histogram `json:"first_byte"`
-	Body      *Histogram `json:"body"`
-	// Service is the time that the service says it took, Outside the rest of the time from the send to the
-	// last byte; nil where it does not say.
-	Service *Histogram `json:"told_service,omitempty"`
-	Outside *Histogram `json:"outside_service,omitempty"`
+	// Transfer has the times of their parts on the network, by group.
+	Transfer []TransferTimes `json:"transfer"`
 	// Rows have the requests by their response time, in order.
 	Rows []BreakdownRow `json:"rows"`
 	// Slowest are the slowest requests, at most [MaxSlowest], the slowest first.
@@ -160,19 +150,12 @@ func BucketFrom(bucket int) time.Duration {
 	return time.Duration(bucket-shift*rowsPerOctave) << shift * time.Microsecond
 }
 
-func (b *Breakdown) record(o *Observation) {
-	if o.Refused || o.Failed && IsNotDelivered(o.Label) || !o.RequestTransfer.known() {
+// record adds an observation. The times that most requests have get such histograms.
+func (b *Breakdown) record(o *Observation, most func() *Histogram) {
+	if !o.transferred() {
 		return
 	}
-	if o.FirstByte > 0 {
-		b.FirstByte.Record(o.FirstByte - o.Dial - o.Handshake)
-		b.Body.Record(o.Done - o.Sent - o.FirstByte)
-	}
-	if o.Service > 0 {
-		b.told()
-		b.Service.Record(o.Service)
-		b.Outside.Record(o.Done - o.Sent - o.Service)
-	}
+	b.Transfer[o.Group].record(o, most)
 	response, spent := o.Done-o.Intended, o.spent()
 	bucket := bucketOf(response)
 	for len(b.Rows) <= bucket { // while the run lasts there is a row for each bucket
@@ -190,13 +173,6 @@ func (b *Breakdown) record(o *Observation) {
 	b.keep(SlowSample{Index: o.Index, Group: o.Group, Label: asText(o.Label), Intended: o.Intended,
 		Response: response, Spent: spent, Connection: o.Connection,
 		CorrelationID: asText(o.CorrelationID), TraceID: asText(o.TraceID)})
-}
-
-// told makes room for what the service says.
-func (b *Breakdown) told() {
-	if b.Service == nil {
-		b.Service, b.Outside = NewSparse(), NewSparse()
-	}
 }
 
 // keep keeps a request if it is one of the slowest.
@@ -217,12 +193,8 @@ func compareSlow(a, b SlowSample) int {
 
 // merge adds a copy of another breakdown.
 func (b *Breakdown) merge(o *Breakdown) {
-	b.FirstByte.Merge(o.FirstByte)
-	b.Body.Merge(o.Body)
-	if o.Service != nil {
-		b.told()
-		b.Service.Merge(o.Service)
-		b.Outside.Merge(o.Outside)
+	for group := range o.Transfer {
+		b.Transfer[group].Merge(&o.Transfer[group])
 	}
 	for _, from := range o.Rows {
 		if from.Requests == 0 {
@@ -248,14 +220,28 @@ func mergeBreakdown(to **Breakdown, from *Breakdown) {
 		return
 	}
 	if *to == nil {
-		*to = newBreakdown(NewSparse)
+		*to = newBreakdown(len(from.Transfer))
 	}
 	(*to).merge(from)
 }
 
-func newBreakdown(histogram func() *Histogram) *Breakdown {
-	return &Breakdown{FirstByte: histogram(), Body: histogram(), Rows: []BreakdownRow{},
+// newBreakdown returns that of no request of so many groups.
+func newBreakdown(groups int) *Breakdown {
+	return &Breakdown{Transfer: make([]TransferTimes, groups), Rows: []BreakdownRow{},
 		Slowest: []SlowSample{}}
+}
+
+// TransferTimes returns the times of a group's requests on the network, or of all if it is below 0.
+func (p *Phase) TransferTimes(group int) (t TransferTimes) {
+	if p.Breakdown == nil {
+		return t
+	}
+	for g := range p.Breakdown.Transfer {
+		if group < 0 || group == g {
+			t.Merge(&p.Breakdown.Transfer[g])
+		}
+	}
+	return t
 }
 
 // Requests counts the requests that it is of.
@@ -338,12 +324,12 @@ func (b *Breakdown) check(sent uint64, groups int) error {
 		last = r.Bucket
 		n += r.Requests
 	}
-	if b.Service != nil && (!sameCounts(b.Service, b.Outside) || b.Service.Count() > n) ||
-		b.Service == nil && b.Outside != nil {
-		return wrong
+	for g := range b.Transfer {
+		if err := b.Transfer[g].check(n); err != nil {
+			return err
+		}
 	}
-	if n > sent || !sameCounts(b.FirstByte, b.Body) || b.Body.Count() > n ||
-		len(b.Slowest) > MaxSlowest ||
+	if n > sent || len(b.Transfer) != groups || len(b.Slowest) > MaxSlowest ||
 		uint64(len(b.Slowest)) > n || !slices.IsSortedFunc(b.Slowest, compareSlow) {
 		return wrong
 	}

@@ -186,7 +186,7 @@ func (b *bounded) lists() *jsonv2.Unmarshalers {
 		listOf[*GroupSecond](nil, MaxGroups), listOf[End](nil, 2*maxLabels), listOf[string](nil, maxListed),
 		listOf[GroupUsers](nil, MaxGroups), listOf[Withheld](nil, maxListed), listOf[*Cell](nil, maxListed),
 		listOf[*ViolationGroup](nil, maxListed), listOf[Instance](nil, maxListed),
-		listOf[RuleCount](nil, MaxRules),
+		listOf[RuleCount](nil, MaxRules), listOf[TransferTimes](nil, MaxGroups),
 		listOf[*Shape](nil, maxListed), listOf[*Part](nil, MaxShards), listOf[LostShard](nil, maxListed),
 	)
 }
@@ -256,8 +256,9 @@ func (m *Measurement) SetNotStarted(why string) { m.NotStarted = asText(why) }
 // with "service", the warm-up included; then each group has a line for the whole
 // of its judged part: "email-otp/response", "email-otp/service". They are of the
 // requests that were served, as everywhere; what was refused or failed in a group
-// has lines of its own: "email-otp/refused/service". Values are in nanoseconds,
-// times in seconds since the start.
+// has lines of its own: "email-otp/refused/service". The parts that requests had on the
+// network have lines in the same way: "first_byte", "email-otp/first_byte". Values are in
+// nanoseconds, times in seconds since the start.
 func (m *Measurement) HLog(w io.Writer) error {
 	l := hlog{to: w, writer: hdrhistogram.NewHistogramLogWriter(w)}
 	l.head(m)
@@ -266,6 +267,8 @@ func (m *Measurement) HLog(w io.Writer) error {
 		response, service := s.Of(s.Response, s.Service)
 		l.line("response", start, start+time.Second, response)
 		l.line("service", start, start+time.Second, service)
+		parts := s.TransferTimes()
+		l.parts("", start, start+time.Second, &parts)
 	}
 	end := m.Main.Start + m.Main.Sending()
 	for g, name := range m.Groups {
@@ -273,6 +276,8 @@ func (m *Measurement) HLog(w io.Writer) error {
 			l.line(name+o.tag+"/response", m.Main.Start, end, o.Response)
 			l.line(name+o.tag+"/service", m.Main.Start, end, o.Service)
 		}
+		parts := m.Main.TransferTimes(g)
+		l.parts(name+"/", m.Main.Start, end, &parts)
 	}
 	if l.above > 0 {
 		l.comment("[%d values above %v are in no line]", l.above, time.Duration(highest))
@@ -322,6 +327,8 @@ func (l *hlog) head(m *Measurement) {
 	l.comment("[BaseTime: %.3f (seconds since epoch)]", seconds)
 	l.comment("[response and service: by second; GROUP/response and GROUP/service: the whole judged " +
 		"part; of requests that were served]")
+	l.comment("[connect, tls, first_byte, body, told_service, outside_service: parts that requests had on " +
+		"the network, in the same way]")
 	if l.err == nil {
 		l.err = l.writer.OutputLegend()
 	}
@@ -330,6 +337,15 @@ func (l *hlog) head(m *Measurement) {
 func (l *hlog) comment(format string, args ...any) {
 	if l.err == nil {
 		l.err = l.writer.OutputComment(fmt.Sprintf(format, args...))
+	}
+}
+
+// parts writes a line for each part that requests had on the network.
+func (l *hlog) parts(prefix string, start, end time.Duration, t *TransferTimes) {
+	for name, h := range t.All() {
+		if h.Count() > 0 {
+			l.line(prefix+name, start, end, h)
+		}
 	}
 }
 

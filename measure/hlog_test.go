@@ -106,10 +106,19 @@ func compareLog(t *testing.T, m *measure.Measurement, lines []logged) {
 		lines[0].compare(t, m, tag, start, h)
 		lines = lines[1:]
 	}
+	parts := func(of measure.TransferTimes, prefix string, start time.Duration) {
+		t.Helper()
+		for name, h := range of.All() {
+			if h.Count() > 0 {
+				next(prefix+name, start, h)
+			}
+		}
+	}
 	for _, s := range testkit.Seconds(m.Seconds) {
 		start := time.Duration(s.Second) * time.Second
 		next("response", start, sum(t, s.Waits(-1, false).Served))
 		next("service", start, sum(t, s.Waits(-1, true).Served))
+		parts(s.TransferTimes(), "", start)
 	}
 	for g, name := range m.Groups {
 		next(name+"/response", m.Main.Start, sum(t, m.Main.Waits(g, false).Served))
@@ -127,6 +136,7 @@ func compareLog(t *testing.T, m *measure.Measurement, lines []logged) {
 				next(name+"/"+tag+"/service", m.Main.Start, sum(t, all[1]))
 			}
 		}
+		parts(m.Main.TransferTimes(g), name+"/", m.Main.Start)
 	}
 	if len(lines) > 0 {
 		t.Errorf("more lines than histograms: %+v", lines)

@@ -8,6 +8,7 @@
 package measure
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"iter"
@@ -302,7 +303,8 @@ func checkSeconds(seconds iter.Seq[*Second], groups int) error {
 		if !s.fits(s.Clean, s.Response.Count()) {
 			return errors.New("the good responses of a second do not add up")
 		}
-		if err := s.Split.check(s.Response, s.Service); err != nil {
+		if err := cmp.Or(s.Split.check(s.Response, s.Service),
+			s.Transfer.check(s.Response.Count())); err != nil {
 			return err
 		}
 		if err := s.checkEnds(); err != nil {

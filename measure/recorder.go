@@ -15,6 +15,7 @@ import (
 const (
 	maxLabels     = 24  // labels of a group and phase
 	denseLabels   = 4   // of them, those whose histograms are fast rather than small; none of the warm-up
+	fastGroups    = 8   // of as many groups are the times of requests' parts on the network fast, too
 	maxViolations = 500 // groups of violations
 
 	// Instances is how many violations of a group are kept with what was
@@ -66,8 +67,9 @@ type partitionPhase struct {
 	own      *Histogram
 	cells    [][]*Cell
 	small    bool // all histograms are rather small than fast
-	// breakdown is nil for those who look on.
+	// breakdown is nil for those who look on; most makes histograms of it for times that most requests have.
 	breakdown *Breakdown
+	most      func() *Histogram
 }
 
 type violationKey struct {
@@ -119,7 +121,12 @@ func NewRecorder(groups int, rules []string, responses int) *Recorder {
 		for p := range s.phases {
 			s.phases[p] = newPartitionPhase(groups, NewHistogram())
 		}
-		s.phases[0].breakdown, s.phases[1].breakdown = newBreakdown(NewHistogram), newBreakdown(NewSparse)
+		most := NewHistogram
+		if groups > fastGroups {
+			most = NewSparse
+		}
+		s.phases[0].breakdown, s.phases[0].most = newBreakdown(groups), most
+		s.phases[1].breakdown, s.phases[1].most = newBreakdown(groups), NewSparse
 	}
 	return r
 }
@@ -134,7 +141,7 @@ func (r *Recorder) SplitWarmup(parts WarmupParts) {
 	for i := range r.partitions {
 		for range parts.Count {
 			part := newPartitionPhase(r.groups, NewSparse())
-			part.breakdown = newBreakdown(NewSparse)
+			part.breakdown, part.most = newBreakdown(r.groups), NewSparse
 			r.partitions[i].parts = append(r.partitions[i].parts, part)
 		}
 	}
@@ -298,7 +305,7 @@ func (p *partitionPhase) record(o *Observation, violating bool) {
 	c.GoodCount.record(o, violating)
 	recordHarmed(&c.Harmed, o)
 	if p.breakdown != nil {
-		p.breakdown.record(o)
+		p.breakdown.record(o, p.most)
 	}
 }
 

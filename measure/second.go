@@ -18,8 +18,9 @@ type GroupSecond struct {
 	Expected  uint64 `json:"as_expected"`
 	Violating uint64 `json:"violating"`
 
-	Response *Histogram `json:"response"`
-	Service  *Histogram `json:"service"`
+	Response *Histogram    `json:"response"`
+	Service  *Histogram    `json:"service"`
+	Transfer TransferTimes `json:"transfer,omitzero"`
 	Split
 }
 
@@ -58,6 +59,7 @@ func (r *GroupSecond) reset() {
 	r.Expected, r.Violating, r.Split = 0, 0, Split{}
 	r.Response.Reset()
 	r.Service.Reset()
+	r.Transfer.Reset()
 }
 
 func (s *Second) addGroups(o *Second) {
@@ -69,6 +71,7 @@ func (s *Second) addGroups(o *Second) {
 		to.Split.add(&from.Split, to.Response, to.Service, from.Response, from.Service)
 		to.Response.Merge(from.Response)
 		to.Service.Merge(from.Service)
+		to.Transfer.Merge(&from.Transfer)
 		to.Expected += from.Expected
 		to.Violating += from.Violating
 	}
@@ -89,7 +92,8 @@ func (s *Second) checkGroups(groups int) error {
 		if !g.fits(g.Expected, g.Response.Count()) {
 			return wrong
 		}
-		if err := g.Split.check(g.Response, g.Service); err != nil {
+		if err := cmp.Or(g.Split.check(g.Response, g.Service),
+			g.Transfer.check(g.Response.Count())); err != nil {
 			return err
 		}
 		last = g.Group
@@ -290,6 +294,9 @@ type Second struct {
 	Response *Histogram `json:"response"`
 	Service  *Histogram `json:"service"`
 	Lateness *Histogram `json:"lateness"`
+	// Transfer has the times of the requests' parts on the network; empty where groups are kept apart, which
+	// have their own. Empty in measurements of versions without it.
+	Transfer TransferTimes `json:"transfer,omitzero"`
 	Split
 
 	// Groups are the parts of the groups, in their order, where the scenario has
@@ -307,6 +314,7 @@ func (s *Second) add(o *Second) {
 	s.Response.Merge(o.Response)
 	s.Service.Merge(o.Service)
 	s.Lateness.Merge(o.Lateness)
+	s.Transfer.Merge(&o.Transfer)
 	s.Failed += o.Failed
 	s.Clean += o.Clean
 	s.Violating += o.Violating
@@ -318,10 +326,21 @@ func (s *Second) add(o *Second) {
 
 func (s *Second) histograms() []*Histogram {
 	all := append([]*Histogram{s.Response, s.Service, s.Lateness}, s.Split.histograms()...)
+	all = append(all, s.Transfer.histograms()...)
 	for _, g := range s.Groups {
 		all = append(append(all, g.Response, g.Service), g.Split.histograms()...)
+		all = append(all, g.Transfer.histograms()...)
 	}
 	return all
+}
+
+// TransferTimes returns the times of all requests' parts on the network.
+func (s *Second) TransferTimes() (t TransferTimes) {
+	t.Merge(&s.Transfer)
+	for _, g := range s.Groups {
+		t.Merge(&g.Transfer)
+	}
+	return t
 }
 
 // weight is how many bytes it takes, about.

@@ -298,6 +298,7 @@ type head struct {
 // others in small ones. It is not safe for concurrent use.
 type Timeline struct {
 	grouped  bool      // the scenario has several groups, which are kept apart
+	brief    bool      // without the times of the requests' parts on the network
 	seconds  Seconds   // closed
 	expanded []*Second // of them, those that were recorded into since one was closed
 	open     [openSeconds]Second
@@ -337,8 +338,18 @@ func (s *Timeline) record(o *Observation, violating bool) {
 		sec.RateLimited++
 	}
 	sec.count(o.Label, o.Failed, 1)
+	to := &sec.Transfer
 	if s.grouped {
-		sec.group(o.Group).record(o, violating)
+		g := sec.group(o.Group)
+		g.record(o, violating)
+		to = &g.Transfer
+	}
+	if o.transferred() && !s.brief {
+		most := NewSparse
+		if sec.Response.dense != nil && !s.grouped { // an open second
+			most = NewHistogram
+		}
+		to.record(o, most)
 	}
 }
 
@@ -387,6 +398,7 @@ func (s *Second) empty() {
 	for _, h := range []*Histogram{s.Response, s.Service, s.Lateness} {
 		h.Reset()
 	}
+	s.Transfer.Reset()
 	s.Failed, s.Clean, s.Violating, s.Expected, s.RateLimited, s.Split = 0, 0, 0, 0, 0, Split{}
 	s.forgetEnds()
 	for _, g := range s.Groups {
@@ -405,11 +417,13 @@ func (s *Timeline) fill(closed, sec *Second) {
 	closed.Split.Shrink()
 	closed.Response, closed.Service, closed.Lateness = sec.Response.compactCopy(s.scratch),
 		sec.Service.compactCopy(s.scratch), sec.Lateness.compactCopy(s.scratch)
+	closed.Transfer = sec.Transfer.compactCopy(s.scratch)
 	for _, g := range sec.Groups {
 		if g.Response.Count() > 0 {
 			g.Split.Shrink()
 			closed.Groups = append(closed.Groups, &GroupSecond{g.Group, g.Expected, g.Violating,
-				g.Response.compactCopy(s.scratch), g.Service.compactCopy(s.scratch), g.Split})
+				g.Response.compactCopy(s.scratch), g.Service.compactCopy(s.scratch),
+				g.Transfer.compactCopy(s.scratch), g.Split})
 		}
 	}
 }

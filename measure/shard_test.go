@@ -289,14 +289,14 @@ func TestMergeForgetsNoField(t *testing.T) {
 				if f := v.Field(i); f.IsZero() && !unset[name] && !slices.Contains([]string{
 					"Cell.Failed", "Cell.Refused", "Cell.Harmed", "Split.NotDelivered", "Split.Doubtful",
 					"Split.DoubtfulErrors", "Split.Refused", "Split.Unserved", "Split.Served",
-					"Split.Best", "Cell.GoodCount", "Split.GoodCount", "GoodCount.Good",
+					"Split.Best", "Cell.GoodCount", "Split.GoodCount", "Second.Transfer", "GoodCount.Good",
 					"GoodCount.DoubtfulGood",
 					"Harmed.Doubtful", "Harmed.DoubtfulErrors", "Cell.Group",
 					"Second.Second", "Phase.Start", "StageSpan.Start", "StageSpan.Warmup",
 					"GroupUsers.Usernameless", "GroupUsers.PerUser", "GroupUsers.MaxPerUser",
 					"Cell.AsExpected", "Cell.RateLimited", "Stop.OfTimes", "Cell.Clean", "Cell.Violating",
 					"SlowSample.Group", "SlowSample.CorrelationID", "SlowSample.TraceID",
-					"SlowSample.Connection", "Breakdown.Service", "Breakdown.Outside",
+					"SlowSample.Connection",
 					"Part.Index", "GroupSecond.Group", "Phase.Withheld", "Phase.InFlight", "Shape.Facts"},
 					name) && v.Type() != reflect.TypeFor[time.Time]() {
 					t.Errorf("%s is empty after merging (%s)", name, path)

@@ -312,13 +312,14 @@ func appendSecond(b []byte, s *Second) []byte {
 		b = binary.AppendUvarint(b, e.Count)
 	}
 	b = appendHistograms(b, s.Response, s.Service, s.Lateness)
-	b = appendSplit(b, &s.Split)
+	b = appendTransfer(appendSplit(b, &s.Split), &s.Transfer)
 	b = binary.AppendUvarint(b, uint64(len(s.Groups)))
 	for _, g := range s.Groups {
 		for _, n := range []uint64{uint64(g.Group), g.Expected, g.Violating} {
 			b = binary.AppendUvarint(b, n)
 		}
 		b = appendSplit(appendHistograms(b, g.Response, g.Service), &g.Split)
+		b = appendTransfer(b, &g.Transfer)
 	}
 	return b
 }
@@ -331,6 +332,15 @@ func appendSplit(b []byte, s *Split) []byte {
 	for _, p := range []*RequestTimes{s.Served, s.Best} {
 		if b = append(b, varint.Bit(p != nil)); p != nil {
 			b = appendHistograms(b, p.Response, p.Service)
+		}
+	}
+	return b
+}
+
+func appendTransfer(b []byte, t *TransferTimes) []byte {
+	for _, part := range t.parts() {
+		if b = append(b, varint.Bit(*part != nil)); *part != nil {
+			b = appendHistograms(b, *part)
 		}
 	}
 	return b
@@ -362,6 +372,7 @@ func readSecond(data []byte) (s *Second, ok bool) {
 	}
 	r.histograms(&s.Response, &s.Service, &s.Lateness)
 	r.split(&s.Split)
+	r.transfer(&s.Transfer)
 	for range r.Uvarint() {
 		if r.Bad {
 			return nil, false
@@ -369,6 +380,7 @@ func readSecond(data []byte) (s *Second, ok bool) {
 		g := &GroupSecond{Group: int(r.Uvarint()), Expected: r.Uvarint(), Violating: r.Uvarint()}
 		r.histograms(&g.Response, &g.Service)
 		r.split(&g.Split)
+		r.transfer(&g.Transfer)
 		s.Groups = append(s.Groups, g)
 	}
 	return s, !r.Bad && len(r.Rest) == 0
@@ -385,6 +397,14 @@ func (r *secondReader) split(s *Split) {
 		if r.Byte() != 0 {
 			*p = &RequestTimes{}
 			r.histograms(&(*p).Response, &(*p).Service)
+		}
+	}
+}
+
+func (r *secondReader) transfer(t *TransferTimes) {
+	for _, part := range t.parts() {
+		if r.Byte() != 0 {
+			r.histograms(part)
 		}
 	}
 }

@@ -294,7 +294,7 @@ type Ticks struct {
 func (r *Recorder) Ticks(requests bool) *Ticks {
 	t := &Ticks{recorder: r}
 	if requests {
-		t.tap = newTap(r, func() *Timeline { return NewTimeline(1) })
+		t.tap = newTap(r, func() *Timeline { return &Timeline{brief: true} })
 	}
 	return t
 }

@@ -196,6 +196,8 @@ type Group struct {
 	Name string `json:"name"`
 	// Whom a group asked, the warm-up included.
 	Users *Users `json:"users,omitempty"`
+	// Left out where nothing is known of how its requests went over the network.
+	Transfer *TransferParts `json:"transfer,omitempty"`
 	Figures
 }
 

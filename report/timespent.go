@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -13,18 +14,68 @@ import (
 
 // TimeSpent is where the time of requests went.
 type TimeSpent struct {
-	// From the send, without the wait for a new connection, until the first byte of the response.
-	FirstByte Times `json:"first_byte_ms"`
-	// From the first byte of the response until its last.
-	Body Times `json:"body_ms"`
-	// What the service says that it took (target.serviceTimeHeader), and the rest of the service time; left
-	// out where it does not say.
-	Told    *Times `json:"told_service_ms,omitempty"`
-	Outside *Times `json:"outside_service_ms,omitempty"`
+	TransferParts
 	// The requests with a response time above p99.
 	Slow SlowTime `json:"above_p99"`
 	// The slowest requests, the slowest first.
 	Slowest []SlowRequest `json:"slowest"`
+}
+
+// TransferParts are the times of the parts that requests have on the network. Those that no request had are
+// left out. Refused requests, and those that certainly never reached the service, are in none.
+type TransferParts struct {
+	// How long requests waited for a new connection.
+	Connect *PartTimes `json:"connect_ms,omitempty"`
+	// How long they waited for the TLS handshake on it.
+	TLS *PartTimes `json:"tls_ms,omitempty"`
+	// From the send, without the wait for a new connection, until the first byte of the response.
+	FirstByte *PartTimes `json:"first_byte_ms,omitempty"`
+	// From the first byte of the response until its last.
+	Body *PartTimes `json:"body_ms,omitempty"`
+	// What the service says that it took (target.serviceTimeHeader).
+	Told *PartTimes `json:"told_service_ms,omitempty"`
+	// The rest of the service time.
+	Outside *PartTimes `json:"outside_service_ms,omitempty"`
+}
+
+// PartTimes are the times of the requests that had a part.
+type PartTimes struct {
+	Requests uint64 `json:"requests"`
+	Times
+}
+
+// All yields the parts that requests had, in the order in which a request meets them, by their names for
+// people.
+func (t *TransferParts) All() iter.Seq2[string, *PartTimes] {
+	return func(yield func(string, *PartTimes) bool) {
+		for _, part := range []struct {
+			name string
+			of   *PartTimes
+		}{{"connect", t.Connect}, {"TLS", t.TLS}, {"first byte", t.FirstByte}, {"body", t.Body},
+			{"service says", t.Told}, {"outside service", t.Outside}} {
+			if part.of != nil && !yield(part.name, part.of) {
+				return
+			}
+		}
+	}
+}
+
+func transferParts(t measure.TransferTimes) TransferParts {
+	of := func(h *measure.Histogram) *PartTimes {
+		if h == nil {
+			return nil
+		}
+		return &PartTimes{h.Count(), TimesOf(h)}
+	}
+	return TransferParts{of(t.Connect), of(t.TLS), of(t.FirstByte), of(t.Body), of(t.Told), of(t.Outside)}
+}
+
+// groupTransfer are the parts of a group's requests; nil for none that is known.
+func groupTransfer(p *measure.Phase, group int) *TransferParts {
+	if t := transferParts(p.TransferTimes(group)); t != (TransferParts{}) {
+		return &t
+	}
+	return nil
 }
 
 // SlowTime is why the slow requests were slow.
@@ -70,7 +121,7 @@ func timeSpent(m *measure.Measurement) *TimeSpent {
 		return nil
 	}
 	slow := b.Above(99)
-	t := &TimeSpent{FirstByte: TimesOf(b.FirstByte), Body: TimesOf(b.Body), Slowest: []SlowRequest{},
+	t := &TimeSpent{TransferParts: transferParts(m.Main.TransferTimes(-1)), Slowest: []SlowRequest{},
 		Slow: SlowTime{Requests: slow.Requests, From: Milliseconds(slow.From), Shares: map[string]float64{},
 			Typical: byCause(slow.Typical)}}
 	if total := slow.Excess.Total(); total > 0 {
@@ -79,10 +130,6 @@ func timeSpent(m *measure.Measurement) *TimeSpent {
 				t.Slow.Shares[c.String()] = share
 			}
 		}
-	}
-	if b.Service != nil {
-		told, outside := TimesOf(b.Service), TimesOf(b.Outside)
-		t.Told, t.Outside = &told, &outside
 	}
 	for _, s := range b.Slowest {
 		t.Slowest = append(t.Slowest, SlowRequest{Index: s.Index, Group: m.Groups[s.Group],

@@ -98,8 +98,14 @@ func results(t *testing.T, m *measure.Measurement) int {
 	return len(data) + log.Len()
 }
 
-// ruled evaluates some rules, as a contract does.
+// ruled evaluates some rules, as a contract does, and tells when the first byte was there.
 type ruled struct{ *service }
+
+func (r *ruled) Send(ctx context.Context, u scenario.User, ex *contract.Exchange) error {
+	err := r.service.Send(ctx, u, ex)
+	ex.Transfer.Connection, ex.Transfer.First = 1, time.Now()
+	return err
+}
 
 func (r *ruled) Check(u scenario.User, ex *contract.Exchange, dst []contract.Violation) []contract.Violation {
 	ex.Evaluated = append(ex.Evaluated[:0], 1<<59-1)
@@ -115,8 +121,10 @@ func TestNeedOfASoak(t *testing.T) {
 	for n := range different * rate {
 		at := time.Duration(n) * time.Second / rate
 		sent := at + time.Duration(50e3*times.random.ExpFloat64())
-		r.Record(0, &measure.Observation{Intended: at, Sent: sent, Done: sent + times.next(),
-			Label: "201 OTP_REQUIRED", AsExpected: true})
+		first, body := times.next(), time.Duration(30e3*times.random.ExpFloat64())
+		r.Record(0, &measure.Observation{Intended: at, Sent: sent, Done: sent + first + body,
+			Label: "201 OTP_REQUIRED", AsExpected: true,
+			RequestTransfer: measure.RequestTransfer{Connection: 1, FirstByte: first}})
 	}
 	short, err := r.Final()
 	if err != nil {

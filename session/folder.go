@@ -365,8 +365,7 @@ func isResult(name string) bool {
 		return true
 	}
 	kind, ok := strings.CutSuffix(name, ".hgrm")
-	return ok && (kind == "response" || kind == "service" || strings.HasSuffix(kind, ".response") ||
-		strings.HasSuffix(kind, ".service")) ||
+	return ok && slices.Contains(render.DistributionKinds(), kind[strings.LastIndexByte(kind, '.')+1:]) ||
 		strings.HasPrefix(name, ".probe-")
 }
 

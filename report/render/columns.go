@@ -29,6 +29,7 @@ type column struct {
 	at                        float64 // the middle
 	response, service         *spread // of what was served; nil where nothing was
 	lateness                  *spread // nil where nothing was sent
+	connect, tls, firstByte   *spread // of the requests that had these parts; nil for none
 	inFlight                  float64 // at the end of a second, the most
 	waiting                   float64 // due and not sent yet at the end of a second, the most
 	due, sent, started, ended float64 // a second
@@ -119,6 +120,7 @@ type aggregator struct {
 	long    time.Duration
 	bins    bins
 	sums    [3]*measure.Histogram // response and service of what was served, lateness
+	parts   measure.TransferTimes
 	stalled []int64
 }
 
@@ -137,6 +139,7 @@ func (s *aggregator) column(from, to int64) column {
 	for _, h := range s.sums {
 		h.Reset()
 	}
+	s.parts.Reset()
 	for s.second != nil && s.second.Second < to {
 		s.add(&c, s.second)
 		s.second, _ = s.next()
@@ -147,6 +150,8 @@ func (s *aggregator) column(from, to int64) column {
 	c.good /= length
 	c.started, c.ended = mean(s.m.Flow.Sent, from, to), mean(s.m.Flow.Ended, from, to)
 	c.response, c.service, c.lateness = spreadOf(s.sums[0]), spreadOf(s.sums[1]), spreadOf(s.sums[2])
+	c.connect, c.tls = spreadOf(s.parts.Connect), spreadOf(s.parts.TLS)
+	c.firstByte = spreadOf(s.parts.FirstByte)
 	return c
 }
 
@@ -156,6 +161,8 @@ func (s *aggregator) add(c *column, sec *measure.Second) {
 	for i, h := range []*measure.Histogram{response, service, sec.Lateness} {
 		s.sums[i].Merge(h)
 	}
+	parts := sec.TransferTimes()
+	s.parts.Merge(&parts)
 	sent := sec.Response.Count()
 	c.failed += sec.Failed
 	c.violating += sec.Violating
@@ -186,7 +193,7 @@ func mean(counts []uint64, from, to int64) float64 {
 }
 
 func spreadOf(h *measure.Histogram) *spread {
-	if h.Count() == 0 {
+	if h == nil || h.Count() == 0 {
 		return nil
 	}
 	s := &spread{atMax: report.Milliseconds(h.Max())}

@@ -20,7 +20,8 @@ import (
 // the second of its intended time: what was due, what became of it, and times in
 // milliseconds. Response and service times are those of the requests that were
 // served, which the column served counts; lateness is that of all that were sent.
-// Times of no request are empty. Only sent_in_second and
+// Times of no request are empty. The last columns have the parts of requests on the network, each with the
+// count of requests that had it. Only sent_in_second and
 // ended_in_second count what was sent and what ended in the second itself; they are
 // empty where that is not known. Due is empty where nothing was planned.
 func CSV(to io.Writer, m *measure.Measurement) error {
@@ -31,6 +32,9 @@ func CSV(to io.Writer, m *measure.Measurement) error {
 		for _, statistic := range []string{"min", "mean", "p50", "p90", "p95", "p99", "max"} {
 			head = append(head, of+"_"+statistic+"_ms")
 		}
+	}
+	for name := range (&measure.TransferTimes{}).All() {
+		head = append(head, name+"_count", name+"_p50_ms", name+"_p99_ms", name+"_max_ms")
 	}
 	if err := w.Write(head); err != nil {
 		return err
@@ -102,19 +106,31 @@ func row(m *measure.Measurement, n int64, s *measure.Second) []string {
 			cells = append(cells, number.Plain(x))
 		}
 	}
+	parts := s.TransferTimes()
+	for _, h := range parts.All() {
+		cells = append(cells, strconv.FormatUint(h.Count(), 10))
+		for _, d := range []time.Duration{h.Percentile(50), h.Percentile(99), h.Max()} {
+			if h.Count() == 0 {
+				cells = append(cells, "")
+				continue
+			}
+			cells = append(cells, number.Plain(report.Milliseconds(d)))
+		}
+	}
 	return cells
 }
 
 // Distribution is a percentile distribution as a file.
 type Distribution struct {
-	// Name is the file's, such as "response.hgrm" or "email-otp.service.hgrm".
+	// Name is the file's, such as "response.hgrm" or "email-otp.first_byte.hgrm".
 	Name string
 	Text []byte
 }
 
 // Distributions returns the percentile distributions of response and service
-// time of the requests of the judged part that were served, as text that HdrHistogram's plotter reads: of the
-// whole, and of each group where there are several.
+// time of the requests of the judged part that were served, and of the parts that requests had on the
+// network, as text that HdrHistogram's plotter reads: of the whole, and of each group where there are
+// several.
 func Distributions(m *measure.Measurement) (all []Distribution, err error) {
 	add := func(name string, h *measure.Histogram) {
 		var b bytes.Buffer
@@ -131,6 +147,12 @@ func Distributions(m *measure.Measurement) (all []Distribution, err error) {
 			}
 			add(prefix+name, sum)
 		}
+		parts := m.Main.TransferTimes(group)
+		for name, h := range parts.All() {
+			if h.Count() > 0 {
+				add(prefix+name, h)
+			}
+		}
 	}
 	addAll("", -1)
 	if len(m.Groups) > 1 {
@@ -139,6 +161,15 @@ func Distributions(m *measure.Measurement) (all []Distribution, err error) {
 		}
 	}
 	return all, err
+}
+
+// DistributionKinds are what distributions are of: the end of their names, before ".hgrm".
+func DistributionKinds() []string {
+	kinds := []string{"response", "service"}
+	for name := range (&measure.TransferTimes{}).All() {
+		kinds = append(kinds, name)
+	}
+	return kinds
 }
 
 // What bounds violations.ndjson, in bytes. A violation is written without the

@@ -139,7 +139,7 @@ func (d *drawing) overTime() g.Node {
 		d.events(), d.rates(), d.inFlight(), d.statuses(), d.heat(),
 		d.times("Service time", "From the actual send to the last byte.",
 			func(c column) *spread { return c.service }, false),
-		d.late(),
+		d.parts(), d.late(),
 	}
 	var names []string
 	for _, p := range percentiles {

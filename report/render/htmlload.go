@@ -258,3 +258,53 @@ func (d *drawing) late() *chart.Chart {
 	d.stretch(c)
 	return c
 }
+
+// parts draws what requests waited for on the network; nil if the measurement does not tell.
+func (d *drawing) parts() *chart.Chart {
+	x := d.columns.middles()
+	c := &chart.Chart{Title: "First byte, connect and TLS", X: d.time, Marks: unnamed(d.marks), Height: 180,
+		Summary: "The wait for the first byte of the response, and of the requests that waited for a new " +
+			"connection the times to connect and for the TLS handshake.",
+		Table: chart.Table{Head: []string{"time"}, At: x}}
+	low, high := math.Inf(1), 0.0
+	for _, part := range []struct {
+		name string
+		look chart.Look
+		of   func(column) *spread
+	}{{"first byte", chart.One, func(c column) *spread { return c.firstByte }},
+		{"connect", chart.Two, func(c column) *spread { return c.connect }},
+		{"TLS", chart.Four, func(c column) *spread { return c.tls }}} {
+		if !slices.ContainsFunc(d.columns.list, func(col column) bool { return part.of(col) != nil }) {
+			continue
+		}
+		for _, line := range []struct {
+			at   int
+			kind chart.TraceStyle
+		}{{atP99, chart.Line}, {atP50, chart.Dashed}} {
+			y := d.columns.row(func(col column) *float64 {
+				s := part.of(col)
+				if s == nil {
+					return nil
+				}
+				low, high = min(low, s[line.at]), max(high, s[line.at])
+				return &s[line.at]
+			})
+			name := part.name + " " + percentiles[line.at].name
+			c.Series = append(c.Series, chart.Trace{Name: name, Kind: line.kind, Look: part.look, X: x, Y: y})
+			c.Table.Head = append(c.Table.Head, name+" ms")
+		}
+	}
+	if len(c.Series) == 0 {
+		return nil
+	}
+	for i := range d.columns.list {
+		row := []string{d.clock(i)}
+		for _, s := range c.Series {
+			row = append(row, cell(s.Y[i]))
+		}
+		c.Table.Rows = append(c.Table.Rows, row)
+	}
+	c.Y = chart.Log(low, high, timeMin, "ms")
+	d.stretch(c)
+	return c
+}

@@ -70,11 +70,8 @@ func (p *page) times(r *report.Report, explained bool) {
 		}
 	}
 	if t := r.TimeSpent; p.Full && t != nil {
-		add("  first byte", &t.FirstByte)
-		add("  body", &t.Body)
-		if t.Told != nil {
-			add("  service says", t.Told)
-			add("  outside service", t.Outside)
+		for name, times := range t.TransferParts.All() {
+			add("  "+name, &times.Times)
 		}
 	}
 	p.table(head, rows)

@@ -59,17 +59,29 @@ func (p *htmlPage) slow() g.Node {
 	return g.Group{why,
 		soft(g.Text("The shares are of the time that these requests took beyond typical ones, which " +
 			"take no longer than the median.")),
-		h.Dl(h.Class("facts"), fact("first byte", partTimesText(&t.FirstByte)),
-			fact("body", partTimesText(&t.Body)), g.Iff(t.Told != nil, func() g.Node {
-				return g.Group{fact("the service says", partTimesText(t.Told)),
-					fact("outside the service", partTimesText(t.Outside))}
-			})),
+		p.parts(),
 		chart.Scroll("slowest requests", rows)}
 }
 
-func partTimesText(t *report.Times) g.Node {
-	return g.Textf("p50 %s ms, p99 %s ms, max %s ms", number.Fixed(t.P50), number.Fixed(t.P99),
-		number.Fixed(t.Max))
+// parts are the times of requests' parts on the network, of all and of each group if there are several.
+func (p *htmlPage) parts() g.Node {
+	rows := g.Group{chart.Row(g.Map([]string{"part", "requests", "p50 ms", "p90 ms", "p99 ms", "max ms"},
+		func(s string) g.Node { return h.Th(h.Scope("col"), g.Text(s)) }))}
+	add := func(group string, parts *report.TransferParts) {
+		for name, t := range parts.All() {
+			cells := []string{number.Count(t.Requests), number.Fixed(t.P50), number.Fixed(t.P90),
+				number.Fixed(t.P99), number.Fixed(t.Max)}
+			rows = append(rows, chart.Row(append(g.Group{h.Td(brief(group + name))},
+				g.Map(cells, func(s string) g.Node { return h.Td(g.Text(s)) })...)))
+		}
+	}
+	add("", &p.TimeSpent.TransferParts)
+	for i := range p.Groups {
+		if of := p.Groups[i].Transfer; of != nil && len(p.Groups) > 1 && i < groupCharts {
+			add(p.Groups[i].Name+": ", of)
+		}
+	}
+	return chart.Scroll("parts of requests", rows)
 }
 
 // slowest lists the slowest requests.

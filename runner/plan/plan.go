@@ -469,13 +469,14 @@ func (p *RunPlan) Resources(shards int) Resources {
 	// Each second has a state of the run, and ends that are written out once.
 	n.Journal = toBytes(float64(p.Requests)/share*27 + seconds*(2100+25*groups+45*min(rate, groups)))
 	packed, spilled := 3*packedTimes(rate), 3*spilledTimes(rate)
-	if groups > 1 {
-		for _, g := range p.Groups {
-			of := float64(g.Requests) / max(p.Duration, 1) / share
-			packed, spilled = packed+2*packedTimes(of), spilled+2*spilledTimes(of)
+	for _, g := range p.Groups { // first bytes, and bodies, which differ less; two others for several groups
+		times, of := 1.2, float64(g.Requests)/max(p.Duration, 1)/share
+		if groups > 1 {
+			times = 3.2
 		}
+		packed, spilled = packed+times*packedTimes(of), spilled+times*spilledTimes(of)
 	}
-	logged := 2*60*math.Pow(max(rate, 1), 0.44) + 250 // latency.hlog, and series.csv where it is wanted
+	logged := 2.6*60*math.Pow(max(rate, 1), 0.44) + 300 // latency.hlog, and series.csv where it is wanted
 	n.Results += toBytes(seconds * (packed + logged))
 	if n.Temporary = toBytes(seconds * spilled); n.Temporary < measure.HeldSeconds {
 		n.Temporary = 0
