@@ -354,10 +354,11 @@ const (
 	NotPermitted  = "not permitted by this machine"
 	NetworkDown   = "network of this machine down"
 	NotLoopback   = "not loopback"
+	NoLedger      = "ledger not writable"
 )
 
 var ownLimits = []string{NoToken, NoSource, NoPorts, NoDescriptors, NoMemory, NotPermitted, NetworkDown,
-	NotLoopback}
+	NotLoopback, NoLedger}
 
 // OwnLimits returns the reasons of mfaload's own for which arrivals are not sent.
 func OwnLimits() []string { return slices.Clone(ownLimits) }

@@ -37,6 +37,9 @@ func (o *Operation) Generated(ctx context.Context, r generate.Request, identity 
 		}
 		value = now.value
 	}
+	if err := o.admit(scenario.User{ID: userOf(r.Body)}, false); err != nil {
+		return nil, err
+	}
 	sent := o.rendered(r, value)
 	ex.Facts = append(ex.Facts[:0], o.factsOf(r.Body, value)...)
 	ex.Window = nil
@@ -98,6 +101,13 @@ func unsigned(token string) string {
 	}
 	head := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"JWT"}`))
 	return head + "." + parts[1] + "."
+}
+
+// userOf is the user whom a request's body names; "" if there is none.
+func userOf(body []byte) string {
+	var of struct{ User struct{ ID string } }
+	_ = json.Unmarshal(body, &of) // a body that is wrong on purpose may name none
+	return of.User.ID
 }
 
 // factsOf are the values of a request that rules refer to, as its body says them.

@@ -61,6 +61,12 @@ type Operation struct {
 	timing    string         // the header field that says how long the service took; "" for none
 	secrets   redact.Secrets // of the scenario
 	window    *contract.Window
+
+	// Admit, where set, is told of each request for a user right before it is sent. Its error, a
+	// [contract.Failure] of mfaload's own, keeps the request back. Limited says that the user's
+	// maxPerUser holds: not for requests that are to be refused. It is set before the first request,
+	// and called by many.
+	Admit func(u scenario.User, limited bool) error
 }
 
 // New returns the operation for a valid scenario. Where the scenario has the
@@ -110,12 +116,22 @@ func (o *Operation) Send(ctx context.Context, u scenario.User, ex *contract.Exch
 	if err != nil {
 		return err
 	}
+	if err := o.admit(u, true); err != nil {
+		return err
+	}
 	o.prepare(u, now, ex)
 	err = o.transport.RoundTrip(ctx, o.request(now, ex), ex)
 	if o.timing != "" && err == nil {
 		ex.Service = serviceTime(ex.Header, o.timing)
 	}
 	return err
+}
+
+func (o *Operation) admit(u scenario.User, limited bool) error {
+	if o.Admit == nil {
+		return nil
+	}
+	return o.Admit(u, limited)
 }
 
 // Watch has each connection that is opened from now on told to seen, by

@@ -78,7 +78,11 @@ func (o *Operation) Probe(ctx context.Context, u scenario.User, p Probe,
 	if err != nil {
 		return nil, err
 	}
-	o.prepare(scenario.User{ID: p.user, Group: u.Group}, now, ex)
+	of := scenario.User{ID: p.user, Group: u.Group}
+	if err := o.admit(of, false); err != nil {
+		return nil, err
+	}
+	o.prepare(of, now, ex)
 	r := o.request(now, ex)
 	p.edit(&r)
 	ex.Request, ex.URL = append(ex.Request[:0], r.Body...), o.address.origin+r.Path

@@ -124,6 +124,8 @@ var ownLimitRemedies = map[string]string{
 	measure.NetworkDown: "bring the network interface up and run again",
 	measure.NotLoopback: "the target's name led to another machine; set target.ownerAgreed once the owner " +
 		"agreed to the load",
+	measure.NoLedger: "the ledger could not count them; make room for it, or choose another folder with " +
+		"--ledger",
 }
 
 // bySecond says whether a generator measured its own load second by second: older

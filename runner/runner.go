@@ -40,6 +40,8 @@ type Config struct {
 	// Previous are runs before this one, the first one first: the users go on where
 	// they left off. For a load with stages that is not sharded.
 	Previous []schedule.PreviousRun
+	// Used is what users had on the day of the start, before the run; nil where that changes nothing.
+	Used *schedule.UsedToday
 	// Unguarded leaves load.stopOn to somebody who judges several shards together,
 	// with [Runner.Ticks], a [Guard] and [Runner.Stop].
 	Unguarded bool
@@ -95,7 +97,7 @@ type Runner struct {
 // before the run and while it lasts. That takes a moment where many users are shared out.
 func New(c Config) *Runner {
 	r := &Runner{config: c, hash: c.Scenario.Hash(),
-		schedule: schedule.NewShard(c.Scenario, c.Shard, c.Previous...)}
+		schedule: schedule.NewShard(c.Scenario, c.Shard, c.Previous...).WithUsed(c.Used)}
 	if c.Side.alternates() {
 		r.schedule = r.schedule.Alternate(c.Side.number)
 	}

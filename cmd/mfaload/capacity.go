@@ -21,6 +21,7 @@ import (
 	"mfaload/runner"
 	"mfaload/scenario"
 	"mfaload/session"
+	"mfaload/session/ledger"
 	"mfaload/session/search"
 )
 
@@ -35,6 +36,7 @@ type capacityFlags struct {
 	target    targetFlags
 	soak      soakFlags
 	contract  contractFlags
+	ledger    ledgerFlags
 	labels    labelFlags
 }
 
@@ -88,6 +90,7 @@ broke or drifted; 4 not sure enough; 130 interrupted, with what was found so far
 	f.soak.add(c)
 	f.contract.add(c)
 	f.contract.changes.add(c)
+	f.ledger.add(c)
 	f.labels.add(c)
 	c.Flags().BoolVarP(&a.ui.Quiet, "quiet", "q", false, "show no progress")
 	return c
@@ -95,7 +98,7 @@ broke or drifted; 4 not sure enough; 130 interrupted, with what was found so far
 
 // keptFlags are remembered for a search that goes on.
 var keptFlags = []string{"max-rate", "budget", "target-rate", "logins-per-day", "peak-factor", "soak",
-	"soak-share", "contract", "contract-overlay"}
+	"soak-share", "contract", "contract-overlay", "ledger"}
 
 // runCapacity begins a search, or goes on with one.
 func (a *app) runCapacity(c *cobra.Command, args []string, f *capacityFlags) error {
@@ -139,7 +142,7 @@ func newSearchRecord(c *cobra.Command, file string) *search.Setup {
 	for _, name := range keptFlags {
 		if flag := c.Flags().Lookup(name); flag.Changed {
 			flags[name] = flag.Value.String()
-			if strings.HasPrefix(name, "contract") {
+			if strings.HasPrefix(name, "contract") || name == "ledger" {
 				flags[name] = absolute(flags[name])
 			}
 		}
@@ -318,6 +321,12 @@ func (a *app) capacity(ctx context.Context, file string, f *capacityFlags, recor
 	if err := op.Preflight(ctx); err != nil {
 		return notStarted(ctx, err)
 	}
+	account, err := a.reserveSearch(s, &f.ledger)
+	if err != nil {
+		return err
+	}
+	defer a.settle(account)
+	admits(op, account)
 	if resumed {
 		err = s.SetInterruptedAside()
 	} else {
@@ -445,6 +454,17 @@ func searchCode(ctx context.Context, r *capacity.Result) int {
 		return exitInconclusive
 	}
 	return exitPass
+}
+
+// reserveSearch reserves the most that the users of a search may get.
+func (a *app) reserveSearch(s *search.Trials, f *ledgerFlags) (*ledger.Account, error) {
+	most := s.Most()
+	demand := ledger.Demand{Scenario: s.Scenario, Late: time.Duration(most.Duration * float64(time.Second))}
+	for _, g := range most.Groups {
+		demand.PerUser = append(demand.PerUser, g.PerUserDay)
+	}
+	account, _, err := a.reserve(f, demand)
+	return account, err
 }
 
 // consentSearch asks before many requests go to a host that is not this machine,

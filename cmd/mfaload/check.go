@@ -11,6 +11,7 @@ import (
 	"mfaload/scenario"
 	"mfaload/session"
 	"mfaload/session/check"
+	"mfaload/session/ledger"
 )
 
 type checkFlags struct {
@@ -20,6 +21,7 @@ type checkFlags struct {
 	ownerAgreed bool
 	rate        string
 	options     check.Settings
+	ledger      ledgerFlags
 	yes         bool
 }
 
@@ -81,6 +83,7 @@ would ask, and on a terminal it has to be confirmed; elsewhere --yes does that.`
 		"file with the shape of the responses: written where there is none, compared with where there is")
 	f.BoolVarP(&flags.options.Verbose, "verbose", "v", false,
 		"show requests and responses, secrets and personal data masked")
+	flags.ledger.add(c)
 	f.BoolVarP(&flags.yes, "yes", "y", false,
 		"start a check of a host that is not this machine without asking")
 	return c
@@ -107,11 +110,17 @@ func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error
 	if err := a.consentCheck(k, s, float64(pace), flags); err != nil {
 		return err
 	}
+	account, err := ledger.Open(s, flags.ledger.folder)
+	if err != nil {
+		return refused(err)
+	}
+	defer a.settle(account)
 	op, stop, err := a.operation(s, in.Contract)
 	if err != nil {
 		return err
 	}
 	defer stop()
+	admits(op, account)
 	ctx, done := a.interruptible(ctx, nothingKept)
 	defer done()
 	if err := op.Preflight(ctx); err != nil {

@@ -16,6 +16,7 @@ import (
 	"mfaload/measure"
 	"mfaload/report"
 	"mfaload/session"
+	"mfaload/session/ledger"
 	"mfaload/session/shards"
 )
 
@@ -33,6 +34,7 @@ type coordinateFlags struct {
 	formats          session.Formats
 	baseline         baselineFlags
 	yes              bool
+	ledger           ledgerFlags
 	labels           labelFlags
 	summary          summaryFlags
 }
@@ -123,6 +125,7 @@ everywhere, and what was measured is reported.`,
 	flags.contract.changes.addLoad(c)
 	addFormats(c, &flags.formats)
 	flags.baseline.add(c)
+	flags.ledger.add(c)
 	flags.labels.add(c)
 	flags.summary.add(c)
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false,
@@ -172,6 +175,11 @@ func (a *app) coordinate(ctx context.Context, file string, flags *coordinateFlag
 	defer interrupted()
 	c := &run.Coordinator
 	c.Within, c.External, c.Plan.Answers = flags.within, external, flags.answers
+	settle, err := a.reserveFleet(run, &flags.ledger)
+	if err != nil {
+		return err
+	}
+	defer func() { settle(err) }()
 	if c.Plan.Run = flags.nats.run; external == nil {
 		if err := run.Listen(flags.listen, flags.advertise, flags.identity, flags.joinFile); err != nil {
 			return refused(err)
@@ -239,6 +247,20 @@ func (a *app) runFleet(ctx context.Context, run *shards.FleetRun,
 	return m, nil
 }
 
+// reserveFleet reserves what all workers will send: they share no folder. At the end all of it counts, if
+// the run began: what a worker sent, only the worker knows.
+func (a *app) reserveFleet(run *shards.FleetRun, f *ledgerFlags) (settle func(error), err error) {
+	account, _, err := a.reserve(f, ledger.Demand{Scenario: run.Scenario, Late: run.Coordinator.Within,
+		Unguarded: true})
+	return func(err error) {
+		if exit := new(exitError); errors.As(err, &exit) && exit.code == exitNotStarted {
+			a.settle(account)
+		} else if err := account.CloseAsSent(); err != nil {
+			a.ui.Tell("mfaload: %v\n", err)
+		}
+	}, err
+}
+
 func keptByWorkers() string {
 	return "the workers end their load within 3 s and keep what they measured: merge it with 'mfaload merge'"
 }
@@ -264,6 +286,11 @@ func (a *app) runLocal(ctx context.Context, file string, flags *runFlags, tolera
 	defer interrupted()
 	c := &run.Coordinator
 	c.Plan.Answers, c.Within = flags.answers, time.Minute
+	settle, err := a.reserveFleet(run, &flags.ledger)
+	if err != nil {
+		return err
+	}
+	defer func() { settle(err) }()
 	join := filepath.Join(run.Dir(), "join")
 	if err := run.Listen("127.0.0.1:0", nil, "", join); err != nil {
 		return refused(err)

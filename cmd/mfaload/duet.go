@@ -14,6 +14,7 @@ import (
 	"mfaload/report/compare"
 	"mfaload/runner"
 	"mfaload/session"
+	"mfaload/session/ledger"
 )
 
 type duetFlags struct {
@@ -98,12 +99,18 @@ func (d *duetRun) prepare(dir *session.Folder, overwrite bool) (err error) {
 }
 
 // sendBoth runs both sides from one instant on.
-func (a *app) sendBoth(ctx context.Context, dir *session.Folder, answers int, view *progress.Display,
-	d *duetRun) (*measure.Measurement, error) {
+func (a *app) sendBoth(ctx context.Context, dir *session.Folder, flags *runFlags,
+	view *progress.Display, d *duetRun) (*measure.Measurement, error) {
 	defer session.KeepHeapSmall(a.env.lookup)()
 	var targets [2]readyTarget
+	var accounts [2]*ledger.Account
 	for i, side := range d.Sides {
 		var err error
+		demand := ledger.Demand{Scenario: side.Scenario}
+		if accounts[i], _, err = a.reserve(&flags.ledger, demand); err != nil {
+			return nil, err
+		}
+		defer a.settle(accounts[i])
 		if targets[i], err = a.ready(ctx, side); err != nil && i > 0 {
 			err = fmt.Errorf("%s: %w", d.Name, err)
 		}
@@ -115,8 +122,8 @@ func (a *app) sendBoth(ctx context.Context, dir *session.Folder, answers int, vi
 	start, sides := time.Now().Add(startTogether), runner.NewSides(d.Alternate)
 	folders, views := [2]*session.Folder{dir, d.folder}, [2]*progress.Display{view, nil}
 	all, err := d.Run(ctx, func(ctx context.Context, i int) (*measure.Measurement, error) {
-		return a.measure(ctx, d.Sides[i].Scenario, targets[i].operation, folders[i], answers, views[i],
-			runShare{startAt: start, side: sides[i]})
+		return a.measure(ctx, d.Sides[i].Scenario, targets[i].operation, folders[i], flags.answers,
+			views[i], runShare{startAt: start, side: sides[i], account: accounts[i]})
 	})
 	d.run = all[1]
 	return all[0], couldNotStart(ctx, err)

@@ -17,6 +17,7 @@ import (
 	"mfaload/runner"
 	"mfaload/scenario"
 	"mfaload/session"
+	"mfaload/session/ledger"
 	"mfaload/session/shards"
 )
 
@@ -36,6 +37,7 @@ type runFlags struct {
 	labels    labelFlags
 	summary   summaryFlags
 	samples   samplesFlags
+	ledger    ledgerFlags
 }
 
 func newRun(a *app) *cobra.Command {
@@ -138,6 +140,7 @@ it takes, and a plot of the rate.`,
 	flags.duet.add(c)
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false,
 		"start a run against a host that is not this machine without asking")
+	flags.ledger.add(c)
 	flags.labels.add(c)
 	flags.summary.add(c)
 	flags.samples.add(c)
@@ -234,10 +237,16 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part runSha
 	var m *measure.Measurement
 	if duet == nil {
 		part.nameUser = flags.samples.names()
+		part.account, part.used, err = a.reserve(&flags.ledger, ledger.Demand{Scenario: s, Shard: part.shard,
+			Start: part.startAt, PassOver: true})
+		if err != nil {
+			return err
+		}
+		defer a.settle(part.account)
 		m, err = a.send(ctx, in, dir, flags.answers, view, part)
 	} else if err = duet.prepare(dir, flags.overwrite); err == nil {
 		defer duet.folder.Unlock()
-		m, err = a.sendBoth(ctx, dir, flags.answers, view, duet)
+		m, err = a.sendBoth(ctx, dir, flags, view, duet)
 	}
 	if err != nil {
 		return err
@@ -379,8 +388,9 @@ func refused(err error) error {
 // measure runs the scenario and shows how far it has come.
 func (a *app) measure(ctx context.Context, s *scenario.Scenario, op *pingone.Operation, dir *session.Folder,
 	answers int, view *progress.Display, part runShare) (*measure.Measurement, error) {
+	admits(op, part.account)
 	config := runner.Config{Scenario: s, SaveAnswers: answers, Shard: part.shard, Side: part.side,
-		Looks: looksAt(s), NameUser: part.nameUser}
+		Looks: looksAt(s), NameUser: part.nameUser, Used: part.used}
 	run := session.New(config, op, dir, a.ui.Tell)
 	if view != nil {
 		done, err := view.Begin(ctx, s.Name, run.Runner)

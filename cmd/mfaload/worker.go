@@ -18,6 +18,7 @@ import (
 	"mfaload/runner"
 	"mfaload/runner/schedule"
 	"mfaload/scenario"
+	"mfaload/session/ledger"
 	"mfaload/session/shards"
 )
 
@@ -164,6 +165,8 @@ type runShare struct {
 	side    *runner.DuetSide // of a run against two targets; nil else
 	// nameUser is how the journal knows users; nil if it tells of none.
 	nameUser func(string) string
+	account  *ledger.Account // nil if nothing is counted
+	used     *schedule.UsedToday
 }
 
 func (p runShare) count() int {

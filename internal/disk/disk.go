@@ -74,6 +74,25 @@ func ReplaceWith(path string, content func(io.Writer) error, mode fs.FileMode) e
 	return err
 }
 
+// Extend writes to a file that is there, from a place on: what it has beyond that is dropped.
+// Where that fails, the file ends at the place.
+func Extend(path string, from int64, data []byte) error {
+	f, err := os.OpenFile(path, os.O_RDWR|noFollow|noWait, 0)
+	if err != nil {
+		return err
+	}
+	if err = f.Truncate(from); err == nil {
+		_, err = f.WriteAt(data, from)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err != nil {
+		_ = f.Truncate(from)
+	}
+	return errors.Join(err, f.Close())
+}
+
 // Rename gives a file another path in its folder, which outlives a power cut.
 func Rename(from, to string) error {
 	if err := os.Rename(from, to); err != nil {

@@ -202,7 +202,7 @@ func (t *assigner) handOut(s *Schedule, until time.Duration) {
 }
 
 func (s *Schedule) assigner() *assigner {
-	t := newAssigner(s.scenario, s.users)
+	t := s.newAssigner()
 	if s.before != nil {
 		t.clock = s.before.clock
 		for i, q := range s.before.queues {

@@ -55,6 +55,7 @@ type Schedule struct {
 	users    []userSlice  // by group: the users of the shard
 	before   *assigner    // where previous runs left off; nil without
 	half     *alternation // of one of two sides that alternate; nil else
+	used     *UsedToday   // what users had before; nil where that changes nothing
 
 	all  uint64        // arrivals of all shards, until all users ran out
 	ends time.Duration // when the first one without any user is due, or the end

@@ -110,6 +110,38 @@ type assignment struct {
 	why        users.Reason
 }
 
+// UsedToday is what users had on the day of a run's start before it began: their turns count
+// against maxPerUser until that day ends.
+type UsedToday struct {
+	// Requests are by group and by row of the whole scenario.
+	Requests [][]uint32
+	// Until is when the day ends, since the start of the run.
+	Until time.Duration
+}
+
+// WithUsed has the schedule pass over users who had their requests of the day before it. Nil
+// changes nothing.
+func (s *Schedule) WithUsed(used *UsedToday) *Schedule {
+	s.used = used
+	return s
+}
+
+// newAssigner hands out the users of the schedule from their beginning.
+func (s *Schedule) newAssigner() *assigner {
+	t := newAssigner(s.scenario, s.users)
+	if s.used == nil {
+		return t
+	}
+	for i, q := range t.queues {
+		turns := make([]uint32, q.Rows)
+		for row := range turns {
+			turns[row] = s.used.Requests[i][t.slices[i].row(row)]
+		}
+		q.Begin(turns, s.used.Until)
+	}
+	return t
+}
+
 // newAssigner hands out the users of a shard. Where the scenario is closed it is
 // told of that shard's requests only, else of the arrivals of all shards.
 func newAssigner(s *scenario.Scenario, slices []userSlice) *assigner {
@@ -190,7 +222,7 @@ func (t *assigner) fill(a *Arrival, n assignment) {
 type ClosedUsers struct{ *assigner }
 
 // ClosedUsers returns the users of a closed load, at their beginning.
-func (s *Schedule) ClosedUsers() *ClosedUsers { return &ClosedUsers{newAssigner(s.scenario, s.users)} }
+func (s *Schedule) ClosedUsers() *ClosedUsers { return &ClosedUsers{s.newAssigner()} }
 
 // Next fills in the user of a request, whose Index, At and Warmup are known. It passes over
 // groups that have no user for now: there is no schedule that promised them a request. It

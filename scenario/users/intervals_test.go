@@ -86,3 +86,44 @@ func TestPerDayOfRandom(t *testing.T) {
 		}
 	}
 }
+
+// Turns from before the first one count against PerDay until their day ends: users who had enough are
+// passed over, the others get all that is left, and nobody's interval is shorter for it.
+func TestTurnsBefore(t *testing.T) {
+	for seed := range uint64(60) {
+		random := rand.New(rand.NewPCG(seed, 2))
+		p := users.QueueOptions{Rows: 1 + random.IntN(9), Order: append(orders, users.Random)[seed%3],
+			Seed: seed, PerDay: 1 + random.Uint64N(4), Stop: seed%7 == 0 && seed%3 != 2}
+		if seed%2 == 0 {
+			p.PerUser = time.Duration(random.Int64N(int64(time.Hour)))
+		}
+		had, left := make([]uint32, p.Rows), uint64(0)
+		for row := range had {
+			had[row] = random.Uint32N(6)
+			left += p.PerDay - min(uint64(had[row]), p.PerDay)
+		}
+		q, given, until := users.NewQueue(p), make([][]time.Duration, p.Rows), 20*time.Hour
+		q.Begin(had, until)
+		total, last := uint64(0), users.Available
+		for at := time.Duration(0); at < until; at += time.Duration(random.Int64N(int64(10 * time.Minute))) {
+			var row int
+			if row, last = q.Next(at); last != users.Available {
+				continue
+			}
+			total++
+			if n := len(given[row]); n > 0 && at-given[row][n-1] < p.PerUser {
+				t.Errorf("%+v: row %d was handed out after %v again", p, row, at-given[row][n-1])
+			}
+			if given[row] = append(given[row], at); uint64(had[row])+uint64(len(given[row])) > p.PerDay {
+				t.Errorf("%+v: row %d had %d turns before, and got %d", p, row, had[row], len(given[row]))
+			}
+		}
+		if !p.Stop && (total != left || last != users.Capped) {
+			t.Errorf("%+v: %d turns were left, and %d were handed out: %v", p, left, total, last)
+		}
+		row, why := q.Next(until + time.Hour)
+		if p.Order != users.Random && !p.Stop && why != users.Capped && why != users.Available {
+			t.Errorf("%+v: row %d after the day's end: %v", p, row, why)
+		}
+	}
+}

@@ -65,6 +65,9 @@ type Queue struct {
 	timesGiven []uint32      // with Random and PerDay: how often each row was handed out
 	last       []uint32      // with Random: when each row was handed out, in ms from 1; 0 is never
 	all        time.Duration // with Random: until when no user may be asked
+	given      uint64        // with Random: the turns that count of those before the first one
+	had        []uint32      // by row: turns before the first one, which count until; nil for none
+	until      time.Duration
 }
 
 // NewQueue returns a queue at its beginning.
@@ -84,6 +87,32 @@ func NewQueue(p QueueOptions) *Queue {
 		q.day = &daily{}
 	}
 	return q
+}
+
+// Begin has the users begin with the turns that they had before, by row. Those count against PerDay
+// until a time, with Random for good. It is called before the first turn; without PerDay it
+// changes nothing.
+func (q *Queue) Begin(had []uint32, until time.Duration) {
+	if q.PerDay == 0 {
+		return
+	}
+	q.had, q.until = had, until
+	if q.Order == Random {
+		copy(q.timesGiven, had)
+		for _, n := range had {
+			q.given += min(uint64(n), q.PerDay)
+		}
+	}
+}
+
+// passes says whether the user whose turn it is had so many turns before that he is passed over.
+// Each lap since the beginning gave him one, or passed him over too.
+func (q *Queue) passes(at time.Duration) bool {
+	if q.had == nil || at >= q.until {
+		return false
+	}
+	rows := uint64(q.Rows)
+	return uint64(q.had[q.Row(q.turn)])+q.turn/rows >= q.PerDay
 }
 
 // Turn returns how many users were handed out in the lap.
@@ -115,8 +144,17 @@ func (q *Queue) Next(at time.Duration) (row int, why Reason) {
 	}
 	// All others were asked after the one whose turn it is: if he may not be
 	// asked yet, nobody may.
-	if why = q.mayGo(at); why != Available {
-		return 0, why
+	for {
+		pass := q.passes(at)
+		if why = q.mayGo(at); why != Available {
+			return 0, why
+		}
+		if !pass {
+			break
+		}
+		if q.turn++; q.Stop && q.Turn() >= uint64(q.Rows) {
+			return 0, RanOut
+		}
 	}
 	row = q.Row(q.turn)
 	q.turn++
@@ -162,7 +200,7 @@ func (q *Queue) random(at time.Duration) (int, Reason) {
 	case q.last == nil && q.timesGiven == nil:
 		q.turn++
 		return q.Row(q.turn - 1), Available
-	case q.timesGiven != nil && q.turn/uint64(q.Rows) >= q.PerDay:
+	case q.timesGiven != nil && (q.given+q.turn)/uint64(q.Rows) >= q.PerDay:
 		return 0, Capped
 	case at < q.all:
 		return 0, TooSoon
