@@ -146,6 +146,10 @@ func (f *Folder) rebuild() (*measure.Measurement, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file.Name(), err)
 	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	f.KeepJournal = keepsSamples(file)
 	return m, nil
 }
 
@@ -166,19 +170,36 @@ func (f *Folder) Unfinished() (*measure.Measurement, error) {
 // Journal is where the journal of the run is, until its results are safe.
 func (f *Folder) Journal() string { return filepath.Join(f.path, JournalFile) }
 
-// FindJournal returns the journal of a results folder: of a run that was interrupted, or
-// that was to keep it.
-func FindJournal(path string) (string, error) {
-	for _, name := range []string{JournalFile, SamplesFile} {
-		if file := filepath.Join(path, name); exists(file) {
-			return file, nil
+// FindJournals returns the journals of a results folder, of a run that was interrupted or that was
+// to keep it: its own, or those of its shards, or of the results folders that it holds.
+func FindJournals(path string) (all []string, err error) {
+	for _, below := range []string{".", filepath.Join(ShardsFolder, "*"), "*"} {
+		for _, name := range []string{JournalFile, SamplesFile} {
+			found, err := filepath.Glob(filepath.Join(globQuote(path), below, name))
+			if err != nil {
+				return nil, fmt.Errorf("look for samples: %w", err)
+			}
+			all = append(all, found...)
+		}
+		if len(all) > 0 {
+			return all, nil
 		}
 	}
 	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("look for samples: %w", err)
+		return nil, fmt.Errorf("look for samples: %w", err)
 	}
-	return "", fmt.Errorf("%s has no samples\n%s", path, text.Hint("run with --samples FILE, or with "+
+	return nil, fmt.Errorf("%s has no samples\n%s", path, text.Hint("run with --samples FILE, or with "+
 		"--keep-samples to keep them in the results folder"))
+}
+
+// keepsSamples says whether a journal is of a run that was to keep its requests.
+func keepsSamples(file io.Reader) (kept bool) {
+	first := errors.New("that was the first request")
+	_, _ = journal.Observations(file, func(_ *measure.Measurement, o *measure.Observation) error {
+		kept = o.User != ""
+		return first
+	})
+	return kept
 }
 
 // endJournal removes the journal, or sets it aside, for the results are safe.

@@ -300,7 +300,7 @@ func (a *app) runLocal(ctx context.Context, file string, flags *runFlags, tolera
 	if err != nil {
 		return fmt.Errorf("find the program of the workers: %w", err)
 	}
-	workers, err := shards.StartProcesses(c, program, file, join, folder)
+	workers, err := shards.StartProcesses(c, program, file, join, folder, flags.samples.WorkerFlags()...)
 	if err != nil {
 		return refused(err)
 	}
@@ -309,5 +309,10 @@ func (a *app) runLocal(ctx context.Context, file string, flags *runFlags, tolera
 	if err != nil {
 		return err
 	}
-	return a.judge(m, dir, flags.formats, earlier, &flags.summary)
+	workers.End()
+	unwritten := flags.samples.WriteShards(dir)
+	if err = a.judge(m, dir, flags.formats, earlier, &flags.summary); unwritten != nil {
+		return &exitError{exitInconclusive, unwritten}
+	}
+	return err
 }

@@ -123,7 +123,8 @@ func (a *app) sendBoth(ctx context.Context, dir *session.Folder, flags *runFlags
 	folders, views := [2]*session.Folder{dir, d.folder}, [2]*progress.Display{view, nil}
 	all, err := d.Run(ctx, func(ctx context.Context, i int) (*measure.Measurement, error) {
 		return a.measure(ctx, d.Sides[i].Scenario, targets[i].operation, folders[i], flags.answers,
-			views[i], runShare{startAt: start, side: sides[i], account: accounts[i]})
+			views[i], runShare{startAt: start, side: sides[i], account: accounts[i],
+				nameUser: flags.samples.NameUser()})
 	})
 	d.run = all[1]
 	return all[0], couldNotStart(ctx, err)

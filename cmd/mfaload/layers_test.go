@@ -96,7 +96,8 @@ var mayImport = map[string][]string{
 		"mfaload/report/compare", "mfaload/report/render", "mfaload/runner", "mfaload/runner/plan",
 		"mfaload/runner/schedule", "mfaload/scenario", "mfaload/scenario/form", "mfaload/simulator"},
 
-	"mfaload/session/samples": {"mfaload/internal/disk", "mfaload/measure", "mfaload/measure/journal"},
+	"mfaload/session/samples": {"mfaload/internal/disk", "mfaload/internal/number", "mfaload/internal/text",
+		"mfaload/measure", "mfaload/measure/journal", "mfaload/session"},
 
 	"mfaload/session/shards": {"mfaload/fleet", "mfaload/internal/disk", "mfaload/internal/text",
 		"mfaload/measure", "mfaload/report", "mfaload/runner", "mfaload/runner/schedule", "mfaload/scenario",

@@ -104,7 +104,7 @@ it takes, and a plot of the rate.`,
 				return usage(c, err)
 			}
 			if err := errors.Join(flags.duet.check(flags, local),
-				flags.samples.check(local || flags.duet != (duetFlags{}))); err != nil {
+				flags.samples.Check()); err != nil {
 				return usage(c, err)
 			}
 			if flags.plan.wanted {
@@ -235,8 +235,9 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part runSha
 	terms.Between = max(terms.Between, earlier.Between(s.Thresholds))
 	dir.Provenance = provenance(labels, parts, terms)
 	var m *measure.Measurement
+	var other *session.Folder
+	part.nameUser = flags.samples.NameUser()
 	if duet == nil {
-		part.nameUser = flags.samples.names()
 		part.account, part.used, err = a.reserve(&flags.ledger, ledger.Demand{Scenario: s, Shard: part.shard,
 			Start: part.startAt, PassOver: true})
 		if err != nil {
@@ -245,16 +246,19 @@ func (a *app) run(ctx context.Context, file string, flags *runFlags, part runSha
 		defer a.settle(part.account)
 		m, err = a.send(ctx, in, dir, flags.answers, view, part)
 	} else if err = duet.prepare(dir, flags.overwrite); err == nil {
-		defer duet.folder.Unlock()
+		other = duet.folder
+		defer other.Unlock()
 		m, err = a.sendBoth(ctx, dir, flags, view, duet)
 	}
 	if err != nil {
 		return err
 	}
 	// Of samples, or of the other side: the results of the run are written in any case.
-	unwritten := flags.samples.write(dir)
+	unwritten := flags.samples.Write(dir, other)
 	if duet != nil {
-		earlier, unwritten = duet.judge()
+		var otherErr error
+		earlier, otherErr = duet.judge()
+		unwritten = errors.Join(unwritten, otherErr)
 	}
 	runtime.GC() // what only sending needed, before the results take their share
 	if err = a.judge(m, dir, flags.formats, earlier, &flags.summary); unwritten != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -11,68 +10,20 @@ import (
 )
 
 // samplesFlags say whether a run keeps each of its requests.
-type samplesFlags struct {
-	file        string
-	keep, users bool
-}
+type samplesFlags struct{ samples.Keeping }
 
 func (f *samplesFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.file, "samples", "",
+	c.Flags().StringVar(&f.File, "samples", "",
 		"write each request as a row to FILE, which ends in .csv or .ndjson, or in .gz after that")
-	c.Flags().BoolVar(&f.keep, "keep-samples", false,
+	f.addKeep(c)
+}
+
+// addKeep adds the flags of who only keeps the journal.
+func (f *samplesFlags) addKeep(c *cobra.Command) {
+	c.Flags().BoolVar(&f.Journal, "keep-samples", false,
 		"keep the journal in the results folder, so that 'mfaload samples' can write the rows later")
-	c.Flags().BoolVar(&f.users, "users", false,
+	c.Flags().BoolVar(&f.Users, "users", false,
 		"show the IDs of users in samples, instead of a hash of each")
-}
-
-func (f *samplesFlags) check(several bool) error {
-	switch wanted := f.file != "" || f.keep; {
-	case f.users && !wanted:
-		return errors.New("--users needs --samples or --keep-samples")
-	case wanted && several:
-		return errors.New("--samples and --keep-samples are for one process and one target: run the shards " +
-			"with --shard, and give their folders to 'mfaload samples'")
-	case f.file == "":
-		return nil
-	}
-	_, err := samples.FormatOf(f.file)
-	return sampleFlag(err)
-}
-
-func sampleFlag(err error) error {
-	if err != nil {
-		return fmt.Errorf("--samples %w", err)
-	}
-	return nil
-}
-
-// names is how the journal knows users; nil if it tells of none.
-func (f *samplesFlags) names() func(string) string {
-	switch {
-	case f.file == "" && !f.keep:
-		return nil
-	case f.users:
-		return func(id string) string { return id }
-	}
-	return samples.HashUser
-}
-
-// write writes the samples of a run that is over, before its journal is removed.
-func (f *samplesFlags) write(dir *session.Folder) error {
-	dir.KeepJournal = f.keep
-	if f.file == "" {
-		return nil
-	}
-	format, err := samples.FormatOf(f.file)
-	if err == nil {
-		err = format.WriteFile(f.file, dir.Journal())
-	}
-	if err != nil {
-		dir.KeepJournal = true
-		return fmt.Errorf("write the samples: %w\n%s", err,
-			hint("the journal is kept: 'mfaload samples --file FILE %s' writes them", dir.Path()))
-	}
-	return nil
 }
 
 func newSamples(a *app) *cobra.Command {
@@ -83,8 +34,9 @@ func newSamples(a *app) *cobra.Command {
 		Long: `Write each request that a run sent as a row: when it was due, sent and received,
 how it ended, which rules its response broke, its connection, and the IDs that the
 service knows it by. Each DIR is the results folder of a run with --keep-samples, or
-of one that was interrupted before its results were written. The rows of several
-folders, those of shards for example, follow one another.
+of one that was interrupted before its results were written. A folder of 'run
+--shards', and one that holds results folders, stands for all of its shards. The
+rows of several folders are merged by the time at which each request was due.
 
 'mfaload run --samples FILE' writes the same when the run ends.`,
 		Example: `  mfaload samples --file friday.csv.gz results/friday
@@ -107,11 +59,11 @@ folders, those of shards for example, follow one another.
 			}
 			var journals []string
 			for _, dir := range args {
-				file, err := session.FindJournal(dir)
+				files, err := session.FindJournals(dir)
 				if err != nil {
 					return err
 				}
-				journals = append(journals, file)
+				journals = append(journals, files...)
 			}
 			if out == "" {
 				err = format.WriteAll(a.ui.Data, journals...)

@@ -30,6 +30,7 @@ type workerFlags struct {
 	out       string
 	overwrite bool
 	hosts     []string
+	samples   samplesFlags
 }
 
 func newWorker(a *app) *cobra.Command {
@@ -87,14 +88,18 @@ coordinator's.`,
 		"send to this HOST or HOST:PORT only, whatever the coordinator's scenario says; several with "+
 			"commas (default: all)")
 	flags.nats.add(c)
+	flags.samples.addKeep(c)
 	c.Flags().BoolVarP(&a.ui.Quiet, "quiet", "q", false, "say nothing but errors")
 	return c
 }
 
 func (f *workerFlags) worker(a *app, scenarioFile string) (*shards.Participant, error) {
 	w := &shards.Participant{JoinFile: f.join, File: scenarioFile, Loader: (&contractFlags{}).loader(a),
-		Out: f.out, Overwrite: f.overwrite, Tell: a.ui.Tell}
+		Out: f.out, Overwrite: f.overwrite, Tell: a.ui.Tell, NameUser: f.samples.NameUser()}
 	external, err := f.nats.external()
+	if err == nil {
+		err = f.samples.Check()
+	}
 	switch {
 	case err != nil:
 		return nil, err

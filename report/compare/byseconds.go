@@ -210,6 +210,9 @@ func (p *secondsTest) result(e *estimate) testResult {
 		r.low, r.high = r.withoutEvents()
 	case e.kind.share():
 		r.low, r.high = stat.Difference(r.events[0], r.events[1], e.Deviation, e.Reach())
+		if e.kind.higherIsBetter() { // and events are what is not good
+			r.low, r.high = -r.high, -r.low
+		}
 	default:
 		r.low, r.high = e.Interval(r.change)
 	}
@@ -328,8 +331,13 @@ func (p *secondsTest) prepare() {
 	p.sums = map[metricKind][2]ratioSums{
 		errorRate:     {p.base.shares(errors), p.new.shares(errors)},
 		violationRate: {p.base.shares(violations), p.new.shares(violations)},
+		goodput:       {p.base.shares(goodShare), p.new.shares(goodShare)},
 		achievedRate:  {p.base.achieved(), p.new.achieved()},
 	}
+}
+
+func goodShare(c *measure.CountsOf[float64]) measure.ShareOf[float64] {
+	return measure.ShareOf[float64]{N: c.Good, Of: c.Scheduled}
 }
 
 // achieved is what was sent of what was due, or a second for a closed load.

@@ -175,6 +175,10 @@ func Compare(base, fresh []Run, o Options) (*Comparison, error) {
 	if err != nil {
 		return nil, err
 	}
+	chosen, why := withGoodput(chosen, slices.Concat(base, fresh))
+	if why != "" {
+		c.Remarks = append(c.Remarks, why)
+	}
 	if err := c.compare(base, fresh, chosen, o); err != nil {
 		return nil, err
 	}
@@ -232,6 +236,26 @@ func (c *Comparison) compare(base, fresh []Run, chosen []metricSpec, o Options) 
 	c.rateRemarks(results, o.Margins)
 	c.remark(base, fresh)
 	return nil
+}
+
+// withGoodput leaves goodput out if not all runs counted good responses by the same limits, and says so
+// if one of them counted any.
+func withGoodput(chosen []metricSpec, runs []Run) (kept []metricSpec, why string) {
+	counted, first := false, runs[0].Measurement.GoodWithin
+	alike := len(first) > 0
+	for _, r := range runs {
+		limits := r.Measurement.GoodWithin
+		counted, alike = counted || len(limits) > 0, alike && slices.Equal(limits, first)
+	}
+	i := slices.IndexFunc(chosen, func(m metricSpec) bool { return m.kind == goodput })
+	if alike || i < 0 {
+		return chosen, ""
+	}
+	if counted {
+		why = "goodput is not compared: the runs differ in the limits of a good response, or a version of " +
+			"mfaload that did not count them measured some of the runs"
+	}
+	return slices.Delete(slices.Clone(chosen), i, i+1), why
 }
 
 // together says whether two runs were sent at the same instants: what differs from run to run is the same for

@@ -86,6 +86,10 @@ func Follow(runs []Run, o Options) (*History, error) {
 	}
 	h.Runs = side(runs).Runs
 	chosen = slices.DeleteFunc(slices.Clone(chosen), func(m metricSpec) bool { return m.kind == shape })
+	chosen, why := withGoodput(chosen, runs)
+	if why != "" {
+		h.LeftOut = append(h.LeftOut, why)
+	}
 	parts := scopesOf(runs, nil)
 	for _, p := range parts {
 		var all []*totals

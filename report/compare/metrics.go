@@ -35,6 +35,7 @@ const (
 	shape // all quantiles together
 	errorRate
 	violationRate
+	goodput // the share of good responses
 	achievedRate
 )
 
@@ -42,7 +43,10 @@ const (
 func (k metricKind) times() bool { return k <= shape }
 
 // share says whether changes are differences between shares.
-func (k metricKind) share() bool { return k == errorRate || k == violationRate }
+func (k metricKind) share() bool { return k == errorRate || k == violationRate || k == goodput }
+
+// higherIsBetter says whether a decrease is worse.
+func (k metricKind) higherIsBetter() bool { return k >= goodput }
 
 // metrics are all that there are, in the order of reports.
 var metrics = func() (all []metricSpec) {
@@ -55,7 +59,7 @@ var metrics = func() (all []metricSpec) {
 			i == 1, shape, 0, 0.10})
 	}
 	return append(all, metricSpec{"errorRate", false, errorRate, 0, 0.001}, metricSpec{"violationRate", false,
-		violationRate, 0, 0.001},
+		violationRate, 0, 0.001}, metricSpec{"goodput", false, goodput, 0, 0.01},
 		metricSpec{"achievedRate", false, achievedRate, 0, 0.01})
 }()
 
@@ -258,6 +262,8 @@ func (f *totals) value(m metricSpec) float64 {
 		return milliseconds(f.bound(m).Time)
 	case errorRate, violationRate:
 		return 100 * f.share(m).Value()
+	case goodput:
+		return 100 * (1 - f.share(m).Value())
 	case achievedRate:
 		if f.planned > 0 {
 			return 100 * f.achieved
@@ -279,13 +285,16 @@ func (f *totals) unit(m metricSpec) string {
 	}
 }
 
-// share is that of a rate; none for other metrics.
+// share is that of what happened, for a rate: of goodput the requests without a good response. Other
+// metrics have none.
 func (f *totals) share(m metricSpec) measure.Share {
 	switch m.kind {
 	case errorRate:
 		return f.ErrorRate()
 	case violationRate:
 		return f.ViolationRate()
+	case goodput:
+		return measure.Share{N: f.Scheduled - f.Good, Of: f.Scheduled}
 	}
 	return measure.Share{}
 }

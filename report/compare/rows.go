@@ -95,7 +95,7 @@ func (r testResult) row(o Options, unknown float64) MetricRow {
 		P: r.p, Corrected: r.corrected, Autocorrelation: r.autocorrelation, Block: r.block, Remark: r.remark,
 		points: r.kind.share(), Informs: !r.decides}
 	worst := high
-	if r.kind == achievedRate {
+	if r.kind.higherIsBetter() {
 		worst, change = -low, -change
 	}
 	far := margin
@@ -233,7 +233,7 @@ const maxDecisive = 200
 
 // worst is the end of the interval that is the worse one.
 func (r MetricRow) worst() float64 {
-	if r.Metric == "achievedRate" {
+	if r.Metric == "achievedRate" || r.Metric == "goodput" {
 		return r.Low
 	}
 	return r.High
@@ -331,6 +331,9 @@ func (r *testResult) none() bool {
 // withoutEvents is the interval of a rate of something that happened on neither
 // side.
 func (r *testResult) withoutEvents() (low, high float64) {
+	if r.kind.higherIsBetter() {
+		return -stat.Excludes(r.events[1].Of), stat.Excludes(r.events[0].Of)
+	}
 	return -stat.Excludes(r.events[0].Of), stat.Excludes(r.events[1].Of)
 }
 
@@ -360,11 +363,15 @@ func (c *Comparison) rateRemarks(results []testResult, margins Margins) {
 		if r.group != "" || r.marginOf(margins) <= margin {
 			continue
 		}
-		row := c.Rows[i]
+		row, change := c.Rows[i], "an increase"
+		if r.kind.higherIsBetter() {
+			change = "a decrease"
+		}
 		c.Remarks = append(c.Remarks, fmt.Sprintf(
-			"%s: nothing happened to %.0f requests, which rules out an increase of more than %s, and that "+
-				"is its margin; ruling out %s takes %.0f requests a run (--margin %s=%g%% insists on it)",
-			row.name(), r.events[1].Of, row.margin(), MetricRow{Margin: 100 * margin, points: true}.margin(),
+			"%s: nothing happened to %.0f requests, which rules out %s of more than %s, and that is its "+
+				"margin; ruling out %s takes %.0f requests a run (--margin %s=%g%% insists on it)",
+			row.name(), r.events[1].Of, change, row.margin(),
+			MetricRow{Margin: 100 * margin, points: true}.margin(),
 			stat.ToExclude(margin), r.name, 100*margin))
 	}
 }

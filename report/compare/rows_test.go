@@ -1,6 +1,7 @@
 package compare_test
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -323,4 +324,51 @@ func withOutcomes(name string, seed uint64, timeouts, unsent, refused int) compa
 		[]uint64{1200}, []uint64{0}
 	m.Generator, m.Started = like.Generator, time.Unix(1_800_000_000+int64(seed), 0).UTC()
 	return compare.Run{Name: name, Measurement: m}
+}
+
+// goodRun is a run in which so many of 100 requests are slower than 100 ms, up to which a response is good.
+func goodRun(name string, seed uint64, within time.Duration, slow int) []compare.Run {
+	r := newRun(name, 120, 20)
+	r.m.GoodWithin = []time.Duration{within}
+	for i := range 120 * 20 {
+		took := 80 * time.Millisecond
+		if i%100 < slow {
+			took = 150 * time.Millisecond
+		}
+		r.record(i/20, took, true)
+	}
+	return []compare.Run{r.finish(rand.New(rand.NewPCG(seed, 4)))}
+}
+
+// Goodput is compared like rates of errors, with fewer good responses being worse, and only by the same
+// limits. It informs unless it is asked for.
+func TestGoodputIsCompared(t *testing.T) {
+	const limit = 100 * time.Millisecond
+	asked := compare.Options{Metrics: []string{"goodput"}}
+	base := goodRun("a", 1, limit, 0)
+	for _, test := range []struct {
+		slow      int
+		judgement compare.Judgement
+		new       float64
+	}{{0, compare.Same, 100}, {5, compare.Worse, 95}} {
+		r := row(t, mustCompare(t, base, goodRun("b", 2, limit, test.slow), asked), "goodput")
+		if r.Judgement != test.judgement || r.Base != 100 || r.New != test.new || !r.Primary ||
+			math.Abs(r.Change-(test.new-100)) > 1e-9 || r.Low > r.Change || r.High < r.Change ||
+			r.Margin != 1 {
+			t.Errorf("%d%% slow: %+v", test.slow, r)
+		}
+	}
+	if r := row(t, mustCompare(t, goodRun("b", 2, limit, 5), base, asked), "goodput"); r.Judgement !=
+		compare.Better {
+		t.Errorf("%+v", r)
+	}
+	usual := mustCompare(t, base, goodRun("b", 2, limit, 5), compare.Options{})
+	if r := row(t, usual, "goodput"); !r.Informs {
+		t.Errorf("it decides and nobody asked: %+v", r)
+	}
+	c := mustCompare(t, base, goodRun("b", 2, 2*limit, 0), compare.Options{})
+	if strings.Contains(fmt.Sprint(c.Rows), "goodput") ||
+		!strings.Contains(fmt.Sprint(c.Remarks), "goodput") {
+		t.Errorf("other limits: %q", c.Remarks)
+	}
 }

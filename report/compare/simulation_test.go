@@ -117,6 +117,10 @@ func (r *recording) record(second int, took time.Duration, expected bool) {
 		s.Clean++
 		r.cell.AsExpected++
 		r.cell.Clean++
+		if limits := r.m.GoodWithin; len(limits) > 0 && took <= limits[0] {
+			s.Good++
+			r.cell.Good++
+		}
 	}
 }
 

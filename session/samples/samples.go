@@ -3,22 +3,15 @@
 package samples
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
-
-	"mfaload/internal/disk"
 	"mfaload/measure"
-	"mfaload/measure/journal"
 )
 
 // RequestRow is one request that was sent. Times are nanoseconds since the start of the run.
@@ -145,83 +138,4 @@ func FormatOf(file string) (*Format, error) {
 		}
 	}
 	return nil, fmt.Errorf("%q ends in none of .csv, .csv.gz, .ndjson and .ndjson.gz", file)
-}
-
-// Incomplete says that the end of a journal can't be read.
-type Incomplete struct{ Unread int64 }
-
-func (e *Incomplete) Error() string {
-	return fmt.Sprintf("%d bytes at the end of the journal can't be read: the last requests are missing",
-		e.Unread)
-}
-
-// Write writes the requests of journals, one after the other. An [Incomplete] comes after all
-// that could be read.
-func (f *Format) Write(w io.Writer, journals ...io.Reader) error {
-	if f.zipped {
-		zip, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
-		return errors.Join(f.write(zip, journals), zip.Close())
-	}
-	return f.write(w, journals)
-}
-
-func (f *Format) write(w io.Writer, journals []io.Reader) error {
-	out := bufio.NewWriterSize(w, 1<<20)
-	_, _ = out.WriteString(f.head)
-	var lost int64
-	for _, in := range journals {
-		var c rowClock
-		var row RequestRow
-		var line []byte
-		write := func(about *measure.Measurement, o *measure.Observation) error {
-			c.started = about.Started
-			row.fill(about, o, &c)
-			line = f.row(line[:0], &row)
-			_, err := out.Write(line)
-			return err
-		}
-		unread, err := journal.Observations(in, write)
-		if err != nil {
-			return err
-		}
-		lost += unread
-	}
-	if err := out.Flush(); err != nil {
-		return err
-	}
-	if lost > 0 {
-		return &Incomplete{lost}
-	}
-	return nil
-}
-
-// WriteFile is [Format.Write] to a file, in one step: of a failure nothing is left. Files are
-// the journals' names.
-func (f *Format) WriteFile(path string, files ...string) error {
-	var incomplete *Incomplete
-	err := disk.ReplaceWith(path, func(w io.Writer) error {
-		err := f.WriteAll(w, files...)
-		if errors.As(err, &incomplete) {
-			return nil
-		}
-		return err
-	}, 0o600)
-	if err == nil && incomplete != nil {
-		return incomplete
-	}
-	return err
-}
-
-// WriteAll is [Format.Write] of journals in files.
-func (f *Format) WriteAll(w io.Writer, files ...string) error {
-	var journals []io.Reader
-	for _, name := range files {
-		file, err := disk.OpenRegular(name)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		journals = append(journals, file)
-	}
-	return f.Write(w, journals...)
 }

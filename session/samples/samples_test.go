@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -79,12 +80,22 @@ func at(since time.Duration) string {
 
 // written returns the journal of so many requests.
 func written(t testing.TB, n int) (*testkit.MemoryFile, map[uint64]samples.RequestRow) {
+	return writtenShard(t, n, measure.Shard{Count: 1})
+}
+
+// writtenShard returns the journal of a shard's part of so many requests.
+func writtenShard(t testing.TB, n int, shard measure.Shard) (*testkit.MemoryFile,
+	map[uint64]samples.RequestRow) {
 	rng, file := rand.New(rand.NewPCG(22, 1)), &testkit.MemoryFile{}
 	r := measure.NewRecorder(2, []string{"echo.user", "field.unknown", "links.self"}, 0)
+	due := map[bool][]uint64{false: {0, 0}, true: {0, 0}} // by warm-up, and then by group
 	j := journal.NewAppender(file, &measure.Measurement{})
 	state := func() *journal.State {
 		d := &measure.Measurement{Schema: measure.Schema, Started: started, Groups: []string{"x", "y"}}
-		d.Main.Scheduled, d.Warmup.Scheduled = []uint64{0, 0}, []uint64{0, 0}
+		if shard.Count > 1 {
+			d.Shard = &shard
+		}
+		d.Main.Scheduled, d.Warmup.Scheduled = slices.Clone(due[false]), slices.Clone(due[true])
 		return &journal.State{Described: d, Elapsed: 24 * time.Hour}
 	}
 	if err := j.Begin(r, state()); err != nil {
@@ -92,9 +103,11 @@ func written(t testing.TB, n int) (*testkit.MemoryFile, map[uint64]samples.Reque
 	}
 	rows := map[uint64]samples.RequestRow{}
 	for i := range n {
-		o := randomObservation(rng, i)
-		rows[o.Index] = want(o)
-		r.Record(i, o)
+		if o := randomObservation(rng, i); i%shard.Count == shard.Index {
+			rows[o.Index] = want(o)
+			r.Record(i, o)
+			due[o.Warmup][o.Group]++
+		}
 		if i%1000 == 999 || i == n-1 {
 			if err := j.Append(state); err != nil {
 				t.Fatal(err)
@@ -126,6 +139,68 @@ func TestSamplesAreReadBack(t *testing.T) {
 				t.Fatalf("%s: %+v\nwant %+v", name, row, w)
 			}
 		}
+	}
+}
+
+// The rows of shards are each request once, by intended time as far as each journal is, and as many of
+// each outcome as the measurements that are rebuilt of the same journals count.
+func TestShardsAreMerged(t *testing.T) {
+	const shards = 3
+	all := map[uint64]samples.RequestRow{}
+	var journals []io.Reader
+	var files []*testkit.MemoryFile
+	counted := map[string]uint64{}
+	for i := range shards {
+		file, rows := writtenShard(t, 5000, measure.Shard{Run: "r", Index: i, Count: shards})
+		maps.Copy(all, rows)
+		files, journals = append(files, file), append(journals, bytes.NewReader(file.Bytes()))
+		m, err := journal.Rebuild(bytes.NewReader(file.Bytes()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range []*measure.Phase{&m.Main, &m.Warmup} {
+			c := p.Counts(-1)
+			counted["failed"] += c.Failed
+			counted["violating"] += c.Violating
+			counted["all"] += c.Sent()
+		}
+	}
+	format, err := samples.FormatOf("x.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := format.Write(&b, journals...); err != nil {
+		t.Fatal(err)
+	}
+	rows, got := readCSV(t, &b), map[string]uint64{}
+	latest, back := int64(0), int64(0)
+	for _, row := range rows {
+		if w, known := all[row.Index]; !known || row != w {
+			t.Fatalf("%+v\nwant once %+v", row, w)
+		}
+		delete(all, row.Index)
+		got["all"]++
+		got[row.Outcome]++
+		latest = max(latest, row.Intended)
+		back = max(back, latest-row.Intended)
+	}
+	if len(all) > 0 || got["all"] != counted["all"] || got["failed"] != counted["failed"] ||
+		got["violating"] != counted["violating"] {
+		t.Errorf("%d are missing; rows: %v, measurements: %v", len(all), got, counted)
+	}
+	if frame := int64(1000 * 7_654_321); back > frame {
+		t.Errorf("a row comes %v after a later one", time.Duration(back))
+	}
+
+	var incomplete *samples.Incomplete
+	if err := format.Write(&b, bytes.NewReader(files[2].Bytes())); !errors.As(err, &incomplete) ||
+		incomplete.Shards != 2 {
+		t.Errorf("one shard of three: %v", err)
+	}
+	twin := bytes.NewReader(files[0].Bytes())
+	if err := format.Write(&b, bytes.NewReader(files[0].Bytes()), twin); err == nil {
+		t.Error("a duplicate shard has duplicate rows")
 	}
 }
 

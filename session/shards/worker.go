@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,6 +41,8 @@ type Participant struct {
 	// Out is the results folder, as for [session.NewFolder].
 	Out       string
 	Overwrite bool
+	// NameUser is how rows of requests know users, which has the worker keep them; nil for no rows.
+	NameUser func(userID string) string
 	// Tell prints a line for people.
 	Tell func(format string, args ...any)
 
@@ -141,6 +144,7 @@ func (w *Participant) newShardRun(offer fleet.Offer, of measure.Shard) (fleet.Sh
 	dir.Describe(s, session.Provenance{Version: w.Fleet.Version, Labels: offer.Labels,
 		Parts: w.inputs.Parts, Terms: report.TermsOf(s).Encode()}, session.Formats{})
 	session.WarnOfDisk(dir, session.Resources(s, of.Count), w.Tell)
+	dir.KeepJournal = w.NameUser != nil
 	if err := dir.Clear(); err != nil {
 		return nil, err
 	}
@@ -174,7 +178,8 @@ func (p *workerShard) Prepare(ctx context.Context) error {
 		return err
 	}
 	// Unguarded, because the coordinator judges all shards together.
-	config := runner.Config{Scenario: s, SaveAnswers: p.answers, Shard: &p.shard, Unguarded: true}
+	config := runner.Config{Scenario: s, SaveAnswers: p.answers, Shard: &p.shard, Unguarded: true,
+		NameUser: p.worker.NameUser}
 	p.session = session.New(config, op, p.dir, p.worker.Tell)
 	r := p.session.Runner
 	p.soFar = r.Snapshots()
@@ -246,16 +251,18 @@ type Processes struct {
 
 // StartProcesses starts 'PROGRAM worker' for each shard, with results folders in a folder, and has
 // the coordinator hear of those that fail. They are no part of this process's group: an interrupt
-// from the keyboard is the coordinator's alone. The error is a [session.NotStartedError].
-func StartProcesses(c *fleet.Coordinator, program, scenarioFile, joinFile, folder string) (*Processes,
-	error) {
+// from the keyboard is the coordinator's alone. Flags are more for all of them. The error is a
+// [session.NotStartedError].
+func StartProcesses(c *fleet.Coordinator, program, scenarioFile, joinFile, folder string,
+	flags ...string) (*Processes, error) {
 	p := &Processes{failed: make(chan error, c.Plan.Shards), say: c.Say}
 	c.Fail = p.failed
 	for i := range c.Plan.Shards {
 		index := strconv.Itoa(i)
 		// #nosec G204 -- mfaload itself, with names of its own
-		child := exec.Command(program, "worker", "--quiet", "--join-file", joinFile, "--shard", index,
-			"--start-within", "2m", "--out", filepath.Join(folder, index), "--overwrite", scenarioFile)
+		child := exec.Command(program, slices.Concat([]string{"worker", "--quiet", "--join-file", joinFile,
+			"--shard", index, "--start-within", "2m", "--out", filepath.Join(folder, index), "--overwrite"},
+			flags, []string{scenarioFile})...)
 		ownProcessGroup(child)
 		said, err := child.StderrPipe()
 		if err == nil {
