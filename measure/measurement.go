@@ -96,6 +96,10 @@ type Measurement struct {
 	Shard  *Shard  `json:"shard,omitempty"`
 	Merged *Merged `json:"merged,omitempty"`
 
+	// Steps are what was measured of the steps that followed requests of the judged part: a measurement
+	// whose groups are the steps, without seconds and all that is the same for both. Nil without such steps.
+	Steps *Measurement `json:"steps,omitempty"`
+
 	Generator Generator `json:"generator"`
 }
 

@@ -89,6 +89,7 @@ func (m *Measurement) empty() *Measurement {
 		Merged: &Merged{},
 	}
 	e.Merged.Run, e.Merged.Count = m.run()
+	e.Steps = m.Steps.emptySteps()
 	e.WarmupParts = newParts(len(m.WarmupParts), len(m.Groups))
 	for i, p := range m.WarmupParts {
 		e.WarmupParts[i].Start = p.Start
@@ -113,6 +114,7 @@ func (m *Measurement) mergeShard(o *Measurement) {
 	m.Labels = m.Labels.Shared(o.Labels)
 	m.Interrupted = m.Interrupted || o.Interrupted
 	m.mergeRebuilt(o)
+	m.mergeSteps(o)
 	m.Main.Planned, m.Warmup.Planned = max(m.Main.Planned, o.Main.Planned),
 		max(m.Warmup.Planned, o.Warmup.Planned)
 	for i, p := range o.WarmupParts {
@@ -288,7 +290,7 @@ func (m *Measurement) foreign(o *Measurement) string {
 			"themselves"
 	case !slices.Equal(m.Groups, o.Groups) || !slices.Equal(m.GoodWithin, o.GoodWithin) ||
 		m.Main.Start != o.Main.Start || len(m.Users) != len(o.Users),
-		len(m.WarmupParts) != len(o.WarmupParts):
+		len(m.WarmupParts) != len(o.WarmupParts), !m.sameSteps(o):
 		return "its groups or its warm-up are not the same"
 	}
 	return ""

@@ -274,6 +274,9 @@ func (m *Measurement) Check() error {
 			return errors.New("a violation's counts do not add up")
 		}
 	}
+	if err := m.checkSteps(); err != nil {
+		return err
+	}
 	if err := m.checkWarmup(); err != nil {
 		return err
 	}

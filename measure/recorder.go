@@ -31,6 +31,7 @@ type Recorder struct {
 	groups     int
 	rules      []string
 	responses  int
+	ofSteps    bool // see [NewStepRecorder]
 	partitions []partition
 	warmup     WarmupParts
 
@@ -164,7 +165,7 @@ func (r *Recorder) Record(worker int, o *Observation) {
 	if part >= 0 {
 		s.parts[part].record(o, violating)
 	}
-	if s.log == nil || !s.log.Record(n, o, s.kept) {
+	if logged := s.log != nil && s.log.Record(n, o, s.kept); !logged && !r.ofSteps {
 		s.timeline.record(o, violating)
 	}
 	s.flow.record(o)
@@ -472,6 +473,9 @@ func (r *Recorder) sum(final bool) (*Measurement, error) {
 	shown.Main.Connections, shown.Warmup.Connections = r.connections[0], r.connections[1]
 	m.merge(shown)
 	m.trimResponses(r.responses)
+	if r.ofSteps {
+		m.LoseSeconds(noStepSeconds)
+	}
 	return m, nil
 }
 

@@ -56,10 +56,11 @@ type Operation struct {
 	url       string
 	labels    labels
 	transport *transport.Transport
-	trace     string         // what transaction IDs begin with; "" for none
-	traces    *traces        // nil for none
-	timing    string         // the header field that says how long the service took; "" for none
-	secrets   redact.Secrets // of the scenario
+	steps     *transport.Transport // of the steps that follow; nil if none do
+	trace     string               // what transaction IDs begin with; "" for none
+	traces    *traces              // nil for none
+	timing    string               // the header field that says how long the service took; "" for none
+	secrets   redact.Secrets       // of the scenario
 	window    *contract.Window
 
 	// Admit, where set, is told of each request for a user right before it is sent. Its error, a
@@ -86,6 +87,11 @@ func New(s *scenario.Scenario, c *contract.Contract, authPath string) (*Operatio
 	names := transport.HeaderNames{RequestID: transactionID, ResponseID: correlationID}
 	if o.transport, err = transport.New(to.url, &s.Target, names); err != nil {
 		return nil, err
+	}
+	if len(s.Steps()) > 0 {
+		if o.steps, err = transport.New(to.url, &s.Target, names); err != nil {
+			return nil, err
+		}
 	}
 	o.head = "Content-Type: application/json\r\nAccept: application/json\r\nUser-Agent: mfaload\r\n"
 	for _, h := range s.Target.Headers {
@@ -185,6 +191,9 @@ func (o *Operation) hidden() redact.Secrets { return o.secrets.And(o.tokens.secr
 func (o *Operation) Close() {
 	o.tokens.close()
 	o.transport.Close()
+	if o.steps != nil {
+		o.steps.Close()
+	}
 }
 
 type serviceAddress struct {

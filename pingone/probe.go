@@ -2,10 +2,7 @@ package pingone
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"mfaload/contract"
@@ -91,47 +88,6 @@ func (o *Operation) Probe(ctx context.Context, u scenario.User, p Probe,
 	}
 	expect := newExpectation(p.Expect)
 	return o.judge(&expect, ex, nil), nil
-}
-
-// ReadBack reads the transaction of a response at its self link, and checks what it gets by itself
-// and against that response. It sends to the target only, wherever the link leads. Flow has the rules
-// about both responses that they could have broken.
-func (o *Operation) ReadBack(ctx context.Context,
-	created, ex *contract.Exchange) (found []contract.Violation, flow []string, err error) {
-	var before struct {
-		Links struct {
-			Self struct{ Href string }
-		} `json:"_links"`
-	}
-	if err := json.Unmarshal(created.Body, &before); err != nil {
-		return nil, nil, fmt.Errorf("the response can't be read back: it is not JSON")
-	}
-	link, err := url.Parse(before.Links.Self.Href)
-	if err != nil || !isBelow(link.EscapedPath(), o.address.path) {
-		return nil, nil, fmt.Errorf("the response can't be read back: its self link points elsewhere")
-	}
-	now, err := o.tokens.valid()
-	if err != nil {
-		return nil, nil, err
-	}
-	ex.Facts = append(ex.Facts[:0], created.Facts...)
-	ex.Method, ex.URL, ex.Request = "GET", o.address.origin+link.EscapedPath(), ex.Request[:0]
-	r := transport.Request{Method: "GET", Path: link.EscapedPath(), Head: o.head, Authorization: now.line}
-	if err := o.transport.RoundTrip(ctx, r, ex); err != nil {
-		return nil, nil, err
-	}
-	found = o.CheckRead(ex, nil)
-	if ex.AsExpected = ex.Status == http.StatusOK; ex.Status == http.StatusTooManyRequests {
-		return found, nil, nil
-	}
-	found, flow = o.contract.CheckFlow("read", created, ex, found)
-	return found, flow, nil
-}
-
-// isBelow says whether a path leads below another, whatever the case of IDs.
-func isBelow(path, folder string) bool {
-	n := len(folder)
-	return len(path) > n && path[n] == '/' && contract.SameText(path[:n], folder)
 }
 
 // CheckRead checks what ReadBack got against the contract: a transaction that is

@@ -25,7 +25,7 @@ func Judge(m *measure.Measurement) (*Report, error) {
 		Groups: []Group{}, Violations: violations(m), Thresholds: []Threshold{},
 		Coverage: coverage(m), Connections: connections(m), NoUsers: m.NoUsers,
 		Run: runOf(m), Shards: shards(m.Merged),
-		RateLimit: rateLimit(m, main.all), TimeSpent: timeSpent(m),
+		RateLimit: rateLimit(m, main.all), TimeSpent: timeSpent(m), Flow: flow(m),
 	}
 	r.Generator = generator(&m.Generator, m.Main.Own, workersNeeded(main.all.Scheduled, m.Main.Planned,
 		main.all.service))
@@ -47,7 +47,7 @@ func Judge(m *measure.Measurement) (*Report, error) {
 	j := assessment{report: r, measurement: m, sums: main, token: terms.Token, tokenEnds: terms.TokenEnds,
 		confidence: terms.eachLook(), between: terms.Between}
 	r.Generator.WorkersNeeded = max(r.Generator.WorkersNeeded, j.doubtful().Needed)
-	j.judge(terms.Thresholds)
+	j.judge(terms.Thresholds, terms.Flow)
 	return r.bound().escaped(), nil
 }
 

@@ -65,6 +65,8 @@ type Report struct {
 	Groups     []Group     `json:"groups"`
 	Violations []Violation `json:"violations"`
 	Thresholds []Threshold `json:"thresholds"`
+	// Set where steps follow requests (then): they count nowhere else.
+	Flow *FlowFigures `json:"flow,omitempty"`
 	// Every rule of the contract; one that was never evaluated was not passed.
 	Coverage []Coverage `json:"coverage"`
 	// Connections that were opened. A request that had to wait for one has the wait in

@@ -26,6 +26,8 @@ type Terms struct {
 	Target     string               `json:"target,omitempty"`
 	Scenario   string               `json:"scenario,omitempty"`
 	Thresholds []scenario.Threshold `json:"thresholds"`
+	// Flow are those of the steps that follow requests.
+	Flow []scenario.Threshold `json:"flow,omitempty"`
 	// Confidence is that with which thresholds have to be met or missed, from 0 to 1; 0 if
 	// the observed values decide. Between is the relative standard deviation of runs that
 	// differ for reasons of their own.
@@ -66,7 +68,7 @@ func TermsOf(s *scenario.Scenario) Terms {
 	t := Terms{Description: s.Description, Target: target(&s.Target), Scenario: s.Text,
 		Thresholds: slices.Clone(
 			s.Thresholds,
-		), Confidence: s.Confidence, Between: s.Between, Looks: len(s.Looks()),
+		), Flow: slices.Clone(s.Flow), Confidence: s.Confidence, Between: s.Between, Looks: len(s.Looks()),
 		Token: GivenToken}
 	if t.Thresholds == nil {
 		t.Thresholds = []scenario.Threshold{}
@@ -140,9 +142,14 @@ func (t *Terms) check(groups []string) error {
 	if t.Thresholds == nil {
 		return errors.New("it has no thresholds")
 	}
-	for _, h := range t.Thresholds {
+	for _, h := range slices.Concat(t.Thresholds, t.Flow) {
 		if err := checkThreshold(h, groups); err != nil {
 			return err
+		}
+	}
+	for _, h := range t.Flow {
+		if !h.Flow || h.Metric == scenario.AchievedRate || h.Metric == scenario.Goodput {
+			return fmt.Errorf("%s is no threshold of steps", h)
 		}
 	}
 	if !(t.Confidence >= 0 && t.Confidence < 1 && t.Between >= 0 && t.Between <= 1 &&

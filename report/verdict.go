@@ -40,7 +40,7 @@ type assessment struct {
 	excused             string // why the first threshold is undecided that mfaload may have harmed
 }
 
-func (j *assessment) judge(thresholds []scenario.Threshold) {
+func (j *assessment) judge(thresholds, flow []scenario.Threshold) {
 	j.oneShard()
 	var missed, unclear []string
 	for _, t := range thresholds {
@@ -49,6 +49,7 @@ func (j *assessment) judge(thresholds []scenario.Threshold) {
 	if noise := j.measureNoise(thresholds); j.confidence > 0 {
 		j.beSure(thresholds, noise)
 	}
+	j.judgeFlow(flow)
 	for _, judged := range j.report.Thresholds {
 		switch judged.State {
 		case Met:
@@ -145,6 +146,7 @@ func (j *assessment) remarks() (remarks []string) {
 	remarks = append(remarks, s.idleRemarks()...)
 	remarks = append(remarks, tokenRemarks(&j.measurement.Main, j.token)...)
 	remarks = append(remarks, j.tokenEnding()...)
+	remarks = append(remarks, j.flowRemarks()...)
 	return append(remarks, j.userRemarks()...)
 }
 

@@ -45,7 +45,7 @@ func (r *Runner) startJournal(start time.Time, began usage, load loadModel) *jou
 		stop: make(chan struct{}), done: make(chan struct{})}
 	first := w.state(load.soFar(0, 0))
 	first.Described.Profile.Stages = r.schedule.Stages()
-	if err := r.begins.Journal.Begin(r.recorder, first); err != nil {
+	if err := r.begins.Journal.Begin(r.recorder, r.steps.recorded(), first); err != nil {
 		w.fail(err)
 		close(w.done)
 		return w

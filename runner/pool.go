@@ -152,6 +152,9 @@ func limitOf(s *scenario.Scenario, runs int) workerLimit {
 	}
 	if files, known := machine.MaxFiles(); known {
 		each := runs
+		if len(s.Steps()) > 0 { // as many steps may be in flight as requests
+			each *= 2
+		}
 		if s.Target.Simulator != nil { // both ends are this process's
 			each *= 2
 		}

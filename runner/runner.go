@@ -28,6 +28,9 @@ type Config struct {
 	// Rules are the names of the contract's rules, in the order of the bits of
 	// [contract.Exchange.Evaluated].
 	Rules []string
+	// StepRules are the names of the rules that responses to steps are checked against, in the order of
+	// the bits of their [contract.Exchange.Evaluated].
+	StepRules []string
 	// SaveAnswers is how many whole responses are kept of each group of
 	// violations, at most [measure.Instances].
 	SaveAnswers int
@@ -89,6 +92,7 @@ type Runner struct {
 	pauses     pauses
 	freezes    *freezes
 	going      atomic.Pointer[going]
+	steps      *stepSender // nil if no steps follow
 	stopper    runStopper
 	stopped    atomic.Bool // before its time
 }
@@ -105,6 +109,7 @@ func New(c Config) *Runner {
 	r.limit = newWorkerLimit(&c, r.schedule)
 	r.recorder = measure.NewRecorder(len(c.Scenario.Groups), c.Rules, c.SaveAnswers)
 	r.recorder.SplitWarmup(warmupParts(&c.Scenario.Load))
+	r.steps = newStepSender(r)
 	return r
 }
 
@@ -154,8 +159,10 @@ func (r *Runner) Run(ctx context.Context, how Start) (*measure.Measurement, erro
 		load = newPacer(r, start, sending, flight, next, stopPulling)
 	}
 	defer load.close()
+	r.steps.begin(start, flight)
 	r.stopper.begin(func() {
 		load.interrupt() // before anyone can see that sending ended
+		r.steps.interrupt()
 		r.stopped.Store(true)
 		end()
 	})
@@ -169,6 +176,7 @@ func (r *Runner) Run(ctx context.Context, how Start) (*measure.Measurement, erro
 	unguarded, unlooked := r.guard(start), r.lookUntilDecided(start)
 	meter := r.meter(load, own, writer)
 	r.work(load, start, flight)
+	r.steps.finish()
 	var metered measure.Generator
 	meter(&metered)
 	unguarded()
@@ -178,6 +186,9 @@ func (r *Runner) Run(ctx context.Context, how Start) (*measure.Measurement, erro
 
 	m, err := r.recorder.Final()
 	if err != nil {
+		return nil, err
+	}
+	if err := r.steps.observed(m); err != nil {
 		return nil, err
 	}
 	r.describe(m, start, load.extent())
@@ -381,6 +392,7 @@ func (r *Runner) describe(m *measure.Measurement, start time.Time, e extent) {
 	m.Main.Planned = max(e.end-m.Main.Start, 0)
 	m.DescribeWarmup(e.counts.parts)
 	e.counts.describe(m)
+	r.steps.describe(m)
 }
 
 // Operation is what a run sends. Its methods are called by many workers at
@@ -402,4 +414,25 @@ type Operation interface {
 	// Check judges the response in ex: it sets its label and whether it is as
 	// expected, and appends to dst what it violates.
 	Check(u scenario.User, ex *contract.Exchange, dst []contract.Violation) []contract.Violation
+}
+
+// FlowOperation is an operation whose requests begin something that steps can follow in.
+type FlowOperation interface {
+	Operation
+	// Follow returns what the response in ex began; nil if that is nothing. It keeps nothing of ex.
+	Follow(ex *contract.Exchange) FollowedTransaction
+}
+
+// FollowedTransaction is what a request began. It is used by one goroutine at a time.
+type FollowedTransaction interface {
+	// Possible says whether its status, by the last response, allows an action.
+	Possible(a scenario.Action) bool
+	// Send sends a step, as [Operation.Send] sends a request; with a wrong passcode where it is to be one.
+	Send(ctx context.Context, s scenario.FlowStep, wrong bool, ex *contract.Exchange) error
+	// Check judges the response to that step, by itself and against the one before, as [Operation.Check]
+	// does.
+	Check(s scenario.FlowStep, wrong bool, ex *contract.Exchange,
+		dst []contract.Violation) []contract.Violation
+	// Mask takes out what [Operation.Mask] does, and the passcode.
+	Mask(text string) string
 }

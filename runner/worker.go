@@ -29,6 +29,7 @@ type requestWorker struct {
 	exchange   contract.Exchange
 	violations []contract.Violation
 	names      func() (correlationID, traceID string)
+	mask       func(text string) string
 	seen       measure.Observation
 }
 
@@ -87,6 +88,9 @@ func (w *requestWorker) serve(flight context.Context, a turn) {
 	w.runner.recorder.Record(w.number, o)
 	if o.RateLimited {
 		w.refused()
+	}
+	if o.AsExpected && !o.Warmup {
+		w.runner.steps.follow(a.Index, a.User, done, ex)
 	}
 }
 
@@ -179,8 +183,14 @@ func disconnected(flight context.Context, err error) bool {
 }
 
 func (w *requestWorker) check(u scenario.User) {
+	w.violations = w.runner.config.Operation.Check(u, &w.exchange, w.violations[:0])
+	w.mask = w.runner.config.Operation.Mask
+	w.observe(u)
+}
+
+// observe takes over what a check found.
+func (w *requestWorker) observe(u scenario.User) {
 	ex, o := &w.exchange, &w.seen
-	w.violations = w.runner.config.Operation.Check(u, ex, w.violations[:0])
 	o.Label, o.AsExpected, o.Evaluated = ex.Label, ex.AsExpected, ex.Evaluated
 	o.RateLimited = ex.Status == http.StatusTooManyRequests
 	o.Refused = o.RateLimited || ex.Status == http.StatusServiceUnavailable && retryAfter(ex)
@@ -194,7 +204,7 @@ func (w *requestWorker) check(u scenario.User) {
 		})
 	}
 	// The contract hides the token; what a scenario's headers hold it can't know.
-	o.Mask = w.runner.config.Operation.Mask
+	o.Mask = w.mask
 	o.Example = w.example(u.ID)
 }
 
@@ -205,7 +215,7 @@ func (w *requestWorker) example(userID string) func(whole bool) measure.Example 
 	var response *measure.MaskedResponse
 	kept := 0
 	return func(whole bool) measure.Example {
-		ex, mask := &w.exchange, w.runner.config.Operation.Mask
+		ex, mask := &w.exchange, w.mask
 		if e == nil {
 			correlation, _ := w.runner.config.Operation.CorrelationID(ex)
 			e = &measure.Example{
@@ -231,7 +241,7 @@ func retryAfter(ex *contract.Exchange) bool {
 }
 
 func (w *requestWorker) response(ex *contract.Exchange) *measure.MaskedResponse {
-	mask := w.runner.config.Operation.Mask
+	mask := w.mask
 	body := strings.ToValidUTF8(string(ex.Body[:min(len(ex.Body), maxKept)]), "\uFFFD")
 	a := &measure.MaskedResponse{Headers: []string{}, Body: mask(body)}
 	for _, f := range ex.Header {

@@ -22,13 +22,16 @@ target:
   transactionIDs: friday
   simulator:
     latency: normal(5ms, 1ms)
+    expiry: 1m
+    transactions: 5
     stalls: [{every: 3s, for: 1s}]
     rateLimit: 100/s
-    users: [{ids: [788d4931-6936-43f2-82ff-178f5762298a], devices: [EMAIL], status: FAILED}, {ids: [00000000-0000-0000-0000-000000000000], httpStatus: 404, error: NOT_FOUND}]
+    users: [{ids: [788d4931-6936-43f2-82ff-178f5762298a], devices: [EMAIL], testMode: true, status: FAILED}, {ids: [00000000-0000-0000-0000-000000000000], httpStatus: 404, error: NOT_FOUND}]
     faults: [{name: echo.user, share: 1%}]
 users:
   - {name: a, ids: [788d4931-6936-43f2-82ff-178f5762298a], request: {undocumented: {a: b}}, expect: {status: FAILED}}
   - {name: b, ids: [00000000-0000-0000-0000-000000000000], request: {undocumented: {c: d}}, expect: {httpStatus: 404, error: NOT_FOUND}}
+  - {name: c, ids: [788d4931-6936-43f2-82ff-178f5762298b], request: {undocumented: {e: f}}, then: [read, {checkOTP: {after: 'normal(2s, 1s)', share: 90%, wrong: 2%}}, {selectDevice: {device: SMS}}]}
 load:
   warmup: 1s
   requests: 1000
@@ -40,7 +43,7 @@ load:
     - {name: stairs, from: 1/s, to: 2/s, steps: 2, requests: 10}
     - {name: wave, sine: {low: 1/s, high: 2/s, period: 10s}, duration: 10s}
     - {name: recorded, profile: {file: testdata/profile.csv, interpolate: true}}
-thresholds: {response: {p95: 1s}, groups: {a: {errorRate: 1%}}}
+thresholds: {response: {p95: 1s}, flow: {response: {p95: 1s}}, groups: {a: {errorRate: 1%}}}
 contract: {levels: {echo.user: note}}
 `
 

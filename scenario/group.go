@@ -223,6 +223,7 @@ func (r *UserReader) User(row int) (User, error) {
 }
 
 func checkGroup(d *form.Decoder, n *form.Node, g *Group) {
+	checkSteps(d, n, g)
 	if !g.Usernameless {
 		checkFeed(d, n, g)
 		return

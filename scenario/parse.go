@@ -251,6 +251,9 @@ var groupForm = form.Mapping(checkGroup, []form.Field{
 	form.Key("request", requestForm,
 		"The members of the request's body other than user, such as policy: {id: …}."),
 	form.Key("expect", expectForm, "The responses that the group's requests should get.").Default("{}"),
+	form.Key("then", stepsForm,
+		"The next steps of the flow, in this order, after each request of the judged "+
+			"part whose response was as expected. They have figures of their own."),
 })
 
 var expectForm = form.Mapping(checkExpect, []form.Field{
@@ -318,6 +321,7 @@ func checkScenario(d *form.Decoder, n *form.Node, s *draft) {
 	s.fillMaxPerUser()
 	s.Thresholds = s.Limits.ordered(s.Groups)
 	s.Confidence, s.Between = s.Limits.Confidence, s.Limits.Between
+	checkFlow(d, n, s)
 	checkUntil(d, n, s)
 	checkGoodput(d, n, s)
 }

@@ -29,6 +29,8 @@ type Scenario struct {
 	// Thresholds are in the order in which they are reported: those of the whole run
 	// first, then those of the groups in the order of Groups.
 	Thresholds []Threshold
+	// Flow are those of the steps that follow (Group.Then), in the same order.
+	Flow []Threshold `json:",omitempty"`
 	// Confidence is that with which thresholds have to be met or missed, from 0.8 to 0.999; 0 if
 	// the observed values decide.
 	Confidence float64 `json:",omitempty"`
@@ -121,6 +123,8 @@ type Group struct {
 	// string, bool, json.Number or nil. It has no member "user".
 	Request map[string]any
 	Expect  Expect
+	// Then are the steps that follow a request that was as expected; none in the warm-up.
+	Then []FlowStep `json:",omitempty"`
 }
 
 // User is one user of a group.
@@ -258,6 +262,10 @@ func (s *Scenario) forFingerprint() *Scenario {
 		c.Levels[i].Pos = form.Pos{}
 	}
 	c.Thresholds = slices.Clone(s.Thresholds)
+	c.Flow = slices.Clone(s.Flow)
+	for i := range c.Flow {
+		c.Flow[i].Written = ""
+	}
 	for i := range c.Thresholds {
 		c.Thresholds[i].Written = ""
 	}
@@ -306,7 +314,7 @@ func (s *Scenario) TrialFingerprints() map[string]string {
 	l.Stages, l.Warmup, l.Repeat, l.Requests, l.MaxRequests, l.On429 = nil, 0, 0, 0, 0, ""
 	l.AutoWarmup = false
 	return map[string]string{"target": fingerprint(c.Target), "users": fingerprint(c.Groups),
-		"load": fingerprint(l), "thresholds": fingerprint(c.Thresholds)}
+		"load": fingerprint(l), "thresholds": fingerprint(slices.Concat(c.Thresholds, c.Flow))}
 }
 
 func fingerprint(v any) string {

@@ -170,6 +170,9 @@ var beyondSchema = map[string]bool{
 	"simulator/error-alone":       true,
 	"simulator/servers-time-zero": true, "simulator/collapse-without-count": true,
 	"simulator/fault-share-zero": true,
+	"users/then-refused":         true, "users/then-status": true, "users/then-cancel": true,
+	"users/then-last": true,
+	"users/then-all":  true, "users/then-many": true, "users/flow-none": true,
 }
 
 // TestSchemaRefuses holds the schema to refuse every mistake that it can see.

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"math"
+	"math/rand/v2"
 	"regexp"
 	"strings"
 	"time"
@@ -23,6 +24,10 @@ type Simulator struct {
 	// as its group expects; any other user is unknown (404).
 	Users  []SimulatedUsers
 	Faults []Fault
+	// Expiry is how long a transaction lives that is not finished; 0 is [DefaultExpiry].
+	Expiry time.Duration `json:",omitzero"`
+	// Transactions is how many it remembers, the latest ones; 0 is [DefaultTransactions].
+	Transactions int `json:",omitzero"`
 	// TokenLifetime is 0 for an hour.
 	TokenLifetime time.Duration
 	// ServerTiming has responses say how long they took.
@@ -94,6 +99,8 @@ type Limit struct {
 type SimulatedUsers struct {
 	IDs     []string
 	Devices []string
+	// TestMode has responses at OTP_REQUIRED hold the passcode.
+	TestMode bool `json:",omitzero"`
 	// Form is "older" or "newer".
 	Form string
 	// Status is empty where it follows from the devices.
@@ -102,6 +109,13 @@ type SimulatedUsers struct {
 	HTTPStatus int
 	Error      string
 }
+
+// What the simulator does with transactions unless the scenario says otherwise. The documentation names no
+// expiry.
+const (
+	DefaultExpiry       = 15 * time.Minute
+	DefaultTransactions = 10_000
+)
 
 // Fault bends a share of the responses.
 type Fault struct {
@@ -133,6 +147,12 @@ var simulatorKeys = []form.Field{
 		"Faults that bend a share of the responses."),
 	form.Key("serverTiming", form.YesOrNo,
 		"Sends Server-Timing with each response: how long the simulator took.").Default("false"),
+	form.Key("expiry", duration(true, maxRun),
+		"How long a transaction lives that is not finished: then a push is PUSH_CONFIRMATION_TIMED_OUT, and "+
+			"others are FAILED. Default: 15m."),
+	form.Key("transactions", form.Whole(1, 1_000_000),
+		"How many transactions it remembers, the latest ones; next steps of others get 404. "+
+			"Default: 10000."),
 	form.Key("tokenLifetime", duration(true, maxRun),
 		"How long tokens of its token endpoint live. Default: 1h."),
 	form.Key("seed", seed, "Makes latencies and faults repeatable.").Default("1"),
@@ -269,6 +289,9 @@ var simulatedUsersForm = form.Mapping(checkSimulatedUsers, []form.Field{
 	form.Key("devices", form.ListOf("a list of device types", "such as [EMAIL, SMS]",
 		form.OneOf("a device type", deviceTypes...)),
 		"Their devices by type. The response's status follows from them unless status is set."),
+	form.Key("testMode", form.YesOrNo,
+		"Whether their devices are in test mode: responses at OTP_REQUIRED then have the passcode in "+
+			"test.otp.").Default("false"),
 	form.Key("form", form.OneOf("a form of devices", "older", "newer"),
 		"The form in which responses show the devices.").Default("older"),
 	form.Key("status", form.OneOf("a status", statuses...), "The status of every response to them."),
@@ -353,4 +376,32 @@ func checkLatency(l Latency) *form.Flaw {
 			"write the median first, for example lognormal(80ms, 250ms)")
 	}
 	return nil
+}
+
+// z99 is the 99th percentile of the standard normal distribution.
+const z99 = 2.3263478740408408
+
+// Draw is one of the latencies by chance.
+func (l Latency) Draw(random *rand.Rand) time.Duration {
+	switch l.Kind {
+	case "constant":
+		return l.A
+	case "normal":
+		return max(l.A+time.Duration(random.NormFloat64()*float64(l.B)), 0)
+	case "lognormal":
+		sigma := math.Log(float64(l.B)/float64(l.A)) / z99
+		return time.Duration(float64(l.A) * math.Exp(sigma*random.NormFloat64()))
+	case "exponential":
+		return time.Duration(float64(l.A) * random.ExpFloat64())
+	}
+	return 0
+}
+
+// Mean is the mean of the latencies, as if none were cut off at zero.
+func (l Latency) Mean() time.Duration {
+	if l.Kind == "lognormal" {
+		sigma := math.Log(float64(l.B)/float64(l.A)) / z99
+		return time.Duration(float64(l.A) * math.Exp(sigma*sigma/2))
+	}
+	return l.A
 }

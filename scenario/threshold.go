@@ -16,6 +16,8 @@ import (
 type Threshold struct {
 	// Group is the name of the group that it judges; "" is the whole run.
 	Group string `json:"group,omitempty"`
+	// Flow says that it judges the steps that follow requests, and not the requests.
+	Flow bool `json:"flow,omitempty"`
 	// Metric is what it judges.
 	Metric Metric `json:"metric"`
 	// Stat is "min", "mean", "max" or a percentile such as "p99.9", for
@@ -66,6 +68,9 @@ func (t Threshold) String() string {
 	op := " <= "
 	if t.AtLeast() {
 		op = " >= "
+	}
+	if t.Flow {
+		s = "flow " + s
 	}
 	s += op + t.Written
 	if t.Group != "" {
@@ -164,6 +169,12 @@ func limitKeys(errorRate, violationRate, achievedRate string) []form.Field {
 			*ts = append(*ts, Threshold{Metric: Goodput, Limit: l.value, Written: l.written})
 		}, "The minimum rate of good responses, such as 95/s: as expected, and within the limit that the "+
 			"response thresholds set on their highest percentile."),
+		form.Set("flow", form.Mapping[[]Threshold](nil, flowKeys), func(ts *[]Threshold, flow []Threshold) {
+			for _, t := range flow {
+				t.Flow = true
+				*ts = append(*ts, t)
+			}
+		}, "Limits of the steps that follow requests (then), such as {response: {p95: 300ms}}."),
 	}
 }
 

@@ -265,7 +265,7 @@ func simulatedTarget(s *scenario.Scenario) (scenario.Target, error) {
 				continue
 			}
 			if behaviour[u.Kind] == nil {
-				behaviour[u.Kind] = simulator.AsExpected(g.Variant(u.Kind).Expect)
+				behaviour[u.Kind] = simulator.AsExpected(g.Variant(u.Kind))
 			}
 			behaviour[u.Kind].IDs = append(behaviour[u.Kind].IDs, u.ID)
 		}

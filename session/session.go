@@ -63,6 +63,9 @@ func New(c runner.Config, op *pingone.Operation, folder *Folder,
 	for _, rule := range op.Contract().Rules() {
 		c.Rules = append(c.Rules, rule.Name)
 	}
+	for _, rule := range op.StepRules() {
+		c.StepRules = append(c.StepRules, rule.Name)
+	}
 	return &Session{Runner: runner.New(c), sampler: sampled, folder: folder, tell: tell}
 }
 
@@ -108,6 +111,14 @@ func (s *shapeSampler) Check(u scenario.User, ex *contract.Exchange,
 		s.shapes.Learn(strings.Clone(ex.Label), facts)
 	}
 	return dst
+}
+
+// Follow implements [runner.FlowOperation].
+func (s *shapeSampler) Follow(ex *contract.Exchange) runner.FollowedTransaction {
+	if t := s.Operation.Follow(ex); t != nil {
+		return t
+	}
+	return nil
 }
 
 // wanted takes every response while there are few, and one in eight of many. Users

@@ -84,7 +84,7 @@ type ServerQueue struct {
 func NewServerQueue(s scenario.Servers, seed uint64) *ServerQueue {
 	q := &ServerQueue{servers: s, random: rand.New(rand.NewPCG(seed, 2))}
 	if c := s.Collapse; c != nil {
-		full := float64(s.Count) / mean(s.Time).Seconds()
+		full := float64(s.Count) / s.Time.Mean().Seconds()
 		q.leak = leak{max: full * c.At * c.After.Seconds(),
 			seconds: make([]int, max(int(c.After/time.Second), 1))}
 	}
@@ -97,7 +97,7 @@ func (q *ServerQueue) Arrive(now time.Duration) (leave time.Duration) {
 	for len(q.leaves) > 0 && q.leaves[0] <= now {
 		heap.Pop(&q.leaves)
 	}
-	begin, took := now, draw(q.servers.Time, q.random)
+	begin, took := now, q.servers.Time.Draw(q.random)
 	if q.servers.Count > 0 {
 		if len(q.leaves) >= q.servers.Count {
 			begin = heap.Pop(&q.leaves).(time.Duration)
@@ -160,7 +160,7 @@ func (s *Environment) delay(r *http.Request, refused bool) bool {
 		s.first = now
 	}
 	first := s.first
-	latency := draw(s.config.Latency, s.random)
+	latency := s.config.Latency.Draw(s.random)
 	latency = time.Duration(float64(latency) * slower(s.config.Startup, now.Sub(first)))
 	if s.queue != nil && !refused {
 		arrived := now.Sub(first)
@@ -204,31 +204,4 @@ func slower(u *scenario.Startup, after time.Duration) float64 {
 		return 1
 	}
 	return 1 + (u.Slower-1)*math.Exp(-after.Seconds()/u.For.Seconds())
-}
-
-// z99 is the 99th percentile of the standard normal distribution.
-const z99 = 2.3263478740408408
-
-func draw(l scenario.Latency, random *rand.Rand) time.Duration {
-	switch l.Kind {
-	case "constant":
-		return l.A
-	case "normal":
-		return max(l.A+time.Duration(random.NormFloat64()*float64(l.B)), 0)
-	case "lognormal":
-		sigma := math.Log(float64(l.B)/float64(l.A)) / z99
-		return time.Duration(float64(l.A) * math.Exp(sigma*random.NormFloat64()))
-	case "exponential":
-		return time.Duration(float64(l.A) * random.ExpFloat64())
-	}
-	return 0
-}
-
-// mean is the mean of the latencies, as if none were cut off at zero.
-func mean(l scenario.Latency) time.Duration {
-	if l.Kind == "lognormal" {
-		sigma := math.Log(float64(l.B)/float64(l.A)) / z99
-		return time.Duration(float64(l.A) * math.Exp(sigma*sigma/2))
-	}
-	return l.A
 }

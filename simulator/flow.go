@@ -26,6 +26,7 @@ type transaction struct {
 	request  *initialization // that it was made for; nil for none
 	owner    *knownUser
 	passcode string // that completes it; "" where nobody can know it
+	made     time.Time
 }
 
 // later answers a request about a transaction that is there: a read, or the next step of its flow.
@@ -35,17 +36,20 @@ func (s *Environment) later(a *simulatedResponse, r *http.Request, env, id strin
 		return
 	}
 	s.mu.Lock()
-	t := s.recent.all[id]
+	t, known := s.recent.all[id]
+	if known {
+		s.expire(t)
+		a.transaction = *t
+	}
 	s.mu.Unlock()
-	if t == nil || !s.mayUse(bearer(r), t.request.userID) {
+	if !known || !s.mayUse(bearer(r), a.request.userID) {
 		a.refuse(404, "NOT_FOUND", "The requested resource was not found.", "")
 		return
 	}
-	a.status, a.transaction = 200, *t
+	a.status = 200
 	if r.Method == http.MethodGet {
 		return
 	}
-	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequest))
 	var step struct {
 		Device struct{ ID string }
@@ -56,12 +60,12 @@ func (s *Environment) later(a *simulatedResponse, r *http.Request, env, id strin
 		a.refuse(400, "INVALID_REQUEST", "The request could not be completed. The request was malformed.", "")
 		return
 	}
-	switch media {
-	case selectDevice:
+	switch actionOf(r) {
+	case "device.select":
 		s.selects(a, step.Device.ID)
-	case checkOTP:
+	case "otp.check":
 		s.checksOTP(a, step.OTP)
-	case cancelPush:
+	case "cancel":
 		s.cancels(a, step.Reason)
 	}
 	if a.status != 200 {
@@ -75,17 +79,42 @@ func (s *Environment) later(a *simulatedResponse, r *http.Request, env, id strin
 	}
 }
 
-// The steps of a flow, by their Content-Type.
-const (
-	selectDevice = "application/vnd.pingidentity.device.select+json"
-	checkOTP     = "application/vnd.pingidentity.otp.check+json"
-	cancelPush   = "application/vnd.pingidentity.cancel.push.authentication+json"
-)
+// actions are the next steps of a transaction, by their Content-Type.
+var actions = map[string]string{
+	"application/vnd.pingidentity.device.select+json":              "device.select",
+	"application/vnd.pingidentity.otp.check+json":                  "otp.check",
+	"application/vnd.pingidentity.cancel.push.authentication+json": "cancel",
+}
 
-func isStep(r *http.Request) bool {
+// actionOf is what a request does with a transaction that is there; "" for nothing.
+func actionOf(r *http.Request) string {
+	if r.Method == http.MethodGet {
+		return "read"
+	}
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	steps := []string{selectDevice, checkOTP, cancelPush}
-	return r.Method == http.MethodPost && err == nil && slices.Contains(steps, media)
+	if r.Method != http.MethodPost || err != nil {
+		return ""
+	}
+	return actions[media]
+}
+
+// expire brings a transaction to an end that lived too long without one.
+func (s *Environment) expire(t *transaction) {
+	if time.Since(t.made) < s.config.Expiry {
+		return
+	}
+	status := "FAILED"
+	switch strings.Trim(t.state, `"`) {
+	case "COMPLETED", "FAILED", "PUSH_CONFIRMATION_TIMED_OUT":
+		return
+	case "PUSH_CONFIRMATION_REQUIRED":
+		status = "PUSH_CONFIRMATION_TIMED_OUT"
+	}
+	t.updatedAt = stamp(t.made.Add(s.config.Expiry))
+	t.turn(status)
+	if status == "FAILED" {
+		t.extra = `,"error":{"code":"EXPIRED","message":"The authentication has expired."}`
+	}
 }
 
 // possible says whether a transaction is at one of some statuses, or refuses the step.
@@ -105,19 +134,47 @@ func (s *Environment) selects(a *simulatedResponse, id string) {
 		if strings.EqualFold(d.id, id) {
 			a.selected = `{"id":"` + d.id + `"}`
 			a.move(statusOf[d.kind])
+			if a.owner.TestMode {
+				s.showPasscode(a)
+			}
 			return
 		}
 	}
 	s.invalid(a, "INVALID_VALUE", "device.id", "The user has no such device.")
 }
 
+// What the documentation says of wrong passcodes: three in a row, by default, start a cool-down. How long
+// that is, and what is refused in it, it does not say.
+const (
+	maxWrong = 3
+	coolDown = 2 * time.Minute
+)
+
 func (s *Environment) checksOTP(a *simulatedResponse, passcode string) {
+	if !a.possible("OTP_REQUIRED") {
+		return
+	}
+	s.mu.Lock()
+	u, now := a.owner, time.Now()
+	cooling, right := now.Before(u.coolUntil), passcode != "" && passcode == a.passcode
 	switch {
-	case !a.possible("OTP_REQUIRED"):
-	case passcode == "" || passcode != a.passcode:
-		s.invalid(a, "INVALID_OTP", "otp", "The passcode is wrong.")
+	case cooling:
+	case right:
+		u.wrong = 0
 	default:
+		if u.wrong++; u.wrong == maxWrong {
+			u.wrong, u.coolUntil = 0, now.Add(coolDown)
+		}
+	}
+	s.mu.Unlock()
+	switch {
+	case cooling:
+		a.refuse(400, "REQUEST_FAILED",
+			"The request could not be completed. There were too many wrong passcodes.", "")
+	case right:
 		a.move("COMPLETED")
+	default:
+		s.invalid(a, "INVALID_OTP", "otp", "The passcode is wrong.")
 	}
 }
 

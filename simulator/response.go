@@ -199,13 +199,22 @@ func (s *Environment) extend(a *simulatedResponse, req *initialization) {
 	if id := req.Application.ID; id != "" {
 		a.extra += `,"application":{"id":` + quote(id) + `}`
 	}
-	if d := req.SelectedDevice; d != nil && d.OneTime != nil && d.OneTime.TestMode {
-		s.mu.Lock()
-		passcode := s.random.IntN(1_000_000)
-		s.mu.Unlock()
-		a.passcode = fmt.Sprintf("%06d", passcode)
-		a.extra += `,"test":{"otp":"` + a.passcode + `"}`
+	oneTime := req.SelectedDevice != nil && req.SelectedDevice.OneTime != nil
+	if oneTime && req.SelectedDevice.OneTime.TestMode || !oneTime && a.owner.TestMode {
+		s.showPasscode(a)
 	}
+}
+
+// showPasscode has a response at OTP_REQUIRED hold its passcode.
+func (s *Environment) showPasscode(a *simulatedResponse) {
+	if strings.Trim(a.state, `"`) != "OTP_REQUIRED" {
+		return
+	}
+	s.mu.Lock()
+	passcode := s.random.IntN(1_000_000)
+	s.mu.Unlock()
+	a.passcode = fmt.Sprintf("%06d", passcode)
+	a.extra += `,"test":{"otp":"` + a.passcode + `"}`
 }
 
 // passkeys stands for whoever answers a request without a user: the passkey will

@@ -31,6 +31,7 @@ type Environment struct {
 	first  time.Time    // of the first request; stalls count from it
 	queue  *ServerQueue // nil where there are no servers
 	counts map[int]uint64
+	steps  map[string]map[int]uint64 // by action and HTTP status
 	recent ring
 	last   last
 	issued issued
@@ -59,11 +60,13 @@ func (l *last) keep(a *simulatedResponse) {
 func New(target scenario.Target) (*Environment, error) {
 	s := &Environment{
 		target: target, users: map[string]*knownUser{}, policy: stableID("policy " + target.EnvID),
-		counts: map[int]uint64{}, recent: newRing(10_000),
+		counts: map[int]uint64{}, steps: map[string]map[int]uint64{},
 	}
 	if target.Simulator != nil {
 		s.config = *target.Simulator
 	}
+	s.config.Expiry = cmp.Or(s.config.Expiry, scenario.DefaultExpiry)
+	s.recent = newRing(cmp.Or(s.config.Transactions, scenario.DefaultTransactions))
 	c := &s.config
 	if err := check(c); err != nil {
 		return nil, err
@@ -89,14 +92,20 @@ type Stats struct {
 	Received uint64
 	// Statuses counts the responses to them by HTTP status; 0 is for none.
 	Statuses map[int]uint64
+	// Steps counts the responses to the next steps of transactions, by action (read, device.select,
+	// otp.check, cancel) and HTTP status.
+	Steps map[string]map[int]uint64
 }
 
 // Stats returns what the simulator did so far.
 func (s *Environment) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	stats := Stats{Received: s.received.Load(), Statuses: map[int]uint64{}}
-	maps.Copy(stats.Statuses, s.counts)
+	stats := Stats{Received: s.received.Load(), Statuses: maps.Clone(s.counts),
+		Steps: map[string]map[int]uint64{}}
+	for action, counts := range s.steps {
+		stats.Steps[action] = maps.Clone(counts)
+	}
 	return stats
 }
 
@@ -143,7 +152,7 @@ func (s *Environment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !ok:
 		a.refuse(404, "NOT_FOUND", "The requested resource was not found.", "")
-	case id != "" && (r.Method == http.MethodGet || isStep(r)):
+	case id != "" && actionOf(r) != "":
 		s.later(a, r, env, id)
 		s.bend(a)
 	case !initializes:
@@ -153,18 +162,18 @@ func (s *Environment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if initializes {
 		s.bend(a)
-		if !s.delay(r, a.status == 429) || a.silent {
-			s.count(0)
-			_, _ = io.Copy(io.Discard, r.Body) // else the server does not look whether the client is there
-			<-r.Context().Done()
-			return
-		}
+	}
+	if (initializes || a.later) && !s.delay(r, a.status == 429) || a.silent {
+		s.count(a, r, 0)
+		_, _ = io.Copy(io.Discard, r.Body) // else the server does not look whether the client is there
+		<-r.Context().Done()
+		return
 	}
 	if s.config.ServerTiming {
 		took := float64(time.Since(began).Microseconds()) / 1000
 		w.Header()["Server-Timing"] = []string{"total;dur=" + strconv.FormatFloat(took, 'f', 3, 64)}
 	}
-	s.write(w, a, initializes)
+	s.write(w, r, a, initializes)
 }
 
 // route takes a path such as /{envID}/deviceAuthentications/{id} apart.
@@ -263,6 +272,7 @@ func (s *Environment) transact(a *simulatedResponse, r *http.Request, req *initi
 		}
 	}
 	now := time.Now()
+	a.made = now
 	a.status, a.state = 201, quote(status)
 	// The service has one form of an ID, however a request writes it.
 	env := strings.ToLower(s.target.EnvID)
@@ -308,25 +318,34 @@ func (s *Environment) choose(a *simulatedResponse, req *initialization, u *known
 	return "", false
 }
 
-func (s *Environment) count(status int) {
+// count counts a response by its HTTP status; 0 is for none.
+func (s *Environment) count(a *simulatedResponse, r *http.Request, status int) {
 	s.mu.Lock()
-	s.counts[status]++
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	if !a.later {
+		s.counts[status]++
+		return
+	}
+	action := actionOf(r)
+	if s.steps[action] == nil {
+		s.steps[action] = map[int]uint64{}
+	}
+	s.steps[action][status]++
 }
 
-func (s *Environment) write(w http.ResponseWriter, a *simulatedResponse, initializes bool) {
+func (s *Environment) write(w http.ResponseWriter, r *http.Request, a *simulatedResponse, initializes bool) {
 	if a.reset {
-		s.count(0)
+		s.count(a, r, 0)
 		reset(w)
 		return
 	}
 	body := a.body()
-	if initializes {
+	if initializes || a.later {
+		s.count(a, r, a.status)
+	}
+	if initializes && a.success() {
 		s.mu.Lock()
-		s.counts[a.status]++
-		if a.success() {
-			s.recent.add(strings.Trim(a.id, `"`), &a.transaction)
-		}
+		s.recent.add(strings.Trim(a.id, `"`), &a.transaction)
 		s.mu.Unlock()
 	}
 	h := w.Header()

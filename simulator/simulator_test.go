@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -491,4 +492,65 @@ func TestIDsAreAnsweredInLowerCase(t *testing.T) {
 	if body.User.ID != user || body.Environment.ID != strings.ToLower(body.Environment.ID) {
 		t.Errorf("user %s, environment %s", body.User.ID, body.Environment.ID)
 	}
+}
+
+// What is not finished in time expires, three wrong passcodes start a cool-down, and what was done is counted
+// by action.
+func TestTransactionsExpireAndPasscodesCoolDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const push = "11111111-1111-1111-1111-111111111111"
+		s := newSimulator(t, scenario.Simulator{Expiry: time.Minute, Transactions: 4,
+			Users: []scenario.SimulatedUsers{
+				{IDs: []string{user}, Devices: []string{"EMAIL"}, TestMode: true},
+				{IDs: []string{push}, Devices: []string{"MOBILE"}}}})
+		type transaction struct {
+			ID, Status string
+			Test       struct{ OTP string }
+		}
+		begin := func(id string) (b transaction) {
+			if err := json.Unmarshal(post(s, forUser(id), nil).Body.Bytes(), &b); err != nil {
+				t.Fatal(err)
+			}
+			return b
+		}
+		read := func(b transaction, status int, state string) {
+			t.Helper()
+			w := post(s, "", func(r *http.Request) { r.Method, r.URL.Path = "GET", path+"/"+b.ID })
+			if w.Code != status || !strings.Contains(w.Body.String(), state) {
+				t.Errorf("%d %s, want %d %s", w.Code, w.Body, status, state)
+			}
+		}
+		check := func(b transaction, passcode string, status int, code string) {
+			t.Helper()
+			w := post(s, `{"otp":"`+passcode+`"}`, func(r *http.Request) {
+				r.URL.Path = path + "/" + b.ID
+				r.Header.Set("Content-Type", "application/vnd.pingidentity.otp.check+json")
+			})
+			if w.Code != status || !strings.Contains(w.Body.String(), code) {
+				t.Errorf("%d %s, want %d %s", w.Code, w.Body, status, code)
+			}
+		}
+		otp, pushed := begin(user), begin(push)
+		time.Sleep(time.Minute)
+		read(otp, 200, `"FAILED"`)
+		read(pushed, 200, `"PUSH_CONFIRMATION_TIMED_OUT"`)
+		check(otp, otp.Test.OTP, 400, "REQUEST_FAILED")
+		otp = begin(user)
+		for range 3 {
+			check(otp, "wrong", 400, "INVALID_OTP")
+		}
+		check(otp, otp.Test.OTP, 400, "REQUEST_FAILED")
+		time.Sleep(2 * time.Minute)
+		old := otp
+		otp = begin(user)
+		check(otp, otp.Test.OTP, 200, "COMPLETED")
+		for range 3 {
+			begin(user)
+		}
+		read(old, 404, "NOT_FOUND")
+		want := map[string]map[int]uint64{"read": {200: 2, 404: 1}, "otp.check": {200: 1, 400: 5}}
+		if got := s.Stats(); !reflect.DeepEqual(got.Steps, want) || got.Received != 7 {
+			t.Errorf("%+v", got)
+		}
+	})
 }

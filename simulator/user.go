@@ -28,6 +28,10 @@ type knownUser struct {
 	*scenario.SimulatedUsers
 	status  string
 	devices []*device
+
+	// Of passcodes, under the environment's lock.
+	wrong     int       // in a row
+	coolUntil time.Time // until when none is checked
 }
 
 type device struct {
@@ -129,9 +133,11 @@ var devicesFor = map[string][]string{
 	"ASSERTION_REQUIRED": {"FIDO2"},
 }
 
-// AsExpected are users who give a group what it expects.
-func AsExpected(e scenario.Expect) *scenario.SimulatedUsers {
-	u := &scenario.SimulatedUsers{}
+// AsExpected are users who give a group what it expects, and needs for the steps that follow.
+func AsExpected(g scenario.Group) *scenario.SimulatedUsers {
+	e, u := g.Expect, &scenario.SimulatedUsers{}
+	u.TestMode = slices.ContainsFunc(g.Then,
+		func(s scenario.FlowStep) bool { return s.Action == scenario.CheckOTP })
 	if slices.Contains(e.HTTPStatuses, 201) {
 		u.Status = "OTP_REQUIRED"
 		if len(e.Statuses) > 0 {

@@ -300,7 +300,7 @@ func Journaled(t testing.TB, seed uint64, seconds, workers int,
 	}
 	first := state(0)
 	first.Described.Profile.Stages = []measure.StageSpan{{Name: "steady", End: time.Hour}}
-	failed := j.Begin(r, first) != nil
+	failed := j.Begin(r, nil, first) != nil
 	for second := range seconds {
 		due = append(due, 0)
 		if second%3 == 0 { // in the others nothing was withheld

@@ -99,7 +99,7 @@ func TestFormatOfTheJournal(t *testing.T) {
 	file := &journalBytes{}
 	j := journal.NewAppender(file, &measure.Measurement{Version: "v1"})
 	first := &journal.State{Described: &measure.Measurement{Groups: []string{"a", "b"}}}
-	if err := j.Begin(r, first); err != nil {
+	if err := j.Begin(r, nil, first); err != nil {
 		t.Fatal(err)
 	}
 	r.RecordConnection(false, measure.OpenedConnection{Dial: 2 * ms, Handshake: 3 * ms, Secure: true,

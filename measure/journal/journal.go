@@ -44,6 +44,8 @@ type State struct {
 	Answers int `json:"answers,omitempty"`
 	// Hiccups are those since the frame before.
 	Hiccups []time.Duration `json:"hiccups_ns,omitempty"`
+	// Steps are what was recorded of steps since the frame before, as of requests behind the state.
+	Steps []byte `json:"steps,omitempty"`
 	// OwnSeconds are the generator's seconds since the frame before.
 	OwnSeconds []measure.OwnSecond `json:"own_seconds,omitempty"`
 }
@@ -62,6 +64,7 @@ type Appender struct {
 	file         File
 	about        *measure.Measurement
 	log          *observationLog
+	steps        *observationLog // nil if no steps follow
 	taken, frame []byte
 	err          error
 
@@ -76,8 +79,9 @@ func NewAppender(file File, about *measure.Measurement) *Appender {
 	return &Appender{file: file, about: about}
 }
 
-// Begin writes the first frame, and keeps all that is recorded from now on.
-func (w *Appender) Begin(r *measure.Recorder, s *State) error {
+// Begin writes the first frame, and keeps all that is recorded from now on. Steps is what records the steps
+// that follow requests; nil if none do.
+func (w *Appender) Begin(r, steps *measure.Recorder, s *State) error {
 	w.log = newLog(r)
 	d, layout := s.Described, r.Layout()
 	s.Answers = layout.Answers
@@ -85,6 +89,12 @@ func (w *Appender) Begin(r *measure.Recorder, s *State) error {
 	d.Labels = w.about.Labels
 	for _, rule := range layout.Rules {
 		d.Coverage = append(d.Coverage, measure.RuleCount{Rule: rule})
+	}
+	if steps != nil {
+		w.steps = newLog(steps)
+		for _, rule := range steps.Layout().Rules {
+			d.Steps.Coverage = append(d.Steps.Coverage, measure.RuleCount{Rule: rule})
+		}
 	}
 	w.frame = append(w.frame[:0], format...)
 	return w.write(s)
@@ -101,8 +111,16 @@ func (w *Appender) Append(describe func() *State) error {
 	if w.taken, err = w.log.take(w.taken[:0]); err != nil {
 		return w.fail(err)
 	}
+	var steps []byte
+	if w.steps != nil {
+		if steps, err = w.steps.take(nil); err != nil {
+			return w.fail(err)
+		}
+	}
 	w.frame = w.frame[:0]
-	return w.write(describe())
+	s := describe()
+	s.Steps = steps
+	return w.write(s)
 }
 
 // write writes a frame of the state and what was taken, after w.frame.
@@ -128,6 +146,9 @@ func (w *Appender) write(s *State) error {
 func (w *Appender) fail(err error) error {
 	w.err = err
 	w.left = [][]byte{w.taken, w.log.stop()}
+	if w.steps != nil {
+		w.steps.stop()
+	}
 	w.taken, w.frame = nil, nil
 	return err
 }

@@ -47,7 +47,7 @@ func readsBack(t *testing.T, seed uint64) {
 	}
 	labels := testkit.RunLabels(random)
 	j := journal.NewAppender(file, &measure.Measurement{Version: "v", Labels: labels})
-	if err := j.Begin(written, state()); err != nil {
+	if err := j.Begin(written, nil, state()); err != nil {
 		t.Fatal(err)
 	}
 	ends := []int{file.Len()}
@@ -133,7 +133,7 @@ func TestSecondsAreReadBack(t *testing.T) {
 		file := &testkit.MemoryFile{}
 		j := journal.NewAppender(file, &measure.Measurement{})
 		state := func() *journal.State { return &journal.State{Described: &measure.Measurement{}} }
-		if err := j.Begin(taped, state()); err != nil {
+		if err := j.Begin(taped, nil, state()); err != nil {
 			t.Fatal(err)
 		}
 		for i, o := range all {
@@ -194,7 +194,7 @@ func BenchmarkAddSeconds(b *testing.B) {
 			file := &testkit.MemoryFile{}
 			j, r := journal.NewAppender(file, &measure.Measurement{}), measure.NewRecorder(groups, nil, 0)
 			state := func() *journal.State { return &journal.State{Described: &measure.Measurement{}} }
-			if err := j.Begin(r, state()); err != nil {
+			if err := j.Begin(r, nil, state()); err != nil {
 				b.Fatal(err)
 			}
 			all := testkit.Observations(1, perFrame)

@@ -412,6 +412,7 @@ func CheckComplete(journal io.Reader) error {
 type rebuilder struct {
 	first, last *State
 	recorder    *measure.Recorder
+	steps       *measure.Recorder // nil if no steps follow
 	hiccups     *measure.Histogram
 	profile     measure.LoadProfile
 	pauses      []measure.Pause
@@ -430,17 +431,21 @@ func (b *rebuilder) add(frame []byte) error {
 		return err
 	}
 	if b.first == nil {
-		var rules []string
-		for _, c := range s.Described.Coverage {
-			rules = append(rules, c.Rule)
-		}
 		b.first, b.hiccups = &s, measure.NewSparse()
 		answers := min(max(s.Answers, 0), measure.Instances)
-		b.recorder = measure.NewRecorder(len(s.Described.Groups), rules, answers)
+		b.recorder = measure.NewRecorder(len(s.Described.Groups), ruleNames(s.Described), answers)
+		if steps := s.Described.Steps; steps != nil {
+			b.steps = measure.NewStepRecorder(len(steps.Groups), ruleNames(steps), answers)
+		}
 		b.recorder.SplitWarmup(s.Described.SplitParts())
 	}
 	if len(in.Rest) > 0 {
 		if err := replay(b.recorder, in.Rest, s.Elapsed, b.first.Described.GoodWithin); err != nil {
+			return err
+		}
+	}
+	if b.steps != nil && len(s.Steps) > 0 {
+		if err := replay(b.steps, s.Steps, s.Elapsed, nil); err != nil {
 			return err
 		}
 	}
@@ -469,6 +474,9 @@ func (b *rebuilder) check(s *State) error {
 			return p == nil || !ofGroups(p, len(d.Groups))
 		}):
 		return errors.New("it counts requests of other groups than it has")
+	case b.first != nil && (d.Steps == nil) != (b.first.Described.Steps == nil),
+		d.Steps != nil && !b.fits(d.Steps):
+		return errors.New("its steps are not those that it began with")
 	case s.DueFrom < 0 || s.DueFrom > len(b.profile.Due):
 		return errors.New("arrivals that were due are missing")
 	case s.PausesFrom < 0 || s.PausesFrom > len(b.pauses):
@@ -479,6 +487,20 @@ func (b *rebuilder) check(s *State) error {
 		return errors.New("it is of two runs")
 	}
 	return nil
+}
+
+// fits says whether steps are those of the first frame.
+func (b *rebuilder) fits(steps *measure.Measurement) bool {
+	return len(steps.Groups) <= measure.MaxGroups && len(steps.Coverage) <= measure.MaxRules &&
+		ofGroups(&steps.Main, len(steps.Groups)) && ofGroups(&steps.Warmup, len(steps.Groups)) &&
+		(b.first == nil || slices.Equal(steps.Groups, b.first.Described.Steps.Groups))
+}
+
+func ruleNames(m *measure.Measurement) (names []string) {
+	for _, c := range m.Coverage {
+		names = append(names, c.Rule)
+	}
+	return names
 }
 
 func ofGroups(p *measure.Phase, groups int) bool {
@@ -498,6 +520,16 @@ func (b *rebuilder) measurement(unread int64) (*measure.Measurement, error) {
 	m.Version, m.Terms, m.Parts, m.Profile = first.Version, first.Terms, first.Parts, b.profile
 	m.Labels, m.Pauses = first.Labels, b.pauses
 	takeObserved(m, seen)
+	if b.steps != nil {
+		seen, err := b.steps.Final()
+		if err != nil {
+			return nil, fmt.Errorf("read journal: %w", err)
+		}
+		takeObserved(m.Steps, seen)
+		if !b.last.Over {
+			leaveInFlight(&m.Steps.Main)
+		}
+	}
 	m.Generator.Hiccups, m.Generator.Seconds = b.hiccups, b.ownSeconds
 	m.Profile.Stages = until(first.Profile.Stages, max(m.Main.Start+m.Main.Planned, m.Warmup.Planned))
 	m.Rebuilt = &measure.Rebuilt{Unread: unread}

@@ -98,7 +98,7 @@ func writtenShard(t testing.TB, n int, shard measure.Shard) (*testkit.MemoryFile
 		d.Main.Scheduled, d.Warmup.Scheduled = slices.Clone(due[false]), slices.Clone(due[true])
 		return &journal.State{Described: d, Elapsed: 24 * time.Hour}
 	}
-	if err := j.Begin(r, state()); err != nil {
+	if err := j.Begin(r, nil, state()); err != nil {
 		t.Fatal(err)
 	}
 	rows := map[uint64]samples.RequestRow{}
