@@ -128,6 +128,7 @@ image-check: ## make the image's files, measure and start them (Docker is not ne
 
 docs: build ## write the generated pages and JSON Schemas
 	$(GO) test ./report ./capacity ./session -run SchemaIsGenerated -update
+	$(GO) test ./pingone/limits -run PageIsGenerated -update
 	./bin/mfaload contract --format markdown > docs/rules.md
 	./bin/mfaload schema --format markdown > docs/scenario.md
 	$(GO) run -tags docs ./cmd/mfaload reference > docs/cli.md

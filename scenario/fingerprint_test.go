@@ -53,7 +53,8 @@ func shapesNothing(path string) bool {
 		".Target.AccessTokenFile", ".Target.OwnerAgreed", ".Target.Network.TransactionIDs",
 		".Target.Network.Trace", ".Target.Network.ServiceTimeHeader",
 		".Target.Network.Proxy", ".Target.Network.Headers[].Value", ".Load.Stages[].Profile.File",
-		".Groups[].File.Path", ".Groups[].MaxPerUser", ".Groups[].Test", ".Target.Identities",
+		".Groups[].File.Path", ".Groups[].MaxPerUser", ".Groups[].Test", ".Groups[].TestMode",
+		".Target.Identities", ".Target.Limits",
 		".Load.MaxPerUser", ".Load.RateFactor", ".Changed"} {
 		if path == p {
 			return true

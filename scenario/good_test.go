@@ -500,7 +500,7 @@ func TestUnreadable(t *testing.T) {
 		"a: " + strings.Repeat("[", 70) +
 			strings.Repeat("]",
 				70): "f:1:1: unknown key \"a\"\n    use one of name, description, target, users, load, " +
-			"thresholds, capacity, contract, check\n" +
+			"thresholds, capacity, case, contract, check\n" +
 			"f:1:68: mappings and lists are more than 64 deep here\n    use fewer levels; an alias must " +
 			"not hold itself",
 	} {
@@ -534,7 +534,8 @@ func TestTooLarge(t *testing.T) {
 			"\n    use one of " +
 			names.String()[:40*len("group-00, ")-len(", ")] + ", …",
 		whole(strings.Repeat("name", 100) + ": a\n"): `unknown key "` + strings.Repeat("name", 20) + `…"` +
-			"\n    use one of name, description, target, users, load, thresholds, capacity, contract, check",
+			"\n    use one of name, description, target, users, load, thresholds, capacity, case, " +
+			"contract, check",
 	} {
 		_, err := scenario.Parse("f", []byte(text),
 			func(name string) (string, bool) { return strings.Repeat("x", 100_000), name == "LONG" })

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"mfaload/pingone/limits"
 	"mfaload/scenario/form"
 	"mfaload/scenario/users"
 )
@@ -246,7 +247,8 @@ func checkGroup(d *form.Decoder, n *form.Node, g *Group) {
 }
 
 // DefaultMaxPerUser is how often a user of a host that is not this machine may
-// be asked within 24 hours, unless the scenario says otherwise.
+// be asked within 24 hours, unless the scenario says otherwise. Groups that expect a push
+// have the documented number of unanswered ones instead.
 const DefaultMaxPerUser = 10
 
 const maxPerDay = 1_000_000_000
@@ -280,15 +282,33 @@ func (s *Scenario) Toward(other *Target) *Scenario {
 }
 
 // fillMaxPerUser gives groups that don't say it the most requests for a user.
-// Those that name no user have none.
+// Those that name no user have none; those of a file that is not read yet have to wait.
 func (s *Scenario) fillMaxPerUser() {
-	most := s.Load.MaxPerUser
-	if most == 0 && s.Target.IsRemote() {
-		most = DefaultMaxPerUser
-	}
 	for i := range s.Groups {
-		if g := &s.Groups[i]; g.MaxPerUser == 0 && !g.Usernameless {
-			g.MaxPerUser = most
+		g := &s.Groups[i]
+		switch {
+		case g.MaxPerUser > 0 || g.Usernameless || g.File.Path != "" && g.Users == nil:
+		case s.Load.MaxPerUser > 0 || !s.Target.IsRemote():
+			g.MaxPerUser = s.Load.MaxPerUser
+		case g.expectsPush():
+			g.MaxPerUser = min(limits.Get(limits.Push).Value, DefaultMaxPerUser)
+		default:
+			g.MaxPerUser = DefaultMaxPerUser
 		}
 	}
+}
+
+// expectsPush says whether users of the group should get a push that nobody may answer.
+func (g *Group) expectsPush() bool {
+	for kind := range g.Kinds() {
+		if !g.TestMode && slices.ContainsFunc(g.Variant(kind).Expect.Statuses, IsPush) {
+			return true
+		}
+	}
+	return false
+}
+
+// IsPush says whether an initialization with this status has sent a push, and nothing else.
+func IsPush(status string) bool {
+	return status == "PUSH_CONFIRMATION_REQUIRED" || status == "PUSH_CONFIRMATION_TIMED_OUT"
 }

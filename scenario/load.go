@@ -354,9 +354,8 @@ var loadForm = form.Mapping(checkLoad, []form.Field{
 	form.Key("maxPerUser", perDay,
 		"The maximum number of requests for the same user within 24 hours, such as 50/d; a group may have "+
 			"its own. "+
-			"Default: 10/d for a host that is not this machine, and no limit for others. A run that would "+
-			"send "+
-			"more is refused before it starts."),
+			"Default: 10/d for a host that is not this machine, 5/d for groups there that expect a push, "+
+			"and no limit for this machine. A run that would send more is refused before it starts."),
 	form.Key("concurrency", form.Whole(1, 100_000),
 		"Instead of stages: a closed model with as many users, each of whom waits for a response before the "+
 			"next request. A slow service slows this load down."),

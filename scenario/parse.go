@@ -162,6 +162,9 @@ var scenarioForm = func() form.Form[Scenario] {
 		form.Key("capacity", capacityForm,
 			"How 'mfaload capacity' looks for the highest rate that keeps the thresholds. The stages of "+
 				"the load do not count there."),
+		form.Key("case", caseForm,
+			"What the vendor asks for before a load test, and the load does not say: 'mfaload run --plan "+
+				"--format case' writes the text of the support case."),
 		form.Key("contract", contractForm, "How responses are checked.").Into("Levels").Default("{}"),
 		form.Key("check", checkForm, "What 'mfaload check --generate' needs to know; a run does not.").
 			Into("Check").Default("{}"),
@@ -216,6 +219,11 @@ var targetForm = form.Described("of authPath, envID and accessToken, or of simul
 		form.Key("caFile", form.AnyText,
 			"A file with the certificates (PEM) of the authorities that may have signed the host's "+
 				"certificate, in addition to the system's. Relative to the working folder."),
+		form.Key("entitlement", entitlementForm,
+			"What the license allows: plans say when a run passes it."),
+		form.Set("limits", limitChangesForm, setLimits,
+			"Documented limits as the environment's policies set them, or off to disregard one that would "+
+				"refuse the run: {push.unanswered: off, messages.cooldown: 30s}. docs/limits.md lists them."),
 		form.Key("simulator", simulatorForm, "Runs against the embedded simulator instead of a host."),
 	}, form.Within(func(t *Target) *Network { return &t.Network }, networkKeys)...)))
 
@@ -248,6 +256,9 @@ var groupForm = form.Mapping(checkGroup, []form.Field{
 	form.Key("test", form.YesOrNo,
 		"Says that these are test users: 'mfaload check --generate' sends requests to a host that is not "+
 			"this machine for such users only.").Default("false"),
+	form.Key("testMode", form.YesOrNo,
+		"Says that the users' devices are in test mode: they receive no messages, and no limit of messages "+
+			"counts for them.").Default("false"),
 	form.Key("request", requestForm,
 		"The members of the request's body other than user, such as policy: {id: …}."),
 	form.Key("expect", expectForm, "The responses that the group's requests should get.").Default("{}"),

@@ -39,6 +39,7 @@ func (s *Scenario) ReadUsers(stdin io.Reader) error {
 	if len(stores) == 0 {
 		return nil
 	}
+	s.fillMaxPerUser() // of groups whose rows say what they expect
 	twice, err := s.twice(stores, at)
 	if err != nil {
 		s.Close()

@@ -38,6 +38,8 @@ type Scenario struct {
 	Between float64 `json:",omitempty"`
 	// Capacity is nil where the file has no such section. It is not part of the hash.
 	Capacity *Capacity `json:"-"`
+	// Case is nil where the file has no such section. It is not part of the hash.
+	Case *SupportCase `json:"-"`
 	// Levels are in the file's order.
 	Levels []LevelChange
 	// Changed has what a command line changed, for people to read.
@@ -77,6 +79,9 @@ type Target struct {
 	Simulator *Simulator
 	// Identities are tokens that are not good for the scenario's users. No run uses them.
 	Identities []Identity `json:"-"`
+	// Entitlement is nil where the file does not say it. It and Limits shape no load.
+	Entitlement *Entitlement  `json:"-"`
+	Limits      []LimitChange `json:"-"`
 }
 
 // Protocol is a version of HTTP, by its name in TLS's protocol negotiation, or [Auto].
@@ -109,8 +114,8 @@ type Group struct {
 	// PerUser is the least time between two requests for the same user, by the times
 	// at which they are due. From 1 ms to 30 days; 0 is none.
 	PerUser time.Duration
-	// MaxPerUser is 0 for no limit. Default: that of Load, or else
-	// [DefaultMaxPerUser] for a target that is not this machine. It shapes no load: a
+	// MaxPerUser is 0 for no limit. Default: that of Load, or else [DefaultMaxPerUser] for a target
+	// that is not this machine, and fewer if the group expects pushes. It shapes no load: a
 	// run that would exceed it is refused.
 	MaxPerUser uint64 `json:"-"`
 	// Weight is from 1 to 1,000,000.
@@ -119,6 +124,8 @@ type Group struct {
 	Usernameless bool
 	// Test says that these are test users, who may get any number of messages.
 	Test bool `json:"-"`
+	// TestMode says that the users' devices are in test mode, and receive no messages.
+	TestMode bool `json:"-"`
 	// Request holds members merged into the request's body: map[string]any, []any,
 	// string, bool, json.Number or nil. It has no member "user".
 	Request map[string]any

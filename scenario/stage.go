@@ -136,6 +136,15 @@ func (s *Stage) Upto(t float64) float64 {
 	return min(p.Before+p.Upto(t-p.Start), s.Total())
 }
 
+// Peak returns the highest rate.
+func (s *Stage) Peak() (peak float64) {
+	for i := range s.Pieces() {
+		p := s.Piece(i)
+		peak = max(peak, p.Peak(0, p.Length))
+	}
+	return peak
+}
+
 // Total returns how many requests, in fractions, the stage has.
 func (s *Stage) Total() float64 {
 	if s.Requests > 0 {

@@ -119,6 +119,7 @@ func notBearer(text string) int {
 func checkTarget(d *form.Decoder, n *form.Node, t *Target) {
 	simulator, authPath := n.Get("simulator"), cmp.Or(n.Get("authPath"), n.Get("region"))
 	checkNetwork(d, n, t)
+	checkLimitValues(d, n, t)
 	checkToken(d, n)
 	checkRegion(d, n)
 	switch {

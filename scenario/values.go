@@ -298,7 +298,7 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "***") }
 var policy = &form.Policy{
 	IsSecret: isSecret, IsLiteral: isLiteral, IsHidden: isHidden,
 	IsPersonal: func(n *form.Node) bool {
-		return n.Key == "phone" || n.Parent != nil && n.Parent.Key == "ids"
+		return n.Key == "phone" || n.Key == "contact" || n.Parent != nil && n.Parent.Key == "ids"
 	},
 	IsCut: func(n *form.Node) bool { return n.Key == "ids" },
 	Split: "split the users over several scenarios",

@@ -175,23 +175,20 @@ func setKeptFlags(c *cobra.Command, flags map[string]string, folder string) erro
 
 // targetFlags say which rate somebody needs.
 type targetFlags struct {
-	rate, logins string
-	peak         float64
-	target       *capacity.TargetRate // nil without
+	rate   string
+	logins loginsFlags
+	target *capacity.TargetRate // nil without
 }
 
 func (f *targetFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.rate, "target-rate", "",
 		"say whether this rate is enough, and with which headroom")
-	c.Flags().StringVar(&f.logins, "logins-per-day", "",
-		"the same, for so many logins a day: 250000, 300k or 2M")
-	c.Flags().Float64Var(&f.peak, "peak-factor", 4,
-		"with --logins-per-day: how many times the mean rate the busiest time has")
+	f.logins.add(c, "the same, for so many logins a day: 250000, 300k or 2M")
 }
 
 func (f *targetFlags) parse() error {
 	switch {
-	case f.rate != "" && f.logins != "":
+	case f.rate != "" && f.logins.count != "":
 		return errors.New("--target-rate and --logins-per-day say the same: leave one out")
 	case f.rate != "":
 		rate, err := scenario.ParseRate(f.rate)
@@ -202,16 +199,13 @@ func (f *targetFlags) parse() error {
 			return fmt.Errorf("--target-rate: %w", err)
 		}
 		f.target = &capacity.TargetRate{Rate: float64(rate)}
-	case f.logins != "":
-		logins, err := parseCount(f.logins)
-		if err != nil {
+	case f.logins.count != "":
+		if err := f.logins.parse(); err != nil {
 			return err
 		}
-		if !(f.peak >= 1 && f.peak <= 1000) {
-			return fmt.Errorf("--peak-factor %v is not from 1 to 1000", f.peak)
-		}
-		f.target = &capacity.TargetRate{Rate: logins / 86400 * f.peak,
-			From: fmt.Sprintf("%s logins a day, times %g at the peak", number.Count(uint64(logins)), f.peak)}
+		z := f.logins.sizing
+		f.target = &capacity.TargetRate{Rate: z.Rate(), From: fmt.Sprintf("%s logins a day, times %g at the "+
+			"peak", number.Count(uint64(z.LoginsPerDay)), z.PeakFactor)}
 	}
 	return nil
 }
@@ -479,8 +473,8 @@ func (a *app) consentSearch(s *search.Trials, plan capacity.SearchPlan, yes bool
 				"capacity.budget or capacity.trials, write load.maxRequests, or raise maxPerUser; "+
 				"nothing was sent", s.Options.Trials, number.Count(most.Requests)))
 	}
-	if !s.Scenario.Target.IsRemote() {
-		return nil
+	if err := withinLimits(most); err != nil || !s.Scenario.Target.IsRemote() {
+		return err
 	}
 	a.ui.Tell("%s", plan.Text(s.Options))
 	return a.confirm(s.Scenario, yes, "search", "up to "+number.Count(most.Requests)+" requests")

@@ -80,14 +80,22 @@ func (a *app) confirm(s *scenario.Scenario, yes bool, what, much string) error {
 	return a.ask(fmt.Sprintf("send %s to %s?", much, s.Target.AuthPath))
 }
 
+// withinCaps refuses a plan that sends a user more than maxPerUser allows, or than the service does.
 func withinCaps(p *plan.RunPlan) error {
 	over, most := plantext.OverCaps(p)
 	if over == "" {
-		return nil
+		return withinLimits(p)
 	}
 	return fmt.Errorf("%s\n%s", over,
 		hint("add users, send fewer requests (load.maxRequests is a cap over all), or write maxPerUser: "+
 			"%d/d in load or in the group; nothing was sent", most))
+}
+
+func withinLimits(p *plan.RunPlan) error {
+	if why, remedy := plantext.Blocked(p); why != "" {
+		return fmt.Errorf("%s\n%s", why, hint("%s; nothing was sent", remedy))
+	}
+	return nil
 }
 
 func (a *app) noAnswer(s *scenario.Scenario) string {

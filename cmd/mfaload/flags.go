@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,16 +26,22 @@ import (
 )
 
 type planFlags struct {
-	wanted          bool
-	latency, format string
+	wanted              bool
+	latency, format, at string
+	start               time.Time
+	logins              loginsFlags
 }
 
 func (f *planFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.wanted, "plan", false, "print what would be sent, and send nothing (also --dry-run)")
 	c.Flags().StringVar(&f.latency, "latency", "",
 		"with --plan: the latency to assume (default: a threshold of p99, or else 200ms)")
-	c.Flags().StringVar(&f.format, "format", "text", "with --plan: text or json")
-	formats(c, "text", "json")
+	c.Flags().StringVar(&f.format, "format", "text",
+		"with --plan: text, json, or case, the text of the support case that the vendor asks for")
+	c.Flags().StringVar(&f.at, "at", "",
+		"with --plan: when the run would start, such as 2026-11-23T12:00:00Z, for limits of a day")
+	formats(c, planFormats...)
+	f.logins.add(c, "with --plan --format case: justify the load by so many logins a day: 250000, 300k or 2M")
 	c.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "dry-run" { // what other tools call it
 			name = "plan"
@@ -45,11 +52,22 @@ func (f *planFlags) add(c *cobra.Command) {
 
 func (f *planFlags) check() (latency time.Duration, err error) {
 	switch {
-	case !f.wanted && (f.latency != "" || f.format != "text"):
-		return 0, errors.New("--latency and --format need --plan")
-	case f.format != "text" && f.format != "json":
-		return 0, fmt.Errorf("--format %q is neither text nor json", f.format)
-	case f.latency == "":
+	case !f.wanted && (f.latency != "" || f.format != "text" || f.at != ""):
+		return 0, errors.New("--latency, --format and --at need --plan")
+	case !slices.Contains(planFormats, f.format):
+		return 0, fmt.Errorf("--format %q is none of text, json and case", f.format)
+	case f.logins.count != "" && f.format != "case":
+		return 0, errors.New("--logins-per-day needs --plan --format case")
+	}
+	if err := f.logins.parse(); err != nil {
+		return 0, err
+	}
+	if f.at != "" {
+		if f.start, err = parseInstant("at", f.at); err != nil {
+			return 0, err
+		}
+	}
+	if f.latency == "" {
 		return 0, nil
 	}
 	latency, err = scenario.ParseDuration(f.latency)
@@ -62,15 +80,59 @@ func (f *planFlags) check() (latency time.Duration, err error) {
 	return latency, nil
 }
 
+var planFormats = []string{"text", "json", "case"}
+
+// loginsFlags say how many logins a load stands for.
+type loginsFlags struct {
+	count  string
+	peak   float64
+	sizing *plan.Sizing // nil without
+}
+
+func (f *loginsFlags) add(c *cobra.Command, help string) {
+	c.Flags().StringVar(&f.count, "logins-per-day", "", help)
+	c.Flags().Float64Var(&f.peak, "peak-factor", 4,
+		"with --logins-per-day: how many times the mean rate the busiest time has")
+}
+
+func (f *loginsFlags) parse() error {
+	if f.count == "" {
+		return nil
+	}
+	logins, err := parseCount(f.count)
+	if err == nil && !(f.peak >= 1 && f.peak <= 1000) {
+		err = fmt.Errorf("--peak-factor %v is not from 1 to 1000", f.peak)
+	}
+	f.sizing = &plan.Sizing{LoginsPerDay: logins, PeakFactor: f.peak}
+	return err
+}
+
+// parseInstant reads the time of a flag.
+func parseInstant(flag, text string) (time.Time, error) {
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		err = fmt.Errorf("--%s %q is no time such as 2026-11-23T12:00:00Z", flag, text)
+	}
+	return at, err
+}
+
 // printPlan prints what a run would send, with a note on what it takes besides;
 // that may be empty.
-func (a *app) printPlan(p *plan.RunPlan, flags *planFlags, shards int, note string) error {
+func (a *app) printPlan(s *scenario.Scenario, p *plan.RunPlan, flags *planFlags, shards int,
+	note string) error {
 	p.Share(shards)
+	if !flags.start.IsZero() {
+		p.StartAt(flags.start)
+	}
 	if flags.format == "json" {
 		e := json.NewEncoder(a.ui.Data)
 		e.SetEscapeHTML(false)
 		e.SetIndent("", "  ")
 		return e.Encode(p)
+	}
+	if flags.format == "case" {
+		_, err := io.WriteString(a.ui.Out, plantext.Case(p, s, flags.logins.sizing, a.ui.Width))
+		return err
 	}
 	text := plantext.Page(p, a.ui.Width, time.Now(), "; nothing was sent")
 	if note != "" {

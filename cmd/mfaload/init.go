@@ -118,6 +118,12 @@ func (a *app) validate(files []string, flags *contractFlags, format string) erro
 	found, loader := session.NewValidation(), flags.loader(a)
 	for _, file := range files {
 		in, err := loader.Load(file)
+		if err == nil {
+			if err = withinLimits(session.Plan(in.Scenario, 0)); err != nil {
+				in.Scenario.Close()
+				err = fmt.Errorf("%s: %w", file, err)
+			}
+		}
 		switch {
 		case err != nil:
 			found.Add(file, err)

@@ -64,8 +64,10 @@ be closed. That nobody reads what a run shows ends nothing.
 
 Before a run against a host that is not this machine its plan is printed, and on
 a terminal it has to be confirmed; elsewhere --yes does that. A user of such a
-host gets at most 10 requests in a day, unless the scenario's maxPerUser says
-otherwise: a run that would send more is refused.
+host gets at most 10 requests in a day, and 5 if the group expects a push, unless
+the scenario's maxPerUser says otherwise: a run that would send more is refused.
+So is one that passes a documented limit and would shut its users out, unless
+target.limits disregards that limit.
 
 With --against OTHER each request also goes to the target of the scenario OTHER, at
 the same instants and in an order drawn for each, and the two are compared. With
@@ -73,11 +75,14 @@ the same instants and in an order drawn for each, and the two are compared. With
 bear both. load.maxRequests is a cap over both.
 
 With --plan nothing is sent: what a run would send is printed instead, by stage
-and by group, with the messages that real users could receive, the workers that
-it takes, and a plot of the rate.`,
+and by group, with the messages that real users could receive, which limits of the
+service it passes and when, the workers that it takes, and a plot of the rate. With
+--format case it is the text of the support case that the vendor asks for before a
+load test; what the scenario does not say is a marked blank.`,
 		Example: `  mfaload run scenarios/quickstart.yaml
   PINGONE_ENV_ID=… PINGONE_ACCESS_TOKEN=… mfaload run --out results/friday rollout.yaml
   mfaload run --plan --latency 250ms rollout.yaml
+  mfaload run --plan --format case --at 2026-12-05T06:00:00Z --logins-per-day 2M rollout.yaml
   mfaload run --shards 4 rollout.yaml
   mfaload run --shard 3/8 --start-at 2026-11-23T12:00:00Z --out shards/3 rollout.yaml`,
 		Args:              exactly("SCENARIO"),
@@ -178,7 +183,7 @@ func (a *app) plan(file string, flags *runFlags, latency time.Duration) error {
 		return err
 	}
 	if duet == nil {
-		return a.printPlan(session.PlanHere(s, latency), &flags.plan, flags.fleet.shards,
+		return a.printPlan(s, session.PlanHere(s, latency), &flags.plan, flags.fleet.shards,
 			shards.TokenFetches(s, flags.fleet.shards))
 	}
 	for i, side := range duet.Sides {
@@ -186,7 +191,7 @@ func (a *app) plan(file string, flags *runFlags, latency time.Duration) error {
 			a.ui.Print("\nand against the target of %s, %s:\n\n", duet.Name, duet.When())
 		}
 		note := shards.TokenFetches(side.Scenario, 0)
-		if err := a.printPlan(duet.Plan(i, latency), &flags.plan, 0, note); err != nil {
+		if err := a.printPlan(side.Scenario, duet.Plan(i, latency), &flags.plan, 0, note); err != nil {
 			return err
 		}
 	}

@@ -185,8 +185,8 @@ func (p runShare) count() int {
 // compared with the clock.
 func (f *shardFlags) parse(lookup func(string) (string, bool)) (p runShare, err error) {
 	if f.startAt != "" {
-		if p.startAt, err = time.Parse(time.RFC3339Nano, f.startAt); err != nil {
-			return p, fmt.Errorf("--start-at %q is no time such as 2026-11-23T12:00:00Z", f.startAt)
+		if p.startAt, err = parseInstant("start-at", f.startAt); err != nil {
+			return p, err
 		}
 	}
 	switch {

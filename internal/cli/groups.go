@@ -31,7 +31,7 @@ var flagGroups = []struct{ title, names string }{
 		"metrics=FIGURE,... between=PERCENT rule=RULE allow-drift force against-history=DIR last=NUMBER all"},
 	{"Output", "out=DIR overwrite summary=KIND verbose open quiet format=FORMAT json html=FILE csv hgrm " +
 		"save-answers=NUMBER label=KEY=VALUE listen=HOST:PORT samples=FILE keep-samples users file=FILE"},
-	{"Safety", "plan latency=TIME yes host=HOST,... ledger=DIR prune=TIME"},
+	{"Safety", "plan latency=TIME at=TIME yes host=HOST,... ledger=DIR prune=TIME"},
 	{"Many machines", "shards=NUMBER tolerate-lost=PERCENT shard=SHARD start-at=TIME join-file=FILE " +
 		"join-within=TIME start-within=TIME identity=FILE advertise=HOST:PORT,... nats=URL,... run=NAME " +
 		"creds=FILE nkey=FILE nats-ca=FILE nats-cert=FILE nats-key=FILE"},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mfaload/measure"
+	"mfaload/pingone/limits"
 	"mfaload/runner/schedule"
 	"mfaload/scenario"
 	"mfaload/scenario/users"
@@ -65,6 +66,28 @@ type RunPlan struct {
 	Coordinator *Resources `json:"coordinator_needs,omitempty"`
 	// Rates are the highest rates of equal parts of the run, for a plot.
 	Rates []float64 `json:"rates"`
+	// Start is when the run would start, if that is known.
+	Start *time.Time `json:"start,omitempty"`
+	// LicenseRate is the rate that the target's license allows. It and the rest are left out for the
+	// simulator, and targets of this machine, whose scenarios name no entitlement.
+	LicenseRate float64 `json:"license_rate,omitempty"`
+	// AddressesNeeded and UsersNeeded are how many the run takes at least to stay within all limits.
+	AddressesNeeded uint64         `json:"addresses_needed,omitempty"`
+	UsersNeeded     uint64         `json:"users_needed,omitempty"`
+	Limits          []PlannedLimit `json:"limits,omitempty"`
+	// Rehearsal says that the target is this machine: no run is refused for a limit.
+	Rehearsal bool `json:"rehearsal,omitempty"`
+
+	of planSource
+}
+
+// planSource is what the limits of a plan are computed from.
+type planSource struct {
+	scenario *scenario.Scenario
+	line     arrivalCurve
+	shares   []float64  // by group: of all requests
+	kinds    [][]string // by group: of messages
+	times    float64    // how often each request is sent
 }
 
 // PlannedStage is a stage, with all its repetitions.
@@ -74,6 +97,9 @@ type PlannedStage struct {
 	Duration float64 `json:"duration_s"` // of one time
 	Times    int     `json:"times"`
 	Requests uint64  `json:"requests"`
+	Peak     float64 `json:"peak_rate"`
+	// LicenseShare is Peak's share of the license's rate.
+	LicenseShare float64 `json:"license_share,omitempty"`
 }
 
 // PlannedGroup is a group of users.
@@ -94,7 +120,7 @@ type PlannedGroup struct {
 	UsersNeeded uint64 `json:"users_needed,omitempty"`
 	// Messages is how many messages the group could receive at most, of the
 	// kinds that Kinds says; MessagesUserDay is that of a user in a day, and
-	// LimitShare its share of the documented [MessagesADay].
+	// LimitShare its share of the documented number of SMS.
 	Messages        uint64  `json:"messages_max"`
 	Kinds           string  `json:"message_kinds"`
 	MessagesUserDay uint64  `json:"messages_user_day_max"`
@@ -137,10 +163,6 @@ type PlannedCatchUp struct {
 // defaultLatency is assumed where neither the user nor a threshold says more.
 const defaultLatency = 200 * time.Millisecond
 
-// MessagesADay is how many SMS, and how many e-mails, the service's
-// documentation allows a user in a day.
-const MessagesADay = 50
-
 // plotted is how many parts of a run a plan knows the rates of.
 const plotted = 240
 
@@ -171,12 +193,17 @@ func New(s *scenario.Scenario, latency time.Duration) *RunPlan {
 		latency, p.Workers.LatencyFrom = AssumedLatency(s)
 	}
 	day := uint64(0)
+	p.of = newPlanSource(s)
 	if p.Closed {
 		day = p.fillClosed(&s.Load, latency)
+		p.of.line = arrivalCurve{end: p.Duration, rate: p.Peak}
 	} else {
-		day = p.fillStages(schedule.New(s))
+		sch := schedule.New(s)
+		day = p.fillStages(sch)
+		p.of.line = arrivalCurve{schedule: sch, end: p.Duration, all: float64(p.Requests)}
 	}
 	p.fillGroups(s, day)
+	p.fillLimits()
 	p.fillWorkers(&s.Load, latency, s.Target.Timeout)
 	p.fillCatchUp(&s.Load, latency)
 	p.Share(1)
@@ -205,7 +232,7 @@ func (p *RunPlan) fillStages(sch *schedule.Schedule) (day uint64) {
 			p.Warmup = st.Requests
 		}
 		p.Stages = append(p.Stages, PlannedStage{Name: st.Label, Shape: st.String(),
-			Duration: st.Duration.Seconds(), Times: st.Times, Requests: st.Requests})
+			Duration: st.Duration.Seconds(), Times: st.Times, Requests: st.Requests, Peak: st.Peak()})
 	}
 	end := sch.End()
 	p.Duration, p.Peak = end.Seconds(), sch.Peak()
@@ -263,13 +290,13 @@ func (p *RunPlan) fillGroups(s *scenario.Scenario, day uint64) {
 		}
 		planned.keep(g, busiest[i]+1)
 		p.NoUser += planned.NoUser
-		kinds, limited := messageKinds(s, g)
-		if planned.Kinds = kinds; kinds != "" {
+		if kinds := p.of.kinds[i]; len(kinds) > 0 && s.Target.Simulator == nil {
+			planned.Kinds = either(kinds)
 			planned.Messages, planned.MessagesUserDay = requests, planned.PerUserDay
 			p.Messages += requests
-		}
-		if limited {
-			planned.LimitShare = float64(planned.MessagesUserDay) / MessagesADay
+			if slices.ContainsFunc(kinds, func(k string) bool { return k == "SMS" || k == "e-mail" }) {
+				planned.LimitShare = float64(planned.MessagesUserDay) / float64(limits.Get("sms.user").Value)
+			}
 		}
 		p.Groups = append(p.Groups, planned)
 	}
@@ -332,6 +359,8 @@ func (p *RunPlan) Double() {
 		g.PerUser, g.PerUserDay, g.Cap = 2*g.PerUser, 2*g.PerUserDay, 2*g.Cap
 		g.MessagesUserDay, g.LimitShare = 2*g.MessagesUserDay, 2*g.LimitShare
 	}
+	p.of.times = 2
+	p.fillLimits()
 }
 
 // OverCap returns the groups of which users would be asked more often than
@@ -379,55 +408,6 @@ func (p *RunPlan) fillCatchUp(l *scenario.Load, latency time.Duration) {
 	if rate := float64(l.Workers) / latency.Seconds(); l.Workers > 0 && rate > p.Peak {
 		p.CatchUp.AfterStall = rate
 	}
-}
-
-// silent are the statuses with which an initialization has sent nothing.
-var silent = []string{"DEVICE_SELECTION_REQUIRED", "COMPLETED", "ASSERTION_REQUIRED", "FAILED"}
-
-// pushes are the statuses with which it has sent a push, and nothing else.
-var pushes = []string{"PUSH_CONFIRMATION_REQUIRED", "PUSH_CONFIRMATION_TIMED_OUT"}
-
-// messageKinds says which messages real users of a group could receive, if
-// they are answered as expected; "" is none. Limited says that the daily limit
-// counts them. Whether a user's device is in test mode, and so receives
-// nothing, nobody knows but the environment.
-func messageKinds(s *scenario.Scenario, g *scenario.Group) (kinds string, limited bool) {
-	expected := slices.DeleteFunc(slices.Clone(g.Expect.Statuses),
-		func(status string) bool { return slices.Contains(silent, status) })
-	only := func(of ...string) bool {
-		return len(expected) > 0 && !slices.ContainsFunc(expected,
-			func(status string) bool { return !slices.Contains(of, status) })
-	}
-	switch {
-	case s.Target.Simulator != nil,
-		!slices.Contains(g.Expect.HTTPStatuses, 201),
-		len(g.Expect.Statuses) > 0 && len(expected) == 0:
-		return "", false
-	case only(pushes...):
-		return "push", false
-	}
-	if kinds, known := oneTime(g.Request); known {
-		return kinds, kinds == "e-mail" || kinds == "SMS"
-	}
-	if only("OTP_REQUIRED") {
-		return "e-mail, SMS or voice", true
-	}
-	return "e-mail, SMS, voice or push", true
-}
-
-// oneTime says what a request's one-time device receives: nothing in test mode.
-func oneTime(request map[string]any) (kinds string, known bool) {
-	selected, _ := request["selectedDevice"].(map[string]any)
-	device, ok := selected["oneTime"].(map[string]any)
-	if !ok {
-		return "", false
-	}
-	if test, _ := device["testMode"].(bool); test {
-		return "", true
-	}
-	kind, _ := device["type"].(string)
-	kinds, known = map[string]string{"EMAIL": "e-mail", "SMS": "SMS", "VOICE": "voice"}[kind]
-	return kinds, known
 }
 
 // Resources are about how much memory and disk a run takes, in bytes: of one process, or of

@@ -49,6 +49,7 @@ func Page(p *plan.RunPlan, width int, now time.Time, note string) string {
 	page.early(p)
 	page.groups(p)
 	page.messages(p)
+	page.limits(p)
 	page.workers(p)
 	page.needs(p)
 	return page.String()
@@ -119,6 +120,9 @@ func (p *planPage) stages(plan *plan.RunPlan) {
 	}
 	p.line("")
 	rows := [][]string{{"stages", "for", "times", "requests"}}
+	if plan.LicenseRate > 0 {
+		rows[0] = append(rows[0], "peak", "of license")
+	}
 	for i, s := range plan.Stages {
 		if i == maxStagesShown && len(plan.Stages) > i+1 {
 			rows = append(rows, []string{fmt.Sprintf("  … %d more with --format json", len(plan.Stages)-i)})
@@ -128,8 +132,12 @@ func (p *planPage) stages(plan *plan.RunPlan) {
 		if s.Name != s.Shape {
 			name += ": " + s.Shape
 		}
-		rows = append(rows, []string{"  " + name, number.Length(s.Duration), strconv.Itoa(s.Times),
-			number.Count(s.Requests)})
+		row := []string{"  " + name, number.Length(s.Duration), strconv.Itoa(s.Times),
+			number.Count(s.Requests)}
+		if plan.LicenseRate > 0 {
+			row = append(row, number.Significant(s.Peak)+"/s", percentage(s.LicenseShare))
+		}
+		rows = append(rows, row)
 	}
 	p.table(rows)
 	if plan.WarmupLatest > 0 {
@@ -181,7 +189,7 @@ func (p *planPage) groups(all *plan.RunPlan) {
 		}
 		share := "-"
 		if g.LimitShare > 0 {
-			share = fmt.Sprintf("%s%%", number.Significant(100*g.LimitShare))
+			share = percentage(g.LimitShare)
 		}
 		row := []string{"  " + g.Name, number.Count(uint64(g.Users)), number.Count(g.Requests),
 			number.Count(g.PerUser), number.Count(g.PerUserDay), share}
@@ -213,7 +221,7 @@ func (p *planPage) messages(all *plan.RunPlan) {
 		p.line("  none, if every response is the expected one")
 		return
 	}
-	about, over := "up to", false
+	about := "up to"
 	if all.Closed {
 		about = "about"
 	}
@@ -222,11 +230,6 @@ func (p *planPage) messages(all *plan.RunPlan) {
 		if g.Messages > 0 {
 			p.wrap("%s: %s %s by %s", g.Name, about, number.Count(g.Messages), g.Kinds)
 		}
-		over = over || g.LimitShare > 1
-	}
-	if over {
-		p.wrap("a user may get %d SMS and %d e-mails a day: beyond that requests are refused; add users or "+
-			"send less", plan.MessagesADay, plan.MessagesADay)
 	}
 }
 
@@ -333,3 +336,5 @@ func OverCaps(p *plan.RunPlan) (text string, most uint64) {
 	}
 	return strings.Join(lines, "\n"), most
 }
+
+func percentage(share float64) string { return number.Significant(100*share) + "%" }

@@ -1,0 +1,72 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+
+	"mfaload/pingone/limits"
+	"mfaload/scenario"
+)
+
+// groupMessages are the kinds of messages that real users of a group could receive, in the order of
+// [limits.Messages], those whom rows of a file expect something else of included.
+func groupMessages(g *scenario.Group) (kinds []string) {
+	if g.TestMode {
+		return nil
+	}
+	found := map[string]bool{}
+	for kind := range g.Kinds() {
+		variant := g.Variant(kind)
+		for _, k := range messageKinds(&variant) {
+			found[k] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(limits.Messages), func(k string) bool { return !found[k] })
+}
+
+// silent are the statuses with which an initialization has sent nothing.
+var silent = []string{"DEVICE_SELECTION_REQUIRED", "COMPLETED", "ASSERTION_REQUIRED", "FAILED"}
+
+// messageKinds are those that real users could receive who get the responses that are expected. Whether a
+// user's device is in test mode, and so receives nothing, nobody knows but the environment.
+func messageKinds(g *scenario.Group) []string {
+	expected := slices.DeleteFunc(slices.Clone(g.Expect.Statuses),
+		func(status string) bool { return slices.Contains(silent, status) })
+	only := func(is func(status string) bool) bool {
+		return len(expected) > 0 && !slices.ContainsFunc(expected, func(s string) bool { return !is(s) })
+	}
+	switch {
+	case !slices.Contains(g.Expect.HTTPStatuses, 201), len(g.Expect.Statuses) > 0 && len(expected) == 0:
+		return nil
+	case only(scenario.IsPush):
+		return []string{"push"}
+	}
+	if kinds, known := oneTime(g.Request); known {
+		return kinds
+	}
+	if only(func(status string) bool { return status == "OTP_REQUIRED" }) {
+		return []string{"e-mail", "SMS", "voice"}
+	}
+	return limits.Messages
+}
+
+// oneTime says what a request's one-time device receives: nothing in test mode.
+func oneTime(request map[string]any) (kinds []string, known bool) {
+	selected, _ := request["selectedDevice"].(map[string]any)
+	device, ok := selected["oneTime"].(map[string]any)
+	if !ok {
+		return nil, false
+	}
+	if test, _ := device["testMode"].(bool); test {
+		return nil, true
+	}
+	kind, _ := device["type"].(string)
+	kinds, known = map[string][]string{"EMAIL": {"e-mail"}, "SMS": {"SMS"}, "VOICE": {"voice"}}[kind]
+	return kinds, known
+}
+
+// either writes kinds of messages as people do.
+func either(kinds []string) string {
+	last := len(kinds) - 1
+	return strings.TrimPrefix(strings.Join(kinds[:last], ", ")+" or "+kinds[last], " or ")
+}
