@@ -298,6 +298,16 @@ func parseExpect(text string) (e Expect, f *form.Flaw) {
 	return e, nil
 }
 
+// ExpectText is how a row of a users' file expects a response of a label, such as 404 NOT_FOUND. It is
+// empty if a row can't.
+func ExpectText(label string) string {
+	text := strings.TrimPrefix(label, "201 ")
+	if _, flaw := parseExpect(text); flaw != nil {
+		return ""
+	}
+	return text
+}
+
 func parseAnswer(parts []string) (status int, word string, f *form.Flaw) {
 	status = created
 	if len(parts) == 0 || len(parts) > 2 {

@@ -89,10 +89,19 @@ would ask, and on a terminal it has to be confirmed; elsewhere --yes does that.`
 	return c
 }
 
-func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error {
-	pace, err := scenario.ParseRate(flags.rate)
+// parsePace reads the pace of a check, in requests a second.
+func parsePace(text string) (float64, error) {
+	pace, err := scenario.ParseRate(text)
 	if err != nil || pace <= 0 {
-		return fmt.Errorf("--rate %s is no pace\n%s", flags.rate, hint("write for example 2/s or 30/min"))
+		return 0, fmt.Errorf("--rate %s is no pace\n%s", text, hint("write for example 2/s or 30/min"))
+	}
+	return float64(pace), nil
+}
+
+func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error {
+	pace, err := parsePace(flags.rate)
+	if err != nil {
+		return err
 	}
 	if err := flags.options.Valid(); err != nil {
 		return err
@@ -107,7 +116,7 @@ func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error
 	if err != nil {
 		return err
 	}
-	if err := a.consentCheck(k, s, float64(pace), flags); err != nil {
+	if err := a.consentCheck(k, s, pace, flags); err != nil {
 		return err
 	}
 	account, err := ledger.Open(s, flags.ledger.folder)
@@ -126,7 +135,7 @@ func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error
 	if err := op.Preflight(ctx); err != nil {
 		return notStarted(ctx, err)
 	}
-	if err := k.Send(ctx, op, float64(pace)); err != nil && ctx.Err() == nil {
+	if err := k.Send(ctx, op, pace); err != nil && ctx.Err() == nil {
 		return err
 	} else if err != nil {
 		return &exitError{exitInterrupted, errors.New("interrupted: not all users were checked")}

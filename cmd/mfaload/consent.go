@@ -57,14 +57,19 @@ func (a *app) consentCheck(k *check.Check, s *scenario.Scenario, pace float64, f
 		a.ui.Tell("CHECK  %s: to %s\n", s.Name, s.Target.AuthPath)
 		return a.confirm(s, flags.yes, "check", number.Count(uint64(generated.Requests))+" requests")
 	}
-	a.ui.Tell("CHECK  %s: one request for each of %s users, at %s/s: %s\n  to %s, where each may send a "+
-		"real message\n",
-		s.Name, number.Count(n), number.Significant(pace), number.Length(float64(n-1)/pace),
-		s.Target.AuthPath)
+	a.tellCheck(s, n, pace)
 	if flags.options.Negative {
 		a.ui.Tell("  and then wrong requests, all for the first of them\n")
 	}
 	return a.confirm(s, flags.yes, "check", number.Count(n+uint64(generated.Requests))+" requests")
+}
+
+// tellCheck says how many users a check sends requests for, and how long that takes.
+func (a *app) tellCheck(s *scenario.Scenario, n uint64, pace float64) {
+	a.ui.Tell("CHECK  %s: one request for each of %s users, at %s/s: %s\n  to %s, where each may send a "+
+		"real message\n",
+		s.Name, number.Count(n), number.Significant(pace), number.Length(float64(max(n, 1)-1)/pace),
+		s.Target.AuthPath)
 }
 
 // confirm asks whether to send so much, once it was said what a run or the like

@@ -104,8 +104,8 @@ var mayImport = map[string][]string{
 		"mfaload/measure", "mfaload/report", "mfaload/runner", "mfaload/runner/schedule", "mfaload/scenario",
 		"mfaload/session"},
 	"mfaload/session/check": {"mfaload/contract", "mfaload/internal/disk", "mfaload/internal/text",
-		"mfaload/live/console", "mfaload/pingone", "mfaload/pingone/generate", "mfaload/report",
-		"mfaload/scenario", "mfaload/session"},
+		"mfaload/live/console", "mfaload/measure", "mfaload/pingone", "mfaload/pingone/generate",
+		"mfaload/report", "mfaload/scenario", "mfaload/scenario/users", "mfaload/session"},
 	"mfaload/session/ledger": {"mfaload/contract", "mfaload/internal/disk", "mfaload/internal/number",
 		"mfaload/internal/text", "mfaload/measure", "mfaload/runner/schedule", "mfaload/scenario",
 		"mfaload/scenario/users", "mfaload/session"},
@@ -171,7 +171,7 @@ func TestLayers(t *testing.T) {
 // where it can be tested without a command line.
 func TestCommandIsFlagsAndWords(t *testing.T) {
 	t.Parallel()
-	const most = 3975 // lines
+	const most = 4130 // lines
 	names, err := filepath.Glob("*.go")
 	if err != nil || len(names) == 0 {
 		t.Fatal(err)

@@ -21,8 +21,8 @@ type FlagGroup struct {
 // flagGroups are all flags in the order in which help shows them, with what help calls their value. A
 // name means the same for all verbs.
 var flagGroups = []struct{ title, names string }{
-	{"What to run", "set=KEY=VALUE group=NAME,... user=ID expect=STATUS,... owner-agreed negative follow " +
-		"generate max-requests=NUMBER seed=NUMBER replay=FILE " +
+	{"What to run", "target=SCENARIO set=KEY=VALUE group=NAME,... user=ID expect=STATUS,... owner-agreed " +
+		"negative follow generate max-requests=NUMBER seed=NUMBER replay=FILE " +
 		"against=SCENARIO alternate addr=HOST:PORT faults contract=FILE contract-overlay=FILE resume=DIR"},
 	{"Load", "rate=RATE duration=TIME rate-factor=PERCENT max-rate=RATE budget=TIME target-rate=RATE " +
 		"logins-per-day=NUMBER peak-factor=NUMBER soak=TIME soak-share=PERCENT"},
@@ -42,7 +42,7 @@ var flagGroups = []struct{ title, names string }{
 
 // verbGroups are all verbs in the order in which help shows them.
 var verbGroups = []struct{ title, names string }{
-	{"Begin", "init validate simulate check"},
+	{"Begin", "init validate simulate check users"},
 	{"Load", "run capacity"},
 	{"Results", "report compare samples ledger"},
 	{"Many machines", "coordinate worker merge k8s"},
