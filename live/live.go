@@ -119,6 +119,13 @@ type Sampler struct {
 	ended    *measure.EndedRequests // since the start
 	response *measure.Histogram     // since the start
 	service  *measure.Histogram
+	parts    measure.TransferTimes
+
+	traced      *measure.TracedRequests // nil where requests begin no trace
+	exemplars   tracedExemplars
+	spans       *spanExport // nil where none are exported
+	traceCounts TraceCounts
+
 	history  runHistory
 	status   Status
 	stopping bool
@@ -141,6 +148,9 @@ func New(r *runner.Runner, place func() string) *Sampler {
 	for i := range s.recent {
 		s.recent[i].response, s.recent[i].service = measure.NewSparse(), measure.NewSparse()
 	}
+	if r.Scenario().Target.Trace.Sent() {
+		s.traced = r.Traced()
+	}
 	s.status = s.fill(s.runner.Progress(), false)
 	return s
 }
@@ -160,12 +170,31 @@ func (s *Sampler) sample(done bool) {
 	now.response.Reset()
 	now.service.Reset()
 	now.elapsed, now.sent, now.good = p.Elapsed, p.Sent+uint64(p.InFlight), p.Good
-	s.live.Take(s.ended, now.response, now.service)
+	s.live.Take(s.ended, now.response, now.service, &s.parts)
 	s.response.Merge(now.response)
 	s.service.Merge(now.service)
 	s.status = s.fill(p, done)
+	s.takeTraced(p.Started)
 	s.remember(before, done)
 	s.tell()
+}
+
+// slowAfter is how many requests have to be served before one can be slow that has no limit.
+const slowAfter = 100
+
+// takeTraced takes the requests worth looking at. Slow is from now on what is above p99 so far.
+func (s *Sampler) takeTraced(started time.Time) {
+	if s.traced == nil {
+		return
+	}
+	all, left := s.traced.Take()
+	s.exemplars.add(started, all)
+	if s.spans != nil {
+		s.traceCounts.LeftOut += left + s.spans.add(&s.status, started, s.runner.Scenario().Groups, all)
+	}
+	if s.response.Count() >= slowAfter {
+		s.traced.SlowAbove(s.response.Percentile(99))
+	}
 }
 
 // tell has all watchers look at what is new.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -53,7 +54,10 @@ func (s *service) Send(ctx context.Context, _ scenario.User, ex *contract.Exchan
 		ex.Status = http.StatusTooManyRequests
 	}
 	s.mu.Unlock()
+	ex.Transfer.Connection = 1
+	ex.TraceParent = fmt.Appendf(ex.TraceParent[:0], "00-%032x-%016x-00", ex.Number+1, ex.Number+1)
 	time.Sleep(s.takes) // on the bubble's clock
+	ex.Transfer.First = time.Now()
 	if fails {
 		return &contract.Failure{Kind: "timeout"}
 	}
@@ -454,6 +458,9 @@ func TestPrometheus(t *testing.T) {
 		`mfaload_requests_total{outcome="rate_limited",scenario="friday"} 10`,
 		`mfaload_requests_total{outcome="failed",scenario="friday"} 40`,
 		`mfaload_response_seconds_count{scenario="friday"} 150`,
+		`mfaload_response_seconds_bucket{scenario="friday",le="0.05"} 0`,
+		`mfaload_response_seconds_bucket{scenario="friday",le="0.25"} 150`,
+		`mfaload_part_seconds_count{part="first_byte",scenario="friday"} 190`,
 		`mfaload_workers{scenario="friday"} 8`,
 	} {
 		if !strings.Contains(text, line+"\n") {
@@ -494,6 +501,46 @@ func TestPrometheus(t *testing.T) {
 	}
 	if seen != 2 {
 		t.Errorf("%d histograms", seen)
+	}
+}
+
+// Scrapers that ask for OpenMetrics get the traces of requests worth looking at, in the form of its grammar.
+func TestExemplarsNameTraces(t *testing.T) {
+	var s *live.Sampler
+	synctest.Test(t, func(t *testing.T) {
+		sc := testkit.OneGroup(testkit.Load(testkit.Constant(10, 10*time.Second)))
+		sc.Target.Trace, sc.Load.Drain = scenario.TraceUnsampled, time.Second
+		r := runner.New(runner.Config{Wait: machine.TimerWait, Scenario: sc,
+			Operation: &service{takes: 100 * ms, violates: true}})
+		s = live.New(r, func() string { return "" })
+		sampled(t, s, r, 12*time.Second, nil)
+	})
+	url := serve(t, s) + "metrics"
+	if _, plain := get(t, url, nil); strings.Contains(plain, "trace_id") {
+		t.Error("whoever does not ask for OpenMetrics gets exemplars")
+	}
+	_, text := get(t, url, func(r *http.Request) {
+		r.Header.Set("Accept", "application/openmetrics-text;version=1.0.0")
+	})
+	line := regexp.MustCompile(`^(\w+)\{(.*)\} \S+ # \{trace_id="[0-9a-f]{32}"\} (\S+) \d+\.\d+(e\+\d+)?$`)
+	found := map[string]bool{}
+	for l := range strings.SplitSeq(text, "\n") {
+		if !strings.Contains(l, "trace_id") {
+			continue
+		}
+		m := line.FindStringSubmatch(l)
+		if m == nil {
+			t.Fatalf("%q is no line with an exemplar", l)
+		}
+		found[m[1]] = true
+		if m[1] == "mfaload_response_seconds_bucket" && (m[3] != "0.1" ||
+			!strings.Contains(m[2], `le="0.1"`)) {
+			t.Errorf("%q is not of 100 ms", l)
+		}
+	}
+	if !found["mfaload_requests_total"] || !found["mfaload_response_seconds_bucket"] || len(found) != 2 ||
+		!strings.HasSuffix(text, "# EOF\n") {
+		t.Errorf("exemplars at %v in\n%s", found, text)
 	}
 }
 
@@ -643,7 +690,8 @@ func TestOTLPIsAskedForByTheEnvironment(t *testing.T) {
 			name, value, _ := strings.Cut(pair, "=")
 			env[name] = value
 		}
-		got, err := live.OTLPWanted(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+		got, err := live.OTLPWanted(func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+			live.Metrics)
 		if got != test.want || (err != nil) != (test.fail != "") || err != nil &&
 			!strings.Contains(err.Error(), test.fail) {
 			t.Errorf("%q: %v, %v", test.env, got, err)

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
@@ -33,22 +32,35 @@ import (
 // ones. Failures of an export are told to report; they never end a run.
 func (s *Sampler) Export(ctx context.Context, version string,
 	report func(error)) (end func(context.Context) error, err error) {
-	// The SDK has one handler of errors and one log for a process. The log shows the
-	// values of variables, keys among them; what can be wrong with those is checked before.
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(report))
-	otel.SetLogger(logr.Discard())
+	setUpSDK(report)
 	exporter, err := otlpmetrichttp.New(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("set up the OTLP export: %w: check the OTEL_EXPORTER_OTLP variables", err)
 	}
+	about, err := describe(ctx, version)
+	if err != nil {
+		return nil, err
+	}
+	reader := metric.NewPeriodicReader(exporter, metric.WithProducer(&producer{s, time.Now()}))
+	return metric.NewMeterProvider(metric.WithReader(reader), metric.WithResource(about)).Shutdown, nil
+}
+
+// setUpSDK has errors of exports told to report. The SDK has one handler of them and one log for a process.
+// The log shows the values of variables, keys among them; what can be wrong with those is checked before.
+func setUpSDK(report func(error)) {
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(report))
+	otel.SetLogger(logr.Discard())
+}
+
+// describe says what exports are of.
+func describe(ctx context.Context, version string) (*resource.Resource, error) {
 	about, err := resource.New(ctx, resource.WithTelemetrySDK(),
 		resource.WithAttributes(attribute.String("service.name", "mfaload"),
 			attribute.String("service.version", version)), resource.WithFromEnv())
 	if err != nil && !errors.Is(err, resource.ErrPartialResource) {
 		return nil, fmt.Errorf("set up the OTLP export: %w: check OTEL_RESOURCE_ATTRIBUTES", err)
 	}
-	reader := metric.NewPeriodicReader(exporter, metric.WithProducer(&producer{s, time.Now()}))
-	return metric.NewMeterProvider(metric.WithReader(reader), metric.WithResource(about)).Shutdown, nil
+	return about, nil
 }
 
 // producer makes OTLP metrics when they are asked for: what is measured has been
@@ -78,15 +90,20 @@ func (p *producer) Produce(context.Context) ([]metricdata.ScopeMetrics, error) {
 				DataPoints: []metricdata.DataPoint[float64]{{Attributes: set, StartTime: p.started, Time: now,
 					Value: g.value}}}})
 	}
-	for _, h := range []struct {
-		name, help string
-		of         exponential
-	}{{"response", responseHelp, f.response}, {"service", serviceHelp, f.service}} {
-		all = append(all, metricdata.Metrics{Name: "mfaload." + h.name, Description: h.help, Unit: "s",
-			Data: metricdata.ExponentialHistogram[float64]{
-				Temporality: metricdata.CumulativeTemporality,
-				DataPoints: []metricdata.ExponentialHistogramDataPoint[float64]{h.of.point(set, p.started,
-					now)}}})
+	histogram := func(name, help string, points ...metricdata.ExponentialHistogramDataPoint[float64]) {
+		all = append(all, metricdata.Metrics{Name: "mfaload." + name, Description: help, Unit: "s",
+			Data: metricdata.ExponentialHistogram[float64]{Temporality: metricdata.CumulativeTemporality,
+				DataPoints: points}})
+	}
+	histogram("response", responseHelp, f.response.point(set, p.started, now))
+	histogram("service", serviceHelp, f.service.point(set, p.started, now))
+	var parts []metricdata.ExponentialHistogramDataPoint[float64]
+	for _, part := range f.parts {
+		parts = append(parts, part.point(attribute.NewSet(scenario, attribute.String("part", part.name)),
+			p.started, now))
+	}
+	if len(parts) > 0 {
+		histogram("part", partHelp, parts...)
 	}
 	return []metricdata.ScopeMetrics{{Scope: instrumentation.Scope{Name: "mfaload"}, Metrics: all}}, nil
 }
@@ -113,25 +130,34 @@ func (e exponential) point(set attribute.Set, started,
 // https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/:
 // only "true", in any case, is true, and lists are separated by commas.
 
-// OTLPWanted says whether the standard environment variables ask for an export,
+// Signal is what is exported, by its name in environment variables.
+type Signal string
+
+// The signals of mfaload.
+const (
+	Metrics Signal = "METRICS"
+	Traces  Signal = "TRACES"
+)
+
+// OTLPWanted says whether the standard environment variables ask for an export of a signal,
 // and refuses what can't be done.
-func OTLPWanted(lookup func(string) (string, bool)) (bool, error) {
+func OTLPWanted(lookup func(string) (string, bool), signal Signal) (bool, error) {
 	value := firstSet(lookup)
-	_, exporters := value("OTEL_METRICS_EXPORTER")
-	name, endpoint := value("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+	_, exporters := value("OTEL_" + string(signal) + "_EXPORTER")
+	name, endpoint := value(signal.variables("ENDPOINT")...)
 	_, disabled := value("OTEL_SDK_DISABLED")
 	if strings.EqualFold(disabled, "true") || exporters != "" && !hasOTLP(exporters) || exporters == "" &&
 		endpoint == "" {
 		return false, nil
 	}
-	if variable, protocol := value("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
-		"OTEL_EXPORTER_OTLP_PROTOCOL"); protocol != "" && !strings.EqualFold(protocol, "http/protobuf") {
+	if variable, protocol := value(signal.variables("PROTOCOL")...); protocol != "" &&
+		!strings.EqualFold(protocol, "http/protobuf") {
 		return false, fmt.Errorf("%s %.40q is not supported: use http/protobuf", variable, protocol)
 	}
 	if err := checkEndpoint(endpoint); err != nil {
 		return false, fmt.Errorf("%s %w", name, err)
 	}
-	if err := checkSettings(value); err != nil {
+	if err := checkSettings(value, signal); err != nil {
 		return false, err
 	}
 	return true, nil
@@ -150,23 +176,26 @@ func firstSet(lookup func(string) (string, bool)) func(names ...string) (name, v
 	}
 }
 
+// variables are those of a setting: the signal's own, then that of all.
+func (s Signal) variables(setting string) []string {
+	return []string{"OTEL_EXPORTER_OTLP_" + string(s) + "_" + setting, "OTEL_EXPORTER_OTLP_" + setting}
+}
+
 // checkSettings refuses what the SDK would log, with its value, and leave out.
-func checkSettings(value func(names ...string) (name, v string)) error {
+func checkSettings(value func(names ...string) (name, v string), signal Signal) error {
 	for _, setting := range []struct {
 		names []string
 		check func(string) error
 	}{
-		{[]string{"OTEL_EXPORTER_OTLP_METRICS_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"}, checkHeaders},
-		{[]string{"OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"}, checkMilliseconds},
+		{signal.variables("HEADERS"), checkHeaders},
+		{signal.variables("TIMEOUT"), checkMilliseconds},
 		{[]string{"OTEL_RESOURCE_ATTRIBUTES"}, checkAttributes},
 		{[]string{"OTEL_METRIC_EXPORT_INTERVAL"}, checkMilliseconds},
 		{[]string{"OTEL_METRIC_EXPORT_TIMEOUT"}, checkMilliseconds},
-		{[]string{"OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"},
-			checkCompression},
-		{[]string{"OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"}, checkFile},
-		{[]string{"OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"},
-			checkFile},
-		{[]string{"OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY"}, checkFile},
+		{signal.variables("COMPRESSION"), checkCompression},
+		{signal.variables("CERTIFICATE"), checkFile},
+		{signal.variables("CLIENT_CERTIFICATE"), checkFile},
+		{signal.variables("CLIENT_KEY"), checkFile},
 	} {
 		name, v := value(setting.names...)
 		if name == "" {
@@ -265,10 +294,14 @@ const (
 	smallest = 1e-6
 )
 
+// classicEdges are the buckets that scrapers without native histograms see, in seconds.
+var classicEdges = [...]float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60}
+
 // exponential counts times in exponential buckets: index i has those above
 // base^(i-1) up to base^i seconds.
 type exponential struct {
 	buckets map[int]int64
+	classic [len(classicEdges)]uint64 // up to each edge
 	zeros   uint64
 	count   uint64
 	sum     float64 // in seconds
@@ -278,6 +311,11 @@ func newExponential(h *measure.Histogram) exponential {
 	e := exponential{buckets: map[int]int64{}, sum: h.Sum()}
 	for value, n := range h.Buckets {
 		e.count += n
+		for i, edge := range classicEdges {
+			if value.Seconds() <= edge {
+				e.classic[i] += n
+			}
+		}
 		if value.Seconds() <= smallest {
 			e.zeros += n
 			continue
@@ -290,12 +328,29 @@ func newExponential(h *measure.Histogram) exponential {
 type exportedSample struct {
 	Status
 	response, service exponential
+	parts             []partHistogram // those that requests had
+	exemplars         tracedExemplars
+	traces            TraceCounts
+	exporting         bool // of spans
+}
+
+type partHistogram struct {
+	name string
+	exponential
 }
 
 func (s *Sampler) figures() exportedSample {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return exportedSample{s.status, newExponential(s.response), newExponential(s.service)}
+	f := exportedSample{Status: s.status, response: newExponential(s.response),
+		service:   newExponential(s.service),
+		exemplars: s.exemplars, traces: s.traceCounts, exporting: s.spans != nil}
+	for name, h := range s.parts.All() {
+		if h.Count() > 0 {
+			f.parts = append(f.parts, partHistogram{name, newExponential(h)})
+		}
+	}
+	return f
 }
 
 func (f *exportedSample) outcomes() []struct {
@@ -330,45 +385,7 @@ func (f *exportedSample) gauges() []struct {
 const (
 	responseHelp = "Time from the intended send to the last byte of requests that were served, in seconds."
 	serviceHelp  = "Time from the actual send to the last byte of requests that were served, in seconds."
+	partHelp     = "Times of the parts that requests had on the network, in seconds."
 	requestsHelp = "Requests that came to an end, by outcome."
+	tracesHelp   = "Slow, violating and failed requests, by what became of their spans."
 )
-
-// prometheusMetrics makes Prometheus metrics when they are asked for.
-type prometheusMetrics struct {
-	sampler *Sampler
-	started time.Time
-}
-
-// Describe implements prometheus.Collector: the metrics are made as they come.
-func (c *prometheusMetrics) Describe(chan<- *prometheus.Desc) {}
-
-// Collect implements prometheus.Collector.
-func (c *prometheusMetrics) Collect(to chan<- prometheus.Metric) {
-	f := c.sampler.figures()
-	scenario := prometheus.Labels{"scenario": f.Scenario}
-	requests := prometheus.NewDesc("mfaload_requests_total", requestsHelp, []string{"outcome"}, scenario)
-	for _, o := range f.outcomes() {
-		to <- prometheus.MustNewConstMetric(requests, prometheus.CounterValue, float64(o.n), o.name)
-	}
-	for _, g := range f.gauges() {
-		to <- prometheus.MustNewConstMetric(prometheus.NewDesc("mfaload_"+g.name, g.help, nil, scenario),
-			prometheus.GaugeValue, g.value)
-	}
-	for _, h := range []struct {
-		name, help string
-		all        exponential
-		recent     Percentiles
-	}{{"response", responseHelp, f.response, f.Response}, {"service", serviceHelp, f.service, f.Service}} {
-		desc := prometheus.NewDesc("mfaload_"+h.name+"_seconds", h.help, nil, scenario)
-		e := h.all
-		to <- prometheus.MustNewConstNativeHistogram(desc, e.count, e.sum, e.buckets, nil, e.zeros, scale,
-			smallest, c.started)
-		// Scrapers without native histograms see no bucket of those.
-		recent := prometheus.NewDesc("mfaload_recent_"+h.name+"_seconds", "Percentiles of the last 10 s: "+
-			h.help, []string{"percentile"}, scenario)
-		if h.recent.Count > 0 {
-			to <- prometheus.MustNewConstMetric(recent, prometheus.GaugeValue, h.recent.P50/1000, "50")
-			to <- prometheus.MustNewConstMetric(recent, prometheus.GaugeValue, h.recent.P99/1000, "99")
-		}
-	}
-}

@@ -104,7 +104,7 @@ func (s *Server) Serve(sampler *Sampler, stop func()) {
 	mux.HandleFunc("GET /events", s.events)
 	mux.HandleFunc("GET /status", s.status)
 	mux.Handle("POST /stop", http.NewCrossOriginProtection().Handler(http.HandlerFunc(s.end)))
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	s.server = &http.Server{Handler: s.guard(mux), ReadTimeout: slow, WriteTimeout: 2 * slow,
 		IdleTimeout: 2 * slow, MaxHeaderBytes: 16 << 10,
 		ErrorLog: log.New(io.Discard, "", 0)}

@@ -166,10 +166,7 @@ func (b *Breakdown) record(o *Observation, most func() *Histogram) {
 	if n := len(b.Slowest); n == MaxSlowest && response < b.Slowest[n-1].Response {
 		return
 	}
-	if o.Names != nil {
-		o.CorrelationID, o.TraceID = o.Names()
-		o.Names = nil
-	}
+	o.name()
 	b.keep(SlowSample{Index: o.Index, Group: o.Group, Label: asText(o.Label), Intended: o.Intended,
 		Response: response, Spent: spent, Connection: o.Connection,
 		CorrelationID: asText(o.CorrelationID), TraceID: asText(o.TraceID)})

@@ -44,8 +44,10 @@ type Observation struct {
 	// User, and the IDs that the service and a trace know the request by, are set only if
 	// each request is kept: only the journal has them.
 	User, CorrelationID, TraceID string
-	// Names, where set, returns the IDs of a request that is kept as one of the slowest.
-	Names func() (correlationID, traceID string)
+	// SpanID is that of the request in its trace; no journal has it.
+	SpanID string
+	// Names, where set, returns the IDs of a request that is kept as one of a few.
+	Names func() (correlationID, traceID, spanID string)
 	RequestTransfer
 
 	// Failed says that there was no whole response.
@@ -101,6 +103,14 @@ type RequestTransfer struct {
 	Service time.Duration
 	// Bytes are those of the response, head and body, without TLS.
 	Bytes uint64
+}
+
+// name asks for the IDs of a request that is kept, once.
+func (o *Observation) name() {
+	if o.Names != nil {
+		o.CorrelationID, o.TraceID, o.SpanID = o.Names()
+		o.Names = nil
+	}
 }
 
 // HarmFloor is the own lateness from which on a request counts as harmed. Waking

@@ -76,6 +76,7 @@ func NewEndedRequests(groups int) *EndedRequests {
 type liveSums struct {
 	counts Progress
 	phases [2]partitionPhase // main, warm-up
+	parts  TransferTimes
 	broken map[BrokenRule]uint64
 }
 
@@ -93,10 +94,11 @@ func (r *Recorder) Live() *Live {
 }
 
 // Take adds the requests that came to an end since it was last called, the warm-up's
-// included, and the times of those that were served to two histograms: a refusal is
-// fast, and says nothing of how fast the service is.
-func (l *Live) Take(to *EndedRequests, response, service *Histogram) {
+// included, the times of those that were served to two histograms (a refusal is fast, and says nothing of how
+// fast the service is), and the times of their parts on the network.
+func (l *Live) Take(to *EndedRequests, response, service *Histogram, parts *TransferTimes) {
 	l.tap.take(func(s *liveSums) {
+		parts.Merge(&s.parts)
 		to.Counts.Add(s.counts)
 		for i, phase := range []*Phase{&to.Main, &to.Warmup} {
 			for _, cells := range s.phases[i].cells {
@@ -127,6 +129,9 @@ func (p *Phase) addEnded(cells []*Cell) {
 func (s *liveSums) record(o *Observation, violating bool) {
 	s.counts.add(o, violating)
 	s.phases[phaseIndex(o.Warmup)].record(o, violating)
+	if o.transferred() {
+		s.parts.record(o, NewSparse)
+	}
 	for i := range o.Violations {
 		s.broken[BrokenRule{asText(o.Violations[i].Rule), o.Violations[i].Fails}]++
 	}
@@ -134,6 +139,7 @@ func (s *liveSums) record(o *Observation, violating bool) {
 
 func (s *liveSums) reset() {
 	s.counts = Progress{}
+	s.parts.Reset()
 	for i := range s.phases {
 		s.phases[i].own.Reset()
 		for _, cells := range s.phases[i].cells {

@@ -77,7 +77,7 @@ func TestLiveTakesEverythingOnce(t *testing.T) {
 			over = true // and once more
 		default:
 		}
-		l.Take(ended, response, service)
+		l.Take(ended, response, service, &measure.TransferTimes{})
 	}
 	want, err := r.Measurement()
 	if err != nil {

@@ -28,7 +28,7 @@ type requestWorker struct {
 	wait       func(context.Context, time.Time) // of a closed load's user
 	exchange   contract.Exchange
 	violations []contract.Violation
-	names      func() (correlationID, traceID string)
+	names      func() (correlationID, traceID, spanID string)
 	mask       func(text string) string
 	seen       measure.Observation
 }
@@ -69,7 +69,7 @@ func (w *requestWorker) serve(flight context.Context, a turn) {
 	o.Index, o.RequestTransfer, o.Names = a.Index, w.transfer(o.Sent), w.names
 	if name := w.runner.config.NameUser; name != nil {
 		o.User = name(a.User.ID)
-		o.CorrelationID, o.TraceID = w.nameRequest()
+		o.CorrelationID, o.TraceID, o.SpanID = w.nameRequest()
 	}
 	o.Harmed = w.harmed(o, now)
 	w.free = done
@@ -109,13 +109,14 @@ func (w *requestWorker) transfer(sent time.Duration) measure.RequestTransfer {
 }
 
 // nameRequest returns the names by which others find the request.
-func (w *requestWorker) nameRequest() (correlationID, traceID string) {
+func (w *requestWorker) nameRequest() (correlationID, traceID, spanID string) {
 	id, _ := w.runner.config.Operation.CorrelationID(&w.exchange)
 	id = strings.Clone(w.runner.config.Operation.Mask(id)) // a part of the exchange, which is used again
 	if parent := w.exchange.TraceParent; len(parent) > 0 {
-		traceID = string(bytes.Split(parent, []byte("-"))[1])
+		fields := bytes.Split(parent, []byte("-"))
+		traceID, spanID = string(fields[1]), string(fields[2])
 	}
-	return id[:min(len(id), maxCorrelationID)], traceID
+	return id[:min(len(id), maxCorrelationID)], traceID, spanID
 }
 
 func (w *requestWorker) refused() {
@@ -268,6 +269,8 @@ type RunProgress struct {
 	measure.Progress
 	// Planned is how many requests the schedule has.
 	Planned uint64
+	// Started is when the run began; zero before.
+	Started time.Time
 	// Elapsed is the time since the start; End when the last stage ends.
 	Elapsed, End time.Duration
 	// InFlight is how many requests are waiting for a response.
@@ -280,7 +283,7 @@ type RunProgress struct {
 func (r *Runner) Progress() RunProgress {
 	p := RunProgress{Progress: r.recorder.Progress(), End: r.schedule.End(), InFlight: int(r.inFlight.Load())}
 	if start := r.start.Load(); start != nil {
-		p.Elapsed = time.Since(*start)
+		p.Started, p.Elapsed = *start, time.Since(*start)
 		p.Paused = r.pauses.left(p.Elapsed)
 	}
 	return p
@@ -298,6 +301,9 @@ func (r *Runner) Schedule() *schedule.Schedule {
 func (r *Runner) Live() *measure.Live {
 	return r.recorder.Live()
 }
+
+// Traced begins to keep requests whose traces are worth looking at.
+func (r *Runner) Traced() *measure.TracedRequests { return r.recorder.Traced() }
 
 // Ticks begins to hand out the run second by second, with its requests or without, to
 // one who judges several machines together with a [Guard].

@@ -47,12 +47,20 @@ const (
 	TraceOff TraceMode = "off"
 	// TraceUnsampled names a trace that nobody needs to record.
 	TraceUnsampled TraceMode = "unsampled"
-	// TraceAll asks that each trace is recorded.
+	// TraceSlow names traces as TraceUnsampled does, and mfaload exports those of requests worth looking at.
+	TraceSlow TraceMode = "slow"
+	// TraceAll asks that each trace is recorded, and exports as TraceSlow does.
 	TraceAll TraceMode = "all"
 )
 
 // Sent says whether requests have the header field.
-func (t TraceMode) Sent() bool { return t == TraceUnsampled || t == TraceAll }
+func (t TraceMode) Sent() bool { return t == TraceUnsampled || t.Exported() }
+
+// OnlyExported says whether traces serve nothing without an export.
+func (t TraceMode) OnlyExported() bool { return t == TraceSlow }
+
+// Exported says whether spans of requests worth looking at are exported, where OTLP is configured.
+func (t TraceMode) Exported() bool { return t == TraceSlow || t == TraceAll }
 
 // ClientCertificate names a certificate and its key, both PEM files. Either
 // none or both are set.
@@ -148,10 +156,11 @@ var networkKeys = []form.Field{
 		"is not a text of letters, digits, '.', '_' and '-'"),
 		"Sends X-Ping-External-Transaction-ID with every request: this text, a hyphen and the request's "+
 			"number, as in friday-peak-17. The service's audit log has it."),
-	form.Key("trace", form.OneOf("a way to trace", TraceOff, TraceUnsampled, TraceAll),
+	form.Key("trace", form.OneOf("a way to trace", TraceOff, TraceUnsampled, TraceSlow, TraceAll),
 		"Sends traceparent (W3C Trace Context) with every request, a trace of its own for each. The report "+
-			"has the trace IDs of the slowest. unsampled names a trace, all also asks every service on the "+
-			"way to record it.").Default("off"),
+			"has the trace IDs of the slowest. unsampled names a trace that nobody has to record. slow also "+
+			"exports spans of slow, violating and failed requests by OTLP. all does that, and asks every "+
+			"service on the way to record each trace.").Default("off"),
 	form.Key("serviceTimeHeader", form.Matching("the name of a header field",
 		"such as Server-Timing or X-Envoy-Upstream-Service-Time", headerPattern, 256,
 		"is not the name of a header field"),

@@ -143,7 +143,7 @@ func transfer(random *rand.Rand, o *measure.Observation) {
 		o.Service = 1 + part()
 	}
 	if named := random.IntN(3); named > 0 {
-		o.Names = func() (string, string) { return fmt.Sprint("c", o.Index), "t" }
+		o.Names = func() (string, string, string) { return fmt.Sprint("c", o.Index), "t", "s" }
 	}
 	if random.IntN(9) > 0 {
 		o.FirstByte = o.Dial + o.Handshake + part()

@@ -30,7 +30,8 @@ type Display struct {
 	console *console.Console
 	version string       // of mfaload
 	server  *live.Server // nil without --listen
-	otlp    bool
+	metrics bool         // are exported by OTLP
+	traces  bool
 }
 
 // Open listens at HOST:PORT, where that is not empty, before anything is sent, so that a run that
@@ -38,7 +39,10 @@ type Display struct {
 func Open(c *console.Console, listen, version string, lookup func(string) (string, bool)) (*Display, error) {
 	v := &Display{console: c, version: version}
 	var err error
-	if v.otlp, err = live.OTLPWanted(lookup); err != nil {
+	if v.metrics, err = live.OTLPWanted(lookup, live.Metrics); err != nil {
+		return nil, err
+	}
+	if v.traces, err = live.OTLPWanted(lookup, live.Traces); err != nil {
 		return nil, err
 	}
 	if listen == "" {
@@ -62,13 +66,25 @@ func (v *Display) Close() {
 // Begin shows a run that is about to begin, until done is called. Nothing is
 // kept for it where nobody looks.
 func (v *Display) Begin(ctx context.Context, name string, r *runner.Runner) (done func(), err error) {
-	if v.console.Quiet && v.server == nil && !v.otlp {
+	trace := r.Scenario().Target.Trace
+	traces := v.traces && trace.Exported()
+	if trace.OnlyExported() && !traces {
+		v.console.Say("target.trace: slow exports no spans: set OTEL_EXPORTER_OTLP_ENDPOINT to the " +
+			"collector's address")
+	}
+	if v.console.Quiet && v.server == nil && !v.metrics && !traces {
 		return func() {}, nil
 	}
 	s := live.New(r, func() string { return Place(r) })
 	ends := []func(){func() {}}
-	if v.otlp {
-		end, err := v.export(ctx, s)
+	for _, export := range []struct {
+		wanted bool
+		begin  func(context.Context, *live.Sampler) (func(), error)
+	}{{traces, v.exportTraces}, {v.metrics, v.export}} {
+		if !export.wanted {
+			continue
+		}
+		end, err := export.begin(ctx, s)
 		if err != nil {
 			return nil, err
 		}
@@ -95,9 +111,7 @@ func (v *Display) Begin(ctx context.Context, name string, r *runner.Runner) (don
 
 // export sends the figures by OTLP. What goes wrong is said once.
 func (v *Display) export(ctx context.Context, s *live.Sampler) (end func(), err error) {
-	say := v.once("the OTLP export failed: %v")
-	// What the collector answers may hold the key that it was sent.
-	failed := func(err error) { say(errors.New(answered.ReplaceAllString(err.Error(), "$1"))) }
+	failed := v.failed()
 	shutdown, err := s.Export(context.WithoutCancel(ctx), v.version, failed)
 	if err != nil {
 		return nil, err
@@ -110,6 +124,27 @@ func (v *Display) export(ctx context.Context, s *live.Sampler) (end func(), err 
 			failed(err)
 		}
 	}, nil
+}
+
+// exportTraces sends spans by OTLP, and says in the end of how many requests.
+func (v *Display) exportTraces(ctx context.Context, s *live.Sampler) (end func(), err error) {
+	stop, err := s.ExportTraces(context.WithoutCancel(ctx), v.version, v.failed())
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		n := stop(ctx)
+		v.console.Say("traces: spans of requests exported by OTLP: %d, left out: %d, failed: %d", n.Exported,
+			n.LeftOut, n.Failed)
+	}, nil
+}
+
+// failed says once that exports fail. What the collector responds may hold the key that it was sent.
+func (v *Display) failed() func(error) {
+	say := v.once("the OTLP export failed: %v")
+	return func(err error) { say(errors.New(answered.ReplaceAllString(err.Error(), "$1"))) }
 }
 
 var answered = regexp.MustCompile(`(?s)(: \d{3} [A-Za-z ]+)\(body: .*`)
