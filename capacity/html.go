@@ -131,7 +131,7 @@ func (s *Soak) html() g.Node {
 	}
 	found := slices.Clone(s.Reasons)
 	for _, d := range s.Drifts {
-		text := fmt.Sprintf("%s of the response time: %+.3g ms an hour, p = %.2g", d.Percentile, d.Slope, d.P)
+		text := d.Text()
 		if d.Up {
 			text += ": it drifts up"
 		}
@@ -139,7 +139,7 @@ func (s *Soak) html() g.Node {
 	}
 	return g.Group{h.H2(g.Text("Soak: "), h.Span(h.Class(string(s.Verdict)), g.Text(string(s.Verdict)))),
 		g.Text("\n"),
-		h.P(g.Textf("%s for %s.", rateText(s.Rate), seconds(s.Duration))), g.Text("\n"), chart.List(found),
+		h.P(g.Text(s.Length() + ".")), g.Text("\n"), chart.List(found),
 		g.Text("\n")}
 }
 

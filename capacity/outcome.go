@@ -271,6 +271,16 @@ type Soak struct {
 	Folder string  `json:"folder,omitempty"`
 }
 
+// Length says at which rate and for how long.
+func (s *Soak) Length() string {
+	return fmt.Sprintf("%s for %s", rateText(s.Rate), seconds(s.Duration))
+}
+
+// Text is the trend in words.
+func (d Trend) Text() string {
+	return fmt.Sprintf("%s of the response time: %+.3g ms an hour, p = %.2g", d.Percentile, d.Slope, d.P)
+}
+
 // Trend is the trend of a percentile from block to block.
 type Trend struct {
 	Percentile string `json:"percentile"`

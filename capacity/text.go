@@ -37,14 +37,12 @@ func (t TerminalText) Write(w io.Writer, r *Result) error {
 	t.thresholds(&b, r)
 	t.trials(&b, r)
 	if s := r.Soak; s != nil {
-		fmt.Fprintf(&b, "\nsoak\n  %s  %s for %s\n", t.paint(colors[s.Verdict], string(s.Verdict)),
-			rateText(s.Rate), seconds(s.Duration))
+		fmt.Fprintf(&b, "\nsoak\n  %s  %s\n", t.paint(colors[s.Verdict], string(s.Verdict)), s.Length())
 		for _, reason := range s.Reasons {
 			fmt.Fprintf(&b, "  %s\n", reason)
 		}
 		for _, d := range s.Drifts {
-			fmt.Fprintf(&b, "  %s of the response time: %+.3g ms an hour, p = %.2g\n", d.Percentile, d.Slope,
-				d.P)
+			fmt.Fprintf(&b, "  %s\n", d.Text())
 		}
 	}
 	_, err := io.WriteString(w, text.Wrap(b.String(), t.Width))

@@ -76,7 +76,8 @@ would ask, and on a terminal it has to be confirmed; elsewhere --yes does that.`
 		"with --generate: the most requests to generate")
 	f.Uint64Var(&flags.options.Seed, "seed", 1, "with --generate: the same seed makes the same requests")
 	f.StringVar(&flags.options.Out, "out", "",
-		"with --generate: a folder for check.md, coverage.json and violations.ndjson, whose cases come first")
+		"with --generate: a folder for check.md, check.json, coverage.json and violations.ndjson, whose "+
+			"cases come first")
 	f.StringVar(&flags.options.Replay, "replay", "",
 		"send the requests of a violations.ndjson again, and nothing else: fixed, still there, or can't tell")
 	f.StringVar(&flags.options.Baseline, "baseline", "",
@@ -112,6 +113,7 @@ func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error
 	}
 	s := in.Scenario
 	defer s.Close()
+	flags.options.Version = versionText()
 	k, err := check.New(in, a.ui, flags.options)
 	if err != nil {
 		return err

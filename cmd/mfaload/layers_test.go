@@ -109,6 +109,10 @@ var mayImport = map[string][]string{
 	"mfaload/session/ledger": {"mfaload/contract", "mfaload/internal/disk", "mfaload/internal/number",
 		"mfaload/internal/text", "mfaload/measure", "mfaload/runner/schedule", "mfaload/scenario",
 		"mfaload/scenario/users", "mfaload/session"},
+	"mfaload/session/dossier": {"mfaload/capacity", "mfaload/internal/disk", "mfaload/internal/number",
+		"mfaload/internal/text", "mfaload/report", "mfaload/report/compare", "mfaload/report/render",
+		"mfaload/report/render/chart", "mfaload/runner/plan", "mfaload/runner/plan/plantext",
+		"mfaload/session", "mfaload/session/check"},
 	"mfaload/session/kubernetes": {"mfaload/fleet", "mfaload/internal/disk", "mfaload/internal/text",
 		"mfaload/runner/plan", "mfaload/scenario", "mfaload/scenario/form", "mfaload/session",
 		"mfaload/session/shards"},
@@ -171,7 +175,7 @@ func TestLayers(t *testing.T) {
 // where it can be tested without a command line.
 func TestCommandIsFlagsAndWords(t *testing.T) {
 	t.Parallel()
-	const most = 4130 // lines
+	const most = 4260 // lines
 	names, err := filepath.Glob("*.go")
 	if err != nil || len(names) == 0 {
 		t.Fatal(err)

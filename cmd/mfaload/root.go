@@ -56,8 +56,8 @@ Exit codes:
 		return err
 	})
 	root.AddCommand(newRun(a), newCheck(a), newReport(a), newCompare(a), newCapacity(a), newMerge(a),
-		newSamples(a), newLedger(a), newCoordinate(a), newWorker(a), newK8s(a), newValidate(a), newInit(a),
-		newSimulate(a), newUsers(a), newContract(a), newSchema(a), newVersion(a))
+		newSamples(a), newDossier(a), newLedger(a), newCoordinate(a), newWorker(a), newK8s(a), newValidate(a),
+		newInit(a), newSimulate(a), newUsers(a), newContract(a), newSchema(a), newVersion(a))
 	root.AddCommand(newTopics()...)
 	root.SetHelpCommand(newHelp())
 	return root

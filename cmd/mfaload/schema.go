@@ -17,17 +17,18 @@ import (
 	"mfaload/report/compare"
 	"mfaload/scenario"
 	"mfaload/session"
+	"mfaload/session/dossier"
 )
 
 func newSchema(a *app) *cobra.Command {
 	format := ""
 	c := &cobra.Command{
-		Use:   "schema [scenario|report|compare|history|capacity|capacity-comparison|validation]",
+		Use:   "schema [scenario|report|compare|history|capacity|capacity-comparison|validation|dossier]",
 		Short: "Print the JSON Schema of scenario files, for editors, or of what mfaload writes",
 		Long: `Print the JSON Schema of scenario files, for editors, or of report.json, of
 'compare --json', of 'compare --against-history --json', of capacity.json, of
 'compare --json' of two searches for capacity (capacity-comparison), or of
-'validate --format json' (validation).
+'validate --format json' (validation), or of 'dossier --format json' (dossier).
 
 An editor with a YAML language server checks and completes a scenario that begins
 with the line
@@ -65,11 +66,12 @@ With --format markdown it prints the keys of scenario files as a page for people
 }
 
 var schemaNames = []string{"scenario", "report", "compare", "history", "capacity", "capacity-comparison",
-	"validation"}
+	"validation", "dossier"}
 
 var schemas = map[string]func() []byte{"scenario": scenario.Schema, "report": report.JSONSchema,
 	"compare": compare.JSONSchema, "history": compare.HistoryJSONSchema, "capacity": capacity.JSONSchema,
-	"capacity-comparison": capacity.ComparisonJSONSchema, "validation": session.ValidationJSONSchema}
+	"capacity-comparison": capacity.ComparisonJSONSchema, "validation": session.ValidationJSONSchema,
+	"dossier": dossier.JSONSchema}
 
 // contractFlags say by which contract, and with which changes, a scenario is read.
 type contractFlags struct {

@@ -7,6 +7,7 @@ package compare
 import (
 	"cmp"
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -423,6 +424,24 @@ func (c *Comparison) protocolRemark(runs []Run) {
 			return
 		}
 	}
+}
+
+// Decode reads what compare.json holds.
+func Decode(data []byte) (*Comparison, error) {
+	var c Comparison
+	if err := json.Unmarshal(data, &c); err != nil {
+		return nil, fmt.Errorf("it is not what 'mfaload compare' writes: %w", err)
+	}
+	if c.Schema != Schema {
+		return nil, fmt.Errorf("its schema is %q, not %q", c.Schema, Schema)
+	}
+	for i := range c.Rows {
+		r := &c.Rows[i]
+		r.points = slices.ContainsFunc(metrics, func(m metricSpec) bool {
+			return m.name == r.Metric && m.kind.share()
+		})
+	}
+	return &c, nil
 }
 
 //go:embed compare.schema.json

@@ -82,7 +82,7 @@ func (m *markdown) rows(n int, what string, row func(i int) []string) {
 func (m *markdown) labels(r *report.Report) {
 	all := labels(r)
 	for i := range all {
-		all[i] = codeUpTo(all[i], maxLabel)
+		all[i] = Code(all[i], maxLabel)
 	}
 	if len(all) > 0 {
 		m.line("\nlabels: %s", strings.Join(all, ", "))
@@ -99,7 +99,7 @@ func (m *markdown) reasons(r *report.Report) {
 	}
 	left := m.Len() + markdownBytes
 	for i, reason := range r.Reasons {
-		text := "- " + codeUpTo(reason, maxReason)
+		text := "- " + Code(reason, maxReason)
 		if i == markdownRows || m.Len()+len(text) > left {
 			m.line("- %d more reasons in report.json", len(r.Reasons)-i)
 			break
@@ -202,11 +202,11 @@ func (m *markdown) rest(r *report.Report) {
 	}
 }
 
-// code makes a text a code span, in a table too: nothing in it is markup, a
-// link or a mention, and it stays on its line.
-func code(s string) string { return codeUpTo(s, text.MaxName) }
+func code(s string) string { return Code(s, text.MaxName) }
 
-func codeUpTo(s string, maxRunes int) string {
+// Code makes a text a code span of so many characters at most, in a table too: nothing in it is markup, a
+// link or a mention, and it stays on its line.
+func Code(s string, maxRunes int) string {
 	s = strings.TrimSpace(text.Brief(s, maxRunes))
 	if s == "" {
 		return ""

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -44,6 +45,8 @@ type Settings struct {
 	// Baseline is a file with the shape of the responses of an earlier check. It is written
 	// where there is none. Empty for no comparison.
 	Baseline string
+	// Version is mfaload's.
+	Version string
 }
 
 // Check is a check under way. It is used by one goroutine.
@@ -70,6 +73,9 @@ type Check struct {
 	replayed       []generate.FailedCase
 	results        []caseResult
 
+	contract string // its fingerprint
+	started  time.Time
+
 	bad  int // requests whose response is not right
 	sent int
 }
@@ -81,7 +87,8 @@ func New(in *session.Inputs, c *console.Console, o Settings) (*Check, error) {
 		return nil, err
 	}
 	k := &Check{console: c, options: o, scenario: in.Scenario, ruleCounts: newRuleCounts(in.Contract.Rules()),
-		profile: contract.NewProfile(), baseline: baseline, requestRules: in.Contract.RequestRules()}
+		profile: contract.NewProfile(), baseline: baseline, requestRules: in.Contract.RequestRules(),
+		contract: in.Parts["contract"], started: time.Now().UTC()}
 	if o.Follow {
 		k.ruleCounts.rules = append(k.ruleCounts.rules, in.Contract.FlowRules()...)
 	}
@@ -318,8 +325,9 @@ func (k *Check) Finish() (passed bool, err error) {
 		return k.bad == 0, nil
 	}
 	k.ruleCounts.write(k.console)
+	var coverage generate.RequestCoverage
 	if k.options.Generate {
-		coverage := k.coverage()
+		coverage = k.coverage()
 		k.showCoverage(&coverage)
 		if err := k.write(&coverage); err != nil {
 			return false, err
@@ -327,6 +335,9 @@ func (k *Check) Finish() (passed bool, err error) {
 	}
 	drift, err := k.drift()
 	if err != nil {
+		return false, err
+	}
+	if err := k.writeRecord(k.record(&coverage, len(drift) > 0)); err != nil {
 		return false, err
 	}
 	verdict := k.console.Paint("1;32", "PASS")

@@ -22,7 +22,12 @@ import (
 const (
 	violationsFile = "violations.ndjson"
 	coverageFile   = "coverage.json"
-	reportFile     = "check.md"
+)
+
+// Files of the same folder that others read: what the check came to, for people and for programs.
+const (
+	ReportFile = "check.md"
+	RecordFile = "check.json"
 )
 
 // maxViolations bounds a file of violations, in bytes.
@@ -137,14 +142,16 @@ func (k *Check) write(c *generate.RequestCoverage) error {
 	}
 	for name, data := range map[string][]byte{violationsFile: lines.Bytes(), coverageFile: append(coverage,
 		'\n'),
-		reportFile: k.report(c, failures, len(untold))} {
-		if err := disk.Replace(filepath.Join(k.options.Out, name), data, 0o600); err != nil {
+		ReportFile: k.report(c, failures, len(untold))} {
+		if err := disk.Replace(k.file(name), data, 0o600); err != nil {
 			return fmt.Errorf("write the results of the check: %w\n%s", err,
 				text.Hint("choose another folder with --out"))
 		}
 	}
 	return nil
 }
+
+func (k *Check) file(name string) string { return filepath.Join(k.options.Out, name) }
 
 // report is the check for people who were not there, in Markdown.
 func (k *Check) report(c *generate.RequestCoverage, failures []generate.FailedCase, untold int) []byte {

@@ -27,11 +27,7 @@ func (p *planPage) limits(all *plan.RunPlan) {
 		rows = append(rows, []string{fmt.Sprintf("  … %d more with --format json", more)})
 	}
 	p.table(rows)
-	if first := all.First(); first == nil {
-		p.wrap("the run passes none of them")
-	} else {
-		p.wrap("the run passes %s first, %s", first.Name, passing(first))
-	}
+	p.wrap("%s", FirstLimit(all))
 	p.wrap("to stay within all of them it takes: source addresses %s, users %s",
 		number.Count(all.AddressesNeeded), number.Count(all.UsersNeeded))
 	if all.Limits[0].Assumed {
@@ -46,6 +42,15 @@ func (p *planPage) limits(all *plan.RunPlan) {
 		p.wrap("%s", strings.ReplaceAll(why, "\n", "\n  "))
 		p.wrap("%s", remedy)
 	}
+}
+
+// FirstLimit says which of the limits the run passes first.
+func FirstLimit(all *plan.RunPlan) string {
+	first := all.First()
+	if first == nil {
+		return "the run passes none of them"
+	}
+	return fmt.Sprintf("the run passes %s first, %s", first.Name, passing(first))
 }
 
 func limitRow(l *plan.PlannedLimit) []string {
