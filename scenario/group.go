@@ -300,12 +300,15 @@ func (s *Scenario) fillMaxPerUser() {
 
 // expectsPush says whether users of the group should get a push that nobody may answer.
 func (g *Group) expectsPush() bool {
+	if g.TestMode {
+		return false
+	}
 	for kind := range g.Kinds() {
-		if !g.TestMode && slices.ContainsFunc(g.Variant(kind).Expect.Statuses, IsPush) {
+		if slices.ContainsFunc(g.Variant(kind).Expect.Statuses, IsPush) {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(g.Then, func(s FlowStep) bool { return s.Device == "MOBILE" })
 }
 
 // IsPush says whether an initialization with this status has sent a push, and nothing else.

@@ -23,6 +23,7 @@ const (
 	RateAddress = "rate.address"
 	Cooldown    = "messages.cooldown"
 	Push        = "push.unanswered"
+	Passcodes   = "passcodes.wrong"
 )
 
 // Whom a limit is for.
@@ -44,7 +45,7 @@ type ServiceLimit struct {
 	// Unit is what Value counts.
 	Unit  string `yaml:"unit"`
 	Scope string `yaml:"scope"`
-	// Window is the time in which Value counts: [Day], a duration, or empty for a rate.
+	// Window is the time in which Value counts: [Day], [Row], a duration, or empty for a rate.
 	Window string `yaml:"window"`
 	// Messages are the kinds that it counts; none for a rate.
 	Messages []string `yaml:"messages"`
@@ -57,16 +58,27 @@ type ServiceLimit struct {
 	Source  string `yaml:"source"`
 }
 
-// Day is the window of what counts from midnight UTC to midnight UTC.
-const Day = "day"
+// Windows that are no duration.
+const (
+	// Day is from midnight UTC to midnight UTC.
+	Day = "day"
+	// Row is whenever it is, as long as one follows another.
+	Row = "row"
+)
+
+// runMax is longer than any run.
+const runMax = 31 * 24 * time.Hour
 
 // Settable says whether the environment has a policy that sets the value.
 func (l *ServiceLimit) Settable() bool { return l.Max > 0 }
 
 // Length is the window's; 0 where there is none.
 func (l *ServiceLimit) Length() time.Duration {
-	if l.Window == Day {
+	switch l.Window {
+	case Day:
 		return 24 * time.Hour
+	case Row:
+		return runMax
 	}
 	d, _ := time.ParseDuration(l.Window) // checked by Parse
 	return d
@@ -128,17 +140,22 @@ func (l *ServiceLimit) check() error {
 		return errors.New("has no value: add it, or min and max of a policy")
 	case l.Min > l.Max:
 		return errors.New("has a min above its max: swap them")
-	case slices.ContainsFunc(l.Messages, func(m string) bool { return !slices.Contains(Messages, m) }):
+	case slices.ContainsFunc(l.Messages, func(m string) bool {
+		return !slices.Contains(Messages, m) && m != WrongPasscode
+	}):
 		return fmt.Errorf("counts %v: write kinds of messages out of %v", l.Messages, Messages)
 	case counts != (l.Scope == User || l.Scope == Environment):
 		return errors.New("counts messages of a rate, or none of users: change its scope")
-	case l.Window != "" && l.Window != Day && (err != nil || length <= 0):
+	case l.Window != "" && l.Window != Day && l.Window != Row && (err != nil || length <= 0):
 		return fmt.Errorf("has the window %q: write day, or a duration such as 10m", l.Window)
 	case counts && l.Window == "" && l.Name != Cooldown:
 		return errors.New("has no window: add day, or a duration such as 10m")
 	}
 	return nil
 }
+
+// WrongPasscode is what a user sends who mistypes one.
+const WrongPasscode = "wrong passcode"
 
 // Messages are the kinds of messages that an initialization can send.
 var Messages = []string{"e-mail", "SMS", "voice", "push"}

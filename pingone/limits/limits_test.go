@@ -84,6 +84,8 @@ refused for it.
 		}
 		if within == limits.Day {
 			within = "a day, from midnight UTC"
+		} else if within == limits.Row {
+			within = "in a row"
 		}
 		if l.Blocks {
 			effect = "*blocks*: " + effect

@@ -76,13 +76,15 @@ func (p *RunPlan) StartAt(t time.Time) {
 }
 
 func newPlanSource(s *scenario.Scenario) planSource {
-	of, weights := planSource{scenario: s, times: 1}, 0
+	of, weights := planSource{scenario: s, times: 1, steps: 1}, 0
 	for i := range s.Groups {
 		weights += s.Groups[i].Weight
 	}
 	for i := range s.Groups {
 		of.shares = append(of.shares, float64(s.Groups[i].Weight)/float64(weights))
 		of.kinds = append(of.kinds, groupMessages(&s.Groups[i]))
+		steps, sent := following(&s.Groups[i])
+		of.sent, of.steps = append(of.sent, sent), of.steps+steps*of.shares[i]
 	}
 	return of
 }
@@ -133,14 +135,16 @@ func (p *RunPlan) rateLimits() (all []PlannedLimit) {
 	if e.Trial && e.PerAddress == 0 {
 		perAddress = 1
 	}
+	peak := p.Peak * p.of.steps
+	p.Steps = p.of.steps - 1
 	addresses := float64(cmp.Or(e.Addresses, max(len(t.SourceAddresses), 1)))
 	for _, l := range []struct {
 		name             string
 		allowed, planned float64
 	}{
-		{limits.RateLicense, p.LicenseRate, p.Peak},
-		{limits.RateAlert, p.LicenseRate * percent(limits.RateAlert), p.Peak},
-		{limits.RateAddress, p.LicenseRate * perAddress, p.Peak / addresses},
+		{limits.RateLicense, p.LicenseRate, peak},
+		{limits.RateAlert, p.LicenseRate * percent(limits.RateAlert), peak},
+		{limits.RateAddress, p.LicenseRate * perAddress, peak / addresses},
 	} {
 		planned := PlannedLimit{Name: l.name, Scope: limits.Get(l.name).Scope, Unit: license.Unit,
 			Allowed: l.allowed, Assumed: e.Rate == 0, Planned: l.planned}
@@ -148,12 +152,12 @@ func (p *RunPlan) rateLimits() (all []PlannedLimit) {
 			p.pass(&planned, p.of.line.above(l.allowed*p.Peak/l.planned))
 		}
 		if l.name == limits.RateAddress {
-			planned.Needed = uint64(math.Ceil(p.Peak/l.allowed - 1e-9))
+			planned.Needed = uint64(math.Ceil(peak/l.allowed - 1e-9))
 		}
 		all = append(all, planned)
 	}
 	for i := range p.Stages {
-		p.Stages[i].LicenseShare = p.Stages[i].Peak / p.LicenseRate
+		p.Stages[i].LicenseShare = p.Stages[i].Peak * p.of.steps / p.LicenseRate
 	}
 	return all
 }
@@ -170,11 +174,9 @@ func (p *RunPlan) pass(l *PlannedLimit, at float64) {
 func (p *RunPlan) environmentLimit(l *limits.ServiceLimit, value uint64) []PlannedLimit {
 	share, may := 0.0, false
 	for i := range p.Groups {
-		counts, unsure := p.counts(i, l)
-		if counts {
-			share += p.of.shares[i]
-		}
-		may = may || counts && unsure
+		each, unsure := p.counts(i, l)
+		share += p.of.shares[i] * each
+		may = may || each > 0 && unsure
 	}
 	if share == 0 {
 		return nil
@@ -197,17 +199,17 @@ func (p *RunPlan) userLimits(l *limits.ServiceLimit, value uint64, needed []uint
 	within := p.of.line.within(windowOf(l, value), p.Start)
 	var closest *PlannedLimit
 	for i := range p.Groups {
-		counts, may := p.counts(i, l)
-		if !counts {
+		each, may := p.counts(i, l)
+		if each == 0 {
 			continue
 		}
 		g := &p.of.scenario.Groups[i]
 		requests := uint64(math.Ceil(within.most()*p.of.shares[i] - 1e-6))
 		requests = min(withUsers(g, requests, within.length), p.Groups[i].Requests)
-		user := p.perUser(i, requests, within.length)
+		user := math.Ceil(p.of.times*each*float64(p.perUser(i, requests, within.length)) - 1e-6)
 		planned := PlannedLimit{Name: l.Name, Group: g.Name, Scope: l.Scope, Unit: l.Unit, Window: l.Window,
 			Allowed: float64(messages), Planned: user, May: may,
-			Needed: ceilDiv(uint64(p.of.times*float64(requests)), messages)}
+			Needed: uint64(math.Ceil(p.of.times*each*float64(requests)/float64(messages) - 1e-6))}
 		if l.Name == limits.Cooldown {
 			planned.Unit, planned.Window = "messages", windowOf(l, value).length.String()
 		}
@@ -218,7 +220,7 @@ func (p *RunPlan) userLimits(l *limits.ServiceLimit, value uint64, needed []uint
 			}
 			continue
 		}
-		p.pass(&planned, within.first(p.enough(i, messages)/p.of.shares[i]))
+		p.pass(&planned, within.first(p.enough(i, float64(messages)/p.of.times/each)/p.of.shares[i]))
 		planned.Refused = l.Blocks && !may && !p.Rehearsal
 		all = append(all, planned)
 	}
@@ -229,7 +231,7 @@ func (p *RunPlan) userLimits(l *limits.ServiceLimit, value uint64, needed []uint
 }
 
 // perUser is how many of a group's requests within some seconds one user gets at most.
-func (p *RunPlan) perUser(group int, requests uint64, seconds float64) float64 {
+func (p *RunPlan) perUser(group int, requests uint64, seconds float64) uint64 {
 	g := &p.of.scenario.Groups[group]
 	n := maxPerUser(g, requests)
 	if g.PerUser > 0 {
@@ -238,28 +240,31 @@ func (p *RunPlan) perUser(group int, requests uint64, seconds float64) float64 {
 	if g.Order == users.Random && g.MaxPerUser > 0 {
 		n = min(n, g.MaxPerUser)
 	}
-	return p.of.times * float64(n)
+	return n
 }
 
-// enough is the number of a group's requests after which a user has as many messages as he may.
-func (p *RunPlan) enough(group int, messages uint64) float64 {
+// enough is the number of a group's requests after which a user has as many as allowed.
+func (p *RunPlan) enough(group int, allowed float64) float64 {
 	g := &p.of.scenario.Groups[group]
 	most := p.Groups[group].Requests
 	return float64(sort.Search(int(min(most, math.MaxInt32)), func(n int) bool {
-		return p.of.times*float64(maxPerUser(g, uint64(n)+1)) > float64(messages)
+		return float64(maxPerUser(g, uint64(n)+1)) > allowed
 	}))
 }
 
-// counts says whether a limit counts messages of a group, and whether they may also be of other kinds.
-func (p *RunPlan) counts(group int, l *limits.ServiceLimit) (counts, may bool) {
+// counts says how many messages of a request a limit counts, 0 for none, and whether that is not sure.
+func (p *RunPlan) counts(group int, l *limits.ServiceLimit) (each float64, may bool) {
+	if l.Name == limits.Passcodes {
+		return passcodes(&p.of.scenario.Groups[group])
+	}
 	for _, kind := range p.of.kinds[group] {
 		if slices.Contains(l.Messages, kind) {
-			counts = true
+			each = p.of.sent[group]
 		} else {
 			may = true
 		}
 	}
-	return counts, may
+	return each, may
 }
 
 // limitWindow is the time in which a limit counts.

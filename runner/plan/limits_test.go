@@ -62,6 +62,8 @@ var meetings = map[string]struct {
 		flat("1/s", "101s"), 100},
 	"email.environment": {10, "", email, "requests: 1500000, stages: [{rate: 100/s}]", flat("100/s", "1d"),
 		15000},
+	"passcodes.wrong": {10, "", ", expect: {status: OTP_REQUIRED}, testMode: true, then: [{checkOTP: " +
+		"{wrong: 100%}}]", flat("1/s", "30s"), flat("1/s", "1m"), 30},
 	"push.unanswered": {10, "", push, flat("5/min", "1h"),
 		"stages: [{rate: 5/min, duration: 1h}, {rate: 10/min, duration: 1h}]", 3600},
 }
@@ -169,5 +171,30 @@ func TestLimitsSayWhatARunTakes(t *testing.T) {
 	p = plan.New(limited(t, 10, ", entitlement: {rate: 50/s, trial: true}", sms, flat("40/s", "100s")), 0)
 	if p.AddressesNeeded != 1 {
 		t.Errorf("trial: %d addresses", p.AddressesNeeded)
+	}
+}
+
+// Steps of the flow count for the license, and those that select a device send messages.
+func TestLimitsCountSteps(t *testing.T) {
+	const then = ", expect: {status: OTP_REQUIRED}, then: [read, {abandon: {share: 50%}}, " +
+		"{selectDevice: {device: SMS}}]"
+	p := plan.New(limited(t, 10, ", entitlement: {rate: 100/s}", then, flat("40/s", "10s")), 0)
+	if p.Steps != 1.5 || p.Limits[0].Planned != 100 || p.Stages[0].LicenseShare != 1 ||
+		p.AddressesNeeded != 3 {
+		t.Errorf("%v steps, %+v", p.Steps, p.Limits[0])
+	}
+	if g := p.Groups[0]; g.Messages != 600 || g.MessagesUserDay != 60 {
+		t.Errorf("%+v", g)
+	}
+	const silent = ", expect: {status: DEVICE_SELECTION_REQUIRED}, then: [{selectDevice: {device: MOBILE}}]"
+	sometimes := limited(t, 10, "", ", expect: {status: OTP_REQUIRED}, then: [{checkOTP: {wrong: 2%}}]",
+		flat("1/s", "60s"))
+	if p := plan.New(sometimes, 0); len(p.Blocking()) > 0 || !p.First().May {
+		t.Errorf("sometimes wrong: %+v", p.Limits)
+	}
+	p = plan.New(limited(t, 10, "", silent, flat("1/s", "60s")), 0)
+	if refused := p.Blocking(); len(refused) != 1 || refused[0].Name != limits.Push ||
+		refused[0].Planned != 6 {
+		t.Errorf("%+v", refused)
 	}
 }

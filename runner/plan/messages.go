@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -18,6 +19,11 @@ func groupMessages(g *scenario.Group) (kinds []string) {
 	for kind := range g.Kinds() {
 		variant := g.Variant(kind)
 		for _, k := range messageKinds(&variant) {
+			found[k] = true
+		}
+	}
+	for _, step := range g.Then {
+		for _, k := range selectedKinds(step) {
 			found[k] = true
 		}
 	}
@@ -69,4 +75,64 @@ func oneTime(request map[string]any) (kinds []string, known bool) {
 func either(kinds []string) string {
 	last := len(kinds) - 1
 	return strings.TrimPrefix(strings.Join(kinds[:last], ", ")+" or "+kinds[last], " or ")
+}
+
+// selectedKinds are the kinds of messages that a step can send: it selects another device.
+func selectedKinds(step scenario.FlowStep) []string {
+	if step.Action != scenario.SelectDevice {
+		return nil
+	}
+	switch step.Device {
+	case "EMAIL":
+		return []string{"e-mail"}
+	case "SMS":
+		return []string{"SMS"}
+	case "VOICE":
+		return []string{"voice"}
+	case "MOBILE":
+		return []string{"push"}
+	case "":
+		return limits.Messages
+	}
+	return nil
+}
+
+// following is how many requests follow one of a group on average as steps of its flow, and how many
+// messages all of them send.
+func following(g *scenario.Group) (steps, sent float64) {
+	for kind := range g.Kinds() {
+		if variant := g.Variant(kind); len(messageKinds(&variant)) > 0 {
+			sent = 1
+		}
+	}
+	going := 1.0
+	for _, step := range g.Then {
+		if step.Action == scenario.Abandon {
+			going *= 1 - step.Share
+			continue
+		}
+		steps += going * step.Share
+		if len(selectedKinds(step)) > 0 {
+			sent += going * step.Share
+		}
+	}
+	return steps, sent
+}
+
+// messages are how many messages so many requests of a group send.
+func (of *planSource) messages(group int, requests uint64) uint64 {
+	return uint64(math.Ceil(of.times*of.sent[group]*float64(requests) - 1e-6))
+}
+
+// passcodes are how many one request leads to that may be wrong, and whether some are right: these begin
+// another row.
+func passcodes(g *scenario.Group) (each float64, may bool) {
+	for _, step := range g.Then {
+		if step.Action == scenario.CheckOTP && step.Wrong > 0 {
+			each++
+			may = may || step.Wrong < 1 || step.Share < 1
+		}
+		may = may || step.Action == scenario.Abandon
+	}
+	return each, may
 }

@@ -71,6 +71,8 @@ type RunPlan struct {
 	// LicenseRate is the rate that the target's license allows. It and the rest are left out for the
 	// simulator, and targets of this machine, whose scenarios name no entitlement.
 	LicenseRate float64 `json:"license_rate,omitempty"`
+	// Steps is how many requests follow one on average, as steps of the flow; they count for the license.
+	Steps float64 `json:"steps,omitempty"`
 	// AddressesNeeded and UsersNeeded are how many the run takes at least to stay within all limits.
 	AddressesNeeded uint64         `json:"addresses_needed,omitempty"`
 	UsersNeeded     uint64         `json:"users_needed,omitempty"`
@@ -87,6 +89,8 @@ type planSource struct {
 	line     arrivalCurve
 	shares   []float64  // by group: of all requests
 	kinds    [][]string // by group: of messages
+	sent     []float64  // by group: messages of one request, the steps that follow it included
+	steps    float64    // requests of one request, those steps included
 	times    float64    // how often each request is sent
 }
 
@@ -292,8 +296,9 @@ func (p *RunPlan) fillGroups(s *scenario.Scenario, day uint64) {
 		p.NoUser += planned.NoUser
 		if kinds := p.of.kinds[i]; len(kinds) > 0 && s.Target.Simulator == nil {
 			planned.Kinds = either(kinds)
-			planned.Messages, planned.MessagesUserDay = requests, planned.PerUserDay
-			p.Messages += requests
+			planned.Messages = p.of.messages(i, requests)
+			planned.MessagesUserDay = p.of.messages(i, planned.PerUserDay)
+			p.Messages += planned.Messages
 			if slices.ContainsFunc(kinds, func(k string) bool { return k == "SMS" || k == "e-mail" }) {
 				planned.LimitShare = float64(planned.MessagesUserDay) / float64(limits.Get("sms.user").Value)
 			}

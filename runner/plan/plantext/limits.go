@@ -30,6 +30,10 @@ func (p *planPage) limits(all *plan.RunPlan) {
 	p.wrap("%s", FirstLimit(all))
 	p.wrap("to stay within all of them it takes: source addresses %s, users %s",
 		number.Count(all.AddressesNeeded), number.Count(all.UsersNeeded))
+	if all.Steps > 0 {
+		p.wrap("%s requests follow each on average as steps of the flow, and count for the license",
+			number.Significant(all.Steps))
+	}
 	if all.Limits[0].Assumed {
 		p.wrap("the license's rate is the documented default: write yours as target.entitlement.rate")
 	}
@@ -76,6 +80,8 @@ func allowed(l *plan.PlannedLimit) string {
 		return number.Significant(l.Allowed) + "/s"
 	case limits.Day:
 		return number.Count(uint64(l.Allowed)) + " a day"
+	case limits.Row:
+		return number.Count(uint64(l.Allowed)) + " in a row"
 	}
 	length, _ := time.ParseDuration(l.Window) // of our own making
 	return number.Count(uint64(l.Allowed)) + " in " + number.Length(length.Seconds())
@@ -87,7 +93,7 @@ func passing(l *plan.PlannedLimit) string {
 		text += ", in stage " + l.Stage
 	}
 	if l.May {
-		text += ", if all messages are of its kind"
+		text += ", at worst"
 	}
 	return text
 }
@@ -115,9 +121,9 @@ func Blocked(p *plan.RunPlan) (why, remedy string) {
 		if setting := l.Name + ": off"; !slices.Contains(off, setting) {
 			off = append(off, setting)
 		}
-		lines = append(lines, fmt.Sprintf("group %q would send a user %s messages, and %s allows %s, so "+
+		lines = append(lines, fmt.Sprintf("group %q would bring a user to %s %s, and %s allows %s, so "+
 			"that the service blocks the user: its requests take %s users, and it has %s", l.Group,
-			number.Significant(l.Planned), l.Name, allowed(&l), number.Count(l.Needed),
+			number.Significant(l.Planned), l.Unit, l.Name, allowed(&l), number.Count(l.Needed),
 			number.Count(p.UsersOf(l.Group))))
 	}
 	if len(lines) == 0 {
