@@ -150,6 +150,55 @@ func freezes(p *os.Process) {
 	_ = p.Signal(syscall.SIGCONT)
 }
 
+// relayTo has the test program forward connections to an address, and print its own.
+const relayTo = "MFALOAD_RELAY_TO"
+
+func relayForever(t *testing.T, to string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Println(l.Addr())
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("tcp", to)
+		if err != nil {
+			return
+		}
+		go func() { _, _ = io.Copy(c, server) }()
+		go func() { _, _ = io.Copy(server, c) }()
+	}
+}
+
+// stoppedServer is a service whose process is stopped for a while: its system still acknowledges what it
+// receives.
+func stoppedServer(t *testing.T, name string, further injected) injected {
+	further.name, further.want, further.handle = name, "service", steady(0)
+	var front *exec.Cmd
+	further.between = func(server string) string {
+		front = exec.Command(os.Args[0], "-test.run=^TestCauses$")
+		front.Env = append(os.Environ(), relayTo+"="+server)
+		out, err := front.StdoutPipe()
+		if err == nil {
+			err = front.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = front.Process.Kill(); _ = front.Wait() })
+		address, err := bufio.NewReader(out).ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(address)
+	}
+	further.freeze = func(*os.Process) { freezes(front.Process) }
+	return further
+}
+
 // cause injects a delay and returns the cause that the report names for the slowest request.
 func (i *injected) cause(t *testing.T) string {
 	t.Helper()
@@ -236,6 +285,9 @@ func delays(t *testing.T) []injected {
 		{name: "stopped mfaload", want: "own", handle: steady(0), freeze: freezes},
 		{name: "stopped mfaload, requests in flight", want: "own", handle: steady(50 * time.Millisecond),
 			freeze: freezes},
+		stoppedServer(t, "stopped server", injected{}),
+		stoppedServer(t, "stopped server, TLS", injected{secure: true}),
+		stoppedServer(t, "stopped server, HTTP/2", injected{secure: true, target: ", protocol: h2"}),
 		{name: "slow way to a service that tells", want: "network", handle: timed, between: relay(t),
 			target: ", serviceTimeHeader: Server-Timing"},
 	}
@@ -243,6 +295,10 @@ func delays(t *testing.T) []injected {
 
 // The cause of a delay is the one that was injected.
 func TestCauses(t *testing.T) {
+	if to := os.Getenv(relayTo); to != "" {
+		relayForever(t, to)
+		return
+	}
 	named := map[string]bool{}
 	for _, i := range delays(t) {
 		quick := slices.Contains([]string{"service", "body", "own", "network"}, i.want) && !named[i.want]
