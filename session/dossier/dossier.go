@@ -224,13 +224,13 @@ func (e *Evidence) judgeCapacity(peak float64) {
 	case answer == nil:
 		e.Reasons = append(e.Reasons, "no rate is needed that it could be compared with: write --peak 120/s")
 	case answer.Enough == "yes":
-		e.State, e.Reasons = Passed, nil
+		e.State = Passed
 	case answer.Enough == "no":
 		e.State = Failed
 	}
 	if answer != nil {
 		e.Summary += ". " + strings.Join(answer.Sentences, "; ")
-		e.Reasons = append(e.Reasons, answer.Sentences[:1]...)
+		e.Reasons = append(e.Reasons, answer.Sentences[:min(len(answer.Sentences), 1)]...)
 	}
 	if e.State == Passed {
 		e.Reasons = []string{}

@@ -151,6 +151,9 @@ func TestAnswer(t *testing.T) {
 			s.capacity.Answer = &capacity.TargetCheck{TargetRate: 100, Enough: "yes",
 				Sentences: []string{"100/s is enough"}}
 		}, dossier.Go, ""},
+		"search that says nothing": {func(s *resultsSet, d *rollout) {
+			d.Peak, s.capacity.Answer = 0, &capacity.TargetCheck{}
+		}, dossier.Undecided, "capacity ("},
 		"search cut off": {func(s *resultsSet, _ *rollout) { s.capacity.Complete = false },
 			dossier.Undecided, "the search is not complete"},
 		"soak drifts": {func(s *resultsSet, _ *rollout) {
