@@ -74,6 +74,11 @@ func (t *FlowTransaction) Send(ctx context.Context, s scenario.FlowStep, wrong b
 	if err != nil {
 		return err
 	}
+	if s.Action == scenario.SelectDevice && o.userSlot >= 0 { // which sends the user a message
+		if err := o.admit(scenario.User{ID: t.last.Facts[o.userSlot]}, false); err != nil {
+			return err
+		}
+	}
 	ex.Facts = append(ex.Facts[:0], t.last.Facts...)
 	ex.Method, ex.URL, ex.Request = "GET", o.address.origin+path, append(ex.Request[:0], body...)
 	ex.TransactionID, ex.TraceParent = ex.TransactionID[:0], ex.TraceParent[:0]

@@ -11,7 +11,6 @@ import (
 	"mfaload/scenario"
 	"mfaload/session"
 	"mfaload/session/check"
-	"mfaload/session/ledger"
 )
 
 type checkFlags struct {
@@ -121,17 +120,11 @@ func (a *app) check(ctx context.Context, args []string, flags *checkFlags) error
 	if err := a.consentCheck(k, s, pace, flags); err != nil {
 		return err
 	}
-	account, err := ledger.Open(s, flags.ledger.folder)
-	if err != nil {
-		return refused(err)
-	}
-	defer a.settle(account)
-	op, stop, err := a.operation(s, in.Contract)
+	op, stop, err := a.countedOperation(in, &flags.ledger)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	admits(op, account)
 	ctx, done := a.interruptible(ctx, nothingKept)
 	defer done()
 	if err := op.Preflight(ctx); err != nil {

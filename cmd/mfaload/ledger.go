@@ -10,6 +10,7 @@ import (
 	"mfaload/pingone"
 	"mfaload/runner/schedule"
 	"mfaload/scenario"
+	"mfaload/session"
 	"mfaload/session/ledger"
 )
 
@@ -44,6 +45,21 @@ func admits(op *pingone.Operation, account *ledger.Account) {
 	}
 }
 
+// countedOperation is the operation of a check, which counts each request by itself.
+func (a *app) countedOperation(in *session.Inputs, f *ledgerFlags) (*pingone.Operation, func(), error) {
+	account, err := ledger.Open(in.Scenario, f.folder)
+	if err != nil {
+		return nil, nil, refused(err)
+	}
+	op, stop, err := a.operation(in.Scenario, in.Contract)
+	if err != nil {
+		a.settle(account)
+		return nil, nil, err
+	}
+	admits(op, account)
+	return op, func() { stop(); a.settle(account) }, nil
+}
+
 func newLedger(a *app) *cobra.Command {
 	var user, age, format string
 	c := &cobra.Command{
@@ -62,12 +78,7 @@ user: each day has its own hashes.`,
   mfaload ledger --user 788d4931-6936-43f2-82ff-178f5762298a
   mfaload ledger --prune 30d`,
 		ValidArgsFunction: resultFolders,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return exactly("DIR")(c, args)
-		},
+		Args:              atMostOne,
 		RunE: func(c *cobra.Command, args []string) error {
 			if format != "text" && format != "json" {
 				return usage(c, fmt.Errorf("--format %q is neither text nor json", format))

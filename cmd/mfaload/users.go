@@ -12,7 +12,6 @@ import (
 	"mfaload/internal/number"
 	"mfaload/scenario"
 	"mfaload/session/check"
-	"mfaload/session/ledger"
 )
 
 type usersFlags struct {
@@ -135,17 +134,11 @@ func (a *app) checkUsers(ctx context.Context, file string, flags *usersFlags) er
 			return err
 		}
 	}
-	account, err := ledger.Open(s, flags.ledger.folder)
-	if err != nil {
-		return refused(err)
-	}
-	defer a.settle(account)
-	op, stop, err := a.operation(s, in.Contract)
+	op, stop, err := a.countedOperation(in, &flags.ledger)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	admits(op, account)
 	ctx, done := a.interruptible(ctx, func() string {
 		return "what was found is kept: start the check again to go on"
 	})

@@ -135,6 +135,28 @@ func TestReservedCounts(t *testing.T) {
 	})
 }
 
+// A step that selects a device sends a message, and is reserved with its request.
+func TestStepsCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		folder, s := t.TempDir(), load(4, 2, 4)
+		s.Groups[0].Then = []scenario.FlowStep{{Action: scenario.ReadStep}, {Action: scenario.SelectDevice}}
+		a, _, err := ledger.Begin(folder, ledger.Demand{Scenario: s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		send(t, a, schedule.New(s), 4)
+		if err := errors.Join(a.Admit(scenario.User{ID: id(0)}, false), a.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if day, n := today(t, folder, id(0)); n != 3 || day.Requests != 5 {
+			t.Errorf("%d, %+v", n, day)
+		}
+		if _, _, err = ledger.Begin(folder, ledger.Demand{Scenario: s}); err == nil {
+			t.Error("a user with 3 of 4 requests may get 4 more")
+		}
+	})
+}
+
 // A user's requests of a day end with it: a run over midnight goes on, also if it began late.
 func TestMidnight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

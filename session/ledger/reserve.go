@@ -87,8 +87,10 @@ func (a *Account) used(today *accountDay, d Demand) (*schedule.UsedToday, error)
 // reserved for both days.
 func (a *Account) wants(d Demand, used *schedule.UsedToday) (map[int64]reservation, error) {
 	days := map[int64]reservation{}
+	perRequest := messages(d.Scenario)
 	note := func(u scenario.User, at time.Duration, n uint32) {
 		id, named := users.ParseID(u.ID)
+		n *= perRequest[u.Group]
 		for day := dayOf(d.Start.Add(at)); named && day <= dayOf(d.Start.Add(at+d.Late)); day++ {
 			if days[day] == nil {
 				days[day] = reservation{}
@@ -120,6 +122,21 @@ func (a *Account) wants(d Demand, used *schedule.UsedToday) (map[int64]reservati
 			number.Plural(int(capped), "request")))
 	}
 	return days, nil
+}
+
+// messages are how many times a request may reach a user, by group: once, and with each device that a
+// later step selects.
+func messages(s *scenario.Scenario) []uint32 {
+	all := make([]uint32, len(s.Groups))
+	for i := range s.Groups {
+		all[i] = 1
+		for _, step := range s.Groups[i].Then {
+			if step.Action == scenario.SelectDevice {
+				all[i]++
+			}
+		}
+	}
+	return all
 }
 
 // closedWants notes the most that the users of a closed load can get. Without a limit and a number
