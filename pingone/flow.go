@@ -141,11 +141,11 @@ func (t *FlowTransaction) sent(wrong bool) string {
 	if !wrong {
 		return t.passcode
 	}
-	if last := len(t.passcode) - 1; t.passcode[last] != '0' {
-		return t.passcode[:last] + "0"
-	} else {
+	last := len(t.passcode) - 1
+	if t.passcode[last] == '0' {
 		return t.passcode[:last] + "1"
 	}
+	return t.passcode[:last] + "0"
 }
 
 // Check judges the response to a step: by itself as one to a read, and against the one before. What the
@@ -211,7 +211,11 @@ func hasCode(body []byte, code string) bool {
 
 // Mask takes out what [Operation.Mask] does, and the passcode.
 func (t *FlowTransaction) Mask(text string) string {
-	return t.operation.hidden().And(redact.New(t.passcode)).Mask(text)
+	secrets := t.operation.hidden()
+	if t.passcode != "" { // most of a wrong one is that of the right one
+		secrets = secrets.And(redact.New(t.passcode, t.sent(true)))
+	}
+	return secrets.Mask(text)
 }
 
 // ReadBack reads the transaction of a response at its self link, and checks what it gets by itself

@@ -64,6 +64,7 @@ func HTML(r *report.Report, m *measure.Measurement) ([]byte, error) {
 		chart.PageSection{ID: "times", Title: "Response times", Body: p.times()},
 		chart.PageSection{ID: "slow", Title: "Why slow requests were slow", Body: p.slow()},
 		chart.PageSection{ID: "groups", Title: "Groups", Body: p.groups()},
+		chart.PageSection{ID: "steps", Title: "Steps that followed", Body: p.flow()},
 		chart.PageSection{ID: "responses", Title: "Responses", Body: p.responses()},
 		chart.PageSection{ID: "violations", Title: "Contract", Body: p.contract()},
 		chart.PageSection{ID: "machines", Title: "Machines", Body: p.machines()},

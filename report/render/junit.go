@@ -59,7 +59,7 @@ type (
 )
 
 // JUnit returns the report as junit.xml: a testcase for the verdict, and one
-// for each threshold, group and rule.
+// for each threshold, group, rule and step.
 func JUnit(r *report.Report) ([]byte, error) {
 	all := junitSuites{Name: "mfaload " + text.Brief(r.Scenario, text.MaxName),
 		Time: number.Plain(r.Duration), Suites: []junitSuite{
@@ -68,6 +68,9 @@ func JUnit(r *report.Report) ([]byte, error) {
 			newSuite(r, "groups", junitGroups(r)),
 			newSuite(r, "rules", junitRules(r)),
 		}}
+	if cases := junitSteps(r); len(cases) > 0 {
+		all.Suites = append(all.Suites, newSuite(r, "steps", cases))
+	}
 	if len(r.Shards) > 0 {
 		all.Suites = append(all.Suites, newSuite(r, "shards", junitShards(r)))
 	}

@@ -39,7 +39,8 @@ func Markdown(r *report.Report) ([]byte, error) {
 	m.times(r)
 	m.requests(r)
 	m.answers(r)
-	m.violations(r)
+	m.violations("Violations of the contract", r.Violations)
+	m.flow(r)
 	m.shards(r)
 	m.rest(r)
 	return []byte(m.String()), nil
@@ -175,14 +176,14 @@ func (m *markdown) answers(r *report.Report) {
 	m.rows(len(rows), "kinds", func(i int) []string { return rows[i] })
 }
 
-func (m *markdown) violations(r *report.Report) {
-	if len(r.Violations) == 0 {
+func (m *markdown) violations(title string, all []report.Violation) {
+	if len(all) == 0 {
 		return
 	}
-	m.title("Violations of the contract")
+	m.title(title)
 	m.line("| rule | place | level | count | expected | got |\n|:--|:--|:--|--:|:--|:--|")
-	m.rows(len(r.Violations), "violations", func(i int) []string {
-		v := r.Violations[i]
+	m.rows(len(all), "violations", func(i int) []string {
+		v := all[i]
 		return []string{code(v.Rule), code(place(v.Pointer)), v.Level, number.Count(v.Count),
 			code(v.Expected), code(v.Got)}
 	})

@@ -58,6 +58,7 @@ const (
 	partRequests
 	partTimes
 	partGroups
+	partSteps
 	partThresholds
 	partResponses
 	partViolations
@@ -68,10 +69,10 @@ const (
 // shrinking says in which order the lists of a summary are cut to make it fit a screen, and to how
 // many items.
 var shrinking = []struct{ part, floor int }{
-	{partTimes, 0}, {partEnd, 3}, {partGroups, 10}, {partResponses, 2}, {partVerdict, 6},
+	{partTimes, 0}, {partEnd, 3}, {partGroups, 10}, {partSteps, 10}, {partResponses, 2}, {partVerdict, 6},
 	{partViolations, 3}, {partThresholds, 5}, {partResponses, 1}, {partGroups, 5}, {partEnd, 1},
 	{partViolations, 1}, {partThresholds, 3}, {partThresholds, 0}, {partLabels, 0}, {partGroups, 2},
-	{partGroups, 0}, {partVerdict, 4}, {partViolations, 0}, {partVerdict, 1},
+	{partGroups, 0}, {partSteps, 3}, {partSteps, 0}, {partVerdict, 4}, {partViolations, 0}, {partVerdict, 1},
 }
 
 // Write writes the summary of a report: the verdict and its reasons first, and again at the end.
@@ -81,11 +82,13 @@ func (t Terminal) Write(w io.Writer, r *report.Report) error {
 		groups = 0
 	}
 	parts := []summaryPart{
-		partVerdict:    {min(len(r.Reasons), maxReasonsShown), func(p *page, n int) { p.verdict(r, n) }},
-		partLabels:     {min(len(r.Labels), 1), func(p *page, n int) { p.labels(r, n) }},
-		partRequests:   {0, func(p *page, _ int) { p.requests(r) }},
-		partTimes:      {1, func(p *page, n int) { p.times(r, n > 0) }},
-		partGroups:     {groups, func(p *page, n int) { p.groups(r, n) }},
+		partVerdict:  {min(len(r.Reasons), maxReasonsShown), func(p *page, n int) { p.verdict(r, n) }},
+		partLabels:   {min(len(r.Labels), 1), func(p *page, n int) { p.labels(r, n) }},
+		partRequests: {0, func(p *page, _ int) { p.requests(r) }},
+		partTimes:    {1, func(p *page, n int) { p.times(r, n > 0) }},
+		partGroups:   {groups, func(p *page, n int) { p.groups("groups", r.Groups, n) }},
+		partSteps: {min(len(steps(r)), maxRows),
+			func(p *page, n int) { p.groups("steps", steps(r), n) }},
 		partThresholds: {min(len(r.Thresholds), maxRows), func(p *page, n int) { p.thresholds(r, n) }},
 		partResponses:  {maxShown, nil},
 		partViolations: {min(len(r.Violations), maxShown), func(p *page, n int) { p.violations(r, n) }},
@@ -99,6 +102,10 @@ func (t Terminal) Write(w io.Writer, r *report.Report) error {
 		}
 		if len(r.Thresholds) > 0 && parts[partThresholds].items == 0 {
 			p.entry("thresholds", stateCounts(r.Thresholds))
+		}
+		if len(steps(r)) > 0 && parts[partSteps].items == 0 {
+			p.entry("steps", fmt.Sprintf("%s sent: %s as expected; report.html has them",
+				number.Count(r.Flow.Requests.Sent), number.Count(r.Flow.Requests.AsExpected)))
 		}
 		p.responses(r, n)
 	}

@@ -98,18 +98,18 @@ var groupCounts = []struct {
 	{"unsent", false, func(q *report.Requests) uint64 { return q.Unsent }},
 }
 
-// groups has a row for each of so many groups. What no group has is no column.
-func (p *page) groups(r *report.Report, n int) {
+// groups has a row for each of so many groups, or steps. What none of them has is no column.
+func (p *page) groups(name string, listed []report.Group, n int) {
 	if n == 0 {
 		return
 	}
-	all := foremost(r.Groups, n)
-	head, rows := []string{"groups"}, make([][]string, n)
+	all := foremost(listed, n)
+	head, rows := []string{name}, make([][]string, n)
 	for i, g := range all[:n] {
 		rows[i] = []string{"  " + text.Brief(g.Name, longestName)}
 	}
 	for _, column := range groupCounts {
-		some := slices.ContainsFunc(r.Groups, func(g report.Group) bool { return column.of(&g.Requests) > 0 })
+		some := slices.ContainsFunc(listed, func(g report.Group) bool { return column.of(&g.Requests) > 0 })
 		if !some && !column.always {
 			continue
 		}
@@ -127,10 +127,10 @@ func (p *page) groups(r *report.Report, n int) {
 	right := !slices.ContainsFunc(all[n:], func(g report.Group) bool {
 		return g.Requests.AsExpected < g.Requests.Scheduled
 	})
-	if what := "groups"; len(all) > n && right {
-		p.more(len(all)-n, what+", all as expected,")
+	if len(all) > n && right {
+		p.more(len(all)-n, name+", all as expected,")
 	} else {
-		p.more(len(all)-n, what)
+		p.more(len(all)-n, name)
 	}
 }
 
