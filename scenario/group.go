@@ -226,6 +226,10 @@ func (r *UserReader) User(row int) (User, error) {
 func checkGroup(d *form.Decoder, n *form.Node, g *Group) {
 	checkSteps(d, n, g)
 	if !g.Usernameless {
+		if n.Get("ids") == nil && n.Get("file") == nil && isReplayed(n) {
+			checkReplayedGroup(d, n, g)
+			return
+		}
 		checkFeed(d, n, g)
 		return
 	}
@@ -287,7 +291,8 @@ func (s *Scenario) fillMaxPerUser() {
 	for i := range s.Groups {
 		g := &s.Groups[i]
 		switch {
-		case g.MaxPerUser > 0 || g.Usernameless || g.File.Path != "" && g.Users == nil:
+		case g.MaxPerUser > 0 || g.Usernameless || g.Users == nil && (g.File.Path != "" ||
+			g.Order == users.Recorded):
 		case s.Load.MaxPerUser > 0 || !s.Target.IsRemote():
 			g.MaxPerUser = s.Load.MaxPerUser
 		case g.expectsPush():

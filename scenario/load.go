@@ -42,6 +42,10 @@ func checkLoad(d *form.Decoder, n *form.Node, l *Load) {
 }
 
 func checkTimes(d *form.Decoder, n *form.Node, l *Load) {
+	if n.Get("replay") != nil {
+		checkReplay(d, n, l)
+		return
+	}
 	if n.Get("concurrency") != nil {
 		checkClosed(d, n, l)
 		return
@@ -343,8 +347,14 @@ var loadForm = form.Mapping(checkLoad, []form.Field{
 	form.Key("stages", form.ListOf("a list of stages", "such as [{rate: 50/s, duration: 2m}]", stageForm),
 		"Parts of the load that follow one another: {rate: 50/s, duration: 2m}, {from: 50/s, to: 200/s, "+
 			"duration: 5m} or {pause: 30s}; also steps, spike, sine and profile."),
+	form.Set("replay", replayForm, func(l *Load, v Replay) { l.Stages = []Stage{{Replay: &v}} },
+		"Instead of stages: a recording whose requests are sent again, each at its own time and for its own "+
+			"user. A warm-up sends its first requests once more, before it. A row without a user gets the "+
+			"next one of its group, which then needs ids or file."),
 	form.Key("rateFactor", shareWithin(0.001, 100),
-		"Multiplies all rates of the stages, such as 50% for half the load; durations stay.").Default("100%"),
+		"Multiplies all rates of the stages, such as 50% for half the load; durations stay. Of a replay, "+
+			"10% sends every tenth request, and 300% sends each three times, evenly up to the next.").
+		Default("100%"),
 	form.Key("repeat", form.Whole(1, maxRepeat), "How many times the list of stages is run.").Default("1"),
 	form.Key("requests", requestCount,
 		"Exactly how many requests to send after the warm-up. The last stage then may have a rate and no "+
@@ -375,7 +385,7 @@ var loadForm = form.Mapping(checkLoad, []form.Field{
 		"decided: the run ends as soon as its thresholds are, with their confidence, and at the latest as "+
 			"planned. It is looked at after half of its length, a quarter and so on, not before a minute. "+
 			"For one stage with a constant rate."),
-}).OneWay([]any{"stages"}, []any{"concurrency"})
+}).OneWay([]any{"stages"}, []any{"concurrency"}, []any{"replay"})
 
 // warmup is how long a warm-up is, or at most if its end is to be found; 0 for as long as the load allows.
 type warmup struct {

@@ -328,6 +328,7 @@ func checkScenario(d *form.Decoder, n *form.Node, s *draft) {
 	checkLimitGroups(d, n, s)
 	checkClosedLimits(d, n, s)
 	checkClosedUsers(d, n, s)
+	checkReplayedWeights(d, n, s)
 	checkClosedConnections(d, n, s)
 	s.fillMaxPerUser()
 	s.Thresholds = s.Limits.ordered(s.Groups)

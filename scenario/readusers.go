@@ -15,8 +15,8 @@ import (
 )
 
 // ReadUsers reads the files of users that the scenario names, and standard
-// input where one of them is it: everything is read before the start, so that
-// every ID is checked and any order can be kept. The error is [form.Problems] with
+// input where one of them is it, and the recording that it replays: everything is read before the start,
+// so that every ID is checked and any order can be kept. The error is [form.Problems] with
 // places in those files: users who are malformed or there twice, in the same or
 // in another group. A scenario that was read must be closed.
 func (s *Scenario) ReadUsers(stdin io.Reader) error {
@@ -36,16 +36,19 @@ func (s *Scenario) ReadUsers(stdin io.Reader) error {
 		problems = append(problems, found...)
 		stores, at = append(stores, g.Users.Store), append(at, i)
 	}
-	if len(stores) == 0 {
-		return nil
+	recorded, err := s.readReplay()
+	problems = append(problems, recorded...)
+	if err == nil && len(stores) > 0 {
+		var twice form.Problems
+		twice, err = s.twice(stores, at)
+		problems = append(problems, twice...)
 	}
 	s.fillMaxPerUser() // of groups whose rows say what they expect
-	twice, err := s.twice(stores, at)
 	if err != nil {
 		s.Close()
 		return err
 	}
-	if problems = append(problems, twice...); len(problems) > 0 {
+	if len(problems) > 0 {
 		s.Close()
 		return problems
 	}
@@ -58,6 +61,9 @@ func (s *Scenario) Close() (err error) {
 		if file := s.Groups[i].Users; file != nil {
 			err = errors.Join(err, file.Store.Close())
 		}
+	}
+	if r := s.Load.Replay(); r != nil && r.Arrivals != nil {
+		err = errors.Join(err, r.Arrivals.Close())
 	}
 	return err
 }
@@ -123,19 +129,24 @@ func (u *userFile) bad(p users.RowProblem) { u.FailAt(p.Line, p.Column, p.Text, 
 const maxKinds = 4096
 
 func (u *userFile) row(r *users.Row) error {
-	kind := uint16(0)
-	if len(r.Expect.Text) > 0 || len(r.Policy.Text) > 0 {
-		var known bool
-		u.key = append(append(append(u.key[:0], r.Expect.Text...), 0), r.Policy.Text...)
-		if kind, known = u.kinds[string(u.key)]; !known {
-			var sound bool
-			if kind, sound = u.newKind(r); !sound {
-				return nil
-			}
-		}
+	kind, sound := u.kind(r)
+	if !sound {
+		return nil
 	}
 	return u.users.Store.Add(users.StoredRow{ID: r.ID, Case: r.Case, Kind: kind, Line: r.Line,
 		Column: r.Column})
+}
+
+// kind returns the kind of a row's overrides.
+func (u *userFile) kind(r *users.Row) (kind uint16, sound bool) {
+	if len(r.Expect.Text) == 0 && len(r.Policy.Text) == 0 {
+		return 0, true
+	}
+	u.key = append(append(append(u.key[:0], r.Expect.Text...), 0), r.Policy.Text...)
+	if kind, known := u.kinds[string(u.key)]; known {
+		return kind, true
+	}
+	return u.newKind(r)
 }
 
 func (u *userFile) newKind(r *users.Row) (kind uint16, sound bool) {

@@ -10,7 +10,7 @@ import (
 )
 
 // Stage is a part of the load: a line (From, To), with Steps a staircase, with
-// Spike a jump and back, or a Wave, or a Profile. One that has nothing but a
+// Spike a jump and back, or a Wave, or a Profile, or a Replay. One that has nothing but a
 // Duration is a pause.
 type Stage struct {
 	// Name is what progress and plans call the stage. May be empty.
@@ -24,7 +24,9 @@ type Stage struct {
 	Spike   *Spike
 	Wave    *Wave
 	Profile *Profile
-	// Duration is above 0.
+	// Replay is nil but in a load that replays a recording, of which it is the only stage.
+	Replay *Replay `json:",omitempty"`
+	// Duration is above 0, of a replay once it is read.
 	Duration time.Duration
 	// Requests is how many requests the stage was written to have instead of a
 	// duration, which follows from it. 0 where it was written with one.
@@ -76,9 +78,22 @@ func (s *Stage) scale(factor float64) (peak Rate) {
 	return peak
 }
 
+// Reads returns the path of the file that the stage reads, "" where it reads none.
+func (s *Stage) Reads() string {
+	switch {
+	case s.Replay != nil:
+		return s.Replay.File
+	case s.Profile != nil:
+		return s.Profile.File
+	}
+	return ""
+}
+
 // Pieces returns how many pieces the stage has.
 func (s *Stage) Pieces() int {
 	switch {
+	case s.Replay != nil:
+		return s.Replay.pieces()
 	case s.Profile != nil:
 		return s.Profile.pieces()
 	case s.Spike != nil:
@@ -94,6 +109,8 @@ func (s *Stage) Pieces() int {
 func (s *Stage) Piece(i int) Piece {
 	length := s.Duration.Seconds()
 	switch {
+	case s.Replay != nil:
+		return s.Replay.piece(i, s.Duration)
 	case s.Profile != nil:
 		return s.Profile.piece(i)
 	case s.Wave != nil:
@@ -150,6 +167,9 @@ func (s *Stage) Total() float64 {
 	if s.Requests > 0 {
 		return float64(s.Requests)
 	}
+	if s.Replay != nil {
+		return float64(s.Replay.all)
+	}
 	last := s.Piece(s.Pieces() - 1)
 	return last.Before + last.Total()
 }
@@ -163,6 +183,8 @@ func (s *Stage) Begins() Rate {
 // String describes the stage in a few words, for example "50/s to 200/s".
 func (s *Stage) String() string {
 	switch {
+	case s.Replay != nil:
+		return s.Replay.String()
 	case s.Profile != nil:
 		return "profile " + filepath.Base(s.Profile.File)
 	case s.Wave != nil:

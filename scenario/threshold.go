@@ -497,7 +497,7 @@ func conditions(items []stopItem) (all []StopCondition) {
 // checkReach refuses conditions that can never be met: there are too few requests
 // in their windows, or the run is shorter.
 func checkReach(d *form.Decoder, n *form.Node, l *Load) {
-	if !n.Sound("stopOn") {
+	if !n.Sound("stopOn") || l.Replay() != nil { // whose rates are not read yet
 		return
 	}
 	length := l.Warmup + l.Duration

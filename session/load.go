@@ -162,7 +162,11 @@ func (l *Loader) ReadUsers(s *scenario.Scenario) error {
 	}
 	for _, g := range s.Groups {
 		if g.Users != nil && g.Size() > maxSimulated {
-			return form.Problems{{Pos: g.File.Pos,
+			pos := g.File.Pos
+			if r := s.Load.Replay(); g.File.Path == "" {
+				pos = r.Pos
+			}
+			return form.Problems{{Pos: pos,
 				Text: fmt.Sprintf("group %q has %d users, and the simulator keeps at "+
 					"most %d of a file", g.Name, g.Size(), maxSimulated),
 				Remedy: "use fewer users with the simulator, or another target"}}

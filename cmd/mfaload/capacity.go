@@ -380,8 +380,8 @@ func (f *capacityFlags) options(s *scenario.Scenario) (o capacity.SearchOptions,
 		return o, fmt.Errorf("%s has thresholds.goodput, and each trial of a search has another rate\n%s",
 			s.File, hint("remove it: response, errorRate and violationRate judge the same at every rate"))
 	}
-	if s.Load.Closed() {
-		return o, fmt.Errorf("%s has a closed load, which has no rate to search\n%s",
+	if s.Load.Closed() || s.Load.Replay() != nil {
+		return o, fmt.Errorf("%s has a closed load, or a replay, and neither has a rate to search\n%s",
 			s.File, hint("write load.stages: a search sends at rates of its own"))
 	}
 	o = capacity.SearchOptions{Limits: capacity.Criteria(s), MaxRequests: s.Load.MaxRequests}

@@ -76,7 +76,8 @@ func (p *RunPlan) StartAt(t time.Time) {
 }
 
 func newPlanSource(s *scenario.Scenario) planSource {
-	of, weights := planSource{scenario: s, times: 1, steps: 1}, 0
+	of, weights := planSource{scenario: s, times: 1, steps: 1,
+		replayed: map[time.Duration][]schedule.GroupDemand{}}, 0
 	for i := range s.Groups {
 		weights += s.Groups[i].Weight
 	}
@@ -233,6 +234,13 @@ func (p *RunPlan) userLimits(l *limits.ServiceLimit, value uint64, needed []uint
 // perUser is how many of a group's requests within some seconds one user gets at most.
 func (p *RunPlan) perUser(group int, requests uint64, seconds float64) uint64 {
 	g := &p.of.scenario.Groups[group]
+	if g.Order == users.Recorded {
+		window := time.Duration(seconds * 1e9)
+		if p.of.replayed[window] == nil {
+			p.of.replayed[window] = p.of.line.schedule.Demand(window)
+		}
+		return p.of.replayed[window][group].PerUserWithin
+	}
 	n := maxPerUser(g, requests)
 	if g.PerUser > 0 {
 		n = min(n, 1+uint64(seconds/g.PerUser.Seconds()))
@@ -247,6 +255,9 @@ func (p *RunPlan) perUser(group int, requests uint64, seconds float64) uint64 {
 func (p *RunPlan) enough(group int, allowed float64) float64 {
 	g := &p.of.scenario.Groups[group]
 	most := p.Groups[group].Requests
+	if g.Order == users.Recorded { // about: as if the user's requests were spread evenly
+		return float64(most) * allowed / max(float64(p.Groups[group].PerUser), 1)
+	}
 	return float64(sort.Search(int(min(most, math.MaxInt32)), func(n int) bool {
 		return float64(maxPerUser(g, uint64(n)+1)) > allowed
 	}))

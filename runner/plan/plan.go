@@ -92,6 +92,8 @@ type planSource struct {
 	sent     []float64  // by group: messages of one request, the steps that follow it included
 	steps    float64    // requests of one request, those steps included
 	times    float64    // how often each request is sent
+	// replayed are what a replay sends for users within windows that limits have.
+	replayed map[time.Duration][]schedule.GroupDemand
 }
 
 // PlannedStage is a stage, with all its repetitions.
@@ -122,6 +124,9 @@ type PlannedGroup struct {
 	// holds for PerUser: those who had enough are passed over.
 	Cap         uint64 `json:"requests_user_day_cap,omitempty"`
 	UsersNeeded uint64 `json:"users_needed,omitempty"`
+	// Recorded says that the rows of a replay name the group's users: more users would not lower
+	// PerUserDay.
+	Recorded bool `json:"recorded,omitempty"`
 	// Messages is how many messages the group could receive at most, of the
 	// kinds that Kinds says; MessagesUserDay is that of a user in a day, and
 	// LimitShare its share of the documented number of SMS.
@@ -196,17 +201,15 @@ func New(s *scenario.Scenario, latency time.Duration) *RunPlan {
 	if latency == 0 {
 		latency, p.Workers.LatencyFrom = AssumedLatency(s)
 	}
-	day := uint64(0)
 	p.of = newPlanSource(s)
 	if p.Closed {
-		day = p.fillClosed(&s.Load, latency)
+		p.fillGroups(s, p.fillClosed(&s.Load, latency), nil)
 		p.of.line = arrivalCurve{end: p.Duration, rate: p.Peak}
 	} else {
 		sch := schedule.New(s)
-		day = p.fillStages(sch)
+		p.fillGroups(s, p.fillStages(sch), sch.Demand(24*time.Hour))
 		p.of.line = arrivalCurve{schedule: sch, end: p.Duration, all: float64(p.Requests)}
 	}
-	p.fillGroups(s, day)
 	p.fillLimits()
 	p.fillWorkers(&s.Load, latency, s.Target.Timeout)
 	p.fillCatchUp(&s.Load, latency)
@@ -281,10 +284,20 @@ func (p *RunPlan) fillClosed(l *scenario.Load, latency time.Duration) (day uint6
 	return min(uint64(math.Ceil(p.Peak*86400)), p.Requests)
 }
 
-func (p *RunPlan) fillGroups(s *scenario.Scenario, day uint64) {
+// fillGroups says what each group gets: what its rows say of a replay, and its share of other loads.
+func (p *RunPlan) fillGroups(s *scenario.Scenario, day uint64, replayed []schedule.GroupDemand) {
 	all, busiest := schedule.ShareOut(s.Groups, p.Requests), schedule.ShareOut(s.Groups, day)
+	for i, demand := range replayed {
+		p.of.shares[i] = float64(demand.Requests) / float64(p.Requests)
+		all[i], busiest[i] = demand.Requests, demand.Within
+	}
 	for i := range s.Groups {
 		g := &s.Groups[i]
+		if g.Order == users.Recorded {
+			p.addGroup(s, i, PlannedGroup{Name: g.Name, Users: g.Size(), Requests: all[i], Recorded: true,
+				PerUser: replayed[i].PerUser, PerUserDay: replayed[i].PerUserWithin, Cap: g.MaxPerUser})
+			continue
+		}
 		requests := withUsers(g, all[i], p.Duration)
 		planned := PlannedGroup{Name: g.Name, Users: g.Size(), Requests: requests, NoUser: all[i] - requests}
 		planned.PerUser = maxPerUser(g, requests)
@@ -293,18 +306,22 @@ func (p *RunPlan) fillGroups(s *scenario.Scenario, day uint64) {
 			planned.PerUserDay = min(maxPerUser(g, busiest[i]+1), planned.PerUser)
 		}
 		planned.keep(g, busiest[i]+1)
-		p.NoUser += planned.NoUser
-		if kinds := p.of.kinds[i]; len(kinds) > 0 && s.Target.Simulator == nil {
-			planned.Kinds = either(kinds)
-			planned.Messages = p.of.messages(i, requests)
-			planned.MessagesUserDay = p.of.messages(i, planned.PerUserDay)
-			p.Messages += planned.Messages
-			if slices.ContainsFunc(kinds, func(k string) bool { return k == "SMS" || k == "e-mail" }) {
-				planned.LimitShare = float64(planned.MessagesUserDay) / float64(limits.Get("sms.user").Value)
-			}
-		}
-		p.Groups = append(p.Groups, planned)
+		p.addGroup(s, i, planned)
 	}
+}
+
+func (p *RunPlan) addGroup(s *scenario.Scenario, group int, planned PlannedGroup) {
+	p.NoUser += planned.NoUser
+	if kinds := p.of.kinds[group]; len(kinds) > 0 && s.Target.Simulator == nil {
+		planned.Kinds = either(kinds)
+		planned.Messages = p.of.messages(group, planned.Requests)
+		planned.MessagesUserDay = p.of.messages(group, planned.PerUserDay)
+		p.Messages += planned.Messages
+		if slices.ContainsFunc(kinds, func(k string) bool { return k == "SMS" || k == "e-mail" }) {
+			planned.LimitShare = float64(planned.MessagesUserDay) / float64(limits.Get("sms.user").Value)
+		}
+	}
+	p.Groups = append(p.Groups, planned)
 }
 
 // withUsers is how many of a group's arrivals can have a user, within seconds.
@@ -372,7 +389,7 @@ func (p *RunPlan) Double() {
 // their cap allows.
 func (p *RunPlan) OverCap() (groups []PlannedGroup) {
 	for _, g := range p.Groups {
-		if g.UsersNeeded > 0 {
+		if g.UsersNeeded > 0 || g.Recorded && g.Cap > 0 && g.PerUserDay > g.Cap {
 			groups = append(groups, g)
 		}
 	}

@@ -74,6 +74,7 @@ type section struct {
 	exact  bool          // exactly limit arrivals
 	count  uint64        // of arrivals
 	end    time.Duration // since the start of the run
+	replay *scenario.Replay
 }
 
 // placedStage is a stage with its place in its cycle's time and R.
@@ -110,8 +111,7 @@ func NewShard(s *scenario.Scenario, shard *measure.Shard, previous ...PreviousRu
 		left = l.MaxRequests
 	}
 	if l.Warmup > 0 {
-		first := l.Stages[0].Begins()
-		p := newSection(0, []scenario.Stage{{From: first, To: first, Duration: l.Warmup}}, 1)
+		p := newSection(0, []scenario.Stage{l.WarmupStage()}, 1)
 		p.warmup, p.limit = true, left
 		left -= sch.add(p)
 	}
@@ -127,7 +127,7 @@ func NewShard(s *scenario.Scenario, shard *measure.Shard, previous ...PreviousRu
 }
 
 func newSection(start time.Duration, stages []scenario.Stage, cycles int) section {
-	p := section{start: start, cycles: cycles}
+	p := section{start: start, cycles: cycles, replay: stages[0].Replay}
 	for _, st := range stages {
 		total := st.Total()
 		p.stages = append(p.stages, placedStage{st, p.cycle, p.once, total})
@@ -156,6 +156,12 @@ func (s *Schedule) add(p section) (n uint64) {
 
 // when returns when R reaches a position, at the latest at the end.
 func (p *section) when(position float64) time.Duration {
+	if p.replay != nil {
+		if at, err := p.dueAt(p.replay.Arrivals.Cursor(), uint64(position)); err == nil {
+			return min(at, p.end)
+		}
+		return p.end
+	}
 	c := newRateCursor(p)
 	c.seek(position)
 	return min(c.at(position), p.end)
@@ -194,6 +200,7 @@ func (s *Schedule) All() iter.Seq[Arrival] {
 		users := s.assigner()
 		index := uint64(0)
 		for i := range s.sections {
+			users.replay.begin(int(s.sections[i].once))
 			for at := range s.times(i) {
 				if users.over() {
 					return
@@ -220,6 +227,9 @@ func (s *Schedule) All() iter.Seq[Arrival] {
 // when the first one without any user is due: End where there always is one.
 func (s *Schedule) length() (n uint64, end time.Duration) {
 	all, users := s.due(), uint64(0)
+	if s.scenario.Load.Replay() != nil { // rows say whose arrivals are left
+		return all, s.End()
+	}
 	for _, g := range s.scenario.Groups {
 		if g.Exhausted != scenario.Stop {
 			return all, s.End()
@@ -250,6 +260,9 @@ func (s *Schedule) at(k uint64) time.Duration {
 
 // times yields when the arrivals of a section are due.
 func (s *Schedule) times(i int) iter.Seq[time.Duration] {
+	if s.sections[i].replay != nil {
+		return s.sections[i].replayedTimes
+	}
 	return func(yield func(time.Duration) bool) {
 		c, of := newRateCursor(&s.sections[i]), s.positions(i)
 		for k := range s.sections[i].count {

@@ -6,6 +6,7 @@ import (
 
 	"mfaload/measure"
 	"mfaload/scenario"
+	"mfaload/scenario/users"
 )
 
 func owns(of measure.Shard, arrival uint64) bool {
@@ -51,7 +52,7 @@ func newUserSlices(s *scenario.Scenario, of measure.Shard) (all []userSlice) {
 	for i := range s.Groups {
 		g := &s.Groups[i]
 		us := userSlice{size: g.Size(), seed: uint64(of.Index) << 36}
-		if of.Count > 1 && !g.Usernameless {
+		if of.Count > 1 && !g.Usernameless && g.Order != users.Recorded {
 			us.rows = make([]uint32, 0, g.Size()/of.Count+1)
 			owner := splitters[i].owners()
 			for row := range g.Size() {
@@ -80,7 +81,7 @@ type userSplitter struct {
 
 func newUserSplitters(s *scenario.Scenario, shards int) []*userSplitter {
 	all := make([]*userSplitter, len(s.Groups))
-	if s.Load.Closed() {
+	if s.Load.Closed() || s.Load.Replay() != nil {
 		for i := range all { // each shard has an order of its own
 			all[i] = &userSplitter{places: []uint32{0}, round: 1, shards: shards, alike: 1, sends: []int{1}}
 		}
@@ -167,6 +168,8 @@ func CheckShard(s *scenario.Scenario, of measure.Shard) error {
 		if err := checkClosed(&s.Load, of.Count); err != nil {
 			return err
 		}
+	} else if s.Load.Replay() != nil {
+		// Rows say whose turn it is, whatever the weights.
 	} else if round := newRoundRobin(s.Groups).round(); round > maxRound || round > maxTurns/len(s.Groups) {
 		return fmt.Errorf("the groups' weights come round after %d requests, which is too many to share "+
 			"their users among shards: write them as smaller numbers, such as 3 and 1", round)
@@ -207,7 +210,8 @@ func checkClosed(l *scenario.Load, shards int) error {
 // user to ask. Where users are asked once there is none left for it.
 func checkUsers(s *scenario.Scenario, group int, d *userSplitter) error {
 	g := &s.Groups[group]
-	if g.Usernameless || g.Exhausted == scenario.Stop && !s.Load.Closed() {
+	if g.Usernameless || g.Order == users.Recorded ||
+		g.Exhausted == scenario.Stop && !s.Load.Closed() && s.Load.Replay() == nil {
 		return nil
 	}
 	if senders := len(d.senders()); g.Size() < senders {

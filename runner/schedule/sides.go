@@ -58,6 +58,10 @@ func (s *Schedule) counter() func(time.Duration) uint64 {
 	return func(t time.Duration) (n uint64) {
 		for i := range s.sections {
 			p, of := &s.sections[i], &all[i]
+			if p.replay != nil {
+				n += p.below(t)
+				continue
+			}
 			k := min(of.below(p.upto(t)), p.count)
 			for k > 0 && p.when(of.at(k-1)) >= t { // times are rounded
 				k--

@@ -19,6 +19,8 @@ type assigner struct {
 	queues  []*users.Queue
 	slices  []userSlice
 	readers []*scenario.UserReader
+	replay  *replayRows   // nil where no rows say whose turn it is
+	given   []uint64      // by group: users whom rows named so far
 	clock   time.Duration // of the queues at the start of the run: previous runs come before it
 }
 
@@ -145,7 +147,8 @@ func (s *Schedule) newAssigner() *assigner {
 // newAssigner hands out the users of a shard. Where the scenario is closed it is
 // told of that shard's requests only, else of the arrivals of all shards.
 func newAssigner(s *scenario.Scenario, slices []userSlice) *assigner {
-	t := &assigner{groups: newRoundRobin(s.Groups), seen: make([]uint64, len(s.Groups)), slices: slices}
+	t := &assigner{groups: newRoundRobin(s.Groups), seen: make([]uint64, len(s.Groups)), slices: slices,
+		replay: newReplayRows(&s.Load), given: make([]uint64, len(s.Groups))}
 	for i := range s.Groups {
 		p := plan(s, i)
 		p.Rows = slices[i].size
@@ -171,6 +174,9 @@ func plan(s *scenario.Scenario, group int) users.QueueOptions {
 
 func (t *assigner) next(at time.Duration) assignment {
 	group := t.pass()
+	if t.replay != nil && t.queues[group].Order == users.Recorded {
+		return t.fromRecording(group)
+	}
 	q := t.queues[group]
 	number := q.Turn()
 	row, why := q.Next(t.clock + at)
@@ -182,6 +188,9 @@ func (t *assigner) next(at time.Duration) assignment {
 
 // pass lets an arrival go by that is another shard's, and returns its group.
 func (t *assigner) pass() int {
+	if t.replay != nil {
+		return t.replay.step()
+	}
 	group := t.groups.next()
 	t.seen[group]++
 	return group
@@ -189,6 +198,9 @@ func (t *assigner) pass() int {
 
 // over says whether no group has users left.
 func (t *assigner) over() bool {
+	if t.replay != nil {
+		return false
+	}
 	for i, q := range t.queues {
 		if !q.Stop || t.seen[i] < t.limits[i] {
 			return false
@@ -199,6 +211,10 @@ func (t *assigner) over() bool {
 
 func (t *assigner) fill(a *Arrival, n assignment) {
 	a.User, a.Turn, a.Withheld = scenario.User{Group: n.group}, n.number, ""
+	if t.replay != nil && t.replay.err != nil {
+		a.Withheld = measure.Unreadable
+		return
+	}
 	switch n.why {
 	case users.RanOut:
 		a.Withheld = measure.RanOut
@@ -216,6 +232,9 @@ func (t *assigner) fill(a *Arrival, n assignment) {
 		return
 	}
 	a.User = user
+	if t.replay != nil && t.replay.row.Kind != 0 {
+		a.User.Kind = int(t.replay.row.Kind)
+	}
 }
 
 // ClosedUsers says whose turn it is with each request of a shard of a closed load.

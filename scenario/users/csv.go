@@ -14,12 +14,44 @@ import (
 	"mfaload/scenario/form"
 )
 
-// The columns that a file may have, but for names that begin with an underscore.
+// What a column or member is, by the names that files of mfaload have for it.
 const (
-	columnUser   = "userID"
-	columnExpect = "expect"
-	columnPolicy = "policy"
+	columnUser         = "userID"
+	columnExpect       = "expect"
+	columnPolicy       = "policy"
+	columnGroup        = "group"
+	columnTime         = "time"
+	columnSeconds      = "seconds"
+	columnMilliseconds = "milliseconds"
+	columnNanoseconds  = "intended_ns" // of samples
 )
+
+// fileLayout is what a kind of file has in its columns or members; names that begin with an
+// underscore are left alone in all of them.
+type fileLayout struct {
+	columns map[string]string // what each is, by its name in the file
+	names   string            // of all of them, for messages
+	timed   bool              // each row has a time, and need not have a user
+	open    bool              // columns of other names are left alone, too
+}
+
+var (
+	userLayout = fileLayout{names: "userID, expect and policy", columns: map[string]string{
+		columnUser: columnUser, columnExpect: columnExpect, columnPolicy: columnPolicy}}
+	recordingLayout = fileLayout{timed: true,
+		names: "time (or seconds, or milliseconds), userID, group, expect and policy",
+		columns: map[string]string{columnTime: columnTime, columnSeconds: columnSeconds,
+			columnMilliseconds: columnMilliseconds, columnUser: columnUser, columnGroup: columnGroup,
+			columnExpect: columnExpect, columnPolicy: columnPolicy}}
+	samplesLayout = fileLayout{timed: true, open: true, columns: map[string]string{
+		columnNanoseconds: columnNanoseconds, "user": columnUser, columnGroup: columnGroup}}
+)
+
+// meaning is what a column of a name is, "" for one that is left alone.
+func (l *fileLayout) meaning(name string) (column string, known bool) {
+	column, known = l.columns[name]
+	return column, known || l.open || strings.HasPrefix(name, "_")
+}
 
 // csv reads RFC 4180: commas, quotes that are doubled within quotes, lines
 // that end in LF or CRLF. Blank lines are left out. The first line is known.
@@ -45,7 +77,8 @@ func (s *scanner) csv(first []byte) error {
 		if err != nil {
 			return c.end(err)
 		}
-		if len(c.columns) == 1 && bytes.IndexByte(line, '"') < 0 && bytes.IndexByte(line, ',') < 0 {
+		if len(c.columns) == 1 && !c.timed &&
+			bytes.IndexByte(line, '"') < 0 && bytes.IndexByte(line, ',') < 0 {
 			if s.found(PlacedText{line, s.number, 1}) {
 				err = s.emit()
 			}
@@ -79,22 +112,26 @@ func (t *csvFile) end(err error) error {
 func (t *csvFile) header() bool {
 	known := map[string]bool{}
 	sound, trusted := true,
-		slices.ContainsFunc(t.fields, func(f PlacedText) bool { return namesUsers(f.Text) })
+		slices.ContainsFunc(t.fields, func(f PlacedText) bool { return t.trusts(f.Text) })
+	if t.timed && slices.ContainsFunc(t.fields, func(f PlacedText) bool {
+		return string(f.Text) == columnNanoseconds
+	}) {
+		t.fileLayout = samplesLayout
+	}
 	refuse := func(f PlacedText, text, remedy string) {
 		sound = false
 		t.bad(RowProblem{f.Line, f.Column, text, remedy})
 	}
 	for _, f := range t.fields {
 		name := string(f.Text)
-		switch {
-		case name == columnUser || name == columnExpect || name == columnPolicy:
-			if known[name] {
-				refuse(f, fmt.Sprintf("the column %s is a duplicate", name), "keep one of them")
-			}
-			known[name] = true
-			t.columns = append(t.columns, name)
-		case strings.HasPrefix(name, "_"):
-			t.columns = append(t.columns, "")
+		switch column, ok := t.meaning(name); {
+		case ok && known[column]:
+			refuse(f, fmt.Sprintf("the column %s is a duplicate", name), "keep one of them")
+		case ok && isTime(column) && known[columnTime]:
+			refuse(f, "a second column says the time: "+name, "keep one of time, seconds and milliseconds")
+		case ok:
+			t.columns = append(t.columns, column)
+			known[column], known[columnTime] = column != "", known[columnTime] || isTime(column)
 		case strings.TrimSpace(name) == "":
 			if sound { // one of a row of them
 				refuse(f, fmt.Sprintf("column %d has no name", len(t.columns)+1),
@@ -102,33 +139,52 @@ func (t *csvFile) header() bool {
 						"an underscore")
 			}
 		default:
-			refuse(f, fmt.Sprintf("unknown column %s", shown(f.Text, trusted)), columnRemedy(name, trusted))
+			refuse(f, fmt.Sprintf("unknown column %s", t.shown(f.Text, trusted)),
+				t.columnRemedy(name, trusted))
 		}
 	}
-	if sound && !known[columnUser] {
+	switch {
+	case !sound:
+	case t.timed && !known[columnTime]:
+		sound = false
+		refuse(t.fields[0], "the header has no column time", timeRemedy)
+	case !t.timed && !known[columnUser]:
 		refuse(t.fields[0], "the header has no column userID", "name the column of the users' IDs userID")
 	}
 	return sound
 }
 
-// namesUsers says whether a text has the name of the column of users in it: then
-// the file is one of users. What stands in any other file, such as one of passwords
+// isTime says whether a column says when something was.
+func isTime(column string) bool {
+	return column == columnTime || column == columnSeconds || column == columnMilliseconds ||
+		column == columnNanoseconds
+}
+
+const timeRemedy = "name the column time if it has RFC 3339 times, such as 2026-03-29T08:00:00.25+02:00, " +
+	"and seconds or milliseconds if it has numbers since any start"
+
+// trusts says whether a text has the name of the column of users in it, or that of times: then
+// the file is of such rows. What stands in any other file, such as one of passwords
 // that was named by mistake, is shown to nobody.
-func namesUsers(text []byte) bool { return bytes.Contains(bytes.ToLower(text), []byte("userid")) }
+func (l *fileLayout) trusts(text []byte) bool {
+	text = bytes.ToLower(text)
+	return bytes.Contains(text, []byte("userid")) || l.timed && (bytes.Contains(text, []byte("time")) ||
+		bytes.Contains(text, []byte("seconds")))
+}
 
 // shown is a column's name, where it is one of a file of users, or can't be else.
-func shown(name []byte, trusted bool) string {
-	if _, isID := ParseID(name); trusted || isID || meant(string(name)) != "" {
+func (l *fileLayout) shown(name []byte, trusted bool) string {
+	if _, isID := ParseID(name); trusted || isID || l.meant(string(name)) != "" {
 		return Quote(name)
 	}
 	return "(its name is not shown: the file may not be one of users)"
 }
 
-func columnRemedy(name string, trusted bool) string {
+func (l *fileLayout) columnRemedy(name string, trusted bool) string {
 	if _, isID := ParseID(name); isID {
 		return "the header is missing: write userID into a line above"
 	}
-	switch known := meant(name); {
+	switch known := l.meant(name); {
 	case strings.ContainsAny(name, ";\t|"):
 		return "separate the columns with commas"
 	case strings.HasPrefix(name, "#"):
@@ -136,8 +192,7 @@ func columnRemedy(name string, trusted bool) string {
 	case known != "":
 		return fmt.Sprintf("did you mean %q?", known)
 	}
-	const remedy = "use userID, expect and policy; a column is left alone if its name starts with an " +
-		"underscore"
+	remedy := "use " + l.names + "; a column is left alone if its name starts with an underscore"
 	if !trusted {
 		return remedy
 	}
@@ -162,17 +217,10 @@ func (t *csvFile) take() error {
 			fmt.Sprintf("the row has %d fields, the header %d", len(t.fields), len(t.columns)), remedy})
 		return nil
 	}
-	t.user.Expect, t.user.Policy = PlacedText{}, PlacedText{}
+	t.user = Row{}
 	sound := true
 	for i, f := range t.fields {
-		switch t.columns[i] {
-		case columnUser:
-			sound = t.found(f)
-		case columnExpect:
-			t.user.Expect = f
-		case columnPolicy:
-			t.user.Policy = f
-		}
+		sound = t.cell(t.columns[i], f) && sound
 	}
 	if !sound {
 		return nil
@@ -322,19 +370,27 @@ var aliases = map[string]string{
 	"uuid": columnUser, "guid": columnUser,
 	"useruuid": columnUser, "pingoneuserid": columnUser, "pingoneid": columnUser,
 	"expect": columnExpect, "expected": columnExpect, "status": columnExpect, "policy": columnPolicy,
-	"policyid": columnPolicy,
+	"policyid": columnPolicy, "timestamp": columnTime, "at": columnTime, "date": columnTime,
+	"datetime": columnTime, "second": columnSeconds, "sec": columnSeconds, "unix": columnSeconds,
+	"epoch": columnSeconds, "ms": columnMilliseconds, "millis": columnMilliseconds,
+	"groups": columnGroup, "time": columnTime, "seconds": columnSeconds, "group": columnGroup,
+	"milliseconds": columnMilliseconds,
 }
 
 // meant is the column that a name means, "" for none.
-func meant(name string) string {
+func (l *fileLayout) meant(name string) string {
 	plain := strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
 			return unicode.ToLower(r)
 		}
 		return -1
 	}, name)
-	return aliases[plain]
+	column, _ := l.meaning(aliases[plain])
+	return column
 }
+
+// hashed is how samples name users unless they are to show them.
+var hashed = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
 var plainHyphens = strings.NewReplacer("\u2010", "-", "\u2011", "-", "\u2012", "-", "\u2013", "-",
 	"\u2014", "-", "\u2212", "-")
@@ -366,6 +422,9 @@ func malformed(id []byte) (text, remedy string) {
 		return "has other characters around it", "remove them: write " + fmt.Sprintf("%q", bare)
 	case sound(plainHyphens.Replace(bare)):
 		return "has hyphens of a word processor", "write plain ones: " + plainHyphens.Replace(bare)
+	case hashed.MatchString(whole):
+		return "is the hash of a user, not an ID", "write the samples with --users, or remove the column " +
+			"to take users from the group's list"
 	case len(bare) == 32 && sound(bare[:8]+"-"+bare[8:12]+"-"+bare[12:16]+"-"+bare[16:20]+"-"+bare[20:]):
 		return "has no hyphens", "write them: 8-4-4-4-12 hexadecimal digits"
 	}

@@ -39,8 +39,9 @@ var objectStart, objectEnd = []byte(`{"userID":"`), []byte(`"}`)
 
 // jsonLine reads a line into the row, and says whether it is sound.
 func (s *scanner) object(line []byte) bool {
-	s.user.Expect, s.user.Policy = PlacedText{}, PlacedText{}
-	if len(line) == len(objectStart)+idLength+len(objectEnd) && bytes.HasPrefix(line, objectStart) &&
+	s.user = Row{}
+	if !s.timed && len(line) == len(objectStart)+idLength+len(objectEnd) &&
+		bytes.HasPrefix(line, objectStart) &&
 		bytes.HasSuffix(line, objectEnd) {
 		if _, ok := ParseID(line[len(objectStart) : len(objectStart)+idLength]); ok {
 			return s.found(PlacedText{line[len(objectStart) : len(objectStart)+idLength], s.number,
@@ -51,7 +52,11 @@ func (s *scanner) object(line []byte) bool {
 	if err := o.read(); err != nil {
 		o.refuse(o.fault(err), "not a JSON object: "+plainError(err), o.remedy())
 	}
-	if o.sound && !o.hasUser {
+	switch {
+	case !o.sound:
+	case s.timed && s.user.Clock == "":
+		o.refuse(0, "time is missing", `add "time": "2026-03-29T08:00:00.25+02:00", or "seconds": 0.25`)
+	case !s.timed && !s.user.HasID:
 		o.refuse(0, "userID is missing", `add "userID": "`+exampleID+`"`)
 	}
 	return o.sound
@@ -72,9 +77,9 @@ func (o *jsonLine) remedy() string {
 
 type jsonLine struct {
 	*scanner
-	line           []byte
-	d              *jsontext.Decoder
-	sound, hasUser bool
+	line  []byte
+	d     *jsontext.Decoder
+	sound bool
 }
 
 func (o *jsonLine) refuse(offset int, text, remedy string) {
@@ -133,11 +138,12 @@ func (o *jsonLine) read() error {
 }
 
 func (o *jsonLine) member(name string, before int) error {
-	if name != columnUser && name != columnExpect && name != columnPolicy {
-		if !strings.HasPrefix(name, "_") {
-			trusted := namesUsers(o.line)
-			o.refuse(before, fmt.Sprintf("unknown member %s", shown([]byte(name), trusted)),
-				columnRemedy(name, trusted))
+	column, known := o.meaning(name)
+	if column == "" {
+		if !known {
+			trusted := o.trusts(o.line)
+			o.refuse(before, fmt.Sprintf("unknown member %s", o.shown([]byte(name), trusted)),
+				o.columnRemedy(name, trusted))
 		}
 		return o.d.SkipValue()
 	}
@@ -147,7 +153,14 @@ func (o *jsonLine) member(name string, before int) error {
 		return err
 	}
 	at := int(o.d.InputOffset()) - len(value)
-	if kind != '"' {
+	switch {
+	case isTime(column) && o.user.Clock != "":
+		o.refuse(at, "a second member says the time: "+name, "keep one of time, seconds and milliseconds")
+		return nil
+	case kind == '0' && isTime(column):
+		o.cell(column, PlacedText{o.line[at:][:len(value)], o.number, o.column(at)})
+		return nil
+	case kind != '"':
 		o.refuse(at, name+" is not a text", "put it in quotes")
 		return nil
 	}
@@ -155,28 +168,27 @@ func (o *jsonLine) member(name string, before int) error {
 	if err != nil {
 		return err
 	}
-	cell := PlacedText{text, o.number, o.column(at)}
-	switch name {
-	case columnExpect:
-		o.user.Expect = cell
-	case columnPolicy:
-		o.user.Policy = cell
-	default:
-		o.hasUser = true
-		if !o.found(cell) {
-			o.sound = false
-		}
+	if !o.cell(column, PlacedText{text, o.number, o.column(at)}) {
+		o.sound = false
 	}
 	return nil
 }
 
-// Row is one user as a file has it.
+// Row is one user as a file has it, or one request of a recording.
 type Row struct {
 	ID   ID
 	Case Case
+	// HasID says that there is a user: always but in recordings.
+	HasID bool
+	// Time is when the request was, in a recording, and Clock the name of its column or member:
+	// what it counts in.
+	Time  PlacedText
+	Clock string
+	// Group is the name of the user's group; empty where the recording does not say it.
+	Group PlacedText
 	// Expect and Policy are empty where the file does not say them.
 	Expect, Policy PlacedText
-	// Line and Column are where the ID is, from 1; the last column is 65,535.
+	// Line and Column are where the ID is, or else the time, from 1; the last column is 65,535.
 	Line   uint32
 	Column uint16
 }
@@ -198,7 +210,16 @@ type RowProblem struct {
 // user and bad for each problem, and holds one row in memory at a time. The
 // error is one of reading, or that of row, which ends the scan.
 func Scan(r io.Reader, row func(*Row) error, bad func(RowProblem)) error {
-	s := &scanner{lines: lines{r: bufio.NewReaderSize(r, MaxRow)}, row: row, bad: bad}
+	return scan(r, userLayout, row, bad)
+}
+
+// ScanRecording is [Scan] of a recording: rows of times and perhaps users, or samples of a run.
+func ScanRecording(r io.Reader, row func(*Row) error, bad func(RowProblem)) error {
+	return scan(r, recordingLayout, row, bad)
+}
+
+func scan(r io.Reader, of fileLayout, row func(*Row) error, bad func(RowProblem)) error {
+	s := &scanner{lines: lines{r: bufio.NewReaderSize(r, MaxRow)}, fileLayout: of, row: row, bad: bad}
 	mark := []byte("\uFEFF")
 	start, err := s.r.Peek(startLength)
 	for ; bytes.HasPrefix(start, mark); start, err = s.r.Peek(startLength) {
@@ -228,6 +249,7 @@ const startLength = 64
 
 type scanner struct {
 	lines
+	fileLayout
 	row  func(*Row) error
 	bad  func(RowProblem)
 	user Row // the one that is shown to row
@@ -238,12 +260,18 @@ func (s *scanner) scan() error {
 	line, err := s.filled()
 	switch {
 	case errors.Is(err, io.EOF):
-		s.bad(RowProblem{1, 1, "the file is empty",
-			"write a first line userID, and one user's ID in each line below"})
+		remedy := "write a first line userID, and one user's ID in each line below"
+		if s.timed {
+			remedy = "write a first line time,userID, and one request in each line below"
+		}
+		s.bad(RowProblem{1, 1, "the file is empty", remedy})
 		return nil
 	case err != nil:
 		return err
 	case bytes.TrimLeft(line, " \t")[0] == '{':
+		if s.timed && bytes.Contains(line, []byte(`"`+columnNanoseconds+`":`)) {
+			s.fileLayout = samplesLayout
+		}
 		return s.ndjson(line)
 	case bytes.TrimLeft(line, " \t")[0] == '[':
 		s.bad(RowProblem{s.number, 1, "the file is a JSON array",
@@ -260,7 +288,7 @@ func (s *scanner) scan() error {
 func (s *scanner) emit() error {
 	if s.rows++; s.rows > MaxRows {
 		s.bad(RowProblem{int(s.user.Line), int(s.user.Column),
-			fmt.Sprintf("the file has more than %d users", MaxRows), "split the users over several files"})
+			fmt.Sprintf("the file has more than %d rows", MaxRows), "split it into several files"})
 		return errEnough
 	}
 	return s.row(&s.user)
@@ -269,14 +297,38 @@ func (s *scanner) emit() error {
 // errEnough ends a scan whose problem was told.
 var errEnough = errors.New("too many users")
 
+// cell takes in what a column of a row has, and says whether it is sound.
+func (s *scanner) cell(column string, c PlacedText) bool {
+	switch {
+	case column == columnUser:
+		return s.timed && len(c.Text) == 0 || s.found(c)
+	case column == columnExpect:
+		s.user.Expect = c
+	case column == columnPolicy:
+		s.user.Policy = c
+	case column == columnGroup:
+		s.user.Group = c
+	case isTime(column):
+		s.user.Time, s.user.Clock = c, column
+		if !s.user.HasID {
+			s.place(c)
+		}
+	}
+	return true
+}
+
+func (s *scanner) place(c PlacedText) {
+	s.user.Line, s.user.Column = uint32(c.Line), uint16(min(c.Column, 1<<16-1))
+}
+
 func (s *scanner) found(c PlacedText) bool {
 	id, ok := ParseID(c.Text)
 	if !ok {
 		s.badID(c)
 		return false
 	}
-	s.user.ID, s.user.Case = id, CaseOf(c.Text)
-	s.user.Line, s.user.Column = uint32(c.Line), uint16(min(c.Column, 1<<16-1))
+	s.user.ID, s.user.Case, s.user.HasID = id, CaseOf(c.Text), true
+	s.place(c)
 	return true
 }
 

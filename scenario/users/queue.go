@@ -19,6 +19,8 @@ const (
 	Random Order = "random"
 	// Once is Sequential, and nobody is asked twice: its queue stops after a lap.
 	Once Order = "once"
+	// Recorded is that of a recording, whose rows name the users: no queue hands them out.
+	Recorded Order = "recorded"
 )
 
 // QueueOptions says how a queue hands out users.

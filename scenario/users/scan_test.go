@@ -140,12 +140,10 @@ func TestFilesOfSpreadsheetsAndEditors(t *testing.T) {
 		"userID,,\n" + idA +
 			",,\n": "1:8 column 2 has no name: remove the comma at the end of every line, or give the " +
 			"column a name that starts with an underscore",
-		id("ID,"): "2:1 the row has 2 fields, the header 1: remove " +
-			"the comma at the end of the row",
+		id("ID,"): "2:1 the row has 2 fields, the header 1: remove the comma at the end of the row",
 		"userID\r" + idA +
 			"\r": "1:1 the lines end in CR alone: save the file with line ends LF or CRLF",
-		long: "1:1 the lines end in CR alone: save the file " +
-			"with line ends LF or CRLF",
+		long: "1:1 the lines end in CR alone: save the file with line ends LF or CRLF",
 		id("ID\r" + idB): `2:1 userID: "` + idA + `\r` + idB +
 			`" has a CR in it: save the file with line ends LF or CRLF`,
 		`{"userID":"` + idA + `"}` + "\r" + `{"userID":"` + idB +
@@ -344,4 +342,33 @@ func TestOtherFilesAreNotShown(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
+}
+
+// FuzzRecording holds every row of a recording to have one time, and every problem a place and a remedy.
+func FuzzRecording(f *testing.F) {
+	for _, text := range []string{"time,userID,group,expect,policy\n2026-03-29T08:00:00.25+02:00," + idA +
+		",a,201,\n",
+		"seconds\n1.5\n", "milliseconds,userID\n\"1\",\n",
+		"index,group,user,intended_ns\n1,a,0123456789abcdef,5\n",
+		`{"time":"2026-03-29T08:00:00Z","userID":"` + idA + `"}`, `{"seconds":1.5e3}`,
+		`{"index":1,"user":"` + idA + `","intended_ns":77,"outcome":"failed"}` + "\n{}", "time,seconds\n",
+		`{"seconds":1,"time":"x"}`, "sep=;\n"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		rows := 0
+		err := users.ScanRecording(bytes.NewReader(text), func(r *users.Row) error {
+			if rows++; r.Clock == "" || r.Line == 0 || r.Column == 0 {
+				t.Errorf("row %+v", r)
+			}
+			return nil
+		}, func(p users.RowProblem) {
+			if p.Line < 1 || p.Column < 1 || p.Text == "" || p.Remedy == "" {
+				t.Errorf("problem %+v", p)
+			}
+		})
+		if err != nil || rows > bytes.Count(text, []byte("\n"))+1 {
+			t.Error(rows, err)
+		}
+	})
 }

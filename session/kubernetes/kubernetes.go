@@ -258,8 +258,8 @@ func (m *Manifests) files() (*mounted, error) {
 		}
 	}
 	for _, st := range s.Load.Stages {
-		if st.Profile != nil {
-			names = append(names, st.Profile.File)
+		if file := st.Reads(); file != "" {
+			names = append(names, file)
 		}
 	}
 	for _, name := range names {

@@ -86,7 +86,19 @@ func written(t testing.TB, n int) (*testkit.MemoryFile, map[uint64]samples.Reque
 // writtenShard returns the journal of a shard's part of so many requests.
 func writtenShard(t testing.TB, n int, shard measure.Shard) (*testkit.MemoryFile,
 	map[uint64]samples.RequestRow) {
-	rng, file := rand.New(rand.NewPCG(22, 1)), &testkit.MemoryFile{}
+	rng, rows := rand.New(rand.NewPCG(22, 1)), map[uint64]samples.RequestRow{}
+	var all []*measure.Observation
+	for i := range n {
+		if o := randomObservation(rng, i); i%shard.Count == shard.Index {
+			rows[o.Index], all = want(o), append(all, o)
+		}
+	}
+	return journalOf(t, all, shard), rows
+}
+
+// journalOf returns the journal of a shard that sent these requests.
+func journalOf(t testing.TB, all []*measure.Observation, shard measure.Shard) *testkit.MemoryFile {
+	file := &testkit.MemoryFile{}
 	r := measure.NewRecorder(2, []string{"echo.user", "field.unknown", "links.self"}, 0)
 	due := map[bool][]uint64{false: {0, 0}, true: {0, 0}} // by warm-up, and then by group
 	j := journal.NewAppender(file, &measure.Measurement{})
@@ -101,20 +113,16 @@ func writtenShard(t testing.TB, n int, shard measure.Shard) (*testkit.MemoryFile
 	if err := j.Begin(r, nil, state()); err != nil {
 		t.Fatal(err)
 	}
-	rows := map[uint64]samples.RequestRow{}
-	for i := range n {
-		if o := randomObservation(rng, i); i%shard.Count == shard.Index {
-			rows[o.Index] = want(o)
-			r.Record(i, o)
-			due[o.Warmup][o.Group]++
-		}
-		if i%1000 == 999 || i == n-1 {
+	for i, o := range all {
+		r.Record(i, o)
+		due[o.Warmup][o.Group]++
+		if i == len(all)-1 || all[i+1].Index/1000 != o.Index/1000 {
 			if err := j.Append(state); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	return file, rows
+	return file
 }
 
 // What is written is read back: each request once, with each member.

@@ -103,21 +103,22 @@ func (b *bundle) packScenario(s *scenario.Scenario) {
 			"set it where the workers run", at.Line)
 		return
 	}
-	var profiles []fleet.PlanFile
+	var read []fleet.PlanFile
 	for _, st := range s.Load.Stages {
-		if st.Profile == nil {
+		file := st.Reads()
+		if file == "" {
 			continue
 		}
-		rel, err := filepath.Rel(filepath.Dir(s.File), st.Profile.File)
+		rel, err := filepath.Rel(filepath.Dir(s.File), file)
 		if err != nil || !filepath.IsLocal(rel) {
-			b.withheld = fmt.Sprintf("a stage reads %s, which is not below its folder", st.Profile.File)
+			b.withheld = fmt.Sprintf("its load reads %s, which is not below its folder", file)
 			return
 		}
-		profiles = append(profiles, fleet.PlanFile{Name: path.Join(scenarioFolder, filepath.ToSlash(rel)),
-			Path: st.Profile.File})
+		read = append(read, fleet.PlanFile{Name: path.Join(scenarioFolder, filepath.ToSlash(rel)),
+			Path: file})
 	}
 	b.add(path.Join(scenarioFolder, filepath.Base(s.File)), s.File)
-	for _, f := range profiles {
+	for _, f := range read {
 		b.add(f.Name, f.Path)
 	}
 }
@@ -202,13 +203,14 @@ func checkReads(s *scenario.Scenario, offer fleet.Offer, sent map[string]bool) e
 		}
 	}
 	for _, stage := range s.Load.Stages {
-		if stage.Profile == nil {
+		file := stage.Reads()
+		if file == "" {
 			continue
 		}
-		below, err := filepath.Rel(offer.Dir, stage.Profile.File)
+		below, err := filepath.Rel(offer.Dir, file)
 		if err != nil || !filepath.IsLocal(below) {
 			return fmt.Errorf("the coordinator's scenario reads load from %q, which it did not send along: "+
-				"it is none of mfaload's", stage.Profile.File)
+				"it is none of mfaload's", file)
 		}
 	}
 	return nil

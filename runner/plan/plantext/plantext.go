@@ -206,6 +206,10 @@ func (p *planPage) groups(all *plan.RunPlan) {
 		p.wrap("a run is refused: users would get more requests than maxPerUser (cap) allows")
 	}
 	for _, g := range over {
+		if g.Recorded {
+			p.wrap("%s: maxPerUser: %d/d would do, or a smaller load.rateFactor", g.Name, g.PerUserDay)
+			continue
+		}
 		p.wrap("%s: %s users would do, or maxPerUser: %d/d", g.Name, number.Count(g.UsersNeeded),
 			g.PerUserDay)
 	}
@@ -329,6 +333,12 @@ func OverCaps(p *plan.RunPlan) (text string, most uint64) {
 	var lines []string
 	for _, g := range p.OverCap() {
 		most = max(most, g.PerUserDay)
+		if g.Recorded {
+			lines = append(lines, fmt.Sprintf("group %q would send %s requests for one user of the "+
+				"recording in 24 hours, and maxPerUser allows %s", g.Name, number.Count(g.PerUserDay),
+				number.Count(g.Cap)))
+			continue
+		}
 		lines = append(lines, fmt.Sprintf("group %q would send %s%s requests for a user in 24 hours, and "+
 			"maxPerUser allows %s: its requests take %s%s users, and it has %s", g.Name, about,
 			number.Count(g.PerUserDay), number.Count(g.Cap), about, number.Count(g.UsersNeeded),
