@@ -233,6 +233,7 @@ func (i *injected) cause(t *testing.T) string {
 	}
 	run := exec.Command(program(t), "run", "-q", "--yes", "--out", out, file)
 	var said bytes.Buffer
+	run.Dir = dir // with a ledger of its own
 	run.Stdout, run.Stderr = &said, &said
 	if err := run.Start(); err != nil {
 		t.Fatal(err)

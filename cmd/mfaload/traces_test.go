@@ -111,6 +111,7 @@ func TestTracesAreOfWhatIsWorthLookingAt(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := exec.Command(program(t), "run", "--yes", "--out", out, file)
+	run.Dir = dir // with a ledger of its own
 	run.Env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL)
 	said, _ := run.CombinedOutput()
 	written, err := os.ReadFile(filepath.Join(out, "report.json"))
