@@ -359,6 +359,39 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
+// Whatever a file of a results folder says, reading it is an error or makes a dossier.
+func FuzzRead(f *testing.F) {
+	s := passing()
+	kinds := []string{"check.json", "capacity.json", "compare.json", "plan.json"}
+	for i, value := range []any{s.check, s.capacity, s.comparison, s.plan} {
+		data, err := report.Encode(value)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(uint8(i), data)
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, kind uint8, data []byte) {
+		file := filepath.Join(dir, kinds[int(kind)%len(kinds)])
+		if err := os.WriteFile(file, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		defer os.Remove(file)
+		found, err := dossier.Read([]string{dir})
+		if err != nil {
+			return
+		}
+		d := dossier.New(found, demand())
+		if _, err := d.JSON(); err != nil {
+			t.Fatal(err)
+		}
+		d.Markdown(dir)
+		if _, err := d.HTML(dir); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 // The page is read by a browser, and by who can't see it.
 func TestPageInTheBrowser(t *testing.T) {
 	s := passing()
