@@ -45,14 +45,7 @@ type Status struct {
 	Service  Percentiles `json:"service_ms"`
 	// Scheduled is how many requests there will be; 0 where it is not known.
 	Scheduled uint64 `json:"scheduled"`
-	// Ended requests are AsExpected, Unexpected, Violating, Refused or Failed.
-	// Refused are those answered with 429 that would else be Unexpected.
-	Ended      uint64 `json:"ended"`
-	AsExpected uint64 `json:"as_expected"`
-	Unexpected uint64 `json:"unexpected"`
-	Violating  uint64 `json:"violating"`
-	Refused    uint64 `json:"refused"`
-	Failed     uint64 `json:"failed"`
+	EndedCounts
 	// RateLimited counts all responses that are 429, expected or not.
 	RateLimited uint64 `json:"rate_limited"`
 	// Good counts the good responses, Goodput those a second of the last 10 s.
@@ -65,10 +58,38 @@ type Status struct {
 	Outcomes []OutcomeCount `json:"outcomes"`
 	// Violations counts the broken rules, those first that count against the run, then the most frequent.
 	Violations []ViolationCount `json:"violations"`
+	// Steps are those that follow requests (then); nothing else of a status counts them.
+	Steps []StepStatus `json:"steps,omitempty"`
 	// Stopping says that somebody stopped the run from its page.
 	Stopping bool `json:"stopping,omitempty"`
 	// Done says that the run is over and nothing will change any more.
 	Done bool `json:"done"`
+}
+
+// EndedCounts counts requests that ended: each is AsExpected, Unexpected, Violating, Refused or Failed.
+// Refused are those with a response of 429 that would else be Unexpected.
+type EndedCounts struct {
+	Ended      uint64 `json:"ended"`
+	AsExpected uint64 `json:"as_expected"`
+	Unexpected uint64 `json:"unexpected"`
+	Violating  uint64 `json:"violating"`
+	Refused    uint64 `json:"refused"`
+	Failed     uint64 `json:"failed"`
+}
+
+// byOutcome yields the counts with their names.
+func (e EndedCounts) byOutcome(yield func(outcome string, n uint64) bool) {
+	_ = yield("as expected", e.AsExpected) && yield("unexpected", e.Unexpected) &&
+		yield("violating", e.Violating) && yield("rate limited", e.Refused) && yield("failed", e.Failed)
+}
+
+func (e *EndedCounts) add(o EndedCounts) {
+	e.Ended += o.Ended
+	e.AsExpected += o.AsExpected
+	e.Unexpected += o.Unexpected
+	e.Violating += o.Violating
+	e.Refused += o.Refused
+	e.Failed += o.Failed
 }
 
 // OutcomeCount counts requests that ended alike.
@@ -120,6 +141,7 @@ type Sampler struct {
 	response *measure.Histogram     // since the start
 	service  *measure.Histogram
 	parts    measure.TransferTimes
+	steps    *liveSteps // nil if none follow
 
 	traced      *measure.TracedRequests // nil where requests begin no trace
 	exemplars   tracedExemplars
@@ -143,7 +165,7 @@ type sample struct {
 func New(r *runner.Runner, place func() string) *Sampler {
 	s := &Sampler{runner: r, live: r.Live(), place: place, response: measure.NewSparse(),
 		service: measure.NewSparse(), ended: measure.NewEndedRequests(len(r.Scenario().Groups)),
-		history:  newHistory(),
+		history: newHistory(), steps: newLiveSteps(r),
 		watchers: map[chan struct{}]bool{}}
 	for i := range s.recent {
 		s.recent[i].response, s.recent[i].service = measure.NewSparse(), measure.NewSparse()
@@ -171,6 +193,7 @@ func (s *Sampler) sample(done bool) {
 	now.service.Reset()
 	now.elapsed, now.sent, now.good = p.Elapsed, p.Sent+uint64(p.InFlight), p.Good
 	s.live.Take(s.ended, now.response, now.service, &s.parts)
+	s.steps.take()
 	s.response.Merge(now.response)
 	s.service.Merge(now.service)
 	s.status = s.fill(p, done)
@@ -221,10 +244,10 @@ func (s *Sampler) fill(p runner.RunProgress, done bool) Status {
 		Scenario: s.runner.Scenario().Name, Elapsed: p.Elapsed.Seconds(), End: p.End.Seconds(),
 		Left:  max(p.End-p.Elapsed, 0).Seconds(),
 		Stage: s.place(), InFlight: p.InFlight, Workers: s.runner.MaxWorkers(),
-		Scheduled: s.runner.Schedule().Count(), Ended: n.Sent, AsExpected: n.Clean,
-		Unexpected: n.Unexpected(), Violating: n.Violating, Refused: n.Refused, Failed: n.Failed,
+		Scheduled: s.runner.Schedule().Count(), EndedCounts: EndedCounts{Ended: n.Sent, AsExpected: n.Clean,
+			Unexpected: n.Unexpected(), Violating: n.Violating, Refused: n.Refused, Failed: n.Failed},
 		RateLimited: n.RateLimited, Good: n.Good, Thresholds: s.thresholds(p), Outcomes: s.outcomes(),
-		Violations: s.violations(), Stopping: s.stopping, Done: done,
+		Violations: s.violations(), Steps: s.steps.status(), Stopping: s.stopping, Done: done,
 	}
 	from, to := s.ends()
 	if span := to.elapsed - from.elapsed; span > 0 {
@@ -270,14 +293,16 @@ func (s *Sampler) outcomes() []OutcomeCount {
 	counts := map[OutcomeCount]uint64{}
 	for _, phase := range []*measure.Phase{&s.ended.Main, &s.ended.Warmup} {
 		for _, c := range phase.Cells {
-			for outcome, n := range outcomesOf(c) {
+			for outcome, n := range endedOf(c).byOutcome {
 				counts[OutcomeCount{Label: c.Label, Outcome: outcome}] += n
 			}
 		}
 	}
 	all := []OutcomeCount{}
 	for o, n := range counts {
-		all = append(all, OutcomeCount{o.Label, o.Outcome, n})
+		if n > 0 {
+			all = append(all, OutcomeCount{o.Label, o.Outcome, n})
+		}
 	}
 	slices.SortFunc(all, func(a, b OutcomeCount) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Label, b.Label),
@@ -286,24 +311,17 @@ func (s *Sampler) outcomes() []OutcomeCount {
 	return all[:min(len(all), maxRows)]
 }
 
-// outcomesOf says what became of the requests of a cell.
-func outcomesOf(c *measure.Cell) map[string]uint64 {
-	all := map[string]uint64{}
+// endedOf counts the requests of a cell.
+func endedOf(c *measure.Cell) EndedCounts {
 	sent := c.Response.Count()
 	if c.Failed {
-		all["failed"] = sent
-		return all
+		return EndedCounts{Ended: sent, Failed: sent}
 	}
 	// A response that breaks a rule is violating, whatever it was otherwise.
 	others := sent - c.Clean - c.Violating
-	limited := min(c.RateLimited, others)
-	for name, n := range map[string]uint64{"as expected": c.Clean, "violating": c.Violating,
-		"rate limited": limited, "unexpected": others - limited} {
-		if n > 0 {
-			all[name] = n
-		}
-	}
-	return all
+	refused := min(c.RateLimited, others)
+	return EndedCounts{Ended: sent, AsExpected: c.Clean, Unexpected: others - refused, Violating: c.Violating,
+		Refused: refused}
 }
 
 // violations are the broken rules.

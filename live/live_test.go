@@ -42,7 +42,7 @@ type service struct {
 	takes    time.Duration
 	violates bool // in all responses, by two rules
 	mu       sync.Mutex
-	n        int
+	n, reads int
 }
 
 func (s *service) Send(ctx context.Context, _ scenario.User, ex *contract.Exchange) error {
@@ -85,6 +85,7 @@ func (s *service) CorrelationID(*contract.Exchange) (string, bool) { return "", 
 func newRunner(takes time.Duration, stages ...scenario.Stage) *runner.Runner {
 	s := testkit.OneGroup(testkit.Load(stages...))
 	s.Name, s.Load.Drain = "friday", time.Second
+	s.Groups[0].Then = []scenario.FlowStep{{Action: scenario.ReadStep, Share: 1}}
 	return runner.New(runner.Config{Wait: machine.TimerWait, Operation: &service{takes: takes}, Scenario: s})
 }
 
@@ -462,6 +463,12 @@ func TestPrometheus(t *testing.T) {
 		`mfaload_response_seconds_bucket{scenario="friday",le="0.25"} 150`,
 		`mfaload_part_seconds_count{part="first_byte",scenario="friday"} 190`,
 		`mfaload_workers{scenario="friday"} 8`,
+		`mfaload_step_requests_total{outcome="as_expected",scenario="friday",step="all.read"} 120`,
+		`mfaload_step_requests_total{outcome="violating",scenario="friday",step="all.read"} 15`,
+		`mfaload_step_requests_total{outcome="failed",scenario="friday",step="all.read"} 15`,
+		`mfaload_step_response_seconds_count{scenario="friday",step="all.read"} 135`,
+		`mfaload_step_response_seconds_bucket{scenario="friday",step="all.read",le="0.05"} 0`,
+		`mfaload_step_response_seconds_bucket{scenario="friday",step="all.read",le="0.25"} 135`,
 	} {
 		if !strings.Contains(text, line+"\n") {
 			t.Errorf("no %s in\n%s", line, text)
@@ -598,12 +605,21 @@ func TestOTLP(t *testing.T) {
 	for _, m := range resource.GetScopeMetrics()[0].GetMetrics() {
 		seen[m.GetName()] = true
 		switch m.GetName() {
-		case "mfaload.requests":
+		case "mfaload.requests", "mfaload.step_requests":
 			sum := int64(0)
 			for _, p := range m.GetSum().GetDataPoints() {
 				sum += p.GetAsInt()
 			}
-			if sum != 200 || !m.GetSum().GetIsMonotonic() {
+			want := int64(200)
+			if m.GetName() == "mfaload.step_requests" {
+				want = 150
+			}
+			if sum != want || !m.GetSum().GetIsMonotonic() {
+				t.Errorf("%v", m)
+			}
+		case "mfaload.step_response":
+			p := m.GetExponentialHistogram().GetDataPoints()[0]
+			if p.GetCount() != 135 || p.GetAttributes()[1].GetValue().GetStringValue() != "all.read" {
 				t.Errorf("%v", m)
 			}
 		case "mfaload.response", "mfaload.service":
@@ -617,7 +633,8 @@ func TestOTLP(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"mfaload.requests", "mfaload.response", "mfaload.service",
-		"mfaload.rate_achieved", "mfaload.requests_in_flight"} {
+		"mfaload.rate_achieved", "mfaload.requests_in_flight", "mfaload.step_requests",
+		"mfaload.step_response"} {
 		if !seen[name] {
 			t.Errorf("no %s in %v", name, seen)
 		}

@@ -75,14 +75,21 @@ func (p *producer) Produce(context.Context) ([]metricdata.ScopeMetrics, error) {
 	f := p.sampler.figures()
 	now := time.Now()
 	scenario := attribute.String("mfaload.scenario", f.Scenario)
-	requests := metricdata.Sum[int64]{Temporality: metricdata.CumulativeTemporality, IsMonotonic: true}
-	for _, o := range f.outcomes() {
-		requests.DataPoints = append(requests.DataPoints, metricdata.DataPoint[int64]{
-			Attributes: attribute.NewSet(scenario, attribute.String("outcome", o.name)), StartTime: p.started,
-			Time: now, Value: int64(o.n)})
+	var all []metricdata.Metrics
+	counter := func(name, help string, points []metricdata.DataPoint[int64]) {
+		all = append(all, metricdata.Metrics{Name: "mfaload." + name, Description: help, Unit: "{request}",
+			Data: metricdata.Sum[int64]{Temporality: metricdata.CumulativeTemporality, IsMonotonic: true,
+				DataPoints: points}})
 	}
-	all := []metricdata.Metrics{{Name: "mfaload.requests", Description: requestsHelp, Unit: "{request}",
-		Data: requests}}
+	counts := func(e EndedCounts, of ...attribute.KeyValue) (points []metricdata.DataPoint[int64]) {
+		for outcome, n := range e.byOutcome {
+			set := attribute.NewSet(append(of, scenario, attribute.String("outcome", exported(outcome)))...)
+			points = append(points, metricdata.DataPoint[int64]{Attributes: set, StartTime: p.started,
+				Time: now, Value: int64(n)})
+		}
+		return points
+	}
+	counter("requests", requestsHelp, counts(f.EndedCounts))
 	set := attribute.NewSet(scenario)
 	for _, g := range f.gauges() {
 		all = append(all, metricdata.Metrics{Name: "mfaload." + g.name, Description: g.help,
@@ -97,13 +104,24 @@ func (p *producer) Produce(context.Context) ([]metricdata.ScopeMetrics, error) {
 	}
 	histogram("response", responseHelp, f.response.point(set, p.started, now))
 	histogram("service", serviceHelp, f.service.point(set, p.started, now))
-	var parts []metricdata.ExponentialHistogramDataPoint[float64]
-	for _, part := range f.parts {
-		parts = append(parts, part.point(attribute.NewSet(scenario, attribute.String("part", part.name)),
-			p.started, now))
+	points := func(label string, of []namedHistogram) (
+		points []metricdata.ExponentialHistogramDataPoint[float64]) {
+		for _, h := range of {
+			points = append(points, h.point(attribute.NewSet(scenario, attribute.String(label, h.name)),
+				p.started, now))
+		}
+		return points
 	}
-	if len(parts) > 0 {
-		histogram("part", partHelp, parts...)
+	if len(f.parts) > 0 {
+		histogram("part", partHelp, points("part", f.parts)...)
+	}
+	if len(f.Steps) > 0 {
+		var ended []metricdata.DataPoint[int64]
+		for _, s := range f.Steps {
+			ended = append(ended, counts(s.EndedCounts, attribute.String("step", s.Step))...)
+		}
+		counter("step_requests", stepRequestsHelp, ended)
+		histogram("step_response", stepResponseHelp, points("step", f.steps)...)
 	}
 	return []metricdata.ScopeMetrics{{Scope: instrumentation.Scope{Name: "mfaload"}, Metrics: all}}, nil
 }
@@ -328,13 +346,14 @@ func newExponential(h *measure.Histogram) exponential {
 type exportedSample struct {
 	Status
 	response, service exponential
-	parts             []partHistogram // those that requests had
+	parts             []namedHistogram // those that requests had
+	steps             []namedHistogram
 	exemplars         tracedExemplars
 	traces            TraceCounts
 	exporting         bool // of spans
 }
 
-type partHistogram struct {
+type namedHistogram struct {
 	name string
 	exponential
 }
@@ -343,26 +362,18 @@ func (s *Sampler) figures() exportedSample {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := exportedSample{Status: s.status, response: newExponential(s.response),
-		service:   newExponential(s.service),
+		service: newExponential(s.service), steps: s.steps.histograms(),
 		exemplars: s.exemplars, traces: s.traceCounts, exporting: s.spans != nil}
 	for name, h := range s.parts.All() {
 		if h.Count() > 0 {
-			f.parts = append(f.parts, partHistogram{name, newExponential(h)})
+			f.parts = append(f.parts, namedHistogram{name, newExponential(h)})
 		}
 	}
 	return f
 }
 
-func (f *exportedSample) outcomes() []struct {
-	name string
-	n    uint64
-} {
-	return []struct {
-		name string
-		n    uint64
-	}{{"as_expected", f.AsExpected}, {"unexpected", f.Unexpected}, {"violating", f.Violating},
-		{"rate_limited", f.Refused}, {"failed", f.Failed}}
-}
+// exported is an outcome as exports name it.
+func exported(outcome string) string { return strings.ReplaceAll(outcome, " ", "_") }
 
 func (f *exportedSample) gauges() []struct {
 	name, help string
@@ -388,4 +399,7 @@ const (
 	partHelp     = "Times of the parts that requests had on the network, in seconds."
 	requestsHelp = "Requests that came to an end, by outcome."
 	tracesHelp   = "Slow, violating and failed requests, by what became of their spans."
+
+	stepRequestsHelp = "Steps that followed requests and came to an end, by step and outcome."
+	stepResponseHelp = "Time from when they were due to the last byte of steps that were served, in seconds."
 )

@@ -82,6 +82,10 @@ function tables(s) {
   rows("violations", s.violations.map((v) => [v.rule, count(v.count), [v.fails ? "fail" : "note", v.fails ? "text bad" : "text"]]));
   rows("stages", run.stages.map((st) => [st.name, clock(st.from_s), clock(st.to_s),
     [s.elapsed_s >= st.to_s ? "done" : s.elapsed_s >= st.from_s ? "now" : "to come", "text"]]));
+  const steps = s.steps ?? [];
+  rows("steps", steps.map((st) => [st.step, ...[st.ended, st.as_expected, st.unexpected + st.refused, st.violating, st.failed].map(count),
+    milliseconds(st.response_ms, st.response_ms.p50), milliseconds(st.response_ms, st.response_ms.p99)]));
+  $("followed").hidden = steps.length === 0;
   $("conforming").hidden = s.violations.length > 0;
   $("violations").closest(".scroll").hidden = s.violations.length === 0;
   $("staged").hidden = run.stages.length < 2;

@@ -25,9 +25,10 @@ func (c *prometheusMetrics) Collect(to chan<- prometheus.Metric) {
 	f := c.sampler.figures()
 	scenario := prometheus.Labels{"scenario": f.Scenario}
 	requests := prometheus.NewDesc("mfaload_requests_total", requestsHelp, []string{"outcome"}, scenario)
-	for _, o := range f.outcomes() {
-		counter := prometheus.MustNewConstMetric(requests, prometheus.CounterValue, float64(o.n), o.name)
-		to <- f.exemplars.of(counter, f.exemplars.ended[o.name])
+	for outcome, n := range f.byOutcome {
+		counter := prometheus.MustNewConstMetric(requests, prometheus.CounterValue, float64(n),
+			exported(outcome))
+		to <- f.exemplars.of(counter, f.exemplars.ended[outcome])
 	}
 	if f.exporting {
 		traces := prometheus.NewDesc("mfaload_traces_total", tracesHelp, []string{"result"}, scenario)
@@ -39,6 +40,17 @@ func (c *prometheusMetrics) Collect(to chan<- prometheus.Metric) {
 	part := prometheus.NewDesc("mfaload_part_seconds", partHelp, []string{"part"}, scenario)
 	for _, p := range f.parts {
 		to <- p.metric(part, c.started, p.name)
+	}
+	steps := prometheus.NewDesc("mfaload_step_requests_total", stepRequestsHelp, []string{"step", "outcome"},
+		scenario)
+	stepResponse := prometheus.NewDesc("mfaload_step_response_seconds", stepResponseHelp, []string{"step"},
+		scenario)
+	for i, s := range f.Steps {
+		for outcome, n := range s.byOutcome {
+			to <- prometheus.MustNewConstMetric(steps, prometheus.CounterValue, float64(n), s.Step,
+				exported(outcome))
+		}
+		to <- f.steps[i].metric(stepResponse, c.started, s.Step)
 	}
 	for _, g := range f.gauges() {
 		to <- prometheus.MustNewConstMetric(prometheus.NewDesc("mfaload_"+g.name, g.help, nil, scenario),

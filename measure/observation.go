@@ -186,6 +186,8 @@ type Instance struct {
 
 // Example is the exchange of a violation, secrets and personal data masked.
 type Example struct {
+	// Step is the step that the exchange was, by its name; "" for an initialization.
+	Step          string `json:"step,omitempty"`
 	UserID        string `json:"userID"`
 	CorrelationID string `json:"correlationID,omitempty"`
 	// TransactionID is the ID of the caller's own that was sent.
@@ -213,8 +215,8 @@ func asText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 // asText makes all of the instance what is read back from a file.
 func (i *Instance) asText() {
 	e := &i.Example
-	for _, s := range []*string{&i.Expected, &i.Got, &e.UserID, &e.CorrelationID, &e.TransactionID, &e.Method,
-		&e.URL, &e.Body} {
+	for _, s := range []*string{&i.Expected, &i.Got, &e.Step, &e.UserID, &e.CorrelationID, &e.TransactionID,
+		&e.Method, &e.URL, &e.Body} {
 		*s = asText(*s)
 	}
 	if e.Answer == nil {

@@ -239,9 +239,9 @@ func violations(m *measure.Measurement) []Violation {
 
 // ExampleOf is the exchange of a violation, with texts of bounded length.
 func ExampleOf(e measure.Example) Example {
-	return Example{UserID: text.Clip(e.UserID, MaxText), CorrelationID: text.Clip(e.CorrelationID, MaxText),
-		TransactionID: text.Clip(e.TransactionID, MaxText),
-		Curl:          Curl(e.Method, e.URL, e.Body)}
+	return Example{Step: text.Clip(e.Step, MaxText), UserID: text.Clip(e.UserID, MaxText),
+		CorrelationID: text.Clip(e.CorrelationID, MaxText),
+		TransactionID: text.Clip(e.TransactionID, MaxText), Curl: Curl(e.Method, e.URL, e.Body)}
 }
 
 // LevelOf is what breaking the rule of a group means: "fail" or "note".

@@ -250,6 +250,8 @@ type Violation struct {
 
 // Example is the first exchange in which a violation was seen.
 type Example struct {
+	// The step that followed a request, such as email-otp.read; left out for an initialization.
+	Step          string `json:"step,omitempty"`
 	UserID        string `json:"userID"`
 	CorrelationID string `json:"correlationID"`
 	// The X-Ping-External-Transaction-ID that was sent, which the service's audit log

@@ -333,7 +333,7 @@ func (f *stepSender) serve(w *requestWorker, d *dueStep, could time.Duration) {
 		o.Refused = o.Label == measure.ConnectionRefused
 	} else {
 		w.violations = d.Check(step, d.wrong, ex, w.violations[:0])
-		w.mask = d.Mask
+		w.mask, w.step = d.Mask, f.names[o.Group]
 		w.observe(d.user)
 	}
 	f.recorder.Record(w.number, o)

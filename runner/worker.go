@@ -30,6 +30,7 @@ type requestWorker struct {
 	violations []contract.Violation
 	names      func() (correlationID, traceID, spanID string)
 	mask       func(text string) string
+	step       string // the name of the step it sends, "" for an initialization
 	seen       measure.Observation
 }
 
@@ -220,7 +221,7 @@ func (w *requestWorker) example(userID string) func(whole bool) measure.Example 
 		if e == nil {
 			correlation, _ := w.runner.config.Operation.CorrelationID(ex)
 			e = &measure.Example{
-				UserID: userID, CorrelationID: strings.Clone(mask(correlation)),
+				Step: w.step, UserID: userID, CorrelationID: strings.Clone(mask(correlation)),
 				TransactionID: string(ex.TransactionID), Status: ex.Status,
 				Method: ex.Method, URL: ex.URL, Body: mask(string(ex.Request)), At: w.seen.Sent,
 			}
@@ -300,6 +301,15 @@ func (r *Runner) Schedule() *schedule.Schedule {
 // Live begins to keep what came to an end for one who looks on while the scenario runs.
 func (r *Runner) Live() *measure.Live {
 	return r.recorder.Live()
+}
+
+// LiveSteps begins to hand out the steps that follow requests: these are the groups of what it takes. Live
+// is nil if none follow.
+func (r *Runner) LiveSteps() (names []string, live *measure.Live) {
+	if r.steps == nil {
+		return nil, nil
+	}
+	return r.steps.names, r.steps.recorder.Live()
 }
 
 // Traced begins to keep requests whose traces are worth looking at.

@@ -128,6 +128,11 @@ thresholds: {flow: {errorRate: 100%%, violationRate: 100%%}}
 	if len(r.Flow.Violations) == 0 { // else the canaries were not where they could be shown
 		t.Error("no response to a step broke a rule")
 	}
+	lines, err := os.ReadFile(filepath.Join(dir, "out", "violations.ndjson"))
+	if all := bytes.Count(lines, []byte("\n")); err != nil || all == 0 ||
+		bytes.Count(lines, []byte(`"step":"otp.checkOTP"`)) != all {
+		t.Errorf("%v: these are not the violations by passcodes alone: %s", err, lines)
+	}
 	looked := 0
 	look := func(name string, data []byte) {
 		looked++

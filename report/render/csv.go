@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"slices"
 	"strconv"
 	"time"
 
@@ -195,13 +196,17 @@ type line struct {
 	LeftOut bool `json:"answer_left_out,omitempty"`
 }
 
-// NDJSON returns the first violations of each group, the warm-up's included,
-// as a JSON text a line. Where there is no room for all, the last line says how
-// many measurement.json.gz has more.
+// NDJSON returns the first violations of each group, the warm-up's included, then those by responses to
+// steps, as a JSON text a line. If there is no room for all, the last line says how many
+// measurement.json.gz has more.
 func NDJSON(m *measure.Measurement) ([]byte, error) {
 	var b bytes.Buffer
 	left, full := 0, false
-	for _, g := range m.Violations {
+	groups := m.Violations
+	if m.Steps != nil {
+		groups = slices.Concat(groups, m.Steps.Violations)
+	}
+	for _, g := range groups {
 		for _, i := range g.Instances {
 			text, err := compact(lineOf(g, i, !full))
 			if full = full || b.Len()+len(text) > maxResponses; full && err == nil {

@@ -147,8 +147,9 @@ func violationDetails(v report.Violation, open bool) g.Node {
 		h.Summary(h.Strong(h.Class(class), brief(v.Rule)), g.Text(" "), h.Code(brief(place(v.Pointer))),
 			g.Text(" "), h.Span(g.Text(number.Count(v.Count)+" × "+v.Level))),
 		h.Dl(h.Class("facts"), fact("expected", h.Code(brief(v.Expected))),
-			fact("received", h.Code(brief(v.Got))), known("correlation ID", e.CorrelationID),
-			known("transaction ID", e.TransactionID), known("user", e.UserID),
+			fact("received", h.Code(brief(v.Got))), known("step", e.Step),
+			known("correlation ID", e.CorrelationID), known("transaction ID", e.TransactionID),
+			known("user", e.UserID),
 			fact("reproduce", h.Pre(h.TabIndex("0"), g.Text(text.Brief(e.Curl, htmlLong))))))
 }
 
