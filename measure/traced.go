@@ -102,7 +102,7 @@ func (s *tracedSums) record(o *Observation, violating bool) {
 }
 
 func (s *tracedSums) limit(o *Observation) time.Duration {
-	if o.GoodWithin > 0 {
+	if o.GoodWithin > 0 && o.GoodWithin < anyTime {
 		return o.GoodWithin
 	}
 	return time.Duration(s.slow.Load())
