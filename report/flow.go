@@ -24,17 +24,38 @@ type FlowFigures struct {
 
 // flow are the figures of a measurement's steps; nil if none follow.
 func flow(m *measure.Measurement) *FlowFigures {
-	s := m.Steps
-	if s == nil {
+	if m.Steps == nil {
 		return nil
 	}
+	s, skipped := taken(m.Steps)
 	all := newSums(&s.Main, len(s.Groups), nil)
 	f := &FlowFigures{Figures: all.all.figures(&s.Main), Steps: []Group{}, Violations: violations(s),
 		Coverage: coverage(s)}
 	for i, name := range s.Groups {
-		f.Steps = append(f.Steps, Group{Name: name, Figures: all.groups[i].figures(&s.Main)})
+		f.Steps = append(f.Steps, Group{Name: name, Skipped: skipped[i],
+			Figures: all.groups[i].figures(&s.Main)})
 	}
 	return f
+}
+
+// taken is a measurement of steps without those that nobody was to send, because the user went away or the
+// transaction's status no longer allows the step; and why, by step.
+func taken(m *measure.Measurement) (*measure.Measurement, map[int]map[string]uint64) {
+	skipped := map[int]map[string]uint64{}
+	c := *m
+	c.Main.Scheduled, c.Main.Withheld = slices.Clone(m.Main.Scheduled), nil
+	for _, w := range m.Main.Withheld {
+		if w.Reason != measure.Abandoned && w.Reason != measure.NotPossible {
+			c.Main.Withheld = append(c.Main.Withheld, w)
+			continue
+		}
+		c.Main.Scheduled[w.Group] -= min(w.Count, c.Main.Scheduled[w.Group])
+		if skipped[w.Group] == nil {
+			skipped[w.Group] = map[string]uint64{}
+		}
+		skipped[w.Group][w.Reason] += w.Count
+	}
+	return &c, skipped
 }
 
 // judgeFlow judges thresholds of steps, as those of requests are judged. Figures of steps by second are not
@@ -45,6 +66,7 @@ func (j *assessment) judgeFlow(thresholds []scenario.Threshold) {
 		if steps == nil {
 			steps = measure.NewSteps(nil, j.measurement.Main.Start, j.measurement.Main.Planned)
 		}
+		steps, _ = taken(steps)
 		if t.Group != "" {
 			steps = steps.OnlyGroups(func(step int) bool { return groupOf(steps.Groups[step]) == t.Group })
 		}

@@ -33,8 +33,8 @@ func Judge(m *measure.Measurement) (*Report, error) {
 		r.Closed.Users = m.Generator.Workers // the shard's share
 	}
 	for i, name := range m.Groups {
-		r.Groups = append(r.Groups, Group{name, users(m, i), groupTransfer(&m.Main, i),
-			main.groups[i].figures(&m.Main)})
+		r.Groups = append(r.Groups, Group{Name: name, Users: users(m, i),
+			Transfer: groupTransfer(&m.Main, i), Figures: main.groups[i].figures(&m.Main)})
 	}
 	if m.Warmup.Planned > 0 {
 		figures := newSums(&m.Warmup, len(m.Groups), m.GoodWithin).all.figures(&m.Warmup)

@@ -200,6 +200,8 @@ type Group struct {
 	Users *Users `json:"users,omitempty"`
 	// Left out where nothing is known of how its requests went over the network.
 	Transfer *TransferParts `json:"transfer,omitempty"`
+	// Of a step: why transactions went on without it, by reason. These are not scheduled.
+	Skipped map[string]uint64 `json:"skipped,omitempty"`
 	Figures
 }
 

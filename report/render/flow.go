@@ -2,12 +2,14 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
 
 	"mfaload/internal/number"
+	"mfaload/measure"
 	"mfaload/report"
 	"mfaload/report/render/chart"
 )
@@ -20,13 +22,20 @@ func steps(r *report.Report) []report.Group {
 	return r.Flow.Steps
 }
 
+// sentSteps are those that send something: nobody who abandons the flow does.
+func sentSteps(r *report.Report) []report.Group {
+	return slices.DeleteFunc(slices.Clone(steps(r)), func(s report.Group) bool {
+		return s.Requests.Scheduled == 0 && s.Skipped[measure.Abandoned] > 0
+	})
+}
+
 // stepText says how a step ended that was sent, and why it was not: "380 × 200 COMPLETED, 20 abandoned".
 func stepText(s *report.Group) string {
 	var parts []string
 	for _, ends := range []struct {
 		of   map[string]uint64
 		sign string
-	}{{s.Statuses, " × "}, {s.Errors, " × "}, {s.Withheld, " "}} {
+	}{{s.Statuses, " × "}, {s.Errors, " × "}, {s.Withheld, " "}, {s.Skipped, " "}} {
 		for _, name := range mostFirst(ends.of) {
 			parts = append(parts, number.Count(ends.of[name])+ends.sign+name)
 		}

@@ -87,8 +87,8 @@ func (t Terminal) Write(w io.Writer, r *report.Report) error {
 		partRequests: {0, func(p *page, _ int) { p.requests(r) }},
 		partTimes:    {1, func(p *page, n int) { p.times(r, n > 0) }},
 		partGroups:   {groups, func(p *page, n int) { p.groups("groups", r.Groups, n) }},
-		partSteps: {min(len(steps(r)), maxRows),
-			func(p *page, n int) { p.groups("steps", steps(r), n) }},
+		partSteps: {min(len(sentSteps(r)), maxRows),
+			func(p *page, n int) { p.groups("steps", sentSteps(r), n) }},
 		partThresholds: {min(len(r.Thresholds), maxRows), func(p *page, n int) { p.thresholds(r, n) }},
 		partResponses:  {maxShown, nil},
 		partViolations: {min(len(r.Violations), maxShown), func(p *page, n int) { p.violations(r, n) }},
@@ -103,7 +103,7 @@ func (t Terminal) Write(w io.Writer, r *report.Report) error {
 		if len(r.Thresholds) > 0 && parts[partThresholds].items == 0 {
 			p.entry("thresholds", stateCounts(r.Thresholds))
 		}
-		if len(steps(r)) > 0 && parts[partSteps].items == 0 {
+		if len(sentSteps(r)) > 0 && parts[partSteps].items == 0 {
 			p.entry("steps", fmt.Sprintf("%s sent: %s as expected; report.html has them",
 				number.Count(r.Flow.Requests.Sent), number.Count(r.Flow.Requests.AsExpected)))
 		}

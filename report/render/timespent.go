@@ -60,6 +60,7 @@ func (p *htmlPage) slow() g.Node {
 		soft(g.Text("The shares are of the time that these requests took beyond typical ones, which " +
 			"take no longer than the median.")),
 		p.parts(),
+		h.H3(g.Text("The slowest requests")),
 		chart.Scroll("slowest requests", rows)}
 }
 
