@@ -84,8 +84,9 @@ func newPlanSource(s *scenario.Scenario) planSource {
 	for i := range s.Groups {
 		of.shares = append(of.shares, float64(s.Groups[i].Weight)/float64(weights))
 		of.kinds = append(of.kinds, groupMessages(&s.Groups[i]))
-		steps, sent := following(&s.Groups[i])
-		of.sent, of.steps = append(of.sent, sent), of.steps+steps*of.shares[i]
+		f := newFollowing(&s.Groups[i])
+		of.sent, of.wrong = append(of.sent, f.sent), append(of.wrong, f.wrong)
+		of.steps += f.steps * of.shares[i]
 	}
 	return of
 }
@@ -137,7 +138,6 @@ func (p *RunPlan) rateLimits() (all []PlannedLimit) {
 		perAddress = 1
 	}
 	peak := p.Peak * p.of.steps
-	p.Steps = p.of.steps - 1
 	addresses := float64(cmp.Or(e.Addresses, max(len(t.SourceAddresses), 1)))
 	for _, l := range []struct {
 		name             string

@@ -186,6 +186,13 @@ func TestLimitsCountSteps(t *testing.T) {
 	if g := p.Groups[0]; g.Messages != 600 || g.MessagesUserDay != 60 {
 		t.Errorf("%+v", g)
 	}
+	// Of those who check a passcode half sign on; only the others can try again.
+	const again = ", expect: {status: OTP_REQUIRED}, then: [read, {abandon: {share: 50%}}, " +
+		"{checkOTP: {wrong: 50%}}, checkOTP, read]"
+	p = plan.New(limited(t, 10, "", again, flat("1/s", "60s")), 0)
+	if g := p.Groups[0]; p.Steps != 1+0.5+0.25+0.5 || g.WrongPasscodes != 0.25 {
+		t.Errorf("%v steps, %v wrong passcodes", p.Steps, g.WrongPasscodes)
+	}
 	const silent = ", expect: {status: DEVICE_SELECTION_REQUIRED}, then: [{selectDevice: {device: MOBILE}}]"
 	sometimes := limited(t, 10, "", ", expect: {status: OTP_REQUIRED}, then: [{checkOTP: {wrong: 2%}}]",
 		flat("1/s", "60s"))

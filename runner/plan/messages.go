@@ -97,26 +97,39 @@ func selectedKinds(step scenario.FlowStep) []string {
 	return nil
 }
 
-// following is how many requests follow one of a group on average as steps of its flow, and how many
-// messages all of them send.
-func following(g *scenario.Group) (steps, sent float64) {
+// following is what follows one request of a group on average.
+type following struct {
+	steps float64 // of the flow
+	sent  float64 // messages, that of the request included
+	wrong float64 // passcodes
+}
+
+func newFollowing(g *scenario.Group) (f following) {
 	for kind := range g.Kinds() {
 		if variant := g.Variant(kind); len(messageKinds(&variant)) > 0 {
-			sent = 1
+			f.sent = 1
 		}
 	}
-	going := 1.0
+	going, open := 1.0, 1.0 // shares: of the users who did not abandon it, and of them those not signed on
 	for _, step := range g.Then {
-		if step.Action == scenario.Abandon {
+		taken := going * step.Share
+		if step.Action != scenario.ReadStep {
+			taken *= open
+		}
+		switch step.Action {
+		case scenario.Abandon:
 			going *= 1 - step.Share
 			continue
+		case scenario.CheckOTP:
+			f.wrong += taken * step.Wrong
+			open *= 1 - step.Share*(1-step.Wrong)
 		}
-		steps += going * step.Share
+		f.steps += taken
 		if len(selectedKinds(step)) > 0 {
-			sent += going * step.Share
+			f.sent += taken
 		}
 	}
-	return steps, sent
+	return f
 }
 
 // messages are how many messages so many requests of a group send.

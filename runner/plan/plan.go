@@ -68,11 +68,11 @@ type RunPlan struct {
 	Rates []float64 `json:"rates"`
 	// Start is when the run would start, if that is known.
 	Start *time.Time `json:"start,omitempty"`
+	// Steps is how many requests follow one on average, as steps of the flow; they count for the license.
+	Steps float64 `json:"steps,omitempty"`
 	// LicenseRate is the rate that the target's license allows. It and the rest are left out for the
 	// simulator, and targets of this machine, whose scenarios name no entitlement.
 	LicenseRate float64 `json:"license_rate,omitempty"`
-	// Steps is how many requests follow one on average, as steps of the flow; they count for the license.
-	Steps float64 `json:"steps,omitempty"`
 	// AddressesNeeded and UsersNeeded are how many the run takes at least to stay within all limits.
 	AddressesNeeded uint64         `json:"addresses_needed,omitempty"`
 	UsersNeeded     uint64         `json:"users_needed,omitempty"`
@@ -90,6 +90,7 @@ type planSource struct {
 	shares   []float64  // by group: of all requests
 	kinds    [][]string // by group: of messages
 	sent     []float64  // by group: messages of one request, the steps that follow it included
+	wrong    []float64  // by group: wrong passcodes that follow one request
 	steps    float64    // requests of one request, those steps included
 	times    float64    // how often each request is sent
 	// replayed are what a replay sends for users within windows that limits have.
@@ -124,6 +125,9 @@ type PlannedGroup struct {
 	// holds for PerUser: those who had enough are passed over.
 	Cap         uint64 `json:"requests_user_day_cap,omitempty"`
 	UsersNeeded uint64 `json:"users_needed,omitempty"`
+	// WrongPasscodes is how many wrong passcodes follow a request on average, as its scenario's then asks
+	// for; each counts against its user's limit.
+	WrongPasscodes float64 `json:"wrong_passcodes,omitempty"`
 	// Recorded says that the rows of a replay name the group's users: more users would not lower
 	// PerUserDay.
 	Recorded bool `json:"recorded,omitempty"`
@@ -202,6 +206,7 @@ func New(s *scenario.Scenario, latency time.Duration) *RunPlan {
 		latency, p.Workers.LatencyFrom = AssumedLatency(s)
 	}
 	p.of = newPlanSource(s)
+	p.Steps = p.of.steps - 1
 	if p.Closed {
 		p.fillGroups(s, p.fillClosed(&s.Load, latency), nil)
 		p.of.line = arrivalCurve{end: p.Duration, rate: p.Peak}
@@ -312,6 +317,7 @@ func (p *RunPlan) fillGroups(s *scenario.Scenario, day uint64, replayed []schedu
 
 func (p *RunPlan) addGroup(s *scenario.Scenario, group int, planned PlannedGroup) {
 	p.NoUser += planned.NoUser
+	planned.WrongPasscodes = p.of.wrong[group]
 	if kinds := p.of.kinds[group]; len(kinds) > 0 && s.Target.Simulator == nil {
 		planned.Kinds = either(kinds)
 		planned.Messages = p.of.messages(group, planned.Requests)

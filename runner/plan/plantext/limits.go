@@ -30,10 +30,6 @@ func (p *planPage) limits(all *plan.RunPlan) {
 	p.wrap("%s", FirstLimit(all))
 	p.wrap("to stay within all of them it takes: source addresses %s, users %s",
 		number.Count(all.AddressesNeeded), number.Count(all.UsersNeeded))
-	if all.Steps > 0 {
-		p.wrap("%s requests follow each on average as steps of the flow, and count for the license",
-			number.Significant(all.Steps))
-	}
 	if all.Limits[0].Assumed {
 		p.wrap("the license's rate is the documented default: write yours as target.entitlement.rate")
 	}

@@ -14,6 +14,7 @@ import (
 	"mfaload/internal/number"
 	"mfaload/internal/text"
 	"mfaload/measure"
+	"mfaload/pingone/limits"
 	"mfaload/runner/plan"
 	"mfaload/scenario"
 )
@@ -48,6 +49,7 @@ func Page(p *plan.RunPlan, width int, now time.Time, note string) string {
 	page.stages(p)
 	page.early(p)
 	page.groups(p)
+	page.steps(p)
 	page.messages(p)
 	page.limits(p)
 	page.workers(p)
@@ -212,6 +214,27 @@ func (p *planPage) groups(all *plan.RunPlan) {
 		}
 		p.wrap("%s: %s users would do, or maxPerUser: %d/d", g.Name, number.Count(g.UsersNeeded),
 			g.PerUserDay)
+	}
+}
+
+// steps says what follows the requests, in addition to them.
+func (p *planPage) steps(all *plan.RunPlan) {
+	if all.Steps == 0 {
+		return
+	}
+	p.line("\nsteps that follow requests")
+	p.wrap("on average %s steps follow each request, up to about %s/s; they count for the license's rate",
+		number.Significant(all.Steps), number.Significant(all.Steps*all.Peak))
+	wrong := slices.DeleteFunc(slices.Clone(all.Groups),
+		func(g plan.PlannedGroup) bool { return g.WrongPasscodes == 0 })
+	shown, more := text.First(wrong, maxStagesShown)
+	for _, g := range shown {
+		p.wrap("%s: on average %s wrong passcodes follow 100 requests; each counts against its user's "+
+			"limit: %d in a row, by default, start a cool-down", g.Name,
+			number.Significant(100*g.WrongPasscodes), limits.Get(limits.Passcodes).Value)
+	}
+	if more > 0 {
+		p.line("  … %d more groups with --format json", more)
 	}
 }
 
