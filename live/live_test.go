@@ -85,7 +85,8 @@ func (s *service) CorrelationID(*contract.Exchange) (string, bool) { return "", 
 func newRunner(takes time.Duration, stages ...scenario.Stage) *runner.Runner {
 	s := testkit.OneGroup(testkit.Load(stages...))
 	s.Name, s.Load.Drain = "friday", time.Second
-	s.Groups[0].Then = []scenario.FlowStep{{Action: scenario.ReadStep, Share: 1}}
+	s.Groups[0].Then = []scenario.FlowStep{{Action: scenario.Abandon, Share: 1e-9},
+		{Action: scenario.ReadStep, Share: 1}}
 	return runner.New(runner.Config{Wait: machine.TimerWait, Operation: &service{takes: takes}, Scenario: s})
 }
 
@@ -473,6 +474,9 @@ func TestPrometheus(t *testing.T) {
 		if !strings.Contains(text, line+"\n") {
 			t.Errorf("no %s in\n%s", line, text)
 		}
+	}
+	if strings.Contains(text, "all.abandon") {
+		t.Error("a step that sends nothing has figures")
 	}
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {

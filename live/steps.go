@@ -1,8 +1,11 @@
 package live
 
 import (
+	"slices"
+
 	"mfaload/measure"
 	"mfaload/runner"
+	"mfaload/scenario"
 )
 
 // StepStatus is how a step stands that follows requests, since the start of the run.
@@ -16,7 +19,7 @@ type StepStatus struct {
 
 // liveSteps are the steps that ended so far. Its methods do nothing on nil.
 type liveSteps struct {
-	names []string
+	names []string // "" for those that send nothing
 	live  *measure.Live
 	ended *measure.EndedRequests // by step in place of group
 }
@@ -25,6 +28,12 @@ func newLiveSteps(r *runner.Runner) *liveSteps {
 	names, live := r.LiveSteps()
 	if live == nil {
 		return nil
+	}
+	names = slices.Clone(names)
+	for i, s := range r.Scenario().Steps() {
+		if r.Scenario().Groups[s.Group].Then[s.Step].Action == scenario.Abandon {
+			names[i] = ""
+		}
 	}
 	return &liveSteps{names, live, measure.NewEndedRequests(len(names))}
 }
@@ -45,7 +54,7 @@ func (l *liveSteps) status() (all []StepStatus) {
 	for _, c := range l.ended.Main.Cells {
 		all[c.Group].add(endedOf(c))
 	}
-	return all
+	return slices.DeleteFunc(all, func(s StepStatus) bool { return s.Step == "" })
 }
 
 // response are the response times of a step.
@@ -57,13 +66,15 @@ func (l *liveSteps) response(step int) *measure.Histogram {
 	return sum
 }
 
-// histograms are the response times of all steps, for exports.
+// histograms are the response times of the steps of a status, in its order.
 func (l *liveSteps) histograms() (all []namedHistogram) {
 	if l == nil {
 		return nil
 	}
 	for i, name := range l.names {
-		all = append(all, namedHistogram{name, newExponential(l.response(i))})
+		if name != "" {
+			all = append(all, namedHistogram{name, newExponential(l.response(i))})
+		}
 	}
 	return all
 }
