@@ -71,7 +71,7 @@ func (s *Sampler) ExportTraces(ctx context.Context, version string,
 		x.flags = 1
 	}
 	for _, a := range about.Attributes() {
-		x.about.Attributes = append(x.about.Attributes, text(string(a.Key), a.Value.Emit()))
+		x.about.Attributes = append(x.about.Attributes, text(string(a.Key), a.Value.String()))
 	}
 	s.mu.Lock()
 	s.spans = x
