@@ -57,7 +57,8 @@ Exit codes:
 	})
 	root.AddCommand(newRun(a), newCheck(a), newReport(a), newCompare(a), newCapacity(a), newMerge(a),
 		newSamples(a), newDossier(a), newLedger(a), newCoordinate(a), newWorker(a), newK8s(a), newValidate(a),
-		newInit(a), newSimulate(a), newUsers(a), newContract(a), newSchema(a), newVersion(a))
+		newInit(a), newSimulate(a), newUsers(a), newReplayFrom(a), newContract(a), newSchema(a),
+		newVersion(a))
 	root.AddCommand(newTopics()...)
 	root.SetHelpCommand(newHelp())
 	return root

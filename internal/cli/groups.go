@@ -29,6 +29,8 @@ var flagGroups = []struct{ title, names string }{
 	{"Comparison", "baseline=PATH baseline-margin=FIGURE=PERCENT baseline-metrics=FIGURE,... " +
 		"baseline-between=PERCENT baseline-rule=RULE baseline-allow-drift margin=FIGURE=PERCENT " +
 		"metrics=FIGURE,... between=PERCENT rule=RULE allow-drift force against-history=DIR last=NUMBER all"},
+	{"The log", "path=REGEXP time-field=NAME time-unit=UNIT user-field=NAME path-field=NAME " +
+		"method-field=NAME users-file=FILE"},
 	{"Output", "out=DIR overwrite summary=KIND verbose open quiet format=FORMAT json html=FILE csv hgrm " +
 		"save-answers=NUMBER label=KEY=VALUE listen=HOST:PORT samples=FILE keep-samples users file=FILE"},
 	{"Safety", "plan latency=TIME at=TIME yes host=HOST,... ledger=DIR prune=TIME"},
@@ -42,7 +44,7 @@ var flagGroups = []struct{ title, names string }{
 
 // verbGroups are all verbs in the order in which help shows them.
 var verbGroups = []struct{ title, names string }{
-	{"Begin", "init validate simulate check users"},
+	{"Begin", "init validate simulate check users replay-from"},
 	{"Load", "run capacity"},
 	{"Results", "report compare samples ledger"},
 	{"Many machines", "coordinate worker merge k8s"},
