@@ -40,7 +40,8 @@ and target the newest counts.
 
 Exit codes: 0 go, 1 no-go, 4 undecided.`,
 		Example: `  mfaload dossier --peak 120/s --out dossier.html results
-  mfaload dossier --without soak,comparison --format json results/check results/friday results/capacity`,
+  mfaload dossier --without soak,comparison --format json \
+    results/check results/friday results/capacity`,
 		ValidArgsFunction: resultFolders,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {

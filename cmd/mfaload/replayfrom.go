@@ -27,7 +27,8 @@ it, rows have no user, and each takes the next one of its group.`,
 		Example: `  mfaload replay-from --file monday.csv.gz access.log.gz
   zcat -f access.log.2.gz access.log.1 | mfaload replay-from --file monday.csv -
   mfaload replay-from --time-field ts --time-unit s --path-field request.uri \
-    --method-field request.method --user-field user_id --users-file users.csv caddy.log`,
+    --method-field request.method --user-field user_id --users-file users.csv \
+    --file monday.csv caddy.log`,
 		Args: exactly("FILE"),
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			log.Log = args[0]

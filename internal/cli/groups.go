@@ -32,7 +32,8 @@ var flagGroups = []struct{ title, names string }{
 	{"The log", "path=REGEXP time-field=NAME time-unit=UNIT user-field=NAME path-field=NAME " +
 		"method-field=NAME users-file=FILE"},
 	{"Output", "out=DIR overwrite summary=KIND verbose open quiet format=FORMAT json html=FILE csv hgrm " +
-		"save-answers=NUMBER label=KEY=VALUE listen=HOST:PORT samples=FILE keep-samples users file=FILE"},
+		"save-answers=NUMBER label=KEY=VALUE listen=HOST:PORT samples=FILE keep-samples users file=FILE " +
+		"without=PART,... max-age=TIME peak=RATE"},
 	{"Safety", "plan latency=TIME at=TIME yes host=HOST,... ledger=DIR prune=TIME"},
 	{"Many machines", "shards=NUMBER tolerate-lost=PERCENT shard=SHARD start-at=TIME join-file=FILE " +
 		"join-within=TIME start-within=TIME identity=FILE advertise=HOST:PORT,... nats=URL,... run=NAME " +
@@ -46,7 +47,7 @@ var flagGroups = []struct{ title, names string }{
 var verbGroups = []struct{ title, names string }{
 	{"Begin", "init validate simulate check users replay-from"},
 	{"Load", "run capacity"},
-	{"Results", "report compare samples ledger"},
+	{"Results", "report compare samples dossier ledger"},
 	{"Many machines", "coordinate worker merge k8s"},
 	{"Reference", "help contract schema version completion"},
 }
