@@ -221,21 +221,20 @@ func (t *FlowTransaction) Mask(text string) string {
 // ReadBack reads the transaction of a response at its self link, and checks what it gets by itself
 // and against that response. Flow has the rules about both responses that they could have broken.
 func (o *Operation) ReadBack(ctx context.Context,
-	created, ex *contract.Exchange) (found []contract.Violation, flow []string, err error) {
+	created, ex *contract.Exchange) ([]contract.Violation, error) {
 	t := o.Follow(created)
 	if t == nil {
-		return nil, nil, errors.New("the response can't be read back: it began no transaction")
+		return nil, errors.New("the response can't be read back: it began no transaction")
 	}
 	read := scenario.FlowStep{Action: scenario.ReadStep}
 	if err := t.Send(ctx, read, false, ex); err != nil {
 		if f := (*contract.Failure)(nil); errors.As(err, &f) && f.Kind == measure.NoTransaction {
-			return nil, nil, errors.New("the response can't be read back: it is not JSON, or its self link " +
+			return nil, errors.New("the response can't be read back: it is not JSON, or its self link " +
 				"points elsewhere")
 		}
-		return nil, nil, err
+		return nil, err
 	}
-	found = t.Check(read, false, ex, nil)
-	return found, t.flow, nil
+	return t.Check(read, false, ex, nil), nil
 }
 
 // isBelow says whether a path leads below another, whatever the case of IDs.

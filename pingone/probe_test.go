@@ -79,7 +79,7 @@ func TestReadBackIsChecked(t *testing.T) {
 			if err := op.Send(t.Context(), scenario.User{ID: userID}, &first); err != nil {
 				t.Fatal(err)
 			}
-			found, _, err := op.ReadBack(t.Context(), &first, &second)
+			found, err := op.ReadBack(t.Context(), &first, &second)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -20,13 +20,17 @@ var mayHaveServiceWords = map[string]string{
 	"simulator/": "it stands in for the service, and is written from the documentation alone",
 	"scenario/": "keys of a scenario take the service's statuses, devices and codes, and are read " +
 		"without knowing its package",
-	"runner/plan/plan.go": "a plan says which statuses send a person a message, as a pure function " +
+	"runner/plan/messages.go": "a plan says which statuses send a person a message, as a pure function " +
 		"of the scenario",
-	"session/check/generated.go": "the path of requests that a plan counts without sending",
-	"cmd/mfaload/check.go":       "the example of a flag",
-	"cmd/mfaload/simulate.go":    "the address of the simulator, for people to copy",
-	"internal/testkit/":          "observations and responses for tests",
-	"bench/":                     "the server and the requests of the benchmark",
+	"runner/plan/plantext/case.go": "the endpoint in a support case, for the vendor to read",
+	"live/traces.go":               "the URL in a span",
+	"session/check/generated.go":   "the path of requests that a plan counts without sending",
+	"cmd/mfaload/check.go":         "the example of a flag",
+	"cmd/mfaload/users.go":         "an example of what a feed expects",
+	"cmd/mfaload/replayfrom.go":    "the path of the requests of a log that are taken",
+	"cmd/mfaload/simulate.go":      "the address of the simulator, for people to copy",
+	"internal/testkit/":            "observations and responses for tests",
+	"bench/":                       "the server and the requests of the benchmark",
 }
 
 // PingOne's vocabulary is pingone's: elsewhere the code knows requests, responses and labels, so

@@ -82,10 +82,10 @@ func notStarted(err error) error {
 // locked does what no other process may do in the folder at the same time.
 func (a *Account) locked(do func() error) error {
 	got := make(chan error, 1)
-	var unlock func()
+	var lock *lockedfile.File
 	go func() {
 		var err error
-		unlock, err = lockedfile.MutexAt(filepath.Join(a.folder, "lock")).Lock()
+		lock, err = lockedfile.OpenFile(filepath.Join(a.folder, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 		got <- err
 	}()
 	select {
@@ -96,7 +96,7 @@ func (a *Account) locked(do func() error) error {
 	case <-time.After(patience):
 		return fmt.Errorf("%s: another process has had the lock for %v", a.folder, patience)
 	}
-	defer unlock()
+	defer lock.Close()
 	return do()
 }
 
