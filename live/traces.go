@@ -226,11 +226,13 @@ func targetOf(s *scenario.Scenario) targetAttributes {
 	if n, err := strconv.Atoi(u.Port()); err == nil {
 		port = n
 	}
+	path := "/deviceAuthentications"
 	if !s.Target.CustomDomain {
-		u = u.JoinPath(s.Target.EnvID)
+		path = "/" + s.Target.EnvID + path
 	}
+	u.Path = strings.TrimSuffix(u.Path, "/") + path
 	return append(all, text("server.address", u.Hostname()), number("server.port", int64(port)),
-		text("url.full", u.JoinPath("deviceAuthentications").Redacted()))
+		text("url.full", u.Redacted()))
 }
 
 // describe makes a span that of a request's HTTP.
