@@ -301,7 +301,7 @@ func (r *Runner) work(load loadModel, start time.Time, flight context.Context) {
 	var workers sync.WaitGroup
 	load.begin(func(w *requestWorker) {
 		w.runner, w.start, w.load = r, start, load
-		w.exchange.MaySend, w.names = r.maySend, w.nameRequest
+		w.exchange.MaySend, w.names, w.mask = r.maySend, w.nameRequest, r.config.Operation.Mask
 		workers.Go(func() {
 			for {
 				t, more := load.take(w)

@@ -186,7 +186,6 @@ func disconnected(flight context.Context, err error) bool {
 
 func (w *requestWorker) check(u scenario.User) {
 	w.violations = w.runner.config.Operation.Check(u, &w.exchange, w.violations[:0])
-	w.mask = w.runner.config.Operation.Mask
 	w.observe(u)
 }
 
