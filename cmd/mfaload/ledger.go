@@ -67,7 +67,7 @@ func newLedger(a *app) *cobra.Command {
 		Short: "Show how many requests users got each day, over all runs",
 		Long: `Show the ledger of a folder: for each UTC day how many users got requests, how many,
 the most for one user, and which runs sent them. Runs against a host that is not this
-machine count there what they send to whom, and no user gets more than maxPerUser
+machine count there what each user gets, and no user gets more than maxPerUser
 allows in a day, however many runs there are, one after another or at the same time.
 DIR is ` + ledger.DefaultFolder + ` by default.
 
